@@ -1,0 +1,112 @@
+//! Parameters of an endpoint, and the values that a job gives them.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// A parameter that an endpoint takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Param {
+    /// Its name, as it is sent.
+    pub name: String,
+    /// What it accepts.
+    pub kind: ParamKind,
+    /// A job without it is an error.
+    pub required: bool,
+    /// The value where a job gives none. Sent, so that the price never hangs on the service's own default.
+    pub default: Option<Value>,
+}
+
+/// What a parameter accepts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "type")]
+pub enum ParamKind {
+    /// Any text that is not blank.
+    Text,
+    /// A whole number within inclusive bounds.
+    Integer {
+        /// The least it may be.
+        min: i64,
+        /// The most it may be.
+        max: i64,
+    },
+    /// `true` or `false`; in CSV also yes/no and 1/0.
+    Boolean,
+    /// One of some words.
+    Choice {
+        /// The words.
+        values: Vec<String>,
+    },
+    /// A number or a text: text that reads as an integer is a number.
+    IntegerOrText,
+    /// A png, jpeg or webp image: a path, base64 or a data URI.
+    Image,
+}
+
+/// A checked value of a parameter.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Value {
+    /// Text, trimmed, with LF line ends.
+    Text(String),
+    /// A whole number.
+    Integer(i64),
+    /// A truth value.
+    Boolean(bool),
+    /// An image, by digest; its bytes are loaded when the job runs.
+    Image(ImageRef),
+}
+
+/// An image that a job sends: known by the digest of its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ImageRef {
+    /// Where its bytes come from.
+    pub source: ImageSource,
+    /// SHA-256 of the decoded bytes, in lower-case hex.
+    pub sha256: String,
+    /// Its format, recognised by content.
+    pub kind: ImageKind,
+}
+
+/// Where an image's bytes come from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImageSource {
+    /// A file (absolute path).
+    File(PathBuf),
+    /// Standard base64 of the bytes, from the manifest itself.
+    Inline(String),
+}
+
+/// An image format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ImageKind {
+    /// image/png
+    Png,
+    /// image/jpeg
+    Jpeg,
+    /// image/webp
+    Webp,
+}
+
+impl ImageKind {
+    /// The media type, as a data URI names it.
+    #[must_use]
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Png => "image/png",
+            Self::Jpeg => "image/jpeg",
+            Self::Webp => "image/webp",
+        }
+    }
+}
+
+/// Why a value does not fit its parameter: what was expected, in words that follow "expected".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// `an integer from 3 to 15`
+    pub expected: String,
+    /// A suggestion: the accepted word that was most likely meant.
+    pub suggestion: Option<String>,
+}

@@ -1,0 +1,102 @@
+//! What a purchase costs, by an endpoint's price rule.
+
+use serde::{Deserialize, Serialize};
+
+use super::Value;
+use crate::money::Msat;
+
+/// How an endpoint's price follows from a job's parameters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PriceRule {
+    /// Parameters that choose the rate, in order; none where there is one rate.
+    pub by: Vec<String>,
+    /// The rates; exactly one where `by` is empty.
+    pub rates: Vec<Rate>,
+    /// The parameter that multiplies the rate; a flat price where there is none.
+    pub quantity: Option<String>,
+    /// What one of the quantity is: `second`. A flat price's unit is `job`.
+    pub unit: String,
+}
+
+/// One rate of a price rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rate {
+    /// The values, of the parameters named in `by`, to which it applies.
+    pub when: Vec<Value>,
+    /// The price of one unit.
+    pub rate: Msat,
+}
+
+/// A price, and how it came about: `rate * quantity == price`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Priced {
+    /// The values that chose the rate: `mode=pro, generate_audio=true`; empty where there is one rate.
+    pub chosen_by: String,
+    /// The price of one unit.
+    pub rate: Msat,
+    /// How many units; 1 for a flat price.
+    pub quantity: u64,
+    /// The exact price.
+    pub price: Msat,
+}
+
+/// Why a job has no price.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PriceError {
+    /// The rule has no rate for these values.
+    #[error("the price rule has no rate for {0}")]
+    NoRate(String),
+    /// The quantity is missing, negative or no number.
+    #[error("the price needs {0}, a whole number above zero")]
+    NoQuantity(String),
+    /// More money than can exist.
+    #[error("the price is larger than any amount of money")]
+    TooLarge,
+}
+
+impl PriceRule {
+    /// The exact price of a job with these resolved parameters.
+    ///
+    /// # Errors
+    /// Where no rate applies, the quantity is no number above zero, or the product does not fit.
+    pub fn price<'a>(&self, value_of: impl Fn(&str) -> Option<&'a Value>) -> Result<Priced, PriceError> {
+        let (chosen_by, rate) = self.choose(&value_of)?;
+        let quantity = match &self.quantity {
+            None => 1,
+            Some(name) => match value_of(name) {
+                Some(Value::Integer(n)) if *n > 0 => n.unsigned_abs(),
+                Some(_) | None => return Err(PriceError::NoQuantity(name.clone())),
+            },
+        };
+        let price = rate.checked_mul(quantity).ok_or(PriceError::TooLarge)?;
+        Ok(Priced { chosen_by, rate, quantity, price })
+    }
+
+    fn choose<'a>(&self, value_of: &impl Fn(&str) -> Option<&'a Value>) -> Result<(String, Msat), PriceError> {
+        let values: Vec<Option<&Value>> = self.by.iter().map(|name| value_of(name)).collect();
+        let chosen_by = self
+            .by
+            .iter()
+            .zip(&values)
+            .map(|(name, value)| format!("{name}={}", value.map_or_else(|| "(none)".to_owned(), Value::to_string)))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let applies = |rate: &&Rate| rate.when.iter().map(Some).eq(values.iter().copied());
+        match self.rates.iter().find(applies) {
+            Some(rate) => Ok((chosen_by, rate.rate)),
+            None => Err(PriceError::NoRate(chosen_by)),
+        }
+    }
+}
+
+impl std::fmt::Display for Value {
+    /// As the value reads in a table or a CSV cell; an image by the first half of its digest.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Integer(n) => n.fmt(f),
+            Self::Boolean(b) => b.fmt(f),
+            Self::Image(image) => write!(f, "sha256:{}", image.sha256),
+        }
+    }
+}

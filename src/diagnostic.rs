@@ -1,0 +1,158 @@
+//! What is wrong with what a person wrote: where, what was expected, and what to do.
+
+use std::fmt;
+
+/// One thing that is wrong (or doubtful) in a file, with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Whether it stops the work.
+    pub severity: Severity,
+    /// The file as the person named it; `-` is standard input.
+    pub file: String,
+    /// Where in the file, if it has a place.
+    pub place: Option<Place>,
+    /// What is wrong, in lower case: `duration: expected an integer from 3 to 15, got "8s"`.
+    pub message: String,
+    /// A second place that matters (the first use of a duplicate id), with its own words.
+    pub related: Vec<(Place, String)>,
+    /// What to do about it: `did you mean "duration"?`
+    pub help: Option<String>,
+}
+
+/// Whether a diagnostic stops the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Nothing is asked and nothing is spent until it is mended.
+    Error,
+    /// Shown, and the work goes on.
+    Warning,
+}
+
+/// A place in a text file. Lines and columns count from 1; a column counts characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The physical line.
+    pub line: u64,
+    /// The first character of what is meant.
+    pub column: u32,
+    /// How many characters are meant; at least 1.
+    pub width: u32,
+    /// The text of that line, for the excerpt, without its line end (may be cut when very long).
+    pub text: String,
+    /// More lines on which the same was found, as inclusive ranges, in order.
+    pub also_lines: Vec<(u64, u64)>,
+}
+
+impl Diagnostic {
+    /// An error without a place yet.
+    #[must_use]
+    pub fn error(file: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            file: file.into(),
+            place: None,
+            message: message.into(),
+            related: Vec::new(),
+            help: None,
+        }
+    }
+
+    /// A warning without a place yet.
+    #[must_use]
+    pub fn warning(file: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(file, message) }
+    }
+
+    /// The same, at a place.
+    #[must_use]
+    pub fn at(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// The same, with what to do about it.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+impl fmt::Display for Diagnostic {
+    /// `jobs.csv:17:5: duration: expected an integer, got "8s"`, on one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file)?;
+        if let Some(place) = &self.place {
+            write!(f, ":{}:{}", place.line, place.column)?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+/// The name among `known` that a person most likely meant by `given`.
+#[must_use]
+pub fn closest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let given = given.to_lowercase();
+    known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&given, &name.to_lowercase()), name))
+        .filter(|(distance, name)| *distance <= 1 + name.chars().count() / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// A text file in memory, to turn byte offsets into places.
+#[derive(Clone, Debug)]
+pub struct SourceText {
+    /// The file as the person named it.
+    pub file: String,
+    /// Its whole text.
+    pub text: String,
+}
+
+/// Longest piece of a line that an excerpt shows, in characters.
+const EXCERPT_CHARS_MAX: usize = 2_000;
+
+impl SourceText {
+    /// A text and its name.
+    #[must_use]
+    pub fn new(file: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { file: file.into(), text: text.into() }
+    }
+
+    /// The place of a byte range. A range that spans lines is cut at the end of its first.
+    #[must_use]
+    pub fn place(&self, range: std::ops::Range<usize>) -> Place {
+        let start = self.text.floor_char_boundary(range.start.min(self.text.len()));
+        let line_start = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let line_end = self.text[start..].find('\n').map_or(self.text.len(), |at| start + at);
+        let end = self.text.floor_char_boundary(range.end.clamp(start, line_end));
+        let count = |text: &str| u32::try_from(text.chars().count()).unwrap_or(u32::MAX);
+        Place {
+            line: 1 + self.text[..line_start].bytes().filter(|b| *b == b'\n').count() as u64,
+            column: count(&self.text[line_start..start]).saturating_add(1),
+            width: count(&self.text[start..end]).max(1),
+            text: self.text[line_start..line_end].trim_end_matches('\r').chars().take(EXCERPT_CHARS_MAX).collect(),
+            also_lines: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offsets_become_lines_and_columns() {
+        let source = SourceText::new("a.toml", "x = 1\r\nünd = 23\n");
+        let place = source.place(7 + 7..7 + 9);
+        assert_eq!((place.line, place.column, place.width, place.text.as_str()), (2, 7, 2, "ünd = 23"));
+        assert_eq!(source.place(999..1_000).line, 3);
+    }
+
+    #[test]
+    fn misspelt_names_are_recognised() {
+        assert_eq!(closest("duratoin", ["prompt", "duration"]), Some("duration"));
+        assert_eq!(closest("colour", ["prompt", "duration"]), None);
+    }
+}

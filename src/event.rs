@@ -1,0 +1,142 @@
+//! What happened in a run, in the order in which it was committed. Events carry no preimage, token or invoice.
+
+use serde::Serialize;
+
+use crate::ledger::{JobState, Next, Reason};
+use crate::money::Msat;
+use crate::time::UnixMs;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// The run knows its ledger and its batch.
+    RunStarted {
+        /// The batch's name.
+        batch: String,
+        /// The ledger's path.
+        ledger: String,
+        /// Whether the batch begins with this run.
+        new_batch: bool,
+        /// Whether the ledger begins with this run.
+        new_ledger: bool,
+        /// The tool's version.
+        tool_version: String,
+    },
+    /// What there is to do, after recovery and planning.
+    Planned {
+        /// Jobs of the batch.
+        job_count: u64,
+        /// Jobs to buy.
+        to_buy_count: u64,
+        /// The exact price of those, in msat.
+        to_buy_msat: Msat,
+        /// The most that routing them may cost, in msat.
+        fee_ceiling_msat: Msat,
+        /// Jobs at their good end.
+        delivered_count: u64,
+        /// Jobs paid or being paid, and not at their end.
+        open_count: u64,
+    },
+    /// A job stands otherwise than before.
+    Job(JobEvent),
+    /// Admission pauses, for a cause that concerns more than one job.
+    Paused {
+        /// The cause, in words, with what to do.
+        cause: String,
+    },
+    /// Admission goes on.
+    Resumed,
+    /// Something a person should know, that stops nothing.
+    Warning {
+        /// In words.
+        message: String,
+    },
+    /// A signal or a deadline: nothing new is admitted, what is open is brought to a safe place.
+    Draining {
+        /// Why.
+        cause: String,
+    },
+    /// The last event of a run.
+    RunEnded(Box<RunEnded>),
+}
+
+/// A job's change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct JobEvent {
+    /// Its id.
+    pub id: String,
+    /// Which purchase of it.
+    pub take: u32,
+    /// Its endpoint's name.
+    pub endpoint: String,
+    /// The state before.
+    pub from: JobState,
+    /// The state now.
+    pub state: JobState,
+    /// Why.
+    pub reason: Reason,
+    /// What has to happen next.
+    pub next: Next,
+    /// Its price, in msat.
+    pub price_msat: Msat,
+    /// The actual routing fee in msat, once posted.
+    pub fee_msat: Option<Msat>,
+    /// The result's URL, once delivered.
+    pub url: Option<String>,
+    /// In words.
+    pub error: Option<String>,
+    /// When.
+    pub at: UnixMs,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunEnded {
+    /// The process's exit code.
+    pub exit_code: u8,
+    /// Jobs by state and reason.
+    pub counts: Vec<EndCount>,
+    /// The plan's exact price, in msat.
+    pub planned_msat: Msat,
+    /// Settled over all runs of the batch, without fees, in msat.
+    pub spent_msat: Msat,
+    /// Routing fees over all runs, in msat.
+    pub fees_msat: Msat,
+    /// Still held for payments that are not posted, in msat.
+    pub held_msat: Msat,
+    /// How long the run took, in milliseconds.
+    pub elapsed_ms: u64,
+    /// Jobs that only a person can bring on (the first thousand).
+    pub needs_person: Vec<NeedsPerson>,
+    /// What to do next, a sentence each.
+    pub advice: Vec<String>,
+}
+
+/// How many jobs stand how at the end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct EndCount {
+    /// The state.
+    pub state: JobState,
+    /// Why.
+    pub reason: Reason,
+    /// How many.
+    pub jobs: u64,
+}
+
+/// A job that only a person can bring on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NeedsPerson {
+    /// The job's id.
+    pub job: String,
+    /// Why.
+    pub reason: Reason,
+    /// The command that shows or decides it.
+    pub command: String,
+}
+
+/// Who hears of events. Hearing never drives the work.
+pub trait Listener {
+    /// Takes note of one event.
+    fn hear(&self, event: &Event);
+}

@@ -1,0 +1,89 @@
+//! The port to the durable record of every batch. Nothing is paid before its intent is here; preimages, tokens and
+//! answers are here before they are used.
+
+mod record;
+mod rows;
+mod state;
+
+use std::future::Future;
+
+pub use record::{
+    AnswerKey, AnswerKind, BatchKey, Caps, Committed, DeadProof, DurableIntent, IntentRefusal, JobEnd, JobKey,
+    NewIntent, PaidPurchase, PaymentKey, PeriodCap, Poll, Posted, Record,
+};
+pub use rows::{Counts, OpenJob, OpenStage, PendingJob, ReceiptKind, ReceiptRow, ResultRow, StateCount, Twin, Witness};
+pub use state::{JobState, Next, Reason, tried_again};
+
+use crate::origin::Request;
+use crate::payer::NodeId;
+use crate::time::UnixMs;
+
+/// The durable record, as the run sees it.
+pub trait Ledger {
+    /// Makes one record durable. It returns after the commit, never before.
+    ///
+    /// # Errors
+    /// After any error the outcome of the commit is unknown: nothing more may be spent, and the run ends.
+    fn commit(&self, now: UnixMs, record: Record) -> impl Future<Output = Result<Committed, LedgerError>>;
+
+    /// Every job of the batch (of all batches, with none) whose purchase is open: intended or paid, and not at its end.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn open_jobs(&self, batch: Option<BatchKey>) -> impl Future<Output = Result<Vec<OpenJob>, LedgerError>>;
+
+    /// Up to `limit` pending jobs of the batch with a position above `after`, in manifest order.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn pending(
+        &self,
+        batch: BatchKey,
+        after: Option<u64>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<PendingJob>, LedgerError>>;
+
+    /// The exact request that an intent holds.
+    ///
+    /// # Errors
+    /// Where the ledger or the body's file cannot be read, or its digest differs.
+    fn request(&self, payment: PaymentKey) -> impl Future<Output = Result<Request, LedgerError>>;
+
+    /// What a node must still know for its "not found" to count.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn witness(&self, node: &NodeId) -> impl Future<Output = Result<Witness, LedgerError>>;
+
+    /// The latest other purchase, of any batch, that sends the same request (by its digest, see
+    /// [`Request::digest`]) and has an intent.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn twin(&self, job: JobKey, digest: &[u8; 32]) -> impl Future<Output = Result<Option<Twin>, LedgerError>>;
+}
+
+/// Why the ledger cannot be used. Messages say what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LedgerError {
+    /// It cannot be read or written: disk full, read-only, I/O error.
+    #[error("the ledger cannot be used: {0}")]
+    Io(String),
+    /// The file is no ledger of this program, or is damaged.
+    #[error("{0}")]
+    Foreign(String),
+    /// A newer version of this program wrote it.
+    #[error("the ledger was written by a newer version ({found}; this one knows {known}); update l402-batch")]
+    Newer {
+        /// Its schema version.
+        found: i64,
+        /// The newest that this program knows.
+        known: i64,
+    },
+    /// A record contradicts what the ledger holds. A defect of this program; nothing was written.
+    #[error("the ledger refuses a record that contradicts it: {0}")]
+    Contradiction(String),
+    /// It lies on a network or FUSE file system, whose locks and syncs cannot be relied upon.
+    #[error("the ledger lies on a {0} file system; put it on a local disk with --ledger")]
+    NotLocal(String),
+}

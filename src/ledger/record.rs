@@ -1,0 +1,370 @@
+//! What is written, one record at a time, and what the ledger hands back once it is durable.
+
+use crate::l402::{Network, PaymentHash, Preimage, Scheme, Token};
+use crate::money::Msat;
+use crate::origin::{Credential, HttpAnswer, Request};
+use crate::payer::NodeId;
+use crate::time::UnixMs;
+
+use super::{JobState, Reason};
+
+/// A batch in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BatchKey(pub i64);
+
+/// A job (one take of it) in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobKey(pub i64);
+
+/// A payment in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PaymentKey(pub i64);
+
+/// A stored answer in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct AnswerKey(pub i64);
+
+/// One thing to make durable.
+#[derive(Clone, Debug)]
+pub enum Record {
+    /// Reserve price and fee ceiling and keep all that redeeming needs, in one transaction. Counts the first send as
+    /// begun. The job becomes `running`.
+    Intend(Box<NewIntent>),
+    /// One more POST of this payment is about to begin.
+    SendBegun(PaymentKey),
+    /// LND itself has answered a POST that did not settle.
+    SendAnswered(PaymentKey),
+    /// The preimage is known. The job becomes `paid`.
+    Paid {
+        /// Whose.
+        payment: PaymentKey,
+        /// The verified preimage.
+        preimage: Preimage,
+        /// LND itself has answered the POST that was open.
+        answered: bool,
+        /// What the node posted, where it already has.
+        posted: Option<Posted>,
+    },
+    /// The node says SUCCEEDED: the actual fee replaces the ceiling, and the rest of the hold is given back.
+    Posted(PaymentKey, Posted),
+    /// The hash is dead, by proof: the hold is given back, and the job may end or become pending again.
+    Dead {
+        /// Whose.
+        payment: PaymentKey,
+        /// Why it can never settle any more.
+        proof: DeadProof,
+        /// What becomes of the job.
+        end: JobEnd,
+    },
+    /// The payment's fate is unknown, or known not to be final. The job becomes `in_doubt`; the hold stays.
+    Doubt {
+        /// Whose.
+        payment: PaymentKey,
+        /// Why.
+        reason: Reason,
+        /// In words, for a person.
+        error: Option<String>,
+        /// Nothing can change before this time.
+        wait_until: Option<UnixMs>,
+    },
+    /// An answer to a redeem or a poll, before it is interpreted.
+    Answer {
+        /// Whose.
+        payment: PaymentKey,
+        /// To what it is an answer.
+        kind: AnswerKind,
+        /// The answer.
+        answer: HttpAnswer,
+    },
+    /// The origin takes its time: poll there. The job stays `paid`.
+    Accepted {
+        /// Whose.
+        payment: PaymentKey,
+        /// The answer that said so.
+        answer: AnswerKey,
+        /// Where to poll.
+        poll: Poll,
+    },
+    /// The result is there. The job becomes `delivered`; a body file is removed.
+    Delivered {
+        /// Whose.
+        payment: PaymentKey,
+        /// The answer that said so.
+        answer: AnswerKey,
+        /// The result's absolute URL.
+        url: String,
+    },
+    /// Paid and not delivered: the job's state and reason (`paid`, `refund_offered` or `lost`) say how it stands. A poll
+    /// address is forgotten, so that the next attempt redeems again.
+    Undelivered {
+        /// Whose.
+        payment: PaymentKey,
+        /// The answer that was interpreted so, if any.
+        answer: Option<AnswerKey>,
+        /// How the job stands.
+        end: JobEnd,
+    },
+    /// The job ends, or becomes pending again, without any open payment.
+    Ended(JobKey, JobEnd),
+}
+
+/// How a job stands after a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobEnd {
+    /// Its state.
+    pub state: JobState,
+    /// Why.
+    pub reason: Reason,
+    /// In words, for a person. Harmless to a terminal; without any secret.
+    pub error: Option<String>,
+}
+
+/// All that paying and redeeming need, to be made durable before the payer is called (rule 1).
+#[derive(Clone, Debug)]
+pub struct NewIntent {
+    /// For which job.
+    pub job: JobKey,
+    /// The exact request.
+    pub request: Request,
+    /// The scheme name of the challenge.
+    pub scheme: Scheme,
+    /// Its token.
+    pub token: Token,
+    /// Every parameter of the challenge, as received.
+    pub challenge: Vec<(String, String)>,
+    /// The BOLT11 invoice.
+    pub invoice: String,
+    /// Its payment hash.
+    pub hash: PaymentHash,
+    /// Its amount: the job's exact price.
+    pub amount: Msat,
+    /// The most that routing may cost.
+    pub fee_limit: Msat,
+    /// The public key of the invoice's payee, in hex.
+    pub payee: String,
+    /// The invoice's network.
+    pub network: Network,
+    /// The node that is to pay.
+    pub node: NodeId,
+    /// When the invoice expires.
+    pub invoice_expires_at: UnixMs,
+    /// When the credential is expected to expire.
+    pub credential_expires_at: UnixMs,
+    /// The limits that this intent must fit into.
+    pub caps: Caps,
+}
+
+/// Limits over more than one job, checked and charged in the transaction of the intent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Caps {
+    /// Over all runs of the batch: spent + held, fees included.
+    pub batch: Option<Msat>,
+    /// Over the day, across batches.
+    pub day: Option<PeriodCap>,
+    /// Over the month, across batches.
+    pub month: Option<PeriodCap>,
+}
+
+/// A limit over a day or a month.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeriodCap {
+    /// The period's name, which sorts by time: `2026-11-20`, `2026-11`. A name before the newest that the ledger knows
+    /// is charged to the newest: the clock never goes back.
+    pub period: String,
+    /// The most that may be spent and held in it.
+    pub most: Msat,
+}
+
+/// Why an intent was not made. Nothing was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IntentRefusal {
+    /// The batch's limit does not hold this purchase any more.
+    BatchLimit {
+        /// Spent and held so far.
+        used: Msat,
+        /// The limit.
+        most: Msat,
+    },
+    /// The day's limit.
+    DayLimit {
+        /// Spent and held so far.
+        used: Msat,
+        /// The limit.
+        most: Msat,
+    },
+    /// The month's limit.
+    MonthLimit {
+        /// Spent and held so far.
+        used: Msat,
+        /// The limit.
+        most: Msat,
+    },
+    /// The ledger already knows this payment hash: it belongs to another purchase.
+    HashKnown,
+}
+
+/// An intent that is durable. Only a ledger makes one, and paying takes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DurableIntent {
+    pub(in crate::ledger) payment: PaymentKey,
+    pub(in crate::ledger) job: JobKey,
+    pub(in crate::ledger) hash: PaymentHash,
+    pub(in crate::ledger) invoice: String,
+    pub(in crate::ledger) amount: Msat,
+    pub(in crate::ledger) fee_limit: Msat,
+    pub(in crate::ledger) node: NodeId,
+    pub(in crate::ledger) invoice_expires_at: UnixMs,
+    pub(in crate::ledger) credential_expires_at: UnixMs,
+    pub(in crate::ledger) sends_begun: u32,
+    pub(in crate::ledger) sends_answered: u32,
+}
+
+impl DurableIntent {
+    /// The payment's key.
+    #[must_use]
+    pub const fn payment(&self) -> PaymentKey {
+        self.payment
+    }
+    /// The job that it pays for.
+    #[must_use]
+    pub const fn job(&self) -> JobKey {
+        self.job
+    }
+    /// The payment hash.
+    #[must_use]
+    pub const fn hash(&self) -> &PaymentHash {
+        &self.hash
+    }
+    /// The BOLT11 invoice.
+    #[must_use]
+    pub fn invoice(&self) -> &str {
+        &self.invoice
+    }
+    /// The invoice's amount.
+    #[must_use]
+    pub const fn amount(&self) -> Msat {
+        self.amount
+    }
+    /// The most that routing may cost.
+    #[must_use]
+    pub const fn fee_limit(&self) -> Msat {
+        self.fee_limit
+    }
+    /// The only node that may ever pay it.
+    #[must_use]
+    pub const fn node(&self) -> &NodeId {
+        &self.node
+    }
+    /// When the invoice expires.
+    #[must_use]
+    pub const fn invoice_expires_at(&self) -> UnixMs {
+        self.invoice_expires_at
+    }
+    /// When the credential is expected to expire.
+    #[must_use]
+    pub const fn credential_expires_at(&self) -> UnixMs {
+        self.credential_expires_at
+    }
+    /// POSTs that were ever begun.
+    #[must_use]
+    pub const fn sends_begun(&self) -> u32 {
+        self.sends_begun
+    }
+    /// POSTs that LND itself answered.
+    #[must_use]
+    pub const fn sends_answered(&self) -> u32 {
+        self.sends_answered
+    }
+}
+
+/// A purchase whose preimage is durable. Only a ledger makes one, and redeeming takes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaidPurchase {
+    pub(in crate::ledger) intent: DurableIntent,
+    pub(in crate::ledger) credential: Credential,
+    pub(in crate::ledger) posted: bool,
+    pub(in crate::ledger) redeems: u32,
+}
+
+impl PaidPurchase {
+    /// The intent that was paid.
+    #[must_use]
+    pub const fn intent(&self) -> &DurableIntent {
+        &self.intent
+    }
+    /// The payment's key.
+    #[must_use]
+    pub const fn payment(&self) -> PaymentKey {
+        self.intent.payment
+    }
+    /// What redeems it.
+    #[must_use]
+    pub const fn credential(&self) -> &Credential {
+        &self.credential
+    }
+    /// Whether the node has posted it (SUCCEEDED, fee known).
+    #[must_use]
+    pub const fn posted(&self) -> bool {
+        self.posted
+    }
+    /// Answers to redeems that are in the ledger.
+    #[must_use]
+    pub const fn redeems(&self) -> u32 {
+        self.redeems
+    }
+}
+
+/// What the node posted for a payment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Posted {
+    /// What routing cost.
+    pub fee: Msat,
+    /// The node's own number for the payment.
+    pub payment_index: Option<u64>,
+}
+
+/// Why a payment hash can never settle any more (rule 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeadProof {
+    /// The same node says FAILED, and no POST is unanswered.
+    FailedAndAnswered,
+    /// The same node says FAILED, and the invoice has expired by its clock plus a margin.
+    FailedAndExpired,
+    /// The same node, its history intact, does not know the hash, and no POST is unanswered.
+    NotFoundAndAnswered,
+    /// The same node, its history intact, does not know the hash, and the invoice has expired by its clock plus a margin.
+    NotFoundAndExpired,
+}
+
+/// To what an answer is an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerKind {
+    /// The request with the credential.
+    Redeem,
+    /// The poll address.
+    Poll,
+}
+
+/// Where and how often to poll.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poll {
+    /// The absolute address.
+    pub url: url::Url,
+    /// Milliseconds between polls, as the origin asks, within bounds.
+    pub interval_ms: u64,
+}
+
+/// What the ledger hands back once a record is durable.
+#[derive(Clone, Debug)]
+pub enum Committed {
+    /// To `Intend`, `SendBegun`, `SendAnswered`: the intent as it now stands.
+    Intent(DurableIntent),
+    /// To `Intend`: it does not fit; nothing was written.
+    IntentRefused(IntentRefusal),
+    /// To `Paid`: what redeeming takes.
+    Paid(PaidPurchase),
+    /// To `Answer`: the stored answer.
+    Answer(AnswerKey),
+    /// To everything else.
+    Done,
+}

@@ -1,0 +1,228 @@
+//! What is read from the ledger: jobs for the run, rows for the views.
+
+use std::sync::Arc;
+
+use crate::catalog::{Endpoint, Value};
+use crate::l402::{Network, PaymentHash};
+use crate::money::Msat;
+use crate::origin::HttpAnswer;
+use crate::plan::ContentHash;
+use crate::time::UnixMs;
+
+use super::{AnswerKey, BatchKey, DurableIntent, JobKey, JobState, Next, PaidPurchase, Poll, Reason};
+
+/// A job that is still to be bought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingJob {
+    /// Its key.
+    pub key: JobKey,
+    /// Its position in the manifest.
+    pub seq: u64,
+    /// Its id.
+    pub id: String,
+    /// Which purchase of it this is, from 1.
+    pub take: u32,
+    /// What is bought.
+    pub endpoint: Arc<Endpoint>,
+    /// Resolved parameters, in the endpoint's order.
+    pub params: Vec<(String, Value)>,
+    /// The hash of what is bought.
+    pub content: ContentHash,
+    /// The exact price.
+    pub price: Msat,
+    /// The most that routing may cost.
+    pub fee_ceiling: Msat,
+    /// The job's own limit, fee included.
+    pub max_cost: Option<Msat>,
+}
+
+/// A job whose purchase is open.
+#[derive(Clone, Debug)]
+pub struct OpenJob {
+    /// Its key.
+    pub key: JobKey,
+    /// Its batch.
+    pub batch: BatchKey,
+    /// Its id.
+    pub id: String,
+    /// Which purchase of it this is, from 1.
+    pub take: u32,
+    /// What is bought.
+    pub endpoint: Arc<Endpoint>,
+    /// The hash of what is bought.
+    pub content: ContentHash,
+    /// Its state as last recorded.
+    pub state: JobState,
+    /// Its reason as last recorded.
+    pub reason: Reason,
+    /// How far it came.
+    pub stage: OpenStage,
+}
+
+/// How far an open purchase came, by what is durable.
+#[derive(Clone, Debug)]
+pub enum OpenStage {
+    /// An intent, and no preimage.
+    Intended(DurableIntent),
+    /// Paid; nothing to interpret and nothing to poll: redeem.
+    Paid(PaidPurchase),
+    /// Paid, and an answer of status 2xx is stored that nobody has interpreted yet.
+    Answered(PaidPurchase, AnswerKey, HttpAnswer),
+    /// Paid and accepted: poll.
+    Accepted(PaidPurchase, Poll),
+    /// At its end, but the node has not posted the payment yet: its fee is unknown and its hold stands.
+    Unposted(PaidPurchase),
+}
+
+/// What a node must still know for its "not found" to count (rule 5).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Witness {
+    /// The newest hash that the ledger knows settled there.
+    pub newest_settled: Option<PaymentHash>,
+    /// The highest payment index that the ledger has seen there.
+    pub payment_index: Option<u64>,
+}
+
+/// Another purchase that sends the same request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Twin {
+    /// It is not at its end yet.
+    pub open: bool,
+    /// When it was last touched: its intent or its latest answer, whichever is later.
+    pub last_at: UnixMs,
+}
+
+/// How many jobs stand how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateCount {
+    /// The state.
+    pub state: JobState,
+    /// The reason.
+    pub reason: Reason,
+    /// How many jobs (latest takes).
+    pub jobs: u64,
+    /// Their prices together.
+    pub price: Msat,
+}
+
+/// Where a batch stands: counts and sums over the latest take of each job, and the batch's money.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Jobs by state and reason.
+    pub by_state: Vec<StateCount>,
+    /// Settled payments: amounts.
+    pub spent: Msat,
+    /// Settled payments: routing fees as posted.
+    pub fees: Msat,
+    /// Holds of payments that are not posted: amount plus fee ceiling.
+    pub held: Msat,
+    /// The prices of all jobs that are not withdrawn.
+    pub planned: Msat,
+    /// The worst case (price plus fee ceiling) of jobs that running again would buy.
+    pub to_buy_worst_case: Msat,
+}
+
+impl Counts {
+    /// How many jobs stand in that state.
+    #[must_use]
+    pub fn jobs(&self, state: JobState) -> u64 {
+        self.by_state.iter().filter(|count| count.state == state).map(|count| count.jobs).sum()
+    }
+
+    /// How many jobs there are.
+    #[must_use]
+    pub fn all_jobs(&self) -> u64 {
+        self.by_state.iter().map(|count| count.jobs).sum()
+    }
+}
+
+/// One row of the results: the latest take of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResultRow {
+    /// The job's id.
+    pub id: String,
+    /// Its line in the manifest.
+    pub line: u64,
+    /// The take.
+    pub take: u32,
+    /// Its state.
+    pub state: JobState,
+    /// Why.
+    pub reason: Reason,
+    /// What has to happen next.
+    pub next: Next,
+    /// The endpoint's name.
+    pub endpoint: String,
+    /// Resolved parameters.
+    pub params: Vec<(String, Value)>,
+    /// The planned price.
+    pub price: Msat,
+    /// The actual routing fee, once posted.
+    pub fee: Option<Msat>,
+    /// The result's URL.
+    pub url: Option<String>,
+    /// The downloaded file.
+    pub file: Option<String>,
+    /// The downloaded file's SHA-256.
+    pub sha256: Option<String>,
+    /// How many intents and refused or failed tries there were.
+    pub attempts: u32,
+    /// The first intent or try.
+    pub started_at: Option<UnixMs>,
+    /// When it came to its end.
+    pub finished_at: Option<UnixMs>,
+    /// Nothing can change before this time (in doubt).
+    pub wait_until: Option<UnixMs>,
+    /// In words.
+    pub error: Option<String>,
+    /// `x_*` columns.
+    pub extra: Vec<(String, String)>,
+}
+
+/// What kind of settlement a receipt proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceiptKind {
+    /// Money that went out.
+    Payment,
+    /// Money that came back.
+    Refund,
+}
+
+/// One row of the receipts: a settlement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiptRow {
+    /// The batch's name.
+    pub batch: String,
+    /// The job's id.
+    pub id: String,
+    /// The take.
+    pub take: u32,
+    /// Payment or refund.
+    pub kind: ReceiptKind,
+    /// When the preimage became durable.
+    pub paid_at: UnixMs,
+    /// The host that sold.
+    pub seller: String,
+    /// The endpoint's name.
+    pub endpoint: String,
+    /// The network; `None` is play money (written `sandbox`).
+    pub network: Option<Network>,
+    /// The amount.
+    pub amount: Msat,
+    /// The routing fee; none while the node has not posted it.
+    pub fee: Option<Msat>,
+    /// The payment hash.
+    pub hash: PaymentHash,
+    /// The preimage, in hex: the proof of payment.
+    pub preimage: String,
+    /// The BOLT11 invoice.
+    pub invoice: String,
+    /// The payee's public key.
+    pub payee_node: String,
+    /// The paying node's public key.
+    pub payer_node: String,
+    /// The result's URL.
+    pub url: Option<String>,
+    /// `x_*` columns.
+    pub extra: Vec<(String, String)>,
+}

@@ -1,0 +1,314 @@
+//! The states, reasons and next steps that users see, the same words everywhere.
+
+use serde::{Deserialize, Serialize};
+
+/// How a job stands. The words are part of the interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// Not bought yet; nothing spent.
+    Pending,
+    /// Its payment is on its way.
+    Running,
+    /// The payment's fate is unknown; tracked, never paid anew by itself.
+    InDoubt,
+    /// Paid, not delivered yet.
+    Paid,
+    /// The result's URL is there.
+    Delivered,
+    /// The result is on disk.
+    Downloaded,
+    /// Refused before paying; nothing spent.
+    Refused,
+    /// It did not come to a purchase; nothing spent.
+    Failed,
+    /// Paid; the origin offers the money back.
+    RefundOffered,
+    /// The money came back.
+    Refunded,
+    /// Paid; the origin will neither deliver nor refund.
+    Lost,
+}
+
+/// Why a job stands so. The words are part of the interface; new ones may be added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Nothing to explain.
+    #[serde(rename = "")]
+    None,
+    /// Pending or refused: the batch's limit does not hold it any more.
+    BatchLimit,
+    /// Pending: the day's limit does not hold it.
+    DayLimit,
+    /// Pending: the month's limit does not hold it.
+    MonthLimit,
+    /// Pending: the node could not be used.
+    NodeUnusable,
+    /// Pending or failed: the node's channels could not send that much.
+    InsufficientBalance,
+    /// Pending: the endpoint took payments and delivered nothing, so it gets no more.
+    BreakerOpen,
+    /// In doubt: nobody knows yet whether it was paid.
+    PaymentUnknown,
+    /// In doubt: the payment is still on its way at the node.
+    PaymentInFlight,
+    /// In doubt: another node than the one that was asked to pay.
+    OtherNode,
+    /// In doubt: the node has forgotten payments that it had made.
+    NodeForgot,
+    /// In doubt: not paid so far; final once the invoice has expired.
+    WaitingForExpiry,
+    /// Paid: the origin has accepted it and is working.
+    Processing,
+    /// Paid or lost: the origin has not delivered so far.
+    NotDelivered,
+    /// Paid or lost: the origin answers success in a shape that holds no result.
+    UnknownAnswer,
+    /// Paid or lost: the origin rejects the credential.
+    CredentialRejected,
+    /// Lost: the origin said that it failed.
+    OriginFailed,
+    /// Refund offered: the origin offers the money back.
+    RefundOffered,
+    /// Refused: the origin asks another price than the plan's.
+    PriceChanged,
+    /// Refused: the challenge cannot be read or contradicts itself.
+    ChallengeInvalid,
+    /// Refused: the invoice cannot be read, or has no amount.
+    InvoiceInvalid,
+    /// Refused: the invoice is of another network than the node's.
+    WrongNetwork,
+    /// Refused: the invoice expires before its payment could finish.
+    InvoiceExpired,
+    /// Refused: the invoice already belongs to another purchase.
+    InvoiceReused,
+    /// Refused: price and fee ceiling are above the job's own limit.
+    JobLimit,
+    /// Refused: the origin answers without asking for payment.
+    NotForSale,
+    /// Refused: the origin rejects the request itself.
+    InvalidInput,
+    /// Refused or lost: the origin's content filter rejects it.
+    ContentFiltered,
+    /// Refused: the image has changed since it was planned.
+    ImageChanged,
+    /// Refused: the image cannot be read any more.
+    ImageUnreadable,
+    /// Refused: its row has gone from the manifest before it was bought.
+    Withdrawn,
+    /// Failed: no route within the fee limit.
+    NoRoute,
+    /// Failed: the payment found no way in time.
+    PaymentTimeout,
+    /// Failed: the recipient does not take the payment.
+    PaymentRejected,
+    /// Failed: the node could not make the payment.
+    PaymentFailed,
+    /// Failed: the origin could not be reached.
+    OriginUnreachable,
+    /// Failed: the origin answered with an error of its own.
+    OriginError,
+    /// Failed: the origin allowed no more requests.
+    RateLimited,
+    /// Delivered: the manifest now asks for something else under this id.
+    Changed,
+}
+
+/// What has to happen next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Next {
+    /// Nothing.
+    None,
+    /// The same command again.
+    Rerun,
+    /// A person has to decide or change something.
+    Person,
+}
+
+impl JobState {
+    /// Every state, in the order in which they are counted.
+    pub const ALL: [Self; 11] = [
+        Self::Pending,
+        Self::Running,
+        Self::InDoubt,
+        Self::Paid,
+        Self::Delivered,
+        Self::Downloaded,
+        Self::Refused,
+        Self::Failed,
+        Self::RefundOffered,
+        Self::Refunded,
+        Self::Lost,
+    ];
+
+    /// The word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::InDoubt => "in_doubt",
+            Self::Paid => "paid",
+            Self::Delivered => "delivered",
+            Self::Downloaded => "downloaded",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::RefundOffered => "refund_offered",
+            Self::Refunded => "refunded",
+            Self::Lost => "lost",
+        }
+    }
+
+    /// The state of that word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 39] = [
+        Self::None,
+        Self::BatchLimit,
+        Self::DayLimit,
+        Self::MonthLimit,
+        Self::NodeUnusable,
+        Self::InsufficientBalance,
+        Self::BreakerOpen,
+        Self::PaymentUnknown,
+        Self::PaymentInFlight,
+        Self::OtherNode,
+        Self::NodeForgot,
+        Self::WaitingForExpiry,
+        Self::Processing,
+        Self::NotDelivered,
+        Self::UnknownAnswer,
+        Self::CredentialRejected,
+        Self::OriginFailed,
+        Self::RefundOffered,
+        Self::PriceChanged,
+        Self::ChallengeInvalid,
+        Self::InvoiceInvalid,
+        Self::WrongNetwork,
+        Self::InvoiceExpired,
+        Self::InvoiceReused,
+        Self::JobLimit,
+        Self::NotForSale,
+        Self::InvalidInput,
+        Self::ContentFiltered,
+        Self::ImageChanged,
+        Self::ImageUnreadable,
+        Self::Withdrawn,
+        Self::NoRoute,
+        Self::PaymentTimeout,
+        Self::PaymentRejected,
+        Self::PaymentFailed,
+        Self::OriginUnreachable,
+        Self::OriginError,
+        Self::RateLimited,
+        Self::Changed,
+    ];
+
+    /// The word; empty where there is nothing to explain.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::BatchLimit => "batch_limit",
+            Self::DayLimit => "day_limit",
+            Self::MonthLimit => "month_limit",
+            Self::NodeUnusable => "node_unusable",
+            Self::InsufficientBalance => "insufficient_balance",
+            Self::BreakerOpen => "breaker_open",
+            Self::PaymentUnknown => "payment_unknown",
+            Self::PaymentInFlight => "payment_in_flight",
+            Self::OtherNode => "other_node",
+            Self::NodeForgot => "node_forgot",
+            Self::WaitingForExpiry => "waiting_for_expiry",
+            Self::Processing => "processing",
+            Self::NotDelivered => "not_delivered",
+            Self::UnknownAnswer => "unknown_answer",
+            Self::CredentialRejected => "credential_rejected",
+            Self::OriginFailed => "origin_failed",
+            Self::RefundOffered => "refund_offered",
+            Self::PriceChanged => "price_changed",
+            Self::ChallengeInvalid => "challenge_invalid",
+            Self::InvoiceInvalid => "invoice_invalid",
+            Self::WrongNetwork => "wrong_network",
+            Self::InvoiceExpired => "invoice_expired",
+            Self::InvoiceReused => "invoice_reused",
+            Self::JobLimit => "job_limit",
+            Self::NotForSale => "not_for_sale",
+            Self::InvalidInput => "invalid_input",
+            Self::ContentFiltered => "content_filtered",
+            Self::ImageChanged => "image_changed",
+            Self::ImageUnreadable => "image_unreadable",
+            Self::Withdrawn => "withdrawn",
+            Self::NoRoute => "no_route",
+            Self::PaymentTimeout => "payment_timeout",
+            Self::PaymentRejected => "payment_rejected",
+            Self::PaymentFailed => "payment_failed",
+            Self::OriginUnreachable => "origin_unreachable",
+            Self::OriginError => "origin_error",
+            Self::RateLimited => "rate_limited",
+            Self::Changed => "changed",
+        }
+    }
+
+    /// The reason of that word.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+}
+
+/// Whether running the same command again tries a job that ended so. Only what spent nothing is tried again, and not
+/// where the same request would be refused again.
+#[must_use]
+pub const fn tried_again(state: JobState, reason: Reason) -> bool {
+    match state {
+        JobState::Pending | JobState::Failed => true,
+        JobState::Refused => !matches!(
+            reason,
+            Reason::InvalidInput | Reason::ContentFiltered | Reason::NotForSale | Reason::JobLimit | Reason::Withdrawn
+        ),
+        JobState::Running
+        | JobState::InDoubt
+        | JobState::Paid
+        | JobState::Delivered
+        | JobState::Downloaded
+        | JobState::RefundOffered
+        | JobState::Refunded
+        | JobState::Lost => false,
+    }
+}
+
+impl Next {
+    /// What has to happen next with a job that stands so.
+    #[must_use]
+    pub const fn of(state: JobState, reason: Reason) -> Self {
+        match (state, reason) {
+            (JobState::Delivered | JobState::Downloaded, Reason::Changed) => Self::Person,
+            (JobState::Delivered | JobState::Downloaded | JobState::Refunded, _)
+            | (JobState::Refused, Reason::Withdrawn) => Self::None,
+            (JobState::InDoubt, Reason::OtherNode | Reason::NodeForgot) => Self::Person,
+            (JobState::Refused | JobState::Lost | JobState::RefundOffered, _) => Self::Person,
+            (JobState::Pending | JobState::Running | JobState::InDoubt | JobState::Paid | JobState::Failed, _) => {
+                Self::Rerun
+            }
+        }
+    }
+
+    /// The word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Rerun => "rerun",
+            Self::Person => "person",
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Buys from L402 APIs in bulk: a manifest is planned to the exact sat, then carried out through an LND node, with
+//! every purchase recorded in a ledger before it is paid for.
+//!
+//! One way: manifest → plan → run → ledger → results, receipts, report. `docs/architecture.md` walks through the rooms.
+
+pub mod catalog;
+pub mod cli;
+pub mod diagnostic;
+pub mod event;
+pub mod l402;
+pub mod ledger;
+pub mod manifest;
+pub mod money;
+pub mod origin;
+pub mod payer;
+pub mod plan;
+pub mod report;
+pub mod run;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
+pub mod time;

@@ -1,0 +1,60 @@
+//! Reads manifests, TOML and CSV, into job specifications, each with its place in the file.
+
+use std::sync::Arc;
+
+use crate::catalog::{Endpoint, Value};
+use crate::diagnostic::{Diagnostic, Place};
+use crate::money::Sats;
+
+/// One job as the manifest gives it, checked against its endpoint, with defaults filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobSpec {
+    /// The physical line on which it begins, from 1.
+    pub line: u64,
+    /// The id that the manifest gives it, if any.
+    pub id: Option<String>,
+    /// What is bought.
+    pub endpoint: Arc<Endpoint>,
+    /// Parameters after all defaults, in the endpoint's order; one without a value is left out.
+    pub params: Vec<(String, Value)>,
+    /// `x_*` columns, passed through to the results, in order.
+    pub extra: Vec<(String, String)>,
+    /// The most that this job may cost, routing fee included.
+    pub max_sats: Option<Sats>,
+}
+
+/// Limits as one source states them (`[limits]`, flags, environment, configuration). Where several do, the tightest
+/// wins, value by value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// The most that a batch may cost over all its runs, fees included.
+    pub max_sats: Option<Sats>,
+    /// The most that one job may cost, fee included.
+    pub max_sats_per_job: Option<Sats>,
+    /// The most that may be spent a day, over all batches of the ledger.
+    pub max_sats_per_day: Option<Sats>,
+    /// The most that may be spent a month, over all batches of the ledger.
+    pub max_sats_per_month: Option<Sats>,
+    /// The IANA time zone in which days and months begin.
+    pub time_zone: Option<String>,
+    /// A payment's fee ceiling, in parts per million of its amount.
+    pub max_fee_ppm: Option<u64>,
+    /// A payment's fee ceiling is never below this.
+    pub fee_floor_sats: Option<Sats>,
+}
+
+/// A manifest that can be read more than once, job by job, in bounded memory.
+pub trait JobSource {
+    /// Reads every job from the beginning. A row's errors are one item, and reading goes on, so that one pass finds all
+    /// errors; errors of the whole file come last.
+    ///
+    /// # Errors
+    /// Items are errors where the manifest is wrong; the vector is never empty.
+    fn jobs(&self) -> Box<dyn Iterator<Item = Result<JobSpec, Vec<Diagnostic>>> + '_>;
+
+    /// The file as the person named it.
+    fn file(&self) -> &str;
+
+    /// The place of a whole line, for an error that is found only by comparing jobs.
+    fn place_of_line(&self, line: u64) -> Place;
+}

@@ -1,0 +1,173 @@
+//! Amounts of money: integers, checked operations only. Msat inside, sats at the edges.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+const MSAT_PER_SAT: u64 = 1_000;
+const PARTS_PER_MILLION: u128 = 1_000_000;
+
+/// An amount in millisatoshi, the unit of BOLT11 and of every sum inside the program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Msat(u64);
+
+/// An amount in whole satoshi, the unit that people read and write.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sats(u64);
+
+impl Msat {
+    /// No money.
+    pub const ZERO: Self = Self(0);
+
+    /// An amount of `msat` millisatoshi.
+    #[must_use]
+    pub const fn new(msat: u64) -> Self {
+        Self(msat)
+    }
+
+    /// The number of millisatoshi.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The sum, or nothing where it does not fit.
+    #[must_use]
+    pub const fn checked_add(self, other: Self) -> Option<Self> {
+        match self.0.checked_add(other.0) {
+            Some(sum) => Some(Self(sum)),
+            None => None,
+        }
+    }
+
+    /// The difference, or nothing where it would be below zero.
+    #[must_use]
+    pub const fn checked_sub(self, other: Self) -> Option<Self> {
+        match self.0.checked_sub(other.0) {
+            Some(rest) => Some(Self(rest)),
+            None => None,
+        }
+    }
+
+    /// This amount `times` over, or nothing where it does not fit.
+    #[must_use]
+    pub const fn checked_mul(self, times: u64) -> Option<Self> {
+        match self.0.checked_mul(times) {
+            Some(product) => Some(Self(product)),
+            None => None,
+        }
+    }
+
+    /// The sum of many, or nothing where it does not fit.
+    #[must_use]
+    pub fn checked_sum(amounts: impl IntoIterator<Item = Self>) -> Option<Self> {
+        amounts.into_iter().try_fold(Self::ZERO, Self::checked_add)
+    }
+
+    /// `ppm` parts per million of this amount, rounded up to a whole msat; nothing where it does not fit.
+    #[must_use]
+    pub fn ppm_ceil(self, ppm: u64) -> Option<Self> {
+        let exact = u128::from(self.0).checked_mul(u128::from(ppm))?;
+        u64::try_from(exact.div_ceil(PARTS_PER_MILLION)).ok().map(Self)
+    }
+
+    /// The same amount in whole sats, or nothing where it is not a whole number of them.
+    #[must_use]
+    pub const fn exact_sats(self) -> Option<Sats> {
+        if self.0.is_multiple_of(MSAT_PER_SAT) { Some(Sats(self.0 / MSAT_PER_SAT)) } else { None }
+    }
+
+    /// In sats, rounded up: how a cost is shown.
+    #[must_use]
+    pub const fn sats_ceil(self) -> Sats {
+        Sats(self.0.div_ceil(MSAT_PER_SAT))
+    }
+}
+
+impl Sats {
+    /// No money.
+    pub const ZERO: Self = Self(0);
+
+    /// An amount of `sats` satoshi.
+    #[must_use]
+    pub const fn new(sats: u64) -> Self {
+        Self(sats)
+    }
+
+    /// The number of satoshi.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+
+    /// The same amount in msat, or nothing where it does not fit.
+    #[must_use]
+    pub const fn msat(self) -> Option<Msat> {
+        match self.0.checked_mul(MSAT_PER_SAT) {
+            Some(msat) => Some(Msat(msat)),
+            None => None,
+        }
+    }
+}
+
+impl fmt::Display for Msat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.exact_sats() {
+            Some(sats) => sats.fmt(f),
+            None => write!(f, "{} msat", thousands(self.0)),
+        }
+    }
+}
+
+impl fmt::Display for Sats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} sats", thousands(self.0))
+    }
+}
+
+/// A number as people read it: `1,234,567`.
+#[must_use]
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_that_do_not_fit_give_nothing() {
+        let most = Msat::new(u64::MAX);
+        assert_eq!(most.checked_add(Msat::new(1)), None);
+        assert_eq!(Msat::ZERO.checked_sub(Msat::new(1)), None);
+        assert_eq!(most.checked_mul(2), None);
+        assert_eq!(most.ppm_ceil(2_000_000), None);
+        assert_eq!(Sats::new(u64::MAX).msat(), None);
+    }
+
+    #[test]
+    fn a_cost_rounds_up() {
+        assert_eq!(Msat::new(1_001).sats_ceil(), Sats::new(2));
+        assert_eq!(Msat::new(1).ppm_ceil(1), Some(Msat::new(1)));
+        assert_eq!(Msat::new(1_000_000).ppm_ceil(5_000), Some(Msat::new(5_000)));
+        assert_eq!(Msat::new(1_500).exact_sats(), None);
+    }
+
+    #[test]
+    fn amounts_read_well() {
+        assert_eq!(Sats::new(1_234_567).to_string(), "1,234,567 sats");
+        assert_eq!(Sats::new(12).to_string(), "12 sats");
+        assert_eq!(Msat::new(2_750_000).to_string(), "2,750 sats");
+        assert_eq!(Msat::new(1_500).to_string(), "1,500 msat");
+    }
+}

@@ -1,0 +1,108 @@
+//! The port to whoever sells: one HTTP request at a time, each answered by what came back, uninterpreted.
+
+use std::future::Future;
+
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use crate::catalog::Method;
+use crate::l402::{Preimage, Scheme, Token};
+
+/// A request that can be sent again to the very byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The HTTP method.
+    pub method: Method,
+    /// The resolved URL, query included.
+    pub url: Url,
+    /// The exact body; empty for GET.
+    pub body: Vec<u8>,
+}
+
+impl Request {
+    /// SHA-256 over method, URL and body: two requests of one digest are the same to a service's cache.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for part in [self.method.as_str().as_bytes(), self.url.as_str().as_bytes(), &self.body] {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part);
+        }
+        hash.finalize().into()
+    }
+}
+
+/// What proves a payment to the origin: `Authorization: L402 token:preimage`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// The scheme name of the challenge.
+    pub scheme: Scheme,
+    /// Its token, byte for byte.
+    pub token: Token,
+    /// The preimage that was paid for.
+    pub preimage: Preimage,
+}
+
+/// A server that sells.
+pub trait Origin {
+    /// Sends the request without a credential.
+    fn ask(&self, request: &Request) -> impl Future<Output = Result<HttpAnswer, HttpFailure>>;
+
+    /// Sends the very same request with the credential. Never times out in total within 15 minutes.
+    fn redeem(
+        &self,
+        request: &Request,
+        credential: &Credential,
+    ) -> impl Future<Output = Result<HttpAnswer, HttpFailure>>;
+
+    /// Asks a poll address, without credential.
+    fn poll(&self, url: &Url) -> impl Future<Output = Result<HttpAnswer, HttpFailure>>;
+}
+
+/// What an origin answered, bounded and uninterpreted.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HttpAnswer {
+    /// The status code.
+    pub status: u16,
+    /// Headers in order of arrival, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HttpFailure {
+    /// The request never left: no address, no connection, no TLS.
+    #[error("no connection: {0}")]
+    NotSent(String),
+    /// It left, or may have, and no whole answer came: reset, truncated, time-out.
+    #[error("no whole answer: {0}")]
+    NoAnswer(String),
+    /// The answer is larger than any that is read.
+    #[error("the answer is too large: {0}")]
+    TooLarge(String),
+    /// A redirect, which is never followed with a credential.
+    #[error("redirected to {0}, which is not followed")]
+    Redirect(String),
+}
+
+impl HttpAnswer {
+    /// The first header of that (lower-case) name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Every header of that (lower-case) name.
+    pub fn headers_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.headers.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl std::fmt::Debug for HttpAnswer {
+    /// Status and sizes only: headers may hold tokens, the body what was paid for.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "HttpAnswer({}, {} headers, {} bytes)", self.status, self.headers.len(), self.body.len())
+    }
+}

@@ -1,0 +1,69 @@
+//! The plan: every job with its exact price and its fee ceiling, and the totals; frozen and fingerprinted.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::catalog::{Endpoint, Priced, Value};
+use crate::money::Msat;
+
+/// One job of a plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedJob {
+    /// Its position in the manifest, from 0.
+    pub seq: u64,
+    /// The physical line of the manifest on which it begins, from 1.
+    pub line: u64,
+    /// Its id, given or made.
+    pub id: String,
+    /// What is bought.
+    pub endpoint: Arc<Endpoint>,
+    /// Parameters after all defaults, in the endpoint's order.
+    pub params: Vec<(String, Value)>,
+    /// `x_*` columns, passed through.
+    pub extra: Vec<(String, String)>,
+    /// The hash of what is bought: endpoint and parameters, identity version 1.
+    pub content: ContentHash,
+    /// Its exact price.
+    pub priced: Priced,
+    /// The most that routing its payment may cost.
+    pub fee_ceiling: Msat,
+    /// Its own limit, fee included, where it has one: the tighter of the job's and `max_sats_per_job`.
+    pub max_cost: Option<Msat>,
+}
+
+/// SHA-256 over a job's content (its endpoint's name and its parameters after all defaults), with the version tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ContentHash(pub [u8; 32]);
+
+/// Jobs of one endpoint at one rate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Group {
+    /// The endpoint's name.
+    pub endpoint: String,
+    /// The values that chose the rate: `mode=pro, generate_audio=true`; empty where there is one rate.
+    pub chosen_by: String,
+    /// The price of one unit, in msat.
+    pub rate_msat: Msat,
+    /// What one unit is: `second`, `job`.
+    pub unit: String,
+    /// How many jobs.
+    pub job_count: u64,
+    /// How many units together.
+    pub quantity: u64,
+    /// What they cost together, in msat.
+    pub total_msat: Msat,
+}
+
+/// The sums of a plan, in msat.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// How many jobs.
+    pub job_count: u64,
+    /// The exact price of all.
+    pub price: Msat,
+    /// The most that routing may add: the sum of the payments' ceilings.
+    pub fee_ceiling: Msat,
+    /// Both together.
+    pub worst_case: Msat,
+}
