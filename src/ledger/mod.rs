@@ -1,6 +1,8 @@
 //! The port to the durable record of every batch. Nothing is paid before its intent is here; preimages, tokens and
 //! answers are here before they are used.
 
+#[cfg(test)]
+pub mod fixtures;
 mod record;
 mod rows;
 mod state;
