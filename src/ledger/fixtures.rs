@@ -42,6 +42,7 @@ pub fn intent(sends_begun: u32, sends_answered: u32) -> DurableIntent {
         credential_expires_at: CREDENTIAL_EXPIRES_AT,
         sends_begun,
         sends_answered,
+        accepted: false,
     }
 }
 

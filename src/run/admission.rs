@@ -11,7 +11,7 @@ use super::Settings;
 use super::breaker::Breaker;
 
 const PAGE: usize = 256;
-/// Identical jobs set aside while others go on. Where more are waiting, admission waits with them.
+/// Jobs set aside while others go on: twins of one under way, and those of an endpoint that delivers nothing. Where more are waiting, admission waits with them.
 const ASIDE_MAX: usize = 1_024;
 const TWINS_KEPT: usize = 4_096;
 
@@ -51,19 +51,22 @@ impl Queue {
         if settings.limit.is_some_and(|limit| self.admitted >= limit) {
             return Ok(Turn::Exhausted);
         }
-        self.aside.retain(|job| !breaker.is_open(&job.endpoint.name));
-        if let Some(at) = self.aside.iter().position(|job| twins.free_at(job).is_some_and(|free| free <= now))
+        let free_at = |job: &PendingJob| if breaker.is_open(&job.endpoint.name) { None } else { twins.free_at(job) };
+        if let Some(at) = self.aside.iter().position(|job| free_at(job).is_some_and(|free| free <= now))
             && let Some(job) = self.aside.remove(at)
         {
             return Ok(self.admit(job, twins));
         }
+        if self.aside.len() >= ASIDE_MAX {
+            // What an endpoint may not have now is left to the next run, so that other endpoints' jobs are reached.
+            self.aside.retain(|job| !breaker.is_open(&job.endpoint.name));
+        }
         while self.aside.len() < ASIDE_MAX {
             let Some(job) = self.fetch(ledger).await? else { break };
-            let wanted = settings.only.as_ref().is_none_or(|only| only.contains(&job.id));
-            if !wanted || breaker.is_open(&job.endpoint.name) {
+            if settings.only.as_ref().is_some_and(|only| !only.contains(&job.id)) {
                 continue;
             }
-            match twins.free_at(&job) {
+            match free_at(&job) {
                 Some(free) if free <= now => return Ok(self.admit(job, twins)),
                 Some(_) | None => self.aside.push_back(job),
             }
@@ -71,7 +74,7 @@ impl Queue {
         if self.aside.is_empty() && self.exhausted {
             return Ok(Turn::Exhausted);
         }
-        Ok(Turn::NotBefore(self.aside.iter().filter_map(|job| twins.free_at(job)).min()))
+        Ok(Turn::NotBefore(self.aside.iter().filter_map(free_at).min()))
     }
 
     fn admit(&mut self, job: PendingJob, twins: &Twins) -> Turn {

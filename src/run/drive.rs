@@ -6,17 +6,16 @@ use std::rc::Rc;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::catalog::ImageRef;
-use crate::event::{Event, JobEvent, Listener};
+use crate::event::{Event, JobEvent};
 use crate::ledger::{
     BatchKey, Committed, DurableIntent, JobEnd, JobState, Ledger, LedgerError, NewIntent, Next, PaidPurchase,
     PaymentKey, PendingJob, Reason, Record,
 };
 use crate::manifest::image::{self, ImageProblem};
 use crate::money::Msat;
-use crate::origin::answer::{self, read_ask};
-use crate::origin::{HttpAnswer, HttpFailure, Origin, Request};
+use crate::origin::{self, HttpAnswer, HttpFailure, Origin, Request, read_ask};
 use crate::payer::{NodeInfo, Payer, SendOutcome, SendReport};
-use crate::l402::check::{self, CheckedChallenge, Expected};
+use crate::l402::{CheckedChallenge, Expected, check};
 use crate::plan::ContentHash;
 use crate::time::UnixMs;
 
@@ -26,7 +25,7 @@ use super::gate::Gate;
 use super::job::{Asked, Effect, Facts, Input, Moment, Seen, Sighting, State, Waiting, step};
 use super::pace::{Class, Pace};
 use super::sighting::sight;
-use super::{Clock, Control, Run, RunError};
+use super::{Clock, Run, RunError};
 
 /// An invoice must live at least this long for its payment to finish.
 const INVOICE_LIFE_MS_MIN: i64 = 30_000;
@@ -191,7 +190,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             (JobState::Paid | JobState::Lost | JobState::RefundOffered, _) => {
                 if self.shared.breaker.undelivered(endpoint, self.job.facts.key) {
                     let cause = format!(
-                        "{endpoint} took {} payments in a row and delivered none: it gets no more in this run",
+                        "{endpoint} took {} payments in a row and delivered none so far: it gets no more until it delivers",
                         self.run.settings.max_undelivered
                     );
                     self.run.listener.hear(&Event::Paused { cause });
@@ -267,9 +266,9 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     fn challenge(&self, pending: &PendingJob, request: &Request, answer: &HttpAnswer, now: UnixMs) -> Asked {
         let Some(node) = &self.shared.node else { return Asked::NotAdmitted };
         let challenge = match read_ask(answer) {
-            answer::Asked::Challenge(challenge) => challenge,
-            answer::Asked::Refused { reason, message } => return Asked::Refused(reason, message),
-            answer::Asked::Retry { after_ms, reason, message } => return Asked::Retry { after_ms, reason, message },
+            origin::Asked::Challenge(challenge) => challenge,
+            origin::Asked::Refused { reason, message } => return Asked::Refused(reason, message),
+            origin::Asked::Retry { after_ms, reason, message } => return Asked::Retry { after_ms, reason, message },
         };
         let expected = Expected {
             price: pending.price,
@@ -277,9 +276,9 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             now: now.plus_ms(self.shared.node_ahead_ms.get()),
             min_lifetime_ms: INVOICE_LIFE_MS_MIN,
         };
-        match check::check(challenge, &expected) {
+        match check(challenge, &expected) {
             Ok(checked) => Asked::Ready(Box::new(self.intent(pending, request, checked, node, now))),
-            Err(refusal) => Asked::Refused(refusal.reason(), refusal.to_string()),
+            Err(refusal) => Asked::Refused(Reason::from(&refusal), refusal.to_string()),
         }
     }
 
@@ -452,7 +451,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     /// 429 and 503 slow that host, and that host only.
     fn heed_url(&self, url: &url::Url, answer: &HttpAnswer, now: UnixMs) {
         match answer.status {
-            429 | 503 => self.shared.pace.slow_down(url, now, answer::retry_after_ms(answer)),
+            429 | 503 => self.shared.pace.slow_down(url, now, origin::retry_after_ms(answer)),
             _ => self.shared.pace.well(url, now),
         }
     }
@@ -488,7 +487,7 @@ fn load_image(image: &ImageRef) -> Result<Vec<u8>, ImageProblem> {
 fn image_refusal(problem: &ImageProblem) -> Asked {
     let reason = match problem {
         ImageProblem::Unreadable(_) => Reason::ImageUnreadable,
-        ImageProblem::Changed(_) => Reason::ImageChanged,
+        ImageProblem::Changed => Reason::ImageChanged,
     };
     Asked::Refused(reason, problem.to_string())
 }
@@ -521,7 +520,7 @@ impl Change {
         let end = |end: &JobEnd| Self { error: end.error.clone(), ..plain(end.state, end.reason) };
         match record {
             Record::Intend(_) => Some(plain(JobState::Running, Reason::None)),
-            Record::SendBegun(_) | Record::SendAnswered(_) | Record::Answer { .. } | Record::Posted(..) => None,
+            Record::SendBegun(_) | Record::SendAnswered { .. } | Record::Answer { .. } | Record::Posted(..) => None,
             Record::Paid { posted, .. } => {
                 Some(Self { fee: posted.map(|posted| posted.fee), ..plain(JobState::Paid, Reason::None) })
             }

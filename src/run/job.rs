@@ -122,6 +122,8 @@ pub struct Tries {
     pub polls: u32,
     /// Poll addresses that failed or were gone.
     pub polls_failed: u32,
+    /// Since when this run polls.
+    pub polling_since: Option<UnixMs>,
     /// An invoice turned out to belong to another purchase.
     pub hash_reused: bool,
     /// The node has said that it knows the payment hash: a later "not found" means that it forgot.
@@ -276,6 +278,8 @@ pub struct Bounds {
     pub redeems_over_all: u32,
     /// Polls in a row that may tell nothing.
     pub polls: u32,
+    /// How long a run polls for one job, in milliseconds; the next run goes on.
+    pub polling_ms: i64,
     /// The first pause of a back-off.
     pub backoff_ms: u64,
     /// The longest.
@@ -298,6 +302,7 @@ impl Default for Bounds {
             redeems: 8,
             redeems_over_all: 40,
             polls: 20,
+            polling_ms: 7_200_000,
             backoff_ms: 1_000,
             backoff_ms_max: 60_000,
             lifetime_ms_min: 30_000,
@@ -331,7 +336,7 @@ impl Moment<'_> {
 #[must_use]
 pub fn resume(job: &OpenJob) -> (State, Input) {
     let tries = Tries {
-        known: job.reason == Reason::PaymentInFlight || job.reason == Reason::NodeForgot,
+        known: matches!(&job.stage, OpenStage::Intended(intent) if intent.accepted()),
         polls_failed: u32::from(job.reason == Reason::OriginFailed),
         ..Tries::default()
     };

@@ -41,7 +41,11 @@ fn sent(intent: DurableIntent, mut tries: Tries, report: SendReport, moment: &Mo
             }
             told(intent, tries, Told::LookUp)
         }
-        SendOutcome::InDoubt(_) if report.answered => told(intent, tries, Told::LookUp),
+        SendOutcome::InDoubt(_) if report.answered => {
+            // The stream began and broke: the node has taken the payment up.
+            tries.known = true;
+            told(intent, tries, Told::LookUp)
+        }
         SendOutcome::InDoubt(message) => {
             tries.looks += 1;
             let until = moment.later(tries.looks, None);
@@ -51,7 +55,7 @@ fn sent(intent: DurableIntent, mut tries: Tries, report: SendReport, moment: &Mo
 }
 
 fn told(intent: DurableIntent, tries: Tries, told: Told) -> (State, Effect) {
-    let record = Record::SendAnswered(intent.payment());
+    let record = Record::SendAnswered { payment: intent.payment(), accepted: tries.known };
     (State::Answered(intent, tries, told), commit(record))
 }
 

@@ -6,8 +6,7 @@ use super::{
 use crate::ledger::{
     AnswerKey, AnswerKind, Committed, JobEnd, JobState, PaidPurchase, Poll, Reason, Record,
 };
-use crate::origin::answer::{Polled, Redeemed, read_poll, read_redeem};
-use crate::origin::{HttpAnswer, HttpFailure};
+use crate::origin::{HttpAnswer, HttpFailure, Polled, Redeemed, read_poll, read_redeem};
 use crate::time::UnixMs;
 
 /// The preimage is durable: redeem at once.
@@ -87,11 +86,11 @@ fn redeemed(
             let record = Record::Accepted { payment: purchase.payment(), answer: key, poll: poll.clone() };
             (State::Accepting(purchase, tries, poll), commit(record))
         }
-        Redeemed::RefundOffered { message } => {
+        Redeemed::RefundOffered { message, .. } => {
             finish(purchase, Some(key), JobState::RefundOffered, Reason::RefundOffered, message)
         }
-        Redeemed::Retry { after_ms, message } => {
-            not_yet(purchase, tries, Some(key), after_ms, Reason::NotDelivered, message, moment)
+        Redeemed::Retry { after_ms, reason, message } => {
+            not_yet(purchase, tries, Some(key), after_ms, reason, message, moment)
         }
         Redeemed::CredentialRejected { after_ms, message } => {
             let ended_ms = moment.now.since_ms(purchase.intent().credential_expires_at());
@@ -219,11 +218,15 @@ pub(super) fn polling(
         Input::Asked(_) | Input::Committed(_) | Input::Sent(_) | Input::Sighted(_) => return defect("polling"),
     };
     match read_poll(&answer, &moment.facts.endpoint.result, &moment.facts.endpoint.url) {
-        Polled::Delivered { .. } | Polled::Failed { .. } | Polled::Gone { .. } => {
+        Polled::Delivered { .. } | Polled::Failed { .. } | Polled::Gone { .. } | Polled::RefundOffered { .. } => {
             keep(purchase, tries, AnswerKind::Poll, answer)
         }
         Polled::Pending { after_ms } => {
             tries.polls = 0;
+            let since = *tries.polling_since.get_or_insert(moment.now);
+            if moment.now.since_ms(since) > moment.bounds.polling_ms {
+                return (State::Done, Effect::Stop);
+            }
             let until = after(moment, after_ms.unwrap_or(poll.interval_ms));
             (State::Polling(purchase, tries, poll), Effect::Wait(until, Waiting::Turn))
         }
@@ -258,6 +261,9 @@ fn polled_end(
     let endpoint = &moment.facts.endpoint;
     match read_poll(answer, &endpoint.result, &endpoint.url) {
         Polled::Delivered { url } => deliver(purchase, key, url.into()),
+        Polled::RefundOffered { message, .. } => {
+            finish(purchase, Some(key), JobState::RefundOffered, Reason::RefundOffered, message)
+        }
         Polled::Failed { message } | Polled::Gone { message } => {
             tries.polls_failed += 1;
             if tries.polls_failed > 1 {

@@ -241,7 +241,7 @@ fn effect_words(effect: &Effect) -> String {
             }
             record @ (Record::Intend(_)
             | Record::SendBegun(_)
-            | Record::SendAnswered(_)
+            | Record::SendAnswered { .. }
             | Record::Posted(..)
             | Record::Answer { .. }
             | Record::Accepted { .. }
@@ -319,7 +319,7 @@ fn holds_for_record(cell: &str, state: &State, input: &Input, record: &Record) {
             assert!(matches!(state, State::Planned(_) | State::Challenged(_)), "{cell}: ends with a payment open");
         }
         Record::SendBegun(_)
-        | Record::SendAnswered(_)
+        | Record::SendAnswered { .. }
         | Record::Paid { .. }
         | Record::Posted(..)
         | Record::Doubt { .. }
