@@ -266,3 +266,204 @@ fn no_result(said: &Said, rule: &ResultRule) -> String {
 fn misplaced(what: &str, why: &str) -> String {
     format!("the {what} address is not used: {why}; the answer is kept in the ledger")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::origin::samples::{answer, rule};
+    use proptest::prelude::*;
+
+    fn endpoint() -> Url {
+        "https://sats.example/api/l402/generate-video".parse().unwrap()
+    }
+
+    fn redeem(status: u16, headers: &[(&str, &str)], body: &str) -> Redeemed {
+        read_redeem(&answer(status, headers, body), &rule(), &endpoint())
+    }
+
+    fn poll(status: u16, headers: &[(&str, &str)], body: &str) -> Polled {
+        read_poll(&answer(status, headers, body), &rule(), &endpoint())
+    }
+
+    fn at(url: &str) -> Url {
+        url.parse().unwrap()
+    }
+
+    #[test]
+    fn a_result_is_delivered() {
+        for (status, body, url) in [
+            (200, r#"{"videoUrl":"https://cdn.example/a.mp4"}"#, "https://cdn.example/a.mp4"),
+            (201, r#"{"videoUrl":"/uploads/a.mp4","refund":null}"#, "https://sats.example/uploads/a.mp4"),
+            (200, r#"{"videoUrl":"","result":{"url":"/b.mp4"},"status":"success"}"#, "https://sats.example/b.mp4"),
+            (200, r#"{"status":200,"body":{"videoUrl":"/c.mp4"}}"#, "https://sats.example/c.mp4"),
+            (200, r#"{"videoUrl":"/d.mp4","error_code":"L402_DEDUP_HIT"}"#, "https://sats.example/d.mp4"),
+        ] {
+            assert_eq!(redeem(status, &[], body), Redeemed::Delivered { url: at(url) }, "{body}");
+        }
+    }
+
+    #[test]
+    fn an_accepted_job_is_polled_where_and_how_often_it_says() {
+        let body = r#"{"requestId":"p","status":"processing","poll_url":"/job?id=p&t=v","poll_interval_ms":1500}"#;
+        let wrapped = format!(r#"{{"status":202,"body":{body}}}"#);
+        let accepted = |interval_ms| Redeemed::Accepted {
+            poll: Poll { url: at("https://sats.example/job?id=p&t=v"), interval_ms },
+        };
+        assert_eq!(redeem(202, &[], body), accepted(1_500));
+        assert_eq!(redeem(200, &[], body), accepted(1_500));
+        assert_eq!(redeem(200, &[], &wrapped), accepted(1_500));
+        let url = ("x-poll-url", "/job?id=p&t=v");
+        assert_eq!(redeem(202, &[url, ("x-poll-interval-ms", "700")], ""), accepted(700));
+        assert_eq!(redeem(202, &[url, ("retry-after", "2")], ""), accepted(2_000));
+        assert_eq!(redeem(202, &[url], "{}"), accepted(POLL_MS_DEFAULT));
+        assert_eq!(redeem(202, &[url, ("x-poll-interval-ms", "0")], ""), accepted(POLL_MS_MIN));
+        assert_eq!(redeem(202, &[url], r#"{"poll_interval_ms":99999999}"#), accepted(POLL_MS_MAX));
+        let early = r#"{"status":"processing","videoUrl":"/later.mp4","poll_url":"/job?id=p&t=v"}"#;
+        assert_eq!(redeem(200, &[], early), accepted(POLL_MS_DEFAULT));
+    }
+
+    #[test]
+    fn an_accepted_job_without_an_address_is_asked_again() {
+        for (status, body) in [(202, ""), (202, "{}"), (200, r#"{"status":"processing"}"#)] {
+            let found = redeem(status, &[("x-job-id", "j\u{1b}7"), ("retry-after", "3")], body);
+            let Redeemed::Retry { after_ms: Some(3_000), reason: Reason::Processing, message } = found else {
+                panic!("{found:?}")
+            };
+            assert!(message.contains("as j\u{fffd}7"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_refund_is_told_without_its_link() {
+        let refund =
+            r#""refund":{"charge_id":"c","refund_amount":2750,"lnurl_withdraw":"lnurl1abc","status":"pending"}"#;
+        for (status, body) in [
+            (500, format!(r#"{{"error":"no gpu","error_code":"L402_UPSTREAM_FAILED",{refund}}}"#)),
+            (200, format!(r#"{{"error":"no gpu","error_code":"L402_REFUND_ISSUED",{refund}}}"#)),
+            (402, format!(r#"{{"error":"no gpu",{refund}}}"#)),
+            (200, format!(r#"{{"status":"FAILED","videoUrl":"/half.mp4","error":"no gpu",{refund}}}"#)),
+        ] {
+            let Redeemed::RefundOffered { message, .. } = redeem(status, &[], &body) else { panic!("{body}") };
+            assert!(message.contains("no gpu") && !message.contains("lnurl1"), "{message}");
+            let Polled::RefundOffered { .. } = poll(status, &[], &body) else { panic!("{body}") };
+        }
+        let coded = redeem(500, &[], &format!(r#"{{"error_code":"L402_UPSTREAM_FAILED",{refund}}}"#));
+        let Redeemed::RefundOffered { code, .. } = coded else { panic!("{coded:?}") };
+        assert_eq!(code.as_deref(), Some("L402_UPSTREAM_FAILED"));
+    }
+
+    #[test]
+    fn only_an_origin_s_own_word_ends_a_paid_purchase() {
+        let coded = |code: &str| format!(r#"{{"error":"e","error_code":"{code}","retry_after_seconds":9}}"#);
+        for (status, code, expected) in [
+            (400, "CONTENT_FILTERED", Reason::ContentFiltered),
+            (200, "CONTENT_FILTERED", Reason::ContentFiltered),
+            (422, "INVALID_INPUT", Reason::InvalidInput),
+            (400, "L402_INVALID_PARAMS", Reason::InvalidInput),
+        ] {
+            let found = redeem(status, &[], &coded(code));
+            assert!(matches!(&found, Redeemed::Final { reason, .. } if *reason == expected), "{found:?}");
+        }
+        let failed = redeem(200, &[], r#"{"status":"failed","error":"gone wrong"}"#);
+        assert!(matches!(failed, Redeemed::Final { reason: Reason::OriginFailed, .. }), "{failed:?}");
+        for (status, code) in [
+            (504, "TIMEOUT"),
+            (429, "RATE_LIMITED"),
+            (500, "SERVICE_ERROR"),
+            (502, "L402_UPSTREAM_FAILED"),
+            (409, "L402_DEDUP_HIT"),
+            (402, "RATE_LIMITED"),
+        ] {
+            let found = redeem(status, &[], &coded(code));
+            let expected = Redeemed::Retry {
+                after_ms: Some(9_000),
+                reason: Reason::NotDelivered,
+                message: format!("HTTP {status} ({code}): e"),
+            };
+            assert_eq!(found, expected);
+        }
+        for status in [400, 403, 404, 405, 408, 409, 410, 418, 422, 425, 429, 500, 502, 503, 504, 599] {
+            let found = redeem(status, &[], "<html>");
+            assert!(matches!(found, Redeemed::Retry { reason: Reason::NotDelivered, .. }), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_rejected_credential_is_told_apart() {
+        for status in [401, 402] {
+            let found = redeem(status, &[("retry-after", "1")], r#"{"error":"unknown credential"}"#);
+            let message = format!("HTTP {status}: unknown credential");
+            assert_eq!(found, Redeemed::CredentialRejected { after_ms: Some(1_000), message });
+        }
+    }
+
+    #[test]
+    fn success_without_a_usable_result_is_unknown() {
+        for body in [
+            "",
+            "null",
+            "[]",
+            "not json",
+            "{}",
+            r#"{"videoUrl":null}"#,
+            r#"{"videoUrl":7}"#,
+            r#"{"videoUrl":"file:///etc/passwd"}"#,
+            r#"{"videoUrl":"http://127.0.0.1/x"}"#,
+            r#"{"poll_url":"https://evil.example/x"}"#,
+            r#"{"error_code":"L402_ESTIMATE_ONLY"}"#,
+        ] {
+            let found = redeem(200, &[], body);
+            assert!(matches!(found, Redeemed::UnknownShape { .. }), "{body}: {found:?}");
+        }
+        let steered = redeem(202, &[("x-poll-url", "http://169.254.169.254/")], "");
+        assert!(matches!(steered, Redeemed::UnknownShape { .. }), "{steered:?}");
+    }
+
+    #[test]
+    fn every_answer_of_a_poll_is_told_apart() {
+        let delivered = |path: &str| Polled::Delivered { url: at(&format!("https://sats.example{path}")) };
+        assert_eq!(poll(200, &[], r#"{"status":"COMPLETED","result":{"url":"/a.mp4"}}"#), delivered("/a.mp4"));
+        assert_eq!(poll(200, &[], r#"{"status":"completed","videoUrl":"/b.mp4"}"#), delivered("/b.mp4"));
+        assert_eq!(poll(200, &[], r#"{"videoUrl":"/c.mp4"}"#), delivered("/c.mp4"));
+        assert_eq!(poll(200, &[], r#"{"status":"ok","videoUrl":"/d.mp4"}"#), delivered("/d.mp4"));
+
+        let pending = |after_ms| Polled::Pending { after_ms };
+        assert_eq!(poll(200, &[], r#"{"status":"processing"}"#), pending(None));
+        assert_eq!(poll(200, &[], r#"{"status":"rendering","poll_interval_ms":900}"#), pending(Some(900)));
+        assert_eq!(poll(200, &[], r#"{"status":"processing","videoUrl":"/later.mp4"}"#), pending(None));
+        assert_eq!(poll(202, &[("retry-after", "0")], ""), pending(Some(POLL_MS_MIN)));
+        assert_eq!(poll(200, &[], r#"{"status":202,"body":{"status":"processing"}}"#), pending(None));
+
+        for (status, body) in [
+            (200, r#"{"status":"FAILED","error":"x"}"#),
+            (500, r#"{"status":"failed"}"#),
+            (200, r#"{"status":"FAILED","error_code":"TIMEOUT"}"#),
+            (400, r#"{"error_code":"CONTENT_FILTERED"}"#),
+            (502, r#"{"error_code":"L402_UPSTREAM_FAILED"}"#),
+        ] {
+            assert!(matches!(poll(status, &[], body), Polled::Failed { .. }), "{status} {body}");
+        }
+        for status in [400, 401, 402, 403, 404, 405, 410] {
+            assert!(matches!(poll(status, &[], ""), Polled::Gone { .. }), "{status}");
+        }
+        for status in [408, 425, 429, 500, 502, 503, 504] {
+            let found = poll(status, &[("retry-after", "2")], "");
+            assert_eq!(found, Polled::Retry { after_ms: Some(2_000), message: format!("HTTP {status}") });
+        }
+        for body in ["", "{}", "[]", r#"{"status":"COMPLETED"}"#, r#"{"videoUrl":"ftp://x/y"}"#] {
+            assert!(matches!(poll(200, &[], body), Polled::UnknownShape { .. }), "{body}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_makes_a_reader_panic(status in 100_u16..600, body in any::<Vec<u8>>(), url in any::<String>()) {
+            let json = serde_json::json!({ "videoUrl": url, "poll_url": url, "status": url }).to_string().into_bytes();
+            for body in [body, json] {
+                let answer = HttpAnswer { status, headers: vec![("x-poll-url".to_owned(), url.clone())], body };
+                let _ = read_redeem(&answer, &rule(), &endpoint());
+                let _ = read_poll(&answer, &rule(), &endpoint());
+            }
+        }
+    }
+}

@@ -219,3 +219,6 @@ fn target(response: &Response) -> String {
         },
     )
 }
+
+#[cfg(test)]
+mod tests;
