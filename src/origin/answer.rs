@@ -32,7 +32,7 @@ pub enum Asked {
 #[must_use]
 pub fn read_ask(answer: &HttpAnswer) -> Asked {
     let said = Said::of(answer);
-    if said.status == 402 {
+    if answer.status == 402 || said.status == 402 {
         return match Challenge::read(answer.headers_named("www-authenticate")) {
             Ok(challenge) => Asked::Challenge(challenge),
             Err(error) => refused(Reason::ChallengeInvalid, &told_by_body(error, &said).to_string()),

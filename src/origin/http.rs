@@ -86,6 +86,8 @@ impl HttpOrigin {
         Ok(Self { client, options, no_tls })
     }
 
+    /// No request is sent twice. What is left is the pool's: a request for which an idle connection turned out to be
+    /// closed before a byte of it was written goes to another connection.
     fn builder(options: &HttpOptions) -> reqwest::ClientBuilder {
         let builder = Client::builder()
             .user_agent(concat!("l402-batch/", env!("CARGO_PKG_VERSION")))

@@ -16,8 +16,10 @@ const SECRET_CHARS_MIN: usize = 40;
 pub(super) struct Said {
     /// The status, of the wrapped answer where there is one.
     pub(super) status: u16,
-    /// The body, of the wrapped answer where there is one; nothing where it is no JSON.
-    pub(super) json: Option<Json>,
+    /// The whole body; nothing where it is no JSON.
+    json: Option<Json>,
+    /// The body holds the answer proper: `{"status":202,"body":{…}}`.
+    wrapped: bool,
     /// The error code, if any.
     pub(super) code: Option<Code>,
     /// A refund is offered or was made.
@@ -44,18 +46,22 @@ pub(super) enum Code {
 
 impl Said {
     pub(super) fn of(answer: &HttpAnswer) -> Self {
-        let (status, json) = unwrapped(answer);
-        let code_word = code_word(answer, json.as_ref());
-        let refund = json.as_ref().and_then(|json| json.get("refund")).is_some_and(is_an_offer)
+        let json = serde_json::from_slice::<Json>(&answer.body).ok();
+        let inner_status = json.as_ref().and_then(wrapped_status);
+        let status = inner_status.unwrap_or(answer.status);
+        let inner = inner(json.as_ref(), inner_status.is_some());
+        let code_word = code_word(answer, inner);
+        let refund = inner.and_then(|inner| inner.get("refund")).is_some_and(is_an_offer)
             || code_word.as_deref() == Some("L402_REFUND_ISSUED");
-        let after_ms = retry_after_header(answer).or_else(|| retry_after_body(json.as_ref()));
-        let message = message(status, json.as_ref(), code_word.as_deref());
-        Self { status, code: code_word.as_deref().map(code), refund, after_ms, message, json }
+        let after_ms = retry_after_header(answer).or_else(|| retry_after_body(inner));
+        let message = message(status, inner, code_word.as_deref());
+        let code = code_word.as_deref().map(code);
+        Self { status, code, refund, after_ms, message, wrapped: inner_status.is_some(), json }
     }
 
     /// The code's word, for a refund's record.
     pub(super) fn code_word(&self, answer: &HttpAnswer) -> Option<String> {
-        code_word(answer, self.json.as_ref()).map(|word| harmless(&masked(&word)))
+        code_word(answer, inner(self.json.as_ref(), self.wrapped)).map(|word| harmless(&masked(&word)))
     }
 
     pub(super) const fn is_success(&self) -> bool {
@@ -64,27 +70,31 @@ impl Said {
 
     /// The first text that one of these JSON pointers leads to; a blank one does not count.
     pub(super) fn text_at(&self, pointers: &[String]) -> Option<&str> {
-        let json = self.json.as_ref()?;
-        pointers.iter().filter_map(|pointer| json.pointer(pointer)?.as_str()).find(|text| !text.trim().is_empty())
+        self.values_at(pointers).filter_map(Json::as_str).find(|text| !text.trim().is_empty())
     }
 
     /// The first whole number that one of these JSON pointers leads to.
     pub(super) fn number_at(&self, pointers: &[String]) -> Option<u64> {
-        let json = self.json.as_ref()?;
-        pointers.iter().find_map(|pointer| whole_number(json.pointer(pointer)?))
+        self.values_at(pointers).find_map(whole_number)
+    }
+
+    /// Everything that the pointers lead to, from the answer proper, then from the whole body.
+    fn values_at(&self, pointers: &[String]) -> impl Iterator<Item = &Json> {
+        let whole = self.json.as_ref();
+        let roots = [inner(whole, self.wrapped), whole.filter(|_| self.wrapped)];
+        roots.into_iter().flatten().flat_map(move |root| pointers.iter().filter_map(|pointer| root.pointer(pointer)))
     }
 }
 
-/// Status and JSON body, taken out of `{"status":202,"body":{…}}` where the answer comes so.
-fn unwrapped(answer: &HttpAnswer) -> (u16, Option<Json>) {
-    let Ok(mut json) = serde_json::from_slice::<Json>(&answer.body) else { return (answer.status, None) };
-    let inner = json.get("status").and_then(Json::as_u64).and_then(|status| u16::try_from(status).ok());
-    if let Some(inner) = inner.filter(|status| (100..600).contains(status))
-        && let Some(body) = json.get_mut("body").filter(|body| body.is_object())
-    {
-        return (inner, Some(body.take()));
-    }
-    (answer.status, Some(json))
+/// The status that `{"status":202,"body":{…}}` wraps.
+fn wrapped_status(json: &Json) -> Option<u16> {
+    json.get("body").filter(|body| body.is_object())?;
+    let status = u16::try_from(json.get("status")?.as_u64()?).ok()?;
+    (100..600).contains(&status).then_some(status)
+}
+
+fn inner(json: Option<&Json>, wrapped: bool) -> Option<&Json> {
+    if wrapped { json?.get("body") } else { json }
 }
 
 fn code_word(answer: &HttpAnswer, json: Option<&Json>) -> Option<String> {
@@ -224,6 +234,7 @@ mod tests {
     fn a_wrapped_answer_is_taken_out() {
         let said = Said::of(&answer(200, &[], r#"{"status":202,"body":{"poll_url":"/x"}}"#));
         assert_eq!((said.status, said.text_at(&["/poll_url".to_owned()])), (202, Some("/x")));
+        assert_eq!(said.text_at(&["/body/poll_url".to_owned()]), Some("/x"));
         for plain in [r#"{"status":"done","body":{}}"#, r#"{"status":202,"body":"x"}"#, r#"{"status":7,"body":{}}"#] {
             assert_eq!(Said::of(&answer(200, &[], plain)).status, 200, "{plain}");
         }
