@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod cli;
 pub mod diagnostic;
 pub mod event;
+pub mod harmless;
 pub mod l402;
 pub mod ledger;
 pub mod manifest;
