@@ -5,13 +5,14 @@ use std::io::{self, Write};
 use jiff::tz::TimeZone;
 use serde_json::json;
 
+use crate::harmless::harmless;
 use crate::money::{Msat, thousands};
 use crate::time::UnixMs;
 
 use super::csv_out::{Cells, Dialect};
 use super::format::{FORMAT_VERSION, Format, table};
 use super::status::local;
-use super::words::{one_line, sats};
+use super::words::{sats, whole_line};
 
 /// One batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,13 +59,13 @@ fn write_table(out: &mut dyn Write, batches: &[BatchLine], width: u16, zone: &Ti
     }
     let rows = batches.iter().map(|batch| {
         [
-            one_line(&batch.batch),
+            harmless(&batch.batch),
             thousands(batch.jobs),
             thousands(batch.delivered),
             thousands(batch.open),
             sats(batch.spent),
             batch.last_run_at.map(|at| local(at, zone)).unwrap_or_default(),
-            batch.manifest.as_deref().map(one_line).unwrap_or_default(),
+            batch.manifest.as_deref().map(whole_line).unwrap_or_default(),
         ]
     });
     table(out, &["batch", "jobs", "delivered", "open", "spent sats", "last run", "manifest"], rows, width)

@@ -4,11 +4,10 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use crate::catalog::{ImageSource, Value};
+use crate::cells::neutralise;
 use crate::ledger::{ReceiptKind, ReceiptRow, ResultRow};
 use crate::money::Msat;
 use crate::time::UnixMs;
-
-use super::cells::neutralise;
 
 /// Streams rows from the ledger, one at a time and in order, into a closure.
 pub type Rows<'a, T> = &'a mut dyn FnMut(&mut dyn FnMut(T) -> io::Result<()>) -> io::Result<()>;
@@ -30,7 +29,7 @@ impl Default for Dialect {
 
 impl Dialect {
     /// A writer whose content has begun, mark included.
-    pub(super) fn begin<'a>(self, out: &'a mut dyn Write) -> io::Result<csv::Writer<&'a mut dyn Write>> {
+    pub(super) fn begin(self, out: &mut dyn Write) -> io::Result<csv::Writer<&mut dyn Write>> {
         if self.bom {
             out.write_all("\u{feff}".as_bytes())?;
         }
@@ -68,7 +67,7 @@ const RECEIPT_COLUMNS: [&str; 18] = [
 /// The job keys of a manifest that are no columns of ours: a parameter of that name needs `params.` to be read back.
 const JOB_KEYS: [&str; 6] = ["params", "skip", "repeat", "max_sats", "matrix", "include"];
 
-/// The results of a batch: one row a job.
+/// The results of a batch: one row a job. `price_sats` is rounded up, where a price is not a whole number of sats.
 #[derive(Clone, Debug)]
 pub struct ResultsFile {
     params: Vec<String>,
@@ -124,7 +123,8 @@ impl ResultsFile {
     }
 }
 
-/// The receipts of a batch: one row a settlement.
+/// The receipts of a batch: one row a settlement. `amount_sats` is rounded up; `total_msat` is amount and fee, and empty
+/// until the fee is posted.
 #[derive(Clone, Debug)]
 pub struct ReceiptsFile {
     extra: Vec<String>,

@@ -4,11 +4,12 @@ use std::io::{self, Write};
 use std::sync::Mutex;
 
 use crate::event::{Event, Listener};
+use crate::harmless::harmless;
 use crate::time::UnixMs;
 
 use super::sink::{Sink, locked};
 use super::tally::Tally;
-use super::words::{job_line, one_line, sats};
+use super::words::{job_line, sats, whole_line};
 
 /// Between two heartbeats.
 const HEARTBEAT_MS: i64 = 60_000;
@@ -69,9 +70,9 @@ pub(super) fn run_line(event: &Event) -> Option<String> {
             let new = |is: bool| if is { " (new)" } else { "" };
             Some(format!(
                 "batch {}{}, ledger {}{}",
-                one_line(batch),
+                harmless(batch),
                 new(*new_batch),
-                one_line(ledger),
+                whole_line(ledger),
                 new(*new_ledger)
             ))
         }
@@ -84,11 +85,11 @@ pub(super) fn run_line(event: &Event) -> Option<String> {
             ))
         }
         Event::Job(job) => job_line(job),
-        Event::Paused { cause } => Some(format!("paused: {}", one_line(cause))),
+        Event::Paused { cause } => Some(format!("paused: {}", whole_line(cause))),
         Event::Resumed => Some("going on".to_owned()),
-        Event::Warning { message } => Some(format!("warning: {}", one_line(message))),
+        Event::Warning { message } => Some(format!("warning: {}", whole_line(message))),
         Event::Draining { cause } => {
-            Some(format!("{}: nothing new is bought, what is open is brought to a safe place", one_line(cause)))
+            Some(format!("{}: nothing new is bought, what is open is brought to a safe place", whole_line(cause)))
         }
         Event::RunEnded(_) => None,
     }

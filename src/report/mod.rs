@@ -5,10 +5,8 @@
 
 mod background;
 mod batches;
-mod cells;
 mod csv_out;
 mod format;
-mod harmless;
 mod json;
 mod lines;
 mod outputs;
@@ -70,5 +68,20 @@ impl Listener for Fanout {
         for listener in &self.listeners {
             listener.hear(event);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{Shared, story};
+    use super::*;
+
+    #[test]
+    fn everybody_hears_the_same() {
+        let (one, two) = (Shared::default(), Shared::default());
+        let fanout = Fanout::new().with(Arc::new(Lines::new(one.clone()))).with(Arc::new(Lines::new(two.clone())));
+        story().iter().for_each(|event| fanout.hear(event));
+        assert!(!one.text().is_empty());
+        assert_eq!(one.text(), two.text());
     }
 }

@@ -6,7 +6,7 @@ use crate::event::{Event, Listener};
 
 use super::sink::Sink;
 use super::summary::next_steps;
-use super::words::one_line;
+use super::words::whole_line;
 
 /// Says nothing until a person is needed.
 pub struct Quiet {
@@ -25,7 +25,7 @@ impl Listener for Quiet {
     fn hear(&self, event: &Event) {
         match event {
             // A pause lasts until somebody mends its cause (a locked wallet), so it cannot wait for the end.
-            Event::Paused { cause } => self.sink.line(&format!("paused: {}", one_line(cause))),
+            Event::Paused { cause } => self.sink.line(&format!("paused: {}", whole_line(cause))),
             Event::RunEnded(ended) if ended.exit_code != 0 => {
                 for line in next_steps(ended) {
                     self.sink.line(&line);

@@ -6,13 +6,14 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use crate::harmless::harmless;
 use crate::ledger::{Counts, Next, ResultRow};
 use crate::money::thousands;
 use crate::time::UnixMs;
 
 use super::csv_out::{Cells, Dialect, Rows};
 use super::format::{FORMAT_VERSION, Format, table};
-use super::words::{one_line, sats, state_words};
+use super::words::{sats, state_words, whole_line};
 
 /// Jobs in one table. More come in further tables, so that memory does not grow with the batch.
 const TABLE_JOBS_MAX: usize = 1_000;
@@ -72,11 +73,11 @@ impl StatusStyle {
 }
 
 fn write_counts(out: &mut dyn Write, head: &StatusHead, counts: &Counts) -> io::Result<()> {
-    writeln!(out, "batch   {}", one_line(&head.batch))?;
+    writeln!(out, "batch   {}", harmless(&head.batch))?;
     if let Some(manifest) = &head.manifest {
-        writeln!(out, "from    {}", one_line(manifest))?;
+        writeln!(out, "from    {}", whole_line(manifest))?;
     }
-    writeln!(out, "ledger  {}\n", one_line(&head.ledger))?;
+    writeln!(out, "ledger  {}\n", whole_line(&head.ledger))?;
     writeln!(out, "{:<14}  {}", "jobs", thousands(counts.all_jobs()))?;
     for count in counts.by_state.iter().filter(|count| count.jobs > 0) {
         let jobs = thousands(count.jobs);
@@ -130,10 +131,10 @@ fn write_page(out: &mut dyn Write, page: &mut Vec<[String; 5]>, width: u16) -> i
 
 fn table_row(row: &ResultRow, zone: &TimeZone) -> [String; 5] {
     let wait = row.wait_until.map(|until| format!("waiting until {}", local(until, zone)));
-    let words = row.error.as_deref().or(row.url.as_deref()).map(one_line);
+    let words = row.error.as_deref().map(harmless).or_else(|| row.url.as_deref().map(whole_line));
     let detail: Vec<String> = [words, wait].into_iter().flatten().collect();
     [
-        one_line(&row.id),
+        harmless(&row.id),
         state_words(row.state).to_owned(),
         row.reason.as_str().to_owned(),
         row.next.as_str().to_owned(),

@@ -3,10 +3,11 @@
 use std::fmt::Write;
 
 use crate::event::{EndCount, RunEnded};
+use crate::harmless::harmless;
 use crate::ledger::{JobState, Next, Reason};
 use crate::money::{Msat, thousands};
 
-use super::words::{duration, one_line, sats, state_words};
+use super::words::{duration, sats, state_words, whole_line};
 
 /// Jobs that are listed by name; the rest is counted.
 const JOBS_LISTED_MAX: usize = 20;
@@ -68,20 +69,20 @@ fn rows(ended: &RunEnded) -> Vec<(&'static str, String)> {
 pub(super) fn next_steps(ended: &RunEnded) -> Vec<String> {
     let listed = &ended.needs_person[..ended.needs_person.len().min(JOBS_LISTED_MAX)];
     let width = |text: &str| text.chars().count();
-    let ids: Vec<String> = listed.iter().map(|need| one_line(&need.job)).collect();
+    let ids: Vec<String> = listed.iter().map(|need| harmless(&need.job)).collect();
     let id_width = ids.iter().map(|id| width(id)).max().unwrap_or(0);
     let reason_width = listed.iter().map(|need| width(need.reason.as_str())).max().unwrap_or(0);
     let mut lines = Vec::new();
     for (need, id) in listed.iter().zip(&ids) {
-        let (reason, command) = (need.reason.as_str(), one_line(&need.command));
+        let (reason, command) = (need.reason.as_str(), whole_line(&need.command));
         lines.push(format!("needs you  {id:<id_width$}  {reason:<reason_width$}  {command}"));
     }
     let all: u64 = ended.counts.iter().filter(|c| Next::of(c.state, c.reason) == Next::Person).map(|c| c.jobs).sum();
     let more = all.saturating_sub(listed.len() as u64);
     if more > 0 && !listed.is_empty() {
-        lines.push(format!("needs you  and {} more jobs: l402-batch status shows them", thousands(more)));
+        lines.push(format!("needs you  and {} more; l402-batch status lists them", thousands(more)));
     }
-    lines.extend(ended.advice.iter().map(|advice| format!("next       {}", one_line(advice))));
+    lines.extend(ended.advice.iter().map(|advice| format!("next       {}", whole_line(advice))));
     lines
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Tally {
     ends: HashMap<JobState, u64>,
     /// Jobs heard of that are on their way. As many as the ledger has open at a time.
     live: HashMap<(String, u32), Live>,
+    /// The same, by state: a bar is drawn too often to walk through all of them.
+    on_its_way: HashMap<JobState, u64>,
     /// Prices of what this run set out to buy.
     planned: Msat,
     /// Prices of what was open before this run and settled in it.
@@ -57,6 +59,9 @@ impl Tally {
     fn note_job(&mut self, job: &JobEvent) {
         let key = (job.id.clone(), job.take);
         let known = self.live.remove(&key);
+        if let Some(count) = known.as_ref().and_then(|live| self.on_its_way.get_mut(&live.state)) {
+            *count = count.saturating_sub(1);
+        }
         let begun_here = known
             .map_or(matches!(job.from, JobState::Pending | JobState::Failed | JobState::Refused), |live| {
                 live.begun_here
@@ -70,6 +75,7 @@ impl Tally {
         if !is_end(job.state) {
             if !matches!(job.state, JobState::Pending) {
                 self.live.insert(key, Live { state: job.state, begun_here });
+                *self.on_its_way.entry(job.state).or_default() += 1;
             }
         } else if job.from != job.state {
             *self.ends.entry(job.state).or_default() += 1;
@@ -84,12 +90,11 @@ impl Tally {
 
     /// `12 running, 3 paid, 1 in doubt`, then what has ended, without zeros. Empty where nothing has happened.
     pub(super) fn states(&self) -> String {
-        let on_its_way = |state| self.live.values().filter(|live| live.state == state).count() as u64;
         let parts: Vec<String> = JobState::ALL
             .into_iter()
             .map(|state| {
-                let jobs = if is_end(state) { self.ends.get(&state).copied().unwrap_or(0) } else { on_its_way(state) };
-                (state, jobs)
+                let counts = if is_end(state) { &self.ends } else { &self.on_its_way };
+                (state, counts.get(&state).copied().unwrap_or(0))
             })
             .filter(|(_, jobs)| *jobs > 0)
             .map(|(state, jobs)| format!("{jobs} {}", state_words(state)))

@@ -1,23 +1,26 @@
 //! How amounts, durations and jobs read.
 
 use crate::event::JobEvent;
+use crate::harmless::harmless;
 use crate::ledger::{JobState, Next, Reason};
 use crate::money::{Msat, thousands};
 
-use super::harmless::harmless;
+/// Longest of our own lines, in characters: room for a signed URL, a deep path, a command.
+const WHOLE_CHARS_MAX: usize = 8_192;
 
-/// Longest foreign text in one line, in characters.
-const TEXT_CHARS_MAX: usize = 500;
-
-/// A foreign text on one line: harmless to a terminal, and not endless.
-pub(super) fn one_line(text: &str) -> String {
-    // One more than fits tells whether anything was cut, without walking through a long text.
-    let mut short: String = text.chars().take(TEXT_CHARS_MAX + 1).collect();
-    if let Some((end, _)) = short.char_indices().nth(TEXT_CHARS_MAX) {
-        short.truncate(end);
-        short.push('…');
+/// A text that is only of use whole (a URL, a path, a command), on one line and harmless to a terminal.
+pub(super) fn whole_line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len().min(WHOLE_CHARS_MAX));
+    for c in text.chars().take(WHOLE_CHARS_MAX) {
+        if c == ' ' || c.is_ascii_graphic() {
+            out.push(c);
+        } else {
+            // Character by character, as `harmless` cuts what a message may be long. A lone line break comes back empty.
+            let safe = harmless(c.encode_utf8(&mut [0; 4]));
+            out.push_str(if safe.is_empty() { " " } else { &safe });
+        }
     }
-    harmless(&short)
+    out
 }
 
 /// A cost in whole sats, rounded up, without its unit: `1,234`.
@@ -97,7 +100,7 @@ pub(super) fn job_line(job: &JobEvent) -> Option<String> {
     if !news || !(is_end(job.state) || matches!(job.state, JobState::InDoubt)) {
         return None;
     }
-    let mut line = format!("{} {}", state_words(job.state), one_line(&job.id));
+    let mut line = format!("{} {}", state_words(job.state), harmless(&job.id));
     if job.take > 1 {
         line.push_str(&format!(" (take {})", job.take));
     }
@@ -108,8 +111,8 @@ pub(super) fn job_line(job: &JobEvent) -> Option<String> {
         line.push_str(&format!(" {}", job.reason.as_str()));
     }
     match (&job.error, &job.url) {
-        (Some(error), _) => line.push_str(&format!(": {}", one_line(error))),
-        (None, Some(url)) => line.push_str(&format!(" {}", one_line(url))),
+        (Some(error), _) => line.push_str(&format!(": {}", harmless(error))),
+        (None, Some(url)) => line.push_str(&format!(" {}", whole_line(url))),
         (None, None) => {}
     }
     Some(line)
@@ -135,11 +138,11 @@ mod tests {
     }
 
     #[test]
-    fn foreign_text_is_one_bounded_line() {
-        let long = one_line(&format!("a\nb{}", "x".repeat(5_000)));
-        assert_eq!(long.chars().count(), TEXT_CHARS_MAX + 1);
-        assert!(!long.contains('\n') && long.ends_with('…'));
-        assert_eq!(one_line("short"), "short");
+    fn a_url_stays_whole_and_harmless() {
+        let url = format!("https://cdn.example/{}?sig=a%2Fb", "x".repeat(2_000));
+        assert_eq!(whole_line(&url), url);
+        assert_eq!(whole_line("/tmp/größe 1\n\u{1b}[2J\u{202e}"), "/tmp/größe 1 \u{fffd}[2J\u{fffd}");
+        assert_eq!(whole_line(&"x".repeat(100_000)).len(), WHOLE_CHARS_MAX);
     }
 
     #[test]

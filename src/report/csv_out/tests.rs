@@ -1,5 +1,8 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::catalog::{ImageKind, ImageRef};
+use crate::cells::restore;
 use crate::l402::{Network, PaymentHash};
 use crate::ledger::{JobState, Next, Reason};
 
@@ -167,4 +170,22 @@ fn a_row_that_cannot_be_read_ends_the_writing() {
         Err(io::Error::other("the ledger cannot be read"))
     });
     assert!(failed.is_err());
+}
+
+proptest! {
+    /// Whatever a prompt holds, the file stays a CSV, no cell begins like a formula, and reading gives the prompt back.
+    #[test]
+    fn any_text_comes_back(prompt in any::<String>(), note in "['=+@\\-\t\r\n;,\"]{0,4}.{0,4}") {
+        let mut row = delivered();
+        row.params = vec![("prompt".into(), Value::Text(prompt.clone()))];
+        row.extra = vec![("x_note".into(), note.clone())];
+        let dialect = Dialect { delimiter: b';', bom: false };
+        let file = ResultsFile::new(strings(&["prompt"]), strings(&["x_note"]), dialect);
+        let text = results_text(&file, &[row]);
+        let mut reader = csv::ReaderBuilder::new().delimiter(b';').from_reader(text.as_bytes());
+        let record = reader.records().next().unwrap().unwrap();
+        prop_assert_eq!(record.iter().find(|cell| cell.starts_with(['=', '+', '-', '@', '\t', '\r'])), None);
+        prop_assert_eq!(restore(&record[7]), prompt);
+        prop_assert_eq!(restore(&record[record.len() - 1]), note);
+    }
 }
