@@ -19,8 +19,9 @@ const REDRAWS_PER_S_MAX: u8 = 10;
 /// So that time moves on while a long video is made.
 const REDRAW_WITHOUT_NEWS: Duration = Duration::from_secs(1);
 
-const TEMPLATE: &str = "{bar:20} {pos}/{len} jobs · {pace}{wide_msg}";
-const TEMPLATE_UNPLANNED: &str = "{spinner} {elapsed} {wide_msg}";
+/// Two lines, so that an ordinary terminal of 80 columns shows all of it: how far and how much, then how fast and how.
+const TEMPLATE: &str = "{bar:20} {pos}/{len} jobs · {prefix}\n{pace}{wide_msg}";
+const TEMPLATE_UNPLANNED: &str = "{spinner} {elapsed} {prefix} {wide_msg}";
 
 /// One bar over the jobs, and lines above it for what needs attention.
 pub struct Progress {
@@ -71,7 +72,8 @@ impl Progress {
         }
         let shown = tally.to_do.map_or(tally.ended, |to_do| tally.ended.min(to_do));
         self.bar.set_position(shown);
-        self.bar.set_message(message(&tally));
+        self.bar.set_prefix(tally.money());
+        self.bar.set_message(tally.states());
     }
 }
 
@@ -104,12 +106,6 @@ impl Listener for Progress {
             self.redraw(event);
         }
     }
-}
-
-/// What stands behind the bar: money first, as it is cut at the terminal's edge.
-fn message(tally: &Tally) -> String {
-    let states = tally.states();
-    if states.is_empty() { tally.money() } else { format!("{} · {states}", tally.money()) }
 }
 
 fn style(template: &str) -> ProgressStyle {
@@ -155,7 +151,7 @@ mod tests {
 
     impl TermLike for Paper {
         fn width(&self) -> u16 {
-            120
+            80
         }
         fn move_cursor_up(&self, _: usize) -> io::Result<()> {
             Ok(())
@@ -194,15 +190,8 @@ mod tests {
             assert!(text.contains(line), "{line} is missing in {text}");
         }
         assert!(!text.contains("delivered shot-001"), "{text}");
-        assert!(text.contains("/7 jobs · "), "{text}");
+        assert!(text.contains("0/7 jobs · 0 of 3,300 sats"), "{text}");
         assert!(!text.contains("\u{1b}[31m"), "foreign text commands no terminal: {text:?}");
-    }
-
-    #[test]
-    fn what_stands_behind_the_bar() {
-        let mut tally = Tally::default();
-        story().iter().for_each(|event| tally.note(event));
-        assert_eq!(message(&tally), "550 of 3,300 sats · 1 in doubt, 1 delivered, 1 refused, 1 failed");
     }
 
     #[test]
