@@ -38,14 +38,14 @@ pub(super) struct LndError {
     pub(super) error: ErrorMessage,
 }
 
-/// LND's gateway answers 200 and then streams.
-pub(super) const STREAMING: u16 = 200;
+/// The status of every answer that is no error; a stream begins with it.
+pub(super) const HTTP_OK: u16 = 200;
 
 /// What one line of a stream says of a payment.
 pub(super) fn hear_line(line: &[u8], hash: &PaymentHash) -> Heard {
     match Message::parse(line) {
         Some(Message::Payment(payment)) => hear_payment(&payment, hash),
-        Some(Message::Error(error)) => Heard::Error(LndError { status: STREAMING, error }),
+        Some(Message::Error(error)) => Heard::Error(LndError { status: HTTP_OK, error }),
         None => Heard::Foreign("a message that is not in lnd's form".to_owned()),
     }
 }
@@ -162,14 +162,11 @@ impl LndError {
 
     /// The same as the cause of a call that brought nothing.
     pub(super) fn into_problem(self) -> NodeProblem {
-        let unavailable = self.is_of_transport();
-        self.node_problem().unwrap_or_else(|| {
-            if unavailable {
-                NodeProblem::Unreachable(self.error.message)
-            } else {
-                NodeProblem::Other(self.error.message)
-            }
-        })
+        match self.node_problem() {
+            Some(problem) => problem,
+            None if self.is_of_transport() => NodeProblem::Unreachable(self.error.message),
+            None => NodeProblem::Other(self.error.message),
+        }
     }
 
     fn into_refusal(self) -> PayRefusal {

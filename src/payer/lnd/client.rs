@@ -11,7 +11,7 @@ use crate::l402::PaymentHash;
 use crate::payer::NodeProblem;
 use crate::time::UnixMs;
 
-use super::answer::{Heard, STREAMING, hear_error, hear_line};
+use super::answer::{HTTP_OK, Heard, hear_error, hear_line};
 use super::stream::Lines;
 use super::words::{from_http_date, harmless};
 use super::{Endpoint, LndConfigError, LndOptions, tls};
@@ -130,7 +130,7 @@ impl Client {
         };
         let late = || NodeProblem::Unreachable(format!("no answer within {} s", self.waits.unary.as_secs()));
         let (status, node_time, body) = timeout(self.waits.unary, whole).await.map_err(|_| late())??;
-        if status == STREAMING {
+        if status == HTTP_OK {
             return Ok(Unary { body, node_time });
         }
         Err(match hear_error(status, &body) {
@@ -156,7 +156,7 @@ impl Client {
             Ok(Ok(response)) => response,
         };
         let (status, node_time) = (response.status().as_u16(), node_time(&response));
-        if status == STREAMING {
+        if status == HTTP_OK {
             return Updates { response: Some(response), lines: Lines::default(), end: Heard::Ended, node_time, idle };
         }
         let heard = match timeout_at(until, bounded_body(response, ERROR_BYTES_MAX)).await {

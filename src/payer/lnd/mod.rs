@@ -127,7 +127,7 @@ impl LndPayer {
     }
 
     /// A settled payment's fee is reported as it is, even above the limit: the money is gone, and the ledger posts the
-    /// truth.
+    /// truth. A stream that stays silent for long counts as patience over: it may be dead, and tracking goes on anew.
     async fn pay(&self, order: &Order<'_>, patience_ms: u64) -> SendReport {
         let deadline = deadline(Duration::from_millis(patience_ms));
         let body = match serde_json::to_vec(&SendRequest::of(order, patience_ms)) {

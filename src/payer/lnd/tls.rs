@@ -90,12 +90,7 @@ fn trusting(certificates: Vec<CertificateDer<'static>>) -> Result<ClientConfig, 
 pub(super) fn certificate_problem(error: &reqwest::Error) -> Option<String> {
     let mut cause = error.source();
     while let Some(error) = cause {
-        let tls = error.downcast_ref::<rustls::Error>().or_else(|| {
-            // An I/O error names as its source what its content names, and so hides the content itself.
-            let inner = error.downcast_ref::<std::io::Error>()?.get_ref()?;
-            inner.downcast_ref::<rustls::Error>()
-        });
-        match tls {
+        match tls_error(error) {
             Some(rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)) => {
                 return Some("it shows another one".to_owned());
             }
@@ -104,4 +99,14 @@ pub(super) fn certificate_problem(error: &reqwest::Error) -> Option<String> {
         }
     }
     None
+}
+
+/// The TLS error in an error. An I/O error gives as its source the source of its content and so skips the content
+/// itself; the layers of the client put one into another.
+fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut inner = error;
+    while let Some(io) = inner.downcast_ref::<std::io::Error>() {
+        inner = io.get_ref()?;
+    }
+    inner.downcast_ref()
 }

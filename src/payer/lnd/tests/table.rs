@@ -125,7 +125,7 @@ async fn a_look_up_asks_for_the_hash_in_padded_base64url() {
     let found = payer_at(&server.url).look_up(&PaymentHash([0xfb; 32])).await.found;
     assert!(matches!(found, Found::Unknown(_)), "another hash's answer must not be believed: {found:?}");
     let path = "get /v2/router/track/-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s=?no_inflight_updates=false http/1.1";
-    assert_eq!(server.requests()[0].lines().next().unwrap(), path.replace("v7", "v7"));
+    assert_eq!(server.requests()[0].lines().next().unwrap(), path);
 }
 
 #[tokio::test]
