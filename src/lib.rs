@@ -4,6 +4,7 @@
 //! One way: manifest → plan → run → ledger → results, receipts, report. `docs/architecture.md` walks through the rooms.
 
 pub mod catalog;
+pub mod cells;
 pub mod cli;
 pub mod diagnostic;
 pub mod event;

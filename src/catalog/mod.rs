@@ -3,11 +3,14 @@
 //! Data, not code: sats4ai's two are a TOML file in this folder, and a user adds or overrides any. Nothing else in the
 //! program knows a service by name.
 
+mod accept;
 mod param;
 mod price;
+mod read;
 
 pub use param::{ImageKind, ImageRef, ImageSource, Mismatch, Param, ParamKind, Value};
-pub use price::{PriceError, PriceRule, Priced, Rate};
+pub use price::{PriceError, PriceRule, Priced, Quote, Rate};
+pub use read::BUILT_IN;
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -31,9 +34,9 @@ pub struct Endpoint {
     pub dedup_window_s: u32,
     /// Plain `http` to a host that is not loopback was allowed by name.
     pub allow_http: bool,
-    /// The document that says so.
+    /// The document that says so. Where an entry names none: the file that holds the entry.
     pub source: String,
-    /// The day as of which it said so, `2026-11-20`.
+    /// The day as of which it said so, `2026-11-20`; empty where nobody says.
     pub as_of: String,
     /// Where this entry was read: `built-in`, or a file's path; for an overridden one, both.
     pub defined_in: String,

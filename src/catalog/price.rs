@@ -54,13 +54,38 @@ pub enum PriceError {
     TooLarge,
 }
 
+/// A price as a plan counts it: the rate by its position, so that a million jobs cost no text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quote {
+    /// The position of the rate in the rule's `rates`.
+    pub rate_index: usize,
+    /// How many units; 1 for a flat price.
+    pub quantity: u64,
+    /// The exact price.
+    pub price: Msat,
+}
+
 impl PriceRule {
     /// The exact price of a job with these resolved parameters.
     ///
     /// # Errors
     /// Where no rate applies, the quantity is no number above zero, or the product does not fit.
     pub fn price<'a>(&self, value_of: impl Fn(&str) -> Option<&'a Value>) -> Result<Priced, PriceError> {
-        let (chosen_by, rate) = self.choose(&value_of)?;
+        let quote = self.quote(&value_of)?;
+        let rate = self.rates.get(quote.rate_index).map_or(Msat::ZERO, |rate| rate.rate);
+        let Quote { quantity, price, .. } = quote;
+        Ok(Priced { chosen_by: self.chosen_by(&value_of), rate, quantity, price })
+    }
+
+    /// The same price without words.
+    ///
+    /// # Errors
+    /// As [`Self::price`].
+    pub fn quote<'a>(&self, value_of: impl Fn(&str) -> Option<&'a Value>) -> Result<Quote, PriceError> {
+        let applies =
+            |rate: &Rate| self.by.iter().zip(&rate.when).all(|(name, value)| value_of(name) == Some(value));
+        let chosen = self.rates.iter().enumerate().find(|(_, rate)| applies(rate));
+        let Some((rate_index, rate)) = chosen else { return Err(PriceError::NoRate(self.chosen_by(&value_of))) };
         let quantity = match &self.quantity {
             None => 1,
             Some(name) => match value_of(name) {
@@ -68,24 +93,17 @@ impl PriceRule {
                 Some(_) | None => return Err(PriceError::NoQuantity(name.clone())),
             },
         };
-        let price = rate.checked_mul(quantity).ok_or(PriceError::TooLarge)?;
-        Ok(Priced { chosen_by, rate, quantity, price })
+        let price = rate.rate.checked_mul(quantity).ok_or(PriceError::TooLarge)?;
+        Ok(Quote { rate_index, quantity, price })
     }
 
-    fn choose<'a>(&self, value_of: &impl Fn(&str) -> Option<&'a Value>) -> Result<(String, Msat), PriceError> {
-        let values: Vec<Option<&Value>> = self.by.iter().map(|name| value_of(name)).collect();
-        let chosen_by = self
-            .by
-            .iter()
-            .zip(&values)
-            .map(|(name, value)| format!("{name}={}", value.map_or_else(|| "(none)".to_owned(), Value::to_string)))
-            .collect::<Vec<_>>()
-            .join(", ");
-        let applies = |rate: &&Rate| rate.when.iter().map(Some).eq(values.iter().copied());
-        match self.rates.iter().find(applies) {
-            Some(rate) => Ok((chosen_by, rate.rate)),
-            None => Err(PriceError::NoRate(chosen_by)),
-        }
+    /// The values that choose the rate, in words: `mode=pro, generate_audio=true`.
+    pub fn chosen_by<'a>(&self, value_of: impl Fn(&str) -> Option<&'a Value>) -> String {
+        let words = |name: &String| {
+            let value = value_of(name).map_or_else(|| "(none)".to_owned(), Value::to_string);
+            format!("{name}={value}")
+        };
+        self.by.iter().map(words).collect::<Vec<_>>().join(", ")
     }
 }
 

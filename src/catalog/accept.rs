@@ -1,0 +1,233 @@
+//! What a parameter accepts: a CSV cell or a TOML value becomes a checked value, or the words for what was expected.
+
+use std::borrow::Cow;
+
+use toml::de::{DeInteger, DeValue};
+
+use super::{Mismatch, Param, ParamKind, Value};
+use crate::diagnostic::closest;
+
+impl Param {
+    /// The value of a CSV cell. Text is trimmed, and CR LF becomes LF. Whether a blank cell means the default is the
+    /// caller's to decide; here it fits nothing.
+    ///
+    /// # Errors
+    /// Where the cell does not fit, and always for an image: its bytes have to be found first.
+    pub fn from_text(&self, cell: &str) -> Result<Value, Mismatch> {
+        let cell = cell.trim();
+        match &self.kind {
+            ParamKind::Text => text(cell).map(Value::Text).ok_or_else(|| self.mismatch(None)),
+            ParamKind::Integer { min, max } => match cell.parse::<i64>() {
+                Ok(n) if (*min..=*max).contains(&n) => Ok(Value::Integer(n)),
+                Ok(_) | Err(_) => Err(self.mismatch(None)),
+            },
+            ParamKind::Boolean => truth(cell).map(Value::Boolean).ok_or_else(|| {
+                self.mismatch(closest(cell, ["true", "false", "yes", "no"]).map(str::to_owned))
+            }),
+            ParamKind::Choice { values } => self.choice(values, cell),
+            ParamKind::IntegerOrText => match canonical_integer(cell) {
+                Some(n) => Ok(Value::Integer(n)),
+                None => text(cell).map(Value::Text).ok_or_else(|| self.mismatch(None)),
+            },
+            ParamKind::Image => Err(self.mismatch(None)),
+        }
+    }
+
+    /// The value of a TOML value. Types are taken at their word, `duration = "5"` is an error with a suggestion; only a
+    /// parameter that takes a number or a text reads `"6"` as the number, so that TOML and CSV mean the same.
+    ///
+    /// # Errors
+    /// Where the value does not fit, and always for an image: its bytes have to be found first.
+    pub fn from_toml(&self, value: &DeValue<'_>) -> Result<Value, Mismatch> {
+        match (&self.kind, value) {
+            (ParamKind::Text | ParamKind::Choice { .. } | ParamKind::IntegerOrText, DeValue::String(text)) => {
+                self.from_text(text)
+            }
+            (ParamKind::Integer { min, max }, DeValue::Integer(n)) => match integer(n) {
+                Some(n) if (*min..=*max).contains(&n) => Ok(Value::Integer(n)),
+                Some(_) | None => Err(self.mismatch(None)),
+            },
+            (ParamKind::IntegerOrText, DeValue::Integer(n)) => {
+                integer(n).map(Value::Integer).ok_or_else(|| self.mismatch(None))
+            }
+            (ParamKind::Boolean, DeValue::Boolean(b)) => Ok(Value::Boolean(*b)),
+            (ParamKind::Integer { .. } | ParamKind::Boolean, DeValue::String(text)) => {
+                let meant = self.from_text(text).ok();
+                Err(self.mismatch(meant.map(|value| format!("{value} without quotes"))))
+            }
+            (
+                ParamKind::Text
+                | ParamKind::Choice { .. }
+                | ParamKind::IntegerOrText
+                | ParamKind::Integer { .. }
+                | ParamKind::Boolean
+                | ParamKind::Image,
+                _,
+            ) => Err(self.mismatch(None)),
+        }
+    }
+
+    /// What this parameter accepts, in words that follow "expected".
+    #[must_use]
+    pub fn expected(&self) -> String {
+        match &self.kind {
+            ParamKind::Text => "text that is not blank".to_owned(),
+            ParamKind::Integer { min: i64::MIN, max: i64::MAX } => "an integer".to_owned(),
+            ParamKind::Integer { min, max: i64::MAX } => format!("an integer of at least {min}"),
+            ParamKind::Integer { min: i64::MIN, max } => format!("an integer of at most {max}"),
+            ParamKind::Integer { min, max } => format!("an integer from {min} to {max}"),
+            ParamKind::Boolean => "true or false".to_owned(),
+            ParamKind::Choice { values } => {
+                let words: Vec<String> = values.iter().map(|word| format!("{word:?}")).collect();
+                match words.as_slice() {
+                    [one] => one.clone(),
+                    [one, other] => format!("{one} or {other}"),
+                    many => format!("one of {}", many.join(", ")),
+                }
+            }
+            ParamKind::IntegerOrText => "an integer, or text that is not blank".to_owned(),
+            ParamKind::Image => "an image (png, jpeg or webp): a path, base64 or a data URI".to_owned(),
+        }
+    }
+
+    fn choice(&self, values: &[String], cell: &str) -> Result<Value, Mismatch> {
+        match values.iter().find(|value| value.as_str() == cell) {
+            Some(value) => Ok(Value::Text(value.clone())),
+            None => Err(self.mismatch(closest(cell, values.iter().map(String::as_str)).map(str::to_owned))),
+        }
+    }
+
+    fn mismatch(&self, suggestion: Option<String>) -> Mismatch {
+        Mismatch { expected: self.expected(), suggestion }
+    }
+}
+
+/// Text as it is sent: trimmed, with LF line ends; nothing where it is blank.
+fn text(text: &str) -> Option<String> {
+    let text = text.trim();
+    let text = if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) };
+    (!text.is_empty()).then(|| text.into_owned())
+}
+
+fn truth(cell: &str) -> Option<bool> {
+    let is = |word: &str| cell.eq_ignore_ascii_case(word);
+    if is("true") || is("yes") || cell == "1" {
+        Some(true)
+    } else if is("false") || is("no") || cell == "0" {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+/// A TOML integer, or nothing where it does not fit.
+pub(super) fn integer(n: &DeInteger<'_>) -> Option<i64> {
+    i64::from_str_radix(n.as_str(), n.radix()).ok()
+}
+
+/// An integer that is written as such: `6`, but not `+6` or `006`, which may be a name.
+fn canonical_integer(cell: &str) -> Option<i64> {
+    let n: i64 = cell.parse().ok()?;
+    let digits = cell.strip_prefix('-').unwrap_or(cell);
+    let canonical = cell == "0" || (!digits.starts_with('0') && !digits.starts_with('+') && !cell.starts_with('+'));
+    canonical.then_some(n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn param(kind: ParamKind) -> Param {
+        Param { name: "p".to_owned(), kind, required: false, default: None }
+    }
+
+    fn toml(param: &Param, value: &str) -> Result<Value, Mismatch> {
+        param.from_toml(DeValue::parse(value).unwrap().get_ref())
+    }
+
+    fn mismatch(expected: &str, suggestion: Option<&str>) -> Result<Value, Mismatch> {
+        Err(Mismatch { expected: expected.to_owned(), suggestion: suggestion.map(str::to_owned) })
+    }
+
+    #[test]
+    fn integers_keep_their_bounds() {
+        let duration = param(ParamKind::Integer { min: 3, max: 15 });
+        assert_eq!(duration.from_text(" 3 "), Ok(Value::Integer(3)));
+        assert_eq!(toml(&duration, "0xf"), Ok(Value::Integer(15)));
+        for cell in ["2", "16", "8s", "5.0", "", "99999999999999999999"] {
+            assert_eq!(duration.from_text(cell), mismatch("an integer from 3 to 15", None));
+        }
+        assert_eq!(toml(&duration, "5.0"), mismatch("an integer from 3 to 15", None));
+        assert_eq!(toml(&duration, "\"5\""), mismatch("an integer from 3 to 15", Some("5 without quotes")));
+        let at_least = param(ParamKind::Integer { min: 1, max: i64::MAX });
+        assert_eq!(at_least.from_text("0"), mismatch("an integer of at least 1", None));
+    }
+
+    #[test]
+    fn truth_has_three_spellings_in_csv_and_one_in_toml() {
+        let audio = param(ParamKind::Boolean);
+        for cell in ["true", "TRUE", "Yes", "1"] {
+            assert_eq!(audio.from_text(cell), Ok(Value::Boolean(true)));
+        }
+        for cell in ["false", "False", "no", "0"] {
+            assert_eq!(audio.from_text(cell), Ok(Value::Boolean(false)));
+        }
+        assert_eq!(audio.from_text("treu"), mismatch("true or false", Some("true")));
+        assert_eq!(toml(&audio, "true"), Ok(Value::Boolean(true)));
+        assert_eq!(toml(&audio, "\"no\""), mismatch("true or false", Some("false without quotes")));
+        assert_eq!(toml(&audio, "1"), mismatch("true or false", None));
+    }
+
+    #[test]
+    fn words_are_compared_exactly_and_suggested_kindly() {
+        let mode = param(ParamKind::Choice { values: vec!["standard".to_owned(), "pro".to_owned()] });
+        assert_eq!(mode.from_text("pro"), Ok(Value::Text("pro".to_owned())));
+        assert_eq!(mode.from_text("Pro"), mismatch(r#""standard" or "pro""#, Some("pro")));
+        assert_eq!(toml(&mode, "\"standart\""), mismatch(r#""standard" or "pro""#, Some("standard")));
+    }
+
+    #[test]
+    fn text_is_trimmed_with_lf() {
+        let prompt = param(ParamKind::Text);
+        assert_eq!(prompt.from_text("\u{a0} a\r\nb \n"), Ok(Value::Text("a\nb".to_owned())));
+        assert_eq!(toml(&prompt, "\" a\\r\\nb\""), Ok(Value::Text("a\nb".to_owned())));
+        assert_eq!(prompt.from_text(" \n"), mismatch("text that is not blank", None));
+        assert_eq!(toml(&prompt, "5"), mismatch("text that is not blank", None));
+    }
+
+    #[test]
+    fn a_number_or_a_name() {
+        let model = param(ParamKind::IntegerOrText);
+        for number in ["6", "0", "-1"] {
+            assert_eq!(model.from_text(number), Ok(Value::Integer(number.parse().unwrap())));
+            assert_eq!(toml(&model, &format!("{number:?}")), toml(&model, number));
+        }
+        for name in ["kling-v2", "007", "+6", "-0", "1.5", "99999999999999999999"] {
+            assert_eq!(model.from_text(name), Ok(Value::Text(name.to_owned())));
+        }
+    }
+
+    #[test]
+    fn an_image_has_to_be_found_first() {
+        let image = param(ParamKind::Image);
+        assert!(image.from_text("a.png").unwrap_err().expected.starts_with("an image"));
+        assert!(toml(&image, "\"a.png\"").is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_accepted_reads_back_the_same(cell in "\\PC{0,12}", pick in 0..4usize) {
+            let kinds = [
+                ParamKind::Text,
+                ParamKind::Integer { min: -9, max: 99 },
+                ParamKind::Boolean,
+                ParamKind::IntegerOrText,
+            ];
+            let param = param(kinds[pick].clone());
+            if let Ok(value) = param.from_text(&cell) {
+                prop_assert_eq!(param.from_text(&value.to_string()), Ok(value));
+            }
+        }
+    }
+}

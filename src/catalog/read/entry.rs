@@ -1,0 +1,294 @@
+//! One `[endpoint.NAME]` table: a new endpoint, or the keys of a known one that it overrides.
+
+use std::ops::Range;
+
+use toml::de::DeTable;
+use url::{Host, Url};
+
+use super::reader::{Item, Key, Reader};
+use super::{check, params, price};
+use crate::catalog::{Endpoint, Method, Param, PriceRule, ResultRule};
+
+const KEYS: [&str; 9] =
+    ["url", "method", "source", "as_of", "dedup_window_s", "allow_http", "params", "price", "result"];
+const RESULT_KEYS: [&str; 6] = ["url", "poll_url", "poll_interval_ms", "status", "done", "failed"];
+/// Longest name of an endpoint, in characters.
+const NAME_CHARS_MAX: usize = 64;
+/// Longest window of a service's cache that makes sense: a day, in seconds.
+const DEDUP_WINDOW_S_MAX: i64 = 86_400;
+
+/// Reads one entry over `base`, the endpoint of the same name where there is one. Nothing where anything is wrong.
+pub(super) fn entry(
+    reader: &mut Reader<'_>,
+    key: &Key<'_>,
+    item: &Item<'_>,
+    base: Option<&Endpoint>,
+    defined_in: &str,
+    suggestion: Option<&str>,
+) -> Option<Endpoint> {
+    let name = key.get_ref().as_ref();
+    let at = format!("endpoint.{name}");
+    let before = reader.error_count();
+    if !is_name(name) {
+        let rule = format!("letters, digits, `-`, `_` and `.`, at most {NAME_CHARS_MAX}");
+        reader.error(key.span(), format!("{at}: expected a name of {rule}"));
+    }
+    let table = reader.table(&at, item)?;
+    for (key, _) in table {
+        if !KEYS.contains(&key.get_ref().as_ref()) {
+            reader.unknown_key(&at, key, &KEYS);
+        }
+    }
+    let entry = Entry { at, table, span: key.span(), base, defined_in };
+    let allow_http = match table.get("allow_http") {
+        Some(item) => reader.boolean(&format!("{}.allow_http", entry.at), item),
+        None => Some(base.is_some_and(|base| base.allow_http)),
+    };
+    let url = entry.url(reader, allow_http.unwrap_or(true), suggestion);
+    let method = entry.method(reader);
+    let dedup_window_s = entry.dedup_window(reader);
+    let (source, as_of) = entry.origin(reader);
+    let (params, params_whole) = entry.params(reader);
+    let price = if params_whole { entry.price(reader, &params) } else { None };
+    let result = entry.result(reader);
+    if reader.error_count() > before {
+        return None;
+    }
+    Some(Endpoint {
+        name: name.to_owned(),
+        url: url?,
+        method: method?,
+        params,
+        price: price?,
+        result: result?,
+        dedup_window_s: dedup_window_s?,
+        allow_http: allow_http?,
+        source,
+        as_of,
+        defined_in: base.map_or_else(|| defined_in.to_owned(), |base| format!("{}, {defined_in}", base.defined_in)),
+    })
+}
+
+/// An entry while it is read.
+struct Entry<'e, 'i> {
+    at: String,
+    table: &'e DeTable<'i>,
+    /// Where the entry begins: the place of what is missing.
+    span: Range<usize>,
+    base: Option<&'e Endpoint>,
+    defined_in: &'e str,
+}
+
+impl<'i> Entry<'_, 'i> {
+    fn item(&self, key: &str) -> Option<(String, &Item<'i>)> {
+        self.table.get(key).map(|item| (format!("{}.{key}", self.at), item))
+    }
+
+    fn url(&self, reader: &mut Reader<'_>, allow_http: bool, suggestion: Option<&str>) -> Option<Url> {
+        let (at, item) = match (self.item("url"), self.base) {
+            (Some(found), _) => found,
+            (None, Some(base)) => {
+                if let Some(fault) = transport_fault(&base.url, allow_http) {
+                    reader.error(self.span.clone(), format!("{}.url: {fault}", self.at));
+                }
+                return Some(base.url.clone());
+            }
+            (None, None) => {
+                let help = suggestion.map(|known| format!("to override a known endpoint: did you mean `{known}`?"));
+                reader.error_with(self.span.clone(), format!("{}: a new endpoint needs `url`", self.at), help);
+                return None;
+            }
+        };
+        let text = reader.text(&at, item)?;
+        let url = match Url::parse(&text) {
+            Ok(url) => url,
+            Err(error) => {
+                reader.error(item.span(), format!("{at}: expected an absolute URL ({error})"));
+                return None;
+            }
+        };
+        match url_fault(&url).or_else(|| transport_fault(&url, allow_http)) {
+            Some(fault) => {
+                reader.error(item.span(), format!("{at}: {fault}"));
+                None
+            }
+            None => Some(url),
+        }
+    }
+
+    fn method(&self, reader: &mut Reader<'_>) -> Option<Method> {
+        let Some((at, item)) = self.item("method") else {
+            return Some(self.base.map_or(Method::Post, |base| base.method));
+        };
+        match item.get_ref().as_str() {
+            Some("POST") => Some(Method::Post),
+            Some("GET") => Some(Method::Get),
+            Some(_) | None => {
+                reader.expected(&at, item, "\"POST\" or \"GET\"");
+                None
+            }
+        }
+    }
+
+    fn dedup_window(&self, reader: &mut Reader<'_>) -> Option<u32> {
+        match self.item("dedup_window_s") {
+            Some((at, item)) => {
+                reader.integer(&at, item, 0..=DEDUP_WINDOW_S_MAX).and_then(|seconds| u32::try_from(seconds).ok())
+            }
+            None => Some(self.base.map_or(0, |base| base.dedup_window_s)),
+        }
+    }
+
+    /// The document, and its day. A price that is overridden is no longer the base document's: unless the entry names
+    /// its own, it is the file's.
+    fn origin(&self, reader: &mut Reader<'_>) -> (String, String) {
+        let base = self.base.filter(|_| self.table.get("price").is_none());
+        let source = self.item("source").and_then(|(at, item)| reader.text(&at, item));
+        let source_named = source.is_some();
+        let source =
+            source.unwrap_or_else(|| base.map_or_else(|| self.defined_in.to_owned(), |base| base.source.clone()));
+        let as_of = match self.item("as_of") {
+            Some((at, item)) => day(reader, &at, item).unwrap_or_default(),
+            None if source_named => String::new(),
+            None => base.map(|base| base.as_of.clone()).unwrap_or_default(),
+        };
+        (source, as_of)
+    }
+
+    /// The base's parameters, each replaced by the entry's of the same name; then those that are new. False where one had
+    /// to be left out.
+    fn params(&self, reader: &mut Reader<'_>) -> (Vec<Param>, bool) {
+        let mut merged = self.base.map(|base| base.params.clone()).unwrap_or_default();
+        let Some((at, item)) = self.item("params") else { return (merged, true) };
+        let Some(table) = reader.table(&at, item) else { return (merged, false) };
+        let (params, whole) = params::params(reader, &at, table);
+        for param in params {
+            match merged.iter_mut().find(|known| known.name == param.name) {
+                Some(known) => *known = param,
+                None => merged.push(param),
+            }
+        }
+        (merged, whole)
+    }
+
+    fn price(&self, reader: &mut Reader<'_>, params: &[Param]) -> Option<PriceRule> {
+        let at = format!("{}.price", self.at);
+        let (rule, span) = match (self.table.get_key_value("price"), self.base) {
+            (Some((key, item)), _) => (price::price(reader, &at, item, params)?, key.span()),
+            (None, Some(base)) => (base.price.clone(), self.span.clone()),
+            (None, None) => {
+                let help = Some("write `price = { sats = 100 }`, or a rate with `quantity`".to_owned());
+                reader.error_with(self.span.clone(), format!("{}: a new endpoint needs `price`", self.at), help);
+                return None;
+            }
+        };
+        let faults = check::price_rule(&rule, params);
+        for fault in &faults {
+            reader.error(span.clone(), format!("{at}: {fault}"));
+        }
+        faults.is_empty().then_some(rule)
+    }
+
+    /// Key by key over the base's.
+    fn result(&self, reader: &mut Reader<'_>) -> Option<ResultRule> {
+        let mut rule = self.base.map(|base| base.result.clone()).unwrap_or_else(no_result);
+        if let Some((at, item)) = self.item("result") {
+            let table = reader.table(&at, item)?;
+            for (key, item) in table {
+                let field = match key.get_ref().as_ref() {
+                    "url" => &mut rule.url,
+                    "poll_url" => &mut rule.poll_url,
+                    "poll_interval_ms" => &mut rule.poll_interval_ms,
+                    "status" => &mut rule.status,
+                    "done" => &mut rule.done,
+                    "failed" => &mut rule.failed,
+                    _ => {
+                        reader.unknown_key(&at, key, &RESULT_KEYS);
+                        continue;
+                    }
+                };
+                let words = matches!(key.get_ref().as_ref(), "done" | "failed");
+                *field = texts(reader, &format!("{at}.{}", key.get_ref()), item, words)?;
+            }
+        }
+        if rule.url.is_empty() {
+            let message = format!("{}: `result.url` is missing: where the answer holds the result's URL", self.at);
+            let help = Some("write `result = { url = [\"/url\"] }`".to_owned());
+            reader.error_with(self.span.clone(), message, help);
+            return None;
+        }
+        Some(rule)
+    }
+}
+
+const fn no_result() -> ResultRule {
+    ResultRule {
+        url: Vec::new(),
+        poll_url: Vec::new(),
+        poll_interval_ms: Vec::new(),
+        status: Vec::new(),
+        done: Vec::new(),
+        failed: Vec::new(),
+    }
+}
+
+/// A list of words, or of JSON pointers.
+fn texts(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, words: bool) -> Option<Vec<String>> {
+    let texts = reader.texts(at, item)?;
+    for (text, span) in &texts {
+        if !words && !is_pointer(text) {
+            let help = Some("RFC 6901: each step begins with `/`; `~` is written `~0`, `/` in a name `~1`".to_owned());
+            reader.error_with(span.clone(), format!("{at}: expected a JSON pointer like \"/url\", got {text:?}"), help);
+        }
+    }
+    Some(texts.into_iter().map(|(text, _)| text).collect())
+}
+
+fn is_pointer(text: &str) -> bool {
+    text.starts_with('/') && text.split('~').skip(1).all(|after| after.starts_with(['0', '1']))
+}
+
+fn is_name(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    !name.is_empty() && name.len() <= NAME_CHARS_MAX && name.chars().all(fits)
+}
+
+/// A day as TOML's own date or as text.
+fn day(reader: &mut Reader<'_>, at: &str, item: &Item<'_>) -> Option<String> {
+    let text = match (item.get_ref().as_datetime(), item.get_ref().as_str()) {
+        (Some(date), _) => date.to_string(),
+        (None, Some(text)) => text.trim().to_owned(),
+        (None, None) => String::new(),
+    };
+    let is_day = text.len() == "2026-11-20".len() && text.parse::<jiff::civil::Date>().is_ok();
+    if !is_day {
+        reader.expected(at, item, "a day, `2026-11-20`");
+        return None;
+    }
+    Some(text)
+}
+
+fn url_fault(url: &Url) -> Option<&'static str> {
+    if !matches!(url.scheme(), "http" | "https") {
+        Some("expected an https URL")
+    } else if !url.username().is_empty() || url.password().is_some() {
+        Some("a URL with a user name or password is not taken: it would be shown and stored")
+    } else if url.fragment().is_some() {
+        Some("a URL with `#` is not taken: that part is never sent")
+    } else {
+        None
+    }
+}
+
+/// Plain http is for loopback only, unless it is allowed by name.
+fn transport_fault(url: &Url, allow_http: bool) -> Option<&'static str> {
+    let loopback = match url.host() {
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    };
+    (url.scheme() == "http" && !loopback && !allow_http).then_some(
+        "plain http would show the request and the credential to anyone on the way; use https, or set `allow_http = true`",
+    )
+}

@@ -1,0 +1,135 @@
+//! Reads endpoint entries: the built-in ones, those of a manifest (`[endpoint.NAME]`) and those of a file of their own.
+//!
+//! An entry's keys:
+//!
+//! ```toml
+//! [endpoint.NAME]
+//! url = "https://…"            # http only to loopback, unless allow_http = true
+//! method = "POST"              # or "GET"
+//! source = "…"                 # the document that says so; else the file that holds the entry
+//! as_of = "2026-11-20"         # the day as of which it said so
+//! dedup_window_s = 30
+//! [endpoint.NAME.params]       # sent in this order
+//! prompt = { type = "text", required = true }
+//! duration = { type = "integer", min = 3, max = 15, default = 5 }
+//! mode = { type = "choice", values = ["standard", "pro"], default = "pro" }
+//! audio = { type = "boolean", default = false }
+//! model = { type = "integer-or-text" }
+//! image = { type = "image" }
+//! [endpoint.NAME.price]        # one of three; msat for sats throughout
+//! sats = 100                                                     # a flat price
+//! sats_per_unit = 100; quantity = "duration"; unit = "second"    # a rate times a parameter
+//! by = ["mode"]; rates = [{ mode = "pro", sats = 450 }, …]       # a table of rates, with or without quantity
+//! [endpoint.NAME.result]       # JSON pointers; done and failed are words
+//! url = ["/url"]; poll_url = []; poll_interval_ms = []; status = []; done = []; failed = []
+//! ```
+//!
+//! An entry of a known name overrides only the keys it names: `params.NAME` replaces that one parameter, `price` the whole
+//! rule, `result` key by key. The whole is checked again: every job that the parameters allow has exactly one price.
+
+mod check;
+mod entry;
+mod params;
+mod price;
+mod reader;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use toml::de::DeTable;
+
+use super::Catalog;
+use crate::diagnostic::{Diagnostic, SourceText, closest};
+use reader::Reader;
+
+const BUILT_IN_TEXT: &str = include_str!("../builtin.toml");
+/// Where the built-in entries are defined.
+pub const BUILT_IN: &str = "built-in";
+/// Largest catalogue file that is read, in bytes.
+const FILE_BYTES_MAX: u64 = 1 << 20;
+
+impl Catalog {
+    /// The endpoints that need no entry of the user's own.
+    ///
+    /// # Errors
+    /// Only where the program was built with a defective built-in catalogue, which a test rules out.
+    pub fn builtin() -> Result<Self, Vec<Diagnostic>> {
+        let mut catalog = Self::default();
+        catalog.read_text(&SourceText::new(BUILT_IN, BUILT_IN_TEXT), BUILT_IN)?;
+        Ok(catalog)
+    }
+
+    /// Reads the `[endpoint]` table of a document whose text is `source`. An entry adds an endpoint, or overrides the keys
+    /// it names of the one that is known. One with an error changes nothing; each error goes to `errors`, in one pass.
+    /// `defined_in` is what people see as the entry's home: the file's path.
+    pub fn merge(
+        &mut self,
+        source: &SourceText,
+        endpoints: &DeTable<'_>,
+        defined_in: &str,
+        errors: &mut Vec<Diagnostic>,
+    ) {
+        let mut reader = Reader::new(source, errors);
+        for (key, item) in endpoints {
+            let name = key.get_ref().as_ref();
+            let base = self.get(name).cloned();
+            let suggestion = closest(name, self.iter().map(|endpoint| endpoint.name.as_str()));
+            if let Some(endpoint) = entry::entry(&mut reader, key, item, base.as_deref(), defined_in, suggestion) {
+                self.put(endpoint);
+            }
+        }
+    }
+
+    /// Reads a file that holds `[endpoint.NAME]` tables and nothing else (`--catalog FILE`).
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file, each with its place. Entries without an error are taken all the same.
+    pub fn read_file(&mut self, path: &Path) -> Result<(), Vec<Diagnostic>> {
+        let name = path.display().to_string();
+        let text = read_bounded(path).map_err(|message| vec![Diagnostic::error(&name, message)])?;
+        self.read_text(&SourceText::new(&name, text), &name)
+    }
+
+    fn read_text(&mut self, source: &SourceText, defined_in: &str) -> Result<(), Vec<Diagnostic>> {
+        let (document, faults) = DeTable::parse_recoverable(&source.text);
+        if !faults.is_empty() {
+            return Err(faults.iter().map(|fault| syntax(source, fault)).collect());
+        }
+        let mut errors = Vec::new();
+        for (key, item) in document.get_ref() {
+            let mut reader = Reader::new(source, &mut errors);
+            if key.get_ref() != "endpoint" {
+                reader.unknown_key("catalogue", key, &["endpoint"]);
+            } else if let Some(table) = reader.table("endpoint", item) {
+                self.merge(source, table, defined_in, &mut errors);
+            }
+        }
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+}
+
+fn syntax(source: &SourceText, fault: &toml::de::Error) -> Diagnostic {
+    let error = Diagnostic::error(&source.file, format!("not TOML: {}", fault.message()));
+    match fault.span() {
+        Some(span) => error.at(source.place(span)),
+        None => error,
+    }
+}
+
+/// A whole text file of bounded size, without a byte order mark.
+fn read_bounded(path: &Path) -> Result<String, String> {
+    let file = File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
+    let mut bytes = Vec::new();
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(format!("larger than {FILE_BYTES_MAX} bytes; a catalogue is a small TOML file"));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        format!("not UTF-8 from byte {}; save it as UTF-8", error.utf8_error().valid_up_to().saturating_add(1))
+    })?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
+#[cfg(test)]
+mod tests;

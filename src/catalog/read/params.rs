@@ -1,0 +1,120 @@
+//! The parameters of an endpoint entry.
+
+use toml::de::DeTable;
+
+use super::reader::{Item, Reader};
+use crate::catalog::{Param, ParamKind};
+
+const TYPES: [&str; 6] = ["text", "integer", "boolean", "choice", "integer-or-text", "image"];
+/// Longest name of a parameter, in characters.
+const NAME_CHARS_MAX: usize = 64;
+
+/// Reads `[endpoint.NAME.params]`. What is wrong is noted; a parameter whose type is known is given all the same, so that
+/// the price rule can be read in the same pass. False where one had to be left out.
+pub(super) fn params(reader: &mut Reader<'_>, at: &str, table: &DeTable<'_>) -> (Vec<Param>, bool) {
+    let mut params = Vec::with_capacity(table.len());
+    for (key, item) in table {
+        let name = key.get_ref().as_ref();
+        let at = format!("{at}.{name}");
+        if !is_name(name) {
+            reader.error(key.span(), format!("{at}: expected a name of at most {NAME_CHARS_MAX} printable characters"));
+        }
+        params.extend(param(reader, &at, name, item));
+    }
+    let whole = params.len() == table.len();
+    (params, whole)
+}
+
+fn is_name(name: &str) -> bool {
+    let length = name.chars().count();
+    (1..=NAME_CHARS_MAX).contains(&length) && name.trim() == name && !name.contains(char::is_control)
+}
+
+fn param(reader: &mut Reader<'_>, at: &str, name: &str, item: &Item<'_>) -> Option<Param> {
+    let table = reader.table(at, item)?;
+    let Some(kind_item) = table.get("type") else {
+        let help = Some(format!("types: {}", TYPES.join(", ")));
+        reader.error_with(item.span(), format!("{at}: `type` is missing"), help);
+        return None;
+    };
+    let kind = kind(reader, at, kind_item, table)?;
+    let own: &[&str] = match &kind {
+        ParamKind::Integer { .. } => &["type", "required", "default", "min", "max"],
+        ParamKind::Choice { .. } => &["type", "required", "default", "values"],
+        ParamKind::Text | ParamKind::Boolean | ParamKind::IntegerOrText => &["type", "required", "default"],
+        ParamKind::Image => &["type", "required"],
+    };
+    for (key, _) in table {
+        if !own.contains(&key.get_ref().as_ref()) {
+            reader.unknown_key(at, key, own);
+        }
+    }
+    let required = table.get("required").and_then(|item| reader.boolean(&format!("{at}.required"), item));
+    let mut param = Param { name: name.to_owned(), kind, required: required.unwrap_or(false), default: None };
+    if let (Some(item), false) = (table.get("default"), param.kind == ParamKind::Image) {
+        match param.from_toml(item.get_ref()) {
+            Ok(value) => param.default = Some(value),
+            Err(mismatch) => reader.expected(&format!("{at}.default"), item, &mismatch.expected),
+        }
+        if param.required {
+            reader.error(item.span(), format!("{at}: a required parameter has no default; leave one of the two out"));
+        }
+    }
+    Some(param)
+}
+
+fn kind(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, table: &DeTable<'_>) -> Option<ParamKind> {
+    match item.get_ref().as_str() {
+        Some("text") => Some(ParamKind::Text),
+        Some("boolean") => Some(ParamKind::Boolean),
+        Some("integer-or-text") => Some(ParamKind::IntegerOrText),
+        Some("image") => Some(ParamKind::Image),
+        Some("integer") => integer(reader, at, item, table),
+        Some("choice") => choice(reader, at, item, table),
+        Some(other) => {
+            let meant = crate::diagnostic::closest(other, TYPES);
+            let help = meant.map_or_else(|| format!("types: {}", TYPES.join(", ")), |t| format!("did you mean {t:?}?"));
+            reader.error_with(item.span(), format!("{at}.type: unknown type {other:?}"), Some(help));
+            None
+        }
+        None => {
+            reader.expected(&format!("{at}.type"), item, &format!("one of {}", TYPES.join(", ")));
+            None
+        }
+    }
+}
+
+fn integer(reader: &mut Reader<'_>, at: &str, kind: &Item<'_>, table: &DeTable<'_>) -> Option<ParamKind> {
+    let mut bound = |key: &str, otherwise: i64| match table.get(key) {
+        Some(item) => reader.integer(&format!("{at}.{key}"), item, i64::MIN..=i64::MAX),
+        None => Some(otherwise),
+    };
+    let (min, max) = (bound("min", i64::MIN), bound("max", i64::MAX));
+    let (min, max) = (min?, max?);
+    if min > max {
+        reader.error(kind.span(), format!("{at}: min {min} is above max {max}"));
+        return None;
+    }
+    Some(ParamKind::Integer { min, max })
+}
+
+fn choice(reader: &mut Reader<'_>, at: &str, kind: &Item<'_>, table: &DeTable<'_>) -> Option<ParamKind> {
+    let Some(item) = table.get("values") else {
+        reader.error(kind.span(), format!("{at}: a choice needs `values`, the list of its words"));
+        return None;
+    };
+    let at = format!("{at}.values");
+    let texts = reader.texts(&at, item)?;
+    if texts.is_empty() {
+        reader.error(item.span(), format!("{at}: expected at least one word"));
+        return None;
+    }
+    let mut values: Vec<String> = Vec::with_capacity(texts.len());
+    for (text, span) in texts {
+        if values.contains(&text) {
+            reader.error(span, format!("{at}: {text:?} stands twice"));
+        }
+        values.push(text);
+    }
+    Some(ParamKind::Choice { values })
+}

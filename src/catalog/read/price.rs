@@ -1,0 +1,217 @@
+//! The price rule of an endpoint entry: a flat price, a rate times a parameter, or a table of rates.
+
+use std::ops::Range;
+
+use toml::de::{DeTable, DeValue};
+
+use super::reader::{Item, Reader};
+use crate::catalog::{Param, PriceRule, Rate, Value};
+use crate::diagnostic::closest;
+use crate::money::{Msat, Sats};
+
+const KEYS: [&str; 8] = ["sats", "msat", "sats_per_unit", "msat_per_unit", "by", "rates", "quantity", "unit"];
+/// The unit of a price that nothing multiplies.
+const FLAT_UNIT: &str = "job";
+/// The unit of a multiplied price that names none.
+const OTHER_UNIT: &str = "unit";
+
+/// Reads `[endpoint.NAME.price]` against the entry's parameters. Whether the rule is total is checked later.
+pub(super) fn price(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, params: &[Param]) -> Option<PriceRule> {
+    let table = reader.table(at, item)?;
+    let before = reader.error_count();
+    for (key, _) in table {
+        if !KEYS.contains(&key.get_ref().as_ref()) {
+            reader.unknown_key(at, key, &KEYS);
+        }
+    }
+    let quantity = match table.get("quantity") {
+        Some(item) => Some(known_param(reader, &format!("{at}.quantity"), item, params)?),
+        None => None,
+    };
+    let unit = match table.get("unit") {
+        Some(item) if quantity.is_none() => {
+            reader.error(item.span(), format!("{at}.unit: a price without `quantity` is for the whole job"));
+            None
+        }
+        Some(item) => reader.text(&format!("{at}.unit"), item),
+        None => None,
+    };
+    let otherwise = if quantity.is_some() { OTHER_UNIT } else { FLAT_UNIT };
+    let unit = unit.unwrap_or_else(|| otherwise.to_owned());
+    let (by, rates) = match table.get("rates") {
+        Some(rates) => table_of_rates(reader, at, table, rates, params)?,
+        None => (Vec::new(), single_rate(reader, at, item, table, quantity.is_some())?),
+    };
+    (reader.error_count() == before).then_some(PriceRule { by, rates, quantity, unit })
+}
+
+/// The one rate of a rule without a table.
+fn single_rate(
+    reader: &mut Reader<'_>,
+    at: &str,
+    item: &Item<'_>,
+    table: &DeTable<'_>,
+    multiplied: bool,
+) -> Option<Vec<Rate>> {
+    if let Some((key, _)) = table.get_key_value("by") {
+        reader.error(key.span(), format!("{at}: `by` needs `rates`, one for each combination of values"));
+        return None;
+    }
+    let (own, other) = if multiplied {
+        (["sats_per_unit", "msat_per_unit"], ["sats", "msat"])
+    } else {
+        (["sats", "msat"], ["sats_per_unit", "msat_per_unit"])
+    };
+    if let Some((key, _)) = other.iter().find_map(|key| table.get_key_value(*key)) {
+        let message = if multiplied {
+            format!("{at}: with `quantity` the price is a rate: write `{}_per_unit`", key.get_ref())
+        } else {
+            format!("{at}: `{}` needs `quantity`, the parameter that multiplies it", key.get_ref())
+        };
+        reader.error(key.span(), message);
+        return None;
+    }
+    let rate = amount(reader, at, item.span(), table, own)?;
+    Some(vec![Rate { when: Vec::new(), rate }])
+}
+
+/// `by` and `rates`.
+fn table_of_rates(
+    reader: &mut Reader<'_>,
+    at: &str,
+    table: &DeTable<'_>,
+    rates_item: &Item<'_>,
+    params: &[Param],
+) -> Option<(Vec<String>, Vec<Rate>)> {
+    for key in ["sats", "msat", "sats_per_unit", "msat_per_unit"] {
+        if let Some((key, _)) = table.get_key_value(key) {
+            reader.error(key.span(), format!("{at}: with `rates` the amounts stand in the rates"));
+        }
+    }
+    let Some(by_item) = table.get("by") else {
+        let message = format!("{at}: `rates` needs `by`, the list of the parameters that choose the rate");
+        reader.error(rates_item.span(), message);
+        return None;
+    };
+    let by = chosen_by(reader, &format!("{at}.by"), by_item, params)?;
+    let at = format!("{at}.rates");
+    let Some(array) = rates_item.get_ref().as_array() else {
+        reader.expected(&at, rates_item, "a list of tables");
+        return None;
+    };
+    let mut rates: Vec<Rate> = Vec::with_capacity(array.len());
+    for item in array.iter() {
+        let Some(rate) = rate(reader, &at, item, &by) else { continue };
+        if rates.iter().any(|known| known.when == rate.when) {
+            reader.error(item.span(), format!("{at}: a second rate for the same values"));
+        }
+        rates.push(rate);
+    }
+    Some((by.into_iter().map(|param| param.name.clone()).collect(), rates))
+}
+
+fn chosen_by<'p>(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, params: &'p [Param]) -> Option<Vec<&'p Param>> {
+    let Some(array) = item.get_ref().as_array().filter(|array| !array.is_empty()) else {
+        reader.expected(at, item, "a list of parameters");
+        return None;
+    };
+    let mut names: Vec<&Param> = Vec::with_capacity(array.len());
+    let mut whole = true;
+    for item in array.iter() {
+        let found = known_param(reader, at, item, params).and_then(|name| params.iter().find(|p| p.name == name));
+        match found {
+            Some(param) if names.iter().any(|known| known.name == param.name) => {
+                reader.error(item.span(), format!("{at}: `{}` stands twice", param.name));
+                whole = false;
+            }
+            Some(param) if ["sats", "msat"].contains(&param.name.as_str()) => {
+                reader.error(item.span(), format!("{at}: a parameter named `{}` cannot choose a rate", param.name));
+                whole = false;
+            }
+            Some(param) => names.push(param),
+            None => whole = false,
+        }
+    }
+    whole.then_some(names)
+}
+
+/// One line of `rates`: `{ mode = "pro", generate_audio = true, sats = 550 }`.
+fn rate(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, by: &[&Param]) -> Option<Rate> {
+    let table = reader.table(at, item)?;
+    let before = reader.error_count();
+    let mut known: Vec<&str> = by.iter().map(|param| param.name.as_str()).collect();
+    known.extend(["sats", "msat"]);
+    for (key, _) in table {
+        if !known.contains(&key.get_ref().as_ref()) {
+            reader.unknown_key(at, key, &known);
+        }
+    }
+    let mut when: Vec<Value> = Vec::with_capacity(by.len());
+    for param in by {
+        match table.get(param.name.as_str()) {
+            None => reader.error(item.span(), format!("{at}: this rate does not say for which `{}`", param.name)),
+            Some(value) => match param.from_toml(value.get_ref()) {
+                Ok(value) => when.push(value),
+                Err(mismatch) => {
+                    let help = mismatch.suggestion.map(|meant| format!("did you mean {meant}?"));
+                    let message = format!("{at}: {}: expected {}", param.name, mismatch.expected);
+                    reader.error_with(value.span(), message, help);
+                }
+            },
+        }
+    }
+    let rate = amount(reader, at, item.span(), table, ["sats", "msat"])?;
+    (reader.error_count() == before).then_some(Rate { when, rate })
+}
+
+/// Exactly one of an amount in sats and one in msat, above zero.
+fn amount(
+    reader: &mut Reader<'_>,
+    at: &str,
+    span: Range<usize>,
+    table: &DeTable<'_>,
+    [sats, msat]: [&str; 2],
+) -> Option<Msat> {
+    let (key, item) = match (table.get(sats), table.get(msat)) {
+        (Some(item), None) => (sats, item),
+        (None, Some(item)) => (msat, item),
+        (Some(_), Some(item)) => {
+            reader.error(item.span(), format!("{at}: expected one of `{sats}` and `{msat}`, got both"));
+            return None;
+        }
+        (None, None) => {
+            reader.error(span, format!("{at}: the amount is missing: `{sats}` (or `{msat}`)"));
+            return None;
+        }
+    };
+    let at = format!("{at}.{key}");
+    let number = reader.integer(&at, item, 1..=i64::MAX)?.unsigned_abs();
+    let amount = if key == sats { Sats::new(number).msat() } else { Some(Msat::new(number)) };
+    if amount.is_none() {
+        reader.error(item.span(), format!("{at}: larger than any amount of money"));
+    }
+    amount
+}
+
+/// The name of one of the entry's parameters.
+fn known_param(reader: &mut Reader<'_>, at: &str, item: &Item<'_>, params: &[Param]) -> Option<String> {
+    let name = match item.get_ref() {
+        DeValue::String(name) => name.as_ref(),
+        DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Array(_)
+        | DeValue::Table(_) => {
+            reader.expected(at, item, "the name of a parameter");
+            return None;
+        }
+    };
+    if params.iter().any(|param| param.name == name) {
+        return Some(name.to_owned());
+    }
+    let meant = closest(name, params.iter().map(|param| param.name.as_str()));
+    let help = meant.map(|meant| format!("did you mean `{meant}`?"));
+    reader.error_with(item.span(), format!("{at}: the endpoint has no parameter `{name}`"), help);
+    None
+}

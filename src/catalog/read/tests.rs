@@ -1,0 +1,252 @@
+//! The built-in catalogue against its documents; entries that add and override; every error in one pass.
+
+use std::io::Write as _;
+
+use super::*;
+use crate::catalog::{Endpoint, Method, ParamKind, Rate, Value};
+use crate::money::{Msat, Sats};
+
+fn builtin() -> Catalog {
+    Catalog::builtin().unwrap()
+}
+
+/// The built-in catalogue with `text` merged in as `my.toml`.
+fn merged(text: &str) -> Result<Catalog, Vec<Diagnostic>> {
+    let mut catalog = builtin();
+    catalog.read_text(&SourceText::new("my.toml", text), "my.toml").map(|()| catalog)
+}
+
+/// The errors as people read them, a line each.
+fn errors(text: &str) -> String {
+    let errors = merged(text).expect_err("this entry has errors");
+    let line = |error: &Diagnostic| match &error.help {
+        Some(help) => format!("{error} ({help})"),
+        None => error.to_string(),
+    };
+    errors.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn price(endpoint: &Endpoint, given: &[(&str, Value)]) -> Sats {
+    let value_of = |name: &str| {
+        let given = given.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
+        given.or_else(|| endpoint.param(name).and_then(|param| param.default.as_ref()))
+    };
+    let priced = endpoint.price.price(value_of).unwrap();
+    assert_eq!(priced.rate.checked_mul(priced.quantity), Some(priced.price));
+    priced.price.exact_sats().unwrap()
+}
+
+#[test]
+fn the_documents_worked_examples() {
+    let catalog = builtin();
+    let (video, animate) = (catalog.get("generate-video").unwrap(), catalog.get("animate-image").unwrap());
+    let seconds = |n| ("duration", Value::Integer(n));
+    let audio = ("generate_audio", Value::Boolean(true));
+    assert_eq!(price(video, &[seconds(5), ("mode", Value::Text("pro".to_owned())), audio]), Sats::new(2_750));
+    assert_eq!(price(animate, &[seconds(5)]), Sats::new(500));
+    assert_eq!(price(animate, &[seconds(10)]), Sats::new(1_000));
+}
+
+#[test]
+fn every_rate_of_the_document() {
+    let catalog = builtin();
+    let video = catalog.get("generate-video").unwrap();
+    for (mode, audio, rate) in
+        [("standard", false, 300), ("standard", true, 400), ("pro", false, 450), ("pro", true, 550)]
+    {
+        for seconds in 3..=15 {
+            let given = [
+                ("duration", Value::Integer(seconds)),
+                ("mode", Value::Text(mode.to_owned())),
+                ("generate_audio", Value::Boolean(audio)),
+            ];
+            assert_eq!(price(video, &given), Sats::new(rate * seconds.unsigned_abs()));
+        }
+    }
+    assert_eq!(price(video, &[]), Sats::new(2_250), "5 s, pro, no audio are the defaults");
+}
+
+#[test]
+fn the_documents_parameters_in_their_order() {
+    let catalog = builtin();
+    let shape = |name: &str| {
+        let endpoint = catalog.get(name).unwrap();
+        assert_eq!((endpoint.method, endpoint.dedup_window_s, endpoint.as_of.as_str()), (Method::Post, 30, "2026-11-20"));
+        assert_eq!(endpoint.url.as_str(), format!("https://sats4ai.com/api/l402/{name}"));
+        let words = |param: &crate::catalog::Param| {
+            let required = if param.required { "!" } else { "" };
+            let default = param.default.as_ref().map_or(String::new(), |value| format!("={value}"));
+            format!("{}{required}{default}", param.name)
+        };
+        endpoint.params.iter().map(words).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(shape("generate-video"), "prompt! modelId duration=5 mode=pro generate_audio=false");
+    assert_eq!(shape("animate-image"), "prompt! modelId image! duration=5");
+    let video = catalog.get("generate-video").unwrap();
+    assert_eq!(video.param("duration").unwrap().kind, ParamKind::Integer { min: 3, max: 15 });
+    assert_eq!(video.param("modelId").unwrap().kind, ParamKind::IntegerOrText);
+}
+
+#[test]
+fn an_entry_adds_an_endpoint() {
+    let text = r#"
+        [endpoint.upscale]
+        url = "http://127.0.0.1:9000/upscale"
+        method = "GET"
+        as_of = 2026-01-31
+        params = { size = { type = "integer", min = 1, max = 3, default = 2 }, fast = { type = "boolean", required = true } }
+        price = { by = ["size", "fast"], rates = [
+            { size = 1, fast = false, msat = 1500 }, { size = 1, fast = true, sats = 3 },
+            { size = 2, fast = false, sats = 2 }, { size = 2, fast = true, sats = 4 },
+            { size = 3, fast = false, sats = 3 }, { size = 3, fast = true, sats = 5 },
+        ] }
+        result = { url = ["/out/0/url"] }
+        [endpoint.flat]
+        url = "https://example.org/flat"
+        price = { msat = 2500 }
+        result.url = ["/url"]
+    "#;
+    let catalog = merged(text).unwrap();
+    let names: Vec<&str> = catalog.iter().map(|endpoint| endpoint.name.as_str()).collect();
+    assert_eq!(names, ["generate-video", "animate-image", "upscale", "flat"]);
+    let upscale = catalog.get("upscale").unwrap();
+    assert_eq!((upscale.price.unit.as_str(), upscale.price.quantity.as_deref()), ("job", None));
+    assert_eq!(upscale.price.rates[0].rate, Msat::new(1_500));
+    assert_eq!((upscale.as_of.as_str(), upscale.source.as_str()), ("2026-01-31", "my.toml"));
+    let flat = catalog.get("flat").unwrap();
+    assert_eq!(flat.price.rates, [Rate { when: Vec::new(), rate: Msat::new(2_500) }]);
+    assert_eq!((flat.method, flat.defined_in.as_str(), flat.as_of.as_str()), (Method::Post, "my.toml", ""));
+}
+
+#[test]
+fn an_entry_overrides_only_what_it_names() {
+    let text = r#"
+        [endpoint.animate-image]
+        price = { sats_per_unit = 250, quantity = "duration", unit = "second" }
+        params.duration = { type = "integer", min = 1, max = 60, required = true }
+        result.url = ["/video"]
+    "#;
+    let (before, after) = (builtin(), merged(text).unwrap());
+    let (before, after) = (before.get("animate-image").unwrap(), after.get("animate-image").unwrap());
+    assert_eq!(after.price.rates[0].rate, Msat::new(250_000));
+    let names = |endpoint: &Endpoint| endpoint.params.iter().map(|param| param.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(before), names(after));
+    assert_eq!(after.param("duration").unwrap().kind, ParamKind::Integer { min: 1, max: 60 });
+    assert_eq!((&after.url, &after.result.poll_url), (&before.url, &before.result.poll_url));
+    assert_eq!(after.result.url, ["/video"]);
+    assert_eq!(after.defined_in, "built-in, my.toml");
+    assert_eq!((after.source.as_str(), after.as_of.as_str()), ("my.toml", ""), "the price is not the document's");
+
+    let url_only = merged("[endpoint.animate-image]\nurl = \"http://localhost:1/\"").unwrap();
+    let url_only = url_only.get("animate-image").unwrap();
+    assert_eq!((&url_only.source, &url_only.as_of), (&before.source, &before.as_of));
+}
+
+#[test]
+fn an_override_must_leave_the_price_total() {
+    let text = r#"
+[endpoint.generate-video.params]
+mode = { type = "choice", values = ["pro", "ultra"], default = "pro" }
+"#;
+    insta::assert_snapshot!(errors(text), @r"
+    my.toml:2:11: endpoint.generate-video.price: no rate for mode=ultra, generate_audio=false; mode=ultra, generate_audio=true
+    my.toml:2:11: endpoint.generate-video.price: the rate for mode=standard, generate_audio=false can never apply
+    my.toml:2:11: endpoint.generate-video.price: the rate for mode=standard, generate_audio=true can never apply
+    ");
+}
+
+#[test]
+fn every_error_in_one_pass() {
+    let text = r#"
+[endpoint.generate-vidoe]
+price = { sats = 100, sats_per_unit = 3 }
+
+[endpoint.one]
+urll = "https://example.org"
+url = "http://example.org/"
+method = "post"
+as_of = "20 November"
+dedup_window_s = -1
+[endpoint.one.params]
+size = { type = "integr" }
+count = { type = "integer", min = 5, max = 3 }
+mode = { type = "choice", values = ["a", "a"], default = "c", min = 1 }
+text = { type = "text", required = true, default = "x" }
+image = { type = "image", default = "x" }
+[endpoint.one.result]
+url = ["url"]
+pol_url = []
+
+[endpoint.two]
+url = "https://user:secret@example.org/"
+params.n = { type = "integer", min = 0 }
+params.t = { type = "text" }
+price = { sats_per_unit = 1, quantity = "n" }
+result.url = ["/u"]
+
+[endpoint.three]
+url = "https://example.org/"
+params.mode = { type = "choice", values = ["a", "b"] }
+params.t = { type = "text", required = true }
+price = { by = ["mode"], rates = [{ mode = "a", sats = 0 }, { mode = "B", sats = 1 }, { sats = 1, msat = 1 }] }
+result = {}
+
+[endpoint.four]
+url = "https://example.org/"
+params.t = { type = "text", required = true }
+price = { by = ["t", "m"], rates = [] }
+result.url = []
+
+[endpoint.five]
+url = "https://example.org/"
+params.on = { type = "boolean" }
+price = { by = ["on"], rates = [{ on = true, sats = 1 }] }
+result.url = ["/url"]
+
+["endpoint"."six ü"]
+"#;
+    insta::assert_snapshot!(errors(text));
+}
+
+#[test]
+fn broken_toml_has_places_too() {
+    insta::assert_snapshot!(errors("[endpoint.x]\nurl = \n[endpoint.x]\nprice = { sats = 1\n"), @"");
+    insta::assert_snapshot!(errors("[endpont.x]\n"), @"");
+}
+
+#[test]
+fn errors_are_bounded() {
+    let keys: String = (0..1_000).map(|n| format!("k{n} = 1\n")).collect();
+    let errors = merged(&format!("[endpoint.x]\n{keys}")).unwrap_err();
+    assert_eq!(errors.len(), 201);
+    assert_eq!(errors[200].message, "more errors follow; mend these first");
+}
+
+#[test]
+fn a_file_of_entries() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all("\u{feff}[endpoint.animate-image]\ndedup_window_s = 60\n".as_bytes()).unwrap();
+    let mut catalog = builtin();
+    catalog.read_file(file.path()).unwrap();
+    assert_eq!(catalog.get("animate-image").unwrap().dedup_window_s, 60);
+    file.write_all(b"\xff").unwrap();
+    let errors = catalog.read_file(file.path()).unwrap_err();
+    assert_eq!(errors[0].message, "not UTF-8 from byte 49; save it as UTF-8");
+    let missing = catalog.read_file(Path::new("/nowhere/at-all.toml")).unwrap_err();
+    assert!(missing[0].message.starts_with("cannot be opened"), "{missing:?}");
+}
+
+#[test]
+fn plain_http_is_for_loopback_unless_allowed_by_name() {
+    let entry = |url: &str, more: &str| merged(&format!("[endpoint.animate-image]\nurl = {url:?}\n{more}"));
+    for url in ["http://127.0.0.1:8/", "http://[::1]/", "http://localhost/", "https://example.org/"] {
+        assert!(entry(url, "").is_ok(), "{url}");
+    }
+    for url in ["http://example.org/", "http://localhost.example.org/", "http://10.0.0.1/"] {
+        assert!(entry(url, "").is_err(), "{url}");
+        assert!(entry(url, "allow_http = true").is_ok(), "{url}");
+    }
+    for url in ["ftp://example.org/", "/relative", "https://example.org/#x", "https://u@example.org/"] {
+        assert!(entry(url, "allow_http = true").is_err(), "{url}");
+    }
+}
