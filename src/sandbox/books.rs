@@ -54,7 +54,7 @@ pub(super) struct Payment {
 #[derive(Clone, Copy)]
 pub(super) enum End {
     Settled(UnixMs),
-    Failed(FailureReason, UnixMs),
+    Failed(FailureReason),
 }
 
 /// What a payment is asked to be.
@@ -166,17 +166,12 @@ impl Books {
     }
 
     /// Begins a payment, or says that the hash is known. `drawn` is whether the payment of that attempt shall fail.
-    pub(super) fn begin(
-        &mut self,
-        order: Order,
-        drawn: impl FnOnce(u32) -> bool,
-        now: UnixMs,
-    ) -> io::Result<Begin> {
+    pub(super) fn begin(&mut self, order: Order, drawn: impl FnOnce(u32) -> bool, now: UnixMs) -> io::Result<Begin> {
         let attempt = match self.state.payments.get(&order.hash).map(|payment| (payment.end, payment.begun.attempt)) {
             None => 0,
             Some((None, _)) => return Ok(Begin::InTransition),
             Some((Some(End::Settled(_)), _)) => return Ok(Begin::AlreadyPaid),
-            Some((Some(End::Failed(..)), attempt)) => attempt.saturating_add(1),
+            Some((Some(End::Failed(_)), attempt)) => attempt.saturating_add(1),
         };
         let doomed = self.state.doom(&order).or_else(|| drawn(attempt).then_some(FailureReason::Timeout));
         let hash = order.hash;
@@ -237,7 +232,7 @@ impl State {
                     sale.paid = true;
                 }
             }
-            Entry::Failed { hash, reason, at } => self.apply_end(hash, End::Failed(reason, at)),
+            Entry::Failed { hash, reason, at: _ } => self.apply_end(hash, End::Failed(reason)),
             Entry::Bought(bought) => self.apply_bought(bought),
             Entry::Delivered { hash } => {
                 if let Some(sale) = self.sales.get_mut(&hash) {
@@ -263,7 +258,7 @@ impl State {
         self.held = minus(self.held, cost);
         match end {
             End::Settled(_) => self.spent = plus(self.spent, cost),
-            End::Failed(..) => {}
+            End::Failed(_) => {}
         }
     }
 
@@ -310,11 +305,6 @@ impl State {
     /// What the node has in flight.
     pub(super) const fn held(&self) -> Msat {
         self.held
-    }
-
-    /// The index of the newest payment, 0 where there is none.
-    pub(super) const fn newest_index(&self) -> u64 {
-        self.newest_index
     }
 
     pub(super) fn sale(&self, hash: &PaymentHash) -> Option<&Sale> {

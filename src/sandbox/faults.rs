@@ -124,7 +124,13 @@ mod tests {
     use super::*;
 
     fn faults(seed: u64) -> Faults {
-        let percents = SandboxOptions { drop_percent: 30, fail_origin_percent: 30, rate_limit_percent: 10, seed, ..SandboxOptions::default() };
+        let percents = SandboxOptions {
+            drop_percent: 30,
+            fail_origin_percent: 30,
+            rate_limit_percent: 10,
+            seed,
+            ..SandboxOptions::default()
+        };
         Faults::new(&percents)
     }
 

@@ -142,7 +142,9 @@ mod tests {
 
     #[test]
     fn every_rate_of_the_table() {
-        for (mode, audio, price) in [("standard", false, 900), ("standard", true, 1_200), ("pro", false, 1_350), ("pro", true, 1_650)] {
+        for (mode, audio, price) in
+            [("standard", false, 900), ("standard", true, 1_200), ("pro", false, 1_350), ("pro", true, 1_650)]
+        {
             let body = format!(r#"{{"prompt":"a","duration":3,"mode":"{mode}","generate_audio":{audio}}}"#);
             assert_eq!(video(&body), Ok(price));
         }
@@ -152,10 +154,18 @@ mod tests {
     #[test]
     fn what_is_not_documented_is_refused() {
         for body in [
-            "", "[]", r#"{"duration":5}"#, r#"{"prompt":" "}"#, r#"{"prompt":"a","duration":2}"#,
-            r#"{"prompt":"a","duration":16}"#, r#"{"prompt":"a","duration":5.0}"#, r#"{"prompt":"a","duration":"5"}"#,
-            r#"{"prompt":"a","mode":"Pro"}"#, r#"{"prompt":"a","generate_audio":"yes"}"#,
-            r#"{"prompt":"a","modelId":[]}"#, r#"{"prompt":"a","image":"iVBORw0KGgo="}"#,
+            "",
+            "[]",
+            r#"{"duration":5}"#,
+            r#"{"prompt":" "}"#,
+            r#"{"prompt":"a","duration":2}"#,
+            r#"{"prompt":"a","duration":16}"#,
+            r#"{"prompt":"a","duration":5.0}"#,
+            r#"{"prompt":"a","duration":"5"}"#,
+            r#"{"prompt":"a","mode":"Pro"}"#,
+            r#"{"prompt":"a","generate_audio":"yes"}"#,
+            r#"{"prompt":"a","modelId":[]}"#,
+            r#"{"prompt":"a","image":"iVBORw0KGgo="}"#,
         ] {
             assert!(video(body).is_err(), "{body}");
         }

@@ -99,7 +99,8 @@ impl Keys {
             .amount_milli_satoshis(bill.amount.get())
             .basic_mpp()
             .build_raw()?;
-        let signed: Result<_, Infallible> = raw.sign(|message| Ok(self.curve.sign_ecdsa_recoverable(message, &self.payee)));
+        let signed: Result<_, Infallible> =
+            raw.sign(|message| Ok(self.curve.sign_ecdsa_recoverable(message, &self.payee)));
         let invoice = match signed {
             Ok(signed) => signed.to_string(),
             Err(never) => match never {},

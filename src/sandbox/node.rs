@@ -16,12 +16,12 @@ use futures::stream;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::{World, now};
 use super::books::{self, Begin, End, Order, Payment};
 use super::faults::{Luck, Place};
 use super::keys::hex;
 use super::pay::{Read, SendRequest, read_invoice};
 use super::serve::HangUp;
+use super::{World, now};
 use crate::l402::PaymentHash;
 use crate::money::Msat;
 
@@ -246,7 +246,7 @@ fn payment_json(world: &World, state: &books::State, payment: &Payment, on_its_w
     let (status, reason, fee) = match end {
         None => ("IN_FLIGHT", "FAILURE_REASON_NONE", Msat::ZERO),
         Some(End::Settled(_)) => ("SUCCEEDED", "FAILURE_REASON_NONE", begun.fee_msat),
-        Some(End::Failed(reason, _)) => ("FAILED", reason.as_str(), Msat::ZERO),
+        Some(End::Failed(reason)) => ("FAILED", reason.as_str(), Msat::ZERO),
     };
     let sale = state.sale(&begun.hash).filter(|_| matches!(end, Some(End::Settled(_))));
     let preimage = sale.map_or_else(|| NO_PREIMAGE.to_owned(), |sale| hex(&world.keys.preimage(sale.asked.number)));

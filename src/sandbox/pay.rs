@@ -9,10 +9,10 @@ use bitcoin::secp256k1::PublicKey;
 use lightning_invoice::{Bolt11Invoice, Bolt11InvoiceDescriptionRef, Currency};
 use serde_json::{Map, Value};
 
-use super::{World, now};
 use super::journal::FailureReason;
 use super::node::{Code, LndError};
 use super::serve::stopped;
+use super::{World, now};
 use crate::l402::PaymentHash;
 use crate::money::Msat;
 use crate::time::UnixMs;
@@ -23,10 +23,29 @@ const FEE_PPM: u64 = 100;
 
 /// The fields of lnrpc's SendPaymentRequest: lnd refuses every other.
 const FIELDS: [&str; 23] = [
-    "payment_request", "timeout_seconds", "fee_limit_msat", "fee_limit_sat", "max_parts", "cltv_limit",
-    "no_inflight_updates", "amt", "amt_msat", "dest", "payment_hash", "final_cltv_delta", "payment_addr",
-    "outgoing_chan_id", "outgoing_chan_ids", "last_hop_pubkey", "route_hints", "dest_custom_records",
-    "allow_self_payment", "dest_features", "max_shard_size_msat", "amp", "time_pref",
+    "payment_request",
+    "timeout_seconds",
+    "fee_limit_msat",
+    "fee_limit_sat",
+    "max_parts",
+    "cltv_limit",
+    "no_inflight_updates",
+    "amt",
+    "amt_msat",
+    "dest",
+    "payment_hash",
+    "final_cltv_delta",
+    "payment_addr",
+    "outgoing_chan_id",
+    "outgoing_chan_ids",
+    "last_hop_pubkey",
+    "route_hints",
+    "dest_custom_records",
+    "allow_self_payment",
+    "dest_features",
+    "max_shard_size_msat",
+    "amp",
+    "time_pref",
 ];
 
 /// A payment order.
@@ -115,8 +134,7 @@ impl Read {
 
 /// Decodes a BOLT11 invoice of this node's network.
 pub(super) fn read_invoice(text: &str) -> Result<Read, LndError> {
-    let invoice =
-        Bolt11Invoice::from_str(text).map_err(|_| LndError::new(Code::Unknown, "invalid index of 1"))?;
+    let invoice = Bolt11Invoice::from_str(text).map_err(|_| LndError::new(Code::Unknown, "invalid index of 1"))?;
     if invoice.currency() != Currency::Regtest {
         return Err(LndError::new(Code::Unknown, "invoice not for current active network 'regtest'"));
     }
@@ -141,10 +159,9 @@ impl World {
     pub(super) fn fee(&self, amount: Msat) -> Msat {
         match self.options.fee_msat {
             Some(fee) => Msat::new(fee),
-            None => amount
-                .ppm_ceil(FEE_PPM)
-                .and_then(|share| share.checked_add(FEE_BASE))
-                .unwrap_or(Msat::new(u64::MAX)),
+            None => {
+                amount.ppm_ceil(FEE_PPM).and_then(|share| share.checked_add(FEE_BASE)).unwrap_or(Msat::new(u64::MAX))
+            }
         }
     }
 
@@ -189,7 +206,9 @@ mod tests {
 
     #[test]
     fn int64_come_as_strings_or_numbers() {
-        for body in [r#"{"payment_request":"x","fee_limit_msat":"5000"}"#, r#"{"payment_request":"x","fee_limit_sat":5}"#] {
+        for body in
+            [r#"{"payment_request":"x","fee_limit_msat":"5000"}"#, r#"{"payment_request":"x","fee_limit_sat":5}"#]
+        {
             assert_eq!(SendRequest::from_json(body.as_bytes()).ok().map(|r| r.fee_limit), Some(Msat::new(5_000)));
         }
     }
@@ -201,7 +220,10 @@ mod tests {
 
     #[test]
     fn what_lnd_refuses_in_a_body() {
-        assert_eq!(refusal(r#"{"foo":1}"#), (Code::InvalidArgument, "proto: (line 1:2): unknown field \"foo\"".to_owned()));
+        assert_eq!(
+            refusal(r#"{"foo":1}"#),
+            (Code::InvalidArgument, "proto: (line 1:2): unknown field \"foo\"".to_owned())
+        );
         assert_eq!(refusal(r#"{"fee_limit_sat":1,"fee_limit_msat":1}"#).0, Code::Unknown);
         assert_eq!(refusal(r#"{"fee_limit_sat":-1}"#).0, Code::Unknown);
         assert_eq!(refusal(r#"{"fee_limit_sat":"x"}"#).0, Code::InvalidArgument);

@@ -7,7 +7,9 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::header::{ACCEPT_RANGES, AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, RANGE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{
+    ACCEPT_RANGES, AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, RANGE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -17,13 +19,13 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::{World, now};
 use super::books::{Redeemed, Terms};
 use super::faults::{Place, Refusal};
 use super::goods::Good;
 use super::journal::Asked;
 use super::keys::{Bill, hex, request_digest};
 use super::serve::HangUp;
+use super::{World, now};
 use crate::l402::PaymentHash;
 use crate::money::{Msat, Sats};
 
@@ -69,12 +71,7 @@ pub(super) fn router(world: Arc<World>, base: Url) -> Router {
         .with_state(Arc::new(Shop { world, base }))
 }
 
-async fn sell(
-    State(shop): State<Arc<Shop>>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
+async fn sell(State(shop): State<Arc<Shop>>, Path(name): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
     shop.world.wait(shop.world.options.latency_ms).await;
     let Some(good) = Good::by_name(&name) else {
         return refuse(StatusCode::NOT_FOUND, "NOT_FOUND", "no such endpoint");

@@ -72,7 +72,7 @@ impl PaymentRow {
         let (status, settled_at) = match payment.end {
             None => ("IN_FLIGHT", None),
             Some(End::Settled(at)) => ("SUCCEEDED", Some(at)),
-            Some(End::Failed(..)) => ("FAILED", None),
+            Some(End::Failed(_)) => ("FAILED", None),
         };
         let begun = &payment.begun;
         Self { hash: begun.hash.hex(), amount_msat: begun.amount_msat, fee_msat: begun.fee_msat, status, settled_at }
