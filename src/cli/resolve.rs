@@ -464,13 +464,13 @@ mod tests {
 
     #[test]
     fn a_macaroon_in_the_environment_does_not_show() {
-        let variables = [("L402_BATCH_LND_MACAROON", "0201dead"), ("L402_BATCH_LND_URL", "https://n:8080")];
+        let variables = [("L402_BATCH_LND_MACAROON", "c0ffee00"), ("L402_BATCH_LND_URL", "https://n:8080")];
         let options = run("", &variables, "lnd_macaroon_file = \"m\"").unwrap();
-        assert!(!format!("{options:?}").contains("dead"), "{options:?}");
+        assert!(!format!("{options:?}").contains("c0ffee"), "{options:?}");
         let Payment::Node(node, _) = options.payment else { panic!() };
-        assert!(matches!(node.macaroon, MacaroonSource::Hex(hex) if hex.reveal() == "0201dead"));
+        assert!(matches!(node.macaroon, MacaroonSource::Hex(hex) if hex.reveal() == "c0ffee00"));
         let environment = Environment::made_up(&variables, Path::new("/"), jiff::Zoned::default());
-        assert!(!format!("{environment:?}").contains("dead"));
+        assert!(!format!("{environment:?}").contains("c0ffee"));
         let twice = [variables[0], ("L402_BATCH_LND_MACAROON_FILE", "m")];
         assert!(run("", &twice, "").unwrap_err().contains("given twice"));
     }
