@@ -98,8 +98,6 @@ impl Environment {
 }
 
 const STATE_DIRECTORY: &str = "STATE_DIRECTORY";
-/// Variables of the sandbox's own flags are the sandbox's to read.
-const SANDBOX_PREFIX: &str = "L402_BATCH_SANDBOX_";
 
 fn concerns_us(name: &str) -> bool {
     name == STATE_DIRECTORY || name.starts_with(PREFIX)
@@ -107,7 +105,7 @@ fn concerns_us(name: &str) -> bool {
 
 fn set(layer: &mut Layer, name: &str, value: &OsString) -> Result<(), String> {
     let Some(ours) = name.strip_prefix(PREFIX) else { return Ok(()) };
-    if ours == "CONFIG" || name.starts_with(SANDBOX_PREFIX) {
+    if ours == "CONFIG" {
         return Ok(());
     }
     let Some(key) = KEYS.iter().find(|key| key.name.to_uppercase() == ours) else { return Err(unknown(ours)) };

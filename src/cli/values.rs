@@ -175,15 +175,17 @@ pub fn count(text: &str) -> Result<u64, String> {
     whole(text).filter(|n| *n > 0).ok_or_else(|| format!("expected a whole number above zero, got \"{text}\""))
 }
 
-/// A field delimiter: one ASCII character that is no letter, digit or quote, or the word `tab`.
+/// A field delimiter: `,`, `;`, `|`, or the word `tab`.
 ///
 /// # Errors
 /// In words.
 pub fn delimiter(text: &str) -> Result<u8, String> {
-    match text.as_bytes() {
-        b"tab" | b"\\t" | b"\t" => Ok(b'\t'),
-        [one] if one.is_ascii_punctuation() && !matches!(one, b'"' | b'\'' | b'\\' | b'_') => Ok(*one),
-        _ => Err(format!("expected one character such as , or ; or the word tab, got \"{text}\"")),
+    match text {
+        "," => Ok(b','),
+        ";" => Ok(b';'),
+        "|" => Ok(b'|'),
+        "tab" | "\\t" | "\t" => Ok(b'\t'),
+        _ => Err(format!("expected , or ; or | or the word tab, got \"{text}\"")),
     }
 }
 
