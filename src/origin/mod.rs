@@ -20,6 +20,7 @@ use crate::l402::{Preimage, Scheme, Token};
 pub use answer::{Asked, read_ask};
 pub use delivery::{Polled, Redeemed, read_poll, read_redeem};
 pub use http::{HttpOptions, HttpOrigin};
+pub use said::retry_after_ms;
 
 /// A request that can be sent again to the very byte.
 #[derive(Clone, Debug, PartialEq, Eq)]

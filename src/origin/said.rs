@@ -86,6 +86,12 @@ impl Said {
     }
 }
 
+/// How long an answer asks to wait, in milliseconds; an hour at most.
+#[must_use]
+pub fn retry_after_ms(answer: &HttpAnswer) -> Option<u64> {
+    Said::of(answer).after_ms
+}
+
 /// The status that `{"status":202,"body":{…}}` wraps.
 fn wrapped_status(json: &Json) -> Option<u16> {
     json.get("body").filter(|body| body.is_object())?;

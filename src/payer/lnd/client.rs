@@ -13,7 +13,7 @@ use crate::time::UnixMs;
 
 use super::answer::{HTTP_OK, Heard, hear_error, hear_line};
 use super::stream::Lines;
-use super::words::{from_http_date, harmless};
+use crate::harmless::harmless;
 use super::{Endpoint, LndConfigError, LndOptions, tls};
 
 const MACAROON_HEADER: HeaderName = HeaderName::from_static("grpc-metadata-macaroon");
@@ -250,7 +250,7 @@ async fn bounded_body(mut response: Response, bytes_max: usize) -> Result<Vec<u8
 }
 
 fn node_time(response: &Response) -> Option<UnixMs> {
-    from_http_date(response.headers().get(DATE)?.to_str().ok()?)
+    UnixMs::from_http_date(response.headers().get(DATE)?.to_str().ok()?)
 }
 
 /// Why a request failed.

@@ -11,7 +11,6 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;
-mod words;
 
 use std::fmt;
 use std::time::Duration;

@@ -9,7 +9,7 @@ use crate::payer::{NodeId, NodeInfo, NodeProblem};
 use crate::time::UnixMs;
 
 use super::stream::Field;
-use super::words::harmless;
+use crate::harmless::harmless;
 
 /// Hex digits of a compressed public key.
 const PUBKEY_HEX_DIGITS: usize = 66;

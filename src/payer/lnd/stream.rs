@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::words::harmless;
+use crate::harmless::harmless;
 
 /// Longest line that is read, in bytes. A payment with many attempts takes some tens of kilobytes.
 pub(super) const LINE_BYTES_MAX: usize = 1 << 20;
