@@ -21,9 +21,9 @@ impl Param {
                 Ok(n) if (*min..=*max).contains(&n) => Ok(Value::Integer(n)),
                 Ok(_) | Err(_) => Err(self.mismatch(None)),
             },
-            ParamKind::Boolean => truth(cell).map(Value::Boolean).ok_or_else(|| {
-                self.mismatch(closest(cell, ["true", "false", "yes", "no"]).map(str::to_owned))
-            }),
+            ParamKind::Boolean => truth(cell)
+                .map(Value::Boolean)
+                .ok_or_else(|| self.mismatch(closest(cell, ["true", "false", "yes", "no"]).map(str::to_owned))),
             ParamKind::Choice { values } => self.choice(values, cell),
             ParamKind::IntegerOrText => match canonical_integer(cell) {
                 Some(n) => Ok(Value::Integer(n)),

@@ -82,8 +82,7 @@ impl PriceRule {
     /// # Errors
     /// As [`Self::price`].
     pub fn quote<'a>(&self, value_of: impl Fn(&str) -> Option<&'a Value>) -> Result<Quote, PriceError> {
-        let applies =
-            |rate: &Rate| self.by.iter().zip(&rate.when).all(|(name, value)| value_of(name) == Some(value));
+        let applies = |rate: &Rate| self.by.iter().zip(&rate.when).all(|(name, value)| value_of(name) == Some(value));
         let chosen = self.rates.iter().enumerate().find(|(_, rate)| applies(rate));
         let Some((rate_index, rate)) = chosen else { return Err(PriceError::NoRate(self.chosen_by(&value_of))) };
         let quantity = match &self.quantity {

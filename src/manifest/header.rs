@@ -3,9 +3,7 @@
 use csv::ByteRecord;
 
 use super::locate;
-use super::names::{
-    EXTRA_PREFIX, JOB_KEYS, LATER_KEYS, PARAMS_PREFIX, RESULTS_COLUMNS, fold, parse_delimiter,
-};
+use super::names::{EXTRA_PREFIX, JOB_KEYS, LATER_KEYS, PARAMS_PREFIX, RESULTS_COLUMNS, fold, parse_delimiter};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, Place, closest};
 

@@ -1,10 +1,10 @@
 //! Images of a manifest: recognised by content and hashed while planning, loaded and compared again when a job runs.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER};
@@ -76,7 +76,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 /// Turns the image values of one manifest into references, hashing each file once a pass.
 pub(super) struct Images {
     folder: PathBuf,
-    cache: RefCell<HashMap<PathBuf, Known>>,
+    cache: Mutex<HashMap<PathBuf, Known>>,
 }
 
 struct Known {
@@ -88,7 +88,7 @@ struct Known {
 impl Images {
     /// For paths relative to `folder`, which is absolute.
     pub(super) fn new(folder: PathBuf) -> Self {
-        Self { folder, cache: RefCell::default() }
+        Self { folder, cache: Mutex::default() }
     }
 
     /// The image that `value` means.
@@ -106,6 +106,10 @@ impl Images {
             Some(bytes) => inline(&bytes),
             None => Err(format!("no such file: {}", super::values::shown(value))),
         }
+    }
+
+    fn cache(&self) -> MutexGuard<'_, HashMap<PathBuf, Known>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn existing(&self, value: &str) -> Option<PathBuf> {
@@ -130,7 +134,7 @@ impl Images {
             return Err(too_large());
         }
         let (len, modified) = (metadata.len(), metadata.modified().ok());
-        if let Some(known) = self.cache.borrow().get(&path)
+        if let Some(known) = self.cache().get(&path)
             && known.len == len
             && known.modified == modified
         {
@@ -139,7 +143,7 @@ impl Images {
         let (kind, sha256) = hash_file(&path).map_err(unreadable)?;
         let kind = kind.ok_or_else(|| format!("{} is not a png, jpeg or webp image", path.display()))?;
         let image = ImageRef { source: ImageSource::File(path.clone()), sha256, kind };
-        let mut cache = self.cache.borrow_mut();
+        let mut cache = self.cache();
         if cache.len() >= CACHE_ENTRIES_MAX {
             cache.clear();
         }

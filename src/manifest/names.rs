@@ -29,12 +29,7 @@ pub(super) const EXTRA_PREFIX: &str = "x_";
 
 /// A header as headers are compared: trimmed, without case, with space, `-` and `_` equal.
 pub(super) fn fold(header: &str) -> String {
-    header
-        .trim()
-        .chars()
-        .flat_map(char::to_lowercase)
-        .map(|c| if c == ' ' || c == '-' { '_' } else { c })
-        .collect()
+    header.trim().chars().flat_map(char::to_lowercase).map(|c| if c == ' ' || c == '-' { '_' } else { c }).collect()
 }
 
 /// The delimiter that a person means by `,`, `;`, `|`, a tab, `\t` or `tab`.
@@ -47,14 +42,6 @@ pub fn parse_delimiter(text: &str) -> Option<u8> {
         "\t" | "\\t" => Some(b'\t'),
         _ if text.eq_ignore_ascii_case("tab") => Some(b'\t'),
         _ => None,
-    }
-}
-
-/// A cell without the `'` that our own output puts before what a spreadsheet would take for a formula.
-pub(super) fn restore(cell: &str) -> &str {
-    match cell.strip_prefix('\'') {
-        Some(rest) if rest.starts_with(['=', '+', '-', '@']) => rest,
-        _ => cell,
     }
 }
 
@@ -78,17 +65,15 @@ mod tests {
     }
 
     #[test]
-    fn only_a_quote_before_a_formula_sign_is_removed() {
-        for (cell, expected) in [("'=1", "=1"), ("'-x", "-x"), ("'tis", "'tis"), ("''=", "''="), ("'", "'"), ("", "")] {
-            assert_eq!(restore(cell), expected, "{cell}");
-        }
-    }
-
-    #[test]
     fn ids_are_short_and_printable() {
-        for (id, is_fit) in
-            [("a", true), ("día 1", true), ("", false), ("a\tb", false), (&"é".repeat(128), true), (&"é".repeat(129), false)]
-        {
+        for (id, is_fit) in [
+            ("a", true),
+            ("día 1", true),
+            ("", false),
+            ("a\tb", false),
+            (&"é".repeat(128), true),
+            (&"é".repeat(129), false),
+        ] {
             assert_eq!(id_problem(id).is_none(), is_fit, "{id}");
         }
     }

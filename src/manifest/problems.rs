@@ -45,10 +45,6 @@ impl Problems {
         self.groups.push(Group { diagnostic, last_line: line, ranges: Vec::new(), lines_not_kept: 0 });
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.groups.is_empty()
-    }
-
     /// Every message, in order of its first line. `file` names where the uncounted ones are.
     pub(super) fn finish(self, file: &str) -> Vec<Diagnostic> {
         let mut found: Vec<Diagnostic> = self.groups.into_iter().map(Group::finish).collect();
@@ -67,10 +63,11 @@ impl Group {
         }
         let follows = line == self.last_line + 1 && self.lines_not_kept == 0;
         self.last_line = line;
+        let has_room = self.ranges.len() < RANGES_MAX;
         match self.ranges.last_mut() {
             Some((_, end)) if follows => *end = line,
-            _ if self.ranges.len() < RANGES_MAX => self.ranges.push((line, line)),
-            _ => self.lines_not_kept += 1,
+            Some(_) | None if has_room => self.ranges.push((line, line)),
+            Some(_) | None => self.lines_not_kept += 1,
         }
     }
 

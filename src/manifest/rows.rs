@@ -10,13 +10,14 @@ use super::JobSpec;
 use super::header::{Column, ColumnRules, Dialect, HEAD_BYTES_MAX, HeaderContext, dialect};
 use super::image::Images;
 use super::locate::{self, NOT_UTF8};
-use super::names::{fold, id_problem, restore};
+use super::names::{fold, id_problem};
 use super::notes::Notes;
 use super::problems::Problems;
 use super::tape::{Bytes, RECORD_BYTES_MAX, Tape};
 use super::template::{Template, Templates};
 use super::values::{Given, Wrong, check, expected, max_sats};
 use crate::catalog::{Catalog, Value};
+use crate::cells::restore;
 use crate::diagnostic::{Diagnostic, Place};
 
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -72,7 +73,8 @@ impl Rows {
 
     fn check_head(&self, is_there: bool, raw: &[u8], is_cut: bool) -> Result<(), Box<Diagnostic>> {
         let at = || locate::place(raw, self.dialect.header_line, 0, 0);
-        let error = |message: &str, help: &str| Err(Box::new(Diagnostic::error(&self.file, message).at(at()).help(help)));
+        let error =
+            |message: &str, help: &str| Err(Box::new(Diagnostic::error(&self.file, message).at(at()).help(help)));
         if !is_there {
             return error("the file is empty", "its first line names the columns: id,endpoint,prompt,duration");
         }
@@ -390,7 +392,13 @@ impl<'m> RowPass<'m> {
             wrong(*index, foreign(&self.rows.columns, *index, template));
         }
         for index in self.own.unnamed.iter().filter(|index| !row.cell(**index).is_empty()) {
-            wrong(*index, Wrong { help: Some("name the column, or empty the cell".into()), ..Wrong::new("a cell in a column without a name") });
+            wrong(
+                *index,
+                Wrong {
+                    help: Some("name the column, or empty the cell".into()),
+                    ..Wrong::new("a cell in a column without a name")
+                },
+            );
         }
         let extra = self.own.extra.iter().filter_map(|index| self.extra(row, *index)).collect();
         let endpoint = std::sync::Arc::clone(&template.endpoint);
@@ -456,7 +464,8 @@ impl<'m> RowPass<'m> {
             let has_prefixed =
                 self.rows.columns.iter().any(|c| matches!(c, Column::Param { key, is_prefixed: true } if key == name));
             if is_param && !has_prefixed {
-                let message = format!("column \"{name}\" is a column of the results, and {} takes it", template.endpoint.name);
+                let message =
+                    format!("column \"{name}\" is a column of the results, and {} takes it", template.endpoint.name);
                 let place = self.rows.place_of_line(self.rows.dialect.header_line);
                 let error = Diagnostic::error(&self.rows.file, format!("{message} as a parameter")).at(place);
                 problems.push(error.help(format!("name column {} params.{name}, or remove it", index + 1)));

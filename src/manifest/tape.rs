@@ -53,9 +53,7 @@ impl Bytes {
 
     /// Whether the file was written to since it was opened.
     pub(super) fn has_changed(&self) -> bool {
-        self.file
-            .metadata()
-            .map_or(true, |metadata| metadata.len() != self.len || modified(&metadata) != self.modified)
+        self.file.metadata().map_or(true, |metadata| metadata.len() != self.len || modified(&metadata) != self.modified)
     }
 
     /// The bytes from `start` to `end`, at most [`RECORD_BYTES_MAX`] of them; fewer at the file's end.

@@ -69,7 +69,10 @@ pub(super) fn check(param: &Param, given: Given<'_>, images: &Images) -> Result<
         Given::Toml(value, _) => param.from_toml(value),
     };
     checked.map_err(|mismatch| Wrong {
-        help: mismatch.suggestion.map(|word| format!("did you mean \"{word}\"?")),
+        help: mismatch.suggestion.map(|word| {
+            // A suggestion of several words (`5 without quotes`) is no value to be quoted.
+            if word.contains(' ') { format!("did you mean {word}?") } else { format!("did you mean \"{word}\"?") }
+        }),
         ..expected(&param.name, &mismatch.expected, given)
     })
 }
@@ -99,10 +102,9 @@ pub(super) fn extra_text(given: Given<'_>) -> Option<String> {
     match given {
         Given::Text(text) => Some(text.to_owned()),
         Given::Toml(DeValue::String(text), _) => Some(text.trim().to_owned()),
-        Given::Toml(
-            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_),
-            raw,
-        ) => Some(raw.to_owned()),
+        Given::Toml(DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_), raw) => {
+            Some(raw.to_owned())
+        }
         Given::Toml(DeValue::Array(_) | DeValue::Table(_), _) => None,
     }
 }

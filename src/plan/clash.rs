@@ -23,7 +23,9 @@ pub(super) fn errors(source: &dyn JobSource, given: &mut GivenIds, made: &MadeCo
     for clash in &repeated {
         let message = format!("the id {:?} is given to more than one job", name(clash.second));
         let error = Diagnostic::error(source.file(), message);
-        errors.push(both_places(source, error, clash, "first given here").help("give each job an id of its own, or none"));
+        errors.push(
+            both_places(source, error, clash, "first given here").help("give each job an id of its own, or none"),
+        );
     }
     for (clash, line) in also_made.iter().zip(lines_of_made(source, &also_made)) {
         let message = format!("the id {:?} is also made for another job, which has none", name(clash.given_line));
@@ -46,7 +48,8 @@ pub(super) fn warnings(source: &dyn JobSource, given: &mut GivenIds) -> Vec<Diag
         let (first, second) = (name(clash.first), name(clash.second));
         let message = format!("the ids {first:?} and {second:?} differ only by case or leading zeros");
         let warning = Diagnostic::warning(source.file(), message);
-        both_places(source, warning, clash, "the other one").help("spreadsheets turn 010 into 10; keep ids apart otherwise")
+        both_places(source, warning, clash, "the other one")
+            .help("spreadsheets turn 010 into 10; keep ids apart otherwise")
     };
     alike.iter().map(warning).collect()
 }

@@ -20,7 +20,8 @@ pub(super) struct Findings {
 
 impl Findings {
     pub(super) fn push(&mut self, found: Diagnostic) {
-        if let Some(same) = self.known.get(&(found.file.clone(), found.message.clone())).and_then(|at| self.kept.get_mut(*at))
+        if let Some(same) =
+            self.known.get(&(found.file.clone(), found.message.clone())).and_then(|at| self.kept.get_mut(*at))
             && let (Some(first), Some(place)) = (&mut same.place, &found.place)
         {
             also(&mut first.also_lines, place.line, place.line);

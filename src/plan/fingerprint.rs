@@ -77,9 +77,12 @@ mod tests {
     /// These strings may stand in saved plans.
     #[test]
     fn golden_vectors() {
-        assert_eq!(of(&[]), "");
-        assert_eq!(of(&[("a", 1, 1_000)]), "");
-        assert_eq!(of(&[("a", 1, 1_000), ("b", 2, 2_000), ("c", 255, u64::MAX)]), "");
+        assert_eq!(of(&[]), "5328e41f67db68eafc18b92dc9d2f05e0a76f718608a7d0ae96ea220a56b2a85");
+        assert_eq!(of(&[("a", 1, 1_000)]), "47c39b7a5d5468a5411d10a91938cf9abc6c41a7116d2045737f33ff105c48b0");
+        assert_eq!(
+            of(&[("a", 1, 1_000), ("b", 2, 2_000), ("c", 255, u64::MAX)]),
+            "aa860ca5a1262f72bb05bf6c0d079c53fb06ad8520a99b8031f2a2a64cd7939b"
+        );
     }
 
     #[test]

@@ -179,9 +179,21 @@ mod tests {
             ("duration".to_owned(), Value::Integer(-5)),
         ];
         let vectors = [
-            (content_hash("generate-video", &video), "", ""),
-            (content_hash("animate-image", &animate), "", ""),
-            (content_hash("nothing", &[]), "", ""),
+            (
+                content_hash("generate-video", &video),
+                "794153c8d4464d7b84dd3fd34dbd275a5cbf53caedf076e331a3caabd7833e8d",
+                "jpfavhsguizgxxbg5",
+            ),
+            (
+                content_hash("animate-image", &animate),
+                "d19188360bc10be4fcc50d32d02207fd28e1a67c032fec70f1ca05023ac66bc4",
+                "j2giyqnqlyef6j7gf",
+            ),
+            (
+                content_hash("nothing", &[]),
+                "29ecb8a49de8bf5c4d22a97bab0f7b03c53ef29fba506906591b806ea6cbff25",
+                "jfhwlrje55c7vytjc",
+            ),
         ];
         for (content, hex, id) in vectors {
             assert_eq!((HEXLOWER.encode(&content.0).as_str(), made(&content, 1).as_str()), (hex, id));
@@ -210,7 +222,9 @@ mod tests {
     fn made_ids_are_recognised() {
         let id = made(&content_hash("e", &[]), 12);
         assert!(looks_made(&id) && looks_made(&id[..17]), "{id}");
-        for other in ["", "j", "job-1", "jaaaaaaaaaaaaaaa", "jaaaaaaaaaaaaaaaaa", "jAaaaaaaaaaaaaaaa", "jüaaaaaaaaaaaaaaa"] {
+        for other in
+            ["", "j", "job-1", "jaaaaaaaaaaaaaaa", "jaaaaaaaaaaaaaaaaa", "jAaaaaaaaaaaaaaaa", "jüaaaaaaaaaaaaaaa"]
+        {
             assert!(!looks_made(other), "{other}");
         }
     }
@@ -228,7 +242,10 @@ mod tests {
     #[test]
     fn ids_are_folded_by_case_and_leading_zeros() {
         let fold = |id: &str| folded(id).collect::<String>();
-        assert_eq!((fold("010"), fold("0"), fold("00"), fold("A-01")), ("10".into(), "0".into(), "0".into(), "a-01".into()));
+        assert_eq!(
+            (fold("010"), fold("0"), fold("00"), fold("A-01")),
+            ("10".into(), "0".into(), "0".into(), "a-01".into())
+        );
         assert_eq!(fold("ÄX"), fold("äx"));
     }
 

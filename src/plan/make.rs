@@ -60,7 +60,8 @@ impl Appraiser {
     pub(super) fn appraise(&mut self, tallies: &mut Tallies, spec: &JobSpec) -> Result<Appraisal, String> {
         let value_of = |name: &str| spec.params.iter().find(|(known, _)| known == name).map(|(_, value)| value);
         let quote = spec.endpoint.price.quote(value_of).map_err(|error| error.to_string())?;
-        let fee_ceiling = self.policy.fee_ceiling(quote.price).ok_or_else(|| format!("the fee ceiling is {TOO_LARGE}"))?;
+        let fee_ceiling =
+            self.policy.fee_ceiling(quote.price).ok_or_else(|| format!("the fee ceiling is {TOO_LARGE}"))?;
         Ok(Appraisal {
             endpoint_index: tallies.index_of(&spec.endpoint),
             quote,

@@ -10,6 +10,10 @@ pub mod limits;
 mod make;
 mod policy;
 mod tally;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 pub mod view;
 
 pub use fingerprint::Fingerprint;

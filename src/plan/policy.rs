@@ -44,9 +44,8 @@ impl Policy {
     /// # Errors
     /// Where an amount does not fit into msat.
     pub fn from_limits(limits: &Limits) -> Result<Self, LimitTooLarge> {
-        let msat = |name, sats: Option<Sats>| {
-            sats.map(|sats| sats.msat().ok_or(LimitTooLarge { name, sats })).transpose()
-        };
+        let msat =
+            |name, sats: Option<Sats>| sats.map(|sats| sats.msat().ok_or(LimitTooLarge { name, sats })).transpose();
         let default = Self::default();
         Ok(Self {
             max_fee_ppm: limits.max_fee_ppm.unwrap_or(default.max_fee_ppm),

@@ -71,7 +71,10 @@ fn the_documents_parameters_in_their_order() {
     let catalog = builtin();
     let shape = |name: &str| {
         let endpoint = catalog.get(name).unwrap();
-        assert_eq!((endpoint.method, endpoint.dedup_window_s, endpoint.as_of.as_str()), (Method::Post, 30, "2026-11-20"));
+        assert_eq!(
+            (endpoint.method, endpoint.dedup_window_s, endpoint.as_of.as_str()),
+            (Method::Post, 30, "2026-11-20")
+        );
         assert_eq!(endpoint.url.as_str(), format!("https://sats4ai.com/api/l402/{name}"));
         let words = |param: &crate::catalog::Param| {
             let required = if param.required { "!" } else { "" };
@@ -210,8 +213,14 @@ result.url = ["/url"]
 
 #[test]
 fn broken_toml_has_places_too() {
-    insta::assert_snapshot!(errors("[endpoint.x]\nurl = \n[endpoint.x]\nprice = { sats = 1\n"), @"");
-    insta::assert_snapshot!(errors("[endpont.x]\n"), @"");
+    insta::assert_snapshot!(errors("[endpoint.x]\nurl = \n[endpoint.x]\nprice = { sats = 1\n"), @r#"
+    my.toml:4:19: not TOML: unclosed inline table, expected `}`
+    my.toml:2:7: not TOML: string values must be quoted, expected literal string
+    my.toml:3:11: not TOML: duplicate key
+    "#);
+    insta::assert_snapshot!(errors("[endpont.x]\n"), @r#"
+    my.toml:1:2: catalogue: unknown key `endpont` (did you mean `endpoint`?)
+    "#);
 }
 
 #[test]

@@ -77,7 +77,9 @@ fn cell(value: &Value) -> String {
         Value::Text(text) => neutralise(text).into_owned(),
         Value::Integer(n) => n.to_string(),
         Value::Boolean(truth) => truth.to_string(),
-        Value::Image(image) => image_path(image).map_or_else(|| value.to_string(), |path| neutralise(&path).into_owned()),
+        Value::Image(image) => {
+            image_path(image).map_or_else(|| value.to_string(), |path| neutralise(&path).into_owned())
+        }
     }
 }
 

@@ -20,9 +20,9 @@ impl PlanView<'_> {
     /// Where the output fails, or the manifest has changed; the document is then incomplete.
     pub fn json(&self, out: &mut dyn Write) -> Result<(), ViewError> {
         let mut out = BufWriter::new(out);
+        writeln!(out, "{{")?;
         for (key, value) in self.head() {
-            let open = if key == "format_version" { "{" } else { "" };
-            writeln!(out, "{open}{}: {value},", Json::from(key))?;
+            writeln!(out, "{}: {value},", Json::from(key))?;
         }
         write!(out, "\"jobs\": [")?;
         let mut separator = "\n";

@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::{LeftToBuy, PlanView, ViewError};
+use super::{LeftToBuy, PlanView, ViewError, image_path};
 use crate::catalog::{Endpoint, Value};
 use crate::money::{Msat, thousands};
 use crate::plan::{Group, PlannedJob};
@@ -77,10 +77,10 @@ fn groups(groups: &[Group]) -> Table {
     for group in groups {
         table.add_row([
             group.endpoint.clone(),
-            group.chosen_by.clone(),
+            shown(&group.chosen_by, usize::MAX),
             thousands(group.job_count),
-            count(group.quantity, &group.unit),
-            format!("{} a {}", group.rate_msat, group.unit),
+            count(group.quantity, &shown(&group.unit, usize::MAX)),
+            format!("{} a {}", group.rate_msat, shown(&group.unit, usize::MAX)),
             group.total_msat.to_string(),
         ]);
     }
@@ -113,8 +113,11 @@ fn price_source(endpoint: &Endpoint) -> String {
 }
 
 fn words(job: &PlannedJob) -> String {
-    let value = |value: &Value| shown(&value.to_string(), VALUE_CHARS_MAX);
-    let params = job.params.iter().map(|(name, given)| format!(" {name}={}", value(given)));
+    let value = |value: &Value| match value {
+        Value::Image(image) => image_path(image).unwrap_or_else(|| value.to_string()),
+        Value::Text(_) | Value::Integer(_) | Value::Boolean(_) => value.to_string(),
+    };
+    let params = job.params.iter().map(|(name, given)| format!(" {name}={}", shown(&value(given), VALUE_CHARS_MAX)));
     std::iter::once(job.endpoint.name.clone()).chain(params).collect()
 }
 
