@@ -209,6 +209,11 @@ impl Books {
         self.in_flight.get(hash).map(watch::Sender::subscribe)
     }
 
+    /// Ends the books: nothing is written, and so nothing happens, from here on.
+    pub(super) fn close(&mut self) {
+        self.journal.close();
+    }
+
     fn record(&mut self, entry: Entry) -> io::Result<()> {
         self.journal.append(&entry)?;
         self.state.apply(entry);

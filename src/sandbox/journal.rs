@@ -113,8 +113,8 @@ impl FailureReason {
 /// The file, open for appending.
 pub(super) struct Journal {
     file: File,
-    /// A write failed: what stands at the end is unknown, and nothing more is written after it.
-    broken: bool,
+    /// A write failed, and what stands at the end is unknown; or the sandbox has stopped. Nothing more is written.
+    closed: bool,
 }
 
 impl Journal {
@@ -140,17 +140,22 @@ impl Journal {
             apply(serde_json::from_slice(&line).map_err(|_| unreadable(path, number))?);
         }
         file.set_len(whole).map_err(unusable)?;
-        Ok(Self { file, broken: false })
+        Ok(Self { file, closed: false })
     }
 
-    /// Writes one entry, in one call to the system. After a failure every further one fails.
+    /// Takes no more entries.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// Writes one entry, in one call to the system. After a failure, or once closed, every further one fails.
     pub(super) fn append(&mut self, entry: &Entry) -> std::io::Result<()> {
-        if self.broken {
-            return Err(std::io::Error::other("an earlier entry could not be written"));
+        if self.closed {
+            return Err(std::io::Error::other("they are closed: the sandbox stops, or an entry could not be written"));
         }
         let mut line = serde_json::to_vec(entry)?;
         line.push(b'\n');
-        self.file.write_all(&line).inspect_err(|_| self.broken = true)
+        self.file.write_all(&line).inspect_err(|_| self.closed = true)
     }
 }
 
@@ -207,5 +212,16 @@ mod tests {
         let path = dir.path().join("books.jsonl");
         std::fs::write(&path, "{\"entry\":\"nonsense\"}\n").unwrap();
         assert!(matches!(Journal::open(&path, drop), Err(SandboxError::Books { line: 1, .. })));
+    }
+
+    #[test]
+    fn a_closed_journal_takes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("books.jsonl");
+        let mut journal = Journal::open(&path, drop).unwrap();
+        journal.append(&settled(1)).unwrap();
+        journal.close();
+        assert!(journal.append(&settled(2)).is_err());
+        assert_eq!(read(&path), [settled(1)]);
     }
 }

@@ -235,6 +235,14 @@ impl Sandbox {
     }
 }
 
+impl Drop for Sandbox {
+    /// Payments that are still carried out must not write after the directory is another sandbox's.
+    fn drop(&mut self) {
+        self.world.stop.send_replace(true);
+        self.world.books().close();
+    }
+}
+
 impl fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sandbox")

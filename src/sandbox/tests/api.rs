@@ -99,8 +99,7 @@ async fn a_changed_body_a_wrong_preimage_and_a_forged_token_are_refused() {
 async fn an_unpaid_credential_is_asked_to_pay_again() {
     let bench = Bench::new(quick()).await;
     let challenge = bench.ask(VIDEO, VIDEO_BODY).await;
-    let number = 0;
-    let preimage = super::super::keys::hex(&bench.sandbox.world.keys.preimage(number));
+    let preimage = crate::sandbox::keys::hex(&bench.sandbox.world.keys.preimage(0));
     let credential = format!("L402 {}:{preimage}", challenge.token);
     let response = bench.post(VIDEO, VIDEO_BODY, Some(&credential)).await;
     assert_eq!(response.status(), 402);
