@@ -3,6 +3,7 @@
 
 mod record;
 mod rows;
+pub mod sqlite;
 mod state;
 
 use std::future::Future;
