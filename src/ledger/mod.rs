@@ -5,6 +5,7 @@
 pub mod fixtures;
 mod record;
 mod rows;
+pub mod sqlite;
 mod state;
 
 use std::future::Future;
