@@ -2,11 +2,12 @@
 
 use std::io::{self, Write};
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, render};
 use crate::ledger::LedgerError;
 use crate::payer::NodeProblem;
 
 use super::ExitCode;
+use super::terminal::color;
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -15,7 +16,7 @@ pub enum Failure {
     #[error("{0}")]
     Usage(String),
     /// The manifest, a catalogue or the configuration file is wrong: everything that is, in one pass.
-    #[error("{} in {}", errors(.0), files(.0))]
+    #[error("{}", render(.0, false))]
     Input(Vec<Diagnostic>),
     /// Price or content is not as planned, or the batch belongs to another manifest.
     #[error("{0}")]
@@ -79,77 +80,29 @@ impl Failure {
     }
 
     fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        if let Self::Input(diagnostics) = self {
-            for diagnostic in diagnostics {
-                write_diagnostic(out, diagnostic)?;
-            }
+        match self {
+            Self::Input(diagnostics) => out.write_all(render(diagnostics, color()).as_bytes()),
+            Self::Usage(_)
+            | Self::NotAsPlanned(_)
+            | Self::Ledger(_)
+            | Self::BooksDiffer(_)
+            | Self::Limit(_)
+            | Self::Node(_)
+            | Self::NodeUnfit(_)
+            | Self::Locked(_)
+            | Self::Stdout(_)
+            | Self::Internal(_) => writeln!(out, "error: {self}"),
         }
-        writeln!(out, "error: {self}")
     }
-}
-
-/// One diagnostic as `file:line:column: message`, the line it means, and what to do.
-fn write_diagnostic(out: &mut impl Write, diagnostic: &Diagnostic) -> io::Result<()> {
-    writeln!(out, "{diagnostic}")?;
-    if let Some(place) = &diagnostic.place {
-        let before: String = place.text.chars().take(place.column.saturating_sub(1) as usize).map(blank).collect();
-        writeln!(out, "    {}", place.text)?;
-        writeln!(out, "    {before}{}", "^".repeat(place.width as usize))?;
-    }
-    for (place, words) in &diagnostic.related {
-        writeln!(out, "    {}:{}:{}: {words}", diagnostic.file, place.line, place.column)?;
-    }
-    match &diagnostic.help {
-        Some(help) => writeln!(out, "    help: {help}"),
-        None => Ok(()),
-    }
-}
-
-/// A tab stays a tab, so that the mark stands under what it means.
-const fn blank(c: char) -> char {
-    if c == '\t' { '\t' } else { ' ' }
-}
-
-fn errors(diagnostics: &[Diagnostic]) -> String {
-    match diagnostics.len() {
-        1 => "an error".to_owned(),
-        n => format!("{n} errors"),
-    }
-}
-
-fn files(diagnostics: &[Diagnostic]) -> String {
-    let mut files: Vec<&str> = diagnostics.iter().map(|d| d.file.as_str()).collect();
-    files.dedup();
-    files.join(", ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::diagnostic::SourceText;
-
-    fn written(failure: &Failure) -> String {
-        let mut out = Vec::new();
-        failure.write(&mut out).unwrap();
-        String::from_utf8(out).unwrap()
-    }
 
     #[test]
     fn a_reader_that_has_gone_is_a_success() {
         assert_eq!(Failure::Stdout(io::ErrorKind::BrokenPipe.into()).code(), ExitCode::Done);
         assert_eq!(Failure::Stdout(io::ErrorKind::StorageFull.into()).code(), ExitCode::Internal);
-    }
-
-    #[test]
-    fn an_error_shows_its_place() {
-        let source = SourceText::new("config.toml", "quiet = true\n\tmax_sat = 5\n");
-        let error = Diagnostic::error("config.toml", "unknown key \"max_sat\"")
-            .at(source.place(14..21))
-            .help("did you mean \"max_sats\"?");
-        assert_eq!(
-            written(&Failure::Input(vec![error])),
-            "config.toml:2:2: unknown key \"max_sat\"\n    \tmax_sat = 5\n    \t^^^^^^^\n    \
-             help: did you mean \"max_sats\"?\nerror: an error in config.toml\n"
-        );
     }
 }

@@ -7,9 +7,12 @@ pub mod exit;
 mod failure;
 mod file;
 mod flags;
+mod input;
 mod layer;
 mod manual;
+mod money;
 mod resolve;
+mod terminal;
 mod values;
 
 mod batches;

@@ -3,7 +3,8 @@
 use crate::ledger::sqlite::{Books, OpenMode};
 use crate::manifest::Manifest;
 use crate::plan::limits::{self, Fit};
-use crate::plan::{LeftToBuy, ManifestFacts, Plan, PlanView, ViewError};
+use crate::plan::Plan;
+use crate::plan::view::{LeftToBuy, ManifestFacts, PlanView, ViewError};
 
 use super::config::{PlanOptions, ManifestSource};
 use super::{ExitCode, Failure, Format, input, terminal};
@@ -20,7 +21,7 @@ pub(super) fn execute(options: PlanOptions) -> Result<ExitCode, Failure> {
 
     let (used, rest) = match &known {
         Some(known) => (known.used, known.left.price.checked_add(known.left.fee_ceiling)),
-        None => (crate::money::Msat::ZERO, Some(plan.totals.worst_case)),
+        None => (crate::money::Msat::ZERO, Some(plan.totals().worst_case)),
     };
     let rest = rest.ok_or_else(|| Failure::Internal("the worst case is larger than any amount".to_owned()))?;
     let most = limits.max_sats.and_then(crate::money::Sats::msat);
@@ -49,7 +50,7 @@ fn show(options: &PlanOptions, manifest: &Manifest, plan: &Plan, left: Option<Le
     })?;
     shown.map_err(|error| match error {
         ViewError::Write(error) => Failure::Stdout(error),
-        ViewError::Changed(found) => Failure::Input(found),
+        ViewError::Manifest(found) => Failure::Input(found),
     })
 }
 

@@ -72,8 +72,8 @@ fn forgot(what: &str) -> String {
 
 async fn still_known<P: Payer>(payer: &P, hash: &PaymentHash) -> Result<bool, NodeProblem> {
     match payer.look_up(hash).await.found {
-        Found::Settled(_) => Ok(true),
-        Found::NotFound | Found::Failed(_) | Found::InFlight | Found::PreimageKnown(_) => Ok(false),
+        Found::Settled(_) | Found::InFlight | Found::PreimageKnown(_) => Ok(true),
+        Found::NotFound | Found::Failed(_) => Ok(false),
         Found::Unknown(problem) => Err(problem),
     }
 }

@@ -253,7 +253,7 @@ fn apply_one(
     match record {
         Record::Intend(intent) => intend::intend(tx, bodies, now, &intent),
         Record::SendBegun(payment) => settle::send_begun(tx, payment),
-        Record::SendAnswered(payment) => settle::send_answered(tx, payment),
+        Record::SendAnswered { payment, accepted } => settle::send_answered(tx, payment, accepted),
         Record::Paid { payment, preimage, answered, posted } => {
             settle::paid(tx, now, payment, &preimage, answered, posted)
         }

@@ -120,6 +120,56 @@ impl Books {
     }
 }
 
+impl Books {
+    /// Whether loading a plan with this job would make it one to buy. Nothing is written.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn would_buy(&self, batch: BatchKey, job: &PlannedJob) -> Result<bool, LedgerError> {
+        self.read(|books| {
+            let known = books
+                .conn
+                .prepare_cached(FIND)?
+                .query_row(params![batch, job.id], known_of_row)
+                .optional()?;
+            let Some(known) = known else { return Ok(true) };
+            Ok(match known.state {
+                JobState::Pending => true,
+                JobState::Refused | JobState::Failed => {
+                    known.content != job.content || is_tried_again(&known, job, books.endpoint_row(&job.endpoint)?)
+                }
+                JobState::Running
+                | JobState::InDoubt
+                | JobState::Paid
+                | JobState::Delivered
+                | JobState::Downloaded
+                | JobState::RefundOffered
+                | JobState::Refunded
+                | JobState::Lost => false,
+            })
+        })
+    }
+}
+
+impl Books {
+    /// The endpoint's row; 0, which is none, where it is not there yet.
+    fn endpoint_row(&self, endpoint: &Endpoint) -> Result<i64, Fault> {
+        let (hash, _) = endpoint_json(endpoint)?;
+        let row = self
+            .conn
+            .prepare_cached("SELECT id FROM endpoints WHERE hash = ?1")?
+            .query_row([hash], |found| found.get(0))
+            .optional()?;
+        Ok(row.unwrap_or(0))
+    }
+}
+
+fn endpoint_json(endpoint: &Endpoint) -> Result<([u8; 32], String), Fault> {
+    let json = serde_json::to_string(endpoint)
+        .map_err(|error| Fault::Contradiction(format!("an endpoint cannot be written: {error}")))?;
+    Ok((Sha256::digest(&json).into(), json))
+}
+
 /// A job's latest take, as its row stands.
 struct Known {
     key: JobKey,
@@ -367,9 +417,7 @@ impl<'a> Load<'a> {
         if let Some((_, row)) = self.endpoints.get(&Arc::as_ptr(endpoint)) {
             return Ok(*row);
         }
-        let json = serde_json::to_string(endpoint.as_ref())
-            .map_err(|error| Fault::Contradiction(format!("an endpoint cannot be written: {error}")))?;
-        let hash: [u8; 32] = Sha256::digest(&json).into();
+        let (hash, json) = endpoint_json(endpoint)?;
         self.tx
             .prepare_cached("INSERT INTO endpoints (hash, json) VALUES (?1, ?2) ON CONFLICT (hash) DO NOTHING")?
             .execute(params![hash, json])?;

@@ -28,6 +28,7 @@ pub(super) struct Payment {
     pub(super) month: Option<String>,
     pub(super) sends_begun: u32,
     pub(super) sends_answered: u32,
+    pub(super) accepted: bool,
     pub(super) preimage: Option<[u8; 32]>,
     pub(super) delivered_at: Option<UnixMs>,
     pub(super) job_state: JobState,
@@ -40,7 +41,7 @@ pub(super) fn payment(tx: &Connection, key: PaymentKey) -> Result<Payment, Fault
         .prepare_cached(
             "SELECT p.job, p.batch, p.payment_hash, p.state, p.amount_msat, p.fee_limit_msat, p.fee_msat,
                  p.payment_index, p.node, p.day, p.month, p.sends_begun, p.sends_answered, p.preimage, p.delivered_at,
-                 j.state, j.reason
+                 j.state, j.reason, p.accepted
              FROM payments p JOIN jobs j ON j.id = p.job WHERE p.id = ?1",
         )?
         .query_row([key], |row| {
@@ -63,6 +64,7 @@ pub(super) fn payment(tx: &Connection, key: PaymentKey) -> Result<Payment, Fault
                 delivered_at: row.get(14)?,
                 job_state: row.get(15)?,
                 job_reason: row.get(16)?,
+                accepted: row.get(17)?,
             })
         })
         .optional()?;
@@ -126,7 +128,7 @@ impl Payment {
 }
 
 const HELD: &str = "p.id, p.job, p.payment_hash, i.invoice, p.amount_msat, p.fee_limit_msat, p.node,
-    i.invoice_expires_at, i.credential_expires_at, p.sends_begun, p.sends_answered";
+    i.invoice_expires_at, i.credential_expires_at, p.sends_begun, p.sends_answered, p.accepted";
 
 fn intent_of_row(row: &Row<'_>) -> rusqlite::Result<DurableIntent> {
     Ok(DurableIntent {
@@ -141,6 +143,7 @@ fn intent_of_row(row: &Row<'_>) -> rusqlite::Result<DurableIntent> {
         credential_expires_at: row.get(8)?,
         sends_begun: row.get(9)?,
         sends_answered: row.get(10)?,
+        accepted: row.get(11)?,
     })
 }
 
@@ -157,9 +160,9 @@ pub(super) fn paid_purchase(tx: &Connection, key: PaymentKey) -> Result<PaidPurc
          FROM payments p JOIN intents i ON i.payment = p.id WHERE p.id = ?1"
     );
     let (intent, scheme, token, preimage, state, redeems) = tx.prepare_cached(&sql)?.query_row([key], |row| {
-        let preimage: Option<[u8; 32]> = row.get(13)?;
-        let state: PaymentState = row.get(14)?;
-        Ok((intent_of_row(row)?, row.get(11)?, row.get::<_, String>(12)?, preimage, state, row.get(15)?))
+        let preimage: Option<[u8; 32]> = row.get(14)?;
+        let state: PaymentState = row.get(15)?;
+        Ok((intent_of_row(row)?, row.get(12)?, row.get::<_, String>(13)?, preimage, state, row.get(16)?))
     })?;
     let verified = preimage.and_then(|bytes| Preimage::verify(bytes, &intent.hash).ok());
     let Some(preimage) = verified else {

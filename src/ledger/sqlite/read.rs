@@ -118,7 +118,7 @@ impl Books {
             .conn
             .prepare_cached(
                 "SELECT id, status, headers, body FROM answers
-                 WHERE payment = ?1 AND interpreted = 0 AND status BETWEEN 200 AND 299 ORDER BY id DESC LIMIT 1",
+                 WHERE payment = ?1 AND kind = 'redeem' AND interpreted = 0 AND status BETWEEN 200 AND 299 ORDER BY id DESC LIMIT 1",
             )?
             .query_row([payment], |row| {
                 let Json(headers) = row.get(2)?;

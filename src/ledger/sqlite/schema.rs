@@ -88,6 +88,7 @@ CREATE TABLE payments (
     month TEXT,
     sends_begun INTEGER NOT NULL CHECK (sends_begun >= 1),
     sends_answered INTEGER NOT NULL DEFAULT 0 CHECK (sends_answered BETWEEN 0 AND sends_begun),
+    accepted INTEGER NOT NULL DEFAULT 0 CHECK (accepted IN (0, 1)),
     redeems INTEGER NOT NULL DEFAULT 0 CHECK (redeems >= 0),
     preimage BLOB CHECK (length(preimage) = 32),
     dead_proof TEXT CHECK (dead_proof IN ('failed_and_answered', 'failed_and_expired', 'not_found_and_answered',

@@ -19,7 +19,7 @@ pub(super) fn send_begun(tx: &Connection, key: PaymentKey) -> Result<Committed, 
 }
 
 /// LND itself has answered a POST. The preimage may have come by another way in the meantime.
-pub(super) fn send_answered(tx: &Connection, key: PaymentKey) -> Result<Committed, Fault> {
+pub(super) fn send_answered(tx: &Connection, key: PaymentKey, accepted: bool) -> Result<Committed, Fault> {
     let payment = payment(tx, key)?;
     let live = match payment.state {
         PaymentState::Intended | PaymentState::Paid | PaymentState::Posted => true,
@@ -29,7 +29,16 @@ pub(super) fn send_answered(tx: &Connection, key: PaymentKey) -> Result<Committe
         return payment.unexpected("an answer to a send");
     }
     answer_one(tx, key)?;
+    if accepted {
+        accept(tx, key)?;
+    }
     Ok(Committed::Intent(durable_intent(tx, key)?))
+}
+
+/// The node has taken the payment up: it never counts as unknown to it any more.
+fn accept(tx: &Connection, key: PaymentKey) -> Result<(), Fault> {
+    tx.prepare_cached("UPDATE payments SET accepted = 1 WHERE id = ?1")?.execute([key])?;
+    Ok(())
 }
 
 fn answer_one(tx: &Connection, key: PaymentKey) -> Result<(), Fault> {
@@ -145,8 +154,10 @@ const fn is_proven(payment: &Payment, proof: DeadProof) -> bool {
         DeadProof::FailedAndAnswered => {
             payment.sends_answered == payment.sends_begun || payment.sends_begun == 1
         }
-        DeadProof::NotFoundAndAnswered => payment.sends_answered == payment.sends_begun,
-        DeadProof::FailedAndExpired | DeadProof::NotFoundAndExpired => true,
+        // A node that has taken a payment up and does not know it has forgotten it, which proves nothing.
+        DeadProof::NotFoundAndAnswered => !payment.accepted && payment.sends_answered == payment.sends_begun,
+        DeadProof::NotFoundAndExpired => !payment.accepted,
+        DeadProof::FailedAndExpired => true,
     }
 }
 
@@ -176,6 +187,9 @@ pub(super) fn doubt(
 ) -> Result<Committed, Fault> {
     let payment = payment(tx, key)?;
     payment.expect_intended("a doubt")?;
+    if reason == Reason::PaymentInFlight {
+        accept(tx, key)?;
+    }
     let change = Change { error, wait_until, ..Change::to(JobState::InDoubt, reason) };
     job::change(tx, now, payment.job, payment.job_from(), &change)?;
     Ok(Committed::Done)
