@@ -226,10 +226,7 @@ fn log_ahead(conn: &Connection) -> Result<(), Fault> {
 }
 
 /// Runs one record's writes so that a contradiction undoes them alone.
-fn in_savepoint<T>(
-    tx: &Connection,
-    work: impl FnOnce() -> Result<T, Fault>,
-) -> Result<Result<T, LedgerError>, Fault> {
+fn in_savepoint<T>(tx: &Connection, work: impl FnOnce() -> Result<T, Fault>) -> Result<Result<T, LedgerError>, Fault> {
     tx.prepare_cached("SAVEPOINT record")?.execute([])?;
     let outcome = match work() {
         Ok(done) => Ok(done),

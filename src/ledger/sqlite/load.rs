@@ -240,7 +240,11 @@ impl<'a> Load<'a> {
             }
             JobState::Pending if known.reason == Reason::None => Step::Refresh,
             JobState::Pending | JobState::Refused | JobState::Failed => {
-                if is_tried_again(known, job, endpoint) { Step::Again } else { Step::Refresh }
+                if is_tried_again(known, job, endpoint) {
+                    Step::Again
+                } else {
+                    Step::Refresh
+                }
             }
             JobState::Running | JobState::InDoubt | JobState::Paid | JobState::RefundOffered => {
                 if !same {
@@ -259,7 +263,11 @@ impl<'a> Load<'a> {
                 }
             }
             JobState::Lost | JobState::Refunded => {
-                if self.retake.ids.contains(&job.id) { Step::Retake } else { Step::Keep }
+                if self.retake.ids.contains(&job.id) {
+                    Step::Retake
+                } else {
+                    Step::Keep
+                }
             }
         }
     }
