@@ -47,14 +47,17 @@ fn what_is_no_ledger_is_refused_and_left_alone() {
     drop(open(&newer).unwrap());
     Connection::open(&newer).unwrap().pragma_update(None, "user_version", 7).unwrap();
 
+    std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o644)).unwrap();
+
     for (path, word) in [(&text, "no ledger"), (&other, "no ledger"), (&newer, "newer version")] {
         let before = std::fs::read(path).unwrap();
-        for mode in [OpenMode::Write, OpenMode::Read] {
-            let error = Books::open(path, mode).unwrap_err().to_string();
+        for how in [OpenMode::Write, OpenMode::Read] {
+            let error = Books::open(path, how).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");
         }
         assert_eq!(std::fs::read(path).unwrap(), before);
     }
+    assert_eq!(mode(&other), 0o644);
     assert_eq!(open(&newer).unwrap_err(), LedgerError::Newer { found: 7, known: 1 });
     let error = open(folder.path()).unwrap_err();
     assert!(matches!(error, LedgerError::Foreign(_)), "a folder: {error}");
@@ -149,6 +152,21 @@ fn a_large_body_is_a_file_until_no_open_payment_needs_it() {
     let answer = answer(&mut books, first, 200);
     books.apply(NOW, Record::Delivered { payment: first, answer, url: "https://s.example/v".to_owned() }).unwrap();
     assert_eq!(files(), 0, "delivered: the body has gone");
+}
+
+#[test]
+fn a_link_leads_to_the_same_bodies() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, link) = (folder.path().join("ledger.db"), folder.path().join("link.db"));
+    let mut books = open(&path).unwrap();
+    let batch = begin(&mut books, "june");
+    load_ids(&mut books, batch, &["a"]);
+    let intent = large(&pending(&books, batch).remove(0), 1);
+    let request = intent.request.clone();
+    let payment = intend(&mut books, intent).payment();
+    drop(books);
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    assert_eq!(open(&link).unwrap().request(payment).unwrap(), request);
 }
 
 #[test]

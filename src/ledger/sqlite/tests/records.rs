@@ -229,8 +229,8 @@ fn one_contradiction_in_a_group_leaves_the_others_standing() {
     let jobs = pending(&books, batch);
     let mut records: Vec<_> =
         (1..).zip(&jobs).map(|(n, job)| (NOW, Record::Intend(Box::new(new_intent(job, n))))).collect();
-    // The second one writes its answer before it is found to contradict.
     records.insert(1, (NOW, Record::SendBegun(PaymentKey(77))));
+    // This one writes its preimage before its fee is found to fit no ledger.
     let first = PaymentKey(1);
     let half_good = Record::Paid {
         payment: first,
@@ -246,6 +246,7 @@ fn one_contradiction_in_a_group_leaves_the_others_standing() {
     drop(outcomes);
     books.check_money(None).unwrap();
     assert_eq!(books.counts(batch).unwrap().held, Msat::new(3 * HOLD));
+    assert!(standing(&books, batch).iter().all(|row| row.2 == JobState::Running), "half a record was written");
 }
 
 #[test]
