@@ -2,11 +2,11 @@
 
 use crate::ledger::sqlite::{Books, OpenMode};
 use crate::manifest::Manifest;
-use crate::plan::limits::{self, Fit};
 use crate::plan::Plan;
+use crate::plan::limits::{self, Fit};
 use crate::plan::view::{LeftToBuy, ManifestFacts, PlanView, ViewError};
 
-use super::config::{PlanOptions, ManifestSource};
+use super::config::{ManifestSource, PlanOptions};
 use super::{ExitCode, Failure, Format, input, terminal};
 
 /// Plans, prints, and says with the exit code whether the limits hold it.

@@ -7,6 +7,7 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::catalog::ImageRef;
 use crate::event::{Event, JobEvent};
+use crate::l402::{CheckedChallenge, Expected, check};
 use crate::ledger::{
     BatchKey, Committed, DurableIntent, JobEnd, JobState, Ledger, LedgerError, NewIntent, Next, PaidPurchase,
     PaymentKey, PendingJob, Reason, Record,
@@ -15,7 +16,6 @@ use crate::manifest::image::{self, ImageProblem};
 use crate::money::Msat;
 use crate::origin::{self, HttpAnswer, HttpFailure, Origin, Request, read_ask};
 use crate::payer::{NodeInfo, Payer, SendOutcome, SendReport};
-use crate::l402::{CheckedChallenge, Expected, check};
 use crate::plan::ContentHash;
 use crate::time::UnixMs;
 
@@ -343,8 +343,8 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             }
             self.slot = slot;
         }
-        let admitted = !self.shared.breaker.is_open(&self.job.facts.endpoint.name)
-            && self.shared.limit_hit.borrow().is_none();
+        let admitted =
+            !self.shared.breaker.is_open(&self.job.facts.endpoint.name) && self.shared.limit_hit.borrow().is_none();
         self.slot.is_some() && admitted
     }
 

@@ -369,9 +369,7 @@ pub fn step(state: State, input: Input, moment: &Moment<'_>) -> (State, Effect) 
         State::Burying(tries, then) => pay::burying(tries, then, input),
         State::Settling(tries) => redeem::settling(tries, input),
         State::Redeeming(purchase, tries) => redeem::redeeming(purchase, tries, input, moment),
-        State::Keeping(purchase, tries, kind, answer) => {
-            redeem::keeping(purchase, tries, kind, &answer, input, moment)
-        }
+        State::Keeping(purchase, tries, kind, answer) => redeem::keeping(purchase, tries, kind, &answer, input, moment),
         State::Accepting(purchase, tries, poll) => redeem::accepting(purchase, tries, poll, input, moment),
         State::Polling(purchase, tries, poll) => redeem::polling(purchase, tries, poll, input, moment),
         State::Postponing(purchase, tries, then) => redeem::postponing(purchase, tries, then, input),
@@ -412,9 +410,7 @@ fn planned(mut tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Effec
 
 fn challenged(mut tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Effect) {
     match input {
-        Input::Committed(Committed::Intent(intent)) => {
-            (State::Paying(intent.clone(), tries), Effect::Send(intent))
-        }
+        Input::Committed(Committed::Intent(intent)) => (State::Paying(intent.clone(), tries), Effect::Send(intent)),
         Input::Committed(Committed::IntentRefused(IntentRefusal::HashKnown)) => {
             if tries.hash_reused || moment.draining {
                 let message = "the origin hands out an invoice that already belongs to another purchase".to_owned();

@@ -56,7 +56,10 @@ impl Pace {
     pub(super) fn new(requests_per_second: Option<NonZeroU32>) -> Self {
         let one = NonZeroU32::MIN;
         // No burst: a second's worth of requests at once is what limits are there to prevent.
-        Self { quota: requests_per_second.map(|rate| Quota::per_second(rate).allow_burst(one)), hosts: RefCell::default() }
+        Self {
+            quota: requests_per_second.map(|rate| Quota::per_second(rate).allow_burst(one)),
+            hosts: RefCell::default(),
+        }
     }
 
     /// Returns when the request may go out. `latest` bounds how long a host's own wish can hold it back.

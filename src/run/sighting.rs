@@ -67,7 +67,9 @@ async fn absent<P: Payer>(payer: &P, witness: &Witness) -> Seen {
 }
 
 fn forgot(what: &str) -> String {
-    format!("the node has forgotten {what}: it was restored or its payments were deleted, so it cannot say what it paid")
+    format!(
+        "the node has forgotten {what}: it was restored or its payments were deleted, so it cannot say what it paid"
+    )
 }
 
 async fn still_known<P: Payer>(payer: &P, hash: &PaymentHash) -> Result<bool, NodeProblem> {

@@ -61,9 +61,7 @@ fn used_by_batch(tx: &Connection, batch: BatchKey) -> Result<Msat, Fault> {
 /// charged to the newest.
 fn period(tx: &Connection, kind: &str, cap: &PeriodCap) -> Result<(String, Msat), Fault> {
     let newest: Option<(String, Msat)> = tx
-        .prepare_cached(
-            "SELECT name, held_msat + spent_msat FROM periods WHERE kind = ?1 ORDER BY name DESC LIMIT 1",
-        )?
+        .prepare_cached("SELECT name, held_msat + spent_msat FROM periods WHERE kind = ?1 ORDER BY name DESC LIMIT 1")?
         .query_row([kind], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     match newest {
@@ -93,8 +91,7 @@ pub(super) fn hold(tx: &Connection, batch: BatchKey, charged: &Charged, cost: Ms
 
 /// Turns a payment's hold into what it cost. A fee above the ceiling is posted as it is: the truth.
 pub(super) fn post(tx: &Connection, payment: &Payment, fee: Msat) -> Result<(), Fault> {
-    let moved =
-        Move { held: given_back(payment)?, spent: int(payment.amount.get())?, fees: int(fee.get())? };
+    let moved = Move { held: given_back(payment)?, spent: int(payment.amount.get())?, fees: int(fee.get())? };
     move_money(tx, payment.batch, &charged_for(payment), moved)
 }
 

@@ -79,11 +79,13 @@ impl Books {
         match mode {
             OpenMode::Write => {
                 schema::create_or_check(&mut conn, &name)?;
+                file::close_to_others(path)?;
                 log_ahead(&conn)?;
             }
             OpenMode::Read => schema::check(&conn, &name)?,
         }
-        let mut books = Self::of(conn, Bodies::of_ledger(path), Some(path.to_owned()), created);
+        let path = file::true_path(path)?;
+        let mut books = Self::of(conn, Bodies::of_ledger(&path), Some(path), created);
         if mode == OpenMode::Write && books.bodies.exist() {
             let tx = books.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
             books.bodies.sweep(&tx)?;
@@ -111,7 +113,7 @@ impl Books {
         Self { conn, bodies, endpoints: RefCell::default(), path, created, broken: None }
     }
 
-    /// Where it is; none in memory.
+    /// Where it is, without links; none in memory.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         self.path.as_deref()
@@ -226,10 +228,7 @@ fn log_ahead(conn: &Connection) -> Result<(), Fault> {
 }
 
 /// Runs one record's writes so that a contradiction undoes them alone.
-fn in_savepoint<T>(
-    tx: &Connection,
-    work: impl FnOnce() -> Result<T, Fault>,
-) -> Result<Result<T, LedgerError>, Fault> {
+fn in_savepoint<T>(tx: &Connection, work: impl FnOnce() -> Result<T, Fault>) -> Result<Result<T, LedgerError>, Fault> {
     tx.prepare_cached("SAVEPOINT record")?.execute([])?;
     let outcome = match work() {
         Ok(done) => Ok(done),

@@ -31,11 +31,13 @@ impl From<LedgerError> for Fault {
 
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
+        let is_of_the_record = match &error {
+            // A number that no ledger can hold.
+            rusqlite::Error::ToSqlConversionFailure(_) => true,
             // The schema's own checks are the last of the asserts.
-            Some(ErrorCode::ConstraintViolation) => Self::Contradiction(error.to_string()),
-            _ => Self::Fatal(of_sqlite(&error)),
-        }
+            error => error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation),
+        };
+        if is_of_the_record { Self::Contradiction(error.to_string()) } else { Self::Fatal(of_sqlite(&error)) }
     }
 }
 
@@ -61,7 +63,8 @@ fn of_sqlite(error: &rusqlite::Error) -> LedgerError {
         }
         _ => match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => LedgerError::Foreign(
-                "the file is no ledger of l402-batch, or is damaged; name another with --ledger, or restore it".to_owned(),
+                "the file is no ledger of l402-batch, or is damaged; name another with --ledger, or restore it"
+                    .to_owned(),
             ),
             Some(ErrorCode::DatabaseCorrupt) => {
                 LedgerError::Foreign(format!("the ledger is damaged: {error}; restore it from a backup"))

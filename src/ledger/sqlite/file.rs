@@ -26,12 +26,29 @@ pub(super) fn prepare_writable(path: &Path) -> Result<(), LedgerError> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         Err(error) => return Err(io(path, &error)),
     }
-    prepare_readable(path)?;
+    prepare_readable(path)
+}
+
+/// Takes from everyone else the right to read a ledger. Only for a file that is known to be ours.
+pub(super) fn close_to_others(path: &Path) -> Result<(), LedgerError> {
     let mode = std::fs::metadata(path).map_err(|error| io(path, &error))?.permissions().mode();
     if mode & 0o077 != 0 {
         std::fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(|error| io(path, &error))?;
     }
     Ok(())
+}
+
+/// The one name of a ledger, whatever links lead to it: bodies and locks stand beside it. Folders are created where they
+/// are missing; the file itself need not be there.
+pub(super) fn true_path(path: &Path) -> std::io::Result<PathBuf> {
+    match path.canonicalize() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            create_folder(folder_of(path))?;
+            let name = path.file_name().ok_or(error)?;
+            Ok(folder_of(path).canonicalize()?.join(name))
+        }
+        found => found,
+    }
 }
 
 /// Makes sure that what is there can be a ledger.

@@ -37,12 +37,7 @@ impl Ledger for InlineLedger {
         self.books().open_jobs(batch)
     }
 
-    async fn pending(
-        &self,
-        batch: BatchKey,
-        after: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<PendingJob>, LedgerError> {
+    async fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError> {
         self.books().pending(batch, after, limit)
     }
 

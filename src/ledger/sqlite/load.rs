@@ -127,11 +127,7 @@ impl Books {
     /// Where the ledger cannot be read.
     pub fn would_buy(&self, batch: BatchKey, job: &PlannedJob) -> Result<bool, LedgerError> {
         self.read(|books| {
-            let known = books
-                .conn
-                .prepare_cached(FIND)?
-                .query_row(params![batch, job.id], known_of_row)
-                .optional()?;
+            let known = books.conn.prepare_cached(FIND)?.query_row(params![batch, job.id], known_of_row).optional()?;
             let Some(known) = known else { return Ok(true) };
             Ok(match known.state {
                 JobState::Pending => true,
@@ -290,7 +286,11 @@ impl<'a> Load<'a> {
             }
             JobState::Pending if known.reason == Reason::None => Step::Refresh,
             JobState::Pending | JobState::Refused | JobState::Failed => {
-                if is_tried_again(known, job, endpoint) { Step::Again } else { Step::Refresh }
+                if is_tried_again(known, job, endpoint) {
+                    Step::Again
+                } else {
+                    Step::Refresh
+                }
             }
             JobState::Running | JobState::InDoubt | JobState::Paid | JobState::RefundOffered => {
                 if !same {
@@ -309,7 +309,11 @@ impl<'a> Load<'a> {
                 }
             }
             JobState::Lost | JobState::Refunded => {
-                if self.retake.ids.contains(&job.id) { Step::Retake } else { Step::Keep }
+                if self.retake.ids.contains(&job.id) {
+                    Step::Retake
+                } else {
+                    Step::Keep
+                }
             }
         }
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::convert::hex;
-use super::file::{beside, create_folder};
+use super::file::{beside, create_folder, true_path};
 use crate::time::UnixMs;
 
 /// The most that is read of a lock file.
@@ -68,7 +68,7 @@ impl BatchLock {
     /// Where another process holds it, or its file cannot be used.
     pub fn take(ledger: &Path, batch: &str, now: UnixMs) -> Result<Self, LockError> {
         let io = |error: std::io::Error| LockError::Io(error.to_string());
-        let folder = beside(ledger, ".locks");
+        let folder = beside(&true_path(ledger).map_err(io)?, ".locks");
         create_folder(&folder).map_err(io)?;
         let path = folder.join(format!("{}.lock", hex(&Sha256::digest(batch))));
         let mut file = OpenOptions::new()
@@ -119,6 +119,12 @@ mod tests {
         BatchLock::take(&ledger, "july", UnixMs(2_000)).unwrap();
 
         drop(held);
-        BatchLock::take(&ledger, "june", UnixMs(3_000)).unwrap();
+        let _held = BatchLock::take(&ledger, "june", UnixMs(3_000)).unwrap();
+
+        std::fs::write(&ledger, "").unwrap();
+        let link = folder.path().join("link.db");
+        std::os::unix::fs::symlink(&ledger, &link).unwrap();
+        let by_link = BatchLock::take(&link, "june", UnixMs(4_000));
+        assert!(matches!(by_link, Err(LockError::Locked(_))), "a link leads to the same lock");
     }
 }

@@ -145,12 +145,7 @@ impl Books {
     ///
     /// # Errors
     /// Where the ledger cannot be read.
-    pub fn pending(
-        &self,
-        batch: BatchKey,
-        after: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<PendingJob>, LedgerError> {
+    pub fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError> {
         self.read(|books| {
             let after = after.map_or(Ok(-1), int)?;
             let limit = i64::try_from(limit).unwrap_or(i64::MAX);

@@ -41,8 +41,11 @@ pub(super) fn accepted(
     let payment = payment(tx, key)?;
     payment.expect_undelivered("an acceptance")?;
     interpreted(tx, &payment, answer)?;
-    tx.prepare_cached("UPDATE payments SET poll_url = ?2, poll_interval_ms = ?3 WHERE id = ?1")?
-        .execute(params![key, poll.url.as_str(), int(poll.interval_ms)?])?;
+    tx.prepare_cached("UPDATE payments SET poll_url = ?2, poll_interval_ms = ?3 WHERE id = ?1")?.execute(params![
+        key,
+        poll.url.as_str(),
+        int(poll.interval_ms)?
+    ])?;
     let change = Change::to(JobState::Paid, Reason::Processing);
     job::change(tx, now, payment.job, payment.job_from(), &change)?;
     Ok(Committed::Done)
@@ -59,10 +62,8 @@ pub(super) fn delivered(
     let payment = payment(tx, key)?;
     payment.expect_undelivered("a delivery")?;
     interpreted(tx, &payment, answer)?;
-    tx.prepare_cached(
-        "UPDATE payments SET delivered_at = ?2, poll_url = NULL, poll_interval_ms = NULL WHERE id = ?1",
-    )?
-    .execute(params![key, now])?;
+    tx.prepare_cached("UPDATE payments SET delivered_at = ?2, poll_url = NULL, poll_interval_ms = NULL WHERE id = ?1")?
+        .execute(params![key, now])?;
     let change = Change { url: Some(url), finished: true, ..Change::to(JobState::Delivered, Reason::None) };
     job::change(tx, now, payment.job, payment.job_from(), &change)?;
     Ok(Committed::Done)
@@ -94,8 +95,7 @@ pub(super) fn undelivered(
     if let Some(answer) = answer {
         interpreted(tx, &payment, answer)?;
     }
-    tx.prepare_cached("UPDATE payments SET poll_url = NULL, poll_interval_ms = NULL WHERE id = ?1")?
-        .execute([key])?;
+    tx.prepare_cached("UPDATE payments SET poll_url = NULL, poll_interval_ms = NULL WHERE id = ?1")?.execute([key])?;
     job::change(tx, now, payment.job, payment.job_from(), &Change::to_end(end))?;
     Ok(Committed::Done)
 }

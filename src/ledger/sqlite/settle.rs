@@ -139,9 +139,8 @@ pub(super) fn dead(
     }
     expect_unspent(end)?;
     budget::void(tx, &payment)?;
-    tx.prepare_cached("UPDATE payments SET state = ?2, dead_proof = ?3, dead_at = ?4 WHERE id = ?1")?.execute(
-        params![key, PaymentState::Dead, proof_word(proof), now],
-    )?;
+    tx.prepare_cached("UPDATE payments SET state = ?2, dead_proof = ?3, dead_at = ?4 WHERE id = ?1")?
+        .execute(params![key, PaymentState::Dead, proof_word(proof), now])?;
     job::change(tx, now, payment.job, payment.job_from(), &Change::to_end(end))?;
     Ok(Committed::Done)
 }
@@ -151,9 +150,7 @@ pub(super) fn dead(
 const fn is_proven(payment: &Payment, proof: DeadProof) -> bool {
     match proof {
         // A node that says FAILED knows the hash: where one POST was ever begun, that is its answer.
-        DeadProof::FailedAndAnswered => {
-            payment.sends_answered == payment.sends_begun || payment.sends_begun == 1
-        }
+        DeadProof::FailedAndAnswered => payment.sends_answered == payment.sends_begun || payment.sends_begun == 1,
         // A node that has taken a payment up and does not know it has forgotten it, which proves nothing.
         DeadProof::NotFoundAndAnswered => !payment.accepted && payment.sends_answered == payment.sends_begun,
         DeadProof::NotFoundAndExpired => !payment.accepted,

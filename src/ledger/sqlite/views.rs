@@ -27,7 +27,8 @@ impl Books {
             )?;
             let mut rows = statement.query([batch])?;
             while let Some(row) = rows.next()? {
-                let one = StateCount { state: row.get(0)?, reason: row.get(1)?, jobs: uint(row, 2)?, price: row.get(3)? };
+                let one =
+                    StateCount { state: row.get(0)?, reason: row.get(1)?, jobs: uint(row, 2)?, price: row.get(3)? };
                 if one.reason != Reason::Withdrawn {
                     counts.planned = sum(counts.planned, one.price)?;
                 }

@@ -84,12 +84,7 @@ impl Ledger for LedgerHandle {
         self.ask(|reply| Ask::OpenJobs(batch, reply)).await
     }
 
-    async fn pending(
-        &self,
-        batch: BatchKey,
-        after: Option<u64>,
-        limit: usize,
-    ) -> Result<Vec<PendingJob>, LedgerError> {
+    async fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError> {
         self.ask(|reply| Ask::Pending(batch, after, limit, reply)).await
     }
 

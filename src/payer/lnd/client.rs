@@ -13,8 +13,8 @@ use crate::time::UnixMs;
 
 use super::answer::{HTTP_OK, Heard, hear_error, hear_line};
 use super::stream::Lines;
-use crate::harmless::harmless;
 use super::{Endpoint, LndConfigError, LndOptions, tls};
+use crate::harmless::harmless;
 
 const MACAROON_HEADER: HeaderName = HeaderName::from_static("grpc-metadata-macaroon");
 

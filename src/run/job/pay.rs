@@ -1,6 +1,8 @@
 //! From the durable intent to the durable preimage, or to the proof that the hash is dead.
 
-use super::{Buried, Effect, InDoubt, Input, Moment, Seen, Sighting, State, Told, Tries, Waiting, commit, defect, posted};
+use super::{
+    Buried, Effect, InDoubt, Input, Moment, Seen, Sighting, State, Told, Tries, Waiting, commit, defect, posted,
+};
 use crate::l402::Preimage;
 use crate::ledger::{Committed, DeadProof, DurableIntent, JobEnd, JobState, Posted, Reason, Record};
 use crate::payer::{PayFailure, PayRefusal, SendOutcome, SendReport};
@@ -10,12 +12,9 @@ use crate::time::UnixMs;
 pub(super) fn paying(intent: DurableIntent, tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Effect) {
     match input {
         Input::Sent(report) => sent(intent, tries, report, moment),
-        Input::Start
-        | Input::Waited
-        | Input::Asked(_)
-        | Input::Committed(_)
-        | Input::Sighted(_)
-        | Input::Answer(_) => defect("paying"),
+        Input::Start | Input::Waited | Input::Asked(_) | Input::Committed(_) | Input::Sighted(_) | Input::Answer(_) => {
+            defect("paying")
+        }
     }
 }
 
@@ -66,9 +65,7 @@ pub(super) fn answered(tries: Tries, told: Told, input: Input, moment: &Moment<'
             Told::Failed(failure) => failed(intent, tries, failure, None, moment),
             Told::LookUp => (State::Looking(intent.clone(), tries), Effect::LookUp(intent)),
         },
-        Input::Committed(
-            Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Answer(_) | Committed::Done,
-        )
+        Input::Committed(Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Answer(_) | Committed::Done)
         | Input::Start
         | Input::Waited
         | Input::Asked(_)
@@ -229,12 +226,8 @@ pub(super) fn resting(intent: DurableIntent, tries: Tries, input: Input) -> (Sta
 /// That one more POST begins is durable.
 pub(super) fn resending(tries: Tries, input: Input) -> (State, Effect) {
     match input {
-        Input::Committed(Committed::Intent(intent)) => {
-            (State::Paying(intent.clone(), tries), Effect::Send(intent))
-        }
-        Input::Committed(
-            Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Answer(_) | Committed::Done,
-        )
+        Input::Committed(Committed::Intent(intent)) => (State::Paying(intent.clone(), tries), Effect::Send(intent)),
+        Input::Committed(Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Answer(_) | Committed::Done)
         | Input::Start
         | Input::Waited
         | Input::Asked(_)
@@ -270,11 +263,8 @@ fn bury(
     }
     let again = of_the_node || tries.pays < moment.bounds.pays;
     let state = if again { JobState::Pending } else { JobState::Failed };
-    let then = if again && !moment.draining {
-        Buried::Again(moment.later(tries.pays.max(1), None))
-    } else {
-        Buried::End
-    };
+    let then =
+        if again && !moment.draining { Buried::Again(moment.later(tries.pays.max(1), None)) } else { Buried::End };
     let next_tries = Tries { asks: tries.asks, pays: tries.pays, hash_reused: tries.hash_reused, ..Tries::default() };
     let end = JobEnd { state, reason, error: Some(message) };
     (State::Burying(next_tries, then), commit(Record::Dead { payment: intent.payment(), proof, end }))

@@ -1,11 +1,7 @@
 //! From the durable preimage to the durable result: redeem, poll, and what to do where nothing is delivered.
 
-use super::{
-    Effect, Input, Moment, Postponed, Seen, State, Tries, Waiting, answer_key, commit, defect, posted,
-};
-use crate::ledger::{
-    AnswerKey, AnswerKind, Committed, JobEnd, JobState, PaidPurchase, Poll, Reason, Record,
-};
+use super::{Effect, Input, Moment, Postponed, Seen, State, Tries, Waiting, answer_key, commit, defect, posted};
+use crate::ledger::{AnswerKey, AnswerKind, Committed, JobEnd, JobState, PaidPurchase, Poll, Reason, Record};
 use crate::origin::{HttpAnswer, HttpFailure, Polled, Redeemed, read_poll, read_redeem};
 use crate::time::UnixMs;
 
@@ -63,12 +59,9 @@ pub(super) fn keeping(
             (Some(key), AnswerKind::Poll) => polled_end(purchase, tries, key, answer, moment),
             (None, AnswerKind::Redeem | AnswerKind::Poll) => defect("keeping"),
         },
-        Input::Start
-        | Input::Waited
-        | Input::Asked(_)
-        | Input::Sent(_)
-        | Input::Sighted(_)
-        | Input::Answer(_) => defect("keeping"),
+        Input::Start | Input::Waited | Input::Asked(_) | Input::Sent(_) | Input::Sighted(_) | Input::Answer(_) => {
+            defect("keeping")
+        }
     }
 }
 
@@ -304,9 +297,7 @@ pub(super) fn posting(purchase: PaidPurchase, mut tries: Tries, input: Input, mo
         Input::Asked(_) | Input::Committed(_) | Input::Sent(_) | Input::Answer(_) => return defect("posting"),
     };
     match sighting.seen {
-        Seen::Settled(settled) => {
-            (State::Closing, commit(Record::Posted(purchase.payment(), posted(&settled))))
-        }
+        Seen::Settled(settled) => (State::Closing, commit(Record::Posted(purchase.payment(), posted(&settled)))),
         Seen::PreimageKnown(_) | Seen::InFlight => {
             tries.looks += 1;
             if tries.looks >= moment.bounds.looks {

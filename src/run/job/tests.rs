@@ -91,7 +91,10 @@ fn answers() -> Vec<(&'static str, HttpAnswer)> {
         ("400 filtered", answer(400, r#"{"error":"no","error_code":"CONTENT_FILTERED"}"#)),
         (
             "500 refund",
-            answer(500, r#"{"error_code":"L402_REFUND_ISSUED","refund":{"lnurl_withdraw":"lnurl1x","status":"pending"}}"#),
+            answer(
+                500,
+                r#"{"error_code":"L402_REFUND_ISSUED","refund":{"lnurl_withdraw":"lnurl1x","status":"pending"}}"#,
+            ),
         ),
     ]
 }
@@ -187,10 +190,7 @@ fn inputs() -> Vec<(String, Input)> {
         ("Sighted failed, balance".into(), sighting(Seen::Failed(PayFailure::InsufficientBalance))),
         ("Sighted in flight".into(), sighting(Seen::InFlight)),
         ("Sighted not found".into(), sighting(Seen::NotFound)),
-        (
-            "Sighted not found, expired".into(),
-            Input::Sighted(Sighting { seen: Seen::NotFound, node_time: Some(LATE) }),
-        ),
+        ("Sighted not found, expired".into(), Input::Sighted(Sighting { seen: Seen::NotFound, node_time: Some(LATE) })),
         (
             "Sighted failed, expired".into(),
             Input::Sighted(Sighting { seen: Seen::Failed(PayFailure::Timeout), node_time: Some(LATE) }),
