@@ -9,7 +9,7 @@ use super::JobSpec;
 use super::document::Reader;
 use super::image::Images;
 use super::names::{EXTRA_PREFIX, JOB_KEYS, LATER_KEYS, id_problem};
-use super::rows::lf;
+use super::row::lf;
 use super::template::{Template, Templates};
 use super::values::{Wrong, check, extra_text, max_sats, shown};
 use crate::catalog::Value;
@@ -148,7 +148,7 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
 
     fn endpoint(&mut self, keys: &Keys<'_>, item: &Spanned<DeValue<'_>>) -> Option<usize> {
         let Some((_, _, value)) = &keys.endpoint else {
-            if self.templates.default_endpoint.is_none() {
+            if self.templates.default_endpoint.is_none() && !self.templates.is_default_wrong {
                 let example = self.templates.names().next().unwrap_or("NAME").to_owned();
                 let error = self.reader.error("endpoint: the job names none".to_owned(), item.span());
                 let help = format!("write endpoint = \"{example}\" here or under [defaults]");
@@ -161,7 +161,7 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
             return None;
         };
         let found = self.templates.find(name);
-        if found.is_none() {
+        if found.is_none() && !self.templates.is_broken(name) {
             let error = self.reader.error(format!("unknown endpoint \"{}\"", shown(name)), value.span());
             self.reader.errors.push(error.help(self.templates.suggest_endpoint(name)));
         }
@@ -192,7 +192,7 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
             }
             match value {
                 Some(value) => params.push((param.name.clone(), value)),
-                None if param.required && !template.has_wrong_default() => {
+                None if template.must_have(param) => {
                     self.wrong(template.missing(param), item.span());
                 }
                 None => {}
