@@ -1,11 +1,84 @@
 //! The plan: every job with its exact price and its fee ceiling, and the totals; frozen and fingerprinted.
 
+mod clash;
+mod findings;
+mod fingerprint;
+mod identity;
+mod ids;
+mod jobs;
+pub mod limits;
+mod make;
+mod policy;
+mod tally;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+pub mod view;
+
+pub use fingerprint::Fingerprint;
+pub use identity::{ID_CHARS_MAX, content_hash, folded, is_id};
+pub use policy::{FEE_FLOOR_DEFAULT, LimitTooLarge, MAX_FEE_PPM_DEFAULT, Policy};
+
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::catalog::{Endpoint, Priced, Value};
+use crate::diagnostic::Diagnostic;
 use crate::money::Msat;
+
+/// Every job of a manifest with its exact price, counted and fingerprinted. Only [`Plan::make`] makes one. The jobs
+/// themselves are not kept: [`Plan::jobs`] reads them again.
+#[derive(Debug)]
+pub struct Plan {
+    totals: Totals,
+    groups: Vec<Group>,
+    fingerprint: String,
+    endpoints: Vec<Arc<Endpoint>>,
+    warnings: Vec<Diagnostic>,
+    policy: Policy,
+    /// Made ids that more than one job shares, each with how many.
+    repeated: ids::MadeCounts,
+}
+
+impl Plan {
+    /// The sums.
+    #[must_use]
+    pub const fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// The jobs by endpoint and rate: by the endpoint's name, then in the order of its rates.
+    #[must_use]
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// What tells this plan from another: 64 characters of lower-case hex over ids, contents and prices.
+    #[must_use]
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// The endpoints that jobs use, by name.
+    #[must_use]
+    pub fn endpoints(&self) -> &[Arc<Endpoint>] {
+        &self.endpoints
+    }
+
+    /// What a person should look at before running it: ids that are nearly the same, jobs above their own limit.
+    #[must_use]
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+
+    /// The limits that were applied to each job.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+}
 
 /// One job of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]

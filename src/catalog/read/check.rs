@@ -22,7 +22,7 @@ pub(super) fn price_rule(rule: &PriceRule, params: &[Param]) -> Vec<String> {
     faults
 }
 
-/// The largest quantity that a job may have.
+/// The largest quantity that a job may have; 1 where there is no bound, as the plan checks each price again.
 fn quantity_max(rule: &PriceRule, params: &[Param], faults: &mut Vec<String>) -> u64 {
     let Some(name) = &rule.quantity else { return 1 };
     let Some(param) = params.iter().find(|param| param.name == *name) else {
@@ -37,7 +37,7 @@ fn quantity_max(rule: &PriceRule, params: &[Param], faults: &mut Vec<String>) ->
         faults.push(format!("the quantity `{name}` may be {}; give it `min = 1` or more", least(*min)));
     }
     needs_value(param, "quantity", faults);
-    u64::try_from(*max).unwrap_or(1)
+    if *max == i64::MAX { 1 } else { u64::try_from(*max).unwrap_or(1) }
 }
 
 fn least(min: i64) -> String {

@@ -48,6 +48,8 @@ const BUILT_IN_TEXT: &str = include_str!("../builtin.toml");
 pub const BUILT_IN: &str = "built-in";
 /// Largest catalogue file that is read, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
+/// Most places of broken TOML that are shown: one breakage has many consequences.
+const SYNTAX_ERRORS_MAX: usize = 20;
 
 impl Catalog {
     /// The endpoints that need no entry of the user's own.
@@ -70,6 +72,7 @@ impl Catalog {
         defined_in: &str,
         errors: &mut Vec<Diagnostic>,
     ) {
+        let before = errors.len();
         let mut reader = Reader::new(source, errors);
         for (key, item) in endpoints {
             let name = key.get_ref().as_ref();
@@ -79,6 +82,8 @@ impl Catalog {
                 self.put(endpoint);
             }
         }
+        // In the order of the file, as one mends them.
+        errors[before..].sort_by_key(|error| error.place.as_ref().map_or((u64::MAX, 0), |at| (at.line, at.column)));
     }
 
     /// Reads a file that holds `[endpoint.NAME]` tables and nothing else (`--catalog FILE`).
@@ -94,7 +99,7 @@ impl Catalog {
     fn read_text(&mut self, source: &SourceText, defined_in: &str) -> Result<(), Vec<Diagnostic>> {
         let (document, faults) = DeTable::parse_recoverable(&source.text);
         if !faults.is_empty() {
-            return Err(faults.iter().map(|fault| syntax(source, fault)).collect());
+            return Err(faults.iter().take(SYNTAX_ERRORS_MAX).map(|fault| syntax(source, fault)).collect());
         }
         let mut errors = Vec::new();
         for (key, item) in document.get_ref() {

@@ -213,8 +213,14 @@ result.url = ["/url"]
 
 #[test]
 fn broken_toml_has_places_too() {
-    insta::assert_snapshot!(errors("[endpoint.x]\nurl = \n[endpoint.x]\nprice = { sats = 1\n"), @"");
-    insta::assert_snapshot!(errors("[endpont.x]\n"), @"");
+    insta::assert_snapshot!(errors("[endpoint.x]\nurl = \n[endpoint.x]\nprice = { sats = 1\n"), @r#"
+    my.toml:4:19: not TOML: unclosed inline table, expected `}`
+    my.toml:2:7: not TOML: string values must be quoted, expected literal string
+    my.toml:3:11: not TOML: duplicate key
+    "#);
+    insta::assert_snapshot!(errors("[endpont.x]\n"), @r#"
+    my.toml:1:2: catalogue: unknown key `endpont` (did you mean `endpoint`?)
+    "#);
 }
 
 #[test]

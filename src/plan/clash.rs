@@ -1,0 +1,97 @@
+//! Ids that clash, in words. The compact tables know lines only; here the manifest is read once more to name the ids, and
+//! only where something was found.
+
+use std::collections::BTreeMap;
+
+use super::findings;
+use super::identity::{self, MadeKey};
+use super::ids::{Clash, GivenIds, MadeClash, MadeCounts};
+use crate::diagnostic::Diagnostic;
+use crate::manifest::JobSource;
+
+/// One id for two jobs.
+pub(super) fn errors(source: &dyn JobSource, given: &mut GivenIds, made: &MadeCounts) -> Vec<Diagnostic> {
+    let repeated = given.repeated();
+    let also_made = given.also_made(made);
+    if repeated.is_empty() && also_made.is_empty() {
+        return Vec::new();
+    }
+    let lines = repeated.iter().map(|clash| clash.second).chain(also_made.iter().map(|clash| clash.given_line));
+    let ids = ids_on(source, lines);
+    let name = |line: u64| ids.get(&line).map_or("", String::as_str);
+    let mut errors: Vec<Diagnostic> = Vec::with_capacity(repeated.len() + also_made.len());
+    for clash in &repeated {
+        let message = format!("the id {:?} is given to more than one job", name(clash.second));
+        let error = Diagnostic::error(source.file(), message);
+        errors.push(
+            both_places(source, error, clash, "first given here").help("give each job an id of its own, or none"),
+        );
+    }
+    for (clash, line) in also_made.iter().zip(lines_of_made(source, &also_made)) {
+        let message = format!("the id {:?} is also made for another job, which has none", name(clash.given_line));
+        let mut error = Diagnostic::error(source.file(), message).at(source.place_of_line(clash.given_line));
+        error.related.extend(line.map(|line| (source.place_of_line(line), "made for this job".to_owned())));
+        errors.push(error.help("give the other job an id too, or leave this one's out"));
+    }
+    errors
+}
+
+/// Ids that a spreadsheet or a careless hand would make the same.
+pub(super) fn warnings(source: &dyn JobSource, given: &mut GivenIds) -> Vec<Diagnostic> {
+    let alike = given.alike();
+    if alike.is_empty() {
+        return Vec::new();
+    }
+    let ids = ids_on(source, alike.iter().flat_map(|clash| [clash.first, clash.second]));
+    let name = |line: u64| ids.get(&line).map_or("", String::as_str);
+    let warning = |clash: &Clash| {
+        let (first, second) = (name(clash.first), name(clash.second));
+        let message = format!("the ids {first:?} and {second:?} differ only by case or leading zeros");
+        let warning = Diagnostic::warning(source.file(), message);
+        both_places(source, warning, clash, "the other one")
+            .help("spreadsheets turn 010 into 10; keep ids apart otherwise")
+    };
+    alike.iter().map(warning).collect()
+}
+
+fn both_places(source: &dyn JobSource, found: Diagnostic, clash: &Clash, words: &str) -> Diagnostic {
+    let mut place = source.place_of_line(clash.second);
+    for line in &clash.others {
+        findings::also(&mut place.also_lines, *line, *line);
+    }
+    let mut found = found.at(place);
+    found.related.push((source.place_of_line(clash.first), words.to_owned()));
+    found
+}
+
+/// The given ids on some lines.
+fn ids_on(source: &dyn JobSource, lines: impl Iterator<Item = u64>) -> BTreeMap<u64, String> {
+    let mut ids: BTreeMap<u64, String> = lines.map(|line| (line, String::new())).collect();
+    for spec in source.jobs().flatten() {
+        if let (Some(named), Some(id)) = (ids.get_mut(&spec.line), spec.id) {
+            *named = id;
+        }
+    }
+    ids
+}
+
+/// The line of the job for which each of these ids is made.
+fn lines_of_made(source: &dyn JobSource, clashes: &[MadeClash]) -> Vec<Option<u64>> {
+    let mut lines = vec![None; clashes.len()];
+    if clashes.is_empty() {
+        return lines;
+    }
+    let mut seen = vec![0u32; clashes.len()];
+    for spec in source.jobs().flatten().filter(|spec| spec.id.is_none()) {
+        let key = MadeKey::of(&identity::content_hash(&spec.endpoint.name, &spec.params));
+        for ((clash, seen), line) in clashes.iter().zip(&mut seen).zip(&mut lines) {
+            if clash.key == key {
+                *seen = seen.saturating_add(1);
+                if *seen == clash.number {
+                    *line = Some(spec.line);
+                }
+            }
+        }
+    }
+    lines
+}

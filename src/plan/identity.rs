@@ -1,0 +1,267 @@
+//! Identity, version 1: what makes a job that job. It is written down in the ledger, so none of this may ever change; a
+//! second version would get its own tags.
+//!
+//! A job's content is its endpoint's name and its parameters after all defaults; an image counts by the digest of its bytes.
+//! The id, `x_*`, the job's own limit, its place, and paths do not count. The content hash is SHA-256 over
+//!
+//! ```text
+//! "l402-batch content 1"                                 the version tag
+//! length, bytes                                          the endpoint's name
+//! count                                                  of the parameters
+//! for each parameter, by name in byte order:
+//!     length, bytes                                      its name
+//!     "t" length, bytes | "i" integer | "b" 0 or 1 | "m" length, lower-case hex of the image's SHA-256
+//! ```
+//!
+//! Lengths and counts are 64-bit, integers 64-bit two's complement, all big-endian. A made id is `j` and the first 16
+//! characters of the hash in lower-case base32 (RFC 4648, no padding); the second job of the same made id has `-2` after it.
+
+use data_encoding::BASE32_NOPAD;
+use sha2::{Digest, Sha256};
+
+use super::ContentHash;
+use crate::catalog::Value;
+
+const CONTENT_TAG: &[u8] = b"l402-batch content 1";
+/// Longest id that a person may give, in characters.
+pub const ID_CHARS_MAX: usize = 128;
+/// The part of a content hash that a made id shows, in bytes: 16 base32 characters.
+const MADE_BYTES: usize = 10;
+const MADE_CHARS: usize = 16;
+
+/// The hash of what is bought. A pure function: the order of `params` does not matter.
+#[must_use]
+pub fn content_hash(endpoint: &str, params: &[(String, Value)]) -> ContentHash {
+    content_hash_with(&mut Vec::new(), endpoint, params)
+}
+
+/// The same, encoded in a buffer that is used again for the next job.
+pub(super) fn content_hash_with(buffer: &mut Vec<u8>, endpoint: &str, params: &[(String, Value)]) -> ContentHash {
+    buffer.clear();
+    buffer.extend_from_slice(CONTENT_TAG);
+    put_bytes(buffer, endpoint.as_bytes());
+    put_length(buffer, params.len());
+    // Few parameters: taking the next name each time is cheaper than sorting, and allocates nothing.
+    let mut last: Option<&str> = None;
+    while let Some((name, value)) = next_after(params, last) {
+        put_bytes(buffer, name.as_bytes());
+        put_value(buffer, value);
+        last = Some(name);
+    }
+    ContentHash(Sha256::digest(&buffer).into())
+}
+
+fn next_after<'p>(params: &'p [(String, Value)], last: Option<&str>) -> Option<&'p (String, Value)> {
+    params.iter().filter(|(name, _)| last.is_none_or(|last| name.as_str() > last)).min_by(|a, b| a.0.cmp(&b.0))
+}
+
+fn put_value(buffer: &mut Vec<u8>, value: &Value) {
+    match value {
+        Value::Text(text) => {
+            buffer.push(b't');
+            put_bytes(buffer, text.as_bytes());
+        }
+        Value::Integer(n) => {
+            buffer.push(b'i');
+            buffer.extend_from_slice(&n.to_be_bytes());
+        }
+        Value::Boolean(truth) => buffer.extend_from_slice(&[b'b', u8::from(*truth)]),
+        Value::Image(image) => {
+            buffer.push(b'm');
+            put_bytes(buffer, image.sha256.as_bytes());
+        }
+    }
+}
+
+pub(super) fn put_bytes(buffer: &mut Vec<u8>, bytes: &[u8]) {
+    put_length(buffer, bytes.len());
+    buffer.extend_from_slice(bytes);
+}
+
+fn put_length(buffer: &mut Vec<u8>, length: usize) {
+    buffer.extend_from_slice(&(length as u64).to_be_bytes());
+}
+
+/// What a made id is made of. Jobs without an id that share it are numbered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct MadeKey([u8; MADE_BYTES]);
+
+impl MadeKey {
+    pub(super) fn of(content: &ContentHash) -> Self {
+        let mut key = [0; MADE_BYTES];
+        key.copy_from_slice(&content.0[..MADE_BYTES]);
+        Self(key)
+    }
+
+    /// Writes the id of the `number`-th job of this key, counted from 1.
+    pub(super) fn write_id(self, number: u32, id: &mut String) {
+        let mut text = [0; MADE_CHARS];
+        BASE32_NOPAD.encode_mut(&self.0, &mut text);
+        id.clear();
+        id.push('j');
+        id.extend(text.iter().map(|byte| char::from(byte.to_ascii_lowercase())));
+        if number > 1 {
+            id.push('-');
+            id.push_str(&number.to_string());
+        }
+    }
+}
+
+impl std::hash::Hash for MadeKey {
+    /// The bytes are of a SHA-256 already: any eight of them spread well.
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        state.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+    }
+}
+
+/// Whether an id could be a made one: `j`, 16 base32 characters, perhaps a number.
+pub(super) fn looks_made(id: &str) -> bool {
+    let Some(rest) = id.strip_prefix('j') else { return false };
+    let Some((text, number)) = rest.split_at_checked(MADE_CHARS) else { return false };
+    text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))
+        && (number.is_empty() || number.strip_prefix('-').is_some_and(|n| n.bytes().all(|byte| byte.is_ascii_digit())))
+}
+
+/// Whether a person may give this id: 1 to [`ID_CHARS_MAX`] printable characters, none of which turns the direction of
+/// writing or hides.
+#[must_use]
+pub fn is_id(id: &str) -> bool {
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+    };
+    !id.trim().is_empty() && id.chars().count() <= ID_CHARS_MAX && !id.contains(hidden)
+}
+
+/// An id without what a spreadsheet or a careless hand changes: case and leading zeros. Ids that are equal so, and differ
+/// otherwise, draw a warning.
+pub fn folded(id: &str) -> impl Iterator<Item = char> + '_ {
+    let kept = id.trim_start_matches('0');
+    let kept = if kept.is_empty() && !id.is_empty() { "0" } else { kept };
+    kept.chars().flat_map(char::to_lowercase)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{ImageKind, ImageRef, ImageSource};
+    use data_encoding::HEXLOWER;
+    use proptest::prelude::*;
+
+    fn text(name: &str, value: &str) -> (String, Value) {
+        (name.to_owned(), Value::Text(value.to_owned()))
+    }
+
+    fn made(content: &ContentHash, number: u32) -> String {
+        let mut id = String::from("left over");
+        MadeKey::of(content).write_id(number, &mut id);
+        id
+    }
+
+    /// These strings stand in people's ledgers: a change of any is a change of identity.
+    #[test]
+    fn golden_vectors() {
+        let image = |path: &str| ImageRef {
+            source: ImageSource::File(path.into()),
+            sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned(),
+            kind: ImageKind::Png,
+        };
+        let video = [
+            text("prompt", "A cat walking on the surface of the moon"),
+            ("duration".to_owned(), Value::Integer(5)),
+            text("mode", "pro"),
+            ("generate_audio".to_owned(), Value::Boolean(false)),
+        ];
+        let animate = [
+            text("prompt", "Make the person wave hello"),
+            ("image".to_owned(), Value::Image(image("/a.png"))),
+            ("duration".to_owned(), Value::Integer(-5)),
+        ];
+        let vectors = [
+            (
+                content_hash("generate-video", &video),
+                "794153c8d4464d7b84dd3fd34dbd275a5cbf53caedf076e331a3caabd7833e8d",
+                "jpfavhsguizgxxbg5",
+            ),
+            (
+                content_hash("animate-image", &animate),
+                "d19188360bc10be4fcc50d32d02207fd28e1a67c032fec70f1ca05023ac66bc4",
+                "j2giyqnqlyef6j7gf",
+            ),
+            (
+                content_hash("nothing", &[]),
+                "29ecb8a49de8bf5c4d22a97bab0f7b03c53ef29fba506906591b806ea6cbff25",
+                "jfhwlrje55c7vytjc",
+            ),
+        ];
+        for (content, hex, id) in vectors {
+            assert_eq!((HEXLOWER.encode(&content.0).as_str(), made(&content, 1).as_str()), (hex, id));
+            assert_eq!(made(&content, 2), format!("{id}-2"));
+        }
+        let moved = [animate[0].clone(), ("image".to_owned(), Value::Image(image("/b.jpg"))), animate[2].clone()];
+        assert_eq!(content_hash("animate-image", &moved), content_hash("animate-image", &animate));
+    }
+
+    #[test]
+    fn everything_that_is_sent_counts() {
+        let base = content_hash("e", &[text("a", "1"), text("b", "2")]);
+        for other in [
+            content_hash("f", &[text("a", "1"), text("b", "2")]),
+            content_hash("e", &[text("a", "1")]),
+            content_hash("e", &[text("a", "1"), text("b", "3")]),
+            content_hash("e", &[text("a", "1"), text("c", "2")]),
+            content_hash("e", &[text("a", "1b"), text("", "2")]),
+            content_hash("e", &[("a".to_owned(), Value::Integer(1)), text("b", "2")]),
+        ] {
+            assert_ne!(other, base);
+        }
+    }
+
+    #[test]
+    fn made_ids_are_recognised() {
+        let id = made(&content_hash("e", &[]), 12);
+        assert!(looks_made(&id) && looks_made(&id[..17]), "{id}");
+        for other in
+            ["", "j", "job-1", "jaaaaaaaaaaaaaaa", "jaaaaaaaaaaaaaaaaa", "jAaaaaaaaaaaaaaaa", "jüaaaaaaaaaaaaaaa"]
+        {
+            assert!(!looks_made(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn ids_are_printable() {
+        for id in ["1", "shot 010", "ü/ü", &"x".repeat(128)] {
+            assert!(is_id(id), "{id}");
+        }
+        for id in ["", " ", "a\u{1b}[2J", "a\nb", "\u{202e}abc", &"x".repeat(129)] {
+            assert!(!is_id(id), "{id:?}");
+        }
+    }
+
+    #[test]
+    fn ids_are_folded_by_case_and_leading_zeros() {
+        let fold = |id: &str| folded(id).collect::<String>();
+        assert_eq!(
+            (fold("010"), fold("0"), fold("00"), fold("A-01")),
+            ("10".into(), "0".into(), "0".into(), "a-01".into())
+        );
+        assert_eq!(fold("ÄX"), fold("äx"));
+    }
+
+    proptest! {
+        #[test]
+        fn order_does_not_matter(
+            params in proptest::collection::btree_map("[a-c]{1,3}", "[a-c]{0,3}", 0..6),
+            turn in 0..6usize,
+        ) {
+            let mut params: Vec<_> = params.iter().map(|(name, value)| text(name, value)).collect();
+            let content = content_hash("e", &params);
+            let turn = turn.checked_rem(params.len()).unwrap_or(0);
+            params.rotate_left(turn);
+            prop_assert_eq!(content_hash("e", &params), content);
+            params.reverse();
+            prop_assert_eq!(content_hash("e", &params), content);
+        }
+    }
+}

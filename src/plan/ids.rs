@@ -1,0 +1,150 @@
+//! Ids within one manifest, in compact tables: hashes and lines, never the texts. What a message needs beyond that is
+//! found by reading the manifest again.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
+
+use sha2::{Digest, Sha256};
+
+use super::ContentHash;
+use super::identity::{self, MadeKey};
+
+/// Counts made ids, to number jobs that are the same.
+pub(super) type MadeCounts = HashMap<MadeKey, u32, BuildHasherDefault<Spread>>;
+
+/// Most clashes of one sort that are reported.
+const CLASHES_MAX: usize = 50;
+
+/// A hasher for keys that are hashes themselves: it takes the eight bytes as they are.
+#[derive(Default)]
+pub(super) struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+/// Writes the made id of the next job with this content. Only keys that `counts` is to know are counted.
+pub(super) fn write_made(counts: &mut MadeCounts, content: &ContentHash, id: &mut String) {
+    let key = MadeKey::of(content);
+    let count = counts.entry(key).or_insert(0);
+    *count = count.saturating_add(1);
+    key.write_id(*count, id);
+}
+
+/// Equal for equal ids: 96 bits of a SHA-256.
+type IdHash = [u32; 3];
+
+/// A given id: 24 bytes a job.
+#[derive(Clone, Copy)]
+struct Given {
+    id: IdHash,
+    /// 64 bits of a hash of the folded id.
+    folded: [u32; 2],
+    line: u32,
+}
+
+/// Ids that the manifest gives.
+#[derive(Default)]
+pub(super) struct GivenIds {
+    rows: Vec<Given>,
+    /// Whether any of them could be a made id.
+    may_be_made: bool,
+}
+
+/// Jobs whose ids clash, by their lines.
+pub(super) struct Clash {
+    pub(super) first: u64,
+    pub(super) second: u64,
+    /// More lines that clash with the first.
+    pub(super) others: Vec<u64>,
+}
+
+/// A given id that is also the id made for another job.
+pub(super) struct MadeClash {
+    pub(super) given_line: u64,
+    pub(super) key: MadeKey,
+    pub(super) number: u32,
+}
+
+impl GivenIds {
+    pub(super) fn add(&mut self, id: &str, line: u32) {
+        self.may_be_made |= identity::looks_made(id);
+        let mut hasher = DefaultHasher::new();
+        for c in identity::folded(id) {
+            hasher.write_u32(c.into());
+        }
+        let folded = hasher.finish().to_be_bytes();
+        let (halves, _) = folded.as_chunks::<4>();
+        let folded = [halves[0], halves[1]].map(u32::from_be_bytes);
+        self.rows.push(Given { id: id_hash(id), folded, line });
+    }
+
+    /// Ids that are given more than once, in order of their lines.
+    pub(super) fn repeated(&mut self) -> Vec<Clash> {
+        self.rows.sort_unstable_by_key(|row| (row.id, row.line));
+        clashes(self.rows.chunk_by(|a, b| a.id == b.id))
+    }
+
+    /// Different ids that are equal when folded. After [`Self::repeated`] has found nothing.
+    pub(super) fn alike(&mut self) -> Vec<Clash> {
+        self.rows.sort_unstable_by_key(|row| (row.folded, row.line));
+        clashes(self.rows.chunk_by(|a, b| a.folded == b.folded))
+    }
+
+    /// Given ids that are made for other jobs too.
+    pub(super) fn also_made(&mut self, counts: &MadeCounts) -> Vec<MadeClash> {
+        if !self.may_be_made {
+            return Vec::new();
+        }
+        self.rows.sort_unstable_by_key(|row| (row.id, row.line));
+        let mut found = Vec::new();
+        let mut id = String::new();
+        for (key, count) in counts {
+            for number in 1..=*count {
+                key.write_id(number, &mut id);
+                let hash = id_hash(&id);
+                let at = self.rows.partition_point(|row| row.id < hash);
+                if let Some(row) = self.rows.get(at).filter(|row| row.id == hash) {
+                    found.push(MadeClash { given_line: row.line.into(), key: *key, number });
+                }
+            }
+        }
+        found.sort_by_key(|clash| clash.given_line);
+        found.truncate(CLASHES_MAX);
+        found
+    }
+}
+
+fn id_hash(id: &str) -> IdHash {
+    let digest: [u8; 32] = Sha256::digest(id.as_bytes()).into();
+    let (parts, _) = digest.as_chunks::<4>();
+    [parts[0], parts[1], parts[2]].map(u32::from_be_bytes)
+}
+
+fn clashes<'r>(groups: impl Iterator<Item = &'r [Given]>) -> Vec<Clash> {
+    let mut found: Vec<Clash> = groups
+        .filter_map(|group| match group {
+            [first, second, others @ ..] => Some(Clash {
+                first: first.line.into(),
+                second: second.line.into(),
+                others: others.iter().map(|row| row.line.into()).take(CLASHES_MAX).collect(),
+            }),
+            [] | [_] => None,
+        })
+        .collect();
+    found.sort_by_key(|clash| clash.second);
+    found.truncate(CLASHES_MAX);
+    found
+}

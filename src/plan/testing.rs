@@ -1,0 +1,65 @@
+//! A manifest in memory, for tests.
+
+use crate::catalog::{Catalog, ImageKind, ImageRef, ImageSource, Value};
+use crate::diagnostic::{Diagnostic, Place};
+use crate::manifest::{JobSource, JobSpec};
+
+/// Rows as a manifest would give them.
+#[derive(Clone, Default)]
+pub(super) struct Rows(pub(super) Vec<Result<JobSpec, Vec<Diagnostic>>>);
+
+impl Rows {
+    pub(super) fn of(specs: impl IntoIterator<Item = JobSpec>) -> Self {
+        Self(specs.into_iter().map(Ok).collect())
+    }
+}
+
+impl JobSource for Rows {
+    fn jobs(&self) -> Box<dyn Iterator<Item = Result<JobSpec, Vec<Diagnostic>>> + '_> {
+        Box::new(self.0.iter().cloned())
+    }
+
+    fn file(&self) -> &str {
+        "jobs.csv"
+    }
+
+    fn place_of_line(&self, line: u64) -> Place {
+        Place { line, column: 1, width: 1, text: format!("the text of line {line}"), also_lines: Vec::new() }
+    }
+}
+
+/// A job of the built-in catalogue: defaults filled in, in the endpoint's order, as a manifest does.
+pub(super) fn job(line: u64, endpoint: &str, given: &[(&str, Value)]) -> JobSpec {
+    let catalog = Catalog::builtin().unwrap();
+    let endpoint = catalog.get(endpoint).unwrap().clone();
+    let value = |name: &str| given.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
+    let params = endpoint.params.iter().filter_map(|param| {
+        value(&param.name).or_else(|| param.default.clone()).map(|value| (param.name.clone(), value))
+    });
+    let params = params.collect();
+    JobSpec { line, id: None, endpoint, params, extra: Vec::new(), max_sats: None }
+}
+
+pub(super) fn video(line: u64, prompt: &str, seconds: i64, mode: &str, audio: bool) -> JobSpec {
+    let given = [
+        ("prompt", Value::Text(prompt.to_owned())),
+        ("duration", Value::Integer(seconds)),
+        ("mode", Value::Text(mode.to_owned())),
+        ("generate_audio", Value::Boolean(audio)),
+    ];
+    job(line, "generate-video", &given)
+}
+
+pub(super) fn animate(line: u64, prompt: &str, path: &str, seconds: i64) -> JobSpec {
+    let image = ImageRef { source: ImageSource::File(path.into()), sha256: "5a".repeat(32), kind: ImageKind::Png };
+    let given = [
+        ("prompt", Value::Text(prompt.to_owned())),
+        ("image", Value::Image(image)),
+        ("duration", Value::Integer(seconds)),
+    ];
+    job(line, "animate-image", &given)
+}
+
+pub(super) fn named(id: &str, spec: JobSpec) -> JobSpec {
+    JobSpec { id: Some(id.to_owned()), ..spec }
+}

@@ -1,0 +1,82 @@
+//! A plan as people and programs read it: a table, JSON, CSV. Each writes as it goes and holds no more than one job.
+//!
+//! Amounts named `_msat` are exact. Those named `_sats` are whole sats, rounded up where the amount is none.
+
+mod csv;
+mod json;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+use serde::Serialize;
+
+use super::{Plan, PlannedJob};
+use crate::catalog::{ImageRef, ImageSource};
+use crate::diagnostic::Diagnostic;
+use crate::manifest::JobSource;
+use crate::money::{Msat, Sats};
+
+/// A plan, and what is to be shown with it.
+pub struct PlanView<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// The manifest that it was made from.
+    pub source: &'a dyn JobSource,
+    /// The manifest, for the reader.
+    pub manifest: ManifestFacts,
+    /// What is left to buy, where the batch has already run.
+    pub left: Option<LeftToBuy>,
+}
+
+/// A manifest as a plan names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ManifestFacts {
+    /// Its path; `-` for standard input.
+    pub path: String,
+    /// SHA-256 of its bytes, in lower-case hex.
+    pub sha256: String,
+}
+
+/// What is left to buy of a batch that has already run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LeftToBuy {
+    /// How many jobs.
+    pub jobs: u64,
+    /// Their exact price.
+    pub price: Msat,
+    /// The most that routing them may cost.
+    pub fee_ceiling: Msat,
+}
+
+/// Why a plan was not shown whole. What was written until then is incomplete.
+#[derive(Debug, thiserror::Error)]
+pub enum ViewError {
+    /// The output does not take it.
+    #[error("the plan cannot be written: {0}")]
+    Write(#[from] io::Error),
+    /// The manifest is no longer the one that was planned.
+    #[error("the manifest changed while it was read")]
+    Manifest(Vec<Diagnostic>),
+}
+
+impl PlanView<'_> {
+    /// Every job, in the manifest's order.
+    fn jobs(&self) -> impl Iterator<Item = Result<PlannedJob, ViewError>> {
+        self.plan.jobs(self.source).map(|job| job.map_err(ViewError::Manifest))
+    }
+}
+
+/// Whole sats, rounded up: how a cost is shown. The exact amount stands beside it in msat.
+const fn sats(amount: Msat) -> Sats {
+    amount.sats_ceil()
+}
+
+/// Where an image comes from, for the reader: its path, or nothing for one that stands in the manifest.
+fn image_path(image: &ImageRef) -> Option<String> {
+    match &image.source {
+        ImageSource::File(path) => Some(path.display().to_string()),
+        ImageSource::Inline(_) => None,
+    }
+}

@@ -1,0 +1,137 @@
+//! The plan as a table for people.
+
+use std::io::{BufWriter, Write};
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::{LeftToBuy, PlanView, ViewError, image_path};
+use crate::catalog::{Endpoint, Value};
+use crate::money::{Msat, thousands};
+use crate::plan::{Group, PlannedJob};
+
+/// Longest value of a parameter that a job's line shows, in characters.
+const VALUE_CHARS_MAX: usize = 40;
+
+impl PlanView<'_> {
+    /// Writes the groups, the totals and where the prices come from; with `rows` each job first, a line each.
+    ///
+    /// # Errors
+    /// Where the output fails, or the manifest has changed.
+    pub fn table(&self, out: &mut dyn Write, rows: bool) -> Result<(), ViewError> {
+        let mut out = BufWriter::new(out);
+        if rows {
+            self.rows(&mut out)?;
+        }
+        writeln!(out, "{}\n", groups(self.plan.groups()).trim_fmt())?;
+        for (label, amount, note) in self.sums() {
+            writeln!(out, "{label:<26}{amount:>16}{note}")?;
+        }
+        writeln!(out)?;
+        for endpoint in self.plan.endpoints() {
+            writeln!(out, "{}", price_source(endpoint))?;
+        }
+        writeln!(out, "plan {}", self.plan.fingerprint())?;
+        out.flush()?;
+        Ok(())
+    }
+
+    /// A line a job, as it is read: a table that measures its columns would have to hold every job.
+    fn rows(&self, out: &mut dyn Write) -> Result<(), ViewError> {
+        writeln!(out, "{:>6}  {:<20}  {:>16}  job", "line", "id", "price")?;
+        for job in self.jobs() {
+            let job = job?;
+            let price = job.priced.price.to_string();
+            writeln!(out, "{:>6}  {:<20}  {price:>16}  {}", job.line, job.id, words(&job))?;
+        }
+        writeln!(out)?;
+        Ok(())
+    }
+
+    fn sums(&self) -> Vec<(&'static str, String, String)> {
+        let totals = self.plan.totals();
+        let policy = self.plan.policy();
+        let ceiling = format!(
+            "   a payment's ceiling: {} or {} ppm of its amount, whichever is more",
+            policy.fee_floor,
+            thousands(policy.max_fee_ppm)
+        );
+        let mut sums = vec![
+            ("price", totals.price.to_string(), format!("   {}", count(totals.job_count, "job"))),
+            ("routing fees, at most", at_most(totals.fee_ceiling), ceiling),
+            ("worst case", at_most(totals.worst_case), String::new()),
+        ];
+        if let Some(LeftToBuy { jobs, price, fee_ceiling }) = self.left {
+            sums.push(("left to buy", price.to_string(), format!("   {}", count(jobs, "job"))));
+            let worst_case = price.checked_add(fee_ceiling);
+            let worst_case = worst_case.map_or_else(|| "too large".to_owned(), at_most);
+            sums.push(("left to buy, worst case", worst_case, String::new()));
+        }
+        sums
+    }
+}
+
+fn groups(groups: &[Group]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(["endpoint", "rate chosen by", "jobs", "units", "rate", "price"]);
+    for group in groups {
+        table.add_row([
+            group.endpoint.clone(),
+            shown(&group.chosen_by, usize::MAX),
+            thousands(group.job_count),
+            count(group.quantity, &shown(&group.unit, usize::MAX)),
+            format!("{} a {}", group.rate_msat, shown(&group.unit, usize::MAX)),
+            group.total_msat.to_string(),
+        ]);
+    }
+    for column in [2, 3, 4, 5] {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+/// A ceiling: whole sats, rounded up.
+fn at_most(amount: Msat) -> String {
+    amount.sats_ceil().to_string()
+}
+
+fn count(number: u64, one: &str) -> String {
+    format!("{} {one}{}", thousands(number), if number == 1 { "" } else { "s" })
+}
+
+fn price_source(endpoint: &Endpoint) -> String {
+    let as_of = match endpoint.as_of.as_str() {
+        "" => "no date given".to_owned(),
+        day => format!("as of {day}"),
+    };
+    let source = if endpoint.source == endpoint.defined_in { "" } else { &endpoint.source };
+    let separator = if source.is_empty() { "" } else { ": " };
+    let (home, source) = (shown(&endpoint.defined_in, usize::MAX), shown(source, usize::MAX));
+    format!("prices of {}: {home}{separator}{source}, {as_of}", endpoint.name)
+}
+
+fn words(job: &PlannedJob) -> String {
+    let value = |value: &Value| match value {
+        Value::Image(image) => image_path(image).unwrap_or_else(|| value.to_string()),
+        Value::Text(_) | Value::Integer(_) | Value::Boolean(_) => value.to_string(),
+    };
+    let params = job.params.iter().map(|(name, given)| format!(" {name}={}", shown(&value(given), VALUE_CHARS_MAX)));
+    std::iter::once(job.endpoint.name.clone()).chain(params).collect()
+}
+
+/// Text that a terminal takes as text, on one line, cut where it is long.
+fn shown(text: &str, chars_max: usize) -> String {
+    let mut chars = text.chars().map(|c| if c.is_control() || is_directional(c) { ' ' } else { c });
+    let mut shown: String = chars.by_ref().take(chars_max).collect();
+    if chars.next().is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Characters that turn the direction of what follows.
+const fn is_directional(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}

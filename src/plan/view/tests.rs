@@ -1,0 +1,95 @@
+//! What people and programs read of a plan.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::plan::Policy;
+use crate::plan::testing::{Rows, animate, named, video};
+
+fn rows() -> Rows {
+    let mut limited = animate(7, "=HYPERLINK(\"x\")", "/pictures/a.png", 10);
+    limited.max_sats = Some(Sats::new(100));
+    limited.extra = vec![("x_scene".to_owned(), "3".to_owned())];
+    Rows::of([
+        video(2, "A cat walking on the surface of the moon,\nslowly", 5, "pro", true),
+        video(4, "A dog", 15, "standard", false),
+        named("-1", video(5, "A \u{1b}[2Jbird", 3, "pro", true)),
+        named("wave", animate(6, "Make the person wave hello", "/pictures/a.png", 5)),
+        limited,
+        video(8, "A dog", 15, "standard", false),
+    ])
+}
+
+fn shown(left: Option<LeftToBuy>, write: impl Fn(&PlanView<'_>, &mut Vec<u8>) -> Result<(), ViewError>) -> String {
+    let rows = rows();
+    let plan = Plan::make(&rows, &Policy::default()).unwrap();
+    let manifest = ManifestFacts { path: "/work/jobs.csv".to_owned(), sha256: "00".repeat(32) };
+    let mut out = Vec::new();
+    write(&PlanView { plan: &plan, source: &rows, manifest, left }, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn the_table() {
+    insta::assert_snapshot!(shown(None, |view, out| view.table(out, false)));
+}
+
+#[test]
+fn the_table_with_rows_and_what_is_left() {
+    let left = LeftToBuy { jobs: 1, price: Msat::new(500_001), fee_ceiling: Msat::new(10_000) };
+    insta::assert_snapshot!(shown(Some(left), |view, out| view.table(out, true)));
+}
+
+#[test]
+fn the_csv() {
+    insta::assert_snapshot!(shown(None, |view, out| view.csv(out)));
+}
+
+#[test]
+fn the_json() {
+    let text = shown(None, |view, out| view.json(out)).replace(env!("CARGO_PKG_VERSION"), "VERSION");
+    insta::assert_snapshot!(text);
+    let left = LeftToBuy { jobs: 1, price: Msat::new(500_001), fee_ceiling: Msat::new(10_000) };
+    let text = shown(Some(left), |view, out| view.json(out));
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["left_to_buy"]["worst_case_sats"], 511);
+    assert_eq!(json["left_to_buy"]["total_sats"], 501, "rounded up");
+}
+
+#[test]
+fn a_manifest_that_changed_is_an_error_and_so_is_a_full_disk() {
+    let (before, after) = (rows(), Rows::of([video(2, "else", 5, "pro", true)]));
+    let plan = Plan::make(&before, &Policy::default()).unwrap();
+    let manifest = ManifestFacts { path: "-".to_owned(), sha256: String::new() };
+    let view = PlanView { plan: &plan, source: &after, manifest, left: None };
+    for result in [view.json(&mut Vec::new()), view.csv(&mut Vec::new()), view.table(&mut Vec::new(), true)] {
+        assert!(matches!(result, Err(ViewError::Manifest(_))));
+    }
+    let mut full = [0u8; 10];
+    let view = PlanView { source: &before, ..view };
+    assert!(matches!(view.json(&mut full.as_mut_slice()), Err(ViewError::Write(_))));
+    assert!(matches!(view.csv(&mut full.as_mut_slice()), Err(ViewError::Write(_))));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn the_jsons_totals_are_the_sum_of_its_jobs(seconds in proptest::collection::vec(3..=15i64, 0..8), pro: bool) {
+        let mode = if pro { "pro" } else { "standard" };
+        let rows = Rows::of((1..).zip(&seconds).map(|(line, n)| video(line, "p", *n, mode, line % 2 == 0)));
+        let plan = Plan::make(&rows, &Policy::default()).unwrap();
+        let manifest = ManifestFacts { path: "-".to_owned(), sha256: String::new() };
+        let mut out = Vec::new();
+        PlanView { plan: &plan, source: &rows, manifest, left: None }.json(&mut out).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        let jobs = json["jobs"].as_array().unwrap();
+        let sum = |key: &str| jobs.iter().map(|job| job[key].as_u64().unwrap()).sum::<u64>();
+        prop_assert_eq!(json["job_count"].as_u64(), Some(seconds.len() as u64));
+        prop_assert_eq!(json["total_msat"].as_u64(), Some(sum("price_msat")));
+        prop_assert_eq!(json["total_sats"].as_u64(), Some(sum("price_sats")));
+        prop_assert_eq!(json["fee_ceiling_msat"].as_u64(), Some(sum("fee_ceiling_msat")));
+        prop_assert_eq!(json["worst_case_msat"].as_u64(), Some(sum("price_msat") + sum("fee_ceiling_msat")));
+        prop_assert_eq!(json["fingerprint"].as_str(), Some(plan.fingerprint()));
+    }
+}
