@@ -13,8 +13,11 @@ use super::row::lf;
 use super::template::{Template, Templates};
 use super::values::{Wrong, check, extra_text, max_sats, shown};
 use crate::catalog::Value;
-use crate::diagnostic::closest;
+use crate::diagnostic::{Diagnostic, closest};
 use crate::money::Sats;
+
+/// Once so many errors are found, further jobs are only counted: each error costs a look through the file.
+const ERRORS_MAX: usize = 500;
 
 /// Reads job after job.
 pub(super) struct Jobs<'r, 'a, 't> {
@@ -23,6 +26,7 @@ pub(super) struct Jobs<'r, 'a, 't> {
     images: &'t Images,
     used: Vec<bool>,
     list: Vec<JobSpec>,
+    not_checked: u64,
     /// A byte and its line: jobs come in order, so that lines are counted once over the whole file.
     counted: (usize, u64),
 }
@@ -42,11 +46,16 @@ struct Keys<'v> {
 impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
     pub(super) fn new(reader: &'r mut Reader<'a>, templates: &'t Templates, images: &'t Images) -> Self {
         let used = vec![false; templates.list.len()];
-        Self { reader, templates, images, used, list: Vec::new(), counted: (0, 1) }
+        Self { reader, templates, images, used, list: Vec::new(), not_checked: 0, counted: (0, 1) }
     }
 
     /// Which templates were used, and the good jobs.
     pub(super) fn finish(self) -> (Vec<bool>, Vec<JobSpec>) {
+        if self.not_checked > 0 {
+            let message = format!("{} more jobs were not checked", crate::money::thousands(self.not_checked));
+            let error = Diagnostic::error(&self.reader.source.file, message);
+            self.reader.errors.push(error.help("mend what is shown, then plan again"));
+        }
         (self.used, self.list)
     }
 
@@ -67,6 +76,10 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
             return self.reader.mismatch("job", "a table", item);
         };
         let before = self.reader.errors.len();
+        if before >= ERRORS_MAX {
+            self.not_checked += 1;
+            return;
+        }
         let line = self.line_of(item.span().start);
         let keys = self.keys(table);
         let Some(template_at) = self.endpoint(&keys, item) else { return };

@@ -267,29 +267,26 @@ mod tests {
 
     #[test]
     fn the_delimiter_is_found() {
-        let cases: &[(&[u8], Option<u8>, bool, u8, usize, u64)] = &[
-            (b"id,prompt\n1;2;3", None, false, b',', 0, 1),
-            (b"id;prompt\n", None, false, b';', 0, 1),
-            (b"id\tprompt\n", None, false, b'\t', 0, 1),
-            (b"\"a;b;c;d\",prompt\n", None, false, b',', 0, 1),
-            (b"prompt\n", None, false, b',', 0, 1),
-            (b"prompt\n", None, true, b'\t', 0, 1),
-            (b"sep=;\r\na,b;c\n", None, false, b';', 7, 2),
-            (b"\xef\xbb\xbfSEP=\t\na,b\n", None, false, b'\t', 9, 2),
-            (b"\"sep=|\"\na,b\n", None, false, b'|', 8, 2),
-            (b"sep=;\na,b\n", Some(b','), false, b',', 6, 2),
-            (b"sep=;", None, false, b';', 5, 2),
-            (b"", None, false, b',', 0, 1),
-            (b"\r\n\nid;prompt\n", None, false, b';', 3, 3),
+        type Expected = (u8, usize, u64);
+        let cases: &[(&[u8], Option<u8>, bool, Expected)] = &[
+            (b"id,prompt\n1;2;3", None, false, (b',', 0, 1)),
+            (b"id;prompt\n", None, false, (b';', 0, 1)),
+            (b"id\tprompt\n", None, false, (b'\t', 0, 1)),
+            (b"\"a;b;c;d\",prompt\n", None, false, (b',', 0, 1)),
+            (b"prompt\n", None, false, (b',', 0, 1)),
+            (b"prompt\n", None, true, (b'\t', 0, 1)),
+            (b"sep=;\r\na,b;c\n", None, false, (b';', 7, 2)),
+            (b"\xef\xbb\xbfSEP=\t\na,b\n", None, false, (b'\t', 9, 2)),
+            (b"\"sep=|\"\na,b\n", None, false, (b'|', 8, 2)),
+            (b"sep=;\na,b\n", Some(b','), false, (b',', 6, 2)),
+            (b"sep=;", None, false, (b';', 5, 2)),
+            (b"", None, false, (b',', 0, 1)),
+            (b"\r\n\nid;prompt\n", None, false, (b';', 3, 3)),
         ];
-        for (head, given, is_tsv, delimiter, header_byte, header_line) in cases {
+        for (head, given, is_tsv, expected) in cases {
             let found = dialect(head, *given, *is_tsv);
             let text = String::from_utf8_lossy(head);
-            assert_eq!(
-                (found.delimiter, found.header_byte, found.header_line),
-                (*delimiter, *header_byte, *header_line),
-                "{text}"
-            );
+            assert_eq!((found.delimiter, found.header_byte, found.header_line), *expected, "{text}");
         }
     }
 }

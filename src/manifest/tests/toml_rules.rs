@@ -116,6 +116,13 @@ fn what_follows_from_an_error_is_no_error_of_its_own() {
 }
 
 #[test]
+fn very_many_errors_are_cut() {
+    let errors = toml(&"[[job]]\nendpoint = \"x\"\n".repeat(600)).errors();
+    assert_eq!(errors.len(), 501);
+    assert_eq!(errors[500], "100 more jobs were not checked | mend what is shown, then plan again");
+}
+
+#[test]
 fn a_slip_in_toml_does_not_hide_other_errors() {
     let errors =
         toml("name = \"x\nnmae = \"y\"\n[[job]]\nendpoint = \"generate-video\"\nprompt = \"x\"\nduration = 99\n")
