@@ -142,7 +142,10 @@ impl<'a> Reader<'a> {
         }
         entries.extend(flags.entries);
         let mut templates = Templates::new(catalog, &entries, images);
-        self.default_endpoint(&mut templates, flags.endpoint.or(endpoint));
+        let defined = table.get("endpoint").and_then(|value| value.get_ref().as_table());
+        let names = defined.into_iter().flat_map(DeTable::keys).map(|key| key.get_ref().as_ref());
+        templates.broken = names.filter(|name| catalog.get(name).is_none()).map(str::to_owned).collect();
+        set_default_endpoint(&mut templates, flags.endpoint.or(endpoint), self.errors);
         let mut jobs = Jobs::new(self, &templates, images);
         match table.get("job").map(Spanned::get_ref) {
             None => {}
@@ -151,11 +154,6 @@ impl<'a> Reader<'a> {
         }
         let (used, list) = jobs.finish();
         (templates, used, list)
-    }
-
-    /// Sets the default endpoint, which must be known.
-    pub(super) fn default_endpoint(&mut self, templates: &mut Templates, given: Option<EndpointName>) {
-        set_default_endpoint(templates, given, self.errors);
     }
 
     fn defaults<'t>(&mut self, table: &'t DeTable<'t>, entries: &mut Vec<DefaultEntry<'t>>) -> Option<EndpointName>
@@ -329,7 +327,8 @@ pub(super) fn set_default_endpoint(
 ) {
     let Some(EndpointName { name, file, place }) = given else { return };
     templates.default_endpoint = templates.find(&name);
-    if templates.default_endpoint.is_none() {
+    templates.is_default_wrong = templates.default_endpoint.is_none();
+    if templates.is_default_wrong && !templates.is_broken(&name) {
         let mut error = Diagnostic::error(file, format!("unknown endpoint \"{}\"", shown(&name)));
         error.place = place;
         errors.push(error.help(templates.suggest_endpoint(&name)));

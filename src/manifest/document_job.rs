@@ -9,12 +9,15 @@ use super::JobSpec;
 use super::document::Reader;
 use super::image::Images;
 use super::names::{EXTRA_PREFIX, JOB_KEYS, LATER_KEYS, id_problem};
-use super::rows::lf;
+use super::row::lf;
 use super::template::{Template, Templates};
 use super::values::{Wrong, check, extra_text, max_sats, shown};
 use crate::catalog::Value;
-use crate::diagnostic::closest;
+use crate::diagnostic::{Diagnostic, closest};
 use crate::money::Sats;
+
+/// Once so many errors are found, further jobs are only counted: each error costs a look through the file.
+const ERRORS_MAX: usize = 500;
 
 /// Reads job after job.
 pub(super) struct Jobs<'r, 'a, 't> {
@@ -23,6 +26,7 @@ pub(super) struct Jobs<'r, 'a, 't> {
     images: &'t Images,
     used: Vec<bool>,
     list: Vec<JobSpec>,
+    not_checked: u64,
     /// A byte and its line: jobs come in order, so that lines are counted once over the whole file.
     counted: (usize, u64),
 }
@@ -42,11 +46,16 @@ struct Keys<'v> {
 impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
     pub(super) fn new(reader: &'r mut Reader<'a>, templates: &'t Templates, images: &'t Images) -> Self {
         let used = vec![false; templates.list.len()];
-        Self { reader, templates, images, used, list: Vec::new(), counted: (0, 1) }
+        Self { reader, templates, images, used, list: Vec::new(), not_checked: 0, counted: (0, 1) }
     }
 
     /// Which templates were used, and the good jobs.
     pub(super) fn finish(self) -> (Vec<bool>, Vec<JobSpec>) {
+        if self.not_checked > 0 {
+            let message = format!("{} more jobs were not checked", crate::money::thousands(self.not_checked));
+            let error = Diagnostic::error(&self.reader.source.file, message);
+            self.reader.errors.push(error.help("mend what is shown, then plan again"));
+        }
         (self.used, self.list)
     }
 
@@ -67,6 +76,10 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
             return self.reader.mismatch("job", "a table", item);
         };
         let before = self.reader.errors.len();
+        if before >= ERRORS_MAX {
+            self.not_checked += 1;
+            return;
+        }
         let line = self.line_of(item.span().start);
         let keys = self.keys(table);
         let Some(template_at) = self.endpoint(&keys, item) else { return };
@@ -148,7 +161,7 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
 
     fn endpoint(&mut self, keys: &Keys<'_>, item: &Spanned<DeValue<'_>>) -> Option<usize> {
         let Some((_, _, value)) = &keys.endpoint else {
-            if self.templates.default_endpoint.is_none() {
+            if self.templates.default_endpoint.is_none() && !self.templates.is_default_wrong {
                 let example = self.templates.names().next().unwrap_or("NAME").to_owned();
                 let error = self.reader.error("endpoint: the job names none".to_owned(), item.span());
                 let help = format!("write endpoint = \"{example}\" here or under [defaults]");
@@ -161,7 +174,7 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
             return None;
         };
         let found = self.templates.find(name);
-        if found.is_none() {
+        if found.is_none() && !self.templates.is_broken(name) {
             let error = self.reader.error(format!("unknown endpoint \"{}\"", shown(name)), value.span());
             self.reader.errors.push(error.help(self.templates.suggest_endpoint(name)));
         }
@@ -192,7 +205,7 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
             }
             match value {
                 Some(value) => params.push((param.name.clone(), value)),
-                None if param.required && !template.has_wrong_default() => {
+                None if template.must_have(param) => {
                     self.wrong(template.missing(param), item.span());
                 }
                 None => {}

@@ -33,8 +33,16 @@ pub(super) fn dialect(head: &[u8], given: Option<u8>, is_tsv: bool) -> Dialect {
         Some(_) => (bom_len + (first_line.len() + 1).min(rest.len()), 2),
         None => (bom_len, 1),
     };
+    let blank = blank_lines(head.get(header_byte..).unwrap_or_default());
+    let (header_byte, header_line) = (header_byte + blank.0, header_line + blank.1);
     let found = || if is_tsv { b'\t' } else { detect(head.get(header_byte..).unwrap_or_default()) };
     Dialect { delimiter: given.or(sep).unwrap_or_else(found), bom, header_byte, header_line }
+}
+
+/// Lines without content before the header: their bytes, and how many they are.
+fn blank_lines(text: &[u8]) -> (usize, u64) {
+    let blank = text.split_inclusive(|b| *b == b'\n').take_while(|line| matches!(*line, b"\n" | b"\r\n"));
+    blank.fold((0, 0), |(bytes, lines), line| (bytes + line.len(), lines + 1))
 }
 
 /// The delimiter that a line `sep=;` names.
@@ -48,7 +56,7 @@ fn separator(line: &[u8]) -> Option<u8> {
 fn detect(head: &[u8]) -> u8 {
     let mut counts = [(b',', 0_usize), (b';', 0), (b'\t', 0)];
     let mut is_quoted = false;
-    for b in head.iter().skip_while(|b| **b == b'\n') {
+    for b in head {
         match b {
             b'"' => is_quoted = !is_quoted,
             b'\n' if !is_quoted => break,
@@ -259,28 +267,26 @@ mod tests {
 
     #[test]
     fn the_delimiter_is_found() {
-        let cases: &[(&[u8], Option<u8>, bool, u8, usize, u64)] = &[
-            (b"id,prompt\n1;2;3", None, false, b',', 0, 1),
-            (b"id;prompt\n", None, false, b';', 0, 1),
-            (b"id\tprompt\n", None, false, b'\t', 0, 1),
-            (b"\"a;b;c;d\",prompt\n", None, false, b',', 0, 1),
-            (b"prompt\n", None, false, b',', 0, 1),
-            (b"prompt\n", None, true, b'\t', 0, 1),
-            (b"sep=;\r\na,b;c\n", None, false, b';', 7, 2),
-            (b"\xef\xbb\xbfSEP=\t\na,b\n", None, false, b'\t', 9, 2),
-            (b"\"sep=|\"\na,b\n", None, false, b'|', 8, 2),
-            (b"sep=;\na,b\n", Some(b','), false, b',', 6, 2),
-            (b"sep=;", None, false, b';', 5, 2),
-            (b"", None, false, b',', 0, 1),
+        type Expected = (u8, usize, u64);
+        let cases: &[(&[u8], Option<u8>, bool, Expected)] = &[
+            (b"id,prompt\n1;2;3", None, false, (b',', 0, 1)),
+            (b"id;prompt\n", None, false, (b';', 0, 1)),
+            (b"id\tprompt\n", None, false, (b'\t', 0, 1)),
+            (b"\"a;b;c;d\",prompt\n", None, false, (b',', 0, 1)),
+            (b"prompt\n", None, false, (b',', 0, 1)),
+            (b"prompt\n", None, true, (b'\t', 0, 1)),
+            (b"sep=;\r\na,b;c\n", None, false, (b';', 7, 2)),
+            (b"\xef\xbb\xbfSEP=\t\na,b\n", None, false, (b'\t', 9, 2)),
+            (b"\"sep=|\"\na,b\n", None, false, (b'|', 8, 2)),
+            (b"sep=;\na,b\n", Some(b','), false, (b',', 6, 2)),
+            (b"sep=;", None, false, (b';', 5, 2)),
+            (b"", None, false, (b',', 0, 1)),
+            (b"\r\n\nid;prompt\n", None, false, (b';', 3, 3)),
         ];
-        for (head, given, is_tsv, delimiter, header_byte, header_line) in cases {
+        for (head, given, is_tsv, expected) in cases {
             let found = dialect(head, *given, *is_tsv);
             let text = String::from_utf8_lossy(head);
-            assert_eq!(
-                (found.delimiter, found.header_byte, found.header_line),
-                (*delimiter, *header_byte, *header_line),
-                "{text}"
-            );
+            assert_eq!((found.delimiter, found.header_byte, found.header_line), *expected, "{text}");
         }
     }
 }

@@ -10,6 +10,7 @@ mod names;
 mod notes;
 mod open;
 mod problems;
+mod row;
 mod rows;
 mod tape;
 mod template;

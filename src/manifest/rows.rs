@@ -1,7 +1,6 @@
 //! The rows of a CSV manifest, streamed: one record is held at a time, and columns are matched with parameters once for
 //! each endpoint.
 
-use std::borrow::Cow;
 use std::fmt::Display;
 
 use csv::ByteRecord;
@@ -9,15 +8,15 @@ use csv::ByteRecord;
 use super::JobSpec;
 use super::header::{Column, ColumnRules, Dialect, HEAD_BYTES_MAX, HeaderContext, dialect};
 use super::image::Images;
-use super::locate::{self, NOT_UTF8};
+use super::locate;
 use super::names::{fold, id_problem};
 use super::notes::Notes;
 use super::problems::Problems;
+use super::row::{Row, lf, newlines, utf8};
 use super::tape::{Bytes, RECORD_BYTES_MAX, Tape};
 use super::template::{Template, Templates};
 use super::values::{Given, Wrong, check, expected, max_sats};
 use crate::catalog::{Catalog, Value};
-use crate::cells::restore;
 use crate::diagnostic::{Diagnostic, Place};
 
 const BUFFER_BYTES: usize = 64 * 1024;
@@ -137,7 +136,8 @@ pub(super) struct RowPass<'m> {
     rows: &'m Rows,
     templates: &'m Templates,
     reader: csv::Reader<Tape<'m>>,
-    record: ByteRecord,
+    /// Taken while a row is read from it, so that its memory serves all rows.
+    record: Option<ByteRecord>,
     layouts: Vec<Layout>,
     own: OwnColumns,
     is_done: bool,
@@ -177,68 +177,6 @@ pub(super) struct Found<'a> {
     pub(super) notes: &'a mut Notes,
 }
 
-/// One record, and how its places are found.
-struct Row<'a> {
-    rows: &'a Rows,
-    record: &'a ByteRecord,
-    text: &'a str,
-    /// The physical line on which it begins.
-    line: u64,
-    /// Its raw bytes: from, and to where.
-    range: (u64, u64),
-}
-
-impl<'a> Row<'a> {
-    /// The trimmed content of a cell; empty where the record has none.
-    fn cell(&self, index: usize) -> &'a str {
-        let range = self.record.range(index);
-        restore(range.and_then(|range| self.text.get(range)).unwrap_or_default().trim())
-    }
-
-    fn filled(&self, index: Option<usize>) -> Option<&'a str> {
-        index.map(|index| self.cell(index)).filter(|cell| !cell.is_empty())
-    }
-
-    /// The physical line on which a cell's content begins.
-    fn line_of(&self, index: usize) -> u64 {
-        let Some(range) = self.record.range(index) else { return self.line };
-        let bytes = self.record.as_slice();
-        let blank = bytes[range.clone()].iter().take_while(|b| b.is_ascii_whitespace()).count();
-        let start = if blank == range.len() { range.start } else { range.start + blank };
-        self.line + newlines(&bytes[..start])
-    }
-
-    fn raw(&self) -> Vec<u8> {
-        let raw = self.rows.bytes.slice(self.range.0, self.range.1).unwrap_or_default();
-        let blank_lines = raw.iter().take_while(|b| **b == b'\n').count();
-        raw[blank_lines..].to_vec()
-    }
-
-    fn place(&self, index: usize) -> Place {
-        let raw = self.raw();
-        let cell = locate::cell(&raw, self.rows.dialect.delimiter, index);
-        locate::place(&raw, self.line, cell.start, cell.end)
-    }
-
-    fn problem(&self, problems: &mut Problems, index: usize, wrong: Wrong) {
-        let Wrong { message, help } = wrong;
-        problems.add(message, self.line_of(index), |message| {
-            Wrong { message, help }.into_diagnostic(&self.rows.file, Some(self.place(index)))
-        });
-    }
-
-    fn wrong_encoding(&self, problems: &mut Problems) {
-        let raw = self.raw();
-        let Some(error) = locate::not_utf8(&self.rows.file, &raw, self.line) else { return };
-        let line = error.place.as_ref().map_or(self.line, |place| place.line);
-        problems.add(NOT_UTF8.to_owned(), line, |_| error);
-    }
-}
-
-fn newlines(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|b| **b == b'\n').count() as u64
-}
-
 impl<'m> RowPass<'m> {
     /// Begins after the header.
     pub(super) fn new(rows: &'m Rows, templates: &'m Templates, notes: &mut Notes) -> Self {
@@ -246,7 +184,7 @@ impl<'m> RowPass<'m> {
             rows,
             templates,
             reader: rows.reader(),
-            record: ByteRecord::new(),
+            record: None,
             layouts: Vec::new(),
             own: OwnColumns::new(&rows.columns),
             is_done: false,
@@ -267,8 +205,9 @@ impl<'m> RowPass<'m> {
     pub(super) fn next_job(&mut self, found: &mut Found<'_>) -> Option<JobSpec> {
         while !self.is_done {
             let before = self.reader.position().clone();
+            let mut record = self.record.take().unwrap_or_default();
             self.reader.get_mut().allowance = RECORD_BYTES_MAX;
-            match self.reader.read_byte_record(&mut self.record) {
+            match self.reader.read_byte_record(&mut record) {
                 Ok(true) => {}
                 Ok(false) => {
                     let trailing = self.reader.position().line().saturating_sub(before.line());
@@ -284,8 +223,10 @@ impl<'m> RowPass<'m> {
                     return None;
                 }
             }
-            if let Some(job) = self.row(&before, found) {
-                return Some(job);
+            let job = self.read(&record, &before, found);
+            self.record = Some(record);
+            if job.is_some() {
+                return job;
             }
         }
         None
@@ -304,13 +245,6 @@ impl<'m> RowPass<'m> {
         self.rows.dialect.header_line + tape_line.saturating_sub(1)
     }
 
-    fn row(&mut self, before: &csv::Position, found: &mut Found<'_>) -> Option<JobSpec> {
-        let record = std::mem::take(&mut self.record);
-        let job = self.read(&record, before, found);
-        self.record = record;
-        job
-    }
-
     fn read(&mut self, record: &ByteRecord, before: &csv::Position, found: &mut Found<'_>) -> Option<JobSpec> {
         let after = self.reader.position();
         let base = self.rows.dialect.header_byte as u64;
@@ -318,7 +252,7 @@ impl<'m> RowPass<'m> {
         let is_last = range.1 >= self.rows.bytes.len;
         let first_tape_line = after.line().saturating_sub(1 + newlines(record.as_slice())).max(before.line());
         let line = self.physical(first_tape_line);
-        let Ok(text) = std::str::from_utf8(record.as_slice()) else {
+        let Some(text) = utf8(record) else {
             let row = Row { rows: self.rows, record, text: "", line, range };
             row.wrong_encoding(found.problems);
             return None;
@@ -413,7 +347,7 @@ impl<'m> RowPass<'m> {
 
     fn endpoint(&self, row: &Row<'_>, problems: &mut Problems) -> Option<usize> {
         let Some(name) = row.filled(self.own.endpoint) else {
-            if self.templates.default_endpoint.is_none() {
+            if self.templates.default_endpoint.is_none() && !self.templates.is_default_wrong {
                 let example = self.templates.names().next().unwrap_or("NAME");
                 let help = format!("fill a column named endpoint, or give --default endpoint={example}");
                 let wrong = Wrong { help: Some(help), ..Wrong::new("endpoint: the row names none") };
@@ -422,7 +356,7 @@ impl<'m> RowPass<'m> {
             return self.templates.default_endpoint;
         };
         let position = self.templates.find(name);
-        if position.is_none() {
+        if position.is_none() && !self.templates.is_broken(name) {
             let message = format!("unknown endpoint \"{}\"", super::values::shown(name));
             let help = Some(self.templates.suggest_endpoint(name));
             row.problem(problems, self.own.endpoint.unwrap_or(0), Wrong { message, help });
@@ -495,7 +429,7 @@ fn params(
             None => match base {
                 Some(value) => value.clone(),
                 None => {
-                    if param.required && !template.has_wrong_default() {
+                    if template.must_have(param) {
                         wrong(column.unwrap_or_default(), template.missing(param));
                     }
                     continue;
@@ -514,9 +448,4 @@ fn foreign(columns: &[Column], index: usize, template: &Template) -> Wrong {
     };
     let message = format!("{name}: {} does not take it", template.endpoint.name);
     Wrong { message, help: Some("empty the cell, or change the row's endpoint".to_owned()) }
-}
-
-/// Text with LF line ends.
-pub(super) fn lf(text: &str) -> Cow<'_, str> {
-    if text.contains("\r\n") { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) }
 }

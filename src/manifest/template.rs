@@ -26,6 +26,8 @@ pub(super) struct Template {
     pub(super) base: Vec<Option<Value>>,
     /// What is wrong with the defaults, should this endpoint be used.
     pub(super) problems: Vec<Diagnostic>,
+    /// Parameters whose default is wrong: that they have no value is no error of its own.
+    wrong_defaults: Vec<String>,
 }
 
 /// A template for every endpoint of the catalogue.
@@ -33,6 +35,10 @@ pub(super) struct Templates {
     pub(super) list: Vec<Template>,
     /// The endpoint of jobs that name none.
     pub(super) default_endpoint: Option<usize>,
+    /// The default endpoint, or an endpoint of these names, is reported as wrong already: jobs that use it draw no
+    /// errors of their own.
+    pub(super) is_default_wrong: bool,
+    pub(super) broken: Vec<String>,
     defaults: Vec<DefaultName>,
 }
 
@@ -56,12 +62,17 @@ impl Templates {
                 place: entry.place.clone(),
             })
             .collect();
-        Self { list, default_endpoint: None, defaults }
+        Self { list, default_endpoint: None, is_default_wrong: false, broken: Vec::new(), defaults }
     }
 
     /// The position of the endpoint of that name.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
         self.list.iter().position(|template| template.endpoint.name == name)
+    }
+
+    /// Whether an endpoint of that name is defined, wrongly.
+    pub(super) fn is_broken(&self, name: &str) -> bool {
+        self.broken.iter().any(|broken| broken == name)
     }
 
     /// Every endpoint's name.
@@ -110,7 +121,7 @@ impl Templates {
 
 impl Template {
     fn new(endpoint: &Arc<Endpoint>, entries: &[DefaultEntry<'_>], images: &Images) -> Self {
-        let mut problems = Vec::new();
+        let (mut problems, mut wrong_defaults) = (Vec::new(), Vec::new());
         let mut base = Vec::with_capacity(endpoint.params.len());
         for param in &endpoint.params {
             let entry = entries.iter().rfind(|entry| is_same(&entry.name, entry.is_flag, &param.name));
@@ -120,6 +131,7 @@ impl Template {
                     Ok(value) => Some(value),
                     Err(mut wrong) => {
                         wrong.message.insert_str(0, "default ");
+                        wrong_defaults.push(param.name.clone());
                         problems.push(wrong.into_diagnostic(&entry.file, entry.place.clone()));
                         None
                     }
@@ -127,12 +139,12 @@ impl Template {
             };
             base.push(value);
         }
-        Self { endpoint: Arc::clone(endpoint), base, problems }
+        Self { endpoint: Arc::clone(endpoint), base, problems, wrong_defaults }
     }
 
-    /// Whether a missing value of that parameter is already reported as a wrong default.
-    pub(super) fn has_wrong_default(&self) -> bool {
-        !self.problems.is_empty()
+    /// Whether a missing value of that parameter is an error, and not reported already as a wrong default.
+    pub(super) fn must_have(&self, param: &Param) -> bool {
+        param.required && !self.wrong_defaults.contains(&param.name)
     }
 
     /// The error of a required parameter that a job leaves out.
