@@ -199,7 +199,8 @@ fn answer_post(world: &Rc<World>, at: usize, hash: PaymentHash, fee_limit: Msat)
 
 fn accept(world: &Rc<World>, at: usize, hash: PaymentHash, amount: Msat, fee_limit: Msat, preimage: [u8; 32]) {
     let attempt = world.auditor.borrow_mut().begun(Attempt::new(at, hash, amount, fee_limit));
-    if let Some(broken) = world.auditor.borrow().over_budget() {
+    let broken = world.auditor.borrow().over_budget();
+    if let Some(broken) = broken {
         world.violated(broken);
     }
     {
