@@ -590,11 +590,7 @@ fn is_of_doubt(effect: &Effect) -> bool {
             true
         }
         Effect::Commit(record) => matches!(**record, Record::Doubt { .. }),
-        Effect::Ask
-        | Effect::Send(_)
-        | Effect::Redeem(_)
-        | Effect::Poll(..)
-        | Effect::Wait(_, Waiting::Turn) => false,
+        Effect::Ask | Effect::Send(_) | Effect::Redeem(_) | Effect::Poll(..) | Effect::Wait(_, Waiting::Turn) => false,
     }
 }
 

@@ -74,7 +74,12 @@ fn other_peoples_files_are_not_replaced() {
     client.write("jobs.results.csv", "mine\n");
     client.run("run jobs.toml").with(2).saying("jobs.results.csv").saying("--overwrite");
     assert_eq!(client.read("jobs.results.csv"), "mine\n");
+    client.says("status --batch jobs").with(2).saying("no batch named jobs");
     client.run("run jobs.toml --results jobs.toml").with(2).saying("manifest");
+    client.write("rows.toml", "version = 1\n[defaults]\nendpoint = \"generate-video\"\n[rows]\nfile = \"rows.csv\"\n");
+    client.write("rows.csv", "prompt\na kite\n");
+    client.run("run rows.toml --results rows.csv --overwrite").with(2).saying("the manifest's rows");
+    assert_eq!(client.read("rows.csv"), "prompt\na kite\n");
     client.run("run jobs.toml --results same.csv --receipts same.csv").with(2);
     sandbox.books().are_empty();
     client.run("run jobs.toml --overwrite").with(0);

@@ -49,7 +49,9 @@ fn a_day_has_its_limit_over_all_batches() {
     assert_eq!(sandbox.books().settled().len(), 2);
     let pending = client.rows("jobs.results.csv").into_iter().filter(|row| row["state"] == "pending").count();
     assert_eq!(pending, 3);
-    client.run(&format!("{run} --max-sats-per-day 2000 --time-zone UTC --batch other")).with(8);
+    client
+        .run(&format!("{run} --max-sats-per-day 2000 --time-zone UTC --batch other --results r.csv --receipts s.csv"))
+        .with(8);
     assert_eq!(sandbox.books().settled().len(), 2, "the day is the ledger's, not the batch's");
 }
 

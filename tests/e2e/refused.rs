@@ -17,11 +17,14 @@ fn a_price_that_is_not_the_plans_is_refused() {
         assert!(row["error"].contains(planned) && row["error"].contains(asked), "{}", row["error"]);
     }
     assert!(client.rows("jobs.receipts.csv").is_empty());
-    // Where the same request would be refused again, running again alone does not ask; a new price does.
-    let catalog = "[endpoint.animate-image.price]\nrate = 110\nper = \"duration\"\n";
-    client.write("prices.toml", catalog);
     client.run("run jobs.toml").with(6);
     sandbox.books().are_unpaid();
+    // The new price, once a person has taken it over.
+    let price = "\n[endpoint.animate-image.price]\nsats_per_unit = 110\nquantity = \"duration\"\nunit = \"second\"\n";
+    client.write("jobs.toml", &(two_jobs("") + price));
+    client.run("run jobs.toml").with(6);
+    assert_eq!(client.column("jobs.results.csv", "state"), ["refused", "delivered"]);
+    Audit::of(&client, "jobs", &sandbox.books());
 }
 
 #[test]
@@ -91,9 +94,19 @@ duration = 99
 mode = "profi"
 
 [[job]]
-id = "two"
+id = "four"
 endpoint = "animate-image"
 image = "nowhere.png"
+
+[[job]]
+id = "five"
+endpoint = "generate-video"
+prompt = "a kite"
+
+[[job]]
+id = "five"
+endpoint = "generate-video"
+prompt = "a dog"
 "#,
     );
     let ended = client.run("run jobs.toml").with(2);
@@ -104,7 +117,8 @@ image = "nowhere.png"
     client.write(
         "jobs.csv",
         "id,endpoint,prompt,Secnds,mode\n1,generate-video,a kite,3,standard\n2,generate-video,,3,pro\n\
-         3,generate-video,a kite,x,pro\n4,nothing,a kite,3,pro\n1,generate-video,\"a dog\",3,turbo\n",
+         3,generate-video,a kite,x,pro\n4,nothing,a kite,3,pro\n5,generate-video,\"a dog\",3,turbo\n\
+         1,generate-video,a dog,3,pro\n",
     );
     let ended = client.run("run jobs.csv --default quality=high").with(2);
     insta::with_settings!({ filters => [(r"/\S+/work/", "[work]/")] }, {
