@@ -278,9 +278,11 @@ mod tests {
             ],
             ExitCode::Unfinished,
         ),
+        (JobState::Failed, &[Reason::Decided], ExitCode::Unfinished),
         (JobState::Failed, &[Reason::InsufficientBalance], ExitCode::Node),
         (JobState::RefundOffered, &[Reason::RefundOffered], ExitCode::Person),
         (JobState::Refunded, &[Reason::None], ExitCode::Done),
+        (JobState::Lost, &[Reason::Decided], ExitCode::Done),
         (
             JobState::Lost,
             &[
