@@ -158,9 +158,10 @@ impl<'a> Runner<'a> {
     ) -> Result<ExitCode, Failure> {
         self.world.check_endpoints(plan)?;
         session::tell_remarks(manifest, plan, &self.reporter);
+        let outputs = session.outputs(self.options, manifest, self.world)?;
         let (mut batch, load) = session.load(self.options, manifest, plan, self.world.play.is_some())?;
         session::tell_load(&load, &self.reporter);
-        let mut files = session.files(self.options, manifest, &mut batch, self.world)?;
+        let mut files = session.files(&mut batch, self.world, outputs)?;
         for warning in files.rewrite()? {
             self.reporter.warn(warning);
         }
