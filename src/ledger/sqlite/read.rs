@@ -12,8 +12,8 @@ use super::payment::{durable_intent, paid_purchase};
 use super::schema::OPEN_PAYMENT;
 use crate::catalog::Endpoint;
 use crate::ledger::{
-    AnswerKey, AnswerKind, BatchKey, JobKey, JobState, LedgerError, OpenJob, OpenStage, PaymentKey, PendingJob, Poll, Reason, Twin,
-    Witness,
+    AnswerKey, AnswerKind, BatchKey, JobKey, JobState, LedgerError, OpenJob, OpenStage, PaymentKey, PendingJob, Poll,
+    Reason, Twin, Witness,
 };
 use crate::origin::{HttpAnswer, Request};
 use crate::payer::NodeId;

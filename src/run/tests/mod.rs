@@ -8,6 +8,7 @@ mod limits;
 mod node;
 mod pace;
 mod payments;
+mod seeds;
 mod shop;
 mod stop;
 mod world;

@@ -65,9 +65,15 @@ async fn a_slow_host_slows_only_itself() {
     let last = (1..=20).map(|n| world.shop.times(Kind::Redeem, &format!("free.example{n:03}"))[0]).max().unwrap();
     let took = last.since_ms(begun);
     assert!(took < i64::try_from(2 * MINUTE).unwrap(), "the other host was done after {took} ms");
-    let asks: usize = world.shop.seen.borrow().iter().filter(|(kind, of, at)| {
-        *kind == Kind::Ask && of.starts_with("busy") && (5_000..1_790_000).contains(&at.since_ms(begun))
-    }).count();
+    let asks: usize = world
+        .shop
+        .seen
+        .borrow()
+        .iter()
+        .filter(|(kind, of, at)| {
+            *kind == Kind::Ask && of.starts_with("busy") && (5_000..1_790_000).contains(&at.since_ms(begun))
+        })
+        .count();
     assert_eq!(asks, 0, "nothing goes to a host that asked to be left alone");
 }
 
@@ -110,6 +116,11 @@ async fn requests_to_a_host_keep_their_pace() {
     world.audit_all_delivered();
     let seen: Vec<_> = world.shop.seen.borrow().iter().map(|(.., at)| *at).collect();
     for (n, pair) in seen.windows(2).enumerate() {
-        assert!(pair[1].since_ms(pair[0]) >= 499, "requests {n} and {} are {} ms apart", n + 1, pair[1].since_ms(pair[0]));
+        assert!(
+            pair[1].since_ms(pair[0]) >= 499,
+            "requests {n} and {} are {} ms apart",
+            n + 1,
+            pair[1].since_ms(pair[0])
+        );
     }
 }

@@ -161,14 +161,8 @@ impl Shop {
             crate::l402::macaroon::mint(b"key", &identifier, &[], "")
         };
         let challenge = format!("L402 macaroon=\"{token}\", invoice=\"{invoice}\"");
-        let sale = Sale {
-            prompt: prompt.to_owned(),
-            digest: request.digest(),
-            secret,
-            amount,
-            token,
-            delivered: false,
-        };
+        let sale =
+            Sale { prompt: prompt.to_owned(), digest: request.digest(), secret, amount, token, delivered: false };
         self.sales.borrow_mut().insert(PaymentHash(hash), sale);
         self.last.replace(Some(challenge.clone()));
         answer(402, &[("www-authenticate", challenge)], "{}")

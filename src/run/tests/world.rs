@@ -84,6 +84,7 @@ pub(super) struct World {
     pub(super) batch: BatchKey,
     pub(super) heard: Heard,
     pub(super) settings: Settings,
+    pub(super) wishes: Vec<Wish>,
 }
 
 pub(super) fn endpoint(host: &str) -> Endpoint {
@@ -148,18 +149,26 @@ pub(super) fn begin(books: &mut Books, name: &str, wishes: &[Wish]) -> BatchKey 
 impl World {
     /// A shop, a node, and a batch of these jobs. Requests are not paced unless a test says so.
     pub(super) fn new(wishes: &[Wish]) -> Self {
+        Self::on(Books::in_memory().unwrap(), wishes)
+    }
+
+    pub(super) fn on(mut books: Books, wishes: &[Wish]) -> Self {
         let clock = FakeClock::start();
         let shop = Rc::new(Shop::new(clock));
         let node = Rc::new(Node::new(clock, Rc::clone(&shop)));
-        let mut books = Books::in_memory().unwrap();
         let batch = begin(&mut books, "june", wishes);
         let settings = Settings { requests_per_second: None, ..Settings::default() };
         let ledger = Stoppable::new(InlineLedger::new(books));
-        Self { clock, shop, node, ledger, batch, heard: Heard::default(), settings }
+        Self { clock, shop, node, ledger, batch, heard: Heard::default(), settings, wishes: wishes.to_vec() }
     }
 
     pub(super) fn books(&self) -> std::sync::MutexGuard<'_, Books> {
         self.ledger.inner.books()
+    }
+
+    /// What every command does first: what ended without spending becomes pending again.
+    pub(super) fn load_again(&self) {
+        begin(&mut self.books(), "june", &self.wishes);
     }
 
     fn run(&self, control: Control) -> Run<'_, Stoppable, Node, Shop, FakeClock> {
