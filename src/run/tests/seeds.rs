@@ -166,5 +166,6 @@ async fn one_seed(seed: u64) {
         world.audit();
     }
     assert_eq!(world.in_state(JobState::Lost), 0, "{:?}", world.standing());
+    assert_eq!(world.shop.cached.get(), 0, "twins are a window apart");
     world.audit_all_delivered();
 }
