@@ -84,7 +84,8 @@ impl Auditor {
 
     /// The shop sells one invoice for several requests, so a payment of it cannot be told apart.
     pub fn share(&mut self, requests: &[[u8; 32]]) {
-        let mut groups = requests.iter().filter_map(|request| self.by_request.get(request).copied()).collect::<Vec<_>>();
+        let mut groups =
+            requests.iter().filter_map(|request| self.by_request.get(request).copied()).collect::<Vec<_>>();
         while let (Some(one), Some(other)) = (groups.pop(), groups.last().copied()) {
             let united = self.unite(one, other);
             groups.iter_mut().for_each(|group| {
@@ -140,6 +141,10 @@ impl Auditor {
             let takes = group.takes.iter().cloned().collect::<Vec<_>>().join(", ");
             format!("{} payments settled for {takes}", group.settled)
         })
+    }
+
+    pub fn is_settled(&self, hash: &PaymentHash) -> bool {
+        self.attempts.iter().any(|attempt| attempt.hash == *hash && attempt.is_settled())
     }
 
     pub fn posted(&mut self, attempt: usize, fee: Msat) {

@@ -78,9 +78,11 @@ impl Disk {
 
     fn lose_the_end(&self) {
         let now = self.world.now();
-        let lost = self.written.borrow().iter().position(
-            |written| matches!(written, Written::Record(at, _, Record::Intend(_)) if now - at < LAZY_MS),
-        );
+        let lost = self
+            .written
+            .borrow()
+            .iter()
+            .position(|written| matches!(written, Written::Record(at, _, Record::Intend(_)) if now - at < LAZY_MS));
         let Some(lost) = lost else { return };
         self.world.note(|| "the ledger loses an intent that it had handed out".to_owned());
         let mut books = Books::in_memory().expect("a ledger in memory");
@@ -253,8 +255,8 @@ impl Ledger for Disk {
         self.read(|books| books.request(payment)).await
     }
 
-    async fn witness(&self, node: &NodeId) -> Result<Witness, LedgerError> {
-        self.read(|books| books.witness(node)).await
+    async fn witness(&self, node: &NodeId, payment: PaymentKey) -> Result<Witness, LedgerError> {
+        self.read(|books| books.witness(node, payment)).await
     }
 
     async fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {

@@ -23,8 +23,8 @@ use super::world::{Stop, World};
 
 /// A process that takes more wake-ups than this goes on for ever.
 const STEPS_MAX: u64 = 400_000;
-/// Processes after the faults have stopped within which every job must have come to an end.
-const CALM_PROCESSES_MAX: usize = 60;
+/// Rounds after the faults have stopped within which every job must have come to an end.
+const CALM_ROUNDS_MAX: usize = 40;
 const HOUR_MS: i64 = 3_600_000;
 
 /// Who lies in a world.
@@ -92,7 +92,10 @@ impl Listener for Ear {
 enum Command {
     Run,
     /// Recover with the node, or without one; of this batch, or of all.
-    Recover { node: bool, all: bool },
+    Recover {
+        node: bool,
+        all: bool,
+    },
 }
 
 /// A batch as the user sees it.
@@ -203,10 +206,9 @@ impl Life {
         match rng.below(5) {
             0 | 1 => Stop::Never,
             2 => Stop::At(rng.below(60)),
-            _ => Stop::Chance(
-                u32::try_from(rng.below(20)).unwrap_or(0),
-                u32::try_from(5 + rng.below(150)).unwrap_or(0),
-            ),
+            _ => {
+                Stop::Chance(u32::try_from(rng.below(20)).unwrap_or(0), u32::try_from(5 + rng.below(150)).unwrap_or(0))
+            }
         }
     }
 
@@ -327,12 +329,12 @@ impl Life {
     /// The faults stop. From now on every job comes to an end, and then the books agree.
     fn calm_down(&mut self) {
         self.world.calm_down();
-        for n in 0..CALM_PROCESSES_MAX {
+        for n in 0..=CALM_ROUNDS_MAX {
             self.world.answering.set(0);
             for at in 0..self.batches.len() {
                 self.process(at, Command::Run, Stop::Never, None);
             }
-            if verdict::unfinished(&self.world, &self.disk, &self.batches).is_empty() {
+            if verdict::unfinished(&self.world, &self.disk, &self.batches).is_empty() || n == CALM_ROUNDS_MAX {
                 break;
             }
             // What the other node was asked to pay, it alone knows.

@@ -65,7 +65,12 @@ fn options(seed: u64) -> Options {
 }
 
 /// Lives through many worlds, on every core, and gives back those that broke a promise.
-fn live_through(worlds: &(dyn Fn(u64) -> Options + Sync + std::panic::RefUnwindSafe), from: u64, count: u64, enough: usize) -> Vec<(u64, Vec<String>)> {
+fn live_through(
+    worlds: &(dyn Fn(u64) -> Options + Sync + std::panic::RefUnwindSafe),
+    from: u64,
+    count: u64,
+    enough: usize,
+) -> Vec<(u64, Vec<String>)> {
     let next = AtomicU64::new(from);
     let broken = Mutex::new(Vec::new());
     let lives = || loop {

@@ -9,6 +9,7 @@ use l402_batch::payer::{Found, NodeId, NodeProblem, PayFailure, PayRefusal, Sett
 
 use super::auditor::Attempt;
 use super::faults::Fault;
+use super::shop::Bill;
 use super::timeline::Timed;
 use super::world::World;
 
@@ -45,6 +46,16 @@ pub struct Node {
     pub health: Health,
     payments: BTreeMap<PaymentHash, Payment>,
     newest_index: u64,
+    /// When it last lost a part of its record.
+    forgot_at: i64,
+}
+
+/// A POST of a payment.
+#[derive(Clone, Copy, Debug)]
+pub struct Send {
+    pub hash: PaymentHash,
+    pub fee_limit: Msat,
+    pub begun_at: i64,
 }
 
 /// What a POST came to.
@@ -66,7 +77,7 @@ enum Step {
 impl Node {
     pub fn new(number: usize) -> Self {
         let id = NodeId(format!("02{}", format!("{number:02x}").repeat(32)));
-        Self { id, health: Health::Up, payments: BTreeMap::new(), newest_index: 40 }
+        Self { id, health: Health::Up, payments: BTreeMap::new(), newest_index: 40, forgot_at: -1 }
     }
 
     /// The problem of the whole node, if it has one.
@@ -160,18 +171,21 @@ fn forget(world: &Rc<World>, at: usize, restored: bool) {
         world.note(|| format!("the history of node {at} is deleted"));
         node.delete_history();
     }
+    node.forgot_at = world.now();
     world.auditor.borrow_mut().node_forgot = true;
 }
 
 /// A POST arrives.
-pub fn post(world: &Rc<World>, at: usize, hash: PaymentHash, fee_limit: Msat) -> Posted {
+pub fn post(world: &Rc<World>, at: usize, send: Send) -> Posted {
     weather(world, at);
-    let answer = answer_post(world, at, hash, fee_limit);
+    let hash = send.hash;
+    let answer = answer_post(world, at, send);
     world.note(|| format!("node {at} gets a send of {}: {answer:?}", short(&hash)));
     answer
 }
 
-fn answer_post(world: &Rc<World>, at: usize, hash: PaymentHash, fee_limit: Msat) -> Posted {
+fn answer_post(world: &Rc<World>, at: usize, send: Send) -> Posted {
+    let Send { hash, fee_limit, begun_at } = send;
     if let Some(problem) = world.nodes[at].borrow().problem() {
         return match problem {
             NodeProblem::Unreachable(_) => Posted::Down,
@@ -191,13 +205,19 @@ fn answer_post(world: &Rc<World>, at: usize, hash: PaymentHash, fee_limit: Msat)
     match known {
         Some(Status::InFlight | Status::Succeeded) => Posted::Refused(PayRefusal::AlreadyKnown),
         Some(Status::Failed(_)) | None => {
-            accept(world, at, hash, bill.amount, fee_limit, bill.preimage);
+            let fate = fate(world, fee_limit);
+            // The recipient refuses what it has. Whoever sends it anew to a node that has forgotten does so at the risk that
+            // somebody on the way keeps the money; a send from before cannot be called back by anybody.
+            let stalled = begun_at < world.nodes[at].borrow().forgot_at && world.auditor.borrow().is_settled(&hash);
+            let refused = vec![(500, Step::Fail(PayFailure::IncorrectPaymentDetails))];
+            accept(world, at, &bill, &send, if stalled { refused } else { fate });
             Posted::Accepted
         }
     }
 }
 
-fn accept(world: &Rc<World>, at: usize, hash: PaymentHash, amount: Msat, fee_limit: Msat, preimage: [u8; 32]) {
+fn accept(world: &Rc<World>, at: usize, bill: &Bill, send: &Send, fate: Vec<(i64, Step)>) {
+    let (hash, fee_limit, amount, preimage) = (send.hash, send.fee_limit, bill.amount, bill.preimage);
     let attempt = world.auditor.borrow_mut().begun(Attempt::new(at, hash, amount, fee_limit));
     let broken = world.auditor.borrow().over_budget();
     if let Some(broken) = broken {
@@ -211,7 +231,7 @@ fn accept(world: &Rc<World>, at: usize, hash: PaymentHash, amount: Msat, fee_lim
             Payment { attempt, status: Status::InFlight, preimage, preimage_out: false, fee: Msat::ZERO, index };
         node.payments.insert(hash, payment);
     }
-    for (after, step) in fate(world, fee_limit) {
+    for (after, step) in fate {
         world.timeline().after(after, move |world| advance(world, at, hash, attempt, step));
     }
 }

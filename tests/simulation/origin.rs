@@ -39,9 +39,8 @@ impl Origin for SimOrigin {
         self.world.point("before a redeem").await;
         let (sold, token) = (request.clone(), credential.token.reveal().to_owned());
         let preimage = *credential.preimage.reveal();
-        let answer = exchange(&self.world, Kind::Other, REDEEM_MS, move |world| {
-            shop::redeem(world, &sold, &token, &preimage)
-        });
+        let answer =
+            exchange(&self.world, Kind::Other, REDEEM_MS, move |world| shop::redeem(world, &sold, &token, &preimage));
         let answer = answer.await;
         self.world.point("after a redeem").await;
         match answer {
@@ -67,7 +66,8 @@ impl SimOrigin {
         let invoice = invoice.and_then(|rest| rest.split('"').next()).unwrap_or_default();
         if let Ok(invoice) = l402_batch::l402::Invoice::read(invoice) {
             let hash: PaymentHash = invoice.hash;
-            node::post(&self.world, self.world.answering.get(), hash, l402_batch::money::Msat::new(1_000));
+            let (fee_limit, begun_at) = (l402_batch::money::Msat::new(1_000), self.world.now());
+            node::post(&self.world, self.world.answering.get(), node::Send { hash, fee_limit, begun_at });
             sleep(&self.world, 5_000).await;
         }
         answer

@@ -5,9 +5,7 @@ use std::rc::Rc;
 use l402_batch::l402::{PaymentHash, Preimage};
 use l402_batch::ledger::DurableIntent;
 use l402_batch::money::Msat;
-use l402_batch::payer::{
-    Found, LookUp, NodeId, NodeInfo, NodeProblem, PayFailure, Payer, SendOutcome, SendReport,
-};
+use l402_batch::payer::{Found, LookUp, NodeId, NodeInfo, NodeProblem, PayFailure, Payer, SendOutcome, SendReport};
 use l402_batch::time::UnixMs;
 
 use super::faults::Fault;
@@ -120,14 +118,14 @@ fn problem_of(lost: Lost) -> NodeProblem {
 
 impl Payer for SimPayer {
     async fn send(&self, intent: &DurableIntent, patience_ms: u64) -> SendReport {
-        let (world, at, hash, limit) = (&self.world, self.here(), *intent.hash(), intent.fee_limit());
+        let (world, at, hash) = (&self.world, self.here(), *intent.hash());
+        let send = node::Send { hash, fee_limit: intent.fee_limit(), begun_at: world.now() };
         let patience_ms = i64::try_from(patience_ms).unwrap_or(i64::MAX);
         world.note(|| format!("-> send {}", short(&hash)));
         world.point("before a send").await;
         let begun = world.now();
-        let posted = exchange(world, Kind::Send, patience_ms, move |world| {
-            (node::post(world, at, hash, limit), world.node_time())
-        });
+        let posted =
+            exchange(world, Kind::Send, patience_ms, move |world| (node::post(world, at, send), world.node_time()));
         let posted = posted.await;
         world.point("after a send").await;
         let report = match posted {

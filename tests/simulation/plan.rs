@@ -78,7 +78,13 @@ impl Plan {
                 }
             })
             .collect();
-        Self { batch: batch.to_owned(), endpoints, jobs, fee_ceiling: Msat::new(1_000 + rng.below(9) * 1_000), edits: 0 }
+        Self {
+            batch: batch.to_owned(),
+            endpoints,
+            jobs,
+            fee_ceiling: Msat::new(1_000 + rng.below(9) * 1_000),
+            edits: 0,
+        }
     }
 
     /// The user changes something: a job's content, its place, its being there at all; or adds one.

@@ -256,7 +256,7 @@ fn sell(world: &Rc<World>, digest: &[u8; 32]) -> HttpAnswer {
 
 fn temper(world: &World) -> Temper {
     for (fault, temper) in [
-        (Fault::Rejects402ForAMoment, Temper::Late(world.spread_ms(500, 300_000))),
+        (Fault::Rejects402ForAMoment, Temper::Late(world.spread_ms(500, 90_000))),
         (Fault::Rejects402Ever, Temper::Ever402),
         (Fault::Rejects401Ever, Temper::Ever401),
         (Fault::NeverAnswersWell, Temper::NeverWell),
@@ -335,7 +335,10 @@ fn delivered_twin(world: &World, digest: &[u8; 32], now: i64) -> Option<u64> {
 }
 
 fn accept(sale: &Sale) -> HttpAnswer {
-    json(202, format!("{{\"status\":\"processing\",\"poll_url\":\"/job?id={}\",\"poll_interval_ms\":2000}}", sale.number))
+    json(
+        202,
+        format!("{{\"status\":\"processing\",\"poll_url\":\"/job?id={}\",\"poll_interval_ms\":2000}}", sale.number),
+    )
 }
 
 fn deliver(sale: &mut Sale, now: i64) -> HttpAnswer {

@@ -47,9 +47,13 @@ fn is_at_its_end(world: &World, row: &ResultRow) -> bool {
         | JobState::Refunded
         | JobState::Lost => true,
         JobState::Pending => matches!(row.reason, Reason::BatchLimit | Reason::DayLimit | Reason::None),
-        JobState::InDoubt => row.reason == Reason::NodeForgot && world.auditor.borrow().node_forgot,
+        JobState::InDoubt => is_for_a_person(world, row),
         JobState::Running | JobState::Paid | JobState::Failed => false,
     }
+}
+
+fn is_for_a_person(world: &World, row: &ResultRow) -> bool {
+    row.state == JobState::InDoubt && row.reason == Reason::NodeForgot && world.auditor.borrow().node_forgot
 }
 
 /// Jobs that are not at their end, and payments that are not posted, in words.
@@ -58,10 +62,16 @@ pub fn unfinished(world: &World, disk: &Disk, batches: &[Batch]) -> Vec<String> 
     let mut open = Vec::new();
     for (batch, key) in batches.iter().filter_map(|batch| Some((batch, batch.key?))) {
         let rows = rows(&books, key);
+        let stuck: Vec<_> =
+            rows.iter().filter(|row| is_for_a_person(world, row)).map(|row| row.params.clone()).collect();
         let limited = rows.iter().any(|row| matches!(row.reason, Reason::BatchLimit | Reason::DayLimit));
         for row in &rows {
             // What stands behind the first job that a limit refused is not tried.
             let waits = row.state == JobState::Pending && row.reason == Reason::None && !limited;
+            // A twin of what only a person can bring on waits with it.
+            if row.state == JobState::Pending && stuck.contains(&row.params) {
+                continue;
+            }
             let of_day = row.reason == Reason::DayLimit && is_affordable(batch, row);
             if waits || of_day || !is_at_its_end(world, row) {
                 open.push(format!("{} is {:?} {:?}: {:?}", row.id, row.state, row.reason, row.error));
@@ -128,7 +138,9 @@ fn compare(world: &World, attempt: &Attempt, receipt: &ReceiptRow) {
     match (attempt.fate, receipt.fee) {
         (Fate::Posted(fee), Some(told)) if fee == told => {}
         (Fate::Posted(_), None) if forgot => {}
-        (fate, told) => world.violated(format!("the fee of {hash} is {told:?} in the ledger, and the node says {fate:?}")),
+        (fate, told) => {
+            world.violated(format!("the fee of {hash} is {told:?} in the ledger, and the node says {fate:?}"))
+        }
     }
 }
 
@@ -183,7 +195,10 @@ fn losses(world: &World, books: &Books, batches: &[Batch], receipts: &BTreeMap<P
                 JobState::Lost | JobState::RefundOffered => {
                     let theirs = paid.any(|receipt| world.shop.borrow().may_be_lost(&receipt.hash));
                     if !theirs {
-                        world.violated(format!("{} is {:?} ({:?}: {:?}), although the shop would deliver", row.id, row.state, row.reason, row.error));
+                        world.violated(format!(
+                            "{} is {:?} ({:?}: {:?}), although the shop would deliver",
+                            row.id, row.state, row.reason, row.error
+                        ));
                     }
                 }
                 JobState::Pending | JobState::Refused | JobState::Failed => {
