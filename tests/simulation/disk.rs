@@ -151,12 +151,17 @@ impl Disk {
         }
     }
 
-    pub fn load(&self, batch: BatchKey, retake: &Retake, jobs: &[PlannedJob]) {
+    /// Loads a plan, and gives back the ids that are bought once more.
+    pub fn load(&self, batch: BatchKey, retake: &Retake, jobs: &[PlannedJob]) -> Vec<String> {
         let now = self.world.our_time();
         self.keep(|| Written::Loaded(batch, now, retake.clone(), jobs.to_vec()));
         let loaded = self.ledger.books().load_plan(batch, now, retake, jobs.iter().cloned().map(Ok::<_, Infallible>));
-        if let Err(error) = loaded {
-            self.world.violated(format!("the plan cannot be loaded: {error:?}"));
+        match loaded {
+            Ok(load) => load.retaken.first,
+            Err(error) => {
+                self.world.violated(format!("the plan cannot be loaded: {error:?}"));
+                Vec::new()
+            }
         }
     }
 

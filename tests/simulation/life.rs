@@ -16,7 +16,7 @@ use super::disk::{Disk, Lie, Moment};
 use super::faults::{ALL, Fault, Faults};
 use super::origin::SimOrigin;
 use super::payer::SimPayer;
-use super::plan::Plan;
+use super::plan::{self, Plan};
 use super::rng::Rng;
 use super::timeline::{Driven, Timed, drive, pass, sleep};
 use super::verdict;
@@ -115,6 +115,8 @@ pub struct Batch {
     pub plan: Plan,
     pub key: Option<BatchKey>,
     pub settings: Settings,
+    /// What the next run is to buy once more.
+    retake: Retake,
 }
 
 struct Life {
@@ -206,7 +208,7 @@ impl Life {
             let plan = Plan::draw(rng, &name, jobs.min(jobs_max));
             let settings = settings(rng, &plan);
             most = most.zip(settings.budget.batch).map(|(sum, cap): (u64, Msat)| sum + cap.get());
-            self.batches.push(Batch { name, plan, key: None, settings });
+            self.batches.push(Batch { name, plan, key: None, settings, retake: Retake::default() });
         }
         self.world.auditor.borrow_mut().budget = most.map(Msat::new);
     }
@@ -239,6 +241,8 @@ impl Life {
         if round > 0 && self.rng.below(4) == 0 {
             self.batches[at].plan.edit(&mut self.rng);
         }
+        let ids = (self.rng.below(8) == 0).then(|| self.batches[at].plan.any_id(&mut self.rng));
+        self.batches[at].retake = Retake { ids: ids.into_iter().collect(), changed: self.rng.below(12) == 0 };
         let command = match self.rng.below(8) {
             _ if round == 0 => Command::Run,
             0 => Command::Recover { node: true, all: false },
@@ -339,7 +343,13 @@ impl Life {
         if let Some(cap) = batch.settings.budget.batch {
             self.disk.budgets.borrow_mut().insert(begun, cap.get());
         }
-        self.disk.load(begun, &Retake::default(), jobs);
+        for id in self.disk.load(begun, &batch.retake, jobs) {
+            let again = self.world.now();
+            if let Some(job) = jobs.iter().find(|job| job.id == id) {
+                self.world.note(|| format!("{id} is bought once more"));
+                self.world.auditor.borrow_mut().planned(&format!("{id} again at {again}"), plan::digest(job));
+            }
+        }
         begun
     }
 
@@ -350,6 +360,7 @@ impl Life {
     /// The faults stop. From now on every job comes to an end, and then the books agree.
     fn calm_down(&mut self) {
         self.world.calm_down();
+        self.batches.iter_mut().for_each(|batch| batch.retake = Retake::default());
         for n in 0..=CALM_ROUNDS_MAX {
             self.world.answering.set(0);
             for at in 0..self.batches.len() {

@@ -237,7 +237,7 @@ fn sell(world: &Rc<World>, digest: &[u8; 32]) -> HttpAnswer {
         paid_at: None,
         temper,
         ends,
-        accepts: number % 3 == 0,
+        accepts: number.is_multiple_of(3),
         gone: 0,
         polls: 0,
         delivered_at: None,
