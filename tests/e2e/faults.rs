@@ -34,6 +34,7 @@ fn running_again_until_all_is_delivered() {
     let books = sandbox.books();
     assert!(books.payments.iter().any(|payment| payment.status == "FAILED"), "no fault");
     Audit::of(&client, "jobs", &books).all_delivered(JOBS);
+    client.asks("audit").with(0).saying("differ   0 payments").saying("others   0 payments");
 }
 
 #[test]
@@ -49,4 +50,5 @@ fn killed_over_and_over_amid_faults() {
     }
     until_done(|| client.run(RUN));
     Audit::of(&client, "jobs", &sandbox.books()).all_delivered(JOBS);
+    client.asks("audit").with(0).saying("differ   0 payments").saying("others   0 payments");
 }
