@@ -112,3 +112,16 @@ fn what_may_be_paid_stays_in_doubt_without_a_node() {
     client.run("run jobs.toml").with(0);
     Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
 }
+
+#[test]
+fn a_node_that_dies_while_it_pays_and_comes_back() {
+    let mut sandbox = Sandbox::start("--sandbox-pay-ms 700");
+    let client = prepared(&sandbox);
+    let running = client.start("run jobs.toml");
+    sandbox.wait_for("both on their way", |books| books.payments.len() == 2);
+    sandbox.restart();
+    let ended = running.end();
+    assert!(matches!(ended.code, Some(0 | 3 | 5)), "{ended}");
+    client.run("run jobs.toml").with(0);
+    Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
+}
