@@ -6,7 +6,7 @@ use crate::run::{Clock, SystemClock};
 
 use super::config::RecoverOptions;
 use super::run::{Files, Reporter, Session, Work, World, settings, tell};
-use super::{ExitCode, Failure, target};
+use super::{ExitCode, Failure, Format, target, terminal};
 
 /// Recovers one batch, or all of the ledger one after the other.
 pub(super) fn execute(options: &RecoverOptions) -> Result<ExitCode, Failure> {
@@ -14,6 +14,9 @@ pub(super) fn execute(options: &RecoverOptions) -> Result<ExitCode, Failure> {
         Some(target) => vec![target::find(&options.ledger, target)?.1],
         None => with_open_jobs(&options.ledger)?,
     };
+    if batches.is_empty() && !options.output.quiet && options.output.format != Format::Json {
+        terminal::say("nothing is open: there was nothing to recover\n");
+    }
     super::runtime()?.block_on(async {
         let world = World::of_node(options.node.as_ref(), &options.ledger)?;
         let mut worst = ExitCode::Done;

@@ -157,6 +157,7 @@ impl<'a> Runner<'a> {
         limits: &Limits,
     ) -> Result<ExitCode, Failure> {
         self.world.check_endpoints(plan)?;
+        questions::check_only(manifest, plan, &self.options.choice)?;
         session::tell_remarks(manifest, plan, &self.reporter);
         let outputs = session.outputs(self.options, manifest, self.world)?;
         let (mut batch, load) = session.load(self.options, manifest, plan, self.world.play.is_some())?;
@@ -278,6 +279,7 @@ impl<'a> Runner<'a> {
     async fn dry_run(&self, manifest: &Manifest, name: &str) -> Result<ExitCode, Failure> {
         let (plan, limits) = input::plan(manifest, &self.options.limits)?;
         self.world.check_endpoints(&plan)?;
+        questions::check_only(manifest, &plan, &self.options.choice)?;
         session::tell_remarks(manifest, &plan, &self.reporter);
         let (used, left) = self.left_of(manifest, &plan, name)?;
         self.reporter.hear(&Event::Planned {

@@ -1,14 +1,16 @@
 //! What is checked and asked before the first purchase: limits, node, balance, and the person.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use crate::cli::config::{Choice, RunOptions};
 use crate::cli::{Failure, money};
 use crate::ledger::BatchKey;
 use crate::ledger::sqlite::Books;
-use crate::manifest::Limits;
+use crate::manifest::{Limits, Manifest};
 use crate::money::{Msat, Sats};
 use crate::payer::{NodeInfo, NodeProblem, Payer};
+use crate::plan::Plan;
 use crate::plan::limits::{self, Fit};
 use crate::plan::view::LeftToBuy;
 
@@ -35,6 +37,25 @@ pub(super) fn chosen(books: &Books, batch: BatchKey, choice: &Choice) -> Result<
             }
         }
     }
+}
+
+/// Refuses ids that no job has: a misspelt one would quietly buy nothing.
+pub(super) fn check_only(manifest: &Manifest, plan: &Plan, choice: &Choice) -> Result<(), Failure> {
+    let mut unknown: BTreeSet<&str> = choice.only.iter().map(String::as_str).collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    for job in plan.jobs(manifest) {
+        unknown.remove(job.map_err(Failure::Input)?.id.as_str());
+    }
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let unknown: Vec<&str> = unknown.into_iter().collect();
+    Err(Failure::Usage(format!(
+        "--only: no job of the manifest has the id {}; `plan` with --jobs lists every job with its id",
+        unknown.join(", ")
+    )))
 }
 
 /// The bound of the batch over all its runs: its limit, or the worst case that is accepted by going on.
