@@ -33,8 +33,12 @@ const INVOICE_LIFE_MS_MIN: i64 = 30_000;
 const TRACK_MS: u64 = 60_000;
 /// Another process's identical purchase is asked about again after this long.
 const TWIN_POLL_MS: u64 = 5_000;
+/// While a run drains, a job that waits for its host looks this often whether that makes sense.
+const DRAIN_LOOK_MS: u64 = 1_000;
 /// Bodies up to this size are kept in memory between ask and redeem; larger ones are read back from the ledger.
 const BODY_KEPT_MAX: usize = 64 * 1024;
+
+type HttpResult = Result<HttpAnswer, HttpFailure>;
 
 /// What all jobs of a run share.
 pub(super) struct Shared {
@@ -155,8 +159,14 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
                     Some(sighting) => Input::Sighted(sighting),
                     None => break,
                 },
-                Effect::Redeem(purchase) => Input::Answer(self.redeem(&purchase).await?),
-                Effect::Poll(_, poll) => Input::Answer(self.poll(&poll.url).await),
+                Effect::Redeem(purchase) => match self.redeem(&purchase).await? {
+                    Some(answer) => Input::Answer(answer),
+                    None => break,
+                },
+                Effect::Poll(_, poll) => match self.poll(&poll.url).await {
+                    Some(answer) => Input::Answer(answer),
+                    None => break,
+                },
                 Effect::Wait(until, waiting) => match self.wait(until, waiting).await {
                     true => Input::Waited,
                     false => break,
@@ -518,14 +528,17 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         Ok(sighting)
     }
 
-    async fn redeem(&mut self, purchase: &PaidPurchase) -> Result<Result<HttpAnswer, HttpFailure>, LedgerError> {
+    /// Redeems. None: the run ends, and the host wants to be left alone for longer than that.
+    async fn redeem(&mut self, purchase: &PaidPurchase) -> Result<Option<HttpResult>, LedgerError> {
         self.slot = None;
         let request = self.request(purchase.payment()).await?;
         // Once the credential has ended there is nothing left to be in time for.
         let ends_at = purchase.intent().credential_expires_at();
         let latest = ends_at.plus_ms(-self.run.settings.bounds.lifetime_ms_min);
         let latest = (ends_at > self.run.clock.now()).then_some(latest);
-        self.shared.pace.turn(self.run.clock, &request.url, Class::Redeem, latest).await;
+        if !self.turn(&request.url, Class::Redeem, latest).await {
+            return Ok(None);
+        }
         let answer = self.run.origin.redeem(&request, purchase.credential()).await;
         if let Ok(answer) = &answer {
             self.heed(&request, answer, self.run.clock.now());
@@ -533,7 +546,24 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         if request.body.len() <= BODY_KEPT_MAX {
             self.request = Some(request);
         }
-        Ok(answer)
+        Ok(Some(answer))
+    }
+
+    /// The host's turn for what is paid. A run that ends does not sit out the wish of a host to be left alone, unless a
+    /// credential would not live to see the next run.
+    async fn turn(&self, url: &url::Url, class: Class, latest: Option<UnixMs>) -> bool {
+        let (pace, clock) = (&self.shared.pace, self.run.clock);
+        let drained_and_blocked = async {
+            self.run.control.until_draining().await;
+            while latest.is_some() || pace.blocked_until(url, clock.now()).is_none() {
+                clock.sleep_ms(DRAIN_LOOK_MS).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = pace.turn(clock, url, class, latest) => true,
+            () = drained_and_blocked => false,
+        }
     }
 
     /// The exact request: as it was asked, or as the intent holds it.
@@ -544,11 +574,16 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         }
     }
 
-    async fn poll(&mut self, url: &url::Url) -> Result<HttpAnswer, HttpFailure> {
-        self.shared.pace.turn(self.run.clock, url, Class::Poll, None).await;
-        let answer = self.run.origin.poll(url).await?;
-        self.heed_url(url, &answer, self.run.clock.now());
-        Ok(answer)
+    /// Polls. None as for a redeem.
+    async fn poll(&mut self, url: &url::Url) -> Option<HttpResult> {
+        if !self.turn(url, Class::Poll, None).await {
+            return None;
+        }
+        let answer = self.run.origin.poll(url).await;
+        if let Ok(answer) = &answer {
+            self.heed_url(url, answer, self.run.clock.now());
+        }
+        Some(answer)
     }
 
     fn heed(&self, request: &Request, answer: &HttpAnswer, now: UnixMs) {
