@@ -97,9 +97,11 @@ impl MadeKey {
     pub(super) fn write_id(self, number: u32, id: &mut String) {
         let mut text = [0; MADE_CHARS];
         BASE32_NOPAD.encode_mut(&self.0, &mut text);
+        text.make_ascii_lowercase();
         id.clear();
         id.push('j');
-        id.extend(text.iter().map(|byte| char::from(byte.to_ascii_lowercase())));
+        // Base32 is ASCII: this is always text.
+        id.push_str(std::str::from_utf8(&text).unwrap_or_default());
         if number > 1 {
             id.push('-');
             id.push_str(&number.to_string());
