@@ -138,6 +138,10 @@ impl SourceText {
     }
 }
 
+mod render;
+
+pub use render::render;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,6 +8,7 @@ pub mod cells;
 pub mod cli;
 pub mod diagnostic;
 pub mod event;
+pub mod harmless;
 pub mod l402;
 pub mod ledger;
 pub mod manifest;

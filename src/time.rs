@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// Longer than any HTTP date; what is longer is not read.
+const HTTP_DATE_BYTES_MAX: usize = 64;
+
 /// A point in time, in milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -28,6 +31,18 @@ impl UnixMs {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// From an HTTP date (RFC 9110 section 5.6.7, the preferred form): `Sun, 06 Nov 1994 08:49:37 GMT`. Nothing where it
+    /// is no such date.
+    #[must_use]
+    pub fn from_http_date(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if text.len() > HTTP_DATE_BYTES_MAX {
+            return None;
+        }
+        let at = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
+        Some(Self(at.as_millisecond()))
+    }
+
     /// RFC 3339 with the UTC offset `+00:00`, to the millisecond: how every file and document writes times.
     #[must_use]
     pub fn rfc3339(self) -> String {
@@ -47,6 +62,23 @@ impl fmt::Display for UnixMs {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn http_dates_are_read_and_nothing_else() {
+        assert_eq!(UnixMs::from_http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(UnixMs(784_111_777_000)));
+        assert_eq!(UnixMs::from_http_date(" Mon, 21 Sep 2026 14:13:20 GMT "), Some(UnixMs(1_790_000_000_000)));
+        for no_date in ["", "120", "yesterday", "Sun, 31 Feb 2026 08:49:37 GMT", "2026-09-21T14:13:20Z"] {
+            assert_eq!(UnixMs::from_http_date(no_date), None, "{no_date}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_date_parser_panic(text in ".{0,80}") {
+            let _ = UnixMs::from_http_date(&text);
+        }
+    }
 
     #[test]
     fn times_carry_their_offset() {

@@ -1,1 +1,71 @@
-//! The command line.
+//! The command line: arguments, configuration, one file a command.
+
+pub mod args;
+pub mod config;
+mod environment;
+pub mod exit;
+mod failure;
+mod file;
+mod flags;
+mod input;
+mod layer;
+mod manual;
+mod money;
+mod resolve;
+mod terminal;
+mod values;
+
+mod batches;
+mod export;
+mod plan;
+mod recover;
+mod run;
+mod sandbox;
+mod status;
+
+use std::ffi::OsString;
+
+pub use environment::Environment;
+pub use exit::{ExitCode, Findings, Signal};
+pub use failure::Failure;
+pub use flags::{LedgerArgs, LimitArgs, ManifestArgs, NodeArgs, OutputArgs, PaceArgs, TargetArgs};
+pub use layer::{Layer, MacaroonSource, Secret};
+pub use values::{Deadline, Format, ManifestFormat, Pair};
+
+use args::{Cli, Command};
+use config::Config;
+
+/// Parses and runs one command line, and prints what is wrong with it. Never leaves the process by itself.
+pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match args::parse(argv) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come this way too. A reader that has gone is no failure.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::Usage } else { ExitCode::Done };
+        }
+    };
+    execute(cli).unwrap_or_else(|failure| failure.report())
+}
+
+fn execute(cli: Cli) -> Result<ExitCode, Failure> {
+    let config = |config| Config::load(config, Environment::of_process());
+    match cli.command {
+        Command::Plan(args) => plan::execute(config(cli.config)?.plan(args)?),
+        Command::Run(args) => run::execute(config(cli.config)?.run(*args)?),
+        Command::Recover(args) => recover::execute(config(cli.config)?.recover(*args)?),
+        Command::Status(args) => status::execute(config(cli.config)?.status(args)?),
+        Command::Export(args) => export::execute(config(cli.config)?.export(args)?),
+        Command::Batches(args) => batches::execute(config(cli.config)?.batches(args)?),
+        Command::Sandbox(args) => sandbox::execute(args),
+        Command::Completions(args) => manual::completions(args.shell),
+        Command::Man => manual::man(),
+        Command::Resolve(_) => Err(Failure::not_yet("resolve")),
+        Command::Audit(_) => Err(Failure::not_yet("audit")),
+        Command::Doctor(_) => Err(Failure::not_yet("doctor")),
+        Command::Catalog(_) => Err(Failure::not_yet("catalog")),
+        Command::Refunds(_) => Err(Failure::not_yet("refunds")),
+        Command::Download(_) => Err(Failure::not_yet("download")),
+        Command::Config(_) => Err(Failure::not_yet("config")),
+    }
+}

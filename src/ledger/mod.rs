@@ -1,8 +1,11 @@
 //! The port to the durable record of every batch. Nothing is paid before its intent is here; preimages, tokens and
 //! answers are here before they are used.
 
+#[cfg(test)]
+pub mod fixtures;
 mod record;
 mod rows;
+pub mod sqlite;
 mod state;
 
 use std::future::Future;

@@ -33,7 +33,12 @@ pub enum Record {
     /// One more POST of this payment is about to begin.
     SendBegun(PaymentKey),
     /// LND itself has answered a POST that did not settle.
-    SendAnswered(PaymentKey),
+    SendAnswered {
+        /// Whose.
+        payment: PaymentKey,
+        /// The node has taken the payment up: from now on its "not found" only says that it has forgotten.
+        accepted: bool,
+    },
     /// The preimage is known. The job becomes `paid`.
     Paid {
         /// Whose.
@@ -60,7 +65,7 @@ pub enum Record {
     Doubt {
         /// Whose.
         payment: PaymentKey,
-        /// Why.
+        /// Why. `payment_in_flight` also says that the node has taken the payment up.
         reason: Reason,
         /// In words, for a person.
         error: Option<String>,
@@ -217,6 +222,7 @@ pub struct DurableIntent {
     pub(in crate::ledger) credential_expires_at: UnixMs,
     pub(in crate::ledger) sends_begun: u32,
     pub(in crate::ledger) sends_answered: u32,
+    pub(in crate::ledger) accepted: bool,
 }
 
 impl DurableIntent {
@@ -274,6 +280,11 @@ impl DurableIntent {
     #[must_use]
     pub const fn sends_answered(&self) -> u32 {
         self.sends_answered
+    }
+    /// Whether the node has ever taken the payment up: told that it is on its way, known, or failed.
+    #[must_use]
+    pub const fn accepted(&self) -> bool {
+        self.accepted
     }
 }
 

@@ -1,5 +1,25 @@
 //! Reads manifests, TOML and CSV, into job specifications, each with its place in the file.
 
+mod document;
+mod document_job;
+mod header;
+pub mod image;
+mod limits;
+mod locate;
+mod names;
+mod notes;
+mod open;
+mod problems;
+mod row;
+mod rows;
+mod tape;
+mod template;
+mod values;
+
+pub use names::parse_delimiter;
+pub use notes::{Notes, delimiter_name};
+pub use open::{Format, Manifest, OpenOptions, STDIN};
+
 use std::sync::Arc;
 
 use crate::catalog::{Endpoint, Value};
@@ -58,3 +78,6 @@ pub trait JobSource {
     /// The place of a whole line, for an error that is found only by comparing jobs.
     fn place_of_line(&self, line: u64) -> Place;
 }
+
+#[cfg(test)]
+mod tests;

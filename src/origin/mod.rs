@@ -1,5 +1,14 @@
 //! The port to whoever sells: one HTTP request at a time, each answered by what came back, uninterpreted.
 
+pub mod answer;
+mod delivery;
+pub mod http;
+mod place;
+mod request;
+mod said;
+#[cfg(test)]
+mod samples;
+
 use std::future::Future;
 
 use sha2::{Digest, Sha256};
@@ -7,6 +16,11 @@ use url::Url;
 
 use crate::catalog::Method;
 use crate::l402::{Preimage, Scheme, Token};
+
+pub use answer::{Asked, read_ask};
+pub use delivery::{Polled, Redeemed, read_poll, read_redeem};
+pub use http::{HttpOptions, HttpOrigin};
+pub use said::retry_after_ms;
 
 /// A request that can be sent again to the very byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +55,14 @@ pub struct Credential {
     pub token: Token,
     /// The preimage that was paid for.
     pub preimage: Preimage,
+}
+
+impl Credential {
+    /// The value of the `Authorization` header. A secret: never for a log.
+    #[must_use]
+    pub fn header_value(&self) -> String {
+        format!("{} {}:{}", self.scheme.as_str(), self.token.reveal(), self.preimage.reveal_hex())
+    }
 }
 
 /// A server that sells.
@@ -104,5 +126,19 @@ impl std::fmt::Debug for HttpAnswer {
     /// Status and sizes only: headers may hold tokens, the body what was paid for.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "HttpAnswer({}, {} headers, {} bytes)", self.status, self.headers.len(), self.body.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::l402::PaymentHash;
+
+    #[test]
+    fn the_credential_is_scheme_token_and_preimage() {
+        let preimage = Preimage::verify([7; 32], &PaymentHash(Sha256::digest([7; 32]).into())).unwrap();
+        let credential = Credential { scheme: Scheme::Lsat, token: Token::new("AGI+/w==".to_owned()), preimage };
+        assert_eq!(credential.header_value(), format!("LSAT AGI+/w==:{}", "07".repeat(32)));
+        assert!(!format!("{credential:?}").contains("AGI"));
     }
 }

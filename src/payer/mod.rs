@@ -1,11 +1,15 @@
 //! The port to whoever pays: what may be asked of a Lightning node, and every answer that the run must tell apart.
 
+mod lnd;
+
 use std::future::Future;
 
 use crate::l402::{Network, PaymentHash, Preimage};
 use crate::ledger::DurableIntent;
 use crate::money::Msat;
 use crate::time::UnixMs;
+
+pub use lnd::{LndConfigError, LndOptions, LndPayer, Macaroon, MacaroonError, MacaroonFile};
 
 /// A node's identity: its public key in hex.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,1 +1,74 @@
-//! run
+//! Carries out a batch: admits jobs, drives each through its life, keeps the limits, and stops in good order.
+//!
+//! `job.rs` decides, purely; the rest carries out what it decides. The ledger is the only truth: a run can be stopped at
+//! any point and the next one reads what is there.
+
+mod admission;
+mod breaker;
+mod budget;
+mod clock;
+mod control;
+mod drive;
+mod executor;
+mod gate;
+pub mod job;
+mod pace;
+mod sighting;
+pub mod signals;
+
+pub use budget::Budget;
+pub use clock::{Clock, SystemClock};
+pub use control::{Control, Controller, DrainCause};
+pub use executor::{Outcome, Run, RunError};
+
+use std::collections::HashSet;
+
+use job::Bounds;
+
+/// How a run goes about its work. Everything has a bound.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Jobs between challenge and result at once.
+    pub jobs_in_flight: usize,
+    /// Payments at the node at once.
+    pub payments_in_flight: usize,
+    /// Requests a second to one host; none is unlimited.
+    pub requests_per_second: Option<std::num::NonZeroU32>,
+    /// Payments in a row that an endpoint may take without delivering.
+    pub max_undelivered: u32,
+    /// With nothing left but doubt, the run ends after this many milliseconds.
+    pub wait_doubt_ms: u64,
+    /// How long the node may be unusable before nothing more is admitted, in milliseconds.
+    pub node_patience_ms: u64,
+    /// A payment that is still open after this many milliseconds gives its slot back.
+    pub payment_patience_ms: u64,
+    /// A credential is expected to live this many milliseconds from its challenge.
+    pub credential_life_ms: i64,
+    /// Buy only these ids; none is all.
+    pub only: Option<HashSet<String>>,
+    /// Buy at most this many jobs in this run.
+    pub limit: Option<u64>,
+    /// What may be spent.
+    pub budget: Budget,
+    /// How often and how long single jobs are tried.
+    pub bounds: Bounds,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            jobs_in_flight: 64,
+            payments_in_flight: 16,
+            requests_per_second: std::num::NonZeroU32::new(10),
+            max_undelivered: 3,
+            wait_doubt_ms: 120_000,
+            node_patience_ms: 900_000,
+            payment_patience_ms: 75_000,
+            credential_life_ms: 600_000,
+            only: None,
+            limit: None,
+            budget: Budget::default(),
+            bounds: Bounds::default(),
+        }
+    }
+}

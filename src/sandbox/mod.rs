@@ -1,1 +1,295 @@
-//! sandbox
+//! The sandbox: a stand-in API and a stand-in LND node on loopback, for practice and for proof.
+//!
+//! It is the far side of everything that is proven about the client, so it shares nothing with it but the words of
+//! L402, money and time: its prices, its parameter rules and its books are its own.
+
+mod books;
+mod faults;
+mod goods;
+mod journal;
+mod keys;
+mod node;
+mod options;
+mod pay;
+mod serve;
+mod shop;
+mod snapshot;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use url::Url;
+
+pub use self::options::SandboxOptions;
+pub use self::snapshot::{PaymentRow, SaleRow, Snapshot};
+
+use self::books::Books;
+use self::faults::Faults;
+use self::keys::Keys;
+use self::serve::{Server, tls_acceptor};
+use self::state::{Ports, StateDir};
+use crate::money::Sats;
+use crate::time::UnixMs;
+
+const CERTIFICATE_FILE: &str = "tls.cert";
+const MACAROON_FILE: &str = "admin.macaroon";
+const CATALOG_FILE: &str = "catalog.toml";
+const BOOKS_FILE: &str = "books.jsonl";
+
+/// Why a sandbox cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// A file or the directory cannot be read or written.
+    #[error("the sandbox's {path} cannot be used: {source}; choose another directory with --state", path = path.display())]
+    State {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another sandbox has the directory.
+    #[error("another sandbox uses {path}; stop it, or choose another directory with --state", path = .0.display())]
+    InUse(PathBuf),
+    /// A line of the journal is no entry.
+    #[error("{path}:{line} is not an entry of a sandbox's books; choose another directory with --state", path = path.display())]
+    Books {
+        /// The journal.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+    },
+    /// A port cannot be listened on.
+    #[error("port {port} of 127.0.0.1 cannot be used: {source}; choose another, or leave it out for a free one")]
+    Port {
+        /// The port; 0 where any would do.
+        port: u16,
+        /// Why.
+        source: io::Error,
+    },
+    /// The certificate cannot be made or read.
+    #[error("the stand-in node's certificate cannot be used: {0}; choose another directory with --state")]
+    Tls(String),
+}
+
+/// A running sandbox. Dropping it stops it too, without waiting.
+pub struct Sandbox {
+    /// The stand-in API: `http://127.0.0.1:PORT/`.
+    pub origin: Url,
+    /// The stand-in node: `https://127.0.0.1:PORT/`.
+    pub node: Url,
+    /// The node's self-signed certificate, as PEM.
+    pub certificate_pem: String,
+    /// The node's macaroon in hex: a secret.
+    pub macaroon: String,
+    /// Where `tls.cert`, `admin.macaroon`, `catalog.toml` and the books stand.
+    pub directory: PathBuf,
+    world: Arc<World>,
+    servers: JoinSet<()>,
+    _state: StateDir,
+}
+
+/// What API and node have in common.
+struct World {
+    options: SandboxOptions,
+    keys: Keys,
+    faults: Faults,
+    books: Mutex<Books>,
+    /// Turns true when it is time to stop.
+    stop: watch::Sender<bool>,
+}
+
+/// Starts a sandbox on 127.0.0.1. With a state directory, keys, books and (where they are free) ports are those of the
+/// last time; without one they are fresh, and gone when it stops. Needs a tokio runtime with time and network.
+///
+/// # Errors
+/// Where the directory or a port cannot be used.
+pub async fn start(options: &SandboxOptions, state: Option<&Path>) -> Result<Sandbox, SandboxError> {
+    let state = StateDir::open(state)?;
+    let world = Arc::new(World::open(options, &state)?);
+    let remembered = state.ports()?;
+    let origin_listener = listen(options.origin_port, remembered.origin).await?;
+    let node_listener = listen(options.node_port, remembered.node).await?;
+    let (origin_port, node_port) = (port_of(&origin_listener)?, port_of(&node_listener)?);
+    state.remember_ports(Ports { origin: Some(origin_port), node: Some(node_port) })?;
+    let (origin, node) = (loopback("http", origin_port)?, loopback("https", node_port)?);
+
+    let certificate = state.certificate()?;
+    let tls = tls_acceptor(&certificate)?;
+    state.write(MACAROON_FILE, world.keys.node_macaroon())?;
+    state.write(CATALOG_FILE, catalog(&origin).as_bytes())?;
+
+    let unfinished: Vec<_> = world.books().state.unfinished().collect();
+    for hash in unfinished {
+        Arc::clone(&world).carry_out(hash);
+    }
+    let mut servers = JoinSet::new();
+    let api = shop::router(Arc::clone(&world), origin.clone());
+    let stop = || world.stop.subscribe();
+    servers.spawn(Server { listener: origin_listener, tls: None, router: api, stop: stop() }.run());
+    let lnd = node::router(Arc::clone(&world));
+    servers.spawn(Server { listener: node_listener, tls: Some(tls), router: lnd, stop: stop() }.run());
+    Ok(Sandbox {
+        origin,
+        node,
+        certificate_pem: certificate.certificate_pem,
+        macaroon: keys::hex(world.keys.node_macaroon()),
+        directory: state.path().to_owned(),
+        world,
+        servers,
+        _state: state,
+    })
+}
+
+impl World {
+    fn open(options: &SandboxOptions, state: &StateDir) -> Result<Self, SandboxError> {
+        let invalid = |why: &str| SandboxError::State {
+            path: state.path().to_owned(),
+            source: io::Error::new(io::ErrorKind::InvalidInput, why.to_owned()),
+        };
+        let keys = Keys::new(state.root_key()?).ok_or_else(|| invalid("the root key gives no keys"))?;
+        let opening = Sats::new(options.balance_sats).msat().ok_or_else(|| invalid("the balance is too large"))?;
+        Ok(Self {
+            options: options.clone(),
+            keys,
+            faults: Faults::new(options),
+            books: Mutex::new(Books::open(&state.path().join(BOOKS_FILE), opening)?),
+            stop: watch::Sender::new(false),
+        })
+    }
+
+    /// The books, held shortly and never over an await.
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The sandbox's clock: the system's.
+fn now() -> UnixMs {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    UnixMs(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+}
+
+impl Sandbox {
+    /// Stops it: what is answered is finished within some seconds, payments stay in flight for the next start.
+    pub async fn stop(mut self) {
+        self.world.stop.send_replace(true);
+        while self.servers.join_next().await.is_some() {}
+    }
+
+    /// The books of API and node, as they are now.
+    #[must_use]
+    pub fn books(&self) -> Snapshot {
+        self.world.snapshot()
+    }
+
+    /// The stand-in node's public key in hex.
+    #[must_use]
+    pub fn node_id(&self) -> &str {
+        self.world.keys.node_id()
+    }
+
+    /// The file with the node's certificate (PEM).
+    #[must_use]
+    pub fn certificate_file(&self) -> PathBuf {
+        self.directory.join(CERTIFICATE_FILE)
+    }
+
+    /// The file with the node's macaroon (binary).
+    #[must_use]
+    pub fn macaroon_file(&self) -> PathBuf {
+        self.directory.join(MACAROON_FILE)
+    }
+
+    /// The file that points the catalogue's two endpoints here.
+    #[must_use]
+    pub fn catalog_file(&self) -> PathBuf {
+        self.directory.join(CATALOG_FILE)
+    }
+
+    /// What a person types to buy from this sandbox and to look at its books.
+    #[must_use]
+    pub fn how_to_use(&self) -> String {
+        let (catalog, macaroon, certificate) = (self.catalog_file(), self.macaroon_file(), self.certificate_file());
+        format!(
+            "stand-in API   {origin}\n\
+             stand-in node  {node} (regtest: play money)\n\n\
+             buy from it:\n  l402-batch run jobs.example.toml \\\n    --catalog {catalog} \\\n    --lnd-url {node} \\\n    \
+             --lnd-macaroon-file {macaroon} \\\n    --lnd-cert-file {certificate}\n\n\
+             look at its books:\n  curl {origin}sandbox/books\n",
+            origin = self.origin,
+            node = self.node,
+            catalog = quoted(&catalog),
+            macaroon = quoted(&macaroon),
+            certificate = quoted(&certificate),
+        )
+    }
+}
+
+impl Drop for Sandbox {
+    /// Payments that are still carried out must not write after the directory is another sandbox's.
+    fn drop(&mut self) {
+        self.world.stop.send_replace(true);
+        self.world.books().close();
+    }
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sandbox")
+            .field("origin", &self.origin.as_str())
+            .field("node", &self.node.as_str())
+            .field("directory", &self.directory)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The asked port, or fail; else the remembered one, where it is free; else any.
+async fn listen(asked: Option<u16>, remembered: Option<u16>) -> Result<TcpListener, SandboxError> {
+    let bind = async |port| {
+        let bound = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+        bound.map_err(|source| SandboxError::Port { port, source })
+    };
+    match (asked, remembered) {
+        (Some(port), _) => bind(port).await,
+        (None, Some(port)) => match bind(port).await {
+            Ok(listener) => Ok(listener),
+            Err(_) => bind(0).await,
+        },
+        (None, None) => bind(0).await,
+    }
+}
+
+fn port_of(listener: &TcpListener) -> Result<u16, SandboxError> {
+    listener.local_addr().map(|address| address.port()).map_err(|source| SandboxError::Port { port: 0, source })
+}
+
+fn loopback(scheme: &str, port: u16) -> Result<Url, SandboxError> {
+    let url = Url::parse(&format!("{scheme}://127.0.0.1:{port}/"));
+    url.map_err(|error| SandboxError::Port { port, source: io::Error::other(error) })
+}
+
+/// Overrides where the two endpoints stand, and nothing else.
+fn catalog(origin: &Url) -> String {
+    let mut text = String::from("# Points the built-in endpoints at the sandbox. Written at every start.\n");
+    for name in ["generate-video", "animate-image"] {
+        text.push_str(&format!("\n[endpoint.{name}]\nurl = \"{origin}api/l402/{name}\"\n"));
+    }
+    text
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+:".contains(c);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}

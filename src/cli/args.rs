@@ -1,0 +1,478 @@
+//! The command line as it is typed. What it means, together with variables, manifest and configuration, is
+//! [`super::config`]'s to say.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use super::flags::{LedgerArgs, LimitArgs, ManifestArgs, NodeArgs, OutputArgs, PaceArgs, TargetArgs};
+use super::{layer, values};
+
+const ABOUT: &str = "Buy from L402 APIs in bulk: plan the exact cost in sats, run it, keep every URL and receipt";
+
+const MAIN_EXAMPLES: &str = "\
+Examples:
+  l402-batch run jobs.example.toml --sandbox       try it: no node, no money
+  l402-batch plan shots.csv --default endpoint=generate-video
+  l402-batch run shots.csv --max-sats 50000        the same command again goes on where it stopped
+  l402-batch status shots.csv
+
+Still to come: resolve, audit, doctor, catalog, refunds, download, config.
+
+A flag --max-sats is also the variable L402_BATCH_MAX_SATS and, where it makes sense for good, the
+key max_sats in $XDG_CONFIG_HOME/l402-batch/config.toml. Flag beats variable beats manifest beats
+file; of limits the tightest wins.";
+
+const PLAN_EXAMPLES: &str = "\
+Examples:
+  l402-batch plan jobs.toml                        groups and totals
+  l402-batch plan jobs.toml --jobs                 every job
+  l402-batch plan jobs.toml --json > plan.json
+  l402-batch plan shots.csv --default endpoint=generate-video --column Seconds=duration
+
+No network, nothing written. Exit codes: 0, 2 (manifest), 8 (a limit does not hold it).";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  l402-batch run jobs.toml --sandbox               play money: stand-in API and node in the process
+  l402-batch run jobs.toml --dry-run --lnd-url https://127.0.0.1:8080 \\
+      --lnd-macaroon-file payer.macaroon --lnd-cert-file tls.cert
+                                                   plan, limits, node, balance; nothing spent
+  l402-batch run jobs.toml --max-sats 50000 --limit 2
+  l402-batch run jobs.toml --max-sats 50000 --yes --deadline 06:30 --quiet
+  l402-batch run jobs.toml --retake shot-7         buy that job anew: this spends again
+
+Running again goes on where it stopped: what is paid is redeemed, never paid anew; what is
+delivered is not bought.
+
+Exit codes: 0 all done, 1 internal, 2 usage or manifest, 3 unfinished (run again), 4 a person must
+act, 5 a payment is in doubt, 6 not as planned, 7 ledger, 8 a limit, 9 node, 10 deadline, 11 batch
+locked, 130/143 signal.";
+
+const RECOVER_EXAMPLES: &str = "\
+Examples:
+  l402-batch recover --all                         everything that is open in the ledger
+  l402-batch recover jobs.toml
+  l402-batch recover --batch june-trailers
+
+Tracks payments, redeems, polls. Buys nothing. What is paid is redeemed without a node.";
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  l402-batch status jobs.toml                      counts, and the jobs that need something
+  l402-batch status jobs.toml --all --json
+  l402-batch status --batch june-trailers --job shot-7";
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  l402-batch export jobs.toml                      jobs.results.csv, jobs.receipts.csv beside it
+  l402-batch export --batch june-trailers --results results.csv --receipts receipts.csv";
+
+/// The whole command line.
+#[derive(Parser, Clone, Debug)]
+#[command(name = "l402-batch", version, about = ABOUT, after_help = MAIN_EXAMPLES, max_term_width = 110)]
+pub struct Cli {
+    /// The configuration file [default: $XDG_CONFIG_HOME/l402-batch/config.toml, where it is there]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Configuration")]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Command {
+    /// What it will cost, to the sat; no network, nothing written
+    #[command(visible_aliases = ["estimate", "cost"], after_help = PLAN_EXAMPLES)]
+    Plan(PlanArgs),
+    /// Buy it; the same command again goes on where it stopped
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(Box<RunArgs>),
+    /// Finish everything that is open, and buy nothing
+    #[command(after_help = RECOVER_EXAMPLES)]
+    Recover(Box<RecoverArgs>),
+    /// Where a batch stands, and which jobs need something
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status(StatusArgs),
+    /// Write results and receipts as CSV, from the ledger
+    #[command(after_help = EXPORT_EXAMPLES)]
+    Export(ExportArgs),
+    /// The batches in the ledger
+    Batches(BatchesArgs),
+    /// A stand-in API and node on loopback, until Ctrl-C; prints how to use them
+    Sandbox(SandboxArgs),
+    /// A completion script for a shell
+    Completions(CompletionsArgs),
+    /// The manual page, in roff
+    Man,
+    /// Decide about a job that only a person can bring on (still to come)
+    #[command(hide = true, disable_help_flag = true)]
+    Resolve(LaterArgs),
+    /// Compare the ledger with the node's own list of payments (still to come)
+    #[command(hide = true, disable_help_flag = true)]
+    Audit(LaterArgs),
+    /// Check node, ledger and configuration (still to come)
+    #[command(hide = true, disable_help_flag = true)]
+    Doctor(LaterArgs),
+    /// Show or refresh the endpoint catalogue (still to come)
+    #[command(hide = true, disable_help_flag = true)]
+    Catalog(LaterArgs),
+    /// Claim refunds (still to come)
+    #[command(hide = true, disable_help_flag = true)]
+    Refunds(LaterArgs),
+    /// Download results (still to come)
+    #[command(hide = true, disable_help_flag = true)]
+    Download(LaterArgs),
+    /// Show the configuration in force (still to come)
+    #[command(hide = true, disable_help_flag = true)]
+    Config(LaterArgs),
+}
+
+/// `plan`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct PlanArgs {
+    /// What to buy.
+    #[command(flatten)]
+    pub manifest: ManifestArgs,
+    /// What may be spent.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Show every job, not only groups and totals
+    #[arg(long, help_heading = "Output")]
+    pub jobs: bool,
+    /// Where the batch may have run already.
+    #[command(flatten)]
+    pub ledger: LedgerArgs,
+}
+
+/// `run`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct RunArgs {
+    /// What to buy.
+    #[command(flatten)]
+    pub manifest: ManifestArgs,
+    /// What of it, and whether to ask.
+    #[command(flatten)]
+    pub choice: ChoiceArgs,
+    /// What may be spent.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// Who pays.
+    #[command(flatten)]
+    pub node: NodeArgs,
+    /// How fast.
+    #[command(flatten)]
+    pub pace: PaceArgs,
+    /// Where results go.
+    #[command(flatten)]
+    pub files: FileArgs,
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Where it is recorded.
+    #[command(flatten)]
+    pub ledger: LedgerArgs,
+    /// Play money: a stand-in API and node inside the process, a fresh ledger, no question, no configured node
+    #[arg(
+        long,
+        help_heading = "Sandbox",
+        conflicts_with_all = ["lnd_url", "lnd_macaroon_file", "lnd_cert_file", "ledger"]
+    )]
+    pub sandbox: bool,
+}
+
+/// What of the manifest to buy, and whether to ask first.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "What to buy")]
+pub struct ChoiceArgs {
+    /// Do not ask; without a terminal this and a cap (--max-sats) are needed
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Check plan, limits, node and balance, and stop there: no origin is asked, nothing is spent
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Buy at most N jobs in this run: a trial first
+    #[arg(long, value_name = "N", value_parser = values::count)]
+    pub limit: Option<u64>,
+    /// Buy only these jobs in this run
+    #[arg(long, value_name = "ID,…", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Buy these jobs anew, although they have ended: this spends again
+    #[arg(long, value_name = "ID,…", value_delimiter = ',')]
+    pub retake: Vec<String>,
+    /// Buy anew every delivered job whose content has changed in the manifest: this spends again
+    #[arg(long)]
+    pub retake_changed: bool,
+    /// Go on with a batch that is there; refuse to begin a new one
+    #[arg(long)]
+    pub resume: bool,
+    /// Take over a batch of this name that was begun from a manifest at another path
+    #[arg(long)]
+    pub adopt: bool,
+}
+
+/// Where results and receipts are written.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Files")]
+pub struct FileArgs {
+    /// The results, one row a job [default: STEM.results.csv beside the manifest]
+    #[arg(long, value_name = "FILE")]
+    pub results: Option<PathBuf>,
+    /// The receipts, one row a settlement [default: STEM.receipts.csv beside the manifest]
+    #[arg(long, value_name = "FILE")]
+    pub receipts: Option<PathBuf>,
+    /// Replace a results or receipts file that this batch did not write
+    #[arg(long)]
+    pub overwrite: bool,
+}
+
+/// `recover`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct RecoverArgs {
+    /// Which batch.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Every batch of the ledger
+    #[arg(long, help_heading = "Batch", conflicts_with_all = ["manifest", "batch"])]
+    pub all: bool,
+    /// Who was asked to pay.
+    #[command(flatten)]
+    pub node: NodeArgs,
+    /// How fast.
+    #[command(flatten)]
+    pub pace: PaceArgs,
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Where it is recorded.
+    #[command(flatten)]
+    pub ledger: LedgerArgs,
+}
+
+/// `status`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct StatusArgs {
+    /// Which batch.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Show every job, not only those that need something
+    #[arg(long, help_heading = "Output", conflicts_with = "job")]
+    pub all: bool,
+    /// Show this job (repeatable)
+    #[arg(long, value_name = "ID", help_heading = "Output")]
+    pub job: Vec<String>,
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Where it is recorded.
+    #[command(flatten)]
+    pub ledger: LedgerArgs,
+}
+
+/// `export`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ExportArgs {
+    /// Which batch.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Where to.
+    #[command(flatten)]
+    pub files: FileArgs,
+    /// Print only what needs a person
+    #[arg(long, short, help_heading = "Output")]
+    pub quiet: bool,
+    /// Where it is recorded.
+    #[command(flatten)]
+    pub ledger: LedgerArgs,
+}
+
+/// `batches`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct BatchesArgs {
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Where they are recorded.
+    #[command(flatten)]
+    pub ledger: LedgerArgs,
+}
+
+/// `sandbox`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SandboxArgs {
+    /// Keep keys and books in this folder across restarts, to practise resuming [default: nothing is kept]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+}
+
+/// `completions`.
+#[derive(Args, Clone, Debug)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// A command that is reserved: whatever follows is taken, and it is refused with "not yet".
+#[derive(Args, Clone, Debug, Default)]
+pub struct LaterArgs {
+    /// Taken and not read
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    pub rest: Vec<OsString>,
+}
+
+/// The command line's description, each flag's long help with its variable.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command().mut_args(with_variable).mut_subcommands(|sub| sub.mut_args(with_variable))
+}
+
+fn with_variable(arg: Arg) -> Arg {
+    let Some(variable) = arg.get_long().and_then(layer::variable_of_flag) else { return arg };
+    let Some(help) = arg.get_help().map(ToString::to_string) else { return arg };
+    arg.long_help(format!("{help}\n\n[env: {variable}]"))
+}
+
+/// Reads one command line, the program's own name first.
+///
+/// # Errors
+/// Where it is wrong, and also where it only asks for help or the version: clap's error prints each where it belongs.
+pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(argv)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Deadline, Format, Pair};
+    use crate::money::Sats;
+
+    fn parsed(line: &str) -> Result<Command, clap::Error> {
+        let words = std::iter::once("l402-batch").chain(line.split_whitespace());
+        parse(words.map(OsString::from)).map(|cli| cli.command)
+    }
+
+    fn run(line: &str) -> RunArgs {
+        match parsed(line) {
+            Ok(Command::Run(args)) => *args,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_description_is_sound() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn flags_are_read_with_their_units() {
+        let args = run("run shots.csv --default endpoint=generate-video --column Seconds=duration --delimiter tab \
+             --max-sats 50_000 --max-fee-ppm 5000 --wait-doubt 90s --deadline 2h30m --only a,b --only c --json -y");
+        assert_eq!(args.manifest.default, [Pair { key: "endpoint".into(), value: "generate-video".into() }]);
+        assert_eq!(args.manifest.delimiter, Some(b'\t'));
+        assert_eq!(args.limits.max_sats, Some(Sats::new(50_000)));
+        assert_eq!(args.limits.max_fee_ppm, Some(5_000));
+        assert_eq!(args.pace.wait_doubt.map(|d| d.as_secs()), Some(90));
+        assert!(matches!(args.pace.deadline, Some(Deadline::In(d)) if d.as_secs() == 9_000));
+        assert_eq!(args.choice.only, ["a", "b", "c"]);
+        assert!(args.output.json && args.choice.yes && !args.output.quiet);
+        assert_eq!(run("run - --format table").output.format, Some(Format::Table));
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_refused() {
+        for line in [
+            "run",
+            "run a.toml --json --format csv",
+            "run a.toml --sandbox --lnd-url https://127.0.0.1:8080",
+            "run a.toml --sandbox --lnd-macaroon-file m",
+            "run a.toml --sandbox --ledger l.db",
+            "run a.toml --payments-in-flight 257",
+            "run a.toml --max-sats 0.5",
+            "run a.toml --limit 0",
+            "run a.toml --wait-doubt 90",
+            "run a.toml --default mode",
+            "run a.toml --lnd-macaroon 00",
+            "recover --all --batch june",
+            "recover a.toml --all",
+            "status a.toml --all --job x",
+            "plan a.toml --yes",
+            "plan a.toml --lnd-url https://127.0.0.1:8080",
+            "frobnicate",
+        ] {
+            let error = parsed(line).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn every_command_is_there() {
+        for line in [
+            "plan a.toml --jobs",
+            "estimate a.toml",
+            "cost - --manifest-format csv",
+            "recover --all",
+            "status --batch june --job x --job y",
+            "export a.toml --results r.csv --receipts s.csv --overwrite",
+            "batches --json",
+            "sandbox --state d",
+            "completions zsh",
+            "man",
+            "--config c.toml batches",
+            "batches --config c.toml",
+        ] {
+            assert!(parsed(line).is_ok(), "{line}: {:?}", parsed(line));
+        }
+    }
+
+    #[test]
+    fn what_is_reserved_takes_anything() {
+        for name in ["resolve", "audit", "doctor", "catalog", "refunds", "download", "config"] {
+            assert!(parsed(&format!("{name} --some thing --help -x")).is_ok(), "{name}");
+            let sub = command().find_subcommand(name).map(clap::Command::is_hide_set);
+            assert_eq!(sub, Some(true), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_flag_has_a_variable_or_is_a_persons_word() {
+        let command = command();
+        for sub in command.get_subcommands() {
+            for flag in sub.get_arguments().filter_map(Arg::get_long).filter(|flag| !flag.starts_with("sandbox-")) {
+                let said_here_only = layer::FLAG_ONLY.contains(&flag.replace('-', "_").as_str());
+                let has_variable = layer::variable_of_flag(flag).is_some();
+                assert!(flag == "help" || said_here_only != has_variable, "--{flag} of {}", sub.get_name());
+            }
+        }
+    }
+
+    #[test]
+    fn every_option_has_its_flag() {
+        let command = command();
+        let flags: Vec<String> = command
+            .get_subcommands()
+            .flat_map(clap::Command::get_arguments)
+            .filter_map(Arg::get_long)
+            .map(|flag| flag.replace('-', "_"))
+            .collect();
+        for key in &layer::KEYS {
+            let secret = key.name == "lnd_macaroon";
+            assert_eq!(flags.iter().any(|flag| flag == key.name), !secret, "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn long_help_names_the_variable() {
+        let mut command = command();
+        let help = command.find_subcommand_mut("run").map(|run| run.render_long_help().to_string()).unwrap();
+        assert!(help.contains("[env: L402_BATCH_MAX_SATS_PER_DAY]"), "{help}");
+        assert!(!help.contains("L402_BATCH_RETAKE"), "{help}");
+        assert!(help.starts_with("Buy it; the same command again goes on where it stopped"), "{help}");
+    }
+}

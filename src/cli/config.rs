@@ -1,0 +1,236 @@
+//! Options as resolved from flags, variables, manifest and configuration file: what a command works with.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::manifest::Limits;
+use crate::time::UnixMs;
+
+use super::layer::{MacaroonSource, tightest};
+use super::values::{Format, ManifestFormat, Pair};
+
+pub use super::resolve::Config;
+
+/// The manifest, and how to read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManifestOptions {
+    /// The file, or standard input.
+    pub source: ManifestSource,
+    /// The batch's name, where it is given.
+    pub batch: Option<String>,
+    /// Catalogue files, in order: a later one overrides an earlier one.
+    pub catalogs: Vec<PathBuf>,
+    /// `--default KEY=VALUE`, in order.
+    pub defaults: Vec<Pair>,
+    /// `--column HEADER=NAME`, in order.
+    pub columns: Vec<Pair>,
+    /// The CSV's delimiter; found from the header where none is given.
+    pub delimiter: Option<u8>,
+}
+
+/// Where the manifest is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ManifestSource {
+    /// A file, as it was named, and how it is written.
+    File(PathBuf, ManifestFormat),
+    /// Standard input.
+    Stdin(ManifestFormat),
+}
+
+/// The batch that a command is about: at least one of the two is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its manifest, as it was named, and how it is written.
+    pub manifest: Option<(PathBuf, ManifestFormat)>,
+    /// Its name. It beats the manifest's.
+    pub batch: Option<String>,
+}
+
+/// Limits of those who stand above the manifest (flags, variables) and below it (the configuration file).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LimitLayers {
+    pub(super) above: Limits,
+    pub(super) below: Limits,
+}
+
+impl LimitLayers {
+    /// The limits in force: of all sources the tightest, value by value; the time zone by precedence.
+    #[must_use]
+    pub fn with_manifest(&self, manifest: &Limits) -> Limits {
+        tightest(&tightest(&self.above, manifest), &self.below)
+    }
+}
+
+/// How and how much is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// How results are written.
+    pub format: Format,
+    /// Only what needs a person.
+    pub quiet: bool,
+}
+
+/// The node that pays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeOptions {
+    /// LND's REST address.
+    pub url: Url,
+    /// Where the macaroon stands.
+    pub macaroon: MacaroonSource,
+    /// The node's own certificate, then the only one that is trusted; without it the public roots are.
+    pub cert_file: Option<PathBuf>,
+}
+
+/// How fast, how long and how persistently.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Jobs in flight, at most.
+    pub jobs_in_flight: u32,
+    /// Payments in flight at the node, at most 256.
+    pub payments_in_flight: u32,
+    /// Requests a second to one host.
+    pub requests_per_second: u32,
+    /// Payments in a row without a delivery after which an endpoint gets no more.
+    pub max_undelivered: u32,
+    /// How long a run waits with nothing left but doubt.
+    pub wait_doubt: Duration,
+    /// No purchase begins after this.
+    pub deadline: Option<UnixMs>,
+}
+
+/// Where results and receipts are written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Files {
+    /// The results; beside the manifest where none is given.
+    pub results: Option<PathBuf>,
+    /// The receipts; beside the manifest where none is given.
+    pub receipts: Option<PathBuf>,
+    /// Replace a file that this batch did not write.
+    pub overwrite: bool,
+}
+
+/// What of the manifest to buy, and whether to ask first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// Do not ask.
+    pub yes: bool,
+    /// Stop before the first request to an origin.
+    pub dry_run: bool,
+    /// At most so many purchases in this run.
+    pub limit: Option<u64>,
+    /// Only these jobs in this run; all where empty.
+    pub only: Vec<String>,
+    /// Jobs to buy anew.
+    pub retake: Vec<String>,
+    /// Buy anew what was delivered and has changed since.
+    pub retake_changed: bool,
+    /// Refuse to begin a new batch.
+    pub resume: bool,
+    /// Take over a batch from a manifest at another path.
+    pub adopt: bool,
+    /// Buy what fits into the batch's limit.
+    pub partial: bool,
+}
+
+/// Who pays for a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payment {
+    /// A node, and the ledger that records it.
+    Node(NodeOptions, PathBuf),
+    /// Play money, with a ledger of its own.
+    Sandbox,
+}
+
+/// `plan`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanOptions {
+    /// What to buy.
+    pub manifest: ManifestOptions,
+    /// What may be spent.
+    pub limits: LimitLayers,
+    /// Whether a limit may cut the batch short.
+    pub partial: bool,
+    /// Whether to show every job.
+    pub jobs: bool,
+    /// How to print.
+    pub output: Output,
+    /// Where the batch may have run already; it need not exist.
+    pub ledger: PathBuf,
+    /// The time zone in which days begin, where no limit names one.
+    pub system_time_zone: String,
+}
+
+/// `run`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunOptions {
+    /// What to buy.
+    pub manifest: ManifestOptions,
+    /// What of it.
+    pub choice: Choice,
+    /// What may be spent.
+    pub limits: LimitLayers,
+    /// Who pays, and where it is recorded.
+    pub payment: Payment,
+    /// How fast.
+    pub pace: Pace,
+    /// Where results go.
+    pub files: Files,
+    /// How to print.
+    pub output: Output,
+    /// The time zone in which days begin, where no limit names one.
+    pub system_time_zone: String,
+}
+
+/// `recover`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecoverOptions {
+    /// Which batch; all of them with none.
+    pub target: Option<Target>,
+    /// The node, where one is given: what is paid is redeemed without.
+    pub node: Option<NodeOptions>,
+    /// How fast.
+    pub pace: Pace,
+    /// How to print.
+    pub output: Output,
+    /// Where it is recorded.
+    pub ledger: PathBuf,
+}
+
+/// `status`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusOptions {
+    /// Which batch.
+    pub target: Target,
+    /// Every job.
+    pub all: bool,
+    /// Only these jobs.
+    pub jobs: Vec<String>,
+    /// How to print.
+    pub output: Output,
+    /// Where it is recorded.
+    pub ledger: PathBuf,
+}
+
+/// `export`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportOptions {
+    /// Which batch.
+    pub target: Target,
+    /// Where to.
+    pub files: Files,
+    /// Only what needs a person.
+    pub quiet: bool,
+    /// Where it is recorded.
+    pub ledger: PathBuf,
+}
+
+/// `batches`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchesOptions {
+    /// How to print.
+    pub output: Output,
+    /// Where they are recorded.
+    pub ledger: PathBuf,
+}

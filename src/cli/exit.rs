@@ -1,0 +1,365 @@
+//! Exit codes: one number for how a command ended, and the one map from a batch's state to it.
+
+use std::process;
+
+use crate::ledger::{Counts, JobState, Reason};
+
+/// How the process ends. The numbers are part of the interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum ExitCode {
+    /// All done.
+    Done = 0,
+    /// A defect of this program.
+    Internal = 1,
+    /// The command line, the configuration or the manifest is wrong. Nothing was asked, nothing spent.
+    Usage = 2,
+    /// Unfinished: the same command later may finish it.
+    Unfinished = 3,
+    /// A job ended without its result, and only a person can change that.
+    Person = 4,
+    /// A payment is in doubt.
+    InDoubt = 5,
+    /// Not as planned: price or content changed, a price could not be had, another manifest.
+    NotAsPlanned = 6,
+    /// The ledger is unusable, or its books differ from the node's.
+    Ledger = 7,
+    /// A limit was reached.
+    Limit = 8,
+    /// The node is unusable (unreachable, locked, wrong network, not synced, too little balance); nothing spent.
+    Node = 9,
+    /// The deadline has passed.
+    Deadline = 10,
+    /// The batch is locked by another run.
+    Locked = 11,
+    /// Ended by SIGINT.
+    Interrupted = 130,
+    /// Ended by SIGTERM.
+    Terminated = 143,
+}
+
+impl ExitCode {
+    /// The process's exit status.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+impl From<ExitCode> for process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        Self::from(code.number())
+    }
+}
+
+/// A signal that asked the run to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT: Ctrl-C.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+}
+
+/// What a run met that no job's state tells. All unset for a command that only looks at a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// A commit failed, the ledger could not be read, or its books differ from the node's.
+    pub ledger_unusable: bool,
+    /// The run was asked to end.
+    pub signal: Option<Signal>,
+    /// The node could not be used when it was needed.
+    pub node_unusable: bool,
+    /// A limit kept jobs from being bought.
+    pub limit_reached: bool,
+    /// The deadline stopped admission.
+    pub deadline: bool,
+    /// A price or a content is not the plan's, as the run itself found before any job (the manifest is another).
+    pub not_as_planned: bool,
+}
+
+/// The exit code of a batch that stands so, after a run that met this. Where several apply, the first in the order
+/// ledger, doubt, person, not as planned, signal, node, limit, deadline, unfinished.
+#[must_use]
+pub fn of_batch(counts: &Counts, findings: &Findings) -> ExitCode {
+    let stands = |code| counts.by_state.iter().any(|c| c.jobs > 0 && of_job(c.state, c.reason) == code);
+    if findings.ledger_unusable {
+        return ExitCode::Ledger;
+    }
+    if stands(ExitCode::InDoubt) {
+        return ExitCode::InDoubt;
+    }
+    if stands(ExitCode::Person) {
+        return ExitCode::Person;
+    }
+    if findings.not_as_planned || stands(ExitCode::NotAsPlanned) {
+        return ExitCode::NotAsPlanned;
+    }
+    match findings.signal {
+        Some(Signal::Interrupt) => return ExitCode::Interrupted,
+        Some(Signal::Terminate) => return ExitCode::Terminated,
+        None => {}
+    }
+    let rest = [
+        (ExitCode::Node, findings.node_unusable),
+        (ExitCode::Limit, findings.limit_reached),
+        (ExitCode::Deadline, findings.deadline),
+        (ExitCode::Unfinished, false),
+    ];
+    rest.into_iter().find(|(code, found)| *found || stands(*code)).map_or(ExitCode::Done, |(code, _)| code)
+}
+
+/// What one job that stands so would make the exit code, were it alone.
+#[must_use]
+pub const fn of_job(state: JobState, reason: Reason) -> ExitCode {
+    match state {
+        JobState::Running | JobState::Paid => ExitCode::Unfinished,
+        JobState::InDoubt => ExitCode::InDoubt,
+        JobState::Delivered | JobState::Downloaded if matches!(reason, Reason::Changed) => ExitCode::NotAsPlanned,
+        JobState::Delivered | JobState::Downloaded | JobState::Refunded => ExitCode::Done,
+        JobState::RefundOffered | JobState::Lost => ExitCode::Person,
+        JobState::Pending | JobState::Failed => of_unspent(reason, ExitCode::Unfinished),
+        JobState::Refused if matches!(reason, Reason::PriceChanged) => ExitCode::NotAsPlanned,
+        JobState::Refused if matches!(reason, Reason::Withdrawn) => ExitCode::Done,
+        JobState::Refused => of_unspent(reason, ExitCode::Person),
+    }
+}
+
+/// Limits and the node have codes of their own, in whatever state they leave a job that was not bought.
+const fn of_unspent(reason: Reason, otherwise: ExitCode) -> ExitCode {
+    match reason {
+        Reason::BatchLimit | Reason::DayLimit | Reason::MonthLimit => ExitCode::Limit,
+        Reason::NodeUnusable | Reason::InsufficientBalance => ExitCode::Node,
+        Reason::None
+        | Reason::BreakerOpen
+        | Reason::PaymentUnknown
+        | Reason::PaymentInFlight
+        | Reason::OtherNode
+        | Reason::NodeForgot
+        | Reason::WaitingForExpiry
+        | Reason::Processing
+        | Reason::NotDelivered
+        | Reason::UnknownAnswer
+        | Reason::CredentialRejected
+        | Reason::OriginFailed
+        | Reason::RefundOffered
+        | Reason::PriceChanged
+        | Reason::ChallengeInvalid
+        | Reason::InvoiceInvalid
+        | Reason::WrongNetwork
+        | Reason::InvoiceExpired
+        | Reason::InvoiceReused
+        | Reason::JobLimit
+        | Reason::NotForSale
+        | Reason::InvalidInput
+        | Reason::ContentFiltered
+        | Reason::ImageChanged
+        | Reason::ImageUnreadable
+        | Reason::Withdrawn
+        | Reason::NoRoute
+        | Reason::PaymentTimeout
+        | Reason::PaymentRejected
+        | Reason::PaymentFailed
+        | Reason::OriginUnreachable
+        | Reason::OriginError
+        | Reason::RateLimited
+        | Reason::Changed => otherwise,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{Next, StateCount};
+    use crate::money::Msat;
+
+    fn counts(jobs: &[(JobState, Reason)]) -> Counts {
+        let count = |(state, reason): &(JobState, Reason)| StateCount {
+            state: *state,
+            reason: *reason,
+            jobs: 1,
+            price: Msat::new(1_000),
+        };
+        Counts { by_state: jobs.iter().map(count).collect(), ..Counts::default() }
+    }
+
+    /// Every state with every reason that can stand there, and the code that such a job alone brings about.
+    const TABLE: &[(JobState, &[Reason], ExitCode)] = &[
+        (JobState::Pending, &[Reason::None, Reason::BreakerOpen], ExitCode::Unfinished),
+        (JobState::Pending, &[Reason::BatchLimit, Reason::DayLimit, Reason::MonthLimit], ExitCode::Limit),
+        (JobState::Pending, &[Reason::NodeUnusable, Reason::InsufficientBalance], ExitCode::Node),
+        (JobState::Running, &[Reason::None], ExitCode::Unfinished),
+        (
+            JobState::InDoubt,
+            &[
+                Reason::PaymentUnknown,
+                Reason::PaymentInFlight,
+                Reason::OtherNode,
+                Reason::NodeForgot,
+                Reason::WaitingForExpiry,
+            ],
+            ExitCode::InDoubt,
+        ),
+        (
+            JobState::Paid,
+            &[
+                Reason::None,
+                Reason::Processing,
+                Reason::NotDelivered,
+                Reason::UnknownAnswer,
+                Reason::CredentialRejected,
+                Reason::OriginUnreachable,
+                Reason::RateLimited,
+            ],
+            ExitCode::Unfinished,
+        ),
+        (JobState::Delivered, &[Reason::None], ExitCode::Done),
+        (JobState::Delivered, &[Reason::Changed], ExitCode::NotAsPlanned),
+        (JobState::Downloaded, &[Reason::None], ExitCode::Done),
+        (JobState::Downloaded, &[Reason::Changed], ExitCode::NotAsPlanned),
+        (JobState::Refused, &[Reason::PriceChanged], ExitCode::NotAsPlanned),
+        (JobState::Refused, &[Reason::Withdrawn], ExitCode::Done),
+        (JobState::Refused, &[Reason::BatchLimit], ExitCode::Limit),
+        (
+            JobState::Refused,
+            &[
+                Reason::ChallengeInvalid,
+                Reason::InvoiceInvalid,
+                Reason::WrongNetwork,
+                Reason::InvoiceExpired,
+                Reason::InvoiceReused,
+                Reason::JobLimit,
+                Reason::NotForSale,
+                Reason::InvalidInput,
+                Reason::ContentFiltered,
+                Reason::ImageChanged,
+                Reason::ImageUnreadable,
+            ],
+            ExitCode::Person,
+        ),
+        (
+            JobState::Failed,
+            &[
+                Reason::NoRoute,
+                Reason::PaymentTimeout,
+                Reason::PaymentRejected,
+                Reason::PaymentFailed,
+                Reason::OriginUnreachable,
+                Reason::OriginError,
+                Reason::RateLimited,
+            ],
+            ExitCode::Unfinished,
+        ),
+        (JobState::Failed, &[Reason::InsufficientBalance], ExitCode::Node),
+        (JobState::RefundOffered, &[Reason::RefundOffered], ExitCode::Person),
+        (JobState::Refunded, &[Reason::None], ExitCode::Done),
+        (
+            JobState::Lost,
+            &[
+                Reason::NotDelivered,
+                Reason::UnknownAnswer,
+                Reason::CredentialRejected,
+                Reason::OriginFailed,
+                Reason::ContentFiltered,
+            ],
+            ExitCode::Person,
+        ),
+    ];
+
+    #[test]
+    fn one_job_alone() {
+        for (state, reasons, code) in TABLE {
+            for reason in *reasons {
+                let alone = counts(&[(*state, *reason)]);
+                assert_eq!(of_batch(&alone, &Findings::default()), *code, "{state:?} {reason:?}");
+            }
+        }
+        for state in JobState::ALL {
+            assert!(TABLE.iter().any(|(known, ..)| *known == state), "{state:?} is not in the table");
+        }
+        for reason in Reason::ALL {
+            assert!(TABLE.iter().any(|(_, reasons, _)| reasons.contains(&reason)), "{reason:?} is not in the table");
+        }
+    }
+
+    #[test]
+    fn what_is_done_needs_nothing_and_what_needs_a_person_is_never_done() {
+        for (state, reasons, code) in TABLE {
+            for reason in *reasons {
+                let next = Next::of(*state, *reason);
+                assert_eq!(*code == ExitCode::Done, next == Next::None, "{state:?} {reason:?}");
+                assert!(*code != ExitCode::Unfinished || next == Next::Rerun, "{state:?} {reason:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn when_several_apply_the_gravest_wins() {
+        let mut jobs = vec![
+            (JobState::InDoubt, Reason::PaymentUnknown),
+            (JobState::Lost, Reason::NotDelivered),
+            (JobState::Refused, Reason::PriceChanged),
+            (JobState::Delivered, Reason::None),
+        ];
+        let mut met = Findings {
+            ledger_unusable: true,
+            signal: Some(Signal::Terminate),
+            node_unusable: true,
+            limit_reached: true,
+            deadline: true,
+            not_as_planned: false,
+        };
+        assert_eq!(of_batch(&counts(&jobs), &met), ExitCode::Ledger);
+        met.ledger_unusable = false;
+        for code in [ExitCode::InDoubt, ExitCode::Person, ExitCode::NotAsPlanned] {
+            assert_eq!(of_batch(&counts(&jobs), &met), code);
+            jobs.remove(0);
+        }
+        jobs.push((JobState::Pending, Reason::None));
+        assert_eq!(of_batch(&counts(&jobs), &met), ExitCode::Terminated);
+        met.signal = Some(Signal::Interrupt);
+        assert_eq!(of_batch(&counts(&jobs), &met), ExitCode::Interrupted);
+        met.signal = None;
+        assert_eq!(of_batch(&counts(&jobs), &met), ExitCode::Node);
+        met.node_unusable = false;
+        assert_eq!(of_batch(&counts(&jobs), &met), ExitCode::Limit);
+        met.limit_reached = false;
+        assert_eq!(of_batch(&counts(&jobs), &met), ExitCode::Deadline);
+        met.deadline = false;
+        assert_eq!(of_batch(&counts(&jobs), &met), ExitCode::Unfinished);
+        jobs.pop();
+        assert_eq!(of_batch(&counts(&jobs), &met), ExitCode::Done);
+        met.not_as_planned = true;
+        assert_eq!(of_batch(&counts(&jobs), &met), ExitCode::NotAsPlanned);
+    }
+
+    #[test]
+    fn a_state_that_no_job_has_does_not_count() {
+        let mut none = counts(&[(JobState::Lost, Reason::NotDelivered)]);
+        none.by_state[0].jobs = 0;
+        assert_eq!(of_batch(&none, &Findings::default()), ExitCode::Done);
+    }
+
+    #[test]
+    fn the_numbers_are_those_of_the_interface() {
+        let numbers = [
+            (ExitCode::Done, 0),
+            (ExitCode::Internal, 1),
+            (ExitCode::Usage, 2),
+            (ExitCode::Unfinished, 3),
+            (ExitCode::Person, 4),
+            (ExitCode::InDoubt, 5),
+            (ExitCode::NotAsPlanned, 6),
+            (ExitCode::Ledger, 7),
+            (ExitCode::Limit, 8),
+            (ExitCode::Node, 9),
+            (ExitCode::Deadline, 10),
+            (ExitCode::Locked, 11),
+            (ExitCode::Interrupted, 130),
+            (ExitCode::Terminated, 143),
+        ];
+        for (code, number) in numbers {
+            assert_eq!(code.number(), number);
+        }
+    }
+}

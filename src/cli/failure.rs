@@ -1,0 +1,108 @@
+//! Why a command ended before it could do its work: in words, and with its exit code.
+
+use std::io::{self, Write};
+
+use crate::diagnostic::{Diagnostic, render};
+use crate::ledger::LedgerError;
+use crate::payer::NodeProblem;
+
+use super::ExitCode;
+use super::terminal::color;
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The command line or the environment is wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// The manifest, a catalogue or the configuration file is wrong: everything that is, in one pass.
+    #[error("{}", render(.0, false))]
+    Input(Vec<Diagnostic>),
+    /// Price or content is not as planned, or the batch belongs to another manifest.
+    #[error("{0}")]
+    NotAsPlanned(String),
+    /// The ledger cannot be used.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The ledger's books differ from the node's.
+    #[error("{0}")]
+    BooksDiffer(String),
+    /// A limit does not hold what is to be bought; nothing was begun.
+    #[error("{0}")]
+    Limit(String),
+    /// The node cannot be used; nothing was spent.
+    #[error(transparent)]
+    Node(#[from] NodeProblem),
+    /// The node can be used, but not for this: wrong network, too little balance. Nothing was spent.
+    #[error("{0}")]
+    NodeUnfit(String),
+    /// Another run holds the batch.
+    #[error("{0}")]
+    Locked(String),
+    /// Standard output could not be written. A reader that has gone is a success.
+    #[error("cannot write to standard output: {0}")]
+    Stdout(#[source] io::Error),
+    /// A defect of this program, or of the machine under it.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl Failure {
+    /// A command that is reserved, and has still to come.
+    #[must_use]
+    pub fn not_yet(command: &str) -> Self {
+        Self::Usage(format!("`{command}` is not there yet; `l402-batch --help` lists what is"))
+    }
+
+    /// How the process ends.
+    #[must_use]
+    pub fn code(&self) -> ExitCode {
+        match self {
+            Self::Usage(_) | Self::Input(_) => ExitCode::Usage,
+            Self::NotAsPlanned(_) => ExitCode::NotAsPlanned,
+            Self::Ledger(_) | Self::BooksDiffer(_) => ExitCode::Ledger,
+            Self::Limit(_) => ExitCode::Limit,
+            Self::Node(_) | Self::NodeUnfit(_) => ExitCode::Node,
+            Self::Locked(_) => ExitCode::Locked,
+            Self::Stdout(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::Done,
+            Self::Stdout(_) | Self::Internal(_) => ExitCode::Internal,
+        }
+    }
+
+    /// Says it on standard error, and gives the exit code.
+    pub fn report(&self) -> ExitCode {
+        let code = self.code();
+        if code != ExitCode::Done {
+            // Where standard error is closed there is nobody to tell; the code still tells it.
+            let _ = self.write(&mut io::stderr().lock());
+        }
+        code
+    }
+
+    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        match self {
+            Self::Input(diagnostics) => out.write_all(render(diagnostics, color()).as_bytes()),
+            Self::Usage(_)
+            | Self::NotAsPlanned(_)
+            | Self::Ledger(_)
+            | Self::BooksDiffer(_)
+            | Self::Limit(_)
+            | Self::Node(_)
+            | Self::NodeUnfit(_)
+            | Self::Locked(_)
+            | Self::Stdout(_)
+            | Self::Internal(_) => writeln!(out, "error: {self}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_has_gone_is_a_success() {
+        assert_eq!(Failure::Stdout(io::ErrorKind::BrokenPipe.into()).code(), ExitCode::Done);
+        assert_eq!(Failure::Stdout(io::ErrorKind::StorageFull.into()).code(), ExitCode::Internal);
+    }
+}

@@ -1,0 +1,120 @@
+//! The configuration file: TOML, a flat table of the keys that make sense for good.
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::diagnostic::{Diagnostic, SourceText, closest};
+
+use super::layer::{FLAG_ONLY, KEYS, Key, Layer, MacaroonSource, variable};
+
+/// No configuration file is larger than this.
+const BYTES_MAX: u64 = 1_000_000;
+
+/// What the configuration file says. The default file need not exist; one that was named must.
+///
+/// # Errors
+/// Everything that is wrong with it, in one pass.
+pub(super) fn read(file: &Path, named: bool, home: Option<&Path>) -> Result<Layer, Vec<Diagnostic>> {
+    let shown = file.display().to_string();
+    let text = match text(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !named => return Ok(Layer::default()),
+        Err(error) => return Err(vec![Diagnostic::error(shown, format!("cannot be read: {error}"))]),
+    };
+    let mut layer = parse(&SourceText::new(shown, text))?;
+    anchor(&mut layer, file.parent().unwrap_or(Path::new("")), home);
+    Ok(layer)
+}
+
+fn text(file: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    fs::File::open(file)?.take(BYTES_MAX + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > BYTES_MAX {
+        return Err(io::Error::other("larger than any configuration"));
+    }
+    Ok(text)
+}
+
+fn parse(source: &SourceText) -> Result<Layer, Vec<Diagnostic>> {
+    let table = DeTable::parse(&source.text).map_err(|error| {
+        let mut wrong = Diagnostic::error(&source.file, error.message());
+        wrong.place = error.span().map(|span| source.place(span));
+        vec![wrong]
+    })?;
+    let mut layer = Layer::default();
+    let mut wrong = Vec::new();
+    for (name, value) in table.get_ref() {
+        match KEYS.iter().find(|key| key.in_file && key.name == name.get_ref()) {
+            None => wrong.push(unknown(name.get_ref()).at(source.place(name.span()))),
+            Some(key) => {
+                if let Err((span, error)) = set(&mut layer, key, value) {
+                    wrong.push(Diagnostic::error("", format!("{}: {error}", key.name)).at(source.place(span)));
+                }
+            }
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(layer);
+    }
+    wrong.iter_mut().for_each(|wrong| wrong.file.clone_from(&source.file));
+    Err(wrong)
+}
+
+type Wrong = (std::ops::Range<usize>, String);
+
+fn set(layer: &mut Layer, key: &Key, value: &Spanned<DeValue<'_>>) -> Result<(), Wrong> {
+    match value.get_ref() {
+        DeValue::Array(items) if key.separator.is_some() => items.iter().try_for_each(|item| one(layer, key, item)),
+        _ => one(layer, key, value),
+    }
+}
+
+fn one(layer: &mut Layer, key: &Key, value: &Spanned<DeValue<'_>>) -> Result<(), Wrong> {
+    let number;
+    let text = match value.get_ref() {
+        DeValue::String(text) => text.as_ref(),
+        DeValue::Boolean(true) => "true",
+        DeValue::Boolean(false) => "false",
+        // Digits of another base would be read as if they were decimal.
+        DeValue::Integer(n) if n.radix() == 10 => {
+            number = n.to_string();
+            &number
+        }
+        DeValue::Integer(_) | DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
+            return Err((value.span(), "expected a text, a whole number or true/false".to_owned()));
+        }
+    };
+    (key.set)(layer, text).map_err(|error| (value.span(), error))
+}
+
+fn unknown(name: &str) -> Diagnostic {
+    let wrong = Diagnostic::error("", format!("unknown key \"{name}\""));
+    if name == "lnd_macaroon" {
+        return wrong.help(format!("a macaroon stands in its own file (lnd_macaroon_file) or in {}", variable(name)));
+    }
+    if KEYS.iter().any(|key| key.name == name) || FLAG_ONLY.contains(&name) {
+        return wrong.help(format!("this is said for one command only: --{}", name.replace('_', "-")));
+    }
+    match closest(name, KEYS.iter().filter(|key| key.in_file).map(|key| key.name)) {
+        Some(known) => wrong.help(format!("did you mean \"{known}\"?")),
+        None => wrong,
+    }
+}
+
+/// Paths in the file are relative to its folder; `~/` is the user's own.
+fn anchor(layer: &mut Layer, folder: &Path, home: Option<&Path>) {
+    let anchored = |path: &PathBuf| match (path.strip_prefix("~"), home) {
+        (Ok(below), Some(home)) => home.join(below),
+        (Ok(_) | Err(_), _) => folder.join(path),
+    };
+    for path in layer.catalog.iter_mut().chain(&mut layer.ledger).chain(&mut layer.lnd_cert_file) {
+        *path = anchored(path);
+    }
+    if let Some(MacaroonSource::File(path)) = &mut layer.lnd_macaroon {
+        *path = anchored(path);
+    }
+}

@@ -1,0 +1,59 @@
+//! Opens a manifest as the options say, and makes its plan.
+
+use std::path::{Path, PathBuf};
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::manifest::{Format, Manifest, OpenOptions};
+use crate::plan::{Plan, Policy};
+
+use super::Failure;
+use super::config::{LimitLayers, ManifestOptions, ManifestSource};
+use super::values::{ManifestFormat, Pair};
+
+/// Opens the manifest; `last_catalog` overrides whatever the other catalogues say.
+pub(super) fn open(options: &ManifestOptions, last_catalog: Option<&Path>) -> Result<Manifest, Vec<Diagnostic>> {
+    let (path, format) = match &options.source {
+        ManifestSource::File(path, format) => (path.clone(), *format),
+        ManifestSource::Stdin(format) => (PathBuf::from("-"), *format),
+    };
+    let pair = |pair: &Pair| (pair.key.clone(), pair.value.clone());
+    Manifest::open(&OpenOptions {
+        path,
+        format: Some(match format {
+            ManifestFormat::Toml => Format::Toml,
+            ManifestFormat::Csv => Format::Csv,
+            ManifestFormat::Tsv => Format::Tsv,
+        }),
+        catalogs: options.catalogs.iter().cloned().chain(last_catalog.map(Path::to_owned)).collect(),
+        defaults: options.defaults.iter().map(pair).collect(),
+        columns: options.columns.iter().map(pair).collect(),
+        delimiter: options.delimiter,
+    })
+}
+
+/// The batch's name: `--batch`, else the manifest's, else the file's stem.
+pub(super) fn batch_name(options: &ManifestOptions, manifest: &Manifest) -> Result<String, Failure> {
+    let name = options.batch.clone().or_else(|| manifest.name.clone()).or_else(|| manifest.fallback_name());
+    name.ok_or_else(|| Failure::Usage("a manifest from standard input needs --batch NAME".to_owned()))
+}
+
+/// Plans every job of the manifest; all errors come in one go.
+pub(super) fn plan(manifest: &Manifest, limits: &LimitLayers) -> Result<(Plan, crate::manifest::Limits), Failure> {
+    let limits = limits.with_manifest(&manifest.limits);
+    let policy = Policy::from_limits(&limits).map_err(|error| Failure::Usage(error.to_string()))?;
+    let plan = Plan::make(manifest, &policy).map_err(Failure::Input)?;
+    Ok((plan, limits))
+}
+
+/// What to tell a person of a manifest that is good: warnings, and what was skipped.
+pub(super) fn remarks(manifest: &Manifest, plan: &Plan, color: bool) -> String {
+    let warnings: Vec<Diagnostic> =
+        plan.warnings().iter().filter(|found| found.severity == Severity::Warning).cloned().collect();
+    let mut text = if warnings.is_empty() { String::new() } else { crate::diagnostic::render(&warnings, color) };
+    for line in manifest.notes().lines() {
+        text.push_str("note: ");
+        text.push_str(&line);
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,81 @@
+//! `plan`: what a manifest costs, exactly; no network, nothing written.
+
+use crate::ledger::sqlite::{Books, OpenMode};
+use crate::manifest::Manifest;
+use crate::plan::Plan;
+use crate::plan::limits::{self, Fit};
+use crate::plan::view::{LeftToBuy, ManifestFacts, PlanView, ViewError};
+
+use super::config::{ManifestSource, PlanOptions};
+use super::{ExitCode, Failure, Format, input, terminal};
+
+/// Plans, prints, and says with the exit code whether the limits hold it.
+pub(super) fn execute(options: PlanOptions) -> Result<ExitCode, Failure> {
+    let manifest = input::open(&options.manifest, None).map_err(Failure::Input)?;
+    let (plan, limits) = input::plan(&manifest, &options.limits)?;
+    if !options.output.quiet {
+        terminal::say(&input::remarks(&manifest, &plan, terminal::color()));
+    }
+    let known = known_batch(&options, &manifest, &plan)?;
+    show(&options, &manifest, &plan, known.as_ref().map(|known| known.left))?;
+
+    let (used, rest) = match &known {
+        Some(known) => (known.used, known.left.price.checked_add(known.left.fee_ceiling)),
+        None => (crate::money::Msat::ZERO, Some(plan.totals().worst_case)),
+    };
+    let rest = rest.ok_or_else(|| Failure::Internal("the worst case is larger than any amount".to_owned()))?;
+    let most = limits.max_sats.and_then(crate::money::Sats::msat);
+    match limits::check(used, rest, most) {
+        Fit::Fits => Ok(ExitCode::Done),
+        Fit::DoesNotFit { .. } if options.partial => Ok(ExitCode::Done),
+        Fit::DoesNotFit { needed, most, missing } => Err(Failure::Limit(format!(
+            "max_sats of {most} does not hold the worst case of {needed}; raise it by {missing}, or buy what fits \
+             with --partial"
+        ))),
+    }
+}
+
+fn show(options: &PlanOptions, manifest: &Manifest, plan: &Plan, left: Option<LeftToBuy>) -> Result<(), Failure> {
+    let facts = ManifestFacts { path: path_of(options), sha256: manifest.sha256.clone() };
+    let view = PlanView { plan, source: manifest, manifest: facts, left };
+    let mut shown = Ok(());
+    terminal::print(|out| {
+        shown = match options.output.format {
+            Format::Table if options.output.quiet => Ok(()),
+            Format::Table => view.table(out, options.jobs),
+            Format::Json => view.json(out),
+            Format::Csv => view.csv(out),
+        };
+        Ok(())
+    })?;
+    shown.map_err(|error| match error {
+        ViewError::Write(error) => Failure::Stdout(error),
+        ViewError::Manifest(found) => Failure::Input(found),
+    })
+}
+
+fn path_of(options: &PlanOptions) -> String {
+    match &options.manifest.source {
+        ManifestSource::File(path, _) => path.display().to_string(),
+        ManifestSource::Stdin(_) => "-".to_owned(),
+    }
+}
+
+/// A batch that has already run.
+struct Known {
+    used: crate::money::Msat,
+    left: LeftToBuy,
+}
+
+fn known_batch(options: &PlanOptions, manifest: &Manifest, plan: &Plan) -> Result<Option<Known>, Failure> {
+    if !options.ledger.exists() {
+        return Ok(None);
+    }
+    let Ok(name) = input::batch_name(&options.manifest, manifest) else { return Ok(None) };
+    let books = Books::open(&options.ledger, OpenMode::Read)?;
+    let Some(batch) = books.batch(&name)? else { return Ok(None) };
+    let counts = books.counts(batch.key)?;
+    let used = super::money::used(&counts)?;
+    let left = super::money::left_to_buy(&books, batch.key, plan, manifest)?;
+    Ok(Some(Known { used, left }))
+}

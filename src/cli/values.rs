@@ -1,0 +1,294 @@
+//! Values as they are typed: on the command line, in a variable, in the configuration file. All three are read here.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp, ToSpan, Zoned, civil};
+
+use crate::money::Sats;
+use crate::time::UnixMs;
+
+/// The longest wait that is taken: a year.
+const DURATION_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
+/// How a command writes what it found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// One document; for `run`, one event a line.
+    Json,
+    /// A row a job.
+    Csv,
+}
+
+/// How a manifest is written, where its name does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ManifestFormat {
+    /// TOML.
+    Toml,
+    /// Separated values; the delimiter is found from the header.
+    Csv,
+    /// Separated by tabs.
+    Tsv,
+}
+
+/// `KEY=VALUE`, as `--default` and `--column` take it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// Left of the sign.
+    pub key: String,
+    /// Right of it.
+    pub value: String,
+}
+
+/// When a run stops admitting purchases.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deadline {
+    /// So long after its start.
+    In(Duration),
+    /// At a point in time.
+    At(Timestamp),
+    /// When the clock next shows this local time.
+    Clock(civil::Time),
+}
+
+impl FromStr for Pair {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('=') {
+            Some((key, value)) if !key.trim().is_empty() => {
+                Ok(Self { key: key.trim().to_owned(), value: value.trim().to_owned() })
+            }
+            Some(_) | None => Err(format!("expected KEY=VALUE, such as mode=pro, got \"{text}\"")),
+        }
+    }
+}
+
+impl FromStr for Deadline {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        if let Ok(at) = text.parse::<Timestamp>() {
+            return Ok(Self::At(at));
+        }
+        if let Ok(time) = civil::Time::strptime("%H:%M", text) {
+            return Ok(Self::Clock(time));
+        }
+        duration(text).map(Self::In).map_err(|_| {
+            format!(
+                "expected a duration (8h, 90m), a local time (06:30) or an RFC 3339 time with its offset \
+                 (2026-11-21T06:30:00+01:00), got \"{text}\""
+            )
+        })
+    }
+}
+
+impl Deadline {
+    /// The point in time that is meant, for a run that starts `now`.
+    ///
+    /// # Errors
+    /// Where it lies in the past, or beyond the calendar.
+    pub fn resolve(&self, now: &Zoned) -> Result<UnixMs, String> {
+        let beyond = |_| "the deadline lies beyond the calendar".to_owned();
+        let at = match self {
+            Self::In(after) => now.timestamp().checked_add(*after).map_err(beyond)?,
+            Self::At(at) if *at <= now.timestamp() => {
+                return Err(format!("the deadline {at} has passed; give a later one"));
+            }
+            Self::At(at) => *at,
+            Self::Clock(time) => {
+                let today = now.with().time(*time).build().map_err(beyond)?;
+                let next = if today > *now { today } else { today.checked_add(1.day()).map_err(beyond)? };
+                next.timestamp()
+            }
+        };
+        Ok(UnixMs(at.as_millisecond()))
+    }
+}
+
+/// A duration with its unit: `90s`, `10m`, `2h30m`.
+///
+/// # Errors
+/// In words, where it is none, is negative, or is longer than a year.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let read = text.trim().parse::<SignedDuration>().ok().and_then(|d| Duration::try_from(d).ok());
+    match read {
+        Some(duration) if duration <= DURATION_MAX => Ok(duration),
+        Some(_) => Err(format!("expected at most a year, got \"{text}\"")),
+        None => Err(format!("expected a duration with its unit, such as 90s, 10m or 2h30m, got \"{text}\"")),
+    }
+}
+
+/// A whole number of sats; `_` may separate thousands.
+///
+/// # Errors
+/// In words, where it is none, or is more than can be counted in msat.
+pub fn sats(text: &str) -> Result<Sats, String> {
+    let sats = whole(text).map(Sats::new).ok_or_else(|| format!("expected a whole number of sats, got \"{text}\""))?;
+    match sats.msat() {
+        Some(_) => Ok(sats),
+        None => Err(format!("expected an amount of sats that can exist, got \"{text}\"")),
+    }
+}
+
+/// Parts per million, up to a million.
+///
+/// # Errors
+/// In words.
+pub fn ppm(text: &str) -> Result<u64, String> {
+    within(text, 0, 1_000_000, "parts per million: a whole number").map(u64::from)
+}
+
+/// How many payments may be in flight at the node.
+///
+/// # Errors
+/// In words.
+pub fn payments_in_flight(text: &str) -> Result<u32, String> {
+    within(text, 1, 256, "a whole number")
+}
+
+/// How many jobs may be in flight.
+///
+/// # Errors
+/// In words.
+pub fn jobs_in_flight(text: &str) -> Result<u32, String> {
+    within(text, 1, 4_096, "a whole number")
+}
+
+/// A count or a rate that is at least one.
+///
+/// # Errors
+/// In words.
+pub fn from_one(text: &str) -> Result<u32, String> {
+    within(text, 1, 10_000, "a whole number")
+}
+
+/// A number of jobs, at least one.
+///
+/// # Errors
+/// In words.
+pub fn count(text: &str) -> Result<u64, String> {
+    whole(text).filter(|n| *n > 0).ok_or_else(|| format!("expected a whole number above zero, got \"{text}\""))
+}
+
+/// A field delimiter: `,`, `;`, `|`, or the word `tab`.
+///
+/// # Errors
+/// In words.
+pub fn delimiter(text: &str) -> Result<u8, String> {
+    match text {
+        "," => Ok(b','),
+        ";" => Ok(b';'),
+        "|" => Ok(b'|'),
+        "tab" | "\\t" | "\t" => Ok(b'\t'),
+        _ => Err(format!("expected , or ; or | or the word tab, got \"{text}\"")),
+    }
+}
+
+/// A truth value.
+///
+/// # Errors
+/// In words.
+pub fn boolean(text: &str) -> Result<bool, String> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "yes" | "1" => Ok(true),
+        "false" | "no" | "0" => Ok(false),
+        _ => Err(format!("expected true or false, got \"{text}\"")),
+    }
+}
+
+/// An IANA time zone, by name.
+///
+/// # Errors
+/// In words, where the zone is not known.
+pub fn time_zone(text: &str) -> Result<String, String> {
+    match jiff::tz::TimeZone::get(text.trim()) {
+        Ok(_) => Ok(text.trim().to_owned()),
+        Err(_) => Err(format!("expected an IANA time zone such as Europe/Berlin or UTC, got \"{text}\"")),
+    }
+}
+
+fn within(text: &str, min: u32, max: u32, what: &str) -> Result<u32, String> {
+    whole(text)
+        .and_then(|n| u32::try_from(n).ok())
+        .filter(|n| (min..=max).contains(n))
+        .ok_or_else(|| format!("expected {what} from {min} to {max}, got \"{text}\""))
+}
+
+fn whole(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.replace('_', "");
+    let plain = text.starts_with(|c: char| c.is_ascii_digit()) && digits.bytes().all(|b| b.is_ascii_digit());
+    if plain { digits.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_carry_their_unit() {
+        for (text, secs) in [("90s", 90), ("10m", 600), ("2h30m", 9_000), (" 1h ", 3_600), ("0s", 0)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(secs)), "{text}");
+        }
+        for text in ["90", "", "-5m", "5 parsecs", "99999h"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn deadlines_are_durations_or_times() {
+        let now: Zoned = "2026-11-20T22:00:00+01:00[Europe/Berlin]".parse().unwrap();
+        let resolved = |text: &str| text.parse::<Deadline>().and_then(|d| d.resolve(&now)).map(UnixMs::rfc3339);
+        for (text, at) in [
+            ("8h", "2026-11-21T05:00:00.000+00:00"),
+            ("22:30", "2026-11-20T21:30:00.000+00:00"),
+            ("06:30", "2026-11-21T05:30:00.000+00:00"),
+            ("22:00", "2026-11-21T21:00:00.000+00:00"),
+            ("2026-11-20T23:00:00Z", "2026-11-20T23:00:00.000+00:00"),
+            ("2026-11-21T06:30:00+01:00", "2026-11-21T05:30:00.000+00:00"),
+        ] {
+            assert_eq!(resolved(text).as_deref(), Ok(at), "{text}");
+        }
+        for text in ["2026-11-20T20:00:00Z", "tomorrow", "25:00", "8"] {
+            assert!(resolved(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn amounts_are_whole_sats() {
+        assert_eq!(sats("50_000"), Ok(Sats::new(50_000)));
+        for text in ["0.5", "-1", "", "5k", "_5", "99999999999999999999", "18446744073709551615"] {
+            assert!(sats(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_keep_their_bounds() {
+        assert_eq!((payments_in_flight("256"), payments_in_flight("1")), (Ok(256), Ok(1)));
+        assert!(payments_in_flight("257").is_err() && payments_in_flight("0").is_err());
+        assert!(jobs_in_flight("4097").is_err() && ppm("1000001").is_err() && from_one("0").is_err());
+    }
+
+    #[test]
+    fn delimiters_are_one_character_or_a_word() {
+        assert_eq!((delimiter(";"), delimiter("tab"), delimiter("\\t")), (Ok(b';'), Ok(b'\t'), Ok(b'\t')));
+        assert!(delimiter("\"").is_err() && delimiter(",,").is_err() && delimiter("a").is_err());
+    }
+
+    #[test]
+    fn pairs_split_at_the_first_sign() {
+        assert_eq!("prompt=a = b".parse(), Ok(Pair { key: "prompt".to_owned(), value: "a = b".to_owned() }));
+        assert!("=x".parse::<Pair>().is_err() && "mode".parse::<Pair>().is_err());
+    }
+
+    #[test]
+    fn zones_are_known_by_name() {
+        assert_eq!(time_zone("Europe/Berlin").as_deref(), Ok("Europe/Berlin"));
+        assert!(time_zone("Europe/Atlantis").is_err());
+    }
+}

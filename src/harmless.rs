@@ -1,0 +1,67 @@
+//! Words from elsewhere (an origin, a node, a file) made harmless to a terminal and to a line of a log.
+
+/// The most characters of a foreign message that are shown.
+pub const HARMLESS_CHARS_MAX: usize = 300;
+
+/// What stands for a character that was taken out.
+const REPLACEMENT: char = '\u{fffd}';
+
+/// The text on one line, without control, escape, invisible or direction-changing characters, cut to
+/// [`HARMLESS_CHARS_MAX`] characters (the last is `…` where something was cut). A line break or tab becomes a space,
+/// every other such character becomes `\u{fffd}`.
+#[must_use]
+pub fn harmless(text: &str) -> String {
+    let mut out: String = text.trim().chars().take(HARMLESS_CHARS_MAX).map(harmless_char).collect();
+    if text.trim().chars().nth(HARMLESS_CHARS_MAX).is_some() {
+        out.pop();
+        out.push('…');
+    }
+    out
+}
+
+const fn harmless_char(c: char) -> char {
+    match c {
+        '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => ' ',
+        // Direction marks, embeddings and isolates let a text show in another order than it is written (Unicode TR 36).
+        '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}' => REPLACEMENT,
+        // Invisible: zero-width space, word joiner, byte-order mark, soft hyphen, tag characters. The zero-width
+        // joiners stay, which emoji and several scripts need.
+        '\u{00ad}' | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}' => REPLACEMENT,
+        // C0, DEL, C1: among them ESC and the one-byte CSI.
+        '\u{0000}'..='\u{001f}' | '\u{007f}'..='\u{009f}' => REPLACEMENT,
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_steers_a_terminal_is_taken_out() {
+        assert_eq!(harmless("a\u{1b}[31mred\u{9b}2J\u{7}"), "a\u{fffd}[31mred\u{fffd}2J\u{fffd}");
+        assert_eq!(harmless("evil\u{202e}gpj.exe"), "evil\u{fffd}gpj.exe");
+        assert_eq!(harmless("  two\r\nlines\tand\u{2028}more "), "two  lines and more");
+        assert_eq!(harmless("größer 🙂 日本"), "größer 🙂 日本");
+    }
+
+    #[test]
+    fn a_long_text_is_cut() {
+        let long = harmless(&"é".repeat(HARMLESS_CHARS_MAX + 1));
+        assert_eq!(long.chars().count(), HARMLESS_CHARS_MAX);
+        assert!(long.ends_with('…'));
+        let whole = "é".repeat(HARMLESS_CHARS_MAX);
+        assert_eq!(harmless(&whole), whole);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_harmful_is_left(text in any::<String>()) {
+            let out = harmless(&text);
+            prop_assert!(out.chars().count() <= HARMLESS_CHARS_MAX);
+            prop_assert!(!out.chars().any(char::is_control));
+            prop_assert_eq!(harmless(&out), out);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What is checked before anything is paid: the invoice holds, is bound to the token, is of the node's network, lives
+//! long enough, and asks exactly what the plan says.
+
+use super::{Challenge, Invoice, InvoiceError, Network, macaroon};
+use crate::money::Msat;
+use crate::time::UnixMs;
+
+/// What the plan and the node say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// The job's exact price.
+    pub price: Msat,
+    /// The node's network.
+    pub network: Network,
+    /// The time, by the node's clock where it is known.
+    pub now: UnixMs,
+    /// The invoice must not expire within so many milliseconds: its payment takes that long.
+    pub min_lifetime_ms: i64,
+}
+
+/// A challenge that passed every check. Only [`check`] makes one, and an intent is made from one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CheckedChallenge {
+    challenge: Challenge,
+    invoice: Invoice,
+}
+
+/// Why a challenge is not paid. Nothing was spent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The invoice cannot be read, is not signed, or has no amount.
+    #[error("{0}; nothing was paid")]
+    InvoiceInvalid(#[from] InvoiceError),
+    /// The token is bound to another payment hash than the invoice's: paying would not make it valid.
+    #[error("the token is bound to another payment than the invoice; nothing was paid")]
+    ChallengeInvalid,
+    /// The invoice is of another network than the node's.
+    #[error("the invoice is for {asked} and the node is on {node}; use a node on {asked}")]
+    WrongNetwork {
+        /// The node's.
+        node: Network,
+        /// The invoice's.
+        asked: Network,
+    },
+    /// The origin asks another price than the plan's.
+    #[error(
+        "the plan says {planned} and the origin asks {asked}; set the new price in the manifest's endpoint and plan again"
+    )]
+    PriceChanged {
+        /// The plan's.
+        planned: Msat,
+        /// The invoice's.
+        asked: Msat,
+    },
+    /// The invoice expires before its payment could finish.
+    #[error("the invoice expires at {expires_at}, too soon to be paid; run again for a new one")]
+    InvoiceExpired {
+        /// When.
+        expires_at: UnixMs,
+    },
+}
+
+/// Checks a challenge against the plan and the node.
+///
+/// # Errors
+/// Where anything does not fit. Nothing has been paid then.
+pub fn check(challenge: Challenge, expected: &Expected) -> Result<CheckedChallenge, Refusal> {
+    let invoice = Invoice::read(&challenge.invoice)?;
+    if macaroon::payment_hash_of(challenge.token.reveal()).is_some_and(|bound| bound != invoice.hash) {
+        return Err(Refusal::ChallengeInvalid);
+    }
+    if invoice.network != expected.network {
+        return Err(Refusal::WrongNetwork { node: expected.network, asked: invoice.network });
+    }
+    if invoice.amount != expected.price {
+        return Err(Refusal::PriceChanged { planned: expected.price, asked: invoice.amount });
+    }
+    if invoice.expires_at < expected.now.plus_ms(expected.min_lifetime_ms) {
+        return Err(Refusal::InvoiceExpired { expires_at: invoice.expires_at });
+    }
+    Ok(CheckedChallenge { challenge, invoice })
+}
+
+impl CheckedChallenge {
+    /// The challenge as it was received.
+    #[must_use]
+    pub const fn challenge(&self) -> &Challenge {
+        &self.challenge
+    }
+
+    /// Its invoice, verified.
+    #[must_use]
+    pub const fn invoice(&self) -> &Invoice {
+        &self.invoice
+    }
+
+    /// Both, to be moved into an intent.
+    #[must_use]
+    pub fn into_parts(self) -> (Challenge, Invoice) {
+        (self.challenge, self.invoice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::l402::samples;
+
+    const HASH: [u8; 32] = [5; 32];
+
+    fn challenge(token: &str, invoice: &str) -> Challenge {
+        Challenge::read([format!("L402 macaroon=\"{token}\", invoice=\"{invoice}\"").as_str()]).unwrap()
+    }
+
+    fn expected() -> Expected {
+        Expected {
+            price: Msat::new(2_750_000),
+            network: Network::Regtest,
+            now: UnixMs::from_secs(1_790_000_000),
+            min_lifetime_ms: 60_000,
+        }
+    }
+
+    #[test]
+    fn what_fits_passes_with_all_its_parts() {
+        let text = samples::sats(2_750, HASH);
+        let checked = check(challenge("opaque", &text), &expected()).unwrap();
+        assert_eq!(checked.challenge().invoice, text);
+        assert_eq!(checked.invoice().hash.0, HASH);
+        let (challenge, invoice) = checked.into_parts();
+        assert_eq!((challenge.token.reveal(), invoice.amount), ("opaque", Msat::new(2_750_000)));
+    }
+
+    #[test]
+    fn another_price_is_refused_with_both_numbers_in_either_direction() {
+        for asked in [2_749, 2_751] {
+            let refusal = check(challenge("t", &samples::sats(asked, HASH)), &expected()).unwrap_err();
+            let asked = Msat::new(asked * 1_000);
+            assert_eq!(refusal, Refusal::PriceChanged { planned: Msat::new(2_750_000), asked });
+            assert!(refusal.to_string().contains(&format!("the plan says 2,750 sats and the origin asks {asked};")));
+        }
+    }
+
+    #[test]
+    fn network_invoice_and_expiry_are_checked() {
+        let text = samples::sats(2_750, HASH);
+        let mainnet = Expected { network: Network::Mainnet, ..expected() };
+        let refusal = check(challenge("t", &text), &mainnet).unwrap_err();
+        assert_eq!(refusal, Refusal::WrongNetwork { node: Network::Mainnet, asked: Network::Regtest });
+
+        assert!(matches!(check(challenge("t", "lnbc1broken"), &expected()), Err(Refusal::InvoiceInvalid(_))));
+
+        let expires_at = UnixMs::from_secs(1_790_003_600);
+        let last = Expected { now: expires_at.plus_ms(-60_000), ..expected() };
+        assert!(check(challenge("t", &text), &last).is_ok());
+        let late = Expected { now: last.now.plus_ms(1), ..last };
+        assert_eq!(check(challenge("t", &text), &late), Err(Refusal::InvoiceExpired { expires_at }));
+    }
+
+    #[cfg(feature = "sandbox")]
+    #[test]
+    fn a_token_bound_to_another_payment_is_refused() {
+        let token = |hash: [u8; 32]| macaroon::mint(b"k", &[&[0, 0][..], &hash, &[1; 32]].concat(), &[], "");
+        let text = samples::sats(2_750, HASH);
+        assert!(check(challenge(&token(HASH), &text), &expected()).is_ok());
+        assert_eq!(check(challenge(&token([6; 32]), &text), &expected()), Err(Refusal::ChallengeInvalid));
+    }
+}

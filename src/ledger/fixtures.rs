@@ -1,0 +1,54 @@
+//! Made-up intents and purchases for tests of other rooms: outside tests only a ledger makes them.
+
+use sha2::{Digest, Sha256};
+
+use crate::l402::{PaymentHash, Preimage, Scheme, Token};
+use crate::money::Msat;
+use crate::origin::Credential;
+use crate::payer::NodeId;
+use crate::time::UnixMs;
+
+use super::{DurableIntent, JobKey, PaidPurchase, PaymentKey};
+
+/// When the fixtures' invoice expires.
+pub const INVOICE_EXPIRES_AT: UnixMs = UnixMs(1_000_000_000);
+/// When the fixtures' credential ends.
+pub const CREDENTIAL_EXPIRES_AT: UnixMs = UnixMs(1_000_100_000);
+
+/// The preimage that belongs to the fixtures' hash.
+#[must_use]
+pub fn preimage() -> Preimage {
+    Preimage::verify([7; 32], &hash()).unwrap()
+}
+
+/// The fixtures' payment hash.
+#[must_use]
+pub fn hash() -> PaymentHash {
+    PaymentHash(Sha256::digest([7; 32]).into())
+}
+
+/// An intent with so many POSTs begun and answered.
+#[must_use]
+pub fn intent(sends_begun: u32, sends_answered: u32) -> DurableIntent {
+    DurableIntent {
+        payment: PaymentKey(1),
+        job: JobKey(1),
+        hash: hash(),
+        invoice: "lnbcrt1".to_owned(),
+        amount: Msat::new(500_000),
+        fee_limit: Msat::new(10_000),
+        node: NodeId("02aa".to_owned()),
+        invoice_expires_at: INVOICE_EXPIRES_AT,
+        credential_expires_at: CREDENTIAL_EXPIRES_AT,
+        sends_begun,
+        sends_answered,
+        accepted: false,
+    }
+}
+
+/// A paid purchase.
+#[must_use]
+pub fn purchase(posted: bool, redeems: u32) -> PaidPurchase {
+    let credential = Credential { scheme: Scheme::L402, token: Token::new("token".to_owned()), preimage: preimage() };
+    PaidPurchase { intent: intent(1, 1), credential, posted, redeems }
+}

@@ -1,0 +1,267 @@
+//! Batches: begun, found again, and what is remembered of them.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::{Deserialize, Serialize};
+
+use super::Books;
+use super::convert::Json;
+use super::error::{Fault, contradiction};
+use crate::ledger::{BatchKey, Counts, LedgerError};
+use crate::money::Msat;
+use crate::time::UnixMs;
+
+/// A batch that a command wants to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewBatch {
+    /// Its name.
+    pub name: String,
+    /// Its manifest's absolute path, or `-`.
+    pub manifest: String,
+    /// It buys with play money, from the sandbox.
+    pub sandbox: bool,
+    /// A batch of that name that was begun from another path goes on from this one.
+    pub adopt: bool,
+}
+
+/// What became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BatchStart {
+    /// It begins now.
+    New(Batch),
+    /// It goes on.
+    Known(Batch),
+    /// The name belongs to another manifest, and adopting was not asked for. Nothing was written.
+    OtherManifest {
+        /// The path it was begun from.
+        known: String,
+        /// The path given now.
+        given: String,
+    },
+    /// The name belongs to a batch of the other kind of money. Nothing was written.
+    OtherMoney {
+        /// Whether the known one is of the sandbox.
+        known_is_sandbox: bool,
+    },
+}
+
+/// A batch in the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Its key.
+    pub key: BatchKey,
+    /// Its name.
+    pub name: String,
+    /// Its manifest's absolute path, or `-`.
+    pub manifest: String,
+    /// It buys with play money.
+    pub sandbox: bool,
+    /// When it began.
+    pub created_at: UnixMs,
+    /// What its last run left to remember.
+    pub remembered: Remembered,
+}
+
+/// What a batch remembers from run to run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remembered {
+    /// How its files are laid out.
+    pub layout: Layout,
+    /// Where its files are.
+    pub outputs: Outputs,
+    /// The worst case that was accepted, which bounds the batch where no limit is given.
+    pub accepted: Option<Msat>,
+    /// The plan's fingerprint.
+    pub fingerprint: Option<String>,
+}
+
+/// How results and receipts are laid out: as the manifest is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Layout {
+    /// The delimiter.
+    pub delimiter: char,
+    /// The file begins with a byte-order mark.
+    pub bom: bool,
+    /// Columns of parameters, in order.
+    pub params: Vec<String>,
+    /// Columns of `x_*`, in order.
+    pub extra: Vec<String>,
+}
+
+/// Where results and receipts go, and whether this batch has written them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Outputs {
+    /// The results' path.
+    pub results: Option<String>,
+    /// This batch wrote what stands there.
+    pub results_written: bool,
+    /// The receipts' path.
+    pub receipts: Option<String>,
+    /// This batch wrote what stands there.
+    pub receipts_written: bool,
+}
+
+impl Default for Layout {
+    fn default() -> Self {
+        Self { delimiter: ',', bom: false, params: Vec::new(), extra: Vec::new() }
+    }
+}
+
+const COLUMNS: &str = "id, name, manifest, sandbox, created_at, remembered, accepted_msat, fingerprint";
+
+fn batch_of_row(row: &Row<'_>) -> rusqlite::Result<Batch> {
+    let Json((layout, outputs)) = row.get(5)?;
+    Ok(Batch {
+        key: row.get(0)?,
+        name: row.get(1)?,
+        manifest: row.get(2)?,
+        sandbox: row.get(3)?,
+        created_at: row.get(4)?,
+        remembered: Remembered { layout, outputs, accepted: row.get(6)?, fingerprint: row.get(7)? },
+    })
+}
+
+fn by_name(conn: &Connection, name: &str) -> Result<Option<Batch>, Fault> {
+    let sql = format!("SELECT {COLUMNS} FROM batches WHERE name = ?1");
+    Ok(conn.prepare_cached(&sql)?.query_row([name], batch_of_row).optional()?)
+}
+
+impl Books {
+    /// Begins a batch, or finds it again. The batch's money is summed up anew and compared with what was counted.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be used, or its sums differ from its counts.
+    pub fn begin_batch(&mut self, now: UnixMs, new: &NewBatch) -> Result<BatchStart, LedgerError> {
+        let start = self.write(|tx, _| match by_name(tx, &new.name)? {
+            None => insert(tx, now, new).map(BatchStart::New),
+            Some(known) => go_on(tx, known, new),
+        })?;
+        if let BatchStart::Known(batch) = &start {
+            self.check_money(Some(batch.key))?;
+        }
+        Ok(start)
+    }
+
+    /// The batch of that name.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn batch(&self, name: &str) -> Result<Option<Batch>, LedgerError> {
+        self.read(|books| by_name(&books.conn, name))
+    }
+
+    /// The batches of the manifest at that path, the newest first.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn batches_at(&self, manifest: &str) -> Result<Vec<Batch>, LedgerError> {
+        self.read(|books| {
+            let sql = format!("SELECT {COLUMNS} FROM batches WHERE manifest = ?1 ORDER BY id DESC");
+            let mut statement = books.conn.prepare_cached(&sql)?;
+            Ok(statement.query_map([manifest], batch_of_row)?.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Every batch and where it stands, the oldest first.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn batches(&self) -> Result<Vec<(Batch, Counts)>, LedgerError> {
+        let all: Vec<Batch> = self.read(|books| {
+            let sql = format!("SELECT {COLUMNS} FROM batches ORDER BY id");
+            let mut statement = books.conn.prepare_cached(&sql)?;
+            Ok(statement.query_map([], batch_of_row)?.collect::<Result<_, _>>()?)
+        })?;
+        all.into_iter().map(|batch| self.counts(batch.key).map(|counts| (batch, counts))).collect()
+    }
+
+    /// Remembers this of the batch from now on, in place of what was remembered.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written.
+    pub fn remember(&mut self, batch: BatchKey, what: &Remembered) -> Result<(), LedgerError> {
+        self.write(|tx, _| {
+            let rows = tx
+                .prepare_cached(
+                    "UPDATE batches SET remembered = ?2, accepted_msat = ?3, fingerprint = ?4 WHERE id = ?1",
+                )?
+                .execute(params![batch, Json((&what.layout, &what.outputs)), what.accepted, what.fingerprint])?;
+            if rows == 1 { Ok(()) } else { contradiction(format!("there is no batch {}", batch.0)) }
+        })
+    }
+
+    /// Sums up payments anew, of one batch or of all (then days and months too), and compares with what was counted.
+    ///
+    /// # Errors
+    /// Where they differ: the ledger is damaged.
+    pub fn check_money(&self, batch: Option<BatchKey>) -> Result<(), LedgerError> {
+        // `sum` fails where it does not fit; `total` would count in floats.
+        const DIFFERENT: &str = "
+            SELECT 'batch ' || b.name FROM batches b LEFT JOIN payments p ON p.batch = b.id
+            WHERE ?1 IS NULL OR b.id = ?1 GROUP BY b.id
+            HAVING b.held_msat <> coalesce(sum(CASE WHEN p.state IN ('intended', 'paid')
+                    THEN p.amount_msat + p.fee_limit_msat END), 0)
+                OR b.spent_msat <> coalesce(sum(CASE WHEN p.state = 'posted' THEN p.amount_msat END), 0)
+                OR b.fees_msat <> coalesce(sum(CASE WHEN p.state = 'posted' THEN p.fee_msat END), 0)";
+        const DIFFERENT_PERIODS: &str = "
+            SELECT d.kind || ' ' || d.name FROM periods d
+                LEFT JOIN payments p ON d.name = CASE d.kind WHEN 'day' THEN p.day ELSE p.month END
+            GROUP BY d.kind, d.name
+            HAVING d.held_msat <> coalesce(sum(CASE WHEN p.state IN ('intended', 'paid')
+                    THEN p.amount_msat + p.fee_limit_msat END), 0)
+                OR d.spent_msat <> coalesce(sum(CASE WHEN p.state = 'posted' THEN p.amount_msat + p.fee_msat END), 0)";
+        self.read(|books| {
+            let mut found: Option<String> =
+                books.conn.prepare_cached(DIFFERENT)?.query_row([batch], |row| row.get(0)).optional()?;
+            if batch.is_none() && found.is_none() {
+                found = books.conn.prepare_cached(DIFFERENT_PERIODS)?.query_row([], |row| row.get(0)).optional()?;
+            }
+            match found {
+                None => Ok(()),
+                Some(what) => Err(LedgerError::Foreign(format!(
+                    "the ledger is damaged: what it counts for {what} is not the sum of its payments; restore it from \
+                     a backup"
+                ))
+                .into()),
+            }
+        })
+    }
+}
+
+fn insert(tx: &Connection, now: UnixMs, new: &NewBatch) -> Result<Batch, Fault> {
+    let remembered = Remembered::default();
+    tx.prepare_cached(
+        "INSERT INTO batches (name, manifest, sandbox, remembered, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![
+        new.name,
+        new.manifest,
+        new.sandbox,
+        Json((&remembered.layout, &remembered.outputs)),
+        now
+    ])?;
+    Ok(Batch {
+        key: BatchKey(tx.last_insert_rowid()),
+        name: new.name.clone(),
+        manifest: new.manifest.clone(),
+        sandbox: new.sandbox,
+        created_at: now,
+        remembered,
+    })
+}
+
+fn go_on(tx: &Connection, mut known: Batch, new: &NewBatch) -> Result<BatchStart, Fault> {
+    if known.sandbox != new.sandbox {
+        return Ok(BatchStart::OtherMoney { known_is_sandbox: known.sandbox });
+    }
+    if known.manifest != new.manifest {
+        if !new.adopt {
+            return Ok(BatchStart::OtherManifest { known: known.manifest, given: new.manifest.clone() });
+        }
+        tx.prepare_cached("UPDATE batches SET manifest = ?2 WHERE id = ?1")?
+            .execute(params![known.key, new.manifest])?;
+        known.manifest.clone_from(&new.manifest);
+    }
+    Ok(BatchStart::Known(known))
+}

@@ -1,0 +1,150 @@
+//! Large request bodies, as files beside the ledger. A body is on disk before the transaction of its intent commits, and
+//! goes only when no open payment needs it.
+//!
+//! Files are written and removed inside write transactions alone: SQLite's lock keeps another process's intent and this
+//! one's removal apart.
+
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension};
+use sha2::{Digest, Sha256};
+
+use super::convert::hex;
+use super::error::Fault;
+use super::file::{beside, create_folder};
+use crate::ledger::LedgerError;
+
+/// The largest body that stands in the ledger itself, in bytes.
+pub(super) const INLINE_BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Where large bodies are kept.
+#[derive(Debug)]
+pub(super) struct Bodies {
+    /// None for a ledger in memory, which keeps every body in itself.
+    folder: Option<PathBuf>,
+}
+
+/// How a body is kept.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// In the ledger.
+    Inline,
+    /// In a file of this SHA-256.
+    File([u8; 32]),
+}
+
+impl Bodies {
+    /// Of a ledger in memory.
+    pub(super) const fn inline() -> Self {
+        Self { folder: None }
+    }
+
+    /// Of the ledger at that path.
+    pub(super) fn of_ledger(path: &Path) -> Self {
+        Self { folder: Some(beside(path, ".bodies")) }
+    }
+
+    /// Makes the body durable where it is too large for the ledger itself.
+    pub(super) fn keep(&self, body: &[u8]) -> Result<Kept, Fault> {
+        let Some(folder) = self.folder.as_deref().filter(|_| body.len() > INLINE_BODY_BYTES_MAX) else {
+            return Ok(Kept::Inline);
+        };
+        let digest: [u8; 32] = Sha256::digest(body).into();
+        let path = folder.join(hex(&digest));
+        if !folder.is_dir() {
+            create_folder(folder)?;
+            sync_folder(folder.parent())?;
+        }
+        // The same body may belong to another open payment; a file that is not whole is replaced.
+        if std::fs::read(&path).is_ok_and(|known| known == body) {
+            File::open(&path)?.sync_all()?;
+        } else {
+            let mut file = tempfile::NamedTempFile::new_in(folder)?;
+            file.write_all(body)?;
+            file.as_file().sync_all()?;
+            file.persist(&path).map_err(|error| Fault::from(error.error))?;
+        }
+        sync_folder(Some(folder))?;
+        Ok(Kept::File(digest))
+    }
+
+    /// Reads a body back. Its caller checks the digest of the whole request.
+    pub(super) fn read(&self, digest: &[u8; 32]) -> Result<Vec<u8>, LedgerError> {
+        let Some(folder) = &self.folder else {
+            return Err(LedgerError::Foreign("the ledger in memory names a body's file".to_owned()));
+        };
+        let path = folder.join(hex(digest));
+        std::fs::read(&path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => LedgerError::Io(format!(
+                "{} is missing: the body of a request, which is removed after its delivery; if it is not delivered, \
+                 restore the file",
+                path.display()
+            )),
+            _ => LedgerError::Io(format!("{}: {error}", path.display())),
+        })
+    }
+
+    /// Removes the file of a body that no open payment needs. Call it inside a write transaction.
+    pub(super) fn remove_unused(&self, tx: &Connection, digest: &[u8; 32]) -> Result<(), Fault> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        if !is_used(tx, digest)? {
+            remove(&folder.join(hex(digest)))?;
+        }
+        Ok(())
+    }
+
+    /// Removes what a stopped process left: files that no open payment needs. Call it inside a write transaction.
+    pub(super) fn sweep(&self, tx: &Connection) -> Result<(), Fault> {
+        let Some(folder) = self.folder.as_deref().filter(|folder| folder.is_dir()) else { return Ok(()) };
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            let digest = entry.file_name().to_str().and_then(digest_of_name);
+            let used = match digest {
+                Some(digest) => is_used(tx, &digest)?,
+                None => false,
+            };
+            if !used {
+                remove(&entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether there is a folder to sweep.
+    pub(super) fn exist(&self) -> bool {
+        self.folder.as_deref().is_some_and(Path::is_dir)
+    }
+}
+
+fn is_used(tx: &Connection, digest: &[u8; 32]) -> Result<bool, Fault> {
+    let used = tx
+        .prepare_cached(
+            "SELECT 1 FROM intents i JOIN payments p ON p.id = i.payment
+             WHERE i.body_sha256 = ?1 AND p.state NOT IN ('dead', 'refunded') AND p.delivered_at IS NULL LIMIT 1",
+        )?
+        .query_row([digest], |_| Ok(()))
+        .optional()?;
+    Ok(used.is_some())
+}
+
+fn digest_of_name(name: &str) -> Option<[u8; 32]> {
+    data_encoding::HEXLOWER.decode(name.as_bytes()).ok()?.try_into().ok()
+}
+
+fn remove(path: &Path) -> Result<(), Fault> {
+    match std::fs::remove_file(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn sync_folder(folder: Option<&Path>) -> Result<(), Fault> {
+    match folder.filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => File::open(folder)?.sync_all()?,
+        None => File::open(".")?.sync_all()?,
+    }
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! Our types as SQLite keeps them. What does not fit is an error, in both directions.
+
+use data_encoding::HEXLOWER;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
+use rusqlite::{Result, Row, ToSql};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::catalog::Method;
+use crate::l402::{Network, PaymentHash, Scheme};
+use crate::ledger::{AnswerKey, AnswerKind, BatchKey, DeadProof, JobKey, JobState, PaymentKey, Reason};
+use crate::money::Msat;
+use crate::plan::ContentHash;
+use crate::time::UnixMs;
+
+/// A number that only grows, as SQLite keeps it.
+pub(super) fn int(number: u64) -> Result<i64> {
+    i64::try_from(number).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+/// The same number, read back.
+pub(super) fn uint(row: &Row<'_>, column: usize) -> Result<u64> {
+    let number: i64 = row.get(column)?;
+    u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
+}
+
+/// The same number, or none, read back.
+pub(super) fn uint_or_none(row: &Row<'_>, column: usize) -> Result<Option<u64>> {
+    let number: Option<i64> = row.get(column)?;
+    number
+        .map(|number| u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number)))
+        .transpose()
+}
+
+/// Any value as JSON text.
+#[derive(Debug)]
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T: Serialize> ToSql for Json<T> {
+    fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
+        let text =
+            serde_json::to_string(&self.0).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        Ok(ToSqlOutput::from(text))
+    }
+}
+
+impl<T: DeserializeOwned> FromSql for Json<T> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        serde_json::from_str(value.as_str()?).map(Self).map_err(FromSqlError::other)
+    }
+}
+
+/// How a payment stands in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PaymentState {
+    /// Its intent is durable, and no preimage is known.
+    Intended,
+    /// The preimage is durable; the node has not posted it.
+    Paid,
+    /// The node says SUCCEEDED, and the fee is known.
+    Posted,
+    /// It can never settle any more.
+    Dead,
+    /// The money came back.
+    Refunded,
+}
+
+impl PaymentState {
+    const ALL: [Self; 5] = [Self::Intended, Self::Paid, Self::Posted, Self::Dead, Self::Refunded];
+
+    /// The word.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Intended => "intended",
+            Self::Paid => "paid",
+            Self::Posted => "posted",
+            Self::Dead => "dead",
+            Self::Refunded => "refunded",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// The word of a proof.
+pub(super) const fn proof_word(proof: DeadProof) -> &'static str {
+    match proof {
+        DeadProof::FailedAndAnswered => "failed_and_answered",
+        DeadProof::FailedAndExpired => "failed_and_expired",
+        DeadProof::NotFoundAndAnswered => "not_found_and_answered",
+        DeadProof::NotFoundAndExpired => "not_found_and_expired",
+    }
+}
+
+/// The word of an answer's kind.
+pub(super) const fn kind_word(kind: AnswerKind) -> &'static str {
+    match kind {
+        AnswerKind::Redeem => "redeem",
+        AnswerKind::Poll => "poll",
+    }
+}
+
+/// Digests as file names and in messages.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    HEXLOWER.encode(bytes)
+}
+
+macro_rules! keys {
+    ($($key:ty),*) => {$(
+        impl ToSql for $key {
+            fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
+                Ok(ToSqlOutput::from(self.0))
+            }
+        }
+    )*};
+}
+keys!(BatchKey, JobKey, PaymentKey, AnswerKey, UnixMs);
+
+macro_rules! keys_read {
+    ($($key:ident),*) => {$(
+        impl FromSql for $key {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                value.as_i64().map($key)
+            }
+        }
+    )*};
+}
+keys_read!(BatchKey, JobKey, PaymentKey, AnswerKey, UnixMs);
+
+macro_rules! words {
+    ($($of:ty => $read:expr),* $(,)?) => {$(
+        impl ToSql for $of {
+            fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
+                Ok(ToSqlOutput::from(self.as_str()))
+            }
+        }
+        impl FromSql for $of {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                let word = value.as_str()?;
+                let read: fn(&str) -> Option<Self> = $read;
+                read(word).ok_or_else(|| unknown(word))
+            }
+        }
+    )*};
+}
+words! {
+    JobState => Self::from_word,
+    Reason => Self::from_word,
+    PaymentState => Self::from_word,
+    Network => Self::from_name,
+    Scheme => |word| [Self::L402, Self::Lsat].into_iter().find(|scheme| scheme.as_str() == word),
+    Method => |word| [Self::Get, Self::Post].into_iter().find(|method| method.as_str() == word),
+}
+
+fn unknown(word: &str) -> FromSqlError {
+    FromSqlError::other(std::io::Error::other(format!("the word {word:?} is unknown here")))
+}
+
+macro_rules! digests {
+    ($($digest:ident),*) => {$(
+        impl ToSql for $digest {
+            fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
+                self.0.to_sql()
+            }
+        }
+        impl FromSql for $digest {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                <[u8; 32]>::column_result(value).map($digest)
+            }
+        }
+    )*};
+}
+digests!(PaymentHash, ContentHash);
+
+impl ToSql for Msat {
+    fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
+        int(self.get()).map(ToSqlOutput::from)
+    }
+}
+
+impl FromSql for Msat {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let msat = value.as_i64()?;
+        u64::try_from(msat).map(Self::new).map_err(|_| FromSqlError::OutOfRange(msat))
+    }
+}

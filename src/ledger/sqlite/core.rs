@@ -1,0 +1,286 @@
+//! The synchronous core: one connection, and records applied to it in transactions.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+
+use super::bodies::Bodies;
+use super::error::Fault;
+use super::{file, intend, redeem, schema, settle};
+use crate::catalog::Endpoint;
+use crate::ledger::{Committed, LedgerError, PaymentKey, Record};
+use crate::time::UnixMs;
+
+/// How long another process may hold the write lock (loading a large plan) before this one gives up.
+const BUSY_WAIT: Duration = Duration::from_secs(60);
+/// Statements kept prepared; above the number that the code has.
+const STATEMENTS_MAX: usize = 96;
+/// Pages in the write-ahead log before a commit also checkpoints: 4 MiB.
+const CHECKPOINT_PAGES: i64 = 1_024;
+/// The log is cut to this size at a checkpoint, so that one large load does not stay on the disk.
+const JOURNAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
+
+/// How a ledger is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenMode {
+    /// To write; created where it is missing.
+    Write,
+    /// For views, beside a writer; an error where it is missing.
+    Read,
+}
+
+/// A ledger: every batch, payment and answer, and the only way to change them.
+///
+/// After an error other than a contradiction the outcome of the last transaction is unknown, and nothing more is
+/// written through this value.
+#[derive(Debug)]
+pub struct Books {
+    pub(super) conn: Connection,
+    pub(super) bodies: Bodies,
+    /// Endpoints by row; their rows never change.
+    pub(super) endpoints: RefCell<HashMap<i64, Arc<Endpoint>>>,
+    path: Option<PathBuf>,
+    created: bool,
+    broken: Option<LedgerError>,
+}
+
+impl Books {
+    /// Opens the ledger at `path`; to write, folders (0700) and file (0600) are created where they are missing.
+    ///
+    /// # Errors
+    /// Where the file cannot be used, is no ledger, is damaged, was written by a newer version, or lies on a network or
+    /// FUSE file system.
+    pub fn open(path: &Path, mode: OpenMode) -> Result<Self, LedgerError> {
+        Self::open_file(path, mode).map_err(|fault| match fault.into_error() {
+            LedgerError::Io(what) => LedgerError::Io(format!("{}: {what}", path.display())),
+            error => error,
+        })
+    }
+
+    fn open_file(path: &Path, mode: OpenMode) -> Result<Self, Fault> {
+        let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let created = mode == OpenMode::Write && !path.exists();
+        let mut conn = match mode {
+            OpenMode::Write => {
+                file::prepare_writable(path)?;
+                Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_WRITE)?
+            }
+            OpenMode::Read => {
+                file::prepare_readable(path)?;
+                Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_ONLY)?
+            }
+        };
+        configure(&conn)?;
+        let name = path.display().to_string();
+        match mode {
+            OpenMode::Write => {
+                schema::create_or_check(&mut conn, &name)?;
+                file::close_to_others(path)?;
+                log_ahead(&conn)?;
+            }
+            OpenMode::Read => schema::check(&conn, &name)?,
+        }
+        let path = file::true_path(path)?;
+        let mut books = Self::of(conn, Bodies::of_ledger(&path), Some(path), created);
+        if mode == OpenMode::Write && books.bodies.exist() {
+            let tx = books.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            books.bodies.sweep(&tx)?;
+            tx.commit()?;
+        }
+        Ok(books)
+    }
+
+    /// A ledger in memory, for tests and simulation. Bodies of any size stand in it.
+    ///
+    /// # Errors
+    /// Where SQLite cannot give one.
+    pub fn in_memory() -> Result<Self, LedgerError> {
+        let open = || -> Result<Self, Fault> {
+            let mut conn = Connection::open_in_memory()?;
+            configure(&conn)?;
+            schema::create_or_check(&mut conn, "the ledger in memory")?;
+            Ok(Self::of(conn, Bodies::inline(), None, true))
+        };
+        open().map_err(Fault::into_error)
+    }
+
+    fn of(conn: Connection, bodies: Bodies, path: Option<PathBuf>, created: bool) -> Self {
+        conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        Self { conn, bodies, endpoints: RefCell::default(), path, created, broken: None }
+    }
+
+    /// Where it is, without links; none in memory.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// Whether opening it has created it.
+    #[must_use]
+    pub const fn is_new(&self) -> bool {
+        self.created
+    }
+
+    /// Makes one record durable.
+    ///
+    /// # Errors
+    /// A contradiction leaves no trace. After any other error the outcome is unknown, and nothing more is written.
+    pub fn apply(&mut self, now: UnixMs, record: Record) -> Result<Committed, LedgerError> {
+        match self.apply_all(vec![(now, record)])?.pop() {
+            Some(outcome) => outcome,
+            None => Err(LedgerError::Io("a transaction gave no outcome".to_owned())),
+        }
+    }
+
+    /// Makes many records durable in one transaction; outcomes stand in the order of the records. A record that
+    /// contradicts the ledger leaves no trace, and the others stand.
+    ///
+    /// # Errors
+    /// The outcome of every record is unknown, and nothing more is written.
+    pub fn apply_all(
+        &mut self,
+        records: Vec<(UnixMs, Record)>,
+    ) -> Result<Vec<Result<Committed, LedgerError>>, LedgerError> {
+        self.write(|tx, bodies| {
+            let mut outcomes = Vec::with_capacity(records.len());
+            let mut unused = Vec::new();
+            for (now, record) in records {
+                outcomes.push(in_savepoint(tx, || apply_one(tx, bodies, now, record, &mut unused))?);
+            }
+            Ok((outcomes, unused))
+        })
+        .map(|(outcomes, unused)| {
+            self.remove_bodies(&unused);
+            outcomes
+        })
+    }
+
+    /// Runs one write transaction.
+    ///
+    /// # Errors
+    /// A contradiction rolls everything back. After any other error nothing more is written.
+    pub(super) fn write<T>(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>, &Bodies) -> Result<T, Fault>,
+    ) -> Result<T, LedgerError> {
+        if let Some(broken) = &self.broken {
+            return Err(broken.clone());
+        }
+        let run = || -> Result<T, Fault> {
+            // A transaction that is dropped on the way is rolled back.
+            let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let done = work(&tx, &self.bodies)?;
+            tx.commit().map_err(|error| match Fault::from(error) {
+                Fault::Contradiction(what) => Fault::Fatal(LedgerError::Io(what)),
+                fatal @ Fault::Fatal(_) => fatal,
+            })?;
+            Ok(done)
+        };
+        run().map_err(|fault| match fault {
+            Fault::Contradiction(what) => LedgerError::Contradiction(what),
+            Fault::Fatal(error) => {
+                self.broken = Some(error.clone());
+                error
+            }
+        })
+    }
+
+    /// Removes the files of bodies that no open payment needs any more. What cannot be removed now is swept when the
+    /// ledger is opened again: it costs room and nothing else.
+    fn remove_bodies(&mut self, unused: &[[u8; 32]]) {
+        if unused.is_empty() {
+            return;
+        }
+        let mut run = || -> Result<(), Fault> {
+            let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            for digest in unused {
+                self.bodies.remove_unused(&tx, digest)?;
+            }
+            Ok(tx.commit()?)
+        };
+        let _swept_later = run();
+    }
+}
+
+fn configure(conn: &Connection) -> Result<(), Fault> {
+    conn.busy_timeout(BUSY_WAIT)?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    // Without these an Apple disk may keep a "synced" write in its own cache. No effect elsewhere.
+    conn.pragma_update(None, "fullfsync", true)?;
+    conn.pragma_update(None, "checkpoint_fullfsync", true)?;
+    conn.pragma_update(None, "trusted_schema", false)?;
+    Ok(())
+}
+
+fn log_ahead(conn: &Connection) -> Result<(), Fault> {
+    let mode: String = conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(LedgerError::Io(format!("SQLite keeps its journal as {mode}, not as a write-ahead log")).into());
+    }
+    conn.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT_PAGES, |_| Ok(()))?;
+    conn.pragma_update_and_check(None, "journal_size_limit", JOURNAL_BYTES_MAX, |_| Ok(()))?;
+    Ok(())
+}
+
+/// Runs one record's writes so that a contradiction undoes them alone.
+fn in_savepoint<T>(tx: &Connection, work: impl FnOnce() -> Result<T, Fault>) -> Result<Result<T, LedgerError>, Fault> {
+    tx.prepare_cached("SAVEPOINT record")?.execute([])?;
+    let outcome = match work() {
+        Ok(done) => Ok(done),
+        Err(Fault::Contradiction(what)) => {
+            tx.prepare_cached("ROLLBACK TO record")?.execute([])?;
+            Err(LedgerError::Contradiction(what))
+        }
+        Err(fatal @ Fault::Fatal(_)) => return Err(fatal),
+    };
+    tx.prepare_cached("RELEASE record")?.execute([])?;
+    Ok(outcome)
+}
+
+fn apply_one(
+    tx: &Connection,
+    bodies: &Bodies,
+    now: UnixMs,
+    record: Record,
+    unused: &mut Vec<[u8; 32]>,
+) -> Result<Committed, Fault> {
+    match record {
+        Record::Intend(intent) => intend::intend(tx, bodies, now, &intent),
+        Record::SendBegun(payment) => settle::send_begun(tx, payment),
+        Record::SendAnswered { payment, accepted } => settle::send_answered(tx, payment, accepted),
+        Record::Paid { payment, preimage, answered, posted } => {
+            settle::paid(tx, now, payment, &preimage, answered, posted)
+        }
+        Record::Posted(payment, posted) => settle::posted(tx, now, payment, posted),
+        Record::Dead { payment, proof, end } => {
+            let done = settle::dead(tx, now, payment, proof, &end)?;
+            unused.extend(body_file(tx, payment)?);
+            Ok(done)
+        }
+        Record::Doubt { payment, reason, error, wait_until } => {
+            settle::doubt(tx, now, payment, reason, error.as_deref(), wait_until)
+        }
+        Record::Answer { payment, kind, answer } => redeem::answer(tx, now, payment, kind, &answer),
+        Record::Accepted { payment, answer, poll } => redeem::accepted(tx, now, payment, answer, &poll),
+        Record::Delivered { payment, answer, url } => {
+            let done = redeem::delivered(tx, now, payment, answer, &url)?;
+            unused.extend(body_file(tx, payment)?);
+            Ok(done)
+        }
+        Record::Undelivered { payment, answer, end } => redeem::undelivered(tx, now, payment, answer, &end),
+        Record::Ended(job, end) => redeem::ended(tx, now, job, &end),
+    }
+}
+
+fn body_file(tx: &Connection, payment: PaymentKey) -> Result<Option<[u8; 32]>, Fault> {
+    let digest: Option<Option<[u8; 32]>> = tx
+        .prepare_cached("SELECT body_sha256 FROM intents WHERE payment = ?1")?
+        .query_row([payment], |row| row.get(0))
+        .optional()?;
+    Ok(digest.flatten())
+}

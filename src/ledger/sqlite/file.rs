@@ -1,0 +1,166 @@
+//! The ledger's file: on a local disk, for its owner alone, and ours.
+
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::ledger::LedgerError;
+
+/// The first bytes of every SQLite file (sqlite.org/fileformat.html, 1.3).
+const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+/// `path` with `suffix` added to its whole name: `ledger.db` and `.bodies` give `ledger.db.bodies`.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Makes sure that a ledger can be written there: folders (0700) and file (0600) are created where they are missing.
+pub(super) fn prepare_writable(path: &Path) -> Result<(), LedgerError> {
+    create_folder(folder_of(path)).map_err(|error| io(path, &error))?;
+    refuse_remote(folder_of(path))?;
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(io(path, &error)),
+    }
+    prepare_readable(path)
+}
+
+/// Takes from everyone else the right to read a ledger. Only for a file that is known to be ours.
+pub(super) fn close_to_others(path: &Path) -> Result<(), LedgerError> {
+    let mode = std::fs::metadata(path).map_err(|error| io(path, &error))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        std::fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(|error| io(path, &error))?;
+    }
+    Ok(())
+}
+
+/// The one name of a ledger, whatever links lead to it: bodies and locks stand beside it. Folders are created where they
+/// are missing; the file itself need not be there.
+pub(super) fn true_path(path: &Path) -> std::io::Result<PathBuf> {
+    match path.canonicalize() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            create_folder(folder_of(path))?;
+            let name = path.file_name().ok_or(error)?;
+            Ok(folder_of(path).canonicalize()?.join(name))
+        }
+        found => found,
+    }
+}
+
+/// Makes sure that what is there can be a ledger.
+pub(super) fn prepare_readable(path: &Path) -> Result<(), LedgerError> {
+    refuse_remote(folder_of(path))?;
+    // A link may lead to another file system than its folder's.
+    refuse_remote(path)?;
+    if !std::fs::metadata(path).map_err(|error| io(path, &error))?.is_file() {
+        return Err(foreign(path));
+    }
+    let mut head = Vec::with_capacity(SQLITE_MAGIC.len());
+    File::open(path)
+        .and_then(|file| file.take(SQLITE_MAGIC.len() as u64).read_to_end(&mut head))
+        .map_err(|error| io(path, &error))?;
+    // An empty file is what a process leaves that was stopped before it created the tables.
+    if head.is_empty() || head == SQLITE_MAGIC { Ok(()) } else { Err(foreign(path)) }
+}
+
+/// Creates a folder and those above it, for their owner alone.
+pub(super) fn create_folder(folder: &Path) -> std::io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    }
+}
+
+fn foreign(path: &Path) -> LedgerError {
+    LedgerError::Foreign(format!(
+        "{} is no ledger of l402-batch, or is damaged; name another file with --ledger, or restore it from a backup",
+        path.display()
+    ))
+}
+
+fn io(path: &Path, error: &std::io::Error) -> LedgerError {
+    LedgerError::Io(format!("{}: {error}", path.display()))
+}
+
+fn refuse_remote(path: &Path) -> Result<(), LedgerError> {
+    match remote_name(path).map_err(|errno| io(path, &errno.into()))? {
+        Some(name) => Err(LedgerError::NotLocal(name.to_owned())),
+        None => Ok(()),
+    }
+}
+
+/// The name of the network or user-space file system that holds `path`, if it is one.
+#[cfg(target_os = "linux")]
+fn remote_name(path: &Path) -> rustix::io::Result<Option<&'static str>> {
+    // The field's width and sign differ by architecture; a magic number is 32 bits.
+    let magic = format!("{:08x}", rustix::fs::statfs(path)?.f_type);
+    Ok(remote_magic(magic.get(magic.len().saturating_sub(8)..).unwrap_or_default()))
+}
+
+/// See `linux/magic.h` and `statfs(2)`.
+#[cfg(target_os = "linux")]
+fn remote_magic(magic: &str) -> Option<&'static str> {
+    match magic {
+        "00006969" => Some("NFS"),
+        "ff534d42" => Some("CIFS"),
+        "fe534d42" => Some("SMB2"),
+        "0000517b" => Some("SMB"),
+        "65735546" => Some("FUSE"),
+        "01021997" => Some("9p"),
+        "5346414f" | "6b414653" => Some("AFS"),
+        "00c36400" => Some("Ceph"),
+        "73757245" => Some("Coda"),
+        "0000564c" => Some("NCP"),
+        "0bd00bd0" => Some("Lustre"),
+        "01161970" => Some("GFS2"),
+        "7461636f" => Some("OCFS2"),
+        "47504653" => Some("GPFS"),
+        "19830326" => Some("BeeGFS"),
+        "786f4256" => Some("vboxsf"),
+        _ => None,
+    }
+}
+
+/// The name of the network file system that holds `path`, if it is one.
+#[cfg(target_os = "macos")]
+fn remote_name(path: &Path) -> rustix::io::Result<Option<&'static str>> {
+    /// `MNT_LOCAL` of `sys/mount.h`.
+    const MNT_LOCAL: u32 = 0x1000;
+    let local = rustix::fs::statfs(path)?.f_flags & MNT_LOCAL != 0;
+    Ok(if local { None } else { Some("network") })
+}
+
+/// Elsewhere nothing is known of the file system.
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+fn remote_name(_: &Path) -> rustix::io::Result<Option<&'static str>> {
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_suffix_goes_after_the_whole_name() {
+        assert_eq!(beside(Path::new("a/ledger.db"), ".bodies"), Path::new("a/ledger.db.bodies"));
+        assert_eq!(folder_of(Path::new("ledger.db")), Path::new("."));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn network_file_systems_are_known_and_local_ones_are_not_refused() {
+        assert_eq!(remote_magic("00006969"), Some("NFS"));
+        assert_eq!(remote_magic("65735546"), Some("FUSE"));
+        assert_eq!(remote_magic("0000ef53"), None, "ext4");
+        assert_eq!(remote_magic("01021994"), None, "tmpfs");
+        assert_eq!(remote_name(Path::new("/proc")), Ok(None));
+    }
+}

@@ -1,0 +1,55 @@
+//! The core behind the port, called inline: for the simulation, where every commit happens at a known instant.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::Books;
+use crate::ledger::{
+    BatchKey, Committed, JobKey, Ledger, LedgerError, OpenJob, PaymentKey, PendingJob, Record, Twin, Witness,
+};
+use crate::origin::Request;
+use crate::payer::NodeId;
+use crate::time::UnixMs;
+
+/// A ledger without a thread. Clones share the same books.
+#[derive(Clone, Debug)]
+pub struct InlineLedger(Arc<Mutex<Books>>);
+
+impl InlineLedger {
+    /// Over these books.
+    #[must_use]
+    pub fn new(books: Books) -> Self {
+        Self(Arc::new(Mutex::new(books)))
+    }
+
+    /// The books themselves, for what the port does not offer. Never hold them across an await.
+    pub fn books(&self) -> MutexGuard<'_, Books> {
+        // A transaction of a thread that panicked was rolled back as its stack unwound.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ledger for InlineLedger {
+    async fn commit(&self, now: UnixMs, record: Record) -> Result<Committed, LedgerError> {
+        self.books().apply(now, record)
+    }
+
+    async fn open_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<OpenJob>, LedgerError> {
+        self.books().open_jobs(batch)
+    }
+
+    async fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError> {
+        self.books().pending(batch, after, limit)
+    }
+
+    async fn request(&self, payment: PaymentKey) -> Result<Request, LedgerError> {
+        self.books().request(payment)
+    }
+
+    async fn witness(&self, node: &NodeId) -> Result<Witness, LedgerError> {
+        self.books().witness(node)
+    }
+
+    async fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
+        self.books().twin(job, digest)
+    }
+}

@@ -1,0 +1,510 @@
+//! A plan written into the ledger, in one transaction, job by job: what is new, what has changed, what has gone.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
+use sha2::{Digest, Sha256};
+
+use super::Books;
+use super::convert::{Json, int};
+use super::error::{Fault, contradiction};
+use super::job::append_transition;
+use crate::catalog::Endpoint;
+use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Reason, tried_again};
+use crate::money::Msat;
+use crate::plan::{ContentHash, PlannedJob};
+use crate::time::UnixMs;
+
+/// Ids that a report names at most; more are only counted.
+const IDS_MAX: usize = 1_000;
+/// Pairs of ids that look alike that are reported at most.
+const ALIKE_MAX: usize = 100;
+
+/// Which jobs the user wants to buy once more.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Retake {
+    /// These, where their latest take is delivered, lost or refunded.
+    pub ids: BTreeSet<String>,
+    /// Every delivered job whose content is another now.
+    pub changed: bool,
+}
+
+/// Ids: all are counted, the first thousand are named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IdList {
+    /// How many.
+    pub count: u64,
+    /// The first of them.
+    pub first: Vec<String>,
+}
+
+/// What loading a plan found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlanLoad {
+    /// Jobs that the batch did not have.
+    pub new: u64,
+    /// Jobs that stand as they stood: to buy, bought or open.
+    pub unchanged: u64,
+    /// Jobs that had ended without spending, and are pending again.
+    pub again: u64,
+    /// Not bought yet, and of another content now: replaced.
+    pub replaced: IdList,
+    /// Open, and of another content now: finished as they were begun.
+    pub open_as_begun: IdList,
+    /// Delivered, and of another content now: not bought, marked.
+    pub changed: IdList,
+    /// Not bought, and gone from the manifest by this load.
+    pub withdrawn: IdList,
+    /// Bought once more.
+    pub retaken: IdList,
+    /// Asked for once more, and not possible: unknown, or its latest take is not at its end.
+    pub not_retaken: Vec<String>,
+    /// New ids that differ from older ones of the batch only by case or leading zeros: (new, old). A spreadsheet turns
+    /// 010 into 10. The first hundred.
+    pub alike: Vec<(String, String)>,
+}
+
+/// Why a plan was not loaded. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError<E> {
+    /// The plan itself ended with an error.
+    #[error("the plan has errors")]
+    Plan(E),
+    /// The ledger cannot be used.
+    #[error(transparent)]
+    Ledger(LedgerError),
+}
+
+impl IdList {
+    fn add(&mut self, id: &str) {
+        self.count = self.count.saturating_add(1);
+        if self.first.len() < IDS_MAX {
+            self.first.push(id.to_owned());
+        }
+    }
+}
+
+impl Books {
+    /// Writes the resolved jobs of a plan into the batch, in one transaction; positions are numbered anew, in the order
+    /// in which jobs come. Jobs are not kept in memory.
+    ///
+    /// # Errors
+    /// The first error of `jobs`, or the ledger's. Nothing was written then.
+    pub fn load_plan<E>(
+        &mut self,
+        batch: BatchKey,
+        now: UnixMs,
+        retake: &Retake,
+        jobs: impl IntoIterator<Item = Result<PlannedJob, E>>,
+    ) -> Result<PlanLoad, LoadError<E>> {
+        let mut of_plan = None;
+        let loaded = self.write(|tx, _| {
+            let mut load = Load::begin(tx, batch, now, retake)?;
+            for job in jobs {
+                match job {
+                    Ok(job) => load.take(&job)?,
+                    Err(error) => {
+                        of_plan = Some(error);
+                        return contradiction("the plan has errors");
+                    }
+                }
+            }
+            load.finish()
+        });
+        match (loaded, of_plan) {
+            (_, Some(error)) => Err(LoadError::Plan(error)),
+            (Ok(loaded), None) => Ok(loaded),
+            (Err(error), None) => Err(LoadError::Ledger(error)),
+        }
+    }
+}
+
+impl Books {
+    /// Whether loading a plan with this job would make it one to buy. Nothing is written.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn would_buy(&self, batch: BatchKey, job: &PlannedJob) -> Result<bool, LedgerError> {
+        self.read(|books| {
+            let known = books.conn.prepare_cached(FIND)?.query_row(params![batch, job.id], known_of_row).optional()?;
+            let Some(known) = known else { return Ok(true) };
+            Ok(match known.state {
+                JobState::Pending => true,
+                JobState::Refused | JobState::Failed => {
+                    known.content != job.content || is_tried_again(&known, job, books.endpoint_row(&job.endpoint)?)
+                }
+                JobState::Running
+                | JobState::InDoubt
+                | JobState::Paid
+                | JobState::Delivered
+                | JobState::Downloaded
+                | JobState::RefundOffered
+                | JobState::Refunded
+                | JobState::Lost => false,
+            })
+        })
+    }
+}
+
+impl Books {
+    /// The endpoint's row; 0, which is none, where it is not there yet.
+    fn endpoint_row(&self, endpoint: &Endpoint) -> Result<i64, Fault> {
+        let (hash, _) = endpoint_json(endpoint)?;
+        let row = self
+            .conn
+            .prepare_cached("SELECT id FROM endpoints WHERE hash = ?1")?
+            .query_row([hash], |found| found.get(0))
+            .optional()?;
+        Ok(row.unwrap_or(0))
+    }
+}
+
+fn endpoint_json(endpoint: &Endpoint) -> Result<([u8; 32], String), Fault> {
+    let json = serde_json::to_string(endpoint)
+        .map_err(|error| Fault::Contradiction(format!("an endpoint cannot be written: {error}")))?;
+    Ok((Sha256::digest(&json).into(), json))
+}
+
+/// A job's latest take, as its row stands.
+struct Known {
+    key: JobKey,
+    take: u32,
+    state: JobState,
+    reason: Reason,
+    content: ContentHash,
+    endpoint: i64,
+    last_load: i64,
+    price: Msat,
+    fee_ceiling: Msat,
+    max_cost: Option<Msat>,
+}
+
+/// What becomes of a known job.
+enum Step {
+    /// Only its place in the manifest is refreshed.
+    Keep,
+    /// Place, price and ceiling are refreshed.
+    Refresh,
+    /// It is pending again, with what was planned now.
+    Again,
+    /// It is replaced by what was planned now.
+    Replace,
+    /// A mark is set or taken away.
+    Mark(Reason),
+    /// One more take of it is bought.
+    Retake,
+}
+
+struct Load<'a> {
+    tx: &'a Connection,
+    batch: BatchKey,
+    now: UnixMs,
+    /// The number of this load of the batch, from 1.
+    number: i64,
+    seq: u64,
+    retake: &'a Retake,
+    /// The endpoint's row by the address of its value, which is kept alive beside it.
+    endpoints: HashMap<*const Endpoint, (Arc<Endpoint>, i64)>,
+    find: CachedStatement<'a>,
+    insert: CachedStatement<'a>,
+    place: CachedStatement<'a>,
+    rewrite: CachedStatement<'a>,
+    retaken: BTreeSet<String>,
+    report: PlanLoad,
+}
+
+const FIND: &str = "
+    SELECT id, take, state, reason, content, endpoint, last_load, price_msat, fee_ceiling_msat, max_cost_msat
+    FROM jobs WHERE batch = ?1 AND job = ?2 ORDER BY take DESC LIMIT 1";
+const INSERT: &str = "
+    INSERT INTO jobs (batch, job, take, seq, line, endpoint, content, price_msat, fee_ceiling_msat, max_cost_msat,
+        state, reason, first_load, last_load, params, extra)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'pending', '', ?11, ?11, ?12, ?13)";
+const PLACE: &str = "
+    UPDATE jobs SET seq = ?2, line = ?3, extra = ?4, reason = ?5, last_load = ?6 WHERE id = ?1";
+const REWRITE: &str = "
+    UPDATE jobs SET seq = ?2, line = ?3, extra = ?4, state = ?5, reason = ?6, last_load = ?7, endpoint = ?8, content = ?9,
+        price_msat = ?10, fee_ceiling_msat = ?11, max_cost_msat = ?12, params = ?13,
+        error = CASE WHEN ?14 THEN NULL ELSE error END,
+        wait_until = NULL, finished_at = CASE WHEN ?5 = 'pending' THEN NULL ELSE finished_at END
+    WHERE id = ?1";
+
+impl<'a> Load<'a> {
+    fn begin(tx: &'a Connection, batch: BatchKey, now: UnixMs, retake: &'a Retake) -> Result<Self, Fault> {
+        let number = tx
+            .prepare_cached("UPDATE batches SET loads = loads + 1 WHERE id = ?1 RETURNING loads")?
+            .query_row([batch], |row| row.get(0))
+            .optional()?;
+        let Some(number) = number else {
+            return contradiction(format!("there is no batch {}", batch.0));
+        };
+        Ok(Self {
+            tx,
+            batch,
+            now,
+            number,
+            seq: 0,
+            retake,
+            endpoints: HashMap::new(),
+            find: tx.prepare_cached(FIND)?,
+            insert: tx.prepare_cached(INSERT)?,
+            place: tx.prepare_cached(PLACE)?,
+            rewrite: tx.prepare_cached(REWRITE)?,
+            retaken: BTreeSet::new(),
+            report: PlanLoad::default(),
+        })
+    }
+
+    fn take(&mut self, job: &PlannedJob) -> Result<(), Fault> {
+        let endpoint = self.endpoint(&job.endpoint)?;
+        let known = self.find.query_row(params![self.batch, job.id], known_of_row).optional()?;
+        match known {
+            None => {
+                self.insert(job, 1, endpoint)?;
+                self.report.new = self.report.new.saturating_add(1);
+            }
+            Some(known) if known.last_load == self.number => {
+                return contradiction(format!("the plan has two jobs of the id {}", job.id));
+            }
+            Some(known) => {
+                let step = self.step(&known, job, endpoint);
+                self.carry_out(&known, job, endpoint, &step)?;
+            }
+        }
+        self.seq = self.seq.saturating_add(1);
+        Ok(())
+    }
+
+    /// The decision table: how the job stands, and whether it is still the same.
+    fn step(&mut self, known: &Known, job: &PlannedJob, endpoint: i64) -> Step {
+        let same = known.content == job.content;
+        match known.state {
+            JobState::Pending | JobState::Refused | JobState::Failed if !same => {
+                self.report.replaced.add(&job.id);
+                Step::Replace
+            }
+            JobState::Pending if known.reason == Reason::None => Step::Refresh,
+            JobState::Pending | JobState::Refused | JobState::Failed => {
+                if is_tried_again(known, job, endpoint) {
+                    Step::Again
+                } else {
+                    Step::Refresh
+                }
+            }
+            JobState::Running | JobState::InDoubt | JobState::Paid | JobState::RefundOffered => {
+                if !same {
+                    self.report.open_as_begun.add(&job.id);
+                }
+                Step::Keep
+            }
+            JobState::Delivered | JobState::Downloaded => {
+                if self.retake.ids.contains(&job.id) || (self.retake.changed && !same) {
+                    Step::Retake
+                } else if same {
+                    Step::Mark(Reason::None)
+                } else {
+                    self.report.changed.add(&job.id);
+                    Step::Mark(Reason::Changed)
+                }
+            }
+            JobState::Lost | JobState::Refunded => {
+                if self.retake.ids.contains(&job.id) {
+                    Step::Retake
+                } else {
+                    Step::Keep
+                }
+            }
+        }
+    }
+
+    fn carry_out(&mut self, known: &Known, job: &PlannedJob, endpoint: i64, step: &Step) -> Result<(), Fault> {
+        match step {
+            Step::Keep => {
+                self.place(known, job, known.reason)?;
+                count(&mut self.report.unchanged);
+            }
+            Step::Mark(reason) => {
+                self.place(known, job, *reason)?;
+                if *reason == Reason::None {
+                    count(&mut self.report.unchanged);
+                }
+            }
+            Step::Refresh => {
+                self.rewrite(known, job, endpoint, (known.state, known.reason), false)?;
+                count(&mut self.report.unchanged);
+            }
+            // Its old error is kept until the next try says something newer.
+            Step::Again => {
+                self.rewrite(known, job, endpoint, (JobState::Pending, Reason::None), false)?;
+                count(&mut self.report.again);
+            }
+            Step::Replace => self.rewrite(known, job, endpoint, (JobState::Pending, Reason::None), true)?,
+            Step::Retake => {
+                let Some(take) = known.take.checked_add(1) else { return contradiction("there are too many takes") };
+                self.tx.prepare_cached("UPDATE jobs SET superseded = 1 WHERE id = ?1")?.execute([known.key])?;
+                self.insert(job, take, endpoint)?;
+                self.report.retaken.add(&job.id);
+                self.retaken.insert(job.id.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, job: &PlannedJob, take: u32, endpoint: i64) -> Result<(), Fault> {
+        self.insert.execute(params![
+            self.batch,
+            job.id,
+            take,
+            int(self.seq)?,
+            int(job.line)?,
+            endpoint,
+            job.content,
+            job.priced.price,
+            job.fee_ceiling,
+            job.max_cost,
+            self.number,
+            Json(&job.params),
+            Json(&job.extra)
+        ])?;
+        Ok(())
+    }
+
+    fn place(&mut self, known: &Known, job: &PlannedJob, reason: Reason) -> Result<(), Fault> {
+        self.place.execute(params![
+            known.key,
+            int(self.seq)?,
+            int(job.line)?,
+            Json(&job.extra),
+            reason,
+            self.number
+        ])?;
+        self.note(known, (known.state, reason))
+    }
+
+    fn rewrite(
+        &mut self,
+        known: &Known,
+        job: &PlannedJob,
+        endpoint: i64,
+        to: (JobState, Reason),
+        forget_error: bool,
+    ) -> Result<(), Fault> {
+        self.rewrite.execute(params![
+            known.key,
+            int(self.seq)?,
+            int(job.line)?,
+            Json(&job.extra),
+            to.0,
+            to.1,
+            self.number,
+            endpoint,
+            job.content,
+            job.priced.price,
+            job.fee_ceiling,
+            job.max_cost,
+            Json(&job.params),
+            forget_error
+        ])?;
+        self.note(known, to)
+    }
+
+    fn note(&self, known: &Known, to: (JobState, Reason)) -> Result<(), Fault> {
+        if (known.state, known.reason) == to {
+            return Ok(());
+        }
+        append_transition(self.tx, self.now, known.key, known.state, to.0, to.1)
+    }
+
+    /// The row of an endpoint, written once for each different content.
+    fn endpoint(&mut self, endpoint: &Arc<Endpoint>) -> Result<i64, Fault> {
+        if let Some((_, row)) = self.endpoints.get(&Arc::as_ptr(endpoint)) {
+            return Ok(*row);
+        }
+        let (hash, json) = endpoint_json(endpoint)?;
+        self.tx
+            .prepare_cached("INSERT INTO endpoints (hash, json) VALUES (?1, ?2) ON CONFLICT (hash) DO NOTHING")?
+            .execute(params![hash, json])?;
+        let row = self
+            .tx
+            .prepare_cached("SELECT id FROM endpoints WHERE hash = ?1")?
+            .query_row([hash], |found| found.get(0))?;
+        if self.endpoints.len() >= ENDPOINTS_MAX {
+            self.endpoints.clear();
+        }
+        self.endpoints.insert(Arc::as_ptr(endpoint), (Arc::clone(endpoint), row));
+        Ok(row)
+    }
+
+    fn finish(mut self) -> Result<PlanLoad, Fault> {
+        self.withdraw()?;
+        if self.number > 1 && self.report.new > 0 {
+            self.find_alike()?;
+        }
+        self.report.not_retaken = self.retake.ids.difference(&self.retaken).cloned().collect();
+        Ok(self.report)
+    }
+
+    /// Rows that have gone from the manifest: what is not bought is withdrawn, everything else stays.
+    fn withdraw(&mut self) -> Result<(), Fault> {
+        let mut gone = self.tx.prepare_cached(
+            "UPDATE jobs SET state = 'refused', reason = 'withdrawn', error = NULL, wait_until = NULL, finished_at = ?3
+             WHERE batch = ?1 AND superseded = 0 AND last_load < ?2 AND reason <> 'withdrawn' AND state = ?4
+             RETURNING id, job",
+        )?;
+        for state in [JobState::Pending, JobState::Refused, JobState::Failed] {
+            let mut rows = gone.query(params![self.batch, self.number, self.now, state])?;
+            while let Some(row) = rows.next()? {
+                append_transition(self.tx, self.now, row.get(0)?, state, JobState::Refused, Reason::Withdrawn)?;
+                self.report.withdrawn.add(&row.get::<_, String>(1)?);
+            }
+        }
+        Ok(())
+    }
+
+    fn find_alike(&mut self) -> Result<(), Fault> {
+        let mut alike = self.tx.prepare_cached(
+            "SELECT max(CASE WHEN first_load = ?2 THEN job END), max(CASE WHEN first_load < ?2 THEN job END)
+             FROM jobs WHERE batch = ?1 AND superseded = 0
+             GROUP BY lower(ltrim(job, '0')) HAVING max(first_load) = ?2 AND min(first_load) < ?2
+             ORDER BY min(seq) LIMIT ?3",
+        )?;
+        let limit = i64::try_from(ALIKE_MAX).unwrap_or(i64::MAX);
+        let rows = alike.query_map(params![self.batch, self.number, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        self.report.alike = rows.collect::<Result<_, _>>()?;
+        Ok(())
+    }
+}
+
+/// Endpoint rows remembered while loading.
+const ENDPOINTS_MAX: usize = 1_024;
+
+fn known_of_row(row: &Row<'_>) -> rusqlite::Result<Known> {
+    Ok(Known {
+        key: row.get(0)?,
+        take: row.get(1)?,
+        state: row.get(2)?,
+        reason: row.get(3)?,
+        content: row.get(4)?,
+        endpoint: row.get(5)?,
+        last_load: row.get(6)?,
+        price: row.get(7)?,
+        fee_ceiling: row.get(8)?,
+        max_cost: row.get(9)?,
+    })
+}
+
+/// Whether a job of the same content that spent nothing is tried again: where what would be asked or allowed is another
+/// now, and where the same request may fare better.
+fn is_tried_again(known: &Known, job: &PlannedJob, endpoint: i64) -> bool {
+    let other_limit =
+        (known.price, known.fee_ceiling, known.max_cost) != (job.priced.price, job.fee_ceiling, job.max_cost);
+    tried_again(known.state, known.reason)
+        || known.reason == Reason::Withdrawn
+        || known.endpoint != endpoint
+        || (known.reason == Reason::JobLimit && other_limit)
+}
+
+fn count(counter: &mut u64) {
+    *counter = counter.saturating_add(1);
+}

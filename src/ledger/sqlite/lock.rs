@@ -1,0 +1,130 @@
+//! One run of a batch at a time, by a lock that the kernel holds: it goes with its process, so that none is ever stale.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::convert::hex;
+use super::file::{beside, create_folder, true_path};
+use crate::time::UnixMs;
+
+/// The most that is read of a lock file.
+const OWNER_BYTES_MAX: u64 = 4_096;
+
+/// The right to run a batch, held until it is dropped.
+#[derive(Debug)]
+pub struct BatchLock {
+    /// Closing it releases the lock. The file stays: removing it could take it from a process that is opening it.
+    _held: File,
+}
+
+/// Who holds a lock, as far as its file tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LockedBy {
+    /// Its process.
+    pub pid: Option<u32>,
+    /// The host it runs on.
+    pub host: Option<String>,
+    /// When it took the lock.
+    pub since: Option<UnixMs>,
+}
+
+/// Why a lock was not to be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LockError {
+    /// Another run holds it.
+    #[error("the batch is being run by {0}; wait until that has ended, or stop it")]
+    Locked(LockedBy),
+    /// The lock file cannot be used.
+    #[error("the batch's lock cannot be taken: {0}")]
+    Io(String),
+}
+
+impl std::fmt::Display for LockedBy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.pid {
+            Some(pid) => write!(f, "process {pid}")?,
+            None => f.write_str("another process")?,
+        }
+        if let Some(host) = &self.host {
+            write!(f, " on {host}")?;
+        }
+        if let Some(since) = self.since {
+            write!(f, " since {since}")?;
+        }
+        Ok(())
+    }
+}
+
+impl BatchLock {
+    /// Takes the lock of a batch of the ledger at that path, at once or not at all.
+    ///
+    /// # Errors
+    /// Where another process holds it, or its file cannot be used.
+    pub fn take(ledger: &Path, batch: &str, now: UnixMs) -> Result<Self, LockError> {
+        let io = |error: std::io::Error| LockError::Io(error.to_string());
+        let folder = beside(&true_path(ledger).map_err(io)?, ".locks");
+        create_folder(&folder).map_err(io)?;
+        let path = folder.join(format!("{}.lock", hex(&Sha256::digest(batch))));
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(LockError::Locked(owner(&file))),
+            Err(TryLockError::Error(error)) => return Err(io(error)),
+        }
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let owner = LockedBy { pid: Some(std::process::id()), host: Some(host), since: Some(now) };
+        let text = serde_json::to_vec(&owner).map_err(|error| LockError::Io(error.to_string()))?;
+        file.set_len(0).and_then(|()| file.write_all(&text)).map_err(io)?;
+        Ok(Self { _held: file })
+    }
+}
+
+/// Whoever holds the lock may be about to write who it is: then nothing is known.
+fn owner(file: &File) -> LockedBy {
+    let mut text = Vec::new();
+    match file.take(OWNER_BYTES_MAX).read_to_end(&mut text) {
+        Ok(_) => serde_json::from_slice(&text).unwrap_or_default(),
+        Err(_) => LockedBy::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_run_learns_who_holds_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = folder.path().join("ledger.db");
+        let held = BatchLock::take(&ledger, "june", UnixMs(1_000)).unwrap();
+
+        let LockError::Locked(by) = BatchLock::take(&ledger, "june", UnixMs(2_000)).unwrap_err() else {
+            panic!("not locked")
+        };
+        assert_eq!((by.pid, by.since), (Some(std::process::id()), Some(UnixMs(1_000))));
+        assert!(by.host.is_some());
+        BatchLock::take(&ledger, "july", UnixMs(2_000)).unwrap();
+
+        drop(held);
+        let _held = BatchLock::take(&ledger, "june", UnixMs(3_000)).unwrap();
+
+        std::fs::write(&ledger, "").unwrap();
+        let link = folder.path().join("link.db");
+        std::os::unix::fs::symlink(&ledger, &link).unwrap();
+        let by_link = BatchLock::take(&link, "june", UnixMs(4_000));
+        assert!(matches!(by_link, Err(LockError::Locked(_))), "a link leads to the same lock");
+    }
+}

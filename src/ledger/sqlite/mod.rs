@@ -1,0 +1,35 @@
+//! The ledger in SQLite: a synchronous core ([`Books`]) over one connection, and a thin shell around it
+//! ([`LedgerHandle`]) that commits many waiting records in one transaction.
+//!
+//! Every record is checked against the rows it touches before it is written; a record that does not fit them is refused
+//! and leaves no trace. Money is counted where it moves: in the transaction of the record.
+
+mod batches;
+mod bodies;
+mod budget;
+mod convert;
+mod core;
+mod error;
+mod file;
+mod inline;
+mod intend;
+mod job;
+mod load;
+mod lock;
+mod payment;
+mod read;
+mod redeem;
+mod schema;
+mod settle;
+mod views;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::core::{Books, OpenMode};
+pub use batches::{Batch, BatchStart, Layout, NewBatch, Outputs, Remembered};
+pub use inline::InlineLedger;
+pub use load::{IdList, LoadError, PlanLoad, Retake};
+pub use lock::{BatchLock, LockError, LockedBy};
+pub use writer::{LedgerHandle, LedgerThread};

@@ -1,0 +1,279 @@
+//! What the run reads: open purchases, pending jobs, stored requests, witnesses, twins.
+
+use std::sync::Arc;
+
+use rusqlite::{OptionalExtension, params};
+use url::Url;
+
+use super::Books;
+use super::convert::{Json, PaymentState, int, uint, uint_or_none};
+use super::error::Fault;
+use super::payment::{durable_intent, paid_purchase};
+use super::schema::OPEN_PAYMENT;
+use crate::catalog::Endpoint;
+use crate::ledger::{
+    AnswerKey, BatchKey, JobKey, JobState, LedgerError, OpenJob, OpenStage, PaymentKey, PendingJob, Poll, Reason, Twin,
+    Witness,
+};
+use crate::origin::{HttpAnswer, Request};
+use crate::payer::NodeId;
+use crate::plan::ContentHash;
+
+/// Endpoints kept in memory; a ledger of many catalogues reads some of them again.
+const ENDPOINTS_MAX: usize = 1_024;
+
+/// An open job as its row stands, before its stage is read.
+struct OpenRow {
+    key: JobKey,
+    batch: BatchKey,
+    id: String,
+    take: u32,
+    endpoint: i64,
+    content: ContentHash,
+    state: JobState,
+    reason: Reason,
+    payment: PaymentKey,
+    payment_state: PaymentState,
+}
+
+impl Books {
+    /// Every job of the batch (of all batches, with none) whose purchase is open: intended or paid and not at its end,
+    /// or at its end and not posted.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn open_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<OpenJob>, LedgerError> {
+        self.read(|books| {
+            let mut open = Vec::new();
+            for row in books.open_rows(batch)? {
+                let Some(stage) = books.stage(&row)? else { continue };
+                open.push(OpenJob {
+                    key: row.key,
+                    batch: row.batch,
+                    id: row.id,
+                    take: row.take,
+                    endpoint: books.endpoint(row.endpoint)?,
+                    content: row.content,
+                    state: row.state,
+                    reason: row.reason,
+                    stage,
+                });
+            }
+            Ok(open)
+        })
+    }
+
+    fn open_rows(&self, batch: Option<BatchKey>) -> Result<Vec<OpenRow>, Fault> {
+        let of_batch = if batch.is_some() { "p.batch = ?1 AND" } else { "?1 IS NULL AND" };
+        let sql = format!(
+            "SELECT j.id, j.batch, j.job, j.take, j.endpoint, j.content, j.state, j.reason, p.id, p.state
+             FROM payments p JOIN jobs j ON j.id = p.job
+             WHERE {of_batch} {OPEN_PAYMENT} ORDER BY j.batch, j.seq, j.id"
+        );
+        let mut statement = self.conn.prepare_cached(&sql)?;
+        let rows = statement.query_map([batch], |row| {
+            Ok(OpenRow {
+                key: row.get(0)?,
+                batch: row.get(1)?,
+                id: row.get(2)?,
+                take: row.get(3)?,
+                endpoint: row.get(4)?,
+                content: row.get(5)?,
+                state: row.get(6)?,
+                reason: row.get(7)?,
+                payment: row.get(8)?,
+                payment_state: row.get(9)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// How far a purchase came; none where nothing is left to do for it.
+    fn stage(&self, row: &OpenRow) -> Result<Option<OpenStage>, Fault> {
+        match row.state {
+            JobState::Running | JobState::InDoubt => {
+                Ok(Some(OpenStage::Intended(durable_intent(&self.conn, row.payment)?)))
+            }
+            JobState::Paid => self.paid_stage(row.payment).map(Some),
+            JobState::Delivered
+            | JobState::Downloaded
+            | JobState::RefundOffered
+            | JobState::Refunded
+            | JobState::Lost => match row.payment_state {
+                PaymentState::Paid => Ok(Some(OpenStage::Unposted(paid_purchase(&self.conn, row.payment)?))),
+                PaymentState::Intended | PaymentState::Posted | PaymentState::Dead | PaymentState::Refunded => Ok(None),
+            },
+            JobState::Pending | JobState::Refused | JobState::Failed => Err(LedgerError::Foreign(format!(
+                "the ledger is damaged: job {} is {} and has an open payment; restore it from a backup",
+                row.id,
+                row.state.as_str()
+            ))
+            .into()),
+        }
+    }
+
+    fn paid_stage(&self, payment: PaymentKey) -> Result<OpenStage, Fault> {
+        let purchase = paid_purchase(&self.conn, payment)?;
+        let answer = self
+            .conn
+            .prepare_cached(
+                "SELECT id, status, headers, body FROM answers
+                 WHERE payment = ?1 AND kind = 'redeem' AND interpreted = 0 AND status BETWEEN 200 AND 299 ORDER BY id DESC LIMIT 1",
+            )?
+            .query_row([payment], |row| {
+                let Json(headers) = row.get(2)?;
+                Ok((row.get::<_, AnswerKey>(0)?, HttpAnswer { status: row.get(1)?, headers, body: row.get(3)? }))
+            })
+            .optional()?;
+        if let Some((key, answer)) = answer {
+            return Ok(OpenStage::Answered(purchase, key, answer));
+        }
+        let poll: (Option<String>, Option<u64>) = self
+            .conn
+            .prepare_cached("SELECT poll_url, poll_interval_ms FROM payments WHERE id = ?1")?
+            .query_row([payment], |row| Ok((row.get(0)?, uint_or_none(row, 1)?)))?;
+        match poll {
+            (Some(url), Some(interval_ms)) => {
+                Ok(OpenStage::Accepted(purchase, Poll { url: stored_url(&url)?, interval_ms }))
+            }
+            (_, _) => Ok(OpenStage::Paid(purchase)),
+        }
+    }
+
+    /// Up to `limit` pending jobs of the batch with a position above `after`, in manifest order. Positions of pending
+    /// jobs are distinct: each load numbers them anew.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError> {
+        self.read(|books| {
+            let after = after.map_or(Ok(-1), int)?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let mut statement = books.conn.prepare_cached(
+                "SELECT id, seq, job, take, endpoint, params, content, price_msat, fee_ceiling_msat, max_cost_msat
+                 FROM jobs WHERE batch = ?1 AND state = 'pending' AND seq > ?2 AND superseded = 0
+                 ORDER BY seq, id LIMIT ?3",
+            )?;
+            let mut rows = statement.query(params![batch, after, limit])?;
+            let mut pending = Vec::new();
+            while let Some(row) = rows.next()? {
+                let Json(params) = row.get(5)?;
+                pending.push(PendingJob {
+                    key: row.get(0)?,
+                    seq: uint(row, 1)?,
+                    id: row.get(2)?,
+                    take: row.get(3)?,
+                    endpoint: books.endpoint(row.get(4)?)?,
+                    params,
+                    content: row.get(6)?,
+                    price: row.get(7)?,
+                    fee_ceiling: row.get(8)?,
+                    max_cost: row.get(9)?,
+                });
+            }
+            Ok(pending)
+        })
+    }
+
+    /// The exact request that an intent holds, its digest compared.
+    ///
+    /// # Errors
+    /// Where the ledger or the body's file cannot be read, or the digest differs.
+    pub fn request(&self, payment: PaymentKey) -> Result<Request, LedgerError> {
+        self.read(|books| {
+            let (method, url, body, body_sha256, digest) = books
+                .conn
+                .prepare_cached(
+                    "SELECT method, url, body, body_sha256, request_digest FROM intents WHERE payment = ?1",
+                )?
+                .query_row([payment], |row| {
+                    let url: String = row.get(1)?;
+                    let body: Option<Vec<u8>> = row.get(2)?;
+                    let file: Option<[u8; 32]> = row.get(3)?;
+                    Ok((row.get(0)?, url, body, file, row.get::<_, [u8; 32]>(4)?))
+                })?;
+            let body = match (body, body_sha256) {
+                (Some(body), _) => body,
+                (None, Some(file)) => books.bodies.read(&file)?,
+                (None, None) => Vec::new(),
+            };
+            let request = Request { method, url: stored_url(&url)?, body };
+            if request.digest() != digest {
+                return Err(LedgerError::Foreign(format!(
+                    "the ledger is damaged: the stored request of payment {} is not the one that was kept; restore \
+                     the ledger and its .bodies folder from a backup",
+                    payment.0
+                ))
+                .into());
+            }
+            Ok(request)
+        })
+    }
+
+    /// What a node must still know for its "not found" to count.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn witness(&self, node: &NodeId) -> Result<Witness, LedgerError> {
+        self.read(|books| {
+            let witness = books
+                .conn
+                .prepare_cached("SELECT newest_settled, payment_index FROM nodes WHERE pubkey = ?1")?
+                .query_row([&node.0], |row| {
+                    Ok(Witness { newest_settled: Some(row.get(0)?), payment_index: uint_or_none(row, 1)? })
+                })
+                .optional()?;
+            Ok(witness.unwrap_or_default())
+        })
+    }
+
+    /// The latest other purchase, of any batch, that sends the same request and whose payment is not dead. It counts as
+    /// open where any such purchase is.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
+        self.read(|books| {
+            Ok(books
+                .conn
+                .prepare_cached(
+                    "SELECT max(j.state IN ('running', 'in_doubt', 'paid')),
+                         max(max(p.intended_at, coalesce(p.answered_at, p.intended_at))) AS last_at
+                     FROM intents i JOIN payments p ON p.id = i.payment JOIN jobs j ON j.id = p.job
+                     WHERE i.request_digest = ?1 AND p.job <> ?2 AND p.state <> 'dead'
+                     HAVING last_at IS NOT NULL",
+                )?
+                .query_row(params![digest, job], |row| Ok(Twin { open: row.get(0)?, last_at: row.get(1)? }))
+                .optional()?)
+        })
+    }
+
+    /// An endpoint as it stood when its job was planned.
+    pub(super) fn endpoint(&self, row: i64) -> Result<Arc<Endpoint>, Fault> {
+        if let Some(known) = self.endpoints.borrow().get(&row) {
+            return Ok(Arc::clone(known));
+        }
+        let Json(endpoint): Json<Endpoint> = self
+            .conn
+            .prepare_cached("SELECT json FROM endpoints WHERE id = ?1")?
+            .query_row([row], |found| found.get(0))?;
+        let endpoint = Arc::new(endpoint);
+        let mut cache = self.endpoints.borrow_mut();
+        if cache.len() >= ENDPOINTS_MAX {
+            cache.clear();
+        }
+        cache.insert(row, Arc::clone(&endpoint));
+        Ok(endpoint)
+    }
+
+    /// Reads. What a read finds never breaks the books: it writes nothing.
+    pub(super) fn read<T>(&self, work: impl FnOnce(&Self) -> Result<T, Fault>) -> Result<T, LedgerError> {
+        work(self).map_err(Fault::into_error)
+    }
+}
+
+fn stored_url(text: &str) -> Result<Url, Fault> {
+    Url::parse(text).map_err(|error| {
+        Fault::Fatal(LedgerError::Foreign(format!("the ledger is damaged: a stored address is none ({error})")))
+    })
+}

@@ -1,0 +1,137 @@
+//! Records about what was bought: answers, acceptance, delivery, and ends.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::convert::{Json, int, kind_word};
+use super::error::{Fault, contradiction};
+use super::job::{self, Change};
+use super::payment::{Payment, payment};
+use super::settle::expect_unspent;
+use crate::ledger::{AnswerKey, AnswerKind, Committed, JobEnd, JobKey, JobState, PaymentKey, Poll, Reason};
+use crate::origin::HttpAnswer;
+use crate::time::UnixMs;
+
+/// An answer, before it is interpreted.
+pub(super) fn answer(
+    tx: &Connection,
+    now: UnixMs,
+    key: PaymentKey,
+    kind: AnswerKind,
+    answer: &HttpAnswer,
+) -> Result<Committed, Fault> {
+    payment(tx, key)?.expect_undelivered("an answer")?;
+    tx.prepare_cached(
+        "INSERT INTO answers (payment, kind, at, status, headers, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute(params![key, kind_word(kind), now, answer.status, Json(&answer.headers), answer.body])?;
+    let stored = AnswerKey(tx.last_insert_rowid());
+    tx.prepare_cached("UPDATE payments SET answered_at = ?2, redeems = redeems + ?3 WHERE id = ?1")?
+        .execute(params![key, now, kind == AnswerKind::Redeem])?;
+    Ok(Committed::Answer(stored))
+}
+
+/// The origin takes its time: where to poll is durable.
+pub(super) fn accepted(
+    tx: &Connection,
+    now: UnixMs,
+    key: PaymentKey,
+    answer: AnswerKey,
+    poll: &Poll,
+) -> Result<Committed, Fault> {
+    let payment = payment(tx, key)?;
+    payment.expect_undelivered("an acceptance")?;
+    interpreted(tx, &payment, answer)?;
+    tx.prepare_cached("UPDATE payments SET poll_url = ?2, poll_interval_ms = ?3 WHERE id = ?1")?.execute(params![
+        key,
+        poll.url.as_str(),
+        int(poll.interval_ms)?
+    ])?;
+    let change = Change::to(JobState::Paid, Reason::Processing);
+    job::change(tx, now, payment.job, payment.job_from(), &change)?;
+    Ok(Committed::Done)
+}
+
+/// The result is there.
+pub(super) fn delivered(
+    tx: &Connection,
+    now: UnixMs,
+    key: PaymentKey,
+    answer: AnswerKey,
+    url: &str,
+) -> Result<Committed, Fault> {
+    let payment = payment(tx, key)?;
+    payment.expect_undelivered("a delivery")?;
+    interpreted(tx, &payment, answer)?;
+    tx.prepare_cached("UPDATE payments SET delivered_at = ?2, poll_url = NULL, poll_interval_ms = NULL WHERE id = ?1")?
+        .execute(params![key, now])?;
+    let change = Change { url: Some(url), finished: true, ..Change::to(JobState::Delivered, Reason::None) };
+    job::change(tx, now, payment.job, payment.job_from(), &change)?;
+    Ok(Committed::Done)
+}
+
+/// Paid and not delivered: a poll address is forgotten, so that the next attempt redeems again.
+pub(super) fn undelivered(
+    tx: &Connection,
+    now: UnixMs,
+    key: PaymentKey,
+    answer: Option<AnswerKey>,
+    end: &JobEnd,
+) -> Result<Committed, Fault> {
+    let payment = payment(tx, key)?;
+    payment.expect_undelivered("a failed delivery")?;
+    match end.state {
+        JobState::Paid | JobState::RefundOffered | JobState::Lost => {}
+        JobState::Pending
+        | JobState::Running
+        | JobState::InDoubt
+        | JobState::Delivered
+        | JobState::Downloaded
+        | JobState::Refused
+        | JobState::Failed
+        | JobState::Refunded => {
+            return contradiction(format!("a paid job without its result cannot be {}", end.state.as_str()));
+        }
+    }
+    if let Some(answer) = answer {
+        interpreted(tx, &payment, answer)?;
+    }
+    tx.prepare_cached("UPDATE payments SET poll_url = NULL, poll_interval_ms = NULL WHERE id = ?1")?.execute([key])?;
+    job::change(tx, now, payment.job, payment.job_from(), &Change::to_end(end))?;
+    Ok(Committed::Done)
+}
+
+/// Marks the answer, and those before it, as interpreted. It must belong to the payment.
+fn interpreted(tx: &Connection, payment: &Payment, answer: AnswerKey) -> Result<(), Fault> {
+    let owner: Option<PaymentKey> = tx
+        .prepare_cached("SELECT payment FROM answers WHERE id = ?1")?
+        .query_row([answer], |row| row.get(0))
+        .optional()?;
+    if owner != Some(payment.key) {
+        return contradiction(format!("answer {} does not belong to payment {}", answer.0, payment.hash));
+    }
+    tx.prepare_cached("UPDATE answers SET interpreted = 1 WHERE payment = ?1 AND id <= ?2 AND interpreted = 0")?
+        .execute(params![payment.key, answer])?;
+    Ok(())
+}
+
+/// The job ends, or becomes pending again, without any open payment.
+pub(super) fn ended(tx: &Connection, now: UnixMs, key: JobKey, end: &JobEnd) -> Result<Committed, Fault> {
+    let job = job::job(tx, key)?;
+    match job.state {
+        JobState::Pending | JobState::Refused | JobState::Failed => {}
+        JobState::Running
+        | JobState::InDoubt
+        | JobState::Paid
+        | JobState::Delivered
+        | JobState::Downloaded
+        | JobState::RefundOffered
+        | JobState::Refunded
+        | JobState::Lost => {
+            return contradiction(format!("an end without payment for job {}, which is {}", key.0, job.state.as_str()));
+        }
+    }
+    expect_unspent(end)?;
+    let change = Change { attempt: end.state != JobState::Pending, ..Change::to_end(end) };
+    job::change(tx, now, key, (job.state, job.reason), &change)?;
+    Ok(Committed::Done)
+}

@@ -1,0 +1,221 @@
+//! The tables, and how a file is known to hold them.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::error::Fault;
+use crate::ledger::LedgerError;
+
+/// `PRAGMA application_id`: "L4Bk" in ASCII. A file without it is not ours.
+pub(super) const APPLICATION_ID: i64 = 0x4c34_426b;
+
+/// `PRAGMA user_version`: the newest schema that this program knows.
+pub(super) const SCHEMA_VERSION: i64 = 1;
+
+/// The condition of `payments_open`; a query that repeats it word for word is answered from that index.
+pub(super) const OPEN_PAYMENT: &str =
+    "(p.state IN ('intended', 'paid') OR (p.state = 'posted' AND p.delivered_at IS NULL))";
+
+/// `payments` changes with every step and stays small; what an intent holds never changes and may be large, so it stands
+/// in `intents`, which no update rewrites.
+const TABLES: &str = "
+CREATE TABLE batches (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE CHECK (name <> ''),
+    manifest TEXT NOT NULL,
+    sandbox INTEGER NOT NULL CHECK (sandbox IN (0, 1)),
+    remembered TEXT NOT NULL,
+    fingerprint TEXT,
+    accepted_msat INTEGER CHECK (accepted_msat >= 0),
+    loads INTEGER NOT NULL DEFAULT 0,
+    held_msat INTEGER NOT NULL DEFAULT 0 CHECK (held_msat >= 0),
+    spent_msat INTEGER NOT NULL DEFAULT 0 CHECK (spent_msat >= 0),
+    fees_msat INTEGER NOT NULL DEFAULT 0 CHECK (fees_msat >= 0),
+    created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE endpoints (
+    id INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+    json TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY,
+    batch INTEGER NOT NULL REFERENCES batches (id),
+    job TEXT NOT NULL CHECK (job <> ''),
+    take INTEGER NOT NULL CHECK (take >= 1),
+    superseded INTEGER NOT NULL DEFAULT 0 CHECK (superseded IN (0, 1)),
+    seq INTEGER NOT NULL CHECK (seq >= 0),
+    line INTEGER NOT NULL CHECK (line >= 0),
+    endpoint INTEGER NOT NULL REFERENCES endpoints (id),
+    content BLOB NOT NULL CHECK (length(content) = 32),
+    price_msat INTEGER NOT NULL CHECK (price_msat >= 0),
+    fee_ceiling_msat INTEGER NOT NULL CHECK (fee_ceiling_msat >= 0),
+    max_cost_msat INTEGER CHECK (max_cost_msat >= 0),
+    state TEXT NOT NULL CHECK (state IN ('pending', 'running', 'in_doubt', 'paid', 'delivered', 'downloaded',
+        'refused', 'failed', 'refund_offered', 'refunded', 'lost')),
+    reason TEXT NOT NULL,
+    error TEXT,
+    attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    started_at INTEGER,
+    finished_at INTEGER,
+    wait_until INTEGER,
+    url TEXT,
+    file TEXT,
+    sha256 TEXT,
+    first_load INTEGER NOT NULL,
+    last_load INTEGER NOT NULL,
+    params TEXT NOT NULL,
+    extra TEXT NOT NULL,
+    UNIQUE (batch, job, take),
+    CHECK (state NOT IN ('delivered', 'downloaded') OR url IS NOT NULL)
+) STRICT;
+CREATE INDEX jobs_by_seq ON jobs (batch, seq);
+CREATE INDEX jobs_by_state ON jobs (batch, state, seq);
+
+CREATE TABLE payments (
+    id INTEGER PRIMARY KEY,
+    job INTEGER NOT NULL REFERENCES jobs (id),
+    batch INTEGER NOT NULL REFERENCES batches (id),
+    payment_hash BLOB NOT NULL UNIQUE CHECK (length(payment_hash) = 32),
+    state TEXT NOT NULL CHECK (state IN ('intended', 'paid', 'posted', 'dead', 'refunded')),
+    amount_msat INTEGER NOT NULL CHECK (amount_msat > 0),
+    fee_limit_msat INTEGER NOT NULL CHECK (fee_limit_msat >= 0),
+    fee_msat INTEGER CHECK (fee_msat >= 0),
+    payment_index INTEGER CHECK (payment_index >= 0),
+    node TEXT NOT NULL CHECK (node <> ''),
+    day TEXT,
+    month TEXT,
+    sends_begun INTEGER NOT NULL CHECK (sends_begun >= 1),
+    sends_answered INTEGER NOT NULL DEFAULT 0 CHECK (sends_answered BETWEEN 0 AND sends_begun),
+    accepted INTEGER NOT NULL DEFAULT 0 CHECK (accepted IN (0, 1)),
+    redeems INTEGER NOT NULL DEFAULT 0 CHECK (redeems >= 0),
+    preimage BLOB CHECK (length(preimage) = 32),
+    dead_proof TEXT CHECK (dead_proof IN ('failed_and_answered', 'failed_and_expired', 'not_found_and_answered',
+        'not_found_and_expired')),
+    poll_url TEXT,
+    poll_interval_ms INTEGER CHECK (poll_interval_ms >= 0),
+    intended_at INTEGER NOT NULL,
+    paid_at INTEGER,
+    posted_at INTEGER,
+    answered_at INTEGER,
+    delivered_at INTEGER,
+    dead_at INTEGER,
+    refund_hash BLOB CHECK (length(refund_hash) = 32),
+    refund_msat INTEGER CHECK (refund_msat >= 0),
+    refunded_at INTEGER,
+    CHECK ((state IN ('paid', 'posted', 'refunded')) = (preimage IS NOT NULL)),
+    CHECK ((state = 'dead') = (dead_proof IS NOT NULL)),
+    CHECK (state <> 'posted' OR fee_msat IS NOT NULL),
+    CHECK (state NOT IN ('intended', 'paid', 'dead') OR fee_msat IS NULL),
+    CHECK (delivered_at IS NULL OR preimage IS NOT NULL),
+    CHECK ((poll_url IS NULL) = (poll_interval_ms IS NULL))
+) STRICT;
+CREATE UNIQUE INDEX payments_one_live ON payments (job) WHERE state NOT IN ('dead', 'refunded');
+CREATE INDEX payments_by_batch ON payments (batch);
+CREATE INDEX payments_open ON payments (batch, job)
+    WHERE (state IN ('intended', 'paid') OR (state = 'posted' AND delivered_at IS NULL));
+
+CREATE TABLE intents (
+    payment INTEGER PRIMARY KEY REFERENCES payments (id),
+    request_digest BLOB NOT NULL CHECK (length(request_digest) = 32),
+    method TEXT NOT NULL CHECK (method IN ('GET', 'POST')),
+    url TEXT NOT NULL,
+    scheme TEXT NOT NULL CHECK (scheme IN ('L402', 'LSAT')),
+    token TEXT NOT NULL,
+    challenge TEXT NOT NULL,
+    invoice TEXT NOT NULL,
+    payee TEXT NOT NULL,
+    network TEXT NOT NULL,
+    invoice_expires_at INTEGER NOT NULL,
+    credential_expires_at INTEGER NOT NULL,
+    body_sha256 BLOB CHECK (length(body_sha256) = 32),
+    body BLOB,
+    CHECK ((body IS NULL) <> (body_sha256 IS NULL))
+) STRICT;
+CREATE INDEX intents_by_request ON intents (request_digest);
+CREATE INDEX intents_by_body ON intents (body_sha256) WHERE body_sha256 IS NOT NULL;
+
+CREATE TABLE answers (
+    id INTEGER PRIMARY KEY,
+    payment INTEGER NOT NULL REFERENCES payments (id),
+    kind TEXT NOT NULL CHECK (kind IN ('redeem', 'poll')),
+    at INTEGER NOT NULL,
+    status INTEGER NOT NULL,
+    interpreted INTEGER NOT NULL DEFAULT 0 CHECK (interpreted IN (0, 1)),
+    headers TEXT NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+CREATE INDEX answers_by_payment ON answers (payment);
+
+CREATE TABLE transitions (
+    id INTEGER PRIMARY KEY,
+    job INTEGER NOT NULL REFERENCES jobs (id),
+    at INTEGER NOT NULL,
+    from_state TEXT NOT NULL,
+    to_state TEXT NOT NULL,
+    reason TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER transitions_are_kept BEFORE DELETE ON transitions
+    BEGIN SELECT RAISE (ABORT, 'transitions are only appended'); END;
+CREATE TRIGGER transitions_stay BEFORE UPDATE ON transitions
+    BEGIN SELECT RAISE (ABORT, 'transitions are only appended'); END;
+
+CREATE TABLE nodes (
+    pubkey TEXT PRIMARY KEY,
+    newest_settled BLOB NOT NULL CHECK (length(newest_settled) = 32),
+    payment_index INTEGER CHECK (payment_index >= 0),
+    settled_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE periods (
+    kind TEXT NOT NULL CHECK (kind IN ('day', 'month')),
+    name TEXT NOT NULL CHECK (name <> ''),
+    held_msat INTEGER NOT NULL DEFAULT 0 CHECK (held_msat >= 0),
+    spent_msat INTEGER NOT NULL DEFAULT 0 CHECK (spent_msat >= 0),
+    PRIMARY KEY (kind, name)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Creates the tables where the file is empty, all or none; otherwise checks that they are ours.
+pub(super) fn create_or_check(conn: &mut Connection, name: &str) -> Result<(), Fault> {
+    if is_empty(conn)? {
+        let tx = conn.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+        // Another process may have created them while this one waited for the lock.
+        if is_empty(&tx)? {
+            tx.execute_batch(TABLES)?;
+            tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+            tx.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        }
+        tx.commit()?;
+    }
+    check(conn, name)
+}
+
+/// Checks that the file holds our tables, in a version that this program knows.
+pub(super) fn check(conn: &Connection, name: &str) -> Result<(), Fault> {
+    let application_id = pragma(conn, "application_id")?;
+    if application_id != APPLICATION_ID {
+        return Err(LedgerError::Foreign(format!(
+            "{name} is no ledger of l402-batch; name another file with --ledger"
+        ))
+        .into());
+    }
+    match pragma(conn, "user_version")? {
+        SCHEMA_VERSION => Ok(()),
+        found if found > SCHEMA_VERSION => Err(LedgerError::Newer { found, known: SCHEMA_VERSION }.into()),
+        found => Err(LedgerError::Foreign(format!(
+            "{name} is damaged: it claims the schema version {found}, which never was; restore it from a backup"
+        ))
+        .into()),
+    }
+}
+
+fn is_empty(conn: &Connection) -> Result<bool, Fault> {
+    let objects: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    Ok(objects == 0 && pragma(conn, "application_id")? == 0 && pragma(conn, "user_version")? == 0)
+}
+
+fn pragma(conn: &Connection, name: &str) -> Result<i64, Fault> {
+    Ok(conn.pragma_query_value(None, name, |row| row.get(0))?)
+}

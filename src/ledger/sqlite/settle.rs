@@ -1,0 +1,193 @@
+//! Records about the payment itself: sends, settlement, death, doubt.
+
+use rusqlite::{Connection, params};
+
+use super::budget;
+use super::convert::{PaymentState, int, proof_word};
+use super::error::{Fault, contradiction};
+use super::job::{self, Change};
+use super::payment::{Payment, durable_intent, paid_purchase, payment};
+use crate::l402::Preimage;
+use crate::ledger::{Committed, DeadProof, JobEnd, JobState, PaymentKey, Posted, Reason};
+use crate::time::UnixMs;
+
+/// One more POST is about to begin.
+pub(super) fn send_begun(tx: &Connection, key: PaymentKey) -> Result<Committed, Fault> {
+    payment(tx, key)?.expect_intended("a new send")?;
+    tx.prepare_cached("UPDATE payments SET sends_begun = sends_begun + 1 WHERE id = ?1")?.execute([key])?;
+    Ok(Committed::Intent(durable_intent(tx, key)?))
+}
+
+/// LND itself has answered a POST. The preimage may have come by another way in the meantime.
+pub(super) fn send_answered(tx: &Connection, key: PaymentKey, accepted: bool) -> Result<Committed, Fault> {
+    let payment = payment(tx, key)?;
+    let live = match payment.state {
+        PaymentState::Intended | PaymentState::Paid | PaymentState::Posted => true,
+        PaymentState::Dead | PaymentState::Refunded => false,
+    };
+    if !live || payment.sends_answered >= payment.sends_begun {
+        return payment.unexpected("an answer to a send");
+    }
+    answer_one(tx, key)?;
+    if accepted {
+        accept(tx, key)?;
+    }
+    Ok(Committed::Intent(durable_intent(tx, key)?))
+}
+
+/// The node has taken the payment up: it never counts as unknown to it any more.
+fn accept(tx: &Connection, key: PaymentKey) -> Result<(), Fault> {
+    tx.prepare_cached("UPDATE payments SET accepted = 1 WHERE id = ?1")?.execute([key])?;
+    Ok(())
+}
+
+fn answer_one(tx: &Connection, key: PaymentKey) -> Result<(), Fault> {
+    tx.prepare_cached("UPDATE payments SET sends_answered = min(sends_answered + 1, sends_begun) WHERE id = ?1")?
+        .execute([key])?;
+    Ok(())
+}
+
+/// The preimage is known. The same again changes nothing.
+pub(super) fn paid(
+    tx: &Connection,
+    now: UnixMs,
+    key: PaymentKey,
+    preimage: &Preimage,
+    answered: bool,
+    posted: Option<Posted>,
+) -> Result<Committed, Fault> {
+    let found = payment(tx, key)?;
+    if Preimage::verify(*preimage.reveal(), &found.hash).is_err() {
+        return contradiction(format!("a preimage that does not belong to payment {}", found.hash));
+    }
+    match found.state {
+        PaymentState::Intended => {
+            tx.prepare_cached("UPDATE payments SET state = ?2, preimage = ?3, paid_at = ?4 WHERE id = ?1")?
+                .execute(params![key, PaymentState::Paid, preimage.reveal(), now])?;
+            note_settled(tx, now, &found, None)?;
+            job::change(tx, now, found.job, found.job_from(), &Change::to(JobState::Paid, Reason::None))?;
+        }
+        PaymentState::Paid | PaymentState::Posted if found.preimage.as_ref() == Some(preimage.reveal()) => {}
+        PaymentState::Paid | PaymentState::Posted | PaymentState::Dead | PaymentState::Refunded => {
+            return found.unexpected("a preimage");
+        }
+    }
+    if answered {
+        answer_one(tx, key)?;
+    }
+    if let Some(posted) = posted {
+        self::posted(tx, now, key, posted)?;
+    }
+    Ok(Committed::Paid(paid_purchase(tx, key)?))
+}
+
+/// The node says SUCCEEDED. The same again changes nothing; another fee contradicts.
+pub(super) fn posted(tx: &Connection, now: UnixMs, key: PaymentKey, posted: Posted) -> Result<Committed, Fault> {
+    let payment = payment(tx, key)?;
+    match payment.state {
+        PaymentState::Paid => {
+            budget::post(tx, &payment, posted.fee)?;
+            let index = posted.payment_index.map(int).transpose()?;
+            tx.prepare_cached(
+                "UPDATE payments SET state = ?2, fee_msat = ?3, payment_index = ?4, posted_at = ?5 WHERE id = ?1",
+            )?
+            .execute(params![key, PaymentState::Posted, posted.fee, index, now])?;
+            note_settled(tx, now, &payment, posted.payment_index)?;
+            Ok(Committed::Done)
+        }
+        PaymentState::Posted if is_repeat(&payment, posted) => Ok(Committed::Done),
+        PaymentState::Intended | PaymentState::Posted | PaymentState::Dead | PaymentState::Refunded => {
+            payment.unexpected("a posting")
+        }
+    }
+}
+
+fn is_repeat(payment: &Payment, posted: Posted) -> bool {
+    let same_index = payment.payment_index.is_none()
+        || posted.payment_index.is_none()
+        || payment.payment_index == posted.payment_index;
+    payment.fee == Some(posted.fee) && same_index
+}
+
+/// What the node must still know from now on for its "not found" to count.
+fn note_settled(tx: &Connection, now: UnixMs, payment: &Payment, index: Option<u64>) -> Result<(), Fault> {
+    tx.prepare_cached(
+        "INSERT INTO nodes (pubkey, newest_settled, payment_index, settled_at) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (pubkey) DO UPDATE SET
+             newest_settled = CASE WHEN excluded.settled_at >= settled_at THEN excluded.newest_settled
+                 ELSE newest_settled END,
+             payment_index = max(coalesce(excluded.payment_index, payment_index),
+                 coalesce(payment_index, excluded.payment_index)),
+             settled_at = max(settled_at, excluded.settled_at)",
+    )?
+    .execute(params![payment.node, payment.hash, index.map(int).transpose()?, now])?;
+    Ok(())
+}
+
+/// The hash can never settle any more: the hold is given back.
+pub(super) fn dead(
+    tx: &Connection,
+    now: UnixMs,
+    key: PaymentKey,
+    proof: DeadProof,
+    end: &JobEnd,
+) -> Result<Committed, Fault> {
+    let payment = payment(tx, key)?;
+    payment.expect_intended("a death")?;
+    if !is_proven(&payment, proof) {
+        return payment.unexpected("a death while a send is unanswered");
+    }
+    expect_unspent(end)?;
+    budget::void(tx, &payment)?;
+    tx.prepare_cached("UPDATE payments SET state = ?2, dead_proof = ?3, dead_at = ?4 WHERE id = ?1")?
+        .execute(params![key, PaymentState::Dead, proof_word(proof), now])?;
+    job::change(tx, now, payment.job, payment.job_from(), &Change::to_end(end))?;
+    Ok(Committed::Done)
+}
+
+/// Whether the counted sends allow that proof (rule 2). That the invoice has expired is known by the node's clock alone,
+/// so the ledger cannot check it.
+const fn is_proven(payment: &Payment, proof: DeadProof) -> bool {
+    match proof {
+        // A node that says FAILED knows the hash: where one POST was ever begun, that is its answer.
+        DeadProof::FailedAndAnswered => payment.sends_answered == payment.sends_begun || payment.sends_begun == 1,
+        // A node that has taken a payment up and does not know it has forgotten it, which proves nothing.
+        DeadProof::NotFoundAndAnswered => !payment.accepted && payment.sends_answered == payment.sends_begun,
+        DeadProof::NotFoundAndExpired => !payment.accepted,
+        DeadProof::FailedAndExpired => true,
+    }
+}
+
+/// That a job's end claims no spending.
+pub(super) fn expect_unspent(end: &JobEnd) -> Result<(), Fault> {
+    match end.state {
+        JobState::Pending | JobState::Refused | JobState::Failed => Ok(()),
+        JobState::Running
+        | JobState::InDoubt
+        | JobState::Paid
+        | JobState::Delivered
+        | JobState::Downloaded
+        | JobState::RefundOffered
+        | JobState::Refunded
+        | JobState::Lost => contradiction(format!("a job that spent nothing cannot be {}", end.state.as_str())),
+    }
+}
+
+/// The payment's fate is unknown, or known not to be final.
+pub(super) fn doubt(
+    tx: &Connection,
+    now: UnixMs,
+    key: PaymentKey,
+    reason: Reason,
+    error: Option<&str>,
+    wait_until: Option<UnixMs>,
+) -> Result<Committed, Fault> {
+    let payment = payment(tx, key)?;
+    payment.expect_intended("a doubt")?;
+    if reason == Reason::PaymentInFlight {
+        accept(tx, key)?;
+    }
+    let change = Change { error, wait_until, ..Change::to(JobState::InDoubt, reason) };
+    job::change(tx, now, payment.job, payment.job_from(), &change)?;
+    Ok(Committed::Done)
+}

@@ -1,0 +1,187 @@
+//! Files: who may read them, what is refused, and the life of a large body.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::support::*;
+use crate::ledger::sqlite::{Books, OpenMode};
+use crate::ledger::{DeadProof, JobState, LedgerError, NewIntent, PendingJob, Reason, Record};
+
+fn mode(path: &Path) -> u32 {
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn open(path: &Path) -> Result<Books, LedgerError> {
+    Books::open(path, OpenMode::Write)
+}
+
+#[test]
+fn files_and_folders_are_their_owners_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("deep/er/ledger.db");
+    let mut books = open(&path).unwrap();
+    assert!(books.is_new());
+    let batch = begin(&mut books, "june");
+    load_ids(&mut books, batch, &["a"]);
+    assert_eq!(mode(&folder.path().join("deep")), 0o700);
+    assert_eq!(mode(&path), 0o600);
+    for beside in ["ledger.db-wal", "ledger.db-shm"] {
+        assert_eq!(mode(&path.with_file_name(beside)), 0o600, "{beside}");
+    }
+    drop(books);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let books = open(&path).unwrap();
+    assert_eq!((mode(&path), books.is_new()), (0o600, false));
+}
+
+#[test]
+fn what_is_no_ledger_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("notes.txt");
+    std::fs::write(&text, "dear diary, this is no ledger at all").unwrap();
+    let other = folder.path().join("other.db");
+    Connection::open(&other).unwrap().execute_batch("CREATE TABLE t (a)").unwrap();
+    let newer = folder.path().join("newer.db");
+    drop(open(&newer).unwrap());
+    Connection::open(&newer).unwrap().pragma_update(None, "user_version", 7).unwrap();
+
+    std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o644)).unwrap();
+
+    for (path, word) in [(&text, "no ledger"), (&other, "no ledger"), (&newer, "newer version")] {
+        let before = std::fs::read(path).unwrap();
+        for how in [OpenMode::Write, OpenMode::Read] {
+            let error = Books::open(path, how).unwrap_err().to_string();
+            assert!(error.contains(word), "{error}");
+        }
+        assert_eq!(std::fs::read(path).unwrap(), before);
+    }
+    assert_eq!(mode(&other), 0o644);
+    assert_eq!(open(&newer).unwrap_err(), LedgerError::Newer { found: 7, known: 1 });
+    let error = open(folder.path()).unwrap_err();
+    assert!(matches!(error, LedgerError::Foreign(_)), "a folder: {error}");
+    let missing = Books::open(&folder.path().join("missing.db"), OpenMode::Read).unwrap_err();
+    assert!(matches!(missing, LedgerError::Io(_)), "{missing}");
+}
+
+#[test]
+fn a_truncated_ledger_is_called_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut books = open(&path).unwrap();
+    let batch = begin(&mut books, "june");
+    let ids: Vec<String> = (0..200).map(|n| format!("job{n}")).collect();
+    load_ids(&mut books, batch, &ids.iter().map(String::as_str).collect::<Vec<_>>());
+    drop(books);
+    let whole = std::fs::read(&path).unwrap();
+    for length in [10, 60, 4_096, whole.len() / 2] {
+        std::fs::write(&path, &whole[..length]).unwrap();
+        let error = open(&path).map(|_| ()).unwrap_err();
+        assert!(matches!(error, LedgerError::Foreign(_)), "{length} bytes: {error}");
+    }
+}
+
+#[test]
+fn an_empty_file_is_a_ledger_that_was_never_begun() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    std::fs::write(&path, "").unwrap();
+    let mut books = open(&path).unwrap();
+    begin(&mut books, "june");
+}
+
+#[test]
+fn views_read_beside_the_writer_and_write_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut books = open(&path).unwrap();
+    let batch = begin(&mut books, "june");
+    let mut view = Books::open(&path, OpenMode::Read).unwrap();
+    load_ids(&mut books, batch, &["a"]);
+    assert_eq!(view.counts(batch).unwrap().all_jobs(), 1, "a view sees what was committed after it was opened");
+    let job = pending(&view, batch).remove(0);
+    assert!(matches!(view.apply(NOW, Record::Intend(Box::new(new_intent(&job, 1)))), Err(LedgerError::Io(_))));
+    deliver(&mut books, &job, 1);
+    assert_eq!(view.counts(batch).unwrap().jobs(JobState::Delivered), 1);
+}
+
+fn large(job: &PendingJob, n: u8) -> NewIntent {
+    let mut intent = new_intent(job, n);
+    intent.request.body = vec![b'x'; 64 * 1024 + 1];
+    intent
+}
+
+#[test]
+fn a_large_body_is_a_file_until_no_open_payment_needs_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let bodies = folder.path().join("ledger.db.bodies");
+    let files = || std::fs::read_dir(&bodies).map_or(0, Iterator::count);
+    let mut books = open(&path).unwrap();
+    let batch = begin(&mut books, "june");
+    load_ids(&mut books, batch, &["a", "b", "small"]);
+    let jobs = pending(&books, batch);
+    intend(&mut books, new_intent(&jobs[2], 3));
+    assert_eq!(files(), 0, "a small body stands in the ledger");
+
+    let (a, b) = (large(&jobs[0], 1), large(&jobs[1], 2));
+    let request = a.request.clone();
+    let first = intend(&mut books, a).payment();
+    let second = intend(&mut books, b).payment();
+    assert_eq!((files(), mode(&bodies)), (1, 0o700), "two intents share one body");
+    let file = std::fs::read_dir(&bodies).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(mode(&file), 0o600);
+
+    let end = end(JobState::Pending, Reason::NoRoute);
+    books.apply(NOW, Record::Dead { payment: second, proof: DeadProof::FailedAndAnswered, end }).unwrap();
+    assert_eq!(files(), 1, "the other payment still needs it");
+    std::fs::write(bodies.join("leftover"), "of a stopped process").unwrap();
+    drop(books);
+    let mut books = open(&path).unwrap();
+    assert_eq!(files(), 1, "opening sweeps what nobody needs, and nothing else");
+    assert_eq!(books.request(first).unwrap(), request);
+
+    std::fs::write(&file, "not the body").unwrap();
+    assert!(matches!(books.request(first), Err(LedgerError::Foreign(_))));
+    std::fs::remove_file(&file).unwrap();
+    assert!(books.request(first).unwrap_err().to_string().contains("missing"));
+    std::fs::write(&file, &request.body).unwrap();
+
+    books.apply(NOW, paid(first, 1, None)).unwrap();
+    let answer = answer(&mut books, first, 200);
+    books.apply(NOW, Record::Delivered { payment: first, answer, url: "https://s.example/v".to_owned() }).unwrap();
+    assert_eq!(files(), 0, "delivered: the body has gone");
+}
+
+#[test]
+fn a_link_leads_to_the_same_bodies() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, link) = (folder.path().join("ledger.db"), folder.path().join("link.db"));
+    let mut books = open(&path).unwrap();
+    let batch = begin(&mut books, "june");
+    load_ids(&mut books, batch, &["a"]);
+    let intent = large(&pending(&books, batch).remove(0), 1);
+    let request = intent.request.clone();
+    let payment = intend(&mut books, intent).payment();
+    drop(books);
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    assert_eq!(open(&link).unwrap().request(payment).unwrap(), request);
+}
+
+#[test]
+fn after_an_error_of_the_disk_nothing_more_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut books = open(&path).unwrap();
+    let batch = begin(&mut books, "june");
+    load_ids(&mut books, batch, &["a", "b"]);
+    let jobs = pending(&books, batch);
+    // The body cannot be kept: its folder is a file.
+    std::fs::write(folder.path().join("ledger.db.bodies"), "").unwrap();
+    let good = (NOW, Record::Intend(Box::new(new_intent(&jobs[1], 2))));
+    let bad = (NOW, Record::Intend(Box::new(large(&jobs[0], 1))));
+    assert!(matches!(books.apply_all(vec![good.clone(), bad]), Err(LedgerError::Io(_))));
+    assert!(matches!(books.apply_all(vec![good]), Err(LedgerError::Io(_))), "refused from then on");
+    assert_eq!(Books::open(&path, OpenMode::Read).unwrap().open_jobs(None).unwrap().len(), 0, "all or none");
+}

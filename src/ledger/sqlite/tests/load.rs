@@ -1,0 +1,270 @@
+//! Plans loaded again and again: what becomes of each job.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::support::*;
+use crate::ledger::sqlite::{Books, LoadError, PlanLoad, Retake};
+use crate::ledger::{BatchKey, JobState, Reason, Record};
+use crate::money::Msat;
+
+/// Brings the only job, `a`, to that standing.
+fn stand(state: JobState, reason: Reason) -> (Books, BatchKey) {
+    let (mut books, batch) = in_memory(&["a"]);
+    let job = pending(&books, batch).remove(0);
+    match state {
+        JobState::Pending | JobState::Refused | JobState::Failed => {
+            books.apply(NOW, Record::Ended(job.key, end(state, reason))).unwrap();
+        }
+        JobState::Delivered => drop(deliver(&mut books, &job, 1)),
+        JobState::Running => drop(intend(&mut books, new_intent(&job, 1))),
+        JobState::InDoubt => {
+            let payment = intend(&mut books, new_intent(&job, 1)).payment();
+            books.apply(NOW, Record::Doubt { payment, reason, error: None, wait_until: None }).unwrap();
+        }
+        JobState::Paid | JobState::RefundOffered | JobState::Lost => {
+            let payment = intend(&mut books, new_intent(&job, 1)).payment();
+            books.apply(NOW, paid(payment, 1, None)).unwrap();
+            books.apply(NOW, Record::Undelivered { payment, answer: None, end: end(state, reason) }).unwrap();
+        }
+        JobState::Downloaded | JobState::Refunded => {
+            deliver(&mut books, &job, 1);
+            books.conn.execute("UPDATE jobs SET state = ?1", [state]).unwrap();
+        }
+    }
+    (books, batch)
+}
+
+/// How a job that stood so stands after a plan: with the same content, with another, without the job.
+#[test]
+fn each_standing_after_the_same_another_and_no_content() {
+    use JobState::{
+        Delivered, Downloaded, Failed, InDoubt, Lost, Paid, Pending, RefundOffered, Refunded, Refused, Running,
+    };
+    use Reason::{
+        Changed, ContentFiltered, DayLimit, NoRoute, None, NotDelivered, OriginFailed, PaymentUnknown, PriceChanged,
+    };
+    let gone = (Refused, Reason::Withdrawn);
+    let new = (Pending, None);
+    let table = [
+        ((Pending, None), new, new, gone),
+        ((Pending, DayLimit), new, new, gone),
+        ((Failed, NoRoute), new, new, gone),
+        ((Refused, PriceChanged), new, new, gone),
+        ((Refused, ContentFiltered), (Refused, ContentFiltered), new, gone),
+        ((Running, None), (Running, None), (Running, None), (Running, None)),
+        ((InDoubt, PaymentUnknown), (InDoubt, PaymentUnknown), (InDoubt, PaymentUnknown), (InDoubt, PaymentUnknown)),
+        ((Paid, NotDelivered), (Paid, NotDelivered), (Paid, NotDelivered), (Paid, NotDelivered)),
+        (
+            (RefundOffered, Reason::RefundOffered),
+            (RefundOffered, Reason::RefundOffered),
+            (RefundOffered, Reason::RefundOffered),
+            (RefundOffered, Reason::RefundOffered),
+        ),
+        ((Delivered, None), (Delivered, None), (Delivered, Changed), (Delivered, None)),
+        ((Downloaded, None), (Downloaded, None), (Downloaded, Changed), (Downloaded, None)),
+        ((Lost, OriginFailed), (Lost, OriginFailed), (Lost, OriginFailed), (Lost, OriginFailed)),
+        ((Refunded, None), (Refunded, None), (Refunded, None), (Refunded, None)),
+    ];
+    for (stood, same, other, without) in table {
+        let plans = [vec![planned(&endpoint(), "a", "a")], vec![planned(&endpoint(), "a", "b")], Vec::new()];
+        for (jobs, expected) in plans.into_iter().zip([same, other, without]) {
+            let (mut books, batch) = stand(stood.0, stood.1);
+            let what = format!("{stood:?} with {} jobs", jobs.len());
+            load(&mut books, batch, &Retake::default(), jobs);
+            let (state, reason) = expected;
+            assert_eq!(standing(&books, batch), [("a".to_owned(), 1, state, reason)], "{what}");
+            books.check_money(Option::None).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_first_load_is_all_new_and_the_same_again_is_all_unchanged() {
+    let (mut books, batch) = in_memory(&["a", "b"]);
+    let again = load_ids(&mut books, batch, &["a", "b"]);
+    assert_eq!(again, PlanLoad { unchanged: 2, ..PlanLoad::default() });
+}
+
+#[test]
+fn rows_follow_the_order_of_the_newest_manifest() {
+    let (mut books, batch) = in_memory(&["a", "b", "c"]);
+    let job = pending(&books, batch).remove(1);
+    deliver(&mut books, &job, 1);
+    let report = load_ids(&mut books, batch, &["c", "new", "b"]);
+    assert_eq!((report.new, report.unchanged, report.withdrawn.first), (1, 2, vec!["a".to_owned()]));
+    let order: Vec<String> = pending(&books, batch).into_iter().map(|job| job.id).collect();
+    assert_eq!(order, ["c", "new"]);
+    let rows: Vec<String> = standing(&books, batch).into_iter().map(|row| row.0).collect();
+    assert_eq!(rows, ["a", "c", "new", "b"], "a row that has gone stays near its old place");
+    // Pages of pending jobs lose and repeat none.
+    let mut pages = Vec::new();
+    while let Some(job) = books.pending(batch, pages.last().map(|(seq, _)| *seq), 1).unwrap().pop() {
+        pages.push((job.seq, job.id));
+    }
+    assert_eq!(pages, [(0, "c".to_owned()), (1, "new".to_owned())]);
+}
+
+#[test]
+fn what_is_not_bought_takes_the_new_price_and_what_is_bought_keeps_its_own() {
+    let (mut books, batch) = in_memory(&["a", "b"]);
+    let job = pending(&books, batch).remove(0);
+    deliver(&mut books, &job, 1);
+    let dearer = |id: &str| {
+        let mut job = planned(&endpoint(), id, id);
+        job.priced.price = Msat::new(700_000);
+        job.extra = vec![("x_note".to_owned(), "edited".to_owned())];
+        job
+    };
+    load(&mut books, batch, &Retake::default(), vec![dearer("a"), dearer("b")]);
+    let mut prices = Vec::new();
+    books
+        .results(batch, &mut |row| {
+            prices.push((row.price, row.extra[0].1.clone()));
+            Ok(())
+        })
+        .unwrap()
+        .unwrap();
+    assert_eq!(prices, [(PRICE, "edited".to_owned()), (Msat::new(700_000), "edited".to_owned())]);
+    assert_eq!(pending(&books, batch)[0].price, Msat::new(700_000));
+}
+
+#[test]
+fn an_old_error_is_kept_until_the_next_try() {
+    let (mut books, batch) = stand(JobState::Failed, Reason::NoRoute);
+    assert_eq!(load_ids(&mut books, batch, &["a"]).again, 1);
+    let error = |books: &Books| books.conn.query_row("SELECT error FROM jobs", [], |row| row.get(0)).unwrap();
+    let kept: Option<String> = error(&books);
+    assert_eq!(kept.as_deref(), Some("because no_route"));
+    let job = pending(&books, batch).remove(0);
+    intend(&mut books, new_intent(&job, 1));
+    let forgotten: Option<String> = error(&books);
+    assert_eq!(forgotten, None);
+}
+
+#[test]
+fn a_withdrawn_job_that_comes_back_is_bought() {
+    let (mut books, batch) = in_memory(&["a", "b"]);
+    assert_eq!(load_ids(&mut books, batch, &["b"]).withdrawn.count, 1);
+    assert_eq!(load_ids(&mut books, batch, &["b"]).withdrawn.count, 0, "it has gone before");
+    assert_eq!(load_ids(&mut books, batch, &["a", "b"]).again, 1);
+    assert_eq!(pending(&books, batch).len(), 2);
+}
+
+#[test]
+fn a_refusal_for_the_jobs_own_limit_is_tried_again_under_another_limit() {
+    let (mut books, batch) = stand(JobState::Refused, Reason::JobLimit);
+    assert_eq!(load_ids(&mut books, batch, &["a"]).again, 0);
+    let mut wider = planned(&endpoint(), "a", "a");
+    wider.max_cost = Some(Msat::new(9_000_000));
+    assert_eq!(load(&mut books, batch, &Retake::default(), vec![wider]).again, 1);
+}
+
+#[test]
+fn a_mark_goes_when_the_content_comes_back() {
+    let (mut books, batch) = stand(JobState::Delivered, Reason::None);
+    let other = planned(&endpoint(), "a", "b");
+    for _ in 0..2 {
+        let report = load(&mut books, batch, &Retake::default(), vec![other.clone()]);
+        assert_eq!(report.changed.first, ["a"]);
+    }
+    load_ids(&mut books, batch, &["a"]);
+    assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::Delivered, Reason::None)]);
+}
+
+#[test]
+fn a_job_is_bought_once_more_only_by_the_users_word() {
+    let by_id = Retake { ids: BTreeSet::from(["a".to_owned(), "nobody".to_owned()]), changed: false };
+    let changed = Retake { ids: BTreeSet::new(), changed: true };
+    let lost = |state| stand(state, Reason::None);
+
+    for (state, retake, prompt, expected) in [
+        (JobState::Delivered, &by_id, "a", 2),
+        (JobState::Delivered, &by_id, "b", 2),
+        (JobState::Lost, &by_id, "a", 2),
+        (JobState::Refunded, &by_id, "a", 2),
+        (JobState::Delivered, &changed, "a", 1),
+        (JobState::Delivered, &changed, "b", 2),
+        (JobState::Lost, &changed, "b", 1),
+        (JobState::Running, &by_id, "a", 1),
+        (JobState::Pending, &by_id, "a", 1),
+        (JobState::RefundOffered, &by_id, "a", 1),
+    ] {
+        let (mut books, batch) = lost(state);
+        let report = load(&mut books, batch, retake, vec![planned(&endpoint(), "a", prompt)]);
+        assert_eq!(report.retaken.count, expected - 1, "{state:?}, {prompt}");
+        assert_eq!(report.not_retaken.contains(&"nobody".to_owned()), retake.ids.contains("nobody"));
+        let rows = standing(&books, batch);
+        assert_eq!(rows.len(), 1, "the results show the latest take");
+        assert_eq!(u64::from(rows[0].1), expected, "{state:?}, {prompt}");
+        if expected == 2 {
+            let job = pending(&books, batch).remove(0);
+            assert_eq!((job.take, job.id.as_str()), (2, "a"));
+            deliver(&mut books, &job, 9);
+            books.check_money(None).unwrap();
+            let mut receipts = Vec::new();
+            books
+                .receipts(batch, &mut |row| {
+                    receipts.push(row.take);
+                    Ok(())
+                })
+                .unwrap()
+                .unwrap();
+            assert_eq!(receipts, [1, 2], "every take has its receipt");
+        }
+    }
+}
+
+#[test]
+fn ids_that_a_spreadsheet_confuses_are_reported_against_the_batch() {
+    let (mut books, batch) = in_memory(&["010", "Shot", "plain"]);
+    let report = load_ids(&mut books, batch, &["10", "shot", "plain", "other"]);
+    assert_eq!(report.alike, [("10".to_owned(), "010".to_owned()), ("shot".to_owned(), "Shot".to_owned())]);
+    assert!(load_ids(&mut books, batch, &["10", "shot", "plain", "other"]).alike.is_empty(), "reported once");
+}
+
+#[test]
+fn a_plan_that_ends_with_an_error_leaves_no_trace() {
+    let (mut books, batch) = in_memory(&["a"]);
+    let jobs = vec![Ok(planned(&endpoint(), "b", "b")), Err("line 3")];
+    let outcome = books.load_plan(batch, NOW, &Retake::default(), jobs);
+    assert!(matches!(outcome, Err(LoadError::Plan("line 3"))), "{outcome:?}");
+    assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::Pending, Reason::None)]);
+
+    let twice = vec![planned(&endpoint(), "b", "b"), planned(&endpoint(), "b", "c")];
+    let outcome = books.load_plan(batch, NOW, &Retake::default(), twice.into_iter().map(Ok::<_, ()>));
+    assert!(matches!(outcome, Err(LoadError::Ledger(_))), "{outcome:?}");
+    assert_eq!(load_ids(&mut books, batch, &["a"]).unchanged, 1, "the books go on");
+}
+
+#[test]
+fn a_bought_job_keeps_the_endpoint_it_was_bought_from() {
+    let (mut books, batch) = in_memory(&["a", "b"]);
+    let job = pending(&books, batch).remove(0);
+    intend(&mut books, new_intent(&job, 1));
+    let mut moved = endpoint().as_ref().clone();
+    moved.url = "https://moved.example/make".parse().unwrap();
+    let moved = Arc::new(moved);
+    load(&mut books, batch, &Retake::default(), vec![planned(&moved, "a", "a"), planned(&moved, "b", "b")]);
+    assert_eq!(books.open_jobs(None).unwrap()[0].endpoint.url.host_str(), Some("seller.example"));
+    assert_eq!(pending(&books, batch)[0].endpoint.url.host_str(), Some("moved.example"));
+}
+
+#[test]
+fn a_hundred_thousand_rows_are_loaded() {
+    const ROWS: u64 = 100_000;
+    let mut books = Books::in_memory().unwrap();
+    let batch = begin(&mut books, "june");
+    let endpoint = endpoint();
+    let rows = |from: u64| {
+        let endpoint = Arc::clone(&endpoint);
+        (from..from + ROWS).map(move |n| Ok::<_, ()>(planned(&endpoint, &format!("job{n}"), "same")))
+    };
+    assert_eq!(books.load_plan(batch, NOW, &Retake::default(), rows(0)).unwrap().new, ROWS);
+    let report = books.load_plan(batch, NOW, &Retake::default(), rows(10)).unwrap();
+    assert_eq!((report.new, report.unchanged, report.withdrawn.count), (10, ROWS - 10, 10));
+    let counts = books.counts(batch).unwrap();
+    assert_eq!(counts.all_jobs(), ROWS + 10);
+    assert_eq!(counts.planned, PRICE.checked_mul(ROWS).unwrap());
+    assert_eq!(counts.to_buy_worst_case, Msat::new(HOLD).checked_mul(ROWS).unwrap());
+}

@@ -1,0 +1,9 @@
+//! Tests of the ledger as a whole.
+
+mod files;
+mod load;
+mod money;
+mod reading;
+mod records;
+mod shell;
+mod support;

@@ -1,0 +1,249 @@
+//! What is read back: open stages, witnesses, twins, results, receipts, batches.
+
+use url::Url;
+
+use super::support::*;
+use crate::ledger::sqlite::{BatchStart, Books, Layout, NewBatch, Outputs, Remembered};
+use crate::ledger::{
+    JobState, NewIntent, Next, OpenJob, OpenStage, PaymentKey, Poll, Posted, Reason, Record, Twin, Witness,
+};
+use crate::money::Msat;
+use crate::payer::NodeId;
+
+fn name(job: &OpenJob) -> String {
+    let stage = match &job.stage {
+        OpenStage::Intended(intent) => format!("intended {}", intent.invoice()),
+        OpenStage::Paid(purchase) => format!("paid {} redeems", purchase.redeems()),
+        OpenStage::Answered(_, _, answer) => format!("answered {}", answer.status),
+        OpenStage::Accepted(_, poll) => format!("accepted {}", poll.url),
+        OpenStage::Unposted(purchase) => format!("unposted {}", purchase.posted()),
+    };
+    format!("{}: {stage}", job.id)
+}
+
+/// One job at each stage.
+fn every_stage(books: &mut Books) {
+    let batch = begin(books, "june");
+    load_ids(books, batch, &["asked", "doubt", "paid", "answered", "polled", "unposted", "done", "lost", "todo"]);
+    let jobs = pending(books, batch);
+    let payments: Vec<PaymentKey> =
+        (1..).zip(&jobs[..8]).map(|(n, job)| intend(books, new_intent(job, n)).payment()).collect();
+    let doubt =
+        Record::Doubt { payment: payments[1], reason: Reason::PaymentInFlight, error: None, wait_until: Some(NOW) };
+    books.apply(NOW, doubt).unwrap();
+    for (place, payment) in payments.iter().enumerate().skip(2) {
+        let settled = (place >= 6).then(posted);
+        books.apply(NOW, paid(*payment, u8::try_from(place + 1).unwrap(), settled)).unwrap();
+    }
+    answer(books, payments[2], 503);
+    answer(books, payments[3], 200);
+    let accepted = answer(books, payments[4], 202);
+    let poll = Poll { url: Url::parse("https://seller.example/poll").unwrap(), interval_ms: 5_000 };
+    books.apply(NOW, Record::Accepted { payment: payments[4], answer: accepted, poll }).unwrap();
+    for payment in [payments[5], payments[6]] {
+        let answer = answer(books, payment, 200);
+        books.apply(NOW, Record::Delivered { payment, answer, url: "https://seller.example/v".to_owned() }).unwrap();
+    }
+    let lost = end(JobState::Lost, Reason::CredentialRejected);
+    books.apply(NOW, Record::Undelivered { payment: payments[7], answer: None, end: lost }).unwrap();
+}
+
+const STAGES: [&str; 6] = [
+    "asked: intended lnbc1",
+    "doubt: intended lnbc2",
+    "paid: paid 1 redeems",
+    "answered: answered 200",
+    "polled: accepted https://seller.example/poll",
+    "unposted: unposted false",
+];
+
+#[test]
+fn open_purchases_are_read_back_by_how_far_they_came_also_after_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut books = Books::open(&path, super::super::OpenMode::Write).unwrap();
+    every_stage(&mut books);
+    let stages = |books: &Books| books.open_jobs(None).unwrap().iter().map(name).collect::<Vec<_>>();
+    assert_eq!(stages(&books), STAGES);
+    drop(books);
+    let books = Books::open(&path, super::super::OpenMode::Write).unwrap();
+    assert_eq!(stages(&books), STAGES);
+    let june = books.batch("june").unwrap().unwrap().key;
+    assert_eq!(books.open_jobs(Some(june)).unwrap().len(), STAGES.len());
+    assert_eq!(books.open_jobs(Some(crate::ledger::BatchKey(99))).unwrap().len(), 0);
+    books.check_money(None).unwrap();
+}
+
+#[test]
+fn open_jobs_are_found_by_their_index() {
+    let (books, _) = in_memory(&["a"]);
+    let sql = format!(
+        "EXPLAIN QUERY PLAN SELECT 1 FROM payments p JOIN jobs j ON j.id = p.job WHERE p.batch = 1 AND {}",
+        super::super::schema::OPEN_PAYMENT
+    );
+    let plan: Vec<String> =
+        books.conn.prepare(&sql).unwrap().query_map([], |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+    assert!(plan.iter().any(|step| step.contains("payments_open")), "{plan:?}");
+}
+
+#[test]
+fn a_purchase_holds_its_credential_and_its_request_to_the_byte() {
+    let (mut books, batch) = in_memory(&["a"]);
+    let job = pending(&books, batch).remove(0);
+    let new = new_intent(&job, 1);
+    let request = new.request.clone();
+    let intent = intend(&mut books, new);
+    assert_eq!((intent.amount(), intent.fee_limit(), intent.hash()), (PRICE, FEE_CEILING, &secret(1).1));
+    assert_eq!((intent.sends_begun(), intent.sends_answered()), (1, 0));
+    assert_eq!(books.request(intent.payment()).unwrap(), request);
+    books.apply(NOW, paid(intent.payment(), 1, None)).unwrap();
+    let open = books.open_jobs(None).unwrap().remove(0);
+    let OpenStage::Paid(purchase) = open.stage else { panic!("{:?}", open.stage) };
+    assert_eq!(purchase.credential().token.reveal(), "token1");
+    assert_eq!(purchase.credential().preimage, preimage(1));
+    assert_eq!(purchase.intent().sends_answered(), 1);
+
+    books.conn.execute("UPDATE intents SET body = x'00'", []).unwrap();
+    assert!(books.request(intent.payment()).unwrap_err().to_string().contains("damaged"));
+}
+
+#[test]
+fn an_interpreted_answer_is_not_interpreted_again() {
+    let (mut books, batch) = in_memory(&["a"]);
+    let job = pending(&books, batch).remove(0);
+    let payment = intend(&mut books, new_intent(&job, 1)).payment();
+    books.apply(NOW, paid(payment, 1, None)).unwrap();
+    answer(&mut books, payment, 200);
+    let second = answer(&mut books, payment, 200);
+    let end = end(JobState::Paid, Reason::UnknownAnswer);
+    books.apply(NOW, Record::Undelivered { payment, answer: Some(second), end }).unwrap();
+    let open = books.open_jobs(None).unwrap().remove(0);
+    assert_eq!(name(&open), "a: paid 2 redeems");
+    assert_eq!(open.reason, Reason::UnknownAnswer);
+}
+
+#[test]
+fn the_witness_is_the_newest_settlement_and_the_highest_index() {
+    let (mut books, batch) = in_memory(&["a", "b", "c"]);
+    let node = NodeId("03payer".to_owned());
+    assert_eq!(books.witness(&node).unwrap(), Witness::default());
+    let jobs = pending(&books, batch);
+    let settle = |books: &mut Books, place: usize, n: u8, at: i64, index| {
+        let payment = intend(books, new_intent(&jobs[place], n)).payment();
+        let posted = Some(Posted { fee: FEE, payment_index: index });
+        books.apply(NOW.plus_ms(at), paid(payment, n, posted)).unwrap();
+    };
+    let witness = |n: u8, payment_index| Witness { newest_settled: Some(secret(n).1), payment_index };
+    settle(&mut books, 0, 1, 0, None);
+    assert_eq!(books.witness(&node).unwrap(), witness(1, None));
+    settle(&mut books, 1, 2, 10, Some(8));
+    assert_eq!(books.witness(&node).unwrap(), witness(2, Some(8)));
+    settle(&mut books, 2, 3, 5, Some(7));
+    assert_eq!(books.witness(&node).unwrap(), witness(2, Some(8)), "an older settlement changes nothing");
+    assert_eq!(books.witness(&NodeId("03other".to_owned())).unwrap(), Witness::default());
+}
+
+#[test]
+fn a_twin_is_another_purchase_of_the_same_request_in_any_batch() {
+    let (mut books, june) = in_memory(&["a"]);
+    let july = begin(&mut books, "july");
+    load_ids(&mut books, july, &["a"]);
+    let (first, second) = (pending(&books, june).remove(0), pending(&books, july).remove(0));
+    let digest = new_intent(&first, 1).request.digest();
+    assert_eq!(books.twin(second.key, &digest).unwrap(), None);
+    let payment = intend(&mut books, new_intent(&first, 1)).payment();
+    assert_eq!(books.twin(first.key, &digest).unwrap(), None, "not its own twin");
+    assert_eq!(books.twin(second.key, &[0; 32]).unwrap(), None, "another request");
+    assert_eq!(books.twin(second.key, &digest).unwrap(), Some(Twin { open: true, last_at: NOW }));
+    books.apply(NOW, paid(payment, 1, None)).unwrap();
+    let later = NOW.plus_ms(50);
+    let record = Record::Answer { payment, kind: crate::ledger::AnswerKind::Redeem, answer: http(200) };
+    let crate::ledger::Committed::Answer(answer) = books.apply(later, record).unwrap() else { panic!() };
+    books.apply(NOW, Record::Delivered { payment, answer, url: "https://s.example/v".to_owned() }).unwrap();
+    assert_eq!(books.twin(second.key, &digest).unwrap(), Some(Twin { open: false, last_at: later }));
+}
+
+#[test]
+fn results_and_receipts_show_what_happened() {
+    let (mut books, batch) = in_memory(&["a", "b"]);
+    let job = pending(&books, batch).remove(0);
+    deliver(&mut books, &job, 1);
+    let (mut results, mut receipts) = (Vec::new(), Vec::new());
+    books
+        .results(batch, &mut |row| {
+            results.push(row);
+            Ok(())
+        })
+        .unwrap()
+        .unwrap();
+    books
+        .receipts(batch, &mut |row| {
+            receipts.push(row);
+            Ok(())
+        })
+        .unwrap()
+        .unwrap();
+    let (a, b) = (&results[0], &results[1]);
+    assert_eq!((a.fee, a.attempts, a.next, a.line), (Some(FEE), 1, Next::None, 7));
+    assert_eq!((a.started_at, a.finished_at), (Some(NOW), Some(NOW)));
+    assert_eq!(a.url.as_deref(), Some("https://seller.example/v/1"));
+    assert_eq!((b.fee, b.attempts, b.next), (None, 0, Next::Rerun));
+    let receipt = &receipts[0];
+    assert_eq!((receipts.len(), receipt.amount, receipt.fee), (1, PRICE, Some(FEE)));
+    assert_eq!((receipt.seller.as_str(), receipt.hash), ("seller.example", secret(1).1));
+    assert_eq!(receipt.preimage, preimage(1).reveal_hex());
+
+    let stopped = books.results(batch, &mut |_| Err(std::io::Error::other("pipe closed"))).unwrap();
+    assert!(stopped.is_err(), "an error of the writer ends the reading");
+}
+
+#[test]
+fn a_batch_is_found_again_and_remembers() {
+    let mut books = Books::in_memory().unwrap();
+    let mut new = NewBatch { name: "june".to_owned(), manifest: "/a/jobs.csv".to_owned(), sandbox: true, adopt: false };
+    let BatchStart::New(batch) = books.begin_batch(NOW, &new).unwrap() else { panic!() };
+    let what = Remembered {
+        layout: Layout { delimiter: ';', bom: true, params: vec!["prompt".to_owned()], extra: vec!["x_a".to_owned()] },
+        outputs: Outputs {
+            results: Some("/a/jobs.results.csv".to_owned()),
+            results_written: true,
+            ..Outputs::default()
+        },
+        accepted: Some(Msat::new(9)),
+        fingerprint: Some("f".to_owned()),
+    };
+    books.remember(batch.key, &what).unwrap();
+    let BatchStart::Known(known) = books.begin_batch(NOW, &new).unwrap() else { panic!() };
+    assert_eq!(known.remembered, what);
+    assert_eq!(books.batches_at("/a/jobs.csv").unwrap(), [known]);
+
+    new.manifest = "/b/jobs.csv".to_owned();
+    let other = BatchStart::OtherManifest { known: "/a/jobs.csv".to_owned(), given: "/b/jobs.csv".to_owned() };
+    assert_eq!(books.begin_batch(NOW, &new).unwrap(), other);
+    new.adopt = true;
+    assert!(matches!(books.begin_batch(NOW, &new).unwrap(), BatchStart::Known(_)));
+    assert_eq!(books.batch("june").unwrap().unwrap().manifest, "/b/jobs.csv");
+    new.sandbox = false;
+    assert_eq!(books.begin_batch(NOW, &new).unwrap(), BatchStart::OtherMoney { known_is_sandbox: true });
+    assert_eq!(books.batches().unwrap().len(), 1);
+}
+
+#[test]
+fn play_money_is_of_no_network() {
+    let mut books = Books::in_memory().unwrap();
+    let new = NewBatch { name: "s".to_owned(), manifest: "-".to_owned(), sandbox: true, adopt: false };
+    let BatchStart::New(batch) = books.begin_batch(NOW, &new).unwrap() else { panic!() };
+    load_ids(&mut books, batch.key, &["a"]);
+    let job = pending(&books, batch.key).remove(0);
+    let payment = intend(&mut books, NewIntent { fee_limit: Msat::ZERO, ..new_intent(&job, 1) }).payment();
+    books.apply(NOW, paid(payment, 1, None)).unwrap();
+    let mut networks = Vec::new();
+    books
+        .receipts(batch.key, &mut |row| {
+            networks.push((row.network, row.fee));
+            Ok(())
+        })
+        .unwrap()
+        .unwrap();
+    assert_eq!(networks, [(None, None)]);
+}

@@ -1,0 +1,90 @@
+//! The port's implementations: the thread, and the one called inline.
+
+use std::sync::Arc;
+
+use super::support::*;
+use crate::ledger::sqlite::{Books, InlineLedger, LedgerHandle};
+use crate::ledger::{BatchKey, Committed, JobState, Ledger, OpenStage, PaymentKey, Record};
+use crate::payer::NodeId;
+
+/// The contract of the port, for every implementation.
+async fn keep_the_contract(ledger: &impl Ledger, batch: BatchKey) {
+    let jobs = ledger.pending(batch, None, 2).await.unwrap();
+    assert_eq!(jobs.len(), 2);
+    assert_eq!(ledger.pending(batch, Some(jobs[1].seq), 10).await.unwrap().len(), 1);
+    let new = new_intent(&jobs[0], 1);
+    let request = new.request.clone();
+    let Committed::Intent(intent) = ledger.commit(NOW, Record::Intend(Box::new(new))).await.unwrap() else { panic!() };
+    assert_eq!(ledger.request(intent.payment()).await.unwrap(), request);
+    let open = ledger.open_jobs(Some(batch)).await.unwrap();
+    assert!(matches!(open[0].stage, OpenStage::Intended(_)));
+    let Committed::Paid(purchase) = ledger.commit(NOW, paid(intent.payment(), 1, Some(posted()))).await.unwrap() else {
+        panic!()
+    };
+    assert!(purchase.posted());
+    assert_eq!(ledger.witness(&NodeId("03payer".to_owned())).await.unwrap().newest_settled, Some(secret(1).1));
+    assert!(ledger.twin(jobs[1].key, &request.digest()).await.unwrap().is_some());
+    let wrong = ledger.commit(NOW, Record::SendBegun(PaymentKey(99))).await;
+    assert!(is_contradiction(&wrong));
+    ledger.commit(NOW, Record::Intend(Box::new(new_intent(&jobs[1], 2)))).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_inline_ledger_keeps_the_contract() {
+    let (books, batch) = in_memory(&["a", "b", "c"]);
+    let ledger = InlineLedger::new(books);
+    keep_the_contract(&ledger, batch).await;
+    ledger.books().check_money(None).unwrap();
+}
+
+#[tokio::test]
+async fn the_thread_keeps_the_contract_and_gives_the_books_back() {
+    let (books, batch) = in_memory(&["a", "b", "c"]);
+    let (ledger, thread) = LedgerHandle::spawn(books).unwrap();
+    keep_the_contract(&ledger, batch).await;
+    drop(ledger);
+    thread.join().unwrap().check_money(None).unwrap();
+}
+
+#[tokio::test]
+async fn many_at_once_are_all_committed_each_with_its_own_answer() {
+    const JOBS: u8 = 100;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut books = Books::open(&path, crate::ledger::sqlite::OpenMode::Write).unwrap();
+    let batch = begin(&mut books, "june");
+    let ids: Vec<String> = (0..JOBS).map(|n| format!("job{n}")).collect();
+    load_ids(&mut books, batch, &ids.iter().map(String::as_str).collect::<Vec<_>>());
+    let (ledger, thread) = LedgerHandle::spawn(books).unwrap();
+    let jobs = Arc::new(ledger.pending(batch, None, 1_000).await.unwrap());
+    let buy = |n: u8| {
+        let (ledger, jobs) = (ledger.clone(), Arc::clone(&jobs));
+        async move {
+            let job = &jobs[usize::from(n)];
+            let outcome = ledger.commit(NOW, Record::Intend(Box::new(new_intent(job, n)))).await.unwrap();
+            let Committed::Intent(intent) = outcome else { panic!("{outcome:?}") };
+            assert_eq!((intent.job(), intent.hash()), (job.key, &secret(n).1));
+            let wrong =
+                Record::Paid { payment: intent.payment(), preimage: preimage(n + 1), answered: true, posted: None };
+            assert!(is_contradiction(&ledger.commit(NOW, wrong).await));
+            ledger.commit(NOW, paid(intent.payment(), n, Some(posted()))).await.unwrap();
+        }
+    };
+    futures::future::join_all((0..JOBS).map(buy)).await;
+    drop(ledger);
+    let books = thread.join().unwrap();
+    assert_eq!(books.counts(batch).unwrap().jobs(JobState::Paid), u64::from(JOBS));
+    books.check_money(None).unwrap();
+}
+
+#[tokio::test]
+async fn what_a_caller_stopped_waiting_for_is_committed_all_the_same() {
+    let (books, batch) = in_memory(&["a"]);
+    let (ledger, thread) = LedgerHandle::spawn(books).unwrap();
+    let job = ledger.pending(batch, None, 1).await.unwrap().remove(0);
+    let commit = ledger.commit(NOW, Record::Intend(Box::new(new_intent(&job, 1))));
+    // Polled once: the request is sent, and its answer is never waited for.
+    assert!(futures::FutureExt::now_or_never(commit).is_none_or(|outcome| outcome.is_ok()));
+    drop(ledger);
+    assert_eq!(thread.join().unwrap().open_jobs(None).unwrap().len(), 1);
+}

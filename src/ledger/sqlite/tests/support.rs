@@ -1,0 +1,195 @@
+//! What the tests share: an endpoint, jobs, intents, and the way through a purchase.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use crate::catalog::{Endpoint, Method, PriceRule, Priced, Rate, ResultRule, Value};
+use crate::l402::{Network, PaymentHash, Preimage, Scheme, Token};
+use crate::ledger::sqlite::{BatchStart, Books, NewBatch, PlanLoad, Retake};
+use crate::ledger::{
+    AnswerKey, AnswerKind, BatchKey, Caps, Committed, DurableIntent, JobEnd, JobState, LedgerError, NewIntent,
+    PaymentKey, PendingJob, Posted, Reason, Record,
+};
+use crate::money::Msat;
+use crate::origin::{HttpAnswer, Request};
+use crate::payer::NodeId;
+use crate::plan::{ContentHash, PlannedJob};
+use crate::time::UnixMs;
+
+pub(super) const NOW: UnixMs = UnixMs(1_790_000_000_000);
+pub(super) const PRICE: Msat = Msat::new(500_000);
+pub(super) const FEE_CEILING: Msat = Msat::new(10_000);
+pub(super) const FEE: Msat = Msat::new(1_500);
+pub(super) const HOLD: u64 = 510_000;
+
+pub(super) fn endpoint() -> Arc<Endpoint> {
+    Arc::new(Endpoint {
+        name: "make".to_owned(),
+        url: Url::parse("https://seller.example/make").unwrap(),
+        method: Method::Post,
+        params: Vec::new(),
+        price: PriceRule {
+            by: Vec::new(),
+            rates: vec![Rate { when: Vec::new(), rate: PRICE }],
+            quantity: None,
+            unit: "job".to_owned(),
+        },
+        result: ResultRule {
+            url: vec!["/url".to_owned()],
+            poll_url: Vec::new(),
+            poll_interval_ms: Vec::new(),
+            status: Vec::new(),
+            done: Vec::new(),
+            failed: Vec::new(),
+        },
+        dedup_window_s: 60,
+        allow_http: false,
+        source: "a test".to_owned(),
+        as_of: "2026-11-20".to_owned(),
+        defined_in: "built-in".to_owned(),
+    })
+}
+
+/// A job of that id, whose content follows from `prompt`.
+pub(super) fn planned(endpoint: &Arc<Endpoint>, id: &str, prompt: &str) -> PlannedJob {
+    PlannedJob {
+        seq: 0,
+        line: 7,
+        id: id.to_owned(),
+        endpoint: Arc::clone(endpoint),
+        params: vec![("prompt".to_owned(), Value::Text(prompt.to_owned())), ("n".to_owned(), Value::Integer(3))],
+        extra: vec![("x_note".to_owned(), format!("note of {id}"))],
+        content: ContentHash(Sha256::digest(prompt).into()),
+        priced: Priced { chosen_by: String::new(), rate: PRICE, quantity: 1, price: PRICE },
+        fee_ceiling: FEE_CEILING,
+        max_cost: None,
+    }
+}
+
+pub(super) fn begin(books: &mut Books, name: &str) -> BatchKey {
+    let new = NewBatch { name: name.to_owned(), manifest: format!("/jobs/{name}.toml"), sandbox: false, adopt: false };
+    match books.begin_batch(NOW, &new).unwrap() {
+        BatchStart::New(batch) | BatchStart::Known(batch) => batch.key,
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(super) fn load(books: &mut Books, batch: BatchKey, retake: &Retake, jobs: Vec<PlannedJob>) -> PlanLoad {
+    books.load_plan(batch, NOW, retake, jobs.into_iter().map(Ok::<_, Infallible>)).unwrap()
+}
+
+/// Loads jobs of these ids, each with its id as its prompt.
+pub(super) fn load_ids(books: &mut Books, batch: BatchKey, ids: &[&str]) -> PlanLoad {
+    let endpoint = endpoint();
+    load(books, batch, &Retake::default(), ids.iter().map(|id| planned(&endpoint, id, id)).collect())
+}
+
+pub(super) fn in_memory(ids: &[&str]) -> (Books, BatchKey) {
+    let mut books = Books::in_memory().unwrap();
+    let batch = begin(&mut books, "june");
+    load_ids(&mut books, batch, ids);
+    (books, batch)
+}
+
+pub(super) fn pending(books: &Books, batch: BatchKey) -> Vec<PendingJob> {
+    books.pending(batch, None, 1_000).unwrap()
+}
+
+pub(super) fn secret(n: u8) -> ([u8; 32], PaymentHash) {
+    let bytes = [n; 32];
+    (bytes, PaymentHash(Sha256::digest(bytes).into()))
+}
+
+pub(super) fn preimage(n: u8) -> Preimage {
+    let (bytes, hash) = secret(n);
+    Preimage::verify(bytes, &hash).unwrap()
+}
+
+/// An intent for the job, paid by the invoice whose secret is `n`.
+pub(super) fn new_intent(job: &PendingJob, n: u8) -> NewIntent {
+    NewIntent {
+        job: job.key,
+        request: Request {
+            method: Method::Post,
+            url: job.endpoint.url.clone(),
+            body: format!("{{\"prompt\":{:?}}}", job.id).into_bytes(),
+        },
+        scheme: Scheme::L402,
+        token: Token::new(format!("token{n}")),
+        challenge: vec![("invoice".to_owned(), format!("lnbc{n}")), ("other".to_owned(), "kept".to_owned())],
+        invoice: format!("lnbc{n}"),
+        hash: secret(n).1,
+        amount: job.price,
+        fee_limit: job.fee_ceiling,
+        payee: "02payee".to_owned(),
+        network: Network::Regtest,
+        node: NodeId("03payer".to_owned()),
+        invoice_expires_at: NOW.plus_ms(600_000),
+        credential_expires_at: NOW.plus_ms(900_000),
+        caps: Caps::default(),
+    }
+}
+
+pub(super) fn intend(books: &mut Books, intent: NewIntent) -> DurableIntent {
+    match books.apply(NOW, Record::Intend(Box::new(intent))).unwrap() {
+        Committed::Intent(intent) => intent,
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(super) fn paid(payment: PaymentKey, n: u8, posted: Option<Posted>) -> Record {
+    Record::Paid { payment, preimage: preimage(n), answered: true, posted }
+}
+
+pub(super) fn posted() -> Posted {
+    Posted { fee: FEE, payment_index: Some(9) }
+}
+
+pub(super) fn http(status: u16) -> HttpAnswer {
+    HttpAnswer {
+        status,
+        headers: vec![("content-type".to_owned(), "application/json".to_owned())],
+        body: b"{\"url\":\"/v/1\"}".to_vec(),
+    }
+}
+
+pub(super) fn answer(books: &mut Books, payment: PaymentKey, status: u16) -> AnswerKey {
+    let record = Record::Answer { payment, kind: AnswerKind::Redeem, answer: http(status) };
+    match books.apply(NOW, record).unwrap() {
+        Committed::Answer(key) => key,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Buys a pending job from intent to delivery.
+pub(super) fn deliver(books: &mut Books, job: &PendingJob, n: u8) -> PaymentKey {
+    let payment = intend(books, new_intent(job, n)).payment();
+    books.apply(NOW, paid(payment, n, Some(posted()))).unwrap();
+    let answer = answer(books, payment, 200);
+    books.apply(NOW, Record::Delivered { payment, answer, url: "https://seller.example/v/1".to_owned() }).unwrap();
+    payment
+}
+
+pub(super) fn end(state: JobState, reason: Reason) -> JobEnd {
+    JobEnd { state, reason, error: Some(format!("because {}", reason.as_str())) }
+}
+
+pub(super) fn is_contradiction<T>(outcome: &Result<T, LedgerError>) -> bool {
+    matches!(outcome, Err(LedgerError::Contradiction(_)))
+}
+
+/// How each job of the batch stands: id, take, state, reason.
+pub(super) fn standing(books: &Books, batch: BatchKey) -> Vec<(String, u32, JobState, Reason)> {
+    let mut rows = Vec::new();
+    books
+        .results(batch, &mut |row| {
+            rows.push((row.id, row.take, row.state, row.reason));
+            Ok(())
+        })
+        .unwrap()
+        .unwrap();
+    rows
+}

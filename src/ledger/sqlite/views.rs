@@ -1,0 +1,162 @@
+//! What the views read: counts, results, receipts.
+
+use std::io;
+
+use rusqlite::{Row, params};
+use url::Url;
+
+use super::Books;
+use super::convert::{Json, hex, uint};
+use super::error::Fault;
+use crate::ledger::{
+    BatchKey, Counts, JobState, LedgerError, Next, Reason, ReceiptKind, ReceiptRow, ResultRow, StateCount, tried_again,
+};
+use crate::money::Msat;
+
+impl Books {
+    /// Where the batch stands, over the latest take of each job.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn counts(&self, batch: BatchKey) -> Result<Counts, LedgerError> {
+        self.read(|books| {
+            let mut counts = Counts::default();
+            let mut statement = books.conn.prepare_cached(
+                "SELECT state, reason, count(*), sum(price_msat), sum(price_msat + fee_ceiling_msat)
+                 FROM jobs WHERE batch = ?1 AND superseded = 0 GROUP BY state, reason",
+            )?;
+            let mut rows = statement.query([batch])?;
+            while let Some(row) = rows.next()? {
+                let one =
+                    StateCount { state: row.get(0)?, reason: row.get(1)?, jobs: uint(row, 2)?, price: row.get(3)? };
+                if one.reason != Reason::Withdrawn {
+                    counts.planned = sum(counts.planned, one.price)?;
+                }
+                if tried_again(one.state, one.reason) {
+                    counts.to_buy_worst_case = sum(counts.to_buy_worst_case, row.get(4)?)?;
+                }
+                counts.by_state.push(one);
+            }
+            counts.by_state.sort_unstable_by_key(|one| (one.state, one.reason));
+            (counts.spent, counts.fees, counts.held) = books
+                .conn
+                .prepare_cached("SELECT spent_msat, fees_msat, held_msat FROM batches WHERE id = ?1")?
+                .query_row([batch], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            Ok(counts)
+        })
+    }
+
+    /// Every job of the batch (its latest take), in manifest order, one at a time.
+    ///
+    /// # Errors
+    /// The ledger's error where it cannot be read; inside, the first error of `each`, which ends the reading.
+    pub fn results(
+        &self,
+        batch: BatchKey,
+        each: &mut dyn FnMut(ResultRow) -> io::Result<()>,
+    ) -> Result<io::Result<()>, LedgerError> {
+        self.read(|books| {
+            let mut statement = books.conn.prepare_cached(
+                "SELECT j.job, j.line, j.take, j.state, j.reason, j.endpoint, j.params, j.price_msat, j.url, j.file,
+                     j.sha256, j.attempts, j.started_at, j.finished_at, j.wait_until, j.error, j.extra,
+                     (SELECT p.fee_msat FROM payments p
+                         WHERE p.job = j.id AND p.state NOT IN ('dead', 'refunded')) AS fee_msat
+                 FROM jobs j WHERE j.batch = ?1 AND j.superseded = 0 ORDER BY j.seq, j.id",
+            )?;
+            let mut rows = statement.query([batch])?;
+            while let Some(row) = rows.next()? {
+                if let Err(error) = each(books.result_of_row(row)?) {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(Ok(()))
+        })
+    }
+
+    fn result_of_row(&self, row: &Row<'_>) -> Result<ResultRow, Fault> {
+        let (state, reason): (JobState, Reason) = (row.get(3)?, row.get(4)?);
+        let (Json(params), Json(extra)) = (row.get(6)?, row.get(16)?);
+        Ok(ResultRow {
+            id: row.get(0)?,
+            line: uint(row, 1)?,
+            take: row.get(2)?,
+            state,
+            reason,
+            next: Next::of(state, reason),
+            endpoint: self.endpoint(row.get(5)?)?.name.clone(),
+            params,
+            price: row.get(7)?,
+            fee: row.get(17)?,
+            url: row.get(8)?,
+            file: row.get(9)?,
+            sha256: row.get(10)?,
+            attempts: row.get(11)?,
+            started_at: row.get(12)?,
+            finished_at: row.get(13)?,
+            wait_until: row.get(14)?,
+            error: row.get(15)?,
+            extra,
+        })
+    }
+
+    /// Every settlement of the batch (every take), in the order of paying, one at a time.
+    ///
+    /// # Errors
+    /// The ledger's error where it cannot be read; inside, the first error of `each`, which ends the reading.
+    pub fn receipts(
+        &self,
+        batch: BatchKey,
+        each: &mut dyn FnMut(ReceiptRow) -> io::Result<()>,
+    ) -> Result<io::Result<()>, LedgerError> {
+        self.read(|books| {
+            let mut statement = books.conn.prepare_cached(
+                "SELECT b.name, j.job, j.take, p.paid_at, i.url, j.endpoint, b.sandbox, i.network, p.amount_msat,
+                     p.fee_msat, p.payment_hash, p.preimage, i.invoice, i.payee, p.node, j.url, j.extra
+                 FROM payments p JOIN intents i ON i.payment = p.id JOIN jobs j ON j.id = p.job
+                     JOIN batches b ON b.id = p.batch
+                 WHERE p.batch = ?1 AND p.preimage IS NOT NULL ORDER BY p.paid_at, p.id",
+            )?;
+            let mut rows = statement.query(params![batch])?;
+            while let Some(row) = rows.next()? {
+                if let Err(error) = each(books.receipt_of_row(row)?) {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(Ok(()))
+        })
+    }
+
+    fn receipt_of_row(&self, row: &Row<'_>) -> Result<ReceiptRow, Fault> {
+        let sandbox: bool = row.get(6)?;
+        let network = row.get(7)?;
+        let preimage: [u8; 32] = row.get(11)?;
+        let Json(extra) = row.get(16)?;
+        Ok(ReceiptRow {
+            batch: row.get(0)?,
+            id: row.get(1)?,
+            take: row.get(2)?,
+            kind: ReceiptKind::Payment,
+            paid_at: row.get(3)?,
+            seller: host_of(&row.get::<_, String>(4)?),
+            endpoint: self.endpoint(row.get(5)?)?.name.clone(),
+            network: if sandbox { None } else { Some(network) },
+            amount: row.get(8)?,
+            fee: row.get(9)?,
+            hash: row.get(10)?,
+            preimage: hex(&preimage),
+            invoice: row.get(12)?,
+            payee_node: row.get(13)?,
+            payer_node: row.get(14)?,
+            url: row.get(15)?,
+            extra,
+        })
+    }
+}
+
+fn sum(so_far: Msat, more: Msat) -> Result<Msat, Fault> {
+    so_far.checked_add(more).ok_or_else(|| Fault::Contradiction("the sums of the batch do not fit".to_owned()))
+}
+
+fn host_of(url: &str) -> String {
+    Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+}

@@ -1,0 +1,176 @@
+//! The thin shell: a thread owns the books, gathers the requests that wait, and commits them in one transaction.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::Books;
+use crate::ledger::{
+    BatchKey, Committed, JobKey, Ledger, LedgerError, OpenJob, PaymentKey, PendingJob, Record, Twin, Witness,
+};
+use crate::origin::Request;
+use crate::payer::NodeId;
+use crate::time::UnixMs;
+
+/// Requests that may wait at most; a caller beyond waits for room.
+const WAITING_MAX: usize = 256;
+/// Records in one transaction at most.
+const GATHERED_MAX: usize = 256;
+/// How long more records are gathered, once, where more than one already waits. A lone record never waits.
+const GATHERING_DELAY: Duration = Duration::from_millis(1);
+
+type Reply<T> = oneshot::Sender<Result<T, LedgerError>>;
+
+/// One request to the thread.
+enum Ask {
+    Commit(UnixMs, Box<Record>, Reply<Committed>),
+    OpenJobs(Option<BatchKey>, Reply<Vec<OpenJob>>),
+    Pending(BatchKey, Option<u64>, usize, Reply<Vec<PendingJob>>),
+    Request(PaymentKey, Reply<Request>),
+    Witness(NodeId, Reply<Witness>),
+    Twin(JobKey, [u8; 32], Reply<Option<Twin>>),
+}
+
+/// The ledger as the run uses it. Clones speak to the same thread, which ends when the last one is gone.
+#[derive(Clone, Debug)]
+pub struct LedgerHandle {
+    asks: mpsc::Sender<Ask>,
+}
+
+/// The thread behind a [`LedgerHandle`].
+#[derive(Debug)]
+pub struct LedgerThread {
+    thread: std::thread::JoinHandle<Books>,
+}
+
+impl LedgerHandle {
+    /// Gives the books to a thread of their own.
+    ///
+    /// # Errors
+    /// Where no thread can be had.
+    pub fn spawn(books: Books) -> Result<(Self, LedgerThread), LedgerError> {
+        let (asks, inbox) = mpsc::channel(WAITING_MAX);
+        let thread = std::thread::Builder::new()
+            .name("ledger".to_owned())
+            .spawn(move || serve(books, inbox))
+            .map_err(|error| LedgerError::Io(format!("no thread for the ledger: {error}")))?;
+        Ok((Self { asks }, LedgerThread { thread }))
+    }
+
+    async fn ask<T>(&self, ask: impl FnOnce(Reply<T>) -> Ask) -> Result<T, LedgerError> {
+        let (reply, answer) = oneshot::channel();
+        self.asks.send(ask(reply)).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+}
+
+impl LedgerThread {
+    /// Waits until every handle is gone and all that they asked is done; gives the books back. It blocks.
+    ///
+    /// # Errors
+    /// Where the thread has panicked.
+    pub fn join(self) -> Result<Books, LedgerError> {
+        self.thread.join().map_err(|_| gone())
+    }
+}
+
+impl Ledger for LedgerHandle {
+    async fn commit(&self, now: UnixMs, record: Record) -> Result<Committed, LedgerError> {
+        let record = Box::new(record);
+        self.ask(|reply| Ask::Commit(now, record, reply)).await
+    }
+
+    async fn open_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<OpenJob>, LedgerError> {
+        self.ask(|reply| Ask::OpenJobs(batch, reply)).await
+    }
+
+    async fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError> {
+        self.ask(|reply| Ask::Pending(batch, after, limit, reply)).await
+    }
+
+    async fn request(&self, payment: PaymentKey) -> Result<Request, LedgerError> {
+        self.ask(|reply| Ask::Request(payment, reply)).await
+    }
+
+    async fn witness(&self, node: &NodeId) -> Result<Witness, LedgerError> {
+        self.ask(|reply| Ask::Witness(node.clone(), reply)).await
+    }
+
+    async fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
+        self.ask(|reply| Ask::Twin(job, *digest, reply)).await
+    }
+}
+
+fn gone() -> LedgerError {
+    LedgerError::Io("its thread has ended".to_owned())
+}
+
+fn serve(mut books: Books, mut inbox: mpsc::Receiver<Ask>) -> Books {
+    while let Some(first) = inbox.blocking_recv() {
+        let mut asks = vec![first];
+        drain(&mut inbox, &mut asks);
+        if asks.len() > 1 && asks.len() < GATHERED_MAX {
+            std::thread::sleep(GATHERING_DELAY);
+            drain(&mut inbox, &mut asks);
+        }
+        carry_out(&mut books, asks);
+    }
+    books
+}
+
+fn drain(inbox: &mut mpsc::Receiver<Ask>, asks: &mut Vec<Ask>) {
+    while asks.len() < GATHERED_MAX
+        && let Ok(ask) = inbox.try_recv()
+    {
+        asks.push(ask);
+    }
+}
+
+/// Records first, in one transaction, then reads: a read sees at least what was committed before it was asked.
+///
+/// Whoever asked may have stopped listening; what was asked is done all the same.
+fn carry_out(books: &mut Books, asks: Vec<Ask>) {
+    let mut records = Vec::new();
+    let mut replies = Vec::new();
+    let mut reads = Vec::new();
+    for ask in asks {
+        match ask {
+            Ask::Commit(now, record, reply) => {
+                records.push((now, *record));
+                replies.push(reply);
+            }
+            read @ (Ask::OpenJobs(..) | Ask::Pending(..) | Ask::Request(..) | Ask::Witness(..) | Ask::Twin(..)) => {
+                reads.push(read);
+            }
+        }
+    }
+    if !records.is_empty() {
+        match books.apply_all(records) {
+            Ok(outcomes) => {
+                for (reply, outcome) in replies.into_iter().zip(outcomes) {
+                    let _unheard = reply.send(outcome);
+                }
+            }
+            Err(error) => {
+                for reply in replies {
+                    let _unheard = reply.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+    for ask in reads {
+        read(books, ask);
+    }
+}
+
+fn read(books: &Books, ask: Ask) {
+    match ask {
+        Ask::OpenJobs(batch, reply) => drop(reply.send(books.open_jobs(batch))),
+        Ask::Pending(batch, after, limit, reply) => drop(reply.send(books.pending(batch, after, limit))),
+        Ask::Request(payment, reply) => drop(reply.send(books.request(payment))),
+        Ask::Witness(node, reply) => drop(reply.send(books.witness(&node))),
+        Ask::Twin(job, digest, reply) => drop(reply.send(books.twin(job, &digest))),
+        // Commits were carried out before.
+        Ask::Commit(..) => {}
+    }
+}

@@ -1,0 +1,336 @@
+//! A TOML manifest: its head, its `[[job]]` tables, and where its `[rows]` are.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::document_job::Jobs;
+use super::header::{Alias, ColumnRules};
+use super::image::Images;
+use super::names::{LATER_KEYS, PARAMS_PREFIX, parse_delimiter};
+use super::template::{DefaultEntry, Templates, default_problem};
+use super::values::{Given, integer_of, shown};
+use super::{JobSpec, Limits, limits};
+use crate::catalog::Catalog;
+use crate::diagnostic::{Diagnostic, Place, SourceText, closest};
+
+const KEYS: &[&str] = &["version", "name", "defaults", "limits", "rows", "job", "endpoint"];
+const ROWS_KEYS: &[&str] = &["file", "delimiter", "files", "columns", "other_columns"];
+const VERSION: i64 = 1;
+/// Syntax errors that are shown.
+const FAULTS_MAX: usize = 50;
+
+/// Everything that a TOML manifest says.
+pub(super) struct Document {
+    pub(super) name: Option<String>,
+    pub(super) limits: Limits,
+    pub(super) templates: Templates,
+    pub(super) jobs: Vec<JobSpec>,
+    /// By template: whether a `[[job]]` uses it.
+    pub(super) used: Vec<bool>,
+    pub(super) rows: Option<RowsTable>,
+}
+
+/// The `[rows]` table.
+pub(super) struct RowsTable {
+    pub(super) file: String,
+    pub(super) place: Place,
+    pub(super) delimiter: Option<u8>,
+    pub(super) files: Option<String>,
+    pub(super) rules: ColumnRules,
+}
+
+/// A default endpoint as it is given, with the place where that was said.
+pub(super) struct EndpointName {
+    pub(super) name: String,
+    pub(super) file: String,
+    pub(super) place: Option<Place>,
+}
+
+/// What the flags add to a document's defaults.
+pub(super) struct FlagDefaults<'a> {
+    pub(super) entries: Vec<DefaultEntry<'a>>,
+    pub(super) endpoint: Option<EndpointName>,
+}
+
+/// Reads one document; every error goes to `errors`.
+pub(super) struct Reader<'a> {
+    pub(super) source: &'a SourceText,
+    pub(super) errors: &'a mut Vec<Diagnostic>,
+}
+
+impl<'a> Reader<'a> {
+    /// Reads the whole document. What cannot be parsed is reported, and the rest read all the same.
+    pub(super) fn document(
+        mut self,
+        catalog: &mut Catalog,
+        defined_in: &str,
+        flags: FlagDefaults<'_>,
+        images: &Images,
+    ) -> Document {
+        let (document, faults) = DeTable::parse_recoverable(&self.source.text);
+        let table = document.get_ref();
+        let faulty_lines = self.faults(&faults);
+        let before = self.errors.len();
+        self.known_keys(table);
+        if let Some(endpoints) = self.table(table, "endpoint") {
+            catalog.merge(self.source, endpoints, defined_in, self.errors);
+        }
+        let (templates, used, jobs) = self.jobs(table, catalog, flags, images);
+        let limits = self.table(table, "limits").map(|table| limits::read(self.source, table, self.errors));
+        let rows = self.table(table, "rows").and_then(|rows| self.rows(rows, table));
+        let name = self.name(table);
+        // What follows from a line that cannot be parsed is no error of its own.
+        let follows = |error: &Diagnostic| error.place.as_ref().is_some_and(|place| faulty_lines.contains(&place.line));
+        let found = self.errors.split_off(before.min(self.errors.len()));
+        self.errors.extend(found.into_iter().filter(|error| !follows(error)));
+        Document { name, limits: limits.unwrap_or_default(), templates, jobs, used, rows }
+    }
+
+    fn faults(&mut self, faults: &[toml::de::Error]) -> Vec<u64> {
+        let mut lines = Vec::new();
+        for fault in faults.iter().take(FAULTS_MAX) {
+            let mut error = self.error(format!("not TOML: {}", fault.message()), fault.span().unwrap_or_default());
+            error.help = Some("text stands in quotes, lines end without a comma".to_owned());
+            let line = error.place.as_ref().map_or(0, |place| place.line);
+            // One slip draws several complaints from a parser; the first says most.
+            if !lines.contains(&line) {
+                lines.push(line);
+                self.errors.push(error);
+            }
+        }
+        lines
+    }
+
+    fn known_keys(&mut self, table: &DeTable<'_>) {
+        for key in table.keys() {
+            let name = key.get_ref().as_ref();
+            if KEYS.contains(&name) {
+                continue;
+            }
+            self.unknown_key("", name, key.span(), KEYS);
+        }
+        if let Some(version) = table.get("version")
+            && integer_of(version.get_ref()) != Some(VERSION)
+        {
+            self.mismatch("version", "1, the version that this program reads", version);
+        }
+    }
+
+    fn name(&mut self, table: &DeTable<'_>) -> Option<String> {
+        let value = table.get("name")?;
+        let name = value.get_ref().as_str().map(str::trim);
+        match name.filter(|name| super::names::id_problem(name).is_none()) {
+            Some(name) => Some(name.to_owned()),
+            None => {
+                self.mismatch("name", "a text of 1 to 128 printable characters", value);
+                None
+            }
+        }
+    }
+
+    fn jobs(
+        &mut self,
+        table: &DeTable<'_>,
+        catalog: &Catalog,
+        flags: FlagDefaults<'_>,
+        images: &Images,
+    ) -> (Templates, Vec<bool>, Vec<JobSpec>) {
+        let mut entries = Vec::new();
+        let mut endpoint = None;
+        if let Some(defaults) = self.table(table, "defaults") {
+            endpoint = self.defaults(defaults, &mut entries);
+        }
+        entries.extend(flags.entries);
+        let mut templates = Templates::new(catalog, &entries, images);
+        let defined = table.get("endpoint").and_then(|value| value.get_ref().as_table());
+        let names = defined.into_iter().flat_map(DeTable::keys).map(|key| key.get_ref().as_ref());
+        templates.broken = names.filter(|name| catalog.get(name).is_none()).map(str::to_owned).collect();
+        set_default_endpoint(&mut templates, flags.endpoint.or(endpoint), self.errors);
+        let mut jobs = Jobs::new(self, &templates, images);
+        match table.get("job").map(Spanned::get_ref) {
+            None => {}
+            Some(DeValue::Array(items)) => items.iter().for_each(|item| jobs.add(item)),
+            Some(_) => jobs.not_a_list(table),
+        }
+        let (used, list) = jobs.finish();
+        (templates, used, list)
+    }
+
+    fn defaults<'t>(&mut self, table: &'t DeTable<'t>, entries: &mut Vec<DefaultEntry<'t>>) -> Option<EndpointName>
+    where
+        'a: 't,
+    {
+        let mut endpoint = None;
+        for (key, value) in table {
+            let name = key.get_ref().as_ref();
+            match (name, value.get_ref()) {
+                ("endpoint", DeValue::String(text)) => {
+                    let place = Some(self.source.place(value.span()));
+                    let file = self.source.file.clone();
+                    endpoint = Some(EndpointName { name: text.trim().to_owned(), file, place });
+                }
+                ("endpoint", _) => self.mismatch("endpoint", "an endpoint's name", value),
+                ("params", DeValue::Table(params)) => {
+                    let named = params.iter().map(|(key, value)| self.default_entry(key, value));
+                    entries.extend(named);
+                }
+                _ => match default_problem(name) {
+                    Some(help) => {
+                        let error = self.error(format!("{name} cannot be a default"), key.span());
+                        self.errors.push(error.help(help));
+                    }
+                    None => entries.push(self.default_entry(key, value)),
+                },
+            }
+        }
+        endpoint
+    }
+
+    fn default_entry<'t>(
+        &self,
+        key: &Spanned<toml::de::DeString<'t>>,
+        value: &'t Spanned<DeValue<'t>>,
+    ) -> DefaultEntry<'t>
+    where
+        'a: 't,
+    {
+        DefaultEntry {
+            name: key.get_ref().as_ref().to_owned(),
+            is_flag: false,
+            given: self.given(value),
+            file: self.source.file.clone(),
+            place: Some(self.source.place(key.span().start..value.span().end)),
+        }
+    }
+
+    fn rows(&mut self, rows: &DeTable<'_>, document: &DeTable<'_>) -> Option<RowsTable> {
+        for key in rows.keys() {
+            let name = key.get_ref().as_ref();
+            if !ROWS_KEYS.contains(&name) {
+                self.unknown_key("rows: ", name, key.span(), ROWS_KEYS);
+            }
+        }
+        let delimiter = self.text(rows, "delimiter").and_then(|(text, value)| {
+            let delimiter = parse_delimiter(text);
+            if delimiter.is_none() {
+                self.mismatch("delimiter", "\",\", \";\", \"|\" or \"tab\"", value);
+            }
+            delimiter
+        });
+        let passes_others = self.text(rows, "other_columns").is_some_and(|(text, value)| match text {
+            "pass" => true,
+            "error" => false,
+            _ => {
+                self.mismatch("other_columns", "\"error\" or \"pass\"", value);
+                false
+            }
+        });
+        let files = self.text(rows, "files").map(|(text, _)| text.to_owned());
+        let aliases = self.aliases(rows);
+        let Some(value) = rows.get("file") else {
+            let span = document.get_key_value("rows").map_or(0..0, |(key, _)| key.span());
+            let error = self.error("rows: file is missing".to_owned(), span);
+            self.errors.push(error.help("name the CSV beside this file: file = \"shots.csv\""));
+            return None;
+        };
+        let (file, _) = self.text(rows, "file")?;
+        let place = self.source.place(value.span());
+        Some(RowsTable {
+            file: file.to_owned(),
+            place,
+            delimiter,
+            files,
+            rules: ColumnRules { aliases, passes_others },
+        })
+    }
+
+    fn aliases(&mut self, rows: &DeTable<'_>) -> Vec<Alias> {
+        let mut aliases = Vec::new();
+        for (key, value) in self.table(rows, "columns").into_iter().flatten() {
+            let Some(name) = value.get_ref().as_str() else {
+                self.mismatch("columns", "the name that the column stands for", value);
+                continue;
+            };
+            aliases.push(Alias {
+                header: key.get_ref().as_ref().to_owned(),
+                name: name.trim().to_owned(),
+                file: self.source.file.clone(),
+                place: Some(self.source.place(key.span().start..value.span().end)),
+            });
+        }
+        aliases
+    }
+}
+
+/// What each part of a document needs.
+impl<'a> Reader<'a> {
+    pub(super) fn error(&self, message: String, span: std::ops::Range<usize>) -> Diagnostic {
+        Diagnostic::error(&self.source.file, message).at(self.source.place(span))
+    }
+
+    /// A value with its text in the file.
+    pub(super) fn given<'t>(&self, value: &'t Spanned<DeValue<'t>>) -> Given<'t>
+    where
+        'a: 't,
+    {
+        Given::Toml(value.get_ref(), self.source.text.get(value.span()).unwrap_or_default())
+    }
+
+    /// `name: expected words, got value`.
+    pub(super) fn mismatch(&mut self, name: &str, words: &str, value: &Spanned<DeValue<'_>>) {
+        let got = shown(self.source.text.get(value.span()).unwrap_or_default());
+        let error = self.error(format!("{name}: expected {words}, got {got}"), value.span());
+        self.errors.push(error);
+    }
+
+    pub(super) fn unknown_key(&mut self, of: &str, name: &str, span: std::ops::Range<usize>, known: &[&str]) {
+        let error = match LATER_KEYS.contains(&name) {
+            true => self.not_yet(name, span),
+            false => self.error(format!("{of}unknown key \"{name}\""), span).help(
+                match closest(name, known.iter().copied()) {
+                    Some(meant) => format!("did you mean \"{meant}\"?"),
+                    None => format!("the keys are {}", known.join(", ")),
+                },
+            ),
+        };
+        self.errors.push(error);
+    }
+
+    pub(super) fn not_yet(&self, name: &str, span: std::ops::Range<usize>) -> Diagnostic {
+        let help = format!("remove it; a parameter of that name is written {PARAMS_PREFIX}{name}");
+        self.error(format!("{name}: not yet; the name is kept for a later version"), span).help(help)
+    }
+
+    fn table<'t>(&mut self, table: &'t DeTable<'t>, name: &str) -> Option<&'t DeTable<'t>> {
+        let value = table.get(name)?;
+        if value.get_ref().as_table().is_none() {
+            self.mismatch(name, "a table", value);
+        }
+        value.get_ref().as_table()
+    }
+
+    fn text<'t>(&mut self, table: &'t DeTable<'t>, name: &str) -> Option<(&'t str, &'t Spanned<DeValue<'t>>)> {
+        let value = table.get(name)?;
+        let text = value.get_ref().as_str();
+        if text.is_none() {
+            self.mismatch(name, "a text", value);
+        }
+        text.map(|text| (text, value))
+    }
+}
+
+/// Sets the default endpoint, which must be known.
+pub(super) fn set_default_endpoint(
+    templates: &mut Templates,
+    given: Option<EndpointName>,
+    errors: &mut Vec<Diagnostic>,
+) {
+    let Some(EndpointName { name, file, place }) = given else { return };
+    templates.default_endpoint = templates.find(&name);
+    templates.is_default_wrong = templates.default_endpoint.is_none();
+    if templates.is_default_wrong && !templates.is_broken(&name) {
+        let mut error = Diagnostic::error(file, format!("unknown endpoint \"{}\"", shown(&name)));
+        error.place = place;
+        errors.push(error.help(templates.suggest_endpoint(&name)));
+    }
+}

@@ -1,0 +1,241 @@
+//! The `[[job]]` tables of a TOML manifest.
+
+use std::sync::Arc;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::JobSpec;
+use super::document::Reader;
+use super::image::Images;
+use super::names::{EXTRA_PREFIX, JOB_KEYS, LATER_KEYS, id_problem};
+use super::row::lf;
+use super::template::{Template, Templates};
+use super::values::{Wrong, check, extra_text, max_sats, shown};
+use crate::catalog::Value;
+use crate::diagnostic::{Diagnostic, closest};
+use crate::money::Sats;
+
+/// Once so many errors are found, further jobs are only counted: each error costs a look through the file.
+const ERRORS_MAX: usize = 500;
+
+/// Reads job after job.
+pub(super) struct Jobs<'r, 'a, 't> {
+    reader: &'r mut Reader<'a>,
+    templates: &'t Templates,
+    images: &'t Images,
+    used: Vec<bool>,
+    list: Vec<JobSpec>,
+    not_checked: u64,
+    /// A byte and its line: jobs come in order, so that lines are counted once over the whole file.
+    counted: (usize, u64),
+}
+
+type Pair<'v> = (&'v str, std::ops::Range<usize>, &'v Spanned<DeValue<'v>>);
+
+/// A job's keys, sorted out.
+#[derive(Default)]
+struct Keys<'v> {
+    id: Option<String>,
+    endpoint: Option<Pair<'v>>,
+    max_sats: Option<Sats>,
+    params: Vec<Pair<'v>>,
+    extra: Vec<(String, String)>,
+}
+
+impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
+    pub(super) fn new(reader: &'r mut Reader<'a>, templates: &'t Templates, images: &'t Images) -> Self {
+        let used = vec![false; templates.list.len()];
+        Self { reader, templates, images, used, list: Vec::new(), not_checked: 0, counted: (0, 1) }
+    }
+
+    /// Which templates were used, and the good jobs.
+    pub(super) fn finish(self) -> (Vec<bool>, Vec<JobSpec>) {
+        if self.not_checked > 0 {
+            let message = format!("{} more jobs were not checked", crate::money::thousands(self.not_checked));
+            let error = Diagnostic::error(&self.reader.source.file, message);
+            self.reader.errors.push(error.help("mend what is shown, then plan again"));
+        }
+        (self.used, self.list)
+    }
+
+    /// `job` is there and is no list of tables.
+    pub(super) fn not_a_list(&mut self, table: &DeTable<'_>) {
+        if let Some((key, _)) = table.get_key_value("job") {
+            let error = self.reader.error("job: expected a list of tables".to_owned(), key.span());
+            self.reader.errors.push(error.help("write [[job]] before each job"));
+        }
+    }
+
+    /// Reads one job; it is kept if nothing is wrong with it.
+    pub(super) fn add<'v>(&mut self, item: &'v Spanned<DeValue<'v>>)
+    where
+        'a: 'v,
+    {
+        let Some(table) = item.get_ref().as_table() else {
+            return self.reader.mismatch("job", "a table", item);
+        };
+        let before = self.reader.errors.len();
+        if before >= ERRORS_MAX {
+            self.not_checked += 1;
+            return;
+        }
+        let line = self.line_of(item.span().start);
+        let keys = self.keys(table);
+        let Some(template_at) = self.endpoint(&keys, item) else { return };
+        let Some(template) = self.templates.list.get(template_at) else { return };
+        if let Some(used) = self.used.get_mut(template_at) {
+            *used = true;
+        }
+        let params = self.params(template, &keys, item);
+        if self.reader.errors.len() == before {
+            let endpoint = Arc::clone(&template.endpoint);
+            let Keys { id, max_sats, extra, .. } = keys;
+            self.list.push(JobSpec { line, id, endpoint, params, extra, max_sats });
+        }
+    }
+
+    fn line_of(&mut self, byte: usize) -> u64 {
+        let (from, line) = if self.counted.0 <= byte { self.counted } else { (0, 1) };
+        let passed = self.reader.source.text.as_bytes().get(from..byte).unwrap_or_default();
+        self.counted = (byte, line + passed.iter().filter(|b| **b == b'\n').count() as u64);
+        self.counted.1
+    }
+
+    fn keys<'v>(&mut self, table: &'v DeTable<'v>) -> Keys<'v>
+    where
+        'a: 'v,
+    {
+        let mut keys = Keys::default();
+        for (key, value) in table {
+            let name = key.get_ref().as_ref();
+            match name {
+                "id" => keys.id = self.id(value),
+                "endpoint" => keys.endpoint = Some((name, key.span(), value)),
+                "max_sats" => match max_sats(self.reader.given(value)) {
+                    Ok(sats) => keys.max_sats = Some(sats),
+                    Err(wrong) => self.wrong(wrong, value.span()),
+                },
+                "params" => match value.get_ref().as_table() {
+                    Some(params) => {
+                        keys.params.extend(params.iter().map(|(k, v)| (k.get_ref().as_ref(), k.span(), v)));
+                    }
+                    None => self.reader.mismatch("params", "a table of parameters", value),
+                },
+                _ if LATER_KEYS.contains(&name) => {
+                    let error = self.reader.not_yet(name, key.span());
+                    self.reader.errors.push(error);
+                }
+                _ if name.len() > EXTRA_PREFIX.len() && name.starts_with(EXTRA_PREFIX) => {
+                    self.extra(name, value, &mut keys)
+                }
+                _ => keys.params.push((name, key.span(), value)),
+            }
+        }
+        keys
+    }
+
+    fn id(&mut self, value: &Spanned<DeValue<'_>>) -> Option<String> {
+        let id = value.get_ref().as_str().map(str::trim).filter(|id| id_problem(id).is_none());
+        if id.is_none() {
+            self.reader.mismatch("id", "a text of 1 to 128 printable characters", value);
+            if value.get_ref().is_integer()
+                && let Some(error) = self.reader.errors.last_mut()
+            {
+                error.help = Some("put it in quotes".to_owned());
+            }
+        }
+        id.map(str::to_owned)
+    }
+
+    fn extra<'v>(&mut self, name: &str, value: &'v Spanned<DeValue<'v>>, keys: &mut Keys<'v>)
+    where
+        'a: 'v,
+    {
+        match extra_text(self.reader.given(value)) {
+            Some(text) if text.is_empty() => {}
+            Some(text) => keys.extra.push((name.to_owned(), lf(&text).into_owned())),
+            None => self.reader.mismatch(name, "a text, a number or a truth value", value),
+        }
+    }
+
+    fn endpoint(&mut self, keys: &Keys<'_>, item: &Spanned<DeValue<'_>>) -> Option<usize> {
+        let Some((_, _, value)) = &keys.endpoint else {
+            if self.templates.default_endpoint.is_none() && !self.templates.is_default_wrong {
+                let example = self.templates.names().next().unwrap_or("NAME").to_owned();
+                let error = self.reader.error("endpoint: the job names none".to_owned(), item.span());
+                let help = format!("write endpoint = \"{example}\" here or under [defaults]");
+                self.reader.errors.push(error.help(help));
+            }
+            return self.templates.default_endpoint;
+        };
+        let Some(name) = value.get_ref().as_str().map(str::trim) else {
+            self.reader.mismatch("endpoint", "an endpoint's name", value);
+            return None;
+        };
+        let found = self.templates.find(name);
+        if found.is_none() && !self.templates.is_broken(name) {
+            let error = self.reader.error(format!("unknown endpoint \"{}\"", shown(name)), value.span());
+            self.reader.errors.push(error.help(self.templates.suggest_endpoint(name)));
+        }
+        found
+    }
+
+    fn params<'v>(&mut self, template: &Template, keys: &Keys<'v>, item: &Spanned<DeValue<'_>>) -> Vec<(String, Value)>
+    where
+        'a: 'v,
+    {
+        self.unknown(template, keys);
+        let mut params = Vec::with_capacity(template.base.len());
+        for (param, base) in template.endpoint.params.iter().zip(&template.base) {
+            let mut given = keys.params.iter().filter(|(name, ..)| *name == param.name);
+            let value = match given.next() {
+                None => base.clone(),
+                Some((_, _, value)) => match check(param, self.reader.given(value), self.images) {
+                    Ok(value) => Some(value),
+                    Err(wrong) => {
+                        self.wrong(wrong, value.span());
+                        continue;
+                    }
+                },
+            };
+            if let Some((name, span, _)) = given.next() {
+                let error = self.reader.error(format!("{name} is given twice"), span.clone());
+                self.reader.errors.push(error.help("keep one of the two"));
+            }
+            match value {
+                Some(value) => params.push((param.name.clone(), value)),
+                None if template.must_have(param) => {
+                    self.wrong(template.missing(param), item.span());
+                }
+                None => {}
+            }
+        }
+        params
+    }
+
+    /// Keys that this job's endpoint does not take.
+    fn unknown(&mut self, template: &Template, keys: &Keys<'_>) {
+        for (name, span, _) in &keys.params {
+            if template.endpoint.param(name).is_some() {
+                continue;
+            }
+            let is_elsewhere = self.templates.list.iter().any(|other| other.endpoint.param(name).is_some());
+            let (message, help) = if is_elsewhere {
+                let message = format!("{name}: {} does not take it", template.endpoint.name);
+                (message, "remove it, or change the job's endpoint".to_owned())
+            } else {
+                let own = closest(name, JOB_KEYS.iter().copied());
+                let help = own.map(|own| format!("did you mean \"{own}\"?"));
+                (format!("unknown key \"{name}\""), help.unwrap_or_else(|| template.suggest_param(name)))
+            };
+            let error = self.reader.error(message, span.clone());
+            self.reader.errors.push(error.help(help));
+        }
+    }
+
+    fn wrong(&mut self, wrong: Wrong, span: std::ops::Range<usize>) {
+        let place = self.reader.source.place(span);
+        self.reader.errors.push(wrong.into_diagnostic(&self.reader.source.file, Some(place)));
+    }
+}

@@ -1,0 +1,292 @@
+//! The head of a CSV manifest: byte order mark, `sep=`, delimiter, and what each column means.
+
+use csv::ByteRecord;
+
+use super::locate;
+use super::names::{EXTRA_PREFIX, JOB_KEYS, LATER_KEYS, PARAMS_PREFIX, RESULTS_COLUMNS, fold, parse_delimiter};
+use crate::catalog::Catalog;
+use crate::diagnostic::{Diagnostic, Place, closest};
+
+/// The head must end within this many bytes.
+pub(super) const HEAD_BYTES_MAX: u64 = 256 * 1024;
+
+/// How a CSV file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Dialect {
+    pub(super) delimiter: u8,
+    /// A byte order mark stands before all.
+    pub(super) bom: bool,
+    /// Where the header line begins.
+    pub(super) header_byte: usize,
+    /// The physical line of the header.
+    pub(super) header_line: u64,
+}
+
+/// Finds out how a file is written: a given delimiter wins over a `sep=` line, that over what the header shows.
+pub(super) fn dialect(head: &[u8], given: Option<u8>, is_tsv: bool) -> Dialect {
+    let bom = head.starts_with(b"\xef\xbb\xbf");
+    let bom_len = if bom { 3 } else { 0 };
+    let rest = head.get(bom_len..).unwrap_or_default();
+    let first_line = rest.split(|b| *b == b'\n').next().unwrap_or_default();
+    let sep = separator(first_line);
+    let (header_byte, header_line) = match sep {
+        Some(_) => (bom_len + (first_line.len() + 1).min(rest.len()), 2),
+        None => (bom_len, 1),
+    };
+    let blank = blank_lines(head.get(header_byte..).unwrap_or_default());
+    let (header_byte, header_line) = (header_byte + blank.0, header_line + blank.1);
+    let found = || if is_tsv { b'\t' } else { detect(head.get(header_byte..).unwrap_or_default()) };
+    Dialect { delimiter: given.or(sep).unwrap_or_else(found), bom, header_byte, header_line }
+}
+
+/// Lines without content before the header: their bytes, and how many they are.
+fn blank_lines(text: &[u8]) -> (usize, u64) {
+    let blank = text.split_inclusive(|b| *b == b'\n').take_while(|line| matches!(*line, b"\n" | b"\r\n"));
+    blank.fold((0, 0), |(bytes, lines), line| (bytes + line.len(), lines + 1))
+}
+
+/// The delimiter that a line `sep=;` names.
+fn separator(line: &[u8]) -> Option<u8> {
+    let line = std::str::from_utf8(line).ok()?.trim_end_matches('\r').trim_matches('"');
+    let (word, delimiter) = line.split_at_checked(4)?;
+    word.eq_ignore_ascii_case("sep=").then(|| parse_delimiter(delimiter)).flatten()
+}
+
+/// The delimiter that stands most often in the header, outside quotes; a comma where there is none.
+fn detect(head: &[u8]) -> u8 {
+    let mut counts = [(b',', 0_usize), (b';', 0), (b'\t', 0)];
+    let mut is_quoted = false;
+    for b in head {
+        match b {
+            b'"' => is_quoted = !is_quoted,
+            b'\n' if !is_quoted => break,
+            _ if !is_quoted => {
+                if let Some((_, count)) = counts.iter_mut().find(|(delimiter, _)| delimiter == b) {
+                    *count += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    // The first of equals: a comma is likelier than a semicolon, and that likelier than a tab.
+    counts.iter().rev().max_by_key(|(_, count)| *count).map_or(b',', |(delimiter, _)| *delimiter)
+}
+
+/// What a column holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Column {
+    Id,
+    Endpoint,
+    MaxSats,
+    /// A parameter: its folded name, and whether it is written `params.NAME`.
+    Param {
+        key: String,
+        is_prefixed: bool,
+    },
+    /// Passed through under this name.
+    Extra(String),
+    /// One of our own results columns.
+    Results(String),
+    /// A column without a name; it must stay empty.
+    Unnamed,
+    /// Reported already; its cells are not read.
+    Unknown,
+}
+
+/// What the manifest and the flags say about columns.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ColumnRules {
+    /// Header and the name that it stands for, with the place where that was said.
+    pub(super) aliases: Vec<Alias>,
+    /// Unknown columns are passed through as `x_*`.
+    pub(super) passes_others: bool,
+}
+
+/// `HEADER=NAME`.
+#[derive(Clone, Debug)]
+pub(super) struct Alias {
+    pub(super) header: String,
+    pub(super) name: String,
+    pub(super) file: String,
+    pub(super) place: Option<Place>,
+}
+
+/// What is known while the header is read.
+pub(super) struct HeaderContext<'a> {
+    pub(super) file: &'a str,
+    pub(super) catalog: &'a Catalog,
+    pub(super) rules: &'a ColumnRules,
+    /// The header's raw bytes and its line, for places.
+    pub(super) raw: &'a [u8],
+    pub(super) dialect: Dialect,
+}
+
+impl HeaderContext<'_> {
+    /// What every column means; each error names its header.
+    pub(super) fn columns(&self, header: &ByteRecord, errors: &mut Vec<Diagnostic>) -> Vec<Column> {
+        let names: Vec<String> = header.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+        let mut columns: Vec<Column> = Vec::with_capacity(names.len());
+        for (index, name) in names.iter().enumerate() {
+            let mut column = self.column(index, name, errors);
+            let is_read = !matches!(column, Column::Unnamed | Column::Unknown | Column::Results(_));
+            if let Some(first) = columns.iter().position(|known| is_read && is_same(known, &column)) {
+                let earlier = names.get(first).map_or("", String::as_str);
+                let message = format!("column \"{name}\" means the same as column \"{earlier}\"");
+                let mut error = self.error(index, message).help("keep one of the two");
+                error.related.push((self.place(first), "the first one".to_owned()));
+                errors.push(error);
+                column = Column::Unknown;
+            }
+            columns.push(column);
+        }
+        self.check_aliases(&names, errors);
+        columns
+    }
+
+    fn column(&self, index: usize, name: &str, errors: &mut Vec<Diagnostic>) -> Column {
+        let folded = fold(name);
+        if folded.is_empty() {
+            return Column::Unnamed;
+        }
+        let alias = self.rules.aliases.iter().rfind(|alias| fold(&alias.header) == folded);
+        let meant = alias.map_or(name, |alias| alias.name.trim());
+        match self.known(meant) {
+            Known::Column(column) => column,
+            Known::Later => {
+                let message = format!("column \"{name}\": not yet; the name is kept for a later version");
+                let help = format!("remove it; a parameter of that name is written {PARAMS_PREFIX}{}", fold(meant));
+                errors.push(self.error(index, message).help(help));
+                Column::Unknown
+            }
+            Known::No if alias.is_some() => Column::Unknown,
+            Known::No if self.rules.passes_others => Column::Extra(format!("{EXTRA_PREFIX}{name}")),
+            Known::No => {
+                let help = match self.suggest(meant) {
+                    Some(known) => format!("did you mean \"{known}\"?"),
+                    None => format!(
+                        "columns are {}; one named {EXTRA_PREFIX}{folded} is passed through",
+                        self.known_names().collect::<Vec<_>>().join(", ")
+                    ),
+                };
+                errors.push(self.error(index, format!("unknown column \"{name}\"")).help(help));
+                Column::Unknown
+            }
+        }
+    }
+
+    fn known(&self, name: &str) -> Known {
+        let folded = fold(name);
+        let is_param = |key: &str| self.params().any(|param| fold(param) == key);
+        if let Some(key) = folded.strip_prefix(PARAMS_PREFIX) {
+            let key = key.to_owned();
+            return if is_param(&key) { Known::Column(Column::Param { key, is_prefixed: true }) } else { Known::No };
+        }
+        match folded.as_str() {
+            "id" => Known::Column(Column::Id),
+            "endpoint" => Known::Column(Column::Endpoint),
+            "max_sats" => Known::Column(Column::MaxSats),
+            key if LATER_KEYS.contains(&key) => Known::Later,
+            key if RESULTS_COLUMNS.contains(&key) => Known::Column(Column::Results(folded)),
+            key if key.len() > EXTRA_PREFIX.len() && key.starts_with(EXTRA_PREFIX) => {
+                let is_plain = name.get(..2).is_some_and(|start| start == EXTRA_PREFIX);
+                Known::Column(Column::Extra(if is_plain { name.to_owned() } else { folded }))
+            }
+            key if is_param(key) => Known::Column(Column::Param { key: folded, is_prefixed: false }),
+            _ => Known::No,
+        }
+    }
+
+    /// Aliases whose header does not stand in the file, or whose name means nothing.
+    fn check_aliases(&self, names: &[String], errors: &mut Vec<Diagnostic>) {
+        for alias in &self.rules.aliases {
+            let mut error = if !names.iter().any(|name| fold(name) == fold(&alias.header)) {
+                let message = format!("columns: there is no column \"{}\" in {}", alias.header, self.file);
+                let mut error = Diagnostic::error(&alias.file, message);
+                error.help = closest(&alias.header, names.iter().map(String::as_str))
+                    .map(|name| format!("did you mean \"{name}\"?"));
+                error
+            } else if matches!(self.known(&alias.name), Known::No) {
+                let message = format!("columns: \"{}\" stands for an unknown name, \"{}\"", alias.header, alias.name);
+                let mut error = Diagnostic::error(&alias.file, message);
+                error.help = self.suggest(&alias.name).map(|name| format!("did you mean \"{name}\"?"));
+                error
+            } else {
+                continue;
+            };
+            error.place.clone_from(&alias.place);
+            errors.push(error);
+        }
+    }
+
+    fn suggest(&self, name: &str) -> Option<&str> {
+        closest(&fold(name), self.known_names())
+    }
+
+    fn known_names(&self) -> impl Iterator<Item = &str> {
+        let mut names: Vec<&str> = JOB_KEYS.iter().copied().filter(|key| *key != "params").collect();
+        for param in self.params() {
+            if !names.contains(&param) {
+                names.push(param);
+            }
+        }
+        names.into_iter()
+    }
+
+    fn params(&self) -> impl Iterator<Item = &str> {
+        self.catalog.iter().flat_map(|endpoint| endpoint.params.iter().map(|param| param.name.as_str()))
+    }
+
+    fn error(&self, index: usize, message: String) -> Diagnostic {
+        Diagnostic::error(self.file, message).at(self.place(index))
+    }
+
+    fn place(&self, index: usize) -> Place {
+        let cell = locate::cell(self.raw, self.dialect.delimiter, index);
+        locate::place(self.raw, self.dialect.header_line, cell.start, cell.end)
+    }
+}
+
+enum Known {
+    Column(Column),
+    Later,
+    No,
+}
+
+/// Whether two columns would fill the same value.
+fn is_same(one: &Column, other: &Column) -> bool {
+    match (one, other) {
+        (Column::Param { key: one, .. }, Column::Param { key: other, .. }) => one == other,
+        (Column::Extra(one), Column::Extra(other)) => fold(one) == fold(other),
+        _ => one == other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_delimiter_is_found() {
+        type Expected = (u8, usize, u64);
+        let cases: &[(&[u8], Option<u8>, bool, Expected)] = &[
+            (b"id,prompt\n1;2;3", None, false, (b',', 0, 1)),
+            (b"id;prompt\n", None, false, (b';', 0, 1)),
+            (b"id\tprompt\n", None, false, (b'\t', 0, 1)),
+            (b"\"a;b;c;d\",prompt\n", None, false, (b',', 0, 1)),
+            (b"prompt\n", None, false, (b',', 0, 1)),
+            (b"prompt\n", None, true, (b'\t', 0, 1)),
+            (b"sep=;\r\na,b;c\n", None, false, (b';', 7, 2)),
+            (b"\xef\xbb\xbfSEP=\t\na,b\n", None, false, (b'\t', 9, 2)),
+            (b"\"sep=|\"\na,b\n", None, false, (b'|', 8, 2)),
+            (b"sep=;\na,b\n", Some(b','), false, (b',', 6, 2)),
+            (b"sep=;", None, false, (b';', 5, 2)),
+            (b"", None, false, (b',', 0, 1)),
+            (b"\r\n\nid;prompt\n", None, false, (b';', 3, 3)),
+        ];
+        for (head, given, is_tsv, expected) in cases {
+            let found = dialect(head, *given, *is_tsv);
+            let text = String::from_utf8_lossy(head);
+            assert_eq!((found.delimiter, found.header_byte, found.header_line), *expected, "{text}");
+        }
+    }
+}

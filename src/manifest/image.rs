@@ -1,0 +1,205 @@
+//! Images of a manifest: recognised by content and hashed while planning, loaded and compared again when a job runs.
+
+use std::collections::HashMap;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER};
+use sha2::{Digest, Sha256};
+
+use crate::catalog::{ImageKind, ImageRef, ImageSource};
+
+/// The largest image that is sent, in bytes.
+pub const IMAGE_BYTES_MAX: u64 = 32 * 1024 * 1024;
+
+/// Longer values are never tried as paths.
+const PATH_BYTES_MAX: usize = 4_096;
+/// How many digests one reading of a manifest remembers.
+const CACHE_ENTRIES_MAX: usize = 4_096;
+const HASH_CHUNK_BYTES: usize = 64 * 1024;
+/// As many bytes as the longest signature that is looked for.
+const SIGNATURE_BYTES: usize = 12;
+
+/// Why a planned image cannot be sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ImageProblem {
+    /// It cannot be read now.
+    #[error("the image cannot be read: {0}")]
+    Unreadable(String),
+    /// Its bytes are not those that were planned.
+    #[error("the image has changed since the plan; plan again to send the new one")]
+    Changed,
+}
+
+/// Reads a planned image again and compares it with its digest.
+///
+/// # Errors
+/// Where it cannot be read, is larger than [`IMAGE_BYTES_MAX`], or has changed since it was planned.
+pub fn load(image: &ImageRef) -> Result<Vec<u8>, ImageProblem> {
+    let unreadable = |problem: &dyn std::fmt::Display| ImageProblem::Unreadable(problem.to_string());
+    let bytes = match &image.source {
+        ImageSource::Inline(text) => BASE64.decode(text.as_bytes()).map_err(|e| unreadable(&e))?,
+        ImageSource::File(path) => {
+            let file = File::open(path).map_err(|e| unreadable(&format!("{}: {e}", path.display())))?;
+            let mut bytes = Vec::new();
+            file.take(IMAGE_BYTES_MAX + 1)
+                .read_to_end(&mut bytes)
+                .map_err(|e| unreadable(&format!("{}: {e}", path.display())))?;
+            bytes
+        }
+    };
+    let is_planned = bytes.len() as u64 <= IMAGE_BYTES_MAX && hex(&Sha256::digest(&bytes)) == image.sha256;
+    if is_planned { Ok(bytes) } else { Err(ImageProblem::Changed) }
+}
+
+/// The format of an image, by its first bytes.
+#[must_use]
+pub fn recognise(bytes: &[u8]) -> Option<ImageKind> {
+    if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
+        Some(ImageKind::Png)
+    } else if bytes.starts_with(b"\xff\xd8\xff") {
+        Some(ImageKind::Jpeg)
+    } else if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
+        Some(ImageKind::Webp)
+    } else {
+        None
+    }
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    HEXLOWER.encode(bytes)
+}
+
+/// Turns the image values of one manifest into references, hashing each file once a pass.
+pub(super) struct Images {
+    folder: PathBuf,
+    cache: Mutex<HashMap<PathBuf, Known>>,
+}
+
+struct Known {
+    len: u64,
+    modified: Option<SystemTime>,
+    image: ImageRef,
+}
+
+impl Images {
+    /// For paths relative to `folder`, which is absolute.
+    pub(super) fn new(folder: PathBuf) -> Self {
+        Self { folder, cache: Mutex::default() }
+    }
+
+    /// The image that `value` means.
+    ///
+    /// # Errors
+    /// What is wrong with it, in words that follow the parameter's name.
+    pub(super) fn resolve(&self, value: &str) -> Result<ImageRef, String> {
+        if value.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("data:")) {
+            return data_uri(value);
+        }
+        if let Some(path) = self.existing(value) {
+            return self.file(path);
+        }
+        match decode_base64(value).filter(|bytes| recognise(bytes).is_some()) {
+            Some(bytes) => inline(&bytes),
+            None => Err(format!("no such file: {}", super::values::shown(value))),
+        }
+    }
+
+    fn cache(&self) -> MutexGuard<'_, HashMap<PathBuf, Known>> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn existing(&self, value: &str) -> Option<PathBuf> {
+        if value.is_empty() || value.len() > PATH_BYTES_MAX {
+            return None;
+        }
+        let as_written = self.folder.join(value);
+        if as_written.exists() {
+            return Some(as_written);
+        }
+        let slashed = self.folder.join(value.replace('\\', "/"));
+        (value.contains('\\') && slashed.exists()).then_some(slashed)
+    }
+
+    fn file(&self, path: PathBuf) -> Result<ImageRef, String> {
+        let unreadable = |e: io::Error| format!("{} cannot be read: {e}", path.display());
+        let metadata = fs::metadata(&path).map_err(unreadable)?;
+        if !metadata.is_file() {
+            return Err(format!("{} is not a file", path.display()));
+        }
+        if metadata.len() > IMAGE_BYTES_MAX {
+            return Err(too_large());
+        }
+        let (len, modified) = (metadata.len(), metadata.modified().ok());
+        if let Some(known) = self.cache().get(&path)
+            && known.len == len
+            && known.modified == modified
+        {
+            return Ok(known.image.clone());
+        }
+        let (kind, sha256) = hash_file(&path).map_err(unreadable)?;
+        let kind = kind.ok_or_else(|| format!("{} is not a png, jpeg or webp image", path.display()))?;
+        let image = ImageRef { source: ImageSource::File(path.clone()), sha256, kind };
+        let mut cache = self.cache();
+        if cache.len() >= CACHE_ENTRIES_MAX {
+            cache.clear();
+        }
+        cache.insert(path, Known { len, modified, image: image.clone() });
+        Ok(image)
+    }
+}
+
+fn hash_file(path: &Path) -> io::Result<(Option<ImageKind>, String)> {
+    // A file that grows while it is read is cut here; `load` then finds it changed.
+    let mut file = File::open(path)?.take(IMAGE_BYTES_MAX);
+    let mut start = Vec::with_capacity(SIGNATURE_BYTES);
+    file.by_ref().take(SIGNATURE_BYTES as u64).read_to_end(&mut start)?;
+    let mut hash = Sha256::new();
+    hash.update(&start);
+    hash_rest(&mut file, &mut hash)?;
+    Ok((recognise(&start), hex(&hash.finalize())))
+}
+
+/// Hashes a reader to its end.
+pub(super) fn hash_rest(from: &mut dyn Read, hash: &mut Sha256) -> io::Result<()> {
+    let mut chunk = vec![0; HASH_CHUNK_BYTES];
+    loop {
+        match from.read(&mut chunk) {
+            Ok(0) => return Ok(()),
+            Ok(n) => hash.update(&chunk[..n]),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+fn data_uri(value: &str) -> Result<ImageRef, String> {
+    let (head, body) = value.split_once(',').ok_or("expected a data URI with base64 after a comma")?;
+    if !head.to_ascii_lowercase().ends_with(";base64") {
+        return Err("expected a data URI that says ;base64 before the comma".to_owned());
+    }
+    let bytes = decode_base64(body).ok_or("the data URI holds no valid base64")?;
+    inline(&bytes)
+}
+
+fn inline(bytes: &[u8]) -> Result<ImageRef, String> {
+    if bytes.len() as u64 > IMAGE_BYTES_MAX {
+        return Err(too_large());
+    }
+    let kind = recognise(bytes).ok_or("expected a png, jpeg or webp image")?;
+    Ok(ImageRef { source: ImageSource::Inline(BASE64.encode(bytes)), sha256: hex(&Sha256::digest(bytes)), kind })
+}
+
+fn too_large() -> String {
+    format!("larger than {} MiB, the most that is sent", IMAGE_BYTES_MAX / (1024 * 1024))
+}
+
+/// Standard base64, padded or not, with white space anywhere (a wrapped cell).
+fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let packed: Vec<u8> = text.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
+    let unpadded = packed.iter().rposition(|b| *b != b'=').map_or(0, |at| at + 1);
+    BASE64.decode(&packed).ok().or_else(|| BASE64_NOPAD.decode(&packed[..unpadded]).ok())
+}

@@ -1,0 +1,152 @@
+//! Finds the physical place of a cell by reading its record's raw bytes again. Only errors pay for it.
+
+use crate::diagnostic::{Diagnostic, Place, SourceText};
+
+/// Longest piece of a line that an excerpt shows, in characters.
+const EXCERPT_CHARS_MAX: usize = 2_000;
+
+/// Where a cell's content stands within its record's raw bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cell {
+    /// The first byte of its content, after a quote and white space.
+    pub(super) start: usize,
+    /// Where its content ends.
+    pub(super) end: usize,
+    /// Its quote is not closed by the end of the bytes.
+    pub(super) is_open: bool,
+}
+
+/// The cell at `index` of the record that `raw` begins with, or the last one where there are fewer.
+pub(super) fn cell(raw: &[u8], delimiter: u8, index: usize) -> Cell {
+    // The csv reader skips empty lines before a record.
+    let mut at = raw.iter().position(|b| *b != b'\n').unwrap_or(raw.len());
+    let mut number = 0;
+    loop {
+        let (cell, next) = cell_at(raw, delimiter, at);
+        let is_last = raw.get(next) != Some(&delimiter);
+        if number == index || is_last {
+            return trimmed(raw, cell);
+        }
+        number += 1;
+        at = next + 1;
+    }
+}
+
+/// The cell that begins at `at`, and where its delimiter, its line end or the end of all stands.
+fn cell_at(raw: &[u8], delimiter: u8, at: usize) -> (Cell, usize) {
+    let ends = |b: &u8| *b == delimiter || *b == b'\n';
+    let find_end = |from: usize| raw.iter().skip(from).position(ends).map_or(raw.len(), |n| from + n);
+    if raw.get(at) != Some(&b'"') {
+        let end = find_end(at);
+        return (Cell { start: at, end, is_open: false }, end);
+    }
+    let mut close = at + 1;
+    while let Some(b) = raw.get(close) {
+        match (b, raw.get(close + 1)) {
+            (b'"', Some(b'"')) => close += 2,
+            (b'"', _) => return (Cell { start: at + 1, end: close, is_open: false }, find_end(close + 1)),
+            _ => close += 1,
+        }
+    }
+    (Cell { start: at + 1, end: raw.len(), is_open: true }, raw.len())
+}
+
+fn trimmed(raw: &[u8], cell: Cell) -> Cell {
+    let content = raw.get(cell.start..cell.end).unwrap_or_default();
+    let start = cell.start + content.iter().take_while(|b| b.is_ascii_whitespace()).count();
+    if start == cell.end {
+        return cell;
+    }
+    let end = cell.end - content.iter().rev().take_while(|b| b.is_ascii_whitespace()).count();
+    Cell { start, end, is_open: cell.is_open }
+}
+
+/// The place of a byte range of `raw`, whose first byte begins the physical line `line`.
+pub(super) fn place(raw: &[u8], line: u64, start: usize, end: usize) -> Place {
+    let start = start.min(raw.len());
+    let before = &raw[..start];
+    let line_start = before.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1);
+    let line_end = raw[start..].iter().position(|b| *b == b'\n').map_or(raw.len(), |n| start + n);
+    let count = |bytes: &[u8]| u32::try_from(String::from_utf8_lossy(bytes).chars().count()).unwrap_or(u32::MAX);
+    let text = String::from_utf8_lossy(&raw[line_start..line_end]);
+    Place {
+        line: line + before.iter().filter(|b| **b == b'\n').count() as u64,
+        column: count(&raw[line_start..start]).saturating_add(1),
+        width: count(&raw[start..end.clamp(start, line_end)]).max(1),
+        text: text.trim_end_matches('\r').chars().take(EXCERPT_CHARS_MAX).collect(),
+        also_lines: Vec::new(),
+    }
+}
+
+/// The error of bytes that are not UTF-8, and how to save the file so that they are; nothing where they are.
+pub(super) fn not_utf8(file: &str, raw: &[u8], line: u64) -> Option<Diagnostic> {
+    let at = std::str::from_utf8(raw).err()?.valid_up_to();
+    let byte = raw.get(at).copied().unwrap_or_default();
+    let mut help = "save it as UTF-8: in Excel as \"CSV UTF-8\", in LibreOffice with the character set \"Unicode \
+                    (UTF-8)\", or with iconv -f WINDOWS-1252 -t UTF-8"
+        .to_owned();
+    if byte >= 0xa0 {
+        help = format!("the byte 0x{byte:02X} is \"{}\" in Windows-1252; {help}", char::from(byte));
+    }
+    Some(Diagnostic::error(file, NOT_UTF8).at(place(raw, line, at, at + 1)).help(help))
+}
+
+/// The message of [`not_utf8`].
+pub(super) const NOT_UTF8: &str = "this is not UTF-8 text";
+
+/// The error of a file in UTF-16, which its first bytes tell.
+pub(super) fn utf16(file: &str, head: &[u8]) -> Option<Diagnostic> {
+    let is_utf16 = head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff");
+    is_utf16.then(|| {
+        let place = SourceText::new(file, "").place(0..0);
+        Diagnostic::error(file, "the file is UTF-16, not UTF-8").at(place).help(
+            "save it as UTF-8: in Excel as \"CSV UTF-8\" instead of \"Unicode Text\", or with iconv -f UTF-16 -t UTF-8",
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_found_in_raw_bytes() {
+        let raw = b"\n\na,\"b \"\"x\"\",\nc\" , dd ,\r\n";
+        let content = |index| {
+            let cell = cell(raw, b',', index);
+            (std::str::from_utf8(&raw[cell.start..cell.end]).unwrap(), place(raw, 7, cell.start, cell.end))
+        };
+        let (text, at) = content(0);
+        assert_eq!((text, at.line, at.column), ("a", 9, 1));
+        let (text, at) = content(1);
+        assert_eq!((text, at.line, at.column, at.width), ("b \"\"x\"\",\nc", 9, 4, 8));
+        let (text, at) = content(2);
+        assert_eq!((text, at.line, at.column, at.text.as_str()), ("dd", 10, 6, "c\" , dd ,"));
+        assert_eq!(content(9).1.line, 10);
+    }
+
+    #[test]
+    fn a_quote_left_open_is_seen() {
+        assert!(cell(b"a,\"b\nc,d\n", b',', 9).is_open);
+        assert!(!cell(b"a,\"b\n\",d\n", b',', 9).is_open);
+    }
+
+    #[test]
+    fn wrong_encodings_name_their_place() {
+        let found = not_utf8("a.csv", b"ab\nc\xe9d\n", 4).unwrap();
+        let at = found.place.unwrap();
+        assert_eq!((at.line, at.column, at.width), (5, 2, 1));
+        assert!(found.help.unwrap().contains("\"é\" in Windows-1252"));
+        assert_eq!(not_utf8("a.csv", "é".as_bytes(), 1), None);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_panic(raw: Vec<u8>, index in 0_usize..5, line in 0_u64..9) {
+            let found = cell(&raw, b',', index);
+            proptest::prop_assert!(found.start <= raw.len() && found.end <= raw.len());
+            place(&raw, line, found.start, found.end);
+            not_utf8("a", &raw, line);
+        }
+    }
+}

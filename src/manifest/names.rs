@@ -1,0 +1,80 @@
+//! The names that a manifest may use, apart from its endpoints' parameters.
+
+/// The tool's own job keys that are read now.
+pub(super) const JOB_KEYS: &[&str] = &["id", "endpoint", "max_sats", "params"];
+/// Job keys that are reserved: refused now, so that they can come without breaking a manifest.
+pub(super) const LATER_KEYS: &[&str] = &["skip", "repeat", "matrix", "include"];
+/// The columns of our own results file that are skipped on reading, so that a filtered results file is a manifest.
+pub(super) const RESULTS_COLUMNS: &[&str] = &[
+    "line",
+    "take",
+    "state",
+    "reason",
+    "next",
+    "price_sats",
+    "price_msat",
+    "fee_msat",
+    "url",
+    "file",
+    "sha256",
+    "attempts",
+    "started_at",
+    "finished_at",
+    "error",
+];
+/// Before a parameter whose name collides with one of the above.
+pub(super) const PARAMS_PREFIX: &str = "params.";
+/// Before a column or key that is passed through to the results.
+pub(super) const EXTRA_PREFIX: &str = "x_";
+
+/// A header as headers are compared: trimmed, without case, with space, `-` and `_` equal.
+pub(super) fn fold(header: &str) -> String {
+    header.trim().chars().flat_map(char::to_lowercase).map(|c| if c == ' ' || c == '-' { '_' } else { c }).collect()
+}
+
+/// The delimiter that a person means by `,`, `;`, `|`, a tab, `\t` or `tab`.
+#[must_use]
+pub fn parse_delimiter(text: &str) -> Option<u8> {
+    match text {
+        "," => Some(b','),
+        ";" => Some(b';'),
+        "|" => Some(b'|'),
+        "\t" | "\\t" => Some(b'\t'),
+        _ if text.eq_ignore_ascii_case("tab") => Some(b'\t'),
+        _ => None,
+    }
+}
+
+/// Why an id that a manifest gives cannot be one, in words that follow "expected".
+pub(super) fn id_problem(id: &str) -> Option<&'static str> {
+    let is_fit = (1..=ID_CHARS_MAX).contains(&id.chars().count()) && !id.chars().any(char::is_control);
+    (!is_fit).then_some("1 to 128 printable characters")
+}
+
+const ID_CHARS_MAX: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_compare_without_case_space_and_dash() {
+        for header in ["generate_audio", " Generate Audio ", "GENERATE-AUDIO"] {
+            assert_eq!(fold(header), "generate_audio");
+        }
+    }
+
+    #[test]
+    fn ids_are_short_and_printable() {
+        for (id, is_fit) in [
+            ("a", true),
+            ("día 1", true),
+            ("", false),
+            ("a\tb", false),
+            (&"é".repeat(128), true),
+            (&"é".repeat(129), false),
+        ] {
+            assert_eq!(id_problem(id).is_none(), is_fit, "{id}");
+        }
+    }
+}

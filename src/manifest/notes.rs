@@ -1,0 +1,46 @@
+//! What reading a manifest passed over, and how it was read: shown, so that nothing is dropped silently.
+
+/// How a manifest was read. Complete once its jobs have been read to the end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notes {
+    /// The delimiter of a CSV.
+    pub delimiter: Option<u8>,
+    /// Records without any content, and empty lines.
+    pub empty_records: u64,
+    /// Columns without a name and without content.
+    pub unnamed_columns: u64,
+    /// Columns of our own results file.
+    pub results_columns: Vec<String>,
+}
+
+impl Notes {
+    /// What was skipped, a line each; none where nothing was.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.empty_records > 0 {
+            let records = if self.empty_records == 1 { "record" } else { "records" };
+            lines.push(format!("skipped {} empty {records}", crate::money::thousands(self.empty_records)));
+        }
+        if self.unnamed_columns > 0 {
+            let columns = if self.unnamed_columns == 1 { "column" } else { "columns" };
+            lines.push(format!("skipped {} empty {columns} without a name", self.unnamed_columns));
+        }
+        if !self.results_columns.is_empty() {
+            lines.push(format!("skipped the results columns {}", self.results_columns.join(", ")));
+        }
+        lines
+    }
+}
+
+/// A delimiter as people call it.
+#[must_use]
+pub fn delimiter_name(delimiter: u8) -> &'static str {
+    match delimiter {
+        b',' => "comma",
+        b';' => "semicolon",
+        b'\t' => "tab",
+        b'|' => "bar",
+        _ => "delimiter",
+    }
+}

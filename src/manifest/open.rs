@@ -1,0 +1,453 @@
+//! Opens a manifest, by file or from a pipe, and hands out its jobs.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use super::document::{Document, EndpointName, FlagDefaults, Reader, RowsTable, set_default_endpoint};
+use super::header::{Alias, ColumnRules};
+use super::image::Images;
+use super::names::fold;
+use super::notes::Notes;
+use super::problems::Problems;
+use super::rows::{Found, RowPass, Rows, RowsOptions};
+use super::tape::{Bytes, RECORD_BYTES_MAX};
+use super::template::{DefaultEntry, Templates, default_problem, param_name};
+use super::values::Given;
+use super::{JobSource, JobSpec, Limits, locate};
+use crate::catalog::Catalog;
+use crate::diagnostic::{Diagnostic, Place, SourceText, closest};
+
+/// The name that stands for standard input.
+pub const STDIN: &str = "-";
+/// The largest TOML manifest, in bytes. Larger batches belong into a CSV, which streams.
+const TOML_BYTES_MAX: u64 = RECORD_BYTES_MAX;
+
+/// How a manifest is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// TOML.
+    Toml,
+    /// CSV; the delimiter is found from the header.
+    Csv,
+    /// CSV with tabs.
+    Tsv,
+}
+
+impl Format {
+    /// The format that a file's extension names: `toml`; `csv`, `txt`; `tsv`.
+    #[must_use]
+    pub fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
+            "toml" => Some(Self::Toml),
+            "csv" | "txt" => Some(Self::Csv),
+            "tsv" => Some(Self::Tsv),
+            _ => None,
+        }
+    }
+}
+
+/// Which manifest to open, and what the flags add to it.
+#[derive(Clone, Debug, Default)]
+pub struct OpenOptions {
+    /// The file; `-` is standard input.
+    pub path: PathBuf,
+    /// Its format, where the extension does not tell.
+    pub format: Option<Format>,
+    /// `--catalog FILE`: endpoints for any manifest.
+    pub catalogs: Vec<PathBuf>,
+    /// `--default KEY=VALUE`, also `endpoint=…`.
+    pub defaults: Vec<(String, String)>,
+    /// `--column HEADER=NAME`.
+    pub columns: Vec<(String, String)>,
+    /// The delimiter of a CSV, where it is not to be found from the header.
+    pub delimiter: Option<u8>,
+}
+
+/// An open manifest: its head is read, its rows are read as often as they are asked for.
+pub struct Manifest {
+    /// The batch's name, where the manifest gives one.
+    pub name: Option<String>,
+    /// Its `[limits]`.
+    pub limits: Limits,
+    /// All endpoints: the built-in ones, those of `--catalog`, those of the manifest.
+    pub catalog: Catalog,
+    /// Its absolute path; `-` is standard input.
+    pub path: PathBuf,
+    /// SHA-256 of its bytes, in lower-case hex.
+    pub sha256: String,
+    /// The delimiter of its CSV; a comma where it has none.
+    pub delimiter: u8,
+    /// Whether its CSV begins with a byte order mark.
+    pub bom: bool,
+    file: String,
+    document: Option<SourceText>,
+    templates: Templates,
+    jobs: Vec<JobSpec>,
+    used: Vec<bool>,
+    rows: Option<Rows>,
+    errors: Vec<Diagnostic>,
+    notes: Mutex<Notes>,
+}
+
+impl Manifest {
+    /// Opens a manifest. Errors of its head do not stop it: they come with those of its rows from
+    /// [`JobSource::jobs`], so that one pass shows all.
+    ///
+    /// # Errors
+    /// Where nothing can be read: no such file, an unknown format, a CSV without a header.
+    pub fn open(options: &OpenOptions) -> Result<Self, Vec<Diagnostic>> {
+        if options.path == Path::new(STDIN) {
+            return Self::open_from(options, &mut io::stdin().lock());
+        }
+        let format = format(options)?;
+        let bytes = Bytes::open(&options.path).map_err(|e| unopened(&name(options), &e))?;
+        Self::with(options, format, bytes)
+    }
+
+    /// Opens a manifest that `from` holds, with the path in `options` as its name. It is copied to an unlinked
+    /// temporary file first.
+    ///
+    /// # Errors
+    /// As [`Manifest::open`].
+    pub fn open_from(options: &OpenOptions, from: &mut dyn Read) -> Result<Self, Vec<Diagnostic>> {
+        let format = format(options)?;
+        let bytes = Bytes::spool(from).map_err(|e| unopened(&name(options), &e))?;
+        Self::with(options, format, bytes)
+    }
+
+    /// The batch's name where neither the manifest nor a flag gives one: the file's stem. Standard input has none.
+    #[must_use]
+    pub fn fallback_name(&self) -> Option<String> {
+        let stem = self.path.file_stem().filter(|stem| *stem != STDIN)?;
+        Some(stem.to_string_lossy().into_owned())
+    }
+
+    /// How it was read and what was skipped. Complete once [`JobSource::jobs`] has been read to the end.
+    #[must_use]
+    pub fn notes(&self) -> Notes {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Where the job stands that was the `index`-th (from 0) to be handed out, by file and line. A manifest that has
+    /// both `[[job]]` and `[rows]` has jobs in two files.
+    #[must_use]
+    pub fn locate(&self, index: u64, line: u64) -> (String, Place) {
+        match (&self.rows, &self.document) {
+            (Some(rows), _) if index >= self.jobs.len() as u64 => (rows.file.clone(), rows.place_of_line(line)),
+            (_, Some(document)) => (document.file.clone(), line_of(document, line)),
+            _ => (self.file.clone(), self.place_of_line(line)),
+        }
+    }
+
+    fn with(options: &OpenOptions, format: Format, bytes: Bytes) -> Result<Self, Vec<Diagnostic>> {
+        let mut errors = Vec::new();
+        let mut catalog = Catalog::builtin()?;
+        for path in &options.catalogs {
+            if let Err(found) = catalog.read_file(path) {
+                errors.extend(found);
+            }
+        }
+        match format {
+            Format::Toml => Self::from_toml(options, bytes, catalog, errors),
+            Format::Csv | Format::Tsv => Self::from_csv(options, format, bytes, catalog, errors),
+        }
+    }
+
+    fn from_csv(
+        options: &OpenOptions,
+        format: Format,
+        bytes: Bytes,
+        catalog: Catalog,
+        mut errors: Vec<Diagnostic>,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let images = Images::new(folder(options));
+        let FlagDefaults { entries, endpoint } = flag_defaults(options, &mut errors);
+        let mut templates = Templates::new(&catalog, &entries, &images);
+        set_default_endpoint(&mut templates, endpoint, &mut errors);
+        let sha256 = bytes.sha256.clone();
+        let row_options = RowsOptions {
+            file: name(options),
+            delimiter: options.delimiter,
+            is_tsv: format == Format::Tsv,
+            rules: ColumnRules { aliases: flag_aliases(options), passes_others: false },
+            images,
+        };
+        match Rows::open(bytes, row_options, &catalog, &mut errors) {
+            Ok(rows) => Ok(Self::new(options, catalog, sha256, Parts::of_rows(templates, rows), errors)),
+            Err(error) => {
+                errors.push(*error);
+                Err(errors)
+            }
+        }
+    }
+
+    fn from_toml(
+        options: &OpenOptions,
+        bytes: Bytes,
+        mut catalog: Catalog,
+        mut errors: Vec<Diagnostic>,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let sha256 = bytes.sha256.clone();
+        let source = match read_text(&name(options), &bytes) {
+            Ok(source) => source,
+            Err(error) => {
+                errors.push(*error);
+                return Err(errors);
+            }
+        };
+        let flags = flag_defaults(options, &mut errors);
+        let reader = Reader { source: &source, errors: &mut errors };
+        let document = reader.document(&mut catalog, &source.file, flags, &Images::new(folder(options)));
+        let Document { name, limits, templates, jobs, used, rows } = document;
+        if rows.is_none() && !options.columns.is_empty() {
+            let error = Diagnostic::error("--column", "there is no column to name: the manifest has no CSV rows");
+            errors.push(error.help("remove it, or write [rows] with the file's name"));
+        }
+        let rows = rows.and_then(|table| open_rows(options, table, &catalog, &mut errors));
+        let parts = Parts { name, limits, document: Some(source), templates, jobs, used, rows };
+        Ok(Self::new(options, catalog, sha256, parts, errors))
+    }
+
+    fn new(options: &OpenOptions, catalog: Catalog, sha256: String, parts: Parts, errors: Vec<Diagnostic>) -> Self {
+        let Parts { name: given_name, limits, document, templates, jobs, used, rows } = parts;
+        let is_stdin = options.path == Path::new(STDIN);
+        let path = if is_stdin { options.path.clone() } else { absolute(&options.path) };
+        Self {
+            name: given_name,
+            limits,
+            catalog,
+            path,
+            sha256,
+            delimiter: rows.as_ref().map_or(b',', |rows| rows.dialect.delimiter),
+            bom: rows.as_ref().is_some_and(|rows| rows.dialect.bom),
+            file: name(options),
+            document,
+            templates,
+            jobs,
+            used,
+            rows,
+            errors,
+            notes: Mutex::default(),
+        }
+    }
+}
+
+/// What the two kinds of manifest have in common once they are read.
+struct Parts {
+    name: Option<String>,
+    limits: Limits,
+    document: Option<SourceText>,
+    templates: Templates,
+    jobs: Vec<JobSpec>,
+    used: Vec<bool>,
+    rows: Option<Rows>,
+}
+
+impl Parts {
+    fn of_rows(templates: Templates, rows: Rows) -> Self {
+        let used = vec![false; templates.list.len()];
+        Self {
+            name: None,
+            limits: Limits::default(),
+            document: None,
+            templates,
+            jobs: Vec::new(),
+            used,
+            rows: Some(rows),
+        }
+    }
+}
+
+impl JobSource for Manifest {
+    fn jobs(&self) -> Box<dyn Iterator<Item = Result<JobSpec, Vec<Diagnostic>>> + '_> {
+        let mut notes = Notes::default();
+        let rows = self.rows.as_ref().map(|rows| RowPass::new(rows, &self.templates, &mut notes));
+        let problems = Problems::default();
+        Box::new(Pass {
+            manifest: self,
+            next: 0,
+            rows,
+            problems,
+            used: self.used.clone(),
+            notes,
+            jobs: 0,
+            is_done: false,
+        })
+    }
+
+    fn file(&self) -> &str {
+        match &self.rows {
+            Some(rows) if self.jobs.is_empty() => &rows.file,
+            _ => &self.file,
+        }
+    }
+
+    fn place_of_line(&self, line: u64) -> Place {
+        match (&self.rows, &self.document) {
+            (Some(rows), _) if self.jobs.is_empty() => rows.place_of_line(line),
+            (_, Some(document)) => line_of(document, line),
+            _ => Place { line, column: 1, width: 1, text: String::new(), also_lines: Vec::new() },
+        }
+    }
+}
+
+/// One reading of all jobs.
+struct Pass<'m> {
+    manifest: &'m Manifest,
+    next: usize,
+    rows: Option<RowPass<'m>>,
+    problems: Problems,
+    used: Vec<bool>,
+    notes: Notes,
+    jobs: u64,
+    is_done: bool,
+}
+
+impl Iterator for Pass<'_> {
+    type Item = Result<JobSpec, Vec<Diagnostic>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_done {
+            return None;
+        }
+        if let Some(job) = self.manifest.jobs.get(self.next) {
+            self.next += 1;
+            self.jobs += 1;
+            return Some(Ok(job.clone()));
+        }
+        let mut found = Found { problems: &mut self.problems, used: &mut self.used, notes: &mut self.notes };
+        if let Some(job) = self.rows.as_mut().and_then(|rows| rows.next_job(&mut found)) {
+            self.jobs += 1;
+            return Some(Ok(job));
+        }
+        self.is_done = true;
+        let errors = self.errors();
+        (!errors.is_empty()).then_some(Err(errors))
+    }
+}
+
+impl Pass<'_> {
+    /// All errors of head and rows, now that everything is read.
+    fn errors(&mut self) -> Vec<Diagnostic> {
+        *self.manifest.notes.lock().unwrap_or_else(PoisonError::into_inner) = std::mem::take(&mut self.notes);
+        let mut errors = self.manifest.errors.clone();
+        errors.extend(self.manifest.templates.check_defaults(&self.used));
+        let file = self.manifest.rows.as_ref().map_or(self.manifest.file.as_str(), |rows| &rows.file);
+        errors.extend(std::mem::take(&mut self.problems).finish(file));
+        if errors.is_empty() && self.jobs == 0 {
+            errors.push(Diagnostic::error(&self.manifest.file, "there are no jobs in it"));
+        }
+        errors
+    }
+}
+
+fn name(options: &OpenOptions) -> String {
+    options.path.display().to_string()
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The folder that paths in the manifest are relative to.
+fn folder(options: &OpenOptions) -> PathBuf {
+    let path = absolute(&options.path);
+    path.parent().map(Path::to_owned).unwrap_or(path)
+}
+
+fn format(options: &OpenOptions) -> Result<Format, Vec<Diagnostic>> {
+    options.format.or_else(|| Format::of(&options.path)).ok_or_else(|| {
+        let error = Diagnostic::error(name(options), "cannot tell whether this is TOML or CSV");
+        vec![error.help("name it .toml, .csv, .tsv or .txt, or give --manifest-format")]
+    })
+}
+
+fn unopened(file: &str, error: &io::Error) -> Vec<Diagnostic> {
+    vec![Diagnostic::error(file, format!("cannot be read: {error}"))]
+}
+
+fn read_text(file: &str, bytes: &Bytes) -> Result<SourceText, Box<Diagnostic>> {
+    let error = |message: String| Box::new(Diagnostic::error(file, message));
+    if bytes.len > TOML_BYTES_MAX {
+        let limit = TOML_BYTES_MAX / (1024 * 1024);
+        let error = error(format!("larger than {limit} MiB, too much for TOML"));
+        return Err(Box::new(error.help("put the jobs into a CSV and name it under [rows]")));
+    }
+    let raw = bytes.slice(0, bytes.len).map_err(|e| error(format!("cannot be read: {e}")))?;
+    if let Some(error) = locate::utf16(file, &raw).or_else(|| locate::not_utf8(file, &raw, 1)) {
+        return Err(Box::new(error));
+    }
+    let text = String::from_utf8(raw).map_err(|e| error(format!("cannot be read: {e}")))?;
+    Ok(SourceText::new(file, text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)))
+}
+
+fn line_of(document: &SourceText, line: u64) -> Place {
+    let before = usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX);
+    let start: usize = document.text.split_inclusive('\n').take(before).map(str::len).sum();
+    let len = document.text.get(start..).and_then(|rest| rest.lines().next()).map_or(0, str::len);
+    document.place(start..start + len)
+}
+
+/// `--default KEY=VALUE`, where the key can be one.
+fn flag_defaults<'a>(options: &'a OpenOptions, errors: &mut Vec<Diagnostic>) -> FlagDefaults<'a> {
+    let mut flags = FlagDefaults { entries: Vec::new(), endpoint: None };
+    for (key, value) in &options.defaults {
+        let (key, value, file) = (key.trim(), value.trim(), "--default".to_owned());
+        let folded = fold(key);
+        if folded == "endpoint" {
+            flags.endpoint = Some(EndpointName { name: value.to_owned(), file, place: None });
+        } else if let Some(help) = default_problem(&folded) {
+            errors.push(Diagnostic::error(file, format!("{key} cannot be a default")).help(help));
+        } else {
+            let name = param_name(key).to_owned();
+            flags.entries.push(DefaultEntry { name, is_flag: true, given: Given::Text(value), file, place: None });
+        }
+    }
+    flags
+}
+
+fn flag_aliases(options: &OpenOptions) -> Vec<Alias> {
+    let alias = |(header, name): &(String, String)| Alias {
+        header: header.clone(),
+        name: name.trim().to_owned(),
+        file: "--column".to_owned(),
+        place: None,
+    };
+    options.columns.iter().map(alias).collect()
+}
+
+/// Opens the CSV that `[rows]` names. Where that fails, the error is the document's.
+fn open_rows(options: &OpenOptions, table: RowsTable, catalog: &Catalog, errors: &mut Vec<Diagnostic>) -> Option<Rows> {
+    let RowsTable { file, place, delimiter, files, mut rules } = table;
+    let folder = folder(options);
+    let path = folder.join(&file);
+    let bytes = match Bytes::open(&path) {
+        Ok(bytes) => bytes,
+        Err(e) => {
+            let mut error = Diagnostic::error(name(options), format!("rows: {file} cannot be read: {e}")).at(place);
+            error.help = similar_file(&path).map(|known| format!("did you mean \"{known}\"?"));
+            errors.push(error);
+            return None;
+        }
+    };
+    rules.aliases.extend(flag_aliases(options));
+    let row_options = RowsOptions {
+        file: options.path.parent().unwrap_or(Path::new("")).join(&file).display().to_string(),
+        delimiter: options.delimiter.or(delimiter),
+        is_tsv: Format::of(&path) == Some(Format::Tsv),
+        rules,
+        images: Images::new(files.map_or(folder.clone(), |files| folder.join(files))),
+    };
+    Rows::open(bytes, row_options, catalog, errors).map_err(|error| errors.push(*error)).ok()
+}
+
+/// A file beside a missing one whose name is close to its.
+fn similar_file(path: &Path) -> Option<String> {
+    const FILES_LOOKED_AT_MAX: usize = 1_000;
+    let wanted = path.file_name()?.to_str()?;
+    let beside = std::fs::read_dir(path.parent()?).ok()?;
+    let names: Vec<String> =
+        beside.take(FILES_LOOKED_AT_MAX).filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    closest(wanted, names.iter().map(String::as_str)).map(str::to_owned)
+}

@@ -1,0 +1,86 @@
+//! One row of a CSV manifest: its cells, and the physical places of them.
+
+use std::borrow::Cow;
+
+use csv::ByteRecord;
+
+use super::locate::{self, NOT_UTF8};
+use super::problems::Problems;
+use super::rows::Rows;
+use super::values::Wrong;
+use crate::cells::restore;
+use crate::diagnostic::Place;
+
+/// One record, and how its places are found.
+pub(super) struct Row<'a> {
+    pub(super) rows: &'a Rows,
+    pub(super) record: &'a ByteRecord,
+    pub(super) text: &'a str,
+    /// The physical line on which it begins.
+    pub(super) line: u64,
+    /// Its raw bytes: from, and to where.
+    pub(super) range: (u64, u64),
+}
+
+impl<'a> Row<'a> {
+    /// The trimmed content of a cell; empty where the record has none.
+    pub(super) fn cell(&self, index: usize) -> &'a str {
+        let range = self.record.range(index);
+        restore(range.and_then(|range| self.text.get(range)).unwrap_or_default().trim())
+    }
+
+    pub(super) fn filled(&self, index: Option<usize>) -> Option<&'a str> {
+        index.map(|index| self.cell(index)).filter(|cell| !cell.is_empty())
+    }
+
+    /// The physical line on which a cell's content begins.
+    pub(super) fn line_of(&self, index: usize) -> u64 {
+        let Some(range) = self.record.range(index) else { return self.line };
+        let bytes = self.record.as_slice();
+        let blank = bytes[range.clone()].iter().take_while(|b| b.is_ascii_whitespace()).count();
+        let start = if blank == range.len() { range.start } else { range.start + blank };
+        self.line + newlines(&bytes[..start])
+    }
+
+    pub(super) fn raw(&self) -> Vec<u8> {
+        let raw = self.rows.bytes.slice(self.range.0, self.range.1).unwrap_or_default();
+        let blank_lines = raw.iter().take_while(|b| **b == b'\n').count();
+        raw[blank_lines..].to_vec()
+    }
+
+    pub(super) fn place(&self, index: usize) -> Place {
+        let raw = self.raw();
+        let cell = locate::cell(&raw, self.rows.dialect.delimiter, index);
+        locate::place(&raw, self.line, cell.start, cell.end)
+    }
+
+    pub(super) fn problem(&self, problems: &mut Problems, index: usize, wrong: Wrong) {
+        let Wrong { message, help } = wrong;
+        problems.add(message, self.line_of(index), |message| {
+            Wrong { message, help }.into_diagnostic(&self.rows.file, Some(self.place(index)))
+        });
+    }
+
+    pub(super) fn wrong_encoding(&self, problems: &mut Problems) {
+        let raw = self.raw();
+        let Some(error) = locate::not_utf8(&self.rows.file, &raw, self.line) else { return };
+        let line = error.place.as_ref().map_or(self.line, |place| place.line);
+        problems.add(NOT_UTF8.to_owned(), line, |_| error);
+    }
+}
+
+/// The record's text, if each cell of it is UTF-8: pieces of two cells could make up a character together.
+pub(super) fn utf8(record: &ByteRecord) -> Option<&str> {
+    let text = std::str::from_utf8(record.as_slice()).ok()?;
+    let is_whole = |index| record.range(index).is_none_or(|range| text.is_char_boundary(range.end));
+    (text.is_ascii() || (0..record.len()).all(is_whole)).then_some(text)
+}
+
+pub(super) fn newlines(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|b| **b == b'\n').count() as u64
+}
+
+/// Text with LF line ends.
+pub(super) fn lf(text: &str) -> Cow<'_, str> {
+    if text.contains("\r\n") { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) }
+}

@@ -1,0 +1,451 @@
+//! The rows of a CSV manifest, streamed: one record is held at a time, and columns are matched with parameters once for
+//! each endpoint.
+
+use std::fmt::Display;
+
+use csv::ByteRecord;
+
+use super::JobSpec;
+use super::header::{Column, ColumnRules, Dialect, HEAD_BYTES_MAX, HeaderContext, dialect};
+use super::image::Images;
+use super::locate;
+use super::names::{fold, id_problem};
+use super::notes::Notes;
+use super::problems::Problems;
+use super::row::{Row, lf, newlines, utf8};
+use super::tape::{Bytes, RECORD_BYTES_MAX, Tape};
+use super::template::{Template, Templates};
+use super::values::{Given, Wrong, check, expected, max_sats};
+use crate::catalog::{Catalog, Value};
+use crate::diagnostic::{Diagnostic, Place};
+
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// A CSV file whose header has been read.
+pub(super) struct Rows {
+    /// The file as the person named it.
+    pub(super) file: String,
+    pub(super) bytes: Bytes,
+    pub(super) dialect: Dialect,
+    pub(super) columns: Vec<Column>,
+    pub(super) images: Images,
+}
+
+/// How a CSV file is to be read.
+pub(super) struct RowsOptions {
+    pub(super) file: String,
+    pub(super) delimiter: Option<u8>,
+    pub(super) is_tsv: bool,
+    pub(super) rules: ColumnRules,
+    pub(super) images: Images,
+}
+
+impl Rows {
+    /// Reads the head. Errors of single columns are added to `errors`, and the rows can be read all the same.
+    ///
+    /// # Errors
+    /// Where the rows cannot be read at all.
+    pub(super) fn open(
+        bytes: Bytes,
+        options: RowsOptions,
+        catalog: &Catalog,
+        errors: &mut Vec<Diagnostic>,
+    ) -> Result<Self, Box<Diagnostic>> {
+        let RowsOptions { file, delimiter, is_tsv, rules, images } = options;
+        let head = bytes.slice(0, HEAD_BYTES_MAX).map_err(|e| Box::new(unreadable(&file, &e)))?;
+        if let Some(error) = locate::utf16(&file, &head) {
+            return Err(Box::new(error));
+        }
+        let dialect = dialect(&head, delimiter, is_tsv);
+        let mut rows = Self { file, bytes, dialect, columns: Vec::new(), images };
+        let mut header = ByteRecord::new();
+        let mut reader = rows.reader();
+        let is_there = reader.read_byte_record(&mut header).map_err(|e| Box::new(unreadable(&rows.file, &e)))?;
+        let end = dialect.header_byte + usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
+        drop(reader);
+        let raw = head.get(dialect.header_byte..end.min(head.len())).unwrap_or_default();
+        rows.check_head(is_there, raw, end > head.len() && rows.bytes.len > HEAD_BYTES_MAX)?;
+        let context = HeaderContext { file: &rows.file, catalog, rules: &rules, raw, dialect };
+        rows.columns = context.columns(&header, errors);
+        Ok(rows)
+    }
+
+    fn check_head(&self, is_there: bool, raw: &[u8], is_cut: bool) -> Result<(), Box<Diagnostic>> {
+        let at = || locate::place(raw, self.dialect.header_line, 0, 0);
+        let error =
+            |message: &str, help: &str| Err(Box::new(Diagnostic::error(&self.file, message).at(at()).help(help)));
+        if !is_there {
+            return error("the file is empty", "its first line names the columns: id,endpoint,prompt,duration");
+        }
+        if is_cut {
+            return error("the header line does not end", "its first line names the columns; is a quote left open?");
+        }
+        if let Some(error) = locate::not_utf8(&self.file, raw, self.dialect.header_line) {
+            return Err(Box::new(error));
+        }
+        if raw.trim_ascii_end().contains(&b'\r') && !raw.trim_ascii_end().contains(&b'\n') {
+            return error("lines end in CR alone", "save it again with LF or CR LF line ends, as \"CSV UTF-8\"");
+        }
+        Ok(())
+    }
+
+    fn reader(&self) -> csv::Reader<Tape<'_>> {
+        csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(self.dialect.delimiter)
+            // The CR of a CR LF stays at the end of the last cell, where it is trimmed: this keeps line numbers exact.
+            .terminator(csv::Terminator::Any(b'\n'))
+            .buffer_capacity(BUFFER_BYTES)
+            .from_reader(Tape::new(self.bytes.from(self.dialect.header_byte as u64)))
+    }
+
+    /// The whole of a physical line, for an error that is found only by comparing jobs.
+    pub(super) fn place_of_line(&self, line: u64) -> Place {
+        use std::io::{BufRead, BufReader, Read};
+        let mut reader = BufReader::new(self.bytes.from(0).take(self.bytes.len));
+        for _ in 1..line {
+            if !matches!(reader.skip_until(b'\n'), Ok(n) if n > 0) {
+                break;
+            }
+        }
+        let mut text = Vec::new();
+        // An excerpt that cannot be read is empty; the line number stands all the same.
+        let _ = reader.take(HEAD_BYTES_MAX).read_until(b'\n', &mut text);
+        let start = if line == 1 && self.dialect.bom { 3.min(text.len()) } else { 0 };
+        let end = text.trim_ascii_end().len().max(start);
+        locate::place(&text[start..], line, 0, end - start)
+    }
+}
+
+fn unreadable(file: &str, error: &dyn Display) -> Diagnostic {
+    Diagnostic::error(file, format!("cannot be read: {error}"))
+}
+
+/// How one endpoint's parameters stand in the columns.
+struct Layout {
+    template: usize,
+    /// By parameter, in the endpoint's order.
+    columns: Vec<Option<usize>>,
+    /// Parameter columns that this endpoint does not take.
+    foreign: Vec<usize>,
+}
+
+/// One reading of all rows.
+pub(super) struct RowPass<'m> {
+    rows: &'m Rows,
+    templates: &'m Templates,
+    reader: csv::Reader<Tape<'m>>,
+    /// Taken while a row is read from it, so that its memory serves all rows.
+    record: Option<ByteRecord>,
+    layouts: Vec<Layout>,
+    own: OwnColumns,
+    is_done: bool,
+}
+
+/// Where the tool's own columns stand.
+#[derive(Default)]
+struct OwnColumns {
+    id: Option<usize>,
+    endpoint: Option<usize>,
+    max_sats: Option<usize>,
+    extra: Vec<usize>,
+    unnamed: Vec<usize>,
+}
+
+impl OwnColumns {
+    fn new(columns: &[Column]) -> Self {
+        let mut own = Self::default();
+        for (index, column) in columns.iter().enumerate() {
+            match column {
+                Column::Id => own.id = Some(index),
+                Column::Endpoint => own.endpoint = Some(index),
+                Column::MaxSats => own.max_sats = Some(index),
+                Column::Extra(_) => own.extra.push(index),
+                Column::Unnamed => own.unnamed.push(index),
+                Column::Param { .. } | Column::Results(_) | Column::Unknown => {}
+            }
+        }
+        own
+    }
+}
+
+/// What a pass adds to while it reads.
+pub(super) struct Found<'a> {
+    pub(super) problems: &'a mut Problems,
+    pub(super) used: &'a mut [bool],
+    pub(super) notes: &'a mut Notes,
+}
+
+impl<'m> RowPass<'m> {
+    /// Begins after the header.
+    pub(super) fn new(rows: &'m Rows, templates: &'m Templates, notes: &mut Notes) -> Self {
+        let mut pass = Self {
+            rows,
+            templates,
+            reader: rows.reader(),
+            record: None,
+            layouts: Vec::new(),
+            own: OwnColumns::new(&rows.columns),
+            is_done: false,
+        };
+        notes.delimiter = Some(rows.dialect.delimiter);
+        notes.unnamed_columns = pass.own.unnamed.len() as u64;
+        notes.results_columns = rows
+            .columns
+            .iter()
+            .filter_map(|column| if let Column::Results(name) = column { Some(name.clone()) } else { None })
+            .collect();
+        // The header was read once already; a failure now shows at the first row.
+        pass.is_done = pass.reader.read_byte_record(&mut ByteRecord::new()).is_err();
+        pass
+    }
+
+    /// The next good row; wrong ones are noted and passed over.
+    pub(super) fn next_job(&mut self, found: &mut Found<'_>) -> Option<JobSpec> {
+        while !self.is_done {
+            let before = self.reader.position().clone();
+            let mut record = self.record.take().unwrap_or_default();
+            self.reader.get_mut().allowance = RECORD_BYTES_MAX;
+            match self.reader.read_byte_record(&mut record) {
+                Ok(true) => {}
+                Ok(false) => {
+                    let trailing = self.reader.position().line().saturating_sub(before.line());
+                    found.notes.empty_records += trailing;
+                    self.end(found);
+                    return None;
+                }
+                Err(error) => {
+                    self.is_done = true;
+                    let line = self.physical(before.line());
+                    let place = self.rows.place_of_line(line);
+                    found.problems.push(unreadable(&self.rows.file, &error).at(place));
+                    return None;
+                }
+            }
+            let job = self.read(&record, &before, found);
+            self.record = Some(record);
+            if job.is_some() {
+                return job;
+            }
+        }
+        None
+    }
+
+    fn end(&mut self, found: &mut Found<'_>) {
+        self.is_done = true;
+        if self.rows.bytes.has_changed() {
+            let error = Diagnostic::error(&self.rows.file, "the file was written to while it was read");
+            found.problems.push(error.help("run again when it is whole"));
+        }
+    }
+
+    /// The line of the file for a line of the tape, which begins at the header.
+    fn physical(&self, tape_line: u64) -> u64 {
+        self.rows.dialect.header_line + tape_line.saturating_sub(1)
+    }
+
+    fn read(&mut self, record: &ByteRecord, before: &csv::Position, found: &mut Found<'_>) -> Option<JobSpec> {
+        let after = self.reader.position();
+        let base = self.rows.dialect.header_byte as u64;
+        let range = (base + before.byte(), base + after.byte());
+        let is_last = range.1 >= self.rows.bytes.len;
+        let first_tape_line = after.line().saturating_sub(1 + newlines(record.as_slice())).max(before.line());
+        let line = self.physical(first_tape_line);
+        let Some(text) = utf8(record) else {
+            let row = Row { rows: self.rows, record, text: "", line, range };
+            row.wrong_encoding(found.problems);
+            return None;
+        };
+        found.notes.empty_records += first_tape_line - before.line();
+        let row = Row { rows: self.rows, record, text, line, range };
+        if is_last && self.is_left_open(&row, found.problems) {
+            return None;
+        }
+        if text.trim_start().is_empty() {
+            found.notes.empty_records += 1;
+            return None;
+        }
+        if !self.has_its_cells(&row, found.problems) {
+            return None;
+        }
+        self.job(&row, found)
+    }
+
+    /// A quote that the last record opens and nothing closes has swallowed the rest of the file.
+    fn is_left_open(&self, row: &Row<'_>, problems: &mut Problems) -> bool {
+        let raw = row.raw();
+        let cell = locate::cell(&raw, self.rows.dialect.delimiter, usize::MAX);
+        if cell.is_open {
+            let place = locate::place(&raw, row.line, cell.start.saturating_sub(1), cell.start);
+            let error = Diagnostic::error(&self.rows.file, "the quote that opens here is never closed").at(place);
+            problems.push(error.help("close it, or write a quote inside a quoted cell twice: \"\""));
+        }
+        cell.is_open
+    }
+
+    /// Whether the record has a cell for each column. One too few may be a row that was cut off, one too many a comma
+    /// in a prompt: either way a guess could buy the wrong thing.
+    fn has_its_cells(&self, row: &Row<'_>, problems: &mut Problems) -> bool {
+        let (cells, columns) = (row.record.len(), self.rows.columns.len());
+        let extra = (columns..cells).find(|index| !row.cell(*index).is_empty());
+        if cells >= columns && extra.is_none() {
+            return true;
+        }
+        let delimiter = super::notes::delimiter_name(self.rows.dialect.delimiter);
+        let message = format!("the row has {cells} cells, the header names {columns} columns");
+        let help = format!("put quotes around text that holds a {delimiter} or a line end; keep every {delimiter}");
+        let at = extra.unwrap_or(cells.saturating_sub(1));
+        row.problem(problems, at, Wrong { message, help: Some(help) });
+        false
+    }
+
+    fn job(&mut self, row: &Row<'_>, found: &mut Found<'_>) -> Option<JobSpec> {
+        let template_at = self.endpoint(row, found.problems)?;
+        let layout_at = self.layout(template_at, found);
+        let template = self.templates.list.get(template_at)?;
+        let layout = self.layouts.get(layout_at)?;
+        let mut is_good = true;
+        let mut wrong = |index: usize, wrong: Wrong| {
+            is_good = false;
+            row.problem(found.problems, index, wrong);
+        };
+        let id = row.filled(self.own.id);
+        if let (Some(given), Some(at)) = (id, self.own.id)
+            && let Some(words) = id_problem(given)
+        {
+            wrong(at, expected("id", words, Given::Text(given)));
+        }
+        let limit = row.filled(self.own.max_sats).map(|cell| max_sats(Given::Text(cell))).transpose();
+        let limit = limit.unwrap_or_else(|problem| {
+            wrong(self.own.max_sats.unwrap_or_default(), problem);
+            None
+        });
+        let params = params(row, template, layout, &self.rows.images, &mut wrong);
+        for index in layout.foreign.iter().filter(|index| !row.cell(**index).is_empty()) {
+            wrong(*index, foreign(&self.rows.columns, *index, template));
+        }
+        for index in self.own.unnamed.iter().filter(|index| !row.cell(**index).is_empty()) {
+            wrong(
+                *index,
+                Wrong {
+                    help: Some("name the column, or empty the cell".into()),
+                    ..Wrong::new("a cell in a column without a name")
+                },
+            );
+        }
+        let extra = self.own.extra.iter().filter_map(|index| self.extra(row, *index)).collect();
+        let endpoint = std::sync::Arc::clone(&template.endpoint);
+        is_good.then(|| JobSpec { line: row.line, id: id.map(str::to_owned), endpoint, params, extra, max_sats: limit })
+    }
+
+    fn extra(&self, row: &Row<'_>, index: usize) -> Option<(String, String)> {
+        let Some(Column::Extra(name)) = self.rows.columns.get(index) else { return None };
+        let cell = row.filled(Some(index))?;
+        Some((name.clone(), lf(cell).into_owned()))
+    }
+
+    fn endpoint(&self, row: &Row<'_>, problems: &mut Problems) -> Option<usize> {
+        let Some(name) = row.filled(self.own.endpoint) else {
+            if self.templates.default_endpoint.is_none() && !self.templates.is_default_wrong {
+                let example = self.templates.names().next().unwrap_or("NAME");
+                let help = format!("fill a column named endpoint, or give --default endpoint={example}");
+                let wrong = Wrong { help: Some(help), ..Wrong::new("endpoint: the row names none") };
+                row.problem(problems, self.own.endpoint.unwrap_or(0), wrong);
+            }
+            return self.templates.default_endpoint;
+        };
+        let position = self.templates.find(name);
+        if position.is_none() && !self.templates.is_broken(name) {
+            let message = format!("unknown endpoint \"{}\"", super::values::shown(name));
+            let help = Some(self.templates.suggest_endpoint(name));
+            row.problem(problems, self.own.endpoint.unwrap_or(0), Wrong { message, help });
+        }
+        position
+    }
+
+    /// The layout of an endpoint, made when its first row comes.
+    fn layout(&mut self, template_at: usize, found: &mut Found<'_>) -> usize {
+        if let Some(position) = self.layouts.iter().position(|layout| layout.template == template_at) {
+            return position;
+        }
+        if let Some(used) = found.used.get_mut(template_at) {
+            *used = true;
+        }
+        let params = self.templates.list.get(template_at).map_or(&[][..], |template| &template.endpoint.params);
+        let columns: Vec<Option<usize>> = params
+            .iter()
+            .map(|param| {
+                let folded = fold(&param.name);
+                self.rows.columns.iter().position(|c| matches!(c, Column::Param { key, .. } if *key == folded))
+            })
+            .collect();
+        self.check_hidden(template_at, found.problems);
+        let is_foreign = |index: &usize| {
+            matches!(self.rows.columns.get(*index), Some(Column::Param { .. })) && !columns.contains(&Some(*index))
+        };
+        let foreign = (0..self.rows.columns.len()).filter(is_foreign).collect();
+        self.layouts.push(Layout { template: template_at, columns, foreign });
+        self.layouts.len() - 1
+    }
+
+    /// A parameter that is named as one of our results columns would be skipped silently.
+    fn check_hidden(&self, template_at: usize, problems: &mut Problems) {
+        let Some(template) = self.templates.list.get(template_at) else { return };
+        for (index, column) in self.rows.columns.iter().enumerate() {
+            let Column::Results(name) = column else { continue };
+            let is_param = template.endpoint.params.iter().any(|param| fold(&param.name) == *name);
+            let has_prefixed =
+                self.rows.columns.iter().any(|c| matches!(c, Column::Param { key, is_prefixed: true } if key == name));
+            if is_param && !has_prefixed {
+                let message =
+                    format!("column \"{name}\" is a column of the results, and {} takes it", template.endpoint.name);
+                let place = self.rows.place_of_line(self.rows.dialect.header_line);
+                let error = Diagnostic::error(&self.rows.file, format!("{message} as a parameter")).at(place);
+                problems.push(error.help(format!("name column {} params.{name}, or remove it", index + 1)));
+            }
+        }
+    }
+}
+
+/// The row's parameters after all defaults.
+fn params(
+    row: &Row<'_>,
+    template: &Template,
+    layout: &Layout,
+    images: &Images,
+    wrong: &mut impl FnMut(usize, Wrong),
+) -> Vec<(String, Value)> {
+    let mut params = Vec::with_capacity(template.base.len());
+    for ((param, base), column) in template.endpoint.params.iter().zip(&template.base).zip(&layout.columns) {
+        let value = match row.filled(*column) {
+            Some(cell) => match check(param, Given::Text(cell), images) {
+                Ok(value) => value,
+                Err(problem) => {
+                    wrong(column.unwrap_or_default(), problem);
+                    continue;
+                }
+            },
+            None => match base {
+                Some(value) => value.clone(),
+                None => {
+                    if template.must_have(param) {
+                        wrong(column.unwrap_or_default(), template.missing(param));
+                    }
+                    continue;
+                }
+            },
+        };
+        params.push((param.name.clone(), value));
+    }
+    params
+}
+
+fn foreign(columns: &[Column], index: usize, template: &Template) -> Wrong {
+    let name = match columns.get(index) {
+        Some(Column::Param { key, .. }) => key.as_str(),
+        _ => "",
+    };
+    let message = format!("{name}: {} does not take it", template.endpoint.name);
+    Wrong { message, help: Some("empty the cell, or change the row's endpoint".to_owned()) }
+}

@@ -1,0 +1,225 @@
+//! Rules of a CSV manifest.
+
+use std::fs;
+
+use super::*;
+
+#[test]
+fn an_empty_cell_takes_the_default() {
+    let case = csv("prompt,duration,mode\na cat,,\na dog,7,standard\n").default("duration", "9");
+    let jobs = case.jobs();
+    assert_eq!(texts(&jobs, "duration"), ["9", "7"]);
+    assert_eq!(texts(&jobs, "mode"), ["pro", "standard"]);
+    assert_eq!(texts(&jobs, "generate_audio"), ["false", "false"]);
+    assert_eq!(lines(&jobs), [2, 3]);
+}
+
+#[test]
+fn delimiters_marks_and_line_ends_are_understood() {
+    let cases: &[(&str, &[u8], u8, bool)] = &[
+        ("a.csv", b"id,prompt,duration\n1,a cat,7\n", b',', false),
+        ("a.csv", b"id;prompt;duration\r\n1;a cat;7\r\n", b';', false),
+        ("a.txt", b"id\tprompt\tduration\r\n1\ta cat\t7", b'\t', false),
+        ("a.tsv", b"id\tprompt\tduration\n1\ta cat\t7", b'\t', false),
+        ("a.csv", b"\xef\xbb\xbfid,prompt,duration\n1,a cat,7", b',', true),
+        ("a.csv", b"\xef\xbb\xbfsep=;\r\nid;prompt;duration\r\n1;a cat;7\r\n", b';', true),
+        ("a.csv", b"sep=|\nID|Prompt| DURATION \n 1 | a cat |\"7\"\n", b'|', false),
+        ("a.csv", b"\r\n\nid,prompt,duration\n1,\"a cat\" ,7\n", b',', false),
+    ];
+    for (name, content, delimiter, bom) in cases {
+        let case = Case::new(name, content).default("endpoint", "generate-video");
+        let jobs = case.jobs();
+        let text = String::from_utf8_lossy(content);
+        assert_eq!(
+            (texts(&jobs, "prompt"), texts(&jobs, "duration")),
+            (vec!["a cat".into()], vec!["7".into()]),
+            "{text}"
+        );
+        assert_eq!(jobs[0].id.as_deref(), Some("1"));
+        let manifest = case.open().unwrap();
+        assert_eq!((manifest.delimiter, manifest.bom), (*delimiter, *bom), "{text}");
+    }
+}
+
+#[test]
+fn lines_are_physical_whatever_the_cells_hold() {
+    for end in ["\n", "\r\n"] {
+        let text = "prompt,duration\n\n\"two\nlines\",4\n,\n\n\n\"three\n\nlines\",5\nlast,6".replace('\n', end);
+        let case = csv(&text);
+        let jobs = case.jobs();
+        assert_eq!(lines(&jobs), [3, 8, 11], "{end:?}");
+        assert_eq!(texts(&jobs, "prompt"), ["two\nlines", "three\n\nlines", "last"], "{end:?}");
+    }
+}
+
+#[test]
+fn what_is_skipped_is_counted() {
+    let case = csv("id,,prompt,state,url,\n\n1,,a cat,pending,,\n,,,,,\n\n2,,a dog,paid,https://x,\n\n");
+    let manifest = case.open().unwrap();
+    assert_eq!(drain(&manifest).1, vec![]);
+    let notes = manifest.notes();
+    assert_eq!((notes.empty_records, notes.unnamed_columns), (4, 2));
+    assert_eq!(
+        notes.lines(),
+        ["skipped 4 empty records", "skipped 2 empty columns without a name", "skipped the results columns state, url"]
+    );
+    drain(&manifest);
+    assert_eq!(manifest.notes(), notes, "a second reading counts anew");
+}
+
+#[test]
+fn columns_are_known_by_any_spelling_and_by_alias() {
+    let case =
+        csv("Prompt,Seconds,Generate Audio,X Note,x_Shot,MODELID\na cat,4,yes,n,s,6\n").column("seconds", "duration");
+    let jobs = case.jobs();
+    assert_eq!(value(&jobs[0], "duration").as_deref(), Some("4"));
+    assert_eq!(value(&jobs[0], "generate_audio").as_deref(), Some("true"));
+    assert_eq!(value(&jobs[0], "modelId").as_deref(), Some("6"));
+    let extra = [("x_note".to_owned(), "n".to_owned()), ("x_Shot".to_owned(), "s".to_owned())];
+    assert_eq!(jobs[0].extra, extra);
+}
+
+#[test]
+fn a_quote_before_a_formula_sign_is_ours() {
+    let jobs = csv("id,prompt,x_note\n'-1,'=a cat,'tis\n").jobs();
+    assert_eq!(jobs[0].id.as_deref(), Some("-1"));
+    assert_eq!(value(&jobs[0], "prompt").as_deref(), Some("=a cat"));
+    assert_eq!(jobs[0].extra[0].1, "'tis");
+}
+
+#[test]
+fn errors_of_headers_name_them() {
+    let cases: &[(&str, &[&str])] = &[
+        ("prompt,duratoin\na,4\n", &["1:8: unknown column \"duratoin\" | did you mean \"duration\"?"]),
+        (
+            "prompt,skip\na,\n",
+            &["1:8: column \"skip\": not yet; the name is kept for a later version | remove it; a parameter of that \
+               name is written params.skip"],
+        ),
+        ("prompt,Prompt\na,b\n", &["1:8: column \"Prompt\" means the same as column \"prompt\" | keep one of the two"]),
+        ("", &["1:1: the file is empty | its first line names the columns: id,endpoint,prompt,duration"]),
+        (
+            "prompt\ra cat\r",
+            &["1:1: lines end in CR alone | save it again with LF or CR LF line ends, as \"CSV UTF-8\""],
+        ),
+        ("prompt\n", &["there are no jobs in it"]),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(csv(text).errors(), *expected, "{text}");
+    }
+    let unknown = csv("prompt,colour\na,\n").errors();
+    assert!(unknown[0].contains("columns are id, endpoint, max_sats, prompt, modelId, duration"), "{unknown:?}");
+    let alias = csv("prompt,Seconds\na,4\n").column("secods", "duration").column("Seconds", "duratoin").errors();
+    assert_eq!(
+        alias,
+        [
+            "columns: there is no column \"secods\" in FILE | did you mean \"Seconds\"?",
+            "columns: \"Seconds\" stands for an unknown name, \"duratoin\" | did you mean \"duration\"?"
+        ]
+        .map(|line| line.replace("FILE", &csv_name(&alias[0])))
+    );
+}
+
+/// The path that an error of an alias names.
+fn csv_name(error: &str) -> String {
+    error.split(" in ").nth(1).and_then(|rest| rest.split(" |").next()).unwrap_or_default().to_owned()
+}
+
+#[test]
+fn errors_of_cells_name_line_and_column() {
+    let cases: &[(&str, &[&str])] = &[
+        ("prompt,duration\na,8s\n", &["2:3: duration: expected an integer from 3 to 15, got \"8s\""]),
+        ("prompt,duration\n\"a\nb\", 2 \n", &["3:5: duration: expected an integer from 3 to 15, got \"2\""]),
+        (
+            "prompt,mode\nä,\"pr0\"\n",
+            &["2:4: mode: expected \"standard\" or \"pro\", got \"pr0\" | did you mean \"pro\"?"],
+        ),
+        (
+            "prompt,image\na,a.png\n",
+            &["2:3: image: generate-video does not take it | empty the cell, or change the row's endpoint"],
+        ),
+        ("prompt,duration\n,4\n", &["2:1: prompt: missing; generate-video requires it"]),
+        ("prompt,max_sats\na,0\n", &["2:3: max_sats: expected a whole number of sats above zero, got \"0\""]),
+        (
+            "prompt,endpoint\na,generate-vidoe\n",
+            &["2:3: unknown endpoint \"generate-vidoe\" | did you mean \"generate-video\"?"],
+        ),
+        ("prompt,\na,b\n", &["2:3: a cell in a column without a name | name the column, or empty the cell"]),
+        (
+            "prompt,duration\na, b,4\nc\n",
+            &[
+                "2:6: the row has 3 cells, the header names 2 columns | put quotes around text that holds a comma or a \
+                 line end; keep every comma",
+                "3:1: the row has 1 cells, the header names 2 columns | put quotes around text that holds a comma or a \
+                 line end; keep every comma",
+            ],
+        ),
+        (
+            "prompt,duration\na,4\n\"b,5\nc,6\n",
+            &[
+                "3:1: the quote that opens here is never closed | close it, or write a quote inside a quoted cell twice: \"\"",
+            ],
+        ),
+    ];
+    for (text, expected) in cases {
+        let crlf = text.replace('\n', "\r\n");
+        assert_eq!(csv(text).errors(), *expected, "{text}");
+        assert_eq!(csv(crlf).errors(), *expected, "with CR LF: {text}");
+    }
+    let no_endpoint = Case::new("a.csv", "prompt\na\n").errors();
+    assert_eq!(
+        no_endpoint,
+        ["2:1: endpoint: the row names none | fill a column named endpoint, or give --default endpoint=generate-video"]
+    );
+}
+
+#[test]
+fn the_same_error_in_many_rows_is_one_message() {
+    let text = format!("prompt,duration\na,4\n{}a,5\n{}", "a,99\n".repeat(3), "a,99\n".repeat(1_000));
+    let (jobs, _) = csv(&text).read();
+    assert_eq!(jobs.len(), 2);
+    let case = csv(&text);
+    let (_, errors) = drain(&case.open().unwrap());
+    assert_eq!(errors.len(), 1);
+    assert_eq!(errors[0].place.as_ref().map(|p| (p.line, p.also_lines.clone())), Some((3, vec![(4, 5), (7, 1_006)])));
+}
+
+#[test]
+fn other_encodings_say_how_to_mend_them() {
+    let errors = csv(b"prompt,duration\nok,4\ncaf\xe9,5\nth\xe9,6\n").errors();
+    assert_eq!(errors.len(), 1);
+    assert!(errors[0].starts_with("3:4: this is not UTF-8 text | the byte 0xE9 is \"é\" in Windows-1252; save it as"));
+    let split = csv(b"prompt,x_a\na\xc3,\xa9\n").errors();
+    assert!(split[0].starts_with("2:2: this is not UTF-8 text"), "{split:?}");
+    let header = csv(b"pr\xf6mpt\na\n").errors();
+    assert!(header[0].starts_with("1:3: this is not UTF-8 text"), "{header:?}");
+    let wide = csv(b"\xff\xfep\0r\0").errors();
+    assert!(wide[0].contains("UTF-16"), "{wide:?}");
+    let in_toml = Case::new("a.toml", b"version = 1\n# caf\xe9\n").errors();
+    assert!(in_toml[0].starts_with("2:6: this is not UTF-8 text"), "{in_toml:?}");
+}
+
+#[test]
+fn a_column_of_ours_does_not_hide_a_parameter() {
+    let entry = "[endpoint.fetch]\nurl = \"https://example.com/x\"\nmethod = \"POST\"\n[endpoint.fetch.params]\n\
+                 url = { type = \"text\", required = true }\n[endpoint.fetch.price]\nsats = 1\n\
+                 [endpoint.fetch.result]\nurl = [\"/url\"]\n";
+    let read = |text: &str| {
+        let mut case = Case::new("a.csv", text).file("c.toml", entry).default("endpoint", "fetch");
+        case.options.catalogs.push(case.folder.path().join("c.toml"));
+        case.read()
+    };
+    let (jobs, errors) = read("id,params.url,url\n1,https://a,https://result\n");
+    assert_eq!((texts(&jobs, "url"), errors), (vec!["https://a".to_owned()], vec![]));
+    let (_, errors) = read("id,url\n1,https://a\n");
+    assert!(errors[0].contains("column \"url\" is a column of the results"), "{errors:?}");
+}
+
+#[test]
+fn a_file_written_to_while_it_is_read_is_refused() {
+    let case = csv("prompt\na\n");
+    let manifest = case.open().unwrap();
+    fs::write(&case.options.path, "prompt\na\nb\n").unwrap();
+    let (_, errors) = drain(&manifest);
+    assert_eq!(errors[0].message, "the file was written to while it was read");
+}

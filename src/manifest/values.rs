@@ -1,0 +1,119 @@
+//! Values as a manifest gives them, checked against their parameter.
+
+use toml::de::DeValue;
+
+use super::image::Images;
+use crate::catalog::{Param, ParamKind, Value};
+use crate::diagnostic::{Diagnostic, Place};
+use crate::money::Sats;
+
+/// How much of a wrong value an error repeats, in characters.
+const SHOWN_CHARS_MAX: usize = 60;
+
+/// A value before it is checked.
+#[derive(Clone, Copy)]
+pub(super) enum Given<'a> {
+    /// A cell or a flag: trimmed, not empty.
+    Text(&'a str),
+    /// A TOML value and its text in the file.
+    Toml(&'a DeValue<'a>, &'a str),
+}
+
+/// What is wrong with a value.
+pub(super) struct Wrong {
+    pub(super) message: String,
+    pub(super) help: Option<String>,
+}
+
+impl Wrong {
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), help: None }
+    }
+
+    pub(super) fn into_diagnostic(self, file: &str, place: Option<Place>) -> Diagnostic {
+        Diagnostic { place, help: self.help, ..Diagnostic::error(file, self.message) }
+    }
+}
+
+impl Given<'_> {
+    fn shown(self) -> String {
+        match self {
+            Self::Text(text) => format!("\"{}\"", shown(text)),
+            Self::Toml(_, raw) => shown(raw),
+        }
+    }
+
+    /// As text, where it is one.
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Toml(value, _) => value.as_str(),
+        }
+    }
+}
+
+/// The checked value of a parameter.
+///
+/// # Errors
+/// What was expected and what was found, with a suggestion where there is one.
+pub(super) fn check(param: &Param, given: Given<'_>, images: &Images) -> Result<Value, Wrong> {
+    if param.kind == ParamKind::Image {
+        let Some(text) = given.text() else {
+            return Err(expected(&param.name, "an image: a path, base64 or a data URI", given));
+        };
+        let resolved = images.resolve(text.trim());
+        return resolved.map(Value::Image).map_err(|problem| Wrong::new(format!("{}: {problem}", param.name)));
+    }
+    let checked = match given {
+        Given::Text(text) => param.from_text(text),
+        Given::Toml(value, _) => param.from_toml(value),
+    };
+    checked.map_err(|mismatch| Wrong {
+        help: mismatch.suggestion.map(|word| {
+            // A suggestion of several words (`5 without quotes`) is no value to be quoted.
+            if word.contains(' ') { format!("did you mean {word}?") } else { format!("did you mean \"{word}\"?") }
+        }),
+        ..expected(&param.name, &mismatch.expected, given)
+    })
+}
+
+/// The job's own limit.
+pub(super) fn max_sats(given: Given<'_>) -> Result<Sats, Wrong> {
+    let number = match given {
+        Given::Text(text) => text.parse::<u64>().ok(),
+        Given::Toml(value, _) => integer_of(value).and_then(|n| u64::try_from(n).ok()),
+    };
+    let sats = number.filter(|n| *n > 0).map(Sats::new).filter(|sats| sats.msat().is_some());
+    sats.ok_or_else(|| expected("max_sats", "a whole number of sats above zero", given))
+}
+
+/// `name: expected words, got "value"`.
+pub(super) fn expected(name: &str, words: &str, given: Given<'_>) -> Wrong {
+    Wrong::new(format!("{name}: expected {words}, got {}", given.shown()))
+}
+
+/// A TOML integer, where it fits.
+pub(super) fn integer_of(value: &DeValue<'_>) -> Option<i64> {
+    value.as_integer().and_then(|n| i64::from_str_radix(n.as_str(), n.radix()).ok())
+}
+
+/// What an `x_*` key passes through: text, or a number or truth value as it is written.
+pub(super) fn extra_text(given: Given<'_>) -> Option<String> {
+    match given {
+        Given::Text(text) => Some(text.to_owned()),
+        Given::Toml(DeValue::String(text), _) => Some(text.trim().to_owned()),
+        Given::Toml(DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_), raw) => {
+            Some(raw.to_owned())
+        }
+        Given::Toml(DeValue::Array(_) | DeValue::Table(_), _) => None,
+    }
+}
+
+/// A value as an error repeats it: one line, not too long.
+pub(super) fn shown(text: &str) -> String {
+    let mut short: String = text.chars().take(SHOWN_CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.chars().nth(SHOWN_CHARS_MAX).is_some() {
+        short.push('…');
+    }
+    short
+}

@@ -1,0 +1,183 @@
+//! Reads the answer to an unpaid request: a challenge, or why there is none.
+
+use super::HttpAnswer;
+use super::said::{Code, Said};
+use crate::l402::{Challenge, ChallengeError, Refusal};
+use crate::ledger::Reason;
+
+/// What an unpaid request brought. Nothing is spent yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// The origin asks for payment.
+    Challenge(Challenge),
+    /// It will not sell this; the same request would be answered so again.
+    Refused {
+        /// Why.
+        reason: Reason,
+        /// In words, with what to do; harmless, without secrets.
+        message: String,
+    },
+    /// It may sell it later.
+    Retry {
+        /// How long to wait at least, in milliseconds, where the origin says so; an hour at most.
+        after_ms: Option<u64>,
+        /// Why.
+        reason: Reason,
+        /// In words; harmless, without secrets.
+        message: String,
+    },
+}
+
+/// Reads the answer to an unpaid request.
+#[must_use]
+pub fn read_ask(answer: &HttpAnswer) -> Asked {
+    let said = Said::of(answer);
+    if answer.status == 402 || said.status == 402 {
+        return match Challenge::read(answer.headers_named("www-authenticate")) {
+            Ok(challenge) => Asked::Challenge(challenge),
+            Err(error) => refused(Reason::ChallengeInvalid, &told_by_body(error, &said).to_string()),
+        };
+    }
+    match said.code {
+        Some(Code::ContentFiltered) => return refused(Reason::ContentFiltered, &said.message),
+        Some(Code::InvalidInput) => return refused(Reason::InvalidInput, &said.message),
+        Some(Code::RateLimited) => return retry(Reason::RateLimited, said),
+        Some(Code::Passing) => return retry(Reason::OriginError, said),
+        Some(Code::AfterPayment | Code::Other) | None => {}
+    }
+    match said.status {
+        200..=299 => refused(
+            Reason::NotForSale,
+            &format!("{}; the origin answered without asking for payment, so nothing is bought here", said.message),
+        ),
+        400 | 413 | 414 | 415 | 422 => refused(Reason::InvalidInput, &said.message),
+        429 => retry(Reason::RateLimited, said),
+        408 | 425 | 500..=599 => retry(Reason::OriginError, said),
+        status => refused(Reason::OriginError, &format!("{}; {}", said.message, what_to_do(status))),
+    }
+}
+
+const fn what_to_do(status: u16) -> &'static str {
+    match status {
+        404 | 410 => "check the endpoint's url",
+        405 => "check the endpoint's method",
+        401 | 403 => "the origin turns the request away before any payment; ask its operator",
+        _ => "check the endpoint's url and method",
+    }
+}
+
+/// A missing invoice that stands in the body is told so.
+fn told_by_body(error: ChallengeError, said: &Said) -> ChallengeError {
+    let in_body = |name: &str| said.text_at(&[format!("/{name}")]).is_some();
+    let fields = ["invoice", "payment_request", "paymentRequest", "bolt11", "pr"];
+    match error {
+        ChallengeError::Missing | ChallengeError::NoInvoice if fields.into_iter().any(in_body) => {
+            ChallengeError::InvoiceInBody
+        }
+        other => other,
+    }
+}
+
+fn refused(reason: Reason, message: &str) -> Asked {
+    Asked::Refused { reason, message: message.to_owned() }
+}
+
+fn retry(reason: Reason, said: Said) -> Asked {
+    Asked::Retry { after_ms: said.after_ms, reason, message: said.message }
+}
+
+impl From<&Refusal> for Reason {
+    /// The word under which a refused challenge is shown.
+    fn from(refusal: &Refusal) -> Self {
+        match refusal {
+            Refusal::InvoiceInvalid(_) => Self::InvoiceInvalid,
+            Refusal::ChallengeInvalid => Self::ChallengeInvalid,
+            Refusal::WrongNetwork { .. } => Self::WrongNetwork,
+            Refusal::PriceChanged { .. } => Self::PriceChanged,
+            Refusal::InvoiceExpired { .. } => Self::InvoiceExpired,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::origin::samples::answer;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_402_gives_its_challenge() {
+        let headers = [
+            ("content-type", "application/json"),
+            ("www-authenticate", "LSAT macaroon=\"m\", invoice=\"lnbc1\""),
+            ("www-authenticate", "L402 macaroon=\"m\", invoice=\"lnbc1\""),
+        ];
+        let Asked::Challenge(challenge) = read_ask(&answer(402, &headers, "")) else { panic!("no challenge") };
+        assert_eq!((challenge.token.reveal(), challenge.invoice.as_str()), ("m", "lnbc1"));
+    }
+
+    #[test]
+    fn a_402_without_a_usable_challenge_is_refused_with_the_reason() {
+        for (headers, body, words) in [
+            (&[][..], "", "no L402 challenge"),
+            (&[], r#"{"invoice":"lnbc1"}"#, "only in the body"),
+            (&[("www-authenticate", "L402 token=\"t\"")], r#"{"paymentRequest":"lnbc1"}"#, "only in the body"),
+            (&[("www-authenticate", "L402 token=\"t\"")], "{}", "no invoice"),
+            (&[("www-authenticate", "Payment id=\"x\"")], "", "only the Payment scheme"),
+        ] {
+            let Asked::Refused { reason, message } = read_ask(&answer(402, headers, body)) else { panic!("{words}") };
+            assert_eq!(reason, Reason::ChallengeInvalid);
+            assert!(message.contains(words), "{message}");
+        }
+    }
+
+    #[test]
+    fn every_other_answer_is_told_apart() {
+        let coded = |code: &str| format!(r#"{{"error":"e","error_code":"{code}","retry_after_seconds":3}}"#);
+        let later = Some(3_000);
+        let table = [
+            (200, r#"{"videoUrl":"https://x.example/y"}"#.to_owned(), None, Reason::NotForSale),
+            (200, coded("L402_ESTIMATE_ONLY"), None, Reason::NotForSale),
+            (400, String::new(), None, Reason::InvalidInput),
+            (422, String::new(), None, Reason::InvalidInput),
+            (413, String::new(), None, Reason::InvalidInput),
+            (500, coded("INVALID_INPUT"), None, Reason::InvalidInput),
+            (409, coded("L402_INVALID_PARAMS"), None, Reason::InvalidInput),
+            (400, coded("CONTENT_FILTERED"), None, Reason::ContentFiltered),
+            (403, coded("CONTENT_FILTERED"), None, Reason::ContentFiltered),
+            (400, coded("RATE_LIMITED"), Some(later), Reason::RateLimited),
+            (400, coded("TIMEOUT"), Some(later), Reason::OriginError),
+            (503, coded("SERVICE_ERROR"), Some(later), Reason::OriginError),
+            (429, String::new(), Some(None), Reason::RateLimited),
+            (408, String::new(), Some(None), Reason::OriginError),
+            (425, String::new(), Some(None), Reason::OriginError),
+            (503, String::new(), Some(None), Reason::OriginError),
+            (502, "<html>bad gateway".to_owned(), Some(None), Reason::OriginError),
+            (401, String::new(), None, Reason::OriginError),
+            (403, String::new(), None, Reason::OriginError),
+            (404, String::new(), None, Reason::OriginError),
+            (405, String::new(), None, Reason::OriginError),
+            (418, String::new(), None, Reason::OriginError),
+        ];
+        for (status, body, wait, expected) in table {
+            match (read_ask(&answer(status, &[], &body)), wait) {
+                (Asked::Refused { reason, message }, None) => {
+                    assert_eq!(reason, expected, "{status} {body}");
+                    assert!(message.starts_with(&format!("HTTP {status}")), "{message}");
+                }
+                (Asked::Retry { after_ms, reason, .. }, Some(wait)) => {
+                    assert_eq!((reason, after_ms), (expected, wait), "{status} {body}");
+                }
+                (other, _) => panic!("{status} {body}: {other:?}"),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_makes_the_reader_panic(status in 100_u16..600, body in any::<Vec<u8>>(), header in any::<String>()) {
+            let headers = vec![("www-authenticate".to_owned(), header)];
+            let _ = read_ask(&HttpAnswer { status, headers, body });
+        }
+    }
+}

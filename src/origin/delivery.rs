@@ -1,0 +1,469 @@
+//! Reads the answers of what is paid: to the redeeming request, and to the poll address. Nothing here is ever a reason
+//! to pay again.
+
+use url::Url;
+
+use super::said::{Code, Said};
+use super::{HttpAnswer, place};
+use crate::catalog::ResultRule;
+use crate::ledger::{Poll, Reason};
+
+/// The shortest and the longest pause between polls, and the pause where the origin names none, in milliseconds.
+const POLL_MS_MIN: u64 = 250;
+const POLL_MS_MAX: u64 = 60_000;
+const POLL_MS_DEFAULT: u64 = 5_000;
+
+/// Words that mean: not done yet. A result's URL that stands beside one of them, and a poll address, is not there yet.
+const PENDING: [&str; 10] = [
+    "accepted",
+    "created",
+    "queued",
+    "pending",
+    "starting",
+    "started",
+    "processing",
+    "running",
+    "in_progress",
+    "in-progress",
+];
+
+/// What a redeem brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Redeemed {
+    /// The result is there.
+    Delivered {
+        /// Its absolute URL.
+        url: Url,
+    },
+    /// The origin takes its time.
+    Accepted {
+        /// Where and how often to poll.
+        poll: Poll,
+    },
+    /// The origin will not deliver, and offers the money back.
+    RefundOffered {
+        /// Its error code, if any.
+        code: Option<String>,
+        /// In words; harmless, without the withdraw link.
+        message: String,
+    },
+    /// Not now: the same credential and body, again.
+    Retry {
+        /// How long to wait at least, in milliseconds, where the origin says so; an hour at most.
+        after_ms: Option<u64>,
+        /// `processing` or `not_delivered`.
+        reason: Reason,
+        /// In words; harmless, without secrets.
+        message: String,
+    },
+    /// 401 or 402: the origin does not take the credential, or has not seen the payment yet.
+    CredentialRejected {
+        /// How long to wait at least, in milliseconds, where the origin says so; an hour at most.
+        after_ms: Option<u64>,
+        /// In words; harmless, without secrets.
+        message: String,
+    },
+    /// It will never become a delivery.
+    Final {
+        /// Why.
+        reason: Reason,
+        /// In words; harmless, without secrets.
+        message: String,
+    },
+    /// Success in a shape that holds no result.
+    UnknownShape {
+        /// In words; harmless, without secrets.
+        message: String,
+    },
+}
+
+/// What a poll brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Polled {
+    /// The result is there.
+    Delivered {
+        /// Its absolute URL.
+        url: Url,
+    },
+    /// Not done yet.
+    Pending {
+        /// How long to wait now, in milliseconds, where the origin says so; within the bounds of an interval.
+        after_ms: Option<u64>,
+    },
+    /// The origin will not deliver, and offers the money back.
+    RefundOffered {
+        /// Its error code, if any.
+        code: Option<String>,
+        /// In words; harmless, without the withdraw link.
+        message: String,
+    },
+    /// The origin says that it failed.
+    Failed {
+        /// In words; harmless.
+        message: String,
+    },
+    /// The address leads nowhere any more.
+    Gone {
+        /// In words; harmless.
+        message: String,
+    },
+    /// The poll itself did not succeed; again.
+    Retry {
+        /// How long to wait at least, in milliseconds, where the origin says so; an hour at most.
+        after_ms: Option<u64>,
+        /// In words; harmless.
+        message: String,
+    },
+    /// Success in a shape that holds neither a result nor a status.
+    UnknownShape {
+        /// In words; harmless.
+        message: String,
+    },
+}
+
+/// Reads the answer to a request with a credential.
+#[must_use]
+pub fn read_redeem(answer: &HttpAnswer, rule: &ResultRule, endpoint_url: &Url) -> Redeemed {
+    let said = Said::of(answer);
+    let word = Word::of(&said, rule);
+    if said.is_success()
+        && word != Word::Failed
+        && let Some(found) = success(answer, &said, word, rule, endpoint_url)
+    {
+        return found;
+    }
+    if said.refund {
+        return Redeemed::RefundOffered { code: said.code_word(answer), message: said.message };
+    }
+    match said.code {
+        Some(Code::ContentFiltered) => {
+            return Redeemed::Final { reason: Reason::ContentFiltered, message: said.message };
+        }
+        Some(Code::InvalidInput) => return Redeemed::Final { reason: Reason::InvalidInput, message: said.message },
+        Some(Code::RateLimited | Code::Passing | Code::AfterPayment) => return not_delivered(said),
+        Some(Code::Other) | None => {}
+    }
+    match said.status {
+        200..=299 if word == Word::Failed => Redeemed::Final { reason: Reason::OriginFailed, message: said.message },
+        200..=299 => Redeemed::UnknownShape { message: no_result(&said, rule) },
+        401 | 402 => Redeemed::CredentialRejected { after_ms: said.after_ms, message: said.message },
+        // An answer without a code may come from a proxy on the way, so no status alone ends a paid purchase.
+        _ => not_delivered(said),
+    }
+}
+
+/// Reads the answer of a poll address.
+#[must_use]
+pub fn read_poll(answer: &HttpAnswer, rule: &ResultRule, endpoint_url: &Url) -> Polled {
+    let said = Said::of(answer);
+    let word = Word::of(&said, rule);
+    if said.is_success()
+        && !matches!(word, Word::Failed | Word::Pending)
+        && let Some(text) = said.text_at(&rule.url)
+    {
+        return match place::result_url(text, endpoint_url) {
+            Ok(url) => Polled::Delivered { url },
+            Err(why) => Polled::UnknownShape { message: misplaced("result", &why) },
+        };
+    }
+    if said.refund {
+        return Polled::RefundOffered { code: said.code_word(answer), message: said.message };
+    }
+    match said.code {
+        Some(Code::RateLimited | Code::Passing) if word != Word::Failed => return again(said),
+        Some(Code::ContentFiltered | Code::InvalidInput | Code::AfterPayment) => {
+            return Polled::Failed { message: said.message };
+        }
+        Some(Code::RateLimited | Code::Passing | Code::Other) | None => {}
+    }
+    match (said.status, word) {
+        (_, Word::Failed) => Polled::Failed { message: said.message },
+        (200..=299, Word::Pending | Word::Unknown) | (202, Word::Done | Word::Missing) => {
+            Polled::Pending { after_ms: interval_ms(answer, &said, rule) }
+        }
+        (200..=299, Word::Done | Word::Missing) => Polled::UnknownShape { message: no_result(&said, rule) },
+        (408 | 425 | 429 | 500..=599, Word::Done | Word::Pending | Word::Unknown | Word::Missing) => again(said),
+        (_, Word::Done | Word::Pending | Word::Unknown | Word::Missing) => Polled::Gone { message: said.message },
+    }
+}
+
+/// What the status word says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Word {
+    Done,
+    Failed,
+    Pending,
+    /// A word that neither the catalogue nor this program knows.
+    Unknown,
+    Missing,
+}
+
+impl Word {
+    fn of(said: &Said, rule: &ResultRule) -> Self {
+        let Some(word) = said.text_at(&rule.status).map(str::trim) else { return Self::Missing };
+        let among = |words: &[String]| words.iter().any(|known| known.eq_ignore_ascii_case(word));
+        if among(&rule.failed) {
+            Self::Failed
+        } else if among(&rule.done) {
+            Self::Done
+        } else if PENDING.iter().any(|known| known.eq_ignore_ascii_case(word)) {
+            Self::Pending
+        } else {
+            Self::Unknown
+        }
+    }
+}
+
+/// What a 2xx answer to a redeem holds: a result, a poll address, or the word that it takes time.
+fn success(answer: &HttpAnswer, said: &Said, word: Word, rule: &ResultRule, endpoint_url: &Url) -> Option<Redeemed> {
+    let poll =
+        said.text_at(&rule.poll_url).or_else(|| answer.header("x-poll-url").filter(|url| !url.trim().is_empty()));
+    if let Some(text) = said.text_at(&rule.url)
+        && (word != Word::Pending || poll.is_none())
+    {
+        return Some(match place::result_url(text, endpoint_url) {
+            Ok(url) => Redeemed::Delivered { url },
+            Err(why) => Redeemed::UnknownShape { message: misplaced("result", &why) },
+        });
+    }
+    if let Some(text) = poll {
+        return Some(match place::poll_url(text, endpoint_url) {
+            Ok(url) => {
+                let interval_ms = interval_ms(answer, said, rule).unwrap_or(POLL_MS_DEFAULT);
+                Redeemed::Accepted { poll: Poll { url, interval_ms } }
+            }
+            Err(why) => Redeemed::UnknownShape { message: misplaced("poll", &why) },
+        });
+    }
+    if said.refund || said.code.is_some() || (said.status != 202 && word != Word::Pending) {
+        return None;
+    }
+    let job = answer.header("x-job-id").map_or_else(String::new, |id| format!(" as {}", crate::harmless::harmless(id)));
+    let message = format!("the origin has accepted the job{job} and names no poll address; it is asked again");
+    Some(Redeemed::Retry { after_ms: said.after_ms, reason: Reason::Processing, message })
+}
+
+/// The pause that the answer names, in its body or a header, within bounds.
+fn interval_ms(answer: &HttpAnswer, said: &Said, rule: &ResultRule) -> Option<u64> {
+    let in_header = || answer.header("x-poll-interval-ms")?.trim().parse().ok();
+    let named = said.number_at(&rule.poll_interval_ms).or_else(in_header).or(said.after_ms);
+    named.map(|ms| ms.clamp(POLL_MS_MIN, POLL_MS_MAX))
+}
+
+fn not_delivered(said: Said) -> Redeemed {
+    Redeemed::Retry { after_ms: said.after_ms, reason: Reason::NotDelivered, message: said.message }
+}
+
+fn again(said: Said) -> Polled {
+    Polled::Retry { after_ms: said.after_ms, message: said.message }
+}
+
+fn no_result(said: &Said, rule: &ResultRule) -> String {
+    let looked_at = rule.url.join(", ");
+    format!("{}; the answer holds no result at {looked_at}; it is kept in the ledger", said.message)
+}
+
+fn misplaced(what: &str, why: &str) -> String {
+    format!("the {what} address is not used: {why}; the answer is kept in the ledger")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::origin::samples::{answer, rule};
+    use proptest::prelude::*;
+
+    fn endpoint() -> Url {
+        "https://sats.example/api/l402/generate-video".parse().unwrap()
+    }
+
+    fn redeem(status: u16, headers: &[(&str, &str)], body: &str) -> Redeemed {
+        read_redeem(&answer(status, headers, body), &rule(), &endpoint())
+    }
+
+    fn poll(status: u16, headers: &[(&str, &str)], body: &str) -> Polled {
+        read_poll(&answer(status, headers, body), &rule(), &endpoint())
+    }
+
+    fn at(url: &str) -> Url {
+        url.parse().unwrap()
+    }
+
+    #[test]
+    fn a_result_is_delivered() {
+        for (status, body, url) in [
+            (200, r#"{"videoUrl":"https://cdn.example/a.mp4"}"#, "https://cdn.example/a.mp4"),
+            (201, r#"{"videoUrl":"/uploads/a.mp4","refund":null}"#, "https://sats.example/uploads/a.mp4"),
+            (200, r#"{"videoUrl":"","result":{"url":"/b.mp4"},"status":"success"}"#, "https://sats.example/b.mp4"),
+            (200, r#"{"status":200,"body":{"videoUrl":"/c.mp4"}}"#, "https://sats.example/c.mp4"),
+            (200, r#"{"videoUrl":"/d.mp4","error_code":"L402_DEDUP_HIT"}"#, "https://sats.example/d.mp4"),
+        ] {
+            assert_eq!(redeem(status, &[], body), Redeemed::Delivered { url: at(url) }, "{body}");
+        }
+    }
+
+    #[test]
+    fn an_accepted_job_is_polled_where_and_how_often_it_says() {
+        let body = r#"{"requestId":"p","status":"processing","poll_url":"/job?id=p&t=v","poll_interval_ms":1500}"#;
+        let wrapped = format!(r#"{{"status":202,"body":{body}}}"#);
+        let accepted = |interval_ms| Redeemed::Accepted {
+            poll: Poll { url: at("https://sats.example/job?id=p&t=v"), interval_ms },
+        };
+        assert_eq!(redeem(202, &[], body), accepted(1_500));
+        assert_eq!(redeem(200, &[], body), accepted(1_500));
+        assert_eq!(redeem(200, &[], &wrapped), accepted(1_500));
+        let url = ("x-poll-url", "/job?id=p&t=v");
+        assert_eq!(redeem(202, &[url, ("x-poll-interval-ms", "700")], ""), accepted(700));
+        assert_eq!(redeem(202, &[url, ("retry-after", "2")], ""), accepted(2_000));
+        assert_eq!(redeem(202, &[url], "{}"), accepted(POLL_MS_DEFAULT));
+        assert_eq!(redeem(202, &[url, ("x-poll-interval-ms", "0")], ""), accepted(POLL_MS_MIN));
+        assert_eq!(redeem(202, &[url], r#"{"poll_interval_ms":99999999}"#), accepted(POLL_MS_MAX));
+        let early = r#"{"status":"processing","videoUrl":"/later.mp4","poll_url":"/job?id=p&t=v"}"#;
+        assert_eq!(redeem(200, &[], early), accepted(POLL_MS_DEFAULT));
+    }
+
+    #[test]
+    fn an_accepted_job_without_an_address_is_asked_again() {
+        for (status, body) in [(202, ""), (202, "{}"), (200, r#"{"status":"processing"}"#)] {
+            let found = redeem(status, &[("x-job-id", "j\u{1b}7"), ("retry-after", "3")], body);
+            let Redeemed::Retry { after_ms: Some(3_000), reason: Reason::Processing, message } = found else {
+                panic!("{found:?}")
+            };
+            assert!(message.contains("as j\u{fffd}7"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_refund_is_told_without_its_link() {
+        let refund =
+            r#""refund":{"charge_id":"c","refund_amount":2750,"lnurl_withdraw":"lnurl1abc","status":"pending"}"#;
+        for (status, body) in [
+            (500, format!(r#"{{"error":"no gpu","error_code":"L402_UPSTREAM_FAILED",{refund}}}"#)),
+            (200, format!(r#"{{"error":"no gpu","error_code":"L402_REFUND_ISSUED",{refund}}}"#)),
+            (402, format!(r#"{{"error":"no gpu",{refund}}}"#)),
+            (200, format!(r#"{{"status":"FAILED","videoUrl":"/half.mp4","error":"no gpu",{refund}}}"#)),
+        ] {
+            let Redeemed::RefundOffered { message, .. } = redeem(status, &[], &body) else { panic!("{body}") };
+            assert!(message.contains("no gpu") && !message.contains("lnurl1"), "{message}");
+            let Polled::RefundOffered { .. } = poll(status, &[], &body) else { panic!("{body}") };
+        }
+        let coded = redeem(500, &[], &format!(r#"{{"error_code":"L402_UPSTREAM_FAILED",{refund}}}"#));
+        let Redeemed::RefundOffered { code, .. } = coded else { panic!("{coded:?}") };
+        assert_eq!(code.as_deref(), Some("L402_UPSTREAM_FAILED"));
+    }
+
+    #[test]
+    fn only_an_origin_s_own_word_ends_a_paid_purchase() {
+        let coded = |code: &str| format!(r#"{{"error":"e","error_code":"{code}","retry_after_seconds":9}}"#);
+        for (status, code, expected) in [
+            (400, "CONTENT_FILTERED", Reason::ContentFiltered),
+            (200, "CONTENT_FILTERED", Reason::ContentFiltered),
+            (422, "INVALID_INPUT", Reason::InvalidInput),
+            (400, "L402_INVALID_PARAMS", Reason::InvalidInput),
+        ] {
+            let found = redeem(status, &[], &coded(code));
+            assert!(matches!(&found, Redeemed::Final { reason, .. } if *reason == expected), "{found:?}");
+        }
+        let failed = redeem(200, &[], r#"{"status":"failed","error":"gone wrong"}"#);
+        assert!(matches!(failed, Redeemed::Final { reason: Reason::OriginFailed, .. }), "{failed:?}");
+        for (status, code) in [
+            (504, "TIMEOUT"),
+            (429, "RATE_LIMITED"),
+            (500, "SERVICE_ERROR"),
+            (502, "L402_UPSTREAM_FAILED"),
+            (409, "L402_DEDUP_HIT"),
+            (402, "RATE_LIMITED"),
+        ] {
+            let found = redeem(status, &[], &coded(code));
+            let expected = Redeemed::Retry {
+                after_ms: Some(9_000),
+                reason: Reason::NotDelivered,
+                message: format!("HTTP {status} ({code}): e"),
+            };
+            assert_eq!(found, expected);
+        }
+        for status in [400, 403, 404, 405, 408, 409, 410, 418, 422, 425, 429, 500, 502, 503, 504, 599] {
+            let found = redeem(status, &[], "<html>");
+            assert!(matches!(found, Redeemed::Retry { reason: Reason::NotDelivered, .. }), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_rejected_credential_is_told_apart() {
+        for status in [401, 402] {
+            let found = redeem(status, &[("retry-after", "1")], r#"{"error":"unknown credential"}"#);
+            let message = format!("HTTP {status}: unknown credential");
+            assert_eq!(found, Redeemed::CredentialRejected { after_ms: Some(1_000), message });
+        }
+    }
+
+    #[test]
+    fn success_without_a_usable_result_is_unknown() {
+        for body in [
+            "",
+            "null",
+            "[]",
+            "not json",
+            "{}",
+            r#"{"videoUrl":null}"#,
+            r#"{"videoUrl":7}"#,
+            r#"{"videoUrl":"file:///etc/passwd"}"#,
+            r#"{"videoUrl":"http://127.0.0.1/x"}"#,
+            r#"{"poll_url":"https://evil.example/x"}"#,
+            r#"{"error_code":"L402_ESTIMATE_ONLY"}"#,
+        ] {
+            let found = redeem(200, &[], body);
+            assert!(matches!(found, Redeemed::UnknownShape { .. }), "{body}: {found:?}");
+        }
+        let steered = redeem(202, &[("x-poll-url", "http://169.254.169.254/")], "");
+        assert!(matches!(steered, Redeemed::UnknownShape { .. }), "{steered:?}");
+    }
+
+    #[test]
+    fn every_answer_of_a_poll_is_told_apart() {
+        let delivered = |path: &str| Polled::Delivered { url: at(&format!("https://sats.example{path}")) };
+        assert_eq!(poll(200, &[], r#"{"status":"COMPLETED","result":{"url":"/a.mp4"}}"#), delivered("/a.mp4"));
+        assert_eq!(poll(200, &[], r#"{"status":"completed","videoUrl":"/b.mp4"}"#), delivered("/b.mp4"));
+        assert_eq!(poll(200, &[], r#"{"videoUrl":"/c.mp4"}"#), delivered("/c.mp4"));
+        assert_eq!(poll(200, &[], r#"{"status":"ok","videoUrl":"/d.mp4"}"#), delivered("/d.mp4"));
+
+        let pending = |after_ms| Polled::Pending { after_ms };
+        assert_eq!(poll(200, &[], r#"{"status":"processing"}"#), pending(None));
+        assert_eq!(poll(200, &[], r#"{"status":"rendering","poll_interval_ms":900}"#), pending(Some(900)));
+        assert_eq!(poll(200, &[], r#"{"status":"processing","videoUrl":"/later.mp4"}"#), pending(None));
+        assert_eq!(poll(202, &[("retry-after", "0")], ""), pending(Some(POLL_MS_MIN)));
+        assert_eq!(poll(200, &[], r#"{"status":202,"body":{"status":"processing"}}"#), pending(None));
+
+        for (status, body) in [
+            (200, r#"{"status":"FAILED","error":"x"}"#),
+            (500, r#"{"status":"failed"}"#),
+            (200, r#"{"status":"FAILED","error_code":"TIMEOUT"}"#),
+            (400, r#"{"error_code":"CONTENT_FILTERED"}"#),
+            (502, r#"{"error_code":"L402_UPSTREAM_FAILED"}"#),
+        ] {
+            assert!(matches!(poll(status, &[], body), Polled::Failed { .. }), "{status} {body}");
+        }
+        for status in [400, 401, 402, 403, 404, 405, 410] {
+            assert!(matches!(poll(status, &[], ""), Polled::Gone { .. }), "{status}");
+        }
+        for status in [408, 425, 429, 500, 502, 503, 504] {
+            let found = poll(status, &[("retry-after", "2")], "");
+            assert_eq!(found, Polled::Retry { after_ms: Some(2_000), message: format!("HTTP {status}") });
+        }
+        for body in ["", "{}", "[]", r#"{"status":"COMPLETED"}"#, r#"{"videoUrl":"ftp://x/y"}"#] {
+            assert!(matches!(poll(200, &[], body), Polled::UnknownShape { .. }), "{body}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_makes_a_reader_panic(status in 100_u16..600, body in any::<Vec<u8>>(), url in any::<String>()) {
+            let json = serde_json::json!({ "videoUrl": url, "poll_url": url, "status": url }).to_string().into_bytes();
+            for body in [body, json] {
+                let answer = HttpAnswer { status, headers: vec![("x-poll-url".to_owned(), url.clone())], body };
+                let _ = read_redeem(&answer, &rule(), &endpoint());
+                let _ = read_poll(&answer, &rule(), &endpoint());
+            }
+        }
+    }
+}

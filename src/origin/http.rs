@@ -1,0 +1,226 @@
+//! The port over HTTP/1.1: one request, one bounded answer, no redirect, no retry.
+//!
+//! HTTP/1.1 alone is spoken: a connection that breaks then takes one purchase's answer with it, where a broken HTTP/2
+//! connection would take every one that waits on it.
+
+use std::error::Error;
+use std::time::Duration;
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use reqwest::{Client, RequestBuilder, Response};
+use url::Url;
+
+use super::{Credential, HttpAnswer, HttpFailure, Origin, Request};
+use crate::catalog::Method;
+use crate::harmless::harmless;
+
+/// No redeem ends before this: some origins answer when the video is made.
+pub const REDEEM_TIMEOUT_MIN: Duration = Duration::from_secs(15 * 60);
+
+/// All header names and values of an answer together, in bytes. What is longer is not taken.
+const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// So many header lines are taken.
+const HEADER_LINES_MAX: usize = 128;
+
+/// Bounds of the exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpOptions {
+    /// For the connection, TLS included.
+    pub connect_timeout: Duration,
+    /// For asking, in total.
+    pub ask_timeout: Duration,
+    /// For one poll, in total.
+    pub poll_timeout: Duration,
+    /// For redeeming, in total; less than [`REDEEM_TIMEOUT_MIN`] counts as that.
+    pub redeem_timeout: Duration,
+    /// The longest body of an ask's or a poll's answer, in bytes.
+    pub body_bytes_max: usize,
+    /// The longest body of a redeem's answer, in bytes.
+    pub redeem_body_bytes_max: usize,
+    /// So many idle connections are kept for each host; as many as jobs in flight.
+    pub idle_per_host_max: usize,
+    /// Whether `HTTPS_PROXY` and its like count. Off for the sandbox, which no proxy reaches.
+    pub proxy_from_env: bool,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            ask_timeout: Duration::from_secs(60),
+            poll_timeout: Duration::from_secs(60),
+            redeem_timeout: Duration::from_secs(20 * 60),
+            body_bytes_max: 1024 * 1024,
+            redeem_body_bytes_max: 16 * 1024 * 1024,
+            idle_per_host_max: 256,
+            proxy_from_env: true,
+        }
+    }
+}
+
+/// An origin over HTTP.
+#[derive(Clone, Debug)]
+pub struct HttpOrigin {
+    client: Client,
+    options: HttpOptions,
+    /// Why https cannot be spoken: the system has no root certificates. Plain http to loopback needs none.
+    no_tls: Option<String>,
+}
+
+impl HttpOrigin {
+    /// An origin with these bounds. Certificates are verified as the system does.
+    ///
+    /// # Errors
+    /// Where the system gives no client at all, with the cause.
+    pub fn new(options: HttpOptions) -> Result<Self, HttpFailure> {
+        // `main` does the same; where a provider stands already, it stays.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let built = Self::builder(&options).build();
+        let (client, no_tls) = match built {
+            Ok(client) => (client, None),
+            Err(error) => {
+                let without_roots = Self::builder(&options).tls_certs_only([]).build().map_err(|_| not_sent(&error))?;
+                (without_roots, Some(words(&error)))
+            }
+        };
+        Ok(Self { client, options, no_tls })
+    }
+
+    /// No request is sent twice. What is left is the pool's: a request for which an idle connection turned out to be
+    /// closed before a byte of it was written goes to another connection.
+    fn builder(options: &HttpOptions) -> reqwest::ClientBuilder {
+        let builder = Client::builder()
+            .user_agent(concat!("l402-batch/", env!("CARGO_PKG_VERSION")))
+            .http1_only()
+            .http1_max_headers(HEADER_LINES_MAX)
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .connect_timeout(options.connect_timeout)
+            .pool_max_idle_per_host(options.idle_per_host_max);
+        if options.proxy_from_env { builder } else { builder.no_proxy() }
+    }
+
+    fn request(&self, request: &Request) -> RequestBuilder {
+        let builder = match request.method {
+            Method::Post => self
+                .client
+                .post(request.url.clone())
+                .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+                .body(request.body.clone()),
+            Method::Get => self.client.get(request.url.clone()),
+        };
+        builder.header(ACCEPT, HeaderValue::from_static("application/json"))
+    }
+
+    async fn send(&self, request: RequestBuilder, url: &Url, body_max: usize) -> Result<HttpAnswer, HttpFailure> {
+        if let Some(why) = self.no_tls.as_ref().filter(|_| url.scheme() == "https") {
+            return Err(HttpFailure::NotSent(why.clone()));
+        }
+        let mut response = request.send().await.map_err(|error| failure(&error))?;
+        if response.status().is_redirection() {
+            return Err(HttpFailure::Redirect(target(&response)));
+        }
+        let headers = kept_headers(response.headers())?;
+        let body = bounded_body(&mut response, body_max).await?;
+        Ok(HttpAnswer { status: response.status().as_u16(), headers, body })
+    }
+}
+
+impl Origin for HttpOrigin {
+    async fn ask(&self, request: &Request) -> Result<HttpAnswer, HttpFailure> {
+        let sent = self.request(request).timeout(self.options.ask_timeout);
+        self.send(sent, &request.url, self.options.body_bytes_max).await
+    }
+
+    async fn redeem(&self, request: &Request, credential: &Credential) -> Result<HttpAnswer, HttpFailure> {
+        let mut authorization = HeaderValue::from_str(&credential.header_value())
+            .map_err(|_| HttpFailure::NotSent("the token cannot stand in a header".to_owned()))?;
+        authorization.set_sensitive(true);
+        let sent = self
+            .request(request)
+            .header(AUTHORIZATION, authorization)
+            .timeout(self.options.redeem_timeout.max(REDEEM_TIMEOUT_MIN));
+        self.send(sent, &request.url, self.options.redeem_body_bytes_max).await
+    }
+
+    async fn poll(&self, url: &Url) -> Result<HttpAnswer, HttpFailure> {
+        let sent = self
+            .client
+            .get(url.clone())
+            .header(ACCEPT, HeaderValue::from_static("application/json"))
+            .timeout(self.options.poll_timeout);
+        self.send(sent, url, self.options.body_bytes_max).await
+    }
+}
+
+fn kept_headers(headers: &HeaderMap) -> Result<Vec<(String, String)>, HttpFailure> {
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len().saturating_add(value.len())).sum();
+    if bytes > HEADER_BYTES_MAX {
+        return Err(HttpFailure::TooLarge(format!("its headers are longer than {HEADER_BYTES_MAX} bytes")));
+    }
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    Ok(headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect())
+}
+
+async fn bounded_body(response: &mut Response, most: usize) -> Result<Vec<u8>, HttpFailure> {
+    let too_large = || HttpFailure::TooLarge(format!("its body is longer than {most} bytes"));
+    let announced = response.content_length().map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
+    if announced > most {
+        return Err(too_large());
+    }
+    let mut body = Vec::with_capacity(announced);
+    while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
+        if chunk.len() > most.saturating_sub(body.len()) {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Only an error before there was a connection is sure to have sent nothing.
+fn failure(error: &reqwest::Error) -> HttpFailure {
+    if error.is_connect() || error.is_builder() { not_sent(error) } else { HttpFailure::NoAnswer(words(error)) }
+}
+
+fn not_sent(error: &reqwest::Error) -> HttpFailure {
+    HttpFailure::NotSent(words(error))
+}
+
+/// The causes of an error, without the outermost, whose words hold the URL and with it the query.
+fn words(error: &reqwest::Error) -> String {
+    const CAUSES_MAX: usize = 8;
+    if error.is_timeout() {
+        return "it took too long".to_owned();
+    }
+    let mut causes: Vec<String> = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next.filter(|_| causes.len() < CAUSES_MAX) {
+        let cause_words = cause.to_string();
+        if causes.last().is_none_or(|last| !last.contains(&cause_words)) {
+            causes.push(cause_words);
+        }
+        next = cause.source();
+    }
+    harmless(&if causes.is_empty() { "the connection failed".to_owned() } else { causes.join(": ") })
+}
+
+/// Where a redirect points, without query, fragment and credentials.
+fn target(response: &Response) -> String {
+    let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+    let url = location.and_then(|location| response.url().join(location).ok());
+    url.map_or_else(
+        || "nowhere".to_owned(),
+        |mut url| {
+            url.set_query(None);
+            url.set_fragment(None);
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
+            harmless(url.as_str())
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests;

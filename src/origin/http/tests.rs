@@ -1,0 +1,228 @@
+//! Against a raw server that answers scripted bytes.
+
+use std::net::SocketAddr;
+
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::l402::{PaymentHash, Preimage, Scheme, Token};
+
+/// What a server does with one connection, once it has read one request.
+enum Script {
+    /// Answers these bytes and closes.
+    Bytes(Vec<u8>),
+    /// Closes with a reset, unanswered.
+    Reset,
+    /// Never answers.
+    Silence,
+    /// A head without length, then body without end.
+    Endless,
+}
+
+/// Serves one connection for each script, in order; gives back the requests as they came.
+async fn serve(scripts: Vec<Script>) -> (SocketAddr, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move {
+        let mut requests = Vec::new();
+        for script in scripts {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            requests.push(read_request(&mut stream).await);
+            play(script, stream).await;
+        }
+        requests
+    });
+    (address, server)
+}
+
+async fn read_request(stream: &mut TcpStream) -> String {
+    let mut seen = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&seen).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length =
+                head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
+            if body.len() >= length {
+                return text;
+            }
+        }
+        let mut chunk = [0; 4096];
+        let read = stream.read(&mut chunk).await.unwrap();
+        assert!(read > 0, "the client closed before its request was whole");
+        seen.extend_from_slice(&chunk[..read]);
+    }
+}
+
+async fn play(script: Script, mut stream: TcpStream) {
+    match script {
+        Script::Bytes(bytes) => {
+            // The client may have heard enough and closed.
+            let _ = stream.write_all(&bytes).await;
+            let _ = stream.shutdown().await;
+        }
+        Script::Reset => stream.set_zero_linger().unwrap(),
+        Script::Silence => {
+            let mut rest = Vec::new();
+            let _ = stream.read_to_end(&mut rest).await;
+        }
+        Script::Endless => {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+            while stream.write_all(&[b'x'; 16 * 1024]).await.is_ok() {}
+        }
+    }
+}
+
+fn origin(options: HttpOptions) -> HttpOrigin {
+    HttpOrigin::new(HttpOptions { proxy_from_env: false, ..options }).unwrap()
+}
+
+fn post(address: SocketAddr) -> Request {
+    let url = format!("http://{address}/buy?secret=query").parse().unwrap();
+    Request { method: Method::Post, url, body: br#"{"prompt":"a"}"#.to_vec() }
+}
+
+fn credential() -> Credential {
+    let preimage = Preimage::verify([7; 32], &PaymentHash(Sha256::digest([7; 32]).into())).unwrap();
+    Credential { scheme: Scheme::L402, token: Token::new("tok+en/==".to_owned()), preimage }
+}
+
+async fn asked(script: Script) -> Result<HttpAnswer, HttpFailure> {
+    let (address, _server) = serve(vec![script]).await;
+    origin(HttpOptions { body_bytes_max: 64 * 1024, ..HttpOptions::default() }).ask(&post(address)).await
+}
+
+fn bytes(text: &str) -> Script {
+    Script::Bytes(text.as_bytes().to_vec())
+}
+
+#[tokio::test]
+async fn an_answer_comes_back_uninterpreted() {
+    let script = b"HTTP/1.1 402 Payment Required\r\nWWW-Authenticate: LSAT a=\"1\"\r\nwww-authenticate: L402 b=\"\xff2\"\r\nContent-Length: 2\r\n\r\nno";
+    let answer = asked(Script::Bytes(script.to_vec())).await.unwrap();
+    assert_eq!((answer.status, answer.body.as_slice()), (402, b"no".as_slice()));
+    let challenges: Vec<&str> = answer.headers_named("www-authenticate").collect();
+    assert_eq!(challenges, ["LSAT a=\"1\"", "L402 b=\"\u{fffd}2\""]);
+}
+
+#[tokio::test]
+async fn the_redeem_differs_from_the_ask_by_the_credential_alone() {
+    let ok = || bytes("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}");
+    let (address, server) = serve(vec![ok(), ok(), ok()]).await;
+    let origin = origin(HttpOptions::default());
+    let request = post(address);
+    origin.ask(&request).await.unwrap();
+    origin.redeem(&request, &credential()).await.unwrap();
+    origin.poll(&format!("http://{address}/job?id=1").parse().unwrap()).await.unwrap();
+    let requests = server.await.unwrap();
+    let authorization = format!("authorization: L402 tok+en/==:{}\r\n", "07".repeat(32));
+    assert!(requests[1].contains(&authorization), "{}", requests[1]);
+    assert_eq!(requests[1].replace(&authorization, ""), requests[0]);
+    assert!(requests[0].starts_with("POST /buy?secret=query HTTP/1.1\r\n"), "{}", requests[0]);
+    assert!(requests[0].ends_with("\r\n\r\n{\"prompt\":\"a\"}"));
+    for line in ["content-type: application/json\r\n", "accept: application/json\r\n", "user-agent: l402-batch/"] {
+        assert!(requests[0].contains(line), "{}", requests[0]);
+    }
+    assert!(requests[2].starts_with("GET /job?id=1 HTTP/1.1\r\n"));
+    assert!(!requests[2].contains("authorization"));
+}
+
+#[tokio::test]
+async fn nothing_left_where_nobody_listens() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let failure = origin(HttpOptions::default()).redeem(&post(address), &credential()).await.unwrap_err();
+    let HttpFailure::NotSent(words) = &failure else { panic!("{failure:?}") };
+    assert!(!words.contains("secret"), "{words}");
+}
+
+#[tokio::test]
+async fn an_address_that_does_not_speak_tls_is_not_sent_to() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+        let mut rest = Vec::new();
+        let _ = stream.read_to_end(&mut rest).await;
+    });
+    let request = Request { url: format!("https://{address}/").parse().unwrap(), ..post(address) };
+    let failure = origin(HttpOptions::default()).redeem(&request, &credential()).await.unwrap_err();
+    assert!(matches!(failure, HttpFailure::NotSent(_)), "{failure:?}");
+}
+
+#[tokio::test]
+async fn what_left_and_was_not_answered_whole_has_no_answer() {
+    let truncated = || bytes("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
+    let chunked = || bytes("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhal");
+    let too_many = "a: b\r\n".repeat(HEADER_LINES_MAX + 1);
+    let many = || bytes(&format!("HTTP/1.1 200 OK\r\n{too_many}\r\n"));
+    let scripts =
+        [Script::Reset, bytes(""), truncated(), chunked(), bytes("HTTP/1.1 200"), bytes("nonsense\r\n\r\n"), many()];
+    for (number, script) in scripts.into_iter().enumerate() {
+        let failure = asked(script).await.unwrap_err();
+        let HttpFailure::NoAnswer(words) = &failure else { panic!("script {number}: {failure:?}") };
+        assert!(!words.contains("secret"), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn an_unanswered_request_is_never_sent_again_by_itself() {
+    let ok = bytes("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    let (address, server) = serve(vec![Script::Reset, ok]).await;
+    let origin = origin(HttpOptions::default());
+    assert!(matches!(origin.redeem(&post(address), &credential()).await, Err(HttpFailure::NoAnswer(_))));
+    assert!(!server.is_finished());
+    assert_eq!(origin.redeem(&post(address), &credential()).await.map(|answer| answer.status), Ok(200));
+    assert_eq!(server.await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_too_large_is_not_taken() {
+    let announced = bytes("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n");
+    let header = format!("HTTP/1.1 402 x\r\na: {}\r\nContent-Length: 0\r\n\r\n", "x".repeat(HEADER_BYTES_MAX));
+    for script in [announced, Script::Endless, bytes(&header)] {
+        let failure = asked(script).await.unwrap_err();
+        assert!(matches!(failure, HttpFailure::TooLarge(_)), "{failure:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_told_and_not_followed() {
+    let redirect = |to: &str| bytes(&format!("HTTP/1.1 307 x\r\n{to}Content-Length: 0\r\n\r\n"));
+    let failure = asked(redirect("Location: https://user:pw@other.example/a?token=x#y\r\n")).await;
+    assert_eq!(failure, Err(HttpFailure::Redirect("https://other.example/a".to_owned())));
+    assert_eq!(asked(redirect("")).await, Err(HttpFailure::Redirect("nowhere".to_owned())));
+    let (address, server) = serve(vec![redirect("Location: /elsewhere\r\n")]).await;
+    let failure = origin(HttpOptions::default()).redeem(&post(address), &credential()).await.unwrap_err();
+    assert_eq!(failure, HttpFailure::Redirect(format!("http://{address}/elsewhere")));
+    assert_eq!(server.await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_silent_server_ends_an_ask_and_a_poll() {
+    let (address, _server) = serve(vec![Script::Silence, Script::Silence]).await;
+    let short = Duration::from_millis(50);
+    let origin = origin(HttpOptions { ask_timeout: short, poll_timeout: short, ..HttpOptions::default() });
+    let expected = Err(HttpFailure::NoAnswer("it took too long".to_owned()));
+    assert_eq!(origin.ask(&post(address)).await, expected);
+    assert_eq!(origin.poll(&post(address).url).await, expected);
+}
+
+#[tokio::test]
+async fn a_redeem_outlives_any_shorter_wish() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        read_request(&mut stream).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}").await.unwrap();
+    });
+    let options = HttpOptions { redeem_timeout: Duration::from_millis(1), ..HttpOptions::default() };
+    assert_eq!(origin(options).redeem(&post(address), &credential()).await.map(|answer| answer.status), Ok(200));
+    server.await.unwrap();
+}

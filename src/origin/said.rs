@@ -1,0 +1,269 @@
+//! What every answer may say beside its result: an error code, words, when to come back, a refund.
+
+use serde_json::Value as Json;
+
+use super::HttpAnswer;
+use crate::harmless::harmless;
+use crate::time::UnixMs;
+
+/// A `Retry-After` beyond this counts as this.
+pub const RETRY_AFTER_MS_MAX: u64 = 60 * 60 * 1_000;
+
+/// A run of so many characters of base64 or hex in an origin's words may be a credential that it echoes.
+const SECRET_CHARS_MIN: usize = 40;
+
+/// An answer, read as far as it means the same to asking, redeeming and polling.
+pub(super) struct Said {
+    /// The status, of the wrapped answer where there is one.
+    pub(super) status: u16,
+    /// The whole body; nothing where it is no JSON.
+    json: Option<Json>,
+    /// The body holds the answer proper: `{"status":202,"body":{…}}`.
+    wrapped: bool,
+    /// The error code, if any.
+    pub(super) code: Option<Code>,
+    /// A refund is offered or was made.
+    pub(super) refund: bool,
+    /// How long to wait before asking again, at most [`RETRY_AFTER_MS_MAX`].
+    pub(super) after_ms: Option<u64>,
+    /// In words for a person: harmless, without secrets.
+    pub(super) message: String,
+}
+
+/// The error codes that are told apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Code {
+    RateLimited,
+    /// `TIMEOUT`, `SERVICE_ERROR`: it may work later.
+    Passing,
+    ContentFiltered,
+    /// `INVALID_INPUT`, `L402_INVALID_PARAMS`.
+    InvalidInput,
+    /// `L402_UPSTREAM_FAILED`, `L402_REFUND_ISSUED`: after payment.
+    AfterPayment,
+    Other,
+}
+
+impl Said {
+    pub(super) fn of(answer: &HttpAnswer) -> Self {
+        let json = serde_json::from_slice::<Json>(&answer.body).ok();
+        let inner_status = json.as_ref().and_then(wrapped_status);
+        let status = inner_status.unwrap_or(answer.status);
+        let inner = inner(json.as_ref(), inner_status.is_some());
+        let code_word = code_word(answer, inner);
+        let refund = inner.and_then(|inner| inner.get("refund")).is_some_and(is_an_offer)
+            || code_word.as_deref() == Some("L402_REFUND_ISSUED");
+        let after_ms = retry_after_header(answer).or_else(|| retry_after_body(inner));
+        let message = message(status, inner, code_word.as_deref());
+        let code = code_word.as_deref().map(code);
+        Self { status, code, refund, after_ms, message, wrapped: inner_status.is_some(), json }
+    }
+
+    /// The code's word, for a refund's record.
+    pub(super) fn code_word(&self, answer: &HttpAnswer) -> Option<String> {
+        code_word(answer, inner(self.json.as_ref(), self.wrapped)).map(|word| harmless(&masked(&word)))
+    }
+
+    pub(super) const fn is_success(&self) -> bool {
+        matches!(self.status, 200..=299)
+    }
+
+    /// The first text that one of these JSON pointers leads to; a blank one does not count.
+    pub(super) fn text_at(&self, pointers: &[String]) -> Option<&str> {
+        self.values_at(pointers).filter_map(Json::as_str).find(|text| !text.trim().is_empty())
+    }
+
+    /// The first whole number that one of these JSON pointers leads to.
+    pub(super) fn number_at(&self, pointers: &[String]) -> Option<u64> {
+        self.values_at(pointers).find_map(whole_number)
+    }
+
+    /// Everything that the pointers lead to, from the answer proper, then from the whole body.
+    fn values_at(&self, pointers: &[String]) -> impl Iterator<Item = &Json> {
+        let whole = self.json.as_ref();
+        let roots = [inner(whole, self.wrapped), whole.filter(|_| self.wrapped)];
+        roots.into_iter().flatten().flat_map(move |root| pointers.iter().filter_map(|pointer| root.pointer(pointer)))
+    }
+}
+
+/// How long an answer asks to wait, in milliseconds; an hour at most.
+#[must_use]
+pub fn retry_after_ms(answer: &HttpAnswer) -> Option<u64> {
+    Said::of(answer).after_ms
+}
+
+/// The status that `{"status":202,"body":{…}}` wraps.
+fn wrapped_status(json: &Json) -> Option<u16> {
+    json.get("body").filter(|body| body.is_object())?;
+    let status = u16::try_from(json.get("status")?.as_u64()?).ok()?;
+    (100..600).contains(&status).then_some(status)
+}
+
+fn inner(json: Option<&Json>, wrapped: bool) -> Option<&Json> {
+    if wrapped { json?.get("body") } else { json }
+}
+
+fn code_word(answer: &HttpAnswer, json: Option<&Json>) -> Option<String> {
+    let in_body = json.and_then(|json| json.get("error_code")).and_then(Json::as_str);
+    let word = in_body.or_else(|| answer.header("x-error-code"))?.trim();
+    (!word.is_empty()).then(|| word.to_ascii_uppercase())
+}
+
+fn code(word: &str) -> Code {
+    match word {
+        "RATE_LIMITED" => Code::RateLimited,
+        "TIMEOUT" | "SERVICE_ERROR" => Code::Passing,
+        "CONTENT_FILTERED" => Code::ContentFiltered,
+        "INVALID_INPUT" | "L402_INVALID_PARAMS" => Code::InvalidInput,
+        "L402_UPSTREAM_FAILED" | "L402_REFUND_ISSUED" => Code::AfterPayment,
+        _ => Code::Other,
+    }
+}
+
+/// `"refund"` is an offer where it names anything: `null`, `false` and `{}` do not.
+fn is_an_offer(refund: &Json) -> bool {
+    match refund {
+        Json::Object(fields) => !fields.is_empty(),
+        Json::String(text) => !text.is_empty(),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) => false,
+    }
+}
+
+fn retry_after_header(answer: &HttpAnswer) -> Option<u64> {
+    let text = answer.header("retry-after")?.trim();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(bounded_ms(seconds));
+    }
+    // A date is measured by the origin's own clock, not by ours.
+    let now = UnixMs::from_http_date(answer.header("date")?)?;
+    let wait_ms = UnixMs::from_http_date(text)?.since_ms(now);
+    Some(u64::try_from(wait_ms).unwrap_or(0).min(RETRY_AFTER_MS_MAX))
+}
+
+fn retry_after_body(json: Option<&Json>) -> Option<u64> {
+    whole_number(json?.get("retry_after_seconds")?).map(bounded_ms)
+}
+
+const fn bounded_ms(seconds: u64) -> u64 {
+    let ms = seconds.saturating_mul(1_000);
+    if ms < RETRY_AFTER_MS_MAX { ms } else { RETRY_AFTER_MS_MAX }
+}
+
+/// A whole number, written as a number or as text.
+fn whole_number(json: &Json) -> Option<u64> {
+    json.as_u64().or_else(|| json.as_str()?.trim().parse().ok())
+}
+
+/// `HTTP 429 (RATE_LIMITED): too many requests; wait a little`.
+fn message(status: u16, json: Option<&Json>, code: Option<&str>) -> String {
+    let field = |name: &str| {
+        let value = json?.get(name)?;
+        value.as_str().or_else(|| value.get("message")?.as_str()).filter(|text| !text.trim().is_empty())
+    };
+    let mut out = format!("HTTP {status}");
+    if let Some(code) = code {
+        out.push_str(&format!(" ({code})"));
+    }
+    if let Some(error) = field("error").or_else(|| field("message")) {
+        out.push_str(": ");
+        out.push_str(error);
+    }
+    if let Some(suggestion) = field("suggestion") {
+        out.push_str("; ");
+        out.push_str(suggestion);
+    }
+    harmless(&masked(&out))
+}
+
+/// Long runs of base64 or hex become `…`: an origin may echo a token, a preimage, an invoice or a withdraw link.
+fn masked(text: &str) -> String {
+    let mut out = String::with_capacity(text.len().min(1024));
+    let mut run = String::new();
+    for c in text.chars().chain(std::iter::once('\0')) {
+        if c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '_' | '-') {
+            run.push(c);
+            continue;
+        }
+        out.push_str(if run.len() < SECRET_CHARS_MIN { &run } else { "…" });
+        run.clear();
+        if c != '\0' {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::origin::samples::answer;
+    use proptest::prelude::*;
+
+    #[test]
+    fn words_name_status_code_error_and_suggestion() {
+        let body = r#"{"error":"too many\u001b[2J requests","error_code":"RATE_LIMITED","suggestion":"wait","retry_after_seconds":7}"#;
+        let said = Said::of(&answer(429, &[], body));
+        assert_eq!(said.message, "HTTP 429 (RATE_LIMITED): too many\u{fffd}[2J requests; wait");
+        assert_eq!((said.code, said.after_ms, said.refund), (Some(Code::RateLimited), Some(7_000), false));
+        let said = Said::of(&answer(500, &[("x-error-code", "timeout")], "<html>"));
+        assert_eq!((said.message.as_str(), said.code), ("HTTP 500 (TIMEOUT)", Some(Code::Passing)));
+        let said = Said::of(&answer(400, &[], r#"{"error":{"message":"bad prompt"}}"#));
+        assert_eq!(said.message, "HTTP 400: bad prompt");
+    }
+
+    #[test]
+    fn an_echoed_credential_does_not_show() {
+        let preimage = "07".repeat(32);
+        let body = format!(r#"{{"error":"preimage {preimage} unknown","suggestion":"use lnurl1{}"}}"#, "q".repeat(60));
+        let message = Said::of(&answer(401, &[], &body)).message;
+        assert_eq!(message, "HTTP 401: preimage … unknown; use …");
+        assert_eq!(masked(&"x".repeat(SECRET_CHARS_MIN)), "…");
+    }
+
+    #[test]
+    fn retry_after_is_read_in_seconds_and_as_a_date() {
+        let date = ("date", "Sun, 06 Nov 1994 08:49:37 GMT");
+        let after = |value: &'static str| Said::of(&answer(503, &[date, ("retry-after", value)], "")).after_ms;
+        assert_eq!(after("0"), Some(0));
+        assert_eq!(after("120"), Some(120_000));
+        assert_eq!(after("99999999999999999999"), None);
+        assert_eq!(after("18446744073709551615"), Some(RETRY_AFTER_MS_MAX));
+        assert_eq!(after("Sun, 06 Nov 1994 08:50:07 GMT"), Some(30_000));
+        assert_eq!(after("Sun, 06 Nov 1994 08:00:00 GMT"), Some(0));
+        assert_eq!(after("Mon, 07 Nov 1994 08:49:37 GMT"), Some(RETRY_AFTER_MS_MAX));
+        assert_eq!(after("-5"), None);
+        let undated = answer(503, &[("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT")], "");
+        assert_eq!(Said::of(&undated).after_ms, None);
+    }
+
+    #[test]
+    fn a_wrapped_answer_is_taken_out() {
+        let said = Said::of(&answer(200, &[], r#"{"status":202,"body":{"poll_url":"/x"}}"#));
+        assert_eq!((said.status, said.text_at(&["/poll_url".to_owned()])), (202, Some("/x")));
+        assert_eq!(said.text_at(&["/body/poll_url".to_owned()]), Some("/x"));
+        for plain in [r#"{"status":"done","body":{}}"#, r#"{"status":202,"body":"x"}"#, r#"{"status":7,"body":{}}"#] {
+            assert_eq!(Said::of(&answer(200, &[], plain)).status, 200, "{plain}");
+        }
+    }
+
+    #[test]
+    fn only_a_refund_that_names_something_is_one() {
+        for (body, refund) in [
+            (r#"{"refund":{"lnurl_withdraw":"x"}}"#, true),
+            (r#"{"error_code":"L402_REFUND_ISSUED"}"#, true),
+            (r#"{"refund":{}}"#, false),
+            (r#"{"refund":null}"#, false),
+            (r#"{"refund":false}"#, false),
+        ] {
+            assert_eq!(Said::of(&answer(500, &[], body)).refund, refund, "{body}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_the_reader_panic(body in any::<Vec<u8>>(), header in any::<String>()) {
+            let headers = vec![("retry-after".to_owned(), header.clone()), ("date".to_owned(), header)];
+            let _ = Said::of(&HttpAnswer { status: 500, headers, body });
+        }
+    }
+}

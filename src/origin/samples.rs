@@ -1,0 +1,43 @@
+//! An endpoint and answers for tests.
+
+use super::HttpAnswer;
+use crate::catalog::{Endpoint, Method, PriceRule, Rate, ResultRule};
+use crate::money::Msat;
+
+pub(crate) fn endpoint(url: &str) -> Endpoint {
+    Endpoint {
+        name: "generate-video".to_owned(),
+        url: url.parse().unwrap(),
+        method: Method::Post,
+        params: Vec::new(),
+        price: PriceRule {
+            by: Vec::new(),
+            rates: vec![Rate { when: Vec::new(), rate: Msat::new(1_000) }],
+            quantity: None,
+            unit: "job".to_owned(),
+        },
+        result: rule(),
+        dedup_window_s: 30,
+        allow_http: false,
+        source: String::new(),
+        as_of: String::new(),
+        defined_in: String::new(),
+    }
+}
+
+pub(crate) fn rule() -> ResultRule {
+    let list = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    ResultRule {
+        url: list(&["/videoUrl", "/result/url", "/result/videoUrl"]),
+        poll_url: list(&["/poll_url"]),
+        poll_interval_ms: list(&["/poll_interval_ms"]),
+        status: list(&["/status"]),
+        done: list(&["COMPLETED"]),
+        failed: list(&["FAILED"]),
+    }
+}
+
+pub(crate) fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> HttpAnswer {
+    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    HttpAnswer { status, headers, body: body.as_bytes().to_vec() }
+}

@@ -1,0 +1,183 @@
+//! The macaroon that authorises us to the node: read from a file or a variable, never shown.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
+use reqwest::header::HeaderValue;
+
+/// Longest macaroon that is read, in bytes. LND's own take some hundreds.
+const MACAROON_BYTES_MAX: u64 = 16 * 1024;
+
+/// The first byte of a macaroon in binary format 2, the only one that LND writes.
+const VERSION_2: u8 = 2;
+
+/// A node's macaroon. It can spend money: nothing shows it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Macaroon {
+    hex: String,
+}
+
+/// A macaroon from a file, and what a person should know about that file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MacaroonFile {
+    /// The macaroon.
+    pub macaroon: Macaroon,
+    /// That others on the machine can read it, and how to mend that.
+    pub warning: Option<String>,
+}
+
+/// Why there is no macaroon. Nothing of its content is shown.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MacaroonError {
+    /// The file cannot be read.
+    #[error("{path}: the macaroon cannot be read: {why}")]
+    Unreadable {
+        /// The file.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// It is no macaroon.
+    #[error("{0}: no macaroon of lnd's (expected the binary file that lncli writes, or the same in hex or base64)")]
+    NotOne(String),
+}
+
+impl Macaroon {
+    /// From hex or base64 text, such as an environment variable. `source` names where it came from, for the message.
+    ///
+    /// # Errors
+    /// Where the text is neither, or what it encodes is no macaroon.
+    pub fn from_text(text: &str, source: &str) -> Result<Self, MacaroonError> {
+        let text = text.trim().as_bytes();
+        // Hex digits are base64 digits too, so hex goes first; the version byte then tells whether it was right.
+        [&HEXLOWER_PERMISSIVE, &BASE64, &BASE64_NOPAD, &BASE64URL, &BASE64URL_NOPAD]
+            .into_iter()
+            .filter_map(|encoding| encoding.decode(text).ok())
+            .find_map(|bytes| Self::from_binary(&bytes))
+            .ok_or_else(|| MacaroonError::NotOne(source.to_owned()))
+    }
+
+    /// From a file that holds it in binary, hex or base64.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or holds no macaroon.
+    pub fn from_file(path: &Path) -> Result<MacaroonFile, MacaroonError> {
+        let shown = path.display().to_string();
+        let unreadable = |why: std::io::Error| MacaroonError::Unreadable { path: shown.clone(), why: why.to_string() };
+        let file = File::open(path).map_err(unreadable)?;
+        let warning = warning(&file, &shown);
+        let mut bytes = Vec::new();
+        file.take(MACAROON_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        let macaroon = match Self::from_binary(&bytes) {
+            Some(macaroon) => macaroon,
+            None => Self::from_text(std::str::from_utf8(&bytes).unwrap_or_default(), &shown)?,
+        };
+        Ok(MacaroonFile { macaroon, warning })
+    }
+
+    fn from_binary(bytes: &[u8]) -> Option<Self> {
+        let fits = u64::try_from(bytes.len()).is_ok_and(|length| length <= MACAROON_BYTES_MAX);
+        (fits && bytes.len() > 1 && bytes[0] == VERSION_2).then(|| Self { hex: HEXLOWER.encode(bytes) })
+    }
+
+    /// The value of the header `Grpc-Metadata-macaroon`, marked so that no log shows it.
+    pub(super) fn header(&self) -> Option<HeaderValue> {
+        let mut value = HeaderValue::from_str(&self.hex).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+}
+
+impl fmt::Debug for Macaroon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Macaroon(…)")
+    }
+}
+
+#[cfg(unix)]
+fn warning(file: &File, shown: &str) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt;
+    const OTHERS_READ: u32 = 0o004;
+    let mode = file.metadata().ok()?.permissions().mode();
+    (mode & OTHERS_READ != 0)
+        .then(|| format!("{shown}: everybody on this machine can read the macaroon; do `chmod o-r` on it"))
+}
+
+#[cfg(not(unix))]
+const fn warning(_file: &File, _shown: &str) -> Option<String> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    const BYTES: [u8; 6] = [2, 1, 3, 0xff, 0xfe, 0xfb];
+
+    fn of(text: &str) -> Option<String> {
+        Macaroon::from_text(text, "here").ok().map(|macaroon| macaroon.hex)
+    }
+
+    #[test]
+    fn text_is_hex_or_base64() {
+        let hex = Some("020103fffefb".to_owned());
+        for text in ["020103fffefb", " 020103FFFEFB\n", "AgED//77", "AgED__77"] {
+            assert_eq!(of(text), hex, "{text}");
+        }
+        assert_eq!(of("AgED//4="), of("AgED//4"));
+        assert!(of("AgED//4").is_some());
+    }
+
+    #[test]
+    fn what_is_no_macaroon_is_refused_without_being_shown() {
+        for text in ["", "02", "zz", "-----BEGIN CERTIFICATE-----", "ff0103", "secret words"] {
+            assert_eq!(of(text), None, "{text}");
+        }
+        let error = Macaroon::from_text("secret", "L402_BATCH_LND_MACAROON").unwrap_err().to_string();
+        assert!(error.starts_with("L402_BATCH_LND_MACAROON: ") && !error.contains("secret"));
+    }
+
+    #[test]
+    fn nothing_shows_it() {
+        let macaroon = Macaroon::from_text("020103fffefb", "here").unwrap();
+        assert_eq!(format!("{macaroon:?}"), "Macaroon(…)");
+        assert_eq!(format!("{:?}", macaroon.header().unwrap()), "Sensitive");
+    }
+
+    #[test]
+    fn a_file_is_binary_or_text() {
+        for content in [&BYTES[..], b"020103fffefb\n", b"AgED//77"] {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(content).unwrap();
+            let read = Macaroon::from_file(file.path()).unwrap();
+            assert_eq!((read.macaroon.hex.as_str(), read.warning), ("020103fffefb", None));
+        }
+        let missing = Macaroon::from_file(Path::new("/nowhere/payer.macaroon"));
+        assert!(matches!(missing, Err(MacaroonError::Unreadable { .. })));
+    }
+
+    #[test]
+    fn a_huge_file_is_no_macaroon() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&vec![VERSION_2; 100_000]).unwrap();
+        assert!(matches!(Macaroon::from_file(file.path()), Err(MacaroonError::NotOne(_))));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_others_can_read_draws_a_warning() {
+        use std::os::unix::fs::PermissionsExt;
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&BYTES).unwrap();
+        let mut warned = |mode| {
+            file.as_file_mut().set_permissions(std::fs::Permissions::from_mode(mode)).unwrap();
+            Macaroon::from_file(file.path()).unwrap().warning.is_some()
+        };
+        assert_eq!([0o600, 0o640, 0o644].map(&mut warned), [false, false, true]);
+    }
+}

@@ -1,0 +1,169 @@
+//! What LND's unary calls answer about the node itself. Pure: bytes to types, and a field that is missing or odd is
+//! an error, never a default.
+
+use serde::Deserialize;
+
+use crate::l402::Network;
+use crate::money::Msat;
+use crate::payer::{NodeId, NodeInfo, NodeProblem};
+use crate::time::UnixMs;
+
+use super::stream::Field;
+use crate::harmless::harmless;
+
+/// Hex digits of a compressed public key.
+const PUBKEY_HEX_DIGITS: usize = 66;
+
+#[derive(Deserialize)]
+struct State {
+    state: String,
+}
+
+#[derive(Deserialize)]
+struct Info {
+    identity_pubkey: String,
+    version: String,
+    synced_to_chain: bool,
+    chains: Vec<Chain>,
+}
+
+#[derive(Deserialize)]
+struct Chain {
+    network: String,
+}
+
+#[derive(Deserialize)]
+struct Balance<'a> {
+    #[serde(borrow)]
+    local_balance: Amount<'a>,
+}
+
+#[derive(Deserialize)]
+struct Amount<'a> {
+    #[serde(borrow)]
+    msat: Field<'a>,
+}
+
+#[derive(Deserialize)]
+struct Payments<'a> {
+    #[serde(borrow)]
+    payments: Vec<Indexed<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Indexed<'a> {
+    #[serde(borrow)]
+    payment_index: Field<'a>,
+}
+
+/// Whether `/v1/state` says that the node takes calls.
+pub(super) fn ready(body: &[u8]) -> Result<(), NodeProblem> {
+    let State { state } = read(body, "/v1/state")?;
+    match state.as_str() {
+        "SERVER_ACTIVE" => Ok(()),
+        "LOCKED" => Err(NodeProblem::Locked),
+        "UNLOCKED" | "RPC_ACTIVE" | "WAITING_TO_START" => Err(NodeProblem::Starting),
+        "NON_EXISTING" => Err(NodeProblem::Other("it has no wallet yet; create one with `lncli create`".to_owned())),
+        other => Err(NodeProblem::Other(format!("/v1/state says {}", harmless(other)))),
+    }
+}
+
+/// Who the node is, as `/v1/getinfo` says.
+pub(super) fn info(body: &[u8], node_time: Option<UnixMs>) -> Result<NodeInfo, NodeProblem> {
+    let info: Info = read(body, "/v1/getinfo")?;
+    let id = info.identity_pubkey.to_ascii_lowercase();
+    if id.len() != PUBKEY_HEX_DIGITS || !id.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err(not_understood("/v1/getinfo", "identity_pubkey is no public key"));
+    }
+    let network = match info.chains.first() {
+        Some(chain) => Network::from_name(&chain.network).ok_or_else(|| {
+            not_understood("/v1/getinfo", &format!("an unknown network, {}", harmless(&chain.network)))
+        })?,
+        None => return Err(not_understood("/v1/getinfo", "no chain")),
+    };
+    Ok(NodeInfo { id: NodeId(id), network, synced: info.synced_to_chain, version: harmless(&info.version), node_time })
+}
+
+/// What the channels can send at most, as `/v1/balance/channels` says.
+pub(super) fn balance(body: &[u8]) -> Result<Msat, NodeProblem> {
+    let balance: Balance<'_> = read(body, "/v1/balance/channels")?;
+    let msat = balance.local_balance.msat.unsigned();
+    msat.map(Msat::new).ok_or_else(|| not_understood("/v1/balance/channels", "local_balance.msat is no amount"))
+}
+
+/// The index of the newest payment in a page of `/v1/payments`, which LND orders oldest first; 0 where it is empty.
+pub(super) fn newest_payment_index(body: &[u8]) -> Result<u64, NodeProblem> {
+    let page: Payments<'_> = read(body, "/v1/payments")?;
+    match page.payments.last() {
+        None => Ok(0),
+        Some(newest) => {
+            newest.payment_index.unsigned().ok_or_else(|| not_understood("/v1/payments", "payment_index is no number"))
+        }
+    }
+}
+
+fn read<'a, T: Deserialize<'a>>(body: &'a [u8], path: &str) -> Result<T, NodeProblem> {
+    serde_json::from_slice(body).map_err(|error| not_understood(path, &harmless(&error.to_string())))
+}
+
+fn not_understood(path: &str, what: &str) -> NodeProblem {
+    NodeProblem::Other(format!("{path}: {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "02c0ffee00000000000000000000000000000000000000000000000000c0ffee00";
+
+    fn getinfo(key: &str, network: &str) -> String {
+        format!(
+            r#"{{"identity_pubkey":"{key}","version":"0.21.2-beta commit=","synced_to_chain":true,"x":{{}},
+               "chains":[{{"chain":"bitcoin","network":"{network}"}}]}}"#
+        )
+    }
+
+    #[test]
+    fn each_state_has_its_words() {
+        let of = |state: &str| ready(format!(r#"{{"state":"{state}"}}"#).as_bytes());
+        assert_eq!(of("SERVER_ACTIVE"), Ok(()));
+        assert_eq!(of("LOCKED"), Err(NodeProblem::Locked));
+        for state in ["UNLOCKED", "RPC_ACTIVE", "WAITING_TO_START"] {
+            assert_eq!(of(state), Err(NodeProblem::Starting));
+        }
+        assert!(of("NON_EXISTING").unwrap_err().to_string().contains("lncli create"));
+        assert!(matches!(of("NEW"), Err(NodeProblem::Other(_))));
+        assert!(matches!(ready(b"{}"), Err(NodeProblem::Other(_))));
+    }
+
+    #[test]
+    fn identity_network_and_sync_are_read() {
+        let read = info(getinfo(KEY, "regtest").as_bytes(), Some(UnixMs(5))).unwrap();
+        assert_eq!((read.id.0.as_str(), read.network, read.synced), (KEY, Network::Regtest, true));
+        assert_eq!((read.version.as_str(), read.node_time), ("0.21.2-beta commit=", Some(UnixMs(5))));
+    }
+
+    #[test]
+    fn a_node_that_cannot_be_named_is_refused() {
+        for body in [getinfo("", "regtest"), getinfo("zz", "regtest"), getinfo(KEY, "dogecoin"), "{}".to_owned()] {
+            assert!(matches!(info(body.as_bytes(), None), Err(NodeProblem::Other(_))), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_balance_is_an_amount_or_an_error() {
+        assert_eq!(balance(br#"{"balance":"5","local_balance":{"sat":"5","msat":"5432"}}"#), Ok(Msat::new(5_432)));
+        for body in ["{}", r#"{"local_balance":{}}"#, r#"{"local_balance":{"msat":"-1"}}"#, "[]", ""] {
+            assert!(balance(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_emptied_history_differs_from_one_that_was_not_read() {
+        assert_eq!(newest_payment_index(br#"{"payments":[]}"#), Ok(0));
+        assert_eq!(newest_payment_index(br#"{"payments":[{"payment_index":"7"},{"payment_index":"9"}]}"#), Ok(9));
+        for body in ["{}", r#"{"payments":[{}]}"#, r#"{"payments":[{"payment_index":"x"}]}"#, r#"{"payments":null}"#] {
+            assert!(newest_payment_index(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The node itself, its balance, its history; and the options.
+
+use crate::l402::Network;
+use crate::payer::NodeId;
+
+use super::*;
+
+const KEY: &str = "02c0ffee00000000000000000000000000000000000000000000000000c0ffee00";
+
+fn state(word: &str) -> Vec<Act> {
+    http(200, &format!(r#"{{"state":"{word}"}}"#))
+}
+
+fn getinfo() -> Vec<Act> {
+    let body = format!(
+        r#"{{"identity_pubkey":"{KEY}","version":"0.21.2-beta commit=","synced_to_chain":false,
+            "chains":[{{"chain":"bitcoin","network":"regtest"}}]}}"#
+    );
+    http(200, &body)
+}
+
+#[tokio::test]
+async fn the_state_is_asked_first_and_without_the_macaroon() {
+    let server = Replay::start(vec![state("SERVER_ACTIVE"), getinfo()]).await;
+    let info = payer_at(&server.url).node().await.unwrap();
+    assert_eq!((info.id, info.network, info.synced), (NodeId(KEY.to_owned()), Network::Regtest, false));
+    assert_eq!(info.node_time, Some(NODE_TIME));
+    let requests = server.requests();
+    assert!(requests[0].starts_with("get /v1/state ") && !requests[0].contains("macaroon"));
+    assert!(requests[1].starts_with("get /v1/getinfo ") && requests[1].contains("macaroon: 0201c0ffee"));
+}
+
+#[tokio::test]
+async fn a_node_that_is_not_ready_says_why() {
+    for (word, problem) in [("LOCKED", NodeProblem::Locked), ("RPC_ACTIVE", NodeProblem::Starting)] {
+        let server = Replay::start(vec![state(word)]).await;
+        assert_eq!(payer_at(&server.url).node().await, Err(problem));
+        assert_eq!(server.requests().len(), 1, "nothing else is asked");
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_address_is_named() {
+    for (status, body, word) in [
+        (404, r#"{"code":5,"message":"Not Found","details":[]}"#, "URL"),
+        (502, "<html>", "proxy"),
+        (400, "Client sent an HTTP request to an HTTPS server.\n", "https://"),
+    ] {
+        let server = Replay::start(vec![http(status, body)]).await;
+        let Err(NodeProblem::Other(words)) = payer_at(&server.url).node().await else { panic!("{body}") };
+        assert!(words.contains(word), "{words}");
+    }
+}
+
+#[tokio::test]
+async fn balance_and_history_are_read() {
+    let balance = http(200, r#"{"local_balance":{"sat":"12","msat":"12345"}}"#);
+    let payments = http(200, r#"{"payments":[{"payment_index":"77","htlcs":[]}],"last_index_offset":"77"}"#);
+    let server = Replay::start(vec![balance, payments, http(200, r#"{"payments":[]}"#)]).await;
+    let payer = payer_at(&server.url);
+    assert_eq!(payer.balance().await, Ok(Msat::new(12_345)));
+    assert_eq!(payer.newest_payment_index().await, Ok(77));
+    assert_eq!(payer.newest_payment_index().await, Ok(0));
+    let asked = "get /v1/payments?include_incomplete=true&reversed=true&max_payments=1 ";
+    assert!(server.requests()[1].starts_with(asked));
+}
+
+#[tokio::test]
+async fn an_answer_without_bound_is_given_up() {
+    let mut acts = vec![Act::Head(200)];
+    acts.extend(std::iter::repeat_n(Act::Chunk(vec![b' '; 1 << 20]), 5));
+    let server = Replay::start(vec![acts]).await;
+    assert!(matches!(payer_at(&server.url).balance().await, Err(NodeProblem::Other(_))));
+}
+
+#[tokio::test]
+async fn the_url_may_end_in_a_path() {
+    let server = Replay::start(vec![http(200, r#"{"payments":[]}"#)]).await;
+    assert_eq!(payer_at(&format!("{}/lnd-rest/btc/", server.url)).newest_payment_index().await, Ok(0));
+    assert!(server.requests()[0].starts_with("get /lnd-rest/btc/v1/payments?"));
+}
+
+#[test]
+fn only_an_encrypted_or_local_address_is_taken() {
+    let of = |url: &str| Endpoint::parse(url).map(|endpoint| (endpoint.base, endpoint.encrypted));
+    assert_eq!(of("https://node.example:8080/"), Ok(("https://node.example:8080".to_owned(), true)));
+    for local in ["http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:8080"] {
+        assert_eq!(of(local), Ok((local.to_owned(), false)));
+    }
+    for open in ["http://node.example:8080", "http://192.168.1.2:8080", "http://localhost.example", "ftp://127.0.0.1"] {
+        assert_eq!(of(open), Err(LndConfigError::NotHttps), "{open}");
+    }
+    for more in
+        ["https://user@node.example", "https://u:p@node.example", "https://node.example/?a=1", "https://n.example/#x"]
+    {
+        assert_eq!(of(more), Err(LndConfigError::Superfluous), "{more}");
+    }
+    for none in ["", "node.example", "127.0.0.1:8080", "unix:/run/lnd"] {
+        assert!(matches!(of(none), Err(LndConfigError::Url(_))), "{none}");
+    }
+}
+
+#[test]
+fn a_certificate_file_without_certificate_is_named() {
+    let macaroon = Macaroon::from_text("0201c0ffee", "test").unwrap();
+    for (pem, damaged) in
+        [("", false), ("hello", false), ("-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n", true)]
+    {
+        let options = LndOptions {
+            url: "https://127.0.0.1:8080".to_owned(),
+            macaroon: macaroon.clone(),
+            certificate_pem: Some(pem.as_bytes().to_vec()),
+        };
+        let error = LndPayer::new(&options).unwrap_err();
+        assert_eq!(matches!(error, LndConfigError::Certificate(_)), damaged, "{pem}");
+        assert_eq!(error == LndConfigError::NoCertificate, !damaged, "{pem}");
+    }
+}
+
+#[test]
+fn nothing_shows_the_macaroon() {
+    let macaroon = Macaroon::from_text("0201c0ffee", "test").unwrap();
+    let options = LndOptions { url: "http://127.0.0.1:1".to_owned(), macaroon, certificate_pem: None };
+    let payer = LndPayer::new(&options).unwrap();
+    assert!(!format!("{options:?} {payer:?}").contains("c0ffee"));
+}

@@ -1,0 +1,134 @@
+//! A listener behind a thread, so that a stalled terminal or pipe cannot stall a payment.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use crate::event::{Event, Listener};
+
+use super::sink::locked;
+
+/// Events that wait for a reader. When they are that many, further ones are counted instead of kept.
+const WAITING_EVENTS_MAX: usize = 16_384;
+
+/// Hands events to another listener on a thread of its own. Hearing never blocks; where the other side has stalled and
+/// the queue is full, events are not shown, and a warning says how many once it moves again. The ledger has them all.
+pub struct Background {
+    /// None once closed.
+    queue: Mutex<Option<SyncSender<Event>>>,
+    unshown: Arc<AtomicU64>,
+    /// The end of the run, where the queue had no room for it: it alone must not be missed.
+    last: Arc<Mutex<Option<Event>>>,
+    /// Closes when the thread has told everything.
+    ended: Mutex<Receiver<()>>,
+}
+
+impl Background {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn new(listener: Arc<dyn Listener + Send + Sync>) -> std::io::Result<Self> {
+        let (queue, events) = sync_channel::<Event>(WAITING_EVENTS_MAX);
+        let (done, ended) = sync_channel::<()>(1);
+        let unshown = Arc::new(AtomicU64::new(0));
+        let last = Arc::new(Mutex::new(None));
+        let (missed, kept) = (Arc::clone(&unshown), Arc::clone(&last));
+        thread::Builder::new().name("report".to_owned()).spawn(move || {
+            // Dropped at the end of the thread, which is what `close` waits for.
+            let _done = done;
+            for event in events {
+                tell_missed(&*listener, &missed);
+                listener.hear(&event);
+            }
+            tell_missed(&*listener, &missed);
+            if let Some(event) = locked(&kept).take() {
+                listener.hear(&event);
+            }
+        })?;
+        Ok(Self { queue: Mutex::new(Some(queue)), unshown, last, ended: Mutex::new(ended) })
+    }
+
+    /// Waits until everything heard so far is told, at most `patience`; hears nothing more. False where the other side
+    /// did not take it all in that time.
+    pub fn close(&self, patience: Duration) -> bool {
+        drop(locked(&self.queue).take());
+        matches!(locked(&self.ended).recv_timeout(patience), Err(std::sync::mpsc::RecvTimeoutError::Disconnected))
+    }
+}
+
+impl Listener for Background {
+    fn hear(&self, event: &Event) {
+        let queue = locked(&self.queue);
+        let Some(queue) = queue.as_ref() else { return };
+        match queue.try_send(event.clone()) {
+            Ok(()) | Err(TrySendError::Disconnected(_)) => {}
+            Err(TrySendError::Full(event @ Event::RunEnded(_))) => *locked(&self.last) = Some(event),
+            Err(TrySendError::Full(_)) => {
+                self.unshown.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+fn tell_missed(listener: &dyn Listener, missed: &AtomicU64) {
+    let count = missed.swap(0, Ordering::Relaxed);
+    if count > 0 {
+        let message = format!("the reader was too slow: {count} events were not shown");
+        listener.hear(&Event::Warning { message });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Lines;
+    use crate::report::testing::{Shared, ended, story};
+
+    /// Hears nothing until it is let go.
+    struct Stalled {
+        gate: Mutex<()>,
+        heard: Mutex<Vec<Event>>,
+    }
+
+    impl Listener for Stalled {
+        fn hear(&self, event: &Event) {
+            let _gate = locked(&self.gate);
+            locked(&self.heard).push(event.clone());
+        }
+    }
+
+    #[test]
+    fn everything_is_told_in_order() {
+        let (direct, behind) = (Shared::default(), Shared::default());
+        let plain = Lines::new(direct.clone());
+        let background = Background::new(Arc::new(Lines::new(behind.clone()))).unwrap();
+        for event in &story() {
+            plain.hear(event);
+            background.hear(event);
+        }
+        assert!(background.close(Duration::from_secs(60)));
+        assert_eq!(behind.text(), direct.text());
+    }
+
+    #[test]
+    fn a_stalled_reader_blocks_nobody_and_learns_what_it_missed() {
+        let stalled = Arc::new(Stalled { gate: Mutex::default(), heard: Mutex::default() });
+        let background = Background::new(Arc::clone(&stalled) as Arc<dyn Listener + Send + Sync>).unwrap();
+        let gate = locked(&stalled.gate);
+        // Returns although nobody reads: one may be in the thread's hand, the queue is full, the rest is counted.
+        for _ in 0..WAITING_EVENTS_MAX + 100 {
+            background.hear(&Event::Resumed);
+        }
+        background.hear(&Event::RunEnded(Box::new(ended())));
+        assert!(!background.close(Duration::ZERO));
+        drop(gate);
+        assert!(background.close(Duration::from_secs(60)));
+        let heard = locked(&stalled.heard);
+        assert!(heard.iter().any(|event| matches!(event, Event::Warning { .. })));
+        assert!(heard.len() <= WAITING_EVENTS_MAX + 3);
+        assert!(matches!(heard.last(), Some(Event::RunEnded(_))), "the end is not missed");
+    }
+}

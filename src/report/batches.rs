@@ -1,0 +1,144 @@
+//! `batches`: what a ledger holds.
+
+use std::io::{self, Write};
+
+use jiff::tz::TimeZone;
+use serde_json::json;
+
+use crate::harmless::harmless;
+use crate::money::{Msat, thousands};
+use crate::time::UnixMs;
+
+use super::csv_out::{Cells, Dialect};
+use super::format::{FORMAT_VERSION, Format, table};
+use super::status::local;
+use super::words::{sats, whole_line};
+
+/// One batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchLine {
+    /// Its name.
+    pub batch: String,
+    /// Its manifest's path, where it has one.
+    pub manifest: Option<String>,
+    /// Its jobs.
+    pub jobs: u64,
+    /// Those delivered or downloaded.
+    pub delivered: u64,
+    /// Those paid or being paid, and not at their end.
+    pub open: u64,
+    /// Settled payments, without fees.
+    pub spent: Msat,
+    /// Their routing fees.
+    pub fees: Msat,
+    /// When it was last run.
+    pub last_run_at: Option<UnixMs>,
+}
+
+/// Writes the batches of a ledger, in their order. `width` is the terminal's, in columns; `zone` is the table's.
+///
+/// # Errors
+/// Where `out` cannot be written.
+pub fn write_batches(
+    out: &mut dyn Write,
+    batches: &[BatchLine],
+    format: Format,
+    width: u16,
+    zone: &TimeZone,
+) -> io::Result<()> {
+    match format {
+        Format::Table => write_table(out, batches, width, zone),
+        Format::Json => write_json(out, batches),
+        Format::Csv => write_csv(out, batches),
+    }
+}
+
+fn write_table(out: &mut dyn Write, batches: &[BatchLine], width: u16, zone: &TimeZone) -> io::Result<()> {
+    if batches.is_empty() {
+        return writeln!(out, "the ledger holds no batch");
+    }
+    let rows = batches.iter().map(|batch| {
+        [
+            harmless(&batch.batch),
+            thousands(batch.jobs),
+            thousands(batch.delivered),
+            thousands(batch.open),
+            sats(batch.spent),
+            batch.last_run_at.map(|at| local(at, zone)).unwrap_or_default(),
+            batch.manifest.as_deref().map(whole_line).unwrap_or_default(),
+        ]
+    });
+    table(out, &["batch", "jobs", "delivered", "open", "spent sats", "last run", "manifest"], rows, width)
+}
+
+fn write_json(out: &mut dyn Write, batches: &[BatchLine]) -> io::Result<()> {
+    let lines: Vec<_> = batches
+        .iter()
+        .map(|batch| {
+            json!({
+                "batch": batch.batch,
+                "manifest": batch.manifest,
+                "job_count": batch.jobs,
+                "delivered_count": batch.delivered,
+                "open_count": batch.open,
+                "spent_msat": batch.spent,
+                "fees_msat": batch.fees,
+                "last_run_at": batch.last_run_at.map(UnixMs::rfc3339),
+            })
+        })
+        .collect();
+    writeln!(out, "{}", json!({ "format_version": FORMAT_VERSION, "type": "batches", "batches": lines }))
+}
+
+fn write_csv(out: &mut dyn Write, batches: &[BatchLine]) -> io::Result<()> {
+    let mut csv = Dialect::default().begin(out)?;
+    csv.write_record([
+        "batch",
+        "manifest",
+        "job_count",
+        "delivered_count",
+        "open_count",
+        "spent_msat",
+        "fees_msat",
+        "last_run_at",
+    ])?;
+    for batch in batches {
+        let mut put = Cells(&mut csv);
+        put.text(&batch.batch)?;
+        put.maybe(batch.manifest.as_deref())?;
+        put.number(batch.jobs)?;
+        put.number(batch.delivered)?;
+        put.number(batch.open)?;
+        put.msat(Some(batch.spent))?;
+        put.msat(Some(batch.fees))?;
+        put.time(batch.last_run_at)?;
+        put.end()?;
+    }
+    csv.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn batches_in_every_form() {
+        let june = BatchLine {
+            batch: "june-trailers".into(),
+            manifest: Some("/jobs/june.toml".into()),
+            jobs: 1_208,
+            delivered: 6,
+            open: 1,
+            spent: Msat::new(8_250_000),
+            fees: Msat::new(8_001),
+            last_run_at: Some(UnixMs(1_790_000_000_123)),
+        };
+        let piped = BatchLine { batch: "-piped".into(), manifest: None, last_run_at: None, ..june.clone() };
+        let text = [Format::Table, Format::Json, Format::Csv].map(|format| {
+            let mut out = Vec::new();
+            write_batches(&mut out, &[june.clone(), piped.clone()], format, 100, &TimeZone::UTC).unwrap();
+            String::from_utf8(out).unwrap()
+        });
+        insta::assert_snapshot!(text.join("\n"));
+    }
+}

@@ -1,0 +1,191 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::catalog::{ImageKind, ImageRef};
+use crate::cells::restore;
+use crate::l402::{Network, PaymentHash};
+use crate::ledger::{JobState, Next, Reason};
+
+fn result(id: &str, state: JobState, reason: Reason) -> ResultRow {
+    ResultRow {
+        id: id.into(),
+        line: 7,
+        take: 1,
+        state,
+        reason,
+        next: Next::of(state, reason),
+        endpoint: "generate-video".into(),
+        params: vec![
+            ("prompt".into(), Value::Text("A cat, \"walking\"\non the moon".into())),
+            ("duration".into(), Value::Integer(5)),
+            ("generate_audio".into(), Value::Boolean(true)),
+        ],
+        price: Msat::new(2_750_000),
+        fee: None,
+        url: None,
+        file: None,
+        sha256: None,
+        attempts: 0,
+        started_at: None,
+        finished_at: None,
+        wait_until: None,
+        error: None,
+        extra: vec![("x_scene".into(), "12".into())],
+    }
+}
+
+fn delivered() -> ResultRow {
+    ResultRow {
+        fee: Some(Msat::new(1_500)),
+        url: Some("https://cdn.example/one.mp4".into()),
+        attempts: 1,
+        started_at: Some(UnixMs(1_790_000_000_123)),
+        finished_at: Some(UnixMs(1_790_000_192_000)),
+        ..result("shot-001", JobState::Delivered, Reason::None)
+    }
+}
+
+fn image(source: ImageSource) -> Value {
+    Value::Image(ImageRef { source, sha256: "ab".repeat(32), kind: ImageKind::Png })
+}
+
+fn strings(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn results_text(file: &ResultsFile, rows: &[ResultRow]) -> String {
+    let mut out = Vec::new();
+    file.write(&mut out, &mut |each| rows.iter().cloned().try_for_each(each)).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn receipts_text(file: &ReceiptsFile, rows: &[ReceiptRow]) -> String {
+    let mut out = Vec::new();
+    file.write(&mut out, &mut |each| rows.iter().cloned().try_for_each(each)).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn receipt() -> ReceiptRow {
+    ReceiptRow {
+        batch: "june-trailers".into(),
+        id: "shot-001".into(),
+        take: 1,
+        kind: ReceiptKind::Payment,
+        paid_at: UnixMs(1_790_000_000_123),
+        seller: "sats4ai.com".into(),
+        endpoint: "generate-video".into(),
+        network: Some(Network::Mainnet),
+        amount: Msat::new(2_750_000),
+        fee: Some(Msat::new(1_500)),
+        hash: PaymentHash([0xab; 32]),
+        preimage: "cd".repeat(32),
+        invoice: "lnbc27500n1example".into(),
+        payee_node: "02aa".into(),
+        payer_node: "03bb".into(),
+        url: Some("https://cdn.example/one.mp4".into()),
+        extra: vec![("x_scene".into(), "=1+1".into())],
+    }
+}
+
+#[test]
+fn results_as_the_interface_says() {
+    let mut animated = result("shot-002", JobState::Pending, Reason::None);
+    animated.endpoint = "animate-image".into();
+    animated.params = vec![("image".into(), image(ImageSource::File("/pictures/cat.png".into())))];
+    animated.extra = Vec::new();
+    let mut inline = result("shot-003", JobState::Refused, Reason::PriceChanged);
+    inline.params = vec![("image".into(), image(ImageSource::Inline("aGVsbG8=".into())))];
+    inline.error = Some("the origin asks 600 sats, the plan says 550 sats".into());
+    let file = ResultsFile::new(
+        strings(&["prompt", "duration", "generate_audio", "image"]),
+        strings(&["x_scene"]),
+        Dialect::default(),
+    );
+    insta::assert_snapshot!(results_text(&file, &[delivered(), animated, inline]));
+}
+
+#[test]
+fn receipts_as_the_interface_says() {
+    let open = ReceiptRow { fee: None, network: None, url: None, extra: Vec::new(), ..receipt() };
+    let refund = ReceiptRow { kind: ReceiptKind::Refund, fee: Some(Msat::ZERO), take: 2, ..receipt() };
+    let file = ReceiptsFile::new(strings(&["x_scene"]), Dialect::default());
+    insta::assert_snapshot!(receipts_text(&file, &[receipt(), open, refund]));
+}
+
+#[test]
+fn what_is_written_can_be_read() {
+    for dialect in [b',', b';', b'\t'].map(|delimiter| Dialect { delimiter, bom: delimiter == b';' }) {
+        let file = ResultsFile::new(strings(&["prompt", "duration"]), strings(&["x_scene"]), dialect);
+        let text = results_text(&file, &[delivered(), delivered()]);
+        assert_eq!(text.starts_with('\u{feff}'), dialect.bom);
+        let mut reader = csv::ReaderBuilder::new()
+            .delimiter(dialect.delimiter)
+            .from_reader(text.trim_start_matches('\u{feff}').as_bytes());
+        let column = reader.headers().unwrap().iter().position(|name| name == "prompt").unwrap();
+        let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+        assert_eq!(rows.len(), 2);
+        assert_eq!(&rows[1][column], "A cat, \"walking\"\non the moon");
+        assert_eq!(&rows[1][0], "shot-001");
+    }
+}
+
+#[test]
+fn no_text_becomes_a_formula_and_numbers_stay_numbers() {
+    let mut row = delivered();
+    row.id = "-shot".into();
+    row.params = vec![
+        ("prompt".into(), Value::Text("=HYPERLINK(\"http://evil.example\")".into())),
+        ("offset".into(), Value::Integer(-5)),
+    ];
+    row.error = Some("@SUM(A1)".into());
+    row.extra = vec![("x_note".into(), "+1".into())];
+    let file = ResultsFile::new(strings(&["prompt", "offset"]), strings(&["x_note"]), Dialect::default());
+    let text = results_text(&file, &[row]);
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let headers = reader.headers().unwrap().clone();
+    let record = reader.records().next().unwrap().unwrap();
+    let cell = |name: &str| record[headers.iter().position(|header| header == name).unwrap()].to_owned();
+    assert_eq!(cell("id"), "'-shot");
+    assert_eq!(cell("prompt"), "'=HYPERLINK(\"http://evil.example\")");
+    assert_eq!(cell("offset"), "-5");
+    assert_eq!(cell("error"), "'@SUM(A1)");
+    assert_eq!(cell("x_note"), "'+1");
+}
+
+#[test]
+fn a_parameter_whose_name_is_taken_is_told_apart() {
+    let taken = ["id", "URL", "started at", "price-sats", "max_sats", "x_note", "params.a"];
+    for name in taken {
+        assert_eq!(param_column(name), format!("params.{name}"));
+    }
+    assert_eq!(param_column("prompt"), "prompt");
+    assert_eq!(param_column("files"), "files");
+}
+
+#[test]
+fn a_row_that_cannot_be_read_ends_the_writing() {
+    let file = ResultsFile::new(Vec::new(), Vec::new(), Dialect::default());
+    let failed = file.write(&mut Vec::new(), &mut |each| {
+        each(delivered())?;
+        Err(io::Error::other("the ledger cannot be read"))
+    });
+    assert!(failed.is_err());
+}
+
+proptest! {
+    /// Whatever a prompt holds, the file stays a CSV, no cell begins like a formula, and reading gives the prompt back.
+    #[test]
+    fn any_text_comes_back(prompt in any::<String>(), note in "['=+@\\-\t\r\n;,\"]{0,4}.{0,4}") {
+        let mut row = delivered();
+        row.params = vec![("prompt".into(), Value::Text(prompt.clone()))];
+        row.extra = vec![("x_note".into(), note.clone())];
+        let dialect = Dialect { delimiter: b';', bom: false };
+        let file = ResultsFile::new(strings(&["prompt"]), strings(&["x_note"]), dialect);
+        let text = results_text(&file, &[row]);
+        let mut reader = csv::ReaderBuilder::new().delimiter(b';').from_reader(text.as_bytes());
+        let record = reader.records().next().unwrap().unwrap();
+        prop_assert_eq!(record.iter().find(|cell| cell.starts_with(['=', '+', '-', '@', '\t', '\r'])), None);
+        prop_assert_eq!(restore(&record[7]), prompt);
+        prop_assert_eq!(restore(&record[record.len() - 1]), note);
+    }
+}

@@ -1,0 +1,134 @@
+//! Plain lines, where nobody watches: no carriage returns, no colour, a line for each job at its end.
+
+use std::io::{self, Write};
+use std::sync::Mutex;
+
+use crate::event::{Event, Listener};
+use crate::harmless::harmless;
+use crate::time::UnixMs;
+
+use super::sink::{Sink, locked};
+use super::tally::Tally;
+use super::words::{job_line, sats, whole_line};
+
+/// Between two heartbeats.
+const HEARTBEAT_MS: i64 = 60_000;
+
+/// Writes a line for each finished job, and for what concerns the whole run.
+pub struct Lines {
+    sink: Sink,
+    tally: Mutex<Tally>,
+    last_beat: Mutex<Option<UnixMs>>,
+}
+
+impl Lines {
+    /// Lines to `out`: standard error, as results alone go to standard output.
+    #[must_use]
+    pub fn new(out: impl Write + Send + 'static) -> Self {
+        Self { sink: Sink::new(out), tally: Mutex::default(), last_beat: Mutex::default() }
+    }
+
+    /// One line that tells where the run stands.
+    pub fn heartbeat(&self) {
+        let line = locked(&self.tally).line();
+        self.sink.line(&line);
+    }
+
+    /// A heartbeat, where the last lies a minute back. The first call only begins the minute.
+    pub fn tick(&self, now: UnixMs) {
+        let mut last = locked(&self.last_beat);
+        let due = last.is_some_and(|last| now.since_ms(last) >= HEARTBEAT_MS);
+        // A clock that was set back begins a new minute instead of a long silence.
+        if due || last.is_none_or(|last| now < last) {
+            *last = Some(now);
+        }
+        drop(last);
+        if due {
+            self.heartbeat();
+        }
+    }
+
+    /// The error that ended the writing, if any, once. A broken pipe is none.
+    pub fn take_error(&self) -> Option<io::Error> {
+        self.sink.take_error()
+    }
+}
+
+impl Listener for Lines {
+    fn hear(&self, event: &Event) {
+        locked(&self.tally).note(event);
+        if let Some(line) = run_line(event) {
+            self.sink.line(&line);
+        }
+    }
+}
+
+/// The line of an event; none where it is no news to a person, or is told in the summary.
+pub(super) fn run_line(event: &Event) -> Option<String> {
+    match event {
+        Event::RunStarted { batch, ledger, new_batch, new_ledger, .. } => {
+            let new = |is: bool| if is { " (new)" } else { "" };
+            Some(format!(
+                "batch {}{}, ledger {}{}",
+                harmless(batch),
+                new(*new_batch),
+                whole_line(ledger),
+                new(*new_ledger)
+            ))
+        }
+        Event::Planned { job_count, to_buy_count, to_buy_msat, fee_ceiling_msat, delivered_count, open_count } => {
+            Some(format!(
+                "{job_count} jobs: {to_buy_count} to buy for {} sats plus at most {} sats routing fees, \
+                 {delivered_count} delivered, {open_count} open",
+                sats(*to_buy_msat),
+                sats(*fee_ceiling_msat)
+            ))
+        }
+        Event::Job(job) => job_line(job),
+        Event::Paused { cause } => Some(format!("paused: {}", whole_line(cause))),
+        Event::Resumed => Some("going on".to_owned()),
+        Event::Warning { message } => Some(format!("warning: {}", whole_line(message))),
+        Event::Draining { cause } => {
+            Some(format!("{}: nothing new is bought, what is open is brought to a safe place", whole_line(cause)))
+        }
+        Event::RunEnded(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::testing::{Breaking, Shared, story};
+
+    #[test]
+    fn a_run_in_plain_lines() {
+        let out = Shared::default();
+        let lines = Lines::new(out.clone());
+        story().iter().for_each(|event| lines.hear(event));
+        lines.heartbeat();
+        let text = out.text();
+        assert!(!text.contains(['\r', '\u{1b}']), "{text:?}");
+        insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn a_heartbeat_a_minute() {
+        let out = Shared::default();
+        let lines = Lines::new(out.clone());
+        let beats = |at_s: i64| {
+            lines.tick(UnixMs::from_secs(at_s));
+            out.text().lines().count()
+        };
+        assert_eq!([1_000, 1_059, 1_060, 1_061, 1_119, 1_120].map(beats), [0, 0, 1, 1, 1, 2]);
+        assert_eq!([500, 559, 560].map(beats), [2, 2, 3], "a clock set back does not silence it");
+    }
+
+    #[test]
+    fn a_closed_pipe_silences_it() {
+        let out = Shared::default();
+        let lines = Lines::new(Breaking::after(2, io::ErrorKind::BrokenPipe, out.clone()));
+        story().iter().for_each(|event| lines.hear(event));
+        assert_eq!(out.text().lines().count(), 2);
+        assert!(lines.take_error().is_none());
+    }
+}

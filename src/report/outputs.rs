@@ -1,0 +1,211 @@
+//! Where results and receipts are written, and what they must never replace.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use super::replace::{folder_of, try_out};
+
+/// The two files of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputPaths {
+    /// A row a job.
+    pub results: PathBuf,
+    /// A row a settlement.
+    pub receipts: PathBuf,
+}
+
+/// `STEM.results.csv` and `STEM.receipts.csv` beside the manifest; `STEM.sandbox.*` for play money.
+#[must_use]
+pub fn default_paths(manifest: &Path, sandbox: bool) -> OutputPaths {
+    let stem = manifest.file_stem().unwrap_or_default().to_string_lossy();
+    beside(folder_of(manifest), &stem, sandbox)
+}
+
+/// The same in the current folder, for a manifest from standard input: named by its batch.
+#[must_use]
+pub fn named_paths(batch: &str, sandbox: bool) -> OutputPaths {
+    beside(Path::new("."), &batch.replace(['/', '\\', '\0'], "_"), sandbox)
+}
+
+fn beside(folder: &Path, stem: &str, sandbox: bool) -> OutputPaths {
+    let play = if sandbox { ".sandbox" } else { "" };
+    let path = |what: &str| {
+        let name = format!("{stem}{play}.{what}.csv");
+        if folder == Path::new(".") { PathBuf::from(name) } else { folder.join(name) }
+    };
+    OutputPaths { results: path("results"), receipts: path("receipts") }
+}
+
+/// A file that is going to be written.
+#[derive(Clone, Copy, Debug)]
+pub struct Output<'a> {
+    /// What it is, as messages name it: `--results`.
+    pub name: &'a str,
+    /// Where it goes.
+    pub path: &'a Path,
+    /// The ledger remembers that this batch wrote the file.
+    pub ours: bool,
+}
+
+/// Why an output cannot be written there. Nothing was touched.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OutputRefused {
+    /// It would replace something that the run needs.
+    #[error("{name} {path} is {other}; give another path")]
+    IsInput {
+        /// The output's name.
+        name: String,
+        /// Its path.
+        path: String,
+        /// What the path is: `the manifest`, `the ledger`.
+        other: String,
+    },
+    /// Two outputs are one file.
+    #[error("{first} and {second} are the same file, {path}; give one of them another path")]
+    Same {
+        /// The first output's name.
+        first: String,
+        /// The second output's name.
+        second: String,
+        /// The second output's path.
+        path: String,
+    },
+    /// It holds something that this batch did not write.
+    #[error("{name} {path} already holds something that this batch did not write; give another path, or --overwrite")]
+    Foreign {
+        /// The output's name.
+        name: String,
+        /// Its path.
+        path: String,
+    },
+    /// It cannot be written.
+    #[error("{name} {path} cannot be written: {why}; give another path")]
+    Unwritable {
+        /// The output's name.
+        name: String,
+        /// Its path.
+        path: String,
+        /// The system's words.
+        why: String,
+    },
+}
+
+/// Checks every output before anything is spent: none is one of `inputs` (what it is, and where: the manifest, its rows,
+/// the ledger), no two are one file, none would replace what another wrote (unless `overwrite`), and each can be written.
+///
+/// # Errors
+/// The first that is refused.
+pub fn check_outputs(outputs: &[Output<'_>], inputs: &[(&str, &Path)], overwrite: bool) -> Result<(), OutputRefused> {
+    for (at, output) in outputs.iter().enumerate() {
+        let (name, path) = (output.name.to_owned(), output.path.display().to_string());
+        if let Some((other, _)) = inputs.iter().find(|(_, input)| one_of(output.path, input)) {
+            return Err(OutputRefused::IsInput { name, path, other: (*other).to_owned() });
+        }
+        if let Some(first) = outputs[..at].iter().find(|first| same_file(first.path, output.path)) {
+            return Err(OutputRefused::Same { first: first.name.to_owned(), second: name, path });
+        }
+        let filled = fs::metadata(output.path).is_ok_and(|meta| meta.is_file() && meta.len() > 0);
+        if filled && !output.ours && !overwrite {
+            return Err(OutputRefused::Foreign { name, path });
+        }
+        if let Err(why) = try_out(output.path) {
+            return Err(OutputRefused::Unwritable { name, path, why: why.to_string() });
+        }
+    }
+    Ok(())
+}
+
+/// Whether a path is that file, or one of those that SQLite keeps beside a database.
+fn one_of(path: &Path, file: &Path) -> bool {
+    same_file(path, file)
+        || ["-wal", "-shm", "-journal"].iter().any(|suffix| {
+            let mut companion = file.as_os_str().to_owned();
+            companion.push(suffix);
+            same_file(path, Path::new(&companion))
+        })
+}
+
+/// Whether two paths are one file, or would be once both exist. Hard links to one file count as one.
+fn same_file(a: &Path, b: &Path) -> bool {
+    let inode = |path| fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
+    match (inode(a), inode(b)) {
+        (Some(a), Some(b)) => a == b,
+        (_, _) => resolved(a) == resolved(b),
+    }
+}
+
+/// The path with its folder resolved; the file itself need not exist.
+fn resolved(path: &Path) -> PathBuf {
+    let whole = fs::canonicalize(path);
+    let by_folder = || {
+        let folder = fs::canonicalize(folder_of(path)).ok()?;
+        Some(folder.join(path.file_name()?))
+    };
+    whole.ok().or_else(by_folder).unwrap_or_else(|| path.to_path_buf())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_stand_beside_the_manifest() {
+        let paths = default_paths(Path::new("/jobs/june.trailers.toml"), false);
+        assert_eq!(paths.results, Path::new("/jobs/june.trailers.results.csv"));
+        assert_eq!(paths.receipts, Path::new("/jobs/june.trailers.receipts.csv"));
+        assert_eq!(default_paths(Path::new("shots.csv"), true).results, Path::new("shots.sandbox.results.csv"));
+        assert_eq!(named_paths("a/b", false).receipts, Path::new("a_b.receipts.csv"));
+    }
+
+    struct Place(tempfile::TempDir);
+
+    impl Place {
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.path().join(name)
+        }
+        fn check(&self, results: &Path, receipts: &Path, ours: bool, overwrite: bool) -> Result<(), OutputRefused> {
+            let outputs = [
+                Output { name: "--results", path: results, ours },
+                Output { name: "--receipts", path: receipts, ours },
+            ];
+            let (manifest, ledger) = (self.path("shots.csv"), self.path("ledger.db"));
+            check_outputs(&outputs, &[("the manifest", &manifest), ("the ledger", &ledger)], overwrite)
+        }
+    }
+
+    #[test]
+    fn nothing_that_a_run_needs_is_replaced() {
+        let place = Place::new();
+        fs::write(place.path("shots.csv"), "id\n").unwrap();
+        fs::create_dir(place.path("sub")).unwrap();
+        fs::hard_link(place.path("shots.csv"), place.path("link.csv")).unwrap();
+        let free = place.path("free.csv");
+        for taken in ["shots.csv", "sub/../shots.csv", "link.csv", "ledger.db", "ledger.db-wal", "sub/../ledger.db"] {
+            let refused = place.check(&place.path(taken), &free, true, true);
+            assert!(matches!(refused, Err(OutputRefused::IsInput { .. })), "{taken}: {refused:?}");
+        }
+        let refused = place.check(&free, &place.path("sub/../free.csv"), true, true);
+        assert!(matches!(refused, Err(OutputRefused::Same { .. })), "{refused:?}");
+        assert_eq!(place.check(&free, &place.path("other.csv"), false, false), Ok(()));
+        assert!(!free.exists(), "a check leaves nothing behind");
+    }
+
+    #[test]
+    fn the_work_of_others_is_kept() {
+        let place = Place::new();
+        let (results, receipts) = (place.path("results.csv"), place.path("receipts.csv"));
+        fs::write(&results, "").unwrap();
+        assert_eq!(place.check(&results, &receipts, false, false), Ok(()), "an empty file holds nothing");
+        fs::write(&results, "somebody's\n").unwrap();
+        let refused = place.check(&results, &receipts, false, false);
+        assert!(matches!(refused, Err(OutputRefused::Foreign { .. })), "{refused:?}");
+        assert_eq!(place.check(&results, &receipts, true, false), Ok(()));
+        assert_eq!(place.check(&results, &receipts, false, true), Ok(()));
+        let refused = place.check(&place.path("none/results.csv"), &receipts, false, false);
+        assert!(refused.is_err_and(|error| error.to_string().contains("cannot be written")));
+    }
+}

@@ -1,0 +1,129 @@
+//! The end of a run, for a person.
+
+use std::fmt::Write;
+
+use crate::event::{EndCount, RunEnded};
+use crate::harmless::harmless;
+use crate::ledger::{JobState, Next, Reason};
+use crate::money::{Msat, thousands};
+
+use super::words::{duration, sats, state_words, whole_line};
+
+/// Jobs that are listed by name; the rest is counted.
+const JOBS_LISTED_MAX: usize = 20;
+
+/// The end summary: what was delivered, what was not and why, the money, the time, and what to do next. Several lines,
+/// each with its line end.
+#[must_use]
+pub fn summary(ended: &RunEnded) -> String {
+    let mut out = String::new();
+    for (label, text) in rows(ended) {
+        // Writing to a string cannot fail.
+        let _ = writeln!(out, "{label:<14}  {text}");
+    }
+    let next = next_steps(ended);
+    if !next.is_empty() {
+        out.push('\n');
+    }
+    for line in next {
+        let _ = writeln!(out, "{line}");
+    }
+    out
+}
+
+/// Label and text of each line of the upper part.
+fn rows(ended: &RunEnded) -> Vec<(&'static str, String)> {
+    let withdrawn = |count: &&EndCount| count.state == JobState::Refused && count.reason == Reason::Withdrawn;
+    let jobs: u64 = ended.counts.iter().filter(|count| !withdrawn(count)).map(|count| count.jobs).sum();
+    let is_delivered = |state| matches!(state, JobState::Delivered | JobState::Downloaded);
+    let delivered: u64 = ended.counts.iter().filter(|count| is_delivered(count.state)).map(|count| count.jobs).sum();
+
+    let mut rows = vec![("delivered", format!("{} of {} jobs", thousands(delivered), thousands(jobs)))];
+    let changed: u64 =
+        ended.counts.iter().filter(|c| is_delivered(c.state) && c.reason == Reason::Changed).map(|c| c.jobs).sum();
+    if changed > 0 {
+        let text = format!("{}  delivered before, and the manifest now asks for something else", thousands(changed));
+        rows.push(("changed", text));
+    }
+    for state in JobState::ALL.into_iter().filter(|state| !is_delivered(*state)) {
+        for count in ended.counts.iter().filter(|count| count.state == state && count.jobs > 0) {
+            let text = format!("{}  {}", thousands(count.jobs), count.reason.as_str());
+            rows.push((state_words(state), text.trim_end().to_owned()));
+        }
+    }
+    let spent = format!(
+        "{} sats of {} planned, plus {} sats routing fees",
+        sats(ended.spent_msat),
+        sats(ended.planned_msat),
+        sats(ended.fees_msat)
+    );
+    rows.push(("spent", spent));
+    if ended.held_msat > Msat::ZERO {
+        rows.push(("held", format!("{} sats for payments that are not settled", sats(ended.held_msat))));
+    }
+    rows.push(("took", duration(ended.elapsed_ms)));
+    rows
+}
+
+/// What a person has to do or may do next, a line each.
+pub(super) fn next_steps(ended: &RunEnded) -> Vec<String> {
+    let listed = &ended.needs_person[..ended.needs_person.len().min(JOBS_LISTED_MAX)];
+    let width = |text: &str| text.chars().count();
+    let ids: Vec<String> = listed.iter().map(|need| harmless(&need.job)).collect();
+    let id_width = ids.iter().map(|id| width(id)).max().unwrap_or(0);
+    let reason_width = listed.iter().map(|need| width(need.reason.as_str())).max().unwrap_or(0);
+    let mut lines = Vec::new();
+    for (need, id) in listed.iter().zip(&ids) {
+        let (reason, command) = (need.reason.as_str(), whole_line(&need.command));
+        lines.push(format!("needs you  {id:<id_width$}  {reason:<reason_width$}  {command}"));
+    }
+    let all: u64 = ended.counts.iter().filter(|c| Next::of(c.state, c.reason) == Next::Person).map(|c| c.jobs).sum();
+    let more = all.saturating_sub(listed.len() as u64);
+    if more > 0 && !listed.is_empty() {
+        lines.push(format!("needs you  and {} more; l402-batch status lists them", thousands(more)));
+    }
+    lines.extend(ended.advice.iter().map(|advice| format!("next       {}", whole_line(advice))));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::NeedsPerson;
+    use crate::report::testing::ended;
+
+    #[test]
+    fn an_end_with_something_of_everything() {
+        insta::assert_snapshot!(summary(&ended()));
+    }
+
+    #[test]
+    fn a_good_end_is_short() {
+        let good = RunEnded {
+            exit_code: 0,
+            counts: vec![EndCount { state: JobState::Delivered, reason: Reason::None, jobs: 8 }],
+            planned_msat: Msat::new(11_450_000),
+            spent_msat: Msat::new(11_450_000),
+            fees_msat: Msat::ZERO,
+            held_msat: Msat::ZERO,
+            elapsed_ms: 42_000,
+            needs_person: Vec::new(),
+            advice: Vec::new(),
+        };
+        insta::assert_snapshot!(summary(&good));
+    }
+
+    #[test]
+    fn many_jobs_that_need_a_person_are_counted() {
+        let need = |n| NeedsPerson { job: format!("j{n}"), reason: Reason::PriceChanged, command: "plan".into() };
+        let many = RunEnded {
+            counts: vec![EndCount { state: JobState::Refused, reason: Reason::PriceChanged, jobs: 5_000 }],
+            needs_person: (0..1_000).map(need).collect(),
+            advice: Vec::new(),
+            ..ended()
+        };
+        let lines = next_steps(&many);
+        assert_eq!(lines.len(), JOBS_LISTED_MAX + 1);
+        assert!(lines[JOBS_LISTED_MAX].contains("4,980 more"), "{lines:?}");
+    }
+}

@@ -1,0 +1,153 @@
+//! Writers and events for the tests of this room.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use crate::event::{EndCount, Event, JobEvent, NeedsPerson, RunEnded};
+use crate::ledger::{JobState, Next, Reason};
+use crate::money::Msat;
+use crate::time::UnixMs;
+
+use super::sink::locked;
+
+/// A writer whose content can be read while it is written.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shared(Arc<Mutex<Vec<u8>>>);
+
+impl Shared {
+    pub(super) fn text(&self) -> String {
+        String::from_utf8(locked(&self.0).clone()).unwrap()
+    }
+}
+
+impl Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        locked(&self.0).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A writer that takes some writes, and then none.
+pub(super) struct Breaking {
+    left: usize,
+    kind: io::ErrorKind,
+    inner: Shared,
+}
+
+impl Breaking {
+    pub(super) fn after(writes: usize, kind: io::ErrorKind, inner: Shared) -> Self {
+        Self { left: writes, kind, inner }
+    }
+}
+
+impl Write for Breaking {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.left = self.left.checked_sub(1).ok_or(self.kind)?;
+        self.inner.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A job's event with the next step that belongs to its state and reason.
+pub(super) fn job(id: &str, from: JobState, state: JobState, reason: Reason) -> JobEvent {
+    JobEvent {
+        id: id.into(),
+        take: 1,
+        endpoint: "generate-video".into(),
+        from,
+        state,
+        reason,
+        next: Next::of(state, reason),
+        price_msat: Msat::new(550_000),
+        fee_msat: None,
+        url: None,
+        error: None,
+        at: UnixMs(1_790_000_000_123),
+    }
+}
+
+/// A run of eight jobs, as its listeners hear it.
+pub(super) fn story() -> Vec<Event> {
+    use JobState::{Delivered, Failed, InDoubt, Paid, Pending, Refused, Running};
+    let mut delivered = job("shot-001", Paid, Delivered, Reason::None);
+    delivered.url = Some("https://cdn.example/one.mp4".into());
+    delivered.fee_msat = Some(Msat::new(1_500));
+    let mut refused = job("shot-002", Pending, Refused, Reason::PriceChanged);
+    refused.error = Some("the origin asks 600 sats, the plan says 550 sats".into());
+    let mut failed = job("shot-003", Running, Failed, Reason::NoRoute);
+    failed.error = Some("no route\r\nwithin \u{1b}[31m6 sats".into());
+    let doubt = job("shot-004", Running, InDoubt, Reason::PaymentUnknown);
+    vec![
+        Event::RunStarted {
+            batch: "june-trailers".into(),
+            ledger: "/home/ada/ledger.db".into(),
+            new_batch: true,
+            new_ledger: false,
+            tool_version: "0.1.0".into(),
+        },
+        Event::Planned {
+            job_count: 8,
+            to_buy_count: 6,
+            to_buy_msat: Msat::new(3_300_000),
+            fee_ceiling_msat: Msat::new(30_500),
+            delivered_count: 1,
+            open_count: 1,
+        },
+        Event::Job(job("shot-001", Pending, Running, Reason::None)),
+        Event::Job(job("shot-001", Running, Paid, Reason::None)),
+        Event::Job(delivered),
+        Event::Job(refused),
+        Event::Job(job("shot-003", Pending, Running, Reason::None)),
+        Event::Job(failed),
+        Event::Paused { cause: "the node's wallet is locked; unlock it with lncli unlock".into() },
+        Event::Resumed,
+        Event::Job(job("shot-004", Pending, Running, Reason::None)),
+        Event::Job(doubt),
+        Event::Warning { message: "results.csv cannot be replaced: read-only file system".into() },
+        Event::Draining { cause: "interrupted".into() },
+    ]
+}
+
+/// An end with something of everything.
+pub(super) fn ended() -> RunEnded {
+    let count = |state, reason, jobs| EndCount { state, reason, jobs };
+    RunEnded {
+        exit_code: 5,
+        counts: vec![
+            count(JobState::Pending, Reason::None, 1_200),
+            count(JobState::InDoubt, Reason::PaymentUnknown, 1),
+            count(JobState::Delivered, Reason::None, 5),
+            count(JobState::Downloaded, Reason::None, 1),
+            count(JobState::Delivered, Reason::Changed, 1),
+            count(JobState::Refused, Reason::PriceChanged, 1),
+            count(JobState::Refused, Reason::Withdrawn, 2),
+            count(JobState::Failed, Reason::NoRoute, 1),
+            count(JobState::Lost, Reason::ContentFiltered, 1),
+        ],
+        planned_msat: Msat::new(11_450_000),
+        spent_msat: Msat::new(8_250_000),
+        fees_msat: Msat::new(8_001),
+        held_msat: Msat::new(553_250),
+        elapsed_ms: 192_400,
+        needs_person: vec![
+            NeedsPerson {
+                job: "shot-009".into(),
+                reason: Reason::ContentFiltered,
+                command: "l402-batch resolve --batch june-trailers --job shot-009".into(),
+            },
+            NeedsPerson {
+                job: "shot-002".into(),
+                reason: Reason::PriceChanged,
+                command: "l402-batch plan jobs.toml".into(),
+            },
+        ],
+        advice: vec!["run the same command again once the node is reachable".into()],
+    }
+}

@@ -1,0 +1,176 @@
+//! Results and receipts that follow a run.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::ledger::{ReceiptRow, ResultRow};
+use crate::time::UnixMs;
+
+use super::csv_out::{ReceiptsFile, ResultsFile, Rows};
+use super::outputs::OutputPaths;
+use super::replace::{replace_whole, sweep};
+use super::throttle::Throttle;
+
+/// The two files of a batch, replaced whole as the run goes on. A file that cannot be replaced stops nothing: it is
+/// told once and tried again.
+#[derive(Debug)]
+pub struct Views {
+    results: ResultsFile,
+    receipts: ReceiptsFile,
+    results_at: At,
+    receipts_at: At,
+    throttle: Throttle,
+    /// Something changed since the files were written.
+    stale: bool,
+}
+
+/// Where a file stands, and whether its last writing failed.
+#[derive(Debug)]
+struct At {
+    path: PathBuf,
+    failing: bool,
+}
+
+/// What became of a writing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rewritten {
+    /// What a person should know and has not been told: an event's warning.
+    pub warnings: Vec<String>,
+    /// Both files are as the ledger is.
+    pub whole: bool,
+}
+
+impl Views {
+    /// Views at these paths, which [`super::check_outputs`] has found good. What a killed run left half-written beside
+    /// them is removed, so the caller holds the batch's lock. Nothing is written yet, and the first writing is due.
+    #[must_use]
+    pub fn new(paths: OutputPaths, results: ResultsFile, receipts: ReceiptsFile) -> Self {
+        let at = |path: PathBuf| {
+            sweep(&path);
+            At { path, failing: false }
+        };
+        Self {
+            results,
+            receipts,
+            results_at: at(paths.results),
+            receipts_at: at(paths.receipts),
+            throttle: Throttle::new(),
+            stale: true,
+        }
+    }
+
+    /// The ledger has changed.
+    pub const fn changed(&mut self) {
+        self.stale = true;
+    }
+
+    /// Whether a writing is worth it and allowed at `now`.
+    #[must_use]
+    pub fn due(&self, now: UnixMs) -> bool {
+        self.stale && self.throttle.due(now)
+    }
+
+    /// Replaces both files, whether due or not (at the start and at the end). `clock` tells when it began and ended, so
+    /// that the next pause fits the work.
+    pub fn rewrite(
+        &mut self,
+        clock: &dyn Fn() -> UnixMs,
+        results: Rows<'_, ResultRow>,
+        receipts: Rows<'_, ReceiptRow>,
+    ) -> Rewritten {
+        let began = clock();
+        let written = [
+            self.results_at.replace(|path| replace_whole(path, |out| self.results.write(out, results))),
+            self.receipts_at.replace(|path| replace_whole(path, |out| self.receipts.write(out, receipts))),
+        ];
+        self.throttle.done(began, clock());
+        let whole = !self.results_at.failing && !self.receipts_at.failing;
+        // What failed is tried again when it is next due.
+        self.stale = !whole;
+        Rewritten { warnings: written.into_iter().flatten().collect(), whole }
+    }
+}
+
+impl At {
+    /// Writes, and gives a warning where that fails after it had not failed.
+    fn replace(&mut self, write: impl FnOnce(&Path) -> io::Result<()>) -> Option<String> {
+        let failed_before = self.failing;
+        match write(&self.path) {
+            Ok(()) => {
+                self.failing = false;
+                None
+            }
+            Err(error) => {
+                self.failing = true;
+                let path = self.path.display();
+                (!failed_before).then(|| {
+                    format!("{path} cannot be replaced: {error}; it is tried again, and `export` writes it elsewhere")
+                })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Dialect;
+    use std::fs;
+
+    fn views(folder: &Path) -> Views {
+        let paths = OutputPaths { results: folder.join("a/results.csv"), receipts: folder.join("receipts.csv") };
+        Views::new(
+            paths,
+            ResultsFile::new(Vec::new(), Vec::new(), Dialect::default()),
+            ReceiptsFile::new(Vec::new(), Dialect::default()),
+        )
+    }
+
+    fn rewrite(views: &mut Views, at_ms: i64) -> Rewritten {
+        views.rewrite(&|| UnixMs(at_ms), &mut |_| Ok(()), &mut |_| Ok(()))
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_replaced_is_told_once_and_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut views = views(folder.path());
+        assert!(views.due(UnixMs(0)), "rebuilt at the start");
+        let first = rewrite(&mut views, 0);
+        assert!(!first.whole);
+        assert_eq!(first.warnings.len(), 1, "{first:?}");
+        assert!(folder.path().join("receipts.csv").exists(), "one that fails does not stop the other");
+        assert_eq!(rewrite(&mut views, 10_000), Rewritten { warnings: Vec::new(), whole: false });
+        assert!(views.due(UnixMs(20_000)), "it is tried again");
+
+        fs::create_dir(folder.path().join("a")).unwrap();
+        assert!(rewrite(&mut views, 20_000).whole);
+        assert!(folder.path().join("a/results.csv").exists());
+        fs::remove_dir_all(folder.path().join("a")).unwrap();
+        assert_eq!(rewrite(&mut views, 30_000).warnings.len(), 1, "a new failure is told again");
+    }
+
+    #[test]
+    fn they_are_written_only_when_something_changed_and_not_too_often() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("a")).unwrap();
+        let mut views = views(folder.path());
+        assert!(rewrite(&mut views, 0).whole);
+        assert!(!views.due(UnixMs(60_000)));
+        views.changed();
+        assert!(!views.due(UnixMs(1_000)));
+        assert!(views.due(UnixMs(3_000)));
+    }
+
+    #[test]
+    fn a_ledger_that_cannot_be_read_leaves_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("a")).unwrap();
+        let mut views = views(folder.path());
+        rewrite(&mut views, 0);
+        let before = fs::read(folder.path().join("a/results.csv")).unwrap();
+        let broken =
+            views.rewrite(&|| UnixMs(0), &mut |_| Err(io::Error::other("the ledger cannot be read")), &mut |_| Ok(()));
+        assert!(!broken.whole);
+        assert_eq!(fs::read(folder.path().join("a/results.csv")).unwrap(), before);
+    }
+}

@@ -1,0 +1,144 @@
+//! Which pending job is bought next: manifest order, identical requests apart (rule 9), in pages of bounded size.
+
+use std::cell::RefCell;
+use std::collections::{HashMap, VecDeque};
+
+use crate::ledger::{BatchKey, JobKey, Ledger, LedgerError, PendingJob};
+use crate::plan::ContentHash;
+use crate::time::UnixMs;
+
+use super::Settings;
+use super::breaker::Breaker;
+
+const PAGE: usize = 256;
+/// Jobs set aside while others go on: twins of one under way, and those of an endpoint that delivers nothing. Where more are waiting, admission waits with them.
+const ASIDE_MAX: usize = 1_024;
+const TWINS_KEPT: usize = 4_096;
+
+/// The jobs still to be bought.
+pub(super) struct Queue {
+    batch: BatchKey,
+    after: Option<u64>,
+    page: VecDeque<PendingJob>,
+    aside: VecDeque<PendingJob>,
+    exhausted: bool,
+    admitted: u64,
+}
+
+/// What there is to admit.
+pub(super) enum Turn {
+    /// This job.
+    Job(Box<PendingJob>),
+    /// Nothing before that time, or before another job ends.
+    NotBefore(Option<UnixMs>),
+    /// Nothing more in this run.
+    Exhausted,
+}
+
+impl Queue {
+    pub(super) fn new(batch: BatchKey) -> Self {
+        Self { batch, after: None, page: VecDeque::new(), aside: VecDeque::new(), exhausted: false, admitted: 0 }
+    }
+
+    pub(super) async fn next<L: Ledger>(
+        &mut self,
+        ledger: &L,
+        settings: &Settings,
+        twins: &Twins,
+        breaker: &Breaker,
+        now: UnixMs,
+    ) -> Result<Turn, LedgerError> {
+        if settings.limit.is_some_and(|limit| self.admitted >= limit) {
+            return Ok(Turn::Exhausted);
+        }
+        let free_at = |job: &PendingJob| if breaker.is_open(&job.endpoint.name) { None } else { twins.free_at(job) };
+        if let Some(at) = self.aside.iter().position(|job| free_at(job).is_some_and(|free| free <= now))
+            && let Some(job) = self.aside.remove(at)
+        {
+            return Ok(self.admit(job, twins));
+        }
+        if self.aside.len() >= ASIDE_MAX {
+            // What an endpoint may not have now is left to the next run, so that other endpoints' jobs are reached.
+            self.aside.retain(|job| !breaker.is_open(&job.endpoint.name));
+        }
+        while self.aside.len() < ASIDE_MAX {
+            let Some(job) = self.fetch(ledger).await? else { break };
+            if settings.only.as_ref().is_some_and(|only| !only.contains(&job.id)) {
+                continue;
+            }
+            match free_at(&job) {
+                Some(free) if free <= now => return Ok(self.admit(job, twins)),
+                Some(_) | None => self.aside.push_back(job),
+            }
+        }
+        if self.aside.is_empty() && self.exhausted {
+            return Ok(Turn::Exhausted);
+        }
+        Ok(Turn::NotBefore(self.aside.iter().filter_map(free_at).min()))
+    }
+
+    fn admit(&mut self, job: PendingJob, twins: &Twins) -> Turn {
+        self.admitted += 1;
+        twins.begin(&job);
+        Turn::Job(Box::new(job))
+    }
+
+    async fn fetch<L: Ledger>(&mut self, ledger: &L) -> Result<Option<PendingJob>, LedgerError> {
+        if self.page.is_empty() && !self.exhausted {
+            self.page = ledger.pending(self.batch, self.after, PAGE).await?.into();
+            match self.page.back() {
+                Some(last) => self.after = Some(last.seq),
+                None => self.exhausted = true,
+            }
+        }
+        Ok(self.page.pop_front())
+    }
+}
+
+/// Identical requests of this run: one at a time, and a window apart.
+#[derive(Default)]
+pub(super) struct Twins(RefCell<HashMap<ContentHash, Twin>>);
+
+enum Twin {
+    Active(JobKey),
+    FreeAt(UnixMs),
+}
+
+impl Twins {
+    /// When the job may begin as far as its twins of this run are concerned; nothing while one is under way.
+    fn free_at(&self, job: &PendingJob) -> Option<UnixMs> {
+        if job.endpoint.dedup_window_s == 0 {
+            return Some(UnixMs(i64::MIN));
+        }
+        match self.0.borrow().get(&job.content) {
+            None => Some(UnixMs(i64::MIN)),
+            Some(Twin::FreeAt(at)) => Some(*at),
+            Some(Twin::Active(_)) => None,
+        }
+    }
+
+    fn begin(&self, job: &PendingJob) {
+        if job.endpoint.dedup_window_s > 0 {
+            self.0.borrow_mut().insert(job.content, Twin::Active(job.key));
+        }
+    }
+
+    /// An open job of an earlier run is under way.
+    pub(super) fn resume(&self, content: ContentHash, key: JobKey) {
+        self.0.borrow_mut().entry(content).or_insert(Twin::Active(key));
+    }
+
+    /// The job is at its end, or this run does nothing more with it.
+    pub(super) fn end(&self, content: ContentHash, key: JobKey, now: UnixMs, window_s: u32) {
+        let mut twins = self.0.borrow_mut();
+        if matches!(twins.get(&content), Some(Twin::Active(active)) if *active == key) {
+            twins.insert(content, Twin::FreeAt(now.plus_ms(i64::from(window_s).saturating_mul(1_000))));
+        }
+        if twins.len() > TWINS_KEPT {
+            twins.retain(|_, twin| match twin {
+                Twin::Active(_) => true,
+                Twin::FreeAt(at) => *at > now,
+            });
+        }
+    }
+}

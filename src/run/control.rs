@@ -1,0 +1,91 @@
+//! How a run is told to stop: by a signal, a deadline, or its own end.
+
+use tokio::sync::watch;
+
+/// Why nothing new is admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrainCause {
+    /// SIGINT: a person pressed Ctrl-C.
+    Interrupted,
+    /// SIGTERM or SIGHUP.
+    Terminated,
+    /// The deadline has come.
+    Deadline,
+    /// Only a round of recovery was wanted: each open job once.
+    OneRound,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    Run,
+    Drain(DrainCause),
+    Leave,
+}
+
+/// The side that tells.
+#[derive(Debug)]
+pub struct Controller(watch::Sender<Mode>);
+
+/// The side that listens.
+#[derive(Clone, Debug)]
+pub struct Control(watch::Receiver<Mode>);
+
+impl Controller {
+    /// A run that goes on until it is told otherwise.
+    #[must_use]
+    pub fn new() -> (Self, Control) {
+        let (sender, receiver) = watch::channel(Mode::Run);
+        (Self(sender), Control(receiver))
+    }
+
+    /// Admit nothing new, let payments end, redeem each once, leave the rest to the next run.
+    pub fn drain(&self, cause: DrainCause) {
+        self.0.send_if_modified(|mode| match mode {
+            Mode::Run => {
+                *mode = Mode::Drain(cause);
+                true
+            }
+            Mode::Drain(_) | Mode::Leave => false,
+        });
+    }
+
+    /// Leave at once; the ledger is whole.
+    pub fn leave(&self) {
+        self.0.send_replace(Mode::Leave);
+    }
+}
+
+impl Control {
+    /// A run that brings every open job one step on and waits for nothing.
+    #[must_use]
+    pub fn one_round() -> Self {
+        Self(watch::channel(Mode::Drain(DrainCause::OneRound)).1)
+    }
+
+    pub(super) fn draining(&self) -> bool {
+        !matches!(*self.0.borrow(), Mode::Run)
+    }
+
+    pub(super) fn drain_cause(&self) -> Option<DrainCause> {
+        match *self.0.borrow() {
+            Mode::Drain(cause) => Some(cause),
+            Mode::Run | Mode::Leave => None,
+        }
+    }
+
+    /// Returns once the run is told to drain or to leave.
+    pub(super) async fn until_draining(&self) {
+        let mut receiver = self.0.clone();
+        if receiver.wait_for(|mode| !matches!(mode, Mode::Run)).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Returns once the run is told to leave.
+    pub(super) async fn until_leaving(&self) {
+        let mut receiver = self.0.clone();
+        if receiver.wait_for(|mode| matches!(mode, Mode::Leave)).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}

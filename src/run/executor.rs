@@ -1,0 +1,328 @@
+//! The loop of a run: admits jobs, drives them together, and ends when there is nothing left to do or to wait for.
+
+use std::collections::VecDeque;
+
+use futures::FutureExt;
+use futures::StreamExt;
+use futures::future::LocalBoxFuture;
+use futures::stream::FuturesUnordered;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::event::{Event, Listener};
+use crate::ledger::{BatchKey, JobState, Ledger, LedgerError, OpenJob, OpenStage, PendingJob, Reason};
+use crate::money::Msat;
+use crate::origin::Origin;
+use crate::payer::{NodeInfo, NodeProblem, Payer};
+use crate::time::UnixMs;
+
+use super::admission::{Queue, Turn, Twins};
+use super::breaker::Breaker;
+use super::drive::{Driver, Job, Shared};
+use super::gate::Gate;
+use super::job::{Facts, Input, State, Tries, resume};
+use super::pace::Pace;
+use super::{Clock, Control, DrainCause, Settings};
+
+/// Jobs in doubt that may wait beside the jobs in flight; with more, nothing new is admitted.
+const DOUBTS_MAX: usize = 256;
+
+/// All that a run works with. Nothing of a manifest or a catalogue is among it: the ledger holds the jobs.
+pub struct Run<'a, L, P, O, C> {
+    /// The record.
+    pub ledger: &'a L,
+    /// The node; none where nothing is bought and no node is configured.
+    pub payer: Option<&'a P>,
+    /// The way to every origin.
+    pub origin: &'a O,
+    /// The time.
+    pub clock: &'a C,
+    /// Who hears of what was committed.
+    pub listener: &'a dyn Listener,
+    /// Limits and bounds.
+    pub settings: &'a Settings,
+    /// How it is told to stop.
+    pub control: Control,
+}
+
+/// How a run ended. What became of the jobs is in the ledger.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// It was told to stop.
+    pub drained: Option<DrainCause>,
+    /// It left at once, by a second signal.
+    pub left: bool,
+    /// The node was unusable for too long; why.
+    pub node_unusable: Option<String>,
+    /// The first limit that was reached, and its words.
+    pub limit_reached: Option<(Reason, String)>,
+    /// Endpoints that took payments and delivered nothing, so that jobs were not admitted.
+    pub breaker_open: Vec<String>,
+}
+
+/// Why a run ended before its time.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RunError {
+    /// The ledger failed: the outcome of the last commit is unknown, and nothing more was spent.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A defect of this program.
+    #[error("internal error: {0}; nothing is lost, the ledger is whole; please report this")]
+    Defect(String),
+}
+
+enum Finished {
+    Job(Result<(), RunError>),
+    Probe(Result<NodeInfo, NodeProblem>),
+}
+
+type Work<'r> = FuturesUnordered<LocalBoxFuture<'r, Finished>>;
+
+impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
+    /// Brings every open job of the batch (of all batches, with none) on, and buys nothing.
+    ///
+    /// # Errors
+    /// Where the ledger fails; everything durable is safe.
+    pub async fn recover(&self, batch: Option<BatchKey>) -> Result<Outcome, RunError> {
+        let shared = self.shared(batch, None);
+        self.work(&shared, None).await
+    }
+
+    /// Brings every open job of the batch on, and buys what is pending, through that node.
+    ///
+    /// # Errors
+    /// Where the ledger fails; everything durable is safe.
+    pub async fn buy(&self, batch: BatchKey, node: NodeInfo) -> Result<Outcome, RunError> {
+        let shared = self.shared(Some(batch), Some(node));
+        self.work(&shared, Some(Queue::new(batch))).await
+    }
+
+    fn shared(&self, batch: Option<BatchKey>, node: Option<NodeInfo>) -> Shared {
+        let node_time = node.as_ref().and_then(|node| node.node_time);
+        let ahead_ms = node_time.map_or(0, |node_time| node_time.since_ms(self.clock.now()));
+        Shared {
+            batch,
+            pace: Pace::new(self.settings.requests_per_second),
+            slots: Semaphore::new(self.settings.payments_in_flight.clamp(1, Semaphore::MAX_PERMITS)),
+            gate: Gate::default(),
+            breaker: Breaker::new(self.settings.max_undelivered),
+            twins: Twins::default(),
+            in_flight: std::cell::Cell::new(0),
+            node,
+            node_ahead_ms: std::cell::Cell::new(ahead_ms),
+            limit_hit: std::cell::RefCell::default(),
+            gave_up: std::cell::Cell::new(false),
+            give_up: Notify::new(),
+        }
+    }
+
+    async fn work(&self, shared: &Shared, mut queue: Option<Queue>) -> Result<Outcome, RunError> {
+        let mut open: VecDeque<OpenJob> = self.ledger.open_jobs(shared.batch).await?.into();
+        for job in &open {
+            shared.twins.resume(job.content, job.key);
+        }
+        let work: Work<'_> = FuturesUnordered::new();
+        let mut work = work;
+        let mut give_up_at: Option<UnixMs> = None;
+        let mut said_draining = false;
+        loop {
+            let admission = self.admit(shared, &mut queue, &mut open, &work).await?;
+            let waits_for_the_node = shared.gate.is_paused() && !self.control.draining();
+            match admission {
+                Admission::Over | Admission::Later(None) if work.is_empty() && !waits_for_the_node => break,
+                Admission::Over | Admission::Later(_) | Admission::Full => {}
+            }
+            give_up_at = self.doubt_deadline(shared, &work, &admission, give_up_at);
+            let probe_at = shared.gate.next_probe();
+            let wake_at = [admission.not_before(), give_up_at, probe_at].into_iter().flatten().min();
+            tokio::select! {
+                biased;
+                () = self.control.until_leaving() => return Ok(self.outcome(shared, true)),
+                () = self.control.until_draining(), if !said_draining => {
+                    said_draining = true;
+                    self.say_draining();
+                }
+                Some(finished) = work.next() => self.finished(shared, finished)?,
+                () = self.sleep_until(wake_at) => self.wake(shared, &work, give_up_at),
+            }
+        }
+        Ok(self.outcome(shared, false))
+    }
+
+    /// Admits as many jobs as there is room for: what is open first, then what is pending.
+    async fn admit<'r>(
+        &'r self,
+        shared: &'r Shared,
+        queue: &mut Option<Queue>,
+        open: &mut VecDeque<OpenJob>,
+        work: &Work<'r>,
+    ) -> Result<Admission, LedgerError> {
+        if matches!(self.control.drain_cause(), Some(cause) if cause != DrainCause::OneRound) {
+            open.clear();
+        }
+        loop {
+            if shared.in_flight.get() >= self.settings.jobs_in_flight.max(1) {
+                return Ok(Admission::Full);
+            }
+            if let Some(job) = open.pop_front() {
+                work.push(self.resumed(shared, &job));
+                continue;
+            }
+            let over = self.control.draining() || shared.gate.closed().is_some() || shared.limit_hit.borrow().is_some();
+            let Some(queue) = queue.as_mut().filter(|_| !over) else { return Ok(Admission::Over) };
+            let doubts = work.len().saturating_sub(shared.in_flight.get());
+            if shared.gate.is_paused() || doubts >= DOUBTS_MAX {
+                return Ok(Admission::Later(None));
+            }
+            let now = self.clock.now();
+            match queue.next(self.ledger, self.settings, &shared.twins, &shared.breaker, now).await? {
+                Turn::Job(job) => work.push(self.bought(shared, job)),
+                Turn::NotBefore(time) => return Ok(Admission::Later(time)),
+                Turn::Exhausted => return Ok(Admission::Over),
+            }
+        }
+    }
+
+    fn resumed<'r>(&'r self, shared: &'r Shared, job: &OpenJob) -> LocalBoxFuture<'r, Finished> {
+        let (state, input) = resume(job);
+        let work = Job {
+            facts: Facts { key: job.key, id: job.id.clone(), take: job.take, endpoint: job.endpoint.clone() },
+            content: job.content,
+            price: price_of(&job.stage),
+            state: job.state,
+            pending: None,
+        };
+        let driver = Driver::new(self, shared, work);
+        async move { Finished::Job(driver.drive(state, input).await) }.boxed_local()
+    }
+
+    fn bought<'r>(&'r self, shared: &'r Shared, job: Box<PendingJob>) -> LocalBoxFuture<'r, Finished> {
+        let work = Job {
+            facts: Facts { key: job.key, id: job.id.clone(), take: job.take, endpoint: job.endpoint.clone() },
+            content: job.content,
+            price: job.price,
+            state: JobState::Pending,
+            pending: Some(job),
+        };
+        let driver = Driver::new(self, shared, work);
+        async move { Finished::Job(driver.drive(State::Planned(Tries::default()), Input::Start).await) }.boxed_local()
+    }
+
+    /// With nothing left but doubt, a run waits a stated time and ends.
+    fn doubt_deadline(
+        &self,
+        shared: &Shared,
+        work: &Work<'_>,
+        admission: &Admission,
+        so_far: Option<UnixMs>,
+    ) -> Option<UnixMs> {
+        let only_doubt = matches!(admission, Admission::Over) && !work.is_empty() && shared.in_flight.get() == 0;
+        if !only_doubt {
+            return None;
+        }
+        let wait_ms = i64::try_from(self.settings.wait_doubt_ms).unwrap_or(i64::MAX);
+        Some(so_far.unwrap_or_else(|| self.clock.now().plus_ms(wait_ms)))
+    }
+
+    fn finished(&self, shared: &Shared, finished: Finished) -> Result<(), RunError> {
+        match finished {
+            Finished::Job(result) => return result,
+            Finished::Probe(result) => self.probed(shared, result),
+        }
+        Ok(())
+    }
+
+    fn probed(&self, shared: &Shared, result: Result<NodeInfo, NodeProblem>) {
+        let expected = shared.node.as_ref().map(|node| &node.id);
+        let cause = match result {
+            Ok(node) if expected.is_some_and(|id| *id != node.id) => "another node answers at this address".to_owned(),
+            Ok(node) if !node.synced => NodeProblem::NotSynced.to_string(),
+            Ok(_) => {
+                shared.gate.reopen();
+                self.listener.hear(&Event::Resumed);
+                return;
+            }
+            Err(problem) => problem.to_string(),
+        };
+        shared.gate.reopen();
+        if shared.gate.trouble(&cause, self.clock.now(), self.settings.node_patience_ms)
+            && shared.gate.closed().is_some()
+        {
+            self.listener.hear(&Event::Paused { cause: format!("{cause}; nothing more is bought in this run") });
+        }
+    }
+
+    fn wake<'r>(&'r self, shared: &'r Shared, work: &Work<'r>, give_up_at: Option<UnixMs>) {
+        let now = self.clock.now();
+        if give_up_at.is_some_and(|at| at <= now) {
+            shared.gave_up.set(true);
+            shared.give_up.notify_waiters();
+        }
+        if shared.gate.next_probe().is_some_and(|at| at <= now)
+            && let Some(payer) = self.payer
+        {
+            shared.gate.begin_probe();
+            work.push(async move { Finished::Probe(payer.node().await) }.boxed_local());
+        }
+    }
+
+    async fn sleep_until(&self, until: Option<UnixMs>) {
+        match until {
+            Some(until) => {
+                let ms = u64::try_from(until.since_ms(self.clock.now())).unwrap_or(0);
+                self.clock.sleep_ms(ms).await;
+            }
+            None => std::future::pending().await,
+        }
+    }
+
+    fn say_draining(&self) {
+        let cause = match self.control.drain_cause() {
+            Some(DrainCause::Interrupted) => {
+                "interrupted: payments end, nothing new begins; once more to leave at once"
+            }
+            Some(DrainCause::Terminated) => "told to end: payments end, nothing new begins",
+            Some(DrainCause::Deadline) => "the deadline has come: payments end, nothing new begins",
+            Some(DrainCause::OneRound) | None => return,
+        };
+        self.listener.hear(&Event::Draining { cause: cause.to_owned() });
+    }
+
+    fn outcome(&self, shared: &Shared, left: bool) -> Outcome {
+        Outcome {
+            drained: self.control.drain_cause(),
+            left,
+            node_unusable: shared.gate.closed(),
+            limit_reached: shared.limit_hit.borrow().clone(),
+            breaker_open: shared.breaker.open_endpoints(),
+        }
+    }
+}
+
+/// Whether more can be admitted.
+enum Admission {
+    /// Every place is taken.
+    Full,
+    /// Not before that time, or not before something else changes.
+    Later(Option<UnixMs>),
+    /// Nothing more in this run.
+    Over,
+}
+
+impl Admission {
+    const fn not_before(&self) -> Option<UnixMs> {
+        match self {
+            Self::Later(time) => *time,
+            Self::Full | Self::Over => None,
+        }
+    }
+}
+
+fn price_of(stage: &OpenStage) -> Msat {
+    match stage {
+        OpenStage::Intended(intent) => intent.amount(),
+        OpenStage::Paid(purchase)
+        | OpenStage::Answered(purchase, ..)
+        | OpenStage::Accepted(purchase, _)
+        | OpenStage::Unposted(purchase) => purchase.intent().amount(),
+    }
+}

@@ -1,0 +1,472 @@
+//! The life of a job: `step(state, input) -> (state, effect)`, pure and exhaustive.
+//!
+//! The executor carries out each effect and feeds the answer back. Whatever must be durable before the next effect is an
+//! effect of its own ([`Effect::Commit`]), so the order "intent, payment, preimage, redeem" is the order of the arms
+//! below and of nothing else. No clock is read here: the time is part of the [`Moment`].
+
+mod pay;
+mod redeem;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+
+use crate::catalog::Endpoint;
+use crate::l402::Preimage;
+use crate::ledger::{
+    AnswerKey, AnswerKind, Committed, DurableIntent, IntentRefusal, JobEnd, JobKey, JobState, NewIntent, OpenJob,
+    OpenStage, PaidPurchase, Poll, Posted, Reason, Record,
+};
+use crate::origin::{HttpAnswer, HttpFailure};
+use crate::payer::{NodeProblem, PayFailure, SendReport, Settled};
+use crate::time::UnixMs;
+
+/// Where a job stands within this run. A state that waits for a commit says what follows it.
+#[derive(Clone, Debug)]
+pub enum State {
+    /// No challenge, nothing at stake.
+    Planned(Tries),
+    /// A checked challenge; its intent is being made durable.
+    Challenged(Tries),
+    /// The intent is durable, and a POST is under way.
+    Paying(DurableIntent, Tries),
+    /// LND has answered the POST; that fact is being made durable.
+    Answered(DurableIntent, Tries, Told),
+    /// The node is being asked what it knows.
+    Looking(DurableIntent, Tries),
+    /// The doubt is being made durable.
+    Doubting(DurableIntent, Tries, InDoubt),
+    /// Waiting to look again, without a payment slot.
+    Resting(DurableIntent, Tries),
+    /// One more POST of the same invoice is being made durable.
+    Resending(Tries),
+    /// The hash is dead by proof; that is being made durable.
+    Burying(Tries, Buried),
+    /// The preimage is being made durable.
+    Settling(Tries),
+    /// Paid; the same request goes out with the credential.
+    Redeeming(PaidPurchase, Tries),
+    /// An answer is being made durable before it is interpreted.
+    Keeping(PaidPurchase, Tries, AnswerKind, HttpAnswer),
+    /// The poll address is being made durable.
+    Accepting(PaidPurchase, Tries, Poll),
+    /// The origin works on it.
+    Polling(PaidPurchase, Tries, Poll),
+    /// That it is not delivered so far is being made durable.
+    Postponing(PaidPurchase, Tries, Postponed),
+    /// Its end, delivered or not, is being made durable.
+    Finishing(PaidPurchase),
+    /// At its end; the node has still to post the payment.
+    Posting(PaidPurchase, Tries),
+    /// The last record is being made durable.
+    Closing,
+    /// Nothing more to do in this run.
+    Done,
+}
+
+/// What LND told in answer to a POST, to act upon once it is durable that it answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// The payment failed.
+    Failed(PayFailure),
+    /// Look it up.
+    LookUp,
+}
+
+/// What follows a recorded doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InDoubt {
+    /// Follow the payment.
+    Track,
+    /// Look again then.
+    Until(UnixMs),
+    /// Only a person or a later run can change it.
+    Leave,
+}
+
+/// What follows the death of a hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Buried {
+    /// Ask for a new challenge then.
+    Again(UnixMs),
+    /// The job has ended.
+    End,
+}
+
+/// What follows a recorded failure to deliver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Postponed {
+    /// Redeem again then.
+    Until(UnixMs),
+    /// The next run goes on.
+    Leave,
+}
+
+/// How often this run has tried what. All bounded by [`Bounds`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tries {
+    /// Asks without a usable challenge.
+    pub asks: u32,
+    /// Payments that died.
+    pub pays: u32,
+    /// Times the same invoice went out again.
+    pub resends: u32,
+    /// Look-ups in a row that told nothing.
+    pub looks: u32,
+    /// Redeems that did not deliver.
+    pub redeems: u32,
+    /// Polls in a row that told nothing.
+    pub polls: u32,
+    /// Poll addresses that failed or were gone.
+    pub polls_failed: u32,
+    /// Since when this run polls.
+    pub polling_since: Option<UnixMs>,
+    /// An invoice turned out to belong to another purchase.
+    pub hash_reused: bool,
+    /// The node has said that it knows the payment hash: a later "not found" means that it forgot.
+    pub known: bool,
+    /// Why LND refused the last POST, where the cause is the whole node's.
+    pub node_cause: Option<Reason>,
+}
+
+/// What came back from an effect.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The job begins in this run.
+    Start,
+    /// To [`Effect::Wait`].
+    Waited,
+    /// To [`Effect::Ask`].
+    Asked(Asked),
+    /// To [`Effect::Commit`].
+    Committed(Committed),
+    /// To [`Effect::Send`].
+    Sent(SendReport),
+    /// To [`Effect::LookUp`] and [`Effect::Track`].
+    Sighted(Sighting),
+    /// To [`Effect::Redeem`] and [`Effect::Poll`].
+    Answer(Result<HttpAnswer, HttpFailure>),
+}
+
+/// What came of asking.
+#[derive(Clone, Debug)]
+pub enum Asked {
+    /// A checked challenge, with all that its intent holds.
+    Ready(Box<NewIntent>),
+    /// This job cannot be bought so.
+    Refused(Reason, String),
+    /// Not now; the origin may say when.
+    Retry {
+        /// Milliseconds that the origin asks to wait.
+        after_ms: Option<u64>,
+        /// Why.
+        reason: Reason,
+        /// In words.
+        message: String,
+    },
+    /// Nothing new is admitted any more; nothing was asked.
+    NotAdmitted,
+}
+
+/// What the node of the intent says of the payment, with its identity and history checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// What it says.
+    pub seen: Seen,
+    /// The node's clock.
+    pub node_time: Option<UnixMs>,
+}
+
+/// What was seen of a payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// It succeeded.
+    Settled(Settled),
+    /// The preimage is out; parts are in flight.
+    PreimageKnown(Preimage),
+    /// It failed.
+    Failed(PayFailure),
+    /// It is on its way.
+    InFlight,
+    /// The same node, its history intact, does not know it.
+    NotFound,
+    /// The node does not know payments that it has made: its "not found" means nothing.
+    Forgot(String),
+    /// Another node than the intent's answers.
+    OtherNode(String),
+    /// Nothing was learnt.
+    Unknown(NodeProblem),
+}
+
+/// What the executor carries out next.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// Take a payment slot, ask for a challenge, check it.
+    Ask,
+    /// Make it durable.
+    Commit(Box<Record>),
+    /// POST the payment.
+    Send(DurableIntent),
+    /// Ask the node once.
+    LookUp(DurableIntent),
+    /// Follow the payment at the node.
+    Track(DurableIntent),
+    /// The same request with the credential.
+    Redeem(PaidPurchase),
+    /// Ask the poll address.
+    Poll(PaidPurchase, Poll),
+    /// Nothing until then. A run that ends does not wait.
+    Wait(UnixMs, Waiting),
+    /// Nothing more in this run; the ledger says how the job stands.
+    Stop,
+    /// An input that cannot follow this state: a defect of the executor. Nothing more is done with the job.
+    Defect(&'static str),
+}
+
+/// For what a job waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// To try again, or to poll.
+    Turn,
+    /// For news of a payment in doubt: this holds no slot at all.
+    Doubt,
+}
+
+/// When a step is taken, and what the run is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment<'a> {
+    /// Our clock.
+    pub now: UnixMs,
+    /// Nothing new: payments end, each is redeemed once, and the rest is left to the next run.
+    pub draining: bool,
+    /// The job.
+    pub facts: &'a Facts,
+    /// How often and how long.
+    pub bounds: &'a Bounds,
+}
+
+/// What never changes about a job.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Its key.
+    pub key: JobKey,
+    /// Its id.
+    pub id: String,
+    /// Which purchase of it.
+    pub take: u32,
+    /// What is bought.
+    pub endpoint: Arc<Endpoint>,
+}
+
+/// How often and how long a run tries. Counts are per job and run; times in milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Asks that may go without a challenge.
+    pub asks: u32,
+    /// Payments that may die.
+    pub pays: u32,
+    /// Times the same invoice may go out again.
+    pub resends: u32,
+    /// Look-ups in a row that may tell nothing.
+    pub looks: u32,
+    /// Redeems that may not deliver.
+    pub redeems: u32,
+    /// Redeems over all runs after which an origin that never delivers has had its chance.
+    pub redeems_over_all: u32,
+    /// Polls in a row that may tell nothing.
+    pub polls: u32,
+    /// How long a run polls for one job, in milliseconds; the next run goes on.
+    pub polling_ms: i64,
+    /// The first pause of a back-off.
+    pub backoff_ms: u64,
+    /// The longest.
+    pub backoff_ms_max: u64,
+    /// A payment must have at least this long to go before its invoice or credential ends to be sent again.
+    pub lifetime_ms_min: i64,
+    /// An invoice counts as expired only this long after its expiry by the node's clock (rule 2).
+    pub expiry_margin_ms: i64,
+    /// A rejected credential is final only this long after its end (rule 7).
+    pub credential_margin_ms: i64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            asks: 6,
+            pays: 3,
+            resends: 3,
+            looks: 500,
+            redeems: 8,
+            redeems_over_all: 40,
+            polls: 20,
+            polling_ms: 7_200_000,
+            backoff_ms: 1_000,
+            backoff_ms_max: 60_000,
+            lifetime_ms_min: 30_000,
+            expiry_margin_ms: 120_000,
+            credential_margin_ms: 3_600_000,
+        }
+    }
+}
+
+impl Moment<'_> {
+    /// The time at which try number `tries` (from 1) may be followed by the next, not before `after_ms`.
+    fn later(&self, tries: u32, after_ms: Option<u64>) -> UnixMs {
+        let pause = ExponentialBuilder::new()
+            .with_min_delay(Duration::from_millis(self.bounds.backoff_ms))
+            .with_max_delay(Duration::from_millis(self.bounds.backoff_ms_max))
+            .without_max_times()
+            .build()
+            .nth(usize::try_from(tries.saturating_sub(1)).unwrap_or(usize::MAX).min(64))
+            .map_or(self.bounds.backoff_ms_max, |pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
+        let wait = pause.max(after_ms.unwrap_or(0));
+        self.now.plus_ms(i64::try_from(wait).unwrap_or(i64::MAX))
+    }
+
+    fn end(&self, state: JobState, reason: Reason, error: String) -> (State, Effect) {
+        let end = JobEnd { state, reason, error: Some(error) };
+        (State::Closing, commit(Record::Ended(self.facts.key, end)))
+    }
+}
+
+/// The state in which an open job of the ledger takes up again, and its first input.
+#[must_use]
+pub fn resume(job: &OpenJob) -> (State, Input) {
+    let tries = Tries {
+        known: matches!(&job.stage, OpenStage::Intended(intent) if intent.accepted()),
+        polls_failed: u32::from(job.reason == Reason::OriginFailed),
+        ..Tries::default()
+    };
+    let state = match &job.stage {
+        OpenStage::Intended(intent) => State::Looking(intent.clone(), tries),
+        OpenStage::Paid(purchase) => State::Redeeming(purchase.clone(), tries),
+        OpenStage::Answered(purchase, key, answer) => {
+            // It is durable already: what follows is its interpretation.
+            let state = State::Keeping(purchase.clone(), tries, AnswerKind::Redeem, answer.clone());
+            return (state, Input::Committed(Committed::Answer(*key)));
+        }
+        OpenStage::Accepted(purchase, poll) => State::Polling(purchase.clone(), tries, poll.clone()),
+        OpenStage::Unposted(purchase) => State::Posting(purchase.clone(), tries),
+    };
+    (state, Input::Start)
+}
+
+/// One step of a job's life.
+#[must_use]
+pub fn step(state: State, input: Input, moment: &Moment<'_>) -> (State, Effect) {
+    match state {
+        State::Planned(tries) => planned(tries, input, moment),
+        State::Challenged(tries) => challenged(tries, input, moment),
+        State::Paying(intent, tries) => pay::paying(intent, tries, input, moment),
+        State::Answered(_, tries, told) => pay::answered(tries, told, input, moment),
+        State::Looking(intent, tries) => pay::looking(intent, tries, input, moment),
+        State::Doubting(intent, tries, then) => pay::doubting(intent, tries, then, input),
+        State::Resting(intent, tries) => pay::resting(intent, tries, input),
+        State::Resending(tries) => pay::resending(tries, input),
+        State::Burying(tries, then) => pay::burying(tries, then, input),
+        State::Settling(tries) => redeem::settling(tries, input),
+        State::Redeeming(purchase, tries) => redeem::redeeming(purchase, tries, input, moment),
+        State::Keeping(purchase, tries, kind, answer) => redeem::keeping(purchase, tries, kind, &answer, input, moment),
+        State::Accepting(purchase, tries, poll) => redeem::accepting(purchase, tries, poll, input, moment),
+        State::Polling(purchase, tries, poll) => redeem::polling(purchase, tries, poll, input, moment),
+        State::Postponing(purchase, tries, then) => redeem::postponing(purchase, tries, then, input),
+        State::Finishing(purchase) => redeem::finishing(purchase, input),
+        State::Posting(purchase, tries) => redeem::posting(purchase, tries, input, moment),
+        State::Closing => match input {
+            Input::Committed(Committed::Done) => (State::Done, Effect::Stop),
+            Input::Committed(
+                Committed::Intent(_) | Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Answer(_),
+            )
+            | Input::Start
+            | Input::Waited
+            | Input::Asked(_)
+            | Input::Sent(_)
+            | Input::Sighted(_)
+            | Input::Answer(_) => defect("closing"),
+        },
+        State::Done => defect("done"),
+    }
+}
+
+fn planned(mut tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Effect) {
+    match input {
+        Input::Start | Input::Waited => (State::Planned(tries), Effect::Ask),
+        Input::Asked(Asked::Ready(intent)) => (State::Challenged(tries), commit(Record::Intend(intent))),
+        Input::Asked(Asked::Refused(reason, message)) => moment.end(JobState::Refused, reason, message),
+        Input::Asked(Asked::Retry { after_ms, reason, message }) => {
+            tries.asks += 1;
+            if tries.asks >= moment.bounds.asks || moment.draining {
+                return moment.end(JobState::Failed, reason, message);
+            }
+            (State::Planned(tries), Effect::Wait(moment.later(tries.asks, after_ms), Waiting::Turn))
+        }
+        Input::Asked(Asked::NotAdmitted) => (State::Done, Effect::Stop),
+        Input::Committed(_) | Input::Sent(_) | Input::Sighted(_) | Input::Answer(_) => defect("planned"),
+    }
+}
+
+fn challenged(mut tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Effect) {
+    match input {
+        Input::Committed(Committed::Intent(intent)) => (State::Paying(intent.clone(), tries), Effect::Send(intent)),
+        Input::Committed(Committed::IntentRefused(IntentRefusal::HashKnown)) => {
+            if tries.hash_reused || moment.draining {
+                let message = "the origin hands out an invoice that already belongs to another purchase".to_owned();
+                return moment.end(JobState::Refused, Reason::InvoiceReused, message);
+            }
+            tries.hash_reused = true;
+            let window_ms = i64::from(moment.facts.endpoint.dedup_window_s).saturating_mul(1_000);
+            let until = moment.now.plus_ms(window_ms).max(moment.later(1, None));
+            (State::Planned(tries), Effect::Wait(until, Waiting::Turn))
+        }
+        Input::Committed(Committed::IntentRefused(refusal)) => {
+            let (reason, message) = limit_words(&refusal);
+            moment.end(JobState::Pending, reason, message)
+        }
+        Input::Committed(Committed::Paid(_) | Committed::Answer(_) | Committed::Done)
+        | Input::Start
+        | Input::Waited
+        | Input::Asked(_)
+        | Input::Sent(_)
+        | Input::Sighted(_)
+        | Input::Answer(_) => defect("challenged"),
+    }
+}
+
+fn limit_words(refusal: &IntentRefusal) -> (Reason, String) {
+    match refusal {
+        IntentRefusal::BatchLimit { used, most } => {
+            (Reason::BatchLimit, format!("the batch's limit of {most} does not hold it: {used} are spent or held"))
+        }
+        IntentRefusal::DayLimit { used, most } => {
+            (Reason::DayLimit, format!("the day's limit of {most} does not hold it: {used} are spent or held"))
+        }
+        IntentRefusal::MonthLimit { used, most } => {
+            (Reason::MonthLimit, format!("the month's limit of {most} does not hold it: {used} are spent or held"))
+        }
+        IntentRefusal::HashKnown => (Reason::InvoiceReused, "the invoice belongs to another purchase".to_owned()),
+    }
+}
+
+/// What the node posted, from what it says of a settled payment.
+fn posted(settled: &Settled) -> Posted {
+    Posted { fee: settled.fee, payment_index: settled.payment_index }
+}
+
+fn commit(record: Record) -> Effect {
+    Effect::Commit(Box::new(record))
+}
+
+fn defect(state: &'static str) -> (State, Effect) {
+    (State::Done, Effect::Defect(state))
+}
+
+/// The stored answer's key, where the commit was one.
+const fn answer_key(committed: &Committed) -> Option<AnswerKey> {
+    match committed {
+        Committed::Answer(key) => Some(*key),
+        Committed::Intent(_) | Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Done => None,
+    }
+}

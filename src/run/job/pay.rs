@@ -1,0 +1,313 @@
+//! From the durable intent to the durable preimage, or to the proof that the hash is dead.
+
+use super::{
+    Buried, Effect, InDoubt, Input, Moment, Seen, Sighting, State, Told, Tries, Waiting, commit, defect, posted,
+};
+use crate::l402::Preimage;
+use crate::ledger::{Committed, DeadProof, DurableIntent, JobEnd, JobState, Posted, Reason, Record};
+use crate::payer::{PayFailure, PayRefusal, SendOutcome, SendReport};
+use crate::time::UnixMs;
+
+/// A POST is under way.
+pub(super) fn paying(intent: DurableIntent, tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Effect) {
+    match input {
+        Input::Sent(report) => sent(intent, tries, report, moment),
+        Input::Start | Input::Waited | Input::Asked(_) | Input::Committed(_) | Input::Sighted(_) | Input::Answer(_) => {
+            defect("paying")
+        }
+    }
+}
+
+fn sent(intent: DurableIntent, mut tries: Tries, report: SendReport, moment: &Moment<'_>) -> (State, Effect) {
+    match report.outcome {
+        SendOutcome::Settled(settled) => {
+            settle(&intent, tries, settled.preimage, report.answered, Some(posted(&settled)))
+        }
+        SendOutcome::PreimageKnown(preimage) => settle(&intent, tries, preimage, report.answered, None),
+        SendOutcome::Failed(failure) => {
+            tries.known = true;
+            told(intent, tries, Told::Failed(failure))
+        }
+        SendOutcome::InFlight => {
+            tries.known = true;
+            told(intent, tries, Told::LookUp)
+        }
+        SendOutcome::Refused(refusal) => {
+            match refusal {
+                PayRefusal::AlreadyKnown => tries.known = true,
+                PayRefusal::Node(_) => tries.node_cause = Some(Reason::NodeUnusable),
+                PayRefusal::InvoiceExpired | PayRefusal::Other(_) => {}
+            }
+            told(intent, tries, Told::LookUp)
+        }
+        SendOutcome::InDoubt(_) if report.answered => {
+            // The stream began and broke: the node has taken the payment up.
+            tries.known = true;
+            told(intent, tries, Told::LookUp)
+        }
+        SendOutcome::InDoubt(message) => {
+            tries.looks += 1;
+            let until = moment.later(tries.looks, None);
+            doubt(intent, tries, Reason::PaymentUnknown, message, None, InDoubt::Until(until))
+        }
+    }
+}
+
+fn told(intent: DurableIntent, tries: Tries, told: Told) -> (State, Effect) {
+    let record = Record::SendAnswered { payment: intent.payment(), accepted: tries.known };
+    (State::Answered(intent, tries, told), commit(record))
+}
+
+/// That LND answered the POST is durable.
+pub(super) fn answered(tries: Tries, told: Told, input: Input, moment: &Moment<'_>) -> (State, Effect) {
+    match input {
+        Input::Committed(Committed::Intent(intent)) => match told {
+            Told::Failed(failure) => failed(intent, tries, failure, None, moment),
+            Told::LookUp => (State::Looking(intent.clone(), tries), Effect::LookUp(intent)),
+        },
+        Input::Committed(Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Answer(_) | Committed::Done)
+        | Input::Start
+        | Input::Waited
+        | Input::Asked(_)
+        | Input::Sent(_)
+        | Input::Sighted(_)
+        | Input::Answer(_) => defect("answered"),
+    }
+}
+
+/// The node is being asked what it knows.
+pub(super) fn looking(intent: DurableIntent, tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Effect) {
+    match input {
+        Input::Start => (State::Looking(intent.clone(), tries), Effect::LookUp(intent)),
+        Input::Sighted(sighting) => sighted(intent, tries, sighting, moment),
+        Input::Waited | Input::Asked(_) | Input::Committed(_) | Input::Sent(_) | Input::Answer(_) => defect("looking"),
+    }
+}
+
+fn sighted(intent: DurableIntent, mut tries: Tries, sighting: Sighting, moment: &Moment<'_>) -> (State, Effect) {
+    let node_time = sighting.node_time;
+    match sighting.seen {
+        Seen::Settled(settled) => settle(&intent, tries, settled.preimage, false, Some(posted(&settled))),
+        Seen::PreimageKnown(preimage) => settle(&intent, tries, preimage, false, None),
+        Seen::InFlight => {
+            tries.known = true;
+            let message = "the node has it on its way".to_owned();
+            doubt(intent, tries, Reason::PaymentInFlight, message, None, InDoubt::Track)
+        }
+        Seen::Failed(failure) => {
+            tries.known = true;
+            failed(intent, tries, failure, node_time, moment)
+        }
+        Seen::NotFound if tries.known => {
+            let message = "the node knew the payment and does not know it any more".to_owned();
+            doubt(intent, tries, Reason::NodeForgot, message, None, InDoubt::Leave)
+        }
+        Seen::NotFound => match proof_of_absence(&intent, node_time, moment) {
+            Some(proof) => bury(&intent, tries, proof, None, moment),
+            None => again_or_wait(intent, tries, node_time, moment),
+        },
+        Seen::Forgot(message) => doubt(intent, tries, Reason::NodeForgot, message, None, InDoubt::Leave),
+        Seen::OtherNode(message) => doubt(intent, tries, Reason::OtherNode, message, None, InDoubt::Leave),
+        Seen::Unknown(problem) => {
+            tries.looks += 1;
+            let until = moment.later(tries.looks, None);
+            let then = if tries.looks >= moment.bounds.looks { InDoubt::Leave } else { InDoubt::Until(until) };
+            doubt(intent, tries, Reason::PaymentUnknown, problem.to_string(), None, then)
+        }
+    }
+}
+
+/// The node says FAILED: dead by proof, or the same invoice again, or wait.
+fn failed(
+    intent: DurableIntent,
+    tries: Tries,
+    failure: PayFailure,
+    node_time: Option<UnixMs>,
+    moment: &Moment<'_>,
+) -> (State, Effect) {
+    // Where only one POST was ever begun, the node's knowing the hash is its answer (rule 2).
+    let all_answered = intent.sends_begun() <= 1 || intent.sends_answered() >= intent.sends_begun();
+    let proof = if all_answered {
+        Some(DeadProof::FailedAndAnswered)
+    } else if expired(&intent, node_time, moment) {
+        Some(DeadProof::FailedAndExpired)
+    } else {
+        None
+    };
+    match proof {
+        Some(proof) => bury(&intent, tries, proof, Some(failure), moment),
+        None => again_or_wait(intent, tries, node_time, moment),
+    }
+}
+
+fn proof_of_absence(intent: &DurableIntent, node_time: Option<UnixMs>, moment: &Moment<'_>) -> Option<DeadProof> {
+    if intent.sends_answered() >= intent.sends_begun() {
+        Some(DeadProof::NotFoundAndAnswered)
+    } else if expired(intent, node_time, moment) {
+        Some(DeadProof::NotFoundAndExpired)
+    } else {
+        None
+    }
+}
+
+/// By the node's clock, with a margin; without the node's clock nothing has expired.
+fn expired(intent: &DurableIntent, node_time: Option<UnixMs>, moment: &Moment<'_>) -> bool {
+    node_time.is_some_and(|now| now.since_ms(intent.invoice_expires_at()) > moment.bounds.expiry_margin_ms)
+}
+
+/// Not dead and not on its way (rule 4): the same invoice to the same node while it can still be redeemed, else wait
+/// until nothing can pay it any more.
+fn again_or_wait(
+    intent: DurableIntent,
+    mut tries: Tries,
+    node_time: Option<UnixMs>,
+    moment: &Moment<'_>,
+) -> (State, Effect) {
+    let latest = intent.invoice_expires_at().min(intent.credential_expires_at());
+    let lifetime_ms = latest.since_ms(node_time.unwrap_or(moment.now).max(moment.now));
+    if lifetime_ms >= moment.bounds.lifetime_ms_min && tries.resends < moment.bounds.resends && !moment.draining {
+        tries.resends += 1;
+        let record = Record::SendBegun(intent.payment());
+        return (State::Resending(tries), commit(record));
+    }
+    tries.looks += 1;
+    let final_at = intent.invoice_expires_at().plus_ms(moment.bounds.expiry_margin_ms).plus_ms(1_000);
+    let until = final_at.max(moment.later(tries.looks, None));
+    let message = format!("not paid so far; certain once the invoice has expired, at {final_at}");
+    let then = if tries.looks >= moment.bounds.looks { InDoubt::Leave } else { InDoubt::Until(until) };
+    doubt(intent, tries, Reason::WaitingForExpiry, message, Some(final_at), then)
+}
+
+fn doubt(
+    intent: DurableIntent,
+    tries: Tries,
+    reason: Reason,
+    message: String,
+    wait_until: Option<UnixMs>,
+    then: InDoubt,
+) -> (State, Effect) {
+    let record = Record::Doubt { payment: intent.payment(), reason, error: Some(message), wait_until };
+    (State::Doubting(intent, tries, then), commit(record))
+}
+
+/// The doubt is durable.
+pub(super) fn doubting(intent: DurableIntent, tries: Tries, then: InDoubt, input: Input) -> (State, Effect) {
+    match input {
+        Input::Committed(Committed::Done) => match then {
+            InDoubt::Track => (State::Looking(intent.clone(), tries), Effect::Track(intent)),
+            InDoubt::Until(until) => (State::Resting(intent, tries), Effect::Wait(until, Waiting::Doubt)),
+            InDoubt::Leave => (State::Done, Effect::Stop),
+        },
+        Input::Committed(
+            Committed::Intent(_) | Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Answer(_),
+        )
+        | Input::Start
+        | Input::Waited
+        | Input::Asked(_)
+        | Input::Sent(_)
+        | Input::Sighted(_)
+        | Input::Answer(_) => defect("doubting"),
+    }
+}
+
+/// Waiting to look again.
+pub(super) fn resting(intent: DurableIntent, tries: Tries, input: Input) -> (State, Effect) {
+    match input {
+        Input::Waited => (State::Looking(intent.clone(), tries), Effect::LookUp(intent)),
+        Input::Start
+        | Input::Asked(_)
+        | Input::Committed(_)
+        | Input::Sent(_)
+        | Input::Sighted(_)
+        | Input::Answer(_) => defect("resting"),
+    }
+}
+
+/// That one more POST begins is durable.
+pub(super) fn resending(tries: Tries, input: Input) -> (State, Effect) {
+    match input {
+        Input::Committed(Committed::Intent(intent)) => (State::Paying(intent.clone(), tries), Effect::Send(intent)),
+        Input::Committed(Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Answer(_) | Committed::Done)
+        | Input::Start
+        | Input::Waited
+        | Input::Asked(_)
+        | Input::Sent(_)
+        | Input::Sighted(_)
+        | Input::Answer(_) => defect("resending"),
+    }
+}
+
+fn settle(
+    intent: &DurableIntent,
+    tries: Tries,
+    preimage: Preimage,
+    answered: bool,
+    posted: Option<Posted>,
+) -> (State, Effect) {
+    (State::Settling(tries), commit(Record::Paid { payment: intent.payment(), preimage, answered, posted }))
+}
+
+/// The hash is dead: the hold goes back, and the job is tried again or ends.
+fn bury(
+    intent: &DurableIntent,
+    mut tries: Tries,
+    proof: DeadProof,
+    failure: Option<PayFailure>,
+    moment: &Moment<'_>,
+) -> (State, Effect) {
+    let (reason, message) = failure_words(intent, failure, tries.node_cause);
+    // Causes of the whole node fail no job: it waits for the node, without counting.
+    let of_the_node = matches!(reason, Reason::NodeUnusable | Reason::InsufficientBalance);
+    if !of_the_node {
+        tries.pays += 1;
+    }
+    let again = of_the_node || tries.pays < moment.bounds.pays;
+    let state = if again { JobState::Pending } else { JobState::Failed };
+    let then =
+        if again && !moment.draining { Buried::Again(moment.later(tries.pays.max(1), None)) } else { Buried::End };
+    let next_tries = Tries { asks: tries.asks, pays: tries.pays, hash_reused: tries.hash_reused, ..Tries::default() };
+    let end = JobEnd { state, reason, error: Some(message) };
+    (State::Burying(next_tries, then), commit(Record::Dead { payment: intent.payment(), proof, end }))
+}
+
+fn failure_words(intent: &DurableIntent, failure: Option<PayFailure>, node: Option<Reason>) -> (Reason, String) {
+    let (reason, message) = match failure {
+        Some(PayFailure::NoRoute) => {
+            let limit = intent.fee_limit();
+            return (Reason::NoRoute, format!("the node found no route for a fee of at most {limit}"));
+        }
+        Some(PayFailure::Timeout) => (Reason::PaymentTimeout, "the payment found no way in time"),
+        Some(PayFailure::IncorrectPaymentDetails) => {
+            (Reason::PaymentRejected, "the recipient does not take this payment")
+        }
+        Some(PayFailure::InsufficientBalance) => {
+            (Reason::InsufficientBalance, "the node's channels cannot send that much now")
+        }
+        Some(PayFailure::Canceled) => (Reason::PaymentFailed, "the payment was cancelled at the node"),
+        Some(PayFailure::Error) => (Reason::PaymentFailed, "the node could not make the payment"),
+        None => match node {
+            Some(reason) => (reason, "the node refused every payment"),
+            None => (Reason::PaymentFailed, "the node refused the payment"),
+        },
+    };
+    (reason, message.to_owned())
+}
+
+/// The death is durable.
+pub(super) fn burying(tries: Tries, then: Buried, input: Input) -> (State, Effect) {
+    match input {
+        Input::Committed(Committed::Done) => match then {
+            Buried::Again(until) => (State::Planned(tries), Effect::Wait(until, Waiting::Turn)),
+            Buried::End => (State::Done, Effect::Stop),
+        },
+        Input::Committed(
+            Committed::Intent(_) | Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Answer(_),
+        )
+        | Input::Start
+        | Input::Waited
+        | Input::Asked(_)
+        | Input::Sent(_)
+        | Input::Sighted(_)
+        | Input::Answer(_) => defect("burying"),
+    }
+}

@@ -1,0 +1,317 @@
+//! From the durable preimage to the durable result: redeem, poll, and what to do where nothing is delivered.
+
+use super::{Effect, Input, Moment, Postponed, Seen, State, Tries, Waiting, answer_key, commit, defect, posted};
+use crate::ledger::{AnswerKey, AnswerKind, Committed, JobEnd, JobState, PaidPurchase, Poll, Reason, Record};
+use crate::origin::{HttpAnswer, HttpFailure, Polled, Redeemed, read_poll, read_redeem};
+use crate::time::UnixMs;
+
+/// The preimage is durable: redeem at once.
+pub(super) fn settling(tries: Tries, input: Input) -> (State, Effect) {
+    match input {
+        Input::Committed(Committed::Paid(purchase)) => {
+            (State::Redeeming(purchase.clone(), tries), Effect::Redeem(purchase))
+        }
+        Input::Committed(
+            Committed::Intent(_) | Committed::IntentRefused(_) | Committed::Answer(_) | Committed::Done,
+        )
+        | Input::Start
+        | Input::Waited
+        | Input::Asked(_)
+        | Input::Sent(_)
+        | Input::Sighted(_)
+        | Input::Answer(_) => defect("settling"),
+    }
+}
+
+/// The same request goes out with the credential.
+pub(super) fn redeeming(purchase: PaidPurchase, tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Effect) {
+    match input {
+        Input::Start | Input::Waited => (State::Redeeming(purchase.clone(), tries), Effect::Redeem(purchase)),
+        Input::Answer(Ok(answer)) => keep(purchase, tries, AnswerKind::Redeem, answer),
+        Input::Answer(Err(failure)) => {
+            let reason = match failure {
+                HttpFailure::NotSent(_) | HttpFailure::NoAnswer(_) => Reason::NotDelivered,
+                HttpFailure::TooLarge(_) | HttpFailure::Redirect(_) => Reason::UnknownAnswer,
+            };
+            not_yet(purchase, tries, None, None, reason, failure.to_string(), moment)
+        }
+        Input::Asked(_) | Input::Committed(_) | Input::Sent(_) | Input::Sighted(_) => defect("redeeming"),
+    }
+}
+
+fn keep(purchase: PaidPurchase, tries: Tries, kind: AnswerKind, answer: HttpAnswer) -> (State, Effect) {
+    let record = Record::Answer { payment: purchase.payment(), kind, answer: answer.clone() };
+    (State::Keeping(purchase, tries, kind, answer), commit(record))
+}
+
+/// The answer is durable (rule 6): only now is it interpreted.
+pub(super) fn keeping(
+    purchase: PaidPurchase,
+    tries: Tries,
+    kind: AnswerKind,
+    answer: &HttpAnswer,
+    input: Input,
+    moment: &Moment<'_>,
+) -> (State, Effect) {
+    match input {
+        Input::Committed(committed) => match (answer_key(&committed), kind) {
+            (Some(key), AnswerKind::Redeem) => redeemed(purchase, tries, key, answer, moment),
+            (Some(key), AnswerKind::Poll) => polled_end(purchase, tries, key, answer, moment),
+            (None, AnswerKind::Redeem | AnswerKind::Poll) => defect("keeping"),
+        },
+        Input::Start | Input::Waited | Input::Asked(_) | Input::Sent(_) | Input::Sighted(_) | Input::Answer(_) => {
+            defect("keeping")
+        }
+    }
+}
+
+fn redeemed(
+    purchase: PaidPurchase,
+    tries: Tries,
+    key: AnswerKey,
+    answer: &HttpAnswer,
+    moment: &Moment<'_>,
+) -> (State, Effect) {
+    let endpoint = &moment.facts.endpoint;
+    match read_redeem(answer, &endpoint.result, &endpoint.url) {
+        Redeemed::Delivered { url } => deliver(purchase, key, url.into()),
+        Redeemed::Accepted { poll } => {
+            let record = Record::Accepted { payment: purchase.payment(), answer: key, poll: poll.clone() };
+            (State::Accepting(purchase, tries, poll), commit(record))
+        }
+        Redeemed::RefundOffered { message, .. } => {
+            finish(purchase, Some(key), JobState::RefundOffered, Reason::RefundOffered, message)
+        }
+        Redeemed::Retry { after_ms, reason, message } => {
+            not_yet(purchase, tries, Some(key), after_ms, reason, message, moment)
+        }
+        Redeemed::CredentialRejected { after_ms, message } => {
+            let ended_ms = moment.now.since_ms(purchase.intent().credential_expires_at());
+            if ended_ms > moment.bounds.credential_margin_ms {
+                return finish(purchase, Some(key), JobState::Lost, Reason::CredentialRejected, message);
+            }
+            not_yet(purchase, tries, Some(key), after_ms, Reason::CredentialRejected, message, moment)
+        }
+        Redeemed::Final { reason, message } => finish(purchase, Some(key), JobState::Lost, reason, message),
+        Redeemed::UnknownShape { message } => {
+            not_yet(purchase, tries, Some(key), None, Reason::UnknownAnswer, message, moment)
+        }
+    }
+}
+
+fn deliver(purchase: PaidPurchase, key: AnswerKey, url: String) -> (State, Effect) {
+    let record = Record::Delivered { payment: purchase.payment(), answer: key, url };
+    (State::Finishing(purchase), commit(record))
+}
+
+fn finish(
+    purchase: PaidPurchase,
+    answer: Option<AnswerKey>,
+    state: JobState,
+    reason: Reason,
+    message: String,
+) -> (State, Effect) {
+    let end = JobEnd { state, reason, error: Some(message) };
+    let record = Record::Undelivered { payment: purchase.payment(), answer, end };
+    (State::Finishing(purchase), commit(record))
+}
+
+/// Not delivered so far: the same credential again with a growing pause, in this run and the next, and only after very
+/// many tries and long after the credential's end is it over.
+fn not_yet(
+    purchase: PaidPurchase,
+    mut tries: Tries,
+    answer: Option<AnswerKey>,
+    after_ms: Option<u64>,
+    reason: Reason,
+    message: String,
+    moment: &Moment<'_>,
+) -> (State, Effect) {
+    tries.redeems += 1;
+    let ended_ms = moment.now.since_ms(purchase.intent().credential_expires_at());
+    let had_its_chance = purchase.redeems().saturating_add(tries.redeems) >= moment.bounds.redeems_over_all
+        && ended_ms > moment.bounds.credential_margin_ms;
+    if had_its_chance {
+        return finish(purchase, answer, JobState::Lost, reason, message);
+    }
+    let then = if tries.redeems >= moment.bounds.redeems || moment.draining {
+        Postponed::Leave
+    } else {
+        Postponed::Until(within_credential(&purchase, moment.later(tries.redeems, after_ms), moment))
+    };
+    let end = JobEnd { state: JobState::Paid, reason, error: Some(message) };
+    let record = Record::Undelivered { payment: purchase.payment(), answer, end };
+    (State::Postponing(purchase, tries, then), commit(record))
+}
+
+/// No pause that an origin asks for outlives a credential that is still good.
+fn within_credential(purchase: &PaidPurchase, until: UnixMs, moment: &Moment<'_>) -> UnixMs {
+    let last = purchase.intent().credential_expires_at().plus_ms(-moment.bounds.lifetime_ms_min);
+    if last > moment.now { until.min(last) } else { until }
+}
+
+/// That it is not delivered so far is durable.
+pub(super) fn postponing(purchase: PaidPurchase, tries: Tries, then: Postponed, input: Input) -> (State, Effect) {
+    match input {
+        Input::Committed(Committed::Done) => match then {
+            Postponed::Until(until) => (State::Redeeming(purchase, tries), Effect::Wait(until, Waiting::Turn)),
+            Postponed::Leave => (State::Done, Effect::Stop),
+        },
+        Input::Committed(
+            Committed::Intent(_) | Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Answer(_),
+        )
+        | Input::Start
+        | Input::Waited
+        | Input::Asked(_)
+        | Input::Sent(_)
+        | Input::Sighted(_)
+        | Input::Answer(_) => defect("postponing"),
+    }
+}
+
+/// The poll address is durable.
+pub(super) fn accepting(
+    purchase: PaidPurchase,
+    tries: Tries,
+    poll: Poll,
+    input: Input,
+    moment: &Moment<'_>,
+) -> (State, Effect) {
+    match input {
+        Input::Committed(Committed::Done) => {
+            let until = after(moment, poll.interval_ms);
+            (State::Polling(purchase, tries, poll), Effect::Wait(until, Waiting::Turn))
+        }
+        Input::Committed(
+            Committed::Intent(_) | Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Answer(_),
+        )
+        | Input::Start
+        | Input::Waited
+        | Input::Asked(_)
+        | Input::Sent(_)
+        | Input::Sighted(_)
+        | Input::Answer(_) => defect("accepting"),
+    }
+}
+
+/// The origin works on it. What a poll merely says of progress is not kept; whatever ends it is.
+pub(super) fn polling(
+    purchase: PaidPurchase,
+    mut tries: Tries,
+    poll: Poll,
+    input: Input,
+    moment: &Moment<'_>,
+) -> (State, Effect) {
+    let answer = match input {
+        Input::Start | Input::Waited => {
+            return (State::Polling(purchase.clone(), tries, poll.clone()), Effect::Poll(purchase, poll));
+        }
+        Input::Answer(Ok(answer)) => answer,
+        Input::Answer(Err(_)) => return poll_again(purchase, tries, poll, None, moment),
+        Input::Asked(_) | Input::Committed(_) | Input::Sent(_) | Input::Sighted(_) => return defect("polling"),
+    };
+    match read_poll(&answer, &moment.facts.endpoint.result, &moment.facts.endpoint.url) {
+        Polled::Delivered { .. } | Polled::Failed { .. } | Polled::Gone { .. } | Polled::RefundOffered { .. } => {
+            keep(purchase, tries, AnswerKind::Poll, answer)
+        }
+        Polled::Pending { after_ms } => {
+            tries.polls = 0;
+            let since = *tries.polling_since.get_or_insert(moment.now);
+            if moment.now.since_ms(since) > moment.bounds.polling_ms {
+                return (State::Done, Effect::Stop);
+            }
+            let until = after(moment, after_ms.unwrap_or(poll.interval_ms));
+            (State::Polling(purchase, tries, poll), Effect::Wait(until, Waiting::Turn))
+        }
+        Polled::Retry { after_ms, .. } => poll_again(purchase, tries, poll, after_ms, moment),
+        Polled::UnknownShape { .. } => poll_again(purchase, tries, poll, None, moment),
+    }
+}
+
+fn poll_again(
+    purchase: PaidPurchase,
+    mut tries: Tries,
+    poll: Poll,
+    after_ms: Option<u64>,
+    moment: &Moment<'_>,
+) -> (State, Effect) {
+    tries.polls += 1;
+    if tries.polls >= moment.bounds.polls {
+        return (State::Done, Effect::Stop);
+    }
+    let until = moment.later(tries.polls, after_ms).max(after(moment, poll.interval_ms));
+    (State::Polling(purchase, tries, poll), Effect::Wait(until, Waiting::Turn))
+}
+
+/// A kept poll answer: the result, or an end without one, after which the credential gets one more chance (rule 6).
+fn polled_end(
+    purchase: PaidPurchase,
+    mut tries: Tries,
+    key: AnswerKey,
+    answer: &HttpAnswer,
+    moment: &Moment<'_>,
+) -> (State, Effect) {
+    let endpoint = &moment.facts.endpoint;
+    match read_poll(answer, &endpoint.result, &endpoint.url) {
+        Polled::Delivered { url } => deliver(purchase, key, url.into()),
+        Polled::RefundOffered { message, .. } => {
+            finish(purchase, Some(key), JobState::RefundOffered, Reason::RefundOffered, message)
+        }
+        Polled::Failed { message } | Polled::Gone { message } => {
+            tries.polls_failed += 1;
+            if tries.polls_failed > 1 {
+                return finish(purchase, Some(key), JobState::Lost, Reason::OriginFailed, message);
+            }
+            not_yet(purchase, tries, Some(key), None, Reason::OriginFailed, message, moment)
+        }
+        Polled::Pending { .. } | Polled::Retry { .. } | Polled::UnknownShape { .. } => defect("kept poll"),
+    }
+}
+
+/// Its end is durable. What the node has not posted yet is looked up, so that the books hold the actual fee.
+pub(super) fn finishing(purchase: PaidPurchase, input: Input) -> (State, Effect) {
+    match input {
+        Input::Committed(Committed::Done) if purchase.posted() => (State::Done, Effect::Stop),
+        Input::Committed(Committed::Done) => {
+            let intent = purchase.intent().clone();
+            (State::Posting(purchase, Tries::default()), Effect::LookUp(intent))
+        }
+        Input::Committed(
+            Committed::Intent(_) | Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Answer(_),
+        )
+        | Input::Start
+        | Input::Waited
+        | Input::Asked(_)
+        | Input::Sent(_)
+        | Input::Sighted(_)
+        | Input::Answer(_) => defect("finishing"),
+    }
+}
+
+/// Paid and at its end; the node has still to post the payment.
+pub(super) fn posting(purchase: PaidPurchase, mut tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Effect) {
+    let intent = purchase.intent().clone();
+    let sighting = match input {
+        Input::Start | Input::Waited => return (State::Posting(purchase, tries), Effect::LookUp(intent)),
+        Input::Sighted(sighting) => sighting,
+        Input::Asked(_) | Input::Committed(_) | Input::Sent(_) | Input::Answer(_) => return defect("posting"),
+    };
+    match sighting.seen {
+        Seen::Settled(settled) => (State::Closing, commit(Record::Posted(purchase.payment(), posted(&settled)))),
+        Seen::PreimageKnown(_) | Seen::InFlight => {
+            tries.looks += 1;
+            if tries.looks >= moment.bounds.looks {
+                return (State::Done, Effect::Stop);
+            }
+            (State::Posting(purchase, tries), Effect::Track(intent))
+        }
+        // The money is gone and the result is there: only the fee is unknown, and a later run asks again.
+        Seen::Failed(_) | Seen::NotFound | Seen::Forgot(_) | Seen::OtherNode(_) | Seen::Unknown(_) => {
+            (State::Done, Effect::Stop)
+        }
+    }
+}
+
+fn after(moment: &Moment<'_>, ms: u64) -> UnixMs {
+    moment.now.plus_ms(i64::try_from(ms).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,414 @@
+//! Every state with every input, as a table that is read and kept; and what must hold in each cell of it.
+
+use std::sync::Arc;
+
+use url::Url;
+
+use super::*;
+use crate::catalog::{Method, PriceRule, Rate, ResultRule};
+use crate::l402::{Network, Scheme, Token};
+use crate::ledger::fixtures::{INVOICE_EXPIRES_AT, hash, intent, preimage, purchase};
+use crate::ledger::{Caps, PaymentKey};
+use crate::money::Msat;
+use crate::origin::Request;
+use crate::payer::{NodeId, PayRefusal, SendOutcome};
+
+/// Long before invoice and credential end.
+const EARLY: UnixMs = UnixMs(INVOICE_EXPIRES_AT.0 - 400_000);
+/// After the invoice and its margin, long after the credential.
+const LATE: UnixMs = UnixMs(INVOICE_EXPIRES_AT.0 + 10_000_000);
+
+fn facts() -> Facts {
+    let pointers = |list: &[&str]| list.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>();
+    let endpoint = Endpoint {
+        name: "film".to_owned(),
+        url: Url::parse("https://api.example/film").unwrap(),
+        method: Method::Post,
+        params: Vec::new(),
+        price: PriceRule {
+            by: Vec::new(),
+            rates: vec![Rate { when: Vec::new(), rate: Msat::new(500_000) }],
+            quantity: None,
+            unit: "job".to_owned(),
+        },
+        result: ResultRule {
+            url: pointers(&["/videoUrl", "/result/url"]),
+            poll_url: pointers(&["/poll_url"]),
+            poll_interval_ms: pointers(&["/poll_interval_ms"]),
+            status: pointers(&["/status"]),
+            done: pointers(&["COMPLETED"]),
+            failed: pointers(&["FAILED"]),
+        },
+        dedup_window_s: 30,
+        allow_http: false,
+        source: "test".to_owned(),
+        as_of: "2026-11-20".to_owned(),
+        defined_in: "test".to_owned(),
+    };
+    Facts { key: JobKey(1), id: "a".to_owned(), take: 1, endpoint: Arc::new(endpoint) }
+}
+
+fn new_intent() -> Box<NewIntent> {
+    let request =
+        Request { method: Method::Post, url: Url::parse("https://api.example/film").unwrap(), body: b"{}".to_vec() };
+    Box::new(NewIntent {
+        job: JobKey(1),
+        request,
+        scheme: Scheme::L402,
+        token: Token::new("token".to_owned()),
+        challenge: Vec::new(),
+        invoice: "lnbcrt1".to_owned(),
+        hash: hash(),
+        amount: Msat::new(500_000),
+        fee_limit: Msat::new(10_000),
+        payee: "03bb".to_owned(),
+        network: Network::Regtest,
+        node: NodeId("02aa".to_owned()),
+        invoice_expires_at: INVOICE_EXPIRES_AT,
+        credential_expires_at: INVOICE_EXPIRES_AT,
+        caps: Caps::default(),
+    })
+}
+
+fn poll() -> Poll {
+    Poll { url: Url::parse("https://api.example/poll").unwrap(), interval_ms: 5_000 }
+}
+
+fn answer(status: u16, body: &str) -> HttpAnswer {
+    HttpAnswer { status, headers: Vec::new(), body: body.as_bytes().to_vec() }
+}
+
+fn answers() -> Vec<(&'static str, HttpAnswer)> {
+    vec![
+        ("200 url", answer(200, r#"{"videoUrl":"https://cdn.example/a.mp4"}"#)),
+        ("200 unknown", answer(200, r#"{"hello":1}"#)),
+        ("202 poll", answer(202, r#"{"status":"processing","poll_url":"/poll","poll_interval_ms":5000}"#)),
+        ("200 processing", answer(200, r#"{"status":"processing"}"#)),
+        ("200 FAILED", answer(200, r#"{"status":"FAILED"}"#)),
+        ("402", answer(402, "{}")),
+        ("404", answer(404, "{}")),
+        ("503", answer(503, "{}")),
+        ("400 filtered", answer(400, r#"{"error":"no","error_code":"CONTENT_FILTERED"}"#)),
+        (
+            "500 refund",
+            answer(
+                500,
+                r#"{"error_code":"L402_REFUND_ISSUED","refund":{"lnurl_withdraw":"lnurl1x","status":"pending"}}"#,
+            ),
+        ),
+    ]
+}
+
+fn settled() -> Settled {
+    Settled { preimage: preimage(), fee: Msat::new(1_000), payment_index: Some(3) }
+}
+
+fn states() -> Vec<(String, State)> {
+    let tries = Tries::default();
+    let mut states: Vec<(String, State)> = vec![
+        ("Planned".into(), State::Planned(tries)),
+        ("Planned, tried out".into(), State::Planned(Tries { asks: 99, ..tries })),
+        ("Challenged".into(), State::Challenged(tries)),
+        ("Challenged, hash reused".into(), State::Challenged(Tries { hash_reused: true, ..tries })),
+        ("Paying 1/0".into(), State::Paying(intent(1, 0), tries)),
+        ("Paying 2/1".into(), State::Paying(intent(2, 1), tries)),
+        ("Answered, failed".into(), State::Answered(intent(1, 0), tries, Told::Failed(PayFailure::NoRoute))),
+        ("Answered, look up".into(), State::Answered(intent(1, 0), tries, Told::LookUp)),
+        ("Looking 1/0".into(), State::Looking(intent(1, 0), tries)),
+        ("Looking 1/1".into(), State::Looking(intent(1, 1), tries)),
+        ("Looking 2/1".into(), State::Looking(intent(2, 1), tries)),
+        ("Looking 2/1, resent".into(), State::Looking(intent(2, 1), Tries { resends: 99, ..tries })),
+        ("Looking 1/1, known".into(), State::Looking(intent(1, 1), Tries { known: true, ..tries })),
+        ("Looking 1/1, pays out".into(), State::Looking(intent(1, 1), Tries { pays: 99, ..tries })),
+        ("Doubting, track".into(), State::Doubting(intent(1, 0), tries, InDoubt::Track)),
+        ("Doubting, until".into(), State::Doubting(intent(1, 0), tries, InDoubt::Until(LATE))),
+        ("Doubting, leave".into(), State::Doubting(intent(1, 0), tries, InDoubt::Leave)),
+        ("Resting".into(), State::Resting(intent(1, 0), tries)),
+        ("Resending".into(), State::Resending(tries)),
+        ("Burying, again".into(), State::Burying(tries, Buried::Again(LATE))),
+        ("Burying, end".into(), State::Burying(tries, Buried::End)),
+        ("Settling".into(), State::Settling(tries)),
+        ("Redeeming".into(), State::Redeeming(purchase(true, 0), tries)),
+        ("Accepting".into(), State::Accepting(purchase(true, 1), tries, poll())),
+        ("Polling".into(), State::Polling(purchase(true, 1), tries, poll())),
+        ("Polling, tried out".into(), State::Polling(purchase(true, 1), Tries { polls: 99, ..tries }, poll())),
+        ("Postponing, until".into(), State::Postponing(purchase(true, 1), tries, Postponed::Until(LATE))),
+        ("Postponing, leave".into(), State::Postponing(purchase(true, 1), tries, Postponed::Leave)),
+        ("Finishing, posted".into(), State::Finishing(purchase(true, 1))),
+        ("Finishing, not posted".into(), State::Finishing(purchase(false, 1))),
+        ("Posting".into(), State::Posting(purchase(false, 1), tries)),
+        ("Closing".into(), State::Closing),
+        ("Done".into(), State::Done),
+    ];
+    for (name, kept) in answers() {
+        let redeem = State::Keeping(purchase(true, 1), tries, AnswerKind::Redeem, kept.clone());
+        states.push((format!("Keeping redeem {name}"), redeem));
+        states.push((format!("Keeping poll {name}"), State::Keeping(purchase(true, 1), tries, AnswerKind::Poll, kept)));
+    }
+    states
+}
+
+fn sighting(seen: Seen) -> Input {
+    Input::Sighted(Sighting { seen, node_time: None })
+}
+
+fn sent(answered: bool, outcome: SendOutcome) -> Input {
+    Input::Sent(SendReport { answered, outcome, node_time: None })
+}
+
+fn inputs() -> Vec<(String, Input)> {
+    let most = Msat::new(9);
+    let limit = IntentRefusal::BatchLimit { used: most, most };
+    let retry = Asked::Retry { after_ms: Some(2_000), reason: Reason::RateLimited, message: "slow".into() };
+    let locked = NodeProblem::Locked;
+    let mut inputs: Vec<(String, Input)> = vec![
+        ("Start".into(), Input::Start),
+        ("Waited".into(), Input::Waited),
+        ("Asked ready".into(), Input::Asked(Asked::Ready(new_intent()))),
+        ("Asked refused".into(), Input::Asked(Asked::Refused(Reason::PriceChanged, "dear".into()))),
+        ("Asked retry".into(), Input::Asked(retry)),
+        ("Asked not admitted".into(), Input::Asked(Asked::NotAdmitted)),
+        ("Committed intent".into(), Input::Committed(Committed::Intent(intent(2, 1)))),
+        ("Committed intent 1/1".into(), Input::Committed(Committed::Intent(intent(1, 1)))),
+        ("Committed refusal limit".into(), Input::Committed(Committed::IntentRefused(limit))),
+        ("Committed refusal hash".into(), Input::Committed(Committed::IntentRefused(IntentRefusal::HashKnown))),
+        ("Committed paid".into(), Input::Committed(Committed::Paid(purchase(true, 0)))),
+        ("Committed answer".into(), Input::Committed(Committed::Answer(AnswerKey(1)))),
+        ("Committed done".into(), Input::Committed(Committed::Done)),
+        ("Sent settled".into(), sent(true, SendOutcome::Settled(settled()))),
+        ("Sent preimage known".into(), sent(true, SendOutcome::PreimageKnown(preimage()))),
+        ("Sent failed".into(), sent(true, SendOutcome::Failed(PayFailure::NoRoute))),
+        ("Sent refused known".into(), sent(true, SendOutcome::Refused(PayRefusal::AlreadyKnown))),
+        ("Sent refused expired".into(), sent(true, SendOutcome::Refused(PayRefusal::InvoiceExpired))),
+        ("Sent refused locked".into(), sent(true, SendOutcome::Refused(PayRefusal::Node(locked.clone())))),
+        ("Sent in flight".into(), sent(true, SendOutcome::InFlight)),
+        ("Sent in doubt, answered".into(), sent(true, SendOutcome::InDoubt("reset".into()))),
+        ("Sent in doubt".into(), sent(false, SendOutcome::InDoubt("reset".into()))),
+        ("Sighted settled".into(), sighting(Seen::Settled(settled()))),
+        ("Sighted preimage known".into(), sighting(Seen::PreimageKnown(preimage()))),
+        ("Sighted failed".into(), sighting(Seen::Failed(PayFailure::NoRoute))),
+        ("Sighted failed, balance".into(), sighting(Seen::Failed(PayFailure::InsufficientBalance))),
+        ("Sighted in flight".into(), sighting(Seen::InFlight)),
+        ("Sighted not found".into(), sighting(Seen::NotFound)),
+        ("Sighted not found, expired".into(), Input::Sighted(Sighting { seen: Seen::NotFound, node_time: Some(LATE) })),
+        (
+            "Sighted failed, expired".into(),
+            Input::Sighted(Sighting { seen: Seen::Failed(PayFailure::Timeout), node_time: Some(LATE) }),
+        ),
+        ("Sighted forgot".into(), sighting(Seen::Forgot("gone".into()))),
+        ("Sighted other node".into(), sighting(Seen::OtherNode("other".into()))),
+        ("Sighted unknown".into(), sighting(Seen::Unknown(locked))),
+        ("Failure not sent".into(), Input::Answer(Err(HttpFailure::NotSent("refused".into())))),
+        ("Failure redirect".into(), Input::Answer(Err(HttpFailure::Redirect("elsewhere".into())))),
+    ];
+    inputs.extend(answers().into_iter().map(|(name, answer)| (format!("Answer {name}"), Input::Answer(Ok(answer)))));
+    inputs
+}
+
+/// Every cell, early and late, going on and draining.
+fn each_cell(mut visit: impl FnMut(&str, &State, &str, &Input, &Moment<'_>, &State, &Effect)) {
+    let (facts, bounds) = (facts(), Bounds::default());
+    for now in [EARLY, LATE] {
+        for draining in [false, true] {
+            let moment = Moment { now, draining, facts: &facts, bounds: &bounds };
+            for (state_name, state) in states() {
+                for (input_name, input) in inputs() {
+                    let (next, effect) = step(state.clone(), input.clone(), &moment);
+                    visit(&state_name, &state, &input_name, &input, &moment, &next, &effect);
+                }
+            }
+        }
+    }
+}
+
+fn word(debug: &impl std::fmt::Debug) -> String {
+    format!("{debug:?}").chars().take_while(|c| c.is_alphanumeric()).collect()
+}
+
+fn effect_words(effect: &Effect) -> String {
+    match effect {
+        Effect::Commit(record) => match &**record {
+            Record::Dead { proof, end, .. } => {
+                format!("commit dead {proof:?}, {} {}", end.state.as_str(), end.reason.as_str())
+            }
+            Record::Doubt { reason, .. } => format!("commit doubt {}", reason.as_str()),
+            Record::Undelivered { end, .. } => {
+                format!("commit undelivered, {} {}", end.state.as_str(), end.reason.as_str())
+            }
+            Record::Ended(_, end) => format!("commit ended, {} {}", end.state.as_str(), end.reason.as_str()),
+            Record::Paid { posted, .. } => {
+                format!("commit paid{}", if posted.is_some() { " and posted" } else { "" })
+            }
+            record @ (Record::Intend(_)
+            | Record::SendBegun(_)
+            | Record::SendAnswered { .. }
+            | Record::Posted(..)
+            | Record::Answer { .. }
+            | Record::Accepted { .. }
+            | Record::Delivered { .. }) => format!("commit {}", word(record)),
+        },
+        Effect::Wait(_, waiting) => format!("wait for {waiting:?}"),
+        Effect::Ask
+        | Effect::Send(_)
+        | Effect::LookUp(_)
+        | Effect::Track(_)
+        | Effect::Redeem(_)
+        | Effect::Poll(..)
+        | Effect::Stop
+        | Effect::Defect(_) => word(effect),
+    }
+}
+
+#[test]
+fn the_table_of_states_and_inputs() {
+    let mut table = String::new();
+    each_cell(|state, _, input, _, moment, next, effect| {
+        if matches!(effect, Effect::Defect(_)) {
+            return;
+        }
+        let when = match (moment.now == EARLY, moment.draining) {
+            (true, false) => "",
+            (true, true) => "draining: ",
+            (false, false) => "late: ",
+            (false, true) => "late, draining: ",
+        };
+        table.push_str(&format!("{when}{state} | {input} -> {} | {}\n", word(next), effect_words(effect)));
+    });
+    insta::assert_snapshot!(table);
+}
+
+#[test]
+fn an_input_that_cannot_follow_is_a_defect_and_touches_nothing() {
+    each_cell(|state, _, input, _, _, next, effect| {
+        if let Effect::Defect(_) = effect {
+            assert!(matches!(next, State::Done), "{state} × {input}");
+        }
+    });
+}
+
+#[test]
+fn money_moves_only_behind_its_records() {
+    each_cell(|name, state, input_name, input, _, _, effect| {
+        let cell = format!("{name} × {input_name}");
+        match effect {
+            Effect::Send(_) => {
+                assert!(matches!(input, Input::Committed(Committed::Intent(_))), "{cell}: sends without its record");
+                assert!(matches!(state, State::Challenged(_) | State::Resending(_)), "{cell}");
+            }
+            Effect::Ask => assert!(matches!(state, State::Planned(_)), "{cell}: asks with an intent open"),
+            Effect::Redeem(_) => {
+                assert!(matches!(state, State::Settling(_) | State::Redeeming(..)), "{cell}: redeems what is not paid");
+            }
+            Effect::Commit(record) => holds_for_record(&cell, state, input, record),
+            Effect::LookUp(_)
+            | Effect::Track(_)
+            | Effect::Poll(..)
+            | Effect::Wait(..)
+            | Effect::Stop
+            | Effect::Defect(_) => {}
+        }
+    });
+}
+
+fn holds_for_record(cell: &str, state: &State, input: &Input, record: &Record) {
+    match record {
+        Record::Intend(_) => assert!(matches!(state, State::Planned(_)), "{cell}"),
+        Record::Dead { proof, .. } => holds_for_death(cell, state, input, *proof),
+        Record::Delivered { .. } => assert!(matches!(state, State::Keeping(..)), "{cell}: delivers what is not kept"),
+        Record::Ended(..) => {
+            assert!(matches!(state, State::Planned(_) | State::Challenged(_)), "{cell}: ends with a payment open");
+        }
+        Record::SendBegun(_)
+        | Record::SendAnswered { .. }
+        | Record::Paid { .. }
+        | Record::Posted(..)
+        | Record::Doubt { .. }
+        | Record::Answer { .. }
+        | Record::Accepted { .. }
+        | Record::Undelivered { .. } => {}
+    }
+}
+
+/// Rule 2, said once more in other words than the code's.
+fn holds_for_death(cell: &str, state: &State, input: &Input, proof: crate::ledger::DeadProof) {
+    use crate::ledger::DeadProof;
+    let intent = match (state, input) {
+        (State::Answered(..), Input::Committed(Committed::Intent(intent))) | (State::Looking(intent, _), _) => intent,
+        _ => panic!("{cell}: dead without having looked or been told"),
+    };
+    let unanswered = intent.sends_begun() - intent.sends_answered();
+    let (failed, absent, expired) = match input {
+        Input::Sighted(sighting) => (
+            matches!(sighting.seen, Seen::Failed(_)),
+            matches!(sighting.seen, Seen::NotFound),
+            sighting.node_time == Some(LATE),
+        ),
+        _ => (true, false, false),
+    };
+    match proof {
+        DeadProof::FailedAndAnswered => assert!(failed && (unanswered == 0 || intent.sends_begun() == 1), "{cell}"),
+        DeadProof::FailedAndExpired => assert!(failed && expired, "{cell}"),
+        DeadProof::NotFoundAndAnswered => assert!(absent && unanswered == 0, "{cell}"),
+        DeadProof::NotFoundAndExpired => assert!(absent && expired, "{cell}"),
+    }
+    let known = matches!(state, State::Looking(_, tries) if tries.known);
+    assert!(!(absent && known), "{cell}: a node that knew a payment and forgot it proves nothing");
+}
+
+#[test]
+fn a_paid_job_is_never_asked_anew() {
+    each_cell(|name, state, input_name, _, _, next, effect| {
+        let paid = matches!(
+            state,
+            State::Settling(_)
+                | State::Redeeming(..)
+                | State::Keeping(..)
+                | State::Accepting(..)
+                | State::Polling(..)
+                | State::Postponing(..)
+                | State::Finishing(_)
+                | State::Posting(..)
+        );
+        let back = matches!(next, State::Planned(_) | State::Challenged(_) | State::Paying(..) | State::Burying(..));
+        assert!(!paid || !back, "{name} × {input_name} -> {}", effect_words(effect));
+    });
+}
+
+#[test]
+fn every_back_off_is_bounded() {
+    let (facts, bounds) = (facts(), Bounds::default());
+    let moment = Moment { now: EARLY, draining: false, facts: &facts, bounds: &bounds };
+    assert_eq!(moment.later(1, None), EARLY.plus_ms(1_000));
+    assert_eq!(moment.later(3, None), EARLY.plus_ms(4_000));
+    assert_eq!(moment.later(u32::MAX, None), EARLY.plus_ms(60_000));
+    assert_eq!(moment.later(1, Some(90_000)), EARLY.plus_ms(90_000), "the origin's own wish counts");
+}
+
+#[test]
+fn a_pause_never_outlives_a_good_credential() {
+    let (facts, bounds) = (facts(), Bounds::default());
+    let moment = Moment { now: EARLY, draining: false, facts: &facts, bounds: &bounds };
+    let mut slow = answer(429, "{}");
+    slow.headers.push(("retry-after".to_owned(), "3600".to_owned()));
+    let state = State::Keeping(purchase(true, 0), Tries::default(), AnswerKind::Redeem, slow);
+    let (state, _) = step(state, Input::Committed(Committed::Answer(AnswerKey(1))), &moment);
+    let (_, effect) = step(state, Input::Committed(Committed::Done), &moment);
+    let end = purchase(true, 0).intent().credential_expires_at();
+    match effect {
+        Effect::Wait(until, _) => assert!(until < end, "waits until {until}, the credential ends at {end}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_send_begun_is_recorded_before_it_is_sent_again() {
+    let (facts, bounds) = (facts(), Bounds::default());
+    let moment = Moment { now: EARLY, draining: false, facts: &facts, bounds: &bounds };
+    let (state, effect) = step(State::Looking(intent(1, 0), Tries::default()), sighting(Seen::NotFound), &moment);
+    match effect {
+        Effect::Commit(record) => assert!(matches!(*record, Record::SendBegun(PaymentKey(1)))),
+        other => panic!("{other:?}"),
+    }
+    let (_, effect) = step(state, Input::Committed(Committed::Intent(intent(2, 0))), &moment);
+    assert!(matches!(effect, Effect::Send(_)));
+}

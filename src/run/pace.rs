@@ -1,0 +1,192 @@
+//! Requests a second, host by host: paid before polled before asked, slowed where the host asks for it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::ops::Add;
+use std::rc::Rc;
+
+use governor::clock::{Clock as GovernorClock, Reference};
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::Clock;
+use crate::time::UnixMs;
+
+/// What a request is for; the first goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Class {
+    /// Paid for, not delivered.
+    Redeem,
+    /// Accepted, being made.
+    Poll,
+    /// Nothing at stake yet.
+    Ask,
+}
+
+/// The longest that a host can keep us away.
+const BLOCK_MS_MAX: u64 = 3_600_000;
+const BLOCK_MS_FIRST: u64 = 1_000;
+const BLOCK_MS_UNASKED_MAX: u64 = 60_000;
+const CLASSES: usize = 3;
+
+/// The pace of every host.
+pub(super) struct Pace {
+    quota: Option<Quota>,
+    hosts: RefCell<HashMap<String, Rc<Host>>>,
+}
+
+type Limiter = RateLimiter<NotKeyed, InMemoryState, RunClock, NoOpMiddleware<UnixMsReference>>;
+
+struct Host {
+    limiter: Option<Limiter>,
+    now: Rc<Cell<UnixMs>>,
+    /// One request a class stands at the head of the line; the others wait here, first come first served.
+    lines: [Mutex<()>; CLASSES],
+    waiting: [Cell<u32>; CLASSES],
+    blocked_until: Cell<UnixMs>,
+    refusals: Cell<u32>,
+}
+
+impl Pace {
+    pub(super) fn new(requests_per_second: Option<NonZeroU32>) -> Self {
+        let one = NonZeroU32::MIN;
+        // No burst: a second's worth of requests at once is what limits are there to prevent.
+        Self {
+            quota: requests_per_second.map(|rate| Quota::per_second(rate).allow_burst(one)),
+            hosts: RefCell::default(),
+        }
+    }
+
+    /// Returns when the request may go out. `latest` bounds how long a host's own wish can hold it back.
+    pub(super) async fn turn<C: Clock>(&self, clock: &C, url: &Url, class: Class, latest: Option<UnixMs>) {
+        let host = self.host(url, clock.now());
+        let _waiting = Waiting::new(&host.waiting[class as usize]);
+        let _head = host.lines[class as usize].lock().await;
+        loop {
+            let now = clock.now();
+            let wait_ms = host.wait_ms(now, class, latest);
+            if wait_ms == 0 {
+                return;
+            }
+            clock.sleep_ms(wait_ms).await;
+        }
+    }
+
+    /// The host said 429 or 503: nothing goes there for as long as it asks, or a growing while.
+    pub(super) fn slow_down(&self, url: &Url, now: UnixMs, retry_after_ms: Option<u64>) {
+        let host = self.host(url, now);
+        let refusals = host.refusals.get();
+        host.refusals.set(refusals.saturating_add(1));
+        let unasked = BLOCK_MS_FIRST.saturating_mul(1 << refusals.min(6)).min(BLOCK_MS_UNASKED_MAX);
+        let block_ms = retry_after_ms.unwrap_or(unasked).min(BLOCK_MS_MAX);
+        let until = now.plus_ms(i64::try_from(block_ms).unwrap_or(i64::MAX));
+        host.blocked_until.set(host.blocked_until.get().max(until));
+    }
+
+    /// The host answers as it should.
+    pub(super) fn well(&self, url: &Url, now: UnixMs) {
+        self.host(url, now).refusals.set(0);
+    }
+
+    fn host(&self, url: &Url, now: UnixMs) -> Rc<Host> {
+        let key = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
+        let mut hosts = self.hosts.borrow_mut();
+        Rc::clone(hosts.entry(key).or_insert_with(|| Rc::new(Host::new(self.quota, now))))
+    }
+}
+
+impl Host {
+    fn new(quota: Option<Quota>, now: UnixMs) -> Self {
+        let now = Rc::new(Cell::new(now));
+        let clock = RunClock(Rc::clone(&now));
+        Self {
+            limiter: quota.map(|quota| RateLimiter::direct_with_clock(quota, clock)),
+            now,
+            lines: Default::default(),
+            waiting: Default::default(),
+            blocked_until: Cell::new(UnixMs(i64::MIN)),
+            refusals: Cell::new(0),
+        }
+    }
+
+    /// Milliseconds until another try is worthwhile; 0 takes the turn.
+    fn wait_ms(&self, now: UnixMs, class: Class, latest: Option<UnixMs>) -> u64 {
+        let blocked_until = self.blocked_until.get().min(latest.unwrap_or(UnixMs(i64::MAX)));
+        if blocked_until > now {
+            return u64::try_from(blocked_until.since_ms(now)).unwrap_or(1);
+        }
+        let others_first = self.waiting.iter().take(class as usize).any(|waiting| waiting.get() > 0);
+        if others_first {
+            return 5;
+        }
+        // Time that stands still or goes back (a clock that was set) must not undo the limiter's own arithmetic.
+        self.now.set(self.now.get().max(now));
+        match &self.limiter {
+            None => 0,
+            Some(limiter) => match limiter.check() {
+                Ok(()) => 0,
+                Err(not_until) => {
+                    let wait = not_until.wait_time_from(UnixMsReference(self.now.get().0));
+                    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1)
+                }
+            },
+        }
+    }
+}
+
+/// Counts a waiting request for as long as it lives, also when its job is dropped.
+struct Waiting<'a>(&'a Cell<u32>);
+
+impl<'a> Waiting<'a> {
+    fn new(count: &'a Cell<u32>) -> Self {
+        count.set(count.get().saturating_add(1));
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
+}
+
+/// The run's clock, as governor reads it: whatever time the run has last seen.
+#[derive(Clone, Debug)]
+struct RunClock(Rc<Cell<UnixMs>>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct UnixMsReference(i64);
+
+impl GovernorClock for RunClock {
+    type Instant = UnixMsReference;
+
+    fn now(&self) -> Self::Instant {
+        UnixMsReference(self.0.get().0)
+    }
+}
+
+impl Reference for UnixMsReference {
+    fn duration_since(&self, earlier: Self) -> Nanos {
+        let ms = u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0);
+        Nanos::new(ms.saturating_mul(1_000_000))
+    }
+
+    fn saturating_sub(&self, duration: Nanos) -> Self {
+        let ms = i64::try_from(duration.as_u64() / 1_000_000).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(ms))
+    }
+}
+
+impl Add<Nanos> for UnixMsReference {
+    type Output = Self;
+
+    fn add(self, duration: Nanos) -> Self {
+        let ms = i64::try_from(duration.as_u64().div_ceil(1_000_000)).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(ms))
+    }
+}

@@ -1,0 +1,81 @@
+//! What the node of an intent says of its payment. "Not found" counts only from the same node with its history intact
+//! (rule 5), so that is asked here, every time.
+
+use crate::l402::PaymentHash;
+use crate::ledger::{DurableIntent, Ledger, LedgerError, Witness};
+use crate::payer::{Found, LookUp, NodeId, NodeProblem, Payer};
+
+use super::job::{Seen, Sighting};
+
+/// Looks a payment up, or follows it for `track_ms` where that is given.
+pub(super) async fn sight<L: Ledger, P: Payer>(
+    ledger: &L,
+    payer: &P,
+    intent: &DurableIntent,
+    track_ms: Option<u64>,
+) -> Result<Sighting, LedgerError> {
+    // The identity is asked for before the hash: an answer of another node says nothing about ours.
+    let node = match payer.node().await {
+        Ok(node) => node,
+        Err(problem) => return Ok(Sighting { seen: Seen::Unknown(problem), node_time: None }),
+    };
+    if node.id != *intent.node() {
+        let seen = Seen::OtherNode(other_node(intent.node(), &node.id));
+        return Ok(Sighting { seen, node_time: node.node_time });
+    }
+    let LookUp { found, node_time } = match track_ms {
+        None => payer.look_up(intent.hash()).await,
+        Some(patience_ms) => payer.track(intent.hash(), patience_ms).await,
+    };
+    let seen = match found {
+        Found::Settled(settled) => Seen::Settled(settled),
+        Found::PreimageKnown(preimage) => Seen::PreimageKnown(preimage),
+        Found::Failed(failure) => Seen::Failed(failure),
+        Found::InFlight => Seen::InFlight,
+        Found::Unknown(problem) => Seen::Unknown(problem),
+        Found::NotFound => absent(payer, &ledger.witness(intent.node()).await?).await,
+    };
+    Ok(Sighting { seen, node_time: node_time.or(node.node_time) })
+}
+
+fn other_node(intended: &NodeId, found: &NodeId) -> String {
+    format!(
+        "node {} was asked to pay, and node {} answers; connect the first one, it alone knows",
+        short(&intended.0),
+        short(&found.0)
+    )
+}
+
+fn short(key: &str) -> &str {
+    key.get(..16).unwrap_or(key)
+}
+
+/// The node does not know the hash: that is news only where it still knows what it settled before.
+async fn absent<P: Payer>(payer: &P, witness: &Witness) -> Seen {
+    if let Some(newest) = &witness.newest_settled {
+        match still_known(payer, newest).await {
+            Ok(true) => {}
+            Ok(false) => return Seen::Forgot(forgot("a payment that it had settled")),
+            Err(problem) => return Seen::Unknown(problem),
+        }
+    }
+    match (witness.payment_index, payer.newest_payment_index().await) {
+        (Some(seen), Ok(now)) if now < seen => Seen::Forgot(forgot("its latest payments")),
+        (Some(_) | None, Ok(_)) => Seen::NotFound,
+        (Some(_) | None, Err(problem)) => Seen::Unknown(problem),
+    }
+}
+
+fn forgot(what: &str) -> String {
+    format!(
+        "the node has forgotten {what}: it was restored or its payments were deleted, so it cannot say what it paid"
+    )
+}
+
+async fn still_known<P: Payer>(payer: &P, hash: &PaymentHash) -> Result<bool, NodeProblem> {
+    match payer.look_up(hash).await.found {
+        Found::Settled(_) | Found::InFlight | Found::PreimageKnown(_) => Ok(true),
+        Found::NotFound | Found::Failed(_) => Ok(false),
+        Found::Unknown(problem) => Err(problem),
+    }
+}

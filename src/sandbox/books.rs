@@ -1,0 +1,360 @@
+//! What the sandbox knows: its node's payments and its API's sales. Every change is an entry, written before it counts,
+//! so that reading the journal again gives the same books.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::path::Path;
+
+use tokio::sync::watch;
+
+use super::SandboxError;
+use super::journal::{Asked, Begun, Bought, Entry, FailureReason, Journal};
+use crate::l402::PaymentHash;
+use crate::money::Msat;
+use crate::time::UnixMs;
+
+/// Journal, what follows from it, and who waits for payments to end.
+pub(super) struct Books {
+    journal: Journal,
+    pub state: State,
+    in_flight: HashMap<PaymentHash, watch::Sender<()>>,
+}
+
+/// Everything that follows from the entries.
+#[derive(Default)]
+pub(super) struct State {
+    opening: Option<Msat>,
+    spent: Msat,
+    held: Msat,
+    sales: HashMap<PaymentHash, Sale>,
+    sale_order: Vec<PaymentHash>,
+    payments: HashMap<PaymentHash, Payment>,
+    payment_order: Vec<PaymentHash>,
+    videos: HashSet<String>,
+    newest_of_body: HashMap<String, (String, UnixMs)>,
+    next_number: u64,
+    newest_index: u64,
+}
+
+/// A challenge and what became of it.
+pub(super) struct Sale {
+    pub asked: Asked,
+    pub paid: bool,
+    pub bought: Option<Bought>,
+    pub delivered_count: u64,
+}
+
+/// A payment and what became of it.
+pub(super) struct Payment {
+    pub begun: Begun,
+    pub end: Option<End>,
+}
+
+/// How a payment ended.
+#[derive(Clone, Copy)]
+pub(super) enum End {
+    Settled(UnixMs),
+    Failed(FailureReason),
+}
+
+/// What a payment is asked to be.
+pub(super) struct Order {
+    pub hash: PaymentHash,
+    pub amount: Msat,
+    pub fee: Msat,
+    pub fee_limit: Msat,
+    pub invoice: String,
+    /// The invoice is signed by this sandbox's own payee.
+    pub ours: bool,
+}
+
+/// What came of beginning a payment.
+pub(super) enum Begin {
+    Started(watch::Receiver<()>),
+    AlreadyPaid,
+    InTransition,
+}
+
+/// How purchases are treated.
+#[derive(Clone, Copy)]
+pub(super) struct Terms {
+    pub credential_ms: i64,
+    pub dedup_ms: i64,
+    pub accept_ms: Option<i64>,
+}
+
+/// What came of a credential.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Redeemed {
+    Delivered { video: String, deduplicated: bool },
+    Processing,
+    Unpaid,
+    Expired,
+    OtherRequest,
+    Unknown,
+}
+
+impl Books {
+    /// Opens the books; `opening` is what a new node owns.
+    pub(super) fn open(path: &Path, opening: Msat) -> Result<Self, SandboxError> {
+        let mut state = State::default();
+        let journal = Journal::open(path, |entry| state.apply(entry))?;
+        let in_flight = state.unfinished().map(|hash| (hash, watch::Sender::new(()))).collect();
+        let mut books = Self { journal, state, in_flight };
+        if books.state.opening.is_none() {
+            let entry = Entry::Opened { balance_msat: opening };
+            books.record(entry).map_err(|source| SandboxError::State { path: path.to_owned(), source })?;
+        }
+        Ok(books)
+    }
+
+    /// A number for the next challenge, never given twice.
+    pub(super) fn take_number(&mut self) -> u64 {
+        let number = self.state.next_number;
+        self.state.next_number = number.saturating_add(1);
+        number
+    }
+
+    /// Notes a challenge.
+    pub(super) fn ask(&mut self, asked: Asked) -> io::Result<()> {
+        self.record(Entry::Asked(asked))
+    }
+
+    /// Takes a credential whose macaroon and preimage are right, for a request with this digest.
+    pub(super) fn redeem(
+        &mut self,
+        hash: PaymentHash,
+        body_sha256: &str,
+        terms: Terms,
+        now: UnixMs,
+    ) -> io::Result<Redeemed> {
+        let Some(sale) = self.state.sales.get(&hash) else { return Ok(Redeemed::Unknown) };
+        if sale.asked.body_sha256 != body_sha256 {
+            return Ok(Redeemed::OtherRequest);
+        }
+        if now > sale.asked.at.plus_ms(terms.credential_ms) {
+            return Ok(Redeemed::Expired);
+        }
+        if !sale.paid {
+            return Ok(Redeemed::Unpaid);
+        }
+        if sale.bought.is_none() {
+            let bought = self.state.purchase(hash, body_sha256, terms, now);
+            self.record(Entry::Bought(bought))?;
+        }
+        self.deliver(hash, now)
+    }
+
+    /// What a poll for an accepted purchase is told.
+    pub(super) fn poll(&mut self, hash: PaymentHash, now: UnixMs) -> io::Result<Redeemed> {
+        match self.state.sales.get(&hash).is_some_and(|sale| sale.bought.is_some()) {
+            true => self.deliver(hash, now),
+            false => Ok(Redeemed::Unknown),
+        }
+    }
+
+    fn deliver(&mut self, hash: PaymentHash, now: UnixMs) -> io::Result<Redeemed> {
+        let Some(bought) = self.state.sales.get(&hash).and_then(|sale| sale.bought.as_ref()) else {
+            return Ok(Redeemed::Unknown);
+        };
+        if bought.ready_at.is_some_and(|ready_at| now < ready_at) {
+            return Ok(Redeemed::Processing);
+        }
+        let delivered = Redeemed::Delivered { video: bought.video.clone(), deduplicated: bought.deduplicated };
+        self.record(Entry::Delivered { hash })?;
+        Ok(delivered)
+    }
+
+    /// Begins a payment, or says that the hash is known. `drawn` is whether the payment of that attempt shall fail.
+    pub(super) fn begin(&mut self, order: Order, drawn: impl FnOnce(u32) -> bool, now: UnixMs) -> io::Result<Begin> {
+        let attempt = match self.state.payments.get(&order.hash).map(|payment| (payment.end, payment.begun.attempt)) {
+            None => 0,
+            Some((None, _)) => return Ok(Begin::InTransition),
+            Some((Some(End::Settled(_)), _)) => return Ok(Begin::AlreadyPaid),
+            Some((Some(End::Failed(_)), attempt)) => attempt.saturating_add(1),
+        };
+        let doomed = self.state.doom(&order).or_else(|| drawn(attempt).then_some(FailureReason::Timeout));
+        let hash = order.hash;
+        self.record(Entry::Begun(Begun {
+            hash,
+            index: self.state.newest_index.saturating_add(1),
+            attempt,
+            amount_msat: order.amount,
+            fee_msat: order.fee,
+            invoice: order.invoice,
+            doomed,
+            at: now,
+        }))?;
+        let ended = watch::Sender::new(());
+        let waiting = ended.subscribe();
+        self.in_flight.insert(hash, ended);
+        Ok(Begin::Started(waiting))
+    }
+
+    /// Ends a payment that is in flight as it was bound to end, and tells those who wait.
+    pub(super) fn finish(&mut self, hash: PaymentHash, now: UnixMs) -> io::Result<()> {
+        let Some(payment) = self.state.payments.get(&hash).filter(|payment| payment.end.is_none()) else {
+            return Ok(());
+        };
+        self.record(match payment.begun.doomed {
+            None => Entry::Settled { hash, at: now },
+            Some(reason) => Entry::Failed { hash, reason, at: now },
+        })?;
+        self.in_flight.remove(&hash);
+        Ok(())
+    }
+
+    /// Wakes when the payment ends; nothing where it is not in flight.
+    pub(super) fn waiting(&self, hash: &PaymentHash) -> Option<watch::Receiver<()>> {
+        self.in_flight.get(hash).map(watch::Sender::subscribe)
+    }
+
+    /// Ends the books: nothing is written, and so nothing happens, from here on.
+    pub(super) fn close(&mut self) {
+        self.journal.close();
+    }
+
+    fn record(&mut self, entry: Entry) -> io::Result<()> {
+        self.journal.append(&entry)?;
+        self.state.apply(entry);
+        Ok(())
+    }
+}
+
+impl State {
+    fn apply(&mut self, entry: Entry) {
+        match entry {
+            Entry::Opened { balance_msat } => self.opening = Some(balance_msat),
+            Entry::Asked(asked) => {
+                self.next_number = self.next_number.max(asked.number.saturating_add(1));
+                self.sale_order.push(asked.hash);
+                self.sales.insert(asked.hash, Sale { asked, paid: false, bought: None, delivered_count: 0 });
+            }
+            Entry::Begun(begun) => self.apply_begun(begun),
+            Entry::Settled { hash, at } => {
+                self.apply_end(hash, End::Settled(at));
+                if let Some(sale) = self.sales.get_mut(&hash) {
+                    sale.paid = true;
+                }
+            }
+            Entry::Failed { hash, reason, at: _ } => self.apply_end(hash, End::Failed(reason)),
+            Entry::Bought(bought) => self.apply_bought(bought),
+            Entry::Delivered { hash } => {
+                if let Some(sale) = self.sales.get_mut(&hash) {
+                    sale.delivered_count = sale.delivered_count.saturating_add(1);
+                }
+            }
+        }
+    }
+
+    fn apply_begun(&mut self, begun: Begun) {
+        self.newest_index = self.newest_index.max(begun.index);
+        self.held = plus(self.held, cost(&begun));
+        let hash = begun.hash;
+        if self.payments.insert(hash, Payment { begun, end: None }).is_none() {
+            self.payment_order.push(hash);
+        }
+    }
+
+    fn apply_end(&mut self, hash: PaymentHash, end: End) {
+        let Some(payment) = self.payments.get_mut(&hash) else { return };
+        let cost = cost(&payment.begun);
+        payment.end = Some(end);
+        self.held = minus(self.held, cost);
+        match end {
+            End::Settled(_) => self.spent = plus(self.spent, cost),
+            End::Failed(_) => {}
+        }
+    }
+
+    fn apply_bought(&mut self, bought: Bought) {
+        let Some(sale) = self.sales.get_mut(&bought.hash) else { return };
+        self.videos.insert(bought.video.clone());
+        if !bought.deduplicated {
+            self.newest_of_body.insert(sale.asked.body_sha256.clone(), (bought.video.clone(), bought.at));
+        }
+        sale.bought = Some(bought);
+    }
+
+    /// A new video, or an identical request's, where one was made within the window.
+    fn purchase(&self, hash: PaymentHash, body_sha256: &str, terms: Terms, now: UnixMs) -> Bought {
+        let cached = self
+            .newest_of_body
+            .get(body_sha256)
+            .filter(|(_, made_at)| now.since_ms(*made_at) < terms.dedup_ms)
+            .map(|(video, _)| video.clone());
+        let deduplicated = cached.is_some();
+        let video = cached.unwrap_or_else(|| hash.hex().chars().take(24).collect());
+        let ready_at = terms.accept_ms.map(|accept_ms| now.plus_ms(accept_ms));
+        Bought { hash, video, deduplicated, ready_at, at: now }
+    }
+
+    /// Why this payment cannot succeed, whatever is drawn.
+    fn doom(&self, order: &Order) -> Option<FailureReason> {
+        let sale = self.sales.get(&order.hash).filter(|_| order.ours);
+        let Some(sale) = sale else { return Some(FailureReason::NoRoute) };
+        if sale.asked.amount_msat != order.amount {
+            return Some(FailureReason::IncorrectPaymentDetails);
+        }
+        if order.amount.checked_add(order.fee).is_none_or(|cost| cost > self.balance()) {
+            return Some(FailureReason::InsufficientBalance);
+        }
+        (order.fee > order.fee_limit).then_some(FailureReason::NoRoute)
+    }
+
+    /// What the node can still send.
+    pub(super) fn balance(&self) -> Msat {
+        minus(minus(self.opening.unwrap_or_default(), self.spent), self.held)
+    }
+
+    /// What the node has in flight.
+    pub(super) const fn held(&self) -> Msat {
+        self.held
+    }
+
+    pub(super) fn sale(&self, hash: &PaymentHash) -> Option<&Sale> {
+        self.sales.get(hash)
+    }
+
+    pub(super) fn payment(&self, hash: &PaymentHash) -> Option<&Payment> {
+        self.payments.get(hash)
+    }
+
+    /// Every challenge, oldest first.
+    pub(super) fn sales(&self) -> impl Iterator<Item = &Sale> {
+        self.sale_order.iter().filter_map(|hash| self.sales.get(hash))
+    }
+
+    /// Every payment, in the order in which the hashes were first tried.
+    pub(super) fn payments(&self) -> impl Iterator<Item = &Payment> {
+        self.payment_order.iter().filter_map(|hash| self.payments.get(hash))
+    }
+
+    /// Payments that a stop of the sandbox left in flight.
+    pub(super) fn unfinished(&self) -> impl Iterator<Item = PaymentHash> {
+        self.payments().filter(|payment| payment.end.is_none()).map(|payment| payment.begun.hash)
+    }
+
+    pub(super) fn has_video(&self, id: &str) -> bool {
+        self.videos.contains(id)
+    }
+}
+
+/// What a payment takes from the balance; one that is doomed from the start never leaves.
+fn cost(begun: &Begun) -> Msat {
+    match begun.doomed {
+        None | Some(FailureReason::Timeout) => plus(begun.amount_msat, begun.fee_msat),
+        Some(FailureReason::NoRoute | FailureReason::IncorrectPaymentDetails | FailureReason::InsufficientBalance) => {
+            Msat::ZERO
+        }
+    }
+}
+
+/// The sum; amounts near 2^64 msat are more than exist, and `doom` has refused them.
+fn plus(a: Msat, b: Msat) -> Msat {
+    a.checked_add(b).unwrap_or(Msat::new(u64::MAX))
+}
+
+fn minus(a: Msat, b: Msat) -> Msat {
+    a.checked_sub(b).unwrap_or(Msat::ZERO)
+}

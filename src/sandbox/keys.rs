@@ -1,0 +1,198 @@
+//! Everything secret of a sandbox, derived from one root key: who its node is, and what makes and proves its challenges.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::time::Duration;
+
+use bitcoin::hashes::{Hash, sha256};
+use bitcoin::secp256k1::{All, PublicKey, Secp256k1, SecretKey};
+use data_encoding::{BASE64, HEXLOWER};
+use lightning_invoice::{CreationError, Currency, InvoiceBuilder, PaymentSecret};
+use sha2::{Digest, Sha256};
+
+use crate::l402::PaymentHash;
+use crate::l402::macaroon::{mint, verify};
+use crate::money::Msat;
+use crate::time::UnixMs;
+
+/// An L402 identifier of version 0: version (two bytes), payment hash, token id.
+const IDENTIFIER_BYTES: usize = 66;
+const MIN_FINAL_CLTV_EXPIRY_BLOCKS: u64 = 80;
+
+/// The keys, and the one curve context.
+pub(super) struct Keys {
+    root: [u8; 32],
+    curve: Secp256k1<All>,
+    payee: SecretKey,
+    payee_id: PublicKey,
+    node_id: String,
+    node_macaroon: Vec<u8>,
+}
+
+/// A challenge, ready to be sent.
+pub(super) struct Minted {
+    pub hash: PaymentHash,
+    pub token: String,
+    pub invoice: String,
+}
+
+/// An invoice that is to be made.
+pub(super) struct Bill {
+    /// Which challenge: its preimage follows from the number.
+    pub number: u64,
+    pub amount: Msat,
+    pub description: String,
+    pub at: UnixMs,
+    pub expiry_s: u64,
+}
+
+impl Keys {
+    /// The keys that follow from a root key; nothing for the one root in 2^128 that gives no curve key.
+    pub(super) fn new(root: [u8; 32]) -> Option<Self> {
+        let curve = Secp256k1::new();
+        let payee = SecretKey::from_slice(&derive(&root, "payee", 0)).ok()?;
+        let node = SecretKey::from_slice(&derive(&root, "node", 0)).ok()?;
+        let macaroon = mint(&derive(&root, "admin", 0), &derive(&root, "admin id", 0), &[], "lnd");
+        Some(Self {
+            payee_id: payee.public_key(&curve),
+            node_id: node.public_key(&curve).to_string(),
+            node_macaroon: BASE64.decode(macaroon.as_bytes()).ok()?,
+            root,
+            curve,
+            payee,
+        })
+    }
+
+    /// The public key of the stand-in node that pays, in hex.
+    pub(super) fn node_id(&self) -> &str {
+        &self.node_id
+    }
+
+    /// The node's admin macaroon, in its binary form.
+    pub(super) fn node_macaroon(&self) -> &[u8] {
+        &self.node_macaroon
+    }
+
+    /// Whether invoices signed by this key are this sandbox's.
+    pub(super) fn is_payee(&self, key: &PublicKey) -> bool {
+        self.payee_id == *key
+    }
+
+    /// The preimage of a challenge.
+    pub(super) fn preimage(&self, number: u64) -> [u8; 32] {
+        derive(&self.root, "preimage", number)
+    }
+
+    /// A signed BOLT11 invoice on regtest, and a macaroon that is bound to its hash.
+    ///
+    /// # Errors
+    /// Where BOLT11 cannot say it: an amount or an expiry out of range.
+    pub(super) fn challenge(&self, bill: Bill) -> Result<Minted, CreationError> {
+        let hash: [u8; 32] = Sha256::digest(self.preimage(bill.number)).into();
+        let raw = InvoiceBuilder::new(Currency::Regtest)
+            .description(bill.description)
+            .payment_hash(sha256::Hash::from_byte_array(hash))
+            .payment_secret(PaymentSecret(derive(&self.root, "payment secret", bill.number)))
+            .duration_since_epoch(since_epoch(bill.at))
+            .min_final_cltv_expiry_delta(MIN_FINAL_CLTV_EXPIRY_BLOCKS)
+            .expiry_time(Duration::from_secs(bill.expiry_s))
+            .amount_milli_satoshis(bill.amount.get())
+            .basic_mpp()
+            .build_raw()?;
+        let signed: Result<_, Infallible> =
+            raw.sign(|message| Ok(self.curve.sign_ecdsa_recoverable(message, &self.payee)));
+        let invoice = match signed {
+            Ok(signed) => signed.to_string(),
+            Err(never) => match never {},
+        };
+        Ok(Minted { hash: PaymentHash(hash), token: self.token(&hash, bill.number), invoice })
+    }
+
+    fn token(&self, hash: &[u8; 32], number: u64) -> String {
+        let mut identifier = Vec::with_capacity(IDENTIFIER_BYTES);
+        identifier.extend_from_slice(&[0, 0]);
+        identifier.extend_from_slice(hash);
+        identifier.extend_from_slice(&derive(&self.root, "token id", number));
+        mint(&derive(&self.root, "macaroon", 0), &identifier, &[], "")
+    }
+
+    /// The payment hash of a token that was minted here.
+    pub(super) fn verify(&self, token: &str) -> Option<PaymentHash> {
+        let identifier = verify(&derive(&self.root, "macaroon", 0), token).ok()?;
+        let identifier: [u8; IDENTIFIER_BYTES] = identifier.try_into().ok()?;
+        let hash = identifier.get(2..34)?.try_into().ok()?;
+        identifier.starts_with(&[0, 0]).then_some(PaymentHash(hash))
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Keys(node {})", self.node_id)
+    }
+}
+
+/// The SHA-256 of method, path and body, in hex: what must be identical in both requests.
+pub(super) fn request_digest(method: &str, path: &str, body: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in [method.as_bytes(), path.as_bytes(), body] {
+        hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+/// Lower-case hex.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    HEXLOWER.encode(bytes)
+}
+
+/// A secret of its own for each label and number. The root's length is fixed, so no two inputs run together.
+fn derive(root: &[u8; 32], label: &str, number: u64) -> [u8; 32] {
+    Sha256::new().chain_update(root).chain_update(number.to_be_bytes()).chain_update(label).finalize().into()
+}
+
+fn since_epoch(at: UnixMs) -> Duration {
+    Duration::from_millis(u64::try_from(at.0).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr;
+
+    use lightning_invoice::Bolt11Invoice;
+
+    use super::*;
+
+    fn bill(number: u64) -> Bill {
+        let amount = Msat::new(2_750_000);
+        Bill { number, amount, description: "a video".to_owned(), at: UnixMs(1_790_000_000_123), expiry_s: 600 }
+    }
+
+    #[test]
+    fn the_invoice_is_real_and_its_hash_is_bound_in_the_macaroon() {
+        let keys = Keys::new([7; 32]).unwrap();
+        let minted = keys.challenge(bill(3)).unwrap();
+        let invoice = Bolt11Invoice::from_str(&minted.invoice).unwrap();
+        assert!(minted.invoice.starts_with("lnbcrt"));
+        assert_eq!(invoice.amount_milli_satoshis(), Some(2_750_000));
+        assert_eq!(invoice.duration_since_epoch().as_secs(), 1_790_000_000);
+        assert_eq!(invoice.expiry_time().as_secs(), 600);
+        assert_eq!(invoice.payment_hash().to_byte_array(), minted.hash.0);
+        assert_eq!(<[u8; 32]>::from(Sha256::digest(keys.preimage(3))), minted.hash.0);
+        assert!(keys.is_payee(&invoice.recover_payee_pub_key()));
+        assert_eq!(keys.verify(&minted.token), Some(minted.hash));
+        assert_eq!(Keys::new([8; 32]).unwrap().verify(&minted.token), None);
+    }
+
+    #[test]
+    fn challenges_differ_and_debug_tells_no_secret() {
+        let keys = Keys::new([7; 32]).unwrap();
+        assert_ne!(keys.challenge(bill(1)).unwrap().hash, keys.challenge(bill(2)).unwrap().hash);
+        assert_eq!(format!("{keys:?}"), format!("Keys(node {})", keys.node_id()));
+    }
+
+    #[test]
+    fn the_digest_keeps_path_and_body_apart() {
+        assert_ne!(request_digest("POST", "/a", b"b"), request_digest("POST", "/ab", b""));
+    }
+}

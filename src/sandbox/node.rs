@@ -1,0 +1,424 @@
+//! The stand-in node: the calls of lnd's REST API that a payer needs, with lnd's shapes, codes and words.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use data_encoding::{BASE64, BASE64URL, HEXLOWER_PERMISSIVE};
+use futures::stream;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::books::{self, Begin, End, Order, Payment};
+use super::faults::{Luck, Place};
+use super::keys::hex;
+use super::pay::{Read, SendRequest, read_invoice};
+use super::serve::HangUp;
+use super::{World, now};
+use crate::l402::PaymentHash;
+use crate::money::Msat;
+
+const BODY_BYTES_MAX: usize = 64 << 10;
+const JSON: &str = "application/json";
+const MACAROON: &str = "grpc-metadata-macaroon";
+/// A page of payments where none is asked for, as lnd has it from 0.20.
+const PAGE: usize = 100;
+const NO_PREIMAGE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// The gRPC codes that this node answers with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Code {
+    Unknown = 2,
+    InvalidArgument = 3,
+    NotFound = 5,
+    AlreadyExists = 6,
+}
+
+/// An error as lnd forms it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct LndError {
+    pub code: Code,
+    pub message: String,
+}
+
+impl LndError {
+    pub(super) fn new(code: Code, message: impl fmt::Display) -> Self {
+        Self { code, message: message.to_string() }
+    }
+
+    const fn status(&self) -> StatusCode {
+        match self.code {
+            Code::Unknown => StatusCode::INTERNAL_SERVER_ERROR,
+            Code::InvalidArgument => StatusCode::BAD_REQUEST,
+            Code::NotFound => StatusCode::NOT_FOUND,
+            Code::AlreadyExists => StatusCode::CONFLICT,
+        }
+    }
+
+    fn body(&self) -> Value {
+        json!({ "code": self.code as u8, "message": self.message, "details": [] })
+    }
+
+    /// How calls without a stream, routing and the decoding of bodies say it.
+    fn unwrapped(&self) -> Response {
+        answer(self.status(), &self.body())
+    }
+
+    /// How a stream says it before its first message.
+    fn wrapped(&self) -> Response {
+        answer(self.status(), &json!({ "error": self.body() }))
+    }
+}
+
+impl From<io::Error> for LndError {
+    fn from(error: io::Error) -> Self {
+        Self::new(Code::Unknown, format_args!("the sandbox's books: {error}"))
+    }
+}
+
+/// Every route of the node.
+pub(super) fn router(world: Arc<World>) -> Router {
+    Router::new()
+        .route("/v1/state", get(async || answer(StatusCode::OK, &json!({ "state": "SERVER_ACTIVE" }))))
+        .route("/v1/getinfo", get(info))
+        .route("/v1/balance/channels", get(balance))
+        .route("/v1/payments", get(payments))
+        .route("/v1/payreq/{invoice}", get(decode))
+        .route("/v2/router/send", post(send))
+        .route("/v2/router/track/{hash}", get(track))
+        .fallback(async || LndError::new(Code::NotFound, "Not Found").unwrapped())
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(world)
+}
+
+async fn send(State(world): State<Arc<World>>, headers: HeaderMap, body: Bytes) -> Response {
+    let request = match SendRequest::from_json(&body) {
+        Ok(request) => request,
+        Err(error) => return error.unwrapped(),
+    };
+    match begin(&world, &headers, &request) {
+        Ok((hash, waiting)) => {
+            let luck = world.faults.next(Place::Pay, &hash.0);
+            if luck.dropped && !luck.late {
+                return HangUp.into_response();
+            }
+            follow(world, hash, Some(waiting), request.no_inflight_updates, luck).await
+        }
+        Err(error) => error.wrapped(),
+    }
+}
+
+fn begin(
+    world: &Arc<World>,
+    headers: &HeaderMap,
+    request: &SendRequest,
+) -> Result<(PaymentHash, watch::Receiver<()>), LndError> {
+    authorize(world, headers)?;
+    let now = now();
+    let invoice = read_invoice(&request.payment_request)?;
+    let amount = request.amount(&invoice)?;
+    invoice.refuse_expired(now)?;
+    let order = Order {
+        hash: invoice.hash,
+        amount,
+        fee: world.fee(amount),
+        fee_limit: request.fee_limit,
+        invoice: request.payment_request.clone(),
+        ours: world.keys.is_payee(&invoice.payee),
+    };
+    let begun = world.books().begin(order, |attempt| world.faults.fails_payment(&invoice.hash.0, attempt), now)?;
+    match begun {
+        Begin::Started(waiting) => {
+            Arc::clone(world).carry_out(invoice.hash);
+            Ok((invoice.hash, waiting))
+        }
+        Begin::AlreadyPaid => Err(LndError::new(Code::AlreadyExists, "invoice is already paid")),
+        Begin::InTransition => Err(LndError::new(Code::AlreadyExists, "payment is in transition")),
+    }
+}
+
+async fn track(
+    State(world): State<Arc<World>>,
+    Path(hash): Path<String>,
+    Query(query): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+) -> Response {
+    let bytes = match BASE64URL.decode(hash.as_bytes()) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            let why = format!(
+                "type mismatch, parameter: payment_hash, error: illegal base64 data at input byte {}",
+                error.position
+            );
+            return LndError::new(Code::InvalidArgument, why).unwrapped();
+        }
+    };
+    if let Err(error) = authorize(&world, &headers) {
+        return error.wrapped();
+    }
+    let Ok(hash) = <[u8; 32]>::try_from(bytes.as_slice()).map(PaymentHash) else {
+        let why = format!("invalid hash length of {}, want 32", bytes.len());
+        return LndError::new(Code::Unknown, why).wrapped();
+    };
+    let (known, waiting) = {
+        let books = world.books();
+        (books.state.payment(&hash).is_some(), books.waiting(&hash))
+    };
+    if !known {
+        return LndError::new(Code::NotFound, "payment isn't initiated").wrapped();
+    }
+    let luck = Luck { refused: None, dropped: false, late: false };
+    follow(world, hash, waiting, parameter(&query, "no_inflight_updates") == Some("true"), luck).await
+}
+
+/// What a stream does next.
+enum Next {
+    State,
+    End,
+    Cut,
+    Over,
+}
+
+/// Streams a payment: what it is now, and, where that is not its end, its end. Without updates the answer itself,
+/// headers and all, waits for the end, as lnd's does.
+async fn follow(
+    world: Arc<World>,
+    hash: PaymentHash,
+    mut waiting: Option<watch::Receiver<()>>,
+    no_inflight_updates: bool,
+    luck: Luck,
+) -> Response {
+    if no_inflight_updates && let Some(mut waiting) = waiting.take() {
+        ended(&mut waiting).await;
+    }
+    let lines = stream::unfold((Next::State, waiting), move |(next, waiting)| {
+        let world = Arc::clone(&world);
+        async move {
+            match (next, waiting) {
+                (Next::State, waiting) => {
+                    let then = match &waiting {
+                        _ if luck.dropped => Next::Cut,
+                        Some(_) => Next::End,
+                        None => Next::Over,
+                    };
+                    // One that only just began is always seen on its way first, however quick it is.
+                    let line = update(&world, &hash, waiting.is_some());
+                    Some((Ok(line), (then, waiting)))
+                }
+                (Next::End, Some(mut waiting)) => {
+                    ended(&mut waiting).await;
+                    Some((Ok(update(&world, &hash, false)), (Next::Over, None)))
+                }
+                (Next::Cut, _) => Some((Err(HangUp), (Next::Over, None))),
+                (Next::Over, _) | (Next::End, None) => None,
+            }
+        }
+    });
+    ([(CONTENT_TYPE, JSON)], Body::from_stream(lines)).into_response()
+}
+
+/// Waits for a payment's end: then its sender is dropped.
+async fn ended(waiting: &mut watch::Receiver<()>) {
+    while waiting.changed().await.is_ok() {}
+}
+
+fn update(world: &World, hash: &PaymentHash, on_its_way: bool) -> String {
+    let payment = {
+        let books = world.books();
+        books.state.payment(hash).map(|payment| payment_json(world, &books.state, payment, on_its_way))
+    };
+    let mut line = json!({ "result": payment }).to_string();
+    line.push('\n');
+    line
+}
+
+/// A payment as lnd shows it, or showed it while it was on its way.
+fn payment_json(world: &World, state: &books::State, payment: &Payment, on_its_way: bool) -> Value {
+    let begun = &payment.begun;
+    let end = payment.end.filter(|_| !on_its_way);
+    let (status, reason, fee) = match end {
+        None => ("IN_FLIGHT", "FAILURE_REASON_NONE", Msat::ZERO),
+        Some(End::Settled(_)) => ("SUCCEEDED", "FAILURE_REASON_NONE", begun.fee_msat),
+        Some(End::Failed(reason)) => ("FAILED", reason.as_str(), Msat::ZERO),
+    };
+    let sale = state.sale(&begun.hash).filter(|_| matches!(end, Some(End::Settled(_))));
+    let preimage = sale.map_or_else(|| NO_PREIMAGE.to_owned(), |sale| hex(&world.keys.preimage(sale.asked.number)));
+    let created_s = begun.at.0.div_euclid(1_000);
+    let sats = |amount: Msat| (amount.get() / 1_000).to_string();
+    json!({
+        "payment_hash": begun.hash.hex(),
+        "value": sats(begun.amount_msat),
+        "creation_date": created_s.to_string(),
+        "fee": sats(fee),
+        "payment_preimage": preimage,
+        "value_sat": sats(begun.amount_msat),
+        "value_msat": begun.amount_msat.get().to_string(),
+        "payment_request": begun.invoice,
+        "status": status,
+        "fee_sat": sats(fee),
+        "fee_msat": fee.get().to_string(),
+        "creation_time_ns": begun.at.0.saturating_mul(1_000_000).to_string(),
+        "htlcs": [],
+        "payment_index": begun.index.to_string(),
+        "failure_reason": reason,
+        "first_hop_custom_records": {},
+    })
+}
+
+async fn info(State(world): State<Arc<World>>, headers: HeaderMap) -> Response {
+    if let Err(error) = authorize(&world, &headers) {
+        return error.unwrapped();
+    }
+    answer(
+        StatusCode::OK,
+        &json!({
+            "version": "0.21.2-beta sandbox",
+            "commit_hash": "",
+            "identity_pubkey": world.keys.node_id(),
+            "alias": "l402-batch sandbox",
+            "color": "#3399ff",
+            "num_pending_channels": 0,
+            "num_active_channels": 1,
+            "num_inactive_channels": 0,
+            "num_peers": 1,
+            "block_height": 456,
+            "block_hash": NO_PREIMAGE,
+            "best_header_timestamp": now().0.div_euclid(1_000).to_string(),
+            "synced_to_chain": true,
+            "synced_to_graph": true,
+            "testnet": false,
+            "chains": [{ "chain": "bitcoin", "network": "regtest" }],
+            "uris": [],
+            "features": {},
+            "require_htlc_interceptor": false,
+            "store_final_htlc_resolutions": false,
+        }),
+    )
+}
+
+async fn balance(State(world): State<Arc<World>>, headers: HeaderMap) -> Response {
+    if let Err(error) = authorize(&world, &headers) {
+        return error.unwrapped();
+    }
+    let (local, held) = {
+        let books = world.books();
+        (books.state.balance(), books.state.held())
+    };
+    let amount = |msat: Msat| json!({ "sat": (msat.get() / 1_000).to_string(), "msat": msat.get().to_string() });
+    answer(
+        StatusCode::OK,
+        &json!({
+            "balance": (local.get() / 1_000).to_string(),
+            "pending_open_balance": "0",
+            "local_balance": amount(local),
+            "remote_balance": amount(Msat::ZERO),
+            "unsettled_local_balance": amount(held),
+            "unsettled_remote_balance": amount(Msat::ZERO),
+            "pending_open_local_balance": amount(Msat::ZERO),
+            "pending_open_remote_balance": amount(Msat::ZERO),
+            "custom_channel_data": "",
+        }),
+    )
+}
+
+/// A page of payments in the order of their index; without `include_incomplete` those that succeeded.
+async fn payments(
+    State(world): State<Arc<World>>,
+    Query(query): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+) -> Response {
+    if let Err(error) = authorize(&world, &headers) {
+        return error.unwrapped();
+    }
+    let number = |name| parameter(&query, name).and_then(|value| value.parse::<u64>().ok()).unwrap_or(0);
+    let is_true = |name| parameter(&query, name) == Some("true");
+    let (offset, reversed) = (number("index_offset"), is_true("reversed"));
+    let most = usize::try_from(number("max_payments")).ok().filter(|most| *most > 0).unwrap_or(PAGE);
+    let books = world.books();
+    let mut page: Vec<&Payment> = books
+        .state
+        .payments()
+        .filter(|payment| is_true("include_incomplete") || matches!(payment.end, Some(End::Settled(_))))
+        .filter(|payment| match (reversed, offset) {
+            (true, 0) => true,
+            (true, offset) => payment.begun.index < offset,
+            (false, offset) => payment.begun.index > offset,
+        })
+        .collect();
+    page.sort_unstable_by_key(|payment| payment.begun.index);
+    let surplus = page.len().saturating_sub(most);
+    let page = if reversed { page.split_off(surplus) } else { page.into_iter().take(most).collect() };
+    let end = |payment: Option<&&Payment>| payment.map_or(0, |payment| payment.begun.index).to_string();
+    let body = json!({
+        "first_index_offset": end(page.first()),
+        "last_index_offset": end(page.last()),
+        "total_num_payments": "0",
+        "payments": page.iter().map(|payment| payment_json(&world, &books.state, payment, false)).collect::<Vec<_>>(),
+    });
+    drop(books);
+    answer(StatusCode::OK, &body)
+}
+
+async fn decode(State(world): State<Arc<World>>, Path(invoice): Path<String>, headers: HeaderMap) -> Response {
+    let decoded = authorize(&world, &headers).and_then(|()| read_invoice(&invoice));
+    match decoded {
+        Ok(read) => answer(StatusCode::OK, &decoded_json(&read)),
+        Err(error) => error.unwrapped(),
+    }
+}
+
+fn decoded_json(read: &Read) -> Value {
+    let amount = read.amount.unwrap_or(Msat::ZERO);
+    json!({
+        "destination": read.payee.to_string(),
+        "payment_hash": read.hash.hex(),
+        "num_satoshis": (amount.get() / 1_000).to_string(),
+        "timestamp": read.timestamp_s.to_string(),
+        "expiry": read.expiry_s.to_string(),
+        "description": read.description,
+        "description_hash": "",
+        "fallback_addr": "",
+        "cltv_expiry": read.cltv_expiry.to_string(),
+        "route_hints": [],
+        "payment_addr": BASE64.encode(&read.payment_secret),
+        "num_msat": amount.get().to_string(),
+        "features": {},
+        "blinded_paths": [],
+    })
+}
+
+/// lnd's own words for what is wrong with a macaroon.
+fn authorize(world: &World, headers: &HeaderMap) -> Result<(), LndError> {
+    let refuse = |why: &str| Err(LndError::new(Code::Unknown, why));
+    let Some(header) = headers.get(MACAROON) else { return refuse("expected 1 macaroon, got 0") };
+    match HEXLOWER_PERMISSIVE.decode(header.as_bytes()) {
+        Ok(bytes) if bytes == world.keys.node_macaroon() => Ok(()),
+        Ok(bytes) if bytes.first() == Some(&2) => {
+            refuse("verification failed: signature mismatch after caveat verification")
+        }
+        Ok(_) => refuse("cannot determine data format of binary-encoded macaroon"),
+        Err(error) => {
+            let byte = header.as_bytes().get(error.position).copied().unwrap_or(b'0');
+            let shown = char::from(byte);
+            match error.kind {
+                data_encoding::DecodeKind::Length => refuse("encoding/hex: odd length hex string"),
+                _ => refuse(&format!("encoding/hex: invalid byte: U+{byte:04X} '{shown}'")),
+            }
+        }
+    }
+}
+
+fn parameter<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+}
+
+fn answer(status: StatusCode, body: &Value) -> Response {
+    (status, [(CONTENT_TYPE, JSON)], body.to_string()).into_response()
+}

@@ -1,0 +1,127 @@
+//! What can be set on the sandbox from the command line: its times, its money, and the faults it commits on demand.
+
+const SECONDS_10_MIN: u64 = 600;
+const DEDUP_S: u64 = 30;
+const BALANCE_SATS: u64 = 10_000_000;
+const PAY_MS: u64 = 50;
+const ACCEPT_MS: u64 = 1_000;
+
+/// The settings of a sandbox. Each flag stands for itself, so that `sandbox` and `run --sandbox` take the same ones.
+#[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
+#[command(next_help_heading = "Sandbox")]
+pub struct SandboxOptions {
+    /// Milliseconds that the stand-in API waits before it handles a request.
+    #[arg(id = "sandbox-latency-ms", long = "sandbox-latency-ms", value_name = "MS", default_value_t = 0)]
+    pub latency_ms: u64,
+    /// Milliseconds that a payment takes at the stand-in node.
+    #[arg(id = "sandbox-pay-ms", long = "sandbox-pay-ms", value_name = "MS", default_value_t = PAY_MS)]
+    pub pay_ms: u64,
+    /// Answer paid requests with 202 and a poll address instead of the video.
+    #[arg(id = "sandbox-accept", long = "sandbox-accept")]
+    pub accept: bool,
+    /// Milliseconds until an accepted video is ready.
+    #[arg(id = "sandbox-accept-ms", long = "sandbox-accept-ms", value_name = "MS", default_value_t = ACCEPT_MS)]
+    pub accept_ms: u64,
+    /// Percent of payments that end as FAILED.
+    #[arg(id = "sandbox-fail-pay-percent", long = "sandbox-fail-pay-percent", value_name = "PERCENT",
+        default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub fail_pay_percent: u8,
+    /// Percent of requests for a video that the API answers with 500 or 503, having done nothing.
+    #[arg(id = "sandbox-fail-origin-percent", long = "sandbox-fail-origin-percent", value_name = "PERCENT",
+        default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub fail_origin_percent: u8,
+    /// Percent of requests, to the API and of payments to the node, that are acted on and never answered.
+    #[arg(id = "sandbox-drop-percent", long = "sandbox-drop-percent", value_name = "PERCENT",
+        default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub drop_percent: u8,
+    /// Percent of requests for a video that the API answers with 429 and a Retry-After of a second.
+    #[arg(id = "sandbox-rate-limit-percent", long = "sandbox-rate-limit-percent", value_name = "PERCENT",
+        default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub rate_limit_percent: u8,
+    /// Percent by which prices stand above what is documented; may be negative.
+    #[arg(id = "sandbox-price-drift-percent", long = "sandbox-price-drift-percent", value_name = "PERCENT",
+        default_value_t = 0, allow_hyphen_values = true, value_parser = clap::value_parser!(i64).range(-99..=1_000))]
+    pub price_drift_percent: i64,
+    /// Percent of jobs whose price drifts.
+    #[arg(id = "sandbox-drift-jobs-percent", long = "sandbox-drift-jobs-percent", value_name = "PERCENT",
+        default_value_t = 100, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub drift_jobs_percent: u8,
+    /// Seconds until an invoice expires.
+    #[arg(id = "sandbox-invoice-expiry-s", long = "sandbox-invoice-expiry-s", value_name = "S",
+        default_value_t = SECONDS_10_MIN)]
+    pub invoice_expiry_s: u64,
+    /// Seconds, from the challenge on, that a credential is accepted.
+    #[arg(id = "sandbox-credential-s", long = "sandbox-credential-s", value_name = "S",
+        default_value_t = SECONDS_10_MIN)]
+    pub credential_s: u64,
+    /// Seconds for which an identical paid request is answered with the same video; 0 turns that off.
+    #[arg(id = "sandbox-dedup-s", long = "sandbox-dedup-s", value_name = "S", default_value_t = DEDUP_S)]
+    pub dedup_s: u64,
+    /// Sats that a new stand-in node owns.
+    #[arg(id = "sandbox-balance-sats", long = "sandbox-balance-sats", value_name = "SATS",
+        default_value_t = BALANCE_SATS)]
+    pub balance_sats: u64,
+    /// Routing fee of every payment in msat; without it a sat and 100 parts per million.
+    #[arg(id = "sandbox-fee-msat", long = "sandbox-fee-msat", value_name = "MSAT")]
+    pub fee_msat: Option<u64>,
+    /// Seed from which faults are drawn: the same seed and requests give the same faults.
+    #[arg(id = "sandbox-seed", long = "sandbox-seed", value_name = "NUMBER", default_value_t = 0)]
+    pub seed: u64,
+    /// Port of the stand-in API; without it the last one, else a free one.
+    #[arg(id = "sandbox-origin-port", long = "sandbox-origin-port", value_name = "PORT")]
+    pub origin_port: Option<u16>,
+    /// Port of the stand-in node; without it the last one, else a free one.
+    #[arg(id = "sandbox-node-port", long = "sandbox-node-port", value_name = "PORT")]
+    pub node_port: Option<u16>,
+}
+
+impl Default for SandboxOptions {
+    fn default() -> Self {
+        Self {
+            latency_ms: 0,
+            pay_ms: PAY_MS,
+            accept: false,
+            accept_ms: ACCEPT_MS,
+            fail_pay_percent: 0,
+            fail_origin_percent: 0,
+            drop_percent: 0,
+            rate_limit_percent: 0,
+            price_drift_percent: 0,
+            drift_jobs_percent: 100,
+            invoice_expiry_s: SECONDS_10_MIN,
+            credential_s: SECONDS_10_MIN,
+            dedup_s: DEDUP_S,
+            balance_sats: BALANCE_SATS,
+            fee_msat: None,
+            seed: 0,
+            origin_port: None,
+            node_port: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: SandboxOptions,
+    }
+
+    #[test]
+    fn no_flag_is_the_default() {
+        assert_eq!(Line::try_parse_from(["sandbox"]).unwrap().options, SandboxOptions::default());
+    }
+
+    #[test]
+    fn flags_are_read_and_bounded() {
+        let line = ["sandbox", "--sandbox-price-drift-percent", "-10", "--sandbox-accept", "--sandbox-drop-percent=5"];
+        let options = Line::try_parse_from(line).unwrap().options;
+        assert_eq!((options.price_drift_percent, options.accept, options.drop_percent), (-10, true, 5));
+        assert!(Line::try_parse_from(["sandbox", "--sandbox-drop-percent=101"]).is_err());
+    }
+}

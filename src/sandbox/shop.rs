@@ -1,0 +1,320 @@
+//! The stand-in API: asks for payment, takes credentials, hands over videos.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
+use axum::http::header::{
+    ACCEPT_RANGES, AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, RANGE, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use data_encoding::HEXLOWER_PERMISSIVE;
+use serde::Deserialize;
+use serde_json::json;
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use super::books::{Redeemed, Terms};
+use super::faults::{Place, Refusal};
+use super::goods::Good;
+use super::journal::Asked;
+use super::keys::{Bill, hex, request_digest};
+use super::serve::HangUp;
+use super::{World, now};
+use crate::l402::PaymentHash;
+use crate::money::{Msat, Sats};
+
+/// An image of some megabytes as base64, and room to spare.
+const BODY_BYTES_MAX: usize = 32 << 20;
+const VIDEO: &[u8] = include_bytes!("video.mp4");
+const JSON: &str = "application/json";
+const X_ERROR_CODE: HeaderName = HeaderName::from_static("x-error-code");
+const X_DEDUP: HeaderName = HeaderName::from_static("x-dedup");
+const X_NO_CACHE: HeaderName = HeaderName::from_static("x-no-cache");
+const X_JOB_ID: HeaderName = HeaderName::from_static("x-job-id");
+const REQUEST_ID_PREFIX: &str = "pred_";
+const POLL_MS_MIN: u64 = 50;
+const POLL_MS_MAX: u64 = 5_000;
+
+/// The API's side of the world.
+struct Shop {
+    world: Arc<World>,
+    base: Url,
+}
+
+/// One request for a video.
+struct Wish {
+    good: Good,
+    digest: [u8; 32],
+    body: Bytes,
+    fresh: bool,
+}
+
+/// What proves a payment.
+struct Proof {
+    hash: PaymentHash,
+}
+
+/// Every route of the API, and the books.
+pub(super) fn router(world: Arc<World>, base: Url) -> Router {
+    Router::new()
+        .route("/api/l402/job-status", get(poll))
+        .route("/api/l402/{good}", post(sell))
+        .route("/videos/{file}", get(video))
+        .route("/sandbox/books", get(books))
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .with_state(Arc::new(Shop { world, base }))
+}
+
+async fn sell(State(shop): State<Arc<Shop>>, Path(name): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
+    shop.world.wait(shop.world.options.latency_ms).await;
+    let Some(good) = Good::by_name(&name) else {
+        return refuse(StatusCode::NOT_FOUND, "NOT_FOUND", "no such endpoint");
+    };
+    let digest = request_digest("POST", &format!("/api/l402/{name}"), &body);
+    let wish = Wish { good, digest, body, fresh: headers.contains_key(X_NO_CACHE) };
+    let place = if headers.contains_key(AUTHORIZATION) { Place::Redeem } else { Place::Ask };
+    let luck = shop.world.faults.next(place, &digest);
+    if let Some(refusal) = luck.refused {
+        return refused(refusal);
+    }
+    let answer = match headers.get(AUTHORIZATION) {
+        None => shop.ask(&wish, &headers),
+        Some(value) => match shop.proof(value.as_bytes()) {
+            Some(proof) => shop.redeem(&wish, &proof, &headers),
+            None => Ok(bad_credential("the credential's macaroon or preimage is not right")),
+        },
+    };
+    if luck.dropped {
+        return HangUp.into_response();
+    }
+    answer.unwrap_or_else(|error| broken_books(&error))
+}
+
+impl Shop {
+    /// Answers a request without payment: 402 with a challenge, or what is wrong with it.
+    fn ask(&self, wish: &Wish, headers: &HeaderMap) -> io::Result<Response> {
+        let is_json = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(JSON.as_bytes()));
+        if !is_json {
+            return Ok(invalid("the Content-Type must be application/json"));
+        }
+        let price = match wish.good.price(&wish.body) {
+            Ok(price) => self.drifted(price, &wish.digest),
+            Err(complaint) => return Ok(invalid(&complaint)),
+        };
+        let world = &self.world;
+        let now = now();
+        let number = world.books().take_number();
+        let bill = Bill {
+            number,
+            amount: price,
+            description: format!("sandbox: {}", wish.good.name()),
+            at: now,
+            expiry_s: world.options.invoice_expiry_s,
+        };
+        let minted = world.keys.challenge(bill).map_err(|error| io::Error::other(error.to_string()))?;
+        world.books().ask(Asked {
+            hash: minted.hash,
+            number,
+            endpoint: wish.good.name().to_owned(),
+            body_sha256: hex(&wish.digest),
+            amount_msat: price,
+            at: now,
+        })?;
+        let challenge = format!("L402 macaroon=\"{}\", invoice=\"{}\"", minted.token, minted.invoice);
+        let body = json!({
+            "error": "Payment Required",
+            "error_code": "L402_PAYMENT_REQUIRED",
+            "price_sats": price.sats_ceil(),
+            "suggestion": "pay the invoice, then send the identical request with Authorization: L402 <macaroon>:<preimage>",
+        });
+        let headers = [(WWW_AUTHENTICATE, challenge), (CONTENT_TYPE, JSON.to_owned())];
+        Ok((StatusCode::PAYMENT_REQUIRED, headers, body.to_string()).into_response())
+    }
+
+    /// Answers a request with a credential whose macaroon and preimage are right.
+    fn redeem(&self, wish: &Wish, proof: &Proof, headers: &HeaderMap) -> io::Result<Response> {
+        let options = &self.world.options;
+        let terms = Terms {
+            credential_ms: ms(options.credential_s.saturating_mul(1_000)),
+            dedup_ms: if wish.fresh { 0 } else { ms(options.dedup_s.saturating_mul(1_000)) },
+            accept_ms: options.accept.then(|| ms(options.accept_ms)),
+        };
+        let redeemed = self.world.books().redeem(proof.hash, &hex(&wish.digest), terms, now())?;
+        match redeemed {
+            Redeemed::Delivered { video, deduplicated } => Ok(self.delivered(&video, deduplicated)),
+            Redeemed::Processing => Ok(self.accepted(&proof.hash)),
+            Redeemed::Unpaid => self.ask(wish, headers),
+            Redeemed::Expired => Ok(bad_credential("the credential has expired; it cannot be used any more")),
+            Redeemed::OtherRequest => {
+                Ok(bad_credential("the credential was made for another request; the payload must be identical"))
+            }
+            Redeemed::Unknown => Ok(bad_credential("the credential is not known here")),
+        }
+    }
+
+    fn delivered(&self, video: &str, deduplicated: bool) -> Response {
+        let url = format!("{}videos/{video}.mp4", self.base);
+        let mut response = ([(CONTENT_TYPE, JSON)], json!({ "videoUrl": url }).to_string()).into_response();
+        if deduplicated {
+            response.headers_mut().insert(X_DEDUP, axum::http::HeaderValue::from_static("1"));
+        }
+        response
+    }
+
+    fn accepted(&self, hash: &PaymentHash) -> Response {
+        let id = format!("{REQUEST_ID_PREFIX}{hash}");
+        let body = json!({
+            "requestId": id,
+            "status": "processing",
+            "poll_url": format!("/api/l402/job-status?requestId={id}&jobType=video"),
+            "poll_interval_ms": self.poll_interval_ms(),
+        });
+        let headers = [(CONTENT_TYPE, JSON.to_owned()), (X_JOB_ID, id)];
+        (StatusCode::ACCEPTED, headers, body.to_string()).into_response()
+    }
+
+    fn poll_interval_ms(&self) -> u64 {
+        (self.world.options.accept_ms / 2).clamp(POLL_MS_MIN, POLL_MS_MAX)
+    }
+
+    /// The credential in an Authorization header, where macaroon and preimage hold.
+    fn proof(&self, header: &[u8]) -> Option<Proof> {
+        let (scheme, credential) = std::str::from_utf8(header).ok()?.split_once(' ')?;
+        if !["L402", "LSAT"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+            return None;
+        }
+        let (token, preimage) = credential.trim().rsplit_once(':')?;
+        let preimage: [u8; 32] = HEXLOWER_PERMISSIVE.decode(preimage.as_bytes()).ok()?.try_into().ok()?;
+        let hash = self.world.keys.verify(token)?;
+        (<[u8; 32]>::from(Sha256::digest(preimage)) == hash.0).then_some(Proof { hash })
+    }
+
+    /// The price in msat, with the drift that was asked for; rounded down to a whole sat, at least one.
+    fn drifted(&self, price: Sats, request: &[u8; 32]) -> Msat {
+        let percent = if self.world.faults.drifts(request) { self.world.options.price_drift_percent } else { 0 };
+        let factor = u64::try_from(percent.saturating_add(100)).unwrap_or(0);
+        let sats = (price.get().saturating_mul(factor) / 100).max(1);
+        Msat::new(sats.saturating_mul(1_000))
+    }
+}
+
+/// The query of a poll.
+#[derive(Deserialize)]
+struct Job {
+    #[serde(rename = "requestId")]
+    request_id: String,
+    #[serde(rename = "jobType")]
+    job_type: String,
+}
+
+async fn poll(State(shop): State<Arc<Shop>>, Query(job): Query<Job>) -> Response {
+    shop.world.wait(shop.world.options.latency_ms).await;
+    let hash = job.request_id.strip_prefix(REQUEST_ID_PREFIX).and_then(PaymentHash::from_hex);
+    let (Some(hash), "video") = (hash, job.job_type.as_str()) else { return no_such_job() };
+    let luck = shop.world.faults.next(Place::Poll, &hash.0);
+    let polled = shop.world.books().poll(hash, now());
+    if luck.dropped {
+        return HangUp.into_response();
+    }
+    let body = match polled {
+        Ok(Redeemed::Delivered { video, .. }) => {
+            let url = format!("/videos/{video}.mp4");
+            json!({ "requestId": job.request_id, "status": "COMPLETED", "result": { "url": url } })
+        }
+        Ok(Redeemed::Processing) => json!({
+            "requestId": job.request_id, "status": "processing", "poll_interval_ms": shop.poll_interval_ms(),
+        }),
+        Ok(Redeemed::Unpaid | Redeemed::Expired | Redeemed::OtherRequest | Redeemed::Unknown) => return no_such_job(),
+        Err(error) => return broken_books(&error),
+    };
+    ([(CONTENT_TYPE, JSON)], body.to_string()).into_response()
+}
+
+async fn video(State(shop): State<Arc<Shop>>, Path(file): Path<String>, headers: HeaderMap) -> Response {
+    if !file.strip_suffix(".mp4").is_some_and(|id| shop.world.books().state.has_video(id)) {
+        return refuse(StatusCode::NOT_FOUND, "NOT_FOUND", "no such video");
+    }
+    let whole = [(CONTENT_TYPE, "video/mp4"), (ACCEPT_RANGES, "bytes")];
+    let Some(range) = headers.get(RANGE).and_then(|range| range.to_str().ok()).and_then(one_range) else {
+        return (whole, VIDEO).into_response();
+    };
+    match VIDEO.get(range.clone()).filter(|part| !part.is_empty()) {
+        Some(part) => {
+            let last = range.start + part.len() - 1;
+            let place = format!("bytes {}-{last}/{}", range.start, VIDEO.len());
+            (StatusCode::PARTIAL_CONTENT, whole, [(CONTENT_RANGE, place)], part).into_response()
+        }
+        None => {
+            let place = format!("bytes */{}", VIDEO.len());
+            (StatusCode::RANGE_NOT_SATISFIABLE, [(CONTENT_RANGE, place)]).into_response()
+        }
+    }
+}
+
+/// `bytes=FIRST-LAST` or `bytes=FIRST-`; any other form is answered with the whole (RFC 9110 14.2 allows that).
+fn one_range(range: &str) -> Option<std::ops::Range<usize>> {
+    let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
+    let first = first.parse().ok()?;
+    let end = if last.is_empty() { VIDEO.len() } else { last.parse::<usize>().ok()?.checked_add(1)?.min(VIDEO.len()) };
+    (last.is_empty() || end > first || first >= VIDEO.len()).then_some(first..end.max(first))
+}
+
+async fn books(State(shop): State<Arc<Shop>>) -> Response {
+    let snapshot = shop.world.snapshot();
+    match serde_json::to_vec(&snapshot) {
+        Ok(body) => ([(CONTENT_TYPE, JSON)], body).into_response(),
+        Err(error) => broken_books(&error.into()),
+    }
+}
+
+fn refuse(status: StatusCode, code: &'static str, why: &str) -> Response {
+    let body = json!({ "error": why, "error_code": code });
+    (status, [(CONTENT_TYPE, JSON), (X_ERROR_CODE, code)], body.to_string()).into_response()
+}
+
+fn invalid(why: &str) -> Response {
+    refuse(StatusCode::BAD_REQUEST, "INVALID_INPUT", why)
+}
+
+fn bad_credential(why: &str) -> Response {
+    refuse(StatusCode::UNAUTHORIZED, "L402_INVALID_CREDENTIAL", why)
+}
+
+fn no_such_job() -> Response {
+    refuse(StatusCode::NOT_FOUND, "NOT_FOUND", "no such job")
+}
+
+fn broken_books(error: &io::Error) -> Response {
+    refuse(StatusCode::INTERNAL_SERVER_ERROR, "SERVICE_ERROR", &format!("the sandbox's books: {error}"))
+}
+
+fn refused(refusal: Refusal) -> Response {
+    match refusal {
+        Refusal::RateLimit => {
+            let body = json!({ "error": "too many requests", "error_code": "RATE_LIMITED", "retry_after_seconds": 1 });
+            let headers = [(CONTENT_TYPE, JSON), (X_ERROR_CODE, "RATE_LIMITED"), (RETRY_AFTER, "1")];
+            (StatusCode::TOO_MANY_REQUESTS, headers, body.to_string()).into_response()
+        }
+        Refusal::Internal => refuse(StatusCode::INTERNAL_SERVER_ERROR, "SERVICE_ERROR", "something went wrong"),
+        Refusal::Unavailable => refuse(StatusCode::SERVICE_UNAVAILABLE, "SERVICE_ERROR", "try again later"),
+    }
+}
+
+fn ms(ms: u64) -> i64 {
+    i64::try_from(ms).unwrap_or(i64::MAX)
+}
+
+impl World {
+    /// Waits `ms` milliseconds.
+    pub(super) async fn wait(&self, ms: u64) {
+        if ms > 0 {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+        }
+    }
+}

@@ -1,0 +1,437 @@
+//! Keeps the directions between the rooms: reads the paths in `src/` and holds them against the table below.
+//! `docs/architecture.md` says why they are so.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+/// What a room may use of the crate besides itself.
+struct Room {
+    name: &'static str,
+    /// Whole rooms.
+    uses: &'static [&'static str],
+    /// Single types of further rooms.
+    types: &'static [(&'static str, &'static [&'static str])],
+}
+
+const fn room(name: &'static str, uses: &'static [&'static str]) -> Room {
+    Room { name, uses, types: &[] }
+}
+
+/// Rooms that know of no other room but each other: anybody may use them.
+const LEAVES: [&str; 5] = ["money", "time", "diagnostic", "cells", "harmless"];
+
+/// money ← l402, catalog ← manifest ← plan ← ports ← run ← cli. The ports exchange the few types that cross the table
+/// between asking, paying and recording, and nothing else.
+const ROOMS: [Room; 12] = [
+    room("l402", &[]),
+    room("catalog", &[]),
+    room("manifest", &["l402", "catalog"]),
+    room("plan", &["l402", "catalog", "manifest"]),
+    Room {
+        name: "payer",
+        uses: &["l402", "catalog", "manifest", "plan"],
+        types: &[("ledger", &["DurableIntent"]), ("origin", &["Request", "Credential"])],
+    },
+    Room {
+        name: "origin",
+        uses: &["l402", "catalog", "manifest", "plan"],
+        types: &[("ledger", &["DurableIntent", "Poll", "Reason"]), ("payer", &["NodeId"])],
+    },
+    Room {
+        name: "ledger",
+        uses: &["l402", "catalog", "manifest", "plan"],
+        types: &[("origin", &["Request", "Credential", "HttpAnswer"]), ("payer", &["NodeId"])],
+    },
+    Room { name: "event", uses: &[], types: &[("ledger", &["JobState", "Reason", "Next"])] },
+    room("run", &["l402", "catalog", "manifest", "plan", "payer", "origin", "ledger", "event"]),
+    room("report", &["event", "ledger", "catalog"]),
+    room("sandbox", &["l402"]),
+    room(
+        "cli",
+        &["l402", "catalog", "manifest", "plan", "payer", "origin", "ledger", "event", "run", "report", "sandbox"],
+    ),
+];
+
+/// The sandbox stands in for strangers: of the leaves it shares only what amounts and times are.
+const SANDBOX_LEAVES: [&str; 2] = ["money", "time"];
+
+/// Where there is no I/O, no SQL and no clock. A path ends in `/` where it is a folder's.
+const PURE: [&str; 9] =
+    ["manifest/", "catalog/", "plan/", "l402/", "run/job.rs", "manifest.rs", "catalog.rs", "plan.rs", "l402.rs"];
+const IMPURE_WORDS: [&str; 5] = ["tokio", "reqwest", "rusqlite", "governor", "Instant"];
+/// A `SystemTime` as such is no clock: a file carries one.
+const IMPURE_CALLS: [(&str, &str); 4] =
+    [("SystemTime", "now"), ("Timestamp", "now"), ("Zoned", "now"), ("UnixMs", "now")];
+
+#[test]
+fn rooms_keep_their_directions() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let sources = sources_of(&src).unwrap();
+    assert!(sources.len() > 10, "src/ was not found");
+    let violations: Vec<String> = sources.iter().flat_map(|(file, text)| violations(file, text)).collect();
+    assert!(violations.is_empty(), "\n{}", violations.join("\n"));
+}
+
+// ---- the checker ----
+
+/// Every rule that a source text breaks, as `src/plan/mod.rs:12: …`. The file is named from `src/`.
+fn violations(file: &str, text: &str) -> Vec<String> {
+    let (tokens, _) = without_tests(lex(text));
+    let mut found = Vec::new();
+    let mut tell = |line: usize, words: String| found.push(format!("src/{file}:{line}: {words}"));
+    let room = room_of(file);
+    if !matches!(room, "lib" | "main") {
+        for path in crate_paths(&tokens, depth_of(file)) {
+            if let Some(words) = breaks_direction(room, &path.segments) {
+                tell(path.line, words);
+            }
+        }
+    }
+    if PURE.iter().any(|pure| if pure.ends_with('/') { file.starts_with(pure) } else { file == *pure }) {
+        for (i, token) in tokens.iter().enumerate() {
+            let next = |n: usize| tokens.get(i + n).map_or("", |token| token.text.as_str());
+            let called = IMPURE_CALLS.iter().any(|call| (token.text.as_str(), next(3)) == *call && next(1) == ":");
+            if called || IMPURE_WORDS.contains(&token.text.as_str()) {
+                tell(token.line, format!("{} has no place where there is no I/O and no clock", token.text));
+            }
+        }
+    }
+    found
+}
+
+fn breaks_direction(room: &str, path: &[String]) -> Option<String> {
+    let used = path.first().map_or("*", String::as_str);
+    let item = path.get(1).map_or("*", String::as_str);
+    if used == room {
+        return None;
+    }
+    if LEAVES.contains(&used) {
+        let barred = room == "sandbox" && !SANDBOX_LEAVES.contains(&used);
+        return barred.then(|| format!("sandbox may use only l402, money and time, not {used}"));
+    }
+    if LEAVES.contains(&room) {
+        return Some(format!("{room} is a leaf and may use no room, not {used}"));
+    }
+    let Some(rule) = ROOMS.iter().find(|rule| rule.name == room) else {
+        return Some(format!("the room {room} is not in the table of tests/structure.rs; say there what it may use"));
+    };
+    let types = rule.types.iter().find(|(other, _)| *other == used).map_or(&[][..], |(_, types)| types);
+    if rule.uses.contains(&used) || types.contains(&item) {
+        return None;
+    }
+    let also: Vec<String> =
+        rule.types.iter().map(|(other, types)| format!("{other}::{{{}}}", types.join(", "))).collect();
+    Some(format!(
+        "{room} may use {} and leaves, not {used}::{item}",
+        rule.uses.iter().map(ToString::to_string).chain(also).collect::<Vec<_>>().join(", ")
+    ))
+}
+
+/// The room of a file: its folder in `src/`, or its own name there.
+fn room_of(file: &str) -> &str {
+    let first = file.split('/').next().unwrap_or(file);
+    first.strip_suffix(".rs").unwrap_or(first)
+}
+
+/// How many `super::` lead from the file's module to the crate.
+fn depth_of(file: &str) -> usize {
+    let parts = file.split('/').count();
+    if file.ends_with("/mod.rs") { parts - 1 } else { parts }
+}
+
+/// Every source file but those of tests, named from `src/`, with its text.
+fn sources_of(src: &Path) -> io::Result<Vec<(String, String)>> {
+    let mut texts = Vec::new();
+    collect(src, &mut texts)?;
+    let tests: HashSet<PathBuf> = texts.iter().flat_map(|(file, text)| test_modules(file, text)).collect();
+    let is_test = |file: &Path| file.ancestors().any(|part| tests.contains(&part.with_extension("")));
+    let named = |file: &Path| file.strip_prefix(src).unwrap_or(file).to_string_lossy().replace('\\', "/");
+    Ok(texts.into_iter().filter(|(file, _)| !is_test(file)).map(|(file, text)| (named(&file), text)).collect())
+}
+
+fn collect(folder: &Path, texts: &mut Vec<(PathBuf, String)>) -> io::Result<()> {
+    let mut entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>()?;
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            collect(&path, texts)?;
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path)?;
+            texts.push((path, text));
+        }
+    }
+    Ok(())
+}
+
+/// The files (without their ending) of modules that a file declares for tests only.
+fn test_modules(file: &Path, text: &str) -> Vec<PathBuf> {
+    let named_by_folder = ["mod.rs", "lib.rs", "main.rs"].iter().any(|name| file.ends_with(name));
+    let module = file.with_extension("");
+    let folder = if named_by_folder { file.parent().unwrap_or(file) } else { &module };
+    without_tests(lex(text)).1.into_iter().map(|name| folder.join(name)).collect()
+}
+
+struct Token {
+    text: String,
+    line: usize,
+}
+
+struct CratePath {
+    segments: Vec<String>,
+    line: usize,
+}
+
+/// Words and single signs. Comments and what stands between quotes are left out.
+fn lex(text: &str) -> Vec<Token> {
+    let chars: Vec<char> = text.chars().collect();
+    let mut tokens = Vec::new();
+    let (mut at, mut line) = (0, 1);
+    while at < chars.len() {
+        let end = end_of_token(&chars, at);
+        let word = chars[at].is_alphanumeric() || chars[at] == '_';
+        if word && end_of_literal(&chars, at).is_none() || is_sign(&chars, at) {
+            tokens.push(Token { text: chars[at..end].iter().collect(), line });
+        }
+        line += chars[at..end].iter().filter(|c| **c == '\n').count();
+        at = end;
+    }
+    tokens
+}
+
+fn is_sign(chars: &[char], at: usize) -> bool {
+    "{}[]()#:;,*=!".contains(chars[at]) && end_of_token(chars, at) == at + 1
+}
+
+fn end_of_token(chars: &[char], at: usize) -> usize {
+    if let Some(end) = end_of_literal(chars, at) {
+        return end;
+    }
+    match (chars[at], chars.get(at + 1)) {
+        ('/', Some('/')) => (at..chars.len()).find(|i| chars[*i] == '\n').unwrap_or(chars.len()),
+        ('/', Some('*')) => end_of_block_comment(chars, at),
+        (c, _) if c.is_alphanumeric() || c == '_' => {
+            (at..chars.len()).find(|i| !chars[*i].is_alphanumeric() && chars[*i] != '_').unwrap_or(chars.len())
+        }
+        _ => at + 1,
+    }
+}
+
+fn end_of_block_comment(chars: &[char], at: usize) -> usize {
+    let (mut open, mut i) = (0_usize, at);
+    while i < chars.len() {
+        match (chars[i], chars.get(i + 1)) {
+            ('/', Some('*')) => (open, i) = (open + 1, i + 2),
+            ('*', Some('/')) => (open, i) = (open - 1, i + 2),
+            _ => i += 1,
+        }
+        if open == 0 {
+            return i;
+        }
+    }
+    chars.len()
+}
+
+/// Where a string or character literal that begins here ends; none where none begins.
+fn end_of_literal(chars: &[char], at: usize) -> Option<usize> {
+    let prefix = (at..chars.len().min(at + 2)).take_while(|i| matches!(chars[*i], 'b' | 'r' | 'c')).count();
+    let raw = chars[at..at + prefix].contains(&'r');
+    let quote = at + prefix;
+    if raw {
+        let hashes = (quote..chars.len()).take_while(|i| chars[*i] == '#').count();
+        let opens = chars.get(quote + hashes) == Some(&'"');
+        let closes = |i: usize| chars[i] == '"' && chars[i + 1..].iter().take_while(|c| **c == '#').count() >= hashes;
+        return opens
+            .then(|| (quote + hashes + 1..chars.len()).find(|i| closes(*i)).map_or(chars.len(), |i| i + 1 + hashes));
+    }
+    match chars.get(quote) {
+        Some('"') => Some(end_of_quote(chars, quote, '"')),
+        // 'a' and '\n' are characters, 'a without a closing sign is a lifetime.
+        Some('\'') if chars.get(quote + 1) == Some(&'\\') => Some(end_of_quote(chars, quote, '\'')),
+        Some('\'') if chars.get(quote + 2) == Some(&'\'') => Some(quote + 3),
+        _ => None,
+    }
+}
+
+fn end_of_quote(chars: &[char], open: usize, quote: char) -> usize {
+    let mut i = open + 1;
+    while i < chars.len() && chars[i] != quote {
+        i += if chars[i] == '\\' { 2 } else { 1 };
+    }
+    chars.len().min(i + 1)
+}
+
+/// The tokens without items under `#[cfg(test)]`, and the names of the modules in other files among those.
+fn without_tests(tokens: Vec<Token>) -> (Vec<Token>, Vec<String>) {
+    let text = |i: usize| tokens.get(i).map_or("", |token: &Token| token.text.as_str());
+    let (mut kept, mut modules, mut i) = (Vec::new(), Vec::new(), 0);
+    while i < tokens.len() {
+        if text(i) == "#" && text(i + 1) == "[" && text(i + 2) == "cfg" {
+            let attribute = i..closing(&tokens, i + 1);
+            let words: Vec<&str> = attribute.clone().map(text).collect();
+            if words.contains(&"test") && !words.contains(&"not") {
+                let end = end_of_item(&tokens, attribute.end);
+                if let Some(at) = (attribute.end..end).find(|at| text(*at) == "mod" && text(at + 2) == ";") {
+                    modules.push(text(at + 1).to_owned());
+                }
+                i = end;
+                continue;
+            }
+        }
+        kept.push(i);
+        i += 1;
+    }
+    let kept: HashSet<usize> = kept.into_iter().collect();
+    let left = tokens.into_iter().enumerate().filter(|(i, _)| kept.contains(i)).map(|(_, token)| token).collect();
+    (left, modules)
+}
+
+/// Behind the bracket that closes the one at `open`.
+fn closing(tokens: &[Token], open: usize) -> usize {
+    let mut depth = 0_usize;
+    for (i, token) in tokens.iter().enumerate().skip(open) {
+        match token.text.as_str() {
+            "{" | "[" | "(" => depth += 1,
+            "}" | "]" | ")" => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 {
+            return i + 1;
+        }
+    }
+    tokens.len()
+}
+
+/// Behind the item that begins here: its block, or its semicolon.
+fn end_of_item(tokens: &[Token], start: usize) -> usize {
+    let mut i = start;
+    while i < tokens.len() {
+        match tokens[i].text.as_str() {
+            "{" => return closing(tokens, i),
+            "[" | "(" => i = closing(tokens, i),
+            ";" => return i + 1,
+            _ => i += 1,
+        }
+    }
+    tokens.len()
+}
+
+/// Every path from the crate's root, groups taken apart: `crate::a::{B, c::D}` is `a::B` and `a::c::D`.
+fn crate_paths(tokens: &[Token], depth: usize) -> Vec<CratePath> {
+    let text = |i: usize| tokens.get(i).map_or("", |token| token.text.as_str());
+    let joined = |i: usize| text(i) == ":" && text(i + 1) == ":";
+    let mut paths = Vec::new();
+    let mut i = 0;
+    while i < tokens.len() {
+        let rooted = match text(i) {
+            "crate" if joined(i + 1) => Some(i + 3),
+            "super" if (0..depth).all(|n| text(i + 3 * n) == "super" && joined(i + 3 * n + 1)) => Some(i + 3 * depth),
+            _ => None,
+        };
+        i = match rooted {
+            Some(start) => tree(tokens, start, &[], &mut paths),
+            None => i + 1,
+        };
+    }
+    paths
+}
+
+/// Reads a tree of paths and gives where it ends.
+fn tree(tokens: &[Token], start: usize, before: &[String], paths: &mut Vec<CratePath>) -> usize {
+    let text = |i: usize| tokens.get(i).map_or("", |token| token.text.as_str());
+    let mut segments = before.to_vec();
+    let mut i = start;
+    let line = tokens.get(start).map_or(0, |token| token.line);
+    loop {
+        if text(i) == "{" {
+            i += 1;
+            while i < tokens.len() && text(i) != "}" {
+                i = match text(i) {
+                    "," => i + 1,
+                    "as" => i + 2,
+                    _ => tree(tokens, i, &segments, paths),
+                };
+            }
+            return i + 1;
+        }
+        segments.push(text(i).to_owned());
+        i += 1;
+        if text(i) == ":" && text(i + 1) == ":" {
+            i += 2;
+        } else {
+            paths.push(CratePath { segments, line });
+            return i;
+        }
+    }
+}
+
+// ---- the checker can fail ----
+
+#[test]
+fn a_wrong_direction_is_found_wherever_it_is_written() {
+    for (file, text, line) in [
+        ("plan/mod.rs", "use crate::ledger::Counts;", 1),
+        ("plan/mod.rs", "\n\nfn f() { crate::run::go() }", 3),
+        ("plan/mod.rs", "use crate::{money::Msat,\n  ledger::{Counts as C, Ledger}};", 2),
+        ("plan/mod.rs", "use super::ledger::Counts;", 1),
+        ("plan/totals.rs", "use super::super::ledger;", 1),
+        ("money.rs", "use crate::catalog::Value;", 1),
+        ("payer/lnd.rs", "use crate::ledger::Counts;", 1),
+        ("payer/lnd.rs", "use crate::ledger::*;", 1),
+        ("ledger/sqlite.rs", "use crate::origin::Origin;", 1),
+        ("run/mod.rs", "use crate::cli::ExitCode;", 1),
+        ("run/mod.rs", "use crate::sandbox::serve;", 1),
+        ("report/bar.rs", "use crate::payer::NodeId;", 1),
+        ("sandbox/origin.rs", "use crate::catalog::Endpoint;", 1),
+        ("sandbox/origin.rs", "use crate::diagnostic::closest;", 1),
+        ("event.rs", "use crate::ledger::Counts;", 1),
+        ("brand_new/mod.rs", "use crate::plan::Totals;", 1),
+        ("plan/mod.rs", "const Q: char = '\"'; use crate::run::X; // '\"'", 1),
+        ("plan/mod.rs", "fn f<'a>(x: &'a str) {} use crate::run::X;", 1),
+        ("plan/mod.rs", "#[cfg(test)]\nmod tests { fn f() {} }\nuse crate::run::X;", 3),
+        ("plan/mod.rs", "#[cfg(not(test))]\nuse crate::run::X;", 2),
+        ("run/job.rs", "use std::time::Instant;", 1),
+        ("l402/invoice.rs", "async fn f() { tokio::spawn(g()) }", 1),
+        ("manifest/csv.rs", "fn f() { jiff::Timestamp::now(); }", 1),
+        ("manifest/image.rs", "fn f() { std::time::SystemTime::now(); }", 1),
+    ] {
+        let found = violations(file, text);
+        let first = found.first().map(String::as_str).unwrap_or_default();
+        assert!(first.starts_with(&format!("src/{file}:{line}: ")), "{file}: {text}: {found:?}");
+    }
+}
+
+#[test]
+fn what_is_allowed_is_not_found() {
+    for (file, text) in [
+        ("plan/mod.rs", "use crate::{money::Msat, catalog::{Endpoint, Value}, manifest::JobSpec};"),
+        ("plan/totals.rs", "use super::Totals; use crate::plan::Group;"),
+        (
+            "plan/mod.rs",
+            "// use crate::run::X;\n/* crate::run /* nested */ tokio */ const A: &str = \"crate::run::X\";",
+        ),
+        ("plan/mod.rs", "const A: &str = r#\"crate::run \"quoted\" tokio\"#;"),
+        ("plan/mod.rs", "#[cfg(test)]\nmod tests { use crate::run::X; fn f() { std::time::Instant::now(); } }"),
+        ("plan/mod.rs", "#[cfg(test)]\nuse crate::run::X;"),
+        ("payer/lnd.rs", "use crate::ledger::DurableIntent;"),
+        ("ledger/sqlite.rs", "use crate::origin::{Credential, HttpAnswer, Request}; use crate::payer::NodeId;"),
+        ("ledger/sqlite.rs", "use std::time::Instant; use rusqlite::Connection;"),
+        ("ledger/record.rs", "pub struct X { pub(in crate::ledger) a: u8, pub(crate) b: u8 }"),
+        ("report/csv.rs", "use crate::catalog::Value; use crate::ledger::ResultRow; use crate::event::Event;"),
+        ("sandbox/origin.rs", "use crate::l402::Network; use crate::money::Sats; use crate::time::UnixMs;"),
+        ("run/mod.rs", "use tokio::time::Instant; use crate::{event::Event, ledger::Ledger};"),
+        ("cli/run.rs", "use crate::sandbox::serve; use super::args::RunArgs;"),
+        ("manifest/image.rs", "use std::time::SystemTime; struct Seen { changed: SystemTime }"),
+        ("lib.rs", "pub mod run;"),
+    ] {
+        assert_eq!(violations(file, text), Vec::<String>::new(), "{file}: {text}");
+    }
+}
+
+#[test]
+fn files_that_are_for_tests_only_are_known() {
+    let declared = |file: &str, text: &str| test_modules(Path::new(file), text);
+    assert_eq!(declared("src/plan/mod.rs", "#[cfg(test)]\nmod tests;"), [PathBuf::from("src/plan/tests")]);
+    assert_eq!(declared("src/plan/price.rs", "#[cfg(test)] pub mod golden;"), [PathBuf::from("src/plan/price/golden")]);
+    assert_eq!(declared("src/plan/mod.rs", "mod tests;"), Vec::<PathBuf>::new());
+}
