@@ -10,10 +10,10 @@
 //! the command `plan` does before it prints. The last lines are ratios of interleaved runs, so that a busy machine
 //! slows both sides alike.
 //!
-//! Peak memory is a matter of a whole process; the files stay where `L402_BATCH_BENCH_DIR` says, if it says so:
+//! Peak memory is a matter of a whole process; the files stay where `PLAN_BENCH_DIR` says, if it says so:
 //!
 //! ```text
-//! L402_BATCH_BENCH_DIR=/tmp/plan-bench cargo bench --bench plan
+//! PLAN_BENCH_DIR=/tmp/plan-bench cargo bench --bench plan
 //! cargo build --release
 //! /usr/bin/time -v target/release/l402-batch plan /tmp/plan-bench/made.csv --quiet
 //! /usr/bin/time -v target/release/l402-batch plan /tmp/plan-bench/given.csv --quiet
@@ -85,7 +85,7 @@ enum Folder {
 
 impl Folder {
     fn new() -> std::io::Result<Self> {
-        match std::env::var_os("L402_BATCH_BENCH_DIR") {
+        match std::env::var_os("PLAN_BENCH_DIR") {
             Some(folder) => {
                 std::fs::create_dir_all(&folder)?;
                 Ok(Self::Kept(folder.into()))

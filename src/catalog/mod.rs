@@ -8,6 +8,7 @@ mod param;
 mod price;
 mod read;
 
+pub use accept::Checked;
 pub use param::{ImageKind, ImageRef, ImageSource, Mismatch, Param, ParamKind, Value};
 pub use price::{PriceError, PriceRule, Priced, Quote, Rate};
 pub use read::BUILT_IN;

@@ -261,19 +261,19 @@ impl Parts {
 
 impl JobSource for Manifest {
     fn jobs(&self) -> Box<dyn Iterator<Item = Result<JobSpec, Vec<Diagnostic>>> + '_> {
-        let mut notes = Notes::default();
-        let rows = self.rows.as_ref().map(|rows| RowPass::new(rows, &self.templates, &mut notes));
-        let problems = Problems::default();
-        Box::new(Pass {
-            manifest: self,
-            next: 0,
-            rows,
-            problems,
-            used: self.used.clone(),
-            notes,
-            jobs: 0,
-            is_done: false,
-        })
+        Box::new(Pass::new(self))
+    }
+
+    fn each(&self, see: &mut dyn FnMut(Result<&JobSpec, Vec<Diagnostic>>)) {
+        let mut pass = Pass::new(self);
+        let mut job = None;
+        while let Some(step) = pass.step(&mut job) {
+            match (step, &job) {
+                (Ok(()), Some(spec)) => see(Ok(spec)),
+                (Ok(()), None) => {}
+                (Err(errors), _) => see(Err(errors)),
+            }
+        }
     }
 
     fn file(&self) -> &str {
@@ -308,26 +308,43 @@ impl Iterator for Pass<'_> {
     type Item = Result<JobSpec, Vec<Diagnostic>>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        let mut job = None;
+        match self.step(&mut job)? {
+            Ok(()) => job.map(Ok),
+            Err(errors) => Some(Err(errors)),
+        }
+    }
+}
+
+impl<'m> Pass<'m> {
+    fn new(manifest: &'m Manifest) -> Self {
+        let mut notes = Notes::default();
+        let rows = manifest.rows.as_ref().map(|rows| RowPass::new(rows, &manifest.templates, &mut notes));
+        let (problems, used) = (Problems::default(), manifest.used.clone());
+        Self { manifest, next: 0, rows, problems, used, notes, jobs: 0, is_done: false }
+    }
+
+    /// Puts the next job into `job`, in the memory of the one that stands there. None at the end.
+    fn step(&mut self, job: &mut Option<JobSpec>) -> Option<Result<(), Vec<Diagnostic>>> {
         if self.is_done {
             return None;
         }
-        if let Some(job) = self.manifest.jobs.get(self.next) {
+        if let Some(next) = self.manifest.jobs.get(self.next) {
             self.next += 1;
             self.jobs += 1;
-            return Some(Ok(job.clone()));
+            *job = Some(next.clone());
+            return Some(Ok(()));
         }
         let mut found = Found { problems: &mut self.problems, used: &mut self.used, notes: &mut self.notes };
-        if let Some(job) = self.rows.as_mut().and_then(|rows| rows.next_job(&mut found)) {
+        if self.rows.as_mut().is_some_and(|rows| rows.next_job(job, &mut found)) {
             self.jobs += 1;
-            return Some(Ok(job));
+            return Some(Ok(()));
         }
         self.is_done = true;
         let errors = self.errors();
         (!errors.is_empty()).then_some(Err(errors))
     }
-}
 
-impl Pass<'_> {
     /// All errors of head and rows, now that everything is read.
     fn errors(&mut self) -> Vec<Diagnostic> {
         *self.manifest.notes.lock().unwrap_or_else(PoisonError::into_inner) = std::mem::take(&mut self.notes);

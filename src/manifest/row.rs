@@ -82,5 +82,5 @@ pub(super) fn newlines(bytes: &[u8]) -> u64 {
 
 /// Text with LF line ends.
 pub(super) fn lf(text: &str) -> Cow<'_, str> {
-    if text.contains("\r\n") { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) }
+    if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) }
 }
