@@ -278,7 +278,7 @@ impl<'m> RowPass<'m> {
         if !self.has_its_cells(&row, found.problems) {
             return false;
         }
-        self.job(&row, job, found).is_some_and(|is_good| is_good)
+        self.job(&row, job, found) == Some(true)
     }
 
     /// A quote that the last record opens and nothing closes has swallowed the rest of the file.
@@ -355,7 +355,8 @@ impl<'m> RowPass<'m> {
     fn put_extra(&self, extra: &mut Vec<(String, String)>, row: &Row<'_>) {
         let mut count = 0;
         for index in &self.own.extra {
-            let (Some(Column::Extra(name)), Some(cell)) = (self.rows.columns.get(*index), row.filled(Some(*index))) else {
+            let (Some(Column::Extra(name)), Some(cell)) = (self.rows.columns.get(*index), row.filled(Some(*index)))
+            else {
                 continue;
             };
             if count == extra.len() {

@@ -75,12 +75,7 @@ pub(super) fn check(param: &Param, given: Given<'_>, images: &Images) -> Result<
 ///
 /// # Errors
 /// As [`check`].
-pub(super) fn put_cell(
-    param: &Param,
-    cell: &str,
-    images: &Images,
-    place: &mut Option<Value>,
-) -> Result<(), Wrong> {
+pub(super) fn put_cell(param: &Param, cell: &str, images: &Images, place: &mut Option<Value>) -> Result<(), Wrong> {
     if param.kind == ParamKind::Image {
         *place = Some(check(param, Given::Text(cell), images)?);
         return Ok(());

@@ -35,12 +35,11 @@ impl Hasher for Spread {
     }
 }
 
-/// Writes the made id of the next job with this content. Only keys that `counts` is to know are counted.
-pub(super) fn write_made(counts: &mut MadeCounts, content: &ContentHash, id: &mut String) {
-    let key = MadeKey::of(content);
-    let count = counts.entry(key).or_insert(0);
+/// The number of the next job with this content and no id, counted from 1.
+pub(super) fn next(counts: &mut MadeCounts, content: &ContentHash) -> u32 {
+    let count = counts.entry(MadeKey::of(content)).or_insert(0);
     *count = count.saturating_add(1);
-    key.write_id(*count, id);
+    *count
 }
 
 /// Equal for equal ids: 96 bits of a SHA-256.
