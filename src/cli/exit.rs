@@ -46,6 +46,31 @@ impl ExitCode {
     }
 }
 
+impl ExitCode {
+    /// When several apply, the first of these.
+    const ORDER: [Self; 13] = [
+        Self::Ledger,
+        Self::InDoubt,
+        Self::Person,
+        Self::NotAsPlanned,
+        Self::Interrupted,
+        Self::Terminated,
+        Self::Node,
+        Self::Limit,
+        Self::Deadline,
+        Self::Unfinished,
+        Self::Locked,
+        Self::Internal,
+        Self::Usage,
+    ];
+
+    /// This code, or the other where that comes first.
+    #[must_use]
+    pub fn or_worse(self, other: Self) -> Self {
+        Self::ORDER.into_iter().find(|code| *code == self || *code == other).unwrap_or(Self::Done)
+    }
+}
+
 impl From<ExitCode> for process::ExitCode {
     fn from(code: ExitCode) -> Self {
         Self::from(code.number())
@@ -117,6 +142,8 @@ pub const fn of_job(state: JobState, reason: Reason) -> ExitCode {
         JobState::InDoubt => ExitCode::InDoubt,
         JobState::Delivered | JobState::Downloaded if matches!(reason, Reason::Changed) => ExitCode::NotAsPlanned,
         JobState::Delivered | JobState::Downloaded | JobState::Refunded => ExitCode::Done,
+        // A person has decided, so that nothing is left to do.
+        JobState::Lost if matches!(reason, Reason::Decided) => ExitCode::Done,
         JobState::RefundOffered | JobState::Lost => ExitCode::Person,
         JobState::Pending | JobState::Failed => of_unspent(reason, ExitCode::Unfinished),
         JobState::Refused if matches!(reason, Reason::PriceChanged) => ExitCode::NotAsPlanned,
@@ -163,7 +190,8 @@ const fn of_unspent(reason: Reason, otherwise: ExitCode) -> ExitCode {
         | Reason::OriginUnreachable
         | Reason::OriginError
         | Reason::RateLimited
-        | Reason::Changed => otherwise,
+        | Reason::Changed
+        | Reason::Decided => otherwise,
     }
 }
 
