@@ -37,6 +37,7 @@ impl From<Checked<'_>> for Value {
         }
     }
 }
+use crate::cells::trim;
 use crate::diagnostic::closest;
 
 impl Param {
@@ -54,7 +55,7 @@ impl Param {
     /// # Errors
     /// As [`Self::from_text`].
     pub fn check_text<'a>(&self, cell: &'a str) -> Result<Checked<'a>, Mismatch> {
-        let cell = cell.trim();
+        let cell = trim(cell);
         match &self.kind {
             ParamKind::Text => text(cell).map(Checked::Text).ok_or_else(|| self.mismatch(None)),
             ParamKind::Integer { min, max } => match cell.parse::<i64>() {
@@ -142,9 +143,8 @@ impl Param {
     }
 }
 
-/// Text as it is sent: trimmed, with LF line ends; nothing where it is blank.
+/// Trimmed text as it is sent: with LF line ends; nothing where it is blank.
 fn text(text: &str) -> Option<Cow<'_, str>> {
-    let text = text.trim();
     let text = if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) };
     (!text.is_empty()).then_some(text)
 }

@@ -1,5 +1,6 @@
 //! Reads manifests, TOML and CSV, into job specifications, each with its place in the file.
 
+mod digest;
 mod document;
 mod document_job;
 mod header;

@@ -102,6 +102,12 @@ impl Rows {
             .from_reader(Tape::new(self.bytes.from(self.dialect.header_byte as u64)))
     }
 
+    /// The error of a file for which [`Bytes::has_changed`].
+    pub(super) fn changed(&self) -> Diagnostic {
+        let error = Diagnostic::error(&self.file, "the file was written to while it was read");
+        error.help("run again when it is whole")
+    }
+
     /// The whole of a physical line, for an error that is found only by comparing jobs.
     pub(super) fn place_of_line(&self, line: u64) -> Place {
         use std::io::{BufRead, BufReader, Read};
@@ -120,7 +126,8 @@ impl Rows {
     }
 }
 
-fn unreadable(file: &str, error: &dyn Display) -> Diagnostic {
+/// The error of a file that cannot be read.
+pub(super) fn unreadable(file: &str, error: &dyn Display) -> Diagnostic {
     Diagnostic::error(file, format!("cannot be read: {error}"))
 }
 
@@ -238,8 +245,7 @@ impl<'m> RowPass<'m> {
     fn end(&mut self, found: &mut Found<'_>) {
         self.is_done = true;
         if self.rows.bytes.has_changed() {
-            let error = Diagnostic::error(&self.rows.file, "the file was written to while it was read");
-            found.problems.push(error.help("run again when it is whole"));
+            found.problems.push(self.rows.changed());
         }
     }
 
@@ -259,7 +265,11 @@ impl<'m> RowPass<'m> {
         let base = self.rows.dialect.header_byte as u64;
         let range = (base + before.byte(), base + after.byte());
         let is_last = range.1 >= self.rows.bytes.len;
-        let first_tape_line = after.line().saturating_sub(1 + newlines(record.as_slice())).max(before.line());
+        // Most records are one line, which needs no counting.
+        let first_tape_line = match after.line().saturating_sub(before.line()) {
+            0 | 1 => before.line(),
+            _ => after.line().saturating_sub(1 + newlines(record.as_slice())).max(before.line()),
+        };
         let line = self.physical(first_tape_line);
         let Some(text) = utf8(record) else {
             let row = Row { rows: self.rows, record, text: "", line, range };

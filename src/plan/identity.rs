@@ -157,6 +157,10 @@ pub fn is_id(id: &str) -> bool {
         c.is_control()
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
+    // Most ids are plain ASCII, of which each byte is a character.
+    if id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return (1..=ID_CHARS_MAX).contains(&id.len());
+    }
     !id.trim().is_empty() && id.chars().count() <= ID_CHARS_MAX && !id.contains(hidden)
 }
 
