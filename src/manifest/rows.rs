@@ -336,6 +336,7 @@ impl<'m> RowPass<'m> {
         }
         let extra = self.own.extra.iter().filter_map(|index| self.extra(row, *index)).collect();
         let endpoint = std::sync::Arc::clone(&template.endpoint);
+        is_good &= !template.rests_on_wrong_default(&params);
         is_good.then(|| JobSpec { line: row.line, id: id.map(str::to_owned), endpoint, params, extra, max_sats: limit })
     }
 

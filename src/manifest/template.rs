@@ -147,6 +147,12 @@ impl Template {
         param.required && !self.wrong_defaults.contains(&param.name)
     }
 
+    /// Whether a job with these parameters would rest on a wrong default, which is reported already: what follows from
+    /// it is no news.
+    pub(super) fn rests_on_wrong_default(&self, params: &[(String, Value)]) -> bool {
+        self.wrong_defaults.iter().any(|name| params.iter().all(|(given, _)| given != name))
+    }
+
     /// The error of a required parameter that a job leaves out.
     pub(super) fn missing(&self, param: &Param) -> Wrong {
         let message = format!("{}: missing; {} requires it", param.name, self.endpoint.name);
