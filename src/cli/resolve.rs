@@ -4,20 +4,25 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::args::{BatchesArgs, ChoiceArgs, ExportArgs, FileArgs, PlanArgs, RecoverArgs, RunArgs, StatusArgs};
+use crate::ledger::sqlite::Decision;
+
+use super::args::{
+    AuditArgs, BatchesArgs, ChoiceArgs, ExportArgs, FileArgs, PlanArgs, RecoverArgs, ResolveArgs, RunArgs, StatusArgs,
+};
 use super::config::{
-    BatchesOptions, Choice, ExportOptions, Files, LimitLayers, ManifestOptions, ManifestSource, NodeOptions, Output,
-    Pace, Payment, PlanOptions, RecoverOptions, RunOptions, StatusOptions, Target,
+    AuditOptions, BatchesOptions, Choice, ExportOptions, Files, LimitLayers, ManifestOptions, ManifestSource,
+    NodeOptions, Output, Pace, Payment, PlanOptions, RecoverOptions, ResolveOptions, RunOptions, StatusOptions, Target,
 };
 use super::flags::{NodeArgs, TargetArgs};
 use super::layer::{self, Layer, said};
-use super::values::{Format, ManifestFormat};
+use super::values::{DecisionWord, Format, ManifestFormat};
 use super::{Environment, Failure, file};
 
 const JOBS_IN_FLIGHT: u32 = 64;
 const PAYMENTS_IN_FLIGHT: u32 = 16;
 const REQUESTS_PER_SECOND: u32 = 10;
 const MAX_UNDELIVERED: u32 = 3;
+const MAX_DOUBT: u32 = 16;
 const WAIT_DOUBT: Duration = Duration::from_secs(10 * 60);
 
 /// What environment and configuration file say, before any flag.
@@ -111,6 +116,35 @@ impl Config {
             output: all.output_without_csv("recover")?,
             ledger: all.ledger()?,
         })
+    }
+
+    /// Resolves `resolve`.
+    ///
+    /// # Errors
+    /// Where something that is needed is missing.
+    pub fn resolve(self, args: ResolveArgs) -> Result<ResolveOptions, Failure> {
+        let (all, _) = self.lay(Layer::default().target(&args.target).node(&args.node).ledger(&args.ledger));
+        Ok(ResolveOptions {
+            target: target(&args.target, &all.layer, "")?,
+            job: args.job,
+            decision: match args.decision {
+                DecisionWord::Unpaid => Decision::Unpaid,
+                DecisionWord::Lost => Decision::Lost,
+                DecisionWord::Rebuy => Decision::Rebuy,
+            },
+            note: args.note,
+            node: all.node()?,
+            ledger: all.ledger()?,
+        })
+    }
+
+    /// Resolves `audit`.
+    ///
+    /// # Errors
+    /// Where something that is needed is missing.
+    pub fn audit(self, args: AuditArgs) -> Result<AuditOptions, Failure> {
+        let (all, _) = self.lay(Layer::default().node(&args.node).output(&args.output).ledger(&args.ledger));
+        Ok(AuditOptions { node: all.node()?, output: all.output(), ledger: all.ledger()? })
     }
 
     /// Resolves `status`.
@@ -210,6 +244,7 @@ impl Laid {
             payments_in_flight: layer.payments_in_flight.unwrap_or(PAYMENTS_IN_FLIGHT),
             requests_per_second: layer.requests_per_second.unwrap_or(REQUESTS_PER_SECOND),
             max_undelivered: layer.max_undelivered.unwrap_or(MAX_UNDELIVERED),
+            max_doubt: layer.max_doubt.unwrap_or(MAX_DOUBT),
             wait_doubt: layer.wait_doubt.unwrap_or(WAIT_DOUBT),
             deadline: deadline.map_err(Failure::Usage)?,
         })

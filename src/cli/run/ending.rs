@@ -10,7 +10,7 @@ use crate::ledger::{Counts, JobState, Next, Reason, ResultRow, StateCount};
 use crate::money::counted;
 use crate::report::summary;
 use crate::run::signals::Stopped;
-use crate::run::{Clock, DrainCause, SystemClock};
+use crate::run::{Budget, Clock, DrainCause, SystemClock};
 use crate::time::UnixMs;
 
 use super::carry::Carried;
@@ -162,13 +162,33 @@ fn needs_person(books: &Books, batch: &Batch) -> Result<Vec<NeedsPerson>, Failur
     let mut needs = Vec::new();
     let read = books.results(batch.key, &mut |row: ResultRow| {
         if row.next == Next::Person && needs.len() < NEEDS_PERSON_MAX {
-            let command = format!("l402-batch status --batch {} --job {}", shell(&batch.name), shell(&row.id));
+            let command = command_about(&batch.name, &row);
             needs.push(NeedsPerson { job: row.id, reason: row.reason, command });
         }
         Ok(())
     })?;
     read.map_err(|error| Failure::Internal(error.to_string()))?;
     Ok(needs)
+}
+
+/// What a person types about a job: to decide, where nothing else is left, else to see it.
+fn command_about(batch: &str, row: &ResultRow) -> String {
+    let (batch, job) = (shell(batch), shell(&row.id));
+    match row.state {
+        JobState::InDoubt => {
+            format!("l402-batch resolve --batch {batch} --job {job} --as unpaid|lost|rebuy --note WHY")
+        }
+        JobState::Lost => format!("l402-batch resolve --batch {batch} --job {job} --as lost|rebuy --note WHY"),
+        JobState::Pending
+        | JobState::Running
+        | JobState::Paid
+        | JobState::Delivered
+        | JobState::Downloaded
+        | JobState::Refused
+        | JobState::Failed
+        | JobState::RefundOffered
+        | JobState::Refunded => format!("l402-batch status --batch {batch} --job {job}"),
+    }
 }
 
 /// A word as a shell takes it.
@@ -186,13 +206,26 @@ fn this_command() -> String {
     std::env::args().map(|word| shell(&word)).collect::<Vec<_>>().join(" ")
 }
 
+/// When a day's or a month's limit lets the rest go on, in the limits' own time zone.
+fn goes_on_at(reason: Reason, budget: &Budget) -> String {
+    let months = reason == Reason::MonthLimit;
+    if !months && reason != Reason::DayLimit {
+        return String::new();
+    }
+    let Some(next) = budget.next_period(SystemClock.now(), months) else { return String::new() };
+    match jiff::Timestamp::from_millisecond(next.0) {
+        Ok(at) => format!(" until {}", at.to_zoned(budget.time_zone.clone()).strftime("%Y-%m-%d %H:%M %Z")),
+        Err(_) => String::new(),
+    }
+}
+
 fn advice(counts: &Counts, ending: &Ending<'_>, code: ExitCode) -> Vec<String> {
     let outcome = &ending.carried.outcome;
     let mut advice = Vec::new();
     let stands = |state: JobState| counts.jobs(state) > 0;
     let reason = |wanted: Reason| counts.by_state.iter().any(|count| count.reason == wanted && count.jobs > 0);
-    if let Some((_, words)) = &outcome.limit_reached {
-        advice.push(format!("{words}; what is left stays pending"));
+    if let Some((reason, words)) = &outcome.limit_reached {
+        advice.push(format!("{words}; what is left stays pending{}", goes_on_at(*reason, &ending.carried.budget)));
     }
     if let Some(cause) = &outcome.node_unusable {
         advice.push(format!("the node could not be used: {cause}"));

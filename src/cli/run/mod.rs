@@ -202,16 +202,36 @@ impl<'a> Runner<'a> {
         let settings = self.settings(limits, &batch)?;
         let following = files.follow(self.reporter.changed())?;
         let carried = self.carry(session, &settings, work).await;
-        let (session, carried) = match carried {
+        let (mut session, carried) = match carried {
             Ok(carried) => carried,
             Err(error) => {
                 following.finish(&self.reporter)?;
                 return Err(error);
             }
         };
+        self.explain(&mut session, &batch, &carried)?;
         following.finish(&self.reporter)?;
         let untouched = left.jobs == 0 && stand(&counts, &OPEN).0 == 0;
         self.end(&session, &batch, &carried, refused, untouched)
+    }
+
+    /// What is still pending learns why, so that `status` can tell it.
+    fn explain(&self, session: &mut Session, batch: &Batch, carried: &Carried) -> Result<(), Failure> {
+        let (choice, outcome) = (&self.options.choice, &carried.outcome);
+        if choice.limit.is_some() || !choice.only.is_empty() {
+            return Ok(());
+        }
+        for endpoint in &outcome.breaker_open {
+            let words = format!("{endpoint} took payments and delivered nothing");
+            session.books.explain_pending(batch.key, Some(endpoint), Reason::BreakerOpen, &words)?;
+        }
+        if let Some((reason, words)) = &outcome.limit_reached {
+            session.books.explain_pending(batch.key, None, *reason, words)?;
+        }
+        if let Some(cause) = &outcome.node_unusable {
+            session.books.explain_pending(batch.key, None, Reason::NodeUnusable, cause)?;
+        }
+        Ok(())
     }
 
     fn end(
