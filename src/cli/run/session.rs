@@ -152,7 +152,8 @@ pub(super) fn check_files(
     let before = known.map(|batch| batch.remembered.outputs.clone()).unwrap_or_default();
     // Each run with play money has a ledger of its own, and may replace what the last one left.
     let play = world.play.is_some() && options.files.results.is_none() && options.files.receipts.is_none();
-    let inputs = [("the manifest", manifest.path.as_path()), ("the ledger", world.ledger.as_path())];
+    let mut inputs = vec![("the manifest", manifest.path.as_path()), ("the ledger", world.ledger.as_path())];
+    inputs.extend(manifest.rows_file().map(|rows| ("the manifest's rows", rows)));
     files::check(&paths, &before, play, &inputs, options.files.overwrite)?;
     Ok(paths)
 }
