@@ -28,10 +28,12 @@ pub(super) fn execute(options: PlanOptions) -> Result<ExitCode, Failure> {
     let most = limits.max_sats.and_then(Sats::msat);
     match limits::check(used, rest, most) {
         Fit::Fits => Ok(ExitCode::Done),
-        Fit::DoesNotFit { .. } if options.partial => Ok(ExitCode::Done),
+        // Where nothing is left to buy there is nothing to hold.
+        Fit::DoesNotFit { .. } if options.partial || rest == Msat::ZERO => Ok(ExitCode::Done),
         Fit::DoesNotFit { needed, most, missing } => Err(Failure::Limit(format!(
-            "max_sats of {most} does not hold the worst case of {needed}; raise it by {missing}, or buy what fits \
-             with --partial"
+            "max_sats of {most} does not hold the worst case of {}; raise it by {}, or buy what fits with --partial",
+            needed.sats_ceil(),
+            missing.sats_ceil()
         ))),
     }
 }

@@ -88,7 +88,7 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
             *used = true;
         }
         let values = self.values(template, &keys, item);
-        if self.reader.errors.len() == before {
+        if self.reader.errors.len() == before && !template.rests_on_wrong_default(&values) {
             let endpoint = Arc::clone(&template.endpoint);
             let Keys { id, max_sats, extra, .. } = keys;
             self.list.push(JobSpec { line, id, endpoint, values, extra, max_sats });

@@ -359,6 +359,7 @@ impl<'m> RowPass<'m> {
         job.max_sats = limit;
         put_text(&mut job.id, id);
         self.put_extra(&mut job.extra, row);
+        is_good &= !template.rests_on_wrong_default(&job.values);
         Some(is_good)
     }
 
