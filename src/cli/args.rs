@@ -184,6 +184,9 @@ pub struct RunArgs {
         conflicts_with_all = ["lnd_url", "lnd_macaroon_file", "lnd_cert_file", "ledger"]
     )]
     pub sandbox: bool,
+    /// How the sandbox behaves.
+    #[command(flatten)]
+    pub sandbox_options: super::run::SandboxOptions,
 }
 
 /// What of the manifest to buy, and whether to ask first.
@@ -308,6 +311,9 @@ pub struct SandboxArgs {
     /// Keep keys and books in this folder across restarts, to practise resuming [default: nothing is kept]
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+    /// How it behaves.
+    #[command(flatten)]
+    pub options: super::run::SandboxOptions,
 }
 
 /// `completions`.

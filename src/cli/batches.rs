@@ -1,8 +1,33 @@
-//! `l402-batch batches`.
+//! `batches`: what a ledger holds.
+
+use crate::ledger::sqlite::Batch;
+use crate::ledger::{Counts, JobState};
+use crate::report::{BatchLine, write_batches};
 
 use super::config::BatchesOptions;
-use super::{ExitCode, Failure};
+use super::{ExitCode, Failure, target, terminal};
 
-pub(super) fn execute(_options: BatchesOptions) -> Result<ExitCode, Failure> {
-    Err(Failure::not_yet("batches"))
+/// Prints a line a batch.
+pub(super) fn execute(options: &BatchesOptions) -> Result<ExitCode, Failure> {
+    let books = target::open(&options.ledger)?;
+    let lines: Vec<BatchLine> = books.batches()?.iter().map(|(batch, counts)| line(batch, counts)).collect();
+    if !options.output.quiet {
+        let (format, width, zone) = (options.output.format.into(), terminal::width(), terminal::zone());
+        terminal::print(|out| write_batches(out, &lines, format, width, &zone))?;
+    }
+    Ok(ExitCode::Done)
+}
+
+fn line(batch: &Batch, counts: &Counts) -> BatchLine {
+    let jobs = |states: &[JobState]| states.iter().map(|state| counts.jobs(*state)).sum();
+    BatchLine {
+        batch: batch.name.clone(),
+        manifest: (batch.manifest != "-").then(|| batch.manifest.clone()),
+        jobs: counts.all_jobs(),
+        delivered: jobs(&[JobState::Delivered, JobState::Downloaded]),
+        open: jobs(&[JobState::Running, JobState::InDoubt, JobState::Paid]),
+        spent: counts.spent,
+        fees: counts.fees,
+        last_run_at: Some(batch.last_run_at),
+    }
 }

@@ -46,6 +46,31 @@ impl ExitCode {
     }
 }
 
+impl ExitCode {
+    /// When several apply, the first of these.
+    const ORDER: [Self; 13] = [
+        Self::Ledger,
+        Self::InDoubt,
+        Self::Person,
+        Self::NotAsPlanned,
+        Self::Interrupted,
+        Self::Terminated,
+        Self::Node,
+        Self::Limit,
+        Self::Deadline,
+        Self::Unfinished,
+        Self::Locked,
+        Self::Internal,
+        Self::Usage,
+    ];
+
+    /// This code, or the other where that comes first.
+    #[must_use]
+    pub fn or_worse(self, other: Self) -> Self {
+        Self::ORDER.into_iter().find(|code| *code == self || *code == other).unwrap_or(Self::Done)
+    }
+}
+
 impl From<ExitCode> for process::ExitCode {
     fn from(code: ExitCode) -> Self {
         Self::from(code.number())

@@ -22,6 +22,7 @@ mod recover;
 mod run;
 mod sandbox;
 mod status;
+mod target;
 
 use std::ffi::OsString;
 
@@ -52,12 +53,15 @@ fn execute(cli: Cli) -> Result<ExitCode, Failure> {
     let config = |config| Config::load(config, Environment::of_process());
     match cli.command {
         Command::Plan(args) => plan::execute(config(cli.config)?.plan(args)?),
-        Command::Run(args) => run::execute(config(cli.config)?.run(*args)?),
-        Command::Recover(args) => recover::execute(config(cli.config)?.recover(*args)?),
-        Command::Status(args) => status::execute(config(cli.config)?.status(args)?),
-        Command::Export(args) => export::execute(config(cli.config)?.export(args)?),
-        Command::Batches(args) => batches::execute(config(cli.config)?.batches(args)?),
-        Command::Sandbox(args) => sandbox::execute(args),
+        Command::Run(args) => {
+            let sandbox = args.sandbox_options.clone();
+            run::execute(&config(cli.config)?.run(*args)?, &sandbox)
+        }
+        Command::Recover(args) => recover::execute(&config(cli.config)?.recover(*args)?),
+        Command::Status(args) => status::execute(&config(cli.config)?.status(args)?),
+        Command::Export(args) => export::execute(&config(cli.config)?.export(args)?),
+        Command::Batches(args) => batches::execute(&config(cli.config)?.batches(args)?),
+        Command::Sandbox(args) => sandbox::execute(&args),
         Command::Completions(args) => manual::completions(args.shell),
         Command::Man => manual::man(),
         Command::Resolve(_) => Err(Failure::not_yet("resolve")),
@@ -68,4 +72,12 @@ fn execute(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Download(_) => Err(Failure::not_yet("download")),
         Command::Config(_) => Err(Failure::not_yet("config")),
     }
+}
+
+/// The runtime of the commands that ask a node or an origin.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Internal(format!("no runtime: {error}")))
 }

@@ -2,12 +2,13 @@
 
 use crate::ledger::sqlite::{Books, OpenMode};
 use crate::manifest::Manifest;
+use crate::money::{Msat, Sats};
 use crate::plan::Plan;
 use crate::plan::limits::{self, Fit};
 use crate::plan::view::{LeftToBuy, ManifestFacts, PlanView, ViewError};
 
-use super::config::{ManifestSource, PlanOptions};
-use super::{ExitCode, Failure, Format, input, terminal};
+use super::config::{Choice, ManifestSource, PlanOptions};
+use super::{ExitCode, Failure, Format, input, money, terminal};
 
 /// Plans, prints, and says with the exit code whether the limits hold it.
 pub(super) fn execute(options: PlanOptions) -> Result<ExitCode, Failure> {
@@ -21,10 +22,10 @@ pub(super) fn execute(options: PlanOptions) -> Result<ExitCode, Failure> {
 
     let (used, rest) = match &known {
         Some(known) => (known.used, known.left.price.checked_add(known.left.fee_ceiling)),
-        None => (crate::money::Msat::ZERO, Some(plan.totals().worst_case)),
+        None => (Msat::ZERO, Some(plan.totals().worst_case)),
     };
     let rest = rest.ok_or_else(|| Failure::Internal("the worst case is larger than any amount".to_owned()))?;
-    let most = limits.max_sats.and_then(crate::money::Sats::msat);
+    let most = limits.max_sats.and_then(Sats::msat);
     match limits::check(used, rest, most) {
         Fit::Fits => Ok(ExitCode::Done),
         Fit::DoesNotFit { .. } if options.partial => Ok(ExitCode::Done),
@@ -63,7 +64,7 @@ fn path_of(options: &PlanOptions) -> String {
 
 /// A batch that has already run.
 struct Known {
-    used: crate::money::Msat,
+    used: Msat,
     left: LeftToBuy,
 }
 
@@ -75,7 +76,7 @@ fn known_batch(options: &PlanOptions, manifest: &Manifest, plan: &Plan) -> Resul
     let books = Books::open(&options.ledger, OpenMode::Read)?;
     let Some(batch) = books.batch(&name)? else { return Ok(None) };
     let counts = books.counts(batch.key)?;
-    let used = super::money::used(&counts)?;
-    let left = super::money::left_to_buy(&books, batch.key, plan, manifest)?;
+    let used = money::used(&counts)?;
+    let left = money::left_to_buy(Some((&books, batch.key)), plan, manifest, &Choice::default())?;
     Ok(Some(Known { used, left }))
 }

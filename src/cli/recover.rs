@@ -1,8 +1,69 @@
-//! `l402-batch recover`.
+//! `recover`: finishes what is open, and buys nothing.
+
+use crate::event::{Event, Listener};
+use crate::ledger::sqlite::{Batch, Books, OpenMode};
+use crate::run::{Clock, SystemClock};
 
 use super::config::RecoverOptions;
-use super::{ExitCode, Failure};
+use super::run::{Files, Reporter, Session, Work, World, settings, tell};
+use super::{ExitCode, Failure, target};
 
-pub(super) fn execute(_options: RecoverOptions) -> Result<ExitCode, Failure> {
-    Err(Failure::not_yet("recover"))
+/// Recovers one batch, or all of the ledger one after the other.
+pub(super) fn execute(options: &RecoverOptions) -> Result<ExitCode, Failure> {
+    let batches = match &options.target {
+        Some(target) => vec![target::find(&options.ledger, target)?.1],
+        None => with_open_jobs(&options.ledger)?,
+    };
+    super::runtime()?.block_on(async {
+        let world = World::of_node(options.node.as_ref(), &options.ledger)?;
+        let mut worst = ExitCode::Done;
+        for batch in batches {
+            let code = match recover(options, &world, &batch).await {
+                Ok(code) => code,
+                // Another batch's run holds its lock, and finishes what is open itself.
+                Err(failure @ Failure::Locked(_)) if options.target.is_none() => failure.report(),
+                Err(failure) => return Err(failure),
+            };
+            worst = worst.or_worse(code);
+        }
+        Ok(worst)
+    })
+}
+
+fn with_open_jobs(ledger: &std::path::Path) -> Result<Vec<Batch>, Failure> {
+    let books: Books = if ledger.exists() { Books::open(ledger, OpenMode::Read)? } else { return Ok(Vec::new()) };
+    let mut open = Vec::new();
+    for (batch, _) in books.batches()? {
+        if !books.open_jobs(Some(batch.key))?.is_empty() {
+            open.push(batch);
+        }
+    }
+    Ok(open)
+}
+
+async fn recover(options: &RecoverOptions, world: &World, batch: &Batch) -> Result<ExitCode, Failure> {
+    let began = SystemClock.now();
+    let reporter = Reporter::new(options.output)?;
+    for warning in &world.warnings {
+        reporter.warn(warning.clone());
+    }
+    reporter.hear(&Event::RunStarted {
+        batch: batch.name.clone(),
+        ledger: options.ledger.display().to_string(),
+        new_batch: false,
+        new_ledger: false,
+        tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+    });
+    let session = Session::open(&options.ledger, &batch.name)?;
+    let following = match Files::remembered(&options.ledger, batch) {
+        Some(files) => Some(files.follow(reporter.changed())?),
+        None => None,
+    };
+    let work = Work::Recover(Some(batch.key));
+    let carried = session.carry(world, &settings(&options.pace), &options.pace, &reporter, work).await;
+    if let Some(following) = following {
+        following.finish(&reporter)?;
+    }
+    let (session, carried) = carried?;
+    tell(&session.books, batch, &carried, None, began, SystemClock.now(), &reporter)
 }

@@ -1,8 +1,27 @@
-//! `l402-batch sandbox`.
+//! `sandbox`: the stand-in API and node on loopback, until Ctrl-C.
 
 use super::args::SandboxArgs;
 use super::{ExitCode, Failure};
 
-pub(super) fn execute(_args: SandboxArgs) -> Result<ExitCode, Failure> {
-    Err(Failure::not_yet("sandbox"))
+/// Runs the sandbox and prints how to use it.
+#[cfg(feature = "sandbox")]
+pub(super) fn execute(args: &SandboxArgs) -> Result<ExitCode, Failure> {
+    use super::terminal;
+
+    super::runtime()?.block_on(async {
+        let sandbox = crate::sandbox::start(&args.options, args.state.as_deref())
+            .await
+            .map_err(|error| Failure::Usage(error.to_string()))?;
+        let text = format!("{}\nCtrl-C stops it.\n", sandbox.how_to_use());
+        terminal::print(|out| out.write_all(text.as_bytes()))?;
+        crate::run::signals::first().await.map_err(|error| Failure::Internal(error.to_string()))?;
+        sandbox.stop().await;
+        Ok(ExitCode::Done)
+    })
+}
+
+/// Says that this build has none.
+#[cfg(not(feature = "sandbox"))]
+pub(super) fn execute(_: &SandboxArgs) -> Result<ExitCode, Failure> {
+    Err(Failure::Usage("this build has no sandbox: build it with the default features".to_owned()))
 }

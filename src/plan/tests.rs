@@ -267,5 +267,5 @@ fn a_model_counts() {
     let with = |value| Rows::of([job(1, "generate-video", &[prompt.clone(), ("modelId", value)])]);
     let (number, text) = (ids(&with(Value::Integer(6))), ids(&with(Value::Text("kling".to_owned()))));
     assert_ne!(number, text);
-    assert_ne!(number, ids(&Rows::of([job(1, "generate-video", &[prompt.clone()])])));
+    assert_ne!(number, ids(&Rows::of([job(1, "generate-video", std::slice::from_ref(&prompt))])));
 }

@@ -277,11 +277,9 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
 
     fn say_draining(&self) {
         let cause = match self.control.drain_cause() {
-            Some(DrainCause::Interrupted) => {
-                "interrupted: payments end, nothing new begins; once more to leave at once"
-            }
-            Some(DrainCause::Terminated) => "told to end: payments end, nothing new begins",
-            Some(DrainCause::Deadline) => "the deadline has come: payments end, nothing new begins",
+            Some(DrainCause::Interrupted) => "interrupted (once more leaves at once)",
+            Some(DrainCause::Terminated) => "told to end",
+            Some(DrainCause::Deadline) => "the deadline has come",
             Some(DrainCause::OneRound) | None => return,
         };
         self.listener.hear(&Event::Draining { cause: cause.to_owned() });

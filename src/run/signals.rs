@@ -55,3 +55,16 @@ pub async fn listen(controller: &Controller, stopped: &Cell<Option<Stopped>>) ->
         }
     }
 }
+
+/// Returns at the first signal of any kind.
+///
+/// # Errors
+/// Where the signals cannot be listened for.
+pub async fn first() -> std::io::Result<()> {
+    let (controller, control) = Controller::new();
+    let stopped = Cell::new(None);
+    tokio::select! {
+        result = listen(&controller, &stopped) => result,
+        () = control.until_draining() => Ok(()),
+    }
+}

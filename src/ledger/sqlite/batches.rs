@@ -57,6 +57,8 @@ pub struct Batch {
     pub sandbox: bool,
     /// When it began.
     pub created_at: UnixMs,
+    /// When a run of it last began.
+    pub last_run_at: UnixMs,
     /// What its last run left to remember.
     pub remembered: Remembered,
 }
@@ -108,7 +110,7 @@ impl Default for Layout {
     }
 }
 
-const COLUMNS: &str = "id, name, manifest, sandbox, created_at, remembered, accepted_msat, fingerprint";
+const COLUMNS: &str = "id, name, manifest, sandbox, created_at, remembered, accepted_msat, fingerprint, last_run_at";
 
 fn batch_of_row(row: &Row<'_>) -> rusqlite::Result<Batch> {
     let Json((layout, outputs)) = row.get(5)?;
@@ -118,6 +120,7 @@ fn batch_of_row(row: &Row<'_>) -> rusqlite::Result<Batch> {
         manifest: row.get(2)?,
         sandbox: row.get(3)?,
         created_at: row.get(4)?,
+        last_run_at: row.get(8)?,
         remembered: Remembered { layout, outputs, accepted: row.get(6)?, fingerprint: row.get(7)? },
     })
 }
@@ -135,7 +138,7 @@ impl Books {
     pub fn begin_batch(&mut self, now: UnixMs, new: &NewBatch) -> Result<BatchStart, LedgerError> {
         let start = self.write(|tx, _| match by_name(tx, &new.name)? {
             None => insert(tx, now, new).map(BatchStart::New),
-            Some(known) => go_on(tx, known, new),
+            Some(known) => go_on(tx, now, known, new),
         })?;
         if let BatchStart::Known(batch) = &start {
             self.check_money(Some(batch.key))?;
@@ -232,7 +235,8 @@ impl Books {
 fn insert(tx: &Connection, now: UnixMs, new: &NewBatch) -> Result<Batch, Fault> {
     let remembered = Remembered::default();
     tx.prepare_cached(
-        "INSERT INTO batches (name, manifest, sandbox, remembered, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO batches (name, manifest, sandbox, remembered, created_at, last_run_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
     )?
     .execute(params![
         new.name,
@@ -247,11 +251,12 @@ fn insert(tx: &Connection, now: UnixMs, new: &NewBatch) -> Result<Batch, Fault> 
         manifest: new.manifest.clone(),
         sandbox: new.sandbox,
         created_at: now,
+        last_run_at: now,
         remembered,
     })
 }
 
-fn go_on(tx: &Connection, mut known: Batch, new: &NewBatch) -> Result<BatchStart, Fault> {
+fn go_on(tx: &Connection, now: UnixMs, mut known: Batch, new: &NewBatch) -> Result<BatchStart, Fault> {
     if known.sandbox != new.sandbox {
         return Ok(BatchStart::OtherMoney { known_is_sandbox: known.sandbox });
     }
@@ -259,9 +264,13 @@ fn go_on(tx: &Connection, mut known: Batch, new: &NewBatch) -> Result<BatchStart
         if !new.adopt {
             return Ok(BatchStart::OtherManifest { known: known.manifest, given: new.manifest.clone() });
         }
-        tx.prepare_cached("UPDATE batches SET manifest = ?2 WHERE id = ?1")?
-            .execute(params![known.key, new.manifest])?;
         known.manifest.clone_from(&new.manifest);
     }
+    known.last_run_at = now;
+    tx.prepare_cached("UPDATE batches SET manifest = ?2, last_run_at = ?3 WHERE id = ?1")?.execute(params![
+        known.key,
+        known.manifest,
+        now
+    ])?;
     Ok(BatchStart::Known(known))
 }

@@ -30,7 +30,8 @@ CREATE TABLE batches (
     held_msat INTEGER NOT NULL DEFAULT 0 CHECK (held_msat >= 0),
     spent_msat INTEGER NOT NULL DEFAULT 0 CHECK (spent_msat >= 0),
     fees_msat INTEGER NOT NULL DEFAULT 0 CHECK (fees_msat >= 0),
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    last_run_at INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE endpoints (

@@ -95,7 +95,7 @@ fn record(books: &Books, batch: BatchKey, kind: u8, which: u8, n: u8, caps: &Cap
             Record::Intend(Box::new(intent))
         }
         3 => Record::SendBegun(payment),
-        4 => Record::SendAnswered { payment: payment, accepted: false },
+        4 => Record::SendAnswered { payment, accepted: false },
         5 => paid(payment, n, None),
         6 => {
             let hash = books.conn.query_row("SELECT payment_hash FROM payments WHERE id = ?1", [payment], |r| r.get(0));

@@ -77,7 +77,7 @@ fn table(payment: PaymentKey) -> Vec<(&'static str, Record, [bool; 8])> {
     vec![
         ("send begun", Record::SendBegun(payment), [y, y, n, n, n, n, n, n]),
         // Where the payment is paid, its one send has been answered already.
-        ("send answered", Record::SendAnswered { payment: payment, accepted: false }, [y, y, n, n, n, n, n, n]),
+        ("send answered", Record::SendAnswered { payment, accepted: false }, [y, y, n, n, n, n, n, n]),
         ("paid", paid(payment, 1, None), [y, y, y, y, y, y, y, n]),
         ("paid and posted", paid(payment, 1, Some(posted())), [y, y, y, y, y, y, y, n]),
         ("posted", Record::Posted(payment, posted()), [n, n, y, y, y, y, y, n]),
@@ -205,11 +205,11 @@ fn sends_are_counted_and_decide_which_proof_of_death_holds() {
     let Committed::Intent(intent) = books.apply(NOW, Record::SendBegun(payment)).unwrap() else { panic!() };
     assert_eq!((intent.sends_begun(), intent.sends_answered()), (2, 0));
     assert!(is_contradiction(&books.apply(NOW, dead(DeadProof::FailedAndAnswered))), "two sends, none answered");
-    books.apply(NOW, Record::SendAnswered { payment: payment, accepted: false }).unwrap();
+    books.apply(NOW, Record::SendAnswered { payment, accepted: false }).unwrap();
     assert!(is_contradiction(&books.apply(NOW, dead(DeadProof::FailedAndAnswered))), "two sends, one answered");
-    books.apply(NOW, Record::SendAnswered { payment: payment, accepted: false }).unwrap();
+    books.apply(NOW, Record::SendAnswered { payment, accepted: false }).unwrap();
     assert!(
-        is_contradiction(&books.apply(NOW, Record::SendAnswered { payment: payment, accepted: false })),
+        is_contradiction(&books.apply(NOW, Record::SendAnswered { payment, accepted: false })),
         "more answers than sends"
     );
     books.apply(NOW, dead(DeadProof::NotFoundAndAnswered)).unwrap();

@@ -1,0 +1,120 @@
+//! Carries a run out beside everything that can stop it: signals, a deadline; and beside its heartbeat.
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use crate::cli::Failure;
+use crate::cli::config::Pace;
+use crate::event::Listener;
+use crate::ledger::BatchKey;
+use crate::ledger::sqlite::{Books, LedgerHandle};
+use crate::payer::NodeInfo;
+use crate::run::signals::{self, Stopped};
+use crate::run::{Clock, Control, Controller, DrainCause, Outcome, Run, RunError, Settings, SystemClock};
+
+use super::reporter::Reporter;
+use super::world::World;
+
+/// What is to be carried out.
+#[derive(Clone, Debug)]
+pub(in crate::cli) enum Work {
+    /// Every open job of the batch (of all, with none) once; nothing is waited for.
+    OneRound(Option<BatchKey>),
+    /// Every open job of the batch (of all, with none) to its end; nothing is bought.
+    Recover(Option<BatchKey>),
+    /// Every open job, and what is pending.
+    Buy(BatchKey, NodeInfo),
+}
+
+/// How it ended.
+#[derive(Clone, Debug, Default)]
+pub(in crate::cli) struct Carried {
+    /// The run's own account.
+    pub(in crate::cli) outcome: Outcome,
+    /// The signal that stopped it.
+    pub(in crate::cli) stopped: Option<Stopped>,
+}
+
+/// The settings that the options ask for; what is to be spent is added by the caller.
+pub(in crate::cli) fn settings(pace: &Pace) -> Settings {
+    Settings {
+        jobs_in_flight: pace.jobs_in_flight as usize,
+        payments_in_flight: pace.payments_in_flight as usize,
+        requests_per_second: std::num::NonZeroU32::new(pace.requests_per_second),
+        max_undelivered: pace.max_undelivered,
+        wait_doubt_ms: u64::try_from(pace.wait_doubt.as_millis()).unwrap_or(u64::MAX),
+        ..Settings::default()
+    }
+}
+
+/// Carries the work out on the books, and gives them back.
+pub(in crate::cli) async fn carry_out(
+    books: Books,
+    world: &World,
+    settings: &Settings,
+    pace: &Pace,
+    reporter: &Reporter,
+    work: Work,
+) -> Result<(Books, Carried), Failure> {
+    let (ledger, thread) = LedgerHandle::spawn(books)?;
+    let (controller, control) = Controller::new();
+    let control = if matches!(work, Work::OneRound(_)) { Control::one_round() } else { control };
+    let stopped = Cell::new(None);
+    let result = {
+        let run = Run {
+            ledger: &ledger,
+            payer: world.payer.as_ref(),
+            origin: &world.origin,
+            clock: &SystemClock,
+            listener: reporter as &dyn Listener,
+            settings,
+            control,
+        };
+        let work = async {
+            match work {
+                Work::OneRound(batch) | Work::Recover(batch) => run.recover(batch).await,
+                Work::Buy(batch, node) => run.buy(batch, node).await,
+            }
+        };
+        tokio::select! {
+            biased;
+            result = work => result,
+            error = signals::listen(&controller, &stopped) => Err(RunError::Defect(listening(error))),
+            () = at_deadline(pace, &controller) => Err(RunError::Defect("the deadline ended the run".to_owned())),
+            () = beat(reporter) => Err(RunError::Defect("the heartbeat ended the run".to_owned())),
+        }
+    };
+    drop(ledger);
+    let books = thread.join()?;
+    match result {
+        Ok(outcome) => Ok((books, Carried { outcome, stopped: stopped.get() })),
+        Err(RunError::Ledger(error)) => Err(Failure::Ledger(error)),
+        Err(error @ RunError::Defect(_)) => Err(Failure::Internal(error.to_string())),
+    }
+}
+
+fn listening(result: std::io::Result<()>) -> String {
+    match result {
+        Ok(()) => "nobody listens for signals".to_owned(),
+        Err(error) => format!("signals cannot be listened for: {error}"),
+    }
+}
+
+/// Drains at the deadline; never returns.
+async fn at_deadline(pace: &Pace, controller: &Controller) {
+    if let Some(deadline) = pace.deadline {
+        let ms = u64::try_from(deadline.since_ms(SystemClock.now())).unwrap_or(0);
+        SystemClock.sleep_ms(ms).await;
+        controller.drain(DrainCause::Deadline);
+    }
+    std::future::pending().await
+}
+
+/// Beats for as long as it is polled; never returns.
+async fn beat(reporter: &Reporter) {
+    let mut each_second = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        each_second.tick().await;
+        reporter.tick();
+    }
+}

@@ -1,0 +1,104 @@
+//! Results and receipts that follow a run: made from ledger rows alone, replaced whole, rebuilt at the start.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::cli::Failure;
+use crate::event::{Event, Listener};
+use crate::ledger::BatchKey;
+use crate::ledger::sqlite::{Batch, Books, Layout, OpenMode};
+use crate::report::{Dialect, OutputPaths, ReceiptsFile, ResultsFile, Views};
+use crate::run::{Clock, SystemClock};
+
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// The files of one batch.
+pub(in crate::cli) struct Files {
+    ledger: PathBuf,
+    batch: BatchKey,
+    views: Views,
+}
+
+impl Files {
+    /// The files at these paths, laid out as the batch remembers.
+    pub(in crate::cli) fn new(ledger: &Path, batch: BatchKey, layout: &Layout, paths: OutputPaths) -> Self {
+        let delimiter = u8::try_from(layout.delimiter).unwrap_or(b',');
+        let dialect = Dialect { delimiter, bom: layout.bom };
+        let results = ResultsFile::new(layout.params.clone(), layout.extra.clone(), dialect);
+        let receipts = ReceiptsFile::new(layout.extra.clone(), dialect);
+        Self { ledger: ledger.to_owned(), batch, views: Views::new(paths, results, receipts) }
+    }
+
+    /// The files that a batch has written before, if it has.
+    pub(in crate::cli) fn remembered(ledger: &Path, batch: &Batch) -> Option<Self> {
+        let outputs = &batch.remembered.outputs;
+        let paths = OutputPaths {
+            results: PathBuf::from(outputs.results.as_ref().filter(|_| outputs.results_written)?),
+            receipts: PathBuf::from(outputs.receipts.as_ref().filter(|_| outputs.receipts_written)?),
+        };
+        Some(Self::new(ledger, batch.key, &batch.remembered.layout, paths))
+    }
+
+    /// Writes both, and gives what a person should know.
+    pub(in crate::cli) fn rewrite(&mut self) -> Result<Vec<String>, Failure> {
+        let books = Books::open(&self.ledger, OpenMode::Read)?;
+        Ok(self.rewrite_from(&books))
+    }
+
+    fn rewrite_from(&mut self, books: &Books) -> Vec<String> {
+        let batch = self.batch;
+        let broken = |error: crate::ledger::LedgerError| std::io::Error::other(error.to_string());
+        let rewritten = self.views.rewrite(
+            &|| SystemClock.now(),
+            &mut |each| books.results(batch, each).map_err(broken)?,
+            &mut |each| books.receipts(batch, each).map_err(broken)?,
+        );
+        rewritten.warnings
+    }
+
+    /// Follows a run on a thread of its own, so that a slow disk stalls no payment.
+    pub(in crate::cli) fn follow(mut self, changed: Arc<AtomicBool>) -> Result<Following, Failure> {
+        let books = Books::open(&self.ledger, OpenMode::Read)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::Builder::new().name("files".to_owned()).spawn(move || {
+            let mut warnings = Vec::new();
+            while !stopped.load(Ordering::Relaxed) {
+                if changed.swap(false, Ordering::Relaxed) {
+                    self.views.changed();
+                }
+                if self.views.due(SystemClock.now()) {
+                    warnings.extend(self.rewrite_from(&books));
+                }
+                std::thread::park_timeout(LOOK_EVERY);
+            }
+            (self, warnings)
+        });
+        let thread = thread.map_err(|error| Failure::Internal(format!("no thread for the files: {error}")))?;
+        Ok(Following { thread, stop })
+    }
+}
+
+/// Files that follow a run.
+pub(in crate::cli) struct Following {
+    thread: JoinHandle<(Files, Vec<String>)>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Following {
+    /// Ends the following and writes both files as the ledger now is.
+    pub(in crate::cli) fn finish(self, listener: &dyn Listener) -> Result<(), Failure> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.thread().unpark();
+        let (mut files, mut warnings) =
+            self.thread.join().map_err(|_| Failure::Internal("the thread of the files has failed".to_owned()))?;
+        warnings.extend(files.rewrite()?);
+        for message in warnings {
+            listener.hear(&Event::Warning { message });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,306 @@
+//! `run`: recovery first, then the plan, the limits and the questions, then new purchases.
+
+mod carry;
+mod ending;
+mod files;
+mod questions;
+mod reporter;
+mod session;
+mod world;
+
+use carry::Carried;
+pub(super) use carry::{Work, settings};
+pub(super) use ending::tell;
+pub(super) use files::Files;
+pub(super) use reporter::Reporter;
+pub(super) use session::Session;
+pub(super) use world::{SandboxOptions, World};
+
+use crate::event::{Event, Listener};
+use crate::ledger::sqlite::{Batch, Books, OpenMode};
+use crate::ledger::{Counts, JobState};
+use crate::manifest::{Limits, Manifest};
+use crate::money::Msat;
+use crate::plan::Plan;
+use crate::plan::view::LeftToBuy;
+use crate::run::{Budget, Clock, Settings, SystemClock};
+use crate::time::UnixMs;
+
+use super::config::{ManifestSource, Payment, RunOptions};
+use super::{ExitCode, Failure, input, money};
+
+/// Runs a batch.
+pub(super) fn execute(options: &RunOptions, sandbox: &SandboxOptions) -> Result<ExitCode, Failure> {
+    if options.payment != Payment::Sandbox && *sandbox != SandboxOptions::default() {
+        return Err(Failure::Usage("the --sandbox-… flags go with --sandbox".to_owned()));
+    }
+    super::runtime()?.block_on(async {
+        let world = World::open(&options.payment, sandbox).await?;
+        let result = Runner::new(options, &world)?.run().await;
+        world.close().await;
+        result
+    })
+}
+
+/// One run, with all that it works with.
+struct Runner<'a> {
+    options: &'a RunOptions,
+    world: &'a World,
+    reporter: Reporter,
+    began: UnixMs,
+}
+
+impl<'a> Runner<'a> {
+    fn new(options: &'a RunOptions, world: &'a World) -> Result<Self, Failure> {
+        let reporter = Reporter::new(options.output)?;
+        Ok(Self { options, world, reporter, began: SystemClock.now() })
+    }
+
+    async fn run(&self) -> Result<ExitCode, Failure> {
+        for warning in &self.world.warnings {
+            self.reporter.warn(warning.clone());
+        }
+        let result = self.run_manifest().await;
+        // Whatever ended it, the screen is left in order before the error is told.
+        self.reporter.close();
+        result
+    }
+
+    async fn run_manifest(&self) -> Result<ExitCode, Failure> {
+        let last_catalog = self.world.play.as_ref().map(|play| play.catalog.as_path());
+        let manifest = match input::open(&self.options.manifest, last_catalog) {
+            Ok(manifest) => manifest,
+            Err(found) => return Err(self.finish_unread(Failure::Input(found)).await),
+        };
+        let name = input::batch_name(&self.options.manifest, &manifest)?;
+        if self.options.choice.dry_run {
+            return self.dry_run(&manifest, &name).await;
+        }
+        if !self.world.ledger.exists() {
+            // A manifest with errors leaves no trace: not even an empty ledger.
+            input::plan(&manifest, &self.options.limits)?;
+        }
+        let session = Session::open(&self.world.ledger, &name)?;
+        let play = self.world.play.is_some();
+        session.check_owner(self.options, &manifest.path.display().to_string(), play)?;
+        self.reporter.hear(&Event::RunStarted {
+            batch: name.clone(),
+            ledger: self.world.ledger.display().to_string(),
+            new_batch: session.known.is_none(),
+            new_ledger: session.books.is_new(),
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        });
+        let session = self.recover_first(session).await?;
+        match input::plan(&manifest, &self.options.limits) {
+            Ok((plan, limits)) => self.run_plan(session, &manifest, &plan, &limits).await,
+            Err(failure) => Err(self.finish_open(session, failure).await),
+        }
+    }
+
+    /// One round of recovery: each open job is looked up, redeemed or polled once, and none is waited for.
+    async fn recover_first(&self, session: Session) -> Result<Session, Failure> {
+        match session.known.as_ref().map(|batch| batch.key) {
+            None => Ok(session),
+            Some(batch) => Ok(self.carry(session, &settings(&self.options.pace), Work::OneRound(Some(batch))).await?.0),
+        }
+    }
+
+    async fn carry(&self, session: Session, settings: &Settings, work: Work) -> Result<(Session, Carried), Failure> {
+        session.carry(self.world, settings, &self.options.pace, &self.reporter, work).await
+    }
+
+    /// A manifest that cannot be read at all: what is open of its batch is finished, then its errors are told.
+    async fn finish_unread(&self, failure: Failure) -> Failure {
+        let session = match self.batch_of_unread() {
+            Ok(Some(session)) => session,
+            Ok(None) => return failure,
+            Err(error) => return error,
+        };
+        self.finish_open(session, failure).await
+    }
+
+    fn batch_of_unread(&self) -> Result<Option<Session>, Failure> {
+        if self.options.choice.dry_run || !self.world.ledger.exists() {
+            return Ok(None);
+        }
+        let books = Books::open(&self.world.ledger, OpenMode::Read)?;
+        let name = match (&self.options.manifest.batch, &self.options.manifest.source) {
+            (Some(name), _) => Some(name.clone()),
+            (None, ManifestSource::Stdin(_)) => None,
+            (None, ManifestSource::File(path, _)) => {
+                let path = std::path::absolute(path).map_err(|error| Failure::Usage(error.to_string()))?;
+                books.batches_at(&path.display().to_string())?.into_iter().next().map(|batch| batch.name)
+            }
+        };
+        drop(books);
+        name.map(|name| Session::open(&self.world.ledger, &name)).transpose()
+    }
+
+    /// Finishes what is open of a batch that cannot go on, and gives back why it cannot.
+    async fn finish_open(&self, session: Session, failure: Failure) -> Failure {
+        let Some(batch) = session.known.clone() else { return failure };
+        let work = Work::Recover(Some(batch.key));
+        match self.carry(session, &settings(&self.options.pace), work).await {
+            Err(error) => error,
+            Ok(_) => match Files::remembered(&self.world.ledger, &batch).map(|mut files| files.rewrite()) {
+                None | Some(Ok(_)) => failure,
+                Some(Err(error)) => error,
+            },
+        }
+    }
+
+    async fn run_plan(
+        &self,
+        mut session: Session,
+        manifest: &Manifest,
+        plan: &Plan,
+        limits: &Limits,
+    ) -> Result<ExitCode, Failure> {
+        self.world.check_endpoints(plan)?;
+        session::tell_remarks(manifest, plan, &self.reporter);
+        let (mut batch, load) = session.load(self.options, manifest, plan, self.world.play.is_some())?;
+        session::tell_load(&load, &self.reporter);
+        let mut files = session.files(self.options, manifest, &mut batch, self.world)?;
+        for warning in files.rewrite()? {
+            self.reporter.warn(warning);
+        }
+        let counts = session.books.counts(batch.key)?;
+        let left = questions::chosen(&session.books, batch.key, &self.options.choice)?;
+        self.reporter.hear(&planned(&counts, &left));
+
+        let mut refused = None;
+        let work = if left.jobs == 0 {
+            Work::Recover(Some(batch.key))
+        } else {
+            match self.admit(limits, &counts, &left).await {
+                Ok((cap, node)) => {
+                    session.accept(&mut batch, cap)?;
+                    Work::Buy(batch.key, node)
+                }
+                Err(failure) => {
+                    refused = Some(failure);
+                    Work::Recover(Some(batch.key))
+                }
+            }
+        };
+        let settings = self.settings(limits, &batch)?;
+        let following = files.follow(self.reporter.changed())?;
+        let carried = self.carry(session, &settings, work).await;
+        let (session, carried) = match carried {
+            Ok(carried) => carried,
+            Err(error) => {
+                following.finish(&self.reporter)?;
+                return Err(error);
+            }
+        };
+        following.finish(&self.reporter)?;
+        self.end(&session, &batch, &carried, refused, left)
+    }
+
+    fn end(
+        &self,
+        session: &Session,
+        batch: &Batch,
+        carried: &Carried,
+        refused: Option<Failure>,
+        left: LeftToBuy,
+    ) -> Result<ExitCode, Failure> {
+        let (began, now) = (self.began, SystemClock.now());
+        let code = tell(&session.books, batch, carried, refused.as_ref(), began, now, &self.reporter)?;
+        if let Some(failure) = refused {
+            failure.report();
+        } else if left.jobs == 0 && code == ExitCode::Done {
+            self.reporter.say("everything is delivered: there was nothing to do\n");
+        }
+        if self.world.play.is_some() {
+            self.reporter.say(&format!(
+                "play money: the ledger stays at {}; the sandbox and its URLs end with this run\n",
+                self.world.ledger.display()
+            ));
+        }
+        Ok(code)
+    }
+
+    /// Limits, node, balance and the person: all must agree before anything is bought.
+    async fn admit(
+        &self,
+        limits: &Limits,
+        counts: &Counts,
+        left: &LeftToBuy,
+    ) -> Result<(Msat, crate::payer::NodeInfo), Failure> {
+        let used = money::used(counts)?;
+        let cap = questions::batch_cap(self.options.choice.partial, limits, used, left)?;
+        let node = questions::ready_node(self.world, left, self.options.choice.partial, &self.reporter).await?;
+        questions::confirm(self.options, limits, left, self.world.play.is_some(), &self.reporter)?;
+        Ok((cap, node))
+    }
+
+    fn settings(&self, limits: &Limits, batch: &Batch) -> Result<Settings, Failure> {
+        let name = limits.time_zone.as_deref().unwrap_or(&self.options.system_time_zone);
+        let time_zone = jiff::tz::TimeZone::get(name)
+            .map_err(|error| Failure::Usage(format!("the time zone {name} is not known: {error}")))?;
+        let choice = &self.options.choice;
+        Ok(Settings {
+            only: (!choice.only.is_empty()).then(|| choice.only.iter().cloned().collect()),
+            limit: choice.limit,
+            budget: Budget {
+                batch: batch.remembered.accepted,
+                day: limits.max_sats_per_day.map(questions::in_msat).transpose()?,
+                month: limits.max_sats_per_month.map(questions::in_msat).transpose()?,
+                time_zone,
+            },
+            ..settings(&self.options.pace)
+        })
+    }
+
+    /// Everything but the purchases: plan, limits, node and balance. Nothing is written, no origin is asked.
+    async fn dry_run(&self, manifest: &Manifest, name: &str) -> Result<ExitCode, Failure> {
+        let (plan, limits) = input::plan(manifest, &self.options.limits)?;
+        self.world.check_endpoints(&plan)?;
+        session::tell_remarks(manifest, &plan, &self.reporter);
+        let (used, left) = self.left_of(manifest, &plan, name)?;
+        self.reporter.hear(&Event::Planned {
+            job_count: plan.totals().job_count,
+            to_buy_count: left.jobs,
+            to_buy_msat: left.price,
+            fee_ceiling_msat: left.fee_ceiling,
+            delivered_count: 0,
+            open_count: 0,
+        });
+        questions::batch_cap(self.options.choice.partial, &limits, used, &left)?;
+        let node = questions::ready_node(self.world, &left, self.options.choice.partial, &self.reporter).await?;
+        self.reporter.say(&format!(
+            "dry run: limits hold, node {} ({}, {}) is ready; no origin was asked, nothing was written, nothing was \
+             spent\n",
+            node.id.0, node.network, node.version
+        ));
+        Ok(ExitCode::Done)
+    }
+
+    fn left_of(&self, manifest: &Manifest, plan: &Plan, name: &str) -> Result<(Msat, LeftToBuy), Failure> {
+        let choice = &self.options.choice;
+        if !self.world.ledger.exists() {
+            return Ok((Msat::ZERO, money::left_to_buy(None, plan, manifest, choice)?));
+        }
+        let books = Books::open(&self.world.ledger, OpenMode::Read)?;
+        match books.batch(name)? {
+            None => Ok((Msat::ZERO, money::left_to_buy(None, plan, manifest, choice)?)),
+            Some(batch) => {
+                let used = money::used(&books.counts(batch.key)?)?;
+                Ok((used, money::left_to_buy(Some((&books, batch.key)), plan, manifest, choice)?))
+            }
+        }
+    }
+}
+
+fn planned(counts: &Counts, left: &LeftToBuy) -> Event {
+    let jobs = |states: &[JobState]| states.iter().map(|state| counts.jobs(*state)).sum();
+    Event::Planned {
+        job_count: counts.all_jobs(),
+        to_buy_count: left.jobs,
+        to_buy_msat: left.price,
+        fee_ceiling_msat: left.fee_ceiling,
+        delivered_count: jobs(&[JobState::Delivered, JobState::Downloaded]),
+        open_count: jobs(&[JobState::Running, JobState::InDoubt, JobState::Paid]),
+    }
+}

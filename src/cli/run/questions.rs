@@ -1,0 +1,125 @@
+//! What is checked and asked before the first purchase: limits, node, balance, and the person.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use crate::cli::config::{Choice, RunOptions};
+use crate::cli::{Failure, money};
+use crate::ledger::BatchKey;
+use crate::ledger::sqlite::Books;
+use crate::manifest::Limits;
+use crate::money::{Msat, Sats};
+use crate::payer::{NodeInfo, NodeProblem, Payer};
+use crate::plan::limits::{self, Fit};
+use crate::plan::view::LeftToBuy;
+
+use super::reporter::Reporter;
+use super::world::World;
+
+/// Jobs that are read at a time.
+const PAGE: usize = 1_000;
+
+/// What this run would buy: everything pending, or what `--only` and `--limit` leave of it.
+pub(super) fn chosen(books: &Books, batch: BatchKey, choice: &Choice) -> Result<LeftToBuy, Failure> {
+    let mut left = LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO };
+    let mut after = None;
+    loop {
+        let page = books.pending(batch, after, PAGE)?;
+        let Some(last) = page.last() else { return Ok(left) };
+        after = Some(last.seq);
+        for job in page {
+            if choice.limit.is_some_and(|limit| left.jobs >= limit) {
+                return Ok(left);
+            }
+            if choice.only.is_empty() || choice.only.contains(&job.id) {
+                money::add(&mut left, job.price, job.fee_ceiling)?;
+            }
+        }
+    }
+}
+
+/// The bound of the batch over all its runs: its limit, or the worst case that is accepted by going on.
+pub(super) fn batch_cap(partial: bool, limits: &Limits, used: Msat, left: &LeftToBuy) -> Result<Msat, Failure> {
+    let rest = money::sum([left.price, left.fee_ceiling])?;
+    let most = limits.max_sats.map(in_msat).transpose()?;
+    match limits::check(used, rest, most) {
+        Fit::Fits => most.map_or_else(|| money::sum([used, rest]), Ok),
+        Fit::DoesNotFit { most, .. } if partial => Ok(most),
+        Fit::DoesNotFit { needed, most, missing } => Err(Failure::Limit(format!(
+            "max_sats of {most} does not hold the worst case of {needed} (spent and held {used}, still to buy {rest}); \
+             nothing was bought; raise it by {missing}, or buy what fits with --partial"
+        ))),
+    }
+}
+
+/// A limit in msat.
+pub(super) fn in_msat(sats: Sats) -> Result<Msat, Failure> {
+    sats.msat().ok_or_else(|| Failure::Usage(format!("a limit of {sats} is more money than there is")))
+}
+
+/// The node, ready to pay what is left to buy.
+pub(super) async fn ready_node(
+    world: &World,
+    left: &LeftToBuy,
+    partial: bool,
+    reporter: &Reporter,
+) -> Result<NodeInfo, Failure> {
+    let Some(payer) = &world.payer else {
+        return Err(Failure::Usage("no node is given: --lnd-url and --lnd-macaroon-file, or --sandbox".to_owned()));
+    };
+    let node = payer.node().await?;
+    if !node.synced {
+        return Err(Failure::Node(NodeProblem::NotSynced));
+    }
+    let balance = payer.balance().await?;
+    if balance < left.price && !partial {
+        return Err(Failure::NodeUnfit(format!(
+            "the node's channels hold {balance}, and {} are to be bought; nothing was spent; move funds into channels, \
+             buy fewer jobs with --limit or --only, or buy what fits with --partial",
+            left.price
+        )));
+    }
+    if balance < money::sum([left.price, left.fee_ceiling])? {
+        reporter.warn(format!(
+            "the node's channels hold {balance}: that may not be enough with routing fees and the channels' reserve"
+        ));
+    }
+    Ok(node)
+}
+
+/// Asks on a terminal; without one, `--yes` and a limit are needed. Play money needs neither.
+pub(super) fn confirm(
+    options: &RunOptions,
+    limits: &Limits,
+    left: &LeftToBuy,
+    play: bool,
+    reporter: &Reporter,
+) -> Result<(), Failure> {
+    let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
+    match (play || options.choice.yes, terminal) {
+        (true, true) => Ok(()),
+        (true, false) if play || limits.max_sats.is_some() => Ok(()),
+        (true, false) => Err(Failure::Usage(
+            "without a terminal, --yes needs a limit: add --max-sats SATS; `plan` shows the worst case".to_owned(),
+        )),
+        (false, false) => Err(Failure::Usage(
+            "there is no terminal to ask on: add --yes and --max-sats SATS; nothing was bought".to_owned(),
+        )),
+        (false, true) => reporter.suspended(|| ask(left)),
+    }
+}
+
+fn ask(left: &LeftToBuy) -> Result<(), Failure> {
+    let question =
+        format!("buy {} jobs for {} and at most {} of routing fees? [y/N] ", left.jobs, left.price, left.fee_ceiling);
+    let mut answer = String::new();
+    let asked = (|| {
+        io::stderr().write_all(question.as_bytes())?;
+        io::stderr().flush()?;
+        io::stdin().lock().read_line(&mut answer)
+    })();
+    match (asked, answer.trim().to_lowercase().as_str()) {
+        (Ok(_), "y" | "yes") => Ok(()),
+        (Ok(_), _) => Err(Failure::Usage("nothing was bought".to_owned())),
+        (Err(error), _) => Err(Failure::Internal(format!("the question could not be asked: {error}"))),
+    }
+}

@@ -1,0 +1,261 @@
+//! A batch in hand: its ledger open, its lock held, its plan written into it.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::config::{Pace, RunOptions};
+use crate::cli::{Failure, input};
+use crate::ledger::LedgerError;
+use crate::ledger::sqlite::{
+    Batch, BatchLock, BatchStart, Books, Layout, LoadError, LockError, NewBatch, OpenMode, Outputs, PlanLoad,
+    Remembered, Retake,
+};
+use crate::manifest::Manifest;
+use crate::plan::Plan;
+use crate::report::{Output, OutputPaths, check_outputs, default_paths, named_paths};
+use crate::run::{Clock, Settings, SystemClock};
+
+use super::carry::{Carried, Work, carry_out};
+use super::files::Files;
+use super::reporter::Reporter;
+use super::world::World;
+
+/// The ledger, and the right to run one batch of it.
+pub(in crate::cli) struct Session {
+    /// The ledger.
+    pub(in crate::cli) books: Books,
+    /// The batch's name.
+    pub(in crate::cli) name: String,
+    /// The batch, where the ledger knows it.
+    pub(in crate::cli) known: Option<Batch>,
+    _lock: BatchLock,
+}
+
+impl Session {
+    /// Opens the ledger and takes the batch's lock.
+    pub(in crate::cli) fn open(ledger: &Path, name: &str) -> Result<Self, Failure> {
+        let books = Books::open(ledger, OpenMode::Write)?;
+        let lock = lock(&books, ledger, name)?;
+        let known = books.batch(name)?;
+        Ok(Self { books, name: name.to_owned(), known, _lock: lock })
+    }
+
+    /// Carries work out on this batch's ledger.
+    pub(in crate::cli) async fn carry(
+        self,
+        world: &World,
+        settings: &Settings,
+        pace: &Pace,
+        reporter: &Reporter,
+        work: Work,
+    ) -> Result<(Self, Carried), Failure> {
+        let (books, carried) = carry_out(self.books, world, settings, pace, reporter, work).await?;
+        Ok((Self { books, ..self }, carried))
+    }
+
+    /// Refuses what cannot go on: another manifest under this name, or the other kind of money.
+    pub(super) fn check_owner(&self, options: &RunOptions, manifest: &str, sandbox: bool) -> Result<(), Failure> {
+        let Some(known) = &self.known else {
+            if options.choice.resume {
+                let name = &self.name;
+                return Err(Failure::Usage(format!(
+                    "--resume begins no new batch, and the ledger has none named {name}"
+                )));
+            }
+            return Ok(());
+        };
+        if known.sandbox != sandbox {
+            return Err(Failure::NotAsPlanned(other_money(known.sandbox)));
+        }
+        if known.manifest != manifest && !options.choice.adopt {
+            return Err(Failure::NotAsPlanned(other_manifest(&self.name, &known.manifest, manifest)));
+        }
+        Ok(())
+    }
+
+    /// Begins the batch or finds it again, and writes the resolved jobs into it: from now on they alone count.
+    pub(super) fn load(
+        &mut self,
+        options: &RunOptions,
+        manifest: &Manifest,
+        plan: &Plan,
+        sandbox: bool,
+    ) -> Result<(Batch, PlanLoad), Failure> {
+        let new = NewBatch {
+            name: self.name.clone(),
+            manifest: manifest.path.display().to_string(),
+            sandbox,
+            adopt: options.choice.adopt,
+        };
+        let mut batch = match self.books.begin_batch(SystemClock.now(), &new)? {
+            BatchStart::New(batch) | BatchStart::Known(batch) => batch,
+            BatchStart::OtherManifest { known, given } => {
+                return Err(Failure::NotAsPlanned(other_manifest(&self.name, &known, &given)));
+            }
+            BatchStart::OtherMoney { known_is_sandbox } => {
+                return Err(Failure::NotAsPlanned(other_money(known_is_sandbox)));
+            }
+        };
+        let retake =
+            Retake { ids: options.choice.retake.iter().cloned().collect(), changed: options.choice.retake_changed };
+        let mut extra = Vec::new();
+        let jobs = plan.jobs(manifest).inspect(|job| {
+            for (name, _) in job.iter().flat_map(|job| &job.extra) {
+                if !extra.contains(name) {
+                    extra.push(name.clone());
+                }
+            }
+        });
+        let load = self.books.load_plan(batch.key, SystemClock.now(), &retake, jobs).map_err(unloaded)?;
+        batch.remembered.fingerprint = Some(plan.fingerprint().to_owned());
+        batch.remembered.layout = layout(&batch.remembered.layout, manifest, plan, extra);
+        self.books.remember(batch.key, &batch.remembered)?;
+        Ok((batch, load))
+    }
+
+    /// The files that follow the run, checked before anything is spent.
+    pub(super) fn files(
+        &mut self,
+        options: &RunOptions,
+        manifest: &Manifest,
+        batch: &mut Batch,
+        world: &World,
+    ) -> Result<Files, Failure> {
+        let paths = output_paths(options, manifest, &batch.name, world.play.is_some());
+        let before = &batch.remembered.outputs;
+        // Each run with play money has a ledger of its own, and may replace what the last one left.
+        let play = world.play.is_some() && options.files.results.is_none() && options.files.receipts.is_none();
+        let ours = |path: &Path, remembered: &Option<String>, written: bool| {
+            play || (written && remembered.as_deref() == Some(&*absolute(path)))
+        };
+        let outputs = [
+            Output {
+                name: "--results",
+                path: &paths.results,
+                ours: ours(&paths.results, &before.results, before.results_written),
+            },
+            Output {
+                name: "--receipts",
+                path: &paths.receipts,
+                ours: ours(&paths.receipts, &before.receipts, before.receipts_written),
+            },
+        ];
+        let inputs = [("the manifest", manifest.path.as_path()), ("the ledger", world.ledger.as_path())];
+        check_outputs(&outputs, &inputs, options.files.overwrite).map_err(|error| Failure::Usage(error.to_string()))?;
+        batch.remembered.outputs = Outputs {
+            results: Some(absolute(&paths.results)),
+            results_written: true,
+            receipts: Some(absolute(&paths.receipts)),
+            receipts_written: true,
+        };
+        self.books.remember(batch.key, &batch.remembered)?;
+        Ok(Files::new(&world.ledger, batch.key, &batch.remembered.layout, paths))
+    }
+
+    /// Remembers the bound that was accepted.
+    pub(super) fn accept(&mut self, batch: &mut Batch, cap: crate::money::Msat) -> Result<(), Failure> {
+        let remembered = Remembered { accepted: Some(cap), ..batch.remembered.clone() };
+        self.books.remember(batch.key, &remembered)?;
+        batch.remembered = remembered;
+        Ok(())
+    }
+}
+
+fn lock(books: &Books, ledger: &Path, name: &str) -> Result<BatchLock, Failure> {
+    BatchLock::take(books.path().unwrap_or(ledger), name, SystemClock.now()).map_err(|error| match error {
+        LockError::Locked(_) => Failure::Locked(error.to_string()),
+        LockError::Io(what) => Failure::Ledger(LedgerError::Io(what)),
+    })
+}
+
+fn unloaded(error: LoadError<Vec<crate::diagnostic::Diagnostic>>) -> Failure {
+    match error {
+        LoadError::Plan(found) => Failure::Input(found),
+        LoadError::Ledger(error) => Failure::Ledger(error),
+    }
+}
+
+fn other_manifest(name: &str, known: &str, given: &str) -> String {
+    format!(
+        "the batch {name} was begun from {known}, and this is {given}; give this one a name of its own with \
+         --batch OTHER, or let it take the batch over with --adopt"
+    )
+}
+
+fn other_money(known_is_sandbox: bool) -> String {
+    let (known, given) = if known_is_sandbox { ("play money", "real money") } else { ("real money", "play money") };
+    format!("the batch was begun with {known}, and this run is for {given}; give this one a name with --batch OTHER")
+}
+
+/// Columns of parameters and of `x_*`, those of earlier runs first: columns are only ever added.
+fn layout(before: &Layout, manifest: &Manifest, plan: &Plan, extra: Vec<String>) -> Layout {
+    let mut layout = Layout {
+        delimiter: char::from(manifest.delimiter),
+        bom: manifest.bom,
+        params: before.params.clone(),
+        extra: before.extra.clone(),
+    };
+    let params = plan.endpoints().iter().flat_map(|endpoint| &endpoint.params);
+    for name in params.map(|param| &param.name) {
+        if !layout.params.contains(name) {
+            layout.params.push(name.clone());
+        }
+    }
+    for name in extra {
+        if !layout.extra.contains(&name) {
+            layout.extra.push(name);
+        }
+    }
+    layout
+}
+
+fn output_paths(options: &RunOptions, manifest: &Manifest, batch: &str, sandbox: bool) -> OutputPaths {
+    let usual = match manifest.fallback_name() {
+        Some(_) => default_paths(&manifest.path, sandbox),
+        None => named_paths(batch, sandbox),
+    };
+    OutputPaths {
+        results: options.files.results.clone().unwrap_or(usual.results),
+        receipts: options.files.receipts.clone().unwrap_or(usual.receipts),
+    }
+}
+
+fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path)).display().to_string()
+}
+
+/// What loading the plan found, for a person.
+pub(super) fn tell_load(load: &PlanLoad, reporter: &Reporter) {
+    let list = |ids: &crate::ledger::sqlite::IdList| {
+        let mut text = ids.first.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+        if ids.count > 5 {
+            text.push_str(", …");
+        }
+        text
+    };
+    let lines = [
+        (&load.replaced, "not bought yet and changed in the manifest: bought as they are now"),
+        (&load.open_as_begun, "begun and changed in the manifest since: finished as they were begun"),
+        (&load.changed, "delivered and changed in the manifest since: not bought again; --retake-changed buys them"),
+        (&load.withdrawn, "gone from the manifest before they were bought: withdrawn"),
+        (&load.retaken, "bought once more"),
+    ];
+    for (ids, words) in lines {
+        if ids.count > 0 {
+            reporter.warn(format!("{} jobs {words}: {}", ids.count, list(ids)));
+        }
+    }
+    for id in load.not_retaken.iter().take(20) {
+        reporter.warn(format!("{id} cannot be bought once more: it is unknown, or its purchase is not at its end"));
+    }
+    for (new, old) in load.alike.iter().take(20) {
+        reporter.warn(format!("the new id {new} is {old} but for case or leading zeros: is it the same job?"));
+    }
+}
+
+/// The manifest's remarks, for a person.
+pub(super) fn tell_remarks(manifest: &Manifest, plan: &Plan, reporter: &Reporter) {
+    let text = input::remarks(manifest, plan, crate::cli::terminal::color());
+    if !text.is_empty() {
+        reporter.say(&text);
+    }
+}
