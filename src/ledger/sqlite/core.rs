@@ -20,8 +20,9 @@ use crate::time::UnixMs;
 const BUSY_WAIT: Duration = Duration::from_secs(60);
 /// Statements kept prepared; above the number that the code has.
 const STATEMENTS_MAX: usize = 96;
-/// Pages in the write-ahead log before a commit also checkpoints: 4 MiB.
-const CHECKPOINT_PAGES: i64 = 1_024;
+/// Pages in the write-ahead log before a commit also checkpoints: 16 MiB. Most pages change with every commit, and only
+/// their last state is copied at a checkpoint.
+const CHECKPOINT_PAGES: i64 = 4_096;
 /// The log is cut to this size at a checkpoint, so that one large load does not stay on the disk.
 const JOURNAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
