@@ -58,6 +58,13 @@ Examples:
 
 Tracks payments, redeems, polls. Buys nothing. What is paid is redeemed without a node.";
 
+const RESOLVE_EXAMPLES: &str = "\
+Examples:
+  l402-batch resolve jobs.toml --job shot-07 --as unpaid --note 'node restored; checked with the seller'
+  l402-batch resolve --batch june-trailers --job shot-07 --as rebuy --note 'seller lost the order'
+
+The node that was asked to pay is asked once more, where it is named; a decision against what it says is refused.";
+
 const STATUS_EXAMPLES: &str = "\
 Examples:
   l402-batch status jobs.toml                      counts, and the jobs that need something
@@ -107,12 +114,11 @@ pub enum Command {
     Completions(CompletionsArgs),
     /// The manual page, in roff
     Man,
-    /// Decide about a job that only a person can bring on (still to come)
-    #[command(hide = true, disable_help_flag = true)]
-    Resolve(LaterArgs),
-    /// Compare the ledger with the node's own list of payments (still to come)
-    #[command(hide = true, disable_help_flag = true)]
-    Audit(LaterArgs),
+    /// Decide about a job that only a person can bring on
+    #[command(after_help = RESOLVE_EXAMPLES)]
+    Resolve(Box<ResolveArgs>),
+    /// Compare the ledger with the node's own list of payments
+    Audit(AuditArgs),
     /// Check node, ledger and configuration (still to come)
     #[command(hide = true, disable_help_flag = true)]
     Doctor(LaterArgs),
@@ -316,6 +322,43 @@ pub struct SandboxArgs {
     pub options: super::run::SandboxOptions,
 }
 
+/// `resolve`.
+#[derive(Args, Clone, Debug)]
+pub struct ResolveArgs {
+    /// Which batch.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// The job to decide on
+    #[arg(long, value_name = "ID", help_heading = "Decision")]
+    pub job: String,
+    /// unpaid: never paid, free what is held; lost: the money is gone; rebuy: lost, and buy it once more
+    #[arg(long = "as", value_name = "DECISION", help_heading = "Decision")]
+    pub decision: values::DecisionWord,
+    /// Why, in your words; kept in the ledger
+    #[arg(long, value_name = "TEXT", help_heading = "Decision", value_parser = values::note)]
+    pub note: String,
+    /// Who was asked to pay: it is asked once more. Leave it out where that node is gone for good.
+    #[command(flatten)]
+    pub node: NodeArgs,
+    /// Where it is recorded.
+    #[command(flatten)]
+    pub ledger: LedgerArgs,
+}
+
+/// `audit`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct AuditArgs {
+    /// The node whose list is compared.
+    #[command(flatten)]
+    pub node: NodeArgs,
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Where it is recorded.
+    #[command(flatten)]
+    pub ledger: LedgerArgs,
+}
+
 /// `completions`.
 #[derive(Args, Clone, Debug)]
 pub struct CompletionsArgs {
@@ -427,6 +470,8 @@ mod tests {
             "status --batch june --job x --job y",
             "export a.toml --results r.csv --receipts s.csv --overwrite",
             "batches --json",
+            "resolve a.toml --job x --as unpaid --note why --lnd-url https://n:8080",
+            "audit --lnd-url https://n:8080 --json",
             "sandbox --state d",
             "completions zsh",
             "man",
@@ -439,7 +484,7 @@ mod tests {
 
     #[test]
     fn what_is_reserved_takes_anything() {
-        for name in ["resolve", "audit", "doctor", "catalog", "refunds", "download", "config"] {
+        for name in ["doctor", "catalog", "refunds", "download", "config"] {
             assert!(parsed(&format!("{name} --some thing --help -x")).is_ok(), "{name}");
             let sub = command().find_subcommand(name).map(clap::Command::is_hide_set);
             assert_eq!(sub, Some(true), "{name}");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::ledger::sqlite::Decision;
 use crate::manifest::Limits;
 use crate::time::UnixMs;
 
@@ -192,6 +193,34 @@ pub struct RecoverOptions {
     pub node: Option<NodeOptions>,
     /// How fast.
     pub pace: Pace,
+    /// How to print.
+    pub output: Output,
+    /// Where it is recorded.
+    pub ledger: PathBuf,
+}
+
+/// `resolve`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolveOptions {
+    /// Which batch.
+    pub target: Target,
+    /// The job.
+    pub job: String,
+    /// What is decided.
+    pub decision: Decision,
+    /// Why.
+    pub note: String,
+    /// The node, where one is given.
+    pub node: Option<NodeOptions>,
+    /// Where it is recorded.
+    pub ledger: PathBuf,
+}
+
+/// `audit`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditOptions {
+    /// The node, where one is given.
+    pub node: Option<NodeOptions>,
     /// How to print.
     pub output: Output,
     /// Where it is recorded.

@@ -142,6 +142,8 @@ pub const fn of_job(state: JobState, reason: Reason) -> ExitCode {
         JobState::InDoubt => ExitCode::InDoubt,
         JobState::Delivered | JobState::Downloaded if matches!(reason, Reason::Changed) => ExitCode::NotAsPlanned,
         JobState::Delivered | JobState::Downloaded | JobState::Refunded => ExitCode::Done,
+        // A person has decided, so that nothing is left to do.
+        JobState::Lost if matches!(reason, Reason::Decided) => ExitCode::Done,
         JobState::RefundOffered | JobState::Lost => ExitCode::Person,
         JobState::Pending | JobState::Failed => of_unspent(reason, ExitCode::Unfinished),
         JobState::Refused if matches!(reason, Reason::PriceChanged) => ExitCode::NotAsPlanned,
@@ -188,7 +190,8 @@ const fn of_unspent(reason: Reason, otherwise: ExitCode) -> ExitCode {
         | Reason::OriginUnreachable
         | Reason::OriginError
         | Reason::RateLimited
-        | Reason::Changed => otherwise,
+        | Reason::Changed
+        | Reason::Decided => otherwise,
     }
 }
 
@@ -275,9 +278,11 @@ mod tests {
             ],
             ExitCode::Unfinished,
         ),
+        (JobState::Failed, &[Reason::Decided], ExitCode::Unfinished),
         (JobState::Failed, &[Reason::InsufficientBalance], ExitCode::Node),
         (JobState::RefundOffered, &[Reason::RefundOffered], ExitCode::Person),
         (JobState::Refunded, &[Reason::None], ExitCode::Done),
+        (JobState::Lost, &[Reason::Decided], ExitCode::Done),
         (
             JobState::Lost,
             &[

@@ -15,10 +15,12 @@ mod resolve;
 mod terminal;
 mod values;
 
+mod audit;
 mod batches;
 mod export;
 mod plan;
 mod recover;
+mod resolve_job;
 mod run;
 mod sandbox;
 mod status;
@@ -64,8 +66,8 @@ fn execute(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Sandbox(args) => sandbox::execute(&args),
         Command::Completions(args) => manual::completions(args.shell),
         Command::Man => manual::man(),
-        Command::Resolve(_) => Err(Failure::not_yet("resolve")),
-        Command::Audit(_) => Err(Failure::not_yet("audit")),
+        Command::Resolve(args) => resolve_job::execute(&config(cli.config)?.resolve(*args)?),
+        Command::Audit(args) => audit::execute(&config(cli.config)?.audit(args)?),
         Command::Doctor(_) => Err(Failure::not_yet("doctor")),
         Command::Catalog(_) => Err(Failure::not_yet("catalog")),
         Command::Refunds(_) => Err(Failure::not_yet("refunds")),

@@ -4,14 +4,18 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::args::{BatchesArgs, ChoiceArgs, ExportArgs, FileArgs, PlanArgs, RecoverArgs, RunArgs, StatusArgs};
+use crate::ledger::sqlite::Decision;
+
+use super::args::{
+    AuditArgs, BatchesArgs, ChoiceArgs, ExportArgs, FileArgs, PlanArgs, RecoverArgs, ResolveArgs, RunArgs, StatusArgs,
+};
 use super::config::{
-    BatchesOptions, Choice, ExportOptions, Files, LimitLayers, ManifestOptions, ManifestSource, NodeOptions, Output,
-    Pace, Payment, PlanOptions, RecoverOptions, RunOptions, StatusOptions, Target,
+    AuditOptions, BatchesOptions, Choice, ExportOptions, Files, LimitLayers, ManifestOptions, ManifestSource,
+    NodeOptions, Output, Pace, Payment, PlanOptions, RecoverOptions, ResolveOptions, RunOptions, StatusOptions, Target,
 };
 use super::flags::{NodeArgs, TargetArgs};
 use super::layer::{self, Layer, said};
-use super::values::{Format, ManifestFormat};
+use super::values::{DecisionWord, Format, ManifestFormat};
 use super::{Environment, Failure, file};
 
 const JOBS_IN_FLIGHT: u32 = 64;
@@ -111,6 +115,35 @@ impl Config {
             output: all.output_without_csv("recover")?,
             ledger: all.ledger()?,
         })
+    }
+
+    /// Resolves `resolve`.
+    ///
+    /// # Errors
+    /// Where something that is needed is missing.
+    pub fn resolve(self, args: ResolveArgs) -> Result<ResolveOptions, Failure> {
+        let (all, _) = self.lay(Layer::default().target(&args.target).node(&args.node).ledger(&args.ledger));
+        Ok(ResolveOptions {
+            target: target(&args.target, &all.layer, "")?,
+            job: args.job,
+            decision: match args.decision {
+                DecisionWord::Unpaid => Decision::Unpaid,
+                DecisionWord::Lost => Decision::Lost,
+                DecisionWord::Rebuy => Decision::Rebuy,
+            },
+            note: args.note,
+            node: all.node()?,
+            ledger: all.ledger()?,
+        })
+    }
+
+    /// Resolves `audit`.
+    ///
+    /// # Errors
+    /// Where something that is needed is missing.
+    pub fn audit(self, args: AuditArgs) -> Result<AuditOptions, Failure> {
+        let (all, _) = self.lay(Layer::default().node(&args.node).output(&args.output).ledger(&args.ledger));
+        Ok(AuditOptions { node: all.node()?, output: all.output(), ledger: all.ledger()? })
     }
 
     /// Resolves `status`.

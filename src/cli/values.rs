@@ -23,6 +23,23 @@ pub enum Format {
     Csv,
 }
 
+/// What a person decides of a job, as it is typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum DecisionWord {
+    /// The payment was never made.
+    Unpaid,
+    /// The money is gone.
+    Lost,
+    /// Lost, and bought once more.
+    Rebuy,
+}
+
+/// A note that says something.
+pub fn note(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() { Err("say why, in a few words".to_owned()) } else { Ok(text.to_owned()) }
+}
+
 impl From<Format> for crate::report::Format {
     fn from(format: Format) -> Self {
         match format {

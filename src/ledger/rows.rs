@@ -9,7 +9,7 @@ use crate::origin::HttpAnswer;
 use crate::plan::ContentHash;
 use crate::time::UnixMs;
 
-use super::{AnswerKey, BatchKey, DurableIntent, JobKey, JobState, Next, PaidPurchase, Poll, Reason};
+use super::{AnswerKey, AnswerKind, BatchKey, DurableIntent, JobKey, JobState, Next, PaidPurchase, Poll, Reason};
 
 /// A job that is still to be bought.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub enum OpenStage {
     /// Paid; nothing to interpret and nothing to poll: redeem.
     Paid(PaidPurchase),
     /// Paid, and an answer of status 2xx is stored that nobody has interpreted yet.
-    Answered(PaidPurchase, AnswerKey, HttpAnswer),
+    Answered(PaidPurchase, AnswerKind, AnswerKey, HttpAnswer),
     /// Paid and accepted: poll.
     Accepted(PaidPurchase, Poll),
     /// At its end, but the node has not posted the payment yet: its fee is unknown and its hold stands.

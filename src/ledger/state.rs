@@ -113,6 +113,8 @@ pub enum Reason {
     RateLimited,
     /// Delivered: the manifest now asks for something else under this id.
     Changed,
+    /// Failed or lost: a person decided so (`resolve`).
+    Decided,
 }
 
 /// What has to happen next.
@@ -170,7 +172,7 @@ impl JobState {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::None,
         Self::BatchLimit,
         Self::DayLimit,
@@ -210,6 +212,7 @@ impl Reason {
         Self::OriginError,
         Self::RateLimited,
         Self::Changed,
+        Self::Decided,
     ];
 
     /// The word; empty where there is nothing to explain.
@@ -255,6 +258,7 @@ impl Reason {
             Self::OriginError => "origin_error",
             Self::RateLimited => "rate_limited",
             Self::Changed => "changed",
+            Self::Decided => "decided",
         }
     }
 
@@ -293,7 +297,8 @@ impl Next {
         match (state, reason) {
             (JobState::Delivered | JobState::Downloaded, Reason::Changed) => Self::Person,
             (JobState::Delivered | JobState::Downloaded | JobState::Refunded, _)
-            | (JobState::Refused, Reason::Withdrawn) => Self::None,
+            | (JobState::Refused, Reason::Withdrawn)
+            | (JobState::Lost, Reason::Decided) => Self::None,
             (JobState::InDoubt, Reason::OtherNode | Reason::NodeForgot) => Self::Person,
             (JobState::Refused | JobState::Lost | JobState::RefundOffered, _) => Self::Person,
             (JobState::Pending | JobState::Running | JobState::InDoubt | JobState::Paid | JobState::Failed, _) => {

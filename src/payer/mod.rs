@@ -9,7 +9,9 @@ use crate::ledger::DurableIntent;
 use crate::money::Msat;
 use crate::time::UnixMs;
 
-pub use lnd::{LndConfigError, LndOptions, LndPayer, Macaroon, MacaroonError, MacaroonFile};
+pub use lnd::{
+    Listed, ListedPage, ListedStatus, LndConfigError, LndOptions, LndPayer, Macaroon, MacaroonError, MacaroonFile,
+};
 
 /// A node's identity: its public key in hex.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -9,6 +9,7 @@ use crate::time::UnixMs;
 
 use super::Settings;
 use super::breaker::Breaker;
+use super::drive::Shared;
 
 const PAGE: usize = 256;
 /// Jobs set aside while others go on: twins of one under way, and those of an endpoint that delivers nothing. Where more are waiting, admission waits with them.
@@ -44,14 +45,14 @@ impl Queue {
         &mut self,
         ledger: &L,
         settings: &Settings,
-        twins: &Twins,
-        breaker: &Breaker,
+        shared: &Shared,
         now: UnixMs,
     ) -> Result<Turn, LedgerError> {
         if settings.limit.is_some_and(|limit| self.admitted >= limit) {
             return Ok(Turn::Exhausted);
         }
-        let free_at = |job: &PendingJob| if breaker.is_open(&job.endpoint.name) { None } else { twins.free_at(job) };
+        let (twins, breaker) = (&shared.twins, &shared.breaker);
+        let free_at = |job: &PendingJob| free_at(job, shared, now);
         if let Some(at) = self.aside.iter().position(|job| free_at(job).is_some_and(|free| free <= now))
             && let Some(job) = self.aside.remove(at)
         {
@@ -62,10 +63,7 @@ impl Queue {
             self.aside.retain(|job| !breaker.is_open(&job.endpoint.name));
         }
         while self.aside.len() < ASIDE_MAX {
-            let Some(job) = self.fetch(ledger).await? else { break };
-            if settings.only.as_ref().is_some_and(|only| !only.contains(&job.id)) {
-                continue;
-            }
+            let Some(job) = self.fetch(ledger, settings).await? else { break };
             match free_at(&job) {
                 Some(free) if free <= now => return Ok(self.admit(job, twins)),
                 Some(_) | None => self.aside.push_back(job),
@@ -77,22 +75,62 @@ impl Queue {
         Ok(Turn::NotBefore(self.aside.iter().filter_map(free_at).min()))
     }
 
+    /// Whether there is nothing that could still be admitted in this run.
+    pub(super) async fn is_exhausted<L: Ledger>(
+        &mut self,
+        ledger: &L,
+        settings: &Settings,
+        breaker: &Breaker,
+    ) -> Result<bool, LedgerError> {
+        if settings.limit.is_some_and(|limit| self.admitted >= limit) {
+            return Ok(true);
+        }
+        if self.aside.iter().any(|job| !breaker.is_open(&job.endpoint.name)) {
+            return Ok(false);
+        }
+        let Some(job) = self.fetch(ledger, settings).await? else { return Ok(true) };
+        self.page.push_front(job);
+        Ok(false)
+    }
+
+    /// Takes a job back that was admitted and could not be asked for.
+    pub(super) fn put_back(&mut self, job: PendingJob) {
+        self.admitted = self.admitted.saturating_sub(1);
+        self.aside.push_back(job);
+    }
+
     fn admit(&mut self, job: PendingJob, twins: &Twins) -> Turn {
         self.admitted += 1;
         twins.begin(&job);
         Turn::Job(Box::new(job))
     }
 
-    async fn fetch<L: Ledger>(&mut self, ledger: &L) -> Result<Option<PendingJob>, LedgerError> {
-        if self.page.is_empty() && !self.exhausted {
-            self.page = ledger.pending(self.batch, self.after, PAGE).await?.into();
-            match self.page.back() {
-                Some(last) => self.after = Some(last.seq),
-                None => self.exhausted = true,
+    /// The next pending job, in the manifest's order, of those that are wanted.
+    async fn fetch<L: Ledger>(&mut self, ledger: &L, settings: &Settings) -> Result<Option<PendingJob>, LedgerError> {
+        loop {
+            if self.page.is_empty() && !self.exhausted {
+                self.page = ledger.pending(self.batch, self.after, PAGE).await?.into();
+                match self.page.back() {
+                    Some(last) => self.after = Some(last.seq),
+                    None => self.exhausted = true,
+                }
+            }
+            match self.page.pop_front() {
+                Some(job) if settings.only.as_ref().is_some_and(|only| !only.contains(&job.id)) => {}
+                next => return Ok(next),
             }
         }
-        Ok(self.page.pop_front())
     }
+}
+
+/// When a job may begin: not while its endpoint delivers nothing or a twin is under way, and not before its twin's window
+/// is over and its host wants to hear of us again.
+fn free_at(job: &PendingJob, shared: &Shared, now: UnixMs) -> Option<UnixMs> {
+    if shared.breaker.is_open(&job.endpoint.name) {
+        return None;
+    }
+    let free = shared.twins.free_at(job)?;
+    Some(shared.pace.blocked_until(&job.endpoint.url, now).map_or(free, |until| free.max(until)))
 }
 
 /// Identical requests of this run: one at a time, and a window apart.
@@ -126,6 +164,14 @@ impl Twins {
     /// An open job of an earlier run is under way.
     pub(super) fn resume(&self, content: ContentHash, key: JobKey) {
         self.0.borrow_mut().entry(content).or_insert(Twin::Active(key));
+    }
+
+    /// The job was never asked for: its twins need not wait for it.
+    pub(super) fn withdraw(&self, content: ContentHash, key: JobKey) {
+        let mut twins = self.0.borrow_mut();
+        if matches!(twins.get(&content), Some(Twin::Active(active)) if *active == key) {
+            twins.remove(&content);
+        }
     }
 
     /// The job is at its end, or this run does nothing more with it.

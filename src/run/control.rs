@@ -66,6 +66,10 @@ impl Control {
         !matches!(*self.0.borrow(), Mode::Run)
     }
 
+    pub(super) fn leaving(&self) -> bool {
+        matches!(*self.0.borrow(), Mode::Leave)
+    }
+
     pub(super) fn drain_cause(&self) -> Option<DrainCause> {
         match *self.0.borrow() {
             Mode::Drain(cause) => Some(cause),

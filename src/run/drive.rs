@@ -15,7 +15,7 @@ use crate::ledger::{
 use crate::manifest::image::{self, ImageProblem};
 use crate::money::Msat;
 use crate::origin::{self, HttpAnswer, HttpFailure, Origin, Request, read_ask};
-use crate::payer::{NodeInfo, Payer, SendOutcome, SendReport};
+use crate::payer::{NodeInfo, NodeProblem, PayRefusal, Payer, SendOutcome, SendReport};
 use crate::plan::ContentHash;
 use crate::time::UnixMs;
 
@@ -55,6 +55,24 @@ pub(super) struct Shared {
     /// Nothing but doubt is left, and the run has waited long enough.
     pub(super) gave_up: Cell<bool>,
     pub(super) give_up: Notify,
+    /// Something changed that the run's loop cannot see by itself: a place is free, or the node is in trouble.
+    pub(super) stirred: Notify,
+}
+
+impl Shared {
+    /// A payment slot of a node that is ready to pay; none once the gate is closed.
+    async fn slot(&self) -> Option<SemaphorePermit<'_>> {
+        loop {
+            if !self.gate.opened().await {
+                return None;
+            }
+            let slot = self.slots.acquire().await.ok()?;
+            // It may have fallen into trouble while this one stood in line.
+            if !self.gate.is_paused() && self.gate.closed().is_none() {
+                return Some(slot);
+            }
+        }
+    }
 }
 
 /// One job under way.
@@ -68,18 +86,19 @@ pub(super) struct Job {
 }
 
 /// A place among the jobs in flight, given back when dropped.
-struct Place<'a>(&'a Cell<usize>);
+struct Place<'a>(&'a Shared);
 
 impl<'a> Place<'a> {
-    fn take(count: &'a Cell<usize>) -> Self {
-        count.set(count.get().saturating_add(1));
-        Self(count)
+    fn take(shared: &'a Shared) -> Self {
+        shared.in_flight.set(shared.in_flight.get().saturating_add(1));
+        Self(shared)
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.0.set(self.0.get().saturating_sub(1));
+        self.0.in_flight.set(self.0.in_flight.get().saturating_sub(1));
+        self.0.stirred.notify_one();
     }
 }
 
@@ -91,16 +110,25 @@ pub(super) struct Driver<'r, L, P, O, C> {
     place: Option<Place<'r>>,
     slot: Option<SemaphorePermit<'r>>,
     request: Option<Rc<Request>>,
+    /// It was asked for in this run.
+    asked: bool,
+    /// It cannot be asked for now, and goes back to the queue.
+    put_back: bool,
 }
 
 impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     pub(super) fn new(run: &'r Run<'r, L, P, O, C>, shared: &'r Shared, job: Job) -> Self {
-        let place = Some(Place::take(&shared.in_flight));
-        Self { run, shared, job, place, slot: None, request: None }
+        let place = Some(Place::take(shared));
+        Self { run, shared, job, place, slot: None, request: None, asked: false, put_back: false }
     }
 
-    /// Drives the job until it is at its end, or this run does nothing more with it.
-    pub(super) async fn drive(mut self, mut state: State, mut input: Input) -> Result<(), RunError> {
+    /// Drives the job until it is at its end, or this run does nothing more with it. Gives a job back that could not be
+    /// asked for so far and may be later.
+    pub(super) async fn drive(
+        mut self,
+        mut state: State,
+        mut input: Input,
+    ) -> Result<Option<Box<PendingJob>>, RunError> {
         loop {
             let moment = Moment {
                 now: self.run.clock.now(),
@@ -110,6 +138,9 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             };
             let effect;
             (state, effect) = step(state, input, &moment);
+            if self.place.is_none() && !is_of_doubt(&effect) {
+                self.place = Some(Place::take(self.shared));
+            }
             input = match effect {
                 Effect::Ask => Input::Asked(self.ask().await?),
                 Effect::Commit(record) => Input::Committed(self.commit(*record).await?),
@@ -133,11 +164,15 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             };
         }
         self.leave();
-        Ok(())
+        Ok(self.job.pending.filter(|_| self.put_back))
     }
 
     /// Frees the job's twins, unless its purchase is still open.
     fn leave(&self) {
+        if !self.asked && self.job.state == JobState::Pending {
+            self.shared.twins.withdraw(self.job.content, self.job.facts.key);
+            return;
+        }
         let open = matches!(self.job.state, JobState::Running | JobState::InDoubt | JobState::Paid);
         if !open {
             let window_s = self.job.facts.endpoint.dedup_window_s;
@@ -217,7 +252,12 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     }
 
     fn trouble(&self, cause: &str, now: UnixMs) {
+        // A run that buys nothing admits nothing.
+        if self.shared.node.is_none() {
+            return;
+        }
         if self.shared.gate.trouble(cause, now, self.run.settings.node_patience_ms) {
+            self.shared.stirred.notify_one();
             self.run.listener.hear(&Event::Paused { cause: cause.to_owned() });
         }
     }
@@ -245,10 +285,18 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         if pending.endpoint.dedup_window_s > 0 && !self.apart_from_twins(pending, &request).await? {
             return Ok(Asked::NotAdmitted);
         }
-        if !self.take_slot().await || !self.my_turn(&request).await {
-            return Ok(Asked::NotAdmitted);
-        }
-        let answer = self.run.origin.ask(&request).await;
+        let answer = loop {
+            if !self.slot_and_turn(&request).await {
+                return Ok(Asked::NotAdmitted);
+            }
+            self.asked = true;
+            let answer = self.run.origin.ask(&request).await;
+            if !self.shared.gate.is_paused() {
+                break answer;
+            }
+            // The node fell into trouble meanwhile: this challenge cannot be paid at once, and is dropped.
+            self.slot = None;
+        };
         let now = self.run.clock.now();
         let answer = match answer {
             Ok(answer) => answer,
@@ -310,14 +358,20 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         }
     }
 
-    /// Identical requests of other batches and processes: none of them open, and the window since the last one over.
+    /// Identical requests of other batches and processes: none of them open, and the window since the last one over. An
+    /// open one is waited for only so long: nobody may ever carry its batch on.
     async fn apart_from_twins(&self, pending: &PendingJob, request: &Request) -> Result<bool, LedgerError> {
         let window_ms = i64::from(pending.endpoint.dedup_window_s).saturating_mul(1_000);
+        let wait_ms = i64::try_from(self.run.settings.wait_doubt_ms).unwrap_or(i64::MAX);
+        let patience_ends = self.run.clock.now().plus_ms(wait_ms.max(window_ms));
         loop {
             let Some(twin) = self.run.ledger.twin(pending.key, &request.digest()).await? else { return Ok(true) };
             let left_ms = window_ms.saturating_sub(self.run.clock.now().since_ms(twin.last_at));
             if !twin.open && left_ms <= 0 {
                 return Ok(true);
+            }
+            if twin.open && self.run.clock.now() >= patience_ends {
+                return Ok(false);
             }
             let left_ms = u64::try_from(left_ms).unwrap_or(0);
             let wait_ms = if twin.open { TWIN_POLL_MS.max(left_ms) } else { left_ms };
@@ -327,29 +381,48 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         }
     }
 
+    /// A payment slot and the host's turn, both at once. Nobody sits on a slot while a host wants to be left alone: the
+    /// slots belong to all hosts.
+    async fn slot_and_turn(&mut self, request: &Request) -> bool {
+        let (clock, pace) = (self.run.clock, &self.shared.pace);
+        loop {
+            if pace.blocked_until(&request.url, clock.now()).is_some() {
+                if !self.asked {
+                    self.put_back = true;
+                    return false;
+                }
+                if !self.unless_draining(pace.unblocked(clock, &request.url)).await {
+                    return false;
+                }
+            }
+            if !self.take_slot().await {
+                return false;
+            }
+            let mut its_turn = false;
+            if !self.unless_draining(async { its_turn = pace.ask_turn(clock, &request.url).await }).await {
+                return false;
+            }
+            if its_turn {
+                return true;
+            }
+            self.slot = None;
+        }
+    }
+
     /// A payment slot, with the node ready to pay.
     async fn take_slot(&mut self) -> bool {
         if self.slot.is_none() {
             let mut slot = None;
-            let acquired = self
-                .unless_draining(async {
-                    if self.shared.gate.opened().await {
-                        slot = self.shared.slots.acquire().await.ok();
-                    }
-                })
-                .await;
-            if !acquired {
+            if !self.unless_draining(async { slot = self.shared.slot().await }).await {
                 return false;
             }
             self.slot = slot;
         }
-        let admitted =
-            !self.shared.breaker.is_open(&self.job.facts.endpoint.name) && self.shared.limit_hit.borrow().is_none();
-        self.slot.is_some() && admitted
-    }
-
-    async fn my_turn(&self, request: &Request) -> bool {
-        self.unless_draining(self.shared.pace.turn(self.run.clock, &request.url, Class::Ask, None)).await
+        if self.shared.breaker.is_open(&self.job.facts.endpoint.name) {
+            self.put_back = !self.asked;
+            return false;
+        }
+        self.slot.is_some() && self.shared.limit_hit.borrow().is_none()
     }
 
     /// Whether the future came to its end before the run was told to drain.
@@ -372,12 +445,36 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             self.slot = Some(self.shared.slots.acquire().await.ok()?);
         }
         let report = payer.send(intent, self.run.settings.payment_patience_ms).await;
-        self.slot = None;
-        self.heed_node_time(report.node_time);
-        if let SendOutcome::Refused(crate::payer::PayRefusal::Node(problem)) = &report.outcome {
-            self.trouble(&problem.to_string(), self.run.clock.now());
+        match &report.outcome {
+            SendOutcome::Refused(PayRefusal::Node(problem)) => self.heed_problem(problem),
+            // Was it this payment, or the node? Known before the slot is free, so that not one job after the other runs
+            // into a node that is gone.
+            SendOutcome::InDoubt(_) => {
+                if let Err(problem) = payer.node().await {
+                    self.heed_problem(&problem);
+                }
+            }
+            SendOutcome::Settled(_)
+            | SendOutcome::PreimageKnown(_)
+            | SendOutcome::Failed(_)
+            | SendOutcome::Refused(_)
+            | SendOutcome::InFlight => {}
         }
+        self.slot = None;
         Some(report)
+    }
+
+    /// A problem of the whole node pauses admission; words about one payment do not.
+    fn heed_problem(&self, problem: &NodeProblem) {
+        match problem {
+            NodeProblem::Unreachable(_)
+            | NodeProblem::Certificate(_)
+            | NodeProblem::Locked
+            | NodeProblem::Starting
+            | NodeProblem::Macaroon(_)
+            | NodeProblem::NotSynced => self.trouble(&problem.to_string(), self.run.clock.now()),
+            NodeProblem::Other(_) => {}
+        }
     }
 
     fn heed_node_time(&self, node_time: Option<UnixMs>) {
@@ -389,11 +486,17 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     async fn look(&mut self, intent: &DurableIntent, track_ms: Option<u64>) -> Result<Sighting, LedgerError> {
         self.slot = None;
         let Some(payer) = self.run.payer else {
-            let problem = crate::payer::NodeProblem::Unreachable("no node is configured".to_owned());
+            let problem = NodeProblem::Unreachable("no node is configured".to_owned());
             return Ok(Sighting { seen: Seen::Unknown(problem), node_time: None });
         };
         let sighting = sight(self.run.ledger, payer, intent, track_ms).await?;
-        self.heed_node_time(sighting.node_time);
+        // A stream's date is that of its beginning, and a broken stream is no news of the node.
+        if track_ms.is_none() {
+            self.heed_node_time(sighting.node_time);
+            if let Seen::Unknown(problem) = &sighting.seen {
+                self.heed_problem(problem);
+            }
+        }
         Ok(sighting)
     }
 
@@ -410,15 +513,17 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             () = shared.give_up.notified() => None,
             sighting = self.look(intent, Some(TRACK_MS)) => Some(sighting?),
         };
-        self.place = Some(Place::take(&self.shared.in_flight));
         Ok(sighting)
     }
 
     async fn redeem(&mut self, purchase: &PaidPurchase) -> Result<Result<HttpAnswer, HttpFailure>, LedgerError> {
         self.slot = None;
         let request = self.request(purchase.payment()).await?;
-        let latest = purchase.intent().credential_expires_at().plus_ms(-self.run.settings.bounds.lifetime_ms_min);
-        self.shared.pace.turn(self.run.clock, &request.url, Class::Redeem, Some(latest)).await;
+        // Once the credential has ended there is nothing left to be in time for.
+        let ends_at = purchase.intent().credential_expires_at();
+        let latest = ends_at.plus_ms(-self.run.settings.bounds.lifetime_ms_min);
+        let latest = (ends_at > self.run.clock.now()).then_some(latest);
+        self.shared.pace.turn(self.run.clock, &request.url, Class::Redeem, latest).await;
         let answer = self.run.origin.redeem(&request, purchase.credential()).await;
         if let Ok(answer) = &answer {
             self.heed(&request, answer, self.run.clock.now());
@@ -468,15 +573,24 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
                     return false;
                 }
                 self.place = None;
-                let waited = tokio::select! {
+                tokio::select! {
                     biased;
                     () = self.shared.give_up.notified() => false,
                     waited = self.unless_draining(sleep) => waited,
-                };
-                self.place = Some(Place::take(&self.shared.in_flight));
-                waited
+                }
             }
         }
+    }
+}
+
+/// What a job in doubt does without a place among the jobs in flight. It takes one again when there is news.
+fn is_of_doubt(effect: &Effect) -> bool {
+    match effect {
+        Effect::LookUp(_) | Effect::Track(_) | Effect::Wait(_, Waiting::Doubt) | Effect::Stop | Effect::Defect(_) => {
+            true
+        }
+        Effect::Commit(record) => matches!(**record, Record::Doubt { .. }),
+        Effect::Ask | Effect::Send(_) | Effect::Redeem(_) | Effect::Poll(..) | Effect::Wait(_, Waiting::Turn) => false,
     }
 }
 

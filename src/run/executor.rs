@@ -71,7 +71,7 @@ pub enum RunError {
 }
 
 enum Finished {
-    Job(Result<(), RunError>),
+    Job(Result<Option<Box<PendingJob>>, RunError>),
     Probe(Result<NodeInfo, NodeProblem>),
 }
 
@@ -112,6 +112,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             limit_hit: std::cell::RefCell::default(),
             gave_up: std::cell::Cell::new(false),
             give_up: Notify::new(),
+            stirred: Notify::new(),
         }
     }
 
@@ -126,9 +127,9 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         let mut said_draining = false;
         loop {
             let admission = self.admit(shared, &mut queue, &mut open, &work).await?;
-            let waits_for_the_node = shared.gate.is_paused() && !self.control.draining();
             match admission {
-                Admission::Over | Admission::Later(None) if work.is_empty() && !waits_for_the_node => break,
+                Admission::Over if work.is_empty() => break,
+                Admission::Later(None) if work.is_empty() && !shared.gate.is_paused() => break,
                 Admission::Over | Admission::Later(_) | Admission::Full => {}
             }
             give_up_at = self.doubt_deadline(shared, &work, &admission, give_up_at);
@@ -136,16 +137,17 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             let wake_at = [admission.not_before(), give_up_at, probe_at].into_iter().flatten().min();
             tokio::select! {
                 biased;
-                () = self.control.until_leaving() => return Ok(self.outcome(shared, true)),
+                () = self.control.until_leaving() => return Ok(self.outcome(shared)),
                 () = self.control.until_draining(), if !said_draining => {
                     said_draining = true;
                     self.say_draining();
                 }
-                Some(finished) = work.next() => self.finished(shared, finished)?,
+                Some(finished) = work.next() => self.finished(shared, &mut queue, finished)?,
+                () = shared.stirred.notified() => {}
                 () = self.sleep_until(wake_at) => self.wake(shared, &work, give_up_at),
             }
         }
-        Ok(self.outcome(shared, false))
+        Ok(self.outcome(shared))
     }
 
     /// Admits as many jobs as there is room for: what is open first, then what is pending.
@@ -167,14 +169,17 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
                 work.push(self.resumed(shared, &job));
                 continue;
             }
-            let over = self.control.draining() || shared.gate.closed().is_some() || shared.limit_hit.borrow().is_some();
+            let over = self.control.draining()
+                || shared.gave_up.get()
+                || shared.gate.closed().is_some()
+                || shared.limit_hit.borrow().is_some();
             let Some(queue) = queue.as_mut().filter(|_| !over) else { return Ok(Admission::Over) };
             let doubts = work.len().saturating_sub(shared.in_flight.get());
             if shared.gate.is_paused() || doubts >= DOUBTS_MAX {
-                return Ok(Admission::Later(None));
+                let exhausted = queue.is_exhausted(self.ledger, self.settings, &shared.breaker).await?;
+                return Ok(if exhausted { Admission::Over } else { Admission::Later(None) });
             }
-            let now = self.clock.now();
-            match queue.next(self.ledger, self.settings, &shared.twins, &shared.breaker, now).await? {
+            match queue.next(self.ledger, self.settings, shared, self.clock.now()).await? {
                 Turn::Job(job) => work.push(self.bought(shared, job)),
                 Turn::NotBefore(time) => return Ok(Admission::Later(time)),
                 Turn::Exhausted => return Ok(Admission::Over),
@@ -207,7 +212,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         async move { Finished::Job(driver.drive(State::Planned(Tries::default()), Input::Start).await) }.boxed_local()
     }
 
-    /// With nothing left but doubt, a run waits a stated time and ends.
+    /// With nothing left but doubt, and what waits for a job in doubt, a run waits a stated time and ends.
     fn doubt_deadline(
         &self,
         shared: &Shared,
@@ -215,17 +220,26 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         admission: &Admission,
         so_far: Option<UnixMs>,
     ) -> Option<UnixMs> {
-        let only_doubt = matches!(admission, Admission::Over) && !work.is_empty() && shared.in_flight.get() == 0;
-        if !only_doubt {
+        let nothing_new = match admission {
+            Admission::Over => true,
+            Admission::Later(None) => !shared.gate.is_paused(),
+            Admission::Later(Some(_)) | Admission::Full => false,
+        };
+        let only_doubt = nothing_new && !work.is_empty() && shared.in_flight.get() == 0;
+        if !only_doubt || shared.gave_up.get() {
             return None;
         }
         let wait_ms = i64::try_from(self.settings.wait_doubt_ms).unwrap_or(i64::MAX);
         Some(so_far.unwrap_or_else(|| self.clock.now().plus_ms(wait_ms)))
     }
 
-    fn finished(&self, shared: &Shared, finished: Finished) -> Result<(), RunError> {
+    fn finished(&self, shared: &Shared, queue: &mut Option<Queue>, finished: Finished) -> Result<(), RunError> {
         match finished {
-            Finished::Job(result) => return result,
+            Finished::Job(result) => {
+                if let (Some(job), Some(queue)) = (result?, queue) {
+                    queue.put_back(*job);
+                }
+            }
             Finished::Probe(result) => self.probed(shared, result),
         }
         Ok(())
@@ -285,10 +299,10 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         self.listener.hear(&Event::Draining { cause: cause.to_owned() });
     }
 
-    fn outcome(&self, shared: &Shared, left: bool) -> Outcome {
+    fn outcome(&self, shared: &Shared) -> Outcome {
         Outcome {
             drained: self.control.drain_cause(),
-            left,
+            left: self.control.leaving(),
             node_unusable: shared.gate.closed(),
             limit_reached: shared.limit_hit.borrow().clone(),
             breaker_open: shared.breaker.open_endpoints(),

@@ -343,9 +343,9 @@ pub fn resume(job: &OpenJob) -> (State, Input) {
     let state = match &job.stage {
         OpenStage::Intended(intent) => State::Looking(intent.clone(), tries),
         OpenStage::Paid(purchase) => State::Redeeming(purchase.clone(), tries),
-        OpenStage::Answered(purchase, key, answer) => {
+        OpenStage::Answered(purchase, kind, key, answer) => {
             // It is durable already: what follows is its interpretation.
-            let state = State::Keeping(purchase.clone(), tries, AnswerKind::Redeem, answer.clone());
+            let state = State::Keeping(purchase.clone(), tries, *kind, answer.clone());
             return (state, Input::Committed(Committed::Answer(*key)));
         }
         OpenStage::Accepted(purchase, poll) => State::Polling(purchase.clone(), tries, poll.clone()),
@@ -394,11 +394,13 @@ pub fn step(state: State, input: Input, moment: &Moment<'_>) -> (State, Effect) 
 fn planned(mut tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Effect) {
     match input {
         Input::Start | Input::Waited => (State::Planned(tries), Effect::Ask),
+        // A challenge without an intent may be dropped: a run that drains buys nothing more.
+        Input::Asked(Asked::Ready(_) | Asked::Retry { .. }) if moment.draining => (State::Done, Effect::Stop),
         Input::Asked(Asked::Ready(intent)) => (State::Challenged(tries), commit(Record::Intend(intent))),
         Input::Asked(Asked::Refused(reason, message)) => moment.end(JobState::Refused, reason, message),
         Input::Asked(Asked::Retry { after_ms, reason, message }) => {
             tries.asks += 1;
-            if tries.asks >= moment.bounds.asks || moment.draining {
+            if tries.asks >= moment.bounds.asks {
                 return moment.end(JobState::Failed, reason, message);
             }
             (State::Planned(tries), Effect::Wait(moment.later(tries.asks, after_ms), Waiting::Turn))
@@ -412,7 +414,10 @@ fn challenged(mut tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Ef
     match input {
         Input::Committed(Committed::Intent(intent)) => (State::Paying(intent.clone(), tries), Effect::Send(intent)),
         Input::Committed(Committed::IntentRefused(IntentRefusal::HashKnown)) => {
-            if tries.hash_reused || moment.draining {
+            if moment.draining {
+                return (State::Done, Effect::Stop);
+            }
+            if tries.hash_reused {
                 let message = "the origin hands out an invoice that already belongs to another purchase".to_owned();
                 return moment.end(JobState::Refused, Reason::InvoiceReused, message);
             }

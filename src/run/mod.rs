@@ -15,6 +15,8 @@ pub mod job;
 mod pace;
 mod sighting;
 pub mod signals;
+#[cfg(test)]
+mod tests;
 
 pub use budget::Budget;
 pub use clock::{Clock, SystemClock};

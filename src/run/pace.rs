@@ -70,15 +70,32 @@ impl Pace {
     pub(super) async fn turn<C: Clock>(&self, clock: &C, url: &Url, class: Class, latest: Option<UnixMs>) {
         let host = self.host(url, clock.now());
         let _waiting = Waiting::new(&host.waiting[class as usize]);
-        let _head = host.lines[class as usize].lock().await;
         loop {
-            let now = clock.now();
-            let wait_ms = host.wait_ms(now, class, latest);
-            if wait_ms == 0 {
+            // Not at the head of the line: whoever has less time than this one must get past it.
+            host.unblocked(clock, latest).await;
+            if host.head_of_line(clock, class, latest).await {
                 return;
             }
-            clock.sleep_ms(wait_ms).await;
         }
+    }
+
+    /// Whether a new challenge may be asked for: true once it is its turn, false as soon as the host wants to be left
+    /// alone.
+    pub(super) async fn ask_turn<C: Clock>(&self, clock: &C, url: &Url) -> bool {
+        let host = self.host(url, clock.now());
+        let _waiting = Waiting::new(&host.waiting[Class::Ask as usize]);
+        host.head_of_line(clock, Class::Ask, None).await
+    }
+
+    /// Returns when the host does not want to be left alone any more.
+    pub(super) async fn unblocked<C: Clock>(&self, clock: &C, url: &Url) {
+        self.host(url, clock.now()).unblocked(clock, None).await;
+    }
+
+    /// Until when the host wants to be left alone, where it does now.
+    pub(super) fn blocked_until(&self, url: &Url, now: UnixMs) -> Option<UnixMs> {
+        let hosts = self.hosts.borrow();
+        hosts.get(&key(url)).map(|host| host.blocked_until.get()).filter(|until| *until > now)
     }
 
     /// The host said 429 or 503: nothing goes there for as long as it asks, or a growing while.
@@ -98,10 +115,13 @@ impl Pace {
     }
 
     fn host(&self, url: &Url, now: UnixMs) -> Rc<Host> {
-        let key = format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
         let mut hosts = self.hosts.borrow_mut();
-        Rc::clone(hosts.entry(key).or_insert_with(|| Rc::new(Host::new(self.quota, now))))
+        Rc::clone(hosts.entry(key(url)).or_insert_with(|| Rc::new(Host::new(self.quota, now))))
     }
+}
+
+fn key(url: &Url) -> String {
+    format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
 }
 
 impl Host {
@@ -118,12 +138,38 @@ impl Host {
         }
     }
 
-    /// Milliseconds until another try is worthwhile; 0 takes the turn.
-    fn wait_ms(&self, now: UnixMs, class: Class, latest: Option<UnixMs>) -> u64 {
+    /// Milliseconds for which the host wants to be left alone, by one that cannot wait longer than `latest`.
+    fn blocked_ms(&self, now: UnixMs, latest: Option<UnixMs>) -> u64 {
         let blocked_until = self.blocked_until.get().min(latest.unwrap_or(UnixMs(i64::MAX)));
-        if blocked_until > now {
-            return u64::try_from(blocked_until.since_ms(now)).unwrap_or(1);
+        u64::try_from(blocked_until.since_ms(now)).unwrap_or(0)
+    }
+
+    async fn unblocked<C: Clock>(&self, clock: &C, latest: Option<UnixMs>) {
+        loop {
+            match self.blocked_ms(clock.now(), latest) {
+                0 => return,
+                wait_ms => clock.sleep_ms(wait_ms).await,
+            }
         }
+    }
+
+    /// Stands in line, and takes the turn; false as soon as the host wants to be left alone.
+    async fn head_of_line<C: Clock>(&self, clock: &C, class: Class, latest: Option<UnixMs>) -> bool {
+        let _head = self.lines[class as usize].lock().await;
+        loop {
+            let now = clock.now();
+            if self.blocked_ms(now, latest) > 0 {
+                return false;
+            }
+            match self.wait_ms(now, class) {
+                0 => return true,
+                wait_ms => clock.sleep_ms(wait_ms).await,
+            }
+        }
+    }
+
+    /// Milliseconds until another try is worthwhile; 0 takes the turn.
+    fn wait_ms(&self, now: UnixMs, class: Class) -> u64 {
         let others_first = self.waiting.iter().take(class as usize).any(|waiting| waiting.get() > 0);
         if others_first {
             return 5;

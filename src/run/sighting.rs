@@ -33,7 +33,7 @@ pub(super) async fn sight<L: Ledger, P: Payer>(
         Found::Failed(failure) => Seen::Failed(failure),
         Found::InFlight => Seen::InFlight,
         Found::Unknown(problem) => Seen::Unknown(problem),
-        Found::NotFound => absent(payer, &ledger.witness(intent.node()).await?).await,
+        Found::NotFound => absent(payer, intent.node(), &ledger.witness(intent.node()).await?).await,
     };
     Ok(Sighting { seen, node_time: node_time.or(node.node_time) })
 }
@@ -51,7 +51,7 @@ fn short(key: &str) -> &str {
 }
 
 /// The node does not know the hash: that is news only where it still knows what it settled before.
-async fn absent<P: Payer>(payer: &P, witness: &Witness) -> Seen {
+async fn absent<P: Payer>(payer: &P, intended: &NodeId, witness: &Witness) -> Seen {
     if let Some(newest) = &witness.newest_settled {
         match still_known(payer, newest).await {
             Ok(true) => {}
@@ -60,9 +60,15 @@ async fn absent<P: Payer>(payer: &P, witness: &Witness) -> Seen {
         }
     }
     match (witness.payment_index, payer.newest_payment_index().await) {
-        (Some(seen), Ok(now)) if now < seen => Seen::Forgot(forgot("its latest payments")),
-        (Some(_) | None, Ok(_)) => Seen::NotFound,
-        (Some(_) | None, Err(problem)) => Seen::Unknown(problem),
+        (Some(seen), Ok(now)) if now < seen => return Seen::Forgot(forgot("its latest payments")),
+        (Some(_) | None, Ok(_)) => {}
+        (Some(_) | None, Err(problem)) => return Seen::Unknown(problem),
+    }
+    // Another node may have taken the address over between the first question and the answer.
+    match payer.node().await {
+        Ok(node) if node.id == *intended => Seen::NotFound,
+        Ok(node) => Seen::OtherNode(other_node(intended, &node.id)),
+        Err(problem) => Seen::Unknown(problem),
     }
 }
 

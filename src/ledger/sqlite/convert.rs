@@ -102,6 +102,14 @@ pub(super) const fn kind_word(kind: AnswerKind) -> &'static str {
     }
 }
 
+impl FromSql for AnswerKind {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let word = value.as_str()?;
+        let kinds = [Self::Redeem, Self::Poll];
+        kinds.into_iter().find(|kind| kind_word(*kind) == word).ok_or_else(|| unknown(word))
+    }
+}
+
 /// Digests as file names and in messages.
 pub(super) fn hex(bytes: &[u8]) -> String {
     HEXLOWER.encode(bytes)

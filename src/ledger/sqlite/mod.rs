@@ -4,11 +4,13 @@
 //! Every record is checked against the rows it touches before it is written; a record that does not fit them is refused
 //! and leaves no trace. Money is counted where it moves: in the transaction of the record.
 
+mod audit;
 mod batches;
 mod bodies;
 mod budget;
 mod convert;
 mod core;
+mod decide;
 mod error;
 mod file;
 mod inline;
@@ -28,7 +30,9 @@ mod writer;
 mod tests;
 
 pub use self::core::{Books, OpenMode};
+pub use audit::{AuditRow, Standing};
 pub use batches::{Batch, BatchStart, Layout, NewBatch, Outputs, Remembered};
+pub use decide::{Decided, Decision, Undecided};
 pub use inline::InlineLedger;
 pub use load::{IdList, LoadError, PlanLoad, Retake};
 pub use lock::{BatchLock, LockError, LockedBy};

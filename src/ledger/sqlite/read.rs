@@ -12,8 +12,8 @@ use super::payment::{durable_intent, paid_purchase};
 use super::schema::OPEN_PAYMENT;
 use crate::catalog::Endpoint;
 use crate::ledger::{
-    AnswerKey, BatchKey, JobKey, JobState, LedgerError, OpenJob, OpenStage, PaymentKey, PendingJob, Poll, Reason, Twin,
-    Witness,
+    AnswerKey, AnswerKind, BatchKey, JobKey, JobState, LedgerError, OpenJob, OpenStage, PaymentKey, PendingJob, Poll,
+    Reason, Twin, Witness,
 };
 use crate::origin::{HttpAnswer, Request};
 use crate::payer::NodeId;
@@ -117,16 +117,17 @@ impl Books {
         let answer = self
             .conn
             .prepare_cached(
-                "SELECT id, status, headers, body FROM answers
-                 WHERE payment = ?1 AND kind = 'redeem' AND interpreted = 0 AND status BETWEEN 200 AND 299 ORDER BY id DESC LIMIT 1",
+                "SELECT id, kind, status, headers, body FROM answers
+                 WHERE payment = ?1 AND interpreted = 0 AND status BETWEEN 200 AND 299 ORDER BY id DESC LIMIT 1",
             )?
             .query_row([payment], |row| {
-                let Json(headers) = row.get(2)?;
-                Ok((row.get::<_, AnswerKey>(0)?, HttpAnswer { status: row.get(1)?, headers, body: row.get(3)? }))
+                let Json(headers) = row.get(3)?;
+                let answer = HttpAnswer { status: row.get(2)?, headers, body: row.get(4)? };
+                Ok((row.get::<_, AnswerKey>(0)?, row.get::<_, AnswerKind>(1)?, answer))
             })
             .optional()?;
-        if let Some((key, answer)) = answer {
-            return Ok(OpenStage::Answered(purchase, key, answer));
+        if let Some((key, kind, answer)) = answer {
+            return Ok(OpenStage::Answered(purchase, kind, key, answer));
         }
         let poll: (Option<String>, Option<u64>) = self
             .conn

@@ -93,7 +93,7 @@ CREATE TABLE payments (
     redeems INTEGER NOT NULL DEFAULT 0 CHECK (redeems >= 0),
     preimage BLOB CHECK (length(preimage) = 32),
     dead_proof TEXT CHECK (dead_proof IN ('failed_and_answered', 'failed_and_expired', 'not_found_and_answered',
-        'not_found_and_expired')),
+        'not_found_and_expired', 'decided')),
     poll_url TEXT,
     poll_interval_ms INTEGER CHECK (poll_interval_ms >= 0),
     intended_at INTEGER NOT NULL,
@@ -161,6 +161,15 @@ CREATE TRIGGER transitions_are_kept BEFORE DELETE ON transitions
     BEGIN SELECT RAISE (ABORT, 'transitions are only appended'); END;
 CREATE TRIGGER transitions_stay BEFORE UPDATE ON transitions
     BEGIN SELECT RAISE (ABORT, 'transitions are only appended'); END;
+
+CREATE TABLE decisions (
+    id INTEGER PRIMARY KEY,
+    job INTEGER NOT NULL REFERENCES jobs (id),
+    at INTEGER NOT NULL,
+    decision TEXT NOT NULL CHECK (decision IN ('unpaid', 'lost', 'rebuy')),
+    note TEXT NOT NULL CHECK (note <> ''),
+    evidence TEXT NOT NULL
+) STRICT;
 
 CREATE TABLE nodes (
     pubkey TEXT PRIMARY KEY,

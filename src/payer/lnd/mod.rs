@@ -5,6 +5,7 @@
 
 mod answer;
 mod client;
+mod list;
 mod macaroon;
 mod node;
 mod stream;
@@ -28,6 +29,7 @@ use crate::time::UnixMs;
 
 use answer::Heard;
 use client::{Client, Updates, Waits};
+pub use list::{Listed, ListedPage, ListedStatus};
 pub use macaroon::{Macaroon, MacaroonError, MacaroonFile};
 
 /// Longest time that LND may look for routes, in seconds. An HTLC that is out already can last longer.
@@ -175,6 +177,22 @@ impl LndPayer {
                 return look_up;
             }
         }
+    }
+}
+
+/// Payments that one page of the node's list holds at most.
+const LISTED_MAX: u32 = 100;
+
+impl LndPayer {
+    /// A page of the node's own list of payments (`GET /v1/payments`), oldest first, from after that offset on; 0 is the
+    /// beginning.
+    ///
+    /// # Errors
+    /// Where the node cannot be asked, or its list is not understood.
+    pub async fn list(&self, after: u64) -> Result<ListedPage, NodeProblem> {
+        let path = format!("/v1/payments?include_incomplete=true&index_offset={after}&max_payments={LISTED_MAX}");
+        let answer = self.client.unary(self.client.get(&path)).await?;
+        list::page(&answer.body, after)
     }
 }
 

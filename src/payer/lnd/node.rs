@@ -102,11 +102,11 @@ pub(super) fn newest_payment_index(body: &[u8]) -> Result<u64, NodeProblem> {
     }
 }
 
-fn read<'a, T: Deserialize<'a>>(body: &'a [u8], path: &str) -> Result<T, NodeProblem> {
+pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a [u8], path: &str) -> Result<T, NodeProblem> {
     serde_json::from_slice(body).map_err(|error| not_understood(path, &harmless(&error.to_string())))
 }
 
-fn not_understood(path: &str, what: &str) -> NodeProblem {
+pub(super) fn not_understood(path: &str, what: &str) -> NodeProblem {
     NodeProblem::Other(format!("{path}: {what}"))
 }
 

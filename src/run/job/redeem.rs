@@ -264,7 +264,11 @@ fn polled_end(
             }
             not_yet(purchase, tries, Some(key), None, Reason::OriginFailed, message, moment)
         }
-        Polled::Pending { .. } | Polled::Retry { .. } | Polled::UnknownShape { .. } => defect("kept poll"),
+        // It was kept because it ends something; whoever reads it otherwise now has the credential left.
+        Polled::Pending { .. } | Polled::Retry { .. } | Polled::UnknownShape { .. } => {
+            let message = "the kept answer of the poll address is understood in another way now".to_owned();
+            not_yet(purchase, tries, Some(key), None, Reason::UnknownAnswer, message, moment)
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Tests of the ledger as a whole.
 
+mod deciding;
 mod files;
 mod load;
 mod money;

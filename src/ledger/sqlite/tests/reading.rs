@@ -14,7 +14,7 @@ fn name(job: &OpenJob) -> String {
     let stage = match &job.stage {
         OpenStage::Intended(intent) => format!("intended {}", intent.invoice()),
         OpenStage::Paid(purchase) => format!("paid {} redeems", purchase.redeems()),
-        OpenStage::Answered(_, _, answer) => format!("answered {}", answer.status),
+        OpenStage::Answered(_, _, _, answer) => format!("answered {}", answer.status),
         OpenStage::Accepted(_, poll) => format!("accepted {}", poll.url),
         OpenStage::Unposted(purchase) => format!("unposted {}", purchase.posted()),
     };

@@ -1,0 +1,75 @@
+//! What the ledger knows of the payments of one node: for a comparison with the node's own list.
+
+use rusqlite::params;
+
+use super::Books;
+use super::convert::PaymentState;
+use crate::l402::PaymentHash;
+use crate::ledger::LedgerError;
+use crate::money::Msat;
+use crate::payer::NodeId;
+
+/// A payment as the ledger knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditRow {
+    /// Its hash.
+    pub hash: PaymentHash,
+    /// How it stands.
+    pub standing: Standing,
+    /// Its amount.
+    pub amount: Msat,
+    /// The fee, once the node has posted it.
+    pub fee: Option<Msat>,
+    /// The batch's name.
+    pub batch: String,
+    /// The job's id.
+    pub job: String,
+    /// The take.
+    pub take: u32,
+}
+
+/// How a payment stands in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Intended; its fate is not known.
+    Open,
+    /// The preimage is there; the node has not posted it yet.
+    Paid,
+    /// Posted, its fee known.
+    Posted,
+    /// It can never settle.
+    Dead,
+}
+
+impl Books {
+    /// Every payment that was intended at that node, in the order of intents.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn payments_at(&self, node: &NodeId) -> Result<Vec<AuditRow>, LedgerError> {
+        self.read(|books| {
+            let mut statement = books.conn.prepare_cached(
+                "SELECT p.payment_hash, p.state, p.amount_msat, p.fee_msat, b.name, j.job, j.take
+                 FROM payments p JOIN jobs j ON j.id = p.job JOIN batches b ON b.id = p.batch
+                 WHERE p.node = ?1 ORDER BY p.id",
+            )?;
+            let rows = statement.query_map(params![node.0], |row| {
+                Ok(AuditRow {
+                    hash: row.get(0)?,
+                    standing: match row.get(1)? {
+                        PaymentState::Intended => Standing::Open,
+                        PaymentState::Paid => Standing::Paid,
+                        PaymentState::Posted | PaymentState::Refunded => Standing::Posted,
+                        PaymentState::Dead => Standing::Dead,
+                    },
+                    amount: row.get(2)?,
+                    fee: row.get(3)?,
+                    batch: row.get(4)?,
+                    job: row.get(5)?,
+                    take: row.get(6)?,
+                })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+}

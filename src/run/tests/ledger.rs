@@ -1,0 +1,112 @@
+//! The ledger that can be stopped at any commit, and that is audited after each.
+
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+
+use crate::ledger::sqlite::InlineLedger;
+use crate::ledger::{
+    BatchKey, Committed, JobKey, Ledger, LedgerError, OpenJob, PaymentKey, PendingJob, Record, Twin, Witness,
+};
+use crate::money::Msat;
+use crate::origin::Request;
+use crate::payer::NodeId;
+use crate::time::UnixMs;
+
+/// Where it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stop {
+    /// The n-th commit is not made.
+    Before(usize),
+    /// The n-th commit is made, and its outcome is not told.
+    After(usize),
+}
+
+pub(super) struct Stoppable {
+    pub(super) inner: InlineLedger,
+    pub(super) stop: Cell<Option<Stop>>,
+    /// Every record that was committed, as a word, and when.
+    pub(super) made: RefCell<Vec<(UnixMs, String)>>,
+    /// Spent, fees and held together never pass it.
+    pub(super) cap: Cell<Option<(BatchKey, Msat)>>,
+    tried: Cell<usize>,
+}
+
+impl Stoppable {
+    pub(super) fn new(inner: InlineLedger) -> Self {
+        Self { inner, stop: Cell::new(None), made: RefCell::default(), cap: Cell::new(None), tried: Cell::new(0) }
+    }
+
+    pub(super) fn commits(&self) -> usize {
+        self.tried.get()
+    }
+
+    /// After each commit: the sums are those of the payments, and no limit is passed.
+    fn audit(&self) {
+        let books = self.inner.books();
+        books.check_money(None).unwrap();
+        if let Some((batch, most)) = self.cap.get() {
+            let counts = books.counts(batch).unwrap();
+            let used = counts.spent.get() + counts.fees.get() + counts.held.get();
+            assert!(used <= most.get(), "{used} msat are spent or held, and the limit is {most}");
+        }
+    }
+}
+
+fn word(record: &Record) -> &'static str {
+    match record {
+        Record::Intend(_) => "intend",
+        Record::SendBegun(_) => "send begun",
+        Record::SendAnswered { .. } => "send answered",
+        Record::Paid { .. } => "paid",
+        Record::Posted(..) => "posted",
+        Record::Dead { .. } => "dead",
+        Record::Doubt { .. } => "doubt",
+        Record::Answer { .. } => "answer",
+        Record::Accepted { .. } => "accepted",
+        Record::Delivered { .. } => "delivered",
+        Record::Undelivered { .. } => "undelivered",
+        Record::Ended(..) => "ended",
+    }
+}
+
+fn failure() -> LedgerError {
+    LedgerError::Io("the disk is gone".to_owned())
+}
+
+impl Ledger for Stoppable {
+    async fn commit(&self, now: UnixMs, record: Record) -> Result<Committed, LedgerError> {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let number = self.tried.get() + 1;
+        self.tried.set(number);
+        if self.stop.get() == Some(Stop::Before(number)) {
+            return Err(failure());
+        }
+        let word = word(&record);
+        let committed = self.inner.commit(now, record).await?;
+        if !matches!(committed, Committed::IntentRefused(_)) {
+            self.made.borrow_mut().push((now, word.to_owned()));
+        }
+        self.audit();
+        if self.stop.get() == Some(Stop::After(number)) { Err(failure()) } else { Ok(committed) }
+    }
+
+    async fn open_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<OpenJob>, LedgerError> {
+        self.inner.open_jobs(batch).await
+    }
+
+    async fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError> {
+        self.inner.pending(batch, after, limit).await
+    }
+
+    async fn request(&self, payment: PaymentKey) -> Result<Request, LedgerError> {
+        self.inner.request(payment).await
+    }
+
+    async fn witness(&self, node: &NodeId) -> Result<Witness, LedgerError> {
+        self.inner.witness(node).await
+    }
+
+    async fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
+        self.inner.twin(job, digest).await
+    }
+}

@@ -1,0 +1,134 @@
+//! Budget, breaker, gate, `limit` and `only`.
+
+use super::node::Fate;
+use super::shop::{Kind, say};
+use super::world::{HOLD, HOUR, MINUTE, World, wishes};
+use crate::ledger::{JobState, Reason};
+use crate::money::Msat;
+use crate::payer::PayFailure;
+
+#[tokio::test(start_paused = true)]
+async fn many_workers_never_pass_the_limit() {
+    for most in [0, HOLD - 1, HOLD, 5 * HOLD + 7, 12 * HOLD] {
+        let mut world = World::new(&wishes(30));
+        world.settings.budget.batch = Some(Msat::new(most));
+        world.ledger.cap.set(Some((world.batch, Msat::new(most))));
+        let fates = [Fate::SettleLate(9_000), Fate::Fail(PayFailure::NoRoute), Fate::Lost, Fate::Settle];
+        world.node.script(fates.into_iter().cycle().take(24));
+        let outcome = world.buy(HOUR).await;
+        world.audit();
+        let (reason, _) = outcome.limit_reached.unwrap();
+        assert_eq!(reason, Reason::BatchLimit);
+        let delivered = u64::try_from(world.in_state(JobState::Delivered)).unwrap();
+        assert!(delivered * HOLD <= most + HOLD, "{delivered} within {most}");
+        assert!(world.in_state(JobState::Pending) > 0);
+        // The same again spends what the fees left, and no more.
+        world.buy(HOUR).await;
+        world.audit();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_whole_budget_buys_the_whole_plan() {
+    let mut world = World::new(&wishes(30));
+    let most = Msat::new(30 * HOLD);
+    world.settings.budget.batch = Some(most);
+    world.ledger.cap.set(Some((world.batch, most)));
+    world.buy(HOUR).await;
+    world.audit_all_delivered();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_delivers_nothing_gets_no_more() {
+    let mut world = World::new(&wishes(30));
+    world.settings.payments_in_flight = 1;
+    world.settings.jobs_in_flight = 4;
+    world.shop.always(Kind::Redeem, "shop.example", say(404, "{}"));
+    let outcome = world.buy(HOUR).await;
+    world.audit();
+    assert_eq!(outcome.breaker_open, ["shop.example"]);
+    let paid = world.in_state(JobState::Paid);
+    assert!((3..=4).contains(&paid), "{paid}");
+    world.shop.mend();
+    world.buy(HOUR).await;
+    world.audit_all_delivered();
+}
+
+/// Some origins answer 402 for a moment after the payment: that opens the breaker, and the first delivery closes it.
+#[tokio::test(start_paused = true)]
+async fn a_breaker_that_closes_again_leaves_no_job_behind() {
+    let mut world = World::new(&wishes(30));
+    world.settings.payments_in_flight = 3;
+    for id in ["j001", "j002", "j003"] {
+        world.shop.script(Kind::Redeem, id, [say(402, "{}"), say(402, "{}")]);
+    }
+    world.buy(HOUR).await;
+    world.audit_all_delivered();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_down_pauses_the_run_and_ends_it_after_the_patience() {
+    let world = World::new(&wishes(60));
+    let fall = async {
+        tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+        world.node.down.set(true);
+    };
+    let (outcome, ()) = tokio::join!(world.buy(HOUR), fall);
+    assert!(outcome.node_unusable.is_some(), "{outcome:?}");
+    world.audit();
+    let doubts = world.in_state(JobState::InDoubt) + world.in_state(JobState::Running);
+    assert!(doubts <= 2 * world.settings.payments_in_flight, "{doubts} jobs are in doubt");
+    assert_eq!(world.in_state(JobState::Failed) + world.in_state(JobState::Refused), 0, "no job fails by it");
+    world.node.down.set(false);
+    world.buy(HOUR).await;
+    world.audit_all_delivered();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_comes_back_in_time_is_used_again() {
+    let world = World::new(&wishes(60));
+    let fall = async {
+        tokio::time::sleep(std::time::Duration::from_millis(600)).await;
+        world.node.down.set(true);
+        tokio::time::sleep(std::time::Duration::from_millis(5 * MINUTE)).await;
+        world.node.down.set(false);
+    };
+    let (outcome, ()) = tokio::join!(world.buy(HOUR), fall);
+    assert_eq!(outcome.node_unusable, None);
+    world.audit_all_delivered();
+}
+
+#[tokio::test(start_paused = true)]
+async fn channels_without_balance_end_the_run_after_the_patience() {
+    let world = World::new(&wishes(10));
+    world.node.script(std::iter::repeat_n(Fate::Fail(PayFailure::InsufficientBalance), 10_000));
+    let outcome = world.buy(HOUR).await;
+    assert!(outcome.node_unusable.is_some());
+    assert_eq!(world.in_state(JobState::Pending), 10);
+    world.audit();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_in_trouble_does_not_hold_a_run_that_has_nothing_to_buy() {
+    let world = World::new(&wishes(3));
+    world.node.script_for("j003", [Fate::SettleLate(80_000)]);
+    let fall = async {
+        tokio::time::sleep(std::time::Duration::from_millis(3_000)).await;
+        world.node.down.set(true);
+    };
+    let (_, ()) = tokio::join!(world.buy(5 * MINUTE), fall);
+    assert_eq!(world.state_of("j003").0, JobState::InDoubt);
+}
+
+#[tokio::test(start_paused = true)]
+async fn limit_and_only_bound_what_is_bought() {
+    let mut world = World::new(&wishes(10));
+    world.settings.limit = Some(4);
+    world.buy(HOUR).await;
+    assert_eq!(world.in_state(JobState::Delivered), 4);
+    world.settings.only = Some(["j003", "j009"].map(str::to_owned).into());
+    world.buy(HOUR).await;
+    assert_eq!(world.in_state(JobState::Delivered), 5);
+    assert_eq!(world.state_of("j009").0, JobState::Delivered);
+    world.audit();
+}

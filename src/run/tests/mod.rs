@@ -1,0 +1,14 @@
+//! Whole runs in a scripted world: paused time, a node and a shop that keep their own books, and a ledger that can be
+//! stopped at any commit. The auditor believes the node's and the shop's books only.
+
+mod crash;
+mod flow;
+mod ledger;
+mod limits;
+mod node;
+mod pace;
+mod payments;
+mod seeds;
+mod shop;
+mod stop;
+mod world;

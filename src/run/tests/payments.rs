@@ -1,0 +1,160 @@
+//! Payments that are lost, late, in flight, failed; nodes that forget or are others.
+
+use super::node::Fate;
+use super::world::{HOUR, MINUTE, World, wishes};
+use crate::ledger::{JobState, Reason};
+use crate::money::Msat;
+use crate::payer::{NodeProblem, PayFailure, PayRefusal};
+
+async fn delivered_with(fates: &[Fate]) -> World {
+    let world = World::new(&wishes(2));
+    world.node.script_for("j001", fates.to_vec());
+    for _ in 0..3 {
+        world.buy(3 * HOUR).await;
+        world.audit();
+    }
+    world.audit_all_delivered();
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_becomes_of_a_post_it_is_paid_once() {
+    let failed = || Fate::Fail(PayFailure::NoRoute);
+    let variants = [
+        vec![Fate::Lost],
+        vec![Fate::Lost, Fate::Lost],
+        vec![Fate::Lost, failed()],
+        vec![Fate::Lost, failed(), Fate::Lost],
+        vec![Fate::Deaf(Box::new(Fate::Settle))],
+        vec![Fate::Deaf(Box::new(failed()))],
+        vec![Fate::Deaf(Box::new(Fate::SettleLate(200_000)))],
+        vec![Fate::SettleLate(90_000)],
+        vec![Fate::SettleLate(100_000)],
+        vec![Fate::FailLate(PayFailure::Timeout, 90_000)],
+        vec![failed(), failed()],
+        vec![Fate::Refuse(PayRefusal::Other("no".to_owned()))],
+        vec![Fate::Refuse(PayRefusal::Node(NodeProblem::Locked)), Fate::Refuse(PayRefusal::Node(NodeProblem::Locked))],
+        vec![Fate::PreimageFirst(30_000)],
+        vec![Fate::Stalled(500, Box::new(Fate::Settle))],
+        vec![Fate::Stalled(20_000, Box::new(Fate::Settle))],
+        vec![Fate::Stalled(20_000, Box::new(failed()))],
+        vec![Fate::Stalled(1_040, Box::new(Fate::Settle)), failed()],
+        vec![Fate::Stalled(60_000, Box::new(Fate::Settle)), failed(), failed(), failed(), failed()],
+        vec![Fate::Fail(PayFailure::InsufficientBalance), Fate::Fail(PayFailure::InsufficientBalance)],
+    ];
+    for fates in variants {
+        delivered_with(&fates).await;
+    }
+}
+
+/// Rule 2: the stalled POST arrives after the node has said FAILED to the one that was sent again.
+#[tokio::test(start_paused = true)]
+async fn a_stalled_post_that_arrives_after_a_failure_is_not_paid_again() {
+    for stall in [5_000, 60_000, 600_000, 3_000_000] {
+        let world = World::new(&wishes(1));
+        let failed = || Fate::Fail(PayFailure::NoRoute);
+        let stalled = Fate::Stalled(stall, Box::new(Fate::Settle));
+        world.node.script([stalled, failed(), failed(), failed(), failed(), failed()]);
+        for _ in 0..4 {
+            world.buy(3 * HOUR).await;
+            world.audit();
+            tokio::time::sleep(std::time::Duration::from_millis(HOUR)).await;
+        }
+        world.audit();
+        assert_eq!(world.node.settled_by_prompt()["j001"], 1);
+        assert_eq!(world.state_of("j001").0, JobState::Delivered, "stalled for {stall} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payment_that_stays_in_flight_ends_the_run_after_the_stated_wait_and_keeps_its_hold() {
+    let world = World::new(&wishes(3));
+    world.node.script_for("j002", [Fate::Stuck]);
+    world.buy(10 * MINUTE).await;
+    world.audit();
+    assert_eq!(world.state_of("j002"), (JobState::InDoubt, Reason::PaymentInFlight));
+    assert_eq!(world.in_state(JobState::Delivered), 2);
+    assert_eq!(world.books().counts(world.batch).unwrap().held, Msat::new(510_000));
+    world.buy(10 * MINUTE).await;
+    assert_eq!(world.node.posts.get(), 3, "never paid anew");
+}
+
+#[tokio::test(start_paused = true)]
+async fn doubt_gives_its_place_to_other_jobs() {
+    let mut world = World::new(&wishes(6));
+    world.settings.jobs_in_flight = 1;
+    world.settings.payments_in_flight = 1;
+    world.node.script_for("j001", [Fate::Stuck]);
+    world.node.script_for("j003", [Fate::SettleLate(300_000)]);
+    world.settings.wait_doubt_ms = 600_000;
+    world.buy(HOUR).await;
+    assert_eq!(world.in_state(JobState::Delivered), 5, "{:?}", world.standing());
+}
+
+/// A job whose twin is in doubt waits for it; that is no reason for the run to go on for ever.
+#[tokio::test(start_paused = true)]
+async fn a_twin_of_a_job_in_doubt_does_not_keep_the_run_alive() {
+    let mut wishes = wishes(2);
+    wishes[1].prompt = "j001".to_owned();
+    let world = World::new(&wishes);
+    world.shop.want("j001", 2);
+    world.node.script_for("j001", [Fate::Stuck]);
+    world.buy(10 * MINUTE).await;
+    assert_eq!(world.state_of("j002").0, JobState::Pending);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_payment_that_settles_while_nobody_looks_is_found_by_the_next_run() {
+    let world = World::new(&wishes(1));
+    world.node.script([Fate::SettleLate(2_000_000)]);
+    world.buy(10 * MINUTE).await;
+    assert_eq!(world.state_of("j001").0, JobState::InDoubt);
+    tokio::time::sleep(std::time::Duration::from_millis(HOUR)).await;
+    world.recover(10 * MINUTE).await;
+    world.audit_all_delivered();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_forgot_proves_nothing() {
+    let world = World::new(&wishes(2));
+    world.node.script_for("j002", [Fate::Deaf(Box::new(Fate::SettleLate(20_000)))]);
+    world.node.forgot_to.set(0);
+    let forget = async {
+        tokio::time::sleep(std::time::Duration::from_millis(900)).await;
+        world.node.forgot_to.set(2);
+    };
+    let (_, ()) = tokio::join!(world.buy(3 * HOUR), forget);
+    world.audit();
+    assert_eq!(world.state_of("j002"), (JobState::InDoubt, Reason::NodeForgot));
+    tokio::time::sleep(std::time::Duration::from_millis(3 * HOUR)).await;
+    world.buy(3 * HOUR).await;
+    assert_eq!(world.state_of("j002"), (JobState::InDoubt, Reason::NodeForgot), "expiry does not cure it");
+    assert_eq!(world.node.posts.get(), 2);
+    world.node.forgot_to.set(0);
+    world.buy(HOUR).await;
+    world.audit_all_delivered();
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_node_is_never_asked_to_pay_and_never_believed() {
+    let world = World::new(&wishes(1));
+    world.node.script([Fate::Lost]);
+    let swap = async {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        world.node.id.replace("03other0000000000000".to_owned());
+    };
+    let (_, ()) = tokio::join!(world.buy(HOUR), swap);
+    assert_eq!(world.state_of("j001"), (JobState::InDoubt, Reason::OtherNode));
+    assert_eq!(world.node.posts.get(), 1);
+    world.node.id.replace("03payer0000000000000".to_owned());
+    world.buy(HOUR).await;
+    world.audit_all_delivered();
+}
+
+#[tokio::test(start_paused = true)]
+async fn recovering_buys_nothing() {
+    let world = World::new(&wishes(3));
+    world.recover(MINUTE).await;
+    assert_eq!(world.in_state(JobState::Pending), 3);
+    assert!(world.shop.seen.borrow().is_empty());
+}

@@ -1,0 +1,101 @@
+//! Draining, leaving, one round, giving up.
+
+use std::time::Duration;
+
+use super::node::Fate;
+use super::shop::{Act, Kind};
+use super::world::{HOUR, MINUTE, World, wishes};
+use crate::ledger::JobState;
+use crate::run::{Clock, Control, Controller, DrainCause};
+
+async fn drained_after(world: &World, ms: u64) {
+    let (controller, control) = Controller::new();
+    let drain = async {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+        controller.drain(DrainCause::Interrupted);
+        world.clock.now()
+    };
+    let (outcome, told_at) = tokio::join!(world.try_buy(20 * MINUTE, control), drain);
+    let outcome = outcome.unwrap();
+    assert_eq!(outcome.drained, Some(DrainCause::Interrupted));
+    let made = world.ledger.made.borrow();
+    let late: Vec<_> = made.iter().filter(|(at, word)| word == "intend" && *at > told_at.plus_ms(1)).collect();
+    assert!(late.is_empty(), "told to drain at {told_at}, and {late:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn draining_at_any_moment_buys_nothing_new_and_loses_nothing() {
+    for ms in (0..2_000).step_by(37) {
+        let mut world = World::new(&wishes(12));
+        world.settings.jobs_in_flight = 4;
+        world.settings.payments_in_flight = 2;
+        world.shop.script(Kind::Ask, "j002", [Act::Slow(400)]);
+        world.shop.script(Kind::Ask, "j003", [Act::Drop, Act::Drop]);
+        world.shop.script(Kind::Redeem, "j004", [Act::Accept]);
+        world.node.script_for("j005", [Fate::Lost]);
+        drained_after(&world, ms).await;
+        world.audit();
+        assert_eq!(world.in_state(JobState::Running), 0, "payments end: {:?}", world.standing());
+        assert_eq!(world.in_state(JobState::Failed) + world.in_state(JobState::Refused), 0, "{:?}", world.standing());
+        for wish in wishes(12) {
+            let paid = world.node.settled_by_prompt().contains_key(&wish.id);
+            assert!(!paid || !world.shop.times(Kind::Redeem, &wish.id).is_empty(), "{} was not redeemed once", wish.id);
+        }
+        world.buy(HOUR).await;
+        world.audit_all_delivered();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn leaving_at_any_moment_loses_nothing() {
+    for ms in (0..2_000).step_by(37) {
+        let mut world = World::new(&wishes(12));
+        world.settings.jobs_in_flight = 4;
+        world.settings.payments_in_flight = 2;
+        world.shop.script(Kind::Redeem, "j004", [Act::Accept]);
+        world.node.script_for("j002", [Fate::Deaf(Box::new(Fate::SettleLate(5_000)))]);
+        let (controller, control) = Controller::new();
+        let leave = async {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            controller.leave();
+        };
+        let (outcome, ()) = tokio::join!(world.try_buy(MINUTE, control), leave);
+        assert!(outcome.unwrap().left || world.in_state(JobState::Delivered) == 12);
+        for _ in 0..2 {
+            world.buy(HOUR).await;
+            world.audit();
+        }
+        world.audit_all_delivered();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_round_brings_every_open_job_one_step_on() {
+    let world = World::new(&wishes(3));
+    world.node.script_for("j001", [Fate::SettleLate(1_000_000)]);
+    world.shop.always(Kind::Redeem, "j002", Act::Drop);
+    world.shop.always(Kind::Redeem, "j003", Act::Accept);
+    world.shop.always(Kind::Poll, "j003", Act::Accept);
+    world.buy(3 * HOUR).await;
+    let polls = world.shop.times(Kind::Poll, "j003").len();
+    world.shop.mend();
+    world.try_buy(MINUTE, Control::one_round()).await.unwrap();
+    world.audit_all_delivered();
+    assert_eq!(world.shop.times(Kind::Poll, "j003").len(), polls + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_nothing_left_but_doubt_the_run_waits_as_long_as_it_says() {
+    let mut world = World::new(&wishes(2));
+    world.settings.wait_doubt_ms = 300_000;
+    world.node.script_for("j001", [Fate::Stuck]);
+    let begun = world.clock.now();
+    world.buy(HOUR).await;
+    let took = world.clock.now().since_ms(begun);
+    assert!((300_000..500_000).contains(&took), "{took} ms");
+
+    let world = World::new(&wishes(1));
+    world.node.script([Fate::PreimageFirst(i64::MAX / 4)]);
+    world.buy(HOUR).await;
+    assert_eq!(world.state_of("j001").0, JobState::Delivered, "a fee that is not known yet does not keep a run alive");
+}

@@ -1,0 +1,257 @@
+//! The scripted world: its clock, its batch, and runs in it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+use url::Url;
+
+use super::ledger::Stoppable;
+use super::node::Node;
+use super::shop::Shop;
+use crate::catalog::{Endpoint, Method, PriceRule, Priced, Rate, ResultRule, Value};
+use crate::event::{Event, Listener};
+use crate::ledger::sqlite::{BatchStart, Books, InlineLedger, NewBatch, Retake};
+use crate::ledger::{BatchKey, JobState, Reason};
+use crate::money::Msat;
+use crate::payer::Payer;
+use crate::plan::{ContentHash, PlannedJob};
+use crate::run::{Clock, Control, Controller, Outcome, Run, RunError, Settings};
+use crate::time::UnixMs;
+
+pub(super) const START: UnixMs = UnixMs(1_790_000_000_000);
+pub(super) const PRICE: Msat = Msat::new(500_000);
+pub(super) const FEE_CEILING: Msat = Msat::new(10_000);
+pub(super) const HOLD: u64 = 510_000;
+pub(super) const MINUTE: u64 = 60_000;
+pub(super) const HOUR: u64 = 60 * MINUTE;
+
+/// The time of tokio, from a fixed point on.
+#[derive(Clone, Copy)]
+pub(super) struct FakeClock(Instant);
+
+impl FakeClock {
+    pub(super) fn start() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Clock for FakeClock {
+    fn now(&self) -> UnixMs {
+        START.plus_ms(i64::try_from(self.0.elapsed().as_millis()).unwrap())
+    }
+
+    async fn sleep_ms(&self, ms: u64) {
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Heard(pub(super) RefCell<Vec<Event>>);
+
+impl Listener for Heard {
+    fn hear(&self, event: &Event) {
+        self.0.borrow_mut().push(event.clone());
+    }
+}
+
+/// What is to be bought: an id, its prompt, its host.
+#[derive(Clone)]
+pub(super) struct Wish {
+    pub(super) id: String,
+    pub(super) prompt: String,
+    pub(super) host: String,
+}
+
+pub(super) fn wish(id: &str) -> Wish {
+    Wish { id: id.to_owned(), prompt: id.to_owned(), host: "shop.example".to_owned() }
+}
+
+pub(super) fn wishes(count: usize) -> Vec<Wish> {
+    (1..=count).map(|n| wish(&format!("j{n:03}"))).collect()
+}
+
+pub(super) struct World {
+    pub(super) clock: FakeClock,
+    pub(super) shop: Rc<Shop>,
+    pub(super) node: Rc<Node>,
+    pub(super) ledger: Stoppable,
+    pub(super) batch: BatchKey,
+    pub(super) heard: Heard,
+    pub(super) settings: Settings,
+    pub(super) wishes: Vec<Wish>,
+}
+
+pub(super) fn endpoint(host: &str) -> Endpoint {
+    let list = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+    Endpoint {
+        name: host.to_owned(),
+        url: Url::parse(&format!("https://{host}/film")).unwrap(),
+        method: Method::Post,
+        params: Vec::new(),
+        price: PriceRule {
+            by: Vec::new(),
+            rates: vec![Rate { when: Vec::new(), rate: PRICE }],
+            quantity: None,
+            unit: "job".to_owned(),
+        },
+        result: ResultRule {
+            url: list(&["/videoUrl", "/result/url"]),
+            poll_url: list(&["/poll_url"]),
+            poll_interval_ms: list(&["/poll_interval_ms"]),
+            status: list(&["/status"]),
+            done: list(&["COMPLETED"]),
+            failed: list(&["FAILED"]),
+        },
+        dedup_window_s: 30,
+        allow_http: false,
+        source: "a test".to_owned(),
+        as_of: "2026-11-20".to_owned(),
+        defined_in: "a test".to_owned(),
+    }
+}
+
+fn planned(wish: &Wish, endpoint: &Arc<Endpoint>) -> PlannedJob {
+    PlannedJob {
+        seq: 0,
+        line: 1,
+        id: wish.id.clone(),
+        endpoint: Arc::clone(endpoint),
+        params: vec![("prompt".to_owned(), Value::Text(wish.prompt.clone()))],
+        extra: Vec::new(),
+        content: ContentHash(Sha256::digest(format!("{} {}", wish.host, wish.prompt)).into()),
+        priced: Priced { chosen_by: String::new(), rate: PRICE, quantity: 1, price: PRICE },
+        fee_ceiling: FEE_CEILING,
+        max_cost: None,
+    }
+}
+
+pub(super) fn begin(books: &mut Books, name: &str, wishes: &[Wish]) -> BatchKey {
+    let new = NewBatch { name: name.to_owned(), manifest: format!("/{name}.toml"), sandbox: false, adopt: false };
+    let batch = match books.begin_batch(START, &new).unwrap() {
+        BatchStart::New(batch) | BatchStart::Known(batch) => batch.key,
+        other => panic!("{other:?}"),
+    };
+    let mut endpoints: BTreeMap<&str, Arc<Endpoint>> = BTreeMap::new();
+    for wish in wishes {
+        endpoints.entry(&wish.host).or_insert_with(|| Arc::new(endpoint(&wish.host)));
+    }
+    let jobs = wishes.iter().map(|wish| Ok::<_, Infallible>(planned(wish, &endpoints[wish.host.as_str()])));
+    books.load_plan(batch, START, &Retake::default(), jobs).unwrap();
+    batch
+}
+
+impl World {
+    /// A shop, a node, and a batch of these jobs. Requests are not paced unless a test says so.
+    pub(super) fn new(wishes: &[Wish]) -> Self {
+        let clock = FakeClock::start();
+        let shop = Rc::new(Shop::new(clock));
+        let node = Rc::new(Node::new(clock, Rc::clone(&shop)));
+        let mut books = Books::in_memory().unwrap();
+        let batch = begin(&mut books, "june", wishes);
+        let settings = Settings { requests_per_second: None, ..Settings::default() };
+        let ledger = Stoppable::new(InlineLedger::new(books));
+        Self { clock, shop, node, ledger, batch, heard: Heard::default(), settings, wishes: wishes.to_vec() }
+    }
+
+    pub(super) fn books(&self) -> std::sync::MutexGuard<'_, Books> {
+        self.ledger.inner.books()
+    }
+
+    /// What every command does first: what ended without spending becomes pending again.
+    pub(super) fn load_again(&self) {
+        begin(&mut self.books(), "june", &self.wishes);
+    }
+
+    fn run(&self, control: Control) -> Run<'_, Stoppable, Node, Shop, FakeClock> {
+        Run {
+            ledger: &self.ledger,
+            payer: Some(&self.node),
+            origin: &self.shop,
+            clock: &self.clock,
+            listener: &self.heard,
+            settings: &self.settings,
+            control,
+        }
+    }
+
+    /// A run that must end within so many milliseconds of its time.
+    pub(super) async fn try_buy(&self, within_ms: u64, control: Control) -> Result<Outcome, RunError> {
+        let node = self.node.node().await.unwrap();
+        let run = self.run(control);
+        match tokio::time::timeout(Duration::from_millis(within_ms), run.buy(self.batch, node)).await {
+            Ok(ended) => ended,
+            Err(_) => panic!("the run does not end within {within_ms} ms; jobs stand so: {:?}", self.standing()),
+        }
+    }
+
+    pub(super) async fn buy(&self, within_ms: u64) -> Outcome {
+        let (_controller, control) = Controller::new();
+        self.try_buy(within_ms, control).await.unwrap()
+    }
+
+    pub(super) async fn recover(&self, within_ms: u64) -> Outcome {
+        let (_controller, control) = Controller::new();
+        let run = self.run(control);
+        match tokio::time::timeout(Duration::from_millis(within_ms), run.recover(Some(self.batch))).await {
+            Ok(ended) => ended.unwrap(),
+            Err(_) => panic!("recovering does not end within {within_ms} ms: {:?}", self.standing()),
+        }
+    }
+
+    /// How each job stands.
+    pub(super) fn standing(&self) -> Vec<(String, JobState, Reason)> {
+        let mut rows = Vec::new();
+        self.books()
+            .results(self.batch, &mut |row| {
+                rows.push((row.id, row.state, row.reason));
+                Ok(())
+            })
+            .unwrap()
+            .unwrap();
+        rows
+    }
+
+    pub(super) fn state_of(&self, id: &str) -> (JobState, Reason) {
+        let found = self.standing().into_iter().find(|(known, ..)| known == id).unwrap();
+        (found.1, found.2)
+    }
+
+    pub(super) fn in_state(&self, state: JobState) -> usize {
+        self.standing().iter().filter(|(_, known, _)| *known == state).count()
+    }
+
+    /// Nobody paid twice, and nothing paid is lost: what the node settled is what the ledger holds, to the msat.
+    pub(super) fn audit(&self) {
+        let settled = self.node.settled_by_prompt();
+        for (prompt, count) in &settled {
+            let wanted = self.shop.wanted(prompt);
+            assert!(*count <= wanted, "{prompt} was paid {count} times and wanted {wanted} times");
+        }
+        self.books().check_money(None).unwrap();
+        let counts = self.books().counts(self.batch).unwrap();
+        let (amounts, fees) = self.node.spent();
+        assert!(amounts.get() <= counts.spent.get() + counts.held.get(), "money went out that nobody knows of");
+        if counts.held == Msat::ZERO {
+            assert_eq!((counts.spent, counts.fees), (amounts, fees), "the ledger's sums and the node's");
+        }
+    }
+
+    /// All delivered, each paid exactly once, every msat accounted for.
+    pub(super) fn audit_all_delivered(&self) {
+        self.audit();
+        let standing = self.standing();
+        assert!(standing.iter().all(|(_, state, _)| *state == JobState::Delivered), "{standing:?}");
+        let settled = self.node.settled_by_prompt();
+        let paid: usize = settled.values().sum();
+        assert_eq!(paid, standing.len(), "{settled:?}");
+        let counts = self.books().counts(self.batch).unwrap();
+        assert_eq!(counts.held, Msat::ZERO, "nothing is held at the end");
+        assert_eq!(counts.spent.get(), PRICE.get() * u64::try_from(standing.len()).unwrap());
+    }
+}
