@@ -22,7 +22,7 @@ pub(crate) struct FarSide {
 
 /// The program under test.
 pub(crate) fn program() -> Command {
-    let mut command = Command::new(option_env!("DEVBIN").unwrap_or(env!("CARGO_BIN_EXE_l402-batch")));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_l402-batch"));
     // No configuration, variable or proxy of whoever runs the bench has a say.
     command.env_clear();
     command
@@ -79,7 +79,8 @@ impl FarSide {
         stream.read_to_string(&mut answer)?;
         let (_, body) = answer.split_once("\r\n\r\n").ok_or("the sandbox's books are no answer")?;
         let books: serde_json::Value = serde_json::from_str(body)?;
-        let sales = books.get("sales").and_then(serde_json::Value::as_array).ok_or("the sandbox's books have no sales")?;
+        let sales =
+            books.get("sales").and_then(serde_json::Value::as_array).ok_or("the sandbox's books have no sales")?;
         let delivered = sales.iter().filter(|sale| sale.get("video").is_some_and(|video| !video.is_null()));
         Ok(u64::try_from(delivered.count())?)
     }

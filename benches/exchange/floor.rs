@@ -29,7 +29,7 @@ pub(crate) fn measure(far_side: &FarSide, setting: &Setting) -> Outcome<Sample> 
     floor
         .env_clear()
         .args(["floor", &far_side.origin, &far_side.node, text(&far_side.file("admin.macaroon"))?])
-        .args([setting.jobs.to_string(), setting.jobs_in_flight.to_string()]);
+        .args([setting.jobs.to_string(), setting.in_flight.to_string()]);
     measure::run(&mut floor)
 }
 
@@ -92,10 +92,8 @@ impl Floor {
     }
 
     async fn exchange(&self, number: u32) -> Outcome<()> {
-        let body = format!(
-            r#"{{"prompt":"{}","duration":5,"mode":"standard","generate_audio":false}}"#,
-            prompt(number)
-        );
+        let body =
+            format!(r#"{{"prompt":"{}","duration":5,"mode":"standard","generate_audio":false}}"#, prompt(number));
         let ask = || {
             let post = self.origin.post(&self.ask_url).header("content-type", "application/json");
             post.header("accept", "application/json").body(body.clone())

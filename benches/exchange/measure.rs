@@ -27,18 +27,20 @@ pub(crate) fn run(command: &mut Command) -> Outcome<Sample> {
     let output = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).output()?;
     let wall_s = begun.elapsed().as_secs_f64();
     if !output.status.success() {
-        return Err(format!("{command:?} ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr)).into());
+        return Err(
+            format!("{command:?} ended with {}: {}", output.status, String::from_utf8_lossy(&output.stderr)).into()
+        );
     }
     Ok(Sample { wall_s, cpu_s: children_cpu_s()? - cpu_before })
 }
 
 /// CPU time of every child that has ended and was waited for.
 fn children_cpu_s() -> Outcome<f64> {
-    let stat = fs::read_to_string("/proc/self/stat").map_err(|error| format!("CPU time is read from /proc: {error}"))?;
+    let stat =
+        fs::read_to_string("/proc/self/stat").map_err(|error| format!("CPU time is read from /proc: {error}"))?;
     let (_, fields) = stat.rsplit_once(") ").ok_or("/proc/self/stat is not understood")?;
-    let field = |at: usize| -> Outcome<f64> {
-        Ok(fields.split(' ').nth(at).ok_or("/proc/self/stat is too short")?.parse()?)
-    };
+    let field =
+        |at: usize| -> Outcome<f64> { Ok(fields.split(' ').nth(at).ok_or("/proc/self/stat is too short")?.parse()?) };
     Ok((field(CHILDREN_USER)? + field(CHILDREN_SYSTEM)?) / TICKS_PER_S)
 }
 
