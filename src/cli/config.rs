@@ -95,6 +95,8 @@ pub struct Pace {
     pub requests_per_second: u32,
     /// Payments in a row without a delivery after which an endpoint gets no more.
     pub max_undelivered: u32,
+    /// Payments in doubt with which nothing new is bought.
+    pub max_doubt: u32,
     /// How long a run waits with nothing left but doubt.
     pub wait_doubt: Duration,
     /// No purchase begins after this.

@@ -140,6 +140,9 @@ pub struct PaceArgs {
     /// Stop buying from an endpoint that took this many payments in a row and delivered none [default: 3]
     #[arg(long, value_name = "N", value_parser = values::from_one)]
     pub max_undelivered: Option<u32>,
+    /// Buy nothing new while this many payments are in doubt [default: 16]
+    #[arg(long, value_name = "N", value_parser = values::from_one)]
+    pub max_doubt: Option<u32>,
     /// With nothing left to do but payments in doubt, wait this long before ending (90s, 10m, 2h30m) [default: 10m]
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub wait_doubt: Option<Duration>,

@@ -54,6 +54,8 @@ pub struct Layer {
     pub requests_per_second: Option<u32>,
     /// The breaker's count.
     pub max_undelivered: Option<u32>,
+    /// Payments in doubt with which nothing new is bought.
+    pub max_doubt: Option<u32>,
     /// How long to wait for doubt.
     pub wait_doubt: Option<Duration>,
     /// When to stop admission.
@@ -132,7 +134,7 @@ pub(super) const FLAG_ONLY: [&str; 10] =
     ["retake", "retake_changed", "adopt", "overwrite", "all", "job", "jobs", "state", "as", "note"];
 
 /// Every option that has a variable.
-pub(super) const KEYS: [Key; 36] = [
+pub(super) const KEYS: [Key; 37] = [
     lasting("ledger", |l, t| put(&mut l.ledger, path(t))),
     several(lasting("catalog", |l, t| path(t).map(|file| l.catalog.push(file))), ':'),
     lasting("max_sats", |l, t| put(&mut l.limits.max_sats, values::sats(t))),
@@ -151,6 +153,7 @@ pub(super) const KEYS: [Key; 36] = [
     lasting("payments_in_flight", |l, t| put(&mut l.payments_in_flight, values::payments_in_flight(t))),
     lasting("requests_per_second", |l, t| put(&mut l.requests_per_second, values::from_one(t))),
     lasting("max_undelivered", |l, t| put(&mut l.max_undelivered, values::from_one(t))),
+    lasting("max_doubt", |l, t| put(&mut l.max_doubt, values::from_one(t))),
     lasting("wait_doubt", |l, t| put(&mut l.wait_doubt, values::duration(t))),
     lasting("quiet", |l, t| put(&mut l.quiet, values::boolean(t))),
     passing("format", |l, t| put(&mut l.format, word(t))),
@@ -250,6 +253,7 @@ impl Layer {
             payments_in_flight: self.payments_in_flight.or(lower.payments_in_flight),
             requests_per_second: self.requests_per_second.or(lower.requests_per_second),
             max_undelivered: self.max_undelivered.or(lower.max_undelivered),
+            max_doubt: self.max_doubt.or(lower.max_doubt),
             wait_doubt: self.wait_doubt.or(lower.wait_doubt),
             deadline: self.deadline.or(lower.deadline),
             yes: self.yes.or(lower.yes),
@@ -316,6 +320,7 @@ impl Layer {
             payments_in_flight: args.payments_in_flight,
             requests_per_second: args.requests_per_second,
             max_undelivered: args.max_undelivered,
+            max_doubt: args.max_doubt,
             wait_doubt: args.wait_doubt,
             deadline: args.deadline.clone(),
             ..self

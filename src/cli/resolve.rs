@@ -22,6 +22,7 @@ const JOBS_IN_FLIGHT: u32 = 64;
 const PAYMENTS_IN_FLIGHT: u32 = 16;
 const REQUESTS_PER_SECOND: u32 = 10;
 const MAX_UNDELIVERED: u32 = 3;
+const MAX_DOUBT: u32 = 16;
 const WAIT_DOUBT: Duration = Duration::from_secs(10 * 60);
 
 /// What environment and configuration file say, before any flag.
@@ -243,6 +244,7 @@ impl Laid {
             payments_in_flight: layer.payments_in_flight.unwrap_or(PAYMENTS_IN_FLIGHT),
             requests_per_second: layer.requests_per_second.unwrap_or(REQUESTS_PER_SECOND),
             max_undelivered: layer.max_undelivered.unwrap_or(MAX_UNDELIVERED),
+            max_doubt: layer.max_doubt.unwrap_or(MAX_DOUBT),
             wait_doubt: layer.wait_doubt.unwrap_or(WAIT_DOUBT),
             deadline: deadline.map_err(Failure::Usage)?,
         })

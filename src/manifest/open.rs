@@ -123,6 +123,12 @@ impl Manifest {
         Some(stem.to_string_lossy().into_owned())
     }
 
+    /// The file that its rows are read from, where it is another one than the manifest or the manifest is a CSV.
+    #[must_use]
+    pub fn rows_file(&self) -> Option<&Path> {
+        self.rows.as_ref().map(|rows| Path::new(&rows.file))
+    }
+
     /// How it was read and what was skipped. Complete once [`JobSource::jobs`] has been read to the end.
     #[must_use]
     pub fn notes(&self) -> Notes {

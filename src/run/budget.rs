@@ -27,13 +27,22 @@ impl Default for Budget {
 }
 
 impl Budget {
-    /// The limits that an intent made now must fit into.
+    /// When the next day (or, of `months`, the next month) begins: when a reached limit lets the rest go on.
+    #[must_use]
+    pub fn next_period(&self, now: UnixMs, months: bool) -> Option<UnixMs> {
+        let today = Timestamp::from_millisecond(now.0).ok()?.to_zoned(self.time_zone.clone());
+        let day = if months { today.last_of_month().ok()? } else { today };
+        let next = day.tomorrow().ok()?.start_of_day().ok()?;
+        Some(UnixMs(next.timestamp().as_millisecond()))
+    }
+
+    /// The limits that an intent made now must fit into. Day and month are always charged, so that a limit that is set
+    /// later counts what was spent before it was.
     #[must_use]
     pub fn caps(&self, now: UnixMs) -> Caps {
         let period = |most: Option<Msat>, format: &str| {
-            let most = most?;
             let at = Timestamp::from_millisecond(now.0).ok()?.to_zoned(self.time_zone.clone());
-            Some(PeriodCap { period: at.strftime(format).to_string(), most })
+            Some(PeriodCap { period: at.strftime(format).to_string(), most: most.unwrap_or(Msat::new(u64::MAX)) })
         };
         Caps { batch: self.batch, day: period(self.day, "%Y-%m-%d"), month: period(self.month, "%Y-%m") }
     }
@@ -56,5 +65,19 @@ mod tests {
         assert_eq!(caps.day.map(|cap| cap.period).as_deref(), Some("2026-11-01"));
         assert_eq!(caps.month.map(|cap| cap.period).as_deref(), Some("2026-11"));
         assert_eq!(caps.batch, None);
+    }
+
+    #[test]
+    fn what_is_spent_without_a_limit_is_charged_too() {
+        let caps = Budget::default().caps(UnixMs(1_793_487_600_000));
+        assert_eq!(caps.day.map(|cap| (cap.period, cap.most)), Some(("2026-10-31".to_owned(), Msat::new(u64::MAX))));
+    }
+
+    #[test]
+    fn a_reached_limit_says_when_it_may_go_on() {
+        let budget = Budget { time_zone: TimeZone::fixed(jiff::tz::offset(2)), ..Budget::default() };
+        let at = |months| budget.next_period(UnixMs(1_793_487_600_000), months).map(UnixMs::rfc3339);
+        assert_eq!(at(false).as_deref(), Some("2026-11-01T22:00:00.000+00:00"));
+        assert_eq!(at(true).as_deref(), Some("2026-11-30T22:00:00.000+00:00"));
     }
 }

@@ -52,6 +52,8 @@ pub(super) struct Shared {
     pub(super) node_ahead_ms: Cell<i64>,
     /// The first limit that was reached.
     pub(super) limit_hit: RefCell<Option<(Reason, String)>>,
+    /// Admission pauses because too many payments are in doubt.
+    pub(super) doubt_paused: Cell<bool>,
     /// Nothing but doubt is left, and the run has waited long enough.
     pub(super) gave_up: Cell<bool>,
     pub(super) give_up: Notify,

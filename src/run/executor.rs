@@ -23,9 +23,6 @@ use super::job::{Facts, Input, State, Tries, resume};
 use super::pace::Pace;
 use super::{Clock, Control, DrainCause, Settings};
 
-/// Jobs in doubt that may wait beside the jobs in flight; with more, nothing new is admitted.
-const DOUBTS_MAX: usize = 256;
-
 /// All that a run works with. Nothing of a manifest or a catalogue is among it: the ledger holds the jobs.
 pub struct Run<'a, L, P, O, C> {
     /// The record.
@@ -111,6 +108,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             node_ahead_ms: std::cell::Cell::new(ahead_ms),
             limit_hit: std::cell::RefCell::default(),
             gave_up: std::cell::Cell::new(false),
+            doubt_paused: std::cell::Cell::new(false),
             give_up: Notify::new(),
             stirred: Notify::new(),
         }
@@ -175,7 +173,9 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
                 || shared.limit_hit.borrow().is_some();
             let Some(queue) = queue.as_mut().filter(|_| !over) else { return Ok(Admission::Over) };
             let doubts = work.len().saturating_sub(shared.in_flight.get());
-            if shared.gate.is_paused() || doubts >= DOUBTS_MAX {
+            let too_much_doubt = doubts >= self.settings.max_doubt.max(1);
+            self.say_doubt(shared, too_much_doubt);
+            if shared.gate.is_paused() || too_much_doubt {
                 let exhausted = queue.is_exhausted(self.ledger, self.settings, &shared.breaker).await?;
                 return Ok(if exhausted { Admission::Over } else { Admission::Later(None) });
             }
@@ -287,6 +287,21 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             }
             None => std::future::pending().await,
         }
+    }
+
+    /// Says once that doubt stops admission, and once that it does no more.
+    fn say_doubt(&self, shared: &Shared, too_much: bool) {
+        if shared.doubt_paused.replace(too_much) == too_much {
+            return;
+        }
+        let most = self.settings.max_doubt;
+        self.listener.hear(&if too_much {
+            Event::Paused {
+                cause: format!("{most} payments are in doubt: nothing new is bought until fewer are (--max-doubt)"),
+            }
+        } else {
+            Event::Resumed
+        });
     }
 
     fn say_draining(&self) {

@@ -38,6 +38,8 @@ pub struct Settings {
     pub requests_per_second: Option<std::num::NonZeroU32>,
     /// Payments in a row that an endpoint may take without delivering.
     pub max_undelivered: u32,
+    /// Payments in doubt with which nothing new is bought.
+    pub max_doubt: usize,
     /// With nothing left but doubt, the run ends after this many milliseconds.
     pub wait_doubt_ms: u64,
     /// How long the node may be unusable before nothing more is admitted, in milliseconds.
@@ -63,6 +65,7 @@ impl Default for Settings {
             payments_in_flight: 16,
             requests_per_second: std::num::NonZeroU32::new(10),
             max_undelivered: 3,
+            max_doubt: 16,
             wait_doubt_ms: 120_000,
             node_patience_ms: 900_000,
             payment_patience_ms: 75_000,

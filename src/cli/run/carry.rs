@@ -10,7 +10,7 @@ use crate::ledger::BatchKey;
 use crate::ledger::sqlite::{Books, LedgerHandle};
 use crate::payer::NodeInfo;
 use crate::run::signals::{self, Stopped};
-use crate::run::{Clock, Control, Controller, DrainCause, Outcome, Run, RunError, Settings, SystemClock};
+use crate::run::{Budget, Clock, Control, Controller, DrainCause, Outcome, Run, RunError, Settings, SystemClock};
 
 use super::reporter::Reporter;
 use super::world::World;
@@ -33,6 +33,8 @@ pub(in crate::cli) struct Carried {
     pub(in crate::cli) outcome: Outcome,
     /// The signal that stopped it.
     pub(in crate::cli) stopped: Option<Stopped>,
+    /// What it was allowed to spend.
+    pub(in crate::cli) budget: Budget,
 }
 
 /// The settings that the options ask for; what is to be spent is added by the caller.
@@ -42,6 +44,7 @@ pub(in crate::cli) fn settings(pace: &Pace) -> Settings {
         payments_in_flight: pace.payments_in_flight as usize,
         requests_per_second: std::num::NonZeroU32::new(pace.requests_per_second),
         max_undelivered: pace.max_undelivered,
+        max_doubt: pace.max_doubt as usize,
         wait_doubt_ms: u64::try_from(pace.wait_doubt.as_millis()).unwrap_or(u64::MAX),
         ..Settings::default()
     }
@@ -87,7 +90,7 @@ pub(in crate::cli) async fn carry_out(
     drop(ledger);
     let books = thread.join()?;
     match result {
-        Ok(outcome) => Ok((books, Carried { outcome, stopped: stopped.get() })),
+        Ok(outcome) => Ok((books, Carried { outcome, stopped: stopped.get(), budget: settings.budget.clone() })),
         Err(RunError::Ledger(error)) => Err(Failure::Ledger(error)),
         Err(error @ RunError::Defect(_)) => Err(Failure::Internal(error.to_string())),
     }

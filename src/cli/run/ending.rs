@@ -7,7 +7,7 @@ use crate::ledger::sqlite::{Batch, Books};
 use crate::ledger::{Counts, JobState, Next, Reason, ResultRow};
 use crate::report::summary;
 use crate::run::signals::Stopped;
-use crate::run::{DrainCause, Outcome};
+use crate::run::{Budget, DrainCause, Outcome};
 use crate::time::UnixMs;
 
 use super::carry::Carried;
@@ -73,7 +73,7 @@ pub(in crate::cli) fn tell(
         held_msat: counts.held,
         elapsed_ms: u64::try_from(now.since_ms(began)).unwrap_or(0),
         needs_person,
-        advice: advice(&counts, &carried.outcome, code),
+        advice: advice(&counts, &carried.outcome, code, &carried.budget, now),
     };
     let text = summary(&ended);
     reporter.hear(&Event::RunEnded(Box::new(ended)));
@@ -123,12 +123,25 @@ fn this_command() -> String {
     std::env::args().map(|word| shell(&word)).collect::<Vec<_>>().join(" ")
 }
 
-fn advice(counts: &Counts, outcome: &Outcome, code: ExitCode) -> Vec<String> {
+/// When a day's or a month's limit lets the rest go on, in the limits' own time zone.
+fn goes_on_at(reason: Reason, budget: &Budget, now: UnixMs) -> String {
+    let months = reason == Reason::MonthLimit;
+    if !months && reason != Reason::DayLimit {
+        return String::new();
+    }
+    let Some(next) = budget.next_period(now, months) else { return String::new() };
+    match jiff::Timestamp::from_millisecond(next.0) {
+        Ok(at) => format!(" until {}", at.to_zoned(budget.time_zone.clone()).strftime("%Y-%m-%d %H:%M %Z")),
+        Err(_) => String::new(),
+    }
+}
+
+fn advice(counts: &Counts, outcome: &Outcome, code: ExitCode, budget: &Budget, now: UnixMs) -> Vec<String> {
     let mut advice = Vec::new();
     let stands = |state: JobState| counts.jobs(state) > 0;
     let reason = |wanted: Reason| counts.by_state.iter().any(|count| count.reason == wanted && count.jobs > 0);
-    if let Some((_, words)) = &outcome.limit_reached {
-        advice.push(format!("{words}; what is left stays pending"));
+    if let Some((reason, words)) = &outcome.limit_reached {
+        advice.push(format!("{words}; what is left stays pending{}", goes_on_at(*reason, budget, now)));
     }
     if let Some(cause) = &outcome.node_unusable {
         advice.push(format!("the node could not be used: {cause}"));

@@ -18,7 +18,7 @@ pub(super) use world::{SandboxOptions, World};
 
 use crate::event::{Event, Listener};
 use crate::ledger::sqlite::{Batch, Books, OpenMode};
-use crate::ledger::{Counts, JobState};
+use crate::ledger::{Counts, JobState, Reason};
 use crate::manifest::{Limits, Manifest};
 use crate::money::Msat;
 use crate::plan::Plan;
@@ -158,9 +158,10 @@ impl<'a> Runner<'a> {
     ) -> Result<ExitCode, Failure> {
         self.world.check_endpoints(plan)?;
         session::tell_remarks(manifest, plan, &self.reporter);
+        let outputs = session.outputs(self.options, manifest, self.world)?;
         let (mut batch, load) = session.load(self.options, manifest, plan, self.world.play.is_some())?;
         session::tell_load(&load, &self.reporter);
-        let mut files = session.files(self.options, manifest, &mut batch, self.world)?;
+        let mut files = session.files(&mut batch, self.world, outputs)?;
         for warning in files.rewrite()? {
             self.reporter.warn(warning);
         }
@@ -186,15 +187,35 @@ impl<'a> Runner<'a> {
         let settings = self.settings(limits, &batch)?;
         let following = files.follow(self.reporter.changed())?;
         let carried = self.carry(session, &settings, work).await;
-        let (session, carried) = match carried {
+        let (mut session, carried) = match carried {
             Ok(carried) => carried,
             Err(error) => {
                 following.finish(&self.reporter)?;
                 return Err(error);
             }
         };
+        self.explain(&mut session, &batch, &carried)?;
         following.finish(&self.reporter)?;
         self.end(&session, &batch, &carried, refused, left)
+    }
+
+    /// What is still pending learns why, so that `status` can tell it.
+    fn explain(&self, session: &mut Session, batch: &Batch, carried: &Carried) -> Result<(), Failure> {
+        let (choice, outcome) = (&self.options.choice, &carried.outcome);
+        if choice.limit.is_some() || !choice.only.is_empty() {
+            return Ok(());
+        }
+        for endpoint in &outcome.breaker_open {
+            let words = format!("{endpoint} took payments and delivered nothing");
+            session.books.explain_pending(batch.key, Some(endpoint), Reason::BreakerOpen, &words)?;
+        }
+        if let Some((reason, words)) = &outcome.limit_reached {
+            session.books.explain_pending(batch.key, None, *reason, words)?;
+        }
+        if let Some(cause) = &outcome.node_unusable {
+            session.books.explain_pending(batch.key, None, Reason::NodeUnusable, cause)?;
+        }
+        Ok(())
     }
 
     fn end(

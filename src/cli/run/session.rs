@@ -112,35 +112,35 @@ impl Session {
         Ok((batch, load))
     }
 
-    /// The files that follow the run, checked before anything is spent.
-    pub(super) fn files(
-        &mut self,
+    /// Where the files that follow the run go. Checked before the batch is begun, so that one that is refused leaves no
+    /// trace in the ledger.
+    pub(super) fn outputs(
+        &self,
         options: &RunOptions,
         manifest: &Manifest,
-        batch: &mut Batch,
         world: &World,
-    ) -> Result<Files, Failure> {
-        let paths = output_paths(options, manifest, &batch.name, world.play.is_some());
-        let before = &batch.remembered.outputs;
+    ) -> Result<OutputPaths, Failure> {
+        let paths = output_paths(options, manifest, &self.name, world.play.is_some());
+        let before = self.known.as_ref().map(|known| &known.remembered.outputs);
         // Each run with play money has a ledger of its own, and may replace what the last one left.
         let play = world.play.is_some() && options.files.results.is_none() && options.files.receipts.is_none();
-        let ours = |path: &Path, remembered: &Option<String>, written: bool| {
-            play || (written && remembered.as_deref() == Some(&*absolute(path)))
+        let ours = |path: &Path, remembered: Option<&String>| {
+            play || remembered.is_some_and(|remembered| *remembered == absolute(path))
         };
+        let results = before.filter(|before| before.results_written).and_then(|before| before.results.as_ref());
+        let receipts = before.filter(|before| before.receipts_written).and_then(|before| before.receipts.as_ref());
         let outputs = [
-            Output {
-                name: "--results",
-                path: &paths.results,
-                ours: ours(&paths.results, &before.results, before.results_written),
-            },
-            Output {
-                name: "--receipts",
-                path: &paths.receipts,
-                ours: ours(&paths.receipts, &before.receipts, before.receipts_written),
-            },
+            Output { name: "--results", path: &paths.results, ours: ours(&paths.results, results) },
+            Output { name: "--receipts", path: &paths.receipts, ours: ours(&paths.receipts, receipts) },
         ];
-        let inputs = [("the manifest", manifest.path.as_path()), ("the ledger", world.ledger.as_path())];
+        let mut inputs = vec![("the manifest", manifest.path.as_path()), ("the ledger", world.ledger.as_path())];
+        inputs.extend(manifest.rows_file().map(|rows| ("the manifest's rows", rows)));
         check_outputs(&outputs, &inputs, options.files.overwrite).map_err(|error| Failure::Usage(error.to_string()))?;
+        Ok(paths)
+    }
+
+    /// The files that follow the run, which from now on are the batch's.
+    pub(super) fn files(&mut self, batch: &mut Batch, world: &World, paths: OutputPaths) -> Result<Files, Failure> {
         batch.remembered.outputs = Outputs {
             results: Some(absolute(&paths.results)),
             results_written: true,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Books;
 use super::convert::Json;
 use super::error::{Fault, contradiction};
-use crate::ledger::{BatchKey, Counts, LedgerError};
+use crate::ledger::{BatchKey, Counts, LedgerError, Reason};
 use crate::money::Msat;
 use crate::time::UnixMs;
 
@@ -191,6 +191,28 @@ impl Books {
                 )?
                 .execute(params![batch, Json((&what.layout, &what.outputs)), what.accepted, what.fingerprint])?;
             if rows == 1 { Ok(()) } else { contradiction(format!("there is no batch {}", batch.0)) }
+        })
+    }
+
+    /// Says of every job that is still pending (of one endpoint, where it is named) why this run did not buy it.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written.
+    pub fn explain_pending(
+        &mut self,
+        batch: BatchKey,
+        endpoint: Option<&str>,
+        reason: Reason,
+        words: &str,
+    ) -> Result<(), LedgerError> {
+        self.write(|tx, _| {
+            tx.prepare_cached(
+                "UPDATE jobs SET reason = ?3, error = ?4
+                 WHERE batch = ?1 AND state = 'pending' AND reason = '' AND superseded = 0
+                     AND (?2 IS NULL OR endpoint IN (SELECT id FROM endpoints WHERE json_extract(json, '$.name') = ?2))",
+            )?
+            .execute(params![batch, endpoint, reason, words])?;
+            Ok(())
         })
     }
 

@@ -91,3 +91,14 @@ fn an_audit_reads_every_payment_of_its_node() {
     );
     assert!(books.payments_at(&NodeId("03other".to_owned())).unwrap().is_empty());
 }
+
+#[test]
+fn what_is_pending_learns_why_and_forgets_it_with_the_next_plan() {
+    let (mut books, batch) = in_memory(&["a"]);
+    books.explain_pending(batch, Some("other"), Reason::BreakerOpen, "words").unwrap();
+    assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::Pending, Reason::None)]);
+    books.explain_pending(batch, Some("make"), Reason::BreakerOpen, "words").unwrap();
+    assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::Pending, Reason::BreakerOpen)]);
+    load_ids(&mut books, batch, &["a"]);
+    assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::Pending, Reason::None)]);
+}

@@ -1,0 +1,149 @@
+//! The client: a folder with a manifest, a home, a ledger, and commands.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use super::{Ended, PROGRAM, Process, Sandbox};
+
+/// Somebody who uses the program, with a home of their own.
+pub struct Client {
+    folder: TempDir,
+    node: Vec<String>,
+}
+
+/// Rows of a CSV file, cell by column.
+pub type Rows = Vec<HashMap<String, String>>;
+
+/// Two cheap jobs, one an endpoint; the tag makes their bodies differ from everybody else's.
+pub fn two_jobs(tag: &str) -> String {
+    format!(
+        "version = 1\n\n\
+         [[job]]\nid = \"video\"\nendpoint = \"generate-video\"\nprompt = \"a kite {tag}\"\nduration = 3\n\n\
+         [[job]]\nid = \"image\"\nendpoint = \"animate-image\"\nimage = \"picture.png\"\nprompt = \"a boat {tag}\"\n"
+    )
+}
+
+impl Client {
+    /// One who buys from that sandbox.
+    pub fn of(sandbox: &Sandbox) -> Self {
+        Self::at(&sandbox.node, &sandbox.file("catalog.toml"), sandbox)
+    }
+
+    /// One who reaches that sandbox's node and API elsewhere: through a proxy, or not at all.
+    pub fn at(node: &str, catalog: &Path, sandbox: &Sandbox) -> Self {
+        let path = |path: &Path| path.display().to_string();
+        let node = [
+            ("--catalog", path(catalog)),
+            ("--lnd-url", node.to_owned()),
+            ("--lnd-macaroon-file", path(&sandbox.file("admin.macaroon"))),
+            ("--lnd-cert-file", path(&sandbox.file("tls.cert"))),
+        ];
+        Self { node: node.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect(), ..Self::alone() }
+    }
+
+    /// One who knows no node.
+    pub fn alone() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let client = Self { folder, node: Vec::new() };
+        for name in ["home", "state", "config", "tmp", "work"] {
+            std::fs::create_dir(client.folder.path().join(name)).unwrap();
+        }
+        let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs.example.png");
+        std::fs::copy(image, client.path("picture.png")).unwrap();
+        client
+    }
+
+    /// A file in the folder where this client works.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join("work").join(name)
+    }
+
+    /// The ledger that is used where none is named.
+    pub fn ledger(&self) -> PathBuf {
+        self.folder.path().join("state/l402-batch/ledger.db")
+    }
+
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// A copy of a file that lies beside the README.
+    pub fn copy_of(&self, name: &str) {
+        std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(name), self.path(name)).unwrap();
+    }
+
+    /// The program, with this client's home and nothing else of the environment.
+    pub fn program(&self) -> Command {
+        let folder = |name: &str| self.folder.path().join(name);
+        let mut command = Command::new(PROGRAM);
+        command.env_clear().current_dir(folder("work")).env("TZ", "UTC");
+        command.env("HOME", folder("home")).env("TMPDIR", folder("tmp"));
+        command.env("XDG_STATE_HOME", folder("state")).env("XDG_CONFIG_HOME", folder("config"));
+        command
+    }
+
+    /// A command line, to its end.
+    pub fn says(&self, line: &str) -> Ended {
+        Process::start(self.program().args(line.split_whitespace())).end()
+    }
+
+    /// `run` or `recover`, with the node, no question and no pace.
+    pub fn start(&self, line: &str) -> Process {
+        Process::start(&mut self.buying(line))
+    }
+
+    /// A command line with the node and nothing else added, to its end.
+    pub fn asks(&self, line: &str) -> Ended {
+        Process::start(self.program().args(line.split_whitespace()).args(&self.node)).end()
+    }
+
+    /// `run` or `recover`, to its end.
+    pub fn run(&self, line: &str) -> Ended {
+        self.start(line).end()
+    }
+
+    /// The command line of `run` or `recover`: as [`Self::start`] has it.
+    pub fn buying(&self, line: &str) -> Command {
+        let mut command = self.program();
+        command.args(line.split_whitespace());
+        let recovers = line.starts_with("recover");
+        // A recovery has no use for a catalogue.
+        command.args(&self.node[if recovers { 2.min(self.node.len()) } else { 0 }..]);
+        command.args(["--requests-per-second", "1000"]);
+        if !recovers {
+            command.arg("--yes");
+            if !line.contains("--max-sats ") {
+                command.args(["--max-sats", "100000"]);
+            }
+        }
+        command
+    }
+
+    /// The rows of a CSV file.
+    pub fn rows(&self, name: &str) -> Rows {
+        let mut reader = csv::Reader::from_path(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        reader.deserialize().map(|row| row.unwrap_or_else(|error| panic!("{name}: {error}"))).collect()
+    }
+
+    /// One column of a CSV file, top to bottom.
+    pub fn column(&self, name: &str, column: &str) -> Vec<String> {
+        self.rows(name).iter().map(|row| row[column].clone()).collect()
+    }
+
+    /// The names of what lies in the folder where this client works, sorted.
+    pub fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path("")).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}

@@ -1,0 +1,37 @@
+//! Starts sandboxes and clients, each with folders of its own, and stops them whatever becomes of a test.
+
+mod audit;
+mod client;
+mod cutter;
+mod process;
+mod sandbox;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+pub use audit::Audit;
+pub use client::{Client, Rows, two_jobs};
+pub use cutter::Cutter;
+pub use process::{Ended, Process};
+pub use sandbox::{Books, Sandbox};
+
+/// The program under test.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_l402-batch");
+
+/// How long anything may take before a test gives up: far more than it needs.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The body of what an address on loopback answers to a plain GET.
+pub fn get(url: &str) -> Vec<u8> {
+    let (host, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let address: SocketAddr = host.parse().unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 200"), "{url}: {}", String::from_utf8_lossy(&answer[..end]));
+    answer.split_off(end + 4)
+}

@@ -1,0 +1,133 @@
+//! A process of a test.
+
+use std::io::Read;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::PATIENCE;
+
+const LOOK_EVERY: Duration = Duration::from_millis(3);
+
+/// A running process. It is stopped, by its id, also when the test fails.
+pub struct Process {
+    child: Arc<Mutex<Child>>,
+    words: String,
+    stdout: Option<JoinHandle<String>>,
+    stderr: Option<JoinHandle<String>>,
+}
+
+/// How a process ended, and what it said.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit code; none where a signal ended it.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+    words: String,
+}
+
+impl Process {
+    /// Starts it, with nothing to read and everything that it says collected.
+    pub fn start(command: &mut Command) -> Self {
+        let words = format!("{command:?}");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stdout = collect(child.stdout.take().unwrap());
+        let stderr = collect(child.stderr.take().unwrap());
+        Self { child: Arc::new(Mutex::new(child)), words, stdout: Some(stdout), stderr: Some(stderr) }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.lock().unwrap().id()
+    }
+
+    /// What kills it at once, from any thread, and waits until it has gone.
+    pub fn killer(&self) -> impl FnOnce() + Send + use<> {
+        let child = Arc::clone(&self.child);
+        move || {
+            let mut child = child.lock().unwrap();
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let mut child = self.child.lock().unwrap();
+        // One that has ended keeps its id until it is waited for, so the signal can meet no other process.
+        assert!(child.try_wait().unwrap().is_none(), "it has ended already: {}", self.words);
+        rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal).unwrap();
+    }
+
+    /// Waits for its end.
+    pub fn end(mut self) -> Ended {
+        let give_up = Instant::now() + PATIENCE;
+        let status = loop {
+            if let Some(status) = self.child.lock().unwrap().try_wait().unwrap() {
+                break Some(status);
+            }
+            if Instant::now() > give_up {
+                break None;
+            }
+            thread::sleep(LOOK_EVERY);
+        };
+        if status.is_none() {
+            self.stop();
+        }
+        let stdout = self.stdout.take().unwrap().join().unwrap();
+        let stderr = self.stderr.take().unwrap().join().unwrap();
+        let status = status.unwrap_or_else(|| panic!("{} does not end\n{stdout}{stderr}", self.words));
+        Ended { code: status.code(), stdout, stderr, words: self.words.clone() }
+    }
+
+    fn stop(&self) {
+        let mut child = self.child.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Ended {
+    /// It ended with this code.
+    #[track_caller]
+    pub fn with(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self}");
+        self
+    }
+
+    /// It said this, to the screen or to a pipe.
+    #[track_caller]
+    pub fn saying(self, words: &str) -> Self {
+        assert!(self.stdout.contains(words) || self.stderr.contains(words), "`{words}` is missing\n{self}");
+        self
+    }
+
+    /// It did not say this.
+    #[track_caller]
+    pub fn not_saying(self, words: &str) -> Self {
+        assert!(!self.stdout.contains(words) && !self.stderr.contains(words), "`{words}` is there\n{self}");
+        self
+    }
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}\nended with {:?}\n{}\n{}", self.words, self.code, self.stdout, self.stderr)
+    }
+}
+
+fn collect(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut text = Vec::new();
+        let _ = from.read_to_end(&mut text);
+        String::from_utf8_lossy(&text).into_owned()
+    })
+}

@@ -1,0 +1,145 @@
+//! A sandbox in a process of its own, and its books.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use tempfile::TempDir;
+
+use super::{PATIENCE, PROGRAM, Process, get};
+
+/// A running sandbox. It is stopped when dropped.
+pub struct Sandbox {
+    /// `http://127.0.0.1:PORT`.
+    pub origin: String,
+    /// `https://127.0.0.1:PORT`.
+    pub node: String,
+    folder: TempDir,
+    process: Option<Process>,
+}
+
+/// What the sandbox holds for true.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Books {
+    pub balance_msat: u64,
+    pub payments: Vec<Payment>,
+    pub sales: Vec<Sale>,
+}
+
+/// A payment in the node's books.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Payment {
+    pub hash: String,
+    pub amount_msat: u64,
+    pub fee_msat: u64,
+    pub status: String,
+}
+
+/// A challenge in the API's books.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Sale {
+    pub hash: String,
+    pub body_sha256: String,
+    pub endpoint: String,
+    pub amount_msat: u64,
+    pub paid: bool,
+    pub delivered_count: u64,
+    pub video: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Ports {
+    origin: u16,
+    node: u16,
+}
+
+impl Sandbox {
+    /// Starts one with these flags, on free ports. Payments are quick unless the flags say otherwise.
+    pub fn start(flags: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        let mut command = Command::new(PROGRAM);
+        command.env_clear().env("HOME", folder.path()).env("TMPDIR", folder.path()).current_dir(folder.path());
+        command.arg("sandbox").arg("--state").arg(&state).args(flags.split_whitespace());
+        if !flags.contains("--sandbox-pay-ms") {
+            command.args(["--sandbox-pay-ms", "5"]);
+        }
+        let process = Process::start(&mut command);
+        let (origin, node) = addresses(&state);
+        Self { origin, node, folder, process: Some(process) }
+    }
+
+    /// A file of its state directory.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join("state").join(name)
+    }
+
+    /// Its books, as they are now.
+    pub fn books(&self) -> Books {
+        serde_json::from_slice(&get(&format!("{}/sandbox/books", self.origin))).unwrap()
+    }
+
+    /// Waits until its books are so.
+    pub fn wait_for(&self, what: &str, so: impl Fn(&Books) -> bool) {
+        let give_up = Instant::now() + PATIENCE;
+        while !so(&self.books()) {
+            assert!(Instant::now() < give_up, "never: {what}\n{:?}", self.books());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Stops it; its addresses answer no more.
+    pub fn stop(&mut self) {
+        self.process = None;
+    }
+}
+
+/// The addresses, once both answer: the catalogue is the last file that a starting sandbox writes.
+fn addresses(state: &Path) -> (String, String) {
+    let give_up = Instant::now() + PATIENCE;
+    while !state.join("catalog.toml").exists() {
+        assert!(Instant::now() < give_up, "the sandbox does not start");
+        thread::sleep(Duration::from_millis(5));
+    }
+    let ports: Ports = serde_json::from_slice(&std::fs::read(state.join("ports.json")).unwrap()).unwrap();
+    (format!("http://127.0.0.1:{}", ports.origin), format!("https://127.0.0.1:{}", ports.node))
+}
+
+impl Books {
+    /// What was added since.
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            balance_msat: self.balance_msat,
+            payments: self.payments[before.payments.len()..].to_vec(),
+            sales: self.sales[before.sales.len()..].to_vec(),
+        }
+    }
+
+    /// Payments that settled, by hash.
+    pub fn settled(&self) -> HashMap<&str, &Payment> {
+        let settled = self.payments.iter().filter(|payment| payment.status == "SUCCEEDED");
+        settled.map(|payment| (payment.hash.as_str(), payment)).collect()
+    }
+
+    /// What left the node's balance.
+    pub fn spent_msat(&self) -> u64 {
+        self.settled().values().map(|payment| payment.amount_msat + payment.fee_msat).sum()
+    }
+
+    /// Nobody was asked to pay, and nobody paid.
+    #[track_caller]
+    pub fn are_unpaid(&self) {
+        assert!(self.payments.is_empty(), "{:?}", self.payments);
+        assert!(self.sales.iter().all(|sale| !sale.paid), "{:?}", self.sales);
+    }
+
+    /// The API was not even asked.
+    #[track_caller]
+    pub fn are_empty(&self) {
+        self.are_unpaid();
+        assert!(self.sales.is_empty(), "{:?}", self.sales);
+    }
+}

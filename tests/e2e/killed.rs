@@ -1,0 +1,166 @@
+//! Killed at every single piece of traffic, and begun again: nothing is paid twice, nothing paid is lost.
+
+use crate::harness::{Audit, Books, Client, Cutter, Ended, Sandbox, two_jobs};
+
+/// More pieces of traffic than two jobs can have.
+const PIECES_MAX: usize = 200;
+/// Runs that are killed at the same time.
+const AT_ONCE: usize = 3;
+
+/// A run that was killed, or that came to its end because there were fewer pieces.
+struct Cut<'a> {
+    client: &'a Client,
+    cutter: &'a Cutter,
+    sandbox: &'a Sandbox,
+    before: Books,
+    /// What tells this manifest's jobs from all others'.
+    tag: String,
+    nth: usize,
+}
+
+impl Cut<'_> {
+    /// What the sandbox has booked since this client began.
+    fn books(&self) -> Books {
+        self.sandbox.books().since(&self.before)
+    }
+
+    fn audit(&self) -> Audit {
+        Audit::of(self.client, "jobs", &self.books())
+    }
+
+    /// What an unread manifest allows: what is open is finished, no purchase begins.
+    fn buys_nothing(&self, line: &str) -> Ended {
+        let asked = self.books().sales.len();
+        let ended = self.client.run(line);
+        assert_eq!(self.books().sales.len(), asked, "{ended}");
+        ended
+    }
+}
+
+/// Kills a run of two jobs at its first piece of traffic, another at its second, and so on until there is none left.
+/// Several go at once, each against a sandbox of its own: nearly all of their time is waiting.
+fn at_every_piece(flags: &str, name: &str, jobs_in_flight: usize, afterwards: impl Fn(&Cut<'_>) + Sync) {
+    std::thread::scope(|scope| {
+        for first in 1..=AT_ONCE {
+            let afterwards = &afterwards;
+            scope.spawn(move || {
+                let sandbox = Sandbox::start(flags);
+                let cutter = Cutter::before(&sandbox);
+                let mut pieces = (first..=PIECES_MAX).step_by(AT_ONCE);
+                let end = pieces.find(|nth| {
+                    let tag = format!("{name} {nth}");
+                    at_piece(*nth, tag, &sandbox, &cutter, jobs_in_flight, afterwards)
+                });
+                // Cutting where nothing is exchanged would prove nothing: two jobs are at least so many pieces.
+                assert!(end.is_some_and(|end| end > 12), "{end:?} pieces");
+            });
+        }
+    });
+}
+
+/// Kills a run at its `nth` piece of traffic. Returns whether there was none, and the run came to its end.
+fn at_piece(
+    nth: usize,
+    tag: String,
+    sandbox: &Sandbox,
+    cutter: &Cutter,
+    jobs_in_flight: usize,
+    afterwards: impl Fn(&Cut<'_>),
+) -> bool {
+    let client = Client::at(&cutter.node, &cutter.catalog, sandbox);
+    client.write("jobs.toml", &two_jobs(&tag));
+    let before = sandbox.books();
+    let run = format!("run jobs.toml --jobs-in-flight {jobs_in_flight}");
+    let killed = cutter.start(nth, || client.start(&run)).end();
+    let place = cutter.sheathe();
+    eprintln!("{tag}, killed at: {place:?}");
+    afterwards(&Cut { client: &client, cutter, sandbox, before, tag, nth });
+    if place.is_none() {
+        killed.with(0);
+    }
+    place.is_none()
+}
+
+#[test]
+fn the_same_command_finishes() {
+    at_every_piece("", "same", 1, |cut| {
+        cut.client.run("run jobs.toml").with(0);
+        cut.audit().all_delivered(2);
+    });
+}
+
+#[test]
+fn it_is_killed_while_it_polls() {
+    at_every_piece("--sandbox-accept --sandbox-accept-ms 20", "polls", 2, |cut| {
+        cut.client.run("run jobs.toml").with(0);
+        cut.audit().all_delivered(2);
+    });
+}
+
+#[test]
+fn it_is_killed_while_a_payment_is_under_way_and_killed_again() {
+    at_every_piece("--sandbox-pay-ms 40", "again", 2, |cut| {
+        // The second time it dies elsewhere, early or late.
+        let second = cut.nth * 7 % 23 + 1;
+        cut.cutter.start(second, || cut.client.start("run jobs.toml")).end();
+        eprintln!("and again: {:?}", cut.cutter.sheathe());
+        cut.client.run("run jobs.toml").with(0);
+        cut.audit().all_delivered(2);
+    });
+}
+
+#[test]
+fn the_manifest_is_edited_in_between() {
+    at_every_piece("", "edited", 1, |cut| {
+        let [_, video, _] =
+            two_jobs(&cut.tag).split("[[job]]").map(str::to_owned).collect::<Vec<_>>().try_into().unwrap();
+        let changed = video.replace("a kite", "two kites");
+        let added = video.replace("\"video\"", "\"added\"").replace("a kite", "a third kite");
+        cut.client.write("jobs.toml", &format!("version = 1\n[[job]]{changed}[[job]]{added}"));
+        let ended = cut.client.run("run jobs.toml");
+        let audit = cut.audit();
+
+        assert_eq!((audit.bought.get("video"), audit.bought.get("added")), (Some(&1), Some(&1)), "{ended}");
+        let state = |id: &str| {
+            let row = audit.results.iter().find(|row| row["id"] == id).unwrap();
+            (row["state"].as_str(), row["reason"].as_str())
+        };
+        assert_eq!(state("added"), ("delivered", ""), "{ended}");
+        match audit.bought.get("image") {
+            Some(_) => assert_eq!(state("image"), ("delivered", ""), "{ended}"),
+            None => assert_eq!(state("image"), ("refused", "withdrawn"), "{ended}"),
+        }
+        // Bought as it was before: that is not what the manifest now says.
+        let as_before = state("video") == ("delivered", "changed");
+        assert_eq!(ended.code, Some(if as_before { 6 } else { 0 }), "{ended}");
+    });
+}
+
+#[test]
+fn the_manifest_is_gone_in_between() {
+    at_every_piece("", "gone", 1, |cut| {
+        std::fs::remove_file(cut.client.path("jobs.toml")).unwrap();
+        let which = if cut.nth % 2 == 0 { "--all" } else { "--batch jobs" };
+        let ended = cut.buys_nothing(&format!("recover {which}"));
+        assert!(matches!(ended.code, Some(0 | 3)), "{ended}");
+        cut.client.says("export --batch jobs").with(0);
+        cut.audit();
+        cut.client.write("jobs.toml", &two_jobs(&cut.tag));
+        cut.client.run("run jobs.toml").with(0);
+        cut.audit().all_delivered(2);
+    });
+}
+
+#[test]
+fn the_manifest_is_broken_in_between() {
+    at_every_piece("", "broken", 1, |cut| {
+        cut.client.write("jobs.toml", "version = 1\n[[job]\n");
+        cut.buys_nothing("run jobs.toml").with(2).saying("jobs.toml:2");
+        cut.audit();
+        cut.client.write("jobs.toml", &two_jobs(&cut.tag).replace("duration = 3", "duration = 99"));
+        cut.buys_nothing("run jobs.toml").with(2).saying("duration");
+        cut.client.write("jobs.toml", &two_jobs(&cut.tag));
+        cut.client.run("run jobs.toml").with(0);
+        cut.audit().all_delivered(2);
+    });
+}

@@ -1,0 +1,87 @@
+//! A ledger that cannot be used, and a batch that belongs to another manifest.
+
+use crate::harness::{Audit, Client, Sandbox, two_jobs};
+
+#[test]
+fn what_is_no_ledger_is_left_alone() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    client.write("diary.db", "dear diary, this is no database at all, and nobody shall overwrite it");
+    let before = client.read("diary.db");
+    client.run("run jobs.toml --ledger diary.db").with(7).saying("diary.db");
+    client.says("status --batch jobs --ledger diary.db").with(7);
+    client.says("batches --ledger diary.db").with(7);
+    assert_eq!(client.read("diary.db"), before);
+    client.run("run jobs.toml --ledger diary.db/ledger.db").with(7);
+    std::fs::create_dir(client.path("folder")).unwrap();
+    client.run("run jobs.toml --ledger folder").with(7).saying("folder");
+    sandbox.books().are_empty();
+}
+
+#[test]
+fn a_folder_that_cannot_be_written() {
+    use std::os::unix::fs::PermissionsExt;
+    if rustix::process::geteuid().is_root() {
+        // Nothing is read-only for root.
+        return;
+    }
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    client.write("shut/readme", "");
+    std::fs::set_permissions(client.path("shut"), std::fs::Permissions::from_mode(0o500)).unwrap();
+    client.run("run jobs.toml --ledger shut/ledger.db").with(7).saying("shut");
+    std::fs::set_permissions(client.path("shut"), std::fs::Permissions::from_mode(0o700)).unwrap();
+    sandbox.books().are_empty();
+}
+
+#[test]
+fn a_name_belongs_to_one_manifest() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("june/jobs.csv", "id,prompt\n1,a kite\n");
+    client.write("july/jobs.csv", "id,prompt\n1,a dog\n");
+    let run = |manifest: &str, more: &str| {
+        client.run(&format!("run {manifest} --default endpoint=generate-video --default duration=3 {more}"))
+    };
+    run("june/jobs.csv", "").with(0);
+    run("july/jobs.csv", "").with(6).saying("june/jobs.csv").saying("july/jobs.csv").saying("--adopt");
+    assert_eq!(sandbox.books().sales.len(), 1);
+    run("july/jobs.csv", "--batch other").with(0);
+    assert_eq!(sandbox.books().settled().len(), 2);
+    std::fs::create_dir(client.path("moved")).unwrap();
+    std::fs::rename(client.path("june/jobs.csv"), client.path("moved/jobs.csv")).unwrap();
+    run("moved/jobs.csv", "--adopt").with(0).saying("nothing to do");
+    run("moved/jobs.csv", "").with(0);
+    assert_eq!(sandbox.books().settled().len(), 2);
+}
+
+#[test]
+fn resuming_begins_nothing_new() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    client.run("run jobs.toml --resume").with(2).saying("--resume");
+    sandbox.books().are_empty();
+}
+
+#[test]
+fn other_peoples_files_are_not_replaced() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    client.write("jobs.results.csv", "mine\n");
+    client.run("run jobs.toml").with(2).saying("jobs.results.csv").saying("--overwrite");
+    assert_eq!(client.read("jobs.results.csv"), "mine\n");
+    client.says("status --batch jobs").with(2).saying("no batch named jobs");
+    client.run("run jobs.toml --results jobs.toml").with(2).saying("manifest");
+    client.write("rows.toml", "version = 1\n[defaults]\nendpoint = \"generate-video\"\n[rows]\nfile = \"rows.csv\"\n");
+    client.write("rows.csv", "prompt\na kite\n");
+    client.run("run rows.toml --results rows.csv --overwrite").with(2).saying("the manifest's rows");
+    assert_eq!(client.read("rows.csv"), "prompt\na kite\n");
+    client.run("run jobs.toml --results same.csv --receipts same.csv").with(2);
+    sandbox.books().are_empty();
+    client.run("run jobs.toml --overwrite").with(0);
+    Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
+}

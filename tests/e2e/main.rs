@@ -1,0 +1,28 @@
+//! The real binary, as a process, against `l402-batch sandbox` in another one.
+//!
+//! What is believed is the sandbox's own books, never the client's: an audit holds ledger, results and receipts against
+//! them. No test depends on how fast a machine is; waits have deadlines, and end as soon as what is waited for is there.
+
+#[cfg(test)]
+mod harness;
+
+#[cfg(test)]
+mod buying;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod killed;
+#[cfg(test)]
+mod ledger;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod node;
+#[cfg(test)]
+mod refused;
+#[cfg(test)]
+mod stopped;
+#[cfg(test)]
+mod usage;
+#[cfg(test)]
+mod views;

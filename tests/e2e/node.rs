@@ -1,0 +1,103 @@
+//! A node that cannot be used: clear words, and nothing spent.
+
+use std::fs;
+
+use data_encoding::HEXLOWER;
+
+use crate::harness::{Client, Sandbox, two_jobs};
+
+fn prepared(sandbox: &Sandbox) -> Client {
+    let client = Client::of(sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    client
+}
+
+#[test]
+fn another_nodes_macaroon() {
+    let (sandbox, other) = (Sandbox::start(""), Sandbox::start(""));
+    let client = prepared(&sandbox);
+    fs::copy(other.file("admin.macaroon"), sandbox.file("admin.macaroon")).unwrap();
+    client.run("run jobs.toml").with(9).saying("macaroon");
+    client.run("run jobs.toml --dry-run").with(9).saying("macaroon");
+    sandbox.books().are_empty();
+}
+
+#[test]
+fn another_nodes_certificate() {
+    let (sandbox, other) = (Sandbox::start(""), Sandbox::start(""));
+    let client = prepared(&sandbox);
+    fs::copy(other.file("tls.cert"), sandbox.file("tls.cert")).unwrap();
+    client.run("run jobs.toml").with(9).saying("certificate");
+    sandbox.books().are_empty();
+}
+
+#[test]
+fn nobody_answers() {
+    let mut sandbox = Sandbox::start("");
+    let client = prepared(&sandbox);
+    sandbox.stop();
+    client.run("run jobs.toml").with(9).saying("cannot be reached");
+    assert_eq!(client.column("jobs.results.csv", "state"), ["pending", "pending"]);
+}
+
+#[test]
+fn what_is_no_macaroon_and_what_is_no_certificate() {
+    let sandbox = Sandbox::start("");
+    let client = prepared(&sandbox);
+    let (macaroon, certificate) = (sandbox.file("admin.macaroon"), sandbox.file("tls.cert"));
+    let (good_macaroon, good_certificate) = (fs::read(&macaroon).unwrap(), fs::read(&certificate).unwrap());
+
+    fs::write(&macaroon, "hunter2").unwrap();
+    client.run("run jobs.toml").with(2).saying("macaroon").not_saying("hunter2");
+    fs::remove_file(&macaroon).unwrap();
+    client.run("run jobs.toml").with(2).saying("admin.macaroon");
+    fs::write(&macaroon, &good_macaroon).unwrap();
+    fs::write(&certificate, "no certificate").unwrap();
+    client.run("run jobs.toml").with(2).saying("certificate");
+    fs::remove_file(&certificate).unwrap();
+    client.run("run jobs.toml").with(2).saying("tls.cert");
+    fs::write(&certificate, &good_certificate).unwrap();
+    sandbox.books().are_empty();
+
+    // In hex, as many keep it, it is a macaroon too.
+    fs::write(&macaroon, HEXLOWER.encode(&good_macaroon)).unwrap();
+    client.run("run jobs.toml").with(0);
+}
+
+#[test]
+fn the_macaroon_in_a_variable() {
+    let sandbox = Sandbox::start("");
+    let client = Client::alone();
+    client.write("jobs.toml", &two_jobs(""));
+    let mut command = client.program();
+    command.args(["run", "jobs.toml", "--yes", "--lnd-url", &sandbox.node]);
+    command.arg("--catalog").arg(sandbox.file("catalog.toml")).arg("--lnd-cert-file").arg(sandbox.file("tls.cert"));
+    let macaroon = HEXLOWER.encode(&fs::read(sandbox.file("admin.macaroon")).unwrap());
+    command.env("L402_BATCH_LND_MACAROON", &macaroon).env("L402_BATCH_MAX_SATS", "5000");
+    let ended = crate::harness::Process::start(&mut command).end().with(0);
+    assert!(!ended.stderr.contains(&macaroon) && !ended.stdout.contains(&macaroon));
+}
+
+#[test]
+fn no_node_at_all() {
+    let client = Client::alone();
+    client.write("jobs.toml", &two_jobs(""));
+    client.says("run jobs.toml --yes --max-sats 5000").with(2).saying("--lnd-url").saying("--sandbox");
+    client.says("run jobs.toml --lnd-url https://127.0.0.1:1").with(2).saying("macaroon");
+    client.says("run jobs.toml --sandbox --lnd-url https://127.0.0.1:1").with(2);
+}
+
+#[test]
+fn what_is_paid_is_redeemed_without_a_node() {
+    use crate::harness::{Audit, Cutter};
+    let sandbox = Sandbox::start("--sandbox-accept --sandbox-accept-ms 100");
+    let cutter = Cutter::before(&sandbox);
+    let client = Client::at(&cutter.node, &cutter.catalog, &sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    let running = client.start("run jobs.toml");
+    sandbox.wait_for("both sold", |books| books.sales.iter().filter(|sale| sale.video.is_some()).count() == 2);
+    running.killer()();
+    running.end();
+    client.says("recover --batch jobs").with(0);
+    Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
+}

@@ -1,0 +1,144 @@
+//! What is not as planned, and payments that fail: nothing is spent.
+
+use serde_json::Value;
+
+use crate::harness::{Audit, Client, Sandbox, two_jobs};
+
+#[test]
+fn a_price_that_is_not_the_plans_is_refused() {
+    let sandbox = Sandbox::start("--sandbox-price-drift-percent 10");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    client.run("run jobs.toml").with(6).saying("a price is not the plan's");
+    sandbox.books().are_unpaid();
+    let results = client.rows("jobs.results.csv");
+    for (row, [planned, asked]) in results.iter().zip([["1,350", "1,485"], ["500", "550"]]) {
+        assert_eq!((row["state"].as_str(), row["reason"].as_str()), ("refused", "price_changed"));
+        assert!(row["error"].contains(planned) && row["error"].contains(asked), "{}", row["error"]);
+    }
+    assert!(client.rows("jobs.receipts.csv").is_empty());
+    client.run("run jobs.toml").with(6);
+    sandbox.books().are_unpaid();
+    // The new price, once a person has taken it over.
+    let price = "\n[endpoint.animate-image.price]\nsats_per_unit = 110\nquantity = \"duration\"\nunit = \"second\"\n";
+    client.write("jobs.toml", &(two_jobs("") + price));
+    client.run("run jobs.toml").with(6);
+    assert_eq!(client.column("jobs.results.csv", "state"), ["refused", "delivered"]);
+    Audit::of(&client, "jobs", &sandbox.books());
+}
+
+#[test]
+fn a_cheaper_price_is_not_the_plans_either() {
+    let sandbox = Sandbox::start("--sandbox-price-drift-percent -10");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    client.run("run jobs.toml").with(6);
+    sandbox.books().are_unpaid();
+}
+
+#[test]
+fn a_payment_that_fails_spends_nothing() {
+    let sandbox = Sandbox::start("--sandbox-fail-pay-percent 100");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    client.run("run jobs.toml").with(3);
+    let books = sandbox.books();
+    assert!(!books.payments.is_empty() && books.settled().is_empty(), "{books:?}");
+    assert_eq!(client.column("jobs.results.csv", "state"), ["failed", "failed"]);
+    assert_eq!(client.column("jobs.results.csv", "next"), ["rerun", "rerun"]);
+    Audit::of(&client, "jobs", &books);
+}
+
+#[test]
+fn a_fee_above_the_ceiling_spends_nothing() {
+    // The ceiling is the larger of 1 % and 10 sats.
+    let sandbox = Sandbox::start("--sandbox-fee-msat 20000");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    client.run("run jobs.toml").with(3);
+    assert_eq!(client.column("jobs.results.csv", "reason"), ["no_route", "no_route"]);
+    assert!(sandbox.books().settled().is_empty());
+}
+
+#[test]
+fn every_error_of_a_manifest_in_one_pass() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write(
+        "jobs.toml",
+        r#"version = 1
+nmae = "june"
+
+[defaults]
+duration = 3
+quality = "high"
+
+[limits]
+max_sat = 5
+
+[[job]]
+id = "one"
+endpoint = "generate-vidoe"
+prompt = "a kite"
+
+[[job]]
+id = "two"
+endpoint = "generate-video"
+promt = "a kite"
+
+[[job]]
+id = "three"
+endpoint = "generate-video"
+prompt = "a kite"
+duration = 99
+mode = "profi"
+
+[[job]]
+id = "four"
+endpoint = "animate-image"
+image = "nowhere.png"
+
+[[job]]
+id = "five"
+endpoint = "generate-video"
+prompt = "a kite"
+
+[[job]]
+id = "five"
+endpoint = "generate-video"
+prompt = "a dog"
+"#,
+    );
+    let ended = client.run("run jobs.toml").with(2);
+    insta::with_settings!({ filters => [(r"/\S+/work/", "[work]/")] }, {
+        insta::assert_snapshot!("errors_toml", ended.stderr);
+    });
+    assert_eq!(ended.stdout, "");
+    client.write(
+        "jobs.csv",
+        "id,endpoint,prompt,Secnds,mode\n1,generate-video,a kite,3,standard\n2,generate-video,,3,pro\n\
+         3,generate-video,a kite,x,pro\n4,nothing,a kite,3,pro\n5,generate-video,\"a dog\",3,turbo\n\
+         1,generate-video,a dog,3,pro\n",
+    );
+    let ended = client.run("run jobs.csv --default quality=high").with(2);
+    insta::with_settings!({ filters => [(r"/\S+/work/", "[work]/")] }, {
+        insta::assert_snapshot!("errors_csv", ended.stderr);
+    });
+    sandbox.books().are_empty();
+    assert!(!client.ledger().exists());
+    assert_eq!(client.files(), ["jobs.csv", "jobs.toml", "picture.png"]);
+}
+
+#[test]
+fn events_for_programs_end_with_the_exit_code() {
+    let sandbox = Sandbox::start("--sandbox-price-drift-percent 10 --sandbox-drift-jobs-percent 100");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    let ended = client.run("run jobs.toml --json").with(6);
+    let events: Vec<Value> = ended.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(events.iter().all(|event| event["format_version"] == 1 && event["type"].is_string()), "{ended}");
+    let last = events.last().unwrap();
+    assert_eq!((&last["type"], &last["exit_code"]), (&Value::from("run_ended"), &Value::from(6)), "{ended}");
+    // What nobody but a program reads says nothing to people.
+    assert_eq!(ended.stderr, "");
+}

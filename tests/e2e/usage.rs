@@ -1,0 +1,49 @@
+//! Command lines that are wrong, and questions that nobody can answer.
+
+use crate::harness::{Client, Sandbox, two_jobs};
+
+#[test]
+fn what_is_not_there_is_refused() {
+    let client = Client::alone();
+    client.write("jobs.toml", &two_jobs(""));
+    client.says("run jobs.toml --max-sat 5").with(2).saying("--max-sats");
+    client.says("frobnicate").with(2);
+    client.says("").with(2);
+    for command in ["resolve", "audit", "doctor", "catalog show", "refunds", "download jobs.toml", "config --help"] {
+        client.says(command).with(2).saying("is not there yet");
+    }
+    client.says("plan nowhere.toml").with(2).saying("nowhere.toml");
+    client.says("status nowhere.toml").with(2).saying("there is no ledger");
+    client.says("run jobs.toml --sandbox-drop-percent 5 --lnd-url https://127.0.0.1:1").with(2);
+}
+
+#[test]
+fn help_and_version_are_no_errors() {
+    let client = Client::alone();
+    assert_eq!(client.says("--version").with(0).stdout, format!("l402-batch {}\n", env!("CARGO_PKG_VERSION")));
+    for line in ["--help", "run --help", "completions bash", "man"] {
+        assert!(client.says(line).with(0).stdout.contains("l402-batch"), "{line}");
+    }
+    assert_eq!(client.files(), ["picture.png"]);
+}
+
+#[test]
+fn without_a_terminal_nobody_can_be_asked() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    client.asks("run jobs.toml").with(2).saying("--yes").saying("--max-sats");
+    client.asks("run jobs.toml --max-sats 5000").with(2).saying("--yes");
+    client.asks("run jobs.toml --yes").with(2).saying("--max-sats");
+    sandbox.books().are_empty();
+    client.asks("run jobs.toml --yes --max-sats 5000").with(0);
+}
+
+#[test]
+fn a_misspelt_variable_is_no_limit_and_says_so() {
+    let client = Client::alone();
+    client.write("jobs.toml", &two_jobs(""));
+    let mut command = client.program();
+    command.args(["plan", "jobs.toml"]).env("L402_BATCH_MAX_SAT", "5");
+    crate::harness::Process::start(&mut command).end().with(2).saying("L402_BATCH_MAX_SATS");
+}

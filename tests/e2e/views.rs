@@ -1,0 +1,82 @@
+//! What people read: plan, status, batches, results, receipts.
+
+use std::os::unix::fs::PermissionsExt;
+
+use crate::harness::{Client, Sandbox, two_jobs};
+
+/// Two jobs of which one is delivered and one is not for sale at that price.
+fn a_mixed_batch() -> (Sandbox, Client) {
+    let sandbox = Sandbox::start("--sandbox-price-drift-percent 10 --sandbox-drift-jobs-percent 50 --sandbox-seed 1");
+    let client = Client::of(&sandbox);
+    let jobs: String = (1..=4).map(|n| format!("{n},kite {n},scene {n}\n")).collect();
+    client.write("jobs.csv", &format!("id,prompt,x_scene\n{jobs}"));
+    client.run("run jobs.csv --default endpoint=generate-video --default duration=3 --jobs-in-flight 1").with(6);
+    (sandbox, client)
+}
+
+macro_rules! snapshot {
+    ($name:literal, $text:expr) => {
+        insta::with_settings!({ filters => [
+            (r#"/[^\s"]+/work/"#, "[work]/"),
+            (r#"/[^\s"]+/state/l402-batch/"#, "[state]/"),
+            (r"http://127\.0\.0\.1:\d+/videos/[0-9a-f]{24}", "[origin]/videos/[video]"),
+            (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d\.\d{3}\+00:00)?", "[time]"),
+            (r"lnbcrt[0-9a-z]+", "[invoice]"),
+            (r"\b0[23][0-9a-f]{64}\b", "[key]"),
+            (r"\b[0-9a-f]{64}\b", "[hash]"),
+        ] }, { insta::assert_snapshot!($name, $text) })
+    };
+}
+
+#[test]
+fn what_people_read_of_a_mixed_batch() {
+    let (_sandbox, client) = a_mixed_batch();
+    snapshot!("status", client.says("status jobs.csv").with(6).stdout);
+    snapshot!("status_all", client.says("status jobs.csv --all").with(6).stdout);
+    snapshot!("status_json", client.says("status jobs.csv --json").with(6).stdout);
+    snapshot!("batches", client.says("batches").with(0).stdout);
+    snapshot!("batches_json", client.says("batches --json").with(0).stdout);
+    snapshot!("results", client.read("jobs.results.csv"));
+    snapshot!("receipts", client.read("jobs.receipts.csv"));
+    let plan = "plan jobs.csv --default endpoint=generate-video --default duration=3";
+    snapshot!("plan_after_a_run", client.says(plan).with(0).stdout);
+}
+
+#[test]
+fn an_export_is_what_the_run_wrote() {
+    let (_sandbox, client) = a_mixed_batch();
+    client.says("export jobs.csv --results r.csv --receipts s.csv").with(0).saying("r.csv");
+    assert_eq!(client.read("r.csv"), client.read("jobs.results.csv"));
+    assert_eq!(client.read("s.csv"), client.read("jobs.receipts.csv"));
+    // Files that the ledger's batch did not write are somebody's.
+    client.says("export jobs.csv --results r.csv --receipts s.csv").with(2).saying("--overwrite");
+    client.says("export jobs.csv --results r.csv --receipts s.csv --overwrite").with(0);
+    for name in ["r.csv", "s.csv", "jobs.results.csv", "jobs.receipts.csv"] {
+        assert_eq!(std::fs::metadata(client.path(name)).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
+    }
+    assert_eq!(std::fs::metadata(client.ledger()).unwrap().permissions().mode() & 0o777, 0o600);
+    std::fs::remove_file(client.path("jobs.results.csv")).unwrap();
+    client.says("export --batch jobs").with(0);
+    assert_eq!(client.read("r.csv"), client.read("jobs.results.csv"));
+}
+
+#[test]
+fn quiet_says_nothing_of_success() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    let ended = client.run("run jobs.toml --quiet").with(0);
+    assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("", ""));
+    let ended = client.says("status jobs.toml --quiet").with(0);
+    assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("", ""));
+}
+
+#[test]
+fn a_batch_that_is_unknown_is_named() {
+    let (_sandbox, client) = a_mixed_batch();
+    client.says("status --batch nobody").with(2).saying("nobody").saying("l402-batch batches");
+    client.says("status other.csv").with(2).saying("other.csv");
+    client.says("status jobs.csv --job 99").with(2).saying("--all");
+    client.says("export --batch nobody").with(2);
+    client.run("recover --batch nobody").with(2);
+}
