@@ -29,7 +29,7 @@ pub(crate) fn measure(far_side: &FarSide, setting: &Setting) -> Outcome<Sample> 
         .arg(far_side.file("tls.cert"))
         .arg("--ledger")
         .arg(folder.path().join("ledger.db"))
-        .args(["--jobs-in-flight", &setting.in_flight.to_string()])
+        .args(["--jobs-in-flight", &setting.jobs_in_flight.to_string()])
         .args(["--payments-in-flight", &setting.in_flight.to_string()])
         .args(["--requests-per-second", REQUESTS_PER_SECOND])
         .args(["--yes", "--max-sats", MAX_SATS])
