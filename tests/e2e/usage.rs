@@ -38,7 +38,7 @@ fn without_a_terminal_nobody_can_be_asked() {
     client.asks("run jobs.toml --yes").with(2).saying("--max-sats");
     for dry in ["", "--dry-run"] {
         let ended = client.asks(&format!("run jobs.toml --yes --max-sats 5000 --only video,vidoe {dry}")).with(2);
-        ended.saying("id vidoe;").saying("--jobs");
+        ended.saying("--only vidoe:").saying("--jobs");
     }
     sandbox.books().are_empty();
     client.asks("run jobs.toml --yes --max-sats 5000").with(0);
