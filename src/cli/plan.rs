@@ -39,7 +39,8 @@ pub(super) fn execute(options: PlanOptions) -> Result<ExitCode, Failure> {
 }
 
 fn show(options: &PlanOptions, manifest: &Manifest, plan: &Plan, left: Option<LeftToBuy>) -> Result<(), Failure> {
-    let facts = ManifestFacts { path: path_of(options), sha256: manifest.sha256.clone() };
+    let sha256 = manifest.sha256().map_err(Failure::Input)?.to_owned();
+    let facts = ManifestFacts { path: path_of(options), sha256 };
     let view = PlanView { plan, source: manifest, manifest: facts, left };
     let mut shown = Ok(());
     terminal::print(|out| {

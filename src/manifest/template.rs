@@ -147,10 +147,11 @@ impl Template {
         param.required && !self.wrong_defaults.contains(&param.name)
     }
 
-    /// Whether a job with these parameters would rest on a wrong default, which is reported already: what follows from
+    /// Whether a job with these values would rest on a wrong default, which is reported already: what follows from
     /// it is no news.
-    pub(super) fn rests_on_wrong_default(&self, params: &[(String, Value)]) -> bool {
-        self.wrong_defaults.iter().any(|name| params.iter().all(|(given, _)| given != name))
+    pub(super) fn rests_on_wrong_default(&self, values: &[Option<Value>]) -> bool {
+        let mut unset = self.endpoint.params.iter().zip(values).filter(|(_, value)| value.is_none());
+        !self.wrong_defaults.is_empty() && unset.any(|(param, _)| self.wrong_defaults.contains(&param.name))
     }
 
     /// The error of a required parameter that a job leaves out.

@@ -3,6 +3,8 @@
 //! What is believed is the sandbox's own books, never the client's: an audit holds ledger, results and receipts against
 //! them. No test depends on how fast a machine is; waits have deadlines, and end as soon as what is waited for is there.
 
+#![cfg(feature = "sandbox")]
+
 #[cfg(test)]
 mod harness;
 
@@ -12,6 +14,8 @@ mod buying;
 mod faults;
 #[cfg(test)]
 mod killed;
+#[cfg(test)]
+mod killed_often;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
