@@ -223,13 +223,7 @@ fn write_csv(out: &mut dyn Write, rows: Rows<'_, ResultRow>, style: &StatusStyle
             return Ok(());
         }
         let mut put = Cells(&mut csv);
-        put.text(&row.id)?;
-        put.number(row.line)?;
-        put.number(row.take)?;
-        put.word(row.state.as_str())?;
-        put.word(row.reason.as_str())?;
-        put.word(row.next.as_str())?;
-        put.text(&row.endpoint)?;
+        put.standing(&row)?;
         put.maybe(row.url.as_deref())?;
         put.time(row.wait_until)?;
         put.maybe(row.error.as_deref())?;

@@ -25,6 +25,8 @@ mod node;
 #[cfg(test)]
 mod refused;
 #[cfg(test)]
+mod said;
+#[cfg(test)]
 mod stopped;
 #[cfg(test)]
 mod usage;
