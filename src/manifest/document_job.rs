@@ -87,11 +87,11 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
         if let Some(used) = self.used.get_mut(template_at) {
             *used = true;
         }
-        let params = self.params(template, &keys, item);
-        if self.reader.errors.len() == before {
+        let values = self.values(template, &keys, item);
+        if self.reader.errors.len() == before && !template.rests_on_wrong_default(&values) {
             let endpoint = Arc::clone(&template.endpoint);
             let Keys { id, max_sats, extra, .. } = keys;
-            self.list.push(JobSpec { line, id, endpoint, params, extra, max_sats });
+            self.list.push(JobSpec { line, id, endpoint, values, extra, max_sats });
         }
     }
 
@@ -181,12 +181,12 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
         found
     }
 
-    fn params<'v>(&mut self, template: &Template, keys: &Keys<'v>, item: &Spanned<DeValue<'_>>) -> Vec<(String, Value)>
+    fn values<'v>(&mut self, template: &Template, keys: &Keys<'v>, item: &Spanned<DeValue<'_>>) -> Vec<Option<Value>>
     where
         'a: 'v,
     {
         self.unknown(template, keys);
-        let mut params = Vec::with_capacity(template.base.len());
+        let mut values = Vec::with_capacity(template.base.len());
         for (param, base) in template.endpoint.params.iter().zip(&template.base) {
             let mut given = keys.params.iter().filter(|(name, ..)| *name == param.name);
             let value = match given.next() {
@@ -203,15 +203,12 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
                 let error = self.reader.error(format!("{name} is given twice"), span.clone());
                 self.reader.errors.push(error.help("keep one of the two"));
             }
-            match value {
-                Some(value) => params.push((param.name.clone(), value)),
-                None if template.must_have(param) => {
-                    self.wrong(template.missing(param), item.span());
-                }
-                None => {}
+            if value.is_none() && template.must_have(param) {
+                self.wrong(template.missing(param), item.span());
             }
+            values.push(value);
         }
-        params
+        values
     }
 
     /// Keys that this job's endpoint does not take.

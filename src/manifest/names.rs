@@ -47,7 +47,10 @@ pub fn parse_delimiter(text: &str) -> Option<u8> {
 
 /// Why an id that a manifest gives cannot be one, in words that follow "expected".
 pub(super) fn id_problem(id: &str) -> Option<&'static str> {
-    let is_fit = (1..=ID_CHARS_MAX).contains(&id.chars().count()) && !id.chars().any(char::is_control);
+    // Most ids are plain ASCII, of which each byte is a character.
+    let is_plain = id.bytes().all(|byte| byte.is_ascii_graphic());
+    let length = if is_plain { id.len() } else { id.chars().count() };
+    let is_fit = (1..=ID_CHARS_MAX).contains(&length) && (is_plain || !id.chars().any(char::is_control));
     (!is_fit).then_some("1 to 128 printable characters")
 }
 

@@ -1,14 +1,13 @@
 //! A file that is read by position, so that errors can look back at it while its rows stream.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use sha2::{Digest, Sha256};
-
-use super::image::{hash_rest, hex};
+use super::digest::FileDigest;
 
 /// The longest record that is read: a 32 MiB image as base64, and room for its prompt. A quote that is never closed
 /// must not pull the rest of a large file into memory.
@@ -16,12 +15,10 @@ pub(super) const RECORD_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// A manifest's bytes: a regular file, or an unlinked temporary one that holds what came through a pipe.
 pub(super) struct Bytes {
-    file: File,
+    file: Arc<File>,
     /// How many bytes it held when it was opened.
     pub(super) len: u64,
     modified: Option<SystemTime>,
-    /// SHA-256 of it all, in lower-case hex.
-    pub(super) sha256: String,
 }
 
 impl Bytes {
@@ -43,12 +40,14 @@ impl Bytes {
         Self::new(file)
     }
 
-    fn new(mut file: File) -> io::Result<Self> {
-        file.seek(SeekFrom::Start(0))?;
-        let mut hash = Sha256::new();
-        hash_rest(&mut file, &mut hash)?;
+    fn new(file: File) -> io::Result<Self> {
         let metadata = file.metadata()?;
-        Ok(Self { len: metadata.len(), modified: modified(&metadata), sha256: hex(&hash.finalize()), file })
+        Ok(Self { len: metadata.len(), modified: modified(&metadata), file: Arc::new(file) })
+    }
+
+    /// Begins to hash all of it.
+    pub(super) fn digest(&self) -> FileDigest {
+        FileDigest::begin(&self.file)
     }
 
     /// Whether the file was written to since it was opened.
@@ -66,7 +65,7 @@ impl Bytes {
 
     /// Reads on from a position.
     pub(super) fn from(&self, offset: u64) -> FromOffset<'_> {
-        FromOffset { file: &self.file, offset }
+        FromOffset::new(&self.file, offset)
     }
 }
 
@@ -78,6 +77,12 @@ fn modified(metadata: &Metadata) -> Option<SystemTime> {
 pub(super) struct FromOffset<'a> {
     file: &'a File,
     offset: u64,
+}
+
+impl<'a> FromOffset<'a> {
+    pub(super) fn new(file: &'a File, offset: u64) -> Self {
+        Self { file, offset }
+    }
 }
 
 impl Read for FromOffset<'_> {

@@ -3,7 +3,7 @@
 use toml::de::DeValue;
 
 use super::image::Images;
-use crate::catalog::{Param, ParamKind, Value};
+use crate::catalog::{Mismatch, Param, ParamKind, Value};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::money::Sats;
 
@@ -68,13 +68,31 @@ pub(super) fn check(param: &Param, given: Given<'_>, images: &Images) -> Result<
         Given::Text(text) => param.from_text(text),
         Given::Toml(value, _) => param.from_toml(value),
     };
-    checked.map_err(|mismatch| Wrong {
+    checked.map_err(|mismatch| unfit(param, mismatch, given))
+}
+
+/// Puts the checked value of a cell where another row's may stand, in the memory of that.
+///
+/// # Errors
+/// As [`check`].
+pub(super) fn put_cell(param: &Param, cell: &str, images: &Images, place: &mut Option<Value>) -> Result<(), Wrong> {
+    if param.kind == ParamKind::Image {
+        *place = Some(check(param, Given::Text(cell), images)?);
+        return Ok(());
+    }
+    let checked = param.check_text(cell).map_err(|mismatch| unfit(param, mismatch, Given::Text(cell)))?;
+    checked.put(place);
+    Ok(())
+}
+
+fn unfit(param: &Param, mismatch: Mismatch, given: Given<'_>) -> Wrong {
+    Wrong {
         help: mismatch.suggestion.map(|word| {
             // A suggestion of several words (`5 without quotes`) is no value to be quoted.
             if word.contains(' ') { format!("did you mean {word}?") } else { format!("did you mean \"{word}\"?") }
         }),
         ..expected(&param.name, &mismatch.expected, given)
-    })
+    }
 }
 
 /// The job's own limit.

@@ -32,27 +32,51 @@ const MADE_CHARS: usize = 16;
 /// The hash of what is bought. A pure function: the order of `params` does not matter.
 #[must_use]
 pub fn content_hash(endpoint: &str, params: &[(String, Value)]) -> ContentHash {
-    content_hash_with(&mut Vec::new(), endpoint, params)
+    let encoding = Encoding::new(endpoint, params.iter().map(|(name, _)| name.as_str()));
+    let mut content = Vec::new();
+    encoding.put(&mut content, |at| params.get(at).map(|(_, value)| value));
+    hash(&content)
 }
 
-/// The same, encoded in a buffer that is used again for the next job.
-pub(super) fn content_hash_with(buffer: &mut Vec<u8>, endpoint: &str, params: &[(String, Value)]) -> ContentHash {
-    buffer.clear();
-    buffer.extend_from_slice(CONTENT_TAG);
-    put_bytes(buffer, endpoint.as_bytes());
-    put_length(buffer, params.len());
-    // Few parameters: taking the next name each time is cheaper than sorting, and allocates nothing.
-    let mut last: Option<&str> = None;
-    while let Some((name, value)) = next_after(params, last) {
-        put_bytes(buffer, name.as_bytes());
-        put_value(buffer, value);
-        last = Some(name);
+/// The hash of a content that [`Encoding::put`] has put together.
+pub(super) fn hash(content: &[u8]) -> ContentHash {
+    ContentHash(Sha256::digest(content).into())
+}
+
+/// What the contents of all jobs of one endpoint have in common, put together once.
+pub(super) struct Encoding {
+    /// The tag and the endpoint's name.
+    head: Vec<u8>,
+    /// By name in byte order: the position of a parameter in its endpoint, and its name as it is encoded.
+    names: Vec<(usize, Vec<u8>)>,
+}
+
+impl Encoding {
+    /// For an endpoint's name and its parameters' names, in its order.
+    pub(super) fn new<'p>(endpoint: &str, params: impl Iterator<Item = &'p str>) -> Self {
+        let mut head = CONTENT_TAG.to_vec();
+        put_bytes(&mut head, endpoint.as_bytes());
+        let mut names: Vec<(usize, &str)> = params.enumerate().collect();
+        names.sort_by_key(|(_, name)| *name);
+        let encoded = |(at, name): (usize, &str)| {
+            let mut bytes = Vec::new();
+            put_bytes(&mut bytes, name.as_bytes());
+            (at, bytes)
+        };
+        Self { head, names: names.into_iter().map(encoded).collect() }
     }
-    ContentHash(Sha256::digest(&buffer).into())
-}
 
-fn next_after<'p>(params: &'p [(String, Value)], last: Option<&str>) -> Option<&'p (String, Value)> {
-    params.iter().filter(|(name, _)| last.is_none_or(|last| name.as_str() > last)).min_by(|a, b| a.0.cmp(&b.0))
+    /// Adds a content to a buffer, from the values by their parameter's position.
+    pub(super) fn put<'v>(&self, buffer: &mut Vec<u8>, value_of: impl Fn(usize) -> Option<&'v Value>) {
+        buffer.extend_from_slice(&self.head);
+        put_length(buffer, self.names.iter().filter(|(at, _)| value_of(*at).is_some()).count());
+        for (at, name) in &self.names {
+            if let Some(value) = value_of(*at) {
+                buffer.extend_from_slice(name);
+                put_value(buffer, value);
+            }
+        }
+    }
 }
 
 fn put_value(buffer: &mut Vec<u8>, value: &Value) {
@@ -73,7 +97,7 @@ fn put_value(buffer: &mut Vec<u8>, value: &Value) {
     }
 }
 
-pub(super) fn put_bytes(buffer: &mut Vec<u8>, bytes: &[u8]) {
+fn put_bytes(buffer: &mut Vec<u8>, bytes: &[u8]) {
     put_length(buffer, bytes.len());
     buffer.extend_from_slice(bytes);
 }
@@ -97,9 +121,11 @@ impl MadeKey {
     pub(super) fn write_id(self, number: u32, id: &mut String) {
         let mut text = [0; MADE_CHARS];
         BASE32_NOPAD.encode_mut(&self.0, &mut text);
+        text.make_ascii_lowercase();
         id.clear();
         id.push('j');
-        id.extend(text.iter().map(|byte| char::from(byte.to_ascii_lowercase())));
+        // Base32 is ASCII: this is always text.
+        id.push_str(std::str::from_utf8(&text).unwrap_or_default());
         if number > 1 {
             id.push('-');
             id.push_str(&number.to_string());
@@ -131,6 +157,10 @@ pub fn is_id(id: &str) -> bool {
         c.is_control()
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
+    // Most ids are plain ASCII, of which each byte is a character.
+    if id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return (1..=ID_CHARS_MAX).contains(&id.len());
+    }
     !id.trim().is_empty() && id.chars().count() <= ID_CHARS_MAX && !id.contains(hidden)
 }
 

@@ -5,16 +5,13 @@ use std::rc::Rc;
 
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
-use crate::catalog::ImageRef;
 use crate::event::{Event, JobEvent};
-use crate::l402::{CheckedChallenge, Expected, check};
 use crate::ledger::{
-    BatchKey, Committed, DurableIntent, JobEnd, JobState, Ledger, LedgerError, NewIntent, Next, PaidPurchase,
-    PaymentKey, PendingJob, Reason, Record,
+    BatchKey, Committed, DurableIntent, JobEnd, JobState, Ledger, LedgerError, Next, PaidPurchase, PaymentKey,
+    PendingJob, Reason, Record,
 };
-use crate::manifest::image::{self, ImageProblem};
 use crate::money::Msat;
-use crate::origin::{self, HttpAnswer, HttpFailure, Origin, Request, read_ask};
+use crate::origin::{self, HttpAnswer, HttpFailure, Origin, Request};
 use crate::payer::{NodeInfo, NodeProblem, PayRefusal, Payer, SendOutcome, SendReport};
 use crate::plan::ContentHash;
 use crate::time::UnixMs;
@@ -22,19 +19,19 @@ use crate::time::UnixMs;
 use super::admission::Twins;
 use super::breaker::Breaker;
 use super::gate::Gate;
-use super::job::{Asked, Effect, Facts, Input, Moment, Seen, Sighting, State, Waiting, step};
+use super::job::{Effect, Facts, Input, Moment, Seen, Sighting, State, Waiting, step};
 use super::pace::{Class, Pace};
 use super::sighting::sight;
 use super::{Clock, Run, RunError};
 
-/// An invoice must live at least this long for its payment to finish.
-const INVOICE_LIFE_MS_MIN: i64 = 30_000;
 /// A look-up that nothing else bounds is followed this long before it is asked anew.
 const TRACK_MS: u64 = 60_000;
-/// Another process's identical purchase is asked about again after this long.
-const TWIN_POLL_MS: u64 = 5_000;
+/// While a run drains, a job that waits for its host looks this often whether that makes sense.
+const DRAIN_LOOK_MS: u64 = 1_000;
 /// Bodies up to this size are kept in memory between ask and redeem; larger ones are read back from the ledger.
 const BODY_KEPT_MAX: usize = 64 * 1024;
+
+type HttpResult = Result<HttpAnswer, HttpFailure>;
 
 /// What all jobs of a run share.
 pub(super) struct Shared {
@@ -63,7 +60,7 @@ pub(super) struct Shared {
 
 impl Shared {
     /// A payment slot of a node that is ready to pay; none once the gate is closed.
-    async fn slot(&self) -> Option<SemaphorePermit<'_>> {
+    pub(super) async fn slot(&self) -> Option<SemaphorePermit<'_>> {
         loop {
             if !self.gate.opened().await {
                 return None;
@@ -108,14 +105,14 @@ impl Drop for Place<'_> {
 pub(super) struct Driver<'r, L, P, O, C> {
     pub(super) run: &'r Run<'r, L, P, O, C>,
     pub(super) shared: &'r Shared,
-    job: Job,
+    pub(super) job: Job,
     place: Option<Place<'r>>,
-    slot: Option<SemaphorePermit<'r>>,
-    request: Option<Rc<Request>>,
+    pub(super) slot: Option<SemaphorePermit<'r>>,
+    pub(super) request: Option<Rc<Request>>,
     /// It was asked for in this run.
-    asked: bool,
+    pub(super) asked: bool,
     /// It cannot be asked for now, and goes back to the queue.
-    put_back: bool,
+    pub(super) put_back: bool,
 }
 
 impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
@@ -155,8 +152,14 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
                     Some(sighting) => Input::Sighted(sighting),
                     None => break,
                 },
-                Effect::Redeem(purchase) => Input::Answer(self.redeem(&purchase).await?),
-                Effect::Poll(_, poll) => Input::Answer(self.poll(&poll.url).await),
+                Effect::Redeem(purchase) => match self.redeem(&purchase).await? {
+                    Some(answer) => Input::Answer(answer),
+                    None => break,
+                },
+                Effect::Poll(_, poll) => match self.poll(&poll.url).await {
+                    Some(answer) => Input::Answer(answer),
+                    None => break,
+                },
                 Effect::Wait(until, waiting) => match self.wait(until, waiting).await {
                     true => Input::Waited,
                     false => break,
@@ -264,171 +267,8 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         }
     }
 
-    /// Asks for a challenge and checks it. It holds a payment slot from before the request on, so that the payment can
-    /// start at once: credentials live ten minutes.
-    async fn ask(&mut self) -> Result<Asked, LedgerError> {
-        let Some(pending) = self.job.pending.take() else { return Ok(Asked::NotAdmitted) };
-        let asked = self.ask_for(&pending).await;
-        self.job.pending = Some(pending);
-        if !matches!(asked, Ok(Asked::Ready(_))) {
-            self.slot = None;
-        }
-        asked
-    }
-
-    async fn ask_for(&mut self, pending: &PendingJob) -> Result<Asked, LedgerError> {
-        if let Some(refused) = over_its_limit(pending) {
-            return Ok(refused);
-        }
-        let request = match Request::build(&pending.endpoint, &pending.params, load_image) {
-            Ok(request) => Rc::new(request),
-            Err(problem) => return Ok(image_refusal(&problem)),
-        };
-        if pending.endpoint.dedup_window_s > 0 && !self.apart_from_twins(pending, &request).await? {
-            return Ok(Asked::NotAdmitted);
-        }
-        let answer = loop {
-            if !self.slot_and_turn(&request).await {
-                return Ok(Asked::NotAdmitted);
-            }
-            self.asked = true;
-            let answer = self.run.origin.ask(&request).await;
-            if !self.shared.gate.is_paused() {
-                break answer;
-            }
-            // The node fell into trouble meanwhile: this challenge cannot be paid at once, and is dropped.
-            self.slot = None;
-        };
-        let now = self.run.clock.now();
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(failure) => {
-                let (reason, message) = (Reason::OriginUnreachable, failure.to_string());
-                return Ok(Asked::Retry { after_ms: None, reason, message });
-            }
-        };
-        self.heed(&request, &answer, now);
-        let asked = self.challenge(pending, &request, &answer, now);
-        self.request = Some(request);
-        Ok(asked)
-    }
-
-    fn challenge(&self, pending: &PendingJob, request: &Request, answer: &HttpAnswer, now: UnixMs) -> Asked {
-        let Some(node) = &self.shared.node else { return Asked::NotAdmitted };
-        let challenge = match read_ask(answer) {
-            origin::Asked::Challenge(challenge) => challenge,
-            origin::Asked::Refused { reason, message } => return Asked::Refused(reason, message),
-            origin::Asked::Retry { after_ms, reason, message } => return Asked::Retry { after_ms, reason, message },
-        };
-        let expected = Expected {
-            price: pending.price,
-            network: node.network,
-            now: now.plus_ms(self.shared.node_ahead_ms.get()),
-            min_lifetime_ms: INVOICE_LIFE_MS_MIN,
-        };
-        match check(challenge, &expected) {
-            Ok(checked) => Asked::Ready(Box::new(self.intent(pending, request, checked, node, now))),
-            Err(refusal) => Asked::Refused(Reason::from(&refusal), refusal.to_string()),
-        }
-    }
-
-    fn intent(
-        &self,
-        pending: &PendingJob,
-        request: &Request,
-        checked: CheckedChallenge,
-        node: &NodeInfo,
-        now: UnixMs,
-    ) -> NewIntent {
-        let (challenge, invoice) = checked.into_parts();
-        NewIntent {
-            job: pending.key,
-            request: request.clone(),
-            scheme: challenge.scheme,
-            token: challenge.token,
-            challenge: challenge.params,
-            invoice: challenge.invoice,
-            hash: invoice.hash,
-            amount: invoice.amount,
-            fee_limit: pending.fee_ceiling,
-            payee: invoice.payee,
-            network: invoice.network,
-            node: node.id.clone(),
-            invoice_expires_at: invoice.expires_at,
-            credential_expires_at: now.plus_ms(self.run.settings.credential_life_ms),
-            caps: self.run.settings.budget.caps(now),
-        }
-    }
-
-    /// Identical requests of other batches and processes: none of them open, and the window since the last one over. An
-    /// open one is waited for only so long: nobody may ever carry its batch on.
-    async fn apart_from_twins(&self, pending: &PendingJob, request: &Request) -> Result<bool, LedgerError> {
-        let window_ms = i64::from(pending.endpoint.dedup_window_s).saturating_mul(1_000);
-        let wait_ms = i64::try_from(self.run.settings.wait_doubt_ms).unwrap_or(i64::MAX);
-        let patience_ends = self.run.clock.now().plus_ms(wait_ms.max(window_ms));
-        loop {
-            let Some(twin) = self.run.ledger.twin(pending.key, &request.digest()).await? else { return Ok(true) };
-            let left_ms = window_ms.saturating_sub(self.run.clock.now().since_ms(twin.last_at));
-            if !twin.open && left_ms <= 0 {
-                return Ok(true);
-            }
-            if twin.open && self.run.clock.now() >= patience_ends {
-                return Ok(false);
-            }
-            let left_ms = u64::try_from(left_ms).unwrap_or(0);
-            let wait_ms = if twin.open { TWIN_POLL_MS.max(left_ms) } else { left_ms };
-            if !self.unless_draining(self.run.clock.sleep_ms(wait_ms)).await {
-                return Ok(false);
-            }
-        }
-    }
-
-    /// A payment slot and the host's turn, both at once. Nobody sits on a slot while a host wants to be left alone: the
-    /// slots belong to all hosts.
-    async fn slot_and_turn(&mut self, request: &Request) -> bool {
-        let (clock, pace) = (self.run.clock, &self.shared.pace);
-        loop {
-            if pace.blocked_until(&request.url, clock.now()).is_some() {
-                if !self.asked {
-                    self.put_back = true;
-                    return false;
-                }
-                if !self.unless_draining(pace.unblocked(clock, &request.url)).await {
-                    return false;
-                }
-            }
-            if !self.take_slot().await {
-                return false;
-            }
-            let mut its_turn = false;
-            if !self.unless_draining(async { its_turn = pace.ask_turn(clock, &request.url).await }).await {
-                return false;
-            }
-            if its_turn {
-                return true;
-            }
-            self.slot = None;
-        }
-    }
-
-    /// A payment slot, with the node ready to pay.
-    async fn take_slot(&mut self) -> bool {
-        if self.slot.is_none() {
-            let mut slot = None;
-            if !self.unless_draining(async { slot = self.shared.slot().await }).await {
-                return false;
-            }
-            self.slot = slot;
-        }
-        if self.shared.breaker.is_open(&self.job.facts.endpoint.name) {
-            self.put_back = !self.asked;
-            return false;
-        }
-        self.slot.is_some() && self.shared.limit_hit.borrow().is_none()
-    }
-
     /// Whether the future came to its end before the run was told to drain.
-    async fn unless_draining(&self, future: impl Future<Output = ()>) -> bool {
+    pub(super) async fn unless_draining(&self, future: impl Future<Output = ()>) -> bool {
         if self.run.control.draining() {
             return false;
         }
@@ -518,14 +358,17 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         Ok(sighting)
     }
 
-    async fn redeem(&mut self, purchase: &PaidPurchase) -> Result<Result<HttpAnswer, HttpFailure>, LedgerError> {
+    /// Redeems. None: the run ends, and the host wants to be left alone for longer than that.
+    async fn redeem(&mut self, purchase: &PaidPurchase) -> Result<Option<HttpResult>, LedgerError> {
         self.slot = None;
         let request = self.request(purchase.payment()).await?;
         // Once the credential has ended there is nothing left to be in time for.
         let ends_at = purchase.intent().credential_expires_at();
         let latest = ends_at.plus_ms(-self.run.settings.bounds.lifetime_ms_min);
         let latest = (ends_at > self.run.clock.now()).then_some(latest);
-        self.shared.pace.turn(self.run.clock, &request.url, Class::Redeem, latest).await;
+        if !self.turn(&request.url, Class::Redeem, latest).await {
+            return Ok(None);
+        }
         let answer = self.run.origin.redeem(&request, purchase.credential()).await;
         if let Ok(answer) = &answer {
             self.heed(&request, answer, self.run.clock.now());
@@ -533,7 +376,24 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         if request.body.len() <= BODY_KEPT_MAX {
             self.request = Some(request);
         }
-        Ok(answer)
+        Ok(Some(answer))
+    }
+
+    /// The host's turn for what is paid. A run that ends does not sit out the wish of a host to be left alone, unless a
+    /// credential would not live to see the next run.
+    async fn turn(&self, url: &url::Url, class: Class, latest: Option<UnixMs>) -> bool {
+        let (pace, clock) = (&self.shared.pace, self.run.clock);
+        let drained_and_blocked = async {
+            self.run.control.until_draining().await;
+            while latest.is_some() || pace.blocked_until(url, clock.now()).is_none() {
+                clock.sleep_ms(DRAIN_LOOK_MS).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = pace.turn(clock, url, class, latest) => true,
+            () = drained_and_blocked => false,
+        }
     }
 
     /// The exact request: as it was asked, or as the intent holds it.
@@ -544,14 +404,19 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         }
     }
 
-    async fn poll(&mut self, url: &url::Url) -> Result<HttpAnswer, HttpFailure> {
-        self.shared.pace.turn(self.run.clock, url, Class::Poll, None).await;
-        let answer = self.run.origin.poll(url).await?;
-        self.heed_url(url, &answer, self.run.clock.now());
-        Ok(answer)
+    /// Polls. None as for a redeem.
+    async fn poll(&mut self, url: &url::Url) -> Option<HttpResult> {
+        if !self.turn(url, Class::Poll, None).await {
+            return None;
+        }
+        let answer = self.run.origin.poll(url).await;
+        if let Ok(answer) = &answer {
+            self.heed_url(url, answer, self.run.clock.now());
+        }
+        Some(answer)
     }
 
-    fn heed(&self, request: &Request, answer: &HttpAnswer, now: UnixMs) {
+    pub(super) fn heed(&self, request: &Request, answer: &HttpAnswer, now: UnixMs) {
         self.heed_url(&request.url, answer, now);
     }
 
@@ -594,31 +459,6 @@ fn is_of_doubt(effect: &Effect) -> bool {
         Effect::Commit(record) => matches!(**record, Record::Doubt { .. }),
         Effect::Ask | Effect::Send(_) | Effect::Redeem(_) | Effect::Poll(..) | Effect::Wait(_, Waiting::Turn) => false,
     }
-}
-
-fn load_image(image: &ImageRef) -> Result<Vec<u8>, ImageProblem> {
-    image::load(image)
-}
-
-fn image_refusal(problem: &ImageProblem) -> Asked {
-    let reason = match problem {
-        ImageProblem::Unreadable(_) => Reason::ImageUnreadable,
-        ImageProblem::Changed => Reason::ImageChanged,
-    };
-    Asked::Refused(reason, problem.to_string())
-}
-
-fn over_its_limit(pending: &PendingJob) -> Option<Asked> {
-    let most = pending.max_cost?;
-    let worst = pending.price.checked_add(pending.fee_ceiling);
-    if worst.is_some_and(|worst| worst <= most) {
-        return None;
-    }
-    let message = format!(
-        "the price of {} and a routing fee of up to {} are above the job's limit of {most}",
-        pending.price, pending.fee_ceiling
-    );
-    Some(Asked::Refused(Reason::JobLimit, message))
 }
 
 /// How a record changes what people see of a job.

@@ -8,6 +8,8 @@ mod pay;
 mod redeem;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod walk;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -4,6 +4,7 @@
 //! any point and the next one reads what is there.
 
 mod admission;
+mod ask;
 mod breaker;
 mod budget;
 mod clock;

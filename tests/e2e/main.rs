@@ -15,6 +15,8 @@ mod faults;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
+mod killed_often;
+#[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod limits;

@@ -102,7 +102,7 @@ fn short(error: &Diagnostic) -> String {
 }
 
 fn value(job: &JobSpec, name: &str) -> Option<String> {
-    job.params.iter().find(|(key, _)| key == name).map(|(_, value)| value.to_string())
+    job.params().find(|(key, _)| *key == name).map(|(_, value)| value.to_string())
 }
 
 fn texts(jobs: &[JobSpec], name: &str) -> Vec<String> {

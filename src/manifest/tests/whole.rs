@@ -22,7 +22,7 @@ fn the_examples_mean_the_same() {
     let jobs = read("jobs.example.toml");
     assert_eq!(jobs, read("jobs.example.csv"));
     let price = |job: &JobSpec| {
-        let of = |name: &str| job.params.iter().find(|(key, _)| key == name).map(|(_, value)| value);
+        let of = |name: &str| job.params().find(|(key, _)| *key == name).map(|(_, value)| value);
         job.endpoint.price.price(of).unwrap().price.get()
     };
     assert_eq!(jobs.iter().map(price).sum::<u64>(), 13_850_000, "the total in the example's comment");
@@ -39,7 +39,7 @@ fn images_are_found_recognised_and_loaded() {
     let jobs = case.jobs();
     let images: Vec<_> = jobs
         .iter()
-        .filter_map(|job| match &job.params.iter().find(|(name, _)| name == "image")?.1 {
+        .filter_map(|job| match job.params().find(|(name, _)| *name == "image")?.1 {
             Value::Image(image) => Some(image.clone()),
             Value::Text(_) | Value::Integer(_) | Value::Boolean(_) => None,
         })

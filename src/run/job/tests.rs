@@ -14,11 +14,11 @@ use crate::origin::Request;
 use crate::payer::{NodeId, PayRefusal, SendOutcome};
 
 /// Long before invoice and credential end.
-const EARLY: UnixMs = UnixMs(INVOICE_EXPIRES_AT.0 - 400_000);
+pub(super) const EARLY: UnixMs = UnixMs(INVOICE_EXPIRES_AT.0 - 400_000);
 /// After the invoice and its margin, long after the credential.
-const LATE: UnixMs = UnixMs(INVOICE_EXPIRES_AT.0 + 10_000_000);
+pub(super) const LATE: UnixMs = UnixMs(INVOICE_EXPIRES_AT.0 + 10_000_000);
 
-fn facts() -> Facts {
+pub(super) fn facts() -> Facts {
     let pointers = |list: &[&str]| list.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>();
     let endpoint = Endpoint {
         name: "film".to_owned(),
@@ -48,7 +48,7 @@ fn facts() -> Facts {
     Facts { key: JobKey(1), id: "a".to_owned(), take: 1, endpoint: Arc::new(endpoint) }
 }
 
-fn new_intent() -> Box<NewIntent> {
+pub(super) fn new_intent() -> Box<NewIntent> {
     let request =
         Request { method: Method::Post, url: Url::parse("https://api.example/film").unwrap(), body: b"{}".to_vec() };
     Box::new(NewIntent {
@@ -70,7 +70,7 @@ fn new_intent() -> Box<NewIntent> {
     })
 }
 
-fn poll() -> Poll {
+pub(super) fn poll() -> Poll {
     Poll { url: Url::parse("https://api.example/poll").unwrap(), interval_ms: 5_000 }
 }
 
@@ -78,7 +78,7 @@ fn answer(status: u16, body: &str) -> HttpAnswer {
     HttpAnswer { status, headers: Vec::new(), body: body.as_bytes().to_vec() }
 }
 
-fn answers() -> Vec<(&'static str, HttpAnswer)> {
+pub(super) fn answers() -> Vec<(&'static str, HttpAnswer)> {
     vec![
         ("200 url", answer(200, r#"{"videoUrl":"https://cdn.example/a.mp4"}"#)),
         ("200 unknown", answer(200, r#"{"hello":1}"#)),
@@ -99,7 +99,7 @@ fn answers() -> Vec<(&'static str, HttpAnswer)> {
     ]
 }
 
-fn settled() -> Settled {
+pub(super) fn settled() -> Settled {
     Settled { preimage: preimage(), fee: Msat::new(1_000), payment_index: Some(3) }
 }
 

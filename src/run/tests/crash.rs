@@ -4,6 +4,7 @@ use super::ledger::Stop;
 use super::node::Fate;
 use super::shop::{Act, Kind, say};
 use super::world::{HOUR, World, wishes};
+use crate::ledger::sqlite::{Books, OpenMode};
 use crate::payer::PayFailure;
 use crate::run::{Controller, RunError};
 
@@ -88,6 +89,21 @@ async fn a_result_that_a_poll_brought_is_never_lost() {
             world.shop.always(Kind::Poll, "j001", say(404, "{}"));
             world.shop.always(Kind::Redeem, "j001", say(401, "{}"));
         }
+        world.buy(HOUR).await;
+        world.audit_all_delivered();
+    }
+}
+
+/// A large body stands in a file beside the ledger; the shop compares every byte of it.
+#[tokio::test(start_paused = true)]
+async fn a_large_body_is_redeemed_from_the_ledger_to_the_byte() {
+    for number in 1..=4 {
+        let folder = tempfile::tempdir().unwrap();
+        let mut wishes = wishes(1);
+        wishes[0].prompt = "long ".repeat(30_000);
+        let path = folder.path().join("ledger.sqlite");
+        let world = World::on(Books::open(&path, OpenMode::Write).unwrap(), &wishes);
+        stopped_at(&world, Stop::After(number)).await;
         world.buy(HOUR).await;
         world.audit_all_delivered();
     }

@@ -142,7 +142,8 @@ impl Node {
     }
 
     fn arrivals(&self, now: UnixMs) {
-        let due: Vec<_> = self.arriving.borrow_mut().extract_if(.., |(at, ..)| *at <= now).collect();
+        let mut due: Vec<_> = self.arriving.borrow_mut().extract_if(.., |(at, ..)| *at <= now).collect();
+        due.sort_by_key(|(at, ..)| *at);
         for (at, hash, expires_at, fate) in due {
             let _unheard = self.arrive(hash, expires_at, &fate, at);
         }
@@ -237,6 +238,7 @@ impl Node {
             return unheard("connection refused");
         }
         let expires_at = intent.invoice_expires_at();
+        self.arrivals(self.clock.now());
         let fate = match self.next_fate(&self.shop.prompt_of(&hash)) {
             Fate::Lost => return unheard("connection reset"),
             Fate::Stalled(ms, fate) => {
@@ -249,7 +251,6 @@ impl Node {
             }
             fate => fate,
         };
-        self.arrivals(self.clock.now());
         let answered = |outcome| SendReport { answered: true, outcome, node_time: Some(self.clock.now()) };
         if let Err(refusal) = self.arrive(hash, expires_at, &fate, self.clock.now()) {
             return answered(SendOutcome::Refused(refusal));

@@ -99,3 +99,26 @@ async fn with_nothing_left_but_doubt_the_run_waits_as_long_as_it_says() {
     world.buy(HOUR).await;
     assert_eq!(world.state_of("j001").0, JobState::Delivered, "a fee that is not known yet does not keep a run alive");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_drains_does_not_sit_out_the_wish_of_a_host() {
+    let world = World::new(&wishes(2));
+    for kind in [Kind::Redeem, Kind::Poll] {
+        world.shop.always(kind, "j001", Act::Accept);
+    }
+    world.shop.always(Kind::Redeem, "j002", Act::Drop);
+    world.buy(3 * HOUR).await;
+    let alone = Act::Say(429, vec![("retry-after", "3600".to_owned())], "{}".to_owned());
+    world.shop.script(Kind::Poll, "j001", [alone.clone()]);
+    world.shop.script(Kind::Redeem, "j002", [alone]);
+    let begun = world.clock.now();
+    let (controller, control) = Controller::new();
+    let drain = async {
+        tokio::time::sleep(Duration::from_millis(MINUTE)).await;
+        controller.drain(DrainCause::Interrupted);
+    };
+    let (outcome, ()) = tokio::join!(world.try_buy(HOUR, control), drain);
+    assert!(outcome.is_ok());
+    assert!(world.clock.now().since_ms(begun) < 70_000);
+    world.audit();
+}

@@ -149,10 +149,13 @@ pub(super) fn begin(books: &mut Books, name: &str, wishes: &[Wish]) -> BatchKey 
 impl World {
     /// A shop, a node, and a batch of these jobs. Requests are not paced unless a test says so.
     pub(super) fn new(wishes: &[Wish]) -> Self {
+        Self::on(Books::in_memory().unwrap(), wishes)
+    }
+
+    pub(super) fn on(mut books: Books, wishes: &[Wish]) -> Self {
         let clock = FakeClock::start();
         let shop = Rc::new(Shop::new(clock));
         let node = Rc::new(Node::new(clock, Rc::clone(&shop)));
-        let mut books = Books::in_memory().unwrap();
         let batch = begin(&mut books, "june", wishes);
         let settings = Settings { requests_per_second: None, ..Settings::default() };
         let ledger = Stoppable::new(InlineLedger::new(books));

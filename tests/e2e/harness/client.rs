@@ -106,6 +106,11 @@ impl Client {
         Process::start(self.program().args(line.split_whitespace()).args(self.node_for(line))).end()
     }
 
+    /// A command line with the node's address and papers added, to its end: for commands that know no catalogue.
+    pub fn asks_node(&self, line: &str) -> Ended {
+        Process::start(self.program().args(line.split_whitespace()).args(&self.node[2..])).end()
+    }
+
     /// `run` or `recover`, to its end.
     pub fn run(&self, line: &str) -> Ended {
         self.start(line).end()

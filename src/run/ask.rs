@@ -1,0 +1,210 @@
+//! Asks for a challenge and checks it: apart from its twins, in a payment slot, at the host's pace.
+
+use std::rc::Rc;
+
+use crate::catalog::ImageRef;
+use crate::l402::{CheckedChallenge, Expected, check};
+use crate::ledger::{Ledger, LedgerError, NewIntent, PendingJob, Reason};
+use crate::manifest::image::{self, ImageProblem};
+use crate::origin::{self, HttpAnswer, Origin, Request, read_ask};
+use crate::payer::{NodeInfo, Payer};
+use crate::time::UnixMs;
+
+use super::Clock;
+use super::drive::Driver;
+use super::job::Asked;
+
+/// An invoice must live at least this long for its payment to finish.
+const INVOICE_LIFE_MS_MIN: i64 = 30_000;
+/// Another process's identical purchase is asked about again after this long.
+const TWIN_POLL_MS: u64 = 5_000;
+
+impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
+    /// Asks for a challenge and checks it. It holds a payment slot from before the request on, so that the payment can
+    /// start at once: credentials live ten minutes.
+    pub(super) async fn ask(&mut self) -> Result<Asked, LedgerError> {
+        let Some(pending) = self.job.pending.take() else { return Ok(Asked::NotAdmitted) };
+        let asked = self.ask_for(&pending).await;
+        self.job.pending = Some(pending);
+        if !matches!(asked, Ok(Asked::Ready(_))) {
+            self.slot = None;
+        }
+        asked
+    }
+
+    async fn ask_for(&mut self, pending: &PendingJob) -> Result<Asked, LedgerError> {
+        if let Some(refused) = over_its_limit(pending) {
+            return Ok(refused);
+        }
+        let request = match Request::build(&pending.endpoint, &pending.params, load_image) {
+            Ok(request) => Rc::new(request),
+            Err(problem) => return Ok(image_refusal(&problem)),
+        };
+        if pending.endpoint.dedup_window_s > 0 && !self.apart_from_twins(pending, &request).await? {
+            return Ok(Asked::NotAdmitted);
+        }
+        let answer = loop {
+            if !self.slot_and_turn(&request).await {
+                return Ok(Asked::NotAdmitted);
+            }
+            self.asked = true;
+            let answer = self.run.origin.ask(&request).await;
+            if !self.shared.gate.is_paused() {
+                break answer;
+            }
+            // The node fell into trouble meanwhile: this challenge cannot be paid at once, and is dropped.
+            self.slot = None;
+        };
+        let now = self.run.clock.now();
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(failure) => {
+                let (reason, message) = (Reason::OriginUnreachable, failure.to_string());
+                return Ok(Asked::Retry { after_ms: None, reason, message });
+            }
+        };
+        self.heed(&request, &answer, now);
+        let asked = self.challenge(pending, &request, &answer, now);
+        self.request = Some(request);
+        Ok(asked)
+    }
+
+    fn challenge(&self, pending: &PendingJob, request: &Request, answer: &HttpAnswer, now: UnixMs) -> Asked {
+        let Some(node) = &self.shared.node else { return Asked::NotAdmitted };
+        let challenge = match read_ask(answer) {
+            origin::Asked::Challenge(challenge) => challenge,
+            origin::Asked::Refused { reason, message } => return Asked::Refused(reason, message),
+            origin::Asked::Retry { after_ms, reason, message } => return Asked::Retry { after_ms, reason, message },
+        };
+        let expected = Expected {
+            price: pending.price,
+            network: node.network,
+            now: now.plus_ms(self.shared.node_ahead_ms.get()),
+            min_lifetime_ms: INVOICE_LIFE_MS_MIN,
+        };
+        match check(challenge, &expected) {
+            Ok(checked) => Asked::Ready(Box::new(self.intent(pending, request, checked, node, now))),
+            Err(refusal) => Asked::Refused(Reason::from(&refusal), refusal.to_string()),
+        }
+    }
+
+    fn intent(
+        &self,
+        pending: &PendingJob,
+        request: &Request,
+        checked: CheckedChallenge,
+        node: &NodeInfo,
+        now: UnixMs,
+    ) -> NewIntent {
+        let (challenge, invoice) = checked.into_parts();
+        NewIntent {
+            job: pending.key,
+            request: request.clone(),
+            scheme: challenge.scheme,
+            token: challenge.token,
+            challenge: challenge.params,
+            invoice: challenge.invoice,
+            hash: invoice.hash,
+            amount: invoice.amount,
+            fee_limit: pending.fee_ceiling,
+            payee: invoice.payee,
+            network: invoice.network,
+            node: node.id.clone(),
+            invoice_expires_at: invoice.expires_at,
+            credential_expires_at: now.plus_ms(self.run.settings.credential_life_ms),
+            caps: self.run.settings.budget.caps(now),
+        }
+    }
+
+    /// Identical requests of other batches and processes: none of them open, and the window since the last one over. An
+    /// open one is waited for only so long: nobody may ever carry its batch on.
+    async fn apart_from_twins(&self, pending: &PendingJob, request: &Request) -> Result<bool, LedgerError> {
+        let window_ms = i64::from(pending.endpoint.dedup_window_s).saturating_mul(1_000);
+        let wait_ms = i64::try_from(self.run.settings.wait_doubt_ms).unwrap_or(i64::MAX);
+        let patience_ends = self.run.clock.now().plus_ms(wait_ms.max(window_ms));
+        loop {
+            let Some(twin) = self.run.ledger.twin(pending.key, &request.digest()).await? else { return Ok(true) };
+            let left_ms = window_ms.saturating_sub(self.run.clock.now().since_ms(twin.last_at));
+            if !twin.open && left_ms <= 0 {
+                return Ok(true);
+            }
+            if twin.open && self.run.clock.now() >= patience_ends {
+                return Ok(false);
+            }
+            let left_ms = u64::try_from(left_ms).unwrap_or(0);
+            let wait_ms = if twin.open { TWIN_POLL_MS.max(left_ms) } else { left_ms };
+            if !self.unless_draining(self.run.clock.sleep_ms(wait_ms)).await {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// A payment slot and the host's turn, both at once. Nobody sits on a slot while a host wants to be left alone: the
+    /// slots belong to all hosts.
+    async fn slot_and_turn(&mut self, request: &Request) -> bool {
+        let (clock, pace) = (self.run.clock, &self.shared.pace);
+        loop {
+            if pace.blocked_until(&request.url, clock.now()).is_some() {
+                if !self.asked {
+                    self.put_back = true;
+                    return false;
+                }
+                if !self.unless_draining(pace.unblocked(clock, &request.url)).await {
+                    return false;
+                }
+            }
+            if !self.take_slot().await {
+                return false;
+            }
+            let mut its_turn = false;
+            if !self.unless_draining(async { its_turn = pace.ask_turn(clock, &request.url).await }).await {
+                return false;
+            }
+            if its_turn {
+                return true;
+            }
+            self.slot = None;
+        }
+    }
+
+    /// A payment slot, with the node ready to pay.
+    async fn take_slot(&mut self) -> bool {
+        if self.slot.is_none() {
+            let mut slot = None;
+            if !self.unless_draining(async { slot = self.shared.slot().await }).await {
+                return false;
+            }
+            self.slot = slot;
+        }
+        if self.shared.breaker.is_open(&self.job.facts.endpoint.name) {
+            self.put_back = !self.asked;
+            return false;
+        }
+        self.slot.is_some() && self.shared.limit_hit.borrow().is_none()
+    }
+}
+
+fn load_image(image: &ImageRef) -> Result<Vec<u8>, ImageProblem> {
+    image::load(image)
+}
+
+fn image_refusal(problem: &ImageProblem) -> Asked {
+    let reason = match problem {
+        ImageProblem::Unreadable(_) => Reason::ImageUnreadable,
+        ImageProblem::Changed => Reason::ImageChanged,
+    };
+    Asked::Refused(reason, problem.to_string())
+}
+
+fn over_its_limit(pending: &PendingJob) -> Option<Asked> {
+    let most = pending.max_cost?;
+    let worst = pending.price.checked_add(pending.fee_ceiling);
+    if worst.is_some_and(|worst| worst <= most) {
+        return None;
+    }
+    let message = format!(
+        "the price of {} and a routing fee of up to {} are above the job's limit of {most}",
+        pending.price, pending.fee_ceiling
+    );
+    Some(Asked::Refused(Reason::JobLimit, message))
+}
