@@ -1,6 +1,6 @@
 //! Everything goes wrong at once, some of the time.
 
-use crate::harness::{Audit, Client, Cutter, Ended, Sandbox};
+use crate::harness::{Audit, Client, Count, Cutter, Ended, Sandbox};
 
 const FAULTS: &str = "--sandbox-drop-percent 10 --sandbox-fail-origin-percent 10 --sandbox-fail-pay-percent 10 \
                       --sandbox-rate-limit-percent 5";
@@ -45,7 +45,7 @@ fn killed_over_and_over_amid_faults() {
     let client = Client::at(&cutter.node, &cutter.catalog, &sandbox);
     jobs(&client, JOBS);
     for nth in [10, 20, 30, 40, 30, 20] {
-        cutter.start(nth, || client.start(RUN)).end();
+        cutter.start(Count::Pieces, nth, || client.start(RUN)).end();
         cutter.sheathe();
     }
     until_done(|| client.run(RUN));
