@@ -9,6 +9,8 @@ use crate::ledger::DurableIntent;
 use crate::money::Msat;
 use crate::time::UnixMs;
 
+#[doc(hidden)]
+pub use lnd::fuzzing;
 pub use lnd::{LndConfigError, LndOptions, LndPayer, Macaroon, MacaroonError, MacaroonFile};
 
 /// A node's identity: its public key in hex.

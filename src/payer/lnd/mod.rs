@@ -5,6 +5,8 @@
 
 mod answer;
 mod client;
+#[doc(hidden)]
+pub mod fuzzing;
 mod macaroon;
 mod node;
 mod stream;
