@@ -22,8 +22,9 @@ cargo fuzz build --sanitizer none
 for target in "${targets[@]}"; do
     printf '\n== %s, %s s\n' "$target" "$seconds"
     mkdir -p "found/$target"
+    words=(); [ ! -f "dictionaries/$target" ] || words=(-dict="dictionaries/$target")
     # An input that takes 10 s or half a gigabyte is found as well as one that panics.
     cargo fuzz run --sanitizer none "$target" "found/$target" "corpus/$target" -- \
-        -max_total_time="$seconds" -timeout=10 -rss_limit_mb=512 -max_len=16384 -print_final_stats=1 2>&1 |
+        -max_total_time="$seconds" -timeout=10 -rss_limit_mb=512 -max_len=16384 -print_final_stats=1 ${words[@]+"${words[@]}"} 2>&1 |
         grep -vE '^#[0-9]+[[:space:]]+(NEW|REDUCE|RELOAD|pulse|INITED)'
 done

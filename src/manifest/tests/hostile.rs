@@ -136,6 +136,13 @@ fn toml_full_of_errors_is_looked_at_so_far() {
 }
 
 #[test]
+fn toml_of_too_many_values_is_not_read() {
+    let errors = toml(&format!("a = [{}]", "1,".repeat(4_000_001))).errors();
+    assert_eq!(errors.len(), 1);
+    assert!(errors[0].contains("more values"), "{errors:?}");
+}
+
+#[test]
 fn nul_bytes_and_lone_carriage_returns_have_words_of_their_own() {
     assert_eq!(csv("prompt\ra\rb\r").errors().len(), 1);
     let jobs = csv("id,prompt\nx,a\0b\n").jobs();
