@@ -17,13 +17,14 @@ pub(super) struct FileDigest {
 }
 
 impl FileDigest {
-    /// Begins to read. Without a thread to be had, it is read at once.
-    pub(super) fn begin(file: &Arc<File>) -> Self {
+    /// Begins to read its first `len` bytes: a file that grows without end is not hashed without end. Without a thread to
+    /// be had, it is read at once.
+    pub(super) fn begin(file: &Arc<File>, len: u64) -> Self {
         let (here, there) = (Arc::clone(file), Arc::clone(file));
         let done = OnceLock::new();
-        let thread = Builder::new().name("digest".to_owned()).spawn(move || digest(&there)).ok();
+        let thread = Builder::new().name("digest".to_owned()).spawn(move || digest(&there, len)).ok();
         if thread.is_none() {
-            done.get_or_init(|| digest(&here).map_err(|e| e.to_string()));
+            done.get_or_init(|| digest(&here, len).map_err(|e| e.to_string()));
         }
         Self { thread: Mutex::new(thread), done }
     }
@@ -42,8 +43,8 @@ impl FileDigest {
     }
 }
 
-fn digest(file: &File) -> io::Result<String> {
+fn digest(file: &File, len: u64) -> io::Result<String> {
     let mut hash = Sha256::new();
-    hash_rest(&mut FromOffset::new(file, 0), &mut hash)?;
+    hash_rest(&mut FromOffset::new(file, 0, len), &mut hash)?;
     Ok(hex(&hash.finalize()))
 }

@@ -16,9 +16,6 @@ use crate::catalog::Value;
 use crate::diagnostic::{Diagnostic, closest};
 use crate::money::Sats;
 
-/// Once so many errors are found, further jobs are only counted: each error costs a look through the file.
-const ERRORS_MAX: usize = 500;
-
 /// Reads job after job.
 pub(super) struct Jobs<'r, 'a, 't> {
     reader: &'r mut Reader<'a>,
@@ -72,14 +69,14 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
     where
         'a: 'v,
     {
-        let Some(table) = item.get_ref().as_table() else {
-            return self.reader.mismatch("job", "a table", item);
-        };
         let before = self.reader.errors.len();
-        if before >= ERRORS_MAX {
+        if self.reader.is_full() {
             self.not_checked += 1;
             return;
         }
+        let Some(table) = item.get_ref().as_table() else {
+            return self.reader.mismatch("job", "a table", item);
+        };
         let line = self.line_of(item.span().start);
         let keys = self.keys(table);
         let Some(template_at) = self.endpoint(&keys, item) else { return };
@@ -155,6 +152,7 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
         match extra_text(self.reader.given(value)) {
             Some(text) if text.is_empty() => {}
             Some(text) => keys.extra.push((name.to_owned(), lf(&text).into_owned())),
+            None if self.reader.is_full() => {}
             None => self.reader.mismatch(name, "a text, a number or a truth value", value),
         }
     }
@@ -214,7 +212,7 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
     /// Keys that this job's endpoint does not take.
     fn unknown(&mut self, template: &Template, keys: &Keys<'_>) {
         for (name, span, _) in &keys.params {
-            if template.endpoint.param(name).is_some() {
+            if template.endpoint.param(name).is_some() || self.reader.is_full() {
                 continue;
             }
             let is_elsewhere = self.templates.list.iter().any(|other| other.endpoint.param(name).is_some());

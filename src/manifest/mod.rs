@@ -13,6 +13,7 @@ mod open;
 mod problems;
 mod row;
 mod rows;
+mod special;
 mod tape;
 mod template;
 mod values;

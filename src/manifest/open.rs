@@ -23,6 +23,9 @@ use crate::diagnostic::{Diagnostic, Place, SourceText, closest};
 pub const STDIN: &str = "-";
 /// The largest TOML manifest, in bytes. Larger batches belong into a CSV, which streams.
 const TOML_BYTES_MAX: u64 = RECORD_BYTES_MAX;
+/// The most values of a TOML manifest, counted by what stands before each: it is held as a whole, and a value takes a
+/// hundred times the memory of the two characters in which it may be written.
+const TOML_VALUES_MAX: usize = 4_000_000;
 
 /// How a manifest is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -413,6 +416,11 @@ fn read_text(file: &str, bytes: &Bytes) -> Result<SourceText, Box<Diagnostic>> {
     let raw = bytes.slice(0, bytes.len).map_err(|e| error(format!("cannot be read: {e}")))?;
     if let Some(error) = locate::utf16(file, &raw).or_else(|| locate::not_utf8(file, &raw, 1)) {
         return Err(Box::new(error));
+    }
+    let values = raw.iter().filter(|byte| matches!(byte, b'=' | b',' | b'[' | b'{')).count();
+    if values > TOML_VALUES_MAX {
+        let error = error("it holds more values than TOML is read with".to_owned());
+        return Err(Box::new(error.help("put the jobs into a CSV and name it under [rows]")));
     }
     let text = String::from_utf8(raw).map_err(|e| error(format!("cannot be read: {e}")))?;
     Ok(SourceText::new(file, text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)))

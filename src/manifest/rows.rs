@@ -15,13 +15,16 @@ use super::names::{fold, id_problem};
 use super::notes::Notes;
 use super::problems::Problems;
 use super::row::{Row, lf, newlines, utf8};
-use super::tape::{Bytes, RECORD_BYTES_MAX, Tape};
+use super::tape::{Bytes, Tape};
 use super::template::{Template, Templates};
 use super::values::{Given, Wrong, expected, max_sats, put_cell};
 use crate::catalog::{Catalog, Checked, Endpoint, Value};
 use crate::diagnostic::{Diagnostic, Place};
+use crate::money::thousands;
 
 const BUFFER_BYTES: usize = 64 * 1024;
+/// Columns are compared with one another, and each that is unknown is an error of its own.
+const COLUMNS_MAX: usize = 1_000;
 
 /// A CSV file whose header has been read.
 pub(super) struct Rows {
@@ -67,6 +70,12 @@ impl Rows {
         drop(reader);
         let raw = head.get(dialect.header_byte..end.min(head.len())).unwrap_or_default();
         rows.check_head(is_there, raw, end > head.len() && rows.bytes.len > HEAD_BYTES_MAX)?;
+        if header.len() > COLUMNS_MAX {
+            let message =
+                format!("the header names {} columns, more than {COLUMNS_MAX}", thousands(header.len() as u64));
+            let error = Diagnostic::error(&rows.file, message).at(locate::place(raw, dialect.header_line, 0, 0));
+            return Err(Box::new(error.help("is it the right file, and the right delimiter?")));
+        }
         let context = HeaderContext { file: &rows.file, catalog, rules: &rules, raw, dialect };
         rows.columns = context.columns(&header, errors);
         Ok(rows)
@@ -99,7 +108,7 @@ impl Rows {
             // The CR of a CR LF stays at the end of the last cell, where it is trimmed: this keeps line numbers exact.
             .terminator(csv::Terminator::Any(b'\n'))
             .buffer_capacity(BUFFER_BYTES)
-            .from_reader(Tape::new(self.bytes.from(self.dialect.header_byte as u64)))
+            .from_reader(Tape::new(self.bytes.from(self.dialect.header_byte as u64), self.dialect.delimiter))
     }
 
     /// The error of a file for which [`Bytes::has_changed`].
@@ -216,7 +225,7 @@ impl<'m> RowPass<'m> {
         while !self.is_done {
             let before = self.reader.position().clone();
             let mut record = self.record.take().unwrap_or_default();
-            self.reader.get_mut().allowance = RECORD_BYTES_MAX;
+            self.reader.get_mut().begin_record();
             match self.reader.read_byte_record(&mut record) {
                 Ok(true) => {}
                 Ok(false) => {

@@ -5,6 +5,7 @@ use toml::de::DeValue;
 use super::image::Images;
 use crate::catalog::{Mismatch, Param, ParamKind, Value};
 use crate::diagnostic::{Diagnostic, Place};
+use crate::harmless::harmless_char;
 use crate::money::Sats;
 
 /// How much of a wrong value an error repeats, in characters.
@@ -127,9 +128,13 @@ pub(super) fn extra_text(given: Given<'_>) -> Option<String> {
     }
 }
 
-/// A value as an error repeats it: one line, not too long.
+fn shown_char(c: char) -> char {
+    if c.is_control() { ' ' } else { harmless_char(c) }
+}
+
+/// A value as an error repeats it: one line, harmless, not too long.
 pub(super) fn shown(text: &str) -> String {
-    let mut short: String = text.chars().take(SHOWN_CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut short: String = text.chars().take(SHOWN_CHARS_MAX).map(shown_char).collect();
     if text.chars().nth(SHOWN_CHARS_MAX).is_some() {
         short.push('…');
     }

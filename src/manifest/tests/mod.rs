@@ -1,6 +1,7 @@
 //! What the readers make of manifests, rule by rule.
 
 mod csv_rules;
+mod hostile;
 mod toml_rules;
 mod whole;
 

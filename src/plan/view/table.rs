@@ -6,6 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::{LeftToBuy, PlanView, ViewError, image_path};
 use crate::catalog::{Endpoint, Value};
+use crate::harmless::harmless_char;
 use crate::money::{Msat, counted, thousands};
 use crate::plan::{Group, PlannedJob};
 
@@ -119,15 +120,10 @@ fn words(job: &PlannedJob) -> String {
 
 /// Text that a terminal takes as text, on one line, cut where it is long.
 fn shown(text: &str, chars_max: usize) -> String {
-    let mut chars = text.chars().map(|c| if c.is_control() || is_directional(c) { ' ' } else { c });
+    let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { harmless_char(c) });
     let mut shown: String = chars.by_ref().take(chars_max).collect();
     if chars.next().is_some() {
         shown.push('…');
     }
     shown
-}
-
-/// Characters that turn the direction of what follows.
-const fn is_directional(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
