@@ -264,3 +264,19 @@ fn a_model_counts() {
     assert_ne!(number, text);
     assert_ne!(number, ids(&Rows::of([job(1, "generate-video", std::slice::from_ref(&prompt))])));
 }
+
+#[test]
+fn batches_lose_and_swap_nothing() {
+    let prompt = |line: u64| format!("{} {}", line % 700, "words ".repeat(20));
+    let spec = |line| {
+        let spec = video(line, &prompt(line), 5, "pro", false);
+        if line % 3 == 0 { named(&format!("id {line}"), spec) } else { spec }
+    };
+    let rows = Rows::of((1..=2_000).map(spec));
+    let plan = plan(&rows);
+    assert_eq!((plan.totals().job_count, plan.totals().price), (2_000, Msat::new(2_000 * 2_250_000)));
+    // Reading again numbers and hashes job by job; a fingerprint that is not the plan's would be an error.
+    let jobs = jobs(&plan, &rows);
+    assert!(jobs.iter().filter(|job| job.line % 3 == 0).all(|job| job.id == format!("id {}", job.line)));
+    assert!(jobs.iter().any(|job| job.id.ends_with("-2")));
+}
