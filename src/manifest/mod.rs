@@ -72,6 +72,9 @@ pub struct Limits {
     pub fee_floor_sats: Option<Sats>,
 }
 
+/// Takes note of one job, or of the errors in its place.
+pub type SeeJob<'a> = dyn FnMut(Result<&JobSpec, Vec<Diagnostic>>) + 'a;
+
 /// A manifest that can be read more than once, job by job, in bounded memory.
 pub trait JobSource {
     /// Reads every job from the beginning. A row's errors are one item, and reading goes on, so that one pass finds all
@@ -83,7 +86,7 @@ pub trait JobSource {
 
     /// Shows every job as [`Self::jobs`] hands it out, without giving it away: what a job's memory held serves the next
     /// one, so that a million rows need no million allocations.
-    fn each(&self, see: &mut dyn FnMut(Result<&JobSpec, Vec<Diagnostic>>)) {
+    fn each(&self, see: &mut SeeJob<'_>) {
         for job in self.jobs() {
             match job {
                 Ok(spec) => see(Ok(&spec)),
