@@ -52,11 +52,11 @@ pub trait Ledger {
     /// Where the ledger or the body's file cannot be read, or its digest differs.
     fn request(&self, payment: PaymentKey) -> impl Future<Output = Result<Request, LedgerError>>;
 
-    /// What a node must still know for its "not found" to count.
+    /// What a node must still know for its "not found" of that payment to count.
     ///
     /// # Errors
     /// Where the ledger cannot be read.
-    fn witness(&self, node: &NodeId) -> impl Future<Output = Result<Witness, LedgerError>>;
+    fn witness(&self, node: &NodeId, payment: PaymentKey) -> impl Future<Output = Result<Witness, LedgerError>>;
 
     /// The latest other purchase, of any batch, that sends the same request (by its digest, see
     /// [`Request::digest`]) and has an intent.

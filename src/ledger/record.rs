@@ -65,7 +65,8 @@ pub enum Record {
     Doubt {
         /// Whose.
         payment: PaymentKey,
-        /// Why. `payment_in_flight` also says that the node has taken the payment up.
+        /// Why. `payment_in_flight` also says that the node has taken the payment up, and `node_forgot` that it may have:
+        /// from then on its "not found" proves nothing for this payment.
         reason: Reason,
         /// In words, for a person.
         error: Option<String>,

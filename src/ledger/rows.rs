@@ -81,6 +81,10 @@ pub struct Witness {
     pub newest_settled: Option<PaymentHash>,
     /// The highest payment index that the ledger has seen there.
     pub payment_index: Option<u64>,
+    /// Further hashes that settled there, bought shortly before and since the payment in question. A node that came back
+    /// from a backup has forgotten a stretch of its payments; once it has made new ones, neither the newest settlement
+    /// nor the highest index tells.
+    pub around: Vec<PaymentHash>,
 }
 
 /// Another purchase that sends the same request.

@@ -17,6 +17,7 @@ use crate::time::UnixMs;
 
 use super::admission::{Queue, Turn, Twins};
 use super::breaker::Breaker;
+use super::clock::SteadyClock;
 use super::drive::{Driver, Job, Shared};
 use super::gate::Gate;
 use super::job::{Facts, Input, State, Tries, resume};
@@ -80,8 +81,10 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
     /// # Errors
     /// Where the ledger fails; everything durable is safe.
     pub async fn recover(&self, batch: Option<BatchKey>) -> Result<Outcome, RunError> {
-        let shared = self.shared(batch, None);
-        self.work(&shared, None).await
+        let clock = SteadyClock::new(self.clock);
+        let run = self.with_clock(&clock);
+        let shared = run.shared(batch, None);
+        run.work(&shared, None).await
     }
 
     /// Brings every open job of the batch on, and buys what is pending, through that node.
@@ -89,8 +92,22 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
     /// # Errors
     /// Where the ledger fails; everything durable is safe.
     pub async fn buy(&self, batch: BatchKey, node: NodeInfo) -> Result<Outcome, RunError> {
-        let shared = self.shared(Some(batch), Some(node));
-        self.work(&shared, Some(Queue::new(batch))).await
+        let clock = SteadyClock::new(self.clock);
+        let run = self.with_clock(&clock);
+        let shared = run.shared(Some(batch), Some(node));
+        run.work(&shared, Some(Queue::new(batch))).await
+    }
+
+    fn with_clock<'b, D>(&'b self, clock: &'b D) -> Run<'b, L, P, O, D> {
+        Run {
+            ledger: self.ledger,
+            payer: self.payer,
+            origin: self.origin,
+            clock,
+            listener: self.listener,
+            settings: self.settings,
+            control: self.control.clone(),
+        }
     }
 
     fn shared(&self, batch: Option<BatchKey>, node: Option<NodeInfo>) -> Shared {

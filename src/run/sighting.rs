@@ -30,10 +30,15 @@ pub(super) async fn sight<L: Ledger, P: Payer>(
     let seen = match found {
         Found::Settled(settled) => Seen::Settled(settled),
         Found::PreimageKnown(preimage) => Seen::PreimageKnown(preimage),
+        // With several POSTs a FAILED is as little as "not found": a node that has forgotten that the first one settled
+        // fails when a later one arrives.
+        Found::Failed(failure) if intent.sends_begun() > 1 => {
+            remembered(ledger, payer, intent).await?.unwrap_or(Seen::Failed(failure))
+        }
         Found::Failed(failure) => Seen::Failed(failure),
         Found::InFlight => Seen::InFlight,
         Found::Unknown(problem) => Seen::Unknown(problem),
-        Found::NotFound => absent(payer, intent.node(), &ledger.witness(intent.node()).await?).await,
+        Found::NotFound => remembered(ledger, payer, intent).await?.unwrap_or(Seen::NotFound),
     };
     Ok(Sighting { seen, node_time: node_time.or(node.node_time) })
 }
@@ -50,25 +55,34 @@ fn short(key: &str) -> &str {
     key.get(..16).unwrap_or(key)
 }
 
-/// The node does not know the hash: that is news only where it still knows what it settled before.
-async fn absent<P: Payer>(payer: &P, intended: &NodeId, witness: &Witness) -> Seen {
-    if let Some(newest) = &witness.newest_settled {
-        match still_known(payer, newest).await {
+/// What a node says against a payment is news only where it still knows what it settled before. Nothing where it does.
+async fn remembered<L: Ledger, P: Payer>(
+    ledger: &L,
+    payer: &P,
+    intent: &DurableIntent,
+) -> Result<Option<Seen>, LedgerError> {
+    let witness = ledger.witness(intent.node(), intent.payment()).await?;
+    Ok(tested(payer, intent.node(), &witness).await.err())
+}
+
+async fn tested<P: Payer>(payer: &P, intended: &NodeId, witness: &Witness) -> Result<(), Seen> {
+    for settled in witness.newest_settled.iter().chain(&witness.around) {
+        match still_known(payer, settled).await {
             Ok(true) => {}
-            Ok(false) => return Seen::Forgot(forgot("a payment that it had settled")),
-            Err(problem) => return Seen::Unknown(problem),
+            Ok(false) => return Err(Seen::Forgot(forgot("a payment that it had settled"))),
+            Err(problem) => return Err(Seen::Unknown(problem)),
         }
     }
     match (witness.payment_index, payer.newest_payment_index().await) {
-        (Some(seen), Ok(now)) if now < seen => return Seen::Forgot(forgot("its latest payments")),
+        (Some(seen), Ok(now)) if now < seen => return Err(Seen::Forgot(forgot("its latest payments"))),
         (Some(_) | None, Ok(_)) => {}
-        (Some(_) | None, Err(problem)) => return Seen::Unknown(problem),
+        (Some(_) | None, Err(problem)) => return Err(Seen::Unknown(problem)),
     }
     // Another node may have taken the address over between the first question and the answer.
     match payer.node().await {
-        Ok(node) if node.id == *intended => Seen::NotFound,
-        Ok(node) => Seen::OtherNode(other_node(intended, &node.id)),
-        Err(problem) => Seen::Unknown(problem),
+        Ok(node) if node.id == *intended => Ok(()),
+        Ok(node) => Err(Seen::OtherNode(other_node(intended, &node.id))),
+        Err(problem) => Err(Seen::Unknown(problem)),
     }
 }
 

@@ -45,8 +45,8 @@ impl Ledger for InlineLedger {
         self.books().request(payment)
     }
 
-    async fn witness(&self, node: &NodeId) -> Result<Witness, LedgerError> {
-        self.books().witness(node)
+    async fn witness(&self, node: &NodeId, payment: PaymentKey) -> Result<Witness, LedgerError> {
+        self.books().witness(node, payment)
     }
 
     async fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {

@@ -11,6 +11,7 @@ use super::error::Fault;
 use super::payment::{durable_intent, paid_purchase};
 use super::schema::OPEN_PAYMENT;
 use crate::catalog::Endpoint;
+use crate::l402::PaymentHash;
 use crate::ledger::{
     AnswerKey, AnswerKind, BatchKey, JobKey, JobState, LedgerError, OpenJob, OpenStage, PaymentKey, PendingJob, Poll,
     Reason, Twin, Witness,
@@ -21,6 +22,9 @@ use crate::plan::ContentHash;
 
 /// Endpoints kept in memory; a ledger of many catalogues reads some of them again.
 const ENDPOINTS_MAX: usize = 1_024;
+
+/// Settled payments of each kind that a node must still know; each costs a look-up at the node.
+const WITNESSES_MAX: i64 = 16;
 
 /// An open job as its row stands, before its stage is read.
 struct OpenRow {
@@ -211,21 +215,42 @@ impl Books {
         })
     }
 
-    /// What a node must still know for its "not found" to count.
+    /// What a node must still know for its "not found" of that payment to count.
     ///
     /// # Errors
     /// Where the ledger cannot be read.
-    pub fn witness(&self, node: &NodeId) -> Result<Witness, LedgerError> {
+    pub fn witness(&self, node: &NodeId, payment: PaymentKey) -> Result<Witness, LedgerError> {
         self.read(|books| {
-            let witness = books
+            let newest = books
                 .conn
                 .prepare_cached("SELECT newest_settled, payment_index FROM nodes WHERE pubkey = ?1")?
-                .query_row([&node.0], |row| {
-                    Ok(Witness { newest_settled: Some(row.get(0)?), payment_index: uint_or_none(row, 1)? })
-                })
+                .query_row([&node.0], |row| Ok((row.get(0)?, uint_or_none(row, 1)?)))
                 .optional()?;
-            Ok(witness.unwrap_or_default())
+            let Some((newest_settled, payment_index)) = newest else { return Ok(Witness::default()) };
+            let around = books.settled_around(node, payment)?;
+            Ok(Witness { newest_settled: Some(newest_settled), payment_index, around })
         })
+    }
+
+    /// Settled payments of the node: of those bought before this one, the ones that it began last; of those bought since,
+    /// the first and the last.
+    fn settled_around(&self, node: &NodeId, payment: PaymentKey) -> Result<Vec<PaymentHash>, Fault> {
+        let mut around = Vec::new();
+        for which in [
+            "id < ?2 ORDER BY payment_index DESC LIMIT ?3",
+            "id > ?2 ORDER BY id LIMIT ?3",
+            "id > ?2 ORDER BY id DESC LIMIT ?3",
+        ] {
+            let sql = format!("SELECT payment_hash FROM payments WHERE node = ?1 AND preimage IS NOT NULL AND {which}");
+            let mut statement = self.conn.prepare_cached(&sql)?;
+            for hash in statement.query_map(params![node.0, payment, WITNESSES_MAX], |row| row.get(0))? {
+                let hash = hash?;
+                if !around.contains(&hash) {
+                    around.push(hash);
+                }
+            }
+        }
+        Ok(around)
     }
 
     /// The latest other purchase, of any batch, that sends the same request and whose payment is not dead. It counts as

@@ -114,6 +114,7 @@ CREATE TABLE payments (
 ) STRICT;
 CREATE UNIQUE INDEX payments_one_live ON payments (job) WHERE state NOT IN ('dead', 'refunded');
 CREATE INDEX payments_by_batch ON payments (batch);
+CREATE INDEX payments_settled ON payments (node, payment_index) WHERE preimage IS NOT NULL;
 CREATE INDEX payments_open ON payments (batch, job)
     WHERE (state IN ('intended', 'paid') OR (state = 'posted' AND delivered_at IS NULL));
 

@@ -184,7 +184,8 @@ pub(super) fn doubt(
 ) -> Result<Committed, Fault> {
     let payment = payment(tx, key)?;
     payment.expect_intended("a doubt")?;
-    if reason == Reason::PaymentInFlight {
+    // What a node that has lost its history once does not know, it may have paid: for ever.
+    if matches!(reason, Reason::PaymentInFlight | Reason::NodeForgot) {
         accept(tx, key)?;
     }
     let change = Change { error, wait_until, ..Change::to(JobState::InDoubt, reason) };

@@ -27,7 +27,7 @@ enum Ask {
     OpenJobs(Option<BatchKey>, Reply<Vec<OpenJob>>),
     Pending(BatchKey, Option<u64>, usize, Reply<Vec<PendingJob>>),
     Request(PaymentKey, Reply<Request>),
-    Witness(NodeId, Reply<Witness>),
+    Witness(NodeId, PaymentKey, Reply<Witness>),
     Twin(JobKey, [u8; 32], Reply<Option<Twin>>),
 }
 
@@ -92,8 +92,8 @@ impl Ledger for LedgerHandle {
         self.ask(|reply| Ask::Request(payment, reply)).await
     }
 
-    async fn witness(&self, node: &NodeId) -> Result<Witness, LedgerError> {
-        self.ask(|reply| Ask::Witness(node.clone(), reply)).await
+    async fn witness(&self, node: &NodeId, payment: PaymentKey) -> Result<Witness, LedgerError> {
+        self.ask(|reply| Ask::Witness(node.clone(), payment, reply)).await
     }
 
     async fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
@@ -168,7 +168,7 @@ fn read(books: &Books, ask: Ask) {
         Ask::OpenJobs(batch, reply) => drop(reply.send(books.open_jobs(batch))),
         Ask::Pending(batch, after, limit, reply) => drop(reply.send(books.pending(batch, after, limit))),
         Ask::Request(payment, reply) => drop(reply.send(books.request(payment))),
-        Ask::Witness(node, reply) => drop(reply.send(books.witness(&node))),
+        Ask::Witness(node, payment, reply) => drop(reply.send(books.witness(&node, payment))),
         Ask::Twin(job, digest, reply) => drop(reply.send(books.twin(job, &digest))),
         // Commits were carried out before.
         Ask::Commit(..) => {}

@@ -87,7 +87,9 @@ fn redeemed(
         }
         Redeemed::CredentialRejected { after_ms, message } => {
             let ended_ms = moment.now.since_ms(purchase.intent().credential_expires_at());
-            if ended_ms > moment.bounds.credential_margin_ms {
+            // Our clock may be wrong, and an origin may see a payment a little late: one rejection is not the last word.
+            let heard_out = tries.redeems.saturating_add(1) >= moment.bounds.redeems;
+            if heard_out && ended_ms > moment.bounds.credential_margin_ms {
                 return finish(purchase, Some(key), JobState::Lost, Reason::CredentialRejected, message);
             }
             not_yet(purchase, tries, Some(key), after_ms, Reason::CredentialRejected, message, moment)

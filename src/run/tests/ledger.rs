@@ -102,8 +102,8 @@ impl Ledger for Stoppable {
         self.inner.request(payment).await
     }
 
-    async fn witness(&self, node: &NodeId) -> Result<Witness, LedgerError> {
-        self.inner.witness(node).await
+    async fn witness(&self, node: &NodeId, payment: PaymentKey) -> Result<Witness, LedgerError> {
+        self.inner.witness(node, payment).await
     }
 
     async fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {

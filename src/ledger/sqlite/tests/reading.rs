@@ -126,21 +126,28 @@ fn an_interpreted_answer_is_not_interpreted_again() {
 fn the_witness_is_the_newest_settlement_and_the_highest_index() {
     let (mut books, batch) = in_memory(&["a", "b", "c"]);
     let node = NodeId("03payer".to_owned());
-    assert_eq!(books.witness(&node).unwrap(), Witness::default());
+    let last = PaymentKey(i64::MAX);
+    assert_eq!(books.witness(&node, last).unwrap(), Witness::default());
     let jobs = pending(&books, batch);
     let settle = |books: &mut Books, place: usize, n: u8, at: i64, index| {
         let payment = intend(books, new_intent(&jobs[place], n)).payment();
         let posted = Some(Posted { fee: FEE, payment_index: index });
         books.apply(NOW.plus_ms(at), paid(payment, n, posted)).unwrap();
     };
-    let witness = |n: u8, payment_index| Witness { newest_settled: Some(secret(n).1), payment_index };
+    let witness = |n: u8, payment_index, around: &[u8]| Witness {
+        newest_settled: Some(secret(n).1),
+        payment_index,
+        around: around.iter().map(|n| secret(*n).1).collect(),
+    };
     settle(&mut books, 0, 1, 0, None);
-    assert_eq!(books.witness(&node).unwrap(), witness(1, None));
+    assert_eq!(books.witness(&node, last).unwrap(), witness(1, None, &[1]));
     settle(&mut books, 1, 2, 10, Some(8));
-    assert_eq!(books.witness(&node).unwrap(), witness(2, Some(8)));
+    assert_eq!(books.witness(&node, last).unwrap(), witness(2, Some(8), &[2, 1]));
     settle(&mut books, 2, 3, 5, Some(7));
-    assert_eq!(books.witness(&node).unwrap(), witness(2, Some(8)), "an older settlement changes nothing");
-    assert_eq!(books.witness(&NodeId("03other".to_owned())).unwrap(), Witness::default());
+    let last_is_newest = witness(2, Some(8), &[2, 3, 1]);
+    assert_eq!(books.witness(&node, last).unwrap(), last_is_newest, "an older settlement is not the newest");
+    assert_eq!(books.witness(&node, PaymentKey(2)).unwrap(), witness(2, Some(8), &[1, 3]), "itself is no witness");
+    assert_eq!(books.witness(&NodeId("03other".to_owned()), last).unwrap(), Witness::default());
 }
 
 #[test]

@@ -22,7 +22,10 @@ async fn keep_the_contract(ledger: &impl Ledger, batch: BatchKey) {
         panic!()
     };
     assert!(purchase.posted());
-    assert_eq!(ledger.witness(&NodeId("03payer".to_owned())).await.unwrap().newest_settled, Some(secret(1).1));
+    assert_eq!(
+        ledger.witness(&NodeId("03payer".to_owned()), intent.payment()).await.unwrap().newest_settled,
+        Some(secret(1).1)
+    );
     assert!(ledger.twin(jobs[1].key, &request.digest()).await.unwrap().is_some());
     let wrong = ledger.commit(NOW, Record::SendBegun(PaymentKey(99))).await;
     assert!(is_contradiction(&wrong));

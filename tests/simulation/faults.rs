@@ -1,0 +1,149 @@
+//! What can go wrong, and how often it does in one world.
+
+use super::rng::Rng;
+
+macro_rules! faults {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// One kind of fault.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Fault { $($(#[$doc])* $name,)* }
+
+        /// Every kind.
+        pub const ALL: &[Fault] = &[$(Fault::$name,)*];
+    };
+}
+
+faults! {
+    // The way there and back.
+    /// No connection.
+    Refused,
+    /// The connection breaks before the server acted.
+    ResetBefore,
+    /// It breaks after the server acted, or the answer is lost.
+    ResetAfter,
+    /// The answer ends in the middle.
+    Truncated,
+    /// Everything takes very long.
+    Slow,
+    /// The request arrives twice.
+    Twice,
+    /// A payment's POST arrives long after the client gave up.
+    LateSend,
+    /// Somebody on the way answers in the server's place.
+    ProxyAnswers,
+    /// A stream breaks after its first message.
+    StreamBreaks,
+
+    // The node.
+    SettlesAfterPatience,
+    SettlesDaysLater,
+    StaysInFlightAndFails,
+    NoRoute,
+    InsufficientBalance,
+    OtherFailure,
+    FeeAtCeiling,
+    FeeAboveCeiling,
+    PartsInFlight,
+    WrongPreimage,
+    RefusesSend,
+    /// The node goes down, then starts, then is locked for a while.
+    Restarts,
+    /// It comes back from a backup and has forgotten its latest payments.
+    Restored,
+    /// Its finished payments are deleted.
+    HistoryDeleted,
+    /// Another node answers in a whole run.
+    OtherNode,
+
+    // The origin, asked.
+    PriceDrift,
+    WrongNetwork,
+    ExpiredInvoice,
+    Amountless,
+    /// An invoice that was already handed out for another request.
+    ReusedInvoice,
+    /// The token belongs to another payment.
+    WrongToken,
+    AskRejected,
+    ServerError,
+    RateLimited,
+    /// 200 without payment.
+    Free,
+
+    // The origin, paid.
+    Rejects402ForAMoment,
+    Rejects402Ever,
+    Rejects401Ever,
+    NeverAnswersWell,
+    UnknownShape,
+    NeverCompletes,
+    PollGone,
+    FailsAfterAccepting,
+    OffersRefund,
+    /// Twins are answered from a cache, paid or not.
+    TwinCache,
+    /// A credential that is older than its life is rejected.
+    CredentialEnds,
+
+    // The clocks.
+    OursApart,
+    OursJumps,
+    NodesApart,
+    NodesJumps,
+
+    // The disk.
+    FailsBeforeCommit,
+    FailsAfterCommit,
+    DiskFull,
+}
+
+/// How often each fault strikes, in a thousand chances.
+#[derive(Clone, Debug)]
+pub struct Faults([u32; ALL.len()]);
+
+impl Faults {
+    /// Nothing goes wrong.
+    pub const fn none() -> Self {
+        Self([0; ALL.len()])
+    }
+
+    /// The faults of a seed: none, one alone, a few together, or all at once.
+    pub fn draw(rng: &mut Rng) -> Self {
+        let mut faults = Self::none();
+        match rng.below(10) {
+            0 => {}
+            1..=3 => faults.add(rng, 1, 350),
+            4..=7 => {
+                let few = 2 + rng.below(5);
+                faults.add(rng, few, 250);
+            }
+            _ => {
+                let most = 10 + rng.below(60);
+                for rate in &mut faults.0 {
+                    *rate = u32::try_from(rng.below(most)).unwrap_or(0);
+                }
+            }
+        }
+        faults
+    }
+
+    fn add(&mut self, rng: &mut Rng, count: u64, most: u64) {
+        for _ in 0..count {
+            let fault = *rng.pick(ALL);
+            self.set(fault, u32::try_from(50 + rng.below(most)).unwrap_or(0));
+        }
+    }
+
+    pub fn set(&mut self, fault: Fault, permille: u32) {
+        self.0[fault as usize] = permille;
+    }
+
+    pub const fn rate(&self, fault: Fault) -> u32 {
+        self.0[fault as usize]
+    }
+
+    /// The faults that can strike.
+    pub fn names(&self) -> Vec<(Fault, u32)> {
+        ALL.iter().map(|fault| (*fault, self.rate(*fault))).filter(|(_, rate)| *rate > 0).collect()
+    }
+}

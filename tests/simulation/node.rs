@@ -1,0 +1,320 @@
+//! Two simulated lnds: one payment per hash, a record that can be lost, and money that is gone whether or not the record is.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use l402_batch::l402::{PaymentHash, Preimage};
+use l402_batch::money::Msat;
+use l402_batch::payer::{Found, NodeId, NodeProblem, PayFailure, PayRefusal, Settled};
+
+use super::auditor::Attempt;
+use super::faults::Fault;
+use super::shop::Bill;
+use super::timeline::Timed;
+use super::world::World;
+
+/// How a node is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    Up,
+    Down,
+    Starting,
+    Locked,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Status {
+    InFlight,
+    Succeeded,
+    Failed(PayFailure),
+}
+
+/// What the node remembers of a payment.
+#[derive(Clone, Debug)]
+struct Payment {
+    /// Which of the attempts that really happened.
+    attempt: usize,
+    status: Status,
+    preimage: [u8; 32],
+    preimage_out: bool,
+    fee: Msat,
+    index: u64,
+}
+
+pub struct Node {
+    pub id: NodeId,
+    pub health: Health,
+    payments: BTreeMap<PaymentHash, Payment>,
+    newest_index: u64,
+    /// When it last lost a part of its record.
+    forgot_at: i64,
+}
+
+/// A POST of a payment.
+#[derive(Clone, Copy, Debug)]
+pub struct Send {
+    pub hash: PaymentHash,
+    pub fee_limit: Msat,
+    pub begun_at: i64,
+}
+
+/// What a POST came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Posted {
+    /// Nobody was there.
+    Down,
+    Refused(PayRefusal),
+    Accepted,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    PreimageOut,
+    Succeed(Msat),
+    Fail(PayFailure),
+}
+
+impl Node {
+    pub fn new(number: usize) -> Self {
+        let id = NodeId(format!("02{}", format!("{number:02x}").repeat(32)));
+        Self { id, health: Health::Up, payments: BTreeMap::new(), newest_index: 40, forgot_at: -1 }
+    }
+
+    /// The problem of the whole node, if it has one.
+    pub fn problem(&self) -> Option<NodeProblem> {
+        match self.health {
+            Health::Up => None,
+            Health::Down => Some(NodeProblem::Unreachable("connection refused".to_owned())),
+            Health::Starting => Some(NodeProblem::Starting),
+            Health::Locked => Some(NodeProblem::Locked),
+        }
+    }
+
+    /// The index of the newest payment that it remembers.
+    pub fn newest_payment_index(&self) -> u64 {
+        self.payments.values().map(|payment| payment.index).max().unwrap_or(0)
+    }
+
+    /// What it says of a hash.
+    pub fn found(&self, hash: &PaymentHash) -> Found {
+        let Some(payment) = self.payments.get(hash) else { return Found::NotFound };
+        let preimage = Preimage::verify(payment.preimage, hash);
+        match (&payment.status, preimage) {
+            (Status::Succeeded, Ok(preimage)) => {
+                Found::Settled(Settled { preimage, fee: payment.fee, payment_index: Some(payment.index) })
+            }
+            (Status::InFlight, Ok(preimage)) if payment.preimage_out => Found::PreimageKnown(preimage),
+            (Status::InFlight, _) => Found::InFlight,
+            (Status::Failed(why), _) => Found::Failed(*why),
+            (Status::Succeeded, Err(_)) => Found::Unknown(NodeProblem::Other("no such preimage".to_owned())),
+        }
+    }
+
+    /// Goes back to a backup: everything after that index is forgotten.
+    fn restore(&mut self, index: u64) {
+        self.payments.retain(|_, payment| payment.index <= index);
+        self.newest_index = index;
+    }
+
+    fn delete_history(&mut self) {
+        self.payments.retain(|_, payment| payment.status == Status::InFlight);
+    }
+}
+
+/// Something that may befall a node, drawn whenever it is asked.
+pub fn weather(world: &Rc<World>, at: usize) {
+    let up = world.nodes[at].borrow().health == Health::Up;
+    if world.strikes(Fault::Restarts) && up && world.between(0, 5) == 0 {
+        restart(world, at);
+    }
+    if world.strikes(Fault::Restored) && world.between(0, 5) == 0 {
+        forget(world, at, true);
+    }
+    if world.strikes(Fault::HistoryDeleted) && world.between(0, 5) == 0 {
+        forget(world, at, false);
+    }
+}
+
+fn restart(world: &Rc<World>, at: usize) {
+    world.note(|| format!("node {at} goes down"));
+    set_health(world, at, Health::Down);
+    let (down, starting) = (world.spread_ms(500, 900_000), world.between(100, 30_000));
+    let locked = if world.between(0, 2) == 0 { world.spread_ms(1_000, 3_600_000) } else { 0 };
+    world.timeline().after(down, move |world| set_health(world, at, Health::Starting));
+    world.timeline().after(down + starting, move |world| set_health(world, at, Health::Locked));
+    world.timeline().after(down + starting + locked, move |world| set_health(world, at, Health::Up));
+}
+
+fn set_health(world: &Rc<World>, at: usize, health: Health) {
+    world.nodes[at].borrow_mut().health = health;
+    world.node_bell.ring();
+}
+
+/// A record that is lost can be noticed only where something is missing that the ledger knows to have settled there. A
+/// node that loses nothing but what nobody knows of cannot be told from one that never paid, by anybody.
+fn forget(world: &Rc<World>, at: usize, restored: bool) {
+    let known = world.auditor.borrow().settled_in_ledger(at);
+    let mut node = world.nodes[at].borrow_mut();
+    let noticed: Vec<u64> = node
+        .payments
+        .iter()
+        .filter(|(hash, payment)| known.contains(hash) && payment.status == Status::Succeeded)
+        .map(|(_, payment)| payment.index)
+        .collect();
+    let Some(one) = noticed.get(usize::try_from(world.between(0, 1 << 20)).unwrap_or(0) % noticed.len().max(1)) else {
+        return;
+    };
+    if restored {
+        world.note(|| format!("node {at} is restored to before payment {one}"));
+        node.restore(one - 1);
+    } else {
+        world.note(|| format!("the history of node {at} is deleted"));
+        node.delete_history();
+    }
+    node.forgot_at = world.now();
+    world.auditor.borrow_mut().node_forgot = true;
+}
+
+/// A POST arrives.
+pub fn post(world: &Rc<World>, at: usize, send: Send) -> Posted {
+    weather(world, at);
+    let hash = send.hash;
+    let answer = answer_post(world, at, send);
+    world.note(|| format!("node {at} gets a send of {}: {answer:?}", short(&hash)));
+    answer
+}
+
+fn answer_post(world: &Rc<World>, at: usize, send: Send) -> Posted {
+    let Send { hash, fee_limit, begun_at } = send;
+    if let Some(problem) = world.nodes[at].borrow().problem() {
+        return match problem {
+            NodeProblem::Unreachable(_) => Posted::Down,
+            of_lnd => Posted::Refused(PayRefusal::Node(of_lnd)),
+        };
+    }
+    if world.strikes(Fault::RefusesSend) {
+        return Posted::Refused(PayRefusal::Other("something is wrong with it".to_owned()));
+    }
+    let Some(bill) = world.shop.borrow().bill(&hash) else {
+        return Posted::Refused(PayRefusal::Other("no such invoice".to_owned()));
+    };
+    if world.node_time() >= bill.expires_at {
+        return Posted::Refused(PayRefusal::InvoiceExpired);
+    }
+    let known = world.nodes[at].borrow().payments.get(&hash).map(|payment| payment.status.clone());
+    match known {
+        Some(Status::InFlight | Status::Succeeded) => Posted::Refused(PayRefusal::AlreadyKnown),
+        Some(Status::Failed(_)) | None => {
+            let fate = fate(world, fee_limit);
+            // The recipient refuses what it has. Whoever sends it anew to a node that has forgotten does so at the risk that
+            // somebody on the way keeps the money; a send from before cannot be called back by anybody.
+            let stalled = begun_at < world.nodes[at].borrow().forgot_at && world.auditor.borrow().is_settled(&hash);
+            let refused = vec![(500, Step::Fail(PayFailure::IncorrectPaymentDetails))];
+            accept(world, at, &bill, &send, if stalled { refused } else { fate });
+            Posted::Accepted
+        }
+    }
+}
+
+fn accept(world: &Rc<World>, at: usize, bill: &Bill, send: &Send, fate: Vec<(i64, Step)>) {
+    let (hash, fee_limit, amount, preimage) = (send.hash, send.fee_limit, bill.amount, bill.preimage);
+    let attempt = world.auditor.borrow_mut().begun(Attempt::new(at, hash, amount, fee_limit));
+    let broken = world.auditor.borrow().over_budget();
+    if let Some(broken) = broken {
+        world.violated(broken);
+    }
+    {
+        let mut node = world.nodes[at].borrow_mut();
+        node.newest_index += 1;
+        let index = node.newest_index;
+        let payment =
+            Payment { attempt, status: Status::InFlight, preimage, preimage_out: false, fee: Msat::ZERO, index };
+        node.payments.insert(hash, payment);
+    }
+    for (after, step) in fate {
+        world.timeline().after(after, move |world| advance(world, at, hash, attempt, step));
+    }
+}
+
+/// What will become of a payment, and when.
+fn fate(world: &Rc<World>, fee_limit: Msat) -> Vec<(i64, Step)> {
+    let soon = world.between(20, 4_000);
+    for (fault, why) in [
+        (Fault::NoRoute, PayFailure::NoRoute),
+        (Fault::InsufficientBalance, PayFailure::InsufficientBalance),
+        (Fault::OtherFailure, PayFailure::Error),
+    ] {
+        if world.strikes(fault) {
+            return vec![(if world.between(0, 3) == 0 { world.between(1, 90_000) } else { soon }, Step::Fail(why))];
+        }
+    }
+    let days = || world.between(3_600_000, 5 * 86_400_000);
+    if world.strikes(Fault::StaysInFlightAndFails) {
+        let after = if world.between(0, 1) == 0 { days() } else { world.spread_ms(1_000, 3_600_000) };
+        return vec![(after, Step::Fail(PayFailure::Timeout))];
+    }
+    let at = if world.strikes(Fault::SettlesDaysLater) {
+        days()
+    } else if world.strikes(Fault::SettlesAfterPatience) {
+        world.between(70_000, 1_200_000)
+    } else {
+        soon
+    };
+    let done = Step::Succeed(fee(world, fee_limit));
+    if world.strikes(Fault::PartsInFlight) {
+        let more = if world.between(0, 3) == 0 { days() } else { world.spread_ms(200, 600_000) };
+        return vec![(at, Step::PreimageOut), (at + more, done)];
+    }
+    vec![(at, done)]
+}
+
+fn fee(world: &World, limit: Msat) -> Msat {
+    let most = i64::try_from(limit.get()).unwrap_or(0);
+    let msat = if world.strikes(Fault::FeeAboveCeiling) {
+        most + world.between(1, 5_000)
+    } else if world.strikes(Fault::FeeAtCeiling) {
+        most
+    } else {
+        world.between(0, most / 2)
+    };
+    Msat::new(u64::try_from(msat).unwrap_or(0))
+}
+
+fn advance(world: &Rc<World>, at: usize, hash: PaymentHash, attempt: usize, step: Step) {
+    world.note(|| format!("node {at}, {}: {step:?}", short(&hash)));
+    match step {
+        Step::PreimageOut => pay_out(world, hash, attempt),
+        Step::Succeed(fee) => {
+            pay_out(world, hash, attempt);
+            world.auditor.borrow_mut().posted(attempt, fee);
+        }
+        Step::Fail(_) => world.auditor.borrow_mut().failed(attempt),
+    }
+    if let Some(payment) = world.nodes[at].borrow_mut().payments.get_mut(&hash)
+        && payment.attempt == attempt
+    {
+        match step {
+            Step::PreimageOut => payment.preimage_out = true,
+            Step::Succeed(fee) => {
+                (payment.status, payment.preimage_out, payment.fee) = (Status::Succeeded, true, fee);
+            }
+            Step::Fail(why) => payment.status = Status::Failed(why),
+        }
+    }
+    world.node_bell.ring();
+}
+
+/// The money is gone: the shop has it.
+fn pay_out(world: &Rc<World>, hash: PaymentHash, attempt: usize) {
+    world.shop.borrow_mut().is_paid(&hash, world.now());
+    let request = world.shop.borrow().requests_of(&hash).first().copied();
+    let broken = world.auditor.borrow_mut().settled(attempt, request.as_ref());
+    if let Some(broken) = broken {
+        world.violated(broken);
+    }
+}
+
+/// The beginning of a hash, for the trace.
+pub fn short(hash: &PaymentHash) -> String {
+    hash.hex().chars().take(8).collect()
+}

@@ -1,0 +1,85 @@
+//! The port to the origin, over the simulated network; and an adapter that lies.
+
+use std::rc::Rc;
+
+use l402_batch::l402::PaymentHash;
+use l402_batch::origin::{Credential, HttpAnswer, HttpFailure, Origin, Request};
+use url::Url;
+
+use super::network::{Kind, Lost, exchange};
+use super::timeline::sleep;
+use super::world::World;
+use super::{node, shop};
+
+const ASK_MS: i64 = 60_000;
+const REDEEM_MS: i64 = 1_800_000;
+
+/// Who sells: the simulated shop behind the simulated network.
+pub struct SimOrigin {
+    pub world: Rc<World>,
+    /// As some client libraries do, it reads a 402 on redeeming as a reason to pay again, by itself.
+    pub pays_again: bool,
+}
+
+impl Origin for SimOrigin {
+    async fn ask(&self, request: &Request) -> Result<HttpAnswer, HttpFailure> {
+        self.world.point("before an ask").await;
+        // Judged as it leaves: a request that stands in line on the way may arrive after a later one was paid.
+        let broken = self.world.auditor.borrow_mut().asked(&request.digest());
+        if let Some(broken) = broken {
+            self.world.violated(broken);
+        }
+        let request = request.clone();
+        let answer = exchange(&self.world, Kind::Other, ASK_MS, move |world| shop::ask(world, &request)).await;
+        self.world.point("after an ask").await;
+        answer.map_err(failure)
+    }
+
+    async fn redeem(&self, request: &Request, credential: &Credential) -> Result<HttpAnswer, HttpFailure> {
+        self.world.point("before a redeem").await;
+        let (sold, token) = (request.clone(), credential.token.reveal().to_owned());
+        let preimage = *credential.preimage.reveal();
+        let answer =
+            exchange(&self.world, Kind::Other, REDEEM_MS, move |world| shop::redeem(world, &sold, &token, &preimage));
+        let answer = answer.await;
+        self.world.point("after a redeem").await;
+        match answer {
+            Ok(answer) if self.pays_again && answer.status == 402 => Ok(self.pay_again(request, answer).await),
+            answer => answer.map_err(failure),
+        }
+    }
+
+    async fn poll(&self, url: &Url) -> Result<HttpAnswer, HttpFailure> {
+        self.world.point("before a poll").await;
+        let url = url.clone();
+        let answer = exchange(&self.world, Kind::Other, ASK_MS, move |world| shop::poll(world, &url)).await;
+        self.world.point("after a poll").await;
+        answer.map_err(failure)
+    }
+}
+
+impl SimOrigin {
+    /// Asks for a new challenge and pays it at the node, without a word to anybody.
+    async fn pay_again(&self, request: &Request, answer: HttpAnswer) -> HttpAnswer {
+        let challenge = shop::ask(&self.world, request);
+        let invoice = challenge.header("www-authenticate").and_then(|value| value.split("invoice=\"").nth(1));
+        let invoice = invoice.and_then(|rest| rest.split('"').next()).unwrap_or_default();
+        if let Ok(invoice) = l402_batch::l402::Invoice::read(invoice) {
+            let hash: PaymentHash = invoice.hash;
+            let (fee_limit, begun_at) = (l402_batch::money::Msat::new(1_000), self.world.now());
+            node::post(&self.world, self.world.answering.get(), node::Send { hash, fee_limit, begun_at });
+            sleep(&self.world, 5_000).await;
+        }
+        answer
+    }
+}
+
+fn failure(lost: Lost) -> HttpFailure {
+    match lost {
+        Lost::NotSent => HttpFailure::NotSent("connection refused".to_owned()),
+        Lost::Reset => HttpFailure::NoAnswer("connection reset".to_owned()),
+        Lost::TooLate => HttpFailure::NoAnswer("it took too long".to_owned()),
+        Lost::Truncated => HttpFailure::NoAnswer("the body broke off".to_owned()),
+        Lost::Proxy => HttpFailure::Redirect("a captive portal".to_owned()),
+    }
+}

@@ -1,0 +1,219 @@
+//! The port to the payer, over the simulated network; and a payer that lies.
+
+use std::rc::Rc;
+
+use l402_batch::l402::{PaymentHash, Preimage};
+use l402_batch::ledger::DurableIntent;
+use l402_batch::money::Msat;
+use l402_batch::payer::{Found, LookUp, NodeId, NodeInfo, NodeProblem, PayFailure, Payer, SendOutcome, SendReport};
+use l402_batch::time::UnixMs;
+
+use super::faults::Fault;
+use super::network::{Kind, Lost, exchange};
+use super::node::{self, Posted, short, weather};
+use super::timeline::sleep;
+use super::world::World;
+
+/// A unary call is given up after this long, in milliseconds.
+const UNARY_MS: i64 = 30_000;
+/// Once the preimage is out, the other parts get so long to settle, in milliseconds.
+const PARTS_GRACE_MS: i64 = 1_000;
+
+/// Who pays: the simulated node behind the simulated network.
+pub struct SimPayer {
+    pub world: Rc<World>,
+    /// It maps "not found" to "failed".
+    pub absent_is_failed: bool,
+}
+
+/// What a stream brought at its end, or when it broke.
+enum Followed {
+    Found(Found),
+    Broken,
+    Late,
+}
+
+impl SimPayer {
+    fn here(&self) -> usize {
+        self.world.answering.get()
+    }
+
+    /// Follows a hash until its payment ends, the stream breaks, or time is up.
+    async fn follow(&self, at: usize, hash: &PaymentHash, patience_ms: i64, preimage_ends: bool) -> Followed {
+        let world = &self.world;
+        let breaks_after = world.strikes(Fault::StreamBreaks).then(|| world.spread_ms(1, patience_ms.max(2)));
+        let begun = world.now();
+        let mut known: Option<Preimage> = None;
+        let mut until = begun + breaks_after.unwrap_or(patience_ms).min(patience_ms);
+        loop {
+            let (found, problem) = {
+                let node = world.nodes[at].borrow();
+                (node.found(hash), node.problem())
+            };
+            if problem.is_some() {
+                return Followed::Broken;
+            }
+            match found {
+                Found::InFlight => {}
+                Found::PreimageKnown(preimage) if preimage_ends => {
+                    return Followed::Found(Found::PreimageKnown(preimage));
+                }
+                Found::PreimageKnown(preimage) if known.is_none() => {
+                    known = Some(preimage);
+                    until = until.min(world.now() + PARTS_GRACE_MS);
+                }
+                Found::PreimageKnown(_) => {}
+                Found::Settled(_) if world.strikes(Fault::WrongPreimage) => {
+                    return Followed::Found(Found::Unknown(NodeProblem::Other("a wrong preimage".to_owned())));
+                }
+                Found::Settled(_) | Found::Failed(_) | Found::Unknown(_) => return Followed::Found(found),
+                // The node lost its record while it was asked: its stream ends.
+                Found::NotFound => return Followed::Broken,
+            }
+            if world.now() >= until {
+                return match known {
+                    Some(preimage) => Followed::Found(Found::PreimageKnown(preimage)),
+                    None if breaks_after.is_some_and(|after| after < patience_ms) => Followed::Broken,
+                    None => Followed::Late,
+                };
+            }
+            tokio::select! {
+                biased;
+                () = world.node_bell.rung() => {}
+                () = sleep(world, until - world.now()) => {}
+            }
+        }
+    }
+
+    async fn first_word(&self, at: usize, hash: &PaymentHash) -> (Found, Option<UnixMs>) {
+        let hash = *hash;
+        let asked = exchange(&self.world, Kind::Other, UNARY_MS, move |world| {
+            weather(world, at);
+            let node = world.nodes[at].borrow();
+            match node.problem() {
+                Some(problem) => (Found::Unknown(problem), None),
+                None => (node.found(&hash), Some(world.node_time())),
+            }
+        });
+        match asked.await {
+            Ok((Found::Settled(_), _)) if self.world.strikes(Fault::WrongPreimage) => {
+                (Found::Unknown(NodeProblem::Other("a wrong preimage".to_owned())), None)
+            }
+            Ok((Found::NotFound, node_time)) if self.absent_is_failed => (Found::Failed(PayFailure::Error), node_time),
+            Ok(heard) => heard,
+            Err(lost) => (Found::Unknown(problem_of(lost)), None),
+        }
+    }
+}
+
+fn problem_of(lost: Lost) -> NodeProblem {
+    match lost {
+        Lost::NotSent => NodeProblem::Unreachable("connection refused".to_owned()),
+        Lost::Reset => NodeProblem::Unreachable("connection reset".to_owned()),
+        Lost::TooLate => NodeProblem::Unreachable("no answer in time".to_owned()),
+        Lost::Truncated => NodeProblem::Other("half a message".to_owned()),
+        Lost::Proxy => NodeProblem::Other("HTTP 502 in a form that is not lnd's".to_owned()),
+    }
+}
+
+impl Payer for SimPayer {
+    async fn send(&self, intent: &DurableIntent, patience_ms: u64) -> SendReport {
+        let (world, at, hash) = (&self.world, self.here(), *intent.hash());
+        let send = node::Send { hash, fee_limit: intent.fee_limit(), begun_at: world.now() };
+        let patience_ms = i64::try_from(patience_ms).unwrap_or(i64::MAX);
+        world.note(|| format!("-> send {}", short(&hash)));
+        world.point("before a send").await;
+        let begun = world.now();
+        let posted =
+            exchange(world, Kind::Send, patience_ms, move |world| (node::post(world, at, send), world.node_time()));
+        let posted = posted.await;
+        world.point("after a send").await;
+        let report = match posted {
+            Err(lost) => unanswered(problem_of(lost)),
+            Ok((Posted::Down, _)) => unanswered(NodeProblem::Unreachable("connection refused".to_owned())),
+            Ok((Posted::Refused(refusal), node_time)) => answered(SendOutcome::Refused(refusal), node_time),
+            Ok((Posted::Accepted, node_time)) => {
+                let left_ms = patience_ms - (world.now() - begun);
+                let outcome = match self.follow(at, &hash, left_ms, true).await {
+                    Followed::Found(Found::Settled(settled)) => SendOutcome::Settled(settled),
+                    Followed::Found(Found::PreimageKnown(preimage)) => SendOutcome::PreimageKnown(preimage),
+                    Followed::Found(Found::Failed(why)) => SendOutcome::Failed(why),
+                    Followed::Found(Found::InFlight | Found::NotFound) | Followed::Late => SendOutcome::InFlight,
+                    Followed::Found(Found::Unknown(problem)) => SendOutcome::InDoubt(problem.to_string()),
+                    Followed::Broken => SendOutcome::InDoubt("the stream broke".to_owned()),
+                };
+                answered(outcome, node_time)
+            }
+        };
+        world.note(|| format!("<- send {}: answered {}, {:?}", short(&hash), report.answered, report.outcome));
+        world.point("after a payment").await;
+        report
+    }
+
+    async fn look_up(&self, hash: &PaymentHash) -> LookUp {
+        self.world.point("before a look-up").await;
+        let (found, node_time) = self.first_word(self.here(), hash).await;
+        self.world.note(|| format!("<- look-up {}: {found:?}", short(hash)));
+        self.world.point("after a look-up").await;
+        LookUp { found, node_time }
+    }
+
+    async fn track(&self, hash: &PaymentHash, patience_ms: u64) -> LookUp {
+        let at = self.here();
+        self.world.point("before tracking").await;
+        let (mut found, node_time) = self.first_word(at, hash).await;
+        if matches!(found, Found::InFlight | Found::PreimageKnown(_)) {
+            let patience_ms = i64::try_from(patience_ms).unwrap_or(i64::MAX);
+            found = match self.follow(at, hash, patience_ms, false).await {
+                Followed::Found(found) => found,
+                Followed::Late => Found::InFlight,
+                Followed::Broken => Found::Unknown(NodeProblem::Unreachable("the stream broke".to_owned())),
+            };
+        }
+        self.world.note(|| format!("<- track {}: {found:?}", short(hash)));
+        self.world.point("after tracking").await;
+        LookUp { found, node_time }
+    }
+
+    async fn node(&self) -> Result<NodeInfo, NodeProblem> {
+        let at = self.here();
+        let asked = exchange(&self.world, Kind::Other, UNARY_MS, move |world| {
+            weather(world, at);
+            let node = world.nodes[at].borrow();
+            match node.problem() {
+                Some(problem) => Err(problem),
+                None => Ok(info(node.id.clone(), world.node_time())),
+            }
+        });
+        asked.await.unwrap_or_else(|lost| Err(problem_of(lost)))
+    }
+
+    async fn balance(&self) -> Result<Msat, NodeProblem> {
+        Ok(Msat::new(u64::from(u32::MAX)))
+    }
+
+    async fn newest_payment_index(&self) -> Result<u64, NodeProblem> {
+        let at = self.here();
+        let asked = exchange(&self.world, Kind::Other, UNARY_MS, move |world| {
+            let node = world.nodes[at].borrow();
+            match node.problem() {
+                Some(problem) => Err(problem),
+                None => Ok(node.newest_payment_index()),
+            }
+        });
+        asked.await.unwrap_or_else(|lost| Err(problem_of(lost)))
+    }
+}
+
+fn info(id: NodeId, node_time: UnixMs) -> NodeInfo {
+    let network = l402_batch::l402::Network::Regtest;
+    NodeInfo { id, network, synced: true, version: "0.20.0-beta".to_owned(), node_time: Some(node_time) }
+}
+
+fn unanswered(problem: NodeProblem) -> SendReport {
+    SendReport { answered: false, outcome: SendOutcome::InDoubt(problem.to_string()), node_time: None }
+}
+
+fn answered(outcome: SendOutcome, node_time: UnixMs) -> SendReport {
+    SendReport { answered: true, outcome, node_time: Some(node_time) }
+}

@@ -1,0 +1,376 @@
+//! The simulated origin: what it hands out, what it was paid for, and how it answers.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use l402_batch::l402::PaymentHash;
+use l402_batch::money::Msat;
+use l402_batch::origin::{HttpAnswer, Request};
+use l402_batch::time::UnixMs;
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use super::faults::Fault;
+use super::mint::{self, Form, Order};
+use super::node::short;
+use super::world::World;
+
+/// Twins within this long may be answered from the cache, in milliseconds: what the endpoints' entries say.
+pub const CACHE_MS: i64 = 30_000;
+/// An invoice lives so long, in seconds; a credential lives as long.
+const EXPIRY_S: u64 = 600;
+
+/// How the origin will treat a purchase once it is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Temper {
+    Good,
+    /// 402 for so many milliseconds after the payment.
+    Late(i64),
+    Ever402,
+    Ever401,
+    /// Errors of its own, until the faults stop.
+    NeverWell,
+    /// Success in a shape that nobody knows; for ever, or until the faults stop.
+    Unknown(bool),
+    /// Accepted and never done, until the faults stop.
+    NeverDone,
+    /// The poll address leads nowhere, so many times.
+    Gone(u32),
+    /// Accepted, then failed.
+    Fails,
+    Refund,
+}
+
+/// One challenge that was handed out.
+#[derive(Clone, Debug)]
+struct Sale {
+    number: u64,
+    preimage: [u8; 32],
+    token: String,
+    invoice: String,
+    /// The requests for which it was handed out.
+    requests: Vec<[u8; 32]>,
+    amount: Msat,
+    asked_at: i64,
+    expires_at: UnixMs,
+    paid_at: Option<i64>,
+    temper: Temper,
+    /// Its credential is rejected after its life.
+    ends: bool,
+    accepts: bool,
+    gone: u32,
+    polls: u32,
+    delivered_at: Option<i64>,
+}
+
+/// What a node needs to know of an invoice.
+#[derive(Clone, Copy, Debug)]
+pub struct Bill {
+    pub amount: Msat,
+    pub preimage: [u8; 32],
+    pub expires_at: UnixMs,
+}
+
+pub struct Shop {
+    seed: u64,
+    sales: BTreeMap<PaymentHash, Sale>,
+    by_token: BTreeMap<String, PaymentHash>,
+    by_number: Vec<PaymentHash>,
+    prices: BTreeMap<[u8; 32], Msat>,
+}
+
+impl Shop {
+    pub fn new(seed: u64) -> Self {
+        let (sales, by_token, prices) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { seed, sales, by_token, by_number: Vec::new(), prices }
+    }
+
+    /// What a request costs.
+    pub fn prices(&mut self, request: [u8; 32], price: Msat) {
+        self.prices.insert(request, price);
+    }
+
+    pub fn bill(&self, hash: &PaymentHash) -> Option<Bill> {
+        let sale = self.sales.get(hash)?;
+        Some(Bill { amount: sale.amount, preimage: sale.preimage, expires_at: sale.expires_at })
+    }
+
+    /// The requests for which an invoice was handed out.
+    pub fn requests_of(&self, hash: &PaymentHash) -> &[[u8; 32]] {
+        self.sales.get(hash).map_or(&[], |sale| &sale.requests)
+    }
+
+    pub fn is_paid(&mut self, hash: &PaymentHash, now: i64) {
+        if let Some(sale) = self.sales.get_mut(hash) {
+            sale.paid_at.get_or_insert(now);
+        }
+    }
+
+    /// Whether a paid purchase may end without a result: by the origin's own doing.
+    pub fn may_be_lost(&self, hash: &PaymentHash) -> bool {
+        self.sales.get(hash).is_some_and(|sale| sale.ends || !matches!(sale.temper, Temper::Good | Temper::Late(_)))
+    }
+
+    pub fn token_of(&self, hash: &PaymentHash) -> Option<&str> {
+        self.sales.get(hash).map(|sale| sale.token.as_str())
+    }
+
+    fn latest_twin(&self, request: &[u8; 32], now: i64) -> Option<PaymentHash> {
+        let recent = |sale: &Sale| now - sale.delivered_at.unwrap_or(sale.asked_at) <= CACHE_MS;
+        self.by_number
+            .iter()
+            .rev()
+            .find(|hash| self.sales.get(hash).is_some_and(|sale| sale.requests.contains(request) && recent(sale)))
+            .copied()
+    }
+}
+
+fn json(status: u16, body: String) -> HttpAnswer {
+    let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+    HttpAnswer { status, headers, body: body.into_bytes() }
+}
+
+fn error(status: u16, words: &str) -> HttpAnswer {
+    json(status, format!("{{\"error\":\"{words}\"}}"))
+}
+
+fn rate_limited(world: &World) -> HttpAnswer {
+    let mut answer = error(429, "too many requests");
+    let seconds = world.spread_ms(1, 7_200);
+    answer.headers.push(("retry-after".to_owned(), seconds.to_string()));
+    answer
+}
+
+/// An answer that has nothing to do with what was asked.
+fn troubled(world: &World) -> Option<HttpAnswer> {
+    if world.strikes(Fault::ServerError) {
+        let status = [500, 502, 503, 504][usize::try_from(world.between(0, 3)).unwrap_or(0)];
+        return Some(error(status, "out of order"));
+    }
+    world.strikes(Fault::RateLimited).then(|| rate_limited(world))
+}
+
+/// The request without a credential.
+pub fn ask(world: &Rc<World>, request: &Request) -> HttpAnswer {
+    let answer = answer_ask(world, &request.digest());
+    world.note(|| format!("shop is asked: {} {}", answer.status, String::from_utf8_lossy(&answer.body)));
+    answer
+}
+
+fn answer_ask(world: &Rc<World>, digest: &[u8; 32]) -> HttpAnswer {
+    if let Some(answer) = troubled(world) {
+        return answer;
+    }
+    if world.strikes(Fault::AskRejected) {
+        return error([400, 401, 403, 404][usize::try_from(world.between(0, 3)).unwrap_or(0)], "not you");
+    }
+    if world.strikes(Fault::Free) {
+        return json(200, "{\"videoUrl\":\"/free.mp4\"}".to_owned());
+    }
+    let now = world.now();
+    if world.strikes(Fault::TwinCache) {
+        let shop = world.shop.borrow();
+        if let Some(twin) = shop.latest_twin(digest, now).and_then(|hash| shop.sales.get(&hash)) {
+            return match twin.delivered_at {
+                Some(_) => json(200, format!("{{\"videoUrl\":\"/v/{}.mp4\"}}", twin.number)),
+                None => challenge(&twin.token, &twin.invoice),
+            };
+        }
+    }
+    if world.strikes(Fault::ReusedInvoice) {
+        let mut shop = world.shop.borrow_mut();
+        let count = i64::try_from(shop.by_number.len()).unwrap_or(0);
+        let chosen = usize::try_from(world.between(0, (count - 1).max(0))).unwrap_or(0);
+        if let Some(hash) = shop.by_number.get(chosen).copied()
+            && let Some(sale) = shop.sales.get_mut(&hash)
+        {
+            if !sale.requests.contains(digest) {
+                sale.requests.push(*digest);
+                world.auditor.borrow_mut().share(&sale.requests);
+            }
+            return challenge(&sale.token, &sale.invoice);
+        }
+    }
+    sell(world, digest)
+}
+
+fn challenge(token: &str, invoice: &str) -> HttpAnswer {
+    let mut answer = error(402, "payment required");
+    let value = format!("L402 macaroon=\"{token}\", invoice=\"{invoice}\"");
+    answer.headers.push(("www-authenticate".to_owned(), value));
+    answer
+}
+
+fn sell(world: &Rc<World>, digest: &[u8; 32]) -> HttpAnswer {
+    let mut form = Form::Good;
+    for (fault, other) in [
+        (Fault::WrongNetwork, Form::OtherNetwork),
+        (Fault::ExpiredInvoice, Form::Expired),
+        (Fault::Amountless, Form::Amountless),
+        (Fault::WrongToken, Form::OtherToken),
+    ] {
+        if world.strikes(fault) {
+            form = other;
+        }
+    }
+    let drift = if world.strikes(Fault::PriceDrift) { world.between(-1, 1) * 1_000 } else { 0 };
+    let temper = temper(world);
+    let ends = world.strikes(Fault::CredentialEnds);
+    let mut shop = world.shop.borrow_mut();
+    let number = shop.by_number.len() as u64;
+    let price = shop.prices.get(digest).map_or(0, |price| price.get());
+    let amount = Msat::new(price.saturating_add_signed(drift));
+    let preimage: [u8; 32] = Sha256::new()
+        .chain_update(b"sale")
+        .chain_update(shop.seed.to_be_bytes())
+        .chain_update(number.to_be_bytes())
+        .finalize()
+        .into();
+    let hash = PaymentHash(Sha256::digest(preimage).into());
+    let at = world.true_time();
+    let made = mint::challenge(&Order { hash, amount, at, expiry_s: EXPIRY_S, form });
+    let sale = Sale {
+        number,
+        preimage,
+        token: made.token,
+        invoice: made.invoice,
+        requests: vec![*digest],
+        amount,
+        asked_at: world.now(),
+        expires_at: made.expires_at,
+        paid_at: None,
+        temper,
+        ends,
+        accepts: number % 3 == 0,
+        gone: 0,
+        polls: 0,
+        delivered_at: None,
+    };
+    world.note(|| format!("sale {number} is {}, {temper:?}, {form:?}", short(&hash)));
+    let answer = challenge(&sale.token, &sale.invoice);
+    shop.by_number.push(hash);
+    shop.by_token.insert(sale.token.clone(), hash);
+    shop.sales.insert(hash, sale);
+    answer
+}
+
+fn temper(world: &World) -> Temper {
+    for (fault, temper) in [
+        (Fault::Rejects402ForAMoment, Temper::Late(world.spread_ms(500, 90_000))),
+        (Fault::Rejects402Ever, Temper::Ever402),
+        (Fault::Rejects401Ever, Temper::Ever401),
+        (Fault::NeverAnswersWell, Temper::NeverWell),
+        (Fault::UnknownShape, Temper::Unknown(world.between(0, 1) == 0)),
+        (Fault::NeverCompletes, Temper::NeverDone),
+        (Fault::PollGone, Temper::Gone(u32::try_from(world.between(1, 2)).unwrap_or(1))),
+        (Fault::FailsAfterAccepting, Temper::Fails),
+        (Fault::OffersRefund, Temper::Refund),
+    ] {
+        if world.strikes(fault) {
+            return temper;
+        }
+    }
+    Temper::Good
+}
+
+/// The request with a credential.
+pub fn redeem(world: &Rc<World>, request: &Request, token: &str, preimage: &[u8; 32]) -> HttpAnswer {
+    let answer = match troubled(world) {
+        Some(answer) => answer,
+        None => answer_redeem(world, request, token, preimage),
+    };
+    world.note(|| format!("shop is paid: {} {}", answer.status, String::from_utf8_lossy(&answer.body)));
+    answer
+}
+
+fn answer_redeem(world: &Rc<World>, request: &Request, token: &str, preimage: &[u8; 32]) -> HttpAnswer {
+    let (now, digest) = (world.now(), request.digest());
+    if world.strikes(Fault::TwinCache)
+        && let Some(number) = delivered_twin(world, &digest, now)
+    {
+        return json(200, format!("{{\"videoUrl\":\"/v/{number}.mp4\"}}"));
+    }
+    let mut shop = world.shop.borrow_mut();
+    let hash = shop.by_token.get(token).copied();
+    let Some(sale) = hash.and_then(|hash| shop.sales.get_mut(&hash)) else {
+        world.violated("a credential that the shop has never handed out".to_owned());
+        return error(401, "no such token");
+    };
+    if sale.preimage != *preimage || !sale.requests.contains(&digest) {
+        world.violated("a redeem with another preimage or another request than the one that was sold".to_owned());
+        return error(400, "not what was sold");
+    }
+    let Some(paid_at) = sale.paid_at else {
+        world.violated("a redeem of what was never paid".to_owned());
+        return error(402, "not paid");
+    };
+    if sale.ends && sale.delivered_at.is_none() && now - sale.asked_at > i64::try_from(EXPIRY_S).unwrap_or(0) * 1_000 {
+        return error(401, "the credential has expired");
+    }
+    let calm = world.is_calm();
+    match sale.temper {
+        Temper::Late(ms) if now - paid_at < ms => error(402, "the payment was not seen yet"),
+        Temper::Ever402 => error(402, "payment required"),
+        Temper::Ever401 => error(401, "no"),
+        Temper::NeverWell if !calm => error(500, "out of order"),
+        Temper::Unknown(ever) if ever || !calm => json(200, "{\"wonder\":1}".to_owned()),
+        Temper::Refund => json(500, "{\"error\":\"failed\",\"refund\":{\"lnurl\":\"x\"}}".to_owned()),
+        Temper::NeverDone if !calm => accept(sale),
+        Temper::Gone(times) if sale.gone < times => accept(sale),
+        Temper::Fails => accept(sale),
+        Temper::Good if sale.accepts && sale.delivered_at.is_none() => accept(sale),
+        Temper::Good
+        | Temper::Late(_)
+        | Temper::NeverWell
+        | Temper::Unknown(_)
+        | Temper::NeverDone
+        | Temper::Gone(_) => deliver(sale, now),
+    }
+}
+
+fn delivered_twin(world: &World, digest: &[u8; 32], now: i64) -> Option<u64> {
+    let shop = world.shop.borrow();
+    let twin = shop.latest_twin(digest, now).and_then(|hash| shop.sales.get(&hash))?;
+    twin.delivered_at.is_some().then_some(twin.number)
+}
+
+fn accept(sale: &Sale) -> HttpAnswer {
+    json(
+        202,
+        format!("{{\"status\":\"processing\",\"poll_url\":\"/job?id={}\",\"poll_interval_ms\":2000}}", sale.number),
+    )
+}
+
+fn deliver(sale: &mut Sale, now: i64) -> HttpAnswer {
+    sale.delivered_at = Some(now);
+    json(200, format!("{{\"videoUrl\":\"/v/{}.mp4\",\"status\":\"COMPLETED\"}}", sale.number))
+}
+
+/// A poll address.
+pub fn poll(world: &Rc<World>, url: &Url) -> HttpAnswer {
+    let answer = match troubled(world) {
+        Some(answer) => answer,
+        None => answer_poll(world, url),
+    };
+    world.note(|| format!("shop is polled: {} {}", answer.status, String::from_utf8_lossy(&answer.body)));
+    answer
+}
+
+fn answer_poll(world: &Rc<World>, url: &Url) -> HttpAnswer {
+    let calm = world.is_calm();
+    let number = url.query_pairs().find(|(name, _)| name == "id").and_then(|(_, id)| id.parse::<usize>().ok());
+    let mut shop = world.shop.borrow_mut();
+    let hash = number.and_then(|number| shop.by_number.get(number).copied());
+    let Some(sale) = hash.and_then(|hash| shop.sales.get_mut(&hash)) else { return error(404, "no such job") };
+    sale.polls += 1;
+    match sale.temper {
+        Temper::Gone(times) if sale.gone < times => {
+            sale.gone += 1;
+            error(404, "gone")
+        }
+        Temper::Fails if sale.polls > 2 => json(200, "{\"status\":\"FAILED\"}".to_owned()),
+        Temper::NeverDone if !calm => json(200, "{\"status\":\"processing\"}".to_owned()),
+        _ if sale.polls % 4 != 0 => json(200, "{\"status\":\"processing\"}".to_owned()),
+        _ => deliver(sale, world.now()),
+    }
+}

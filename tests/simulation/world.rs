@@ -1,0 +1,180 @@
+//! All that is outside the process: time, dice, the network, two nodes, the shop; and where the process stops.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use l402_batch::time::UnixMs;
+
+use super::auditor::Auditor;
+use super::faults::{Fault, Faults};
+use super::node::Node;
+use super::rng::Rng;
+use super::shop::Shop;
+use super::timeline::{Bell, Timed, Timeline};
+
+/// When every world begins.
+pub const BEGINNING: i64 = 1_790_000_000_000;
+
+/// Where the process stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// It does not.
+    Never,
+    /// At the n-th point, from 0.
+    At(u64),
+    /// By chance at each point: in a thousand, and in a thousand while a payment is open.
+    Chance(u32, u32),
+}
+
+pub struct World {
+    timeline: Timeline<World>,
+    pub rng: RefCell<Rng>,
+    faults: RefCell<Faults>,
+    calm: Cell<bool>,
+    pub nodes: [RefCell<Node>; 2],
+    /// Which of them answers at our node's address.
+    pub answering: Cell<usize>,
+    pub node_bell: Bell,
+    pub shop: RefCell<Shop>,
+    pub auditor: RefCell<Auditor>,
+    /// How far our clock and the nodes' are from the world's time.
+    pub ours_ahead: Cell<i64>,
+    pub nodes_ahead: Cell<i64>,
+    stop: Cell<Stop>,
+    points: Cell<u64>,
+    stopped: Cell<bool>,
+    /// Intents that the ledger holds and whose payment is neither paid nor dead.
+    pub open_payments: Cell<u64>,
+    trace: RefCell<Option<Vec<String>>>,
+}
+
+impl Timed for World {
+    fn timeline(&self) -> &Timeline<Self> {
+        &self.timeline
+    }
+    fn is_stopped(&self) -> bool {
+        self.stopped.get()
+    }
+}
+
+impl World {
+    pub fn new(seed: u64, faults: Faults, traced: bool) -> Rc<Self> {
+        Rc::new(Self {
+            timeline: Timeline::default(),
+            rng: RefCell::new(Rng::new(seed, 1)),
+            faults: RefCell::new(faults),
+            calm: Cell::new(false),
+            nodes: [RefCell::new(Node::new(0)), RefCell::new(Node::new(1))],
+            answering: Cell::new(0),
+            node_bell: Bell::default(),
+            shop: RefCell::new(Shop::new(seed)),
+            auditor: RefCell::default(),
+            ours_ahead: Cell::new(0),
+            nodes_ahead: Cell::new(0),
+            stop: Cell::new(Stop::Never),
+            points: Cell::new(0),
+            stopped: Cell::new(false),
+            open_payments: Cell::new(0),
+            trace: RefCell::new(traced.then(Vec::new)),
+        })
+    }
+
+    pub fn now(&self) -> i64 {
+        self.timeline.now()
+    }
+
+    /// Our clock.
+    pub fn our_time(&self) -> UnixMs {
+        UnixMs(BEGINNING + self.now() + self.ours_ahead.get())
+    }
+
+    /// The nodes' clock, as a `Date` header shows it: in whole seconds.
+    pub fn node_time(&self) -> UnixMs {
+        UnixMs::from_secs((BEGINNING + self.now() + self.nodes_ahead.get()).div_euclid(1_000))
+    }
+
+    /// The origin's clock, which is right.
+    pub fn true_time(&self) -> UnixMs {
+        UnixMs(BEGINNING + self.now())
+    }
+
+    /// Whether this fault strikes now.
+    pub fn strikes(&self, fault: Fault) -> bool {
+        let rate = self.faults.borrow().rate(fault);
+        let struck = self.rng.borrow_mut().permille(rate);
+        if struck {
+            self.note(|| format!("fault {fault:?}"));
+        }
+        struck
+    }
+
+    /// From now on nothing goes wrong any more.
+    pub fn calm_down(&self) {
+        self.faults.replace(Faults::none());
+        self.calm.set(true);
+        self.ours_ahead.set(0);
+        self.note(|| "the faults stop".to_owned());
+    }
+
+    pub fn is_calm(&self) -> bool {
+        self.calm.get()
+    }
+
+    pub fn between(&self, low: i64, high: i64) -> i64 {
+        self.rng.borrow_mut().between(low, high)
+    }
+
+    pub fn spread_ms(&self, low: i64, high: i64) -> i64 {
+        self.rng.borrow_mut().spread_ms(low, high)
+    }
+
+    /// A process begins; it will stop there.
+    pub fn begin_process(&self, stop: Stop) {
+        self.stop.set(stop);
+        self.points.set(0);
+        self.stopped.set(false);
+    }
+
+    /// How many points the process has passed.
+    pub fn points(&self) -> u64 {
+        self.points.get()
+    }
+
+    /// A point at which the process may stop: before and after each commit, before and after each request. It never
+    /// comes back from a stop.
+    pub async fn point(&self, what: &str) {
+        let at = self.points.get();
+        self.points.set(at + 1);
+        let stops = match self.stop.get() {
+            Stop::Never => false,
+            Stop::At(point) => point == at,
+            Stop::Chance(idle, open) => {
+                let chance = if self.open_payments.get() > 0 { open } else { idle };
+                self.rng.borrow_mut().permille(chance)
+            }
+        };
+        if stops {
+            self.note(|| format!("the process stops at point {at}, {what}"));
+            self.stopped.set(true);
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Writes a line of the trace.
+    pub fn note(&self, line: impl FnOnce() -> String) {
+        if let Some(trace) = &mut *self.trace.borrow_mut() {
+            let now = self.now();
+            trace.push(format!("{:>10}.{:03} {}", now / 1_000, now % 1_000, line()));
+        }
+    }
+
+    pub fn take_trace(&self) -> Vec<String> {
+        self.trace.borrow_mut().take().unwrap_or_default()
+    }
+
+    /// A promise was broken.
+    pub fn violated(&self, what: String) {
+        self.note(|| format!("VIOLATED: {what}"));
+        self.auditor.borrow_mut().violated(what);
+    }
+}
