@@ -72,6 +72,9 @@ pub struct Limits {
     pub fee_floor_sats: Option<Sats>,
 }
 
+/// What is shown each job of a manifest, or errors, in turn.
+pub type See<'s> = dyn FnMut(Result<&JobSpec, Vec<Diagnostic>>) + 's;
+
 /// A manifest that can be read more than once, job by job, in bounded memory.
 pub trait JobSource {
     /// Reads every job from the beginning. A row's errors are one item, and reading goes on, so that one pass finds all
@@ -83,7 +86,7 @@ pub trait JobSource {
 
     /// Shows every job as [`Self::jobs`] hands it out, without giving it away: what a job's memory held serves the next
     /// one, so that a million rows need no million allocations.
-    fn each(&self, see: &mut dyn FnMut(Result<&JobSpec, Vec<Diagnostic>>)) {
+    fn each(&self, see: &mut See<'_>) {
         for job in self.jobs() {
             match job {
                 Ok(spec) => see(Ok(&spec)),

@@ -15,7 +15,7 @@ use super::rows::{Found, RowPass, Rows, RowsOptions, unreadable};
 use super::tape::{Bytes, RECORD_BYTES_MAX};
 use super::template::{DefaultEntry, Templates, default_problem, param_name};
 use super::values::Given;
-use super::{JobSource, JobSpec, Limits, locate};
+use super::{JobSource, JobSpec, Limits, See, locate};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, Place, SourceText, closest};
 
@@ -283,7 +283,7 @@ impl JobSource for Manifest {
         Box::new(Pass::new(self))
     }
 
-    fn each(&self, see: &mut dyn FnMut(Result<&JobSpec, Vec<Diagnostic>>)) {
+    fn each(&self, see: &mut See<'_>) {
         let mut pass = Pass::new(self);
         let mut job = None;
         while let Some(step) = pass.step(&mut job) {
