@@ -7,7 +7,7 @@ use std::thread;
 
 use super::ContentHash;
 use super::fingerprint::Fingerprint;
-use super::identity::{self, MadeKey};
+use super::identity::{ContentHasher, MadeKey};
 use super::ids::{self, GivenIds, MadeCounts};
 use crate::money::Msat;
 
@@ -74,6 +74,7 @@ pub(super) struct Register {
     pub(super) given: GivenIds,
     pub(super) made: MadeCounts,
     pub(super) fingerprint: Fingerprint,
+    hasher: ContentHasher,
     /// The contents of the batch at hand.
     hashes: Vec<ContentHash>,
     /// For each of them: the how-manieth job of its made id it is; 0 where its id is given.
@@ -88,7 +89,7 @@ impl Register {
         self.hashes.clear();
         let mut start = 0;
         for job in &batch.jobs {
-            self.hashes.push(identity::hash(&batch.contents[start..job.content_end]));
+            self.hashes.push(self.hasher.hash(&batch.contents[start..job.content_end]));
             start = job.content_end;
         }
         self.count(batch);
