@@ -73,13 +73,8 @@ pub struct Limits {
     pub fee_floor_sats: Option<Sats>,
 }
 
-<<<<<<< HEAD
 /// A job as it is shown, or the errors of its row.
 pub type Shown<'a> = Result<&'a JobSpec, Vec<Diagnostic>>;
-=======
-/// What is shown each job of a manifest, or errors, in turn.
-pub type See<'s> = dyn FnMut(Result<&JobSpec, Vec<Diagnostic>>) + 's;
->>>>>>> wt-plan
 
 /// A manifest that can be read more than once, job by job, in bounded memory.
 pub trait JobSource {
@@ -92,11 +87,7 @@ pub trait JobSource {
 
     /// Shows every job as [`Self::jobs`] hands it out, without giving it away: what a job's memory held serves the next
     /// one, so that a million rows need no million allocations.
-<<<<<<< HEAD
     fn each(&self, see: &mut dyn FnMut(Shown<'_>)) {
-=======
-    fn each(&self, see: &mut See<'_>) {
->>>>>>> wt-plan
         for job in self.jobs() {
             match job {
                 Ok(spec) => see(Ok(&spec)),

@@ -15,11 +15,7 @@ use super::rows::{Found, RowPass, Rows, RowsOptions, unreadable};
 use super::tape::{Bytes, RECORD_BYTES_MAX};
 use super::template::{DefaultEntry, Templates, default_problem, param_name};
 use super::values::Given;
-<<<<<<< HEAD
 use super::{JobSource, JobSpec, Limits, Shown, locate};
-=======
-use super::{JobSource, JobSpec, Limits, See, locate};
->>>>>>> wt-plan
 use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, Place, SourceText, closest};
 
@@ -290,11 +286,7 @@ impl JobSource for Manifest {
         Box::new(Pass::new(self))
     }
 
-<<<<<<< HEAD
     fn each(&self, see: &mut dyn FnMut(Shown<'_>)) {
-=======
-    fn each(&self, see: &mut See<'_>) {
->>>>>>> wt-plan
         let mut pass = Pass::new(self);
         let mut job = None;
         while let Some(step) = pass.step(&mut job) {

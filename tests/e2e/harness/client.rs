@@ -48,7 +48,7 @@ impl Client {
     pub fn alone() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let client = Self { folder, node: Vec::new() };
-        for name in ["home", "state", "config", "tmp", "work"] {
+        for name in ["home", "state", "config", "tmp", "desk"] {
             std::fs::create_dir(client.folder.path().join(name)).unwrap();
         }
         let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs.example.png");
@@ -58,7 +58,7 @@ impl Client {
 
     /// A file in the folder where this client works.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join("work").join(name)
+        self.folder.path().join("desk").join(name)
     }
 
     /// The ledger that is used where none is named.
@@ -85,7 +85,7 @@ impl Client {
     pub fn program(&self) -> Command {
         let folder = |name: &str| self.folder.path().join(name);
         let mut command = Command::new(PROGRAM);
-        command.env_clear().current_dir(folder("work")).env("TZ", "UTC");
+        command.env_clear().current_dir(folder("desk")).env("TZ", "UTC");
         command.env("HOME", folder("home")).env("TMPDIR", folder("tmp"));
         command.env("XDG_STATE_HOME", folder("state")).env("XDG_CONFIG_HOME", folder("config"));
         command
