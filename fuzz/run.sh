@@ -26,5 +26,5 @@ for target in "${targets[@]}"; do
     # An input that takes 10 s or half a gigabyte is found as well as one that panics.
     cargo fuzz run --sanitizer none "$target" "found/$target" "corpus/$target" -- \
         -max_total_time="$seconds" -timeout=10 -rss_limit_mb=512 -max_len=16384 -print_final_stats=1 ${words[@]+"${words[@]}"} 2>&1 |
-        grep -vE '^#[0-9]+[[:space:]]+(NEW|REDUCE|RELOAD|pulse|INITED)'
+        grep -vE '^(#[0-9]+[[:space:]]+(NEW|REDUCE|RELOAD|pulse|INITED)|"|######)'
 done
