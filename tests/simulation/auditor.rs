@@ -20,7 +20,6 @@ pub enum Fate {
 /// A payment that a node really began, whatever the node remembers of it.
 #[derive(Clone, Debug)]
 pub struct Attempt {
-    pub node: usize,
     pub hash: PaymentHash,
     pub amount: Msat,
     pub limit: Msat,
@@ -28,8 +27,8 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    pub const fn new(node: usize, hash: PaymentHash, amount: Msat, limit: Msat) -> Self {
-        Self { node, hash, amount, limit, fate: Fate::Live }
+    pub const fn new(hash: PaymentHash, amount: Msat, limit: Msat) -> Self {
+        Self { hash, amount, limit, fate: Fate::Live }
     }
 }
 
@@ -143,8 +142,8 @@ impl Auditor {
         })
     }
 
-    pub fn is_settled(&self, hash: &PaymentHash) -> bool {
-        self.attempts.iter().any(|attempt| attempt.hash == *hash && attempt.is_settled())
+    pub fn may_be_settled(&self, hash: &PaymentHash) -> bool {
+        self.attempts.iter().any(|attempt| attempt.hash == *hash && attempt.fate != Fate::Dead)
     }
 
     pub fn posted(&mut self, attempt: usize, fee: Msat) {
@@ -155,20 +154,21 @@ impl Auditor {
         self.attempts[attempt].fate = Fate::Dead;
     }
 
-    /// What is spent and what may still be, against the budget. What a node took above a ceiling is its own doing.
+    /// What is spent and what may still be, against the budget. A hash counts once: that it settles twice is told apart.
+    /// What a node took above a ceiling is its own doing.
     pub fn over_budget(&self) -> Option<String> {
         let budget = self.budget?.get();
-        let (mut used, mut overcharged) = (0_u64, 0_u64);
+        let mut by_hash: BTreeMap<PaymentHash, u64> = BTreeMap::new();
         for attempt in &self.attempts {
-            used += match attempt.fate {
+            let most = match attempt.fate {
                 Fate::Live | Fate::Out => attempt.amount.get() + attempt.limit.get(),
-                Fate::Posted(fee) => {
-                    overcharged += fee.get().saturating_sub(attempt.limit.get());
-                    attempt.amount.get() + fee.get()
-                }
+                Fate::Posted(fee) => attempt.amount.get() + fee.get(),
                 Fate::Dead => 0,
             };
+            let used = by_hash.entry(attempt.hash).or_default();
+            *used = most.max(*used);
         }
+        let (used, overcharged) = (by_hash.values().sum::<u64>(), self.overcharged());
         (used > budget + overcharged).then(|| format!("{used} msat are spent or under way, the budget is {budget}"))
     }
 

@@ -29,6 +29,13 @@ pub enum Lie {
     AllSendsAnswered,
 }
 
+/// When the disk fails: before a commit, or after it, while whoever wrote still waits for the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    Before,
+    After,
+}
+
 /// An intent that is handed out before its time becomes durable after so long, in milliseconds.
 const LAZY_MS: i64 = 5_000;
 
@@ -46,6 +53,9 @@ pub struct Disk {
     written: RefCell<Vec<Written>>,
     /// After a failed commit nothing is written by this process any more.
     broken: Cell<bool>,
+    /// Commits of this process so far, and at which it fails.
+    commits: Cell<u64>,
+    fails_at: Cell<Option<(u64, Moment)>>,
     /// The disk is full until then.
     full_until: Cell<i64>,
     payments: RefCell<BTreeMap<PaymentKey, (PaymentHash, usize)>>,
@@ -62,6 +72,8 @@ impl Disk {
             lie,
             written: RefCell::default(),
             broken: Cell::new(false),
+            commits: Cell::new(0),
+            fails_at: Cell::new(None),
             full_until: Cell::new(0),
             payments: RefCell::default(),
             budgets: RefCell::default(),
@@ -74,6 +86,30 @@ impl Disk {
         if crashed && self.lie == Lie::IntentBeforeCommit {
             self.lose_the_end();
         }
+    }
+
+    /// It fails at the n-th commit from now on, from 0.
+    pub fn fails_at(&self, at: Option<(u64, Moment)>) {
+        self.commits.set(0);
+        self.fails_at.set(at);
+    }
+
+    /// How many commits there were since then.
+    pub fn commits(&self) -> u64 {
+        self.commits.get()
+    }
+
+    /// Whether it fails now, and when.
+    fn fails_now(&self) -> Option<Moment> {
+        let at = self.commits.replace(self.commits.get() + 1);
+        if let Some((_, moment)) = self.fails_at.get().filter(|(commit, _)| *commit == at) {
+            return Some(moment);
+        }
+        let world = &self.world;
+        if world.strikes(Fault::FailsBeforeCommit) && world.between(0, 9) == 0 {
+            return Some(Moment::Before);
+        }
+        (world.strikes(Fault::FailsAfterCommit) && world.between(0, 9) == 0).then_some(Moment::After)
     }
 
     fn lose_the_end(&self) {
@@ -115,12 +151,17 @@ impl Disk {
         }
     }
 
-    pub fn load(&self, batch: BatchKey, retake: &Retake, jobs: &[PlannedJob]) {
+    /// Loads a plan, and gives back the ids that are bought once more.
+    pub fn load(&self, batch: BatchKey, retake: &Retake, jobs: &[PlannedJob]) -> Vec<String> {
         let now = self.world.our_time();
         self.keep(|| Written::Loaded(batch, now, retake.clone(), jobs.to_vec()));
         let loaded = self.ledger.books().load_plan(batch, now, retake, jobs.iter().cloned().map(Ok::<_, Infallible>));
-        if let Err(error) = loaded {
-            self.world.violated(format!("the plan cannot be loaded: {error:?}"));
+        match loaded {
+            Ok(load) => load.retaken.first,
+            Err(error) => {
+                self.world.violated(format!("the plan cannot be loaded: {error:?}"));
+                Vec::new()
+            }
         }
     }
 
@@ -221,10 +262,10 @@ impl Ledger for Disk {
         if self.is_full() {
             return Err(self.fail("it is full"));
         }
-        if world.strikes(Fault::FailsBeforeCommit) && world.between(0, 9) == 0 {
+        let fails = self.fails_now();
+        if fails == Some(Moment::Before) {
             return Err(self.fail("it failed before a commit"));
         }
-        let fails_after = world.strikes(Fault::FailsAfterCommit) && world.between(0, 9) == 0;
         let answers_all = self.lie == Lie::AllSendsAnswered && matches!(record, Record::SendAnswered { .. });
         let mut committed = self.apply(now, record.clone())?;
         while answers_all
@@ -236,7 +277,7 @@ impl Ledger for Disk {
         if matches!(record, Record::Intend(_) | Record::Paid { .. } | Record::Posted(..) | Record::Dead { .. }) {
             self.check_budget();
         }
-        if fails_after {
+        if fails == Some(Moment::After) {
             return Err(self.fail("it failed after a commit"));
         }
         world.point("after a commit").await;

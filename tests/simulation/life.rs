@@ -1,21 +1,22 @@
 //! One world from beginning to end: processes that begin, stop and begin again; then the faults stop, and the auditor looks.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use l402_batch::event::{Event, Listener};
-use l402_batch::ledger::BatchKey;
 use l402_batch::ledger::sqlite::{NewBatch, Retake};
+use l402_batch::ledger::{BatchKey, JobState, Reason};
 use l402_batch::money::Msat;
 use l402_batch::payer::{NodeInfo, Payer};
 use l402_batch::plan::PlannedJob;
 use l402_batch::run::{Budget, Clock, Control, Controller, DrainCause, Outcome, Run, RunError, Settings};
 use l402_batch::time::UnixMs;
 
-use super::disk::{Disk, Lie};
-use super::faults::{Fault, Faults};
+use super::disk::{Disk, Lie, Moment};
+use super::faults::{ALL, Fault, Faults};
 use super::origin::SimOrigin;
 use super::payer::SimPayer;
-use super::plan::Plan;
+use super::plan::{self, Plan};
 use super::rng::Rng;
 use super::timeline::{Driven, Timed, drive, pass, sleep};
 use super::verdict;
@@ -47,6 +48,10 @@ pub struct Options {
     pub seed: u64,
     /// Where the first process stops; by chance where it is not said.
     pub first_stop: Option<Stop>,
+    /// The disk fails at the n-th commit of the first process, before it or after it.
+    pub disk_fails: Option<(u64, Moment)>,
+    /// Faults that strike in each of these worlds, beside those that the seed draws: in a thousand.
+    pub more: &'static [(Fault, u32)],
     /// At most so many jobs.
     pub jobs_max: u64,
     pub liar: Liar,
@@ -54,14 +59,20 @@ pub struct Options {
 }
 
 /// What came of it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Story {
     pub violations: Vec<String>,
     /// Points that the first process passed.
     pub first_points: u64,
+    /// Commits that it made.
+    pub first_commits: u64,
     pub trace: Vec<String>,
     pub settled: usize,
     pub processes: usize,
+    /// How often each fault struck.
+    pub struck: [u64; ALL.len()],
+    /// How many jobs stand how at the end.
+    pub ends: BTreeMap<(JobState, Reason), u64>,
 }
 
 struct SimClock(Rc<World>);
@@ -104,6 +115,8 @@ pub struct Batch {
     pub plan: Plan,
     pub key: Option<BatchKey>,
     pub settings: Settings,
+    /// What the next run is to buy once more.
+    retake: Retake,
 }
 
 struct Life {
@@ -121,30 +134,40 @@ struct Life {
 /// Lives one life.
 pub fn live(options: &Options) -> Story {
     let mut life = Life::new(options);
-    let mut story = Story::default();
+    let (mut first_points, mut first_commits) = (0, 0);
     let rounds = 1 + life.rng.below(6);
     for round in 0..rounds {
         let drawn = life.draw_stop();
         let stop = options.first_stop.filter(|_| round == 0).unwrap_or(drawn);
+        life.disk.fails_at(options.disk_fails.filter(|_| round == 0));
         life.disturbed_process(round, stop);
         if round == 0 {
-            story.first_points = life.world.points();
+            (first_points, first_commits) = (life.world.points(), life.disk.commits());
         }
         let pause_ms = life.rng.spread_ms(100, 3 * 24 * HOUR_MS);
         pass(&life.world, pause_ms);
     }
     life.calm_down();
-    story.settled = life.world.auditor.borrow().attempts().iter().filter(|attempt| attempt.is_settled()).count();
-    story.violations = life.world.auditor.borrow().violations().to_vec();
-    story.processes = life.processes;
-    story.trace = life.world.take_trace();
-    story
+    let auditor = life.world.auditor.borrow();
+    Story {
+        violations: auditor.violations().to_vec(),
+        first_points,
+        first_commits,
+        trace: life.world.take_trace(),
+        settled: auditor.attempts().iter().filter(|attempt| attempt.is_settled()).count(),
+        processes: life.processes,
+        struck: life.world.struck(),
+        ends: verdict::ends(&life.disk, &life.batches),
+    }
 }
 
 impl Life {
     fn new(options: &Options) -> Self {
         let mut rng = Rng::new(options.seed, 0);
-        let faults = Faults::draw(&mut rng);
+        let mut faults = Faults::draw(&mut rng);
+        for (fault, permille) in options.more {
+            faults.set(*fault, *permille);
+        }
         let world = World::new(options.seed, faults.clone(), options.traced);
         world.note(|| format!("seed {}, faults: {:?}", options.seed, faults.names()));
         let lie = match options.liar {
@@ -185,7 +208,7 @@ impl Life {
             let plan = Plan::draw(rng, &name, jobs.min(jobs_max));
             let settings = settings(rng, &plan);
             most = most.zip(settings.budget.batch).map(|(sum, cap): (u64, Msat)| sum + cap.get());
-            self.batches.push(Batch { name, plan, key: None, settings });
+            self.batches.push(Batch { name, plan, key: None, settings, retake: Retake::default() });
         }
         self.world.auditor.borrow_mut().budget = most.map(Msat::new);
     }
@@ -218,6 +241,8 @@ impl Life {
         if round > 0 && self.rng.below(4) == 0 {
             self.batches[at].plan.edit(&mut self.rng);
         }
+        let ids = (self.rng.below(8) == 0).then(|| self.batches[at].plan.any_id(&mut self.rng));
+        self.batches[at].retake = Retake { ids: ids.into_iter().collect(), changed: self.rng.below(12) == 0 };
         let command = match self.rng.below(8) {
             _ if round == 0 => Command::Run,
             0 => Command::Recover { node: true, all: false },
@@ -318,7 +343,13 @@ impl Life {
         if let Some(cap) = batch.settings.budget.batch {
             self.disk.budgets.borrow_mut().insert(begun, cap.get());
         }
-        self.disk.load(begun, &Retake::default(), jobs);
+        for id in self.disk.load(begun, &batch.retake, jobs) {
+            let again = self.world.now();
+            if let Some(job) = jobs.iter().find(|job| job.id == id) {
+                self.world.note(|| format!("{id} is bought once more"));
+                self.world.auditor.borrow_mut().planned(&format!("{id} again at {again}"), plan::digest(job));
+            }
+        }
         begun
     }
 
@@ -329,6 +360,7 @@ impl Life {
     /// The faults stop. From now on every job comes to an end, and then the books agree.
     fn calm_down(&mut self) {
         self.world.calm_down();
+        self.batches.iter_mut().for_each(|batch| batch.retake = Retake::default());
         for n in 0..=CALM_ROUNDS_MAX {
             self.world.answering.set(0);
             for at in 0..self.batches.len() {

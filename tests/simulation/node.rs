@@ -123,8 +123,7 @@ impl Node {
 
 /// Something that may befall a node, drawn whenever it is asked.
 pub fn weather(world: &Rc<World>, at: usize) {
-    let up = world.nodes[at].borrow().health == Health::Up;
-    if world.strikes(Fault::Restarts) && up && world.between(0, 5) == 0 {
+    if world.strikes(Fault::Restarts) && world.between(0, 5) == 0 {
         restart(world, at);
     }
     if world.strikes(Fault::Restored) && world.between(0, 5) == 0 {
@@ -136,6 +135,9 @@ pub fn weather(world: &Rc<World>, at: usize) {
 }
 
 fn restart(world: &Rc<World>, at: usize) {
+    if world.nodes[at].borrow().health != Health::Up {
+        return;
+    }
     world.note(|| format!("node {at} goes down"));
     set_health(world, at, Health::Down);
     let (down, starting) = (world.spread_ms(500, 900_000), world.between(100, 30_000));
@@ -177,7 +179,10 @@ fn forget(world: &Rc<World>, at: usize, restored: bool) {
 
 /// A POST arrives.
 pub fn post(world: &Rc<World>, at: usize, send: Send) -> Posted {
-    weather(world, at);
+    // What befalls a record befalls it between requests: both copies of a doubled send meet the same one.
+    if world.strikes(Fault::Restarts) && world.between(0, 5) == 0 {
+        restart(world, at);
+    }
     let hash = send.hash;
     let answer = answer_post(world, at, send);
     world.note(|| format!("node {at} gets a send of {}: {answer:?}", short(&hash)));
@@ -206,9 +211,10 @@ fn answer_post(world: &Rc<World>, at: usize, send: Send) -> Posted {
         Some(Status::InFlight | Status::Succeeded) => Posted::Refused(PayRefusal::AlreadyKnown),
         Some(Status::Failed(_)) | None => {
             let fate = fate(world, fee_limit);
-            // The recipient refuses what it has. Whoever sends it anew to a node that has forgotten does so at the risk that
+            // The recipient takes no money twice. Whoever sends it anew to a node that has forgotten does so at the risk that
             // somebody on the way keeps the money; a send from before cannot be called back by anybody.
-            let stalled = begun_at < world.nodes[at].borrow().forgot_at && world.auditor.borrow().is_settled(&hash);
+            let stalled =
+                begun_at <= world.nodes[at].borrow().forgot_at && world.auditor.borrow().may_be_settled(&hash);
             let refused = vec![(500, Step::Fail(PayFailure::IncorrectPaymentDetails))];
             accept(world, at, &bill, &send, if stalled { refused } else { fate });
             Posted::Accepted
@@ -218,7 +224,7 @@ fn answer_post(world: &Rc<World>, at: usize, send: Send) -> Posted {
 
 fn accept(world: &Rc<World>, at: usize, bill: &Bill, send: &Send, fate: Vec<(i64, Step)>) {
     let (hash, fee_limit, amount, preimage) = (send.hash, send.fee_limit, bill.amount, bill.preimage);
-    let attempt = world.auditor.borrow_mut().begun(Attempt::new(at, hash, amount, fee_limit));
+    let attempt = world.auditor.borrow_mut().begun(Attempt::new(hash, amount, fee_limit));
     let broken = world.auditor.borrow().over_budget();
     if let Some(broken) = broken {
         world.violated(broken);

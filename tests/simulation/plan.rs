@@ -60,6 +60,12 @@ fn endpoint(name: &str, host: &str, method: Method, price_sat: u64) -> Arc<Endpo
     })
 }
 
+/// The digest of the job's request.
+pub fn digest(job: &PlannedJob) -> [u8; 32] {
+    let request = Request::build(&job.endpoint, &job.params, |_| Ok::<_, Infallible>(Vec::new()));
+    request.expect("a request").digest()
+}
+
 impl Plan {
     /// A plan of so many jobs; some are twins.
     pub fn draw(rng: &mut Rng, batch: &str, jobs: u64) -> Self {
@@ -107,12 +113,16 @@ impl Plan {
     pub fn resolve(&self, world: &World) -> Vec<PlannedJob> {
         let jobs: Vec<PlannedJob> = self.jobs.iter().zip(0..).map(|(job, seq)| self.planned(job, seq)).collect();
         for job in &jobs {
-            let request = Request::build(&job.endpoint, &job.params, |_| Ok::<_, Infallible>(Vec::new()));
-            let digest = request.expect("a request").digest();
+            let digest = digest(job);
             world.auditor.borrow_mut().planned(&job.id, digest);
             world.shop.borrow_mut().prices(digest, job.priced.price);
         }
         jobs
+    }
+
+    /// One job's id.
+    pub fn any_id(&self, rng: &mut Rng) -> String {
+        self.jobs[usize::try_from(rng.below(self.jobs.len() as u64)).unwrap_or(0)].id.clone()
     }
 
     /// The most that all of it can cost.

@@ -111,10 +111,6 @@ impl Shop {
         self.sales.get(hash).is_some_and(|sale| sale.ends || !matches!(sale.temper, Temper::Good | Temper::Late(_)))
     }
 
-    pub fn token_of(&self, hash: &PaymentHash) -> Option<&str> {
-        self.sales.get(hash).map(|sale| sale.token.as_str())
-    }
-
     fn latest_twin(&self, request: &[u8; 32], now: i64) -> Option<PaymentHash> {
         let recent = |sale: &Sale| now - sale.delivered_at.unwrap_or(sale.asked_at) <= CACHE_MS;
         self.by_number
@@ -241,7 +237,7 @@ fn sell(world: &Rc<World>, digest: &[u8; 32]) -> HttpAnswer {
         paid_at: None,
         temper,
         ends,
-        accepts: number % 3 == 0,
+        accepts: number.is_multiple_of(3),
         gone: 0,
         polls: 0,
         delivered_at: None,

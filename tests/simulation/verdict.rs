@@ -53,7 +53,9 @@ fn is_at_its_end(world: &World, row: &ResultRow) -> bool {
 }
 
 fn is_for_a_person(world: &World, row: &ResultRow) -> bool {
-    row.state == JobState::InDoubt && row.reason == Reason::NodeForgot && world.auditor.borrow().node_forgot
+    // Which node answered last says which of the two reasons stands there.
+    let told = matches!(row.reason, Reason::NodeForgot | Reason::OtherNode);
+    row.state == JobState::InDoubt && told && world.auditor.borrow().node_forgot
 }
 
 /// Jobs that are not at their end, and payments that are not posted, in words.
@@ -92,6 +94,16 @@ pub fn unfinished(world: &World, disk: &Disk, batches: &[Batch]) -> Vec<String> 
 fn is_affordable(batch: &Batch, row: &ResultRow) -> bool {
     let ceiling = batch.plan.fee_ceiling();
     batch.settings.budget.day.is_some_and(|most| row.price.get() + ceiling.get() <= most.get())
+}
+
+/// How many jobs stand how.
+pub fn ends(disk: &Disk, batches: &[Batch]) -> BTreeMap<(JobState, Reason), u64> {
+    let books = disk.ledger.books();
+    let mut ends = BTreeMap::new();
+    for row in keys(batches).flat_map(|key| rows(&books, key)) {
+        *ends.entry((row.state, row.reason)).or_default() += 1;
+    }
+    ends
 }
 
 /// Compares ledger, nodes and shop.
@@ -137,7 +149,7 @@ fn compare(world: &World, attempt: &Attempt, receipt: &ReceiptRow) {
     let forgot = world.auditor.borrow().node_forgot;
     match (attempt.fate, receipt.fee) {
         (Fate::Posted(fee), Some(told)) if fee == told => {}
-        (Fate::Posted(_), None) if forgot => {}
+        (Fate::Posted(_) | Fate::Out, None) if forgot => {}
         (fate, told) => {
             world.violated(format!("the fee of {hash} is {told:?} in the ledger, and the node says {fate:?}"))
         }
@@ -148,7 +160,7 @@ fn compare(world: &World, attempt: &Attempt, receipt: &ReceiptRow) {
 fn unreceipted(world: &World, books: &Books, attempt: &Attempt) {
     let doubted = books.open_jobs(None).expect("the ledger can be read").into_iter().any(|job| {
         let same = matches!(&job.stage, OpenStage::Intended(intent) if *intent.hash() == attempt.hash);
-        same && job.state == JobState::InDoubt && job.reason == Reason::NodeForgot
+        same && job.state == JobState::InDoubt && matches!(job.reason, Reason::NodeForgot | Reason::OtherNode)
     });
     if !(doubted && world.auditor.borrow().node_forgot) {
         world.violated(format!("{} settled, and the ledger has no receipt of it", attempt.hash));

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use l402_batch::time::UnixMs;
 
 use super::auditor::Auditor;
-use super::faults::{Fault, Faults};
+use super::faults::{ALL, Fault, Faults};
 use super::node::Node;
 use super::rng::Rng;
 use super::shop::Shop;
@@ -45,6 +45,7 @@ pub struct World {
     stopped: Cell<bool>,
     /// Intents that the ledger holds and whose payment is neither paid nor dead.
     pub open_payments: Cell<u64>,
+    strikes: RefCell<[u64; ALL.len()]>,
     trace: RefCell<Option<Vec<String>>>,
 }
 
@@ -75,6 +76,7 @@ impl World {
             points: Cell::new(0),
             stopped: Cell::new(false),
             open_payments: Cell::new(0),
+            strikes: RefCell::new([0; ALL.len()]),
             trace: RefCell::new(traced.then(Vec::new)),
         })
     }
@@ -103,9 +105,15 @@ impl World {
         let rate = self.faults.borrow().rate(fault);
         let struck = self.rng.borrow_mut().permille(rate);
         if struck {
+            self.strikes.borrow_mut()[fault as usize] += 1;
             self.note(|| format!("fault {fault:?}"));
         }
         struck
+    }
+
+    /// How often each fault has struck.
+    pub fn struck(&self) -> [u64; ALL.len()] {
+        *self.strikes.borrow()
     }
 
     /// From now on nothing goes wrong any more.

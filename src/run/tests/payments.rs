@@ -1,7 +1,7 @@
 //! Payments that are lost, late, in flight, failed; nodes that forget or are others.
 
 use super::node::Fate;
-use super::world::{HOUR, MINUTE, World, wishes};
+use super::world::{HOUR, MINUTE, World, begin, wishes};
 use crate::ledger::{JobState, Reason};
 use crate::money::Msat;
 use crate::payer::{NodeProblem, PayFailure, PayRefusal};
@@ -133,6 +133,24 @@ async fn a_node_that_forgot_proves_nothing() {
     world.node.forgot_to.set(0);
     world.buy(HOUR).await;
     world.audit_all_delivered();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_forgot_proves_nothing_when_it_has_paid_anew_since() {
+    let world = World::new(&wishes(2));
+    world.node.script_for("j002", [Fate::Deaf(Box::new(Fate::SettleLate(20_000)))]);
+    let forget = async {
+        tokio::time::sleep(std::time::Duration::from_millis(900)).await;
+        world.node.forgot_to.set(2);
+    };
+    let (_, ()) = tokio::join!(world.buy(3 * HOUR), forget);
+    begin(&mut world.books(), "june", &wishes(5));
+    for _ in 0..2 {
+        world.buy(3 * HOUR).await;
+        tokio::time::sleep(std::time::Duration::from_millis(3 * HOUR)).await;
+    }
+    assert_eq!(world.state_of("j005").0, JobState::Delivered);
+    assert_eq!(world.state_of("j002"), (JobState::InDoubt, Reason::NodeForgot), "new payments do not hide it");
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,8 +5,8 @@ use url::Url;
 use super::support::*;
 use crate::ledger::sqlite::Books;
 use crate::ledger::{
-    AnswerKind, BatchKey, Committed, DeadProof, IntentRefusal, JobState, LedgerError, PaymentKey, Poll, Posted, Reason,
-    Record,
+    AnswerKind, BatchKey, Committed, DeadProof, IntentRefusal, JobState, LedgerError, OpenStage, PaymentKey, Poll,
+    Posted, Reason, Record,
 };
 use crate::money::Msat;
 
@@ -194,6 +194,18 @@ fn a_hash_belongs_to_one_purchase_for_ever() {
     known(&mut books, new_intent(&first, 1));
     assert_eq!(books.counts(june).unwrap().held, Msat::ZERO);
     intend(&mut books, new_intent(&first, 2));
+}
+
+#[test]
+fn a_node_that_forgot_once_never_proves_an_absence_again() {
+    let (mut books, batch) = in_memory(&["a"]);
+    let job = pending(&books, batch).remove(0);
+    let payment = intend(&mut books, new_intent(&job, 1)).payment();
+    books.apply(NOW, Record::Doubt { payment, reason: Reason::NodeForgot, error: None, wait_until: None }).unwrap();
+    let dead = |proof| Record::Dead { payment, proof, end: end(JobState::Pending, Reason::PaymentFailed) };
+    assert!(is_contradiction(&books.apply(NOW, dead(DeadProof::NotFoundAndExpired))));
+    let open = books.open_jobs(Some(batch)).unwrap();
+    assert!(matches!(&open[0].stage, OpenStage::Intended(intent) if intent.accepted()), "the next run knows it too");
 }
 
 #[test]

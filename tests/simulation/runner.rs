@@ -1,0 +1,181 @@
+//! Lives through many worlds on every core, tells which broke a promise and how to live through them again.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::panic::{RefUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use l402_batch::ledger::{JobState, Reason};
+
+use super::disk::Moment;
+use super::faults::ALL;
+use super::life::{Liar, Options, live};
+use super::world::Stop;
+
+const JOBS_MAX: u64 = 30;
+const BROKEN_MAX: usize = 20;
+
+/// What many worlds together saw.
+pub struct Tally {
+    /// How to live again through those that broke a promise, and what was broken.
+    pub broken: Vec<(String, String)>,
+    pub worlds: u64,
+    pub processes: usize,
+    pub settled: usize,
+    pub struck: [u64; ALL.len()],
+    pub ends: BTreeMap<(JobState, Reason), u64>,
+    pub seconds: f64,
+}
+
+/// Said past the test harness, which keeps what a passing test prints.
+pub fn say(line: &str) {
+    let mut out = std::io::stderr().lock();
+    let _closed = writeln!(out, "{line}");
+}
+
+/// A number from the environment.
+pub fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|text| text.parse().ok())
+}
+
+/// What a test lives through by itself, in each profile.
+pub const fn usual_seeds() -> u64 {
+    if cfg!(debug_assertions) { 200 } else { 5_000 }
+}
+
+/// A world as its seed has it.
+pub fn options(seed: u64) -> Options {
+    let (first_stop, disk_fails, liar) = (None, None, Liar::Nobody);
+    Options { seed, first_stop, disk_fails, more: &[], jobs_max: JOBS_MAX, liar, traced: false }
+}
+
+/// The world that `SIM_SEED` and its companions describe.
+pub fn asked_for() -> Option<Options> {
+    let liar = match std::env::var("SIM_LIAR").as_deref() {
+        Ok("EagerLedger") => Liar::EagerLedger,
+        Ok("ForgivingLedger") => Liar::ForgivingLedger,
+        Ok("ForgetfulPayer") => Liar::ForgetfulPayer,
+        Ok("PayingOrigin") => Liar::PayingOrigin,
+        _ => Liar::Nobody,
+    };
+    let before = number("SIM_DISK_BEFORE").map(|at| (at, Moment::Before));
+    let disk_fails = before.or(number("SIM_DISK_AFTER").map(|at| (at, Moment::After)));
+    let jobs_max = number("SIM_JOBS").unwrap_or(JOBS_MAX);
+    let first_stop = number("SIM_STOP").map(|at| if at == NO_STOP { Stop::Never } else { Stop::At(at) });
+    let seed = number("SIM_SEED")?;
+    Some(Options { first_stop, disk_fails, jobs_max, liar, traced: true, ..options(seed) })
+}
+
+/// `SIM_STOP` of a process that does not stop.
+const NO_STOP: u64 = 999_999;
+
+/// The line that lives through a world again.
+fn replay(options: &Options) -> String {
+    let mut line = format!("SIM_SEED={}", options.seed);
+    match options.first_stop {
+        None | Some(Stop::Chance(..)) => {}
+        Some(Stop::Never) => line.push_str(&format!(" SIM_STOP={NO_STOP}")),
+        Some(Stop::At(at)) => line.push_str(&format!(" SIM_STOP={at}")),
+    }
+    match options.disk_fails {
+        None => {}
+        Some((at, Moment::Before)) => line.push_str(&format!(" SIM_DISK_BEFORE={at}")),
+        Some((at, Moment::After)) => line.push_str(&format!(" SIM_DISK_AFTER={at}")),
+    }
+    if options.jobs_max != JOBS_MAX {
+        line.push_str(&format!(" SIM_JOBS={}", options.jobs_max));
+    }
+    if options.liar != Liar::Nobody {
+        line.push_str(&format!(" SIM_LIAR={:?}", options.liar));
+    }
+    format!("{line} cargo test --release --test simulation every_seed")
+}
+
+/// Lives through so many worlds, at most until `broken_max` of them broke a promise.
+pub fn live_through(
+    worlds: &(dyn Fn(u64) -> Options + Sync + RefUnwindSafe),
+    from: u64,
+    count: u64,
+    broken_max: usize,
+) -> Tally {
+    let begun = Instant::now();
+    let next = AtomicU64::new(from);
+    let tally = Mutex::new(Tally::new());
+    let lives = || loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        if number >= from + count || tally.lock().expect("no panic").broken.len() >= broken_max {
+            return;
+        }
+        let options = worlds(number);
+        let story = catch_unwind(|| live(&options));
+        let mut tally = tally.lock().expect("no panic");
+        tally.worlds += 1;
+        let violations = match story {
+            Err(_) => vec!["it panicked".to_owned()],
+            Ok(story) => {
+                tally.processes += story.processes;
+                tally.settled += story.settled;
+                tally.struck.iter_mut().zip(story.struck).for_each(|(sum, more)| *sum += more);
+                for (end, jobs) in story.ends {
+                    *tally.ends.entry(end).or_default() += jobs;
+                }
+                story.violations
+            }
+        };
+        if !violations.is_empty() {
+            tally.broken.push((replay(&options), violations.join("; ")));
+        }
+    };
+    std::thread::scope(|scope| {
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+        for _ in 0..number("SIM_THREADS").unwrap_or(cores) {
+            scope.spawn(lives);
+        }
+    });
+    let mut tally = tally.into_inner().expect("no panic");
+    tally.seconds = begun.elapsed().as_secs_f64();
+    tally
+}
+
+impl Tally {
+    fn new() -> Self {
+        let (broken, ends) = (Vec::new(), BTreeMap::new());
+        Self { broken, worlds: 0, processes: 0, settled: 0, struck: [0; ALL.len()], ends, seconds: 0.0 }
+    }
+
+    /// Fails where a promise was broken, with a line for each world that replays it.
+    pub fn expect_kept(&self) {
+        for (replay, violations) in &self.broken {
+            say(&format!("{replay}  # {violations}"));
+        }
+        assert!(self.broken.is_empty(), "{} of {} worlds broke a promise", self.broken.len(), self.worlds);
+    }
+
+    pub fn summary(&self) -> String {
+        let ends: Vec<String> = self
+            .ends
+            .iter()
+            .map(|((state, reason), jobs)| match reason {
+                Reason::None => format!("{jobs} {}", state.as_str()),
+                _ => format!("{jobs} {} ({})", state.as_str(), reason.as_str()),
+            })
+            .collect();
+        format!(
+            "{} worlds in {:.1} s, {:.0} a second: {} processes, {} payments settled, {} faults struck; jobs at the end: {}",
+            self.worlds,
+            self.seconds,
+            self.worlds as f64 / self.seconds,
+            self.processes,
+            self.settled,
+            self.struck.iter().sum::<u64>(),
+            ends.join(", ")
+        )
+    }
+}
+
+/// All that broke, up to a number of worlds that still can be read.
+pub fn live_through_seeds(from: u64, count: u64) -> Tally {
+    live_through(&options, from, count, BROKEN_MAX)
+}
