@@ -2,6 +2,15 @@
 
 use std::borrow::Cow;
 
+/// [`str::trim`], at once where there is nothing to trim.
+#[must_use]
+pub fn trim(text: &str) -> &str {
+    match text.as_bytes() {
+        [first, .., last] if first.is_ascii_graphic() && last.is_ascii_graphic() => text,
+        _ => text.trim(),
+    }
+}
+
 /// Whether a spreadsheet would take text that begins so for a formula, or lose it.
 const fn is_risky(first: char) -> bool {
     matches!(first, '=' | '+' | '-' | '@' | '\t' | '\r')
@@ -60,6 +69,7 @@ mod tests {
             let cell = neutralise(&text);
             prop_assert_eq!(restore(&cell), &text);
             prop_assert!(!cell.starts_with(is_risky));
+            prop_assert_eq!(trim(&text), text.trim());
         }
     }
 }

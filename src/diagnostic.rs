@@ -89,9 +89,16 @@ impl fmt::Display for Diagnostic {
     }
 }
 
+/// A longer name is close to none.
+const NAME_BYTES_MAX: usize = 512;
+
 /// The name among `known` that a person most likely meant by `given`.
 #[must_use]
 pub fn closest<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Nobody means a short name by a long one, and comparing takes time by length.
+    if given.len() > NAME_BYTES_MAX {
+        return None;
+    }
     let given = given.to_lowercase();
     known
         .into_iter()
@@ -158,5 +165,6 @@ mod tests {
     fn misspelt_names_are_recognised() {
         assert_eq!(closest("duratoin", ["prompt", "duration"]), Some("duration"));
         assert_eq!(closest("colour", ["prompt", "duration"]), None);
+        assert_eq!(closest(&"prompt".repeat(10_000_000), ["prompt"]), None);
     }
 }

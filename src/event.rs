@@ -35,8 +35,20 @@ pub enum Event {
         fee_ceiling_msat: Msat,
         /// Jobs at their good end.
         delivered_count: u64,
-        /// Jobs paid or being paid, and not at their end.
+        /// Their prices together, in msat.
+        delivered_msat: Msat,
+        /// Jobs paid or being paid, and not at their end: those in doubt among them.
         open_count: u64,
+        /// Their prices together, in msat.
+        open_msat: Msat,
+        /// Jobs whose payment's fate is unknown.
+        in_doubt_count: u64,
+        /// Their prices together, in msat.
+        in_doubt_msat: Msat,
+        /// Jobs that were delivered and are of another content in the manifest now.
+        changed_count: u64,
+        /// Jobs that have gone from the manifest before they were bought.
+        gone_count: u64,
     },
     /// A job stands otherwise than before.
     Job(JobEvent),
@@ -111,6 +123,12 @@ pub struct RunEnded {
     pub needs_person: Vec<NeedsPerson>,
     /// What to do next, a sentence each.
     pub advice: Vec<String>,
+    /// Why nothing was bought, or why the run ended before its time, in words.
+    pub error: Option<String>,
+    /// Where the results stand, a row a job.
+    pub results: Option<String>,
+    /// Where the receipts stand, a row a settlement.
+    pub receipts: Option<String>,
 }
 
 /// How many jobs stand how at the end.

@@ -19,7 +19,16 @@ pub fn harmless(text: &str) -> String {
     out
 }
 
-const fn harmless_char(c: char) -> char {
+/// Whether nothing in the text would be changed by [`harmless`], but for its length.
+#[must_use]
+pub fn is_harmless(text: &str) -> bool {
+    text.chars().all(|c| harmless_char(c) == c)
+}
+
+/// The character, or what stands for it: a space for a line break or tab, `\u{fffd}` for whatever steers a terminal,
+/// hides, or turns the direction of text.
+#[must_use]
+pub const fn harmless_char(c: char) -> char {
     match c {
         '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => ' ',
         // Direction marks, embeddings and isolates let a text show in another order than it is written (Unicode TR 36).
@@ -60,7 +69,7 @@ mod tests {
         fn nothing_harmful_is_left(text in any::<String>()) {
             let out = harmless(&text);
             prop_assert!(out.chars().count() <= HARMLESS_CHARS_MAX);
-            prop_assert!(!out.chars().any(char::is_control));
+            prop_assert!(!out.chars().any(char::is_control) && is_harmless(&out));
             prop_assert_eq!(harmless(&out), out);
         }
     }

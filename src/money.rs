@@ -127,6 +127,12 @@ impl fmt::Display for Sats {
     }
 }
 
+/// A number of things, as people read it: `1 job`, `1,200 jobs`.
+#[must_use]
+pub fn counted(number: u64, one: &str) -> String {
+    format!("{} {one}{}", thousands(number), if number == 1 { "" } else { "s" })
+}
+
 /// A number as people read it: `1,234,567`.
 #[must_use]
 pub fn thousands(number: u64) -> String {

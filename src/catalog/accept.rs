@@ -5,6 +5,39 @@ use std::borrow::Cow;
 use toml::de::{DeInteger, DeValue};
 
 use super::{Mismatch, Param, ParamKind, Value};
+
+/// The checked value of a cell, which still borrows the cell's text: a value that is there already takes it over
+/// without a new allocation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Checked<'a> {
+    /// Text, trimmed, with LF line ends.
+    Text(Cow<'a, str>),
+    /// A whole number.
+    Integer(i64),
+    /// A truth value.
+    Boolean(bool),
+}
+
+impl Checked<'_> {
+    /// Puts the value where another one may stand, in whose memory a text is kept.
+    pub fn put(self, place: &mut Option<Value>) {
+        match (self, place) {
+            (Self::Text(text), Some(Value::Text(kept))) => text.as_ref().clone_into(kept),
+            (checked, place) => *place = Some(checked.into()),
+        }
+    }
+}
+
+impl From<Checked<'_>> for Value {
+    fn from(checked: Checked<'_>) -> Self {
+        match checked {
+            Checked::Text(text) => Self::Text(text.into_owned()),
+            Checked::Integer(n) => Self::Integer(n),
+            Checked::Boolean(truth) => Self::Boolean(truth),
+        }
+    }
+}
+use crate::cells::trim;
 use crate::diagnostic::closest;
 
 impl Param {
@@ -14,20 +47,28 @@ impl Param {
     /// # Errors
     /// Where the cell does not fit, and always for an image: its bytes have to be found first.
     pub fn from_text(&self, cell: &str) -> Result<Value, Mismatch> {
-        let cell = cell.trim();
+        self.check_text(cell).map(Value::from)
+    }
+
+    /// The same, with its text still in the cell.
+    ///
+    /// # Errors
+    /// As [`Self::from_text`].
+    pub fn check_text<'a>(&self, cell: &'a str) -> Result<Checked<'a>, Mismatch> {
+        let cell = trim(cell);
         match &self.kind {
-            ParamKind::Text => text(cell).map(Value::Text).ok_or_else(|| self.mismatch(None)),
+            ParamKind::Text => text(cell).map(Checked::Text).ok_or_else(|| self.mismatch(None)),
             ParamKind::Integer { min, max } => match cell.parse::<i64>() {
-                Ok(n) if (*min..=*max).contains(&n) => Ok(Value::Integer(n)),
+                Ok(n) if (*min..=*max).contains(&n) => Ok(Checked::Integer(n)),
                 Ok(_) | Err(_) => Err(self.mismatch(None)),
             },
             ParamKind::Boolean => truth(cell)
-                .map(Value::Boolean)
+                .map(Checked::Boolean)
                 .ok_or_else(|| self.mismatch(closest(cell, ["true", "false", "yes", "no"]).map(str::to_owned))),
             ParamKind::Choice { values } => self.choice(values, cell),
             ParamKind::IntegerOrText => match canonical_integer(cell) {
-                Some(n) => Ok(Value::Integer(n)),
-                None => text(cell).map(Value::Text).ok_or_else(|| self.mismatch(None)),
+                Some(n) => Ok(Checked::Integer(n)),
+                None => text(cell).map(Checked::Text).ok_or_else(|| self.mismatch(None)),
             },
             ParamKind::Image => Err(self.mismatch(None)),
         }
@@ -90,10 +131,10 @@ impl Param {
         }
     }
 
-    fn choice(&self, values: &[String], cell: &str) -> Result<Value, Mismatch> {
-        match values.iter().find(|value| value.as_str() == cell) {
-            Some(value) => Ok(Value::Text(value.clone())),
-            None => Err(self.mismatch(closest(cell, values.iter().map(String::as_str)).map(str::to_owned))),
+    fn choice<'a>(&self, values: &[String], cell: &'a str) -> Result<Checked<'a>, Mismatch> {
+        match values.iter().any(|value| value == cell) {
+            true => Ok(Checked::Text(Cow::Borrowed(cell))),
+            false => Err(self.mismatch(closest(cell, values.iter().map(String::as_str)).map(str::to_owned))),
         }
     }
 
@@ -102,11 +143,10 @@ impl Param {
     }
 }
 
-/// Text as it is sent: trimmed, with LF line ends; nothing where it is blank.
-fn text(text: &str) -> Option<String> {
-    let text = text.trim();
+/// Trimmed text as it is sent: with LF line ends; nothing where it is blank.
+fn text(text: &str) -> Option<Cow<'_, str>> {
     let text = if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) };
-    (!text.is_empty()).then(|| text.into_owned())
+    (!text.is_empty()).then_some(text)
 }
 
 fn truth(cell: &str) -> Option<bool> {

@@ -1,6 +1,6 @@
 //! Endpoints that can be bought from: where they are, what they take, what they cost, where the result stands.
 //!
-//! Data, not code: sats4ai's two are a TOML file in this folder, and a user adds or overrides any. Nothing else in the
+//! Data, not code: the built-in ones are a TOML file in this folder, and a user adds or overrides any. Nothing else in the
 //! program knows a service by name.
 
 mod accept;
@@ -8,6 +8,7 @@ mod param;
 mod price;
 mod read;
 
+pub use accept::Checked;
 pub use param::{ImageKind, ImageRef, ImageSource, Mismatch, Param, ParamKind, Value};
 pub use price::{PriceError, PriceRule, Priced, Quote, Rate};
 pub use read::BUILT_IN;

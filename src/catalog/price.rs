@@ -71,38 +71,43 @@ impl PriceRule {
     /// # Errors
     /// Where no rate applies, the quantity is no number above zero, or the product does not fit.
     pub fn price<'a>(&self, value_of: impl Fn(&str) -> Option<&'a Value>) -> Result<Priced, PriceError> {
-        let quote = self.quote(&value_of)?;
-        let rate = self.rates.get(quote.rate_index).map_or(Msat::ZERO, |rate| rate.rate);
-        let Quote { quantity, price, .. } = quote;
-        Ok(Priced { chosen_by: self.chosen_by(&value_of), rate, quantity, price })
+        let by: Vec<Option<&Value>> = self.by.iter().map(|name| value_of(name)).collect();
+        let quantity = self.quantity.as_ref().and_then(|name| value_of(name));
+        let Quote { rate_index, quantity, price } = self.quote(|at| by.get(at).copied().flatten(), quantity)?;
+        let rate = self.rates.get(rate_index).map_or(Msat::ZERO, |rate| rate.rate);
+        Ok(Priced { chosen_by: self.chosen_by(|at| by.get(at).copied().flatten()), rate, quantity, price })
     }
 
-    /// The same price without words.
+    /// The same price without words, from the value of each parameter in `by`, by its position there, and that of
+    /// `quantity`.
     ///
     /// # Errors
     /// As [`Self::price`].
-    pub fn quote<'a>(&self, value_of: impl Fn(&str) -> Option<&'a Value>) -> Result<Quote, PriceError> {
-        let applies = |rate: &Rate| self.by.iter().zip(&rate.when).all(|(name, value)| value_of(name) == Some(value));
+    pub fn quote<'a>(
+        &self,
+        by: impl Fn(usize) -> Option<&'a Value>,
+        quantity: Option<&Value>,
+    ) -> Result<Quote, PriceError> {
+        let applies = |rate: &Rate| rate.when.iter().enumerate().all(|(at, value)| by(at) == Some(value));
         let chosen = self.rates.iter().enumerate().find(|(_, rate)| applies(rate));
-        let Some((rate_index, rate)) = chosen else { return Err(PriceError::NoRate(self.chosen_by(&value_of))) };
-        let quantity = match &self.quantity {
-            None => 1,
-            Some(name) => match value_of(name) {
-                Some(Value::Integer(n)) if *n > 0 => n.unsigned_abs(),
-                Some(_) | None => return Err(PriceError::NoQuantity(name.clone())),
-            },
+        let Some((rate_index, rate)) = chosen else { return Err(PriceError::NoRate(self.chosen_by(by))) };
+        let quantity = match (&self.quantity, quantity) {
+            (None, _) => 1,
+            (Some(_), Some(Value::Integer(n))) if *n > 0 => n.unsigned_abs(),
+            (Some(name), Some(_) | None) => return Err(PriceError::NoQuantity(name.clone())),
         };
         let price = rate.rate.checked_mul(quantity).ok_or(PriceError::TooLarge)?;
         Ok(Quote { rate_index, quantity, price })
     }
 
-    /// The values that choose the rate, in words: `mode=pro, generate_audio=true`.
-    pub fn chosen_by<'a>(&self, value_of: impl Fn(&str) -> Option<&'a Value>) -> String {
-        let words = |name: &String| {
-            let value = value_of(name).map_or_else(|| "(none)".to_owned(), Value::to_string);
+    /// The values that choose the rate, by the position of their parameters in `by`, in words:
+    /// `mode=pro, generate_audio=true`.
+    pub fn chosen_by<'a>(&self, by: impl Fn(usize) -> Option<&'a Value>) -> String {
+        let words = |(at, name): (usize, &String)| {
+            let value = by(at).map_or_else(|| "(none)".to_owned(), Value::to_string);
             format!("{name}={value}")
         };
-        self.by.iter().map(words).collect::<Vec<_>>().join(", ")
+        self.by.iter().enumerate().map(words).collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -18,7 +18,7 @@ Examples:
   l402-batch run shots.csv --max-sats 50000        the same command again goes on where it stopped
   l402-batch status shots.csv
 
-Still to come: resolve, audit, doctor, catalog, refunds, download, config.
+Still to come: doctor, catalog, refunds, download, config.
 
 A flag --max-sats is also the variable L402_BATCH_MAX_SATS and, where it makes sense for good, the
 key max_sats in $XDG_CONFIG_HOME/l402-batch/config.toml. Flag beats variable beats manifest beats

@@ -1,11 +1,11 @@
 //! `export`: results and receipts, made anew from the ledger.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::report::{Output, OutputPaths, check_outputs, default_paths, named_paths};
+use crate::report::{OutputPaths, default_paths, named_paths};
 
 use super::config::ExportOptions;
-use super::run::Files;
+use super::run::{Files, check_files};
 use super::{ExitCode, Failure, target, terminal};
 
 /// Writes both files and says where.
@@ -20,25 +20,9 @@ pub(super) fn execute(options: &ExportOptions) -> Result<ExitCode, Failure> {
         results: options.files.results.clone().unwrap_or(usual.results),
         receipts: options.files.receipts.clone().unwrap_or(usual.receipts),
     };
-    let written = &batch.remembered.outputs;
-    let ours = |path: &Path, before: &Option<String>, written: bool| {
-        written && std::path::absolute(path).is_ok_and(|path| before.as_deref() == Some(&*path.to_string_lossy()))
-    };
-    let outputs = [
-        Output {
-            name: "--results",
-            path: &paths.results,
-            ours: ours(&paths.results, &written.results, written.results_written),
-        },
-        Output {
-            name: "--receipts",
-            path: &paths.receipts,
-            ours: ours(&paths.receipts, &written.receipts, written.receipts_written),
-        },
-    ];
     let mut inputs = vec![("the ledger", options.ledger.as_path())];
     inputs.extend(manifest.as_deref().map(|path| ("the manifest", path)));
-    check_outputs(&outputs, &inputs, options.files.overwrite).map_err(|error| Failure::Usage(error.to_string()))?;
+    check_files(&paths, &batch.remembered.outputs, false, &inputs, options.files.overwrite)?;
 
     let text = format!("results   {}\nreceipts  {}\n", paths.results.display(), paths.receipts.display());
     let warnings = Files::new(&options.ledger, batch.key, &batch.remembered.layout, paths).rewrite()?;

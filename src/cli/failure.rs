@@ -18,6 +18,9 @@ pub enum Failure {
     /// The manifest, a catalogue or the configuration file is wrong: everything that is, in one pass.
     #[error("{}", render(.0, false))]
     Input(Vec<Diagnostic>),
+    /// A person said no. Nothing was bought, and the same command asks again.
+    #[error("nothing was bought")]
+    Declined,
     /// Price or content is not as planned, or the batch belongs to another manifest.
     #[error("{0}")]
     NotAsPlanned(String),
@@ -59,6 +62,7 @@ impl Failure {
     pub fn code(&self) -> ExitCode {
         match self {
             Self::Usage(_) | Self::Input(_) => ExitCode::Usage,
+            Self::Declined => ExitCode::Unfinished,
             Self::NotAsPlanned(_) => ExitCode::NotAsPlanned,
             Self::Ledger(_) | Self::BooksDiffer(_) => ExitCode::Ledger,
             Self::Limit(_) => ExitCode::Limit,
@@ -82,6 +86,8 @@ impl Failure {
     fn write(&self, out: &mut impl Write) -> io::Result<()> {
         match self {
             Self::Input(diagnostics) => out.write_all(render(diagnostics, color()).as_bytes()),
+            // No error: it is what was asked for.
+            Self::Declined => writeln!(out, "{self}"),
             Self::Usage(_)
             | Self::NotAsPlanned(_)
             | Self::Ledger(_)

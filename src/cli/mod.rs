@@ -76,9 +76,10 @@ fn execute(cli: Cli) -> Result<ExitCode, Failure> {
     }
 }
 
-/// The runtime of the commands that ask a node or an origin.
+/// The runtime of the commands that ask a node or an origin. One thread: the ledger has its own, the rest waits for the
+/// network, and handing each answer from thread to thread would cost more than reading it.
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::Internal(format!("no runtime: {error}")))

@@ -28,16 +28,19 @@ pub(super) fn execute(options: PlanOptions) -> Result<ExitCode, Failure> {
     let most = limits.max_sats.and_then(Sats::msat);
     match limits::check(used, rest, most) {
         Fit::Fits => Ok(ExitCode::Done),
-        Fit::DoesNotFit { .. } if options.partial => Ok(ExitCode::Done),
+        // Where nothing is left to buy there is nothing to hold.
+        Fit::DoesNotFit { .. } if options.partial || rest == Msat::ZERO => Ok(ExitCode::Done),
         Fit::DoesNotFit { needed, most, missing } => Err(Failure::Limit(format!(
-            "max_sats of {most} does not hold the worst case of {needed}; raise it by {missing}, or buy what fits \
-             with --partial"
+            "max_sats of {most} does not hold the worst case of {}; raise it by {}, or buy what fits with --partial",
+            needed.sats_ceil(),
+            missing.sats_ceil()
         ))),
     }
 }
 
 fn show(options: &PlanOptions, manifest: &Manifest, plan: &Plan, left: Option<LeftToBuy>) -> Result<(), Failure> {
-    let facts = ManifestFacts { path: path_of(options), sha256: manifest.sha256.clone() };
+    let sha256 = manifest.sha256().map_err(Failure::Input)?.to_owned();
+    let facts = ManifestFacts { path: path_of(options), sha256 };
     let view = PlanView { plan, source: manifest, manifest: facts, left };
     let mut shown = Ok(());
     terminal::print(|out| {

@@ -3,10 +3,11 @@
 use crate::event::{Event, Listener};
 use crate::ledger::sqlite::{Batch, Books, OpenMode};
 use crate::run::{Clock, SystemClock};
+use crate::time::UnixMs;
 
 use super::config::RecoverOptions;
-use super::run::{Files, Reporter, Session, Work, World, settings, tell};
-use super::{ExitCode, Failure, target};
+use super::run::{Ending, Files, Reporter, Session, Work, World, settings, tell, tell_broken};
+use super::{ExitCode, Failure, Format, target, terminal};
 
 /// Recovers one batch, or all of the ledger one after the other.
 pub(super) fn execute(options: &RecoverOptions) -> Result<ExitCode, Failure> {
@@ -14,6 +15,12 @@ pub(super) fn execute(options: &RecoverOptions) -> Result<ExitCode, Failure> {
         Some(target) => vec![target::find(&options.ledger, target)?.1],
         None => with_open_jobs(&options.ledger)?,
     };
+    if batches.is_empty() && options.output.format != Format::Json && !options.output.quiet {
+        terminal::say(&format!(
+            "nothing is open in the ledger {}: there was nothing to do\n",
+            options.ledger.display()
+        ));
+    }
     super::runtime()?.block_on(async {
         let world = World::of_node(options.node.as_ref(), &options.ledger)?;
         let mut worst = ExitCode::Done;
@@ -54,16 +61,32 @@ async fn recover(options: &RecoverOptions, world: &World, batch: &Batch) -> Resu
         new_ledger: false,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
     });
+    let result = bring_to_end(options, world, batch, began, &reporter).await;
+    if let Err(failure) = &result {
+        tell_broken(&options.ledger, &batch.name, failure, began, &reporter);
+    }
+    reporter.close();
+    result
+}
+
+async fn bring_to_end(
+    options: &RecoverOptions,
+    world: &World,
+    batch: &Batch,
+    began: UnixMs,
+    reporter: &Reporter,
+) -> Result<ExitCode, Failure> {
     let session = Session::open(&options.ledger, &batch.name)?;
     let following = match Files::remembered(&options.ledger, batch) {
         Some(files) => Some(files.follow(reporter.changed())?),
         None => None,
     };
     let work = Work::Recover(Some(batch.key));
-    let carried = session.carry(world, &settings(&options.pace), &options.pace, &reporter, work).await;
+    let carried = session.carry(world, &settings(&options.pace), &options.pace, reporter, work).await;
     if let Some(following) = following {
-        following.finish(&reporter)?;
+        following.finish(reporter)?;
     }
     let (session, carried) = carried?;
-    tell(&session.books, batch, &carried, None, began, SystemClock.now(), &reporter)
+    let ending = Ending { batch, carried: &carried, refused: None, began, play: false, buys: false, chosen: false };
+    tell(&session.books, &ending, reporter)
 }

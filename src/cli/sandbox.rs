@@ -6,6 +6,8 @@ use super::{ExitCode, Failure};
 /// Runs the sandbox and prints how to use it.
 #[cfg(feature = "sandbox")]
 pub(super) fn execute(args: &SandboxArgs) -> Result<ExitCode, Failure> {
+    use std::task::Poll;
+
     use super::terminal;
 
     super::runtime()?.block_on(async {
@@ -13,8 +15,15 @@ pub(super) fn execute(args: &SandboxArgs) -> Result<ExitCode, Failure> {
             .await
             .map_err(|error| Failure::Usage(error.to_string()))?;
         let text = format!("{}\nCtrl-C stops it.\n", sandbox.how_to_use());
+        let mut signal = std::pin::pin!(crate::run::signals::first());
+        // It listens before it says so: a Ctrl-C that comes at once ends it in good order too.
+        let came = futures::poll!(signal.as_mut());
         terminal::print(|out| out.write_all(text.as_bytes()))?;
-        crate::run::signals::first().await.map_err(|error| Failure::Internal(error.to_string()))?;
+        let came = match came {
+            Poll::Ready(came) => came,
+            Poll::Pending => signal.await,
+        };
+        came.map_err(|error| Failure::Internal(error.to_string()))?;
         sandbox.stop().await;
         Ok(ExitCode::Done)
     })

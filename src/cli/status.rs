@@ -26,7 +26,7 @@ pub(super) fn execute(options: &StatusOptions) -> Result<ExitCode, Failure> {
         width: terminal::width(),
         zone: terminal::zone(),
     };
-    let mut found = 0_usize;
+    let mut missing = options.jobs.clone();
     let broken = |error: crate::ledger::LedgerError| std::io::Error::other(error.to_string());
     terminal::print(|out| {
         write_status(
@@ -36,7 +36,7 @@ pub(super) fn execute(options: &StatusOptions) -> Result<ExitCode, Failure> {
             &mut |each| {
                 let mut wanted = |row: ResultRow| {
                     if options.jobs.is_empty() || options.jobs.contains(&row.id) {
-                        found += 1;
+                        missing.retain(|id| *id != row.id);
                         return each(row);
                     }
                     Ok(())
@@ -46,11 +46,9 @@ pub(super) fn execute(options: &StatusOptions) -> Result<ExitCode, Failure> {
             &style,
         )
     })?;
-    if found < options.jobs.len() {
-        return Err(Failure::Usage(format!(
-            "the batch {} has no job of such an id; --all lists every job",
-            batch.name
-        )));
+    if !missing.is_empty() {
+        let (ids, name) = (missing.join(", "), &batch.name);
+        return Err(Failure::Usage(format!("the batch {name} has no job {ids}; --all lists every job")));
     }
     Ok(code)
 }

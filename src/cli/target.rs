@@ -29,19 +29,39 @@ pub(super) fn open(ledger: &Path) -> Result<Books, Failure> {
     Ok(Books::open(ledger, OpenMode::Read)?)
 }
 
+/// Of the batches that were begun from the manifest at that path, the one of the manifest's own name; else the one that
+/// ran last.
+pub(super) fn at_path(books: &Books, path: &Path) -> Result<Option<Batch>, Failure> {
+    let mut batches = books.batches_at(&path.display().to_string())?;
+    let name = own_name(path);
+    let own = batches.iter().position(|batch| Some(&batch.name) == name.as_ref());
+    let latest = || batches.iter().enumerate().max_by_key(|(_, batch)| batch.last_run_at).map(|(at, _)| at);
+    Ok(own.or_else(latest).map(|at| batches.swap_remove(at)))
+}
+
+/// What `run` calls the batch of a manifest: the name that it gives itself, else its stem. A manifest that cannot be
+/// read any more is known by its stem alone.
+fn own_name(path: &Path) -> Option<String> {
+    let is_toml = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"));
+    let table = || std::fs::read_to_string(path).ok()?.parse::<toml::Table>().ok();
+    let given = if is_toml { table() } else { None };
+    let given = given.and_then(|table| Some(table.get("name")?.as_str()?.to_owned()));
+    given.or_else(|| Some(path.file_stem()?.to_str()?.to_owned()))
+}
+
 fn by_name(books: &Books, name: &str) -> Result<Batch, Failure> {
     books.batch(name)?.ok_or_else(|| {
         Failure::Usage(format!("the ledger has no batch named {name}; `l402-batch batches` lists those it has"))
     })
 }
 
-/// The batch that was last begun from the manifest at that path.
+/// The batch of the manifest at that path.
 fn by_manifest(books: &Books, path: &Path) -> Result<Batch, Failure> {
     let absolute = std::path::absolute(path).map_err(|error| Failure::Usage(error.to_string()))?;
     // A manifest that has been moved away is still known by where it was.
     let canonical = path.canonicalize().unwrap_or_else(|_| absolute.clone());
     for path in [absolute, canonical] {
-        if let Some(batch) = books.batches_at(&path.display().to_string())?.into_iter().next() {
+        if let Some(batch) = at_path(books, &path)? {
             return Ok(batch);
         }
     }

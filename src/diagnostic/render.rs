@@ -3,6 +3,10 @@
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::{Diagnostic, Place, Severity};
+use crate::harmless::harmless_char;
+
+/// Longest message that is shown whole, in characters: room for a path and what is wrong with it.
+const WORDS_CHARS_MAX: usize = 5_000;
 
 /// Everything that was found, sorted by place, with a line at the end that sums it up. Control characters of the files
 /// are shown, not sent to the terminal.
@@ -37,8 +41,8 @@ fn report(diagnostic: &Diagnostic) -> Vec<Group<'_>> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let file = printable(&diagnostic.file);
-    let mut main = level.primary_title(printable(&diagnostic.message)).elements(std::iter::empty::<Origin<'_>>());
+    let file = words(&diagnostic.file);
+    let mut main = level.primary_title(words(&diagnostic.message)).elements(std::iter::empty::<Origin<'_>>());
     main = match &diagnostic.place {
         Some(place) => excerpt(main, &file, place, AnnotationKind::Primary),
         None => main.element(Origin::path(file.clone())),
@@ -47,10 +51,10 @@ fn report(diagnostic: &Diagnostic) -> Vec<Group<'_>> {
         main = main.element(Level::NOTE.message(lines));
     }
     if let Some(help) = &diagnostic.help {
-        main = main.element(Level::HELP.message(printable(help)));
+        main = main.element(Level::HELP.message(words(help)));
     }
-    let related = diagnostic.related.iter().map(|(place, words)| {
-        let group = Level::NOTE.secondary_title(printable(words)).elements(std::iter::empty::<Origin<'_>>());
+    let related = diagnostic.related.iter().map(|(place, text)| {
+        let group = Level::NOTE.secondary_title(words(text)).elements(std::iter::empty::<Origin<'_>>());
         excerpt(group, &file, place, AnnotationKind::Context)
     });
     std::iter::once(main).chain(related).collect()
@@ -99,13 +103,22 @@ fn summary(diagnostics: &[Diagnostic]) -> String {
     }
     let mut files: Vec<String> = Vec::new();
     for diagnostic in sorted(diagnostics) {
-        let file = printable(&diagnostic.file);
+        let file = words(&diagnostic.file);
         if !files.contains(&file) {
             files.push(file);
         }
     }
     let end = if errors > 0 { "; nothing was asked, nothing was spent" } else { "" };
     format!("{} in {}{end}", parts.join(" and "), files.join(", "))
+}
+
+/// What a message says, in the length that a person reads: a name in it may be as long as a file.
+fn words(text: &str) -> String {
+    let mut shown: String = text.chars().take(WORDS_CHARS_MAX).map(visible).collect();
+    if text.chars().nth(WORDS_CHARS_MAX).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// The text with each control or direction character replaced by one that only shows it.
@@ -118,9 +131,7 @@ fn visible(c: char) -> char {
         '\t' => ' ',
         '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
         '\x7f' => '\u{2421}',
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{061c}' => '\u{fffd}',
-        c if c.is_control() => '\u{fffd}',
-        c => c,
+        c => harmless_char(c),
     }
 }
 
@@ -149,7 +160,7 @@ mod tests {
     #[test]
     fn nothing_in_a_file_reaches_the_terminal_as_a_command() {
         let hostile = Diagnostic::error("a\x1b[2J.csv", "got \"\x1b]0;x\x07\u{202e}\"")
-            .at(place(1, 3, 400, "a,\x1b[31mé\0"))
+            .at(place(1, 3, 400, "a,\x1b[31mé\0\u{2028}\u{200b}\u{e0041}"))
             .help("\u{9b}31m");
         let text = render(&[hostile], false);
         assert!(!text.chars().any(|c| c != '\n' && visible(c) != c), "{text:?}");

@@ -18,6 +18,10 @@ const ROWS_KEYS: &[&str] = &["file", "delimiter", "files", "columns", "other_col
 const VERSION: i64 = 1;
 /// Syntax errors that are shown.
 const FAULTS_MAX: usize = 50;
+/// Once so many errors are found, what follows is not checked: each error costs a look through the file.
+const ERRORS_MAX: usize = 500;
+/// The most keys of a table that is no job. The place of each is found by a look through the file.
+const KEYS_MAX: usize = 1_000;
 
 /// Everything that a TOML manifest says.
 pub(super) struct Document {
@@ -83,6 +87,11 @@ impl<'a> Reader<'a> {
         let follows = |error: &Diagnostic| error.place.as_ref().is_some_and(|place| faulty_lines.contains(&place.line));
         let found = self.errors.split_off(before.min(self.errors.len()));
         self.errors.extend(found.into_iter().filter(|error| !follows(error)));
+        // Jobs that were passed over say so themselves.
+        if self.errors.len() == ERRORS_MAX {
+            let error = Diagnostic::error(&self.source.file, "there may be more errors, which were not looked for");
+            self.errors.push(error.help("mend what is shown, then plan again"));
+        }
         Document { name, limits: limits.unwrap_or_default(), templates, jobs, used, rows }
     }
 
@@ -104,10 +113,9 @@ impl<'a> Reader<'a> {
     fn known_keys(&mut self, table: &DeTable<'_>) {
         for key in table.keys() {
             let name = key.get_ref().as_ref();
-            if KEYS.contains(&name) {
-                continue;
+            if !KEYS.contains(&name) && !self.is_full() {
+                self.unknown_key("", name, key.span(), KEYS);
             }
-            self.unknown_key("", name, key.span(), KEYS);
         }
         if let Some(version) = table.get("version")
             && integer_of(version.get_ref()) != Some(VERSION)
@@ -170,10 +178,11 @@ impl<'a> Reader<'a> {
                     endpoint = Some(EndpointName { name: text.trim().to_owned(), file, place });
                 }
                 ("endpoint", _) => self.mismatch("endpoint", "an endpoint's name", value),
-                ("params", DeValue::Table(params)) => {
+                ("params", DeValue::Table(params)) if params.len() <= KEYS_MAX => {
                     let named = params.iter().map(|(key, value)| self.default_entry(key, value));
                     entries.extend(named);
                 }
+                ("params", _) => self.mismatch("params", "a table of parameters", value),
                 _ => match default_problem(name) {
                     Some(help) => {
                         let error = self.error(format!("{name} cannot be a default"), key.span());
@@ -206,7 +215,7 @@ impl<'a> Reader<'a> {
     fn rows(&mut self, rows: &DeTable<'_>, document: &DeTable<'_>) -> Option<RowsTable> {
         for key in rows.keys() {
             let name = key.get_ref().as_ref();
-            if !ROWS_KEYS.contains(&name) {
+            if !ROWS_KEYS.contains(&name) && !self.is_full() {
                 self.unknown_key("rows: ", name, key.span(), ROWS_KEYS);
             }
         }
@@ -276,6 +285,11 @@ impl<'a> Reader<'a> {
         Given::Toml(value.get_ref(), self.source.text.get(value.span()).unwrap_or_default())
     }
 
+    /// Whether so many errors are found that no more are looked for.
+    pub(super) fn is_full(&self) -> bool {
+        self.errors.len() >= ERRORS_MAX
+    }
+
     /// `name: expected words, got value`.
     pub(super) fn mismatch(&mut self, name: &str, words: &str, value: &Spanned<DeValue<'_>>) {
         let got = shown(self.source.text.get(value.span()).unwrap_or_default());
@@ -303,10 +317,16 @@ impl<'a> Reader<'a> {
 
     fn table<'t>(&mut self, table: &'t DeTable<'t>, name: &str) -> Option<&'t DeTable<'t>> {
         let value = table.get(name)?;
-        if value.get_ref().as_table().is_none() {
-            self.mismatch(name, "a table", value);
+        let found = value.get_ref().as_table();
+        match found {
+            Some(found) if found.len() > KEYS_MAX => {
+                self.mismatch(name, &format!("a table of at most {KEYS_MAX} keys"), value);
+                return None;
+            }
+            Some(_) => {}
+            None => self.mismatch(name, "a table", value),
         }
-        value.get_ref().as_table()
+        found
     }
 
     fn text<'t>(&mut self, table: &'t DeTable<'t>, name: &str) -> Option<(&'t str, &'t Spanned<DeValue<'t>>)> {

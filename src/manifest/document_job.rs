@@ -16,9 +16,6 @@ use crate::catalog::Value;
 use crate::diagnostic::{Diagnostic, closest};
 use crate::money::Sats;
 
-/// Once so many errors are found, further jobs are only counted: each error costs a look through the file.
-const ERRORS_MAX: usize = 500;
-
 /// Reads job after job.
 pub(super) struct Jobs<'r, 'a, 't> {
     reader: &'r mut Reader<'a>,
@@ -72,14 +69,14 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
     where
         'a: 'v,
     {
-        let Some(table) = item.get_ref().as_table() else {
-            return self.reader.mismatch("job", "a table", item);
-        };
         let before = self.reader.errors.len();
-        if before >= ERRORS_MAX {
+        if self.reader.is_full() {
             self.not_checked += 1;
             return;
         }
+        let Some(table) = item.get_ref().as_table() else {
+            return self.reader.mismatch("job", "a table", item);
+        };
         let line = self.line_of(item.span().start);
         let keys = self.keys(table);
         let Some(template_at) = self.endpoint(&keys, item) else { return };
@@ -87,11 +84,11 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
         if let Some(used) = self.used.get_mut(template_at) {
             *used = true;
         }
-        let params = self.params(template, &keys, item);
-        if self.reader.errors.len() == before {
+        let values = self.values(template, &keys, item);
+        if self.reader.errors.len() == before && !template.rests_on_wrong_default(&values) {
             let endpoint = Arc::clone(&template.endpoint);
             let Keys { id, max_sats, extra, .. } = keys;
-            self.list.push(JobSpec { line, id, endpoint, params, extra, max_sats });
+            self.list.push(JobSpec { line, id, endpoint, values, extra, max_sats });
         }
     }
 
@@ -155,6 +152,7 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
         match extra_text(self.reader.given(value)) {
             Some(text) if text.is_empty() => {}
             Some(text) => keys.extra.push((name.to_owned(), lf(&text).into_owned())),
+            None if self.reader.is_full() => {}
             None => self.reader.mismatch(name, "a text, a number or a truth value", value),
         }
     }
@@ -181,12 +179,12 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
         found
     }
 
-    fn params<'v>(&mut self, template: &Template, keys: &Keys<'v>, item: &Spanned<DeValue<'_>>) -> Vec<(String, Value)>
+    fn values<'v>(&mut self, template: &Template, keys: &Keys<'v>, item: &Spanned<DeValue<'_>>) -> Vec<Option<Value>>
     where
         'a: 'v,
     {
         self.unknown(template, keys);
-        let mut params = Vec::with_capacity(template.base.len());
+        let mut values = Vec::with_capacity(template.base.len());
         for (param, base) in template.endpoint.params.iter().zip(&template.base) {
             let mut given = keys.params.iter().filter(|(name, ..)| *name == param.name);
             let value = match given.next() {
@@ -203,21 +201,18 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
                 let error = self.reader.error(format!("{name} is given twice"), span.clone());
                 self.reader.errors.push(error.help("keep one of the two"));
             }
-            match value {
-                Some(value) => params.push((param.name.clone(), value)),
-                None if template.must_have(param) => {
-                    self.wrong(template.missing(param), item.span());
-                }
-                None => {}
+            if value.is_none() && template.must_have(param) {
+                self.wrong(template.missing(param), item.span());
             }
+            values.push(value);
         }
-        params
+        values
     }
 
     /// Keys that this job's endpoint does not take.
     fn unknown(&mut self, template: &Template, keys: &Keys<'_>) {
         for (name, span, _) in &keys.params {
-            if template.endpoint.param(name).is_some() {
+            if template.endpoint.param(name).is_some() || self.reader.is_full() {
                 continue;
             }
             let is_elsewhere = self.templates.list.iter().any(|other| other.endpoint.param(name).is_some());

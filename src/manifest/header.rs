@@ -164,7 +164,8 @@ impl HeaderContext<'_> {
                 let help = match self.suggest(meant) {
                     Some(known) => format!("did you mean \"{known}\"?"),
                     None => format!(
-                        "columns are {}; one named {EXTRA_PREFIX}{folded} is passed through",
+                        "columns are {}; --column \"{name}=NAME\" says which of them it is, and one named {EXTRA_PREFIX}{folded} is \
+                         passed through",
                         self.known_names().collect::<Vec<_>>().join(", ")
                     ),
                 };

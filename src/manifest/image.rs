@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER};
 use sha2::{Digest, Sha256};
 
+use super::special::{self, Opened};
 use crate::catalog::{ImageKind, ImageRef, ImageSource};
 
 /// The largest image that is sent, in bytes.
@@ -43,7 +44,7 @@ pub fn load(image: &ImageRef) -> Result<Vec<u8>, ImageProblem> {
     let bytes = match &image.source {
         ImageSource::Inline(text) => BASE64.decode(text.as_bytes()).map_err(|e| unreadable(&e))?,
         ImageSource::File(path) => {
-            let file = File::open(path).map_err(|e| unreadable(&format!("{}: {e}", path.display())))?;
+            let file = regular(path).map_err(|e| unreadable(&format!("{}: {e}", path.display())))?;
             let mut bytes = Vec::new();
             file.take(IMAGE_BYTES_MAX + 1)
                 .read_to_end(&mut bytes)
@@ -152,9 +153,17 @@ impl Images {
     }
 }
 
+/// Opens a regular file. What was one a moment ago may be a pipe by now.
+fn regular(path: &Path) -> io::Result<File> {
+    match special::open(path)? {
+        Opened::File(file) => Ok(file),
+        Opened::Pipe(_) => Err(io::Error::other("is not a file")),
+    }
+}
+
 fn hash_file(path: &Path) -> io::Result<(Option<ImageKind>, String)> {
     // A file that grows while it is read is cut here; `load` then finds it changed.
-    let mut file = File::open(path)?.take(IMAGE_BYTES_MAX);
+    let mut file = regular(path)?.take(IMAGE_BYTES_MAX);
     let mut start = Vec::with_capacity(SIGNATURE_BYTES);
     file.by_ref().take(SIGNATURE_BYTES as u64).read_to_end(&mut start)?;
     let mut hash = Sha256::new();

@@ -1,5 +1,6 @@
 //! Reads manifests, TOML and CSV, into job specifications, each with its place in the file.
 
+mod digest;
 mod document;
 mod document_job;
 mod header;
@@ -12,6 +13,7 @@ mod open;
 mod problems;
 mod row;
 mod rows;
+mod special;
 mod tape;
 mod template;
 mod values;
@@ -35,12 +37,20 @@ pub struct JobSpec {
     pub id: Option<String>,
     /// What is bought.
     pub endpoint: Arc<Endpoint>,
-    /// Parameters after all defaults, in the endpoint's order; one without a value is left out.
-    pub params: Vec<(String, Value)>,
+    /// Values after all defaults: one for each parameter of the endpoint, in its order; none where there is no value.
+    pub values: Vec<Option<Value>>,
     /// `x_*` columns, passed through to the results, in order.
     pub extra: Vec<(String, String)>,
     /// The most that this job may cost, routing fee included.
     pub max_sats: Option<Sats>,
+}
+
+impl JobSpec {
+    /// The parameters that have a value, in the endpoint's order.
+    pub fn params(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let named = self.endpoint.params.iter().zip(&self.values);
+        named.filter_map(|(param, value)| Some((param.name.as_str(), value.as_ref()?)))
+    }
 }
 
 /// Limits as one source states them (`[limits]`, flags, environment, configuration). Where several do, the tightest
@@ -63,6 +73,9 @@ pub struct Limits {
     pub fee_floor_sats: Option<Sats>,
 }
 
+/// A job as it is shown, or the errors of its row.
+pub type Shown<'a> = Result<&'a JobSpec, Vec<Diagnostic>>;
+
 /// A manifest that can be read more than once, job by job, in bounded memory.
 pub trait JobSource {
     /// Reads every job from the beginning. A row's errors are one item, and reading goes on, so that one pass finds all
@@ -71,6 +84,17 @@ pub trait JobSource {
     /// # Errors
     /// Items are errors where the manifest is wrong; the vector is never empty.
     fn jobs(&self) -> Box<dyn Iterator<Item = Result<JobSpec, Vec<Diagnostic>>> + '_>;
+
+    /// Shows every job as [`Self::jobs`] hands it out, without giving it away: what a job's memory held serves the next
+    /// one, so that a million rows need no million allocations.
+    fn each(&self, see: &mut dyn FnMut(Shown<'_>)) {
+        for job in self.jobs() {
+            match job {
+                Ok(spec) => see(Ok(&spec)),
+                Err(errors) => see(Err(errors)),
+            }
+        }
+    }
 
     /// The file as the person named it.
     fn file(&self) -> &str;

@@ -1,5 +1,7 @@
 //! The names that a manifest may use, apart from its endpoints' parameters.
 
+use crate::harmless::is_harmless;
+
 /// The tool's own job keys that are read now.
 pub(super) const JOB_KEYS: &[&str] = &["id", "endpoint", "max_sats", "params"];
 /// Job keys that are reserved: refused now, so that they can come without breaking a manifest.
@@ -45,9 +47,13 @@ pub fn parse_delimiter(text: &str) -> Option<u8> {
     }
 }
 
-/// Why an id that a manifest gives cannot be one, in words that follow "expected".
+/// Why an id that a manifest gives cannot be one, in words that follow "expected". Ids stand in tables, logs and commands
+/// to be copied: what hides in one or turns it around could name another job than it shows.
 pub(super) fn id_problem(id: &str) -> Option<&'static str> {
-    let is_fit = (1..=ID_CHARS_MAX).contains(&id.chars().count()) && !id.chars().any(char::is_control);
+    // Most ids are plain ASCII, of which each byte is a character.
+    let is_plain = id.bytes().all(|byte| byte.is_ascii_graphic());
+    let length = if is_plain { id.len() } else { id.chars().count() };
+    let is_fit = (1..=ID_CHARS_MAX).contains(&length) && (is_plain || is_harmless(id));
     (!is_fit).then_some("1 to 128 printable characters")
 }
 
@@ -71,6 +77,8 @@ mod tests {
             ("día 1", true),
             ("", false),
             ("a\tb", false),
+            ("a\u{202e}b", false),
+            ("a\u{200b}", false),
             (&"é".repeat(128), true),
             (&"é".repeat(129), false),
         ] {

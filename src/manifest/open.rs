@@ -4,17 +4,18 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use super::digest::FileDigest;
 use super::document::{Document, EndpointName, FlagDefaults, Reader, RowsTable, set_default_endpoint};
 use super::header::{Alias, ColumnRules};
 use super::image::Images;
 use super::names::fold;
 use super::notes::Notes;
 use super::problems::Problems;
-use super::rows::{Found, RowPass, Rows, RowsOptions};
+use super::rows::{Found, RowPass, Rows, RowsOptions, unreadable};
 use super::tape::{Bytes, RECORD_BYTES_MAX};
 use super::template::{DefaultEntry, Templates, default_problem, param_name};
 use super::values::Given;
-use super::{JobSource, JobSpec, Limits, locate};
+use super::{JobSource, JobSpec, Limits, Shown, locate};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, Place, SourceText, closest};
 
@@ -22,6 +23,9 @@ use crate::diagnostic::{Diagnostic, Place, SourceText, closest};
 pub const STDIN: &str = "-";
 /// The largest TOML manifest, in bytes. Larger batches belong into a CSV, which streams.
 const TOML_BYTES_MAX: u64 = RECORD_BYTES_MAX;
+/// The most values of a TOML manifest, counted by what stands before each: it is held as a whole, and a value takes a
+/// hundred times the memory of the two characters in which it may be written.
+const TOML_VALUES_MAX: usize = 4_000_000;
 
 /// How a manifest is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,12 +78,11 @@ pub struct Manifest {
     pub catalog: Catalog,
     /// Its absolute path; `-` is standard input.
     pub path: PathBuf,
-    /// SHA-256 of its bytes, in lower-case hex.
-    pub sha256: String,
     /// The delimiter of its CSV; a comma where it has none.
     pub delimiter: u8,
     /// Whether its CSV begins with a byte order mark.
     pub bom: bool,
+    digest: FileDigest,
     file: String,
     document: Option<SourceText>,
     templates: Templates,
@@ -135,6 +138,19 @@ impl Manifest {
         self.notes.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// SHA-256 of its bytes, in lower-case hex. They are hashed while the jobs are read, so that asking before means
+    /// waiting.
+    ///
+    /// # Errors
+    /// Where the file cannot be read, or was written to since it was opened.
+    pub fn sha256(&self) -> Result<&str, Vec<Diagnostic>> {
+        let sha256 = self.digest.get().map_err(|problem| vec![unreadable(&self.file, &problem)])?;
+        match &self.rows {
+            Some(rows) if rows.bytes.has_changed() => Err(vec![rows.changed()]),
+            Some(_) | None => Ok(sha256),
+        }
+    }
+
     /// Where the job stands that was the `index`-th (from 0) to be handed out, by file and line. A manifest that has
     /// both `[[job]]` and `[rows]` has jobs in two files.
     #[must_use]
@@ -171,7 +187,7 @@ impl Manifest {
         let FlagDefaults { entries, endpoint } = flag_defaults(options, &mut errors);
         let mut templates = Templates::new(&catalog, &entries, &images);
         set_default_endpoint(&mut templates, endpoint, &mut errors);
-        let sha256 = bytes.sha256.clone();
+        let digest = bytes.digest();
         let row_options = RowsOptions {
             file: name(options),
             delimiter: options.delimiter,
@@ -180,7 +196,7 @@ impl Manifest {
             images,
         };
         match Rows::open(bytes, row_options, &catalog, &mut errors) {
-            Ok(rows) => Ok(Self::new(options, catalog, sha256, Parts::of_rows(templates, rows), errors)),
+            Ok(rows) => Ok(Self::new(options, catalog, digest, Parts::of_rows(templates, rows), errors)),
             Err(error) => {
                 errors.push(*error);
                 Err(errors)
@@ -194,7 +210,7 @@ impl Manifest {
         mut catalog: Catalog,
         mut errors: Vec<Diagnostic>,
     ) -> Result<Self, Vec<Diagnostic>> {
-        let sha256 = bytes.sha256.clone();
+        let digest = bytes.digest();
         let source = match read_text(&name(options), &bytes) {
             Ok(source) => source,
             Err(error) => {
@@ -212,10 +228,10 @@ impl Manifest {
         }
         let rows = rows.and_then(|table| open_rows(options, table, &catalog, &mut errors));
         let parts = Parts { name, limits, document: Some(source), templates, jobs, used, rows };
-        Ok(Self::new(options, catalog, sha256, parts, errors))
+        Ok(Self::new(options, catalog, digest, parts, errors))
     }
 
-    fn new(options: &OpenOptions, catalog: Catalog, sha256: String, parts: Parts, errors: Vec<Diagnostic>) -> Self {
+    fn new(options: &OpenOptions, catalog: Catalog, digest: FileDigest, parts: Parts, errors: Vec<Diagnostic>) -> Self {
         let Parts { name: given_name, limits, document, templates, jobs, used, rows } = parts;
         let is_stdin = options.path == Path::new(STDIN);
         let path = if is_stdin { options.path.clone() } else { absolute(&options.path) };
@@ -224,7 +240,7 @@ impl Manifest {
             limits,
             catalog,
             path,
-            sha256,
+            digest,
             delimiter: rows.as_ref().map_or(b',', |rows| rows.dialect.delimiter),
             bom: rows.as_ref().is_some_and(|rows| rows.dialect.bom),
             file: name(options),
@@ -267,19 +283,19 @@ impl Parts {
 
 impl JobSource for Manifest {
     fn jobs(&self) -> Box<dyn Iterator<Item = Result<JobSpec, Vec<Diagnostic>>> + '_> {
-        let mut notes = Notes::default();
-        let rows = self.rows.as_ref().map(|rows| RowPass::new(rows, &self.templates, &mut notes));
-        let problems = Problems::default();
-        Box::new(Pass {
-            manifest: self,
-            next: 0,
-            rows,
-            problems,
-            used: self.used.clone(),
-            notes,
-            jobs: 0,
-            is_done: false,
-        })
+        Box::new(Pass::new(self))
+    }
+
+    fn each(&self, see: &mut dyn FnMut(Shown<'_>)) {
+        let mut pass = Pass::new(self);
+        let mut job = None;
+        while let Some(step) = pass.step(&mut job) {
+            match (step, &job) {
+                (Ok(()), Some(spec)) => see(Ok(spec)),
+                (Ok(()), None) => {}
+                (Err(errors), _) => see(Err(errors)),
+            }
+        }
     }
 
     fn file(&self) -> &str {
@@ -314,26 +330,43 @@ impl Iterator for Pass<'_> {
     type Item = Result<JobSpec, Vec<Diagnostic>>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        let mut job = None;
+        match self.step(&mut job)? {
+            Ok(()) => job.map(Ok),
+            Err(errors) => Some(Err(errors)),
+        }
+    }
+}
+
+impl<'m> Pass<'m> {
+    fn new(manifest: &'m Manifest) -> Self {
+        let mut notes = Notes::default();
+        let rows = manifest.rows.as_ref().map(|rows| RowPass::new(rows, &manifest.templates, &mut notes));
+        let (problems, used) = (Problems::default(), manifest.used.clone());
+        Self { manifest, next: 0, rows, problems, used, notes, jobs: 0, is_done: false }
+    }
+
+    /// Puts the next job into `job`, in the memory of the one that stands there. None at the end.
+    fn step(&mut self, job: &mut Option<JobSpec>) -> Option<Result<(), Vec<Diagnostic>>> {
         if self.is_done {
             return None;
         }
-        if let Some(job) = self.manifest.jobs.get(self.next) {
+        if let Some(next) = self.manifest.jobs.get(self.next) {
             self.next += 1;
             self.jobs += 1;
-            return Some(Ok(job.clone()));
+            *job = Some(next.clone());
+            return Some(Ok(()));
         }
         let mut found = Found { problems: &mut self.problems, used: &mut self.used, notes: &mut self.notes };
-        if let Some(job) = self.rows.as_mut().and_then(|rows| rows.next_job(&mut found)) {
+        if self.rows.as_mut().is_some_and(|rows| rows.next_job(job, &mut found)) {
             self.jobs += 1;
-            return Some(Ok(job));
+            return Some(Ok(()));
         }
         self.is_done = true;
         let errors = self.errors();
         (!errors.is_empty()).then_some(Err(errors))
     }
-}
 
-impl Pass<'_> {
     /// All errors of head and rows, now that everything is read.
     fn errors(&mut self) -> Vec<Diagnostic> {
         *self.manifest.notes.lock().unwrap_or_else(PoisonError::into_inner) = std::mem::take(&mut self.notes);
@@ -383,6 +416,11 @@ fn read_text(file: &str, bytes: &Bytes) -> Result<SourceText, Box<Diagnostic>> {
     let raw = bytes.slice(0, bytes.len).map_err(|e| error(format!("cannot be read: {e}")))?;
     if let Some(error) = locate::utf16(file, &raw).or_else(|| locate::not_utf8(file, &raw, 1)) {
         return Err(Box::new(error));
+    }
+    let values = raw.iter().filter(|byte| matches!(byte, b'=' | b',' | b'[' | b'{')).count();
+    if values > TOML_VALUES_MAX {
+        let error = error("it holds more values than TOML is read with".to_owned());
+        return Err(Box::new(error.help("put the jobs into a CSV and name it under [rows]")));
     }
     let text = String::from_utf8(raw).map_err(|e| error(format!("cannot be read: {e}")))?;
     Ok(SourceText::new(file, text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)))

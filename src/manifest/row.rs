@@ -8,7 +8,7 @@ use super::locate::{self, NOT_UTF8};
 use super::problems::Problems;
 use super::rows::Rows;
 use super::values::Wrong;
-use crate::cells::restore;
+use crate::cells::{restore, trim};
 use crate::diagnostic::Place;
 
 /// One record, and how its places are found.
@@ -26,7 +26,7 @@ impl<'a> Row<'a> {
     /// The trimmed content of a cell; empty where the record has none.
     pub(super) fn cell(&self, index: usize) -> &'a str {
         let range = self.record.range(index);
-        restore(range.and_then(|range| self.text.get(range)).unwrap_or_default().trim())
+        restore(trim(range.and_then(|range| self.text.get(range)).unwrap_or_default()))
     }
 
     pub(super) fn filled(&self, index: Option<usize>) -> Option<&'a str> {
@@ -82,5 +82,5 @@ pub(super) fn newlines(bytes: &[u8]) -> u64 {
 
 /// Text with LF line ends.
 pub(super) fn lf(text: &str) -> Cow<'_, str> {
-    if text.contains("\r\n") { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) }
+    if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) }
 }

@@ -1,7 +1,9 @@
 //! The rows of a CSV manifest, streamed: one record is held at a time, and columns are matched with parameters once for
 //! each endpoint.
 
+use std::borrow::Cow;
 use std::fmt::Display;
+use std::sync::Arc;
 
 use csv::ByteRecord;
 
@@ -13,13 +15,16 @@ use super::names::{fold, id_problem};
 use super::notes::Notes;
 use super::problems::Problems;
 use super::row::{Row, lf, newlines, utf8};
-use super::tape::{Bytes, RECORD_BYTES_MAX, Tape};
+use super::tape::{Bytes, Tape};
 use super::template::{Template, Templates};
-use super::values::{Given, Wrong, check, expected, max_sats};
-use crate::catalog::{Catalog, Value};
+use super::values::{Given, Wrong, expected, max_sats, put_cell};
+use crate::catalog::{Catalog, Checked, Endpoint, Value};
 use crate::diagnostic::{Diagnostic, Place};
+use crate::money::thousands;
 
 const BUFFER_BYTES: usize = 64 * 1024;
+/// Columns are compared with one another, and each that is unknown is an error of its own.
+const COLUMNS_MAX: usize = 1_000;
 
 /// A CSV file whose header has been read.
 pub(super) struct Rows {
@@ -65,6 +70,12 @@ impl Rows {
         drop(reader);
         let raw = head.get(dialect.header_byte..end.min(head.len())).unwrap_or_default();
         rows.check_head(is_there, raw, end > head.len() && rows.bytes.len > HEAD_BYTES_MAX)?;
+        if header.len() > COLUMNS_MAX {
+            let message =
+                format!("the header names {} columns, more than {COLUMNS_MAX}", thousands(header.len() as u64));
+            let error = Diagnostic::error(&rows.file, message).at(locate::place(raw, dialect.header_line, 0, 0));
+            return Err(Box::new(error.help("is it the right file, and the right delimiter?")));
+        }
         let context = HeaderContext { file: &rows.file, catalog, rules: &rules, raw, dialect };
         rows.columns = context.columns(&header, errors);
         Ok(rows)
@@ -97,7 +108,13 @@ impl Rows {
             // The CR of a CR LF stays at the end of the last cell, where it is trimmed: this keeps line numbers exact.
             .terminator(csv::Terminator::Any(b'\n'))
             .buffer_capacity(BUFFER_BYTES)
-            .from_reader(Tape::new(self.bytes.from(self.dialect.header_byte as u64)))
+            .from_reader(Tape::new(self.bytes.from(self.dialect.header_byte as u64), self.dialect.delimiter))
+    }
+
+    /// The error of a file for which [`Bytes::has_changed`].
+    pub(super) fn changed(&self) -> Diagnostic {
+        let error = Diagnostic::error(&self.file, "the file was written to while it was read");
+        error.help("run again when it is whole")
     }
 
     /// The whole of a physical line, for an error that is found only by comparing jobs.
@@ -118,7 +135,8 @@ impl Rows {
     }
 }
 
-fn unreadable(file: &str, error: &dyn Display) -> Diagnostic {
+/// The error of a file that cannot be read.
+pub(super) fn unreadable(file: &str, error: &dyn Display) -> Diagnostic {
     Diagnostic::error(file, format!("cannot be read: {error}"))
 }
 
@@ -201,42 +219,42 @@ impl<'m> RowPass<'m> {
         pass
     }
 
-    /// The next good row; wrong ones are noted and passed over.
-    pub(super) fn next_job(&mut self, found: &mut Found<'_>) -> Option<JobSpec> {
+    /// Puts the next good row into `job`, in the memory of the one that stands there; wrong ones are noted and passed over.
+    /// False at the end.
+    pub(super) fn next_job(&mut self, job: &mut Option<JobSpec>, found: &mut Found<'_>) -> bool {
         while !self.is_done {
             let before = self.reader.position().clone();
             let mut record = self.record.take().unwrap_or_default();
-            self.reader.get_mut().allowance = RECORD_BYTES_MAX;
+            self.reader.get_mut().begin_record();
             match self.reader.read_byte_record(&mut record) {
                 Ok(true) => {}
                 Ok(false) => {
                     let trailing = self.reader.position().line().saturating_sub(before.line());
                     found.notes.empty_records += trailing;
                     self.end(found);
-                    return None;
+                    return false;
                 }
                 Err(error) => {
                     self.is_done = true;
                     let line = self.physical(before.line());
                     let place = self.rows.place_of_line(line);
                     found.problems.push(unreadable(&self.rows.file, &error).at(place));
-                    return None;
+                    return false;
                 }
             }
-            let job = self.read(&record, &before, found);
+            let is_good = self.read(&record, &before, job, found);
             self.record = Some(record);
-            if job.is_some() {
-                return job;
+            if is_good {
+                return true;
             }
         }
-        None
+        false
     }
 
     fn end(&mut self, found: &mut Found<'_>) {
         self.is_done = true;
         if self.rows.bytes.has_changed() {
-            let error = Diagnostic::error(&self.rows.file, "the file was written to while it was read");
-            found.problems.push(error.help("run again when it is whole"));
+            found.problems.push(self.rows.changed());
         }
     }
 
@@ -245,31 +263,41 @@ impl<'m> RowPass<'m> {
         self.rows.dialect.header_line + tape_line.saturating_sub(1)
     }
 
-    fn read(&mut self, record: &ByteRecord, before: &csv::Position, found: &mut Found<'_>) -> Option<JobSpec> {
+    fn read(
+        &mut self,
+        record: &ByteRecord,
+        before: &csv::Position,
+        job: &mut Option<JobSpec>,
+        found: &mut Found<'_>,
+    ) -> bool {
         let after = self.reader.position();
         let base = self.rows.dialect.header_byte as u64;
         let range = (base + before.byte(), base + after.byte());
         let is_last = range.1 >= self.rows.bytes.len;
-        let first_tape_line = after.line().saturating_sub(1 + newlines(record.as_slice())).max(before.line());
+        // Most records are one line, which needs no counting.
+        let first_tape_line = match after.line().saturating_sub(before.line()) {
+            0 | 1 => before.line(),
+            _ => after.line().saturating_sub(1 + newlines(record.as_slice())).max(before.line()),
+        };
         let line = self.physical(first_tape_line);
         let Some(text) = utf8(record) else {
             let row = Row { rows: self.rows, record, text: "", line, range };
             row.wrong_encoding(found.problems);
-            return None;
+            return false;
         };
         found.notes.empty_records += first_tape_line - before.line();
         let row = Row { rows: self.rows, record, text, line, range };
         if is_last && self.is_left_open(&row, found.problems) {
-            return None;
+            return false;
         }
         if text.trim_start().is_empty() {
             found.notes.empty_records += 1;
-            return None;
+            return false;
         }
         if !self.has_its_cells(&row, found.problems) {
-            return None;
+            return false;
         }
-        self.job(&row, found)
+        self.job(&row, job, found) == Some(true)
     }
 
     /// A quote that the last record opens and nothing closes has swallowed the rest of the file.
@@ -300,7 +328,8 @@ impl<'m> RowPass<'m> {
         false
     }
 
-    fn job(&mut self, row: &Row<'_>, found: &mut Found<'_>) -> Option<JobSpec> {
+    /// Whether the row is good; nothing where its endpoint is unknown.
+    fn job(&mut self, row: &Row<'_>, job: &mut Option<JobSpec>, found: &mut Found<'_>) -> Option<bool> {
         let template_at = self.endpoint(row, found.problems)?;
         let layout_at = self.layout(template_at, found);
         let template = self.templates.list.get(template_at)?;
@@ -321,7 +350,8 @@ impl<'m> RowPass<'m> {
             wrong(self.own.max_sats.unwrap_or_default(), problem);
             None
         });
-        let params = params(row, template, layout, &self.rows.images, &mut wrong);
+        let job = JobSpec::recycled(job, &template.endpoint);
+        put_values(&mut job.values, row, template, layout, &self.rows.images, &mut wrong);
         for index in layout.foreign.iter().filter(|index| !row.cell(**index).is_empty()) {
             wrong(*index, foreign(&self.rows.columns, *index, template));
         }
@@ -334,15 +364,31 @@ impl<'m> RowPass<'m> {
                 },
             );
         }
-        let extra = self.own.extra.iter().filter_map(|index| self.extra(row, *index)).collect();
-        let endpoint = std::sync::Arc::clone(&template.endpoint);
-        is_good.then(|| JobSpec { line: row.line, id: id.map(str::to_owned), endpoint, params, extra, max_sats: limit })
+        job.line = row.line;
+        job.max_sats = limit;
+        put_text(&mut job.id, id);
+        self.put_extra(&mut job.extra, row);
+        is_good &= !template.rests_on_wrong_default(&job.values);
+        Some(is_good)
     }
 
-    fn extra(&self, row: &Row<'_>, index: usize) -> Option<(String, String)> {
-        let Some(Column::Extra(name)) = self.rows.columns.get(index) else { return None };
-        let cell = row.filled(Some(index))?;
-        Some((name.clone(), lf(cell).into_owned()))
+    fn put_extra(&self, extra: &mut Vec<(String, String)>, row: &Row<'_>) {
+        let mut count = 0;
+        for index in &self.own.extra {
+            let (Some(Column::Extra(name)), Some(cell)) = (self.rows.columns.get(*index), row.filled(Some(*index)))
+            else {
+                continue;
+            };
+            if count == extra.len() {
+                extra.push((String::new(), String::new()));
+            }
+            if let Some((kept_name, kept)) = extra.get_mut(count) {
+                name.clone_into(kept_name);
+                lf(cell).as_ref().clone_into(kept);
+            }
+            count += 1;
+        }
+        extra.truncate(count);
     }
 
     fn endpoint(&self, row: &Row<'_>, problems: &mut Problems) -> Option<usize> {
@@ -408,37 +454,60 @@ impl<'m> RowPass<'m> {
     }
 }
 
-/// The row's parameters after all defaults.
-fn params(
+impl JobSpec {
+    /// The job that stands in `place`, or an empty one, for that endpoint; its parts are still to be replaced.
+    fn recycled<'a>(place: &'a mut Option<Self>, endpoint: &Arc<Endpoint>) -> &'a mut Self {
+        let job = place.get_or_insert_with(|| Self {
+            line: 0,
+            id: None,
+            endpoint: Arc::clone(endpoint),
+            values: Vec::new(),
+            extra: Vec::new(),
+            max_sats: None,
+        });
+        if !Arc::ptr_eq(&job.endpoint, endpoint) {
+            job.endpoint = Arc::clone(endpoint);
+        }
+        job
+    }
+}
+
+/// Replaces the values by those of a row, after all defaults.
+fn put_values(
+    values: &mut Vec<Option<Value>>,
     row: &Row<'_>,
     template: &Template,
     layout: &Layout,
     images: &Images,
     wrong: &mut impl FnMut(usize, Wrong),
-) -> Vec<(String, Value)> {
-    let mut params = Vec::with_capacity(template.base.len());
-    for ((param, base), column) in template.endpoint.params.iter().zip(&template.base).zip(&layout.columns) {
-        let value = match row.filled(*column) {
-            Some(cell) => match check(param, Given::Text(cell), images) {
-                Ok(value) => value,
-                Err(problem) => {
+) {
+    values.resize(template.base.len(), None);
+    let columns = template.endpoint.params.iter().zip(&template.base).zip(&layout.columns);
+    for (((param, base), column), value) in columns.zip(values) {
+        match (row.filled(*column), base) {
+            (Some(cell), _) => {
+                if let Err(problem) = put_cell(param, cell, images, value) {
                     wrong(column.unwrap_or_default(), problem);
-                    continue;
                 }
-            },
-            None => match base {
-                Some(value) => value.clone(),
-                None => {
-                    if template.must_have(param) {
-                        wrong(column.unwrap_or_default(), template.missing(param));
-                    }
-                    continue;
+            }
+            (None, Some(Value::Text(text))) => Checked::Text(Cow::Borrowed(text)).put(value),
+            (None, Some(base)) => *value = Some(base.clone()),
+            (None, None) => {
+                *value = None;
+                if template.must_have(param) {
+                    wrong(column.unwrap_or_default(), template.missing(param));
                 }
-            },
-        };
-        params.push((param.name.clone(), value));
+            }
+        }
     }
-    params
+}
+
+/// Replaces a text by another, or by none, in the same memory.
+fn put_text(place: &mut Option<String>, text: Option<&str>) {
+    match (place, text) {
+        (Some(kept), Some(text)) => text.clone_into(kept),
+        (place, text) => *place = text.map(str::to_owned),
+    }
 }
 
 fn foreign(columns: &[Column], index: usize, template: &Template) -> Wrong {

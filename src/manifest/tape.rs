@@ -1,54 +1,60 @@
 //! A file that is read by position, so that errors can look back at it while its rows stream.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use sha2::{Digest, Sha256};
-
-use super::image::{hash_rest, hex};
+use super::digest::FileDigest;
+use super::special::{self, Opened};
 
 /// The longest record that is read: a 32 MiB image as base64, and room for its prompt. A quote that is never closed
 /// must not pull the rest of a large file into memory.
 pub(super) const RECORD_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// The most delimiters in one record, those in quoted text included: each cell costs memory, even an empty one.
+pub(super) const RECORD_DELIMITERS_MAX: u64 = 1024 * 1024;
+/// The most that comes through a pipe, in bytes: a copy of it is kept while it is read.
+const SPOOLED_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 
 /// A manifest's bytes: a regular file, or an unlinked temporary one that holds what came through a pipe.
 pub(super) struct Bytes {
-    file: File,
+    file: Arc<File>,
     /// How many bytes it held when it was opened.
     pub(super) len: u64,
     modified: Option<SystemTime>,
-    /// SHA-256 of it all, in lower-case hex.
-    pub(super) sha256: String,
 }
 
 impl Bytes {
-    /// Opens a file; what is no regular file (a pipe) is copied.
+    /// Opens a file; what comes through a pipe is copied.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let mut file = File::open(path)?;
-        let metadata = file.metadata()?;
-        if metadata.is_dir() {
-            return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory"));
+        match special::open(path)? {
+            Opened::File(file) => Self::new(file),
+            Opened::Pipe(mut pipe) => Self::spool(&mut pipe),
         }
-        if metadata.is_file() { Self::new(file) } else { Self::spool(&mut file) }
     }
 
     /// Copies a stream into an unlinked temporary file.
     pub(super) fn spool(from: &mut dyn Read) -> io::Result<Self> {
         let mut file = tempfile::tempfile()?;
-        io::copy(from, &mut file)?;
+        let copied = io::copy(&mut from.take(SPOOLED_BYTES_MAX + 1), &mut file)?;
+        if copied > SPOOLED_BYTES_MAX {
+            let limit = SPOOLED_BYTES_MAX / (1024 * 1024 * 1024);
+            return Err(io::Error::other(format!("more than {limit} GiB come through the pipe; save it as a file")));
+        }
         file.flush()?;
         Self::new(file)
     }
 
-    fn new(mut file: File) -> io::Result<Self> {
-        file.seek(SeekFrom::Start(0))?;
-        let mut hash = Sha256::new();
-        hash_rest(&mut file, &mut hash)?;
+    fn new(file: File) -> io::Result<Self> {
         let metadata = file.metadata()?;
-        Ok(Self { len: metadata.len(), modified: modified(&metadata), sha256: hex(&hash.finalize()), file })
+        Ok(Self { len: metadata.len(), modified: modified(&metadata), file: Arc::new(file) })
+    }
+
+    /// Begins to hash all of it.
+    pub(super) fn digest(&self) -> FileDigest {
+        FileDigest::begin(&self.file, self.len)
     }
 
     /// Whether the file was written to since it was opened.
@@ -64,9 +70,9 @@ impl Bytes {
         Ok(bytes)
     }
 
-    /// Reads on from a position.
+    /// Reads on from a position, to where the file ended when it was opened.
     pub(super) fn from(&self, offset: u64) -> FromOffset<'_> {
-        FromOffset { file: &self.file, offset }
+        FromOffset::new(&self.file, offset, self.len)
     }
 }
 
@@ -78,11 +84,20 @@ fn modified(metadata: &Metadata) -> Option<SystemTime> {
 pub(super) struct FromOffset<'a> {
     file: &'a File,
     offset: u64,
+    end: u64,
+}
+
+impl<'a> FromOffset<'a> {
+    /// From a position to where the file ended when it was opened.
+    pub(super) fn new(file: &'a File, offset: u64, end: u64) -> Self {
+        Self { file, offset, end }
+    }
 }
 
 impl Read for FromOffset<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.file.read_at(buffer, self.offset)?;
+        let left = usize::try_from(self.end.saturating_sub(self.offset)).unwrap_or(usize::MAX).min(buffer.len());
+        let n = self.file.read_at(&mut buffer[..left], self.offset)?;
         self.offset += n as u64;
         Ok(n)
     }
@@ -93,13 +108,24 @@ impl Read for FromOffset<'_> {
 pub(super) struct Tape<'a> {
     from: FromOffset<'a>,
     /// What may still be read before the record that is being read counts as too long.
-    pub(super) allowance: u64,
+    allowance: u64,
+    /// The same for delimiters.
+    delimiters_left: u64,
+    delimiter: u8,
     ends_line: bool,
 }
 
 impl<'a> Tape<'a> {
-    pub(super) fn new(from: FromOffset<'a>) -> Self {
-        Self { from, allowance: RECORD_BYTES_MAX, ends_line: true }
+    pub(super) fn new(from: FromOffset<'a>, delimiter: u8) -> Self {
+        let mut tape = Self { from, allowance: 0, delimiters_left: 0, delimiter, ends_line: true };
+        tape.begin_record();
+        tape
+    }
+
+    /// Another record begins, and may be as long as any.
+    pub(super) const fn begin_record(&mut self) {
+        self.allowance = RECORD_BYTES_MAX;
+        self.delimiters_left = RECORD_DELIMITERS_MAX;
     }
 }
 
@@ -109,8 +135,15 @@ impl Read for Tape<'_> {
             let limit = RECORD_BYTES_MAX / (1024 * 1024);
             return Err(io::Error::other(format!("a record is longer than {limit} MiB; is a quote left open?")));
         }
+        if self.delimiters_left == 0 {
+            return Err(io::Error::other(format!(
+                "a record has more than {RECORD_DELIMITERS_MAX} cells; is it the right delimiter?"
+            )));
+        }
         let n = self.from.read(buffer)?;
         self.allowance = self.allowance.saturating_sub(n as u64);
+        let delimiters = buffer.iter().take(n).filter(|b| **b == self.delimiter).count();
+        self.delimiters_left = self.delimiters_left.saturating_sub(delimiters as u64);
         match (n, buffer.first_mut()) {
             (0, Some(first)) if !self.ends_line => {
                 *first = b'\n';

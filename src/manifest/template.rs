@@ -147,6 +147,13 @@ impl Template {
         param.required && !self.wrong_defaults.contains(&param.name)
     }
 
+    /// Whether a job with these values would rest on a wrong default, which is reported already: what follows from
+    /// it is no news.
+    pub(super) fn rests_on_wrong_default(&self, values: &[Option<Value>]) -> bool {
+        let mut unset = self.endpoint.params.iter().zip(values).filter(|(_, value)| value.is_none());
+        !self.wrong_defaults.is_empty() && unset.any(|(param, _)| self.wrong_defaults.contains(&param.name))
+    }
+
     /// The error of a required parameter that a job leaves out.
     pub(super) fn missing(&self, param: &Param) -> Wrong {
         let message = format!("{}: missing; {} requires it", param.name, self.endpoint.name);

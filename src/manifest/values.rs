@@ -3,8 +3,9 @@
 use toml::de::DeValue;
 
 use super::image::Images;
-use crate::catalog::{Param, ParamKind, Value};
+use crate::catalog::{Mismatch, Param, ParamKind, Value};
 use crate::diagnostic::{Diagnostic, Place};
+use crate::harmless::harmless_char;
 use crate::money::Sats;
 
 /// How much of a wrong value an error repeats, in characters.
@@ -68,13 +69,31 @@ pub(super) fn check(param: &Param, given: Given<'_>, images: &Images) -> Result<
         Given::Text(text) => param.from_text(text),
         Given::Toml(value, _) => param.from_toml(value),
     };
-    checked.map_err(|mismatch| Wrong {
+    checked.map_err(|mismatch| unfit(param, mismatch, given))
+}
+
+/// Puts the checked value of a cell where another row's may stand, in the memory of that.
+///
+/// # Errors
+/// As [`check`].
+pub(super) fn put_cell(param: &Param, cell: &str, images: &Images, place: &mut Option<Value>) -> Result<(), Wrong> {
+    if param.kind == ParamKind::Image {
+        *place = Some(check(param, Given::Text(cell), images)?);
+        return Ok(());
+    }
+    let checked = param.check_text(cell).map_err(|mismatch| unfit(param, mismatch, Given::Text(cell)))?;
+    checked.put(place);
+    Ok(())
+}
+
+fn unfit(param: &Param, mismatch: Mismatch, given: Given<'_>) -> Wrong {
+    Wrong {
         help: mismatch.suggestion.map(|word| {
             // A suggestion of several words (`5 without quotes`) is no value to be quoted.
             if word.contains(' ') { format!("did you mean {word}?") } else { format!("did you mean \"{word}\"?") }
         }),
         ..expected(&param.name, &mismatch.expected, given)
-    })
+    }
 }
 
 /// The job's own limit.
@@ -109,9 +128,13 @@ pub(super) fn extra_text(given: Given<'_>) -> Option<String> {
     }
 }
 
-/// A value as an error repeats it: one line, not too long.
+fn shown_char(c: char) -> char {
+    if c.is_control() { ' ' } else { harmless_char(c) }
+}
+
+/// A value as an error repeats it: one line, harmless, not too long.
 pub(super) fn shown(text: &str) -> String {
-    let mut short: String = text.chars().take(SHOWN_CHARS_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut short: String = text.chars().take(SHOWN_CHARS_MAX).map(shown_char).collect();
     if text.chars().nth(SHOWN_CHARS_MAX).is_some() {
         short.push('…');
     }

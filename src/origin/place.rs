@@ -1,6 +1,6 @@
 //! Which addresses an answer may name: a result may stand on any public host, a poll address on the endpoint's own.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
@@ -63,26 +63,39 @@ fn is_private(url: &Url) -> bool {
         None => true,
         Some(Host::Domain(name)) => {
             let name = name.trim_end_matches('.').to_ascii_lowercase();
-            ["localhost", "local", "internal"]
+            ["localhost", "localdomain", "local", "internal", "lan", "home.arpa"]
                 .iter()
                 .any(|end| name.strip_suffix(end).is_some_and(|before| before.is_empty() || before.ends_with('.')))
         }
         Some(Host::Ipv4(ip)) => is_private_v4(ip),
         Some(Host::Ipv6(ip)) => match IpAddr::V6(ip).to_canonical() {
             IpAddr::V4(mapped) => is_private_v4(mapped),
-            IpAddr::V6(ip) => {
-                ip.is_loopback()
-                    || ip.is_unspecified()
-                    || ip.is_unique_local()
-                    || ip.is_unicast_link_local()
-                    || ip.is_multicast()
-            }
+            IpAddr::V6(ip) => is_private_v6(ip),
         },
     }
 }
 
+fn is_private_v6(ip: Ipv6Addr) -> bool {
+    let [a, b, c, d, e, f, g, h] = ip.segments();
+    let v4 = |high: u16, low: u16| {
+        let [[first, second], [third, fourth]] = [high.to_be_bytes(), low.to_be_bytes()];
+        is_private_v4(Ipv4Addr::new(first, second, third, fourth))
+    };
+    match (a, b) {
+        // IPv4 within IPv6: compatible (RFC 4291), by NAT64 (RFC 6052), by 6to4 (RFC 3056).
+        (0, 0) if [c, d, e, f] == [0; 4] => v4(g, h),
+        (0x64, 0xff9b) if [c, d, e, f] == [0; 4] => v4(g, h),
+        // NAT64 of a site's own (RFC 8215).
+        (0x64, 0xff9b) => true,
+        (0x2002, _) => v4(b, c),
+        // Site-local, which is no longer in use and never was public (RFC 3879).
+        (0xfec0..=0xfeff, _) => true,
+        _ => ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_multicast(),
+    }
+}
+
 const fn is_private_v4(ip: Ipv4Addr) -> bool {
-    let [first, second, ..] = ip.octets();
+    let [first, second, third, _] = ip.octets();
     ip.is_private()
         || ip.is_loopback()
         || ip.is_link_local()
@@ -91,6 +104,10 @@ const fn is_private_v4(ip: Ipv4Addr) -> bool {
         || first == 0
         // Shared address space of carriers (RFC 6598).
         || (first == 100 && second & 0xc0 == 64)
+        // Protocol assignments (RFC 6890), benchmarks (RFC 2544), reserved (RFC 1112).
+        || (first == 192 && second == 0 && third == 0)
+        || (first == 198 && second & 0xfe == 18)
+        || first >= 240
 }
 
 #[cfg(test)]
@@ -111,6 +128,8 @@ mod tests {
             ("//cdn.example/a.mp4", "https://cdn.example/a.mp4"),
             (" https://cdn.example/a.mp4 ", "https://cdn.example/a.mp4"),
             ("http://93.184.216.34/a.mp4", "http://93.184.216.34/a.mp4"),
+            ("http://[2606:4700::6810:85e5]/", "http://[2606:4700::6810:85e5]/"),
+            ("http://[64:ff9b::5db8:d822]/", "http://[64:ff9b::5db8:d822]/"),
         ] {
             assert_eq!(result_url(given, &endpoint), Ok(url(expected)));
         }
@@ -138,6 +157,17 @@ mod tests {
             "http://[::ffff:192.168.0.1]/",
             "http://[fd00::1]/",
             "http://[fe80::1]/",
+            "http://[::127.0.0.1]/",
+            "http://[64:ff9b::10.0.0.1]/",
+            "http://[64:ff9b:1::1]/",
+            "http://[2002:7f00:1::]/",
+            "http://[fec0::1]/",
+            "http://[ff02::1]/",
+            "http://192.0.0.8/",
+            "http://198.19.0.1/",
+            "http://240.0.0.1/",
+            "http://nas.lan/",
+            "http://localhost.localdomain/",
             "https://",
             &long,
         ] {

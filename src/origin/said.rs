@@ -9,6 +9,9 @@ use crate::time::UnixMs;
 /// A `Retry-After` beyond this counts as this.
 pub const RETRY_AFTER_MS_MAX: u64 = 60 * 60 * 1_000;
 
+/// A body of more values is not read: each takes a hundred bytes of memory, and may be written in two.
+const JSON_VALUES_MAX: usize = 100_000;
+
 /// A run of so many characters of base64 or hex in an origin's words may be a credential that it echoes.
 const SECRET_CHARS_MIN: usize = 40;
 
@@ -46,7 +49,7 @@ pub(super) enum Code {
 
 impl Said {
     pub(super) fn of(answer: &HttpAnswer) -> Self {
-        let json = serde_json::from_slice::<Json>(&answer.body).ok();
+        let json = parsed(&answer.body);
         let inner_status = json.as_ref().and_then(wrapped_status);
         let status = inner_status.unwrap_or(answer.status);
         let inner = inner(json.as_ref(), inner_status.is_some());
@@ -84,6 +87,13 @@ impl Said {
         let roots = [inner(whole, self.wrapped), whole.filter(|_| self.wrapped)];
         roots.into_iter().flatten().flat_map(move |root| pointers.iter().filter_map(|pointer| root.pointer(pointer)))
     }
+}
+
+/// The body as JSON, where it is that and not built to fill memory. Each value but the first has a comma or a bracket
+/// before it, which bounds what the tree takes before it is made; depth is bounded by the parser.
+fn parsed(body: &[u8]) -> Option<Json> {
+    let values = body.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count();
+    if values > JSON_VALUES_MAX { None } else { serde_json::from_slice(body).ok() }
 }
 
 /// How long an answer asks to wait, in milliseconds; an hour at most.
@@ -257,6 +267,18 @@ mod tests {
         ] {
             assert_eq!(Said::of(&answer(500, &[], body)).refund, refund, "{body}");
         }
+    }
+
+    #[test]
+    fn a_body_that_is_built_to_fill_memory_is_not_read() {
+        let list = |values: usize| format!(r#"{{"videoUrl":"/a.mp4","x":[{}0]}}"#, "0,".repeat(values));
+        let found =
+            |body: &str| Said::of(&answer(200, &[], body)).text_at(&["/videoUrl".to_owned()]).map(str::to_owned);
+        assert_eq!(found(&list(JSON_VALUES_MAX - 10)), Some("/a.mp4".to_owned()));
+        assert_eq!(found(&list(JSON_VALUES_MAX)), None);
+        let deep = |open: &str| format!(r#"{{"videoUrl":"/a.mp4","x":{}"#, open.repeat(100_000));
+        assert_eq!(found(&deep("[")), None);
+        assert_eq!(found(&deep(r#"{"a":"#)), None);
     }
 
     proptest! {

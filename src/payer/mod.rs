@@ -9,6 +9,8 @@ use crate::ledger::DurableIntent;
 use crate::money::Msat;
 use crate::time::UnixMs;
 
+#[doc(hidden)]
+pub use lnd::fuzzing;
 pub use lnd::{
     Listed, ListedPage, ListedStatus, LndConfigError, LndOptions, LndPayer, Macaroon, MacaroonError, MacaroonFile,
 };

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::findings;
-use super::identity::{self, MadeKey};
+use super::identity::{self, Encoding, MadeKey};
 use super::ids::{Clash, GivenIds, MadeClash, MadeCounts};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::JobSource;
@@ -83,7 +83,10 @@ fn lines_of_made(source: &dyn JobSource, clashes: &[MadeClash]) -> Vec<Option<u6
     }
     let mut seen = vec![0u32; clashes.len()];
     for spec in source.jobs().flatten().filter(|spec| spec.id.is_none()) {
-        let key = MadeKey::of(&identity::content_hash(&spec.endpoint.name, &spec.params));
+        let named = || spec.endpoint.params.iter().map(|param| param.name.as_str());
+        let mut content = Vec::new();
+        Encoding::new(&spec.endpoint.name, named()).put(&mut content, |at| spec.values.get(at)?.as_ref());
+        let key = MadeKey::of(&identity::hash(&content));
         for ((clash, seen), line) in clashes.iter().zip(&mut seen).zip(&mut lines) {
             if clash.key == key {
                 *seen = seen.saturating_add(1);

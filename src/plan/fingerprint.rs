@@ -24,17 +24,20 @@ pub struct Fingerprint {
     job_count: u64,
     /// The sum, its least part first.
     sum: [u64; 4],
+    /// The job at hand, encoded.
+    buffer: Vec<u8>,
 }
 
 impl Fingerprint {
     /// Takes one job in.
     pub fn add(&mut self, id: &str, content: &ContentHash, price: Msat) {
-        let mut hash = Sha256::new();
-        hash.update(JOB_TAG);
-        hash.update(content.0);
-        hash.update(price.get().to_be_bytes());
-        hash.update(id.as_bytes());
-        self.add_digest(&hash.finalize().into());
+        self.buffer.clear();
+        self.buffer.extend_from_slice(JOB_TAG);
+        self.buffer.extend_from_slice(&content.0);
+        self.buffer.extend_from_slice(&price.get().to_be_bytes());
+        self.buffer.extend_from_slice(id.as_bytes());
+        let digest = Sha256::digest(&self.buffer).into();
+        self.add_digest(&digest);
     }
 
     fn add_digest(&mut self, digest: &[u8; 32]) {

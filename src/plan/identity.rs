@@ -32,27 +32,78 @@ const MADE_CHARS: usize = 16;
 /// The hash of what is bought. A pure function: the order of `params` does not matter.
 #[must_use]
 pub fn content_hash(endpoint: &str, params: &[(String, Value)]) -> ContentHash {
-    content_hash_with(&mut Vec::new(), endpoint, params)
+    let encoding = Encoding::new(endpoint, params.iter().map(|(name, _)| name.as_str()));
+    let mut content = Vec::new();
+    encoding.put(&mut content, |at| params.get(at).map(|(_, value)| value));
+    hash(&content)
 }
 
-/// The same, encoded in a buffer that is used again for the next job.
-pub(super) fn content_hash_with(buffer: &mut Vec<u8>, endpoint: &str, params: &[(String, Value)]) -> ContentHash {
-    buffer.clear();
-    buffer.extend_from_slice(CONTENT_TAG);
-    put_bytes(buffer, endpoint.as_bytes());
-    put_length(buffer, params.len());
-    // Few parameters: taking the next name each time is cheaper than sorting, and allocates nothing.
-    let mut last: Option<&str> = None;
-    while let Some((name, value)) = next_after(params, last) {
-        put_bytes(buffer, name.as_bytes());
-        put_value(buffer, value);
-        last = Some(name);
+/// The hash of a content that [`Encoding::put`] has put together.
+pub(super) fn hash(content: &[u8]) -> ContentHash {
+    ContentHash(Sha256::digest(content).into())
+}
+
+/// The first block of SHA-256, in bytes.
+const BLOCK_BYTES: usize = 64;
+
+/// The same as [`hash`] for many contents. Those of one endpoint begin alike for a block of SHA-256 or nearly so: a block
+/// that is the same as in the content before is not hashed again.
+pub(super) struct ContentHasher {
+    block: [u8; BLOCK_BYTES],
+    after_block: Sha256,
+}
+
+impl Default for ContentHasher {
+    fn default() -> Self {
+        let block = [0; BLOCK_BYTES];
+        Self { block, after_block: Sha256::new_with_prefix(block) }
     }
-    ContentHash(Sha256::digest(&buffer).into())
 }
 
-fn next_after<'p>(params: &'p [(String, Value)], last: Option<&str>) -> Option<&'p (String, Value)> {
-    params.iter().filter(|(name, _)| last.is_none_or(|last| name.as_str() > last)).min_by(|a, b| a.0.cmp(&b.0))
+impl ContentHasher {
+    pub(super) fn hash(&mut self, content: &[u8]) -> ContentHash {
+        let Some((block, rest)) = content.split_first_chunk() else { return hash(content) };
+        if *block != self.block {
+            *self = Self { block: *block, after_block: Sha256::new_with_prefix(block) };
+        }
+        ContentHash(self.after_block.clone().chain_update(rest).finalize().into())
+    }
+}
+
+/// What the contents of all jobs of one endpoint have in common, put together once.
+pub(super) struct Encoding {
+    /// The tag and the endpoint's name.
+    head: Vec<u8>,
+    /// By name in byte order: the position of a parameter in its endpoint, and its name as it is encoded.
+    names: Vec<(usize, Vec<u8>)>,
+}
+
+impl Encoding {
+    /// For an endpoint's name and its parameters' names, in its order.
+    pub(super) fn new<'p>(endpoint: &str, params: impl Iterator<Item = &'p str>) -> Self {
+        let mut head = CONTENT_TAG.to_vec();
+        put_bytes(&mut head, endpoint.as_bytes());
+        let mut names: Vec<(usize, &str)> = params.enumerate().collect();
+        names.sort_by_key(|(_, name)| *name);
+        let encoded = |(at, name): (usize, &str)| {
+            let mut bytes = Vec::new();
+            put_bytes(&mut bytes, name.as_bytes());
+            (at, bytes)
+        };
+        Self { head, names: names.into_iter().map(encoded).collect() }
+    }
+
+    /// Adds a content to a buffer, from the values by their parameter's position.
+    pub(super) fn put<'v>(&self, buffer: &mut Vec<u8>, value_of: impl Fn(usize) -> Option<&'v Value>) {
+        buffer.extend_from_slice(&self.head);
+        put_length(buffer, self.names.iter().filter(|(at, _)| value_of(*at).is_some()).count());
+        for (at, name) in &self.names {
+            if let Some(value) = value_of(*at) {
+                buffer.extend_from_slice(name);
+                put_value(buffer, value);
+            }
+        }
+    }
 }
 
 fn put_value(buffer: &mut Vec<u8>, value: &Value) {
@@ -73,7 +124,7 @@ fn put_value(buffer: &mut Vec<u8>, value: &Value) {
     }
 }
 
-pub(super) fn put_bytes(buffer: &mut Vec<u8>, bytes: &[u8]) {
+fn put_bytes(buffer: &mut Vec<u8>, bytes: &[u8]) {
     put_length(buffer, bytes.len());
     buffer.extend_from_slice(bytes);
 }
@@ -97,9 +148,11 @@ impl MadeKey {
     pub(super) fn write_id(self, number: u32, id: &mut String) {
         let mut text = [0; MADE_CHARS];
         BASE32_NOPAD.encode_mut(&self.0, &mut text);
+        text.make_ascii_lowercase();
         id.clear();
         id.push('j');
-        id.extend(text.iter().map(|byte| char::from(byte.to_ascii_lowercase())));
+        // Base32 is ASCII: this is always text.
+        id.push_str(std::str::from_utf8(&text).unwrap_or_default());
         if number > 1 {
             id.push('-');
             id.push_str(&number.to_string());
@@ -131,6 +184,10 @@ pub fn is_id(id: &str) -> bool {
         c.is_control()
             || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
+    // Most ids are plain ASCII, of which each byte is a character.
+    if id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return (1..=ID_CHARS_MAX).contains(&id.len());
+    }
     !id.trim().is_empty() && id.chars().count() <= ID_CHARS_MAX && !id.contains(hidden)
 }
 
@@ -250,6 +307,14 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_block_before_does_not_matter(contents in proptest::collection::vec("[ab]{0,2}a{0,70}b{0,70}", 0..8)) {
+            let mut hasher = ContentHasher::default();
+            for content in contents.iter().chain(&contents) {
+                prop_assert_eq!(hasher.hash(content.as_bytes()), hash(content.as_bytes()));
+            }
+        }
+
         #[test]
         fn order_does_not_matter(
             params in proptest::collection::btree_map("[a-c]{1,3}", "[a-c]{0,3}", 0..6),

@@ -35,12 +35,11 @@ impl Hasher for Spread {
     }
 }
 
-/// Writes the made id of the next job with this content. Only keys that `counts` is to know are counted.
-pub(super) fn write_made(counts: &mut MadeCounts, content: &ContentHash, id: &mut String) {
-    let key = MadeKey::of(content);
-    let count = counts.entry(key).or_insert(0);
+/// The number of the next job with this content and no id, counted from 1.
+pub(super) fn next(counts: &mut MadeCounts, content: &ContentHash) -> u32 {
+    let count = counts.entry(MadeKey::of(content)).or_insert(0);
     *count = count.saturating_add(1);
-    key.write_id(*count, id);
+    *count
 }
 
 /// Equal for equal ids: 96 bits of a SHA-256.
@@ -61,6 +60,7 @@ pub(super) struct GivenIds {
     rows: Vec<Given>,
     /// Whether any of them could be a made id.
     may_be_made: bool,
+    has_alike: Option<bool>,
 }
 
 /// Jobs whose ids clash, by their lines.
@@ -91,14 +91,32 @@ impl GivenIds {
         self.rows.push(Given { id: id_hash(id), folded, line });
     }
 
+    /// Whether any two ids are equal when folded, as equal ids are too. Numbers alone sort far faster than rows, and
+    /// most manifests need no more. Asked when all ids are there.
+    fn has_alike(&mut self) -> bool {
+        let rows = &self.rows;
+        *self.has_alike.get_or_insert_with(|| {
+            let number = |row: &Given| (u64::from(row.folded[0]) << 32) | u64::from(row.folded[1]);
+            let mut folded: Vec<u64> = rows.iter().map(number).collect();
+            folded.sort_unstable();
+            folded.windows(2).any(|pair| pair[0] == pair[1])
+        })
+    }
+
     /// Ids that are given more than once, in order of their lines.
     pub(super) fn repeated(&mut self) -> Vec<Clash> {
+        if !self.has_alike() {
+            return Vec::new();
+        }
         self.rows.sort_unstable_by_key(|row| (row.id, row.line));
         clashes(self.rows.chunk_by(|a, b| a.id == b.id))
     }
 
     /// Different ids that are equal when folded. After [`Self::repeated`] has found nothing.
     pub(super) fn alike(&mut self) -> Vec<Clash> {
+        if !self.has_alike() {
+            return Vec::new();
+        }
         self.rows.sort_unstable_by_key(|row| (row.folded, row.line));
         clashes(self.rows.chunk_by(|a, b| a.folded == b.folded))
     }

@@ -1,12 +1,13 @@
 //! Reading the jobs of a plan: a second pass over the manifest, which must still be the one that was planned.
 
+use super::appraise::Appraiser;
 use super::fingerprint::Fingerprint;
+use super::identity;
 use super::identity::MadeKey;
 use super::ids::MadeCounts;
-use super::make::Appraiser;
-use super::tally::{self, Tallies};
+use super::tally;
 use super::{Plan, PlannedJob};
-use crate::catalog::Priced;
+use crate::catalog::{Endpoint, Priced, Value};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::{JobSource, JobSpec};
 use crate::money::Msat;
@@ -26,7 +27,7 @@ impl Plan {
             source,
             specs: Some(source.jobs()),
             appraiser: Appraiser::new(self.policy),
-            tallies: Tallies::default(),
+            content: Vec::new(),
             seen: MadeCounts::default(),
             fingerprint: Fingerprint::default(),
             seq: 0,
@@ -40,7 +41,8 @@ struct Jobs<'a> {
     /// None once the end was reached.
     specs: Option<Box<dyn Iterator<Item = Result<JobSpec, Vec<Diagnostic>>> + 'a>>,
     appraiser: Appraiser,
-    tallies: Tallies,
+    /// The content at hand.
+    content: Vec<u8>,
     /// How many of each repeated made id were given out.
     seen: MadeCounts,
     fingerprint: Fingerprint,
@@ -74,22 +76,25 @@ impl Iterator for Jobs<'_> {
 
 impl Jobs<'_> {
     fn job(&mut self, spec: JobSpec) -> Result<PlannedJob, String> {
-        let job = self.appraiser.appraise(&mut self.tallies, &spec)?;
+        self.content.clear();
+        let job = self.appraiser.appraise(&spec, &mut self.content)?;
+        let content = identity::hash(&self.content);
         let id = match spec.id {
             Some(id) => id,
-            None => self.made_id(MadeKey::of(&job.content)),
+            None => self.made_id(MadeKey::of(&content)),
         };
-        self.fingerprint.add(&id, &job.content, job.quote.price);
+        self.fingerprint.add(&id, &content, job.quote.price);
         let rate = spec.endpoint.price.rates.get(job.quote.rate_index).map_or(Msat::ZERO, |rate| rate.rate);
+        let params = named(&spec.endpoint, spec.values);
         let seq = self.seq;
         self.seq += 1;
         Ok(PlannedJob {
             seq,
             line: spec.line,
             id,
-            params: spec.params,
+            params,
             extra: spec.extra,
-            content: job.content,
+            content,
             priced: Priced {
                 chosen_by: tally::chosen_by(&spec.endpoint, job.quote.rate_index),
                 rate,
@@ -118,4 +123,10 @@ impl Jobs<'_> {
         let message = "the manifest changed while it was read: its jobs or prices are no longer those of the plan";
         Diagnostic::error(self.source.file(), message).help("start again with the manifest as it is now")
     }
+}
+
+/// The values that are there, by name.
+fn named(endpoint: &Endpoint, values: Vec<Option<Value>>) -> Vec<(String, Value)> {
+    let all = endpoint.params.iter().zip(values);
+    all.filter_map(|(param, value)| Some((param.name.clone(), value?))).collect()
 }

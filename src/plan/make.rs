@@ -2,18 +2,14 @@
 
 use std::sync::Arc;
 
+use super::appraise::{Appraisal, Appraiser, TOO_LARGE};
 use super::findings::{self, Findings};
-use super::fingerprint::Fingerprint;
-use super::ids::{self, GivenIds, MadeCounts};
-use super::tally::Tallies;
-use super::{ContentHash, Plan, Policy, Totals, clash, identity};
-use crate::catalog::{Endpoint, Quote};
+use super::register::{self, Batches, Register};
+use super::{Plan, Policy, Totals, clash, identity};
+use crate::catalog::Endpoint;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::manifest::{JobSource, JobSpec};
 use crate::money::Msat;
-
-/// More money than there can be.
-const TOO_LARGE: &str = "larger than any amount of money";
 
 impl Plan {
     /// Prices every job of a manifest. Reads it once, job by job; memory does not grow but for some bytes a job, which tell
@@ -23,52 +19,20 @@ impl Plan {
     /// Everything that is wrong with the manifest, its own errors and those that only comparing jobs finds. The same in many
     /// rows is one diagnostic with line ranges. Never empty.
     pub fn make(source: &dyn JobSource, policy: &Policy) -> Result<Self, Vec<Diagnostic>> {
-        let mut maker = Maker::new(source, *policy);
-        for job in source.jobs() {
-            match job {
-                Ok(spec) => maker.add(&spec),
+        let read = |batches: &mut Batches| {
+            let mut maker = Maker::new(source, *policy);
+            source.each(&mut |job| match job {
+                Ok(spec) => maker.add(spec, batches),
                 Err(errors) => errors.into_iter().for_each(|error| maker.findings.push(error)),
+            });
+            maker
+        };
+        match register::beside(read) {
+            Ok((maker, register)) => maker.finish(register),
+            Err(error) => {
+                Err(vec![Diagnostic::error(source.file(), format!("no thread can be started to plan with: {error}"))])
             }
         }
-        maker.finish()
-    }
-}
-
-/// A job's price and identity, before it has an id.
-pub(super) struct Appraisal {
-    /// The position of its endpoint among those in use.
-    pub(super) endpoint_index: usize,
-    pub(super) quote: Quote,
-    pub(super) content: ContentHash,
-    pub(super) fee_ceiling: Msat,
-    pub(super) max_cost: Option<Msat>,
-}
-
-/// What both passes do with a job, with what they keep from one job to the next.
-pub(super) struct Appraiser {
-    policy: Policy,
-    buffer: Vec<u8>,
-}
-
-impl Appraiser {
-    pub(super) fn new(policy: Policy) -> Self {
-        Self { policy, buffer: Vec::new() }
-    }
-
-    /// # Errors
-    /// In words, where the job has no price that fits.
-    pub(super) fn appraise(&mut self, tallies: &mut Tallies, spec: &JobSpec) -> Result<Appraisal, String> {
-        let value_of = |name: &str| spec.params.iter().find(|(known, _)| known == name).map(|(_, value)| value);
-        let quote = spec.endpoint.price.quote(value_of).map_err(|error| error.to_string())?;
-        let fee_ceiling =
-            self.policy.fee_ceiling(quote.price).ok_or_else(|| format!("the fee ceiling is {TOO_LARGE}"))?;
-        Ok(Appraisal {
-            endpoint_index: tallies.index_of(&spec.endpoint),
-            quote,
-            content: identity::content_hash_with(&mut self.buffer, &spec.endpoint.name, &spec.params),
-            fee_ceiling,
-            max_cost: self.policy.max_cost(spec.max_sats),
-        })
     }
 }
 
@@ -76,12 +40,6 @@ struct Maker<'a> {
     source: &'a dyn JobSource,
     policy: Policy,
     appraiser: Appraiser,
-    tallies: Tallies,
-    made: MadeCounts,
-    given: GivenIds,
-    /// The made id of the job at hand.
-    id: String,
-    fingerprint: Fingerprint,
     totals: Totals,
     findings: Findings,
     over_limit: Vec<(u64, u64)>,
@@ -94,11 +52,6 @@ impl<'a> Maker<'a> {
             source,
             policy,
             appraiser: Appraiser::new(policy),
-            tallies: Tallies::default(),
-            made: MadeCounts::default(),
-            given: GivenIds::default(),
-            id: String::new(),
-            fingerprint: Fingerprint::default(),
             totals: Totals::default(),
             findings: Findings::default(),
             over_limit: Vec::new(),
@@ -106,29 +59,22 @@ impl<'a> Maker<'a> {
         }
     }
 
-    fn add(&mut self, spec: &JobSpec) {
-        if let Err(message) = self.try_add(spec) {
+    fn add(&mut self, spec: &JobSpec, batches: &mut Batches) {
+        if let Err(message) = self.try_add(spec, batches) {
             self.findings.push(Diagnostic::error(self.source.file(), message).at(self.source.place_of_line(spec.line)));
         }
     }
 
-    fn try_add(&mut self, spec: &JobSpec) -> Result<(), String> {
+    fn try_add(&mut self, spec: &JobSpec, batches: &mut Batches) -> Result<(), String> {
         let line = u32::try_from(spec.line).map_err(|_| format!("a manifest has at most {} lines", u32::MAX))?;
-        if let Some(id) = &spec.id {
-            if !identity::is_id(id) {
-                return Err(format!("id: expected 1 to {} printable characters", identity::ID_CHARS_MAX));
-            }
-            self.given.add(id, line);
+        if spec.id.as_ref().is_some_and(|id| !identity::is_id(id)) {
+            return Err(format!("id: expected 1 to {} printable characters", identity::ID_CHARS_MAX));
         }
-        let job = self.appraiser.appraise(&mut self.tallies, spec)?;
-        let id = match &spec.id {
-            Some(id) => id,
-            None => {
-                ids::write_made(&mut self.made, &job.content, &mut self.id);
-                &self.id
-            }
-        };
-        self.fingerprint.add(id, &job.content, job.quote.price);
+        let job = self.appraiser.appraise(spec, batches.content());
+        // Without a price too: its id may clash with another, and with an error there is no plan that it could falsify.
+        let price = job.as_ref().map_or(Msat::ZERO, |job| job.quote.price);
+        batches.add(spec.id.as_deref(), line, price);
+        let job = job?;
         self.count(&job).ok_or_else(|| format!("the plan's total is {TOO_LARGE}"))?;
         if exceeds(&job) {
             self.over_limit_count += 1;
@@ -138,7 +84,7 @@ impl<'a> Maker<'a> {
     }
 
     fn count(&mut self, job: &Appraisal) -> Option<()> {
-        self.tallies.count(job.endpoint_index, &job.quote)?;
+        self.appraiser.tallies.count(job.endpoint_index, &job.quote)?;
         let price = self.totals.price.checked_add(job.quote.price)?;
         let fee_ceiling = self.totals.fee_ceiling.checked_add(job.fee_ceiling)?;
         let worst_case = price.checked_add(fee_ceiling)?;
@@ -147,31 +93,32 @@ impl<'a> Maker<'a> {
         Some(())
     }
 
-    fn finish(mut self) -> Result<Plan, Vec<Diagnostic>> {
-        let errors = clash::errors(self.source, &mut self.given, &self.made);
+    fn finish(mut self, mut register: Register) -> Result<Plan, Vec<Diagnostic>> {
+        let errors = clash::errors(self.source, &mut register.given, &register.made);
         errors.into_iter().for_each(|error| self.findings.push(error));
         if self.findings.has_errors() {
             return Err(self.findings.into_vec());
         }
-        for warning in clash::warnings(self.source, &mut self.given) {
+        for warning in clash::warnings(self.source, &mut register.given) {
             self.findings.push(warning);
         }
         if let Some(warning) = self.over_limit_warning() {
             self.findings.push(warning);
         }
         // Only these need counting when the jobs are read again.
-        self.made.retain(|_, count| *count > 1);
-        self.made.shrink_to_fit();
-        let mut endpoints: Vec<Arc<Endpoint>> = self.tallies.endpoints().cloned().collect();
+        register.made.retain(|_, count| *count > 1);
+        register.made.shrink_to_fit();
+        let tallies = self.appraiser.tallies;
+        let mut endpoints: Vec<Arc<Endpoint>> = tallies.endpoints().cloned().collect();
         endpoints.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Plan {
             totals: self.totals,
-            groups: self.tallies.groups(),
-            fingerprint: self.fingerprint.hex(),
+            groups: tallies.groups(),
+            fingerprint: register.fingerprint.hex(),
             endpoints,
             warnings: self.findings.into_vec(),
             policy: self.policy,
-            repeated: self.made,
+            repeated: register.made,
         })
     }
 

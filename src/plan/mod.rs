@@ -1,5 +1,6 @@
 //! The plan: every job with its exact price and its fee ceiling, and the totals; frozen and fingerprinted.
 
+mod appraise;
 mod clash;
 mod findings;
 mod fingerprint;
@@ -9,6 +10,7 @@ mod jobs;
 pub mod limits;
 mod make;
 mod policy;
+mod register;
 mod tally;
 #[cfg(test)]
 mod testing;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Group;
+use super::appraise::Form;
 use crate::catalog::{Endpoint, Quote, Value};
 use crate::money::Msat;
 
@@ -16,6 +17,7 @@ pub(super) struct Tallies {
 
 struct Used {
     endpoint: Arc<Endpoint>,
+    form: Form,
     /// By the position of the rate in the price rule.
     rates: Vec<Tally>,
 }
@@ -28,18 +30,17 @@ struct Tally {
 }
 
 impl Tallies {
-    /// The position of an endpoint, which from now on is in use.
-    pub(super) fn index_of(&mut self, endpoint: &Arc<Endpoint>) -> usize {
-        if self.used.get(self.last).is_some_and(|used| Arc::ptr_eq(&used.endpoint, endpoint)) {
-            return self.last;
+    /// The position and the form of an endpoint, which from now on is in use.
+    pub(super) fn enter(&mut self, endpoint: &Arc<Endpoint>) -> (usize, &Form) {
+        if !self.used.get(self.last).is_some_and(|used| Arc::ptr_eq(&used.endpoint, endpoint)) {
+            let same = |used: &Used| Arc::ptr_eq(&used.endpoint, endpoint) || used.endpoint == *endpoint;
+            self.last = self.used.iter().position(same).unwrap_or_else(|| {
+                let rates = vec![Tally::default(); endpoint.price.rates.len()];
+                self.used.push(Used { endpoint: Arc::clone(endpoint), form: Form::new(endpoint), rates });
+                self.used.len() - 1
+            });
         }
-        let same = |used: &Used| Arc::ptr_eq(&used.endpoint, endpoint) || used.endpoint == *endpoint;
-        self.last = self.used.iter().position(same).unwrap_or_else(|| {
-            let rates = vec![Tally::default(); endpoint.price.rates.len()];
-            self.used.push(Used { endpoint: Arc::clone(endpoint), rates });
-            self.used.len() - 1
-        });
-        self.last
+        (self.last, &self.used[self.last].form)
     }
 
     /// Counts one job; nothing where a sum does not fit.
@@ -85,5 +86,5 @@ impl Used {
 pub(super) fn chosen_by(endpoint: &Endpoint, rate_index: usize) -> String {
     let rule = &endpoint.price;
     let when: &[Value] = rule.rates.get(rate_index).map_or(&[], |rate| rate.when.as_slice());
-    rule.chosen_by(|name| rule.by.iter().position(|known| known == name).and_then(|at| when.get(at)))
+    rule.chosen_by(|at| when.get(at))
 }

@@ -33,11 +33,8 @@ pub(super) fn job(line: u64, endpoint: &str, given: &[(&str, Value)]) -> JobSpec
     let catalog = Catalog::builtin().unwrap();
     let endpoint = catalog.get(endpoint).unwrap().clone();
     let value = |name: &str| given.iter().find(|(known, _)| *known == name).map(|(_, value)| value.clone());
-    let params = endpoint.params.iter().filter_map(|param| {
-        value(&param.name).or_else(|| param.default.clone()).map(|value| (param.name.clone(), value))
-    });
-    let params = params.collect();
-    JobSpec { line, id: None, endpoint, params, extra: Vec::new(), max_sats: None }
+    let values = endpoint.params.iter().map(|param| value(&param.name).or_else(|| param.default.clone())).collect();
+    JobSpec { line, id: None, endpoint, values, extra: Vec::new(), max_sats: None }
 }
 
 pub(super) fn video(line: u64, prompt: &str, seconds: i64, mode: &str, audio: bool) -> JobSpec {

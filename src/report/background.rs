@@ -13,6 +13,10 @@ use super::sink::locked;
 /// Events that wait for a reader. When they are that many, further ones are counted instead of kept.
 const WAITING_EVENTS_MAX: usize = 16_384;
 
+/// The thread rests so long after it has told what there was: waking it for each single event would cost the run more
+/// than the telling, and nobody reads faster.
+const REST: Duration = Duration::from_millis(20);
+
 /// Hands events to another listener on a thread of its own. Hearing never blocks; where the other side has stalled and
 /// the queue is full, events are not shown, and a warning says how many once it moves again. The ledger has them all.
 pub struct Background {
@@ -39,9 +43,12 @@ impl Background {
         thread::Builder::new().name("report".to_owned()).spawn(move || {
             // Dropped at the end of the thread, which is what `close` waits for.
             let _done = done;
-            for event in events {
-                tell_missed(&*listener, &missed);
-                listener.hear(&event);
+            while let Ok(first) = events.recv() {
+                for event in std::iter::once(first).chain(events.try_iter()) {
+                    tell_missed(&*listener, &missed);
+                    listener.hear(&event);
+                }
+                thread::sleep(REST);
             }
             tell_missed(&*listener, &missed);
             if let Some(event) = locked(&kept).take() {

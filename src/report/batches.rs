@@ -68,7 +68,13 @@ fn write_table(out: &mut dyn Write, batches: &[BatchLine], width: u16, zone: &Ti
             batch.manifest.as_deref().map(whole_line).unwrap_or_default(),
         ]
     });
-    table(out, &["batch", "jobs", "delivered", "open", "spent sats", "last run", "manifest"], rows, width)
+    table(
+        out,
+        &["batch", "jobs", "delivered", "open", "spent sats", "last run", "manifest"],
+        &[1, 2, 3, 4],
+        rows,
+        width,
+    )
 }
 
 fn write_json(out: &mut dyn Write, batches: &[BatchLine]) -> io::Result<()> {

@@ -98,13 +98,7 @@ impl ResultsFile {
 
     fn row(&self, csv: &mut csv::Writer<&mut dyn Write>, row: &ResultRow) -> io::Result<()> {
         let mut put = Cells(csv);
-        put.text(&row.id)?;
-        put.number(row.line)?;
-        put.number(row.take)?;
-        put.word(row.state.as_str())?;
-        put.word(row.reason.as_str())?;
-        put.word(row.next.as_str())?;
-        put.text(&row.endpoint)?;
+        put.standing(row)?;
         for name in &self.params {
             put.value(row.params.iter().find(|(given, _)| given == name).map(|(_, value)| value))?;
         }
@@ -198,6 +192,17 @@ fn folded(name: &str) -> String {
 pub(super) struct Cells<'a, 'b>(pub(super) &'a mut csv::Writer<&'b mut dyn Write>);
 
 impl Cells<'_, '_> {
+    /// Which job it is and how it stands: the columns with which every list of jobs begins.
+    pub(super) fn standing(&mut self, row: &ResultRow) -> io::Result<()> {
+        self.text(&row.id)?;
+        self.number(row.line)?;
+        self.number(row.take)?;
+        self.word(row.state.as_str())?;
+        self.word(row.reason.as_str())?;
+        self.word(row.next.as_str())?;
+        self.text(&row.endpoint)
+    }
+
     pub(super) fn text(&mut self, text: &str) -> io::Result<()> {
         self.word(&neutralise(text))
     }

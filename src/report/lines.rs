@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use crate::event::{Event, Listener};
 use crate::harmless::harmless;
+use crate::money::{Msat, counted, thousands};
 use crate::time::UnixMs;
 
 use super::sink::{Sink, locked};
@@ -76,14 +77,7 @@ pub(super) fn run_line(event: &Event) -> Option<String> {
                 new(*new_ledger)
             ))
         }
-        Event::Planned { job_count, to_buy_count, to_buy_msat, fee_ceiling_msat, delivered_count, open_count } => {
-            Some(format!(
-                "{job_count} jobs: {to_buy_count} to buy for {} sats plus at most {} sats routing fees, \
-                 {delivered_count} delivered, {open_count} open",
-                sats(*to_buy_msat),
-                sats(*fee_ceiling_msat)
-            ))
-        }
+        Event::Planned { .. } => planned_line(event),
         Event::Job(job) => job_line(job),
         Event::Paused { cause } => Some(format!("paused: {}", whole_line(cause))),
         Event::Resumed => Some("going on".to_owned()),
@@ -93,6 +87,55 @@ pub(super) fn run_line(event: &Event) -> Option<String> {
         }
         Event::RunEnded(_) => None,
     }
+}
+
+/// What there is to do, and how the rest stands: `4 jobs: 1 to buy for 550 sats plus at most 10 sats routing fees;
+/// 2 delivered (1,100 sats), 1 in doubt (550 sats)`.
+fn planned_line(event: &Event) -> Option<String> {
+    let Event::Planned {
+        job_count,
+        to_buy_count,
+        to_buy_msat,
+        fee_ceiling_msat,
+        delivered_count,
+        delivered_msat,
+        open_count,
+        open_msat,
+        in_doubt_count,
+        in_doubt_msat,
+        changed_count,
+        gone_count,
+    } = event
+    else {
+        return None;
+    };
+    let to_buy = match to_buy_count {
+        0 => "nothing to buy".to_owned(),
+        count => format!(
+            "{} to buy for {} sats plus at most {} sats routing fees",
+            thousands(*count),
+            sats(*to_buy_msat),
+            sats(*fee_ceiling_msat)
+        ),
+    };
+    let open_msat = open_msat.checked_sub(*in_doubt_msat).unwrap_or(Msat::ZERO);
+    let others = [
+        (*delivered_count, "delivered", Some(*delivered_msat)),
+        (open_count.saturating_sub(*in_doubt_count), "open", Some(open_msat)),
+        (*in_doubt_count, "in doubt", Some(*in_doubt_msat)),
+        (*changed_count, "changed since", None),
+        (*gone_count, "gone from the manifest", None),
+    ];
+    let others: Vec<String> = others
+        .into_iter()
+        .filter(|(count, ..)| *count > 0)
+        .map(|(count, words, price)| match price {
+            Some(price) => format!("{} {words} ({} sats)", thousands(count), sats(price)),
+            None => format!("{} {words}", thousands(count)),
+        })
+        .collect();
+    let rest = if others.is_empty() { String::new() } else { format!("; {}", others.join(", ")) };
+    Some(format!("{}: {to_buy}{rest}", counted(*job_count, "job")))
 }
 
 #[cfg(test)]
@@ -109,6 +152,19 @@ mod tests {
         let text = out.text();
         assert!(!text.contains(['\r', '\u{1b}']), "{text:?}");
         insta::assert_snapshot!(text);
+    }
+
+    #[test]
+    fn what_is_in_doubt_is_not_open_too_and_nothing_is_counted_that_is_not_there() {
+        let mut events = story();
+        let Some(Event::Planned { to_buy_count, open_count, in_doubt_count, in_doubt_msat, .. }) = events.get_mut(1)
+        else {
+            panic!("the story has no plan");
+        };
+        (*to_buy_count, *open_count, *in_doubt_count, *in_doubt_msat) = (0, 1, 1, Msat::new(550_000));
+        let line = run_line(&events[1]).unwrap();
+        let rest = "2 delivered (1,100 sats), 1 in doubt (550 sats), 1 changed since, 1 gone from the manifest";
+        assert_eq!(line, format!("10 jobs: nothing to buy; {rest}"));
     }
 
     #[test]

@@ -20,7 +20,7 @@ const REDRAWS_PER_S_MAX: u8 = 10;
 const REDRAW_WITHOUT_NEWS: Duration = Duration::from_secs(1);
 
 /// Two lines, so that an ordinary terminal of 80 columns shows all of it: how far and how much, then how fast and how.
-const TEMPLATE: &str = "{bar:20} {pos}/{len} jobs · {prefix}\n{pace}{wide_msg}";
+const TEMPLATE: &str = "[{bar:20}] {pos}/{len} jobs · {prefix}\n{pace}{wide_msg}";
 const TEMPLATE_UNPLANNED: &str = "{spinner} {elapsed} {prefix} {wide_msg}";
 
 /// One bar over the jobs, and lines above it for what needs attention.

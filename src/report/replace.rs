@@ -39,11 +39,14 @@ pub fn replace_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Resu
 /// Where it could not.
 pub(super) fn try_out(path: &Path) -> io::Result<()> {
     let target = replaced_file(path)?;
-    tempfile::Builder::new()
-        .prefix(&temporary_prefix(&target))
-        .suffix(TEMPORARY_SUFFIX)
-        .tempfile_in(folder_of(&target))
-        .map(drop)
+    let folder = folder_of(&target);
+    if !folder.is_dir() {
+        return Err(io::Error::other(format!("there is no folder {}", folder.display())));
+    }
+    let tried =
+        tempfile::Builder::new().prefix(&temporary_prefix(&target)).suffix(TEMPORARY_SUFFIX).tempfile_in(folder);
+    // The error names the temporary file, of which nobody has heard; what is wrong is its kind.
+    tried.map(drop).map_err(|error| io::Error::from(error.kind()))
 }
 
 /// Removes the temporary files that a kill has left beside `path`. For the only writer of that file.

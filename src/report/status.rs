@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::harmless::harmless;
 use crate::ledger::{Counts, Next, ResultRow};
-use crate::money::thousands;
+use crate::money::{Msat, thousands};
 use crate::time::UnixMs;
 
 use super::csv_out::{Cells, Dialect, Rows};
@@ -92,8 +92,13 @@ fn write_counts(out: &mut dyn Write, head: &StatusHead, counts: &Counts) -> io::
         sats(counts.planned),
         sats(counts.fees)
     )?;
-    writeln!(out, "{:<14}  {} sats", "held", sats(counts.held))?;
-    writeln!(out, "{:<14}  at most {} sats, fees included", "left to buy", sats(counts.to_buy_worst_case))
+    if counts.held > Msat::ZERO {
+        writeln!(out, "{:<14}  {} sats for payments that are not settled", "held", sats(counts.held))?;
+    }
+    match counts.to_buy_worst_case {
+        Msat::ZERO => Ok(()),
+        most => writeln!(out, "{:<14}  at most {} sats, fees included", "left to buy", sats(most)),
+    }
 }
 
 fn write_tables(out: &mut dyn Write, rows: Rows<'_, ResultRow>, style: &StatusStyle) -> io::Result<()> {
@@ -126,7 +131,7 @@ fn write_page(out: &mut dyn Write, page: &mut Vec<[String; 5]>, width: u16) -> i
         return Ok(());
     }
     writeln!(out)?;
-    table(out, &["id", "state", "reason", "next", "detail"], page.drain(..), width)
+    table(out, &["id", "state", "reason", "next", "detail"], &[], page.drain(..), width)
 }
 
 fn table_row(row: &ResultRow, zone: &TimeZone) -> [String; 5] {
@@ -218,13 +223,7 @@ fn write_csv(out: &mut dyn Write, rows: Rows<'_, ResultRow>, style: &StatusStyle
             return Ok(());
         }
         let mut put = Cells(&mut csv);
-        put.text(&row.id)?;
-        put.number(row.line)?;
-        put.number(row.take)?;
-        put.word(row.state.as_str())?;
-        put.word(row.reason.as_str())?;
-        put.word(row.next.as_str())?;
-        put.text(&row.endpoint)?;
+        put.standing(&row)?;
         put.maybe(row.url.as_deref())?;
         put.time(row.wait_until)?;
         put.maybe(row.error.as_deref())?;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::event::{EndCount, RunEnded};
 use crate::harmless::harmless;
 use crate::ledger::{JobState, Next, Reason};
-use crate::money::{Msat, thousands};
+use crate::money::{Msat, counted, thousands};
 
 use super::words::{duration, sats, state_words, whole_line};
 
@@ -38,7 +38,7 @@ fn rows(ended: &RunEnded) -> Vec<(&'static str, String)> {
     let is_delivered = |state| matches!(state, JobState::Delivered | JobState::Downloaded);
     let delivered: u64 = ended.counts.iter().filter(|count| is_delivered(count.state)).map(|count| count.jobs).sum();
 
-    let mut rows = vec![("delivered", format!("{} of {} jobs", thousands(delivered), thousands(jobs)))];
+    let mut rows = vec![("delivered", format!("{} of {}", thousands(delivered), counted(jobs, "job")))];
     let changed: u64 =
         ended.counts.iter().filter(|c| is_delivered(c.state) && c.reason == Reason::Changed).map(|c| c.jobs).sum();
     if changed > 0 {
@@ -62,6 +62,9 @@ fn rows(ended: &RunEnded) -> Vec<(&'static str, String)> {
         rows.push(("held", format!("{} sats for payments that are not settled", sats(ended.held_msat))));
     }
     rows.push(("took", duration(ended.elapsed_ms)));
+    for (label, path) in [("results", &ended.results), ("receipts", &ended.receipts)] {
+        rows.extend(path.as_deref().map(|path| (label, whole_line(path))));
+    }
     rows
 }
 
@@ -109,6 +112,9 @@ mod tests {
             elapsed_ms: 42_000,
             needs_person: Vec::new(),
             advice: Vec::new(),
+            results: None,
+            receipts: None,
+            ..ended()
         };
         insta::assert_snapshot!(summary(&good));
     }

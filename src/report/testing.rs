@@ -73,7 +73,7 @@ pub(super) fn job(id: &str, from: JobState, state: JobState, reason: Reason) -> 
     }
 }
 
-/// A run of eight jobs, as its listeners hear it.
+/// A run of ten jobs, as its listeners hear it.
 pub(super) fn story() -> Vec<Event> {
     use JobState::{Delivered, Failed, InDoubt, Paid, Pending, Refused, Running};
     let mut delivered = job("shot-001", Paid, Delivered, Reason::None);
@@ -93,12 +93,18 @@ pub(super) fn story() -> Vec<Event> {
             tool_version: "0.1.0".into(),
         },
         Event::Planned {
-            job_count: 8,
+            job_count: 10,
             to_buy_count: 6,
             to_buy_msat: Msat::new(3_300_000),
             fee_ceiling_msat: Msat::new(30_500),
-            delivered_count: 1,
+            delivered_count: 2,
+            delivered_msat: Msat::new(1_100_000),
             open_count: 1,
+            open_msat: Msat::new(550_000),
+            in_doubt_count: 0,
+            in_doubt_msat: Msat::ZERO,
+            changed_count: 1,
+            gone_count: 1,
         },
         Event::Job(job("shot-001", Pending, Running, Reason::None)),
         Event::Job(job("shot-001", Running, Paid, Reason::None)),
@@ -149,5 +155,8 @@ pub(super) fn ended() -> RunEnded {
             },
         ],
         advice: vec!["run the same command again once the node is reachable".into()],
+        error: None,
+        results: Some("/jobs/june.results.csv".into()),
+        receipts: Some("/jobs/june.receipts.csv".into()),
     }
 }

@@ -33,6 +33,9 @@ const BLOCK_MS_MAX: u64 = 3_600_000;
 const BLOCK_MS_FIRST: u64 = 1_000;
 const BLOCK_MS_UNASKED_MAX: u64 = 60_000;
 const CLASSES: usize = 3;
+/// At most this share of a second's requests goes out at once.
+const HANDFULS_PER_S: u32 = 100;
+const NS_PER_MS: i64 = 1_000_000;
 
 /// The pace of every host.
 pub(super) struct Pace {
@@ -40,7 +43,7 @@ pub(super) struct Pace {
     hosts: RefCell<HashMap<String, Rc<Host>>>,
 }
 
-type Limiter = RateLimiter<NotKeyed, InMemoryState, RunClock, NoOpMiddleware<UnixMsReference>>;
+type Limiter = RateLimiter<NotKeyed, InMemoryState, RunClock, NoOpMiddleware<UnixNs>>;
 
 struct Host {
     limiter: Option<Limiter>,
@@ -54,10 +57,11 @@ struct Host {
 
 impl Pace {
     pub(super) fn new(requests_per_second: Option<NonZeroU32>) -> Self {
-        let one = NonZeroU32::MIN;
-        // No burst: a second's worth of requests at once is what limits are there to prevent.
+        // No burst to speak of: a second's worth of requests at once is what limits are there to prevent. But the clock
+        // ticks in milliseconds and a sleep takes some of them, so a fast pace goes out in small handfuls.
+        let burst = |rate: NonZeroU32| NonZeroU32::new(rate.get() / HANDFULS_PER_S).unwrap_or(NonZeroU32::MIN);
         Self {
-            quota: requests_per_second.map(|rate| Quota::per_second(rate).allow_burst(one)),
+            quota: requests_per_second.map(|rate| Quota::per_second(rate).allow_burst(burst(rate))),
             hosts: RefCell::default(),
         }
     }
@@ -177,8 +181,8 @@ impl Host {
             Some(limiter) => match limiter.check() {
                 Ok(()) => 0,
                 Err(not_until) => {
-                    let wait = not_until.wait_time_from(UnixMsReference(self.now.get().0));
-                    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1)
+                    let wait = not_until.wait_time_from(UnixNs::from(self.now.get()));
+                    u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).max(1)
                 }
             },
         }
@@ -205,34 +209,72 @@ impl Drop for Waiting<'_> {
 #[derive(Clone, Debug)]
 struct RunClock(Rc<Cell<UnixMs>>);
 
+/// Nanoseconds since the Unix epoch: finer than the clock, so that what is left of a millisecond is not lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct UnixMsReference(i64);
+struct UnixNs(i64);
 
-impl GovernorClock for RunClock {
-    type Instant = UnixMsReference;
-
-    fn now(&self) -> Self::Instant {
-        UnixMsReference(self.0.get().0)
+impl From<UnixMs> for UnixNs {
+    fn from(time: UnixMs) -> Self {
+        Self(time.0.saturating_mul(NS_PER_MS))
     }
 }
 
-impl Reference for UnixMsReference {
+impl GovernorClock for RunClock {
+    type Instant = UnixNs;
+
+    fn now(&self) -> Self::Instant {
+        self.0.get().into()
+    }
+}
+
+impl Reference for UnixNs {
     fn duration_since(&self, earlier: Self) -> Nanos {
-        let ms = u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0);
-        Nanos::new(ms.saturating_mul(1_000_000))
+        Nanos::new(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
     fn saturating_sub(&self, duration: Nanos) -> Self {
-        let ms = i64::try_from(duration.as_u64() / 1_000_000).unwrap_or(i64::MAX);
-        Self(self.0.saturating_sub(ms))
+        Self(self.0.saturating_sub(i64::try_from(duration.as_u64()).unwrap_or(i64::MAX)))
     }
 }
 
-impl Add<Nanos> for UnixMsReference {
+impl Add<Nanos> for UnixNs {
     type Output = Self;
 
     fn add(self, duration: Nanos) -> Self {
-        let ms = i64::try_from(duration.as_u64().div_ceil(1_000_000)).unwrap_or(i64::MAX);
-        Self(self.0.saturating_add(ms))
+        Self(self.0.saturating_add(i64::try_from(duration.as_u64()).unwrap_or(i64::MAX)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many requests a host gets in so many milliseconds, with a clock that ticks in steps of `tick_ms`.
+    fn turns(rate: u32, ms: i64, tick_ms: i64) -> u32 {
+        let pace = Pace::new(NonZeroU32::new(rate));
+        let host = pace.host(&Url::parse("http://127.0.0.1:1/").unwrap(), UnixMs(1_790_000_000_000));
+        let mut taken = 0;
+        for tick in (0..ms).step_by(usize::try_from(tick_ms).unwrap()) {
+            while host.wait_ms(UnixMs(1_790_000_000_000 + tick), Class::Ask) == 0 {
+                taken += 1;
+            }
+        }
+        taken
+    }
+
+    #[test]
+    fn a_slow_pace_has_no_burst() {
+        assert_eq!(turns(10, 1, 1), 1);
+        assert_eq!(turns(10, 1_000, 1), 10);
+        assert_eq!(turns(3, 1_000, 1), 3);
+    }
+
+    #[test]
+    fn a_fast_pace_is_kept_although_the_clock_ticks_slowly() {
+        assert_eq!(turns(10_000, 1, 1), 100, "a handful");
+        for tick_ms in [1, 2, 5] {
+            let taken = turns(10_000, 1_000, tick_ms);
+            assert!((9_900..=10_100).contains(&taken), "{taken} with ticks of {tick_ms} ms");
+        }
     }
 }

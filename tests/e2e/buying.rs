@@ -40,7 +40,7 @@ fn a_csv_is_bought_as_well() {
     let client = Client::of(&sandbox);
     client.write("shots.csv", "Shot;Prompt;Seconds\n1;a kite;3\n2;\"two; kites\";4\n");
     let line = "run shots.csv --default endpoint=generate-video --default mode=standard --column Seconds=duration \
-                --column Shot=id";
+                --column Shot=id --jobs-in-flight 1";
     client.run(line).with(0);
     // The results speak the manifest's dialect.
     let results = client.read("shots.results.csv");

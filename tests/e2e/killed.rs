@@ -1,9 +1,9 @@
-//! Killed at every single piece of traffic, and begun again: nothing is paid twice, nothing paid is lost.
+//! Killed at every single turn of the traffic, and begun again: nothing is paid twice, nothing paid is lost.
 
-use crate::harness::{Audit, Books, Client, Cutter, Ended, Sandbox, two_jobs};
+use crate::harness::{Audit, Books, Client, Count, Cutter, Ended, Sandbox, two_jobs};
 
-/// More pieces of traffic than two jobs can have.
-const PIECES_MAX: usize = 200;
+/// More than two jobs can have.
+const TURNS_MAX: usize = 200;
 /// Runs that are killed at the same time.
 const AT_ONCE: usize = 3;
 
@@ -37,41 +37,45 @@ impl Cut<'_> {
     }
 }
 
-/// Kills a run of two jobs at its first piece of traffic, another at its second, and so on until there is none left.
+/// Kills a run of two jobs at its first turn of traffic, another at its second, and so on until there is none left.
 /// Several go at once, each against a sandbox of its own: nearly all of their time is waiting.
-fn at_every_piece(flags: &str, name: &str, jobs_in_flight: usize, afterwards: impl Fn(&Cut<'_>) + Sync) {
+fn at_every(count: Count, flags: &str, name: &str, afterwards: impl Fn(&Cut<'_>) + Sync) {
     std::thread::scope(|scope| {
         for first in 1..=AT_ONCE {
             let afterwards = &afterwards;
             scope.spawn(move || {
                 let sandbox = Sandbox::start(flags);
                 let cutter = Cutter::before(&sandbox);
-                let mut pieces = (first..=PIECES_MAX).step_by(AT_ONCE);
-                let end = pieces.find(|nth| {
+                let mut turns = (first..=TURNS_MAX).step_by(AT_ONCE);
+                let end = turns.find(|nth| {
                     let tag = format!("{name} {nth}");
-                    at_piece(*nth, tag, &sandbox, &cutter, jobs_in_flight, afterwards)
+                    killed_at(count, *nth, tag, &sandbox, &cutter, afterwards)
                 });
-                // Cutting where nothing is exchanged would prove nothing: two jobs are at least so many pieces.
-                assert!(end.is_some_and(|end| end > 12), "{end:?} pieces");
+                // Cutting where nothing is exchanged would prove nothing: two jobs have at least so many turns.
+                assert!(end.is_some_and(|end| end > 12), "{end:?} turns");
             });
         }
     });
 }
 
-/// Kills a run at its `nth` piece of traffic. Returns whether there was none, and the run came to its end.
-fn at_piece(
+/// Kills a run at its `nth` turn of traffic. Returns whether there was none, and the run came to its end.
+fn killed_at(
+    count: Count,
     nth: usize,
     tag: String,
     sandbox: &Sandbox,
     cutter: &Cutter,
-    jobs_in_flight: usize,
     afterwards: impl Fn(&Cut<'_>),
 ) -> bool {
     let client = Client::at(&cutter.node, &cutter.catalog, sandbox);
     client.write("jobs.toml", &two_jobs(&tag));
     let before = sandbox.books();
-    let run = format!("run jobs.toml --jobs-in-flight {jobs_in_flight}");
-    let killed = cutter.start(nth, || client.start(&run)).end();
+    // One after the other where turns are counted, so that they are always the same; else both at once.
+    let run = match count {
+        Count::Turns => "run jobs.toml --jobs-in-flight 1",
+        Count::Pieces => "run jobs.toml",
+    };
+    let killed = cutter.start(count, nth, || client.start(run)).end();
     let place = cutter.sheathe();
     eprintln!("{tag}, killed at: {place:?}");
     afterwards(&Cut { client: &client, cutter, sandbox, before, tag, nth });
@@ -83,7 +87,7 @@ fn at_piece(
 
 #[test]
 fn the_same_command_finishes() {
-    at_every_piece("", "same", 1, |cut| {
+    at_every(Count::Turns, "", "same", |cut| {
         cut.client.run("run jobs.toml").with(0);
         cut.audit().all_delivered(2);
     });
@@ -91,7 +95,7 @@ fn the_same_command_finishes() {
 
 #[test]
 fn it_is_killed_while_it_polls() {
-    at_every_piece("--sandbox-accept --sandbox-accept-ms 20", "polls", 2, |cut| {
+    at_every(Count::Turns, "--sandbox-accept --sandbox-accept-ms 20", "polls", |cut| {
         cut.client.run("run jobs.toml").with(0);
         cut.audit().all_delivered(2);
     });
@@ -99,10 +103,10 @@ fn it_is_killed_while_it_polls() {
 
 #[test]
 fn it_is_killed_while_a_payment_is_under_way_and_killed_again() {
-    at_every_piece("--sandbox-pay-ms 40", "again", 2, |cut| {
+    at_every(Count::Pieces, "--sandbox-pay-ms 40", "again", |cut| {
         // The second time it dies elsewhere, early or late.
         let second = cut.nth * 7 % 23 + 1;
-        cut.cutter.start(second, || cut.client.start("run jobs.toml")).end();
+        cut.cutter.start(Count::Pieces, second, || cut.client.start("run jobs.toml")).end();
         eprintln!("and again: {:?}", cut.cutter.sheathe());
         cut.client.run("run jobs.toml").with(0);
         cut.audit().all_delivered(2);
@@ -111,7 +115,7 @@ fn it_is_killed_while_a_payment_is_under_way_and_killed_again() {
 
 #[test]
 fn the_manifest_is_edited_in_between() {
-    at_every_piece("", "edited", 1, |cut| {
+    at_every(Count::Turns, "", "edited", |cut| {
         let [_, video, _] =
             two_jobs(&cut.tag).split("[[job]]").map(str::to_owned).collect::<Vec<_>>().try_into().unwrap();
         let changed = video.replace("a kite", "two kites");
@@ -138,7 +142,7 @@ fn the_manifest_is_edited_in_between() {
 
 #[test]
 fn the_manifest_is_gone_in_between() {
-    at_every_piece("", "gone", 1, |cut| {
+    at_every(Count::Turns, "", "gone", |cut| {
         std::fs::remove_file(cut.client.path("jobs.toml")).unwrap();
         let which = if cut.nth % 2 == 0 { "--all" } else { "--batch jobs" };
         let ended = cut.buys_nothing(&format!("recover {which}"));
@@ -153,7 +157,7 @@ fn the_manifest_is_gone_in_between() {
 
 #[test]
 fn the_manifest_is_broken_in_between() {
-    at_every_piece("", "broken", 1, |cut| {
+    at_every(Count::Turns, "", "broken", |cut| {
         cut.client.write("jobs.toml", "version = 1\n[[job]\n");
         cut.buys_nothing("run jobs.toml").with(2).saying("jobs.toml:2");
         cut.audit();

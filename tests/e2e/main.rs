@@ -3,6 +3,8 @@
 //! What is believed is the sandbox's own books, never the client's: an audit holds ledger, results and receipts against
 //! them. No test depends on how fast a machine is; waits have deadlines, and end as soon as what is waited for is there.
 
+#![cfg(feature = "sandbox")]
+
 #[cfg(test)]
 mod harness;
 
@@ -13,6 +15,8 @@ mod faults;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]
+mod killed_often;
+#[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod limits;
@@ -20,6 +24,8 @@ mod limits;
 mod node;
 #[cfg(test)]
 mod refused;
+#[cfg(test)]
+mod said;
 #[cfg(test)]
 mod stopped;
 #[cfg(test)]

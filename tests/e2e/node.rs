@@ -4,7 +4,7 @@ use std::fs;
 
 use data_encoding::HEXLOWER;
 
-use crate::harness::{Client, Sandbox, two_jobs};
+use crate::harness::{Audit, Client, Sandbox, two_jobs};
 
 fn prepared(sandbox: &Sandbox) -> Client {
     let client = Client::of(sandbox);
@@ -89,15 +89,39 @@ fn no_node_at_all() {
 
 #[test]
 fn what_is_paid_is_redeemed_without_a_node() {
-    use crate::harness::{Audit, Cutter};
     let sandbox = Sandbox::start("--sandbox-accept --sandbox-accept-ms 100");
-    let cutter = Cutter::before(&sandbox);
-    let client = Client::at(&cutter.node, &cutter.catalog, &sandbox);
-    client.write("jobs.toml", &two_jobs(""));
+    let client = prepared(&sandbox);
     let running = client.start("run jobs.toml");
     sandbox.wait_for("both sold", |books| books.sales.iter().filter(|sale| sale.video.is_some()).count() == 2);
     running.killer()();
     running.end();
     client.says("recover --batch jobs").with(0);
+    Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
+}
+
+#[test]
+fn what_may_be_paid_stays_in_doubt_without_a_node() {
+    let sandbox = Sandbox::start("--sandbox-pay-ms 500");
+    let client = prepared(&sandbox);
+    let running = client.start("run jobs.toml");
+    sandbox.wait_for("both on their way", |books| books.payments.len() == 2);
+    running.killer()();
+    running.end();
+    client.says("recover --all --wait-doubt 1s").with(5).saying("in doubt");
+    client.says("status --batch jobs").with(5);
+    client.run("run jobs.toml").with(0);
+    Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
+}
+
+#[test]
+fn a_node_that_dies_while_it_pays_and_comes_back() {
+    let mut sandbox = Sandbox::start("--sandbox-pay-ms 700");
+    let client = prepared(&sandbox);
+    let running = client.start("run jobs.toml");
+    sandbox.wait_for("both on their way", |books| books.payments.len() == 2);
+    sandbox.restart();
+    let ended = running.end();
+    assert!(matches!(ended.code, Some(0 | 3 | 5)), "{ended}");
+    client.run("run jobs.toml").with(0);
     Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
 }

@@ -110,7 +110,7 @@ prompt = "a dog"
 "#,
     );
     let ended = client.run("run jobs.toml").with(2);
-    insta::with_settings!({ filters => [(r"/\S+/work/", "[work]/")] }, {
+    insta::with_settings!({ filters => [(r"/\S+/desk/", "[desk]/")] }, {
         insta::assert_snapshot!("errors_toml", ended.stderr);
     });
     assert_eq!(ended.stdout, "");
@@ -121,7 +121,7 @@ prompt = "a dog"
          1,generate-video,a dog,3,pro\n",
     );
     let ended = client.run("run jobs.csv --default quality=high").with(2);
-    insta::with_settings!({ filters => [(r"/\S+/work/", "[work]/")] }, {
+    insta::with_settings!({ filters => [(r"/\S+/desk/", "[desk]/")] }, {
         insta::assert_snapshot!("errors_csv", ended.stderr);
     });
     sandbox.books().are_empty();

@@ -9,10 +9,11 @@ fn what_is_not_there_is_refused() {
     client.says("run jobs.toml --max-sat 5").with(2).saying("--max-sats");
     client.says("frobnicate").with(2);
     client.says("").with(2);
-    for command in ["resolve", "audit", "doctor", "catalog show", "refunds", "download jobs.toml", "config --help"] {
+    for command in ["doctor", "catalog show", "refunds", "download jobs.toml", "config --help"] {
         client.says(command).with(2).saying("is not there yet");
     }
     client.says("plan nowhere.toml").with(2).saying("nowhere.toml");
+    client.says("recover --all").with(0).saying("nothing is open");
     client.says("status nowhere.toml").with(2).saying("there is no ledger");
     client.says("run jobs.toml --sandbox-drop-percent 5 --lnd-url https://127.0.0.1:1").with(2);
 }
@@ -35,6 +36,10 @@ fn without_a_terminal_nobody_can_be_asked() {
     client.asks("run jobs.toml").with(2).saying("--yes").saying("--max-sats");
     client.asks("run jobs.toml --max-sats 5000").with(2).saying("--yes");
     client.asks("run jobs.toml --yes").with(2).saying("--max-sats");
+    for dry in ["", "--dry-run"] {
+        let ended = client.asks(&format!("run jobs.toml --yes --max-sats 5000 --only video,vidoe {dry}")).with(2);
+        ended.saying("--only vidoe:").saying("--jobs");
+    }
     sandbox.books().are_empty();
     client.asks("run jobs.toml --yes --max-sats 5000").with(0);
 }

@@ -17,7 +17,7 @@ fn a_mixed_batch() -> (Sandbox, Client) {
 macro_rules! snapshot {
     ($name:literal, $text:expr) => {
         insta::with_settings!({ filters => [
-            (r#"/[^\s"]+/work/"#, "[work]/"),
+            (r#"/[^\s"]+/desk/"#, "[desk]/"),
             (r#"/[^\s"]+/state/l402-batch/"#, "[state]/"),
             (r"http://127\.0\.0\.1:\d+/videos/[0-9a-f]{24}", "[origin]/videos/[video]"),
             (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d\.\d{3}\+00:00)?", "[time]"),

@@ -5,7 +5,7 @@ use crate::catalog::{Param, ParamKind, PriceRule, Rate, Value};
 /// Most values that an integer may have to choose a rate.
 const INTEGER_VALUES_MAX: i128 = 64;
 /// Most combinations of values that a table of rates may cover.
-const COMBINATIONS_MAX: usize = 4_096;
+pub(super) const COMBINATIONS_MAX: usize = 4_096;
 /// How many missing combinations an error names.
 const NAMED_MAX: usize = 4;
 

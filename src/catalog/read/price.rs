@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue};
 
+use super::check::COMBINATIONS_MAX;
 use super::reader::{Item, Reader};
 use crate::catalog::{Param, PriceRule, Rate, Value};
 use crate::diagnostic::closest;
@@ -99,6 +100,10 @@ fn table_of_rates(
         reader.expected(&at, rates_item, "a list of tables");
         return None;
     };
+    if array.len() > COMBINATIONS_MAX {
+        reader.expected(&at, rates_item, &format!("at most {COMBINATIONS_MAX} rates"));
+        return None;
+    }
     let mut rates: Vec<Rate> = Vec::with_capacity(array.len());
     for item in array.iter() {
         let Some(rate) = rate(reader, &at, item, &by) else { continue };

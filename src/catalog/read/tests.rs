@@ -75,7 +75,7 @@ fn the_documents_parameters_in_their_order() {
             (endpoint.method, endpoint.dedup_window_s, endpoint.as_of.as_str()),
             (Method::Post, 30, "2026-11-20")
         );
-        assert_eq!(endpoint.url.as_str(), format!("https://sats4ai.com/api/l402/{name}"));
+        assert_eq!((endpoint.url.scheme(), endpoint.url.path()), ("https", format!("/api/l402/{name}").as_str()));
         let words = |param: &crate::catalog::Param| {
             let required = if param.required { "!" } else { "" };
             let default = param.default.as_ref().map_or(String::new(), |value| format!("={value}"));
@@ -218,9 +218,7 @@ fn broken_toml_has_places_too() {
     my.toml:2:7: not TOML: string values must be quoted, expected literal string
     my.toml:3:11: not TOML: duplicate key
     "#);
-    insta::assert_snapshot!(errors("[endpont.x]\n"), @r#"
-    my.toml:1:2: catalogue: unknown key `endpont` (did you mean `endpoint`?)
-    "#);
+    insta::assert_snapshot!(errors("[endpont.x]\n"), @"my.toml:1:2: catalogue: unknown key `endpont` (did you mean `endpoint`?)");
 }
 
 #[test]

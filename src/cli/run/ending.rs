@@ -1,13 +1,16 @@
 //! The end of a run: what the ledger says became of the jobs, the exit code, and what to do next.
 
+use std::path::Path;
+
 use crate::cli::exit::{self, Findings};
 use crate::cli::{ExitCode, Failure, Signal, terminal};
 use crate::event::{EndCount, Event, Listener, NeedsPerson, RunEnded};
-use crate::ledger::sqlite::{Batch, Books};
-use crate::ledger::{Counts, JobState, Next, Reason, ResultRow};
+use crate::ledger::sqlite::{Batch, Books, OpenMode};
+use crate::ledger::{Counts, JobState, Next, Reason, ResultRow, StateCount};
+use crate::money::counted;
 use crate::report::summary;
 use crate::run::signals::Stopped;
-use crate::run::{Budget, DrainCause, Outcome};
+use crate::run::{Budget, Clock, DrainCause, SystemClock};
 use crate::time::UnixMs;
 
 use super::carry::Carried;
@@ -44,23 +47,70 @@ pub(in crate::cli) fn findings(counts: &Counts, carried: &Carried) -> Findings {
     }
 }
 
+/// A run at its end.
+pub(in crate::cli) struct Ending<'a> {
+    /// Its batch.
+    pub(in crate::cli) batch: &'a Batch,
+    /// What was carried out.
+    pub(in crate::cli) carried: &'a Carried,
+    /// Why nothing new was bought.
+    pub(in crate::cli) refused: Option<&'a Failure>,
+    /// When it began.
+    pub(in crate::cli) began: UnixMs,
+    /// It was for play money.
+    pub(in crate::cli) play: bool,
+    /// It buys: a recovery does not.
+    pub(in crate::cli) buys: bool,
+    /// It was to buy only some of the jobs.
+    pub(in crate::cli) chosen: bool,
+}
+
 /// Tells the end of a run to whoever listens, and gives the exit code.
-pub(in crate::cli) fn tell(
-    books: &Books,
-    batch: &Batch,
-    carried: &Carried,
-    refused: Option<&Failure>,
-    began: UnixMs,
-    now: UnixMs,
-    reporter: &Reporter,
-) -> Result<ExitCode, Failure> {
+pub(in crate::cli) fn tell(books: &Books, ending: &Ending<'_>, reporter: &Reporter) -> Result<ExitCode, Failure> {
+    let batch = ending.batch;
     let counts = books.counts(batch.key)?;
-    let code = match refused {
-        None => exit::of_batch(&counts, &findings(&counts, carried)),
+    let code = match ending.refused {
+        None => exit::of_batch(&counts, &findings(&counts, ending.carried)),
         Some(failure) => refused_code(&counts, failure),
     };
-    let needs_person = needs_person(books, batch)?;
+    let outputs = &batch.remembered.outputs;
     let ended = RunEnded {
+        needs_person: needs_person(books, batch)?,
+        advice: advice(&counts, ending, code),
+        error: ending.refused.map(ToString::to_string),
+        results: outputs.results.clone().filter(|_| outputs.results_written),
+        receipts: outputs.receipts.clone().filter(|_| outputs.receipts_written),
+        ..end(&counts, code, ending.began)
+    };
+    let text = summary(&ended);
+    reporter.hear(&Event::RunEnded(Box::new(ended)));
+    reporter.close();
+    // Where nothing was bought and nothing was open, the refusal says all there is to say.
+    if reporter.summarises() && (ending.refused.is_none() || counts.by_state.iter().any(is_touched)) {
+        terminal::print(|out| out.write_all(text.as_bytes()))?;
+    }
+    Ok(code)
+}
+
+/// Tells whoever listens that a run which had begun ends with an error: the stream of events has its last line.
+pub(in crate::cli) fn tell_broken(ledger: &Path, batch: &str, failure: &Failure, began: UnixMs, reporter: &Reporter) {
+    let counts = || {
+        let books = Books::open(ledger, OpenMode::Read).ok()?;
+        books.counts(books.batch(batch).ok()??.key).ok()
+    };
+    // A ledger that cannot be read counts nothing; the error says why.
+    let counts = if ledger.exists() { counts().unwrap_or_default() } else { Counts::default() };
+    let ended = RunEnded { error: Some(failure.to_string()), ..end(&counts, failure.code(), began) };
+    reporter.hear(&Event::RunEnded(Box::new(ended)));
+}
+
+/// The end of a run that was not to touch anything.
+pub(super) fn untouched(counts: &Counts, began: UnixMs) -> Event {
+    Event::RunEnded(Box::new(end(counts, ExitCode::Done, began)))
+}
+
+fn end(counts: &Counts, code: ExitCode, began: UnixMs) -> RunEnded {
+    RunEnded {
         exit_code: code.number(),
         counts: counts
             .by_state
@@ -71,17 +121,29 @@ pub(in crate::cli) fn tell(
         spent_msat: counts.spent,
         fees_msat: counts.fees,
         held_msat: counts.held,
-        elapsed_ms: u64::try_from(now.since_ms(began)).unwrap_or(0),
-        needs_person,
-        advice: advice(&counts, &carried.outcome, code, &carried.budget, now),
-    };
-    let text = summary(&ended);
-    reporter.hear(&Event::RunEnded(Box::new(ended)));
-    reporter.close();
-    if reporter.summarises() {
-        terminal::print(|out| out.write_all(text.as_bytes()))?;
+        elapsed_ms: u64::try_from(SystemClock.now().since_ms(began)).unwrap_or(0),
+        needs_person: Vec::new(),
+        advice: Vec::new(),
+        error: None,
+        results: None,
+        receipts: None,
     }
-    Ok(code)
+}
+
+/// Jobs of which there is more to tell than that they were not bought.
+fn is_touched(count: &StateCount) -> bool {
+    count.jobs > 0
+        && match count.state {
+            JobState::Pending | JobState::Refused | JobState::Failed => false,
+            JobState::Running
+            | JobState::InDoubt
+            | JobState::Paid
+            | JobState::Delivered
+            | JobState::Downloaded
+            | JobState::RefundOffered
+            | JobState::Refunded
+            | JobState::Lost => true,
+        }
 }
 
 /// A run that was refused ends with that, unless what is open weighs more.
@@ -90,6 +152,7 @@ fn refused_code(counts: &Counts, failure: &Failure) -> ExitCode {
         ExitCode::Node => Findings { node_unusable: true, ..Findings::default() },
         ExitCode::Limit => Findings { limit_reached: true, ..Findings::default() },
         ExitCode::NotAsPlanned => Findings { not_as_planned: true, ..Findings::default() },
+        ExitCode::Unfinished => Findings::default(),
         code => return code,
     };
     exit::of_batch(counts, &refused)
@@ -99,13 +162,33 @@ fn needs_person(books: &Books, batch: &Batch) -> Result<Vec<NeedsPerson>, Failur
     let mut needs = Vec::new();
     let read = books.results(batch.key, &mut |row: ResultRow| {
         if row.next == Next::Person && needs.len() < NEEDS_PERSON_MAX {
-            let command = format!("l402-batch status --batch {} --job {}", shell(&batch.name), shell(&row.id));
+            let command = command_about(&batch.name, &row);
             needs.push(NeedsPerson { job: row.id, reason: row.reason, command });
         }
         Ok(())
     })?;
     read.map_err(|error| Failure::Internal(error.to_string()))?;
     Ok(needs)
+}
+
+/// What a person types about a job: to decide, where nothing else is left, else to see it.
+fn command_about(batch: &str, row: &ResultRow) -> String {
+    let (batch, job) = (shell(batch), shell(&row.id));
+    match row.state {
+        JobState::InDoubt => {
+            format!("l402-batch resolve --batch {batch} --job {job} --as unpaid|lost|rebuy --note WHY")
+        }
+        JobState::Lost => format!("l402-batch resolve --batch {batch} --job {job} --as lost|rebuy --note WHY"),
+        JobState::Pending
+        | JobState::Running
+        | JobState::Paid
+        | JobState::Delivered
+        | JobState::Downloaded
+        | JobState::Refused
+        | JobState::Failed
+        | JobState::RefundOffered
+        | JobState::Refunded => format!("l402-batch status --batch {batch} --job {job}"),
+    }
 }
 
 /// A word as a shell takes it.
@@ -124,24 +207,25 @@ fn this_command() -> String {
 }
 
 /// When a day's or a month's limit lets the rest go on, in the limits' own time zone.
-fn goes_on_at(reason: Reason, budget: &Budget, now: UnixMs) -> String {
+fn goes_on_at(reason: Reason, budget: &Budget) -> String {
     let months = reason == Reason::MonthLimit;
     if !months && reason != Reason::DayLimit {
         return String::new();
     }
-    let Some(next) = budget.next_period(now, months) else { return String::new() };
+    let Some(next) = budget.next_period(SystemClock.now(), months) else { return String::new() };
     match jiff::Timestamp::from_millisecond(next.0) {
         Ok(at) => format!(" until {}", at.to_zoned(budget.time_zone.clone()).strftime("%Y-%m-%d %H:%M %Z")),
         Err(_) => String::new(),
     }
 }
 
-fn advice(counts: &Counts, outcome: &Outcome, code: ExitCode, budget: &Budget, now: UnixMs) -> Vec<String> {
+fn advice(counts: &Counts, ending: &Ending<'_>, code: ExitCode) -> Vec<String> {
+    let outcome = &ending.carried.outcome;
     let mut advice = Vec::new();
     let stands = |state: JobState| counts.jobs(state) > 0;
     let reason = |wanted: Reason| counts.by_state.iter().any(|count| count.reason == wanted && count.jobs > 0);
     if let Some((reason, words)) = &outcome.limit_reached {
-        advice.push(format!("{words}; what is left stays pending{}", goes_on_at(*reason, budget, now)));
+        advice.push(format!("{words}; what is left stays pending{}", goes_on_at(*reason, &ending.carried.budget)));
     }
     if let Some(cause) = &outcome.node_unusable {
         advice.push(format!("the node could not be used: {cause}"));
@@ -151,8 +235,15 @@ fn advice(counts: &Counts, outcome: &Outcome, code: ExitCode, budget: &Budget, n
     }
     if reason(Reason::PriceChanged) {
         advice.push(
-            "a price is not the plan's: compare the results' error column with the catalogue, and give new prices with \
-             --catalog FILE"
+            "a price is not the plan's: look whether the new one is right, set it in the manifest's [endpoint.NAME] or \
+             with --catalog FILE, plan, and run again"
+                .to_owned(),
+        );
+    }
+    if reason(Reason::Changed) {
+        advice.push(
+            "changed jobs keep what was delivered: put the manifest back as it was, give the new content an id of its \
+             own, or buy it anew with --retake-changed, which spends again"
                 .to_owned(),
         );
     }
@@ -161,11 +252,38 @@ fn advice(counts: &Counts, outcome: &Outcome, code: ExitCode, budget: &Budget, n
             "a payment is in doubt: it is never paid anew by itself; `l402-batch recover --all` looks again".to_owned(),
         );
     }
-    let goes_on = [JobState::Pending, JobState::Running, JobState::Paid, JobState::Failed].into_iter().any(stands);
-    if goes_on && code != ExitCode::Done {
-        advice.push(format!("go on where this run stopped: {}", this_command()));
-    }
+    advice.extend(going_on(counts, ending, code));
     advice
+}
+
+/// How to go on with what is left, unless the refusal says it.
+fn going_on(counts: &Counts, ending: &Ending<'_>, code: ExitCode) -> Option<String> {
+    let jobs = |states: &[JobState]| states.iter().map(|state| counts.jobs(*state)).sum::<u64>();
+    let to_buy = jobs(&[JobState::Pending, JobState::Failed]);
+    let open = jobs(&[JobState::Running, JobState::Paid]);
+    if code == ExitCode::Done || ending.refused.is_some() || to_buy + open == 0 {
+        return None;
+    }
+    if ending.play {
+        let words = "a run with --sandbox begins anew each time; to practise resuming, keep one with `l402-batch sandbox \
+                     --state DIR`, and buy from it as it says";
+        return Some(words.to_owned());
+    }
+    let command = this_command();
+    Some(match (ending.buys, open) {
+        (false, 0) => {
+            format!("{} not bought: `run` buys, this command does not", are(to_buy))
+        }
+        (true, 0) if ending.chosen => {
+            format!("{} left to buy; without --limit and --only the same command buys all: {command}", are(to_buy))
+        }
+        (_, _) => format!("go on where this run stopped: {command}"),
+    })
+}
+
+/// `1 job is`, `2 jobs are`.
+fn are(jobs: u64) -> String {
+    format!("{} {}", counted(jobs, "job"), if jobs == 1 { "is" } else { "are" })
 }
 
 #[cfg(test)]

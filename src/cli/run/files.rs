@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::cli::Failure;
 use crate::event::{Event, Listener};
 use crate::ledger::BatchKey;
-use crate::ledger::sqlite::{Batch, Books, Layout, OpenMode};
-use crate::report::{Dialect, OutputPaths, ReceiptsFile, ResultsFile, Views};
+use crate::ledger::sqlite::{Batch, Books, Layout, OpenMode, Outputs};
+use crate::report::{Dialect, Output, OutputPaths, ReceiptsFile, ResultsFile, Views, check_outputs};
 use crate::run::{Clock, SystemClock};
 
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -80,6 +80,38 @@ impl Files {
         let thread = thread.map_err(|error| Failure::Internal(format!("no thread for the files: {error}")))?;
         Ok(Following { thread, stop })
     }
+}
+
+/// Refuses paths that would replace something else: the batch remembers in `before` what it has written. With `play`
+/// what stands there was written by an earlier run with play money.
+pub(in crate::cli) fn check(
+    paths: &OutputPaths,
+    before: &Outputs,
+    play: bool,
+    inputs: &[(&str, &Path)],
+    overwrite: bool,
+) -> Result<(), Failure> {
+    let ours = |path: &Path, remembered: &Option<String>, written: bool| {
+        play || (written && remembered.as_deref() == Some(&*absolute(path)))
+    };
+    let outputs = [
+        Output {
+            name: "--results",
+            path: &paths.results,
+            ours: ours(&paths.results, &before.results, before.results_written),
+        },
+        Output {
+            name: "--receipts",
+            path: &paths.receipts,
+            ours: ours(&paths.receipts, &before.receipts, before.receipts_written),
+        },
+    ];
+    check_outputs(&outputs, inputs, overwrite).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// A path as the ledger remembers it.
+pub(super) fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
 }
 
 /// Files that follow a run.

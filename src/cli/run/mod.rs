@@ -10,11 +10,13 @@ mod world;
 
 use carry::Carried;
 pub(super) use carry::{Work, settings};
-pub(super) use ending::tell;
-pub(super) use files::Files;
+pub(super) use ending::{Ending, tell, tell_broken};
+pub(super) use files::{Files, check as check_files};
 pub(super) use reporter::Reporter;
 pub(super) use session::Session;
 pub(super) use world::{SandboxOptions, World};
+
+use std::cell::OnceCell;
 
 use crate::event::{Event, Listener};
 use crate::ledger::sqlite::{Batch, Books, OpenMode};
@@ -27,7 +29,7 @@ use crate::run::{Budget, Clock, Settings, SystemClock};
 use crate::time::UnixMs;
 
 use super::config::{ManifestSource, Payment, RunOptions};
-use super::{ExitCode, Failure, input, money};
+use super::{ExitCode, Failure, input, money, target};
 
 /// Runs a batch.
 pub(super) fn execute(options: &RunOptions, sandbox: &SandboxOptions) -> Result<ExitCode, Failure> {
@@ -48,12 +50,14 @@ struct Runner<'a> {
     world: &'a World,
     reporter: Reporter,
     began: UnixMs,
+    /// The batch's name, once those who listen have heard of it.
+    started: OnceCell<String>,
 }
 
 impl<'a> Runner<'a> {
     fn new(options: &'a RunOptions, world: &'a World) -> Result<Self, Failure> {
         let reporter = Reporter::new(options.output)?;
-        Ok(Self { options, world, reporter, began: SystemClock.now() })
+        Ok(Self { options, world, reporter, began: SystemClock.now(), started: OnceCell::new() })
     }
 
     async fn run(&self) -> Result<ExitCode, Failure> {
@@ -61,6 +65,9 @@ impl<'a> Runner<'a> {
             self.reporter.warn(warning.clone());
         }
         let result = self.run_manifest().await;
+        if let (Err(failure), Some(name)) = (&result, self.started.get()) {
+            tell_broken(&self.world.ledger, name, failure, self.began, &self.reporter);
+        }
         // Whatever ended it, the screen is left in order before the error is told.
         self.reporter.close();
         result
@@ -82,19 +89,26 @@ impl<'a> Runner<'a> {
         }
         let session = Session::open(&self.world.ledger, &name)?;
         let play = self.world.play.is_some();
-        session.check_owner(self.options, &manifest.path.display().to_string(), play)?;
-        self.reporter.hear(&Event::RunStarted {
-            batch: name.clone(),
-            ledger: self.world.ledger.display().to_string(),
-            new_batch: session.known.is_none(),
-            new_ledger: session.books.is_new(),
-            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
-        });
+        let owner = manifest.path.display().to_string();
+        session::check_owner(session.known.as_ref(), &name, self.options, &owner, play)?;
+        self.start(&name, session.known.is_none(), session.books.is_new());
         let session = self.recover_first(session).await?;
         match input::plan(&manifest, &self.options.limits) {
             Ok((plan, limits)) => self.run_plan(session, &manifest, &plan, &limits).await,
             Err(failure) => Err(self.finish_open(session, failure).await),
         }
+    }
+
+    fn start(&self, name: &str, new_batch: bool, new_ledger: bool) {
+        self.reporter.hear(&Event::RunStarted {
+            batch: name.to_owned(),
+            ledger: self.world.ledger.display().to_string(),
+            new_batch,
+            new_ledger,
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        });
+        // Started once: a second start would say the same.
+        let _ = self.started.set(name.to_owned());
     }
 
     /// One round of recovery: each open job is looked up, redeemed or polled once, and none is waited for.
@@ -129,7 +143,7 @@ impl<'a> Runner<'a> {
             (None, ManifestSource::Stdin(_)) => None,
             (None, ManifestSource::File(path, _)) => {
                 let path = std::path::absolute(path).map_err(|error| Failure::Usage(error.to_string()))?;
-                books.batches_at(&path.display().to_string())?.into_iter().next().map(|batch| batch.name)
+                target::at_path(&books, &path)?.map(|batch| batch.name)
             }
         };
         drop(books);
@@ -157,17 +171,18 @@ impl<'a> Runner<'a> {
         limits: &Limits,
     ) -> Result<ExitCode, Failure> {
         self.world.check_endpoints(plan)?;
+        session::check_ids(self.options, manifest, plan)?;
+        let paths = session::check_files(session.known.as_ref(), &session.name, self.options, manifest, self.world)?;
         session::tell_remarks(manifest, plan, &self.reporter);
-        let outputs = session.outputs(self.options, manifest, self.world)?;
         let (mut batch, load) = session.load(self.options, manifest, plan, self.world.play.is_some())?;
         session::tell_load(&load, &self.reporter);
-        let mut files = session.files(&mut batch, self.world, outputs)?;
+        let mut files = session.files(&mut batch, self.world, paths)?;
         for warning in files.rewrite()? {
             self.reporter.warn(warning);
         }
         let counts = session.books.counts(batch.key)?;
         let left = questions::chosen(&session.books, batch.key, &self.options.choice)?;
-        self.reporter.hear(&planned(&counts, &left));
+        self.reporter.hear(&planned(counts.all_jobs(), &counts, &left));
 
         let mut refused = None;
         let work = if left.jobs == 0 {
@@ -196,7 +211,8 @@ impl<'a> Runner<'a> {
         };
         self.explain(&mut session, &batch, &carried)?;
         following.finish(&self.reporter)?;
-        self.end(&session, &batch, &carried, refused, left)
+        let untouched = left.jobs == 0 && stand(&counts, &OPEN).0 == 0;
+        self.end(&session, &batch, &carried, refused, untouched)
     }
 
     /// What is still pending learns why, so that `status` can tell it.
@@ -224,18 +240,28 @@ impl<'a> Runner<'a> {
         batch: &Batch,
         carried: &Carried,
         refused: Option<Failure>,
-        left: LeftToBuy,
+        untouched: bool,
     ) -> Result<ExitCode, Failure> {
-        let (began, now) = (self.began, SystemClock.now());
-        let code = tell(&session.books, batch, carried, refused.as_ref(), began, now, &self.reporter)?;
+        let choice = &self.options.choice;
+        let ending = Ending {
+            batch,
+            carried,
+            refused: refused.as_ref(),
+            began: self.began,
+            play: self.world.play.is_some(),
+            buys: true,
+            chosen: choice.limit.is_some() || !choice.only.is_empty(),
+        };
+        let code = tell(&session.books, &ending, &self.reporter)?;
         if let Some(failure) = refused {
             failure.report();
-        } else if left.jobs == 0 && code == ExitCode::Done {
+        } else if untouched && code == ExitCode::Done {
             self.reporter.say("everything is delivered: there was nothing to do\n");
         }
         if self.world.play.is_some() {
             self.reporter.say(&format!(
-                "play money: the ledger stays at {}; the sandbox and its URLs end with this run\n",
+                "\nplay money: the stand-in API has ended, and its URLs with it (`l402-batch sandbox` keeps one \
+                 running); the ledger stays at {}\n",
                 self.world.ledger.display()
             ));
         }
@@ -274,22 +300,32 @@ impl<'a> Runner<'a> {
         })
     }
 
-    /// Everything but the purchases: plan, limits, node and balance. Nothing is written, no origin is asked.
+    /// Everything but the purchases: plan, limits, files, node and balance. Nothing is written, no origin is asked.
     async fn dry_run(&self, manifest: &Manifest, name: &str) -> Result<ExitCode, Failure> {
+        let play = self.world.play.is_some();
+        let books = match self.world.ledger.exists() {
+            true => Some(Books::open(&self.world.ledger, OpenMode::Read)?),
+            false => None,
+        };
+        let known = books.as_ref().map(|books| books.batch(name)).transpose()?.flatten();
+        session::check_owner(known.as_ref(), name, self.options, &manifest.path.display().to_string(), play)?;
+        self.start(name, known.is_none(), books.is_none());
         let (plan, limits) = input::plan(manifest, &self.options.limits)?;
         self.world.check_endpoints(&plan)?;
+        session::check_ids(self.options, manifest, &plan)?;
+        session::check_files(known.as_ref(), name, self.options, manifest, self.world)?;
         session::tell_remarks(manifest, &plan, &self.reporter);
-        let (used, left) = self.left_of(manifest, &plan, name)?;
-        self.reporter.hear(&Event::Planned {
-            job_count: plan.totals().job_count,
-            to_buy_count: left.jobs,
-            to_buy_msat: left.price,
-            fee_ceiling_msat: left.fee_ceiling,
-            delivered_count: 0,
-            open_count: 0,
-        });
-        questions::batch_cap(self.options.choice.partial, &limits, used, &left)?;
-        let node = questions::ready_node(self.world, &left, self.options.choice.partial, &self.reporter).await?;
+        let batch = books.as_ref().zip(known.as_ref().map(|batch| batch.key));
+        let mut counts = batch.map(|(books, key)| books.counts(key)).transpose()?.unwrap_or_default();
+        let left = money::left_to_buy(batch, &plan, manifest, &self.options.choice)?;
+        self.reporter.hear(&planned(plan.totals().job_count, &counts, &left));
+        let partial = self.options.choice.partial;
+        questions::batch_cap(partial, &limits, money::used(&counts)?, &left)?;
+        let node = questions::ready_node(self.world, &left, partial, &self.reporter).await?;
+        if known.is_none() {
+            counts.planned = plan.totals().price;
+        }
+        self.reporter.hear(&ending::untouched(&counts, self.began));
         self.reporter.say(&format!(
             "dry run: limits hold, node {} ({}, {}) is ready; no origin was asked, nothing was written, nothing was \
              spent\n",
@@ -297,31 +333,37 @@ impl<'a> Runner<'a> {
         ));
         Ok(ExitCode::Done)
     }
-
-    fn left_of(&self, manifest: &Manifest, plan: &Plan, name: &str) -> Result<(Msat, LeftToBuy), Failure> {
-        let choice = &self.options.choice;
-        if !self.world.ledger.exists() {
-            return Ok((Msat::ZERO, money::left_to_buy(None, plan, manifest, choice)?));
-        }
-        let books = Books::open(&self.world.ledger, OpenMode::Read)?;
-        match books.batch(name)? {
-            None => Ok((Msat::ZERO, money::left_to_buy(None, plan, manifest, choice)?)),
-            Some(batch) => {
-                let used = money::used(&books.counts(batch.key)?)?;
-                Ok((used, money::left_to_buy(Some((&books, batch.key)), plan, manifest, choice)?))
-            }
-        }
-    }
 }
 
-fn planned(counts: &Counts, left: &LeftToBuy) -> Event {
-    let jobs = |states: &[JobState]| states.iter().map(|state| counts.jobs(*state)).sum();
+const DELIVERED: [JobState; 2] = [JobState::Delivered, JobState::Downloaded];
+const OPEN: [JobState; 3] = [JobState::Running, JobState::InDoubt, JobState::Paid];
+
+/// Jobs in those states, and their prices together.
+fn stand(counts: &Counts, states: &[JobState]) -> (u64, Msat) {
+    let of = |count: &&crate::ledger::StateCount| states.contains(&count.state);
+    let prices = counts.by_state.iter().filter(of).map(|count| count.price);
+    (counts.by_state.iter().filter(of).map(|count| count.jobs).sum(), Msat::checked_sum(prices).unwrap_or(Msat::ZERO))
+}
+
+fn planned(job_count: u64, counts: &Counts, left: &LeftToBuy) -> Event {
+    let for_reason = |states: &[JobState], reason: Reason| {
+        let of = |count: &&crate::ledger::StateCount| states.contains(&count.state) && count.reason == reason;
+        counts.by_state.iter().filter(of).map(|count| count.jobs).sum()
+    };
+    let (delivered, open) = (stand(counts, &DELIVERED), stand(counts, &OPEN));
+    let in_doubt = stand(counts, &[JobState::InDoubt]);
     Event::Planned {
-        job_count: counts.all_jobs(),
+        job_count,
         to_buy_count: left.jobs,
         to_buy_msat: left.price,
         fee_ceiling_msat: left.fee_ceiling,
-        delivered_count: jobs(&[JobState::Delivered, JobState::Downloaded]),
-        open_count: jobs(&[JobState::Running, JobState::InDoubt, JobState::Paid]),
+        delivered_count: delivered.0,
+        delivered_msat: delivered.1,
+        open_count: open.0,
+        open_msat: open.1,
+        in_doubt_count: in_doubt.0,
+        in_doubt_msat: in_doubt.1,
+        changed_count: for_reason(&DELIVERED, Reason::Changed),
+        gone_count: for_reason(&[JobState::Refused], Reason::Withdrawn),
     }
 }

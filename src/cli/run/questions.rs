@@ -7,7 +7,7 @@ use crate::cli::{Failure, money};
 use crate::ledger::BatchKey;
 use crate::ledger::sqlite::Books;
 use crate::manifest::Limits;
-use crate::money::{Msat, Sats};
+use crate::money::{Msat, Sats, counted};
 use crate::payer::{NodeInfo, NodeProblem, Payer};
 use crate::plan::limits::{self, Fit};
 use crate::plan::view::LeftToBuy;
@@ -45,10 +45,19 @@ pub(super) fn batch_cap(partial: bool, limits: &Limits, used: Msat, left: &LeftT
         Fit::Fits => most.map_or_else(|| money::sum([used, rest]), Ok),
         Fit::DoesNotFit { most, .. } if partial => Ok(most),
         Fit::DoesNotFit { needed, most, missing } => Err(Failure::Limit(format!(
-            "max_sats of {most} does not hold the worst case of {needed} (spent and held {used}, still to buy {rest}); \
-             nothing was bought; raise it by {missing}, or buy what fits with --partial"
+            "max_sats of {most} does not hold the worst case of {} (spent and held {}, still to buy {}); nothing was \
+             bought; raise it by {}, or buy what fits with --partial",
+            needed.sats_ceil(),
+            used.sats_ceil(),
+            rest.sats_ceil(),
+            missing.sats_ceil()
         ))),
     }
+}
+
+/// What there is, in whole sats: rounded down.
+fn whole(balance: Msat) -> Sats {
+    Sats::new(balance.get() / 1_000)
 }
 
 /// A limit in msat.
@@ -73,14 +82,16 @@ pub(super) async fn ready_node(
     let balance = payer.balance().await?;
     if balance < left.price && !partial {
         return Err(Failure::NodeUnfit(format!(
-            "the node's channels hold {balance}, and {} are to be bought; nothing was spent; move funds into channels, \
-             buy fewer jobs with --limit or --only, or buy what fits with --partial",
-            left.price
+            "the node's channels hold {}, and jobs for {} are to be bought; nothing was spent; move funds into \
+             channels, buy fewer jobs with --limit or --only, or buy what fits with --partial",
+            whole(balance),
+            left.price.sats_ceil()
         )));
     }
     if balance < money::sum([left.price, left.fee_ceiling])? {
         reporter.warn(format!(
-            "the node's channels hold {balance}: that may not be enough with routing fees and the channels' reserve"
+            "the node's channels hold {}: that may not be enough with routing fees and the channels' reserve",
+            whole(balance)
         ));
     }
     Ok(node)
@@ -109,8 +120,12 @@ pub(super) fn confirm(
 }
 
 fn ask(left: &LeftToBuy) -> Result<(), Failure> {
-    let question =
-        format!("buy {} jobs for {} and at most {} of routing fees? [y/N] ", left.jobs, left.price, left.fee_ceiling);
+    let question = format!(
+        "buy {} for {} and at most {} of routing fees? [y/N] ",
+        counted(left.jobs, "job"),
+        left.price.sats_ceil(),
+        left.fee_ceiling.sats_ceil()
+    );
     let mut answer = String::new();
     let asked = (|| {
         io::stderr().write_all(question.as_bytes())?;
@@ -119,7 +134,7 @@ fn ask(left: &LeftToBuy) -> Result<(), Failure> {
     })();
     match (asked, answer.trim().to_lowercase().as_str()) {
         (Ok(_), "y" | "yes") => Ok(()),
-        (Ok(_), _) => Err(Failure::Usage("nothing was bought".to_owned())),
+        (Ok(_), _) => Err(Failure::Declined),
         (Err(error), _) => Err(Failure::Internal(format!("the question could not be asked: {error}"))),
     }
 }

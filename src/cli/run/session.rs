@@ -1,6 +1,6 @@
 //! A batch in hand: its ledger open, its lock held, its plan written into it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::cli::config::{Pace, RunOptions};
 use crate::cli::{Failure, input};
@@ -10,12 +10,13 @@ use crate::ledger::sqlite::{
     Remembered, Retake,
 };
 use crate::manifest::Manifest;
+use crate::money::counted;
 use crate::plan::Plan;
-use crate::report::{Output, OutputPaths, check_outputs, default_paths, named_paths};
+use crate::report::{OutputPaths, default_paths, named_paths};
 use crate::run::{Clock, Settings, SystemClock};
 
 use super::carry::{Carried, Work, carry_out};
-use super::files::Files;
+use super::files::{self, Files, absolute};
 use super::reporter::Reporter;
 use super::world::World;
 
@@ -50,26 +51,6 @@ impl Session {
     ) -> Result<(Self, Carried), Failure> {
         let (books, carried) = carry_out(self.books, world, settings, pace, reporter, work).await?;
         Ok((Self { books, ..self }, carried))
-    }
-
-    /// Refuses what cannot go on: another manifest under this name, or the other kind of money.
-    pub(super) fn check_owner(&self, options: &RunOptions, manifest: &str, sandbox: bool) -> Result<(), Failure> {
-        let Some(known) = &self.known else {
-            if options.choice.resume {
-                let name = &self.name;
-                return Err(Failure::Usage(format!(
-                    "--resume begins no new batch, and the ledger has none named {name}"
-                )));
-            }
-            return Ok(());
-        };
-        if known.sandbox != sandbox {
-            return Err(Failure::NotAsPlanned(other_money(known.sandbox)));
-        }
-        if known.manifest != manifest && !options.choice.adopt {
-            return Err(Failure::NotAsPlanned(other_manifest(&self.name, &known.manifest, manifest)));
-        }
-        Ok(())
     }
 
     /// Begins the batch or finds it again, and writes the resolved jobs into it: from now on they alone count.
@@ -112,34 +93,7 @@ impl Session {
         Ok((batch, load))
     }
 
-    /// Where the files that follow the run go. Checked before the batch is begun, so that one that is refused leaves no
-    /// trace in the ledger.
-    pub(super) fn outputs(
-        &self,
-        options: &RunOptions,
-        manifest: &Manifest,
-        world: &World,
-    ) -> Result<OutputPaths, Failure> {
-        let paths = output_paths(options, manifest, &self.name, world.play.is_some());
-        let before = self.known.as_ref().map(|known| &known.remembered.outputs);
-        // Each run with play money has a ledger of its own, and may replace what the last one left.
-        let play = world.play.is_some() && options.files.results.is_none() && options.files.receipts.is_none();
-        let ours = |path: &Path, remembered: Option<&String>| {
-            play || remembered.is_some_and(|remembered| *remembered == absolute(path))
-        };
-        let results = before.filter(|before| before.results_written).and_then(|before| before.results.as_ref());
-        let receipts = before.filter(|before| before.receipts_written).and_then(|before| before.receipts.as_ref());
-        let outputs = [
-            Output { name: "--results", path: &paths.results, ours: ours(&paths.results, results) },
-            Output { name: "--receipts", path: &paths.receipts, ours: ours(&paths.receipts, receipts) },
-        ];
-        let mut inputs = vec![("the manifest", manifest.path.as_path()), ("the ledger", world.ledger.as_path())];
-        inputs.extend(manifest.rows_file().map(|rows| ("the manifest's rows", rows)));
-        check_outputs(&outputs, &inputs, options.files.overwrite).map_err(|error| Failure::Usage(error.to_string()))?;
-        Ok(paths)
-    }
-
-    /// The files that follow the run, which from now on are the batch's.
+    /// The files that follow the run, from now on this batch's own.
     pub(super) fn files(&mut self, batch: &mut Batch, world: &World, paths: OutputPaths) -> Result<Files, Failure> {
         batch.remembered.outputs = Outputs {
             results: Some(absolute(&paths.results)),
@@ -157,6 +111,70 @@ impl Session {
         self.books.remember(batch.key, &remembered)?;
         batch.remembered = remembered;
         Ok(())
+    }
+}
+
+/// Refuses what cannot go on: another manifest under this name, or the other kind of money.
+pub(super) fn check_owner(
+    known: Option<&Batch>,
+    name: &str,
+    options: &RunOptions,
+    manifest: &str,
+    sandbox: bool,
+) -> Result<(), Failure> {
+    let Some(known) = known else {
+        if options.choice.resume {
+            return Err(Failure::Usage(format!(
+                "--resume begins no new batch, and the ledger has none named {name}; leave --resume out, or \
+                 `l402-batch batches` lists those it has"
+            )));
+        }
+        return Ok(());
+    };
+    if known.sandbox != sandbox {
+        return Err(Failure::NotAsPlanned(other_money(known.sandbox)));
+    }
+    if known.manifest != manifest && !options.choice.adopt {
+        return Err(Failure::NotAsPlanned(other_manifest(name, &known.manifest, manifest)));
+    }
+    Ok(())
+}
+
+/// Where results and receipts go, checked before anything is written or spent.
+pub(super) fn check_files(
+    known: Option<&Batch>,
+    name: &str,
+    options: &RunOptions,
+    manifest: &Manifest,
+    world: &World,
+) -> Result<OutputPaths, Failure> {
+    let paths = output_paths(options, manifest, name, world.play.is_some());
+    let before = known.map(|batch| batch.remembered.outputs.clone()).unwrap_or_default();
+    // Each run with play money has a ledger of its own, and may replace what the last one left.
+    let play = world.play.is_some() && options.files.results.is_none() && options.files.receipts.is_none();
+    let mut inputs = vec![("the manifest", manifest.path.as_path()), ("the ledger", world.ledger.as_path())];
+    inputs.extend(manifest.rows_file().map(|rows| ("the manifest's rows", rows)));
+    files::check(&paths, &before, play, &inputs, options.files.overwrite)?;
+    Ok(paths)
+}
+
+/// Refuses ids that the manifest does not have, before anything is bought for the others.
+pub(super) fn check_ids(options: &RunOptions, manifest: &Manifest, plan: &Plan) -> Result<(), Failure> {
+    let flags = [("--only", &options.choice.only), ("--retake", &options.choice.retake)];
+    let mut missing: Vec<(&str, &str)> =
+        flags.iter().flat_map(|(flag, ids)| ids.iter().map(|id| (*flag, id.as_str()))).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for job in plan.jobs(manifest) {
+        let job = job.map_err(Failure::Input)?;
+        missing.retain(|(_, id)| *id != job.id);
+    }
+    match missing.first() {
+        None => Ok(()),
+        Some((flag, id)) => Err(Failure::Usage(format!(
+            "{flag} {id}: the manifest has no job of that id; `l402-batch plan --jobs` lists every id; nothing was bought"
+        ))),
     }
 }
 
@@ -219,10 +237,6 @@ fn output_paths(options: &RunOptions, manifest: &Manifest, batch: &str, sandbox:
     }
 }
 
-fn absolute(path: &Path) -> String {
-    std::path::absolute(path).unwrap_or_else(|_| PathBuf::from(path)).display().to_string()
-}
-
 /// What loading the plan found, for a person.
 pub(super) fn tell_load(load: &PlanLoad, reporter: &Reporter) {
     let list = |ids: &crate::ledger::sqlite::IdList| {
@@ -233,19 +247,19 @@ pub(super) fn tell_load(load: &PlanLoad, reporter: &Reporter) {
         text
     };
     let lines = [
-        (&load.replaced, "not bought yet and changed in the manifest: bought as they are now"),
-        (&load.open_as_begun, "begun and changed in the manifest since: finished as they were begun"),
-        (&load.changed, "delivered and changed in the manifest since: not bought again; --retake-changed buys them"),
-        (&load.withdrawn, "gone from the manifest before they were bought: withdrawn"),
+        (&load.replaced, "changed in the manifest before the purchase, and bought as the manifest is now"),
+        (&load.open_as_begun, "begun and changed in the manifest since: finished as begun"),
+        (&load.changed, "delivered and changed in the manifest since: not bought again without --retake-changed"),
+        (&load.withdrawn, "gone from the manifest before the purchase: withdrawn"),
         (&load.retaken, "bought once more"),
     ];
     for (ids, words) in lines {
         if ids.count > 0 {
-            reporter.warn(format!("{} jobs {words}: {}", ids.count, list(ids)));
+            reporter.warn(format!("{} {words}: {}", counted(ids.count, "job"), list(ids)));
         }
     }
     for id in load.not_retaken.iter().take(20) {
-        reporter.warn(format!("{id} cannot be bought once more: it is unknown, or its purchase is not at its end"));
+        reporter.warn(format!("{id} is not bought once more: its purchase has not ended yet"));
     }
     for (new, old) in load.alike.iter().take(20) {
         reporter.warn(format!("the new id {new} is {old} but for case or leading zeros: is it the same job?"));

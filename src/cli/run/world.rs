@@ -1,11 +1,15 @@
 //! Who pays, who sells and where it is recorded: a configured node, or the sandbox inside this process.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::cli::config::{NodeOptions, Payment};
 use crate::cli::{Failure, MacaroonSource};
 use crate::origin::{HttpOptions, HttpOrigin};
 use crate::payer::{LndOptions, LndPayer, Macaroon};
+
+/// The most that is read of a certificate file.
+const CERTIFICATE_BYTES_MAX: u64 = 1 << 20;
 
 /// The other side of a run.
 pub(in crate::cli) struct World {
@@ -122,11 +126,18 @@ fn connect(node: &NodeOptions, warnings: &mut Vec<String>) -> Result<LndPayer, F
     let certificate_pem =
         match &node.cert_file {
             None => None,
-            Some(path) => Some(std::fs::read(path).map_err(|error| {
+            Some(path) => Some(read_certificate(path).map_err(|error| {
                 Failure::Usage(format!("the certificate {} cannot be read: {error}", path.display()))
             })?),
         };
     LndPayer::new(&LndOptions { url: node.url.to_string(), macaroon, certificate_pem }).map_err(unusable)
+}
+
+/// A certificate file, read no further than any certificate is long.
+fn read_certificate(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut pem = Vec::new();
+    std::fs::File::open(path)?.take(CERTIFICATE_BYTES_MAX).read_to_end(&mut pem)?;
+    Ok(pem)
 }
 
 fn unusable(error: impl std::error::Error) -> Failure {

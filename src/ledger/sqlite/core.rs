@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 
 use super::bodies::Bodies;
@@ -19,8 +20,9 @@ use crate::time::UnixMs;
 const BUSY_WAIT: Duration = Duration::from_secs(60);
 /// Statements kept prepared; above the number that the code has.
 const STATEMENTS_MAX: usize = 96;
-/// Pages in the write-ahead log before a commit also checkpoints: 4 MiB.
-const CHECKPOINT_PAGES: i64 = 1_024;
+/// Pages in the write-ahead log before a commit also checkpoints: 16 MiB. Most pages change with every commit, and only
+/// their last state is copied at a checkpoint.
+const CHECKPOINT_PAGES: i64 = 4_096;
 /// The log is cut to this size at a checkpoint, so that one large load does not stay on the disk.
 const JOURNAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
@@ -214,6 +216,8 @@ fn configure(conn: &Connection) -> Result<(), Fault> {
     conn.pragma_update(None, "fullfsync", true)?;
     conn.pragma_update(None, "checkpoint_fullfsync", true)?;
     conn.pragma_update(None, "trusted_schema", false)?;
+    // Else a statement that a partial index could serve is parsed anew whenever a value is bound to it.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
 }
 

@@ -17,7 +17,7 @@ const WAITING_MAX: usize = 256;
 /// Records in one transaction at most.
 const GATHERED_MAX: usize = 256;
 /// How long more records are gathered, once, where more than one already waits. A lone record never waits.
-const GATHERING_DELAY: Duration = Duration::from_millis(1);
+const GATHERING_DELAY: Duration = Duration::from_millis(2);
 
 type Reply<T> = oneshot::Sender<Result<T, LedgerError>>;
 

@@ -223,3 +223,15 @@ fn a_file_written_to_while_it_is_read_is_refused() {
     let (_, errors) = drain(&manifest);
     assert_eq!(errors[0].message, "the file was written to while it was read");
 }
+
+#[test]
+fn what_follows_from_a_wrong_default_is_no_error_of_its_own() {
+    let wrong = ["default mode: expected \"standard\" or \"pro\", got \"proo\" | did you mean \"pro\"?"];
+    let case = csv("prompt,mode\na cat,\na dog,pro\n").default("mode", "proo");
+    let (jobs, errors) = case.read();
+    assert_eq!(errors, wrong);
+    assert_eq!(lines(&jobs), [3], "a job that rests on it has no price");
+    let text = "version = 1\n[defaults]\nendpoint = \"generate-video\"\nmode = \"proo\"\n[[job]]\nprompt = \"a cat\"\n";
+    let (jobs, errors) = toml(text).read();
+    assert_eq!((jobs.len(), errors.len()), (0, 1), "{errors:?}");
+}

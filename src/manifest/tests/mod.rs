@@ -1,6 +1,7 @@
 //! What the readers make of manifests, rule by rule.
 
 mod csv_rules;
+mod hostile;
 mod toml_rules;
 mod whole;
 
@@ -92,6 +93,12 @@ fn drain(manifest: &Manifest) -> (Vec<JobSpec>, Vec<Diagnostic>) {
             }
         }
     }
+    let (mut shown, mut shown_errors) = (Vec::new(), Vec::new());
+    manifest.each(&mut |item| match item {
+        Ok(job) => shown.push(job.clone()),
+        Err(found) => shown_errors.extend(found),
+    });
+    assert_eq!((&shown, &shown_errors), (&jobs, &errors), "nothing of one job is left in the next");
     (jobs, errors)
 }
 
@@ -102,7 +109,7 @@ fn short(error: &Diagnostic) -> String {
 }
 
 fn value(job: &JobSpec, name: &str) -> Option<String> {
-    job.params.iter().find(|(key, _)| key == name).map(|(_, value)| value.to_string())
+    job.params().find(|(key, _)| *key == name).map(|(_, value)| value.to_string())
 }
 
 fn texts(jobs: &[JobSpec], name: &str) -> Vec<String> {

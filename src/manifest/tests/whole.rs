@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
+use sha2::Digest as _;
 
 use super::*;
 use crate::catalog::ImageSource;
@@ -22,7 +23,7 @@ fn the_examples_mean_the_same() {
     let jobs = read("jobs.example.toml");
     assert_eq!(jobs, read("jobs.example.csv"));
     let price = |job: &JobSpec| {
-        let of = |name: &str| job.params.iter().find(|(key, _)| key == name).map(|(_, value)| value);
+        let of = |name: &str| job.params().find(|(key, _)| *key == name).map(|(_, value)| value);
         job.endpoint.price.price(of).unwrap().price.get()
     };
     assert_eq!(jobs.iter().map(price).sum::<u64>(), 13_850_000, "the total in the example's comment");
@@ -39,7 +40,7 @@ fn images_are_found_recognised_and_loaded() {
     let jobs = case.jobs();
     let images: Vec<_> = jobs
         .iter()
-        .filter_map(|job| match &job.params.iter().find(|(name, _)| name == "image")?.1 {
+        .filter_map(|job| match job.params().find(|(name, _)| *name == "image")?.1 {
             Value::Image(image) => Some(image.clone()),
             Value::Text(_) | Value::Integer(_) | Value::Boolean(_) => None,
         })
@@ -109,6 +110,37 @@ fn standard_input_is_read_from_a_copy() {
     assert!(
         unknown.is_err_and(|errors| errors[0].help.as_ref().is_some_and(|help| help.contains("--manifest-format")))
     );
+}
+
+#[test]
+fn a_job_takes_nothing_from_the_one_before() {
+    let case = Case::new(
+        "jobs.csv",
+        "id,endpoint,prompt,modelId,image,mode,max_sats,x_a,x_b\n\
+         one,generate-video,a long prompt,kling,,standard,9,u,v\n\
+         ,animate-image,b,,a.png,,,,w\n\
+         three,generate-video,c,6,,,,,\n\
+         ,generate-video,,7,,pro,1,x,y\n\
+         ,generate-video,d,,,,,z,\n",
+    );
+    // `drain` compares both ways of reading.
+    let (jobs, errors) = drain(&case.open().unwrap());
+    assert_eq!((lines(&jobs), errors.len()), (vec![2, 3, 4, 6], 1));
+    let last = JobSpec { line: 6, ..csv("prompt,x_a\nd,z\n").jobs().remove(0) };
+    assert_eq!(jobs[3], last);
+}
+
+#[test]
+fn a_manifest_has_a_digest() {
+    let words = "prompt\na cat\n";
+    let manifest = csv(words).open().unwrap();
+    let sha256 = data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(words));
+    assert_eq!(manifest.sha256(), Ok(sha256.as_str()));
+    assert_eq!(toml("").open().unwrap().sha256().map(str::len), Ok(64));
+    let changed = csv(words);
+    let manifest = changed.open().unwrap();
+    fs::write(&changed.options.path, "prompt\na cat, a dog\n").unwrap();
+    assert_eq!(manifest.sha256().unwrap_err()[0].message, "the file was written to while it was read");
 }
 
 #[test]

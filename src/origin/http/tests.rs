@@ -1,5 +1,7 @@
 //! Against a raw server that answers scripted bytes.
 
+mod hostile;
+
 use std::net::SocketAddr;
 
 use sha2::{Digest, Sha256};

@@ -199,8 +199,12 @@ impl Updates {
                 Err(too_long) => return Heard::Foreign(too_long.to_string()),
             }
             let Some(response) = self.response.as_mut() else { return self.last(hash) };
-            let until = deadline.min(Instant::now() + self.idle);
-            match timeout_at(until, response.chunk()).await {
+            let now = Instant::now();
+            // A node that never stops talking is never waited for, so that no time-out would end it.
+            if now >= deadline {
+                return Heard::Late;
+            }
+            match timeout_at(deadline.min(now + self.idle), response.chunk()).await {
                 Err(_) => return Heard::Late,
                 Ok(Ok(Some(chunk))) => self.lines.push(&chunk),
                 Ok(Ok(None)) => self.response = None,

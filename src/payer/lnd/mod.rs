@@ -5,6 +5,8 @@
 
 mod answer;
 mod client;
+#[doc(hidden)]
+pub mod fuzzing;
 mod list;
 mod macaroon;
 mod node;

@@ -6,7 +6,8 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::{LeftToBuy, PlanView, ViewError, image_path};
 use crate::catalog::{Endpoint, Value};
-use crate::money::{Msat, thousands};
+use crate::harmless::harmless_char;
+use crate::money::{Msat, counted, thousands};
 use crate::plan::{Group, PlannedJob};
 
 /// Longest value of a parameter that a job's line shows, in characters.
@@ -56,12 +57,12 @@ impl PlanView<'_> {
             thousands(policy.max_fee_ppm)
         );
         let mut sums = vec![
-            ("price", totals.price.to_string(), format!("   {}", count(totals.job_count, "job"))),
+            ("price", totals.price.to_string(), format!("   {}", counted(totals.job_count, "job"))),
             ("routing fees, at most", at_most(totals.fee_ceiling), ceiling),
             ("worst case", at_most(totals.worst_case), String::new()),
         ];
         if let Some(LeftToBuy { jobs, price, fee_ceiling }) = self.left {
-            sums.push(("left to buy", price.to_string(), format!("   {}", count(jobs, "job"))));
+            sums.push(("left to buy", price.to_string(), format!("   {}", counted(jobs, "job"))));
             let worst_case = price.checked_add(fee_ceiling);
             let worst_case = worst_case.map_or_else(|| "too large".to_owned(), at_most);
             sums.push(("left to buy, worst case", worst_case, String::new()));
@@ -79,7 +80,7 @@ fn groups(groups: &[Group]) -> Table {
             group.endpoint.clone(),
             shown(&group.chosen_by, usize::MAX),
             thousands(group.job_count),
-            count(group.quantity, &shown(&group.unit, usize::MAX)),
+            counted(group.quantity, &shown(&group.unit, usize::MAX)),
             format!("{} a {}", group.rate_msat, shown(&group.unit, usize::MAX)),
             group.total_msat.to_string(),
         ]);
@@ -95,10 +96,6 @@ fn groups(groups: &[Group]) -> Table {
 /// A ceiling: whole sats, rounded up.
 fn at_most(amount: Msat) -> String {
     amount.sats_ceil().to_string()
-}
-
-fn count(number: u64, one: &str) -> String {
-    format!("{} {one}{}", thousands(number), if number == 1 { "" } else { "s" })
 }
 
 fn price_source(endpoint: &Endpoint) -> String {
@@ -123,15 +120,10 @@ fn words(job: &PlannedJob) -> String {
 
 /// Text that a terminal takes as text, on one line, cut where it is long.
 fn shown(text: &str, chars_max: usize) -> String {
-    let mut chars = text.chars().map(|c| if c.is_control() || is_directional(c) { ' ' } else { c });
+    let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { harmless_char(c) });
     let mut shown: String = chars.by_ref().take(chars_max).collect();
     if chars.next().is_some() {
         shown.push('…');
     }
     shown
-}
-
-/// Characters that turn the direction of what follows.
-const fn is_directional(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -23,10 +23,11 @@ fn rows() -> Rows {
 fn shown(left: Option<LeftToBuy>, write: impl Fn(&PlanView<'_>, &mut Vec<u8>) -> Result<(), ViewError>) -> String {
     let rows = rows();
     let plan = Plan::make(&rows, &Policy::default()).unwrap();
-    let manifest = ManifestFacts { path: "/work/jobs.csv".to_owned(), sha256: "00".repeat(32) };
+    let manifest = ManifestFacts { path: "/films/jobs.csv".to_owned(), sha256: "00".repeat(32) };
     let mut out = Vec::new();
     write(&PlanView { plan: &plan, source: &rows, manifest, left }, &mut out).unwrap();
-    String::from_utf8(out).unwrap()
+    let host = plan.endpoints()[0].url.host_str().unwrap();
+    String::from_utf8(out).unwrap().replace(host, "HOST")
 }
 
 #[test]

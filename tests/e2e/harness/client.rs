@@ -48,7 +48,7 @@ impl Client {
     pub fn alone() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let client = Self { folder, node: Vec::new() };
-        for name in ["home", "state", "config", "tmp", "work"] {
+        for name in ["home", "state", "config", "tmp", "desk"] {
             std::fs::create_dir(client.folder.path().join(name)).unwrap();
         }
         let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs.example.png");
@@ -58,7 +58,7 @@ impl Client {
 
     /// A file in the folder where this client works.
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join("work").join(name)
+        self.folder.path().join("desk").join(name)
     }
 
     /// The ledger that is used where none is named.
@@ -85,7 +85,7 @@ impl Client {
     pub fn program(&self) -> Command {
         let folder = |name: &str| self.folder.path().join(name);
         let mut command = Command::new(PROGRAM);
-        command.env_clear().current_dir(folder("work")).env("TZ", "UTC");
+        command.env_clear().current_dir(folder("desk")).env("TZ", "UTC");
         command.env("HOME", folder("home")).env("TMPDIR", folder("tmp"));
         command.env("XDG_STATE_HOME", folder("state")).env("XDG_CONFIG_HOME", folder("config"));
         command
@@ -103,7 +103,12 @@ impl Client {
 
     /// A command line with the node and nothing else added, to its end.
     pub fn asks(&self, line: &str) -> Ended {
-        Process::start(self.program().args(line.split_whitespace()).args(&self.node)).end()
+        Process::start(self.program().args(line.split_whitespace()).args(self.node_for(line))).end()
+    }
+
+    /// A command line with the node's address and papers added, to its end: for commands that know no catalogue.
+    pub fn asks_node(&self, line: &str) -> Ended {
+        Process::start(self.program().args(line.split_whitespace()).args(&self.node[2..])).end()
     }
 
     /// `run` or `recover`, to its end.
@@ -115,17 +120,20 @@ impl Client {
     pub fn buying(&self, line: &str) -> Command {
         let mut command = self.program();
         command.args(line.split_whitespace());
-        let recovers = line.starts_with("recover");
-        // A recovery has no use for a catalogue.
-        command.args(&self.node[if recovers { 2.min(self.node.len()) } else { 0 }..]);
-        command.args(["--requests-per-second", "1000"]);
-        if !recovers {
+        command.args(self.node_for(line)).args(["--requests-per-second", "1000"]);
+        if line.starts_with("run") {
             command.arg("--yes");
             if !line.contains("--max-sats ") {
                 command.args(["--max-sats", "100000"]);
             }
         }
         command
+    }
+
+    /// The flags that name the node; only what buys has a use for a catalogue.
+    fn node_for(&self, line: &str) -> &[String] {
+        let buys = line.starts_with("run") || self.node.is_empty();
+        &self.node[if buys { 0 } else { 2 }..]
     }
 
     /// The rows of a CSV file.

@@ -3,6 +3,9 @@
 //! Each piece is counted as the proxy reads it and before it goes on: one that comes from the client is cut before the
 //! other side knows of it, one that comes back is cut after the other side has acted and before the client knows. TLS
 //! passes as it is, so the handshakes are cut too.
+//!
+//! How bytes fall into pieces is the network's affair. Turns, of which each is all that goes one way before something goes
+//! another, are the same at every run of one job after the other; single pieces also cut within an answer.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -11,6 +14,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use super::{Process, Sandbox};
+
+/// What is counted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Count {
+    Turns,
+    Pieces,
+}
 
 /// The proxy. Its threads end with the connections, and with the test's process.
 pub struct Cutter {
@@ -25,11 +35,13 @@ pub struct Cutter {
 struct State {
     /// Connections of earlier processes carry nothing any more.
     process: u64,
-    /// Pieces that still pass, and what is done then; none lets everything pass.
+    /// How many still pass, and what is done then; none lets everything pass.
     knife: Option<(usize, Box<dyn FnOnce() + Send>)>,
+    /// A turn counts once, however many pieces it has.
+    turns: bool,
     /// It has been done.
     cut: bool,
-    /// Every piece of this process that was seen: for the words of a failure.
+    /// Everything of this process that was counted: for the words of a failure.
     seen: Vec<&'static str>,
 }
 
@@ -45,13 +57,17 @@ impl Cutter {
         Self { node: format!("https://{node}"), catalog, state }
     }
 
-    /// Starts a process that is killed at the `nth` piece, counted from 1.
-    pub fn start(&self, nth: usize, start: impl FnOnce() -> Process) -> Process {
+    /// Starts a process that is killed at the `nth` turn or piece, counted from 1.
+    pub fn start(&self, count: Count, nth: usize, start: impl FnOnce() -> Process) -> Process {
         // Held while it starts, so that no piece passes before the knife is in place.
         let mut state = self.state.lock().unwrap();
         let process = start();
-        *state =
-            State { process: state.process + 1, knife: Some((nth, Box::new(process.killer()))), ..State::default() };
+        *state = State {
+            process: state.process + 1,
+            knife: Some((nth, Box::new(process.killer()))),
+            turns: count == Count::Turns,
+            ..State::default()
+        };
         process
     }
 
@@ -101,6 +117,9 @@ impl State {
     fn may_pass(&mut self, name: &'static str, process: u64) -> bool {
         if self.cut || self.process != process {
             return false;
+        }
+        if self.turns && self.seen.last() == Some(&name) {
+            return true;
         }
         let Some((left, kill)) = self.knife.take() else { return true };
         self.seen.push(name);

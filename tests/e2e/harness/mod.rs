@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub use audit::Audit;
 pub use client::{Client, Rows, two_jobs};
-pub use cutter::Cutter;
+pub use cutter::{Count, Cutter};
 pub use process::{Ended, Process};
 pub use sandbox::{Books, Sandbox};
 

@@ -14,8 +14,14 @@ const LOOK_EVERY: Duration = Duration::from_millis(3);
 pub struct Process {
     child: Arc<Mutex<Child>>,
     words: String,
-    stdout: Option<JoinHandle<String>>,
-    stderr: Option<JoinHandle<String>>,
+    stdout: Said,
+    stderr: Said,
+}
+
+/// What a process has said so far to one of its outputs.
+struct Said {
+    text: Arc<Mutex<Vec<u8>>>,
+    reader: Option<JoinHandle<()>>,
 }
 
 /// How a process ended, and what it said.
@@ -34,9 +40,9 @@ impl Process {
         let words = format!("{command:?}");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let stdout = collect(child.stdout.take().unwrap());
-        let stderr = collect(child.stderr.take().unwrap());
-        Self { child: Arc::new(Mutex::new(child)), words, stdout: Some(stdout), stderr: Some(stderr) }
+        let stdout = Said::collect(child.stdout.take().unwrap());
+        let stderr = Said::collect(child.stderr.take().unwrap());
+        Self { child: Arc::new(Mutex::new(child)), words, stdout, stderr }
     }
 
     pub fn id(&self) -> u32 {
@@ -61,6 +67,15 @@ impl Process {
         rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal).unwrap();
     }
 
+    /// Waits until it has said this on standard output.
+    pub fn wait_for(&self, words: &str) {
+        let give_up = Instant::now() + PATIENCE;
+        while !self.stdout.so_far().contains(words) {
+            assert!(Instant::now() < give_up, "{} never says `{words}`: {}", self.words, self.stdout.so_far());
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+
     /// Waits for its end.
     pub fn end(mut self) -> Ended {
         let give_up = Instant::now() + PATIENCE;
@@ -76,8 +91,8 @@ impl Process {
         if status.is_none() {
             self.stop();
         }
-        let stdout = self.stdout.take().unwrap().join().unwrap();
-        let stderr = self.stderr.take().unwrap().join().unwrap();
+        let stdout = self.stdout.all();
+        let stderr = self.stderr.all();
         let status = status.unwrap_or_else(|| panic!("{} does not end\n{stdout}{stderr}", self.words));
         Ended { code: status.code(), stdout, stderr, words: self.words.clone() }
     }
@@ -124,10 +139,26 @@ impl std::fmt::Display for Ended {
     }
 }
 
-fn collect(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
-    thread::spawn(move || {
-        let mut text = Vec::new();
-        let _ = from.read_to_end(&mut text);
-        String::from_utf8_lossy(&text).into_owned()
-    })
+impl Said {
+    fn collect(mut from: impl Read + Send + 'static) -> Self {
+        let text = Arc::new(Mutex::new(Vec::new()));
+        let into = Arc::clone(&text);
+        let reader = thread::spawn(move || {
+            let mut piece = [0; 4_096];
+            while let Ok(length @ 1..) = from.read(&mut piece) {
+                into.lock().unwrap().extend_from_slice(&piece[..length]);
+            }
+        });
+        Self { text, reader: Some(reader) }
+    }
+
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.text.lock().unwrap()).into_owned()
+    }
+
+    /// Everything, once the process has ended.
+    fn all(&mut self) -> String {
+        self.reader.take().unwrap().join().unwrap();
+        self.so_far()
+    }
 }

@@ -18,6 +18,7 @@ pub struct Sandbox {
     /// `https://127.0.0.1:PORT`.
     pub node: String,
     folder: TempDir,
+    flags: String,
     process: Option<Process>,
 }
 
@@ -60,16 +61,18 @@ impl Sandbox {
     /// Starts one with these flags, on free ports. Payments are quick unless the flags say otherwise.
     pub fn start(flags: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let state = folder.path().join("state");
-        let mut command = Command::new(PROGRAM);
-        command.env_clear().env("HOME", folder.path()).env("TMPDIR", folder.path()).current_dir(folder.path());
-        command.arg("sandbox").arg("--state").arg(&state).args(flags.split_whitespace());
-        if !flags.contains("--sandbox-pay-ms") {
-            command.args(["--sandbox-pay-ms", "5"]);
-        }
-        let process = Process::start(&mut command);
-        let (origin, node) = addresses(&state);
-        Self { origin, node, folder, process: Some(process) }
+        let process = begin(folder.path(), flags);
+        let (origin, node) = addresses(&folder.path().join("state"));
+        Self { origin, node, folder, flags: flags.to_owned(), process: Some(process) }
+    }
+
+    /// Kills it and starts it again, with its books, at the same addresses.
+    pub fn restart(&mut self) {
+        self.stop();
+        std::fs::remove_file(self.file("catalog.toml")).unwrap();
+        self.process = Some(begin(self.folder.path(), &self.flags));
+        let addresses = addresses(&self.folder.path().join("state"));
+        assert_eq!(addresses, (self.origin.clone(), self.node.clone()));
     }
 
     /// A file of its state directory.
@@ -95,6 +98,16 @@ impl Sandbox {
     pub fn stop(&mut self) {
         self.process = None;
     }
+}
+
+fn begin(folder: &Path, flags: &str) -> Process {
+    let mut command = Command::new(PROGRAM);
+    command.env_clear().env("HOME", folder).env("TMPDIR", folder).current_dir(folder);
+    command.arg("sandbox").arg("--state").arg(folder.join("state")).args(flags.split_whitespace());
+    if !flags.contains("--sandbox-pay-ms") {
+        command.args(["--sandbox-pay-ms", "5"]);
+    }
+    Process::start(&mut command)
 }
 
 /// The addresses, once both answer: the catalogue is the last file that a starting sandbox writes.

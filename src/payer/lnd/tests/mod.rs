@@ -1,6 +1,7 @@
 //! The payer against a server that replays what a node answers, byte by byte.
 
 mod faults;
+mod hostile;
 mod replay;
 mod table;
 #[cfg(feature = "sandbox")]

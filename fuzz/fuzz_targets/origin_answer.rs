@@ -1,0 +1,91 @@
+//! The input is an answer: a line with its status, its headers, a blank line, its body. It is read as the answer to an
+//! ask, to a redeem and to a poll.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use l402_batch::catalog::{Catalog, Endpoint};
+use l402_batch::origin::{Asked, HttpAnswer, Polled, Redeemed, read_ask, read_poll, read_redeem, retry_after_ms};
+use l402_batch_fuzz::{answer, assert_harmless};
+use libfuzzer_sys::fuzz_target;
+use url::Url;
+
+const HOUR_MS: u64 = 3_600_000;
+
+static ENDPOINT: LazyLock<Endpoint> = LazyLock::new(|| {
+    let catalog = Catalog::builtin().expect("the built-in catalogue holds");
+    Endpoint::clone(catalog.iter().next().expect("it has an endpoint"))
+});
+
+fuzz_target!(|input: &[u8]| {
+    let (status, headers, body) = answer(input);
+    let answer = HttpAnswer { status, headers, body };
+    waits(retry_after_ms(&answer));
+    asked(read_ask(&answer));
+    redeemed(read_redeem(&answer, &ENDPOINT.result, &ENDPOINT.url));
+    polled(read_poll(&answer, &ENDPOINT.result, &ENDPOINT.url));
+});
+
+fn asked(asked: Asked) {
+    match asked {
+        Asked::Challenge(challenge) => assert!(!challenge.invoice.is_empty()),
+        Asked::Refused { message, .. } => assert_harmless(&message),
+        Asked::Retry { after_ms, message, .. } => {
+            waits(after_ms);
+            assert_harmless(&message);
+        }
+    }
+}
+
+fn redeemed(redeemed: Redeemed) {
+    match redeemed {
+        Redeemed::Delivered { url } => delivered(&url),
+        Redeemed::Accepted { poll } => {
+            assert_eq!(poll.url.host(), ENDPOINT.url.host());
+            assert_eq!(poll.url.scheme(), ENDPOINT.url.scheme());
+            assert_eq!(poll.url.port_or_known_default(), ENDPOINT.url.port_or_known_default());
+            assert!((250..=60_000).contains(&poll.interval_ms));
+        }
+        Redeemed::RefundOffered { code, message } => {
+            code.iter().for_each(|code| assert_harmless(code));
+            assert_harmless(&message);
+        }
+        Redeemed::Retry { after_ms, message, .. } | Redeemed::CredentialRejected { after_ms, message } => {
+            waits(after_ms);
+            assert_harmless(&message);
+        }
+        Redeemed::Final { message, .. } | Redeemed::UnknownShape { message } => assert_harmless(&message),
+    }
+}
+
+fn polled(polled: Polled) {
+    match polled {
+        Polled::Delivered { url } => delivered(&url),
+        Polled::Pending { after_ms } => assert!(after_ms.is_none_or(|ms| (250..=60_000).contains(&ms))),
+        Polled::RefundOffered { code, message } => {
+            code.iter().for_each(|code| assert_harmless(code));
+            assert_harmless(&message);
+        }
+        Polled::Retry { after_ms, message } => {
+            waits(after_ms);
+            assert_harmless(&message);
+        }
+        Polled::Failed { message } | Polled::Gone { message } | Polled::UnknownShape { message } => {
+            assert_harmless(&message);
+        }
+    }
+}
+
+/// A result is on the web, and not on this machine or beside it.
+fn delivered(url: &Url) {
+    assert!(matches!(url.scheme(), "http" | "https"), "{url}");
+    assert!(url.username().is_empty() && url.password().is_none());
+    let host = url.host_str().expect("a host");
+    assert!(host != "localhost" && !host.starts_with("127.") && host != "[::1]", "{url}");
+    assert!(url.as_str().bytes().all(|b| b.is_ascii_graphic()), "{url}");
+}
+
+fn waits(after_ms: Option<u64>) {
+    assert!(after_ms.is_none_or(|ms| ms <= HOUR_MS));
+}

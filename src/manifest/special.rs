@@ -1,0 +1,90 @@
+//! Opens what a path names without ever hanging on it: a regular file as it is, a pipe with patience for its writer, and
+//! nothing else. A device such as `/dev/zero` has no end.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::OFlags;
+
+/// How often a pipe is looked at again that has nothing to read.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// So often a pipe is looked at that nobody has opened for writing: for five seconds in all.
+const LOOKS_MAX: u32 = 250;
+
+/// What a path names.
+pub(super) enum Opened {
+    /// A regular file.
+    File(File),
+    /// A pipe, named or of the shell's `<(…)`.
+    Pipe(Pipe),
+}
+
+/// Opens a file or a pipe.
+///
+/// # Errors
+/// Where it cannot be opened, or is neither.
+pub(super) fn open(path: &Path) -> io::Result<Opened> {
+    // Without this flag the mere opening of a pipe waits until someone writes to it. Regular files do not know it.
+    let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = File::options().read(true).custom_flags(nonblocking).open(path)?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_file() {
+        Ok(Opened::File(file))
+    } else if kind.is_fifo() {
+        Ok(Opened::Pipe(Pipe { file, has_writer: false, looks_left: LOOKS_MAX }))
+    } else if kind.is_dir() {
+        Err(io::Error::new(io::ErrorKind::IsADirectory, "is a directory"))
+    } else {
+        Err(io::Error::other("is neither a file nor a pipe"))
+    }
+}
+
+/// The reading end of a pipe. It waits as long as a writer keeps it open, and a few seconds for the first one.
+pub(super) struct Pipe {
+    file: File,
+    has_writer: bool,
+    looks_left: u32,
+}
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.file.read(buffer) {
+                Ok(0) if !self.has_writer && !buffer.is_empty() => {
+                    if self.looks_left == 0 {
+                        return Err(io::Error::other("is a pipe that nobody writes to"));
+                    }
+                    self.looks_left -= 1;
+                }
+                Ok(n) => {
+                    self.has_writer = true;
+                    return Ok(n);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.has_writer = true,
+                Err(error) => return Err(error),
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn a_pipe_that_nobody_writes_to_is_given_up() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("pipe");
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let Opened::Pipe(mut pipe) = open(&path).unwrap() else { panic!("no pipe") };
+        pipe.looks_left = 2;
+        let error = pipe.read(&mut [0; 9]).unwrap_err();
+        assert_eq!(error.to_string(), "is a pipe that nobody writes to");
+    }
+}

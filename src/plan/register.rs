@@ -1,0 +1,149 @@
+//! Who a plan's jobs are: their content hashes, ids and the fingerprint. Hashing costs as much as reading, so that it is
+//! done by a thread of its own, batch by batch, in the manifest's order.
+
+use std::panic::resume_unwind;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use super::ContentHash;
+use super::fingerprint::Fingerprint;
+use super::identity::{ContentHasher, MadeKey};
+use super::ids::{self, GivenIds, MadeCounts};
+use crate::money::Msat;
+
+/// A batch is handed over when it holds as many bytes.
+const BATCH_BYTES: usize = 64 * 1024;
+/// Most batches that wait; then reading waits too.
+const BATCHES_MAX: usize = 4;
+
+/// Jobs on their way to the register.
+pub(super) struct Batch {
+    contents: Vec<u8>,
+    ids: String,
+    jobs: Vec<Entry>,
+}
+
+impl Batch {
+    fn new() -> Self {
+        // The last content may be a long one, and then needs more.
+        Self { contents: Vec::with_capacity(BATCH_BYTES + BATCH_BYTES / 4), ids: String::new(), jobs: Vec::new() }
+    }
+}
+
+struct Entry {
+    /// Where its content ends among the batch's; the next one begins there.
+    content_end: usize,
+    /// The same for its id; a job without one has an empty one.
+    id_end: usize,
+    line: u32,
+    price: Msat,
+}
+
+/// Fills batches and hands them over.
+pub(super) struct Batches {
+    batch: Batch,
+    to: SyncSender<Batch>,
+}
+
+impl Batches {
+    /// Where the next job's content is to be put, before [`Self::add`].
+    pub(super) fn content(&mut self) -> &mut Vec<u8> {
+        &mut self.batch.contents
+    }
+
+    /// Adds the job whose content was put.
+    pub(super) fn add(&mut self, id: Option<&str>, line: u32, price: Msat) {
+        let Batch { contents, ids, jobs } = &mut self.batch;
+        ids.push_str(id.unwrap_or_default());
+        jobs.push(Entry { content_end: contents.len(), id_end: ids.len(), line, price });
+        if contents.len() >= BATCH_BYTES {
+            self.flush();
+        }
+    }
+
+    /// Hands over what is left.
+    pub(super) fn flush(&mut self) {
+        // Nobody receives only after a panic there, which `beside` passes on.
+        let _ = self.to.send(std::mem::replace(&mut self.batch, Batch::new()));
+    }
+}
+
+/// What tells the jobs of a plan apart.
+#[derive(Default)]
+pub(super) struct Register {
+    pub(super) given: GivenIds,
+    pub(super) made: MadeCounts,
+    pub(super) fingerprint: Fingerprint,
+    hasher: ContentHasher,
+    /// The contents of the batch at hand.
+    hashes: Vec<ContentHash>,
+    /// For each of them: the how-manieth job of its made id it is; 0 where its id is given.
+    numbers: Vec<u32>,
+    /// The made id at hand.
+    id: String,
+}
+
+impl Register {
+    /// Takes a batch in.
+    fn take(&mut self, batch: &Batch) {
+        self.hashes.clear();
+        let mut start = 0;
+        for job in &batch.jobs {
+            self.hashes.push(self.hasher.hash(&batch.contents[start..job.content_end]));
+            start = job.content_end;
+        }
+        self.count(batch);
+        let mut start = 0;
+        for ((job, content), number) in batch.jobs.iter().zip(&self.hashes).zip(&self.numbers) {
+            let given = &batch.ids[start..job.id_end];
+            start = job.id_end;
+            let id = if *number == 0 {
+                self.given.add(given, job.line);
+                given
+            } else {
+                MadeKey::of(content).write_id(*number, &mut self.id);
+                &self.id
+            };
+            self.fingerprint.add(id, content, job.price);
+        }
+    }
+
+    /// Numbers the jobs without an id. Apart from the hashing: each number waits for memory, and here the processor waits
+    /// for many at once.
+    fn count(&mut self, batch: &Batch) {
+        self.numbers.clear();
+        let mut start = 0;
+        for (job, content) in batch.jobs.iter().zip(&self.hashes) {
+            let is_given = job.id_end > start;
+            start = job.id_end;
+            self.numbers.push(if is_given { 0 } else { ids::next(&mut self.made, content) });
+        }
+    }
+
+    fn take_all(batches: &Receiver<Batch>) -> Self {
+        let mut register = Self::default();
+        for batch in batches {
+            register.take(&batch);
+        }
+        register
+    }
+}
+
+/// Runs `read`, which fills batches, with a register that takes them in beside it.
+///
+/// # Errors
+/// Where no thread can be started.
+pub(super) fn beside<T>(read: impl FnOnce(&mut Batches) -> T) -> std::io::Result<(T, Register)> {
+    let (to, from) = sync_channel(BATCHES_MAX);
+    thread::scope(|scope| {
+        let register = thread::Builder::new()
+            .name("register".to_owned())
+            .spawn_scoped(scope, move || Register::take_all(&from))?;
+        let mut batches = Batches { batch: Batch::new(), to };
+        let read = read(&mut batches);
+        batches.flush();
+        drop(batches);
+        let register = register.join().unwrap_or_else(|panic| resume_unwind(panic));
+        Ok((read, register))
+    })
+}
