@@ -16,7 +16,8 @@ pub mod job;
 mod pace;
 mod sighting;
 pub mod signals;
-#[cfg(test)]
+/// Its shop mints macaroons as the sandbox does.
+#[cfg(all(test, feature = "sandbox"))]
 mod tests;
 
 pub use budget::Budget;
