@@ -17,7 +17,8 @@ mod pace;
 mod sighting;
 pub mod signals;
 /// Its shop mints macaroons as the sandbox does.
-#[cfg(all(test, feature = "sandbox"))]
+#[cfg(test)]
+#[cfg(feature = "sandbox")]
 mod tests;
 
 pub use budget::Budget;
