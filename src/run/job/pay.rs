@@ -62,8 +62,10 @@ fn told(intent: DurableIntent, tries: Tries, told: Told) -> (State, Effect) {
 pub(super) fn answered(tries: Tries, told: Told, input: Input, moment: &Moment<'_>) -> (State, Effect) {
     match input {
         Input::Committed(Committed::Intent(intent)) => match told {
-            Told::Failed(failure) => failed(intent, tries, failure, None, moment),
-            Told::LookUp => (State::Looking(intent.clone(), tries), Effect::LookUp(intent)),
+            // With several POSTs it takes a look that also asks whether the node still knows its history: one that has
+            // forgotten that an earlier POST settled fails the later one.
+            Told::Failed(failure) if intent.sends_begun() <= 1 => failed(intent, tries, failure, None, moment),
+            Told::Failed(_) | Told::LookUp => (State::Looking(intent.clone(), tries), Effect::LookUp(intent)),
         },
         Input::Committed(Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Answer(_) | Committed::Done)
         | Input::Start
