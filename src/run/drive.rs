@@ -80,6 +80,8 @@ pub(super) struct Job {
     pub(super) content: ContentHash,
     pub(super) price: Msat,
     pub(super) state: JobState,
+    /// The actual routing fee, once this run knows it.
+    pub(super) fee: Option<Msat>,
     /// What asking needs; an open job of an earlier run never asks.
     pub(super) pending: Option<Box<PendingJob>>,
 }
@@ -203,6 +205,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     fn announce(&mut self, change: Change, now: UnixMs) {
         self.note(&change, now);
         let from = std::mem::replace(&mut self.job.state, change.state);
+        self.job.fee = change.fee.or(self.job.fee);
         let event = Event::Job(JobEvent {
             id: self.job.facts.id.clone(),
             take: self.job.facts.take,
@@ -212,7 +215,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             reason: change.reason,
             next: Next::of(change.state, change.reason),
             price_msat: self.job.price,
-            fee_msat: change.fee,
+            fee_msat: self.job.fee,
             url: change.url,
             error: change.error,
             at: now,

@@ -211,6 +211,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             content: job.content,
             price: price_of(&job.stage),
             state: job.state,
+            fee: None,
             pending: None,
         };
         let driver = Driver::new(self, shared, work);
@@ -223,6 +224,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             content: job.content,
             price: job.price,
             state: JobState::Pending,
+            fee: None,
             pending: Some(job),
         };
         let driver = Driver::new(self, shared, work);

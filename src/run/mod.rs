@@ -16,7 +16,9 @@ pub mod job;
 mod pace;
 mod sighting;
 pub mod signals;
+/// Its shop mints macaroons as the sandbox does.
 #[cfg(test)]
+#[cfg(feature = "sandbox")]
 mod tests;
 
 pub use budget::Budget;
