@@ -1,9 +1,8 @@
 //! `resolve`: a person decides what no run can: recorded with a note, and never against what the node says.
 
+use crate::ledger::JobState;
 use crate::ledger::sqlite::{Decided, Decision, Undecided};
-use crate::ledger::{DurableIntent, JobState};
-use crate::payer::{Found, LndPayer, Payer};
-use crate::run::{Clock, SystemClock};
+use crate::run::{Clock, Evidence, SystemClock, evidence};
 
 use super::config::ResolveOptions;
 use super::run::{Session, World};
@@ -17,10 +16,10 @@ pub(super) fn execute(options: &ResolveOptions) -> Result<ExitCode, Failure> {
     let Some(job) = session.books.undecided(batch.key, &options.job)? else {
         return Err(Failure::Usage(format!("the batch {} has no job {}", batch.name, options.job)));
     };
-    let evidence = evidence(options, &job)?;
-    match session.books.decide(SystemClock.now(), job.job, options.decision, &options.note, &evidence)? {
+    let heard = heard(options, &job)?;
+    match session.books.decide(SystemClock.now(), job.job, options.decision, &options.note, &heard)? {
         Decided::Recorded => {
-            let text = format!("{}: {}; {}\n", options.job, told(options.decision), evidence);
+            let text = format!("{}: {}; {}\n", options.job, told(options.decision), heard);
             terminal::print(|out| out.write_all(text.as_bytes()))?;
             Ok(ExitCode::Done)
         }
@@ -52,31 +51,19 @@ fn refusal(options: &ResolveOptions, state: JobState) -> String {
 }
 
 /// What the node says of an open payment: a decision against it is refused.
-fn evidence(options: &ResolveOptions, job: &Undecided) -> Result<String, Failure> {
+fn heard(options: &ResolveOptions, job: &Undecided) -> Result<String, Failure> {
     let Some(intent) = &job.intent else { return Ok("no payment of it is open".to_owned()) };
     let world = World::of_node(options.node.as_ref(), &options.ledger)?;
-    match &world.payer {
-        None => Ok("the node was not asked, as none was named".to_owned()),
-        Some(payer) => super::runtime()?.block_on(ask(payer, intent)),
-    }
-}
-
-async fn ask(payer: &LndPayer, intent: &DurableIntent) -> Result<String, Failure> {
-    let node = payer.node().await?;
-    if node.id != *intent.node() {
-        return Ok(format!("node {} was asked to pay and is not the one that answers now", intent.node().0));
-    }
-    let contradicts = |what: &str| {
-        Err(Failure::Usage(format!(
+    let asked = evidence(world.payer.as_ref(), intent, SystemClock.now());
+    match super::runtime()?.block_on(asked).map_err(Failure::Node)? {
+        Evidence::Heard(words) => Ok(words),
+        Evidence::Contradicts(what) => Err(Failure::Usage(format!(
             "the node says that the payment {what}: nothing was decided; `l402-batch recover --all` goes on with it"
-        )))
-    };
-    match payer.look_up(intent.hash()).await.found {
-        Found::Settled(_) => contradicts("has settled"),
-        Found::PreimageKnown(_) => contradicts("is settling: its preimage is out"),
-        Found::InFlight => contradicts("is on its way"),
-        Found::Failed(_) => Ok("the node says that it failed".to_owned()),
-        Found::NotFound => Ok("the node does not know it".to_owned()),
-        Found::Unknown(problem) => Err(Failure::Node(problem)),
+        ))),
+        Evidence::MayStillArrive(until, _) if options.decision == Decision::Unpaid => Err(Failure::Usage(format!(
+            "the payment may still reach the node until {until}, when its invoice has expired: nothing was decided; \
+             `l402-batch recover --all` goes on with it, or decide after that"
+        ))),
+        Evidence::MayStillArrive(_, words) => Ok(words),
     }
 }

@@ -10,6 +10,7 @@ mod budget;
 mod clock;
 mod control;
 mod drive;
+mod evidence;
 mod executor;
 mod gate;
 pub mod job;
@@ -24,6 +25,7 @@ mod tests;
 pub use budget::Budget;
 pub use clock::{Clock, SystemClock};
 pub use control::{Control, Controller, DrainCause};
+pub use evidence::{Evidence, evidence};
 pub use executor::{Outcome, Run, RunError};
 
 use std::collections::HashSet;

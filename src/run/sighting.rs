@@ -66,24 +66,25 @@ async fn remembered<L: Ledger, P: Payer>(
 }
 
 async fn tested<P: Payer>(payer: &P, intended: &NodeId, witness: &Witness) -> Result<(), Seen> {
-    for settled in witness.newest_settled.iter().chain(&witness.around) {
-        match still_known(payer, settled).await {
-            Ok(true) => {}
-            Ok(false) => return Err(Seen::Forgot(forgot("a payment that it had settled"))),
-            Err(problem) => return Err(Seen::Unknown(problem)),
-        }
-    }
-    match (witness.payment_index, payer.newest_payment_index().await) {
-        (Some(seen), Ok(now)) if now < seen => return Err(Seen::Forgot(forgot("its latest payments"))),
-        (Some(_) | None, Ok(_)) => {}
-        (Some(_) | None, Err(problem)) => return Err(Seen::Unknown(problem)),
-    }
-    // Another node may have taken the address over between the first question and the answer.
+    let forgotten = forgotten(payer, witness).await.map_err(Seen::Unknown)?;
+    // Another node may have taken the address over between the first question and the answers: then it was that one which
+    // knows nothing, and ours has not forgotten.
     match payer.node().await {
-        Ok(node) if node.id == *intended => Ok(()),
+        Ok(node) if node.id == *intended => forgotten.map_or(Ok(()), |what| Err(Seen::Forgot(forgot(what)))),
         Ok(node) => Err(Seen::OtherNode(other_node(intended, &node.id))),
         Err(problem) => Err(Seen::Unknown(problem)),
     }
+}
+
+/// What the answering node does not know any more of what the ledger knows to have settled.
+async fn forgotten<P: Payer>(payer: &P, witness: &Witness) -> Result<Option<&'static str>, NodeProblem> {
+    for settled in witness.newest_settled.iter().chain(&witness.around) {
+        if !still_known(payer, settled).await? {
+            return Ok(Some("a payment that it had settled"));
+        }
+    }
+    let newest = payer.newest_payment_index().await?;
+    Ok(witness.payment_index.is_some_and(|seen| newest < seen).then_some("its latest payments"))
 }
 
 fn forgot(what: &str) -> String {

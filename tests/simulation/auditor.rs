@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use l402_batch::l402::PaymentHash;
+use l402_batch::ledger::{BatchKey, Caps};
 use l402_batch::money::Msat;
 
 /// How a payment that a node really began stands.
@@ -21,15 +22,28 @@ pub enum Fate {
 #[derive(Clone, Debug)]
 pub struct Attempt {
     pub hash: PaymentHash,
+    pub node: usize,
     pub amount: Msat,
     pub limit: Msat,
+    pub begun_at: i64,
     pub fate: Fate,
 }
 
-impl Attempt {
-    pub const fn new(hash: PaymentHash, amount: Msat, limit: Msat) -> Self {
-        Self { hash, amount, limit, fate: Fate::Live }
-    }
+/// Where the ledger charged a payment, and by whose word it is not to be judged any more.
+#[derive(Clone, Debug)]
+struct Charge {
+    batch: BatchKey,
+    day: String,
+    month: String,
+    excused: bool,
+}
+
+/// What may be spent.
+#[derive(Debug, Default)]
+pub struct Limits {
+    pub batches: BTreeMap<BatchKey, u64>,
+    pub day: Option<u64>,
+    pub month: Option<u64>,
 }
 
 /// Requests that stand for the same jobs: those of twins, and those of a job before and after an edit.
@@ -46,12 +60,15 @@ pub struct Auditor {
     by_request: BTreeMap<[u8; 32], usize>,
     by_take: BTreeMap<String, usize>,
     attempts: Vec<Attempt>,
-    /// What may be spent over all.
-    pub budget: Option<Msat>,
+    charges: BTreeMap<PaymentHash, Charge>,
+    /// What the ledger has spent or held for each payment, by its own records.
+    ledger_uses: BTreeMap<PaymentHash, u64>,
+    pub limits: Limits,
     /// What the ledger knows to have settled at each node.
     known: [BTreeSet<PaymentHash>; 2],
-    /// A node has lost a part of its record.
-    pub node_forgot: bool,
+    given_up: BTreeSet<PaymentHash>,
+    /// When each node last lost a part of its record.
+    pub forgot_at: [Option<i64>; 2],
     violations: Vec<String>,
 }
 
@@ -115,10 +132,75 @@ impl Auditor {
         })
     }
 
-    /// A node has begun a payment.
+    /// A node has begun a payment. One hash is paid by one node only, ever; and by that one not while it may have paid it,
+    /// unless it has forgotten that.
     pub fn begun(&mut self, attempt: Attempt) -> usize {
+        let (hash, forgot) = (attempt.hash, self.forgot_at[attempt.node]);
+        for other in self.attempts.iter().filter(|other| other.hash == hash) {
+            let forgotten = forgot.is_some_and(|at| at >= other.begun_at);
+            if other.node != attempt.node {
+                self.violations.push(format!("{hash} is paid by two nodes"));
+            } else if other.fate != Fate::Dead && !forgotten {
+                self.violations.push(format!("{hash} is begun while it may be paid"));
+            }
+        }
+        if !self.charges.contains_key(&hash) {
+            self.violations.push(format!("{hash} is begun and no ledger holds its intent"));
+        }
         self.attempts.push(attempt);
         self.attempts.len() - 1
+    }
+
+    /// The ledger has charged a payment. No day comes before one that is charged already.
+    pub fn charged(&mut self, hash: PaymentHash, batch: BatchKey, caps: &Caps) {
+        let newest = |name: Option<String>, of: fn(&Charge) -> &String| {
+            self.charges.values().map(of).cloned().chain(name).max().unwrap_or_default()
+        };
+        let day = newest(caps.day.as_ref().map(|cap| cap.period.clone()), |charge| &charge.day);
+        let month = newest(caps.month.as_ref().map(|cap| cap.period.clone()), |charge| &charge.month);
+        self.charges.insert(hash, Charge { batch, day, month, excused: false });
+    }
+
+    /// A person has said of a payment what nobody could know: what becomes of it is that person's doing. `request` is what
+    /// the shop sold by it.
+    pub fn excuse(&mut self, hash: &PaymentHash, request: Option<&[u8; 32]>) {
+        let settled = self.attempts.iter().any(|attempt| attempt.hash == *hash && attempt.is_settled());
+        let group = request.and_then(|request| self.by_request.get(request).copied());
+        if let Some(charge) = self.charges.get_mut(hash).filter(|charge| !charge.excused) {
+            charge.excused = true;
+            if let Some(group) = group.filter(|_| settled) {
+                self.groups[group].settled -= 1;
+            }
+        }
+    }
+
+    /// A person has given a payment up for lost, whatever becomes of it.
+    pub fn given_up(&mut self, hash: PaymentHash) {
+        self.given_up.insert(hash);
+    }
+
+    pub fn is_given_up(&self, hash: &PaymentHash) -> bool {
+        self.given_up.contains(hash)
+    }
+
+    /// By a person's word the job may be bought once more.
+    pub fn one_more(&mut self, id: &str) {
+        if let Some(group) = self.by_take.get(id).copied() {
+            let nth = self.groups[group].takes.len();
+            let take = format!("{id} once more, {nth}");
+            self.groups[group].takes.insert(take.clone());
+            self.by_take.insert(take, group);
+        }
+    }
+
+    pub fn is_excused(&self, hash: &PaymentHash) -> bool {
+        self.charges.get(hash).is_some_and(|charge| charge.excused)
+    }
+
+    /// Whether the node has lost a record since the first attempt at this hash.
+    pub fn is_forgotten(&self, hash: &PaymentHash) -> bool {
+        let mut attempts = self.attempts.iter().filter(|attempt| attempt.hash == *hash);
+        attempts.any(|attempt| self.forgot_at[attempt.node].is_some_and(|at| at >= attempt.begun_at))
     }
 
     /// Its money is gone. `request` is what the shop sold by that invoice.
@@ -133,6 +215,9 @@ impl Auditor {
         if again > 1 {
             return Some(format!("the invoice {hash} is paid {again} times"));
         }
+        if self.is_excused(&hash) {
+            return None;
+        }
         let group = self.by_request.get(request?).copied()?;
         let group = &mut self.groups[group];
         group.settled += 1;
@@ -140,6 +225,12 @@ impl Auditor {
             let takes = group.takes.iter().cloned().collect::<Vec<_>>().join(", ");
             format!("{} payments settled for {takes}", group.settled)
         })
+    }
+
+    /// Whether an attempt that began after that time has failed.
+    pub fn has_failed_since(&self, hash: &PaymentHash, begun_at: i64) -> bool {
+        let mut attempts = self.attempts.iter().filter(|attempt| attempt.hash == *hash);
+        attempts.any(|attempt| attempt.fate == Fate::Dead && attempt.begun_at > begun_at)
     }
 
     pub fn may_be_settled(&self, hash: &PaymentHash) -> bool {
@@ -154,10 +245,54 @@ impl Auditor {
         self.attempts[attempt].fate = Fate::Dead;
     }
 
-    /// What is spent and what may still be, against the budget. A hash counts once: that it settles twice is told apart.
-    /// What a node took above a ceiling is its own doing.
+    /// What is spent and what may still be, against every limit, by the nodes' records. What a node took above a ceiling
+    /// is its own doing.
     pub fn over_budget(&self) -> Option<String> {
-        let budget = self.budget?.get();
+        let mut exposure = self.exposure();
+        exposure.retain(|hash, _| !self.is_excused(hash));
+        self.over(&exposure).map(|over| format!("spent or under way: {over}"))
+    }
+
+    /// The same by the ledger's records.
+    pub fn ledger_over_budget(&self) -> Option<String> {
+        self.over(&self.ledger_uses).map(|over| format!("spent or held in the ledger: {over}"))
+    }
+
+    pub fn ledger_uses(&mut self, hash: PaymentHash, msat: u64) {
+        self.ledger_uses.insert(hash, msat);
+    }
+
+    pub fn ledger_by_batch(&self) -> BTreeMap<BatchKey, u64> {
+        let mut sums = BTreeMap::new();
+        for (hash, used) in &self.ledger_uses {
+            if let Some(charge) = self.charges.get(hash) {
+                *sums.entry(charge.batch).or_default() += used;
+            }
+        }
+        sums
+    }
+
+    fn over(&self, exposure: &BTreeMap<PaymentHash, u64>) -> Option<String> {
+        let Limits { batches, day, month } = &self.limits;
+        let mut used: BTreeMap<(&str, String), (u64, u64)> = BTreeMap::new();
+        for (hash, most) in exposure {
+            let Some(charge) = self.charges.get(hash) else { continue };
+            let of_batch = batches.get(&charge.batch).map(|limit| ("batch", format!("{:?}", charge.batch), *limit));
+            let of_day = day.map(|limit| ("day", charge.day.clone(), limit));
+            let of_month = month.map(|limit| ("month", charge.month.clone(), limit));
+            for (kind, name, limit) in [of_batch, of_day, of_month].into_iter().flatten() {
+                let sum = used.entry((kind, name)).or_insert((0, limit));
+                sum.0 += most;
+            }
+        }
+        let overcharged = self.overcharged();
+        let (over, (used, limit)) = used.into_iter().find(|(_, (used, limit))| *used > limit + overcharged)?;
+        Some(format!("{used} msat, the limit of {} {} is {limit}", over.0, over.1))
+    }
+
+    /// The most that each hash has cost or still may. Every attempt counts, unless the node has forgotten an earlier one:
+    /// then the ledger's one hold stands for both, and that both settle is told apart.
+    fn exposure(&self) -> BTreeMap<PaymentHash, u64> {
         let mut by_hash: BTreeMap<PaymentHash, u64> = BTreeMap::new();
         for attempt in &self.attempts {
             let most = match attempt.fate {
@@ -166,10 +301,9 @@ impl Auditor {
                 Fate::Dead => 0,
             };
             let used = by_hash.entry(attempt.hash).or_default();
-            *used = most.max(*used);
+            *used = if self.is_forgotten(&attempt.hash) { most.max(*used) } else { most + *used };
         }
-        let (used, overcharged) = (by_hash.values().sum::<u64>(), self.overcharged());
-        (used > budget + overcharged).then(|| format!("{used} msat are spent or under way, the budget is {budget}"))
+        by_hash
     }
 
     /// What nodes took above their ceilings, in msat.

@@ -1,20 +1,23 @@
-//! The ledger's port, with a disk that fails, and two ledgers that lie.
+//! The ledger's port, with a disk that fails, and ledgers that lie.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::rc::Rc;
 
 use l402_batch::l402::PaymentHash;
-use l402_batch::ledger::sqlite::{BatchStart, Books, InlineLedger, NewBatch, Retake};
+use l402_batch::ledger::sqlite::{BatchStart, Books, Decided, Decision, InlineLedger, NewBatch, Retake, Undecided};
 use l402_batch::ledger::{
-    BatchKey, Committed, JobKey, Ledger, LedgerError, OpenJob, PaymentKey, PendingJob, Record, Twin, Witness,
+    BatchKey, Caps, Committed, JobKey, Ledger, LedgerError, OpenJob, PaymentKey, PendingJob, PeriodCap, Record, Twin,
+    Witness,
 };
+use l402_batch::money::Msat;
 use l402_batch::origin::Request;
 use l402_batch::payer::NodeId;
 use l402_batch::plan::PlannedJob;
 use l402_batch::time::UnixMs;
 
+use super::coverage::Sight;
 use super::faults::Fault;
 use super::timeline::sleep;
 use super::world::World;
@@ -27,6 +30,8 @@ pub enum Lie {
     IntentBeforeCommit,
     /// One answered send counts for all.
     AllSendsAnswered,
+    /// No limit refuses anything.
+    NoLimits,
 }
 
 /// When the disk fails: before a commit, or after it, while whoever wrote still waits for the answer.
@@ -51,16 +56,29 @@ pub struct Disk {
     pub ledger: InlineLedger,
     lie: Lie,
     written: RefCell<Vec<Written>>,
-    /// After a failed commit nothing is written by this process any more.
-    broken: Cell<bool>,
     /// Commits of this process so far, and at which it fails.
     commits: Cell<u64>,
     fails_at: Cell<Option<(u64, Moment)>>,
     /// The disk is full until then.
     full_until: Cell<i64>,
-    payments: RefCell<BTreeMap<PaymentKey, (PaymentHash, usize)>>,
-    /// Budget of each batch, in msat.
-    pub budgets: RefCell<BTreeMap<BatchKey, u64>>,
+    payments: RefCell<BTreeMap<PaymentKey, Payment>>,
+    open: RefCell<BTreeSet<PaymentKey>>,
+}
+
+/// What an intent said.
+#[derive(Clone, Copy, Debug)]
+struct Payment {
+    hash: PaymentHash,
+    node: usize,
+    amount: u64,
+}
+
+/// The disk as one process has it: after a failed commit that process writes nothing more.
+pub struct Port<'a> {
+    disk: &'a Disk,
+    broken: Cell<bool>,
+    /// The batch that it buys.
+    pub batch: Cell<Option<BatchKey>>,
 }
 
 impl Disk {
@@ -71,18 +89,21 @@ impl Disk {
             ledger: InlineLedger::new(books),
             lie,
             written: RefCell::default(),
-            broken: Cell::new(false),
             commits: Cell::new(0),
             fails_at: Cell::new(None),
             full_until: Cell::new(0),
             payments: RefCell::default(),
-            budgets: RefCell::default(),
+            open: RefCell::default(),
         }
     }
 
-    /// Another process opens the ledger. What a lying one had not written is gone after a crash.
-    pub fn reopen(&self, crashed: bool) {
-        self.broken.set(false);
+    /// A process opens the ledger.
+    pub fn open(&self) -> Port<'_> {
+        Port { disk: self, broken: Cell::new(false), batch: Cell::new(None) }
+    }
+
+    /// All processes are gone. What a lying ledger had not written is gone too after a crash.
+    pub fn closed(&self, crashed: bool) {
         if crashed && self.lie == Lie::IntentBeforeCommit {
             self.lose_the_end();
         }
@@ -165,12 +186,6 @@ impl Disk {
         }
     }
 
-    fn fail(&self, what: &str) -> LedgerError {
-        self.broken.set(true);
-        self.world.note(|| format!("disk: {what}"));
-        LedgerError::Io(what.to_owned())
-    }
-
     fn is_full(&self) -> bool {
         if self.world.strikes(Fault::DiskFull) && self.world.between(0, 3) == 0 {
             self.full_until.set(self.world.now() + self.world.spread_ms(1_000, 86_400_000));
@@ -178,54 +193,92 @@ impl Disk {
         !self.world.is_calm() && self.world.now() < self.full_until.get()
     }
 
-    fn apply(&self, now: UnixMs, record: Record) -> Result<Committed, LedgerError> {
+    fn apply(&self, batch: Option<BatchKey>, now: UnixMs, mut record: Record) -> Result<Committed, LedgerError> {
+        if let (Lie::NoLimits, Record::Intend(intent)) = (self.lie, &mut record) {
+            let endless = |cap: &PeriodCap| PeriodCap { period: cap.period.clone(), most: Msat::new(u64::MAX) };
+            let Caps { day, month, .. } = &intent.caps;
+            intent.caps = Caps { batch: None, day: day.as_ref().map(endless), month: month.as_ref().map(endless) };
+        }
         let committed = self.ledger.books().apply(now, record.clone());
         let Ok(done) = &committed else {
             self.world.violated(format!("the ledger refuses {}: {:?}", name(&record), committed.as_ref().err()));
             return committed;
         };
-        self.note_payment(&record, done);
+        self.note_payment(batch, &record, done);
         self.keep(|| Written::Record(self.world.now(), now, record));
         committed
     }
 
-    fn note_payment(&self, record: &Record, done: &Committed) {
+    fn note_payment(&self, batch: Option<BatchKey>, record: &Record, done: &Committed) {
         let mut payments = self.payments.borrow_mut();
-        let open = &self.world.open_payments;
+        let mut open = self.open.borrow_mut();
+        let mut auditor = self.world.auditor.borrow_mut();
         match (record, done) {
-            (Record::Intend(_), Committed::Intent(intent)) => {
+            (Record::Intend(new), Committed::Intent(intent)) => {
                 let node = usize::from(self.world.nodes[0].borrow().id != *intent.node());
-                payments.insert(intent.payment(), (*intent.hash(), node));
-                open.set(open.get() + 1);
+                let (hash, amount) = (*intent.hash(), intent.amount().get());
+                let most = amount + intent.fee_limit().get();
+                payments.insert(intent.payment(), Payment { hash, node, amount });
+                open.insert(intent.payment());
+                auditor.charged(hash, batch.expect("only a run that buys makes intents"), &new.caps);
+                auditor.ledger_uses(hash, most);
             }
-            (Record::Paid { payment, .. }, _) => {
-                if let Some((hash, node)) = payments.get(payment) {
-                    self.world.auditor.borrow_mut().known_settled(*node, *hash);
+            (Record::Paid { payment, posted, .. }, _) => {
+                if let Some(known) = payments.get(payment) {
+                    auditor.known_settled(known.node, known.hash);
+                    if let Some(posted) = posted {
+                        auditor.ledger_uses(known.hash, known.amount + posted.fee.get());
+                    }
                 }
-                open.set(open.get().saturating_sub(1));
+                open.remove(payment);
             }
-            (Record::Dead { .. }, _) => open.set(open.get().saturating_sub(1)),
+            (Record::Posted(payment, posted), _) => {
+                if let Some(known) = payments.get(payment) {
+                    auditor.ledger_uses(known.hash, known.amount + posted.fee.get());
+                }
+            }
+            (Record::Dead { payment, .. }, _) => {
+                if let Some(known) = payments.get(payment) {
+                    auditor.ledger_uses(known.hash, 0);
+                }
+                open.remove(payment);
+            }
             (_, _) => {}
         }
+        self.world.open_payments.set(open.len() as u64);
     }
 
-    /// Settled + held ≤ budget, at this very instant, by the ledger's own counts.
-    fn check_budget(&self) {
-        for (batch, most) in &*self.budgets.borrow() {
-            let counts = self.ledger.books().counts(*batch).expect("the ledger can be read");
-            let used = counts.spent.get() + counts.fees.get() + counts.held.get();
-            if used > most + self.world.auditor.borrow().overcharged() {
-                self.world.violated(format!("the ledger has {used} msat spent or held, the budget is {most}"));
+    /// A person's decision.
+    pub fn decide(&self, job: &Undecided, decision: Decision, evidence: &str) -> Decided {
+        let now = self.world.our_time();
+        let decided = self.ledger.books().decide(now, job.job, decision, "as I say", evidence);
+        let decided = decided.expect("a decision can be written");
+        if let (Decided::Recorded, Some(intent)) = (decided, &job.intent) {
+            self.open.borrow_mut().remove(&intent.payment());
+            self.world.open_payments.set(self.open.borrow().len() as u64);
+            if decision == Decision::Unpaid {
+                self.world.auditor.borrow_mut().ledger_uses(*intent.hash(), 0);
             }
         }
+        self.check_limits();
+        decided
     }
 
-    /// A read. It fails where the disk fails.
-    async fn read<T>(&self, read: impl FnOnce(&Books) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
-        if self.broken.get() {
-            return Err(LedgerError::Io("the disk failed before".to_owned()));
+    /// Settled + held never pass a limit, at this very instant, by the ledger's own records; and its sums are those.
+    fn check_limits(&self) {
+        let world = &self.world;
+        let broken = world.auditor.borrow().ledger_over_budget();
+        if let Some(broken) = broken {
+            world.violated(broken);
         }
-        read(&self.ledger.books())
+        let by_batch = world.auditor.borrow().ledger_by_batch();
+        for (batch, used) in by_batch {
+            let counts = self.ledger.books().counts(batch).expect("the ledger can be read");
+            let sum = counts.spent.get() + counts.fees.get() + counts.held.get();
+            if sum != used && self.lie != Lie::IntentBeforeCommit {
+                world.violated(format!("the ledger has {sum} msat spent or held, its records say {used}"));
+            }
+        }
     }
 }
 
@@ -250,34 +303,53 @@ pub fn name(record: &Record) -> String {
     }
 }
 
-impl Ledger for Disk {
+impl Port<'_> {
+    fn fail(&self, what: &str) -> LedgerError {
+        self.broken.set(true);
+        self.disk.world.note(|| format!("disk: {what}"));
+        LedgerError::Io(what.to_owned())
+    }
+
+    fn expect_whole(&self) -> Result<(), LedgerError> {
+        if self.broken.get() { Err(LedgerError::Io("the disk failed before".to_owned())) } else { Ok(()) }
+    }
+
+    /// A read. It fails where the disk failed.
+    async fn read<T>(&self, read: impl FnOnce(&Books) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+        self.expect_whole()?;
+        read(&self.disk.ledger.books())
+    }
+}
+
+impl Ledger for Port<'_> {
     async fn commit(&self, now: UnixMs, record: Record) -> Result<Committed, LedgerError> {
-        let world = &self.world;
+        let (disk, world) = (self.disk, &self.disk.world);
         world.point("before a commit").await;
         // The gathering delay of a group commit.
         sleep(world, world.between(0, 8)).await;
-        if self.broken.get() {
-            return Err(LedgerError::Io("the disk failed before".to_owned()));
-        }
-        if self.is_full() {
+        self.expect_whole()?;
+        if disk.is_full() {
+            world.saw(Sight::DiskWasFull);
             return Err(self.fail("it is full"));
         }
-        let fails = self.fails_now();
+        let fails = disk.fails_now();
         if fails == Some(Moment::Before) {
+            world.saw(Sight::DiskFailedBefore);
             return Err(self.fail("it failed before a commit"));
         }
-        let answers_all = self.lie == Lie::AllSendsAnswered && matches!(record, Record::SendAnswered { .. });
-        let mut committed = self.apply(now, record.clone())?;
+        let answers_all = disk.lie == Lie::AllSendsAnswered && matches!(record, Record::SendAnswered { .. });
+        let mut committed = disk.apply(self.batch.get(), now, record.clone())?;
         while answers_all
             && matches!(&committed, Committed::Intent(intent) if intent.sends_answered() < intent.sends_begun())
         {
-            committed = self.apply(now, record.clone())?;
+            committed = disk.apply(self.batch.get(), now, record.clone())?;
         }
         world.note(|| format!("committed {} -> {committed:?}", name(&record)));
         if matches!(record, Record::Intend(_) | Record::Paid { .. } | Record::Posted(..) | Record::Dead { .. }) {
-            self.check_budget();
+            disk.check_limits();
         }
         if fails == Some(Moment::After) {
+            world.saw(Sight::DiskFailedAfter);
             return Err(self.fail("it failed after a commit"));
         }
         world.point("after a commit").await;

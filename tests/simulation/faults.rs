@@ -54,6 +54,8 @@ faults! {
     HistoryDeleted,
     /// Another node answers in a whole run.
     OtherNode,
+    /// Another node answers for a while, in the middle of a run.
+    OtherNodeMeanwhile,
 
     // The origin, asked.
     PriceDrift,
@@ -72,6 +74,8 @@ faults! {
 
     // The origin, paid.
     Rejects402ForAMoment,
+    /// For most of an hour: as long as rule 7 has patience, where our clock is right.
+    Rejects402ForLong,
     Rejects402Ever,
     Rejects401Ever,
     NeverAnswersWell,
@@ -97,6 +101,18 @@ faults! {
     DiskFull,
 }
 
+/// Faults that are worst together, and how often they strike then.
+const THEMES: &[&[(Fault, u32)]] = &[
+    &[(Fault::LateSend, 300), (Fault::NoRoute, 300), (Fault::OtherFailure, 100)],
+    &[(Fault::LateSend, 250), (Fault::Restored, 300), (Fault::HistoryDeleted, 200), (Fault::OtherFailure, 100)],
+    &[(Fault::SettlesDaysLater, 200), (Fault::HistoryDeleted, 300), (Fault::ResetAfter, 200)],
+    &[(Fault::TwinCache, 500), (Fault::ResetAfter, 150), (Fault::Slow, 100)],
+    &[(Fault::OursApart, 700), (Fault::OursJumps, 500), (Fault::CredentialEnds, 300), (Fault::RateLimited, 200)],
+    &[(Fault::FeeAboveCeiling, 300), (Fault::PartsInFlight, 400), (Fault::SettlesAfterPatience, 200)],
+    &[(Fault::OtherNode, 300), (Fault::OtherNodeMeanwhile, 500), (Fault::LateSend, 200), (Fault::Restarts, 200)],
+    &[(Fault::FailsAfterCommit, 300), (Fault::FailsBeforeCommit, 300), (Fault::ResetAfter, 200), (Fault::Twice, 200)],
+];
+
 /// How often each fault strikes, in a thousand chances.
 #[derive(Clone, Debug)]
 pub struct Faults([u32; ALL.len()]);
@@ -110,8 +126,13 @@ impl Faults {
     /// The faults of a seed: none, one alone, a few together, or all at once.
     pub fn draw(rng: &mut Rng) -> Self {
         let mut faults = Self::none();
-        match rng.below(10) {
+        match rng.below(12) {
             0 => {}
+            10 | 11 => {
+                for (fault, permille) in *rng.pick(THEMES) {
+                    faults.set(*fault, *permille);
+                }
+            }
             1..=3 => faults.add(rng, 1, 350),
             4..=7 => {
                 let few = 2 + rng.below(5);
@@ -136,6 +157,11 @@ impl Faults {
 
     pub fn set(&mut self, fault: Fault, permille: u32) {
         self.0[fault as usize] = permille;
+    }
+
+    /// Whether our clock shows the right time in such a world.
+    pub const fn our_clock_is_right(&self) -> bool {
+        self.rate(Fault::OursApart) == 0 && self.rate(Fault::OursJumps) == 0
     }
 
     pub const fn rate(&self, fault: Fault) -> u32 {

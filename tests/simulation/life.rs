@@ -3,30 +3,26 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use l402_batch::event::{Event, Listener};
-use l402_batch::ledger::sqlite::{NewBatch, Retake};
+use l402_batch::ledger::sqlite::Retake;
 use l402_batch::ledger::{BatchKey, JobState, Reason};
 use l402_batch::money::Msat;
-use l402_batch::payer::{NodeInfo, Payer};
-use l402_batch::plan::PlannedJob;
-use l402_batch::run::{Budget, Clock, Control, Controller, DrainCause, Outcome, Run, RunError, Settings};
-use l402_batch::time::UnixMs;
+use l402_batch::run::{Budget, Settings};
 
+use super::coverage::{SIGHTS, Sight};
 use super::disk::{Disk, Lie, Moment};
 use super::faults::{ALL, Fault, Faults};
 use super::origin::SimOrigin;
 use super::payer::SimPayer;
-use super::plan::{self, Plan};
+use super::plan::Plan;
+use super::process::{Command, Order};
 use super::rng::Rng;
-use super::timeline::{Driven, Timed, drive, pass, sleep};
+use super::timeline::{Timed, pass};
 use super::verdict;
 use super::world::{Stop, World};
 
-/// A process that takes more wake-ups than this goes on for ever.
-const STEPS_MAX: u64 = 400_000;
 /// Rounds after the faults have stopped within which every job must have come to an end.
 const CALM_ROUNDS_MAX: usize = 40;
-const HOUR_MS: i64 = 3_600_000;
+pub const HOUR_MS: i64 = 3_600_000;
 
 /// Who lies in a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +36,27 @@ pub enum Liar {
     ForgetfulPayer,
     /// An origin adapter that reads a 402 on redeeming as a reason to pay again.
     PayingOrigin,
+    /// A ledger whose limits refuse nothing.
+    BoundlessLedger,
+    /// A payer that says of every payment that it cost no fee.
+    FlatteringPayer,
+    /// A payer that says of every payment that it is still on its way.
+    DreamingPayer,
+    /// A command that buys delivered jobs once more by itself.
+    EagerCommand,
+}
+
+impl Liar {
+    pub const ALL: [Self; 8] = [
+        Self::EagerLedger,
+        Self::ForgivingLedger,
+        Self::ForgetfulPayer,
+        Self::PayingOrigin,
+        Self::BoundlessLedger,
+        Self::FlatteringPayer,
+        Self::DreamingPayer,
+        Self::EagerCommand,
+    ];
 }
 
 /// What is to be lived through.
@@ -69,44 +86,11 @@ pub struct Story {
     pub trace: Vec<String>,
     pub settled: usize,
     pub processes: usize,
-    /// How often each fault struck.
+    /// How often each fault struck, and what really happened.
     pub struck: [u64; ALL.len()],
+    pub seen: [u64; SIGHTS.len()],
     /// How many jobs stand how at the end.
     pub ends: BTreeMap<(JobState, Reason), u64>,
-}
-
-struct SimClock(Rc<World>);
-
-impl Clock for SimClock {
-    fn now(&self) -> UnixMs {
-        self.0.our_time()
-    }
-
-    async fn sleep_ms(&self, ms: u64) {
-        sleep(&self.0, i64::try_from(ms).unwrap_or(i64::MAX).min(1_000 * 24 * HOUR_MS)).await;
-    }
-}
-
-struct Ear(Rc<World>);
-
-impl Listener for Ear {
-    fn hear(&self, event: &Event) {
-        self.0.note(|| match event {
-            Event::Job(job) => format!("event: {} {:?} {:?}", job.id, job.state, job.reason),
-            other => format!("event: {other:?}"),
-        });
-    }
-}
-
-/// What the user does.
-#[derive(Clone, Copy, Debug)]
-enum Command {
-    Run,
-    /// Recover with the node, or without one; of this batch, or of all.
-    Recover {
-        node: bool,
-        all: bool,
-    },
 }
 
 /// A batch as the user sees it.
@@ -116,19 +100,18 @@ pub struct Batch {
     pub key: Option<BatchKey>,
     pub settings: Settings,
     /// What the next run is to buy once more.
-    retake: Retake,
+    pub retake: Retake,
 }
 
-struct Life {
-    world: Rc<World>,
-    rng: Rng,
-    disk: Disk,
-    payer: SimPayer,
-    origin: SimOrigin,
-    clock: SimClock,
-    ear: Ear,
-    batches: Vec<Batch>,
-    processes: usize,
+pub struct Life {
+    pub world: Rc<World>,
+    pub rng: Rng,
+    pub disk: Disk,
+    pub payer: SimPayer,
+    pub origin: SimOrigin,
+    pub liar: Liar,
+    pub batches: Vec<Batch>,
+    pub processes: usize,
 }
 
 /// Lives one life.
@@ -146,6 +129,9 @@ pub fn live(options: &Options) -> Story {
         }
         let pause_ms = life.rng.spread_ms(100, 3 * 24 * HOUR_MS);
         pass(&life.world, pause_ms);
+        if life.rng.below(3) == 0 {
+            life.person_decides();
+        }
     }
     life.calm_down();
     let auditor = life.world.auditor.borrow();
@@ -157,6 +143,7 @@ pub fn live(options: &Options) -> Story {
         settled: auditor.attempts().iter().filter(|attempt| attempt.is_settled()).count(),
         processes: life.processes,
         struck: life.world.struck(),
+        seen: life.world.seen(),
         ends: verdict::ends(&life.disk, &life.batches),
     }
 }
@@ -173,16 +160,20 @@ impl Life {
         let lie = match options.liar {
             Liar::EagerLedger => Lie::IntentBeforeCommit,
             Liar::ForgivingLedger => Lie::AllSendsAnswered,
-            Liar::Nobody | Liar::ForgetfulPayer | Liar::PayingOrigin => Lie::None,
+            Liar::BoundlessLedger => Lie::NoLimits,
+            Liar::Nobody
+            | Liar::ForgetfulPayer
+            | Liar::PayingOrigin
+            | Liar::FlatteringPayer
+            | Liar::DreamingPayer
+            | Liar::EagerCommand => Lie::None,
         };
-        let absent_is_failed = options.liar == Liar::ForgetfulPayer;
         let pays_again = options.liar == Liar::PayingOrigin;
         let mut life = Self {
             disk: Disk::new(&world, lie),
-            payer: SimPayer { world: Rc::clone(&world), absent_is_failed },
+            payer: SimPayer { world: Rc::clone(&world), liar: options.liar },
             origin: SimOrigin { world: Rc::clone(&world), pays_again },
-            clock: SimClock(Rc::clone(&world)),
-            ear: Ear(Rc::clone(&world)),
+            liar: options.liar,
             batches: Vec::new(),
             processes: 0,
             world,
@@ -195,25 +186,32 @@ impl Life {
 
     fn draw_batches(&mut self, jobs_max: u64) {
         let rng = &mut self.rng;
-        let batches = if rng.below(8) == 0 { 2 } else { 1 };
-        let mut most = Some(0);
-        for n in 0..batches {
-            let name = ["june", "july"][n].to_owned();
-            let jobs = match rng.below(10) {
-                0..=3 => 1,
-                4..=7 => 2 + rng.below(3),
-                8 => 5 + rng.below(8),
-                _ => 10 + rng.below(21),
+        let count = if rng.below(4) == 0 { 2 } else { 1 };
+        let mut plans = Vec::new();
+        for name in ["june", "july"].into_iter().take(count) {
+            let jobs = match rng.below(20) {
+                0..=7 => 1,
+                8..=15 => 2 + rng.below(3),
+                16 | 17 => 5 + rng.below(8),
+                18 => 10 + rng.below(21),
+                _ => 20 + rng.below(41),
             };
-            let plan = Plan::draw(rng, &name, jobs.min(jobs_max));
-            let settings = settings(rng, &plan);
-            most = most.zip(settings.budget.batch).map(|(sum, cap): (u64, Msat)| sum + cap.get());
+            plans.push((name.to_owned(), Plan::draw(rng, name, jobs.min(jobs_max))));
+        }
+        let worst = plans.iter().map(|(_, plan)| plan.worst_case()).sum::<u64>();
+        // Day and month are the same for both: they share them.
+        let mut some = |odds| (rng.below(odds) == 0).then(|| Msat::new(worst * (40 + rng.below(60)) / 100));
+        let (day, month) = (some(10), some(20));
+        let mut auditor = self.world.auditor.borrow_mut();
+        (auditor.limits.day, auditor.limits.month) = (day.map(Msat::get), month.map(Msat::get));
+        for (name, plan) in plans {
+            let settings = settings(rng, &plan, Budget { day, month, ..Budget::default() });
             self.batches.push(Batch { name, plan, key: None, settings, retake: Retake::default() });
         }
-        self.world.auditor.borrow_mut().budget = most.map(Msat::new);
     }
 
-    /// The node's clock may be apart by hours; it is never set back by more than the margin that the rules grant.
+    /// The node's clock may be apart by hours; it is never set back by more than the margin that the rules grant. It is
+    /// not far ahead: a node that takes every invoice for expired buys nothing, with or without us.
     fn set_clocks(&self) {
         let world = &self.world;
         if world.strikes(Fault::OursApart) {
@@ -237,9 +235,31 @@ impl Life {
 
     fn disturbed_process(&mut self, round: u64, stop: Stop) {
         let world = Rc::clone(&self.world);
-        let at = usize::try_from(self.rng.below(self.batches.len() as u64)).unwrap_or(0);
+        let first = usize::try_from(self.rng.below(self.batches.len() as u64)).unwrap_or(0);
+        let elsewhere = world.strikes(Fault::OtherNode);
+        self.answers(usize::from(elsewhere));
+        world.saw_if(elsewhere, Sight::OtherNodeAnswered);
+        self.jump_clocks();
+        self.swap_nodes();
+        let mut orders = vec![self.order(first, round)];
+        // Two processes of two batches, at once: each has its batch's lock, and all share ledger, node, shop and limits.
+        if self.batches.len() == 2 && round > 0 && self.rng.below(2) == 0 {
+            let mut second = self.order(1 - first, round);
+            second.begins_after = self.rng.spread_ms(1, 600_000);
+            orders.push(second);
+            for order in &mut orders {
+                order.command = order.command.of_one_batch();
+                order.killed_after = (self.rng.below(4) == 0).then(|| self.rng.spread_ms(1, 600_000));
+            }
+        }
+        self.processes(&orders, stop);
+    }
+
+    /// What the user does next with a batch.
+    fn order(&mut self, at: usize, round: u64) -> Order {
         if round > 0 && self.rng.below(4) == 0 {
             self.batches[at].plan.edit(&mut self.rng);
+            self.world.saw(Sight::ManifestEdited);
         }
         let ids = (self.rng.below(8) == 0).then(|| self.batches[at].plan.any_id(&mut self.rng));
         self.batches[at].retake = Retake { ids: ids.into_iter().collect(), changed: self.rng.below(12) == 0 };
@@ -249,10 +269,28 @@ impl Life {
             1 => Command::Recover { node: self.rng.below(2) == 0, all: self.rng.below(2) == 0 },
             _ => Command::Run,
         };
-        world.answering.set(usize::from(world.strikes(Fault::OtherNode)));
-        self.jump_clocks();
         let told = (self.rng.below(6) == 0).then(|| (self.rng.spread_ms(1, HOUR_MS), self.rng.below(3)));
-        self.process(at, command, stop, told);
+        Order { told, ..Order::plain(at, command) }
+    }
+
+    /// Another node answers for a while. It knows none of our payments, and does not take our macaroon.
+    fn swap_nodes(&self) {
+        let world = &self.world;
+        if world.strikes(Fault::OtherNodeMeanwhile) {
+            let (after, back) = (world.spread_ms(1, 600_000), world.spread_ms(1_000, 600_000));
+            let ours = world.answering.get();
+            let swap = |to: usize| {
+                move |world: &Rc<World>| {
+                    if !world.is_calm() {
+                        world.note(|| format!("node {to} answers now"));
+                        world.answering.set(to);
+                        world.saw(Sight::OtherNodeInBetween);
+                    }
+                }
+            };
+            world.timeline().after(after, swap(1 - ours));
+            world.timeline().after(after + back, swap(ours));
+        }
     }
 
     fn jump_clocks(&self) {
@@ -261,138 +299,85 @@ impl Life {
             let (after, by) = (world.spread_ms(1, 600_000), world.between(-2 * HOUR_MS, 2 * HOUR_MS));
             world.timeline().after(after, move |world| {
                 world.note(|| format!("our clock jumps by {by} ms"));
+                world.saw(if by < 0 { Sight::OurClockBack } else { Sight::OurClockForward });
                 world.ours_ahead.set(world.ours_ahead.get() + by);
             });
         }
         if world.strikes(Fault::NodesJumps) {
             let (after, by) = (world.spread_ms(1, 600_000), world.between(1_000, 100_000));
-            world.timeline().after(after, move |world| world.nodes_ahead.set(world.nodes_ahead.get() + by));
-            world.timeline().after(after + 30_000, move |world| world.nodes_ahead.set(world.nodes_ahead.get() - by));
+            let jump = |by: i64| {
+                move |world: &Rc<World>| {
+                    world.nodes_ahead.set(world.nodes_ahead.get() + by);
+                    world.saw(if by < 0 { Sight::NodeClockBack } else { Sight::NodeClockForward });
+                }
+            };
+            world.timeline().after(after, jump(by));
+            world.timeline().after(after + 30_000, jump(-by));
         }
     }
 
-    /// One process, from its start to its end or to where it stops.
-    fn process(&mut self, at: usize, command: Command, stop: Stop, told: Option<(i64, u64)>) {
-        self.processes += 1;
-        let world = Rc::clone(&self.world);
-        world.note(|| format!("a process begins: {command:?} {}, stops {stop:?}", self.batches[at].name));
-        world.begin_process(stop);
-        let jobs = self.batches[at].plan.resolve(&world);
-        let (controller, control) = Controller::new();
-        if let Some((after, how)) = told {
-            world.timeline().after(after, move |_| match how {
-                0 => controller.drain(DrainCause::Interrupted),
-                1 => controller.drain(DrainCause::Deadline),
-                _ => controller.leave(),
-            });
-        }
-        let mut key = self.batches[at].key;
-        let driven = drive(&world, self.main(at, command, control, &jobs, &mut key), STEPS_MAX);
-        self.batches[at].key = key;
-        world.note(|| format!("the process ends: {driven:?}"));
-        let crashed = matches!(driven, Driven::Stopped);
-        match driven {
-            Driven::Done(Ok(_)) | Driven::Stopped => {}
-            Driven::Done(Err(RunError::Ledger(l402_batch::ledger::LedgerError::Io(_)))) if !world.is_calm() => {}
-            Driven::Done(Err(error)) => world.violated(format!("the run ended with {error:?}")),
-            Driven::Hangs => world.violated("the run waits for something that never comes".to_owned()),
-            Driven::Endless => world.violated("the run goes on and on".to_owned()),
-        }
-        self.disk.reopen(crashed);
-    }
-
-    async fn main(
-        &self,
-        at: usize,
-        command: Command,
-        control: Control,
-        jobs: &[PlannedJob],
-        key: &mut Option<BatchKey>,
-    ) -> Result<Outcome, RunError> {
-        let batch = &self.batches[at];
-        let run = |control| Run {
-            ledger: &self.disk,
-            payer: Some(&self.payer),
-            origin: &self.origin,
-            clock: &self.clock,
-            listener: &self.ear as &dyn Listener,
-            settings: &batch.settings,
-            control,
-        };
-        if let Command::Recover { node, all } = command {
-            let payer = node.then_some(&self.payer);
-            return Run { payer, ..run(control) }.recover(key.filter(|_| !all)).await;
-        }
-        // As the command does: one round of recovery, then the plan, then the node, then new purchases.
-        if let Some(known) = *key {
-            run(Control::one_round()).recover(Some(known)).await?;
-        }
-        self.world.point("before the plan is loaded").await;
-        let begun = self.begin(batch, jobs);
-        *key = Some(begun);
-        self.world.point("after the plan is loaded").await;
-        match self.ready_node().await {
-            Some(node) => run(control).buy(begun, node).await,
-            None => run(control).recover(Some(begun)).await,
-        }
-    }
-
-    fn begin(&self, batch: &Batch, jobs: &[PlannedJob]) -> BatchKey {
-        let manifest = format!("/jobs/{}.toml", batch.name);
-        let begun = self.disk.begin(&NewBatch { name: batch.name.clone(), manifest, sandbox: false, adopt: false });
-        if let Some(cap) = batch.settings.budget.batch {
-            self.disk.budgets.borrow_mut().insert(begun, cap.get());
-        }
-        for id in self.disk.load(begun, &batch.retake, jobs) {
-            let again = self.world.now();
-            if let Some(job) = jobs.iter().find(|job| job.id == id) {
-                self.world.note(|| format!("{id} is bought once more"));
-                self.world.auditor.borrow_mut().planned(&format!("{id} again at {again}"), plan::digest(job));
-            }
-        }
-        begun
-    }
-
-    async fn ready_node(&self) -> Option<NodeInfo> {
-        self.payer.node().await.ok().filter(|node| node.synced)
-    }
-
-    /// The faults stop. From now on every job comes to an end, and then the books agree.
+    /// The faults stop. From now on every job comes to an end, if need be by a person's word; then the books agree.
     fn calm_down(&mut self) {
         self.world.calm_down();
         self.batches.iter_mut().for_each(|batch| batch.retake = Retake::default());
-        for n in 0..=CALM_ROUNDS_MAX {
-            self.world.answering.set(0);
-            for at in 0..self.batches.len() {
-                self.process(at, Command::Run, Stop::Never, None);
-            }
-            if verdict::unfinished(&self.world, &self.disk, &self.batches).is_empty() || n == CALM_ROUNDS_MAX {
-                break;
-            }
-            // What the other node was asked to pay, it alone knows.
-            self.world.answering.set(1);
-            self.process(0, Command::Recover { node: true, all: true }, Stop::Never, None);
-            let hours = [1, 1, 2, 6, 24][n.min(4)];
-            pass(&self.world, hours * HOUR_MS);
+        self.quiet_rounds(false);
+        if self.person_ends_all_doubt() {
+            self.quiet_rounds(true);
         }
         verdict::look(&self.world, &self.disk, &self.batches);
     }
+
+    /// Runs again and again, with ever longer pauses, until nothing is left to do; but for what is a person's to decide,
+    /// while no person has decided.
+    fn quiet_rounds(&mut self, decided: bool) {
+        for n in 0..CALM_ROUNDS_MAX {
+            self.answers(0);
+            for at in 0..self.batches.len() {
+                self.processes(&[Order::plain(at, Command::Run)], Stop::Never);
+            }
+            if verdict::unfinished(&self.world, &self.disk, &self.batches, decided).is_empty() {
+                return;
+            }
+            // What the other node was asked to pay, it alone knows.
+            self.answers(1);
+            self.processes(&[Order::plain(0, Command::Recover { node: true, all: true })], Stop::Never);
+            let hours = match n {
+                0 | 1 => 1,
+                2 => 2,
+                3 => 6,
+                4..=11 => 24,
+                _ => 8 * 24,
+            };
+            pass(&self.world, hours * HOUR_MS);
+        }
+        for open in verdict::unfinished(&self.world, &self.disk, &self.batches, decided) {
+            self.world.violated(format!("no end: {open}"));
+        }
+    }
+
+    /// This node answers at the address that the user has configured, and it is the one that is meant.
+    pub fn answers(&self, node: usize) {
+        self.world.answering.set(node);
+        self.world.configured.set(node);
+    }
 }
 
-fn settings(rng: &mut Rng, plan: &Plan) -> Settings {
+fn settings(rng: &mut Rng, plan: &Plan, budget: Budget) -> Settings {
     let worst = plan.worst_case();
     let cap = match rng.below(4) {
         0 => None,
         1 => Some(worst * (20 + rng.below(80)) / 100),
         _ => Some(worst),
     };
-    let day = (rng.below(12) == 0).then(|| Msat::new(worst * (40 + rng.below(60)) / 100));
+    let few = |rng: &mut Rng, most: u64| usize::try_from(1 + rng.below(most)).unwrap_or(1);
     Settings {
-        jobs_in_flight: usize::try_from(1 + rng.below(8)).unwrap_or(1),
-        payments_in_flight: usize::try_from(1 + rng.below(4)).unwrap_or(1),
+        jobs_in_flight: few(rng, 8),
+        payments_in_flight: few(rng, 4),
         requests_per_second: if rng.below(3) == 0 { None } else { std::num::NonZeroU32::new(10) },
+        max_doubt: few(rng, 16),
+        max_undelivered: u32::try_from(few(rng, 5)).unwrap_or(1),
         wait_doubt_ms: 1_000 + rng.below(120_000),
-        budget: Budget { batch: cap.map(Msat::new), day, ..Budget::default() },
+        budget: Budget { batch: cap.map(Msat::new), ..budget },
         ..Settings::default()
     }
 }

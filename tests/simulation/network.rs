@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::faults::Fault;
 use super::timeline::{Answer, Timed, sleep};
-use super::world::World;
+use super::world::{ON_THE_WAY, World};
 
 /// Why no answer came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +63,7 @@ pub async fn exchange<T: 'static>(
         let again = if kind == Kind::Send { 0 } else { world.between(0, 5_000) };
         deliver(world, there + again, back, &act, None);
     }
+    world.point(if kind == Kind::Send { ON_THE_WAY } else { "a request is on its way" }).await;
     let reset_after = world.strikes(Fault::ResetAfter) || (late && world.between(0, 1) == 0);
     let truncated = world.strikes(Fault::Truncated);
     let proxy = world.strikes(Fault::ProxyAnswers);

@@ -1,5 +1,6 @@
 //! Two simulated lnds: one payment per hash, a record that can be lost, and money that is gone whether or not the record is.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -7,11 +8,16 @@ use l402_batch::l402::{PaymentHash, Preimage};
 use l402_batch::money::Msat;
 use l402_batch::payer::{Found, NodeId, NodeProblem, PayFailure, PayRefusal, Settled};
 
-use super::auditor::Attempt;
+use super::auditor::{Attempt, Fate};
+use super::coverage::Sight;
 use super::faults::Fault;
 use super::shop::Bill;
 use super::timeline::Timed;
 use super::world::World;
+
+/// A send is given up after this long: the run's own default, in milliseconds.
+const PATIENCE_MS: i64 = 75_000;
+const DAY_MS: i64 = 86_400_000;
 
 /// How a node is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,16 +52,17 @@ pub struct Node {
     pub health: Health,
     payments: BTreeMap<PaymentHash, Payment>,
     newest_index: u64,
-    /// When it last lost a part of its record.
-    forgot_at: i64,
 }
 
 /// A POST of a payment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Send {
     pub hash: PaymentHash,
     pub fee_limit: Msat,
     pub begun_at: i64,
+    pub macaroon_of: usize,
+    /// Whoever sent it waits for no answer any more.
+    pub given_up: Rc<Cell<bool>>,
 }
 
 /// What a POST came to.
@@ -77,7 +84,7 @@ enum Step {
 impl Node {
     pub fn new(number: usize) -> Self {
         let id = NodeId(format!("02{}", format!("{number:02x}").repeat(32)));
-        Self { id, health: Health::Up, payments: BTreeMap::new(), newest_index: 40, forgot_at: -1 }
+        Self { id, health: Health::Up, payments: BTreeMap::new(), newest_index: 40 }
     }
 
     /// The problem of the whole node, if it has one.
@@ -93,6 +100,10 @@ impl Node {
     /// The index of the newest payment that it remembers.
     pub fn newest_payment_index(&self) -> u64 {
         self.payments.values().map(|payment| payment.index).max().unwrap_or(0)
+    }
+
+    pub fn has_in_flight(&self) -> bool {
+        self.payments.values().any(|payment| payment.status == Status::InFlight)
     }
 
     /// What it says of a hash.
@@ -149,6 +160,12 @@ fn restart(world: &Rc<World>, at: usize) {
 
 fn set_health(world: &Rc<World>, at: usize, health: Health) {
     world.nodes[at].borrow_mut().health = health;
+    match health {
+        Health::Up => {}
+        Health::Down => world.saw(Sight::NodeDown),
+        Health::Starting => world.saw(Sight::NodeStarting),
+        Health::Locked => world.saw(Sight::NodeLocked),
+    }
     world.node_bell.ring();
 }
 
@@ -173,8 +190,8 @@ fn forget(world: &Rc<World>, at: usize, restored: bool) {
         world.note(|| format!("the history of node {at} is deleted"));
         node.delete_history();
     }
-    node.forgot_at = world.now();
-    world.auditor.borrow_mut().node_forgot = true;
+    world.saw(if restored { Sight::NodeRestored } else { Sight::HistoryGone });
+    world.auditor.borrow_mut().forgot_at[at] = Some(world.now());
 }
 
 /// A POST arrives.
@@ -190,12 +207,15 @@ pub fn post(world: &Rc<World>, at: usize, send: Send) -> Posted {
 }
 
 fn answer_post(world: &Rc<World>, at: usize, send: Send) -> Posted {
-    let Send { hash, fee_limit, begun_at } = send;
+    let Send { hash, fee_limit, begun_at, macaroon_of, .. } = send;
     if let Some(problem) = world.nodes[at].borrow().problem() {
         return match problem {
             NodeProblem::Unreachable(_) => Posted::Down,
             of_lnd => Posted::Refused(PayRefusal::Node(of_lnd)),
         };
+    }
+    if macaroon_of != at {
+        return Posted::Refused(PayRefusal::Node(NodeProblem::Macaroon("it is another node's".to_owned())));
     }
     if world.strikes(Fault::RefusesSend) {
         return Posted::Refused(PayRefusal::Other("something is wrong with it".to_owned()));
@@ -208,13 +228,16 @@ fn answer_post(world: &Rc<World>, at: usize, send: Send) -> Posted {
     }
     let known = world.nodes[at].borrow().payments.get(&hash).map(|payment| payment.status.clone());
     match known {
-        Some(Status::InFlight | Status::Succeeded) => Posted::Refused(PayRefusal::AlreadyKnown),
+        Some(status @ (Status::InFlight | Status::Succeeded)) => {
+            world.saw(if status == Status::InFlight { Sight::InTransition } else { Sight::AlreadyPaid });
+            Posted::Refused(PayRefusal::AlreadyKnown)
+        }
         Some(Status::Failed(_)) | None => {
             let fate = fate(world, fee_limit);
             // The recipient takes no money twice. Whoever sends it anew to a node that has forgotten does so at the risk that
             // somebody on the way keeps the money; a send from before cannot be called back by anybody.
-            let stalled =
-                begun_at <= world.nodes[at].borrow().forgot_at && world.auditor.borrow().may_be_settled(&hash);
+            let before_it_forgot = world.auditor.borrow().forgot_at[at].is_some_and(|forgot| begun_at <= forgot);
+            let stalled = before_it_forgot && world.auditor.borrow().may_be_settled(&hash);
             let refused = vec![(500, Step::Fail(PayFailure::IncorrectPaymentDetails))];
             accept(world, at, &bill, &send, if stalled { refused } else { fate });
             Posted::Accepted
@@ -224,7 +247,13 @@ fn answer_post(world: &Rc<World>, at: usize, send: Send) -> Posted {
 
 fn accept(world: &Rc<World>, at: usize, bill: &Bill, send: &Send, fate: Vec<(i64, Step)>) {
     let (hash, fee_limit, amount, preimage) = (send.hash, send.fee_limit, bill.amount, bill.preimage);
-    let attempt = world.auditor.borrow_mut().begun(Attempt::new(hash, amount, fee_limit));
+    let begun_at = world.now();
+    let late = send.given_up.get();
+    world.saw_if(late, Sight::ArrivedLate);
+    let overtaken = world.auditor.borrow().has_failed_since(&hash, send.begun_at);
+    world.saw_if(late && overtaken, Sight::ArrivedLateAfterFailure);
+    let attempt = Attempt { hash, node: at, amount, limit: fee_limit, begun_at, fate: Fate::Live };
+    let attempt = world.auditor.borrow_mut().begun(attempt);
     let broken = world.auditor.borrow().over_budget();
     if let Some(broken) = broken {
         world.violated(broken);
@@ -289,32 +318,44 @@ fn fee(world: &World, limit: Msat) -> Msat {
 fn advance(world: &Rc<World>, at: usize, hash: PaymentHash, attempt: usize, step: Step) {
     world.note(|| format!("node {at}, {}: {step:?}", short(&hash)));
     match step {
-        Step::PreimageOut => pay_out(world, hash, attempt),
+        Step::PreimageOut => {
+            world.saw(Sight::PreimageFirst);
+            pay_out(world, hash, attempt);
+        }
         Step::Succeed(fee) => {
             pay_out(world, hash, attempt);
+            let limit = world.auditor.borrow().attempts()[attempt].limit;
+            world.saw_if(fee == limit, Sight::PostedAtCeiling);
+            world.saw_if(fee > limit, Sight::PostedAboveCeiling);
             world.auditor.borrow_mut().posted(attempt, fee);
         }
         Step::Fail(_) => world.auditor.borrow_mut().failed(attempt),
     }
-    if let Some(payment) = world.nodes[at].borrow_mut().payments.get_mut(&hash)
-        && payment.attempt == attempt
-    {
-        match step {
+    match world.nodes[at].borrow_mut().payments.get_mut(&hash) {
+        Some(payment) if payment.attempt == attempt => match step {
             Step::PreimageOut => payment.preimage_out = true,
             Step::Succeed(fee) => {
                 (payment.status, payment.preimage_out, payment.fee) = (Status::Succeeded, true, fee);
             }
             Step::Fail(why) => payment.status = Status::Failed(why),
-        }
+        },
+        Some(_) | None => world.saw_if(matches!(step, Step::Succeed(_)), Sight::SettledForgotten),
     }
     world.node_bell.ring();
 }
 
 /// The money is gone: the shop has it.
 fn pay_out(world: &Rc<World>, hash: PaymentHash, attempt: usize) {
+    let took_ms = world.now() - world.auditor.borrow().attempts()[attempt].begun_at;
+    world.saw_if(took_ms > PATIENCE_MS, Sight::SettledUnheard);
+    world.saw_if(took_ms > DAY_MS, Sight::SettledDaysLater);
     world.shop.borrow_mut().is_paid(&hash, world.now());
     let request = world.shop.borrow().requests_of(&hash).first().copied();
     let broken = world.auditor.borrow_mut().settled(attempt, request.as_ref());
+    if let Some(broken) = broken {
+        world.violated(broken);
+    }
+    let broken = world.auditor.borrow().over_budget();
     if let Some(broken) = broken {
         world.violated(broken);
     }

@@ -67,7 +67,10 @@ impl SimOrigin {
         if let Ok(invoice) = l402_batch::l402::Invoice::read(invoice) {
             let hash: PaymentHash = invoice.hash;
             let (fee_limit, begun_at) = (l402_batch::money::Msat::new(1_000), self.world.now());
-            node::post(&self.world, self.world.answering.get(), node::Send { hash, fee_limit, begun_at });
+            let given_up = std::rc::Rc::default();
+            let macaroon_of = self.world.answering.get();
+            let send = node::Send { hash, fee_limit, begun_at, macaroon_of, given_up };
+            node::post(&self.world, macaroon_of, send);
             sleep(&self.world, 5_000).await;
         }
         answer

@@ -1,14 +1,18 @@
-//! The port to the payer, over the simulated network; and a payer that lies.
+//! The port to the payer, over the simulated network; and payers that lie.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use l402_batch::l402::{PaymentHash, Preimage};
 use l402_batch::ledger::DurableIntent;
 use l402_batch::money::Msat;
-use l402_batch::payer::{Found, LookUp, NodeId, NodeInfo, NodeProblem, PayFailure, Payer, SendOutcome, SendReport};
+use l402_batch::payer::{
+    Found, LookUp, NodeId, NodeInfo, NodeProblem, PayFailure, Payer, SendOutcome, SendReport, Settled,
+};
 use l402_batch::time::UnixMs;
 
 use super::faults::Fault;
+use super::life::Liar;
 use super::network::{Kind, Lost, exchange};
 use super::node::{self, Posted, short, weather};
 use super::timeline::sleep;
@@ -22,8 +26,7 @@ const PARTS_GRACE_MS: i64 = 1_000;
 /// Who pays: the simulated node behind the simulated network.
 pub struct SimPayer {
     pub world: Rc<World>,
-    /// It maps "not found" to "failed".
-    pub absent_is_failed: bool,
+    pub liar: Liar,
 }
 
 /// What a stream brought at its end, or when it broke.
@@ -31,6 +34,15 @@ enum Followed {
     Found(Found),
     Broken,
     Late,
+}
+
+/// Somebody waits for the answer to a POST, until this is dropped.
+struct Waits(Rc<Cell<bool>>);
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.set(true);
+    }
 }
 
 impl SimPayer {
@@ -53,7 +65,7 @@ impl SimPayer {
             if problem.is_some() {
                 return Followed::Broken;
             }
-            match found {
+            match self.as_told(found) {
                 Found::InFlight => {}
                 Found::PreimageKnown(preimage) if preimage_ends => {
                     return Followed::Found(Found::PreimageKnown(preimage));
@@ -66,7 +78,7 @@ impl SimPayer {
                 Found::Settled(_) if world.strikes(Fault::WrongPreimage) => {
                     return Followed::Found(Found::Unknown(NodeProblem::Other("a wrong preimage".to_owned())));
                 }
-                Found::Settled(_) | Found::Failed(_) | Found::Unknown(_) => return Followed::Found(found),
+                end @ (Found::Settled(_) | Found::Failed(_) | Found::Unknown(_)) => return Followed::Found(end),
                 // The node lost its record while it was asked: its stream ends.
                 Found::NotFound => return Followed::Broken,
             }
@@ -85,6 +97,16 @@ impl SimPayer {
         }
     }
 
+    /// What a payer that lies makes of the node's word.
+    fn as_told(&self, found: Found) -> Found {
+        match (self.liar, found) {
+            (Liar::ForgetfulPayer, Found::NotFound) => Found::Failed(PayFailure::Error),
+            (Liar::FlatteringPayer, Found::Settled(settled)) => Found::Settled(Settled { fee: Msat::ZERO, ..settled }),
+            (Liar::DreamingPayer, Found::Settled(_) | Found::PreimageKnown(_) | Found::Failed(_)) => Found::InFlight,
+            (_, found) => found,
+        }
+    }
+
     async fn first_word(&self, at: usize, hash: &PaymentHash) -> (Found, Option<UnixMs>) {
         let hash = *hash;
         let asked = exchange(&self.world, Kind::Other, UNARY_MS, move |world| {
@@ -95,11 +117,10 @@ impl SimPayer {
                 None => (node.found(&hash), Some(world.node_time())),
             }
         });
-        match asked.await {
+        match asked.await.map(|(found, node_time)| (self.as_told(found), node_time)) {
             Ok((Found::Settled(_), _)) if self.world.strikes(Fault::WrongPreimage) => {
                 (Found::Unknown(NodeProblem::Other("a wrong preimage".to_owned())), None)
             }
-            Ok((Found::NotFound, node_time)) if self.absent_is_failed => (Found::Failed(PayFailure::Error), node_time),
             Ok(heard) => heard,
             Err(lost) => (Found::Unknown(problem_of(lost)), None),
         }
@@ -119,13 +140,17 @@ fn problem_of(lost: Lost) -> NodeProblem {
 impl Payer for SimPayer {
     async fn send(&self, intent: &DurableIntent, patience_ms: u64) -> SendReport {
         let (world, at, hash) = (&self.world, self.here(), *intent.hash());
-        let send = node::Send { hash, fee_limit: intent.fee_limit(), begun_at: world.now() };
+        let given_up = Rc::new(Cell::new(false));
+        let (fee_limit, macaroon_of, begun_at) = (intent.fee_limit(), world.configured.get(), world.now());
+        let send = node::Send { hash, fee_limit, begun_at, macaroon_of, given_up: Rc::clone(&given_up) };
+        let _waits = Waits(given_up);
         let patience_ms = i64::try_from(patience_ms).unwrap_or(i64::MAX);
         world.note(|| format!("-> send {}", short(&hash)));
         world.point("before a send").await;
         let begun = world.now();
-        let posted =
-            exchange(world, Kind::Send, patience_ms, move |world| (node::post(world, at, send), world.node_time()));
+        let posted = exchange(world, Kind::Send, patience_ms, move |world| {
+            (node::post(world, at, send.clone()), world.node_time())
+        });
         let posted = posted.await;
         world.point("after a send").await;
         let report = match posted {

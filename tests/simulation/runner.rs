@@ -9,12 +9,13 @@ use std::time::Instant;
 
 use l402_batch::ledger::{JobState, Reason};
 
+use super::coverage::SIGHTS;
 use super::disk::Moment;
 use super::faults::ALL;
 use super::life::{Liar, Options, live};
 use super::world::Stop;
 
-const JOBS_MAX: u64 = 30;
+const JOBS_MAX: u64 = 60;
 const BROKEN_MAX: usize = 20;
 
 /// What many worlds together saw.
@@ -24,7 +25,10 @@ pub struct Tally {
     pub worlds: u64,
     pub processes: usize,
     pub settled: usize,
+    /// In how many worlds each fault struck, and each thing really happened.
     pub struck: [u64; ALL.len()],
+    pub seen: [u64; SIGHTS.len()],
+    pub faults: u64,
     pub ends: BTreeMap<(JobState, Reason), u64>,
     pub seconds: f64,
 }
@@ -53,13 +57,8 @@ pub fn options(seed: u64) -> Options {
 
 /// The world that `SIM_SEED` and its companions describe.
 pub fn asked_for() -> Option<Options> {
-    let liar = match std::env::var("SIM_LIAR").as_deref() {
-        Ok("EagerLedger") => Liar::EagerLedger,
-        Ok("ForgivingLedger") => Liar::ForgivingLedger,
-        Ok("ForgetfulPayer") => Liar::ForgetfulPayer,
-        Ok("PayingOrigin") => Liar::PayingOrigin,
-        _ => Liar::Nobody,
-    };
+    let named = std::env::var("SIM_LIAR").unwrap_or_default();
+    let liar = Liar::ALL.into_iter().find(|liar| format!("{liar:?}") == named).unwrap_or(Liar::Nobody);
     let before = number("SIM_DISK_BEFORE").map(|at| (at, Moment::Before));
     let disk_fails = before.or(number("SIM_DISK_AFTER").map(|at| (at, Moment::After)));
     let jobs_max = number("SIM_JOBS").unwrap_or(JOBS_MAX);
@@ -90,7 +89,7 @@ fn replay(options: &Options) -> String {
     if options.liar != Liar::Nobody {
         line.push_str(&format!(" SIM_LIAR={:?}", options.liar));
     }
-    format!("{line} cargo test --release --test simulation every_seed")
+    format!("{line} cargo test --profile sim --test simulation every_seed")
 }
 
 /// Lives through so many worlds, at most until `broken_max` of them broke a promise.
@@ -117,7 +116,9 @@ pub fn live_through(
             Ok(story) => {
                 tally.processes += story.processes;
                 tally.settled += story.settled;
-                tally.struck.iter_mut().zip(story.struck).for_each(|(sum, more)| *sum += more);
+                tally.struck.iter_mut().zip(story.struck).for_each(|(worlds, times)| *worlds += times.min(1));
+                tally.seen.iter_mut().zip(story.seen).for_each(|(worlds, times)| *worlds += times.min(1));
+                tally.faults += story.struck.iter().sum::<u64>();
                 for (end, jobs) in story.ends {
                     *tally.ends.entry(end).or_default() += jobs;
                 }
@@ -142,7 +143,8 @@ pub fn live_through(
 impl Tally {
     fn new() -> Self {
         let (broken, ends) = (Vec::new(), BTreeMap::new());
-        Self { broken, worlds: 0, processes: 0, settled: 0, struck: [0; ALL.len()], ends, seconds: 0.0 }
+        let (struck, seen) = ([0; ALL.len()], [0; SIGHTS.len()]);
+        Self { broken, worlds: 0, processes: 0, settled: 0, struck, seen, faults: 0, ends, seconds: 0.0 }
     }
 
     /// Fails where a promise was broken, with a line for each world that replays it.
@@ -151,6 +153,21 @@ impl Tally {
             say(&format!("{replay}  # {violations}"));
         }
         assert!(self.broken.is_empty(), "{} of {} worlds broke a promise", self.broken.len(), self.worlds);
+    }
+
+    /// In how many worlds each fault struck, and each thing happened.
+    pub fn coverage(&self) -> String {
+        let faults = table(ALL.iter().zip(self.struck).map(|(fault, worlds)| (format!("{fault:?}"), worlds)));
+        let sights = table(SIGHTS.iter().zip(self.seen).map(|(sight, worlds)| (format!("{sight:?}"), worlds)));
+        format!("worlds in which a fault struck: {faults}\nworlds in which it happened: {sights}")
+    }
+
+    /// What never happened.
+    pub fn missing(&self) -> Vec<String> {
+        let faults =
+            ALL.iter().zip(self.struck).filter(|(_, worlds)| *worlds == 0).map(|(fault, _)| format!("{fault:?}"));
+        let sights = SIGHTS.iter().zip(self.seen).filter(|(_, worlds)| *worlds == 0);
+        faults.chain(sights.map(|(sight, _)| format!("{sight:?}"))).collect()
     }
 
     pub fn summary(&self) -> String {
@@ -169,10 +186,15 @@ impl Tally {
             self.worlds as f64 / self.seconds,
             self.processes,
             self.settled,
-            self.struck.iter().sum::<u64>(),
+            self.faults,
             ends.join(", ")
         )
     }
+}
+
+/// Names and in how many worlds.
+fn table(of: impl Iterator<Item = (String, u64)>) -> String {
+    of.map(|(name, worlds)| format!("{name} {worlds}")).collect::<Vec<_>>().join(", ")
 }
 
 /// All that broke, up to a number of worlds that still can be read.

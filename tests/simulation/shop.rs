@@ -10,6 +10,7 @@ use l402_batch::time::UnixMs;
 use sha2::{Digest, Sha256};
 use url::Url;
 
+use super::coverage::Sight;
 use super::faults::Fault;
 use super::mint::{self, Form, Order};
 use super::node::short;
@@ -26,6 +27,8 @@ pub enum Temper {
     Good,
     /// 402 for so many milliseconds after the payment.
     Late(i64),
+    /// 402 until so many milliseconds after the challenge: shorter than the patience of rule 7.
+    VeryLate(i64),
     Ever402,
     Ever401,
     /// Errors of its own, until the faults stop.
@@ -108,7 +111,13 @@ impl Shop {
 
     /// Whether a paid purchase may end without a result: by the origin's own doing.
     pub fn may_be_lost(&self, hash: &PaymentHash) -> bool {
-        self.sales.get(hash).is_some_and(|sale| sale.ends || !matches!(sale.temper, Temper::Good | Temper::Late(_)))
+        self.sales.get(hash).is_some_and(|sale| {
+            sale.ends || !matches!(sale.temper, Temper::Good | Temper::Late(_) | Temper::VeryLate(_))
+        })
+    }
+
+    pub fn invoice_of(&self, hash: &PaymentHash) -> Option<&str> {
+        self.sales.get(hash).map(|sale| sale.invoice.as_str())
     }
 
     fn latest_twin(&self, request: &[u8; 32], now: i64) -> Option<PaymentHash> {
@@ -133,6 +142,7 @@ fn error(status: u16, words: &str) -> HttpAnswer {
 fn rate_limited(world: &World) -> HttpAnswer {
     let mut answer = error(429, "too many requests");
     let seconds = world.spread_ms(1, 7_200);
+    world.saw_if(seconds >= 3_600, Sight::LongRetryAfter);
     answer.headers.push(("retry-after".to_owned(), seconds.to_string()));
     answer
 }
@@ -167,6 +177,7 @@ fn answer_ask(world: &Rc<World>, digest: &[u8; 32]) -> HttpAnswer {
     if world.strikes(Fault::TwinCache) {
         let shop = world.shop.borrow();
         if let Some(twin) = shop.latest_twin(digest, now).and_then(|hash| shop.sales.get(&hash)) {
+            world.saw(Sight::AskedTwinFromCache);
             return match twin.delivered_at {
                 Some(_) => json(200, format!("{{\"videoUrl\":\"/v/{}.mp4\"}}", twin.number)),
                 None => challenge(&twin.token, &twin.invoice),
@@ -180,6 +191,7 @@ fn answer_ask(world: &Rc<World>, digest: &[u8; 32]) -> HttpAnswer {
         if let Some(hash) = shop.by_number.get(chosen).copied()
             && let Some(sale) = shop.sales.get_mut(&hash)
         {
+            world.saw(Sight::SoldTwice);
             if !sale.requests.contains(digest) {
                 sale.requests.push(*digest);
                 world.auditor.borrow_mut().share(&sale.requests);
@@ -210,6 +222,14 @@ fn sell(world: &Rc<World>, digest: &[u8; 32]) -> HttpAnswer {
         }
     }
     let drift = if world.strikes(Fault::PriceDrift) { world.between(-1, 1) * 1_000 } else { 0 };
+    world.saw_if(drift != 0, Sight::SoldAtOtherPrice);
+    match form {
+        Form::Good => {}
+        Form::OtherNetwork => world.saw(Sight::SoldOnOtherNetwork),
+        Form::Expired => world.saw(Sight::SoldExpired),
+        Form::Amountless => world.saw(Sight::SoldAmountless),
+        Form::OtherToken => world.saw(Sight::SoldOtherToken),
+    }
     let temper = temper(world);
     let ends = world.strikes(Fault::CredentialEnds);
     let mut shop = world.shop.borrow_mut();
@@ -253,6 +273,7 @@ fn sell(world: &Rc<World>, digest: &[u8; 32]) -> HttpAnswer {
 fn temper(world: &World) -> Temper {
     for (fault, temper) in [
         (Fault::Rejects402ForAMoment, Temper::Late(world.spread_ms(500, 90_000))),
+        (Fault::Rejects402ForLong, very_late(world)),
         (Fault::Rejects402Ever, Temper::Ever402),
         (Fault::Rejects401Ever, Temper::Ever401),
         (Fault::NeverAnswersWell, Temper::NeverWell),
@@ -269,10 +290,20 @@ fn temper(world: &World) -> Temper {
     Temper::Good
 }
 
+/// A rejected credential is final an hour after its end, by our clock. Where that clock is wrong, the tries of one run
+/// are all that an origin is sure to get: a minute and a half.
+fn very_late(world: &World) -> Temper {
+    let ms = world.spread_ms(60_000, 4_000_000);
+    if world.our_clock_is_right() { Temper::VeryLate(ms) } else { Temper::Late(ms.min(90_000)) }
+}
+
 /// The request with a credential.
 pub fn redeem(world: &Rc<World>, request: &Request, token: &str, preimage: &[u8; 32]) -> HttpAnswer {
     let answer = match troubled(world) {
-        Some(answer) => answer,
+        Some(answer) => {
+            world.saw_if(answer.status == 429, Sight::RetryAfterToPaid);
+            answer
+        }
         None => answer_redeem(world, request, token, preimage),
     };
     world.note(|| format!("shop is paid: {} {}", answer.status, String::from_utf8_lossy(&answer.body)));
@@ -284,6 +315,7 @@ fn answer_redeem(world: &Rc<World>, request: &Request, token: &str, preimage: &[
     if world.strikes(Fault::TwinCache)
         && let Some(number) = delivered_twin(world, &digest, now)
     {
+        world.saw(Sight::RedeemedTwinFromCache);
         return json(200, format!("{{\"videoUrl\":\"/v/{number}.mp4\"}}"));
     }
     let mut shop = world.shop.borrow_mut();
@@ -301,11 +333,14 @@ fn answer_redeem(world: &Rc<World>, request: &Request, token: &str, preimage: &[
         return error(402, "not paid");
     };
     if sale.ends && sale.delivered_at.is_none() && now - sale.asked_at > i64::try_from(EXPIRY_S).unwrap_or(0) * 1_000 {
+        world.saw(Sight::CredentialEnded);
         return error(401, "the credential has expired");
     }
     let calm = world.is_calm();
+    note_temper(world, sale, now, paid_at);
     match sale.temper {
         Temper::Late(ms) if now - paid_at < ms => error(402, "the payment was not seen yet"),
+        Temper::VeryLate(ms) if now - sale.asked_at < ms => error(402, "the payment was not seen yet"),
         Temper::Ever402 => error(402, "payment required"),
         Temper::Ever401 => error(401, "no"),
         Temper::NeverWell if !calm => error(500, "out of order"),
@@ -317,10 +352,24 @@ fn answer_redeem(world: &Rc<World>, request: &Request, token: &str, preimage: &[
         Temper::Good if sale.accepts && sale.delivered_at.is_none() => accept(sale),
         Temper::Good
         | Temper::Late(_)
+        | Temper::VeryLate(_)
         | Temper::NeverWell
         | Temper::Unknown(_)
         | Temper::NeverDone
         | Temper::Gone(_) => deliver(sale, now),
+    }
+}
+
+/// What this answer will be, for the record.
+fn note_temper(world: &World, sale: &Sale, now: i64, paid_at: i64) {
+    match sale.temper {
+        Temper::Late(ms) => world.saw_if(now - paid_at < ms, Sight::Late402),
+        Temper::VeryLate(ms) => world.saw_if(now - sale.asked_at < ms, Sight::VeryLate402),
+        Temper::Ever402 => world.saw(Sight::Ever402),
+        Temper::Ever401 => world.saw(Sight::Ever401),
+        Temper::Unknown(ever) => world.saw_if(ever || !world.is_calm(), Sight::UnknownAnswer),
+        Temper::Refund => world.saw(Sight::RefundOffered),
+        Temper::Good | Temper::NeverWell | Temper::NeverDone | Temper::Gone(_) | Temper::Fails => {}
     }
 }
 
@@ -362,10 +411,17 @@ fn answer_poll(world: &Rc<World>, url: &Url) -> HttpAnswer {
     match sale.temper {
         Temper::Gone(times) if sale.gone < times => {
             sale.gone += 1;
+            world.saw(Sight::PollWasGone);
             error(404, "gone")
         }
-        Temper::Fails if sale.polls > 2 => json(200, "{\"status\":\"FAILED\"}".to_owned()),
-        Temper::NeverDone if !calm => json(200, "{\"status\":\"processing\"}".to_owned()),
+        Temper::Fails if sale.polls > 2 => {
+            world.saw(Sight::FailedAfter202);
+            json(200, "{\"status\":\"FAILED\"}".to_owned())
+        }
+        Temper::NeverDone if !calm => {
+            world.saw(Sight::StillProcessing);
+            json(200, "{\"status\":\"processing\"}".to_owned())
+        }
         _ if sale.polls % 4 != 0 => json(200, "{\"status\":\"processing\"}".to_owned()),
         _ => deliver(sale, world.now()),
     }

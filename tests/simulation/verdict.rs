@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use l402_batch::l402::PaymentHash;
-use l402_batch::ledger::sqlite::Books;
-use l402_batch::ledger::{BatchKey, JobState, OpenStage, Reason, ReceiptRow, ResultRow};
+use l402_batch::ledger::sqlite::{AuditRow, Books, Standing};
+use l402_batch::ledger::{BatchKey, DurableIntent, JobState, OpenStage, Reason, ReceiptRow, ResultRow};
+use l402_batch::payer::Found;
 use sha2::{Digest, Sha256};
 
 use super::auditor::{Attempt, Fate};
@@ -13,7 +14,7 @@ use super::life::Batch;
 use super::node::short;
 use super::world::World;
 
-fn rows(books: &Books, batch: BatchKey) -> Vec<ResultRow> {
+pub fn rows(books: &Books, batch: BatchKey) -> Vec<ResultRow> {
     let mut rows = Vec::new();
     let read = books.results(batch, &mut |row| {
         rows.push(row);
@@ -23,66 +24,82 @@ fn rows(books: &Books, batch: BatchKey) -> Vec<ResultRow> {
     rows
 }
 
-fn receipts(books: &Books, batch: BatchKey) -> Vec<ReceiptRow> {
-    let mut rows = Vec::new();
-    let read = books.receipts(batch, &mut |row| {
-        rows.push(row);
-        Ok(())
-    });
-    read.expect("the ledger can be read").expect("rows can be kept");
-    rows
+fn receipts(books: &Books, batches: &[Batch]) -> BTreeMap<PaymentHash, ReceiptRow> {
+    let mut by_hash = BTreeMap::new();
+    for key in keys(batches) {
+        let read = books.receipts(key, &mut |row| {
+            by_hash.insert(row.hash, row);
+            Ok(())
+        });
+        read.expect("the ledger can be read").expect("rows can be kept");
+    }
+    by_hash
 }
 
 fn keys(batches: &[Batch]) -> impl Iterator<Item = BatchKey> {
     batches.iter().filter_map(|batch| batch.key)
 }
 
-/// Whether a job needs nothing more, or nothing but a person.
-fn is_at_its_end(world: &World, row: &ResultRow) -> bool {
-    match row.state {
-        JobState::Delivered
-        | JobState::Downloaded
-        | JobState::Refused
-        | JobState::RefundOffered
-        | JobState::Refunded
-        | JobState::Lost => true,
-        JobState::Pending => matches!(row.reason, Reason::BatchLimit | Reason::DayLimit | Reason::None),
-        JobState::InDoubt => is_for_a_person(world, row),
-        JobState::Running | JobState::Paid | JobState::Failed => false,
-    }
+/// A job that only a person can bring on.
+pub struct Stuck {
+    /// Its batch.
+    pub at: usize,
+    pub id: String,
+    /// The node that was asked to pay.
+    pub node: usize,
 }
 
-fn is_for_a_person(world: &World, row: &ResultRow) -> bool {
-    // Which node answered last says which of the two reasons stands there.
-    let told = matches!(row.reason, Reason::NodeForgot | Reason::OtherNode);
-    row.state == JobState::InDoubt && told && world.auditor.borrow().node_forgot
+/// Jobs in doubt for ever: the node that was asked to pay has lost a part of its record, and does not know the payment
+/// as paid or on its way, which it would only have to say.
+pub fn stuck(world: &World, disk: &Disk, batches: &[Batch]) -> Vec<Stuck> {
+    let open = disk.ledger.books().open_jobs(None).expect("the ledger can be read");
+    let told = open
+        .into_iter()
+        .filter(|job| job.state == JobState::InDoubt && matches!(job.reason, Reason::NodeForgot | Reason::OtherNode));
+    told.filter_map(|job| {
+        let OpenStage::Intended(intent) = &job.stage else { return None };
+        let node = number_of(world, intent);
+        let forgot = world.auditor.borrow().forgot_at[node].is_some();
+        let at = batches.iter().position(|batch| batch.key == Some(job.batch))?;
+        (forgot && is_lost_to(world, node, intent.hash())).then_some(Stuck { at, id: job.id, node })
+    })
+    .collect()
 }
 
-/// Jobs that are not at their end, and payments that are not posted, in words.
-pub fn unfinished(world: &World, disk: &Disk, batches: &[Batch]) -> Vec<String> {
+fn number_of(world: &World, intent: &DurableIntent) -> usize {
+    usize::from(world.nodes[0].borrow().id != *intent.node())
+}
+
+/// Whether the node does not know the payment as paid or on its way.
+fn is_lost_to(world: &World, node: usize, hash: &PaymentHash) -> bool {
+    let found = world.nodes[node].borrow().found(hash);
+    !matches!(found, Found::Settled(_) | Found::PreimageKnown(_) | Found::InFlight)
+}
+
+/// Jobs that are not at their end, and payments that are not posted, in words; those that wait for a person do not count
+/// before one has decided.
+pub fn unfinished(world: &World, disk: &Disk, batches: &[Batch], decided: bool) -> Vec<String> {
+    let stuck = if decided { Vec::new() } else { stuck(world, disk, batches) };
     let books = disk.ledger.books();
     let mut open = Vec::new();
-    for (batch, key) in batches.iter().filter_map(|batch| Some((batch, batch.key?))) {
+    for (at, batch) in batches.iter().enumerate() {
+        let Some(key) = batch.key else { continue };
         let rows = rows(&books, key);
-        let stuck: Vec<_> =
-            rows.iter().filter(|row| is_for_a_person(world, row)).map(|row| row.params.clone()).collect();
-        let limited = rows.iter().any(|row| matches!(row.reason, Reason::BatchLimit | Reason::DayLimit));
-        for row in &rows {
-            // What stands behind the first job that a limit refused is not tried.
-            let waits = row.state == JobState::Pending && row.reason == Reason::None && !limited;
+        let is_stuck = |row: &ResultRow| stuck.iter().any(|stuck| stuck.at == at && stuck.id == row.id);
+        let stuck_params: Vec<_> = rows.iter().filter(|row| is_stuck(row)).map(|row| row.params.clone()).collect();
+        let limited = rows.iter().any(|row| is_limit(row.reason) && row.state == JobState::Pending);
+        for row in rows.iter().filter(|row| !is_stuck(row)) {
             // A twin of what only a person can bring on waits with it.
-            if row.state == JobState::Pending && stuck.contains(&row.params) {
-                continue;
-            }
-            let of_day = row.reason == Reason::DayLimit && is_affordable(batch, row);
-            if waits || of_day || !is_at_its_end(world, row) {
+            let waits_with_twin = row.state == JobState::Pending && stuck_params.contains(&row.params);
+            if !waits_with_twin && !is_at_its_end(&books, batch, row, limited) {
                 open.push(format!("{} is {:?} {:?}: {:?}", row.id, row.state, row.reason, row.error));
             }
         }
     }
     for job in books.open_jobs(None).expect("the ledger can be read") {
         if let OpenStage::Unposted(purchase) = job.stage
-            && !world.auditor.borrow().node_forgot
+            && !(world.auditor.borrow().is_forgotten(purchase.intent().hash())
+                && is_lost_to(world, number_of(world, purchase.intent()), purchase.intent().hash()))
         {
             open.push(format!("the payment {} of {} is not posted", purchase.intent().hash(), job.id));
         }
@@ -90,10 +107,36 @@ pub fn unfinished(world: &World, disk: &Disk, batches: &[Batch]) -> Vec<String> 
     open
 }
 
-/// Whether a day's limit leaves room for the job on a day of its own.
-fn is_affordable(batch: &Batch, row: &ResultRow) -> bool {
-    let ceiling = batch.plan.fee_ceiling();
-    batch.settings.budget.day.is_some_and(|most| row.price.get() + ceiling.get() <= most.get())
+const fn is_limit(reason: Reason) -> bool {
+    matches!(reason, Reason::BatchLimit | Reason::DayLimit | Reason::MonthLimit)
+}
+
+/// Whether a job needs nothing more. A job that a limit keeps back must really not fit into it; what stands behind it in
+/// the manifest is not tried.
+fn is_at_its_end(books: &Books, batch: &Batch, row: &ResultRow, limited: bool) -> bool {
+    let most = row.price.get() + batch.plan.fee_ceiling().get();
+    let budget = &batch.settings.budget;
+    match row.state {
+        JobState::Delivered
+        | JobState::Downloaded
+        | JobState::Refused
+        | JobState::RefundOffered
+        | JobState::Refunded
+        | JobState::Lost => true,
+        JobState::Pending => match row.reason {
+            Reason::None => limited,
+            Reason::BatchLimit => budget.batch.is_some_and(|limit| {
+                let counts = batch.key.map(|key| books.counts(key).expect("the ledger can be read"));
+                let used = counts.map_or(0, |counts| counts.spent.get() + counts.fees.get() + counts.held.get());
+                used + most > limit.get()
+            }),
+            // On a day of its own it must fit.
+            Reason::DayLimit => budget.day.is_some_and(|limit| most > limit.get()),
+            Reason::MonthLimit => budget.month.is_some_and(|limit| most > limit.get()),
+            _ => false,
+        },
+        JobState::Running | JobState::InDoubt | JobState::Paid | JobState::Failed => false,
+    }
 }
 
 /// How many jobs stand how.
@@ -106,38 +149,62 @@ pub fn ends(disk: &Disk, batches: &[Batch]) -> BTreeMap<(JobState, Reason), u64>
     ends
 }
 
-/// Compares ledger, nodes and shop.
+/// Compares ledger, nodes and shop: each payment of the ledger with what really happened, and each settlement with the
+/// ledger. That the ledger's sums are those of its payments, it says itself; so its sums are the nodes', to the msat.
 pub fn look(world: &World, disk: &Disk, batches: &[Batch]) {
-    for open in unfinished(world, disk, batches) {
-        world.violated(format!("no end: {open}"));
-    }
     let books = disk.ledger.books();
     if let Err(error) = books.check_money(None) {
         world.violated(error.to_string());
     }
-    let mut by_hash: BTreeMap<PaymentHash, ReceiptRow> = BTreeMap::new();
-    for key in keys(batches) {
-        for receipt in receipts(&books, key) {
-            by_hash.insert(receipt.hash, receipt);
-        }
-    }
     let attempts = world.auditor.borrow().attempts().to_vec();
+    let receipts = receipts(&books, batches);
+    let mut in_ledger = BTreeMap::new();
+    for node in 0..world.nodes.len() {
+        let id = world.nodes[node].borrow().id.clone();
+        for row in books.payments_at(&id).expect("the ledger can be read") {
+            compare(world, node, &row, attempts.iter().find(|one| one.hash == row.hash && one.is_settled()));
+            in_ledger.insert(row.hash, row);
+        }
+    }
     for attempt in attempts.iter().filter(|attempt| attempt.is_settled()) {
-        match by_hash.get(&attempt.hash) {
-            Some(receipt) => compare(world, attempt, receipt),
-            None => unreceipted(world, &books, attempt),
+        match receipts.get(&attempt.hash) {
+            Some(receipt) => prove(world, attempt, receipt),
+            None => unreceipted(world, attempt),
+        }
+        if !in_ledger.contains_key(&attempt.hash) {
+            world.violated(format!("{} settled, and the ledger does not know it", attempt.hash));
         }
     }
-    for receipt in by_hash.values() {
-        if !attempts.iter().any(|attempt| attempt.hash == receipt.hash && attempt.is_settled()) {
-            world.violated(format!("the ledger has a receipt for {}, which no node paid", receipt.hash));
+    for hash in receipts.keys() {
+        if !attempts.iter().any(|attempt| attempt.hash == *hash && attempt.is_settled()) {
+            world.violated(format!("the ledger has a receipt for {hash}, which no node paid"));
         }
     }
-    sums(world, &books, batches, &attempts);
-    losses(world, &books, batches, &by_hash);
+    losses(world, &books, batches, &receipts);
 }
 
-fn compare(world: &World, attempt: &Attempt, receipt: &ReceiptRow) {
+/// A payment of the ledger, and the settlement of its hash if there was one.
+fn compare(world: &World, node: usize, row: &AuditRow, settled: Option<&Attempt>) {
+    let hash = row.hash;
+    let auditor = world.auditor.borrow();
+    let agrees = match (row.standing, settled.map(|attempt| attempt.fate)) {
+        (Standing::Posted, Some(Fate::Posted(fee))) => row.fee == Some(fee),
+        // Paid by its preimage; the node has lost the record that would say for what fee.
+        (Standing::Paid, Some(Fate::Posted(_) | Fate::Out)) => is_lost_to(world, node, &hash),
+        // A person has given it up: what was held stays held, whether or not it settled.
+        (Standing::Open, _) => auditor.is_given_up(&hash),
+        (Standing::Dead, None) => true,
+        (Standing::Dead, Some(_)) => auditor.is_excused(&hash),
+        (Standing::Posted | Standing::Paid, _) => false,
+    };
+    let amounts = settled.is_none_or(|attempt| attempt.amount == row.amount && attempt.node == node);
+    drop(auditor);
+    if !agrees || !amounts {
+        world.violated(format!("{hash} is {:?} in the ledger, fee {:?}; really {settled:?}", row.standing, row.fee));
+    }
+}
+
+fn prove(world: &World, attempt: &Attempt, receipt: &ReceiptRow) {
     let hash = attempt.hash;
     let preimage = data_encoding::HEXLOWER.decode(receipt.preimage.as_bytes()).unwrap_or_default();
     if <[u8; 32]>::from(Sha256::digest(preimage)) != hash.0 {
@@ -146,56 +213,23 @@ fn compare(world: &World, attempt: &Attempt, receipt: &ReceiptRow) {
     if receipt.amount != attempt.amount {
         world.violated(format!("the receipt of {hash} says {}, the node paid {}", receipt.amount, attempt.amount));
     }
-    let forgot = world.auditor.borrow().node_forgot;
-    match (attempt.fate, receipt.fee) {
-        (Fate::Posted(fee), Some(told)) if fee == told => {}
-        (Fate::Posted(_) | Fate::Out, None) if forgot => {}
-        (fate, told) => {
-            world.violated(format!("the fee of {hash} is {told:?} in the ledger, and the node says {fate:?}"))
-        }
+    if world.shop.borrow().invoice_of(&hash) != Some(receipt.invoice.as_str()) {
+        world.violated(format!("the receipt of {hash} names another invoice"));
     }
 }
 
-/// A settlement without a receipt: only where a node has lost its record, and a person is told.
-fn unreceipted(world: &World, books: &Books, attempt: &Attempt) {
-    let doubted = books.open_jobs(None).expect("the ledger can be read").into_iter().any(|job| {
-        let same = matches!(&job.stage, OpenStage::Intended(intent) if *intent.hash() == attempt.hash);
-        same && job.state == JobState::InDoubt && matches!(job.reason, Reason::NodeForgot | Reason::OtherNode)
-    });
-    if !(doubted && world.auditor.borrow().node_forgot) {
+/// A settlement without a receipt: only where a person has said of that payment what nobody could know.
+fn unreceipted(world: &World, attempt: &Attempt) {
+    let auditor = world.auditor.borrow();
+    let of_a_person = auditor.is_excused(&attempt.hash) || auditor.is_given_up(&attempt.hash);
+    drop(auditor);
+    if !of_a_person {
         world.violated(format!("{} settled, and the ledger has no receipt of it", attempt.hash));
     }
 }
 
-fn sums(world: &World, books: &Books, batches: &[Batch], attempts: &[Attempt]) {
-    let (mut spent, mut fees, mut held) = (0, 0, 0);
-    for key in keys(batches) {
-        let counts = books.counts(key).expect("the ledger can be read");
-        spent += counts.spent.get();
-        fees += counts.fees.get();
-        held += counts.held.get();
-    }
-    let (mut paid, mut paid_fees) = (0, 0);
-    for attempt in attempts {
-        if let Fate::Posted(fee) = attempt.fate {
-            paid += attempt.amount.get();
-            paid_fees += fee.get();
-        }
-    }
-    let forgot = world.auditor.borrow().node_forgot;
-    let agree = if forgot {
-        spent <= paid && fees <= paid_fees && spent + held >= paid
-    } else {
-        (spent, fees, held) == (paid, paid_fees, 0)
-    };
-    if !agree {
-        world.violated(format!(
-            "the ledger has {spent} spent, {fees} of fees, {held} held; the nodes have {paid} and {paid_fees}"
-        ));
-    }
-}
-
-/// What is paid and ended without a result must be the origin's own doing; and no delivered job is without its payment.
+/// What is paid and ended without a result must be the origin's own doing or a person's; and no delivered job is without
+/// its payment.
 fn losses(world: &World, books: &Books, batches: &[Batch], receipts: &BTreeMap<PaymentHash, ReceiptRow>) {
     for key in keys(batches) {
         for row in rows(books, key) {
@@ -204,7 +238,7 @@ fn losses(world: &World, books: &Books, batches: &[Batch], receipts: &BTreeMap<P
                 JobState::Delivered | JobState::Downloaded if paid.next().is_none() => {
                     world.violated(format!("{} is delivered and was never paid", row.id));
                 }
-                JobState::Lost | JobState::RefundOffered => {
+                JobState::Lost | JobState::RefundOffered if row.reason != Reason::Decided => {
                     let theirs = paid.any(|receipt| world.shop.borrow().may_be_lost(&receipt.hash));
                     if !theirs {
                         world.violated(format!(
@@ -223,6 +257,8 @@ fn losses(world: &World, books: &Books, batches: &[Batch], receipts: &BTreeMap<P
                 | JobState::Running
                 | JobState::InDoubt
                 | JobState::Paid
+                | JobState::Lost
+                | JobState::RefundOffered
                 | JobState::Refunded => {}
             }
         }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use l402_batch::time::UnixMs;
 
 use super::auditor::Auditor;
+use super::coverage::{SIGHTS, Sight};
 use super::faults::{ALL, Fault, Faults};
 use super::node::Node;
 use super::rng::Rng;
@@ -14,6 +15,9 @@ use super::timeline::{Bell, Timed, Timeline};
 
 /// When every world begins.
 pub const BEGINNING: i64 = 1_790_000_000_000;
+
+/// The point at which the POST of a payment has left and nobody has answered.
+pub const ON_THE_WAY: &str = "a payment is on its way";
 
 /// Where the process stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +38,8 @@ pub struct World {
     pub nodes: [RefCell<Node>; 2],
     /// Which of them answers at our node's address.
     pub answering: Cell<usize>,
+    /// Of which of them the user has given the macaroon: no other takes a payment for it.
+    pub configured: Cell<usize>,
     pub node_bell: Bell,
     pub shop: RefCell<Shop>,
     pub auditor: RefCell<Auditor>,
@@ -46,6 +52,7 @@ pub struct World {
     /// Intents that the ledger holds and whose payment is neither paid nor dead.
     pub open_payments: Cell<u64>,
     strikes: RefCell<[u64; ALL.len()]>,
+    sights: RefCell<[u64; SIGHTS.len()]>,
     trace: RefCell<Option<Vec<String>>>,
 }
 
@@ -67,6 +74,7 @@ impl World {
             calm: Cell::new(false),
             nodes: [RefCell::new(Node::new(0)), RefCell::new(Node::new(1))],
             answering: Cell::new(0),
+            configured: Cell::new(0),
             node_bell: Bell::default(),
             shop: RefCell::new(Shop::new(seed)),
             auditor: RefCell::default(),
@@ -77,12 +85,17 @@ impl World {
             stopped: Cell::new(false),
             open_payments: Cell::new(0),
             strikes: RefCell::new([0; ALL.len()]),
+            sights: RefCell::new([0; SIGHTS.len()]),
             trace: RefCell::new(traced.then(Vec::new)),
         })
     }
 
     pub fn now(&self) -> i64 {
         self.timeline.now()
+    }
+
+    pub fn any_in_flight(&self) -> bool {
+        self.nodes.iter().any(|node| node.borrow().has_in_flight())
     }
 
     /// Our clock.
@@ -109,6 +122,26 @@ impl World {
             self.note(|| format!("fault {fault:?}"));
         }
         struck
+    }
+
+    /// That something really happened.
+    pub fn saw(&self, sight: Sight) {
+        self.sights.borrow_mut()[sight as usize] += 1;
+    }
+
+    pub fn saw_if(&self, condition: bool, sight: Sight) {
+        if condition {
+            self.saw(sight);
+        }
+    }
+
+    /// How often each thing happened.
+    pub fn seen(&self) -> [u64; SIGHTS.len()] {
+        *self.sights.borrow()
+    }
+
+    pub fn our_clock_is_right(&self) -> bool {
+        self.faults.borrow().our_clock_is_right()
     }
 
     /// How often each fault has struck.
@@ -163,6 +196,9 @@ impl World {
         };
         if stops {
             self.note(|| format!("the process stops at point {at}, {what}"));
+            let open = self.open_payments.get() > 0;
+            self.saw(if open { Sight::StoppedOpen } else { Sight::StoppedIdle });
+            self.saw_if(what == ON_THE_WAY, Sight::StoppedOnTheWay);
             self.stopped.set(true);
             std::future::pending::<()>().await;
         }

@@ -412,3 +412,54 @@ fn a_send_begun_is_recorded_before_it_is_sent_again() {
     let (_, effect) = step(state, Input::Committed(Committed::Intent(intent(2, 0))), &moment);
     assert!(matches!(effect, Effect::Send(_)));
 }
+
+/// A node that has forgotten that the first POST settled fails the second: with several POSTs its FAILED is looked up,
+/// where history and identity are asked for too, before anything follows from it.
+#[test]
+fn with_several_posts_a_failed_is_looked_up_before_anything_follows_from_it() {
+    let (facts, bounds) = (facts(), Bounds::default());
+    let moment = Moment { now: EARLY, draining: false, facts: &facts, bounds: &bounds };
+    let told = |begun, answered| {
+        let failed = sent(true, SendOutcome::Failed(PayFailure::NoRoute));
+        let (state, _) = step(State::Paying(intent(begun, answered - 1), Tries::default()), failed, &moment);
+        step(state, Input::Committed(Committed::Intent(intent(begun, answered))), &moment)
+    };
+    for begun in 2..5 {
+        let (state, effect) = told(begun, begun);
+        assert!(
+            matches!(state, State::Looking(..)) && matches!(effect, Effect::LookUp(_)),
+            "{begun} POSTs: {effect:?}"
+        );
+        let (_, effect) = step(state, sighting(Seen::Forgot("gone".into())), &moment);
+        assert_eq!(effect_words(&effect), "commit doubt node_forgot");
+    }
+    let (_, effect) = told(1, 1);
+    assert!(
+        effect_words(&effect).starts_with("commit dead FailedAndAnswered"),
+        "one POST is its own answer: {effect:?}"
+    );
+}
+
+/// Our clock may be wrong, so long after the credential's end is not enough: an origin that sees a payment late has all
+/// the tries of a run.
+#[test]
+fn a_rejected_credential_is_final_only_after_all_tries_of_the_run() {
+    let (facts, bounds) = (facts(), Bounds::default());
+    for (now, status) in [(LATE, 401), (LATE, 402), (EARLY, 401), (EARLY, 402)] {
+        let moment = Moment { now, draining: false, facts: &facts, bounds: &bounds };
+        let (mut state, mut ends) = (State::Redeeming(purchase(true, 0), Tries::default()), Vec::new());
+        for _ in 0..bounds.redeems {
+            let (kept, _) = step(state, Input::Answer(Ok(answer(status, "{}"))), &moment);
+            let (after, effect) = step(kept, Input::Committed(Committed::Answer(AnswerKey(1))), &moment);
+            ends.push(effect_words(&effect));
+            (state, _) = step(after, Input::Committed(Committed::Done), &moment);
+            if let State::Redeeming(..) = state {
+                (state, _) = step(state, Input::Waited, &moment);
+            }
+        }
+        let last = if now == LATE { "lost" } else { "paid" };
+        let (end, before) = ends.split_last().unwrap();
+        assert_eq!(end, &format!("commit undelivered, {last} credential_rejected"), "{status}");
+        assert!(before.iter().all(|end| end == "commit undelivered, paid credential_rejected"), "{status}: {before:?}");
+    }
+}

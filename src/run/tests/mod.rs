@@ -2,6 +2,7 @@
 //! stopped at any commit. The auditor believes the node's and the shop's books only.
 
 mod crash;
+mod evidence;
 mod flow;
 mod ledger;
 mod limits;

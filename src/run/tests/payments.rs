@@ -169,6 +169,30 @@ async fn another_node_is_never_asked_to_pay_and_never_believed() {
     world.audit_all_delivered();
 }
 
+/// Another node takes the address over while ours is asked for what it remembers: ours has forgotten nothing.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_gives_way_to_another_in_the_middle_has_not_forgotten() {
+    let mut world = World::new(&wishes(2));
+    world.node.script_for("j002", [Fate::Lost]);
+    world.settings.bounds.resends = 0;
+    world.settings.wait_doubt_ms = 5_000;
+    world.buy(HOUR).await;
+    assert_eq!(world.state_of("j002"), (JobState::InDoubt, Reason::WaitingForExpiry));
+    // Asked who it is, and for the payment; then for what it has settled.
+    let swap = async {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        world.node.id.replace("03other0000000000000".to_owned());
+        world.node.forgot_to.set(9);
+    };
+    let (_, ()) = tokio::join!(world.recover(MINUTE), swap);
+    assert_eq!(world.state_of("j002"), (JobState::InDoubt, Reason::OtherNode));
+    world.node.id.replace("03payer0000000000000".to_owned());
+    world.node.forgot_to.set(0);
+    tokio::time::sleep(std::time::Duration::from_millis(3 * HOUR)).await;
+    world.buy(HOUR).await;
+    world.audit_all_delivered();
+}
+
 #[tokio::test(start_paused = true)]
 async fn recovering_buys_nothing() {
     let world = World::new(&wishes(3));

@@ -1,0 +1,110 @@
+//! What really happened in a world. A fault that is drawn may come to nothing: here it counts only once it has acted.
+
+macro_rules! sights {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// Something that happened.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Sight { $($(#[$doc])* $name,)* }
+
+        /// Every kind.
+        pub const SIGHTS: &[Sight] = &[$(Sight::$name,)*];
+    };
+}
+
+sights! {
+    // The node.
+    /// A send is told that the payment is in transition.
+    InTransition,
+    /// A send is told that the invoice is already paid.
+    AlreadyPaid,
+    /// A payment settled after the process that sent it had given its stream up, or was gone.
+    SettledUnheard,
+    /// It settled more than a day after it had begun.
+    SettledDaysLater,
+    /// A send arrived after whoever sent it had given it up.
+    ArrivedLate,
+    /// It arrived after a later send of the same payment had failed.
+    ArrivedLateAfterFailure,
+    /// A process ended with a payment in flight.
+    LeftInFlight,
+    /// The preimage was known while parts were in flight.
+    PreimageFirst,
+    PostedAtCeiling,
+    PostedAboveCeiling,
+    NodeDown,
+    NodeStarting,
+    NodeLocked,
+    NodeRestored,
+    HistoryGone,
+    /// An unfinished payment's record was lost, and the payment settled nevertheless.
+    SettledForgotten,
+    /// Another node answered in a whole run, and for a while in the middle of one.
+    OtherNodeAnswered,
+    OtherNodeInBetween,
+
+    // The origin.
+    SoldAtOtherPrice,
+    SoldOnOtherNetwork,
+    SoldExpired,
+    SoldAmountless,
+    SoldOtherToken,
+    SoldTwice,
+    AskedTwinFromCache,
+    RedeemedTwinFromCache,
+    /// 402 again after the payment: for a moment, for most of an hour, for ever.
+    Late402,
+    VeryLate402,
+    Ever402,
+    Ever401,
+    CredentialEnded,
+    UnknownAnswer,
+    StillProcessing,
+    PollWasGone,
+    FailedAfter202,
+    RefundOffered,
+    /// A Retry-After of an hour or more.
+    LongRetryAfter,
+    RetryAfterToPaid,
+
+    // The clocks, while a process lives.
+    OurClockForward,
+    OurClockBack,
+    NodeClockForward,
+    NodeClockBack,
+
+    // The disk and the process.
+    DiskFailedBefore,
+    DiskFailedAfter,
+    DiskWasFull,
+    StoppedIdle,
+    /// It stopped with a payment open; and while a payment's POST was on its way.
+    StoppedOpen,
+    StoppedOnTheWay,
+    Interrupted,
+    LeftAtOnce,
+    TwoProcesses,
+    KilledBesideAnother,
+
+    // What the user did.
+    ManifestEdited,
+    RecoveredWithoutManifest,
+    RecoveredWithoutNode,
+    RecoveredAll,
+    BoughtOnceMore,
+    DecidedUnpaid,
+    DecidedLost,
+    DecidedRebuy,
+    /// A decision was refused: by the node's word, as a POST may still arrive, as the job's state is another.
+    RefusedByNode,
+    RefusedTooEarly,
+    RefusedByState,
+    /// A decision was taken without the node, or with another one.
+    DecidedWithoutNode,
+
+    // Limits.
+    BatchLimitReached,
+    DayLimitReached,
+    MonthLimitReached,
+    BreakerOpened,
+    DoubtPaused,
+}

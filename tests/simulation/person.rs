@@ -1,0 +1,158 @@
+//! A person who decides on jobs, wisely or not: what the command `resolve` does, and what may follow from it.
+
+use std::rc::Rc;
+
+use l402_batch::ledger::sqlite::{Decided, Decision, Undecided};
+use l402_batch::ledger::{DurableIntent, JobState};
+use l402_batch::payer::Found;
+use l402_batch::run::{Evidence, evidence};
+
+use super::coverage::Sight;
+use super::life::{HOUR_MS, Life};
+use super::timeline::{Driven, drive, pass};
+use super::verdict::{self, Stuck};
+use super::world::Stop;
+
+const STEPS_MAX: u64 = 10_000;
+const DECISIONS: [Decision; 3] = [Decision::Unpaid, Decision::Lost, Decision::Rebuy];
+
+impl Life {
+    /// At any time, of any job: what contradicts node or ledger must be refused.
+    pub fn person_decides(&mut self) {
+        let at = usize::try_from(self.rng.below(self.batches.len() as u64)).unwrap_or(0);
+        let Some(key) = self.batches[at].key else { return };
+        let rows = verdict::rows(&self.disk.ledger.books(), key);
+        let doubtful: Vec<_> = rows
+            .iter()
+            .filter(|row| matches!(row.state, JobState::InDoubt | JobState::Running | JobState::Paid))
+            .map(|row| row.id.clone())
+            .collect();
+        let all: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
+        let of = if doubtful.is_empty() || self.rng.below(6) == 0 { all } else { doubtful };
+        if of.is_empty() {
+            return;
+        }
+        let (id, decision) = (self.rng.pick(&of).clone(), *self.rng.pick(&DECISIONS));
+        let named = self.rng.below(4) > 0;
+        let elsewhere = self.rng.below(4) == 0;
+        self.answers(usize::from(elsewhere));
+        self.decides(at, &id, decision, named);
+    }
+
+    /// What no run can bring on is decided by a person: that always works. Returns whether there was anything.
+    pub fn person_ends_all_doubt(&mut self) -> bool {
+        if verdict::stuck(&self.world, &self.disk, &self.batches).is_empty() {
+            return false;
+        }
+        // Once the invoices have expired by every clock, and what was on its way has arrived.
+        pass(&self.world, 8 * HOUR_MS);
+        let stuck = verdict::stuck(&self.world, &self.disk, &self.batches);
+        for Stuck { at, id, node } in &stuck {
+            let decision = *self.rng.pick(&DECISIONS);
+            self.answers(*node);
+            if !self.decides(*at, id, decision, true) {
+                self.world.violated(format!("no person can decide on {id}"));
+            }
+        }
+        true
+    }
+
+    fn decides(&mut self, at: usize, id: &str, decision: Decision, named: bool) -> bool {
+        let world = Rc::clone(&self.world);
+        let Some(key) = self.batches[at].key else { return false };
+        let job = self.disk.ledger.books().undecided(key, id).expect("the ledger can be read");
+        let Some(job) = job else { return false };
+        world.note(|| format!("a person says {decision:?} of {id}, which is {:?}", job.state));
+        let had_it = job.intent.as_ref().is_some_and(|intent| self.node_has(intent, named));
+        let Some(heard) = self.heard(&job, decision, named) else { return false };
+        if job.intent.as_ref().is_some_and(|intent| had_it && self.node_has(intent, named)) {
+            world.violated(format!("{id} is decided against the node's word"));
+        }
+        let decided = self.disk.decide(&job, decision, &heard);
+        world.note(|| format!("decided: {decided:?}, {heard}"));
+        match decided {
+            Decided::Refused(_) => world.saw(Sight::RefusedByState),
+            Decided::Recorded => self.bear(&job, id, decision, named),
+        }
+        decided == Decided::Recorded
+    }
+
+    /// What the command hears of the payment; nothing where that speaks against the decision.
+    fn heard(&self, job: &Undecided, decision: Decision, named: bool) -> Option<String> {
+        let world = &self.world;
+        let Some(intent) = &job.intent else { return Some("no payment of it is open".to_owned()) };
+        world.begin_process(Stop::Never);
+        let asked = evidence(named.then_some(&self.payer), intent, world.our_time());
+        match drive(world, asked, STEPS_MAX) {
+            Driven::Done(Ok(Evidence::Heard(words))) => Some(words),
+            Driven::Done(Ok(Evidence::MayStillArrive(_, words))) if decision != Decision::Unpaid => Some(words),
+            Driven::Done(Ok(Evidence::MayStillArrive(..))) => {
+                world.saw(Sight::RefusedTooEarly);
+                None
+            }
+            Driven::Done(Ok(Evidence::Contradicts(_))) => {
+                world.saw(Sight::RefusedByNode);
+                None
+            }
+            Driven::Done(Err(_)) => None,
+            Driven::Stopped | Driven::Hangs | Driven::Endless => {
+                world.violated("a decision never ends".to_owned());
+                None
+            }
+        }
+    }
+
+    /// What follows from a decision. Whoever takes a payment for not made without its node, or with one that has lost its
+    /// record, bears what comes of that payment; a decision that the node could have contradicted excuses nothing.
+    fn bear(&self, job: &Undecided, id: &str, decision: Decision, named: bool) {
+        let world = &self.world;
+        world.saw(match decision {
+            Decision::Unpaid => Sight::DecidedUnpaid,
+            Decision::Lost => Sight::DecidedLost,
+            Decision::Rebuy => Sight::DecidedRebuy,
+        });
+        let fits = match decision {
+            Decision::Unpaid => job.intent.is_some(),
+            Decision::Lost => is_open(job.state),
+            Decision::Rebuy => is_open(job.state) || job.state == JobState::Lost,
+        };
+        if !fits {
+            world.violated(format!("{decision:?} is recorded of {id}, which was {:?}", job.state));
+        }
+        let mut auditor = world.auditor.borrow_mut();
+        if decision == Decision::Rebuy {
+            auditor.one_more(id);
+        }
+        let Some(intent) = &job.intent else { return };
+        let knows = self.asks_its_node(intent, named);
+        world.saw_if(!knows, Sight::DecidedWithoutNode);
+        let forgot = auditor.forgot_at[self.number_of(intent)].is_some();
+        match decision {
+            Decision::Unpaid if knows && !forgot => {}
+            Decision::Unpaid => {
+                let request = world.shop.borrow().requests_of(intent.hash()).first().copied();
+                auditor.excuse(intent.hash(), request.as_ref());
+            }
+            Decision::Lost | Decision::Rebuy => auditor.given_up(*intent.hash()),
+        }
+    }
+
+    fn number_of(&self, intent: &DurableIntent) -> usize {
+        usize::from(self.world.nodes[0].borrow().id != *intent.node())
+    }
+
+    fn asks_its_node(&self, intent: &DurableIntent, named: bool) -> bool {
+        named && self.world.answering.get() == self.number_of(intent)
+    }
+
+    /// Whether the node that is asked is the payment's own, and has it on its way or settled.
+    fn node_has(&self, intent: &DurableIntent, named: bool) -> bool {
+        let found = self.world.nodes[self.number_of(intent)].borrow().found(intent.hash());
+        let has = matches!(found, Found::Settled(_) | Found::PreimageKnown(_) | Found::InFlight);
+        has && self.asks_its_node(intent, named)
+    }
+}
+
+const fn is_open(state: JobState) -> bool {
+    matches!(state, JobState::Running | JobState::InDoubt | JobState::Paid | JobState::RefundOffered)
+}

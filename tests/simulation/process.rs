@@ -1,0 +1,236 @@
+//! Processes: what the user starts, from its start to its end or to where it stops.
+
+use std::rc::Rc;
+
+use futures::future::join_all;
+use l402_batch::event::{Event, Listener};
+use l402_batch::ledger::sqlite::NewBatch;
+use l402_batch::ledger::{BatchKey, LedgerError, Reason};
+use l402_batch::payer::{NodeInfo, Payer};
+use l402_batch::plan::PlannedJob;
+use l402_batch::run::{Clock, Control, Controller, DrainCause, Outcome, Run, RunError};
+use l402_batch::time::UnixMs;
+
+use super::coverage::Sight;
+use super::disk::Port;
+use super::life::{HOUR_MS, Liar, Life};
+use super::timeline::{Driven, Timed, drive, sleep};
+use super::world::{Stop, World};
+
+/// Processes that take more wake-ups than this go on for ever.
+const STEPS_MAX: u64 = 600_000;
+
+struct SimClock(Rc<World>);
+
+impl Clock for SimClock {
+    fn now(&self) -> UnixMs {
+        self.0.our_time()
+    }
+
+    async fn sleep_ms(&self, ms: u64) {
+        sleep(&self.0, i64::try_from(ms).unwrap_or(i64::MAX).min(1_000 * 24 * HOUR_MS)).await;
+    }
+}
+
+struct Ear(Rc<World>);
+
+impl Listener for Ear {
+    fn hear(&self, event: &Event) {
+        if let Event::Paused { cause } = event {
+            self.0.saw_if(cause.contains("--max-doubt"), Sight::DoubtPaused);
+        }
+        self.0.note(|| match event {
+            Event::Job(job) => format!("event: {} {:?} {:?}", job.id, job.state, job.reason),
+            other => format!("event: {other:?}"),
+        });
+    }
+}
+
+/// What the user does.
+#[derive(Clone, Copy, Debug)]
+pub enum Command {
+    Run,
+    /// Recover with the node, or without one; of this batch, or of all. No manifest is read.
+    Recover {
+        node: bool,
+        all: bool,
+    },
+}
+
+impl Command {
+    /// Beside another process: that one has the lock of its own batch.
+    pub const fn of_one_batch(self) -> Self {
+        match self {
+            Self::Run => Self::Run,
+            Self::Recover { node, .. } => Self::Recover { node, all: false },
+        }
+    }
+}
+
+/// One process.
+#[derive(Clone, Copy, Debug)]
+pub struct Order {
+    /// Which batch.
+    pub at: usize,
+    pub command: Command,
+    /// It is told to drain or to leave: after so many milliseconds, and how.
+    pub told: Option<(i64, u64)>,
+    pub begins_after: i64,
+    /// It alone is killed then.
+    pub killed_after: Option<i64>,
+}
+
+impl Order {
+    pub const fn plain(at: usize, command: Command) -> Self {
+        Self { at, command, told: None, begins_after: 0, killed_after: None }
+    }
+}
+
+type Ended = Result<Outcome, RunError>;
+
+impl Life {
+    /// Processes side by side, until all have ended or the machine stops.
+    pub fn processes(&mut self, orders: &[Order], stop: Stop) {
+        self.processes += orders.len();
+        let world = Rc::clone(&self.world);
+        world.begin_process(stop);
+        world.saw_if(orders.len() > 1, Sight::TwoProcesses);
+        for order in orders {
+            let batch = &self.batches[order.at];
+            world.note(|| format!("a process begins: {order:?} {}, stops {stop:?}", batch.name));
+        }
+        let jobs: Vec<Vec<PlannedJob>> =
+            orders.iter().map(|order| self.batches[order.at].plan.resolve(&world)).collect();
+        let keys: Vec<Option<BatchKey>> = orders.iter().map(|order| self.batches[order.at].key).collect();
+        let ports: Vec<Port<'_>> = orders.iter().map(|_| self.disk.open()).collect();
+        for (port, key) in ports.iter().zip(&keys) {
+            port.batch.set(*key);
+        }
+        let each = orders.iter().zip(&ports).zip(&jobs).map(|((order, port), jobs)| self.process(order, port, jobs));
+        let driven = drive(&world, join_all(each), STEPS_MAX);
+        let keys: Vec<Option<BatchKey>> = ports.iter().map(|port| port.batch.get()).collect();
+        drop(ports);
+        world.note(|| format!("the processes end: {driven:?}"));
+        for (order, key) in orders.iter().zip(keys) {
+            self.batches[order.at].key = key;
+        }
+        let crashed = matches!(driven, Driven::Stopped);
+        match driven {
+            Driven::Done(ended) => ended.into_iter().flatten().for_each(|ended| judge(&world, &ended)),
+            Driven::Stopped => {}
+            Driven::Hangs => world.violated("the run waits for something that never comes".to_owned()),
+            Driven::Endless => world.violated("the run goes on and on".to_owned()),
+        }
+        world.saw_if(world.any_in_flight(), Sight::LeftInFlight);
+        self.disk.closed(crashed);
+    }
+
+    /// One process. None: it was killed.
+    async fn process(&self, order: &Order, port: &Port<'_>, jobs: &[PlannedJob]) -> Option<Ended> {
+        sleep(&self.world, order.begins_after).await;
+        let (controller, control) = Controller::new();
+        if let Some((after, how)) = order.told {
+            self.world.timeline().after(after, move |world| {
+                world.saw(if how > 1 { Sight::LeftAtOnce } else { Sight::Interrupted });
+                match how {
+                    0 => controller.drain(DrainCause::Interrupted),
+                    1 => controller.drain(DrainCause::Deadline),
+                    _ => controller.leave(),
+                }
+            });
+        }
+        let killed = async {
+            match order.killed_after {
+                Some(after) => sleep(&self.world, after).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = killed => {
+                self.world.note(|| format!("the process of batch {} is killed", order.at));
+                self.world.saw(Sight::KilledBesideAnother);
+                None
+            }
+            ended = self.command(order, control, port, jobs) => Some(ended),
+        }
+    }
+
+    async fn command(&self, order: &Order, control: Control, port: &Port<'_>, jobs: &[PlannedJob]) -> Ended {
+        let batch = &self.batches[order.at];
+        let (clock, ear) = (SimClock(Rc::clone(&self.world)), Ear(Rc::clone(&self.world)));
+        let run = |control| Run {
+            ledger: port,
+            payer: Some(&self.payer),
+            origin: &self.origin,
+            clock: &clock,
+            listener: &ear as &dyn Listener,
+            settings: &batch.settings,
+            control,
+        };
+        let known = port.batch.get();
+        if let Command::Recover { node, all } = order.command {
+            // A batch that has never begun: the command says so and ends.
+            if !all && known.is_none() {
+                return Ok(Outcome::default());
+            }
+            self.world.saw(Sight::RecoveredWithoutManifest);
+            self.world.saw_if(!node, Sight::RecoveredWithoutNode);
+            self.world.saw_if(all, Sight::RecoveredAll);
+            let payer = node.then_some(&self.payer);
+            return Run { payer, ..run(control) }.recover(known.filter(|_| !all)).await;
+        }
+        // As the command does: one round of recovery, then the plan, then the node, then new purchases.
+        if let Some(known) = known {
+            run(Control::one_round()).recover(Some(known)).await?;
+        }
+        self.world.point("before the plan is loaded").await;
+        let begun = self.begin(order.at, jobs);
+        port.batch.set(Some(begun));
+        self.world.point("after the plan is loaded").await;
+        match self.ready_node().await {
+            Some(node) => run(control).buy(begun, node).await,
+            None => run(control).recover(Some(begun)).await,
+        }
+    }
+
+    fn begin(&self, at: usize, jobs: &[PlannedJob]) -> BatchKey {
+        let batch = &self.batches[at];
+        let manifest = format!("/jobs/{}.toml", batch.name);
+        let begun = self.disk.begin(&NewBatch { name: batch.name.clone(), manifest, sandbox: false, adopt: false });
+        if let Some(cap) = batch.settings.budget.batch {
+            self.world.auditor.borrow_mut().limits.batches.insert(begun, cap.get());
+        }
+        let mut retake = batch.retake.clone();
+        if self.liar == Liar::EagerCommand {
+            retake.ids.extend(jobs.first().map(|job| job.id.clone()));
+        }
+        for id in self.disk.load(begun, &retake, jobs) {
+            let wanted = batch.retake.changed || batch.retake.ids.contains(&id);
+            if wanted {
+                self.world.note(|| format!("{id} is bought once more"));
+                self.world.saw(Sight::BoughtOnceMore);
+                self.world.auditor.borrow_mut().one_more(&id);
+            }
+        }
+        begun
+    }
+
+    async fn ready_node(&self) -> Option<NodeInfo> {
+        self.payer.node().await.ok().filter(|node| node.synced)
+    }
+}
+
+fn judge(world: &World, ended: &Ended) {
+    match ended {
+        Ok(outcome) => {
+            world.saw_if(!outcome.breaker_open.is_empty(), Sight::BreakerOpened);
+            let limit = outcome.limit_reached.as_ref().map(|(reason, _)| *reason);
+            world.saw_if(limit == Some(Reason::BatchLimit), Sight::BatchLimitReached);
+            world.saw_if(limit == Some(Reason::DayLimit), Sight::DayLimitReached);
+            world.saw_if(limit == Some(Reason::MonthLimit), Sight::MonthLimitReached);
+        }
+        Err(RunError::Ledger(LedgerError::Io(_))) if !world.is_calm() => {}
+        Err(error) => world.violated(format!("the run ended with {error:?}")),
+    }
+}
