@@ -145,7 +145,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             input = match effect {
                 Effect::Ask => Input::Asked(self.ask().await?),
                 Effect::Commit(record) => Input::Committed(self.commit(*record).await?),
-                Effect::Send(intent) => match self.send(&intent).await {
+                Effect::Send(intent) => match self.send(&intent).await? {
                     Some(report) => Input::Sent(report),
                     None => break,
                 },
@@ -311,11 +311,22 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     }
 
     /// Sends a payment, in a slot. None: the run leaves before anything was sent.
-    async fn send(&mut self, intent: &DurableIntent) -> Option<SendReport> {
-        let payer = self.run.payer?;
+    async fn send(&mut self, intent: &DurableIntent) -> Result<Option<SendReport>, LedgerError> {
+        let Some(payer) = self.run.payer else { return Ok(None) };
         if self.slot.is_none() {
             // The same invoice again; its first send is on record, so a run that ends here loses nothing.
-            self.slot = Some(self.shared.slots.acquire().await.ok()?);
+            self.slot = self.shared.slots.try_acquire().ok();
+        }
+        if self.slot.is_none() {
+            let Ok(slot) = self.shared.slots.acquire().await else { return Ok(None) };
+            self.slot = Some(slot);
+            // What was seen before it stood in line is old: an earlier POST may have arrived since.
+            let Sighting { seen, node_time } = sight(self.run.ledger, payer, intent, None).await?;
+            if !matches!(seen, Seen::NotFound | Seen::Failed(_)) {
+                self.slot = None;
+                let outcome = SendOutcome::InDoubt("not sent again, as the node says otherwise now".to_owned());
+                return Ok(Some(SendReport { answered: false, outcome, node_time }));
+            }
         }
         let report = payer.send(intent, self.run.settings.payment_patience_ms).await;
         match &report.outcome {
@@ -334,7 +345,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             | SendOutcome::InFlight => {}
         }
         self.slot = None;
-        Some(report)
+        Ok(Some(report))
     }
 
     /// A problem of the whole node pauses admission; words about one payment do not.

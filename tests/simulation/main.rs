@@ -47,7 +47,7 @@ mod world;
 
 use disk::Moment;
 use faults::Fault;
-use life::{Liar, Options, live};
+use life::{Liar, Options, Story, live};
 use runner::{asked_for, live_through, live_through_seeds, number, say, usual_seeds};
 use world::Stop;
 
@@ -73,6 +73,10 @@ fn every_seed_keeps_the_promises() {
 /// Seeds that once broke a promise. What a seed means changes with the simulation, so this list is short: a defect also gets
 /// a test of its own where it was.
 const KEPT: &[u64] = &[
+    // Another node answered in the middle of asking ours what it remembers, and ours was taken to have forgotten for ever.
+    4_062,
+    // A payment that was to be sent again stood in line for a slot; its first POST settled meanwhile, and the node forgot that.
+    20_961,
     // A history was deleted; the FAILED of a stalled send was taken at its word, and the invoice was paid once more.
     25_788,
 ];
@@ -99,14 +103,23 @@ fn small(seed: u64) -> Options {
     Options { jobs_max: 2, first_stop: Some(Stop::Never), ..runner::options(seed) }
 }
 
+/// A world whose first process passes more points than this polls for hours, and shows nothing new at each poll.
+const POINTS_MAX: u64 = 250;
+
+/// Small worlds that are lived through once for each point or commit of their first process: all of them, none left out.
+fn enumerated() -> impl Iterator<Item = (u64, Story)> {
+    let worlds = (0..).map(|seed| (seed, live(&small(seed))));
+    let short = worlds.filter(|(_, story)| story.first_points <= POINTS_MAX);
+    short.zip(0..usual_seeds() / 100).map(|(world, _)| world)
+}
+
 #[test]
 fn a_process_may_stop_at_every_point() {
     let mut stops = 0;
-    for seed in 0..usual_seeds() / 100 {
-        let points = live(&small(seed)).first_points;
+    for (seed, story) in enumerated() {
         let stopped = |point| Options { first_stop: Some(Stop::At(point)), ..small(seed) };
-        live_through(&stopped, 0, points, 1).expect_kept();
-        stops += points;
+        live_through(&stopped, 0, story.first_points, 1).expect_kept();
+        stops += story.first_points;
     }
     say(&format!("{stops} stops"));
 }
@@ -114,8 +127,8 @@ fn a_process_may_stop_at_every_point() {
 #[test]
 fn a_disk_may_fail_at_every_commit() {
     let mut failures = 0;
-    for seed in 0..usual_seeds() / 100 {
-        let commits = live(&small(seed)).first_commits;
+    for (seed, story) in enumerated() {
+        let commits = story.first_commits;
         for moment in [Moment::Before, Moment::After] {
             let failing = |commit| Options { disk_fails: Some((commit, moment)), ..small(seed) };
             live_through(&failing, 0, commits, 1).expect_kept();

@@ -17,6 +17,8 @@ use super::world::World;
 
 /// A send is given up after this long: the run's own default, in milliseconds.
 const PATIENCE_MS: i64 = 75_000;
+/// From the look-up that allows a send to the send, at most.
+const LOOKED_MS: i64 = 10_000;
 const DAY_MS: i64 = 86_400_000;
 
 /// How a node is.
@@ -235,8 +237,10 @@ fn answer_post(world: &Rc<World>, at: usize, send: Send) -> Posted {
         Some(Status::Failed(_)) | None => {
             let fate = fate(world, fee_limit);
             // The recipient takes no money twice. Whoever sends it anew to a node that has forgotten does so at the risk that
-            // somebody on the way keeps the money; a send from before cannot be called back by anybody.
-            let before_it_forgot = world.auditor.borrow().forgot_at[at].is_some_and(|forgot| begun_at <= forgot);
+            // somebody on the way keeps the money; a send from before, or from just after the look-up that allowed it,
+            // cannot be called back by anybody.
+            let before_it_forgot =
+                world.auditor.borrow().forgot_at[at].is_some_and(|forgot| begun_at <= forgot + LOOKED_MS);
             let stalled = before_it_forgot && world.auditor.borrow().may_be_settled(&hash);
             let refused = vec![(500, Step::Fail(PayFailure::IncorrectPaymentDetails))];
             accept(world, at, &bill, &send, if stalled { refused } else { fate });

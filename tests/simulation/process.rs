@@ -216,8 +216,10 @@ impl Life {
         begun
     }
 
+    /// The node, where it is the one whose macaroon the user has given: no other lets a run begin.
     async fn ready_node(&self) -> Option<NodeInfo> {
-        self.payer.node().await.ok().filter(|node| node.synced)
+        let meant = self.world.nodes[self.world.configured.get()].borrow().id.clone();
+        self.payer.node().await.ok().filter(|node| node.synced && node.id == meant)
     }
 }
 

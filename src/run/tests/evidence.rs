@@ -1,7 +1,7 @@
 //! What speaks against a person's decision on an open payment.
 
 use super::node::{Fate, Node};
-use super::world::{HOUR, MINUTE, START, World, wishes};
+use super::world::{HOUR, START, World, wishes};
 use crate::ledger::{DurableIntent, JobState, Ledger, OpenStage};
 use crate::payer::PayFailure;
 use crate::run::{Evidence, evidence};
@@ -47,8 +47,9 @@ async fn while_a_post_may_still_arrive_it_is_no_proof_that_the_node_has_not_paid
 async fn a_node_that_is_gone_leaves_the_word_to_the_person_once_the_invoice_has_expired() {
     let (world, intent) = doubtful(vec![Fate::Stuck]).await;
     world.node.id.replace("03other0000000000000".to_owned());
-    tokio::time::sleep(std::time::Duration::from_millis(HOUR + 3 * MINUTE)).await;
-    let heard = evidence(Some(&*world.node), &intent, START).await;
+    let early = evidence(Some(&*world.node), &intent, START.plus_ms(60_000)).await;
+    assert!(matches!(early, Ok(Evidence::MayStillArrive(..))), "{early:?}");
+    let heard = evidence(Some(&*world.node), &intent, LATE).await;
     assert!(matches!(&heard, Ok(Evidence::Heard(words)) if words.contains("is not the one")), "{heard:?}");
     world.node.down.set(true);
     assert!(

@@ -189,8 +189,22 @@ async fn a_node_that_gives_way_to_another_in_the_middle_has_not_forgotten() {
     world.node.id.replace("03payer0000000000000".to_owned());
     world.node.forgot_to.set(0);
     tokio::time::sleep(std::time::Duration::from_millis(3 * HOUR)).await;
+    for _ in 0..2 {
+        world.buy(HOUR).await;
+    }
+    world.audit_all_delivered();
+}
+
+/// A payment that is to be sent again stands in line for a slot; its first POST arrives meanwhile.
+#[tokio::test(start_paused = true)]
+async fn what_was_seen_before_standing_in_line_is_seen_anew_before_sending_again() {
+    let mut world = World::new(&wishes(2));
+    world.settings.payments_in_flight = 1;
+    world.node.script_for("j001", [Fate::Stalled(30_000, Box::new(Fate::Settle))]);
+    world.node.script_for("j002", [Fate::SettleLate(60_000)]);
     world.buy(HOUR).await;
     world.audit_all_delivered();
+    assert_eq!(world.node.posts.get(), 2, "nothing is sent again once the first POST has arrived");
 }
 
 #[tokio::test(start_paused = true)]
