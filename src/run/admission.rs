@@ -1,7 +1,7 @@
 //! Which pending job is bought next: manifest order, identical requests apart (rule 9), in pages of bounded size.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::ledger::{BatchKey, JobKey, Ledger, LedgerError, PendingJob};
 use crate::plan::ContentHash;
@@ -24,6 +24,9 @@ pub(super) struct Queue {
     aside: VecDeque<PendingJob>,
     exhausted: bool,
     admitted: u64,
+    /// Jobs that were open when the run began. Where one of them turns out not to be paid it is pending again, but as it
+    /// stood in an earlier manifest, under that one's limits, and nobody was asked about it: the next run buys it.
+    left_out: HashSet<JobKey>,
 }
 
 /// What there is to admit.
@@ -38,7 +41,20 @@ pub(super) enum Turn {
 
 impl Queue {
     pub(super) fn new(batch: BatchKey) -> Self {
-        Self { batch, after: None, page: VecDeque::new(), aside: VecDeque::new(), exhausted: false, admitted: 0 }
+        Self {
+            batch,
+            after: None,
+            page: VecDeque::new(),
+            aside: VecDeque::new(),
+            exhausted: false,
+            admitted: 0,
+            left_out: HashSet::new(),
+        }
+    }
+
+    /// Buys none of these in this run.
+    pub(super) fn leave_out(&mut self, jobs: impl IntoIterator<Item = JobKey>) {
+        self.left_out.extend(jobs);
     }
 
     pub(super) async fn next<L: Ledger>(
@@ -116,6 +132,7 @@ impl Queue {
                 }
             }
             match self.page.pop_front() {
+                Some(job) if self.left_out.contains(&job.key) => {}
                 Some(job) if settings.only.as_ref().is_some_and(|only| !only.contains(&job.id)) => {}
                 next => return Ok(next),
             }
