@@ -35,6 +35,8 @@ pub(in crate::cli) struct Carried {
     pub(in crate::cli) stopped: Option<Stopped>,
     /// What it was allowed to spend.
     pub(in crate::cli) budget: Budget,
+    /// Results and receipts, where there are any, are as the ledger is.
+    pub(in crate::cli) files_whole: bool,
 }
 
 /// The settings that the options ask for; what is to be spent is added by the caller.
@@ -90,7 +92,9 @@ pub(in crate::cli) async fn carry_out(
     drop(ledger);
     let books = thread.join()?;
     match result {
-        Ok(outcome) => Ok((books, Carried { outcome, stopped: stopped.get(), budget: settings.budget.clone() })),
+        Ok(outcome) => {
+            Ok((books, Carried { outcome, stopped: stopped.get(), budget: settings.budget.clone(), files_whole: true }))
+        }
         Err(RunError::Ledger(error)) => Err(Failure::Ledger(error)),
         Err(error @ RunError::Defect(_)) => Err(Failure::Internal(error.to_string())),
     }

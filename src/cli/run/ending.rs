@@ -42,6 +42,7 @@ pub(in crate::cli) fn findings(counts: &Counts, carried: &Carried) -> Findings {
         }),
         node_unusable: outcome.node_unusable.is_some(),
         limit_reached: outcome.limit_reached.is_some() && unfinished,
+        files_stale: !carried.files_whole,
         deadline: outcome.drained == Some(DrainCause::Deadline) && unfinished,
         ..Findings::default()
     }

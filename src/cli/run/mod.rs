@@ -8,8 +8,7 @@ mod reporter;
 mod session;
 mod world;
 
-use carry::Carried;
-pub(super) use carry::{Work, settings};
+pub(super) use carry::{Carried, Work, settings};
 pub(super) use ending::{Ending, tell, tell_broken};
 pub(super) use files::{Files, check as check_files};
 pub(super) use reporter::Reporter;
@@ -195,6 +194,8 @@ impl<'a> Runner<'a> {
                 }
                 Err(failure) => {
                     refused = Some(failure);
+                    // Only the user's word buys something once more, and it was not given.
+                    session.books.take_back_takes(batch.key)?;
                     Work::Recover(Some(batch.key))
                 }
             }
@@ -210,7 +211,7 @@ impl<'a> Runner<'a> {
             }
         };
         self.explain(&mut session, &batch, &carried)?;
-        following.finish(&self.reporter)?;
+        let carried = Carried { files_whole: following.finish(&self.reporter)?, ..carried };
         let untouched = left.jobs == 0 && stand(&counts, &OPEN).0 == 0;
         self.end(&session, &batch, &carried, refused, untouched)
     }

@@ -105,8 +105,9 @@ impl Session {
         Ok(Files::new(&world.ledger, batch.key, &batch.remembered.layout, paths))
     }
 
-    /// Remembers the bound that was accepted.
+    /// Remembers that the purchase was accepted, and its bound.
     pub(super) fn accept(&mut self, batch: &mut Batch, cap: crate::money::Msat) -> Result<(), Failure> {
+        self.books.accept_takes(batch.key)?;
         let remembered = Remembered { accepted: Some(cap), ..batch.remembered.clone() };
         self.books.remember(batch.key, &remembered)?;
         batch.remembered = remembered;
