@@ -121,11 +121,11 @@ impl Books {
 }
 
 impl Books {
-    /// Whether loading a plan with this job would make it one to buy. Nothing is written.
+    /// Whether loading a plan with this job, and what is wanted once more, would make it one to buy. Nothing is written.
     ///
     /// # Errors
     /// Where the ledger cannot be read.
-    pub fn would_buy(&self, batch: BatchKey, job: &PlannedJob) -> Result<bool, LedgerError> {
+    pub fn would_buy(&self, batch: BatchKey, retake: &Retake, job: &PlannedJob) -> Result<bool, LedgerError> {
         self.read(|books| {
             let known = books.conn.prepare_cached(FIND)?.query_row(params![batch, job.id], known_of_row).optional()?;
             let Some(known) = known else { return Ok(true) };
@@ -134,14 +134,11 @@ impl Books {
                 JobState::Refused | JobState::Failed => {
                     known.content != job.content || is_tried_again(&known, job, books.endpoint_row(&job.endpoint)?)
                 }
-                JobState::Running
-                | JobState::InDoubt
-                | JobState::Paid
-                | JobState::Delivered
-                | JobState::Downloaded
-                | JobState::RefundOffered
-                | JobState::Refunded
-                | JobState::Lost => false,
+                JobState::Delivered | JobState::Downloaded => {
+                    retake.ids.contains(&job.id) || (retake.changed && known.content != job.content)
+                }
+                JobState::Lost | JobState::Refunded => retake.ids.contains(&job.id),
+                JobState::Running | JobState::InDoubt | JobState::Paid | JobState::RefundOffered => false,
             })
         })
     }
