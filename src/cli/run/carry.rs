@@ -10,7 +10,7 @@ use crate::ledger::BatchKey;
 use crate::ledger::sqlite::{Books, LedgerHandle};
 use crate::payer::NodeInfo;
 use crate::run::signals::{self, Stopped};
-use crate::run::{Budget, Clock, Control, Controller, DrainCause, Outcome, Run, RunError, Settings, SystemClock};
+use crate::run::{Budget, Clock, Controller, DrainCause, Outcome, Run, RunError, Settings, SystemClock};
 
 use super::reporter::Reporter;
 use super::world::World;
@@ -62,8 +62,10 @@ pub(in crate::cli) async fn carry_out(
     work: Work,
 ) -> Result<(Books, Carried), Failure> {
     let (ledger, thread) = LedgerHandle::spawn(books)?;
-    let (controller, control) = Controller::new();
-    let control = if matches!(work, Work::OneRound(_)) { Control::one_round() } else { control };
+    let (controller, control) = match &work {
+        Work::OneRound(_) => Controller::one_round(),
+        Work::Recover(_) | Work::Buy(..) => Controller::new(),
+    };
     let stopped = Cell::new(None);
     let result = {
         let run = Run {

@@ -152,6 +152,8 @@ fn refused_code(counts: &Counts, failure: &Failure) -> ExitCode {
     let refused = match failure.code() {
         ExitCode::Node => Findings { node_unusable: true, ..Findings::default() },
         ExitCode::Limit => Findings { limit_reached: true, ..Findings::default() },
+        ExitCode::Interrupted => Findings { signal: Some(Signal::Interrupt), ..Findings::default() },
+        ExitCode::Terminated => Findings { signal: Some(Signal::Terminate), ..Findings::default() },
         ExitCode::NotAsPlanned => Findings { not_as_planned: true, ..Findings::default() },
         ExitCode::Unfinished => Findings::default(),
         code => return code,
