@@ -129,9 +129,9 @@ async fn ask(left: &LeftToBuy, reporter: &Reporter) -> Result<(), Failure> {
         left.fee_ceiling.sats_ceil()
     );
     let broken = |error: io::Error| Failure::Internal(format!("the question could not be asked: {error}"));
-    reporter
-        .suspended(|| io::stderr().write_all(question.as_bytes()).and_then(|()| io::stderr().flush()))
-        .map_err(broken)?;
+    // After a signal the bar does not come back.
+    reporter.make_room(true);
+    io::stderr().write_all(question.as_bytes()).and_then(|()| io::stderr().flush()).map_err(broken)?;
     let (to, answered) = tokio::sync::oneshot::channel();
     // Not one of the runtime's threads: it would wait for the answer after a signal, too.
     let reading = move || {
@@ -146,6 +146,7 @@ async fn ask(left: &LeftToBuy, reporter: &Reporter) -> Result<(), Failure> {
         stopped = signals::first() => return Err(stopped.map_or_else(broken, Failure::Stopped)),
         answer = answered => answer.unwrap_or_else(|error| Err(io::Error::other(error))),
     };
+    reporter.make_room(false);
     match answer.map_err(broken)?.trim().to_lowercase().as_str() {
         "y" | "yes" => Ok(()),
         _ => Err(Failure::Declined),
