@@ -61,8 +61,9 @@ fn heard(options: &ResolveOptions, job: &Undecided) -> Result<String, Failure> {
             "the node says that the payment {what}: nothing was decided; `l402-batch recover --all` goes on with it"
         ))),
         Evidence::MayStillArrive(until, _) if options.decision == Decision::Unpaid => Err(Failure::Usage(format!(
-            "the payment may still reach the node until {until}, when its invoice has expired: nothing was decided; \
-             `l402-batch recover --all` goes on with it, or decide after that"
+            "the invoice of {} can still be paid until {until}, by a request that is on its way or by the node: nothing \
+             was decided; `l402-batch recover` may settle it by itself, and after that time it can be taken as not paid",
+            options.job
         ))),
         Evidence::MayStillArrive(_, words) => Ok(words),
     }

@@ -37,7 +37,8 @@ pub async fn evidence<P: Payer>(
     }
     let LookUp { found, node_time } = payer.look_up(intent.hash()).await;
     let all_answered = intent.sends_answered() >= intent.sends_begun();
-    let time = node_time.or(node.node_time).unwrap_or(now);
+    // Both clocks must agree that an invoice has expired: the date of an answer may be a proxy's.
+    let time = node_time.or(node.node_time).map_or(now, |at| at.min(now));
     let (words, proven) = match found {
         Found::Settled(_) => return Ok(Evidence::Contradicts("has settled")),
         Found::PreimageKnown(_) => return Ok(Evidence::Contradicts("is settling: its preimage is out")),
