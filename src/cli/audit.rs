@@ -6,7 +6,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::l402::PaymentHash;
-use crate::ledger::sqlite::{AuditRow, Books, Standing};
+use crate::ledger::Standing;
+use crate::ledger::sqlite::{AuditRow, Books};
 use crate::money::{Msat, thousands};
 use crate::payer::{Listed, ListedStatus, LndPayer, Payer};
 

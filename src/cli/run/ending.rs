@@ -8,7 +8,7 @@ use crate::event::{EndCount, Event, Listener, NeedsPerson, RunEnded};
 use crate::ledger::sqlite::{Batch, Books, OpenMode};
 use crate::ledger::{Counts, JobState, Next, Reason, ResultRow, StateCount};
 use crate::money::counted;
-use crate::report::summary;
+use crate::report::{command_about, shell, summary};
 use crate::run::signals::Stopped;
 use crate::run::{Budget, Clock, DrainCause, SystemClock};
 use crate::time::UnixMs;
@@ -162,43 +162,13 @@ fn needs_person(books: &Books, batch: &Batch) -> Result<Vec<NeedsPerson>, Failur
     let mut needs = Vec::new();
     let read = books.results(batch.key, &mut |row: ResultRow| {
         if row.next == Next::Person && needs.len() < NEEDS_PERSON_MAX {
-            let command = command_about(&batch.name, &row);
+            let command = command_about(&batch.name, &row.id, row.state, row.reason).unwrap_or_default();
             needs.push(NeedsPerson { job: row.id, reason: row.reason, command });
         }
         Ok(())
     })?;
     read.map_err(|error| Failure::Internal(error.to_string()))?;
     Ok(needs)
-}
-
-/// What a person types about a job: to decide, where nothing else is left, else to see it.
-fn command_about(batch: &str, row: &ResultRow) -> String {
-    let (batch, job) = (shell(batch), shell(&row.id));
-    match row.state {
-        JobState::InDoubt => {
-            format!("l402-batch resolve --batch {batch} --job {job} --as unpaid|lost|rebuy --note WHY")
-        }
-        JobState::Lost => format!("l402-batch resolve --batch {batch} --job {job} --as lost|rebuy --note WHY"),
-        JobState::Pending
-        | JobState::Running
-        | JobState::Paid
-        | JobState::Delivered
-        | JobState::Downloaded
-        | JobState::Refused
-        | JobState::Failed
-        | JobState::RefundOffered
-        | JobState::Refunded => format!("l402-batch status --batch {batch} --job {job}"),
-    }
-}
-
-/// A word as a shell takes it.
-pub(in crate::cli) fn shell(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }
 
 /// The command of this very run: it goes on where this one stopped. Secrets never stand in arguments.
@@ -284,16 +254,4 @@ fn going_on(counts: &Counts, ending: &Ending<'_>, code: ExitCode) -> Option<Stri
 /// `1 job is`, `2 jobs are`.
 fn are(jobs: u64) -> String {
     format!("{} {}", counted(jobs, "job"), if jobs == 1 { "is" } else { "are" })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_can_be_pasted() {
-        assert_eq!(shell("jobs.example.toml"), "jobs.example.toml");
-        assert_eq!(shell("it's here; rm -rf"), r"'it'\''s here; rm -rf'");
-        assert_eq!(shell(""), "''");
-    }
 }
