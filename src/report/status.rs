@@ -97,7 +97,12 @@ pub fn write_jobs(
 ) -> io::Result<()> {
     let latest = || jobs.iter().filter_map(|takes| takes.last());
     match style.format {
-        Format::Table => jobs.iter().try_for_each(|takes| write_job(out, &head.batch, takes, style)),
+        Format::Table => jobs.iter().enumerate().try_for_each(|(place, takes)| {
+            if place > 0 {
+                writeln!(out, "\n")?;
+            }
+            write_job(out, &head.batch, takes, style)
+        }),
         Format::Json => {
             let mut list = begin_json(out, head, counts)?;
             for takes in jobs {

@@ -233,7 +233,8 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             (JobState::Paid | JobState::Lost | JobState::RefundOffered, _) => {
                 if self.shared.breaker.undelivered(endpoint, self.job.facts.key) {
                     let cause = format!(
-                        "{endpoint} took {} payments in a row and delivered none so far: it gets no more until it delivers",
+                        "{endpoint} took {} payments in a row and delivered none so far: it gets no more until it \
+                         delivers (--max-undelivered); what is paid is offered to it again",
                         self.run.settings.max_undelivered
                     );
                     self.run.listener.hear(&Event::Paused { cause });

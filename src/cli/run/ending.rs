@@ -198,10 +198,15 @@ fn advice(counts: &Counts, ending: &Ending<'_>, code: ExitCode) -> Vec<String> {
         advice.push(format!("{words}; what is left stays pending{}", goes_on_at(*reason, &ending.carried.budget)));
     }
     if let Some(cause) = &outcome.node_unusable {
-        advice.push(format!("the node could not be used: {cause}"));
+        advice.push(format!("the node could not be used: {cause}; the same command again once it can"));
     }
     for endpoint in &outcome.breaker_open {
-        advice.push(format!("{endpoint} took payments and delivered nothing: look at it before you go on"));
+        advice.push(format!(
+            "{endpoint} took payments and delivered nothing: `l402-batch status --batch {}` shows what it answers; \
+             what is paid is offered to it again by the next run, and new payments only with a higher \
+             --max-undelivered, or once it delivers",
+            shell(&ending.batch.name)
+        ));
     }
     if reason(Reason::PriceChanged) {
         advice.push(
@@ -219,7 +224,16 @@ fn advice(counts: &Counts, ending: &Ending<'_>, code: ExitCode) -> Vec<String> {
     }
     if stands(JobState::InDoubt) {
         advice.push(
-            "a payment is in doubt: it is never paid anew by itself; `l402-batch recover --all` looks again".to_owned(),
+            "a payment is in doubt: it is never paid anew by itself; `l402-batch recover --all` looks again, and \
+             `l402-batch status` shows what was asked of the node and until when it waits"
+                .to_owned(),
+        );
+    }
+    if counts.by_state.iter().any(|count| count.state == JobState::Lost && count.reason != Reason::Decided) {
+        advice.push(
+            "paid and lost: `status --job ID --proof` shows all that a complaint needs; then `resolve --job ID --as lost` \
+             leaves it at that, and `run --retake ID` buys it once more, which spends again"
+                .to_owned(),
         );
     }
     advice.extend(going_on(counts, ending, code));

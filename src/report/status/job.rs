@@ -23,7 +23,10 @@ const LINES_MAX: usize = 30;
 
 /// Writes every take of one job, the latest last, and what may be done about it.
 pub(super) fn write_job(out: &mut dyn Write, batch: &str, takes: &[TakeRecord], style: &StatusStyle) -> io::Result<()> {
-    for take in takes {
+    for (place, take) in takes.iter().enumerate() {
+        if place > 0 {
+            writeln!(out)?;
+        }
         write_take(out, batch, take, style)?;
     }
     let Some(latest) = takes.last() else { return Ok(()) };
@@ -72,7 +75,7 @@ fn write_take(out: &mut dyn Write, batch: &str, take: &TakeRecord, style: &Statu
         lines.put("decided", &format!("{at}  {what}: {}", harmless(&decision.note)))?;
         lines.put("", &harmless(&decision.evidence))?;
     }
-    writeln!(lines.0)
+    Ok(())
 }
 
 fn write_payment(lines: &mut Lines<'_>, payment: &PaymentRecord, style: &StatusStyle) -> io::Result<()> {
