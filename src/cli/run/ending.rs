@@ -180,7 +180,7 @@ fn this_command() -> String {
 fn goes_on_at(reason: Reason, budget: &Budget) -> String {
     let months = reason == Reason::MonthLimit;
     if !months && reason != Reason::DayLimit {
-        return String::new();
+        return " until a higher --max-sats".to_owned();
     }
     let Some(next) = budget.next_period(SystemClock.now(), months) else { return String::new() };
     match jiff::Timestamp::from_millisecond(next.0) {
