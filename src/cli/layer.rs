@@ -130,8 +130,8 @@ const fn several(key: Key, separator: char) -> Key {
 }
 
 /// Flags that are a person's word for this one command: a variable that is left set must not say them again.
-pub(super) const FLAG_ONLY: [&str; 10] =
-    ["retake", "retake_changed", "adopt", "overwrite", "all", "job", "jobs", "state", "as", "note"];
+pub(super) const FLAG_ONLY: [&str; 11] =
+    ["retake", "retake_changed", "adopt", "overwrite", "all", "job", "jobs", "state", "as", "note", "proof"];
 
 /// Every option that has a variable.
 pub(super) const KEYS: [Key; 37] = [

@@ -113,8 +113,8 @@ impl Life {
         });
         let fits = match decision {
             Decision::Unpaid => job.intent.is_some(),
-            Decision::Lost => is_open(job.state),
-            Decision::Rebuy => is_open(job.state) || job.state == JobState::Lost,
+            // That a lost job is lost, a person may confirm.
+            Decision::Lost | Decision::Rebuy => is_open(job.state) || job.state == JobState::Lost,
         };
         if !fits {
             world.violated(format!("{decision:?} is recorded of {id}, which was {:?}", job.state));

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use l402_batch::l402::PaymentHash;
-use l402_batch::ledger::sqlite::{AuditRow, Books, Standing};
-use l402_batch::ledger::{BatchKey, DurableIntent, JobState, OpenStage, Reason, ReceiptRow, ResultRow};
+use l402_batch::ledger::sqlite::{AuditRow, Books};
+use l402_batch::ledger::{BatchKey, DurableIntent, JobState, OpenStage, Reason, ReceiptRow, ResultRow, Standing};
 use l402_batch::payer::Found;
 use sha2::{Digest, Sha256};
 
