@@ -103,10 +103,11 @@ faults! {
 
 /// Faults that are worst together, and how often they strike then.
 const THEMES: &[&[(Fault, u32)]] = &[
-    &[(Fault::LateSend, 300), (Fault::NoRoute, 300), (Fault::OtherFailure, 100)],
+    &[(Fault::LateSend, 450), (Fault::NoRoute, 450), (Fault::OtherFailure, 100)],
     &[(Fault::LateSend, 250), (Fault::Restored, 300), (Fault::HistoryDeleted, 200), (Fault::OtherFailure, 100)],
     &[(Fault::SettlesDaysLater, 200), (Fault::HistoryDeleted, 300), (Fault::ResetAfter, 200)],
-    &[(Fault::TwinCache, 500), (Fault::ResetAfter, 150), (Fault::Slow, 100)],
+    &[(Fault::TwinCache, 700), (Fault::ResetAfter, 250), (Fault::ServerError, 150), (Fault::Slow, 100)],
+    &[(Fault::CredentialEnds, 700), (Fault::SettlesAfterPatience, 500), (Fault::NeverAnswersWell, 200)],
     &[(Fault::OursApart, 700), (Fault::OursJumps, 500), (Fault::CredentialEnds, 300), (Fault::RateLimited, 200)],
     &[(Fault::FeeAboveCeiling, 300), (Fault::PartsInFlight, 400), (Fault::SettlesAfterPatience, 200)],
     &[(Fault::OtherNode, 300), (Fault::OtherNodeMeanwhile, 500), (Fault::LateSend, 200), (Fault::Restarts, 200)],
