@@ -45,6 +45,9 @@ pub struct Found {
 pub(super) struct Connected {
     pub(super) payer: LndPayer,
     pub(super) macaroon: Macaroon,
+    /// What nobody named, in words.
+    pub(super) found: Option<String>,
+    /// What should be mended about its papers.
     pub(super) warnings: Vec<String>,
 }
 
@@ -195,20 +198,27 @@ impl NodeOptions {
     /// # Errors
     /// Where macaroon, certificate or address cannot be used.
     pub(super) fn connect(&self) -> Result<Connected, Failure> {
-        let (macaroon, mut warnings) = self.macaroon()?;
+        let (macaroon, warnings) = self.macaroon()?;
         let certificate_pem = self.certificate()?;
         let options = LndOptions { url: self.url.to_string(), macaroon: macaroon.clone(), certificate_pem };
         let payer = LndPayer::new(&options).map_err(unusable)?;
-        warnings.extend(self.told());
-        let powerful = macaroon.rights().is_some_and(|rights| !rights.beyond_paying().is_empty());
-        if self.found.macaroon && powerful {
-            warnings.push(
-                "that macaroon can do more than pay, as empty the node's on-chain wallet; `l402-batch doctor` shows how to \
-                 bake a smaller one"
+        Ok(Connected { payer, macaroon, found: self.told(), warnings })
+    }
+}
+
+impl Connected {
+    /// What a run says first of how its node was named.
+    pub(super) fn first_words(&self, node: &NodeOptions) -> Vec<String> {
+        let mut words: Vec<String> = self.warnings.iter().chain(&self.found).cloned().collect();
+        let powerful = self.macaroon.rights().is_some_and(|rights| !rights.beyond_paying().is_empty());
+        if node.found.macaroon && powerful {
+            words.push(
+                "that macaroon can do more than pay, such as empty the node's on-chain wallet; `l402-batch doctor` shows how \
+                 to bake a smaller one"
                     .to_owned(),
             );
         }
-        Ok(Connected { payer, macaroon, warnings })
+        words
     }
 }
 

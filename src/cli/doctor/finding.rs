@@ -136,10 +136,18 @@ impl Report {
 
     /// A problem in words of ours, which say what to do behind their last semicolon.
     pub(super) fn problem_of(&mut self, check: &'static str, code: ExitCode, words: &impl ToString) {
-        let words = words.to_string();
+        self.add_words(check, Level::Problem, &words.to_string(), code);
+    }
+
+    /// A warning in such words.
+    pub(super) fn warning_of(&mut self, check: &'static str, words: &str) {
+        self.add_words(check, Level::Warning, words, ExitCode::Done);
+    }
+
+    fn add_words(&mut self, check: &'static str, level: Level, words: &str, code: ExitCode) {
         match words.rsplit_once("; ") {
-            Some((what, advice)) => self.problem(check, code, what, advice),
-            None => self.add(check, Level::Problem, words, None, code),
+            Some((what, advice)) => self.add(check, level, what.to_owned(), Some(advice.to_owned()), code),
+            None => self.add(check, level, words.to_owned(), None, code),
         }
     }
 

@@ -34,8 +34,11 @@ pub(super) async fn check(
             return None;
         }
     };
+    if let Some(found) = &connected.found {
+        report.note("configuration", found.clone(), "to be sure of it, name it in the configuration file");
+    }
     for warning in &connected.warnings {
-        report.warning("configuration", warning.clone(), "name it in the configuration file, and mend what it says");
+        report.warning_of("configuration", warning);
     }
     let rights = connected.macaroon.rights();
     let mut facts =
@@ -61,7 +64,10 @@ pub(super) async fn check(
 fn unreached(options: &NodeOptions, problem: &NodeProblem, report: &mut Report) {
     let check = match problem {
         NodeProblem::Certificate(_) => "tls",
-        NodeProblem::Macaroon(_) => "macaroon",
+        NodeProblem::Macaroon(why) => {
+            let message = format!("the node refuses the macaroon: {why}");
+            return report.problem("macaroon", ExitCode::Node, message, bake(None));
+        }
         NodeProblem::Unreachable(_)
         | NodeProblem::Locked
         | NodeProblem::Starting
@@ -70,11 +76,8 @@ fn unreached(options: &NodeOptions, problem: &NodeProblem, report: &mut Report) 
     };
     report.problem_of(check, ExitCode::Node, problem);
     if options.url.port() == Some(GRPC_PORT) {
-        report.note(
-            "node",
-            "port 10009 is lnd's gRPC",
-            "give its REST address: `restlisten` in lnd.conf, port 8080 by default",
-        );
+        let advice = "give its REST address: `restlisten` in lnd.conf, port 8080 by default";
+        report.warning("node", "port 10009 is usually lnd's gRPC, which is not spoken here", advice);
     }
 }
 
@@ -94,9 +97,9 @@ fn macaroon(rights: Option<&Rights>, node: Option<&NodeInfo>, report: &mut Repor
     let beyond: Vec<String> = rights.beyond_paying().iter().map(ToString::to_string).collect();
     if rights.is_account() {
         report.ok("macaroon", "it is bound to an account of litd's, and can spend no more than that account's balance");
-    } else if !beyond.is_empty() {
+    } else if !beyond.is_empty() && missing.is_empty() {
         let message =
-            format!("the macaroon can do more than pay: {}; who has it has the node's money", beyond.join(", "));
+            format!("the macaroon can do more than pay: {}; so can whoever gets hold of it", beyond.join(", "));
         report.warning("macaroon", message, bake);
     } else if missing.is_empty() {
         report.ok(
@@ -125,7 +128,8 @@ fn bake(network: Option<Network>) -> String {
         Some(other) => format!("--network={other} "),
     };
     let uris: Vec<String> = Rights::to_bake().collect();
-    format!("lncli {network}bakemacaroon --save_to=payer.macaroon {}", uris.join(" "))
+    // lncli lets everybody on the machine read what it bakes.
+    format!("lncli {network}bakemacaroon --save_to=payer.macaroon {} && chmod 600 payer.macaroon", uris.join(" "))
 }
 
 fn identity(info: &NodeInfo, facts: &mut NodeFacts, report: &mut Report) {

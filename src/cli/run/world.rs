@@ -42,10 +42,12 @@ impl World {
 
     /// A configured node, or none.
     pub(in crate::cli) fn of_node(node: Option<&NodeOptions>, ledger: &Path) -> Result<Self, Failure> {
-        let (payer, warnings) = match node.map(NodeOptions::connect).transpose()? {
-            Some(connected) => (Some(connected.payer), connected.warnings),
-            None => (None, Vec::new()),
-        };
+        let (mut payer, mut warnings) = (None, Vec::new());
+        if let Some(node) = node {
+            let connected = node.connect()?;
+            warnings = connected.first_words(node);
+            payer = Some(connected.payer);
+        }
         let origin = HttpOrigin::new(HttpOptions::default()).map_err(|error| Failure::Internal(error.to_string()))?;
         Ok(Self { payer, origin, ledger: ledger.to_owned(), play: None, warnings })
     }

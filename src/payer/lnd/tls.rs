@@ -129,9 +129,13 @@ pub(super) fn certificate_problem(error: &reqwest::Error) -> Option<String> {
                 return Some("it is not the one that was given; pass the tls.cert of this very node".to_owned());
             }
             Some(problem @ rustls::Error::InvalidCertificate(_)) => {
+                let problem = problem.to_string();
+                // lnd's own certificate calls itself a CA, which rustls tells before that nobody knows it.
+                let own = problem.contains("CaUsedAsEndEntity");
                 return Some(format!(
-                    "none was given, and the system does not trust it ({problem}); lnd signs its own: pass its tls.cert \
-                     with --lnd-cert-file"
+                    "none was given, and the system does not trust the node's ({}); lnd signs its own: pass its tls.cert \
+                     with --lnd-cert-file",
+                    if own { "it is signed by itself" } else { &problem }
                 ));
             }
             Some(_) | None => cause = error.source(),
