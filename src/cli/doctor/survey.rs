@@ -2,7 +2,7 @@
 
 use crate::cli::config::{DoctorOptions, ManifestOptions};
 use crate::cli::{Failure, input, money};
-use crate::ledger::sqlite::Books;
+use crate::ledger::sqlite::{Books, Retake};
 use crate::money::{Msat, Sats};
 use crate::plan::PlannedJob;
 use crate::plan::view::LeftToBuy;
@@ -53,7 +53,7 @@ pub(super) fn survey(
     };
     for job in plan.jobs(&opened) {
         let job = job.map_err(Failure::Input)?;
-        let to_buy = known.map_or(Ok(true), |(books, key)| books.would_buy(key, &job))?;
+        let to_buy = known.map_or(Ok(true), |(books, key)| books.would_buy(key, &Retake::default(), &job))?;
         survey.add(job, to_buy)?;
     }
     survey.worst_case = money::sum([survey.left.price, survey.left.fee_ceiling])?;

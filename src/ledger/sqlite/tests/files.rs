@@ -185,3 +185,17 @@ fn after_an_error_of_the_disk_nothing_more_is_written() {
     assert!(matches!(books.apply_all(vec![good]), Err(LedgerError::Io(_))), "refused from then on");
     assert_eq!(Books::open(&path, OpenMode::Read).unwrap().open_jobs(None).unwrap().len(), 0, "all or none");
 }
+
+/// SQLite would keep a log for each name.
+#[test]
+fn a_ledger_with_two_names_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, other) = (folder.path().join("ledger.db"), folder.path().join("other.db"));
+    drop(open(&path).unwrap());
+    std::fs::hard_link(&path, &other).unwrap();
+    for name in [&path, &other] {
+        assert!(matches!(open(name), Err(LedgerError::Io(why)) if why.contains("hard links")));
+    }
+    std::fs::remove_file(&other).unwrap();
+    open(&path).unwrap();
+}
