@@ -113,6 +113,7 @@ impl Document {
                 "variable" => variable(key),
                 "flag" => format!("--{}", key.replace('_', "-")),
                 "found" => "found where lnd keeps it".to_owned(),
+                "default" if value == "-" => "not set".to_owned(),
                 other => other.to_owned(),
             };
             writeln!(out, "{key:<20}  {value:<40}  {source}")?;
