@@ -69,7 +69,8 @@ const STATUS_EXAMPLES: &str = "\
 Examples:
   l402-batch status jobs.toml                      counts, and the jobs that need something
   l402-batch status jobs.toml --all --json
-  l402-batch status --batch june-trailers --job shot-7";
+  l402-batch status --batch june-trailers --job shot-7      request, payments, answers, history
+  l402-batch status jobs.toml --job shot-7 --proof          with invoice and preimage, to complain with";
 
 const EXPORT_EXAMPLES: &str = "\
 Examples:
@@ -281,9 +282,12 @@ pub struct StatusArgs {
     /// Show every job, not only those that need something
     #[arg(long, help_heading = "Output", conflicts_with = "job")]
     pub all: bool,
-    /// Show this job (repeatable)
+    /// Show all that is known of this job (repeatable)
     #[arg(long, value_name = "ID", help_heading = "Output")]
     pub job: Vec<String>,
+    /// With --job: its invoices and preimages too, the proof of payment
+    #[arg(long, help_heading = "Output", requires = "job")]
+    pub proof: bool,
     /// How to print.
     #[command(flatten)]
     pub output: OutputArgs,

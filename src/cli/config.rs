@@ -275,6 +275,8 @@ pub struct StatusOptions {
     pub all: bool,
     /// Only these jobs.
     pub jobs: Vec<String>,
+    /// With their invoices and preimages.
+    pub proof: bool,
     /// How to print.
     pub output: Output,
     /// Where it is recorded.

@@ -154,8 +154,8 @@ const fn command(key: Key) -> Key {
 }
 
 /// Flags that are a person's word for this one command: a variable that is left set must not say them again.
-pub(super) const FLAG_ONLY: [&str; 11] =
-    ["retake", "retake_changed", "adopt", "overwrite", "all", "job", "jobs", "state", "as", "note", "no_ask"];
+pub(super) const FLAG_ONLY: [&str; 12] =
+    ["retake", "retake_changed", "adopt", "overwrite", "all", "job", "jobs", "state", "as", "note", "no_ask", "proof"];
 
 /// Every option that has a variable.
 pub(super) const KEYS: [Key; 42] = [

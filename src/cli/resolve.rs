@@ -215,6 +215,7 @@ impl Config {
             target: target(&args.target, &all.layer, "")?,
             all: args.all,
             jobs: args.job,
+            proof: args.proof,
             output: all.output(),
             ledger: all.ledger()?,
         })

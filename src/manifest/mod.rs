@@ -17,7 +17,7 @@ mod tape;
 mod template;
 mod values;
 
-pub use names::parse_delimiter;
+pub use names::{id_problem, parse_delimiter};
 pub use notes::{Notes, delimiter_name};
 pub use open::{Format, Manifest, OpenOptions, STDIN};
 

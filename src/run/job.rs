@@ -22,6 +22,7 @@ use crate::ledger::{
     AnswerKey, AnswerKind, Committed, DurableIntent, IntentRefusal, JobEnd, JobKey, JobState, NewIntent, OpenJob,
     OpenStage, PaidPurchase, Poll, Posted, Reason, Record,
 };
+use crate::money::Msat;
 use crate::origin::{HttpAnswer, HttpFailure};
 use crate::payer::{NodeProblem, PayFailure, SendReport, Settled};
 use crate::time::UnixMs;
@@ -451,16 +452,13 @@ fn challenged(mut tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Ef
 }
 
 fn limit_words(refusal: &IntentRefusal) -> (Reason, String) {
+    let full = |whose: &str, used: &Msat, most: &Msat| {
+        format!("the {whose}'s limit of {most} has no room for the next job: {} are spent or held", used.sats_ceil())
+    };
     match refusal {
-        IntentRefusal::BatchLimit { used, most } => {
-            (Reason::BatchLimit, format!("the batch's limit of {most} does not hold it: {used} are spent or held"))
-        }
-        IntentRefusal::DayLimit { used, most } => {
-            (Reason::DayLimit, format!("the day's limit of {most} does not hold it: {used} are spent or held"))
-        }
-        IntentRefusal::MonthLimit { used, most } => {
-            (Reason::MonthLimit, format!("the month's limit of {most} does not hold it: {used} are spent or held"))
-        }
+        IntentRefusal::BatchLimit { used, most } => (Reason::BatchLimit, full("batch", used, most)),
+        IntentRefusal::DayLimit { used, most } => (Reason::DayLimit, full("day", used, most)),
+        IntentRefusal::MonthLimit { used, most } => (Reason::MonthLimit, full("month", used, most)),
         IntentRefusal::HashKnown | IntentRefusal::TwinKnown => {
             (Reason::InvoiceReused, "the invoice or the request belongs to another purchase".to_owned())
         }

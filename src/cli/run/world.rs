@@ -8,6 +8,7 @@ use crate::origin::{HttpOptions, HttpOrigin};
 use crate::payer::LndPayer;
 #[cfg(feature = "sandbox")]
 use crate::payer::{LndOptions, Macaroon};
+use crate::run::signals::Signals;
 
 /// The other side of a run.
 pub(in crate::cli) struct World {
@@ -21,6 +22,8 @@ pub(in crate::cli) struct World {
     pub(in crate::cli) play: Option<Play>,
     /// What a person should know of the configuration.
     pub(in crate::cli) warnings: Vec<String>,
+    /// What stops it.
+    pub(in crate::cli) signals: Signals,
 }
 
 /// A sandbox inside this process.
@@ -49,7 +52,7 @@ impl World {
             payer = Some(connected.payer);
         }
         let origin = HttpOrigin::new(HttpOptions::default()).map_err(|error| Failure::Internal(error.to_string()))?;
-        Ok(Self { payer, origin, ledger: ledger.to_owned(), play: None, warnings })
+        Ok(Self { payer, origin, ledger: ledger.to_owned(), play: None, warnings, signals: Signals::default() })
     }
 
     #[cfg(feature = "sandbox")]
@@ -71,6 +74,7 @@ impl World {
             ledger: folder.join("ledger.db"),
             play: Some(Play { catalog: sandbox.catalog_file(), sandbox }),
             warnings: Vec::new(),
+            signals: Signals::default(),
         })
     }
 

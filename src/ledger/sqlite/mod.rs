@@ -14,6 +14,7 @@ mod decide;
 mod error;
 mod file;
 mod inline;
+mod inspect;
 mod intend;
 mod job;
 mod load;
@@ -30,7 +31,7 @@ mod writer;
 mod tests;
 
 pub use self::core::{Books, OpenMode};
-pub use audit::{AuditRow, Standing};
+pub use audit::AuditRow;
 pub use batches::{Batch, BatchStart, Layout, NewBatch, Outputs, Remembered};
 pub use decide::{Decided, Decision, Undecided};
 pub use file::{Place, check_place};
