@@ -2,9 +2,9 @@
 
 use crate::ledger::JobState;
 use crate::ledger::sqlite::{Decided, Decision, Undecided};
-use crate::run::{Clock, Evidence, SystemClock, evidence};
+use crate::run::{Clock, Evidence, SystemClock, evidence, heard_by};
 
-use super::config::ResolveOptions;
+use super::config::{NodeOptions, ResolveOptions};
 use super::run::{Session, World};
 use super::{ExitCode, Failure, target, terminal};
 
@@ -54,8 +54,16 @@ fn refusal(options: &ResolveOptions, state: JobState) -> String {
 fn heard(options: &ResolveOptions, job: &Undecided) -> Result<String, Failure> {
     let Some(intent) = &job.intent else { return Ok("no payment of it is open".to_owned()) };
     let world = World::of_node(options.node.as_ref(), &options.ledger)?;
-    let asked = evidence(world.payer.as_ref(), intent, SystemClock.now());
-    match super::runtime()?.block_on(asked).map_err(Failure::Node)? {
+    let now = SystemClock.now();
+    let asked = super::runtime()?.block_on(evidence(world.payer.as_ref(), intent, now));
+    let heard = match asked {
+        // Nobody named that node: a person's decision does not depend on it.
+        Err(problem) if options.node.as_ref().is_some_and(NodeOptions::is_found_only) => {
+            heard_by(intent, now, format!("the node of this machine could not be asked: {problem}"))
+        }
+        asked => asked.map_err(Failure::Node)?,
+    };
+    match heard {
         Evidence::Heard(words) => Ok(words),
         Evidence::Contradicts(what) => Err(Failure::Usage(format!(
             "the node says that the payment {what}: nothing was decided; `l402-batch recover --all` goes on with it"

@@ -13,7 +13,6 @@ mod open;
 mod problems;
 mod row;
 mod rows;
-mod special;
 mod tape;
 mod template;
 mod values;

@@ -53,7 +53,8 @@ pub async fn evidence<P: Payer>(
 }
 
 /// What was heard counts once the invoice has expired: until then a POST that stalled may reach the node.
-fn heard_by(intent: &DurableIntent, now: UnixMs, words: String) -> Evidence {
+#[must_use]
+pub fn heard_by(intent: &DurableIntent, now: UnixMs, words: String) -> Evidence {
     let certain_at = intent.invoice_expires_at().plus_ms(Bounds::default().expiry_margin_ms);
     if now > certain_at { Evidence::Heard(words) } else { Evidence::MayStillArrive(certain_at, words) }
 }

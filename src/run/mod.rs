@@ -25,7 +25,7 @@ mod tests;
 pub use budget::Budget;
 pub use clock::{Clock, SystemClock};
 pub use control::{Control, Controller, DrainCause};
-pub use evidence::{Evidence, evidence};
+pub use evidence::{Evidence, evidence, heard_by};
 pub use executor::{Outcome, Run, RunError};
 
 use std::collections::HashSet;

@@ -11,6 +11,8 @@ mod harness;
 #[cfg(test)]
 mod buying;
 #[cfg(test)]
+mod doctor;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod killed;

@@ -34,6 +34,7 @@ pub use self::core::{Books, OpenMode};
 pub use audit::AuditRow;
 pub use batches::{Batch, BatchStart, Layout, NewBatch, Outputs, Remembered};
 pub use decide::{Decided, Decision, Undecided};
+pub use file::{Place, check_place};
 pub use inline::InlineLedger;
 pub use load::{IdList, LoadError, PlanLoad, Retake};
 pub use lock::{BatchLock, LockError, LockedBy};
