@@ -22,6 +22,7 @@ use crate::ledger::{
     AnswerKey, AnswerKind, Committed, DurableIntent, IntentRefusal, JobEnd, JobKey, JobState, NewIntent, OpenJob,
     OpenStage, PaidPurchase, Poll, Posted, Reason, Record,
 };
+use crate::money::Msat;
 use crate::origin::{HttpAnswer, HttpFailure};
 use crate::payer::{NodeProblem, PayFailure, SendReport, Settled};
 use crate::time::UnixMs;
@@ -443,16 +444,15 @@ fn challenged(mut tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Ef
 }
 
 fn limit_words(refusal: &IntentRefusal) -> (Reason, String) {
+    let words = |whose: &str, cost: Msat, used: Msat, most: Msat| {
+        let missing = used.checked_add(cost).and_then(|needed| needed.checked_sub(most));
+        let missing = missing.map_or_else(|| "too much by far".to_owned(), |missing| format!("{missing} too much"));
+        format!("the {whose} limit of {most} does not hold another {cost}: {used} are spent or held; that is {missing}")
+    };
     match refusal {
-        IntentRefusal::BatchLimit { used, most } => {
-            (Reason::BatchLimit, format!("the batch's limit of {most} does not hold it: {used} are spent or held"))
-        }
-        IntentRefusal::DayLimit { used, most } => {
-            (Reason::DayLimit, format!("the day's limit of {most} does not hold it: {used} are spent or held"))
-        }
-        IntentRefusal::MonthLimit { used, most } => {
-            (Reason::MonthLimit, format!("the month's limit of {most} does not hold it: {used} are spent or held"))
-        }
+        IntentRefusal::BatchLimit { cost, used, most } => (Reason::BatchLimit, words("batch's", *cost, *used, *most)),
+        IntentRefusal::DayLimit { cost, used, most } => (Reason::DayLimit, words("day's", *cost, *used, *most)),
+        IntentRefusal::MonthLimit { cost, used, most } => (Reason::MonthLimit, words("month's", *cost, *used, *most)),
         IntentRefusal::HashKnown => (Reason::InvoiceReused, "the invoice belongs to another purchase".to_owned()),
     }
 }

@@ -27,11 +27,11 @@ fn refusal(books: &mut Books, batch: BatchKey, n: u8, caps: Caps) -> Option<Inte
 #[test]
 fn each_limit_refuses_the_first_purchase_that_would_pass_it() {
     let most = Msat::new(2 * HOLD - 1);
-    let used = Msat::new(HOLD);
+    let (cost, used) = (Msat::new(HOLD), Msat::new(HOLD));
     for (caps, expected) in [
-        (Caps { batch: Some(most), ..Caps::default() }, IntentRefusal::BatchLimit { used, most }),
-        (Caps { day: day("2026-11-20", most.get()), ..Caps::default() }, IntentRefusal::DayLimit { used, most }),
-        (Caps { month: day("2026-11", most.get()), ..Caps::default() }, IntentRefusal::MonthLimit { used, most }),
+        (Caps { batch: Some(most), ..Caps::default() }, IntentRefusal::BatchLimit { cost, used, most }),
+        (Caps { day: day("2026-11-20", most.get()), ..Caps::default() }, IntentRefusal::DayLimit { cost, used, most }),
+        (Caps { month: day("2026-11", most.get()), ..Caps::default() }, IntentRefusal::MonthLimit { cost, used, most }),
     ] {
         let (mut books, batch) = in_memory(&["a", "b"]);
         assert_eq!(refusal(&mut books, batch, 1, caps.clone()), None);
@@ -50,7 +50,7 @@ fn a_day_that_is_past_is_charged_to_the_newest_and_a_new_day_begins_at_nothing()
     let (mut books, batch) = in_memory(&["a", "b", "c"]);
     let caps = |name: &str| Caps { day: day(name, HOLD), ..Caps::default() };
     assert_eq!(refusal(&mut books, batch, 1, caps("2026-11-20")), None);
-    let full = IntentRefusal::DayLimit { used: Msat::new(HOLD), most: Msat::new(HOLD) };
+    let full = IntentRefusal::DayLimit { cost: Msat::new(HOLD), used: Msat::new(HOLD), most: Msat::new(HOLD) };
     assert_eq!(refusal(&mut books, batch, 2, caps("2026-11-19")), Some(full.clone()));
     assert_eq!(refusal(&mut books, batch, 2, caps("2026-11-20")), Some(full));
     assert_eq!(refusal(&mut books, batch, 2, caps("2026-11-21")), None);
@@ -73,7 +73,7 @@ fn a_fee_above_its_ceiling_is_posted_as_it_is() {
 fn an_amount_that_no_ledger_can_count_fits_nothing() {
     let (mut books, batch) = in_memory(&["a"]);
     let caps = Caps { batch: Some(Msat::ZERO), day: day("2026-11-20", u64::MAX), month: None };
-    let nothing = IntentRefusal::BatchLimit { used: Msat::ZERO, most: Msat::ZERO };
+    let nothing = IntentRefusal::BatchLimit { cost: Msat::new(HOLD), used: Msat::ZERO, most: Msat::ZERO };
     assert_eq!(refusal(&mut books, batch, 1, caps), Some(nothing));
     let endless = Caps { batch: Some(Msat::new(u64::MAX)), day: day("2026-11-20", u64::MAX), month: None };
     assert_eq!(refusal(&mut books, batch, 1, endless), None);
