@@ -51,12 +51,12 @@ impl Queue {
         if settings.limit.is_some_and(|limit| self.admitted >= limit) {
             return Ok(Turn::Exhausted);
         }
-        let (twins, breaker) = (&shared.twins, &shared.breaker);
+        let breaker = &shared.breaker;
         let free_at = |job: &PendingJob| free_at(job, shared, now);
         if let Some(at) = self.aside.iter().position(|job| free_at(job).is_some_and(|free| free <= now))
             && let Some(job) = self.aside.remove(at)
         {
-            return Ok(self.admit(job, twins));
+            return Ok(self.admit(job, shared));
         }
         if self.aside.len() >= ASIDE_MAX {
             // What an endpoint may not have now is left to the next run, so that other endpoints' jobs are reached.
@@ -65,7 +65,7 @@ impl Queue {
         while self.aside.len() < ASIDE_MAX {
             let Some(job) = self.fetch(ledger, settings).await? else { break };
             match free_at(&job) {
-                Some(free) if free <= now => return Ok(self.admit(job, twins)),
+                Some(free) if free <= now => return Ok(self.admit(job, shared)),
                 Some(_) | None => self.aside.push_back(job),
             }
         }
@@ -99,9 +99,10 @@ impl Queue {
         self.aside.push_back(job);
     }
 
-    fn admit(&mut self, job: PendingJob, twins: &Twins) -> Turn {
+    fn admit(&mut self, job: PendingJob, shared: &Shared) -> Turn {
         self.admitted += 1;
-        twins.begin(&job);
+        shared.twins.begin(&job);
+        shared.breaker.begin(&job.endpoint.name, job.key);
         Turn::Job(Box::new(job))
     }
 
@@ -123,10 +124,10 @@ impl Queue {
     }
 }
 
-/// When a job may begin: not while its endpoint delivers nothing or a twin is under way, and not before its twin's window
-/// is over and its host wants to hear of us again.
+/// When a job may begin: not while its endpoint delivers nothing, or has still to deliver, or a twin is under way, and not
+/// before its twin's window is over and its host wants to hear of us again.
 fn free_at(job: &PendingJob, shared: &Shared, now: UnixMs) -> Option<UnixMs> {
-    if shared.breaker.is_open(&job.endpoint.name) {
+    if !shared.breaker.has_room(&job.endpoint.name) {
         return None;
     }
     let free = shared.twins.free_at(job)?;

@@ -176,6 +176,13 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
 
     /// Frees the job's twins, unless its purchase is still open.
     fn leave(&self) {
+        if self.job.state == JobState::Pending {
+            self.shared.breaker.withdraw(&self.job.facts.endpoint.name, self.job.facts.key);
+        }
+        if self.job.state == JobState::Paid && !self.run.control.draining() {
+            // This run has waited for it long enough.
+            self.note_undelivered();
+        }
         if !self.asked && self.job.state == JobState::Pending {
             self.shared.twins.withdraw(self.job.content, self.job.facts.key);
             return;
@@ -225,19 +232,12 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
 
     /// What a change of this job means for the others.
     fn note(&self, change: &Change, now: UnixMs) {
-        let endpoint = &self.job.facts.endpoint.name;
+        self.note_purchase(change.state);
         match (change.state, change.reason) {
-            (JobState::Delivered, _) => self.shared.breaker.delivered(endpoint),
             (JobState::Paid, Reason::None) => self.shared.gate.settled(),
             (JobState::Paid, Reason::Processing) => {}
             (JobState::Paid | JobState::Lost | JobState::RefundOffered, _) => {
-                if self.shared.breaker.undelivered(endpoint, self.job.facts.key) {
-                    let cause = format!(
-                        "{endpoint} took {} payments in a row and delivered none so far: it gets no more until it delivers",
-                        self.run.settings.max_undelivered
-                    );
-                    self.run.listener.hear(&Event::Paused { cause });
-                }
+                self.note_undelivered();
             }
             (JobState::Pending, Reason::BatchLimit | Reason::DayLimit | Reason::MonthLimit) => {
                 let message = change.error.clone().unwrap_or_default();
@@ -250,12 +250,40 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
                 JobState::Pending
                 | JobState::Running
                 | JobState::InDoubt
+                | JobState::Delivered
                 | JobState::Downloaded
                 | JobState::Refused
                 | JobState::Failed
                 | JobState::Refunded,
                 _,
             ) => {}
+        }
+    }
+
+    fn note_undelivered(&self) {
+        let endpoint = &self.job.facts.endpoint.name;
+        if self.shared.breaker.undelivered(endpoint, self.job.facts.key) {
+            let cause = format!(
+                "{endpoint} took {} payments in a row and delivered none so far: it gets no more until it delivers",
+                self.run.settings.max_undelivered
+            );
+            self.run.listener.hear(&Event::Paused { cause });
+        }
+    }
+
+    /// What the breaker has to know: whose purchases are out, and who delivers.
+    fn note_purchase(&self, state: JobState) {
+        let (endpoint, job) = (&self.job.facts.endpoint.name, self.job.facts.key);
+        match state {
+            JobState::Running | JobState::Paid | JobState::Lost | JobState::RefundOffered => {
+                self.shared.breaker.begin(endpoint, job);
+            }
+            JobState::Delivered | JobState::Downloaded => self.shared.breaker.delivered(endpoint, job),
+            JobState::InDoubt | JobState::Refused | JobState::Failed | JobState::Refunded => {
+                self.shared.breaker.withdraw(endpoint, job);
+            }
+            // It may be asked for again at once.
+            JobState::Pending => {}
         }
     }
 

@@ -1,7 +1,7 @@
 //! Budget, breaker, gate, `limit` and `only`.
 
 use super::node::Fate;
-use super::shop::{Kind, say};
+use super::shop::{Act, Kind, say};
 use super::world::{HOLD, HOUR, MINUTE, World, wishes};
 use crate::ledger::{JobState, Reason};
 use crate::money::Msat;
@@ -52,6 +52,37 @@ async fn an_endpoint_that_delivers_nothing_gets_no_more() {
     world.shop.mend();
     world.buy(HOUR).await;
     world.audit_all_delivered();
+}
+
+/// An origin that takes the money and then says nothing for a quarter of an hour has not sold to all that could be in flight.
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_has_still_to_deliver_is_tried_with_a_few() {
+    let world = World::new(&wishes(30));
+    world.shop.always(Kind::Redeem, "shop.example", Act::Slow(15 * MINUTE));
+    let watch = async {
+        tokio::time::sleep(std::time::Duration::from_millis(14 * MINUTE)).await;
+        let early = world.node.settled_by_prompt().len();
+        tokio::time::sleep(std::time::Duration::from_millis(10 * MINUTE)).await;
+        (early, world.node.settled_by_prompt().len())
+    };
+    let (_, paid) = tokio::join!(world.buy(HOUR), watch);
+    // Slow is not bad: with the first delivery the rest is bought, all together.
+    assert_eq!(paid, (3, 30), "paid before the first delivery, and after it");
+    world.audit_all_delivered();
+}
+
+/// What never came to a payment says nothing about who delivers.
+#[tokio::test(start_paused = true)]
+async fn refusals_and_failures_do_not_use_up_the_first_few() {
+    let world = World::new(&wishes(20));
+    for id in ["j001", "j002", "j003", "j004", "j005"] {
+        world.shop.script(Kind::Ask, id, [Act::Ask(Msat::new(1))]);
+    }
+    world.node.script_for("j006", std::iter::repeat_n(Fate::Fail(PayFailure::NoRoute), 20));
+    world.node.script_for("j007", [Fate::Stuck]);
+    world.buy(HOUR).await;
+    world.audit();
+    assert_eq!(world.in_state(JobState::Delivered), 13);
 }
 
 /// Some origins answer 402 for a moment after the payment: that opens the breaker, and the first delivery closes it.
