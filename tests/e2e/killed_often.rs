@@ -47,7 +47,10 @@ fn killed_at_random_moments_each_job_is_paid_once_and_delivered() {
         let life_ms = random.below((LIFE_MS + behind * LIFE_MS_PER_JOB).min(LIFE_MS_MAX));
         if killed % SANDBOX_EVERY == SANDBOX_EVERY - 1 {
             thread::sleep(Duration::from_millis(life_ms));
-            sandbox.restart_with(&format!("{FAULTS} {}", if killed / SANDBOX_EVERY % 2 == 0 { ACCEPT } else { "" }));
+            sandbox.restart_with(&format!(
+                "{FAULTS} {}",
+                if (killed / SANDBOX_EVERY).is_multiple_of(2) { ACCEPT } else { "" }
+            ));
         }
         thread::sleep(Duration::from_millis(life_ms));
         killed += u64::from(process.kill());

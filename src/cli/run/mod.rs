@@ -111,6 +111,22 @@ impl<'a> Runner<'a> {
         }
     }
 
+    fn check_same_plan(
+        &self,
+        books: &Books,
+        name: &str,
+        known: Option<&Batch>,
+        manifest: &Manifest,
+        plan: &Plan,
+    ) -> Result<(), Failure> {
+        if known.is_none()
+            && let Some(warning) = session::check_same_plan(books, name, self.options, manifest, plan)?
+        {
+            self.reporter.warn(warning);
+        }
+        Ok(())
+    }
+
     fn start(&self, name: &str, new_batch: bool, new_ledger: bool) {
         self.reporter.hear(&Event::RunStarted {
             batch: name.to_owned(),
@@ -188,6 +204,7 @@ impl<'a> Runner<'a> {
     ) -> Result<ExitCode, Failure> {
         self.world.check_endpoints(plan)?;
         session::check_ids(self.options, manifest, plan)?;
+        self.check_same_plan(&session.books, &session.name, session.known.as_ref(), manifest, plan)?;
         let paths = session::check_files(session.known.as_ref(), &session.name, self.options, manifest, self.world)?;
         session::tell_remarks(manifest, plan, &self.reporter);
         let (mut batch, load) = session.load(self.options, manifest, plan, self.world.play.is_some())?;
@@ -333,6 +350,9 @@ impl<'a> Runner<'a> {
         let (plan, limits) = input::plan(manifest, &self.options.limits)?;
         self.world.check_endpoints(&plan)?;
         session::check_ids(self.options, manifest, &plan)?;
+        if let Some(books) = &books {
+            self.check_same_plan(books, name, known.as_ref(), manifest, &plan)?;
+        }
         session::check_files(known.as_ref(), name, self.options, manifest, self.world)?;
         session::tell_remarks(manifest, &plan, &self.reporter);
         let batch = books.as_ref().zip(known.as_ref().map(|batch| batch.key));
