@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::ledger::sqlite::Decision;
+use crate::ledger::sqlite::{Decision, Retake};
 use crate::manifest::Limits;
 use crate::time::UnixMs;
 
@@ -135,6 +135,14 @@ pub struct Choice {
     pub adopt: bool,
     /// Buy what fits into the batch's limit.
     pub partial: bool,
+}
+
+impl Choice {
+    /// What is wanted once more, as the ledger takes it.
+    #[must_use]
+    pub fn retakes(&self) -> Retake {
+        Retake { ids: self.retake.iter().cloned().collect(), changed: self.retake_changed }
+    }
 }
 
 /// Who pays for a run.

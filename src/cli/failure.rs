@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use crate::diagnostic::{Diagnostic, render};
 use crate::ledger::LedgerError;
 use crate::payer::NodeProblem;
+use crate::run::signals::Stopped;
 
 use super::ExitCode;
 use super::terminal::color;
@@ -21,6 +22,9 @@ pub enum Failure {
     /// A person said no. Nothing was bought, and the same command asks again.
     #[error("nothing was bought")]
     Declined,
+    /// A signal came before the first purchase.
+    #[error("stopped: nothing new was bought; the same command goes on")]
+    Stopped(Stopped),
     /// Price or content is not as planned, or the batch belongs to another manifest.
     #[error("{0}")]
     NotAsPlanned(String),
@@ -63,6 +67,8 @@ impl Failure {
         match self {
             Self::Usage(_) | Self::Input(_) => ExitCode::Usage,
             Self::Declined => ExitCode::Unfinished,
+            Self::Stopped(Stopped::Interrupted) => ExitCode::Interrupted,
+            Self::Stopped(Stopped::Terminated) => ExitCode::Terminated,
             Self::NotAsPlanned(_) => ExitCode::NotAsPlanned,
             Self::Ledger(_) | Self::BooksDiffer(_) => ExitCode::Ledger,
             Self::Limit(_) => ExitCode::Limit,
@@ -87,7 +93,7 @@ impl Failure {
         match self {
             Self::Input(diagnostics) => out.write_all(render(diagnostics, color()).as_bytes()),
             // No error: it is what was asked for.
-            Self::Declined => writeln!(out, "{self}"),
+            Self::Declined | Self::Stopped(_) => writeln!(out, "{self}"),
             Self::Usage(_)
             | Self::NotAsPlanned(_)
             | Self::Ledger(_)

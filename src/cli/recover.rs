@@ -6,7 +6,7 @@ use crate::run::{Clock, SystemClock};
 use crate::time::UnixMs;
 
 use super::config::RecoverOptions;
-use super::run::{Ending, Files, Reporter, Session, Work, World, check_papers, settings, tell, tell_broken};
+use super::run::{Carried, Ending, Files, Reporter, Session, Work, World, check_papers, settings, tell, tell_broken};
 use super::{ExitCode, Failure, Format, target, terminal};
 
 /// Recovers one batch, or all of the ledger one after the other.
@@ -85,10 +85,10 @@ async fn bring_to_end(
     };
     let work = Work::Recover(Some(batch.key));
     let carried = session.carry(world, &settings(&options.pace), &options.pace, reporter, work).await;
-    let finished = following.map_or(Ok(()), |following| following.finish(reporter));
+    let files_whole = following.map_or(Ok(true), |following| following.finish(reporter));
     let (session, carried) = carried?;
-    finished?;
     papers?;
+    let carried = Carried { files_whole: files_whole?, ..carried };
     let ending = Ending { batch, carried: &carried, refused: None, began, play: false, buys: false, chosen: false };
     tell(&session.books, &ending, reporter)
 }

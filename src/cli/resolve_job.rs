@@ -3,7 +3,9 @@
 use crate::ledger::sqlite::{Decided, Decision, Undecided};
 use crate::ledger::{DurableIntent, JobState};
 use crate::payer::{Found, LndPayer, Payer};
+use crate::run::job::Bounds;
 use crate::run::{Clock, SystemClock};
+use crate::time::UnixMs;
 
 use super::config::ResolveOptions;
 use super::run::{Session, World};
@@ -17,6 +19,15 @@ pub(super) fn execute(options: &ResolveOptions) -> Result<ExitCode, Failure> {
     let Some(job) = session.books.undecided(batch.key, &options.job)? else {
         return Err(Failure::Usage(format!("the batch {} has no job {}", batch.name, options.job)));
     };
+    if options.decision == Decision::Unpaid
+        && let Some(until) = job.intent.as_ref().and_then(|intent| payable_until(intent, SystemClock.now()))
+    {
+        return Err(Failure::Usage(format!(
+            "the invoice of {} can still be paid until {until}, by a request that is on its way or by the node: nothing \
+             was decided; `l402-batch recover` may settle it by itself, and after that time it can be taken as not paid",
+            options.job
+        )));
+    }
     let evidence = evidence(options, &job)?;
     match session.books.decide(SystemClock.now(), job.job, options.decision, &options.note, &evidence)? {
         Decided::Recorded => {
@@ -26,6 +37,12 @@ pub(super) fn execute(options: &ResolveOptions) -> Result<ExitCode, Failure> {
         }
         Decided::Refused(state) => Err(Failure::Usage(refusal(options, state))),
     }
+}
+
+/// Until when a POST that is still on its way could be accepted by the node, if that is not over.
+fn payable_until(intent: &DurableIntent, now: UnixMs) -> Option<UnixMs> {
+    let until = intent.invoice_expires_at().plus_ms(Bounds::default().expiry_margin_ms);
+    (now <= until).then_some(until)
 }
 
 const fn told(decision: Decision) -> &'static str {
@@ -78,5 +95,19 @@ async fn ask(payer: &LndPayer, intent: &DurableIntent) -> Result<String, Failure
         Found::Failed(_) => Ok("the node says that it failed".to_owned()),
         Found::NotFound => Ok("the node does not know it".to_owned()),
         Found::Unknown(problem) => Err(Failure::Node(problem)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::fixtures::{INVOICE_EXPIRES_AT, intent};
+
+    #[test]
+    fn an_invoice_counts_as_payable_until_its_expiry_and_a_margin() {
+        let until = INVOICE_EXPIRES_AT.plus_ms(120_000);
+        assert_eq!(payable_until(&intent(1, 0), INVOICE_EXPIRES_AT), Some(until));
+        assert_eq!(payable_until(&intent(1, 0), until), Some(until));
+        assert_eq!(payable_until(&intent(1, 0), until.plus_ms(1)), None);
     }
 }

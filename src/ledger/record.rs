@@ -126,12 +126,14 @@ pub struct JobEnd {
 }
 
 /// All that paying and redeeming need, to be made durable before the payer is called (rule 1).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct NewIntent {
     /// For which job.
     pub job: JobKey,
     /// The exact request.
     pub request: Request,
+    /// How far apart the endpoint wants identical requests, in seconds (rule 9).
+    pub dedup_window_s: u32,
     /// The scheme name of the challenge.
     pub scheme: Scheme,
     /// Its token.
@@ -158,6 +160,18 @@ pub struct NewIntent {
     pub credential_expires_at: UnixMs,
     /// The limits that this intent must fit into.
     pub caps: Caps,
+}
+
+impl std::fmt::Debug for NewIntent {
+    /// Without token and challenge, which are credentials, and without the invoice.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewIntent")
+            .field("job", &self.job)
+            .field("hash", &self.hash)
+            .field("amount", &self.amount)
+            .field("fee_limit", &self.fee_limit)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Limits over more than one job, checked and charged in the transaction of the intent.
@@ -213,6 +227,8 @@ pub enum IntentRefusal {
     },
     /// The ledger already knows this payment hash: it belongs to another purchase.
     HashKnown,
+    /// Another purchase of the identical request is open, or is not a window ago: two processes asked at once.
+    TwinKnown,
 }
 
 /// An intent that is durable. Only a ledger makes one, and paying takes one.

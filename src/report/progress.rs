@@ -48,9 +48,21 @@ impl Progress {
         Self { screen, bar, tally: Mutex::default(), plain: Sink::new(io::stderr()) }
     }
 
-    /// Runs `work` (a question, the summary) while the bar is away, and draws it again.
+    /// Runs `work` (the summary) while the bar is away, and draws it again.
     pub fn suspend<T>(&self, work: impl FnOnce() -> T) -> T {
         self.screen.suspend(work)
+    }
+
+    /// Takes the bar away, until [`Self::come_back`]: while a question waits for its answer. Lines are printed meanwhile.
+    pub fn go_away(&self) {
+        // A terminal that has gone shows no bar either.
+        let _ = self.screen.clear();
+        self.screen.set_draw_target(ProgressDrawTarget::hidden());
+    }
+
+    /// Draws the bar again.
+    pub fn come_back(&self) {
+        self.screen.set_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_S_MAX));
     }
 
     fn above(&self, line: &str) {

@@ -1,7 +1,7 @@
 //! Which pending job is bought next: manifest order, identical requests apart (rule 9), in pages of bounded size.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::ledger::{BatchKey, JobKey, Ledger, LedgerError, PendingJob};
 use crate::plan::ContentHash;
@@ -23,7 +23,12 @@ pub(super) struct Queue {
     page: VecDeque<PendingJob>,
     aside: VecDeque<PendingJob>,
     exhausted: bool,
-    admitted: u64,
+    /// Jobs taken from the pages: of them alone `limit` leaves so many. Whoever was asked about a number of jobs was shown the
+    /// price of the first ones, so that no dearer one takes the place of one that has to wait.
+    taken: u64,
+    /// Jobs that were open when the run began. Where one of them turns out not to be paid it is pending again, but as it
+    /// stood in an earlier manifest, under that one's limits, and nobody was asked about it: the next run buys it.
+    left_out: HashSet<JobKey>,
 }
 
 /// What there is to admit.
@@ -38,7 +43,20 @@ pub(super) enum Turn {
 
 impl Queue {
     pub(super) fn new(batch: BatchKey) -> Self {
-        Self { batch, after: None, page: VecDeque::new(), aside: VecDeque::new(), exhausted: false, admitted: 0 }
+        Self {
+            batch,
+            after: None,
+            page: VecDeque::new(),
+            aside: VecDeque::new(),
+            exhausted: false,
+            taken: 0,
+            left_out: HashSet::new(),
+        }
+    }
+
+    /// Buys none of these in this run.
+    pub(super) fn leave_out(&mut self, jobs: impl IntoIterator<Item = JobKey>) {
+        self.left_out.extend(jobs);
     }
 
     pub(super) async fn next<L: Ledger>(
@@ -48,15 +66,12 @@ impl Queue {
         shared: &Shared,
         now: UnixMs,
     ) -> Result<Turn, LedgerError> {
-        if settings.limit.is_some_and(|limit| self.admitted >= limit) {
-            return Ok(Turn::Exhausted);
-        }
         let breaker = &shared.breaker;
         let free_at = |job: &PendingJob| free_at(job, shared, now);
         if let Some(at) = self.aside.iter().position(|job| free_at(job).is_some_and(|free| free <= now))
             && let Some(job) = self.aside.remove(at)
         {
-            return Ok(self.admit(job, shared));
+            return Ok(Self::admit(job, shared));
         }
         if self.aside.len() >= ASIDE_MAX {
             // What an endpoint may not have now is left to the next run, so that other endpoints' jobs are reached.
@@ -65,11 +80,11 @@ impl Queue {
         while self.aside.len() < ASIDE_MAX {
             let Some(job) = self.fetch(ledger, settings).await? else { break };
             match free_at(&job) {
-                Some(free) if free <= now => return Ok(self.admit(job, shared)),
+                Some(free) if free <= now => return Ok(Self::admit(job, shared)),
                 Some(_) | None => self.aside.push_back(job),
             }
         }
-        if self.aside.is_empty() && self.exhausted {
+        if self.aside.is_empty() && (self.exhausted || self.is_over(settings)) {
             return Ok(Turn::Exhausted);
         }
         Ok(Turn::NotBefore(self.aside.iter().filter_map(free_at).min()))
@@ -82,25 +97,26 @@ impl Queue {
         settings: &Settings,
         breaker: &Breaker,
     ) -> Result<bool, LedgerError> {
-        if settings.limit.is_some_and(|limit| self.admitted >= limit) {
-            return Ok(true);
-        }
         if self.aside.iter().any(|job| !breaker.is_open(&job.endpoint.name)) {
             return Ok(false);
         }
         let Some(job) = self.fetch(ledger, settings).await? else { return Ok(true) };
         self.page.push_front(job);
+        self.taken = self.taken.saturating_sub(1);
         Ok(false)
     }
 
     /// Takes a job back that was admitted and could not be asked for.
     pub(super) fn put_back(&mut self, job: PendingJob) {
-        self.admitted = self.admitted.saturating_sub(1);
         self.aside.push_back(job);
     }
 
-    fn admit(&mut self, job: PendingJob, shared: &Shared) -> Turn {
-        self.admitted += 1;
+    /// Whether `limit` leaves no more.
+    fn is_over(&self, settings: &Settings) -> bool {
+        settings.limit.is_some_and(|limit| self.taken >= limit)
+    }
+
+    fn admit(job: PendingJob, shared: &Shared) -> Turn {
         shared.twins.begin(&job);
         shared.breaker.begin(&job.endpoint.name, job.key);
         Turn::Job(Box::new(job))
@@ -108,6 +124,9 @@ impl Queue {
 
     /// The next pending job, in the manifest's order, of those that are wanted.
     async fn fetch<L: Ledger>(&mut self, ledger: &L, settings: &Settings) -> Result<Option<PendingJob>, LedgerError> {
+        if self.is_over(settings) {
+            return Ok(None);
+        }
         loop {
             if self.page.is_empty() && !self.exhausted {
                 self.page = ledger.pending(self.batch, self.after, PAGE).await?.into();
@@ -117,8 +136,12 @@ impl Queue {
                 }
             }
             match self.page.pop_front() {
+                Some(job) if self.left_out.contains(&job.key) => {}
                 Some(job) if settings.only.as_ref().is_some_and(|only| !only.contains(&job.id)) => {}
-                next => return Ok(next),
+                next => {
+                    self.taken = self.taken.saturating_add(u64::from(next.is_some()));
+                    return Ok(next);
+                }
             }
         }
     }

@@ -100,6 +100,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         NewIntent {
             job: pending.key,
             request: request.clone(),
+            dedup_window_s: pending.endpoint.dedup_window_s,
             scheme: challenge.scheme,
             token: challenge.token,
             challenge: challenge.params,

@@ -38,14 +38,21 @@ impl Controller {
         (Self(sender), Control(receiver))
     }
 
+    /// A run that brings every open job one step on and waits for nothing.
+    #[must_use]
+    pub fn one_round() -> (Self, Control) {
+        let (sender, receiver) = watch::channel(Mode::Drain(DrainCause::OneRound));
+        (Self(sender), Control(receiver))
+    }
+
     /// Admit nothing new, let payments end, redeem each once, leave the rest to the next run.
     pub fn drain(&self, cause: DrainCause) {
         self.0.send_if_modified(|mode| match mode {
-            Mode::Run => {
+            Mode::Run | Mode::Drain(DrainCause::OneRound) => {
                 *mode = Mode::Drain(cause);
                 true
             }
-            Mode::Drain(_) | Mode::Leave => false,
+            Mode::Drain(DrainCause::Interrupted | DrainCause::Terminated | DrainCause::Deadline) | Mode::Leave => false,
         });
     }
 
@@ -56,10 +63,10 @@ impl Controller {
 }
 
 impl Control {
-    /// A run that brings every open job one step on and waits for nothing.
+    /// The same as [`Controller::one_round`], of a run that nobody stops.
     #[must_use]
     pub fn one_round() -> Self {
-        Self(watch::channel(Mode::Drain(DrainCause::OneRound)).1)
+        Controller::one_round().1
     }
 
     pub(super) fn draining(&self) -> bool {

@@ -136,6 +136,9 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         for job in &open {
             shared.twins.resume(job.content, job.key);
         }
+        if let Some(queue) = &mut queue {
+            queue.leave_out(open.iter().map(|job| job.key));
+        }
         let work: Work<'_> = FuturesUnordered::new();
         let mut work = work;
         let mut give_up_at: Option<UnixMs> = None;

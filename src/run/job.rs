@@ -429,6 +429,14 @@ fn challenged(mut tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Ef
             let until = moment.now.plus_ms(window_ms).max(moment.later(1, None));
             (State::Planned(tries), Effect::Wait(until, Waiting::Turn))
         }
+        Input::Committed(Committed::IntentRefused(IntentRefusal::TwinKnown)) => {
+            tries.asks += 1;
+            if moment.draining || tries.asks >= moment.bounds.asks {
+                // It stays pending: the next run buys it.
+                return (State::Done, Effect::Stop);
+            }
+            (State::Planned(tries), Effect::Wait(moment.later(tries.asks, None), Waiting::Turn))
+        }
         Input::Committed(Committed::IntentRefused(refusal)) => {
             let (reason, message) = limit_words(&refusal);
             moment.end(JobState::Pending, reason, message)
@@ -453,7 +461,9 @@ fn limit_words(refusal: &IntentRefusal) -> (Reason, String) {
         IntentRefusal::BatchLimit { cost, used, most } => (Reason::BatchLimit, words("batch's", *cost, *used, *most)),
         IntentRefusal::DayLimit { cost, used, most } => (Reason::DayLimit, words("day's", *cost, *used, *most)),
         IntentRefusal::MonthLimit { cost, used, most } => (Reason::MonthLimit, words("month's", *cost, *used, *most)),
-        IntentRefusal::HashKnown => (Reason::InvoiceReused, "the invoice belongs to another purchase".to_owned()),
+        IntentRefusal::HashKnown | IntentRefusal::TwinKnown => {
+            (Reason::InvoiceReused, "the invoice or the request belongs to another purchase".to_owned())
+        }
     }
 }
 

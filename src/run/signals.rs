@@ -60,11 +60,11 @@ pub async fn listen(controller: &Controller, stopped: &Cell<Option<Stopped>>) ->
 ///
 /// # Errors
 /// Where the signals cannot be listened for.
-pub async fn first() -> std::io::Result<()> {
+pub async fn first() -> std::io::Result<Stopped> {
     let (controller, control) = Controller::new();
     let stopped = Cell::new(None);
     tokio::select! {
-        result = listen(&controller, &stopped) => result,
-        () = control.until_draining() => Ok(()),
+        result = listen(&controller, &stopped) => result.map(|()| Stopped::Interrupted),
+        () = control.until_draining() => Ok(stopped.get().unwrap_or(Stopped::Interrupted)),
     }
 }

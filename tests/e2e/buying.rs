@@ -146,6 +146,12 @@ fn what_is_delivered_and_changed_is_bought_anew_only_by_word() {
     assert_eq!(sandbox.books().settled().len(), 2);
     client.run("run jobs.toml --retake video").with(6);
     assert_eq!(sandbox.books().settled().len(), 3);
+    client.run("run jobs.toml --retake video --dry-run").saying("1 to buy");
+    // A word that a limit did not let through is no word for the next run, of which nobody asked it.
+    client.run("run jobs.toml --retake video --max-sats 1").with(6).saying("nothing was bought");
+    assert_eq!(client.column("jobs.results.csv", "take"), ["2", "1"]);
+    client.run("run jobs.toml").with(6);
+    assert_eq!(sandbox.books().settled().len(), 3);
     client.run("run jobs.toml --retake-changed").with(0);
     assert_eq!(sandbox.books().settled().len(), 4);
     assert_eq!(client.column("jobs.results.csv", "take"), ["2", "2"]);

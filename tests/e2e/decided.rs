@@ -13,11 +13,19 @@ fn in_flight(flags: &str) -> (Sandbox, Client) {
     (sandbox, client)
 }
 
+/// What time would do: the invoice can be paid no more.
+fn expire(client: &Client) {
+    let ledger = rusqlite::Connection::open(client.ledger()).unwrap();
+    assert_eq!(ledger.execute("UPDATE intents SET invoice_expires_at = 1700000000000", []).unwrap(), 1);
+}
+
 const UNPAID: &str = "resolve --batch jobs --job video --as unpaid --note because";
 
 #[test]
 fn what_the_node_contradicts_is_not_decided() {
     let (sandbox, client) = in_flight("--sandbox-pay-ms 1500");
+    client.asks_node(UNPAID).with(2).saying("can still be paid until").saying("nothing was decided");
+    expire(&client);
     client.asks_node(UNPAID).with(2).saying("is on its way").saying("nothing was decided");
     for decision in ["lost", "rebuy"] {
         client.asks_node(&UNPAID.replace("unpaid", decision)).with(2).saying("nothing was decided");
@@ -33,12 +41,14 @@ fn what_the_node_contradicts_is_not_decided() {
 #[test]
 fn a_person_may_decide_where_the_old_node_is_gone() {
     let (_, client) = in_flight("--sandbox-pay-ms 60000");
-    client.says("status --batch jobs").saying("video");
+    client.says(UNPAID).with(2).saying("can still be paid until");
+    expire(&client);
     client.says(UNPAID).with(0).saying("not asked, as none was named");
     client.says("status --batch jobs --job video").saying("decided");
 
     for decision in ["unpaid", "lost", "rebuy"] {
         let (_, client) = in_flight("--sandbox-pay-ms 60000");
+        expire(&client);
         let other = Sandbox::start("");
         let new = Client::of(&other).instead_of(client);
         new.asks_node(&UNPAID.replace("unpaid", decision)).with(0).saying("is not the one that answers now");
@@ -69,6 +79,7 @@ fn a_decision_says_which_job_and_why() {
 #[test]
 fn an_audit_finds_what_a_person_decided_against_the_truth() {
     let (sandbox, client) = in_flight("--sandbox-pay-ms 300");
+    expire(&client);
     client.says(UNPAID).with(0);
     sandbox.wait_for("its end", |books| books.settled().len() == 1);
     client.asks_node("audit").with(7).saying("differ   1 payments").saying("the ledger holds that it never can be");

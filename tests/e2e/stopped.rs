@@ -32,6 +32,31 @@ fn once_drains_and_the_next_run_finishes() {
     }
 }
 
+/// A run begins with what is open. A signal in that time does not let it go on to the purchases.
+#[test]
+fn a_signal_during_the_first_recovery_buys_nothing() {
+    let sandbox = Sandbox::start("--sandbox-latency-ms 2000");
+    let client = Client::of(&sandbox);
+    let run = six(&client);
+    let killed = client.start(run);
+    sandbox.wait_for("two payments", |books| books.settled().len() == 2);
+    killed.killer()();
+    for (signal, code) in [(Signal::TERM, [5, 143]), (Signal::INT, [5, 130])] {
+        let running = client.start(&format!("{run} --json"));
+        running.wait_for("run_started");
+        // It redeems what is paid; each request takes so long.
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        running.signal(signal);
+        let ended = running.end();
+        assert!(ended.code.is_some_and(|ended| code.contains(&ended)), "{ended}");
+        let pending = client.column("jobs.results.csv", "state").into_iter().filter(|state| state == "pending");
+        assert_eq!(pending.count(), 4, "{ended}");
+        assert_eq!(sandbox.books().payments.len(), 2, "{ended}");
+    }
+    client.run(&run.replace("--jobs-in-flight 2", "")).with(0);
+    Audit::of(&client, "jobs", &sandbox.books()).all_delivered(6);
+}
+
 #[test]
 fn twice_leaves_at_once_and_nothing_is_lost() {
     let sandbox = Sandbox::start(SLOW);

@@ -129,6 +129,7 @@ impl Disk {
                 Written::Begun(now, new) => drop(books.begin_batch(*now, new)),
                 Written::Loaded(batch, now, retake, jobs) => {
                     drop(books.load_plan(*batch, *now, retake, jobs.iter().cloned().map(Ok::<_, Infallible>)));
+                    drop(books.accept_takes(*batch));
                 }
                 Written::Record(_, now, record) => drop(books.apply(*now, record.clone())),
             }
@@ -157,7 +158,10 @@ impl Disk {
         self.keep(|| Written::Loaded(batch, now, retake.clone(), jobs.to_vec()));
         let loaded = self.ledger.books().load_plan(batch, now, retake, jobs.iter().cloned().map(Ok::<_, Infallible>));
         match loaded {
-            Ok(load) => load.retaken.first,
+            Ok(load) => {
+                self.ledger.books().accept_takes(batch).expect("the takes are accepted");
+                load.retaken.first
+            }
             Err(error) => {
                 self.world.violated(format!("the plan cannot be loaded: {error:?}"));
                 Vec::new()

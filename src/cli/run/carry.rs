@@ -10,7 +10,7 @@ use crate::ledger::BatchKey;
 use crate::ledger::sqlite::{Books, LedgerHandle};
 use crate::payer::NodeInfo;
 use crate::run::signals::{self, Stopped};
-use crate::run::{Budget, Clock, Control, Controller, DrainCause, Outcome, Run, RunError, Settings, SystemClock};
+use crate::run::{Budget, Clock, Controller, DrainCause, Outcome, Run, RunError, Settings, SystemClock};
 
 use super::reporter::Reporter;
 use super::world::World;
@@ -35,6 +35,8 @@ pub(in crate::cli) struct Carried {
     pub(in crate::cli) stopped: Option<Stopped>,
     /// What it was allowed to spend.
     pub(in crate::cli) budget: Budget,
+    /// Results and receipts, where there are any, are as the ledger is.
+    pub(in crate::cli) files_whole: bool,
 }
 
 /// The settings that the options ask for; what is to be spent is added by the caller.
@@ -60,8 +62,10 @@ pub(in crate::cli) async fn carry_out(
     work: Work,
 ) -> Result<(Books, Carried), Failure> {
     let (ledger, thread) = LedgerHandle::spawn(books)?;
-    let (controller, control) = Controller::new();
-    let control = if matches!(work, Work::OneRound(_)) { Control::one_round() } else { control };
+    let (controller, control) = match &work {
+        Work::OneRound(_) => Controller::one_round(),
+        Work::Recover(_) | Work::Buy(..) => Controller::new(),
+    };
     let stopped = Cell::new(None);
     let result = {
         let run = Run {
@@ -90,7 +94,9 @@ pub(in crate::cli) async fn carry_out(
     drop(ledger);
     let books = thread.join()?;
     match result {
-        Ok(outcome) => Ok((books, Carried { outcome, stopped: stopped.get(), budget: settings.budget.clone() })),
+        Ok(outcome) => {
+            Ok((books, Carried { outcome, stopped: stopped.get(), budget: settings.budget.clone(), files_whole: true }))
+        }
         Err(RunError::Ledger(error)) => Err(Failure::Ledger(error)),
         Err(error @ RunError::Defect(_)) => Err(Failure::Internal(error.to_string())),
     }

@@ -42,6 +42,7 @@ pub(in crate::cli) fn findings(counts: &Counts, carried: &Carried) -> Findings {
         }),
         node_unusable: outcome.node_unusable.is_some(),
         limit_reached: outcome.limit_reached.is_some() && unfinished,
+        files_stale: !carried.files_whole,
         deadline: outcome.drained == Some(DrainCause::Deadline) && unfinished,
         ..Findings::default()
     }
@@ -154,6 +155,8 @@ fn refused_code(counts: &Counts, failure: &Failure) -> ExitCode {
     let refused = match failure.code() {
         ExitCode::Node => Findings { node_unusable: true, ..Findings::default() },
         ExitCode::Limit => Findings { limit_reached: true, ..Findings::default() },
+        ExitCode::Interrupted => Findings { signal: Some(Signal::Interrupt), ..Findings::default() },
+        ExitCode::Terminated => Findings { signal: Some(Signal::Terminate), ..Findings::default() },
         ExitCode::NotAsPlanned => Findings { not_as_planned: true, ..Findings::default() },
         ExitCode::Unfinished => Findings::default(),
         code => return code,

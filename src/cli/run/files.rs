@@ -10,7 +10,7 @@ use crate::cli::Failure;
 use crate::event::{Event, Listener};
 use crate::ledger::BatchKey;
 use crate::ledger::sqlite::{Batch, Books, Layout, OpenMode, Outputs};
-use crate::report::{Dialect, Output, OutputPaths, ReceiptsFile, ResultsFile, Views, check_outputs};
+use crate::report::{Dialect, Output, OutputPaths, ReceiptsFile, ResultsFile, Rewritten, Views, check_outputs};
 use crate::run::{Clock, SystemClock};
 
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -44,19 +44,22 @@ impl Files {
 
     /// Writes both, and gives what a person should know.
     pub(in crate::cli) fn rewrite(&mut self) -> Result<Vec<String>, Failure> {
+        Ok(self.rewrite_now()?.warnings)
+    }
+
+    fn rewrite_now(&mut self) -> Result<Rewritten, Failure> {
         let books = Books::open(&self.ledger, OpenMode::Read)?;
         Ok(self.rewrite_from(&books))
     }
 
-    fn rewrite_from(&mut self, books: &Books) -> Vec<String> {
+    fn rewrite_from(&mut self, books: &Books) -> Rewritten {
         let batch = self.batch;
         let broken = |error: crate::ledger::LedgerError| std::io::Error::other(error.to_string());
-        let rewritten = self.views.rewrite(
+        self.views.rewrite(
             &|| SystemClock.now(),
             &mut |each| books.results(batch, each).map_err(broken)?,
             &mut |each| books.receipts(batch, each).map_err(broken)?,
-        );
-        rewritten.warnings
+        )
     }
 
     /// Follows a run on a thread of its own, so that a slow disk stalls no payment.
@@ -71,7 +74,7 @@ impl Files {
                     self.views.changed();
                 }
                 if self.views.due(SystemClock.now()) {
-                    warnings.extend(self.rewrite_from(&books));
+                    warnings.extend(self.rewrite_from(&books).warnings);
                 }
                 std::thread::park_timeout(LOOK_EVERY);
             }
@@ -121,16 +124,16 @@ pub(in crate::cli) struct Following {
 }
 
 impl Following {
-    /// Ends the following and writes both files as the ledger now is.
-    pub(in crate::cli) fn finish(self, listener: &dyn Listener) -> Result<(), Failure> {
+    /// Ends the following and writes both files as the ledger now is. Says whether that could be done.
+    pub(in crate::cli) fn finish(self, listener: &dyn Listener) -> Result<bool, Failure> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.thread().unpark();
-        let (mut files, mut warnings) =
+        let (mut files, warnings) =
             self.thread.join().map_err(|_| Failure::Internal("the thread of the files has failed".to_owned()))?;
-        warnings.extend(files.rewrite()?);
-        for message in warnings {
+        let rewritten = files.rewrite_now()?;
+        for message in warnings.into_iter().chain(rewritten.warnings) {
             listener.hear(&Event::Warning { message });
         }
-        Ok(())
+        Ok(rewritten.whole)
     }
 }

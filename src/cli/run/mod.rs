@@ -9,8 +9,7 @@ mod reporter;
 mod session;
 mod world;
 
-use carry::Carried;
-pub(super) use carry::{Work, settings};
+pub(super) use carry::{Carried, Work, settings};
 pub(super) use ending::{Ending, tell, tell_broken};
 pub(super) use files::{Files, check as check_files};
 pub(super) use papers::check as check_papers;
@@ -27,6 +26,7 @@ use crate::manifest::{Limits, Manifest};
 use crate::money::Msat;
 use crate::plan::Plan;
 use crate::plan::view::LeftToBuy;
+use crate::run::signals::Stopped;
 use crate::run::{Budget, Clock, Settings, SystemClock};
 use crate::time::UnixMs;
 
@@ -143,7 +143,30 @@ impl<'a> Runner<'a> {
     async fn recover_first(&self, session: Session) -> Result<Session, Failure> {
         match session.known.as_ref().map(|batch| batch.key) {
             None => Ok(session),
-            Some(batch) => Ok(self.carry(session, &settings(&self.options.pace), Work::OneRound(Some(batch))).await?.0),
+            Some(batch) => {
+                let work = Work::OneRound(Some(batch));
+                let (session, carried) = self.carry(session, &settings(&self.options.pace), work).await?;
+                match carried.stopped {
+                    None => Ok(session),
+                    // Whoever stops a run does not want it to go on to the purchases.
+                    Some(stopped) => Err(self.stopped(&session, stopped)),
+                }
+            }
+        }
+    }
+
+    fn stopped(&self, session: &Session, stopped: Stopped) -> Failure {
+        let rewritten = session
+            .known
+            .as_ref()
+            .and_then(|batch| Files::remembered(&self.world.ledger, batch))
+            .map_or(Ok(Vec::new()), |mut files| files.rewrite());
+        match rewritten {
+            Ok(warnings) => {
+                warnings.into_iter().for_each(|warning| self.reporter.warn(warning));
+                Failure::Stopped(stopped)
+            }
+            Err(failure) => failure,
         }
     }
 
@@ -227,6 +250,12 @@ impl<'a> Runner<'a> {
                     Work::Buy(batch.key, node)
                 }
                 Err(failure) => {
+                    // Only the user's word buys something once more, and it was not given.
+                    session.books.take_back_takes(batch.key)?;
+                    if matches!(failure, Failure::Stopped(_)) {
+                        files.rewrite()?;
+                        return Err(failure);
+                    }
                     refused = Some(failure);
                     Work::Recover(Some(batch.key))
                 }
@@ -244,7 +273,7 @@ impl<'a> Runner<'a> {
             }
         };
         self.explain(&mut session, &batch, &carried)?;
-        following.finish(&self.reporter)?;
+        let carried = Carried { files_whole: following.finish(&self.reporter)?, ..carried };
         let untouched = left.jobs == 0 && stand(&counts, &OPEN).0 == 0;
         self.end(&session, &batch, &carried, refused, untouched)
     }
@@ -312,7 +341,7 @@ impl<'a> Runner<'a> {
         let used = money::used(counts)?;
         let cap = questions::batch_cap(self.options.choice.partial, limits, used, left)?;
         let node = questions::ready_node(self.world, left, self.options.choice.partial, &self.reporter).await?;
-        questions::confirm(self.options, limits, left, self.world.play.is_some(), &self.reporter)?;
+        questions::confirm(self.options, limits, left, self.world.play.is_some(), &self.reporter).await?;
         Ok((cap, node))
     }
 

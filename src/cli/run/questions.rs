@@ -11,6 +11,7 @@ use crate::money::{Msat, Sats, counted};
 use crate::payer::{NodeInfo, NodeProblem, Payer};
 use crate::plan::limits::{self, Fit};
 use crate::plan::view::LeftToBuy;
+use crate::run::signals;
 
 use super::reporter::Reporter;
 use super::world::World;
@@ -98,7 +99,7 @@ pub(super) async fn ready_node(
 }
 
 /// Asks on a terminal; without one, `--yes` and a limit are needed. Play money needs neither.
-pub(super) fn confirm(
+pub(super) async fn confirm(
     options: &RunOptions,
     limits: &Limits,
     left: &LeftToBuy,
@@ -115,26 +116,39 @@ pub(super) fn confirm(
         (false, false) => Err(Failure::Usage(
             "there is no terminal to ask on: add --yes and --max-sats SATS; nothing was bought".to_owned(),
         )),
-        (false, true) => reporter.suspended(|| ask(left)),
+        (false, true) => ask(left, reporter).await,
     }
 }
 
-fn ask(left: &LeftToBuy) -> Result<(), Failure> {
+/// Asks. Earlier work of this process may have taken the signals over, so that they end the question here.
+async fn ask(left: &LeftToBuy, reporter: &Reporter) -> Result<(), Failure> {
     let question = format!(
         "buy {} for {} and at most {} of routing fees? [y/N] ",
         counted(left.jobs, "job"),
         left.price.sats_ceil(),
         left.fee_ceiling.sats_ceil()
     );
-    let mut answer = String::new();
-    let asked = (|| {
-        io::stderr().write_all(question.as_bytes())?;
-        io::stderr().flush()?;
-        io::stdin().lock().read_line(&mut answer)
-    })();
-    match (asked, answer.trim().to_lowercase().as_str()) {
-        (Ok(_), "y" | "yes") => Ok(()),
-        (Ok(_), _) => Err(Failure::Declined),
-        (Err(error), _) => Err(Failure::Internal(format!("the question could not be asked: {error}"))),
+    let broken = |error: io::Error| Failure::Internal(format!("the question could not be asked: {error}"));
+    // After a signal the bar does not come back.
+    reporter.make_room(true);
+    io::stderr().write_all(question.as_bytes()).and_then(|()| io::stderr().flush()).map_err(broken)?;
+    let (to, answered) = tokio::sync::oneshot::channel();
+    // Not one of the runtime's threads: it would wait for the answer after a signal, too.
+    let reading = move || {
+        let mut answer = String::new();
+        let read = io::stdin().lock().read_line(&mut answer);
+        // Nobody waits for it after a signal.
+        let _ = to.send(read.map(|_| answer));
+    };
+    std::thread::Builder::new().name("question".to_owned()).spawn(reading).map_err(broken)?;
+    let answer = tokio::select! {
+        biased;
+        stopped = signals::first() => return Err(stopped.map_or_else(broken, Failure::Stopped)),
+        answer = answered => answer.unwrap_or_else(|error| Err(io::Error::other(error))),
+    };
+    reporter.make_room(false);
+    match answer.map_err(broken)?.trim().to_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(Failure::Declined),
     }
 }

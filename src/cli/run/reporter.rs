@@ -69,6 +69,15 @@ impl Reporter {
         }
     }
 
+    /// Takes the bar away while a question waits for its answer, and draws it again after that.
+    pub(in crate::cli) fn make_room(&self, room: bool) {
+        match (&self.progress, room) {
+            (Some(progress), true) => progress.go_away(),
+            (Some(progress), false) => progress.come_back(),
+            (None, _) => {}
+        }
+    }
+
     /// A warning to whoever listens.
     pub(in crate::cli) fn warn(&self, message: impl Into<String>) {
         self.hear(&Event::Warning { message: message.into() });

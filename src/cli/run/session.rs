@@ -6,7 +6,7 @@ use crate::cli::config::{Pace, RunOptions};
 use crate::cli::{Failure, input};
 use crate::ledger::sqlite::{
     Batch, BatchLock, BatchStart, Books, Layout, LoadError, LockError, NewBatch, OpenMode, Outputs, PlanLoad,
-    Remembered, Retake,
+    Remembered,
 };
 use crate::ledger::{Counts, LedgerError};
 use crate::manifest::Manifest;
@@ -76,8 +76,7 @@ impl Session {
                 return Err(Failure::NotAsPlanned(other_money(known_is_sandbox)));
             }
         };
-        let retake =
-            Retake { ids: options.choice.retake.iter().cloned().collect(), changed: options.choice.retake_changed };
+        let retake = options.choice.retakes();
         let mut extra = Vec::new();
         let jobs = plan.jobs(manifest).inspect(|job| {
             for (name, _) in job.iter().flat_map(|job| &job.extra) {
@@ -105,8 +104,9 @@ impl Session {
         Ok(Files::new(&world.ledger, batch.key, &batch.remembered.layout, paths))
     }
 
-    /// Remembers the bound that was accepted.
+    /// Remembers that the purchase was accepted, and its bound.
     pub(super) fn accept(&mut self, batch: &mut Batch, cap: crate::money::Msat) -> Result<(), Failure> {
+        self.books.accept_takes(batch.key)?;
         let remembered = Remembered { accepted: Some(cap), ..batch.remembered.clone() };
         self.books.remember(batch.key, &remembered)?;
         batch.remembered = remembered;
@@ -277,7 +277,7 @@ pub(super) fn tell_load(load: &PlanLoad, reporter: &Reporter) {
         (&load.open_as_begun, "begun and changed in the manifest since: finished as begun"),
         (&load.changed, "delivered and changed in the manifest since: not bought again without --retake-changed"),
         (&load.withdrawn, "gone from the manifest before the purchase: withdrawn"),
-        (&load.retaken, "bought once more"),
+        (&load.retaken, "to be bought once more"),
     ];
     for (ids, words) in lines {
         if ids.count > 0 {

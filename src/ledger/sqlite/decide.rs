@@ -152,7 +152,7 @@ fn bury(tx: &rusqlite::Connection, now: UnixMs, job: JobKey) -> Result<(), Fault
     Ok(())
 }
 
-/// One more take of the same purchase, pending.
+/// One more take of the same purchase, pending. It is of no load: the word for it was given here, and stands.
 fn next_take(tx: &rusqlite::Connection, job: JobKey) -> Result<(), Fault> {
     tx.prepare_cached("UPDATE jobs SET superseded = 1 WHERE id = ?1")?.execute([job])?;
     let rows = tx
@@ -160,7 +160,7 @@ fn next_take(tx: &rusqlite::Connection, job: JobKey) -> Result<(), Fault> {
             "INSERT INTO jobs (batch, job, take, seq, line, endpoint, content, price_msat, fee_ceiling_msat,
                  max_cost_msat, state, reason, first_load, last_load, params, extra)
              SELECT batch, job, take + 1, seq, line, endpoint, content, price_msat, fee_ceiling_msat, max_cost_msat,
-                 'pending', '', first_load, last_load, params, extra
+                 'pending', '', 0, last_load, params, extra
              FROM jobs WHERE id = ?1",
         )?
         .execute([job])?;

@@ -2,7 +2,7 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{ErrorKind, Read};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::ledger::LedgerError;
@@ -27,7 +27,22 @@ pub(super) fn prepare_writable(path: &Path) -> Result<(), LedgerError> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         Err(error) => return Err(io(path, &error)),
     }
-    prepare_readable(path)
+    prepare_readable(path)?;
+    refuse_second_name(path)
+}
+
+/// SQLite's log and our locks stand beside the name by which the file was opened: by two hard links it would be written
+/// by two runs that do not see each other.
+fn refuse_second_name(path: &Path) -> Result<(), LedgerError> {
+    let names = std::fs::metadata(path).map_err(|error| io(path, &error))?.nlink();
+    if names <= 1 {
+        return Ok(());
+    }
+    Err(LedgerError::Io(format!(
+        "{}: the file has {names} names (hard links), and a ledger must have one; remove the others, or name a copy \
+         with --ledger",
+        path.display()
+    )))
 }
 
 /// Takes from everyone else the right to read a ledger. Only for a file that is known to be ours.

@@ -8,6 +8,7 @@ use super::convert::{Json, PaymentState};
 use super::error::{Fault, contradiction};
 use super::job::{self, Change, Job};
 use super::payment::durable_intent;
+use super::read::twin;
 use crate::ledger::{BatchKey, Committed, IntentRefusal, JobState, NewIntent, PaymentKey, Reason};
 use crate::money::Msat;
 use crate::time::UnixMs;
@@ -18,6 +19,9 @@ pub(super) fn intend(tx: &Connection, bodies: &Bodies, now: UnixMs, intent: &New
     let cost = expect_buyable(tx, &job, intent)?;
     if is_known(tx, intent)? {
         return Ok(Committed::IntentRefused(IntentRefusal::HashKnown));
+    }
+    if has_twin(tx, now, intent)? {
+        return Ok(Committed::IntentRefused(IntentRefusal::TwinKnown));
     }
     let charged = match budget::fit(tx, job.batch, &intent.caps, cost)? {
         Ok(charged) => charged,
@@ -65,6 +69,17 @@ fn is_known(tx: &Connection, intent: &NewIntent) -> Result<bool, Fault> {
         .query_row([intent.hash], |_| Ok(()))
         .optional()?;
     Ok(known.is_some())
+}
+
+/// Whether an identical request is under way, or was within its window (rule 9). Whoever asked looked before it did; here
+/// the looks of two processes, or of two endpoints of one address, cannot cross.
+fn has_twin(tx: &Connection, now: UnixMs, intent: &NewIntent) -> Result<bool, Fault> {
+    if intent.dedup_window_s == 0 {
+        return Ok(false);
+    }
+    let window_ms = i64::from(intent.dedup_window_s).saturating_mul(1_000);
+    let twin = twin(tx, intent.job, &intent.request.digest())?;
+    Ok(twin.is_some_and(|twin| twin.open || now.since_ms(twin.last_at) < window_ms))
 }
 
 fn insert_payment(

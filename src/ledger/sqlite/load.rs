@@ -121,11 +121,11 @@ impl Books {
 }
 
 impl Books {
-    /// Whether loading a plan with this job would make it one to buy. Nothing is written.
+    /// Whether loading a plan with this job, and what is wanted once more, would make it one to buy. Nothing is written.
     ///
     /// # Errors
     /// Where the ledger cannot be read.
-    pub fn would_buy(&self, batch: BatchKey, job: &PlannedJob) -> Result<bool, LedgerError> {
+    pub fn would_buy(&self, batch: BatchKey, retake: &Retake, job: &PlannedJob) -> Result<bool, LedgerError> {
         self.read(|books| {
             let known = books.conn.prepare_cached(FIND)?.query_row(params![batch, job.id], known_of_row).optional()?;
             let Some(known) = known else { return Ok(true) };
@@ -134,14 +134,11 @@ impl Books {
                 JobState::Refused | JobState::Failed => {
                     known.content != job.content || is_tried_again(&known, job, books.endpoint_row(&job.endpoint)?)
                 }
-                JobState::Running
-                | JobState::InDoubt
-                | JobState::Paid
-                | JobState::Delivered
-                | JobState::Downloaded
-                | JobState::RefundOffered
-                | JobState::Refunded
-                | JobState::Lost => false,
+                JobState::Delivered | JobState::Downloaded => {
+                    retake.ids.contains(&job.id) || (retake.changed && known.content != job.content)
+                }
+                JobState::Lost | JobState::Refunded => retake.ids.contains(&job.id),
+                JobState::Running | JobState::InDoubt | JobState::Paid | JobState::RefundOffered => false,
             })
         })
     }
@@ -230,8 +227,44 @@ const REWRITE: &str = "
         wait_until = NULL, finished_at = CASE WHEN ?5 = 'pending' THEN NULL ELSE finished_at END
     WHERE id = ?1";
 
+impl Books {
+    /// Notes that what the last load found to buy was accepted: from now on the takes that it asked for once more stand.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written.
+    pub fn accept_takes(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
+        self.write(|tx, _| {
+            tx.prepare_cached("UPDATE batches SET accepted_load = loads WHERE id = ?1")?.execute([batch])?;
+            Ok(())
+        })
+    }
+
+    /// Takes back the takes that were asked for and not accepted: a later run, of which nobody asked that, would buy them.
+    /// The next load does the same where a process was stopped at the question.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written.
+    pub fn take_back_takes(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
+        self.write(|tx, _| take_back(tx, batch))
+    }
+}
+
+/// The takes that nobody has accepted go, and the purchases before them are the latest again.
+fn take_back(tx: &Connection, batch: BatchKey) -> Result<(), Fault> {
+    const UNACCEPTED: &str = "n.batch = ?1 AND n.take > 1 AND n.state = 'pending' AND n.attempts = 0
+        AND n.first_load > (SELECT accepted_load FROM batches WHERE id = ?1)";
+    tx.prepare_cached(&format!(
+        "UPDATE jobs SET superseded = 0, seq = n.seq, line = n.line, extra = n.extra, last_load = n.last_load
+         FROM jobs n WHERE jobs.batch = n.batch AND jobs.job = n.job AND jobs.take = n.take - 1 AND {UNACCEPTED}"
+    ))?
+    .execute([batch])?;
+    tx.prepare_cached(&format!("DELETE FROM jobs AS n WHERE {UNACCEPTED}"))?.execute([batch])?;
+    Ok(())
+}
+
 impl<'a> Load<'a> {
     fn begin(tx: &'a Connection, batch: BatchKey, now: UnixMs, retake: &'a Retake) -> Result<Self, Fault> {
+        take_back(tx, batch)?;
         let number = tx
             .prepare_cached("UPDATE batches SET loads = loads + 1 WHERE id = ?1 RETURNING loads")?
             .query_row([batch], |row| row.get(0))

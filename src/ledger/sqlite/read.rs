@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use url::Url;
 
 use super::Books;
@@ -259,19 +259,7 @@ impl Books {
     /// # Errors
     /// Where the ledger cannot be read.
     pub fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
-        self.read(|books| {
-            Ok(books
-                .conn
-                .prepare_cached(
-                    "SELECT max(j.state IN ('running', 'in_doubt', 'paid')),
-                         max(max(p.intended_at, coalesce(p.answered_at, p.intended_at))) AS last_at
-                     FROM intents i JOIN payments p ON p.id = i.payment JOIN jobs j ON j.id = p.job
-                     WHERE i.request_digest = ?1 AND p.job <> ?2 AND p.state <> 'dead'
-                     HAVING last_at IS NOT NULL",
-                )?
-                .query_row(params![digest, job], |row| Ok(Twin { open: row.get(0)?, last_at: row.get(1)? }))
-                .optional()?)
-        })
+        self.read(|books| twin(&books.conn, job, digest))
     }
 
     /// An endpoint as it stood when its job was planned.
@@ -296,6 +284,20 @@ impl Books {
     pub(super) fn read<T>(&self, work: impl FnOnce(&Self) -> Result<T, Fault>) -> Result<T, LedgerError> {
         work(self).map_err(Fault::into_error)
     }
+}
+
+/// See [`Books::twin`].
+pub(super) fn twin(conn: &Connection, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, Fault> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT max(j.state IN ('running', 'in_doubt', 'paid')),
+                 max(max(p.intended_at, coalesce(p.answered_at, p.intended_at))) AS last_at
+             FROM intents i JOIN payments p ON p.id = i.payment JOIN jobs j ON j.id = p.job
+             WHERE i.request_digest = ?1 AND p.job <> ?2 AND p.state <> 'dead'
+             HAVING last_at IS NOT NULL",
+        )?
+        .query_row(params![digest, job], |row| Ok(Twin { open: row.get(0)?, last_at: row.get(1)? }))
+        .optional()?)
 }
 
 fn stored_url(text: &str) -> Result<Url, Fault> {

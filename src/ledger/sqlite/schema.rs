@@ -27,6 +27,7 @@ CREATE TABLE batches (
     fingerprint TEXT,
     accepted_msat INTEGER CHECK (accepted_msat >= 0),
     loads INTEGER NOT NULL DEFAULT 0,
+    accepted_load INTEGER NOT NULL DEFAULT 0 CHECK (accepted_load <= loads),
     held_msat INTEGER NOT NULL DEFAULT 0 CHECK (held_msat >= 0),
     spent_msat INTEGER NOT NULL DEFAULT 0 CHECK (spent_msat >= 0),
     fees_msat INTEGER NOT NULL DEFAULT 0 CHECK (fees_msat >= 0),

@@ -125,10 +125,11 @@ const fn http_status(code: i64) -> Option<u16> {
 }
 
 impl LndError {
-    /// Whether it is about the way between gateway and service (cancelled, deadline, unavailable). LND's gateway says
-    /// so while it shuts down, proxies that know gRPC say the same, and the call may have got through.
+    /// Whether it is about the way between gateway and service: cancelled, deadline, exhausted, internal, unavailable.
+    /// LND's gateway says so while it shuts down, gRPC itself where a stream or a connection is reset, proxies that know
+    /// gRPC say the same; and the call may have got through. Of its own refusals LND gives none of these codes.
     const fn is_of_transport(&self) -> bool {
-        matches!(self.error.code, 1 | 4 | 14)
+        matches!(self.error.code, 1 | 4 | 8 | 13 | 14)
     }
 
     /// The stream's own "not found". A wrong path gives the same code and status, but unwrapped.
@@ -356,10 +357,12 @@ mod tests {
 
     #[test]
     fn an_error_of_the_transport_is_no_answer() {
-        let heard = error(503, 14, "connection error", true);
-        assert!(!heard.is_lnds_answer());
-        assert_eq!(heard.clone().outcome(false), SendOutcome::InDoubt("connection error".to_owned()));
-        assert_eq!(heard.found(), Found::Unknown(NodeProblem::Unreachable("connection error".to_owned())));
+        for (status, code) in [(499, 1), (504, 4), (429, 8), (500, 13), (503, 14)] {
+            let heard = error(status, code, "connection error", true);
+            assert!(!heard.is_lnds_answer(), "{code}");
+            assert_eq!(heard.clone().outcome(false), SendOutcome::InDoubt("connection error".to_owned()));
+            assert_eq!(heard.found(), Found::Unknown(NodeProblem::Unreachable("connection error".to_owned())));
+        }
     }
 
     #[test]

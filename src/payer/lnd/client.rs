@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, DATE, HeaderName, HeaderValue};
+use reqwest::header::{CACHE_CONTROL, CONTENT_TYPE, DATE, HeaderName, HeaderValue};
 use reqwest::{RequestBuilder, Response};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -103,7 +103,8 @@ impl Client {
 
     /// A GET without it, for the one call that needs none.
     pub(super) fn open_get(&self, path: &str) -> RequestBuilder {
-        self.http.get(format!("{}{path}", self.base))
+        // A "not found" from a cache before the node would be believed.
+        self.http.get(format!("{}{path}", self.base)).header(CACHE_CONTROL, "no-cache, no-store")
     }
 
     /// A POST of a JSON body with the macaroon.

@@ -152,9 +152,11 @@ fn proof_of_absence(intent: &DurableIntent, node_time: Option<UnixMs>, moment: &
     }
 }
 
-/// By the node's clock, with a margin; without the node's clock nothing has expired.
+/// By the node's clock, with a margin; without the node's clock nothing has expired. Ours must agree: the date of an answer
+/// may be a proxy's, and a clock that jumps ahead comes back.
 fn expired(intent: &DurableIntent, node_time: Option<UnixMs>, moment: &Moment<'_>) -> bool {
-    node_time.is_some_and(|now| now.since_ms(intent.invoice_expires_at()) > moment.bounds.expiry_margin_ms)
+    let over = |now: UnixMs| now.since_ms(intent.invoice_expires_at()) > moment.bounds.expiry_margin_ms;
+    node_time.is_some_and(over) && over(moment.now)
 }
 
 /// Not dead and not on its way (rule 4): the same invoice to the same node while it can still be redeemed, else wait

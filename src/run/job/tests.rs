@@ -54,6 +54,7 @@ pub(super) fn new_intent() -> Box<NewIntent> {
     Box::new(NewIntent {
         job: JobKey(1),
         request,
+        dedup_window_s: 30,
         scheme: Scheme::L402,
         token: Token::new("token".to_owned()),
         challenge: Vec::new(),
@@ -172,6 +173,7 @@ fn inputs() -> Vec<(String, Input)> {
         ("Committed intent 1/1".into(), Input::Committed(Committed::Intent(intent(1, 1)))),
         ("Committed refusal limit".into(), Input::Committed(Committed::IntentRefused(limit))),
         ("Committed refusal hash".into(), Input::Committed(Committed::IntentRefused(IntentRefusal::HashKnown))),
+        ("Committed refusal twin".into(), Input::Committed(Committed::IntentRefused(IntentRefusal::TwinKnown))),
         ("Committed paid".into(), Input::Committed(Committed::Paid(purchase(true, 0)))),
         ("Committed answer".into(), Input::Committed(Committed::Answer(AnswerKey(1)))),
         ("Committed done".into(), Input::Committed(Committed::Done)),
@@ -411,4 +413,21 @@ fn a_send_begun_is_recorded_before_it_is_sent_again() {
     }
     let (_, effect) = step(state, Input::Committed(Committed::Intent(intent(2, 0))), &moment);
     assert!(matches!(effect, Effect::Send(_)));
+}
+
+/// The date of an answer may be a proxy's, and the clock of a node may jump ahead and come back: a POST that still stalls
+/// would be accepted then.
+#[test]
+fn a_node_s_date_alone_does_not_make_an_invoice_expired() {
+    let (facts, bounds) = (facts(), Bounds::default());
+    for (now, node_time, is_dead) in
+        [(EARLY, Some(LATE), false), (LATE, Some(EARLY), false), (LATE, None, false), (LATE, Some(LATE), true)]
+    {
+        let moment = Moment { now, draining: false, facts: &facts, bounds: &bounds };
+        for seen in [Seen::NotFound, Seen::Failed(PayFailure::NoRoute)] {
+            let looking = State::Looking(intent(2, 1), Tries { resends: 99, ..Tries::default() });
+            let (next, _) = step(looking, Input::Sighted(Sighting { seen, node_time }), &moment);
+            assert_eq!(matches!(next, State::Burying(..)), is_dead, "ours {now}, the node's {node_time:?}: {next:?}");
+        }
+    }
 }

@@ -163,3 +163,17 @@ async fn limit_and_only_bound_what_is_bought() {
     assert_eq!(world.state_of("j009").0, JobState::Delivered);
     world.audit();
 }
+
+/// The first two are what the question was about.
+#[tokio::test(start_paused = true)]
+async fn a_limit_means_the_first_jobs_also_where_one_has_to_wait() {
+    let mut jobs = wishes(3);
+    jobs[1].prompt = "j001".to_owned();
+    let mut world = World::new(&jobs);
+    world.shop.want("j001", 2);
+    world.settings.limit = Some(2);
+    world.buy(HOUR).await;
+    let states = ["j001", "j002", "j003"].map(|id| world.state_of(id).0);
+    assert_eq!(states, [JobState::Delivered, JobState::Delivered, JobState::Pending]);
+    world.audit();
+}

@@ -37,6 +37,20 @@ async fn twins_of_another_batch_are_a_window_apart_too() {
     assert_eq!(july.shop.cached.get(), 0);
 }
 
+/// Two endpoints of one address, or two processes, may ask at the same time: neither sees an intent of the other then.
+#[tokio::test(start_paused = true)]
+async fn twins_that_ask_at_the_same_time_are_told_apart_at_the_intent() {
+    let mut all = wishes(2);
+    for (wish, host) in all.iter_mut().zip(["shop.example", "SHOP.example"]) {
+        (wish.prompt, wish.host) = ("same".to_owned(), host.to_owned());
+    }
+    let world = World::new(&all);
+    world.shop.want("same", 2);
+    world.buy(HOUR).await;
+    world.audit_all_delivered();
+    assert_eq!(world.shop.cached.get(), 0, "the shop answers twins from a cache: paid twice for one film");
+}
+
 /// The other batch may never be run again.
 #[tokio::test(start_paused = true)]
 async fn an_open_twin_of_another_batch_does_not_keep_the_run_alive() {

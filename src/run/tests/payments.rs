@@ -1,7 +1,8 @@
 //! Payments that are lost, late, in flight, failed; nodes that forget or are others.
 
 use super::node::Fate;
-use super::world::{HOUR, MINUTE, World, begin, wishes};
+use super::shop::{Act, Kind, say};
+use super::world::{HOUR, MINUTE, World, begin, wish, wishes};
 use crate::ledger::{JobState, Reason};
 use crate::money::Msat;
 use crate::payer::{NodeProblem, PayFailure, PayRefusal};
@@ -175,4 +176,30 @@ async fn recovering_buys_nothing() {
     world.recover(MINUTE).await;
     assert_eq!(world.in_state(JobState::Pending), 3);
     assert!(world.shop.seen.borrow().is_empty());
+}
+
+/// Its payment is in flight while its row goes from the manifest, and fails after that: whoever took the row out, or set a
+/// tighter limit, does not want it bought as it was.
+#[tokio::test(start_paused = true)]
+async fn an_open_job_that_turns_out_unpaid_is_not_bought_by_the_run_that_found_it_open() {
+    let mut world = World::new(&wishes(6));
+    world.settings.jobs_in_flight = 1;
+    world.settings.wait_doubt_ms = MINUTE;
+    world.node.script_for("j006", [Fate::FailLate(PayFailure::Timeout, 4 * 60_000)]);
+    world.buy(HOUR).await;
+    assert_eq!(world.state_of("j006"), (JobState::InDoubt, Reason::PaymentInFlight));
+
+    world.wishes = vec![wish("new1"), wish("new2")];
+    world.load_again();
+    // It fails while the first of them is being made.
+    world.shop.script(Kind::Redeem, "new1", [Act::Accept]);
+    world.shop.script(Kind::Poll, "new1", std::iter::repeat_n(say(200, r#"{"status":"processing"}"#), 100));
+    world.buy(3 * HOUR).await;
+    world.audit();
+    assert_eq!(world.state_of("new2").0, JobState::Delivered);
+    assert_eq!(world.state_of("j006").0, JobState::Pending, "it has failed");
+    assert_eq!(world.node.settled_by_prompt().get("j006"), None, "nobody wants it any more");
+
+    world.load_again();
+    assert_eq!(world.state_of("j006"), (JobState::Refused, Reason::Withdrawn));
 }

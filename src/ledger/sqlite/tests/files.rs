@@ -214,3 +214,17 @@ fn what_is_deleted_or_replaced_in_use_takes_no_more_records_and_is_saved() {
         assert!(!folder.path().join("ledger.db.rescued-2").exists());
     }
 }
+
+/// SQLite would keep a log for each name.
+#[test]
+fn a_ledger_with_two_names_is_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, other) = (folder.path().join("ledger.db"), folder.path().join("other.db"));
+    drop(open(&path).unwrap());
+    std::fs::hard_link(&path, &other).unwrap();
+    for name in [&path, &other] {
+        assert!(matches!(open(name), Err(LedgerError::Io(why)) if why.contains("hard links")));
+    }
+    std::fs::remove_file(&other).unwrap();
+    open(&path).unwrap();
+}

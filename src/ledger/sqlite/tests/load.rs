@@ -268,3 +268,34 @@ fn a_hundred_thousand_rows_are_loaded() {
     assert_eq!(counts.planned, PRICE.checked_mul(ROWS).unwrap());
     assert_eq!(counts.to_buy_worst_case, Msat::new(HOLD).checked_mul(ROWS).unwrap());
 }
+
+/// Whoever declines the question, or stops the process there, has not given the word.
+#[test]
+fn a_take_that_was_not_accepted_is_taken_back() {
+    let retake = Retake { ids: BTreeSet::from(["a".to_owned()]), changed: false };
+    let jobs = || vec![planned(&endpoint(), "new", "new"), planned(&endpoint(), "a", "a")];
+    let delivered = ("a".to_owned(), 1, JobState::Delivered, Reason::None);
+    let again = ("a".to_owned(), 2, JobState::Pending, Reason::None);
+
+    let (mut books, batch) = stand(JobState::Delivered, Reason::None);
+    books.accept_takes(batch).unwrap();
+    load(&mut books, batch, &retake, jobs());
+    assert_eq!(standing(&books, batch)[1], again);
+    books.take_back_takes(batch).unwrap();
+    assert_eq!(standing(&books, batch)[1], delivered, "in its place of now");
+    assert_eq!(standing(&books, batch).len(), 2);
+
+    load(&mut books, batch, &retake, jobs());
+    load(&mut books, batch, &Retake::default(), jobs());
+    assert_eq!(standing(&books, batch)[1], delivered, "the next run buys nothing that it was not told to buy");
+
+    load(&mut books, batch, &retake, jobs());
+    books.accept_takes(batch).unwrap();
+    load(&mut books, batch, &Retake::default(), jobs());
+    assert_eq!(standing(&books, batch)[1], again, "what was accepted stands until it is bought");
+    let job = pending(&books, batch).remove(1);
+    deliver(&mut books, &job, 9);
+    load(&mut books, batch, &Retake::default(), jobs());
+    assert_eq!(standing(&books, batch)[1], ("a".to_owned(), 2, JobState::Delivered, Reason::None));
+    books.check_money(None).unwrap();
+}

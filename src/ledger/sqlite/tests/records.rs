@@ -293,3 +293,32 @@ fn counted_money_that_is_not_the_sum_of_payments_is_found() {
     };
     assert!(matches!(books.begin_batch(NOW, &again), Err(LedgerError::Foreign(_))));
 }
+
+#[test]
+fn an_identical_request_has_no_intent_before_its_window_is_over() {
+    use crate::ledger::{IntentRefusal, NewIntent};
+    let (mut books, june) = in_memory(&["a"]);
+    let july = begin(&mut books, "july");
+    load_ids(&mut books, july, &["a"]);
+    let (first, second) = (pending(&books, june).remove(0), pending(&books, july).remove(0));
+    let wants = |job, n| Record::Intend(Box::new(NewIntent { dedup_window_s: 30, ..new_intent(job, n) }));
+    let is_refused = |outcome| matches!(outcome, Committed::IntentRefused(IntentRefusal::TwinKnown));
+    deliver(&mut books, &first, 1);
+    assert!(is_refused(books.apply(NOW.plus_ms(29_999), wants(&second, 2)).unwrap()));
+    assert_eq!(books.counts(july).unwrap().held, Msat::ZERO);
+    assert!(!is_refused(books.apply(NOW.plus_ms(30_000), wants(&second, 2)).unwrap()));
+    // Now that one is open.
+    let august = begin(&mut books, "august");
+    load_ids(&mut books, august, &["a"]);
+    let third = pending(&books, august).remove(0);
+    assert!(is_refused(books.apply(NOW.plus_ms(900_000), wants(&third, 3)).unwrap()));
+    assert!(!is_refused(books.apply(NOW, Record::Intend(Box::new(new_intent(&third, 3)))).unwrap()), "no window");
+}
+
+#[test]
+fn an_intent_shows_no_credential() {
+    let (books, batch) = in_memory(&["a"]);
+    let intent = new_intent(&pending(&books, batch)[0], 1);
+    let shown = format!("{:?}", Record::Intend(Box::new(intent)));
+    assert!(!shown.contains("token1") && !shown.contains("lnbc1"), "{shown}");
+}

@@ -117,6 +117,8 @@ pub(super) fn new_intent(job: &PendingJob, n: u8) -> NewIntent {
             url: job.endpoint.url.clone(),
             body: format!("{{\"prompt\":{:?}}}", job.id).into_bytes(),
         },
+        // Most tests buy at one instant.
+        dedup_window_s: 0,
         scheme: Scheme::L402,
         token: Token::new(format!("token{n}")),
         challenge: vec![("invoice".to_owned(), format!("lnbc{n}")), ("other".to_owned(), "kept".to_owned())],
