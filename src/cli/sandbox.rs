@@ -15,7 +15,8 @@ pub(super) fn execute(args: &SandboxArgs) -> Result<ExitCode, Failure> {
             .await
             .map_err(|error| Failure::Usage(error.to_string()))?;
         let text = format!("{}\nCtrl-C stops it.\n", sandbox.how_to_use());
-        let mut signal = std::pin::pin!(crate::run::signals::first());
+        let signals = crate::run::signals::Signals::default();
+        let mut signal = std::pin::pin!(signals.first());
         // It listens before it says so: a Ctrl-C that comes at once ends it in good order too.
         let came = futures::poll!(signal.as_mut());
         terminal::print(|out| out.write_all(text.as_bytes()))?;

@@ -1,6 +1,5 @@
 //! Carries a run out beside everything that can stop it: signals, a deadline; and beside its heartbeat.
 
-use std::cell::Cell;
 use std::time::Duration;
 
 use crate::cli::Failure;
@@ -9,7 +8,7 @@ use crate::event::Listener;
 use crate::ledger::BatchKey;
 use crate::ledger::sqlite::{Books, LedgerHandle};
 use crate::payer::NodeInfo;
-use crate::run::signals::{self, Stopped};
+use crate::run::signals::Stopped;
 use crate::run::{Budget, Clock, Controller, DrainCause, Outcome, Run, RunError, Settings, SystemClock};
 
 use super::reporter::Reporter;
@@ -66,7 +65,6 @@ pub(in crate::cli) async fn carry_out(
         Work::OneRound(_) => Controller::one_round(),
         Work::Recover(_) | Work::Buy(..) => Controller::new(),
     };
-    let stopped = Cell::new(None);
     let result = {
         let run = Run {
             ledger: &ledger,
@@ -85,9 +83,10 @@ pub(in crate::cli) async fn carry_out(
         };
         tokio::select! {
             biased;
-            result = work => result,
-            error = signals::listen(&controller, &stopped) => Err(RunError::Defect(listening(error))),
+            // First, so that a signal or a deadline which came before this work keeps it from buying anything.
+            error = world.signals.listen(&controller) => Err(RunError::Defect(listening(error))),
             () = at_deadline(pace, &controller) => Err(RunError::Defect("the deadline ended the run".to_owned())),
+            result = work => result,
             () = beat(reporter) => Err(RunError::Defect("the heartbeat ended the run".to_owned())),
         }
     };
@@ -95,7 +94,8 @@ pub(in crate::cli) async fn carry_out(
     let books = thread.join()?;
     match result {
         Ok(outcome) => {
-            Ok((books, Carried { outcome, stopped: stopped.get(), budget: settings.budget.clone(), files_whole: true }))
+            let (stopped, budget) = (world.signals.stopped(), settings.budget.clone());
+            Ok((books, Carried { outcome, stopped, budget, files_whole: true }))
         }
         Err(RunError::Ledger(error)) => Err(Failure::Ledger(error)),
         Err(error @ RunError::Defect(_)) => Err(Failure::Internal(error.to_string())),
@@ -113,7 +113,9 @@ fn listening(result: std::io::Result<()>) -> String {
 async fn at_deadline(pace: &Pace, controller: &Controller) {
     if let Some(deadline) = pace.deadline {
         let ms = u64::try_from(deadline.since_ms(SystemClock.now())).unwrap_or(0);
-        SystemClock.sleep_ms(ms).await;
+        if ms > 0 {
+            SystemClock.sleep_ms(ms).await;
+        }
         controller.drain(DrainCause::Deadline);
     }
     std::future::pending().await

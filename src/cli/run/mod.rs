@@ -341,7 +341,7 @@ impl<'a> Runner<'a> {
         let used = money::used(counts)?;
         let cap = questions::batch_cap(self.options.choice.partial, limits, used, left)?;
         let node = questions::ready_node(self.world, left, self.options.choice.partial, &self.reporter).await?;
-        questions::confirm(self.options, limits, left, self.world.play.is_some(), &self.reporter).await?;
+        questions::confirm(self.options, limits, left, self.world, &self.reporter).await?;
         Ok((cap, node))
     }
 

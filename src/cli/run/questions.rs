@@ -11,7 +11,7 @@ use crate::money::{Msat, Sats, counted};
 use crate::payer::{NodeInfo, NodeProblem, Payer};
 use crate::plan::limits::{self, Fit};
 use crate::plan::view::LeftToBuy;
-use crate::run::signals;
+use crate::run::signals::Signals;
 
 use super::reporter::Reporter;
 use super::world::World;
@@ -103,9 +103,10 @@ pub(super) async fn confirm(
     options: &RunOptions,
     limits: &Limits,
     left: &LeftToBuy,
-    play: bool,
+    world: &World,
     reporter: &Reporter,
 ) -> Result<(), Failure> {
+    let play = world.play.is_some();
     let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
     match (play || options.choice.yes, terminal) {
         (true, true) => Ok(()),
@@ -116,12 +117,12 @@ pub(super) async fn confirm(
         (false, false) => Err(Failure::Usage(
             "there is no terminal to ask on: add --yes and --max-sats SATS; nothing was bought".to_owned(),
         )),
-        (false, true) => ask(left, reporter).await,
+        (false, true) => ask(left, reporter, &world.signals).await,
     }
 }
 
 /// Asks. Earlier work of this process may have taken the signals over, so that they end the question here.
-async fn ask(left: &LeftToBuy, reporter: &Reporter) -> Result<(), Failure> {
+async fn ask(left: &LeftToBuy, reporter: &Reporter, signals: &Signals) -> Result<(), Failure> {
     let question = format!(
         "buy {} for {} and at most {} of routing fees? [y/N] ",
         counted(left.jobs, "job"),
@@ -143,7 +144,7 @@ async fn ask(left: &LeftToBuy, reporter: &Reporter) -> Result<(), Failure> {
     std::thread::Builder::new().name("question".to_owned()).spawn(reading).map_err(broken)?;
     let answer = tokio::select! {
         biased;
-        stopped = signals::first() => return Err(stopped.map_or_else(broken, Failure::Stopped)),
+        stopped = signals.first() => return Err(stopped.map_or_else(broken, Failure::Stopped)),
         answer = answered => answer.unwrap_or_else(|error| Err(io::Error::other(error))),
     };
     reporter.make_room(false);

@@ -7,6 +7,7 @@ use crate::cli::config::{NodeOptions, Payment};
 use crate::cli::{Failure, MacaroonSource};
 use crate::origin::{HttpOptions, HttpOrigin};
 use crate::payer::{LndOptions, LndPayer, Macaroon};
+use crate::run::signals::Signals;
 
 /// The most that is read of a certificate file.
 const CERTIFICATE_BYTES_MAX: u64 = 1 << 20;
@@ -23,6 +24,8 @@ pub(in crate::cli) struct World {
     pub(in crate::cli) play: Option<Play>,
     /// What a person should know of the configuration.
     pub(in crate::cli) warnings: Vec<String>,
+    /// What stops it.
+    pub(in crate::cli) signals: Signals,
 }
 
 /// A sandbox inside this process.
@@ -47,7 +50,7 @@ impl World {
         let mut warnings = Vec::new();
         let payer = node.map(|node| connect(node, &mut warnings)).transpose()?;
         let origin = HttpOrigin::new(HttpOptions::default()).map_err(|error| Failure::Internal(error.to_string()))?;
-        Ok(Self { payer, origin, ledger: ledger.to_owned(), play: None, warnings })
+        Ok(Self { payer, origin, ledger: ledger.to_owned(), play: None, warnings, signals: Signals::default() })
     }
 
     #[cfg(feature = "sandbox")]
@@ -69,6 +72,7 @@ impl World {
             ledger: folder.join("ledger.db"),
             play: Some(Play { catalog: sandbox.catalog_file(), sandbox }),
             warnings: Vec::new(),
+            signals: Signals::default(),
         })
     }
 
