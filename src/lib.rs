@@ -13,6 +13,7 @@ pub mod l402;
 pub mod ledger;
 pub mod manifest;
 pub mod money;
+pub mod opening;
 pub mod origin;
 pub mod payer;
 pub mod plan;

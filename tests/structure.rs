@@ -19,7 +19,7 @@ const fn room(name: &'static str, uses: &'static [&'static str]) -> Room {
 }
 
 /// Rooms that know of no other room but each other: anybody may use them.
-const LEAVES: [&str; 5] = ["money", "time", "diagnostic", "cells", "harmless"];
+const LEAVES: [&str; 6] = ["money", "time", "diagnostic", "cells", "harmless", "opening"];
 
 /// money ← l402, catalog ← manifest ← plan ← ports ← run ← cli. The ports exchange the few types that cross the table
 /// between asking, paying and recording, and nothing else.

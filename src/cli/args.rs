@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use super::flags::{LedgerArgs, LimitArgs, ManifestArgs, NodeArgs, OutputArgs, PaceArgs, TargetArgs};
+use super::flags::{LedgerArgs, LimitArgs, ManifestArgs, NodeArgs, OutputArgs, PaceArgs, ReadingArgs, TargetArgs};
 use super::{layer, values};
 
 const ABOUT: &str = "Buy from L402 APIs in bulk: plan the exact cost in sats, run it, keep every URL and receipt";
@@ -18,7 +18,7 @@ Examples:
   l402-batch run shots.csv --max-sats 50000        the same command again goes on where it stopped
   l402-batch status shots.csv
 
-Still to come: doctor, catalog, refunds, download, config.
+Still to come: catalog, refunds, download.
 
 A flag --max-sats is also the variable L402_BATCH_MAX_SATS and, where it makes sense for good, the
 key max_sats in $XDG_CONFIG_HOME/l402-batch/config.toml. Flag beats variable beats manifest beats
@@ -69,12 +69,23 @@ const STATUS_EXAMPLES: &str = "\
 Examples:
   l402-batch status jobs.toml                      counts, and the jobs that need something
   l402-batch status jobs.toml --all --json
-  l402-batch status --batch june-trailers --job shot-7";
+  l402-batch status --batch june-trailers --job shot-7      request, payments, answers, history
+  l402-batch status jobs.toml --job shot-7 --proof          with invoice and preimage, to complain with";
 
 const EXPORT_EXAMPLES: &str = "\
 Examples:
   l402-batch export jobs.toml                      jobs.results.csv, jobs.receipts.csv beside it
   l402-batch export --batch june-trailers --results results.csv --receipts receipts.csv";
+
+const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  l402-batch doctor                                node, ledger, configuration
+  l402-batch doctor jobs.toml                      and whether this manifest would run
+  l402-batch doctor jobs.toml --json --no-ask
+
+Pays nothing and writes nothing. Each endpoint is asked once, without payment, for its cheapest job.
+Exit codes: 0 ready (warnings count for nothing), 2 configuration or manifest, 3, 4 and 6 an endpoint
+as a run would end with it, 7 ledger, 8 a limit, 9 node.";
 
 /// The whole command line.
 #[derive(Parser, Clone, Debug)]
@@ -119,9 +130,9 @@ pub enum Command {
     Resolve(Box<ResolveArgs>),
     /// Compare the ledger with the node's own list of payments
     Audit(AuditArgs),
-    /// Check node, ledger and configuration (still to come)
-    #[command(hide = true, disable_help_flag = true)]
-    Doctor(LaterArgs),
+    /// Check configuration, ledger, node and endpoints, and say what to do
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(Box<DoctorArgs>),
     /// Show or refresh the endpoint catalogue (still to come)
     #[command(hide = true, disable_help_flag = true)]
     Catalog(LaterArgs),
@@ -131,9 +142,8 @@ pub enum Command {
     /// Download results (still to come)
     #[command(hide = true, disable_help_flag = true)]
     Download(LaterArgs),
-    /// Show the configuration in force (still to come)
-    #[command(hide = true, disable_help_flag = true)]
-    Config(LaterArgs),
+    /// The configuration in force
+    Config(ConfigArgs),
 }
 
 /// `plan`.
@@ -187,7 +197,7 @@ pub struct RunArgs {
     #[arg(
         long,
         help_heading = "Sandbox",
-        conflicts_with_all = ["lnd_url", "lnd_macaroon_file", "lnd_cert_file", "ledger"]
+        conflicts_with_all = ["lnd_url", "lnd_macaroon_file", "lnd_cert_file", "lnd_dir", "lnd_network", "ledger"]
     )]
     pub sandbox: bool,
     /// How the sandbox behaves.
@@ -272,9 +282,12 @@ pub struct StatusArgs {
     /// Show every job, not only those that need something
     #[arg(long, help_heading = "Output", conflicts_with = "job")]
     pub all: bool,
-    /// Show this job (repeatable)
+    /// Show all that is known of this job (repeatable)
     #[arg(long, value_name = "ID", help_heading = "Output")]
     pub job: Vec<String>,
+    /// With --job: its invoices and preimages too, the proof of payment
+    #[arg(long, help_heading = "Output", requires = "job")]
+    pub proof: bool,
     /// How to print.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -359,6 +372,71 @@ pub struct AuditArgs {
     pub ledger: LedgerArgs,
 }
 
+/// `doctor`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct DoctorArgs {
+    /// The file that says what to buy; without it, node, ledger and configuration are checked alone
+    pub manifest: Option<PathBuf>,
+    /// Ask no endpoint. Each is asked once otherwise, for the cheapest job, without payment: that costs nothing
+    #[arg(long)]
+    pub no_ask: bool,
+    /// How to read the manifest.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+    /// What may be spent.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// Who pays.
+    #[command(flatten)]
+    pub node: NodeArgs,
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Where it is recorded.
+    #[command(flatten)]
+    pub ledger: LedgerArgs,
+}
+
+/// `config`.
+#[derive(Args, Clone, Debug)]
+pub struct ConfigArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub what: ConfigCommand,
+}
+
+/// What to do with the configuration.
+#[derive(Subcommand, Clone, Debug)]
+pub enum ConfigCommand {
+    /// Each value and where it came from; secrets are not shown
+    Show(Box<ShowArgs>),
+}
+
+/// `config show`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ShowArgs {
+    /// A manifest, whose limits then count
+    pub manifest: Option<PathBuf>,
+    /// How to read the manifest.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+    /// What may be spent.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// Who pays.
+    #[command(flatten)]
+    pub node: NodeArgs,
+    /// How fast.
+    #[command(flatten)]
+    pub pace: PaceArgs,
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Where it is recorded.
+    #[command(flatten)]
+    pub ledger: LedgerArgs,
+}
+
 /// `completions`.
 #[derive(Args, Clone, Debug)]
 pub struct CompletionsArgs {
@@ -423,8 +501,8 @@ mod tests {
     fn flags_are_read_with_their_units() {
         let args = run("run shots.csv --default endpoint=generate-video --column Seconds=duration --delimiter tab \
              --max-sats 50_000 --max-fee-ppm 5000 --wait-doubt 90s --deadline 2h30m --only a,b --only c --json -y");
-        assert_eq!(args.manifest.default, [Pair { key: "endpoint".into(), value: "generate-video".into() }]);
-        assert_eq!(args.manifest.delimiter, Some(b'\t'));
+        assert_eq!(args.manifest.reading.default, [Pair { key: "endpoint".into(), value: "generate-video".into() }]);
+        assert_eq!(args.manifest.reading.delimiter, Some(b'\t'));
         assert_eq!(args.limits.max_sats, Some(Sats::new(50_000)));
         assert_eq!(args.limits.max_fee_ppm, Some(5_000));
         assert_eq!(args.pace.wait_doubt.map(|d| d.as_secs()), Some(90));
@@ -473,6 +551,10 @@ mod tests {
             "resolve a.toml --job x --as unpaid --note why --lnd-url https://n:8080",
             "audit --lnd-url https://n:8080 --json",
             "sandbox --state d",
+            "doctor",
+            "doctor a.toml --no-ask --lnd-dir d --json",
+            "config show",
+            "config show a.toml --max-sats 5 --lnd-network regtest --json",
             "completions zsh",
             "man",
             "--config c.toml batches",
@@ -484,7 +566,7 @@ mod tests {
 
     #[test]
     fn what_is_reserved_takes_anything() {
-        for name in ["doctor", "catalog", "refunds", "download", "config"] {
+        for name in ["catalog", "refunds", "download"] {
             assert!(parsed(&format!("{name} --some thing --help -x")).is_ok(), "{name}");
             let sub = command().find_subcommand(name).map(clap::Command::is_hide_set);
             assert_eq!(sub, Some(true), "{name}");
@@ -513,7 +595,8 @@ mod tests {
             .map(|flag| flag.replace('-', "_"))
             .collect();
         for key in &layer::KEYS {
-            let secret = key.name == "lnd_macaroon";
+            // Secrets stand on no command line, and what runs a program is no business of one.
+            let secret = ["lnd_macaroon", "lnd_macaroon_command", "lnd_cert", "lnd_cert_command"].contains(&key.name);
             assert_eq!(flags.iter().any(|flag| flag == key.name), !secret, "{}", key.name);
         }
     }

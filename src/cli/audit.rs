@@ -6,8 +6,9 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::l402::PaymentHash;
-use crate::ledger::sqlite::{AuditRow, Books, Standing};
-use crate::money::{Msat, thousands};
+use crate::ledger::Standing;
+use crate::ledger::sqlite::{AuditRow, Books};
+use crate::money::{Msat, counted, thousands};
 use crate::payer::{Listed, ListedStatus, LndPayer, Payer};
 
 use super::config::AuditOptions;
@@ -152,7 +153,8 @@ fn of_unlisted(row: &AuditRow) -> Verdict {
         Standing::Dead => Verdict::Agrees,
         Standing::Open => Verdict::Open,
         Standing::Paid | Standing::Posted => Verdict::Differs(
-            "the ledger holds its preimage, and the node does not list it: its payments were deleted or restored"
+            "the ledger holds its preimage, so it was paid, and the node does not list it: the node's payments were \
+             deleted, or it was restored from a backup"
                 .to_owned(),
         ),
     }
@@ -197,10 +199,12 @@ impl Audit {
 
     fn write_lines(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "node     {}", self.node)?;
-        writeln!(out, "agree    {} payments, {} settled", thousands(self.agreeing_count), self.settled_msat)?;
-        writeln!(out, "open     {} payments, here and at the node", thousands(self.open_count))?;
-        writeln!(out, "differ   {} payments", thousands(self.differing_count))?;
-        writeln!(out, "others   {} payments of the node are none of this ledger's", thousands(self.other_count))?;
+        let settled = thousands(self.settled_msat.sats_ceil().get());
+        let count = |payments: u64| counted(payments, "payment");
+        writeln!(out, "agree    {}: {settled} sats settled, fees included", count(self.agreeing_count))?;
+        writeln!(out, "open     {}: settled neither here nor at the node", count(self.open_count))?;
+        writeln!(out, "differ   {}", count(self.differing_count))?;
+        writeln!(out, "others   {} of the node that this ledger has not asked for", count(self.other_count))?;
         for difference in &self.differences {
             let Difference { batch, job, take, payment_hash, what } = difference;
             let (batch, job) = (crate::harmless::harmless(batch), crate::harmless::harmless(job));

@@ -3,15 +3,17 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use url::Url;
-
 use crate::ledger::sqlite::{Decision, Retake};
 use crate::manifest::Limits;
 use crate::time::UnixMs;
 
-use super::layer::{MacaroonSource, tightest};
+use super::Failure;
+use super::config_show::Layers;
+use super::layer::tightest;
+use super::shown::Shown;
 use super::values::{Format, ManifestFormat, Pair};
 
+pub use super::node::NodeOptions;
 pub use super::resolve::Config;
 
 /// The manifest, and how to read it.
@@ -71,17 +73,6 @@ pub struct Output {
     pub format: Format,
     /// Only what needs a person.
     pub quiet: bool,
-}
-
-/// The node that pays.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NodeOptions {
-    /// LND's REST address.
-    pub url: Url,
-    /// Where the macaroon stands.
-    pub macaroon: MacaroonSource,
-    /// The node's own certificate, then the only one that is trusted; without it the public roots are.
-    pub cert_file: Option<PathBuf>,
 }
 
 /// How fast, how long and how persistently.
@@ -237,6 +228,44 @@ pub struct AuditOptions {
     pub ledger: PathBuf,
 }
 
+/// `doctor`, resolved.
+#[derive(Debug)]
+pub struct DoctorOptions {
+    /// What to buy, where it is named.
+    pub manifest: Option<ManifestOptions>,
+    /// What may be spent.
+    pub limits: LimitLayers,
+    /// Whether a limit or a balance may cut the batch short.
+    pub partial: bool,
+    /// The node, where there is one, or what is wrong with how it is named.
+    pub node: Result<Option<NodeOptions>, Failure>,
+    /// Whether endpoints are asked.
+    pub ask: bool,
+    /// How to print.
+    pub output: Output,
+    /// Where it is recorded.
+    pub ledger: PathBuf,
+    /// The configuration file, where one was read.
+    pub config_file: Option<PathBuf>,
+}
+
+/// `config show`, resolved.
+#[derive(Clone, Debug)]
+pub struct ShowOptions {
+    /// What each source says.
+    pub(super) layers: Layers,
+    /// A manifest, where one is named.
+    pub(super) manifest: Option<ManifestOptions>,
+    /// The node, where there is one.
+    pub(super) node: Option<NodeOptions>,
+    /// What counts where nobody says anything.
+    pub(super) defaults: Vec<(&'static str, Shown)>,
+    /// The configuration file, where one was read.
+    pub(super) file: Option<PathBuf>,
+    /// How to print.
+    pub(super) output: Output,
+}
+
 /// `status`, resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StatusOptions {
@@ -246,6 +275,8 @@ pub struct StatusOptions {
     pub all: bool,
     /// Only these jobs.
     pub jobs: Vec<String>,
+    /// With their invoices and preimages.
+    pub proof: bool,
     /// How to print.
     pub output: Output,
     /// Where it is recorded.

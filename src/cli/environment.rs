@@ -76,6 +76,12 @@ impl Environment {
         }
     }
 
+    /// Where lnd keeps its files where it is not told otherwise.
+    pub(super) fn lnd_folder(&self) -> Option<PathBuf> {
+        let place = if cfg!(target_os = "macos") { "Library/Application Support/Lnd" } else { ".lnd" };
+        self.home.as_ref().map(|home| home.join(place))
+    }
+
     fn get(&self, name: &str) -> Option<&OsString> {
         self.variables.0.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }

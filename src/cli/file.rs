@@ -1,42 +1,39 @@
 //! The configuration file: TOML, a flat table of the keys that make sense for good.
 
-use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::diagnostic::{Diagnostic, SourceText, closest};
+use crate::opening;
 
-use super::layer::{FLAG_ONLY, KEYS, Key, Layer, MacaroonSource, variable};
+use super::command_line::CommandLine;
+use super::layer::{CertSource, FLAG_ONLY, KEYS, Key, Layer, MacaroonSource, variable};
 
 /// No configuration file is larger than this.
 const BYTES_MAX: u64 = 1_000_000;
 
-/// What the configuration file says. The default file need not exist; one that was named must.
+/// What the configuration file says, where there is one. The default file need not exist; one that was named must.
 ///
 /// # Errors
 /// Everything that is wrong with it, in one pass.
-pub(super) fn read(file: &Path, named: bool, home: Option<&Path>) -> Result<Layer, Vec<Diagnostic>> {
+pub(super) fn read(file: &Path, named: bool, home: Option<&Path>) -> Result<Option<Layer>, Vec<Diagnostic>> {
     let shown = file.display().to_string();
     let text = match text(file) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !named => return Ok(Layer::default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !named => return Ok(None),
         Err(error) => return Err(vec![Diagnostic::error(shown, format!("cannot be read: {error}"))]),
     };
     let mut layer = parse(&SourceText::new(shown, text))?;
     anchor(&mut layer, file.parent().unwrap_or(Path::new("")), home);
-    Ok(layer)
+    Ok(Some(layer))
 }
 
 fn text(file: &Path) -> io::Result<String> {
-    let mut text = String::new();
-    fs::File::open(file)?.take(BYTES_MAX + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > BYTES_MAX {
-        return Err(io::Error::other("larger than any configuration"));
-    }
-    Ok(text)
+    let bytes = opening::read_small(file, BYTES_MAX)?;
+    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "is not UTF-8"))
 }
 
 fn parse(source: &SourceText) -> Result<Layer, Vec<Diagnostic>> {
@@ -69,6 +66,12 @@ type Wrong = (std::ops::Range<usize>, String);
 fn set(layer: &mut Layer, key: &Key, value: &Spanned<DeValue<'_>>) -> Result<(), Wrong> {
     match value.get_ref() {
         DeValue::Array(items) if key.separator.is_some() => items.iter().try_for_each(|item| one(layer, key, item)),
+        DeValue::Array(items) if key.words => {
+            let words: Option<Vec<&str>> = items.iter().map(|item| item.get_ref().as_str()).collect();
+            let line = words.ok_or_else(|| "expected texts: a program and its arguments".to_owned());
+            let line = line.and_then(|words| CommandLine::joined(words.into_iter()));
+            line.and_then(|line| (key.set)(layer, &line)).map_err(|error| (value.span(), error))
+        }
         _ => one(layer, key, value),
     }
 }
@@ -94,7 +97,13 @@ fn one(layer: &mut Layer, key: &Key, value: &Spanned<DeValue<'_>>) -> Result<(),
 fn unknown(name: &str) -> Diagnostic {
     let wrong = Diagnostic::error("", format!("unknown key \"{name}\""));
     if name == "lnd_macaroon" {
-        return wrong.help(format!("a macaroon stands in its own file (lnd_macaroon_file) or in {}", variable(name)));
+        return wrong.help(format!(
+            "a macaroon stands in its own file (lnd_macaroon_file), in {}, or a command says it (lnd_macaroon_command)",
+            variable(name)
+        ));
+    }
+    if name == "lnd_cert" {
+        return wrong.help(format!("a certificate stands in its own file (lnd_cert_file) or in {}", variable(name)));
     }
     if KEYS.iter().any(|key| key.name == name) || FLAG_ONLY.contains(&name) {
         return wrong.help(format!("this is said for one command only: --{}", name.replace('_', "-")));
@@ -111,7 +120,10 @@ fn anchor(layer: &mut Layer, folder: &Path, home: Option<&Path>) {
         (Ok(below), Some(home)) => home.join(below),
         (Ok(_) | Err(_), _) => folder.join(path),
     };
-    for path in layer.catalog.iter_mut().chain(&mut layer.ledger).chain(&mut layer.lnd_cert_file) {
+    for path in layer.catalog.iter_mut().chain(&mut layer.ledger).chain(&mut layer.lnd_dir) {
+        *path = anchored(path);
+    }
+    if let Some(CertSource::File(path)) = &mut layer.lnd_cert {
         *path = anchored(path);
     }
     if let Some(MacaroonSource::File(path)) = &mut layer.lnd_macaroon {

@@ -17,6 +17,15 @@ pub struct ManifestArgs {
     /// The file that says what to buy: .toml, .csv, .tsv, .txt, or - for standard input
     #[arg(help_heading = Option::<&str>::None)]
     pub manifest: PathBuf,
+    /// How to read it.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+}
+
+/// How to read a manifest.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Manifest")]
+pub struct ReadingArgs {
     /// How the manifest is written, where its name does not tell (needed for -)
     #[arg(long, value_name = "FORMAT")]
     pub manifest_format: Option<ManifestFormat>,
@@ -108,20 +117,27 @@ pub struct LimitArgs {
     pub partial: bool,
 }
 
-/// The node that pays. The macaroon may also stand, in hex, in the variable `L402_BATCH_LND_MACAROON`; it never stands
-/// in a manifest, in the configuration file or on the command line.
+/// The node that pays. The macaroon may also stand in the variable `L402_BATCH_LND_MACAROON`, or be said by a command; it
+/// never stands in a manifest, in the configuration file or on the command line.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Node")]
 pub struct NodeArgs {
-    /// LND's REST address, https://HOST:8080
+    /// LND's REST address [default: https://127.0.0.1:8080, where a macaroon is named or found]
     #[arg(long, value_name = "URL")]
     pub lnd_url: Option<Url>,
-    /// The file with the macaroon, binary or hex. Its hex may stand in $L402_BATCH_LND_MACAROON instead
+    /// The file with the macaroon, binary or hex [default: payer.macaroon, else admin.macaroon, where lnd keeps them]. Its
+    /// hex may stand in $L402_BATCH_LND_MACAROON instead, or a command in lnd_macaroon_command may say it
     #[arg(long, value_name = "FILE")]
     pub lnd_macaroon_file: Option<PathBuf>,
-    /// The node's own tls.cert, which is then the only certificate that is trusted
+    /// The node's own tls.cert, which is then the only certificate that is trusted [default: tls.cert where lnd keeps it]
     #[arg(long, value_name = "FILE")]
     pub lnd_cert_file: Option<PathBuf>,
+    /// lnd's own folder, for what is not named [default: ~/.lnd, for a node on this machine]
+    #[arg(long, value_name = "DIR")]
+    pub lnd_dir: Option<PathBuf>,
+    /// Of which network the macaroon in lnd's folder is: mainnet, testnet, signet, regtest, … [default: mainnet]
+    #[arg(long, value_name = "NETWORK", value_parser = values::lnd_network)]
+    pub lnd_network: Option<String>,
 }
 
 /// How fast, how long and how persistently.

@@ -9,7 +9,8 @@ use url::Url;
 
 use crate::manifest::Limits;
 
-use super::flags::{LedgerArgs, LimitArgs, ManifestArgs, NodeArgs, OutputArgs, PaceArgs, TargetArgs};
+use super::command_line::CommandLine;
+use super::flags::{LedgerArgs, LimitArgs, NodeArgs, OutputArgs, PaceArgs, ReadingArgs, TargetArgs};
 use super::values::{self, Deadline, Format, ManifestFormat, Pair};
 
 /// What every variable begins with.
@@ -45,7 +46,11 @@ pub struct Layer {
     /// The macaroon.
     pub lnd_macaroon: Option<MacaroonSource>,
     /// The node's certificate.
-    pub lnd_cert_file: Option<PathBuf>,
+    pub lnd_cert: Option<CertSource>,
+    /// lnd's own folder.
+    pub lnd_dir: Option<PathBuf>,
+    /// Which network's macaroon of that folder.
+    pub lnd_network: Option<String>,
     /// Jobs in flight.
     pub jobs_in_flight: Option<u32>,
     /// Payments in flight.
@@ -81,10 +86,23 @@ pub struct Layer {
 /// Where the macaroon stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MacaroonSource {
-    /// In a file, binary or hex.
+    /// In a file: binary, hex or base64.
     File(PathBuf),
-    /// In the environment, in hex.
-    Hex(Secret),
+    /// In the environment, in hex or base64.
+    Text(Secret),
+    /// A command says it.
+    Command(CommandLine),
+}
+
+/// Where the node's certificate stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CertSource {
+    /// In a file, PEM or base64.
+    File(PathBuf),
+    /// In the environment, PEM or base64.
+    Text(String),
+    /// A command says it.
+    Command(CommandLine),
 }
 
 /// A text that shows no content in `Debug`.
@@ -113,28 +131,34 @@ pub(super) struct Key {
     pub in_file: bool,
     /// What separates several values in a variable, where it takes several.
     pub separator: Option<char>,
+    /// Whether an array in the file is one value: the words of a command.
+    pub words: bool,
     /// Sets it (or adds to it) from a text.
     pub set: fn(&mut Layer, &str) -> Result<(), String>,
 }
 
 const fn lasting(name: &'static str, set: fn(&mut Layer, &str) -> Result<(), String>) -> Key {
-    Key { name, in_file: true, separator: None, set }
+    Key { name, in_file: true, separator: None, words: false, set }
 }
 
 const fn passing(name: &'static str, set: fn(&mut Layer, &str) -> Result<(), String>) -> Key {
-    Key { name, in_file: false, separator: None, set }
+    Key { name, in_file: false, separator: None, words: false, set }
 }
 
 const fn several(key: Key, separator: char) -> Key {
     Key { separator: Some(separator), ..key }
 }
 
+const fn command(key: Key) -> Key {
+    Key { words: true, ..key }
+}
+
 /// Flags that are a person's word for this one command: a variable that is left set must not say them again.
-pub(super) const FLAG_ONLY: [&str; 10] =
-    ["retake", "retake_changed", "adopt", "overwrite", "all", "job", "jobs", "state", "as", "note"];
+pub(super) const FLAG_ONLY: [&str; 12] =
+    ["retake", "retake_changed", "adopt", "overwrite", "all", "job", "jobs", "state", "as", "note", "no_ask", "proof"];
 
 /// Every option that has a variable.
-pub(super) const KEYS: [Key; 37] = [
+pub(super) const KEYS: [Key; 42] = [
     lasting("ledger", |l, t| put(&mut l.ledger, path(t))),
     several(lasting("catalog", |l, t| path(t).map(|file| l.catalog.push(file))), ':'),
     lasting("max_sats", |l, t| put(&mut l.limits.max_sats, values::sats(t))),
@@ -147,8 +171,17 @@ pub(super) const KEYS: [Key; 37] = [
     lasting("partial", |l, t| put(&mut l.partial, values::boolean(t))),
     lasting("lnd_url", |l, t| put(&mut l.lnd_url, url(t))),
     lasting("lnd_macaroon_file", |l, t| path(t).and_then(|file| macaroon(l, MacaroonSource::File(file)))),
-    passing("lnd_macaroon", |l, t| macaroon(l, MacaroonSource::Hex(Secret(t.trim().to_owned())))),
-    lasting("lnd_cert_file", |l, t| put(&mut l.lnd_cert_file, path(t))),
+    passing("lnd_macaroon", |l, t| macaroon(l, MacaroonSource::Text(Secret(t.trim().to_owned())))),
+    command(lasting("lnd_macaroon_command", |l, t| {
+        CommandLine::from_words(t).and_then(|line| macaroon(l, MacaroonSource::Command(line)))
+    })),
+    lasting("lnd_cert_file", |l, t| path(t).and_then(|file| certificate(l, CertSource::File(file)))),
+    passing("lnd_cert", |l, t| certificate(l, CertSource::Text(t.to_owned()))),
+    command(lasting("lnd_cert_command", |l, t| {
+        CommandLine::from_words(t).and_then(|line| certificate(l, CertSource::Command(line)))
+    })),
+    lasting("lnd_dir", |l, t| put(&mut l.lnd_dir, path(t))),
+    lasting("lnd_network", |l, t| put(&mut l.lnd_network, values::lnd_network(t))),
     lasting("jobs_in_flight", |l, t| put(&mut l.jobs_in_flight, values::jobs_in_flight(t))),
     lasting("payments_in_flight", |l, t| put(&mut l.payments_in_flight, values::payments_in_flight(t))),
     lasting("requests_per_second", |l, t| put(&mut l.requests_per_second, values::from_one(t))),
@@ -179,6 +212,11 @@ pub(super) const KEYS: [Key; 37] = [
     passing("receipts", |l, t| put(&mut l.receipts, path(t))),
     passing("sandbox", |l, t| put(&mut l.sandbox, values::boolean(t))),
 ];
+
+/// The names of the options that make sense for good, and of those that name the node.
+pub(super) fn lasting_names() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().filter(|key| key.in_file || key.name.starts_with("lnd_")).map(|key| key.name)
+}
 
 /// The variable that sets the same as a flag, where there is one.
 pub(super) fn variable_of_flag(flag: &str) -> Option<String> {
@@ -212,7 +250,14 @@ fn url(text: &str) -> Result<Url, String> {
 fn macaroon(layer: &mut Layer, source: MacaroonSource) -> Result<(), String> {
     match layer.lnd_macaroon {
         None => put(&mut layer.lnd_macaroon, Ok(source)),
-        Some(_) => Err("the macaroon is given twice, by file and in hex; keep one".to_owned()),
+        Some(_) => Err("the macaroon is given twice, of file, content and command; keep one".to_owned()),
+    }
+}
+
+fn certificate(layer: &mut Layer, source: CertSource) -> Result<(), String> {
+    match layer.lnd_cert {
+        None => put(&mut layer.lnd_cert, Ok(source)),
+        Some(_) => Err("the certificate is given twice, of file, content and command; keep one".to_owned()),
     }
 }
 
@@ -248,7 +293,9 @@ impl Layer {
             partial: self.partial.or(lower.partial),
             lnd_url: self.lnd_url.or(lower.lnd_url),
             lnd_macaroon: self.lnd_macaroon.or(lower.lnd_macaroon),
-            lnd_cert_file: self.lnd_cert_file.or(lower.lnd_cert_file),
+            lnd_cert: self.lnd_cert.or(lower.lnd_cert),
+            lnd_dir: self.lnd_dir.or(lower.lnd_dir),
+            lnd_network: self.lnd_network.or(lower.lnd_network),
             jobs_in_flight: self.jobs_in_flight.or(lower.jobs_in_flight),
             payments_in_flight: self.payments_in_flight.or(lower.payments_in_flight),
             requests_per_second: self.requests_per_second.or(lower.requests_per_second),
@@ -267,7 +314,7 @@ impl Layer {
         }
     }
 
-    pub(super) fn manifest(self, args: &ManifestArgs) -> Self {
+    pub(super) fn reading(self, args: &ReadingArgs) -> Self {
         Self {
             manifest_format: args.manifest_format,
             batch: args.batch.clone(),
@@ -309,7 +356,9 @@ impl Layer {
         Self {
             lnd_url: args.lnd_url.clone(),
             lnd_macaroon: args.lnd_macaroon_file.clone().map(MacaroonSource::File),
-            lnd_cert_file: args.lnd_cert_file.clone(),
+            lnd_cert: args.lnd_cert_file.clone().map(CertSource::File),
+            lnd_dir: args.lnd_dir.clone(),
+            lnd_network: args.lnd_network.clone(),
             ..self
         }
     }

@@ -1,6 +1,7 @@
 //! The command line: arguments, configuration, one file a command.
 
 pub mod args;
+mod command_line;
 pub mod config;
 mod environment;
 pub mod exit;
@@ -11,12 +12,16 @@ mod input;
 mod layer;
 mod manual;
 mod money;
+mod node;
 mod resolve;
+mod shown;
 mod terminal;
 mod values;
 
 mod audit;
 mod batches;
+mod config_show;
+mod doctor;
 mod export;
 mod plan;
 mod recover;
@@ -28,14 +33,16 @@ mod target;
 
 use std::ffi::OsString;
 
+pub use command_line::CommandLine;
 pub use environment::Environment;
 pub use exit::{ExitCode, Findings, Signal};
 pub use failure::Failure;
-pub use flags::{LedgerArgs, LimitArgs, ManifestArgs, NodeArgs, OutputArgs, PaceArgs, TargetArgs};
-pub use layer::{Layer, MacaroonSource, Secret};
+pub use flags::{LedgerArgs, LimitArgs, ManifestArgs, NodeArgs, OutputArgs, PaceArgs, ReadingArgs, TargetArgs};
+pub use layer::{CertSource, Layer, MacaroonSource, Secret};
+pub use node::Found;
 pub use values::{Deadline, Format, ManifestFormat, Pair};
 
-use args::{Cli, Command};
+use args::{Cli, Command, ConfigCommand};
 use config::Config;
 
 /// Parses and runs one command line, and prints what is wrong with it. Never leaves the process by itself.
@@ -68,11 +75,13 @@ fn execute(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Man => manual::man(),
         Command::Resolve(args) => resolve_job::execute(&config(cli.config)?.resolve(*args)?),
         Command::Audit(args) => audit::execute(&config(cli.config)?.audit(args)?),
-        Command::Doctor(_) => Err(Failure::not_yet("doctor")),
+        Command::Doctor(args) => doctor::execute(*args, config(cli.config)),
         Command::Catalog(_) => Err(Failure::not_yet("catalog")),
         Command::Refunds(_) => Err(Failure::not_yet("refunds")),
         Command::Download(_) => Err(Failure::not_yet("download")),
-        Command::Config(_) => Err(Failure::not_yet("config")),
+        Command::Config(args) => match args.what {
+            ConfigCommand::Show(args) => config_show::execute(&config(cli.config)?.show(*args)?),
+        },
     }
 }
 

@@ -5,18 +5,23 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::ledger::sqlite::Decision;
+use crate::plan::{FEE_FLOOR_DEFAULT, MAX_FEE_PPM_DEFAULT};
 
 use super::args::{
-    AuditArgs, BatchesArgs, ChoiceArgs, ExportArgs, FileArgs, PlanArgs, RecoverArgs, ResolveArgs, RunArgs, StatusArgs,
+    AuditArgs, BatchesArgs, ChoiceArgs, DoctorArgs, ExportArgs, FileArgs, PlanArgs, RecoverArgs, ResolveArgs, RunArgs,
+    ShowArgs, StatusArgs,
 };
 use super::config::{
-    AuditOptions, BatchesOptions, Choice, ExportOptions, Files, LimitLayers, ManifestOptions, ManifestSource,
-    NodeOptions, Output, Pace, Payment, PlanOptions, RecoverOptions, ResolveOptions, RunOptions, StatusOptions, Target,
+    AuditOptions, BatchesOptions, Choice, DoctorOptions, ExportOptions, Files, LimitLayers, ManifestOptions,
+    ManifestSource, NodeOptions, Output, Pace, Payment, PlanOptions, RecoverOptions, ResolveOptions, RunOptions,
+    ShowOptions, StatusOptions, Target,
 };
+use super::config_show::Layers;
 use super::flags::{NodeArgs, TargetArgs};
 use super::layer::{self, Layer, said};
+use super::shown::Shown;
 use super::values::{DecisionWord, Format, ManifestFormat};
-use super::{Environment, Failure, file};
+use super::{Environment, Failure, file, node};
 
 const JOBS_IN_FLIGHT: u32 = 64;
 const PAYMENTS_IN_FLIGHT: u32 = 16;
@@ -31,6 +36,8 @@ pub struct Config {
     environment: Environment,
     variables: Layer,
     file: Layer,
+    /// The file's path, where it was read.
+    file_path: Option<PathBuf>,
 }
 
 impl Config {
@@ -42,12 +49,12 @@ impl Config {
         let variables = environment.layer().map_err(|wrong| Failure::Usage(wrong.join("\n")))?;
         let named = named.or_else(|| environment.config_file());
         let default = environment.config_home.as_ref().map(|home| home.join("l402-batch").join("config.toml"));
-        let file = match (&named, default) {
-            (Some(path), _) => file::read(path, true, environment.home.as_deref()).map_err(Failure::Input)?,
-            (None, Some(path)) => file::read(&path, false, environment.home.as_deref()).map_err(Failure::Input)?,
-            (None, None) => Layer::default(),
-        };
-        Ok(Self { environment, variables, file })
+        let is_named = named.is_some();
+        let path = named.or(default);
+        let read = path.as_ref().map(|path| file::read(path, is_named, environment.home.as_deref()));
+        let file = read.transpose().map_err(Failure::Input)?.flatten();
+        let file_path = path.filter(|_| file.is_some());
+        Ok(Self { environment, variables, file: file.unwrap_or_default(), file_path })
     }
 
     /// Resolves `plan`.
@@ -55,7 +62,7 @@ impl Config {
     /// # Errors
     /// Where something that is needed is missing.
     pub fn plan(self, args: PlanArgs) -> Result<PlanOptions, Failure> {
-        let flags = Layer::default().manifest(&args.manifest).limits(&args.limits).output(&args.output);
+        let flags = Layer::default().reading(&args.manifest.reading).limits(&args.limits).output(&args.output);
         let system_time_zone = self.system_time_zone();
         let (all, limits) = self.lay(flags.ledger(&args.ledger));
         Ok(PlanOptions {
@@ -74,7 +81,7 @@ impl Config {
     /// # Errors
     /// Where something that is needed is missing, or two things do not go together.
     pub fn run(self, args: RunArgs) -> Result<RunOptions, Failure> {
-        let flags = Layer::default().manifest(&args.manifest).limits(&args.limits).output(&args.output);
+        let flags = Layer::default().reading(&args.manifest.reading).limits(&args.limits).output(&args.output);
         let flags = flags.ledger(&args.ledger).node(&args.node).pace(&args.pace);
         let flags = Layer { sandbox: said(args.sandbox), ..chosen(flags, &args.choice, &args.files) };
         let system_time_zone = self.system_time_zone();
@@ -147,6 +154,56 @@ impl Config {
         Ok(AuditOptions { node: all.node()?, output: all.output(), ledger: all.ledger()? })
     }
 
+    /// Resolves `doctor`. A node that is named and lacks something is no error here: it is what is to be told.
+    ///
+    /// # Errors
+    /// Where there is no place for a ledger, or the manifest's kind cannot be told.
+    pub fn doctor(self, args: DoctorArgs) -> Result<DoctorOptions, Failure> {
+        let flags = Layer::default().reading(&args.reading).limits(&args.limits).output(&args.output);
+        let config_file = self.file_path.clone();
+        let (all, limits) = self.lay(flags.node(&args.node).ledger(&args.ledger));
+        let output = all.output();
+        if output.format == Format::Csv {
+            return Err(usage("doctor prints table or json"));
+        }
+        Ok(DoctorOptions {
+            manifest: args.manifest.map(|path| manifest(&path, &all.layer)).transpose()?,
+            limits,
+            partial: all.layer.partial.unwrap_or_default(),
+            node: all.node(),
+            ask: !args.no_ask,
+            output,
+            ledger: all.ledger()?,
+            config_file,
+        })
+    }
+
+    /// Resolves `config show`.
+    ///
+    /// # Errors
+    /// Where the manifest's kind cannot be told.
+    pub fn show(self, args: ShowArgs) -> Result<ShowOptions, Failure> {
+        let flags = Layer::default().reading(&args.reading).limits(&args.limits).output(&args.output);
+        let flags = flags.node(&args.node).pace(&args.pace).ledger(&args.ledger);
+        let (variables, file) = (self.variables.clone(), self.file.clone());
+        let layers = Layers { flags: flags.clone(), variables, manifest: Layer::default(), file };
+        let (system_time_zone, file) = (self.system_time_zone(), self.file_path.clone());
+        let (all, _) = self.lay(flags);
+        let output = all.output();
+        if output.format == Format::Csv {
+            return Err(usage("config show prints table or json"));
+        }
+        Ok(ShowOptions {
+            layers,
+            manifest: args.manifest.map(|path| manifest(&path, &all.layer)).transpose()?,
+            // What is wrong with how a node is named is doctor's to tell.
+            node: all.node().ok().flatten(),
+            defaults: defaults(all.ledger().ok(), system_time_zone),
+            file,
+            output,
+        })
+    }
+
     /// Resolves `status`.
     ///
     /// # Errors
@@ -158,6 +215,7 @@ impl Config {
             target: target(&args.target, &all.layer, "")?,
             all: args.all,
             jobs: args.job,
+            proof: args.proof,
             output: all.output(),
             ledger: all.ledger()?,
         })
@@ -250,17 +308,9 @@ impl Laid {
         })
     }
 
-    /// The node, where an address is given. An address without a macaroon is an error.
+    /// The node, where one is named or found where lnd keeps its files.
     fn node(&self) -> Result<Option<NodeOptions>, Failure> {
-        let Some(url) = self.layer.lnd_url.clone() else { return Ok(None) };
-        let Some(macaroon) = self.layer.lnd_macaroon.clone() else {
-            return Err(usage(format!(
-                "the node at {} needs a macaroon; give --lnd-macaroon-file FILE, or its hex in {}",
-                harmless(&url),
-                layer::variable("lnd_macaroon"),
-            )));
-        };
-        Ok(Some(NodeOptions { url, macaroon, cert_file: self.layer.lnd_cert_file.clone() }))
+        node::resolve(&self.layer, &self.environment)
     }
 
     fn payment(&self) -> Result<Payment, Failure> {
@@ -272,7 +322,10 @@ impl Laid {
             };
         }
         let node = self.node()?.ok_or_else(|| {
-            usage("no node to pay; give --lnd-url, --lnd-macaroon-file and --lnd-cert-file, or try it with --sandbox")
+            usage(
+                "no node to pay, and none found where lnd keeps its files; give --lnd-url, --lnd-macaroon-file and \
+                 --lnd-cert-file, or --lnd-dir, or try it with --sandbox",
+            )
         })?;
         Ok(Payment::Node(node, self.ledger()?))
     }
@@ -293,6 +346,27 @@ impl Laid {
     }
 }
 
+/// What counts where nobody says anything, of the options that have such a value.
+fn defaults(ledger: Option<PathBuf>, time_zone: String) -> Vec<(&'static str, Shown)> {
+    let number = |number: u32| Shown::Number(number.into());
+    let mut defaults = vec![
+        ("time_zone", Shown::Text(time_zone)),
+        ("max_fee_ppm", Shown::Number(MAX_FEE_PPM_DEFAULT)),
+        ("fee_floor_sats", Shown::Number(FEE_FLOOR_DEFAULT.get())),
+        ("partial", Shown::Truth(false)),
+        ("lnd_network", Shown::Text(node::NETWORK_DEFAULT.to_owned())),
+        ("jobs_in_flight", number(JOBS_IN_FLIGHT)),
+        ("payments_in_flight", number(PAYMENTS_IN_FLIGHT)),
+        ("requests_per_second", number(REQUESTS_PER_SECOND)),
+        ("max_undelivered", number(MAX_UNDELIVERED)),
+        ("max_doubt", number(MAX_DOUBT)),
+        ("wait_doubt", Shown::Text(format!("{}s", WAIT_DOUBT.as_secs()))),
+        ("quiet", Shown::Truth(false)),
+    ];
+    defaults.extend(ledger.map(|path| ("ledger", Shown::Text(path.display().to_string()))));
+    defaults
+}
+
 fn chosen(flags: Layer, choice: &ChoiceArgs, files: &FileArgs) -> Layer {
     Layer {
         yes: said(choice.yes),
@@ -307,7 +381,8 @@ fn chosen(flags: Layer, choice: &ChoiceArgs, files: &FileArgs) -> Layer {
 }
 
 fn typed(node: &NodeArgs) -> bool {
-    node.lnd_url.is_some() || node.lnd_macaroon_file.is_some() || node.lnd_cert_file.is_some()
+    let files = [&node.lnd_macaroon_file, &node.lnd_cert_file, &node.lnd_dir];
+    node.lnd_url.is_some() || node.lnd_network.is_some() || files.iter().any(|file| file.is_some())
 }
 
 fn files(layer: &Layer, overwrite: bool) -> Files {
@@ -361,11 +436,6 @@ fn target(args: &TargetArgs, layer: &Layer, or: &str) -> Result<Target, Failure>
     }
 }
 
-/// The address without what may be secret in it.
-fn harmless(url: &url::Url) -> String {
-    url.host_str().unwrap_or("the given address").to_owned()
-}
-
 fn usage(words: impl Into<String>) -> Failure {
     Failure::Usage(words.into())
 }
@@ -377,7 +447,7 @@ mod tests {
 
     use super::*;
     use crate::cli::args::{self, Command};
-    use crate::cli::layer::MacaroonSource;
+    use crate::cli::layer::{CertSource, MacaroonSource};
     use crate::manifest::Limits;
     use crate::money::Sats;
 
@@ -494,7 +564,7 @@ mod tests {
         let Command::Run(args) = command("run a.toml") else { panic!() };
         let Payment::Node(node, _) = config(home.path(), &[]).unwrap().run(*args).unwrap().payment else { panic!() };
         assert_eq!(node.macaroon, MacaroonSource::File(home.path().join(".config/l402-batch/m")));
-        assert_eq!(node.cert_file, Some(home.path().join("tls.cert")));
+        assert_eq!(node.cert, Some(CertSource::File(home.path().join("tls.cert"))));
     }
 
     #[test]
@@ -503,7 +573,7 @@ mod tests {
         let options = run("", &variables, "lnd_macaroon_file = \"m\"").unwrap();
         assert!(!format!("{options:?}").contains("c0ffee"), "{options:?}");
         let Payment::Node(node, _) = options.payment else { panic!() };
-        assert!(matches!(node.macaroon, MacaroonSource::Hex(hex) if hex.reveal() == "c0ffee00"));
+        assert!(matches!(node.macaroon, MacaroonSource::Text(hex) if hex.reveal() == "c0ffee00"));
         let environment = Environment::made_up(&variables, Path::new("/"), jiff::Zoned::default());
         assert!(!format!("{environment:?}").contains("c0ffee"));
         let twice = [variables[0], ("L402_BATCH_LND_MACAROON_FILE", "m")];

@@ -7,7 +7,7 @@ use crate::run::job::Bounds;
 use crate::run::{Clock, SystemClock};
 use crate::time::UnixMs;
 
-use super::config::ResolveOptions;
+use super::config::{NodeOptions, ResolveOptions};
 use super::run::{Session, World};
 use super::{ExitCode, Failure, target, terminal};
 
@@ -74,7 +74,16 @@ fn evidence(options: &ResolveOptions, job: &Undecided) -> Result<String, Failure
     let world = World::of_node(options.node.as_ref(), &options.ledger)?;
     match &world.payer {
         None => Ok("the node was not asked, as none was named".to_owned()),
-        Some(payer) => super::runtime()?.block_on(ask(payer, intent)),
+        Some(payer) => {
+            let asked = super::runtime()?.block_on(ask(payer, intent));
+            match (asked, options.node.as_ref().is_some_and(NodeOptions::is_found_only)) {
+                // Nobody named that node: a person's decision does not depend on it.
+                (Err(Failure::Node(problem)), true) => {
+                    Ok(format!("the node of this machine could not be asked: {problem}"))
+                }
+                (asked, _) => asked,
+            }
+        }
     }
 }
 

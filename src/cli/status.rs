@@ -1,7 +1,7 @@
 //! `status`: where a batch stands, and the jobs that need something.
 
-use crate::ledger::ResultRow;
-use crate::report::{StatusHead, StatusStyle, write_status};
+use crate::ledger::{LedgerError, ResultRow};
+use crate::report::{Rows, StatusHead, StatusStyle, write_jobs, write_status};
 
 use super::config::StatusOptions;
 use super::exit::{self, Findings};
@@ -25,27 +25,25 @@ pub(super) fn execute(options: &StatusOptions) -> Result<ExitCode, Failure> {
         all: options.all || !options.jobs.is_empty(),
         width: terminal::width(),
         zone: terminal::zone(),
+        proof: options.proof,
     };
-    let mut missing = options.jobs.clone();
-    let broken = |error: crate::ledger::LedgerError| std::io::Error::other(error.to_string());
-    terminal::print(|out| {
-        write_status(
-            out,
-            &head,
-            &counts,
-            &mut |each| {
-                let mut wanted = |row: ResultRow| {
-                    if options.jobs.is_empty() || options.jobs.contains(&row.id) {
-                        missing.retain(|id| *id != row.id);
-                        return each(row);
-                    }
-                    Ok(())
-                };
-                books.results(batch.key, &mut wanted).map_err(broken)?
-            },
-            &style,
-        )
-    })?;
+    if options.jobs.is_empty() {
+        let payments = books.open_payments(batch.key)?;
+        let broken = |error: LedgerError| std::io::Error::other(error.to_string());
+        terminal::print(|out| {
+            let rows: Rows<'_, ResultRow> = &mut |each| books.results(batch.key, each).map_err(broken)?;
+            write_status(out, &head, &counts, rows, &payments, &style)
+        })?;
+        return Ok(code);
+    }
+    let (mut jobs, mut missing) = (Vec::new(), Vec::new());
+    for id in &options.jobs {
+        match books.takes(batch.key, id)? {
+            takes if takes.is_empty() => missing.push(id.as_str()),
+            takes => jobs.push(takes),
+        }
+    }
+    terminal::print(|out| write_jobs(out, &head, &counts, &jobs, &style))?;
     if !missing.is_empty() {
         let (ids, name) = (missing.join(", "), &batch.name);
         return Err(Failure::Usage(format!("the batch {name} has no job {ids}; --all lists every job")));

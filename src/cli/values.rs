@@ -34,6 +34,15 @@ pub enum DecisionWord {
     Rebuy,
 }
 
+/// A network, by the name of its folder in lnd's data.
+pub fn lnd_network(text: &str) -> Result<String, String> {
+    const KNOWN: [&str; 6] = ["mainnet", "testnet", "testnet4", "signet", "regtest", "simnet"];
+    match KNOWN.iter().find(|name| **name == text.trim()) {
+        Some(name) => Ok((*name).to_owned()),
+        None => Err(format!("expected one of {}, got \"{text}\"", KNOWN.join(", "))),
+    }
+}
+
 /// A note that says something.
 pub fn note(text: &str) -> Result<String, String> {
     let text = text.trim();

@@ -62,6 +62,23 @@ pub fn payment_hash_of(token: &str) -> Option<PaymentHash> {
     (u16::from_be_bytes(*version) == 0).then_some(PaymentHash(*hash))
 }
 
+/// What a macaroon says of itself. Nothing proves it but its issuer's key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Inside {
+    /// Its identifier.
+    pub identifier: Vec<u8>,
+    /// The conditions that were added to it.
+    pub caveats: Vec<Vec<u8>>,
+}
+
+/// What a version-2 macaroon in its binary form says of itself.
+#[must_use]
+pub fn inside(bytes: &[u8]) -> Option<Inside> {
+    let macaroon = Macaroon::from_bytes(bytes)?;
+    let caveats = macaroon.caveats.into_iter().map(|caveat| caveat.identifier).collect();
+    Some(Inside { identifier: macaroon.identifier, caveats })
+}
+
 impl Macaroon {
     /// From base64 or base64url, padded or not.
     pub(super) fn from_base64(token: &str) -> Option<Self> {

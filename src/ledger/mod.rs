@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 pub mod fixtures;
+mod history;
 mod record;
 mod rows;
 pub mod sqlite;
@@ -10,6 +11,7 @@ mod state;
 
 use std::future::Future;
 
+pub use history::{AnswerRow, DecisionRow, PaymentRecord, PaymentRow, Standing, TakeRecord, TransitionRow};
 pub use record::{
     AnswerKey, AnswerKind, BatchKey, Caps, Committed, DeadProof, DurableIntent, IntentRefusal, JobEnd, JobKey,
     NewIntent, PaidPurchase, PaymentKey, PeriodCap, Poll, Posted, Record,

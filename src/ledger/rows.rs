@@ -120,7 +120,7 @@ pub struct Counts {
     pub fees: Msat,
     /// Holds of payments that are not posted: amount plus fee ceiling.
     pub held: Msat,
-    /// The prices of all jobs that are not withdrawn.
+    /// The prices of all jobs that are not withdrawn, and of their earlier takes.
     pub planned: Msat,
     /// The worst case (price plus fee ceiling) of jobs that running again would buy.
     pub to_buy_worst_case: Msat,

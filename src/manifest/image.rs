@@ -10,8 +10,8 @@ use std::time::SystemTime;
 use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER};
 use sha2::{Digest, Sha256};
 
-use super::special::{self, Opened};
 use crate::catalog::{ImageKind, ImageRef, ImageSource};
+use crate::opening::{self, Opened};
 
 /// The largest image that is sent, in bytes.
 pub const IMAGE_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -155,7 +155,7 @@ impl Images {
 
 /// Opens a regular file. What was one a moment ago may be a pipe by now.
 fn regular(path: &Path) -> io::Result<File> {
-    match special::open(path)? {
+    match opening::open(path)? {
         Opened::File(file) => Ok(file),
         Opened::Pipe(_) => Err(io::Error::other("is not a file")),
     }

@@ -13,12 +13,11 @@ mod open;
 mod problems;
 mod row;
 mod rows;
-mod special;
 mod tape;
 mod template;
 mod values;
 
-pub use names::parse_delimiter;
+pub use names::{id_problem, parse_delimiter};
 pub use notes::{Notes, delimiter_name};
 pub use open::{Format, Manifest, OpenOptions, STDIN};
 

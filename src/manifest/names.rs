@@ -49,11 +49,13 @@ pub fn parse_delimiter(text: &str) -> Option<u8> {
 
 /// Why an id that a manifest gives cannot be one, in words that follow "expected". Ids stand in tables, logs and commands
 /// to be copied: what hides in one or turns it around could name another job than it shows.
-pub(super) fn id_problem(id: &str) -> Option<&'static str> {
+#[must_use]
+pub fn id_problem(id: &str) -> Option<&'static str> {
     // Most ids are plain ASCII, of which each byte is a character.
     let is_plain = id.bytes().all(|byte| byte.is_ascii_graphic());
     let length = if is_plain { id.len() } else { id.chars().count() };
-    let is_fit = (1..=ID_CHARS_MAX).contains(&length) && (is_plain || is_harmless(id));
+    let is_text = is_plain || (is_harmless(id) && !id.trim().is_empty());
+    let is_fit = (1..=ID_CHARS_MAX).contains(&length) && is_text;
     (!is_fit).then_some("1 to 128 printable characters")
 }
 
@@ -75,7 +77,11 @@ mod tests {
         for (id, is_fit) in [
             ("a", true),
             ("día 1", true),
+            ("shot 010", true),
+            ("ü/ü", true),
             ("", false),
+            (" ", false),
+            ("a\u{1b}[2J", false),
             ("a\tb", false),
             ("a\u{202e}b", false),
             ("a\u{200b}", false),

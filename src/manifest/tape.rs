@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::digest::FileDigest;
-use super::special::{self, Opened};
+use crate::opening::{self, Opened};
 
 /// The longest record that is read: a 32 MiB image as base64, and room for its prompt. A quote that is never closed
 /// must not pull the rest of a large file into memory.
@@ -29,7 +29,7 @@ pub(super) struct Bytes {
 impl Bytes {
     /// Opens a file; what comes through a pipe is copied.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        match special::open(path)? {
+        match opening::open(path)? {
             Opened::File(file) => Self::new(file),
             Opened::Pipe(mut pipe) => Self::spool(&mut pipe),
         }

@@ -12,7 +12,8 @@ use crate::time::UnixMs;
 #[doc(hidden)]
 pub use lnd::fuzzing;
 pub use lnd::{
-    Listed, ListedPage, ListedStatus, LndConfigError, LndOptions, LndPayer, Macaroon, MacaroonError, MacaroonFile,
+    CERTIFICATE_BYTES_MAX, Channels, Listed, ListedPage, ListedStatus, LndConfigError, LndOptions, LndPayer, Macaroon,
+    MacaroonError, MacaroonFile, Right, Rights, certificate_pem,
 };
 
 /// A node's identity: its public key in hex.
@@ -158,8 +159,8 @@ pub enum NodeProblem {
     /// No connection, or none that lasted.
     #[error("the node cannot be reached: {0}; is lnd running, and is the URL its REST address?")]
     Unreachable(String),
-    /// The TLS certificate is not the one given.
-    #[error("the node's TLS certificate is not the one given: {0}; pass the tls.cert of this very node")]
+    /// The TLS certificate is not the one given, or none was given and the system does not trust it. What to do is said.
+    #[error("the node's TLS certificate is not accepted: {0}")]
     Certificate(String),
     /// The wallet is locked.
     #[error("the node's wallet is locked; unlock it with `lncli unlock`")]

@@ -23,8 +23,6 @@ use super::ContentHash;
 use crate::catalog::Value;
 
 const CONTENT_TAG: &[u8] = b"l402-batch content 1";
-/// Longest id that a person may give, in characters.
-pub const ID_CHARS_MAX: usize = 128;
 /// The part of a content hash that a made id shows, in bytes: 16 base32 characters.
 const MADE_BYTES: usize = 10;
 const MADE_CHARS: usize = 16;
@@ -176,21 +174,6 @@ pub(super) fn looks_made(id: &str) -> bool {
         && (number.is_empty() || number.strip_prefix('-').is_some_and(|n| n.bytes().all(|byte| byte.is_ascii_digit())))
 }
 
-/// Whether a person may give this id: 1 to [`ID_CHARS_MAX`] printable characters, none of which turns the direction of
-/// writing or hides.
-#[must_use]
-pub fn is_id(id: &str) -> bool {
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    // Most ids are plain ASCII, of which each byte is a character.
-    if id.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return (1..=ID_CHARS_MAX).contains(&id.len());
-    }
-    !id.trim().is_empty() && id.chars().count() <= ID_CHARS_MAX && !id.contains(hidden)
-}
-
 /// An id without what a spreadsheet or a careless hand changes: case and leading zeros. Ids that are equal so, and differ
 /// otherwise, draw a warning.
 pub fn folded(id: &str) -> impl Iterator<Item = char> + '_ {
@@ -283,16 +266,6 @@ mod tests {
             ["", "j", "job-1", "jaaaaaaaaaaaaaaa", "jaaaaaaaaaaaaaaaaa", "jAaaaaaaaaaaaaaaa", "jüaaaaaaaaaaaaaaa"]
         {
             assert!(!looks_made(other), "{other}");
-        }
-    }
-
-    #[test]
-    fn ids_are_printable() {
-        for id in ["1", "shot 010", "ü/ü", &"x".repeat(128)] {
-            assert!(is_id(id), "{id}");
-        }
-        for id in ["", " ", "a\u{1b}[2J", "a\nb", "\u{202e}abc", &"x".repeat(129)] {
-            assert!(!is_id(id), "{id:?}");
         }
     }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::appraise::{Appraisal, Appraiser, TOO_LARGE};
 use super::findings::{self, Findings};
 use super::register::{self, Batches, Register};
-use super::{Plan, Policy, Totals, clash, identity};
+use super::{Plan, Policy, Totals, clash};
 use crate::catalog::Endpoint;
 use crate::diagnostic::{Diagnostic, Place};
-use crate::manifest::{JobSource, JobSpec};
+use crate::manifest::{JobSource, JobSpec, id_problem};
 use crate::money::Msat;
 
 impl Plan {
@@ -67,8 +67,8 @@ impl<'a> Maker<'a> {
 
     fn try_add(&mut self, spec: &JobSpec, batches: &mut Batches) -> Result<(), String> {
         let line = u32::try_from(spec.line).map_err(|_| format!("a manifest has at most {} lines", u32::MAX))?;
-        if spec.id.as_ref().is_some_and(|id| !identity::is_id(id)) {
-            return Err(format!("id: expected 1 to {} printable characters", identity::ID_CHARS_MAX));
+        if let Some(words) = spec.id.as_deref().and_then(id_problem) {
+            return Err(format!("id: expected {words}"));
         }
         let job = self.appraiser.appraise(spec, batches.content());
         // Without a price too: its id may clash with another, and with an error there is no plan that it could falsify.

@@ -15,6 +15,7 @@ mod quiet;
 mod replace;
 mod sink;
 mod status;
+mod steps;
 mod summary;
 mod tally;
 #[cfg(test)]
@@ -37,7 +38,8 @@ pub use outputs::{Output, OutputPaths, OutputRefused, check_outputs, default_pat
 pub use progress::Progress;
 pub use quiet::Quiet;
 pub use replace::replace_whole;
-pub use status::{StatusHead, StatusStyle, write_status};
+pub use status::{OpenPayments, StatusHead, StatusStyle, write_jobs, write_status};
+pub use steps::{command_about, shell};
 pub use summary::summary;
 pub use throttle::Throttle;
 pub use views::{Rewritten, Views};

@@ -1,4 +1,9 @@
-//! `status`: where a batch stands, and the jobs that need something.
+//! `status`: where a batch stands, the jobs that need something, and one job with all that is known of it.
+
+mod job;
+#[cfg(test)]
+mod tests;
+mod waiting;
 
 use std::io::{self, Write};
 
@@ -7,13 +12,17 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::harmless::harmless;
-use crate::ledger::{Counts, Next, ResultRow};
+use crate::ledger::{Counts, Next, PaymentRow, ResultRow, TakeRecord};
 use crate::money::{Msat, thousands};
 use crate::time::UnixMs;
 
 use super::csv_out::{Cells, Dialect, Rows};
 use super::format::{FORMAT_VERSION, Format, table};
+use super::steps::command_about;
 use super::words::{sats, state_words, whole_line};
+use job::{takes_json, write_job};
+pub use waiting::OpenPayments;
+use waiting::{Waiting, payment_json};
 
 /// Jobs in one table. More come in further tables, so that memory does not grow with the batch.
 const TABLE_JOBS_MAX: usize = 1_000;
@@ -43,6 +52,8 @@ pub struct StatusStyle {
     pub width: u16,
     /// The zone in which the table shows times. JSON and CSV are in UTC, with their offset.
     pub zone: TimeZone,
+    /// Invoice and preimage of the chosen jobs, too.
+    pub proof: bool,
 }
 
 /// Writes where a batch stands: counts and money (table and JSON), then its jobs.
@@ -54,15 +65,60 @@ pub fn write_status(
     head: &StatusHead,
     counts: &Counts,
     rows: Rows<'_, ResultRow>,
+    payments: &OpenPayments,
     style: &StatusStyle,
 ) -> io::Result<()> {
     match style.format {
         Format::Table => {
             write_counts(out, head, counts)?;
-            write_tables(out, rows, style)
+            write_tables(out, head, rows, payments, style)
         }
-        Format::Json => write_json(out, head, counts, rows, style),
-        Format::Csv => write_csv(out, rows, style),
+        Format::Json => {
+            let mut list = begin_json(out, head, counts)?;
+            rows(&mut |row| {
+                if style.shows(&row) { list.put(&job_json(head, &row, payments.get(&row.id))) } else { Ok(()) }
+            })?;
+            list.end()
+        }
+        Format::Csv => write_csv(out, head, rows, payments, style),
+    }
+}
+
+/// Writes all that is known of the chosen jobs, each with its takes, the latest last.
+///
+/// # Errors
+/// Where `out` cannot be written.
+pub fn write_jobs(
+    out: &mut dyn Write,
+    head: &StatusHead,
+    counts: &Counts,
+    jobs: &[Vec<TakeRecord>],
+    style: &StatusStyle,
+) -> io::Result<()> {
+    let latest = || jobs.iter().filter_map(|takes| takes.last());
+    match style.format {
+        Format::Table => jobs.iter().enumerate().try_for_each(|(place, takes)| {
+            if place > 0 {
+                writeln!(out, "\n")?;
+            }
+            write_job(out, &head.batch, takes, style)
+        }),
+        Format::Json => {
+            let mut list = begin_json(out, head, counts)?;
+            for takes in jobs {
+                let Some(latest) = takes.last() else { continue };
+                let mut job = job_json(head, &latest.row, latest.payments.last().map(|payment| &payment.row));
+                job["takes"] = takes_json(takes, style.proof);
+                list.put(&job)?;
+            }
+            list.end()
+        }
+        Format::Csv => {
+            let payment = |take: &TakeRecord| Some((take.row.id.clone(), take.payments.last()?.row.clone()));
+            let payments: OpenPayments = latest().filter_map(payment).collect();
+            let rows: Rows<'_, ResultRow> = &mut |each| latest().try_for_each(|take| each(take.row.clone()));
+            write_csv(out, head, rows, &payments, style)
+        }
     }
 }
 
@@ -101,13 +157,21 @@ fn write_counts(out: &mut dyn Write, head: &StatusHead, counts: &Counts) -> io::
     }
 }
 
-fn write_tables(out: &mut dyn Write, rows: Rows<'_, ResultRow>, style: &StatusStyle) -> io::Result<()> {
+fn write_tables(
+    out: &mut dyn Write,
+    head: &StatusHead,
+    rows: Rows<'_, ResultRow>,
+    payments: &OpenPayments,
+    style: &StatusStyle,
+) -> io::Result<()> {
     let mut page: Vec<[String; 5]> = Vec::new();
+    let mut waiting = Waiting::new(payments);
     let (mut shown, mut unshown) = (0_u64, 0_u64);
     rows(&mut |row| {
         if !style.shows(&row) {
             return Ok(());
         }
+        waiting.note(&row);
         if !style.all && shown >= LISTED_JOBS_MAX {
             unshown += 1;
             return Ok(());
@@ -123,7 +187,7 @@ fn write_tables(out: &mut dyn Write, rows: Rows<'_, ResultRow>, style: &StatusSt
     if unshown > 0 {
         writeln!(out, "and {} more; --all or --format csv shows them", thousands(unshown))?;
     }
-    Ok(())
+    waiting.write(out, &head.batch, &style.zone)
 }
 
 fn write_page(out: &mut dyn Write, page: &mut Vec<[String; 5]>, width: u16) -> io::Result<()> {
@@ -155,14 +219,25 @@ pub(super) fn local(at: UnixMs, zone: &TimeZone) -> String {
     }
 }
 
-fn write_json(
-    out: &mut dyn Write,
-    head: &StatusHead,
-    counts: &Counts,
-    rows: Rows<'_, ResultRow>,
-    style: &StatusStyle,
-) -> io::Result<()> {
-    // Written piece by piece, as the jobs may be too many for memory.
+/// The jobs of a document, written one by one, as they may be too many for memory.
+struct JsonList<'a> {
+    out: &'a mut dyn Write,
+    separator: &'static str,
+}
+
+impl JsonList<'_> {
+    fn put(&mut self, job: &Value) -> io::Result<()> {
+        write!(self.out, "{}\n{job}", self.separator)?;
+        self.separator = ",";
+        Ok(())
+    }
+
+    fn end(self) -> io::Result<()> {
+        writeln!(self.out, "\n]}}")
+    }
+}
+
+fn begin_json<'a>(out: &'a mut dyn Write, head: &StatusHead, counts: &Counts) -> io::Result<JsonList<'a>> {
     let mut top = json!({
         "format_version": FORMAT_VERSION,
         "type": "status",
@@ -185,18 +260,10 @@ fn write_json(
     .to_string();
     top.pop();
     write!(out, "{top},\"jobs\":[")?;
-    let mut separator = "";
-    rows(&mut |row| {
-        if style.shows(&row) {
-            write!(out, "{separator}\n{}", job_json(&row))?;
-            separator = ",";
-        }
-        Ok(())
-    })?;
-    writeln!(out, "\n]}}")
+    Ok(JsonList { out, separator: "" })
 }
 
-fn job_json(row: &ResultRow) -> Value {
+fn job_json(head: &StatusHead, row: &ResultRow, payment: Option<&PaymentRow>) -> Value {
     json!({
         "id": row.id,
         "line": row.line,
@@ -212,12 +279,34 @@ fn job_json(row: &ResultRow) -> Value {
         "attempts": row.attempts,
         "wait_until": row.wait_until.map(UnixMs::rfc3339),
         "error": row.error,
+        "command": command_about(&head.batch, &row.id, row.state, row.reason),
+        "payment": payment.map(payment_json),
     })
 }
 
-fn write_csv(out: &mut dyn Write, rows: Rows<'_, ResultRow>, style: &StatusStyle) -> io::Result<()> {
+/// Columns of the CSV that tell of the payment, where one is open.
+const PAYMENT_COLUMNS: [&str; 9] = [
+    "payment_hash",
+    "held_msat",
+    "node",
+    "sends_begun",
+    "sends_answered",
+    "sent_at",
+    "node_said",
+    "node_said_at",
+    "command",
+];
+
+fn write_csv(
+    out: &mut dyn Write,
+    head: &StatusHead,
+    rows: Rows<'_, ResultRow>,
+    payments: &OpenPayments,
+    style: &StatusStyle,
+) -> io::Result<()> {
     let mut csv = Dialect::default().begin(out)?;
-    csv.write_record(["id", "line", "take", "state", "reason", "next", "endpoint", "url", "wait_until", "error"])?;
+    let columns = ["id", "line", "take", "state", "reason", "next", "endpoint", "url", "wait_until", "error"];
+    csv.write_record(columns.into_iter().chain(PAYMENT_COLUMNS))?;
     rows(&mut |row| {
         if !style.shows(&row) {
             return Ok(());
@@ -227,125 +316,17 @@ fn write_csv(out: &mut dyn Write, rows: Rows<'_, ResultRow>, style: &StatusStyle
         put.maybe(row.url.as_deref())?;
         put.time(row.wait_until)?;
         put.maybe(row.error.as_deref())?;
+        let payment = payments.get(&row.id);
+        put.word(&payment.map(|payment| payment.hash.hex()).unwrap_or_default())?;
+        put.msat(payment.map(|payment| payment.held))?;
+        put.maybe(payment.map(|payment| payment.node.as_str()))?;
+        put.word(&payment.map(|payment| payment.sends_begun.to_string()).unwrap_or_default())?;
+        put.word(&payment.map(|payment| payment.sends_answered.to_string()).unwrap_or_default())?;
+        put.time(payment.map(|payment| payment.sent_at))?;
+        put.maybe(payment.and_then(|payment| payment.node_said.as_deref()))?;
+        put.time(payment.and_then(|payment| payment.node_said_at))?;
+        put.maybe(command_about(&head.batch, &row.id, row.state, row.reason).as_deref())?;
         put.end()
     })?;
     csv.flush()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ledger::{JobState, Reason, StateCount};
-    use crate::money::Msat;
-
-    fn row(id: &str, state: JobState, reason: Reason) -> ResultRow {
-        ResultRow {
-            id: id.into(),
-            line: 3,
-            take: 1,
-            state,
-            reason,
-            next: Next::of(state, reason),
-            endpoint: "generate-video".into(),
-            params: Vec::new(),
-            price: Msat::new(550_000),
-            fee: None,
-            url: None,
-            file: None,
-            sha256: None,
-            attempts: 1,
-            started_at: None,
-            finished_at: None,
-            wait_until: None,
-            error: None,
-            extra: Vec::new(),
-        }
-    }
-
-    fn batch() -> (StatusHead, Counts, Vec<ResultRow>) {
-        let head = StatusHead {
-            batch: "june-trailers".into(),
-            manifest: Some("/jobs/june.toml".into()),
-            ledger: "/home/ada/ledger.db".into(),
-        };
-        let count = |state, reason, jobs| StateCount { state, reason, jobs, price: Msat::new(550_000 * jobs) };
-        let counts = Counts {
-            by_state: vec![
-                count(JobState::InDoubt, Reason::WaitingForExpiry, 1),
-                count(JobState::Delivered, Reason::None, 1),
-                count(JobState::Refused, Reason::PriceChanged, 1),
-            ],
-            spent: Msat::new(550_000),
-            fees: Msat::new(1_500),
-            held: Msat::new(553_000),
-            planned: Msat::new(1_650_000),
-            to_buy_worst_case: Msat::new(555_000),
-        };
-        let mut done = row("shot-001", JobState::Delivered, Reason::None);
-        done.url = Some("https://cdn.example/one.mp4".into());
-        let mut doubt = row("shot-002", JobState::InDoubt, Reason::WaitingForExpiry);
-        doubt.wait_until = Some(UnixMs(1_790_000_000_123));
-        let mut refused = row("=shot\u{1b}[2J", JobState::Refused, Reason::PriceChanged);
-        refused.error = Some("the origin asks 600 sats, the plan says 550 sats".into());
-        (head, counts, vec![done, doubt, refused])
-    }
-
-    fn shown(format: Format, all: bool, width: u16) -> String {
-        let (head, counts, rows) = batch();
-        let style = StatusStyle { format, all, width, zone: TimeZone::fixed(jiff::tz::offset(2)) };
-        let mut out = Vec::new();
-        write_status(&mut out, &head, &counts, &mut |each| rows.iter().cloned().try_for_each(each), &style).unwrap();
-        String::from_utf8(out).unwrap()
-    }
-
-    #[test]
-    fn a_batch_in_a_table() {
-        let text = shown(Format::Table, false, 100);
-        assert!(!text.contains('\u{1b}') && !text.contains("shot-001"), "{text:?}");
-        insta::assert_snapshot!(text);
-    }
-
-    #[test]
-    fn every_job_in_a_narrow_table() {
-        let text = shown(Format::Table, true, 60);
-        assert!(text.lines().skip(12).all(|line| line.chars().count() <= 60), "{text}");
-        insta::assert_snapshot!(text);
-    }
-
-    #[test]
-    fn a_batch_in_json() {
-        let text = shown(Format::Json, false, 80);
-        let parsed: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(parsed["jobs"].as_array().map(Vec::len), Some(2));
-        insta::assert_snapshot!(text);
-    }
-
-    #[test]
-    fn a_batch_in_csv() {
-        insta::assert_snapshot!(shown(Format::Csv, true, 80));
-    }
-
-    #[test]
-    fn a_batch_without_jobs_to_show_is_whole_json() {
-        let (head, counts, _) = batch();
-        let style = StatusStyle { format: Format::Json, all: true, width: 80, zone: TimeZone::UTC };
-        let mut out = Vec::new();
-        write_status(&mut out, &head, &counts, &mut |_| Ok(()), &style).unwrap();
-        let parsed: Value = serde_json::from_slice(&out).unwrap();
-        assert_eq!(parsed["jobs"], json!([]));
-    }
-
-    #[test]
-    fn long_lists_are_bounded() {
-        let (head, counts, _) = batch();
-        let style = StatusStyle { format: Format::Table, all: false, width: 80, zone: TimeZone::UTC };
-        let mut out = Vec::new();
-        let many = |each: &mut dyn FnMut(ResultRow) -> io::Result<()>| {
-            (0..1_500).try_for_each(|n| each(row(&format!("job-{n}"), JobState::Failed, Reason::NoRoute)))
-        };
-        write_status(&mut out, &head, &counts, &mut { many }, &style).unwrap();
-        let text = String::from_utf8(out).unwrap();
-        assert!(text.contains("job-999") && !text.contains("job-1000"));
-        assert!(text.ends_with("and 500 more; --all or --format csv shows them\n"));
-    }
 }

@@ -87,17 +87,25 @@ pub(super) const fn is_settled(state: JobState) -> bool {
 /// Whether a person should see this change even where a bar shows the rest.
 pub(super) const fn needs_attention(job: &JobEvent) -> bool {
     match job.state {
-        JobState::Pending | JobState::Running | JobState::Paid | JobState::Refunded => false,
+        JobState::Paid => is_undelivered(job),
+        JobState::Pending | JobState::Running | JobState::Refunded => false,
         JobState::Delivered | JobState::Downloaded => matches!(job.next, Next::Person),
         JobState::InDoubt | JobState::Refused | JobState::Failed | JobState::RefundOffered | JobState::Lost => true,
     }
 }
 
-/// The line of a job that has come to its end, or into doubt; none while it is on its way.
+/// Whether the origin was offered what was paid, and has not delivered so far. Each try is told: they are few, with
+/// growing pauses, and somebody waits for them.
+const fn is_undelivered(job: &JobEvent) -> bool {
+    matches!(job.state, JobState::Paid) && !matches!(job.reason, Reason::None | Reason::Processing)
+}
+
+/// The line of a job that has come to its end, into doubt, or is paid and not delivered; none while all goes its way.
 pub(super) fn job_line(job: &JobEvent) -> Option<String> {
     // A fee that the node posts after the end changes no state, and is no second end.
-    let news = job.from != job.state || matches!(job.state, JobState::InDoubt) || matches!(job.reason, Reason::Changed);
-    if !news || !(is_end(job.state) || matches!(job.state, JobState::InDoubt)) {
+    let goes_on = matches!(job.state, JobState::InDoubt) || is_undelivered(job);
+    let news = job.from != job.state || goes_on || matches!(job.reason, Reason::Changed);
+    if !news || !(is_end(job.state) || goes_on) {
         return None;
     }
     let mut line = format!("{} {}", state_words(job.state), harmless(&job.id));
@@ -138,6 +146,14 @@ mod tests {
     }
 
     #[test]
+    fn each_try_to_redeem_in_vain_is_told() {
+        let mut again = job("a", JobState::Paid, JobState::Paid, Reason::NotDelivered);
+        (again.error, again.url) = (Some("HTTP 503".into()), None);
+        assert_eq!(job_line(&again).as_deref(), Some("paid a 550 sats not_delivered: HTTP 503"));
+        assert_eq!(job_line(&job("a", JobState::Paid, JobState::Paid, Reason::Processing)), None);
+    }
+
+    #[test]
     fn a_url_stays_whole_and_harmless() {
         let url = format!("https://cdn.example/{}?sig=a%2Fb", "x".repeat(2_000));
         assert_eq!(whole_line(&url), url);
@@ -152,5 +168,7 @@ mod tests {
         assert!(needs_attention(&job("a", Delivered, Delivered, Reason::Changed)));
         assert!(needs_attention(&job("a", Running, InDoubt, Reason::PaymentInFlight)));
         assert!(needs_attention(&job("a", Paid, Lost, Reason::OriginFailed)));
+        assert!(!needs_attention(&job("a", Paid, Paid, Reason::Processing)));
+        assert!(needs_attention(&job("a", Paid, Paid, Reason::NotDelivered)));
     }
 }

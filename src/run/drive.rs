@@ -1,6 +1,7 @@
 //! Carries out the effects of one job, one after the other, and feeds the answers back to `job::step`.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
@@ -40,6 +41,8 @@ pub(super) struct Shared {
     pub(super) slots: Semaphore,
     pub(super) gate: Gate,
     pub(super) breaker: Breaker,
+    /// Hosts whose poll addresses do not answer: each is told of once, until it answers again.
+    pub(super) silent: RefCell<HashSet<String>>,
     pub(super) twins: Twins,
     /// Jobs that hold a place among the jobs in flight.
     pub(super) in_flight: Cell<usize>,
@@ -264,7 +267,8 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         let endpoint = &self.job.facts.endpoint.name;
         if self.shared.breaker.undelivered(endpoint, self.job.facts.key) {
             let cause = format!(
-                "{endpoint} took {} payments in a row and delivered none so far: it gets no more until it delivers",
+                "{endpoint} took {} payments in a row and delivered none so far: it gets no more until it \
+                 delivers (--max-undelivered); what is paid is offered to it again",
                 self.run.settings.max_undelivered
             );
             self.run.listener.hear(&Event::Paused { cause });
@@ -441,10 +445,23 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             return None;
         }
         let answer = self.run.origin.poll(url).await;
-        if let Ok(answer) = &answer {
-            self.heed_url(url, answer, self.run.clock.now());
+        match &answer {
+            Ok(answer) => {
+                self.shared.silent.borrow_mut().remove(url.authority());
+                self.heed_url(url, answer, self.run.clock.now());
+            }
+            Err(failure) => self.say_silent(url, failure),
         }
         Some(answer)
+    }
+
+    /// Polls that come to nothing change no job: without a word a run would seem to stand still.
+    fn say_silent(&self, url: &url::Url, failure: &HttpFailure) {
+        if self.shared.silent.borrow_mut().insert(url.authority().to_owned()) {
+            let host = url.host_str().unwrap_or_default();
+            let message = format!("{host} does not answer for what it works on: {failure}; it is asked again");
+            self.run.listener.hear(&Event::Warning { message });
+        }
     }
 
     pub(super) fn heed(&self, request: &Request, answer: &HttpAnswer, now: UnixMs) {

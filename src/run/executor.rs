@@ -119,6 +119,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             slots: Semaphore::new(self.settings.payments_in_flight.clamp(1, Semaphore::MAX_PERMITS)),
             gate: Gate::default(),
             breaker: Breaker::new(self.settings.max_undelivered),
+            silent: std::cell::RefCell::default(),
             twins: Twins::default(),
             in_flight: std::cell::Cell::new(0),
             node,

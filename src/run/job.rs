@@ -452,15 +452,19 @@ fn challenged(mut tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Ef
 }
 
 fn limit_words(refusal: &IntentRefusal) -> (Reason, String) {
-    let words = |whose: &str, cost: Msat, used: Msat, most: Msat| {
-        let missing = used.checked_add(cost).and_then(|needed| needed.checked_sub(most));
-        let missing = missing.map_or_else(|| "too much by far".to_owned(), |missing| format!("{missing} too much"));
-        format!("the {whose} limit of {most} does not hold another {cost}: {used} are spent or held; that is {missing}")
+    let full = |whose: &str, cost: &Msat, used: &Msat, most: &Msat| {
+        let missing = used.checked_add(*cost).and_then(|needed| needed.checked_sub(*most));
+        let missing = missing.map_or_else(|| "far".to_owned(), |missing| missing.sats_ceil().to_string());
+        let used = used.sats_ceil();
+        format!(
+            "the {whose}'s limit of {most} has no room for the next job: {used} are spent or held, and it may cost {cost}, \
+             which is {missing} too much"
+        )
     };
     match refusal {
-        IntentRefusal::BatchLimit { cost, used, most } => (Reason::BatchLimit, words("batch's", *cost, *used, *most)),
-        IntentRefusal::DayLimit { cost, used, most } => (Reason::DayLimit, words("day's", *cost, *used, *most)),
-        IntentRefusal::MonthLimit { cost, used, most } => (Reason::MonthLimit, words("month's", *cost, *used, *most)),
+        IntentRefusal::BatchLimit { cost, used, most } => (Reason::BatchLimit, full("batch", cost, used, most)),
+        IntentRefusal::DayLimit { cost, used, most } => (Reason::DayLimit, full("day", cost, used, most)),
+        IntentRefusal::MonthLimit { cost, used, most } => (Reason::MonthLimit, full("month", cost, used, most)),
         IntentRefusal::HashKnown | IntentRefusal::TwinKnown => {
             (Reason::InvoiceReused, "the invoice or the request belongs to another purchase".to_owned())
         }

@@ -27,6 +27,64 @@ pub(super) struct Keys {
     payee_id: PublicKey,
     node_id: String,
     node_macaroon: Vec<u8>,
+    payer_macaroon: Vec<u8>,
+    reader_macaroon: Vec<u8>,
+}
+
+/// A call of the node's, and the right that covers it beside its own name.
+pub(super) struct Guarded {
+    pub uri: &'static str,
+    pub entity: &'static str,
+    pub action: &'static str,
+}
+
+/// Why a macaroon is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Denied {
+    /// It is none of this node's.
+    Foreign,
+    /// It does not allow this.
+    TooSmall,
+}
+
+/// What lnd's `admin.macaroon` allows, as far as this node knows it.
+const ADMIN: [(&str, &[&str]); 4] = [
+    ("info", &["read", "write"]),
+    ("macaroon", &["generate", "read", "write"]),
+    ("offchain", &["read", "write"]),
+    ("onchain", &["read", "write"]),
+];
+
+const PAYER_CALLS: [&str; 6] = [
+    "/lnrpc.Lightning/GetInfo",
+    "/lnrpc.Lightning/ChannelBalance",
+    "/lnrpc.Lightning/ListPayments",
+    "/lnrpc.Lightning/ListChannels",
+    "/routerrpc.Router/SendPaymentV2",
+    "/routerrpc.Router/TrackPaymentV2",
+];
+
+/// A macaroon as lnd bakes them: its identifier is the byte 3 and a protocol-buffers message with nonce, id of the root key,
+/// and operations.
+fn bake(root: &[u8; 32], ops: &[(&str, &[&str])]) -> Option<Vec<u8>> {
+    let nonce = derive(root, "macaroon nonce", 0);
+    let mut identifier = [vec![3], field(1, nonce.get(..16)?)?, field(2, b"0")?].concat();
+    for (entity, actions) in ops {
+        let mut op = field(1, entity.as_bytes())?;
+        for action in *actions {
+            op.extend(field(2, action.as_bytes())?);
+        }
+        identifier.extend(field(3, &op)?);
+    }
+    BASE64.decode(mint(&derive(root, "admin", 0), &identifier, &[], "lnd").as_bytes()).ok()
+}
+
+/// A length-delimited field; none here is longer than two groups of seven bits say.
+fn field(number: u8, value: &[u8]) -> Option<Vec<u8>> {
+    let length = u16::try_from(value.len()).ok().filter(|length| *length < 1 << 14)?;
+    let [low, high] = [length & 0x7f, length >> 7].map(|group| u8::try_from(group).unwrap_or_default());
+    let length = if high == 0 { vec![low] } else { vec![low | 0x80, high] };
+    Some([vec![number << 3 | 2], length, value.to_vec()].concat())
 }
 
 /// A challenge, ready to be sent.
@@ -52,11 +110,12 @@ impl Keys {
         let curve = Secp256k1::new();
         let payee = SecretKey::from_slice(&derive(&root, "payee", 0)).ok()?;
         let node = SecretKey::from_slice(&derive(&root, "node", 0)).ok()?;
-        let macaroon = mint(&derive(&root, "admin", 0), &derive(&root, "admin id", 0), &[], "lnd");
         Some(Self {
             payee_id: payee.public_key(&curve),
             node_id: node.public_key(&curve).to_string(),
-            node_macaroon: BASE64.decode(macaroon.as_bytes()).ok()?,
+            node_macaroon: bake(&root, &ADMIN)?,
+            payer_macaroon: bake(&root, &[("uri", &PAYER_CALLS)])?,
+            reader_macaroon: bake(&root, &[("info", &["read"]), ("offchain", &["read"])])?,
             root,
             curve,
             payee,
@@ -71,6 +130,29 @@ impl Keys {
     /// The node's admin macaroon, in its binary form.
     pub(super) fn node_macaroon(&self) -> &[u8] {
         &self.node_macaroon
+    }
+
+    /// A macaroon that can pay and nothing else.
+    pub(super) fn payer_macaroon(&self) -> &[u8] {
+        &self.payer_macaroon
+    }
+
+    /// A macaroon that can look and not pay.
+    pub(super) fn reader_macaroon(&self) -> &[u8] {
+        &self.reader_macaroon
+    }
+
+    /// Whether a macaroon in its binary form allows a call.
+    pub(super) fn admit(&self, macaroon: &[u8], call: &Guarded) -> Result<(), Denied> {
+        verify(&derive(&self.root, "admin", 0), &BASE64.encode(macaroon)).map_err(|_| Denied::Foreign)?;
+        let known = [&self.node_macaroon, &self.payer_macaroon, &self.reader_macaroon];
+        let allowed = match known.iter().position(|known| *known == macaroon) {
+            Some(0) => true,
+            Some(1) => PAYER_CALLS.contains(&call.uri),
+            Some(_) => call.action == "read" && ["info", "offchain"].contains(&call.entity),
+            None => false,
+        };
+        if allowed { Ok(()) } else { Err(Denied::TooSmall) }
     }
 
     /// Whether invoices signed by this key are this sandbox's.

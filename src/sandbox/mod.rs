@@ -30,7 +30,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use url::Url;
 
-pub use self::options::SandboxOptions;
+pub use self::options::{NodeFault, SandboxOptions};
 pub use self::snapshot::{PaymentRow, SaleRow, Snapshot};
 
 use self::books::Books;
@@ -43,6 +43,8 @@ use crate::time::UnixMs;
 
 const CERTIFICATE_FILE: &str = "tls.cert";
 const MACAROON_FILE: &str = "admin.macaroon";
+const PAYER_MACAROON_FILE: &str = "payer.macaroon";
+const READER_MACAROON_FILE: &str = "readonly.macaroon";
 const CATALOG_FILE: &str = "catalog.toml";
 const BOOKS_FILE: &str = "books.jsonl";
 
@@ -126,6 +128,8 @@ pub async fn start(options: &SandboxOptions, state: Option<&Path>) -> Result<San
     let certificate = state.certificate()?;
     let tls = tls_acceptor(&certificate)?;
     state.write(MACAROON_FILE, world.keys.node_macaroon())?;
+    state.write(PAYER_MACAROON_FILE, world.keys.payer_macaroon())?;
+    state.write(READER_MACAROON_FILE, world.keys.reader_macaroon())?;
     state.write(CATALOG_FILE, catalog(&origin).as_bytes())?;
 
     let unfinished: Vec<_> = world.books().state.unfinished().collect();
@@ -167,6 +171,11 @@ impl World {
         })
     }
 
+    /// Whether that is wrong with the node.
+    fn has(&self, fault: NodeFault) -> bool {
+        self.options.node_faults.contains(&fault)
+    }
+
     /// The books, held shortly and never over an await.
     fn books(&self) -> MutexGuard<'_, Books> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
@@ -204,6 +213,12 @@ impl Sandbox {
         self.directory.join(CERTIFICATE_FILE)
     }
 
+    /// The file with a macaroon that can pay and nothing else (binary).
+    #[must_use]
+    pub fn payer_macaroon_file(&self) -> PathBuf {
+        self.directory.join(PAYER_MACAROON_FILE)
+    }
+
     /// The file with the node's macaroon (binary).
     #[must_use]
     pub fn macaroon_file(&self) -> PathBuf {
@@ -219,7 +234,8 @@ impl Sandbox {
     /// What a person types to buy from this sandbox and to look at its books.
     #[must_use]
     pub fn how_to_use(&self) -> String {
-        let (catalog, macaroon, certificate) = (self.catalog_file(), self.macaroon_file(), self.certificate_file());
+        let (catalog, macaroon, certificate) =
+            (self.catalog_file(), self.payer_macaroon_file(), self.certificate_file());
         format!(
             "stand-in API   {origin}\n\
              stand-in node  {node} (regtest: play money)\n\n\

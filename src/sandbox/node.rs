@@ -7,8 +7,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, DATE};
 use axum::http::{HeaderMap, StatusCode};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use data_encoding::{BASE64, BASE64URL, HEXLOWER_PERMISSIVE};
@@ -18,7 +19,8 @@ use tokio::sync::watch;
 
 use super::books::{self, Begin, End, Order, Payment};
 use super::faults::{Luck, Place};
-use super::keys::hex;
+use super::keys::{Denied, Guarded, hex};
+use super::options::NodeFault;
 use super::pay::{Read, SendRequest, read_invoice};
 use super::serve::HangUp;
 use super::{World, now};
@@ -31,6 +33,18 @@ const MACAROON: &str = "grpc-metadata-macaroon";
 /// A page of payments where none is asked for, as lnd has it from 0.20.
 const PAGE: usize = 100;
 const NO_PREIMAGE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+const fn guarded(uri: &'static str, entity: &'static str, action: &'static str) -> Guarded {
+    Guarded { uri, entity, action }
+}
+
+const INFO: Guarded = guarded("/lnrpc.Lightning/GetInfo", "info", "read");
+const BALANCE: Guarded = guarded("/lnrpc.Lightning/ChannelBalance", "offchain", "read");
+const CHANNELS: Guarded = guarded("/lnrpc.Lightning/ListChannels", "offchain", "read");
+const PAYMENTS: Guarded = guarded("/lnrpc.Lightning/ListPayments", "offchain", "read");
+const DECODE: Guarded = guarded("/lnrpc.Lightning/DecodePayReq", "offchain", "read");
+const SEND: Guarded = guarded("/routerrpc.Router/SendPaymentV2", "offchain", "write");
+const TRACK: Guarded = guarded("/routerrpc.Router/TrackPaymentV2", "offchain", "read");
 
 /// The gRPC codes that this node answers with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +100,9 @@ impl From<io::Error> for LndError {
 /// Every route of the node.
 pub(super) fn router(world: Arc<World>) -> Router {
     Router::new()
-        .route("/v1/state", get(async || answer(StatusCode::OK, &json!({ "state": "SERVER_ACTIVE" }))))
+        .route("/v1/state", get(state))
         .route("/v1/getinfo", get(info))
+        .route("/v1/channels", get(channels))
         .route("/v1/balance/channels", get(balance))
         .route("/v1/payments", get(payments))
         .route("/v1/payreq/{invoice}", get(decode))
@@ -95,7 +110,26 @@ pub(super) fn router(world: Arc<World>) -> Router {
         .route("/v2/router/track/{hash}", get(track))
         .fallback(async || LndError::new(Code::NotFound, "Not Found").unwrapped())
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(middleware::map_response_with_state(Arc::clone(&world), dated))
         .with_state(world)
+}
+
+/// The node's clock is what its answers are dated with.
+async fn dated(State(world): State<Arc<World>>, mut response: Response) -> Response {
+    const LATE_MS: i64 = 10 * 60 * 1_000;
+    if world.has(NodeFault::Late) {
+        let late = jiff::Timestamp::from_millisecond(now().plus_ms(-LATE_MS).0).ok();
+        let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
+        let date = late.and_then(|at| printer.timestamp_to_rfc9110_string(&at).ok()?.parse().ok());
+        date.map(|date| response.headers_mut().insert(DATE, date));
+    }
+    response
+}
+
+async fn state(State(world): State<Arc<World>>) -> Response {
+    let faults = [(NodeFault::Locked, "LOCKED"), (NodeFault::Starting, "RPC_ACTIVE")];
+    let fault = faults.iter().find(|(fault, _)| world.has(*fault));
+    answer(StatusCode::OK, &json!({ "state": fault.map_or("SERVER_ACTIVE", |(_, word)| word) }))
 }
 
 async fn send(State(world): State<Arc<World>>, headers: HeaderMap, body: Bytes) -> Response {
@@ -120,7 +154,7 @@ fn begin(
     headers: &HeaderMap,
     request: &SendRequest,
 ) -> Result<(PaymentHash, watch::Receiver<()>), LndError> {
-    authorize(world, headers)?;
+    authorize(world, headers, &SEND)?;
     let now = now();
     let invoice = read_invoice(&request.payment_request)?;
     let amount = request.amount(&invoice)?;
@@ -160,7 +194,7 @@ async fn track(
             return LndError::new(Code::InvalidArgument, why).unwrapped();
         }
     };
-    if let Err(error) = authorize(&world, &headers) {
+    if let Err(error) = authorize(&world, &headers, &TRACK) {
         return error.wrapped();
     }
     let Ok(hash) = <[u8; 32]>::try_from(bytes.as_slice()).map(PaymentHash) else {
@@ -273,13 +307,14 @@ fn payment_json(world: &World, state: &books::State, payment: &Payment, on_its_w
 }
 
 async fn info(State(world): State<Arc<World>>, headers: HeaderMap) -> Response {
-    if let Err(error) = authorize(&world, &headers) {
+    if let Err(error) = authorize(&world, &headers, &INFO) {
         return error.unwrapped();
     }
+    let network = if world.has(NodeFault::Mainnet) { "mainnet" } else { "regtest" };
     answer(
         StatusCode::OK,
         &json!({
-            "version": "0.21.2-beta sandbox",
+            "version": if world.has(NodeFault::Old) { "0.16.4-beta sandbox" } else { "0.21.2-beta sandbox" },
             "commit_hash": "",
             "identity_pubkey": world.keys.node_id(),
             "alias": "l402-batch sandbox",
@@ -291,10 +326,10 @@ async fn info(State(world): State<Arc<World>>, headers: HeaderMap) -> Response {
             "block_height": 456,
             "block_hash": NO_PREIMAGE,
             "best_header_timestamp": now().0.div_euclid(1_000).to_string(),
-            "synced_to_chain": true,
+            "synced_to_chain": !world.has(NodeFault::Unsynced),
             "synced_to_graph": true,
             "testnet": false,
-            "chains": [{ "chain": "bitcoin", "network": "regtest" }],
+            "chains": [{ "chain": "bitcoin", "network": network }],
             "uris": [],
             "features": {},
             "require_htlc_interceptor": false,
@@ -304,7 +339,7 @@ async fn info(State(world): State<Arc<World>>, headers: HeaderMap) -> Response {
 }
 
 async fn balance(State(world): State<Arc<World>>, headers: HeaderMap) -> Response {
-    if let Err(error) = authorize(&world, &headers) {
+    if let Err(error) = authorize(&world, &headers, &BALANCE) {
         return error.unwrapped();
     }
     let (local, held) = {
@@ -328,13 +363,49 @@ async fn balance(State(world): State<Arc<World>>, headers: HeaderMap) -> Respons
     )
 }
 
+/// What the node owns in sats, channel by channel: all in one, or in eight alike. This node keeps no reserve.
+async fn channels(State(world): State<Arc<World>>, headers: HeaderMap) -> Response {
+    if let Err(error) = authorize(&world, &headers, &CHANNELS) {
+        return error.unwrapped();
+    }
+    let count = match (world.has(NodeFault::NoChannels), world.has(NodeFault::ManyChannels)) {
+        (true, _) => 0,
+        (false, true) => 8,
+        (false, false) => 1,
+    };
+    let sats = world.books().state.balance().get() / 1_000 / u64::max(count, 1);
+    let channel = |number: u64| {
+        json!({
+            "active": true,
+            "remote_pubkey": world.keys.node_id(),
+            "chan_id": number.to_string(),
+            "capacity": sats.to_string(),
+            "local_balance": sats.to_string(),
+            "remote_balance": "0",
+            "unsettled_balance": "0",
+            "pending_htlcs": [],
+            "private": false,
+            "initiator": true,
+            "local_constraints": {
+                "csv_delay": 144,
+                "chan_reserve_sat": "0",
+                "dust_limit_sat": "354",
+                "max_pending_amt_msat": (sats * 1_000).to_string(),
+                "min_htlc_msat": "1",
+                "max_accepted_htlcs": 483,
+            },
+        })
+    };
+    answer(StatusCode::OK, &json!({ "channels": (1..=count).map(channel).collect::<Vec<_>>() }))
+}
+
 /// A page of payments in the order of their index; without `include_incomplete` those that succeeded.
 async fn payments(
     State(world): State<Arc<World>>,
     Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,
 ) -> Response {
-    if let Err(error) = authorize(&world, &headers) {
+    if let Err(error) = authorize(&world, &headers, &PAYMENTS) {
         return error.unwrapped();
     }
     let number = |name| parameter(&query, name).and_then(|value| value.parse::<u64>().ok()).unwrap_or(0);
@@ -367,7 +438,7 @@ async fn payments(
 }
 
 async fn decode(State(world): State<Arc<World>>, Path(invoice): Path<String>, headers: HeaderMap) -> Response {
-    let decoded = authorize(&world, &headers).and_then(|()| read_invoice(&invoice));
+    let decoded = authorize(&world, &headers, &DECODE).and_then(|()| read_invoice(&invoice));
     match decoded {
         Ok(read) => answer(StatusCode::OK, &decoded_json(&read)),
         Err(error) => error.unwrapped(),
@@ -395,14 +466,15 @@ fn decoded_json(read: &Read) -> Value {
 }
 
 /// lnd's own words for what is wrong with a macaroon.
-fn authorize(world: &World, headers: &HeaderMap) -> Result<(), LndError> {
+fn authorize(world: &World, headers: &HeaderMap, call: &Guarded) -> Result<(), LndError> {
     let refuse = |why: &str| Err(LndError::new(Code::Unknown, why));
     let Some(header) = headers.get(MACAROON) else { return refuse("expected 1 macaroon, got 0") };
     match HEXLOWER_PERMISSIVE.decode(header.as_bytes()) {
-        Ok(bytes) if bytes == world.keys.node_macaroon() => Ok(()),
-        Ok(bytes) if bytes.first() == Some(&2) => {
-            refuse("verification failed: signature mismatch after caveat verification")
-        }
+        Ok(bytes) if bytes.first() == Some(&2) => match world.keys.admit(&bytes, call) {
+            Ok(()) => Ok(()),
+            Err(Denied::TooSmall) => refuse("permission denied"),
+            Err(Denied::Foreign) => refuse("verification failed: signature mismatch after caveat verification"),
+        },
         Ok(_) => refuse("cannot determine data format of binary-encoded macaroon"),
         Err(error) => {
             let byte = header.as_bytes().get(error.position).copied().unwrap_or(b'0');

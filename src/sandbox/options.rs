@@ -6,6 +6,27 @@ const BALANCE_SATS: u64 = 10_000_000;
 const PAY_MS: u64 = 50;
 const ACCEPT_MS: u64 = 1_000;
 
+/// What is wrong with the stand-in node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum NodeFault {
+    /// Its wallet is locked.
+    Locked,
+    /// It is starting up.
+    Starting,
+    /// It does not follow the chain.
+    Unsynced,
+    /// It says that it is on mainnet, while the API's invoices are for regtest.
+    Mainnet,
+    /// It is of a version before those that are supported.
+    Old,
+    /// Its clock is ten minutes late.
+    Late,
+    /// It has no active channel.
+    NoChannels,
+    /// Its balance is spread over eight channels.
+    ManyChannels,
+}
+
 /// The settings of a sandbox. Each flag stands for itself, so that `sandbox` and `run --sandbox` take the same ones.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 #[command(next_help_heading = "Sandbox")]
@@ -64,6 +85,9 @@ pub struct SandboxOptions {
     /// Routing fee of every payment in msat; without it a sat and 100 parts per million.
     #[arg(id = "sandbox-fee-msat", long = "sandbox-fee-msat", value_name = "MSAT")]
     pub fee_msat: Option<u64>,
+    /// What is wrong with the stand-in node, for practice with `doctor`.
+    #[arg(id = "sandbox-node", long = "sandbox-node", value_name = "FAULT,…", value_delimiter = ',')]
+    pub node_faults: Vec<NodeFault>,
     /// Seed from which faults are drawn: the same seed and requests give the same faults.
     #[arg(id = "sandbox-seed", long = "sandbox-seed", value_name = "NUMBER", default_value_t = 0)]
     pub seed: u64,
@@ -93,6 +117,7 @@ impl Default for SandboxOptions {
             dedup_s: DEDUP_S,
             balance_sats: BALANCE_SATS,
             fee_msat: None,
+            node_faults: Vec::new(),
             seed: 0,
             origin_port: None,
             node_port: None,

@@ -82,7 +82,7 @@ fn an_audit_finds_what_a_person_decided_against_the_truth() {
     expire(&client);
     client.says(UNPAID).with(0);
     sandbox.wait_for("its end", |books| books.settled().len() == 1);
-    client.asks_node("audit").with(7).saying("differ   1 payments").saying("the ledger holds that it never can be");
+    client.asks_node("audit").with(7).saying("differ   1 payment").saying("the ledger holds that it never can be");
     let json = client.asks_node("audit --json").with(7);
     let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!((&json["differing_count"], &json["differences"][0]["job"]), (&1.into(), &"video".into()));
@@ -109,5 +109,5 @@ fn an_audit_finds_what_either_side_has_forgotten() {
     sandbox.stop();
     std::fs::write(sandbox.file("books.jsonl"), backup).unwrap();
     sandbox.restart();
-    client.asks_node("audit").with(7).saying("agree    1 payments").saying("differ   1 payments").saying("restored");
+    client.asks_node("audit").with(7).saying("agree    1 payment").saying("differ   1 payment").saying("restored");
 }

@@ -99,6 +99,21 @@ fn what_is_paid_is_redeemed_without_a_node() {
     Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
 }
 
+/// As with a node that nobody named and that was found where lnd keeps its files, and does not run.
+#[test]
+fn what_is_paid_is_redeemed_though_the_node_is_gone() {
+    let sandbox = Sandbox::start("--sandbox-accept --sandbox-accept-ms 100");
+    let client = prepared(&sandbox);
+    let running = client.start("run jobs.toml");
+    sandbox.wait_for("both sold", |books| books.sales.iter().filter(|sale| sale.video.is_some()).count() == 2);
+    running.killer()();
+    running.end();
+    let papers = sandbox.file("payer.macaroon");
+    let line = format!("recover --batch jobs --lnd-url https://127.0.0.1:1 --lnd-macaroon-file {}", papers.display());
+    client.says(&line).with(0);
+    Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
+}
+
 #[test]
 fn what_may_be_paid_stays_in_doubt_without_a_node() {
     let sandbox = Sandbox::start("--sandbox-pay-ms 500");

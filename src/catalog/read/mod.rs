@@ -33,14 +33,14 @@ mod params;
 mod price;
 mod reader;
 
-use std::fs::File;
-use std::io::Read;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use toml::de::DeTable;
 
 use super::Catalog;
 use crate::diagnostic::{Diagnostic, SourceText, closest};
+use crate::opening;
 use reader::Reader;
 
 const BUILT_IN_TEXT: &str = include_str!("../builtin.toml");
@@ -124,12 +124,10 @@ fn syntax(source: &SourceText, fault: &toml::de::Error) -> Diagnostic {
 
 /// A whole text file of bounded size, without a byte order mark.
 fn read_bounded(path: &Path) -> Result<String, String> {
-    let file = File::open(path).map_err(|error| format!("cannot be opened: {error}"))?;
-    let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
-    if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(format!("larger than {FILE_BYTES_MAX} bytes; a catalogue is a small TOML file"));
-    }
+    let bytes = opening::read_small(path, FILE_BYTES_MAX).map_err(|error| match error.kind() {
+        ErrorKind::InvalidData => format!("larger than {FILE_BYTES_MAX} bytes; a catalogue is a small TOML file"),
+        _ => format!("cannot be read: {error}"),
+    })?;
     let text = String::from_utf8(bytes).map_err(|error| {
         format!("not UTF-8 from byte {}; save it as UTF-8", error.utf8_error().valid_up_to().saturating_add(1))
     })?;

@@ -8,7 +8,7 @@ use crate::event::{EndCount, Event, Listener, NeedsPerson, RunEnded};
 use crate::ledger::sqlite::{Batch, Books, OpenMode};
 use crate::ledger::{Counts, JobState, Next, Reason, ResultRow, StateCount};
 use crate::money::counted;
-use crate::report::summary;
+use crate::report::{command_about, shell, summary};
 use crate::run::signals::Stopped;
 use crate::run::{Budget, Clock, DrainCause, SystemClock};
 use crate::time::UnixMs;
@@ -168,43 +168,13 @@ fn needs_person(books: &Books, batch: &Batch) -> Result<Vec<NeedsPerson>, Failur
     let mut needs = Vec::new();
     let read = books.results(batch.key, &mut |row: ResultRow| {
         if row.next == Next::Person && needs.len() < NEEDS_PERSON_MAX {
-            let command = command_about(&batch.name, &row);
+            let command = command_about(&batch.name, &row.id, row.state, row.reason).unwrap_or_default();
             needs.push(NeedsPerson { job: row.id, reason: row.reason, command });
         }
         Ok(())
     })?;
     read.map_err(|error| Failure::Internal(error.to_string()))?;
     Ok(needs)
-}
-
-/// What a person types about a job: to decide, where nothing else is left, else to see it.
-fn command_about(batch: &str, row: &ResultRow) -> String {
-    let (batch, job) = (shell(batch), shell(&row.id));
-    match row.state {
-        JobState::InDoubt => {
-            format!("l402-batch resolve --batch {batch} --job {job} --as unpaid|lost|rebuy --note WHY")
-        }
-        JobState::Lost => format!("l402-batch resolve --batch {batch} --job {job} --as lost|rebuy --note WHY"),
-        JobState::Pending
-        | JobState::Running
-        | JobState::Paid
-        | JobState::Delivered
-        | JobState::Downloaded
-        | JobState::Refused
-        | JobState::Failed
-        | JobState::RefundOffered
-        | JobState::Refunded => format!("l402-batch status --batch {batch} --job {job}"),
-    }
-}
-
-/// A word as a shell takes it.
-pub(in crate::cli) fn shell(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }
 
 /// The command of this very run: it goes on where this one stopped. Secrets never stand in arguments.
@@ -216,7 +186,7 @@ fn this_command() -> String {
 fn goes_on_at(reason: Reason, budget: &Budget) -> String {
     let months = reason == Reason::MonthLimit;
     if !months && reason != Reason::DayLimit {
-        return String::new();
+        return " until a higher --max-sats".to_owned();
     }
     let Some(next) = budget.next_period(SystemClock.now(), months) else { return String::new() };
     match jiff::Timestamp::from_millisecond(next.0) {
@@ -234,10 +204,15 @@ fn advice(counts: &Counts, ending: &Ending<'_>, code: ExitCode) -> Vec<String> {
         advice.push(format!("{words}; what is left stays pending{}", goes_on_at(*reason, &ending.carried.budget)));
     }
     if let Some(cause) = &outcome.node_unusable {
-        advice.push(format!("the node could not be used: {cause}"));
+        advice.push(format!("the node could not be used: {cause}; the same command again once it can"));
     }
     for endpoint in &outcome.breaker_open {
-        advice.push(format!("{endpoint} took payments and delivered nothing: look at it before you go on"));
+        advice.push(format!(
+            "{endpoint} took payments and delivered nothing: `l402-batch status --batch {}` shows what it answers; \
+             what is paid is offered to it again by the next run, and new payments only with a higher \
+             --max-undelivered, or once it delivers",
+            shell(&ending.batch.name)
+        ));
     }
     if reason(Reason::PriceChanged) {
         advice.push(
@@ -255,7 +230,16 @@ fn advice(counts: &Counts, ending: &Ending<'_>, code: ExitCode) -> Vec<String> {
     }
     if stands(JobState::InDoubt) {
         advice.push(
-            "a payment is in doubt: it is never paid anew by itself; `l402-batch recover --all` looks again".to_owned(),
+            "a payment is in doubt: it is never paid anew by itself; `l402-batch recover --all` looks again, and \
+             `l402-batch status` shows what was asked of the node and until when it waits"
+                .to_owned(),
+        );
+    }
+    if counts.by_state.iter().any(|count| count.state == JobState::Lost && count.reason != Reason::Decided) {
+        advice.push(
+            "paid and lost: `status --job ID --proof` shows all that a complaint needs; then `resolve --job ID --as lost` \
+             leaves it at that, and `run --retake ID` buys it once more, which spends again"
+                .to_owned(),
         );
     }
     advice.extend(going_on(counts, ending, code));
@@ -290,16 +274,4 @@ fn going_on(counts: &Counts, ending: &Ending<'_>, code: ExitCode) -> Option<Stri
 /// `1 job is`, `2 jobs are`.
 fn are(jobs: u64) -> String {
     format!("{} {}", counted(jobs, "job"), if jobs == 1 { "is" } else { "are" })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_can_be_pasted() {
-        assert_eq!(shell("jobs.example.toml"), "jobs.example.toml");
-        assert_eq!(shell("it's here; rm -rf"), r"'it'\''s here; rm -rf'");
-        assert_eq!(shell(""), "''");
-    }
 }

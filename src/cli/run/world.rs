@@ -1,16 +1,14 @@
 //! Who pays, who sells and where it is recorded: a configured node, or the sandbox inside this process.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::cli::Failure;
 use crate::cli::config::{NodeOptions, Payment};
-use crate::cli::{Failure, MacaroonSource};
 use crate::origin::{HttpOptions, HttpOrigin};
-use crate::payer::{LndOptions, LndPayer, Macaroon};
+use crate::payer::LndPayer;
+#[cfg(feature = "sandbox")]
+use crate::payer::{LndOptions, Macaroon};
 use crate::run::signals::Signals;
-
-/// The most that is read of a certificate file.
-const CERTIFICATE_BYTES_MAX: u64 = 1 << 20;
 
 /// The other side of a run.
 pub(in crate::cli) struct World {
@@ -47,8 +45,12 @@ impl World {
 
     /// A configured node, or none.
     pub(in crate::cli) fn of_node(node: Option<&NodeOptions>, ledger: &Path) -> Result<Self, Failure> {
-        let mut warnings = Vec::new();
-        let payer = node.map(|node| connect(node, &mut warnings)).transpose()?;
+        let (mut payer, mut warnings) = (None, Vec::new());
+        if let Some(node) = node {
+            let connected = node.connect()?;
+            warnings = connected.first_words(node);
+            payer = Some(connected.payer);
+        }
         let origin = HttpOrigin::new(HttpOptions::default()).map_err(|error| Failure::Internal(error.to_string()))?;
         Ok(Self { payer, origin, ledger: ledger.to_owned(), play: None, warnings, signals: Signals::default() })
     }
@@ -116,34 +118,7 @@ impl Play {
     }
 }
 
-fn connect(node: &NodeOptions, warnings: &mut Vec<String>) -> Result<LndPayer, Failure> {
-    let macaroon = match &node.macaroon {
-        MacaroonSource::File(path) => {
-            let file = Macaroon::from_file(path).map_err(unusable)?;
-            warnings.extend(file.warning);
-            file.macaroon
-        }
-        MacaroonSource::Hex(secret) => {
-            Macaroon::from_text(secret.reveal(), "the variable L402_BATCH_LND_MACAROON").map_err(unusable)?
-        }
-    };
-    let certificate_pem =
-        match &node.cert_file {
-            None => None,
-            Some(path) => Some(read_certificate(path).map_err(|error| {
-                Failure::Usage(format!("the certificate {} cannot be read: {error}", path.display()))
-            })?),
-        };
-    LndPayer::new(&LndOptions { url: node.url.to_string(), macaroon, certificate_pem }).map_err(unusable)
-}
-
-/// A certificate file, read no further than any certificate is long.
-fn read_certificate(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut pem = Vec::new();
-    std::fs::File::open(path)?.take(CERTIFICATE_BYTES_MAX).read_to_end(&mut pem)?;
-    Ok(pem)
-}
-
+#[cfg(feature = "sandbox")]
 fn unusable(error: impl std::error::Error) -> Failure {
     Failure::Usage(error.to_string())
 }

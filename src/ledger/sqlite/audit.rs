@@ -5,7 +5,7 @@ use rusqlite::params;
 use super::Books;
 use super::convert::PaymentState;
 use crate::l402::PaymentHash;
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, Standing};
 use crate::money::Msat;
 use crate::payer::NodeId;
 
@@ -26,19 +26,6 @@ pub struct AuditRow {
     pub job: String,
     /// The take.
     pub take: u32,
-}
-
-/// How a payment stands in the ledger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// Intended; its fate is not known.
-    Open,
-    /// The preimage is there; the node has not posted it yet.
-    Paid,
-    /// Posted, its fee known.
-    Posted,
-    /// It can never settle.
-    Dead,
 }
 
 impl Books {
@@ -67,12 +54,7 @@ impl Books {
             let rows = statement.query_map(params![node.0], |row| {
                 Ok(AuditRow {
                     hash: row.get(0)?,
-                    standing: match row.get(1)? {
-                        PaymentState::Intended => Standing::Open,
-                        PaymentState::Paid => Standing::Paid,
-                        PaymentState::Posted | PaymentState::Refunded => Standing::Posted,
-                        PaymentState::Dead => Standing::Dead,
-                    },
+                    standing: row.get::<_, PaymentState>(1)?.standing(),
                     amount: row.get(2)?,
                     fee: row.get(3)?,
                     batch: row.get(4)?,

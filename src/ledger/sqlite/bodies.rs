@@ -86,6 +86,12 @@ impl Bodies {
         })
     }
 
+    /// The length of a body's file in bytes, while it is there.
+    pub(super) fn length(&self, digest: &[u8; 32]) -> Option<u64> {
+        let path = self.folder.as_ref()?.join(hex(digest));
+        std::fs::metadata(path).ok().map(|file| file.len())
+    }
+
     /// Removes the file of a body that no open payment needs. Call it inside a write transaction.
     pub(super) fn remove_unused(&self, tx: &Connection, digest: &[u8; 32]) -> Result<(), Fault> {
         let Some(folder) = &self.folder else { return Ok(()) };

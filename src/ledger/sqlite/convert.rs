@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::catalog::Method;
 use crate::l402::{Network, PaymentHash, Scheme};
-use crate::ledger::{AnswerKey, AnswerKind, BatchKey, DeadProof, JobKey, JobState, PaymentKey, Reason};
+use crate::ledger::{AnswerKey, AnswerKind, BatchKey, DeadProof, JobKey, JobState, PaymentKey, Reason, Standing};
 use crate::money::Msat;
 use crate::plan::ContentHash;
 use crate::time::UnixMs;
@@ -81,6 +81,16 @@ impl PaymentState {
 
     fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+
+    /// How it stands, as far as others than the ledger tell apart.
+    pub(super) const fn standing(self) -> Standing {
+        match self {
+            Self::Intended => Standing::Open,
+            Self::Paid => Standing::Paid,
+            Self::Posted | Self::Refunded => Standing::Posted,
+            Self::Dead => Standing::Dead,
+        }
     }
 }
 

@@ -269,8 +269,8 @@ fn apply_one(
 ) -> Result<Committed, Fault> {
     match record {
         Record::Intend(intent) => intend::intend(tx, bodies, now, &intent),
-        Record::SendBegun(payment) => settle::send_begun(tx, payment),
-        Record::SendAnswered { payment, accepted } => settle::send_answered(tx, payment, accepted),
+        Record::SendBegun(payment) => settle::send_begun(tx, now, payment),
+        Record::SendAnswered { payment, accepted } => settle::send_answered(tx, now, payment, accepted),
         Record::Paid { payment, preimage, answered, posted } => {
             settle::paid(tx, now, payment, &preimage, answered, posted)
         }

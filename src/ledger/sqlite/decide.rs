@@ -15,7 +15,7 @@ use crate::time::UnixMs;
 pub enum Decision {
     /// The payment was never made: its hold is given back, and the job may be bought again.
     Unpaid,
-    /// The money is gone and nothing comes for it. What was held stays used.
+    /// The money is gone and nothing comes for it, which a person has taken note of. What was held stays used.
     Lost,
     /// As lost, and one more take of the job is bought by the next run.
     Rebuy,
@@ -59,9 +59,8 @@ impl Decision {
         match (self, state) {
             (_, JobState::Running | JobState::InDoubt)
             | (Self::Lost | Self::Rebuy, JobState::Paid | JobState::RefundOffered)
-            | (Self::Rebuy, JobState::Lost) => true,
+            | (Self::Lost | Self::Rebuy, JobState::Lost) => true,
             (Self::Unpaid, JobState::Paid | JobState::RefundOffered | JobState::Lost)
-            | (Self::Lost, JobState::Lost)
             | (
                 _,
                 JobState::Pending

@@ -45,6 +45,47 @@ fn refuse_second_name(path: &Path) -> Result<(), LedgerError> {
     )))
 }
 
+/// Where a ledger stands, or would.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Whether there is one.
+    pub exists: bool,
+    /// Bytes that are free on its disk.
+    pub free_bytes: u64,
+}
+
+/// Whether a ledger can be written at `path`: looks, and creates nothing.
+///
+/// # Errors
+/// Where it cannot be, or what is there is none.
+pub fn check_place(path: &Path) -> Result<Place, LedgerError> {
+    let exists = path.exists();
+    // SQLite writes its log beside the ledger, so that the folder counts as well.
+    let mut folder = folder_of(path);
+    while !folder.exists() {
+        folder = folder_of(folder);
+    }
+    if exists {
+        prepare_readable(path)?;
+        writable(path)?;
+    } else {
+        refuse_remote(folder)?;
+    }
+    writable(folder)?;
+    if !folder.is_dir() {
+        return Err(LedgerError::Io(format!("{} is no folder", folder.display())));
+    }
+    let disk = rustix::fs::statvfs(folder).map_err(|errno| io(folder, &errno.into()))?;
+    if disk.f_blocks == 0 {
+        return Err(LedgerError::Io(format!("{} is on no disk", folder.display())));
+    }
+    Ok(Place { exists, free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize) })
+}
+
+fn writable(path: &Path) -> Result<(), LedgerError> {
+    rustix::fs::access(path, rustix::fs::Access::WRITE_OK).map_err(|errno| io(path, &errno.into()))
+}
+
 /// Takes from everyone else the right to read a ledger. Only for a file that is known to be ours.
 pub(super) fn close_to_others(path: &Path) -> Result<(), LedgerError> {
     let mode = std::fs::metadata(path).map_err(|error| io(path, &error))?.permissions().mode();
@@ -204,6 +245,21 @@ mod tests {
     fn the_suffix_goes_after_the_whole_name() {
         assert_eq!(beside(Path::new("a/ledger.db"), ".bodies"), Path::new("a/ledger.db.bodies"));
         assert_eq!(folder_of(Path::new("ledger.db")), Path::new("."));
+    }
+
+    #[test]
+    fn a_place_is_looked_at_and_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b/ledger.db");
+        assert!(!check_place(&path).unwrap().exists);
+        assert!(!folder.path().join("a").exists());
+        std::fs::write(folder.path().join("a"), "a file").unwrap();
+        assert!(check_place(&path).is_err());
+        let text = folder.path().join("notes.txt");
+        std::fs::write(&text, "no ledger").unwrap();
+        assert!(matches!(check_place(&text), Err(LedgerError::Foreign(_))));
+        #[cfg(target_os = "linux")]
+        assert!(check_place(Path::new("/proc/ledger.db")).is_err());
     }
 
     #[cfg(target_os = "linux")]

@@ -91,8 +91,8 @@ fn insert_payment(
 ) -> Result<PaymentKey, Fault> {
     tx.prepare_cached(
         "INSERT INTO payments (job, batch, payment_hash, state, amount_msat, fee_limit_msat, node, day, month,
-             sends_begun, intended_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10)",
+             sends_begun, sent_at, intended_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, ?10)",
     )?
     .execute(params![
         intent.job,

@@ -11,7 +11,13 @@ use crate::ledger::{AnswerKey, AnswerKind, Committed, JobEnd, JobKey, JobState, 
 use crate::origin::HttpAnswer;
 use crate::time::UnixMs;
 
-/// An answer, before it is interpreted.
+/// Of a refusal's body, which nobody interprets later, this much is kept: what a complaint needs.
+const REFUSAL_BYTES_MAX: usize = 64 * 1024;
+/// Refusals that are kept of one payment: the first ones, and the latest.
+const REFUSALS_FIRST: u32 = 16;
+const REFUSALS_MAX: u32 = 64;
+
+/// An answer, before it is interpreted. Each 2xx is kept whole (rule 6).
 pub(super) fn answer(
     tx: &Connection,
     now: UnixMs,
@@ -20,14 +26,31 @@ pub(super) fn answer(
     answer: &HttpAnswer,
 ) -> Result<Committed, Fault> {
     payment(tx, key)?.expect_undelivered("an answer")?;
+    let is_success = (200..300).contains(&answer.status);
+    let kept = if is_success { answer.body.len() } else { answer.body.len().min(REFUSAL_BYTES_MAX) };
+    let body = answer.body.get(..kept).unwrap_or_default();
     tx.prepare_cached(
         "INSERT INTO answers (payment, kind, at, status, headers, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
-    .execute(params![key, kind_word(kind), now, answer.status, Json(&answer.headers), answer.body])?;
+    .execute(params![key, kind_word(kind), now, answer.status, Json(&answer.headers), body])?;
     let stored = AnswerKey(tx.last_insert_rowid());
+    if !is_success {
+        forget_refusals(tx, key)?;
+    }
     tx.prepare_cached("UPDATE payments SET answered_at = ?2, redeems = redeems + ?3 WHERE id = ?1")?
         .execute(params![key, now, kind == AnswerKind::Redeem])?;
     Ok(Committed::Answer(stored))
+}
+
+/// Keeps the refusals of one payment within their bound: the first after the first ones goes.
+fn forget_refusals(tx: &Connection, key: PaymentKey) -> Result<(), Fault> {
+    tx.prepare_cached(
+        "DELETE FROM answers WHERE id = (
+             SELECT id FROM answers WHERE payment = ?1 AND status NOT BETWEEN 200 AND 299 ORDER BY id LIMIT 1 OFFSET ?2
+         ) AND (SELECT count(*) FROM answers WHERE payment = ?1 AND status NOT BETWEEN 200 AND 299) > ?3",
+    )?
+    .execute(params![key, REFUSALS_FIRST, REFUSALS_MAX])?;
+    Ok(())
 }
 
 /// The origin takes its time: where to poll is durable.

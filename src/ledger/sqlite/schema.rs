@@ -90,6 +90,10 @@ CREATE TABLE payments (
     month TEXT,
     sends_begun INTEGER NOT NULL CHECK (sends_begun >= 1),
     sends_answered INTEGER NOT NULL DEFAULT 0 CHECK (sends_answered BETWEEN 0 AND sends_begun),
+    sent_at INTEGER NOT NULL,
+    send_answered_at INTEGER,
+    node_said TEXT,
+    node_said_at INTEGER,
     accepted INTEGER NOT NULL DEFAULT 0 CHECK (accepted IN (0, 1)),
     redeems INTEGER NOT NULL DEFAULT 0 CHECK (redeems >= 0),
     preimage BLOB CHECK (length(preimage) = 32),
@@ -111,7 +115,8 @@ CREATE TABLE payments (
     CHECK (state <> 'posted' OR fee_msat IS NOT NULL),
     CHECK (state NOT IN ('intended', 'paid', 'dead') OR fee_msat IS NULL),
     CHECK (delivered_at IS NULL OR preimage IS NOT NULL),
-    CHECK ((poll_url IS NULL) = (poll_interval_ms IS NULL))
+    CHECK ((poll_url IS NULL) = (poll_interval_ms IS NULL)),
+    CHECK (node_said IS NULL OR node_said_at IS NOT NULL)
 ) STRICT;
 CREATE UNIQUE INDEX payments_one_live ON payments (job) WHERE state NOT IN ('dead', 'refunded');
 CREATE INDEX payments_by_batch ON payments (batch);

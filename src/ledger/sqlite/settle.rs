@@ -12,14 +12,15 @@ use crate::ledger::{Committed, DeadProof, JobEnd, JobState, PaymentKey, Posted, 
 use crate::time::UnixMs;
 
 /// One more POST is about to begin.
-pub(super) fn send_begun(tx: &Connection, key: PaymentKey) -> Result<Committed, Fault> {
+pub(super) fn send_begun(tx: &Connection, now: UnixMs, key: PaymentKey) -> Result<Committed, Fault> {
     payment(tx, key)?.expect_intended("a new send")?;
-    tx.prepare_cached("UPDATE payments SET sends_begun = sends_begun + 1 WHERE id = ?1")?.execute([key])?;
+    tx.prepare_cached("UPDATE payments SET sends_begun = sends_begun + 1, sent_at = ?2 WHERE id = ?1")?
+        .execute(params![key, now])?;
     Ok(Committed::Intent(durable_intent(tx, key)?))
 }
 
 /// LND itself has answered a POST. The preimage may have come by another way in the meantime.
-pub(super) fn send_answered(tx: &Connection, key: PaymentKey, accepted: bool) -> Result<Committed, Fault> {
+pub(super) fn send_answered(tx: &Connection, now: UnixMs, key: PaymentKey, accepted: bool) -> Result<Committed, Fault> {
     let payment = payment(tx, key)?;
     let live = match payment.state {
         PaymentState::Intended | PaymentState::Paid | PaymentState::Posted => true,
@@ -28,7 +29,7 @@ pub(super) fn send_answered(tx: &Connection, key: PaymentKey, accepted: bool) ->
     if !live || payment.sends_answered >= payment.sends_begun {
         return payment.unexpected("an answer to a send");
     }
-    answer_one(tx, key)?;
+    answer_one(tx, now, key)?;
     if accepted {
         accept(tx, key)?;
     }
@@ -41,9 +42,19 @@ fn accept(tx: &Connection, key: PaymentKey) -> Result<(), Fault> {
     Ok(())
 }
 
-fn answer_one(tx: &Connection, key: PaymentKey) -> Result<(), Fault> {
-    tx.prepare_cached("UPDATE payments SET sends_answered = min(sends_answered + 1, sends_begun) WHERE id = ?1")?
-        .execute([key])?;
+fn answer_one(tx: &Connection, now: UnixMs, key: PaymentKey) -> Result<(), Fault> {
+    tx.prepare_cached(
+        "UPDATE payments SET sends_answered = min(sends_answered + 1, sends_begun), send_answered_at = ?2
+         WHERE id = ?1",
+    )?
+    .execute(params![key, now])?;
+    Ok(())
+}
+
+/// What the node last said of the payment, or why nothing was learnt, for a person: it outlives the job's own words.
+fn note_said(tx: &Connection, now: UnixMs, key: PaymentKey, words: Option<&str>) -> Result<(), Fault> {
+    tx.prepare_cached("UPDATE payments SET node_said = ?2, node_said_at = ?3 WHERE id = ?1")?
+        .execute(params![key, words, now])?;
     Ok(())
 }
 
@@ -73,7 +84,7 @@ pub(super) fn paid(
         }
     }
     if answered {
-        answer_one(tx, key)?;
+        answer_one(tx, now, key)?;
     }
     if let Some(posted) = posted {
         self::posted(tx, now, key, posted)?;
@@ -141,6 +152,7 @@ pub(super) fn dead(
     budget::void(tx, &payment)?;
     tx.prepare_cached("UPDATE payments SET state = ?2, dead_proof = ?3, dead_at = ?4 WHERE id = ?1")?
         .execute(params![key, PaymentState::Dead, proof_word(proof), now])?;
+    note_said(tx, now, key, end.error.as_deref())?;
     job::change(tx, now, payment.job, payment.job_from(), &Change::to_end(end))?;
     Ok(Committed::Done)
 }
@@ -188,6 +200,7 @@ pub(super) fn doubt(
     if matches!(reason, Reason::PaymentInFlight | Reason::NodeForgot) {
         accept(tx, key)?;
     }
+    note_said(tx, now, key, error)?;
     let change = Change { error, wait_until, ..Change::to(JobState::InDoubt, reason) };
     job::change(tx, now, payment.job, payment.job_from(), &change)?;
     Ok(Committed::Done)

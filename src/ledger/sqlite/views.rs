@@ -13,6 +13,12 @@ use crate::ledger::{
 };
 use crate::money::Msat;
 
+/// What a [`ResultRow`] is read from; `j` is the job.
+pub(super) const RESULT: &str =
+    "j.job, j.line, j.take, j.state, j.reason, j.endpoint, j.params, j.price_msat, j.url, j.file,
+    j.sha256, j.attempts, j.started_at, j.finished_at, j.wait_until, j.error, j.extra,
+    (SELECT p.fee_msat FROM payments p WHERE p.job = j.id AND p.state NOT IN ('dead', 'refunded'))";
+
 impl Books {
     /// Where the batch stands, over the latest take of each job.
     ///
@@ -22,15 +28,20 @@ impl Books {
         self.read(|books| {
             let mut counts = Counts::default();
             let mut statement = books.conn.prepare_cached(
-                "SELECT state, reason, count(*), sum(price_msat), sum(price_msat + fee_ceiling_msat)
-                 FROM jobs WHERE batch = ?1 AND superseded = 0 GROUP BY state, reason",
+                "SELECT state, reason, count(*), sum(price_msat), sum(price_msat + fee_ceiling_msat), superseded
+                 FROM jobs WHERE batch = ?1 GROUP BY superseded, state, reason",
             )?;
             let mut rows = statement.query([batch])?;
             while let Some(row) = rows.next()? {
                 let one =
                     StateCount { state: row.get(0)?, reason: row.get(1)?, jobs: uint(row, 2)?, price: row.get(3)? };
-                if one.reason != Reason::Withdrawn {
+                let earlier_take: bool = row.get(5)?;
+                // An earlier take was planned once, and its money went out beside that of the latest.
+                if earlier_take || one.reason != Reason::Withdrawn {
                     counts.planned = sum(counts.planned, one.price)?;
+                }
+                if earlier_take {
+                    continue;
                 }
                 if tried_again(one.state, one.reason) {
                     counts.to_buy_worst_case = sum(counts.to_buy_worst_case, row.get(4)?)?;
@@ -56,13 +67,9 @@ impl Books {
         each: &mut dyn FnMut(ResultRow) -> io::Result<()>,
     ) -> Result<io::Result<()>, LedgerError> {
         self.read(|books| {
-            let mut statement = books.conn.prepare_cached(
-                "SELECT j.job, j.line, j.take, j.state, j.reason, j.endpoint, j.params, j.price_msat, j.url, j.file,
-                     j.sha256, j.attempts, j.started_at, j.finished_at, j.wait_until, j.error, j.extra,
-                     (SELECT p.fee_msat FROM payments p
-                         WHERE p.job = j.id AND p.state NOT IN ('dead', 'refunded')) AS fee_msat
-                 FROM jobs j WHERE j.batch = ?1 AND j.superseded = 0 ORDER BY j.seq, j.id",
-            )?;
+            let sql =
+                format!("SELECT {RESULT} FROM jobs j WHERE j.batch = ?1 AND j.superseded = 0 ORDER BY j.seq, j.id");
+            let mut statement = books.conn.prepare_cached(&sql)?;
             let mut rows = statement.query([batch])?;
             while let Some(row) = rows.next()? {
                 if let Err(error) = each(books.result_of_row(row)?) {
@@ -73,7 +80,7 @@ impl Books {
         })
     }
 
-    fn result_of_row(&self, row: &Row<'_>) -> Result<ResultRow, Fault> {
+    pub(super) fn result_of_row(&self, row: &Row<'_>) -> Result<ResultRow, Fault> {
         let (state, reason): (JobState, Reason) = (row.get(3)?, row.get(4)?);
         let (Json(params), Json(extra)) = (row.get(6)?, row.get(16)?);
         Ok(ResultRow {

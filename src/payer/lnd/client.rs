@@ -271,7 +271,9 @@ fn chain(error: &reqwest::Error) -> String {
     let mut words = Vec::new();
     let mut cause = error.source();
     while let Some(error) = cause {
-        words.push(error.to_string());
+        let text = error.to_string();
+        // rustls sends its reader to a manual for programmers.
+        words.push(text.split(": https://docs.rs/").next().unwrap_or(&text).to_owned());
         cause = error.source();
     }
     words.dedup();

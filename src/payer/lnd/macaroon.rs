@@ -1,12 +1,13 @@
 //! The macaroon that authorises us to the node: read from a file or a variable, never shown.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
 use reqwest::header::HeaderValue;
+
+use super::rights::Rights;
+use crate::opening;
 
 /// Longest macaroon that is read, in bytes. LND's own take some hundreds.
 const MACAROON_BYTES_MAX: u64 = 16 * 1024;
@@ -60,22 +61,35 @@ impl Macaroon {
             .ok_or_else(|| MacaroonError::NotOne(source.to_owned()))
     }
 
+    /// From what a file or a command gives: binary, hex or base64. `source` names where it came from, for the message.
+    ///
+    /// # Errors
+    /// Where it is no macaroon.
+    pub fn from_bytes(bytes: &[u8], source: &str) -> Result<Self, MacaroonError> {
+        match Self::from_binary(bytes) {
+            Some(macaroon) => Ok(macaroon),
+            None => Self::from_text(std::str::from_utf8(bytes).unwrap_or_default(), source),
+        }
+    }
+
     /// From a file that holds it in binary, hex or base64.
     ///
     /// # Errors
     /// Where the file cannot be read or holds no macaroon.
     pub fn from_file(path: &Path) -> Result<MacaroonFile, MacaroonError> {
         let shown = path.display().to_string();
-        let unreadable = |why: std::io::Error| MacaroonError::Unreadable { path: shown.clone(), why: why.to_string() };
-        let file = File::open(path).map_err(unreadable)?;
-        let warning = warning(&file, &shown);
-        let mut bytes = Vec::new();
-        file.take(MACAROON_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        let macaroon = match Self::from_binary(&bytes) {
-            Some(macaroon) => macaroon,
-            None => Self::from_text(std::str::from_utf8(&bytes).unwrap_or_default(), &shown)?,
-        };
-        Ok(MacaroonFile { macaroon, warning })
+        let bytes = opening::read_small(path, MACAROON_BYTES_MAX).map_err(|error| match error.kind() {
+            std::io::ErrorKind::InvalidData => MacaroonError::NotOne(shown.clone()),
+            _ => MacaroonError::Unreadable { path: shown.clone(), why: error.to_string() },
+        })?;
+        let macaroon = Self::from_bytes(&bytes, &shown)?;
+        Ok(MacaroonFile { macaroon, warning: warning(path, &shown) })
+    }
+
+    /// What it says that it allows; nothing where it is none of lnd's own kind. It is not verified: only the node can.
+    #[must_use]
+    pub fn rights(&self) -> Option<Rights> {
+        Rights::of_macaroon(&HEXLOWER.decode(self.hex.as_bytes()).ok()?)
     }
 
     fn from_binary(bytes: &[u8]) -> Option<Self> {
@@ -98,16 +112,16 @@ impl fmt::Debug for Macaroon {
 }
 
 #[cfg(unix)]
-fn warning(file: &File, shown: &str) -> Option<String> {
+fn warning(path: &Path, shown: &str) -> Option<String> {
     use std::os::unix::fs::PermissionsExt;
     const OTHERS_READ: u32 = 0o004;
-    let mode = file.metadata().ok()?.permissions().mode();
-    (mode & OTHERS_READ != 0)
+    let file = std::fs::metadata(path).ok()?;
+    (file.is_file() && file.permissions().mode() & OTHERS_READ != 0)
         .then(|| format!("{shown}: everybody on this machine can read the macaroon; do `chmod o-r` on it"))
 }
 
 #[cfg(not(unix))]
-const fn warning(_file: &File, _shown: &str) -> Option<String> {
+const fn warning(_path: &Path, _shown: &str) -> Option<String> {
     None
 }
 

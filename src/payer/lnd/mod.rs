@@ -10,6 +10,7 @@ pub mod fuzzing;
 mod list;
 mod macaroon;
 mod node;
+mod rights;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,9 @@ use answer::Heard;
 use client::{Client, Updates, Waits};
 pub use list::{Listed, ListedPage, ListedStatus};
 pub use macaroon::{Macaroon, MacaroonError, MacaroonFile};
+pub use node::Channels;
+pub use rights::{Right, Rights};
+pub use tls::{CERTIFICATE_BYTES_MAX, certificate_pem};
 
 /// Longest time that LND may look for routes, in seconds. An HTLC that is out already can last longer.
 const PAY_TIMEOUT_S_MAX: u64 = 60;
@@ -73,12 +77,17 @@ pub enum LndConfigError {
         "the node's URL must hold neither user, password, query nor fragment; the macaroon has an option of its own"
     )]
     Superfluous,
-    /// The certificate file holds none.
-    #[error("the certificate file holds no certificate; pass lnd's tls.cert")]
-    NoCertificate,
-    /// The certificate file is damaged.
-    #[error("the certificate file cannot be read as PEM ({0}); pass lnd's tls.cert")]
-    Certificate(String),
+    /// What was given as certificate holds none.
+    #[error("{0}: holds no certificate; pass lnd's tls.cert")]
+    NoCertificate(String),
+    /// What was given as certificate is damaged.
+    #[error("{source_name}: the certificate cannot be read as PEM ({why}); pass lnd's tls.cert")]
+    Certificate {
+        /// Where it came from.
+        source_name: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The HTTP client cannot be made.
     #[error("no client for the node can be made: {0}")]
     Client(String),
@@ -195,6 +204,17 @@ impl LndPayer {
         let path = format!("/v1/payments?include_incomplete=true&index_offset={after}&max_payments={LISTED_MAX}");
         let answer = self.client.unary(self.client.get(&path)).await?;
         list::page(&answer.body, after)
+    }
+}
+
+impl LndPayer {
+    /// What single channels could send now. It needs a right that paying does not.
+    ///
+    /// # Errors
+    /// Where the node cannot be asked, or its answer is not understood.
+    pub async fn channels(&self) -> Result<Channels, NodeProblem> {
+        let path = "/v1/channels?active_only=true";
+        node::channels(&self.client.unary(self.client.get(path)).await?.body)
     }
 }
 

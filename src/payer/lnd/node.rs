@@ -56,6 +56,41 @@ struct Indexed<'a> {
     payment_index: Field<'a>,
 }
 
+#[derive(Deserialize)]
+struct ChannelList<'a> {
+    #[serde(borrow)]
+    channels: Vec<Channel<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Channel<'a> {
+    active: bool,
+    #[serde(borrow)]
+    local_balance: Field<'a>,
+    #[serde(borrow)]
+    local_constraints: Constraints<'a>,
+}
+
+#[derive(Deserialize)]
+struct Constraints<'a> {
+    #[serde(borrow)]
+    chan_reserve_sat: Field<'a>,
+    #[serde(borrow)]
+    max_pending_amt_msat: Field<'a>,
+}
+
+/// What the active channels can send one by one, as far as the node's own side of them tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Channels {
+    /// How many are active.
+    pub active_count: u64,
+    /// The largest payment that one of them alone could carry: its balance without the reserve, and no more than may be
+    /// under way in it. What the peer and the channels behind it allow may be less.
+    pub largest_payment: Msat,
+    /// What all of them together could carry.
+    pub all_payments: Msat,
+}
+
 /// Whether `/v1/state` says that the node takes calls.
 pub(super) fn ready(body: &[u8]) -> Result<(), NodeProblem> {
     let State { state } = read(body, "/v1/state")?;
@@ -89,6 +124,26 @@ pub(super) fn balance(body: &[u8]) -> Result<Msat, NodeProblem> {
     let balance: Balance<'_> = read(body, "/v1/balance/channels")?;
     let msat = balance.local_balance.msat.unsigned();
     msat.map(Msat::new).ok_or_else(|| not_understood("/v1/balance/channels", "local_balance.msat is no amount"))
+}
+
+/// What each active channel could send, as `/v1/channels` says.
+pub(super) fn channels(body: &[u8]) -> Result<Channels, NodeProblem> {
+    let list: ChannelList<'_> = read(body, "/v1/channels")?;
+    let mut found = Channels { active_count: 0, largest_payment: Msat::ZERO, all_payments: Msat::ZERO };
+    for channel in list.channels.iter().filter(|channel| channel.active) {
+        let wrong = || not_understood("/v1/channels", "a channel's amounts are none");
+        let sendable = sendable(channel).ok_or_else(wrong)?;
+        found.active_count += 1;
+        found.largest_payment = found.largest_payment.max(sendable);
+        found.all_payments = found.all_payments.checked_add(sendable).ok_or_else(wrong)?;
+    }
+    Ok(found)
+}
+
+fn sendable(channel: &Channel<'_>) -> Option<Msat> {
+    let sats = |field: &Field<'_>| field.unsigned()?.checked_mul(1_000);
+    let free = sats(&channel.local_balance)?.saturating_sub(sats(&channel.local_constraints.chan_reserve_sat)?);
+    Some(Msat::new(free.min(channel.local_constraints.max_pending_amt_msat.unsigned()?)))
 }
 
 /// The index of the newest payment in a page of `/v1/payments`, which LND orders oldest first; 0 where it is empty.
@@ -156,6 +211,31 @@ mod tests {
         for body in ["{}", r#"{"local_balance":{}}"#, r#"{"local_balance":{"msat":"-1"}}"#, "[]", ""] {
             assert!(balance(body.as_bytes()).is_err(), "{body}");
         }
+    }
+
+    #[test]
+    fn a_channel_carries_what_is_free_in_it_and_may_be_under_way() {
+        let channel = |active: bool, balance: &str, reserve: &str, pending: &str| {
+            format!(
+                r#"{{"active":{active},"local_balance":"{balance}","x":1,"local_constraints":{{"csv_delay":144,
+                   "chan_reserve_sat":"{reserve}","max_pending_amt_msat":"{pending}"}}}}"#
+            )
+        };
+        let of = |list: &[String]| channels(format!(r#"{{"channels":[{}]}}"#, list.join(",")).as_bytes());
+        let nothing = Channels { active_count: 0, largest_payment: Msat::ZERO, all_payments: Msat::ZERO };
+        assert_eq!(of(&[]), Ok(nothing));
+        let list = [
+            channel(true, "1000", "100", "99000000"),
+            channel(true, "5000", "100", "1200000"),
+            channel(true, "50", "100", "99000000"),
+            channel(false, "9000", "100", "99000000"),
+        ];
+        let (largest_payment, all_payments) = (Msat::new(1_200_000), Msat::new(2_100_000));
+        assert_eq!(of(&list), Ok(Channels { active_count: 3, largest_payment, all_payments }));
+        for body in ["{}", r#"{"channels":[{"active":true}]}"#] {
+            assert!(channels(body.as_bytes()).is_err(), "{body}");
+        }
+        assert!(of(&[channel(true, "-1", "0", "1")]).is_err());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::shop::{Act, Kind, say};
 use super::world::{HOUR, MINUTE, PRICE, World, wish, wishes};
+use crate::event::Event;
 use crate::ledger::{JobState, Reason};
 use crate::money::Msat;
 use crate::run::Outcome;
@@ -26,6 +27,19 @@ async fn an_accepted_job_is_polled_to_its_end() {
     world.audit_all_delivered();
     assert_eq!(world.shop.times(Kind::Poll, "j001").len(), 5);
     assert_eq!(world.shop.times(Kind::Redeem, "j001").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_does_not_answer_for_what_it_works_on_is_told_of_once_an_outage() {
+    let world = World::new(&wishes(1));
+    world.shop.script(Kind::Redeem, "j001", [Act::Accept]);
+    let polls = [Act::Drop, Act::Drop, Act::Accept, Act::Drop, Act::Accept];
+    world.shop.script(Kind::Poll, "j001", polls);
+    world.buy(HOUR).await;
+    world.audit_all_delivered();
+    let is_silence =
+        |event: &&Event| matches!(event, Event::Warning { message } if message.contains("does not answer"));
+    assert_eq!(world.heard.0.borrow().iter().filter(is_silence).count(), 2);
 }
 
 #[tokio::test(start_paused = true)]

@@ -169,9 +169,9 @@ impl Client {
         &self.node
     }
 
-    /// The flags that name the node; only what buys has a use for a catalogue.
+    /// The flags that name the node; only what reads a manifest has a use for a catalogue.
     fn node_for(&self, line: &str) -> &[String] {
-        let buys = line.starts_with("run") || self.node.is_empty();
+        let buys = line.starts_with("run") || line.starts_with("doctor") || self.node.is_empty();
         &self.node[if buys { 0 } else { 2 }..]
     }
 

@@ -1,8 +1,8 @@
 //! What a person decides: recorded, bounded by the books, and no way to a second payment without the person's word.
 
 use super::support::*;
-use crate::ledger::sqlite::{AuditRow, Books, Decided, Decision, Standing};
-use crate::ledger::{BatchKey, JobState, OpenStage, PaymentKey, Reason, Record};
+use crate::ledger::sqlite::{AuditRow, Books, Decided, Decision};
+use crate::ledger::{BatchKey, JobState, OpenStage, PaymentKey, Reason, Record, Standing};
 use crate::payer::NodeId;
 
 fn doubted() -> (Books, BatchKey, PaymentKey) {

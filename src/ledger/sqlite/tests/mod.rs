@@ -2,6 +2,7 @@
 
 mod deciding;
 mod files;
+mod inspecting;
 mod load;
 mod money;
 mod reading;

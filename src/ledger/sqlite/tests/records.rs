@@ -160,7 +160,7 @@ fn an_intent_needs_a_pending_job_its_exact_price_and_no_more_than_its_ceilings()
 
     let one_more =
         "INSERT INTO payments (job, batch, payment_hash, state, amount_msat, fee_limit_msat, node, sends_begun,
-        intended_at) SELECT job, batch, zeroblob(32), state, 1, 1, node, 1, 1 FROM payments";
+        sent_at, intended_at) SELECT job, batch, zeroblob(32), state, 1, 1, node, 1, 1, 1 FROM payments";
     assert!(books.conn.execute(one_more, []).is_err(), "the schema itself allows one live payment a job");
 }
 

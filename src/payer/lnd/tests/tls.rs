@@ -64,7 +64,7 @@ async fn any_other_certificate_is_refused() {
     let (own, other) = (own_certificate(), own_certificate());
     let url = serve(&own.certificate, &own.key).await;
     let problem = balance(url.clone(), Some(other.certificate.pem())).await;
-    assert!(matches!(problem, Err(NodeProblem::Certificate(_))), "{problem:?}");
+    assert!(matches!(&problem, Err(NodeProblem::Certificate(words)) if words.contains("not the one")), "{problem:?}");
     let order = Order { hash: &hash(), invoice: "lnbcrt1invoice", fee_limit: Msat::ZERO };
     let macaroon = Macaroon::from_text("0201c0ffee", "test").unwrap();
     let certificate_pem = Some(other.certificate.pem().into_bytes());
@@ -111,5 +111,19 @@ async fn without_a_pin_only_what_the_system_trusts_is_accepted() {
     let own = own_certificate();
     let url = serve(&own.certificate, &own.key).await;
     let problem = balance(url, None).await;
-    assert!(matches!(problem, Err(NodeProblem::Certificate(_))), "{problem:?}");
+    assert!(
+        matches!(&problem, Err(NodeProblem::Certificate(words)) if words.contains("none was given")),
+        "{problem:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_certificate_without_its_frame_is_one_too() {
+    let own = own_certificate();
+    let url = serve(&own.certificate, &own.key).await;
+    let binary = own.certificate.der();
+    for text in [data_encoding::BASE64.encode(binary), data_encoding::BASE64URL_NOPAD.encode(binary)] {
+        let pem = certificate_pem(format!("{text}\n").as_bytes(), "here").unwrap();
+        assert_eq!(balance(url.clone(), Some(String::from_utf8(pem).unwrap())).await, Ok(Msat::new(5)));
+    }
 }

@@ -112,8 +112,10 @@ fn a_certificate_file_without_certificate_is_named() {
             certificate_pem: Some(pem.as_bytes().to_vec()),
         };
         let error = LndPayer::new(&options).unwrap_err();
-        assert_eq!(matches!(error, LndConfigError::Certificate(_)), damaged, "{pem}");
-        assert_eq!(error == LndConfigError::NoCertificate, !damaged, "{pem}");
+        assert_eq!(matches!(error, LndConfigError::Certificate { .. }), damaged, "{pem}");
+        assert_eq!(matches!(error, LndConfigError::NoCertificate(_)), !damaged, "{pem}");
+        let named = certificate_pem(pem.as_bytes(), "tls.cert").unwrap_err().to_string();
+        assert!(named.starts_with("tls.cert: "), "{named}");
     }
 }
 

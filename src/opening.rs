@@ -16,7 +16,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 const LOOKS_MAX: u32 = 250;
 
 /// What a path names.
-pub(super) enum Opened {
+#[derive(Debug)]
+pub enum Opened {
     /// A regular file.
     File(File),
     /// A pipe, named or of the shell's `<(…)`.
@@ -27,7 +28,7 @@ pub(super) enum Opened {
 ///
 /// # Errors
 /// Where it cannot be opened, or is neither.
-pub(super) fn open(path: &Path) -> io::Result<Opened> {
+pub fn open(path: &Path) -> io::Result<Opened> {
     // Without this flag the mere opening of a pipe waits until someone writes to it. Regular files do not know it.
     let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     let file = File::options().read(true).custom_flags(nonblocking).open(path)?;
@@ -44,10 +45,28 @@ pub(super) fn open(path: &Path) -> io::Result<Opened> {
 }
 
 /// The reading end of a pipe. It waits as long as a writer keeps it open, and a few seconds for the first one.
-pub(super) struct Pipe {
+#[derive(Debug)]
+pub struct Pipe {
     file: File,
     has_writer: bool,
     looks_left: u32,
+}
+
+/// Reads the whole of a small file, such as a certificate, or of a pipe: at most `bytes_max` bytes.
+///
+/// # Errors
+/// Where it cannot be read, is neither, or is longer (`InvalidData`).
+pub fn read_small(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let most = bytes_max.saturating_add(1);
+    match open(path)? {
+        Opened::File(file) => file.take(most).read_to_end(&mut bytes)?,
+        Opened::Pipe(pipe) => pipe.take(most).read_to_end(&mut bytes)?,
+    };
+    if bytes.len() as u64 > bytes_max {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("is longer than {bytes_max} bytes")));
+    }
+    Ok(bytes)
 }
 
 impl Read for Pipe {
@@ -86,5 +105,33 @@ mod tests {
         pipe.looks_left = 2;
         let error = pipe.read(&mut [0; 9]).unwrap_err();
         assert_eq!(error.to_string(), "is a pipe that nobody writes to");
+    }
+
+    #[test]
+    fn a_small_file_is_read_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("f");
+        std::fs::write(&path, "12345").unwrap();
+        assert_eq!(read_small(&path, 5).unwrap(), b"12345");
+        assert_eq!(read_small(&path, 4).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(read_small(&folder.path().join("g"), 4).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(read_small(folder.path(), 4).is_err());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_pipe_of_a_shell_is_read_to_its_end_and_no_further_than_its_bound() {
+        use std::io::Write;
+        use std::os::fd::AsRawFd;
+        let (reader, mut writer) = io::pipe().unwrap();
+        writer.write_all(b"1234").unwrap();
+        let path = format!("/dev/fd/{}", reader.as_raw_fd());
+        assert!(read_small(Path::new(&path), 3).is_err());
+        drop(writer);
+        let (reader, mut writer) = io::pipe().unwrap();
+        writer.write_all(b"1234").unwrap();
+        drop(writer);
+        let path = format!("/dev/fd/{}", reader.as_raw_fd());
+        assert_eq!(read_small(Path::new(&path), 4).unwrap(), b"1234");
     }
 }

@@ -1,0 +1,214 @@
+//! What a person is shown of open payments, and of one job with all that ever happened to it.
+
+use std::collections::HashMap;
+
+use rusqlite::{Row, params};
+use sha2::{Digest, Sha256};
+
+use super::Books;
+use super::convert::{PaymentState, hex, uint};
+use super::error::Fault;
+use super::schema::OPEN_PAYMENT;
+use super::views::RESULT;
+use crate::ledger::{
+    AnswerRow, BatchKey, DecisionRow, JobKey, LedgerError, PaymentKey, PaymentRecord, PaymentRow, Standing, TakeRecord,
+    TransitionRow,
+};
+use crate::money::Msat;
+
+/// Characters of an answer's body that are handed out.
+const BODY_CHARS_MAX: usize = 4_096;
+/// Bytes of it that are read, so that a credential across the cut is still found.
+const BODY_BYTES_READ: u32 = 32 * 1_024;
+/// Transitions of one take that are read: the latest.
+const TRANSITIONS_MAX: u32 = 1_000;
+
+/// What a [`PaymentRow`] is read from.
+const PAYMENT: &str = "p.payment_hash, p.state, p.amount_msat, p.fee_limit_msat, p.fee_msat, p.node, p.intended_at,
+    i.invoice_expires_at, i.credential_expires_at, p.sends_begun, p.sends_answered, p.sent_at, p.send_answered_at,
+    p.node_said, p.node_said_at, p.paid_at, p.posted_at, p.answered_at,
+    (SELECT a.status FROM answers a WHERE a.payment = p.id ORDER BY a.id DESC LIMIT 1), p.redeems, p.delivered_at,
+    p.dead_at, p.dead_proof";
+
+impl Books {
+    /// The open payments of the batch's jobs (latest takes), by the job's id: intended or paid, and nothing delivered.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn open_payments(&self, batch: BatchKey) -> Result<HashMap<String, PaymentRow>, LedgerError> {
+        self.read(|books| {
+            let sql = format!(
+                "SELECT {PAYMENT}, j.job FROM payments p JOIN jobs j ON j.id = p.job JOIN intents i ON i.payment = p.id
+                 WHERE p.batch = ?1 AND j.superseded = 0 AND {OPEN_PAYMENT}"
+            );
+            let mut statement = books.conn.prepare_cached(&sql)?;
+            let rows = statement.query_map([batch], |row| Ok((row.get(23)?, payment_of_row(row)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// All that the ledger knows of one job: its takes, oldest first. Empty where the batch has no such job.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn takes(&self, batch: BatchKey, id: &str) -> Result<Vec<TakeRecord>, LedgerError> {
+        self.read(|books| {
+            let sql = format!(
+                "SELECT {RESULT}, j.id, j.fee_ceiling_msat, j.max_cost_msat FROM jobs j
+                 WHERE j.batch = ?1 AND j.job = ?2 ORDER BY j.take"
+            );
+            let mut statement = books.conn.prepare_cached(&sql)?;
+            let mut rows = statement.query(params![batch, id])?;
+            let mut takes = Vec::new();
+            while let Some(row) = rows.next()? {
+                let job: JobKey = row.get(18)?;
+                takes.push(TakeRecord {
+                    row: books.result_of_row(row)?,
+                    fee_ceiling: row.get(19)?,
+                    max_cost: row.get(20)?,
+                    payments: books.payments_of(job)?,
+                    transitions: books.transitions_of(job)?,
+                    decisions: books.decisions_of(job)?,
+                });
+            }
+            Ok(takes)
+        })
+    }
+
+    fn payments_of(&self, job: JobKey) -> Result<Vec<PaymentRecord>, Fault> {
+        let sql = format!(
+            "SELECT {PAYMENT}, p.id, i.method, i.url, i.body, i.body_sha256, i.invoice, i.payee, i.network, i.token,
+                 p.preimage
+             FROM payments p JOIN intents i ON i.payment = p.id WHERE p.job = ?1 ORDER BY p.id"
+        );
+        let mut statement = self.conn.prepare_cached(&sql)?;
+        let mut rows = statement.query([job])?;
+        let mut payments = Vec::new();
+        while let Some(row) = rows.next()? {
+            let payment: PaymentKey = row.get(23)?;
+            let (body, file): (Option<Vec<u8>>, Option<[u8; 32]>) = (row.get(26)?, row.get(27)?);
+            let (body_sha256, body_bytes) = match (&body, &file) {
+                (Some(body), _) => (hex(&Sha256::digest(body)), u64::try_from(body.len()).ok()),
+                (None, Some(digest)) => (hex(digest), self.bodies.length(digest)),
+                (None, None) => (String::new(), None),
+            };
+            let preimage = row.get::<_, Option<[u8; 32]>>(32)?.map(|bytes| hex(&bytes));
+            let secrets = [Some(row.get::<_, String>(31)?), preimage.clone()];
+            payments.push(PaymentRecord {
+                row: payment_of_row(row)?,
+                method: row.get(24)?,
+                url: row.get(25)?,
+                body_sha256,
+                body_bytes,
+                invoice: row.get(28)?,
+                payee: row.get(29)?,
+                network: row.get(30)?,
+                answers: self.answers_to(payment, &secrets)?,
+                preimage,
+            });
+        }
+        Ok(payments)
+    }
+
+    fn answers_to(&self, payment: PaymentKey, secrets: &[Option<String>]) -> Result<Vec<AnswerRow>, Fault> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT kind, at, status, substr(body, 1, ?2), length(body) FROM answers WHERE payment = ?1 ORDER BY id",
+        )?;
+        let rows = statement.query_map(params![payment, BODY_BYTES_READ], |row| {
+            let body: Vec<u8> = row.get(3)?;
+            Ok(AnswerRow {
+                kind: row.get(0)?,
+                at: row.get(1)?,
+                status: row.get(2)?,
+                body: without(secrets, &body),
+                body_bytes: uint(row, 4)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn transitions_of(&self, job: JobKey) -> Result<Vec<TransitionRow>, Fault> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT at, from_state, to_state, reason FROM
+                 (SELECT * FROM transitions WHERE job = ?1 ORDER BY id DESC LIMIT ?2) ORDER BY id",
+        )?;
+        let rows = statement.query_map(params![job, TRANSITIONS_MAX], |row| {
+            Ok(TransitionRow { at: row.get(0)?, from: row.get(1)?, to: row.get(2)?, reason: row.get(3)? })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn decisions_of(&self, job: JobKey) -> Result<Vec<DecisionRow>, Fault> {
+        let mut statement = self
+            .conn
+            .prepare_cached("SELECT at, decision, note, evidence FROM decisions WHERE job = ?1 ORDER BY id")?;
+        let rows = statement.query_map([job], |row| {
+            Ok(DecisionRow { at: row.get(0)?, decision: row.get(1)?, note: row.get(2)?, evidence: row.get(3)? })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+fn payment_of_row(row: &Row<'_>) -> rusqlite::Result<PaymentRow> {
+    let standing = row.get::<_, PaymentState>(1)?.standing();
+    let (amount, fee_limit): (Msat, Msat) = (row.get(2)?, row.get(3)?);
+    let held = match standing {
+        Standing::Open | Standing::Paid => amount.checked_add(fee_limit).unwrap_or(Msat::new(u64::MAX)),
+        Standing::Posted | Standing::Dead => Msat::ZERO,
+    };
+    Ok(PaymentRow {
+        hash: row.get(0)?,
+        standing,
+        amount,
+        fee_limit,
+        held,
+        fee: row.get(4)?,
+        node: row.get(5)?,
+        intended_at: row.get(6)?,
+        invoice_expires_at: row.get(7)?,
+        credential_expires_at: row.get(8)?,
+        sends_begun: row.get(9)?,
+        sends_answered: row.get(10)?,
+        sent_at: row.get(11)?,
+        send_answered_at: row.get(12)?,
+        node_said: row.get(13)?,
+        node_said_at: row.get(14)?,
+        paid_at: row.get(15)?,
+        posted_at: row.get(16)?,
+        answered_at: row.get(17)?,
+        answered_status: row.get(18)?,
+        redeems: row.get(19)?,
+        delivered_at: row.get(20)?,
+        dead_at: row.get(21)?,
+        dead_proof: row.get(22)?,
+    })
+}
+
+/// The beginning of a body as text, without the credential that an origin may have put into it.
+fn without(secrets: &[Option<String>], body: &[u8]) -> String {
+    let mut text = String::from_utf8_lossy(body).into_owned();
+    for secret in secrets.iter().flatten().filter(|secret| !secret.is_empty()) {
+        text = text.replace(secret.as_str(), "[credential]");
+    }
+    match text.char_indices().nth(BODY_CHARS_MAX) {
+        Some((cut, _)) => {
+            text.truncate(cut);
+            text.push('…');
+            text
+        }
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_shows_no_credential_and_has_an_end() {
+        let secrets = [Some("to/ken".to_owned()), None, Some(String::new())];
+        assert_eq!(without(&secrets, b"got L402 to/ken:ff \xff"), "got L402 [credential]:ff \u{fffd}");
+        let long = without(&secrets, "é".repeat(10_000).as_bytes());
+        assert_eq!(long.chars().count(), BODY_CHARS_MAX + 1);
+    }
+}

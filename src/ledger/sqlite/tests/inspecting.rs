@@ -1,0 +1,115 @@
+//! What a person is shown: open payments, and one job with all that ever happened to it.
+
+use super::support::*;
+use crate::ledger::sqlite::{Decided, Decision, Retake};
+use crate::ledger::{AnswerKind, DeadProof, JobState, PaymentKey, Reason, Record, Standing};
+use crate::money::Msat;
+use crate::origin::HttpAnswer;
+
+fn refusal(payment: PaymentKey, n: usize) -> Record {
+    let body = format!("no {n}: L402 token2:{} {}", preimage(2).reveal_hex(), "x".repeat(200_000));
+    Record::Answer {
+        payment,
+        kind: AnswerKind::Redeem,
+        answer: HttpAnswer { status: 503, headers: Vec::new(), body: body.into_bytes() },
+    }
+}
+
+#[test]
+fn an_open_payment_says_what_was_asked_of_the_node_and_when() {
+    let (mut books, batch) = in_memory(&["a", "b"]);
+    let jobs = pending(&books, batch);
+    deliver(&mut books, &jobs[1], 9);
+    let payment = intend(&mut books, new_intent(&jobs[0], 1)).payment();
+    books.apply(NOW.plus_ms(1), Record::SendAnswered { payment, accepted: false }).unwrap();
+    books.apply(NOW.plus_ms(2), Record::SendBegun(payment)).unwrap();
+    let doubt = Record::Doubt {
+        payment,
+        reason: Reason::WaitingForExpiry,
+        error: Some("not paid so far".to_owned()),
+        wait_until: Some(NOW.plus_ms(9)),
+    };
+    books.apply(NOW.plus_ms(3), doubt).unwrap();
+    let open = books.open_payments(batch).unwrap();
+    assert_eq!(open.keys().collect::<Vec<_>>(), ["a"]);
+    let row = &open["a"];
+    assert_eq!((row.standing, row.held.get(), row.fee), (Standing::Open, HOLD, None));
+    assert_eq!((row.sends_begun, row.sends_answered), (2, 1));
+    assert_eq!((row.sent_at, row.send_answered_at), (NOW.plus_ms(2), Some(NOW.plus_ms(1))));
+    assert_eq!((row.node_said.as_deref(), row.node_said_at), (Some("not paid so far"), Some(NOW.plus_ms(3))));
+}
+
+#[test]
+fn a_lost_job_keeps_all_that_a_complaint_needs_and_no_credential_in_it() {
+    let (mut books, batch) = in_memory(&["a"]);
+    let job = pending(&books, batch).remove(0);
+    let dead = intend(&mut books, new_intent(&job, 1)).payment();
+    books.apply(NOW, Record::SendAnswered { payment: dead, accepted: false }).unwrap();
+    let again = end(JobState::Pending, Reason::PaymentFailed);
+    books.apply(NOW, Record::Dead { payment: dead, proof: DeadProof::NotFoundAndAnswered, end: again }).unwrap();
+    let payment = intend(&mut books, new_intent(&job, 2)).payment();
+    books.apply(NOW, paid(payment, 2, Some(posted()))).unwrap();
+    for n in 0..80 {
+        books.apply(NOW.plus_ms(1), refusal(payment, n)).unwrap();
+    }
+    let lost = end(JobState::Lost, Reason::NotDelivered);
+    books.apply(NOW, Record::Undelivered { payment, answer: None, end: lost }).unwrap();
+
+    let takes = books.takes(batch, "a").unwrap();
+    let [take] = takes.as_slice() else { panic!("{takes:?}") };
+    let [first, second] = take.payments.as_slice() else { panic!("{take:?}") };
+    assert_eq!(first.row.dead_proof.as_deref(), Some("not_found_and_answered"));
+    assert_eq!(first.row.node_said.as_deref(), Some("because payment_failed"));
+    assert_eq!((first.preimage.as_ref(), second.preimage.as_ref()), (None, Some(&preimage(2).reveal_hex())));
+    assert_eq!(
+        (second.row.standing, second.row.redeems, second.row.answered_status),
+        (Standing::Posted, 80, Some(503))
+    );
+    assert_eq!((second.body_bytes, second.invoice.as_str()), (Some(14), "lnbc2"));
+    // The first ones and the latest are kept, none of them whole, and none with what would redeem.
+    assert_eq!(second.answers.len(), 64);
+    assert!(
+        second.answers[0].body.starts_with("no 0: L402 [credential]:[credential] xx"),
+        "{}",
+        second.answers[0].body
+    );
+    assert!(second.answers[15].body.starts_with("no 15:") && second.answers[16].body.starts_with("no 32:"));
+    assert!(second.answers[63].body.starts_with("no 79:"));
+    assert!(second.answers.iter().all(|answer| answer.body_bytes == 64 * 1024 && answer.body.len() < 5_000));
+    let states: Vec<JobState> = take.transitions.iter().map(|change| change.to).collect();
+    use JobState::{Lost, Paid, Pending, Running};
+    assert_eq!(states, [Running, Pending, Running, Paid, Lost]);
+    assert!(books.takes(batch, "b").unwrap().is_empty());
+}
+
+#[test]
+fn a_person_may_leave_a_lost_job_at_that() {
+    let (mut books, batch) = in_memory(&["a"]);
+    let job = pending(&books, batch).remove(0);
+    let payment = intend(&mut books, new_intent(&job, 1)).payment();
+    books.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
+    let lost = end(JobState::Lost, Reason::NotDelivered);
+    books.apply(NOW, Record::Undelivered { payment, answer: None, end: lost }).unwrap();
+    let job = books.undecided(batch, "a").unwrap().unwrap();
+    let decided = books.decide(NOW, job.job, Decision::Lost, "refunded by mail", "no payment of it is open").unwrap();
+    assert_eq!(decided, Decided::Recorded);
+    assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::Lost, Reason::Decided)]);
+    let take = books.takes(batch, "a").unwrap().remove(0);
+    assert_eq!(take.decisions[0].note, "refunded by mail");
+    books.check_money(None).unwrap();
+}
+
+#[test]
+fn what_earlier_takes_cost_was_planned_too() {
+    let (mut books, batch) = in_memory(&["a"]);
+    let job = pending(&books, batch).remove(0);
+    deliver(&mut books, &job, 1);
+    let retake = Retake { ids: ["a".to_owned()].into(), ..Retake::default() };
+    load(&mut books, batch, &retake, vec![planned(&endpoint(), "a", "a")]);
+    let second = pending(&books, batch).remove(0);
+    deliver(&mut books, &second, 2);
+    let counts = books.counts(batch).unwrap();
+    let both = PRICE.get() * 2;
+    assert_eq!((counts.all_jobs(), counts.planned, counts.spent), (1, Msat::new(both), Msat::new(both)));
+    assert_eq!(books.takes(batch, "a").unwrap().len(), 2);
+}

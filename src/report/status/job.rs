@@ -1,0 +1,246 @@
+//! One job with all that the ledger knows of it: for a person who has to decide, or to complain.
+
+use std::io::{self, Write};
+
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use crate::catalog;
+use crate::harmless::harmless;
+use crate::ledger::{AnswerKind, AnswerRow, PaymentRecord, Reason, TakeRecord};
+use crate::money::{counted, thousands};
+use crate::report::steps::choices;
+use crate::report::words::{sats, state_words, whole_line};
+use crate::time::UnixMs;
+
+use super::waiting::{money, offered, payment_json, said, sends, waits};
+use super::{StatusStyle, local};
+
+/// Characters of an answer's body in the table; JSON has more.
+const BODY_CHARS_MAX: usize = 300;
+/// Answers and transitions of a table: the latest. JSON has them all.
+const LINES_MAX: usize = 30;
+
+/// Writes every take of one job, the latest last, and what may be done about it.
+pub(super) fn write_job(out: &mut dyn Write, batch: &str, takes: &[TakeRecord], style: &StatusStyle) -> io::Result<()> {
+    for (place, take) in takes.iter().enumerate() {
+        if place > 0 {
+            writeln!(out)?;
+        }
+        write_take(out, batch, take, style)?;
+    }
+    let Some(latest) = takes.last() else { return Ok(()) };
+    let row = &latest.row;
+    let choices = choices(batch, &row.id, row.state, row.reason);
+    if !choices.is_empty() {
+        writeln!(out)?;
+    }
+    let width = choices.iter().map(|(words, _)| words.len()).max().unwrap_or(0);
+    for (words, command) in choices.iter().filter(|(_, command)| !(style.proof && command.ends_with("--proof"))) {
+        writeln!(out, "{words:<width$}  {}", whole_line(command))?;
+    }
+    Ok(())
+}
+
+fn write_take(out: &mut dyn Write, batch: &str, take: &TakeRecord, style: &StatusStyle) -> io::Result<()> {
+    let (row, zone) = (&take.row, &style.zone);
+    let mut lines = Lines(out);
+    lines
+        .put("job", &format!("{}, take {}, of {} (line {})", harmless(&row.id), row.take, harmless(batch), row.line))?;
+    let reason = if row.reason == Reason::None { String::new() } else { format!(", {}", row.reason.as_str()) };
+    lines.put("state", &format!("{}{reason}", state_words(row.state)))?;
+    lines.maybe("", row.error.as_deref().map(harmless))?;
+    let open = take.payments.last().map(|payment| &payment.row);
+    lines.maybe("waits", waits(row, open, zone))?;
+    lines.maybe("result", row.url.as_deref().map(whole_line))?;
+    let most = take.max_cost.map(|most| format!("; its own limit {} sats", sats(most))).unwrap_or_default();
+    let fees = sats(take.fee_ceiling);
+    lines.put("price", &format!("{} sats, plus at most {fees} sats routing fees{most}", sats(row.price)))?;
+    lines.put("endpoint", &harmless(&row.endpoint))?;
+    for (name, value) in &row.params {
+        lines.put("", &format!("{} = {}", harmless(name), value_words(value)))?;
+    }
+    for payment in &take.payments {
+        write_payment(&mut lines, payment, style)?;
+    }
+    if !take.transitions.is_empty() {
+        lines.gap("history")?;
+    }
+    for change in latest(&take.transitions) {
+        let (at, from, to) = (second(change.at, zone), state_words(change.from), state_words(change.to));
+        lines.put("", format!("{at}  {from} → {to}  {}", change.reason.as_str()).trim_end())?;
+    }
+    for decision in &take.decisions {
+        let (at, what) = (second(decision.at, zone), harmless(&decision.decision));
+        lines.put("decided", &format!("{at}  {what}: {}", harmless(&decision.note)))?;
+        lines.put("", &harmless(&decision.evidence))?;
+    }
+    Ok(())
+}
+
+fn write_payment(lines: &mut Lines<'_>, payment: &PaymentRecord, style: &StatusStyle) -> io::Result<()> {
+    let (row, zone) = (&payment.row, &style.zone);
+    lines.gap("payment")?;
+    lines.put("hash", &row.hash.hex())?;
+    lines.put("state", &money(row))?;
+    lines.maybe("", row.dead_proof.as_deref().map(|proof| proof_words(proof).to_owned()))?;
+    let bytes = payment.body_bytes.map(|bytes| format!("{} bytes, ", thousands(bytes))).unwrap_or_default();
+    lines.put("request", &format!("{} {}", payment.method.as_str(), whole_line(&payment.url)))?;
+    lines.put("", &format!("body: {bytes}sha256 {}", payment.body_sha256))?;
+    lines.put("payee", &format!("{} ({})", harmless(&payment.payee), payment.network.as_str()))?;
+    lines.put("node", &harmless(&row.node))?;
+    lines.put("asked", &sends(row, zone))?;
+    lines.maybe("", said(row, zone))?;
+    let (invoice, credential) = (local(row.invoice_expires_at, zone), local(row.credential_expires_at, zone));
+    lines.put("valid", &format!("invoice until {invoice}, credential until {credential}"))?;
+    lines.maybe("origin", offered(row, zone))?;
+    match (style.proof, &payment.preimage) {
+        (true, preimage) => {
+            lines.put("invoice", &whole_line(&payment.invoice))?;
+            lines.put("preimage", preimage.as_deref().unwrap_or("not known: the node has not given one"))?;
+        }
+        (false, Some(_)) => lines.put("proof", "invoice and preimage: --proof shows them; so do the receipts")?,
+        (false, None) => lines.put("invoice", "--proof shows it")?,
+    }
+    if !payment.answers.is_empty() {
+        lines.gap(&counted(payment.answers.len() as u64, "answer"))?;
+    }
+    for answer in latest(&payment.answers) {
+        let body: String = answer.body.chars().take(BODY_CHARS_MAX).collect();
+        let (at, kind) = (second(answer.at, zone), kind_words(answer.kind));
+        lines.put("", &format!("{at}  {kind}  {}  {}", answer.status, harmless(&body)))?;
+    }
+    Ok(())
+}
+
+/// Labelled lines.
+struct Lines<'a>(&'a mut dyn Write);
+
+impl Lines<'_> {
+    fn put(&mut self, label: &str, text: &str) -> io::Result<()> {
+        writeln!(self.0, "{}", format!("{label:<9} {text}").trim_end())
+    }
+
+    fn maybe(&mut self, label: &str, text: Option<String>) -> io::Result<()> {
+        text.map_or(Ok(()), |text| self.put(label, &text))
+    }
+
+    fn gap(&mut self, title: &str) -> io::Result<()> {
+        writeln!(self.0, "\n{title}")
+    }
+}
+
+fn latest<T>(all: &[T]) -> &[T] {
+    &all[all.len().saturating_sub(LINES_MAX)..]
+}
+
+/// A time to the second: what happens to one job happens fast.
+fn second(at: UnixMs, zone: &TimeZone) -> String {
+    match jiff::Timestamp::from_millisecond(at.0) {
+        Ok(time) => time.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        Err(_) => at.rfc3339(),
+    }
+}
+
+const fn kind_words(kind: AnswerKind) -> &'static str {
+    match kind {
+        AnswerKind::Redeem => "redeem",
+        AnswerKind::Poll => "poll",
+    }
+}
+
+fn proof_words(proof: &str) -> &'static str {
+    match proof {
+        "failed_and_answered" => "the node says that it failed, and no send is unanswered",
+        "failed_and_expired" => "the node says that it failed, and its invoice has expired",
+        "not_found_and_answered" => "the node does not know it, and no send is unanswered",
+        "not_found_and_expired" => "the node does not know it, and its invoice has expired",
+        _ => "a person decided so",
+    }
+}
+
+fn value_words(value: &catalog::Value) -> String {
+    match value {
+        catalog::Value::Text(text) => harmless(text),
+        catalog::Value::Integer(number) => number.to_string(),
+        catalog::Value::Boolean(is) => is.to_string(),
+        catalog::Value::Image(image) => format!("image, sha256 {}", image.sha256),
+    }
+}
+
+/// All that is known of a job, for programs: what is added to its entry. Secrets only where `proof` asks for them.
+pub(super) fn takes_json(takes: &[TakeRecord], proof: bool) -> Value {
+    Value::Array(takes.iter().map(|take| take_json(take, proof)).collect())
+}
+
+fn take_json(take: &TakeRecord, proof: bool) -> Value {
+    let row = &take.row;
+    let params: serde_json::Map<String, Value> =
+        row.params.iter().map(|(name, value)| (name.clone(), value_json(value))).collect();
+    json!({
+        "take": row.take,
+        "state": row.state,
+        "reason": row.reason,
+        "error": row.error,
+        "endpoint": row.endpoint,
+        "params": params,
+        "price_msat": row.price,
+        "fee_ceiling_msat": take.fee_ceiling,
+        "max_cost_msat": take.max_cost,
+        "started_at": row.started_at.map(UnixMs::rfc3339),
+        "finished_at": row.finished_at.map(UnixMs::rfc3339),
+        "payments": take.payments.iter().map(|payment| record_json(payment, proof)).collect::<Vec<_>>(),
+        "transitions": take.transitions.iter().map(|change| json!({
+            "at": change.at.rfc3339(),
+            "from": change.from,
+            "to": change.to,
+            "reason": change.reason,
+        })).collect::<Vec<_>>(),
+        "decisions": take.decisions.iter().map(|decision| json!({
+            "at": decision.at.rfc3339(),
+            "decision": decision.decision,
+            "note": decision.note,
+            "evidence": decision.evidence,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn record_json(payment: &PaymentRecord, proof: bool) -> Value {
+    let mut all = payment_json(&payment.row);
+    let more = json!({
+        "request": {
+            "method": payment.method.as_str(),
+            "url": payment.url,
+            "body_sha256": payment.body_sha256,
+            "body_bytes": payment.body_bytes,
+        },
+        "payee_node": payment.payee,
+        "network": payment.network.as_str(),
+        "answers": payment.answers.iter().map(answer_json).collect::<Vec<_>>(),
+    });
+    let proof = if proof { json!({ "invoice": payment.invoice, "preimage": payment.preimage }) } else { json!({}) };
+    if let (Value::Object(all), Value::Object(more), Value::Object(proof)) = (&mut all, more, proof) {
+        all.extend(more);
+        all.extend(proof);
+    }
+    all
+}
+
+fn answer_json(answer: &AnswerRow) -> Value {
+    json!({
+        "to": kind_words(answer.kind),
+        "at": answer.at.rfc3339(),
+        "status": answer.status,
+        "body": answer.body,
+        "body_bytes": answer.body_bytes,
+    })
+}
+
+fn value_json(value: &catalog::Value) -> Value {
+    match value {
+        catalog::Value::Text(text) => json!(text),
+        catalog::Value::Integer(number) => json!(number),
+        catalog::Value::Boolean(is) => json!(is),
+        catalog::Value::Image(image) => json!({ "sha256": image.sha256 }),
+    }
+}

@@ -1,0 +1,262 @@
+//! Status pages as people and programs read them.
+
+use serde_json::Value;
+
+use super::*;
+use crate::catalog::{self, Method};
+use crate::l402::{Network, PaymentHash};
+use crate::ledger::{
+    AnswerKind, AnswerRow, DecisionRow, JobState, PaymentRecord, Reason, Standing, StateCount, TransitionRow,
+};
+
+fn row(id: &str, state: JobState, reason: Reason) -> ResultRow {
+    ResultRow {
+        id: id.into(),
+        line: 3,
+        take: 1,
+        state,
+        reason,
+        next: Next::of(state, reason),
+        endpoint: "generate-video".into(),
+        params: Vec::new(),
+        price: Msat::new(550_000),
+        fee: None,
+        url: None,
+        file: None,
+        sha256: None,
+        attempts: 1,
+        started_at: None,
+        finished_at: None,
+        wait_until: None,
+        error: None,
+        extra: Vec::new(),
+    }
+}
+
+fn batch() -> (StatusHead, Counts, Vec<ResultRow>) {
+    let head = StatusHead {
+        batch: "june-trailers".into(),
+        manifest: Some("/jobs/june.toml".into()),
+        ledger: "/home/ada/ledger.db".into(),
+    };
+    let count = |state, reason, jobs| StateCount { state, reason, jobs, price: Msat::new(550_000 * jobs) };
+    let counts = Counts {
+        by_state: vec![
+            count(JobState::InDoubt, Reason::WaitingForExpiry, 1),
+            count(JobState::Delivered, Reason::None, 1),
+            count(JobState::Refused, Reason::PriceChanged, 1),
+        ],
+        spent: Msat::new(550_000),
+        fees: Msat::new(1_500),
+        held: Msat::new(553_000),
+        planned: Msat::new(1_650_000),
+        to_buy_worst_case: Msat::new(555_000),
+    };
+    let mut done = row("shot-001", JobState::Delivered, Reason::None);
+    done.url = Some("https://cdn.example/one.mp4".into());
+    let mut doubt = row("shot-002", JobState::InDoubt, Reason::WaitingForExpiry);
+    doubt.wait_until = Some(UnixMs(1_790_000_000_123));
+    let mut refused = row("=shot\u{1b}[2J", JobState::Refused, Reason::PriceChanged);
+    refused.error = Some("the origin asks 600 sats, the plan says 550 sats".into());
+    (head, counts, vec![done, doubt, refused])
+}
+
+fn payment() -> PaymentRow {
+    PaymentRow {
+        hash: PaymentHash([0xab; 32]),
+        standing: Standing::Open,
+        amount: Msat::new(550_000),
+        fee_limit: Msat::new(3_000),
+        held: Msat::new(553_000),
+        fee: None,
+        node: "02".repeat(33),
+        intended_at: UnixMs(1_789_999_000_000),
+        invoice_expires_at: UnixMs(1_789_999_879_123),
+        credential_expires_at: UnixMs(1_789_999_600_000),
+        sends_begun: 2,
+        sends_answered: 1,
+        sent_at: UnixMs(1_789_999_050_000),
+        send_answered_at: Some(UnixMs(1_789_999_010_000)),
+        node_said: Some("not paid so far\u{1b}[2J".into()),
+        node_said_at: Some(UnixMs(1_789_999_120_000)),
+        paid_at: None,
+        posted_at: None,
+        answered_at: None,
+        answered_status: None,
+        redeems: 0,
+        delivered_at: None,
+        dead_at: None,
+        dead_proof: None,
+    }
+}
+
+fn payments() -> OpenPayments {
+    OpenPayments::from([("shot-002".to_owned(), payment())])
+}
+
+/// A job that was doubtful once, then paid for, and lost in the end.
+fn lost() -> Vec<TakeRecord> {
+    let dead = PaymentRow {
+        standing: Standing::Dead,
+        held: Msat::ZERO,
+        dead_at: Some(UnixMs(1_789_999_200_000)),
+        dead_proof: Some("not_found_and_expired".into()),
+        ..payment()
+    };
+    let paid = PaymentRow {
+        hash: PaymentHash([0xcd; 32]),
+        standing: Standing::Posted,
+        held: Msat::ZERO,
+        fee: Some(Msat::new(1_500)),
+        sends_begun: 1,
+        node_said: None,
+        node_said_at: None,
+        paid_at: Some(UnixMs(1_790_000_000_000)),
+        posted_at: Some(UnixMs(1_790_000_000_000)),
+        answered_at: Some(UnixMs(1_790_000_001_000)),
+        answered_status: Some(422),
+        redeems: 2,
+        ..payment()
+    };
+    let answer = |at: i64, status: u16, body: &str| AnswerRow {
+        kind: AnswerKind::Redeem,
+        at: UnixMs(at),
+        status,
+        body: body.into(),
+        body_bytes: body.len() as u64,
+    };
+    let record = |row: PaymentRow, answers: Vec<AnswerRow>| PaymentRecord {
+        preimage: row.paid_at.map(|_| "5ec7e7".repeat(10)),
+        row,
+        method: Method::Post,
+        url: "https://seller.example/make".into(),
+        body_sha256: "ef".repeat(32),
+        body_bytes: Some(1_234),
+        invoice: "lnbc1invoice".into(),
+        payee: "03".repeat(33),
+        network: Network::Mainnet,
+        answers,
+    };
+    let mut result = row("shot 3", JobState::Lost, Reason::ContentFiltered);
+    result.error = Some("the origin answers 422: blocked".into());
+    result.params = vec![("prompt".into(), catalog::Value::Text("a cat\n\u{202e}".into()))];
+    let change = |at: i64, from, to, reason| TransitionRow { at: UnixMs(at), from, to, reason };
+    vec![TakeRecord {
+        row: result,
+        fee_ceiling: Msat::new(3_000),
+        max_cost: None,
+        payments: vec![
+            record(dead, Vec::new()),
+            record(
+                paid,
+                vec![
+                    answer(1_790_000_000_500, 503, "<html>\u{1b}[2J later"),
+                    answer(1_790_000_001_000, 422, "{\"error\":\"blocked\"}"),
+                ],
+            ),
+        ],
+        transitions: vec![
+            change(1_789_999_000_000, JobState::Pending, JobState::Running, Reason::None),
+            change(1_790_000_001_000, JobState::Paid, JobState::Lost, Reason::ContentFiltered),
+        ],
+        decisions: vec![DecisionRow {
+            at: UnixMs(1_790_000_009_000),
+            decision: "unpaid".into(),
+            note: "asked the seller".into(),
+            evidence: "the node does not know it".into(),
+        }],
+    }]
+}
+
+fn one_job(format: Format, proof: bool) -> String {
+    let (head, counts, _) = batch();
+    let zone = TimeZone::fixed(jiff::tz::offset(2));
+    let style = StatusStyle { format, all: true, width: 100, zone, proof };
+    let mut out = Vec::new();
+    write_jobs(&mut out, &head, &counts, &[lost()], &style).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn one_job_with_all_that_is_known_of_it() {
+    let text = one_job(Format::Table, false);
+    assert!(!text.contains(['\u{1b}', '\u{202e}']) && !text.contains("5ec7e7") && !text.contains("lnbc1"), "{text}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn one_job_with_its_proof() {
+    insta::assert_snapshot!(one_job(Format::Table, true));
+}
+
+#[test]
+fn one_job_in_json_holds_secrets_only_where_they_are_asked_for() {
+    let text = one_job(Format::Json, false);
+    assert!(!text.contains("5ec7e7") && !text.contains("lnbc1"), "{text}");
+    let parsed: Value = serde_json::from_str(&one_job(Format::Json, true)).unwrap();
+    let payment = &parsed["jobs"][0]["takes"][0]["payments"][1];
+    assert_eq!((&payment["invoice"], &payment["answers"][1]["status"]), (&json!("lnbc1invoice"), &json!(422)));
+    assert!(payment["preimage"].as_str().unwrap().starts_with("5ec7e7"));
+    insta::assert_snapshot!(serde_json::to_string_pretty(&parsed["jobs"][0]).unwrap());
+}
+
+fn shown(format: Format, all: bool, width: u16) -> String {
+    let (head, counts, rows) = batch();
+    let style = StatusStyle { format, all, width, zone: TimeZone::fixed(jiff::tz::offset(2)), proof: false };
+    let mut out = Vec::new();
+    write_status(&mut out, &head, &counts, &mut |each| rows.iter().cloned().try_for_each(each), &payments(), &style)
+        .unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn a_batch_in_a_table() {
+    let text = shown(Format::Table, false, 100);
+    assert!(!text.contains('\u{1b}') && !text.contains("shot-001"), "{text:?}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn every_job_in_a_narrow_table() {
+    let text = shown(Format::Table, true, 60);
+    let table = text.lines().skip(12).take_while(|line| !line.is_empty());
+    assert!(table.clone().count() > 3 && table.into_iter().all(|line| line.chars().count() <= 60), "{text}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_batch_in_json() {
+    let text = shown(Format::Json, false, 80);
+    let parsed: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(parsed["jobs"].as_array().map(Vec::len), Some(2));
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_batch_in_csv() {
+    insta::assert_snapshot!(shown(Format::Csv, true, 80));
+}
+
+#[test]
+fn a_batch_without_jobs_to_show_is_whole_json() {
+    let (head, counts, _) = batch();
+    let style = StatusStyle { format: Format::Json, all: true, width: 80, zone: TimeZone::UTC, proof: false };
+    let mut out = Vec::new();
+    write_status(&mut out, &head, &counts, &mut |_| Ok(()), &OpenPayments::new(), &style).unwrap();
+    let parsed: Value = serde_json::from_slice(&out).unwrap();
+    assert_eq!(parsed["jobs"], json!([]));
+}
+
+#[test]
+fn long_lists_are_bounded() {
+    let (head, counts, _) = batch();
+    let style = StatusStyle { format: Format::Table, all: false, width: 80, zone: TimeZone::UTC, proof: false };
+    let mut out = Vec::new();
+    let many = |each: &mut dyn FnMut(ResultRow) -> io::Result<()>| {
+        (0..1_500).try_for_each(|n| each(row(&format!("job-{n}"), JobState::Failed, Reason::NoRoute)))
+    };
+    write_status(&mut out, &head, &counts, &mut { many }, &OpenPayments::new(), &style).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(text.contains("job-999") && !text.contains("job-1000"));
+    assert!(text.ends_with("and 500 more; --all or --format csv shows them\n"));
+}

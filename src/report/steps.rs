@@ -1,0 +1,119 @@
+//! What happens next with a job, and what a person types about it: the same words in every view.
+
+use crate::ledger::{JobState, Next, PaymentRow, Reason};
+
+/// A word as a shell takes it.
+#[must_use]
+pub fn shell(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// The one command that brings a job on, or shows all that a person needs to decide; none where the job only has to be
+/// bought again, or nothing is left to do.
+#[must_use]
+pub fn command_about(batch: &str, id: &str, state: JobState, reason: Reason) -> Option<String> {
+    let (batch, job) = (shell(batch), shell(id));
+    match (state, Next::of(state, reason)) {
+        (_, Next::None) | (JobState::Pending | JobState::Failed, _) => None,
+        (JobState::Lost | JobState::RefundOffered, _) => {
+            Some(format!("l402-batch status --batch {batch} --job {job} --proof"))
+        }
+        (_, Next::Person) => Some(format!("l402-batch status --batch {batch} --job {job}")),
+        (_, Next::Rerun) => Some(format!("l402-batch recover --batch {batch}")),
+    }
+}
+
+/// What a person may do about a job, each with its command, the mildest first.
+pub(super) fn choices(batch: &str, id: &str, state: JobState, reason: Reason) -> Vec<(&'static str, String)> {
+    let (batch, job) = (shell(batch), shell(id));
+    let recover = || format!("l402-batch recover --batch {batch}");
+    let resolve = |decision: &str| format!("l402-batch resolve --batch {batch} --job {job} --as {decision} --note WHY");
+    let prove = || format!("l402-batch status --batch {batch} --job {job} --proof");
+    let lost = ("to give it up", resolve("lost"));
+    let rebuy = ("to give it up and pay once more", resolve("rebuy"));
+    match state {
+        JobState::Running => vec![("to look again", recover())],
+        JobState::InDoubt => {
+            vec![("to look again", recover()), ("if you know that it was never paid", resolve("unpaid")), lost, rebuy]
+        }
+        JobState::Paid => vec![("to offer it again", recover()), ("to complain", prove()), lost, rebuy],
+        JobState::RefundOffered => vec![("to claim it from the seller", prove()), lost, rebuy],
+        JobState::Lost if reason == Reason::Decided => vec![("to pay once more", resolve("rebuy"))],
+        JobState::Lost => {
+            vec![
+                ("to complain", prove()),
+                ("to leave it at that", resolve("lost")),
+                ("to pay once more", resolve("rebuy")),
+            ]
+        }
+        JobState::Pending
+        | JobState::Delivered
+        | JobState::Downloaded
+        | JobState::Refused
+        | JobState::Failed
+        | JobState::Refunded => Vec::new(),
+    }
+}
+
+/// What a job waits for, and what happens then. Empty where it waits for nothing.
+pub(super) fn waits_for(state: JobState, reason: Reason, payment: Option<&PaymentRow>) -> String {
+    match (state, reason) {
+        (JobState::InDoubt, Reason::WaitingForExpiry) => {
+            "the invoice's expiry and a margin: then it is certain that it was not paid, and a run buys it again"
+                .to_owned()
+        }
+        (JobState::InDoubt, Reason::OtherNode) => match payment {
+            Some(payment) => format!("the node that was asked to pay, {}: name that one", payment.node),
+            None => "the node that was asked to pay".to_owned(),
+        },
+        (JobState::InDoubt, Reason::NodeForgot) => "you: the node has lost its records, so no run can tell".to_owned(),
+        (JobState::Running | JobState::InDoubt, _) => "the node's word on how the payment ended".to_owned(),
+        (JobState::Paid, Reason::Processing) => "the origin, which is working on it".to_owned(),
+        (JobState::Paid, _) => "the origin: it is offered the same credential again".to_owned(),
+        (JobState::RefundOffered, _) => "you: the origin offers the money back".to_owned(),
+        (JobState::Lost, Reason::Decided)
+        | (
+            JobState::Pending
+            | JobState::Delivered
+            | JobState::Downloaded
+            | JobState::Refused
+            | JobState::Failed
+            | JobState::Refunded,
+            _,
+        ) => String::new(),
+        (JobState::Lost, _) => "you: paid, and the origin will not deliver".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_can_be_pasted() {
+        assert_eq!(shell("jobs.example.toml"), "jobs.example.toml");
+        assert_eq!(shell("it's here; rm -rf"), r"'it'\''s here; rm -rf'");
+        assert_eq!(shell(""), "''");
+    }
+
+    #[test]
+    fn whatever_needs_a_person_has_a_command() {
+        for state in JobState::ALL {
+            for reason in Reason::ALL {
+                let command = command_about("june", "a b", state, reason);
+                match Next::of(state, reason) {
+                    Next::None => assert_eq!(command, None, "{state:?} {reason:?}"),
+                    Next::Person => {
+                        assert!(command.unwrap().contains("--batch june --job 'a b'"), "{state:?} {reason:?}")
+                    }
+                    Next::Rerun => {}
+                }
+            }
+        }
+    }
+}
