@@ -29,10 +29,15 @@ pub(super) fn execute(options: &AuditOptions) -> Result<ExitCode, Failure> {
         return Err(Failure::Usage("name the node: --lnd-url and --lnd-macaroon-file".to_owned()));
     };
     let audit = super::runtime()?.block_on(compare(&books, payer))?;
-    if !(options.output.quiet && audit.differences.is_empty()) {
-        terminal::print(|out| audit.write(out, options.output.format))?;
+    let code = if audit.differing_count == 0 { ExitCode::Done } else { ExitCode::Ledger };
+    if options.output.quiet && code == ExitCode::Done {
+        return Ok(code);
     }
-    if audit.differing_count == 0 { Ok(ExitCode::Done) } else { Ok(ExitCode::Ledger) }
+    match terminal::print(|out| audit.write(out, options.output.format)) {
+        Ok(()) => Ok(code),
+        // What was found weighs more than whether anybody read it.
+        Err(unread) => Ok(code.or_worse(unread.report())),
+    }
 }
 
 /// What an audit found.

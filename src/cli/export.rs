@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use crate::report::{OutputPaths, default_paths, named_paths};
 
 use super::config::ExportOptions;
-use super::run::{Files, check_files};
+use super::run::{Files, check_files, check_papers};
 use super::{ExitCode, Failure, target, terminal};
 
 /// Writes both files and says where.
 pub(super) fn execute(options: &ExportOptions) -> Result<ExitCode, Failure> {
-    let (_, batch) = target::find(&options.ledger, &options.target)?;
+    let (books, batch) = target::find(&options.ledger, &options.target)?;
     let manifest = (batch.manifest != "-").then(|| PathBuf::from(&batch.manifest));
     let usual = match &manifest {
         Some(path) => default_paths(path, batch.sandbox),
@@ -23,6 +23,9 @@ pub(super) fn execute(options: &ExportOptions) -> Result<ExitCode, Failure> {
     let mut inputs = vec![("the ledger", options.ledger.as_path())];
     inputs.extend(manifest.as_deref().map(|path| ("the manifest", path)));
     check_files(&paths, &batch.remembered.outputs, false, &inputs, options.files.overwrite)?;
+    if !options.files.overwrite {
+        check_papers(&books, &batch)?;
+    }
 
     let text = format!("results   {}\nreceipts  {}\n", paths.results.display(), paths.receipts.display());
     let warnings = Files::new(&options.ledger, batch.key, &batch.remembered.layout, paths).rewrite()?;

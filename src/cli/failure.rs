@@ -74,7 +74,7 @@ impl Failure {
             Self::Limit(_) => ExitCode::Limit,
             Self::Node(_) | Self::NodeUnfit(_) => ExitCode::Node,
             Self::Locked(_) => ExitCode::Locked,
-            Self::Stdout(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::Done,
+            Self::Stdout(error) if reader_has_gone(error) => ExitCode::Done,
             Self::Stdout(_) | Self::Internal(_) => ExitCode::Internal,
         }
     }
@@ -108,6 +108,11 @@ impl Failure {
     }
 }
 
+/// A closed pipe, or a terminal that was closed.
+fn reader_has_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe || error.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -115,6 +120,8 @@ mod tests {
     #[test]
     fn a_reader_that_has_gone_is_a_success() {
         assert_eq!(Failure::Stdout(io::ErrorKind::BrokenPipe.into()).code(), ExitCode::Done);
+        let hung_up = io::Error::from(rustix::io::Errno::IO);
+        assert_eq!(Failure::Stdout(hung_up).code(), ExitCode::Done);
         assert_eq!(Failure::Stdout(io::ErrorKind::StorageFull.into()).code(), ExitCode::Internal);
     }
 }

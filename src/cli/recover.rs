@@ -6,7 +6,7 @@ use crate::run::{Clock, SystemClock};
 use crate::time::UnixMs;
 
 use super::config::RecoverOptions;
-use super::run::{Carried, Ending, Files, Reporter, Session, Work, World, settings, tell, tell_broken};
+use super::run::{Carried, Ending, Files, Reporter, Session, Work, World, check_papers, settings, tell, tell_broken};
 use super::{ExitCode, Failure, Format, target, terminal};
 
 /// Recovers one batch, or all of the ledger one after the other.
@@ -77,15 +77,18 @@ async fn bring_to_end(
     reporter: &Reporter,
 ) -> Result<ExitCode, Failure> {
     let session = Session::open(&options.ledger, &batch.name)?;
-    let following = match Files::remembered(&options.ledger, batch) {
+    // Receipts that know more than the ledger are evidence, and stay as they are. What is open is finished all the same.
+    let papers = check_papers(&session.books, batch);
+    let following = match Files::remembered(&options.ledger, batch).filter(|_| papers.is_ok()) {
         Some(files) => Some(files.follow(reporter.changed())?),
         None => None,
     };
     let work = Work::Recover(Some(batch.key));
     let carried = session.carry(world, &settings(&options.pace), &options.pace, reporter, work).await;
-    let files_whole = following.map_or(Ok(true), |following| following.finish(reporter))?;
+    let files_whole = following.map_or(Ok(true), |following| following.finish(reporter));
     let (session, carried) = carried?;
-    let carried = Carried { files_whole, ..carried };
+    papers?;
+    let carried = Carried { files_whole: files_whole?, ..carried };
     let ending = Ending { batch, carried: &carried, refused: None, began, play: false, buys: false, chosen: false };
     tell(&session.books, &ending, reporter)
 }

@@ -200,6 +200,8 @@ pub struct PeriodCap {
 pub enum IntentRefusal {
     /// The batch's limit does not hold this purchase any more.
     BatchLimit {
+        /// The most that the purchase can cost.
+        cost: Msat,
         /// Spent and held so far.
         used: Msat,
         /// The limit.
@@ -207,6 +209,8 @@ pub enum IntentRefusal {
     },
     /// The day's limit.
     DayLimit {
+        /// The most that the purchase can cost.
+        cost: Msat,
         /// Spent and held so far.
         used: Msat,
         /// The limit.
@@ -214,6 +218,8 @@ pub enum IntentRefusal {
     },
     /// The month's limit.
     MonthLimit {
+        /// The most that the purchase can cost.
+        cost: Msat,
         /// Spent and held so far.
         used: Msat,
         /// The limit.

@@ -135,7 +135,8 @@ mod tests {
         assert!(background.close(Duration::from_secs(60)));
         let heard = locked(&stalled.heard);
         assert!(heard.iter().any(|event| matches!(event, Event::Warning { .. })));
-        assert!(heard.len() <= WAITING_EVENTS_MAX + 3);
+        // One in the thread's hand, the end, and a warning before and after that one was taken out.
+        assert!(heard.len() <= WAITING_EVENTS_MAX + 4);
         assert!(matches!(heard.last(), Some(Event::RunEnded(_))), "the end is not missed");
     }
 }

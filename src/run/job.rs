@@ -452,13 +452,19 @@ fn challenged(mut tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Ef
 }
 
 fn limit_words(refusal: &IntentRefusal) -> (Reason, String) {
-    let full = |whose: &str, used: &Msat, most: &Msat| {
-        format!("the {whose}'s limit of {most} has no room for the next job: {} are spent or held", used.sats_ceil())
+    let full = |whose: &str, cost: &Msat, used: &Msat, most: &Msat| {
+        let missing = used.checked_add(*cost).and_then(|needed| needed.checked_sub(*most));
+        let missing = missing.map_or_else(|| "far".to_owned(), |missing| missing.sats_ceil().to_string());
+        let used = used.sats_ceil();
+        format!(
+            "the {whose}'s limit of {most} has no room for the next job: {used} are spent or held, and it may cost {cost}, \
+             which is {missing} too much"
+        )
     };
     match refusal {
-        IntentRefusal::BatchLimit { used, most } => (Reason::BatchLimit, full("batch", used, most)),
-        IntentRefusal::DayLimit { used, most } => (Reason::DayLimit, full("day", used, most)),
-        IntentRefusal::MonthLimit { used, most } => (Reason::MonthLimit, full("month", used, most)),
+        IntentRefusal::BatchLimit { cost, used, most } => (Reason::BatchLimit, full("batch", cost, used, most)),
+        IntentRefusal::DayLimit { cost, used, most } => (Reason::DayLimit, full("day", cost, used, most)),
+        IntentRefusal::MonthLimit { cost, used, most } => (Reason::MonthLimit, full("month", cost, used, most)),
         IntentRefusal::HashKnown | IntentRefusal::TwinKnown => {
             (Reason::InvoiceReused, "the invoice or the request belongs to another purchase".to_owned())
         }

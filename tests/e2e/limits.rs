@@ -1,6 +1,6 @@
 //! Budgets: what does not fit is not begun, or is bought as far as it fits.
 
-use crate::harness::{Audit, Client, Sandbox};
+use crate::harness::{Audit, Client, Ended, Process, Sandbox};
 
 /// Five videos of 900 sats, each with a fee ceiling of 10.
 fn five(client: &Client) -> &'static str {
@@ -49,9 +49,8 @@ fn a_day_has_its_limit_over_all_batches() {
     assert_eq!(sandbox.books().settled().len(), 2);
     let pending = client.rows("jobs.results.csv").into_iter().filter(|row| row["state"] == "pending").count();
     assert_eq!(pending, 3);
-    client
-        .run(&format!("{run} --max-sats-per-day 2000 --time-zone UTC --batch other --results r.csv --receipts s.csv"))
-        .with(8);
+    client.write("other.csv", "id,prompt\n1,a dog\n");
+    client.run(&format!("{} --max-sats-per-day 2000 --time-zone UTC", run.replace("jobs.csv", "other.csv"))).with(8);
     assert_eq!(sandbox.books().settled().len(), 2, "the day is the ledger's, not the batch's");
 }
 
@@ -75,4 +74,153 @@ fn the_balance_must_hold_it() {
     let run = five(&client);
     client.run(run).with(9).saying("channels hold 1,000 sats").saying("nothing was spent");
     sandbox.books().are_empty();
+}
+
+/// A source that can set a limit.
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    Flag,
+    Variable,
+    Manifest,
+    File,
+}
+
+/// Limits, each from its source.
+type Set<'a> = &'a [(Source, &'a str, u64)];
+
+const SOURCES: [Source; 4] = [Source::Flag, Source::Variable, Source::Manifest, Source::File];
+
+/// Five videos of 900 sats and a fee ceiling of 10 each, with limits from those sources, to the end of a run.
+fn five_with(sandbox: &Sandbox, tag: &str, limits: Set<'_>) -> (Client, Ended) {
+    let client = Client::of(sandbox);
+    let of = |wanted: fn(&Source) -> bool| {
+        limits.iter().filter(move |(source, ..)| wanted(source)).map(|(_, key, value)| (*key, value.to_string()))
+    };
+    let toml = |wanted| of(wanted).map(|(key, value)| format!("{key} = {value}\n")).collect::<String>();
+    let jobs: String = (1..=5).map(|n| format!("[[job]]\nid = \"{n}\"\nprompt = \"kite {n} {tag}\"\n")).collect();
+    client.write(
+        "jobs.toml",
+        &format!(
+            "version = 1\n[limits]\n{}[defaults]\nendpoint = \"generate-video\"\nduration = 3\nmode = \"standard\"\n{jobs}",
+            toml(|source| matches!(source, Source::Manifest))
+        ),
+    );
+    client.write("../config/l402-batch/config.toml", &toml(|source| matches!(source, Source::File)));
+    let flags: String = of(|source| matches!(source, Source::Flag))
+        .map(|(key, value)| format!(" --{} {value}", key.replace('_', "-")))
+        .collect();
+    let max_sats = if limits.iter().any(|(_, key, _)| *key == "max_sats") { "" } else { " --max-sats 100000" };
+    let mut command = client.program();
+    let line = format!("run jobs.toml --yes --partial --time-zone UTC --requests-per-second 1000{flags}{max_sats}");
+    command.args(line.split_whitespace()).args(client.node());
+    for (key, value) in of(|source| matches!(source, Source::Variable)) {
+        command.env(format!("L402_BATCH_{}", key.to_uppercase()), value);
+    }
+    let ended = Process::start(&mut command).end();
+    (client, ended)
+}
+
+#[test]
+fn every_limit_holds_from_every_source() {
+    let sandbox = Sandbox::start("");
+    std::thread::scope(|scope| {
+        for source in SOURCES {
+            let sandbox = &sandbox;
+            scope.spawn(move || {
+                for (key, most, code, bought, words) in [
+                    ("max_sats", 2_000, 8, 2, "the batch's limit of 2,000 sats"),
+                    ("max_sats_per_day", 2_000, 8, 2, "the day's limit of 2,000 sats"),
+                    ("max_sats_per_month", 2_000, 8, 2, "the month's limit of 2,000 sats"),
+                    ("max_sats_per_job", 909, 4, 0, "refused"),
+                    ("max_sats_per_job", 910, 0, 5, "delivered"),
+                ] {
+                    let (client, ended) =
+                        five_with(sandbox, &format!("{source:?} {key} {most}"), &[(source, key, most)]);
+                    assert_eq!(ended.code, Some(code), "{source:?} {key}: {ended}");
+                    assert_eq!(client.rows("jobs.receipts.csv").len(), bought, "{source:?} {key}: {ended}");
+                    ended.saying(words);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn of_several_limits_the_tightest_wins() {
+    let sandbox = Sandbox::start("");
+    for at in 0..SOURCES.len() {
+        let (key, values) = (["max_sats", "max_sats_per_day"][at % 2], [2_000, 3_000, 4_000, 5_000]);
+        let limits: Vec<_> = (0..4).map(|n| (SOURCES[(at + n) % 4], key, values[n])).collect();
+        let (client, ended) = five_with(&sandbox, &format!("tightest {at}"), &limits);
+        assert_eq!(ended.code, Some(8), "{limits:?}: {ended}");
+        assert_eq!(client.rows("jobs.receipts.csv").len(), 2, "{limits:?}: {ended}");
+    }
+}
+
+#[test]
+fn a_fee_above_the_ceiling_is_not_paid_whoever_set_the_ceiling() {
+    // Ten sats of fee: the usual ceiling holds it, five sats do not. The larger of floor and parts per million counts.
+    let sandbox = Sandbox::start("--sandbox-fee-msat 10000");
+    let cases: [(Set<'_>, usize); 6] = [
+        (&[], 5),
+        (&[(Source::Flag, "fee_floor_sats", 5), (Source::Manifest, "max_fee_ppm", 100)], 0),
+        (&[(Source::Flag, "fee_floor_sats", 50), (Source::File, "fee_floor_sats", 5)], 0),
+        (&[(Source::Variable, "max_fee_ppm", 50_000), (Source::Flag, "fee_floor_sats", 0)], 5),
+        (&[(Source::Variable, "max_fee_ppm", 50_000), (Source::Manifest, "max_fee_ppm", 10)], 5),
+        (
+            &[
+                (Source::Variable, "max_fee_ppm", 50_000),
+                (Source::Manifest, "max_fee_ppm", 10),
+                (Source::File, "fee_floor_sats", 1),
+                (Source::Flag, "fee_floor_sats", 1_000),
+            ],
+            0,
+        ),
+    ];
+    std::thread::scope(|scope| {
+        for (limits, bought) in cases {
+            let sandbox = &sandbox;
+            scope.spawn(move || {
+                let (client, ended) = five_with(sandbox, &format!("{limits:?}").replace('"', ""), limits);
+                assert_eq!(client.rows("jobs.receipts.csv").len(), bought, "{limits:?}: {ended}");
+                assert_eq!(ended.code, Some(if bought == 5 { 0 } else { 3 }), "{limits:?}: {ended}");
+            });
+        }
+    });
+}
+
+#[test]
+fn a_reached_limit_says_when_it_may_go_on() {
+    let sandbox = Sandbox::start("");
+    for (zone, key) in [("Pacific/Kiritimati", "day"), ("Pacific/Pago_Pago", "day"), ("America/New_York", "month")] {
+        let client = Client::of(&sandbox);
+        let run = five(&client);
+        let next = || {
+            let now = jiff::Timestamp::now().in_tz(zone).unwrap();
+            let day = if key == "month" { now.last_of_month().unwrap() } else { now };
+            let next = day.tomorrow().unwrap().start_of_day().unwrap();
+            next.strftime("stays pending until %Y-%m-%d %H:%M %Z").to_string()
+        };
+        // Midnight may pass while it runs.
+        let before = next();
+        let ended = client.run(&format!("{run} --max-sats-per-{key} 1000 --time-zone {zone}")).with(8);
+        assert!([before, next()].iter().any(|words| ended.stdout.contains(words)), "{}: {ended}", next());
+        assert!(ended.stdout.contains("too much; what is left"), "{ended}");
+    }
+}
+
+#[test]
+fn a_limit_that_is_lowered_below_what_is_spent_buys_nothing_more() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    let run = five(&client);
+    client.run(&format!("{run} --max-sats 3000 --partial")).with(8);
+    assert_eq!(sandbox.books().settled().len(), 3);
+    client.run(&format!("{run} --max-sats 1000")).with(8).saying("2,7");
+    for flags in ["--max-sats 1000 --partial", "--max-sats-per-day 1000 --time-zone UTC", "--max-sats-per-month 1000"] {
+        client.run(&format!("{run} {flags}")).with(8);
+        assert_eq!(sandbox.books().settled().len(), 3, "{flags}");
+    }
+    client.run(run).with(0);
+    Audit::of(&client, "jobs", &sandbox.books()).all_delivered(5);
 }

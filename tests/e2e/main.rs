@@ -11,6 +11,10 @@ mod harness;
 #[cfg(test)]
 mod buying;
 #[cfg(test)]
+mod decided;
+#[cfg(test)]
+mod disk;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod faults;
@@ -30,6 +34,10 @@ mod refused;
 mod said;
 #[cfg(test)]
 mod stopped;
+#[cfg(test)]
+mod terminal;
+#[cfg(test)]
+mod together;
 #[cfg(test)]
 mod usage;
 #[cfg(test)]

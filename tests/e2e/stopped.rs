@@ -15,7 +15,7 @@ fn six(client: &Client) -> &'static str {
 
 #[test]
 fn once_drains_and_the_next_run_finishes() {
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 143)] {
         let sandbox = Sandbox::start(SLOW);
         let client = Client::of(&sandbox);
         let run = six(&client);

@@ -88,7 +88,10 @@ pub(in crate::cli) fn tell(books: &Books, ending: &Ending<'_>, reporter: &Report
     reporter.close();
     // Where nothing was bought and nothing was open, the refusal says all there is to say.
     if reporter.summarises() && (ending.refused.is_none() || counts.by_state.iter().any(is_touched)) {
-        terminal::print(|out| out.write_all(text.as_bytes()))?;
+        // How the batch stands weighs more than whether anybody read it.
+        if let Err(unread) = terminal::print(|out| out.write_all(text.as_bytes())) {
+            return Ok(code.or_worse(unread.report()));
+        }
     }
     Ok(code)
 }

@@ -3,6 +3,7 @@
 mod carry;
 mod ending;
 mod files;
+mod papers;
 mod questions;
 mod reporter;
 mod session;
@@ -11,6 +12,7 @@ mod world;
 pub(super) use carry::{Carried, Work, settings};
 pub(super) use ending::{Ending, tell, tell_broken};
 pub(super) use files::{Files, check as check_files};
+pub(super) use papers::check as check_papers;
 pub(super) use reporter::Reporter;
 pub(super) use session::Session;
 pub(super) use world::{SandboxOptions, World};
@@ -92,11 +94,37 @@ impl<'a> Runner<'a> {
         let owner = manifest.path.display().to_string();
         session::check_owner(session.known.as_ref(), &name, self.options, &owner, play)?;
         self.start(&name, session.known.is_none(), session.books.is_new());
+        if let Err(failure) = self.check_papers(&session.books, session.known.as_ref()) {
+            return Err(self.finish_open(session, failure).await);
+        }
         let session = self.recover_first(session).await?;
         match input::plan(&manifest, &self.options.limits) {
             Ok((plan, limits)) => self.run_plan(session, &manifest, &plan, &limits).await,
             Err(failure) => Err(self.finish_open(session, failure).await),
         }
+    }
+
+    fn check_papers(&self, books: &Books, known: Option<&Batch>) -> Result<(), Failure> {
+        match known {
+            Some(batch) if !self.options.files.overwrite => check_papers(books, batch),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn check_same_plan(
+        &self,
+        books: &Books,
+        name: &str,
+        known: Option<&Batch>,
+        manifest: &Manifest,
+        plan: &Plan,
+    ) -> Result<(), Failure> {
+        if known.is_none()
+            && let Some(warning) = session::check_same_plan(books, name, self.options, manifest, plan)?
+        {
+            self.reporter.warn(warning);
+        }
+        Ok(())
     }
 
     fn start(&self, name: &str, new_batch: bool, new_ledger: bool) {
@@ -176,13 +204,17 @@ impl<'a> Runner<'a> {
     /// Finishes what is open of a batch that cannot go on, and gives back why it cannot.
     async fn finish_open(&self, session: Session, failure: Failure) -> Failure {
         let Some(batch) = session.known.clone() else { return failure };
+        // Receipts that know more than the ledger are evidence, and stay as they are.
+        let files = check_papers(&session.books, &batch).is_ok();
         let work = Work::Recover(Some(batch.key));
         match self.carry(session, &settings(&self.options.pace), work).await {
             Err(error) => error,
-            Ok(_) => match Files::remembered(&self.world.ledger, &batch).map(|mut files| files.rewrite()) {
-                None | Some(Ok(_)) => failure,
-                Some(Err(error)) => error,
-            },
+            Ok(_) => {
+                match Files::remembered(&self.world.ledger, &batch).filter(|_| files).map(|mut files| files.rewrite()) {
+                    None | Some(Ok(_)) => failure,
+                    Some(Err(error)) => error,
+                }
+            }
         }
     }
 
@@ -195,6 +227,7 @@ impl<'a> Runner<'a> {
     ) -> Result<ExitCode, Failure> {
         self.world.check_endpoints(plan)?;
         session::check_ids(self.options, manifest, plan)?;
+        self.check_same_plan(&session.books, &session.name, session.known.as_ref(), manifest, plan)?;
         let paths = session::check_files(session.known.as_ref(), &session.name, self.options, manifest, self.world)?;
         session::tell_remarks(manifest, plan, &self.reporter);
         let (mut batch, load) = session.load(self.options, manifest, plan, self.world.play.is_some())?;
@@ -234,7 +267,8 @@ impl<'a> Runner<'a> {
         let (mut session, carried) = match carried {
             Ok(carried) => carried,
             Err(error) => {
-                following.finish(&self.reporter)?;
+                // The files are made from the ledger: where that has failed, they only say the same once more.
+                let _as_they_were = following.finish(&self.reporter);
                 return Err(error);
             }
         };
@@ -339,9 +373,15 @@ impl<'a> Runner<'a> {
         let known = books.as_ref().map(|books| books.batch(name)).transpose()?.flatten();
         session::check_owner(known.as_ref(), name, self.options, &manifest.path.display().to_string(), play)?;
         self.start(name, known.is_none(), books.is_none());
+        if let Some(books) = &books {
+            self.check_papers(books, known.as_ref())?;
+        }
         let (plan, limits) = input::plan(manifest, &self.options.limits)?;
         self.world.check_endpoints(&plan)?;
         session::check_ids(self.options, manifest, &plan)?;
+        if let Some(books) = &books {
+            self.check_same_plan(books, name, known.as_ref(), manifest, &plan)?;
+        }
         session::check_files(known.as_ref(), name, self.options, manifest, self.world)?;
         session::tell_remarks(manifest, &plan, &self.reporter);
         let batch = books.as_ref().zip(known.as_ref().map(|batch| batch.key));

@@ -4,13 +4,13 @@ use std::path::Path;
 
 use crate::cli::config::{Pace, RunOptions};
 use crate::cli::{Failure, input};
-use crate::ledger::LedgerError;
 use crate::ledger::sqlite::{
     Batch, BatchLock, BatchStart, Books, Layout, LoadError, LockError, NewBatch, OpenMode, Outputs, PlanLoad,
     Remembered,
 };
+use crate::ledger::{Counts, LedgerError};
 use crate::manifest::Manifest;
-use crate::money::counted;
+use crate::money::{Msat, counted};
 use crate::plan::Plan;
 use crate::report::{OutputPaths, default_paths, named_paths};
 use crate::run::{Clock, Settings, SystemClock};
@@ -138,6 +138,32 @@ pub(super) fn check_owner(
         return Err(Failure::NotAsPlanned(other_manifest(name, &known.manifest, manifest)));
     }
     Ok(())
+}
+
+/// Refuses a new batch that is an old one under another name: the same plan, from a manifest that was renamed, or that
+/// renamed itself. It would buy everything once more. With `--batch` that is the user's word. Gives what is worth a
+/// warning: another batch with the very same jobs.
+pub(super) fn check_same_plan(
+    books: &Books,
+    name: &str,
+    options: &RunOptions,
+    manifest: &Manifest,
+    plan: &Plan,
+) -> Result<Option<String>, Failure> {
+    let path = manifest.path.display().to_string();
+    let same = |batch: &Batch| batch.remembered.fingerprint.as_deref() == Some(plan.fingerprint());
+    let bought = |counts: &Counts| counts.spent > Msat::ZERO || counts.held > Msat::ZERO;
+    let mut others = books.batches()?.into_iter().filter(|(batch, counts)| same(batch) && bought(counts));
+    let Some((other, _)) = others.find(|(batch, _)| batch.name != name) else { return Ok(None) };
+    let renamed = other.manifest == path || !Path::new(&other.manifest).exists();
+    if !renamed || other.manifest == "-" || options.manifest.batch.is_some() {
+        return Ok(Some(format!("the batch {} has the very same jobs: {name} buys them once more", other.name)));
+    }
+    Err(Failure::NotAsPlanned(format!(
+        "the batch {name} would be new, and the batch {} has the very same jobs, from {}: was the manifest renamed? go on \
+         with --batch {} --adopt, or buy everything once more with --batch {name}; nothing was bought",
+        other.name, other.manifest, other.name
+    )))
 }
 
 /// Where results and receipts go, checked before anything is written or spent.

@@ -29,6 +29,17 @@ pub struct AuditRow {
 }
 
 impl Books {
+    /// Whether a payment of that hash was ever intended.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn knows(&self, hash: &PaymentHash) -> Result<bool, LedgerError> {
+        self.read(|books| {
+            let mut statement = books.conn.prepare_cached("SELECT 1 FROM payments WHERE payment_hash = ?1")?;
+            Ok(statement.exists(params![hash])?)
+        })
+    }
+
     /// Every payment that was intended at that node, in the order of intents.
     ///
     /// # Errors

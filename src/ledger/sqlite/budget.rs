@@ -27,20 +27,20 @@ pub(super) fn fit(
     if let Some(most) = caps.batch
         && !fits(used, cost, most)
     {
-        return Ok(Err(IntentRefusal::BatchLimit { used, most }));
+        return Ok(Err(IntentRefusal::BatchLimit { cost, used, most }));
     }
     let mut charged = Charged::default();
     if let Some(cap) = &caps.day {
         let (name, used) = period(tx, "day", cap)?;
         if !fits(used, cost, cap.most) {
-            return Ok(Err(IntentRefusal::DayLimit { used, most: cap.most }));
+            return Ok(Err(IntentRefusal::DayLimit { cost, used, most: cap.most }));
         }
         charged.day = Some(name);
     }
     if let Some(cap) = &caps.month {
         let (name, used) = period(tx, "month", cap)?;
         if !fits(used, cost, cap.most) {
-            return Ok(Err(IntentRefusal::MonthLimit { used, most: cap.most }));
+            return Ok(Err(IntentRefusal::MonthLimit { cost, used, most: cap.most }));
         }
         charged.month = Some(name);
     }

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 
 use super::bodies::Bodies;
 use super::error::Fault;
+use super::held::Held;
 use super::{file, intend, redeem, schema, settle};
 use crate::catalog::Endpoint;
 use crate::ledger::{Committed, LedgerError, PaymentKey, Record};
@@ -46,6 +47,8 @@ pub struct Books {
     /// Endpoints by row; their rows never change.
     pub(super) endpoints: RefCell<HashMap<i64, Arc<Endpoint>>>,
     path: Option<PathBuf>,
+    /// None in memory.
+    held: Option<Held>,
     created: bool,
     broken: Option<LedgerError>,
 }
@@ -73,7 +76,11 @@ impl Books {
             }
             OpenMode::Read => {
                 file::prepare_readable(path)?;
-                Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_ONLY)?
+                let flags = flags | OpenFlags::SQLITE_OPEN_READ_ONLY;
+                match file::immutable_uri(path).filter(|_| file::is_on_read_only_medium(path)) {
+                    Some(uri) => Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)?,
+                    None => Connection::open_with_flags(path, flags)?,
+                }
             }
         };
         configure(&conn)?;
@@ -112,7 +119,8 @@ impl Books {
 
     fn of(conn: Connection, bodies: Bodies, path: Option<PathBuf>, created: bool) -> Self {
         conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-        Self { conn, bodies, endpoints: RefCell::default(), path, created, broken: None }
+        let held = path.as_deref().map(Held::new);
+        Self { conn, bodies, endpoints: RefCell::default(), path, held, created, broken: None }
     }
 
     /// Where it is, without links; none in memory.
@@ -173,6 +181,7 @@ impl Books {
             return Err(broken.clone());
         }
         let run = || -> Result<T, Fault> {
+            self.in_place()?;
             // A transaction that is dropped on the way is rolled back.
             let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let done = work(&tx, &self.bodies)?;
@@ -180,6 +189,7 @@ impl Books {
                 Fault::Contradiction(what) => Fault::Fatal(LedgerError::Io(what)),
                 fatal @ Fault::Fatal(_) => fatal,
             })?;
+            self.in_place()?;
             Ok(done)
         };
         run().map_err(|fault| match fault {
@@ -189,6 +199,10 @@ impl Books {
                 error
             }
         })
+    }
+
+    fn in_place(&self) -> Result<(), Fault> {
+        self.held.as_ref().map_or(Ok(()), |held| held.check(&self.conn))
     }
 
     /// Removes the files of bodies that no open payment needs any more. What cannot be removed now is swept when the

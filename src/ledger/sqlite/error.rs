@@ -73,6 +73,11 @@ fn of_sqlite(error: &rusqlite::Error) -> LedgerError {
                 "another process has kept it locked for too long; wait until that has ended, then run again".to_owned(),
             ),
             Some(ErrorCode::DiskFull) => LedgerError::Io("the disk is full; make room, then run again".to_owned()),
+            Some(ErrorCode::CannotOpen) => LedgerError::Io(
+                "it cannot be opened: file and folder must be there and writable, and not read-only; or name another with \
+                 --ledger"
+                    .to_owned(),
+            ),
             Some(ErrorCode::ReadOnly) => {
                 LedgerError::Io("it is read-only; make it writable, or name another with --ledger".to_owned())
             }

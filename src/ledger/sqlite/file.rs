@@ -9,6 +9,7 @@ use crate::ledger::LedgerError;
 
 /// The first bytes of every SQLite file (sqlite.org/fileformat.html, 1.3).
 const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
+const SQLITE_HEADER_BYTES: usize = 100;
 
 /// `path` with `suffix` added to its whole name: `ledger.db` and `.bodies` give `ledger.db.bodies`.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -115,12 +116,48 @@ pub(super) fn prepare_readable(path: &Path) -> Result<(), LedgerError> {
     if !std::fs::metadata(path).map_err(|error| io(path, &error))?.is_file() {
         return Err(foreign(path));
     }
-    let mut head = Vec::with_capacity(SQLITE_MAGIC.len());
+    let mut head = Vec::with_capacity(SQLITE_HEADER_BYTES);
     File::open(path)
-        .and_then(|file| file.take(SQLITE_MAGIC.len() as u64).read_to_end(&mut head))
+        .and_then(|file| file.take(SQLITE_HEADER_BYTES as u64).read_to_end(&mut head))
         .map_err(|error| io(path, &error))?;
     // An empty file is what a process leaves that was stopped before it created the tables.
-    if head.is_empty() || head == SQLITE_MAGIC { Ok(()) } else { Err(foreign(path)) }
+    if !head.is_empty() && !head.starts_with(SQLITE_MAGIC) {
+        return Err(foreign(path));
+    }
+    // Only without a log: what was not copied from it yet may be missing in the file.
+    let logged = std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
+    let length = std::fs::metadata(path).map_err(|error| io(path, &error))?.len();
+    if !logged && bytes_of_pages(&head).is_some_and(|whole| length < whole) {
+        return Err(LedgerError::Foreign(format!(
+            "the ledger {} is damaged: its end is missing; restore it from a backup",
+            path.display()
+        )));
+    }
+    Ok(())
+}
+
+/// How long a database is by its own header, where the header knows (sqlite.org/fileformat.html, 1.3.7). SQLite looks at
+/// pages as it needs them, and would read half a ledger as if it were a short one.
+fn bytes_of_pages(head: &[u8]) -> Option<u64> {
+    let number = |at: usize| Some(u32::from_be_bytes(head.get(at..at + 4)?.try_into().ok()?));
+    let size = u16::from_be_bytes(head.get(16..18)?.try_into().ok()?);
+    let size = if size == 1 { 65_536 } else { u64::from(size) };
+    let (pages, is_known) = (number(28)?, number(24)? == number(92)?);
+    is_known.then_some(size.saturating_mul(u64::from(pages)))
+}
+
+/// Whether a ledger lies where nothing can be written beside it, and no log waits there: SQLite then reads it only where
+/// it is told that nobody writes it.
+pub(super) fn is_on_read_only_medium(path: &Path) -> bool {
+    let unwritable = rustix::fs::access(folder_of(path), rustix::fs::Access::WRITE_OK).is_err();
+    unwritable && !beside(path, "-wal").exists()
+}
+
+/// The URI by which SQLite opens a file that nobody writes.
+pub(super) fn immutable_uri(path: &Path) -> Option<String> {
+    let mut uri = url::Url::from_file_path(std::path::absolute(path).ok()?).ok()?;
+    uri.set_query(Some("immutable=1"));
+    Some(uri.into())
 }
 
 /// Creates a folder and those above it, for their owner alone.

@@ -13,6 +13,7 @@ mod core;
 mod decide;
 mod error;
 mod file;
+mod held;
 mod inline;
 mod inspect;
 mod intend;

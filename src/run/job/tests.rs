@@ -159,7 +159,7 @@ fn sent(answered: bool, outcome: SendOutcome) -> Input {
 
 fn inputs() -> Vec<(String, Input)> {
     let most = Msat::new(9);
-    let limit = IntentRefusal::BatchLimit { used: most, most };
+    let limit = IntentRefusal::BatchLimit { cost: most, used: most, most };
     let retry = Asked::Retry { after_ms: Some(2_000), reason: Reason::RateLimited, message: "slow".into() };
     let locked = NodeProblem::Locked;
     let mut inputs: Vec<(String, Input)> = vec![

@@ -26,6 +26,16 @@ pub fn two_jobs(tag: &str) -> String {
     )
 }
 
+/// A command as the last words of another one.
+pub fn under(words: &[&str], command: &Command) -> Command {
+    let mut outer = Command::new(words[0]);
+    outer.args(&words[1..]).arg(command.get_program()).args(command.get_args());
+    outer.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+    outer.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    outer.current_dir(command.get_current_dir().unwrap());
+    outer
+}
+
 impl Client {
     /// One who buys from that sandbox.
     pub fn of(sandbox: &Sandbox) -> Self {
@@ -54,6 +64,11 @@ impl Client {
         let image = Path::new(env!("CARGO_MANIFEST_DIR")).join("jobs.example.png");
         std::fs::copy(image, client.path("picture.png")).unwrap();
         client
+    }
+
+    /// The same person with that one's folders: the node and the API are others now.
+    pub fn instead_of(self, former: Self) -> Self {
+        Self { folder: former.folder, node: self.node }
     }
 
     /// A file in the folder where this client works.
@@ -128,6 +143,30 @@ impl Client {
             }
         }
         command
+    }
+
+    /// `run` or `recover` as the last words of a shell script (`"$@"`), to its end.
+    pub fn shell(&self, script: &str, line: &str) -> Ended {
+        Process::start(&mut under(&["sh", "-c", script, "sh"], &self.buying(line))).end()
+    }
+
+    /// The same, of any command line as it stands, in a mount namespace of its own, in which even a user may mount. None
+    /// where this machine allows none; that is said, since what was to be tested is not.
+    pub fn shell_that_mounts(&self, script: &str, command: &Command) -> Option<Ended> {
+        let namespace = ["unshare", "--map-root-user", "--mount"];
+        let mut trial = Command::new(namespace[0]);
+        trial.args(&namespace[1..]).args(["mount", "-t", "tmpfs", "tmpfs", "/mnt"]);
+        if !trial.output().is_ok_and(|output| output.status.success()) {
+            eprintln!("SKIPPED: there are no mount namespaces for this user");
+            return None;
+        }
+        let words = [&namespace[..], &["sh", "-c", script, "sh"]].concat();
+        Some(Process::start(&mut under(&words, command)).end())
+    }
+
+    /// The flags that name the node and the catalogue.
+    pub fn node(&self) -> &[String] {
+        &self.node
     }
 
     /// The flags that name the node; only what reads a manifest has a use for a catalogue.

@@ -11,7 +11,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 pub use audit::Audit;
-pub use client::{Client, Rows, two_jobs};
+pub use client::{Client, Rows, two_jobs, under};
 pub use cutter::{Count, Cutter};
 pub use process::{Ended, Process};
 pub use sandbox::{Books, Sandbox};

@@ -1,6 +1,7 @@
 //! A process of a test.
 
 use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -59,6 +60,13 @@ impl Process {
         }
     }
 
+    /// Kills it at once. Whether that ended it: it may have come to its end before.
+    pub fn kill(self) -> bool {
+        let mut child = self.child.lock().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap().signal() == Some(rustix::process::Signal::KILL.as_raw())
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: rustix::process::Signal) {
         let mut child = self.child.lock().unwrap();
@@ -77,8 +85,13 @@ impl Process {
     }
 
     /// Waits for its end.
-    pub fn end(mut self) -> Ended {
-        let give_up = Instant::now() + PATIENCE;
+    pub fn end(self) -> Ended {
+        self.end_within(PATIENCE)
+    }
+
+    /// Waits so long for its end.
+    pub fn end_within(mut self, patience: Duration) -> Ended {
+        let give_up = Instant::now() + patience;
         let status = loop {
             if let Some(status) = self.child.lock().unwrap().try_wait().unwrap() {
                 break Some(status);

@@ -75,6 +75,12 @@ impl Sandbox {
         assert_eq!(addresses, (self.origin.clone(), self.node.clone()));
     }
 
+    /// As [`Self::restart`], with these flags from now on.
+    pub fn restart_with(&mut self, flags: &str) {
+        flags.clone_into(&mut self.flags);
+        self.restart();
+    }
+
     /// A file of its state directory.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join("state").join(name)

@@ -186,6 +186,35 @@ fn after_an_error_of_the_disk_nothing_more_is_written() {
     assert_eq!(Books::open(&path, OpenMode::Read).unwrap().open_jobs(None).unwrap().len(), 0, "all or none");
 }
 
+#[test]
+fn what_is_deleted_or_replaced_in_use_takes_no_more_records_and_is_saved() {
+    for (n, gone) in ["ledger.db", "ledger.db-wal", "moved", "replaced"].into_iter().enumerate() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        let mut books = open(&path).unwrap();
+        let batch = begin(&mut books, "june");
+        load_ids(&mut books, batch, &["a", "b"]);
+        let jobs = pending(&books, batch);
+        intend(&mut books, new_intent(&jobs[0], 1));
+        match gone {
+            "moved" => std::fs::rename(&path, folder.path().join("elsewhere.db")).unwrap(),
+            "replaced" => {
+                std::fs::write(folder.path().join("other.db"), "").unwrap();
+                std::fs::rename(folder.path().join("other.db"), &path).unwrap();
+            }
+            name => std::fs::remove_file(folder.path().join(name)).unwrap(),
+        }
+        let next = || Record::Intend(Box::new(new_intent(&jobs[1], 2)));
+        let error = books.apply(NOW, next()).unwrap_err().to_string();
+        assert!(error.contains("deleted or replaced") && error.contains("ledger.db.rescued-1"), "{gone}: {error}");
+        assert!(books.apply(NOW, next()).is_err(), "{gone} ({n}): refused from then on");
+        let copy = folder.path().join("ledger.db.rescued-1");
+        assert_eq!(mode(&copy), 0o600);
+        assert_eq!(open(&copy).unwrap().open_jobs(None).unwrap().len(), 1, "{gone}: what was committed is in the copy");
+        assert!(!folder.path().join("ledger.db.rescued-2").exists());
+    }
+}
+
 /// SQLite would keep a log for each name.
 #[test]
 fn a_ledger_with_two_names_is_not_written() {

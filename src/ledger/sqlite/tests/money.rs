@@ -5,7 +5,8 @@ use proptest::prelude::*;
 use super::support::*;
 use crate::ledger::sqlite::Books;
 use crate::ledger::{
-    BatchKey, Caps, Committed, DeadProof, IntentRefusal, JobState, PaymentKey, PeriodCap, Posted, Reason, Record,
+    BatchKey, Caps, Committed, DeadProof, IntentRefusal, JobState, NewIntent, PaymentKey, PeriodCap, Posted, Reason,
+    Record,
 };
 use crate::money::Msat;
 
@@ -27,11 +28,11 @@ fn refusal(books: &mut Books, batch: BatchKey, n: u8, caps: Caps) -> Option<Inte
 #[test]
 fn each_limit_refuses_the_first_purchase_that_would_pass_it() {
     let most = Msat::new(2 * HOLD - 1);
-    let used = Msat::new(HOLD);
+    let (cost, used) = (Msat::new(HOLD), Msat::new(HOLD));
     for (caps, expected) in [
-        (Caps { batch: Some(most), ..Caps::default() }, IntentRefusal::BatchLimit { used, most }),
-        (Caps { day: day("2026-11-20", most.get()), ..Caps::default() }, IntentRefusal::DayLimit { used, most }),
-        (Caps { month: day("2026-11", most.get()), ..Caps::default() }, IntentRefusal::MonthLimit { used, most }),
+        (Caps { batch: Some(most), ..Caps::default() }, IntentRefusal::BatchLimit { cost, used, most }),
+        (Caps { day: day("2026-11-20", most.get()), ..Caps::default() }, IntentRefusal::DayLimit { cost, used, most }),
+        (Caps { month: day("2026-11", most.get()), ..Caps::default() }, IntentRefusal::MonthLimit { cost, used, most }),
     ] {
         let (mut books, batch) = in_memory(&["a", "b"]);
         assert_eq!(refusal(&mut books, batch, 1, caps.clone()), None);
@@ -50,10 +51,38 @@ fn a_day_that_is_past_is_charged_to_the_newest_and_a_new_day_begins_at_nothing()
     let (mut books, batch) = in_memory(&["a", "b", "c"]);
     let caps = |name: &str| Caps { day: day(name, HOLD), ..Caps::default() };
     assert_eq!(refusal(&mut books, batch, 1, caps("2026-11-20")), None);
-    let full = IntentRefusal::DayLimit { used: Msat::new(HOLD), most: Msat::new(HOLD) };
+    let full = IntentRefusal::DayLimit { cost: Msat::new(HOLD), used: Msat::new(HOLD), most: Msat::new(HOLD) };
     assert_eq!(refusal(&mut books, batch, 2, caps("2026-11-19")), Some(full.clone()));
     assert_eq!(refusal(&mut books, batch, 2, caps("2026-11-20")), Some(full));
     assert_eq!(refusal(&mut books, batch, 2, caps("2026-11-21")), None);
+    books.check_money(None).unwrap();
+}
+
+#[test]
+fn a_payment_belongs_to_the_periods_of_its_intent_whenever_it_settles_and_whoever_asks() {
+    let (mut books, june) = in_memory(&["a", "b"]);
+    let july = begin(&mut books, "july");
+    load_ids(&mut books, july, &["c", "d"]);
+    let caps =
+        |month: &str, today: &str| Caps { day: day(today, 2 * HOLD), month: day(month, 2 * HOLD), ..Caps::default() };
+    // Intended on the last day of June, settled in July: it counts for June alone.
+    let job = pending(&books, june).remove(0);
+    let late = intend(&mut books, NewIntent { caps: caps("2026-06", "2026-06-30"), ..new_intent(&job, 1) }).payment();
+    assert_eq!(refusal(&mut books, july, 2, caps("2026-07", "2026-07-01")), None);
+    books.apply(NOW, paid(late, 1, Some(Posted { fee: FEE_CEILING, payment_index: None }))).unwrap();
+    // A batch whose time zone, or whose clock, is still in June: what it buys counts for July.
+    assert_eq!(refusal(&mut books, june, 3, caps("2026-06", "2026-06-30")), None);
+    let full =
+        |limit: fn(Msat, Msat, Msat) -> IntentRefusal| limit(Msat::new(HOLD), Msat::new(2 * HOLD), Msat::new(2 * HOLD));
+    let by_day = full(|cost, used, most| IntentRefusal::DayLimit { cost, used, most });
+    let by_month = full(|cost, used, most| IntentRefusal::MonthLimit { cost, used, most });
+    assert_eq!(refusal(&mut books, july, 4, caps("2026-06", "2026-06-30")), Some(by_day));
+    assert_eq!(
+        refusal(&mut books, july, 4, caps("2026-07", "2026-07-02")),
+        Some(by_month),
+        "a new day, the same month"
+    );
+    assert_eq!(refusal(&mut books, july, 4, caps("2026-08", "2026-08-01")), None);
     books.check_money(None).unwrap();
 }
 
@@ -73,7 +102,7 @@ fn a_fee_above_its_ceiling_is_posted_as_it_is() {
 fn an_amount_that_no_ledger_can_count_fits_nothing() {
     let (mut books, batch) = in_memory(&["a"]);
     let caps = Caps { batch: Some(Msat::ZERO), day: day("2026-11-20", u64::MAX), month: None };
-    let nothing = IntentRefusal::BatchLimit { used: Msat::ZERO, most: Msat::ZERO };
+    let nothing = IntentRefusal::BatchLimit { cost: Msat::new(HOLD), used: Msat::ZERO, most: Msat::ZERO };
     assert_eq!(refusal(&mut books, batch, 1, caps), Some(nothing));
     let endless = Caps { batch: Some(Msat::new(u64::MAX)), day: day("2026-11-20", u64::MAX), month: None };
     assert_eq!(refusal(&mut books, batch, 1, endless), None);

@@ -1,0 +1,193 @@
+//! Disks that fill up or cannot be written, ledgers that are damaged, deleted, exchanged: nothing is paid twice.
+
+use std::fs;
+
+use crate::harness::{Audit, Client, Sandbox, two_jobs};
+
+const RUN: &str = "run jobs.csv --default endpoint=generate-video --default duration=3";
+
+fn jobs(client: &Client, count: usize, tag: &str) {
+    let rows: String = (1..=count).map(|n| format!("{n},kite {n} {tag}\n")).collect();
+    client.write("jobs.csv", &format!("id,prompt\n{rows}"));
+}
+
+/// Makes a file system of a megabyte, leaves little of it free, runs; makes room and runs again.
+const FULL: &str = r#"
+    mkdir small && mount -t tmpfs -o size=4096k tmpfs small && head -c $((4096 - FREE))k /dev/zero > small/filler
+    "$@" --ledger small/ledger.db; echo "first: $?"; echo "THEN" >&2
+    rm small/filler
+    "$@" --ledger small/ledger.db; echo "then: $?"
+    mkdir -p ../state/l402-batch && cp -r small/. ../state/l402-batch/
+"#;
+
+#[test]
+fn a_disk_that_fills_up_stops_the_spending_and_room_lets_it_go_on() {
+    let mut stopped_after_money_was_spent = false;
+    // One job after the other, so that every machine fills it at about the same place.
+    let run = format!("{RUN} --jobs-in-flight 1 --payments-in-flight 1");
+    for free in [0, 250, 500, 750] {
+        let sandbox = Sandbox::start("");
+        let client = Client::of(&sandbox);
+        jobs(&client, 8, "");
+        let script = FULL.replace("FREE", &free.to_string());
+        let Some(ended) = client.shell_that_mounts(&script, &client.buying(&run)) else { return };
+        let first = if ended.stdout.contains("first: 0") { 0 } else { 7 };
+        let ended = ended.saying(&format!("first: {first}")).saying("then: 0");
+        if first == 7 {
+            let ended = ended.saying("make room, then run again");
+            let told = ended.stderr.split("THEN").next().unwrap();
+            eprintln!("with {free} KiB it stopped after {} purchases", told.matches("\ndelivered ").count());
+            stopped_after_money_was_spent |= told.contains("\ndelivered ");
+        }
+        Audit::of(&client, "jobs", &sandbox.books()).all_delivered(8);
+    }
+    assert!(stopped_after_money_was_spent, "no disk was full while jobs were under way");
+}
+
+/// The same without any right to mount: files may grow to so many blocks, and no further.
+#[test]
+fn a_file_that_may_not_grow_stops_the_spending() {
+    let (mut stopped, mut spent) = (0, 0);
+    for blocks in [64, 200, 400, 700] {
+        let sandbox = Sandbox::start("");
+        let client = Client::of(&sandbox);
+        jobs(&client, 8, "");
+        let ended = client.shell(&format!(r#"trap "" XFSZ; ulimit -f {blocks}; exec "$@""#), RUN);
+        assert!(matches!(ended.code, Some(0 | 7)), "{blocks}: {ended}");
+        if ended.code == Some(7) {
+            let settled = sandbox.books().settled().len();
+            (stopped, spent) = (stopped + 1, spent + settled);
+            ended.saying("ledger");
+        }
+        client.run(RUN).with(0);
+        Audit::of(&client, "jobs", &sandbox.books()).all_delivered(8);
+    }
+    assert!(stopped > 0 && spent > 0, "stopped {stopped} times, after {spent} payments");
+}
+
+#[test]
+fn what_cannot_be_written_is_not_bought_from() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    jobs(&client, 2, "");
+    client.run(&format!("{RUN} --limit 1 --ledger shut/ledger.db")).with(3);
+    let script = r#"mount --bind shut shut && mount -o remount,ro,bind shut && exec "$@" --ledger shut/ledger.db"#;
+    let Some(ended) = client.shell_that_mounts(script, &client.buying(RUN)) else { return };
+    ended.with(7).saying("read-only");
+    for (line, code, words) in [("recover --all", 0, "nothing is open"), ("status --batch jobs", 3, "pending")] {
+        let mut command = client.program();
+        command.args(line.split(' '));
+        client.shell_that_mounts(script, &command).unwrap().with(code).saying(words);
+    }
+    assert_eq!(sandbox.books().settled().len(), 1);
+    client.run(&format!("{RUN} --ledger shut/ledger.db")).with(0);
+    assert_eq!(sandbox.books().settled().len(), 2);
+}
+
+#[test]
+fn a_damaged_a_foreign_and_a_newer_ledger_are_left_as_they_are() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    jobs(&client, 3, "");
+    client.run(&format!("{RUN} --limit 1")).with(3);
+    let before = sandbox.books();
+    let whole = fs::read(client.ledger()).unwrap();
+    let half = &whole[..whole.len() / 2];
+    let garbled: Vec<u8> = whole.iter().enumerate().map(|(at, byte)| if at < 4_096 { *byte } else { !byte }).collect();
+    let made = |name: &str, sql: &str| {
+        fs::write(client.path(name), if sql.contains("CREATE") { &[][..] } else { &whole }).unwrap();
+        rusqlite::Connection::open(client.path(name)).unwrap().execute_batch(sql).unwrap();
+        fs::read(client.path(name)).unwrap()
+    };
+    let foreign = made("foreign.db", "CREATE TABLE diary (day TEXT)");
+    let newer = made("newer.db", "PRAGMA user_version = 7");
+    for (what, content, words) in [
+        ("truncated", half, "damaged"),
+        ("cut within a page", &whole[..whole.len() - 100], "damaged"),
+        ("garbled", &garbled, "damaged"),
+        ("noise", &[7; 10_000], "no ledger of l402-batch"),
+        ("foreign", &foreign, "no ledger of l402-batch"),
+        ("newer", &newer, "update l402-batch"),
+    ] {
+        fs::write(client.ledger(), content).unwrap();
+        for line in [RUN, "recover --all", "recover --batch jobs", "audit"] {
+            let ended = if line == "audit" { client.asks_node(line) } else { client.run(line) };
+            assert!(ended.code == Some(7) && ended.stderr.contains(words), "{what}: {ended}");
+        }
+        client.says("status --batch jobs").with(7);
+        assert!(fs::read(client.ledger()).unwrap() == content, "{what}: the file was changed");
+    }
+    assert_eq!(sandbox.books().sales.len(), before.sales.len());
+    fs::write(client.ledger(), whole).unwrap();
+    client.run(RUN).with(0);
+    Audit::of(&client, "jobs", &sandbox.books()).all_delivered(3);
+}
+
+#[test]
+fn a_ledger_that_is_deleted_in_use_stops_the_spending_and_is_saved() {
+    let sandbox = Sandbox::start("--sandbox-pay-ms 200");
+    let client = Client::of(&sandbox);
+    jobs(&client, 6, "");
+    let run = format!("{RUN} --payments-in-flight 1");
+    let running = client.start(&run);
+    sandbox.wait_for("a purchase", |books| books.settled().len() == 2);
+    let beside = |suffix: &str| client.ledger().with_file_name(format!("ledger.db{suffix}"));
+    for suffix in ["", "-wal", "-shm"] {
+        fs::remove_file(beside(suffix)).unwrap();
+    }
+    running.end().with(7).saying("deleted or replaced").saying("ledger.db.rescued-1");
+    assert!(sandbox.books().payments.len() <= 4, "{:?}", sandbox.books().payments);
+    let asked = sandbox.books().sales.len();
+    // Nobody takes the copy: a new ledger would know nothing, but its papers do.
+    client.run(&run).with(2).saying("already holds something that this batch did not write");
+    assert_eq!(sandbox.books().sales.len(), asked);
+    for suffix in ["-wal", "-shm"] {
+        let _ = fs::remove_file(beside(suffix));
+    }
+    fs::rename(beside(".rescued-1"), client.ledger()).unwrap();
+    client.run(&run).with(0);
+    Audit::of(&client, "jobs", &sandbox.books()).all_delivered(6);
+}
+
+#[test]
+fn a_ledger_that_is_older_than_its_receipts_buys_nothing() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    jobs(&client, 4, "");
+    client.run(&format!("{RUN} --limit 1")).with(3);
+    let backup = fs::read(client.ledger()).unwrap();
+    client.run(&format!("{RUN} --limit 2")).with(3);
+    let (newest, receipts) = (fs::read(client.ledger()).unwrap(), client.read("jobs.receipts.csv"));
+    let before = sandbox.books().sales.len();
+
+    fs::write(client.ledger(), backup).unwrap();
+    for line in [RUN, &format!("{RUN} --dry-run"), "recover --batch jobs"] {
+        client.run(line).with(7).saying("jobs.receipts.csv").saying("older copy");
+    }
+    client.says("export --batch jobs").with(7).saying("older copy");
+    client.asks_node("audit").with(0).saying("others   2 payments");
+    assert_eq!(client.read("jobs.receipts.csv"), receipts, "they are the only proof");
+    assert_eq!(sandbox.books().sales.len(), before);
+
+    fs::write(client.ledger(), newest).unwrap();
+    client.run(RUN).with(0);
+    Audit::of(&client, "jobs", &sandbox.books()).all_delivered(4);
+}
+
+#[test]
+fn what_a_kill_leaves_beside_the_ledger_may_be_there_or_not() {
+    for leave_index in [true, false] {
+        let sandbox = Sandbox::start("--sandbox-pay-ms 300");
+        let client = Client::of(&sandbox);
+        client.write("jobs.toml", &two_jobs(""));
+        let running = client.start("run jobs.toml");
+        sandbox.wait_for("both on their way", |books| books.payments.len() == 2);
+        assert!(running.kill());
+        assert!(client.ledger().with_file_name("ledger.db-wal").exists());
+        if !leave_index {
+            fs::remove_file(client.ledger().with_file_name("ledger.db-shm")).unwrap();
+        }
+        client.run("run jobs.toml").with(0);
+        Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
+    }
+}

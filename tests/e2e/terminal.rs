@@ -1,0 +1,103 @@
+//! Terminals, pipes and outputs that close, and a laptop that sleeps.
+
+use std::fs::OpenOptions;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use crate::harness::{Audit, Client, PATIENCE, Sandbox, two_jobs, under};
+
+#[test]
+fn nobody_reads_and_everything_is_bought() {
+    for (what, script) in [
+        ("standard output has no reader", r#"{ "$@" 2> /dev/null; echo $? > code; } | true"#),
+        ("nobody reads events", r#"{ "$@" --json 2> /dev/null; echo $? > code; } | true"#),
+        ("standard error has no reader", r#"{ "$@" 2>&1 > /dev/null; echo $? > code; } | true"#),
+        ("everything is closed", r#""$@" <&- >&- 2>&-; echo $? > code"#),
+        ("the disk of the output is full", r#""$@" > /dev/full 2> /dev/full; echo $? > code"#),
+    ] {
+        if what.contains("full") && !std::path::Path::new("/dev/full").exists() {
+            continue;
+        }
+        let sandbox = Sandbox::start("");
+        let client = Client::of(&sandbox);
+        client.write("jobs.toml", &two_jobs(""));
+        client.shell(script, "run jobs.toml").with(0);
+        let expected = if what.contains("full") { "1\n" } else { "0\n" };
+        assert_eq!(client.read("code"), expected, "{what}");
+        Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
+    }
+}
+
+#[test]
+fn views_end_well_where_the_reader_has_gone() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    let rows: String = (1..=3_000).map(|n| format!("{n},kite {n}\n")).collect();
+    client.write("jobs.csv", &format!("id,prompt\n{rows}"));
+    let script = r#"{ "$@"; echo $? > code; } | head -1"#;
+    let mut plan = client.program();
+    plan.args("plan jobs.csv --jobs --default endpoint=generate-video --default duration=3".split(' '));
+    let output = under(&["sh", "-c", script, "sh"], &plan).output().unwrap();
+    assert_eq!((client.read("code").as_str(), output.stderr.as_slice()), ("0\n", &b""[..]), "{output:?}");
+}
+
+/// A run on a terminal of its own, which is then closed.
+#[test]
+fn a_terminal_that_closes_is_a_signal_to_end() {
+    if Command::new("setsid").arg("--version").output().is_err() {
+        eprintln!("SKIPPED: there is no setsid to give a run a terminal of its own");
+        return;
+    }
+    let sandbox = Sandbox::start("--sandbox-pay-ms 500");
+    let client = Client::of(&sandbox);
+    let rows: String = (1..=6).map(|n| format!("{n},kite {n}\n")).collect();
+    client.write("jobs.csv", &format!("id,prompt\n{rows}"));
+    let run = "run jobs.csv --default endpoint=generate-video --default duration=3";
+
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
+    grantpt(&terminal).unwrap();
+    unlockpt(&terminal).unwrap();
+    let name = ptsname(&terminal, Vec::new()).unwrap();
+    let side = || OpenOptions::new().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    let mut command = under(&["setsid", "--ctty"], &client.buying(&format!("{run} --jobs-in-flight 2")));
+    let mut child = command.stdin(side()).stdout(side()).stderr(side()).spawn().unwrap();
+    drop(command);
+    sandbox.wait_for("a payment", |books| !books.payments.is_empty());
+    drop(terminal);
+    let give_up = Instant::now() + PATIENCE;
+    let code = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status.code();
+        }
+        if Instant::now() > give_up {
+            let _ = child.kill();
+            panic!("it does not end");
+        }
+        thread::sleep(Duration::from_millis(5));
+    };
+    assert_eq!(code, Some(143));
+    let books = sandbox.books();
+    assert!((1..6).contains(&books.settled().len()), "{books:?}");
+    Audit::of(&client, "jobs", &books);
+    client.run(run).with(0);
+    Audit::of(&client, "jobs", &sandbox.books()).all_delivered(6);
+}
+
+#[test]
+fn a_run_that_slept_goes_on() {
+    let sandbox = Sandbox::start("--sandbox-pay-ms 200 --sandbox-accept --sandbox-accept-ms 200");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    let running = client.start("run jobs.toml");
+    sandbox.wait_for("a payment", |books| !books.payments.is_empty());
+    running.signal(Signal::TSTP);
+    running.signal(Signal::STOP);
+    thread::sleep(Duration::from_millis(1_200));
+    running.signal(Signal::CONT);
+    running.end().with(0);
+    Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
+}
