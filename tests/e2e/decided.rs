@@ -23,9 +23,8 @@ const UNPAID: &str = "resolve --batch jobs --job video --as unpaid --note becaus
 
 #[test]
 fn what_the_node_contradicts_is_not_decided() {
-    let (sandbox, client) = in_flight("--sandbox-pay-ms 1500");
-    client.asks_node(UNPAID).with(2).saying("can still be paid until").saying("nothing was decided");
-    expire(&client);
+    let (sandbox, client) = in_flight("--sandbox-pay-ms 5000");
+    client.says(UNPAID).with(2).saying("can still be paid until").saying("nothing was decided");
     client.asks_node(UNPAID).with(2).saying("is on its way").saying("nothing was decided");
     for decision in ["lost", "rebuy"] {
         client.asks_node(&UNPAID.replace("unpaid", decision)).with(2).saying("nothing was decided");
