@@ -273,7 +273,7 @@ impl Life {
         Order { told, ..Order::plain(at, command) }
     }
 
-    /// Another node answers for a while. It knows none of our payments, and does not take our macaroon.
+    /// Another node answers for a while. It knows none of our payments, and answers nothing with our macaroon.
     fn swap_nodes(&self) {
         let world = &self.world;
         if world.strikes(Fault::OtherNodeMeanwhile) {

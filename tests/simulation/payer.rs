@@ -111,10 +111,9 @@ impl SimPayer {
         let hash = *hash;
         let asked = exchange(&self.world, Kind::Other, UNARY_MS, move |world| {
             weather(world, at);
-            let node = world.nodes[at].borrow();
-            match node.problem() {
+            match refused(world, at) {
                 Some(problem) => (Found::Unknown(problem), None),
-                None => (node.found(&hash), Some(world.node_time())),
+                None => (world.nodes[at].borrow().found(&hash), Some(world.node_time())),
             }
         });
         match asked.await.map(|(found, node_time)| (self.as_told(found), node_time)) {
@@ -125,6 +124,13 @@ impl SimPayer {
             Err(lost) => (Found::Unknown(problem_of(lost)), None),
         }
     }
+}
+
+/// Why a node answers no call at all: it is not up, or the macaroon is another node's.
+fn refused(world: &World, at: usize) -> Option<NodeProblem> {
+    let foreign = || NodeProblem::Macaroon("it is another node's".to_owned());
+    let problem = world.nodes[at].borrow().problem();
+    problem.or_else(|| (world.configured.get() != at).then(foreign))
 }
 
 fn problem_of(lost: Lost) -> NodeProblem {
@@ -204,10 +210,9 @@ impl Payer for SimPayer {
         let at = self.here();
         let asked = exchange(&self.world, Kind::Other, UNARY_MS, move |world| {
             weather(world, at);
-            let node = world.nodes[at].borrow();
-            match node.problem() {
+            match refused(world, at) {
                 Some(problem) => Err(problem),
-                None => Ok(info(node.id.clone(), world.node_time())),
+                None => Ok(info(world.nodes[at].borrow().id.clone(), world.node_time())),
             }
         });
         asked.await.unwrap_or_else(|lost| Err(problem_of(lost)))
@@ -220,10 +225,9 @@ impl Payer for SimPayer {
     async fn newest_payment_index(&self) -> Result<u64, NodeProblem> {
         let at = self.here();
         let asked = exchange(&self.world, Kind::Other, UNARY_MS, move |world| {
-            let node = world.nodes[at].borrow();
-            match node.problem() {
+            match refused(world, at) {
                 Some(problem) => Err(problem),
-                None => Ok(node.newest_payment_index()),
+                None => Ok(world.nodes[at].borrow().newest_payment_index()),
             }
         });
         asked.await.unwrap_or_else(|lost| Err(problem_of(lost)))
