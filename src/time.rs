@@ -43,6 +43,13 @@ impl UnixMs {
         Some(Self(at.as_millisecond()))
     }
 
+    /// From RFC 3339, as challenges write it. Nothing where it is no such time.
+    #[must_use]
+    pub fn from_rfc3339(text: &str) -> Option<Self> {
+        let at: jiff::Timestamp = Some(text).filter(|text| text.len() <= HTTP_DATE_BYTES_MAX)?.parse().ok()?;
+        Some(Self(at.as_millisecond()))
+    }
+
     /// RFC 3339 with the UTC offset `+00:00`, to the millisecond: how every file and document writes times.
     #[must_use]
     pub fn rfc3339(self) -> String {

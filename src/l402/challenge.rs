@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::header::{self, Offer, Scan};
-use super::{Scheme, Token};
+use super::{Scheme, Token, mpp};
 
 /// The longest token that is taken: it has to fit into one request header, and common servers stop at 8 KiB.
 pub const TOKEN_BYTES_MAX: usize = 7 * 1024;
@@ -31,9 +31,12 @@ pub enum ChallengeError {
     /// No `WWW-Authenticate` header names L402 or LSAT.
     #[error("the answer has no L402 challenge in its WWW-Authenticate header; is the URL an L402 endpoint?")]
     Missing,
-    /// Only the `Payment` scheme is offered.
-    #[error("the origin offers only the Payment scheme, which this program does not speak yet; it needs L402")]
+    /// Only the `Payment` scheme is offered, and no charge by Lightning.
+    #[error("the origin offers only the Payment scheme, and no charge that is paid by Lightning")]
     OnlyPayment,
+    /// A charge of the `Payment` scheme that cannot be echoed, or not without guessing.
+    #[error("the Payment challenge cannot be used: {0}")]
+    UnreadableCharge(&'static str),
     /// Schemes are offered, and none of them is L402.
     #[error("the origin asks for another kind of authentication ({0}) and offers no L402")]
     OtherScheme(String),
@@ -68,7 +71,7 @@ pub enum ChallengeError {
 
 impl Challenge {
     /// Reads the challenge from the values of all `WWW-Authenticate` header lines, in order of arrival. L402 is
-    /// preferred over its old name LSAT; other schemes are passed over.
+    /// preferred over its old name LSAT, and both over `Payment`; other schemes are passed over.
     ///
     /// # Errors
     /// Where there is no challenge that could be paid and redeemed without guessing.
@@ -78,10 +81,11 @@ impl Challenge {
             Scan::Overlong => return Err(ChallengeError::Overlong("the WWW-Authenticate header")),
             Scan::Unterminated => return Err(ChallengeError::Malformed),
         };
-        for scheme in [Scheme::L402, Scheme::Lsat] {
+        for scheme in [Scheme::L402, Scheme::Lsat, Scheme::Payment] {
             let mut readings = offers
                 .iter()
                 .filter(|offer| offer.scheme.eq_ignore_ascii_case(scheme.as_str()))
+                .filter(|offer| scheme != Scheme::Payment || mpp::is_lightning_charge(offer))
                 .map(|offer| Self::from_offer(scheme, offer));
             if let Some(first) = readings.next() {
                 let first = first?;
@@ -98,23 +102,31 @@ impl Challenge {
     }
 
     fn from_offer(scheme: Scheme, offer: &Offer<'_>) -> Result<Self, ChallengeError> {
-        let token = the_only(offer, &["token", "macaroon"], ChallengeError::TwoTokens)?;
-        let invoice = the_only(offer, &["invoice"], ChallengeError::TwoInvoices)?;
-        let token = token.ok_or(ChallengeError::NoToken)?;
-        let invoice = invoice.ok_or(ChallengeError::NoInvoice)?;
-        if token.len() > TOKEN_BYTES_MAX {
-            return Err(ChallengeError::Overlong("the token"));
-        }
+        let (token, invoice) = match scheme {
+            Scheme::L402 | Scheme::Lsat => token_and_invoice(offer)?,
+            Scheme::Payment => mpp::read(offer)?,
+        };
         if invoice.len() > INVOICE_BYTES_MAX {
             return Err(ChallengeError::Overlong("the invoice"));
         }
-        if !token.bytes().all(fits_credential) {
-            return Err(ChallengeError::TokenCharacters);
-        }
         let params =
             offer.params.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_owned())).collect();
-        Ok(Self { scheme, token: Token::new(token.to_owned()), invoice: invoice.to_owned(), params })
+        Ok(Self { scheme, token, invoice, params })
     }
+}
+
+fn token_and_invoice(offer: &Offer<'_>) -> Result<(Token, String), ChallengeError> {
+    let token = the_only(offer, &["token", "macaroon"], ChallengeError::TwoTokens)?;
+    let invoice = the_only(offer, &["invoice"], ChallengeError::TwoInvoices)?;
+    let token = token.ok_or(ChallengeError::NoToken)?;
+    let invoice = invoice.ok_or(ChallengeError::NoInvoice)?;
+    if token.len() > TOKEN_BYTES_MAX {
+        return Err(ChallengeError::Overlong("the token"));
+    }
+    if !token.bytes().all(fits_credential) {
+        return Err(ChallengeError::TokenCharacters);
+    }
+    Ok((Token::new(token.to_owned()), invoice.to_owned()))
 }
 
 /// The one value that the offer has under any of these names; a blank one counts as none.
@@ -237,7 +249,7 @@ mod tests {
         let table: [(&[&str], ChallengeError); 17] = [
             (&[], ChallengeError::Missing),
             (&["", " , "], ChallengeError::Missing),
-            (&["Payment id=\"x\", request=\"e\""], ChallengeError::OnlyPayment),
+            (&["Payment id=\"x\", method=\"card\""], ChallengeError::OnlyPayment),
             (&["Basic realm=\"x\", Bearer"], ChallengeError::OtherScheme("Basic, Bearer".to_owned())),
             (&["L402 invoice=\"i\""], ChallengeError::NoToken),
             (&["L402 token=\"\", invoice=\"i\""], ChallengeError::NoToken),
@@ -288,7 +300,7 @@ mod tests {
         ) {
             let line = words.concat();
             if let Ok(found) = Challenge::read([line.as_str()]) {
-                prop_assert!(found.token.reveal().bytes().all(fits_credential));
+                prop_assert!(found.scheme == Scheme::Payment || found.token.reveal().bytes().all(fits_credential));
                 prop_assert!(!found.invoice.is_empty());
             }
         }

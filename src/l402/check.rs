@@ -1,7 +1,7 @@
 //! What is checked before anything is paid: the invoice holds, is bound to the token, is of the node's network, lives
 //! long enough, and asks exactly what the plan says.
 
-use super::{Challenge, Invoice, InvoiceError, Network, macaroon};
+use super::{Challenge, Invoice, InvoiceError, Network, Scheme, macaroon, mpp};
 use crate::money::Msat;
 use crate::time::UnixMs;
 
@@ -31,7 +31,8 @@ pub enum Refusal {
     /// The invoice cannot be read, is not signed, or has no amount.
     #[error("{0}; nothing was paid")]
     InvoiceInvalid(#[from] InvoiceError),
-    /// The token is bound to another payment hash than the invoice's: paying would not make it valid.
+    /// The token is bound to another payment hash than the invoice's: paying would not make it valid. Or a `Payment`
+    /// charge says another hash or amount than its invoice.
     #[error("the token is bound to another payment than the invoice; nothing was paid")]
     ChallengeInvalid,
     /// The invoice is of another network than the node's.
@@ -66,7 +67,13 @@ pub enum Refusal {
 /// Where anything does not fit. Nothing has been paid then.
 pub fn check(challenge: Challenge, expected: &Expected) -> Result<CheckedChallenge, Refusal> {
     let invoice = Invoice::read(&challenge.invoice)?;
-    if macaroon::payment_hash_of(challenge.token.reveal()).is_some_and(|bound| bound != invoice.hash) {
+    let is_bound = match challenge.scheme {
+        Scheme::L402 | Scheme::Lsat => {
+            macaroon::payment_hash_of(challenge.token.reveal()).is_none_or(|bound| bound == invoice.hash)
+        }
+        Scheme::Payment => mpp::agrees(&challenge, &invoice),
+    };
+    if !is_bound {
         return Err(Refusal::ChallengeInvalid);
     }
     if invoice.network != expected.network {
@@ -75,8 +82,9 @@ pub fn check(challenge: Challenge, expected: &Expected) -> Result<CheckedChallen
     if invoice.amount != expected.price {
         return Err(Refusal::PriceChanged { planned: expected.price, asked: invoice.amount });
     }
-    if invoice.expires_at < expected.now.plus_ms(expected.min_lifetime_ms) {
-        return Err(Refusal::InvoiceExpired { expires_at: invoice.expires_at });
+    let expires_at = mpp::expires_at(&challenge).map_or(invoice.expires_at, |at| at.min(invoice.expires_at));
+    if expires_at < expected.now.plus_ms(expected.min_lifetime_ms) {
+        return Err(Refusal::InvoiceExpired { expires_at });
     }
     Ok(CheckedChallenge { challenge, invoice })
 }

@@ -33,6 +33,11 @@ static ANY_BASE64: LazyLock<Option<Encoding>> = LazyLock::new(|| {
     spec.encoding().ok()
 });
 
+/// What base64 or base64url says, padded or not.
+pub(super) fn any_base64(text: &str) -> Option<Vec<u8>> {
+    ANY_BASE64.as_ref()?.decode(text.trim_end_matches('=').as_bytes()).ok()
+}
+
 /// A macaroon's parts, as they stand in its bytes.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Macaroon {
@@ -82,8 +87,7 @@ pub fn inside(bytes: &[u8]) -> Option<Inside> {
 impl Macaroon {
     /// From base64 or base64url, padded or not.
     pub(super) fn from_base64(token: &str) -> Option<Self> {
-        let bytes = ANY_BASE64.as_ref()?.decode(token.trim_end_matches('=').as_bytes()).ok()?;
-        Self::from_bytes(&bytes)
+        Self::from_bytes(&any_base64(token)?)
     }
 
     /// From its binary form; nothing may follow it.

@@ -7,6 +7,7 @@ mod invoice;
 pub mod macaroon;
 #[cfg(feature = "sandbox")]
 mod mint;
+mod mpp;
 #[cfg(test)]
 mod samples;
 mod types;
@@ -14,4 +15,5 @@ mod types;
 pub use challenge::{Challenge, ChallengeError, INVOICE_BYTES_MAX, TOKEN_BYTES_MAX};
 pub use check::{CheckedChallenge, Expected, Refusal, check};
 pub use invoice::{Invoice, InvoiceError};
+pub(crate) use mpp::credential as payment_credential;
 pub use types::{Network, PaymentHash, Preimage, Scheme, Token, WrongPreimage};

@@ -19,7 +19,8 @@ pub struct Preimage([u8; 32]);
 #[error("the preimage's SHA-256 is not the payment hash")]
 pub struct WrongPreimage;
 
-/// The token of a challenge, byte for byte as received. Whether it is a macaroon is not ours to say.
+/// The token of a challenge, byte for byte as received. Whether it is a macaroon is not ours to say. Of a `Payment`
+/// challenge: the JSON object of all its parameters.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
@@ -32,6 +33,8 @@ pub enum Scheme {
     /// The old one.
     #[serde(rename = "LSAT")]
     Lsat,
+    /// The `Payment` scheme (MPP), taken where neither of the others is offered.
+    Payment,
 }
 
 /// The Bitcoin network of an invoice or a node.
@@ -95,7 +98,7 @@ impl Preimage {
 }
 
 impl Token {
-    /// A token as received: printable ASCII without spaces, quotes, commas or colons that would break the credential.
+    /// A token as received: of L402, printable ASCII without spaces, quotes, commas or colons that would break the credential.
     #[must_use]
     pub const fn new(token: String) -> Self {
         Self(token)
@@ -115,6 +118,7 @@ impl Scheme {
         match self {
             Self::L402 => "L402",
             Self::Lsat => "LSAT",
+            Self::Payment => "Payment",
         }
     }
 }

@@ -123,7 +123,7 @@ mod tests {
             (&[], r#"{"invoice":"lnbc1"}"#, "only in the body"),
             (&[("www-authenticate", "L402 token=\"t\"")], r#"{"paymentRequest":"lnbc1"}"#, "only in the body"),
             (&[("www-authenticate", "L402 token=\"t\"")], "{}", "no invoice"),
-            (&[("www-authenticate", "Payment id=\"x\"")], "", "only the Payment scheme"),
+            (&[("www-authenticate", "Payment id=\"x\", method=\"card\"")], "", "only the Payment scheme"),
         ] {
             let Asked::Refused { reason, message } = read_ask(&answer(402, headers, body)) else { panic!("{words}") };
             assert_eq!(reason, Reason::ChallengeInvalid);

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::catalog::Method;
-use crate::l402::{Preimage, Scheme, Token};
+use crate::l402::{Preimage, Scheme, Token, payment_credential};
 
 pub use answer::{Asked, read_ask};
 pub use delivery::{Polled, Redeemed, read_poll, read_redeem};
@@ -46,7 +46,7 @@ impl Request {
     }
 }
 
-/// What proves a payment to the origin: `Authorization: L402 token:preimage`.
+/// What proves a payment to the origin: `Authorization: L402 token:preimage`, or its `Payment` form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credential {
     /// The scheme name of the challenge.
@@ -61,7 +61,13 @@ impl Credential {
     /// The value of the `Authorization` header. A secret: never for a log.
     #[must_use]
     pub fn header_value(&self) -> String {
-        format!("{} {}:{}", self.scheme.as_str(), self.token.reveal(), self.preimage.reveal_hex())
+        let scheme = self.scheme.as_str();
+        match self.scheme {
+            Scheme::L402 | Scheme::Lsat => {
+                format!("{scheme} {}:{}", self.token.reveal(), self.preimage.reveal_hex())
+            }
+            Scheme::Payment => format!("{scheme} {}", payment_credential(&self.token, &self.preimage)),
+        }
     }
 }
 

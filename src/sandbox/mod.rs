@@ -8,6 +8,7 @@ mod faults;
 mod goods;
 mod journal;
 mod keys;
+mod mpp;
 mod node;
 mod options;
 mod pay;
@@ -30,7 +31,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use url::Url;
 
-pub use self::options::{NodeFault, SandboxOptions};
+pub use self::options::{NodeFault, OfferedScheme, SandboxOptions};
 pub use self::snapshot::{PaymentRow, SaleRow, Snapshot};
 
 use self::books::Books;

@@ -27,6 +27,18 @@ pub enum NodeFault {
     ManyChannels,
 }
 
+/// In which schemes the stand-in API asks for payment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum OfferedScheme {
+    /// L402 alone.
+    #[default]
+    L402,
+    /// The Payment scheme (MPP) alone.
+    Payment,
+    /// Both, the Payment scheme first.
+    Both,
+}
+
 /// The settings of a sandbox. Each flag stands for itself, so that `sandbox` and `run --sandbox` take the same ones.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 #[command(next_help_heading = "Sandbox")]
@@ -43,6 +55,10 @@ pub struct SandboxOptions {
     /// Milliseconds until an accepted video is ready.
     #[arg(id = "sandbox-accept-ms", long = "sandbox-accept-ms", value_name = "MS", default_value_t = ACCEPT_MS)]
     pub accept_ms: u64,
+    /// In which schemes the stand-in API asks for payment.
+    #[arg(id = "sandbox-scheme", long = "sandbox-scheme", value_name = "SCHEME", value_enum,
+        default_value_t = OfferedScheme::L402)]
+    pub scheme: OfferedScheme,
     /// Percent of payments that end as FAILED.
     #[arg(id = "sandbox-fail-pay-percent", long = "sandbox-fail-pay-percent", value_name = "PERCENT",
         default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
@@ -106,6 +122,7 @@ impl Default for SandboxOptions {
             pay_ms: PAY_MS,
             accept: false,
             accept_ms: ACCEPT_MS,
+            scheme: OfferedScheme::L402,
             fail_pay_percent: 0,
             fail_origin_percent: 0,
             drop_percent: 0,

@@ -10,7 +10,7 @@ use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::header::{
     ACCEPT_RANGES, AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, RANGE, RETRY_AFTER, WWW_AUTHENTICATE,
 };
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use data_encoding::HEXLOWER_PERMISSIVE;
@@ -24,6 +24,7 @@ use super::faults::{Place, Refusal};
 use super::goods::Good;
 use super::journal::Asked;
 use super::keys::{Bill, hex, request_digest};
+use super::mpp::{self, Shown};
 use super::serve::HangUp;
 use super::{World, now};
 use crate::l402::PaymentHash;
@@ -126,15 +127,18 @@ impl Shop {
             amount_msat: price,
             at: now,
         })?;
-        let challenge = format!("L402 macaroon=\"{}\", invoice=\"{}\"", minted.token, minted.invoice);
         let body = json!({
             "error": "Payment Required",
             "error_code": "L402_PAYMENT_REQUIRED",
             "price_sats": price.sats_ceil(),
             "suggestion": "pay the invoice, then send the identical request with Authorization: L402 <macaroon>:<preimage>",
         });
-        let headers = [(WWW_AUTHENTICATE, challenge), (CONTENT_TYPE, JSON.to_owned())];
-        Ok((StatusCode::PAYMENT_REQUIRED, headers, body.to_string()).into_response())
+        let mut response = (StatusCode::PAYMENT_REQUIRED, [(CONTENT_TYPE, JSON)], body.to_string()).into_response();
+        for challenge in mpp::challenges(world.options.scheme, &minted, price) {
+            let challenge = HeaderValue::from_str(&challenge).map_err(io::Error::other)?;
+            response.headers_mut().append(WWW_AUTHENTICATE, challenge);
+        }
+        Ok(response)
     }
 
     /// Answers a request with a credential whose macaroon and preimage are right.
@@ -162,7 +166,7 @@ impl Shop {
         let url = format!("{}videos/{video}.mp4", self.base);
         let mut response = ([(CONTENT_TYPE, JSON)], json!({ "videoUrl": url }).to_string()).into_response();
         if deduplicated {
-            response.headers_mut().insert(X_DEDUP, axum::http::HeaderValue::from_static("1"));
+            response.headers_mut().insert(X_DEDUP, HeaderValue::from_static("1"));
         }
         response
     }
@@ -186,12 +190,19 @@ impl Shop {
     /// The credential in an Authorization header, where macaroon and preimage hold.
     fn proof(&self, header: &[u8]) -> Option<Proof> {
         let (scheme, credential) = std::str::from_utf8(header).ok()?.split_once(' ')?;
+        if scheme.eq_ignore_ascii_case("Payment") {
+            return self.proof_of(&mpp::read_credential(credential.trim())?);
+        }
         if !["L402", "LSAT"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
             return None;
         }
         let (token, preimage) = credential.trim().rsplit_once(':')?;
-        let preimage: [u8; 32] = HEXLOWER_PERMISSIVE.decode(preimage.as_bytes()).ok()?.try_into().ok()?;
-        let hash = self.world.keys.verify(token)?;
+        self.proof_of(&Shown { token: token.to_owned(), preimage: preimage.to_owned() })
+    }
+
+    fn proof_of(&self, shown: &Shown) -> Option<Proof> {
+        let preimage: [u8; 32] = HEXLOWER_PERMISSIVE.decode(shown.preimage.as_bytes()).ok()?.try_into().ok()?;
+        let hash = self.world.keys.verify(&shown.token)?;
         (<[u8; 32]>::from(Sha256::digest(preimage)) == hash.0).then_some(Proof { hash })
     }
 

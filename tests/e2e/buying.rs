@@ -35,6 +35,20 @@ fn an_accepted_job_is_polled_until_it_is_there() {
 }
 
 #[test]
+fn a_server_that_speaks_only_the_payment_scheme_is_bought_from_and_l402_is_preferred() {
+    for (scheme, spoken) in [("payment", "Payment"), ("both", "L402"), ("l402", "L402")] {
+        let sandbox = Sandbox::start(&format!("--sandbox-scheme {scheme} --sandbox-drop-percent 20 --sandbox-seed 1"));
+        let client = Client::of(&sandbox);
+        client.write("jobs.toml", &two_jobs(""));
+        client.run("run jobs.toml").with(0);
+        Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
+        let ledger = rusqlite::Connection::open(client.ledger()).unwrap();
+        let other = ledger.query_one("SELECT count(*) FROM intents WHERE scheme <> ?1", [spoken], |row| row.get(0));
+        assert_eq!(other, Ok(0), "{scheme}");
+    }
+}
+
+#[test]
 fn a_csv_is_bought_as_well() {
     let sandbox = Sandbox::start("");
     let client = Client::of(&sandbox);

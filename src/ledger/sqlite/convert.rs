@@ -168,7 +168,7 @@ words! {
     Reason => Self::from_word,
     PaymentState => Self::from_word,
     Network => Self::from_name,
-    Scheme => |word| [Self::L402, Self::Lsat].into_iter().find(|scheme| scheme.as_str() == word),
+    Scheme => |word| [Self::L402, Self::Lsat, Self::Payment].into_iter().find(|scheme| scheme.as_str() == word),
     Method => |word| [Self::Get, Self::Post].into_iter().find(|method| method.as_str() == word),
 }
 

@@ -129,7 +129,7 @@ CREATE TABLE intents (
     request_digest BLOB NOT NULL CHECK (length(request_digest) = 32),
     method TEXT NOT NULL CHECK (method IN ('GET', 'POST')),
     url TEXT NOT NULL,
-    scheme TEXT NOT NULL CHECK (scheme IN ('L402', 'LSAT')),
+    scheme TEXT NOT NULL CHECK (scheme IN ('L402', 'LSAT', 'Payment')),
     token TEXT NOT NULL,
     challenge TEXT NOT NULL,
     invoice TEXT NOT NULL,
