@@ -27,7 +27,7 @@ pub(super) fn challenges(scheme: OfferedScheme, minted: &Minted, price: Msat) ->
 /// The token travels in what the client has to echo.
 fn payment(minted: &Minted, price: Msat) -> String {
     let request = json!({
-        "amount": price.sats_ceil().to_string(),
+        "amount": price.sats_ceil().get().to_string(),
         "currency": "sat",
         "methodDetails": {
             "invoice": minted.invoice, "paymentHash": minted.hash.hex(), "network": "regtest",

@@ -224,11 +224,9 @@ impl Payer for SimPayer {
 
     async fn newest_payment_index(&self) -> Result<u64, NodeProblem> {
         let at = self.here();
-        let asked = exchange(&self.world, Kind::Other, UNARY_MS, move |world| {
-            match refused(world, at) {
-                Some(problem) => Err(problem),
-                None => Ok(world.nodes[at].borrow().newest_payment_index()),
-            }
+        let asked = exchange(&self.world, Kind::Other, UNARY_MS, move |world| match refused(world, at) {
+            Some(problem) => Err(problem),
+            None => Ok(world.nodes[at].borrow().newest_payment_index()),
         });
         asked.await.unwrap_or_else(|lost| Err(problem_of(lost)))
     }
