@@ -1,7 +1,7 @@
 //! `resolve`: a person decides what no run can: recorded with a note, and never against what the node says.
 
 use crate::ledger::JobState;
-use crate::ledger::sqlite::{Decided, Decision, Undecided};
+use crate::ledger::sqlite::{Books, Decided, Decision, Undecided};
 use crate::run::{Clock, Evidence, SystemClock, evidence, heard_by};
 
 use super::config::{NodeOptions, ResolveOptions};
@@ -16,7 +16,7 @@ pub(super) fn execute(options: &ResolveOptions) -> Result<ExitCode, Failure> {
     let Some(job) = session.books.undecided(batch.key, &options.job)? else {
         return Err(Failure::Usage(format!("the batch {} has no job {}", batch.name, options.job)));
     };
-    let heard = heard(options, &job)?;
+    let heard = heard(options, &session.books, &job)?;
     match session.books.decide(SystemClock.now(), job.job, options.decision, &options.note, &heard)? {
         Decided::Recorded => {
             let text = format!("{}: {}; {}\n", options.job, told(options.decision), heard);
@@ -51,11 +51,12 @@ fn refusal(options: &ResolveOptions, state: JobState) -> String {
 }
 
 /// What the node says of an open payment: a decision against it is refused.
-fn heard(options: &ResolveOptions, job: &Undecided) -> Result<String, Failure> {
+fn heard(options: &ResolveOptions, books: &Books, job: &Undecided) -> Result<String, Failure> {
     let Some(intent) = &job.intent else { return Ok("no payment of it is open".to_owned()) };
+    let witness = books.witness(intent.node(), intent.payment())?;
     let world = World::of_node(options.node.as_ref(), &options.ledger)?;
     let now = SystemClock.now();
-    let asked = super::runtime()?.block_on(evidence(world.payer.as_ref(), intent, now));
+    let asked = super::runtime()?.block_on(evidence(world.payer.as_ref(), intent, &witness, now));
     let heard = match asked {
         // Nobody named that node: a person's decision does not depend on it.
         Err(problem) if options.node.as_ref().is_some_and(NodeOptions::is_found_only) => {

@@ -64,6 +64,8 @@ pub struct OpenJob {
 pub enum OpenStage {
     /// An intent, and no preimage.
     Intended(DurableIntent),
+    /// The same, but a person took it as lost: only that the node settled it after all is news.
+    GivenUp(DurableIntent),
     /// Paid; nothing to interpret and nothing to poll: redeem.
     Paid(PaidPurchase),
     /// Paid, and an answer of status 2xx is stored that nobody has interpreted yet.

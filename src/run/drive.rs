@@ -20,7 +20,7 @@ use crate::time::UnixMs;
 use super::admission::Twins;
 use super::breaker::Breaker;
 use super::gate::Gate;
-use super::job::{Effect, Facts, Input, Moment, Seen, Sighting, State, Waiting, step};
+use super::job::{Effect, Facts, Input, Moment, Seen, Sighting, State, Waiting, outlives_a_payment, step};
 use super::pace::{Class, Pace};
 use super::sighting::sight;
 use super::{Clock, Run, RunError};
@@ -324,11 +324,15 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         if self.slot.is_none() {
             let Ok(slot) = self.shared.slots.acquire().await else { return Ok(None) };
             self.slot = Some(slot);
-            // What was seen before it stood in line is old: an earlier POST may have arrived since.
+            // What was seen before it stood in line is old: an earlier POST may have arrived since, or the time is over in
+            // which what it would pay for could be redeemed.
             let Sighting { seen, node_time } = sight(self.run.ledger, payer, intent, None).await?;
-            if !matches!(seen, Seen::NotFound | Seen::Failed(_)) {
+            let unpaid = matches!(seen, Seen::NotFound | Seen::Failed(_));
+            let in_time = outlives_a_payment(intent, node_time, self.run.clock.now(), &self.run.settings.bounds);
+            if !(unpaid && in_time) {
                 self.slot = None;
-                let outcome = SendOutcome::InDoubt("not sent again, as the node says otherwise now".to_owned());
+                let why = if unpaid { "it came too late for that" } else { "the node says otherwise now" };
+                let outcome = SendOutcome::InDoubt(format!("not sent again: {why}"));
                 return Ok(Some(SendReport { answered: false, outcome, node_time }));
             }
         }

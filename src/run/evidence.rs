@@ -1,10 +1,11 @@
 //! What speaks against a person's decision on an open payment: the node's own word, and a POST that may still arrive.
 
-use crate::ledger::DurableIntent;
+use crate::ledger::{DurableIntent, Witness};
 use crate::payer::{Found, LookUp, NodeProblem, Payer};
 use crate::time::UnixMs;
 
-use super::job::Bounds;
+use super::job::{Bounds, Seen};
+use super::sighting::tested;
 
 /// What was heard before a person's decision is recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,13 +19,17 @@ pub enum Evidence {
     MayStillArrive(UnixMs, String),
 }
 
-/// Asks the node of an open payment; without one, only the time tells.
+const FAILED: &str = "the node says that it failed";
+
+/// Asks the node of an open payment; without one, only the time tells. What it says against the payment is news only where
+/// it still knows what `witness` names.
 ///
 /// # Errors
 /// Where the node that is named cannot be asked.
 pub async fn evidence<P: Payer>(
     payer: Option<&P>,
     intent: &DurableIntent,
+    witness: &Witness,
     now: UnixMs,
 ) -> Result<Evidence, NodeProblem> {
     let Some(payer) = payer else {
@@ -39,17 +44,26 @@ pub async fn evidence<P: Payer>(
     let all_answered = intent.sends_answered() >= intent.sends_begun();
     // Both clocks must agree that an invoice has expired: the date of an answer may be a proxy's.
     let time = node_time.or(node.node_time).map_or(now, |at| at.min(now));
-    let (words, proven) = match found {
+    let (words, is_answered) = match found {
         Found::Settled(_) => return Ok(Evidence::Contradicts("has settled")),
         Found::PreimageKnown(_) => return Ok(Evidence::Contradicts("is settling: its preimage is out")),
         Found::InFlight => return Ok(Evidence::Contradicts("is on its way")),
         Found::Unknown(problem) => return Err(problem),
-        // Where only one POST was ever begun, the node's knowing the hash is its answer.
-        Found::Failed(_) => ("the node says that it failed", all_answered || intent.sends_begun() == 1),
+        // Where only one POST was ever begun, the node's knowing the hash is its answer, and all that there is to know.
+        Found::Failed(_) if intent.sends_begun() == 1 => return Ok(Evidence::Heard(FAILED.to_owned())),
+        Found::Failed(_) => (FAILED, all_answered),
+        Found::NotFound if intent.accepted() => ("the node knew it and does not know it any more", false),
         Found::NotFound => ("the node does not know it", all_answered),
     };
-    let words = words.to_owned();
-    Ok(if proven { Evidence::Heard(words) } else { heard_by(intent, time, words) })
+    // It takes a node that has forgotten nothing to say that a payment was not made.
+    match tested(payer, intent.node(), witness).await {
+        Ok(()) if is_answered => Ok(Evidence::Heard(words.to_owned())),
+        Err(Seen::Unknown(problem)) => Err(problem),
+        Err(Seen::Forgot(instead) | Seen::OtherNode(instead)) => Ok(heard_by(intent, time, instead)),
+        Ok(()) | Err(Seen::Settled(_) | Seen::PreimageKnown(_) | Seen::Failed(_) | Seen::InFlight | Seen::NotFound) => {
+            Ok(heard_by(intent, time, words.to_owned()))
+        }
+    }
 }
 
 /// What was heard counts once the invoice has expired: until then a POST that stalled may reach the node.

@@ -134,7 +134,8 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
 
     async fn work(&self, shared: &Shared, mut queue: Option<Queue>) -> Result<Outcome, RunError> {
         let mut open: VecDeque<OpenJob> = self.ledger.open_jobs(shared.batch).await?.into();
-        for job in &open {
+        // What a person has given up keeps nobody waiting; where it turns out paid, the ledger itself keeps twins apart.
+        for job in open.iter().filter(|job| !matches!(job.stage, OpenStage::GivenUp(_))) {
             shared.twins.resume(job.content, job.key);
         }
         if let Some(queue) = &mut queue {
@@ -369,7 +370,7 @@ impl Admission {
 
 fn price_of(stage: &OpenStage) -> Msat {
     match stage {
-        OpenStage::Intended(intent) => intent.amount(),
+        OpenStage::Intended(intent) | OpenStage::GivenUp(intent) => intent.amount(),
         OpenStage::Paid(purchase)
         | OpenStage::Answered(purchase, ..)
         | OpenStage::Accepted(purchase, _)

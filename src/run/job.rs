@@ -16,6 +16,8 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 
+pub(super) use pay::outlives_a_payment;
+
 use crate::catalog::Endpoint;
 use crate::l402::Preimage;
 use crate::ledger::{
@@ -42,6 +44,8 @@ pub enum State {
     Looking(DurableIntent, Tries),
     /// The doubt is being made durable.
     Doubting(DurableIntent, Tries, InDoubt),
+    /// A person took it as lost; the node is asked once whether it settled after all.
+    GivenUp(DurableIntent),
     /// Waiting to look again, without a payment slot.
     Resting(DurableIntent, Tries),
     /// One more POST of the same invoice is being made durable.
@@ -345,6 +349,7 @@ pub fn resume(job: &OpenJob) -> (State, Input) {
     };
     let state = match &job.stage {
         OpenStage::Intended(intent) => State::Looking(intent.clone(), tries),
+        OpenStage::GivenUp(intent) => State::GivenUp(intent.clone()),
         OpenStage::Paid(purchase) => State::Redeeming(purchase.clone(), tries),
         OpenStage::Answered(purchase, kind, key, answer) => {
             // It is durable already: what follows is its interpretation.
@@ -366,6 +371,7 @@ pub fn step(state: State, input: Input, moment: &Moment<'_>) -> (State, Effect) 
         State::Paying(intent, tries) => pay::paying(intent, tries, input, moment),
         State::Answered(_, tries, told) => pay::answered(tries, told, input, moment),
         State::Looking(intent, tries) => pay::looking(intent, tries, input, moment),
+        State::GivenUp(intent) => pay::given_up(intent, input),
         State::Doubting(intent, tries, then) => pay::doubting(intent, tries, then, input),
         State::Resting(intent, tries) => pay::resting(intent, tries, input),
         State::Resending(tries) => pay::resending(tries, input),

@@ -65,7 +65,8 @@ async fn remembered<L: Ledger, P: Payer>(
     Ok(tested(payer, intent.node(), &witness).await.err())
 }
 
-async fn tested<P: Payer>(payer: &P, intended: &NodeId, witness: &Witness) -> Result<(), Seen> {
+/// Whether the node still knows what it settled; else what is to be said instead.
+pub(super) async fn tested<P: Payer>(payer: &P, intended: &NodeId, witness: &Witness) -> Result<(), Seen> {
     let forgotten = forgotten(payer, witness).await.map_err(Seen::Unknown)?;
     // Another node may have taken the address over between the first question and the answers: then it was that one which
     // knows nothing, and ours has not forgotten.

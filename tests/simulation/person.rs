@@ -82,7 +82,9 @@ impl Life {
         let world = &self.world;
         let Some(intent) = &job.intent else { return Some("no payment of it is open".to_owned()) };
         world.begin_process(Stop::Never);
-        let asked = evidence(named.then_some(&self.payer), intent, world.our_time());
+        let witness =
+            self.disk.ledger.books().witness(intent.node(), intent.payment()).expect("the ledger can be read");
+        let asked = evidence(named.then_some(&self.payer), intent, &witness, world.our_time());
         match drive(world, asked, STEPS_MAX) {
             Driven::Done(Ok(Evidence::Heard(words))) => Some(words),
             Driven::Done(Ok(Evidence::MayStillArrive(_, words))) if decision != Decision::Unpaid => Some(words),

@@ -105,7 +105,8 @@ impl Books {
             | JobState::Refunded
             | JobState::Lost => match row.payment_state {
                 PaymentState::Paid => Ok(Some(OpenStage::Unposted(paid_purchase(&self.conn, row.payment)?))),
-                PaymentState::Intended | PaymentState::Posted | PaymentState::Dead | PaymentState::Refunded => Ok(None),
+                PaymentState::Intended => Ok(Some(OpenStage::GivenUp(durable_intent(&self.conn, row.payment)?))),
+                PaymentState::Posted | PaymentState::Dead | PaymentState::Refunded => Ok(None),
             },
             JobState::Pending | JobState::Refused | JobState::Failed => Err(LedgerError::Foreign(format!(
                 "the ledger is damaged: job {} is {} and has an open payment; restore it from a backup",

@@ -1,7 +1,7 @@
 //! From the durable intent to the durable preimage, or to the proof that the hash is dead.
 
 use super::{
-    Buried, Effect, InDoubt, Input, Moment, Seen, Sighting, State, Told, Tries, Waiting, commit, defect, posted,
+    Bounds, Buried, Effect, InDoubt, Input, Moment, Seen, Sighting, State, Told, Tries, Waiting, commit, defect, posted,
 };
 use crate::l402::Preimage;
 use crate::ledger::{Committed, DeadProof, DurableIntent, JobEnd, JobState, Posted, Reason, Record};
@@ -119,6 +119,27 @@ fn sighted(intent: DurableIntent, mut tries: Tries, sighting: Sighting, moment: 
     }
 }
 
+/// A person's word ended the job, and nothing less than proof that it was paid begins it again: then what was paid for is
+/// redeemed after all.
+pub(super) fn given_up(intent: DurableIntent, input: Input) -> (State, Effect) {
+    match input {
+        Input::Start => (State::GivenUp(intent.clone()), Effect::LookUp(intent)),
+        Input::Sighted(Sighting { seen, .. }) => match seen {
+            Seen::Settled(settled) => {
+                settle(&intent, Tries::default(), settled.preimage, false, Some(posted(&settled)))
+            }
+            Seen::PreimageKnown(preimage) => settle(&intent, Tries::default(), preimage, false, None),
+            Seen::Failed(_)
+            | Seen::InFlight
+            | Seen::NotFound
+            | Seen::Forgot(_)
+            | Seen::OtherNode(_)
+            | Seen::Unknown(_) => (State::Done, Effect::Stop),
+        },
+        Input::Waited | Input::Asked(_) | Input::Committed(_) | Input::Sent(_) | Input::Answer(_) => defect("given up"),
+    }
+}
+
 /// The node says FAILED: dead by proof, or the same invoice again, or wait.
 fn failed(
     intent: DurableIntent,
@@ -159,6 +180,18 @@ fn expired(intent: &DurableIntent, node_time: Option<UnixMs>, moment: &Moment<'_
     node_time.is_some_and(over) && over(moment.now)
 }
 
+/// Whether invoice and credential both live long enough for a payment that begins now to be redeemed (rule 4), by the later
+/// of the two clocks.
+pub(in crate::run) fn outlives_a_payment(
+    intent: &DurableIntent,
+    node_time: Option<UnixMs>,
+    now: UnixMs,
+    bounds: &Bounds,
+) -> bool {
+    let latest = intent.invoice_expires_at().min(intent.credential_expires_at());
+    latest.since_ms(node_time.unwrap_or(now).max(now)) >= bounds.lifetime_ms_min
+}
+
 /// Not dead and not on its way (rule 4): the same invoice to the same node while it can still be redeemed, else wait
 /// until nothing can pay it any more.
 fn again_or_wait(
@@ -167,9 +200,8 @@ fn again_or_wait(
     node_time: Option<UnixMs>,
     moment: &Moment<'_>,
 ) -> (State, Effect) {
-    let latest = intent.invoice_expires_at().min(intent.credential_expires_at());
-    let lifetime_ms = latest.since_ms(node_time.unwrap_or(moment.now).max(moment.now));
-    if lifetime_ms >= moment.bounds.lifetime_ms_min && tries.resends < moment.bounds.resends && !moment.draining {
+    let in_time = outlives_a_payment(&intent, node_time, moment.now, moment.bounds);
+    if in_time && tries.resends < moment.bounds.resends && !moment.draining {
         tries.resends += 1;
         let record = Record::SendBegun(intent.payment());
         return (State::Resending(tries), commit(record));

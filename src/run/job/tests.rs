@@ -124,6 +124,7 @@ fn states() -> Vec<(String, State)> {
         ("Doubting, track".into(), State::Doubting(intent(1, 0), tries, InDoubt::Track)),
         ("Doubting, until".into(), State::Doubting(intent(1, 0), tries, InDoubt::Until(LATE))),
         ("Doubting, leave".into(), State::Doubting(intent(1, 0), tries, InDoubt::Leave)),
+        ("Given up".into(), State::GivenUp(intent(2, 1))),
         ("Resting".into(), State::Resting(intent(1, 0), tries)),
         ("Resending".into(), State::Resending(tries)),
         ("Burying, again".into(), State::Burying(tries, Buried::Again(LATE))),
@@ -480,5 +481,26 @@ fn a_node_s_date_alone_does_not_make_an_invoice_expired() {
             let (next, _) = step(looking, Input::Sighted(Sighting { seen, node_time }), &moment);
             assert_eq!(matches!(next, State::Burying(..)), is_dead, "ours {now}, the node's {node_time:?}: {next:?}");
         }
+    }
+}
+
+/// Forty tries are no end while the credential may still be good: only time and tries together are.
+#[test]
+fn however_often_it_was_offered_a_purchase_is_not_given_up_before_its_credential_s_end() {
+    let (facts, bounds) = (facts(), Bounds::default());
+    let end_of = |now, redeems| {
+        let moment = Moment { now, draining: false, facts: &facts, bounds: &bounds };
+        let unheard = Input::Answer(Err(HttpFailure::NoAnswer("reset".into())));
+        let (_, effect) = step(State::Redeeming(purchase(true, redeems), Tries::default()), unheard, &moment);
+        let Effect::Commit(record) = effect else { panic!("{effect:?}") };
+        let Record::Undelivered { end, .. } = *record else { panic!("{record:?}") };
+        end.state
+    };
+    for (now, redeems, state) in [
+        (EARLY, 1_000, JobState::Paid),
+        (LATE, bounds.redeems_over_all - 2, JobState::Paid),
+        (LATE, bounds.redeems_over_all - 1, JobState::Lost),
+    ] {
+        assert_eq!(end_of(now, redeems), state, "after {redeems} redeems at {now}");
     }
 }

@@ -1,9 +1,10 @@
 //! What speaks against a person's decision on an open payment.
 
 use super::node::{Fate, Node};
-use super::world::{HOUR, START, World, wishes};
-use crate::ledger::{DurableIntent, JobState, Ledger, OpenStage};
-use crate::payer::PayFailure;
+use super::world::{HOUR, MINUTE, START, World, wishes};
+use crate::ledger::sqlite::{Decided, Decision};
+use crate::ledger::{DurableIntent, JobState, Ledger, OpenStage, Reason};
+use crate::payer::{NodeProblem, PayFailure, PayRefusal, Payer};
 use crate::run::{Evidence, evidence};
 use crate::time::UnixMs;
 
@@ -19,13 +20,24 @@ async fn doubtful(fates: Vec<Fate>) -> (World, DurableIntent) {
     (world, intent)
 }
 
+/// What the command asks, with the ledger's own witnesses.
+async fn ask<P: Payer>(
+    world: &World,
+    payer: Option<&P>,
+    intent: &DurableIntent,
+    now: UnixMs,
+) -> Result<Evidence, NodeProblem> {
+    let witness = world.ledger.witness(intent.node(), intent.payment()).await.unwrap();
+    evidence(payer, intent, &witness, now).await
+}
+
 /// The invoices of the scripted shop live an hour.
 const LATE: UnixMs = START.plus_ms(3 * 3_600_000);
 
 #[tokio::test(start_paused = true)]
 async fn a_payment_that_the_node_has_is_never_taken_as_not_made() {
     let (world, intent) = doubtful(vec![Fate::Stuck]).await;
-    let heard = evidence(Some(&*world.node), &intent, LATE).await;
+    let heard = ask(&world, Some(&*world.node), &intent, LATE).await;
     assert_eq!(heard, Ok(Evidence::Contradicts("is on its way")));
 }
 
@@ -34,27 +46,123 @@ async fn while_a_post_may_still_arrive_it_is_no_proof_that_the_node_has_not_paid
     let stalled = || Fate::Stalled(50 * 60_000, Box::new(Fate::Settle));
     let (world, intent) = doubtful(vec![stalled(), Fate::Fail(PayFailure::NoRoute)]).await;
     let until = intent.invoice_expires_at().plus_ms(120_000);
-    let heard = evidence(Some(&*world.node), &intent, LATE).await;
+    let heard = ask(&world, Some(&*world.node), &intent, LATE).await;
     let failed = "the node says that it failed".to_owned();
     assert_eq!(heard, Ok(Evidence::MayStillArrive(until, failed)), "by the node's clock, not by ours");
-    let unnamed = evidence(None::<&Node>, &intent, START.plus_ms(60_000)).await;
+    let unnamed = ask(&world, None::<&Node>, &intent, START.plus_ms(60_000)).await;
     assert!(matches!(unnamed, Ok(Evidence::MayStillArrive(at, _)) if at == until), "{unnamed:?}");
     tokio::time::sleep(std::time::Duration::from_millis(HOUR)).await;
-    assert_eq!(evidence(Some(&*world.node), &intent, START).await, Ok(Evidence::Contradicts("has settled")));
+    assert_eq!(ask(&world, Some(&*world.node), &intent, START).await, Ok(Evidence::Contradicts("has settled")));
+}
+
+/// The date of an answer may be a proxy's, and a clock that is ahead comes back.
+#[tokio::test(start_paused = true)]
+async fn an_invoice_has_expired_only_by_both_clocks() {
+    let stalled = || Fate::Stalled(5 * 60 * 60_000, Box::new(Fate::Settle));
+    let (world, intent) = doubtful(vec![stalled(), Fate::Fail(PayFailure::NoRoute)]).await;
+    tokio::time::sleep(std::time::Duration::from_millis(3 * HOUR)).await;
+    let early = ask(&world, Some(&*world.node), &intent, START.plus_ms(60_000)).await;
+    assert!(matches!(early, Ok(Evidence::MayStillArrive(..))), "the node's alone: {early:?}");
+    let heard = ask(&world, Some(&*world.node), &intent, LATE).await;
+    assert_eq!(heard, Ok(Evidence::Heard("the node says that it failed".to_owned())));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_is_gone_leaves_the_word_to_the_person_once_the_invoice_has_expired() {
     let (world, intent) = doubtful(vec![Fate::Stuck]).await;
     world.node.id.replace("03other0000000000000".to_owned());
-    let early = evidence(Some(&*world.node), &intent, START.plus_ms(60_000)).await;
+    let early = ask(&world, Some(&*world.node), &intent, START.plus_ms(60_000)).await;
     assert!(matches!(early, Ok(Evidence::MayStillArrive(..))), "{early:?}");
-    let heard = evidence(Some(&*world.node), &intent, LATE).await;
+    let heard = ask(&world, Some(&*world.node), &intent, LATE).await;
     assert!(matches!(&heard, Ok(Evidence::Heard(words)) if words.contains("is not the one")), "{heard:?}");
     world.node.down.set(true);
     assert!(
-        evidence(Some(&*world.node), &intent, LATE).await.is_err(),
+        ask(&world, Some(&*world.node), &intent, LATE).await.is_err(),
         "a named node that cannot be asked decides nothing"
     );
-    assert!(matches!(evidence(None::<&Node>, &intent, LATE).await, Ok(Evidence::Heard(_))));
+    assert!(matches!(ask(&world, None::<&Node>, &intent, LATE).await, Ok(Evidence::Heard(_))));
+}
+
+/// A node that was restored from a backup cannot say that it has not paid.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_has_forgotten_is_no_proof_that_it_has_not_paid() {
+    let (world, intent) = doubtful(vec![Fate::Stuck]).await;
+    assert!(intent.accepted() && intent.sends_answered() == intent.sends_begun(), "it was on its way, and answered");
+    world.node.forgot_to.set(1);
+    let heard = ask(&world, Some(&*world.node), &intent, START.plus_ms(60_000)).await;
+    assert!(matches!(&heard, Ok(Evidence::MayStillArrive(_, words)) if words.contains("any more")), "{heard:?}");
+
+    // It refused the POST, and has since forgotten what it had settled before.
+    let mut world = World::new(&wishes(2));
+    world.settings.limit = Some(1);
+    world.buy(HOUR).await;
+    world.settings.limit = None;
+    world.settings.wait_doubt_ms = 5_000;
+    world.node.script([Fate::Refuse(PayRefusal::Other("no".to_owned()))]);
+    let fall = async {
+        while world.node.posts.get() < 2 {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        world.node.down.set(true);
+    };
+    let (_, ()) = tokio::join!(world.buy(HOUR), fall);
+    world.node.down.set(false);
+    let OpenStage::Intended(intent) = world.ledger.open_jobs(None).await.unwrap().remove(0).stage else { panic!() };
+    assert!(!intent.accepted() && intent.sends_answered() == intent.sends_begun());
+    let heard = ask(&world, Some(&*world.node), &intent, START).await;
+    assert_eq!(heard, Ok(Evidence::Heard("the node does not know it".to_owned())));
+    world.node.forgot_to.set(1);
+    let heard = ask(&world, Some(&*world.node), &intent, START).await;
+    assert!(matches!(&heard, Ok(Evidence::MayStillArrive(_, words)) if words.contains("forgotten")), "{heard:?}");
+}
+
+fn decide(world: &World, decision: Decision) {
+    let mut books = world.books();
+    let job = books.undecided(world.batch, "j001").unwrap().unwrap();
+    let decided = books.decide(START, job.job, decision, "a note", "nobody was asked").unwrap();
+    assert_eq!(decided, Decided::Recorded);
+}
+
+/// Whoever gave a payment up was wrong: what it paid for is redeemed after all, and has its receipt.
+#[tokio::test(start_paused = true)]
+async fn what_was_given_up_and_settles_after_all_is_redeemed() {
+    for decision in [Decision::Lost, Decision::Rebuy] {
+        let (world, intent) = doubtful(vec![Fate::SettleLate(2_000_000)]).await;
+        decide(&world, decision);
+        tokio::time::sleep(std::time::Duration::from_millis(HOUR)).await;
+        world.recover(10 * MINUTE).await;
+        let mut receipts = Vec::new();
+        let mut each = |row: crate::ledger::ReceiptRow| {
+            receipts.push((row.hash, row.take, row.url.is_some()));
+            Ok(())
+        };
+        world.books().receipts(world.batch, &mut each).unwrap().unwrap();
+        assert_eq!(receipts, [(*intent.hash(), 1, true)], "{decision:?}");
+        assert_eq!(world.books().counts(world.batch).unwrap().held.get(), 0);
+        assert!(world.ledger.open_jobs(None).await.unwrap().is_empty());
+        if decision == Decision::Lost {
+            world.audit_all_delivered();
+        }
+    }
+}
+
+/// Nothing less than a settlement begins anew what a person has ended, and no run waits for it.
+#[tokio::test(start_paused = true)]
+async fn what_was_given_up_stays_so_while_it_is_not_paid() {
+    for fate in [Fate::Stuck, Fate::Lost, Fate::Fail(PayFailure::NoRoute)] {
+        let fates = vec![Fate::Stalled(5 * HOUR as i64, Box::new(Fate::Settle)), fate];
+        let (world, _) = doubtful(fates).await;
+        decide(&world, Decision::Lost);
+        let posts = world.node.posts.get();
+        for _ in 0..2 {
+            world.buy(2_000).await;
+            assert_eq!(world.state_of("j001"), (JobState::Lost, Reason::Decided));
+            world.node.down.set(true);
+            world.recover(2_000).await;
+            world.node.down.set(false);
+            tokio::time::sleep(std::time::Duration::from_millis(3 * HOUR)).await;
+        }
+        assert_eq!(world.node.posts.get(), posts, "it is never sent again");
+        assert_eq!(world.state_of("j001"), (JobState::Lost, Reason::Decided));
+    }
 }

@@ -5,7 +5,7 @@ use super::shop::{Act, Kind, say};
 use super::world::{HOLD, HOUR, MINUTE, World, wishes};
 use crate::ledger::{JobState, Reason};
 use crate::money::Msat;
-use crate::payer::PayFailure;
+use crate::payer::{NodeProblem, PayFailure, PayRefusal};
 
 #[tokio::test(start_paused = true)]
 async fn many_workers_never_pass_the_limit() {
@@ -176,4 +176,24 @@ async fn a_limit_means_the_first_jobs_also_where_one_has_to_wait() {
     let states = ["j001", "j002", "j003"].map(|id| world.state_of(id).0);
     assert_eq!(states, [JobState::Delivered, JobState::Delivered, JobState::Pending]);
     world.audit();
+}
+
+/// A challenge that comes while the node is in trouble cannot be paid at once: another one is asked for when it can.
+#[tokio::test(start_paused = true)]
+async fn a_challenge_that_comes_while_the_node_is_in_trouble_is_dropped() {
+    let world = World::new(&wishes(2));
+    world.node.script_for("j001", [Fate::Refuse(PayRefusal::Node(NodeProblem::Locked))]);
+    world.shop.script(Kind::Ask, "j002", [Act::Slow(1_000)]);
+    world.buy(HOUR).await;
+    world.audit_all_delivered();
+    let asks: Vec<_> = world
+        .shop
+        .seen
+        .borrow()
+        .iter()
+        .filter(|(kind, id, _)| *kind == Kind::Ask && id == "j002")
+        .map(|it| it.2)
+        .collect();
+    assert_eq!(asks.len(), 2, "{asks:?}");
+    assert!(asks[1].since_ms(asks[0]) > 4_000, "after the pause: {asks:?}");
 }

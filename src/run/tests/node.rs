@@ -70,6 +70,10 @@ pub(super) struct Node {
     pub(super) down: Cell<bool>,
     /// It has forgotten all payments up to this index.
     pub(super) forgot_to: Cell<u64>,
+    /// Of those it says FAILED, as a restored node does that was asked to pay them once more.
+    pub(super) fails_forgotten: Cell<bool>,
+    /// The newest index that it tells, where that is not the newest that it knows.
+    pub(super) newest: Cell<Option<u64>>,
     known: RefCell<HashMap<PaymentHash, Known>>,
     arriving: RefCell<Vec<(UnixMs, PaymentHash, UnixMs, Fate)>>,
     pub(super) posts: Cell<u32>,
@@ -87,6 +91,8 @@ impl Node {
             fates_of: RefCell::default(),
             down: Cell::new(false),
             forgot_to: Cell::new(0),
+            fails_forgotten: Cell::new(false),
+            newest: Cell::new(None),
             known: RefCell::default(),
             arriving: RefCell::default(),
             posts: Cell::new(0),
@@ -159,7 +165,8 @@ impl Node {
         self.arrivals(now);
         let index = self.known.borrow().get(&hash).map(|known| known.index);
         if index.is_some_and(|index| index <= self.forgot_to.get()) {
-            return Found::NotFound;
+            let failed = Found::Failed(PayFailure::IncorrectPaymentDetails);
+            return if self.fails_forgotten.get() { failed } else { Found::NotFound };
         }
         match self.status(hash, now) {
             None => Found::NotFound,
@@ -314,6 +321,9 @@ impl Payer for Node {
             return Err(unreachable_node());
         }
         let newest = u64::try_from(self.known.borrow().len()).unwrap();
+        if let Some(told) = self.newest.get() {
+            return Ok(told);
+        }
         Ok(if newest <= self.forgot_to.get() { 0 } else { newest })
     }
 }

@@ -241,3 +241,92 @@ async fn an_open_job_that_turns_out_unpaid_is_not_bought_by_the_run_that_found_i
     world.load_again();
     assert_eq!(world.state_of("j006"), (JobState::Refused, Reason::Withdrawn));
 }
+
+/// Who stood in line for a slot until too little was left of the credential does not pay for what could not be redeemed.
+#[tokio::test(start_paused = true)]
+async fn what_waited_too_long_for_a_slot_is_not_sent_again() {
+    let mut world = World::new(&wishes(2));
+    world.settings.payments_in_flight = 1;
+    world.settings.credential_life_ms = 90_000;
+    world.node.script_for("j001", [Fate::Lost]);
+    world.node.script_for("j002", [Fate::SettleLate(70_000)]);
+    world.buy(HOUR).await;
+    assert_eq!(world.node.posts.get(), 2, "the one that was lost, and its neighbour");
+    assert_eq!(world.state_of("j001"), (JobState::InDoubt, Reason::WaitingForExpiry));
+    tokio::time::sleep(std::time::Duration::from_millis(2 * HOUR)).await;
+    // That run finds it dead, and the next one buys it.
+    world.buy(HOUR).await;
+    world.buy(HOUR).await;
+    world.audit_all_delivered();
+}
+
+/// The other node knows the hash too, and fails it: somebody has tried the same invoice there.
+#[tokio::test(start_paused = true)]
+async fn another_node_s_failure_is_no_failure_of_ours() {
+    let mut world = World::new(&wishes(1));
+    world.settings.wait_doubt_ms = 5_000;
+    world.node.script([Fate::Deaf(Box::new(Fate::FailLate(PayFailure::NoRoute, 600_000)))]);
+    world.buy(HOUR).await;
+    assert_eq!(world.state_of("j001").0, JobState::InDoubt);
+    tokio::time::sleep(std::time::Duration::from_millis(HOUR)).await;
+    world.node.id.replace("03other0000000000000".to_owned());
+    world.recover(HOUR).await;
+    assert_eq!(world.state_of("j001"), (JobState::InDoubt, Reason::OtherNode));
+    assert_eq!(world.books().counts(world.batch).unwrap().held, Msat::new(510_000), "its hold stays");
+}
+
+/// One job is delivered; of the other's payment the node knows nothing, and each sign that it has forgotten something else
+/// keeps that from being a proof, however late.
+#[tokio::test(start_paused = true)]
+async fn every_sign_of_a_lost_history_keeps_a_payment_in_doubt() {
+    type Sign = (&'static str, fn(&World));
+    let signs: [Sign; 3] = [
+        ("what had settled is not known", |world| world.node.forgot_to.set(1)),
+        ("what had settled fails", |world| {
+            world.node.forgot_to.set(1);
+            world.node.fails_forgotten.set(true);
+            world.node.newest.set(Some(1));
+        }),
+        ("its newest index has gone back", |world| world.node.newest.set(Some(0))),
+    ];
+    for (sign, lose) in signs {
+        let mut world = World::new(&wishes(2));
+        world.settings.limit = Some(1);
+        world.buy(HOUR).await;
+        world.settings.limit = None;
+        world.settings.bounds.resends = 0;
+        world.settings.wait_doubt_ms = 5_000;
+        world.node.script([Fate::Lost]);
+        world.buy(HOUR).await;
+        assert_eq!(world.state_of("j002"), (JobState::InDoubt, Reason::WaitingForExpiry), "{sign}");
+        lose(&world);
+        tokio::time::sleep(std::time::Duration::from_millis(3 * HOUR)).await;
+        world.buy(HOUR).await;
+        assert_eq!(world.state_of("j002"), (JobState::InDoubt, Reason::NodeForgot), "{sign}");
+        assert_eq!(world.node.posts.get(), 2, "{sign}");
+    }
+}
+
+/// It was sent twice, and the node fails the second POST; meanwhile it has lost its history, and perhaps that the first one
+/// has settled.
+#[tokio::test(start_paused = true)]
+async fn a_failure_of_a_later_post_is_no_proof_where_the_history_is_lost() {
+    let mut world = World::new(&wishes(2));
+    world.settings.limit = Some(1);
+    world.buy(HOUR).await;
+    world.settings.limit = None;
+    world.settings.bounds.resends = 1;
+    world.settings.wait_doubt_ms = 5_000;
+    world.node.script([Fate::Lost, Fate::Fail(PayFailure::IncorrectPaymentDetails)]);
+    let lose = async {
+        while world.node.posts.get() < 3 {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+        world.node.forgot_to.set(1);
+    };
+    let (_, ()) = tokio::join!(world.buy(HOUR), lose);
+    tokio::time::sleep(std::time::Duration::from_millis(3 * HOUR)).await;
+    world.buy(HOUR).await;
+    assert_eq!(world.state_of("j002"), (JobState::InDoubt, Reason::NodeForgot));
+    assert_eq!(world.node.posts.get(), 3);
+}

@@ -40,6 +40,8 @@ fn lost_keeps_the_hold_used_and_the_job_unbought() {
     load_ids(&mut books, batch, &["a"]);
     assert!(pending(&books, batch).is_empty());
     assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::Lost, Reason::Decided)]);
+    let open = books.open_jobs(None).unwrap();
+    assert!(matches!(open[0].stage, OpenStage::GivenUp(_)), "its node may know better one day");
     books.check_money(None).unwrap();
 }
 

@@ -215,6 +215,20 @@ fn what_is_deleted_or_replaced_in_use_takes_no_more_records_and_is_saved() {
     }
 }
 
+/// Who commits learns it from the very commit, before money follows it.
+#[test]
+fn what_is_deleted_during_a_commit_is_not_committed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut books = open(&path).unwrap();
+    begin(&mut books, "june");
+    let error = books.write(|_, _| {
+        std::fs::remove_file(&path).unwrap();
+        Ok(())
+    });
+    assert!(error.unwrap_err().to_string().contains("deleted or replaced"));
+}
+
 /// SQLite would keep a log for each name.
 #[test]
 fn a_ledger_with_two_names_is_not_written() {

@@ -13,6 +13,7 @@ use crate::payer::NodeId;
 fn name(job: &OpenJob) -> String {
     let stage = match &job.stage {
         OpenStage::Intended(intent) => format!("intended {}", intent.invoice()),
+        OpenStage::GivenUp(intent) => format!("given up {}", intent.invoice()),
         OpenStage::Paid(purchase) => format!("paid {} redeems", purchase.redeems()),
         OpenStage::Answered(_, _, _, answer) => format!("answered {}", answer.status),
         OpenStage::Accepted(_, poll) => format!("accepted {}", poll.url),

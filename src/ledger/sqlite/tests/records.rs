@@ -322,3 +322,34 @@ fn an_intent_shows_no_credential() {
     let shown = format!("{:?}", Record::Intend(Box::new(intent)));
     assert!(!shown.contains("token1") && !shown.contains("lnbc1"), "{shown}");
 }
+
+#[test]
+fn what_a_node_took_up_and_does_not_know_is_not_dead_although_every_send_is_answered() {
+    let (mut books, _, payment) = come(Came::Intended);
+    let dead = |proof| Record::Dead { payment, proof, end: end(JobState::Pending, Reason::NoRoute) };
+    books.apply(NOW, Record::SendAnswered { payment, accepted: true }).unwrap();
+    for proof in [DeadProof::NotFoundAndAnswered, DeadProof::NotFoundAndExpired] {
+        assert!(is_contradiction(&books.apply(NOW, dead(proof))), "{proof:?}");
+    }
+    books.apply(NOW, dead(DeadProof::FailedAndAnswered)).unwrap();
+}
+
+#[test]
+fn a_death_is_no_end_that_claims_a_purchase() {
+    let (mut books, batch, payment) = come(Came::Intended);
+    for state in [JobState::Paid, JobState::Delivered, JobState::Lost, JobState::Running, JobState::InDoubt] {
+        let end = end(state, Reason::None);
+        let dead = Record::Dead { payment, proof: DeadProof::FailedAndAnswered, end };
+        assert!(is_contradiction(&books.apply(NOW, dead)), "{state:?}");
+    }
+    assert_eq!(books.counts(batch).unwrap().held.get(), HOLD, "the hold stays");
+}
+
+#[test]
+fn an_earlier_take_is_never_bought() {
+    let (mut books, batch) = in_memory(&["a"]);
+    let job = pending(&books, batch).remove(0);
+    books.conn.execute("UPDATE jobs SET superseded = 1", []).unwrap();
+    let intended = books.apply(NOW, Record::Intend(Box::new(new_intent(&job, 1))));
+    assert!(is_contradiction(&intended));
+}
