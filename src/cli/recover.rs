@@ -27,8 +27,11 @@ pub(super) fn execute(options: &RecoverOptions) -> Result<ExitCode, Failure> {
         for batch in batches {
             let code = match recover(options, &world, &batch).await {
                 Ok(code) => code,
-                // Another batch's run holds its lock, and finishes what is open itself.
-                Err(failure @ Failure::Locked(_)) if options.target.is_none() => failure.report(),
+                // Another batch's run holds its lock, and finishes what is open itself; receipts that know more than the
+                // ledger concern their own batch. What others have paid for does not wait for either.
+                Err(failure @ (Failure::Locked(_) | Failure::BooksDiffer(_))) if options.target.is_none() => {
+                    failure.report()
+                }
                 Err(failure) => return Err(failure),
             };
             worst = worst.or_worse(code);

@@ -72,7 +72,10 @@ pub enum OutputRefused {
         path: String,
     },
     /// It holds something that this batch did not write.
-    #[error("{name} {path} already holds something that this batch did not write; give another path, or --overwrite")]
+    #[error(
+        "{name} {path} already holds something that this batch did not write; was it written by another ledger's batch, \
+         that ledger (--ledger) knows what is bought already; else give another path, or --overwrite"
+    )]
     Foreign {
         /// The output's name.
         name: String,

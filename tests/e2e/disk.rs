@@ -139,7 +139,7 @@ fn a_ledger_that_is_deleted_in_use_stops_the_spending_and_is_saved() {
     assert!(sandbox.books().payments.len() <= 4, "{:?}", sandbox.books().payments);
     let asked = sandbox.books().sales.len();
     // Nobody takes the copy: a new ledger would know nothing, but its papers do.
-    client.run(&run).with(2).saying("already holds something that this batch did not write");
+    client.run(&run).with(2).saying("already holds something that this batch did not write").saying("--ledger");
     assert_eq!(sandbox.books().sales.len(), asked);
     for suffix in ["-wal", "-shm"] {
         let _ = fs::remove_file(beside(suffix));
@@ -165,6 +165,10 @@ fn a_ledger_that_is_older_than_its_receipts_buys_nothing() {
         client.run(line).with(7).saying("jobs.receipts.csv").saying("older copy");
     }
     client.says("export --batch jobs").with(7).saying("older copy");
+    // A spreadsheet has had them in its hands.
+    client.write("jobs.receipts.csv", &format!("\u{feff}{}", receipts.replace(',', ";")));
+    client.run(RUN).with(7).saying("older copy");
+    client.write("jobs.receipts.csv", &receipts);
     client.asks_node("audit").with(0).saying("others   2 payments");
     assert_eq!(client.read("jobs.receipts.csv"), receipts, "they are the only proof");
     assert_eq!(sandbox.books().sales.len(), before);
@@ -190,4 +194,43 @@ fn what_a_kill_leaves_beside_the_ledger_may_be_there_or_not() {
         client.run("run jobs.toml").with(0);
         Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
     }
+}
+
+/// One batch's receipts speak against its ledger: what the others have paid for is finished all the same.
+#[test]
+fn a_batch_whose_books_differ_does_not_hold_up_the_others() {
+    let sandbox = Sandbox::start("--sandbox-pay-ms 300");
+    let client = Client::of(&sandbox);
+    let run = |name: &str| format!("run {name}.csv --default endpoint=generate-video --default duration=3");
+    for (at, name) in ["anna", "bert"].into_iter().enumerate() {
+        client.write(&format!("{name}.csv"), &format!("id,prompt\n1,{name}'s kite\n"));
+        let running = client.start(&run(name));
+        sandbox.wait_for("a payment", |books| books.payments.len() == at + 1);
+        assert!(running.kill());
+    }
+    let receipts = format!("{}\n{}\n", "payment_hash", "ab".repeat(32));
+    client.write("anna.receipts.csv", &receipts);
+    client.run("recover --all").with(7).saying("anna.receipts.csv").saying("older copy");
+    assert_eq!(client.column("bert.results.csv", "state"), ["delivered"]);
+    assert_eq!(client.read("anna.receipts.csv"), receipts);
+    client.says("status --batch anna").with(0);
+    assert_eq!(sandbox.books().settled().len(), 2);
+}
+
+#[test]
+fn a_new_ledger_in_the_place_of_a_deleted_one_is_told_by_the_receipts() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    jobs(&client, 2, "");
+    client.run(RUN).with(0);
+    let receipts = client.read("jobs.receipts.csv");
+    let kept = client.ledger().with_extension("kept");
+    fs::rename(client.ledger(), &kept).unwrap();
+    for line in [RUN, &format!("{RUN} --dry-run"), &format!("{RUN} --batch other"), RUN] {
+        client.run(line).with(7).saying("was it deleted, or is another one meant?").saying("jobs.receipts.csv");
+    }
+    assert_eq!(client.read("jobs.receipts.csv"), receipts);
+    assert_eq!(sandbox.books().sales.len(), 2);
+    fs::rename(kept, client.ledger()).unwrap();
+    client.run(RUN).with(0).saying("nothing to do");
 }

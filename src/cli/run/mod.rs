@@ -228,7 +228,8 @@ impl<'a> Runner<'a> {
         self.world.check_endpoints(plan)?;
         session::check_ids(self.options, manifest, plan)?;
         self.check_same_plan(&session.books, &session.name, session.known.as_ref(), manifest, plan)?;
-        let paths = session::check_files(session.known.as_ref(), &session.name, self.options, manifest, self.world)?;
+        let (books, known) = (Some(&session.books), session.known.as_ref());
+        let paths = session::check_files(books, known, &session.name, self.options, manifest, self.world)?;
         session::tell_remarks(manifest, plan, &self.reporter);
         let (mut batch, load) = session.load(self.options, manifest, plan, self.world.play.is_some())?;
         session::tell_load(&load, &self.reporter);
@@ -382,7 +383,7 @@ impl<'a> Runner<'a> {
         if let Some(books) = &books {
             self.check_same_plan(books, name, known.as_ref(), manifest, &plan)?;
         }
-        session::check_files(known.as_ref(), name, self.options, manifest, self.world)?;
+        session::check_files(books.as_ref(), known.as_ref(), name, self.options, manifest, self.world)?;
         session::tell_remarks(manifest, &plan, &self.reporter);
         let batch = books.as_ref().zip(known.as_ref().map(|batch| batch.key));
         let mut counts = batch.map(|(books, key)| books.counts(key)).transpose()?.unwrap_or_default();

@@ -17,6 +17,7 @@ use crate::run::{Clock, Settings, SystemClock};
 
 use super::carry::{Carried, Work, carry_out};
 use super::files::{self, Files, absolute};
+use super::papers;
 use super::reporter::Reporter;
 use super::world::World;
 
@@ -168,6 +169,7 @@ pub(super) fn check_same_plan(
 
 /// Where results and receipts go, checked before anything is written or spent.
 pub(super) fn check_files(
+    books: Option<&Books>,
     known: Option<&Batch>,
     name: &str,
     options: &RunOptions,
@@ -178,6 +180,9 @@ pub(super) fn check_files(
     let before = known.map(|batch| batch.remembered.outputs.clone()).unwrap_or_default();
     // Each run with play money has a ledger of its own, and may replace what the last one left.
     let play = world.play.is_some() && options.files.results.is_none() && options.files.receipts.is_none();
+    if known.is_none() && world.play.is_none() && !options.files.overwrite {
+        papers::check_new(books, &paths.receipts)?;
+    }
     let mut inputs = vec![("the manifest", manifest.path.as_path()), ("the ledger", world.ledger.as_path())];
     inputs.extend(manifest.rows_file().map(|rows| ("the manifest's rows", rows)));
     files::check(&paths, &before, play, &inputs, options.files.overwrite)?;
