@@ -1,5 +1,7 @@
 //! Words from elsewhere (an origin, a node, a file) made harmless to a terminal and to a line of a log.
 
+use std::borrow::Cow;
+
 /// The most characters of a foreign message that are shown.
 pub const HARMLESS_CHARS_MAX: usize = 300;
 
@@ -42,6 +44,25 @@ pub const fn harmless_char(c: char) -> char {
     }
 }
 
+/// The same JSON, with whatever [`harmless_char`] would take out written as an escape: a program reads the very text, and a
+/// terminal on which it is shown is not steered by it. (What is ASCII, the text's writer has escaped already, but for DEL.)
+#[must_use]
+pub fn harmless_json(json: &str) -> Cow<'_, str> {
+    let steers = |c: char| c >= '\u{7f}' && harmless_char(c) != c;
+    if !json.contains(steers) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if steers(c) {
+            out.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -65,6 +86,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn json_is_the_same_and_steers_nothing(text in any::<String>(), key in "[\u{1b}\u{7f}-\u{a0}\u{202e}\u{e0001}a]*") {
+            let value = serde_json::json!({ key: [text, "\u{9b}2J\u{202e}\u{7f}"] });
+            let written = value.to_string();
+            let shown = harmless_json(&written);
+            prop_assert!(is_harmless(&shown), "{shown}");
+            prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), value);
+        }
+
         #[test]
         fn nothing_harmful_is_left(text in any::<String>()) {
             let out = harmless(&text);

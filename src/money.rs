@@ -5,6 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 const MSAT_PER_SAT: u64 = 1_000;
+/// All the satoshi that will ever be: 21 million bitcoin.
+const SATS_OF_ALL_MONEY: u64 = 21_000_000 * 100_000_000;
 const PARTS_PER_MILLION: u128 = 1_000_000;
 
 /// An amount in millisatoshi, the unit of BOLT11 and of every sum inside the program.
@@ -102,12 +104,13 @@ impl Sats {
         self.0
     }
 
-    /// The same amount in msat, or nothing where it does not fit.
+    /// The same amount in msat, or nothing where there is not so much money. What is left fits into the ledger's numbers,
+    /// which are signed.
     #[must_use]
     pub const fn msat(self) -> Option<Msat> {
         match self.0.checked_mul(MSAT_PER_SAT) {
-            Some(msat) => Some(Msat(msat)),
-            None => None,
+            Some(msat) if self.0 <= SATS_OF_ALL_MONEY => Some(Msat(msat)),
+            Some(_) | None => None,
         }
     }
 }
@@ -159,6 +162,9 @@ mod tests {
         assert_eq!(most.checked_mul(2), None);
         assert_eq!(most.ppm_ceil(2_000_000), None);
         assert_eq!(Sats::new(u64::MAX).msat(), None);
+        let all = Sats::new(2_100_000_000_000_000);
+        assert!(all.msat().is_some_and(|msat| i64::try_from(msat.get()).is_ok()), "a ledger can hold it");
+        assert_eq!(Sats::new(all.get() + 1).msat(), None, "there is no more money");
     }
 
     #[test]

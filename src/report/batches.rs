@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use crate::harmless::harmless;
+use crate::harmless::{harmless, harmless_json};
 use crate::money::{Msat, thousands};
 use crate::time::UnixMs;
 
@@ -93,7 +93,8 @@ fn write_json(out: &mut dyn Write, batches: &[BatchLine]) -> io::Result<()> {
             })
         })
         .collect();
-    writeln!(out, "{}", json!({ "format_version": FORMAT_VERSION, "type": "batches", "batches": lines }))
+    let all = json!({ "format_version": FORMAT_VERSION, "type": "batches", "batches": lines });
+    writeln!(out, "{}", harmless_json(&all.to_string()))
 }
 
 fn write_csv(out: &mut dyn Write, batches: &[BatchLine]) -> io::Result<()> {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use crate::harmless::harmless;
+use crate::harmless::{harmless, harmless_json};
 use crate::ledger::{Counts, Next, PaymentRow, ResultRow, TakeRecord};
 use crate::money::{Msat, thousands};
 use crate::time::UnixMs;
@@ -227,7 +227,7 @@ struct JsonList<'a> {
 
 impl JsonList<'_> {
     fn put(&mut self, job: &Value) -> io::Result<()> {
-        write!(self.out, "{}\n{job}", self.separator)?;
+        write!(self.out, "{}\n{}", self.separator, harmless_json(&job.to_string()))?;
         self.separator = ",";
         Ok(())
     }
@@ -259,7 +259,7 @@ fn begin_json<'a>(out: &'a mut dyn Write, head: &StatusHead, counts: &Counts) ->
     })
     .to_string();
     top.pop();
-    write!(out, "{top},\"jobs\":[")?;
+    write!(out, "{},\"jobs\":[", harmless_json(&top))?;
     Ok(JsonList { out, separator: "" })
 }
 

@@ -10,9 +10,13 @@ use crate::ledger::sqlite::{Books, LedgerHandle};
 use crate::payer::NodeInfo;
 use crate::run::signals::Stopped;
 use crate::run::{Budget, Clock, Controller, DrainCause, Outcome, Run, RunError, Settings, SystemClock};
+use crate::time::UnixMs;
 
 use super::reporter::Reporter;
 use super::world::World;
+
+/// How often at least the clock is looked at while a deadline is waited for.
+const LOOK_MS: u64 = 10_000;
 
 /// What is to be carried out.
 #[derive(Clone, Debug)]
@@ -112,13 +116,17 @@ fn listening(result: std::io::Result<()>) -> String {
 /// Drains at the deadline; never returns.
 async fn at_deadline(pace: &Pace, controller: &Controller) {
     if let Some(deadline) = pace.deadline {
-        let ms = u64::try_from(deadline.since_ms(SystemClock.now())).unwrap_or(0);
-        if ms > 0 {
-            SystemClock.sleep_ms(ms).await;
-        }
+        until(&SystemClock, deadline).await;
         controller.drain(DrainCause::Deadline);
     }
     std::future::pending().await
+}
+
+/// Returns at that time by the clock. A machine that slept meanwhile, or whose clock was set, is not waited for any longer.
+async fn until(clock: &impl Clock, at: UnixMs) {
+    while let Some(left_ms) = u64::try_from(at.since_ms(clock.now())).ok().filter(|left_ms| *left_ms > 0) {
+        clock.sleep_ms(left_ms.min(LOOK_MS)).await;
+    }
 }
 
 /// Beats for as long as it is polled; never returns.
@@ -127,5 +135,36 @@ async fn beat(reporter: &Reporter) {
     loop {
         each_second.tick().await;
         reporter.tick();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// A clock that goes on by an hour in the middle of its second wait: the machine slept.
+    struct Sleeper(Cell<i64>, Cell<u32>);
+
+    impl Clock for Sleeper {
+        fn now(&self) -> UnixMs {
+            UnixMs(self.0.get())
+        }
+
+        async fn sleep_ms(&self, ms: u64) {
+            self.1.set(self.1.get() + 1);
+            let slept_ms = if self.1.get() == 2 { 3_600_000 } else { i64::try_from(ms).unwrap() };
+            self.0.set(self.0.get() + slept_ms);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_deadline_comes_also_while_the_machine_sleeps() {
+        let clock = Sleeper(Cell::new(0), Cell::new(0));
+        until(&clock, UnixMs(1_800_000)).await;
+        assert_eq!(clock.1.get(), 2);
+        until(&clock, UnixMs(0)).await;
+        assert_eq!(clock.1.get(), 2, "it has passed");
     }
 }

@@ -192,7 +192,7 @@ fn one_job_with_its_proof() {
 #[test]
 fn one_job_in_json_holds_secrets_only_where_they_are_asked_for() {
     let text = one_job(Format::Json, false);
-    assert!(!text.contains("5ec7e7") && !text.contains("lnbc1"), "{text}");
+    assert!(!text.contains(['\u{1b}', '\u{202e}']) && !text.contains("5ec7e7") && !text.contains("lnbc1"), "{text}");
     let parsed: Value = serde_json::from_str(&one_job(Format::Json, true)).unwrap();
     let payment = &parsed["jobs"][0]["takes"][0]["payments"][1];
     assert_eq!((&payment["invoice"], &payment["answers"][1]["status"]), (&json!("lnbc1invoice"), &json!(422)));
