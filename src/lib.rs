@@ -16,6 +16,7 @@ pub mod money;
 pub mod opening;
 pub mod origin;
 pub mod payer;
+pub mod pinned;
 pub mod plan;
 pub mod report;
 pub mod run;

@@ -19,7 +19,7 @@ const fn room(name: &'static str, uses: &'static [&'static str]) -> Room {
 }
 
 /// Rooms that know of no other room but each other: anybody may use them.
-const LEAVES: [&str; 6] = ["money", "time", "diagnostic", "cells", "harmless", "opening"];
+const LEAVES: [&str; 7] = ["money", "time", "diagnostic", "cells", "harmless", "opening", "pinned"];
 
 /// money ← l402, catalog ← manifest ← plan ← ports ← run ← cli. The ports exchange the few types that cross the table
 /// between asking, paying and recording, and nothing else.
@@ -53,8 +53,9 @@ const ROOMS: [Room; 12] = [
     ),
 ];
 
-/// The sandbox stands in for strangers: of the leaves it shares only what amounts and times are.
-const SANDBOX_LEAVES: [&str; 2] = ["money", "time"];
+/// The sandbox stands in for strangers: of the leaves it shares only what amounts and times are, and how a known
+/// certificate is trusted.
+const SANDBOX_LEAVES: [&str; 3] = ["money", "time", "pinned"];
 
 /// Where there is no I/O, no SQL and no clock. A path ends in `/` where it is a folder's.
 const PURE: [&str; 9] =

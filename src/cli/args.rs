@@ -333,6 +333,10 @@ pub struct SandboxArgs {
     /// How it behaves.
     #[command(flatten)]
     pub options: super::run::SandboxOptions,
+    /// Who mints its invoices.
+    #[cfg(feature = "sandbox")]
+    #[command(flatten)]
+    pub mint: Option<crate::sandbox::MintOptions>,
 }
 
 /// `resolve`.
@@ -576,8 +580,9 @@ mod tests {
     #[test]
     fn every_flag_has_a_variable_or_is_a_persons_word() {
         let command = command();
+        let is_practice = |flag: &str| flag.starts_with("sandbox-") || flag.starts_with("mint-");
         for sub in command.get_subcommands() {
-            for flag in sub.get_arguments().filter_map(Arg::get_long).filter(|flag| !flag.starts_with("sandbox-")) {
+            for flag in sub.get_arguments().filter_map(Arg::get_long).filter(|flag| !is_practice(flag)) {
                 let said_here_only = layer::FLAG_ONLY.contains(&flag.replace('-', "_").as_str());
                 let has_variable = layer::variable_of_flag(flag).is_some();
                 assert!(flag == "help" || said_here_only != has_variable, "--{flag} of {}", sub.get_name());

@@ -11,9 +11,12 @@ pub(super) fn execute(args: &SandboxArgs) -> Result<ExitCode, Failure> {
     use super::terminal;
 
     super::runtime()?.block_on(async {
-        let sandbox = crate::sandbox::start(&args.options, args.state.as_deref())
-            .await
-            .map_err(|error| Failure::Usage(error.to_string()))?;
+        let (options, state) = (&args.options, args.state.as_deref());
+        let started = match &args.mint {
+            Some(mint) => crate::sandbox::start_minting_at(mint, options, state).await,
+            None => crate::sandbox::start(options, state).await,
+        };
+        let sandbox = started.map_err(|error| Failure::Usage(error.to_string()))?;
         let text = format!("{}\nCtrl-C stops it.\n", sandbox.how_to_use());
         let signals = crate::run::signals::Signals::default();
         let mut signal = std::pin::pin!(signals.first());

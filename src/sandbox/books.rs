@@ -120,6 +120,14 @@ impl Books {
         self.record(Entry::Asked(asked))
     }
 
+    /// Notes that a challenge was paid at another node than the sandbox's own.
+    pub(super) fn paid_elsewhere(&mut self, hash: PaymentHash, now: UnixMs) -> io::Result<()> {
+        match self.state.sales.get(&hash) {
+            Some(sale) if !sale.paid => self.record(Entry::Settled { hash, at: now }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
     /// Takes a credential whose macaroon and preimage are right, for a request with this digest.
     pub(super) fn redeem(
         &mut self,

@@ -170,10 +170,10 @@ impl Keys {
     /// # Errors
     /// Where BOLT11 cannot say it: an amount or an expiry out of range.
     pub(super) fn challenge(&self, bill: Bill) -> Result<Minted, CreationError> {
-        let hash: [u8; 32] = Sha256::digest(self.preimage(bill.number)).into();
+        let (hash, token) = self.promise(bill.number);
         let raw = InvoiceBuilder::new(Currency::Regtest)
             .description(bill.description)
-            .payment_hash(sha256::Hash::from_byte_array(hash))
+            .payment_hash(sha256::Hash::from_byte_array(hash.0))
             .payment_secret(PaymentSecret(derive(&self.root, "payment secret", bill.number)))
             .duration_since_epoch(since_epoch(bill.at))
             .min_final_cltv_expiry_delta(MIN_FINAL_CLTV_EXPIRY_BLOCKS)
@@ -187,7 +187,13 @@ impl Keys {
             Ok(signed) => signed.to_string(),
             Err(never) => match never {},
         };
-        Ok(Minted { hash: PaymentHash(hash), token: self.token(&hash, bill.number), invoice })
+        Ok(Minted { hash, token, invoice })
+    }
+
+    /// A challenge's hash and its macaroon, where the invoice is made elsewhere.
+    pub(super) fn promise(&self, number: u64) -> (PaymentHash, String) {
+        let hash: [u8; 32] = Sha256::digest(self.preimage(number)).into();
+        (PaymentHash(hash), self.token(&hash, number))
     }
 
     fn token(&self, hash: &[u8; 32], number: u64) -> String {

@@ -8,6 +8,7 @@ mod faults;
 mod goods;
 mod journal;
 mod keys;
+mod mint;
 mod mpp;
 mod node;
 mod options;
@@ -31,12 +32,14 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use url::Url;
 
+pub use self::mint::MintOptions;
 pub use self::options::{NodeFault, OfferedScheme, SandboxOptions};
 pub use self::snapshot::{PaymentRow, SaleRow, Snapshot};
 
 use self::books::Books;
 use self::faults::Faults;
 use self::keys::Keys;
+use self::mint::Mint;
 use self::serve::{Server, tls_acceptor};
 use self::state::{Ports, StateDir};
 use crate::money::Sats;
@@ -82,18 +85,17 @@ pub enum SandboxError {
     /// The certificate cannot be made or read.
     #[error("the stand-in node's certificate cannot be used: {0}; choose another directory with --state")]
     Tls(String),
+    /// The node that shall mint cannot be used.
+    #[error("the node that shall mint the invoices cannot be used: {0}")]
+    Mint(String),
 }
 
 /// A running sandbox. Dropping it stops it too, without waiting.
 pub struct Sandbox {
     /// The stand-in API: `http://127.0.0.1:PORT/`.
     pub origin: Url,
-    /// The stand-in node: `https://127.0.0.1:PORT/`.
-    pub node: Url,
-    /// The node's self-signed certificate, as PEM.
-    pub certificate_pem: String,
-    /// The node's macaroon in hex: a secret.
-    pub macaroon: String,
+    /// The stand-in node; none where a real one mints the invoices.
+    pub node: Option<StandIn>,
     /// Where `tls.cert`, `admin.macaroon`, `catalog.toml` and the books stand.
     pub directory: PathBuf,
     world: Arc<World>,
@@ -101,11 +103,24 @@ pub struct Sandbox {
     _state: StateDir,
 }
 
+/// The stand-in node, as a client is told of it.
+#[derive(Clone)]
+pub struct StandIn {
+    /// `https://127.0.0.1:PORT/`.
+    pub url: Url,
+    /// Its self-signed certificate, as PEM.
+    pub certificate_pem: String,
+    /// Its macaroon in hex: a secret.
+    pub macaroon: String,
+}
+
 /// What API and node have in common.
 struct World {
     options: SandboxOptions,
     keys: Keys,
     faults: Faults,
+    /// Who mints the invoices, where that is not the sandbox itself.
+    mint: Option<Mint>,
     books: Mutex<Books>,
     /// Turns true when it is time to stop.
     stop: watch::Sender<bool>,
@@ -117,46 +132,69 @@ struct World {
 /// # Errors
 /// Where the directory or a port cannot be used.
 pub async fn start(options: &SandboxOptions, state: Option<&Path>) -> Result<Sandbox, SandboxError> {
+    launch(options, None, state).await
+}
+
+/// The same, with invoices that a real lnd mints and another real node pays: only the API is a stand-in then.
+///
+/// # Errors
+/// Where the minting node's files, the directory or a port cannot be used.
+pub async fn start_minting_at(
+    mint: &MintOptions,
+    options: &SandboxOptions,
+    state: Option<&Path>,
+) -> Result<Sandbox, SandboxError> {
+    launch(options, Some(Mint::open(mint)?), state).await
+}
+
+async fn launch(options: &SandboxOptions, mint: Option<Mint>, state: Option<&Path>) -> Result<Sandbox, SandboxError> {
     let state = StateDir::open(state)?;
-    let world = Arc::new(World::open(options, &state)?);
+    let stands_in = mint.is_none();
+    let world = Arc::new(World::open(options, mint, &state)?);
     let remembered = state.ports()?;
     let origin_listener = listen(options.origin_port, remembered.origin).await?;
-    let node_listener = listen(options.node_port, remembered.node).await?;
-    let (origin_port, node_port) = (port_of(&origin_listener)?, port_of(&node_listener)?);
-    state.remember_ports(Ports { origin: Some(origin_port), node: Some(node_port) })?;
-    let (origin, node) = (loopback("http", origin_port)?, loopback("https", node_port)?);
-
-    let certificate = state.certificate()?;
-    let tls = tls_acceptor(&certificate)?;
-    state.write(MACAROON_FILE, world.keys.node_macaroon())?;
-    state.write(PAYER_MACAROON_FILE, world.keys.payer_macaroon())?;
-    state.write(READER_MACAROON_FILE, world.keys.reader_macaroon())?;
+    let origin_port = port_of(&origin_listener)?;
+    let origin = loopback("http", origin_port)?;
+    let mut servers = JoinSet::new();
+    let node = match stands_in {
+        true => Some(stand_in(&world, &state, remembered, &mut servers).await?),
+        false => None,
+    };
+    let node_port = node.as_ref().and_then(|node| node.url.port());
+    state.remember_ports(Ports { origin: Some(origin_port), node: node_port.or(remembered.node) })?;
     state.write(CATALOG_FILE, catalog(&origin).as_bytes())?;
 
     let unfinished: Vec<_> = world.books().state.unfinished().collect();
     for hash in unfinished {
         Arc::clone(&world).carry_out(hash);
     }
-    let mut servers = JoinSet::new();
     let api = shop::router(Arc::clone(&world), origin.clone());
-    let stop = || world.stop.subscribe();
-    servers.spawn(Server { listener: origin_listener, tls: None, router: api, stop: stop() }.run());
-    let lnd = node::router(Arc::clone(&world));
-    servers.spawn(Server { listener: node_listener, tls: Some(tls), router: lnd, stop: stop() }.run());
-    Ok(Sandbox {
-        origin,
-        node,
-        certificate_pem: certificate.certificate_pem,
-        macaroon: keys::hex(world.keys.node_macaroon()),
-        directory: state.path().to_owned(),
-        world,
-        servers,
-        _state: state,
-    })
+    servers.spawn(Server { listener: origin_listener, tls: None, router: api, stop: world.stop.subscribe() }.run());
+    Ok(Sandbox { origin, node, directory: state.path().to_owned(), world, servers, _state: state })
+}
+
+/// Starts the stand-in node.
+async fn stand_in(
+    world: &Arc<World>,
+    state: &StateDir,
+    remembered: Ports,
+    servers: &mut JoinSet<()>,
+) -> Result<StandIn, SandboxError> {
+    let listener = listen(world.options.node_port, remembered.node).await?;
+    let url = loopback("https", port_of(&listener)?)?;
+    let certificate = state.certificate()?;
+    let tls = tls_acceptor(&certificate)?;
+    state.write(MACAROON_FILE, world.keys.node_macaroon())?;
+    state.write(PAYER_MACAROON_FILE, world.keys.payer_macaroon())?;
+    state.write(READER_MACAROON_FILE, world.keys.reader_macaroon())?;
+    let router = node::router(Arc::clone(world));
+    servers.spawn(Server { listener, tls: Some(tls), router, stop: world.stop.subscribe() }.run());
+    let macaroon = keys::hex(world.keys.node_macaroon());
+    Ok(StandIn { url, certificate_pem: certificate.certificate_pem, macaroon })
 }
 
 impl World {
-    fn open(options: &SandboxOptions, state: &StateDir) -> Result<Self, SandboxError> {
+    fn open(options: &SandboxOptions, mint: Option<Mint>, state: &StateDir) -> Result<Self, SandboxError> {
         let invalid = |why: &str| SandboxError::State {
             path: state.path().to_owned(),
             source: io::Error::new(io::ErrorKind::InvalidInput, why.to_owned()),
@@ -167,6 +205,7 @@ impl World {
             options: options.clone(),
             keys,
             faults: Faults::new(options),
+            mint,
             books: Mutex::new(Books::open(&state.path().join(BOOKS_FILE), opening)?),
             stop: watch::Sender::new(false),
         })
@@ -235,19 +274,26 @@ impl Sandbox {
     /// What a person types to buy from this sandbox and to look at its books.
     #[must_use]
     pub fn how_to_use(&self) -> String {
-        let (catalog, macaroon, certificate) =
-            (self.catalog_file(), self.payer_macaroon_file(), self.certificate_file());
+        let (origin, catalog) = (&self.origin, quoted(&self.catalog_file()));
+        let (node, flags) = match &self.node {
+            Some(node) => (
+                format!("stand-in node  {} (regtest: play money)\n", node.url),
+                format!(
+                    "--lnd-url {} \\\n    --lnd-macaroon-file {} \\\n    --lnd-cert-file {}",
+                    node.url,
+                    quoted(&self.payer_macaroon_file()),
+                    quoted(&self.certificate_file())
+                ),
+            ),
+            None => (
+                "invoices       minted by the lnd of --mint-lnd-url: real payments, of its network\n".to_owned(),
+                "--lnd-url URL --lnd-macaroon-file FILE --lnd-cert-file FILE".to_owned(),
+            ),
+        };
         format!(
-            "stand-in API   {origin}\n\
-             stand-in node  {node} (regtest: play money)\n\n\
-             buy from it:\n  l402-batch run jobs.example.toml \\\n    --catalog {catalog} \\\n    --lnd-url {node} \\\n    \
-             --lnd-macaroon-file {macaroon} \\\n    --lnd-cert-file {certificate}\n\n\
+            "stand-in API   {origin}\n{node}\n\
+             buy from it:\n  l402-batch run jobs.example.toml \\\n    --catalog {catalog} \\\n    {flags}\n\n\
              look at its books:\n  curl {origin}sandbox/books\n",
-            origin = self.origin,
-            node = self.node,
-            catalog = quoted(&catalog),
-            macaroon = quoted(&macaroon),
-            certificate = quoted(&certificate),
         )
     }
 }
@@ -264,7 +310,7 @@ impl fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sandbox")
             .field("origin", &self.origin.as_str())
-            .field("node", &self.node.as_str())
+            .field("node", &self.node.as_ref().map(|node| node.url.as_str()))
             .field("directory", &self.directory)
             .finish_non_exhaustive()
     }

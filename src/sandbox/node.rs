@@ -127,7 +127,7 @@ async fn dated(State(world): State<Arc<World>>, mut response: Response) -> Respo
 }
 
 async fn state(State(world): State<Arc<World>>) -> Response {
-    let faults = [(NodeFault::Locked, "LOCKED"), (NodeFault::Starting, "RPC_ACTIVE")];
+    let faults = [(NodeFault::Locked, "LOCKED"), (NodeFault::Starting, "UNLOCKED")];
     let fault = faults.iter().find(|(fault, _)| world.has(*fault));
     answer(StatusCode::OK, &json!({ "state": fault.map_or("SERVER_ACTIVE", |(_, word)| word) }))
 }
@@ -465,9 +465,15 @@ fn decoded_json(read: &Read) -> Value {
     })
 }
 
-/// lnd's own words for what is wrong with a macaroon.
+/// lnd's own words for a wallet that is not open yet, and for what is wrong with a macaroon.
 fn authorize(world: &World, headers: &HeaderMap, call: &Guarded) -> Result<(), LndError> {
     let refuse = |why: &str| Err(LndError::new(Code::Unknown, why));
+    if world.has(NodeFault::Locked) {
+        return refuse("wallet locked, unlock it to enable full RPC access");
+    }
+    if world.has(NodeFault::Starting) {
+        return refuse("the RPC server is in the process of starting up, but not yet ready to accept calls");
+    }
     let Some(header) = headers.get(MACAROON) else { return refuse("expected 1 macaroon, got 0") };
     match HEXLOWER_PERMISSIVE.decode(header.as_bytes()) {
         Ok(bytes) if bytes.first() == Some(&2) => match world.keys.admit(&bytes, call) {

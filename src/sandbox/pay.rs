@@ -134,7 +134,7 @@ impl Read {
 
 /// Decodes a BOLT11 invoice of this node's network.
 pub(super) fn read_invoice(text: &str) -> Result<Read, LndError> {
-    let invoice = Bolt11Invoice::from_str(text).map_err(|_| LndError::new(Code::Unknown, "invalid index of 1"))?;
+    let invoice = Bolt11Invoice::from_str(text).map_err(|_| no_invoice(text))?;
     if invoice.currency() != Currency::Regtest {
         return Err(LndError::new(Code::Unknown, "invoice not for current active network 'regtest'"));
     }
@@ -152,6 +152,17 @@ pub(super) fn read_invoice(text: &str) -> Result<Read, LndError> {
         description,
         payment_secret: invoice.payment_secret().0,
     })
+}
+
+fn no_invoice(text: &str) -> LndError {
+    /// A shorter one is not looked at.
+    const BECH32_CHARS_MIN: usize = 8;
+    match text.len() {
+        length @ ..BECH32_CHARS_MIN => {
+            LndError::new(Code::Unknown, format_args!("invalid bech32 string length {length}"))
+        }
+        _ => LndError::new(Code::Unknown, "invalid index of 1"),
+    }
 }
 
 impl World {

@@ -23,7 +23,8 @@ use super::books::{Redeemed, Terms};
 use super::faults::{Place, Refusal};
 use super::goods::Good;
 use super::journal::Asked;
-use super::keys::{Bill, hex, request_digest};
+use super::keys::{Bill, Minted, hex, request_digest};
+use super::mint::{Mint, MintError};
 use super::mpp::{self, Shown};
 use super::serve::HangUp;
 use super::{World, now};
@@ -68,6 +69,8 @@ pub(super) fn router(world: Arc<World>, base: Url) -> Router {
         .route("/api/l402/{good}", post(sell))
         .route("/videos/{file}", get(video))
         .route("/sandbox/books", get(books))
+        .route("/sandbox/settle/{hash}", post(settle))
+        .route("/sandbox/cancel/{hash}", post(cancel))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .with_state(Arc::new(Shop { world, base }))
 }
@@ -85,9 +88,9 @@ async fn sell(State(shop): State<Arc<Shop>>, Path(name): Path<String>, headers: 
         return refused(refusal);
     }
     let answer = match headers.get(AUTHORIZATION) {
-        None => shop.ask(&wish, &headers),
+        None => shop.ask(&wish, &headers).await,
         Some(value) => match shop.proof(value.as_bytes()) {
-            Some(proof) => shop.redeem(&wish, &proof, &headers),
+            Some(proof) => shop.redeem(&wish, &proof, &headers).await,
             None => Ok(bad_credential("the credential's macaroon or preimage is not right")),
         },
     };
@@ -99,7 +102,7 @@ async fn sell(State(shop): State<Arc<Shop>>, Path(name): Path<String>, headers: 
 
 impl Shop {
     /// Answers a request without payment: 402 with a challenge, or what is wrong with it.
-    fn ask(&self, wish: &Wish, headers: &HeaderMap) -> io::Result<Response> {
+    async fn ask(&self, wish: &Wish, headers: &HeaderMap) -> io::Result<Response> {
         let is_json = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(JSON.as_bytes()));
         if !is_json {
             return Ok(invalid("the Content-Type must be application/json"));
@@ -118,7 +121,7 @@ impl Shop {
             at: now,
             expiry_s: world.options.invoice_expiry_s,
         };
-        let minted = world.keys.challenge(bill).map_err(|error| io::Error::other(error.to_string()))?;
+        let minted = self.mint(bill).await?;
         world.books().ask(Asked {
             hash: minted.hash,
             number,
@@ -141,19 +144,34 @@ impl Shop {
         Ok(response)
     }
 
+    /// The challenge for a bill: the invoice of the node that mints, or the sandbox's own.
+    async fn mint(&self, bill: Bill) -> io::Result<Minted> {
+        let keys = &self.world.keys;
+        let Some(mint) = &self.world.mint else {
+            return keys.challenge(bill).map_err(|error| io::Error::other(error.to_string()));
+        };
+        let (hash, token) = keys.promise(bill.number);
+        let invoice = mint.invoice(&bill, &hash, &keys.preimage(bill.number)).await.map_err(io::Error::other)?;
+        Ok(Minted { hash, token, invoice })
+    }
+
     /// Answers a request with a credential whose macaroon and preimage are right.
-    fn redeem(&self, wish: &Wish, proof: &Proof, headers: &HeaderMap) -> io::Result<Response> {
+    async fn redeem(&self, wish: &Wish, proof: &Proof, headers: &HeaderMap) -> io::Result<Response> {
         let options = &self.world.options;
         let terms = Terms {
             credential_ms: ms(options.credential_s.saturating_mul(1_000)),
             dedup_ms: if wish.fresh { 0 } else { ms(options.dedup_s.saturating_mul(1_000)) },
             accept_ms: options.accept.then(|| ms(options.accept_ms)),
         };
+        if self.world.mint.is_some() {
+            // Only who paid has the preimage: the payment itself was another node's affair.
+            self.world.books().paid_elsewhere(proof.hash, now())?;
+        }
         let redeemed = self.world.books().redeem(proof.hash, &hex(&wish.digest), terms, now())?;
         match redeemed {
             Redeemed::Delivered { video, deduplicated } => Ok(self.delivered(&video, deduplicated)),
             Redeemed::Processing => Ok(self.accepted(&proof.hash)),
-            Redeemed::Unpaid => self.ask(wish, headers),
+            Redeemed::Unpaid => self.ask(wish, headers).await,
             Redeemed::Expired => Ok(bad_credential("the credential has expired; it cannot be used any more")),
             Redeemed::OtherRequest => {
                 Ok(bad_credential("the credential was made for another request; the payload must be identical"))
@@ -274,6 +292,34 @@ fn one_range(range: &str) -> Option<std::ops::Range<usize>> {
     let first = first.parse().ok()?;
     let end = if last.is_empty() { VIDEO.len() } else { last.parse::<usize>().ok()?.checked_add(1)?.min(VIDEO.len()) };
     (last.is_empty() || end > first || first >= VIDEO.len()).then_some(first..end.max(first))
+}
+
+/// Takes what a hold invoice holds.
+async fn settle(State(shop): State<Arc<Shop>>, Path(hash): Path<String>) -> Response {
+    shop.decide(&hash, async |mint, _, preimage| mint.settle(&preimage).await).await
+}
+
+/// Gives back what a hold invoice holds.
+async fn cancel(State(shop): State<Arc<Shop>>, Path(hash): Path<String>) -> Response {
+    shop.decide(&hash, async |mint, hash, _| mint.cancel(&hash).await).await
+}
+
+impl Shop {
+    async fn decide(
+        &self,
+        hash: &str,
+        decision: impl AsyncFnOnce(&Mint, PaymentHash, [u8; 32]) -> Result<(), MintError>,
+    ) -> Response {
+        let hash = PaymentHash::from_hex(hash);
+        let number = hash.and_then(|hash| self.world.books().state.sale(&hash).map(|sale| sale.asked.number));
+        let (Some(mint), Some(hash), Some(number)) = (&self.world.mint, hash, number) else {
+            return refuse(StatusCode::NOT_FOUND, "NOT_FOUND", "no such hold invoice");
+        };
+        match decision(mint, hash, self.world.keys.preimage(number)).await {
+            Ok(()) => StatusCode::NO_CONTENT.into_response(),
+            Err(error) => refuse(StatusCode::BAD_GATEWAY, "MINT", &error.to_string()),
+        }
+    }
 }
 
 async fn books(State(shop): State<Arc<Shop>>) -> Response {

@@ -58,11 +58,12 @@ impl World {
     #[cfg(feature = "sandbox")]
     async fn of_sandbox(options: &SandboxOptions) -> Result<Self, Failure> {
         let sandbox = crate::sandbox::start(options, None).await.map_err(|error| Failure::Usage(error.to_string()))?;
-        let macaroon = Macaroon::from_text(&sandbox.macaroon, "the sandbox").map_err(unusable)?;
+        let node = sandbox.node.as_ref().ok_or_else(|| Failure::Internal("the sandbox has no node".to_owned()))?;
+        let macaroon = Macaroon::from_text(&node.macaroon, "the sandbox").map_err(unusable)?;
         let payer = LndPayer::new(&LndOptions {
-            url: sandbox.node.to_string(),
+            url: node.url.to_string(),
             macaroon,
-            certificate_pem: Some(sandbox.certificate_pem.clone().into_bytes()),
+            certificate_pem: Some(node.certificate_pem.clone().into_bytes()),
         });
         let options = HttpOptions { proxy_from_env: false, ..HttpOptions::default() };
         // Kept after the run, so that what it recorded can be looked at.

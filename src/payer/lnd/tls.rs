@@ -1,62 +1,12 @@
-//! The node's certificate, pinned: LND's own one is self-signed and marked as a CA, which no ordinary check accepts.
+//! The node's certificate, pinned, and what is wrong with one that is not the given.
 
 use std::error::Error as _;
-use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
+use rustls::{CertificateError, ClientConfig};
+use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 
 use super::LndConfigError;
-
-/// Accepts the very certificates that it was given, whatever they say of names, dates or issuers, and no other. That
-/// the server holds the key is still proven by the handshake's signature.
-#[derive(Debug)]
-struct Pinned {
-    certificates: Vec<CertificateDer<'static>>,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Pinned {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        if self.certificates.iter().any(|known| known.as_ref() == end_entity.as_ref()) {
-            Ok(ServerCertVerified::assertion())
-        } else {
-            Err(rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
-        }
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
-}
 
 /// The most that is read of a certificate, in bytes.
 pub const CERTIFICATE_BYTES_MAX: u64 = 1 << 20;
@@ -109,15 +59,7 @@ pub(super) fn trusting_nobody() -> Result<ClientConfig, LndConfigError> {
 }
 
 fn trusting(certificates: Vec<CertificateDer<'static>>) -> Result<ClientConfig, LndConfigError> {
-    let provider = Arc::new(ring::default_provider());
-    let verifier = Pinned { certificates, provider: Arc::clone(&provider) };
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| LndConfigError::Client(error.to_string()))?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
-    Ok(config)
+    crate::pinned::trusting(certificates).map_err(|error| LndConfigError::Client(error.to_string()))
 }
 
 /// What is wrong with the certificate, where that is why a request failed.

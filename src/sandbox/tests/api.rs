@@ -2,8 +2,6 @@
 
 use super::*;
 
-const IMAGE_5S: &str =
-    r#"{"prompt":"Make the person wave hello","image":"data:image/png;base64,iVBORw0KGgo=","duration":5}"#;
 const IMAGE_10S: &str = r#"{"prompt":"Make the person wave hello","image":"iVBORw0KGgo=","duration":10}"#;
 
 #[tokio::test]
@@ -172,12 +170,22 @@ async fn a_restart_keeps_keys_books_and_addresses() {
     let first = Bench::at(state.path()).await;
     let credential = first.buy(VIDEO, VIDEO_BODY).await;
     let books = first.sandbox.books();
-    let (origin, node, macaroon) =
-        (first.sandbox.origin.clone(), first.sandbox.node.clone(), first.sandbox.macaroon.clone());
+    let (origin, node, macaroon) = (
+        first.sandbox.origin.clone(),
+        first.sandbox.node.as_ref().unwrap().url.clone(),
+        first.sandbox.node.as_ref().unwrap().macaroon.clone(),
+    );
     drop(first.http);
     first.sandbox.stop().await;
     let second = Bench::at(state.path()).await;
-    assert_eq!((&second.sandbox.origin, &second.sandbox.node, &second.sandbox.macaroon), (&origin, &node, &macaroon));
+    assert_eq!(
+        (
+            &second.sandbox.origin,
+            &second.sandbox.node.as_ref().unwrap().url,
+            &second.sandbox.node.as_ref().unwrap().macaroon
+        ),
+        (&origin, &node, &macaroon)
+    );
     assert_eq!(second.sandbox.books(), books);
     assert_eq!(second.post(VIDEO, VIDEO_BODY, Some(&credential)).await.status(), 200);
     assert_ne!(second.ask(VIDEO, VIDEO_BODY).await.hash, books.sales[0].hash);
@@ -191,8 +199,14 @@ async fn the_files_for_the_client_are_there() {
     let catalog: toml::Table = catalog.parse().unwrap();
     let url = sandbox.origin.join(ANIMATION).unwrap();
     assert_eq!(catalog["endpoint"]["animate-image"]["url"].as_str(), Some(url.as_str()));
-    assert_eq!(std::fs::read(sandbox.macaroon_file()).unwrap(), HEXLOWER.decode(sandbox.macaroon.as_bytes()).unwrap());
-    assert_eq!(std::fs::read_to_string(sandbox.certificate_file()).unwrap(), sandbox.certificate_pem);
-    assert!(sandbox.how_to_use().contains(sandbox.node.as_str()));
-    assert!(!format!("{sandbox:?}").contains(&sandbox.macaroon));
+    assert_eq!(
+        std::fs::read(sandbox.macaroon_file()).unwrap(),
+        HEXLOWER.decode(sandbox.node.as_ref().unwrap().macaroon.as_bytes()).unwrap()
+    );
+    assert_eq!(
+        std::fs::read_to_string(sandbox.certificate_file()).unwrap(),
+        sandbox.node.as_ref().unwrap().certificate_pem
+    );
+    assert!(sandbox.how_to_use().contains(sandbox.node.as_ref().unwrap().url.as_str()));
+    assert!(!format!("{sandbox:?}").contains(&sandbox.node.as_ref().unwrap().macaroon));
 }

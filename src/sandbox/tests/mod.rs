@@ -2,6 +2,7 @@
 
 mod api;
 mod node;
+mod recorded;
 
 use std::path::Path;
 use std::str::FromStr;
@@ -22,6 +23,8 @@ use super::{Sandbox, SandboxOptions, start};
 
 const VIDEO: &str = "/api/l402/generate-video";
 const ANIMATION: &str = "/api/l402/animate-image";
+const IMAGE_5S: &str =
+    r#"{"prompt":"Make the person wave hello","image":"data:image/png;base64,iVBORw0KGgo=","duration":5}"#;
 const VIDEO_BODY: &str =
     r#"{"prompt":"A cat walking on the surface of the moon","duration":5,"mode":"pro","generate_audio":true}"#;
 
@@ -57,7 +60,8 @@ impl Bench {
 
     fn of(sandbox: Sandbox) -> Self {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let certificate = CertificateDer::from_pem_slice(sandbox.certificate_pem.as_bytes()).unwrap();
+        let certificate =
+            CertificateDer::from_pem_slice(sandbox.node.as_ref().unwrap().certificate_pem.as_bytes()).unwrap();
         let pinned = Arc::new(Pinned { certificate, provider: Arc::clone(&provider) });
         let tls = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -85,9 +89,9 @@ impl Bench {
     }
 
     fn node_request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
-        let url = self.sandbox.node.join(path).unwrap();
+        let url = self.sandbox.node.as_ref().unwrap().url.join(path).unwrap();
         let method = reqwest::Method::from_str(method).unwrap();
-        self.http.request(method, url).header("Grpc-Metadata-macaroon", &self.sandbox.macaroon)
+        self.http.request(method, url).header("Grpc-Metadata-macaroon", &self.sandbox.node.as_ref().unwrap().macaroon)
     }
 
     async fn node(&self, path: &str) -> (u16, Value) {

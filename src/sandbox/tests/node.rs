@@ -117,8 +117,8 @@ async fn unknown_hashes_and_paths() {
 #[tokio::test]
 async fn macaroons_are_checked_in_lnds_words() {
     let bench = Bench::new(quick()).await;
-    let url = bench.sandbox.node.join("v1/getinfo").unwrap();
-    let other = bench.sandbox.macaroon.replace('0', "1").replacen("12", "02", 1);
+    let url = bench.sandbox.node.as_ref().unwrap().url.join("v1/getinfo").unwrap();
+    let other = bench.sandbox.node.as_ref().unwrap().macaroon.replace('0', "1").replacen("12", "02", 1);
     for (macaroon, words) in [
         (None, "expected 1 macaroon, got 0"),
         (Some("zz"), "encoding/hex: invalid byte: U+007A 'z'"),
@@ -129,7 +129,8 @@ async fn macaroons_are_checked_in_lnds_words() {
         let (status, answer) = read(request.send().await.unwrap()).await;
         assert_eq!((status, answer), (500, json!({"code":2,"message":words,"details":[]})));
     }
-    let state = bench.http.get(bench.sandbox.node.join("v1/state").unwrap()).send().await.unwrap();
+    let state =
+        bench.http.get(bench.sandbox.node.as_ref().unwrap().url.join("v1/state").unwrap()).send().await.unwrap();
     assert_eq!(read(state).await, (200, json!({"state":"SERVER_ACTIVE"})));
 }
 

@@ -44,12 +44,17 @@ impl Client {
 
     /// One who reaches that sandbox's node and API elsewhere: through a proxy, or not at all.
     pub fn at(node: &str, catalog: &Path, sandbox: &Sandbox) -> Self {
+        Self::with(catalog, node, &sandbox.file("admin.macaroon"), &sandbox.file("tls.cert"))
+    }
+
+    /// One who has this node and this catalogue.
+    pub fn with(catalog: &Path, node: &str, macaroon: &Path, certificate: &Path) -> Self {
         let path = |path: &Path| path.display().to_string();
         let node = [
             ("--catalog", path(catalog)),
             ("--lnd-url", node.to_owned()),
-            ("--lnd-macaroon-file", path(&sandbox.file("admin.macaroon"))),
-            ("--lnd-cert-file", path(&sandbox.file("tls.cert"))),
+            ("--lnd-macaroon-file", path(macaroon)),
+            ("--lnd-cert-file", path(certificate)),
         ];
         Self { node: node.into_iter().flat_map(|(flag, value)| [flag.to_owned(), value]).collect(), ..Self::alone() }
     }

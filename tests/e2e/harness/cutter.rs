@@ -41,6 +41,8 @@ struct State {
     turns: bool,
     /// It has been done.
     cut: bool,
+    /// What is done cuts nothing.
+    passes_on: bool,
     /// Everything of this process that was counted: for the words of a failure.
     seen: Vec<&'static str>,
 }
@@ -48,9 +50,14 @@ struct State {
 impl Cutter {
     /// A proxy before that sandbox.
     pub fn before(sandbox: &Sandbox) -> Self {
+        Self::between(sandbox, &sandbox.node)
+    }
+
+    /// A proxy before that sandbox's API and before this node.
+    pub fn between(sandbox: &Sandbox, node: &str) -> Self {
         let state = Arc::new(Mutex::new(State::default()));
         let origin = listen(&sandbox.origin, ["ask >", "< ask"], &state);
-        let node = listen(&sandbox.node, ["node >", "< node"], &state);
+        let node = listen(node, ["node >", "< node"], &state);
         let catalog = sandbox.file("through-the-cutter.toml");
         let text = std::fs::read_to_string(sandbox.file("catalog.toml")).unwrap();
         std::fs::write(&catalog, text.replace(&sandbox.origin, &format!("http://{origin}"))).unwrap();
@@ -59,12 +66,24 @@ impl Cutter {
 
     /// Starts a process that is killed at the `nth` turn or piece, counted from 1.
     pub fn start(&self, count: Count, nth: usize, start: impl FnOnce() -> Process) -> Process {
+        self.start_and(count, nth, start, None)
+    }
+
+    /// The same; where something else is to happen then, everything passes on.
+    pub fn start_and(
+        &self,
+        count: Count,
+        nth: usize,
+        start: impl FnOnce() -> Process,
+        instead: Option<Box<dyn FnOnce() + Send>>,
+    ) -> Process {
         // Held while it starts, so that no piece passes before the knife is in place.
         let mut state = self.state.lock().unwrap();
         let process = start();
         *state = State {
             process: state.process + 1,
-            knife: Some((nth, Box::new(process.killer()))),
+            passes_on: instead.is_some(),
+            knife: Some((nth, instead.unwrap_or_else(|| Box::new(process.killer())))),
             turns: count == Count::Turns,
             ..State::default()
         };
@@ -115,7 +134,7 @@ fn pass(mut from: TcpStream, mut to: TcpStream, name: &'static str, process: u64
 
 impl State {
     fn may_pass(&mut self, name: &'static str, process: u64) -> bool {
-        if self.cut || self.process != process {
+        if (self.cut && !self.passes_on) || self.process != process {
             return false;
         }
         if self.turns && self.seen.last() == Some(&name) {
@@ -129,6 +148,6 @@ impl State {
         }
         kill();
         self.cut = true;
-        false
+        self.passes_on
     }
 }

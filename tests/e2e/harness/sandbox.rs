@@ -15,7 +15,7 @@ use super::{PATIENCE, PROGRAM, Process, get};
 pub struct Sandbox {
     /// `http://127.0.0.1:PORT`.
     pub origin: String,
-    /// `https://127.0.0.1:PORT`.
+    /// `https://127.0.0.1:PORT`; empty where a real node mints the invoices.
     pub node: String,
     folder: TempDir,
     flags: String,
@@ -54,7 +54,7 @@ pub struct Sale {
 #[derive(Deserialize)]
 struct Ports {
     origin: u16,
-    node: u16,
+    node: Option<u16>,
 }
 
 impl Sandbox {
@@ -124,7 +124,8 @@ fn addresses(state: &Path) -> (String, String) {
         thread::sleep(Duration::from_millis(5));
     }
     let ports: Ports = serde_json::from_slice(&std::fs::read(state.join("ports.json")).unwrap()).unwrap();
-    (format!("http://127.0.0.1:{}", ports.origin), format!("https://127.0.0.1:{}", ports.node))
+    let node = ports.node.map(|port| format!("https://127.0.0.1:{port}"));
+    (format!("http://127.0.0.1:{}", ports.origin), node.unwrap_or_default())
 }
 
 impl Books {

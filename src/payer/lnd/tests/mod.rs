@@ -2,6 +2,7 @@
 
 mod faults;
 mod hostile;
+mod recorded;
 mod replay;
 mod table;
 #[cfg(feature = "sandbox")]

@@ -64,10 +64,10 @@ async fn refusals_of_a_send_are_answers() {
         refused(400, &unwrapped(3, "proto: (line 1:328): unknown field"), other("proto: (line 1:328): unknown field")),
         refused(500, &wrapped(2, amount), other(amount)),
         refused(500, &wrapped(2, account), other(account)),
-        refused(500, &unwrapped(2, starting), PayRefusal::Node(NodeProblem::Starting)),
+        refused(500, &wrapped(2, starting), PayRefusal::Node(NodeProblem::Starting)),
         refused(
             500,
-            &unwrapped(2, "wallet locked, unlock it to enable full RPC access"),
+            &wrapped(2, "wallet locked, unlock it to enable full RPC access"),
             PayRefusal::Node(NodeProblem::Locked),
         ),
     ];
@@ -89,7 +89,7 @@ async fn a_macaroon_that_does_not_serve_is_the_nodes_problem() {
         "macaroon has expired",
     ] {
         let problem = NodeProblem::Macaroon(words.to_owned());
-        let body = unwrapped(2, words);
+        let body = wrapped(2, words);
         let refusal = SendOutcome::Refused(PayRefusal::Node(problem.clone()));
         assert_eq!(sent(http(500, &body)).await.outcome, refusal);
         assert_eq!(looked_up(http(500, &body)).await.found, Found::Unknown(problem));
