@@ -94,6 +94,8 @@ pub struct JobEvent {
     pub price_msat: Msat,
     /// The actual routing fee in msat, once posted.
     pub fee_msat: Option<Msat>,
+    /// What came back in msat, where this change is its coming.
+    pub refunded_msat: Option<Msat>,
     /// The result's URL, once delivered.
     pub url: Option<String>,
     /// In words.
@@ -115,6 +117,8 @@ pub struct RunEnded {
     pub spent_msat: Msat,
     /// Routing fees over all runs, in msat.
     pub fees_msat: Msat,
+    /// Of what was spent, so much came back, in msat.
+    pub refunded_msat: Msat,
     /// Still held for payments that are not posted, in msat.
     pub held_msat: Msat,
     /// How long the run took, in milliseconds.

@@ -1,12 +1,12 @@
 //! The input is an answer: a line with its status, its headers, a blank line, its body. It is read as the answer to an
-//! ask, to a redeem and to a poll.
+//! ask, to a redeem and to a poll, and as what a refund's link and callback answer; its body is read as a link, too.
 
 #![no_main]
 
 use std::sync::LazyLock;
 
 use l402_batch::catalog::{Catalog, Endpoint};
-use l402_batch::origin::{Asked, HttpAnswer, Polled, Redeemed, read_ask, read_poll, read_redeem, retry_after_ms};
+use l402_batch::origin::{Asked, HttpAnswer, Polled, Redeemed, lnurl, read_ask, read_poll, read_redeem, retry_after_ms};
 use l402_batch_fuzz::{answer, assert_harmless};
 use libfuzzer_sys::fuzz_target;
 use url::Url;
@@ -22,10 +22,32 @@ fuzz_target!(|input: &[u8]| {
     let (status, headers, body) = answer(input);
     let answer = HttpAnswer { status, headers, body };
     waits(retry_after_ms(&answer));
-    asked(read_ask(&answer));
-    redeemed(read_redeem(&answer, &ENDPOINT.result, &ENDPOINT.url));
-    polled(read_poll(&answer, &ENDPOINT.result, &ENDPOINT.url));
+    asked(read_ask(&answer, &ENDPOINT));
+    redeemed(read_redeem(&answer, &ENDPOINT));
+    polled(read_poll(&answer, &ENDPOINT));
+    refund(&answer);
 });
+
+fn refund(answer: &HttpAnswer) {
+    let seller = &ENDPOINT.url;
+    let links = [lnurl::refund_link(answer), String::from_utf8(answer.body.clone()).ok()];
+    for link in links.into_iter().flatten() {
+        match lnurl::link_url(&link, seller) {
+            Ok(url) => delivered(&url),
+            Err(why) => assert_harmless(&why),
+        }
+    }
+    match lnurl::read_withdraw(answer, seller, seller) {
+        Ok(withdraw) => {
+            assert_eq!(withdraw.callback.scheme(), "https");
+            delivered(&lnurl::callback_url(&withdraw.callback, &withdraw.k1, "lnbc1"));
+        }
+        Err(why) => assert_harmless(&why),
+    }
+    if let Err(why) = lnurl::read_callback(answer, seller) {
+        assert_harmless(&why);
+    }
+}
 
 fn asked(asked: Asked) {
     match asked {
@@ -71,7 +93,7 @@ fn polled(polled: Polled) {
             waits(after_ms);
             assert_harmless(&message);
         }
-        Polled::Failed { message } | Polled::Gone { message } | Polled::UnknownShape { message } => {
+        Polled::Failed { message, .. } | Polled::Gone { message } | Polled::UnknownShape { message } => {
             assert_harmless(&message);
         }
     }

@@ -4,11 +4,15 @@
 //! program knows a service by name.
 
 mod accept;
+mod errors;
+mod listing;
 mod param;
 mod price;
 mod read;
 
 pub use accept::Checked;
+pub use errors::{ErrorRule, Treatment};
+pub use listing::{Listed, listed};
 pub use param::{ImageKind, ImageRef, ImageSource, Mismatch, Param, ParamKind, Value};
 pub use price::{PriceError, PriceRule, Priced, Quote, Rate};
 pub use read::BUILT_IN;
@@ -31,8 +35,17 @@ pub struct Endpoint {
     pub price: PriceRule,
     /// Where the answer holds the result.
     pub result: ResultRule,
+    /// What the error codes of its answers mean. A code that is not here counts for nothing: the status decides.
+    #[serde(default)]
+    pub errors: Vec<ErrorRule>,
     /// Identical requests within this many seconds may be answered from the service's cache.
     pub dedup_window_s: u32,
+    /// The header that bypasses that cache, where the service has one.
+    #[serde(default)]
+    pub bypass_header: Option<String>,
+    /// Where the service itself lists what it sells, free of charge: an absolute URL, or a path on the endpoint's host.
+    #[serde(default)]
+    pub listing: Option<String>,
     /// Plain `http` to a host that is not loopback was allowed by name.
     pub allow_http: bool,
     /// The document that says so. Where an entry names none: the file that holds the entry.
@@ -82,7 +95,48 @@ pub struct ResultRule {
     pub failed: Vec<String>,
 }
 
+/// How far identical requests keep apart, so that each gets a result of its own (rule 9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Apart {
+    /// Not at all: the service makes each anew.
+    Never,
+    /// One at a time, and so many seconds between the end of one and the next.
+    Window(u32),
+    /// A header bypasses the cache: the next goes out as soon as the one before has an answer of its own, a result or a
+    /// poll address. Until then that one may have to be repeated, which it is without the header, and what the cache
+    /// then holds must be its own.
+    Answer,
+}
+
 impl Endpoint {
+    /// How far identical requests to it keep apart.
+    #[must_use]
+    pub const fn apart(&self) -> Apart {
+        match (self.dedup_window_s, &self.bypass_header) {
+            (0, _) => Apart::Never,
+            (_, Some(_)) => Apart::Answer,
+            (window_s, None) => Apart::Window(window_s),
+        }
+    }
+
+    /// How long an answer stays in the service's cache, in milliseconds.
+    #[must_use]
+    pub fn window_ms(&self) -> i64 {
+        i64::from(self.dedup_window_s).saturating_mul(1_000)
+    }
+
+    /// The address of the service's own listing.
+    #[must_use]
+    pub fn listing_url(&self) -> Option<Url> {
+        self.url.join(self.listing.as_ref()?).ok()
+    }
+
+    /// What an error code (in upper case) of its answers means; nothing where no rule names it.
+    #[must_use]
+    pub fn error_rule(&self, code: &str) -> Option<&ErrorRule> {
+        self.errors.iter().find(|rule| rule.code == code)
+    }
+
     /// The parameter of that exact name.
     #[must_use]
     pub fn param(&self, name: &str) -> Option<&Param> {

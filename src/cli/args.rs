@@ -18,7 +18,7 @@ Examples:
   l402-batch run shots.csv --max-sats 50000        the same command again goes on where it stopped
   l402-batch status shots.csv
 
-Still to come: catalog, refunds, download.
+Still to come: download.
 
 A flag --max-sats is also the variable L402_BATCH_MAX_SATS and, where it makes sense for good, the
 key max_sats in $XDG_CONFIG_HOME/l402-batch/config.toml. Flag beats variable beats manifest beats
@@ -56,7 +56,17 @@ Examples:
   l402-batch recover jobs.toml
   l402-batch recover --batch june-trailers
 
-Tracks payments, redeems, polls. Buys nothing. What is paid is redeemed without a node.";
+Tracks payments, redeems, polls, claims refunds. Buys nothing. What is paid is redeemed without a node.";
+
+const REFUNDS_EXAMPLES: &str = "\
+Examples:
+  l402-batch refunds list jobs.toml                what was offered, claimed, and came back
+  l402-batch refunds claim --all                   claim what can be claimed, and look for what was
+  l402-batch refunds list --batch june --proof     with the links: whoever has one can have the money
+
+runs and recover claim refunds by themselves, through the node that paid. A refund has one invoice,
+ever. The macaroon must allow AddInvoice and LookupInvoice; without, a refund stays open and says so.
+A refunded job is bought again only by `run --retake-refunded`.";
 
 const RESOLVE_EXAMPLES: &str = "\
 Examples:
@@ -86,6 +96,16 @@ Examples:
 Pays nothing and writes nothing. Each endpoint is asked once, without payment, for its cheapest job.
 Exit codes: 0 ready (warnings count for nothing), 2 configuration or manifest, 3, 4 and 6 an endpoint
 as a run would end with it, 7 ledger, 8 a limit, 9 node.";
+
+const CATALOG_EXAMPLES: &str = "\
+Examples:
+  l402-batch catalog show                          what is built in
+  l402-batch catalog show jobs.toml --catalog mine.toml --json
+  l402-batch catalog check --endpoint generate-video
+  l402-batch catalog update --out prices.toml      then read it, and: plan jobs.toml --catalog prices.toml
+
+Each rate is asked for once, without payment. Exit codes: 0 as the catalogue says, 2 usage, 3 not
+everything could be learnt, 6 something differs.";
 
 /// The whole command line.
 #[derive(Parser, Clone, Debug)]
@@ -133,12 +153,12 @@ pub enum Command {
     /// Check configuration, ledger, node and endpoints, and say what to do
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(Box<DoctorArgs>),
-    /// Show or refresh the endpoint catalogue (still to come)
-    #[command(hide = true, disable_help_flag = true)]
-    Catalog(LaterArgs),
-    /// Claim refunds (still to come)
-    #[command(hide = true, disable_help_flag = true)]
-    Refunds(LaterArgs),
+    /// Endpoints, parameters and prices in use, and whether the service still asks for them
+    #[command(after_help = CATALOG_EXAMPLES)]
+    Catalog(CatalogArgs),
+    /// Refunds that were offered: list them, claim them
+    #[command(after_help = REFUNDS_EXAMPLES)]
+    Refunds(RefundsArgs),
     /// Download results (still to come)
     #[command(hide = true, disable_help_flag = true)]
     Download(LaterArgs),
@@ -227,6 +247,9 @@ pub struct ChoiceArgs {
     /// Buy anew every delivered job whose content has changed in the manifest: this spends again
     #[arg(long)]
     pub retake_changed: bool,
+    /// Buy anew every job whose money came back: this spends again
+    #[arg(long)]
+    pub retake_refunded: bool,
     /// Go on with a batch that is there; refuse to begin a new one
     #[arg(long)]
     pub resume: bool,
@@ -271,6 +294,57 @@ pub struct RecoverArgs {
     /// Where it is recorded.
     #[command(flatten)]
     pub ledger: LedgerArgs,
+}
+
+/// `refunds`.
+#[derive(Args, Clone, Debug)]
+pub struct RefundsArgs {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub what: RefundsCommand,
+}
+
+/// What to do with refunds.
+#[derive(Subcommand, Clone, Debug)]
+pub enum RefundsCommand {
+    /// What was offered, claimed, and came back
+    List(RefundsListArgs),
+    /// Claim what can be claimed through the node that paid, and look for what was
+    Claim(Box<RefundsClaimArgs>),
+}
+
+/// `refunds list`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct RefundsListArgs {
+    /// Which batch.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Every batch of the ledger
+    #[arg(long, help_heading = "Batch", conflicts_with_all = ["manifest", "batch"])]
+    pub all: bool,
+    /// Only of this job (repeatable)
+    #[arg(long, value_name = "ID", help_heading = "Batch")]
+    pub job: Vec<String>,
+    /// The links and invoices too: whoever has a link can have the money
+    #[arg(long, help_heading = "Output")]
+    pub proof: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Where it is recorded.
+    #[command(flatten)]
+    pub ledger: LedgerArgs,
+}
+
+/// `refunds claim`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct RefundsClaimArgs {
+    /// Only of this job (repeatable)
+    #[arg(long, value_name = "ID", help_heading = "Batch")]
+    pub job: Vec<String>,
+    /// Which batch, who receives, how.
+    #[command(flatten)]
+    pub recover: RecoverArgs,
 }
 
 /// `status`.
@@ -441,6 +515,55 @@ pub struct ShowArgs {
     pub ledger: LedgerArgs,
 }
 
+/// `catalog`.
+#[derive(Args, Clone, Debug)]
+pub struct CatalogArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub what: CatalogCommand,
+}
+
+/// What to do with the catalogue.
+#[derive(Subcommand, Clone, Debug)]
+pub enum CatalogCommand {
+    /// Endpoints, parameters and prices in use, and where each comes from; no network
+    Show(Box<CatalogViewArgs>),
+    /// Compare them with the service's own listing and with what it asks for now; nothing is paid
+    Check(Box<CatalogViewArgs>),
+    /// Write what it asks for now into a file of overrides to read; nothing is paid
+    Update(Box<CatalogUpdateArgs>),
+}
+
+/// `catalog show`, `catalog check`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct CatalogViewArgs {
+    /// A manifest, whose endpoints then count too
+    pub manifest: Option<PathBuf>,
+    /// Only this endpoint (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub endpoint: Vec<String>,
+    /// How to read the manifest.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// `catalog update`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct CatalogUpdateArgs {
+    /// Which catalogue.
+    #[command(flatten)]
+    pub view: CatalogViewArgs,
+    /// The file to write
+    #[arg(long, value_name = "FILE", default_value = "catalog.toml", help_heading = "Files")]
+    pub out: PathBuf,
+    /// Replace it where it is there
+    #[arg(long, help_heading = "Files")]
+    pub overwrite: bool,
+}
+
 /// `completions`.
 #[derive(Args, Clone, Debug)]
 pub struct CompletionsArgs {
@@ -531,6 +654,10 @@ mod tests {
             "run a.toml --default mode",
             "run a.toml --lnd-macaroon 00",
             "recover --all --batch june",
+            "refunds",
+            "refunds list --all --batch june",
+            "refunds claim a.toml --proof",
+            "refunds list a.toml --lnd-url https://127.0.0.1:8080",
             "recover a.toml --all",
             "status a.toml --all --job x",
             "plan a.toml --yes",
@@ -554,11 +681,16 @@ mod tests {
             "batches --json",
             "resolve a.toml --job x --as unpaid --note why --lnd-url https://n:8080",
             "audit --lnd-url https://n:8080 --json",
+            "refunds list a.toml --job x --proof --json",
+            "refunds claim --all --job x --lnd-url https://n:8080",
             "sandbox --state d",
             "doctor",
             "doctor a.toml --no-ask --lnd-dir d --json",
             "config show",
             "config show a.toml --max-sats 5 --lnd-network regtest --json",
+            "catalog show",
+            "catalog check a.toml --endpoint x --catalog c.toml --json",
+            "catalog update --out p.toml --overwrite",
             "completions zsh",
             "man",
             "--config c.toml batches",
@@ -570,11 +702,9 @@ mod tests {
 
     #[test]
     fn what_is_reserved_takes_anything() {
-        for name in ["catalog", "refunds", "download"] {
-            assert!(parsed(&format!("{name} --some thing --help -x")).is_ok(), "{name}");
-            let sub = command().find_subcommand(name).map(clap::Command::is_hide_set);
-            assert_eq!(sub, Some(true), "{name}");
-        }
+        assert!(parsed("download --some thing --help -x").is_ok());
+        let hidden = command().find_subcommand("download").map(clap::Command::is_hide_set);
+        assert_eq!(hidden, Some(true));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! `audit`: the ledger beside the node's own list of payments: what agrees, and what does not.
+//! `audit`: the ledger beside the node's own list of payments, and its invoices for refunds: what agrees, and what does
+//! not.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -6,10 +7,10 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::l402::PaymentHash;
-use crate::ledger::Standing;
 use crate::ledger::sqlite::{AuditRow, Books};
+use crate::ledger::{RefundInvoiceRow, RefundRow, RefundStanding, Standing};
 use crate::money::{Msat, counted, thousands};
-use crate::payer::{Listed, ListedStatus, LndPayer, Payer};
+use crate::payer::{InvoiceState, Listed, ListedStatus, LndPayer, NodeProblem, Payer, Rights};
 
 use super::config::AuditOptions;
 use super::run::World;
@@ -56,6 +57,14 @@ struct Audit {
     differing_count: u64,
     /// Payments of the node that are none of this ledger's.
     other_count: u64,
+    /// Refunds that came, here as at the node.
+    refunds_agreeing_count: u64,
+    /// What came with them, in msat.
+    refunded_msat: Msat,
+    /// Refunds that were claimed and have come neither here nor at the node.
+    refunds_open_count: u64,
+    /// Refunds that could not be compared: the macaroon does not let invoices be looked up.
+    refunds_unseen_count: u64,
     /// The first thousand.
     differences: Vec<Difference>,
 }
@@ -90,6 +99,10 @@ async fn compare(books: &Books, payer: &LndPayer) -> Result<Audit, Failure> {
         open_count: 0,
         differing_count: 0,
         other_count: 0,
+        refunds_agreeing_count: 0,
+        refunded_msat: Msat::ZERO,
+        refunds_open_count: 0,
+        refunds_unseen_count: 0,
         differences: Vec::new(),
     };
     let mut after = 0;
@@ -109,7 +122,47 @@ async fn compare(books: &Books, payer: &LndPayer) -> Result<Audit, Failure> {
     for row in rows.iter().filter(|row| ours.contains_key(&row.hash)) {
         audit.note(row, of_unlisted(row))?;
     }
+    compare_refunds(books, payer, &mut audit).await?;
     Ok(audit)
+}
+
+/// Holds each refund that was claimed against the node's own invoice for it.
+async fn compare_refunds(books: &Books, payer: &LndPayer, audit: &mut Audit) -> Result<(), Failure> {
+    for refund in books.refunds(None)? {
+        let Some(invoice) = refund.invoice.as_ref().filter(|invoice| invoice.node == audit.node) else { continue };
+        match payer.invoice(&invoice.hash).await {
+            Ok(state) => audit.note_refund(&refund, invoice, of_invoice(&refund, state))?,
+            Err(NodeProblem::Macaroon(_)) => audit.refunds_unseen_count += 1,
+            Err(problem) => return Err(Failure::Node(problem)),
+        }
+    }
+    Ok(())
+}
+
+fn of_invoice(refund: &RefundRow, state: InvoiceState) -> Verdict {
+    match (state, refund.standing) {
+        (InvoiceState::Settled { received }, RefundStanding::Settled) if refund.received == Some(received) => {
+            Verdict::Agrees
+        }
+        (InvoiceState::Settled { received }, RefundStanding::Settled) => {
+            let known = refund.received.map_or_else(|| "nothing".to_owned(), |known| known.to_string());
+            Verdict::Differs(format!("the node has received {received} for its refund, the ledger holds {known}"))
+        }
+        (InvoiceState::Settled { .. }, RefundStanding::Offered | RefundStanding::Invoiced) => Verdict::Differs(
+            "the node has received its refund, and the ledger does not know that yet: `l402-batch refunds claim --all`"
+                .to_owned(),
+        ),
+        (InvoiceState::Settled { .. }, RefundStanding::Expired) => {
+            Verdict::Differs("the node has received its refund, and the ledger holds that it never can".to_owned())
+        }
+        (InvoiceState::Open | InvoiceState::Canceled | InvoiceState::Unknown, RefundStanding::Settled) => {
+            Verdict::Differs("the ledger holds its refund as received, and the node has not received it".to_owned())
+        }
+        (InvoiceState::Canceled | InvoiceState::Unknown, RefundStanding::Expired) => Verdict::Agrees,
+        (_, RefundStanding::Offered | RefundStanding::Invoiced) | (InvoiceState::Open, RefundStanding::Expired) => {
+            Verdict::Open
+        }
+    }
 }
 
 fn of_listed(row: &AuditRow, listed: &Listed) -> Verdict {
@@ -171,20 +224,42 @@ impl Audit {
                 }
             }
             Verdict::Open => self.open_count += 1,
-            Verdict::Differs(what) => {
-                self.differing_count += 1;
-                if self.differences.len() < NAMED_MAX {
-                    self.differences.push(Difference {
-                        batch: row.batch.clone(),
-                        job: row.job.clone(),
-                        take: row.take,
-                        payment_hash: row.hash.hex(),
-                        what,
-                    });
-                }
-            }
+            Verdict::Differs(what) => self.differs(Difference {
+                batch: row.batch.clone(),
+                job: row.job.clone(),
+                take: row.take,
+                payment_hash: row.hash.hex(),
+                what,
+            }),
         }
         Ok(())
+    }
+
+    fn note_refund(&mut self, refund: &RefundRow, invoice: &RefundInvoiceRow, verdict: Verdict) -> Result<(), Failure> {
+        match verdict {
+            Verdict::Agrees => {
+                if let Some(received) = refund.received {
+                    self.refunds_agreeing_count += 1;
+                    self.refunded_msat = super::money::sum([self.refunded_msat, received])?;
+                }
+            }
+            Verdict::Open => self.refunds_open_count += 1,
+            Verdict::Differs(what) => self.differs(Difference {
+                batch: refund.batch.clone(),
+                job: refund.id.clone(),
+                take: refund.take,
+                payment_hash: invoice.hash.hex(),
+                what,
+            }),
+        }
+        Ok(())
+    }
+
+    fn differs(&mut self, difference: Difference) {
+        self.differing_count += 1;
+        if self.differences.len() < NAMED_MAX {
+            self.differences.push(difference);
+        }
     }
 
     fn write(&self, out: &mut dyn Write, format: Format) -> io::Result<()> {
@@ -197,6 +272,22 @@ impl Audit {
         }
     }
 
+    /// Nothing where no refund was ever claimed through that node.
+    fn write_refunds(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.refunds_agreeing_count > 0 {
+            let back = thousands(self.refunded_msat.sats_ceil().get());
+            writeln!(out, "refunds  {} as at the node: {back} sats came back", thousands(self.refunds_agreeing_count))?;
+        }
+        if self.refunds_open_count > 0 {
+            writeln!(out, "refunds  {} claimed and not received", thousands(self.refunds_open_count))?;
+        }
+        if self.refunds_unseen_count > 0 {
+            let (unseen, bake) = (thousands(self.refunds_unseen_count), Rights::bake_command(None));
+            writeln!(out, "refunds  {unseen} not compared: the macaroon shows no invoices; one that does: {bake}")?;
+        }
+        Ok(())
+    }
+
     fn write_lines(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "node     {}", self.node)?;
         let settled = thousands(self.settled_msat.sats_ceil().get());
@@ -205,6 +296,7 @@ impl Audit {
         writeln!(out, "open     {}: settled neither here nor at the node", count(self.open_count))?;
         writeln!(out, "differ   {}", count(self.differing_count))?;
         writeln!(out, "others   {} of the node that this ledger has not asked for", count(self.other_count))?;
+        self.write_refunds(out)?;
         for difference in &self.differences {
             let Difference { batch, job, take, payment_hash, what } = difference;
             let (batch, job) = (crate::harmless::harmless(batch), crate::harmless::harmless(job));
@@ -255,6 +347,50 @@ mod tests {
             for (status, verdict) in expected {
                 assert_eq!(word(standing, fee, status), verdict, "{standing:?} × {status:?}");
             }
+        }
+    }
+
+    #[test]
+    fn every_refund_is_held_against_its_invoice() {
+        use InvoiceState::{Canceled, Open, Settled, Unknown};
+        let got = |msat| Settled { received: Msat::new(msat) };
+        let states = [got(499_000), got(1), Open, Canceled, Unknown];
+        let table = [
+            (RefundStanding::Settled, ["agrees", "differs", "differs", "differs", "differs"]),
+            (RefundStanding::Invoiced, ["differs", "differs", "open", "open", "open"]),
+            (RefundStanding::Expired, ["differs", "differs", "open", "agrees", "agrees"]),
+        ];
+        for (standing, expected) in table {
+            for (state, word) in states.into_iter().zip(expected) {
+                let received = (standing == RefundStanding::Settled).then_some(Msat::new(499_000));
+                let found = match of_invoice(&refund(standing, received), state) {
+                    Verdict::Agrees => "agrees",
+                    Verdict::Open => "open",
+                    Verdict::Differs(_) => "differs",
+                };
+                assert_eq!(found, word, "{standing:?} × {state:?}");
+            }
+        }
+    }
+
+    fn refund(standing: RefundStanding, received: Option<Msat>) -> RefundRow {
+        RefundRow {
+            batch: "june".to_owned(),
+            id: "a".to_owned(),
+            take: 1,
+            state: crate::ledger::JobState::Refunded,
+            reason: crate::ledger::Reason::None,
+            standing,
+            paid: AMOUNT,
+            payment_hash: PaymentHash([1; 32]),
+            seller: String::new(),
+            link: None,
+            offered_at: crate::time::UnixMs(0),
+            invoice: None,
+            received,
+            settled_at: None,
+            words: None,
+            words_at: None,
         }
     }
 

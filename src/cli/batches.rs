@@ -28,6 +28,7 @@ fn line(batch: &Batch, counts: &Counts) -> BatchLine {
         open: jobs(&[JobState::Running, JobState::InDoubt, JobState::Paid]),
         spent: counts.spent,
         fees: counts.fees,
+        refunded: counts.refunded,
         last_run_at: Some(batch.last_run_at),
     }
 }

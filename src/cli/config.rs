@@ -120,6 +120,8 @@ pub struct Choice {
     pub retake: Vec<String>,
     /// Buy anew what was delivered and has changed since.
     pub retake_changed: bool,
+    /// Buy anew what was refunded.
+    pub retake_refunded: bool,
     /// Refuse to begin a new batch.
     pub resume: bool,
     /// Take over a batch from a manifest at another path.
@@ -132,7 +134,11 @@ impl Choice {
     /// What is wanted once more, as the ledger takes it.
     #[must_use]
     pub fn retakes(&self) -> Retake {
-        Retake { ids: self.retake.iter().cloned().collect(), changed: self.retake_changed }
+        Retake {
+            ids: self.retake.iter().cloned().collect(),
+            changed: self.retake_changed,
+            refunded: self.retake_refunded,
+        }
     }
 }
 
@@ -200,6 +206,30 @@ pub struct RecoverOptions {
     pub ledger: PathBuf,
 }
 
+/// `refunds list`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefundsListOptions {
+    /// Which batch; all of them with none.
+    pub target: Option<Target>,
+    /// Only of these jobs; of all where empty.
+    pub jobs: Vec<String>,
+    /// With links and invoices.
+    pub proof: bool,
+    /// How to print.
+    pub output: Output,
+    /// Where it is recorded.
+    pub ledger: PathBuf,
+}
+
+/// `refunds claim`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefundsClaimOptions {
+    /// Only of these jobs; of all where empty.
+    pub jobs: Vec<String>,
+    /// Which batch, who receives, how.
+    pub recover: RecoverOptions,
+}
+
 /// `resolve`, resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolveOptions {
@@ -226,6 +256,28 @@ pub struct AuditOptions {
     pub output: Output,
     /// Where it is recorded.
     pub ledger: PathBuf,
+}
+
+/// What `catalog` works with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CatalogOptions {
+    /// The files over the built-in catalogue, a later one above.
+    pub catalogs: Vec<PathBuf>,
+    /// A manifest, whose endpoints stand above them.
+    pub manifest: Option<ManifestOptions>,
+    /// Only these endpoints; all where empty.
+    pub endpoints: Vec<String>,
+    /// How to print.
+    pub output: Output,
+}
+
+/// The file that `catalog update` writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpdateFile {
+    /// Where.
+    pub path: PathBuf,
+    /// Replace what is there.
+    pub overwrite: bool,
 }
 
 /// `doctor`, resolved.

@@ -143,10 +143,13 @@ pub const fn of_job(state: JobState, reason: Reason) -> ExitCode {
         JobState::Running | JobState::Paid => ExitCode::Unfinished,
         JobState::InDoubt => ExitCode::InDoubt,
         JobState::Delivered | JobState::Downloaded if matches!(reason, Reason::Changed) => ExitCode::NotAsPlanned,
-        JobState::Delivered | JobState::Downloaded | JobState::Refunded => ExitCode::Done,
+        JobState::Delivered | JobState::Downloaded => ExitCode::Done,
         // A person has decided, so that nothing is left to do.
-        JobState::Lost if matches!(reason, Reason::Decided) => ExitCode::Done,
-        JobState::RefundOffered | JobState::Lost => ExitCode::Person,
+        JobState::Lost | JobState::Refunded if matches!(reason, Reason::Decided) => ExitCode::Done,
+        JobState::RefundOffered if matches!(reason, Reason::RefundOffered | Reason::RefundPending) => {
+            ExitCode::Unfinished
+        }
+        JobState::RefundOffered | JobState::Refunded | JobState::Lost => ExitCode::Person,
         JobState::Pending | JobState::Failed => of_unspent(reason, ExitCode::Unfinished),
         JobState::Refused if matches!(reason, Reason::PriceChanged) => ExitCode::NotAsPlanned,
         JobState::Refused if matches!(reason, Reason::Withdrawn) => ExitCode::Done,
@@ -172,6 +175,11 @@ const fn of_unspent(reason: Reason, otherwise: ExitCode) -> ExitCode {
         | Reason::CredentialRejected
         | Reason::OriginFailed
         | Reason::RefundOffered
+        | Reason::RefundPending
+        | Reason::RefundNotPermitted
+        | Reason::RefundFailed
+        | Reason::RefundExpired
+        | Reason::RefundPartial
         | Reason::PriceChanged
         | Reason::ChallengeInvalid
         | Reason::InvoiceInvalid
@@ -192,6 +200,7 @@ const fn of_unspent(reason: Reason, otherwise: ExitCode) -> ExitCode {
         | Reason::OriginUnreachable
         | Reason::OriginError
         | Reason::RateLimited
+        | Reason::AnsweredFromCache
         | Reason::Changed
         | Reason::Decided => otherwise,
     }
@@ -238,8 +247,12 @@ mod tests {
                 Reason::NotDelivered,
                 Reason::UnknownAnswer,
                 Reason::CredentialRejected,
+                Reason::OriginFailed,
+                Reason::ContentFiltered,
+                Reason::InvalidInput,
                 Reason::OriginUnreachable,
                 Reason::RateLimited,
+                Reason::AnsweredFromCache,
             ],
             ExitCode::Unfinished,
         ),
@@ -277,13 +290,20 @@ mod tests {
                 Reason::OriginUnreachable,
                 Reason::OriginError,
                 Reason::RateLimited,
+                Reason::AnsweredFromCache,
             ],
             ExitCode::Unfinished,
         ),
         (JobState::Failed, &[Reason::Decided], ExitCode::Unfinished),
         (JobState::Failed, &[Reason::InsufficientBalance], ExitCode::Node),
-        (JobState::RefundOffered, &[Reason::RefundOffered], ExitCode::Person),
-        (JobState::Refunded, &[Reason::None], ExitCode::Done),
+        (JobState::RefundOffered, &[Reason::RefundOffered, Reason::RefundPending], ExitCode::Unfinished),
+        (
+            JobState::RefundOffered,
+            &[Reason::RefundNotPermitted, Reason::RefundFailed, Reason::RefundExpired],
+            ExitCode::Person,
+        ),
+        (JobState::Refunded, &[Reason::None, Reason::RefundPartial], ExitCode::Person),
+        (JobState::Refunded, &[Reason::Decided], ExitCode::Done),
         (JobState::Lost, &[Reason::Decided], ExitCode::Done),
         (
             JobState::Lost,
@@ -293,6 +313,8 @@ mod tests {
                 Reason::CredentialRejected,
                 Reason::OriginFailed,
                 Reason::ContentFiltered,
+                Reason::InvalidInput,
+                Reason::AnsweredFromCache,
             ],
             ExitCode::Person,
         ),

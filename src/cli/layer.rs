@@ -154,8 +154,21 @@ const fn command(key: Key) -> Key {
 }
 
 /// Flags that are a person's word for this one command: a variable that is left set must not say them again.
-pub(super) const FLAG_ONLY: [&str; 12] =
-    ["retake", "retake_changed", "adopt", "overwrite", "all", "job", "jobs", "state", "as", "note", "no_ask", "proof"];
+pub(super) const FLAG_ONLY: [&str; 13] = [
+    "retake",
+    "retake_changed",
+    "retake_refunded",
+    "adopt",
+    "overwrite",
+    "all",
+    "job",
+    "jobs",
+    "state",
+    "as",
+    "note",
+    "no_ask",
+    "proof",
+];
 
 /// Every option that has a variable.
 pub(super) const KEYS: [Key; 42] = [

@@ -20,11 +20,13 @@ mod values;
 
 mod audit;
 mod batches;
+mod catalog;
 mod config_show;
 mod doctor;
 mod export;
 mod plan;
 mod recover;
+mod refunds;
 mod resolve_job;
 mod run;
 mod sandbox;
@@ -42,7 +44,7 @@ pub use layer::{CertSource, Layer, MacaroonSource, Secret};
 pub use node::Found;
 pub use values::{Deadline, Format, ManifestFormat, Pair};
 
-use args::{Cli, Command, ConfigCommand};
+use args::{CatalogCommand, Cli, Command, ConfigCommand, RefundsCommand};
 use config::Config;
 
 /// Parses and runs one command line, and prints what is wrong with it. Never leaves the process by itself.
@@ -76,8 +78,21 @@ fn execute(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Resolve(args) => resolve_job::execute(&config(cli.config)?.resolve(*args)?),
         Command::Audit(args) => audit::execute(&config(cli.config)?.audit(args)?),
         Command::Doctor(args) => doctor::execute(*args, config(cli.config)),
-        Command::Catalog(_) => Err(Failure::not_yet("catalog")),
-        Command::Refunds(_) => Err(Failure::not_yet("refunds")),
+        Command::Catalog(args) => {
+            let config = config(cli.config)?;
+            match args.what {
+                CatalogCommand::Show(args) => catalog::show(&config.catalog(*args)?),
+                CatalogCommand::Check(args) => catalog::check(&config.catalog(*args)?),
+                CatalogCommand::Update(args) => {
+                    let file = config::UpdateFile { path: args.out, overwrite: args.overwrite };
+                    catalog::update(&config.catalog(args.view)?, &file)
+                }
+            }
+        }
+        Command::Refunds(args) => match args.what {
+            RefundsCommand::List(args) => refunds::list(&config(cli.config)?.refunds_list(args)?),
+            RefundsCommand::Claim(args) => refunds::claim(&config(cli.config)?.refunds_claim(*args)?),
+        },
         Command::Download(_) => Err(Failure::not_yet("download")),
         Command::Config(args) => match args.what {
             ConfigCommand::Show(args) => config_show::execute(&config(cli.config)?.show(*args)?),

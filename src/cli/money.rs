@@ -10,9 +10,10 @@ use crate::plan::view::LeftToBuy;
 use super::Failure;
 use super::config::Choice;
 
-/// What a batch has used of its limit: spent, with fees, and held.
+/// What a batch has used of its limit: spent, with fees, and held, without what came back.
 pub(super) fn used(counts: &Counts) -> Result<Msat, Failure> {
-    sum([counts.spent, counts.fees, counts.held])
+    let gross = sum([counts.spent, counts.fees, counts.held])?;
+    Ok(gross.checked_sub(counts.refunded).unwrap_or(Msat::ZERO))
 }
 
 /// A sum of amounts.

@@ -5,7 +5,7 @@ use crate::manifest::Manifest;
 use crate::money::{Msat, Sats};
 use crate::plan::Plan;
 use crate::plan::limits::{self, Fit};
-use crate::plan::view::{LeftToBuy, ManifestFacts, PlanView, ViewError};
+use crate::plan::view::{LeftToBuy, ManifestFacts, PlanView, SoFar, ViewError};
 
 use super::config::{Choice, ManifestSource, PlanOptions};
 use super::{ExitCode, Failure, Format, input, money, terminal};
@@ -18,7 +18,7 @@ pub(super) fn execute(options: PlanOptions) -> Result<ExitCode, Failure> {
         terminal::say(&input::remarks(&manifest, &plan, terminal::color()));
     }
     let known = known_batch(&options, &manifest, &plan)?;
-    show(&options, &manifest, &plan, known.as_ref().map(|known| known.left))?;
+    show(&options, &manifest, &plan, known.as_ref())?;
 
     let (used, rest) = match &known {
         Some(known) => (known.used, known.left.price.checked_add(known.left.fee_ceiling)),
@@ -38,10 +38,11 @@ pub(super) fn execute(options: PlanOptions) -> Result<ExitCode, Failure> {
     }
 }
 
-fn show(options: &PlanOptions, manifest: &Manifest, plan: &Plan, left: Option<LeftToBuy>) -> Result<(), Failure> {
+fn show(options: &PlanOptions, manifest: &Manifest, plan: &Plan, known: Option<&Known>) -> Result<(), Failure> {
     let sha256 = manifest.sha256().map_err(Failure::Input)?.to_owned();
     let facts = ManifestFacts { path: path_of(options), sha256 };
-    let view = PlanView { plan, source: manifest, manifest: facts, left };
+    let (left, so_far) = (known.map(|known| known.left), known.map(|known| known.so_far));
+    let view = PlanView { plan, source: manifest, manifest: facts, left, so_far };
     let mut shown = Ok(());
     terminal::print(|out| {
         shown = match options.output.format {
@@ -69,6 +70,7 @@ fn path_of(options: &PlanOptions) -> String {
 struct Known {
     used: Msat,
     left: LeftToBuy,
+    so_far: SoFar,
 }
 
 fn known_batch(options: &PlanOptions, manifest: &Manifest, plan: &Plan) -> Result<Option<Known>, Failure> {
@@ -81,5 +83,6 @@ fn known_batch(options: &PlanOptions, manifest: &Manifest, plan: &Plan) -> Resul
     let counts = books.counts(batch.key)?;
     let used = money::used(&counts)?;
     let left = money::left_to_buy(Some((&books, batch.key)), plan, manifest, &Choice::default())?;
-    Ok(Some(Known { used, left }))
+    let so_far = SoFar { spent: counts.spent, fees: counts.fees, refunded: counts.refunded };
+    Ok(Some(Known { used, left, so_far }))
 }

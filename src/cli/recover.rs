@@ -25,7 +25,8 @@ pub(super) fn execute(options: &RecoverOptions) -> Result<ExitCode, Failure> {
         let world = World::of_node(options.node.as_ref(), &options.ledger)?;
         let mut worst = ExitCode::Done;
         for batch in batches {
-            let code = match recover(options, &world, &batch).await {
+            let work = Work::Recover(Some(batch.key));
+            let code = match recover(options, &world, &batch, work).await {
                 Ok(code) => code,
                 // Another batch's run holds its lock, and finishes what is open itself; receipts that know more than the
                 // ledger concern their own batch. What others have paid for does not wait for either.
@@ -44,14 +45,20 @@ fn with_open_jobs(ledger: &std::path::Path) -> Result<Vec<Batch>, Failure> {
     let books: Books = if ledger.exists() { Books::open(ledger, OpenMode::Read)? } else { return Ok(Vec::new()) };
     let mut open = Vec::new();
     for (batch, _) in books.batches()? {
-        if !books.open_jobs(Some(batch.key))?.is_empty() {
+        if !books.open_jobs(Some(batch.key))?.is_empty() || !books.open_refunds(Some(batch.key))?.is_empty() {
             open.push(batch);
         }
     }
     Ok(open)
 }
 
-async fn recover(options: &RecoverOptions, world: &World, batch: &Batch) -> Result<ExitCode, Failure> {
+/// Brings one batch on without buying anything, and tells of it from start to end.
+pub(super) async fn recover(
+    options: &RecoverOptions,
+    world: &World,
+    batch: &Batch,
+    work: Work,
+) -> Result<ExitCode, Failure> {
     let began = SystemClock.now();
     let reporter = Reporter::new(options.output)?;
     for warning in &world.warnings {
@@ -64,7 +71,7 @@ async fn recover(options: &RecoverOptions, world: &World, batch: &Batch) -> Resu
         new_ledger: false,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
     });
-    let result = bring_to_end(options, world, batch, began, &reporter).await;
+    let result = bring_to_end(options, world, batch, work, began, &reporter).await;
     if let Err(failure) = &result {
         tell_broken(&options.ledger, &batch.name, failure, began, &reporter);
     }
@@ -76,6 +83,7 @@ async fn bring_to_end(
     options: &RecoverOptions,
     world: &World,
     batch: &Batch,
+    work: Work,
     began: UnixMs,
     reporter: &Reporter,
 ) -> Result<ExitCode, Failure> {
@@ -86,7 +94,6 @@ async fn bring_to_end(
         Some(files) => Some(files.follow(reporter.changed())?),
         None => None,
     };
-    let work = Work::Recover(Some(batch.key));
     let carried = session.carry(world, &settings(&options.pace), &options.pace, reporter, work).await;
     let files_whole = following.map_or(Ok(true), |following| following.finish(reporter));
     let (session, carried) = carried?;

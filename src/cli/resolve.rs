@@ -8,13 +8,13 @@ use crate::ledger::sqlite::Decision;
 use crate::plan::{FEE_FLOOR_DEFAULT, MAX_FEE_PPM_DEFAULT};
 
 use super::args::{
-    AuditArgs, BatchesArgs, ChoiceArgs, DoctorArgs, ExportArgs, FileArgs, PlanArgs, RecoverArgs, ResolveArgs, RunArgs,
-    ShowArgs, StatusArgs,
+    AuditArgs, BatchesArgs, CatalogViewArgs, ChoiceArgs, DoctorArgs, ExportArgs, FileArgs, PlanArgs, RecoverArgs,
+    RefundsClaimArgs, RefundsListArgs, ResolveArgs, RunArgs, ShowArgs, StatusArgs,
 };
 use super::config::{
-    AuditOptions, BatchesOptions, Choice, DoctorOptions, ExportOptions, Files, LimitLayers, ManifestOptions,
-    ManifestSource, NodeOptions, Output, Pace, Payment, PlanOptions, RecoverOptions, ResolveOptions, RunOptions,
-    ShowOptions, StatusOptions, Target,
+    AuditOptions, BatchesOptions, CatalogOptions, Choice, DoctorOptions, ExportOptions, Files, LimitLayers,
+    ManifestOptions, ManifestSource, NodeOptions, Output, Pace, Payment, PlanOptions, RecoverOptions,
+    RefundsClaimOptions, RefundsListOptions, ResolveOptions, RunOptions, ShowOptions, StatusOptions, Target,
 };
 use super::config_show::Layers;
 use super::flags::{NodeArgs, TargetArgs};
@@ -125,6 +125,35 @@ impl Config {
         })
     }
 
+    /// Resolves `refunds list`.
+    ///
+    /// # Errors
+    /// Where something that is needed is missing.
+    pub fn refunds_list(self, args: RefundsListArgs) -> Result<RefundsListOptions, Failure> {
+        let flags = Layer::default().target(&args.target).output(&args.output).ledger(&args.ledger);
+        let (all, _) = self.lay(flags);
+        let target = if args.all { None } else { Some(target(&args.target, &all.layer, ", or --all")?) };
+        Ok(RefundsListOptions {
+            target,
+            jobs: args.job,
+            proof: args.proof,
+            output: all.output(),
+            ledger: all.ledger()?,
+        })
+    }
+
+    /// Resolves `refunds claim`.
+    ///
+    /// # Errors
+    /// Where something that is needed is missing.
+    pub fn refunds_claim(self, args: RefundsClaimArgs) -> Result<RefundsClaimOptions, Failure> {
+        let recover = self.recover(args.recover)?;
+        if recover.node.is_none() {
+            return Err(usage("a refund comes to the node that paid: name it with --lnd-url and --lnd-macaroon-file"));
+        }
+        Ok(RefundsClaimOptions { jobs: args.job, recover })
+    }
+
     /// Resolves `resolve`.
     ///
     /// # Errors
@@ -175,6 +204,25 @@ impl Config {
             output,
             ledger: all.ledger()?,
             config_file,
+        })
+    }
+
+    /// Resolves `catalog`.
+    ///
+    /// # Errors
+    /// Where the manifest's kind cannot be told.
+    pub fn catalog(self, args: CatalogViewArgs) -> Result<CatalogOptions, Failure> {
+        let flags = Layer::default().reading(&args.reading).output(&args.output);
+        let (all, _) = self.lay(flags);
+        let output = all.output();
+        if output.format == Format::Csv {
+            return Err(usage("catalog prints table or json"));
+        }
+        Ok(CatalogOptions {
+            catalogs: all.layer.catalog.clone(),
+            manifest: args.manifest.map(|path| manifest(&path, &all.layer)).transpose()?,
+            endpoints: args.endpoint,
+            output,
         })
     }
 
@@ -339,6 +387,7 @@ impl Laid {
             only: layer.only.clone(),
             retake: args.retake,
             retake_changed: args.retake_changed,
+            retake_refunded: args.retake_refunded,
             resume: layer.resume.unwrap_or_default(),
             adopt: args.adopt,
             partial: layer.partial.unwrap_or_default(),

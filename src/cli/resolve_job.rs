@@ -19,7 +19,7 @@ pub(super) fn execute(options: &ResolveOptions) -> Result<ExitCode, Failure> {
     let heard = heard(options, &session.books, &job)?;
     match session.books.decide(SystemClock.now(), job.job, options.decision, &options.note, &heard)? {
         Decided::Recorded => {
-            let text = format!("{}: {}; {}\n", options.job, told(options.decision), heard);
+            let text = format!("{}: {}; {}\n", options.job, told(options.decision, job.state), heard);
             terminal::print(|out| out.write_all(text.as_bytes()))?;
             Ok(ExitCode::Done)
         }
@@ -27,8 +27,10 @@ pub(super) fn execute(options: &ResolveOptions) -> Result<ExitCode, Failure> {
     }
 }
 
-const fn told(decision: Decision) -> &'static str {
+const fn told(decision: Decision, state: JobState) -> &'static str {
     match decision {
+        Decision::Lost if matches!(state, JobState::Refunded) => "left at that; what came back stays what it is",
+        Decision::Rebuy if matches!(state, JobState::Refunded) => "the next run buys it once more",
         Decision::Unpaid => "taken as not paid; what was held for it is free again, and the next run may buy it",
         Decision::Lost => "taken as lost; what was held or paid for it stays used",
         Decision::Rebuy => "taken as lost, and the next run buys it once more",

@@ -5,7 +5,7 @@ use crate::l402::{Network, PaymentHash};
 use crate::money::Msat;
 use crate::time::UnixMs;
 
-use super::{AnswerKind, JobState, Reason, ResultRow};
+use super::{AnswerKind, JobState, Reason, RefundRow, ResultRow};
 
 /// How a payment stands in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,6 +164,8 @@ pub struct TakeRecord {
     pub max_cost: Option<Msat>,
     /// Its payments, oldest first.
     pub payments: Vec<PaymentRecord>,
+    /// The refund that was offered for it.
+    pub refund: Option<RefundRow>,
     /// Its changes, oldest first (the latest thousand).
     pub transitions: Vec<TransitionRow>,
     /// What a person decided, oldest first.

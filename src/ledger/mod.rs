@@ -5,6 +5,7 @@
 pub mod fixtures;
 mod history;
 mod record;
+mod refund;
 mod rows;
 pub mod sqlite;
 mod state;
@@ -15,6 +16,9 @@ pub use history::{AnswerRow, DecisionRow, PaymentRecord, PaymentRow, Standing, T
 pub use record::{
     AnswerKey, AnswerKind, BatchKey, Caps, Committed, DeadProof, DurableIntent, IntentRefusal, JobEnd, JobKey,
     NewIntent, PaidPurchase, PaymentKey, PeriodCap, Poll, Posted, Record,
+};
+pub use refund::{
+    DurableInvoice, OpenRefund, RefundInvoice, RefundInvoiceRow, RefundRecord, RefundRow, RefundStanding,
 };
 pub use rows::{Counts, OpenJob, OpenStage, PendingJob, ReceiptKind, ReceiptRow, ResultRow, StateCount, Twin, Witness};
 pub use state::{JobState, Next, Reason, tried_again};
@@ -66,6 +70,18 @@ pub trait Ledger {
     /// # Errors
     /// Where the ledger cannot be read.
     fn twin(&self, job: JobKey, digest: &[u8; 32]) -> impl Future<Output = Result<Option<Twin>, LedgerError>>;
+
+    /// Every refund of the batch (of all batches, with none) that can still be claimed or come, by its payment.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn open_refunds(&self, batch: Option<BatchKey>) -> impl Future<Output = Result<Vec<PaymentKey>, LedgerError>>;
+
+    /// One refund that is not at its end.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn refund(&self, payment: PaymentKey) -> impl Future<Output = Result<Option<OpenRefund>, LedgerError>>;
 }
 
 /// Why the ledger cannot be used. Messages say what to do.

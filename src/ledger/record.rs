@@ -1,12 +1,13 @@
 //! What is written, one record at a time, and what the ledger hands back once it is durable.
 
+use crate::catalog::Apart;
 use crate::l402::{Network, PaymentHash, Preimage, Scheme, Token};
 use crate::money::Msat;
 use crate::origin::{Credential, HttpAnswer, Request};
 use crate::payer::NodeId;
 use crate::time::UnixMs;
 
-use super::{JobState, Reason};
+use super::{JobState, Reason, RefundRecord};
 
 /// A batch in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -91,7 +92,8 @@ pub enum Record {
         /// Where to poll.
         poll: Poll,
     },
-    /// The result is there. The job becomes `delivered`; a body file is removed.
+    /// The result is there. The job becomes `delivered`; a body file is removed. Refused where it is an identical
+    /// request's and may not be.
     Delivered {
         /// Whose.
         payment: PaymentKey,
@@ -99,8 +101,10 @@ pub enum Record {
         answer: AnswerKey,
         /// The result's absolute URL.
         url: String,
+        /// It must be no other purchase's of the identical request: the origin may have answered from its cache.
+        own: bool,
     },
-    /// Paid and not delivered: the job's state and reason (`paid`, `refund_offered` or `lost`) say how it stands. A poll
+    /// Paid and not delivered: the job's state and reason (`paid` or `lost`) say how it stands. A poll
     /// address is forgotten, so that the next attempt redeems again.
     Undelivered {
         /// Whose.
@@ -110,6 +114,8 @@ pub enum Record {
         /// How the job stands.
         end: JobEnd,
     },
+    /// The refund of a payment is offered, claimed, or comes.
+    Refund(PaymentKey, RefundRecord),
     /// The job ends, or becomes pending again, without any open payment.
     Ended(JobKey, JobEnd),
 }
@@ -132,8 +138,8 @@ pub struct NewIntent {
     pub job: JobKey,
     /// The exact request.
     pub request: Request,
-    /// How far apart the endpoint wants identical requests, in seconds (rule 9).
-    pub dedup_window_s: u32,
+    /// How far identical requests keep apart (rule 9).
+    pub apart: Apart,
     /// The scheme name of the challenge.
     pub scheme: Scheme,
     /// Its token.
@@ -399,6 +405,8 @@ pub enum Committed {
     Paid(PaidPurchase),
     /// To `Answer`: the stored answer.
     Answer(AnswerKey),
+    /// To `Delivered`: the result is that of an identical request that was bought before; nothing was written.
+    NotItsOwn,
     /// To everything else.
     Done,
 }

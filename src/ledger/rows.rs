@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::catalog::{Endpoint, Value};
+use crate::catalog::{Apart, Endpoint, Value};
 use crate::l402::{Network, PaymentHash};
 use crate::money::Msat;
 use crate::origin::HttpAnswer;
@@ -68,7 +68,7 @@ pub enum OpenStage {
     GivenUp(DurableIntent),
     /// Paid; nothing to interpret and nothing to poll: redeem.
     Paid(PaidPurchase),
-    /// Paid, and an answer of status 2xx is stored that nobody has interpreted yet.
+    /// Paid, and an answer is stored that nobody has interpreted yet: a result, a refund, or that it is still to come.
     Answered(PaidPurchase, AnswerKind, AnswerKey, HttpAnswer),
     /// Paid and accepted: poll.
     Accepted(PaidPurchase, Poll),
@@ -94,8 +94,34 @@ pub struct Witness {
 pub struct Twin {
     /// It is not at its end yet.
     pub open: bool,
+    /// It has neither a result nor a poll address yet, and is not at its end.
+    pub awaiting: bool,
     /// When it was last touched: its intent or its latest answer, whichever is later.
     pub last_at: UnixMs,
+}
+
+impl Twin {
+    /// Whether it has to come to something before an identical request goes out.
+    #[must_use]
+    pub const fn is_in_the_way(&self, apart: Apart) -> bool {
+        match apart {
+            Apart::Never => false,
+            Apart::Window(_) => self.open,
+            Apart::Answer => self.awaiting,
+        }
+    }
+
+    /// Milliseconds for which an identical request has to wait although it is not in the way.
+    #[must_use]
+    pub fn window_left_ms(&self, apart: Apart, now: UnixMs) -> u64 {
+        match apart {
+            Apart::Never | Apart::Answer => 0,
+            Apart::Window(window_s) => {
+                let window_ms = i64::from(window_s).saturating_mul(1_000);
+                u64::try_from(window_ms.saturating_sub(now.since_ms(self.last_at))).unwrap_or(0)
+            }
+        }
+    }
 }
 
 /// How many jobs stand how.
@@ -122,6 +148,8 @@ pub struct Counts {
     pub fees: Msat,
     /// Holds of payments that are not posted: amount plus fee ceiling.
     pub held: Msat,
+    /// What came back of payments: of each at most its amount.
+    pub refunded: Msat,
     /// The prices of all jobs that are not withdrawn, and of their earlier takes.
     pub planned: Msat,
     /// The worst case (price plus fee ceiling) of jobs that running again would buy.
@@ -133,6 +161,12 @@ impl Counts {
     #[must_use]
     pub fn jobs(&self, state: JobState) -> u64 {
         self.by_state.iter().filter(|count| count.state == state).map(|count| count.jobs).sum()
+    }
+
+    /// What the payments cost on balance, without fees: spent, less what came back.
+    #[must_use]
+    pub fn net_spent(&self) -> Msat {
+        self.spent.checked_sub(self.refunded).unwrap_or(Msat::ZERO)
     }
 
     /// How many jobs there are.
@@ -205,7 +239,7 @@ pub struct ReceiptRow {
     pub take: u32,
     /// Payment or refund.
     pub kind: ReceiptKind,
-    /// When the preimage became durable.
+    /// When the preimage became durable; of a refund, when it was known to have come.
     pub paid_at: UnixMs,
     /// The host that sold.
     pub seller: String,
@@ -219,13 +253,13 @@ pub struct ReceiptRow {
     pub fee: Option<Msat>,
     /// The payment hash.
     pub hash: PaymentHash,
-    /// The preimage, in hex: the proof of payment.
+    /// The preimage, in hex: the proof of payment. Empty for a refund, which proves itself at our own node.
     pub preimage: String,
-    /// The BOLT11 invoice.
+    /// The BOLT11 invoice: of a refund, our own node's.
     pub invoice: String,
-    /// The payee's public key.
+    /// The payee's public key: of a refund, our own node's.
     pub payee_node: String,
-    /// The paying node's public key.
+    /// The paying node's public key: of a refund it is not known.
     pub payer_node: String,
     /// The result's URL.
     pub url: Option<String>,

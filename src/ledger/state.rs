@@ -71,6 +71,16 @@ pub enum Reason {
     OriginFailed,
     /// Refund offered: the origin offers the money back.
     RefundOffered,
+    /// Refund offered: claimed, and not here yet.
+    RefundPending,
+    /// Refund offered: the macaroon does not let the node make invoices, or look them up.
+    RefundNotPermitted,
+    /// Refund offered: what is offered cannot be claimed, or the origin refuses it.
+    RefundFailed,
+    /// Refund offered: claimed, and not paid while it could be.
+    RefundExpired,
+    /// Refunded: less came back than was paid.
+    RefundPartial,
     /// Refused: the origin asks another price than the plan's.
     PriceChanged,
     /// Refused: the challenge cannot be read or contradicts itself.
@@ -111,6 +121,8 @@ pub enum Reason {
     OriginError,
     /// Failed: the origin allowed no more requests.
     RateLimited,
+    /// Failed, paid or lost: the origin answers from its cache of identical requests.
+    AnsweredFromCache,
     /// Delivered: the manifest now asks for something else under this id.
     Changed,
     /// Failed or lost: a person decided so (`resolve`).
@@ -172,7 +184,7 @@ impl JobState {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 46] = [
         Self::None,
         Self::BatchLimit,
         Self::DayLimit,
@@ -191,6 +203,11 @@ impl Reason {
         Self::CredentialRejected,
         Self::OriginFailed,
         Self::RefundOffered,
+        Self::RefundPending,
+        Self::RefundNotPermitted,
+        Self::RefundFailed,
+        Self::RefundExpired,
+        Self::RefundPartial,
         Self::PriceChanged,
         Self::ChallengeInvalid,
         Self::InvoiceInvalid,
@@ -211,6 +228,7 @@ impl Reason {
         Self::OriginUnreachable,
         Self::OriginError,
         Self::RateLimited,
+        Self::AnsweredFromCache,
         Self::Changed,
         Self::Decided,
     ];
@@ -237,6 +255,11 @@ impl Reason {
             Self::CredentialRejected => "credential_rejected",
             Self::OriginFailed => "origin_failed",
             Self::RefundOffered => "refund_offered",
+            Self::RefundPending => "refund_pending",
+            Self::RefundNotPermitted => "refund_not_permitted",
+            Self::RefundFailed => "refund_failed",
+            Self::RefundExpired => "refund_expired",
+            Self::RefundPartial => "refund_partial",
             Self::PriceChanged => "price_changed",
             Self::ChallengeInvalid => "challenge_invalid",
             Self::InvoiceInvalid => "invoice_invalid",
@@ -257,6 +280,7 @@ impl Reason {
             Self::OriginUnreachable => "origin_unreachable",
             Self::OriginError => "origin_error",
             Self::RateLimited => "rate_limited",
+            Self::AnsweredFromCache => "answered_from_cache",
             Self::Changed => "changed",
             Self::Decided => "decided",
         }
@@ -296,11 +320,12 @@ impl Next {
     pub const fn of(state: JobState, reason: Reason) -> Self {
         match (state, reason) {
             (JobState::Delivered | JobState::Downloaded, Reason::Changed) => Self::Person,
-            (JobState::Delivered | JobState::Downloaded | JobState::Refunded, _)
+            (JobState::Delivered | JobState::Downloaded, _)
             | (JobState::Refused, Reason::Withdrawn)
-            | (JobState::Lost, Reason::Decided) => Self::None,
+            | (JobState::Lost | JobState::Refunded, Reason::Decided) => Self::None,
+            (JobState::RefundOffered, Reason::RefundOffered | Reason::RefundPending) => Self::Rerun,
             (JobState::InDoubt, Reason::OtherNode | Reason::NodeForgot) => Self::Person,
-            (JobState::Refused | JobState::Lost | JobState::RefundOffered, _) => Self::Person,
+            (JobState::Refused | JobState::Lost | JobState::RefundOffered | JobState::Refunded, _) => Self::Person,
             (JobState::Pending | JobState::Running | JobState::InDoubt | JobState::Paid | JobState::Failed, _) => {
                 Self::Rerun
             }

@@ -1,7 +1,8 @@
 //! Reads the answer to an unpaid request: a challenge, or why there is none.
 
 use super::HttpAnswer;
-use super::said::{Code, Said};
+use super::said::Said;
+use crate::catalog::{Endpoint, Treatment};
 use crate::l402::{Challenge, ChallengeError, Refusal};
 use crate::ledger::Reason;
 
@@ -28,9 +29,10 @@ pub enum Asked {
     },
 }
 
-/// Reads the answer to an unpaid request.
+/// Reads the answer to an unpaid request: a challenge, else what the endpoint's table says of its error code, else by
+/// its status.
 #[must_use]
-pub fn read_ask(answer: &HttpAnswer) -> Asked {
+pub fn read_ask(answer: &HttpAnswer, endpoint: &Endpoint) -> Asked {
     let said = Said::of(answer);
     if answer.status == 402 || said.status == 402 {
         return match Challenge::read(answer.headers_named("www-authenticate")) {
@@ -38,18 +40,29 @@ pub fn read_ask(answer: &HttpAnswer) -> Asked {
             Err(error) => refused(Reason::ChallengeInvalid, &told_by_body(error, &said).to_string()),
         };
     }
-    match said.code {
-        Some(Code::ContentFiltered) => return refused(Reason::ContentFiltered, &said.message),
-        Some(Code::InvalidInput) => return refused(Reason::InvalidInput, &said.message),
-        Some(Code::RateLimited) => return retry(Reason::RateLimited, said),
-        Some(Code::Passing) => return retry(Reason::OriginError, said),
-        Some(Code::AfterPayment | Code::Other) | None => {}
+    match said.before(endpoint) {
+        Treatment::ContentFiltered => refused(Reason::ContentFiltered, &said.message),
+        Treatment::InvalidInput => refused(Reason::InvalidInput, &said.message),
+        Treatment::Never => refused(Reason::OriginError, &said.message),
+        Treatment::NotForSale => refused(Reason::NotForSale, &not_for_sale(&said)),
+        Treatment::RateLimited => retry(Reason::RateLimited, said),
+        Treatment::Retry => retry(Reason::OriginError, said),
+        Treatment::Cached => Asked::Retry {
+            after_ms: said.after_window_ms(endpoint),
+            reason: Reason::AnsweredFromCache,
+            message: format!("{}; the origin answered from its cache, which is no purchase", said.message),
+        },
+        Treatment::RedeemAgain | Treatment::Refund | Treatment::ByStatus => by_status(said),
     }
+}
+
+fn not_for_sale(said: &Said) -> String {
+    format!("{}; the origin answered without asking for payment, so nothing is bought here", said.message)
+}
+
+fn by_status(said: Said) -> Asked {
     match said.status {
-        200..=299 => refused(
-            Reason::NotForSale,
-            &format!("{}; the origin answered without asking for payment, so nothing is bought here", said.message),
-        ),
+        200..=299 => refused(Reason::NotForSale, &not_for_sale(&said)),
         400 | 413 | 414 | 415 | 422 => refused(Reason::InvalidInput, &said.message),
         429 => retry(Reason::RateLimited, said),
         408 | 425 | 500..=599 => retry(Reason::OriginError, said),
@@ -102,8 +115,12 @@ impl From<&Refusal> for Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::origin::samples::answer;
+    use crate::origin::samples::{answer, endpoint};
     use proptest::prelude::*;
+
+    fn read_ask(answer: &HttpAnswer) -> Asked {
+        super::read_ask(answer, &endpoint("https://sats.example/api/l402/generate-video"))
+    }
 
     #[test]
     fn a_402_gives_its_challenge() {
@@ -148,6 +165,14 @@ mod tests {
             (400, coded("RATE_LIMITED"), Some(later), Reason::RateLimited),
             (400, coded("TIMEOUT"), Some(later), Reason::OriginError),
             (503, coded("SERVICE_ERROR"), Some(later), Reason::OriginError),
+            // What is said after a payment says nothing before it, and neither does a code that nobody knows.
+            (500, coded("L402_UPSTREAM_FAILED"), Some(later), Reason::OriginError),
+            (400, coded("L402_REFUND_ISSUED"), None, Reason::InvalidInput),
+            (500, coded("NEVER_HEARD_OF"), Some(later), Reason::OriginError),
+            (422, coded("NEVER_HEARD_OF"), None, Reason::InvalidInput),
+            // From the cache: after the window, which is longer than what was asked for.
+            (200, coded("L402_DEDUP_HIT"), Some(Some(30_000)), Reason::AnsweredFromCache),
+            (409, coded("l402_dedup_hit"), Some(Some(30_000)), Reason::AnsweredFromCache),
             (429, String::new(), Some(None), Reason::RateLimited),
             (408, String::new(), Some(None), Reason::OriginError),
             (425, String::new(), Some(None), Reason::OriginError),

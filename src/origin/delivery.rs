@@ -3,9 +3,9 @@
 
 use url::Url;
 
-use super::said::{Code, Said};
+use super::said::Said;
 use super::{HttpAnswer, place};
-use crate::catalog::ResultRule;
+use crate::catalog::{Endpoint, ResultRule, Treatment};
 use crate::ledger::{Poll, Reason};
 
 /// The shortest and the longest pause between polls, and the pause where the origin names none, in milliseconds.
@@ -51,7 +51,7 @@ pub enum Redeemed {
     Retry {
         /// How long to wait at least, in milliseconds, where the origin says so; an hour at most.
         after_ms: Option<u64>,
-        /// `processing` or `not_delivered`.
+        /// `processing`, `not_delivered` or `answered_from_cache`.
         reason: Reason,
         /// In words; harmless, without secrets.
         message: String,
@@ -99,6 +99,8 @@ pub enum Polled {
     },
     /// The origin says that it failed.
     Failed {
+        /// `origin_failed`, or why it will never be made.
+        reason: Reason,
         /// In words; harmless.
         message: String,
     },
@@ -123,26 +125,33 @@ pub enum Polled {
 
 /// Reads the answer to a request with a credential.
 #[must_use]
-pub fn read_redeem(answer: &HttpAnswer, rule: &ResultRule, endpoint_url: &Url) -> Redeemed {
-    let said = Said::of(answer);
+pub fn read_redeem(answer: &HttpAnswer, endpoint: &Endpoint) -> Redeemed {
+    let (said, rule) = (Said::of(answer), &endpoint.result);
     let word = Word::of(&said, rule);
     if said.is_success()
         && word != Word::Failed
-        && let Some(found) = success(answer, &said, word, rule, endpoint_url)
+        && let Some(found) = success(answer, &said, word, rule, &endpoint.url)
     {
         return found;
     }
     if said.refund {
-        return Redeemed::RefundOffered { code: said.code_word(answer), message: said.message };
+        return Redeemed::RefundOffered { code: said.harmless_code(), message: said.message };
     }
-    match said.code {
-        Some(Code::ContentFiltered) => {
-            return Redeemed::Final { reason: Reason::ContentFiltered, message: said.message };
+    let message = said.message.clone();
+    match said.after(endpoint) {
+        Treatment::ContentFiltered => Redeemed::Final { reason: Reason::ContentFiltered, message },
+        Treatment::InvalidInput => Redeemed::Final { reason: Reason::InvalidInput, message },
+        Treatment::Never => Redeemed::Final { reason: Reason::OriginFailed, message },
+        Treatment::Refund => Redeemed::RefundOffered { code: said.harmless_code(), message },
+        Treatment::RateLimited | Treatment::Retry | Treatment::RedeemAgain => not_delivered(said),
+        Treatment::Cached => {
+            Redeemed::Retry { after_ms: said.after_window_ms(endpoint), reason: Reason::AnsweredFromCache, message }
         }
-        Some(Code::InvalidInput) => return Redeemed::Final { reason: Reason::InvalidInput, message: said.message },
-        Some(Code::RateLimited | Code::Passing | Code::AfterPayment) => return not_delivered(said),
-        Some(Code::Other) | None => {}
+        Treatment::NotForSale | Treatment::ByStatus => redeemed_by_status(said, word, rule),
     }
+}
+
+fn redeemed_by_status(said: Said, word: Word, rule: &ResultRule) -> Redeemed {
     match said.status {
         200..=299 if word == Word::Failed => Redeemed::Final { reason: Reason::OriginFailed, message: said.message },
         200..=299 => Redeemed::UnknownShape { message: no_result(&said, rule) },
@@ -154,30 +163,37 @@ pub fn read_redeem(answer: &HttpAnswer, rule: &ResultRule, endpoint_url: &Url) -
 
 /// Reads the answer of a poll address.
 #[must_use]
-pub fn read_poll(answer: &HttpAnswer, rule: &ResultRule, endpoint_url: &Url) -> Polled {
-    let said = Said::of(answer);
+pub fn read_poll(answer: &HttpAnswer, endpoint: &Endpoint) -> Polled {
+    let (said, rule) = (Said::of(answer), &endpoint.result);
     let word = Word::of(&said, rule);
     if said.is_success()
         && !matches!(word, Word::Failed | Word::Pending)
         && let Some(text) = said.text_at(&rule.url)
     {
-        return match place::result_url(text, endpoint_url) {
+        return match place::result_url(text, &endpoint.url) {
             Ok(url) => Polled::Delivered { url },
             Err(why) => Polled::UnknownShape { message: misplaced("result", &why) },
         };
     }
     if said.refund {
-        return Polled::RefundOffered { code: said.code_word(answer), message: said.message };
+        return Polled::RefundOffered { code: said.harmless_code(), message: said.message };
     }
-    match said.code {
-        Some(Code::RateLimited | Code::Passing) if word != Word::Failed => return again(said),
-        Some(Code::ContentFiltered | Code::InvalidInput | Code::AfterPayment) => {
-            return Polled::Failed { message: said.message };
+    let failed = |reason| Polled::Failed { reason, message: said.message.clone() };
+    match said.after(endpoint) {
+        Treatment::ContentFiltered => failed(Reason::ContentFiltered),
+        Treatment::InvalidInput => failed(Reason::InvalidInput),
+        Treatment::Never | Treatment::RedeemAgain => failed(Reason::OriginFailed),
+        Treatment::Refund => Polled::RefundOffered { code: said.harmless_code(), message: said.message },
+        Treatment::RateLimited | Treatment::Retry if word != Word::Failed => again(said),
+        Treatment::RateLimited | Treatment::Retry | Treatment::Cached | Treatment::NotForSale | Treatment::ByStatus => {
+            polled_by_status(answer, said, word, rule)
         }
-        Some(Code::RateLimited | Code::Passing | Code::Other) | None => {}
     }
+}
+
+fn polled_by_status(answer: &HttpAnswer, said: Said, word: Word, rule: &ResultRule) -> Polled {
     match (said.status, word) {
-        (_, Word::Failed) => Polled::Failed { message: said.message },
+        (_, Word::Failed) => Polled::Failed { reason: Reason::OriginFailed, message: said.message },
         (200..=299, Word::Pending | Word::Unknown) | (202, Word::Done | Word::Missing) => {
             Polled::Pending { after_ms: interval_ms(answer, &said, rule) }
         }
@@ -270,19 +286,19 @@ fn misplaced(what: &str, why: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::origin::samples::{answer, rule};
+    use crate::origin::samples::{self, answer};
     use proptest::prelude::*;
 
-    fn endpoint() -> Url {
-        "https://sats.example/api/l402/generate-video".parse().unwrap()
+    fn endpoint() -> Endpoint {
+        samples::endpoint("https://sats.example/api/l402/generate-video")
     }
 
     fn redeem(status: u16, headers: &[(&str, &str)], body: &str) -> Redeemed {
-        read_redeem(&answer(status, headers, body), &rule(), &endpoint())
+        read_redeem(&answer(status, headers, body), &endpoint())
     }
 
     fn poll(status: u16, headers: &[(&str, &str)], body: &str) -> Polled {
-        read_poll(&answer(status, headers, body), &rule(), &endpoint())
+        read_poll(&answer(status, headers, body), &endpoint())
     }
 
     fn at(url: &str) -> Url {
@@ -371,7 +387,6 @@ mod tests {
             (429, "RATE_LIMITED"),
             (500, "SERVICE_ERROR"),
             (502, "L402_UPSTREAM_FAILED"),
-            (409, "L402_DEDUP_HIT"),
             (402, "RATE_LIMITED"),
         ] {
             let found = redeem(status, &[], &coded(code));
@@ -382,6 +397,11 @@ mod tests {
             };
             assert_eq!(found, expected);
         }
+        // From the cache and without a result: after the window.
+        let found = redeem(409, &[], &coded("L402_DEDUP_HIT"));
+        let Redeemed::Retry { after_ms: Some(30_000), reason: Reason::AnsweredFromCache, .. } = found else {
+            panic!("{found:?}")
+        };
         for status in [400, 403, 404, 405, 408, 409, 410, 418, 422, 425, 429, 500, 502, 503, 504, 599] {
             let found = redeem(status, &[], "<html>");
             assert!(matches!(found, Redeemed::Retry { reason: Reason::NotDelivered, .. }), "{found:?}");
@@ -441,7 +461,9 @@ mod tests {
             (400, r#"{"error_code":"CONTENT_FILTERED"}"#),
             (502, r#"{"error_code":"L402_UPSTREAM_FAILED"}"#),
         ] {
-            assert!(matches!(poll(status, &[], body), Polled::Failed { .. }), "{status} {body}");
+            let Polled::Failed { reason, .. } = poll(status, &[], body) else { panic!("{status} {body}") };
+            let filtered = body.contains("CONTENT_FILTERED");
+            assert_eq!(reason, if filtered { Reason::ContentFiltered } else { Reason::OriginFailed }, "{body}");
         }
         for status in [400, 401, 402, 403, 404, 405, 410] {
             assert!(matches!(poll(status, &[], ""), Polled::Gone { .. }), "{status}");
@@ -461,8 +483,8 @@ mod tests {
             let json = serde_json::json!({ "videoUrl": url, "poll_url": url, "status": url }).to_string().into_bytes();
             for body in [body, json] {
                 let answer = HttpAnswer { status, headers: vec![("x-poll-url".to_owned(), url.clone())], body };
-                let _ = read_redeem(&answer, &rule(), &endpoint());
-                let _ = read_poll(&answer, &rule(), &endpoint());
+                let _ = read_redeem(&answer, &endpoint());
+                let _ = read_poll(&answer, &endpoint());
             }
         }
     }

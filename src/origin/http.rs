@@ -10,7 +10,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValu
 use reqwest::{Client, RequestBuilder, Response};
 use url::Url;
 
-use super::{Credential, HttpAnswer, HttpFailure, Origin, Request};
+use super::{Credential, HttpAnswer, HttpFailure, Origin, Request, lnurl};
 use crate::catalog::Method;
 use crate::harmless::harmless;
 
@@ -31,6 +31,8 @@ pub struct HttpOptions {
     pub ask_timeout: Duration,
     /// For one poll, in total.
     pub poll_timeout: Duration,
+    /// For one request about a refund, in total.
+    pub withdraw_timeout: Duration,
     /// For redeeming, in total; less than [`REDEEM_TIMEOUT_MIN`] counts as that.
     pub redeem_timeout: Duration,
     /// The longest body of an ask's or a poll's answer, in bytes.
@@ -49,6 +51,7 @@ impl Default for HttpOptions {
             connect_timeout: Duration::from_secs(10),
             ask_timeout: Duration::from_secs(60),
             poll_timeout: Duration::from_secs(60),
+            withdraw_timeout: Duration::from_secs(30),
             redeem_timeout: Duration::from_secs(20 * 60),
             body_bytes_max: 1024 * 1024,
             redeem_body_bytes_max: 16 * 1024 * 1024,
@@ -110,7 +113,11 @@ impl HttpOrigin {
                 .body(request.body.clone()),
             Method::Get => self.client.get(request.url.clone()),
         };
-        builder.header(ACCEPT, HeaderValue::from_static("application/json"))
+        let builder = builder.header(ACCEPT, HeaderValue::from_static("application/json"));
+        match &request.bypass {
+            Some(name) => builder.header(name.as_str(), HeaderValue::from_static("1")),
+            None => builder,
+        }
     }
 
     async fn send(&self, request: RequestBuilder, url: &Url, body_max: usize) -> Result<HttpAnswer, HttpFailure> {
@@ -151,6 +158,15 @@ impl Origin for HttpOrigin {
             .header(ACCEPT, HeaderValue::from_static("application/json"))
             .timeout(self.options.poll_timeout);
         self.send(sent, url, self.options.body_bytes_max).await
+    }
+
+    async fn withdraw(&self, url: &Url, _seller: &Url) -> Result<HttpAnswer, HttpFailure> {
+        let sent = self
+            .client
+            .get(url.clone())
+            .header(ACCEPT, HeaderValue::from_static("application/json"))
+            .timeout(self.options.withdraw_timeout);
+        self.send(sent, url, lnurl::BODY_BYTES_MAX).await
     }
 }
 

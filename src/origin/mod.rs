@@ -3,6 +3,7 @@
 pub mod answer;
 mod delivery;
 pub mod http;
+pub mod lnurl;
 mod place;
 mod request;
 mod said;
@@ -31,9 +32,18 @@ pub struct Request {
     pub url: Url,
     /// The exact body; empty for GET.
     pub body: Vec<u8>,
+    /// The header that asks the service's cache of identical requests to stand aside. It is no part of what is sold: it
+    /// goes with the first sending of an ask and of a redeem, never with a repeated one, and is not kept.
+    pub bypass: Option<String>,
 }
 
 impl Request {
+    /// The same request without the header that bypasses the cache: what is repeated must not be made a second time.
+    #[must_use]
+    pub fn repeated(&self) -> Self {
+        Self { bypass: None, ..self.clone() }
+    }
+
     /// SHA-256 over method, URL and body: two requests of one digest are the same to a service's cache.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
@@ -85,6 +95,9 @@ pub trait Origin {
 
     /// Asks a poll address, without credential.
     fn poll(&self, url: &Url) -> impl Future<Output = Result<HttpAnswer, HttpFailure>>;
+
+    /// Asks an address of a refund that this seller has offered, without credential: its link, or its callback.
+    fn withdraw(&self, url: &Url, seller: &Url) -> impl Future<Output = Result<HttpAnswer, HttpFailure>>;
 }
 
 /// What an origin answered, bounded and uninterpreted.

@@ -1,4 +1,5 @@
-//! Which addresses an answer may name: a result may stand on any public host, a poll address on the endpoint's own.
+//! Which addresses an answer may name: a result may stand on any public host, a poll address on the endpoint's own, a
+//! refund's on any public host over https.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -34,6 +35,39 @@ pub(super) fn poll_url(text: &str, endpoint: &Url) -> Result<Url, String> {
         url.scheme() == endpoint.scheme() && url.port_or_known_default() == endpoint.port_or_known_default();
     let better_door = endpoint.scheme() == "http" && url.scheme() == "https" && url.port().is_none();
     if same_door || better_door { Ok(url) } else { Err("it is on another scheme or port than the endpoint".to_owned()) }
+}
+
+/// An address of a refund that the endpoint has offered: on any public host, over https. Where the endpoint itself stands
+/// in a private network, as a sandbox does, so may this; in the clear on this machine alone.
+///
+/// # Errors
+/// In words that hold neither path nor query.
+pub(super) fn withdraw_url(text: &str, endpoint: &Url) -> Result<Url, String> {
+    let text = text.trim();
+    if text.len() > URL_BYTES_MAX {
+        return Err(format!("it is longer than {URL_BYTES_MAX} bytes"));
+    }
+    let absolute = Url::parse(text).map_err(|error| format!("it is no address: {error}"))?;
+    let url = result_url(absolute.as_str(), endpoint)?;
+    match url.scheme() {
+        "https" => Ok(url),
+        _ if is_loopback(&url) => Ok(url),
+        _ => Err("it is not https".to_owned()),
+    }
+}
+
+/// Whether that, with `http://` before it, names this machine.
+pub(super) fn is_loopback_text(rest: &str) -> bool {
+    Url::parse(&format!("http://{rest}")).is_ok_and(|url| is_loopback(&url))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
 }
 
 fn resolve(text: &str, endpoint: &Url) -> Result<Url, String> {

@@ -21,20 +21,20 @@ impl Request {
         let mut url = endpoint.url.clone();
         // A fragment is never sent; without it, equal requests have equal digests.
         url.set_fragment(None);
-        let method = endpoint.method;
+        let (method, bypass) = (endpoint.method, endpoint.bypass_header.clone());
         match method {
             Method::Post => {
                 let mut object = Map::new();
                 for (name, value) in params {
                     object.insert(name.clone(), json(value, &load_image)?);
                 }
-                Ok(Self { method, url, body: Json::Object(object).to_string().into_bytes() })
+                Ok(Self { method, url, body: Json::Object(object).to_string().into_bytes(), bypass })
             }
             Method::Get => {
                 for (name, value) in params {
                     url.query_pairs_mut().append_pair(name, &text(value, &load_image)?);
                 }
-                Ok(Self { method, url, body: Vec::new() })
+                Ok(Self { method, url, body: Vec::new(), bypass })
             }
         }
     }

@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::HttpAnswer;
+use crate::catalog::{Endpoint, Treatment};
 use crate::harmless::harmless;
 use crate::time::UnixMs;
 
@@ -23,28 +24,16 @@ pub(super) struct Said {
     json: Option<Json>,
     /// The body holds the answer proper: `{"status":202,"body":{…}}`.
     wrapped: bool,
-    /// The error code, if any.
-    pub(super) code: Option<Code>,
-    /// A refund is offered or was made.
+    /// The error code in upper case, if any.
+    pub(super) code: Option<String>,
+    /// A refund is offered.
     pub(super) refund: bool,
+    /// It says that it was answered from a cache of identical requests.
+    pub(super) from_cache: bool,
     /// How long to wait before asking again, at most [`RETRY_AFTER_MS_MAX`].
     pub(super) after_ms: Option<u64>,
     /// In words for a person: harmless, without secrets.
     pub(super) message: String,
-}
-
-/// The error codes that are told apart.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Code {
-    RateLimited,
-    /// `TIMEOUT`, `SERVICE_ERROR`: it may work later.
-    Passing,
-    ContentFiltered,
-    /// `INVALID_INPUT`, `L402_INVALID_PARAMS`.
-    InvalidInput,
-    /// `L402_UPSTREAM_FAILED`, `L402_REFUND_ISSUED`: after payment.
-    AfterPayment,
-    Other,
 }
 
 impl Said {
@@ -53,18 +42,40 @@ impl Said {
         let inner_status = json.as_ref().and_then(wrapped_status);
         let status = inner_status.unwrap_or(answer.status);
         let inner = inner(json.as_ref(), inner_status.is_some());
-        let code_word = code_word(answer, inner);
-        let refund = inner.and_then(|inner| inner.get("refund")).is_some_and(is_an_offer)
-            || code_word.as_deref() == Some("L402_REFUND_ISSUED");
+        let code = code_word(answer, inner);
+        let refund = inner.and_then(|inner| inner.get("refund")).is_some_and(is_an_offer);
+        let from_cache = answer.header("x-dedup").is_some_and(is_yes);
         let after_ms = retry_after_header(answer).or_else(|| retry_after_body(inner));
-        let message = message(status, inner, code_word.as_deref());
-        let code = code_word.as_deref().map(code);
-        Self { status, code, refund, after_ms, message, wrapped: inner_status.is_some(), json }
+        let message = message(status, inner, code.as_deref());
+        Self { status, code, refund, from_cache, after_ms, message, wrapped: inner_status.is_some(), json }
     }
 
-    /// The code's word, for a refund's record.
-    pub(super) fn code_word(&self, answer: &HttpAnswer) -> Option<String> {
-        code_word(answer, inner(self.json.as_ref(), self.wrapped)).map(|word| harmless(&masked(&word)))
+    /// How the endpoint's table treats the answer to an unpaid request.
+    pub(super) fn before(&self, endpoint: &Endpoint) -> Treatment {
+        self.treated(self.code.as_ref().and_then(|code| endpoint.error_rule(code)).map(|rule| rule.before))
+    }
+
+    /// How it treats the answer to what is paid.
+    pub(super) fn after(&self, endpoint: &Endpoint) -> Treatment {
+        self.treated(self.code.as_ref().and_then(|code| endpoint.error_rule(code)).map(|rule| rule.after))
+    }
+
+    fn treated(&self, by_code: Option<Treatment>) -> Treatment {
+        match by_code.unwrap_or(Treatment::ByStatus) {
+            Treatment::ByStatus if self.from_cache => Treatment::Cached,
+            found => found,
+        }
+    }
+
+    /// How long to wait for what was answered from a cache: the window, or what the origin says if that is longer.
+    pub(super) fn after_window_ms(&self, endpoint: &Endpoint) -> Option<u64> {
+        let window_ms = u64::try_from(endpoint.window_ms()).unwrap_or(0);
+        Some(self.after_ms.unwrap_or(0).max(window_ms).min(RETRY_AFTER_MS_MAX))
+    }
+
+    /// The code, for a refund's record.
+    pub(super) fn harmless_code(&self) -> Option<String> {
+        self.code.as_deref().map(|word| harmless(&masked(word)))
     }
 
     pub(super) const fn is_success(&self) -> bool {
@@ -119,24 +130,21 @@ fn code_word(answer: &HttpAnswer, json: Option<&Json>) -> Option<String> {
     (!word.is_empty()).then(|| word.to_ascii_uppercase())
 }
 
-fn code(word: &str) -> Code {
-    match word {
-        "RATE_LIMITED" => Code::RateLimited,
-        "TIMEOUT" | "SERVICE_ERROR" => Code::Passing,
-        "CONTENT_FILTERED" => Code::ContentFiltered,
-        "INVALID_INPUT" | "L402_INVALID_PARAMS" => Code::InvalidInput,
-        "L402_UPSTREAM_FAILED" | "L402_REFUND_ISSUED" => Code::AfterPayment,
-        _ => Code::Other,
-    }
+/// A header that is there and does not say no.
+fn is_yes(value: &str) -> bool {
+    let value = value.trim();
+    !["", "0", "false", "no", "miss"].iter().any(|no| value.eq_ignore_ascii_case(no))
 }
 
-/// `"refund"` is an offer where it names anything: `null`, `false` and `{}` do not.
+/// `"refund"` is an offer where it names the money, a link to it or the charge: what else may stand there, that none is due
+/// for instance, is no reason to give up what is paid.
 fn is_an_offer(refund: &Json) -> bool {
-    match refund {
-        Json::Object(fields) => !fields.is_empty(),
-        Json::String(text) => !text.is_empty(),
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) => false,
-    }
+    let names = |name: &str| match refund.get(name) {
+        Some(Json::String(text)) => !text.trim().is_empty(),
+        Some(Json::Number(number)) => number.as_u64() != Some(0),
+        Some(Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_)) | None => false,
+    };
+    ["lnurl_withdraw", "charge_id", "refund_amount"].into_iter().any(names)
 }
 
 fn retry_after_header(answer: &HttpAnswer) -> Option<u64> {
@@ -186,7 +194,7 @@ fn message(status: u16, json: Option<&Json>, code: Option<&str>) -> String {
 }
 
 /// Long runs of base64 or hex become `…`: an origin may echo a token, a preimage, an invoice or a withdraw link.
-fn masked(text: &str) -> String {
+pub(super) fn masked(text: &str) -> String {
     let mut out = String::with_capacity(text.len().min(1024));
     let mut run = String::new();
     for c in text.chars().chain(std::iter::once('\0')) {
@@ -214,9 +222,9 @@ mod tests {
         let body = r#"{"error":"too many\u001b[2J requests","error_code":"RATE_LIMITED","suggestion":"wait","retry_after_seconds":7}"#;
         let said = Said::of(&answer(429, &[], body));
         assert_eq!(said.message, "HTTP 429 (RATE_LIMITED): too many\u{fffd}[2J requests; wait");
-        assert_eq!((said.code, said.after_ms, said.refund), (Some(Code::RateLimited), Some(7_000), false));
+        assert_eq!((said.code.as_deref(), said.after_ms, said.refund), (Some("RATE_LIMITED"), Some(7_000), false));
         let said = Said::of(&answer(500, &[("x-error-code", "timeout")], "<html>"));
-        assert_eq!((said.message.as_str(), said.code), ("HTTP 500 (TIMEOUT)", Some(Code::Passing)));
+        assert_eq!((said.message.as_str(), said.code.as_deref()), ("HTTP 500 (TIMEOUT)", Some("TIMEOUT")));
         let said = Said::of(&answer(400, &[], r#"{"error":{"message":"bad prompt"}}"#));
         assert_eq!(said.message, "HTTP 400: bad prompt");
     }
@@ -260,7 +268,11 @@ mod tests {
     fn only_a_refund_that_names_something_is_one() {
         for (body, refund) in [
             (r#"{"refund":{"lnurl_withdraw":"x"}}"#, true),
-            (r#"{"error_code":"L402_REFUND_ISSUED"}"#, true),
+            (r#"{"refund":{"charge_id":"c"}}"#, true),
+            (r#"{"refund":{"refund_amount":5}}"#, true),
+            (r#"{"refund":{"refund_amount":0,"lnurl_withdraw":null,"status":"none"}}"#, false),
+            (r#"{"refund":{"eligible":false,"reason":"already refunded"}}"#, false),
+            (r#"{"refund":"not due"}"#, false),
             (r#"{"refund":{}}"#, false),
             (r#"{"refund":null}"#, false),
             (r#"{"refund":false}"#, false),

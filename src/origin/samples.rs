@@ -1,7 +1,7 @@
 //! An endpoint and answers for tests.
 
 use super::HttpAnswer;
-use crate::catalog::{Endpoint, Method, PriceRule, Rate, ResultRule};
+use crate::catalog::{Catalog, Endpoint, ErrorRule, Method, PriceRule, Rate, ResultRule};
 use crate::money::Msat;
 
 pub(crate) fn endpoint(url: &str) -> Endpoint {
@@ -17,12 +17,20 @@ pub(crate) fn endpoint(url: &str) -> Endpoint {
             unit: "job".to_owned(),
         },
         result: rule(),
+        errors: errors(),
         dedup_window_s: 30,
+        bypass_header: None,
+        listing: None,
         allow_http: false,
         source: String::new(),
         as_of: String::new(),
         defined_in: String::new(),
     }
+}
+
+/// The error codes of the built-in endpoints.
+pub(crate) fn errors() -> Vec<ErrorRule> {
+    Catalog::builtin().unwrap().get("generate-video").unwrap().errors.clone()
 }
 
 pub(crate) fn rule() -> ResultRule {

@@ -41,6 +41,48 @@ pub trait Payer {
     /// The index of the newest payment that the node remembers, 0 where it remembers none. One that went back betrays a
     /// restored or emptied database.
     fn newest_payment_index(&self) -> impl Future<Output = Result<u64, NodeProblem>>;
+
+    /// Makes an invoice of the node's own, to receive with. Each call makes another one.
+    fn add_invoice(&self, order: &InvoiceOrder) -> impl Future<Output = Result<MadeInvoice, NodeProblem>>;
+
+    /// What the node says of an invoice of its own.
+    fn invoice(&self, hash: &PaymentHash) -> impl Future<Output = Result<InvoiceState, NodeProblem>>;
+}
+
+/// An invoice that is to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvoiceOrder {
+    /// What it asks for.
+    pub amount: Msat,
+    /// What it is for: whoever pays it reads this.
+    pub memo: String,
+    /// How long it can be paid, in seconds.
+    pub expiry_s: u64,
+}
+
+/// An invoice that the node has made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MadeInvoice {
+    /// Its payment hash.
+    pub hash: PaymentHash,
+    /// The BOLT11 invoice.
+    pub invoice: String,
+}
+
+/// What a node says of an invoice of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvoiceState {
+    /// Nothing has come for certain.
+    Open,
+    /// It is paid.
+    Settled {
+        /// What came, which need not be what it asked for.
+        received: Msat,
+    },
+    /// It can never be paid any more.
+    Canceled,
+    /// The node does not know it.
+    Unknown,
 }
 
 /// What came of a send.

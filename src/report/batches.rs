@@ -31,6 +31,8 @@ pub struct BatchLine {
     pub spent: Msat,
     /// Their routing fees.
     pub fees: Msat,
+    /// What came back of them.
+    pub refunded: Msat,
     /// When it was last run.
     pub last_run_at: Option<UnixMs>,
 }
@@ -64,17 +66,20 @@ fn write_table(out: &mut dyn Write, batches: &[BatchLine], width: u16, zone: &Ti
             thousands(batch.delivered),
             thousands(batch.open),
             sats(batch.spent),
+            sats(batch.refunded),
             batch.last_run_at.map(|at| local(at, zone)).unwrap_or_default(),
             batch.manifest.as_deref().map(whole_line).unwrap_or_default(),
         ]
     });
-    table(
-        out,
-        &["batch", "jobs", "delivered", "open", "spent sats", "last run", "manifest"],
-        &[1, 2, 3, 4],
-        rows,
-        width,
-    )
+    if batches.iter().any(|batch| batch.refunded > Msat::ZERO) {
+        let header = ["batch", "jobs", "delivered", "open", "spent sats", "back sats", "last run", "manifest"];
+        return table(out, &header, &[1, 2, 3, 4, 5], rows, width);
+    }
+    let header = ["batch", "jobs", "delivered", "open", "spent sats", "last run", "manifest"];
+    let rows = rows.map(|[batch, jobs, delivered, open, spent, _, at, manifest]| {
+        [batch, jobs, delivered, open, spent, at, manifest]
+    });
+    table(out, &header, &[1, 2, 3, 4], rows, width)
 }
 
 fn write_json(out: &mut dyn Write, batches: &[BatchLine]) -> io::Result<()> {
@@ -89,6 +94,7 @@ fn write_json(out: &mut dyn Write, batches: &[BatchLine]) -> io::Result<()> {
                 "open_count": batch.open,
                 "spent_msat": batch.spent,
                 "fees_msat": batch.fees,
+                "refunded_msat": batch.refunded,
                 "last_run_at": batch.last_run_at.map(UnixMs::rfc3339),
             })
         })
@@ -108,6 +114,7 @@ fn write_csv(out: &mut dyn Write, batches: &[BatchLine]) -> io::Result<()> {
         "spent_msat",
         "fees_msat",
         "last_run_at",
+        "refunded_msat",
     ])?;
     for batch in batches {
         let mut put = Cells(&mut csv);
@@ -119,6 +126,7 @@ fn write_csv(out: &mut dyn Write, batches: &[BatchLine]) -> io::Result<()> {
         put.msat(Some(batch.spent))?;
         put.msat(Some(batch.fees))?;
         put.time(batch.last_run_at)?;
+        put.msat(Some(batch.refunded))?;
         put.end()?;
     }
     csv.flush()
@@ -138,9 +146,16 @@ mod tests {
             open: 1,
             spent: Msat::new(8_250_000),
             fees: Msat::new(8_001),
+            refunded: Msat::new(550_000),
             last_run_at: Some(UnixMs(1_790_000_000_123)),
         };
-        let piped = BatchLine { batch: "-piped".into(), manifest: None, last_run_at: None, ..june.clone() };
+        let piped = BatchLine {
+            batch: "-piped".into(),
+            manifest: None,
+            refunded: Msat::ZERO,
+            last_run_at: None,
+            ..june.clone()
+        };
         let text = [Format::Table, Format::Json, Format::Csv].map(|format| {
             let mut out = Vec::new();
             write_batches(&mut out, &[june.clone(), piped.clone()], format, 100, &TimeZone::UTC).unwrap();

@@ -19,7 +19,7 @@ use crate::time::UnixMs;
 use super::csv_out::{Cells, Dialect, Rows};
 use super::format::{FORMAT_VERSION, Format, table};
 use super::steps::command_about;
-use super::words::{sats, state_words, whole_line};
+use super::words::{refunded_words, sats, state_words, whole_line};
 use job::{takes_json, write_job};
 pub use waiting::OpenPayments;
 use waiting::{Waiting, payment_json};
@@ -148,6 +148,9 @@ fn write_counts(out: &mut dyn Write, head: &StatusHead, counts: &Counts) -> io::
         sats(counts.planned),
         sats(counts.fees)
     )?;
+    if counts.refunded > Msat::ZERO {
+        writeln!(out, "{:<14}  {}", "refunded", refunded_words(counts.refunded, counts.net_spent()))?;
+    }
     if counts.held > Msat::ZERO {
         writeln!(out, "{:<14}  {} sats for payments that are not settled", "held", sats(counts.held))?;
     }
@@ -253,6 +256,8 @@ fn begin_json<'a>(out: &'a mut dyn Write, head: &StatusHead, counts: &Counts) ->
         })).collect::<Vec<_>>(),
         "spent_msat": counts.spent,
         "fees_msat": counts.fees,
+        "refunded_msat": counts.refunded,
+        "net_spent_msat": counts.net_spent(),
         "held_msat": counts.held,
         "planned_msat": counts.planned,
         "to_buy_worst_case_msat": counts.to_buy_worst_case,

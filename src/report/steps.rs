@@ -20,6 +20,7 @@ pub fn command_about(batch: &str, id: &str, state: JobState, reason: Reason) -> 
     let (batch, job) = (shell(batch), shell(id));
     match (state, Next::of(state, reason)) {
         (_, Next::None) | (JobState::Pending | JobState::Failed, _) => None,
+        (JobState::RefundOffered, Next::Rerun) => Some(format!("l402-batch refunds claim --batch {batch} --job {job}")),
         (JobState::Lost | JobState::RefundOffered, _) => {
             Some(format!("l402-batch status --batch {batch} --job {job} --proof"))
         }
@@ -42,7 +43,14 @@ pub(super) fn choices(batch: &str, id: &str, state: JobState, reason: Reason) ->
             vec![("to look again", recover()), ("if you know that it was never paid", resolve("unpaid")), lost, rebuy]
         }
         JobState::Paid => vec![("to offer it again", recover()), ("to complain", prove()), lost, rebuy],
-        JobState::RefundOffered => vec![("to claim it from the seller", prove()), lost, rebuy],
+        JobState::RefundOffered => {
+            let claim = format!("l402-batch refunds claim --batch {batch} --job {job}");
+            vec![("to claim it", claim), ("to complain, or to claim it by hand", prove()), lost, rebuy]
+        }
+        JobState::Refunded if reason == Reason::Decided => vec![("to pay once more", resolve("rebuy"))],
+        JobState::Refunded => {
+            vec![("to leave it at that", resolve("lost")), ("to pay once more", resolve("rebuy"))]
+        }
         JobState::Lost if reason == Reason::Decided => vec![("to pay once more", resolve("rebuy"))],
         JobState::Lost => {
             vec![
@@ -51,12 +59,9 @@ pub(super) fn choices(batch: &str, id: &str, state: JobState, reason: Reason) ->
                 ("to pay once more", resolve("rebuy")),
             ]
         }
-        JobState::Pending
-        | JobState::Delivered
-        | JobState::Downloaded
-        | JobState::Refused
-        | JobState::Failed
-        | JobState::Refunded => Vec::new(),
+        JobState::Pending | JobState::Delivered | JobState::Downloaded | JobState::Refused | JobState::Failed => {
+            Vec::new()
+        }
     }
 }
 
@@ -75,7 +80,16 @@ pub(super) fn waits_for(state: JobState, reason: Reason, payment: Option<&Paymen
         (JobState::Running | JobState::InDoubt, _) => "the node's word on how the payment ended".to_owned(),
         (JobState::Paid, Reason::Processing) => "the origin, which is working on it".to_owned(),
         (JobState::Paid, _) => "the origin: it is offered the same credential again".to_owned(),
-        (JobState::RefundOffered, _) => "you: the origin offers the money back".to_owned(),
+        (JobState::RefundOffered, Reason::RefundOffered) => {
+            "the refund that the origin offers: the next run claims it".to_owned()
+        }
+        (JobState::RefundOffered, Reason::RefundPending) => {
+            "the refund: it is claimed, and the node has not received it".to_owned()
+        }
+        (JobState::RefundOffered, _) => "you: the refund that the origin offers does not come by itself".to_owned(),
+        (JobState::Refunded, Reason::None | Reason::RefundPartial) => {
+            "you: the money is back, and the result is not here".to_owned()
+        }
         (JobState::Lost, Reason::Decided)
         | (
             JobState::Pending

@@ -7,7 +7,7 @@ use crate::harmless::harmless;
 use crate::ledger::{JobState, Next, Reason};
 use crate::money::{Msat, counted, thousands};
 
-use super::words::{duration, sats, state_words, whole_line};
+use super::words::{duration, refunded_words, sats, state_words, whole_line};
 
 /// Jobs that are listed by name; the rest is counted.
 const JOBS_LISTED_MAX: usize = 20;
@@ -58,6 +58,10 @@ fn rows(ended: &RunEnded) -> Vec<(&'static str, String)> {
         sats(ended.fees_msat)
     );
     rows.push(("spent", spent));
+    if ended.refunded_msat > Msat::ZERO {
+        let net = ended.spent_msat.checked_sub(ended.refunded_msat).unwrap_or(Msat::ZERO);
+        rows.push(("refunded", refunded_words(ended.refunded_msat, net)));
+    }
     if ended.held_msat > Msat::ZERO {
         rows.push(("held", format!("{} sats for payments that are not settled", sats(ended.held_msat))));
     }
@@ -108,6 +112,7 @@ mod tests {
             planned_msat: Msat::new(11_450_000),
             spent_msat: Msat::new(11_450_000),
             fees_msat: Msat::ZERO,
+            refunded_msat: Msat::ZERO,
             held_msat: Msat::ZERO,
             elapsed_ms: 42_000,
             needs_person: Vec::new(),

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use crate::event::{EndCount, Event, JobEvent, NeedsPerson, RunEnded};
-use crate::ledger::{JobState, Next, Reason};
+use crate::l402::PaymentHash;
+use crate::ledger::{JobState, Next, Reason, RefundInvoiceRow, RefundRow, RefundStanding};
 use crate::money::Msat;
 use crate::time::UnixMs;
 
@@ -67,9 +68,48 @@ pub(super) fn job(id: &str, from: JobState, state: JobState, reason: Reason) -> 
         next: Next::of(state, reason),
         price_msat: Msat::new(550_000),
         fee_msat: None,
+        refunded_msat: None,
         url: None,
         error: None,
         at: UnixMs(1_790_000_000_123),
+    }
+}
+
+/// A refund that stands so.
+pub(super) fn refund(standing: RefundStanding) -> RefundRow {
+    let settled = standing == RefundStanding::Settled;
+    let invoice = RefundInvoiceRow {
+        hash: PaymentHash([0xcd; 32]),
+        amount: Msat::new(548_000),
+        invoice: "lnbc5480n1ours".into(),
+        node: "03bb".into(),
+        made_at: UnixMs(1_790_000_001_000),
+        expires_at: UnixMs(1_790_600_001_000),
+        handovers: 2,
+    };
+    let (state, reason) = match standing {
+        RefundStanding::Offered => (JobState::RefundOffered, Reason::RefundOffered),
+        RefundStanding::Invoiced => (JobState::RefundOffered, Reason::RefundPending),
+        RefundStanding::Settled => (JobState::Refunded, Reason::RefundPartial),
+        RefundStanding::Expired => (JobState::RefundOffered, Reason::RefundExpired),
+    };
+    RefundRow {
+        batch: "june-trailers".into(),
+        id: "shot-001".into(),
+        take: 1,
+        state,
+        reason,
+        standing,
+        paid: Msat::new(550_000),
+        payment_hash: PaymentHash([0xab; 32]),
+        seller: "https://sats4ai.com/api/l402/generate-video".into(),
+        link: Some("LNURL1SECRET".into()),
+        offered_at: UnixMs(1_790_000_000_123),
+        invoice: (standing != RefundStanding::Offered).then_some(invoice),
+        received: settled.then_some(Msat::new(548_000)),
+        settled_at: settled.then_some(UnixMs(1_790_000_002_000)),
+        words: Some("pay.example has taken the invoice, and has not paid it so far".into()),
+        words_at: Some(UnixMs(1_790_000_003_000)),
     }
 }
 
@@ -140,6 +180,7 @@ pub(super) fn ended() -> RunEnded {
         planned_msat: Msat::new(11_450_000),
         spent_msat: Msat::new(8_250_000),
         fees_msat: Msat::new(8_001),
+        refunded_msat: Msat::new(550_000),
         held_msat: Msat::new(553_250),
         elapsed_ms: 192_400,
         needs_person: vec![

@@ -40,6 +40,11 @@ pub(super) fn duration(ms: u64) -> String {
     }
 }
 
+/// `500 sats came back: 7,750 sats spent on balance`.
+pub(super) fn refunded_words(refunded: Msat, net: Msat) -> String {
+    format!("{} sats came back: {} sats spent on balance", sats(refunded), sats(net))
+}
+
 /// A state as people read it.
 pub(super) const fn state_words(state: JobState) -> &'static str {
     match state {
@@ -88,9 +93,14 @@ pub(super) const fn is_settled(state: JobState) -> bool {
 pub(super) const fn needs_attention(job: &JobEvent) -> bool {
     match job.state {
         JobState::Paid => is_undelivered(job),
-        JobState::Pending | JobState::Running | JobState::Refunded => false,
+        JobState::Pending | JobState::Running => false,
         JobState::Delivered | JobState::Downloaded => matches!(job.next, Next::Person),
-        JobState::InDoubt | JobState::Refused | JobState::Failed | JobState::RefundOffered | JobState::Lost => true,
+        JobState::InDoubt
+        | JobState::Refused
+        | JobState::Failed
+        | JobState::RefundOffered
+        | JobState::Refunded
+        | JobState::Lost => true,
     }
 }
 
@@ -100,10 +110,15 @@ const fn is_undelivered(job: &JobEvent) -> bool {
     matches!(job.state, JobState::Paid) && !matches!(job.reason, Reason::None | Reason::Processing)
 }
 
+/// Whether a refund was claimed, and has not come so far: whoever waits for it is told why.
+const fn is_claimed_in_vain(job: &JobEvent) -> bool {
+    matches!(job.state, JobState::RefundOffered) && !matches!(job.reason, Reason::RefundOffered) && job.error.is_some()
+}
+
 /// The line of a job that has come to its end, into doubt, or is paid and not delivered; none while all goes its way.
 pub(super) fn job_line(job: &JobEvent) -> Option<String> {
     // A fee that the node posts after the end changes no state, and is no second end.
-    let goes_on = matches!(job.state, JobState::InDoubt) || is_undelivered(job);
+    let goes_on = matches!(job.state, JobState::InDoubt) || is_undelivered(job) || is_claimed_in_vain(job);
     let news = job.from != job.state || goes_on || matches!(job.reason, Reason::Changed);
     if !news || !(is_end(job.state) || goes_on) {
         return None;
@@ -114,6 +129,9 @@ pub(super) fn job_line(job: &JobEvent) -> Option<String> {
     }
     if is_settled(job.state) {
         line.push_str(&format!(" {} sats", sats(job.price_msat)));
+    }
+    if let Some(refunded) = job.refunded_msat {
+        line.push_str(&format!(", {} sats came back", sats(refunded)));
     }
     if job.reason != Reason::None {
         line.push_str(&format!(" {}", job.reason.as_str()));

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use crate::catalog::Apart;
 use crate::ledger::{BatchKey, JobKey, Ledger, LedgerError, PendingJob};
 use crate::plan::ContentHash;
 use crate::time::UnixMs;
@@ -169,7 +170,7 @@ enum Twin {
 impl Twins {
     /// When the job may begin as far as its twins of this run are concerned; nothing while one is under way.
     fn free_at(&self, job: &PendingJob) -> Option<UnixMs> {
-        if job.endpoint.dedup_window_s == 0 {
+        if job.endpoint.apart() == Apart::Never {
             return Some(UnixMs(i64::MIN));
         }
         match self.0.borrow().get(&job.content) {
@@ -180,7 +181,7 @@ impl Twins {
     }
 
     fn begin(&self, job: &PendingJob) {
-        if job.endpoint.dedup_window_s > 0 {
+        if job.endpoint.apart() != Apart::Never {
             self.0.borrow_mut().insert(job.content, Twin::Active(job.key));
         }
     }
@@ -198,11 +199,12 @@ impl Twins {
         }
     }
 
-    /// The job is at its end, or this run does nothing more with it.
-    pub(super) fn end(&self, content: ContentHash, key: JobKey, now: UnixMs, window_s: u32) {
+    /// The job is at its end, or this run does nothing more with it, or it has an answer of its own: its twins may begin
+    /// from `free_at` on.
+    pub(super) fn end(&self, content: ContentHash, key: JobKey, free_at: UnixMs, now: UnixMs) {
         let mut twins = self.0.borrow_mut();
         if matches!(twins.get(&content), Some(Twin::Active(active)) if *active == key) {
-            twins.insert(content, Twin::FreeAt(now.plus_ms(i64::from(window_s).saturating_mul(1_000))));
+            twins.insert(content, Twin::FreeAt(free_at));
         }
         if twins.len() > TWINS_KEPT {
             twins.retain(|_, twin| match twin {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::catalog::ImageRef;
+use crate::catalog::{Apart, ImageRef};
 use crate::l402::{CheckedChallenge, Expected, check};
 use crate::ledger::{Ledger, LedgerError, NewIntent, PendingJob, Reason};
 use crate::manifest::image::{self, ImageProblem};
@@ -40,7 +40,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             Ok(request) => Rc::new(request),
             Err(problem) => return Ok(image_refusal(&problem)),
         };
-        if pending.endpoint.dedup_window_s > 0 && !self.apart_from_twins(pending, &request).await? {
+        if pending.endpoint.apart() != Apart::Never && !self.apart_from_twins(pending, &request).await? {
             return Ok(Asked::NotAdmitted);
         }
         let answer = loop {
@@ -71,7 +71,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
 
     fn challenge(&self, pending: &PendingJob, request: &Request, answer: &HttpAnswer, now: UnixMs) -> Asked {
         let Some(node) = &self.shared.node else { return Asked::NotAdmitted };
-        let challenge = match read_ask(answer) {
+        let challenge = match read_ask(answer, &pending.endpoint) {
             origin::Asked::Challenge(challenge) => challenge,
             origin::Asked::Refused { reason, message } => return Asked::Refused(reason, message),
             origin::Asked::Retry { after_ms, reason, message } => return Asked::Retry { after_ms, reason, message },
@@ -100,7 +100,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         NewIntent {
             job: pending.key,
             request: request.clone(),
-            dedup_window_s: pending.endpoint.dedup_window_s,
+            apart: pending.endpoint.apart(),
             scheme: challenge.scheme,
             token: challenge.token,
             challenge: challenge.params,
@@ -120,20 +120,19 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
     /// Identical requests of other batches and processes: none of them open, and the window since the last one over. An
     /// open one is waited for only so long: nobody may ever carry its batch on.
     async fn apart_from_twins(&self, pending: &PendingJob, request: &Request) -> Result<bool, LedgerError> {
-        let window_ms = i64::from(pending.endpoint.dedup_window_s).saturating_mul(1_000);
+        let (apart, window_ms) = (pending.endpoint.apart(), pending.endpoint.window_ms());
         let wait_ms = i64::try_from(self.run.settings.wait_doubt_ms).unwrap_or(i64::MAX);
         let patience_ends = self.run.clock.now().plus_ms(wait_ms.max(window_ms));
         loop {
             let Some(twin) = self.run.ledger.twin(pending.key, &request.digest()).await? else { return Ok(true) };
-            let left_ms = window_ms.saturating_sub(self.run.clock.now().since_ms(twin.last_at));
-            if !twin.open && left_ms <= 0 {
+            let (in_the_way, left_ms) = (twin.is_in_the_way(apart), twin.window_left_ms(apart, self.run.clock.now()));
+            if !in_the_way && left_ms == 0 {
                 return Ok(true);
             }
-            if twin.open && self.run.clock.now() >= patience_ends {
+            if in_the_way && self.run.clock.now() >= patience_ends {
                 return Ok(false);
             }
-            let left_ms = u64::try_from(left_ms).unwrap_or(0);
-            let wait_ms = if twin.open { TWIN_POLL_MS.max(left_ms) } else { left_ms };
+            let wait_ms = if in_the_way { TWIN_POLL_MS.max(left_ms) } else { left_ms };
             if !self.unless_draining(self.run.clock.sleep_ms(wait_ms)).await {
                 return Ok(false);
             }

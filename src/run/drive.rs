@@ -6,10 +6,11 @@ use std::rc::Rc;
 
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
+use crate::catalog::Apart;
 use crate::event::{Event, JobEvent};
 use crate::ledger::{
-    BatchKey, Committed, DurableIntent, JobEnd, JobState, Ledger, LedgerError, Next, PaidPurchase, PaymentKey,
-    PendingJob, Reason, Record,
+    Committed, DurableIntent, JobEnd, JobState, Ledger, LedgerError, Next, PaidPurchase, PaymentKey, PendingJob,
+    Reason, Record, RefundRecord,
 };
 use crate::money::Msat;
 use crate::origin::{self, HttpAnswer, HttpFailure, Origin, Request};
@@ -20,8 +21,9 @@ use crate::time::UnixMs;
 use super::admission::Twins;
 use super::breaker::Breaker;
 use super::gate::Gate;
-use super::job::{Effect, Facts, Input, Moment, Seen, Sighting, State, Waiting, outlives_a_payment, step};
+use super::job::{Effect, Facts, Input, Moment, Seen, Sending, Sighting, State, Waiting, outlives_a_payment, step};
 use super::pace::{Class, Pace};
+use super::refund::Claims;
 use super::sighting::sight;
 use super::{Clock, Run, RunError};
 
@@ -29,6 +31,8 @@ use super::{Clock, Run, RunError};
 const TRACK_MS: u64 = 60_000;
 /// While a run drains, a job that waits for its host looks this often whether that makes sense.
 const DRAIN_LOOK_MS: u64 = 1_000;
+/// A repeated redeem looks this often whether its twin is made.
+const TWIN_LOOK_MS: i64 = 2_000;
 /// Bodies up to this size are kept in memory between ask and redeem; larger ones are read back from the ledger.
 const BODY_KEPT_MAX: usize = 64 * 1024;
 
@@ -36,7 +40,6 @@ type HttpResult = Result<HttpAnswer, HttpFailure>;
 
 /// What all jobs of a run share.
 pub(super) struct Shared {
-    pub(super) batch: Option<BatchKey>,
     pub(super) pace: Pace,
     pub(super) slots: Semaphore,
     pub(super) gate: Gate,
@@ -44,6 +47,8 @@ pub(super) struct Shared {
     /// Hosts whose poll addresses do not answer: each is told of once, until it answers again.
     pub(super) silent: RefCell<HashSet<String>>,
     pub(super) twins: Twins,
+    /// Refunds to claim.
+    pub(super) claims: Claims,
     /// Jobs that hold a place among the jobs in flight.
     pub(super) in_flight: Cell<usize>,
     /// The node that pays; none in a run that buys nothing.
@@ -157,7 +162,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
                     Some(sighting) => Input::Sighted(sighting),
                     None => break,
                 },
-                Effect::Redeem(purchase) => match self.redeem(&purchase).await? {
+                Effect::Redeem(purchase, sending) => match self.redeem(&purchase, sending).await? {
                     Some(answer) => Input::Answer(answer),
                     None => break,
                 },
@@ -192,19 +197,35 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         }
         let open = matches!(self.job.state, JobState::Running | JobState::InDoubt | JobState::Paid);
         if !open {
-            let window_s = self.job.facts.endpoint.dedup_window_s;
-            self.shared.twins.end(self.job.content, self.job.facts.key, self.run.clock.now(), window_s);
+            self.end_twins_wait(self.run.clock.now());
         }
+    }
+
+    /// Its twins need wait no longer than the cache.
+    fn end_twins_wait(&self, now: UnixMs) {
+        let window_ms = match self.job.facts.endpoint.apart() {
+            Apart::Window(_) => self.job.facts.endpoint.window_ms(),
+            Apart::Never | Apart::Answer => 0,
+        };
+        self.shared.twins.end(self.job.content, self.job.facts.key, now.plus_ms(window_ms), now);
     }
 
     async fn commit(&mut self, record: Record) -> Result<Committed, LedgerError> {
         let now = self.run.clock.now();
         let change = Change::of(&record);
+        let offered = offered(&record);
         let committed = self.run.ledger.commit(now, record).await?;
         if let Committed::IntentRefused(_) = committed {
             // The slot goes to a job that can use it.
             self.slot = None;
             return Ok(committed);
+        }
+        if let Committed::NotItsOwn = committed {
+            return Ok(committed);
+        }
+        if let Some(payment) = offered {
+            self.shared.claims.offered(payment);
+            self.shared.stirred.notify_one();
         }
         if let Some(change) = change {
             self.announce(change, now);
@@ -226,6 +247,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             next: Next::of(change.state, change.reason),
             price_msat: self.job.price,
             fee_msat: self.job.fee,
+            refunded_msat: None,
             url: change.url,
             error: change.error,
             at: now,
@@ -238,7 +260,12 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         self.note_purchase(change.state);
         match (change.state, change.reason) {
             (JobState::Paid, Reason::None) => self.shared.gate.settled(),
-            (JobState::Paid, Reason::Processing) => {}
+            (JobState::Paid, Reason::Processing) => {
+                if self.job.facts.endpoint.apart() == Apart::Answer {
+                    self.end_twins_wait(now);
+                    self.shared.stirred.notify_one();
+                }
+            }
             (JobState::Paid | JobState::Lost | JobState::RefundOffered, _) => {
                 self.note_undelivered();
             }
@@ -409,13 +436,20 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     }
 
     /// Redeems. None: the run ends, and the host wants to be left alone for longer than that.
-    async fn redeem(&mut self, purchase: &PaidPurchase) -> Result<Option<HttpResult>, LedgerError> {
+    async fn redeem(&mut self, purchase: &PaidPurchase, sending: Sending) -> Result<Option<HttpResult>, LedgerError> {
         self.slot = None;
-        let request = self.request(purchase.payment()).await?;
+        let mut request = self.request(purchase.payment()).await?;
         // Once the credential has ended there is nothing left to be in time for.
         let ends_at = purchase.intent().credential_expires_at();
         let latest = ends_at.plus_ms(-self.run.settings.bounds.lifetime_ms_min);
         let latest = (ends_at > self.run.clock.now()).then_some(latest);
+        if sending == Sending::Again && request.bypass.is_some() {
+            request = Rc::new(request.repeated());
+        }
+        // What an earlier run intended has lost its header, and is as good as repeated.
+        if request.bypass.is_none() && !self.past_the_cache(&request, latest).await? {
+            return Ok(None);
+        }
         if !self.turn(&request.url, Class::Redeem, latest).await {
             return Ok(None);
         }
@@ -427,6 +461,34 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             self.request = Some(request);
         }
         Ok(Some(answer))
+    }
+
+    /// A redeem without the header that bypasses the cache, a repeated one above all, waits until no identical request's answer can be
+    /// in there, neither of one that is being made nor of one that was. What stays there longest is its own. No wait
+    /// outlives `latest`, nor a run's patience. False: the run ends first.
+    async fn past_the_cache(&self, request: &Request, latest: Option<UnixMs>) -> Result<bool, LedgerError> {
+        let endpoint = &self.job.facts.endpoint;
+        if endpoint.apart() != Apart::Answer {
+            return Ok(true);
+        }
+        let patience_ms = i64::try_from(self.run.settings.wait_doubt_ms).unwrap_or(i64::MAX);
+        let give_up = latest.unwrap_or_else(|| self.run.clock.now().plus_ms(patience_ms));
+        loop {
+            let Some(twin) = self.run.ledger.twin(self.job.facts.key, &request.digest()).await? else {
+                return Ok(true);
+            };
+            let now = self.run.clock.now();
+            let is_being_made = twin.open && !twin.awaiting;
+            let past =
+                if is_being_made { now.plus_ms(TWIN_LOOK_MS) } else { twin.last_at.plus_ms(endpoint.window_ms()) };
+            let left_ms = u64::try_from(past.min(give_up).since_ms(now)).unwrap_or(0);
+            if left_ms == 0 {
+                return Ok(true);
+            }
+            if !self.unless_draining(self.run.clock.sleep_ms(left_ms)).await {
+                return Ok(false);
+            }
+        }
     }
 
     /// The host's turn for what is paid. A run that ends does not sit out the wish of a host to be left alone, unless a
@@ -520,7 +582,15 @@ fn is_of_doubt(effect: &Effect) -> bool {
             true
         }
         Effect::Commit(record) => matches!(**record, Record::Doubt { .. }),
-        Effect::Ask | Effect::Send(_) | Effect::Redeem(_) | Effect::Poll(..) | Effect::Wait(_, Waiting::Turn) => false,
+        Effect::Ask | Effect::Send(_) | Effect::Redeem(..) | Effect::Poll(..) | Effect::Wait(_, Waiting::Turn) => false,
+    }
+}
+
+/// The payment whose refund that record offers, where it can be claimed.
+const fn offered(record: &Record) -> Option<PaymentKey> {
+    match record {
+        Record::Refund(payment, RefundRecord::Offered { link: Some(_), .. }) => Some(*payment),
+        _ => None,
     }
 }
 
@@ -545,6 +615,12 @@ impl Change {
             }
             Record::Dead { end: job_end, .. } | Record::Ended(_, job_end) => Some(end(job_end)),
             Record::Undelivered { end: job_end, .. } => Some(end(job_end)),
+            Record::Refund(_, RefundRecord::Offered { link, message, .. }) => {
+                let reason = if link.is_some() { Reason::RefundOffered } else { Reason::RefundFailed };
+                Some(Self { error: Some(message.clone()), ..plain(JobState::RefundOffered, reason) })
+            }
+            // Whoever claims a refund tells of it.
+            Record::Refund(..) => None,
             Record::Doubt { reason, error, .. } => {
                 Some(Self { error: error.clone(), ..plain(JobState::InDoubt, *reason) })
             }

@@ -8,6 +8,7 @@ use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::sync::{Notify, Semaphore};
 
+use crate::catalog::Apart;
 use crate::event::{Event, Listener};
 use crate::ledger::{BatchKey, JobState, Ledger, LedgerError, OpenJob, OpenStage, PendingJob, Reason};
 use crate::money::Msat;
@@ -22,6 +23,7 @@ use super::drive::{Driver, Job, Shared};
 use super::gate::Gate;
 use super::job::{Facts, Input, State, Tries, resume};
 use super::pace::Pace;
+use super::refund::Claims;
 use super::{Clock, Control, DrainCause, Settings};
 
 /// All that a run works with. Nothing of a manifest or a catalogue is among it: the ledger holds the jobs.
@@ -71,6 +73,7 @@ pub enum RunError {
 enum Finished {
     Job(Result<Option<Box<PendingJob>>, RunError>),
     Probe(Result<NodeInfo, NodeProblem>),
+    Claim(Result<(), LedgerError>),
 }
 
 type Work<'r> = FuturesUnordered<LocalBoxFuture<'r, Finished>>;
@@ -83,8 +86,30 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
     pub async fn recover(&self, batch: Option<BatchKey>) -> Result<Outcome, RunError> {
         let clock = SteadyClock::new(self.clock);
         let run = self.with_clock(&clock);
-        let shared = run.shared(batch, None);
-        run.work(&shared, None).await
+        let shared = run.shared(None);
+        let open = run.ledger.open_jobs(batch).await?;
+        shared.claims.found(run.ledger.open_refunds(batch).await?);
+        run.work(&shared, None, open).await
+    }
+
+    /// Claims the refunds of the batch that can still be claimed or come (of these jobs, where any are named), and does
+    /// nothing else.
+    ///
+    /// # Errors
+    /// Where the ledger fails; everything durable is safe.
+    pub async fn claim(&self, batch: BatchKey, only: &[String]) -> Result<Outcome, RunError> {
+        let clock = SteadyClock::new(self.clock);
+        let run = self.with_clock(&clock);
+        let shared = run.shared(None);
+        let mut wanted = Vec::new();
+        for payment in run.ledger.open_refunds(Some(batch)).await? {
+            let refund = run.ledger.refund(payment).await?;
+            if refund.is_some_and(|refund| only.is_empty() || only.contains(&refund.id)) {
+                wanted.push(payment);
+            }
+        }
+        shared.claims.found(wanted);
+        run.work(&shared, None, Vec::new()).await
     }
 
     /// Brings every open job of the batch on, and buys what is pending, through that node.
@@ -94,8 +119,10 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
     pub async fn buy(&self, batch: BatchKey, node: NodeInfo) -> Result<Outcome, RunError> {
         let clock = SteadyClock::new(self.clock);
         let run = self.with_clock(&clock);
-        let shared = run.shared(Some(batch), Some(node));
-        run.work(&shared, Some(Queue::new(batch))).await
+        let shared = run.shared(Some(node));
+        let open = run.ledger.open_jobs(Some(batch)).await?;
+        shared.claims.found(run.ledger.open_refunds(Some(batch)).await?);
+        run.work(&shared, Some(Queue::new(batch)), open).await
     }
 
     fn with_clock<'b, D>(&'b self, clock: &'b D) -> Run<'b, L, P, O, D> {
@@ -110,17 +137,17 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         }
     }
 
-    fn shared(&self, batch: Option<BatchKey>, node: Option<NodeInfo>) -> Shared {
+    fn shared(&self, node: Option<NodeInfo>) -> Shared {
         let node_time = node.as_ref().and_then(|node| node.node_time);
         let ahead_ms = node_time.map_or(0, |node_time| node_time.since_ms(self.clock.now()));
         Shared {
-            batch,
             pace: Pace::new(self.settings.requests_per_second),
             slots: Semaphore::new(self.settings.payments_in_flight.clamp(1, Semaphore::MAX_PERMITS)),
             gate: Gate::default(),
             breaker: Breaker::new(self.settings.max_undelivered),
             silent: std::cell::RefCell::default(),
             twins: Twins::default(),
+            claims: Claims::default(),
             in_flight: std::cell::Cell::new(0),
             node,
             node_ahead_ms: std::cell::Cell::new(ahead_ms),
@@ -132,10 +159,9 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         }
     }
 
-    async fn work(&self, shared: &Shared, mut queue: Option<Queue>) -> Result<Outcome, RunError> {
-        let mut open: VecDeque<OpenJob> = self.ledger.open_jobs(shared.batch).await?.into();
-        // What a person has given up keeps nobody waiting; where it turns out paid, the ledger itself keeps twins apart.
-        for job in open.iter().filter(|job| !matches!(job.stage, OpenStage::GivenUp(_))) {
+    async fn work(&self, shared: &Shared, mut queue: Option<Queue>, open: Vec<OpenJob>) -> Result<Outcome, RunError> {
+        let mut open: VecDeque<OpenJob> = open.into();
+        for job in open.iter().filter(|job| keeps_twins_waiting(job)) {
             shared.twins.resume(job.content, job.key);
         }
         if let Some(queue) = &mut queue {
@@ -146,13 +172,20 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         let mut give_up_at: Option<UnixMs> = None;
         let mut said_draining = false;
         loop {
+            self.admit_claims(shared, &work);
             let admission = self.admit(shared, &mut queue, &mut open, &work).await?;
-            match admission {
-                Admission::Over if work.is_empty() => break,
-                Admission::Later(None) if work.is_empty() && !shared.gate.is_paused() => break,
-                Admission::Over | Admission::Later(_) | Admission::Full => {}
+            let nothing_left = match admission {
+                Admission::Over => true,
+                Admission::Later(None) => !shared.gate.is_paused(),
+                Admission::Later(Some(_)) | Admission::Full => false,
+            };
+            if nothing_left && work.is_empty() {
+                if shared.claims.look_again() {
+                    continue;
+                }
+                break;
             }
-            give_up_at = self.doubt_deadline(shared, &work, &admission, give_up_at);
+            give_up_at = self.doubt_deadline(shared, &work, nothing_left, give_up_at);
             let probe_at = shared.gate.next_probe();
             let wake_at = [admission.not_before(), give_up_at, probe_at].into_iter().flatten().min();
             tokio::select! {
@@ -168,6 +201,17 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             }
         }
         Ok(self.outcome(shared))
+    }
+
+    /// Claims as many refunds as there is room for, beside the jobs.
+    fn admit_claims<'r>(&'r self, shared: &'r Shared, work: &Work<'r>) {
+        let over = matches!(self.control.drain_cause(), Some(cause) if cause != DrainCause::OneRound);
+        if over || shared.gave_up.get() {
+            shared.claims.only_new();
+        }
+        while let Some(claim) = self.next_claim(shared) {
+            work.push(async move { Finished::Claim(claim.await) }.boxed_local());
+        }
     }
 
     /// Admits as many jobs as there is room for: what is open first, then what is pending.
@@ -194,7 +238,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
                 || shared.gate.closed().is_some()
                 || shared.limit_hit.borrow().is_some();
             let Some(queue) = queue.as_mut().filter(|_| !over) else { return Ok(Admission::Over) };
-            let doubts = work.len().saturating_sub(shared.in_flight.get());
+            let doubts = work.len().saturating_sub(shared.in_flight.get()).saturating_sub(shared.claims.under_way());
             let too_much_doubt = doubts >= self.settings.max_doubt.max(1);
             self.say_doubt(shared, too_much_doubt);
             if shared.gate.is_paused() || too_much_doubt {
@@ -241,15 +285,10 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         &self,
         shared: &Shared,
         work: &Work<'_>,
-        admission: &Admission,
+        nothing_left: bool,
         so_far: Option<UnixMs>,
     ) -> Option<UnixMs> {
-        let nothing_new = match admission {
-            Admission::Over => true,
-            Admission::Later(None) => !shared.gate.is_paused(),
-            Admission::Later(Some(_)) | Admission::Full => false,
-        };
-        let only_doubt = nothing_new && !work.is_empty() && shared.in_flight.get() == 0;
+        let only_doubt = nothing_left && !work.is_empty() && shared.in_flight.get() == 0;
         if !only_doubt || shared.gave_up.get() {
             return None;
         }
@@ -265,6 +304,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
                 }
             }
             Finished::Probe(result) => self.probed(shared, result),
+            Finished::Claim(result) => result?,
         }
         Ok(())
     }
@@ -365,6 +405,15 @@ impl Admission {
             Self::Later(time) => *time,
             Self::Full | Self::Over => None,
         }
+    }
+}
+
+/// Whether an open job of an earlier run keeps identical requests waiting; one that has its own poll address need not, and
+/// neither does what a person has given up: where it turns out paid, the ledger itself keeps twins apart.
+fn keeps_twins_waiting(job: &OpenJob) -> bool {
+    match (job.endpoint.apart(), &job.stage) {
+        (Apart::Never, _) | (_, OpenStage::GivenUp(_)) | (Apart::Answer, OpenStage::Accepted(..)) => false,
+        (Apart::Window(_) | Apart::Answer, _) => true,
     }
 }
 

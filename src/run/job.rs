@@ -64,7 +64,9 @@ pub enum State {
     Polling(PaidPurchase, Tries, Poll),
     /// That it is not delivered so far is being made durable.
     Postponing(PaidPurchase, Tries, Postponed),
-    /// Its end, delivered or not, is being made durable.
+    /// Its result is being made durable.
+    Delivering(PaidPurchase, Tries, AnswerKey),
+    /// Its end without a result is being made durable.
     Finishing(PaidPurchase),
     /// At its end; the node has still to post the payment.
     Posting(PaidPurchase, Tries),
@@ -125,6 +127,8 @@ pub struct Tries {
     pub looks: u32,
     /// Redeems that did not deliver.
     pub redeems: u32,
+    /// A redeem has gone out, or may have: each further one repeats it.
+    pub redeem_sent: bool,
     /// Polls in a row that told nothing.
     pub polls: u32,
     /// Poll addresses that failed or were gone.
@@ -222,7 +226,7 @@ pub enum Effect {
     /// Follow the payment at the node.
     Track(DurableIntent),
     /// The same request with the credential.
-    Redeem(PaidPurchase),
+    Redeem(PaidPurchase, Sending),
     /// Ask the poll address.
     Poll(PaidPurchase, Poll),
     /// Nothing until then. A run that ends does not wait.
@@ -231,6 +235,15 @@ pub enum Effect {
     Stop,
     /// An input that cannot follow this state: a defect of the executor. Nothing more is done with the job.
     Defect(&'static str),
+}
+
+/// Whether the origin may already have seen a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sending {
+    /// It has never gone out.
+    First,
+    /// It may have.
+    Again,
 }
 
 /// For what a job waits.
@@ -343,8 +356,13 @@ impl Moment<'_> {
 #[must_use]
 pub fn resume(job: &OpenJob) -> (State, Input) {
     let tries = Tries {
+        redeem_sent: !matches!(&job.stage, OpenStage::Intended(_) | OpenStage::GivenUp(_)),
         known: matches!(&job.stage, OpenStage::Intended(intent) if intent.accepted()),
-        polls_failed: u32::from(job.reason == Reason::OriginFailed),
+        // Only an address that failed leaves one of these words with a job that is still paid.
+        polls_failed: u32::from(matches!(
+            job.reason,
+            Reason::OriginFailed | Reason::ContentFiltered | Reason::InvalidInput
+        )),
         ..Tries::default()
     };
     let state = match &job.stage {
@@ -382,12 +400,17 @@ pub fn step(state: State, input: Input, moment: &Moment<'_>) -> (State, Effect) 
         State::Accepting(purchase, tries, poll) => redeem::accepting(purchase, tries, poll, input, moment),
         State::Polling(purchase, tries, poll) => redeem::polling(purchase, tries, poll, input, moment),
         State::Postponing(purchase, tries, then) => redeem::postponing(purchase, tries, then, input),
+        State::Delivering(purchase, tries, key) => redeem::delivering(purchase, tries, key, input, moment),
         State::Finishing(purchase) => redeem::finishing(purchase, input),
         State::Posting(purchase, tries) => redeem::posting(purchase, tries, input, moment),
         State::Closing => match input {
             Input::Committed(Committed::Done) => (State::Done, Effect::Stop),
             Input::Committed(
-                Committed::Intent(_) | Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Answer(_),
+                Committed::Intent(_)
+                | Committed::IntentRefused(_)
+                | Committed::Paid(_)
+                | Committed::Answer(_)
+                | Committed::NotItsOwn,
             )
             | Input::Start
             | Input::Waited
@@ -431,8 +454,7 @@ fn challenged(mut tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Ef
                 return moment.end(JobState::Refused, Reason::InvoiceReused, message);
             }
             tries.hash_reused = true;
-            let window_ms = i64::from(moment.facts.endpoint.dedup_window_s).saturating_mul(1_000);
-            let until = moment.now.plus_ms(window_ms).max(moment.later(1, None));
+            let until = moment.now.plus_ms(moment.facts.endpoint.window_ms()).max(moment.later(1, None));
             (State::Planned(tries), Effect::Wait(until, Waiting::Turn))
         }
         Input::Committed(Committed::IntentRefused(IntentRefusal::TwinKnown)) => {
@@ -447,7 +469,7 @@ fn challenged(mut tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Ef
             let (reason, message) = limit_words(&refusal);
             moment.end(JobState::Pending, reason, message)
         }
-        Input::Committed(Committed::Paid(_) | Committed::Answer(_) | Committed::Done)
+        Input::Committed(Committed::Paid(_) | Committed::Answer(_) | Committed::NotItsOwn | Committed::Done)
         | Input::Start
         | Input::Waited
         | Input::Asked(_)
@@ -494,6 +516,10 @@ fn defect(state: &'static str) -> (State, Effect) {
 const fn answer_key(committed: &Committed) -> Option<AnswerKey> {
     match committed {
         Committed::Answer(key) => Some(*key),
-        Committed::Intent(_) | Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Done => None,
+        Committed::Intent(_)
+        | Committed::IntentRefused(_)
+        | Committed::Paid(_)
+        | Committed::NotItsOwn
+        | Committed::Done => None,
     }
 }

@@ -15,6 +15,7 @@ mod executor;
 mod gate;
 pub mod job;
 mod pace;
+mod refund;
 mod sighting;
 pub mod signals;
 /// Its shop mints macaroons as the sandbox does.

@@ -8,7 +8,7 @@ use std::path::Path;
 use tokio::sync::watch;
 
 use super::SandboxError;
-use super::journal::{Asked, Begun, Bought, Entry, FailureReason, Journal};
+use super::journal::{Asked, Begun, Bought, Claimed, Entry, FailureReason, Invoiced, Journal};
 use crate::l402::PaymentHash;
 use crate::money::Msat;
 use crate::time::UnixMs;
@@ -34,6 +34,11 @@ pub(super) struct State {
     newest_of_body: HashMap<String, (String, UnixMs)>,
     next_number: u64,
     newest_index: u64,
+    received: Msat,
+    invoices: HashMap<PaymentHash, OwnInvoice>,
+    invoice_order: Vec<PaymentHash>,
+    claims: HashMap<PaymentHash, Claimed>,
+    claim_order: Vec<PaymentHash>,
 }
 
 /// A challenge and what became of it.
@@ -42,6 +47,31 @@ pub(super) struct Sale {
     pub paid: bool,
     pub bought: Option<Bought>,
     pub delivered_count: u64,
+}
+
+/// An invoice of the node's own, and what came for it.
+pub(super) struct OwnInvoice {
+    pub made: Invoiced,
+    pub paid: Option<(Msat, UnixMs)>,
+}
+
+/// How an invoice of the node's own stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    Open,
+    Settled,
+    Canceled,
+}
+
+impl Standing {
+    /// The word, as lnd has it.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "OPEN",
+            Self::Settled => "SETTLED",
+            Self::Canceled => "CANCELED",
+        }
+    }
 }
 
 /// A payment and what became of it.
@@ -173,6 +203,34 @@ impl Books {
         Ok(delivered)
     }
 
+    /// A number for the next invoice of the node's own.
+    pub(super) fn invoice_number(&self) -> u64 {
+        u64::try_from(self.state.invoice_order.len()).unwrap_or(u64::MAX)
+    }
+
+    /// Notes an invoice of the node's own.
+    pub(super) fn invoice(&mut self, invoiced: Invoiced) -> io::Result<()> {
+        self.record(Entry::Invoiced(invoiced))
+    }
+
+    /// Notes that a refund was claimed. The first claim stands: whoever comes second is told so.
+    pub(super) fn claim(&mut self, claimed: Claimed) -> io::Result<bool> {
+        if self.state.claims.contains_key(&claimed.sale) {
+            return Ok(false);
+        }
+        self.record(Entry::Claimed(claimed))?;
+        Ok(true)
+    }
+
+    /// Pays an invoice of the node's own, as a node takes it: once, and while it is open.
+    pub(super) fn receive(&mut self, hash: PaymentHash, amount: Msat, now: UnixMs) -> io::Result<bool> {
+        if self.state.invoices.get(&hash).is_none_or(|invoice| invoice.standing(now) != Standing::Open) {
+            return Ok(false);
+        }
+        self.record(Entry::Received { hash, amount_msat: amount, at: now })?;
+        Ok(true)
+    }
+
     /// Begins a payment, or says that the hash is known. `drawn` is whether the payment of that attempt shall fail.
     pub(super) fn begin(&mut self, order: Order, drawn: impl FnOnce(u32) -> bool, now: UnixMs) -> io::Result<Begin> {
         let attempt = match self.state.payments.get(&order.hash).map(|payment| (payment.end, payment.begun.attempt)) {
@@ -247,6 +305,20 @@ impl State {
             }
             Entry::Failed { hash, reason, at: _ } => self.apply_end(hash, End::Failed(reason)),
             Entry::Bought(bought) => self.apply_bought(bought),
+            Entry::Invoiced(made) => {
+                self.invoice_order.push(made.hash);
+                self.invoices.insert(made.hash, OwnInvoice { made, paid: None });
+            }
+            Entry::Received { hash, amount_msat, at } => {
+                self.received = plus(self.received, amount_msat);
+                if let Some(invoice) = self.invoices.get_mut(&hash) {
+                    invoice.paid = Some((amount_msat, at));
+                }
+            }
+            Entry::Claimed(claimed) => {
+                self.claim_order.push(claimed.sale);
+                self.claims.insert(claimed.sale, claimed);
+            }
             Entry::Delivered { hash } => {
                 if let Some(sale) = self.sales.get_mut(&hash) {
                     sale.delivered_count = sale.delivered_count.saturating_add(1);
@@ -312,7 +384,7 @@ impl State {
 
     /// What the node can still send.
     pub(super) fn balance(&self) -> Msat {
-        minus(minus(self.opening.unwrap_or_default(), self.spent), self.held)
+        minus(minus(plus(self.opening.unwrap_or_default(), self.received), self.spent), self.held)
     }
 
     /// What the node has in flight.
@@ -326,6 +398,30 @@ impl State {
 
     pub(super) fn payment(&self, hash: &PaymentHash) -> Option<&Payment> {
         self.payments.get(hash)
+    }
+
+    pub(super) fn invoice(&self, hash: &PaymentHash) -> Option<&OwnInvoice> {
+        self.invoices.get(hash)
+    }
+
+    pub(super) fn claim(&self, sale: &PaymentHash) -> Option<&Claimed> {
+        self.claims.get(sale)
+    }
+
+    /// Every invoice of the node's own, oldest first.
+    pub(super) fn invoices(&self) -> impl Iterator<Item = &OwnInvoice> {
+        self.invoice_order.iter().filter_map(|hash| self.invoices.get(hash))
+    }
+
+    /// Every refund that was claimed, oldest first.
+    pub(super) fn claims(&self) -> impl Iterator<Item = &Claimed> {
+        self.claim_order.iter().filter_map(|sale| self.claims.get(sale))
+    }
+
+    /// Refunds that a stop of the sandbox left unpaid.
+    pub(super) fn unpaid_claims(&self) -> impl Iterator<Item = Claimed> {
+        let unpaid = |claimed: &&Claimed| self.invoices.get(&claimed.invoice).is_some_and(|own| own.paid.is_none());
+        self.claims().filter(|claimed| claimed.pays).filter(unpaid).cloned()
     }
 
     /// Every challenge, oldest first.
@@ -345,6 +441,18 @@ impl State {
 
     pub(super) fn has_video(&self, id: &str) -> bool {
         self.videos.contains(id)
+    }
+}
+
+impl OwnInvoice {
+    /// How it stands: one that has expired is cancelled, as lnd does it.
+    pub(super) fn standing(&self, now: UnixMs) -> Standing {
+        let expiry_ms = i64::try_from(self.made.expiry_s).unwrap_or(i64::MAX).saturating_mul(1_000);
+        match self.paid {
+            Some(_) => Standing::Settled,
+            None if now > self.made.at.plus_ms(expiry_ms) => Standing::Canceled,
+            None => Standing::Open,
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use super::options::SandboxOptions;
+use super::options::{ErrorCode, SandboxOptions};
 
 /// A million counters are forgotten rather than kept: a stand-in must not grow without end.
 const TRIES_MAX: usize = 1_000_000;
@@ -68,7 +68,7 @@ impl Faults {
         if o.drop_percent == 0 && o.fail_origin_percent == 0 && o.rate_limit_percent == 0 {
             return GOOD_LUCK;
         }
-        let attempt = self.count(place, key);
+        let attempt = self.count(&[place.name()], key);
         let hits = |percent, what| self.hits(percent, &[place.name(), what], key, attempt);
         let refused = match place {
             Place::Ask | Place::Redeem if hits(o.rate_limit_percent, "rate") => Some(Refusal::RateLimit),
@@ -80,9 +80,26 @@ impl Faults {
         Luck { refused, dropped: hits(o.drop_percent, "drop"), late: hits(50, "late") }
     }
 
+    /// The error code that this request is answered with now, where there is one.
+    pub(super) fn error_code(&self, place: Place, key: &[u8]) -> Option<ErrorCode> {
+        let code = match place {
+            Place::Ask => self.options.ask_error,
+            Place::Redeem => self.options.redeem_error,
+            Place::Poll => self.options.poll_error,
+            Place::Pay => None,
+        }?;
+        let most = self.options.errors.unwrap_or(u32::MAX);
+        (self.count(&["error", place.name()], key) < most).then_some(code)
+    }
+
     /// Whether the `attempt`-th payment of a hash fails.
     pub(super) fn fails_payment(&self, hash: &[u8; 32], attempt: u32) -> bool {
         self.hits(self.options.fail_pay_percent, &["payment"], hash, attempt)
+    }
+
+    /// Whether what is paid for this request is given back: the same at every try.
+    pub(super) fn refunds(&self, request: &[u8; 32]) -> bool {
+        self.hits(self.options.refund_percent, &["refund"], request, 0)
     }
 
     /// Whether this request's price drifts: the same at every try.
@@ -106,8 +123,9 @@ impl Faults {
         hash.finalize().iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
     }
 
-    fn count(&self, place: Place, key: &[u8]) -> u32 {
-        let id = Sha256::new().chain_update(place.name()).chain_update(key).finalize().into();
+    fn count(&self, what: &[&str], key: &[u8]) -> u32 {
+        let id = what.iter().fold(Sha256::new(), |hash, word| hash.chain_update(word).chain_update([0]));
+        let id = id.chain_update(key).finalize().into();
         let mut tries = self.tries.lock().unwrap_or_else(PoisonError::into_inner);
         if tries.len() >= TRIES_MAX {
             tries.clear();

@@ -2,7 +2,7 @@
 //! (sats4ai's "L402 API" pages for video generation and image animation). The client's catalogue is not looked at.
 
 use data_encoding::{BASE64, BASE64_NOPAD};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::money::Sats;
 
@@ -16,7 +16,39 @@ pub(super) enum Good {
 /// Why a request is refused, in words for its sender.
 pub(super) type Complaint = String;
 
+/// Sats a second of a generated video, by mode and sound.
+const VIDEO_RATES: [(&str, bool, u64); 4] =
+    [("standard", false, 300), ("standard", true, 400), ("pro", false, 450), ("pro", true, 550)];
+/// Sats a second of an animated image.
+const ANIMATION_RATE: u64 = 100;
+
 impl Good {
+    /// Everything that is sold.
+    pub(super) const ALL: [Self; 2] = [Self::GenerateVideo, Self::AnimateImage];
+
+    /// Its entry in the free listing, with its prices as `price` has them. What the documents say of a listing is that it
+    /// names models and prices; its shape is ours.
+    pub(super) fn listed(self, price: impl Fn(Sats) -> u64) -> Value {
+        let rates: Vec<Value> = match self {
+            Self::GenerateVideo => VIDEO_RATES
+                .iter()
+                .map(|(mode, audio, rate)| {
+                    json!({ "mode": mode, "generate_audio": audio, "sats_per_second": price(Sats::new(*rate)) })
+                })
+                .collect(),
+            Self::AnimateImage => vec![json!({ "sats_per_second": price(Sats::new(ANIMATION_RATE)) })],
+        };
+        json!({
+            "service": self.name(),
+            "endpoint": format!("/api/l402/{}", self.name()),
+            "method": "POST",
+            "parameters": self.parameters(),
+            "min_duration": 3,
+            "max_duration": 15,
+            "prices": rates,
+        })
+    }
+
     /// By the last segment of its path.
     pub(super) fn by_name(name: &str) -> Option<Self> {
         match name {
@@ -57,7 +89,7 @@ impl Good {
             Self::GenerateVideo => video_rate(&object)?,
             Self::AnimateImage => {
                 image(required_text(&object, "image")?)?;
-                100
+                ANIMATION_RATE
             }
         };
         Ok(Sats::new(rate * seconds))
@@ -70,13 +102,13 @@ fn video_rate(object: &Map<String, Value>) -> Result<u64, Complaint> {
         Some(Value::Bool(audio)) => *audio,
         Some(_) => return Err("generate_audio must be true or false".to_owned()),
     };
-    match (object.get("mode").map(Value::as_str), audio) {
-        (Some(Some("standard")), false) => Ok(300),
-        (Some(Some("standard")), true) => Ok(400),
-        (None | Some(Some("pro")), false) => Ok(450),
-        (None | Some(Some("pro")), true) => Ok(550),
-        (Some(_), _) => Err("mode must be \"standard\" or \"pro\"".to_owned()),
-    }
+    let mode = match object.get("mode").map(Value::as_str) {
+        None => "pro",
+        Some(Some(mode)) => mode,
+        Some(None) => return Err("mode must be a string".to_owned()),
+    };
+    let rate = VIDEO_RATES.iter().find(|(known, sound, _)| *known == mode && *sound == audio);
+    rate.map(|(.., rate)| *rate).ok_or_else(|| "mode must be \"standard\" or \"pro\"".to_owned())
 }
 
 fn duration(object: &Map<String, Value>) -> Result<u64, Complaint> {

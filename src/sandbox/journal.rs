@@ -36,6 +36,17 @@ pub(super) enum Entry {
     },
     /// A paid request was taken on, and its video made or begun.
     Bought(Bought),
+    /// The node made an invoice of its own.
+    Invoiced(Invoiced),
+    /// Somebody paid it.
+    Received {
+        #[serde(with = "hex_hash")]
+        hash: PaymentHash,
+        amount_msat: Msat,
+        at: UnixMs,
+    },
+    /// A refund was claimed with an invoice, and is to be paid.
+    Claimed(Claimed),
     /// A video that exists was handed over (again).
     Delivered {
         #[serde(with = "hex_hash")]
@@ -83,6 +94,38 @@ pub(super) struct Bought {
     pub deduplicated: bool,
     /// Where the request was accepted only: when its video is ready.
     pub ready_at: Option<UnixMs>,
+    pub at: UnixMs,
+}
+
+/// An invoice of the node's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Invoiced {
+    #[serde(with = "hex_hash")]
+    pub hash: PaymentHash,
+    /// Which invoice of this node: names its preimage.
+    pub number: u64,
+    pub amount_msat: Msat,
+    pub memo: String,
+    pub invoice: String,
+    pub expiry_s: u64,
+    pub at: UnixMs,
+}
+
+/// A refund that was claimed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Claimed {
+    /// The hash of the sale that is given back.
+    #[serde(with = "hex_hash")]
+    pub sale: PaymentHash,
+    /// The hash of the invoice that it was claimed with.
+    #[serde(with = "hex_hash")]
+    pub invoice: PaymentHash,
+    /// The invoice itself, which the node that mints is to pay.
+    #[serde(default)]
+    pub request: String,
+    pub amount_msat: Msat,
+    /// Whether it will ever be paid.
+    pub pays: bool,
     pub at: UnixMs,
 }
 

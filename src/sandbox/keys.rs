@@ -24,6 +24,7 @@ pub(super) struct Keys {
     root: [u8; 32],
     curve: Secp256k1<All>,
     payee: SecretKey,
+    node: SecretKey,
     payee_id: PublicKey,
     node_id: String,
     node_macaroon: Vec<u8>,
@@ -48,20 +49,23 @@ pub(super) enum Denied {
 }
 
 /// What lnd's `admin.macaroon` allows, as far as this node knows it.
-const ADMIN: [(&str, &[&str]); 4] = [
+const ADMIN: [(&str, &[&str]); 5] = [
     ("info", &["read", "write"]),
+    ("invoices", &["read", "write"]),
     ("macaroon", &["generate", "read", "write"]),
     ("offchain", &["read", "write"]),
     ("onchain", &["read", "write"]),
 ];
 
-const PAYER_CALLS: [&str; 6] = [
+const PAYER_CALLS: [&str; 8] = [
     "/lnrpc.Lightning/GetInfo",
     "/lnrpc.Lightning/ChannelBalance",
     "/lnrpc.Lightning/ListPayments",
     "/lnrpc.Lightning/ListChannels",
     "/routerrpc.Router/SendPaymentV2",
     "/routerrpc.Router/TrackPaymentV2",
+    "/lnrpc.Lightning/AddInvoice",
+    "/lnrpc.Lightning/LookupInvoice",
 ];
 
 /// A macaroon as lnd bakes them: its identifier is the byte 3 and a protocol-buffers message with nonce, id of the root key,
@@ -119,6 +123,7 @@ impl Keys {
             root,
             curve,
             payee,
+            node,
         })
     }
 
@@ -132,7 +137,7 @@ impl Keys {
         &self.node_macaroon
     }
 
-    /// A macaroon that can pay and nothing else.
+    /// A macaroon that can pay, receive refunds, and nothing else.
     pub(super) fn payer_macaroon(&self) -> &[u8] {
         &self.payer_macaroon
     }
@@ -171,23 +176,52 @@ impl Keys {
     /// Where BOLT11 cannot say it: an amount or an expiry out of range.
     pub(super) fn challenge(&self, bill: Bill) -> Result<Minted, CreationError> {
         let (hash, token) = self.promise(bill.number);
+        let secret = derive(&self.root, "payment secret", bill.number);
+        let invoice = self.invoice(bill, hash.0, secret, &self.payee)?;
+        Ok(Minted { hash, token, invoice })
+    }
+
+    /// A signed BOLT11 invoice on regtest that the node itself is paid with, and its hash.
+    ///
+    /// # Errors
+    /// As [`Self::challenge`].
+    pub(super) fn own_invoice(&self, bill: Bill) -> Result<(PaymentHash, String), CreationError> {
+        let hash: [u8; 32] = Sha256::digest(self.own_preimage(bill.number)).into();
+        let secret = derive(&self.root, "own payment secret", bill.number);
+        Ok((PaymentHash(hash), self.invoice(bill, hash, secret, &self.node)?))
+    }
+
+    /// The preimage of an invoice of the node's own.
+    pub(super) fn own_preimage(&self, number: u64) -> [u8; 32] {
+        derive(&self.root, "own preimage", number)
+    }
+
+    /// The word that goes with the claim of a refund.
+    pub(super) fn claim_word(&self, sale: &PaymentHash) -> String {
+        hex(&Sha256::new().chain_update(self.root).chain_update(sale.0).chain_update("k1").finalize())
+    }
+
+    /// Whether an invoice is the node's own.
+    pub(super) fn is_own(&self, key: &PublicKey) -> bool {
+        key.to_string() == self.node_id
+    }
+
+    fn invoice(&self, bill: Bill, hash: [u8; 32], secret: [u8; 32], key: &SecretKey) -> Result<String, CreationError> {
         let raw = InvoiceBuilder::new(Currency::Regtest)
             .description(bill.description)
-            .payment_hash(sha256::Hash::from_byte_array(hash.0))
-            .payment_secret(PaymentSecret(derive(&self.root, "payment secret", bill.number)))
+            .payment_hash(sha256::Hash::from_byte_array(hash))
+            .payment_secret(PaymentSecret(secret))
             .duration_since_epoch(since_epoch(bill.at))
             .min_final_cltv_expiry_delta(MIN_FINAL_CLTV_EXPIRY_BLOCKS)
             .expiry_time(Duration::from_secs(bill.expiry_s))
             .amount_milli_satoshis(bill.amount.get())
             .basic_mpp()
             .build_raw()?;
-        let signed: Result<_, Infallible> =
-            raw.sign(|message| Ok(self.curve.sign_ecdsa_recoverable(message, &self.payee)));
-        let invoice = match signed {
+        let signed: Result<_, Infallible> = raw.sign(|message| Ok(self.curve.sign_ecdsa_recoverable(message, key)));
+        Ok(match signed {
             Ok(signed) => signed.to_string(),
             Err(never) => match never {},
-        };
-        Ok(Minted { hash, token, invoice })
+        })
     }
 
     /// A challenge's hash and its macaroon, where the invoice is made elsewhere.

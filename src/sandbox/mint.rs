@@ -20,6 +20,9 @@ use crate::pinned;
 const MACAROON: HeaderName = HeaderName::from_static("grpc-metadata-macaroon");
 /// How long the node may take over one call.
 const WAIT: Duration = Duration::from_secs(30);
+/// How long it may look for a way to give money back, and what that may cost it.
+const PAY_S: u64 = 20;
+const FEE_MSAT_MAX: u64 = 100_000;
 
 /// The lnd that mints the invoices. The sandbox then has no node of its own.
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
@@ -29,7 +32,7 @@ pub struct MintOptions {
     #[arg(id = "mint-lnd-url", long = "mint-lnd-url", value_name = "URL", required = false,
         requires_all = ["mint-lnd-macaroon-file", "mint-lnd-cert-file"])]
     pub url: Url,
-    /// Its macaroon; with the right to add invoices, and to settle and cancel them for `--mint-hold`.
+    /// Its macaroon; with the right to add invoices, to settle and cancel them for `--mint-hold`, and to pay for refunds.
     #[arg(
         id = "mint-lnd-macaroon-file",
         long = "mint-lnd-macaroon-file",
@@ -123,6 +126,15 @@ impl Mint {
     /// Gives the money back that is held, and takes no more for this hash.
     pub(super) async fn cancel(&self, hash: &PaymentHash) -> Result<(), MintError> {
         self.post("v2/invoices/cancel", &json!({ "payment_hash": BASE64.encode(&hash.0) })).await.map(drop)
+    }
+
+    /// Pays an invoice of another node's: a refund.
+    pub(super) async fn pay(&self, invoice: &str) -> Result<(), MintError> {
+        let order = json!({
+            "payment_request": invoice, "timeout_seconds": PAY_S, "fee_limit_msat": FEE_MSAT_MAX.to_string(),
+            "no_inflight_updates": true,
+        });
+        self.post("v2/router/send", &order).await.map(drop)
     }
 
     async fn post(&self, path: &str, body: &Value) -> Result<Vec<u8>, MintError> {

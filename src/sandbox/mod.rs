@@ -4,6 +4,7 @@
 //! L402, money and time: its prices, its parameter rules and its books are its own.
 
 mod books;
+mod errors;
 mod faults;
 mod goods;
 mod journal;
@@ -13,6 +14,7 @@ mod mpp;
 mod node;
 mod options;
 mod pay;
+mod refund;
 mod serve;
 mod shop;
 mod snapshot;
@@ -33,8 +35,8 @@ use tokio::task::JoinSet;
 use url::Url;
 
 pub use self::mint::MintOptions;
-pub use self::options::{NodeFault, OfferedScheme, SandboxOptions};
-pub use self::snapshot::{PaymentRow, SaleRow, Snapshot};
+pub use self::options::{ErrorCode, NodeFault, OfferedScheme, RefundFault, SandboxOptions};
+pub use self::snapshot::{InvoiceRow, PaymentRow, RefundRow, SaleRow, Snapshot};
 
 use self::books::Books;
 use self::faults::Faults;
@@ -168,6 +170,10 @@ async fn launch(options: &SandboxOptions, mint: Option<Mint>, state: Option<&Pat
     for hash in unfinished {
         Arc::clone(&world).carry_out(hash);
     }
+    let unpaid: Vec<_> = world.books().state.unpaid_claims().collect();
+    for claimed in unpaid {
+        Arc::clone(&world).pay_back(claimed);
+    }
     let api = shop::router(Arc::clone(&world), origin.clone());
     servers.spawn(Server { listener: origin_listener, tls: None, router: api, stop: world.stop.subscribe() }.run());
     Ok(Sandbox { origin, node, directory: state.path().to_owned(), world, servers, _state: state })
@@ -253,7 +259,7 @@ impl Sandbox {
         self.directory.join(CERTIFICATE_FILE)
     }
 
-    /// The file with a macaroon that can pay and nothing else (binary).
+    /// The file with a macaroon that can pay, receive refunds, and nothing else (binary).
     #[must_use]
     pub fn payer_macaroon_file(&self) -> PathBuf {
         self.directory.join(PAYER_MACAROON_FILE)

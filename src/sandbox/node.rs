@@ -17,11 +17,12 @@ use futures::stream;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::books::{self, Begin, End, Order, Payment};
+use super::books::{self, Begin, End, Order, OwnInvoice, Payment, Standing};
 use super::faults::{Luck, Place};
 use super::keys::{Denied, Guarded, hex};
 use super::options::NodeFault;
 use super::pay::{Read, SendRequest, read_invoice};
+use super::refund::InvoiceRequest;
 use super::serve::HangUp;
 use super::{World, now};
 use crate::l402::PaymentHash;
@@ -43,6 +44,8 @@ const BALANCE: Guarded = guarded("/lnrpc.Lightning/ChannelBalance", "offchain", 
 const CHANNELS: Guarded = guarded("/lnrpc.Lightning/ListChannels", "offchain", "read");
 const PAYMENTS: Guarded = guarded("/lnrpc.Lightning/ListPayments", "offchain", "read");
 const DECODE: Guarded = guarded("/lnrpc.Lightning/DecodePayReq", "offchain", "read");
+const ADD_INVOICE: Guarded = guarded("/lnrpc.Lightning/AddInvoice", "invoices", "write");
+const LOOK_UP_INVOICE: Guarded = guarded("/lnrpc.Lightning/LookupInvoice", "invoices", "read");
 const SEND: Guarded = guarded("/routerrpc.Router/SendPaymentV2", "offchain", "write");
 const TRACK: Guarded = guarded("/routerrpc.Router/TrackPaymentV2", "offchain", "read");
 
@@ -105,6 +108,8 @@ pub(super) fn router(world: Arc<World>) -> Router {
         .route("/v1/channels", get(channels))
         .route("/v1/balance/channels", get(balance))
         .route("/v1/payments", get(payments))
+        .route("/v1/invoices", post(add_invoice))
+        .route("/v1/invoice/{hash}", get(invoice))
         .route("/v1/payreq/{invoice}", get(decode))
         .route("/v2/router/send", post(send))
         .route("/v2/router/track/{hash}", get(track))
@@ -437,6 +442,64 @@ async fn payments(
     answer(StatusCode::OK, &body)
 }
 
+async fn add_invoice(State(world): State<Arc<World>>, headers: HeaderMap, body: Bytes) -> Response {
+    let made = InvoiceRequest::from_json(&body).and_then(|request| {
+        authorize(&world, &headers, &ADD_INVOICE)?;
+        world.make_invoice(&request)
+    });
+    match made {
+        Ok((hash, invoice)) => answer(
+            StatusCode::OK,
+            &json!({ "r_hash": BASE64.encode(&hash.0), "payment_request": invoice, "add_index": "1", "payment_addr": "" }),
+        ),
+        Err(error) => error.unwrapped(),
+    }
+}
+
+async fn invoice(State(world): State<Arc<World>>, Path(hash): Path<String>, headers: HeaderMap) -> Response {
+    if let Err(error) = authorize(&world, &headers, &LOOK_UP_INVOICE) {
+        return error.unwrapped();
+    }
+    let Some(hash) = PaymentHash::from_hex(&hash) else {
+        return LndError::new(Code::Unknown, "encoding/hex: invalid byte").unwrapped();
+    };
+    let books = world.books();
+    match books.state.invoice(&hash) {
+        Some(invoice) => answer(StatusCode::OK, &invoice_json(&world, invoice)),
+        None => LndError::new(Code::NotFound, "unable to locate invoice").unwrapped(),
+    }
+}
+
+/// An invoice of the node's own as lnd shows it.
+fn invoice_json(world: &World, invoice: &OwnInvoice) -> Value {
+    let (made, standing) = (&invoice.made, invoice.standing(now()));
+    let received = invoice.paid.map_or(Msat::ZERO, |(amount, _)| amount);
+    let preimage = match standing {
+        Standing::Settled => world.keys.own_preimage(made.number),
+        Standing::Open | Standing::Canceled => [0; 32],
+    };
+    let sats = |amount: Msat| (amount.get() / 1_000).to_string();
+    json!({
+        "memo": made.memo,
+        "r_preimage": BASE64.encode(&preimage),
+        "r_hash": BASE64.encode(&made.hash.0),
+        "value": sats(made.amount_msat),
+        "value_msat": made.amount_msat.get().to_string(),
+        "settled": standing == Standing::Settled,
+        "creation_date": made.at.0.div_euclid(1_000).to_string(),
+        "settle_date": invoice.paid.map_or(0, |(_, at)| at.0.div_euclid(1_000)).to_string(),
+        "payment_request": made.invoice,
+        "expiry": made.expiry_s.to_string(),
+        "state": standing.as_str(),
+        "amt_paid": received.get().to_string(),
+        "amt_paid_sat": sats(received),
+        "amt_paid_msat": received.get().to_string(),
+        "htlcs": [],
+        "private": true,
+        "is_keysend": false,
+    })
+}
+
 async fn decode(State(world): State<Arc<World>>, Path(invoice): Path<String>, headers: HeaderMap) -> Response {
     let decoded = authorize(&world, &headers, &DECODE).and_then(|()| read_invoice(&invoice));
     match decoded {
@@ -473,6 +536,9 @@ fn authorize(world: &World, headers: &HeaderMap, call: &Guarded) -> Result<(), L
     }
     if world.has(NodeFault::Starting) {
         return refuse("the RPC server is in the process of starting up, but not yet ready to accept calls");
+    }
+    if call.entity == "invoices" && world.has(NodeFault::NoInvoices) {
+        return refuse("permission denied");
     }
     let Some(header) = headers.get(MACAROON) else { return refuse("expected 1 macaroon, got 0") };
     match HEXLOWER_PERMISSIVE.decode(header.as_bytes()) {

@@ -25,6 +25,57 @@ pub enum NodeFault {
     NoChannels,
     /// Its balance is spread over eight channels.
     ManyChannels,
+    /// Its macaroons let nobody make or look up invoices, so that no refund can be received.
+    NoInvoices,
+}
+
+/// What goes wrong with a refund.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum RefundFault {
+    /// It is two sats less than was paid.
+    Less,
+    /// It has expired when it is claimed.
+    Expired,
+    /// Its callback takes no invoice.
+    Refused,
+    /// Its callback says ERROR, and pays all the same.
+    ErrorButPaid,
+    /// Its callback says OK, and never pays.
+    NeverPaid,
+    /// It is paid twice, as far as the node lets it.
+    Twice,
+    /// Its callback answers after three seconds.
+    Slow,
+    /// Its callback pays and does not answer.
+    Unanswered,
+}
+
+/// An error code of the service's own catalogue, or one that it does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[value(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ErrorCode {
+    /// It took too long.
+    Timeout,
+    /// Too many requests.
+    RateLimited,
+    /// Something went wrong.
+    ServiceError,
+    /// The content is not allowed.
+    ContentFiltered,
+    /// The request is wrong.
+    InvalidInput,
+    /// The request is wrong, and nothing was charged.
+    L402InvalidParams,
+    /// The model failed; after a payment with a refund.
+    L402UpstreamFailed,
+    /// After a payment: the money is given back.
+    L402RefundIssued,
+    /// Answered from the cache of identical requests, without what it holds.
+    L402DedupHit,
+    /// Only an estimate is to be had.
+    L402EstimateOnly,
+    /// A code that nobody has heard of.
+    Novelty,
 }
 
 /// In which schemes the stand-in API asks for payment.
@@ -75,6 +126,25 @@ pub struct SandboxOptions {
     #[arg(id = "sandbox-rate-limit-percent", long = "sandbox-rate-limit-percent", value_name = "PERCENT",
         default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
     pub rate_limit_percent: u8,
+    /// Answer requests without payment with that error code.
+    #[arg(id = "sandbox-ask-error", long = "sandbox-ask-error", value_name = "CODE", ignore_case = true)]
+    pub ask_error: Option<ErrorCode>,
+    /// Answer paid requests with that error code.
+    #[arg(id = "sandbox-redeem-error", long = "sandbox-redeem-error", value_name = "CODE", ignore_case = true)]
+    pub redeem_error: Option<ErrorCode>,
+    /// Answer polls with that error code.
+    #[arg(id = "sandbox-poll-error", long = "sandbox-poll-error", value_name = "CODE", ignore_case = true)]
+    pub poll_error: Option<ErrorCode>,
+    /// How often each request is answered with its error code before it is served; without it for ever.
+    #[arg(id = "sandbox-errors", long = "sandbox-errors", value_name = "NUMBER")]
+    pub errors: Option<u32>,
+    /// Percent of paid requests that are answered with a refund instead of the video.
+    #[arg(id = "sandbox-refund-percent", long = "sandbox-refund-percent", value_name = "PERCENT",
+        default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub refund_percent: u8,
+    /// What goes wrong with each refund.
+    #[arg(id = "sandbox-refund", long = "sandbox-refund", value_name = "FAULT,…", value_delimiter = ',')]
+    pub refund_faults: Vec<RefundFault>,
     /// Percent by which prices stand above what is documented; may be negative.
     #[arg(id = "sandbox-price-drift-percent", long = "sandbox-price-drift-percent", value_name = "PERCENT",
         default_value_t = 0, allow_hyphen_values = true, value_parser = clap::value_parser!(i64).range(-99..=1_000))]
@@ -83,6 +153,10 @@ pub struct SandboxOptions {
     #[arg(id = "sandbox-drift-jobs-percent", long = "sandbox-drift-jobs-percent", value_name = "PERCENT",
         default_value_t = 100, value_parser = clap::value_parser!(u8).range(0..=100))]
     pub drift_jobs_percent: u8,
+    /// Percent by which the prices of the API's free listing stand above what is documented; may be negative.
+    #[arg(id = "sandbox-listing-drift-percent", long = "sandbox-listing-drift-percent", value_name = "PERCENT",
+        default_value_t = 0, allow_hyphen_values = true, value_parser = clap::value_parser!(i64).range(-99..=1_000))]
+    pub listing_drift_percent: i64,
     /// Seconds until an invoice expires.
     #[arg(id = "sandbox-invoice-expiry-s", long = "sandbox-invoice-expiry-s", value_name = "S",
         default_value_t = SECONDS_10_MIN)]
@@ -127,8 +201,15 @@ impl Default for SandboxOptions {
             fail_origin_percent: 0,
             drop_percent: 0,
             rate_limit_percent: 0,
+            ask_error: None,
+            redeem_error: None,
+            poll_error: None,
+            errors: None,
+            refund_percent: 0,
+            refund_faults: Vec::new(),
             price_drift_percent: 0,
             drift_jobs_percent: 100,
+            listing_drift_percent: 0,
             invoice_expiry_s: SECONDS_10_MIN,
             credential_s: SECONDS_10_MIN,
             dedup_s: DEDUP_S,

@@ -199,7 +199,7 @@ impl World {
 }
 
 /// The column of a field's name in a one-line body, counted from 1.
-fn position(body: &[u8], field: &str) -> usize {
+pub(super) fn position(body: &[u8], field: &str) -> usize {
     let quoted = format!("\"{field}\"");
     body.windows(quoted.len()).position(|window| window == quoted.as_bytes()).map_or(1, |at| at + 1)
 }

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::header::{
-    ACCEPT_RANGES, AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, RANGE, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT_RANGES, AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, HOST, RANGE, RETRY_AFTER, WWW_AUTHENTICATE,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -20,14 +20,16 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::books::{Redeemed, Terms};
+use super::errors::{self, Charge};
 use super::faults::{Place, Refusal};
 use super::goods::Good;
 use super::journal::Asked;
 use super::keys::{Bill, Minted, hex, request_digest};
 use super::mint::{Mint, MintError};
 use super::mpp::{self, Shown};
+use super::options::ErrorCode;
 use super::serve::HangUp;
-use super::{World, now};
+use super::{World, now, refund};
 use crate::l402::PaymentHash;
 use crate::money::{Msat, Sats};
 
@@ -44,9 +46,9 @@ const POLL_MS_MIN: u64 = 50;
 const POLL_MS_MAX: u64 = 5_000;
 
 /// The API's side of the world.
-struct Shop {
-    world: Arc<World>,
-    base: Url,
+pub(super) struct Shop {
+    pub world: Arc<World>,
+    pub base: Url,
 }
 
 /// One request for a video.
@@ -66,7 +68,10 @@ struct Proof {
 pub(super) fn router(world: Arc<World>, base: Url) -> Router {
     Router::new()
         .route("/api/l402/job-status", get(poll))
+        .route("/api/l402/models", get(models))
         .route("/api/l402/{good}", post(sell))
+        .route("/api/l402/refund/{charge}", get(refund::offer))
+        .route("/api/l402/refund/{charge}/claim", get(refund::claim))
         .route("/videos/{file}", get(video))
         .route("/sandbox/books", get(books))
         .route("/sandbox/settle/{hash}", post(settle))
@@ -86,6 +91,11 @@ async fn sell(State(shop): State<Arc<Shop>>, Path(name): Path<String>, headers: 
     let luck = shop.world.faults.next(place, &digest);
     if let Some(refusal) = luck.refused {
         return refused(refusal);
+    }
+    if place == Place::Ask
+        && let Some(code) = shop.world.faults.error_code(place, &digest)
+    {
+        return errors::answer(code, None);
     }
     let answer = match headers.get(AUTHORIZATION) {
         None => shop.ask(&wish, &headers).await,
@@ -157,16 +167,19 @@ impl Shop {
 
     /// Answers a request with a credential whose macaroon and preimage are right.
     async fn redeem(&self, wish: &Wish, proof: &Proof, headers: &HeaderMap) -> io::Result<Response> {
+        if self.world.mint.is_some() {
+            // Only who paid has the preimage: the payment itself was another node's affair.
+            self.world.books().paid_elsewhere(proof.hash, now())?;
+        }
+        if let Some(code) = self.error_after_payment(wish, proof, headers) {
+            return Ok(code);
+        }
         let options = &self.world.options;
         let terms = Terms {
             credential_ms: ms(options.credential_s.saturating_mul(1_000)),
             dedup_ms: if wish.fresh { 0 } else { ms(options.dedup_s.saturating_mul(1_000)) },
             accept_ms: options.accept.then(|| ms(options.accept_ms)),
         };
-        if self.world.mint.is_some() {
-            // Only who paid has the preimage: the payment itself was another node's affair.
-            self.world.books().paid_elsewhere(proof.hash, now())?;
-        }
         let redeemed = self.world.books().redeem(proof.hash, &hex(&wish.digest), terms, now())?;
         match redeemed {
             Redeemed::Delivered { video, deduplicated } => Ok(self.delivered(&video, deduplicated)),
@@ -178,6 +191,32 @@ impl Shop {
             }
             Redeemed::Unknown => Ok(bad_credential("the credential is not known here")),
         }
+    }
+
+    /// The error code that was asked for, where this is paid; nothing is handed over then.
+    fn error_after_payment(&self, wish: &Wish, proof: &Proof, headers: &HeaderMap) -> Option<Response> {
+        let charge = self.charge(&proof.hash, headers)?;
+        // What was given back once is not made any more.
+        let given_back = self.world.books().state.claim(&proof.hash).is_some();
+        let code = match given_back || self.world.faults.refunds(&wish.digest) {
+            true => ErrorCode::L402RefundIssued,
+            false => self.world.faults.error_code(Place::Redeem, &wish.digest)?,
+        };
+        Some(errors::answer(code, Some(&charge)))
+    }
+
+    /// What was paid for that hash, if it was.
+    fn charge(&self, hash: &PaymentHash, headers: &HeaderMap) -> Option<Charge> {
+        let books = self.world.books();
+        let sale = books.state.sale(hash).filter(|sale| sale.paid)?;
+        Some(Charge { hash: *hash, amount: sale.asked.amount_msat.sats_ceil(), origin: self.base_for(headers) })
+    }
+
+    /// The API's address as this client reaches it: through a proxy on loopback, where it came by one.
+    pub(super) fn base_for(&self, headers: &HeaderMap) -> Url {
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).filter(|host| host.starts_with("127.0.0.1:"));
+        let through = host.and_then(|host| Url::parse(&format!("http://{host}/")).ok());
+        through.unwrap_or_else(|| self.base.clone())
     }
 
     fn delivered(&self, video: &str, deduplicated: bool) -> Response {
@@ -227,9 +266,7 @@ impl Shop {
     /// The price in msat, with the drift that was asked for; rounded down to a whole sat, at least one.
     fn drifted(&self, price: Sats, request: &[u8; 32]) -> Msat {
         let percent = if self.world.faults.drifts(request) { self.world.options.price_drift_percent } else { 0 };
-        let factor = u64::try_from(percent.saturating_add(100)).unwrap_or(0);
-        let sats = (price.get().saturating_mul(factor) / 100).max(1);
-        Msat::new(sats.saturating_mul(1_000))
+        Msat::new(drifted(price, percent).get().saturating_mul(1_000))
     }
 }
 
@@ -242,10 +279,13 @@ struct Job {
     job_type: String,
 }
 
-async fn poll(State(shop): State<Arc<Shop>>, Query(job): Query<Job>) -> Response {
+async fn poll(State(shop): State<Arc<Shop>>, Query(job): Query<Job>, headers: HeaderMap) -> Response {
     shop.world.wait(shop.world.options.latency_ms).await;
     let hash = job.request_id.strip_prefix(REQUEST_ID_PREFIX).and_then(PaymentHash::from_hex);
     let (Some(hash), "video") = (hash, job.job_type.as_str()) else { return no_such_job() };
+    if let Some(code) = shop.world.faults.error_code(Place::Poll, &hash.0) {
+        return errors::answer(code, shop.charge(&hash, &headers).as_ref());
+    }
     let luck = shop.world.faults.next(Place::Poll, &hash.0);
     let polled = shop.world.books().poll(hash, now());
     if luck.dropped {
@@ -292,6 +332,20 @@ fn one_range(range: &str) -> Option<std::ops::Range<usize>> {
     let first = first.parse().ok()?;
     let end = if last.is_empty() { VIDEO.len() } else { last.parse::<usize>().ok()?.checked_add(1)?.min(VIDEO.len()) };
     (last.is_empty() || end > first || first >= VIDEO.len()).then_some(first..end.max(first))
+}
+
+/// The free listing: endpoints, parameters and prices.
+async fn models(State(shop): State<Arc<Shop>>) -> Response {
+    shop.world.wait(shop.world.options.latency_ms).await;
+    let percent = shop.world.options.listing_drift_percent;
+    let models: Vec<_> = Good::ALL.into_iter().map(|good| good.listed(|sats| drifted(sats, percent).get())).collect();
+    ([(CONTENT_TYPE, JSON)], json!({ "models": models }).to_string()).into_response()
+}
+
+/// So many percent more, rounded down to a whole sat, at least one.
+fn drifted(price: Sats, percent: i64) -> Sats {
+    let factor = u64::try_from(percent.saturating_add(100)).unwrap_or(0);
+    Sats::new((price.get().saturating_mul(factor) / 100).max(1))
 }
 
 /// Takes what a hold invoice holds.

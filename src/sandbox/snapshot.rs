@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::World;
-use super::books::{End, Payment, Sale};
+use super::books::{End, OwnInvoice, Payment, Sale, State};
+use super::journal::Claimed;
+use super::{World, now};
 use crate::money::Msat;
 use crate::time::UnixMs;
 
@@ -16,6 +17,10 @@ pub struct Snapshot {
     pub payments: Vec<PaymentRow>,
     /// Every challenge that the API made, oldest first.
     pub sales: Vec<SaleRow>,
+    /// Every invoice that the node made, oldest first.
+    pub invoices: Vec<InvoiceRow>,
+    /// Every refund that was claimed, oldest first.
+    pub refunds: Vec<RefundRow>,
 }
 
 /// A payment in the node's books.
@@ -56,6 +61,34 @@ pub struct SaleRow {
     pub deduplicated: bool,
 }
 
+/// An invoice in the node's books.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct InvoiceRow {
+    /// Its payment hash in hex.
+    pub hash: String,
+    /// What it asks for.
+    pub amount_msat: Msat,
+    /// `OPEN`, `SETTLED` or `CANCELED`.
+    pub status: &'static str,
+    /// What came.
+    pub received_msat: Option<Msat>,
+    /// When, in milliseconds since the epoch.
+    pub settled_at: Option<UnixMs>,
+}
+
+/// A refund in the API's books.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RefundRow {
+    /// The payment hash of the sale that is given back, in hex.
+    pub sale: String,
+    /// The payment hash of the invoice that it was claimed with, in hex.
+    pub invoice: String,
+    /// What is given back.
+    pub amount_msat: Msat,
+    /// Whether that invoice is paid.
+    pub paid: bool,
+}
+
 impl World {
     pub(super) fn snapshot(&self) -> Snapshot {
         let books = self.books();
@@ -63,6 +96,31 @@ impl World {
             balance_msat: books.state.balance(),
             payments: books.state.payments().map(PaymentRow::of).collect(),
             sales: books.state.sales().map(SaleRow::of).collect(),
+            invoices: books.state.invoices().map(|invoice| InvoiceRow::of(invoice, now())).collect(),
+            refunds: books.state.claims().map(|claimed| RefundRow::of(claimed, &books.state)).collect(),
+        }
+    }
+}
+
+impl InvoiceRow {
+    fn of(invoice: &OwnInvoice, now: UnixMs) -> Self {
+        Self {
+            hash: invoice.made.hash.hex(),
+            amount_msat: invoice.made.amount_msat,
+            status: invoice.standing(now).as_str(),
+            received_msat: invoice.paid.map(|(amount, _)| amount),
+            settled_at: invoice.paid.map(|(_, at)| at),
+        }
+    }
+}
+
+impl RefundRow {
+    fn of(claimed: &Claimed, state: &State) -> Self {
+        Self {
+            sale: claimed.sale.hex(),
+            invoice: claimed.invoice.hex(),
+            amount_msat: claimed.amount_msat,
+            paid: state.invoice(&claimed.invoice).is_some_and(|invoice| invoice.paid.is_some()),
         }
     }
 }

@@ -11,6 +11,12 @@ mod harness;
 #[cfg(test)]
 mod buying;
 #[cfg(test)]
+mod catalog;
+#[cfg(test)]
+mod codes;
+#[cfg(test)]
+mod credentials;
+#[cfg(test)]
 mod decided;
 #[cfg(test)]
 mod disk;
@@ -29,6 +35,8 @@ mod limits;
 #[cfg(test)]
 mod node;
 #[cfg(test)]
+mod refunds;
+#[cfg(test)]
 mod refused;
 #[cfg(test)]
 mod said;
@@ -38,6 +46,8 @@ mod stopped;
 mod terminal;
 #[cfg(test)]
 mod together;
+#[cfg(test)]
+mod twins;
 #[cfg(test)]
 mod usage;
 #[cfg(test)]

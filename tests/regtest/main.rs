@@ -33,6 +33,8 @@ mod proxy;
 #[cfg(test)]
 mod record;
 #[cfg(test)]
+mod refunds;
+#[cfg(test)]
 mod refused;
 #[cfg(test)]
 mod rig;

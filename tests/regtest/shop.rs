@@ -9,13 +9,15 @@ use crate::lnd::{Invoice, Lnd, post_to};
 use crate::rig::{Rig, wait_for};
 
 /// What the README's macaroon allows.
-pub const README_RIGHTS: [&str; 6] = [
+pub const README_RIGHTS: [&str; 8] = [
     "/lnrpc.Lightning/GetInfo",
     "/lnrpc.Lightning/ChannelBalance",
     "/lnrpc.Lightning/ListPayments",
     "/routerrpc.Router/SendPaymentV2",
     "/routerrpc.Router/TrackPaymentV2",
     "/lnrpc.Lightning/ListChannels",
+    "/lnrpc.Lightning/AddInvoice",
+    "/lnrpc.Lightning/LookupInvoice",
 ];
 
 /// An API that sells, and the place in the nodes' lists at which it began.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Trial};
 
 use crate::rig::Rig;
-use crate::{buying, closed, died, doctor, forgot, late, many, record, refused, unusable};
+use crate::{buying, closed, died, doctor, forgot, late, many, record, refunds, refused, unusable};
 
 type Test = fn(&'static Rig);
 
@@ -18,6 +18,9 @@ const TESTS: &[(&str, Test)] = &[
     ("doctor::whose_certificate_it_is", doctor::whose_certificate_it_is),
     ("doctor::the_largest_payment", doctor::the_largest_payment),
     ("many::five_hundred", many::five_hundred),
+    ("refunds::what_is_paid_back_comes", refunds::what_is_paid_back_comes),
+    ("refunds::a_claim_waits_for_the_right_to_receive", refunds::a_claim_waits_for_the_right_to_receive),
+    ("refunds::an_invoice_that_no_node_knows", refunds::an_invoice_that_no_node_knows),
     ("refused::no_route", refused::no_route),
     ("refused::the_fee_limit_is_too_low", refused::the_fee_limit_is_too_low),
     ("refused::the_recipient_cancels", refused::the_recipient_cancels),

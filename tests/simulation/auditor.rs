@@ -61,12 +61,16 @@ pub struct Auditor {
     by_take: BTreeMap<String, usize>,
     attempts: Vec<Attempt>,
     charges: BTreeMap<PaymentHash, Charge>,
+    /// What the nodes have received back of each payment.
+    refunded: BTreeMap<PaymentHash, u64>,
     /// What the ledger has spent or held for each payment, by its own records.
     ledger_uses: BTreeMap<PaymentHash, u64>,
     pub limits: Limits,
     /// What the ledger knows to have settled at each node.
     known: [BTreeSet<PaymentHash>; 2],
     given_up: BTreeSet<PaymentHash>,
+    /// Tokens of redeems that went out past the cache.
+    bypassed: BTreeSet<String>,
     /// When each node last lost a part of its record.
     pub forgot_at: [Option<i64>; 2],
     violations: Vec<String>,
@@ -121,6 +125,16 @@ impl Auditor {
             groups.filter(|group| **group == other).for_each(|group| *group = one);
         }
         one
+    }
+
+    /// A redeem goes out past the cache; false where one did before.
+    pub fn bypasses(&mut self, token: &str) -> bool {
+        self.bypassed.insert(token.to_owned())
+    }
+
+    /// It did not.
+    pub fn never_left(&mut self, token: &str) {
+        self.bypassed.remove(token);
     }
 
     /// The process asks for a challenge.
@@ -250,12 +264,20 @@ impl Auditor {
     pub fn over_budget(&self) -> Option<String> {
         let mut exposure = self.exposure();
         exposure.retain(|hash, _| !self.is_excused(hash));
+        for (hash, back) in &self.refunded {
+            exposure.entry(*hash).and_modify(|used| *used = used.saturating_sub(*back));
+        }
         self.over(&exposure).map(|over| format!("spent or under way: {over}"))
     }
 
     /// The same by the ledger's records.
     pub fn ledger_over_budget(&self) -> Option<String> {
         self.over(&self.ledger_uses).map(|over| format!("spent or held in the ledger: {over}"))
+    }
+
+    /// So much of a payment has come back, by the node's own record.
+    pub fn came_back(&mut self, hash: PaymentHash, msat: u64) {
+        self.refunded.insert(hash, msat);
     }
 
     pub fn ledger_uses(&mut self, hash: PaymentHash, msat: u64) {

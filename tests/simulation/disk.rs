@@ -8,8 +8,8 @@ use std::rc::Rc;
 use l402_batch::l402::PaymentHash;
 use l402_batch::ledger::sqlite::{BatchStart, Books, Decided, Decision, InlineLedger, NewBatch, Retake, Undecided};
 use l402_batch::ledger::{
-    BatchKey, Caps, Committed, JobKey, Ledger, LedgerError, OpenJob, PaymentKey, PendingJob, PeriodCap, Record, Twin,
-    Witness,
+    BatchKey, Caps, Committed, JobKey, JobState, Ledger, LedgerError, OpenJob, OpenRefund, PaymentKey, PendingJob,
+    PeriodCap, Record, RefundRecord, Twin, Witness,
 };
 use l402_batch::money::Msat;
 use l402_batch::origin::Request;
@@ -71,6 +71,9 @@ struct Payment {
     hash: PaymentHash,
     node: usize,
     amount: u64,
+    /// Spent or held, without what came back.
+    used: u64,
+    refunded: u64,
 }
 
 /// The disk as one process has it: after a failed commit that process writes nothing more.
@@ -173,6 +176,12 @@ impl Disk {
         }
     }
 
+    /// Whether the purchase before the latest take of that job was given back.
+    pub fn was_refunded(&self, batch: BatchKey, id: &str) -> bool {
+        let takes = self.ledger.books().takes(batch, id).expect("the ledger can be read");
+        takes.iter().rev().nth(1).is_some_and(|take| take.row.state == JobState::Refunded)
+    }
+
     /// Loads a plan, and gives back the ids that are bought once more.
     pub fn load(&self, batch: BatchKey, retake: &Retake, jobs: &[PlannedJob]) -> Vec<String> {
         let now = self.world.our_time();
@@ -222,31 +231,48 @@ impl Disk {
                 let node = usize::from(self.world.nodes[0].borrow().id != *intent.node());
                 let (hash, amount) = (*intent.hash(), intent.amount().get());
                 let most = amount + intent.fee_limit().get();
-                payments.insert(intent.payment(), Payment { hash, node, amount });
+                payments.insert(intent.payment(), Payment { hash, node, amount, used: most, refunded: 0 });
                 open.insert(intent.payment());
                 auditor.charged(hash, batch.expect("only a run that buys makes intents"), &new.caps);
                 auditor.ledger_uses(hash, most);
             }
             (Record::Paid { payment, posted, .. }, _) => {
-                if let Some(known) = payments.get(payment) {
+                if let Some(known) = payments.get_mut(payment) {
                     auditor.known_settled(known.node, known.hash);
                     if let Some(posted) = posted {
-                        auditor.ledger_uses(known.hash, known.amount + posted.fee.get());
+                        known.used = known.amount + posted.fee.get();
+                        auditor.ledger_uses(known.hash, known.used - known.refunded);
                     }
                 }
                 open.remove(payment);
             }
             (Record::Posted(payment, posted), _) => {
-                if let Some(known) = payments.get(payment) {
-                    auditor.ledger_uses(known.hash, known.amount + posted.fee.get());
+                if let Some(known) = payments.get_mut(payment) {
+                    known.used = known.amount + posted.fee.get();
+                    auditor.ledger_uses(known.hash, known.used - known.refunded);
                 }
             }
             (Record::Dead { payment, .. }, _) => {
-                if let Some(known) = payments.get(payment) {
+                if let Some(known) = payments.get_mut(payment) {
+                    known.used = 0;
                     auditor.ledger_uses(known.hash, 0);
                 }
                 open.remove(payment);
             }
+            (Record::Refund(payment, RefundRecord::Settled { received }), _) => {
+                if let Some(known) = payments.get_mut(payment) {
+                    known.refunded = received.get().min(known.amount);
+                    auditor.ledger_uses(known.hash, known.used - known.refunded);
+                    let came = self.world.bank.borrow().received_for(&known.hash);
+                    if came != received.get() {
+                        let words = format!("a refund of {received} is booked, and the node has received {came} msat");
+                        auditor.violated(words);
+                    }
+                }
+                self.world.saw(Sight::RefundSettled);
+            }
+            (Record::Refund(_, RefundRecord::HandedOver { .. }), _) => self.world.saw(Sight::HandedOverAgain),
+            (Record::Refund(_, RefundRecord::Expired { .. }), _) => self.world.saw(Sight::InvoiceExpired),
             (_, _) => {}
         }
         self.world.open_payments.set(open.len() as u64);
@@ -278,7 +304,7 @@ impl Disk {
         let by_batch = world.auditor.borrow().ledger_by_batch();
         for (batch, used) in by_batch {
             let counts = self.ledger.books().counts(batch).expect("the ledger can be read");
-            let sum = counts.spent.get() + counts.fees.get() + counts.held.get();
+            let sum = counts.spent.get() + counts.fees.get() + counts.held.get() - counts.refunded.get();
             if sum != used && self.lie != Lie::IntentBeforeCommit {
                 world.violated(format!("the ledger has {sum} msat spent or held, its records say {used}"));
             }
@@ -298,6 +324,7 @@ pub fn name(record: &Record) -> String {
         }
         Record::Intend(intent) => format!("{word} job {} {}", intent.job.0, super::node::short(&intent.hash)),
         Record::SendAnswered { accepted, .. } => format!("{word} (accepted: {accepted})"),
+        Record::Refund(_, record) => format!("{word} {record:?}"),
         Record::SendBegun(_)
         | Record::Paid { .. }
         | Record::Posted(..)
@@ -349,7 +376,15 @@ impl Ledger for Port<'_> {
             committed = disk.apply(self.batch.get(), now, record.clone())?;
         }
         world.note(|| format!("committed {} -> {committed:?}", name(&record)));
-        if matches!(record, Record::Intend(_) | Record::Paid { .. } | Record::Posted(..) | Record::Dead { .. }) {
+        let moves_money = matches!(
+            record,
+            Record::Intend(_)
+                | Record::Paid { .. }
+                | Record::Posted(..)
+                | Record::Dead { .. }
+                | Record::Refund(_, RefundRecord::Settled { .. })
+        );
+        if moves_money {
             disk.check_limits();
         }
         if fails == Some(Moment::After) {
@@ -378,5 +413,13 @@ impl Ledger for Port<'_> {
 
     async fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
         self.read(|books| books.twin(job, digest)).await
+    }
+
+    async fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {
+        self.read(|books| books.open_refunds(batch)).await
+    }
+
+    async fn refund(&self, payment: PaymentKey) -> Result<Option<OpenRefund>, LedgerError> {
+        self.read(|books| books.refund(payment)).await
     }
 }

@@ -56,6 +56,8 @@ faults! {
     OtherNode,
     /// Another node answers for a while, in the middle of a run.
     OtherNodeMeanwhile,
+    /// It lets nobody make or look up invoices.
+    NoInvoices,
 
     // The origin, asked.
     PriceDrift,
@@ -84,6 +86,20 @@ faults! {
     PollGone,
     FailsAfterAccepting,
     OffersRefund,
+    /// It is less than was paid.
+    RefundLess,
+    /// Its link says that it has expired, for ever.
+    RefundExpires,
+    /// Its callback takes no invoice now.
+    RefundRefused,
+    /// Its callback says ERROR, and pays all the same.
+    RefundDenied,
+    /// Its callback says OK, and never pays.
+    RefundNeverPaid,
+    /// It is paid hours or days later.
+    RefundPaidLate,
+    /// It is paid twice, as far as the node lets it.
+    RefundPaidTwice,
     /// Twins are answered from a cache, paid or not.
     TwinCache,
     /// A credential that is older than its life is rejected.
@@ -107,6 +123,21 @@ const THEMES: &[&[(Fault, u32)]] = &[
     &[(Fault::LateSend, 250), (Fault::Restored, 300), (Fault::HistoryDeleted, 200), (Fault::OtherFailure, 100)],
     &[(Fault::SettlesDaysLater, 200), (Fault::HistoryDeleted, 300), (Fault::ResetAfter, 200)],
     &[(Fault::TwinCache, 700), (Fault::ResetAfter, 250), (Fault::ServerError, 150), (Fault::Slow, 100)],
+    &[(Fault::OffersRefund, 500), (Fault::ResetAfter, 200), (Fault::Twice, 200), (Fault::RefundDenied, 200)],
+    &[
+        (Fault::OffersRefund, 500),
+        (Fault::RefundRefused, 300),
+        (Fault::RefundLess, 300),
+        (Fault::RefundPaidLate, 300),
+        (Fault::Truncated, 150),
+    ],
+    &[
+        (Fault::OffersRefund, 500),
+        (Fault::RefundNeverPaid, 300),
+        (Fault::RefundPaidTwice, 300),
+        (Fault::NoInvoices, 200),
+    ],
+    &[(Fault::OffersRefund, 500), (Fault::FailsAfterCommit, 60), (Fault::RefundExpires, 100), (Fault::OtherNode, 200)],
     &[(Fault::CredentialEnds, 700), (Fault::SettlesAfterPatience, 500), (Fault::NeverAnswersWell, 200)],
     &[(Fault::OursApart, 700), (Fault::OursJumps, 500), (Fault::CredentialEnds, 300), (Fault::RateLimited, 200)],
     &[(Fault::FeeAboveCeiling, 300), (Fault::PartsInFlight, 400), (Fault::SettlesAfterPatience, 200)],

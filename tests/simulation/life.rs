@@ -44,10 +44,12 @@ pub enum Liar {
     DreamingPayer,
     /// A command that buys delivered jobs once more by itself.
     EagerCommand,
+    /// A payer that takes an invoice that was handed over for paid.
+    HopefulPayer,
 }
 
 impl Liar {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::EagerLedger,
         Self::ForgivingLedger,
         Self::ForgetfulPayer,
@@ -56,6 +58,7 @@ impl Liar {
         Self::FlatteringPayer,
         Self::DreamingPayer,
         Self::EagerCommand,
+        Self::HopefulPayer,
     ];
 }
 
@@ -166,6 +169,7 @@ impl Life {
             | Liar::PayingOrigin
             | Liar::FlatteringPayer
             | Liar::DreamingPayer
+            | Liar::HopefulPayer
             | Liar::EagerCommand => Lie::None,
         };
         let pays_again = options.liar == Liar::PayingOrigin;
@@ -262,7 +266,8 @@ impl Life {
             self.world.saw(Sight::ManifestEdited);
         }
         let ids = (self.rng.below(8) == 0).then(|| self.batches[at].plan.any_id(&mut self.rng));
-        self.batches[at].retake = Retake { ids: ids.into_iter().collect(), changed: self.rng.below(12) == 0 };
+        let (changed, refunded) = (self.rng.below(12) == 0, self.rng.below(4) == 0);
+        self.batches[at].retake = Retake { ids: ids.into_iter().collect(), changed, refunded };
         let command = match self.rng.below(8) {
             _ if round == 0 => Command::Run,
             0 => Command::Recover { node: true, all: false },

@@ -9,6 +9,8 @@
 #[cfg(test)]
 mod auditor;
 #[cfg(test)]
+mod bank;
+#[cfg(test)]
 mod coverage;
 #[cfg(test)]
 mod disk;
@@ -177,6 +179,11 @@ fn a_ledger_whose_limits_refuse_nothing_is_caught() {
 #[test]
 fn a_payer_that_hides_the_fees_is_caught() {
     is_caught(Liar::FlatteringPayer, &[]);
+}
+
+#[test]
+fn a_payer_that_takes_a_refund_for_received_when_it_is_promised_is_caught() {
+    is_caught(Liar::HopefulPayer, &[(Fault::OffersRefund, 400), (Fault::RefundNeverPaid, 300)]);
 }
 
 #[test]

@@ -37,6 +37,13 @@ pub struct Made {
     pub expires_at: UnixMs,
 }
 
+/// An invoice of a node's own, and when it expires.
+pub fn own_invoice(hash: PaymentHash, amount: Msat, at: UnixMs, expiry_s: u64) -> (String, UnixMs) {
+    let order = Order { hash, amount, at, expiry_s, form: Form::Good };
+    let made = challenge(&order);
+    (made.invoice, made.expires_at)
+}
+
 pub fn challenge(order: &Order) -> Made {
     let currency = if order.form == Form::OtherNetwork { Currency::Bitcoin } else { Currency::Regtest };
     let late_s = if order.form == Form::Expired { order.expiry_s + 5 } else { 0 };

@@ -9,7 +9,7 @@ use url::Url;
 use super::network::{Kind, Lost, exchange};
 use super::timeline::sleep;
 use super::world::World;
-use super::{node, shop};
+use super::{bank, node, shop};
 
 const ASK_MS: i64 = 60_000;
 const REDEEM_MS: i64 = 1_800_000;
@@ -38,10 +38,18 @@ impl Origin for SimOrigin {
     async fn redeem(&self, request: &Request, credential: &Credential) -> Result<HttpAnswer, HttpFailure> {
         self.world.point("before a redeem").await;
         let (sold, token) = (request.clone(), credential.token.reveal().to_owned());
+        let bypassed = request.bypass.is_some();
+        if bypassed && !self.world.auditor.borrow_mut().bypasses(&token) {
+            self.world.violated("a repeated redeem bypasses the cache, and is made a second time".to_owned());
+        }
+        let sent = token.clone();
         let preimage = *credential.preimage.reveal();
         let answer =
             exchange(&self.world, Kind::Other, REDEEM_MS, move |world| shop::redeem(world, &sold, &token, &preimage));
         let answer = answer.await;
+        if bypassed && matches!(answer, Err(Lost::NotSent)) {
+            self.world.auditor.borrow_mut().never_left(&sent);
+        }
         self.world.point("after a redeem").await;
         match answer {
             Ok(answer) if self.pays_again && answer.status == 402 => Ok(self.pay_again(request, answer).await),
@@ -54,6 +62,14 @@ impl Origin for SimOrigin {
         let url = url.clone();
         let answer = exchange(&self.world, Kind::Other, ASK_MS, move |world| shop::poll(world, &url)).await;
         self.world.point("after a poll").await;
+        answer.map_err(failure)
+    }
+
+    async fn withdraw(&self, url: &Url, _seller: &Url) -> Result<HttpAnswer, HttpFailure> {
+        self.world.point("before a withdraw").await;
+        let url = url.clone();
+        let answer = exchange(&self.world, Kind::Other, ASK_MS, move |world| bank::answer(world, &url)).await;
+        self.world.point("after a withdraw").await;
         answer.map_err(failure)
     }
 }

@@ -116,7 +116,9 @@ impl Life {
         let fits = match decision {
             Decision::Unpaid => job.intent.is_some(),
             // That a lost job is lost, a person may confirm.
-            Decision::Lost | Decision::Rebuy => is_open(job.state) || job.state == JobState::Lost,
+            Decision::Lost | Decision::Rebuy => {
+                is_open(job.state) || matches!(job.state, JobState::Lost | JobState::Refunded)
+            }
         };
         if !fits {
             world.violated(format!("{decision:?} is recorded of {id}, which was {:?}", job.state));

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use l402_batch::catalog::{Endpoint, Method, PriceRule, Priced, Rate, ResultRule, Value};
+use l402_batch::catalog::{Catalog, Endpoint, ErrorRule, Method, PriceRule, Priced, Rate, ResultRule, Value};
 use l402_batch::money::Msat;
 use l402_batch::origin::Request;
 use l402_batch::plan::{ContentHash, PlannedJob};
@@ -31,7 +31,7 @@ struct Job {
     prompt: String,
 }
 
-fn endpoint(name: &str, host: &str, method: Method, price_sat: u64) -> Arc<Endpoint> {
+fn endpoint(name: &str, host: &str, method: Method, price_sat: u64, bypass: bool) -> Arc<Endpoint> {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     Arc::new(Endpoint {
         name: name.to_owned(),
@@ -52,7 +52,10 @@ fn endpoint(name: &str, host: &str, method: Method, price_sat: u64) -> Arc<Endpo
             done: words(&["COMPLETED"]),
             failed: words(&["FAILED"]),
         },
+        errors: builtin_errors(),
         dedup_window_s: u32::try_from(CACHE_MS / 1_000).expect("a window"),
+        bypass_header: bypass.then(|| "X-No-Cache".to_owned()),
+        listing: None,
         allow_http: false,
         source: "the simulation".to_owned(),
         as_of: String::new(),
@@ -69,11 +72,13 @@ pub fn digest(job: &PlannedJob) -> [u8; 32] {
 impl Plan {
     /// A plan of so many jobs; some are twins.
     pub fn draw(rng: &mut Rng, batch: &str, jobs: u64) -> Self {
-        let endpoints = vec![
-            endpoint("film", "one.example", Method::Post, 40 + rng.below(500)),
-            endpoint("song", "two.example", Method::Get, 1 + rng.below(50)),
-        ];
+        let prices = [40 + rng.below(500), 1 + rng.below(50)];
         let twins = rng.below(3) == 0;
+        let bypass = twins && rng.below(2) == 0;
+        let endpoints = vec![
+            endpoint("film", "one.example", Method::Post, prices[0], bypass),
+            endpoint("song", "two.example", Method::Get, prices[1], bypass),
+        ];
         let jobs = (0..jobs)
             .map(|n| {
                 let content = if twins { rng.below(jobs.div_ceil(2)) } else { n };
@@ -153,4 +158,10 @@ impl Plan {
             max_cost: None,
         }
     }
+}
+
+/// The error codes of the built-in endpoints.
+fn builtin_errors() -> Vec<ErrorRule> {
+    let catalog = Catalog::builtin().expect("a sound catalogue");
+    catalog.iter().next().map(|endpoint| endpoint.errors.clone()).unwrap_or_default()
 }

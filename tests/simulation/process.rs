@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use futures::future::join_all;
 use l402_batch::event::{Event, Listener};
-use l402_batch::ledger::sqlite::NewBatch;
+use l402_batch::ledger::sqlite::{NewBatch, Retake};
 use l402_batch::ledger::{BatchKey, LedgerError, Reason};
 use l402_batch::payer::{NodeInfo, Payer};
 use l402_batch::plan::PlannedJob;
@@ -206,7 +206,10 @@ impl Life {
             retake.ids.extend(jobs.first().map(|job| job.id.clone()));
         }
         for id in self.disk.load(begun, &retake, jobs) {
-            let wanted = batch.retake.changed || batch.retake.ids.contains(&id);
+            let Retake { ids, changed, refunded } = &batch.retake;
+            let was_refunded = *refunded && self.disk.was_refunded(begun, &id);
+            self.world.saw_if(was_refunded, Sight::RefundedBoughtOnceMore);
+            let wanted = *changed || ids.contains(&id) || was_refunded;
             if wanted {
                 self.world.note(|| format!("{id} is bought once more"));
                 self.world.saw(Sight::BoughtOnceMore);

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use l402_batch::l402::PaymentHash;
 use l402_batch::ledger::sqlite::{AuditRow, Books};
-use l402_batch::ledger::{BatchKey, DurableIntent, JobState, OpenStage, Reason, ReceiptRow, ResultRow, Standing};
+use l402_batch::ledger::{
+    BatchKey, DurableIntent, JobState, OpenStage, Reason, ReceiptKind, ReceiptRow, RefundRow, RefundStanding,
+    ResultRow, Standing,
+};
 use l402_batch::payer::Found;
 use sha2::{Digest, Sha256};
 
@@ -28,7 +31,9 @@ fn receipts(books: &Books, batches: &[Batch]) -> BTreeMap<PaymentHash, ReceiptRo
     let mut by_hash = BTreeMap::new();
     for key in keys(batches) {
         let read = books.receipts(key, &mut |row| {
-            by_hash.insert(row.hash, row);
+            if row.kind == ReceiptKind::Payment {
+                by_hash.insert(row.hash, row);
+            }
             Ok(())
         });
         read.expect("the ledger can be read").expect("rows can be kept");
@@ -96,6 +101,11 @@ pub fn unfinished(world: &World, disk: &Disk, batches: &[Batch], decided: bool) 
             }
         }
     }
+    for refund in books.refunds(None).expect("the ledger can be read") {
+        if refund.standing == RefundStanding::Invoiced {
+            open.push(format!("the refund of {} can still come: {:?}", refund.id, refund.words));
+        }
+    }
     for job in books.open_jobs(None).expect("the ledger can be read") {
         if let OpenStage::Unposted(purchase) = job.stage
             && !(world.auditor.borrow().is_forgotten(purchase.intent().hash())
@@ -117,17 +127,15 @@ fn is_at_its_end(books: &Books, batch: &Batch, row: &ResultRow, limited: bool) -
     let most = row.price.get() + batch.plan.fee_ceiling().get();
     let budget = &batch.settings.budget;
     match row.state {
-        JobState::Delivered
-        | JobState::Downloaded
-        | JobState::Refused
-        | JobState::RefundOffered
-        | JobState::Refunded
-        | JobState::Lost => true,
+        JobState::Delivered | JobState::Downloaded | JobState::Refused | JobState::Refunded | JobState::Lost => true,
+        JobState::RefundOffered => matches!(row.reason, Reason::RefundFailed | Reason::RefundExpired),
         JobState::Pending => match row.reason {
             Reason::None => limited,
             Reason::BatchLimit => budget.batch.is_some_and(|limit| {
                 let counts = batch.key.map(|key| books.counts(key).expect("the ledger can be read"));
-                let used = counts.map_or(0, |counts| counts.spent.get() + counts.fees.get() + counts.held.get());
+                let used = counts.map_or(0, |counts| {
+                    counts.spent.get() + counts.fees.get() + counts.held.get() - counts.refunded.get()
+                });
                 used + most > limit.get()
             }),
             // On a day of its own it must fit.
@@ -181,6 +189,31 @@ pub fn look(world: &World, disk: &Disk, batches: &[Batch]) {
         }
     }
     losses(world, &books, batches, &receipts);
+    refunds(world, &books);
+    results(world, &books, batches);
+}
+
+/// What the ledger says came back is what the node has received, to the msat, and the other way round; what did not come,
+/// the shop has kept.
+fn refunds(world: &World, books: &Books) {
+    let bank = world.bank.borrow();
+    let refunds = books.refunds(None).expect("the ledger can be read");
+    for refund in &refunds {
+        let came = refund.invoice.as_ref().and_then(|invoice| bank.received(&invoice.hash));
+        if came != refund.received {
+            world.violated(format!("{}: {:?} came back, the ledger says {:?}", refund.id, came, refund.received));
+        }
+        let withheld = bank.withholds(&refund.payment_hash) || refund.reason == Reason::Decided;
+        if refund.standing != RefundStanding::Settled && !withheld {
+            world.violated(format!("the refund of {} did not come, although the shop would pay it", refund.id));
+        }
+    }
+    for (hash, received) in bank.all_received() {
+        let known = |refund: &RefundRow| refund.invoice.as_ref().is_some_and(|invoice| invoice.hash == hash);
+        if !refunds.iter().any(known) {
+            world.violated(format!("{received} came back for {hash}, which the ledger does not know"));
+        }
+    }
 }
 
 /// A payment of the ledger, and the settlement of its hash if there was one.
@@ -228,6 +261,20 @@ fn unreceipted(world: &World, attempt: &Attempt) {
     }
 }
 
+/// No two purchases of one request have one result.
+fn results(world: &World, books: &Books, batches: &[Batch]) {
+    let mut by_url = BTreeMap::new();
+    for row in keys(batches).flat_map(|key| rows(books, key)) {
+        let Some(url) = row.url else { continue };
+        let (take, same) = (format!("{} take {}", row.id, row.take), (row.endpoint, format!("{:?}", row.params)));
+        if let Some((other, theirs)) = by_url.insert(url.clone(), (take.clone(), same.clone()))
+            && theirs == same
+        {
+            world.violated(format!("{other} and {take} have one result, {url}"));
+        }
+    }
+}
+
 /// What is paid and ended without a result must be the origin's own doing or a person's; and no delivered job is without
 /// its payment.
 fn losses(world: &World, books: &Books, batches: &[Batch], receipts: &BTreeMap<PaymentHash, ReceiptRow>) {
@@ -238,7 +285,7 @@ fn losses(world: &World, books: &Books, batches: &[Batch], receipts: &BTreeMap<P
                 JobState::Delivered | JobState::Downloaded if paid.next().is_none() => {
                     world.violated(format!("{} is delivered and was never paid", row.id));
                 }
-                JobState::Lost | JobState::RefundOffered if row.reason != Reason::Decided => {
+                JobState::Lost | JobState::RefundOffered | JobState::Refunded if row.reason != Reason::Decided => {
                     let theirs = paid.any(|receipt| world.shop.borrow().may_be_lost(&receipt.hash));
                     if !theirs {
                         world.violated(format!(

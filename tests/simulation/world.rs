@@ -6,6 +6,7 @@ use std::rc::Rc;
 use l402_batch::time::UnixMs;
 
 use super::auditor::Auditor;
+use super::bank::Bank;
 use super::coverage::{SIGHTS, Sight};
 use super::faults::{ALL, Fault, Faults};
 use super::node::Node;
@@ -42,6 +43,7 @@ pub struct World {
     pub configured: Cell<usize>,
     pub node_bell: Bell,
     pub shop: RefCell<Shop>,
+    pub bank: RefCell<Bank>,
     pub auditor: RefCell<Auditor>,
     /// How far our clock and the nodes' are from the world's time.
     pub ours_ahead: Cell<i64>,
@@ -77,6 +79,7 @@ impl World {
             configured: Cell::new(0),
             node_bell: Bell::default(),
             shop: RefCell::new(Shop::new(seed)),
+            bank: RefCell::default(),
             auditor: RefCell::default(),
             ours_ahead: Cell::new(0),
             nodes_ahead: Cell::new(0),

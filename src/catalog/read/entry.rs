@@ -6,14 +6,41 @@ use toml::de::DeTable;
 use url::{Host, Url};
 
 use super::reader::{Item, Key, Reader};
-use super::{check, params, price};
-use crate::catalog::{Endpoint, Method, Param, PriceRule, ResultRule};
+use super::{check, errors, params, price};
+use crate::catalog::{Endpoint, ErrorRule, Method, Param, PriceRule, ResultRule};
 
-const KEYS: [&str; 9] =
-    ["url", "method", "source", "as_of", "dedup_window_s", "allow_http", "params", "price", "result"];
+const KEYS: [&str; 12] = [
+    "url",
+    "method",
+    "source",
+    "as_of",
+    "dedup_window_s",
+    "bypass_header",
+    "listing",
+    "allow_http",
+    "params",
+    "price",
+    "result",
+    "errors",
+];
 const RESULT_KEYS: [&str; 6] = ["url", "poll_url", "poll_interval_ms", "status", "done", "failed"];
 /// Longest name of an endpoint, in characters.
 const NAME_CHARS_MAX: usize = 64;
+/// Headers that mean something else.
+const HEADERS_TAKEN: [&str; 10] = [
+    "accept",
+    "accept-encoding",
+    "authorization",
+    "connection",
+    "content-length",
+    "content-type",
+    "cookie",
+    "host",
+    "transfer-encoding",
+    "user-agent",
+];
+/// Longest name of a header, in characters.
+const HEADER_CHARS_MAX: usize = 64;
 /// Longest window of a service's cache that makes sense: a day, in seconds.
 const DEDUP_WINDOW_S_MAX: i64 = 86_400;
 
@@ -47,10 +74,13 @@ pub(super) fn entry(
     let url = entry.url(reader, allow_http.unwrap_or(true), suggestion);
     let method = entry.method(reader);
     let dedup_window_s = entry.dedup_window(reader);
+    let bypass_header = entry.bypass_header(reader);
+    let listing = entry.listing(reader, url.as_ref(), allow_http.unwrap_or(true));
     let (source, as_of) = entry.origin(reader);
     let (params, params_whole) = entry.params(reader);
     let price = if params_whole { entry.price(reader, &params) } else { None };
     let result = entry.result(reader);
+    let errors = entry.errors(reader);
     if reader.error_count() > before {
         return None;
     }
@@ -61,7 +91,10 @@ pub(super) fn entry(
         params,
         price: price?,
         result: result?,
+        errors: errors?,
         dedup_window_s: dedup_window_s?,
+        bypass_header: bypass_header?,
+        listing: listing?,
         allow_http: allow_http?,
         source,
         as_of,
@@ -139,6 +172,47 @@ impl<'i> Entry<'_, 'i> {
         }
     }
 
+    /// An address to read without payment; an empty one says that there is none.
+    fn listing(&self, reader: &mut Reader<'_>, url: Option<&Url>, allow_http: bool) -> Option<Option<String>> {
+        let Some((at, item)) = self.item("listing") else {
+            return Some(self.base.and_then(|base| base.listing.clone()));
+        };
+        let Some(text) = item.get_ref().as_str() else {
+            reader.expected(&at, item, "a URL, or a path on the endpoint's host");
+            return None;
+        };
+        if text.is_empty() {
+            return Some(None);
+        }
+        // Without the endpoint's own address there is an error already.
+        let fault = match url?.join(text) {
+            Ok(url) => url_fault(&url).or_else(|| transport_fault(&url, allow_http)).map(str::to_owned),
+            Err(error) => Some(format!("expected a URL, or a path on the endpoint's host ({error})")),
+        };
+        match fault {
+            Some(fault) => {
+                reader.error(item.span(), format!("{at}: {fault}"));
+                None
+            }
+            None => Some(Some(text.to_owned())),
+        }
+    }
+
+    /// The name of a header; an empty one says that there is none.
+    fn bypass_header(&self, reader: &mut Reader<'_>) -> Option<Option<String>> {
+        let Some((at, item)) = self.item("bypass_header") else {
+            return Some(self.base.and_then(|base| base.bypass_header.clone()));
+        };
+        match item.get_ref().as_str() {
+            Some("") => Some(None),
+            Some(name) if is_free_header(name) => Some(Some(name.to_owned())),
+            Some(_) | None => {
+                reader.expected(&at, item, "the name of a header of the service's own, or \"\" for none");
+                None
+            }
+        }
+    }
+
     /// The document, and its day. A price that is overridden is no longer the base document's: unless the entry names
     /// its own, it is the file's.
     fn origin(&self, reader: &mut Reader<'_>) -> (String, String) {
@@ -189,6 +263,14 @@ impl<'i> Entry<'_, 'i> {
         faults.is_empty().then_some(rule)
     }
 
+    /// Code by code over the base's.
+    fn errors(&self, reader: &mut Reader<'_>) -> Option<Vec<ErrorRule>> {
+        let base = self.base.map(|base| base.errors.as_slice()).unwrap_or_default();
+        let Some((at, item)) = self.item("errors") else { return Some(base.to_vec()) };
+        let table = reader.table(&at, item)?;
+        errors::errors(reader, &at, table, base)
+    }
+
     /// Key by key over the base's.
     fn result(&self, reader: &mut Reader<'_>) -> Option<ResultRule> {
         let mut rule = self.base.map(|base| base.result.clone()).unwrap_or_else(no_result);
@@ -219,6 +301,12 @@ impl<'i> Entry<'_, 'i> {
         }
         Some(rule)
     }
+}
+
+fn is_free_header(name: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let taken = HEADERS_TAKEN.iter().any(|taken| taken.eq_ignore_ascii_case(name));
+    !name.is_empty() && name.len() <= HEADER_CHARS_MAX && name.chars().all(fits) && !taken
 }
 
 const fn no_result() -> ResultRule {

@@ -22,13 +22,17 @@
 //! by = ["mode"]; rates = [{ mode = "pro", sats = 450 }, …]       # a table of rates, with or without quantity
 //! [endpoint.NAME.result]       # JSON pointers; done and failed are words
 //! url = ["/url"]; poll_url = []; poll_interval_ms = []; status = []; done = []; failed = []
+//! [endpoint.NAME.errors]       # what error codes mean; one that is not named counts for nothing
+//! RATE_LIMITED = "rate-limited"
+//! GPU_FAILED = { before = "retry", after = "redeem-again" }
 //! ```
 //!
 //! An entry of a known name overrides only the keys it names: `params.NAME` replaces that one parameter, `price` the whole
-//! rule, `result` key by key. The whole is checked again: every job that the parameters allow has exactly one price.
+//! rule, `result` key by key, `errors` code by code. The whole is checked again: every job that the parameters allow has exactly one price.
 
 mod check;
 mod entry;
+mod errors;
 mod params;
 mod price;
 mod reader;

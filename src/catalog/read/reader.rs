@@ -60,7 +60,11 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn expected(&mut self, at: &str, item: &Item<'_>, expected: &str) {
-        self.error(item.span(), format!("{at}: expected {expected}, got {}", got(item.get_ref())));
+        self.expected_with(at, item, expected, None);
+    }
+
+    pub(super) fn expected_with(&mut self, at: &str, item: &Item<'_>, expected: &str, help: Option<String>) {
+        self.error_with(item.span(), format!("{at}: expected {expected}, got {}", got(item.get_ref())), help);
     }
 
     /// Trimmed text that is not blank.

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use super::*;
-use crate::catalog::{Endpoint, Method, ParamKind, Rate, Value};
+use crate::catalog::{Apart, Endpoint, Method, ParamKind, Rate, Treatment, Value};
 use crate::money::{Msat, Sats};
 
 fn builtin() -> Catalog {
@@ -146,6 +146,72 @@ fn an_entry_overrides_only_what_it_names() {
 }
 
 #[test]
+fn error_codes_are_overridden_one_by_one() {
+    let text = r#"
+        [endpoint.animate-image.errors]
+        TIMEOUT = "never"
+        rate_limited = { before = "not-for-sale" }
+        GPU_FAILED = { before = "retry", after = "redeem-again" }
+        L402_REFUND_ISSUED = "by-status"
+        [endpoint.flat]
+        url = "https://example.org/flat"
+        price = { msat = 2500 }
+        result.url = ["/url"]
+        errors.NO = "refund"
+    "#;
+    let catalog = merged(text).unwrap();
+    let words = |endpoint: &str, code: &str| {
+        let rule = catalog.get(endpoint).unwrap().error_rule(code)?.clone();
+        Some((rule.before.as_str(), rule.after.as_str()))
+    };
+    assert_eq!(words("animate-image", "TIMEOUT"), Some(("never", "never")));
+    assert_eq!(words("animate-image", "RATE_LIMITED"), Some(("not-for-sale", "by-status")));
+    assert_eq!(words("animate-image", "GPU_FAILED"), Some(("retry", "redeem-again")));
+    assert_eq!(words("animate-image", "L402_REFUND_ISSUED"), Some(("by-status", "by-status")));
+    assert_eq!(words("animate-image", "CONTENT_FILTERED"), Some(("content-filtered", "content-filtered")));
+    assert_eq!(words("generate-video", "TIMEOUT"), Some(("retry", "retry")), "another endpoint keeps its own");
+    assert_eq!(words("flat", "NO"), Some(("by-status", "refund")));
+    assert_eq!(words("flat", "TIMEOUT"), None, "a new endpoint has no codes but its own");
+}
+
+#[test]
+fn how_far_identical_requests_keep_apart_follows_from_window_and_header() {
+    let apart = |text: &str| {
+        let catalog = merged(&format!("[endpoint.animate-image]\n{text}")).unwrap();
+        catalog.get("animate-image").unwrap().apart()
+    };
+    assert_eq!(apart(""), Apart::Answer, "the built-in service has a header");
+    assert_eq!(apart("bypass_header = \"\""), Apart::Window(30));
+    assert_eq!(apart("dedup_window_s = 0"), Apart::Never);
+    for wrong in ["\"Authorization\"", "\"no spaces\"", "\"X:\"", "7"] {
+        let found = errors(&format!("[endpoint.animate-image]\nbypass_header = {wrong}"));
+        assert!(found.contains("the name of a header of the service's own"), "{found}");
+    }
+}
+
+#[test]
+fn every_treatment_has_a_word_of_its_own() {
+    for treatment in Treatment::ALL {
+        assert_eq!(Treatment::from_word(treatment.as_str()), Some(treatment));
+        assert_eq!(serde_json::to_value(treatment).unwrap(), treatment.as_str());
+        assert!(treatment.is_of_before() || treatment.is_of_after());
+    }
+}
+
+#[test]
+fn every_error_of_a_table_of_error_codes() {
+    let text = r#"
+[endpoint.animate-image.errors]
+"A B" = "retry"
+ONE = "retri"
+TWO = 7
+THREE = { before = "refund", later = "retry" }
+FOUR = { after = "not-for-sale" }
+"#;
+    insta::assert_snapshot!(errors(text));
+}
+
+#[test]
 fn an_override_must_leave_the_price_total() {
     let text = r#"
 [endpoint.generate-video.params]
@@ -241,6 +307,22 @@ fn a_file_of_entries() {
     assert_eq!(errors[0].message, "not UTF-8 from byte 49; save it as UTF-8");
     let missing = catalog.read_file(Path::new("/nowhere/at-all.toml")).unwrap_err();
     assert!(missing[0].message.starts_with("cannot be read"), "{missing:?}");
+}
+
+#[test]
+fn a_listing_is_a_url_or_a_path_on_the_endpoint_s_host() {
+    let url = |text: &str| {
+        let catalog = merged(&format!("[endpoint.animate-image]\n{text}")).unwrap();
+        catalog.get("animate-image").unwrap().listing_url().map(String::from)
+    };
+    assert_eq!(url("").as_deref(), Some("https://sats4ai.com/api/l402/models"));
+    assert_eq!(url("url = \"http://127.0.0.1:8/x\"").as_deref(), Some("http://127.0.0.1:8/api/l402/models"));
+    assert_eq!(url("listing = \"https://other.example/all\"").as_deref(), Some("https://other.example/all"));
+    assert_eq!(url("listing = \"\""), None);
+    for wrong in ["\"http://other.example/all\"", "\"ftp://x/\"", "\"https://u:p@x/\"", "7"] {
+        let found = errors(&format!("[endpoint.animate-image]\nlisting = {wrong}"));
+        assert!(found.starts_with("my.toml:2:"), "{found}");
+    }
 }
 
 #[test]

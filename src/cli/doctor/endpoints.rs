@@ -52,7 +52,7 @@ async fn check_one(origin: &HttpOrigin, sample: &Sample, node: Option<Network>, 
             return;
         }
     };
-    match origin.ask(&request).await.map(|answer| read_ask(&answer)) {
+    match origin.ask(&request).await.map(|answer| read_ask(&answer, &job.endpoint)) {
         Err(failure) => report.problem(
             "endpoint",
             ExitCode::Unfinished,

@@ -66,7 +66,7 @@ fn unreached(options: &NodeOptions, problem: &NodeProblem, report: &mut Report) 
         NodeProblem::Certificate(_) => "tls",
         NodeProblem::Macaroon(why) => {
             let message = format!("the node refuses the macaroon: {why}");
-            return report.problem("macaroon", ExitCode::Node, message, bake(None));
+            return report.problem("macaroon", ExitCode::Node, message, Rights::bake_command(None));
         }
         NodeProblem::Unreachable(_)
         | NodeProblem::Locked
@@ -84,7 +84,7 @@ fn unreached(options: &NodeOptions, problem: &NodeProblem, report: &mut Report) 
 /// What the macaroon says that it allows. The node cannot be asked about sending without sending; and what a macaroon says,
 /// lnd has signed.
 fn macaroon(rights: Option<&Rights>, node: Option<&NodeInfo>, report: &mut Report) {
-    let bake = bake(node.map(|node| node.network));
+    let bake = Rights::bake_command(node.map(|node| node.network));
     let Some(rights) = rights else {
         report.note("macaroon", "what it allows cannot be read from it: it is not of the kind that lnd bakes", bake);
         return;
@@ -107,6 +107,10 @@ fn macaroon(rights: Option<&Rights>, node: Option<&NodeInfo>, report: &mut Repor
             "it allows what paying needs and nothing that is dangerous (read from it; sending was not tried)",
         );
     }
+    if missing.is_empty() && !rights.receive_refunds() {
+        let message = "it can pay, and receive no refund: for that the node has to make invoices";
+        report.note("macaroon", message, Rights::bake_command(node.map(|node| node.network)));
+    }
     for condition in &rights.conditions {
         report.note("macaroon", format!("it holds only under a condition: {condition}"), condition_advice(condition));
     }
@@ -119,17 +123,6 @@ fn condition_advice(condition: &str) -> &'static str {
         Some("lnd-custom") => "as of an account of litd's: the balance shown here is then the account's",
         Some(_) | None => "make sure that it is fulfilled",
     }
-}
-
-/// The exact command that bakes a macaroon that can pay and nothing more.
-fn bake(network: Option<Network>) -> String {
-    let network = match network {
-        None | Some(Network::Mainnet) => String::new(),
-        Some(other) => format!("--network={other} "),
-    };
-    let uris: Vec<String> = Rights::to_bake().collect();
-    // lncli lets everybody on the machine read what it bakes.
-    format!("lncli {network}bakemacaroon --save_to=payer.macaroon {} && chmod 600 payer.macaroon", uris.join(" "))
 }
 
 fn identity(info: &NodeInfo, facts: &mut NodeFacts, report: &mut Report) {
@@ -301,14 +294,5 @@ mod tests {
         assert_eq!(major_minor("v0.16.4-beta"), Some((0, 16)));
         assert_eq!(major_minor("1.0.0"), Some((1, 0)));
         assert_eq!(major_minor("unknown"), None);
-    }
-
-    #[test]
-    fn the_command_that_bakes_names_the_network_where_lncli_needs_it() {
-        assert!(
-            bake(Some(Network::Regtest))
-                .starts_with("lncli --network=regtest bakemacaroon --save_to=payer.macaroon uri:/")
-        );
-        assert!(bake(Some(Network::Mainnet)).starts_with("lncli bakemacaroon "));
     }
 }

@@ -27,6 +27,8 @@ pub(in crate::cli) enum Work {
     Recover(Option<BatchKey>),
     /// Every open job, and what is pending.
     Buy(BatchKey, NodeInfo),
+    /// The refunds of the batch alone: of these jobs, where any are named.
+    Claim(BatchKey, Vec<String>),
 }
 
 /// How it ended.
@@ -67,7 +69,7 @@ pub(in crate::cli) async fn carry_out(
     let (ledger, thread) = LedgerHandle::spawn(books)?;
     let (controller, control) = match &work {
         Work::OneRound(_) => Controller::one_round(),
-        Work::Recover(_) | Work::Buy(..) => Controller::new(),
+        Work::Recover(_) | Work::Buy(..) | Work::Claim(..) => Controller::new(),
     };
     let result = {
         let run = Run {
@@ -83,6 +85,7 @@ pub(in crate::cli) async fn carry_out(
             match work {
                 Work::OneRound(batch) | Work::Recover(batch) => run.recover(batch).await,
                 Work::Buy(batch, node) => run.buy(batch, node).await,
+                Work::Claim(batch, jobs) => run.claim(batch, &jobs).await,
             }
         };
         tokio::select! {

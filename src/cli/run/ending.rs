@@ -26,10 +26,10 @@ pub(in crate::cli) fn findings(counts: &Counts, carried: &Carried) -> Findings {
         count.jobs > 0
             && match count.state {
                 JobState::Pending | JobState::Running | JobState::InDoubt | JobState::Paid | JobState::Failed => true,
+                JobState::RefundOffered => Next::of(count.state, count.reason) == Next::Rerun,
                 JobState::Delivered
                 | JobState::Downloaded
                 | JobState::Refused
-                | JobState::RefundOffered
                 | JobState::Refunded
                 | JobState::Lost => false,
             }
@@ -77,7 +77,7 @@ pub(in crate::cli) fn tell(books: &Books, ending: &Ending<'_>, reporter: &Report
     let outputs = &batch.remembered.outputs;
     let ended = RunEnded {
         needs_person: needs_person(books, batch)?,
-        advice: advice(&counts, ending, code),
+        advice: advice(books, &counts, ending, code)?,
         error: ending.refused.map(ToString::to_string),
         results: outputs.results.clone().filter(|_| outputs.results_written),
         receipts: outputs.receipts.clone().filter(|_| outputs.receipts_written),
@@ -124,6 +124,7 @@ fn end(counts: &Counts, code: ExitCode, began: UnixMs) -> RunEnded {
         planned_msat: counts.planned,
         spent_msat: counts.spent,
         fees_msat: counts.fees,
+        refunded_msat: counts.refunded,
         held_msat: counts.held,
         elapsed_ms: u64::try_from(SystemClock.now().since_ms(began)).unwrap_or(0),
         needs_person: Vec::new(),
@@ -195,7 +196,7 @@ fn goes_on_at(reason: Reason, budget: &Budget) -> String {
     }
 }
 
-fn advice(counts: &Counts, ending: &Ending<'_>, code: ExitCode) -> Vec<String> {
+fn advice(books: &Books, counts: &Counts, ending: &Ending<'_>, code: ExitCode) -> Result<Vec<String>, Failure> {
     let outcome = &ending.carried.outcome;
     let mut advice = Vec::new();
     let stands = |state: JobState| counts.jobs(state) > 0;
@@ -242,8 +243,43 @@ fn advice(counts: &Counts, ending: &Ending<'_>, code: ExitCode) -> Vec<String> {
                 .to_owned(),
         );
     }
+    advice.extend(about_refunds(books, counts, ending.batch)?);
     advice.extend(going_on(counts, ending, code));
-    advice
+    Ok(advice)
+}
+
+/// What to do about refunds that have not come, and about those that have.
+fn about_refunds(books: &Books, counts: &Counts, batch: &Batch) -> Result<Vec<String>, Failure> {
+    let stands = |state: JobState, reasons: &[Reason]| {
+        counts.by_state.iter().any(|count| count.jobs > 0 && count.state == state && reasons.contains(&count.reason))
+    };
+    let (name, mut advice) = (shell(&batch.name), Vec::new());
+    if stands(JobState::RefundOffered, &[Reason::RefundOffered, Reason::RefundPending]) {
+        advice.push(format!(
+            "a refund is offered and not here yet: `l402-batch refunds claim --batch {name}` claims it and looks for it, and \
+             so does every run; `l402-batch refunds list --batch {name}` shows how each stands"
+        ));
+    }
+    if stands(JobState::RefundOffered, &[Reason::RefundNotPermitted]) {
+        let words =
+            books.refunds(Some(batch.key))?.into_iter().find(|refund| refund.reason == Reason::RefundNotPermitted);
+        advice.extend(words.and_then(|refund| refund.words));
+    }
+    if stands(JobState::RefundOffered, &[Reason::RefundFailed, Reason::RefundExpired]) {
+        advice.push(
+            "a refund that was offered cannot be had: `status --job ID --proof` shows all that a complaint needs; then \
+             `resolve --job ID --as lost` leaves it at that"
+                .to_owned(),
+        );
+    }
+    if stands(JobState::Refunded, &[Reason::None, Reason::RefundPartial]) {
+        advice.push(
+            "what was refunded is not bought again by itself: `run --retake-refunded` buys it anew, which spends again; \
+             `resolve --job ID --as lost` leaves it at that"
+                .to_owned(),
+        );
+    }
+    Ok(advice)
 }
 
 /// How to go on with what is left, unless the refusal says it.

@@ -29,13 +29,15 @@ pub struct AuditRow {
 }
 
 impl Books {
-    /// Whether a payment of that hash was ever intended.
+    /// Whether a payment of that hash was ever intended, or an invoice of that hash ever made for a refund.
     ///
     /// # Errors
     /// Where the ledger cannot be read.
     pub fn knows(&self, hash: &PaymentHash) -> Result<bool, LedgerError> {
         self.read(|books| {
-            let mut statement = books.conn.prepare_cached("SELECT 1 FROM payments WHERE payment_hash = ?1")?;
+            let mut statement = books.conn.prepare_cached(
+                "SELECT 1 FROM payments WHERE payment_hash = ?1 UNION ALL SELECT 1 FROM refunds WHERE hash = ?1",
+            )?;
             Ok(statement.exists(params![hash])?)
         })
     }

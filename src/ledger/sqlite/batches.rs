@@ -228,14 +228,21 @@ impl Books {
             HAVING b.held_msat <> coalesce(sum(CASE WHEN p.state IN ('intended', 'paid')
                     THEN p.amount_msat + p.fee_limit_msat END), 0)
                 OR b.spent_msat <> coalesce(sum(CASE WHEN p.state = 'posted' THEN p.amount_msat END), 0)
-                OR b.fees_msat <> coalesce(sum(CASE WHEN p.state = 'posted' THEN p.fee_msat END), 0)";
+                OR b.fees_msat <> coalesce(sum(CASE WHEN p.state = 'posted' THEN p.fee_msat END), 0)
+                OR b.refunded_msat <> coalesce((SELECT sum(min(r.received_msat, q.amount_msat))
+                    FROM refunds r JOIN payments q ON q.id = r.payment
+                    WHERE r.batch = b.id AND r.received_msat IS NOT NULL), 0)";
         const DIFFERENT_PERIODS: &str = "
             SELECT d.kind || ' ' || d.name FROM periods d
                 LEFT JOIN payments p ON d.name = CASE d.kind WHEN 'day' THEN p.day ELSE p.month END
             GROUP BY d.kind, d.name
             HAVING d.held_msat <> coalesce(sum(CASE WHEN p.state IN ('intended', 'paid')
                     THEN p.amount_msat + p.fee_limit_msat END), 0)
-                OR d.spent_msat <> coalesce(sum(CASE WHEN p.state = 'posted' THEN p.amount_msat + p.fee_msat END), 0)";
+                OR d.spent_msat <> coalesce(sum(CASE WHEN p.state = 'posted' THEN p.amount_msat + p.fee_msat END), 0)
+                OR d.refunded_msat <> coalesce((SELECT sum(min(r.received_msat, q.amount_msat))
+                    FROM refunds r JOIN payments q ON q.id = r.payment
+                    WHERE r.received_msat IS NOT NULL
+                        AND d.name = CASE d.kind WHEN 'day' THEN q.day ELSE q.month END), 0)";
         self.read(|books| {
             let mut found: Option<String> =
                 books.conn.prepare_cached(DIFFERENT)?.query_row([batch], |row| row.get(0)).optional()?;

@@ -53,7 +53,7 @@ fn fits(used: Msat, cost: Msat, most: Msat) -> bool {
 
 fn used_by_batch(tx: &Connection, batch: BatchKey) -> Result<Msat, Fault> {
     Ok(tx
-        .prepare_cached("SELECT held_msat + spent_msat + fees_msat FROM batches WHERE id = ?1")?
+        .prepare_cached("SELECT held_msat + spent_msat + fees_msat - refunded_msat FROM batches WHERE id = ?1")?
         .query_row([batch], |row| row.get(0))?)
 }
 
@@ -61,7 +61,7 @@ fn used_by_batch(tx: &Connection, batch: BatchKey) -> Result<Msat, Fault> {
 /// charged to the newest.
 fn period(tx: &Connection, kind: &str, cap: &PeriodCap) -> Result<(String, Msat), Fault> {
     let newest: Option<(String, Msat)> = tx
-        .prepare_cached("SELECT name, held_msat + spent_msat FROM periods WHERE kind = ?1 ORDER BY name DESC LIMIT 1")?
+        .prepare_cached("SELECT name, held_msat + spent_msat - refunded_msat FROM periods WHERE kind = ?1 ORDER BY name DESC LIMIT 1")?
         .query_row([kind], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     match newest {
@@ -76,6 +76,7 @@ struct Move {
     held: i64,
     spent: i64,
     fees: i64,
+    refunded: i64,
 }
 
 /// Holds the most that a new payment can cost.
@@ -91,13 +92,24 @@ pub(super) fn hold(tx: &Connection, batch: BatchKey, charged: &Charged, cost: Ms
 
 /// Turns a payment's hold into what it cost. A fee above the ceiling is posted as it is: the truth.
 pub(super) fn post(tx: &Connection, payment: &Payment, fee: Msat) -> Result<(), Fault> {
-    let moved = Move { held: given_back(payment)?, spent: int(payment.amount.get())?, fees: int(fee.get())? };
+    let moved = Move {
+        held: given_back(payment)?,
+        spent: int(payment.amount.get())?,
+        fees: int(fee.get())?,
+        ..Move::default()
+    };
     move_money(tx, payment.batch, &charged_for(payment), moved)
 }
 
 /// Gives a payment's hold back.
 pub(super) fn void(tx: &Connection, payment: &Payment) -> Result<(), Fault> {
     move_money(tx, payment.batch, &charged_for(payment), Move { held: given_back(payment)?, ..Move::default() })
+}
+
+/// Counts what came back of a payment, in the periods to which it was charged: a limit that is reached has room again.
+pub(super) fn give_back(tx: &Connection, payment: &Payment, refunded: Msat) -> Result<(), Fault> {
+    let moved = Move { refunded: int(refunded.get())?, ..Move::default() };
+    move_money(tx, payment.batch, &charged_for(payment), moved)
 }
 
 fn given_back(payment: &Payment) -> Result<i64, Fault> {
@@ -114,10 +126,11 @@ fn charged_for(payment: &Payment) -> Charged {
 fn move_money(tx: &Connection, batch: BatchKey, charged: &Charged, moved: Move) -> Result<(), Fault> {
     let rows = tx
         .prepare_cached(
-            "UPDATE batches SET held_msat = held_msat + ?2, spent_msat = spent_msat + ?3, fees_msat = fees_msat + ?4
+            "UPDATE batches SET held_msat = held_msat + ?2, spent_msat = spent_msat + ?3, fees_msat = fees_msat + ?4,
+                 refunded_msat = refunded_msat + ?5
              WHERE id = ?1",
         )?
-        .execute(params![batch, moved.held, moved.spent, moved.fees])?;
+        .execute(params![batch, moved.held, moved.spent, moved.fees, moved.refunded])?;
     if rows != 1 {
         return contradiction(format!("there is no batch {}", batch.0));
     }
@@ -125,10 +138,11 @@ fn move_money(tx: &Connection, batch: BatchKey, charged: &Charged, moved: Move) 
         let Some(name) = name else { continue };
         let rows = tx
             .prepare_cached(
-                "UPDATE periods SET held_msat = held_msat + ?3, spent_msat = spent_msat + ?4 + ?5
+                "UPDATE periods SET held_msat = held_msat + ?3, spent_msat = spent_msat + ?4 + ?5,
+                     refunded_msat = refunded_msat + ?6
                  WHERE kind = ?1 AND name = ?2",
             )?
-            .execute(params![kind, name, moved.held, moved.spent, moved.fees])?;
+            .execute(params![kind, name, moved.held, moved.spent, moved.fees, moved.refunded])?;
         if rows != 1 {
             return contradiction(format!("there is no {kind} {name}"));
         }

@@ -8,7 +8,9 @@ use serde::de::DeserializeOwned;
 
 use crate::catalog::Method;
 use crate::l402::{Network, PaymentHash, Scheme};
-use crate::ledger::{AnswerKey, AnswerKind, BatchKey, DeadProof, JobKey, JobState, PaymentKey, Reason, Standing};
+use crate::ledger::{
+    AnswerKey, AnswerKind, BatchKey, DeadProof, JobKey, JobState, PaymentKey, Reason, RefundStanding, Standing,
+};
 use crate::money::Msat;
 use crate::plan::ContentHash;
 use crate::time::UnixMs;
@@ -61,12 +63,10 @@ pub(super) enum PaymentState {
     Posted,
     /// It can never settle any more.
     Dead,
-    /// The money came back.
-    Refunded,
 }
 
 impl PaymentState {
-    const ALL: [Self; 5] = [Self::Intended, Self::Paid, Self::Posted, Self::Dead, Self::Refunded];
+    const ALL: [Self; 4] = [Self::Intended, Self::Paid, Self::Posted, Self::Dead];
 
     /// The word.
     pub(super) const fn as_str(self) -> &'static str {
@@ -75,7 +75,6 @@ impl PaymentState {
             Self::Paid => "paid",
             Self::Posted => "posted",
             Self::Dead => "dead",
-            Self::Refunded => "refunded",
         }
     }
 
@@ -88,7 +87,7 @@ impl PaymentState {
         match self {
             Self::Intended => Standing::Open,
             Self::Paid => Standing::Paid,
-            Self::Posted | Self::Refunded => Standing::Posted,
+            Self::Posted => Standing::Posted,
             Self::Dead => Standing::Dead,
         }
     }
@@ -167,6 +166,7 @@ words! {
     JobState => Self::from_word,
     Reason => Self::from_word,
     PaymentState => Self::from_word,
+    RefundStanding => Self::from_word,
     Network => Self::from_name,
     Scheme => |word| [Self::L402, Self::Lsat, Self::Payment].into_iter().find(|scheme| scheme.as_str() == word),
     Method => |word| [Self::Get, Self::Post].into_iter().find(|method| method.as_str() == word),

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 use super::bodies::Bodies;
 use super::error::Fault;
 use super::held::Held;
-use super::{file, intend, redeem, schema, settle};
+use super::{file, intend, redeem, refund, schema, settle};
 use crate::catalog::Endpoint;
 use crate::ledger::{Committed, LedgerError, PaymentKey, Record};
 use crate::time::UnixMs;
@@ -285,12 +285,13 @@ fn apply_one(
         }
         Record::Answer { payment, kind, answer } => redeem::answer(tx, now, payment, kind, &answer),
         Record::Accepted { payment, answer, poll } => redeem::accepted(tx, now, payment, answer, &poll),
-        Record::Delivered { payment, answer, url } => {
-            let done = redeem::delivered(tx, now, payment, answer, &url)?;
+        Record::Delivered { payment, answer, url, own } => {
+            let done = redeem::delivered(tx, now, payment, answer, &url, own)?;
             unused.extend(body_file(tx, payment)?);
             Ok(done)
         }
         Record::Undelivered { payment, answer, end } => redeem::undelivered(tx, now, payment, answer, &end),
+        Record::Refund(payment, record) => refund::refund(tx, now, payment, &record),
         Record::Ended(job, end) => redeem::ended(tx, now, job, &end),
     }
 }

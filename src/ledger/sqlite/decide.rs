@@ -59,17 +59,13 @@ impl Decision {
         match (self, state) {
             (_, JobState::Running | JobState::InDoubt)
             | (Self::Lost | Self::Rebuy, JobState::Paid | JobState::RefundOffered)
-            | (Self::Lost | Self::Rebuy, JobState::Lost) => true,
+            | (Self::Lost | Self::Rebuy, JobState::Lost | JobState::Refunded) => true,
             (Self::Unpaid, JobState::Paid | JobState::RefundOffered | JobState::Lost)
             | (
                 _,
-                JobState::Pending
-                | JobState::Delivered
-                | JobState::Downloaded
-                | JobState::Refused
-                | JobState::Failed
-                | JobState::Refunded,
-            ) => false,
+                JobState::Pending | JobState::Delivered | JobState::Downloaded | JobState::Refused | JobState::Failed,
+            )
+            | (Self::Unpaid, JobState::Refunded) => false,
         }
     }
 }
@@ -125,8 +121,9 @@ impl Books {
                     job::change(tx, now, key, from, &change)?;
                 }
                 Decision::Lost | Decision::Rebuy => {
-                    let change =
-                        Change { error: Some(note), finished: true, ..Change::to(JobState::Lost, Reason::Decided) };
+                    // What came back stays what it is: only the job is left at that.
+                    let state = if found.state == JobState::Refunded { JobState::Refunded } else { JobState::Lost };
+                    let change = Change { error: Some(note), finished: true, ..Change::to(state, Reason::Decided) };
                     job::change(tx, now, key, from, &change)?;
                 }
             }

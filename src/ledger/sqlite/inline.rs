@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Books;
 use crate::ledger::{
-    BatchKey, Committed, JobKey, Ledger, LedgerError, OpenJob, PaymentKey, PendingJob, Record, Twin, Witness,
+    BatchKey, Committed, JobKey, Ledger, LedgerError, OpenJob, OpenRefund, PaymentKey, PendingJob, Record, Twin,
+    Witness,
 };
 use crate::origin::Request;
 use crate::payer::NodeId;
@@ -51,5 +52,13 @@ impl Ledger for InlineLedger {
 
     async fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
         self.books().twin(job, digest)
+    }
+
+    async fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {
+        self.books().open_refunds(batch)
+    }
+
+    async fn refund(&self, payment: PaymentKey) -> Result<Option<OpenRefund>, LedgerError> {
+        self.books().refund(payment)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use rusqlite::{Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
 use super::Books;
@@ -67,6 +67,7 @@ impl Books {
                     fee_ceiling: row.get(19)?,
                     max_cost: row.get(20)?,
                     payments: books.payments_of(job)?,
+                    refund: books.refund_of(job)?,
                     transitions: books.transitions_of(job)?,
                     decisions: books.decisions_of(job)?,
                 });
@@ -93,7 +94,8 @@ impl Books {
                 (None, None) => (String::new(), None),
             };
             let preimage = row.get::<_, Option<[u8; 32]>>(32)?.map(|bytes| hex(&bytes));
-            let secrets = [Some(row.get::<_, String>(31)?), preimage.clone()];
+            // Whoever has the link of a refund can have the money.
+            let secrets = [Some(row.get::<_, String>(31)?), preimage.clone(), self.refund_link(payment)?];
             payments.push(PaymentRecord {
                 row: payment_of_row(row)?,
                 method: row.get(24)?,
@@ -108,6 +110,15 @@ impl Books {
             });
         }
         Ok(payments)
+    }
+
+    fn refund_link(&self, payment: PaymentKey) -> Result<Option<String>, Fault> {
+        let found: Option<Option<String>> = self
+            .conn
+            .prepare_cached("SELECT link FROM refunds WHERE payment = ?1")?
+            .query_row([payment], |row| row.get(0))
+            .optional()?;
+        Ok(found.flatten())
     }
 
     fn answers_to(&self, payment: PaymentKey, secrets: &[Option<String>]) -> Result<Vec<AnswerRow>, Fault> {

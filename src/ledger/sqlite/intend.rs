@@ -9,6 +9,7 @@ use super::error::{Fault, contradiction};
 use super::job::{self, Change, Job};
 use super::payment::durable_intent;
 use super::read::twin;
+use crate::catalog::Apart;
 use crate::ledger::{BatchKey, Committed, IntentRefusal, JobState, NewIntent, PaymentKey, Reason};
 use crate::money::Msat;
 use crate::time::UnixMs;
@@ -51,7 +52,7 @@ fn expect_buyable(tx: &Connection, job: &Job, intent: &NewIntent) -> Result<Msat
         ));
     }
     let live = tx
-        .prepare_cached("SELECT 1 FROM payments WHERE job = ?1 AND state NOT IN ('dead', 'refunded')")?
+        .prepare_cached("SELECT 1 FROM payments WHERE job = ?1 AND state <> 'dead'")?
         .query_row([intent.job], |_| Ok(()))
         .optional()?;
     if live.is_some() {
@@ -74,12 +75,11 @@ fn is_known(tx: &Connection, intent: &NewIntent) -> Result<bool, Fault> {
 /// Whether an identical request is under way, or was within its window (rule 9). Whoever asked looked before it did; here
 /// the looks of two processes, or of two endpoints of one address, cannot cross.
 fn has_twin(tx: &Connection, now: UnixMs, intent: &NewIntent) -> Result<bool, Fault> {
-    if intent.dedup_window_s == 0 {
+    if intent.apart == Apart::Never {
         return Ok(false);
     }
-    let window_ms = i64::from(intent.dedup_window_s).saturating_mul(1_000);
     let twin = twin(tx, intent.job, &intent.request.digest())?;
-    Ok(twin.is_some_and(|twin| twin.open || now.since_ms(twin.last_at) < window_ms))
+    Ok(twin.is_some_and(|twin| twin.is_in_the_way(intent.apart) || twin.window_left_ms(intent.apart, now) > 0))
 }
 
 fn insert_payment(

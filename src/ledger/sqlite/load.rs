@@ -28,6 +28,8 @@ pub struct Retake {
     pub ids: BTreeSet<String>,
     /// Every delivered job whose content is another now.
     pub changed: bool,
+    /// Every job whose money came back.
+    pub refunded: bool,
 }
 
 /// Ids: all are counted, the first thousand are named.
@@ -341,6 +343,7 @@ impl<'a> Load<'a> {
                     Step::Mark(Reason::Changed)
                 }
             }
+            JobState::Refunded if self.retake.refunded => Step::Retake,
             JobState::Lost | JobState::Refunded => {
                 if self.retake.ids.contains(&job.id) {
                     Step::Retake

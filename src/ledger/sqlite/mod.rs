@@ -23,6 +23,7 @@ mod lock;
 mod payment;
 mod read;
 mod redeem;
+mod refund;
 mod schema;
 mod settle;
 mod views;

@@ -89,9 +89,7 @@ impl Payment {
     pub(super) fn expect_intended(&self, record: &str) -> Result<(), Fault> {
         match self.state {
             PaymentState::Intended => Ok(()),
-            PaymentState::Paid | PaymentState::Posted | PaymentState::Dead | PaymentState::Refunded => {
-                self.unexpected(record)
-            }
+            PaymentState::Paid | PaymentState::Posted | PaymentState::Dead => self.unexpected(record),
         }
     }
 
@@ -99,7 +97,7 @@ impl Payment {
     pub(super) fn expect_undelivered(&self, record: &str) -> Result<(), Fault> {
         let paid = match self.state {
             PaymentState::Paid | PaymentState::Posted => true,
-            PaymentState::Intended | PaymentState::Dead | PaymentState::Refunded => false,
+            PaymentState::Intended | PaymentState::Dead => false,
         };
         let open = match self.job_state {
             // A lost job, or one whose refund is offered, may still be delivered in the end.

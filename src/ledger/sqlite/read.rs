@@ -106,7 +106,7 @@ impl Books {
             | JobState::Lost => match row.payment_state {
                 PaymentState::Paid => Ok(Some(OpenStage::Unposted(paid_purchase(&self.conn, row.payment)?))),
                 PaymentState::Intended => Ok(Some(OpenStage::GivenUp(durable_intent(&self.conn, row.payment)?))),
-                PaymentState::Posted | PaymentState::Dead | PaymentState::Refunded => Ok(None),
+                PaymentState::Posted | PaymentState::Dead => Ok(None),
             },
             JobState::Pending | JobState::Refused | JobState::Failed => Err(LedgerError::Foreign(format!(
                 "the ledger is damaged: job {} is {} and has an open payment; restore it from a backup",
@@ -123,7 +123,7 @@ impl Books {
             .conn
             .prepare_cached(
                 "SELECT id, kind, status, headers, body FROM answers
-                 WHERE payment = ?1 AND interpreted = 0 AND status BETWEEN 200 AND 299 ORDER BY id DESC LIMIT 1",
+                 WHERE payment = ?1 AND interpreted = 0 ORDER BY id DESC LIMIT 1",
             )?
             .query_row([payment], |row| {
                 let Json(headers) = row.get(3)?;
@@ -203,7 +203,7 @@ impl Books {
                 (None, Some(file)) => books.bodies.read(&file)?,
                 (None, None) => Vec::new(),
             };
-            let request = Request { method, url: stored_url(&url)?, body };
+            let request = Request { method, url: stored_url(&url)?, body, bypass: None };
             if request.digest() != digest {
                 return Err(LedgerError::Foreign(format!(
                     "the ledger is damaged: the stored request of payment {} is not the one that was kept; restore \
@@ -292,16 +292,19 @@ pub(super) fn twin(conn: &Connection, job: JobKey, digest: &[u8; 32]) -> Result<
     Ok(conn
         .prepare_cached(
             "SELECT max(j.state IN ('running', 'in_doubt', 'paid')),
+                 max(j.state IN ('running', 'in_doubt') OR (j.state = 'paid' AND p.poll_url IS NULL)),
                  max(max(p.intended_at, coalesce(p.answered_at, p.intended_at))) AS last_at
              FROM intents i JOIN payments p ON p.id = i.payment JOIN jobs j ON j.id = p.job
              WHERE i.request_digest = ?1 AND p.job <> ?2 AND p.state <> 'dead'
              HAVING last_at IS NOT NULL",
         )?
-        .query_row(params![digest, job], |row| Ok(Twin { open: row.get(0)?, last_at: row.get(1)? }))
+        .query_row(params![digest, job], |row| {
+            Ok(Twin { open: row.get(0)?, awaiting: row.get(1)?, last_at: row.get(2)? })
+        })
         .optional()?)
 }
 
-fn stored_url(text: &str) -> Result<Url, Fault> {
+pub(super) fn stored_url(text: &str) -> Result<Url, Fault> {
     Url::parse(text).map_err(|error| {
         Fault::Fatal(LedgerError::Foreign(format!("the ledger is damaged: a stored address is none ({error})")))
     })

@@ -74,22 +74,39 @@ pub(super) fn accepted(
     Ok(Committed::Done)
 }
 
-/// The result is there.
+/// The result is there; `own`, where it may not be an identical request's.
 pub(super) fn delivered(
     tx: &Connection,
     now: UnixMs,
     key: PaymentKey,
     answer: AnswerKey,
     url: &str,
+    own: bool,
 ) -> Result<Committed, Fault> {
     let payment = payment(tx, key)?;
     payment.expect_undelivered("a delivery")?;
+    if own && is_anothers(tx, &payment, url)? {
+        return Ok(Committed::NotItsOwn);
+    }
     interpreted(tx, &payment, answer)?;
     tx.prepare_cached("UPDATE payments SET delivered_at = ?2, poll_url = NULL, poll_interval_ms = NULL WHERE id = ?1")?
         .execute(params![key, now])?;
     let change = Change { url: Some(url), finished: true, ..Change::to(JobState::Delivered, Reason::None) };
     job::change(tx, now, payment.job, payment.job_from(), &change)?;
     Ok(Committed::Done)
+}
+
+/// Whether that is the result of another purchase of the identical request.
+fn is_anothers(tx: &Connection, payment: &Payment, url: &str) -> Result<bool, Fault> {
+    let found = tx
+        .prepare_cached(
+            "SELECT 1 FROM intents own JOIN intents i ON i.request_digest = own.request_digest
+                 JOIN payments p ON p.id = i.payment JOIN jobs j ON j.id = p.job
+             WHERE own.payment = ?1 AND p.job <> ?2 AND j.url = ?3 LIMIT 1",
+        )?
+        .query_row(params![payment.key, payment.job, url], |_| Ok(()))
+        .optional()?;
+    Ok(found.is_some())
 }
 
 /// Paid and not delivered: a poll address is forgotten, so that the next attempt redeems again.
@@ -103,10 +120,11 @@ pub(super) fn undelivered(
     let payment = payment(tx, key)?;
     payment.expect_undelivered("a failed delivery")?;
     match end.state {
-        JobState::Paid | JobState::RefundOffered | JobState::Lost => {}
+        JobState::Paid | JobState::Lost => {}
         JobState::Pending
         | JobState::Running
         | JobState::InDoubt
+        | JobState::RefundOffered
         | JobState::Delivered
         | JobState::Downloaded
         | JobState::Refused
@@ -124,7 +142,7 @@ pub(super) fn undelivered(
 }
 
 /// Marks the answer, and those before it, as interpreted. It must belong to the payment.
-fn interpreted(tx: &Connection, payment: &Payment, answer: AnswerKey) -> Result<(), Fault> {
+pub(super) fn interpreted(tx: &Connection, payment: &Payment, answer: AnswerKey) -> Result<(), Fault> {
     let owner: Option<PaymentKey> = tx
         .prepare_cached("SELECT payment FROM answers WHERE id = ?1")?
         .query_row([answer], |row| row.get(0))

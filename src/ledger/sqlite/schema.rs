@@ -31,6 +31,7 @@ CREATE TABLE batches (
     held_msat INTEGER NOT NULL DEFAULT 0 CHECK (held_msat >= 0),
     spent_msat INTEGER NOT NULL DEFAULT 0 CHECK (spent_msat >= 0),
     fees_msat INTEGER NOT NULL DEFAULT 0 CHECK (fees_msat >= 0),
+    refunded_msat INTEGER NOT NULL DEFAULT 0 CHECK (refunded_msat BETWEEN 0 AND spent_msat + held_msat),
     created_at INTEGER NOT NULL,
     last_run_at INTEGER NOT NULL
 ) STRICT;
@@ -80,7 +81,7 @@ CREATE TABLE payments (
     job INTEGER NOT NULL REFERENCES jobs (id),
     batch INTEGER NOT NULL REFERENCES batches (id),
     payment_hash BLOB NOT NULL UNIQUE CHECK (length(payment_hash) = 32),
-    state TEXT NOT NULL CHECK (state IN ('intended', 'paid', 'posted', 'dead', 'refunded')),
+    state TEXT NOT NULL CHECK (state IN ('intended', 'paid', 'posted', 'dead')),
     amount_msat INTEGER NOT NULL CHECK (amount_msat > 0),
     fee_limit_msat INTEGER NOT NULL CHECK (fee_limit_msat >= 0),
     fee_msat INTEGER CHECK (fee_msat >= 0),
@@ -107,10 +108,7 @@ CREATE TABLE payments (
     answered_at INTEGER,
     delivered_at INTEGER,
     dead_at INTEGER,
-    refund_hash BLOB CHECK (length(refund_hash) = 32),
-    refund_msat INTEGER CHECK (refund_msat >= 0),
-    refunded_at INTEGER,
-    CHECK ((state IN ('paid', 'posted', 'refunded')) = (preimage IS NOT NULL)),
+    CHECK ((state IN ('paid', 'posted')) = (preimage IS NOT NULL)),
     CHECK ((state = 'dead') = (dead_proof IS NOT NULL)),
     CHECK (state <> 'posted' OR fee_msat IS NOT NULL),
     CHECK (state NOT IN ('intended', 'paid', 'dead') OR fee_msat IS NULL),
@@ -118,7 +116,7 @@ CREATE TABLE payments (
     CHECK ((poll_url IS NULL) = (poll_interval_ms IS NULL)),
     CHECK (node_said IS NULL OR node_said_at IS NOT NULL)
 ) STRICT;
-CREATE UNIQUE INDEX payments_one_live ON payments (job) WHERE state NOT IN ('dead', 'refunded');
+CREATE UNIQUE INDEX payments_one_live ON payments (job) WHERE state <> 'dead';
 CREATE INDEX payments_by_batch ON payments (batch);
 CREATE INDEX payments_settled ON payments (node, payment_index) WHERE preimage IS NOT NULL;
 CREATE INDEX payments_open ON payments (batch, job)
@@ -156,6 +154,37 @@ CREATE TABLE answers (
 ) STRICT;
 CREATE INDEX answers_by_payment ON answers (payment);
 
+CREATE TABLE refunds (
+    payment INTEGER PRIMARY KEY REFERENCES payments (id),
+    batch INTEGER NOT NULL REFERENCES batches (id),
+    state TEXT NOT NULL CHECK (state IN ('offered', 'claimed', 'settled', 'expired')),
+    link TEXT,
+    offered_at INTEGER NOT NULL,
+    hash BLOB UNIQUE CHECK (length(hash) = 32),
+    invoice TEXT,
+    amount_msat INTEGER CHECK (amount_msat > 0),
+    node TEXT,
+    made_at INTEGER,
+    expires_at INTEGER,
+    callback TEXT,
+    k1 TEXT,
+    handovers INTEGER NOT NULL DEFAULT 0 CHECK (handovers >= 0),
+    handed_at INTEGER,
+    words TEXT,
+    words_at INTEGER,
+    received_msat INTEGER CHECK (received_msat > 0),
+    settled_at INTEGER,
+    CHECK ((state = 'offered') = (hash IS NULL)),
+    CHECK (hash IS NULL OR (invoice IS NOT NULL AND amount_msat IS NOT NULL AND node IS NOT NULL
+        AND made_at IS NOT NULL AND expires_at IS NOT NULL AND callback IS NOT NULL AND k1 IS NOT NULL
+        AND handovers > 0)),
+    CHECK ((state = 'settled') = (received_msat IS NOT NULL)),
+    CHECK ((received_msat IS NULL) = (settled_at IS NULL))
+) STRICT;
+CREATE INDEX refunds_by_batch ON refunds (batch);
+CREATE TRIGGER refunds_have_one_invoice BEFORE UPDATE OF hash ON refunds WHEN OLD.hash IS NOT NULL
+    BEGIN SELECT RAISE (ABORT, 'a refund has one invoice, ever'); END;
+
 CREATE TABLE transitions (
     id INTEGER PRIMARY KEY,
     job INTEGER NOT NULL REFERENCES jobs (id),
@@ -190,6 +219,7 @@ CREATE TABLE periods (
     name TEXT NOT NULL CHECK (name <> ''),
     held_msat INTEGER NOT NULL DEFAULT 0 CHECK (held_msat >= 0),
     spent_msat INTEGER NOT NULL DEFAULT 0 CHECK (spent_msat >= 0),
+    refunded_msat INTEGER NOT NULL DEFAULT 0 CHECK (refunded_msat BETWEEN 0 AND spent_msat + held_msat),
     PRIMARY KEY (kind, name)
 ) STRICT, WITHOUT ROWID;
 ";

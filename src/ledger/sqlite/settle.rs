@@ -24,7 +24,7 @@ pub(super) fn send_answered(tx: &Connection, now: UnixMs, key: PaymentKey, accep
     let payment = payment(tx, key)?;
     let live = match payment.state {
         PaymentState::Intended | PaymentState::Paid | PaymentState::Posted => true,
-        PaymentState::Dead | PaymentState::Refunded => false,
+        PaymentState::Dead => false,
     };
     if !live || payment.sends_answered >= payment.sends_begun {
         return payment.unexpected("an answer to a send");
@@ -79,7 +79,7 @@ pub(super) fn paid(
             job::change(tx, now, found.job, found.job_from(), &Change::to(JobState::Paid, Reason::None))?;
         }
         PaymentState::Paid | PaymentState::Posted if found.preimage.as_ref() == Some(preimage.reveal()) => {}
-        PaymentState::Paid | PaymentState::Posted | PaymentState::Dead | PaymentState::Refunded => {
+        PaymentState::Paid | PaymentState::Posted | PaymentState::Dead => {
             return found.unexpected("a preimage");
         }
     }
@@ -107,9 +107,7 @@ pub(super) fn posted(tx: &Connection, now: UnixMs, key: PaymentKey, posted: Post
             Ok(Committed::Done)
         }
         PaymentState::Posted if is_repeat(&payment, posted) => Ok(Committed::Done),
-        PaymentState::Intended | PaymentState::Posted | PaymentState::Dead | PaymentState::Refunded => {
-            payment.unexpected("a posting")
-        }
+        PaymentState::Intended | PaymentState::Posted | PaymentState::Dead => payment.unexpected("a posting"),
     }
 }
 

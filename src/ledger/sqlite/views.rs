@@ -17,7 +17,7 @@ use crate::money::Msat;
 pub(super) const RESULT: &str =
     "j.job, j.line, j.take, j.state, j.reason, j.endpoint, j.params, j.price_msat, j.url, j.file,
     j.sha256, j.attempts, j.started_at, j.finished_at, j.wait_until, j.error, j.extra,
-    (SELECT p.fee_msat FROM payments p WHERE p.job = j.id AND p.state NOT IN ('dead', 'refunded'))";
+    (SELECT p.fee_msat FROM payments p WHERE p.job = j.id AND p.state <> 'dead')";
 
 impl Books {
     /// Where the batch stands, over the latest take of each job.
@@ -49,10 +49,10 @@ impl Books {
                 counts.by_state.push(one);
             }
             counts.by_state.sort_unstable_by_key(|one| (one.state, one.reason));
-            (counts.spent, counts.fees, counts.held) = books
+            (counts.spent, counts.fees, counts.held, counts.refunded) = books
                 .conn
-                .prepare_cached("SELECT spent_msat, fees_msat, held_msat FROM batches WHERE id = ?1")?
-                .query_row([batch], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+                .prepare_cached("SELECT spent_msat, fees_msat, held_msat, refunded_msat FROM batches WHERE id = ?1")?
+                .query_row([batch], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
             Ok(counts)
         })
     }
@@ -106,7 +106,7 @@ impl Books {
         })
     }
 
-    /// Every settlement of the batch (every take), in the order of paying, one at a time.
+    /// Every settlement of the batch (every take), payments and refunds, in the order of their times, one at a time.
     ///
     /// # Errors
     /// The ledger's error where it cannot be read; inside, the first error of `each`, which ends the reading.
@@ -117,11 +117,18 @@ impl Books {
     ) -> Result<io::Result<()>, LedgerError> {
         self.read(|books| {
             let mut statement = books.conn.prepare_cached(
-                "SELECT b.name, j.job, j.take, p.paid_at, i.url, j.endpoint, b.sandbox, i.network, p.amount_msat,
-                     p.fee_msat, p.payment_hash, p.preimage, i.invoice, i.payee, p.node, j.url, j.extra
+                "SELECT b.name, j.job, j.take, p.paid_at AS at, i.url, j.endpoint, b.sandbox, i.network, p.amount_msat,
+                     p.fee_msat, p.payment_hash, p.preimage, i.invoice, i.payee, p.node, j.url, j.extra, p.id, 0 AS back
                  FROM payments p JOIN intents i ON i.payment = p.id JOIN jobs j ON j.id = p.job
                      JOIN batches b ON b.id = p.batch
-                 WHERE p.batch = ?1 AND p.preimage IS NOT NULL ORDER BY p.paid_at, p.id",
+                 WHERE p.batch = ?1 AND p.preimage IS NOT NULL
+                 UNION ALL
+                 SELECT b.name, j.job, j.take, r.settled_at, i.url, j.endpoint, b.sandbox, i.network, r.received_msat,
+                     0, r.hash, NULL, r.invoice, r.node, '', NULL, j.extra, p.id, 1
+                 FROM refunds r JOIN payments p ON p.id = r.payment JOIN intents i ON i.payment = p.id
+                     JOIN jobs j ON j.id = p.job JOIN batches b ON b.id = p.batch
+                 WHERE r.batch = ?1 AND r.settled_at IS NOT NULL
+                 ORDER BY at, 18, back",
             )?;
             let mut rows = statement.query(params![batch])?;
             while let Some(row) = rows.next()? {
@@ -136,13 +143,14 @@ impl Books {
     fn receipt_of_row(&self, row: &Row<'_>) -> Result<ReceiptRow, Fault> {
         let sandbox: bool = row.get(6)?;
         let network = row.get(7)?;
-        let preimage: [u8; 32] = row.get(11)?;
+        let preimage: Option<[u8; 32]> = row.get(11)?;
+        let back: bool = row.get(18)?;
         let Json(extra) = row.get(16)?;
         Ok(ReceiptRow {
             batch: row.get(0)?,
             id: row.get(1)?,
             take: row.get(2)?,
-            kind: ReceiptKind::Payment,
+            kind: if back { ReceiptKind::Refund } else { ReceiptKind::Payment },
             paid_at: row.get(3)?,
             seller: host_of(&row.get::<_, String>(4)?),
             endpoint: self.endpoint(row.get(5)?)?.name.clone(),
@@ -150,7 +158,7 @@ impl Books {
             amount: row.get(8)?,
             fee: row.get(9)?,
             hash: row.get(10)?,
-            preimage: hex(&preimage),
+            preimage: preimage.map(|bytes| hex(&bytes)).unwrap_or_default(),
             invoice: row.get(12)?,
             payee_node: row.get(13)?,
             payer_node: row.get(14)?,

@@ -6,7 +6,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Books;
 use crate::ledger::{
-    BatchKey, Committed, JobKey, Ledger, LedgerError, OpenJob, PaymentKey, PendingJob, Record, Twin, Witness,
+    BatchKey, Committed, JobKey, Ledger, LedgerError, OpenJob, OpenRefund, PaymentKey, PendingJob, Record, Twin,
+    Witness,
 };
 use crate::origin::Request;
 use crate::payer::NodeId;
@@ -29,6 +30,8 @@ enum Ask {
     Request(PaymentKey, Reply<Request>),
     Witness(NodeId, PaymentKey, Reply<Witness>),
     Twin(JobKey, [u8; 32], Reply<Option<Twin>>),
+    OpenRefunds(Option<BatchKey>, Reply<Vec<PaymentKey>>),
+    Refund(PaymentKey, Reply<Option<OpenRefund>>),
 }
 
 /// The ledger as the run uses it. Clones speak to the same thread, which ends when the last one is gone.
@@ -99,6 +102,14 @@ impl Ledger for LedgerHandle {
     async fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
         self.ask(|reply| Ask::Twin(job, *digest, reply)).await
     }
+
+    async fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {
+        self.ask(|reply| Ask::OpenRefunds(batch, reply)).await
+    }
+
+    async fn refund(&self, payment: PaymentKey) -> Result<Option<OpenRefund>, LedgerError> {
+        self.ask(|reply| Ask::Refund(payment, reply)).await
+    }
 }
 
 fn gone() -> LedgerError {
@@ -139,9 +150,13 @@ fn carry_out(books: &mut Books, asks: Vec<Ask>) {
                 records.push((now, *record));
                 replies.push(reply);
             }
-            read @ (Ask::OpenJobs(..) | Ask::Pending(..) | Ask::Request(..) | Ask::Witness(..) | Ask::Twin(..)) => {
-                reads.push(read);
-            }
+            read @ (Ask::OpenJobs(..)
+            | Ask::Pending(..)
+            | Ask::Request(..)
+            | Ask::Witness(..)
+            | Ask::Twin(..)
+            | Ask::OpenRefunds(..)
+            | Ask::Refund(..)) => reads.push(read),
         }
     }
     if !records.is_empty() {
@@ -170,6 +185,8 @@ fn read(books: &Books, ask: Ask) {
         Ask::Request(payment, reply) => drop(reply.send(books.request(payment))),
         Ask::Witness(node, payment, reply) => drop(reply.send(books.witness(&node, payment))),
         Ask::Twin(job, digest, reply) => drop(reply.send(books.twin(job, &digest))),
+        Ask::OpenRefunds(batch, reply) => drop(reply.send(books.open_refunds(batch))),
+        Ask::Refund(payment, reply) => drop(reply.send(books.refund(payment))),
         // Commits were carried out before.
         Ask::Commit(..) => {}
     }

@@ -83,7 +83,7 @@ fn origin(options: HttpOptions) -> HttpOrigin {
 
 fn post(address: SocketAddr) -> Request {
     let url = format!("http://{address}/buy?secret=query").parse().unwrap();
-    Request { method: Method::Post, url, body: br#"{"prompt":"a"}"#.to_vec() }
+    Request { method: Method::Post, url, body: br#"{"prompt":"a"}"#.to_vec(), bypass: None }
 }
 
 fn credential() -> Credential {

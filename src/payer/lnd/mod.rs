@@ -7,6 +7,7 @@ mod answer;
 mod client;
 #[doc(hidden)]
 pub mod fuzzing;
+mod invoice;
 mod list;
 mod macaroon;
 mod node;
@@ -19,7 +20,7 @@ mod tls;
 use std::fmt;
 use std::time::Duration;
 
-use data_encoding::BASE64URL;
+use data_encoding::{BASE64URL, HEXLOWER};
 use serde::Serialize;
 use tokio::time::Instant;
 use url::{Host, Url};
@@ -27,7 +28,7 @@ use url::{Host, Url};
 use crate::l402::{PaymentHash, Preimage};
 use crate::ledger::DurableIntent;
 use crate::money::Msat;
-use crate::payer::{Found, LookUp, NodeInfo, NodeProblem, Payer, SendReport};
+use crate::payer::{Found, InvoiceOrder, InvoiceState, LookUp, MadeInvoice, NodeInfo, NodeProblem, Payer, SendReport};
 use crate::time::UnixMs;
 
 use answer::Heard;
@@ -255,6 +256,21 @@ impl Payer for LndPayer {
     async fn newest_payment_index(&self) -> Result<u64, NodeProblem> {
         let newest = "/v1/payments?include_incomplete=true&reversed=true&max_payments=1";
         node::newest_payment_index(&self.client.unary(self.client.get(newest)).await?.body)
+    }
+
+    async fn add_invoice(&self, order: &InvoiceOrder) -> Result<MadeInvoice, NodeProblem> {
+        let body = serde_json::to_vec(&invoice::AddRequest::of(order))
+            .map_err(|error| NodeProblem::Other(error.to_string()))?;
+        invoice::added(&self.client.unary(self.client.post(invoice::ADD_PATH, body)).await?.body)
+    }
+
+    async fn invoice(&self, hash: &PaymentHash) -> Result<InvoiceState, NodeProblem> {
+        let path = format!("/v1/invoice/{}", HEXLOWER.encode(&hash.0));
+        match self.client.unary(self.client.get(&path)).await {
+            Ok(known) => invoice::state(&known.body, hash),
+            Err(problem) if invoice::is_unknown(&problem) => Ok(InvoiceState::Unknown),
+            Err(problem) => Err(problem),
+        }
     }
 }
 

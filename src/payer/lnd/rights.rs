@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::harmless::harmless;
-use crate::l402::macaroon;
+use crate::l402::{Network, macaroon};
 
 /// The version of lnd's identifiers.
 const VERSION: u8 = 3;
@@ -42,8 +42,11 @@ const NEEDED: [Call; 5] = [
 /// What only a check of the node's channels needs.
 const USEFUL: [Call; 1] = [call("/lnrpc.Lightning/ListChannels", "offchain", "read")];
 
-/// Calls that are no danger to anybody's money: making invoices, which refunds are received with.
-const HARMLESS: [&str; 2] = ["/lnrpc.Lightning/AddInvoice", "/lnrpc.Lightning/LookupInvoice"];
+/// What receiving refunds needs: making invoices, which is no danger to anybody's money.
+const RECEIVING: [Call; 2] = [
+    call("/lnrpc.Lightning/AddInvoice", "invoices", "write"),
+    call("/lnrpc.Lightning/LookupInvoice", "invoices", "read"),
+];
 
 /// One right: to do something with an entity, or to one call (`uri` and its name).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,11 +84,20 @@ impl Rights {
         USEFUL.iter().all(|call| self.allow(call))
     }
 
+    /// Whether refunds can be received: invoices made, and looked up.
+    #[must_use]
+    pub fn receive_refunds(&self) -> bool {
+        RECEIVING.iter().all(|call| self.allow(call))
+    }
+
     /// The rights that go beyond paying: whatever writes, makes or signs and is not a single harmless call.
     #[must_use]
     pub fn beyond_paying(&self) -> Vec<&Right> {
-        let known = |uri: &str| NEEDED.iter().chain(&USEFUL).any(|call| call.uri == uri) || HARMLESS.contains(&uri);
-        let harmless = |right: &Right| if right.entity == URI { known(&right.action) } else { right.action == "read" };
+        let known = |uri: &str| NEEDED.iter().chain(&USEFUL).chain(&RECEIVING).any(|call| call.uri == uri);
+        let invoices = |right: &Right| right.entity == "invoices" && right.action == "write";
+        let harmless = |right: &Right| {
+            if right.entity == URI { known(&right.action) } else { right.action == "read" || invoices(right) }
+        };
         self.rights.iter().filter(|right| !harmless(right)).collect()
     }
 
@@ -108,9 +120,17 @@ impl Rights {
         has(URI, call.uri) || has(call.entity, call.action)
     }
 
-    /// What `lncli bakemacaroon` is told for a macaroon that can pay and nothing more.
-    pub fn to_bake() -> impl Iterator<Item = String> {
-        NEEDED.iter().chain(&USEFUL).map(|call| format!("{URI}:{}", call.uri))
+    /// The command that bakes a macaroon which can pay, receive refunds, and nothing more.
+    #[must_use]
+    pub fn bake_command(network: Option<Network>) -> String {
+        let network = match network {
+            None | Some(Network::Mainnet) => String::new(),
+            Some(other) => format!("--network={other} "),
+        };
+        let calls = NEEDED.iter().chain(&USEFUL).chain(&RECEIVING);
+        let uris: Vec<String> = calls.map(|call| format!("{URI}:{}", call.uri)).collect();
+        // lncli lets everybody on the machine read what it bakes.
+        format!("lncli {network}bakemacaroon --save_to=payer.macaroon {} && chmod 600 payer.macaroon", uris.join(" "))
     }
 }
 
@@ -204,10 +224,19 @@ mod tests {
 
     #[test]
     fn a_payers_macaroon_may_pay_and_no_more() {
-        let uris: Vec<String> = Rights::to_bake().map(|uri| uri.replacen("uri:", "", 1)).collect();
+        let command = Rights::bake_command(Some(Network::Regtest));
+        assert!(
+            command.starts_with("lncli --network=regtest bakemacaroon --save_to=payer.macaroon uri:/"),
+            "{command}"
+        );
+        assert!(Rights::bake_command(Some(Network::Mainnet)).starts_with("lncli bakemacaroon "));
+        let uris: Vec<String> =
+            command.split(' ').filter_map(|word| Some(word.strip_prefix("uri:")?.to_owned())).collect();
         let uris: Vec<&str> = uris.iter().map(String::as_str).collect();
         let payer = of(&[("uri", &uris)]);
         assert!(payer.missing().is_empty() && payer.show_channels() && payer.beyond_paying().is_empty());
+        assert!(payer.receive_refunds() && !of(&[("uri", &uris[..6])]).receive_refunds());
+        assert!(of(&[("invoices", &["read", "write"])]).receive_refunds());
         assert_eq!(payer.all().len(), uris.len());
         let without = of(&[("uri", &uris[..3])]);
         assert_eq!(without.missing(), ["/routerrpc.Router/SendPaymentV2", "/routerrpc.Router/TrackPaymentV2"]);

@@ -55,8 +55,19 @@ impl PlanView<'_> {
             ("groups", self.plan.groups().iter().map(group).collect()),
             ("catalog_sources", self.plan.endpoints().iter().map(|endpoint| catalog_source(endpoint)).collect()),
             ("left_to_buy", self.left_to_buy()),
+            ("so_far", self.so_far()),
             ("warnings", self.plan.warnings().iter().map(warning).collect()),
         ]
+    }
+
+    fn so_far(&self) -> Json {
+        let Some(so_far) = self.so_far else { return Json::Null };
+        json!({
+            "spent_msat": so_far.spent,
+            "fees_msat": so_far.fees,
+            "refunded_msat": so_far.refunded,
+            "net_spent_msat": so_far.spent.checked_sub(so_far.refunded).unwrap_or(Msat::ZERO),
+        })
     }
 
     fn left_to_buy(&self) -> Json {

@@ -28,6 +28,8 @@ pub struct PlanView<'a> {
     pub manifest: ManifestFacts,
     /// What is left to buy, where the batch has already run.
     pub left: Option<LeftToBuy>,
+    /// What the batch has spent so far, where it has already run.
+    pub so_far: Option<SoFar>,
 }
 
 /// A manifest as a plan names it.
@@ -48,6 +50,17 @@ pub struct LeftToBuy {
     pub price: Msat,
     /// The most that routing them may cost.
     pub fee_ceiling: Msat,
+}
+
+/// What a batch that has already run has spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SoFar {
+    /// Settled payments, without fees.
+    pub spent: Msat,
+    /// Their routing fees.
+    pub fees: Msat,
+    /// What came back of them.
+    pub refunded: Msat,
 }
 
 /// Why a plan was not shown whole. What was written until then is incomplete.

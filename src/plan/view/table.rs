@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::{LeftToBuy, PlanView, ViewError, image_path};
+use super::{LeftToBuy, PlanView, SoFar, ViewError, image_path};
 use crate::catalog::{Endpoint, Value};
 use crate::harmless::harmless_char;
 use crate::money::{Msat, counted, thousands};
@@ -67,8 +67,17 @@ impl PlanView<'_> {
             let worst_case = worst_case.map_or_else(|| "too large".to_owned(), at_most);
             sums.push(("left to buy, worst case", worst_case, String::new()));
         }
+        sums.extend(self.so_far.filter(|so_far| so_far.spent > Msat::ZERO).map(spent));
         sums
     }
+}
+
+/// What was spent, and on balance where something came back.
+fn spent(so_far: SoFar) -> (&'static str, String, String) {
+    let SoFar { spent, fees, refunded } = so_far;
+    let net = spent.checked_sub(refunded).unwrap_or(Msat::ZERO);
+    let back = if refunded > Msat::ZERO { format!(", {refunded} came back: {net} on balance") } else { String::new() };
+    ("spent so far", spent.to_string(), format!("   plus {} routing fees{back}", at_most(fees)))
 }
 
 fn groups(groups: &[Group]) -> Table {

@@ -9,6 +9,7 @@ use crate::catalog;
 use crate::harmless::harmless;
 use crate::ledger::{AnswerKind, AnswerRow, PaymentRecord, Reason, TakeRecord};
 use crate::money::{counted, thousands};
+use crate::report::refunds::{refund_json, refund_lines};
 use crate::report::steps::choices;
 use crate::report::words::{sats, state_words, whole_line};
 use crate::time::UnixMs;
@@ -62,6 +63,12 @@ fn write_take(out: &mut dyn Write, batch: &str, take: &TakeRecord, style: &Statu
     }
     for payment in &take.payments {
         write_payment(&mut lines, payment, style)?;
+    }
+    if let Some(refund) = &take.refund {
+        lines.gap("refund")?;
+        for (label, text) in refund_lines(refund, zone, style.proof) {
+            lines.put(label, &text)?;
+        }
     }
     if !take.transitions.is_empty() {
         lines.gap("history")?;
@@ -190,6 +197,7 @@ fn take_json(take: &TakeRecord, proof: bool) -> Value {
         "started_at": row.started_at.map(UnixMs::rfc3339),
         "finished_at": row.finished_at.map(UnixMs::rfc3339),
         "payments": take.payments.iter().map(|payment| record_json(payment, proof)).collect::<Vec<_>>(),
+        "refund": take.refund.as_ref().map(|refund| refund_json(refund, proof)),
         "transitions": take.transitions.iter().map(|change| json!({
             "at": change.at.rfc3339(),
             "from": change.from,

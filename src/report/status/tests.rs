@@ -48,6 +48,7 @@ fn batch() -> (StatusHead, Counts, Vec<ResultRow>) {
         ],
         spent: Msat::new(550_000),
         fees: Msat::new(1_500),
+        refunded: Msat::new(550_000),
         held: Msat::new(553_000),
         planned: Msat::new(1_650_000),
         to_buy_worst_case: Msat::new(555_000),
@@ -155,6 +156,7 @@ fn lost() -> Vec<TakeRecord> {
                 ],
             ),
         ],
+        refund: None,
         transitions: vec![
             change(1_789_999_000_000, JobState::Pending, JobState::Running, Reason::None),
             change(1_790_000_001_000, JobState::Paid, JobState::Lost, Reason::ContentFiltered),
@@ -219,7 +221,7 @@ fn a_batch_in_a_table() {
 #[test]
 fn every_job_in_a_narrow_table() {
     let text = shown(Format::Table, true, 60);
-    let table = text.lines().skip(12).take_while(|line| !line.is_empty());
+    let table = text.lines().skip(13).take_while(|line| !line.is_empty());
     assert!(table.clone().count() > 3 && table.into_iter().all(|line| line.chars().count() <= 60), "{text}");
     insta::assert_snapshot!(text);
 }

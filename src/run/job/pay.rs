@@ -67,7 +67,13 @@ pub(super) fn answered(tries: Tries, told: Told, input: Input, moment: &Moment<'
             Told::Failed(failure) if intent.sends_begun() <= 1 => failed(intent, tries, failure, None, moment),
             Told::Failed(_) | Told::LookUp => (State::Looking(intent.clone(), tries), Effect::LookUp(intent)),
         },
-        Input::Committed(Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Answer(_) | Committed::Done)
+        Input::Committed(
+            Committed::IntentRefused(_)
+            | Committed::Paid(_)
+            | Committed::Answer(_)
+            | Committed::NotItsOwn
+            | Committed::Done,
+        )
         | Input::Start
         | Input::Waited
         | Input::Asked(_)
@@ -235,7 +241,11 @@ pub(super) fn doubting(intent: DurableIntent, tries: Tries, then: InDoubt, input
             InDoubt::Leave => (State::Done, Effect::Stop),
         },
         Input::Committed(
-            Committed::Intent(_) | Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Answer(_),
+            Committed::Intent(_)
+            | Committed::IntentRefused(_)
+            | Committed::Paid(_)
+            | Committed::Answer(_)
+            | Committed::NotItsOwn,
         )
         | Input::Start
         | Input::Waited
@@ -263,7 +273,13 @@ pub(super) fn resting(intent: DurableIntent, tries: Tries, input: Input) -> (Sta
 pub(super) fn resending(tries: Tries, input: Input) -> (State, Effect) {
     match input {
         Input::Committed(Committed::Intent(intent)) => (State::Paying(intent.clone(), tries), Effect::Send(intent)),
-        Input::Committed(Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Answer(_) | Committed::Done)
+        Input::Committed(
+            Committed::IntentRefused(_)
+            | Committed::Paid(_)
+            | Committed::Answer(_)
+            | Committed::NotItsOwn
+            | Committed::Done,
+        )
         | Input::Start
         | Input::Waited
         | Input::Asked(_)
@@ -337,7 +353,11 @@ pub(super) fn burying(tries: Tries, then: Buried, input: Input) -> (State, Effec
             Buried::End => (State::Done, Effect::Stop),
         },
         Input::Committed(
-            Committed::Intent(_) | Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Answer(_),
+            Committed::Intent(_)
+            | Committed::IntentRefused(_)
+            | Committed::Paid(_)
+            | Committed::Answer(_)
+            | Committed::NotItsOwn,
         )
         | Input::Start
         | Input::Waited

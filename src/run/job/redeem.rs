@@ -1,18 +1,27 @@
 //! From the durable preimage to the durable result: redeem, poll, and what to do where nothing is delivered.
 
-use super::{Effect, Input, Moment, Postponed, Seen, State, Tries, Waiting, answer_key, commit, defect, posted};
-use crate::ledger::{AnswerKey, AnswerKind, Committed, JobEnd, JobState, PaidPurchase, Poll, Reason, Record};
-use crate::origin::{HttpAnswer, HttpFailure, Polled, Redeemed, read_poll, read_redeem};
+use super::{
+    Effect, Input, Moment, Postponed, Seen, Sending, State, Tries, Waiting, answer_key, commit, defect, posted,
+};
+use crate::catalog::Apart;
+use crate::ledger::{
+    AnswerKey, AnswerKind, Committed, JobEnd, JobState, PaidPurchase, Poll, Reason, Record, RefundRecord,
+};
+use crate::origin::{HttpAnswer, HttpFailure, Polled, Redeemed, lnurl, read_poll, read_redeem};
 use crate::time::UnixMs;
 
 /// The preimage is durable: redeem at once.
 pub(super) fn settling(tries: Tries, input: Input) -> (State, Effect) {
     match input {
         Input::Committed(Committed::Paid(purchase)) => {
-            (State::Redeeming(purchase.clone(), tries), Effect::Redeem(purchase))
+            (State::Redeeming(purchase.clone(), tries), Effect::Redeem(purchase, Sending::First))
         }
         Input::Committed(
-            Committed::Intent(_) | Committed::IntentRefused(_) | Committed::Answer(_) | Committed::Done,
+            Committed::Intent(_)
+            | Committed::IntentRefused(_)
+            | Committed::Answer(_)
+            | Committed::NotItsOwn
+            | Committed::Done,
         )
         | Input::Start
         | Input::Waited
@@ -24,11 +33,23 @@ pub(super) fn settling(tries: Tries, input: Input) -> (State, Effect) {
 }
 
 /// The same request goes out with the credential.
-pub(super) fn redeeming(purchase: PaidPurchase, tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Effect) {
+pub(super) fn redeeming(
+    purchase: PaidPurchase,
+    mut tries: Tries,
+    input: Input,
+    moment: &Moment<'_>,
+) -> (State, Effect) {
     match input {
-        Input::Start | Input::Waited => (State::Redeeming(purchase.clone(), tries), Effect::Redeem(purchase)),
-        Input::Answer(Ok(answer)) => keep(purchase, tries, AnswerKind::Redeem, answer),
+        Input::Start | Input::Waited => {
+            let sending = if tries.redeem_sent { Sending::Again } else { Sending::First };
+            (State::Redeeming(purchase.clone(), tries), Effect::Redeem(purchase, sending))
+        }
+        Input::Answer(Ok(answer)) => {
+            tries.redeem_sent = true;
+            keep(purchase, tries, AnswerKind::Redeem, answer)
+        }
         Input::Answer(Err(failure)) => {
+            tries.redeem_sent |= !matches!(failure, HttpFailure::NotSent(_));
             let reason = match failure {
                 HttpFailure::NotSent(_) | HttpFailure::NoAnswer(_) => Reason::NotDelivered,
                 HttpFailure::TooLarge(_) | HttpFailure::Redirect(_) => Reason::UnknownAnswer,
@@ -72,16 +93,13 @@ fn redeemed(
     answer: &HttpAnswer,
     moment: &Moment<'_>,
 ) -> (State, Effect) {
-    let endpoint = &moment.facts.endpoint;
-    match read_redeem(answer, &endpoint.result, &endpoint.url) {
-        Redeemed::Delivered { url } => deliver(purchase, key, url.into()),
+    match read_redeem(answer, &moment.facts.endpoint) {
+        Redeemed::Delivered { url } => deliver(purchase, tries, key, url.into(), moment),
         Redeemed::Accepted { poll } => {
             let record = Record::Accepted { payment: purchase.payment(), answer: key, poll: poll.clone() };
             (State::Accepting(purchase, tries, poll), commit(record))
         }
-        Redeemed::RefundOffered { message, .. } => {
-            finish(purchase, Some(key), JobState::RefundOffered, Reason::RefundOffered, message)
-        }
+        Redeemed::RefundOffered { message, .. } => refund_offered(purchase, key, answer, message),
         Redeemed::Retry { after_ms, reason, message } => {
             not_yet(purchase, tries, Some(key), after_ms, reason, message, moment)
         }
@@ -101,8 +119,36 @@ fn redeemed(
     }
 }
 
-fn deliver(purchase: PaidPurchase, key: AnswerKey, url: String) -> (State, Effect) {
-    let record = Record::Delivered { payment: purchase.payment(), answer: key, url };
+fn deliver(purchase: PaidPurchase, tries: Tries, key: AnswerKey, url: String, moment: &Moment<'_>) -> (State, Effect) {
+    let own = moment.facts.endpoint.apart() != Apart::Never;
+    let record = Record::Delivered { payment: purchase.payment(), answer: key, url, own };
+    (State::Delivering(purchase, tries, key), commit(record))
+}
+
+/// The result is durable; or it is not its own, and no second purchase's (rule 9): after the window the cache is empty.
+pub(super) fn delivering(
+    purchase: PaidPurchase,
+    tries: Tries,
+    key: AnswerKey,
+    input: Input,
+    moment: &Moment<'_>,
+) -> (State, Effect) {
+    match input {
+        Input::Committed(Committed::NotItsOwn) => {
+            let window_ms = u64::try_from(moment.facts.endpoint.window_ms()).ok();
+            let message = "the origin answers with the result of an identical request, which was bought before";
+            let reason = Reason::AnsweredFromCache;
+            not_yet(purchase, tries, Some(key), window_ms, reason, message.to_owned(), moment)
+        }
+        done => finishing(purchase, done),
+    }
+}
+
+/// The offer is durable with its link before anything is done about it; claiming it is no part of the job's own life.
+fn refund_offered(purchase: PaidPurchase, key: AnswerKey, answer: &HttpAnswer, message: String) -> (State, Effect) {
+    let link = lnurl::refund_link(answer);
+    let message = if link.is_some() { message } else { format!("{message}; it names no link to claim a refund with") };
+    let record = Record::Refund(purchase.payment(), RefundRecord::Offered { answer: key, link, message });
     (State::Finishing(purchase), commit(record))
 }
 
@@ -160,7 +206,11 @@ pub(super) fn postponing(purchase: PaidPurchase, tries: Tries, then: Postponed, 
             Postponed::Leave => (State::Done, Effect::Stop),
         },
         Input::Committed(
-            Committed::Intent(_) | Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Answer(_),
+            Committed::Intent(_)
+            | Committed::IntentRefused(_)
+            | Committed::Paid(_)
+            | Committed::Answer(_)
+            | Committed::NotItsOwn,
         )
         | Input::Start
         | Input::Waited
@@ -185,7 +235,11 @@ pub(super) fn accepting(
             (State::Polling(purchase, tries, poll), Effect::Wait(until, Waiting::Turn))
         }
         Input::Committed(
-            Committed::Intent(_) | Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Answer(_),
+            Committed::Intent(_)
+            | Committed::IntentRefused(_)
+            | Committed::Paid(_)
+            | Committed::Answer(_)
+            | Committed::NotItsOwn,
         )
         | Input::Start
         | Input::Waited
@@ -212,7 +266,7 @@ pub(super) fn polling(
         Input::Answer(Err(_)) => return poll_again(purchase, tries, poll, None, moment),
         Input::Asked(_) | Input::Committed(_) | Input::Sent(_) | Input::Sighted(_) => return defect("polling"),
     };
-    match read_poll(&answer, &moment.facts.endpoint.result, &moment.facts.endpoint.url) {
+    match read_poll(&answer, &moment.facts.endpoint) {
         Polled::Delivered { .. } | Polled::Failed { .. } | Polled::Gone { .. } | Polled::RefundOffered { .. } => {
             keep(purchase, tries, AnswerKind::Poll, answer)
         }
@@ -248,30 +302,38 @@ fn poll_again(
 /// A kept poll answer: the result, or an end without one, after which the credential gets one more chance (rule 6).
 fn polled_end(
     purchase: PaidPurchase,
-    mut tries: Tries,
+    tries: Tries,
     key: AnswerKey,
     answer: &HttpAnswer,
     moment: &Moment<'_>,
 ) -> (State, Effect) {
-    let endpoint = &moment.facts.endpoint;
-    match read_poll(answer, &endpoint.result, &endpoint.url) {
-        Polled::Delivered { url } => deliver(purchase, key, url.into()),
-        Polled::RefundOffered { message, .. } => {
-            finish(purchase, Some(key), JobState::RefundOffered, Reason::RefundOffered, message)
-        }
-        Polled::Failed { message } | Polled::Gone { message } => {
-            tries.polls_failed += 1;
-            if tries.polls_failed > 1 {
-                return finish(purchase, Some(key), JobState::Lost, Reason::OriginFailed, message);
-            }
-            not_yet(purchase, tries, Some(key), None, Reason::OriginFailed, message, moment)
-        }
+    match read_poll(answer, &moment.facts.endpoint) {
+        Polled::Delivered { url } => deliver(purchase, tries, key, url.into(), moment),
+        Polled::RefundOffered { message, .. } => refund_offered(purchase, key, answer, message),
+        Polled::Failed { reason, message } => poll_failed(purchase, tries, key, reason, message, moment),
+        Polled::Gone { message } => poll_failed(purchase, tries, key, Reason::OriginFailed, message, moment),
         // It was kept because it ends something; whoever reads it otherwise now has the credential left.
         Polled::Pending { .. } | Polled::Retry { .. } | Polled::UnknownShape { .. } => {
             let message = "the kept answer of the poll address is understood in another way now".to_owned();
             not_yet(purchase, tries, Some(key), None, Reason::UnknownAnswer, message, moment)
         }
     }
+}
+
+/// The poll address says that it will not be made, or is gone: the credential gets one more chance.
+fn poll_failed(
+    purchase: PaidPurchase,
+    mut tries: Tries,
+    key: AnswerKey,
+    reason: Reason,
+    message: String,
+    moment: &Moment<'_>,
+) -> (State, Effect) {
+    tries.polls_failed += 1;
+    if tries.polls_failed > 1 {
+        return finish(purchase, Some(key), JobState::Lost, reason, message);
+    }
+    not_yet(purchase, tries, Some(key), None, reason, message, moment)
 }
 
 /// Its end is durable. What the node has not posted yet is looked up, so that the books hold the actual fee.
@@ -283,7 +345,11 @@ pub(super) fn finishing(purchase: PaidPurchase, input: Input) -> (State, Effect)
             (State::Posting(purchase, Tries::default()), Effect::LookUp(intent))
         }
         Input::Committed(
-            Committed::Intent(_) | Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Answer(_),
+            Committed::Intent(_)
+            | Committed::IntentRefused(_)
+            | Committed::Paid(_)
+            | Committed::Answer(_)
+            | Committed::NotItsOwn,
         )
         | Input::Start
         | Input::Waited

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use url::Url;
 
 use super::*;
-use crate::catalog::{Method, PriceRule, Rate, ResultRule};
+use crate::catalog::{Apart, Catalog, ErrorRule, Method, PriceRule, Rate, ResultRule};
 use crate::l402::{Network, Scheme, Token};
 use crate::ledger::fixtures::{INVOICE_EXPIRES_AT, hash, intent, preimage, purchase};
-use crate::ledger::{Caps, PaymentKey};
+use crate::ledger::{Caps, PaymentKey, RefundRecord};
 use crate::money::Msat;
 use crate::origin::Request;
 use crate::payer::{NodeId, PayRefusal, SendOutcome};
@@ -17,6 +17,10 @@ use crate::payer::{NodeId, PayRefusal, SendOutcome};
 pub(super) const EARLY: UnixMs = UnixMs(INVOICE_EXPIRES_AT.0 - 400_000);
 /// After the invoice and its margin, long after the credential.
 pub(super) const LATE: UnixMs = UnixMs(INVOICE_EXPIRES_AT.0 + 10_000_000);
+
+fn builtin_errors() -> Vec<ErrorRule> {
+    Catalog::builtin().unwrap().get("generate-video").unwrap().errors.clone()
+}
 
 pub(super) fn facts() -> Facts {
     let pointers = |list: &[&str]| list.iter().map(|p| (*p).to_owned()).collect::<Vec<_>>();
@@ -39,7 +43,10 @@ pub(super) fn facts() -> Facts {
             done: pointers(&["COMPLETED"]),
             failed: pointers(&["FAILED"]),
         },
+        errors: builtin_errors(),
         dedup_window_s: 30,
+        bypass_header: None,
+        listing: None,
         allow_http: false,
         source: "test".to_owned(),
         as_of: "2026-11-20".to_owned(),
@@ -49,12 +56,12 @@ pub(super) fn facts() -> Facts {
 }
 
 pub(super) fn new_intent() -> Box<NewIntent> {
-    let request =
-        Request { method: Method::Post, url: Url::parse("https://api.example/film").unwrap(), body: b"{}".to_vec() };
+    let url = Url::parse("https://api.example/film").unwrap();
+    let request = Request { method: Method::Post, url, body: b"{}".to_vec(), bypass: None };
     Box::new(NewIntent {
         job: JobKey(1),
         request,
-        dedup_window_s: 30,
+        apart: Apart::Window(30),
         scheme: Scheme::L402,
         token: Token::new("token".to_owned()),
         challenge: Vec::new(),
@@ -90,6 +97,10 @@ pub(super) fn answers() -> Vec<(&'static str, HttpAnswer)> {
         ("404", answer(404, "{}")),
         ("503", answer(503, "{}")),
         ("400 filtered", answer(400, r#"{"error":"no","error_code":"CONTENT_FILTERED"}"#)),
+        ("429 limited", answer(429, r#"{"error_code":"RATE_LIMITED","retry_after_seconds":9}"#)),
+        ("409 cached", answer(409, r#"{"error_code":"L402_DEDUP_HIT"}"#)),
+        ("502 upstream", answer(502, r#"{"error_code":"L402_UPSTREAM_FAILED"}"#)),
+        ("402 code of nobody", answer(402, r#"{"error_code":"NEVER_HEARD_OF"}"#)),
         (
             "500 refund",
             answer(
@@ -131,11 +142,14 @@ fn states() -> Vec<(String, State)> {
         ("Burying, end".into(), State::Burying(tries, Buried::End)),
         ("Settling".into(), State::Settling(tries)),
         ("Redeeming".into(), State::Redeeming(purchase(true, 0), tries)),
+        ("Redeeming, sent".into(), State::Redeeming(purchase(true, 0), Tries { redeem_sent: true, ..tries })),
         ("Accepting".into(), State::Accepting(purchase(true, 1), tries, poll())),
         ("Polling".into(), State::Polling(purchase(true, 1), tries, poll())),
         ("Polling, tried out".into(), State::Polling(purchase(true, 1), Tries { polls: 99, ..tries }, poll())),
         ("Postponing, until".into(), State::Postponing(purchase(true, 1), tries, Postponed::Until(LATE))),
         ("Postponing, leave".into(), State::Postponing(purchase(true, 1), tries, Postponed::Leave)),
+        ("Delivering, posted".into(), State::Delivering(purchase(true, 1), tries, AnswerKey(1))),
+        ("Delivering, not posted".into(), State::Delivering(purchase(false, 1), tries, AnswerKey(1))),
         ("Finishing, posted".into(), State::Finishing(purchase(true, 1))),
         ("Finishing, not posted".into(), State::Finishing(purchase(false, 1))),
         ("Posting".into(), State::Posting(purchase(false, 1), tries)),
@@ -177,6 +191,7 @@ fn inputs() -> Vec<(String, Input)> {
         ("Committed refusal twin".into(), Input::Committed(Committed::IntentRefused(IntentRefusal::TwinKnown))),
         ("Committed paid".into(), Input::Committed(Committed::Paid(purchase(true, 0)))),
         ("Committed answer".into(), Input::Committed(Committed::Answer(AnswerKey(1)))),
+        ("Committed not its own".into(), Input::Committed(Committed::NotItsOwn)),
         ("Committed done".into(), Input::Committed(Committed::Done)),
         ("Sent settled".into(), sent(true, SendOutcome::Settled(settled()))),
         ("Sent preimage known".into(), sent(true, SendOutcome::PreimageKnown(preimage()))),
@@ -238,11 +253,15 @@ fn effect_words(effect: &Effect) -> String {
             Record::Undelivered { end, .. } => {
                 format!("commit undelivered, {} {}", end.state.as_str(), end.reason.as_str())
             }
+            Record::Refund(_, RefundRecord::Offered { link, .. }) => {
+                format!("commit refund offered, {}", if link.is_some() { "with its link" } else { "without a link" })
+            }
             Record::Ended(_, end) => format!("commit ended, {} {}", end.state.as_str(), end.reason.as_str()),
             Record::Paid { posted, .. } => {
                 format!("commit paid{}", if posted.is_some() { " and posted" } else { "" })
             }
-            record @ (Record::Intend(_)
+            record @ (Record::Refund(..)
+            | Record::Intend(_)
             | Record::SendBegun(_)
             | Record::SendAnswered { .. }
             | Record::Posted(..)
@@ -255,7 +274,7 @@ fn effect_words(effect: &Effect) -> String {
         | Effect::Send(_)
         | Effect::LookUp(_)
         | Effect::Track(_)
-        | Effect::Redeem(_)
+        | Effect::Redeem(..)
         | Effect::Poll(..)
         | Effect::Stop
         | Effect::Defect(_) => word(effect),
@@ -299,8 +318,10 @@ fn money_moves_only_behind_its_records() {
                 assert!(matches!(state, State::Challenged(_) | State::Resending(_)), "{cell}");
             }
             Effect::Ask => assert!(matches!(state, State::Planned(_)), "{cell}: asks with an intent open"),
-            Effect::Redeem(_) => {
+            Effect::Redeem(_, sending) => {
                 assert!(matches!(state, State::Settling(_) | State::Redeeming(..)), "{cell}: redeems what is not paid");
+                let sent = matches!(state, State::Redeeming(_, tries) if tries.redeem_sent);
+                assert_eq!(sent, *sending == Sending::Again, "{cell}");
             }
             Effect::Commit(record) => holds_for_record(&cell, state, input, record),
             Effect::LookUp(_)
@@ -320,6 +341,10 @@ fn holds_for_record(cell: &str, state: &State, input: &Input, record: &Record) {
         Record::Delivered { .. } => assert!(matches!(state, State::Keeping(..)), "{cell}: delivers what is not kept"),
         Record::Ended(..) => {
             assert!(matches!(state, State::Planned(_) | State::Challenged(_)), "{cell}: ends with a payment open");
+        }
+        Record::Refund(_, record) => {
+            assert!(matches!(state, State::Keeping(..)), "{cell}: offers what is not kept");
+            assert!(matches!(record, RefundRecord::Offered { .. }), "{cell}: a job claims no refund");
         }
         Record::SendBegun(_)
         | Record::SendAnswered { .. }
@@ -369,6 +394,7 @@ fn a_paid_job_is_never_asked_anew() {
                 | State::Accepting(..)
                 | State::Polling(..)
                 | State::Postponing(..)
+                | State::Delivering(..)
                 | State::Finishing(_)
                 | State::Posting(..)
         );

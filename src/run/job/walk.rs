@@ -216,9 +216,7 @@ impl Model {
             }
             Record::Answer { kind, answer, .. } => {
                 self.redeems += u32::from(kind == AnswerKind::Redeem);
-                if (200..300).contains(&answer.status) {
-                    self.stage = Stage::Answered(kind, answer);
-                }
+                self.stage = Stage::Answered(kind, answer);
                 Committed::Answer(AnswerKey(1))
             }
             Record::Accepted { poll, .. } => {
@@ -231,6 +229,10 @@ impl Model {
             }
             Record::Undelivered { end, .. } => {
                 self.stage = if end.state == JobState::Paid { Stage::Paid } else { Stage::Ended };
+                Committed::Done
+            }
+            Record::Refund(..) => {
+                self.stage = Stage::Ended;
                 Committed::Done
             }
             Record::Ended(_, end) => {
@@ -301,7 +303,7 @@ impl Model {
                 self.end_flight(settles);
                 Input::Sighted(self.sight())
             }
-            Effect::Redeem(_) => {
+            Effect::Redeem(..) => {
                 assert_eq!(self.settled, 1, "a redeem of what is not paid");
                 let all = answers();
                 let which = usize::from(self.choose(14));

@@ -84,7 +84,7 @@ async fn an_offered_refund_and_a_final_no_end_the_job_and_the_fee_is_known() {
     world.shop.script(Kind::Redeem, "j002", [say(400, r#"{"error":"no","error_code":"CONTENT_FILTERED"}"#)]);
     world.buy(HOUR).await;
     world.audit();
-    assert_eq!(world.state_of("j001"), (JobState::RefundOffered, Reason::RefundOffered));
+    assert_eq!(world.state_of("j001"), (JobState::RefundOffered, Reason::RefundFailed), "its link is none");
     assert_eq!(world.state_of("j002"), (JobState::Lost, Reason::ContentFiltered));
     assert_eq!(world.state_of("j003").0, JobState::Delivered);
     assert_eq!(world.books().counts(world.batch).unwrap().held, Msat::ZERO);

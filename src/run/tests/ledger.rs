@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crate::ledger::sqlite::InlineLedger;
 use crate::ledger::{
-    BatchKey, Committed, JobKey, Ledger, LedgerError, OpenJob, PaymentKey, PendingJob, Record, Twin, Witness,
+    BatchKey, Committed, JobKey, Ledger, LedgerError, OpenJob, OpenRefund, PaymentKey, PendingJob, Record,
+    RefundRecord, Twin, Witness,
 };
 use crate::money::Msat;
 use crate::origin::Request;
@@ -46,7 +47,7 @@ impl Stoppable {
         books.check_money(None).unwrap();
         if let Some((batch, most)) = self.cap.get() {
             let counts = books.counts(batch).unwrap();
-            let used = counts.spent.get() + counts.fees.get() + counts.held.get();
+            let used = counts.spent.get() + counts.fees.get() + counts.held.get() - counts.refunded.get();
             assert!(used <= most.get(), "{used} msat are spent or held, and the limit is {most}");
         }
     }
@@ -66,6 +67,12 @@ fn word(record: &Record) -> &'static str {
         Record::Delivered { .. } => "delivered",
         Record::Undelivered { .. } => "undelivered",
         Record::Ended(..) => "ended",
+        Record::Refund(_, RefundRecord::Offered { .. }) => "refund offered",
+        Record::Refund(_, RefundRecord::Invoiced(_)) => "refund invoiced",
+        Record::Refund(_, RefundRecord::HandedOver { .. }) => "refund handed over",
+        Record::Refund(_, RefundRecord::Waits { .. }) => "refund waits",
+        Record::Refund(_, RefundRecord::Settled { .. }) => "refund settled",
+        Record::Refund(_, RefundRecord::Expired { .. }) => "refund expired",
     }
 }
 
@@ -108,5 +115,13 @@ impl Ledger for Stoppable {
 
     async fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
         self.inner.twin(job, digest).await
+    }
+
+    async fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {
+        self.inner.open_refunds(batch).await
+    }
+
+    async fn refund(&self, payment: PaymentKey) -> Result<Option<OpenRefund>, LedgerError> {
+        self.inner.refund(payment).await
     }
 }

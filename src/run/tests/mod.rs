@@ -1,7 +1,10 @@
 //! Whole runs in a scripted world: paused time, a node and a shop that keep their own books, and a ledger that can be
 //! stopped at any commit. The auditor believes the node's and the shop's books only.
 
+mod bank;
+mod codes;
 mod crash;
+mod credentials;
 mod evidence;
 mod flow;
 mod ledger;
@@ -9,7 +12,9 @@ mod limits;
 mod node;
 mod pace;
 mod payments;
+mod refunds;
 mod seeds;
 mod shop;
 mod stop;
+mod twins;
 mod world;

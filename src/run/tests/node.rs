@@ -10,7 +10,8 @@ use crate::l402::{Network, PaymentHash, Preimage};
 use crate::ledger::DurableIntent;
 use crate::money::Msat;
 use crate::payer::{
-    Found, LookUp, NodeId, NodeInfo, NodeProblem, PayFailure, PayRefusal, Payer, SendOutcome, SendReport, Settled,
+    Found, InvoiceOrder, InvoiceState, LookUp, MadeInvoice, NodeId, NodeInfo, NodeProblem, PayFailure, PayRefusal,
+    Payer, SendOutcome, SendReport, Settled,
 };
 use crate::run::Clock;
 use crate::time::UnixMs;
@@ -77,6 +78,8 @@ pub(super) struct Node {
     known: RefCell<HashMap<PaymentHash, Known>>,
     arriving: RefCell<Vec<(UnixMs, PaymentHash, UnixMs, Fate)>>,
     pub(super) posts: Cell<u32>,
+    /// Every POST that was begun: for which prompt, and when.
+    pub(super) sent: RefCell<Vec<(String, UnixMs)>>,
     pub(super) sending: Cell<usize>,
     pub(super) sending_max: Cell<usize>,
 }
@@ -96,6 +99,7 @@ impl Node {
             known: RefCell::default(),
             arriving: RefCell::default(),
             posts: Cell::new(0),
+            sent: RefCell::default(),
             sending: Cell::new(0),
             sending_max: Cell::new(0),
         }
@@ -236,6 +240,7 @@ impl Node {
         let hash = *intent.hash();
         self.clock.sleep_ms(WAY_MS).await;
         self.posts.set(self.posts.get() + 1);
+        self.sent.borrow_mut().push((self.shop.prompt_of(&hash), self.clock.now()));
         let unheard = |words: &str| SendReport {
             answered: false,
             outcome: SendOutcome::InDoubt(words.to_owned()),
@@ -325,5 +330,21 @@ impl Payer for Node {
             return Ok(told);
         }
         Ok(if newest <= self.forgot_to.get() { 0 } else { newest })
+    }
+
+    async fn add_invoice(&self, order: &InvoiceOrder) -> Result<MadeInvoice, NodeProblem> {
+        self.clock.sleep_ms(WAY_MS).await;
+        if self.down.get() {
+            return Err(unreachable_node());
+        }
+        self.shop.bank.add_invoice(order)
+    }
+
+    async fn invoice(&self, hash: &PaymentHash) -> Result<InvoiceState, NodeProblem> {
+        self.clock.sleep_ms(WAY_MS).await;
+        if self.down.get() {
+            return Err(unreachable_node());
+        }
+        self.shop.bank.invoice(hash)
     }
 }

@@ -10,6 +10,7 @@ use lightning_invoice::{Currency, InvoiceBuilder, PaymentSecret};
 use sha2::{Digest, Sha256};
 use url::Url;
 
+use super::bank::Bank;
 use super::world::{FakeClock, PRICE};
 use crate::l402::PaymentHash;
 use crate::money::Msat;
@@ -26,6 +27,8 @@ pub(super) enum Act {
     Sell,
     /// No answer.
     Drop,
+    /// There is no connection.
+    Unreachable,
     /// This answer. A redeem that is answered so has not been taken.
     Say(u16, Vec<(&'static str, String)>, String),
     /// An ask: a challenge at another price. A redeem or poll: as it should be.
@@ -38,6 +41,8 @@ pub(super) enum Act {
     Swallow,
     /// The answer takes so long.
     Slow(u64),
+    /// A redeem: not made, and the money is given back.
+    Refund,
 }
 
 pub(super) fn say(status: u16, body: &str) -> Act {
@@ -73,9 +78,13 @@ pub(super) struct Shop {
     last: RefCell<Option<String>>,
     /// Every request: kind, prompt or host, when.
     pub(super) seen: RefCell<Vec<(Kind, String, UnixMs)>>,
+    /// Of each of them: whether it came with the header that bypasses the cache.
+    pub(super) bypassed: RefCell<Vec<bool>>,
     /// Twins that got another's film.
     pub(super) cached: Cell<u32>,
     minted: Cell<u64>,
+    /// What it gives back, and to what.
+    pub(super) bank: Bank,
 }
 
 impl Shop {
@@ -91,8 +100,10 @@ impl Shop {
             wanted: RefCell::default(),
             last: RefCell::default(),
             seen: RefCell::default(),
+            bypassed: RefCell::default(),
             cached: Cell::new(0),
             minted: Cell::new(0),
+            bank: Bank::new(clock),
         }
     }
 
@@ -131,13 +142,21 @@ impl Shop {
         self.sales.borrow()[hash].amount
     }
 
+    /// Of each request of that kind and prompt, whether it came with the header that bypasses the cache.
+    pub(super) fn bypasses(&self, kind: Kind, prompt: &str) -> Vec<bool> {
+        let (seen, bypassed) = (self.seen.borrow(), self.bypassed.borrow());
+        let of = seen.iter().zip(bypassed.iter()).filter(|((known, of, _), _)| *known == kind && of == prompt);
+        of.map(|(_, bypassed)| *bypassed).collect()
+    }
+
     pub(super) fn times(&self, kind: Kind, prompt: &str) -> Vec<UnixMs> {
         let seen = self.seen.borrow();
         seen.iter().filter(|(known, of, _)| *known == kind && of == prompt).map(|(.., at)| *at).collect()
     }
 
-    fn next(&self, kind: Kind, prompt: &str, host: &str) -> Act {
+    fn next(&self, kind: Kind, prompt: &str, host: &str, bypass: bool) -> Act {
         let key = (kind, prompt.to_owned());
+        self.bypassed.borrow_mut().push(bypass);
         self.seen.borrow_mut().push((kind, prompt.to_owned(), self.clock.now()));
         let scripted = self.acts.borrow_mut().get_mut(&key).and_then(VecDeque::pop_front);
         let always = self.always.borrow();
@@ -195,12 +214,12 @@ impl Shop {
         hash
     }
 
-    fn hand_over(&self, hash: &PaymentHash) -> HttpAnswer {
+    fn hand_over(&self, hash: &PaymentHash, bypass: bool) -> HttpAnswer {
         let mut sales = self.sales.borrow_mut();
         let sale = sales.get_mut(hash).unwrap();
         let now = self.clock.now();
         let twin = self.delivered_at.borrow_mut().insert(sale.digest, now);
-        if !sale.delivered && twin.is_some_and(|at| now.since_ms(at) < self.window_ms.get()) {
+        if !bypass && !sale.delivered && twin.is_some_and(|at| now.since_ms(at) < self.window_ms.get()) {
             self.cached.set(self.cached.get() + 1);
         }
         sale.delivered = true;
@@ -213,9 +232,23 @@ fn answer(status: u16, headers: &[(&str, String)], body: &str) -> HttpAnswer {
     HttpAnswer { status, headers, body: body.as_bytes().to_vec() }
 }
 
+/// As the service offers one, its link written out.
+fn refund(request: &Request, hash: &PaymentHash) -> HttpAnswer {
+    let link = request.url.join(&format!("/link?h={}", hash.hex())).unwrap();
+    let body = format!(
+        r#"{{"error":"the model failed","error_code":"L402_REFUND_ISSUED",
+           "refund":{{"charge_id":"c","refund_amount":500,"lnurl_withdraw":"{link}","status":"pending"}}}}"#
+    );
+    answer(502, &[], &body)
+}
+
 fn prompt_in(request: &Request) -> String {
     let body: serde_json::Value = serde_json::from_slice(&request.body).unwrap();
     body["prompt"].as_str().unwrap().to_owned()
+}
+
+fn unreachable_host() -> HttpFailure {
+    HttpFailure::NotSent("connection refused".to_owned())
 }
 
 fn lost() -> HttpFailure {
@@ -227,12 +260,13 @@ impl Origin for Shop {
         self.clock.sleep_ms(WAY_MS).await;
         let prompt = prompt_in(request);
         let twin = self.delivered_at.borrow().get(&request.digest()).copied();
-        if twin.is_some_and(|at| self.clock.now().since_ms(at) < self.window_ms.get()) {
+        if request.bypass.is_none() && twin.is_some_and(|at| self.clock.now().since_ms(at) < self.window_ms.get()) {
             self.cached.set(self.cached.get() + 1);
         }
-        match self.next(Kind::Ask, &prompt, request.url.host_str().unwrap()) {
-            Act::Sell | Act::Accept | Act::Swallow => Ok(self.challenge(request, &prompt, PRICE)),
+        match self.next(Kind::Ask, &prompt, request.url.host_str().unwrap(), request.bypass.is_some()) {
+            Act::Sell | Act::Accept | Act::Swallow | Act::Refund => Ok(self.challenge(request, &prompt, PRICE)),
             Act::Drop => Err(lost()),
+            Act::Unreachable => Err(unreachable_host()),
             Act::Say(status, headers, body) => Ok(answer(status, &headers, &body)),
             Act::Ask(price) => Ok(self.challenge(request, &prompt, price)),
             Act::Repeat => Ok(answer(402, &[("www-authenticate", self.last.borrow().clone().unwrap())], "{}")),
@@ -247,21 +281,23 @@ impl Origin for Shop {
         self.clock.sleep_ms(WAY_MS).await;
         let hash = self.take(request, credential);
         let prompt = prompt_in(request);
-        match self.next(Kind::Redeem, &prompt, request.url.host_str().unwrap()) {
-            Act::Sell | Act::Ask(_) | Act::Repeat => Ok(self.hand_over(&hash)),
+        match self.next(Kind::Redeem, &prompt, request.url.host_str().unwrap(), request.bypass.is_some()) {
+            Act::Sell | Act::Ask(_) | Act::Repeat => Ok(self.hand_over(&hash, request.bypass.is_some())),
             Act::Drop => Err(lost()),
+            Act::Unreachable => Err(unreachable_host()),
             Act::Say(status, headers, body) => Ok(answer(status, &headers, &body)),
+            Act::Refund => Ok(refund(request, &hash)),
             Act::Accept => {
                 let body = format!("{{\"status\":\"processing\",\"poll_url\":\"/poll?h={}\"}}", hash.hex());
                 Ok(answer(202, &[], &body))
             }
             Act::Swallow => {
-                self.hand_over(&hash);
+                self.hand_over(&hash, request.bypass.is_some());
                 Err(lost())
             }
             Act::Slow(ms) => {
                 self.clock.sleep_ms(ms).await;
-                Ok(self.hand_over(&hash))
+                Ok(self.hand_over(&hash, request.bypass.is_some()))
             }
         }
     }
@@ -270,15 +306,23 @@ impl Origin for Shop {
         self.clock.sleep_ms(WAY_MS).await;
         let hash = url.query_pairs().find(|(name, _)| name == "h").unwrap().1.into_owned();
         let hash = PaymentHash::from_hex(&hash).unwrap();
-        match self.next(Kind::Poll, &self.prompt_of(&hash), url.host_str().unwrap()) {
-            Act::Sell | Act::Ask(_) | Act::Repeat => Ok(self.hand_over(&hash)),
+        match self.next(Kind::Poll, &self.prompt_of(&hash), url.host_str().unwrap(), false) {
+            Act::Sell | Act::Ask(_) | Act::Repeat | Act::Refund => Ok(self.hand_over(&hash, true)),
             Act::Drop | Act::Swallow => Err(lost()),
+            Act::Unreachable => Err(unreachable_host()),
             Act::Say(status, headers, body) => Ok(answer(status, &headers, &body)),
             Act::Accept => Ok(answer(200, &[], "{\"status\":\"processing\"}")),
             Act::Slow(ms) => {
                 self.clock.sleep_ms(ms).await;
-                Ok(self.hand_over(&hash))
+                Ok(self.hand_over(&hash, true))
             }
         }
+    }
+
+    async fn withdraw(&self, url: &Url, _seller: &Url) -> Result<HttpAnswer, HttpFailure> {
+        self.clock.sleep_ms(WAY_MS).await;
+        let sale = url.query_pairs().find(|(name, _)| name == "h").unwrap().1.into_owned();
+        let sale = PaymentHash::from_hex(&sale).unwrap();
+        self.bank.answer(url, sale, &self.prompt_of(&sale), self.amount_of(&sale))
     }
 }

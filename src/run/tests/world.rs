@@ -14,7 +14,7 @@ use url::Url;
 use super::ledger::Stoppable;
 use super::node::Node;
 use super::shop::Shop;
-use crate::catalog::{Endpoint, Method, PriceRule, Priced, Rate, ResultRule, Value};
+use crate::catalog::{Catalog, Endpoint, ErrorRule, Method, PriceRule, Priced, Rate, ResultRule, Value};
 use crate::event::{Event, Listener};
 use crate::ledger::sqlite::{BatchStart, Books, InlineLedger, NewBatch, Retake};
 use crate::ledger::{BatchKey, JobState, Reason};
@@ -108,7 +108,10 @@ pub(super) fn endpoint(host: &str) -> Endpoint {
             done: list(&["COMPLETED"]),
             failed: list(&["FAILED"]),
         },
+        errors: builtin_errors(),
         dedup_window_s: 30,
+        bypass_header: host.starts_with("fresh").then(|| "X-No-Cache".to_owned()),
+        listing: None,
         allow_http: false,
         source: "a test".to_owned(),
         as_of: "2026-11-20".to_owned(),
@@ -236,8 +239,10 @@ impl World {
             let wanted = self.shop.wanted(prompt);
             assert!(*count <= wanted, "{prompt} was paid {count} times and wanted {wanted} times");
         }
+        self.shop.bank.audit();
         self.books().check_money(None).unwrap();
         let counts = self.books().counts(self.batch).unwrap();
+        assert!(counts.refunded <= self.shop.bank.received(), "money came back that nobody has received");
         let (amounts, fees) = self.node.spent();
         assert!(amounts.get() <= counts.spent.get() + counts.held.get(), "money went out that nobody knows of");
         if counts.held == Msat::ZERO {
@@ -257,4 +262,10 @@ impl World {
         assert_eq!(counts.held, Msat::ZERO, "nothing is held at the end");
         assert_eq!(counts.spent.get(), PRICE.get() * u64::try_from(standing.len()).unwrap());
     }
+}
+
+/// The error codes of the built-in endpoints.
+fn builtin_errors() -> Vec<ErrorRule> {
+    let catalog = Catalog::builtin().unwrap();
+    catalog.iter().next().map(|endpoint| endpoint.errors.clone()).unwrap_or_default()
 }

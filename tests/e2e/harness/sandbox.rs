@@ -28,6 +28,25 @@ pub struct Books {
     pub balance_msat: u64,
     pub payments: Vec<Payment>,
     pub sales: Vec<Sale>,
+    pub invoices: Vec<Invoice>,
+    pub refunds: Vec<Refund>,
+}
+
+/// An invoice of the node's own.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Invoice {
+    pub hash: String,
+    pub amount_msat: u64,
+    pub status: String,
+    pub received_msat: Option<u64>,
+}
+
+/// A refund that was claimed.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Refund {
+    pub sale: String,
+    pub invoice: String,
+    pub paid: bool,
 }
 
 /// A payment in the node's books.
@@ -135,6 +154,8 @@ impl Books {
             balance_msat: self.balance_msat,
             payments: self.payments[before.payments.len()..].to_vec(),
             sales: self.sales[before.sales.len()..].to_vec(),
+            invoices: self.invoices[before.invoices.len()..].to_vec(),
+            refunds: self.refunds[before.refunds.len()..].to_vec(),
         }
     }
 
@@ -142,6 +163,11 @@ impl Books {
     pub fn settled(&self) -> HashMap<&str, &Payment> {
         let settled = self.payments.iter().filter(|payment| payment.status == "SUCCEEDED");
         settled.map(|payment| (payment.hash.as_str(), payment)).collect()
+    }
+
+    /// What the node has received.
+    pub fn received_msat(&self) -> u64 {
+        self.invoices.iter().filter_map(|invoice| invoice.received_msat).sum()
     }
 
     /// What left the node's balance.

@@ -150,7 +150,9 @@ fn a_large_body_is_a_file_until_no_open_payment_needs_it() {
 
     books.apply(NOW, paid(first, 1, None)).unwrap();
     let answer = answer(&mut books, first, 200);
-    books.apply(NOW, Record::Delivered { payment: first, answer, url: "https://s.example/v".to_owned() }).unwrap();
+    books
+        .apply(NOW, Record::Delivered { payment: first, answer, url: "https://s.example/v".to_owned(), own: false })
+        .unwrap();
     assert_eq!(files(), 0, "delivered: the body has gone");
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::support::*;
 use crate::ledger::sqlite::{Books, LoadError, PlanLoad, Retake};
-use crate::ledger::{BatchKey, JobState, Reason, Record};
+use crate::ledger::{BatchKey, JobState, Reason, Record, RefundRecord};
 use crate::money::Msat;
 
 /// Brings the only job, `a`, to that standing.
@@ -22,7 +22,14 @@ fn stand(state: JobState, reason: Reason) -> (Books, BatchKey) {
             let payment = intend(&mut books, new_intent(&job, 1)).payment();
             books.apply(NOW, Record::Doubt { payment, reason, error: None, wait_until: None }).unwrap();
         }
-        JobState::Paid | JobState::RefundOffered | JobState::Lost => {
+        JobState::RefundOffered => {
+            let payment = intend(&mut books, new_intent(&job, 1)).payment();
+            books.apply(NOW, paid(payment, 1, None)).unwrap();
+            let answer = answer(&mut books, payment, 502);
+            let offer = RefundRecord::Offered { answer, link: Some("l".to_owned()), message: "no".to_owned() };
+            books.apply(NOW, Record::Refund(payment, offer)).unwrap();
+        }
+        JobState::Paid | JobState::Lost => {
             let payment = intend(&mut books, new_intent(&job, 1)).payment();
             books.apply(NOW, paid(payment, 1, None)).unwrap();
             books.apply(NOW, Record::Undelivered { payment, answer: None, end: end(state, reason) }).unwrap();
@@ -174,8 +181,9 @@ fn a_mark_goes_when_the_content_comes_back() {
 
 #[test]
 fn a_job_is_bought_once_more_only_by_the_users_word() {
-    let by_id = Retake { ids: BTreeSet::from(["a".to_owned(), "nobody".to_owned()]), changed: false };
-    let changed = Retake { ids: BTreeSet::new(), changed: true };
+    let by_id = Retake { ids: BTreeSet::from(["a".to_owned(), "nobody".to_owned()]), ..Retake::default() };
+    let changed = Retake { changed: true, ..Retake::default() };
+    let refunded = Retake { refunded: true, ..Retake::default() };
     let lost = |state| stand(state, Reason::None);
 
     for (state, retake, prompt, expected) in [
@@ -189,6 +197,11 @@ fn a_job_is_bought_once_more_only_by_the_users_word() {
         (JobState::Running, &by_id, "a", 1),
         (JobState::Pending, &by_id, "a", 1),
         (JobState::RefundOffered, &by_id, "a", 1),
+        (JobState::Refunded, &refunded, "a", 2),
+        (JobState::Refunded, &changed, "b", 1),
+        (JobState::RefundOffered, &refunded, "a", 1),
+        (JobState::Delivered, &refunded, "b", 1),
+        (JobState::Lost, &refunded, "a", 1),
     ] {
         let (mut books, batch) = lost(state);
         let report = load(&mut books, batch, retake, vec![planned(&endpoint(), "a", prompt)]);
@@ -272,7 +285,7 @@ fn a_hundred_thousand_rows_are_loaded() {
 /// Whoever declines the question, or stops the process there, has not given the word.
 #[test]
 fn a_take_that_was_not_accepted_is_taken_back() {
-    let retake = Retake { ids: BTreeSet::from(["a".to_owned()]), changed: false };
+    let retake = Retake { ids: BTreeSet::from(["a".to_owned()]), ..Retake::default() };
     let jobs = || vec![planned(&endpoint(), "new", "new"), planned(&endpoint(), "a", "a")];
     let delivered = ("a".to_owned(), 1, JobState::Delivered, Reason::None);
     let again = ("a".to_owned(), 2, JobState::Pending, Reason::None);

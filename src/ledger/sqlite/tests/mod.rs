@@ -7,5 +7,6 @@ mod load;
 mod money;
 mod reading;
 mod records;
+mod refunds;
 mod shell;
 mod support;

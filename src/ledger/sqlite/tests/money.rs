@@ -144,6 +144,7 @@ fn record(books: &Books, batch: BatchKey, kind: u8, which: u8, n: u8, caps: &Cap
             payment,
             answer: crate::ledger::AnswerKey(i64::from(n) % 5 + 1),
             url: "https://s.example/v".to_owned(),
+            own: false,
         },
     })
 }

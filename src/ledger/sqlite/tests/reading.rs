@@ -5,7 +5,7 @@ use url::Url;
 use super::support::*;
 use crate::ledger::sqlite::{BatchStart, Books, Layout, NewBatch, Outputs, Remembered};
 use crate::ledger::{
-    JobState, NewIntent, Next, OpenJob, OpenStage, PaymentKey, Poll, Posted, Reason, Record, Twin, Witness,
+    Committed, JobState, NewIntent, Next, OpenJob, OpenStage, PaymentKey, Poll, Posted, Reason, Record, Twin, Witness,
 };
 use crate::money::Msat;
 use crate::payer::NodeId;
@@ -36,14 +36,18 @@ fn every_stage(books: &mut Books) {
         let settled = (place >= 6).then(posted);
         books.apply(NOW, paid(*payment, u8::try_from(place + 1).unwrap(), settled)).unwrap();
     }
-    answer(books, payments[2], 503);
-    answer(books, payments[3], 200);
+    let no = answer(books, payments[2], 503);
+    let not_yet = end(JobState::Paid, Reason::NotDelivered);
+    books.apply(NOW, Record::Undelivered { payment: payments[2], answer: Some(no), end: not_yet }).unwrap();
+    answer(books, payments[3], 500);
     let accepted = answer(books, payments[4], 202);
     let poll = Poll { url: Url::parse("https://seller.example/poll").unwrap(), interval_ms: 5_000 };
     books.apply(NOW, Record::Accepted { payment: payments[4], answer: accepted, poll }).unwrap();
     for payment in [payments[5], payments[6]] {
         let answer = answer(books, payment, 200);
-        books.apply(NOW, Record::Delivered { payment, answer, url: "https://seller.example/v".to_owned() }).unwrap();
+        books
+            .apply(NOW, Record::Delivered { payment, answer, url: "https://seller.example/v".to_owned(), own: false })
+            .unwrap();
     }
     let lost = end(JobState::Lost, Reason::CredentialRejected);
     books.apply(NOW, Record::Undelivered { payment: payments[7], answer: None, end: lost }).unwrap();
@@ -53,7 +57,7 @@ const STAGES: [&str; 6] = [
     "asked: intended lnbc1",
     "doubt: intended lnbc2",
     "paid: paid 1 redeems",
-    "answered: answered 200",
+    "answered: answered 500",
     "polled: accepted https://seller.example/poll",
     "unposted: unposted false",
 ];
@@ -152,6 +156,32 @@ fn the_witness_is_the_newest_settlement_and_the_highest_index() {
 }
 
 #[test]
+fn the_result_of_an_identical_request_is_no_second_one() {
+    let mut books = Books::in_memory().unwrap();
+    let batch = begin(&mut books, "june");
+    load_ids(&mut books, batch, &["one", "two", "other"]);
+    let jobs = pending(&books, batch);
+    let mut bought = Vec::new();
+    for (n, job) in (1..).zip(&jobs) {
+        let mut new = new_intent(job, n);
+        new.request.body = if job.id == "other" { b"{}".to_vec() } else { b"{\"same\":1}".to_vec() };
+        let payment = intend(&mut books, new).payment();
+        books.apply(NOW, paid(payment, n, Some(posted()))).unwrap();
+        bought.push((payment, answer(&mut books, payment, 200)));
+    }
+    let deliver = |books: &mut Books, at: usize, url: &str, own: bool| {
+        let (payment, answer) = bought[at];
+        books.apply(NOW, Record::Delivered { payment, answer, url: url.to_owned(), own }).unwrap()
+    };
+    assert!(matches!(deliver(&mut books, 0, "https://s.example/1", true), Committed::Done));
+    assert!(matches!(deliver(&mut books, 1, "https://s.example/1", true), Committed::NotItsOwn));
+    let stage = books.open_jobs(None).unwrap().iter().find(|job| job.id == "two").map(name);
+    assert_eq!(stage.as_deref(), Some("two: answered 200"), "nothing was written");
+    assert!(matches!(deliver(&mut books, 2, "https://s.example/1", true), Committed::Done), "another request");
+    assert!(matches!(deliver(&mut books, 1, "https://s.example/1", false), Committed::Done), "it may be");
+}
+
+#[test]
 fn a_twin_is_another_purchase_of_the_same_request_in_any_batch() {
     let (mut books, june) = in_memory(&["a"]);
     let july = begin(&mut books, "july");
@@ -162,13 +192,13 @@ fn a_twin_is_another_purchase_of_the_same_request_in_any_batch() {
     let payment = intend(&mut books, new_intent(&first, 1)).payment();
     assert_eq!(books.twin(first.key, &digest).unwrap(), None, "not its own twin");
     assert_eq!(books.twin(second.key, &[0; 32]).unwrap(), None, "another request");
-    assert_eq!(books.twin(second.key, &digest).unwrap(), Some(Twin { open: true, last_at: NOW }));
+    assert_eq!(books.twin(second.key, &digest).unwrap(), Some(Twin { open: true, awaiting: true, last_at: NOW }));
     books.apply(NOW, paid(payment, 1, None)).unwrap();
     let later = NOW.plus_ms(50);
     let record = Record::Answer { payment, kind: crate::ledger::AnswerKind::Redeem, answer: http(200) };
     let crate::ledger::Committed::Answer(answer) = books.apply(later, record).unwrap() else { panic!() };
-    books.apply(NOW, Record::Delivered { payment, answer, url: "https://s.example/v".to_owned() }).unwrap();
-    assert_eq!(books.twin(second.key, &digest).unwrap(), Some(Twin { open: false, last_at: later }));
+    books.apply(NOW, Record::Delivered { payment, answer, url: "https://s.example/v".to_owned(), own: false }).unwrap();
+    assert_eq!(books.twin(second.key, &digest).unwrap(), Some(Twin { open: false, awaiting: false, last_at: later }));
 }
 
 #[test]

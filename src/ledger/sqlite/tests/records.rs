@@ -3,6 +3,7 @@
 use url::Url;
 
 use super::support::*;
+use crate::catalog::Apart;
 use crate::ledger::sqlite::Books;
 use crate::ledger::{
     AnswerKind, BatchKey, Committed, DeadProof, IntentRefusal, JobState, LedgerError, OpenStage, PaymentKey, Poll,
@@ -54,7 +55,9 @@ fn come(came: Came) -> (Books, BatchKey, PaymentKey) {
         }
         Came::Delivered => {
             let answer = answer(&mut books, payment, 200);
-            books.apply(NOW, Record::Delivered { payment, answer, url: "https://s.example/v".to_owned() }).unwrap();
+            books
+                .apply(NOW, Record::Delivered { payment, answer, url: "https://s.example/v".to_owned(), own: false })
+                .unwrap();
         }
         Came::Lost => {
             let end = end(JobState::Lost, Reason::OriginFailed);
@@ -71,8 +74,7 @@ fn table(payment: PaymentKey) -> Vec<(&'static str, Record, [bool; 8])> {
     let doubt = Record::Doubt { payment, reason: Reason::PaymentInFlight, error: None, wait_until: None };
     let dead = |proof| Record::Dead { payment, proof, end: end(JobState::Failed, Reason::NoRoute) };
     let answer = Record::Answer { payment, kind: AnswerKind::Redeem, answer: http(200) };
-    let undelivered =
-        Record::Undelivered { payment, answer: None, end: end(JobState::RefundOffered, Reason::RefundOffered) };
+    let undelivered = Record::Undelivered { payment, answer: None, end: end(JobState::Lost, Reason::OriginFailed) };
     //                                                          int doubt paid post acc deliv lost dead
     vec![
         ("send begun", Record::SendBegun(payment), [y, y, n, n, n, n, n, n]),
@@ -119,8 +121,12 @@ fn an_answer_is_interpreted_only_for_its_own_payment() {
         books.apply(NOW, paid(payment, n, None)).unwrap();
         answers.push((payment, answer(&mut books, payment, 200)));
     }
-    let crossed =
-        Record::Delivered { payment: answers[0].0, answer: answers[1].1, url: "https://x.example".to_owned() };
+    let crossed = Record::Delivered {
+        payment: answers[0].0,
+        answer: answers[1].1,
+        url: "https://x.example".to_owned(),
+        own: false,
+    };
     assert!(is_contradiction(&books.apply(NOW, crossed)));
 }
 
@@ -301,12 +307,25 @@ fn an_identical_request_has_no_intent_before_its_window_is_over() {
     let july = begin(&mut books, "july");
     load_ids(&mut books, july, &["a"]);
     let (first, second) = (pending(&books, june).remove(0), pending(&books, july).remove(0));
-    let wants = |job, n| Record::Intend(Box::new(NewIntent { dedup_window_s: 30, ..new_intent(job, n) }));
+    let wants = |job, n| Record::Intend(Box::new(NewIntent { apart: Apart::Window(30), ..new_intent(job, n) }));
     let is_refused = |outcome| matches!(outcome, Committed::IntentRefused(IntentRefusal::TwinKnown));
     deliver(&mut books, &first, 1);
     assert!(is_refused(books.apply(NOW.plus_ms(29_999), wants(&second, 2)).unwrap()));
     assert_eq!(books.counts(july).unwrap().held, Msat::ZERO);
     assert!(!is_refused(books.apply(NOW.plus_ms(30_000), wants(&second, 2)).unwrap()));
+    // With a header that bypasses the cache no window counts, but that one has no answer of its own.
+    let september = begin(&mut books, "september");
+    load_ids(&mut books, september, &["a"]);
+    let fourth = pending(&books, september).remove(0);
+    let bypassing = |n| Record::Intend(Box::new(NewIntent { apart: Apart::Answer, ..new_intent(&fourth, n) }));
+    assert!(is_refused(books.apply(NOW.plus_ms(30_001), bypassing(4)).unwrap()));
+    let payment = PaymentKey(2);
+    books.apply(NOW, paid(payment, 2, None)).unwrap();
+    assert!(is_refused(books.apply(NOW.plus_ms(30_001), bypassing(4)).unwrap()), "paid, and not answered");
+    let accepted = answer(&mut books, payment, 202);
+    let poll = Poll { url: Url::parse("https://seller.example/poll").unwrap(), interval_ms: 5_000 };
+    books.apply(NOW, Record::Accepted { payment, answer: accepted, poll }).unwrap();
+    assert!(!is_refused(books.apply(NOW.plus_ms(30_001), bypassing(4)).unwrap()));
     // Now that one is open.
     let august = begin(&mut books, "august");
     load_ids(&mut books, august, &["a"]);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::catalog::{Endpoint, Method, PriceRule, Priced, Rate, ResultRule, Value};
+use crate::catalog::{Apart, Endpoint, Method, PriceRule, Priced, Rate, ResultRule, Value};
 use crate::l402::{Network, PaymentHash, Preimage, Scheme, Token};
 use crate::ledger::sqlite::{BatchStart, Books, NewBatch, PlanLoad, Retake};
 use crate::ledger::{
@@ -45,7 +45,10 @@ pub(super) fn endpoint() -> Arc<Endpoint> {
             done: Vec::new(),
             failed: Vec::new(),
         },
+        errors: Vec::new(),
         dedup_window_s: 60,
+        bypass_header: None,
+        listing: None,
         allow_http: false,
         source: "a test".to_owned(),
         as_of: "2026-11-20".to_owned(),
@@ -116,9 +119,10 @@ pub(super) fn new_intent(job: &PendingJob, n: u8) -> NewIntent {
             method: Method::Post,
             url: job.endpoint.url.clone(),
             body: format!("{{\"prompt\":{:?}}}", job.id).into_bytes(),
+            bypass: None,
         },
         // Most tests buy at one instant.
-        dedup_window_s: 0,
+        apart: Apart::Never,
         scheme: Scheme::L402,
         token: Token::new(format!("token{n}")),
         challenge: vec![("invoice".to_owned(), format!("lnbc{n}")), ("other".to_owned(), "kept".to_owned())],
@@ -171,7 +175,9 @@ pub(super) fn deliver(books: &mut Books, job: &PendingJob, n: u8) -> PaymentKey 
     let payment = intend(books, new_intent(job, n)).payment();
     books.apply(NOW, paid(payment, n, Some(posted()))).unwrap();
     let answer = answer(books, payment, 200);
-    books.apply(NOW, Record::Delivered { payment, answer, url: "https://seller.example/v/1".to_owned() }).unwrap();
+    books
+        .apply(NOW, Record::Delivered { payment, answer, url: "https://seller.example/v/1".to_owned(), own: false })
+        .unwrap();
     payment
 }
 

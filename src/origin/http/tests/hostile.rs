@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::catalog::Endpoint;
 use crate::harmless::is_harmless;
-use crate::origin::samples::rule;
+use crate::origin::samples;
 use crate::origin::{Asked, Polled, Redeemed, read_ask, read_poll, read_redeem, retry_after_ms};
 
 /// Enough for any answer of these tests, and soon over.
@@ -30,12 +31,12 @@ async fn answered(head: &str, body: &str) -> HttpAnswer {
 }
 
 /// What people are told of an answer, whatever it was the answer to.
-fn words(answer: &HttpAnswer, endpoint: &Url) -> Vec<String> {
-    let asked = match read_ask(answer) {
+fn words(answer: &HttpAnswer, endpoint: &Endpoint) -> Vec<String> {
+    let asked = match read_ask(answer, endpoint) {
         Asked::Challenge(_) => None,
         Asked::Refused { message, .. } | Asked::Retry { message, .. } => Some(message),
     };
-    let redeemed = match read_redeem(answer, &rule(), endpoint) {
+    let redeemed = match read_redeem(answer, endpoint) {
         Redeemed::Delivered { .. } | Redeemed::Accepted { .. } => None,
         Redeemed::RefundOffered { message, .. }
         | Redeemed::Retry { message, .. }
@@ -43,10 +44,10 @@ fn words(answer: &HttpAnswer, endpoint: &Url) -> Vec<String> {
         | Redeemed::Final { message, .. }
         | Redeemed::UnknownShape { message } => Some(message),
     };
-    let polled = match read_poll(answer, &rule(), endpoint) {
+    let polled = match read_poll(answer, endpoint) {
         Polled::Delivered { .. } | Polled::Pending { .. } => None,
         Polled::RefundOffered { message, .. }
-        | Polled::Failed { message }
+        | Polled::Failed { message, .. }
         | Polled::Gone { message }
         | Polled::Retry { message, .. }
         | Polled::UnknownShape { message } => Some(message),
@@ -54,8 +55,8 @@ fn words(answer: &HttpAnswer, endpoint: &Url) -> Vec<String> {
     [asked, redeemed, polled].into_iter().flatten().collect()
 }
 
-fn endpoint() -> Url {
-    "https://sats.example/api/buy".parse().unwrap()
+fn endpoint() -> Endpoint {
+    samples::endpoint("https://sats.example/api/buy")
 }
 
 /// A server that writes `again` for ever after `first`, and counts what it got rid of.
@@ -154,7 +155,7 @@ async fn addresses_that_lead_astray_are_not_taken() {
         "javascript:alert(1)",
     ] {
         let answer = answered("200 OK", &serde_json::json!({ "videoUrl": place }).to_string()).await;
-        let (redeemed, polled) = (read_redeem(&answer, &rule(), &endpoint()), read_poll(&answer, &rule(), &endpoint()));
+        let (redeemed, polled) = (read_redeem(&answer, &endpoint()), read_poll(&answer, &endpoint()));
         assert!(matches!(redeemed, Redeemed::UnknownShape { .. }), "{place}: {redeemed:?}");
         assert!(matches!(polled, Polled::UnknownShape { .. }), "{place}: {polled:?}");
     }
@@ -169,7 +170,7 @@ async fn addresses_that_lead_astray_are_not_taken() {
     ] {
         let body = format!(r#"{{"poll_url":"{place}"}}"#);
         for answer in [answered("202 x", &body).await, answered(&format!("202 x\r\nX-Poll-Url: {place}"), "").await] {
-            let redeemed = read_redeem(&answer, &rule(), &endpoint());
+            let redeemed = read_redeem(&answer, &endpoint());
             assert!(matches!(redeemed, Redeemed::UnknownShape { .. }), "{place}: {redeemed:?}");
         }
     }
@@ -291,7 +292,7 @@ async fn no_compression_is_asked_for_and_none_undone() {
     {
         let answer = brought.unwrap();
         assert_eq!(answer.body, b"\x1f\x08\x08\x00");
-        assert!(matches!(read_redeem(&answer, &rule(), &endpoint()), Redeemed::UnknownShape { .. }));
+        assert!(matches!(read_redeem(&answer, &endpoint()), Redeemed::UnknownShape { .. }));
     }
     for seen in server.await.unwrap() {
         assert!(!seen.to_ascii_lowercase().contains("accept-encoding"), "{seen}");
@@ -309,7 +310,7 @@ async fn challenges_without_measure_are_not_paid() {
         for brought in each(|| bytes(&text)).await {
             match brought {
                 Err(HttpFailure::NoAnswer(_) | HttpFailure::TooLarge(_)) => {}
-                Ok(answer) => assert!(matches!(read_ask(&answer), Asked::Refused { .. }), "{answer:?}"),
+                Ok(answer) => assert!(matches!(read_ask(&answer, &endpoint()), Asked::Refused { .. }), "{answer:?}"),
                 other => panic!("{other:?}"),
             }
         }
@@ -320,9 +321,9 @@ async fn challenges_without_measure_are_not_paid() {
 async fn json_without_bottom_is_no_json() {
     for body in ["[".repeat(100_000), r#"{"videoUrl":"/a.mp4","a":"#.repeat(40_000), r#"[{"a":"#.repeat(50_000)] {
         let answer = answered("200 OK", &body[..body.len().min(BODY_MAX)]).await;
-        assert!(matches!(read_redeem(&answer, &rule(), &endpoint()), Redeemed::UnknownShape { .. }));
-        assert!(matches!(read_poll(&answer, &rule(), &endpoint()), Polled::UnknownShape { .. }));
-        assert!(matches!(read_ask(&answer), Asked::Refused { .. }));
+        assert!(matches!(read_redeem(&answer, &endpoint()), Redeemed::UnknownShape { .. }));
+        assert!(matches!(read_poll(&answer, &endpoint()), Polled::UnknownShape { .. }));
+        assert!(matches!(read_ask(&answer, &endpoint()), Asked::Refused { .. }));
     }
 }
 
@@ -338,9 +339,9 @@ async fn waits_are_bounded_whatever_is_asked() {
         assert!(after.is_none_or(|ms| ms <= HOUR_MS), "{seconds}: {after:?}");
         let poll = format!(r#"{{"poll_url":"/job","status":"processing","poll_interval_ms":"{seconds}"}}"#);
         let answer = answered(&format!("202 x\r\nX-Poll-Interval-Ms: {seconds}"), &poll).await;
-        let Redeemed::Accepted { poll } = read_redeem(&answer, &rule(), &endpoint()) else { panic!("{seconds}") };
+        let Redeemed::Accepted { poll } = read_redeem(&answer, &endpoint()) else { panic!("{seconds}") };
         assert!((250..=60_000).contains(&poll.interval_ms), "{seconds}: {}", poll.interval_ms);
-        let Polled::Pending { after_ms } = read_poll(&answer, &rule(), &endpoint()) else { panic!("{seconds}") };
+        let Polled::Pending { after_ms } = read_poll(&answer, &endpoint()) else { panic!("{seconds}") };
         assert!(after_ms.is_none_or(|ms| (250..=60_000).contains(&ms)), "{seconds}: {after_ms:?}");
     }
 }

@@ -66,6 +66,29 @@ async fn balance_and_history_are_read() {
 }
 
 #[tokio::test]
+async fn invoices_are_made_and_looked_up() {
+    let r_hash = data_encoding::BASE64.encode(&hash().0);
+    let made = http(200, &format!(r#"{{"r_hash":"{r_hash}","payment_request":"lnbcrt1own","add_index":"1"}}"#));
+    let settled = http(200, &format!(r#"{{"r_hash":"{r_hash}","state":"SETTLED","amt_paid_msat":"498000"}}"#));
+    let gone = http(404, r#"{"code":5,"message":"unable to locate invoice","details":[]}"#);
+    let older = http(500, r#"{"code":2,"message":"there are no existing invoices","details":[]}"#);
+    let denied = http(500, r#"{"code":2,"message":"permission denied","details":[]}"#);
+    let server = Replay::start(vec![made, settled, gone, older, denied.clone(), denied]).await;
+    let payer = payer_at(&server.url);
+    let order = InvoiceOrder { amount: Msat::new(498_000), memo: "refund".to_owned(), expiry_s: 600 };
+    let made = payer.add_invoice(&order).await.unwrap();
+    assert_eq!((made.hash, made.invoice.as_str()), (hash(), "lnbcrt1own"));
+    assert_eq!(payer.invoice(&hash()).await, Ok(InvoiceState::Settled { received: Msat::new(498_000) }));
+    assert_eq!(payer.invoice(&hash()).await, Ok(InvoiceState::Unknown));
+    assert_eq!(payer.invoice(&hash()).await, Ok(InvoiceState::Unknown));
+    assert!(matches!(payer.invoice(&hash()).await, Err(NodeProblem::Macaroon(_))));
+    assert!(matches!(payer.add_invoice(&order).await, Err(NodeProblem::Macaroon(_))));
+    let requests = server.requests();
+    assert!(requests[0].starts_with("post /v1/invoices ") && requests[0].contains("macaroon: 0201c0ffee"));
+    assert!(requests[1].starts_with(&format!("get /v1/invoice/{} ", hash().hex())), "{}", requests[1]);
+}
+
+#[tokio::test]
 async fn an_answer_without_bound_is_given_up() {
     let mut acts = vec![Act::Head(200)];
     acts.extend(std::iter::repeat_n(Act::Chunk(vec![b' '; 1 << 20]), 5));

@@ -1,0 +1,266 @@
+//! Records about refunds: one invoice each, ever, and money that counts as back when our own node has it.
+
+use rusqlite::params;
+use url::Url;
+
+use super::support::*;
+use crate::ledger::sqlite::{Books, Decision, Retake};
+use crate::ledger::{
+    BatchKey, Caps, Committed, IntentRefusal, JobState, LedgerError, PaymentKey, PeriodCap, Reason, ReceiptKind,
+    Record, RefundInvoice, RefundRecord, RefundStanding,
+};
+use crate::money::Msat;
+use crate::payer::NodeId;
+
+fn invoice(amount: u64) -> RefundInvoice {
+    RefundInvoice {
+        invoice: "lnbc1back".to_owned(),
+        hash: secret(200).1,
+        amount: Msat::new(amount),
+        expires_at: NOW.plus_ms(1_000_000),
+        node: NodeId("03payer".to_owned()),
+        callback: Url::parse("https://seller.example/cb").unwrap(),
+        k1: "k1".to_owned(),
+    }
+}
+
+fn apply(books: &mut Books, payment: PaymentKey, record: RefundRecord) -> Result<Committed, LedgerError> {
+    books.apply(NOW, Record::Refund(payment, record))
+}
+
+fn invoiced(amount: u64) -> RefundRecord {
+    RefundRecord::Invoiced(Box::new(invoice(amount)))
+}
+
+fn settled(received: u64) -> RefundRecord {
+    RefundRecord::Settled { received: Msat::new(received) }
+}
+
+fn waits(reason: Reason) -> RefundRecord {
+    RefundRecord::Waits { reason, words: "not yet".to_owned() }
+}
+
+/// A paid job, charged to a day and a month, whose origin offers the money back.
+fn offered(books: &mut Books, batch: BatchKey, n: u8) -> PaymentKey {
+    let job = pending(books, batch).remove(0);
+    let period = |name: &str| Some(PeriodCap { period: name.to_owned(), most: Msat::new(u64::MAX) });
+    let caps = Caps { batch: None, day: period("2026-11-20"), month: period("2026-11") };
+    let payment = intend(books, crate::ledger::NewIntent { caps, ..new_intent(&job, n) }).payment();
+    books.apply(NOW, paid(payment, n, Some(posted()))).unwrap();
+    let answer = answer(books, payment, 502);
+    let offer =
+        RefundRecord::Offered { answer, link: Some("LNURL1X".to_owned()), message: "HTTP 502: no gpu".to_owned() };
+    apply(books, payment, offer).unwrap();
+    payment
+}
+
+fn begun() -> (Books, BatchKey, PaymentKey) {
+    let (mut books, batch) = in_memory(&["a", "b"]);
+    let payment = offered(&mut books, batch, 1);
+    (books, batch, payment)
+}
+
+#[test]
+fn an_offer_is_durable_with_its_link_and_its_job_waits_for_it() {
+    let (books, batch, payment) = begun();
+    assert_eq!(standing(&books, batch)[0], ("a".to_owned(), 1, JobState::RefundOffered, Reason::RefundOffered));
+    assert_eq!(books.open_refunds(Some(batch)).unwrap(), [payment]);
+    assert_eq!(books.open_refunds(None).unwrap(), [payment]);
+    let refund = books.refund(payment).unwrap().unwrap();
+    assert_eq!((refund.link.as_str(), refund.paid, refund.invoice), ("LNURL1X", PRICE, None));
+    assert_eq!((refund.seller.as_str(), refund.node.0.as_str()), ("https://seller.example/make", "03payer"));
+    assert!(books.open_jobs(Some(batch)).unwrap().is_empty(), "nothing of the job itself is open");
+}
+
+#[test]
+fn an_offer_without_a_link_is_listed_and_not_open() {
+    let (mut books, batch) = in_memory(&["a"]);
+    let job = pending(&books, batch).remove(0);
+    let payment = intend(&mut books, new_intent(&job, 1)).payment();
+    books.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
+    let answer = answer(&mut books, payment, 502);
+    let offer = RefundRecord::Offered { answer, link: None, message: "no".to_owned() };
+    apply(&mut books, payment, offer).unwrap();
+    assert_eq!(standing(&books, batch)[0].3, Reason::RefundFailed);
+    assert!(books.open_refunds(None).unwrap().is_empty());
+    assert_eq!(books.refunds(None).unwrap().len(), 1);
+}
+
+#[test]
+fn a_refund_has_one_invoice_ever() {
+    let (mut books, batch, payment) = begun();
+    for record in [settled(1), RefundRecord::Expired { words: "no".to_owned() }] {
+        assert!(is_contradiction(&apply(&mut books, payment, record)), "nothing was handed over");
+    }
+    assert!(is_contradiction(&apply(&mut books, payment, invoiced(PRICE.get() + 1))), "more than was paid");
+    apply(&mut books, payment, invoiced(PRICE.get())).unwrap();
+    assert_eq!(standing(&books, batch)[0].3, Reason::RefundPending);
+    assert!(is_contradiction(&apply(&mut books, payment, invoiced(PRICE.get()))));
+    let callback = Url::parse("https://seller.example/cb2").unwrap();
+    apply(&mut books, payment, RefundRecord::HandedOver { callback, k1: "k2".to_owned() }).unwrap();
+    let refund = books.refund(payment).unwrap().unwrap();
+    let known = refund.invoice.unwrap();
+    assert_eq!((known.invoice(), *known.hash(), known.amount()), ("lnbc1back", secret(200).1, PRICE));
+    assert_eq!(books.refunds(None).unwrap()[0].invoice.as_ref().unwrap().handovers, 2);
+    let replaced = books.conn.execute("UPDATE refunds SET hash = ?1", params![secret(201).1]);
+    assert!(replaced.unwrap_err().to_string().contains("one invoice, ever"));
+}
+
+#[test]
+fn an_invoice_serves_one_refund() {
+    let (mut books, batch, first) = begun();
+    let second = offered(&mut books, batch, 2);
+    apply(&mut books, first, invoiced(PRICE.get())).unwrap();
+    assert!(apply(&mut books, second, invoiced(PRICE.get())).is_err());
+}
+
+#[test]
+fn what_came_counts_in_every_sum_and_no_sooner() {
+    let (mut books, batch, payment) = begun();
+    apply(&mut books, payment, invoiced(PRICE.get() - 2_000)).unwrap();
+    assert_eq!(books.counts(batch).unwrap().refunded, Msat::ZERO);
+    apply(&mut books, payment, settled(PRICE.get() - 2_000)).unwrap();
+    let counts = books.counts(batch).unwrap();
+    assert_eq!((counts.spent, counts.refunded), (PRICE, Msat::new(498_000)));
+    assert_eq!(counts.net_spent(), Msat::new(2_000));
+    books.check_money(None).unwrap();
+    assert_eq!(standing(&books, batch)[0], ("a".to_owned(), 1, JobState::Refunded, Reason::RefundPartial));
+    for record in [settled(1), waits(Reason::RefundPending), invoiced(1)] {
+        assert!(is_contradiction(&apply(&mut books, payment, record)), "it is over");
+    }
+    assert!(books.open_refunds(None).unwrap().is_empty() && books.refund(payment).unwrap().is_none());
+    books.conn.execute("UPDATE batches SET refunded_msat = refunded_msat + 1", []).unwrap();
+    assert!(books.check_money(None).is_err(), "a sum that differs is noticed");
+}
+
+#[test]
+fn what_is_more_than_was_paid_gives_no_limit_more_room() {
+    let (mut books, batch, payment) = begun();
+    apply(&mut books, payment, invoiced(PRICE.get())).unwrap();
+    apply(&mut books, payment, settled(PRICE.get() * 2)).unwrap();
+    assert_eq!(books.counts(batch).unwrap().refunded, PRICE);
+    assert_eq!(books.refunds(None).unwrap()[0].received, Some(Msat::new(PRICE.get() * 2)));
+    assert_eq!(standing(&books, batch)[0].3, Reason::None);
+    books.check_money(None).unwrap();
+}
+
+#[test]
+fn limits_of_batch_day_and_month_have_room_again() {
+    let most = Msat::new(HOLD + FEE.get());
+    let period = |name: &str, most| Some(PeriodCap { period: name.to_owned(), most });
+    let caps = [
+        Caps { batch: Some(most), ..Caps::default() },
+        Caps { day: period("2026-11-20", most), ..Caps::default() },
+        Caps { month: period("2026-11", most), ..Caps::default() },
+    ];
+    for caps in caps {
+        let (mut books, batch, payment) = begun();
+        let job = pending(&books, batch).remove(0);
+        let intent = crate::ledger::NewIntent { caps, ..new_intent(&job, 2) };
+        let ask = |books: &mut Books| books.apply(NOW, Record::Intend(Box::new(intent.clone()))).unwrap();
+        apply(&mut books, payment, invoiced(PRICE.get())).unwrap();
+        assert!(matches!(
+            ask(&mut books),
+            Committed::IntentRefused(
+                IntentRefusal::BatchLimit { .. } | IntentRefusal::DayLimit { .. } | IntentRefusal::MonthLimit { .. }
+            )
+        ));
+        apply(&mut books, payment, settled(PRICE.get())).unwrap();
+        assert!(matches!(ask(&mut books), Committed::Intent(_)));
+        books.check_money(None).unwrap();
+    }
+}
+
+#[test]
+fn a_refund_is_a_receipt_with_its_direction() {
+    let (mut books, batch, payment) = begun();
+    apply(&mut books, payment, invoiced(PRICE.get())).unwrap();
+    apply(&mut books, payment, settled(PRICE.get())).unwrap();
+    let mut rows = Vec::new();
+    let read = books.receipts(batch, &mut |row| {
+        rows.push(row);
+        Ok(())
+    });
+    read.unwrap().unwrap();
+    let [out, back] = rows.as_slice() else { panic!("{rows:?}") };
+    assert_eq!((out.kind, back.kind), (ReceiptKind::Payment, ReceiptKind::Refund));
+    assert_eq!((back.id.as_str(), back.amount, back.fee), ("a", PRICE, Some(Msat::ZERO)));
+    assert_eq!((back.hash, back.invoice.as_str()), (secret(200).1, "lnbc1back"));
+    assert_eq!((back.payee_node.as_str(), back.payer_node.as_str(), back.preimage.as_str()), ("03payer", "", ""));
+    assert_eq!(back.seller, "seller.example");
+    assert!(books.knows(&secret(200).1).unwrap(), "receipts that hold it are no evidence against the ledger");
+}
+
+#[test]
+fn an_expired_refund_is_for_a_person() {
+    let (mut books, batch, payment) = begun();
+    apply(&mut books, payment, invoiced(PRICE.get())).unwrap();
+    apply(&mut books, payment, RefundRecord::Expired { words: "unpaid".to_owned() }).unwrap();
+    assert_eq!(standing(&books, batch)[0].3, Reason::RefundExpired);
+    assert!(books.open_refunds(None).unwrap().is_empty());
+    assert!(is_contradiction(&apply(&mut books, payment, settled(1))));
+    assert_eq!(books.refunds(None).unwrap()[0].standing, RefundStanding::Expired);
+}
+
+#[test]
+fn only_reasons_of_refunds_are_said_of_one() {
+    let (mut books, batch, payment) = begun();
+    for reason in [Reason::RefundFailed, Reason::RefundNotPermitted, Reason::RefundOffered, Reason::RefundPending] {
+        apply(&mut books, payment, waits(reason)).unwrap();
+        assert_eq!(standing(&books, batch)[0].3, reason);
+    }
+    assert!(is_contradiction(&apply(&mut books, payment, waits(Reason::None))));
+    let job = pending(&books, batch).remove(0);
+    let other = intend(&mut books, new_intent(&job, 9)).payment();
+    assert!(is_contradiction(&apply(&mut books, other, waits(Reason::RefundPending))), "none was offered");
+}
+
+#[test]
+fn a_refunded_job_is_bought_again_by_the_user_s_word_alone() {
+    let endpoint = endpoint();
+    let jobs = || vec![planned(&endpoint, "a", "a"), planned(&endpoint, "b", "b")];
+    let (mut books, batch, payment) = begun();
+    let refunded = Retake { refunded: true, ..Retake::default() };
+    load(&mut books, batch, &refunded, jobs());
+    assert_eq!(standing(&books, batch)[0].1, 1, "it is not back yet");
+    apply(&mut books, payment, invoiced(PRICE.get())).unwrap();
+    apply(&mut books, payment, settled(PRICE.get())).unwrap();
+    load(&mut books, batch, &Retake::default(), jobs());
+    load(&mut books, batch, &Retake { changed: true, ..Retake::default() }, jobs());
+    assert_eq!(standing(&books, batch)[0].1, 1);
+    let found = load(&mut books, batch, &refunded, jobs());
+    assert_eq!(found.retaken.first, ["a"]);
+    assert_eq!(standing(&books, batch)[0], ("a".to_owned(), 2, JobState::Pending, Reason::None));
+    books.accept_takes(batch).unwrap();
+    let job = pending(&books, batch).remove(0);
+    deliver(&mut books, &job, 3);
+    let counts = books.counts(batch).unwrap();
+    assert_eq!((counts.spent.get(), counts.net_spent()), (2 * PRICE.get(), PRICE));
+    books.check_money(None).unwrap();
+}
+
+#[test]
+fn a_person_leaves_a_refunded_job_at_that() {
+    let (mut books, batch, payment) = begun();
+    apply(&mut books, payment, invoiced(PRICE.get())).unwrap();
+    apply(&mut books, payment, settled(PRICE.get())).unwrap();
+    let job = books.undecided(batch, "a").unwrap().unwrap().job;
+    books.decide(NOW, job, Decision::Lost, "no more", "nobody").unwrap();
+    assert_eq!(standing(&books, batch)[0], ("a".to_owned(), 1, JobState::Refunded, Reason::Decided));
+    books.decide(NOW, job, Decision::Rebuy, "after all", "nobody").unwrap();
+    assert_eq!(standing(&books, batch)[0], ("a".to_owned(), 2, JobState::Pending, Reason::None));
+    books.check_money(None).unwrap();
+}
+
+#[test]
+fn a_link_is_shown_nowhere_but_in_its_own_place() {
+    let (mut books, batch, payment) = begun();
+    apply(&mut books, payment, waits(Reason::RefundFailed)).unwrap();
+    let record = books.takes(batch, "a").unwrap().remove(0);
+    let refund = record.refund.unwrap();
+    assert_eq!((refund.link.as_deref(), refund.words.as_deref()), (Some("LNURL1X"), Some("not yet")));
+    let shown = format!("{:?}", books.refund(payment).unwrap());
+    assert!(!shown.contains("LNURL1X"), "{shown}");
+    let debug = format!("{:?}", Record::Refund(payment, invoiced(1)));
+    assert!(!debug.contains("k1") && !debug.contains("lnbc1back"), "{debug}");
+}

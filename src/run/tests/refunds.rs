@@ -1,0 +1,357 @@
+//! Refunds: claimed once, whatever becomes of the claim, and counted when our own node has received them.
+
+use std::time::Duration;
+
+use super::bank::Back;
+use super::ledger::Stop;
+use super::shop::{Act, Kind};
+use super::world::{FEE_CEILING, HOUR, MINUTE, PRICE, START, World, wishes};
+use crate::ledger::sqlite::Decision;
+use crate::ledger::{JobState, Reason, ReceiptKind, ReceiptRow, RefundStanding};
+use crate::money::Msat;
+use crate::payer::PayFailure;
+use crate::run::{Controller, DrainCause, RunError};
+
+const DAY: u64 = 24 * HOUR;
+
+/// Two jobs, of which the first one is given back.
+fn refunded() -> World {
+    let world = World::new(&wishes(2));
+    world.shop.always(Kind::Redeem, "j001", Act::Refund);
+    world
+}
+
+async fn later(ms: u64) {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+}
+
+fn receipts(world: &World) -> Vec<ReceiptRow> {
+    let mut rows = Vec::new();
+    let read = world.books().receipts(world.batch, &mut |row| {
+        rows.push(row);
+        Ok(())
+    });
+    read.unwrap().unwrap();
+    rows
+}
+
+impl World {
+    fn refunded(&self) -> Msat {
+        self.books().counts(self.batch).unwrap().refunded
+    }
+
+    /// The first job's money is back, to the msat that the node has received, and the other one is delivered.
+    fn audit_refunded(&self, received: u64) {
+        self.audit();
+        assert_eq!(self.state_of("j001").0, JobState::Refunded, "{:?}", self.standing());
+        assert_eq!(self.state_of("j002").0, JobState::Delivered, "{:?}", self.standing());
+        assert_eq!((self.shop.bank.received().get(), self.refunded().get()), (received, received));
+        assert_eq!(self.shop.bank.handed_over(), [1]);
+        let back: Vec<ReceiptRow> = receipts(self).into_iter().filter(|row| row.kind == ReceiptKind::Refund).collect();
+        assert_eq!(back.iter().map(|row| row.amount.get()).collect::<Vec<_>>(), [received]);
+        assert_eq!((back[0].id.as_str(), back[0].payee_node.as_str()), ("j001", "03payer0000000000000"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refund_is_claimed_in_the_run_that_it_is_offered_in() {
+    let world = refunded();
+    world.buy(HOUR).await;
+    world.audit_refunded(PRICE.get());
+    assert_eq!(world.state_of("j001"), (JobState::Refunded, Reason::None));
+    let kinds: Vec<_> = receipts(&world).iter().map(|row| (row.id.clone(), row.kind)).collect();
+    assert_eq!(kinds.iter().filter(|(_, kind)| *kind == ReceiptKind::Payment).count(), 2, "{kinds:?}");
+    assert_eq!(world.shop.bank.made(), 1);
+    // Running again buys nothing, and asks nobody.
+    let asked = world.shop.bank.asked.get();
+    world.load_again();
+    world.buy(HOUR).await;
+    assert_eq!((world.node.posts.get(), world.shop.bank.asked.get()), (2, asked));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_becomes_of_the_claim_it_is_paid_once_for_one_invoice() {
+    let variants = [
+        vec![Back::Drop],
+        vec![Back::Drop, Back::Drop, Back::Drop, Back::Drop, Back::Drop],
+        vec![Back::Busy, Back::Drop],
+        vec![Back::Refuse],
+        vec![Back::Refuse; 12],
+        vec![Back::PayUnheard],
+        vec![Back::PayAndDeny],
+        vec![Back::Drop, Back::PayUnheard],
+        vec![Back::Later(30_000)],
+        vec![Back::Later(200_000)],
+        vec![Back::Later(2_000_000)],
+        vec![Back::Twice],
+    ];
+    for acts in variants {
+        let world = refunded();
+        world.shop.bank.script_claim("j001", acts.clone());
+        for _ in 0..4 {
+            world.buy(HOUR).await;
+            world.audit();
+            later(HOUR).await;
+        }
+        world.audit_refunded(PRICE.get());
+        assert_eq!(world.shop.bank.made(), 1, "{acts:?}");
+    }
+}
+
+/// Nobody watches it so long, and the run goes on: at its end it is looked for once more.
+#[tokio::test(start_paused = true)]
+async fn what_came_while_the_run_went_on_is_known_at_its_end() {
+    let world = refunded();
+    world.shop.bank.script_claim("j001", [Back::Later(300_000)]);
+    world.shop.script(Kind::Redeem, "j002", [Act::Slow(10 * MINUTE)]);
+    world.buy(HOUR).await;
+    world.audit_refunded(PRICE.get());
+    assert_eq!(world.state_of("j002").0, JobState::Delivered);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_says_no_stays_open_and_is_asked_again() {
+    for acts in [vec![Back::Drop], vec![Back::Busy], vec![Back::Refuse; 3], vec![Back::Drop; 9]] {
+        let world = refunded();
+        world.shop.bank.script_link("j001", acts.clone());
+        world.buy(HOUR).await;
+        match world.state_of("j001") {
+            (JobState::Refunded, Reason::None) => assert!(acts.len() < 3),
+            (JobState::RefundOffered, Reason::RefundFailed) => assert_eq!(acts[0], Back::Refuse),
+            (JobState::RefundOffered, Reason::RefundOffered) => assert_eq!(acts.len(), 9),
+            other => panic!("{acts:?}: {other:?}"),
+        }
+        for _ in 0..4 {
+            later(HOUR).await;
+            world.recover(HOUR).await;
+        }
+        world.audit_refunded(PRICE.get());
+        assert_eq!(world.shop.bank.made(), 1, "nothing is made before it is known what may be withdrawn");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn less_than_was_paid_is_told_and_counts_as_what_it_is() {
+    let world = refunded();
+    world.shop.bank.script_link("j001", [Back::Less(2_000)]);
+    world.buy(HOUR).await;
+    world.audit_refunded(PRICE.get() - 2_000);
+    assert_eq!(world.state_of("j001"), (JobState::Refunded, Reason::RefundPartial));
+    let nothing = refunded();
+    nothing.shop.bank.script_link("j001", [Back::Less(PRICE.get()), Back::Less(PRICE.get() - 1)]);
+    nothing.buy(HOUR).await;
+    assert_eq!(nothing.state_of("j001"), (JobState::RefundOffered, Reason::RefundFailed));
+    assert_eq!((nothing.refunded(), nothing.shop.bank.made()), (Msat::ZERO, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refund_that_never_comes_expires_and_no_second_invoice_is_made() {
+    let world = refunded();
+    world.shop.bank.script_claim("j001", vec![Back::Never; 50]);
+    for day in 0..6 {
+        world.buy(HOUR).await;
+        let reason = if day == 0 { Reason::RefundPending } else { Reason::RefundFailed };
+        assert_eq!(world.state_of("j001"), (JobState::RefundOffered, reason), "after {day} days");
+        later(DAY).await;
+    }
+    later(25 * DAY).await;
+    world.buy(HOUR).await;
+    assert_eq!(world.state_of("j001"), (JobState::RefundOffered, Reason::RefundExpired));
+    let asked = world.shop.bank.asked.get();
+    world.buy(HOUR).await;
+    world.audit();
+    assert_eq!(world.shop.bank.asked.get(), asked, "it is over");
+    assert_eq!((world.shop.bank.made(), world.refunded()), (1, Msat::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_macaroon_without_invoices_fails_no_run_and_the_refund_stays_open() {
+    let world = refunded();
+    world.shop.bank.permitted.set(false);
+    world.buy(HOUR).await;
+    assert_eq!(world.state_of("j001"), (JobState::RefundOffered, Reason::RefundNotPermitted));
+    assert_eq!(world.state_of("j002").0, JobState::Delivered);
+    let rows = world.books().refunds(None).unwrap();
+    let words = rows[0].words.clone().unwrap();
+    for part in ["bakemacaroon", "--network=regtest", "uri:/lnrpc.Lightning/AddInvoice", "LookupInvoice"] {
+        assert!(words.contains(part), "{words}");
+    }
+    world.shop.bank.permitted.set(true);
+    world.recover(HOUR).await;
+    world.audit_refunded(PRICE.get());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invoice_that_was_made_and_not_heard_of_is_not_handed_over() {
+    let world = refunded();
+    world.shop.bank.unheard.set(2);
+    for _ in 0..3 {
+        world.buy(HOUR).await;
+    }
+    world.audit_refunded(PRICE.get());
+    assert_eq!(world.shop.bank.made(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_node_receives_nothing() {
+    let world = refunded();
+    world.shop.bank.script_link("j001", vec![Back::Drop; 4]);
+    world.buy(HOUR).await;
+    world.node.id.replace("03another000000000000".to_owned());
+    world.recover(HOUR).await;
+    assert_eq!(world.state_of("j001"), (JobState::RefundOffered, Reason::RefundOffered));
+    assert_eq!(world.shop.bank.made(), 0);
+    world.node.id.replace("03payer0000000000000".to_owned());
+    world.recover(HOUR).await;
+    world.audit_refunded(PRICE.get());
+}
+
+/// The refund of a payment that the node has still to post.
+#[tokio::test(start_paused = true)]
+async fn a_refund_may_come_before_the_payment_is_posted() {
+    let world = refunded();
+    world.node.script_for("j001", [super::node::Fate::PreimageFirst(i64::try_from(MINUTE).unwrap())]);
+    world.buy(HOUR).await;
+    world.buy(HOUR).await;
+    world.audit_refunded(PRICE.get());
+    assert_eq!(world.books().counts(world.batch).unwrap().held, Msat::ZERO);
+}
+
+fn scripted() -> World {
+    let world = World::new(&wishes(3));
+    world.shop.always(Kind::Redeem, "j001", Act::Refund);
+    world.shop.always(Kind::Redeem, "j003", Act::Refund);
+    world.node.script_for("j001", [super::node::Fate::Fail(PayFailure::NoRoute)]);
+    world.shop.bank.script_claim("j001", [Back::Drop, Back::PayUnheard]);
+    world.shop.bank.script_claim("j003", [Back::PayAndDeny]);
+    world.shop.bank.script_link("j003", [Back::Less(2_000)]);
+    world
+}
+
+fn audit_scripted(world: &World, stop: Stop) {
+    world.audit();
+    for id in ["j001", "j003"] {
+        assert_eq!(world.state_of(id).0, JobState::Refunded, "{stop:?}: {:?}", world.standing());
+    }
+    assert_eq!(world.state_of("j002").0, JobState::Delivered, "{stop:?}");
+    assert_eq!(world.shop.bank.received(), world.refunded(), "{stop:?}");
+    assert_eq!(world.shop.bank.handed_over(), [1, 1], "{stop:?}");
+    assert!(world.refunded().get() >= 2 * PRICE.get() - 2_000, "{stop:?}");
+}
+
+/// Stopped before and after each commit: between invoice and commit, commit and callback, callback and settlement.
+#[tokio::test(start_paused = true)]
+async fn a_claim_stopped_at_any_commit_is_finished_by_the_next_run() {
+    let whole = scripted();
+    whole.buy(HOUR).await;
+    whole.buy(HOUR).await;
+    audit_scripted(&whole, Stop::Before(0));
+    let commits = whole.ledger.commits();
+    assert!(commits > 20, "{commits}");
+    for number in 1..=commits {
+        for stop in [Stop::Before(number), Stop::After(number)] {
+            let world = scripted();
+            world.ledger.stop.set(Some(stop));
+            for _ in 0..2 {
+                let (_controller, control) = Controller::new();
+                match world.try_buy(3 * HOUR, control).await {
+                    Err(RunError::Ledger(_)) => world.ledger.stop.set(None),
+                    ended => assert!(ended.is_ok(), "{stop:?}: {ended:?}"),
+                }
+                world.audit();
+            }
+            world.ledger.stop.set(None);
+            for _ in 0..4 {
+                world.buy(3 * HOUR).await;
+                world.audit();
+            }
+            audit_scripted(&world, stop);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_drain_what_is_offered_is_claimed_once_and_not_waited_for() {
+    for (drain_ms, act) in [(10, Back::Pay), (400, Back::Pay), (400, Back::Later(600_000)), (800, Back::Drop)] {
+        let world = refunded();
+        world.shop.bank.script_claim("j001", [act]);
+        let (controller, control) = Controller::new();
+        let run = world.try_buy(10 * MINUTE, control);
+        let drain = async {
+            later(drain_ms).await;
+            controller.drain(DrainCause::Interrupted);
+        };
+        let before = tokio::time::Instant::now();
+        let (ended, ()) = tokio::join!(run, drain);
+        ended.unwrap();
+        assert!(before.elapsed() < Duration::from_millis(MINUTE), "{act:?}: {:?}", before.elapsed());
+        world.audit();
+        for _ in 0..3 {
+            world.buy(HOUR).await;
+            later(HOUR).await;
+        }
+        world.audit_refunded(PRICE.get());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_has_room_again_only_once_the_refund_is_here() {
+    let mut world = World::new(&wishes(2));
+    world.settings.jobs_in_flight = 1;
+    let one = PRICE.checked_add(FEE_CEILING).unwrap();
+    world.settings.budget.batch = Some(one);
+    world.ledger.cap.set(Some((world.batch, one)));
+    world.shop.always(Kind::Redeem, "j001", Act::Refund);
+    world.shop.bank.script_claim("j001", [Back::Later(600_000)]);
+    world.buy(HOUR).await;
+    assert_eq!(world.state_of("j002"), (JobState::Pending, Reason::BatchLimit), "it is not here yet");
+    later(HOUR).await;
+    world.recover(HOUR).await;
+    assert_eq!(world.state_of("j001").0, JobState::Refunded);
+    // The routing fee stays spent, so that the limit holds the next price, and a little less of its fees.
+    world.settings.budget.batch = one.checked_add(Msat::new(1_500));
+    world.ledger.cap.set(Some((world.batch, one.checked_add(Msat::new(1_500)).unwrap())));
+    world.load_again();
+    world.buy(HOUR).await;
+    world.audit_refunded(PRICE.get());
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_refunds_are_claimed_beside_the_jobs() {
+    let world = World::new(&wishes(40));
+    world.shop.always(Kind::Redeem, "shop.example", Act::Refund);
+    let mut world = world;
+    world.settings.max_undelivered = 100;
+    world.buy(HOUR).await;
+    world.audit();
+    assert_eq!(world.in_state(JobState::Refunded), 40);
+    assert_eq!(world.shop.bank.received().get(), 40 * PRICE.get());
+    assert_eq!(world.shop.bank.handed_over(), vec![1; 40]);
+}
+
+/// A person has given it up, and then it comes.
+#[tokio::test(start_paused = true)]
+async fn what_was_given_up_and_comes_all_the_same_is_in_the_books() {
+    let world = refunded();
+    world.shop.bank.script_claim("j001", [Back::Later(i64::try_from(DAY).unwrap())]);
+    world.buy(HOUR).await;
+    let job = world.books().undecided(world.batch, "j001").unwrap().unwrap().job;
+    world.books().decide(START, job, Decision::Lost, "no hope", "nobody was asked").unwrap();
+    world.recover(HOUR).await;
+    assert_eq!(world.state_of("j001"), (JobState::Lost, Reason::Decided), "a look changes no decision");
+    later(DAY).await;
+    world.recover(HOUR).await;
+    world.audit_refunded(PRICE.get());
+    let rows = world.books().refunds(None).unwrap();
+    assert_eq!(rows[0].standing, RefundStanding::Settled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_offer_without_a_link_is_for_a_person() {
+    let world = World::new(&wishes(1));
+    world.shop.script(Kind::Redeem, "j001", [super::shop::say(502, r#"{"error_code":"L402_REFUND_ISSUED"}"#)]);
+    world.buy(HOUR).await;
+    assert_eq!(world.state_of("j001"), (JobState::RefundOffered, Reason::RefundFailed));
+    world.recover(HOUR).await;
+    assert_eq!(world.shop.bank.asked.get(), 0);
+}

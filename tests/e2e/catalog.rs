@@ -1,0 +1,111 @@
+//! `catalog`: what is in use, whether the service still asks for it, and a file of what it asks for now.
+
+use serde_json::Value;
+
+use crate::harness::{Client, Ended, Sandbox, two_jobs};
+
+/// A command of `catalog` that leads to that sandbox.
+fn catalog(client: &Client, sandbox: &Sandbox, line: &str) -> Ended {
+    client.says(&format!("catalog {line} --catalog {}", sandbox.file("catalog.toml").display()))
+}
+
+fn json(ended: &Ended) -> Value {
+    serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended}"))
+}
+
+#[test]
+fn show_says_what_is_in_use_and_where_it_comes_from() {
+    let client = Client::alone();
+    insta::assert_snapshot!("catalog_show", client.says("catalog show --endpoint animate-image").with(0).stdout);
+    client.write(
+        "mine.toml",
+        "[endpoint.animate-image.price]\nsats_per_unit = 250\nquantity = \"duration\"\nunit = \"second\"\n",
+    );
+    let manifest =
+        "\n[endpoint.animate-image.params]\nduration = { type = \"integer\", min = 5, max = 10, default = 5 }\n";
+    client.write("jobs.toml", &(two_jobs("") + manifest));
+    let shown = client.says("catalog show jobs.toml --catalog mine.toml --json").with(0);
+    let document = json(&shown);
+    assert_eq!((&document["type"], &document["format_version"]), (&"catalog".into(), &1.into()));
+    let animate = document["endpoints"].as_array().unwrap().iter().find(|e| e["endpoint"] == "animate-image").unwrap();
+    assert_eq!(animate["url_from"], "built-in");
+    assert_eq!(
+        (&animate["price"]["from"], &animate["price"]["rates"][0]["rate_sats"]),
+        (&"mine.toml".into(), &250.into())
+    );
+    let from = |name: &str| {
+        let params = animate["params"].as_array().unwrap();
+        params.iter().find(|param| param["name"] == name).unwrap()["from"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((from("prompt").as_str(), from("duration").as_str()), ("built-in", "jobs.toml"));
+    client.says("catalog show --endpoint animate-imag").with(2).saying("animate-image?");
+    client.says("catalog show --format csv").with(2);
+}
+
+#[test]
+fn check_agrees_with_a_service_that_has_not_changed_and_pays_nothing() {
+    let sandbox = Sandbox::start("");
+    let client = Client::alone();
+    catalog(&client, &sandbox, "check").with(0).saying("the service asks for what the catalogue says");
+    let quiet = catalog(&client, &sandbox, "check --quiet").with(0);
+    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+    let found = json(&catalog(&client, &sandbox, "check --json --endpoint generate-video").with(0));
+    let endpoint = &found["endpoints"][0];
+    assert_eq!((&found["type"], &found["exit_code"]), (&"catalog_check".into(), &0.into()));
+    assert_eq!(endpoint["quotes"].as_array().unwrap().len(), 5, "each rate, and one large job");
+    assert_eq!(
+        (&endpoint["listing"]["verdict"], &endpoint["listing"]["listed_sats"]),
+        (&"agrees".into(), &Value::from([300, 400, 450, 550].to_vec()))
+    );
+    sandbox.books().are_unpaid();
+}
+
+#[test]
+fn check_says_what_has_changed() {
+    let client = Client::alone();
+    let sandbox = Sandbox::start("--sandbox-price-drift-percent 10");
+    let ended = catalog(&client, &sandbox, "check").with(6);
+    let ended = ended.saying("330 sats for duration=3; the catalogue says 300 sats").saying("the service has changed");
+    assert!(!ended.stdout.contains("differs  generate-video   the listing"), "{ended}");
+    let sandbox = Sandbox::start("--sandbox-listing-drift-percent 20");
+    let ended = catalog(&client, &sandbox, "check --endpoint animate-image").with(6);
+    ended.saying("names 120 sats; the catalogue has 100").saying("agrees   animate-image");
+    let sandbox = Sandbox::start("--sandbox-ask-error INVALID_INPUT");
+    catalog(&client, &sandbox, "check").with(6).saying("is refused: HTTP 400 (INVALID_INPUT)");
+    let sandbox = Sandbox::start("--sandbox-ask-error RATE_LIMITED --sandbox-errors 1");
+    catalog(&client, &sandbox, "check").with(0);
+    let mut sandbox = Sandbox::start("");
+    sandbox.stop();
+    catalog(&client, &sandbox, "check").with(3).saying("cannot be asked");
+}
+
+#[test]
+fn update_writes_what_is_asked_for_now_and_replaces_nothing_unasked() {
+    let sandbox = Sandbox::start("--sandbox-price-drift-percent 10");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    client.run("run jobs.toml").with(6);
+    catalog(&client, &sandbox, "update --out prices.toml").with(0).saying("prices.toml is written");
+    let written = client.read("prices.toml");
+    let dated = day_in(&written);
+    insta::assert_snapshot!("catalog_update", written.replace(&dated, "[today]").replace(&sandbox.origin, "[origin]"));
+    // It is read, and found good.
+    client.run("run jobs.toml --catalog prices.toml").with(0);
+    assert_eq!(client.column("jobs.results.csv", "price_sats"), ["1485", "550"]);
+    // The quotes agree with it now; the listing is as it was.
+    let both = catalog(&client, &sandbox, "check --catalog prices.toml").with(6);
+    assert!(both.stdout.lines().all(|line| !line.starts_with("differs") || line.contains("the listing")), "{both}");
+    client.write("prices.toml", "mine");
+    catalog(&client, &sandbox, "update --out prices.toml").with(2).saying("--overwrite");
+    assert_eq!(client.read("prices.toml"), "mine");
+    catalog(&client, &sandbox, "update --out prices.toml --overwrite").with(0);
+    assert_eq!(client.read("prices.toml"), written);
+    let unchanged = Sandbox::start("");
+    catalog(&client, &unchanged, "update --out none.toml").with(0);
+    assert!(!client.files().contains(&"none.toml".to_owned()));
+}
+
+/// The day in the file's first line.
+fn day_in(text: &str) -> String {
+    text.split("asked for on ").nth(1).unwrap().chars().take(10).collect()
+}
