@@ -9,6 +9,8 @@ use super::Endpoint;
 /// So deep and so many values are looked at.
 const DEPTH_MAX: usize = 12;
 const VALUES_MAX: usize = 100_000;
+/// So many amounts of one endpoint are told: more than any has prices.
+const AMOUNTS_MAX: usize = 256;
 
 /// What a listing says of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +32,7 @@ pub fn listed(listing: &Json, endpoint: &Endpoint) -> Listed {
     search.look(listing, "", 0);
     search.sats.sort_unstable();
     search.sats.dedup();
+    search.sats.truncate(AMOUNTS_MAX);
     match (search.named, search.sats.is_empty()) {
         (false, _) => Listed::Missing,
         (true, true) => Listed::Priceless,
@@ -124,6 +127,11 @@ mod tests {
         let cents =
             json!({ "service": "generate-video", "price": 450, "usd_cents": 7, "sats": "many", "sat_per_s": -1 });
         assert_eq!(read(&cents), Listed::Priceless);
+        let many: Vec<u64> = (1..10_000).collect();
+        let Listed::Sats(sats) = read(&json!({ "service": "generate-video", "sats": many })) else {
+            panic!("no amounts")
+        };
+        assert_eq!(sats.len(), AMOUNTS_MAX, "nobody reads ten thousand of them");
         let mut deep = json!({ "service": "generate-video", "sats": 5 });
         for _ in 0..DEPTH_MAX {
             deep = json!([[deep]]);

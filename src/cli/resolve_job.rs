@@ -31,6 +31,14 @@ const fn told(decision: Decision, state: JobState) -> &'static str {
     match decision {
         Decision::Lost if matches!(state, JobState::Refunded) => "left at that; what came back stays what it is",
         Decision::Rebuy if matches!(state, JobState::Refunded) => "the next run buys it once more",
+        Decision::Lost if matches!(state, JobState::RefundOffered) => {
+            "taken as lost; its refund is looked for where it was claimed, and not claimed any more where it was not: \
+             `refunds list --proof` shows its link"
+        }
+        Decision::Rebuy if matches!(state, JobState::RefundOffered) => {
+            "taken as lost, and the next run buys it once more; its refund is looked for where it was claimed, and not \
+             claimed any more where it was not: `refunds list --proof` shows its link"
+        }
         Decision::Unpaid => "taken as not paid; what was held for it is free again, and the next run may buy it",
         Decision::Lost => "taken as lost; what was held or paid for it stays used",
         Decision::Rebuy => "taken as lost, and the next run buys it once more",
@@ -77,5 +85,19 @@ fn heard(options: &ResolveOptions, books: &Books, job: &Undecided) -> Result<Str
             options.job
         ))),
         Evidence::MayStillArrive(_, words) => Ok(words),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_gives_up_a_refund_is_told_what_becomes_of_it() {
+        for decision in [Decision::Lost, Decision::Rebuy] {
+            assert!(told(decision, JobState::RefundOffered).contains("refunds list --proof"), "{decision:?}");
+            assert!(!told(decision, JobState::Paid).contains("refund"), "{decision:?}");
+        }
+        assert!(told(Decision::Rebuy, JobState::RefundOffered).contains("the next run buys it once more"));
     }
 }

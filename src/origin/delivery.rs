@@ -131,6 +131,8 @@ pub fn read_redeem(answer: &HttpAnswer, endpoint: &Endpoint) -> Redeemed {
     if said.is_success()
         && word != Word::Failed
         && let Some(found) = success(answer, &said, word, rule, &endpoint.url)
+        // An address that is not used is no result, and the money that stands beside it is.
+        && !(said.refund && matches!(found, Redeemed::UnknownShape { .. }))
     {
         return found;
     }
@@ -170,10 +172,11 @@ pub fn read_poll(answer: &HttpAnswer, endpoint: &Endpoint) -> Polled {
         && !matches!(word, Word::Failed | Word::Pending)
         && let Some(text) = said.text_at(&rule.url)
     {
-        return match place::result_url(text, &endpoint.url) {
-            Ok(url) => Polled::Delivered { url },
-            Err(why) => Polled::UnknownShape { message: misplaced("result", &why) },
-        };
+        match place::result_url(text, &endpoint.url) {
+            Ok(url) => return Polled::Delivered { url },
+            Err(why) if !said.refund => return Polled::UnknownShape { message: misplaced("result", &why) },
+            Err(_) => {}
+        }
     }
     if said.refund {
         return Polled::RefundOffered { code: said.harmless_code(), message: said.message };
@@ -350,6 +353,30 @@ mod tests {
     }
 
     #[test]
+    fn a_refund_is_taken_wherever_it_stands_unless_a_result_is_there() {
+        let link = r#""lnurl_withdraw":"lnurl1abc""#;
+        for (status, body) in [
+            (500, format!(r#"{{"error":"no gpu",{link}}}"#)),
+            (200, format!(r#"{{"status":500,"body":{{"error":"no gpu"}},"refund":{{{link}}}}}"#)),
+            (200, format!(r#"{{"videoUrl":"http://10.0.0.1/a.mp4","refund":{{{link}}}}}"#)),
+            (202, format!(r#"{{"poll_url":"https://other.example/job","refund":{{{link}}}}}"#)),
+        ] {
+            let found = redeem(status, &[], &body);
+            assert!(matches!(found, Redeemed::RefundOffered { .. }), "{body}: {found:?}");
+            assert_eq!(crate::origin::lnurl::refund_link(&answer(status, &[], &body)).as_deref(), Some("lnurl1abc"));
+        }
+        let misplaced =
+            format!(r#"{{"status":"COMPLETED","result":{{"url":"http://10.0.0.1/a"}},"refund":{{{link}}}}}"#);
+        assert!(matches!(poll(200, &[], &misplaced), Polled::RefundOffered { .. }));
+        let both = format!(r#"{{"videoUrl":"/a.mp4","refund":{{{link}}}}}"#);
+        assert_eq!(redeem(200, &[], &both), Redeemed::Delivered { url: at("https://sats.example/a.mp4") });
+        assert_eq!(poll(200, &[], &both), Polled::Delivered { url: at("https://sats.example/a.mp4") });
+        for none in [r#"{"lnurl_withdraw":""}"#, r#"{"lnurl_withdraw":null,"refund":null}"#] {
+            assert!(matches!(redeem(500, &[], none), Redeemed::Retry { .. }), "{none}");
+        }
+    }
+
+    #[test]
     fn a_refund_is_told_without_its_link() {
         let refund =
             r#""refund":{"charge_id":"c","refund_amount":2750,"lnurl_withdraw":"lnurl1abc","status":"pending"}"#;
@@ -357,6 +384,12 @@ mod tests {
             (500, format!(r#"{{"error":"no gpu","error_code":"L402_UPSTREAM_FAILED",{refund}}}"#)),
             (200, format!(r#"{{"error":"no gpu","error_code":"L402_REFUND_ISSUED",{refund}}}"#)),
             (402, format!(r#"{{"error":"no gpu",{refund}}}"#)),
+            (
+                500,
+                r#"{"error":"no gpu","suggestion":"claim it at https://p.example/w?i=lnurl1",
+                    "refund":{"lnurl_withdraw":"https://p.example/w?i=lnurl1"}}"#
+                    .to_owned(),
+            ),
             (200, format!(r#"{{"status":"FAILED","videoUrl":"/half.mp4","error":"no gpu",{refund}}}"#)),
         ] {
             let Redeemed::RefundOffered { message, .. } = redeem(status, &[], &body) else { panic!("{body}") };

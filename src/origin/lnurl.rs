@@ -13,7 +13,7 @@ use crate::harmless::harmless;
 use crate::money::Msat;
 
 /// Where an answer may hold the link.
-const LINKS: [&str; 4] = ["/refund/lnurl_withdraw", "/refund/lnurl", "/lnurl_withdraw", "/refund/lnurlw"];
+pub(super) const LINKS: [&str; 4] = ["/refund/lnurl_withdraw", "/refund/lnurl", "/lnurl_withdraw", "/refund/lnurlw"];
 /// A longer link is not kept, and so not claimed.
 const LINK_BYTES_MAX: usize = 8 * 1024;
 /// A longer `k1` is none.
@@ -44,7 +44,7 @@ impl std::fmt::Debug for Withdraw {
 #[must_use]
 pub fn refund_link(answer: &HttpAnswer) -> Option<String> {
     let said = Said::of(answer);
-    let text = said.text_at(&LINKS.map(str::to_owned))?.trim();
+    let text = said.refund_link()?.trim();
     (text.len() <= LINK_BYTES_MAX).then(|| text.to_owned())
 }
 
@@ -155,6 +155,23 @@ fn object(answer: &HttpAnswer) -> Result<Json, String> {
         Some(json) if (200..300).contains(&answer.status) => Ok(json),
         Some(_) | None => Err(Said::of(answer).message),
     }
+}
+
+/// Words about a request to that address, without what of it is a secret: anybody who has it can have the money. Hosts
+/// repeat it in what they say, and a redirect in where it leads; it is often too short to be known for one by its look.
+#[must_use]
+pub fn discreet(words: &str, url: &Url) -> String {
+    const SECRET_CHARS_MIN: usize = 4;
+    const SEGMENT_CHARS_MIN: usize = 6;
+    // A number in a segment of the path tells an id from a word.
+    let is_id = |segment: &&str| segment.len() >= SEGMENT_CHARS_MIN && segment.contains(|c: char| c.is_ascii_digit());
+    let mut secrets: Vec<String> = url.path_segments().into_iter().flatten().filter(is_id).map(str::to_owned).collect();
+    secrets.extend(url.query().map(str::to_owned));
+    secrets.extend(url.query_pairs().map(|(_, value)| value.into_owned()));
+    secrets.retain(|secret| secret.len() >= SECRET_CHARS_MIN);
+    // The longest first: one may be a part of another.
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    secrets.iter().fold(words.to_owned(), |words, secret| words.replace(secret.as_str(), "…"))
 }
 
 /// The host of an address, for words.
@@ -298,6 +315,20 @@ mod tests {
         assert_eq!(read(200, r#"{"status":"ERROR","reason":"already claimed"}"#), Err("already claimed".to_owned()));
         for (status, body) in [(200, "{}"), (502, "<html>"), (500, r#"{"status":"OK"}"#), (200, "[]")] {
             assert!(read(status, body).is_err(), "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn words_repeat_nothing_of_the_claim() {
+        let link = url("https://pay.example/withdraw/lnurl/AbCd3fGh1JkLmN0p?id=7&k=x9y8z7");
+        let callback = callback_url(&link, "550e8400-e29b-41d4-a716-446655440000", "lnbc1x");
+        for (at, words, shown) in [
+            (&link, "no AbCd3fGh1JkLmN0p here", "no … here"),
+            (&link, "x9y8z7: withdraw 7 pending at pay.example", "…: withdraw 7 pending at pay.example"),
+            (&link, "https://pay.example/w/AbCd3fGh1JkLmN0p/", "https://pay.example/w/…/"),
+            (&callback, "k1 550e8400-e29b-41d4-a716-446655440000 is used", "k1 … is used"),
+        ] {
+            assert_eq!(discreet(words, at), shown);
         }
     }
 

@@ -129,6 +129,12 @@ pub enum HttpFailure {
 }
 
 impl HttpAnswer {
+    /// The link with which it offers the money back, if any: a secret.
+    #[must_use]
+    pub fn refund_link(&self) -> Option<String> {
+        lnurl::refund_link(self)
+    }
+
     /// The first header of that (lower-case) name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::HttpAnswer;
+use super::lnurl::LINKS;
 use crate::catalog::{Endpoint, Treatment};
 use crate::harmless::harmless;
 use crate::time::UnixMs;
@@ -43,11 +44,23 @@ impl Said {
         let status = inner_status.unwrap_or(answer.status);
         let inner = inner(json.as_ref(), inner_status.is_some());
         let code = code_word(answer, inner);
-        let refund = inner.and_then(|inner| inner.get("refund")).is_some_and(is_an_offer);
+        let wrapped = inner_status.is_some();
+        let roots = [inner, json.as_ref().filter(|_| wrapped)];
+        let refund = roots.into_iter().flatten().filter_map(|root| root.get("refund")).any(is_an_offer);
         let from_cache = answer.header("x-dedup").is_some_and(is_yes);
         let after_ms = retry_after_header(answer).or_else(|| retry_after_body(inner));
-        let message = message(status, inner, code.as_deref());
-        Self { status, code, refund, from_cache, after_ms, message, wrapped: inner_status.is_some(), json }
+        let words = words(status, inner, code.as_deref());
+        let mut said = Self { status, code, refund, from_cache, after_ms, message: String::new(), wrapped, json };
+        let link = said.refund_link();
+        // Written out it does not look like a secret, and some repeat it in what they suggest.
+        let words = link.map_or_else(|| words.clone(), |link| words.replace(link.trim(), "…"));
+        (said.refund, said.message) = (refund || link.is_some(), harmless(&masked(&words)));
+        said
+    }
+
+    /// The link with which the money is offered back, as it stands there.
+    pub(super) fn refund_link(&self) -> Option<&str> {
+        self.text_at(&LINKS.map(str::to_owned))
     }
 
     /// How the endpoint's table treats the answer to an unpaid request.
@@ -173,7 +186,7 @@ fn whole_number(json: &Json) -> Option<u64> {
 }
 
 /// `HTTP 429 (RATE_LIMITED): too many requests; wait a little`.
-fn message(status: u16, json: Option<&Json>, code: Option<&str>) -> String {
+fn words(status: u16, json: Option<&Json>, code: Option<&str>) -> String {
     let field = |name: &str| {
         let value = json?.get(name)?;
         value.as_str().or_else(|| value.get("message")?.as_str()).filter(|text| !text.trim().is_empty())
@@ -190,7 +203,7 @@ fn message(status: u16, json: Option<&Json>, code: Option<&str>) -> String {
         out.push_str("; ");
         out.push_str(suggestion);
     }
-    harmless(&masked(&out))
+    out
 }
 
 /// Long runs of base64 or hex become `…`: an origin may echo a token, a preimage, an invoice or a withdraw link.

@@ -87,6 +87,13 @@ impl Pace {
         host.head_of_line(clock, Class::Ask, None).await
     }
 
+    /// Whether a refund may be asked about: as for a challenge, and as soon as a poll would be.
+    pub(super) async fn claim_turn<C: Clock>(&self, clock: &C, url: &Url) -> bool {
+        let host = self.host(url, clock.now());
+        let _waiting = Waiting::new(&host.waiting[Class::Poll as usize]);
+        host.head_of_line(clock, Class::Poll, None).await
+    }
+
     /// Returns when the host does not want to be left alone any more.
     pub(super) async fn unblocked<C: Clock>(&self, clock: &C, url: &Url) {
         self.host(url, clock.now()).unblocked(clock, None).await;

@@ -23,7 +23,6 @@ use crate::payer::{InvoiceOrder, InvoiceState, MadeInvoice, NodeProblem, Payer, 
 use crate::time::UnixMs;
 
 use super::drive::Shared;
-use super::pace::Class;
 use super::{Clock, Run};
 
 /// Refunds that are claimed at once.
@@ -281,16 +280,19 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
         let seller = &self.refund.seller;
         let url = lnurl::link_url(&self.refund.link, seller).map_err(Refusal::No)?;
         let answer = self.get(&url).await?;
-        let withdraw = lnurl::read_withdraw(&answer, &url, seller).map_err(Refusal::No)?;
+        let no = |words: String| Refusal::No(lnurl::discreet(&words, &url));
+        let withdraw = lnurl::read_withdraw(&answer, &url, seller).map_err(no)?;
         Ok((withdraw, lnurl::host(&url)))
     }
 
     async fn get(&self, url: &Url) -> Result<origin::HttpAnswer, Refusal> {
         let (pace, clock) = (&self.shared.pace, self.run.clock);
-        if let Some(until) = pace.blocked_until(url, clock.now()) {
-            return Err(Refusal::Later(format!("{} wants to be left alone until {until}", lnurl::host(url))));
+        // Also where it says so while this one stands in line: no run waits for hours for a refund.
+        if !pace.claim_turn(clock, url).await {
+            let until =
+                pace.blocked_until(url, clock.now()).map_or_else(String::new, |until| format!(" until {until}"));
+            return Err(Refusal::Later(format!("{} wants to be left alone{until}", lnurl::host(url))));
         }
-        pace.turn(clock, url, Class::Poll, None).await;
         match self.run.origin.withdraw(url, &self.refund.seller).await {
             Ok(answer) if matches!(answer.status, 429 | 503) => {
                 pace.slow_down(url, clock.now(), origin::retry_after_ms(&answer));
@@ -301,7 +303,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
                 Err(Refusal::Later(format!("{}: {failure}", lnurl::host(url))))
             }
             Err(failure @ (HttpFailure::TooLarge(_) | HttpFailure::Redirect(_))) => {
-                Err(Refusal::No(format!("{}: {failure}", lnurl::host(url))))
+                Err(Refusal::No(lnurl::discreet(&format!("{}: {failure}", lnurl::host(url)), url)))
             }
         }
     }
@@ -331,6 +333,10 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
             Ok(made) => made,
             Err(problem) => return Ok(Err(self.of_node(&problem))),
         };
+        // Behind one address another node may answer now: its invoice would be paid, and never found at this one.
+        if let Err(why) = self.is_payers_node().await {
+            return Ok(Err(why));
+        }
         let read = match self.read(&made, amount) {
             Ok(read) => read,
             Err(why) => return Ok(Err((self.reason(), format!("the node's own invoice is not as ordered: {why}")))),
@@ -383,7 +389,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
     async fn hand_over(&self, withdraw: &Withdraw, invoice: &DurableInvoice) -> Result<(), String> {
         let url = lnurl::callback_url(&withdraw.callback, &withdraw.k1, invoice.invoice());
         let answer = self.get(&url).await.map_err(Refusal::words)?;
-        lnurl::read_callback(&answer, &url)
+        lnurl::read_callback(&answer, &url).map_err(|words| lnurl::discreet(&words, &url))
     }
 
     /// Looks for the money: for a while where it was promised, and a few times where nothing was. `said` is the other side's

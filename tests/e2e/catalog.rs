@@ -76,7 +76,8 @@ fn check_says_what_has_changed() {
     catalog(&client, &sandbox, "check").with(0);
     let mut sandbox = Sandbox::start("");
     sandbox.stop();
-    catalog(&client, &sandbox, "check").with(3).saying("cannot be asked");
+    let ended = catalog(&client, &sandbox, "check").with(3).saying("cannot be asked");
+    assert_eq!(ended.stdout.matches("not asked any more").count(), 6, "asked in vain once: {ended}");
 }
 
 #[test]

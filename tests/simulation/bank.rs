@@ -28,6 +28,8 @@ struct Offer {
     less: Option<u64>,
     /// It says for ever that it has expired.
     expired: bool,
+    /// What it gives back of a small price is less than it pays out.
+    too_little: bool,
     /// Invoices that came to its callback.
     handed: BTreeSet<PaymentHash>,
     /// The invoice that it pays, or says it pays.
@@ -70,7 +72,7 @@ impl Bank {
     pub fn withholds(&self, sale: &PaymentHash) -> bool {
         self.offers.get(sale).is_some_and(|offer| {
             let unpaid = |hash: &PaymentHash| self.received(hash).is_none();
-            offer.expired || offer.taken.as_ref().is_some_and(unpaid)
+            offer.expired || offer.too_little || offer.taken.as_ref().is_some_and(unpaid)
         })
     }
 }
@@ -152,6 +154,7 @@ fn link(world: &Rc<World>, url: &Url, sale: PaymentHash, amount: Msat) -> HttpAn
         return no("it was withdrawn already");
     }
     let most = amount.get() - less(world, offer, amount);
+    offer.too_little = most < LEAST;
     let callback = url.join(&format!("/claim?h={}", sale.hex())).expect("a URL");
     let body = format!(
         r#"{{"tag":"withdrawRequest","callback":"{callback}","k1":"k{}","defaultDescription":"back",

@@ -37,7 +37,7 @@ pub(super) fn execute(options: &CatalogOptions) -> Result<ExitCode, Failure> {
 pub(super) fn survey(endpoints: &[std::sync::Arc<Endpoint>]) -> Result<Vec<EndpointFacts>, Failure> {
     let origin = HttpOrigin::new(HttpOptions::default()).map_err(|error| Failure::Internal(error.to_string()))?;
     crate::cli::runtime()?.block_on(async {
-        let mut service = Service { origin, listings: HashMap::new() };
+        let mut service = Service { origin, listings: HashMap::new(), silent: HashMap::new() };
         let mut found = Vec::new();
         for endpoint in endpoints {
             found.push(service.endpoint(endpoint).await);
@@ -50,6 +50,8 @@ struct Service {
     origin: HttpOrigin,
     /// Several endpoints share a listing.
     listings: HashMap<Url, Result<Json, String>>,
+    /// Hosts that did not answer, or wanted to be left alone to the end: none is asked for anything more.
+    silent: HashMap<String, String>,
 }
 
 impl Service {
@@ -65,9 +67,9 @@ impl Service {
         EndpointFacts { endpoint: endpoint.name.clone(), url: node::place(&endpoint.url), listing, quotes }
     }
 
-    async fn quote(&self, endpoint: &Endpoint, trial: Trial) -> QuoteFacts {
+    async fn quote(&mut self, endpoint: &Endpoint, trial: Trial) -> QuoteFacts {
         let asked = match Request::build(endpoint, &trial.params, image::load) {
-            Ok(request) => self.ask(endpoint, &request).await,
+            Ok(request) => self.ask_unless_silent(endpoint, &request).await,
             Err(problem) => Answer::Unknown(problem.to_string()),
         };
         let job = job_words(endpoint, &trial);
@@ -80,10 +82,26 @@ impl Service {
                 (Some(price), Verdict::Differs, message)
             }
             Answer::Refused(why) => (None, Verdict::Differs, format!("{job} is refused: {why}")),
-            Answer::Unknown(why) => (None, Verdict::Unknown, format!("{job}: {why}")),
+            Answer::Unknown(why) | Answer::Silent(why) => (None, Verdict::Unknown, format!("{job}: {why}")),
         };
         let Trial { rate_index, chosen_by, quantity, price, .. } = trial;
         QuoteFacts { rate_index, chosen_by, quantity, catalog_msat: price, asked_msat, verdict, message }
+    }
+
+    /// A host that keeps every question waiting would keep the check alive for hours.
+    async fn ask_unless_silent(&mut self, endpoint: &Endpoint, request: &Request) -> Answer {
+        let host = request.url.authority().to_owned();
+        if let Some(why) = self.silent.get(&host) {
+            return Answer::Unknown(format!("not asked any more: {why}"));
+        }
+        let answer = self.ask(endpoint, request).await;
+        match answer {
+            Answer::Silent(why) => {
+                self.silent.insert(host, why.clone());
+                Answer::Unknown(why)
+            }
+            answer => answer,
+        }
     }
 
     async fn ask(&self, endpoint: &Endpoint, request: &Request) -> Answer {
@@ -93,7 +111,7 @@ impl Service {
             tries += 1;
             let answer = match self.origin.ask(request).await {
                 Ok(answer) => answer,
-                Err(failure) => return Answer::Unknown(unreachable_words(&failure)),
+                Err(failure) => return Answer::Silent(unreachable_words(&failure)),
             };
             match read_ask(&answer, endpoint) {
                 Asked::Challenge(challenge) => return of_invoice(&challenge.invoice),
@@ -102,7 +120,7 @@ impl Service {
                 Asked::Retry { after_ms, message, .. } => {
                     let wait_ms = after_ms.or_else(|| retry_after_ms(&answer)).unwrap_or(WAIT_MS_UNASKED);
                     if tries >= TRIES_MAX || wait_ms > WAIT_MS_MAX {
-                        return Answer::Unknown(message);
+                        return Answer::Silent(message);
                     }
                     tokio::time::sleep(Duration::from_millis(wait_ms)).await;
                 }
@@ -129,6 +147,8 @@ enum Answer {
     Price(Msat),
     Refused(String),
     Unknown(String),
+    /// So the next question would end, too.
+    Silent(String),
 }
 
 fn of_invoice(invoice: &str) -> Answer {

@@ -28,8 +28,29 @@ pub struct Retake {
     pub ids: BTreeSet<String>,
     /// Every delivered job whose content is another now.
     pub changed: bool,
-    /// Every job whose money came back.
+    /// Every job whose money came back, and of which no person has decided to leave it at that.
     pub refunded: bool,
+}
+
+impl Retake {
+    /// Whether the user wants that job, which was bought before, once more. The one place where this is decided: what is
+    /// planned is what is bought.
+    fn wants(&self, known: &Known, job: &PlannedJob) -> bool {
+        let by_id = || self.ids.contains(&job.id);
+        match known.state {
+            JobState::Delivered | JobState::Downloaded => by_id() || (self.changed && known.content != job.content),
+            // What a person has decided to leave at that is not among what a word about all of them means.
+            JobState::Refunded => by_id() || (self.refunded && known.reason != Reason::Decided),
+            JobState::Lost => by_id(),
+            JobState::Pending
+            | JobState::Running
+            | JobState::InDoubt
+            | JobState::Paid
+            | JobState::Refused
+            | JobState::Failed
+            | JobState::RefundOffered => false,
+        }
+    }
 }
 
 /// Ids: all are counted, the first thousand are named.
@@ -136,11 +157,14 @@ impl Books {
                 JobState::Refused | JobState::Failed => {
                     known.content != job.content || is_tried_again(&known, job, books.endpoint_row(&job.endpoint)?)
                 }
-                JobState::Delivered | JobState::Downloaded => {
-                    retake.ids.contains(&job.id) || (retake.changed && known.content != job.content)
-                }
-                JobState::Lost | JobState::Refunded => retake.ids.contains(&job.id),
-                JobState::Running | JobState::InDoubt | JobState::Paid | JobState::RefundOffered => false,
+                JobState::Delivered
+                | JobState::Downloaded
+                | JobState::Lost
+                | JobState::Refunded
+                | JobState::Running
+                | JobState::InDoubt
+                | JobState::Paid
+                | JobState::RefundOffered => retake.wants(&known, job),
             })
         })
     }
@@ -334,7 +358,7 @@ impl<'a> Load<'a> {
                 Step::Keep
             }
             JobState::Delivered | JobState::Downloaded => {
-                if self.retake.ids.contains(&job.id) || (self.retake.changed && !same) {
+                if self.retake.wants(known, job) {
                     Step::Retake
                 } else if same {
                     Step::Mark(Reason::None)
@@ -343,9 +367,8 @@ impl<'a> Load<'a> {
                     Step::Mark(Reason::Changed)
                 }
             }
-            JobState::Refunded if self.retake.refunded => Step::Retake,
             JobState::Lost | JobState::Refunded => {
-                if self.retake.ids.contains(&job.id) {
+                if self.retake.wants(known, job) {
                     Step::Retake
                 } else {
                     Step::Keep

@@ -11,13 +11,14 @@ use crate::ledger::{AnswerKey, AnswerKind, Committed, JobEnd, JobKey, JobState, 
 use crate::origin::HttpAnswer;
 use crate::time::UnixMs;
 
-/// Of a refusal's body, which nobody interprets later, this much is kept: what a complaint needs.
-const REFUSAL_BYTES_MAX: usize = 64 * 1024;
+/// Of a refusal's body, once it is interpreted, this much is kept: what a complaint needs.
+const REFUSAL_BYTES_MAX: u32 = 64 * 1024;
 /// Refusals that are kept of one payment: the first ones, and the latest.
 const REFUSALS_FIRST: u32 = 16;
 const REFUSALS_MAX: u32 = 64;
 
-/// An answer, before it is interpreted. Each 2xx is kept whole (rule 6).
+/// An answer, before it is interpreted: whole, as what reads it after a crash must find what this process would have
+/// found, a refund's link for instance. Each 2xx stays so (rule 6).
 pub(super) fn answer(
     tx: &Connection,
     now: UnixMs,
@@ -26,20 +27,28 @@ pub(super) fn answer(
     answer: &HttpAnswer,
 ) -> Result<Committed, Fault> {
     payment(tx, key)?.expect_undelivered("an answer")?;
-    let is_success = (200..300).contains(&answer.status);
-    let kept = if is_success { answer.body.len() } else { answer.body.len().min(REFUSAL_BYTES_MAX) };
-    let body = answer.body.get(..kept).unwrap_or_default();
+    trim_refusals(tx, key)?;
     tx.prepare_cached(
         "INSERT INTO answers (payment, kind, at, status, headers, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
-    .execute(params![key, kind_word(kind), now, answer.status, Json(&answer.headers), body])?;
+    .execute(params![key, kind_word(kind), now, answer.status, Json(&answer.headers), answer.body])?;
     let stored = AnswerKey(tx.last_insert_rowid());
-    if !is_success {
+    if !(200..300).contains(&answer.status) {
         forget_refusals(tx, key)?;
     }
     tx.prepare_cached("UPDATE payments SET answered_at = ?2, redeems = redeems + ?3 WHERE id = ?1")?
         .execute(params![key, now, kind == AnswerKind::Redeem])?;
     Ok(Committed::Answer(stored))
+}
+
+/// Cuts the refusals of one payment, which nobody reads any more but a person.
+fn trim_refusals(tx: &Connection, key: PaymentKey) -> Result<(), Fault> {
+    tx.prepare_cached(
+        "UPDATE answers SET body = substr(body, 1, ?2)
+         WHERE payment = ?1 AND status NOT BETWEEN 200 AND 299 AND length(body) > ?2",
+    )?
+    .execute(params![key, REFUSAL_BYTES_MAX])?;
+    Ok(())
 }
 
 /// Keeps the refusals of one payment within their bound: the first after the first ones goes.
@@ -133,8 +142,9 @@ pub(super) fn undelivered(
             return contradiction(format!("a paid job without its result cannot be {}", end.state.as_str()));
         }
     }
-    if let Some(answer) = answer {
-        interpreted(tx, &payment, answer)?;
+    match answer {
+        Some(answer) => interpreted(tx, &payment, answer)?,
+        None => trim_refusals(tx, key)?,
     }
     tx.prepare_cached("UPDATE payments SET poll_url = NULL, poll_interval_ms = NULL WHERE id = ?1")?.execute([key])?;
     job::change(tx, now, payment.job, payment.job_from(), &Change::to_end(end))?;
@@ -152,7 +162,7 @@ pub(super) fn interpreted(tx: &Connection, payment: &Payment, answer: AnswerKey)
     }
     tx.prepare_cached("UPDATE answers SET interpreted = 1 WHERE payment = ?1 AND id <= ?2 AND interpreted = 0")?
         .execute(params![payment.key, answer])?;
-    Ok(())
+    trim_refusals(tx, payment.key)
 }
 
 /// The job ends, or becomes pending again, without any open payment.

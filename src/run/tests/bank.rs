@@ -28,12 +28,16 @@ pub(super) enum Back {
     Pay,
     /// The link offers so many msat less.
     Less(u64),
+    /// The link offers so many msat more.
+    More(u64),
     /// ERROR, and nothing is done.
     Refuse,
     /// Nothing is done, and nothing answered.
     Drop,
     /// 503.
     Busy,
+    /// 429, and an hour to wait.
+    Away,
     /// The callback pays, and does not answer.
     PayUnheard,
     /// The callback says ERROR, and pays.
@@ -66,6 +70,12 @@ pub(super) struct Bank {
     pub(super) permitted: Cell<bool>,
     /// So many invoices are made, and the answer is lost.
     pub(super) unheard: Cell<u32>,
+    /// The node has still to cancel what has expired.
+    pub(super) idle: Cell<bool>,
+    /// The node says another hash than its invoice's.
+    pub(super) crooked: Cell<bool>,
+    /// The node does not know its invoices: restored, or its database is not the one.
+    pub(super) forgetful: Cell<bool>,
     pub(super) asked: Cell<u32>,
 }
 
@@ -81,6 +91,9 @@ impl Bank {
             paid: RefCell::default(),
             permitted: Cell::new(true),
             unheard: Cell::new(0),
+            forgetful: Cell::new(false),
+            crooked: Cell::new(false),
+            idle: Cell::new(false),
             asked: Cell::new(0),
         }
     }
@@ -158,6 +171,7 @@ impl Bank {
             self.unheard.set(self.unheard.get() - 1);
             return Err(NodeProblem::Unreachable("connection reset".to_owned()));
         }
+        let hash = if self.crooked.get() { PaymentHash([9; 32]) } else { hash };
         Ok(MadeInvoice { hash, invoice })
     }
 
@@ -167,10 +181,10 @@ impl Bank {
         }
         self.settle();
         let made = self.made.borrow();
-        let Some(invoice) = made.get(hash) else { return Ok(InvoiceState::Unknown) };
+        let Some(invoice) = made.get(hash).filter(|_| !self.forgetful.get()) else { return Ok(InvoiceState::Unknown) };
         Ok(match invoice.received {
             Some(received) => InvoiceState::Settled { received },
-            None if self.clock.now() > invoice.expires_at => InvoiceState::Canceled,
+            None if self.clock.now() > invoice.expires_at && !self.idle.get() => InvoiceState::Canceled,
             None => InvoiceState::Open,
         })
     }
@@ -195,17 +209,19 @@ impl Bank {
     }
 
     fn link(&self, url: &Url, sale: PaymentHash, amount: Msat, act: Back) -> Result<HttpAnswer, HttpFailure> {
-        let less = match act {
+        let (less, more) = match act {
             Back::Drop => return Err(lost()),
             Back::Busy => return Ok(say(503, "{}")),
+            Back::Away => return Ok(away()),
             Back::Refuse => return Ok(no("it has expired")),
-            Back::Less(less) => less,
-            _ => 0,
+            Back::Less(less) => (less, 0),
+            Back::More(more) => (0, more),
+            _ => (0, 0),
         };
         if self.paid.borrow().contains(&sale) {
             return Ok(no("it was withdrawn already"));
         }
-        let most = amount.get() - less;
+        let most = amount.get() - less + more;
         let callback = url.join(&format!("/claim?h={}", sale.hex())).unwrap();
         let body = format!(
             r#"{{"tag":"withdrawRequest","callback":"{callback}","k1":"k{}","defaultDescription":"back",
@@ -228,6 +244,7 @@ impl Bank {
         match act {
             Back::Drop => Err(lost()),
             Back::Busy => Ok(say(503, "{}")),
+            Back::Away => Ok(away()),
             Back::Refuse => Ok(no("not now")),
             Back::Never => {
                 self.paid.borrow_mut().insert(sale);
@@ -250,7 +267,7 @@ impl Bank {
                 pay(PAY_MS);
                 Ok(say(200, r#"{"status":"OK"}"#))
             }
-            Back::Pay | Back::Less(_) => {
+            Back::Pay | Back::Less(_) | Back::More(_) => {
                 pay(PAY_MS);
                 Ok(say(200, r#"{"status":"OK"}"#))
             }
@@ -260,6 +277,10 @@ impl Bank {
 
 fn say(status: u16, body: &str) -> HttpAnswer {
     HttpAnswer { status, headers: Vec::new(), body: body.as_bytes().to_vec() }
+}
+
+fn away() -> HttpAnswer {
+    HttpAnswer { headers: vec![("retry-after".to_owned(), "3600".to_owned())], ..say(429, "{}") }
 }
 
 fn no(reason: &str) -> HttpAnswer {

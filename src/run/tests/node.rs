@@ -63,6 +63,9 @@ pub(super) struct Node {
     clock: FakeClock,
     shop: Rc<Shop>,
     pub(super) id: RefCell<String>,
+    pub(super) network: Cell<Network>,
+    /// From its next invoice on another one answers.
+    pub(super) swapped_for: RefCell<Option<String>>,
     /// Fates of the next POSTs; then all settle.
     pub(super) fates: RefCell<VecDeque<Fate>>,
     /// Fates of the POSTs for a prompt, before those.
@@ -89,6 +92,8 @@ impl Node {
         Self {
             clock,
             shop,
+            network: Cell::new(Network::Regtest),
+            swapped_for: RefCell::new(None),
             id: RefCell::new("03payer0000000000000".to_owned()),
             fates: RefCell::default(),
             fates_of: RefCell::default(),
@@ -310,7 +315,7 @@ impl Payer for Node {
         }
         Ok(NodeInfo {
             id: NodeId(self.id.borrow().clone()),
-            network: Network::Regtest,
+            network: self.network.get(),
             synced: true,
             version: "0.20".to_owned(),
             node_time: Some(self.clock.now()),
@@ -336,6 +341,9 @@ impl Payer for Node {
         self.clock.sleep_ms(WAY_MS).await;
         if self.down.get() {
             return Err(unreachable_node());
+        }
+        if let Some(other) = self.swapped_for.take() {
+            self.id.replace(other);
         }
         self.shop.bank.add_invoice(order)
     }

@@ -6,6 +6,8 @@ use super::bank::Back;
 use super::ledger::Stop;
 use super::shop::{Act, Kind};
 use super::world::{FEE_CEILING, HOUR, MINUTE, PRICE, START, World, wishes};
+use crate::event::Event;
+use crate::l402::Network;
 use crate::ledger::sqlite::Decision;
 use crate::ledger::{JobState, Reason, ReceiptKind, ReceiptRow, RefundStanding};
 use crate::money::Msat;
@@ -339,6 +341,8 @@ async fn what_was_given_up_and_comes_all_the_same_is_in_the_books() {
     world.books().decide(START, job, Decision::Lost, "no hope", "nobody was asked").unwrap();
     world.recover(HOUR).await;
     assert_eq!(world.state_of("j001"), (JobState::Lost, Reason::Decided), "a look changes no decision");
+    let undone = |event: &Event| matches!(event, Event::Job(job) if job.from == JobState::Lost);
+    assert!(!world.heard.0.borrow().iter().any(undone), "nor does anybody hear that it did");
     later(DAY).await;
     world.recover(HOUR).await;
     world.audit_refunded(PRICE.get());
@@ -354,4 +358,155 @@ async fn an_offer_without_a_link_is_for_a_person() {
     assert_eq!(world.state_of("j001"), (JobState::RefundOffered, Reason::RefundFailed));
     world.recover(HOUR).await;
     assert_eq!(world.shop.bank.asked.get(), 0);
+}
+
+/// They stand in line for the host's turn when it says so.
+#[tokio::test(start_paused = true)]
+async fn a_host_that_wants_to_be_left_alone_does_not_keep_the_run_alive() {
+    let mut world = World::new(&wishes(4));
+    world.settings.requests_per_second = std::num::NonZeroU32::new(1);
+    world.settings.max_undelivered = 100;
+    world.shop.always(Kind::Redeem, "shop.example", Act::Refund);
+    for job in ["j001", "j002", "j003", "j004"] {
+        world.shop.bank.script_link(job, vec![Back::Drop; 4]);
+        world.shop.bank.script_link(job, [Back::Away]);
+    }
+    world.buy(HOUR).await;
+    assert_eq!(world.in_state(JobState::RefundOffered), 4, "{:?}", world.standing());
+    world.recover(5 * MINUTE).await;
+    assert_eq!(world.in_state(JobState::RefundOffered), 4, "{:?}", world.standing());
+    for _ in 0..4 {
+        later(2 * HOUR).await;
+        world.recover(5 * MINUTE).await;
+    }
+    world.audit();
+    assert_eq!(world.in_state(JobState::Refunded), 4, "{:?}", world.standing());
+}
+
+/// No more than was paid: the books have no place for a gift, and a limit none for more room than was used.
+#[tokio::test(start_paused = true)]
+async fn of_more_than_was_paid_nothing_more_is_claimed() {
+    let world = refunded();
+    world.shop.bank.script_link("j001", [Back::More(7_000)]);
+    world.buy(HOUR).await;
+    world.audit_refunded(PRICE.get());
+    assert_eq!(world.state_of("j001"), (JobState::Refunded, Reason::None));
+}
+
+/// What it does not know today may be there tomorrow: only past the invoice's expiry is it certain that nothing comes.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_does_not_know_its_invoice_ends_nothing_before_that_has_expired() {
+    for comes_back in [true, false] {
+        let world = refunded();
+        world.shop.bank.script_claim("j001", vec![Back::Drop; 4]);
+        world.buy(HOUR).await;
+        world.shop.bank.forgetful.set(true);
+        later(29 * DAY).await;
+        world.recover(HOUR).await;
+        assert_eq!(world.state_of("j001"), (JobState::RefundOffered, Reason::RefundFailed));
+        assert_eq!(world.books().refunds(None).unwrap()[0].standing, RefundStanding::Invoiced);
+        if comes_back {
+            world.shop.bank.forgetful.set(false);
+            world.recover(HOUR).await;
+            world.audit_refunded(PRICE.get());
+        } else {
+            later(2 * DAY).await;
+            world.recover(HOUR).await;
+            assert_eq!(world.state_of("j001"), (JobState::RefundOffered, Reason::RefundExpired));
+            assert_eq!(world.shop.bank.made(), 1);
+        }
+    }
+}
+
+/// One identity on two networks: what was paid with play money is not claimed with money.
+#[tokio::test(start_paused = true)]
+async fn a_node_on_another_network_receives_nothing() {
+    let world = refunded();
+    world.shop.bank.script_link("j001", vec![Back::Drop; 4]);
+    world.buy(HOUR).await;
+    world.node.network.set(Network::Mainnet);
+    world.recover(HOUR).await;
+    assert_eq!((world.state_of("j001").0, world.shop.bank.made()), (JobState::RefundOffered, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invoice_that_is_not_as_ordered_is_not_handed_over() {
+    let world = refunded();
+    world.shop.bank.crooked.set(true);
+    world.buy(HOUR).await;
+    assert_eq!(world.books().refunds(None).unwrap()[0].standing, RefundStanding::Offered);
+    assert!(world.shop.bank.handed_over().is_empty(), "an invoice that could not be looked up");
+    world.shop.bank.crooked.set(false);
+    world.recover(HOUR).await;
+    world.audit_refunded(PRICE.get());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_earlier_runs_left_is_left_to_the_next_one_by_a_run_that_is_told_to_end() {
+    let world = refunded();
+    world.shop.bank.script_link("j001", vec![Back::Drop; 4]);
+    world.buy(HOUR).await;
+    let asked = world.shop.bank.asked.get();
+    let (controller, control) = Controller::new();
+    controller.drain(DrainCause::Interrupted);
+    world.try_buy(MINUTE, control).await.unwrap();
+    assert_eq!(world.shop.bank.asked.get(), asked);
+    world.recover(HOUR).await;
+    world.audit_refunded(PRICE.get());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refund_on_its_way_is_no_payment_in_doubt() {
+    let mut world = World::new(&wishes(4));
+    (world.settings.max_doubt, world.settings.jobs_in_flight) = (1, 1);
+    world.shop.always(Kind::Redeem, "j001", Act::Refund);
+    world.shop.bank.script_claim("j001", [Back::Later(50_000)]);
+    world.buy(HOUR).await;
+    world.audit();
+    assert_eq!((world.in_state(JobState::Refunded), world.in_state(JobState::Delivered)), (1, 3));
+    let paused = |event: &Event| matches!(event, Event::Paused { .. });
+    assert!(!world.heard.0.borrow().iter().any(paused), "the others need not wait for it");
+}
+
+/// It may have been claimed by hand, with the link: nothing more is asked of anybody.
+#[tokio::test(start_paused = true)]
+async fn what_was_given_up_before_it_was_claimed_is_left_alone() {
+    let world = refunded();
+    world.shop.bank.script_link("j001", vec![Back::Drop; 4]);
+    world.buy(HOUR).await;
+    let job = world.books().undecided(world.batch, "j001").unwrap().unwrap().job;
+    world.books().decide(START, job, Decision::Lost, "claimed by hand", "nobody was asked").unwrap();
+    let asked = world.shop.bank.asked.get();
+    world.recover(HOUR).await;
+    assert_eq!((world.shop.bank.asked.get(), world.shop.bank.made()), (asked, 0));
+    assert_eq!(world.state_of("j001"), (JobState::Lost, Reason::Decided));
+}
+
+/// Money may be held for it: only the node knows when it cannot come any more.
+#[tokio::test(start_paused = true)]
+async fn an_expired_invoice_that_the_node_still_holds_open_is_not_at_its_end() {
+    let world = refunded();
+    world.shop.bank.script_claim("j001", vec![Back::Never; 4]);
+    world.shop.bank.idle.set(true);
+    world.buy(HOUR).await;
+    later(40 * DAY).await;
+    world.recover(HOUR).await;
+    assert_eq!(world.state_of("j001"), (JobState::RefundOffered, Reason::RefundFailed));
+    assert_eq!(world.books().refunds(None).unwrap()[0].standing, RefundStanding::Invoiced);
+    world.shop.bank.idle.set(false);
+    world.recover(HOUR).await;
+    assert_eq!(world.state_of("j001"), (JobState::RefundOffered, Reason::RefundExpired));
+}
+
+/// A balancer stands before two nodes, or a file of settings was changed.
+#[tokio::test(start_paused = true)]
+async fn an_invoice_of_a_node_that_answered_in_between_is_not_handed_over() {
+    let world = refunded();
+    world.node.swapped_for.replace(Some("03another000000000000".to_owned()));
+    world.buy(HOUR).await;
+    assert!(world.shop.bank.handed_over().is_empty(), "the refund would come where nobody looks for it");
+    assert_eq!(world.books().refunds(None).unwrap()[0].standing, RefundStanding::Offered);
+    world.node.id.replace("03payer0000000000000".to_owned());
+    world.buy(HOUR).await;
+    world.audit_refunded(PRICE.get());
 }

@@ -3,6 +3,7 @@
 use super::ledger::Stop;
 use super::shop::{Act, Kind, say};
 use super::world::{HOUR, MINUTE, Wish, World, begin, wish};
+use crate::event::Event;
 use crate::ledger::{JobState, Reason};
 use crate::run::Controller;
 
@@ -174,4 +175,7 @@ async fn an_origin_that_only_ever_gives_the_twin_s_result_is_not_asked_for_ever(
     assert_eq!(world.state_of("t1").0, JobState::Delivered);
     assert_eq!(world.state_of("t2"), (JobState::Lost, Reason::AnsweredFromCache));
     assert_eq!(world.node.posts.get(), 2);
+    let delivered = |event: &Event| matches!(event, Event::Job(job) if job.state == JobState::Delivered);
+    let told = world.heard.0.borrow().iter().filter(|event| delivered(event)).count();
+    assert_eq!(told, 1, "an event tells of what is in the ledger");
 }

@@ -204,8 +204,15 @@ fn a_job_is_bought_once_more_only_by_the_users_word() {
         (JobState::Lost, &refunded, "a", 1),
     ] {
         let (mut books, batch) = lost(state);
-        let report = load(&mut books, batch, retake, vec![planned(&endpoint(), "a", prompt)]);
+        let job = planned(&endpoint(), "a", prompt);
+        let foreseen = books.would_buy(batch, retake, &job).unwrap();
+        let report = load(&mut books, batch, retake, vec![job]);
         assert_eq!(report.retaken.count, expected - 1, "{state:?}, {prompt}");
+        assert_eq!(
+            foreseen,
+            !pending(&books, batch).is_empty(),
+            "{state:?}, {prompt}: what is foreseen is what is done"
+        );
         assert_eq!(report.not_retaken.contains(&"nobody".to_owned()), retake.ids.contains("nobody"));
         let rows = standing(&books, batch);
         assert_eq!(rows.len(), 1, "the results show the latest take");

@@ -6,10 +6,11 @@ use url::Url;
 use super::support::*;
 use crate::ledger::sqlite::{Books, Decision, Retake};
 use crate::ledger::{
-    BatchKey, Caps, Committed, IntentRefusal, JobState, LedgerError, PaymentKey, PeriodCap, Reason, ReceiptKind,
-    Record, RefundInvoice, RefundRecord, RefundStanding,
+    AnswerKey, AnswerKind, BatchKey, Caps, Committed, IntentRefusal, JobState, LedgerError, OpenJob, OpenStage,
+    PaymentKey, PeriodCap, Reason, ReceiptKind, Record, RefundInvoice, RefundRecord, RefundStanding,
 };
 use crate::money::Msat;
+use crate::origin::HttpAnswer;
 use crate::payer::NodeId;
 
 fn invoice(amount: u64) -> RefundInvoice {
@@ -263,4 +264,52 @@ fn a_link_is_shown_nowhere_but_in_its_own_place() {
     assert!(!shown.contains("LNURL1X"), "{shown}");
     let debug = format!("{:?}", Record::Refund(payment, invoiced(1)));
     assert!(!debug.contains("k1") && !debug.contains("lnbc1back"), "{debug}");
+}
+
+#[test]
+fn what_a_person_has_left_at_that_is_bought_again_by_its_name_alone() {
+    let endpoint = endpoint();
+    let jobs = || vec![planned(&endpoint, "a", "a"), planned(&endpoint, "b", "b")];
+    let (mut books, batch, payment) = begun();
+    apply(&mut books, payment, invoiced(PRICE.get())).unwrap();
+    apply(&mut books, payment, settled(PRICE.get())).unwrap();
+    let job = books.undecided(batch, "a").unwrap().unwrap().job;
+    books.decide(NOW, job, Decision::Lost, "not wanted any more", "").unwrap();
+    load(&mut books, batch, &Retake { refunded: true, ..Retake::default() }, jobs());
+    assert_eq!(standing(&books, batch)[0].1, 1, "the person said to leave it at that");
+    let named = Retake { ids: std::collections::BTreeSet::from(["a".to_owned()]), ..Retake::default() };
+    load(&mut books, batch, &named, jobs());
+    assert_eq!(standing(&books, batch)[0].1, 2);
+}
+
+#[test]
+fn what_is_delivered_is_not_given_back() {
+    let (mut books, batch) = in_memory(&["a"]);
+    let job = pending(&books, batch).remove(0);
+    let payment = deliver(&mut books, &job, 1);
+    let answer = AnswerKey(1);
+    let offer = RefundRecord::Offered { answer, link: Some("l".to_owned()), message: "no".to_owned() };
+    assert!(is_contradiction(&apply(&mut books, payment, offer)));
+    assert_eq!(standing(&books, batch)[0].2, JobState::Delivered);
+    assert!(books.refunds(None).unwrap().is_empty());
+}
+
+/// The process ends between the answer and what it means.
+#[test]
+fn an_answer_is_read_again_as_long_as_it_came() {
+    let (mut books, batch) = in_memory(&["a"]);
+    let job = pending(&books, batch).remove(0);
+    let payment = intend(&mut books, new_intent(&job, 1)).payment();
+    books.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
+    let body = format!(r#"{{"trace":"{}","refund":{{"lnurl_withdraw":"lnurl1x"}}}}"#, "x".repeat(70_000)).into_bytes();
+    let answer = HttpAnswer { status: 502, headers: Vec::new(), body };
+    let kept = Record::Answer { payment, kind: AnswerKind::Redeem, answer: answer.clone() };
+    let Committed::Answer(key) = books.apply(NOW, kept).unwrap() else { panic!("no answer") };
+    let open = books.open_jobs(Some(batch)).unwrap();
+    let [OpenJob { stage: OpenStage::Answered(.., known), .. }] = &open[..] else { panic!("{open:?}") };
+    assert_eq!(*known, answer);
+    let offer = RefundRecord::Offered { answer: key, link: Some("lnurl1x".to_owned()), message: "no".to_owned() };
+    apply(&mut books, payment, offer).unwrap();
+    let bytes: i64 = books.conn.query_row("SELECT length(body) FROM answers", [], |row| row.get(0)).unwrap();
+    assert_eq!(bytes, 64 * 1024, "a complaint needs no more");
 }
