@@ -49,6 +49,10 @@ pub enum Event {
         changed_count: u64,
         /// Jobs that have gone from the manifest before they were bought.
         gone_count: u64,
+        /// Where files go, with the template of their names; none where none are fetched.
+        download: Option<String>,
+        /// Delivered before, and their files still to be fetched.
+        to_download_count: u64,
     },
     /// A job stands otherwise than before.
     Job(JobEvent),
@@ -98,6 +102,8 @@ pub struct JobEvent {
     pub refunded_msat: Option<Msat>,
     /// The result's URL, once delivered.
     pub url: Option<String>,
+    /// The file, once downloaded.
+    pub file: Option<String>,
     /// In words.
     pub error: Option<String>,
     /// When.

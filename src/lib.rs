@@ -7,6 +7,7 @@ pub mod catalog;
 pub mod cells;
 pub mod cli;
 pub mod diagnostic;
+pub mod download;
 pub mod event;
 pub mod harmless;
 pub mod l402;

@@ -23,7 +23,7 @@ const LEAVES: [&str; 7] = ["money", "time", "diagnostic", "cells", "harmless", "
 
 /// money ← l402, catalog ← manifest ← plan ← ports ← run ← cli. The ports exchange the few types that cross the table
 /// between asking, paying and recording, and nothing else.
-const ROOMS: [Room; 12] = [
+const ROOMS: [Room; 13] = [
     room("l402", &[]),
     room("catalog", &[]),
     room("manifest", &["l402", "catalog"]),
@@ -45,11 +45,19 @@ const ROOMS: [Room; 12] = [
     },
     Room { name: "event", uses: &[], types: &[("ledger", &["JobState", "Reason", "Next"])] },
     room("run", &["l402", "catalog", "manifest", "plan", "payer", "origin", "ledger", "event"]),
+    Room {
+        name: "download",
+        uses: &["catalog", "origin", "ledger", "event"],
+        types: &[("run", &["Class", "Clock", "Control", "Pace", "SteadyClock"])],
+    },
     room("report", &["event", "ledger", "catalog"]),
     room("sandbox", &["l402"]),
     room(
         "cli",
-        &["l402", "catalog", "manifest", "plan", "payer", "origin", "ledger", "event", "run", "report", "sandbox"],
+        &[
+            "l402", "catalog", "manifest", "plan", "payer", "origin", "ledger", "event", "run", "download", "report",
+            "sandbox",
+        ],
     ),
 ];
 

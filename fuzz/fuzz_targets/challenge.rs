@@ -24,7 +24,10 @@ fn holds(challenge: &Challenge) {
     let token = challenge.token.reveal();
     assert!(!token.is_empty() && token.len() <= TOKEN_BYTES_MAX);
     // It stands in `Authorization: L402 token:preimage` without changing what the line means; of a charge, as base64.
-    assert!(challenge.scheme == Scheme::Payment || token.bytes().all(|b| b.is_ascii_graphic() && !b"\"',:".contains(&b)), "{token:?}");
+    assert!(
+        challenge.scheme == Scheme::Payment || token.bytes().all(|b| b.is_ascii_graphic() && !b"\"',:".contains(&b)),
+        "{token:?}"
+    );
     assert!(!challenge.invoice.is_empty() && challenge.invoice.len() <= INVOICE_BYTES_MAX);
     assert!(!format!("{challenge:?}").contains(&format!("\"{token}\"")) || is_name(challenge, token));
     let _ = macaroon::payment_hash_of(token);

@@ -6,7 +6,9 @@
 use std::sync::LazyLock;
 
 use l402_batch::catalog::{Catalog, Endpoint};
-use l402_batch::origin::{Asked, HttpAnswer, Polled, Redeemed, lnurl, read_ask, read_poll, read_redeem, retry_after_ms};
+use l402_batch::origin::{
+    Asked, HttpAnswer, Polled, Redeemed, lnurl, read_ask, read_poll, read_redeem, retry_after_ms,
+};
 use l402_batch_fuzz::{answer, assert_harmless};
 use libfuzzer_sys::fuzz_target;
 use url::Url;
@@ -30,7 +32,7 @@ fuzz_target!(|input: &[u8]| {
 
 fn refund(answer: &HttpAnswer) {
     let seller = &ENDPOINT.url;
-    let links = [lnurl::refund_link(answer), String::from_utf8(answer.body.clone()).ok()];
+    let links = [answer.refund_link(), String::from_utf8(answer.body.clone()).ok()];
     for link in links.into_iter().flatten() {
         match lnurl::link_url(&link, seller) {
             Ok(url) => delivered(&url),

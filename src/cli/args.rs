@@ -6,7 +6,10 @@ use std::path::PathBuf;
 
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use super::flags::{LedgerArgs, LimitArgs, ManifestArgs, NodeArgs, OutputArgs, PaceArgs, ReadingArgs, TargetArgs};
+use super::flags::{
+    DownloadArgs, DownloadToArgs, LedgerArgs, LimitArgs, ManifestArgs, NodeArgs, OutputArgs, PaceArgs, ReadingArgs,
+    TargetArgs,
+};
 use super::{layer, values};
 
 const ABOUT: &str = "Buy from L402 APIs in bulk: plan the exact cost in sats, run it, keep every URL and receipt";
@@ -17,8 +20,6 @@ Examples:
   l402-batch plan shots.csv --default endpoint=generate-video
   l402-batch run shots.csv --max-sats 50000        the same command again goes on where it stopped
   l402-batch status shots.csv
-
-Still to come: download.
 
 A flag --max-sats is also the variable L402_BATCH_MAX_SATS and, where it makes sense for good, the
 key max_sats in $XDG_CONFIG_HOME/l402-batch/config.toml. Flag beats variable beats manifest beats
@@ -41,6 +42,7 @@ Examples:
                                                    plan, limits, node, balance; nothing spent
   l402-batch run jobs.toml --max-sats 50000 --limit 2
   l402-batch run jobs.toml --max-sats 50000 --yes --deadline 06:30 --quiet
+  l402-batch run jobs.toml --download videos       and fetch every result into that folder
   l402-batch run jobs.toml --retake shot-7         buy that job anew: this spends again
 
 Running again goes on where it stopped: what is paid is redeemed, never paid anew; what is
@@ -56,7 +58,7 @@ Examples:
   l402-batch recover jobs.toml
   l402-batch recover --batch june-trailers
 
-Tracks payments, redeems, polls, claims refunds. Buys nothing. What is paid is redeemed without a node.";
+Tracks payments, redeems, polls, claims refunds, fetches files. Buys nothing. What is paid is redeemed without a node.";
 
 const REFUNDS_EXAMPLES: &str = "\
 Examples:
@@ -67,6 +69,14 @@ Examples:
 runs and recover claim refunds by themselves, through the node that paid. A refund has one invoice,
 ever. The macaroon must allow AddInvoice and LookupInvoice; without, a refund stays open and says so.
 A refunded job is bought again only by `run --retake-refunded`.";
+
+const DOWNLOAD_EXAMPLES: &str = "\
+Examples:
+  l402-batch download jobs.toml --download videos     every result that is not here yet
+  l402-batch download jobs.toml --job shot-7
+  l402-batch download jobs.toml --missing             those too whose files have been moved away
+
+Buys nothing and asks no node. Without --download files go where those of the batch went before.";
 
 const RESOLVE_EXAMPLES: &str = "\
 Examples:
@@ -159,9 +169,9 @@ pub enum Command {
     /// Refunds that were offered: list them, claim them
     #[command(after_help = REFUNDS_EXAMPLES)]
     Refunds(RefundsArgs),
-    /// Download results (still to come)
-    #[command(hide = true, disable_help_flag = true)]
-    Download(LaterArgs),
+    /// Fetch results into files, and buy nothing
+    #[command(after_help = DOWNLOAD_EXAMPLES)]
+    Download(Box<DownloadCommandArgs>),
     /// The configuration in force
     Config(ConfigArgs),
 }
@@ -181,6 +191,9 @@ pub struct PlanArgs {
     /// Show every job, not only groups and totals
     #[arg(long, help_heading = "Output")]
     pub jobs: bool,
+    /// Where files would go.
+    #[command(flatten)]
+    pub download: DownloadToArgs,
     /// Where the batch may have run already.
     #[command(flatten)]
     pub ledger: LedgerArgs,
@@ -207,6 +220,9 @@ pub struct RunArgs {
     /// Where results go.
     #[command(flatten)]
     pub files: FileArgs,
+    /// Whether they are fetched.
+    #[command(flatten)]
+    pub downloads: DownloadArgs,
     /// How to print.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -288,6 +304,9 @@ pub struct RecoverArgs {
     /// How fast.
     #[command(flatten)]
     pub pace: PaceArgs,
+    /// Whether results are fetched.
+    #[command(flatten)]
+    pub downloads: DownloadArgs,
     /// How to print.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -413,6 +432,29 @@ pub struct SandboxArgs {
     pub mint: Option<crate::sandbox::MintOptions>,
 }
 
+/// `download`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct DownloadCommandArgs {
+    /// Which batch.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Fetch the result of this job alone (repeatable)
+    #[arg(long, value_name = "ID", help_heading = "Batch")]
+    pub job: Vec<String>,
+    /// Fetch once more what was fetched before and is not where it was
+    #[arg(long, help_heading = "Batch")]
+    pub missing: bool,
+    /// How.
+    #[command(flatten)]
+    pub downloads: DownloadArgs,
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Where it is recorded.
+    #[command(flatten)]
+    pub ledger: LedgerArgs,
+}
+
 /// `resolve`.
 #[derive(Args, Clone, Debug)]
 pub struct ResolveArgs {
@@ -507,6 +549,9 @@ pub struct ShowArgs {
     /// How fast.
     #[command(flatten)]
     pub pace: PaceArgs,
+    /// Downloads.
+    #[command(flatten)]
+    pub downloads: DownloadArgs,
     /// How to print.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -569,14 +614,6 @@ pub struct CatalogUpdateArgs {
 pub struct CompletionsArgs {
     /// The shell
     pub shell: clap_complete::Shell,
-}
-
-/// A command that is reserved: whatever follows is taken, and it is refused with "not yet".
-#[derive(Args, Clone, Debug, Default)]
-pub struct LaterArgs {
-    /// Taken and not read
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
-    pub rest: Vec<OsString>,
 }
 
 /// The command line's description, each flag's long help with its variable.
@@ -662,6 +699,8 @@ mod tests {
             "status a.toml --all --job x",
             "plan a.toml --yes",
             "plan a.toml --lnd-url https://127.0.0.1:8080",
+            "run a.toml --download d --download-name a/{id}",
+            "download --missing a.toml --download-idle 0s",
             "frobnicate",
         ] {
             let error = parsed(line).unwrap_err();
@@ -681,6 +720,10 @@ mod tests {
             "batches --json",
             "resolve a.toml --job x --as unpaid --note why --lnd-url https://n:8080",
             "audit --lnd-url https://n:8080 --json",
+            "run a.toml --download d --download-name {endpoint}-{id} --downloads-in-flight 2 --max-file-mib 9",
+            "plan a.toml --download d",
+            "download a.toml --missing --job x --download-idle 5s",
+            "download --batch june --json",
             "refunds list a.toml --job x --proof --json",
             "refunds claim --all --job x --lnd-url https://n:8080",
             "sandbox --state d",
@@ -698,13 +741,6 @@ mod tests {
         ] {
             assert!(parsed(line).is_ok(), "{line}: {:?}", parsed(line));
         }
-    }
-
-    #[test]
-    fn what_is_reserved_takes_anything() {
-        assert!(parsed("download --some thing --help -x").is_ok());
-        let hidden = command().find_subcommand("download").map(clap::Command::is_hide_set);
-        assert_eq!(hidden, Some(true));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::download::name::Template;
 use crate::ledger::sqlite::{Decision, Retake};
 use crate::manifest::Limits;
 use crate::time::UnixMs;
@@ -94,6 +95,23 @@ pub struct Pace {
     pub deadline: Option<UnixMs>,
 }
 
+/// Whether and how results are fetched into files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DownloadOptions {
+    /// The folder; none where none is named.
+    pub folder: Option<PathBuf>,
+    /// How files are called; none where nobody says.
+    pub name: Option<Template>,
+    /// Files that are fetched at once.
+    pub in_flight: u32,
+    /// Fetches that begin at one host, a second.
+    pub per_second: u32,
+    /// The largest file, in MiB.
+    pub max_file_mib: u32,
+    /// How long nothing may come.
+    pub idle: Duration,
+}
+
 /// Where results and receipts are written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Files {
@@ -162,6 +180,8 @@ pub struct PlanOptions {
     pub partial: bool,
     /// Whether to show every job.
     pub jobs: bool,
+    /// Where files would go.
+    pub downloads: DownloadOptions,
     /// How to print.
     pub output: Output,
     /// Where the batch may have run already; it need not exist.
@@ -185,6 +205,8 @@ pub struct RunOptions {
     pub pace: Pace,
     /// Where results go.
     pub files: Files,
+    /// Whether they are fetched.
+    pub downloads: DownloadOptions,
     /// How to print.
     pub output: Output,
     /// The time zone in which days begin, where no limit names one.
@@ -199,6 +221,27 @@ pub struct RecoverOptions {
     /// The node, where one is given: what is paid is redeemed without.
     pub node: Option<NodeOptions>,
     /// How fast.
+    pub pace: Pace,
+    /// Whether results are fetched.
+    pub downloads: DownloadOptions,
+    /// How to print.
+    pub output: Output,
+    /// Where it is recorded.
+    pub ledger: PathBuf,
+}
+
+/// `download`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DownloadCommand {
+    /// Which batch.
+    pub target: Target,
+    /// Only these jobs.
+    pub jobs: Vec<String>,
+    /// Those too whose file is not where it was.
+    pub missing: bool,
+    /// How.
+    pub downloads: DownloadOptions,
+    /// How long and how persistently.
     pub pace: Pace,
     /// How to print.
     pub output: Output,

@@ -143,6 +143,8 @@ pub const fn of_job(state: JobState, reason: Reason) -> ExitCode {
         JobState::Running | JobState::Paid => ExitCode::Unfinished,
         JobState::InDoubt => ExitCode::InDoubt,
         JobState::Delivered | JobState::Downloaded if matches!(reason, Reason::Changed) => ExitCode::NotAsPlanned,
+        JobState::Delivered if matches!(reason, Reason::NotDownloaded) => ExitCode::Unfinished,
+        JobState::Delivered if matches!(reason, Reason::UrlGone) => ExitCode::Person,
         JobState::Delivered | JobState::Downloaded => ExitCode::Done,
         // A person has decided, so that nothing is left to do.
         JobState::Lost | JobState::Refunded if matches!(reason, Reason::Decided) => ExitCode::Done,
@@ -202,6 +204,8 @@ const fn of_unspent(reason: Reason, otherwise: ExitCode) -> ExitCode {
         | Reason::RateLimited
         | Reason::AnsweredFromCache
         | Reason::Changed
+        | Reason::NotDownloaded
+        | Reason::UrlGone
         | Reason::Decided => otherwise,
     }
 }
@@ -258,6 +262,8 @@ mod tests {
         ),
         (JobState::Delivered, &[Reason::None], ExitCode::Done),
         (JobState::Delivered, &[Reason::Changed], ExitCode::NotAsPlanned),
+        (JobState::Delivered, &[Reason::NotDownloaded], ExitCode::Unfinished),
+        (JobState::Delivered, &[Reason::UrlGone], ExitCode::Person),
         (JobState::Downloaded, &[Reason::None], ExitCode::Done),
         (JobState::Downloaded, &[Reason::Changed], ExitCode::NotAsPlanned),
         (JobState::Refused, &[Reason::PriceChanged], ExitCode::NotAsPlanned),
@@ -388,6 +394,20 @@ mod tests {
         assert_eq!(of_batch(&counts(&jobs), &met), ExitCode::Done);
         met.not_as_planned = true;
         assert_eq!(of_batch(&counts(&jobs), &met), ExitCode::NotAsPlanned);
+    }
+
+    #[test]
+    fn refunds_and_files_that_are_not_here_are_one_thing_to_do() {
+        let open = (JobState::RefundOffered, Reason::RefundPending);
+        let unfetched = (JobState::Delivered, Reason::NotDownloaded);
+        for (jobs, code) in [
+            ([open, unfetched], ExitCode::Unfinished),
+            ([open, (JobState::Delivered, Reason::UrlGone)], ExitCode::Person),
+            ([(JobState::Refunded, Reason::None), unfetched], ExitCode::Person),
+            ([(JobState::Refunded, Reason::Decided), (JobState::Downloaded, Reason::None)], ExitCode::Done),
+        ] {
+            assert_eq!(of_batch(&counts(&jobs), &Findings::default()), code, "{jobs:?}");
+        }
     }
 
     #[test]

@@ -55,12 +55,6 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// A command that is reserved, and has still to come.
-    #[must_use]
-    pub fn not_yet(command: &str) -> Self {
-        Self::Usage(format!("`{command}` is not there yet; `l402-batch --help` lists what is"))
-    }
-
     /// How the process ends.
     #[must_use]
     pub fn code(&self) -> ExitCode {

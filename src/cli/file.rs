@@ -120,7 +120,7 @@ fn anchor(layer: &mut Layer, folder: &Path, home: Option<&Path>) {
         (Ok(below), Some(home)) => home.join(below),
         (Ok(_) | Err(_), _) => folder.join(path),
     };
-    for path in layer.catalog.iter_mut().chain(&mut layer.ledger).chain(&mut layer.lnd_dir) {
+    for path in layer.catalog.iter_mut().chain(&mut layer.ledger).chain(&mut layer.lnd_dir).chain(&mut layer.download) {
         *path = anchored(path);
     }
     if let Some(CertSource::File(path)) = &mut layer.lnd_cert {

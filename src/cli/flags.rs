@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use url::Url;
 
+use crate::download::name::Template;
 use crate::money::Sats;
 
 use super::values::{self, Deadline, Format, ManifestFormat, Pair};
@@ -166,4 +167,38 @@ pub struct PaceArgs {
     /// Begin no purchase after this: a duration (8h), a local time (06:30) or an RFC 3339 time
     #[arg(long, value_name = "TIME|DURATION")]
     pub deadline: Option<Deadline>,
+}
+
+/// Where results are written as files, and under which names.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Downloads")]
+pub struct DownloadToArgs {
+    /// Fetch every result into this folder as it comes; it is made where it is missing
+    #[arg(long, value_name = "DIR")]
+    pub download: Option<PathBuf>,
+    /// How files are called: {id}, {endpoint}, {date}, {take}, a parameter or an x_* column in braces; the ending follows
+    /// from the content [default: {id}]
+    #[arg(long, value_name = "TEMPLATE")]
+    pub download_name: Option<Template>,
+}
+
+/// Downloads.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Downloads")]
+pub struct DownloadArgs {
+    /// Where to.
+    #[command(flatten)]
+    pub to: DownloadToArgs,
+    /// Files that are fetched at once [default: 8]
+    #[arg(long, value_name = "N", value_parser = values::downloads_in_flight)]
+    pub downloads_in_flight: Option<u32>,
+    /// Fetches that begin at one host, a second [default: 10]
+    #[arg(long, value_name = "N", value_parser = values::from_one)]
+    pub downloads_per_second: Option<u32>,
+    /// A result that is larger is not fetched, in MiB [default: 1024]
+    #[arg(long, value_name = "MIB", value_parser = values::file_mib)]
+    pub max_file_mib: Option<u32>,
+    /// Break a fetch off, and try again, where nothing to speak of comes for this long [default: 60s]
+    #[arg(long, value_name = "DURATION", value_parser = values::idle)]
+    pub download_idle: Option<Duration>,
 }

@@ -7,10 +7,13 @@ use std::time::Duration;
 use clap::ValueEnum;
 use url::Url;
 
+use crate::download::name::Template;
 use crate::manifest::Limits;
 
 use super::command_line::CommandLine;
-use super::flags::{LedgerArgs, LimitArgs, NodeArgs, OutputArgs, PaceArgs, ReadingArgs, TargetArgs};
+use super::flags::{
+    DownloadArgs, DownloadToArgs, LedgerArgs, LimitArgs, NodeArgs, OutputArgs, PaceArgs, ReadingArgs, TargetArgs,
+};
 use super::values::{self, Deadline, Format, ManifestFormat, Pair};
 
 /// What every variable begins with.
@@ -79,6 +82,18 @@ pub struct Layer {
     pub results: Option<PathBuf>,
     /// Where receipts go.
     pub receipts: Option<PathBuf>,
+    /// Where files go.
+    pub download: Option<PathBuf>,
+    /// How files are called.
+    pub download_name: Option<Template>,
+    /// Files that are fetched at once.
+    pub downloads_in_flight: Option<u32>,
+    /// Fetches a second and host.
+    pub downloads_per_second: Option<u32>,
+    /// The largest file, in MiB.
+    pub max_file_mib: Option<u32>,
+    /// How long nothing may come.
+    pub download_idle: Option<Duration>,
     /// Whether it is play money.
     pub sandbox: Option<bool>,
 }
@@ -154,7 +169,7 @@ const fn command(key: Key) -> Key {
 }
 
 /// Flags that are a person's word for this one command: a variable that is left set must not say them again.
-pub(super) const FLAG_ONLY: [&str; 13] = [
+pub(super) const FLAG_ONLY: [&str; 14] = [
     "retake",
     "retake_changed",
     "retake_refunded",
@@ -168,10 +183,11 @@ pub(super) const FLAG_ONLY: [&str; 13] = [
     "note",
     "no_ask",
     "proof",
+    "missing",
 ];
 
 /// Every option that has a variable.
-pub(super) const KEYS: [Key; 42] = [
+pub(super) const KEYS: [Key; 48] = [
     lasting("ledger", |l, t| put(&mut l.ledger, path(t))),
     several(lasting("catalog", |l, t| path(t).map(|file| l.catalog.push(file))), ':'),
     lasting("max_sats", |l, t| put(&mut l.limits.max_sats, values::sats(t))),
@@ -201,6 +217,12 @@ pub(super) const KEYS: [Key; 42] = [
     lasting("max_undelivered", |l, t| put(&mut l.max_undelivered, values::from_one(t))),
     lasting("max_doubt", |l, t| put(&mut l.max_doubt, values::from_one(t))),
     lasting("wait_doubt", |l, t| put(&mut l.wait_doubt, values::duration(t))),
+    lasting("download", |l, t| put(&mut l.download, path(t))),
+    lasting("download_name", |l, t| put(&mut l.download_name, t.parse())),
+    lasting("downloads_in_flight", |l, t| put(&mut l.downloads_in_flight, values::downloads_in_flight(t))),
+    lasting("downloads_per_second", |l, t| put(&mut l.downloads_per_second, values::from_one(t))),
+    lasting("max_file_mib", |l, t| put(&mut l.max_file_mib, values::file_mib(t))),
+    lasting("download_idle", |l, t| put(&mut l.download_idle, values::idle(t))),
     lasting("quiet", |l, t| put(&mut l.quiet, values::boolean(t))),
     passing("format", |l, t| put(&mut l.format, word(t))),
     passing("json", |l, t| {
@@ -323,6 +345,12 @@ impl Layer {
             resume: self.resume.or(lower.resume),
             results: self.results.or(lower.results),
             receipts: self.receipts.or(lower.receipts),
+            download: self.download.or(lower.download),
+            download_name: self.download_name.or(lower.download_name),
+            downloads_in_flight: self.downloads_in_flight.or(lower.downloads_in_flight),
+            downloads_per_second: self.downloads_per_second.or(lower.downloads_per_second),
+            max_file_mib: self.max_file_mib.or(lower.max_file_mib),
+            download_idle: self.download_idle.or(lower.download_idle),
             sandbox: self.sandbox.or(lower.sandbox),
         }
     }
@@ -373,6 +401,20 @@ impl Layer {
             lnd_dir: args.lnd_dir.clone(),
             lnd_network: args.lnd_network.clone(),
             ..self
+        }
+    }
+
+    pub(super) fn download_to(self, args: &DownloadToArgs) -> Self {
+        Self { download: args.download.clone(), download_name: args.download_name.clone(), ..self }
+    }
+
+    pub(super) fn downloads(self, args: &DownloadArgs) -> Self {
+        Self {
+            downloads_in_flight: args.downloads_in_flight,
+            downloads_per_second: args.downloads_per_second,
+            max_file_mib: args.max_file_mib,
+            download_idle: args.download_idle,
+            ..self.download_to(&args.to)
         }
     }
 

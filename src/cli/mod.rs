@@ -23,6 +23,7 @@ mod batches;
 mod catalog;
 mod config_show;
 mod doctor;
+mod download;
 mod export;
 mod plan;
 mod recover;
@@ -39,7 +40,10 @@ pub use command_line::CommandLine;
 pub use environment::Environment;
 pub use exit::{ExitCode, Findings, Signal};
 pub use failure::Failure;
-pub use flags::{LedgerArgs, LimitArgs, ManifestArgs, NodeArgs, OutputArgs, PaceArgs, ReadingArgs, TargetArgs};
+pub use flags::{
+    DownloadArgs, DownloadToArgs, LedgerArgs, LimitArgs, ManifestArgs, NodeArgs, OutputArgs, PaceArgs, ReadingArgs,
+    TargetArgs,
+};
 pub use layer::{CertSource, Layer, MacaroonSource, Secret};
 pub use node::Found;
 pub use values::{Deadline, Format, ManifestFormat, Pair};
@@ -93,7 +97,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Failure> {
             RefundsCommand::List(args) => refunds::list(&config(cli.config)?.refunds_list(args)?),
             RefundsCommand::Claim(args) => refunds::claim(&config(cli.config)?.refunds_claim(*args)?),
         },
-        Command::Download(_) => Err(Failure::not_yet("download")),
+        Command::Download(args) => download::execute(&config(cli.config)?.download(*args)?),
         Command::Config(args) => match args.what {
             ConfigCommand::Show(args) => config_show::execute(&config(cli.config)?.show(*args)?),
         },

@@ -8,6 +8,7 @@ use crate::plan::limits::{self, Fit};
 use crate::plan::view::{LeftToBuy, ManifestFacts, PlanView, SoFar, ViewError};
 
 use super::config::{Choice, ManifestSource, PlanOptions};
+use super::run::{check_template, destination};
 use super::{ExitCode, Failure, Format, input, money, terminal};
 
 /// Plans, prints, and says with the exit code whether the limits hold it.
@@ -42,7 +43,12 @@ fn show(options: &PlanOptions, manifest: &Manifest, plan: &Plan, known: Option<&
     let sha256 = manifest.sha256().map_err(Failure::Input)?.to_owned();
     let facts = ManifestFacts { path: path_of(options), sha256 };
     let (left, so_far) = (known.map(|known| known.left), known.map(|known| known.so_far));
-    let view = PlanView { plan, source: manifest, manifest: facts, left, so_far };
+    let to = destination(&options.downloads, None)?;
+    if let Some(to) = &to {
+        check_template(to, manifest, plan)?;
+    }
+    let download = to.as_ref().map(ToString::to_string);
+    let view = PlanView { plan, source: manifest, manifest: facts, left, so_far, download };
     let mut shown = Ok(());
     terminal::print(|out| {
         shown = match options.output.format {

@@ -1,19 +1,26 @@
 //! `recover`: finishes what is open, and buys nothing.
 
+use std::path::Path;
+
+use crate::download::Wanted;
 use crate::event::{Event, Listener};
-use crate::ledger::sqlite::{Batch, Books, OpenMode};
+use crate::ledger::sqlite::{Batch, Books, DownloadTo, OpenMode};
+use crate::ledger::{JobState, Reason};
 use crate::run::{Clock, SystemClock};
 use crate::time::UnixMs;
 
-use super::config::RecoverOptions;
-use super::run::{Carried, Ending, Files, Reporter, Session, Work, World, check_papers, settings, tell, tell_broken};
+use super::config::{Output, Pace, RecoverOptions};
+use super::run::{
+    Carried, Ending, Files, Filing, Reporter, Session, Work, World, check_papers, destination, settings, tell,
+    tell_broken,
+};
 use super::{ExitCode, Failure, Format, target, terminal};
 
 /// Recovers one batch, or all of the ledger one after the other.
 pub(super) fn execute(options: &RecoverOptions) -> Result<ExitCode, Failure> {
     let batches = match &options.target {
         Some(target) => vec![target::find(&options.ledger, target)?.1],
-        None => with_open_jobs(&options.ledger)?,
+        None => unfinished(options)?,
     };
     if batches.is_empty() && options.output.format != Format::Json && !options.output.quiet {
         terminal::say(&format!(
@@ -25,8 +32,7 @@ pub(super) fn execute(options: &RecoverOptions) -> Result<ExitCode, Failure> {
         let world = World::of_node(options.node.as_ref(), &options.ledger)?;
         let mut worst = ExitCode::Done;
         for batch in batches {
-            let work = Work::Recover(Some(batch.key));
-            let code = match recover(options, &world, &batch, work).await {
+            let code = match Box::pin(recover(options, &world, &batch)).await {
                 Ok(code) => code,
                 // Another batch's run holds its lock, and finishes what is open itself; receipts that know more than the
                 // ledger concern their own batch. What others have paid for does not wait for either.
@@ -41,62 +47,118 @@ pub(super) fn execute(options: &RecoverOptions) -> Result<ExitCode, Failure> {
     })
 }
 
-fn with_open_jobs(ledger: &std::path::Path) -> Result<Vec<Batch>, Failure> {
+/// Batches with an open job, with a refund that has not come, or with a file that is still to be fetched where a folder for it is known.
+fn unfinished(options: &RecoverOptions) -> Result<Vec<Batch>, Failure> {
+    let ledger = &options.ledger;
     let books: Books = if ledger.exists() { Books::open(ledger, OpenMode::Read)? } else { return Ok(Vec::new()) };
-    let mut open = Vec::new();
-    for (batch, _) in books.batches()? {
-        if !books.open_jobs(Some(batch.key))?.is_empty() || !books.open_refunds(Some(batch.key))?.is_empty() {
-            open.push(batch);
+    let mut unfinished = Vec::new();
+    for (batch, counts) in books.batches()? {
+        let files = destination(&options.downloads, batch.remembered.download.as_ref())?.is_some()
+            && counts.by_state.iter().any(|count| {
+                // A run that was killed could not say that a file is not here.
+                let may_lack_it = matches!(count.reason, Reason::None | Reason::NotDownloaded);
+                count.state == JobState::Delivered && may_lack_it && count.jobs > 0
+            });
+        let refunds = !books.open_refunds(Some(batch.key))?.is_empty();
+        if files || refunds || !books.open_jobs(Some(batch.key))?.is_empty() {
+            unfinished.push(batch);
         }
     }
-    Ok(open)
+    Ok(unfinished)
 }
 
-/// Brings one batch on without buying anything, and tells of it from start to end.
-pub(super) async fn recover(
-    options: &RecoverOptions,
-    world: &World,
-    batch: &Batch,
-    work: Work,
-) -> Result<ExitCode, Failure> {
+async fn recover(options: &RecoverOptions, world: &World, batch: &Batch) -> Result<ExitCode, Failure> {
+    let to = destination(&options.downloads, batch.remembered.download.as_ref())?;
+    let prepare = |to: &DownloadTo| Filing::prepare(&options.downloads, to, Wanted::OfRun, batch.sandbox);
+    // What is paid for does not wait for a folder.
+    let (filing, no_files) = match to.as_ref().map(prepare).transpose() {
+        Ok(filing) => (filing, None),
+        Err(failure) => (None, Some(failure.to_string())),
+    };
+    bring_to_end(Bringing {
+        ledger: &options.ledger,
+        output: options.output,
+        pace: &options.pace,
+        world,
+        batch,
+        work: Work::Recover(Some(batch.key)),
+        filing: filing.as_ref().zip(to.as_ref()),
+        missing: None,
+        no_files,
+    })
+    .await
+}
+
+/// A batch that is brought to its end without buying anything.
+pub(super) struct Bringing<'a> {
+    /// Where it is recorded.
+    pub(super) ledger: &'a Path,
+    /// How to print.
+    pub(super) output: Output,
+    /// How fast.
+    pub(super) pace: &'a Pace,
+    /// The other side.
+    pub(super) world: &'a World,
+    /// Which batch.
+    pub(super) batch: &'a Batch,
+    /// What is to be done.
+    pub(super) work: Work,
+    /// What fetches files, and where they go.
+    pub(super) filing: Option<(&'a Filing, &'a DownloadTo)>,
+    /// Files that are not where they were are fetched once more: of these jobs, or of all.
+    pub(super) missing: Option<&'a Vec<String>>,
+    /// Why nothing can be fetched, though files are wanted.
+    pub(super) no_files: Option<String>,
+}
+
+/// Does it, and tells it from its start to its end.
+pub(super) async fn bring_to_end(bringing: Bringing<'_>) -> Result<ExitCode, Failure> {
     let began = SystemClock.now();
-    let reporter = Reporter::new(options.output)?;
-    for warning in &world.warnings {
+    let reporter = Reporter::new(bringing.output)?;
+    for warning in &bringing.world.warnings {
         reporter.warn(warning.clone());
     }
+    let (ledger, batch) = (bringing.ledger, bringing.batch);
     reporter.hear(&Event::RunStarted {
         batch: batch.name.clone(),
-        ledger: options.ledger.display().to_string(),
+        ledger: ledger.display().to_string(),
         new_batch: false,
         new_ledger: false,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),
     });
-    let result = bring_to_end(options, world, batch, work, began, &reporter).await;
+    let result = carry_through(bringing, began, &reporter).await;
     if let Err(failure) = &result {
-        tell_broken(&options.ledger, &batch.name, failure, began, &reporter);
+        tell_broken(ledger, &batch.name, failure, began, &reporter);
     }
     reporter.close();
     result
 }
 
-async fn bring_to_end(
-    options: &RecoverOptions,
-    world: &World,
-    batch: &Batch,
-    work: Work,
-    began: UnixMs,
-    reporter: &Reporter,
-) -> Result<ExitCode, Failure> {
-    let session = Session::open(&options.ledger, &batch.name)?;
+async fn carry_through(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporter) -> Result<ExitCode, Failure> {
+    let Bringing { ledger, pace, world, batch, work, filing, missing, no_files, .. } = bringing;
+    if let Some(why) = &no_files {
+        reporter.warn(why.clone());
+    }
+    let mut session = Session::open(ledger, &batch.name)?;
+    if let Some(only) = missing {
+        session.books.forget_missing_files(began, batch.key, only)?;
+    }
+    if let Some((_, to)) = filing {
+        session.remember_download(batch, to)?;
+    }
     // Receipts that know more than the ledger are evidence, and stay as they are. What is open is finished all the same.
     let papers = check_papers(&session.books, batch);
-    let following = match Files::remembered(&options.ledger, batch).filter(|_| papers.is_ok()) {
+    let following = match Files::remembered(ledger, batch).filter(|_| papers.is_ok()) {
         Some(files) => Some(files.follow(reporter.changed())?),
         None => None,
     };
-    let carried = session.carry(world, &settings(&options.pace), &options.pace, reporter, work).await;
+    let filing = filing.map(|(filing, _)| filing);
+    let carried = session.carry(world, &settings(pace), pace, reporter, work, filing).await;
     let files_whole = following.map_or(Ok(true), |following| following.finish(reporter));
-    let (session, carried) = carried?;
+    let (mut session, carried) = carried?;
+    if no_files.is_some() {
+        session.books.explain_undownloaded(batch.key)?;
+    }
     papers?;
     let carried = Carried { files_whole: files_whole?, ..carried };
     let ending = Ending { batch, carried: &carried, refused: None, began, play: false, buys: false, chosen: false };

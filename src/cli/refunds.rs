@@ -5,7 +5,7 @@ use crate::ledger::{JobState, Next, RefundRow};
 use crate::report::{RefundsStyle, write_refunds};
 
 use super::config::{RefundsClaimOptions, RefundsListOptions};
-use super::recover::recover;
+use super::recover::{Bringing, bring_to_end};
 use super::run::{Work, World};
 use super::{ExitCode, Failure, Format, target, terminal};
 
@@ -61,7 +61,18 @@ pub(super) fn claim(options: &RefundsClaimOptions) -> Result<ExitCode, Failure> 
         let mut worst = ExitCode::Done;
         for batch in batches {
             let work = Work::Claim(batch.key, options.jobs.clone());
-            let code = match recover(recovering, &world, &batch, work).await {
+            let bringing = Bringing {
+                ledger: &recovering.ledger,
+                output: recovering.output,
+                pace: &recovering.pace,
+                world: &world,
+                batch: &batch,
+                work,
+                filing: None,
+                missing: None,
+                no_files: None,
+            };
+            let code = match bring_to_end(bringing).await {
                 Ok(code) => code,
                 // Another batch's run holds its lock, and claims its refunds itself.
                 Err(failure @ Failure::Locked(_)) if recovering.target.is_none() => failure.report(),

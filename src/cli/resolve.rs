@@ -4,17 +4,19 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::download::name::DEFAULT_TEMPLATE;
 use crate::ledger::sqlite::Decision;
 use crate::plan::{FEE_FLOOR_DEFAULT, MAX_FEE_PPM_DEFAULT};
 
 use super::args::{
-    AuditArgs, BatchesArgs, CatalogViewArgs, ChoiceArgs, DoctorArgs, ExportArgs, FileArgs, PlanArgs, RecoverArgs,
-    RefundsClaimArgs, RefundsListArgs, ResolveArgs, RunArgs, ShowArgs, StatusArgs,
+    AuditArgs, BatchesArgs, CatalogViewArgs, ChoiceArgs, DoctorArgs, DownloadCommandArgs, ExportArgs, FileArgs,
+    PlanArgs, RecoverArgs, RefundsClaimArgs, RefundsListArgs, ResolveArgs, RunArgs, ShowArgs, StatusArgs,
 };
 use super::config::{
-    AuditOptions, BatchesOptions, CatalogOptions, Choice, DoctorOptions, ExportOptions, Files, LimitLayers,
-    ManifestOptions, ManifestSource, NodeOptions, Output, Pace, Payment, PlanOptions, RecoverOptions,
-    RefundsClaimOptions, RefundsListOptions, ResolveOptions, RunOptions, ShowOptions, StatusOptions, Target,
+    AuditOptions, BatchesOptions, CatalogOptions, Choice, DoctorOptions, DownloadCommand, DownloadOptions,
+    ExportOptions, Files, LimitLayers, ManifestOptions, ManifestSource, NodeOptions, Output, Pace, Payment,
+    PlanOptions, RecoverOptions, RefundsClaimOptions, RefundsListOptions, ResolveOptions, RunOptions, ShowOptions,
+    StatusOptions, Target,
 };
 use super::config_show::Layers;
 use super::flags::{NodeArgs, TargetArgs};
@@ -29,6 +31,10 @@ const REQUESTS_PER_SECOND: u32 = 10;
 const MAX_UNDELIVERED: u32 = 3;
 const MAX_DOUBT: u32 = 16;
 const WAIT_DOUBT: Duration = Duration::from_secs(10 * 60);
+const DOWNLOADS_IN_FLIGHT: u32 = 8;
+const DOWNLOADS_PER_SECOND: u32 = 10;
+const MAX_FILE_MIB: u32 = 1_024;
+const DOWNLOAD_IDLE: Duration = Duration::from_secs(60);
 
 /// What environment and configuration file say, before any flag.
 #[derive(Clone, Debug)]
@@ -63,6 +69,7 @@ impl Config {
     /// Where something that is needed is missing.
     pub fn plan(self, args: PlanArgs) -> Result<PlanOptions, Failure> {
         let flags = Layer::default().reading(&args.manifest.reading).limits(&args.limits).output(&args.output);
+        let flags = flags.download_to(&args.download);
         let system_time_zone = self.system_time_zone();
         let (all, limits) = self.lay(flags.ledger(&args.ledger));
         Ok(PlanOptions {
@@ -70,6 +77,7 @@ impl Config {
             limits,
             partial: all.layer.partial.unwrap_or_default(),
             jobs: args.jobs,
+            downloads: all.downloads(),
             output: all.output(),
             ledger: all.ledger()?,
             system_time_zone,
@@ -82,7 +90,7 @@ impl Config {
     /// Where something that is needed is missing, or two things do not go together.
     pub fn run(self, args: RunArgs) -> Result<RunOptions, Failure> {
         let flags = Layer::default().reading(&args.manifest.reading).limits(&args.limits).output(&args.output);
-        let flags = flags.ledger(&args.ledger).node(&args.node).pace(&args.pace);
+        let flags = flags.ledger(&args.ledger).node(&args.node).pace(&args.pace).downloads(&args.downloads);
         let flags = Layer { sandbox: said(args.sandbox), ..chosen(flags, &args.choice, &args.files) };
         let system_time_zone = self.system_time_zone();
         let (all, limits) = self.lay(flags);
@@ -102,6 +110,7 @@ impl Config {
             payment: all.payment()?,
             pace: all.pace()?,
             files: files(&all.layer, args.files.overwrite),
+            downloads: all.downloads(),
             output: all.output_without_csv("run")?,
             choice: all.choice(args.choice),
             system_time_zone,
@@ -114,13 +123,32 @@ impl Config {
     /// Where something that is needed is missing.
     pub fn recover(self, args: RecoverArgs) -> Result<RecoverOptions, Failure> {
         let flags = Layer::default().target(&args.target).node(&args.node).pace(&args.pace).output(&args.output);
-        let (all, _) = self.lay(flags.ledger(&args.ledger));
+        let (all, _) = self.lay(flags.ledger(&args.ledger).downloads(&args.downloads));
         let target = if args.all { None } else { Some(target(&args.target, &all.layer, ", or --all")?) };
         Ok(RecoverOptions {
             target,
             node: all.node()?,
             pace: all.pace()?,
+            downloads: all.downloads(),
             output: all.output_without_csv("recover")?,
+            ledger: all.ledger()?,
+        })
+    }
+
+    /// Resolves `download`.
+    ///
+    /// # Errors
+    /// Where something that is needed is missing.
+    pub fn download(self, args: DownloadCommandArgs) -> Result<DownloadCommand, Failure> {
+        let flags = Layer::default().target(&args.target).output(&args.output).downloads(&args.downloads);
+        let (all, _) = self.lay(flags.ledger(&args.ledger));
+        Ok(DownloadCommand {
+            target: target(&args.target, &all.layer, "")?,
+            jobs: args.job,
+            missing: args.missing,
+            downloads: all.downloads(),
+            pace: all.pace()?,
+            output: all.output_without_csv("download")?,
             ledger: all.ledger()?,
         })
     }
@@ -232,7 +260,7 @@ impl Config {
     /// Where the manifest's kind cannot be told.
     pub fn show(self, args: ShowArgs) -> Result<ShowOptions, Failure> {
         let flags = Layer::default().reading(&args.reading).limits(&args.limits).output(&args.output);
-        let flags = flags.node(&args.node).pace(&args.pace).ledger(&args.ledger);
+        let flags = flags.node(&args.node).pace(&args.pace).ledger(&args.ledger).downloads(&args.downloads);
         let (variables, file) = (self.variables.clone(), self.file.clone());
         let layers = Layers { flags: flags.clone(), variables, manifest: Layer::default(), file };
         let (system_time_zone, file) = (self.system_time_zone(), self.file_path.clone());
@@ -356,6 +384,18 @@ impl Laid {
         })
     }
 
+    fn downloads(&self) -> DownloadOptions {
+        let layer = &self.layer;
+        DownloadOptions {
+            folder: layer.download.clone(),
+            name: layer.download_name.clone(),
+            in_flight: layer.downloads_in_flight.unwrap_or(DOWNLOADS_IN_FLIGHT),
+            per_second: layer.downloads_per_second.unwrap_or(DOWNLOADS_PER_SECOND),
+            max_file_mib: layer.max_file_mib.unwrap_or(MAX_FILE_MIB),
+            idle: layer.download_idle.unwrap_or(DOWNLOAD_IDLE),
+        }
+    }
+
     /// The node, where one is named or found where lnd keeps its files.
     fn node(&self) -> Result<Option<NodeOptions>, Failure> {
         node::resolve(&self.layer, &self.environment)
@@ -410,6 +450,11 @@ fn defaults(ledger: Option<PathBuf>, time_zone: String) -> Vec<(&'static str, Sh
         ("max_undelivered", number(MAX_UNDELIVERED)),
         ("max_doubt", number(MAX_DOUBT)),
         ("wait_doubt", Shown::Text(format!("{}s", WAIT_DOUBT.as_secs()))),
+        ("download_name", Shown::Text(DEFAULT_TEMPLATE.to_owned())),
+        ("downloads_in_flight", number(DOWNLOADS_IN_FLIGHT)),
+        ("downloads_per_second", number(DOWNLOADS_PER_SECOND)),
+        ("max_file_mib", number(MAX_FILE_MIB)),
+        ("download_idle", Shown::Text(format!("{}s", DOWNLOAD_IDLE.as_secs()))),
         ("quiet", Shown::Truth(false)),
     ];
     defaults.extend(ledger.map(|path| ("ledger", Shown::Text(path.display().to_string()))));

@@ -58,6 +58,12 @@ pub(super) fn shown(layer: &Layer, name: &str) -> Option<Shown> {
         "max_undelivered" => number(layer.max_undelivered),
         "max_doubt" => number(layer.max_doubt),
         "wait_doubt" => layer.wait_doubt.map(|wait| Shown::Text(format!("{}s", wait.as_secs()))),
+        "download" => path(&layer.download),
+        "download_name" => layer.download_name.as_ref().map(text),
+        "downloads_in_flight" => number(layer.downloads_in_flight),
+        "downloads_per_second" => number(layer.downloads_per_second),
+        "max_file_mib" => number(layer.max_file_mib),
+        "download_idle" => layer.download_idle.map(|idle| Shown::Text(format!("{}s", idle.as_secs()))),
         "quiet" => layer.quiet.map(Shown::Truth),
         _ => None,
     }
@@ -100,7 +106,8 @@ mod tests {
                 "lnd_network" => "regtest",
                 "lnd_macaroon" => "secret",
                 "lnd_macaroon_command" | "lnd_cert_command" => "pass show secret",
-                "wait_doubt" => "90s",
+                "wait_doubt" | "download_idle" => "90s",
+                "download_name" => "{id}",
                 _ => "7",
             };
             let mut layer = Layer::default();

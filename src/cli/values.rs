@@ -203,6 +203,32 @@ pub fn from_one(text: &str) -> Result<u32, String> {
     within(text, 1, 10_000, "a whole number")
 }
 
+/// How many files may be fetched at once.
+///
+/// # Errors
+/// In words.
+pub fn downloads_in_flight(text: &str) -> Result<u32, String> {
+    within(text, 1, 256, "a whole number")
+}
+
+/// The largest file, in MiB: up to a terabyte.
+///
+/// # Errors
+/// In words.
+pub fn file_mib(text: &str) -> Result<u32, String> {
+    within(text, 1, 1 << 20, "a whole number of MiB")
+}
+
+/// How long nothing may come: a second at least.
+///
+/// # Errors
+/// In words.
+pub fn idle(text: &str) -> Result<Duration, String> {
+    duration(text).and_then(|idle| {
+        if idle < Duration::from_secs(1) { Err("expected a second at least".to_owned()) } else { Ok(idle) }
+    })
+}
+
 /// A number of jobs, at least one.
 ///
 /// # Errors

@@ -2,13 +2,14 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::catalog::{Catalog, Value};
 use crate::l402::{PaymentHash, Preimage, Scheme, Token};
 use crate::money::Msat;
 use crate::origin::Credential;
 use crate::payer::NodeId;
 use crate::time::UnixMs;
 
-use super::{DurableIntent, JobKey, PaidPurchase, PaymentKey};
+use super::{DeliveredJob, DurableIntent, JobKey, PaidPurchase, PaymentKey, Reason};
 
 /// When the fixtures' invoice expires.
 pub const INVOICE_EXPIRES_AT: UnixMs = UnixMs(1_000_000_000);
@@ -51,4 +52,24 @@ pub fn intent(sends_begun: u32, sends_answered: u32) -> DurableIntent {
 pub fn purchase(posted: bool, redeems: u32) -> PaidPurchase {
     let credential = Credential { scheme: Scheme::L402, token: Token::new("token".to_owned()), preimage: preimage() };
     PaidPurchase { intent: intent(1, 1), credential, posted, redeems }
+}
+
+/// A delivered job of that id.
+#[must_use]
+pub fn delivered_job(id: &str) -> DeliveredJob {
+    DeliveredJob {
+        key: JobKey(1),
+        seq: 0,
+        id: id.to_owned(),
+        take: 1,
+        endpoint: Catalog::builtin().unwrap().get("generate-video").unwrap().clone(),
+        params: vec![("prompt".to_owned(), Value::Text("a kite".to_owned()))],
+        extra: vec![("x_scene".to_owned(), "harbour: night".to_owned())],
+        price: Msat::new(550_000),
+        fee: None,
+        reason: Reason::None,
+        started_at: Some(UnixMs(1_790_000_000_000)),
+        url: "https://api.example/videos/kite.mp4".to_owned(),
+        mark: None,
+    }
 }

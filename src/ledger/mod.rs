@@ -14,16 +14,18 @@ use std::future::Future;
 
 pub use history::{AnswerRow, DecisionRow, PaymentRecord, PaymentRow, Standing, TakeRecord, TransitionRow};
 pub use record::{
-    AnswerKey, AnswerKind, BatchKey, Caps, Committed, DeadProof, DurableIntent, IntentRefusal, JobEnd, JobKey,
-    NewIntent, PaidPurchase, PaymentKey, PeriodCap, Poll, Posted, Record,
+    AnswerKey, AnswerKind, BatchKey, Caps, Committed, DeadProof, DownloadedFile, DurableIntent, FetchMark,
+    IntentRefusal, JobEnd, JobKey, NewIntent, PaidPurchase, PaymentKey, PeriodCap, Poll, Posted, Record, Resume,
 };
 pub use refund::{
     DurableInvoice, OpenRefund, RefundInvoice, RefundInvoiceRow, RefundRecord, RefundRow, RefundStanding,
 };
-pub use rows::{Counts, OpenJob, OpenStage, PendingJob, ReceiptKind, ReceiptRow, ResultRow, StateCount, Twin, Witness};
+pub use rows::{
+    Counts, DeliveredJob, OpenJob, OpenStage, PendingJob, ReceiptKind, ReceiptRow, ResultRow, StateCount, Twin, Witness,
+};
 pub use state::{JobState, Next, Reason, tried_again};
 
-use crate::origin::Request;
+use crate::origin::{HttpAnswer, Request};
 use crate::payer::NodeId;
 use crate::time::UnixMs;
 
@@ -82,6 +84,44 @@ pub trait Ledger {
     /// # Errors
     /// Where the ledger cannot be read.
     fn refund(&self, payment: PaymentKey) -> impl Future<Output = Result<Option<OpenRefund>, LedgerError>>;
+}
+
+/// Which of the delivered jobs whose file is not here are meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undownloaded {
+    /// Those of which nothing is said yet: just delivered, or never wanted as files before.
+    New,
+    /// Those whose file could not be had so far, and those that the manifest has changed since.
+    Left,
+    /// All of them, those too whose URL is gone.
+    All,
+}
+
+/// What downloads read of the record. They write through [`Ledger::commit`].
+pub trait Deliveries: Ledger {
+    /// Up to `limit` delivered jobs of the batch (every take) after that place, in manifest order.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn to_download(
+        &self,
+        batch: BatchKey,
+        which: Undownloaded,
+        after: Option<(u64, JobKey)>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<DeliveredJob>, LedgerError>>;
+
+    /// Whether another job, of any batch, has a file of that path, or of one that differs only by case.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn is_file_of_another(&self, job: JobKey, file: &str) -> impl Future<Output = Result<bool, LedgerError>>;
+
+    /// The answer that delivered a job, whole; none where it is not delivered.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn delivery(&self, job: JobKey) -> impl Future<Output = Result<Option<HttpAnswer>, LedgerError>>;
 }
 
 /// Why the ledger cannot be used. Messages say what to do.

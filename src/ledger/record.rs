@@ -118,6 +118,54 @@ pub enum Record {
     Refund(PaymentKey, RefundRecord),
     /// The job ends, or becomes pending again, without any open payment.
     Ended(JobKey, JobEnd),
+    /// A delivered job's result is about to be written into that file, or is whole and about to get its name. Neither
+    /// state nor reason change.
+    Fetching(JobKey, FetchMark),
+    /// The file is whole, synced, and stands under its name. The job becomes `downloaded`.
+    Downloaded(JobKey, DownloadedFile),
+    /// A delivered job's result could not be fetched: `not_downloaded` or `url_gone`. The job stays `delivered`.
+    NotDownloaded {
+        /// Whose.
+        job: JobKey,
+        /// Why.
+        reason: Reason,
+        /// In words.
+        error: String,
+    },
+}
+
+/// What the next run must know to go on with a file where this one stops.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FetchMark {
+    /// The file's absolute path, at its end.
+    pub file: String,
+    /// How its part can be gone on with; none where the server says nothing that a part could be known by.
+    pub resume: Option<Resume>,
+    /// The SHA-256 of the whole file, once it is whole.
+    pub sha256: Option<[u8; 32]>,
+}
+
+/// How the part of a file can be gone on with.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Resume {
+    /// The word for `If-Range`, by which the part is known to belong to what the server has now: a strong ETag, else the
+    /// date of the last change.
+    pub version: String,
+    /// The whole file's length, in bytes.
+    pub total: u64,
+    /// So many bytes of the part are on the disk for certain. What follows them may be anything after a power cut.
+    pub synced: u64,
+    /// The SHA-256 of these bytes, where there are any: by it the part is known again.
+    pub sha256: Option<[u8; 32]>,
+}
+
+/// A file that is whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DownloadedFile {
+    /// Its absolute path.
+    pub file: String,
+    /// Its SHA-256.
+    pub sha256: [u8; 32],
 }
 
 /// How a job stands after a record.

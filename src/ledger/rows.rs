@@ -9,7 +9,9 @@ use crate::origin::HttpAnswer;
 use crate::plan::ContentHash;
 use crate::time::UnixMs;
 
-use super::{AnswerKey, AnswerKind, BatchKey, DurableIntent, JobKey, JobState, Next, PaidPurchase, Poll, Reason};
+use super::{
+    AnswerKey, AnswerKind, BatchKey, DurableIntent, FetchMark, JobKey, JobState, Next, PaidPurchase, Poll, Reason,
+};
 
 /// A job that is still to be bought.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +59,37 @@ pub struct OpenJob {
     pub reason: Reason,
     /// How far it came.
     pub stage: OpenStage,
+}
+
+/// A job whose result is to be fetched.
+#[derive(Clone, Debug)]
+pub struct DeliveredJob {
+    /// Its key.
+    pub key: JobKey,
+    /// Its position in the manifest.
+    pub seq: u64,
+    /// Its id.
+    pub id: String,
+    /// Which purchase of it this is, from 1.
+    pub take: u32,
+    /// What was bought.
+    pub endpoint: Arc<Endpoint>,
+    /// Resolved parameters.
+    pub params: Vec<(String, Value)>,
+    /// `x_*` columns.
+    pub extra: Vec<(String, String)>,
+    /// Its price.
+    pub price: Msat,
+    /// The routing fee, once it is known.
+    pub fee: Option<Msat>,
+    /// Its reason as last recorded.
+    pub reason: Reason,
+    /// When its purchase began.
+    pub started_at: Option<UnixMs>,
+    /// The result's URL.
+    pub url: String,
+    /// How far an earlier run came with its file.
+    pub mark: Option<FetchMark>,
 }
 
 /// How far an open purchase came, by what is durable.

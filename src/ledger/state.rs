@@ -123,8 +123,12 @@ pub enum Reason {
     RateLimited,
     /// Failed, paid or lost: the origin answers from its cache of identical requests.
     AnsweredFromCache,
-    /// Delivered: the manifest now asks for something else under this id.
+    /// Delivered or downloaded: the manifest now asks for something else under this id.
     Changed,
+    /// Delivered: its file is wanted and not here yet.
+    NotDownloaded,
+    /// Delivered: its URL does not serve the result any more.
+    UrlGone,
     /// Failed or lost: a person decided so (`resolve`).
     Decided,
 }
@@ -184,7 +188,7 @@ impl JobState {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 48] = [
         Self::None,
         Self::BatchLimit,
         Self::DayLimit,
@@ -230,6 +234,8 @@ impl Reason {
         Self::RateLimited,
         Self::AnsweredFromCache,
         Self::Changed,
+        Self::NotDownloaded,
+        Self::UrlGone,
         Self::Decided,
     ];
 
@@ -282,6 +288,8 @@ impl Reason {
             Self::RateLimited => "rate_limited",
             Self::AnsweredFromCache => "answered_from_cache",
             Self::Changed => "changed",
+            Self::NotDownloaded => "not_downloaded",
+            Self::UrlGone => "url_gone",
             Self::Decided => "decided",
         }
     }
@@ -319,7 +327,10 @@ impl Next {
     #[must_use]
     pub const fn of(state: JobState, reason: Reason) -> Self {
         match (state, reason) {
-            (JobState::Delivered | JobState::Downloaded, Reason::Changed) => Self::Person,
+            (JobState::Delivered | JobState::Downloaded, Reason::Changed) | (JobState::Delivered, Reason::UrlGone) => {
+                Self::Person
+            }
+            (JobState::Delivered, Reason::NotDownloaded) => Self::Rerun,
             (JobState::Delivered | JobState::Downloaded, _)
             | (JobState::Refused, Reason::Withdrawn)
             | (JobState::Lost | JobState::Refunded, Reason::Decided) => Self::None,

@@ -363,7 +363,7 @@ mod tests {
         ] {
             let found = redeem(status, &[], &body);
             assert!(matches!(found, Redeemed::RefundOffered { .. }), "{body}: {found:?}");
-            assert_eq!(crate::origin::lnurl::refund_link(&answer(status, &[], &body)).as_deref(), Some("lnurl1abc"));
+            assert_eq!(answer(status, &[], &body).refund_link().as_deref(), Some("lnurl1abc"));
         }
         let misplaced =
             format!(r#"{{"status":"COMPLETED","result":{{"url":"http://10.0.0.1/a"}},"refund":{{{link}}}}}"#);

@@ -35,10 +35,10 @@ pub struct HttpOptions {
     pub withdraw_timeout: Duration,
     /// For redeeming, in total; less than [`REDEEM_TIMEOUT_MIN`] counts as that.
     pub redeem_timeout: Duration,
-    /// The longest body of an ask's or a poll's answer, in bytes.
+    /// The longest body of an ask's answer, in bytes.
     pub body_bytes_max: usize,
-    /// The longest body of a redeem's answer, in bytes.
-    pub redeem_body_bytes_max: usize,
+    /// The longest body of a redeem's or a poll's answer, in bytes: it may hold the result itself.
+    pub result_body_bytes_max: usize,
     /// So many idle connections are kept for each host; as many as jobs in flight.
     pub idle_per_host_max: usize,
     /// Whether `HTTPS_PROXY` and its like count. Off for the sandbox, which no proxy reaches.
@@ -54,7 +54,7 @@ impl Default for HttpOptions {
             withdraw_timeout: Duration::from_secs(30),
             redeem_timeout: Duration::from_secs(20 * 60),
             body_bytes_max: 1024 * 1024,
-            redeem_body_bytes_max: 16 * 1024 * 1024,
+            result_body_bytes_max: 64 * 1024 * 1024,
             idle_per_host_max: 256,
             proxy_from_env: true,
         }
@@ -148,7 +148,7 @@ impl Origin for HttpOrigin {
             .request(request)
             .header(AUTHORIZATION, authorization)
             .timeout(self.options.redeem_timeout.max(REDEEM_TIMEOUT_MIN));
-        self.send(sent, &request.url, self.options.redeem_body_bytes_max).await
+        self.send(sent, &request.url, self.options.result_body_bytes_max).await
     }
 
     async fn poll(&self, url: &Url) -> Result<HttpAnswer, HttpFailure> {
@@ -157,7 +157,7 @@ impl Origin for HttpOrigin {
             .get(url.clone())
             .header(ACCEPT, HeaderValue::from_static("application/json"))
             .timeout(self.options.poll_timeout);
-        self.send(sent, url, self.options.body_bytes_max).await
+        self.send(sent, url, self.options.result_body_bytes_max).await
     }
 
     async fn withdraw(&self, url: &Url, _seller: &Url) -> Result<HttpAnswer, HttpFailure> {
@@ -205,7 +205,7 @@ fn not_sent(error: &reqwest::Error) -> HttpFailure {
 }
 
 /// The causes of an error, without the outermost, whose words hold the URL and with it the query.
-fn words(error: &reqwest::Error) -> String {
+pub(super) fn words(error: &reqwest::Error) -> String {
     const CAUSES_MAX: usize = 8;
     if error.is_timeout() {
         return "it took too long".to_owned();

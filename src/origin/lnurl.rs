@@ -40,12 +40,15 @@ impl std::fmt::Debug for Withdraw {
     }
 }
 
-/// The link with which an answer offers the money back, as it stands there; none where it names none that could be one.
-#[must_use]
-pub fn refund_link(answer: &HttpAnswer) -> Option<String> {
-    let said = Said::of(answer);
-    let text = said.refund_link()?.trim();
-    (text.len() <= LINK_BYTES_MAX).then(|| text.to_owned())
+impl HttpAnswer {
+    /// The link with which this answer offers the money back, as it stands there; none where it names none that could be
+    /// one.
+    #[must_use]
+    pub fn refund_link(&self) -> Option<String> {
+        let said = Said::of(self);
+        let text = said.refund_link()?.trim();
+        (text.len() <= LINK_BYTES_MAX).then(|| text.to_owned())
+    }
 }
 
 /// The address behind a link: bech32 (LUD-01), with or without `lightning:`, or one that is written out (LUD-17). `seller`
@@ -334,7 +337,7 @@ mod tests {
 
     #[test]
     fn the_link_of_an_answer_is_found_where_the_service_puts_it() {
-        let link = |body: &str| refund_link(&answer(502, &[], body));
+        let link = |body: &str| answer(502, &[], body).refund_link();
         let documented = r#"{"error":"x","error_code":"L402_REFUND_ISSUED",
             "refund":{"charge_id":"c","refund_amount":500,"lnurl_withdraw":"lnurl1abc","status":"pending"}}"#;
         assert_eq!(link(documented).as_deref(), Some("lnurl1abc"));
@@ -350,7 +353,7 @@ mod tests {
             let answer = HttpAnswer { status, headers: Vec::new(), body };
             let _ = read_withdraw(&answer, &seller(), &seller());
             let _ = read_callback(&answer, &seller());
-            let _ = refund_link(&answer);
+            let _ = answer.refund_link();
             let named = super::super::samples::answer(200, &[], &offer(&text.replace(['"', '\\'], ""), ""));
             if let Ok(withdraw) = read_withdraw(&named, &seller(), &seller()) {
                 prop_assert_eq!(withdraw.callback.scheme(), "https");

@@ -2,7 +2,9 @@
 
 pub mod answer;
 mod delivery;
+pub mod fetch;
 pub mod http;
+mod inline;
 pub mod lnurl;
 mod place;
 mod request;
@@ -20,7 +22,9 @@ use crate::l402::{Preimage, Scheme, Token, payment_credential};
 
 pub use answer::{Asked, read_ask};
 pub use delivery::{Polled, Redeemed, read_poll, read_redeem};
+pub use fetch::{Fetch, FetchBody, FetchFailure, FetchHead, Fetcher};
 pub use http::{HttpOptions, HttpOrigin};
+pub use inline::{Inline, inline_result, is_inline};
 pub use said::retry_after_ms;
 
 /// A request that can be sent again to the very byte.
@@ -129,12 +133,6 @@ pub enum HttpFailure {
 }
 
 impl HttpAnswer {
-    /// The link with which it offers the money back, if any: a secret.
-    #[must_use]
-    pub fn refund_link(&self) -> Option<String> {
-        lnurl::refund_link(self)
-    }
-
     /// The first header of that (lower-case) name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -5,20 +5,43 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
+use super::inline;
+
 /// A longer address is not read.
 const URL_BYTES_MAX: usize = 8 * 1024;
 
-/// The absolute address of a result.
+/// The absolute address of a result; where the text is the result itself, a word that says so.
+///
+/// # Errors
+/// As [`web_url`].
+pub(super) fn result_url(text: &str, endpoint: &Url) -> Result<Url, String> {
+    inline::address(text).unwrap_or_else(|| web_url(text, endpoint))
+}
+
+/// An absolute address from which a result may be fetched.
 ///
 /// # Errors
 /// In words that hold neither path nor query, where it is no web address, or leads into a private network in which the
 /// endpoint itself does not stand.
-pub(super) fn result_url(text: &str, endpoint: &Url) -> Result<Url, String> {
+pub(super) fn web_url(text: &str, endpoint: &Url) -> Result<Url, String> {
     let url = resolve(text, endpoint)?;
     if is_private(&url) && !is_private(endpoint) {
         return Err(format!("it leads into a private network ({})", host_of(&url)));
     }
     Ok(url)
+}
+
+/// Whether a result may be fetched from there: asked anew of each address that a redirect names.
+///
+/// # Errors
+/// As [`web_url`], and where it would leave https.
+pub(super) fn redirect_url(location: &str, from: &Url, endpoint: &Url) -> Result<Url, String> {
+    let target = from.join(location.trim()).map_err(|error| format!("it is no address: {error}"))?;
+    let target = web_url(target.as_str(), endpoint)?;
+    if from.scheme() == "https" && target.scheme() != "https" {
+        return Err(format!("it leads from https to {}", target.scheme()));
+    }
+    Ok(target)
 }
 
 /// The absolute address to poll.
@@ -92,7 +115,7 @@ fn host_of(url: &Url) -> String {
 
 /// Whether the host is, by its very name or number, on this machine or in a private network. Names that a resolver
 /// would lead there are not seen here.
-fn is_private(url: &Url) -> bool {
+pub(super) fn is_private(url: &Url) -> bool {
     match url.host() {
         None => true,
         Some(Host::Domain(name)) => {
@@ -102,10 +125,15 @@ fn is_private(url: &Url) -> bool {
                 .any(|end| name.strip_suffix(end).is_some_and(|before| before.is_empty() || before.ends_with('.')))
         }
         Some(Host::Ipv4(ip)) => is_private_v4(ip),
-        Some(Host::Ipv6(ip)) => match IpAddr::V6(ip).to_canonical() {
-            IpAddr::V4(mapped) => is_private_v4(mapped),
-            IpAddr::V6(ip) => is_private_v6(ip),
-        },
+        Some(Host::Ipv6(ip)) => is_private_ip(IpAddr::V6(ip)),
+    }
+}
+
+/// Whether the address is this machine's or of a private network.
+pub(super) fn is_private_ip(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => is_private_v4(ip),
+        IpAddr::V6(ip) => is_private_v6(ip),
     }
 }
 
@@ -176,7 +204,8 @@ mod tests {
         for given in [
             "file:///etc/passwd",
             "javascript:alert(1)",
-            "data:video/mp4;base64,AAAA",
+            "data:video/mp4,AAAA",
+            "blob:https://a.example/1",
             "ftp://a.example/x",
             "https://user:pass@a.example/x",
             "http://127.0.0.1/x",
@@ -211,6 +240,17 @@ mod tests {
     }
 
     #[test]
+    fn redirects_lead_nowhere_else_than_results_may_stand() {
+        let (endpoint, from) = (url("https://api.example/x"), url("https://cdn.example/a/b.mp4"));
+        assert_eq!(redirect_url("c.mp4", &from, &endpoint), Ok(url("https://cdn.example/a/c.mp4")));
+        assert_eq!(redirect_url("//b.example/c", &from, &endpoint), Ok(url("https://b.example/c")));
+        for given in ["http://cdn.example/c", "file:///etc/passwd", "https://10.0.0.1/", "https://localhost/"] {
+            assert!(redirect_url(given, &from, &endpoint).is_err(), "{given}");
+        }
+        assert!(redirect_url("http://127.0.0.1:2/", &url("http://127.0.0.1:1/"), &url("http://127.0.0.1:1/")).is_ok());
+    }
+
+    #[test]
     fn poll_addresses_stay_with_the_endpoint() {
         let endpoint = url("https://api.example/api/l402/generate-video");
         assert_eq!(poll_url("/job?id=1", &endpoint), Ok(url("https://api.example/job?id=1")));
@@ -228,7 +268,7 @@ mod tests {
         #[test]
         fn whatever_is_accepted_is_a_web_address(text in any::<String>()) {
             let endpoint = url("https://api.example/x");
-            for accepted in [result_url(&text, &endpoint), poll_url(&text, &endpoint)].into_iter().flatten() {
+            for accepted in [web_url(&text, &endpoint), poll_url(&text, &endpoint)].into_iter().flatten() {
                 prop_assert!(matches!(accepted.scheme(), "http" | "https"));
                 prop_assert!(!is_private(&accepted));
             }

@@ -105,6 +105,8 @@ fn planned_line(event: &Event) -> Option<String> {
         in_doubt_msat,
         changed_count,
         gone_count,
+        download,
+        to_download_count,
     } = event
     else {
         return None;
@@ -125,6 +127,7 @@ fn planned_line(event: &Event) -> Option<String> {
         (*in_doubt_count, "in doubt", Some(*in_doubt_msat)),
         (*changed_count, "changed since", None),
         (*gone_count, "gone from the manifest", None),
+        (*to_download_count, "to fetch", None),
     ];
     let others: Vec<String> = others
         .into_iter()
@@ -135,7 +138,8 @@ fn planned_line(event: &Event) -> Option<String> {
         })
         .collect();
     let rest = if others.is_empty() { String::new() } else { format!("; {}", others.join(", ")) };
-    Some(format!("{}: {to_buy}{rest}", counted(*job_count, "job")))
+    let files = download.as_ref().map(|to| format!("; files go to {}", whole_line(to))).unwrap_or_default();
+    Some(format!("{}: {to_buy}{rest}{files}", counted(*job_count, "job")))
 }
 
 #[cfg(test)]

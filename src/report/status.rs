@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 
 use crate::harmless::{harmless, harmless_json};
 use crate::ledger::{Counts, Next, PaymentRow, ResultRow, TakeRecord};
-use crate::money::{Msat, thousands};
+use crate::money::{Msat, counted, thousands};
 use crate::time::UnixMs;
 
 use super::csv_out::{Cells, Dialect, Rows};
 use super::format::{FORMAT_VERSION, Format, table};
-use super::steps::command_about;
-use super::words::{refunded_words, sats, state_words, whole_line};
+use super::steps::{command_about, shell};
+use super::words::{is_without_file, refunded_words, sats, state_words, whole_line};
 use job::{takes_json, write_job};
 pub use waiting::OpenPayments;
 use waiting::{Waiting, payment_json};
@@ -169,12 +169,13 @@ fn write_tables(
 ) -> io::Result<()> {
     let mut page: Vec<[String; 5]> = Vec::new();
     let mut waiting = Waiting::new(payments);
-    let (mut shown, mut unshown) = (0_u64, 0_u64);
+    let (mut shown, mut unshown, mut unfetched) = (0_u64, 0_u64, 0_u64);
     rows(&mut |row| {
         if !style.shows(&row) {
             return Ok(());
         }
         waiting.note(&row);
+        unfetched += u64::from(is_without_file(row.reason));
         if !style.all && shown >= LISTED_JOBS_MAX {
             unshown += 1;
             return Ok(());
@@ -190,7 +191,17 @@ fn write_tables(
     if unshown > 0 {
         writeln!(out, "and {} more; --all or --format csv shows them", thousands(unshown))?;
     }
-    waiting.write(out, &head.batch, &style.zone)
+    waiting.write(out, &head.batch, &style.zone)?;
+    match unfetched {
+        0 => Ok(()),
+        files => writeln!(
+            out,
+            "\n{} that {} not here: `l402-batch download --batch {}` fetches what can be had",
+            counted(files, "file"),
+            if files == 1 { "is" } else { "are" },
+            shell(&head.batch)
+        ),
+    }
 }
 
 fn write_page(out: &mut dyn Write, page: &mut Vec<[String; 5]>, width: u16) -> io::Result<()> {
@@ -203,7 +214,8 @@ fn write_page(out: &mut dyn Write, page: &mut Vec<[String; 5]>, width: u16) -> i
 
 fn table_row(row: &ResultRow, zone: &TimeZone) -> [String; 5] {
     let wait = row.wait_until.map(|until| format!("waiting until {}", local(until, zone)));
-    let words = row.error.as_deref().map(harmless).or_else(|| row.url.as_deref().map(whole_line));
+    let place = row.file.as_deref().or(row.url.as_deref());
+    let words = row.error.as_deref().map(harmless).or_else(|| place.map(whole_line));
     let detail: Vec<String> = [words, wait].into_iter().flatten().collect();
     [
         harmless(&row.id),
@@ -281,6 +293,8 @@ fn job_json(head: &StatusHead, row: &ResultRow, payment: Option<&PaymentRow>) ->
         "price_msat": row.price,
         "fee_msat": row.fee,
         "url": row.url,
+        "file": row.file,
+        "sha256": row.sha256,
         "attempts": row.attempts,
         "wait_until": row.wait_until.map(UnixMs::rfc3339),
         "error": row.error,
@@ -310,7 +324,7 @@ fn write_csv(
     style: &StatusStyle,
 ) -> io::Result<()> {
     let mut csv = Dialect::default().begin(out)?;
-    let columns = ["id", "line", "take", "state", "reason", "next", "endpoint", "url", "wait_until", "error"];
+    let columns = ["id", "line", "take", "state", "reason", "next", "endpoint", "url", "file", "wait_until", "error"];
     csv.write_record(columns.into_iter().chain(PAYMENT_COLUMNS))?;
     rows(&mut |row| {
         if !style.shows(&row) {
@@ -319,6 +333,7 @@ fn write_csv(
         let mut put = Cells(&mut csv);
         put.standing(&row)?;
         put.maybe(row.url.as_deref())?;
+        put.maybe(row.file.as_deref())?;
         put.time(row.wait_until)?;
         put.maybe(row.error.as_deref())?;
         let payment = payments.get(&row.id);

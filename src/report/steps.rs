@@ -20,6 +20,7 @@ pub fn command_about(batch: &str, id: &str, state: JobState, reason: Reason) -> 
     let (batch, job) = (shell(batch), shell(id));
     match (state, Next::of(state, reason)) {
         (_, Next::None) | (JobState::Pending | JobState::Failed, _) => None,
+        (JobState::Delivered, Next::Rerun) => Some(format!("l402-batch download --batch {batch}")),
         (JobState::RefundOffered, Next::Rerun) => Some(format!("l402-batch refunds claim --batch {batch} --job {job}")),
         (JobState::Lost | JobState::RefundOffered, _) => {
             Some(format!("l402-batch status --batch {batch} --job {job} --proof"))
@@ -58,6 +59,9 @@ pub(super) fn choices(batch: &str, id: &str, state: JobState, reason: Reason) ->
                 ("to leave it at that", resolve("lost")),
                 ("to pay once more", resolve("rebuy")),
             ]
+        }
+        JobState::Delivered if matches!(reason, Reason::NotDownloaded | Reason::UrlGone) => {
+            vec![("to fetch it", format!("l402-batch download --batch {batch} --job {job}")), ("to complain", prove())]
         }
         JobState::Pending | JobState::Delivered | JobState::Downloaded | JobState::Refused | JobState::Failed => {
             Vec::new()

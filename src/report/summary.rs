@@ -45,6 +45,7 @@ fn rows(ended: &RunEnded) -> Vec<(&'static str, String)> {
         let text = format!("{}  delivered before, and the manifest now asks for something else", thousands(changed));
         rows.push(("changed", text));
     }
+    rows.extend(files_row(ended).map(|text| ("downloaded", text)));
     for state in JobState::ALL.into_iter().filter(|state| !is_delivered(*state)) {
         for count in ended.counts.iter().filter(|count| count.state == state && count.jobs > 0) {
             let text = format!("{}  {}", thousands(count.jobs), count.reason.as_str());
@@ -70,6 +71,26 @@ fn rows(ended: &RunEnded) -> Vec<(&'static str, String)> {
         rows.extend(path.as_deref().map(|path| (label, whole_line(path))));
     }
     rows
+}
+
+/// How many of the delivered are files; none where no file was ever asked for.
+fn files_row(ended: &RunEnded) -> Option<String> {
+    let jobs = |state: JobState, reason: Option<Reason>| -> u64 {
+        let of = |count: &&EndCount| count.state == state && reason.is_none_or(|reason| count.reason == reason);
+        ended.counts.iter().filter(of).map(|count| count.jobs).sum()
+    };
+    let files = jobs(JobState::Downloaded, None);
+    let left = [Reason::NotDownloaded, Reason::UrlGone].map(|reason| (reason, jobs(JobState::Delivered, Some(reason))));
+    let left: Vec<String> = left
+        .iter()
+        .filter(|(_, jobs)| *jobs > 0)
+        .map(|(reason, jobs)| format!("{} {}", thousands(*jobs), reason.as_str()))
+        .collect();
+    if files == 0 && left.is_empty() {
+        return None;
+    }
+    let left = if left.is_empty() { String::new() } else { format!("; {}", left.join(", ")) };
+    Some(format!("{}{left}", counted(files, "file")))
 }
 
 /// What a person has to do or may do next, a line each.

@@ -6,7 +6,7 @@ use crate::event::{Event, JobEvent};
 use crate::ledger::JobState;
 use crate::money::Msat;
 
-use super::words::{is_end, is_settled, sats, state_words};
+use super::words::{is_end, is_settled, is_without_file, sats, state_words};
 
 /// Counts and sums over the events of one run.
 #[derive(Debug, Default)]
@@ -27,6 +27,8 @@ pub(super) struct Tally {
     found_open: Msat,
     /// Prices of what settled in this run.
     spent: Msat,
+    /// A delivered job is at its end only with its file.
+    downloads: bool,
 }
 
 #[derive(Debug)]
@@ -40,8 +42,9 @@ impl Tally {
     /// Takes note of an event.
     pub(super) fn note(&mut self, event: &Event) {
         match event {
-            Event::Planned { to_buy_count, to_buy_msat, open_count, .. } => {
-                self.to_do = Some(to_buy_count.saturating_add(*open_count));
+            Event::Planned { to_buy_count, to_buy_msat, open_count, download, to_download_count, .. } => {
+                self.to_do = Some(to_buy_count.saturating_add(*open_count).saturating_add(*to_download_count));
+                self.downloads = download.is_some();
                 self.planned = *to_buy_msat;
                 // What recovery brought to its end is not among what is left to do.
                 self.ended = 0;
@@ -72,14 +75,17 @@ impl Tally {
                 self.found_open = sum(self.found_open, job.price_msat);
             }
         }
-        if !is_end(job.state) {
+        let waits_for_file = |state| self.downloads && state == JobState::Delivered;
+        let given_up = waits_for_file(job.state) && is_without_file(job.reason);
+        if !is_end(job.state) || (waits_for_file(job.state) && !given_up) {
             if !matches!(job.state, JobState::Pending) {
                 self.live.insert(key, Live { state: job.state, begun_here });
                 *self.on_its_way.entry(job.state).or_default() += 1;
             }
-        } else if job.from != job.state {
+        } else if job.from != job.state || given_up {
+            let ended_before = is_end(job.from) && !waits_for_file(job.from);
             *self.ends.entry(job.state).or_default() += 1;
-            if is_end(job.from) {
+            if ended_before {
                 let before = self.ends.entry(job.from).or_default();
                 *before = before.saturating_sub(1);
             } else {
@@ -93,8 +99,8 @@ impl Tally {
         let parts: Vec<String> = JobState::ALL
             .into_iter()
             .map(|state| {
-                let counts = if is_end(state) { &self.ends } else { &self.on_its_way };
-                (state, counts.get(&state).copied().unwrap_or(0))
+                let of = |counts: &HashMap<JobState, u64>| counts.get(&state).copied().unwrap_or(0);
+                (state, of(&self.ends).saturating_add(of(&self.on_its_way)))
             })
             .filter(|(_, jobs)| *jobs > 0)
             .map(|(state, jobs)| format!("{jobs} {}", state_words(state)))
@@ -150,6 +156,23 @@ mod tests {
         tally.note(&Event::Job(job("old", JobState::Delivered, JobState::Downloaded, Reason::None)));
         assert_eq!((tally.ended, tally.states().as_str()), (1, "1 downloaded"));
         assert_eq!(tally.money(), "550 of 550 sats");
+    }
+
+    #[test]
+    fn with_downloads_a_job_ends_with_its_file() {
+        let mut planned = story();
+        let Some(Event::Planned { download, to_download_count, .. }) = planned.get_mut(1) else { panic!("no plan") };
+        (*download, *to_download_count) = (Some("/videos/{id}".to_owned()), 2);
+        let mut tally = Tally::default();
+        tally.note(&planned[1]);
+        let mut hear = |id, from, state, reason| tally.note(&Event::Job(job(id, from, state, reason)));
+        hear("a", JobState::Paid, JobState::Delivered, Reason::None);
+        hear("b", JobState::Paid, JobState::Delivered, Reason::None);
+        hear("a", JobState::Delivered, JobState::Downloaded, Reason::None);
+        hear("old", JobState::Delivered, JobState::Downloaded, Reason::None);
+        hear("older", JobState::Delivered, JobState::Delivered, Reason::UrlGone);
+        assert_eq!((tally.to_do, tally.ended), (Some(9), 3));
+        assert_eq!(tally.states(), "2 delivered, 2 downloaded");
     }
 
     #[test]

@@ -70,6 +70,7 @@ pub(super) fn job(id: &str, from: JobState, state: JobState, reason: Reason) -> 
         fee_msat: None,
         refunded_msat: None,
         url: None,
+        file: None,
         error: None,
         at: UnixMs(1_790_000_000_123),
     }
@@ -145,6 +146,8 @@ pub(super) fn story() -> Vec<Event> {
             in_doubt_msat: Msat::ZERO,
             changed_count: 1,
             gone_count: 1,
+            download: None,
+            to_download_count: 0,
         },
         Event::Job(job("shot-001", Pending, Running, Reason::None)),
         Event::Job(job("shot-001", Running, Paid, Reason::None)),

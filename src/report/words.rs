@@ -94,7 +94,7 @@ pub(super) const fn needs_attention(job: &JobEvent) -> bool {
     match job.state {
         JobState::Paid => is_undelivered(job),
         JobState::Pending | JobState::Running => false,
-        JobState::Delivered | JobState::Downloaded => matches!(job.next, Next::Person),
+        JobState::Delivered | JobState::Downloaded => !matches!(job.next, Next::None),
         JobState::InDoubt
         | JobState::Refused
         | JobState::Failed
@@ -102,6 +102,11 @@ pub(super) const fn needs_attention(job: &JobEvent) -> bool {
         | JobState::Refunded
         | JobState::Lost => true,
     }
+}
+
+/// Whether that is why a delivered job has no file.
+pub(super) const fn is_without_file(reason: Reason) -> bool {
+    matches!(reason, Reason::NotDownloaded | Reason::UrlGone)
 }
 
 /// Whether the origin was offered what was paid, and has not delivered so far. Each try is told: they are few, with
@@ -119,7 +124,8 @@ const fn is_claimed_in_vain(job: &JobEvent) -> bool {
 pub(super) fn job_line(job: &JobEvent) -> Option<String> {
     // A fee that the node posts after the end changes no state, and is no second end.
     let goes_on = matches!(job.state, JobState::InDoubt) || is_undelivered(job) || is_claimed_in_vain(job);
-    let news = job.from != job.state || goes_on || matches!(job.reason, Reason::Changed);
+    let told_anew = job.reason == Reason::Changed || is_without_file(job.reason);
+    let news = job.from != job.state || goes_on || told_anew;
     if !news || !(is_end(job.state) || goes_on) {
         return None;
     }
@@ -136,7 +142,7 @@ pub(super) fn job_line(job: &JobEvent) -> Option<String> {
     if job.reason != Reason::None {
         line.push_str(&format!(" {}", job.reason.as_str()));
     }
-    match (&job.error, &job.url) {
+    match (&job.error, job.file.as_ref().or(job.url.as_ref())) {
         (Some(error), _) => line.push_str(&format!(": {}", harmless(error))),
         (None, Some(url)) => line.push_str(&format!(" {}", whole_line(url))),
         (None, None) => {}

@@ -33,7 +33,7 @@ impl Clock for SystemClock {
 /// Another clock's time, without its steps back. A run whose clock is set back by an hour must not wait an hour for what
 /// was due in a second: a host's turn, a pause, a paid redeem. What the run writes down is by this time too.
 #[derive(Debug)]
-pub(super) struct SteadyClock<'a, C> {
+pub(crate) struct SteadyClock<'a, C> {
     clock: &'a C,
     /// What the clock showed last.
     shown: Cell<UnixMs>,
@@ -42,7 +42,7 @@ pub(super) struct SteadyClock<'a, C> {
 }
 
 impl<'a, C: Clock> SteadyClock<'a, C> {
-    pub(super) fn new(clock: &'a C) -> Self {
+    pub(crate) fn new(clock: &'a C) -> Self {
         Self { clock, shown: Cell::new(clock.now()), set_back_ms: Cell::new(0) }
     }
 }

@@ -52,6 +52,11 @@ impl Controller {
                 *mode = Mode::Drain(cause);
                 true
             }
+            // What the deadline lets go on, a person can still stop.
+            Mode::Drain(DrainCause::Deadline) if cause != DrainCause::Deadline => {
+                *mode = Mode::Drain(cause);
+                true
+            }
             Mode::Drain(DrainCause::Interrupted | DrainCause::Terminated | DrainCause::Deadline) | Mode::Leave => false,
         });
     }
@@ -92,8 +97,20 @@ impl Control {
         }
     }
 
+    /// Returns once somebody wants the process to end. Neither a deadline nor a round of recovery is that.
+    pub async fn until_stopped(&self) {
+        let stops = |mode: &Mode| match mode {
+            Mode::Drain(DrainCause::Interrupted | DrainCause::Terminated) | Mode::Leave => true,
+            Mode::Run | Mode::Drain(DrainCause::Deadline | DrainCause::OneRound) => false,
+        };
+        let mut receiver = self.0.clone();
+        if receiver.wait_for(stops).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Returns once the run is told to leave.
-    pub(super) async fn until_leaving(&self) {
+    pub async fn until_leaving(&self) {
         let mut receiver = self.0.clone();
         if receiver.wait_for(|mode| matches!(mode, Mode::Leave)).await.is_err() {
             std::future::pending::<()>().await;

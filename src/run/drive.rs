@@ -249,6 +249,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             fee_msat: self.job.fee,
             refunded_msat: None,
             url: change.url,
+            file: None,
             error: change.error,
             at: now,
         });
@@ -625,6 +626,8 @@ impl Change {
                 Some(Self { error: error.clone(), ..plain(JobState::InDoubt, *reason) })
             }
             Record::Accepted { .. } => Some(plain(JobState::Paid, Reason::Processing)),
+            // The downloads tell of themselves.
+            Record::Fetching(..) | Record::Downloaded(..) | Record::NotDownloaded { .. } => None,
             Record::Delivered { url, .. } => {
                 Some(Self { url: Some(url.clone()), ..plain(JobState::Delivered, Reason::None) })
             }

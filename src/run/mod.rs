@@ -24,10 +24,12 @@ pub mod signals;
 mod tests;
 
 pub use budget::Budget;
+pub(crate) use clock::SteadyClock;
 pub use clock::{Clock, SystemClock};
 pub use control::{Control, Controller, DrainCause};
 pub use evidence::{Evidence, evidence, heard_by};
 pub use executor::{Outcome, Run, RunError};
+pub(crate) use pace::{Class, Pace};
 
 use std::collections::HashSet;
 

@@ -19,7 +19,7 @@ use crate::time::UnixMs;
 
 /// What a request is for; the first goes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Class {
+pub(crate) enum Class {
     /// Paid for, not delivered.
     Redeem,
     /// Accepted, being made.
@@ -36,9 +36,12 @@ const CLASSES: usize = 3;
 /// At most this share of a second's requests goes out at once.
 const HANDFULS_PER_S: u32 = 100;
 const NS_PER_MS: i64 = 1_000_000;
+/// How often at least the clock is looked at by what waits for a host. A machine that slept meanwhile, or whose clock was set,
+/// would else keep a paid job waiting, and all that stand behind it.
+const LOOK_MS: u64 = 10_000;
 
 /// The pace of every host.
-pub(super) struct Pace {
+pub(crate) struct Pace {
     quota: Option<Quota>,
     hosts: RefCell<HashMap<String, Rc<Host>>>,
 }
@@ -56,7 +59,7 @@ struct Host {
 }
 
 impl Pace {
-    pub(super) fn new(requests_per_second: Option<NonZeroU32>) -> Self {
+    pub(crate) fn new(requests_per_second: Option<NonZeroU32>) -> Self {
         // No burst to speak of: a second's worth of requests at once is what limits are there to prevent. But the clock
         // ticks in milliseconds and a sleep takes some of them, so a fast pace goes out in small handfuls.
         let burst = |rate: NonZeroU32| NonZeroU32::new(rate.get() / HANDFULS_PER_S).unwrap_or(NonZeroU32::MIN);
@@ -67,7 +70,7 @@ impl Pace {
     }
 
     /// Returns when the request may go out. `latest` bounds how long a host's own wish can hold it back.
-    pub(super) async fn turn<C: Clock>(&self, clock: &C, url: &Url, class: Class, latest: Option<UnixMs>) {
+    pub(crate) async fn turn<C: Clock>(&self, clock: &C, url: &Url, class: Class, latest: Option<UnixMs>) {
         let host = self.host(url, clock.now());
         let _waiting = Waiting::new(&host.waiting[class as usize]);
         loop {
@@ -100,13 +103,13 @@ impl Pace {
     }
 
     /// Until when the host wants to be left alone, where it does now.
-    pub(super) fn blocked_until(&self, url: &Url, now: UnixMs) -> Option<UnixMs> {
+    pub(crate) fn blocked_until(&self, url: &Url, now: UnixMs) -> Option<UnixMs> {
         let hosts = self.hosts.borrow();
         hosts.get(&key(url)).map(|host| host.blocked_until.get()).filter(|until| *until > now)
     }
 
     /// The host said 429 or 503: nothing goes there for as long as it asks, or a growing while.
-    pub(super) fn slow_down(&self, url: &Url, now: UnixMs, retry_after_ms: Option<u64>) {
+    pub(crate) fn slow_down(&self, url: &Url, now: UnixMs, retry_after_ms: Option<u64>) {
         let host = self.host(url, now);
         let refusals = host.refusals.get();
         host.refusals.set(refusals.saturating_add(1));
@@ -117,7 +120,7 @@ impl Pace {
     }
 
     /// The host answers as it should.
-    pub(super) fn well(&self, url: &Url, now: UnixMs) {
+    pub(crate) fn well(&self, url: &Url, now: UnixMs) {
         self.host(url, now).refusals.set(0);
     }
 
@@ -155,7 +158,7 @@ impl Host {
         loop {
             match self.blocked_ms(clock.now(), latest) {
                 0 => return,
-                wait_ms => clock.sleep_ms(wait_ms).await,
+                wait_ms => clock.sleep_ms(wait_ms.min(LOOK_MS)).await,
             }
         }
     }
@@ -267,6 +270,29 @@ mod tests {
             }
         }
         taken
+    }
+
+    /// A clock that goes on by an hour while somebody sleeps: the machine slept, or the clock was set.
+    struct Jumps(Cell<i64>);
+
+    impl Clock for Jumps {
+        fn now(&self) -> UnixMs {
+            UnixMs(self.0.get())
+        }
+
+        async fn sleep_ms(&self, ms: u64) {
+            assert!(ms <= LOOK_MS, "nobody looks at the clock for {ms} ms");
+            self.0.set(self.0.get() + 3_600_000);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_host_is_not_left_alone_for_longer_than_it_wants_by_the_clock() {
+        let (pace, clock) = (Pace::new(None), Jumps(Cell::new(0)));
+        let url = Url::parse("http://127.0.0.1:1/").unwrap();
+        pace.slow_down(&url, clock.now(), Some(1_800_000));
+        pace.turn(&clock, &url, Class::Redeem, None).await;
+        assert_eq!(clock.now(), UnixMs(3_600_000));
     }
 
     #[test]

@@ -476,6 +476,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
             fee_msat: None,
             refunded_msat: refunded,
             url: None,
+            file: None,
             error: words,
             at: now,
         }));

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use sha2::{Digest, Sha256};
 
-use super::options::{ErrorCode, SandboxOptions};
+use super::options::{DownloadFault, ErrorCode, SandboxOptions};
 
 /// A million counters are forgotten rather than kept: a stand-in must not grow without end.
 const TRIES_MAX: usize = 1_000_000;
@@ -105,6 +105,13 @@ impl Faults {
     /// Whether this request's price drifts: the same at every try.
     pub(super) fn drifts(&self, request: &[u8; 32]) -> bool {
         self.hits(self.options.drift_jobs_percent, &["drift"], request, 0)
+    }
+
+    /// What goes wrong with the fetches of that video: one of the faults that are asked for, always the same.
+    pub(super) fn of_download(&self, video: &[u8]) -> Option<DownloadFault> {
+        let faults = &self.options.download_faults;
+        let drawn = self.draw(&["download"], video, 0).checked_rem(faults.len() as u64)?;
+        faults.get(usize::try_from(drawn).ok()?).copied()
     }
 
     fn hits(&self, percent: u8, what: &[&str], key: &[u8], attempt: u32) -> bool {

@@ -21,6 +21,7 @@ mod snapshot;
 mod state;
 #[cfg(test)]
 mod tests;
+mod videos;
 
 use std::fmt;
 use std::io;
@@ -35,8 +36,9 @@ use tokio::task::JoinSet;
 use url::Url;
 
 pub use self::mint::MintOptions;
-pub use self::options::{ErrorCode, NodeFault, OfferedScheme, RefundFault, SandboxOptions};
+pub use self::options::{DownloadFault, ErrorCode, InAnswer, NodeFault, OfferedScheme, RefundFault, SandboxOptions};
 pub use self::snapshot::{InvoiceRow, PaymentRow, RefundRow, SaleRow, Snapshot};
+pub use self::videos::Fetches;
 
 use self::books::Books;
 use self::faults::Faults;
@@ -44,6 +46,7 @@ use self::keys::Keys;
 use self::mint::Mint;
 use self::serve::{Server, tls_acceptor};
 use self::state::{Ports, StateDir};
+use self::videos::FetchBook;
 use crate::money::Sats;
 use crate::time::UnixMs;
 
@@ -124,6 +127,7 @@ struct World {
     /// Who mints the invoices, where that is not the sandbox itself.
     mint: Option<Mint>,
     books: Mutex<Books>,
+    fetches: Mutex<FetchBook>,
     /// Turns true when it is time to stop.
     stop: watch::Sender<bool>,
 }
@@ -213,6 +217,7 @@ impl World {
             faults: Faults::new(options),
             mint,
             books: Mutex::new(Books::open(&state.path().join(BOOKS_FILE), opening)?),
+            fetches: Mutex::default(),
             stop: watch::Sender::new(false),
         })
     }

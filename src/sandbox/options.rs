@@ -5,6 +5,7 @@ const DEDUP_S: u64 = 30;
 const BALANCE_SATS: u64 = 10_000_000;
 const PAY_MS: u64 = 50;
 const ACCEPT_MS: u64 = 1_000;
+const VIDEO_KIB: u32 = 64;
 
 /// What is wrong with the stand-in node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -76,6 +77,52 @@ pub enum ErrorCode {
     L402EstimateOnly,
     /// A code that nobody has heard of.
     Novelty,
+}
+
+/// What goes wrong on the way to a video.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum DownloadFault {
+    /// Connections break halfway, again and again; whoever goes on where it broke comes to the end.
+    Dropped,
+    /// The first connection is closed without an answer.
+    HungUp,
+    /// A byte at a time, for ever.
+    Slow,
+    /// 404.
+    Gone,
+    /// 403, as a signed address that has expired.
+    Expired,
+    /// Fewer bytes come than were announced.
+    WrongLength,
+    /// The length is not announced.
+    Unsized,
+    /// 200 with a page in HTML.
+    Html,
+    /// 200 with a page that is said to be a video.
+    HiddenHtml,
+    /// 200 with nothing.
+    Empty,
+    /// The first requests are turned away with 503 and Retry-After.
+    Busy,
+    /// 302 to where the video is.
+    Redirect,
+    /// 302 without end.
+    RedirectLoop,
+    /// 302 to a place that is none of the web.
+    RedirectAway,
+    /// Ranges are not served.
+    Unranged,
+    /// The first connection breaks, and then the video is another one.
+    Changed,
+}
+
+/// How a video stands in the answer itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum InAnswer {
+    /// As a data URI.
+    DataUri,
+    /// As base64 alone.
+    Base64,
 }
 
 /// In which schemes the stand-in API asks for payment.
@@ -178,6 +225,16 @@ pub struct SandboxOptions {
     /// What is wrong with the stand-in node, for practice with `doctor`.
     #[arg(id = "sandbox-node", long = "sandbox-node", value_name = "FAULT,…", value_delimiter = ',')]
     pub node_faults: Vec<NodeFault>,
+    /// KiB that each video has beside its picture.
+    #[arg(id = "sandbox-video-kib", long = "sandbox-video-kib", value_name = "KIB", default_value_t = VIDEO_KIB,
+        value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub video_kib: u32,
+    /// What goes wrong on the way to a video; of several, each video has one.
+    #[arg(id = "sandbox-downloads", long = "sandbox-downloads", value_name = "FAULT,…", value_delimiter = ',')]
+    pub download_faults: Vec<DownloadFault>,
+    /// Hand the video over in the answer itself, not by its address.
+    #[arg(id = "sandbox-in-answer", long = "sandbox-in-answer", value_name = "HOW")]
+    pub in_answer: Option<InAnswer>,
     /// Seed from which faults are drawn: the same seed and requests give the same faults.
     #[arg(id = "sandbox-seed", long = "sandbox-seed", value_name = "NUMBER", default_value_t = 0)]
     pub seed: u64,
@@ -216,6 +273,9 @@ impl Default for SandboxOptions {
             balance_sats: BALANCE_SATS,
             fee_msat: None,
             node_faults: Vec::new(),
+            video_kib: VIDEO_KIB,
+            download_faults: Vec::new(),
+            in_answer: None,
             seed: 0,
             origin_port: None,
             node_port: None,

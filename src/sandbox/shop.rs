@@ -7,9 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::header::{
-    ACCEPT_RANGES, AUTHORIZATION, CONTENT_RANGE, CONTENT_TYPE, HOST, RANGE, RETRY_AFTER, WWW_AUTHENTICATE,
-};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -29,13 +27,12 @@ use super::mint::{Mint, MintError};
 use super::mpp::{self, Shown};
 use super::options::ErrorCode;
 use super::serve::HangUp;
-use super::{World, now, refund};
+use super::{World, now, refund, videos};
 use crate::l402::PaymentHash;
 use crate::money::{Msat, Sats};
 
 /// An image of some megabytes as base64, and room to spare.
 const BODY_BYTES_MAX: usize = 32 << 20;
-const VIDEO: &[u8] = include_bytes!("video.mp4");
 const JSON: &str = "application/json";
 const X_ERROR_CODE: HeaderName = HeaderName::from_static("x-error-code");
 const X_DEDUP: HeaderName = HeaderName::from_static("x-dedup");
@@ -72,12 +69,12 @@ pub(super) fn router(world: Arc<World>, base: Url) -> Router {
         .route("/api/l402/{good}", post(sell))
         .route("/api/l402/refund/{charge}", get(refund::offer))
         .route("/api/l402/refund/{charge}/claim", get(refund::claim))
-        .route("/videos/{file}", get(video))
         .route("/sandbox/books", get(books))
         .route("/sandbox/settle/{hash}", post(settle))
         .route("/sandbox/cancel/{hash}", post(cancel))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .with_state(Arc::new(Shop { world, base }))
+        .with_state(Arc::new(Shop { world: Arc::clone(&world), base }))
+        .merge(videos::router(world))
 }
 
 async fn sell(State(shop): State<Arc<Shop>>, Path(name): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
@@ -220,12 +217,18 @@ impl Shop {
     }
 
     fn delivered(&self, video: &str, deduplicated: bool) -> Response {
-        let url = format!("{}videos/{video}.mp4", self.base);
+        let url = self.place(video).unwrap_or_else(|| format!("{}videos/{video}.mp4", self.base));
         let mut response = ([(CONTENT_TYPE, JSON)], json!({ "videoUrl": url }).to_string()).into_response();
         if deduplicated {
             response.headers_mut().insert(X_DEDUP, HeaderValue::from_static("1"));
         }
         response
+    }
+
+    /// The video itself, where it is to stand in the answer.
+    fn place(&self, video: &str) -> Option<String> {
+        let options = &self.world.options;
+        options.in_answer.map(|how| videos::in_answer(video, how, options.video_kib))
     }
 
     fn accepted(&self, hash: &PaymentHash) -> Response {
@@ -293,7 +296,7 @@ async fn poll(State(shop): State<Arc<Shop>>, Query(job): Query<Job>, headers: He
     }
     let body = match polled {
         Ok(Redeemed::Delivered { video, .. }) => {
-            let url = format!("/videos/{video}.mp4");
+            let url = shop.place(&video).unwrap_or_else(|| format!("/videos/{video}.mp4"));
             json!({ "requestId": job.request_id, "status": "COMPLETED", "result": { "url": url } })
         }
         Ok(Redeemed::Processing) => json!({
@@ -303,35 +306,6 @@ async fn poll(State(shop): State<Arc<Shop>>, Query(job): Query<Job>, headers: He
         Err(error) => return broken_books(&error),
     };
     ([(CONTENT_TYPE, JSON)], body.to_string()).into_response()
-}
-
-async fn video(State(shop): State<Arc<Shop>>, Path(file): Path<String>, headers: HeaderMap) -> Response {
-    if !file.strip_suffix(".mp4").is_some_and(|id| shop.world.books().state.has_video(id)) {
-        return refuse(StatusCode::NOT_FOUND, "NOT_FOUND", "no such video");
-    }
-    let whole = [(CONTENT_TYPE, "video/mp4"), (ACCEPT_RANGES, "bytes")];
-    let Some(range) = headers.get(RANGE).and_then(|range| range.to_str().ok()).and_then(one_range) else {
-        return (whole, VIDEO).into_response();
-    };
-    match VIDEO.get(range.clone()).filter(|part| !part.is_empty()) {
-        Some(part) => {
-            let last = range.start + part.len() - 1;
-            let place = format!("bytes {}-{last}/{}", range.start, VIDEO.len());
-            (StatusCode::PARTIAL_CONTENT, whole, [(CONTENT_RANGE, place)], part).into_response()
-        }
-        None => {
-            let place = format!("bytes */{}", VIDEO.len());
-            (StatusCode::RANGE_NOT_SATISFIABLE, [(CONTENT_RANGE, place)]).into_response()
-        }
-    }
-}
-
-/// `bytes=FIRST-LAST` or `bytes=FIRST-`; any other form is answered with the whole (RFC 9110 14.2 allows that).
-fn one_range(range: &str) -> Option<std::ops::Range<usize>> {
-    let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
-    let first = first.parse().ok()?;
-    let end = if last.is_empty() { VIDEO.len() } else { last.parse::<usize>().ok()?.checked_add(1)?.min(VIDEO.len()) };
-    (last.is_empty() || end > first || first >= VIDEO.len()).then_some(first..end.max(first))
 }
 
 /// The free listing: endpoints, parameters and prices.

@@ -1,9 +1,13 @@
 //! The books as an auditor reads them: at `GET /sandbox/books`, and in the process.
 
+use std::collections::BTreeMap;
+use std::sync::PoisonError;
+
 use serde::Serialize;
 
 use super::books::{End, OwnInvoice, Payment, Sale, State};
 use super::journal::Claimed;
+use super::videos::Fetches;
 use super::{World, now};
 use crate::money::Msat;
 use crate::time::UnixMs;
@@ -21,6 +25,8 @@ pub struct Snapshot {
     pub invoices: Vec<InvoiceRow>,
     /// Every refund that was claimed, oldest first.
     pub refunds: Vec<RefundRow>,
+    /// How often each video was fetched since the start.
+    pub fetches: BTreeMap<String, Fetches>,
 }
 
 /// A payment in the node's books.
@@ -96,6 +102,7 @@ impl World {
             balance_msat: books.state.balance(),
             payments: books.state.payments().map(PaymentRow::of).collect(),
             sales: books.state.sales().map(SaleRow::of).collect(),
+            fetches: self.fetches.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             invoices: books.state.invoices().map(|invoice| InvoiceRow::of(invoice, now())).collect(),
             refunds: books.state.claims().map(|claimed| RefundRow::of(claimed, &books.state)).collect(),
         }

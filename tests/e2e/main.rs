@@ -23,7 +23,13 @@ mod disk;
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod downloads;
+#[cfg(test)]
+mod downloads_killed;
+#[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod files_and_refunds;
 #[cfg(test)]
 mod killed;
 #[cfg(test)]

@@ -52,6 +52,18 @@ fn accepted_twins_have_their_own_poll_addresses() {
     each_has_its_own(&sandbox, 4);
 }
 
+/// Content is told apart like addresses are: what comes in the answer itself has none.
+#[test]
+fn twins_in_the_answer_itself_have_a_file_each() {
+    let sandbox = Sandbox::start(&format!("{LONG} --sandbox-in-answer data-uri"));
+    let client = Client::of(&sandbox);
+    client.write("june.toml", &twins(3, "dedup_window_s = 36000"));
+    client.run("run june.toml --download videos").with(0);
+    each_has_its_own(&sandbox, 3);
+    let digests: HashSet<_> = client.column("june.results.csv", "sha256").into_iter().collect();
+    assert_eq!(digests.len(), 3, "{digests:?}");
+}
+
 #[test]
 fn without_a_header_a_window_lies_between_them() {
     let sandbox = Sandbox::start("--sandbox-dedup-s 1");
@@ -62,19 +74,31 @@ fn without_a_header_a_window_lies_between_them() {
 }
 
 /// The service has changed the name of its header, and nobody knows: two payments, one video. The second is not called
-/// delivered, and nothing more is paid.
+/// delivered, nothing more is paid, and the video is the file of one job alone.
 #[test]
 fn a_twin_s_video_is_not_taken_for_a_second_one() {
-    let sandbox = Sandbox::start(LONG);
+    std::thread::scope(|scope| {
+        for in_answer in ["", " --sandbox-in-answer base64"] {
+            scope.spawn(move || one_video_for_two(in_answer));
+        }
+    });
+}
+
+fn one_video_for_two(in_answer: &str) {
+    let sandbox = Sandbox::start(&format!("{LONG}{in_answer}"));
     let client = Client::of(&sandbox);
     client.write("june.toml", &twins(2, "bypass_header = \"X-Fresh\"\ndedup_window_s = 1"));
-    let running = client.start("run june.toml --json");
+    let running = client.start("run june.toml --json --download videos");
     running.wait_for("answered_from_cache");
+    running.wait_for("\"state\":\"downloaded\"");
     running.signal(rustix::process::Signal::INT);
     running.end().with(130);
-    assert_eq!(client.column("june.results.csv", "state"), ["delivered", "paid"]);
+    assert_eq!(client.column("june.results.csv", "state"), ["downloaded", "paid"]);
     assert_eq!(client.column("june.results.csv", "reason"), ["", "answered_from_cache"]);
     assert!(client.column("june.results.csv", "error")[1].contains("identical request"));
+    assert_eq!(client.column("june.results.csv", "file")[1], "");
     assert_eq!(client.rows("june.receipts.csv").len(), 2, "paid is paid");
     assert_eq!(sandbox.books().settled().len(), 2);
+    client.says("download june.toml").with(3);
+    assert_eq!(std::fs::read_dir(client.path("videos")).unwrap().count(), 1);
 }

@@ -117,6 +117,28 @@ sights! {
     /// A decision was taken without the node, or with another one.
     DecidedWithoutNode,
 
+    // Files.
+    Downloaded,
+    FetchBroke,
+    FetchResumed,
+    /// What a part belonged to is not what the server has now.
+    FetchedAnew,
+    /// A result was given up, as its address did not serve it.
+    FileGone,
+    FileGivenUp,
+    /// A process had stopped between a file's name and its record.
+    RecordedAfterCrash,
+    PowerCut,
+    FolderWasFull,
+    FolderFailed,
+    NameTaken,
+    FileMoved,
+    PartSpoiled,
+    NamedOtherwise,
+    /// One batch has files and money that came back; and a job whose money came back was bought anew and has its file.
+    RefundedBesideFiles,
+    DownloadedAfterRefund,
+
     // Limits.
     BatchLimitReached,
     DayLimitReached,

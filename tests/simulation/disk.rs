@@ -8,11 +8,11 @@ use std::rc::Rc;
 use l402_batch::l402::PaymentHash;
 use l402_batch::ledger::sqlite::{BatchStart, Books, Decided, Decision, InlineLedger, NewBatch, Retake, Undecided};
 use l402_batch::ledger::{
-    BatchKey, Caps, Committed, JobKey, JobState, Ledger, LedgerError, OpenJob, OpenRefund, PaymentKey, PendingJob,
-    PeriodCap, Record, RefundRecord, Twin, Witness,
+    BatchKey, Caps, Committed, DeliveredJob, Deliveries, JobKey, JobState, Ledger, LedgerError, OpenJob, OpenRefund,
+    PaymentKey, PendingJob, PeriodCap, Reason, Record, RefundRecord, Twin, Undownloaded, Witness,
 };
 use l402_batch::money::Msat;
-use l402_batch::origin::Request;
+use l402_batch::origin::{HttpAnswer, Request};
 use l402_batch::payer::NodeId;
 use l402_batch::plan::PlannedJob;
 use l402_batch::time::UnixMs;
@@ -218,6 +218,7 @@ impl Disk {
             return committed;
         };
         self.note_payment(batch, &record, done);
+        self.note_file(&record);
         self.keep(|| Written::Record(self.world.now(), now, record));
         committed
     }
@@ -278,6 +279,16 @@ impl Disk {
         self.world.open_payments.set(open.len() as u64);
     }
 
+    fn note_file(&self, record: &Record) {
+        let world = &self.world;
+        match record {
+            Record::Downloaded(job, whole) => world.files.downloaded(world, *job, &whole.file, whole.sha256),
+            Record::NotDownloaded { reason: Reason::UrlGone, .. } => world.saw(Sight::FileGone),
+            Record::NotDownloaded { .. } => world.saw(Sight::FileGivenUp),
+            _ => {}
+        }
+    }
+
     /// A person's decision.
     pub fn decide(&self, job: &Undecided, decision: Decision, evidence: &str) -> Decided {
         let now = self.world.our_time();
@@ -330,6 +341,9 @@ pub fn name(record: &Record) -> String {
         | Record::Posted(..)
         | Record::Answer { .. }
         | Record::Accepted { .. }
+        | Record::Fetching(..)
+        | Record::Downloaded(..)
+        | Record::NotDownloaded { .. }
         | Record::Delivered { .. } => word,
     }
 }
@@ -421,5 +435,25 @@ impl Ledger for Port<'_> {
 
     async fn refund(&self, payment: PaymentKey) -> Result<Option<OpenRefund>, LedgerError> {
         self.read(|books| books.refund(payment)).await
+    }
+}
+
+impl Deliveries for Port<'_> {
+    async fn to_download(
+        &self,
+        batch: BatchKey,
+        which: Undownloaded,
+        after: Option<(u64, JobKey)>,
+        limit: usize,
+    ) -> Result<Vec<DeliveredJob>, LedgerError> {
+        self.read(|books| books.to_download(batch, which, after, limit)).await
+    }
+
+    async fn is_file_of_another(&self, job: JobKey, file: &str) -> Result<bool, LedgerError> {
+        self.read(|books| books.is_file_of_another(job, file)).await
+    }
+
+    async fn delivery(&self, job: JobKey) -> Result<Option<HttpAnswer>, LedgerError> {
+        self.read(|books| books.delivery(job)).await
     }
 }

@@ -11,6 +11,7 @@ use l402_batch::run::{Budget, Settings};
 use super::coverage::{SIGHTS, Sight};
 use super::disk::{Disk, Lie, Moment};
 use super::faults::{ALL, Fault, Faults};
+use super::files::FOLDER;
 use super::origin::SimOrigin;
 use super::payer::SimPayer;
 use super::plan::Plan;
@@ -46,10 +47,12 @@ pub enum Liar {
     EagerCommand,
     /// A payer that takes an invoice that was handed over for paid.
     HopefulPayer,
+    /// A folder that says of what was written that it is on the disk.
+    LazyFolder,
 }
 
 impl Liar {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::EagerLedger,
         Self::ForgivingLedger,
         Self::ForgetfulPayer,
@@ -59,6 +62,7 @@ impl Liar {
         Self::DreamingPayer,
         Self::EagerCommand,
         Self::HopefulPayer,
+        Self::LazyFolder,
     ];
 }
 
@@ -115,6 +119,8 @@ pub struct Life {
     pub liar: Liar,
     pub batches: Vec<Batch>,
     pub processes: usize,
+    /// How results are fetched into files, in a world where they are.
+    pub filing: Option<l402_batch::download::Settings>,
 }
 
 /// Lives one life.
@@ -170,8 +176,10 @@ impl Life {
             | Liar::FlatteringPayer
             | Liar::DreamingPayer
             | Liar::HopefulPayer
-            | Liar::EagerCommand => Lie::None,
+            | Liar::EagerCommand
+            | Liar::LazyFolder => Lie::None,
         };
+        world.files.lies.set(options.liar == Liar::LazyFolder);
         let pays_again = options.liar == Liar::PayingOrigin;
         let mut life = Self {
             disk: Disk::new(&world, lie),
@@ -180,6 +188,7 @@ impl Life {
             liar: options.liar,
             batches: Vec::new(),
             processes: 0,
+            filing: filing(options.seed),
             world,
             rng,
         };
@@ -330,6 +339,9 @@ impl Life {
             self.quiet_rounds(true);
         }
         verdict::look(&self.world, &self.disk, &self.batches);
+        if self.filing.is_some() {
+            self.world.files.look(&self.world);
+        }
     }
 
     /// Runs again and again, with ever longer pauses, until nothing is left to do; but for what is a person's to decide,
@@ -340,7 +352,7 @@ impl Life {
             for at in 0..self.batches.len() {
                 self.processes(&[Order::plain(at, Command::Run)], Stop::Never);
             }
-            if verdict::unfinished(&self.world, &self.disk, &self.batches, decided).is_empty() {
+            if self.unfinished(decided).is_empty() {
                 return;
             }
             // What the other node was asked to pay, it alone knows.
@@ -355,9 +367,17 @@ impl Life {
             };
             pass(&self.world, hours * HOUR_MS);
         }
-        for open in verdict::unfinished(&self.world, &self.disk, &self.batches, decided) {
+        for open in self.unfinished(decided) {
             self.world.violated(format!("no end: {open}"));
         }
+    }
+
+    fn unfinished(&self, decided: bool) -> Vec<String> {
+        let mut open = verdict::unfinished(&self.world, &self.disk, &self.batches, decided);
+        if self.filing.is_some() {
+            open.extend(verdict::unfetched(&self.world, &self.disk, &self.batches));
+        }
+        open
     }
 
     /// This node answers at the address that the user has configured, and it is the one that is meant.
@@ -365,6 +385,22 @@ impl Life {
         self.world.answering.set(node);
         self.world.configured.set(node);
     }
+}
+
+/// In every third world results are fetched. Their dice are their own, so that all other worlds are as they were.
+fn filing(seed: u64) -> Option<l402_batch::download::Settings> {
+    let mut rng = Rng::new(seed, 2);
+    (rng.below(3) == 0).then(|| l402_batch::download::Settings {
+        folder: FOLDER.to_owned(),
+        name: "{id}".parse().expect("a template"),
+        in_flight: usize::try_from(1 + rng.below(4)).unwrap_or(1),
+        per_second: std::num::NonZeroU32::new(10).filter(|_| rng.below(2) == 0),
+        bytes_max: 1 << 20,
+        idle_ms: 60_000,
+        room_min: 1 << 20,
+        gathered_bytes: usize::try_from(1 + rng.below(2_000)).unwrap_or(1),
+        checkpoint_bytes: 1 + rng.below(3_000),
+    })
 }
 
 fn settings(rng: &mut Rng, plan: &Plan, budget: Budget) -> Settings {

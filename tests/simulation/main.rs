@@ -17,6 +17,10 @@ mod disk;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod fetching;
+#[cfg(test)]
+mod files;
+#[cfg(test)]
 mod life;
 #[cfg(test)]
 mod mint;
@@ -81,6 +85,8 @@ const KEPT: &[u64] = &[
     20_961,
     // A history was deleted; the FAILED of a stalled send was taken at its word, and the invoice was paid once more.
     25_788,
+    // A clock jumped on while a paid job slept for as long as its host had asked for, and all others stood behind it.
+    2_005_421,
 ];
 
 #[test]
@@ -194,4 +200,9 @@ fn a_payer_that_never_says_how_a_payment_ended_is_caught() {
 #[test]
 fn a_command_that_buys_delivered_jobs_anew_is_caught() {
     is_caught(Liar::EagerCommand, &[]);
+}
+
+#[test]
+fn a_folder_that_says_that_it_has_synced_is_caught() {
+    is_caught(Liar::LazyFolder, &[]);
 }

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use futures::future::join_all;
+use l402_batch::download::{Downloads, Feed, Wanted};
 use l402_batch::event::{Event, Listener};
 use l402_batch::ledger::sqlite::{NewBatch, Retake};
 use l402_batch::ledger::{BatchKey, LedgerError, Reason};
@@ -13,6 +14,8 @@ use l402_batch::time::UnixMs;
 
 use super::coverage::Sight;
 use super::disk::Port;
+use super::fetching::SimFetch;
+use super::files::SimDisk;
 use super::life::{HOUR_MS, Liar, Life};
 use super::timeline::{Driven, Timed, drive, sleep};
 use super::world::{Stop, World};
@@ -33,6 +36,16 @@ impl Clock for SimClock {
 }
 
 struct Ear(Rc<World>);
+
+/// Who listens, and the downloads beside the run.
+struct Both<'a>(&'a Ear, &'a Feed);
+
+impl Listener for Both<'_> {
+    fn hear(&self, event: &Event) {
+        self.0.hear(event);
+        self.1.hear(event);
+    }
+}
 
 impl Listener for Ear {
     fn hear(&self, event: &Event) {
@@ -101,6 +114,10 @@ impl Life {
         }
         let jobs: Vec<Vec<PlannedJob>> =
             orders.iter().map(|order| self.batches[order.at].plan.resolve(&world)).collect();
+        if self.filing.is_some() {
+            let ids: Vec<String> = jobs.iter().flatten().map(|job| job.id.clone()).collect();
+            world.files.meddle(&world, &ids);
+        }
         let keys: Vec<Option<BatchKey>> = orders.iter().map(|order| self.batches[order.at].key).collect();
         let ports: Vec<Port<'_>> = orders.iter().map(|_| self.disk.open()).collect();
         for (port, key) in ports.iter().zip(&keys) {
@@ -123,6 +140,7 @@ impl Life {
         }
         world.saw_if(world.any_in_flight(), Sight::LeftInFlight);
         self.disk.closed(crashed);
+        world.files.closed(&world, crashed);
     }
 
     /// One process. None: it was killed.
@@ -178,7 +196,11 @@ impl Life {
             self.world.saw_if(!node, Sight::RecoveredWithoutNode);
             self.world.saw_if(all, Sight::RecoveredAll);
             let payer = node.then_some(&self.payer);
-            return Run { payer, ..run(control) }.recover(known.filter(|_| !all)).await;
+            let batch = known.filter(|_| !all);
+            let feed = Feed::default();
+            let both = Both(&ear, &feed);
+            let recovery = Run { payer, listener: &both, ..run(control.clone()) };
+            return self.beside(recovery.recover(batch), batch, control, port, &feed).await;
         }
         // As the command does: one round of recovery, then the plan, then the node, then new purchases.
         if let Some(known) = known {
@@ -188,10 +210,54 @@ impl Life {
         let begun = self.begin(order.at, jobs);
         port.batch.set(Some(begun));
         self.world.point("after the plan is loaded").await;
-        match self.ready_node().await {
-            Some(node) => run(control).buy(begun, node).await,
-            None => run(control).recover(Some(begun)).await,
-        }
+        let node = self.ready_node().await;
+        let feed = Feed::default();
+        let both = Both(&ear, &feed);
+        let run = Run { listener: &both, ..run(control.clone()) };
+        let work = async {
+            match node {
+                Some(node) => run.buy(begun, node).await,
+                None => run.recover(Some(begun)).await,
+            }
+        };
+        self.beside(work, Some(begun), control, port, &feed).await
+    }
+
+    /// Files are fetched beside the work and after it, where this world fetches any; as the command does.
+    async fn beside(
+        &self,
+        work: impl Future<Output = Ended>,
+        batch: Option<BatchKey>,
+        control: Control,
+        port: &Port<'_>,
+        feed: &Feed,
+    ) -> Ended {
+        let Some((settings, batch)) = self.filing.as_ref().zip(batch) else { return work.await };
+        let (clock, ear) = (SimClock(Rc::clone(&self.world)), Ear(Rc::clone(&self.world)));
+        let (fetch, disk) = (SimFetch(Rc::clone(&self.world)), SimDisk(Rc::clone(&self.world)));
+        let downloads = Downloads {
+            ledger: port,
+            fetch: &fetch,
+            disk: &disk,
+            clock: &clock,
+            listener: &ear,
+            settings,
+            control,
+            feed,
+        };
+        let work = async {
+            let ended = work.await;
+            match ended {
+                Ok(_) => feed.end(),
+                Err(_) => feed.abandon(),
+            }
+            ended
+        };
+        let (ended, fetched) = futures::join!(work, downloads.run(batch, Wanted::OfRun));
+        let outcome = ended?;
+        fetched?;
+        self.disk.ledger.books().explain_undownloaded(batch)?;
+        Ok(outcome)
     }
 
     fn begin(&self, at: usize, jobs: &[PlannedJob]) -> BatchKey {

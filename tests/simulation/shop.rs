@@ -325,7 +325,10 @@ fn answer_redeem(world: &Rc<World>, request: &Request, token: &str, preimage: &[
     {
         world.saw(Sight::RedeemedTwinFromCache);
         let mut cached = json(200, format!("{{\"videoUrl\":\"/v/{number}.mp4\"}}"));
-        cached.headers.push(("x-dedup".to_owned(), "1".to_owned()));
+        // Not every cache says that it is one.
+        if number.is_multiple_of(2) {
+            cached.headers.push(("x-dedup".to_owned(), "1".to_owned()));
+        }
         return cached;
     }
     let mut shop = world.shop.borrow_mut();

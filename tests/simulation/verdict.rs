@@ -12,6 +12,7 @@ use l402_batch::payer::Found;
 use sha2::{Digest, Sha256};
 
 use super::auditor::{Attempt, Fate};
+use super::coverage::Sight;
 use super::disk::Disk;
 use super::life::Batch;
 use super::node::short;
@@ -117,6 +118,25 @@ pub fn unfinished(world: &World, disk: &Disk, batches: &[Batch], decided: bool) 
     open
 }
 
+/// Delivered jobs without their file; but for those whose address did not serve it.
+pub fn unfetched(world: &World, disk: &Disk, batches: &[Batch]) -> Vec<String> {
+    let books = disk.ledger.books();
+    let mut open = Vec::new();
+    for row in keys(batches).flat_map(|key| rows(&books, key)).filter(|row| row.state == JobState::Delivered) {
+        let served = row.url.as_ref().and_then(|url| world.files.served.borrow().get(url).copied()).unwrap_or_default();
+        let is_theirs = match row.reason {
+            Reason::UrlGone => served.missed,
+            // That the manifest has changed says more than that the address serves nothing.
+            Reason::Changed => served.gone,
+            _ => false,
+        };
+        if !is_theirs {
+            open.push(format!("the file of {} is not here: {:?} {:?}", row.id, row.reason, row.error));
+        }
+    }
+    open
+}
+
 const fn is_limit(reason: Reason) -> bool {
     matches!(reason, Reason::BatchLimit | Reason::DayLimit | Reason::MonthLimit)
 }
@@ -191,6 +211,7 @@ pub fn look(world: &World, disk: &Disk, batches: &[Batch]) {
     losses(world, &books, batches, &receipts);
     refunds(world, &books);
     results(world, &books, batches);
+    files(world, &books, batches);
 }
 
 /// What the ledger says came back is what the node has received, to the msat, and the other way round; what did not come,
@@ -271,6 +292,27 @@ fn results(world: &World, books: &Books, batches: &[Batch]) {
             && theirs == same
         {
             world.violated(format!("{other} and {take} have one result, {url}"));
+        }
+    }
+}
+
+/// Each file holds what its own job's address served: no twin's result, no earlier take's. What was given back has none.
+fn files(world: &World, books: &Books, batches: &[Batch]) {
+    for key in keys(batches) {
+        let (rows, refunds) = (rows(books, key), books.refunds(Some(key)).expect("the ledger can be read"));
+        let came_back = |id: &str| refunds.iter().find(|refund| refund.id == id && refund.received.is_some());
+        let has_files = rows.iter().any(|row| row.state == JobState::Downloaded);
+        world.saw_if(has_files && rows.iter().any(|row| row.state == JobState::Refunded), Sight::RefundedBesideFiles);
+        for row in &rows {
+            let Some(sha256) = row.sha256.as_deref() else { continue };
+            let url = row.url.as_deref().unwrap_or_default();
+            let newest = world.files.served.borrow().get(url).map_or(0, |served| served.version);
+            let is_its = |version| data_encoding::HEXLOWER.encode(&Sha256::digest(world.files.content(url, version)));
+            if row.state != JobState::Downloaded || !(0..=newest).any(|version| is_its(version) == sha256) {
+                world.violated(format!("the file of {} is not what {url} served", row.id));
+            }
+            let anew = came_back(&row.id).is_some_and(|refund| refund.take < row.take);
+            world.saw_if(anew, Sight::DownloadedAfterRefund);
         }
     }
 }

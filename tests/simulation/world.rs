@@ -9,6 +9,7 @@ use super::auditor::Auditor;
 use super::bank::Bank;
 use super::coverage::{SIGHTS, Sight};
 use super::faults::{ALL, Fault, Faults};
+use super::files::Files;
 use super::node::Node;
 use super::rng::Rng;
 use super::shop::Shop;
@@ -44,6 +45,7 @@ pub struct World {
     pub node_bell: Bell,
     pub shop: RefCell<Shop>,
     pub bank: RefCell<Bank>,
+    pub files: Files,
     pub auditor: RefCell<Auditor>,
     /// How far our clock and the nodes' are from the world's time.
     pub ours_ahead: Cell<i64>,
@@ -80,6 +82,7 @@ impl World {
             node_bell: Bell::default(),
             shop: RefCell::new(Shop::new(seed)),
             bank: RefCell::default(),
+            files: Files::new(seed),
             auditor: RefCell::default(),
             ours_ahead: Cell::new(0),
             nodes_ahead: Cell::new(0),

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use crate::cli::Failure;
 use crate::cli::config::Pace;
-use crate::event::Listener;
+use crate::download::{Feed, Fetched};
 use crate::ledger::BatchKey;
 use crate::ledger::sqlite::{Books, LedgerHandle};
 use crate::payer::NodeInfo;
 use crate::run::signals::Stopped;
-use crate::run::{Budget, Clock, Controller, DrainCause, Outcome, Run, RunError, Settings, SystemClock};
+use crate::run::{Budget, Clock, Control, Controller, DrainCause, Outcome, Run, RunError, Settings, SystemClock};
 use crate::time::UnixMs;
 
+use super::filing::{Both, Filing};
 use super::reporter::Reporter;
 use super::world::World;
 
@@ -29,6 +30,33 @@ pub(in crate::cli) enum Work {
     Buy(BatchKey, NodeInfo),
     /// The refunds of the batch alone: of these jobs, where any are named.
     Claim(BatchKey, Vec<String>),
+    /// Files alone.
+    Download(BatchKey),
+}
+
+impl Work {
+    /// The batch whose results are fetched beside it. A round of recovery waits for nothing.
+    const fn fetched(&self) -> Option<BatchKey> {
+        match self {
+            Self::OneRound(_) | Self::Claim(..) => None,
+            Self::Recover(batch) => *batch,
+            Self::Buy(batch, _) | Self::Download(batch) => Some(*batch),
+        }
+    }
+}
+
+/// What it is carried out with.
+pub(super) struct How<'a> {
+    /// The other side.
+    pub(super) world: &'a World,
+    /// Limits and bounds.
+    pub(super) settings: &'a Settings,
+    /// How fast.
+    pub(super) pace: &'a Pace,
+    /// Who hears of it.
+    pub(super) reporter: &'a Reporter,
+    /// What fetches results beside it.
+    pub(super) filing: Option<&'a Filing>,
 }
 
 /// How it ended.
@@ -36,6 +64,8 @@ pub(in crate::cli) enum Work {
 pub(in crate::cli) struct Carried {
     /// The run's own account.
     pub(in crate::cli) outcome: Outcome,
+    /// The downloads' own account, where there were any.
+    pub(in crate::cli) fetched: Option<Fetched>,
     /// The signal that stopped it.
     pub(in crate::cli) stopped: Option<Stopped>,
     /// What it was allowed to spend.
@@ -57,56 +87,80 @@ pub(in crate::cli) fn settings(pace: &Pace) -> Settings {
     }
 }
 
-/// Carries the work out on the books, and gives them back.
-pub(in crate::cli) async fn carry_out(
-    books: Books,
-    world: &World,
-    settings: &Settings,
-    pace: &Pace,
-    reporter: &Reporter,
-    work: Work,
-) -> Result<(Books, Carried), Failure> {
+/// Carries the work out on the books, fetches results beside it and after it, and gives the books back.
+pub(super) async fn carry_out(books: Books, how: &How<'_>, work: Work) -> Result<(Books, Carried), Failure> {
     let (ledger, thread) = LedgerHandle::spawn(books)?;
     let (controller, control) = match &work {
         Work::OneRound(_) => Controller::one_round(),
-        Work::Recover(_) | Work::Buy(..) | Work::Claim(..) => Controller::new(),
+        Work::Recover(_) | Work::Buy(..) | Work::Claim(..) | Work::Download(_) => Controller::new(),
     };
-    let result = {
-        let run = Run {
-            ledger: &ledger,
-            payer: world.payer.as_ref(),
-            origin: &world.origin,
-            clock: &SystemClock,
-            listener: reporter as &dyn Listener,
-            settings,
-            control,
-        };
-        let work = async {
-            match work {
-                Work::OneRound(batch) | Work::Recover(batch) => run.recover(batch).await,
-                Work::Buy(batch, node) => run.buy(batch, node).await,
-                Work::Claim(batch, jobs) => run.claim(batch, &jobs).await,
+    let filing = how.filing.zip(work.fetched());
+    let (result, fetched) = {
+        let feed = Feed::default();
+        let fetches = async {
+            match filing {
+                Some((filing, batch)) => {
+                    filing.fetch(batch, &ledger, how.reporter, control.clone(), &feed).await.map(Some)
+                }
+                None => Ok(None),
             }
         };
+        let both = async { tokio::join!(carry_run(&ledger, how, work, control.clone(), &feed), fetches) };
         tokio::select! {
             biased;
             // First, so that a signal or a deadline which came before this work keeps it from buying anything.
-            error = world.signals.listen(&controller) => Err(RunError::Defect(listening(error))),
-            () = at_deadline(pace, &controller) => Err(RunError::Defect("the deadline ended the run".to_owned())),
-            result = work => result,
-            () = beat(reporter) => Err(RunError::Defect("the heartbeat ended the run".to_owned())),
+            error = how.world.signals.listen(&controller) => (Err(RunError::Defect(listening(error))), Ok(None)),
+            () = at_deadline(how.pace, &controller) => {
+                (Err(RunError::Defect("the deadline ended the run".to_owned())), Ok(None))
+            }
+            results = both => results,
+            () = beat(how.reporter) => (Err(RunError::Defect("the heartbeat ended the run".to_owned())), Ok(None)),
         }
     };
     drop(ledger);
-    let books = thread.join()?;
+    let mut books = thread.join()?;
     match result {
         Ok(outcome) => {
-            let (stopped, budget) = (world.signals.stopped(), settings.budget.clone());
-            Ok((books, Carried { outcome, stopped, budget, files_whole: true }))
+            let fetched = fetched?;
+            if let Some((_, batch)) = filing.filter(|(filing, _)| filing.is_of_all()) {
+                books.explain_undownloaded(batch)?;
+            }
+            let (stopped, budget) = (how.world.signals.stopped(), how.settings.budget.clone());
+            Ok((books, Carried { outcome, fetched, stopped, budget, files_whole: true }))
         }
         Err(RunError::Ledger(error)) => Err(Failure::Ledger(error)),
         Err(error @ RunError::Defect(_)) => Err(Failure::Internal(error.to_string())),
     }
+}
+
+async fn carry_run(
+    ledger: &LedgerHandle,
+    how: &How<'_>,
+    work: Work,
+    control: Control,
+    feed: &Feed,
+) -> Result<Outcome, RunError> {
+    let listener = Both(how.reporter, feed);
+    let run = Run {
+        ledger,
+        payer: how.world.payer.as_ref(),
+        origin: &how.world.origin,
+        clock: &SystemClock,
+        listener: &listener,
+        settings: how.settings,
+        control,
+    };
+    let result = match work {
+        Work::OneRound(batch) | Work::Recover(batch) => run.recover(batch).await,
+        Work::Buy(batch, node) => run.buy(batch, node).await,
+        Work::Claim(batch, jobs) => run.claim(batch, &jobs).await,
+        Work::Download(_) => Ok(Outcome::default()),
+    };
+    match result {
+        Ok(_) => feed.end(),
+        Err(_) => feed.abandon(),
+    }
+    result
 }
 
 fn listening(result: std::io::Result<()>) -> String {

@@ -26,12 +26,9 @@ pub(in crate::cli) fn findings(counts: &Counts, carried: &Carried) -> Findings {
         count.jobs > 0
             && match count.state {
                 JobState::Pending | JobState::Running | JobState::InDoubt | JobState::Paid | JobState::Failed => true,
+                JobState::Delivered => count.reason == Reason::NotDownloaded,
                 JobState::RefundOffered => Next::of(count.state, count.reason) == Next::Rerun,
-                JobState::Delivered
-                | JobState::Downloaded
-                | JobState::Refused
-                | JobState::Refunded
-                | JobState::Lost => false,
+                JobState::Downloaded | JobState::Refused | JobState::Refunded | JobState::Lost => false,
             }
     });
     Findings {
@@ -244,6 +241,7 @@ fn advice(books: &Books, counts: &Counts, ending: &Ending<'_>, code: ExitCode) -
         );
     }
     advice.extend(about_refunds(books, counts, ending.batch)?);
+    advice.extend(about_files(counts, ending));
     advice.extend(going_on(counts, ending, code));
     Ok(advice)
 }
@@ -280,6 +278,44 @@ fn about_refunds(books: &Books, counts: &Counts, batch: &Batch) -> Result<Vec<St
         );
     }
     Ok(advice)
+}
+
+/// What brings the files that are not here.
+fn about_files(counts: &Counts, ending: &Ending<'_>) -> Vec<String> {
+    let jobs = |reason: Reason| -> u64 {
+        let of = |count: &&StateCount| count.state == JobState::Delivered && count.reason == reason;
+        counts.by_state.iter().filter(of).map(|count| count.jobs).sum()
+    };
+    let fetched = ending.carried.fetched.clone().unwrap_or_default();
+    let mut advice: Vec<String> =
+        fetched.trouble.into_iter().map(|words| format!("{words}: nothing more was fetched")).collect();
+    let command = format!("l402-batch download --batch {}", shell(&ending.batch.name));
+    if ending.play {
+        if jobs(Reason::NotDownloaded) + jobs(Reason::UrlGone) > 0 {
+            advice.push(
+                "what is not downloaded ended with the sandbox; `l402-batch sandbox` keeps one running".to_owned(),
+            );
+        }
+        return advice;
+    }
+    if jobs(Reason::NotDownloaded) > 0 {
+        advice.push(format!(
+            "{} not downloaded yet: the same command, or `{command}`, goes on; URLs may expire, so do not wait for long",
+            are_files(jobs(Reason::NotDownloaded))
+        ));
+    }
+    if jobs(Reason::UrlGone) > 0 {
+        advice.push(format!(
+            "{} not served any more: `{command}` tries once more, `status --job ID --proof` shows what a complaint needs",
+            are_files(jobs(Reason::UrlGone))
+        ));
+    }
+    advice
+}
+
+/// `1 file is`, `2 files are`.
+fn are_files(files: u64) -> String {
+    format!("{} {}", counted(files, "file"), if files == 1 { "is" } else { "are" })
 }
 
 /// How to go on with what is left, unless the refusal says it.

@@ -3,6 +3,7 @@
 mod carry;
 mod ending;
 mod files;
+mod filing;
 mod papers;
 mod questions;
 mod reporter;
@@ -12,6 +13,7 @@ mod world;
 pub(super) use carry::{Carried, Work, settings};
 pub(super) use ending::{Ending, tell, tell_broken};
 pub(super) use files::{Files, check as check_files};
+pub(super) use filing::{Filing, check_template, destination};
 pub(super) use papers::check as check_papers;
 pub(super) use reporter::Reporter;
 pub(super) use session::Session;
@@ -19,8 +21,9 @@ pub(super) use world::{SandboxOptions, World};
 
 use std::cell::OnceCell;
 
+use crate::download::Wanted;
 use crate::event::{Event, Listener};
-use crate::ledger::sqlite::{Batch, Books, OpenMode};
+use crate::ledger::sqlite::{Batch, Books, DownloadTo, OpenMode};
 use crate::ledger::{Counts, JobState, Reason};
 use crate::manifest::{Limits, Manifest};
 use crate::money::Msat;
@@ -145,7 +148,7 @@ impl<'a> Runner<'a> {
             None => Ok(session),
             Some(batch) => {
                 let work = Work::OneRound(Some(batch));
-                let (session, carried) = self.carry(session, &settings(&self.options.pace), work).await?;
+                let (session, carried) = self.carry(session, &settings(&self.options.pace), work, None).await?;
                 match carried.stopped {
                     None => Ok(session),
                     // Whoever stops a run does not want it to go on to the purchases.
@@ -170,8 +173,23 @@ impl<'a> Runner<'a> {
         }
     }
 
-    async fn carry(&self, session: Session, settings: &Settings, work: Work) -> Result<(Session, Carried), Failure> {
-        session.carry(self.world, settings, &self.options.pace, &self.reporter, work).await
+    async fn carry(
+        &self,
+        session: Session,
+        settings: &Settings,
+        work: Work,
+        filing: Option<&Filing>,
+    ) -> Result<(Session, Carried), Failure> {
+        session.carry(self.world, settings, &self.options.pace, &self.reporter, work, filing).await
+    }
+
+    /// Where files go, with names that there are.
+    fn destination(&self, manifest: &Manifest, plan: &Plan) -> Result<Option<DownloadTo>, Failure> {
+        let to = destination(&self.options.downloads, None)?;
+        if let Some(to) = &to {
+            check_template(to, manifest, plan)?;
+        }
+        Ok(to)
     }
 
     /// A manifest that cannot be read at all: what is open of its batch is finished, then its errors are told.
@@ -207,7 +225,7 @@ impl<'a> Runner<'a> {
         // Receipts that know more than the ledger are evidence, and stay as they are.
         let files = check_papers(&session.books, &batch).is_ok();
         let work = Work::Recover(Some(batch.key));
-        match self.carry(session, &settings(&self.options.pace), work).await {
+        match self.carry(session, &settings(&self.options.pace), work, None).await {
             Err(error) => error,
             Ok(_) => {
                 match Files::remembered(&self.world.ledger, &batch).filter(|_| files).map(|mut files| files.rewrite()) {
@@ -230,16 +248,21 @@ impl<'a> Runner<'a> {
         self.check_same_plan(&session.books, &session.name, session.known.as_ref(), manifest, plan)?;
         let (books, known) = (Some(&session.books), session.known.as_ref());
         let paths = session::check_files(books, known, &session.name, self.options, manifest, self.world)?;
+        let to = self.destination(manifest, plan)?;
+        let play = self.world.play.is_some();
+        let prepare = |to: &DownloadTo| Filing::prepare(&self.options.downloads, to, Wanted::OfRun, play);
+        let filing = to.as_ref().map(prepare).transpose()?;
         session::tell_remarks(manifest, plan, &self.reporter);
         let (mut batch, load) = session.load(self.options, manifest, plan, self.world.play.is_some())?;
         session::tell_load(&load, &self.reporter);
+        batch.remembered.download = to.clone().or(batch.remembered.download);
         let mut files = session.files(&mut batch, self.world, paths)?;
         for warning in files.rewrite()? {
             self.reporter.warn(warning);
         }
         let counts = session.books.counts(batch.key)?;
         let left = questions::chosen(&session.books, batch.key, &self.options.choice)?;
-        self.reporter.hear(&planned(counts.all_jobs(), &counts, &left));
+        self.reporter.hear(&planned(counts.all_jobs(), &counts, &left, to.as_ref()));
 
         let mut refused = None;
         let work = if left.jobs == 0 {
@@ -264,7 +287,7 @@ impl<'a> Runner<'a> {
         };
         let settings = self.settings(limits, &batch)?;
         let following = files.follow(self.reporter.changed())?;
-        let carried = self.carry(session, &settings, work).await;
+        let carried = self.carry(session, &settings, work, filing.as_ref()).await;
         let (mut session, carried) = match carried {
             Ok(carried) => carried,
             Err(error) => {
@@ -275,7 +298,7 @@ impl<'a> Runner<'a> {
         };
         self.explain(&mut session, &batch, &carried)?;
         let carried = Carried { files_whole: following.finish(&self.reporter)?, ..carried };
-        let untouched = left.jobs == 0 && stand(&counts, &OPEN).0 == 0;
+        let untouched = left.jobs == 0 && stand(&counts, &OPEN).0 == 0 && (to.is_none() || to_download(&counts) == 0);
         self.end(&session, &batch, &carried, refused, untouched)
     }
 
@@ -384,11 +407,12 @@ impl<'a> Runner<'a> {
             self.check_same_plan(books, name, known.as_ref(), manifest, &plan)?;
         }
         session::check_files(books.as_ref(), known.as_ref(), name, self.options, manifest, self.world)?;
+        let to = self.destination(manifest, &plan)?;
         session::tell_remarks(manifest, &plan, &self.reporter);
         let batch = books.as_ref().zip(known.as_ref().map(|batch| batch.key));
         let mut counts = batch.map(|(books, key)| books.counts(key)).transpose()?.unwrap_or_default();
         let left = money::left_to_buy(batch, &plan, manifest, &self.options.choice)?;
-        self.reporter.hear(&planned(plan.totals().job_count, &counts, &left));
+        self.reporter.hear(&planned(plan.totals().job_count, &counts, &left, to.as_ref()));
         let partial = self.options.choice.partial;
         questions::batch_cap(partial, &limits, money::used(&counts)?, &left)?;
         let node = questions::ready_node(self.world, &left, partial, &self.reporter).await?;
@@ -415,7 +439,13 @@ fn stand(counts: &Counts, states: &[JobState]) -> (u64, Msat) {
     (counts.by_state.iter().filter(of).map(|count| count.jobs).sum(), Msat::checked_sum(prices).unwrap_or(Msat::ZERO))
 }
 
-fn planned(job_count: u64, counts: &Counts, left: &LeftToBuy) -> Event {
+/// Delivered jobs whose files a run fetches.
+fn to_download(counts: &Counts) -> u64 {
+    let of = |count: &&crate::ledger::StateCount| count.state == JobState::Delivered && count.reason != Reason::UrlGone;
+    counts.by_state.iter().filter(of).map(|count| count.jobs).sum()
+}
+
+fn planned(job_count: u64, counts: &Counts, left: &LeftToBuy, to: Option<&DownloadTo>) -> Event {
     let for_reason = |states: &[JobState], reason: Reason| {
         let of = |count: &&crate::ledger::StateCount| states.contains(&count.state) && count.reason == reason;
         counts.by_state.iter().filter(of).map(|count| count.jobs).sum()
@@ -435,5 +465,7 @@ fn planned(job_count: u64, counts: &Counts, left: &LeftToBuy) -> Event {
         in_doubt_msat: in_doubt.1,
         changed_count: for_reason(&DELIVERED, Reason::Changed),
         gone_count: for_reason(&[JobState::Refused], Reason::Withdrawn),
+        download: to.map(DownloadTo::to_string),
+        to_download_count: to.map_or(0, |_| to_download(counts)),
     }
 }

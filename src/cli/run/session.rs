@@ -5,8 +5,8 @@ use std::path::Path;
 use crate::cli::config::{Pace, RunOptions};
 use crate::cli::{Failure, input};
 use crate::ledger::sqlite::{
-    Batch, BatchLock, BatchStart, Books, Layout, LoadError, LockError, NewBatch, OpenMode, Outputs, PlanLoad,
-    Remembered,
+    Batch, BatchLock, BatchStart, Books, DownloadTo, Layout, LoadError, LockError, NewBatch, OpenMode, Outputs,
+    PlanLoad, Remembered,
 };
 use crate::ledger::{Counts, LedgerError};
 use crate::manifest::Manifest;
@@ -15,8 +15,9 @@ use crate::plan::Plan;
 use crate::report::{OutputPaths, default_paths, named_paths};
 use crate::run::{Clock, Settings, SystemClock};
 
-use super::carry::{Carried, Work, carry_out};
+use super::carry::{Carried, How, Work, carry_out};
 use super::files::{self, Files, absolute};
+use super::filing::Filing;
 use super::papers;
 use super::reporter::Reporter;
 use super::world::World;
@@ -49,9 +50,17 @@ impl Session {
         pace: &Pace,
         reporter: &Reporter,
         work: Work,
+        filing: Option<&Filing>,
     ) -> Result<(Self, Carried), Failure> {
-        let (books, carried) = carry_out(self.books, world, settings, pace, reporter, work).await?;
+        let how = How { world, settings, pace, reporter, filing };
+        let (books, carried) = carry_out(self.books, &how, work).await?;
         Ok((Self { books, ..self }, carried))
+    }
+
+    /// Remembers where files go, for the commands that are not told.
+    pub(in crate::cli) fn remember_download(&mut self, batch: &Batch, to: &DownloadTo) -> Result<(), Failure> {
+        let remembered = Remembered { download: Some(to.clone()), ..batch.remembered.clone() };
+        Ok(self.books.remember(batch.key, &remembered)?)
     }
 
     /// Begins the batch or finds it again, and writes the resolved jobs into it: from now on they alone count.

@@ -74,6 +74,23 @@ pub struct Remembered {
     pub accepted: Option<Msat>,
     /// The plan's fingerprint.
     pub fingerprint: Option<String>,
+    /// Where its files go, where they were asked for.
+    pub download: Option<DownloadTo>,
+}
+
+/// Where files go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DownloadTo {
+    /// The folder's absolute path.
+    pub folder: String,
+    /// The template of their names.
+    pub name: String,
+}
+
+impl std::fmt::Display for DownloadTo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.folder, self.name)
+    }
 }
 
 /// How results and receipts are laid out: as the manifest is.
@@ -113,7 +130,7 @@ impl Default for Layout {
 const COLUMNS: &str = "id, name, manifest, sandbox, created_at, remembered, accepted_msat, fingerprint, last_run_at";
 
 fn batch_of_row(row: &Row<'_>) -> rusqlite::Result<Batch> {
-    let Json((layout, outputs)) = row.get(5)?;
+    let Json((layout, outputs, download)) = row.get(5)?;
     Ok(Batch {
         key: row.get(0)?,
         name: row.get(1)?,
@@ -121,7 +138,7 @@ fn batch_of_row(row: &Row<'_>) -> rusqlite::Result<Batch> {
         sandbox: row.get(3)?,
         created_at: row.get(4)?,
         last_run_at: row.get(8)?,
-        remembered: Remembered { layout, outputs, accepted: row.get(6)?, fingerprint: row.get(7)? },
+        remembered: Remembered { layout, outputs, accepted: row.get(6)?, fingerprint: row.get(7)?, download },
     })
 }
 
@@ -189,7 +206,12 @@ impl Books {
                 .prepare_cached(
                     "UPDATE batches SET remembered = ?2, accepted_msat = ?3, fingerprint = ?4 WHERE id = ?1",
                 )?
-                .execute(params![batch, Json((&what.layout, &what.outputs)), what.accepted, what.fingerprint])?;
+                .execute(params![
+                    batch,
+                    Json((&what.layout, &what.outputs, &what.download)),
+                    what.accepted,
+                    what.fingerprint
+                ])?;
             if rows == 1 { Ok(()) } else { contradiction(format!("there is no batch {}", batch.0)) }
         })
     }
@@ -271,7 +293,7 @@ fn insert(tx: &Connection, now: UnixMs, new: &NewBatch) -> Result<Batch, Fault> 
         new.name,
         new.manifest,
         new.sandbox,
-        Json((&remembered.layout, &remembered.outputs)),
+        Json((&remembered.layout, &remembered.outputs, &remembered.download)),
         now
     ])?;
     Ok(Batch {

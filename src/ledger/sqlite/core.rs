@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 use super::bodies::Bodies;
 use super::error::Fault;
 use super::held::Held;
-use super::{file, intend, redeem, refund, schema, settle};
+use super::{fetch, file, intend, redeem, refund, schema, settle};
 use crate::catalog::Endpoint;
 use crate::ledger::{Committed, LedgerError, PaymentKey, Record};
 use crate::time::UnixMs;
@@ -293,6 +293,9 @@ fn apply_one(
         Record::Undelivered { payment, answer, end } => redeem::undelivered(tx, now, payment, answer, &end),
         Record::Refund(payment, record) => refund::refund(tx, now, payment, &record),
         Record::Ended(job, end) => redeem::ended(tx, now, job, &end),
+        Record::Fetching(job, mark) => fetch::fetching(tx, job, &mark),
+        Record::Downloaded(job, file) => fetch::downloaded(tx, now, job, &file),
+        Record::NotDownloaded { job, reason, error } => fetch::not_downloaded(tx, now, job, reason, &error),
     }
 }
 

@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Books;
 use crate::ledger::{
-    BatchKey, Committed, JobKey, Ledger, LedgerError, OpenJob, OpenRefund, PaymentKey, PendingJob, Record, Twin,
-    Witness,
+    BatchKey, Committed, DeliveredJob, Deliveries, JobKey, Ledger, LedgerError, OpenJob, OpenRefund, PaymentKey,
+    PendingJob, Record, Twin, Undownloaded, Witness,
 };
-use crate::origin::Request;
+use crate::origin::{HttpAnswer, Request};
 use crate::payer::NodeId;
 use crate::time::UnixMs;
 
@@ -60,5 +60,25 @@ impl Ledger for InlineLedger {
 
     async fn refund(&self, payment: PaymentKey) -> Result<Option<OpenRefund>, LedgerError> {
         self.books().refund(payment)
+    }
+}
+
+impl Deliveries for InlineLedger {
+    async fn to_download(
+        &self,
+        batch: BatchKey,
+        which: Undownloaded,
+        after: Option<(u64, JobKey)>,
+        limit: usize,
+    ) -> Result<Vec<DeliveredJob>, LedgerError> {
+        self.books().to_download(batch, which, after, limit)
+    }
+
+    async fn is_file_of_another(&self, job: JobKey, file: &str) -> Result<bool, LedgerError> {
+        self.books().is_file_of_another(job, file)
+    }
+
+    async fn delivery(&self, job: JobKey) -> Result<Option<HttpAnswer>, LedgerError> {
+        self.books().delivery(job)
     }
 }

@@ -361,7 +361,11 @@ impl<'a> Load<'a> {
                 if self.retake.wants(known, job) {
                     Step::Retake
                 } else if same {
-                    Step::Mark(Reason::None)
+                    // Whether its file is here has nothing to do with the manifest.
+                    Step::Mark(match known.reason {
+                        reason @ (Reason::NotDownloaded | Reason::UrlGone) => reason,
+                        _ => Reason::None,
+                    })
                 } else {
                     self.report.changed.add(&job.id);
                     Step::Mark(Reason::Changed)
@@ -385,7 +389,7 @@ impl<'a> Load<'a> {
             }
             Step::Mark(reason) => {
                 self.place(known, job, *reason)?;
-                if *reason == Reason::None {
+                if *reason != Reason::Changed {
                     count(&mut self.report.unchanged);
                 }
             }

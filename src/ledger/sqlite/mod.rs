@@ -12,6 +12,7 @@ mod convert;
 mod core;
 mod decide;
 mod error;
+mod fetch;
 mod file;
 mod held;
 mod inline;
@@ -34,7 +35,7 @@ mod tests;
 
 pub use self::core::{Books, OpenMode};
 pub use audit::AuditRow;
-pub use batches::{Batch, BatchStart, Layout, NewBatch, Outputs, Remembered};
+pub use batches::{Batch, BatchStart, DownloadTo, Layout, NewBatch, Outputs, Remembered};
 pub use decide::{Decided, Decision, Undecided};
 pub use file::{Place, check_place};
 pub use inline::InlineLedger;

@@ -65,16 +65,21 @@ CREATE TABLE jobs (
     wait_until INTEGER,
     url TEXT,
     file TEXT,
+    file_key TEXT,
+    resume TEXT,
     sha256 TEXT,
     first_load INTEGER NOT NULL,
     last_load INTEGER NOT NULL,
     params TEXT NOT NULL,
     extra TEXT NOT NULL,
     UNIQUE (batch, job, take),
-    CHECK (state NOT IN ('delivered', 'downloaded') OR url IS NOT NULL)
+    CHECK (state NOT IN ('delivered', 'downloaded') OR url IS NOT NULL),
+    CHECK (state <> 'downloaded' OR (file IS NOT NULL AND sha256 IS NOT NULL)),
+    CHECK ((file IS NULL) = (file_key IS NULL))
 ) STRICT;
 CREATE INDEX jobs_by_seq ON jobs (batch, seq);
 CREATE INDEX jobs_by_state ON jobs (batch, state, seq);
+CREATE INDEX jobs_by_file ON jobs (file_key) WHERE file_key IS NOT NULL;
 
 CREATE TABLE payments (
     id INTEGER PRIMARY KEY,

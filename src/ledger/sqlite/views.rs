@@ -15,8 +15,8 @@ use crate::money::Msat;
 
 /// What a [`ResultRow`] is read from; `j` is the job.
 pub(super) const RESULT: &str =
-    "j.job, j.line, j.take, j.state, j.reason, j.endpoint, j.params, j.price_msat, j.url, j.file,
-    j.sha256, j.attempts, j.started_at, j.finished_at, j.wait_until, j.error, j.extra,
+    "j.job, j.line, j.take, j.state, j.reason, j.endpoint, j.params, j.price_msat, j.url,
+    CASE WHEN j.state = 'downloaded' THEN j.file END, CASE WHEN j.state = 'downloaded' THEN j.sha256 END, j.attempts, j.started_at, j.finished_at, j.wait_until, j.error, j.extra,
     (SELECT p.fee_msat FROM payments p WHERE p.job = j.id AND p.state <> 'dead')";
 
 impl Books {

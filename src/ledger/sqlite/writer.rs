@@ -6,10 +6,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Books;
 use crate::ledger::{
-    BatchKey, Committed, JobKey, Ledger, LedgerError, OpenJob, OpenRefund, PaymentKey, PendingJob, Record, Twin,
-    Witness,
+    BatchKey, Committed, DeliveredJob, Deliveries, JobKey, Ledger, LedgerError, OpenJob, OpenRefund, PaymentKey,
+    PendingJob, Record, Twin, Undownloaded, Witness,
 };
-use crate::origin::Request;
+use crate::origin::{HttpAnswer, Request};
 use crate::payer::NodeId;
 use crate::time::UnixMs;
 
@@ -32,6 +32,9 @@ enum Ask {
     Twin(JobKey, [u8; 32], Reply<Option<Twin>>),
     OpenRefunds(Option<BatchKey>, Reply<Vec<PaymentKey>>),
     Refund(PaymentKey, Reply<Option<OpenRefund>>),
+    ToDownload(BatchKey, Undownloaded, Option<(u64, JobKey)>, usize, Reply<Vec<DeliveredJob>>),
+    IsFileOfAnother(JobKey, String, Reply<bool>),
+    Delivery(JobKey, Reply<Option<HttpAnswer>>),
 }
 
 /// The ledger as the run uses it. Clones speak to the same thread, which ends when the last one is gone.
@@ -112,6 +115,26 @@ impl Ledger for LedgerHandle {
     }
 }
 
+impl Deliveries for LedgerHandle {
+    async fn to_download(
+        &self,
+        batch: BatchKey,
+        which: Undownloaded,
+        after: Option<(u64, JobKey)>,
+        limit: usize,
+    ) -> Result<Vec<DeliveredJob>, LedgerError> {
+        self.ask(|reply| Ask::ToDownload(batch, which, after, limit, reply)).await
+    }
+
+    async fn is_file_of_another(&self, job: JobKey, file: &str) -> Result<bool, LedgerError> {
+        self.ask(|reply| Ask::IsFileOfAnother(job, file.to_owned(), reply)).await
+    }
+
+    async fn delivery(&self, job: JobKey) -> Result<Option<HttpAnswer>, LedgerError> {
+        self.ask(|reply| Ask::Delivery(job, reply)).await
+    }
+}
+
 fn gone() -> LedgerError {
     LedgerError::Io("its thread has ended".to_owned())
 }
@@ -156,7 +179,10 @@ fn carry_out(books: &mut Books, asks: Vec<Ask>) {
             | Ask::Witness(..)
             | Ask::Twin(..)
             | Ask::OpenRefunds(..)
-            | Ask::Refund(..)) => reads.push(read),
+            | Ask::Refund(..)
+            | Ask::ToDownload(..)
+            | Ask::IsFileOfAnother(..)
+            | Ask::Delivery(..)) => reads.push(read),
         }
     }
     if !records.is_empty() {
@@ -187,6 +213,11 @@ fn read(books: &Books, ask: Ask) {
         Ask::Twin(job, digest, reply) => drop(reply.send(books.twin(job, &digest))),
         Ask::OpenRefunds(batch, reply) => drop(reply.send(books.open_refunds(batch))),
         Ask::Refund(payment, reply) => drop(reply.send(books.refund(payment))),
+        Ask::ToDownload(batch, which, after, limit, reply) => {
+            drop(reply.send(books.to_download(batch, which, after, limit)));
+        }
+        Ask::IsFileOfAnother(job, file, reply) => drop(reply.send(books.is_file_of_another(job, &file))),
+        Ask::Delivery(job, reply) => drop(reply.send(books.delivery(job))),
         // Commits were carried out before.
         Ask::Commit(..) => {}
     }

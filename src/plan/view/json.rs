@@ -56,6 +56,7 @@ impl PlanView<'_> {
             ("catalog_sources", self.plan.endpoints().iter().map(|endpoint| catalog_source(endpoint)).collect()),
             ("left_to_buy", self.left_to_buy()),
             ("so_far", self.so_far()),
+            ("download", json!(self.download)),
             ("warnings", self.plan.warnings().iter().map(warning).collect()),
         ]
     }

@@ -30,6 +30,8 @@ pub struct PlanView<'a> {
     pub left: Option<LeftToBuy>,
     /// What the batch has spent so far, where it has already run.
     pub so_far: Option<SoFar>,
+    /// Where a run would write files, with the template of their names; none where it would fetch none.
+    pub download: Option<String>,
 }
 
 /// A manifest as a plan names it.

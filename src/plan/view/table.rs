@@ -31,6 +31,10 @@ impl PlanView<'_> {
         for endpoint in self.plan.endpoints() {
             writeln!(out, "{}", price_source(endpoint))?;
         }
+        if let Some(to) = &self.download {
+            let to: String = to.chars().map(harmless_char).collect();
+            writeln!(out, "files go to {to}, with the ending that their content has")?;
+        }
         writeln!(out, "plan {}", self.plan.fingerprint())?;
         out.flush()?;
         Ok(())

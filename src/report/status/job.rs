@@ -54,6 +54,8 @@ fn write_take(out: &mut dyn Write, batch: &str, take: &TakeRecord, style: &Statu
     let open = take.payments.last().map(|payment| &payment.row);
     lines.maybe("waits", waits(row, open, zone))?;
     lines.maybe("result", row.url.as_deref().map(whole_line))?;
+    lines.maybe("file", row.file.as_deref().map(whole_line))?;
+    lines.maybe("", row.sha256.as_deref().map(|sha256| format!("sha256 {sha256}")))?;
     let most = take.max_cost.map(|most| format!("; its own limit {} sats", sats(most))).unwrap_or_default();
     let fees = sats(take.fee_ceiling);
     lines.put("price", &format!("{} sats, plus at most {fees} sats routing fees{most}", sats(row.price)))?;
@@ -189,6 +191,9 @@ fn take_json(take: &TakeRecord, proof: bool) -> Value {
         "state": row.state,
         "reason": row.reason,
         "error": row.error,
+        "url": row.url,
+        "file": row.file,
+        "sha256": row.sha256,
         "endpoint": row.endpoint,
         "params": params,
         "price_msat": row.price,

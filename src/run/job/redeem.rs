@@ -7,7 +7,7 @@ use crate::catalog::Apart;
 use crate::ledger::{
     AnswerKey, AnswerKind, Committed, JobEnd, JobState, PaidPurchase, Poll, Reason, Record, RefundRecord,
 };
-use crate::origin::{HttpAnswer, HttpFailure, Polled, Redeemed, lnurl, read_poll, read_redeem};
+use crate::origin::{HttpAnswer, HttpFailure, Polled, Redeemed, read_poll, read_redeem};
 use crate::time::UnixMs;
 
 /// The preimage is durable: redeem at once.
@@ -146,7 +146,7 @@ pub(super) fn delivering(
 
 /// The offer is durable with its link before anything is done about it; claiming it is no part of the job's own life.
 fn refund_offered(purchase: PaidPurchase, key: AnswerKey, answer: &HttpAnswer, message: String) -> (State, Effect) {
-    let link = lnurl::refund_link(answer);
+    let link = answer.refund_link();
     let message = if link.is_some() { message } else { format!("{message}; it names no link to claim a refund with") };
     let record = Record::Refund(purchase.payment(), RefundRecord::Offered { answer: key, link, message });
     (State::Finishing(purchase), commit(record))

@@ -267,7 +267,10 @@ fn effect_words(effect: &Effect) -> String {
             | Record::Posted(..)
             | Record::Answer { .. }
             | Record::Accepted { .. }
-            | Record::Delivered { .. }) => format!("commit {}", word(record)),
+            | Record::Delivered { .. }
+            | Record::Fetching(..)
+            | Record::Downloaded(..)
+            | Record::NotDownloaded { .. }) => format!("commit {}", word(record)),
         },
         Effect::Wait(_, waiting) => format!("wait for {waiting:?}"),
         Effect::Ask
@@ -354,6 +357,7 @@ fn holds_for_record(cell: &str, state: &State, input: &Input, record: &Record) {
         | Record::Answer { .. }
         | Record::Accepted { .. }
         | Record::Undelivered { .. } => {}
+        Record::Fetching(..) | Record::Downloaded(..) | Record::NotDownloaded { .. } => panic!("{cell}: downloads"),
     }
 }
 

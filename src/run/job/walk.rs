@@ -240,6 +240,7 @@ impl Model {
                 self.stage = if end.state == JobState::Pending { Stage::Pending } else { Stage::Ended };
                 Committed::Done
             }
+            Record::Fetching(..) | Record::Downloaded(..) | Record::NotDownloaded { .. } => panic!("a job downloads"),
         }
     }
 

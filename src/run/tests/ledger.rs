@@ -73,6 +73,9 @@ fn word(record: &Record) -> &'static str {
         Record::Refund(_, RefundRecord::Waits { .. }) => "refund waits",
         Record::Refund(_, RefundRecord::Settled { .. }) => "refund settled",
         Record::Refund(_, RefundRecord::Expired { .. }) => "refund expired",
+        Record::Fetching(..) => "fetching",
+        Record::Downloaded(..) => "downloaded",
+        Record::NotDownloaded { .. } => "not downloaded",
     }
 }
 

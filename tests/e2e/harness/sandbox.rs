@@ -1,6 +1,6 @@
 //! A sandbox in a process of its own, and its books.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -30,6 +30,16 @@ pub struct Books {
     pub sales: Vec<Sale>,
     pub invoices: Vec<Invoice>,
     pub refunds: Vec<Refund>,
+    #[serde(default)]
+    pub fetches: BTreeMap<String, Fetches>,
+}
+
+/// How often a video was fetched since the sandbox was started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Fetches {
+    pub requests: u32,
+    pub ranged: u32,
+    pub to_the_end: u32,
 }
 
 /// An invoice of the node's own.
@@ -156,6 +166,7 @@ impl Books {
             sales: self.sales[before.sales.len()..].to_vec(),
             invoices: self.invoices[before.invoices.len()..].to_vec(),
             refunds: self.refunds[before.refunds.len()..].to_vec(),
+            fetches: self.fetches.clone(),
         }
     }
 

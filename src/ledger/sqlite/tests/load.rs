@@ -36,7 +36,10 @@ fn stand(state: JobState, reason: Reason) -> (Books, BatchKey) {
         }
         JobState::Downloaded | JobState::Refunded => {
             deliver(&mut books, &job, 1);
-            books.conn.execute("UPDATE jobs SET state = ?1", [state]).unwrap();
+            books
+                .conn
+                .execute("UPDATE jobs SET state = ?1, file = 'f', file_key = 'f', sha256 = '00'", [state])
+                .unwrap();
         }
     }
     (books, batch)

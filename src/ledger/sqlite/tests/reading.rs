@@ -3,7 +3,7 @@
 use url::Url;
 
 use super::support::*;
-use crate::ledger::sqlite::{BatchStart, Books, Layout, NewBatch, Outputs, Remembered};
+use crate::ledger::sqlite::{BatchStart, Books, DownloadTo, Layout, NewBatch, Outputs, Remembered};
 use crate::ledger::{
     Committed, JobState, NewIntent, Next, OpenJob, OpenStage, PaymentKey, Poll, Posted, Reason, Record, Twin, Witness,
 };
@@ -249,6 +249,7 @@ fn a_batch_is_found_again_and_remembers() {
         },
         accepted: Some(Msat::new(9)),
         fingerprint: Some("f".to_owned()),
+        download: Some(DownloadTo { folder: "/a/videos".to_owned(), name: "{id}".to_owned() }),
     };
     books.remember(batch.key, &what).unwrap();
     let BatchStart::Known(known) = books.begin_batch(NOW, &new).unwrap() else { panic!() };

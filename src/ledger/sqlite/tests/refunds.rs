@@ -4,7 +4,7 @@ use rusqlite::params;
 use url::Url;
 
 use super::support::*;
-use crate::ledger::sqlite::{Books, Decision, Retake};
+use crate::ledger::sqlite::{Books, Decision, OpenMode, Retake};
 use crate::ledger::{
     AnswerKey, AnswerKind, BatchKey, Caps, Committed, IntentRefusal, JobState, LedgerError, OpenJob, OpenStage,
     PaymentKey, PeriodCap, Reason, ReceiptKind, Record, RefundInvoice, RefundRecord, RefundStanding,
@@ -280,6 +280,32 @@ fn what_a_person_has_left_at_that_is_bought_again_by_its_name_alone() {
     let named = Retake { ids: std::collections::BTreeSet::from(["a".to_owned()]), ..Retake::default() };
     load(&mut books, batch, &named, jobs());
     assert_eq!(standing(&books, batch)[0].1, 2);
+}
+
+#[test]
+fn a_large_body_goes_once_the_money_is_here() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let open = || Books::open(&path, OpenMode::Write).unwrap();
+    let files = || std::fs::read_dir(folder.path().join("ledger.db.bodies")).unwrap().count();
+    let mut books = open();
+    let batch = begin(&mut books, "june");
+    load_ids(&mut books, batch, &["a"]);
+    let mut intent = new_intent(&pending(&books, batch).remove(0), 1);
+    intent.request.body = vec![b'x'; 64 * 1024 + 1];
+    let payment = intend(&mut books, intent).payment();
+    books.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
+    let answer = answer(&mut books, payment, 502);
+    let offer = RefundRecord::Offered { answer, link: Some("LNURL1X".to_owned()), message: "no gpu".to_owned() };
+    for record in [offer, invoiced(1_000)] {
+        apply(&mut books, payment, record).unwrap();
+        drop(books);
+        books = open();
+        assert_eq!(files(), 1, "while the money is not here, it may be needed for a complaint");
+    }
+    apply(&mut books, payment, settled(1_000)).unwrap();
+    drop((books, open()));
+    assert_eq!(files(), 0);
 }
 
 #[test]

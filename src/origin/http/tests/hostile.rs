@@ -13,7 +13,7 @@ use crate::origin::{Asked, Polled, Redeemed, read_ask, read_poll, read_redeem, r
 const BODY_MAX: usize = 1024 * 1024;
 
 fn small() -> HttpOptions {
-    HttpOptions { body_bytes_max: BODY_MAX, redeem_body_bytes_max: BODY_MAX, ..HttpOptions::default() }
+    HttpOptions { body_bytes_max: BODY_MAX, result_body_bytes_max: BODY_MAX, ..HttpOptions::default() }
 }
 
 /// What asking, redeeming and polling bring where the server answers each so.

@@ -1,0 +1,49 @@
+//! `download`: fetches into files what was delivered and is not here, and buys nothing.
+
+use crate::download::Wanted;
+use crate::ledger::sqlite::{Batch, Books};
+
+use super::config::{DownloadCommand, Pace};
+use super::recover::{Bringing, bring_to_end};
+use super::run::{Filing, Work, World, destination};
+use super::{ExitCode, Failure, target};
+
+/// Fetches what is missing of one batch.
+pub(super) fn execute(options: &DownloadCommand) -> Result<ExitCode, Failure> {
+    let (books, batch) = target::find(&options.ledger, &options.target)?;
+    check_jobs(&books, &batch, &options.jobs)?;
+    drop(books);
+    let Some(to) = destination(&options.downloads, batch.remembered.download.as_ref())? else {
+        return Err(Failure::Usage("no folder is known for this batch; name one with --download DIR".to_owned()));
+    };
+    let wanted = Wanted::Missing(options.jobs.iter().cloned().collect());
+    let filing = Filing::prepare(&options.downloads, &to, wanted, batch.sandbox)?;
+    let pace = Pace { deadline: None, ..options.pace.clone() };
+    super::runtime()?.block_on(async {
+        let world = World::of_node(None, &options.ledger)?;
+        let bringing = Bringing {
+            ledger: &options.ledger,
+            output: options.output,
+            pace: &pace,
+            world: &world,
+            batch: &batch,
+            work: Work::Download(batch.key),
+            filing: Some((&filing, &to)),
+            missing: options.missing.then_some(&options.jobs),
+            no_files: None,
+        };
+        Box::pin(bring_to_end(bringing)).await
+    })
+}
+
+fn check_jobs(books: &Books, batch: &Batch, jobs: &[String]) -> Result<(), Failure> {
+    for id in jobs {
+        if books.takes(batch.key, id)?.is_empty() {
+            return Err(Failure::Usage(format!(
+                "the batch {} has no job {id}; `l402-batch status --all` lists every job",
+                batch.name
+            )));
+        }
+    }
+    Ok(())
+}

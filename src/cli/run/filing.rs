@@ -1,0 +1,147 @@
+//! Where results go as files, and what fetches them beside a run.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::cli::Failure;
+use crate::cli::config::DownloadOptions;
+use crate::download::name::{DEFAULT_TEMPLATE, Template};
+use crate::download::{Downloads, Feed, Fetched, LocalDisk, Settings, Wanted, file};
+use crate::event::{Event, Listener};
+use crate::ledger::sqlite::{DownloadTo, LedgerHandle};
+use crate::ledger::{BatchKey, LedgerError};
+use crate::manifest::Manifest;
+use crate::origin::Fetcher;
+use crate::plan::Plan;
+use crate::run::{Control, SystemClock};
+
+use super::reporter::Reporter;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Few writes, and little that a killed process has to fetch once more.
+const GATHERED_BYTES: usize = 256 << 10;
+const CHECKPOINT_BYTES: u64 = 8 << 20;
+/// So much of the disk is left to others, the ledger among them.
+const ROOM_BYTES_MIN: u64 = 64 << 20;
+
+/// Where files go: as the options say, else where those of the batch went before. None where nobody says.
+pub(in crate::cli) fn destination(
+    options: &DownloadOptions,
+    remembered: Option<&DownloadTo>,
+) -> Result<Option<DownloadTo>, Failure> {
+    let name = options.name.as_ref().map(ToString::to_string);
+    let Some(folder) = &options.folder else {
+        return Ok(remembered.map(|to| DownloadTo { name: name.unwrap_or_else(|| to.name.clone()), ..to.clone() }));
+    };
+    let path = std::path::absolute(folder).map_err(|error| Failure::Usage(format!("--download: {error}")))?;
+    let Some(text) = path.to_str() else {
+        return Err(Failure::Usage(format!(
+            "--download {}: the ledger keeps no path that is not UTF-8",
+            path.display()
+        )));
+    };
+    let folder = if text == "/" { text } else { text.trim_end_matches('/') }.to_owned();
+    Ok(Some(DownloadTo { folder, name: name.unwrap_or_else(|| DEFAULT_TEMPLATE.to_owned()) }))
+}
+
+/// Refuses a template with a name that no job has.
+pub(in crate::cli) fn check_template(to: &DownloadTo, manifest: &Manifest, plan: &Plan) -> Result<(), Failure> {
+    let template = template(to)?;
+    let params = plan.endpoints().iter().flat_map(|endpoint| &endpoint.params);
+    let mut known: HashSet<String> = params.map(|param| param.name.clone()).collect();
+    if template.unknown(&known).is_none() {
+        return Ok(());
+    }
+    for job in plan.jobs(manifest) {
+        known.extend(job.map_err(Failure::Input)?.extra.into_iter().map(|(name, _)| name));
+    }
+    match template.unknown(&known) {
+        None => Ok(()),
+        Some(name) => Err(Failure::Usage(format!(
+            "--download-name {}: no job has a {{{name}}}; there are {{id}}, {{endpoint}}, {{date}}, {{take}}, parameters and \
+             x_* columns; nothing was bought",
+            to.name
+        ))),
+    }
+}
+
+fn template(to: &DownloadTo) -> Result<Template, Failure> {
+    to.name.parse().map_err(|error| Failure::Usage(format!("--download-name {}: {error}", to.name)))
+}
+
+/// What fetches results into files.
+pub(in crate::cli) struct Filing {
+    settings: Settings,
+    wanted: Wanted,
+    fetcher: Fetcher,
+}
+
+impl Filing {
+    /// Makes the folder and sees that files can be written there. With `play` no proxy is asked.
+    pub(in crate::cli) fn prepare(
+        options: &DownloadOptions,
+        to: &DownloadTo,
+        wanted: Wanted,
+        play: bool,
+    ) -> Result<Self, Failure> {
+        let folder = Path::new(&to.folder);
+        let unusable =
+            |error| Failure::Usage(format!("--download {}: {error}; nothing was fetched or bought", to.folder));
+        file::make_folder(folder).map_err(unusable)?;
+        file::probe(folder).map_err(unusable)?;
+        let fetcher = Fetcher::new(CONNECT_TIMEOUT, !play).map_err(|error| Failure::Internal(error.to_string()))?;
+        let settings = Settings {
+            folder: to.folder.clone(),
+            name: template(to)?,
+            in_flight: options.in_flight as usize,
+            per_second: std::num::NonZeroU32::new(options.per_second),
+            bytes_max: u64::from(options.max_file_mib) << 20,
+            idle_ms: u64::try_from(options.idle.as_millis()).unwrap_or(u64::MAX),
+            room_min: ROOM_BYTES_MIN,
+            gathered_bytes: GATHERED_BYTES,
+            checkpoint_bytes: CHECKPOINT_BYTES,
+        };
+        Ok(Self { settings, wanted, fetcher })
+    }
+
+    /// Whether every job of the batch is meant.
+    pub(super) fn is_of_all(&self) -> bool {
+        match &self.wanted {
+            Wanted::OfRun => true,
+            Wanted::Missing(only) => only.is_empty(),
+        }
+    }
+
+    /// Fetches what there is and what the run beside it delivers.
+    pub(super) async fn fetch(
+        &self,
+        batch: BatchKey,
+        ledger: &LedgerHandle,
+        reporter: &Reporter,
+        control: Control,
+        feed: &Feed,
+    ) -> Result<Fetched, LedgerError> {
+        let downloads = Downloads {
+            ledger,
+            fetch: &self.fetcher,
+            disk: &LocalDisk,
+            clock: &SystemClock,
+            listener: reporter as &dyn Listener,
+            settings: &self.settings,
+            control,
+            feed,
+        };
+        downloads.run(batch, self.wanted.clone()).await
+    }
+}
+
+/// The reporter, and the downloads beside the run.
+pub(super) struct Both<'a>(pub(super) &'a Reporter, pub(super) &'a Feed);
+
+impl Listener for Both<'_> {
+    fn hear(&self, event: &Event) {
+        self.0.hear(event);
+        self.1.hear(event);
+    }
+}

@@ -1,0 +1,266 @@
+//! One job's result, from its address to its file: tries, pauses, and what comes of them.
+
+use std::cell::Cell;
+use std::io;
+
+use url::Url;
+
+use super::disk::Disk;
+use super::shelf::Left;
+use super::{Downloads, Shared};
+use crate::event::{Event, JobEvent};
+use crate::ledger::{DeliveredJob, Deliveries, JobKey, JobState, LedgerError, Next, Reason, Record};
+use crate::origin::{Fetch, is_inline};
+use crate::run::Clock;
+
+/// Tries in a row that bring nothing, and tries in all, before a run gives a file up.
+const FRUITLESS_TRIES_MAX: u32 = 5;
+const TRIES_MAX: u32 = 200;
+/// What is gone may not have arrived yet.
+const GONE_TRIES_MAX: u32 = 4;
+/// Half the pause before the second try; it doubles.
+const PAUSE_MS_FIRST: u64 = 250;
+const PAUSE_MS_MAX: u64 = 30_000;
+/// A host that wants to be left alone for longer is asked by the next run.
+pub(super) const RETRY_AFTER_MS_MAX: u64 = 300_000;
+
+/// The hands of one job.
+pub(super) struct Errand<'r, L, F, D, C> {
+    pub(super) run: &'r Downloads<'r, L, F, D, C>,
+    pub(super) shared: &'r Shared,
+    pub(super) job: DeliveredJob,
+    /// This errand is told to end by a signal.
+    stopped: Cell<bool>,
+}
+
+/// How a try ended.
+pub(super) enum Tried {
+    Downloaded,
+    /// Later again, in this run.
+    Again(Again),
+    /// The address does not serve the result; asked again a few times, as it may only not have arrived yet.
+    Gone(String),
+    /// Not in this run.
+    Never(String),
+    Stopped,
+}
+
+/// A try that may be repeated.
+#[derive(Default)]
+pub(super) struct Again {
+    /// What went wrong.
+    pub(super) words: String,
+    /// How long the host wants to be left alone, in milliseconds.
+    pub(super) after_ms: Option<u64>,
+    /// It brought the file further.
+    pub(super) advanced: bool,
+    /// Its host is at fault, not the result.
+    pub(super) silent: bool,
+}
+
+/// Why a try had to be broken off.
+pub(super) enum Trouble {
+    Ledger(LedgerError),
+    Disk(io::Error),
+}
+
+impl From<LedgerError> for Trouble {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Disk(error)
+    }
+}
+
+pub(super) fn again(words: impl Into<String>, silent: bool) -> Tried {
+    Tried::Again(Again { words: words.into(), silent, ..Again::default() })
+}
+
+/// The tries of one errand.
+#[derive(Default)]
+struct Tries {
+    all: u32,
+    fruitless: u32,
+    gone: u32,
+}
+
+/// What follows from a try.
+enum Then {
+    End,
+    Pause(u64),
+    GiveUp { reason: Reason, words: String, silent: bool },
+}
+
+impl Tries {
+    fn then(&mut self, tried: Tried) -> Then {
+        let give_up = |reason, words, silent| Then::GiveUp { reason, words, silent };
+        self.all += 1;
+        let after_ms = match tried {
+            Tried::Stopped | Tried::Downloaded => return Then::End,
+            Tried::Never(words) => return give_up(Reason::NotDownloaded, words, false),
+            Tried::Gone(words) => {
+                self.gone += 1;
+                if self.gone >= GONE_TRIES_MAX {
+                    return give_up(Reason::UrlGone, words, false);
+                }
+                0
+            }
+            Tried::Again(again) => {
+                self.fruitless = if again.advanced { 0 } else { self.fruitless + 1 };
+                let after_ms = again.after_ms.unwrap_or(0);
+                let enough = self.fruitless >= FRUITLESS_TRIES_MAX || self.all >= TRIES_MAX;
+                if enough || after_ms > RETRY_AFTER_MS_MAX {
+                    return give_up(Reason::NotDownloaded, again.words, again.silent);
+                }
+                after_ms
+            }
+        };
+        let doubled = PAUSE_MS_FIRST.saturating_mul(1 << self.fruitless.max(self.gone).min(10));
+        Then::Pause(doubled.min(PAUSE_MS_MAX).max(after_ms))
+    }
+}
+
+impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Errand<'r, L, F, D, C> {
+    pub(super) const fn new(run: &'r Downloads<'r, L, F, D, C>, shared: &'r Shared, job: DeliveredJob) -> Self {
+        Self { run, shared, job, stopped: Cell::new(false) }
+    }
+
+    pub(super) const fn key(&self) -> JobKey {
+        self.job.key
+    }
+
+    /// Fetches the result, again and again within bounds, until its file is there or this run gives it up.
+    pub(super) async fn carry_out(mut self) -> Result<(), LedgerError> {
+        let Ok(url) = self.job.url.parse::<Url>() else {
+            return self.give_up(Reason::UrlGone, "its address cannot be read".to_owned()).await;
+        };
+        let host = host_of(&url);
+        let mut tries = Tries::default();
+        loop {
+            let tried = match self.one_try(&url, &host).await {
+                Ok(tried) => tried,
+                Err(Trouble::Ledger(error)) => return Err(error),
+                Err(Trouble::Disk(error)) => match of_one_file(&error) {
+                    Some(words) => Tried::Never(words.to_owned()),
+                    None => {
+                        self.halt(&error);
+                        return Ok(());
+                    }
+                },
+            };
+            if matches!(tried, Tried::Downloaded) {
+                self.shared.failures.borrow_mut().remove(&host);
+            }
+            match tries.then(tried) {
+                Then::End => return Ok(()),
+                Then::Pause(ms) => {
+                    if self.unless_stopped(self.run.clock.sleep_ms(ms)).await.is_none() {
+                        return Ok(());
+                    }
+                }
+                Then::GiveUp { reason, words, silent } => {
+                    if silent {
+                        *self.shared.failures.borrow_mut().entry(host).or_default() += 1;
+                    }
+                    return self.give_up(reason, words).await;
+                }
+            }
+        }
+    }
+
+    /// Nothing can be written any more: that concerns every errand.
+    fn halt(&self, error: &io::Error) {
+        let words = disk_words(&self.run.settings.folder, error);
+        if self.shared.halt(words.clone()) {
+            self.run.listener.hear(&Event::Warning { message: format!("{words}: nothing more is fetched") });
+        }
+    }
+
+    async fn one_try(&mut self, url: &Url, host: &str) -> Result<Tried, Trouble> {
+        let shared = self.shared;
+        let Some(Ok(_place)) = self.unless_stopped(shared.places.acquire()).await else { return Ok(Tried::Stopped) };
+        if shared.is_silent(host) {
+            return Ok(Tried::Never(format!("its host ({host}) gave nothing for the jobs before it")));
+        }
+        let part = match self.left_part().await? {
+            Left::Whole => return self.downloaded().await,
+            Left::Part(part) => Some(part),
+            Left::Nothing => None,
+        };
+        if part.is_none() && self.job.mark.as_ref().is_some_and(|mark| mark.sha256.is_some()) {
+            self.job.mark = None;
+        }
+        if is_inline(url) { self.take_from_answer(url, part).await } else { self.fetch(url, part).await }
+    }
+
+    async fn give_up(&self, reason: Reason, words: String) -> Result<(), LedgerError> {
+        let record = Record::NotDownloaded { job: self.job.key, reason, error: words.clone() };
+        self.run.ledger.commit(self.run.clock.now(), record).await?;
+        let reason = if self.job.reason == Reason::Changed { Reason::Changed } else { reason };
+        self.announce(JobState::Delivered, reason, None, Some(words));
+        Ok(())
+    }
+
+    pub(super) fn announce(&self, state: JobState, reason: Reason, file: Option<String>, error: Option<String>) {
+        self.run.listener.hear(&Event::Job(JobEvent {
+            id: self.job.id.clone(),
+            take: self.job.take,
+            endpoint: self.job.endpoint.name.clone(),
+            from: JobState::Delivered,
+            state,
+            reason,
+            next: Next::of(state, reason),
+            price_msat: self.job.price,
+            fee_msat: self.job.fee,
+            refunded_msat: None,
+            url: Some(self.job.url.clone()),
+            file,
+            error,
+            at: self.run.clock.now(),
+        }));
+    }
+
+    /// What the future gives, unless this errand is told to stop before it does.
+    pub(super) async fn unless_stopped<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        if self.stopped.get() || self.shared.trouble.borrow().is_some() {
+            return None;
+        }
+        tokio::select! {
+            biased;
+            () = self.run.control.until_stopped() => {
+                self.stopped.set(true);
+                None
+            }
+            () = self.shared.halted.notified() => None,
+            given = future => Some(given),
+        }
+    }
+}
+
+fn host_of(url: &Url) -> String {
+    match (url.host_str(), url.port()) {
+        (None, _) => String::new(),
+        (Some(host), None) => host.to_owned(),
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+    }
+}
+
+/// What the file system says of this one file, and not of all.
+fn of_one_file(error: &io::Error) -> Option<&'static str> {
+    match error.kind() {
+        io::ErrorKind::InvalidFilename => Some("its name is none there; choose a shorter one with --download-name"),
+        io::ErrorKind::FileTooLarge => Some("it is larger than a file may be there"),
+        _ => None,
+    }
+}
+
+fn disk_words(folder: &str, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => format!("the disk of {folder} is full"),
+        _ => format!("{folder} cannot be written to: {error}"),
+    }
+}

@@ -1,0 +1,255 @@
+//! Fetches what was delivered into files, beside the run and after it. Nothing here touches money: a job whose file is not
+//! to be had stays delivered.
+//!
+//! A file has its name only when it is whole and on the disk, and only then the ledger says so. What the next run needs to
+//! go on is in the ledger before it is relied upon: the file's name, the version of what the server has, and how much of
+//! the part is on the disk for certain.
+
+mod body;
+mod disk;
+mod errand;
+pub mod file;
+mod judge;
+pub mod name;
+mod shelf;
+mod source;
+mod transfer;
+
+pub use disk::{Disk, LocalDisk, PartFile};
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, HashSet};
+use std::num::NonZeroU32;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::event::{Event, Listener};
+use crate::ledger::{BatchKey, Deliveries, JobKey, JobState, LedgerError};
+use crate::origin::Fetch;
+use crate::run::{Clock, Control, Pace, SteadyClock};
+
+use errand::Errand;
+use name::Template;
+use source::Source;
+
+/// Jobs that wait for their next try, beside those that are fetched.
+const WAITING_MAX: usize = 64;
+/// After so many jobs in a row that it gave nothing for, a host is left alone until the next run.
+const HOST_FAILURES_MAX: u32 = 8;
+
+/// How files are fetched. Everything has a bound.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The folder, as an absolute path.
+    pub folder: String,
+    /// How files are called.
+    pub name: Template,
+    /// Files that are fetched at once.
+    pub in_flight: usize,
+    /// Fetches a second that begin at one host; none is unlimited.
+    pub per_second: Option<NonZeroU32>,
+    /// The longest file, in bytes.
+    pub bytes_max: u64,
+    /// A fetch breaks off where nothing to speak of came for so many milliseconds.
+    pub idle_ms: u64,
+    /// So many bytes of the disk are left free.
+    pub room_min: u64,
+    /// Pieces are gathered up to this size before they are written.
+    pub gathered_bytes: usize,
+    /// After so many bytes what came is brought to the disk for certain, so that the next run can go on from there.
+    pub checkpoint_bytes: u64,
+}
+
+/// What is to be fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// What is delivered while a run goes on, and what could not be had so far.
+    OfRun,
+    /// Every delivered job whose file is not here (with ids, of these jobs alone), once.
+    Missing(HashSet<String>),
+}
+
+/// Tells the downloads what happens in the run beside them.
+#[derive(Debug, Default)]
+pub struct Feed {
+    stirred: Notify,
+    over: Cell<bool>,
+    abandoned: Cell<bool>,
+}
+
+/// How the downloads ended. What became of each job is in the ledger.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fetched {
+    /// Why nothing more could be written, where that is so: it concerns every file.
+    pub trouble: Option<String>,
+    /// Hosts that gave nothing for too many jobs in a row.
+    pub silent_hosts: Vec<String>,
+}
+
+/// All that downloads work with.
+pub struct Downloads<'a, L, F, D, C> {
+    /// The record.
+    pub ledger: &'a L,
+    /// The way to the results.
+    pub fetch: &'a F,
+    /// Where files are written.
+    pub disk: &'a D,
+    /// The time.
+    pub clock: &'a C,
+    /// Who hears of what was committed.
+    pub listener: &'a dyn Listener,
+    /// Bounds.
+    pub settings: &'a Settings,
+    /// How they are told to stop.
+    pub control: Control,
+    /// What happens in the run beside them.
+    pub feed: &'a Feed,
+}
+
+/// What all errands share.
+struct Shared {
+    pace: Pace,
+    places: Semaphore,
+    /// Held while a name is chosen: two that differ only by case are not told apart by every file system.
+    naming: tokio::sync::Mutex<()>,
+    /// Names are numbered from here on where the first one is taken: by stem.
+    numbers: RefCell<HashMap<String, u32>>,
+    /// Jobs in a row that a host gave nothing for.
+    failures: RefCell<HashMap<String, u32>>,
+    /// Why nothing more can be written.
+    trouble: RefCell<Option<String>>,
+    halted: Notify,
+}
+
+impl Feed {
+    /// A job was delivered.
+    pub fn stir(&self) {
+        self.stirred.notify_one();
+    }
+
+    /// The run has ended: nothing more is delivered.
+    pub fn end(&self) {
+        self.over.set(true);
+        self.stirred.notify_one();
+    }
+
+    /// The run has failed: nothing more is fetched.
+    pub fn abandon(&self) {
+        self.abandoned.set(true);
+        self.end();
+    }
+}
+
+impl Listener for Feed {
+    fn hear(&self, event: &Event) {
+        if matches!(event, Event::Job(job) if job.state == JobState::Delivered) {
+            self.stir();
+        }
+    }
+}
+
+impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Downloads<'_, L, F, D, C> {
+    /// Fetches until nothing is left and the run has ended, or it is told to stop.
+    ///
+    /// # Errors
+    /// Where the ledger fails; everything durable is safe.
+    pub async fn run(&self, batch: BatchKey, wanted: Wanted) -> Result<Fetched, LedgerError> {
+        let clock = SteadyClock::new(self.clock);
+        self.with_clock(&clock).work(batch, wanted).await
+    }
+
+    fn with_clock<'b, E>(&'b self, clock: &'b E) -> Downloads<'b, L, F, D, E> {
+        Downloads {
+            ledger: self.ledger,
+            fetch: self.fetch,
+            disk: self.disk,
+            clock,
+            listener: self.listener,
+            settings: self.settings,
+            control: self.control.clone(),
+            feed: self.feed,
+        }
+    }
+
+    async fn work(&self, batch: BatchKey, wanted: Wanted) -> Result<Fetched, LedgerError> {
+        let shared = self.shared();
+        let mut source = Source::new(batch, wanted);
+        let mut busy: HashSet<JobKey> = HashSet::new();
+        let mut work = FuturesUnordered::new();
+        let mut stopping = false;
+        loop {
+            // Read before the ledger is asked: what is delivered after that stirs again.
+            let over = self.feed.over.get();
+            if self.feed.abandoned.get() {
+                shared.halt("the run has failed".to_owned());
+            }
+            stopping = stopping || shared.trouble.borrow().is_some();
+            while !stopping && work.len() < self.settings.in_flight.saturating_add(WAITING_MAX) {
+                let Some(job) = source.next(self.ledger, &busy).await? else { break };
+                busy.insert(job.key);
+                let errand = Errand::new(self, &shared, job);
+                work.push(async move { (errand.key(), errand.carry_out().await) });
+            }
+            if work.is_empty() && (stopping || over) {
+                return Ok(shared.fetched());
+            }
+            tokio::select! {
+                biased;
+                () = self.control.until_leaving() => return Ok(shared.fetched()),
+                () = self.control.until_stopped(), if !stopping => {
+                    stopping = true;
+                    self.say_stopping();
+                }
+                Some((job, done)) = work.next() => {
+                    busy.remove(&job);
+                    done?;
+                }
+                () = self.feed.stirred.notified() => source.stir(),
+            }
+        }
+    }
+
+    fn shared(&self) -> Shared {
+        Shared {
+            pace: Pace::new(self.settings.per_second),
+            places: Semaphore::new(self.settings.in_flight.clamp(1, Semaphore::MAX_PERMITS)),
+            naming: tokio::sync::Mutex::default(),
+            numbers: RefCell::default(),
+            failures: RefCell::default(),
+            trouble: RefCell::default(),
+            halted: Notify::new(),
+        }
+    }
+
+    /// The run says it while it lasts.
+    fn say_stopping(&self) {
+        if self.feed.over.get() {
+            let cause = "told to end (once more leaves at once)".to_owned();
+            self.listener.hear(&Event::Draining { cause });
+        }
+    }
+}
+
+impl Shared {
+    /// Nothing more can be written: every errand ends. False where that was known.
+    fn halt(&self, words: String) -> bool {
+        let is_news = self.trouble.borrow().is_none();
+        self.trouble.borrow_mut().get_or_insert(words);
+        self.halted.notify_waiters();
+        is_news
+    }
+
+    fn is_silent(&self, host: &str) -> bool {
+        self.failures.borrow().get(host).is_some_and(|failures| *failures >= HOST_FAILURES_MAX)
+    }
+
+    fn fetched(&self) -> Fetched {
+        let failures = self.failures.borrow();
+        let silent = failures.iter().filter(|(_, failures)| **failures >= HOST_FAILURES_MAX);
+        let mut silent_hosts: Vec<String> = silent.map(|(host, _)| host.clone()).collect();
+        silent_hosts.sort();
+        Fetched { trouble: self.trouble.borrow().clone(), silent_hosts }
+    }
+}

@@ -1,0 +1,287 @@
+//! How a downloaded file is called: a template, filled in, and made safe on every system. Nothing in it leads out of its
+//! folder, and nothing that a server says is in it but one known ending.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::ledger::DeliveredJob;
+
+/// Where no template is given.
+pub const DEFAULT_TEMPLATE: &str = "{id}";
+
+/// Bytes of a name before its ending. Some systems take 255 for all of it, in units of their own; what is added later
+/// (a number, the ending, `.part`) has room.
+const STEM_BYTES_MAX: usize = 180;
+/// Names that some systems keep for devices, whatever ending follows.
+const RESERVED: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
+/// What is not a letter or a digit and may stand in a name all the same.
+const HARMLESS_SIGNS: &str = " -_.,+=@()[]";
+/// What a result can be, by content type, and its ending.
+const TYPES: [(&str, &str); 22] = [
+    ("video/mp4", "mp4"),
+    ("video/webm", "webm"),
+    ("video/quicktime", "mov"),
+    ("video/x-m4v", "m4v"),
+    ("video/x-matroska", "mkv"),
+    ("video/matroska", "mkv"),
+    ("video/x-msvideo", "avi"),
+    ("image/png", "png"),
+    ("image/jpeg", "jpg"),
+    ("image/webp", "webp"),
+    ("image/gif", "gif"),
+    ("image/avif", "avif"),
+    ("audio/mpeg", "mp3"),
+    ("audio/mp4", "m4a"),
+    ("audio/wav", "wav"),
+    ("audio/x-wav", "wav"),
+    ("audio/ogg", "ogg"),
+    ("audio/flac", "flac"),
+    ("application/pdf", "pdf"),
+    ("application/zip", "zip"),
+    ("application/json", "json"),
+    ("text/plain", "txt"),
+];
+/// What else a URL may end in.
+const MORE_ENDINGS: [&str; 4] = ["jpeg", "aac", "opus", "glb"];
+
+/// How files are called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    text: String,
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Field(String),
+}
+
+impl Template {
+    /// The fields that are neither the job's own nor in `known`: parameters and `x_*` columns.
+    #[must_use]
+    pub fn unknown<'a>(&'a self, known: &HashSet<String>) -> Option<&'a str> {
+        self.parts.iter().find_map(|part| match part {
+            Part::Field(name) if !OWN_FIELDS.contains(&name.as_str()) && !known.contains(name) => Some(name.as_str()),
+            Part::Field(_) | Part::Text(_) => None,
+        })
+    }
+
+    /// The name of a job's file without its ending, safe on every system.
+    #[must_use]
+    pub fn stem(&self, job: &DeliveredJob) -> String {
+        let mut filled = String::new();
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => filled.push_str(text),
+                Part::Field(name) => filled.push_str(&field(name, job)),
+            }
+        }
+        // Another purchase of the same job is another file, and says so.
+        if job.take > 1 && !self.parts.contains(&Part::Field("take".to_owned())) {
+            filled.push_str(&format!("-take{}", job.take));
+        }
+        safe(&filled)
+    }
+}
+
+const OWN_FIELDS: [&str; 4] = ["id", "endpoint", "date", "take"];
+
+fn field(name: &str, job: &DeliveredJob) -> String {
+    match name {
+        "id" => job.id.clone(),
+        "endpoint" => job.endpoint.name.clone(),
+        "take" => job.take.to_string(),
+        "date" => date_of(job),
+        _ => {
+            let param = job.params.iter().find(|(known, _)| known == name).map(|(_, value)| value.to_string());
+            let extra = || job.extra.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+            param.or_else(extra).unwrap_or_default()
+        }
+    }
+}
+
+/// The day on which the purchase began, in UTC: it does not change when a file is fetched again.
+fn date_of(job: &DeliveredJob) -> String {
+    let at = job.started_at.and_then(|at| jiff::Timestamp::from_millisecond(at.0).ok());
+    at.map(|at| at.strftime("%Y-%m-%d").to_string()).unwrap_or_default()
+}
+
+impl FromStr for Template {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.contains(['/', '\\']) {
+            return Err("a file's name leads into no other folder: leave out / and \\".to_owned());
+        }
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some(open) = rest.find(['{', '}']) {
+            let (before, from) = rest.split_at(open);
+            parts.push(Part::Text(before.to_owned()));
+            let inside = from.strip_prefix('{').and_then(|inside| inside.split_once('}'));
+            let Some((name, after)) = inside.filter(|(name, _)| !name.is_empty() && !name.contains('{')) else {
+                return Err("expected names in braces, such as {id} or {endpoint}-{id}".to_owned());
+            };
+            parts.push(Part::Field(name.to_owned()));
+            rest = after;
+        }
+        parts.push(Part::Text(rest.to_owned()));
+        parts.retain(|part| *part != Part::Text(String::new()));
+        if parts.iter().any(|part| matches!(part, Part::Field(_))) {
+            Ok(Self { text: text.to_owned(), parts })
+        } else {
+            Err("expected at least one name in braces, such as {id}: else all files had one name".to_owned())
+        }
+    }
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// A name that every system takes, and that means nothing to any.
+fn safe(text: &str) -> String {
+    let keep = |c: char| if c.is_alphanumeric() || HARMLESS_SIGNS.contains(c) { c } else { '_' };
+    let mut name = String::new();
+    for c in text.chars().map(keep) {
+        if name.len().saturating_add(c.len_utf8()) > STEM_BYTES_MAX {
+            break;
+        }
+        name.push(c);
+    }
+    // Windows drops dots and spaces at the end; one at the beginning hides a file elsewhere, or is taken for an option.
+    let trimmed = name.trim_start_matches(['.', ' ', '-']).trim_end_matches(['.', ' ']);
+    if trimmed.is_empty() {
+        return "result".to_owned();
+    }
+    if is_reserved(trimmed) { format!("_{trimmed}") } else { trimmed.to_owned() }
+}
+
+fn is_reserved(name: &str) -> bool {
+    let first = name.split('.').next().unwrap_or(name).trim_end().to_lowercase();
+    let is_number = |c: char| c.is_ascii_digit() || "¹²³".contains(c);
+    let port = |kind| {
+        let number = first.strip_prefix(kind).map(|number| (number.chars().count(), number.chars().all(is_number)));
+        number == Some((1, true))
+    };
+    RESERVED.contains(&first.as_str()) || port("com") || port("lpt")
+}
+
+/// The ending of a result: by its content type, else by its URL where that is a known one, else `bin`.
+#[must_use]
+pub fn ending(content_type: Option<&str>, url: &url::Url) -> &'static str {
+    let media = media_type(content_type.unwrap_or_default());
+    if let Some((_, ending)) = TYPES.iter().find(|(known, _)| *known == media) {
+        return ending;
+    }
+    ending_of_url(url).unwrap_or("bin")
+}
+
+/// What the URL's path ends in, where that is known.
+#[must_use]
+pub fn ending_of_url(url: &url::Url) -> Option<&'static str> {
+    let (_, last) = url.path().rsplit_once('.')?;
+    let known = TYPES.iter().map(|(_, ending)| *ending).chain(MORE_ENDINGS);
+    known.into_iter().find(|ending| last.eq_ignore_ascii_case(ending))
+}
+
+/// `video/mp4` of `Video/MP4; codecs=…`.
+#[must_use]
+pub fn media_type(content_type: &str) -> String {
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// The `n`-th name to try, from 0: `kite.mp4`, `kite-2.mp4`, …
+#[must_use]
+pub fn candidate(stem: &str, ending: &str, n: u32) -> String {
+    // A template that names the ending itself has said it.
+    let whole = stem.rsplit_once('.').filter(|(before, last)| !before.is_empty() && last.eq_ignore_ascii_case(ending));
+    let stem = whole.map_or(stem, |(before, _)| before);
+    if n == 0 { format!("{stem}.{ending}") } else { format!("{stem}-{}.{ending}", n.saturating_add(1)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::fixtures::delivered_job;
+    use proptest::prelude::*;
+
+    fn stem(template: &str, id: &str) -> String {
+        template.parse::<Template>().unwrap().stem(&delivered_job(id))
+    }
+
+    #[test]
+    fn a_template_is_filled_in() {
+        assert_eq!(stem("{id}", "shot-7"), "shot-7");
+        assert_eq!(
+            stem("{date}_{endpoint} {id}({take}) {x_scene}{prompt}", "7"),
+            "2026-09-21_generate-video 7(1) harbour_ nighta kite"
+        );
+        let again = DeliveredJob { take: 2, ..delivered_job("a") };
+        assert_eq!("{id}".parse::<Template>().unwrap().stem(&again), "a-take2");
+        assert_eq!("{id} {take}".parse::<Template>().unwrap().stem(&again), "a 2");
+    }
+
+    #[test]
+    fn a_template_that_is_none_is_refused() {
+        for wrong in ["", "kite", "{", "{id", "id}", "{}", "{{id}}", "a/{id}", "..\\{id}", "{id}}"] {
+            assert!(wrong.parse::<Template>().is_err(), "{wrong}");
+        }
+        let template: Template = "{id} {prmpt} {x_scene}".parse().unwrap();
+        let known = |names: [&str; 2]| names.map(str::to_owned).into();
+        assert_eq!(template.unknown(&known(["prompt", "x_scene"])), Some("prmpt"));
+        assert_eq!(template.unknown(&known(["prmpt", "x_scene"])), None);
+    }
+
+    #[test]
+    fn hostile_names_become_harmless() {
+        for (id, expected) in [
+            ("../../etc/passwd", "_.._etc_passwd"),
+            ("/etc/passwd", "_etc_passwd"),
+            ("..", "result"),
+            (".hidden", "hidden"),
+            ("-rf", "rf"),
+            ("a\\b:c*d?e\"f<g>h|i", "a_b_c_d_e_f_g_h_i"),
+            ("nul", "_nul"),
+            ("Con.txt", "_Con.txt"),
+            ("com1", "_com1"),
+            ("LPT¹", "_LPT¹"),
+            ("come", "come"),
+            ("a. . ", "a"),
+            ("\u{202e}gpj.exe", "_gpj.exe"),
+            ("größe 1\n", "größe 1_"),
+            ("~root $HOME `id`", "_root _HOME _id_"),
+        ] {
+            assert_eq!(stem("{id}", id), expected, "{id}");
+        }
+        assert_eq!(stem("{id}", &"ü".repeat(500)).len(), STEM_BYTES_MAX);
+    }
+
+    #[test]
+    fn the_ending_is_a_known_one() {
+        let url = |text: &str| text.parse().unwrap();
+        assert_eq!(ending(Some("Video/MP4; codecs=\"avc1\""), &url("https://a.example/x.exe")), "mp4");
+        assert_eq!(ending(Some("application/octet-stream"), &url("https://a.example/x.WEBM?a=.exe")), "webm");
+        assert_eq!(ending(None, &url("https://a.example/x.exe")), "bin");
+        assert_eq!(ending(None, &url("https://a.example/")), "bin");
+        assert_eq!(candidate("kite", "mp4", 0), "kite.mp4");
+        assert_eq!(candidate("kite.MP4", "mp4", 1), "kite-2.mp4");
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_an_id_is_its_file_stays_in_the_folder(id in any::<String>()) {
+            let name = candidate(&stem("{id}", &id), "mp4", 99);
+            prop_assert!(name.len() < 200);
+            prop_assert!(!name.starts_with(['.', '-', ' ']) && name.ends_with(".mp4"));
+            prop_assert!(!name.contains(|c: char| "/\\:*?\"<>|".contains(c) || c.is_control()));
+            let mut parts = std::path::Path::new(&name).components();
+            prop_assert!(matches!(parts.next(), Some(std::path::Component::Normal(_))));
+            prop_assert!(parts.next().is_none());
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Records about files: what is fetched into which, and what came of it; and which are still to be fetched.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::Books;
+use super::convert::{Json, hex, int, uint};
+use super::error::{Fault, contradiction};
+use super::job::{self, Change, append_transition};
+use crate::ledger::{
+    BatchKey, Committed, DeliveredJob, DownloadedFile, FetchMark, JobKey, JobState, LedgerError, Reason, Resume,
+    Undownloaded,
+};
+use crate::origin::HttpAnswer;
+use crate::time::UnixMs;
+
+/// Files that are looked for between two writes, where those that are missing are sought.
+const FILES_AT_ONCE: usize = 1_000;
+
+/// Under which a path is compared with others: two that differ only by case are one on many systems.
+fn file_key(file: &str) -> String {
+    file.to_lowercase()
+}
+
+/// The file that is written, and by what it can be resumed.
+pub(super) fn fetching(tx: &Connection, key: JobKey, mark: &FetchMark) -> Result<Committed, Fault> {
+    expect_delivered(tx, key, "a download")?;
+    tx.prepare_cached("UPDATE jobs SET file = ?2, file_key = ?3, resume = ?4, sha256 = ?5 WHERE id = ?1")?.execute(
+        params![key, mark.file, file_key(&mark.file), mark.resume.as_ref().map(Json), mark.sha256.map(|sha| hex(&sha))],
+    )?;
+    Ok(Committed::Done)
+}
+
+/// The file is whole and stands under its name.
+pub(super) fn downloaded(
+    tx: &Connection,
+    now: UnixMs,
+    key: JobKey,
+    whole: &DownloadedFile,
+) -> Result<Committed, Fault> {
+    let from = expect_delivered(tx, key, "a downloaded file")?;
+    tx.prepare_cached("UPDATE jobs SET file = ?2, file_key = ?3, resume = NULL, sha256 = ?4 WHERE id = ?1")?
+        .execute(params![key, whole.file, file_key(&whole.file), hex(&whole.sha256)])?;
+    let reason = if from == Reason::Changed { from } else { Reason::None };
+    let change = Change { finished: true, ..Change::to(JobState::Downloaded, reason) };
+    job::change(tx, now, key, (JobState::Delivered, from), &change)?;
+    Ok(Committed::Done)
+}
+
+/// It could not be fetched. That the manifest has changed says more.
+pub(super) fn not_downloaded(
+    tx: &Connection,
+    now: UnixMs,
+    key: JobKey,
+    reason: Reason,
+    error: &str,
+) -> Result<Committed, Fault> {
+    if !matches!(reason, Reason::NotDownloaded | Reason::UrlGone) {
+        return contradiction(format!("{} is no reason why a file is not here", reason.as_str()));
+    }
+    let from = expect_delivered(tx, key, "a failed download")?;
+    let reason = if from == Reason::Changed { from } else { reason };
+    tx.prepare_cached("UPDATE jobs SET reason = ?2, error = ?3 WHERE id = ?1")?.execute(params![key, reason, error])?;
+    if from != reason {
+        append_transition(tx, now, key, JobState::Delivered, JobState::Delivered, reason)?;
+    }
+    Ok(Committed::Done)
+}
+
+fn expect_delivered(tx: &Connection, key: JobKey, record: &str) -> Result<Reason, Fault> {
+    let job = job::job(tx, key)?;
+    if job.state == JobState::Delivered {
+        return Ok(job.reason);
+    }
+    contradiction(format!("{record} does not fit job {}, which is {}", key.0, job.state.as_str()))
+}
+
+impl Books {
+    /// See [`Deliveries::to_download`](crate::ledger::Deliveries::to_download).
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn to_download(
+        &self,
+        batch: BatchKey,
+        which: Undownloaded,
+        after: Option<(u64, JobKey)>,
+        limit: usize,
+    ) -> Result<Vec<DeliveredJob>, LedgerError> {
+        self.read(|books| {
+            let (seq, key) = after.map_or(Ok((-1, JobKey(0))), |(seq, key)| int(seq).map(|seq| (seq, key)))?;
+            let mut statement = books.conn.prepare_cached(
+                "SELECT id, seq, job, take, endpoint, params, extra, price_msat, reason, started_at, url, file, resume,
+                     sha256,
+                     (SELECT p.fee_msat FROM payments p WHERE p.job = jobs.id AND p.state <> 'dead')
+                 FROM jobs WHERE batch = ?1 AND state = 'delivered' AND (seq, id) > (?2, ?3)
+                     AND (?5 OR (reason = '') = ?6 AND reason <> 'url_gone') ORDER BY seq, id LIMIT ?4",
+            )?;
+            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            let (all, new) = (which == Undownloaded::All, which == Undownloaded::New);
+            let mut rows = statement.query(params![batch, seq, key, limit, all, new])?;
+            let mut jobs = Vec::new();
+            while let Some(row) = rows.next()? {
+                jobs.push(books.delivered_of_row(row)?);
+            }
+            Ok(jobs)
+        })
+    }
+
+    fn delivered_of_row(&self, row: &Row<'_>) -> Result<DeliveredJob, Fault> {
+        let (Json(params), Json(extra)) = (row.get(5)?, row.get(6)?);
+        let (resume, sha256): (Option<Json<Resume>>, Option<String>) = (row.get(12)?, row.get(13)?);
+        let sha256 = sha256.and_then(|hex| data_encoding::HEXLOWER.decode(hex.as_bytes()).ok()?.try_into().ok());
+        let file: Option<String> = row.get(11)?;
+        let mark = file.map(|file| FetchMark { file, resume: resume.map(|Json(known)| known), sha256 });
+        Ok(DeliveredJob {
+            key: row.get(0)?,
+            seq: uint(row, 1)?,
+            id: row.get(2)?,
+            take: row.get(3)?,
+            endpoint: self.endpoint(row.get(4)?)?,
+            params,
+            extra,
+            price: row.get(7)?,
+            fee: row.get(14)?,
+            reason: row.get(8)?,
+            started_at: row.get(9)?,
+            url: row.get(10)?,
+            mark,
+        })
+    }
+
+    /// See [`Deliveries::is_file_of_another`](crate::ledger::Deliveries::is_file_of_another).
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn is_file_of_another(&self, job: JobKey, file: &str) -> Result<bool, LedgerError> {
+        self.read(|books| {
+            let other = books
+                .conn
+                .prepare_cached("SELECT 1 FROM jobs WHERE file_key = ?1 AND id <> ?2 LIMIT 1")?
+                .query_row(params![file_key(file), job], |_| Ok(()))
+                .optional()?;
+            Ok(other.is_some())
+        })
+    }
+
+    /// See [`Deliveries::delivery`](crate::ledger::Deliveries::delivery).
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn delivery(&self, job: JobKey) -> Result<Option<HttpAnswer>, LedgerError> {
+        self.read(|books| {
+            // Nothing is kept after the answer that delivered.
+            let mut statement = books.conn.prepare_cached(
+                "SELECT a.status, a.headers, a.body FROM answers a JOIN payments p ON p.id = a.payment
+                 WHERE p.job = ?1 AND p.delivered_at IS NOT NULL ORDER BY a.id DESC LIMIT 1",
+            )?;
+            let answer = statement.query_row([job], |row| {
+                let Json(headers) = row.get(1)?;
+                Ok(HttpAnswer { status: row.get(0)?, headers, body: row.get(2)? })
+            });
+            Ok(answer.optional()?)
+        })
+    }
+
+    /// Delivered jobs of the batch whose file is wanted, and of which nothing else is said, say `not_downloaded` from now
+    /// on.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written.
+    pub fn explain_undownloaded(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
+        self.write(|tx, _| {
+            tx.prepare_cached(
+                "UPDATE jobs SET reason = ?2 WHERE batch = ?1 AND state = 'delivered' AND reason = '' AND superseded = 0",
+            )?
+            .execute(params![batch, Reason::NotDownloaded])?;
+            Ok(())
+        })
+    }
+
+    /// Downloaded jobs of the batch (with `only`, of those ids) whose file is not there any more become `delivered` again,
+    /// so that they are fetched once more. Gives how many.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be used.
+    pub fn forget_missing_files(&mut self, now: UnixMs, batch: BatchKey, only: &[String]) -> Result<u64, LedgerError> {
+        let (mut missing, mut after) = (0_u64, JobKey(0));
+        loop {
+            let page: Vec<(JobKey, Reason, String, String)> = self.read(|books| {
+                let mut statement = books.conn.prepare_cached(
+                    "SELECT id, reason, file, job FROM jobs
+                     WHERE batch = ?1 AND state = 'downloaded' AND id > ?2 ORDER BY id LIMIT ?3",
+                )?;
+                let limit = i64::try_from(FILES_AT_ONCE).unwrap_or(i64::MAX);
+                let rows = statement.query_map(params![batch, after, limit], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                })?;
+                Ok(rows.collect::<Result<_, _>>()?)
+            })?;
+            let Some(last) = page.last() else { return Ok(missing) };
+            after = last.0;
+            let meant = |id: &String| only.is_empty() || only.contains(id);
+            // Where nobody can say whether it is there, it is not missing.
+            let is_gone = |file: &str| Path::new(file).try_exists().is_ok_and(|is_there| !is_there);
+            let gone: Vec<_> = page.into_iter().filter(|(_, _, file, id)| meant(id) && is_gone(file)).collect();
+            missing = missing.saturating_add(u64::try_from(gone.len()).unwrap_or(u64::MAX));
+            if gone.is_empty() {
+                continue;
+            }
+            self.write(|tx, _| gone.iter().try_for_each(|(key, reason, ..)| forget_file(tx, now, *key, *reason)))?;
+        }
+    }
+}
+
+fn forget_file(tx: &Connection, now: UnixMs, key: JobKey, from: Reason) -> Result<(), Fault> {
+    let reason = if from == Reason::Changed { from } else { Reason::NotDownloaded };
+    tx.prepare_cached(
+        "UPDATE jobs SET state = ?2, reason = ?3, file = NULL, file_key = NULL, sha256 = NULL WHERE id = ?1",
+    )?
+    .execute(params![key, JobState::Delivered, reason])?;
+    append_transition(tx, now, key, JobState::Downloaded, JobState::Delivered, reason)
+}

@@ -1,0 +1,314 @@
+//! Results over HTTP: a GET without any credential, whose body comes piece by piece.
+//!
+//! Nobody vouches for the address of a result. It, and each address that a redirect names, is held against the rules of
+//! `place.rs`, by its name and by what its name resolves to.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, HeaderMap,
+    HeaderName, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE, RETRY_AFTER, TRANSFER_ENCODING,
+};
+use reqwest::{Client, Response};
+use url::Url;
+
+use super::http::words;
+use super::place::{is_private, is_private_ip, redirect_url, web_url};
+use super::{HttpAnswer, said};
+use crate::time::UnixMs;
+
+const REDIRECTS_MAX: usize = 5;
+const HEADER_LINES_MAX: usize = 128;
+/// A longer version word is not kept.
+const VERSION_BYTES_MAX: usize = 1_024;
+/// What a proxy is named by. Behind one, names are not resolved here.
+const PROXY_VARIABLES: [&str; 6] = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+
+/// Where results are fetched from.
+pub trait Fetch {
+    /// The body of an answer, still to come.
+    type Body: FetchBody;
+
+    /// Asks for the result of that endpoint; from `part.0` bytes on, where the server's version is still `part.1`. How
+    /// long that may take is the caller's to bound.
+    ///
+    /// # Errors
+    /// Where the address is not accepted, or no answer comes.
+    fn get(
+        &self,
+        url: &Url,
+        endpoint: &Url,
+        part: Option<(u64, &str)>,
+    ) -> impl Future<Output = Result<(FetchHead, Self::Body), FetchFailure>>;
+}
+
+/// A body that comes piece by piece.
+pub trait FetchBody {
+    /// The next piece; none at the end, which the server has marked as such where [`FetchHead::ends_marked`] says so. How
+    /// long that may take is the caller's to bound.
+    ///
+    /// # Errors
+    /// Where the connection breaks.
+    fn piece(&mut self) -> impl Future<Output = Result<Option<Vec<u8>>, FetchFailure>>;
+}
+
+/// What is known of an answer before its body.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FetchHead {
+    /// The status code.
+    pub status: u16,
+    /// The content type, as it is said.
+    pub content_type: Option<String>,
+    /// How the content is encoded on the way, where it is: nothing was asked for.
+    pub encoding: Option<String>,
+    /// So many bytes follow.
+    pub length: Option<u64>,
+    /// Of a part (206): where it begins, and how long the whole is.
+    pub range: Option<(u64, u64)>,
+    /// By what this version of the result is known: a strong ETag, else a date of change that is old enough to be one.
+    pub version: Option<String>,
+    /// Whether the end of the body can be told from a connection that breaks.
+    pub ends_marked: bool,
+    /// For how many milliseconds the host wants to be left alone, where it says so.
+    pub retry_after_ms: Option<u64>,
+}
+
+/// Why a result, or the next piece of it, is not to be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FetchFailure {
+    /// The address, or one that a redirect names, is none that a result may stand at.
+    #[error("the result's address is not accepted: {0}")]
+    Place(String),
+    /// The connection failed or broke.
+    #[error("{0}")]
+    Broken(String),
+}
+
+/// Fetches results over HTTP.
+#[derive(Clone, Debug)]
+pub struct Fetcher {
+    /// Resolves names to public addresses alone.
+    guarded: Client,
+    /// For endpoints that stand in a private network themselves.
+    open: Client,
+}
+
+impl Fetcher {
+    /// Certificates are verified as the system does. `proxy_from_env`: whether `HTTPS_PROXY` and its like count.
+    ///
+    /// # Errors
+    /// Where the system gives no client, with the cause.
+    pub fn new(connect_timeout: Duration, proxy_from_env: bool) -> Result<Self, FetchFailure> {
+        // `main` does the same; where a provider stands already, it stays.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        // Behind a proxy it is the proxy's name alone that is resolved here, and it may well be private.
+        let proxied = proxy_from_env && PROXY_VARIABLES.iter().any(|name| std::env::var_os(name).is_some());
+        let builder = |guarded: bool| {
+            let builder = Client::builder()
+                .user_agent(concat!("l402-batch/", env!("CARGO_PKG_VERSION")))
+                .http1_only()
+                .http1_max_headers(HEADER_LINES_MAX)
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .referer(false)
+                .connect_timeout(connect_timeout);
+            let builder = if proxy_from_env { builder } else { builder.no_proxy() };
+            if guarded && !proxied { builder.dns_resolver(Arc::new(PublicOnly)) } else { builder }
+        };
+        let build = |guarded| {
+            // Plain http, as a sandbox speaks it, needs no roots; https then fails with the cause.
+            let built = builder(guarded).build().or_else(|_| builder(guarded).tls_certs_only([]).build());
+            built.map_err(|error| FetchFailure::Broken(words(&error)))
+        };
+        Ok(Self { guarded: build(true)?, open: build(false)? })
+    }
+}
+
+impl Fetch for Fetcher {
+    type Body = HttpBody;
+
+    async fn get(
+        &self,
+        url: &Url,
+        endpoint: &Url,
+        part: Option<(u64, &str)>,
+    ) -> Result<(FetchHead, HttpBody), FetchFailure> {
+        let mut at = web_url(url.as_str(), endpoint).map_err(FetchFailure::Place)?;
+        for _ in 0..=REDIRECTS_MAX {
+            let at_home = is_private(endpoint) || at.host() == endpoint.host();
+            let client = if at_home { &self.open } else { &self.guarded };
+            let mut request = client.get(at.clone()).header(ACCEPT, "*/*").header(ACCEPT_ENCODING, "identity");
+            if let Some((offset, version)) = part {
+                request = request.header(RANGE, format!("bytes={offset}-")).header(IF_RANGE, version);
+            }
+            let response = request.send().await.map_err(|error| FetchFailure::Broken(words(&error)))?;
+            if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+                return Ok((head(&response), HttpBody(response)));
+            }
+            let Some(location) = text(response.headers(), &LOCATION) else {
+                return Err(FetchFailure::Place("a redirect names no address".to_owned()));
+            };
+            at = redirect_url(location, &at, endpoint)
+                .map_err(|why| FetchFailure::Place(format!("a redirect is not followed: {why}")))?;
+        }
+        Err(FetchFailure::Place(format!("there are more than {REDIRECTS_MAX} redirects")))
+    }
+}
+
+/// A body over HTTP.
+#[derive(Debug)]
+pub struct HttpBody(Response);
+
+impl FetchBody for HttpBody {
+    async fn piece(&mut self) -> Result<Option<Vec<u8>>, FetchFailure> {
+        let piece = self.0.chunk().await.map_err(|error| FetchFailure::Broken(words(&error)))?;
+        Ok(piece.map(Vec::from))
+    }
+}
+
+fn head(response: &Response) -> FetchHead {
+    let headers = response.headers();
+    let said = |name| text(headers, name).map(|text| text.trim().to_owned());
+    let length = text(headers, &CONTENT_LENGTH).and_then(|text| text.trim().parse().ok());
+    FetchHead {
+        status: response.status().as_u16(),
+        content_type: said(&CONTENT_TYPE),
+        encoding: said(&CONTENT_ENCODING).filter(|word| !word.is_empty() && !word.eq_ignore_ascii_case("identity")),
+        length,
+        range: text(headers, &CONTENT_RANGE).and_then(range),
+        version: version(headers),
+        ends_marked: length.is_some() || headers.contains_key(TRANSFER_ENCODING),
+        retry_after_ms: said(&RETRY_AFTER).and_then(|wish| {
+            let headers = vec![(RETRY_AFTER.as_str().to_owned(), wish)];
+            said::retry_after_ms(&HttpAnswer { status: response.status().as_u16(), headers, body: Vec::new() })
+        }),
+    }
+}
+
+/// First byte and total of `bytes 100-199/200`.
+fn range(text: &str) -> Option<(u64, u64)> {
+    let (place, total) = text.trim().strip_prefix("bytes")?.trim().split_once('/')?;
+    let (first, _) = place.split_once('-')?;
+    Some((first.trim().parse().ok()?, total.trim().parse().ok()?))
+}
+
+/// A weak ETag says nothing about bytes, and neither does a date within the second of a change (RFC 9110 8.8.2.2).
+fn version(headers: &HeaderMap) -> Option<String> {
+    let strong = text(headers, &ETAG).map(str::trim).filter(|tag| tag.starts_with('"'));
+    let dated = || {
+        let changed = text(headers, &LAST_MODIFIED)?;
+        let at = |text| UnixMs::from_http_date(text);
+        (at(text(headers, &DATE)?)?.since_ms(at(changed)?) > 1_000).then_some(changed.trim())
+    };
+    strong.or_else(dated).filter(|word| word.len() <= VERSION_BYTES_MAX).map(str::to_owned)
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Resolves a name as the system does, and leaves private addresses out: a public name may lead to one.
+struct PublicOnly;
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            let public: Vec<SocketAddr> = found.filter(|address| !is_private_ip(address.ip())).collect();
+            if public.is_empty() {
+                return Err("its name leads into a private network".into());
+            }
+            Ok(Box::new(public.into_iter()) as Addrs)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_that_leads_home_is_not_resolved() {
+        let resolve = |name: &str| PublicOnly.resolve(name.parse().unwrap());
+        let error = resolve("localhost").await.map(|_| ()).unwrap_err();
+        assert_eq!(error.to_string(), "its name leads into a private network");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_asked_of_an_address_that_is_not_accepted() {
+        let fetcher = Fetcher::new(Duration::from_secs(1), false).unwrap();
+        let endpoint = "https://api.example/x".parse().unwrap();
+        for given in ["http://127.0.0.1:1/a.mp4", "http://[::1]:1/", "http://169.254.169.254/"] {
+            let failure = fetcher.get(&given.parse().unwrap(), &endpoint, None).await.unwrap_err();
+            assert!(matches!(failure, FetchFailure::Place(_)), "{given}: {failure}");
+        }
+    }
+
+    /// Answers so many requests on one port, and gives what they said.
+    async fn heard(answers: &'static [&'static str]) -> (u16, tokio::task::JoinHandle<Vec<String>>) {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let heard = tokio::spawn(async move {
+            let mut requests = Vec::new();
+            for answer in answers {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let (mut request, mut buffer) = (Vec::new(), [0; 1_024]);
+                while !request.ends_with(b"\r\n\r\n") {
+                    let read = stream.read(&mut buffer).await.unwrap();
+                    assert!(read > 0, "the request broke off");
+                    request.extend_from_slice(&buffer[..read]);
+                }
+                stream.write_all(answer.as_bytes()).await.unwrap();
+                requests.push(String::from_utf8(request).unwrap().to_ascii_lowercase());
+            }
+            requests
+        });
+        (port, heard)
+    }
+
+    #[tokio::test]
+    async fn a_request_holds_what_it_must_and_nothing_else() {
+        const MOVED: &str = "HTTP/1.1 302 x\r\nLocation: /b.mp4\r\nSet-Cookie: a=b\r\nConnection: close\r\n\r\n";
+        const PART: &str =
+            "HTTP/1.1 206 x\r\nContent-Range: bytes 40-41/42\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+        let (port, heard) = heard(&[MOVED, PART]).await;
+        let at = |path: &str| format!("http://127.0.0.1:{port}{path}").parse().unwrap();
+        let fetcher = Fetcher::new(Duration::from_secs(5), false).unwrap();
+        let part = Some((40, "\"v\""));
+        let (head, mut body) = fetcher.get(&at("/a.mp4"), &at("/api?key=secret"), part).await.unwrap();
+        assert_eq!((head.status, head.range), (206, Some((40, 42))));
+        assert_eq!(body.piece().await.unwrap().as_deref(), Some(b"ok".as_slice()));
+        for request in heard.await.unwrap() {
+            let mut names: Vec<_> =
+                request.lines().skip(1).filter_map(|line| line.split_once(':')).map(|(name, _)| name).collect();
+            names.sort_unstable();
+            assert_eq!(names, ["accept", "accept-encoding", "host", "if-range", "range", "user-agent"], "{request}");
+            assert!(request.contains("range: bytes=40-\r\n") && !request.contains("secret"), "{request}");
+        }
+    }
+
+    #[test]
+    fn versions_are_strong_or_none() {
+        let version_of = |headers: &[(HeaderName, &str)]| {
+            version(&headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect())
+        };
+        let (then, now) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:57 GMT");
+        assert_eq!(version_of(&[(ETAG, "\"a\""), (LAST_MODIFIED, then)]).as_deref(), Some("\"a\""));
+        assert_eq!(version_of(&[(ETAG, "W/\"a\""), (LAST_MODIFIED, then), (DATE, now)]).as_deref(), Some(then));
+        assert_eq!(version_of(&[(LAST_MODIFIED, then), (DATE, then)]), None);
+        assert_eq!(version_of(&[(LAST_MODIFIED, then)]), None);
+    }
+
+    #[test]
+    fn ranges_are_read() {
+        assert_eq!(range("bytes 100-199/200"), Some((100, 200)));
+        for wrong in ["bytes */200", "bytes 100-199/*", "100-199/200", "bytes -1-2/3", "bytes"] {
+            assert_eq!(range(wrong), None, "{wrong}");
+        }
+    }
+}

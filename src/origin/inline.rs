@@ -1,0 +1,179 @@
+//! Results that come in the answer itself: a data URI, or base64 alone, where the result's address would stand. The answer
+//! is in the ledger before it is interpreted, so the address that is recorded only says so, and the content stays there. It
+//! names the content by its digest, so that two results are told apart by their addresses, wherever they stand.
+
+use std::borrow::Cow;
+
+use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, Encoding, HEXLOWER};
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use super::HttpAnswer;
+use super::said::Said;
+use crate::catalog::ResultRule;
+
+/// What stands for the content in a recorded address: no base64, so that nobody takes it for some.
+const ELSEWHERE: &str = "...";
+/// So much of the content's SHA-256 tells it from every other.
+const DIGEST_BYTES: usize = 16;
+/// Base64 without a data URI around it is at least this long; shorter words are addresses.
+const BARE_CHARS_MIN: usize = 64;
+const MEDIA_CHARS_MAX: usize = 100;
+/// How files of a kind begin: the place, the bytes there, the kind. Base64 without a data URI says no more.
+const BEGINNINGS: [(usize, &[u8], &str); 10] = [
+    (4, b"ftyp", "video/mp4"),
+    (0, b"\x1a\x45\xdf\xa3", "video/webm"),
+    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
+    (0, b"\xff\xd8\xff", "image/jpeg"),
+    (0, b"GIF8", "image/gif"),
+    (8, b"WEBP", "image/webp"),
+    (8, b"WAVE", "audio/wav"),
+    (0, b"ID3", "audio/mpeg"),
+    (0, b"OggS", "audio/ogg"),
+    (0, b"%PDF-", "application/pdf"),
+];
+
+/// A result that came in the answer itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inline {
+    /// Its content type, in lower case; empty where nobody says.
+    pub media_type: String,
+    /// Its content.
+    pub bytes: Vec<u8>,
+}
+
+/// Whether a recorded address stands for a result in the answer itself.
+#[must_use]
+pub fn is_inline(url: &Url) -> bool {
+    url.scheme() == "data"
+}
+
+/// The result in the answer that delivered it.
+///
+/// # Errors
+/// In words, where the answer holds none.
+pub fn inline_result(answer: &HttpAnswer, rule: &ResultRule) -> Result<Inline, String> {
+    let said = Said::of(answer);
+    let text = said.text_at(&rule.url).ok_or("the answer holds no result")?;
+    read(text).ok_or("the answer holds no result in itself")?
+}
+
+/// The address that is recorded of a result which stands in the answer itself; none where the text is something else.
+///
+/// # Errors
+/// In words, where it is a data URI that cannot be read.
+pub(super) fn address(text: &str) -> Option<Result<Url, String>> {
+    let read = read(text)?;
+    Some(read.and_then(|found| {
+        let digest = Sha256::digest(&found.bytes);
+        let digest = HEXLOWER.encode(digest.get(..DIGEST_BYTES).unwrap_or_default());
+        let url = format!("data:{};base64,{ELSEWHERE}#{digest}", found.media_type);
+        Url::parse(&url).map_err(|error| error.to_string())
+    }))
+}
+
+fn read(text: &str) -> Option<Result<Inline, String>> {
+    let text = text.trim();
+    let is_uri = text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("data:"));
+    if is_uri { Some(read_uri(text.get(5..).unwrap_or_default())) } else { read_bare(text).map(Ok) }
+}
+
+/// `image/png;base64,…`
+fn read_uri(uri: &str) -> Result<Inline, String> {
+    let (head, data) = uri.split_once(',').ok_or("it is a data URI without content")?;
+    let Some(("base64", media)) = head.rsplit_once(';').map(|(media, last)| (last.trim(), media)) else {
+        return Err("it is a data URI that is not base64".to_owned());
+    };
+    let media_type = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/.+-_".contains(c);
+    if media_type.len() > MEDIA_CHARS_MAX || !media_type.chars().all(is_plain) {
+        return Err("it is a data URI of no content type".to_owned());
+    }
+    let bytes = decoded(data).filter(|bytes| !bytes.is_empty()).ok_or("it is a data URI that cannot be decoded")?;
+    Ok(Inline { media_type, bytes })
+}
+
+/// Base64 that begins as a file of a known kind does: a relative address could be base64 by chance, but not that.
+fn read_bare(text: &str) -> Option<Inline> {
+    let start: String = text.chars().filter(|c| !c.is_ascii_whitespace()).take(BARE_CHARS_MIN).collect();
+    if start.len() < BARE_CHARS_MIN {
+        return None;
+    }
+    let media_type = kind(&decoded(&start)?)?;
+    Some(Inline { media_type: media_type.to_owned(), bytes: decoded(text)? })
+}
+
+fn kind(bytes: &[u8]) -> Option<&'static str> {
+    let found = BEGINNINGS.iter().find(|(at, begins, _)| bytes.get(*at..).is_some_and(|rest| rest.starts_with(begins)));
+    found.map(|(_, _, kind)| *kind)
+}
+
+/// Base64 of either alphabet, padded or not, with line breaks or without.
+fn decoded(text: &str) -> Option<Vec<u8>> {
+    let is_broken = text.bytes().any(|byte| byte.is_ascii_whitespace());
+    let whole: Cow<'_, str> =
+        if is_broken { text.split_ascii_whitespace().collect::<String>().into() } else { text.into() };
+    let plain = whole.trim_end_matches('=').as_bytes();
+    let decode = |encoding: &Encoding| encoding.decode(plain).ok();
+    decode(&BASE64_NOPAD).or_else(|| decode(&BASE64URL_NOPAD))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::origin::samples::{answer, rule};
+    use data_encoding::BASE64;
+    use proptest::prelude::*;
+
+    fn video() -> Vec<u8> {
+        [b"\x00\x00\x00\x20ftypisom".as_slice(), &[0xfb; 90]].concat()
+    }
+
+    fn of(text: &str) -> Option<Result<String, String>> {
+        address(text).map(|found| found.map(|url| url.to_string()))
+    }
+
+    #[test]
+    fn a_result_in_the_answer_is_found_again() {
+        let data = BASE64.encode(&video());
+        for text in [format!("data:Video/MP4;codecs=avc1;base64,{data}"), data.clone(), data.replace("++", "+\n+")] {
+            let digest = &HEXLOWER.encode(&Sha256::digest(video()))[..32];
+            assert_eq!(of(&text), Some(Ok(format!("data:video/mp4;base64,...#{digest}"))), "{text}");
+            let body = serde_json::json!({ "videoUrl": text }).to_string();
+            let found = inline_result(&answer(200, &[], &body), &rule()).unwrap();
+            assert_eq!((found.media_type.as_str(), found.bytes), ("video/mp4", video()), "{text}");
+        }
+        let url_safe = data_encoding::BASE64URL_NOPAD.encode(&video());
+        assert!(url_safe.contains(['-', '_']) && of(&url_safe).is_some_and(|found| found.is_ok()));
+    }
+
+    #[test]
+    fn an_address_is_none() {
+        let long = format!("/uploads/{}.mp4", "a".repeat(200));
+        for text in ["https://cdn.example/a.mp4", "/videos/a.mp4", "AAAAIGZ0eXBpc29t", &long, &"AAAA".repeat(40)] {
+            assert_eq!(of(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_data_uri_that_cannot_be_read_is_refused() {
+        for text in [
+            "data:",
+            "data:video/mp4,plain",
+            "data:video/mp4;base64,",
+            "data:video/mp4;base64,%%%",
+            "DATA:a b;base64,AAAA",
+        ] {
+            assert!(matches!(of(text), Some(Err(_))), "{text}");
+        }
+        let nothing = answer(200, &[], r#"{"videoUrl":"https://cdn.example/a.mp4"}"#);
+        assert!(inline_result(&nothing, &rule()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in any::<String>(), head in "[dD][aA][tT][aA]:[a-z/;,64+=]{0,40}") {
+            let _ = (of(&text), of(&head), of(&format!("{head}{text}")));
+        }
+    }
+}
