@@ -13,11 +13,11 @@ use reqwest::header::{
     ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, HeaderMap,
     HeaderName, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE, RETRY_AFTER, TRANSFER_ENCODING,
 };
-use reqwest::{Client, Response};
+use reqwest::{Client, ClientBuilder, Response};
 use url::Url;
 
 use super::http::words;
-use super::place::{is_private, is_private_ip, redirect_url, web_url};
+use super::place::{is_at_home, is_private_ip, redirect_url, web_url};
 use super::{HttpAnswer, said};
 use crate::time::UnixMs;
 
@@ -105,8 +105,6 @@ impl Fetcher {
     pub fn new(connect_timeout: Duration, proxy_from_env: bool) -> Result<Self, FetchFailure> {
         // `main` does the same; where a provider stands already, it stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        // Behind a proxy it is the proxy's name alone that is resolved here, and it may well be private.
-        let proxied = proxy_from_env && PROXY_VARIABLES.iter().any(|name| std::env::var_os(name).is_some());
         let builder = |guarded: bool| {
             let builder = Client::builder()
                 .user_agent(concat!("l402-batch/", env!("CARGO_PKG_VERSION")))
@@ -117,7 +115,7 @@ impl Fetcher {
                 .referer(false)
                 .connect_timeout(connect_timeout);
             let builder = if proxy_from_env { builder } else { builder.no_proxy() };
-            if guarded && !proxied { builder.dns_resolver(Arc::new(PublicOnly)) } else { builder }
+            if guarded { public_only(builder, proxy_from_env) } else { builder }
         };
         let build = |guarded| {
             // Plain http, as a sandbox speaks it, needs no roots; https then fails with the cause.
@@ -139,8 +137,7 @@ impl Fetch for Fetcher {
     ) -> Result<(FetchHead, HttpBody), FetchFailure> {
         let mut at = web_url(url.as_str(), endpoint).map_err(FetchFailure::Place)?;
         for _ in 0..=REDIRECTS_MAX {
-            let at_home = is_private(endpoint) || at.host() == endpoint.host();
-            let client = if at_home { &self.open } else { &self.guarded };
+            let client = if is_at_home(&at, endpoint) { &self.open } else { &self.guarded };
             let mut request = client.get(at.clone()).header(ACCEPT, "*/*").header(ACCEPT_ENCODING, "identity");
             if let Some((offset, version)) = part {
                 request = request.header(RANGE, format!("bytes={offset}-")).header(IF_RANGE, version);
@@ -209,6 +206,13 @@ fn version(headers: &HeaderMap) -> Option<String> {
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Has names resolved to public addresses alone.
+pub(super) fn public_only(builder: ClientBuilder, proxy_from_env: bool) -> ClientBuilder {
+    // Behind a proxy it is the proxy's name alone that is resolved here, and it may well be private.
+    let proxied = proxy_from_env && PROXY_VARIABLES.iter().any(|name| std::env::var_os(name).is_some());
+    if proxied { builder } else { builder.dns_resolver(Arc::new(PublicOnly)) }
 }
 
 /// Resolves a name as the system does, and leaves private addresses out: a public name may lead to one.

@@ -7,9 +7,11 @@ use std::error::Error;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
-use reqwest::{Client, RequestBuilder, Response};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
 use url::Url;
 
+use super::fetch::public_only;
+use super::place::is_at_home;
 use super::{Credential, HttpAnswer, HttpFailure, Origin, Request, lnurl};
 use crate::catalog::Method;
 use crate::harmless::harmless;
@@ -65,6 +67,8 @@ impl Default for HttpOptions {
 #[derive(Clone, Debug)]
 pub struct HttpOrigin {
     client: Client,
+    /// For what an answer names: resolves names to public addresses alone.
+    guarded: Client,
     options: HttpOptions,
     /// Why https cannot be spoken: the system has no root certificates. Plain http to loopback needs none.
     no_tls: Option<String>,
@@ -78,20 +82,24 @@ impl HttpOrigin {
     pub fn new(options: HttpOptions) -> Result<Self, HttpFailure> {
         // `main` does the same; where a provider stands already, it stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let built = Self::builder(&options).build();
-        let (client, no_tls) = match built {
-            Ok(client) => (client, None),
+        let builder = || Self::builder(&options);
+        let guarded = || public_only(builder(), options.proxy_from_env);
+        let built = builder().build().and_then(|client| Ok((client, guarded().build()?)));
+        let (client, guarded, no_tls) = match built {
+            Ok((client, guarded)) => (client, guarded, None),
             Err(error) => {
-                let without_roots = Self::builder(&options).tls_certs_only([]).build().map_err(|_| not_sent(&error))?;
-                (without_roots, Some(words(&error)))
+                let without_roots = |builder: ClientBuilder| builder.tls_certs_only([]).build();
+                let built = without_roots(builder()).and_then(|client| Ok((client, without_roots(guarded())?)));
+                let (client, guarded) = built.map_err(|_| not_sent(&error))?;
+                (client, guarded, Some(words(&error)))
             }
         };
-        Ok(Self { client, options, no_tls })
+        Ok(Self { client, guarded, options, no_tls })
     }
 
     /// No request is sent twice. What is left is the pool's: a request for which an idle connection turned out to be
     /// closed before a byte of it was written goes to another connection.
-    fn builder(options: &HttpOptions) -> reqwest::ClientBuilder {
+    fn builder(options: &HttpOptions) -> ClientBuilder {
         let builder = Client::builder()
             .user_agent(concat!("l402-batch/", env!("CARGO_PKG_VERSION")))
             .http1_only()
@@ -160,9 +168,9 @@ impl Origin for HttpOrigin {
         self.send(sent, url, self.options.result_body_bytes_max).await
     }
 
-    async fn withdraw(&self, url: &Url, _seller: &Url) -> Result<HttpAnswer, HttpFailure> {
-        let sent = self
-            .client
+    async fn withdraw(&self, url: &Url, seller: &Url) -> Result<HttpAnswer, HttpFailure> {
+        let client = if is_at_home(url, seller) { &self.client } else { &self.guarded };
+        let sent = client
             .get(url.clone())
             .header(ACCEPT, HeaderValue::from_static("application/json"))
             .timeout(self.options.withdraw_timeout);

@@ -113,6 +113,12 @@ fn host_of(url: &Url) -> String {
     crate::harmless::harmless(url.host_str().unwrap_or("no host"))
 }
 
+/// Whether an address that the endpoint has named may resolve to a private one: where the endpoint stands in a private
+/// network itself, or on the same host.
+pub(super) fn is_at_home(url: &Url, endpoint: &Url) -> bool {
+    is_private(endpoint) || url.host() == endpoint.host()
+}
+
 /// Whether the host is, by its very name or number, on this machine or in a private network. Names that a resolver
 /// would lead there are not seen here.
 pub(super) fn is_private(url: &Url) -> bool {
@@ -262,6 +268,15 @@ mod tests {
         assert!(poll_url("http://127.0.0.1:8080/job", &plain).is_ok());
         assert!(poll_url("https://127.0.0.1/job", &plain).is_ok());
         assert!(poll_url("http://127.0.0.1:22/job", &plain).is_err());
+    }
+
+    #[test]
+    fn a_name_may_lead_home_where_the_endpoint_is_or_on_its_own_host() {
+        let at_home = |given: &str, endpoint: &str| is_at_home(&url(given), &url(endpoint));
+        assert!(at_home("https://pay.example/w", "http://127.0.0.1:8080/x"));
+        assert!(at_home("https://shop.example:8443/w", "https://shop.example/x"));
+        assert!(!at_home("https://pay.example/w", "https://shop.example/x"));
+        assert!(!at_home("https://pay.shop.example/w", "https://shop.example/x"));
     }
 
     proptest! {

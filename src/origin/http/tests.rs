@@ -214,6 +214,21 @@ async fn a_silent_server_ends_an_ask_and_a_poll() {
     assert_eq!(origin.poll(&post(address).url).await, expected);
 }
 
+/// A name that anybody may have had resolved to this machine, as far as a resolver is concerned.
+#[tokio::test]
+async fn a_refund_s_name_that_leads_home_is_asked_only_for_a_seller_at_home() {
+    let (address, server) = serve(vec![bytes("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")]).await;
+    let origin = origin(HttpOptions::default());
+    let link = format!("http://localhost:{}/w?id=secret", address.port()).parse().unwrap();
+    let withdraw = async |seller: &str| origin.withdraw(&link, &seller.parse().unwrap()).await;
+    let failure = withdraw("https://shop.example/buy").await.unwrap_err();
+    let HttpFailure::NotSent(words) = &failure else { panic!("{failure:?}") };
+    assert!(words.contains("its name leads into a private network") && !words.contains("secret"), "{words}");
+    assert!(!server.is_finished(), "it was asked all the same");
+    assert_eq!(withdraw("http://127.0.0.1:1/buy").await.map(|answer| answer.status), Ok(200));
+    assert_eq!(server.await.unwrap().len(), 1);
+}
+
 #[tokio::test]
 async fn a_redeem_outlives_any_shorter_wish() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
