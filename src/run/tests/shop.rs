@@ -74,6 +74,8 @@ pub(super) struct Shop {
     always: RefCell<HashMap<(Kind, String), Act>>,
     sales: RefCell<HashMap<PaymentHash, Sale>>,
     delivered_at: RefCell<HashMap<[u8; 32], UnixMs>>,
+    /// What is being made of each request: the cache knows it before there is a result.
+    in_work: RefCell<HashMap<[u8; 32], PaymentHash>>,
     wanted: RefCell<HashMap<String, usize>>,
     last: RefCell<Option<String>>,
     /// Every request: kind, prompt or host, when.
@@ -97,6 +99,7 @@ impl Shop {
             always: RefCell::default(),
             sales: RefCell::default(),
             delivered_at: RefCell::default(),
+            in_work: RefCell::default(),
             wanted: RefCell::default(),
             last: RefCell::default(),
             seen: RefCell::default(),
@@ -214,6 +217,20 @@ impl Shop {
         hash
     }
 
+    /// To be polled.
+    fn accept(&self, request: &Request, hash: &PaymentHash) -> HttpAnswer {
+        self.in_work.borrow_mut().insert(request.digest(), *hash);
+        accepted(hash)
+    }
+
+    /// What another paid for with the same request, and is being made. That request joins it, unless it bypasses the cache.
+    fn joins(&self, request: &Request, hash: &PaymentHash) -> Option<HttpAnswer> {
+        let made = self.in_work.borrow().get(&request.digest()).copied();
+        let made = made.filter(|made| request.bypass.is_none() && made != hash)?;
+        self.cached.set(self.cached.get() + 1);
+        Some(accepted(&made))
+    }
+
     fn hand_over(&self, hash: &PaymentHash, bypass: bool) -> HttpAnswer {
         let mut sales = self.sales.borrow_mut();
         let sale = sales.get_mut(hash).unwrap();
@@ -223,6 +240,7 @@ impl Shop {
             self.cached.set(self.cached.get() + 1);
         }
         sale.delivered = true;
+        self.in_work.borrow_mut().retain(|_, made| made != hash);
         answer(200, &[], &format!("{{\"videoUrl\":\"https://cdn.example/{}.mp4\"}}", hash.hex()))
     }
 }
@@ -230,6 +248,10 @@ impl Shop {
 fn answer(status: u16, headers: &[(&str, String)], body: &str) -> HttpAnswer {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
     HttpAnswer { status, headers, body: body.as_bytes().to_vec() }
+}
+
+fn accepted(hash: &PaymentHash) -> HttpAnswer {
+    answer(202, &[], &format!("{{\"status\":\"processing\",\"poll_url\":\"/poll?h={}\"}}", hash.hex()))
 }
 
 /// As the service offers one, its link written out.
@@ -282,15 +304,15 @@ impl Origin for Shop {
         let hash = self.take(request, credential);
         let prompt = prompt_in(request);
         match self.next(Kind::Redeem, &prompt, request.url.host_str().unwrap(), request.bypass.is_some()) {
-            Act::Sell | Act::Ask(_) | Act::Repeat => Ok(self.hand_over(&hash, request.bypass.is_some())),
+            Act::Sell | Act::Ask(_) | Act::Repeat => {
+                let sold = || self.hand_over(&hash, request.bypass.is_some());
+                Ok(self.joins(request, &hash).unwrap_or_else(sold))
+            }
             Act::Drop => Err(lost()),
             Act::Unreachable => Err(unreachable_host()),
             Act::Say(status, headers, body) => Ok(answer(status, &headers, &body)),
             Act::Refund => Ok(refund(request, &hash)),
-            Act::Accept => {
-                let body = format!("{{\"status\":\"processing\",\"poll_url\":\"/poll?h={}\"}}", hash.hex());
-                Ok(answer(202, &[], &body))
-            }
+            Act::Accept => Ok(self.joins(request, &hash).unwrap_or_else(|| self.accept(request, &hash))),
             Act::Swallow => {
                 self.hand_over(&hash, request.bypass.is_some());
                 Err(lost())

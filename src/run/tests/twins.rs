@@ -59,6 +59,23 @@ async fn a_repeated_redeem_goes_without_the_header_and_after_the_window() {
     }
 }
 
+/// A cache may know what is still being made: whoever repeats a request joins the twin that is in work, however long ago that
+/// was taken.
+#[tokio::test(start_paused = true)]
+async fn a_repeated_redeem_does_not_join_a_twin_that_is_being_made() {
+    const MADE_IN: u64 = 2 * MINUTE;
+    let world = twins(2);
+    world.shop.script(Kind::Redeem, "same", [Act::Accept, Act::Drop]);
+    world.shop.script(Kind::Poll, "same", [Act::Slow(MADE_IN)]);
+    world.buy(HOUR).await;
+    assert_eq!(world.shop.cached.get(), 0, "it joined its twin");
+    world.audit_all_delivered();
+    assert_eq!(world.shop.bypasses(Kind::Redeem, "same"), [true, true, false]);
+    let redeems = world.shop.times(Kind::Redeem, "same");
+    let waited = redeems[2].since_ms(redeems[0]);
+    assert!(waited >= i64::try_from(MADE_IN).unwrap() + 30_000, "{waited} ms after the twin's");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_lone_job_s_repeated_redeem_waits_for_nobody() {
     let world = twins(1);
