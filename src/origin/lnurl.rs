@@ -51,8 +51,8 @@ impl HttpAnswer {
     }
 }
 
-/// The address behind a link: bech32 (LUD-01), with or without `lightning:`, or one that is written out (LUD-17). `seller`
-/// is the endpoint that offered it.
+/// The address behind a link: bech32 (LUD-01), with or without `lightning:` or as the `lightning` of a page for those who
+/// have no wallet, or an address that is written out (LUD-17). `seller` is the endpoint that offered it.
 ///
 /// # Errors
 /// In words without any part of it, where it cannot be read or may not be asked.
@@ -64,9 +64,20 @@ pub fn link_url(link: &str, seller: &Url) -> Result<Url, String> {
         return place::withdraw_url(&format!("{scheme}://{rest}"), seller);
     }
     if split_scheme(link, "https://").is_some() || split_scheme(link, "http://").is_some() {
+        if let Some(within) = fallback(link) {
+            return place::withdraw_url(&decoded(&within)?, seller);
+        }
         return place::withdraw_url(link, seller);
     }
     place::withdraw_url(&decoded(link)?, seller)
+}
+
+/// The bech32 that a page's address holds beside it: `https://host/page?lightning=LNURL1…` (LUD-01). The page is for people,
+/// is not asked, and may stand anywhere.
+fn fallback(page: &str) -> Option<String> {
+    let page = Url::parse(page).ok()?;
+    let mut held = page.query_pairs().filter(|(name, _)| name.eq_ignore_ascii_case("lightning"));
+    held.find(|(_, value)| split_scheme(value, "lnurl1").is_some()).map(|(_, value)| value.into_owned())
 }
 
 fn strip_scheme<'a>(text: &'a str, scheme: &str) -> &'a str {
@@ -218,6 +229,11 @@ mod tests {
             format!("  {LUD_01}\n"),
             LUD_01_URL.to_owned(),
             LUD_01_URL.replacen("https", "lnurlw", 1),
+            format!("https://shop.example/gift?id=7&lightning={LUD_01}"),
+            format!("https://shop.example/?LIGHTNING={}&x=1#top", LUD_01.to_lowercase()),
+            format!("https://shop.example/?lightning=lnbc1x&lightning={LUD_01}"),
+            // What stands around it is never asked.
+            format!("http://192.168.0.1/?lightning={LUD_01}"),
         ];
         for link in dresses {
             assert_eq!(link_url(&link, &seller()), Ok(url(LUD_01_URL)), "{link}");
@@ -255,6 +271,23 @@ mod tests {
         assert_eq!(link_url("http://127.0.0.1:9000/w", &home), Ok(url("http://127.0.0.1:9000/w")));
         assert_eq!(link_url("lnurlw://127.0.0.1:9000/w", &home), Ok(url("http://127.0.0.1:9000/w")));
         assert!(link_url("http://192.168.1.5/w", &home).is_err(), "in the clear beyond this machine");
+    }
+
+    #[test]
+    fn of_a_page_that_holds_a_link_the_link_alone_counts() {
+        let page = |bech32: &str| format!("https://shop.example/gift?lightning={bech32}");
+        let swapped = LUD_01.replacen("DP68", "DP86", 1);
+        let why = link_url(&page(&swapped), &seller()).unwrap_err();
+        assert!(!why.contains(&swapped[..30]), "{why}");
+        let lnurl = bitcoin::bech32::Hrp::parse("lnurl").unwrap();
+        for inside in ["https://10.0.0.1/w", "http://pay.example/w", &page(LUD_01).replacen("https", "http", 1)] {
+            let held = bitcoin::bech32::encode::<LongBech32>(lnurl, inside.as_bytes()).unwrap();
+            assert!(link_url(&page(&held), &seller()).is_err(), "{inside}");
+        }
+        // No page for people: the address is the link itself.
+        for plain in [page("lnbc1qqqq"), page(""), "https://pay.example/w?lnurl=1".to_owned()] {
+            assert_eq!(link_url(&plain, &seller()), Ok(url(&plain)));
+        }
     }
 
     fn offer(callback: &str, more: &str) -> String {
