@@ -43,10 +43,10 @@ impl Said {
         let inner_status = json.as_ref().and_then(wrapped_status);
         let status = inner_status.unwrap_or(answer.status);
         let inner = inner(json.as_ref(), inner_status.is_some());
-        let code = code_word(answer, inner);
         let wrapped = inner_status.is_some();
-        let roots = [inner, json.as_ref().filter(|_| wrapped)];
-        let refund = roots.into_iter().flatten().filter_map(|root| root.get("refund")).any(is_an_offer);
+        let roots = || [inner, json.as_ref().filter(|_| wrapped)].into_iter().flatten();
+        let code = code_word(answer, roots());
+        let refund = roots().filter_map(|root| root.get("refund")).any(is_an_offer);
         let from_cache = answer.header("x-dedup").is_some_and(is_yes);
         let after_ms = retry_after_header(answer).or_else(|| retry_after_body(inner));
         let words = words(status, inner, code.as_deref());
@@ -137,10 +137,11 @@ fn inner(json: Option<&Json>, wrapped: bool) -> Option<&Json> {
     if wrapped { json?.get("body") } else { json }
 }
 
-fn code_word(answer: &HttpAnswer, json: Option<&Json>) -> Option<String> {
-    let in_body = json.and_then(|json| json.get("error_code")).and_then(Json::as_str);
-    let word = in_body.or_else(|| answer.header("x-error-code"))?.trim();
-    (!word.is_empty()).then(|| word.to_ascii_uppercase())
+/// The code in the answer proper, else beside it, else in the header; a blank one does not count.
+fn code_word<'a>(answer: &'a HttpAnswer, mut roots: impl Iterator<Item = &'a Json>) -> Option<String> {
+    let said = |word: &'a str| Some(word.trim()).filter(|word| !word.is_empty());
+    let in_body = roots.find_map(|root| said(root.get("error_code")?.as_str()?));
+    in_body.or_else(|| said(answer.header("x-error-code")?)).map(str::to_ascii_uppercase)
 }
 
 /// A header that is there and does not say no.
@@ -274,6 +275,26 @@ mod tests {
         assert_eq!(said.text_at(&["/body/poll_url".to_owned()]), Some("/x"));
         for plain in [r#"{"status":"done","body":{}}"#, r#"{"status":202,"body":"x"}"#, r#"{"status":7,"body":{}}"#] {
             assert_eq!(Said::of(&answer(200, &[], plain)).status, 200, "{plain}");
+        }
+    }
+
+    #[test]
+    fn a_wrapped_answer_s_code_is_found_wherever_it_stands() {
+        for (header, body, code) in [
+            (None, r#"{"status":502,"body":{"error_code":"timeout"}}"#, Some("TIMEOUT")),
+            (
+                Some("RATE_LIMITED"),
+                r#"{"status":502,"body":{"error_code":"TIMEOUT"},"error_code":"X"}"#,
+                Some("TIMEOUT"),
+            ),
+            (Some("RATE_LIMITED"), r#"{"status":502,"body":{},"error_code":"TIMEOUT"}"#, Some("TIMEOUT")),
+            (Some("RATE_LIMITED"), r#"{"status":502,"body":{"error_code":" "}}"#, Some("RATE_LIMITED")),
+            (Some(" "), r#"{"status":502,"body":{"error_code":7}}"#, None),
+            // Not wrapped: what a result holds is no answer.
+            (None, r#"{"status":"done","body":{"error_code":"TIMEOUT"}}"#, None),
+        ] {
+            let headers: Vec<_> = header.map(|word| ("x-error-code", word)).into_iter().collect();
+            assert_eq!(Said::of(&answer(200, &headers, body)).code.as_deref(), code, "{body}");
         }
     }
 
