@@ -3,8 +3,6 @@
 //! What is believed is the sandbox's own books, never the client's: an audit holds ledger, results and receipts against
 //! them. No test depends on how fast a machine is; waits have deadlines, and end as soon as what is waited for is there.
 
-#![cfg(feature = "sandbox")]
-
 #[cfg(test)]
 mod harness;
 

@@ -4,8 +4,6 @@
 //! `tests/regtest/rig test` builds the nodes (this needs Go), boots them and runs these tests. Without that they are
 //! skipped, and said to be.
 
-#![cfg(feature = "sandbox")]
-
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
