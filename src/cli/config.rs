@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::download::name::Template;
+use crate::l402::Network;
 use crate::ledger::sqlite::{Decision, Retake};
 use crate::manifest::Limits;
 use crate::time::UnixMs;
@@ -310,6 +311,8 @@ pub struct CatalogOptions {
     pub manifest: Option<ManifestOptions>,
     /// Only these endpoints; all where empty.
     pub endpoints: Vec<String>,
+    /// The network that the user's node is said to be on.
+    pub network: Option<Network>,
     /// How to print.
     pub output: Output,
 }

@@ -83,7 +83,8 @@ fn folder(layer: &Layer, environment: &Environment) -> Option<PathBuf> {
     layer.lnd_dir.clone().or_else(|| environment.lnd_folder().filter(|folder| local && folder.is_dir()))
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether the address is this machine's own.
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::download::name::DEFAULT_TEMPLATE;
+use crate::l402::Network;
 use crate::ledger::sqlite::Decision;
 use crate::plan::{FEE_FLOOR_DEFAULT, MAX_FEE_PPM_DEFAULT};
 
@@ -250,6 +251,7 @@ impl Config {
             catalogs: all.layer.catalog.clone(),
             manifest: args.manifest.map(|path| manifest(&path, &all.layer)).transpose()?,
             endpoints: args.endpoint,
+            network: all.layer.lnd_network.as_deref().and_then(Network::from_name),
             output,
         })
     }

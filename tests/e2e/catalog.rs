@@ -81,6 +81,23 @@ fn check_says_what_has_changed() {
 }
 
 #[test]
+fn check_says_where_the_invoice_is_on_another_network_than_the_node() {
+    let sandbox = Sandbox::start("");
+    let client = Client::alone();
+    client.write("../config/l402-batch/config.toml", "lnd_network = \"mainnet\"\n");
+    let ended = catalog(&client, &sandbox, "check --endpoint animate-image").with(6);
+    ended.saying("300 sats for duration=3, but its invoice is on regtest, and lnd_network is mainnet");
+    let found = json(&catalog(&client, &sandbox, "check --endpoint animate-image --json").with(6));
+    let quote = &found["endpoints"][0]["quotes"][0];
+    assert_eq!((&quote["verdict"], &quote["asked_msat"]), (&"differs".into(), &Value::Null), "play money is no price");
+    let ended = catalog(&client, &sandbox, "update --endpoint animate-image --out prices.toml").with(6);
+    ended.saying("not written: animate-image: 300 sats");
+    assert!(!client.files().contains(&"prices.toml".to_owned()));
+    client.write("../config/l402-batch/config.toml", "lnd_network = \"regtest\"\n");
+    catalog(&client, &sandbox, "check --endpoint animate-image").with(0);
+}
+
+#[test]
 fn update_writes_what_is_asked_for_now_and_replaces_nothing_unasked() {
     let sandbox = Sandbox::start("--sandbox-price-drift-percent 10");
     let client = Client::of(&sandbox);

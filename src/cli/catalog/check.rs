@@ -13,7 +13,7 @@ use super::trial::{Trial, trials};
 use crate::catalog::{Endpoint, Listed, listed};
 use crate::cli::config::CatalogOptions;
 use crate::cli::{ExitCode, Failure, node, terminal};
-use crate::l402::Invoice;
+use crate::l402::{Invoice, Network};
 use crate::ledger::Reason;
 use crate::manifest::image;
 use crate::money::Msat;
@@ -28,16 +28,19 @@ const TRIES_MAX: u32 = 4;
 
 /// Checks, prints, and ends as what was found says.
 pub(super) fn execute(options: &CatalogOptions) -> Result<ExitCode, Failure> {
-    let found = survey(&Layers::read(options)?.endpoints(&options.endpoints)?)?;
+    let found = survey(&Layers::read(options)?.endpoints(&options.endpoints)?, options.network)?;
     terminal::print(|out| finding::write(&found, out, options.output.format, options.output.quiet))?;
     Ok(finding::exit(&found))
 }
 
-/// Asks about every endpoint, one request after the other.
-pub(super) fn survey(endpoints: &[std::sync::Arc<Endpoint>]) -> Result<Vec<EndpointFacts>, Failure> {
+/// Asks about every endpoint, one request after the other. `network`: the one that the user's node is said to be on.
+pub(super) fn survey(
+    endpoints: &[std::sync::Arc<Endpoint>],
+    network: Option<Network>,
+) -> Result<Vec<EndpointFacts>, Failure> {
     let origin = HttpOrigin::new(HttpOptions::default()).map_err(|error| Failure::Internal(error.to_string()))?;
     crate::cli::runtime()?.block_on(async {
-        let mut service = Service { origin, listings: HashMap::new(), silent: HashMap::new() };
+        let mut service = Service { origin, network, listings: HashMap::new(), silent: HashMap::new() };
         let mut found = Vec::new();
         for endpoint in endpoints {
             found.push(service.endpoint(endpoint).await);
@@ -48,6 +51,7 @@ pub(super) fn survey(endpoints: &[std::sync::Arc<Endpoint>]) -> Result<Vec<Endpo
 
 struct Service {
     origin: HttpOrigin,
+    network: Option<Network>,
     /// Several endpoints share a listing.
     listings: HashMap<Url, Result<Json, String>>,
     /// Hosts that did not answer, or wanted to be left alone to the end: none is asked for anything more.
@@ -73,11 +77,15 @@ impl Service {
             Err(problem) => Answer::Unknown(problem.to_string()),
         };
         let job = job_words(endpoint, &trial);
+        let expected = expected_network(endpoint, self.network);
         let (asked_msat, verdict, message) = match asked {
-            Answer::Price(price) if price == trial.price => {
+            Answer::Price(price, network) if expected.is_some_and(|expected| expected != network) => {
+                (None, Verdict::Differs, format!("{price} for {job}, {}", elsewhere(network, self.network)))
+            }
+            Answer::Price(price, _) if price == trial.price => {
                 (Some(price), Verdict::Agrees, format!("{price} for {job}"))
             }
-            Answer::Price(price) => {
+            Answer::Price(price, _) => {
                 let message = format!("{price} for {job}; the catalogue says {}", trial.price);
                 (Some(price), Verdict::Differs, message)
             }
@@ -144,7 +152,8 @@ impl Service {
 }
 
 enum Answer {
-    Price(Msat),
+    /// On that network.
+    Price(Msat, Network),
     Refused(String),
     Unknown(String),
     /// So the next question would end, too.
@@ -153,8 +162,23 @@ enum Answer {
 
 fn of_invoice(invoice: &str) -> Answer {
     match Invoice::read(invoice) {
-        Ok(invoice) => Answer::Price(invoice.amount),
+        Ok(invoice) => Answer::Price(invoice.amount, invoice.network),
         Err(error) => Answer::Refused(error.to_string()),
+    }
+}
+
+/// The network on which an endpoint's invoices are expected: the node's, where that is said, else the one of real money. What
+/// stands on this machine may play on any.
+fn expected_network(endpoint: &Endpoint, node: Option<Network>) -> Option<Network> {
+    node.or_else(|| (!node::is_loopback(&endpoint.url)).then_some(Network::Mainnet))
+}
+
+fn elsewhere(found: Network, node: Option<Network>) -> String {
+    match node {
+        Some(node) => format!("but its invoice is on {found}, and lnd_network is {node}: no node there can pay it"),
+        None => {
+            format!("but its invoice is on {found}, not on mainnet: ask its operator, or set lnd_network to {found}")
+        }
     }
 }
 
@@ -204,4 +228,23 @@ fn job_words(endpoint: &Endpoint, trial: &Trial) -> String {
         None => "a job".to_owned(),
     };
     if trial.chosen_by.is_empty() { quantity } else { format!("{quantity}, {}", trial.chosen_by) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+
+    #[test]
+    fn invoices_are_expected_on_the_node_s_network_else_on_that_of_real_money() {
+        let endpoint = |url: &str| {
+            let catalog = Catalog::builtin().unwrap();
+            Endpoint { url: url.parse().unwrap(), ..Endpoint::clone(catalog.get("generate-video").unwrap()) }
+        };
+        let (abroad, home) = (endpoint("https://shop.example/x"), endpoint("http://127.0.0.1:8402/x"));
+        assert_eq!(expected_network(&abroad, None), Some(Network::Mainnet));
+        assert_eq!(expected_network(&abroad, Some(Network::Signet)), Some(Network::Signet));
+        assert_eq!(expected_network(&home, None), None);
+        assert_eq!(expected_network(&home, Some(Network::Mainnet)), Some(Network::Mainnet));
+    }
 }

@@ -21,7 +21,7 @@ pub(super) fn execute(options: &CatalogOptions, file: &UpdateFile) -> Result<Exi
         return Err(Failure::Usage(format!("{shown} is there already; name another with --out, or give --overwrite")));
     }
     let endpoints = Layers::read(options)?.endpoints(&options.endpoints)?;
-    let found = check::survey(&endpoints)?;
+    let found = check::survey(&endpoints, options.network)?;
     terminal::print(|out| finding::write(&found, out, options.output.format, options.output.quiet))?;
     let today = SystemClock.now().to_string().chars().take(10).collect::<String>();
     let mut entries = String::new();
