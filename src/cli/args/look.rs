@@ -1,0 +1,84 @@
+//! What is known of it: `status`, `export`, `batches`, `audit`.
+
+use clap::Args;
+
+use crate::cli::flags::{LedgerArgs, NodeArgs, OutputArgs, TargetArgs};
+
+use super::buy::FileArgs;
+
+pub(super) const STATUS_EXAMPLES: &str = "\
+Examples:
+  l402-batch status jobs.toml                      counts, and the jobs that need something
+  l402-batch status jobs.toml --all --json
+  l402-batch status --batch june-trailers --job shot-7      request, payments, answers, history
+  l402-batch status jobs.toml --job shot-7 --proof          with invoice and preimage, to complain with";
+
+pub(super) const EXPORT_EXAMPLES: &str = "\
+Examples:
+  l402-batch export jobs.toml                      jobs.results.csv, jobs.receipts.csv beside it
+  l402-batch export --batch june-trailers --results results.csv --receipts receipts.csv";
+
+/// `status`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct StatusArgs {
+    /// Which batch.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Show every job, not only those that need something
+    #[arg(long, help_heading = "Output", conflicts_with = "job")]
+    pub all: bool,
+    /// Show all that is known of this job (repeatable)
+    #[arg(long, value_name = "ID", help_heading = "Output")]
+    pub job: Vec<String>,
+    /// With --job: its invoices and preimages too, the proof of payment
+    #[arg(long, help_heading = "Output", requires = "job")]
+    pub proof: bool,
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Where it is recorded.
+    #[command(flatten)]
+    pub ledger: LedgerArgs,
+}
+
+/// `export`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ExportArgs {
+    /// Which batch.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Where to.
+    #[command(flatten)]
+    pub files: FileArgs,
+    /// Print only what needs a person
+    #[arg(long, short, help_heading = "Output")]
+    pub quiet: bool,
+    /// Where it is recorded.
+    #[command(flatten)]
+    pub ledger: LedgerArgs,
+}
+
+/// `batches`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct BatchesArgs {
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Where they are recorded.
+    #[command(flatten)]
+    pub ledger: LedgerArgs,
+}
+
+/// `audit`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct AuditArgs {
+    /// The node whose list is compared.
+    #[command(flatten)]
+    pub node: NodeArgs,
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Where it is recorded.
+    #[command(flatten)]
+    pub ledger: LedgerArgs,
+}

@@ -1,0 +1,120 @@
+//! The command line as it is typed. What it means, together with variables, manifest and configuration, is
+//! [`super::config`]'s to say.
+
+mod buy;
+mod finish;
+mod look;
+mod setup;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use super::layer;
+
+pub use buy::{ChoiceArgs, FileArgs, PlanArgs, RunArgs};
+pub use finish::{
+    DownloadCommandArgs, RecoverArgs, RefundsArgs, RefundsClaimArgs, RefundsCommand, RefundsListArgs, ResolveArgs,
+};
+pub use look::{AuditArgs, BatchesArgs, ExportArgs, StatusArgs};
+pub use setup::{
+    CatalogArgs, CatalogCommand, CatalogUpdateArgs, CatalogViewArgs, CompletionsArgs, ConfigArgs, ConfigCommand,
+    DoctorArgs, SandboxArgs, ShowArgs,
+};
+
+const ABOUT: &str = "Buy from L402 APIs in bulk: plan the exact cost in sats, run it, keep every URL and receipt";
+
+const MAIN_EXAMPLES: &str = "\
+Examples:
+  l402-batch run jobs.example.toml --sandbox       try it: no node, no money
+  l402-batch plan shots.csv --default endpoint=generate-video
+  l402-batch run shots.csv --max-sats 50000        the same command again goes on where it stopped
+  l402-batch status shots.csv
+
+A flag --max-sats is also the variable L402_BATCH_MAX_SATS and, where it makes sense for good, the
+key max_sats in $XDG_CONFIG_HOME/l402-batch/config.toml. Flag beats variable beats manifest beats
+file; of limits the tightest wins.";
+
+/// The whole command line.
+#[derive(Parser, Clone, Debug)]
+#[command(name = "l402-batch", version, about = ABOUT, after_help = MAIN_EXAMPLES, max_term_width = 110)]
+pub struct Cli {
+    /// The configuration file [default: $XDG_CONFIG_HOME/l402-batch/config.toml, where it is there]
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Configuration")]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Subcommand, Clone, Debug)]
+pub enum Command {
+    /// What it will cost, to the sat; no network, nothing written
+    #[command(visible_aliases = ["estimate", "cost"], after_help = buy::PLAN_EXAMPLES)]
+    Plan(PlanArgs),
+    /// Buy it; the same command again goes on where it stopped
+    #[command(after_help = buy::RUN_EXAMPLES)]
+    Run(Box<RunArgs>),
+    /// Finish everything that is open, and buy nothing
+    #[command(after_help = finish::RECOVER_EXAMPLES)]
+    Recover(Box<RecoverArgs>),
+    /// Where a batch stands, and which jobs need something
+    #[command(after_help = look::STATUS_EXAMPLES)]
+    Status(StatusArgs),
+    /// Write results and receipts as CSV, from the ledger
+    #[command(after_help = look::EXPORT_EXAMPLES)]
+    Export(ExportArgs),
+    /// The batches in the ledger
+    Batches(BatchesArgs),
+    /// A stand-in API and node on loopback, until Ctrl-C; prints how to use them
+    Sandbox(SandboxArgs),
+    /// A completion script for a shell
+    Completions(CompletionsArgs),
+    /// The manual page, in roff
+    Man,
+    /// Decide about a job that only a person can bring on
+    #[command(after_help = finish::RESOLVE_EXAMPLES)]
+    Resolve(Box<ResolveArgs>),
+    /// Compare the ledger with the node's own list of payments
+    Audit(AuditArgs),
+    /// Check configuration, ledger, node and endpoints, and say what to do
+    #[command(after_help = setup::DOCTOR_EXAMPLES)]
+    Doctor(Box<DoctorArgs>),
+    /// Endpoints, parameters and prices in use, and whether the service still asks for them
+    #[command(after_help = setup::CATALOG_EXAMPLES)]
+    Catalog(CatalogArgs),
+    /// Refunds that were offered: list them, claim them
+    #[command(after_help = finish::REFUNDS_EXAMPLES)]
+    Refunds(RefundsArgs),
+    /// Fetch results into files, and buy nothing
+    #[command(after_help = finish::DOWNLOAD_EXAMPLES)]
+    Download(Box<DownloadCommandArgs>),
+    /// The configuration in force
+    Config(ConfigArgs),
+}
+
+/// The command line's description, each flag's long help with its variable.
+#[must_use]
+pub fn command() -> clap::Command {
+    Cli::command().mut_args(with_variable).mut_subcommands(|sub| sub.mut_args(with_variable))
+}
+
+fn with_variable(arg: Arg) -> Arg {
+    let Some(variable) = arg.get_long().and_then(layer::variable_of_flag) else { return arg };
+    let Some(help) = arg.get_help().map(ToString::to_string) else { return arg };
+    arg.long_help(format!("{help}\n\n[env: {variable}]"))
+}
+
+/// Reads one command line, the program's own name first.
+///
+/// # Errors
+/// Where it is wrong, and also where it only asks for help or the version: clap's error prints each where it belongs.
+pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
+    let mut command = command();
+    let matches = command.try_get_matches_from_mut(argv)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}

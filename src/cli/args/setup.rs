@@ -1,0 +1,166 @@
+//! What it works with: `doctor`, `config`, `catalog`, `sandbox`, `completions`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::cli::flags::{DownloadArgs, LedgerArgs, LimitArgs, NodeArgs, OutputArgs, PaceArgs, ReadingArgs};
+
+pub(super) const DOCTOR_EXAMPLES: &str = "\
+Examples:
+  l402-batch doctor                                node, ledger, configuration
+  l402-batch doctor jobs.toml                      and whether this manifest would run
+  l402-batch doctor jobs.toml --json --no-ask
+
+Pays nothing and writes nothing. Each endpoint is asked once, without payment, for its cheapest job.
+Exit codes: 0 ready (warnings count for nothing), 2 configuration or manifest, 3, 4 and 6 an endpoint
+as a run would end with it, 7 ledger, 8 a limit, 9 node.";
+
+pub(super) const CATALOG_EXAMPLES: &str = "\
+Examples:
+  l402-batch catalog show                          what is built in
+  l402-batch catalog show jobs.toml --catalog mine.toml --json
+  l402-batch catalog check --endpoint generate-video
+  l402-batch catalog update --out prices.toml      then read it, and: plan jobs.toml --catalog prices.toml
+
+Each rate is asked for once, without payment. Exit codes: 0 as the catalogue says, 2 usage, 3 not
+everything could be learnt, 6 something differs.";
+
+/// `doctor`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct DoctorArgs {
+    /// The file that says what to buy; without it, node, ledger and configuration are checked alone
+    pub manifest: Option<PathBuf>,
+    /// Ask no endpoint. Each is asked once otherwise, for the cheapest job, without payment: that costs nothing
+    #[arg(long)]
+    pub no_ask: bool,
+    /// How to read the manifest.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+    /// What may be spent.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// Who pays.
+    #[command(flatten)]
+    pub node: NodeArgs,
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Where it is recorded.
+    #[command(flatten)]
+    pub ledger: LedgerArgs,
+}
+
+/// `config`.
+#[derive(Args, Clone, Debug)]
+pub struct ConfigArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub what: ConfigCommand,
+}
+
+/// What to do with the configuration.
+#[derive(Subcommand, Clone, Debug)]
+pub enum ConfigCommand {
+    /// Each value and where it came from; secrets are not shown
+    Show(Box<ShowArgs>),
+}
+
+/// `config show`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ShowArgs {
+    /// A manifest, whose limits then count
+    pub manifest: Option<PathBuf>,
+    /// How to read the manifest.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+    /// What may be spent.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// Who pays.
+    #[command(flatten)]
+    pub node: NodeArgs,
+    /// How fast.
+    #[command(flatten)]
+    pub pace: PaceArgs,
+    /// Downloads.
+    #[command(flatten)]
+    pub downloads: DownloadArgs,
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Where it is recorded.
+    #[command(flatten)]
+    pub ledger: LedgerArgs,
+}
+
+/// `catalog`.
+#[derive(Args, Clone, Debug)]
+pub struct CatalogArgs {
+    /// What to do with it.
+    #[command(subcommand)]
+    pub what: CatalogCommand,
+}
+
+/// What to do with the catalogue.
+#[derive(Subcommand, Clone, Debug)]
+pub enum CatalogCommand {
+    /// Endpoints, parameters and prices in use, and where each comes from; no network
+    Show(Box<CatalogViewArgs>),
+    /// Compare them with the service's own listing and with what it asks for now; nothing is paid
+    Check(Box<CatalogViewArgs>),
+    /// Write what it asks for now into a file of overrides to read; nothing is paid
+    Update(Box<CatalogUpdateArgs>),
+}
+
+/// `catalog show`, `catalog check`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct CatalogViewArgs {
+    /// A manifest, whose endpoints then count too
+    pub manifest: Option<PathBuf>,
+    /// Only this endpoint (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub endpoint: Vec<String>,
+    /// How to read the manifest.
+    #[command(flatten)]
+    pub reading: ReadingArgs,
+    /// How to print.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// `catalog update`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct CatalogUpdateArgs {
+    /// Which catalogue.
+    #[command(flatten)]
+    pub view: CatalogViewArgs,
+    /// The file to write
+    #[arg(long, value_name = "FILE", default_value = "catalog.toml", help_heading = "Files")]
+    pub out: PathBuf,
+    /// Replace it where it is there
+    #[arg(long, help_heading = "Files")]
+    pub overwrite: bool,
+}
+
+/// `sandbox`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SandboxArgs {
+    /// Keep keys and books in this folder across restarts, to practise resuming [default: nothing is kept]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// How it behaves.
+    #[command(flatten)]
+    pub options: crate::cli::run::SandboxOptions,
+    /// Who mints its invoices.
+    #[cfg(feature = "sandbox")]
+    #[command(flatten)]
+    pub mint: Option<crate::sandbox::MintOptions>,
+}
+
+/// `completions`.
+#[derive(Args, Clone, Debug)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}

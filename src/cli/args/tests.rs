@@ -1,0 +1,142 @@
+//! What is read, what is refused, and that flags, variables and configuration know of each other.
+
+use super::*;
+use crate::cli::{Deadline, Format, Pair};
+use crate::money::Sats;
+
+fn parsed(line: &str) -> Result<Command, clap::Error> {
+    let words = std::iter::once("l402-batch").chain(line.split_whitespace());
+    parse(words.map(OsString::from)).map(|cli| cli.command)
+}
+
+fn run(line: &str) -> RunArgs {
+    match parsed(line) {
+        Ok(Command::Run(args)) => *args,
+        other => panic!("{line}: {other:?}"),
+    }
+}
+
+#[test]
+fn the_description_is_sound() {
+    command().debug_assert();
+}
+
+#[test]
+fn flags_are_read_with_their_units() {
+    let args = run("run shots.csv --default endpoint=generate-video --column Seconds=duration --delimiter tab \
+         --max-sats 50_000 --max-fee-ppm 5000 --wait-doubt 90s --deadline 2h30m --only a,b --only c --json -y");
+    assert_eq!(args.manifest.reading.default, [Pair { key: "endpoint".into(), value: "generate-video".into() }]);
+    assert_eq!(args.manifest.reading.delimiter, Some(b'\t'));
+    assert_eq!(args.limits.max_sats, Some(Sats::new(50_000)));
+    assert_eq!(args.limits.max_fee_ppm, Some(5_000));
+    assert_eq!(args.pace.wait_doubt.map(|d| d.as_secs()), Some(90));
+    assert!(matches!(args.pace.deadline, Some(Deadline::In(d)) if d.as_secs() == 9_000));
+    assert_eq!(args.choice.only, ["a", "b", "c"]);
+    assert!(args.output.json && args.choice.yes && !args.output.quiet);
+    assert_eq!(run("run - --format table").output.format, Some(Format::Table));
+}
+
+#[test]
+fn what_does_not_go_together_is_refused() {
+    for line in [
+        "run",
+        "run a.toml --json --format csv",
+        "run a.toml --sandbox --lnd-url https://127.0.0.1:8080",
+        "run a.toml --sandbox --lnd-macaroon-file m",
+        "run a.toml --sandbox --ledger l.db",
+        "run a.toml --payments-in-flight 257",
+        "run a.toml --max-sats 0.5",
+        "run a.toml --limit 0",
+        "run a.toml --wait-doubt 90",
+        "run a.toml --default mode",
+        "run a.toml --lnd-macaroon 00",
+        "recover --all --batch june",
+        "refunds",
+        "refunds list --all --batch june",
+        "refunds claim a.toml --proof",
+        "refunds list a.toml --lnd-url https://127.0.0.1:8080",
+        "recover a.toml --all",
+        "status a.toml --all --job x",
+        "plan a.toml --yes",
+        "plan a.toml --lnd-url https://127.0.0.1:8080",
+        "run a.toml --download d --download-name a/{id}",
+        "download --missing a.toml --download-idle 0s",
+        "frobnicate",
+    ] {
+        let error = parsed(line).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{line}");
+    }
+}
+
+#[test]
+fn every_command_is_there() {
+    for line in [
+        "plan a.toml --jobs",
+        "estimate a.toml",
+        "cost - --manifest-format csv",
+        "recover --all",
+        "status --batch june --job x --job y",
+        "export a.toml --results r.csv --receipts s.csv --overwrite",
+        "batches --json",
+        "resolve a.toml --job x --as unpaid --note why --lnd-url https://n:8080",
+        "audit --lnd-url https://n:8080 --json",
+        "run a.toml --download d --download-name {endpoint}-{id} --downloads-in-flight 2 --max-file-mib 9",
+        "plan a.toml --download d",
+        "download a.toml --missing --job x --download-idle 5s",
+        "download --batch june --json",
+        "refunds list a.toml --job x --proof --json",
+        "refunds claim --all --job x --lnd-url https://n:8080",
+        "sandbox --state d",
+        "doctor",
+        "doctor a.toml --no-ask --lnd-dir d --json",
+        "config show",
+        "config show a.toml --max-sats 5 --lnd-network regtest --json",
+        "catalog show",
+        "catalog check a.toml --endpoint x --catalog c.toml --json",
+        "catalog update --out p.toml --overwrite",
+        "completions zsh",
+        "man",
+        "--config c.toml batches",
+        "batches --config c.toml",
+    ] {
+        assert!(parsed(line).is_ok(), "{line}: {:?}", parsed(line));
+    }
+}
+
+#[test]
+fn every_flag_has_a_variable_or_is_a_persons_word() {
+    let command = command();
+    let is_practice = |flag: &str| flag.starts_with("sandbox-") || flag.starts_with("mint-");
+    for sub in command.get_subcommands() {
+        for flag in sub.get_arguments().filter_map(Arg::get_long).filter(|flag| !is_practice(flag)) {
+            let said_here_only = layer::FLAG_ONLY.contains(&flag.replace('-', "_").as_str());
+            let has_variable = layer::variable_of_flag(flag).is_some();
+            assert!(flag == "help" || said_here_only != has_variable, "--{flag} of {}", sub.get_name());
+        }
+    }
+}
+
+#[test]
+fn every_option_has_its_flag() {
+    let command = command();
+    let flags: Vec<String> = command
+        .get_subcommands()
+        .flat_map(clap::Command::get_arguments)
+        .filter_map(Arg::get_long)
+        .map(|flag| flag.replace('-', "_"))
+        .collect();
+    for key in &layer::KEYS {
+        // Secrets stand on no command line, and what runs a program is no business of one.
+        let secret = ["lnd_macaroon", "lnd_macaroon_command", "lnd_cert", "lnd_cert_command"].contains(&key.name);
+        assert_eq!(flags.iter().any(|flag| flag == key.name), !secret, "{}", key.name);
+    }
+}
+
+#[test]
+fn long_help_names_the_variable() {
+    let mut command = command();
+    let help = command.find_subcommand_mut("run").map(|run| run.render_long_help().to_string()).unwrap();
+    assert!(help.contains("[env: L402_BATCH_MAX_SATS_PER_DAY]"), "{help}");
+    assert!(!help.contains("L402_BATCH_RETAKE"), "{help}");
+    assert!(help.starts_with("Buy it; the same command again goes on where it stopped"), "{help}");
+}
