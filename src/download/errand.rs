@@ -6,6 +6,7 @@ use std::io;
 use url::Url;
 
 use super::disk::Disk;
+use super::file::PartLost;
 use super::shelf::Left;
 use super::{Downloads, Shared};
 use crate::event::{Event, JobEvent};
@@ -29,6 +30,10 @@ pub(super) struct Errand<'r, L, F, D, C> {
     pub(super) run: &'r Downloads<'r, L, F, D, C>,
     pub(super) shared: &'r Shared,
     pub(super) job: DeliveredJob,
+    /// So far a try has come, in bytes.
+    pub(super) furthest: u64,
+    /// For so long this file has been coming, in milliseconds.
+    pub(super) streamed_ms: u64,
     /// This errand is told to end by a signal.
     stopped: Cell<bool>,
 }
@@ -52,7 +57,7 @@ pub(super) struct Again {
     pub(super) words: String,
     /// How long the host wants to be left alone, in milliseconds.
     pub(super) after_ms: Option<u64>,
-    /// It brought the file further.
+    /// It brought the file further than any try before it.
     pub(super) advanced: bool,
     /// Its host is at fault, not the result.
     pub(super) silent: bool,
@@ -126,7 +131,7 @@ impl Tries {
 
 impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Errand<'r, L, F, D, C> {
     pub(super) const fn new(run: &'r Downloads<'r, L, F, D, C>, shared: &'r Shared, job: DeliveredJob) -> Self {
-        Self { run, shared, job, stopped: Cell::new(false) }
+        Self { run, shared, job, furthest: 0, streamed_ms: 0, stopped: Cell::new(false) }
     }
 
     pub(super) const fn key(&self) -> JobKey {
@@ -144,6 +149,10 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Errand<'r, L, F, D, C> {
             let tried = match self.one_try(&url, &host).await {
                 Ok(tried) => tried,
                 Err(Trouble::Ledger(error)) => return Err(error),
+                Err(Trouble::Disk(error)) if error.get_ref().is_some_and(|why| why.is::<PartLost>()) => {
+                    self.job.mark = None;
+                    again(error.to_string(), false)
+                }
                 Err(Trouble::Disk(error)) => match of_one_file(&error) {
                     Some(words) => Tried::Never(words.to_owned()),
                     None => {

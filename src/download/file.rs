@@ -21,6 +21,11 @@ pub struct Part {
     bytes: u64,
 }
 
+/// Somebody has taken a part away, or put something else in its place, while it was written.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("its part was taken away while it was written")]
+pub struct PartLost;
+
 /// Where the part of a file stands.
 #[must_use]
 pub fn part_path(file: &Path) -> PathBuf {
@@ -83,12 +88,25 @@ impl Part {
         Self::locked(path, opened)
     }
 
-    /// None where another process writes it.
+    /// None where another process writes it, or has given it its name since it was opened: it must not be touched then.
     fn locked(path: PathBuf, file: File) -> io::Result<Option<Self>> {
         match file.try_lock() {
-            Ok(()) => Ok(Some(Self { path, file, hash: Sha256::new(), bytes: 0 })),
+            Ok(()) => {
+                let part = Self { path, file, hash: Sha256::new(), bytes: 0 };
+                Ok(if part.is_in_place()? { Some(part) } else { None })
+            }
             Err(std::fs::TryLockError::WouldBlock) => Ok(None),
             Err(std::fs::TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Whether what stands under its path is still this part.
+    fn is_in_place(&self) -> io::Result<bool> {
+        let mine = self.file.metadata()?;
+        match self.path.symlink_metadata() {
+            Ok(there) => Ok((there.dev(), there.ino()) == (mine.dev(), mine.ino())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
@@ -137,8 +155,11 @@ impl Part {
     /// Gives the whole file its name, where nothing stands there: false where something does.
     ///
     /// # Errors
-    /// Where the file system cannot do that.
+    /// Where the file system cannot do that; [`PartLost`] where what it would name is not this part.
     pub fn publish(&self, file: &Path) -> io::Result<bool> {
+        if !self.is_in_place()? {
+            return Err(io::Error::other(PartLost));
+        }
         let published = match rustix::fs::renameat_with(CWD, &self.path, CWD, file, RenameFlags::NOREPLACE) {
             // File systems that cannot rename so can mostly link: that too replaces nothing.
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
@@ -155,12 +176,12 @@ impl Part {
         Ok(true)
     }
 
-    /// Removes it: nothing of it is of use.
+    /// Removes it, where it is still there: nothing of it is of use.
     ///
     /// # Errors
     /// Where it cannot be removed.
     pub fn discard(&mut self) -> io::Result<()> {
-        std::fs::remove_file(&self.path)
+        if self.is_in_place()? { std::fs::remove_file(&self.path) } else { Ok(()) }
     }
 }
 
@@ -301,6 +322,32 @@ mod tests {
         assert!(Part::go_on(&file, u64::MAX).unwrap().is_none());
         drop(part);
         assert!(Part::go_on(&file, u64::MAX).unwrap().is_some());
+    }
+
+    #[test]
+    fn what_got_its_name_since_it_was_opened_is_not_touched() {
+        let folder = folder();
+        let file = folder.path().join("kite.mp4");
+        let mut part = Part::begin(&file).unwrap().unwrap();
+        part.add(b"whole").unwrap();
+        let opened = OpenOptions::new().read(true).write(true).open(part_path(&file)).unwrap();
+        assert!(part.publish(&file).unwrap());
+        drop(part);
+        assert!(Part::locked(part_path(&file), opened).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_stands_in_place_of_a_part_is_neither_published_nor_removed() {
+        let folder = folder();
+        let file = folder.path().join("kite.mp4");
+        let mut part = Part::begin(&file).unwrap().unwrap();
+        part.add(b"mine").unwrap();
+        std::fs::remove_file(part_path(&file)).unwrap();
+        assert!(part.publish(&file).unwrap_err().get_ref().is_some_and(|why| why.is::<PartLost>()));
+        std::fs::write(part_path(&file), "theirs").unwrap();
+        assert!(part.publish(&file).is_err() && !file.exists());
+        part.discard().unwrap();
+        assert_eq!(std::fs::read(part_path(&file)).unwrap(), b"theirs");
     }
 
     #[test]

@@ -41,7 +41,10 @@ pub(super) enum Verdict {
 pub(super) fn judge(head: &FetchHead, url: &Url, part: Option<(u64, &Resume)>, bytes_max: u64) -> Verdict {
     let total = match (head.status, part) {
         (206, Some((from, resume))) => {
-            let same = head.version.as_ref().is_none_or(|version| *version == resume.version);
+            // An ETag has to be repeated (RFC 9110 15.3.7), a date need not: where one is left out, the server may not have
+            // compared it either.
+            let is_tag = resume.version.starts_with('"');
+            let same = head.version.as_ref().map_or(!is_tag, |version| *version == resume.version);
             if head.range != Some((from, resume.total)) || !same {
                 return Verdict::Anew;
             }
@@ -89,6 +92,7 @@ fn is_no_result(head: &FetchHead, url: &Url) -> Option<String> {
 
 /// Whether a file begins as a page does, whatever its type was said to be. One whose address ends so may.
 pub(super) fn begins_as_page(bytes: &[u8], url: &Url) -> bool {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let start: Vec<u8> =
         bytes.iter().skip_while(|byte| byte.is_ascii_whitespace()).take(14).map(u8::to_ascii_lowercase).collect();
     let is_page = start.starts_with(b"<!doctype html") || start.starts_with(b"<html");
@@ -113,7 +117,11 @@ mod tests {
     }
 
     fn continued(range: Option<(u64, u64)>, version: Option<&str>) -> Verdict {
-        let resume = Resume { version: "\"a\"".to_owned(), total: 100, synced: 40, sha256: None };
+        continued_of("\"a\"", range, version)
+    }
+
+    fn continued_of(known: &str, range: Option<(u64, u64)>, version: Option<&str>) -> Verdict {
+        let resume = Resume { version: known.to_owned(), total: 100, synced: 40, sha256: None };
         let head = FetchHead { range, version: version.map(str::to_owned), ..head(206) };
         judge(&head, &url("https://cdn.example/a.mp4"), Some((40, &resume)), 1_000)
     }
@@ -121,7 +129,8 @@ mod tests {
     #[test]
     fn a_part_is_gone_on_with_where_it_fits() {
         assert_eq!(continued(Some((40, 100)), Some("\"a\"")), Verdict::Rest);
-        assert_eq!(continued(Some((40, 100)), None), Verdict::Rest);
+        assert_eq!(continued_of("Sun, 06 Nov 1994 08:49:37 GMT", Some((40, 100)), None), Verdict::Rest);
+        assert_eq!(continued(Some((40, 100)), None), Verdict::Anew, "its tag is left out");
         for (range, version) in
             [(None, None), (Some((0, 100)), None), (Some((40, 101)), None), (Some((40, 100)), Some("\"b\""))]
         {
@@ -155,6 +164,7 @@ mod tests {
         assert!(matches!(at("https://a.example/words.json", "application/json"), Verdict::Whole { .. }));
         assert!(matches!(at("https://a.example/", "video/mp4"), Verdict::Whole { .. }));
         assert!(begins_as_page(b"\n <!DOCTYPE HTML><title>", &url("https://a.example/a.mp4")));
+        assert!(begins_as_page(b"\xef\xbb\xbf<html>", &url("https://a.example/a.mp4")));
         assert!(!begins_as_page(b"<html>", &url("https://a.example/a.html")));
         assert!(!begins_as_page(b"\x00\x00\x00\x20ftyp", &url("https://a.example/a.mp4")));
     }

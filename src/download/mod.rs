@@ -13,6 +13,8 @@ mod judge;
 pub mod name;
 mod shelf;
 mod source;
+#[cfg(test)]
+mod tests;
 mod transfer;
 
 pub use disk::{Disk, LocalDisk, PartFile};
@@ -54,6 +56,8 @@ pub struct Settings {
     pub bytes_max: u64,
     /// A fetch breaks off where nothing to speak of came for so many milliseconds.
     pub idle_ms: u64,
+    /// A file that is still coming after so many milliseconds is left to the next run.
+    pub file_ms_max: u64,
     /// So many bytes of the disk are left free.
     pub room_min: u64,
     /// Pieces are gathered up to this size before they are written.

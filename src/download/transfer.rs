@@ -10,6 +10,7 @@ use super::name::ending;
 use crate::ledger::{Deliveries, Resume};
 use crate::origin::{Fetch, FetchFailure, FetchHead, inline_result};
 use crate::run::{Class, Clock};
+use crate::time::UnixMs;
 
 /// A try that brings less brings nothing: a drip would go on for days.
 const PROGRESS_BYTES_MIN: u64 = 16 * 1024;
@@ -123,7 +124,8 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Errand<'_, L, F, D, C> {
         body: &mut F::Body,
         total: Option<u64>,
     ) -> Result<Tried, Trouble> {
-        let (began_at, mut synced, mut flow) = (part.bytes(), part.bytes(), Flow::default());
+        let (mut synced, mut flow, began) = (part.bytes(), Flow::default(), self.run.clock.now());
+        self.furthest = self.furthest.max(part.bytes());
         let settings = self.run.settings;
         let mut gathered = Vec::with_capacity(settings.gathered_bytes);
         loop {
@@ -146,6 +148,10 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Errand<'_, L, F, D, C> {
                 part.add(std::mem::replace(&mut gathered, Vec::with_capacity(settings.gathered_bytes))).await?;
             }
             match next {
+                Some(body::Next::Piece(_)) if self.streamed_since(began) > settings.file_ms_max => {
+                    self.checkpoint(part).await?;
+                    return Ok(self.too_slow());
+                }
                 Some(body::Next::Piece(_)) if part.bytes() - synced < settings.checkpoint_bytes => {}
                 Some(body::Next::Piece(_)) => {
                     self.checkpoint(part).await?;
@@ -155,7 +161,10 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Errand<'_, L, F, D, C> {
                 Some(body::Next::End) => return self.ended(part, total).await,
                 Some(body::Next::Broken(words)) => {
                     self.checkpoint(part).await?;
-                    let advanced = part.bytes() - began_at >= PROGRESS_BYTES_MIN;
+                    // A server that cannot go on where it broke off sends the same bytes again and again.
+                    let advanced = part.bytes() >= self.furthest.saturating_add(PROGRESS_BYTES_MIN);
+                    self.furthest = self.furthest.max(part.bytes());
+                    self.streamed_ms = self.streamed_since(began);
                     return Ok(Tried::Again(Again { words, after_ms: None, advanced, silent: true }));
                 }
                 None => {
@@ -164,6 +173,17 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Errand<'_, L, F, D, C> {
                 }
             }
         }
+    }
+
+    fn streamed_since(&self, began: UnixMs) -> u64 {
+        let ms = u64::try_from(self.run.clock.now().since_ms(began)).unwrap_or(0);
+        self.streamed_ms.saturating_add(ms)
+    }
+
+    /// Its host sends just enough to count as a flow: a run would last for days.
+    fn too_slow(&self) -> Tried {
+        let words = format!("it was not whole after {} hours", self.run.settings.file_ms_max / 3_600_000);
+        Tried::Again(Again { words, after_ms: Some(u64::MAX), advanced: false, silent: true })
     }
 
     /// The body is at its end.

@@ -171,19 +171,33 @@ fn head(response: &Response) -> FetchHead {
     let headers = response.headers();
     let said = |name| text(headers, name).map(|text| text.trim().to_owned());
     let length = text(headers, &CONTENT_LENGTH).and_then(|text| text.trim().parse().ok());
+    let (coding, is_chunked) = transfer_coding(headers);
+    let encoding = said(&CONTENT_ENCODING).filter(|word| !word.is_empty() && !word.eq_ignore_ascii_case("identity"));
     FetchHead {
         status: response.status().as_u16(),
         content_type: said(&CONTENT_TYPE),
-        encoding: said(&CONTENT_ENCODING).filter(|word| !word.is_empty() && !word.eq_ignore_ascii_case("identity")),
+        encoding: encoding.or(coding),
         length,
         range: text(headers, &CONTENT_RANGE).and_then(range),
         version: version(headers),
-        ends_marked: length.is_some() || headers.contains_key(TRANSFER_ENCODING),
+        ends_marked: length.is_some() || is_chunked,
         retry_after_ms: said(&RETRY_AFTER).and_then(|wish| {
             let headers = vec![(RETRY_AFTER.as_str().to_owned(), wish)];
             said::retry_after_ms(&HttpAnswer { status: response.status().as_u16(), headers, body: Vec::new() })
         }),
     }
+}
+
+/// What the transfer itself encodes beside its chunks, and whether it comes in chunks: any other transfer ends with its
+/// connection, and is handed on as it comes (RFC 9112 6.3).
+fn transfer_coding(headers: &HeaderMap) -> (Option<String>, bool) {
+    let values = headers.get_all(TRANSFER_ENCODING).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let codings: Vec<String> = values
+        .flat_map(|value| value.split(',').map(|word| word.trim().to_ascii_lowercase()).collect::<Vec<_>>())
+        .collect();
+    let is_chunked = codings.last().is_some_and(|last| last == "chunked");
+    let other = codings.into_iter().find(|word| !matches!(word.as_str(), "" | "chunked" | "identity"));
+    (other, is_chunked)
 }
 
 /// First byte and total of `bytes 100-199/200`.

@@ -407,6 +407,26 @@ fn what_is_paid_is_recovered_without_its_folder() {
 }
 
 #[test]
+fn a_run_without_its_folder_finishes_what_is_open_and_buys_nothing() {
+    let sandbox = Sandbox::start("--sandbox-accept --sandbox-accept-ms 2500");
+    let client = two(&sandbox);
+    let running = client.start(&format!("{RUN} --json"));
+    sandbox.wait_for("both are paid", |books| books.settled().len() == 2);
+    running.signal(Signal::KILL);
+    running.end();
+    let _ = fs::remove_dir_all(client.path("videos"));
+    client.write("videos", "no folder");
+    client.write("jobs.toml", &two_jobs("kept").replace("id = \"video\"", "id = \"more\""));
+    client.run(RUN).with(2).saying("--download");
+    Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
+    assert_eq!(sandbox.books().settled().len(), 2, "nothing is bought");
+    fs::remove_file(client.path("videos")).unwrap();
+    client.write("jobs.toml", &two_jobs("kept"));
+    client.run(RUN).with(0);
+    all_are_files(&sandbox, &client, 2);
+}
+
+#[test]
 fn a_result_beyond_the_limit_is_not_fetched() {
     const KIB: &str = "--sandbox-video-kib 2048";
     for flags in ["", " --sandbox-downloads unsized"] {

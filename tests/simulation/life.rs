@@ -397,6 +397,7 @@ fn filing(seed: u64) -> Option<l402_batch::download::Settings> {
         per_second: std::num::NonZeroU32::new(10).filter(|_| rng.below(2) == 0),
         bytes_max: 1 << 20,
         idle_ms: 60_000,
+        file_ms_max: 21_600_000,
         room_min: 1 << 20,
         gathered_bytes: usize::try_from(1 + rng.below(2_000)).unwrap_or(1),
         checkpoint_bytes: 1 + rng.below(3_000),

@@ -22,6 +22,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Few writes, and little that a killed process has to fetch once more.
 const GATHERED_BYTES: usize = 256 << 10;
 const CHECKPOINT_BYTES: u64 = 8 << 20;
+/// A run ends, however slowly a host sends: in that time 1 GiB comes at 50 kB a second.
+const FILE_MS_MAX: u64 = 6 * 3_600_000;
 /// So much of the disk is left to others, the ledger among them.
 const ROOM_BYTES_MIN: u64 = 64 << 20;
 
@@ -98,6 +100,7 @@ impl Filing {
             per_second: std::num::NonZeroU32::new(options.per_second),
             bytes_max: u64::from(options.max_file_mib) << 20,
             idle_ms: u64::try_from(options.idle.as_millis()).unwrap_or(u64::MAX),
+            file_ms_max: FILE_MS_MAX,
             room_min: ROOM_BYTES_MIN,
             gathered_bytes: GATHERED_BYTES,
             checkpoint_bytes: CHECKPOINT_BYTES,

@@ -251,7 +251,11 @@ impl<'a> Runner<'a> {
         let to = self.destination(manifest, plan)?;
         let play = self.world.play.is_some();
         let prepare = |to: &DownloadTo| Filing::prepare(&self.options.downloads, to, Wanted::OfRun, play);
-        let filing = to.as_ref().map(prepare).transpose()?;
+        let filing = match to.as_ref().map(prepare).transpose() {
+            Ok(filing) => filing,
+            // What is paid for does not wait for a folder.
+            Err(failure) => return Err(self.finish_open(session, failure).await),
+        };
         session::tell_remarks(manifest, plan, &self.reporter);
         let (mut batch, load) = session.load(self.options, manifest, plan, self.world.play.is_some())?;
         session::tell_load(&load, &self.reporter);

@@ -1,0 +1,402 @@
+//! One result, from a host that does what it likes, over real sockets and onto a real disk.
+
+use std::cell::RefCell;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use sha2::{Digest, Sha256};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::ledger::fixtures::delivered_job;
+use crate::ledger::{
+    Committed, DeliveredJob, DownloadedFile, Ledger, OpenJob, OpenRefund, PaymentKey, PendingJob, Reason, Record, Twin,
+    Undownloaded, Witness,
+};
+use crate::origin::{Fetcher, HttpAnswer, Request};
+use crate::payer::NodeId;
+use crate::time::UnixMs;
+
+/// A record of one delivered job.
+struct OneJob {
+    job: RefCell<DeliveredJob>,
+    file: RefCell<Option<DownloadedFile>>,
+    given_up: RefCell<Option<(Reason, String)>>,
+}
+
+impl Ledger for OneJob {
+    async fn commit(&self, _: UnixMs, record: Record) -> Result<Committed, LedgerError> {
+        match record {
+            Record::Fetching(_, mark) => self.job.borrow_mut().mark = Some(mark),
+            Record::Downloaded(_, file) => *self.file.borrow_mut() = Some(file),
+            Record::NotDownloaded { reason, error, .. } => *self.given_up.borrow_mut() = Some((reason, error)),
+            other => panic!("{other:?}"),
+        }
+        Ok(Committed::Done)
+    }
+    async fn open_jobs(&self, _: Option<BatchKey>) -> Result<Vec<OpenJob>, LedgerError> {
+        Ok(Vec::new())
+    }
+    async fn pending(&self, _: BatchKey, _: Option<u64>, _: usize) -> Result<Vec<PendingJob>, LedgerError> {
+        Ok(Vec::new())
+    }
+    async fn request(&self, _: PaymentKey) -> Result<Request, LedgerError> {
+        Err(LedgerError::Io("none".to_owned()))
+    }
+    async fn witness(&self, _: &NodeId, _: PaymentKey) -> Result<Witness, LedgerError> {
+        Err(LedgerError::Io("none".to_owned()))
+    }
+    async fn twin(&self, _: JobKey, _: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
+        Ok(None)
+    }
+    async fn open_refunds(&self, _: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {
+        Ok(Vec::new())
+    }
+    async fn refund(&self, _: PaymentKey) -> Result<Option<OpenRefund>, LedgerError> {
+        Ok(None)
+    }
+}
+
+impl Deliveries for OneJob {
+    async fn to_download(
+        &self,
+        _: BatchKey,
+        _: Undownloaded,
+        after: Option<(u64, JobKey)>,
+        _: usize,
+    ) -> Result<Vec<DeliveredJob>, LedgerError> {
+        let open = after.is_none() && self.file.borrow().is_none();
+        Ok(if open { vec![self.job.borrow().clone()] } else { Vec::new() })
+    }
+    async fn is_file_of_another(&self, _: JobKey, _: &str) -> Result<bool, LedgerError> {
+        Ok(false)
+    }
+    async fn delivery(&self, _: JobKey) -> Result<Option<HttpAnswer>, LedgerError> {
+        Ok(None)
+    }
+}
+
+/// A clock by which a tenth of a second is ten seconds.
+struct Fast(Instant);
+
+const FAST: u64 = 100;
+
+impl Clock for Fast {
+    fn now(&self) -> UnixMs {
+        UnixMs(1_800_000_000_000 + i64::try_from(self.0.elapsed().as_micros() / 10).unwrap())
+    }
+    async fn sleep_ms(&self, ms: u64) {
+        tokio::time::sleep(Duration::from_micros(ms.saturating_mul(1_000 / FAST))).await;
+    }
+}
+
+struct Nobody;
+
+impl Listener for Nobody {
+    fn hear(&self, _: &Event) {}
+}
+
+/// A folder, and a record of one job whose result stands at a host.
+struct Place {
+    folder: tempfile::TempDir,
+    ledger: OneJob,
+    heard: std::rc::Rc<RefCell<Vec<String>>>,
+}
+
+impl Place {
+    /// `answers` is called with the number of the request, from 0, and what it says.
+    async fn of<F: AsyncFn(usize, String, TcpStream) + 'static>(answers: F) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/kite.mp4", listener.local_addr().unwrap());
+        let heard = std::rc::Rc::new(RefCell::new(Vec::new()));
+        let hearing = std::rc::Rc::clone(&heard);
+        tokio::task::spawn_local(async move {
+            for n in 0.. {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let request = request_of(&mut stream).await;
+                hearing.borrow_mut().push(request.clone());
+                answers(n, request, stream).await;
+            }
+        });
+        let mut job = delivered_job("kite");
+        std::sync::Arc::make_mut(&mut job.endpoint).url = url.parse().unwrap();
+        job.url = url;
+        let ledger = OneJob { job: job.into(), file: None.into(), given_up: None.into() };
+        Self { folder: tempfile::tempdir().unwrap(), ledger, heard }
+    }
+
+    async fn fetch(&self) -> Fetched {
+        let settings = Settings {
+            folder: self.folder.path().to_str().unwrap().to_owned(),
+            name: "{id}".parse().unwrap(),
+            in_flight: 1,
+            per_second: None,
+            bytes_max: 1 << 20,
+            idle_ms: 20_000,
+            file_ms_max: 120_000,
+            room_min: 0,
+            gathered_bytes: 1_024,
+            checkpoint_bytes: 16_384,
+        };
+        let (feed, clock) = (Feed::default(), Fast(Instant::now()));
+        feed.end();
+        let (_controller, control) = crate::run::Controller::new();
+        let fetcher = Fetcher::new(Duration::from_secs(5), false).unwrap();
+        let downloads = Downloads {
+            ledger: &self.ledger,
+            fetch: &fetcher,
+            disk: &LocalDisk,
+            clock: &clock,
+            listener: &Nobody,
+            settings: &settings,
+            control,
+            feed: &feed,
+        };
+        let wanted = Wanted::Missing(HashSet::new());
+        tokio::time::timeout(Duration::from_secs(60), downloads.run(BatchKey(1), wanted))
+            .await
+            .expect("it ends")
+            .unwrap()
+    }
+
+    /// What stands under the name that the record says; its digest is the one that it says.
+    fn content(&self) -> Option<Vec<u8>> {
+        let file = self.ledger.file.borrow().clone()?;
+        let bytes = std::fs::read(&file.file).unwrap();
+        assert_eq!(file.sha256, <[u8; 32]>::from(Sha256::digest(&bytes)), "{}", file.file);
+        Some(bytes)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn requests(&self) -> usize {
+        self.heard.borrow().len()
+    }
+
+    #[track_caller]
+    fn gave_up(&self, reason: Reason, words: &str) {
+        assert_eq!(self.ledger.file.borrow().clone(), None);
+        let (found, said) = self.ledger.given_up.borrow().clone().expect("given up");
+        assert!(found == reason && said.contains(words), "{found:?} {said}");
+    }
+}
+
+async fn request_of(stream: &mut TcpStream) -> String {
+    let (mut request, mut buffer) = (Vec::new(), [0; 1_024]);
+    while !request.ends_with(b"\r\n\r\n") {
+        let read = stream.read(&mut buffer).await.unwrap();
+        if read == 0 {
+            break;
+        }
+        request.extend_from_slice(&buffer[..read]);
+    }
+    String::from_utf8(request).unwrap().to_ascii_lowercase()
+}
+
+async fn send(stream: &mut TcpStream, head: &str, body: &[u8]) {
+    let head = head.replace('\n', "\r\n");
+    // Whoever has hung up hears nothing.
+    let _ = stream.write_all(format!("{head}\r\n\r\n").as_bytes()).await;
+    let _ = stream.write_all(body).await;
+}
+
+/// Breaks the connection once what was sent has arrived.
+async fn hang_up(stream: TcpStream) {
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    drop(stream);
+}
+
+fn video(bytes: usize) -> Vec<u8> {
+    (0..bytes).map(|n| (n % 251) as u8).collect()
+}
+
+async fn local<T>(work: impl Future<Output = T>) -> T {
+    tokio::task::LocalSet::new().run_until(work).await
+}
+
+/// The first byte that is asked for.
+fn from_of(request: &str) -> usize {
+    let range = request.lines().find_map(|line| line.strip_prefix("range: bytes="));
+    range.and_then(|range| range.trim_end_matches('-').parse().ok()).unwrap_or(0)
+}
+
+#[tokio::test]
+async fn a_coding_on_the_way_whose_end_is_the_connections_marks_no_end() {
+    for coding in ["identity", "gzip", "chunked, gzip"] {
+        local(async {
+            let place = Place::of(async move |_, _, mut stream: TcpStream| {
+                send(&mut stream, &format!("HTTP/1.1 200 x\nTransfer-Encoding: {coding}"), b"half of").await;
+                hang_up(stream).await;
+            })
+            .await;
+            place.fetch().await;
+            place.gave_up(Reason::NotDownloaded, "");
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_coding_on_the_way_is_not_taken_for_the_content() {
+    local(async {
+        let place = Place::of(async |_, _, mut stream: TcpStream| {
+            let body = b"6\r\nsecret\r\n0\r\n\r\n";
+            send(&mut stream, "HTTP/1.1 200 x\nTransfer-Encoding: gzip, chunked\nConnection: close", body).await;
+        })
+        .await;
+        place.fetch().await;
+        place.gave_up(Reason::NotDownloaded, "gzip");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_host_that_always_breaks_off_and_never_goes_on_is_given_up_soon() {
+    for version in ["", "ETag: \"v\"\n"] {
+        local(async {
+            let whole = video(200_000);
+            let place = Place::of(async move |_, _, mut stream: TcpStream| {
+                let head = format!("HTTP/1.1 200 x\n{version}Content-Length: {}", whole.len());
+                send(&mut stream, &head, &whole[..150_000]).await;
+                hang_up(stream).await;
+            })
+            .await;
+            place.fetch().await;
+            place.gave_up(Reason::NotDownloaded, "");
+            assert!(place.requests() < 10, "{} times the same bytes", place.requests());
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_lets_a_little_more_through_each_time_is_gone_on_with_to_the_end() {
+    local(async {
+        let whole = video(400_000);
+        let sold = whole.clone();
+        let place = Place::of(async move |_, request: String, mut stream: TcpStream| {
+            let (from, total) = (from_of(&request), sold.len());
+            let line = if from == 0 {
+                "HTTP/1.1 200 x".to_owned()
+            } else {
+                format!("HTTP/1.1 206 x\nContent-Range: bytes {from}-{}/{total}", total - 1)
+            };
+            let head = format!("{line}\nETag: \"v\"\nContent-Length: {}", total - from);
+            send(&mut stream, &head, &sold[from..total.min(from + 40_000)]).await;
+            hang_up(stream).await;
+        })
+        .await;
+        place.fetch().await;
+        assert_eq!(place.content(), Some(whole));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_rest_of_another_version_is_not_taken() {
+    // It ignores If-Range; in one case it hides, too, that what it has is another one.
+    for tell in [true, false] {
+        local(async {
+            let (old, new) = (vec![1; 60_000], vec![2; 60_000]);
+            let place = Place::of(async move |n, request: String, mut stream: TcpStream| {
+                let from = from_of(&request);
+                let (content, tag) = if n == 0 { (&old, "a") } else { (&new, "b") };
+                let head = if from > 0 {
+                    let tag = if tell { format!("ETag: \"{tag}\"\n") } else { String::new() };
+                    format!(
+                        "HTTP/1.1 206 x\n{tag}Content-Range: bytes {from}-59999/60000\nContent-Length: {}",
+                        60_000 - from
+                    )
+                } else {
+                    format!("HTTP/1.1 200 x\nETag: \"{tag}\"\nContent-Length: 60000")
+                };
+                let until = if n == 0 { 30_000 } else { 60_000 };
+                send(&mut stream, &head, &content[from..until]).await;
+                hang_up(stream).await;
+            })
+            .await;
+            place.fetch().await;
+            assert!(place.content().is_some_and(|bytes| bytes == vec![2; 60_000]), "of two versions: {tell}");
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_part_that_is_removed_under_the_hands_concerns_its_file_alone() {
+    local(async {
+        let folder: std::rc::Rc<RefCell<PathBuf>> = std::rc::Rc::default();
+        let seen = std::rc::Rc::clone(&folder);
+        let place = Place::of(async move |n, _, mut stream: TcpStream| {
+            let whole = video(10_000);
+            send(&mut stream, "HTTP/1.1 200 x\nContent-Length: 10000\nConnection: close", &whole[..5_000]).await;
+            let part = seen.borrow().join("kite.mp4.part");
+            if n == 0 {
+                for _ in 0..500 {
+                    if std::fs::metadata(&part).is_ok_and(|about| about.len() > 0) {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+                std::fs::remove_file(&part).unwrap();
+                std::fs::write(&part, "somebody's").unwrap();
+            }
+            let _ = stream.write_all(&whole[5_000..]).await;
+        })
+        .await;
+        *folder.borrow_mut() = place.folder.path().to_owned();
+        let fetched = place.fetch().await;
+        assert_eq!(fetched.trouble, None);
+        assert_eq!(place.content(), Some(video(10_000)));
+        assert_eq!(std::fs::read(place.path("kite.mp4.part")).unwrap(), b"somebody's");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_part_that_is_removed_before_it_is_thrown_away_halts_nothing() {
+    local(async {
+        let folder: std::rc::Rc<RefCell<PathBuf>> = std::rc::Rc::default();
+        let seen = std::rc::Rc::clone(&folder);
+        let place = Place::of(async move |_, _, mut stream: TcpStream| {
+            send(&mut stream, "HTTP/1.1 200 x\nContent-Length: 9000\nConnection: close", b"<!doctype html>").await;
+            let part = seen.borrow().join("kite.mp4.part");
+            for _ in 0..500 {
+                if std::fs::remove_file(&part).is_ok() {
+                    break;
+                }
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            let _ = stream.write_all(&[b' '; 8_985][..]).await;
+        })
+        .await;
+        *folder.borrow_mut() = place.folder.path().to_owned();
+        let fetched = place.fetch().await;
+        assert_eq!(fetched.trouble, None);
+        place.gave_up(Reason::UrlGone, "a page");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_slow_host_does_not_hold_a_run_for_days() {
+    local(async {
+        let place = Place::of(async |_, _, mut stream: TcpStream| {
+            send(&mut stream, "HTTP/1.1 200 x\nETag: \"v\"\nContent-Length: 1000000", b"").await;
+            tokio::task::spawn_local(async move {
+                // Enough to be a flow, and at that pace a large file takes days.
+                while stream.write_all(&[7; 16_500]).await.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(150)).await;
+                }
+            });
+        })
+        .await;
+        place.fetch().await;
+        place.gave_up(Reason::NotDownloaded, "not whole after");
+        assert_eq!(place.requests(), 1);
+    })
+    .await;
+}
