@@ -132,9 +132,9 @@ mod tests {
         assert_eq!(continued_of("Sun, 06 Nov 1994 08:49:37 GMT", Some((40, 100)), None), Verdict::Rest);
         assert_eq!(continued(Some((40, 100)), None), Verdict::Anew, "its tag is left out");
         for (range, version) in
-            [(None, None), (Some((0, 100)), None), (Some((40, 101)), None), (Some((40, 100)), Some("\"b\""))]
+            [(None, "\"a\""), (Some((0, 100)), "\"a\""), (Some((40, 101)), "\"a\""), (Some((40, 100)), "\"b\"")]
         {
-            assert_eq!(continued(range, version), Verdict::Anew, "{range:?} {version:?}");
+            assert_eq!(continued(range, Some(version)), Verdict::Anew, "{range:?} {version}");
         }
         assert!(matches!(judged(&head(206)), Verdict::Again { .. }), "a part that nobody asked for");
     }

@@ -11,8 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 use super::*;
 use crate::ledger::fixtures::delivered_job;
 use crate::ledger::{
-    Committed, DeliveredJob, DownloadedFile, Ledger, OpenJob, OpenRefund, PaymentKey, PendingJob, Reason, Record, Twin,
-    Undownloaded, Witness,
+    Committed, DeliveredJob, DownloadedFile, FetchMark, Ledger, OpenJob, OpenRefund, PaymentKey, PendingJob, Reason,
+    Record, Twin, Undownloaded, Witness,
 };
 use crate::origin::{Fetcher, HttpAnswer, Request};
 use crate::payer::NodeId;
@@ -23,6 +23,8 @@ struct OneJob {
     job: RefCell<DeliveredJob>,
     file: RefCell<Option<DownloadedFile>>,
     given_up: RefCell<Option<(Reason, String)>>,
+    /// Another job's file.
+    anothers: RefCell<String>,
 }
 
 impl Ledger for OneJob {
@@ -69,8 +71,8 @@ impl Deliveries for OneJob {
         let open = after.is_none() && self.file.borrow().is_none();
         Ok(if open { vec![self.job.borrow().clone()] } else { Vec::new() })
     }
-    async fn is_file_of_another(&self, _: JobKey, _: &str) -> Result<bool, LedgerError> {
-        Ok(false)
+    async fn is_file_of_another(&self, _: JobKey, file: &str) -> Result<bool, LedgerError> {
+        Ok(*self.anothers.borrow() == file)
     }
     async fn delivery(&self, _: JobKey) -> Result<Option<HttpAnswer>, LedgerError> {
         Ok(None)
@@ -122,7 +124,7 @@ impl Place {
         let mut job = delivered_job("kite");
         std::sync::Arc::make_mut(&mut job.endpoint).url = url.parse().unwrap();
         job.url = url;
-        let ledger = OneJob { job: job.into(), file: None.into(), given_up: None.into() };
+        let ledger = OneJob { job: job.into(), file: None.into(), given_up: None.into(), anothers: RefCell::default() };
         Self { folder: tempfile::tempdir().unwrap(), ledger, heard }
     }
 
@@ -397,6 +399,74 @@ async fn a_slow_host_does_not_hold_a_run_for_days() {
         place.fetch().await;
         place.gave_up(Reason::NotDownloaded, "not whole after");
         assert_eq!(place.requests(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_in_a_whole_part_is_looked_at_before_it_gets_its_name() {
+    local(async {
+        let place = Place::of(async |_, _, mut stream: TcpStream| {
+            send(&mut stream, "HTTP/1.1 200 x\nContent-Length: 5000\nConnection: close", &video(5_000)).await;
+        })
+        .await;
+        let file = place.path("kite.mp4").to_str().unwrap().to_owned();
+        let sha256 = Some(Sha256::digest(video(5_000)).into());
+        place.ledger.job.borrow_mut().mark = Some(FetchMark { file, resume: None, sha256 });
+        std::fs::write(place.path("kite.mp4.part"), "edited").unwrap();
+        place.fetch().await;
+        assert_eq!(place.content(), Some(video(5_000)));
+        assert_eq!(place.requests(), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_name_is_another_jobs_for_good_even_where_its_file_was_moved_away() {
+    local(async {
+        let place = Place::of(async |_, _, mut stream: TcpStream| {
+            send(&mut stream, "HTTP/1.1 200 x\nContent-Length: 5000\nConnection: close", &video(5_000)).await;
+        })
+        .await;
+        *place.ledger.anothers.borrow_mut() = place.path("kite.mp4").to_str().unwrap().to_owned();
+        place.fetch().await;
+        assert_eq!(place.content(), Some(video(5_000)));
+        assert!(place.path("kite-2.mp4").exists() && !place.path("kite.mp4").exists());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_endless_body_stops_at_the_limit_and_leaves_nothing() {
+    local(async {
+        let place = Place::of(async |_, _, mut stream: TcpStream| {
+            send(&mut stream, "HTTP/1.1 200 x\nTransfer-Encoding: chunked", b"").await;
+            let chunk = [b"4000\r\n".as_slice(), &[7; 0x4000], b"\r\n"].concat();
+            while stream.write_all(&chunk).await.is_ok() {}
+        })
+        .await;
+        place.fetch().await;
+        place.gave_up(Reason::NotDownloaded, "larger than 1 MiB");
+        assert_eq!(std::fs::read_dir(place.folder.path()).unwrap().count(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_part_of_another_folder_is_left_alone() {
+    local(async {
+        let place = Place::of(async |_, _, mut stream: TcpStream| {
+            send(&mut stream, "HTTP/1.1 200 x\nContent-Length: 5000\nConnection: close", &video(5_000)).await;
+        })
+        .await;
+        let before = tempfile::tempdir().unwrap();
+        let file = before.path().join("kite.mp4").to_str().unwrap().to_owned();
+        std::fs::write(before.path().join("kite.mp4.part"), "begun").unwrap();
+        place.ledger.job.borrow_mut().mark = Some(FetchMark { file, resume: None, sha256: None });
+        place.fetch().await;
+        assert_eq!(place.content(), Some(video(5_000)));
+        assert!(place.path("kite.mp4").exists());
+        assert_eq!(std::fs::read(before.path().join("kite.mp4.part")).unwrap(), b"begun");
     })
     .await;
 }

@@ -310,6 +310,19 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_redirect_off_the_web_is_an_address_that_is_not_accepted() {
+        const AWAY: &str = "HTTP/1.1 302 x\r\nLocation: file:///etc/passwd\r\nConnection: close\r\n\r\n";
+        const NAMED: &str = "HTTP/1.1 302 x\r\nLocation: http://a:b@127.0.0.1:1/\r\nConnection: close\r\n\r\n";
+        let (port, _heard) = heard(&[AWAY, NAMED]).await;
+        let at: Url = format!("http://127.0.0.1:{port}/a.mp4").parse().unwrap();
+        let fetcher = Fetcher::new(Duration::from_secs(5), false).unwrap();
+        for _ in 0..2 {
+            let failure = fetcher.get(&at, &at, None).await.unwrap_err();
+            assert!(matches!(&failure, FetchFailure::Place(why) if why.contains("redirect")), "{failure}");
+        }
+    }
+
     #[test]
     fn versions_are_strong_or_none() {
         let version_of = |headers: &[(HeaderName, &str)]| {
