@@ -105,6 +105,29 @@ fn a_name_belongs_to_one_job_whatever_its_case() {
 }
 
 #[test]
+fn a_name_stays_its_jobs_once_the_file_is_whole() {
+    let (mut books, _, jobs) = delivered(&["a", "b"]);
+    books.apply(NOW, downloaded(jobs[0], "/v/Kite.mp4")).unwrap();
+    assert!(books.is_file_of_another(jobs[1], "/v/kite.mp4").unwrap());
+}
+
+#[test]
+fn that_the_manifest_has_changed_says_more_than_what_became_of_the_file() {
+    let (mut books, batch, jobs) = delivered(&["a"]);
+    let changed = |books: &Books| {
+        books.conn.execute("UPDATE jobs SET reason = ?1", [Reason::Changed]).unwrap();
+    };
+    changed(&books);
+    books.apply(NOW, not_downloaded(jobs[0], Reason::UrlGone)).unwrap();
+    assert_eq!(row(&books, batch).reason, Reason::Changed);
+    assert_eq!(ids(&books, batch, Undownloaded::Left), ["a"]);
+    books.apply(NOW, downloaded(jobs[0], "/nowhere/a.mp4")).unwrap();
+    assert_eq!((row(&books, batch).state, row(&books, batch).reason), (JobState::Downloaded, Reason::Changed));
+    books.forget_missing_files(NOW, batch, &[]).unwrap();
+    assert_eq!((row(&books, batch).state, row(&books, batch).reason), (JobState::Delivered, Reason::Changed));
+}
+
+#[test]
 fn a_missing_file_is_fetched_once_more_only_on_demand() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path().join("here.mp4").display().to_string();
