@@ -337,7 +337,7 @@ mod tests {
         for state in JobState::ALL {
             assert!(TABLE.iter().any(|(known, ..)| *known == state), "{state:?} is not in the table");
         }
-        for reason in Reason::ALL {
+        for &reason in Reason::ALL {
             assert!(TABLE.iter().any(|(_, reasons, _)| reasons.contains(&reason)), "{reason:?} is not in the table");
         }
     }

@@ -188,7 +188,7 @@ impl JobState {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: &'static [Self] = &[
         Self::None,
         Self::BatchLimit,
         Self::DayLimit,
@@ -297,7 +297,7 @@ impl Reason {
     /// The reason of that word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+        Self::ALL.iter().copied().find(|reason| reason.as_str() == word)
     }
 }
 

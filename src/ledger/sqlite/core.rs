@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 use super::bodies::Bodies;
 use super::error::Fault;
 use super::held::Held;
-use super::{fetch, file, intend, redeem, refund, schema, settle};
+use super::{fetch, file, intend, lock, redeem, refund, schema, settle};
 use crate::catalog::Endpoint;
 use crate::ledger::{Committed, LedgerError, PaymentKey, Record};
 use crate::time::UnixMs;
@@ -87,11 +87,22 @@ impl Books {
         let name = path.display().to_string();
         match mode {
             OpenMode::Write => {
-                schema::create_or_check(&mut conn, &name)?;
+                if schema::is_older(&conn)? {
+                    lock::refuse_running(path)?;
+                }
+                schema::create_or_migrate(&mut conn, &name)?;
                 file::close_to_others(path)?;
                 log_ahead(&conn)?;
             }
-            OpenMode::Read => schema::check(&conn, &name)?,
+            OpenMode::Read => {
+                if schema::is_older(&conn)? {
+                    // Views need the newest schema; whoever opens it to write brings it there.
+                    drop(conn);
+                    drop(Self::open_file(path, OpenMode::Write)?);
+                    return Self::open_file(path, mode);
+                }
+                schema::check(&conn, &name)?;
+            }
         }
         let path = file::true_path(path)?;
         let mut books = Self::of(conn, Bodies::of_ledger(&path), Some(path), created);
@@ -111,7 +122,7 @@ impl Books {
         let open = || -> Result<Self, Fault> {
             let mut conn = Connection::open_in_memory()?;
             configure(&conn)?;
-            schema::create_or_check(&mut conn, "the ledger in memory")?;
+            schema::create_or_migrate(&mut conn, "the ledger in memory")?;
             Ok(Self::of(conn, Bodies::inline(), None, true))
         };
         open().map_err(Fault::into_error)

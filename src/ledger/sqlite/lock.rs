@@ -1,7 +1,7 @@
 //! One run of a batch at a time, by a lock that the kernel holds: it goes with its process, so that none is ever stale.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::convert::hex;
 use super::file::{beside, create_folder, true_path};
+use crate::ledger::LedgerError;
 use crate::time::UnixMs;
 
 /// The most that is read of a lock file.
@@ -90,6 +91,31 @@ impl BatchLock {
         file.set_len(0).and_then(|()| file.write_all(&text)).map_err(io)?;
         Ok(Self { _held: file })
     }
+}
+
+/// Refuses to change the schema of a ledger while a run of another version works on it: it would not know what it writes.
+pub(super) fn refuse_running(ledger: &Path) -> Result<(), LedgerError> {
+    let io = |error: std::io::Error| LedgerError::Io(format!("the ledger's locks cannot be read: {error}"));
+    let folder = beside(&true_path(ledger).map_err(io)?, ".locks");
+    let entries = match std::fs::read_dir(&folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(io)?,
+    };
+    for entry in entries {
+        let path = entry.map_err(io)?.path();
+        if path.extension().is_none_or(|extension| extension != "lock") {
+            continue;
+        }
+        let file = File::open(&path).map_err(io)?;
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            return Err(LedgerError::Io(format!(
+                "it was written by an older version of l402-batch, and {} still runs a batch on it; wait until that has \
+                 ended, then run again",
+                owner(&file)
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Whoever holds the lock may be about to write who it is: then nothing is known.

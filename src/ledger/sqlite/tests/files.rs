@@ -58,7 +58,7 @@ fn what_is_no_ledger_is_refused_and_left_alone() {
         assert_eq!(std::fs::read(path).unwrap(), before);
     }
     assert_eq!(mode(&other), 0o644);
-    assert_eq!(open(&newer).unwrap_err(), LedgerError::Newer { found: 7, known: 1 });
+    assert_eq!(open(&newer).unwrap_err(), LedgerError::Newer { found: 7, known: 2 });
     let error = open(folder.path()).unwrap_err();
     assert!(matches!(error, LedgerError::Foreign(_)), "a folder: {error}");
     let missing = Books::open(&folder.path().join("missing.db"), OpenMode::Read).unwrap_err();
