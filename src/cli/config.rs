@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::download::name::Template;
 use crate::l402::Network;
 use crate::ledger::sqlite::{Decision, Retake};
-use crate::manifest::Limits;
+use crate::manifest::{Duplicates, Limits};
 use crate::time::UnixMs;
 
 use super::Failure;
@@ -141,6 +141,8 @@ pub struct Choice {
     pub retake_changed: bool,
     /// Buy anew what was refunded.
     pub retake_refunded: bool,
+    /// What becomes of jobs that are bought already elsewhere, where the command says it.
+    pub duplicates: Option<Duplicates>,
     /// Refuse to begin a new batch.
     pub resume: bool,
     /// Take over a batch from a manifest at another path.

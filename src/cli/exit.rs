@@ -153,7 +153,7 @@ pub const fn of_job(state: JobState, reason: Reason) -> ExitCode {
         }
         JobState::RefundOffered | JobState::Refunded | JobState::Lost => ExitCode::Person,
         JobState::Pending | JobState::Failed => of_unspent(reason, ExitCode::Unfinished),
-        JobState::Refused if matches!(reason, Reason::PriceChanged) => ExitCode::NotAsPlanned,
+        JobState::Refused if matches!(reason, Reason::PriceChanged | Reason::Duplicate) => ExitCode::NotAsPlanned,
         JobState::Refused if matches!(reason, Reason::Withdrawn) => ExitCode::Done,
         JobState::Refused => of_unspent(reason, ExitCode::Person),
     }
@@ -195,6 +195,7 @@ const fn of_unspent(reason: Reason, otherwise: ExitCode) -> ExitCode {
         | Reason::ImageChanged
         | Reason::ImageUnreadable
         | Reason::Withdrawn
+        | Reason::Duplicate
         | Reason::NoRoute
         | Reason::PaymentTimeout
         | Reason::PaymentRejected
@@ -266,7 +267,7 @@ mod tests {
         (JobState::Delivered, &[Reason::UrlGone], ExitCode::Person),
         (JobState::Downloaded, &[Reason::None], ExitCode::Done),
         (JobState::Downloaded, &[Reason::Changed], ExitCode::NotAsPlanned),
-        (JobState::Refused, &[Reason::PriceChanged], ExitCode::NotAsPlanned),
+        (JobState::Refused, &[Reason::PriceChanged, Reason::Duplicate], ExitCode::NotAsPlanned),
         (JobState::Refused, &[Reason::Withdrawn], ExitCode::Done),
         (JobState::Refused, &[Reason::BatchLimit], ExitCode::Limit),
         (

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use url::Url;
 
 use crate::download::name::Template;
-use crate::manifest::Limits;
+use crate::manifest::{Duplicates, Limits};
 
 use super::command_line::CommandLine;
 use super::flags::{
@@ -76,6 +76,8 @@ pub struct Layer {
     pub limit: Option<u64>,
     /// Only these jobs.
     pub only: Vec<String>,
+    /// What becomes of jobs that are bought already elsewhere.
+    pub duplicates: Option<Duplicates>,
     /// Whether a new batch is refused.
     pub resume: Option<bool>,
     /// Where results go.
@@ -187,7 +189,7 @@ pub(super) const FLAG_ONLY: [&str; 14] = [
 ];
 
 /// Every option that has a variable.
-pub(super) const KEYS: [Key; 48] = [
+pub(super) const KEYS: [Key; 49] = [
     lasting("ledger", |l, t| put(&mut l.ledger, path(t))),
     several(lasting("catalog", |l, t| path(t).map(|file| l.catalog.push(file))), ':'),
     lasting("max_sats", |l, t| put(&mut l.limits.max_sats, values::sats(t))),
@@ -242,6 +244,7 @@ pub(super) const KEYS: [Key; 48] = [
     passing("dry_run", |l, t| put(&mut l.dry_run, values::boolean(t))),
     passing("limit", |l, t| put(&mut l.limit, values::count(t))),
     several(passing("only", |l, t| named(t).map(|id| l.only.push(id))), ','),
+    passing("duplicates", |l, t| put(&mut l.duplicates, values::duplicates_of_variable(t))),
     passing("resume", |l, t| put(&mut l.resume, values::boolean(t))),
     passing("results", |l, t| put(&mut l.results, path(t))),
     passing("receipts", |l, t| put(&mut l.receipts, path(t))),
@@ -342,6 +345,7 @@ impl Layer {
             dry_run: self.dry_run.or(lower.dry_run),
             limit: self.limit.or(lower.limit),
             only: first_given(self.only, lower.only),
+            duplicates: self.duplicates.or(lower.duplicates),
             resume: self.resume.or(lower.resume),
             results: self.results.or(lower.results),
             receipts: self.receipts.or(lower.receipts),

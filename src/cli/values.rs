@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp, ToSpan, Zoned, civil};
 
+use crate::manifest::Duplicates;
 use crate::money::Sats;
 use crate::time::UnixMs;
 
@@ -40,6 +41,19 @@ pub fn lnd_network(text: &str) -> Result<String, String> {
     match KNOWN.iter().find(|name| **name == text.trim()) {
         Some(name) => Ok((*name).to_owned()),
         None => Err(format!("expected one of {}, got \"{text}\"", KNOWN.join(", "))),
+    }
+}
+
+/// What becomes of jobs that are bought already elsewhere.
+pub fn duplicates(text: &str) -> Result<Duplicates, String> {
+    Duplicates::from_word(text.trim()).ok_or_else(|| format!("expected ask, skip or buy, got \"{text}\""))
+}
+
+/// The same in a variable, where it would go on saying a person's word.
+pub fn duplicates_of_variable(text: &str) -> Result<Duplicates, String> {
+    match duplicates(text)? {
+        Duplicates::Buy => Err("buy is said on the command line or in the manifest; unset the variable".to_owned()),
+        other @ (Duplicates::Ask | Duplicates::Skip) => Ok(other),
     }
 }
 

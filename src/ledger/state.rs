@@ -107,6 +107,8 @@ pub enum Reason {
     ImageUnreadable,
     /// Refused: its row has gone from the manifest before it was bought.
     Withdrawn,
+    /// Refused: the same content or request is bought already, under another id or in another batch.
+    Duplicate,
     /// Failed: no route within the fee limit.
     NoRoute,
     /// Failed: the payment found no way in time.
@@ -225,6 +227,7 @@ impl Reason {
         Self::ImageChanged,
         Self::ImageUnreadable,
         Self::Withdrawn,
+        Self::Duplicate,
         Self::NoRoute,
         Self::PaymentTimeout,
         Self::PaymentRejected,
@@ -279,6 +282,7 @@ impl Reason {
             Self::ImageChanged => "image_changed",
             Self::ImageUnreadable => "image_unreadable",
             Self::Withdrawn => "withdrawn",
+            Self::Duplicate => "duplicate",
             Self::NoRoute => "no_route",
             Self::PaymentTimeout => "payment_timeout",
             Self::PaymentRejected => "payment_rejected",
@@ -309,7 +313,12 @@ pub const fn tried_again(state: JobState, reason: Reason) -> bool {
         JobState::Pending | JobState::Failed => true,
         JobState::Refused => !matches!(
             reason,
-            Reason::InvalidInput | Reason::ContentFiltered | Reason::NotForSale | Reason::JobLimit | Reason::Withdrawn
+            Reason::InvalidInput
+                | Reason::ContentFiltered
+                | Reason::NotForSale
+                | Reason::JobLimit
+                | Reason::Withdrawn
+                | Reason::Duplicate
         ),
         JobState::Running
         | JobState::InDoubt

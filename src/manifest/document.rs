@@ -9,11 +9,11 @@ use super::image::Images;
 use super::names::{LATER_KEYS, PARAMS_PREFIX, parse_delimiter};
 use super::template::{DefaultEntry, Templates, default_problem};
 use super::values::{Given, integer_of, shown};
-use super::{JobSpec, Limits, limits};
+use super::{Duplicates, Edition, JobSpec, Limits, limits};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, Place, SourceText, closest};
 
-const KEYS: &[&str] = &["version", "name", "defaults", "limits", "rows", "job", "endpoint"];
+const KEYS: &[&str] = &["version", "name", "duplicates", "edition", "defaults", "limits", "rows", "job", "endpoint"];
 const ROWS_KEYS: &[&str] = &["file", "delimiter", "files", "columns", "other_columns"];
 const VERSION: i64 = 1;
 /// Syntax errors that are shown.
@@ -26,6 +26,8 @@ const KEYS_MAX: usize = 1_000;
 /// Everything that a TOML manifest says.
 pub(super) struct Document {
     pub(super) name: Option<String>,
+    pub(super) duplicates: Option<Duplicates>,
+    pub(super) edition: Option<Edition>,
     pub(super) limits: Limits,
     pub(super) templates: Templates,
     pub(super) jobs: Vec<JobSpec>,
@@ -83,6 +85,7 @@ impl<'a> Reader<'a> {
         let limits = self.table(table, "limits").map(|table| limits::read(self.source, table, self.errors));
         let rows = self.table(table, "rows").and_then(|rows| self.rows(rows, table));
         let name = self.name(table);
+        let (duplicates, edition) = (self.duplicates(table), self.edition(table));
         // What follows from a line that cannot be parsed is no error of its own.
         let follows = |error: &Diagnostic| error.place.as_ref().is_some_and(|place| faulty_lines.contains(&place.line));
         let found = self.errors.split_off(before.min(self.errors.len()));
@@ -92,7 +95,7 @@ impl<'a> Reader<'a> {
             let error = Diagnostic::error(&self.source.file, "there may be more errors, which were not looked for");
             self.errors.push(error.help("mend what is shown, then plan again"));
         }
-        Document { name, limits: limits.unwrap_or_default(), templates, jobs, used, rows }
+        Document { name, duplicates, edition, limits: limits.unwrap_or_default(), templates, jobs, used, rows }
     }
 
     fn faults(&mut self, faults: &[toml::de::Error]) -> Vec<u64> {
@@ -131,6 +134,27 @@ impl<'a> Reader<'a> {
             Some(name) => Some(name.to_owned()),
             None => {
                 self.mismatch("name", "a text of 1 to 128 printable characters", value);
+                None
+            }
+        }
+    }
+
+    fn duplicates(&mut self, table: &DeTable<'_>) -> Option<Duplicates> {
+        let value = table.get("duplicates")?;
+        let word = value.get_ref().as_str().and_then(Duplicates::from_word);
+        if word.is_none() {
+            self.mismatch("duplicates", "\"ask\", \"skip\" or \"buy\"", value);
+        }
+        word
+    }
+
+    fn edition(&mut self, table: &DeTable<'_>) -> Option<Edition> {
+        let value = table.get("edition")?;
+        let text = value.get_ref().as_str().map(str::trim);
+        match text.ok_or("a text").and_then(Edition::parse) {
+            Ok(edition) => Some(edition),
+            Err(expected) => {
+                self.mismatch("edition", expected, value);
                 None
             }
         }

@@ -3,6 +3,7 @@
 mod digest;
 mod document;
 mod document_job;
+mod duplicates;
 mod header;
 pub mod image;
 mod limits;
@@ -17,6 +18,7 @@ mod tape;
 mod template;
 mod values;
 
+pub use duplicates::{Duplicates, Edition};
 pub use names::{id_problem, parse_delimiter};
 pub use notes::{Notes, delimiter_name};
 pub use open::{Format, Manifest, OpenOptions, STDIN};

@@ -15,7 +15,7 @@ use super::rows::{Found, RowPass, Rows, RowsOptions, unreadable};
 use super::tape::{Bytes, RECORD_BYTES_MAX};
 use super::template::{DefaultEntry, Templates, default_problem, param_name};
 use super::values::Given;
-use super::{JobSource, JobSpec, Limits, Shown, locate};
+use super::{Duplicates, Edition, JobSource, JobSpec, Limits, Shown, locate};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, Place, SourceText, closest};
 
@@ -72,6 +72,10 @@ pub struct OpenOptions {
 pub struct Manifest {
     /// The batch's name, where the manifest gives one.
     pub name: Option<String>,
+    /// What it says of purchases that the ledger already has under another name.
+    pub duplicates: Option<Duplicates>,
+    /// Within what its jobs are compared with those; with all purchases where it names none.
+    pub edition: Option<Edition>,
     /// Its `[limits]`.
     pub limits: Limits,
     /// All endpoints: the built-in ones, those of `--catalog`, those of the manifest.
@@ -221,22 +225,25 @@ impl Manifest {
         let flags = flag_defaults(options, &mut errors);
         let reader = Reader { source: &source, errors: &mut errors };
         let document = reader.document(&mut catalog, &source.file, flags, &Images::new(folder(options)));
-        let Document { name, limits, templates, jobs, used, rows } = document;
+        let Document { name, duplicates, edition, limits, templates, jobs, used, rows } = document;
         if rows.is_none() && !options.columns.is_empty() {
             let error = Diagnostic::error("--column", "there is no column to name: the manifest has no CSV rows");
             errors.push(error.help("remove it, or write [rows] with the file's name"));
         }
         let rows = rows.and_then(|table| open_rows(options, table, &catalog, &mut errors));
-        let parts = Parts { name, limits, document: Some(source), templates, jobs, used, rows };
+        let document = Some(source);
+        let parts = Parts { name, duplicates, edition, limits, document, templates, jobs, used, rows };
         Ok(Self::new(options, catalog, digest, parts, errors))
     }
 
     fn new(options: &OpenOptions, catalog: Catalog, digest: FileDigest, parts: Parts, errors: Vec<Diagnostic>) -> Self {
-        let Parts { name: given_name, limits, document, templates, jobs, used, rows } = parts;
+        let Parts { name: given_name, duplicates, edition, limits, document, templates, jobs, used, rows } = parts;
         let is_stdin = options.path == Path::new(STDIN);
         let path = if is_stdin { options.path.clone() } else { absolute(&options.path) };
         Self {
             name: given_name,
+            duplicates,
+            edition,
             limits,
             catalog,
             path,
@@ -258,6 +265,8 @@ impl Manifest {
 /// What the two kinds of manifest have in common once they are read.
 struct Parts {
     name: Option<String>,
+    duplicates: Option<Duplicates>,
+    edition: Option<Edition>,
     limits: Limits,
     document: Option<SourceText>,
     templates: Templates,
@@ -271,6 +280,8 @@ impl Parts {
         let used = vec![false; templates.list.len()];
         Self {
             name: None,
+            duplicates: None,
+            edition: None,
             limits: Limits::default(),
             document: None,
             templates,

@@ -8,6 +8,7 @@ use crate::cli::flags::{
     DownloadArgs, DownloadToArgs, LedgerArgs, LimitArgs, ManifestArgs, NodeArgs, OutputArgs, PaceArgs,
 };
 use crate::cli::values;
+use crate::manifest::Duplicates;
 
 pub(super) const PLAN_EXAMPLES: &str = "\
 Examples:
@@ -126,6 +127,10 @@ pub struct ChoiceArgs {
     /// Buy anew every job whose money came back: this spends again
     #[arg(long)]
     pub retake_refunded: bool,
+    /// Jobs that are delivered, paid or open already under another id or in another batch: ask, skip (they are left out), or
+    /// buy them once more, which spends again [default: ask on a terminal, else skip]
+    #[arg(long, value_name = "ask|skip|buy", value_parser = values::duplicates)]
+    pub duplicates: Option<Duplicates>,
     /// Go on with a batch that is there; refuse to begin a new one
     #[arg(long)]
     pub resume: bool,

@@ -12,3 +12,21 @@ CREATE TABLE decisions (
 ) STRICT;
 INSERT INTO decisions SELECT * FROM decisions_1;
 DROP TABLE decisions_1;
+
+-- The same purchase under another name.
+--   edition      what a job is compared within, where its manifest says so
+--   row_content  the content of the job's row in the manifest, where that is another than the job's own (as of `last_load`)
+--   meant        the load at which a person said to buy this job although it is bought elsewhere; 0: nobody did
+ALTER TABLE jobs ADD COLUMN edition TEXT NOT NULL DEFAULT '';
+ALTER TABLE jobs ADD COLUMN row_content BLOB CHECK (length(row_content) = 32);
+ALTER TABLE jobs ADD COLUMN meant INTEGER NOT NULL DEFAULT 0 CHECK (meant >= 0);
+CREATE INDEX jobs_bought ON jobs (content)
+    WHERE state IN ('running', 'in_doubt', 'paid', 'delivered', 'downloaded', 'refund_offered', 'lost');
+-- The manifest's own limits, as the last load found them: whoever runs a batch by its results has no manifest at hand.
+ALTER TABLE batches ADD COLUMN limits TEXT;
+-- Which ledger this is, wherever its file lies: a copy is the same ledger.
+CREATE TABLE ledger_id (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    id BLOB NOT NULL CHECK (length(id) = 16)
+) STRICT;
+INSERT INTO ledger_id VALUES (1, randomblob(16));
