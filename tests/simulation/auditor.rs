@@ -6,6 +6,8 @@ use l402_batch::l402::PaymentHash;
 use l402_batch::ledger::{BatchKey, Caps};
 use l402_batch::money::Msat;
 
+use super::purchases::{Digest, Purchases};
+
 /// How a payment that a node really began stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -61,6 +63,12 @@ pub struct Auditor {
     by_take: BTreeMap<String, usize>,
     attempts: Vec<Attempt>,
     charges: BTreeMap<PaymentHash, Charge>,
+    /// What was meant and bought by request, whatever the jobs and batches are called.
+    pub purchases: Purchases,
+    /// The requests of each job that were handed in, in that order.
+    contents: BTreeMap<String, Vec<Digest>>,
+    /// How many takes of each job were accepted beside its first.
+    accepted: BTreeMap<String, usize>,
     /// What the nodes have received back of each payment.
     refunded: BTreeMap<PaymentHash, u64>,
     /// What the ledger has spent or held for each payment, by its own records.
@@ -87,6 +95,10 @@ impl Auditor {
 
     /// A take of a job may be bought by this request.
     pub fn planned(&mut self, take: &str, request: [u8; 32]) {
+        let contents = self.contents.entry(take.to_owned()).or_default();
+        if contents.last() != Some(&request) {
+            contents.push(request);
+        }
         let by_request = self.by_request.get(&request).copied();
         let by_take = self.by_take.get(take).copied();
         let group = match (by_request, by_take) {
@@ -104,6 +116,7 @@ impl Auditor {
 
     /// The shop sells one invoice for several requests, so a payment of it cannot be told apart.
     pub fn share(&mut self, requests: &[[u8; 32]]) {
+        self.purchases.share(requests);
         let mut groups =
             requests.iter().filter_map(|request| self.by_request.get(request).copied()).collect::<Vec<_>>();
         while let (Some(one), Some(other)) = (groups.pop(), groups.last().copied()) {
@@ -180,6 +193,7 @@ impl Auditor {
     pub fn excuse(&mut self, hash: &PaymentHash, request: Option<&[u8; 32]>) {
         let settled = self.attempts.iter().any(|attempt| attempt.hash == *hash && attempt.is_settled());
         let group = request.and_then(|request| self.by_request.get(request).copied());
+        self.purchases.excuse(hash);
         if let Some(charge) = self.charges.get_mut(hash).filter(|charge| !charge.excused) {
             charge.excused = true;
             if let Some(group) = group.filter(|_| settled) {
@@ -197,11 +211,46 @@ impl Auditor {
         self.given_up.contains(hash)
     }
 
-    /// By a person's word the job may be bought once more.
-    pub fn one_more(&mut self, id: &str) {
-        if let Some(group) = self.by_take.get(id).copied() {
-            let nth = self.groups[group].takes.len();
-            let take = format!("{id} once more, {nth}");
+    /// A person's word for one more purchase of a job. The same word again is the same word.
+    pub fn word(&mut self, job: &str, word: &str, request: &Digest) -> bool {
+        let word = format!("{job} {word}");
+        let first = self.purchases.word(&word, request);
+        self.one_more(job, word);
+        first
+    }
+
+    /// The same for what the job was when its manifest was last handed in.
+    pub fn word_for_latest(&mut self, job: &str, word: &str) {
+        if let Some(request) = self.contents.get(job).and_then(|contents| contents.last()).copied() {
+            self.word(job, word, &request);
+        }
+    }
+
+    /// A person's word for what is another content now than the job had at first, and for what was given back: it allows no
+    /// second purchase of any request that is bought and kept.
+    pub fn word_for_other(&mut self, job: &str, request: &Digest, changed: bool, refunded: bool) {
+        let is_first = self.contents.get(job).and_then(|contents| contents.first()) == Some(request);
+        if changed && !is_first {
+            self.one_more(job, format!("{job} changed to {}", data_encoding::HEXLOWER.encode(&request[..4])));
+        }
+        let given_back = self.contents.get(job).into_iter().flatten().any(|one| self.purchases.given_back(one) > 0);
+        if refunded && given_back {
+            self.one_more(job, format!("{job} refunded"));
+        }
+    }
+
+    /// The ledger has accepted one more take of a job.
+    pub fn accepted(&mut self, job: &str) {
+        *self.accepted.entry(job.to_owned()).or_default() += 1;
+    }
+
+    /// How many takes of a job were accepted beside its first.
+    pub fn accepted_of(&self, job: &str) -> usize {
+        self.accepted.get(job).copied().unwrap_or(0)
+    }
+
+    fn one_more(&mut self, job: &str, take: String) {
+        if let Some(group) = self.by_take.get(job).copied() {
             self.groups[group].takes.insert(take.clone());
             self.by_take.insert(take, group);
         }
@@ -232,9 +281,13 @@ impl Auditor {
         if self.is_excused(&hash) {
             return None;
         }
+        let by_request = self.purchases.settled(hash, request?);
         let group = self.by_request.get(request?).copied()?;
         let group = &mut self.groups[group];
         group.settled += 1;
+        if by_request.is_some() {
+            return by_request;
+        }
         (group.settled > group.takes.len()).then(|| {
             let takes = group.takes.iter().cloned().collect::<Vec<_>>().join(", ");
             format!("{} payments settled for {takes}", group.settled)
@@ -278,6 +331,7 @@ impl Auditor {
     /// So much of a payment has come back, by the node's own record.
     pub fn came_back(&mut self, hash: PaymentHash, msat: u64) {
         self.refunded.insert(hash, msat);
+        self.purchases.came_back(&hash);
     }
 
     pub fn ledger_uses(&mut self, hash: PaymentHash, msat: u64) {

@@ -107,6 +107,28 @@ sights! {
     RecoveredAll,
     BoughtOnceMore,
     RefundedBoughtOnceMore,
+    /// The same command again: after it was killed, and with words that were said before.
+    SaidAgainAfterKill,
+    WordSaidAgain,
+    /// The answer to the question was no.
+    SaidNo,
+    /// A manifest was copied under another name: as it is, with other ids, with row numbers, with ids in another form of
+    /// Unicode, without ids; and the copy grew, or was filtered.
+    ManifestRenamed,
+    CopiedWithOtherIds,
+    CopiedWithRowNumbers,
+    CopiedDecomposed,
+    CopiedWithoutIds,
+    CopyGrew,
+    CopyFiltered,
+    /// A row was put on top; ids came in another form of Unicode; a column of ids was added or taken away; the catalogue
+    /// got one more default.
+    RowPutOnTop,
+    IdsInOtherForm,
+    IdsAddedOrGone,
+    DefaultAdded,
+    /// Two batches of the same contents began together.
+    CopiesTogether,
     DecidedUnpaid,
     DecidedLost,
     DecidedRebuy,

@@ -48,6 +48,8 @@ const LAZY_MS: i64 = 5_000;
 enum Written {
     Begun(UnixMs, NewBatch),
     Loaded(BatchKey, UnixMs, Retake, Vec<PlannedJob>),
+    Accepted(BatchKey),
+    TakenBack(BatchKey),
     Record(i64, UnixMs, Record),
 }
 
@@ -153,8 +155,9 @@ impl Disk {
                 Written::Begun(now, new) => drop(books.begin_batch(*now, new)),
                 Written::Loaded(batch, now, retake, jobs) => {
                     drop(books.load_plan(*batch, *now, retake, jobs.iter().cloned().map(Ok::<_, Infallible>)));
-                    drop(books.accept_takes(*batch));
                 }
+                Written::Accepted(batch) => drop(books.accept_takes(*batch)),
+                Written::TakenBack(batch) => drop(books.take_back_takes(*batch)),
                 Written::Record(_, now, record) => drop(books.apply(*now, record.clone())),
             }
         }
@@ -188,15 +191,24 @@ impl Disk {
         self.keep(|| Written::Loaded(batch, now, retake.clone(), jobs.to_vec()));
         let loaded = self.ledger.books().load_plan(batch, now, retake, jobs.iter().cloned().map(Ok::<_, Infallible>));
         match loaded {
-            Ok(load) => {
-                self.ledger.books().accept_takes(batch).expect("the takes are accepted");
-                load.retaken.first
-            }
+            Ok(load) => load.retaken.first,
             Err(error) => {
                 self.world.violated(format!("the plan cannot be loaded: {error:?}"));
                 Vec::new()
             }
         }
+    }
+
+    /// What the last load found is accepted.
+    pub fn accept(&self, batch: BatchKey) {
+        self.keep(|| Written::Accepted(batch));
+        self.ledger.books().accept_takes(batch).expect("the takes are accepted");
+    }
+
+    /// It is not.
+    pub fn take_back(&self, batch: BatchKey) {
+        self.keep(|| Written::TakenBack(batch));
+        self.ledger.books().take_back_takes(batch).expect("the takes are taken back");
     }
 
     fn is_full(&self) -> bool {

@@ -21,6 +21,10 @@ use super::timeline::{Timed, pass};
 use super::verdict;
 use super::world::{Stop, World};
 
+/// Whether restless people live anywhere. Not yet: what they do, the program does not hold against.
+pub const RESTLESS_PEOPLE: bool = false;
+/// Batches that a person has at most.
+const BATCHES_MAX: usize = 4;
 /// Rounds after the faults have stopped within which every job must have come to an end.
 const CALM_ROUNDS_MAX: usize = 40;
 pub const HOUR_MS: i64 = 3_600_000;
@@ -78,6 +82,8 @@ pub struct Options {
     pub more: &'static [(Fault, u32)],
     /// At most so many jobs.
     pub jobs_max: u64,
+    /// A restless person lives in each of these worlds, not only where the seed has one.
+    pub restless: bool,
     pub liar: Liar,
     pub traced: bool,
 }
@@ -119,6 +125,8 @@ pub struct Life {
     pub liar: Liar,
     pub batches: Vec<Batch>,
     pub processes: usize,
+    /// The dice of a restless person, in a world that has one.
+    pub people: Option<Rng>,
     /// How results are fetched into files, in a world where they are.
     pub filing: Option<l402_batch::download::Settings>,
 }
@@ -129,7 +137,7 @@ pub fn live(options: &Options) -> Story {
     let (mut first_points, mut first_commits) = (0, 0);
     let rounds = 1 + life.rng.below(6);
     for round in 0..rounds {
-        let drawn = life.draw_stop();
+        let drawn = draw_stop(&mut life.rng);
         let stop = options.first_stop.filter(|_| round == 0).unwrap_or(drawn);
         life.disk.fails_at(options.disk_fails.filter(|_| round == 0));
         life.disturbed_process(round, stop);
@@ -188,11 +196,13 @@ impl Life {
             liar: options.liar,
             batches: Vec::new(),
             processes: 0,
+            people: people(options),
             filing: filing(options.seed),
             world,
             rng,
         };
         life.draw_batches(options.jobs_max);
+        life.draw_names();
         life.set_clocks();
         life
     }
@@ -223,6 +233,12 @@ impl Life {
         }
     }
 
+    /// How a restless person calls rows.
+    fn draw_names(&mut self) {
+        let Some(people) = &mut self.people else { return };
+        self.batches.iter_mut().for_each(|batch| batch.plan.name_rows(people));
+    }
+
     /// The node's clock may be apart by hours; it is never set back by more than the margin that the rules grant. It is
     /// not far ahead: a node that takes every invoice for expired buys nothing, with or without us.
     fn set_clocks(&self) {
@@ -235,17 +251,6 @@ impl Life {
         }
     }
 
-    fn draw_stop(&mut self) -> Stop {
-        let rng = &mut self.rng;
-        match rng.below(5) {
-            0 | 1 => Stop::Never,
-            2 => Stop::At(rng.below(60)),
-            _ => {
-                Stop::Chance(u32::try_from(rng.below(20)).unwrap_or(0), u32::try_from(5 + rng.below(150)).unwrap_or(0))
-            }
-        }
-    }
-
     fn disturbed_process(&mut self, round: u64, stop: Stop) {
         let world = Rc::clone(&self.world);
         let first = usize::try_from(self.rng.below(self.batches.len() as u64)).unwrap_or(0);
@@ -254,18 +259,57 @@ impl Life {
         world.saw_if(elsewhere, Sight::OtherNodeAnswered);
         self.jump_clocks();
         self.swap_nodes();
+        let together = self.copies_a_manifest() && round == 0;
         let mut orders = vec![self.order(first, round)];
         // Two processes of two batches, at once: each has its batch's lock, and all share ledger, node, shop and limits.
-        if self.batches.len() == 2 && round > 0 && self.rng.below(2) == 0 {
-            let mut second = self.order(1 - first, round);
-            second.begins_after = self.rng.spread_ms(1, 600_000);
+        if together || (self.batches.len() >= 2 && round > 0 && self.rng.below(2) == 0) {
+            self.world.saw_if(together, Sight::CopiesTogether);
+            let second = self.another(first);
+            let mut second = self.order(second, round);
+            second.begins_after = if together { 0 } else { self.rng.spread_ms(1, 600_000) };
             orders.push(second);
             for order in &mut orders {
                 order.command = order.command.of_one_batch();
                 order.killed_after = (self.rng.below(4) == 0).then(|| self.rng.spread_ms(1, 600_000));
             }
         }
-        self.processes(&orders, stop);
+        let mut killed = self.processes(&orders, stop);
+        // The same commands again, word for word, until they come to their end.
+        let again = |people: &mut Rng| people.below(3) > 0;
+        while killed && self.people.as_mut().is_some_and(again) {
+            self.world.saw(Sight::SaidAgainAfterKill);
+            let pause_ms = self.people.as_mut().map_or(0, |people| people.spread_ms(100, HOUR_MS));
+            pass(&self.world, pause_ms);
+            let stop = self.people.as_mut().map_or(Stop::Never, draw_stop);
+            killed = self.processes(&orders, stop);
+        }
+    }
+
+    fn another(&mut self, first: usize) -> usize {
+        match (&mut self.people, self.batches.len()) {
+            (_, 2) => 1 - first,
+            (Some(people), count) => {
+                let after = 1 + usize::try_from(people.below(count as u64 - 1)).unwrap_or(0);
+                (first + after) % count
+            }
+            (None, _) => first,
+        }
+    }
+
+    /// A restless person copies a manifest, as it is or changed a little, under another name.
+    fn copies_a_manifest(&mut self) -> bool {
+        let Some(people) = self.people.as_mut().filter(|_| self.batches.len() < BATCHES_MAX) else { return false };
+        if people.below(4) > 0 {
+            return false;
+        }
+        let name = format!("copy{}", self.batches.len());
+        let of = people.pick(&self.batches).plan.clone();
+        let plan = of.copied(people, &name, &self.world);
+        let shared = Budget { batch: None, ..self.batches[0].settings.budget.clone() };
+        let settings = settings(people, &plan, shared);
+        self.world.note(|| format!("the manifest of {name} is a copy"));
+        self.batches.push(Batch { name, plan, key: None, settings, retake: Retake::default() });
+        true
     }
 
     /// What the user does next with a batch.
@@ -274,9 +318,20 @@ impl Life {
             self.batches[at].plan.edit(&mut self.rng);
             self.world.saw(Sight::ManifestEdited);
         }
+        if let Some(people) = self.people.as_mut().filter(|_| round > 0)
+            && people.below(3) == 0
+        {
+            self.batches[at].plan.rename_rows(people, &self.world);
+        }
         let ids = (self.rng.below(8) == 0).then(|| self.batches[at].plan.any_id(&mut self.rng));
         let (changed, refunded) = (self.rng.below(12) == 0, self.rng.below(4) == 0);
-        self.batches[at].retake = Retake { ids: ids.into_iter().collect(), changed, refunded };
+        let asks = Retake { ids: ids.into_iter().collect(), changed, refunded };
+        // Or what stands in a crontab, as it stood there before.
+        let same = self.people.as_mut().is_some_and(|people| people.below(3) == 0);
+        self.world.saw_if(same && self.batches[at].retake != Retake::default(), Sight::WordSaidAgain);
+        if !same {
+            self.batches[at].retake = asks;
+        }
         let command = match self.rng.below(8) {
             _ if round == 0 => Command::Run,
             0 => Command::Recover { node: true, all: false },
@@ -385,6 +440,20 @@ impl Life {
         self.world.answering.set(node);
         self.world.configured.set(node);
     }
+}
+
+fn draw_stop(rng: &mut Rng) -> Stop {
+    match rng.below(5) {
+        0 | 1 => Stop::Never,
+        2 => Stop::At(rng.below(60)),
+        _ => Stop::Chance(u32::try_from(rng.below(20)).unwrap_or(0), u32::try_from(5 + rng.below(150)).unwrap_or(0)),
+    }
+}
+
+/// In every second world lives a restless person, with dice of its own, so that all other worlds are as they were.
+fn people(options: &Options) -> Option<Rng> {
+    let mut rng = Rng::new(options.seed, 3);
+    (RESTLESS_PEOPLE && (rng.below(2) == 0 || options.restless)).then_some(rng)
 }
 
 /// In every third world results are fetched. Their dice are their own, so that all other worlds are as they were.

@@ -39,6 +39,8 @@ mod plan;
 #[cfg(test)]
 mod process;
 #[cfg(test)]
+mod purchases;
+#[cfg(test)]
 mod rng;
 #[cfg(test)]
 mod runner;

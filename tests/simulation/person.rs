@@ -9,6 +9,7 @@ use l402_batch::run::{Evidence, evidence};
 
 use super::coverage::Sight;
 use super::life::{HOUR_MS, Life};
+use super::plan::job_name;
 use super::timeline::{Driven, drive, pass};
 use super::verdict::{self, Stuck};
 use super::world::Stop;
@@ -63,6 +64,8 @@ impl Life {
         let job = self.disk.ledger.books().undecided(key, id).expect("the ledger can be read");
         let Some(job) = job else { return false };
         world.note(|| format!("a person says {decision:?} of {id}, which is {:?}", job.state));
+        let name = job_name(&self.batches[at].name, id);
+        let take = self.disk.ledger.books().takes(key, id).expect("the ledger can be read").len();
         let had_it = job.intent.as_ref().is_some_and(|intent| self.node_has(intent, named));
         let Some(heard) = self.heard(&job, decision, named) else { return false };
         if job.intent.as_ref().is_some_and(|intent| had_it && self.node_has(intent, named)) {
@@ -72,7 +75,7 @@ impl Life {
         world.note(|| format!("decided: {decided:?}, {heard}"));
         match decided {
             Decided::Refused(_) => world.saw(Sight::RefusedByState),
-            Decided::Recorded => self.bear(&job, id, decision, named),
+            Decided::Recorded => self.bear(&job, (&name, take), decision, named),
         }
         decided == Decided::Recorded
     }
@@ -106,7 +109,7 @@ impl Life {
 
     /// What follows from a decision. Whoever takes a payment for not made without its node, or with one that has lost its
     /// record, bears what comes of that payment; a decision that the node could have contradicted excuses nothing.
-    fn bear(&self, job: &Undecided, id: &str, decision: Decision, named: bool) {
+    fn bear(&self, job: &Undecided, (name, take): (&str, usize), decision: Decision, named: bool) {
         let world = &self.world;
         world.saw(match decision {
             Decision::Unpaid => Sight::DecidedUnpaid,
@@ -121,11 +124,12 @@ impl Life {
             }
         };
         if !fits {
-            world.violated(format!("{decision:?} is recorded of {id}, which was {:?}", job.state));
+            world.violated(format!("{decision:?} is recorded of {name}, which was {:?}", job.state));
         }
         let mut auditor = world.auditor.borrow_mut();
         if decision == Decision::Rebuy {
-            auditor.one_more(id);
+            auditor.accepted(name);
+            auditor.word_for_latest(name, &format!("@{take}"));
         }
         let Some(intent) = &job.intent else { return };
         let knows = self.asks_its_node(intent, named);

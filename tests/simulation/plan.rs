@@ -10,6 +10,7 @@ use l402_batch::plan::{ContentHash, PlannedJob};
 use sha2::{Digest, Sha256};
 use url::Url;
 
+use super::coverage::Sight;
 use super::rng::Rng;
 use super::shop::CACHE_MS;
 use super::world::World;
@@ -20,6 +21,11 @@ pub struct Plan {
     batch: String,
     endpoints: Vec<Arc<Endpoint>>,
     jobs: Vec<Job>,
+    naming: Naming,
+    /// Ids have an accent: as one letter, or decomposed into two characters.
+    accent: Option<Form>,
+    /// The catalogue has one more default.
+    more_defaults: bool,
     fee_ceiling: Msat,
     edits: u32,
 }
@@ -29,6 +35,32 @@ struct Job {
     id: String,
     endpoint: usize,
     prompt: String,
+}
+
+/// Where ids come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Naming {
+    /// They are given.
+    Given,
+    /// They are the rows' numbers.
+    Rows,
+    /// There are none: they are made from the contents.
+    Made,
+}
+
+/// A form of Unicode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Composed,
+    Decomposed,
+}
+
+const COMPOSED: &str = "\u{e9}";
+const DECOMPOSED: &str = "e\u{301}";
+
+/// The name by which the world knows a job: an id is the same in each form.
+pub fn job_name(batch: &str, id: &str) -> String {
+    format!("{batch}/{}", id.replace(DECOMPOSED, COMPOSED))
 }
 
 fn endpoint(name: &str, host: &str, method: Method, price_sat: u64, bypass: bool) -> Arc<Endpoint> {
@@ -93,6 +125,9 @@ impl Plan {
             batch: batch.to_owned(),
             endpoints,
             jobs,
+            naming: Naming::Given,
+            accent: None,
+            more_defaults: false,
             fee_ceiling: Msat::new(1_000 + rng.below(9) * 1_000),
             edits: 0,
         }
@@ -106,28 +141,149 @@ impl Plan {
             0 => self.jobs[at].prompt = format!("{} edit {}", self.batch, self.edits),
             1 if self.jobs.len() > 1 => drop(self.jobs.remove(at)),
             2 => self.jobs.rotate_left(at),
-            _ => self.jobs.push(Job {
-                id: format!("{}-new{}", self.batch, self.edits),
-                endpoint: 0,
-                prompt: format!("{} new {}", self.batch, self.edits),
-            }),
+            _ => {
+                let new = self.new_row();
+                self.jobs.push(new);
+            }
         }
+    }
+
+    fn new_row(&self) -> Job {
+        Job {
+            id: format!("{}-new{}", self.batch, self.edits),
+            endpoint: 0,
+            prompt: format!("{} new {}", self.batch, self.edits),
+        }
+    }
+
+    /// The user changes how rows are called, and not what they mean; or puts one on top.
+    pub fn rename_rows(&mut self, rng: &mut Rng, world: &World) {
+        self.edits += 1;
+        match rng.below(4) {
+            0 => {
+                let new = self.new_row();
+                self.jobs.insert(0, new);
+                world.saw(Sight::RowPutOnTop);
+            }
+            1 if self.accent.is_some() => {
+                self.other_form();
+                world.saw(Sight::IdsInOtherForm);
+            }
+            2 if !self.more_defaults => {
+                self.more_defaults = true;
+                world.saw(Sight::DefaultAdded);
+            }
+            _ => {
+                self.naming = match self.naming {
+                    Naming::Given => Naming::Made,
+                    Naming::Rows | Naming::Made => Naming::Given,
+                };
+                world.saw(Sight::IdsAddedOrGone);
+            }
+        }
+    }
+
+    /// The user calls it otherwise from the beginning: by row numbers, without ids, with an accent.
+    pub fn name_rows(&mut self, rng: &mut Rng) {
+        self.naming = *rng.pick(&[Naming::Given, Naming::Given, Naming::Rows, Naming::Made]);
+        self.accent = (rng.below(2) == 0).then_some(Form::Composed);
+    }
+
+    fn other_form(&mut self) {
+        self.accent = match self.accent {
+            None | Some(Form::Decomposed) => Some(Form::Composed),
+            Some(Form::Composed) => Some(Form::Decomposed),
+        };
+    }
+
+    /// The same purchases in a manifest of another name.
+    pub fn copied(&self, rng: &mut Rng, name: &str, world: &World) -> Self {
+        let mut copy = Self { batch: name.to_owned(), ..self.clone() };
+        let how = match rng.below(5) {
+            0 => Sight::ManifestRenamed,
+            1 => {
+                copy.naming = Naming::Given;
+                copy.jobs.iter_mut().zip(0..).for_each(|(job, n)| job.id = format!("{name}-{n}"));
+                Sight::CopiedWithOtherIds
+            }
+            2 => {
+                copy.naming = Naming::Rows;
+                Sight::CopiedWithRowNumbers
+            }
+            3 => {
+                copy.other_form();
+                Sight::CopiedDecomposed
+            }
+            _ => {
+                copy.naming = Naming::Made;
+                Sight::CopiedWithoutIds
+            }
+        };
+        world.saw(how);
+        match rng.below(4) {
+            0 => {
+                copy.edits += 1;
+                let (new, at) = (copy.new_row(), rng.below(2) * copy.jobs.len() as u64);
+                copy.jobs.insert(usize::try_from(at).unwrap_or(0), new);
+                world.saw(Sight::CopyGrew);
+            }
+            1 if copy.jobs.len() > 1 => {
+                let first = copy.jobs.first().cloned();
+                copy.jobs.retain(|_| rng.below(2) == 0);
+                if copy.jobs.is_empty() {
+                    copy.jobs.extend(first);
+                }
+                world.saw(Sight::CopyFiltered);
+            }
+            _ => {}
+        }
+        copy
     }
 
     /// The resolved jobs; auditor and shop hear of them.
     pub fn resolve(&self, world: &World) -> Vec<PlannedJob> {
-        let jobs: Vec<PlannedJob> = self.jobs.iter().zip(0..).map(|(job, seq)| self.planned(job, seq)).collect();
-        for job in &jobs {
+        let ids = self.ids();
+        let jobs: Vec<PlannedJob> =
+            self.jobs.iter().zip(ids).zip(0..).map(|((job, id), seq)| self.planned(job, id, seq)).collect();
+        let mut rows = Vec::new();
+        for (row, job) in self.jobs.iter().zip(&jobs) {
             let digest = digest(job);
-            world.auditor.borrow_mut().planned(&job.id, digest);
+            world.auditor.borrow_mut().planned(&job_name(&self.batch, &job.id), digest);
             world.shop.borrow_mut().prices(digest, job.priced.price);
+            let plain = PlannedJob { params: params(row, false), ..job.clone() };
+            rows.push((digest, self::digest(&plain)));
         }
+        world.auditor.borrow_mut().purchases.handed_in(&rows);
         jobs
     }
 
     /// One job's id.
     pub fn any_id(&self, rng: &mut Rng) -> String {
-        self.jobs[usize::try_from(rng.below(self.jobs.len() as u64)).unwrap_or(0)].id.clone()
+        self.ids()[usize::try_from(rng.below(self.jobs.len() as u64)).unwrap_or(0)].clone()
+    }
+
+    /// The rows' ids, from the first.
+    fn ids(&self) -> Vec<String> {
+        let mut ids: Vec<String> = Vec::new();
+        for (row, job) in self.jobs.iter().enumerate() {
+            let id = match self.naming {
+                Naming::Given => self.accented(&job.id),
+                Naming::Rows => format!("{}", row + 1),
+                Naming::Made => format!("j{}", &data_encoding::HEXLOWER.encode(&self.content(job).0)[..16]),
+            };
+            // A made id counts identical rows; so do we, where a user has copied a row.
+            let identical = ids.iter().filter(|one| one.split('+').next() == Some(&id)).count();
+            ids.push(if identical == 0 { id } else { format!("{id}+{}", identical + 1) });
+        }
+        ids
+    }
+
+    fn accented(&self, id: &str) -> String {
+        match self.accent {
+            None => id.to_owned(),
+            Some(Form::Composed) => format!("{COMPOSED}{id}"),
+            Some(Form::Decomposed) => format!("{DECOMPOSED}{id}"),
+        }
     }
 
     /// The most that all of it can cost.
@@ -143,21 +299,34 @@ impl Plan {
         self.endpoints[job.endpoint].price.rates[0].rate
     }
 
-    fn planned(&self, job: &Job, seq: u64) -> PlannedJob {
+    fn content(&self, job: &Job) -> ContentHash {
+        let more = if self.more_defaults { " quality" } else { "" };
+        ContentHash(Sha256::digest(format!("{} {}{more}", job.endpoint, job.prompt)).into())
+    }
+
+    fn planned(&self, job: &Job, id: String, seq: u64) -> PlannedJob {
         let price = self.price(job);
         PlannedJob {
             seq,
             line: seq + 2,
-            id: job.id.clone(),
+            id,
             endpoint: Arc::clone(&self.endpoints[job.endpoint]),
-            params: vec![("prompt".to_owned(), Value::Text(job.prompt.clone()))],
+            params: params(job, self.more_defaults),
             extra: Vec::new(),
-            content: ContentHash(Sha256::digest(format!("{} {}", job.endpoint, job.prompt)).into()),
+            content: self.content(job),
             priced: Priced { chosen_by: String::new(), rate: price, quantity: 1, price },
             fee_ceiling: self.fee_ceiling,
             max_cost: None,
         }
     }
+}
+
+fn params(job: &Job, more_defaults: bool) -> Vec<(String, Value)> {
+    let mut params = vec![("prompt".to_owned(), Value::Text(job.prompt.clone()))];
+    if more_defaults {
+        params.push(("quality".to_owned(), Value::Text("high".to_owned())));
+    }
+    params
 }
 
 /// The error codes of the built-in endpoints.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use futures::future::join_all;
 use l402_batch::download::{Downloads, Feed, Wanted};
 use l402_batch::event::{Event, Listener};
-use l402_batch::ledger::sqlite::{NewBatch, Retake};
+use l402_batch::ledger::sqlite::NewBatch;
 use l402_batch::ledger::{BatchKey, LedgerError, Reason};
 use l402_batch::payer::{NodeInfo, Payer};
 use l402_batch::plan::PlannedJob;
@@ -17,6 +17,7 @@ use super::disk::Port;
 use super::fetching::SimFetch;
 use super::files::SimDisk;
 use super::life::{HOUR_MS, Liar, Life};
+use super::plan::{digest, job_name};
 use super::timeline::{Driven, Timed, drive, sleep};
 use super::world::{Stop, World};
 
@@ -102,8 +103,8 @@ impl Order {
 type Ended = Result<Outcome, RunError>;
 
 impl Life {
-    /// Processes side by side, until all have ended or the machine stops.
-    pub fn processes(&mut self, orders: &[Order], stop: Stop) {
+    /// Processes side by side, until all have ended or the machine stops. Returns whether one of them was killed.
+    pub fn processes(&mut self, orders: &[Order], stop: Stop) -> bool {
         self.processes += orders.len();
         let world = Rc::clone(&self.world);
         world.begin_process(stop);
@@ -132,8 +133,12 @@ impl Life {
             self.batches[order.at].key = key;
         }
         let crashed = matches!(driven, Driven::Stopped);
+        let mut killed = crashed;
         match driven {
-            Driven::Done(ended) => ended.into_iter().flatten().for_each(|ended| judge(&world, &ended)),
+            Driven::Done(ended) => {
+                killed |= ended.iter().any(Option::is_none);
+                ended.into_iter().flatten().for_each(|ended| judge(&world, &ended));
+            }
             Driven::Stopped => {}
             Driven::Hangs => world.violated("the run waits for something that never comes".to_owned()),
             Driven::Endless => world.violated("the run goes on and on".to_owned()),
@@ -141,6 +146,7 @@ impl Life {
         world.saw_if(world.any_in_flight(), Sight::LeftInFlight);
         self.disk.closed(crashed);
         world.files.closed(&world, crashed);
+        killed
     }
 
     /// One process. None: it was killed.
@@ -207,8 +213,24 @@ impl Life {
             run(Control::one_round()).recover(Some(known)).await?;
         }
         self.world.point("before the plan is loaded").await;
-        let begun = self.begin(order.at, jobs);
+        let begun = self.begin(order.at);
         port.batch.set(Some(begun));
+        let retaken = self.load(order.at, begun, jobs);
+        self.world.point("at the question").await;
+        let says_no = self.people.as_ref().is_some_and(|_| !self.world.is_calm() && self.world.between(0, 11) == 0);
+        if says_no {
+            self.world.saw(Sight::SaidNo);
+            self.disk.take_back(begun);
+            return Ok(Outcome::default());
+        }
+        self.disk.accept(begun);
+        for id in retaken {
+            self.world.note(|| format!("{id} is bought once more"));
+            self.world.saw(Sight::BoughtOnceMore);
+            let was_refunded = batch.retake.refunded && self.disk.was_refunded(begun, &id);
+            self.world.saw_if(was_refunded, Sight::RefundedBoughtOnceMore);
+            self.world.auditor.borrow_mut().accepted(&job_name(&batch.name, &id));
+        }
         self.world.point("after the plan is loaded").await;
         let node = self.ready_node().await;
         let feed = Feed::default();
@@ -260,29 +282,33 @@ impl Life {
         Ok(outcome)
     }
 
-    fn begin(&self, at: usize, jobs: &[PlannedJob]) -> BatchKey {
+    fn begin(&self, at: usize) -> BatchKey {
         let batch = &self.batches[at];
         let manifest = format!("/jobs/{}.toml", batch.name);
         let begun = self.disk.begin(&NewBatch { name: batch.name.clone(), manifest, sandbox: false, adopt: false });
         if let Some(cap) = batch.settings.budget.batch {
             self.world.auditor.borrow_mut().limits.batches.insert(begun, cap.get());
         }
+        begun
+    }
+
+    /// Loads the plan with the words that the command holds, and gives back the ids that are bought once more.
+    fn load(&self, at: usize, begun: BatchKey, jobs: &[PlannedJob]) -> Vec<String> {
+        let batch = &self.batches[at];
         let mut retake = batch.retake.clone();
+        for job in jobs {
+            let (name, request) = (job_name(&batch.name, &job.id), digest(job));
+            let mut auditor = self.world.auditor.borrow_mut();
+            auditor.word_for_other(&name, &request, retake.changed, retake.refunded);
+            if retake.ids.contains(&job.id) {
+                // Each command is a word of its own.
+                auditor.word(&name, &format!("in command {}", self.processes), &request);
+            }
+        }
         if self.liar == Liar::EagerCommand {
             retake.ids.extend(jobs.first().map(|job| job.id.clone()));
         }
-        for id in self.disk.load(begun, &retake, jobs) {
-            let Retake { ids, changed, refunded } = &batch.retake;
-            let was_refunded = *refunded && self.disk.was_refunded(begun, &id);
-            self.world.saw_if(was_refunded, Sight::RefundedBoughtOnceMore);
-            let wanted = *changed || ids.contains(&id) || was_refunded;
-            if wanted {
-                self.world.note(|| format!("{id} is bought once more"));
-                self.world.saw(Sight::BoughtOnceMore);
-                self.world.auditor.borrow_mut().one_more(&id);
-            }
-        }
-        begun
+        self.disk.load(begun, &retake, jobs)
     }
 
     /// The node, where it is the one whose macaroon the user has given: no other lets a run begin.

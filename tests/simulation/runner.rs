@@ -9,10 +9,10 @@ use std::time::Instant;
 
 use l402_batch::ledger::{JobState, Reason};
 
-use super::coverage::SIGHTS;
+use super::coverage::{SIGHTS, Sight};
 use super::disk::Moment;
 use super::faults::ALL;
-use super::life::{Liar, Options, live};
+use super::life::{Liar, Options, RESTLESS_PEOPLE, live};
 use super::world::Stop;
 
 const JOBS_MAX: u64 = 60;
@@ -52,7 +52,7 @@ pub const fn usual_seeds() -> u64 {
 /// A world as its seed has it.
 pub fn options(seed: u64) -> Options {
     let (first_stop, disk_fails, liar) = (None, None, Liar::Nobody);
-    Options { seed, first_stop, disk_fails, more: &[], jobs_max: JOBS_MAX, liar, traced: false }
+    Options { seed, first_stop, disk_fails, more: &[], jobs_max: JOBS_MAX, restless: false, liar, traced: false }
 }
 
 /// The world that `SIM_SEED` and its companions describe.
@@ -63,8 +63,9 @@ pub fn asked_for() -> Option<Options> {
     let disk_fails = before.or(number("SIM_DISK_AFTER").map(|at| (at, Moment::After)));
     let jobs_max = number("SIM_JOBS").unwrap_or(JOBS_MAX);
     let first_stop = number("SIM_STOP").map(|at| if at == NO_STOP { Stop::Never } else { Stop::At(at) });
+    let restless = number("SIM_RESTLESS").is_some();
     let seed = number("SIM_SEED")?;
-    Some(Options { first_stop, disk_fails, jobs_max, liar, traced: true, ..options(seed) })
+    Some(Options { first_stop, disk_fails, jobs_max, restless, liar, traced: true, ..options(seed) })
 }
 
 /// `SIM_STOP` of a process that does not stop.
@@ -85,6 +86,9 @@ fn replay(options: &Options) -> String {
     }
     if options.jobs_max != JOBS_MAX {
         line.push_str(&format!(" SIM_JOBS={}", options.jobs_max));
+    }
+    if options.restless {
+        line.push_str(" SIM_RESTLESS=1");
     }
     if options.liar != Liar::Nobody {
         line.push_str(&format!(" SIM_LIAR={:?}", options.liar));
@@ -166,7 +170,9 @@ impl Tally {
     pub fn missing(&self) -> Vec<String> {
         let faults =
             ALL.iter().zip(self.struck).filter(|(_, worlds)| *worlds == 0).map(|(fault, _)| format!("{fault:?}"));
-        let sights = SIGHTS.iter().zip(self.seen).filter(|(_, worlds)| *worlds == 0);
+        let is_of_people = |sight: &Sight| (Sight::SaidAgainAfterKill..=Sight::CopiesTogether).contains(sight);
+        let expected = |sight: &Sight| RESTLESS_PEOPLE || !is_of_people(sight);
+        let sights = SIGHTS.iter().zip(self.seen).filter(|(sight, worlds)| *worlds == 0 && expected(sight));
         faults.chain(sights.map(|(sight, _)| format!("{sight:?}"))).collect()
     }
 

@@ -16,6 +16,7 @@ use super::coverage::Sight;
 use super::disk::Disk;
 use super::life::Batch;
 use super::node::short;
+use super::plan::job_name;
 use super::world::World;
 
 pub fn rows(books: &Books, batch: BatchKey) -> Vec<ResultRow> {
@@ -88,13 +89,17 @@ pub fn unfinished(world: &World, disk: &Disk, batches: &[Batch], decided: bool) 
     let stuck = if decided { Vec::new() } else { stuck(world, disk, batches) };
     let books = disk.ledger.books();
     let mut open = Vec::new();
+    let is_stuck = |at: usize, row: &ResultRow| stuck.iter().any(|stuck| stuck.at == at && stuck.id == row.id);
+    let mut stuck_params = Vec::new();
+    for (at, key) in batches.iter().enumerate().filter_map(|(at, batch)| Some((at, batch.key?))) {
+        let stuck = rows(&books, key).into_iter().filter(|row| is_stuck(at, row));
+        stuck_params.extend(stuck.map(|row| row.params));
+    }
     for (at, batch) in batches.iter().enumerate() {
         let Some(key) = batch.key else { continue };
         let rows = rows(&books, key);
-        let is_stuck = |row: &ResultRow| stuck.iter().any(|stuck| stuck.at == at && stuck.id == row.id);
-        let stuck_params: Vec<_> = rows.iter().filter(|row| is_stuck(row)).map(|row| row.params.clone()).collect();
         let limited = rows.iter().any(|row| is_limit(row.reason) && row.state == JobState::Pending);
-        for row in rows.iter().filter(|row| !is_stuck(row)) {
+        for row in rows.iter().filter(|row| !is_stuck(at, row)) {
             // A twin of what only a person can bring on waits with it.
             let waits_with_twin = row.state == JobState::Pending && stuck_params.contains(&row.params);
             if !waits_with_twin && !is_at_its_end(&books, batch, row, limited) {
@@ -209,6 +214,7 @@ pub fn look(world: &World, disk: &Disk, batches: &[Batch]) {
         }
     }
     losses(world, &books, batches, &receipts);
+    takes(world, &books, batches);
     refunds(world, &books);
     results(world, &books, batches);
     files(world, &books, batches);
@@ -282,6 +288,18 @@ fn unreceipted(world: &World, attempt: &Attempt) {
     }
 }
 
+/// Each word that was accepted has its take, and there is no other.
+fn takes(world: &World, books: &Books, batches: &[Batch]) {
+    for (name, key) in batches.iter().filter_map(|batch| Some((&batch.name, batch.key?))) {
+        for row in rows(books, key) {
+            let accepted = world.auditor.borrow().accepted_of(&job_name(name, &row.id));
+            if row.take as usize != 1 + accepted {
+                world.violated(format!("{} has {} takes; {accepted} words for it were accepted", row.id, row.take));
+            }
+        }
+    }
+}
+
 /// No two purchases of one request have one result.
 fn results(world: &World, books: &Books, batches: &[Batch]) {
     let mut by_url = BTreeMap::new();
@@ -320,9 +338,10 @@ fn files(world: &World, books: &Books, batches: &[Batch]) {
 /// What is paid and ended without a result must be the origin's own doing or a person's; and no delivered job is without
 /// its payment.
 fn losses(world: &World, books: &Books, batches: &[Batch], receipts: &BTreeMap<PaymentHash, ReceiptRow>) {
-    for key in keys(batches) {
+    for (name, key) in batches.iter().filter_map(|batch| Some((&batch.name, batch.key?))) {
         for row in rows(books, key) {
-            let mut paid = receipts.values().filter(|receipt| receipt.id == row.id && receipt.take == row.take);
+            let its = |receipt: &&ReceiptRow| (&receipt.batch, &receipt.id, receipt.take) == (name, &row.id, row.take);
+            let mut paid = receipts.values().filter(its);
             match row.state {
                 JobState::Delivered | JobState::Downloaded if paid.next().is_none() => {
                     world.violated(format!("{} is delivered and was never paid", row.id));
