@@ -3,12 +3,53 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use rustix::fs::OFlags;
+
+/// Files that one part of this process has to itself, by device and inode; as often as they are kept.
+static KEPT: Mutex<Vec<(u64, u64)>> = Mutex::new(Vec::new());
+
+/// A file that no other part of this process opens, until this is dropped.
+#[derive(Debug)]
+pub struct Kept((u64, u64));
+
+/// Keeps a file from every other part of this process. Its locks are the process's, and closing any descriptor of it drops
+/// them all: an image or a download of that name must not be opened. None where there is no such file.
+pub fn keep_from_others(path: &Path) -> Option<Kept> {
+    let file = identity(path)?;
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner).push(file);
+    Some(Kept(file))
+}
+
+/// Refuses a file that is kept from others.
+///
+/// # Errors
+/// Where it is.
+pub fn refuse_kept(path: &Path) -> io::Result<()> {
+    let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    match identity(path) {
+        Some(file) if kept.contains(&file) => Err(io::Error::other("is the ledger, which is in use")),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = kept.iter().position(|file| *file == self.0) {
+            kept.swap_remove(at);
+        }
+    }
+}
 
 /// How often a pipe is looked at again that has nothing to read.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -29,6 +70,7 @@ pub enum Opened {
 /// # Errors
 /// Where it cannot be opened, or is neither.
 pub fn open(path: &Path) -> io::Result<Opened> {
+    refuse_kept(path)?;
     // Without this flag the mere opening of a pipe waits until someone writes to it. Regular files do not know it.
     let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     let file = File::options().read(true).custom_flags(nonblocking).open(path)?;
@@ -105,6 +147,20 @@ mod tests {
         pipe.looks_left = 2;
         let error = pipe.read(&mut [0; 9]).unwrap_err();
         assert_eq!(error.to_string(), "is a pipe that nobody writes to");
+    }
+
+    #[test]
+    fn what_is_kept_from_others_is_opened_by_nobody_until_it_is_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("f"), folder.path().join("g"));
+        std::fs::write(&path, "1").unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let (kept, again) = (keep_from_others(&path), keep_from_others(&path));
+        drop(again);
+        assert!(read_small(&link, 5).unwrap_err().to_string().contains("is the ledger"));
+        drop(kept);
+        assert_eq!(read_small(&link, 5).unwrap(), b"1");
+        assert!(keep_from_others(&folder.path().join("none")).is_none());
     }
 
     #[test]

@@ -10,6 +10,8 @@ use rustix::fs::{CWD, OFlags, RenameFlags};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
+use crate::opening;
+
 const COPY_BYTES: usize = 256 * 1024;
 
 /// A part of a file, open and locked.
@@ -74,6 +76,9 @@ impl Part {
     }
 
     fn open(path: PathBuf) -> io::Result<Option<Self>> {
+        if opening::refuse_kept(&path).is_err() {
+            return Ok(None);
+        }
         let no_link = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
         let opened = match OpenOptions::new().read(true).write(true).custom_flags(no_link).open(&path) {
             Ok(opened) => opened,
@@ -202,6 +207,9 @@ pub fn is_whole(path: &Path, sha256: &[u8; 32]) -> io::Result<bool> {
         Ok(_) => return Ok(false),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),
+    }
+    if opening::refuse_kept(path).is_err() {
+        return Ok(false);
     }
     let mut hash = Sha256::new();
     match File::open(path) {

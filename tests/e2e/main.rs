@@ -35,6 +35,8 @@ mod killed_often;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
+mod ledger_file;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod node;
@@ -54,5 +56,7 @@ mod together;
 mod twins;
 #[cfg(test)]
 mod usage;
+#[cfg(test)]
+mod v01;
 #[cfg(test)]
 mod views;

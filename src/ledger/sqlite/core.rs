@@ -15,6 +15,7 @@ use super::held::Held;
 use super::{fetch, file, intend, lock, redeem, refund, schema, settle};
 use crate::catalog::Endpoint;
 use crate::ledger::{Committed, LedgerError, PaymentKey, Record};
+use crate::opening;
 use crate::time::UnixMs;
 
 /// How long another process may hold the write lock (loading a large plan) before this one gives up.
@@ -51,6 +52,8 @@ pub struct Books {
     held: Option<Held>,
     created: bool,
     broken: Option<LedgerError>,
+    /// No other part of this process opens the file while this lives. Dropped after the connection.
+    _kept: Option<opening::Kept>,
 }
 
 impl Books {
@@ -60,30 +63,25 @@ impl Books {
     /// Where the file cannot be used, is no ledger, is damaged, was written by a newer version, or lies on a network or
     /// FUSE file system.
     pub fn open(path: &Path, mode: OpenMode) -> Result<Self, LedgerError> {
-        Self::open_file(path, mode).map_err(|fault| match fault.into_error() {
-            LedgerError::Io(what) => LedgerError::Io(format!("{}: {what}", path.display())),
-            error => error,
-        })
+        Self::open_file(path, mode).map_err(|fault| file::named(fault, path))
     }
 
     fn open_file(path: &Path, mode: OpenMode) -> Result<Self, Fault> {
-        let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let created = mode == OpenMode::Write && !path.exists();
         let mut conn = match mode {
             OpenMode::Write => {
                 file::prepare_writable(path)?;
-                Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_WRITE)?
+                let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_READ_WRITE;
+                Connection::open_with_flags(path, flags)?
             }
             OpenMode::Read => {
                 file::prepare_readable(path)?;
-                let flags = flags | OpenFlags::SQLITE_OPEN_READ_ONLY;
-                match file::immutable_uri(path).filter(|_| file::is_on_read_only_medium(path)) {
-                    Some(uri) => Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)?,
-                    None => Connection::open_with_flags(path, flags)?,
-                }
+                file::connect_to_read(path)?
             }
         };
+        let kept = opening::keep_from_others(path);
         configure(&conn)?;
+        file::check_whole(&conn, path)?;
         let name = path.display().to_string();
         match mode {
             OpenMode::Write => {
@@ -105,7 +103,7 @@ impl Books {
             }
         }
         let path = file::true_path(path)?;
-        let mut books = Self::of(conn, Bodies::of_ledger(&path), Some(path), created);
+        let mut books = Self { _kept: kept, ..Self::of(conn, Bodies::of_ledger(&path), Some(path), created) };
         if mode == OpenMode::Write && books.bodies.exist() {
             let tx = books.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
             books.bodies.sweep(&tx)?;
@@ -131,7 +129,7 @@ impl Books {
     fn of(conn: Connection, bodies: Bodies, path: Option<PathBuf>, created: bool) -> Self {
         conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
         let held = path.as_deref().map(Held::new);
-        Self { conn, bodies, endpoints: RefCell::default(), path, held, created, broken: None }
+        Self { conn, bodies, endpoints: RefCell::default(), path, held, created, broken: None, _kept: None }
     }
 
     /// Where it is, without links; none in memory.

@@ -4,6 +4,10 @@ use rusqlite::ErrorCode;
 
 use crate::ledger::LedgerError;
 
+/// The file is no database. Whoever opens it adds its name.
+pub(super) const NO_DATABASE: &str =
+    "the file is no ledger of l402-batch, or is damaged; name another with --ledger, or restore it from a backup";
+
 /// Why a record was not written.
 #[derive(Debug)]
 pub(super) enum Fault {
@@ -62,10 +66,7 @@ fn of_sqlite(error: &rusqlite::Error) -> LedgerError {
             LedgerError::Foreign(format!("the ledger is damaged: {error}; restore it from a backup"))
         }
         _ => match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) => LedgerError::Foreign(
-                "the file is no ledger of l402-batch, or is damaged; name another with --ledger, or restore it"
-                    .to_owned(),
-            ),
+            Some(ErrorCode::NotADatabase) => LedgerError::Foreign(NO_DATABASE.to_owned()),
             Some(ErrorCode::DatabaseCorrupt) => {
                 LedgerError::Foreign(format!("the ledger is damaged: {error}; restore it from a backup"))
             }

@@ -1,15 +1,18 @@
 //! The ledger's file: on a local disk, for its owner alone, and ours.
+//!
+//! It belongs to SQLite. Its locks are the process's: whoever opens and closes the file beside SQLite's connection drops
+//! all of them, and the next reader takes the live log for a leftover and deletes it. So nothing here opens it: what can
+//! be told without a descriptor is asked of the file system, all else of SQLite itself.
 
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
-use std::io::{ErrorKind, Read};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{DirBuilder, Permissions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::ledger::LedgerError;
+use rusqlite::{Connection, OpenFlags};
 
-/// The first bytes of every SQLite file (sqlite.org/fileformat.html, 1.3).
-const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
-const SQLITE_HEADER_BYTES: usize = 100;
+use super::error::{Fault, NO_DATABASE};
+use crate::ledger::LedgerError;
 
 /// `path` with `suffix` added to its whole name: `ledger.db` and `.bodies` give `ledger.db.bodies`.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -22,13 +25,27 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 pub(super) fn prepare_writable(path: &Path) -> Result<(), LedgerError> {
     create_folder(folder_of(path)).map_err(|error| io(path, &error))?;
     refuse_remote(folder_of(path))?;
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(_) => return Ok(()),
+    match create(path) {
+        Ok(()) => return Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         Err(error) => return Err(io(path, &error)),
     }
     prepare_readable(path)?;
     refuse_second_name(path)
+}
+
+/// Makes an empty file for its owner alone, and never opens one that is there.
+#[cfg(target_os = "linux")]
+fn create(path: &Path) -> std::io::Result<()> {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    Ok(mknodat(CWD, path, FileType::RegularFile, Mode::RUSR | Mode::WUSR, 0)?)
+}
+
+/// Makes an empty file for its owner alone. Nobody holds a lock on what has just been made.
+#[cfg(not(target_os = "linux"))]
+fn create(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map(drop)
 }
 
 /// SQLite's log and our locks stand beside the name by which the file was opened: by two hard links it would be written
@@ -68,6 +85,8 @@ pub fn check_place(path: &Path) -> Result<Place, LedgerError> {
     if exists {
         prepare_readable(path)?;
         writable(path)?;
+        let look = || check_whole(&connect_to_read(path)?, path);
+        look().map_err(|fault| named(fault, path))?;
     } else {
         refuse_remote(folder)?;
     }
@@ -116,45 +135,58 @@ pub(super) fn prepare_readable(path: &Path) -> Result<(), LedgerError> {
     if !std::fs::metadata(path).map_err(|error| io(path, &error))?.is_file() {
         return Err(foreign(path));
     }
-    let mut head = Vec::with_capacity(SQLITE_HEADER_BYTES);
-    File::open(path)
-        .and_then(|file| file.take(SQLITE_HEADER_BYTES as u64).read_to_end(&mut head))
-        .map_err(|error| io(path, &error))?;
-    // An empty file is what a process leaves that was stopped before it created the tables.
-    if !head.is_empty() && !head.starts_with(SQLITE_MAGIC) {
-        return Err(foreign(path));
-    }
-    // Only without a log: what was not copied from it yet may be missing in the file.
-    let logged = std::fs::metadata(beside(path, "-wal")).is_ok_and(|log| log.len() > 0);
-    let length = std::fs::metadata(path).map_err(|error| io(path, &error))?.len();
-    if !logged && bytes_of_pages(&head).is_some_and(|whole| length < whole) {
+    Ok(())
+}
+
+/// A connection to what is there, which writes nothing. Whether it is a database shows with the first look into it.
+pub(super) fn connect_to_read(path: &Path) -> Result<Connection, Fault> {
+    let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_READ_ONLY;
+    Ok(match immutable_uri(path).filter(|_| is_on_read_only_medium(path)) {
+        Some(uri) => Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_URI)?,
+        None => Connection::open_with_flags(path, flags)?,
+    })
+}
+
+/// That what SQLite has opened is as long as it says of itself. SQLite counts in pages as it needs them, and would take
+/// one that was cut within a page for a whole one.
+pub(super) fn check_whole(conn: &Connection, path: &Path) -> Result<(), Fault> {
+    let path = path.canonicalize()?;
+    let number = |name: &str| conn.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    // In one transaction, so that nobody grows it between the looks.
+    let snapshot = conn.unchecked_transaction()?;
+    let whole = number("page_count")?.saturating_mul(number("page_size")?);
+    // What a log holds was not copied yet, and may be missing in the file.
+    let logged = std::fs::metadata(beside(&path, "-wal")).is_ok_and(|log| log.len() > 0);
+    let length = std::fs::metadata(&path)?.len();
+    snapshot.commit()?;
+    if !logged && length < u64::try_from(whole).unwrap_or(0) {
         return Err(LedgerError::Foreign(format!(
             "the ledger {} is damaged: its end is missing; restore it from a backup",
             path.display()
-        )));
+        ))
+        .into());
     }
     Ok(())
 }
 
-/// How long a database is by its own header, where the header knows (sqlite.org/fileformat.html, 1.3.7). SQLite looks at
-/// pages as it needs them, and would read half a ledger as if it were a short one.
-fn bytes_of_pages(head: &[u8]) -> Option<u64> {
-    let number = |at: usize| Some(u32::from_be_bytes(head.get(at..at + 4)?.try_into().ok()?));
-    let size = u16::from_be_bytes(head.get(16..18)?.try_into().ok()?);
-    let size = if size == 1 { 65_536 } else { u64::from(size) };
-    let (pages, is_known) = (number(28)?, number(24)? == number(92)?);
-    is_known.then_some(size.saturating_mul(u64::from(pages)))
+/// What went wrong when that file was opened, with its name.
+pub(super) fn named(fault: Fault, path: &Path) -> LedgerError {
+    match fault.into_error() {
+        LedgerError::Io(what) => LedgerError::Io(format!("{}: {what}", path.display())),
+        LedgerError::Foreign(what) if what == NO_DATABASE => foreign(path),
+        error => error,
+    }
 }
 
 /// Whether a ledger lies where nothing can be written beside it, and no log waits there: SQLite then reads it only where
 /// it is told that nobody writes it.
-pub(super) fn is_on_read_only_medium(path: &Path) -> bool {
+fn is_on_read_only_medium(path: &Path) -> bool {
     let unwritable = rustix::fs::access(folder_of(path), rustix::fs::Access::WRITE_OK).is_err();
     unwritable && !beside(path, "-wal").exists()
 }
 
 /// The URI by which SQLite opens a file that nobody writes.
-pub(super) fn immutable_uri(path: &Path) -> Option<String> {
+fn immutable_uri(path: &Path) -> Option<String> {
     let mut uri = url::Url::from_file_path(std::path::absolute(path).ok()?).ok()?;
     uri.set_query(Some("immutable=1"));
     Some(uri.into())

@@ -89,7 +89,21 @@ struct Ports {
 impl Sandbox {
     /// Starts one with these flags, on free ports. Payments are quick unless the flags say otherwise.
     pub fn start(flags: &str) -> Self {
+        Self::begun_in(tempfile::tempdir().unwrap(), flags)
+    }
+
+    /// Starts one that goes on with what an earlier one left in that folder.
+    pub fn going_on_with(left: &Path, flags: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("state");
+        std::fs::create_dir(&state).unwrap();
+        for file in std::fs::read_dir(left).unwrap().map(Result::unwrap) {
+            std::fs::copy(file.path(), state.join(file.file_name())).unwrap();
+        }
+        Self::begun_in(folder, flags)
+    }
+
+    fn begun_in(folder: TempDir, flags: &str) -> Self {
         let process = begin(folder.path(), flags);
         let (origin, node) = addresses(&folder.path().join("state"));
         Self { origin, node, folder, flags: flags.to_owned(), process: Some(process) }

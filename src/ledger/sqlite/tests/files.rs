@@ -244,3 +244,61 @@ fn a_ledger_with_two_names_is_not_written() {
     std::fs::remove_file(&other).unwrap();
     open(&path).unwrap();
 }
+
+/// Another process that opens the database, reads and closes it, as `sqlite3`, a backup or a metrics job does.
+#[test]
+fn as_another_process() {
+    let Ok(path) = std::env::var("L402_BATCH_TEST_READER") else { return };
+    let conn = Connection::open(path).unwrap();
+    conn.query_row("SELECT count(*) FROM jobs", [], |row| row.get::<_, i64>(0)).unwrap();
+}
+
+/// Whether the kernel knows of SQLite's shared lock that this process holds on the database (sqlite.org/lockingv3.html).
+#[cfg(target_os = "linux")]
+fn is_locked(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let inode = format!(":{}", std::fs::metadata(path).unwrap().ino());
+    let (pid, locks) = (std::process::id().to_string(), std::fs::read_to_string("/proc/locks").unwrap());
+    locks.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).any(|words| {
+        words[4] == pid
+            && words[5].ends_with(&inode)
+            && words[1] == "POSIX"
+            && words[6..] == ["1073741826", "1073742335"]
+    })
+}
+
+/// Whoever closes a descriptor of the file beside SQLite drops its locks; the next reader then believes to be the last one,
+/// and deletes the log that is in use.
+#[test]
+fn other_readers_harm_nothing_whatever_this_process_has_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut books = open(&path).unwrap();
+    let batch = begin(&mut books, "june");
+    load_ids(&mut books, batch, &["a", "b"]);
+    let jobs = pending(&books, batch);
+    drop(Books::open(&path, OpenMode::Read).unwrap());
+    crate::ledger::sqlite::check_place(&path).unwrap();
+    drop(open(&path).unwrap());
+    assert!(crate::opening::read_small(&path, 1_000_000).is_err(), "neither as an image nor as anything else");
+    #[cfg(target_os = "linux")]
+    {
+        assert!(is_locked(&path));
+        drop(std::fs::File::open(&path).unwrap());
+        assert!(!is_locked(&path), "the test would notice");
+        drop(books);
+        books = open(&path).unwrap();
+        assert!(is_locked(&path));
+    }
+    let name = concat!(module_path!(), "::as_another_process").split_once("::").unwrap().1;
+    let reader = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", name])
+        .env("L402_BATCH_TEST_READER", &path)
+        .output()
+        .unwrap();
+    assert!(reader.status.success() && String::from_utf8_lossy(&reader.stdout).contains("1 passed"), "{reader:?}");
+    assert!(path.with_file_name("ledger.db-wal").exists(), "the log is in use");
+    intend(&mut books, new_intent(&jobs[0], 1));
+    assert_eq!(Books::open(&path, OpenMode::Read).unwrap().open_jobs(None).unwrap().len(), 1);
+    assert!(!path.with_file_name("ledger.db.rescued-1").exists());
+}

@@ -11,3 +11,4 @@ mod records;
 mod refunds;
 mod shell;
 mod support;
+mod v1;

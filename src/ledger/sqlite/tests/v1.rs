@@ -1,0 +1,107 @@
+//! A ledger that version 0.1 wrote: it is taken along as it is, and nobody takes it from under a run of that version.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::ledger::sqlite::{BatchLock, Books, OpenMode};
+use crate::ledger::{JobState, LedgerError, OpenStage, Reason};
+use crate::time::UnixMs;
+
+/// What 0.1.0 wrote, as SQLite tells it: every state that a job can be left in, takes, a decision, caps.
+const OLD: &str = include_str!("../../../../tests/e2e/v01/ledger.sql");
+const BODY: &[u8] =
+    include_bytes!("../../../../tests/e2e/v01/9f028444fe4efed4fd42bb5997461542b8c28c71c5214c504b81d0802445b8e5");
+
+fn write_old(path: &Path) {
+    let conn = Connection::open(path).unwrap();
+    conn.execute_batch(OLD).unwrap();
+    conn.pragma_update(None, "application_id", 0x4c34_426b).unwrap();
+    conn.pragma_update(None, "user_version", 1).unwrap();
+    conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).unwrap();
+    let bodies = path.with_file_name("ledger.db.bodies");
+    std::fs::create_dir(&bodies).unwrap();
+    std::fs::write(bodies.join("9f028444fe4efed4fd42bb5997461542b8c28c71c5214c504b81d0802445b8e5"), BODY).unwrap();
+}
+
+/// Every table with the columns that it has.
+fn tables(conn: &Connection) -> Vec<(String, String)> {
+    let mut tables = conn.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name").unwrap();
+    let names = tables.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    names
+        .map(|name| {
+            let name = name.unwrap();
+            let columns = "SELECT group_concat(name, ', ') FROM pragma_table_info(?1)";
+            let columns = conn.query_row(columns, [&name], |row| row.get(0)).unwrap();
+            (name, columns)
+        })
+        .collect()
+}
+
+/// Every row, in these columns.
+fn rows(conn: &Connection, tables: &[(String, String)]) -> Vec<String> {
+    let mut all = Vec::new();
+    for (table, columns) in tables {
+        let quoted = columns.replace(", ", ") || ' ' || quote(");
+        let sql = format!("SELECT quote({quoted}) AS row FROM {table} ORDER BY row");
+        let mut statement = conn.prepare(&sql).unwrap();
+        let found = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        all.extend(found.map(|row| format!("{table} {}", row.unwrap())));
+    }
+    all
+}
+
+#[test]
+fn a_ledger_of_version_1_is_taken_along_row_by_row() {
+    for mode in [OpenMode::Write, OpenMode::Read] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.db");
+        write_old(&path);
+        let old = Connection::open(&path).unwrap();
+        let tables = tables(&old);
+        let before = rows(&old, &tables);
+        assert!(before.len() > 100, "{}", before.len());
+        drop(old);
+
+        let books = Books::open(&path, mode).unwrap();
+        books.check_money(None).unwrap();
+        assert_eq!(rows(&books.conn, &tables), before, "{mode:?}");
+        let batches = books.batches().unwrap();
+        let jobs: u64 = batches.iter().map(|(_, counts)| counts.all_jobs()).sum();
+        assert_eq!((batches.len(), jobs), (9, 14), "a take that was superseded is none of them");
+        for (batch, _) in &batches {
+            books.results(batch.key, &mut |_| Ok(())).unwrap().unwrap();
+            books.receipts(batch.key, &mut |_| Ok(())).unwrap().unwrap();
+        }
+        let open = books.open_jobs(None).unwrap();
+        let standing: Vec<_> = open.iter().map(|job| (job.id.as_str(), job.state, job.reason)).collect();
+        assert_eq!(standing.len(), 4, "{standing:?}");
+        assert!(standing.contains(&("1", JobState::InDoubt, Reason::PaymentInFlight)));
+        for job in &open {
+            match &job.stage {
+                OpenStage::Intended(intent) => drop(books.request(intent.payment()).unwrap()),
+                OpenStage::Paid(purchase) => drop(books.request(purchase.payment()).unwrap()),
+                other => panic!("{other:?}"),
+            }
+        }
+        let plain = books.batch("plain").unwrap().unwrap();
+        assert_eq!(books.takes(plain.key, "1").unwrap().len(), 2);
+    }
+}
+
+#[test]
+fn a_ledger_on_which_a_run_of_version_1_works_is_left_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    write_old(&path);
+    let running = BatchLock::take(&path, "plain", UnixMs(1)).unwrap();
+    for mode in [OpenMode::Write, OpenMode::Read] {
+        let error = Books::open(&path, mode).unwrap_err();
+        assert!(matches!(&error, LedgerError::Io(why) if why.contains("older version")), "{error}");
+    }
+    let version: i64 =
+        Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    assert_eq!(version, 1);
+    drop(running);
+    Books::open(&path, OpenMode::Read).unwrap();
+}
