@@ -9,6 +9,7 @@ mod listing;
 mod param;
 mod price;
 mod read;
+mod terms;
 
 pub use accept::Checked;
 pub use errors::{ErrorRule, Treatment};
@@ -16,6 +17,7 @@ pub use listing::{Listed, listed};
 pub use param::{ImageKind, ImageRef, ImageSource, Mismatch, Param, ParamKind, Value};
 pub use price::{PriceError, PriceRule, Priced, Quote, Rate};
 pub use read::BUILT_IN;
+pub use terms::{AuthScheme, RedeemRule, Terms};
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -43,6 +45,9 @@ pub struct Endpoint {
     /// The header that bypasses that cache, where the service has one.
     #[serde(default)]
     pub bypass_header: Option<String>,
+    /// How the service deals with whoever pays.
+    #[serde(default, skip_serializing_if = "Terms::are_usual")]
+    pub terms: Terms,
     /// Where the service itself lists what it sells, free of charge: an absolute URL, or a path on the endpoint's host.
     #[serde(default)]
     pub listing: Option<String>,

@@ -37,6 +37,9 @@ pub enum ChallengeError {
     /// A charge of the `Payment` scheme that cannot be echoed, or not without guessing.
     #[error("the Payment challenge cannot be used: {0}")]
     UnreadableCharge(&'static str),
+    /// A challenge is there, and none of the scheme that the endpoint names.
+    #[error("the origin offers no challenge of the scheme that the endpoint names (`scheme`)")]
+    NotOffered,
     /// Schemes are offered, and none of them is L402.
     #[error("the origin asks for another kind of authentication ({0}) and offers no L402")]
     OtherScheme(String),
@@ -76,17 +79,25 @@ impl Challenge {
     /// # Errors
     /// Where there is no challenge that could be paid and redeemed without guessing.
     pub fn read<'a>(header_lines: impl IntoIterator<Item = &'a str>) -> Result<Self, ChallengeError> {
+        Self::read_of(&Scheme::ALL, header_lines)
+    }
+
+    /// The same of these schemes alone, the first that is offered.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_of<'a>(
+        schemes: &[Scheme],
+        header_lines: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, ChallengeError> {
         let offers = match header::scan(header_lines) {
             Scan::Offers(offers) => offers,
             Scan::Overlong => return Err(ChallengeError::Overlong("the WWW-Authenticate header")),
             Scan::Unterminated => return Err(ChallengeError::Malformed),
         };
-        for scheme in [Scheme::L402, Scheme::Lsat, Scheme::Payment] {
-            let mut readings = offers
-                .iter()
-                .filter(|offer| offer.scheme.eq_ignore_ascii_case(scheme.as_str()))
-                .filter(|offer| scheme != Scheme::Payment || mpp::is_lightning_charge(offer))
-                .map(|offer| Self::from_offer(scheme, offer));
+        for scheme in schemes.iter().copied() {
+            let mut readings =
+                offers.iter().filter(|offer| is_of(scheme, offer)).map(|offer| Self::from_offer(scheme, offer));
             if let Some(first) = readings.next() {
                 let first = first?;
                 for other in readings {
@@ -98,7 +109,16 @@ impl Challenge {
                 return Ok(first);
             }
         }
-        Err(without_l402(&offers))
+        let another = |scheme: &Scheme| !schemes.contains(scheme) && offers.iter().any(|offer| is_of(*scheme, offer));
+        if Scheme::ALL.iter().any(another) { Err(ChallengeError::NotOffered) } else { Err(without_l402(&offers)) }
+    }
+
+    /// Whether these header lines offer that scheme.
+    pub fn offers<'a>(scheme: Scheme, header_lines: impl IntoIterator<Item = &'a str>) -> bool {
+        match header::scan(header_lines) {
+            Scan::Offers(offers) => offers.iter().any(|offer| is_of(scheme, offer)),
+            Scan::Overlong | Scan::Unterminated => false,
+        }
     }
 
     fn from_offer(scheme: Scheme, offer: &Offer<'_>) -> Result<Self, ChallengeError> {
@@ -113,6 +133,11 @@ impl Challenge {
             offer.params.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_owned())).collect();
         Ok(Self { scheme, token, invoice, params })
     }
+}
+
+/// Whether that offer is one of this scheme, and paid by Lightning as far as it says.
+fn is_of(scheme: Scheme, offer: &Offer<'_>) -> bool {
+    offer.scheme.eq_ignore_ascii_case(scheme.as_str()) && (scheme != Scheme::Payment || mpp::is_lightning_charge(offer))
 }
 
 fn token_and_invoice(offer: &Offer<'_>) -> Result<(Token, String), ChallengeError> {

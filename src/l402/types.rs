@@ -112,6 +112,9 @@ impl Token {
 }
 
 impl Scheme {
+    /// Every scheme, the preferred first.
+    pub const ALL: [Self; 3] = [Self::L402, Self::Lsat, Self::Payment];
+
     /// The name as it is written in a header.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -2,8 +2,8 @@
 
 use super::HttpAnswer;
 use super::said::Said;
-use crate::catalog::{Endpoint, Treatment};
-use crate::l402::{Challenge, ChallengeError, Refusal};
+use crate::catalog::{AuthScheme, Endpoint, Treatment};
+use crate::l402::{Challenge, ChallengeError, Refusal, Scheme};
 use crate::ledger::Reason;
 
 /// What an unpaid request brought. Nothing is spent yet.
@@ -29,13 +29,31 @@ pub enum Asked {
     },
 }
 
+/// The schemes in which an endpoint's challenge is taken, the preferred first.
+const fn taken(endpoint: &Endpoint) -> &'static [Scheme] {
+    match endpoint.terms.scheme {
+        None => &Scheme::ALL,
+        Some(AuthScheme::L402) => &[Scheme::L402, Scheme::Lsat],
+        Some(AuthScheme::Payment) => &[Scheme::Payment],
+    }
+}
+
+/// The scheme in which an endpoint is asked for a challenge.
+#[must_use]
+pub const fn challenged_in(endpoint: &Endpoint) -> Scheme {
+    match endpoint.terms.scheme {
+        None | Some(AuthScheme::L402) => Scheme::L402,
+        Some(AuthScheme::Payment) => Scheme::Payment,
+    }
+}
+
 /// Reads the answer to an unpaid request: a challenge, else what the endpoint's table says of its error code, else by
 /// its status.
 #[must_use]
 pub fn read_ask(answer: &HttpAnswer, endpoint: &Endpoint) -> Asked {
     let said = Said::of(answer);
     if answer.status == 402 || said.status == 402 {
-        return match Challenge::read(answer.headers_named("www-authenticate")) {
+        return match Challenge::read_of(taken(endpoint), answer.headers_named("www-authenticate")) {
             Ok(challenge) => Asked::Challenge(challenge),
             Err(error) => refused(Reason::ChallengeInvalid, &told_by_body(error, &said).to_string()),
         };

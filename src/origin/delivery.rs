@@ -6,6 +6,7 @@ use url::Url;
 use super::said::Said;
 use super::{HttpAnswer, place};
 use crate::catalog::{Endpoint, ResultRule, Treatment};
+use crate::l402::{Challenge, Scheme};
 use crate::ledger::{Poll, Reason};
 
 /// The shortest and the longest pause between polls, and the pause where the origin names none, in milliseconds.
@@ -149,8 +150,28 @@ pub fn read_redeem(answer: &HttpAnswer, endpoint: &Endpoint) -> Redeemed {
         Treatment::Cached => {
             Redeemed::Retry { after_ms: said.after_window_ms(endpoint), reason: Reason::AnsweredFromCache, message }
         }
-        Treatment::NotForSale | Treatment::ByStatus => redeemed_by_status(said, word, rule),
+        Treatment::NotForSale | Treatment::ByStatus => {
+            let found = redeemed_by_status(said, word, rule);
+            if let Redeemed::CredentialRejected { after_ms, message } = found {
+                let message = with_other_scheme(message, answer, endpoint);
+                return Redeemed::CredentialRejected { after_ms, message };
+            }
+            found
+        }
     }
+}
+
+/// A server that lists several schemes may take one of them alone, and nothing in its challenge says which.
+fn with_other_scheme(message: String, answer: &HttpAnswer, endpoint: &Endpoint) -> String {
+    let offers = |scheme| Challenge::offers(scheme, answer.headers_named("www-authenticate"));
+    let offers_both = (offers(Scheme::L402) || offers(Scheme::Lsat)) && offers(Scheme::Payment);
+    if endpoint.terms.scheme.is_some() || !offers_both {
+        return message;
+    }
+    format!(
+        "{message}; it offers the Payment scheme beside L402 and may take that alone: then new jobs need \
+         `scheme = \"payment\"` in the endpoint's entry"
+    )
 }
 
 fn redeemed_by_status(said: Said, word: Word, rule: &ResultRule) -> Redeemed {

@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
 use url::Url;
 
@@ -15,6 +15,10 @@ use super::place::is_at_home;
 use super::{Credential, HttpAnswer, HttpFailure, Origin, Request, lnurl};
 use crate::catalog::Method;
 use crate::harmless::harmless;
+use crate::l402::Scheme;
+
+/// Says in which scheme a challenge can be answered.
+const ACCEPT_AUTHENTICATE: HeaderName = HeaderName::from_static("accept-authenticate");
 
 /// No redeem ends before this: some origins answer when the video is made.
 pub const REDEEM_TIMEOUT_MIN: Duration = Duration::from_secs(15 * 60);
@@ -143,28 +147,29 @@ impl HttpOrigin {
 }
 
 impl Origin for HttpOrigin {
-    async fn ask(&self, request: &Request) -> Result<HttpAnswer, HttpFailure> {
-        let sent = self.request(request).timeout(self.options.ask_timeout);
+    async fn ask(&self, request: &Request, scheme: Scheme) -> Result<HttpAnswer, HttpFailure> {
+        let scheme = HeaderValue::from_static(scheme.as_str());
+        let sent = self.request(request).header(ACCEPT_AUTHENTICATE, scheme).timeout(self.options.ask_timeout);
         self.send(sent, &request.url, self.options.body_bytes_max).await
     }
 
     async fn redeem(&self, request: &Request, credential: &Credential) -> Result<HttpAnswer, HttpFailure> {
-        let mut authorization = HeaderValue::from_str(&credential.header_value())
-            .map_err(|_| HttpFailure::NotSent("the token cannot stand in a header".to_owned()))?;
-        authorization.set_sensitive(true);
         let sent = self
             .request(request)
-            .header(AUTHORIZATION, authorization)
+            .header(AUTHORIZATION, authorization(credential)?)
             .timeout(self.options.redeem_timeout.max(REDEEM_TIMEOUT_MIN));
         self.send(sent, &request.url, self.options.result_body_bytes_max).await
     }
 
-    async fn poll(&self, url: &Url) -> Result<HttpAnswer, HttpFailure> {
-        let sent = self
+    async fn poll(&self, url: &Url, credential: Option<&Credential>) -> Result<HttpAnswer, HttpFailure> {
+        let mut sent = self
             .client
             .get(url.clone())
             .header(ACCEPT, HeaderValue::from_static("application/json"))
             .timeout(self.options.poll_timeout);
+        if let Some(credential) = credential {
+            sent = sent.header(AUTHORIZATION, authorization(credential)?);
+        }
         self.send(sent, url, self.options.result_body_bytes_max).await
     }
 
@@ -176,6 +181,14 @@ impl Origin for HttpOrigin {
             .timeout(self.options.withdraw_timeout);
         self.send(sent, url, lnurl::BODY_BYTES_MAX).await
     }
+}
+
+/// The credential as a header that no log shows.
+pub(super) fn authorization(credential: &Credential) -> Result<HeaderValue, HttpFailure> {
+    let mut value = HeaderValue::from_str(&credential.header_value())
+        .map_err(|_| HttpFailure::NotSent("the token cannot stand in a header".to_owned()))?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 fn kept_headers(headers: &HeaderMap) -> Result<Vec<(String, String)>, HttpFailure> {

@@ -20,11 +20,12 @@ use url::Url;
 use crate::catalog::Method;
 use crate::l402::{Preimage, Scheme, Token, payment_credential};
 
-pub use answer::{Asked, read_ask};
+pub use answer::{Asked, challenged_in, read_ask};
 pub use delivery::{Polled, Redeemed, read_poll, read_redeem};
 pub use fetch::{Fetch, FetchBody, FetchFailure, FetchHead, Fetcher};
 pub use http::{HttpOptions, HttpOrigin};
 pub use inline::{Inline, inline_result, is_inline};
+pub use place::is_own_origin;
 pub use said::retry_after_ms;
 
 /// A request that can be sent again to the very byte.
@@ -87,8 +88,9 @@ impl Credential {
 
 /// A server that sells.
 pub trait Origin {
-    /// Sends the request without a credential.
-    fn ask(&self, request: &Request) -> impl Future<Output = Result<HttpAnswer, HttpFailure>>;
+    /// Sends the request without a credential, and says in which scheme a challenge can be answered: some servers ask for
+    /// payment only then.
+    fn ask(&self, request: &Request, scheme: Scheme) -> impl Future<Output = Result<HttpAnswer, HttpFailure>>;
 
     /// Sends the very same request with the credential. Never times out in total within 15 minutes.
     fn redeem(
@@ -97,8 +99,10 @@ pub trait Origin {
         credential: &Credential,
     ) -> impl Future<Output = Result<HttpAnswer, HttpFailure>>;
 
-    /// Asks a poll address, without credential.
-    fn poll(&self, url: &Url) -> impl Future<Output = Result<HttpAnswer, HttpFailure>>;
+    /// Asks a poll address, which stands at the seller's own origin: with the credential of its purchase where it stands
+    /// behind the same gate. A redirect is not followed.
+    fn poll(&self, url: &Url, credential: Option<&Credential>)
+    -> impl Future<Output = Result<HttpAnswer, HttpFailure>>;
 
     /// Asks an address of a refund that this seller has offered, without credential: its link, or its callback.
     fn withdraw(&self, url: &Url, seller: &Url) -> impl Future<Output = Result<HttpAnswer, HttpFailure>>;

@@ -54,10 +54,21 @@ pub(super) fn poll_url(text: &str, endpoint: &Url) -> Result<Url, String> {
     if url.host() != endpoint.host() {
         return Err(format!("it is on another host ({}) than the endpoint", host_of(&url)));
     }
+    if is_own_origin(&url, endpoint) {
+        Ok(url)
+    } else {
+        Err("it is on another scheme or port than the endpoint".to_owned())
+    }
+}
+
+/// Whether an address is of the endpoint's own origin: its host and door, or the better door of the same host. Only there
+/// may its credential be shown.
+#[must_use]
+pub fn is_own_origin(url: &Url, endpoint: &Url) -> bool {
     let same_door =
         url.scheme() == endpoint.scheme() && url.port_or_known_default() == endpoint.port_or_known_default();
     let better_door = endpoint.scheme() == "http" && url.scheme() == "https" && url.port().is_none();
-    if same_door || better_door { Ok(url) } else { Err("it is on another scheme or port than the endpoint".to_owned()) }
+    url.host() == endpoint.host() && (same_door || better_door)
 }
 
 /// An address of a refund that the endpoint has offered: on any public host, over https. Where the endpoint itself stands

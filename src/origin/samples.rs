@@ -1,7 +1,7 @@
 //! An endpoint and answers for tests.
 
 use super::HttpAnswer;
-use crate::catalog::{Catalog, Endpoint, ErrorRule, Method, PriceRule, Rate, ResultRule};
+use crate::catalog::{Catalog, Endpoint, ErrorRule, Method, PriceRule, Rate, ResultRule, Terms};
 use crate::money::Msat;
 
 pub(crate) fn endpoint(url: &str) -> Endpoint {
@@ -20,6 +20,7 @@ pub(crate) fn endpoint(url: &str) -> Endpoint {
         errors: errors(),
         dedup_window_s: 30,
         bypass_header: None,
+        terms: Terms::default(),
         listing: None,
         allow_http: false,
         source: String::new(),

@@ -6,7 +6,7 @@ use crate::catalog::{Apart, ImageRef};
 use crate::l402::{CheckedChallenge, Expected, check};
 use crate::ledger::{Ledger, LedgerError, NewIntent, PendingJob, Reason};
 use crate::manifest::image::{self, ImageProblem};
-use crate::origin::{self, HttpAnswer, Origin, Request, read_ask};
+use crate::origin::{self, HttpAnswer, Origin, Request, challenged_in, read_ask};
 use crate::payer::{NodeInfo, Payer};
 use crate::time::UnixMs;
 
@@ -48,7 +48,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
                 return Ok(Asked::NotAdmitted);
             }
             self.asked = true;
-            let answer = self.run.origin.ask(&request).await;
+            let answer = self.run.origin.ask(&request, challenged_in(&pending.endpoint)).await;
             if !self.shared.gate.is_paused() {
                 break answer;
             }

@@ -123,12 +123,14 @@ pub(super) struct Driver<'r, L, P, O, C> {
     pub(super) asked: bool,
     /// It cannot be asked for now, and goes back to the queue.
     pub(super) put_back: bool,
+    /// Its poll address answers whoever shows the credential.
+    gated: bool,
 }
 
 impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     pub(super) fn new(run: &'r Run<'r, L, P, O, C>, shared: &'r Shared, job: Job) -> Self {
         let place = Some(Place::take(shared));
-        Self { run, shared, job, place, slot: None, request: None, asked: false, put_back: false }
+        Self { run, shared, job, place, slot: None, request: None, asked: false, put_back: false, gated: false }
     }
 
     /// Drives the job until it is at its end, or this run does nothing more with it. Gives a job back that could not be
@@ -166,7 +168,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
                     Some(answer) => Input::Answer(answer),
                     None => break,
                 },
-                Effect::Poll(_, poll) => match self.poll(&poll.url).await {
+                Effect::Poll(purchase, poll) => match self.poll(&purchase, &poll.url).await {
                     Some(answer) => Input::Answer(answer),
                     None => break,
                 },
@@ -517,12 +519,22 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         }
     }
 
-    /// Polls. None as for a redeem.
-    async fn poll(&mut self, url: &url::Url) -> Option<HttpResult> {
+    /// Polls; once more with the credential where the address stands behind the same gate. It is never paid for. None as
+    /// for a redeem.
+    async fn poll(&mut self, purchase: &PaidPurchase, url: &url::Url) -> Option<HttpResult> {
+        let is_home = origin::is_own_origin(url, &self.job.facts.endpoint.url);
+        let credential = Some(purchase.credential()).filter(|_| is_home);
         if !self.turn(url, Class::Poll, None).await {
             return None;
         }
-        let answer = self.run.origin.poll(url).await;
+        let mut answer = self.run.origin.poll(url, credential.filter(|_| self.gated)).await;
+        if credential.is_some() && !self.gated && matches!(&answer, Ok(answer) if is_gate(answer)) {
+            if !self.turn(url, Class::Poll, None).await {
+                return None;
+            }
+            answer = self.run.origin.poll(url, credential).await;
+            self.gated = matches!(&answer, Ok(answer) if !is_gate(answer));
+        }
         match &answer {
             Ok(answer) => {
                 self.shared.silent.borrow_mut().remove(url.authority());
@@ -574,6 +586,11 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             }
         }
     }
+}
+
+/// An answer that asks for a credential.
+const fn is_gate(answer: &HttpAnswer) -> bool {
+    matches!(answer.status, 401 | 402)
 }
 
 /// What a job in doubt does without a place among the jobs in flight. It takes one again when there is news.

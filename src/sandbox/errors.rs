@@ -24,6 +24,9 @@ pub(super) struct Charge {
 
 /// The answer with that code; a charge where the request is paid.
 pub(super) fn answer(code: ErrorCode, charge: Option<&Charge>) -> Response {
+    if let Some(answer) = without_code(code) {
+        return answer;
+    }
     let (status, word, error, suggestion) = words(code);
     let mut body = json!({ "error": error, "error_code": word, "suggestion": suggestion });
     let retry = matches!(code, ErrorCode::Timeout | ErrorCode::RateLimited);
@@ -44,6 +47,23 @@ pub(super) fn answer(code: ErrorCode, charge: Option<&Charge>) -> Response {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
     }
     response
+}
+
+/// What services answer that have no codes.
+fn without_code(code: ErrorCode) -> Option<Response> {
+    let json = |status: StatusCode, body: &'static str| {
+        Some((status, [(CONTENT_TYPE, "application/json")], body).into_response())
+    };
+    match code {
+        ErrorCode::NotFound => json(StatusCode::NOT_FOUND, r#"{"error":"no such job"}"#),
+        ErrorCode::NotReady => json(StatusCode::BAD_REQUEST, r#"{"error":"not completed yet"}"#),
+        ErrorCode::Failed => json(StatusCode::OK, r#"{"status":"failed","error":"the worker was restarted"}"#),
+        ErrorCode::Forbidden => {
+            let page = "<!DOCTYPE html><title>Forbidden</title>";
+            Some((StatusCode::FORBIDDEN, [(CONTENT_TYPE, "text/html")], page).into_response())
+        }
+        _ => None,
+    }
 }
 
 fn words(code: ErrorCode) -> (StatusCode, &'static str, &'static str, &'static str) {
@@ -76,7 +96,9 @@ fn words(code: ErrorCode) -> (StatusCode, &'static str, &'static str, &'static s
         ErrorCode::L402EstimateOnly => {
             (StatusCode::OK, "L402_ESTIMATE_ONLY", "this is only an estimate", "leave out `estimate`")
         }
-        ErrorCode::Novelty => (StatusCode::INTERNAL_SERVER_ERROR, "NOVELTY", "this is new", "look it up"),
+        ErrorCode::Novelty | ErrorCode::NotFound | ErrorCode::NotReady | ErrorCode::Forbidden | ErrorCode::Failed => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "NOVELTY", "this is new", "look it up")
+        }
     }
 }
 

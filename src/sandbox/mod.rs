@@ -16,6 +16,7 @@ mod options;
 mod pay;
 mod refund;
 mod serve;
+mod shapes;
 mod shop;
 mod snapshot;
 mod state;
@@ -45,6 +46,7 @@ use self::faults::Faults;
 use self::keys::Keys;
 use self::mint::Mint;
 use self::serve::{Server, tls_acceptor};
+use self::shapes::Handled;
 use self::state::{Ports, StateDir};
 use self::videos::FetchBook;
 use crate::money::Sats;
@@ -128,6 +130,7 @@ struct World {
     mint: Option<Mint>,
     books: Mutex<Books>,
     fetches: Mutex<FetchBook>,
+    handled: Handled,
     /// Turns true when it is time to stop.
     stop: watch::Sender<bool>,
 }
@@ -218,6 +221,7 @@ impl World {
             mint,
             books: Mutex::new(Books::open(&state.path().join(BOOKS_FILE), opening)?),
             fetches: Mutex::default(),
+            handled: Handled::default(),
             stop: watch::Sender::new(false),
         })
     }

@@ -21,6 +21,7 @@ pub(super) fn challenges(scheme: OfferedScheme, minted: &Minted, price: Msat) ->
         OfferedScheme::L402 => vec![l402()],
         OfferedScheme::Payment => vec![payment(minted, price)],
         OfferedScheme::Both => vec![payment(minted, price), l402()],
+        OfferedScheme::Mpp => vec![l402().replacen("L402", "LSAT", 1), l402(), payment(minted, price)],
     }
 }
 

@@ -77,6 +77,40 @@ pub enum ErrorCode {
     L402EstimateOnly,
     /// A code that nobody has heard of.
     Novelty,
+    /// 404 without a code.
+    NotFound,
+    /// 400 without a code: not completed yet.
+    NotReady,
+    /// 403 with a page.
+    Forbidden,
+    /// 200 with the word that it failed.
+    Failed,
+}
+
+/// How a paid request is answered instead, once its video is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum AnswerShape {
+    /// 200 with the video's address under a name of its own.
+    Unknown,
+    /// 200 with nothing of the video.
+    Nothing,
+    /// 200 with a page.
+    Page,
+    /// 200 with the word that it failed.
+    Failed,
+    /// 202 without an address to poll.
+    Unaddressed,
+    /// 200, and the connection closes half way through the body.
+    Cut,
+}
+
+/// What stands behind the same gate as the purchase itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Gate {
+    /// The addresses to poll.
+    Polls,
+    /// The videos.
+    Videos,
 }
 
 /// What goes wrong on the way to a video.
@@ -135,6 +169,8 @@ pub enum OfferedScheme {
     Payment,
     /// Both, the Payment scheme first.
     Both,
+    /// L402, LSAT and Payment, of which it takes the last alone.
+    Mpp,
 }
 
 /// The settings of a sandbox. Each flag stands for itself, so that `sandbox` and `run --sandbox` take the same ones.
@@ -185,6 +221,18 @@ pub struct SandboxOptions {
     /// How often each request is answered with its error code before it is served; without it for ever.
     #[arg(id = "sandbox-errors", long = "sandbox-errors", value_name = "NUMBER")]
     pub errors: Option<u32>,
+    /// How a paid request is answered instead, once its video is made.
+    #[arg(id = "sandbox-answer", long = "sandbox-answer", value_name = "SHAPE")]
+    pub answer: Option<AnswerShape>,
+    /// How many answers to each purchase have that shape; without it all.
+    #[arg(id = "sandbox-answers", long = "sandbox-answers", value_name = "NUMBER")]
+    pub answers: Option<u64>,
+    /// Take each credential once: whoever shows it again is turned away.
+    #[arg(id = "sandbox-single-use", long = "sandbox-single-use")]
+    pub single_use: bool,
+    /// What stands behind the same gate as the purchase itself.
+    #[arg(id = "sandbox-gate", long = "sandbox-gate", value_name = "WHAT,…", value_delimiter = ',')]
+    pub gates: Vec<Gate>,
     /// Percent of paid requests that are answered with a refund instead of the video.
     #[arg(id = "sandbox-refund-percent", long = "sandbox-refund-percent", value_name = "PERCENT",
         default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
@@ -262,6 +310,10 @@ impl Default for SandboxOptions {
             redeem_error: None,
             poll_error: None,
             errors: None,
+            answer: None,
+            answers: None,
+            single_use: false,
+            gates: Vec::new(),
             refund_percent: 0,
             refund_faults: Vec::new(),
             price_drift_percent: 0,

@@ -25,9 +25,9 @@ use super::journal::Asked;
 use super::keys::{Bill, Minted, hex, request_digest};
 use super::mint::{Mint, MintError};
 use super::mpp::{self, Shown};
-use super::options::ErrorCode;
+use super::options::{ErrorCode, Gate, OfferedScheme};
 use super::serve::HangUp;
-use super::{World, now, refund, videos};
+use super::{World, now, refund, shapes, videos};
 use crate::l402::PaymentHash;
 use crate::money::{Msat, Sats};
 
@@ -96,8 +96,10 @@ async fn sell(State(shop): State<Arc<Shop>>, Path(name): Path<String>, headers: 
     }
     let answer = match headers.get(AUTHORIZATION) {
         None => shop.ask(&wish, &headers).await,
-        Some(value) => match shop.proof(value.as_bytes()) {
+        Some(value) => match shop.world.proof(value.as_bytes()) {
             Some(proof) => shop.redeem(&wish, &proof, &headers).await,
+            // As aperture does: whoever shows nothing that it takes is asked to pay.
+            None if shop.world.options.scheme == OfferedScheme::Mpp => shop.ask(&wish, &headers).await,
             None => Ok(bad_credential("the credential's macaroon or preimage is not right")),
         },
     };
@@ -178,6 +180,17 @@ impl Shop {
             accept_ms: options.accept.then(|| ms(options.accept_ms)),
         };
         let redeemed = self.world.books().redeem(proof.hash, &hex(&wish.digest), terms, now())?;
+        if matches!(redeemed, Redeemed::Delivered { .. } | Redeemed::Processing) {
+            if options.single_use && self.world.handled.count(&proof.hash) > 0 {
+                return Ok(bad_credential("the token was already used"));
+            }
+            let ran = self.world.handled.runs(proof.hash);
+            if let (Some(shape), Redeemed::Delivered { video, .. }) = (options.answer, &redeemed)
+                && options.answers.is_none_or(|most| ran < most)
+            {
+                return Ok(shapes::answer(shape, &format!("{}videos/{video}.mp4", self.base_for(headers))));
+            }
+        }
         match redeemed {
             Redeemed::Delivered { video, deduplicated } => Ok(self.delivered(&video, deduplicated)),
             Redeemed::Processing => Ok(self.accepted(&proof.hash)),
@@ -247,13 +260,23 @@ impl Shop {
         (self.world.options.accept_ms / 2).clamp(POLL_MS_MIN, POLL_MS_MAX)
     }
 
+    /// The price in msat, with the drift that was asked for; rounded down to a whole sat, at least one.
+    fn drifted(&self, price: Sats, request: &[u8; 32]) -> Msat {
+        let percent = if self.world.faults.drifts(request) { self.world.options.price_drift_percent } else { 0 };
+        Msat::new(drifted(price, percent).get().saturating_mul(1_000))
+    }
+}
+
+impl World {
     /// The credential in an Authorization header, where macaroon and preimage hold.
     fn proof(&self, header: &[u8]) -> Option<Proof> {
         let (scheme, credential) = std::str::from_utf8(header).ok()?.split_once(' ')?;
         if scheme.eq_ignore_ascii_case("Payment") {
             return self.proof_of(&mpp::read_credential(credential.trim())?);
         }
-        if !["L402", "LSAT"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) {
+        if self.options.scheme == OfferedScheme::Mpp
+            || !["L402", "LSAT"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
+        {
             return None;
         }
         let (token, preimage) = credential.trim().rsplit_once(':')?;
@@ -262,14 +285,22 @@ impl Shop {
 
     fn proof_of(&self, shown: &Shown) -> Option<Proof> {
         let preimage: [u8; 32] = HEXLOWER_PERMISSIVE.decode(shown.preimage.as_bytes()).ok()?.try_into().ok()?;
-        let hash = self.world.keys.verify(&shown.token)?;
+        let hash = self.keys.verify(&shown.token)?;
         (<[u8; 32]>::from(Sha256::digest(preimage)) == hash.0).then_some(Proof { hash })
     }
 
-    /// The price in msat, with the drift that was asked for; rounded down to a whole sat, at least one.
-    fn drifted(&self, price: Sats, request: &[u8; 32]) -> Msat {
-        let percent = if self.world.faults.drifts(request) { self.world.options.price_drift_percent } else { 0 };
-        Msat::new(drifted(price, percent).get().saturating_mul(1_000))
+    /// Whether a credential of that purchase is shown.
+    fn shows(&self, headers: &HeaderMap, hash: &PaymentHash) -> bool {
+        let shown = headers.get(AUTHORIZATION).and_then(|value| self.proof(value.as_bytes()));
+        shown.is_some_and(|proof| proof.hash == *hash)
+    }
+
+    /// Whether the credential of the purchase of that video is shown.
+    pub(super) fn shows_for(&self, headers: &HeaderMap, video: &str) -> bool {
+        let shown = headers.get(AUTHORIZATION).and_then(|value| self.proof(value.as_bytes()));
+        let books = self.books();
+        let bought = shown.and_then(|proof| books.state.sale(&proof.hash)?.bought.as_ref());
+        bought.is_some_and(|bought| bought.video == video)
     }
 }
 
@@ -286,6 +317,9 @@ async fn poll(State(shop): State<Arc<Shop>>, Query(job): Query<Job>, headers: He
     shop.world.wait(shop.world.options.latency_ms).await;
     let hash = job.request_id.strip_prefix(REQUEST_ID_PREFIX).and_then(PaymentHash::from_hex);
     let (Some(hash), "video") = (hash, job.job_type.as_str()) else { return no_such_job() };
+    if shop.world.options.gates.contains(&Gate::Polls) && !shop.world.shows(&headers, &hash) {
+        return refuse(StatusCode::PAYMENT_REQUIRED, "L402_PAYMENT_REQUIRED", "show the credential");
+    }
     if let Some(code) = shop.world.faults.error_code(Place::Poll, &hash.0) {
         return errors::answer(code, shop.charge(&hash, &headers).as_ref());
     }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::books::{End, OwnInvoice, Payment, Sale, State};
 use super::journal::Claimed;
+use super::shapes::Handled;
 use super::videos::Fetches;
 use super::{World, now};
 use crate::money::Msat;
@@ -61,6 +62,8 @@ pub struct SaleRow {
     pub paid: bool,
     /// How many answers handed the video over.
     pub delivered_count: u64,
+    /// How often the API's handler ran for it since the start.
+    pub handled: u64,
     /// The video, once there is one. Two sales of one video were answered from the cache of identical requests.
     pub video: Option<String>,
     /// Whether the video is another sale's.
@@ -101,7 +104,7 @@ impl World {
         Snapshot {
             balance_msat: books.state.balance(),
             payments: books.state.payments().map(PaymentRow::of).collect(),
-            sales: books.state.sales().map(SaleRow::of).collect(),
+            sales: books.state.sales().map(|sale| SaleRow::of(sale, &self.handled)).collect(),
             fetches: self.fetches.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             invoices: books.state.invoices().map(|invoice| InvoiceRow::of(invoice, now())).collect(),
             refunds: books.state.claims().map(|claimed| RefundRow::of(claimed, &books.state)).collect(),
@@ -145,9 +148,10 @@ impl PaymentRow {
 }
 
 impl SaleRow {
-    fn of(sale: &Sale) -> Self {
+    fn of(sale: &Sale, handled: &Handled) -> Self {
         Self {
             hash: sale.asked.hash.hex(),
+            handled: handled.count(&sale.asked.hash),
             body_sha256: sale.asked.body_sha256.clone(),
             endpoint: sale.asked.endpoint.clone(),
             amount_msat: sale.asked.amount_msat,

@@ -22,7 +22,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::World;
-use super::options::{DownloadFault, InAnswer};
+use super::options::{DownloadFault, Gate, InAnswer};
 use super::serve::HangUp;
 
 /// A real video; what makes each one different follows in a box that players skip.
@@ -84,6 +84,9 @@ async fn video(
     let Some(id) = file.strip_suffix(".mp4").filter(|id| world.books().state.has_video(id)) else {
         return (StatusCode::NOT_FOUND, "no such video").into_response();
     };
+    if world.options.gates.contains(&Gate::Videos) && !world.shows_for(&headers, id) {
+        return (StatusCode::UNAUTHORIZED, "show the credential").into_response();
+    }
     let fault = world.faults.of_download(id.as_bytes());
     let nth = world.note_fetch(id, |fetches| fetches.requests += 1).saturating_sub(1);
     let wish = Wish { id: id.to_owned(), nth, headers, moved: way.moved.is_some(), fault };

@@ -29,6 +29,8 @@ mod faults;
 #[cfg(test)]
 mod files_and_refunds;
 #[cfg(test)]
+mod gated;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod killed_often;
@@ -46,6 +48,8 @@ mod refunds;
 mod refused;
 #[cfg(test)]
 mod said;
+#[cfg(test)]
+mod schemes;
 #[cfg(test)]
 mod stopped;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use l402_batch::l402::PaymentHash;
+use l402_batch::l402::{PaymentHash, Scheme};
 use l402_batch::origin::{Credential, HttpAnswer, HttpFailure, Origin, Request};
 use url::Url;
 
@@ -22,7 +22,7 @@ pub struct SimOrigin {
 }
 
 impl Origin for SimOrigin {
-    async fn ask(&self, request: &Request) -> Result<HttpAnswer, HttpFailure> {
+    async fn ask(&self, request: &Request, _scheme: Scheme) -> Result<HttpAnswer, HttpFailure> {
         self.world.point("before an ask").await;
         // Judged as it leaves: a request that stands in line on the way may arrive after a later one was paid.
         let broken = self.world.auditor.borrow_mut().asked(&request.digest());
@@ -57,7 +57,7 @@ impl Origin for SimOrigin {
         }
     }
 
-    async fn poll(&self, url: &Url) -> Result<HttpAnswer, HttpFailure> {
+    async fn poll(&self, url: &Url, _credential: Option<&Credential>) -> Result<HttpAnswer, HttpFailure> {
         self.world.point("before a poll").await;
         let url = url.clone();
         let answer = exchange(&self.world, Kind::Other, ASK_MS, move |world| shop::poll(world, &url)).await;

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use l402_batch::catalog::{Catalog, Endpoint, ErrorRule, Method, PriceRule, Priced, Rate, ResultRule, Value};
+use l402_batch::catalog::{Catalog, Endpoint, ErrorRule, Method, PriceRule, Priced, Rate, ResultRule, Terms, Value};
 use l402_batch::money::Msat;
 use l402_batch::origin::Request;
 use l402_batch::plan::{ContentHash, PlannedJob};
@@ -87,6 +87,7 @@ fn endpoint(name: &str, host: &str, method: Method, price_sat: u64, bypass: bool
         errors: builtin_errors(),
         dedup_window_s: u32::try_from(CACHE_MS / 1_000).expect("a window"),
         bypass_header: bypass.then(|| "X-No-Cache".to_owned()),
+        terms: Terms::default(),
         listing: None,
         allow_http: false,
         source: "the simulation".to_owned(),

@@ -7,15 +7,18 @@ use url::{Host, Url};
 
 use super::reader::{Item, Key, Reader};
 use super::{check, errors, params, price};
-use crate::catalog::{Endpoint, ErrorRule, Method, Param, PriceRule, ResultRule};
+use crate::catalog::{AuthScheme, Endpoint, ErrorRule, Method, Param, PriceRule, RedeemRule, ResultRule, Terms};
 
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 15] = [
     "url",
     "method",
     "source",
     "as_of",
     "dedup_window_s",
     "bypass_header",
+    "scheme",
+    "redeem",
+    "patience_s",
     "listing",
     "allow_http",
     "params",
@@ -43,6 +46,8 @@ const HEADERS_TAKEN: [&str; 10] = [
 const HEADER_CHARS_MAX: usize = 64;
 /// Longest window of a service's cache that makes sense: a day, in seconds.
 const DEDUP_WINDOW_S_MAX: i64 = 86_400;
+/// Longest patience with a service: a year, in seconds.
+const PATIENCE_S_MAX: i64 = 365 * 86_400;
 
 /// Reads one entry over `base`, the endpoint of the same name where there is one. Nothing where anything is wrong.
 pub(super) fn entry(
@@ -75,6 +80,7 @@ pub(super) fn entry(
     let method = entry.method(reader);
     let dedup_window_s = entry.dedup_window(reader);
     let bypass_header = entry.bypass_header(reader);
+    let terms = entry.terms(reader);
     let listing = entry.listing(reader, url.as_ref(), allow_http.unwrap_or(true));
     let (source, as_of) = entry.origin(reader);
     let (params, params_whole) = entry.params(reader);
@@ -94,6 +100,7 @@ pub(super) fn entry(
         errors: errors?,
         dedup_window_s: dedup_window_s?,
         bypass_header: bypass_header?,
+        terms: terms?,
         listing: listing?,
         allow_http: allow_http?,
         source,
@@ -211,6 +218,30 @@ impl<'i> Entry<'_, 'i> {
                 None
             }
         }
+    }
+
+    /// How the service deals with whoever pays, key by key over the base's.
+    fn terms(&self, reader: &mut Reader<'_>) -> Option<Terms> {
+        let base = self.base.map_or_else(Terms::default, |base| base.terms);
+        let word = |reader: &mut Reader<'_>, key, words: [&str; 2]| {
+            let Some((at, item)) = self.item(key) else { return Some(None) };
+            let known = words.iter().position(|word| item.get_ref().as_str() == Some(word));
+            if known.is_none() {
+                reader.expected(&at, item, &format!("{:?} or {:?}", words[0], words[1]));
+            }
+            known.map(Some)
+        };
+        let scheme = word(reader, "scheme", AuthScheme::ALL.map(AuthScheme::as_str));
+        let redeem = word(reader, "redeem", RedeemRule::ALL.map(RedeemRule::as_str));
+        let patience_s = match self.item("patience_s") {
+            Some((at, item)) => reader.integer(&at, item, 0..=PATIENCE_S_MAX).and_then(|s| u32::try_from(s).ok()),
+            None => Some(base.patience_s),
+        };
+        Some(Terms {
+            scheme: scheme?.and_then(|at| AuthScheme::ALL.get(at).copied()).or(base.scheme),
+            redeem: redeem?.and_then(|at| RedeemRule::ALL.get(at).copied()).unwrap_or(base.redeem),
+            patience_s: patience_s?,
+        })
     }
 
     /// The document, and its day. A price that is overridden is no longer the base document's: unless the entry names

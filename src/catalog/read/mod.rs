@@ -9,6 +9,9 @@
 //! source = "…"                 # the document that says so; else the file that holds the entry
 //! as_of = "2026-11-20"         # the day as of which it said so
 //! dedup_window_s = 30
+//! scheme = "payment"           # or "l402": pay by this one; else L402, LSAT, Payment, the first that is offered
+//! redeem = "replays"           # a second redeem gives the same purchase again; else "once"
+//! patience_s = 86400           # how long a paid job is asked for before a person has to decide
 //! [endpoint.NAME.params]       # sent in this order
 //! prompt = { type = "text", required = true }
 //! duration = { type = "integer", min = 3, max = 15, default = 5 }

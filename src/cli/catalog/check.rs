@@ -17,7 +17,9 @@ use crate::l402::{Invoice, Network};
 use crate::ledger::Reason;
 use crate::manifest::image;
 use crate::money::Msat;
-use crate::origin::{Asked, HttpFailure, HttpOptions, HttpOrigin, Origin, Request, read_ask, retry_after_ms};
+use crate::origin::{
+    Asked, HttpFailure, HttpOptions, HttpOrigin, Origin, Request, challenged_in, read_ask, retry_after_ms,
+};
 
 /// Between two requests, in milliseconds.
 const PAUSE_MS: u64 = 100;
@@ -117,7 +119,7 @@ impl Service {
         loop {
             tokio::time::sleep(Duration::from_millis(PAUSE_MS)).await;
             tries += 1;
-            let answer = match self.origin.ask(request).await {
+            let answer = match self.origin.ask(request, challenged_in(endpoint)).await {
                 Ok(answer) => answer,
                 Err(failure) => return Answer::Silent(unreachable_words(&failure)),
             };
@@ -187,7 +189,7 @@ fn unreachable_words(failure: &HttpFailure) -> String {
 }
 
 async fn fetch(origin: &HttpOrigin, url: &Url) -> Result<Json, String> {
-    let answer = origin.poll(url).await.map_err(|failure| failure.to_string())?;
+    let answer = origin.poll(url, None).await.map_err(|failure| failure.to_string())?;
     if !(200..300).contains(&answer.status) {
         return Err(format!("HTTP {}", answer.status));
     }

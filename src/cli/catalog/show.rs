@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::layers::Layers;
-use crate::catalog::{Endpoint, Param, ParamKind, Rate, Value};
+use crate::catalog::{AuthScheme, Endpoint, Param, ParamKind, Rate, Value};
 use crate::cli::config::CatalogOptions;
 use crate::cli::{ExitCode, Failure, Format, terminal};
 use crate::harmless::harmless_char;
@@ -47,6 +47,9 @@ struct Shown {
     as_of: Option<String>,
     dedup_window_s: u32,
     bypass_header: Option<String>,
+    scheme: Option<&'static str>,
+    redeem: &'static str,
+    patience_s: u32,
     listing: Option<String>,
     params: Vec<ShownParam>,
     price: ShownPrice,
@@ -107,6 +110,9 @@ impl Shown {
             as_of: Some(endpoint.as_of.clone()).filter(|day| !day.is_empty()),
             dedup_window_s: endpoint.dedup_window_s,
             bypass_header: endpoint.bypass_header.clone(),
+            scheme: endpoint.terms.scheme.map(AuthScheme::as_str),
+            redeem: endpoint.terms.redeem.as_str(),
+            patience_s: endpoint.terms.patience_s,
             listing: endpoint.listing_url().map(String::from),
             params: endpoint.params.iter().map(param).collect(),
             price: ShownPrice {
@@ -139,6 +145,10 @@ impl Shown {
             let text = format!("answers identical requests for {} s{bypass}", self.dedup_window_s);
             line(row("cache", &text, ""))?;
         }
+        let paid_by = self.scheme.unwrap_or("the first offered of L402, LSAT, Payment");
+        line(row("scheme", paid_by, ""))?;
+        let patience = format!("asked for {} after the payment at least", span(self.patience_s));
+        line(row("redeem", &format!("{}; {patience}", self.redeem), ""))?;
         if let Some(listing) = &self.listing {
             line(row("listing", listing, ""))?;
         }
@@ -151,6 +161,15 @@ impl Shown {
         let known = self.errors.len();
         line(row("error codes", &format!("{known}, as `--json` shows"), ""))?;
         line(String::new())
+    }
+}
+
+/// A time in the largest unit that holds it whole.
+fn span(seconds: u32) -> String {
+    match seconds {
+        s if s > 0 && s.is_multiple_of(3_600) => format!("{} h", s / 3_600),
+        s if s > 0 && s.is_multiple_of(60) => format!("{} min", s / 60),
+        s => format!("{s} s"),
     }
 }
 

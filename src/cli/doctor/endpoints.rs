@@ -6,7 +6,7 @@ use crate::l402::{Challenge, Expected, Invoice, Network, Refusal, check as check
 use crate::ledger::{JobState, Reason};
 use crate::manifest::image;
 use crate::money::counted;
-use crate::origin::{Asked, HttpOptions, HttpOrigin, Origin, Request, read_ask};
+use crate::origin::{Asked, HttpOptions, HttpOrigin, Origin, Request, challenged_in, read_ask};
 use crate::run::{Clock, SystemClock};
 
 use super::finding::{EndpointFacts, Report};
@@ -52,7 +52,7 @@ async fn check_one(origin: &HttpOrigin, sample: &Sample, node: Option<Network>, 
             return;
         }
     };
-    match origin.ask(&request).await.map(|answer| read_ask(&answer, &job.endpoint)) {
+    match origin.ask(&request, challenged_in(&job.endpoint)).await.map(|answer| read_ask(&answer, &job.endpoint)) {
         Err(failure) => report.problem(
             "endpoint",
             ExitCode::Unfinished,

@@ -93,7 +93,7 @@ fn credential() -> Credential {
 
 async fn asked(script: Script) -> Result<HttpAnswer, HttpFailure> {
     let (address, _server) = serve(vec![script]).await;
-    origin(HttpOptions { body_bytes_max: 64 * 1024, ..HttpOptions::default() }).ask(&post(address)).await
+    origin(HttpOptions { body_bytes_max: 64 * 1024, ..HttpOptions::default() }).ask(&post(address), Scheme::L402).await
 }
 
 fn bytes(text: &str) -> Script {
@@ -112,15 +112,21 @@ async fn an_answer_comes_back_uninterpreted() {
 #[tokio::test]
 async fn the_redeem_differs_from_the_ask_by_the_credential_alone() {
     let ok = || bytes("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}");
-    let (address, server) = serve(vec![ok(), ok(), ok()]).await;
+    let (address, server) = serve(vec![ok(), ok(), ok(), ok(), ok()]).await;
     let origin = origin(HttpOptions::default());
-    let request = post(address);
-    origin.ask(&request).await.unwrap();
+    let (request, job) = (post(address), format!("http://{address}/job?id=1").parse().unwrap());
+    origin.ask(&request, Scheme::L402).await.unwrap();
     origin.redeem(&request, &credential()).await.unwrap();
-    origin.poll(&format!("http://{address}/job?id=1").parse().unwrap()).await.unwrap();
-    let requests = server.await.unwrap();
+    origin.poll(&job, None).await.unwrap();
+    origin.poll(&job, Some(&credential())).await.unwrap();
+    origin.ask(&request, Scheme::Payment).await.unwrap();
+    let mut requests = server.await.unwrap();
     let authorization = format!("authorization: L402 tok+en/==:{}\r\n", "07".repeat(32));
     assert!(requests[1].contains(&authorization), "{}", requests[1]);
+    assert!(requests[4].contains("accept-authenticate: Payment\r\n"), "{}", requests[4]);
+    let accepts = "accept-authenticate: L402\r\n";
+    assert!(requests[0].contains(accepts), "{}", requests[0]);
+    requests[0] = requests[0].replace(accepts, "");
     assert_eq!(requests[1].replace(&authorization, ""), requests[0]);
     assert!(requests[0].starts_with("POST /buy?secret=query HTTP/1.1\r\n"), "{}", requests[0]);
     assert!(requests[0].ends_with("\r\n\r\n{\"prompt\":\"a\"}"));
@@ -129,6 +135,8 @@ async fn the_redeem_differs_from_the_ask_by_the_credential_alone() {
     }
     assert!(requests[2].starts_with("GET /job?id=1 HTTP/1.1\r\n"));
     assert!(!requests[2].contains("authorization"));
+    assert_eq!(requests[3].replace(&authorization, ""), requests[2], "behind the gate, with the credential");
+    assert!(requests[3].contains(&authorization), "{}", requests[3]);
 }
 
 #[tokio::test]
@@ -210,8 +218,8 @@ async fn a_silent_server_ends_an_ask_and_a_poll() {
     let short = Duration::from_millis(50);
     let origin = origin(HttpOptions { ask_timeout: short, poll_timeout: short, ..HttpOptions::default() });
     let expected = Err(HttpFailure::NoAnswer("it took too long".to_owned()));
-    assert_eq!(origin.ask(&post(address)).await, expected);
-    assert_eq!(origin.poll(&post(address).url).await, expected);
+    assert_eq!(origin.ask(&post(address), Scheme::L402).await, expected);
+    assert_eq!(origin.poll(&post(address).url, None).await, expected);
 }
 
 /// A name that anybody may have had resolved to this machine, as far as a resolver is concerned.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::*;
-use crate::catalog::{Apart, Catalog, ErrorRule, Method, PriceRule, Rate, ResultRule};
+use crate::catalog::{Apart, Catalog, ErrorRule, Method, PriceRule, Rate, ResultRule, Terms};
 use crate::l402::{Network, Scheme, Token};
 use crate::ledger::fixtures::{INVOICE_EXPIRES_AT, hash, intent, preimage, purchase};
 use crate::ledger::{Caps, PaymentKey, RefundRecord};
@@ -46,6 +46,7 @@ pub(super) fn facts() -> Facts {
         errors: builtin_errors(),
         dedup_window_s: 30,
         bypass_header: None,
+        terms: Terms::default(),
         listing: None,
         allow_http: false,
         source: "test".to_owned(),

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::bank::Bank;
 use super::world::{FakeClock, PRICE};
-use crate::l402::PaymentHash;
+use crate::l402::{PaymentHash, Scheme};
 use crate::money::Msat;
 use crate::origin::{Credential, HttpAnswer, HttpFailure, Origin, Request};
 use crate::run::Clock;
@@ -82,6 +82,8 @@ pub(super) struct Shop {
     pub(super) seen: RefCell<Vec<(Kind, String, UnixMs)>>,
     /// Of each of them: whether it came with the header that bypasses the cache.
     pub(super) bypassed: RefCell<Vec<bool>>,
+    /// Polls stand behind the same gate.
+    pub(super) gated: Cell<bool>,
     /// Twins that got another's film.
     pub(super) cached: Cell<u32>,
     minted: Cell<u64>,
@@ -104,6 +106,7 @@ impl Shop {
             last: RefCell::default(),
             seen: RefCell::default(),
             bypassed: RefCell::default(),
+            gated: Cell::new(false),
             cached: Cell::new(0),
             minted: Cell::new(0),
             bank: Bank::new(clock),
@@ -278,7 +281,7 @@ fn lost() -> HttpFailure {
 }
 
 impl Origin for Shop {
-    async fn ask(&self, request: &Request) -> Result<HttpAnswer, HttpFailure> {
+    async fn ask(&self, request: &Request, _scheme: Scheme) -> Result<HttpAnswer, HttpFailure> {
         self.clock.sleep_ms(WAY_MS).await;
         let prompt = prompt_in(request);
         let twin = self.delivered_at.borrow().get(&request.digest()).copied();
@@ -324,10 +327,16 @@ impl Origin for Shop {
         }
     }
 
-    async fn poll(&self, url: &Url) -> Result<HttpAnswer, HttpFailure> {
+    async fn poll(&self, url: &Url, credential: Option<&Credential>) -> Result<HttpAnswer, HttpFailure> {
         self.clock.sleep_ms(WAY_MS).await;
         let hash = url.query_pairs().find(|(name, _)| name == "h").unwrap().1.into_owned();
         let hash = PaymentHash::from_hex(&hash).unwrap();
+        if let Some(credential) = credential {
+            let shown = PaymentHash(Sha256::digest(credential.preimage.reveal()).into());
+            assert_eq!(shown, hash, "a poll shows the credential of its own purchase");
+        } else if self.gated.get() {
+            return Ok(answer(402, &[], "{}"));
+        }
         match self.next(Kind::Poll, &self.prompt_of(&hash), url.host_str().unwrap(), false) {
             Act::Sell | Act::Ask(_) | Act::Repeat | Act::Refund => Ok(self.hand_over(&hash, true)),
             Act::Drop | Act::Swallow => Err(lost()),

@@ -14,7 +14,7 @@ use url::Url;
 use super::ledger::Stoppable;
 use super::node::Node;
 use super::shop::Shop;
-use crate::catalog::{Catalog, Endpoint, ErrorRule, Method, PriceRule, Priced, Rate, ResultRule, Value};
+use crate::catalog::{Catalog, Endpoint, ErrorRule, Method, PriceRule, Priced, Rate, ResultRule, Terms, Value};
 use crate::event::{Event, Listener};
 use crate::ledger::sqlite::{BatchStart, Books, InlineLedger, NewBatch, Retake};
 use crate::ledger::{BatchKey, JobState, Reason};
@@ -111,6 +111,7 @@ pub(super) fn endpoint(host: &str) -> Endpoint {
         errors: builtin_errors(),
         dedup_window_s: 30,
         bypass_header: host.starts_with("fresh").then(|| "X-No-Cache".to_owned()),
+        terms: Terms::default(),
         listing: None,
         allow_http: false,
         source: "a test".to_owned(),

@@ -77,6 +77,8 @@ pub struct Sale {
     pub amount_msat: u64,
     pub paid: bool,
     pub delivered_count: u64,
+    #[serde(default)]
+    pub handled: u64,
     pub video: Option<String>,
 }
 

@@ -30,3 +30,9 @@ CREATE TABLE ledger_id (
     id BLOB NOT NULL CHECK (length(id) = 16)
 ) STRICT;
 INSERT INTO ledger_id VALUES (1, randomblob(16));
+
+-- What is paid for and not delivered: when the first success was answered, when a person last said to ask again, and when the one redeem
+-- more was sent that may follow a success.
+ALTER TABLE payments ADD COLUMN heard_at INTEGER;
+ALTER TABLE payments ADD COLUMN retried_at INTEGER;
+ALTER TABLE payments ADD COLUMN replayed_at INTEGER;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::catalog::{Apart, Endpoint, Method, PriceRule, Priced, Rate, ResultRule, Value};
+use crate::catalog::{Apart, Endpoint, Method, PriceRule, Priced, Rate, ResultRule, Terms, Value};
 use crate::l402::{Network, PaymentHash, Preimage, Scheme, Token};
 use crate::ledger::sqlite::{BatchStart, Books, NewBatch, PlanLoad, Retake};
 use crate::ledger::{
@@ -48,6 +48,7 @@ pub(super) fn endpoint() -> Arc<Endpoint> {
         errors: Vec::new(),
         dedup_window_s: 60,
         bypass_header: None,
+        terms: Terms::default(),
         listing: None,
         allow_http: false,
         source: "a test".to_owned(),

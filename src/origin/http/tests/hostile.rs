@@ -20,7 +20,11 @@ fn small() -> HttpOptions {
 async fn each(script: impl Fn() -> Script) -> [Result<HttpAnswer, HttpFailure>; 3] {
     let (address, _server) = serve(vec![script(), script(), script()]).await;
     let (origin, request) = (origin(small()), post(address));
-    [origin.ask(&request).await, origin.redeem(&request, &credential()).await, origin.poll(&request.url).await]
+    [
+        origin.ask(&request, Scheme::L402).await,
+        origin.redeem(&request, &credential()).await,
+        origin.poll(&request.url, None).await,
+    ]
 }
 
 async fn answered(head: &str, body: &str) -> HttpAnswer {
@@ -95,9 +99,11 @@ async fn what_has_no_end_is_read_so_far() {
     for (first, again) in heads {
         let (address, written) = endless(first, again).await;
         let (origin, request) = (origin(small()), post(address));
-        for brought in
-            [origin.ask(&request).await, origin.redeem(&request, &credential()).await, origin.poll(&request.url).await]
-        {
+        for brought in [
+            origin.ask(&request, Scheme::L402).await,
+            origin.redeem(&request, &credential()).await,
+            origin.poll(&request.url, None).await,
+        ] {
             let failure = brought.unwrap_err();
             assert!(matches!(failure, HttpFailure::TooLarge(_) | HttpFailure::NoAnswer(_)), "{first}: {failure:?}");
             assert!(is_harmless(&failure.to_string()));
@@ -113,7 +119,7 @@ async fn answers_that_announce_others_for_ever_end_in_time() {
     let (address, _) = endless("", "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n").await;
     let short = Duration::from_millis(300);
     let origin = origin(HttpOptions { ask_timeout: short, ..small() });
-    assert!(matches!(origin.ask(&post(address)).await, Err(HttpFailure::NoAnswer(_))));
+    assert!(matches!(origin.ask(&post(address), Scheme::L402).await, Err(HttpFailure::NoAnswer(_))));
 }
 
 #[tokio::test]
@@ -211,8 +217,8 @@ async fn a_body_that_comes_drop_by_drop_ends_in_time() {
     let short = Duration::from_millis(200);
     let origin = origin(HttpOptions { ask_timeout: short, poll_timeout: short, ..small() });
     let expected = Err(HttpFailure::NoAnswer("it took too long".to_owned()));
-    assert_eq!(origin.ask(&post(address)).await, expected);
-    assert_eq!(origin.poll(&post(address).url).await, expected);
+    assert_eq!(origin.ask(&post(address), Scheme::L402).await, expected);
+    assert_eq!(origin.poll(&post(address).url, None).await, expected);
 }
 
 #[tokio::test]
@@ -287,9 +293,11 @@ async fn no_compression_is_asked_for_and_none_undone() {
     let bomb = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x08\x08\x00";
     let (address, server) = serve(vec![bytes(bomb), bytes(bomb), bytes(bomb)]).await;
     let (origin, request) = (origin(small()), post(address));
-    for brought in
-        [origin.ask(&request).await, origin.redeem(&request, &credential()).await, origin.poll(&request.url).await]
-    {
+    for brought in [
+        origin.ask(&request, Scheme::L402).await,
+        origin.redeem(&request, &credential()).await,
+        origin.poll(&request.url, None).await,
+    ] {
         let answer = brought.unwrap();
         assert_eq!(answer.body, b"\x1f\x08\x08\x00");
         assert!(matches!(read_redeem(&answer, &endpoint()), Redeemed::UnknownShape { .. }));
