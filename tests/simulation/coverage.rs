@@ -91,6 +91,9 @@ sights! {
     DiskFailedBefore,
     DiskFailedAfter,
     DiskWasFull,
+    /// Somebody read the ledger's file, and copied it, beside a run.
+    ViewedMeanwhile,
+    BackedUpMeanwhile,
     StoppedIdle,
     /// It stopped with a payment open; and while a payment's POST was on its way.
     StoppedOpen,

@@ -19,6 +19,7 @@ use l402_batch::time::UnixMs;
 
 use super::coverage::Sight;
 use super::faults::Fault;
+use super::ledger_file::LedgerFile;
 use super::timeline::sleep;
 use super::world::World;
 
@@ -56,6 +57,8 @@ enum Written {
 pub struct Disk {
     pub world: Rc<World>,
     pub ledger: InlineLedger,
+    /// Where it lies in a file, and not in memory.
+    file: Option<LedgerFile>,
     lie: Lie,
     written: RefCell<Vec<Written>>,
     /// Commits of this process so far, and at which it fails.
@@ -65,6 +68,10 @@ pub struct Disk {
     full_until: Cell<i64>,
     payments: RefCell<BTreeMap<PaymentKey, Payment>>,
     open: RefCell<BTreeSet<PaymentKey>>,
+}
+
+fn in_memory() -> Books {
+    Books::in_memory().expect("a ledger in memory")
 }
 
 /// What an intent said.
@@ -87,11 +94,14 @@ pub struct Port<'a> {
 }
 
 impl Disk {
-    pub fn new(world: &Rc<World>, lie: Lie) -> Self {
-        let books = Books::in_memory().expect("a ledger in memory");
+    pub fn new(world: &Rc<World>, lie: Lie, file: Option<LedgerFile>) -> Self {
+        // A lying ledger that loses its end is written anew, in memory.
+        let file = file.filter(|_| lie != Lie::IntentBeforeCommit);
+        let books = file.as_ref().map_or_else(in_memory, LedgerFile::open);
         Self {
             world: Rc::clone(world),
             ledger: InlineLedger::new(books),
+            file,
             lie,
             written: RefCell::default(),
             commits: Cell::new(0),
@@ -99,6 +109,15 @@ impl Disk {
             full_until: Cell::new(0),
             payments: RefCell::default(),
             open: RefCell::default(),
+        }
+    }
+
+    /// The first of the processes that begin now opens the ledger; nobody has it open.
+    pub fn opened(&self) {
+        if let Some(file) = &self.file {
+            // What is open is closed first.
+            *self.ledger.books() = in_memory();
+            *self.ledger.books() = file.open();
         }
     }
 
@@ -147,7 +166,7 @@ impl Disk {
             .position(|written| matches!(written, Written::Record(at, _, Record::Intend(_)) if now - at < LAZY_MS));
         let Some(lost) = lost else { return };
         self.world.note(|| "the ledger loses an intent that it had handed out".to_owned());
-        let mut books = Books::in_memory().expect("a ledger in memory");
+        let mut books = in_memory();
         let mut written = self.written.borrow_mut();
         written.truncate(lost);
         for written in &*written {
@@ -412,6 +431,9 @@ impl Ledger for Port<'_> {
         );
         if moves_money {
             disk.check_limits();
+        }
+        if let Some(file) = &disk.file {
+            file.perhaps_read(world, &disk.ledger.books(), self.batch.get());
         }
         if fails == Some(Moment::After) {
             world.saw(Sight::DiskFailedAfter);

@@ -12,6 +12,7 @@ use super::coverage::{SIGHTS, Sight};
 use super::disk::{Disk, Lie, Moment};
 use super::faults::{ALL, Fault, Faults};
 use super::files::FOLDER;
+use super::ledger_file::LedgerFile;
 use super::origin::SimOrigin;
 use super::payer::SimPayer;
 use super::plan::Plan;
@@ -190,7 +191,7 @@ impl Life {
         world.files.lies.set(options.liar == Liar::LazyFolder);
         let pays_again = options.liar == Liar::PayingOrigin;
         let mut life = Self {
-            disk: Disk::new(&world, lie),
+            disk: Disk::new(&world, lie, LedgerFile::draw(options.seed)),
             payer: SimPayer { world: Rc::clone(&world), liar: options.liar },
             origin: SimOrigin { world: Rc::clone(&world), pays_again },
             liar: options.liar,

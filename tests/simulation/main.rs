@@ -21,6 +21,8 @@ mod fetching;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod ledger_file;
+#[cfg(test)]
 mod life;
 #[cfg(test)]
 mod mint;

@@ -120,6 +120,7 @@ impl Life {
             world.files.meddle(&world, &ids);
         }
         let keys: Vec<Option<BatchKey>> = orders.iter().map(|order| self.batches[order.at].key).collect();
+        self.disk.opened();
         let ports: Vec<Port<'_>> = orders.iter().map(|_| self.disk.open()).collect();
         for (port, key) in ports.iter().zip(&keys) {
             port.batch.set(*key);
