@@ -9,10 +9,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::l402::Network;
 use crate::ledger::fixtures::delivered_job;
 use crate::ledger::{
-    Committed, DeliveredJob, DownloadedFile, FetchMark, Ledger, OpenJob, OpenRefund, PaymentKey, PendingJob, Reason,
-    Record, Twin, Undownloaded, Witness,
+    Committed, DeliveredJob, DownloadedFile, FetchMark, Ledger, OpenJob, OpenRefund, Original, PaymentKey, PendingJob,
+    Reason, Record, Twin, Undownloaded, Witness,
 };
 use crate::origin::{Fetcher, HttpAnswer, Request};
 use crate::payer::NodeId;
@@ -50,6 +51,9 @@ impl Ledger for OneJob {
         Err(LedgerError::Io("none".to_owned()))
     }
     async fn twin(&self, _: JobKey, _: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
+        Ok(None)
+    }
+    async fn bought_elsewhere(&self, _: JobKey, _: &[u8; 32], _: Network) -> Result<Option<Original>, LedgerError> {
         Ok(None)
     }
     async fn open_refunds(&self, _: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {

@@ -21,10 +21,12 @@ pub use refund::{
     DurableInvoice, OpenRefund, RefundInvoice, RefundInvoiceRow, RefundRecord, RefundRow, RefundStanding,
 };
 pub use rows::{
-    Counts, DeliveredJob, OpenJob, OpenStage, PendingJob, ReceiptKind, ReceiptRow, ResultRow, StateCount, Twin, Witness,
+    Counts, DeliveredJob, OpenJob, OpenStage, Original, PendingJob, ReceiptKind, ReceiptRow, ResultRow, StateCount,
+    Twin, Witness,
 };
 pub use state::{JobState, Next, Reason, tried_again};
 
+use crate::l402::Network;
 use crate::origin::{HttpAnswer, Request};
 use crate::payer::NodeId;
 use crate::time::UnixMs;
@@ -72,6 +74,18 @@ pub trait Ledger {
     /// # Errors
     /// Where the ledger cannot be read.
     fn twin(&self, job: JobKey, digest: &[u8; 32]) -> impl Future<Output = Result<Option<Twin>, LedgerError>>;
+
+    /// The purchase, of any batch and on that network, that the job with this request (by its digest) would repeat, though
+    /// nobody means it to (rule 11).
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn bought_elsewhere(
+        &self,
+        job: JobKey,
+        digest: &[u8; 32],
+        network: Network,
+    ) -> impl Future<Output = Result<Option<Original>, LedgerError>>;
 
     /// Every refund of the batch (of all batches, with none) that can still be claimed or come, by its payment.
     ///

@@ -7,7 +7,7 @@ use crate::origin::{Credential, HttpAnswer, Request};
 use crate::payer::NodeId;
 use crate::time::UnixMs;
 
-use super::{JobState, Reason, RefundRecord};
+use super::{JobState, Original, Reason, RefundRecord};
 
 /// A batch in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -283,6 +283,8 @@ pub enum IntentRefusal {
     HashKnown,
     /// Another purchase of the identical request is open, or is not a window ago: two processes asked at once.
     TwinKnown,
+    /// The same request is bought already under another name, and nobody means to buy it once more.
+    Duplicate(Original),
 }
 
 /// An intent that is durable. Only a ledger makes one, and paying takes one.

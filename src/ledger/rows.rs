@@ -157,6 +157,31 @@ impl Twin {
     }
 }
 
+/// A purchase that another job would repeat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Original {
+    /// Its batch's name.
+    pub batch: String,
+    /// Its job's id.
+    pub id: String,
+    /// When it was paid, or else intended.
+    pub at: UnixMs,
+}
+
+impl Original {
+    /// Why the other job is not bought.
+    #[must_use]
+    pub fn words(&self) -> String {
+        format!("bought already: {self}")
+    }
+}
+
+impl std::fmt::Display for Original {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "job {} of the batch {}, {}", self.id, self.batch, self.at)
+    }
+}
+
 /// How many jobs stand how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StateCount {

@@ -40,6 +40,9 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             Ok(request) => Rc::new(request),
             Err(problem) => return Ok(image_refusal(&problem)),
         };
+        if let Some(refused) = self.bought_elsewhere(pending, &request).await? {
+            return Ok(refused);
+        }
         if pending.endpoint.apart() != Apart::Never && !self.apart_from_twins(pending, &request).await? {
             return Ok(Asked::NotAdmitted);
         }
@@ -67,6 +70,13 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         let asked = self.challenge(pending, &request, &answer, now);
         self.request = Some(request);
         Ok(asked)
+    }
+
+    /// Looks, before anything is asked, whether the purchase is made already under another name; the intent looks again.
+    async fn bought_elsewhere(&self, pending: &PendingJob, request: &Request) -> Result<Option<Asked>, LedgerError> {
+        let Some(node) = &self.shared.node else { return Ok(None) };
+        let found = self.run.ledger.bought_elsewhere(pending.key, &request.digest(), node.network).await?;
+        Ok(found.map(|original| Asked::Refused(Reason::Duplicate, original.words())))
     }
 
     fn challenge(&self, pending: &PendingJob, request: &Request, answer: &HttpAnswer, now: UnixMs) -> Asked {

@@ -465,6 +465,9 @@ fn challenged(mut tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Ef
             }
             (State::Planned(tries), Effect::Wait(moment.later(tries.asks, None), Waiting::Turn))
         }
+        Input::Committed(Committed::IntentRefused(IntentRefusal::Duplicate(original))) => {
+            moment.end(JobState::Refused, Reason::Duplicate, original.words())
+        }
         Input::Committed(Committed::IntentRefused(refusal)) => {
             let (reason, message) = limit_words(&refusal);
             moment.end(JobState::Pending, reason, message)
@@ -493,7 +496,7 @@ fn limit_words(refusal: &IntentRefusal) -> (Reason, String) {
         IntentRefusal::BatchLimit { cost, used, most } => (Reason::BatchLimit, full("batch", cost, used, most)),
         IntentRefusal::DayLimit { cost, used, most } => (Reason::DayLimit, full("day", cost, used, most)),
         IntentRefusal::MonthLimit { cost, used, most } => (Reason::MonthLimit, full("month", cost, used, most)),
-        IntentRefusal::HashKnown | IntentRefusal::TwinKnown => {
+        IntentRefusal::HashKnown | IntentRefusal::TwinKnown | IntentRefusal::Duplicate(_) => {
             (Reason::InvoiceReused, "the invoice or the request belongs to another purchase".to_owned())
         }
     }

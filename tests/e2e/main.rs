@@ -25,6 +25,8 @@ mod downloads;
 #[cfg(test)]
 mod downloads_killed;
 #[cfg(test)]
+mod duplicates;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod files_and_refunds;

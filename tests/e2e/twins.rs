@@ -37,7 +37,7 @@ fn two_jobs_takes_and_batches_with_the_header_need_no_window() {
     client.run("run june.toml --retake t2").with(0);
     each_has_its_own(&sandbox, 4);
     client.write("july.toml", &manifest);
-    client.run("run july.toml --only t1").with(3);
+    client.run("run july.toml --only t1 --duplicates buy").with(6);
     each_has_its_own(&sandbox, 5);
     let urls: HashSet<_> = client.column("june.results.csv", "url").into_iter().collect();
     assert_eq!(urls.len(), 3);

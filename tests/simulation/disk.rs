@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::rc::Rc;
 
-use l402_batch::l402::PaymentHash;
+use l402_batch::l402::{Network, PaymentHash};
 use l402_batch::ledger::sqlite::{BatchStart, Books, Decided, Decision, InlineLedger, NewBatch, Retake, Undecided};
 use l402_batch::ledger::{
     BatchKey, Caps, Committed, DeliveredJob, Deliveries, JobKey, JobState, Ledger, LedgerError, OpenJob, OpenRefund,
-    PaymentKey, PendingJob, PeriodCap, Reason, Record, RefundRecord, Twin, Undownloaded, Witness,
+    Original, PaymentKey, PendingJob, PeriodCap, Reason, Record, RefundRecord, Twin, Undownloaded, Witness,
 };
 use l402_batch::money::Msat;
 use l402_batch::origin::{HttpAnswer, Request};
@@ -461,6 +461,15 @@ impl Ledger for Port<'_> {
 
     async fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
         self.read(|books| books.twin(job, digest)).await
+    }
+
+    async fn bought_elsewhere(
+        &self,
+        job: JobKey,
+        digest: &[u8; 32],
+        network: Network,
+    ) -> Result<Option<Original>, LedgerError> {
+        self.read(|books| books.bought_elsewhere(job, digest, network)).await
     }
 
     async fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {

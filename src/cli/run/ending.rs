@@ -219,6 +219,13 @@ fn advice(books: &Books, counts: &Counts, ending: &Ending<'_>, code: ExitCode) -
                 .to_owned(),
         );
     }
+    if reason(Reason::Duplicate) {
+        advice.push(
+            "what is bought already under another id or in another batch was left out: `status` names each original; whoever \
+             means to buy it once more says so with --duplicates (see `run --help`)"
+                .to_owned(),
+        );
+    }
     if reason(Reason::Changed) {
         advice.push(
             "changed jobs keep what was delivered: put the manifest back as it was, give the new content an id of its \

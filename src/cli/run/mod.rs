@@ -1,6 +1,7 @@
 //! `run`: recovery first, then the plan, the limits and the questions, then new purchases.
 
 mod carry;
+mod duplicates;
 mod ending;
 mod files;
 mod filing;
@@ -11,6 +12,7 @@ mod session;
 mod world;
 
 pub(super) use carry::{Carried, Work, settings};
+pub(super) use duplicates::{edition, words as duplicate_words};
 pub(super) use ending::{Ending, tell, tell_broken};
 pub(super) use files::{Files, check as check_files};
 pub(super) use filing::{Filing, check_template, destination};
@@ -24,8 +26,8 @@ use std::cell::OnceCell;
 use crate::download::Wanted;
 use crate::event::{Event, Listener};
 use crate::ledger::sqlite::{Batch, Books, DownloadTo, OpenMode};
-use crate::ledger::{Counts, JobState, Reason};
-use crate::manifest::{Limits, Manifest};
+use crate::ledger::{BatchKey, Counts, JobState, Reason};
+use crate::manifest::{Duplicates, Limits, Manifest};
 use crate::money::Msat;
 use crate::plan::Plan;
 use crate::plan::view::LeftToBuy;
@@ -112,22 +114,6 @@ impl<'a> Runner<'a> {
             Some(batch) if !self.options.files.overwrite => check_papers(books, batch),
             Some(_) | None => Ok(()),
         }
-    }
-
-    fn check_same_plan(
-        &self,
-        books: &Books,
-        name: &str,
-        known: Option<&Batch>,
-        manifest: &Manifest,
-        plan: &Plan,
-    ) -> Result<(), Failure> {
-        if known.is_none()
-            && let Some(warning) = session::check_same_plan(books, name, self.options, manifest, plan)?
-        {
-            self.reporter.warn(warning);
-        }
-        Ok(())
     }
 
     fn start(&self, name: &str, new_batch: bool, new_ledger: bool) {
@@ -245,7 +231,10 @@ impl<'a> Runner<'a> {
     ) -> Result<ExitCode, Failure> {
         self.world.check_endpoints(plan)?;
         session::check_ids(self.options, manifest, plan)?;
-        self.check_same_plan(&session.books, &session.name, session.known.as_ref(), manifest, plan)?;
+        let same_plan = match session.known {
+            None => session::same_plan(&session.books, &session.name, plan)?,
+            Some(_) => None,
+        };
         let (books, known) = (Some(&session.books), session.known.as_ref());
         let paths = session::check_files(books, known, &session.name, self.options, manifest, self.world)?;
         let to = self.destination(manifest, plan)?;
@@ -259,13 +248,14 @@ impl<'a> Runner<'a> {
         session::tell_remarks(manifest, plan, &self.reporter);
         let (mut batch, load) = session.load(self.options, manifest, plan, self.world.play.is_some())?;
         session::tell_load(&load, &self.reporter);
+        let meant = self.duplicates(&mut session, batch.key, manifest, limits, same_plan).await?;
         batch.remembered.download = to.clone().or(batch.remembered.download);
         let mut files = session.files(&mut batch, self.world, paths)?;
         for warning in files.rewrite()? {
             self.reporter.warn(warning);
         }
         let counts = session.books.counts(batch.key)?;
-        let left = questions::chosen(&session.books, batch.key, &self.options.choice)?;
+        let left = questions::chosen(&session.books, batch.key, &self.options.choice, meant)?;
         self.reporter.hear(&planned(counts.all_jobs(), &counts, &left, to.as_ref()));
 
         let mut refused = None;
@@ -274,7 +264,8 @@ impl<'a> Runner<'a> {
         } else {
             match self.admit(limits, &counts, &left).await {
                 Ok((cap, node)) => {
-                    session.accept(&mut batch, cap)?;
+                    let meant = meant.then_some(self.options.choice.only.as_slice());
+                    session.accept(&mut batch, cap, meant)?;
                     Work::Buy(batch.key, node)
                 }
                 Err(failure) => {
@@ -304,6 +295,33 @@ impl<'a> Runner<'a> {
         let carried = Carried { files_whole: following.finish(&self.reporter)?, ..carried };
         let untouched = left.jobs == 0 && stand(&counts, &OPEN).0 == 0 && (to.is_none() || to_download(&counts) == 0);
         self.end(&session, &batch, &carried, refused, untouched)
+    }
+
+    /// Sets aside what is bought already under another name, tells of it, and says whether a person means it to be bought
+    /// once more.
+    async fn duplicates(
+        &self,
+        session: &mut Session,
+        batch: BatchKey,
+        manifest: &Manifest,
+        limits: &Limits,
+        same_plan: Option<String>,
+    ) -> Result<bool, Failure> {
+        let zone = self.time_zone(limits)?;
+        let edition = edition(manifest, &zone)?;
+        let found = session.set_duplicates_aside(batch, self.world, edition, &self.options.choice.only).await?;
+        if found.count == 0 {
+            return Ok(false);
+        }
+        self.reporter.warn(duplicate_words(&found));
+        same_plan.into_iter().for_each(|words| self.reporter.warn(words));
+        let word = self.options.choice.duplicates.or(manifest.duplicates).unwrap_or(Duplicates::Ask);
+        match word {
+            Duplicates::Buy => Ok(true),
+            Duplicates::Skip => Ok(false),
+            Duplicates::Ask if self.options.choice.yes => Ok(false),
+            Duplicates::Ask => questions::means(&found, &self.reporter, &self.world.signals).await,
+        }
     }
 
     /// What is still pending learns why, so that `status` can tell it.
@@ -373,10 +391,14 @@ impl<'a> Runner<'a> {
         Ok((cap, node))
     }
 
-    fn settings(&self, limits: &Limits, batch: &Batch) -> Result<Settings, Failure> {
+    fn time_zone(&self, limits: &Limits) -> Result<jiff::tz::TimeZone, Failure> {
         let name = limits.time_zone.as_deref().unwrap_or(&self.options.system_time_zone);
-        let time_zone = jiff::tz::TimeZone::get(name)
-            .map_err(|error| Failure::Usage(format!("the time zone {name} is not known: {error}")))?;
+        jiff::tz::TimeZone::get(name)
+            .map_err(|error| Failure::Usage(format!("the time zone {name} is not known: {error}")))
+    }
+
+    fn settings(&self, limits: &Limits, batch: &Batch) -> Result<Settings, Failure> {
+        let time_zone = self.time_zone(limits)?;
         let choice = &self.options.choice;
         Ok(Settings {
             only: (!choice.only.is_empty()).then(|| choice.only.iter().cloned().collect()),
@@ -407,9 +429,6 @@ impl<'a> Runner<'a> {
         let (plan, limits) = input::plan(manifest, &self.options.limits)?;
         self.world.check_endpoints(&plan)?;
         session::check_ids(self.options, manifest, &plan)?;
-        if let Some(books) = &books {
-            self.check_same_plan(books, name, known.as_ref(), manifest, &plan)?;
-        }
         session::check_files(books.as_ref(), known.as_ref(), name, self.options, manifest, self.world)?;
         let to = self.destination(manifest, &plan)?;
         session::tell_remarks(manifest, &plan, &self.reporter);

@@ -1,11 +1,12 @@
 //! What is checked and asked before the first purchase: limits, node, balance, and the person.
 
+use std::collections::HashSet;
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use crate::cli::config::{Choice, RunOptions};
 use crate::cli::{Failure, money};
 use crate::ledger::BatchKey;
-use crate::ledger::sqlite::Books;
+use crate::ledger::sqlite::{Books, Duplicates};
 use crate::manifest::Limits;
 use crate::money::{Msat, Sats, counted};
 use crate::payer::{NodeInfo, NodeProblem, Payer};
@@ -16,26 +17,19 @@ use crate::run::signals::Signals;
 use super::reporter::Reporter;
 use super::world::World;
 
-/// Jobs that are read at a time.
-const PAGE: usize = 1_000;
-
-/// What this run would buy: everything pending, or what `--only` and `--limit` leave of it.
-pub(super) fn chosen(books: &Books, batch: BatchKey, choice: &Choice) -> Result<LeftToBuy, Failure> {
+/// What this run would buy: everything pending, with the duplicates where those are meant, or what `--only` and `--limit` leave
+/// of it.
+pub(super) fn chosen(books: &Books, batch: BatchKey, choice: &Choice, duplicates: bool) -> Result<LeftToBuy, Failure> {
     let mut left = LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO };
-    let mut after = None;
-    loop {
-        let page = books.pending(batch, after, PAGE)?;
-        let Some(last) = page.last() else { return Ok(left) };
-        after = Some(last.seq);
-        for job in page {
-            if choice.limit.is_some_and(|limit| left.jobs >= limit) {
-                return Ok(left);
-            }
-            if choice.only.is_empty() || choice.only.contains(&job.id) {
-                money::add(&mut left, job.price, job.fee_ceiling)?;
-            }
+    let only: HashSet<&str> = choice.only.iter().map(String::as_str).collect();
+    books.to_buy(batch, duplicates, &mut |id, price, fee_ceiling| {
+        let wanted = only.is_empty() || only.contains(id);
+        if wanted && choice.limit.is_none_or(|limit| left.jobs < limit) {
+            money::add(&mut left, price, fee_ceiling)?;
         }
-    }
+        Ok::<_, Failure>(())
+    })??;
+    Ok(left)
 }
 
 /// The bound of the batch over all its runs: its limit, or the worst case that is accepted by going on.
@@ -107,8 +101,7 @@ pub(super) async fn confirm(
     reporter: &Reporter,
 ) -> Result<(), Failure> {
     let play = world.play.is_some();
-    let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
-    match (play || options.choice.yes, terminal) {
+    match (play || options.choice.yes, is_terminal()) {
         (true, true) => Ok(()),
         (true, false) if play || limits.max_sats.is_some() => Ok(()),
         (true, false) => Err(Failure::Usage(
@@ -121,7 +114,23 @@ pub(super) async fn confirm(
     }
 }
 
-/// Asks. Earlier work of this process may have taken the signals over, so that they end the question here.
+/// Whether a person means to buy these once more: asked on a terminal, and no without one.
+pub(super) async fn means(found: &Duplicates, reporter: &Reporter, signals: &Signals) -> Result<bool, Failure> {
+    if !is_terminal() {
+        return Ok(false);
+    }
+    let question = format!(
+        "buy {} once more for {}? Otherwise they are left out. [y/N] ",
+        counted(found.count, "job"),
+        found.price.sats_ceil()
+    );
+    says_yes(question, reporter, signals).await
+}
+
+fn is_terminal() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
 async fn ask(left: &LeftToBuy, reporter: &Reporter, signals: &Signals) -> Result<(), Failure> {
     let question = format!(
         "buy {} for {} and at most {} of routing fees? [y/N] ",
@@ -129,6 +138,11 @@ async fn ask(left: &LeftToBuy, reporter: &Reporter, signals: &Signals) -> Result
         left.price.sats_ceil(),
         left.fee_ceiling.sats_ceil()
     );
+    if says_yes(question, reporter, signals).await? { Ok(()) } else { Err(Failure::Declined) }
+}
+
+/// Asks. Earlier work of this process may have taken the signals over, so that they end the question here.
+async fn says_yes(question: String, reporter: &Reporter, signals: &Signals) -> Result<bool, Failure> {
     let broken = |error: io::Error| Failure::Internal(format!("the question could not be asked: {error}"));
     // After a signal the bar does not come back.
     reporter.make_room(true);
@@ -148,8 +162,5 @@ async fn ask(left: &LeftToBuy, reporter: &Reporter, signals: &Signals) -> Result
         answer = answered => answer.unwrap_or_else(|error| Err(io::Error::other(error))),
     };
     reporter.make_room(false);
-    match answer.map_err(broken)?.trim().to_lowercase().as_str() {
-        "y" | "yes" => Ok(()),
-        _ => Err(Failure::Declined),
-    }
+    Ok(matches!(answer.map_err(broken)?.trim().to_lowercase().as_str(), "y" | "yes"))
 }

@@ -5,12 +5,13 @@ use std::path::Path;
 use crate::cli::config::{Pace, RunOptions};
 use crate::cli::{Failure, input};
 use crate::ledger::sqlite::{
-    Batch, BatchLock, BatchStart, Books, DownloadTo, Layout, LoadError, LockError, NewBatch, OpenMode, Outputs,
-    PlanLoad, Remembered,
+    Batch, BatchLock, BatchStart, Books, Compared, DownloadTo, Duplicates, Layout, LoadError, LockError, NewBatch,
+    OpenMode, Outputs, PlanLoad, Remembered,
 };
-use crate::ledger::{Counts, LedgerError};
+use crate::ledger::{BatchKey, LedgerError};
 use crate::manifest::Manifest;
-use crate::money::{Msat, counted};
+use crate::money::counted;
+use crate::payer::Payer;
 use crate::plan::Plan;
 use crate::report::{OutputPaths, default_paths, named_paths};
 use crate::run::{Clock, Settings, SystemClock};
@@ -102,6 +103,23 @@ impl Session {
         Ok((batch, load))
     }
 
+    /// Sets aside what is bought already under another name. The node is asked for its network only where that may matter.
+    pub(super) async fn set_duplicates_aside(
+        &mut self,
+        batch: BatchKey,
+        world: &World,
+        edition: String,
+        only: &[String],
+    ) -> Result<Duplicates, Failure> {
+        let anywhere = Compared { edition, network: None, only };
+        let found = self.books.set_duplicates_aside(batch, SystemClock.now(), &anywhere)?;
+        let Some(payer) = world.payer.as_ref().filter(|_| found.count > 0) else { return Ok(found) };
+        // A node that cannot be reached buys nothing now, and the next run compares anew.
+        let Ok(node) = payer.node().await else { return Ok(found) };
+        let here = Compared { network: Some(node.network), ..anywhere };
+        Ok(self.books.set_duplicates_aside(batch, SystemClock.now(), &here)?)
+    }
+
     /// The files that follow the run, from now on this batch's own.
     pub(super) fn files(&mut self, batch: &mut Batch, world: &World, paths: OutputPaths) -> Result<Files, Failure> {
         batch.remembered.outputs = Outputs {
@@ -114,9 +132,18 @@ impl Session {
         Ok(Files::new(&world.ledger, batch.key, &batch.remembered.layout, paths))
     }
 
-    /// Remembers that the purchase was accepted, and its bound.
-    pub(super) fn accept(&mut self, batch: &mut Batch, cap: crate::money::Msat) -> Result<(), Failure> {
+    /// Remembers that the purchase was accepted, its bound, and where `meant` is there that its duplicates (of these jobs,
+    /// where any are named) are bought too.
+    pub(super) fn accept(
+        &mut self,
+        batch: &mut Batch,
+        cap: crate::money::Msat,
+        meant: Option<&[String]>,
+    ) -> Result<(), Failure> {
         self.books.accept_takes(batch.key)?;
+        if let Some(only) = meant {
+            self.books.mean_duplicates(batch.key, SystemClock.now(), only)?;
+        }
         let remembered = Remembered { accepted: Some(cap), ..batch.remembered.clone() };
         self.books.remember(batch.key, &remembered)?;
         batch.remembered = remembered;
@@ -150,30 +177,16 @@ pub(super) fn check_owner(
     Ok(())
 }
 
-/// Refuses a new batch that is an old one under another name: the same plan, from a manifest that was renamed, or that
-/// renamed itself. It would buy everything once more. With `--batch` that is the user's word. Gives what is worth a
-/// warning: another batch with the very same jobs.
-pub(super) fn check_same_plan(
-    books: &Books,
-    name: &str,
-    options: &RunOptions,
-    manifest: &Manifest,
-    plan: &Plan,
-) -> Result<Option<String>, Failure> {
-    let path = manifest.path.display().to_string();
+/// What a person may want to know of a new batch: another one has the very same jobs. They are set aside one by one all the same.
+pub(super) fn same_plan(books: &Books, name: &str, plan: &Plan) -> Result<Option<String>, Failure> {
     let same = |batch: &Batch| batch.remembered.fingerprint.as_deref() == Some(plan.fingerprint());
-    let bought = |counts: &Counts| counts.spent > Msat::ZERO || counts.held > Msat::ZERO;
-    let mut others = books.batches()?.into_iter().filter(|(batch, counts)| same(batch) && bought(counts));
-    let Some((other, _)) = others.find(|(batch, _)| batch.name != name) else { return Ok(None) };
-    let renamed = other.manifest == path || !Path::new(&other.manifest).exists();
-    if !renamed || other.manifest == "-" || options.manifest.batch.is_some() {
-        return Ok(Some(format!("the batch {} has the very same jobs: {name} buys them once more", other.name)));
-    }
-    Err(Failure::NotAsPlanned(format!(
-        "the batch {name} would be new, and the batch {} has the very same jobs, from {}: was the manifest renamed? go on \
-         with --batch {} --adopt, or buy everything once more with --batch {name}; nothing was bought",
-        other.name, other.manifest, other.name
-    )))
+    let other = books.batches()?.into_iter().map(|(batch, _)| batch).find(|batch| batch.name != name && same(batch));
+    Ok(other.map(|other| {
+        format!(
+            "the batch {} has the very same jobs, from {}: was the manifest renamed? --adopt lets it take that batch over",
+            other.name, other.manifest
+        )
+    }))
 }
 
 /// Where results and receipts go, checked before anything is written or spent.

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Books;
+use crate::l402::Network;
 use crate::ledger::{
-    BatchKey, Committed, DeliveredJob, Deliveries, JobKey, Ledger, LedgerError, OpenJob, OpenRefund, PaymentKey,
-    PendingJob, Record, Twin, Undownloaded, Witness,
+    BatchKey, Committed, DeliveredJob, Deliveries, JobKey, Ledger, LedgerError, OpenJob, OpenRefund, Original,
+    PaymentKey, PendingJob, Record, Twin, Undownloaded, Witness,
 };
 use crate::origin::{HttpAnswer, Request};
 use crate::payer::NodeId;
@@ -52,6 +53,15 @@ impl Ledger for InlineLedger {
 
     async fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
         self.books().twin(job, digest)
+    }
+
+    async fn bought_elsewhere(
+        &self,
+        job: JobKey,
+        digest: &[u8; 32],
+        network: Network,
+    ) -> Result<Option<Original>, LedgerError> {
+        self.books().bought_elsewhere(job, digest, network)
     }
 
     async fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::bodies::{Bodies, Kept};
 use super::budget::{self, Charged};
 use super::convert::{Json, PaymentState};
+use super::duplicates::bought_elsewhere;
 use super::error::{Fault, contradiction};
 use super::job::{self, Change, Job};
 use super::payment::durable_intent;
@@ -20,6 +21,9 @@ pub(super) fn intend(tx: &Connection, bodies: &Bodies, now: UnixMs, intent: &New
     let cost = expect_buyable(tx, &job, intent)?;
     if is_known(tx, intent)? {
         return Ok(Committed::IntentRefused(IntentRefusal::HashKnown));
+    }
+    if let Some(original) = bought_elsewhere(tx, intent.job, &intent.request.digest(), intent.network)? {
+        return Ok(Committed::IntentRefused(IntentRefusal::Duplicate(original)));
     }
     if has_twin(tx, now, intent)? {
         return Ok(Committed::IntentRefused(IntentRefusal::TwinKnown));

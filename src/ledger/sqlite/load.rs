@@ -245,10 +245,12 @@ const INSERT: &str = "
         state, reason, first_load, last_load, params, extra)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'pending', '', ?11, ?11, ?12, ?13)";
 const PLACE: &str = "
-    UPDATE jobs SET seq = ?2, line = ?3, extra = ?4, reason = ?5, last_load = ?6 WHERE id = ?1";
+    UPDATE jobs SET seq = ?2, line = ?3, extra = ?4, reason = ?5, last_load = ?6, row_content = nullif(?7, content)
+    WHERE id = ?1";
 const REWRITE: &str = "
     UPDATE jobs SET seq = ?2, line = ?3, extra = ?4, state = ?5, reason = ?6, last_load = ?7, endpoint = ?8, content = ?9,
-        price_msat = ?10, fee_ceiling_msat = ?11, max_cost_msat = ?12, params = ?13,
+        price_msat = ?10, fee_ceiling_msat = ?11, max_cost_msat = ?12, params = ?13, row_content = NULL,
+        meant = meant AND content = ?9,
         error = CASE WHEN ?14 THEN NULL ELSE error END,
         wait_until = NULL, finished_at = CASE WHEN ?5 = 'pending' THEN NULL ELSE finished_at END
     WHERE id = ?1";
@@ -440,7 +442,8 @@ impl<'a> Load<'a> {
             int(job.line)?,
             Json(&job.extra),
             reason,
-            self.number
+            self.number,
+            job.content
         ])?;
         self.note(known, (known.state, reason))
     }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Books;
+use crate::l402::Network;
 use crate::ledger::{
-    BatchKey, Committed, DeliveredJob, Deliveries, JobKey, Ledger, LedgerError, OpenJob, OpenRefund, PaymentKey,
-    PendingJob, Record, Twin, Undownloaded, Witness,
+    BatchKey, Committed, DeliveredJob, Deliveries, JobKey, Ledger, LedgerError, OpenJob, OpenRefund, Original,
+    PaymentKey, PendingJob, Record, Twin, Undownloaded, Witness,
 };
 use crate::origin::{HttpAnswer, Request};
 use crate::payer::NodeId;
@@ -30,6 +31,7 @@ enum Ask {
     Request(PaymentKey, Reply<Request>),
     Witness(NodeId, PaymentKey, Reply<Witness>),
     Twin(JobKey, [u8; 32], Reply<Option<Twin>>),
+    BoughtElsewhere(JobKey, [u8; 32], Network, Reply<Option<Original>>),
     OpenRefunds(Option<BatchKey>, Reply<Vec<PaymentKey>>),
     Refund(PaymentKey, Reply<Option<OpenRefund>>),
     ToDownload(BatchKey, Undownloaded, Option<(u64, JobKey)>, usize, Reply<Vec<DeliveredJob>>),
@@ -106,6 +108,15 @@ impl Ledger for LedgerHandle {
         self.ask(|reply| Ask::Twin(job, *digest, reply)).await
     }
 
+    async fn bought_elsewhere(
+        &self,
+        job: JobKey,
+        digest: &[u8; 32],
+        network: Network,
+    ) -> Result<Option<Original>, LedgerError> {
+        self.ask(|reply| Ask::BoughtElsewhere(job, *digest, network, reply)).await
+    }
+
     async fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {
         self.ask(|reply| Ask::OpenRefunds(batch, reply)).await
     }
@@ -178,6 +189,7 @@ fn carry_out(books: &mut Books, asks: Vec<Ask>) {
             | Ask::Request(..)
             | Ask::Witness(..)
             | Ask::Twin(..)
+            | Ask::BoughtElsewhere(..)
             | Ask::OpenRefunds(..)
             | Ask::Refund(..)
             | Ask::ToDownload(..)
@@ -211,6 +223,9 @@ fn read(books: &Books, ask: Ask) {
         Ask::Request(payment, reply) => drop(reply.send(books.request(payment))),
         Ask::Witness(node, payment, reply) => drop(reply.send(books.witness(&node, payment))),
         Ask::Twin(job, digest, reply) => drop(reply.send(books.twin(job, &digest))),
+        Ask::BoughtElsewhere(job, digest, network, reply) => {
+            drop(reply.send(books.bought_elsewhere(job, &digest, network)));
+        }
         Ask::OpenRefunds(batch, reply) => drop(reply.send(books.open_refunds(batch))),
         Ask::Refund(payment, reply) => drop(reply.send(books.refund(payment))),
         Ask::ToDownload(batch, which, after, limit, reply) => {

@@ -3,9 +3,10 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
+use crate::l402::Network;
 use crate::ledger::sqlite::InlineLedger;
 use crate::ledger::{
-    BatchKey, Committed, JobKey, Ledger, LedgerError, OpenJob, OpenRefund, PaymentKey, PendingJob, Record,
+    BatchKey, Committed, JobKey, Ledger, LedgerError, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Record,
     RefundRecord, Twin, Witness,
 };
 use crate::money::Msat;
@@ -118,6 +119,15 @@ impl Ledger for Stoppable {
 
     async fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
         self.inner.twin(job, digest).await
+    }
+
+    async fn bought_elsewhere(
+        &self,
+        job: JobKey,
+        digest: &[u8; 32],
+        network: Network,
+    ) -> Result<Option<Original>, LedgerError> {
+        self.inner.bought_elsewhere(job, digest, network).await
     }
 
     async fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {

@@ -1,7 +1,7 @@
 //! Twins, and hosts that want to be left alone.
 
 use super::shop::{Act, Kind};
-use super::world::{HOUR, MINUTE, Wish, World, begin, wish, wishes};
+use super::world::{HOUR, MINUTE, Wish, World, begin_meant, wish, wishes};
 use crate::ledger::JobState;
 
 fn slow(after_s: u32) -> Act {
@@ -30,7 +30,7 @@ async fn twins_of_another_batch_are_a_window_apart_too() {
     let world = World::new(&wishes(2));
     world.shop.want("j001", 2);
     world.buy(HOUR).await;
-    let other = begin(&mut world.books(), "july", &wishes(1));
+    let other = begin_meant(&mut world.books(), "july", &wishes(1));
     let july = World { batch: other, ..world };
     july.buy(HOUR).await;
     assert_eq!(july.in_state(JobState::Delivered), 1);
@@ -60,7 +60,7 @@ async fn an_open_twin_of_another_batch_does_not_keep_the_run_alive() {
     world.buy(HOUR).await;
     assert_eq!(world.in_state(JobState::Paid), 1);
     world.shop.mend();
-    let other = begin(&mut world.books(), "july", &wishes(3));
+    let other = begin_meant(&mut world.books(), "july", &wishes(3));
     let july = World { batch: other, ..world };
     july.buy(HOUR).await;
     assert_eq!(july.in_state(JobState::Delivered), 2);

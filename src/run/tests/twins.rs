@@ -2,7 +2,7 @@
 
 use super::ledger::Stop;
 use super::shop::{Act, Kind, say};
-use super::world::{HOUR, MINUTE, Wish, World, begin, wish};
+use super::world::{HOUR, MINUTE, Wish, World, begin_meant, wish};
 use crate::event::Event;
 use crate::ledger::{JobState, Reason};
 use crate::run::Controller;
@@ -152,7 +152,7 @@ async fn a_twin_s_result_is_not_taken_for_a_second_purchase() {
             urls
         };
         let bought = urls(&world);
-        let other = begin(&mut world.books(), "july", &world.wishes[..1]);
+        let other = begin_meant(&mut world.books(), "july", &world.wishes[..1]);
         world.shop.want("same", 3);
         let body = format!(r#"{{"videoUrl":"{}"}}"#, bought[1]);
         let headers = if header { vec![("x-dedup", "1".to_owned())] } else { Vec::new() };

@@ -16,7 +16,7 @@ use super::node::Node;
 use super::shop::Shop;
 use crate::catalog::{Catalog, Endpoint, ErrorRule, Method, PriceRule, Priced, Rate, ResultRule, Terms, Value};
 use crate::event::{Event, Listener};
-use crate::ledger::sqlite::{BatchStart, Books, InlineLedger, NewBatch, Retake};
+use crate::ledger::sqlite::{BatchStart, Books, Compared, InlineLedger, NewBatch, Retake};
 use crate::ledger::{BatchKey, JobState, Reason};
 use crate::money::Msat;
 use crate::payer::Payer;
@@ -147,6 +147,14 @@ pub(super) fn begin(books: &mut Books, name: &str, wishes: &[Wish]) -> BatchKey 
     }
     let jobs = wishes.iter().map(|wish| Ok::<_, Infallible>(planned(wish, &endpoints[wish.host.as_str()])));
     books.load_plan(batch, START, &Retake::default(), jobs).unwrap();
+    batch
+}
+
+/// A batch whose jobs a person means to buy although others have bought the same.
+pub(super) fn begin_meant(books: &mut Books, name: &str, wishes: &[Wish]) -> BatchKey {
+    let batch = begin(books, name, wishes);
+    books.set_duplicates_aside(batch, START, &Compared::default()).unwrap();
+    books.mean_duplicates(batch, START, &[]).unwrap();
     batch
 }
 

@@ -16,10 +16,10 @@ DROP TABLE decisions_1;
 -- The same purchase under another name.
 --   edition      what a job is compared within, where its manifest says so
 --   row_content  the content of the job's row in the manifest, where that is another than the job's own (as of `last_load`)
---   meant        the load at which a person said to buy this job although it is bought elsewhere; 0: nobody did
+--   meant        a person said to buy this job although it is bought elsewhere
 ALTER TABLE jobs ADD COLUMN edition TEXT NOT NULL DEFAULT '';
 ALTER TABLE jobs ADD COLUMN row_content BLOB CHECK (length(row_content) = 32);
-ALTER TABLE jobs ADD COLUMN meant INTEGER NOT NULL DEFAULT 0 CHECK (meant >= 0);
+ALTER TABLE jobs ADD COLUMN meant INTEGER NOT NULL DEFAULT 0 CHECK (meant IN (0, 1));
 CREATE INDEX jobs_bought ON jobs (content)
     WHERE state IN ('running', 'in_doubt', 'paid', 'delivered', 'downloaded', 'refund_offered', 'lost');
 -- The manifest's own limits, as the last load found them: whoever runs a batch by its results has no manifest at hand.

@@ -1,6 +1,7 @@
 //! Tests of the ledger as a whole.
 
 mod deciding;
+mod duplicates;
 mod fetching;
 mod files;
 mod inspecting;

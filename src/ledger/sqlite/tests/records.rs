@@ -306,6 +306,8 @@ fn an_identical_request_has_no_intent_before_its_window_is_over() {
     let (mut books, june) = in_memory(&["a"]);
     let july = begin(&mut books, "july");
     load_ids(&mut books, july, &["a"]);
+    let meant = |books: &Books| books.conn.execute("UPDATE jobs SET meant = 1", []).unwrap();
+    meant(&books);
     let (first, second) = (pending(&books, june).remove(0), pending(&books, july).remove(0));
     let wants = |job, n| Record::Intend(Box::new(NewIntent { apart: Apart::Window(30), ..new_intent(job, n) }));
     let is_refused = |outcome| matches!(outcome, Committed::IntentRefused(IntentRefusal::TwinKnown));
@@ -316,6 +318,7 @@ fn an_identical_request_has_no_intent_before_its_window_is_over() {
     // With a header that bypasses the cache no window counts, but that one has no answer of its own.
     let september = begin(&mut books, "september");
     load_ids(&mut books, september, &["a"]);
+    meant(&books);
     let fourth = pending(&books, september).remove(0);
     let bypassing = |n| Record::Intend(Box::new(NewIntent { apart: Apart::Answer, ..new_intent(&fourth, n) }));
     assert!(is_refused(books.apply(NOW.plus_ms(30_001), bypassing(4)).unwrap()));
@@ -329,6 +332,7 @@ fn an_identical_request_has_no_intent_before_its_window_is_over() {
     // Now that one is open.
     let august = begin(&mut books, "august");
     load_ids(&mut books, august, &["a"]);
+    meant(&books);
     let third = pending(&books, august).remove(0);
     assert!(is_refused(books.apply(NOW.plus_ms(900_000), wants(&third, 3)).unwrap()));
     assert!(!is_refused(books.apply(NOW, Record::Intend(Box::new(new_intent(&third, 3)))).unwrap()), "no window");

@@ -1,0 +1,36 @@
+//! Jobs that are bought already under another name, in words; and the edition within which they are compared.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::cli::Failure;
+use crate::ledger::sqlite::Duplicates;
+use crate::manifest::Manifest;
+use crate::money::counted;
+use crate::run::{Clock, SystemClock};
+
+/// Duplicates that a message names.
+const NAMED_MAX: usize = 5;
+
+/// The edition that the manifest names, as of today in that zone; empty where it names none.
+pub(in crate::cli) fn edition(manifest: &Manifest, zone: &TimeZone) -> Result<String, Failure> {
+    let Some(edition) = &manifest.edition else { return Ok(String::new()) };
+    let now = Timestamp::from_millisecond(SystemClock.now().0)
+        .map_err(|error| Failure::Internal(format!("the clock shows no day: {error}")))?;
+    Ok(edition.on(&now.to_zoned(zone.clone()).strftime("%Y-%m-%d").to_string()))
+}
+
+/// What was found, for a person.
+pub(in crate::cli) fn words(found: &Duplicates) -> String {
+    let named = found.first.iter().take(NAMED_MAX).map(|(id, original)| format!("{id} is {original}"));
+    let mut named = named.collect::<Vec<_>>().join(", ");
+    if usize::try_from(found.count).is_ok_and(|count| count > NAMED_MAX) {
+        named.push_str(", …");
+    }
+    format!(
+        "{} for {} {} bought already under another name: {named}",
+        counted(found.count, "job"),
+        found.price.sats_ceil(),
+        if found.count == 1 { "is" } else { "are" }
+    )
+}

@@ -1,0 +1,277 @@
+//! The same purchase under another name (rule 11): compared by content when a plan is loaded, and by the request when an
+//! intent is made.
+//!
+//! A purchase counts against a job that is still to be bought unless it is itself a row of the same manifest, with the same
+//! id and the same content: identical rows of one manifest are both meant. Row numbers that were shifted are not.
+
+use std::collections::HashSet;
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
+
+use super::Books;
+use super::error::Fault;
+use super::job::append_transition;
+use crate::l402::Network;
+use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Original, Reason};
+use crate::money::Msat;
+use crate::time::UnixMs;
+
+/// The condition of `jobs_bought`, for a job `o`: what is delivered, paid, open or lost. What was refunded is none.
+const BOUGHT: &str = "o.state IN ('running', 'in_doubt', 'paid', 'delivered', 'downloaded', 'refund_offered', 'lost')";
+
+/// Duplicates that a report names at most; more are only counted.
+const NAMED_MAX: usize = 100;
+
+/// Within what the jobs of a load are compared with purchases.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Compared<'a> {
+    /// The edition; empty where the manifest names none.
+    pub edition: String,
+    /// The network of the node that is to pay; none where it is not known, and then every network counts.
+    pub network: Option<Network>,
+    /// Of these jobs alone the report tells, where any are named; all are set aside.
+    pub only: &'a [String],
+}
+
+/// Jobs that are bought already under another name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Duplicates {
+    /// How many.
+    pub count: u64,
+    /// Their prices together.
+    pub price: Msat,
+    /// The first of them: the job's id, and what it repeats.
+    pub first: Vec<(String, Original)>,
+}
+
+/// A job that the pass has found.
+struct Found {
+    key: JobKey,
+    id: String,
+    price: Msat,
+    seq: i64,
+    was_aside: bool,
+    original: Option<JobKey>,
+}
+
+impl Books {
+    /// Sets aside what the last load of the batch would buy although it is bought already: such jobs become `refused`, for
+    /// the reason `duplicate`, naming the original. Those that were set aside before and whose original counts no more are
+    /// pending again. Play money is not compared.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written.
+    pub fn set_duplicates_aside(
+        &mut self,
+        batch: BatchKey,
+        now: UnixMs,
+        compared: &Compared<'_>,
+    ) -> Result<Duplicates, LedgerError> {
+        self.write(|tx, _| {
+            name_edition(tx, batch, &compared.edition)?;
+            let mut duplicates = Duplicates::default();
+            let only: HashSet<&String> = compared.only.iter().collect();
+            let found = find(tx, batch, compared.network)?;
+            let mut mark = tx.prepare_cached(
+                "UPDATE jobs SET state = 'refused', reason = 'duplicate', error = ?2, wait_until = NULL, finished_at = ?3
+                 WHERE id = ?1",
+            )?;
+            for job in found {
+                let Some(original) = job.original else {
+                    reopen(tx, now, job.key, false)?;
+                    continue;
+                };
+                let original = original_of(tx, original)?;
+                if !job.was_aside {
+                    mark.execute(params![job.key, original.words(), now])?;
+                    append_transition(tx, now, job.key, JobState::Pending, JobState::Refused, Reason::Duplicate)?;
+                }
+                if only.is_empty() || only.contains(&job.id) {
+                    duplicates.add(job.id, job.price, original)?;
+                }
+            }
+            Ok(duplicates)
+        })
+    }
+
+    /// A person's word: the duplicates of the last load (of these jobs, where any are named) are bought all the same. It is
+    /// durable, and a job's own: it goes where the job's content becomes another.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written.
+    pub fn mean_duplicates(&mut self, batch: BatchKey, now: UnixMs, only: &[String]) -> Result<(), LedgerError> {
+        self.write(|tx, _| {
+            let mut statement = tx.prepare_cached(
+                "SELECT id, job FROM jobs WHERE batch = ?1 AND state = 'refused' AND reason = 'duplicate'
+                     AND superseded = 0",
+            )?;
+            let rows = statement.query_map([batch], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
+            let meant: Vec<(JobKey, String)> = rows.collect::<Result<_, _>>()?;
+            for (key, id) in meant {
+                if only.is_empty() || only.contains(&id) {
+                    reopen(tx, now, key, true)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Shows what running the batch would buy, in manifest order: the id, the price and the fee ceiling of each job that is
+    /// pending, and with `duplicates` of those that are set aside.
+    ///
+    /// # Errors
+    /// The ledger's error where it cannot be read; inside, the first of `each`, which ends the reading.
+    pub fn to_buy<E>(
+        &self,
+        batch: BatchKey,
+        duplicates: bool,
+        each: &mut dyn FnMut(&str, Msat, Msat) -> Result<(), E>,
+    ) -> Result<Result<(), E>, LedgerError> {
+        self.read(|books| {
+            let mut statement = books.conn.prepare_cached(
+                "SELECT job, price_msat, fee_ceiling_msat FROM jobs
+                 WHERE batch = ?1 AND superseded = 0
+                     AND (state = 'pending' OR (?2 AND state = 'refused' AND reason = 'duplicate'))
+                 ORDER BY seq, id",
+            )?;
+            let mut rows = statement.query(params![batch, duplicates])?;
+            while let Some(row) = rows.next()? {
+                let id: String = row.get(0)?;
+                if let Err(error) = each(&id, row.get(1)?, row.get(2)?) {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(Ok(()))
+        })
+    }
+
+    /// The purchase, of any batch, that the job with this request would repeat; none where a person means it to.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn bought_elsewhere(
+        &self,
+        job: JobKey,
+        digest: &[u8; 32],
+        network: Network,
+    ) -> Result<Option<Original>, LedgerError> {
+        self.read(|books| bought_elsewhere(&books.conn, job, digest, network))
+    }
+}
+
+impl Duplicates {
+    fn add(&mut self, id: String, price: Msat, original: Original) -> Result<(), Fault> {
+        self.count = self.count.saturating_add(1);
+        let sum = self.price.checked_add(price);
+        self.price = sum.ok_or_else(|| Fault::Contradiction("the prices of the duplicates do not fit".to_owned()))?;
+        if self.first.len() < NAMED_MAX {
+            self.first.push((id, original));
+        }
+        Ok(())
+    }
+}
+
+/// What is still to be bought is of the manifest's edition; what was bought keeps its own.
+fn name_edition(tx: &Connection, batch: BatchKey, edition: &str) -> Result<(), Fault> {
+    tx.prepare_cached(
+        "UPDATE jobs SET edition = ?2
+         WHERE batch = ?1 AND state IN ('pending', 'refused', 'failed') AND superseded = 0 AND edition <> ?2",
+    )?
+    .execute(params![batch, edition])?;
+    Ok(())
+}
+
+/// That a purchase `o` is itself a row of the manifest of `r`, with the same id and content, as the last load found it.
+fn is_row_of_the_manifest() -> &'static str {
+    "o.batch = r.batch AND EXISTS (SELECT 1 FROM jobs l WHERE l.batch = r.batch AND l.job = o.job AND l.superseded = 0
+         AND l.last_load = (SELECT loads FROM batches WHERE id = r.batch)
+         AND coalesce(l.row_content, l.content) = o.content)"
+}
+
+/// That nothing needs comparing: a person means it, or it is one more take of the same content, for which there was a word.
+fn is_free() -> &'static str {
+    "r.meant = 1 OR (r.take > 1 AND EXISTS (SELECT 1 FROM jobs e WHERE e.batch = r.batch AND e.job = r.job AND e.take < r.take
+        AND e.content = r.content))"
+}
+
+/// Every job of the batch that is to be bought and is bought already, and every one that was set aside before.
+fn find(tx: &Connection, batch: BatchKey, network: Option<Network>) -> Result<Vec<Found>, Fault> {
+    if is_play(tx, batch)? {
+        return Ok(Vec::new());
+    }
+    let sql = format!(
+        "SELECT r.id, r.job, r.price_msat, r.seq, r.state = 'refused', CASE WHEN {free} THEN NULL ELSE
+             (SELECT o.id FROM jobs o WHERE o.content = r.content AND {BOUGHT} AND o.edition = r.edition
+                  AND NOT (o.batch = r.batch AND o.job = r.job)
+                  AND NOT ({row})
+                  AND NOT (SELECT sandbox FROM batches WHERE id = o.batch)
+                  AND (?2 IS NULL OR ?2 = (SELECT i.network FROM payments p JOIN intents i ON i.payment = p.id
+                      WHERE p.job = o.id AND p.state <> 'dead'))
+              LIMIT 1) END
+         FROM jobs r WHERE r.batch = ?1 AND r.superseded = 0
+             AND (r.state = 'pending' OR (r.state = 'refused' AND r.reason = 'duplicate'))",
+        free = is_free(),
+        row = is_row_of_the_manifest(),
+    );
+    let mut statement = tx.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![batch, network])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (was_aside, original): (bool, Option<JobKey>) = (row.get(4)?, row.get(5)?);
+        if was_aside || original.is_some() {
+            let (key, id, price, seq) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            found.push(Found { key, id, price, seq, was_aside, original });
+        }
+    }
+    found.sort_by_key(|job| job.seq);
+    Ok(found)
+}
+
+fn is_play(conn: &Connection, batch: BatchKey) -> Result<bool, Fault> {
+    let found = conn.prepare_cached("SELECT sandbox FROM batches WHERE id = ?1")?.query_row([batch], |row| row.get(0));
+    Ok(found.optional()?.unwrap_or(false))
+}
+
+/// See [`Books::bought_elsewhere`].
+pub(super) fn bought_elsewhere(
+    conn: &Connection,
+    job: JobKey,
+    digest: &[u8; 32],
+    network: Network,
+) -> Result<Option<Original>, Fault> {
+    let sql = format!(
+        "SELECT o.id FROM jobs r, intents i JOIN payments p ON p.id = i.payment JOIN jobs o ON o.id = p.job
+         WHERE r.id = ?1 AND i.request_digest = ?2 AND i.network = ?3 AND p.state <> 'dead' AND {BOUGHT}
+             AND o.edition = r.edition
+             AND NOT (o.batch = r.batch AND o.job = r.job)
+             AND NOT ({row})
+             AND NOT (SELECT sandbox FROM batches WHERE id = o.batch)
+             AND NOT (SELECT sandbox FROM batches WHERE id = r.batch)
+             AND NOT ({free})
+         LIMIT 1",
+        free = is_free(),
+        row = is_row_of_the_manifest(),
+    );
+    let found = conn.prepare_cached(&sql)?.query_row(params![job, digest, network], |row| row.get(0)).optional()?;
+    found.map(|key| original_of(conn, key)).transpose()
+}
+
+fn original_of(conn: &Connection, key: JobKey) -> Result<Original, Fault> {
+    let mut statement: CachedStatement<'_> = conn.prepare_cached(
+        "SELECT b.name, o.job, coalesce(p.paid_at, p.intended_at, o.started_at, b.created_at)
+         FROM jobs o JOIN batches b ON b.id = o.batch
+             LEFT JOIN payments p ON p.job = o.id AND p.state <> 'dead' WHERE o.id = ?1",
+    )?;
+    let original = |row: &Row<'_>| Ok(Original { batch: row.get(0)?, id: row.get(1)?, at: row.get(2)? });
+    Ok(statement.query_row([key], original)?)
+}
+
+/// A job that was set aside is pending again.
+fn reopen(tx: &Connection, now: UnixMs, key: JobKey, meant: bool) -> Result<(), Fault> {
+    tx.prepare_cached(
+        "UPDATE jobs SET state = 'pending', reason = '', error = NULL, finished_at = NULL, meant = meant OR ?2
+         WHERE id = ?1",
+    )?
+    .execute(params![key, meant])?;
+    append_transition(tx, now, key, JobState::Refused, JobState::Pending, Reason::None)
+}

@@ -1,0 +1,123 @@
+//! The same purchase under another name: which counts, and for how long.
+
+use super::support::*;
+use crate::l402::Network;
+use crate::ledger::sqlite::{Books, Compared, Duplicates, Retake};
+use crate::ledger::{BatchKey, Committed, DeadProof, IntentRefusal, JobEnd, JobState, PaymentKey, Reason, Record};
+
+fn aside(books: &mut Books, batch: BatchKey) -> Duplicates {
+    books.set_duplicates_aside(batch, NOW, &Compared::default()).unwrap()
+}
+
+/// A second batch with one job of the content `a`, under the id `b`.
+fn july(books: &mut Books) -> BatchKey {
+    let july = begin(books, "july");
+    load(books, july, &Retake::default(), vec![planned(&endpoint(), "b", "a")]);
+    july
+}
+
+fn intend(books: &mut Books, batch: BatchKey, n: u8) -> Committed {
+    let job = pending(books, batch).remove(0);
+    books.apply(NOW, Record::Intend(Box::new(new_intent(&job, n)))).unwrap()
+}
+
+#[test]
+fn what_is_open_paid_delivered_or_lost_counts_and_what_is_dead_does_not() {
+    let (mut books, june) = in_memory(&["a"]);
+    let july = july(&mut books);
+    assert_eq!(aside(&mut books, july).count, 0, "nothing is bought yet");
+    assert!(matches!(intend(&mut books, june, 1), Committed::Intent(_)));
+    let payment = PaymentKey(1);
+    let found = aside(&mut books, july);
+    assert_eq!((found.count, found.price, found.first[0].0.as_str()), (1, PRICE, "b"));
+    assert_eq!((found.first[0].1.id.as_str(), found.first[0].1.batch.as_str()), ("a", "june"));
+    assert_eq!(pending(&books, july).len(), 0);
+    assert_eq!(aside(&mut books, july).count, 1, "and it stays aside");
+    let end = JobEnd { state: JobState::Failed, reason: Reason::NoRoute, error: None };
+    books.apply(NOW, Record::Dead { payment, proof: DeadProof::FailedAndAnswered, end }).unwrap();
+    assert_eq!(aside(&mut books, july).count, 0, "its hash is dead");
+    assert_eq!(pending(&books, july).len(), 1);
+
+    load_ids(&mut books, june, &["a"]);
+    assert!(matches!(intend(&mut books, june, 2), Committed::Intent(_)));
+    books.apply(NOW, paid(PaymentKey(2), 2, None)).unwrap();
+    assert_eq!(aside(&mut books, july).count, 1, "paid");
+    for state in ["delivered", "downloaded", "lost", "refund_offered", "in_doubt", "refunded"] {
+        let sql = "UPDATE jobs SET state = ?1, url = 'u', file = 'f', file_key = 'f', sha256 = 's' WHERE job = 'a'";
+        books.conn.execute(sql, [state]).unwrap();
+        assert_eq!(aside(&mut books, july).count, u64::from(state != "refunded"), "{state}");
+    }
+}
+
+#[test]
+fn the_intent_compares_requests_in_its_transaction() {
+    let (mut books, june) = in_memory(&["a"]);
+    let july = begin(&mut books, "july");
+    load_ids(&mut books, july, &["a"]);
+    let second = pending(&books, july).remove(0);
+    assert!(matches!(intend(&mut books, june, 1), Committed::Intent(_)));
+    let refused = books.apply(NOW, Record::Intend(Box::new(new_intent(&second, 2)))).unwrap();
+    let Committed::IntentRefused(IntentRefusal::Duplicate(original)) = refused else { panic!("{refused:?}") };
+    assert_eq!((original.batch.as_str(), original.id.as_str()), ("june", "a"));
+    assert_eq!(books.counts(july).unwrap().held, crate::money::Msat::ZERO);
+    // Of another network or edition it is another purchase, and a person may mean it.
+    let digest = new_intent(&second, 2).request.digest();
+    let seen = |books: &Books, network| books.bought_elsewhere(second.key, &digest, network).unwrap().is_some();
+    let network = new_intent(&second, 2).network;
+    let other = if network == Network::Mainnet { Network::Regtest } else { Network::Mainnet };
+    assert!(seen(&books, network) && !seen(&books, other));
+    books.conn.execute("UPDATE jobs SET edition = 'x' WHERE id = 2", []).unwrap();
+    assert!(!seen(&books, network));
+    books.conn.execute("UPDATE jobs SET edition = '', meant = 1 WHERE id = 2", []).unwrap();
+    assert!(!seen(&books, network));
+    assert!(matches!(intend(&mut books, july, 2), Committed::Intent(_)));
+}
+
+#[test]
+fn another_network_and_play_money_do_not_count() {
+    let (mut books, june) = in_memory(&["a"]);
+    let july = july(&mut books);
+    intend(&mut books, june, 1);
+    let other = Compared { network: Some(Network::Signet), ..Compared::default() };
+    assert_eq!(books.set_duplicates_aside(july, NOW, &other).unwrap().count, 0);
+    assert_eq!(aside(&mut books, july).count, 1);
+    books.conn.execute("UPDATE batches SET sandbox = 1 WHERE name = 'june'", []).unwrap();
+    assert_eq!(aside(&mut books, july).count, 0, "the original is play money");
+    books.conn.execute("UPDATE batches SET sandbox = NOT sandbox", []).unwrap();
+    assert_eq!(aside(&mut books, july).count, 0, "the job is play money");
+}
+
+#[test]
+fn a_purchase_is_a_row_of_the_manifest_only_under_its_own_id_and_content() {
+    let endpoint = endpoint();
+    let (mut books, june) = in_memory(&["a"]);
+    intend(&mut books, june, 1);
+    let rows = |pairs: &[(&str, &str)]| pairs.iter().map(|(id, prompt)| planned(&endpoint, id, prompt)).collect();
+    let load = |books: &mut Books, pairs: &[(&str, &str)]| {
+        load(books, june, &Retake::default(), rows(pairs));
+        aside(books, june).first.into_iter().map(|(id, _)| id).collect::<Vec<_>>()
+    };
+    assert_eq!(load(&mut books, &[("a", "a"), ("b", "a")]), [""; 0], "identical rows are both meant");
+    assert_eq!(load(&mut books, &[("b", "a")]), ["b"], "its own row has gone");
+    assert_eq!(load(&mut books, &[("a", "other"), ("b", "a")]), ["b"], "its own row is another now");
+    assert_eq!(load(&mut books, &[("a", "a"), ("b", "a")]), [""; 0], "and is as it was again");
+    assert_eq!(pending(&books, june).len(), 1);
+}
+
+#[test]
+fn a_word_is_the_job_s_own_and_goes_with_its_content() {
+    let (mut books, june) = in_memory(&["a"]);
+    intend(&mut books, june, 1);
+    let july = july(&mut books);
+    aside(&mut books, july);
+    books.mean_duplicates(july, NOW, &["another".to_owned()]).unwrap();
+    assert_eq!(pending(&books, july).len(), 0);
+    books.mean_duplicates(july, NOW, &["b".to_owned()]).unwrap();
+    assert_eq!((aside(&mut books, july).count, pending(&books, july).len()), (0, 1));
+    let endpoint = endpoint();
+    load(&mut books, july, &Retake::default(), vec![planned(&endpoint, "b", "a")]);
+    assert_eq!(aside(&mut books, july).count, 0, "it stands over loads");
+    load(&mut books, july, &Retake::default(), vec![planned(&endpoint, "b", "c")]);
+    load(&mut books, july, &Retake::default(), vec![planned(&endpoint, "b", "a")]);
+    assert_eq!(aside(&mut books, july).count, 1, "the word was for what it was then");
+}

@@ -1,0 +1,219 @@
+//! The same purchase under another name: the seller's books show one sale a request, whatever a person calls it.
+
+use serde_json::Value;
+
+use crate::harness::{Client, Sandbox};
+
+const FLAGS: &str = "--default endpoint=generate-video --default duration=3 --default mode=standard";
+
+/// A manifest with one prompt a row.
+fn prompts(prompts: &[&str]) -> String {
+    prompts.iter().fold("prompt\n".to_owned(), |text, prompt| text + prompt + "\n")
+}
+
+/// A manifest with an id and a prompt a row.
+fn rows(rows: &[(&str, &str)]) -> String {
+    rows.iter().fold("id,prompt\n".to_owned(), |text, (id, prompt)| format!("{text}{id},{prompt}\n"))
+}
+
+/// One who has bought what this manifest says.
+fn bought(manifest: &str, text: &str, flags: &str) -> (Sandbox, Client) {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write(manifest, text);
+    client.run(&format!("run {manifest} {flags}")).with(0);
+    (sandbox, client)
+}
+
+/// So many purchases were made, and no request was paid for twice.
+#[track_caller]
+fn sold(sandbox: &Sandbox, count: usize) {
+    let books = sandbox.books();
+    let mut paid: Vec<_> = books.sales.iter().filter(|sale| sale.paid).map(|sale| &sale.body_sha256).collect();
+    assert_eq!((paid.len(), books.settled().len()), (count, count), "{books:?}");
+    paid.sort();
+    paid.dedup();
+    assert_eq!(paid.len(), count, "a request was paid for twice: {books:?}");
+}
+
+fn reasons(client: &Client, stem: &str) -> Vec<String> {
+    client.column(&format!("{stem}.results.csv"), "reason")
+}
+
+#[test]
+fn an_id_column_that_is_added_buys_nothing_again() {
+    let (sandbox, client) = bought("shots.csv", &prompts(&["a kite", "a boat"]), FLAGS);
+    client.write("shots.csv", &rows(&[("one", "a kite"), ("two", "a boat"), ("three", "a dog")]));
+    let ended = client.run(&format!("run shots.csv {FLAGS}"));
+    ended.with(6).saying("2 jobs for 1,800 sats are bought already under another name").saying("of the batch shots");
+    sold(&sandbox, 3);
+    let reason =
+        |id: &str| client.rows("shots.results.csv").into_iter().find(|row| row["id"] == id).unwrap()["reason"].clone();
+    assert_eq!(["one", "two", "three"].map(reason), ["duplicate", "duplicate", ""]);
+    client.run(&format!("run shots.csv {FLAGS}")).with(6);
+    sold(&sandbox, 3);
+}
+
+#[test]
+fn row_numbers_that_shift_buy_nothing_again() {
+    let (sandbox, client) = bought("shots.csv", &rows(&[("1", "a kite"), ("2", "a boat")]), FLAGS);
+    client.write("shots.csv", &rows(&[("1", "a dog"), ("2", "a kite"), ("3", "a boat")]));
+    client.run(&format!("run shots.csv {FLAGS}")).with(6);
+    sold(&sandbox, 2);
+    assert_eq!(reasons(&client, "shots"), ["changed", "changed", "duplicate"]);
+    // Put back in order, the new one is bought: nothing else was lost on the way.
+    client.write("shots.csv", &rows(&[("1", "a kite"), ("2", "a boat"), ("3", "a dog")]));
+    client.run(&format!("run shots.csv {FLAGS}")).with(0);
+    sold(&sandbox, 3);
+}
+
+#[test]
+fn a_renamed_manifest_with_one_row_more_buys_that_row() {
+    let (sandbox, client) = bought("june.csv", &prompts(&["a kite", "a boat"]), FLAGS);
+    client.write("july.csv", &prompts(&["a kite", "a boat", "a dog"]));
+    client.run(&format!("run july.csv {FLAGS}")).with(6).saying("of the batch june");
+    sold(&sandbox, 3);
+    let error = &client.column("july.results.csv", "error")[0];
+    assert!(error.contains("of the batch june"), "{error}");
+    client.says("status --batch july").with(6).saying("duplicate");
+}
+
+#[test]
+fn a_temporary_manifest_that_grows_each_night_under_a_new_name_buys_what_is_new() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    let mut all = Vec::new();
+    for (night, prompt) in ["a kite", "a boat", "a dog"].into_iter().enumerate() {
+        all.push(prompt);
+        let name = format!("tmp.{night}.csv");
+        client.write(&name, &prompts(&all));
+        let batch = format!("--batch night-{night} --results r{night}.csv --receipts s{night}.csv");
+        client.run(&format!("run {name} {FLAGS} {batch}")).with(if night == 0 { 0 } else { 6 });
+        sold(&sandbox, night + 1);
+    }
+}
+
+#[test]
+fn a_copy_with_other_ids_buys_nothing() {
+    let (sandbox, client) = bought("june.csv", &rows(&[("a", "a kite"), ("b", "a boat")]), FLAGS);
+    client.write("copy.csv", &rows(&[("x", "a kite"), ("y", "a boat")]));
+    client.run(&format!("run copy.csv {FLAGS}")).with(6);
+    sold(&sandbox, 2);
+    let events = client.run(&format!("run copy.csv {FLAGS} --json")).with(6).stdout;
+    let last: Value = serde_json::from_str(events.lines().last().unwrap()).unwrap();
+    assert_eq!(last["needs_person"][0]["reason"], "duplicate", "{last}");
+}
+
+#[test]
+fn identical_rows_of_one_manifest_are_both_meant() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("june.csv", &prompts(&["a kite", "a kite"]));
+    client.run(&format!("run june.csv {FLAGS} --limit 1")).with(3);
+    client.run(&format!("run june.csv {FLAGS}")).with(0);
+    assert_eq!(sandbox.books().settled().len(), 2);
+    // One row more of the same is meant as well, and the same rows in another batch are not.
+    client.write("june.csv", &prompts(&["a kite", "a kite", "a kite"]));
+    client.run(&format!("run june.csv {FLAGS}")).with(0);
+    assert_eq!(sandbox.books().settled().len(), 3);
+    client.write("july.csv", &prompts(&["a kite", "a kite", "a kite"]));
+    client.run(&format!("run july.csv {FLAGS}")).with(6);
+    assert_eq!(sandbox.books().settled().len(), 3);
+}
+
+/// Neither plan knows of the other's purchases when it is loaded.
+#[test]
+fn two_batches_that_start_together_buy_once() {
+    let sandbox = Sandbox::start("--sandbox-pay-ms 200 --sandbox-latency-ms 40");
+    let client = Client::of(&sandbox);
+    let prompts = prompts(&["a kite", "a boat", "a dog", "a tree"]);
+    let runs = ["june", "july"].map(|name| {
+        client.write(&format!("{name}.csv"), &prompts);
+        client.start(&format!("run {name}.csv {FLAGS}"))
+    });
+    let codes: Vec<_> = runs.into_iter().map(|run| run.end().code).collect();
+    assert!(codes.iter().all(|code| [Some(0), Some(6)].contains(code)), "{codes:?}");
+    sold(&sandbox, 4);
+    let both = ["june", "july"].map(|name| reasons(&client, name)).concat();
+    assert_eq!(both.iter().filter(|reason| *reason == "duplicate").count(), 4, "{both:?}");
+}
+
+#[test]
+fn duplicates_are_bought_by_word_and_once() {
+    let (sandbox, client) = bought("june.csv", &prompts(&["a kite", "a boat"]), FLAGS);
+    client.write("july.csv", &prompts(&["a kite", "a boat"]));
+    let buy = format!("run july.csv {FLAGS} --duplicates buy");
+    // A word that a limit did not let through is none for the next run, of which nobody asked it.
+    client.run(&format!("{buy} --max-sats 1")).with(6).saying("nothing was bought");
+    client.run(&format!("run july.csv {FLAGS}")).with(6);
+    assert_eq!(sandbox.books().settled().len(), 2);
+    client.run(&format!("{buy} --limit 1")).with(3);
+    assert_eq!(sandbox.books().settled().len(), 3);
+    // It is durable once it was accepted: what is left of it is bought by the plain command, and then nothing is.
+    client.run(&format!("run july.csv {FLAGS}")).with(0);
+    assert_eq!(sandbox.books().settled().len(), 4);
+    client.run(&buy).with(0).saying("nothing to do").not_saying("--duplicates buy");
+    assert_eq!(sandbox.books().settled().len(), 4);
+    // A word for one job is none for the other.
+    client.write("august.csv", &rows(&[("a", "a kite"), ("b", "a boat")]));
+    client.run(&format!("run august.csv {FLAGS} --duplicates buy --only a")).with(6).not_saying("--duplicates buy");
+    client.run(&format!("run august.csv {FLAGS}")).with(6);
+    assert_eq!(sandbox.books().settled().len(), 5);
+    assert_eq!(client.column("august.results.csv", "state"), ["delivered", "refused"]);
+}
+
+#[test]
+fn a_manifest_can_say_that_duplicates_are_bought_and_a_variable_cannot() {
+    let (sandbox, client) = bought("june.csv", &prompts(&["a kite"]), FLAGS);
+    client.write("july.csv", &prompts(&["a kite"]));
+    let head = "version = 1\n[defaults]\nendpoint = \"generate-video\"\nduration = 3\nmode = \"standard\"\n\
+                [rows]\nfile = \"july.csv\"\n";
+    client.write("july.toml", &format!("duplicates = \"skip\"\n{head}"));
+    client.run("run july.toml").with(6);
+    sold(&sandbox, 1);
+    client.write("july.toml", &format!("duplicates = \"buy\"\n{head}"));
+    client.run("run july.toml --duplicates skip").with(6);
+    sold(&sandbox, 1);
+    client.run("run july.toml").with(0);
+    assert_eq!(sandbox.books().settled().len(), 2);
+    let mut command = client.buying("run july.toml");
+    command.env("L402_BATCH_DUPLICATES", "buy");
+    crate::harness::Process::start(&mut command).end().with(2).saying("on the command line or in the manifest");
+}
+
+#[test]
+fn an_edition_is_compared_within_itself() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    let manifest = |edition: &str| {
+        format!("version = 1\n{edition}\n[[job]]\nendpoint = \"generate-video\"\nprompt = \"a kite\"\nduration = 3\n")
+    };
+    for (name, edition, code, count) in [
+        ("a", "edition = \"monday\"", 0, 1),
+        ("b", "edition = \"monday\"", 6, 1),
+        ("c", "edition = \"tuesday\"", 0, 2),
+        ("d", "edition = \"{date}\"", 0, 3),
+        ("e", "edition = \"{date}\"", 6, 3),
+        ("f", "", 0, 4),
+        ("g", "", 6, 4),
+    ] {
+        client.write(&format!("{name}.toml"), &manifest(edition));
+        client.run(&format!("run {name}.toml")).with(code);
+        assert_eq!(sandbox.books().settled().len(), count, "{name}");
+    }
+    client.write("h.toml", &manifest("edition = \"{day}\""));
+    client.run("run h.toml").with(2).saying("perhaps with {date}");
+}
+
+#[test]
+fn what_was_refunded_or_never_paid_is_no_original() {
+    let sandbox = Sandbox::start("--sandbox-refund-percent 100");
+    let client = Client::of(&sandbox);
+    client.write("june.csv", &prompts(&["a kite"]));
+    client.run(&format!("run june.csv {FLAGS}"));
+    client.run("recover --batch june");
+    assert_eq!(client.column("june.results.csv", "state"), ["refunded"]);
+    client.write("july.csv", &prompts(&["a kite"]));
+    client.run(&format!("run july.csv {FLAGS}")).not_saying("under another name");
+    assert_eq!(sandbox.books().settled().len(), 2);
+}
