@@ -79,6 +79,10 @@ pub struct Auditor {
     given_up: BTreeSet<PaymentHash>,
     /// Tokens of redeems that went out past the cache.
     bypassed: BTreeSet<String>,
+    /// Purchases whose redeem has had a 2xx that is durable; and whether anybody understands it.
+    answered: BTreeMap<PaymentHash, bool>,
+    /// Redeems that went out after that.
+    posted_again: BTreeMap<PaymentHash, u32>,
     /// When each node last lost a part of its record.
     pub forgot_at: [Option<i64>; 2],
     violations: Vec<String>,
@@ -143,6 +147,22 @@ impl Auditor {
     /// A redeem goes out past the cache; false where one did before.
     pub fn bypasses(&mut self, token: &str) -> bool {
         self.bypassed.insert(token.to_owned())
+    }
+
+    /// A redeem has had a 2xx, and that is durable.
+    pub fn answered(&mut self, hash: PaymentHash, understood: bool) {
+        self.answered.entry(hash).and_modify(|known| *known &= understood).or_insert(understood);
+    }
+
+    /// A redeem goes out. After a 2xx none does; but for one more where the origin says that it gives its answer again, and
+    /// its answer was understood.
+    pub fn redeems(&mut self, hash: PaymentHash, replays: bool) -> Option<String> {
+        let understood = *self.answered.get(&hash)?;
+        let again = self.posted_again.entry(hash).or_default();
+        *again += 1;
+        let most = u32::from(replays && understood);
+        (*again > most)
+            .then(|| format!("{hash} is redeemed again after a 2xx, understood: {understood}, replays: {replays}"))
     }
 
     /// It did not.

@@ -60,6 +60,10 @@ sights! {
     UnknownAnswer,
     StillProcessing,
     PollWasGone,
+    PollAtGate,
+    PollThroughGate,
+    PollStumbled,
+    TokenBurned,
     FailedAfter202,
     RefundOffered,
     InvoiceMade,
@@ -132,6 +136,10 @@ sights! {
     DefaultAdded,
     /// Two batches of the same contents began together.
     CopiesTogether,
+    /// Duplicates were left out at loading, found at the intent, and meant.
+    DuplicatesSetAside,
+    DuplicateAtIntent,
+    DuplicateMeant,
     DecidedUnpaid,
     DecidedLost,
     DecidedRebuy,

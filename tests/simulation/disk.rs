@@ -6,10 +6,13 @@ use std::convert::Infallible;
 use std::rc::Rc;
 
 use l402_batch::l402::{Network, PaymentHash};
-use l402_batch::ledger::sqlite::{BatchStart, Books, Decided, Decision, InlineLedger, NewBatch, Retake, Undecided};
+use l402_batch::ledger::sqlite::{
+    BatchStart, Books, Compared, Decided, Decision, InlineLedger, NewBatch, Retake, Undecided,
+};
 use l402_batch::ledger::{
-    BatchKey, Caps, Committed, DeliveredJob, Deliveries, JobKey, JobState, Ledger, LedgerError, OpenJob, OpenRefund,
-    Original, PaymentKey, PendingJob, PeriodCap, Reason, Record, RefundRecord, Twin, Undownloaded, Witness,
+    AnswerKind, BatchKey, Caps, Committed, DeliveredJob, Deliveries, DurableIntent, IntentRefusal, JobKey, JobState,
+    Ledger, LedgerError, NewIntent, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, PeriodCap, Reason, Record,
+    RefundRecord, Twin, Undownloaded, Witness,
 };
 use l402_batch::money::Msat;
 use l402_batch::origin::{HttpAnswer, Request};
@@ -20,6 +23,8 @@ use l402_batch::time::UnixMs;
 use super::coverage::Sight;
 use super::faults::Fault;
 use super::ledger_file::LedgerFile;
+use super::not_yet;
+use super::shop::{STRANGE, endpoint_of};
 use super::timeline::sleep;
 use super::world::World;
 
@@ -49,7 +54,8 @@ const LAZY_MS: i64 = 5_000;
 enum Written {
     Begun(UnixMs, NewBatch),
     Loaded(BatchKey, UnixMs, Retake, Vec<PlannedJob>),
-    Accepted(BatchKey),
+    SetAside(BatchKey, UnixMs),
+    Accepted(BatchKey, UnixMs, bool),
     TakenBack(BatchKey),
     Record(i64, UnixMs, Record),
 }
@@ -68,6 +74,17 @@ pub struct Disk {
     full_until: Cell<i64>,
     payments: RefCell<BTreeMap<PaymentKey, Payment>>,
     open: RefCell<BTreeSet<PaymentKey>>,
+    /// Those that are in doubt, by the ledger's records.
+    in_doubt: RefCell<BTreeSet<PaymentKey>>,
+    /// Payments whose credential was rejected with 402 while it was good, and which got no 2xx since.
+    rejected: RefCell<BTreeSet<PaymentKey>>,
+}
+
+fn accept(books: &mut Books, batch: BatchKey, now: UnixMs, means_duplicates: bool) {
+    books.accept_takes(batch).expect("the takes are accepted");
+    if means_duplicates {
+        books.mean_duplicates(batch, now, &[]).expect("a word can be written");
+    }
 }
 
 fn in_memory() -> Books {
@@ -75,10 +92,12 @@ fn in_memory() -> Books {
 }
 
 /// What an intent said.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Payment {
     hash: PaymentHash,
     node: usize,
+    host: String,
+    credential_ends: UnixMs,
     amount: u64,
     /// Spent or held, without what came back.
     used: u64,
@@ -91,6 +110,18 @@ pub struct Port<'a> {
     broken: Cell<bool>,
     /// The batch that it buys.
     pub batch: Cell<Option<BatchKey>>,
+    /// How far it may go.
+    bounds: Bounds,
+    /// When the process began.
+    began_at: i64,
+}
+
+/// What a process may have under way, by its settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    pub max_undelivered: usize,
+    pub max_doubt: usize,
+    pub payments_in_flight: usize,
 }
 
 impl Disk {
@@ -109,6 +140,8 @@ impl Disk {
             full_until: Cell::new(0),
             payments: RefCell::default(),
             open: RefCell::default(),
+            in_doubt: RefCell::default(),
+            rejected: RefCell::default(),
         }
     }
 
@@ -122,8 +155,8 @@ impl Disk {
     }
 
     /// A process opens the ledger.
-    pub fn open(&self) -> Port<'_> {
-        Port { disk: self, broken: Cell::new(false), batch: Cell::new(None) }
+    pub fn open(&self, bounds: Bounds) -> Port<'_> {
+        Port { disk: self, broken: Cell::new(false), batch: Cell::new(None), bounds, began_at: self.world.now() }
     }
 
     /// All processes are gone. What a lying ledger had not written is gone too after a crash.
@@ -175,7 +208,11 @@ impl Disk {
                 Written::Loaded(batch, now, retake, jobs) => {
                     drop(books.load_plan(*batch, *now, retake, jobs.iter().cloned().map(Ok::<_, Infallible>)));
                 }
-                Written::Accepted(batch) => drop(books.accept_takes(*batch)),
+                Written::SetAside(batch, now) => {
+                    let compared = Compared { edition: String::new(), network: Some(Network::Regtest), only: &[] };
+                    drop(books.set_duplicates_aside(*batch, *now, &compared));
+                }
+                Written::Accepted(batch, now, means) => accept(&mut books, *batch, *now, *means),
                 Written::TakenBack(batch) => drop(books.take_back_takes(*batch)),
                 Written::Record(_, now, record) => drop(books.apply(*now, record.clone())),
             }
@@ -218,10 +255,21 @@ impl Disk {
         }
     }
 
-    /// What the last load found is accepted.
-    pub fn accept(&self, batch: BatchKey) {
-        self.keep(|| Written::Accepted(batch));
-        self.ledger.books().accept_takes(batch).expect("the takes are accepted");
+    /// Sets duplicates of the last load aside, and gives their ids.
+    pub fn set_duplicates_aside(&self, batch: BatchKey) -> Vec<String> {
+        let compared = Compared { edition: String::new(), network: Some(Network::Regtest), only: &[] };
+        let now = self.world.our_time();
+        self.keep(|| Written::SetAside(batch, now));
+        let found =
+            self.ledger.books().set_duplicates_aside(batch, now, &compared).expect("duplicates can be set aside");
+        found.first.into_iter().map(|(id, _)| id).collect()
+    }
+
+    /// What the last load found is accepted; its duplicates too, where a person means them.
+    pub fn accept(&self, batch: BatchKey, means_duplicates: bool) {
+        let now = self.world.our_time();
+        self.keep(|| Written::Accepted(batch, now, means_duplicates));
+        accept(&mut self.ledger.books(), batch, now, means_duplicates);
     }
 
     /// It is not.
@@ -248,22 +296,34 @@ impl Disk {
             self.world.violated(format!("the ledger refuses {}: {:?}", name(&record), committed.as_ref().err()));
             return committed;
         };
-        self.note_payment(batch, &record, done);
+        self.note_payment(now, batch, &record, done);
         self.note_file(&record);
         self.keep(|| Written::Record(self.world.now(), now, record));
         committed
     }
 
-    fn note_payment(&self, batch: Option<BatchKey>, record: &Record, done: &Committed) {
+    fn note_payment(&self, now: UnixMs, batch: Option<BatchKey>, record: &Record, done: &Committed) {
         let mut payments = self.payments.borrow_mut();
         let mut open = self.open.borrow_mut();
         let mut auditor = self.world.auditor.borrow_mut();
+        let mut in_doubt = self.in_doubt.borrow_mut();
+        match record {
+            Record::Doubt { payment, .. } => drop(in_doubt.insert(*payment)),
+            Record::Paid { payment, .. } | Record::Dead { payment, .. } => drop(in_doubt.remove(payment)),
+            _ => {}
+        }
+        if let Committed::IntentRefused(IntentRefusal::Duplicate(_)) = done {
+            self.world.saw(Sight::DuplicateAtIntent);
+        }
         match (record, done) {
             (Record::Intend(new), Committed::Intent(intent)) => {
-                let node = usize::from(self.world.nodes[0].borrow().id != *intent.node());
+                let node = self.node_of(intent);
                 let (hash, amount) = (*intent.hash(), intent.amount().get());
                 let most = amount + intent.fee_limit().get();
-                payments.insert(intent.payment(), Payment { hash, node, amount, used: most, refunded: 0 });
+                let host = new.request.url.host_str().unwrap_or_default().to_owned();
+                let credential_ends = new.credential_expires_at;
+                let payment = Payment { hash, node, host, credential_ends, amount, used: most, refunded: 0 };
+                payments.insert(intent.payment(), payment);
                 open.insert(intent.payment());
                 auditor.charged(hash, batch.expect("only a run that buys makes intents"), &new.caps);
                 auditor.ledger_uses(hash, most);
@@ -282,6 +342,22 @@ impl Disk {
                 if let Some(known) = payments.get_mut(payment) {
                     known.used = known.amount + posted.fee.get();
                     auditor.ledger_uses(known.hash, known.used - known.refunded);
+                }
+            }
+            (Record::Answer { payment, answer, kind }, _) => {
+                let own = |known: &&Payment| !self.world.shop.borrow().is_of_another(&known.hash, answer);
+                if let Some(known) = payments.get(payment).filter(own)
+                    && *kind == AnswerKind::Redeem
+                    && (200..=299).contains(&answer.status)
+                {
+                    let understood = !String::from_utf8_lossy(&answer.body).contains(STRANGE);
+                    auditor.answered(known.hash, understood);
+                }
+                let good = payments.get(payment).is_some_and(|known| now <= known.credential_ends);
+                match answer.status {
+                    402 if good => drop(self.rejected.borrow_mut().insert(*payment)),
+                    200..=299 => drop(self.rejected.borrow_mut().remove(payment)),
+                    _ => {}
                 }
             }
             (Record::Dead { payment, .. }, _) => {
@@ -310,6 +386,10 @@ impl Disk {
         self.world.open_payments.set(open.len() as u64);
     }
 
+    fn node_of(&self, intent: &DurableIntent) -> usize {
+        usize::from(self.world.nodes[0].borrow().id != *intent.node())
+    }
+
     fn note_file(&self, record: &Record) {
         let world = &self.world;
         match record {
@@ -327,6 +407,7 @@ impl Disk {
         let decided = decided.expect("a decision can be written");
         if let (Decided::Recorded, Some(intent)) = (decided, &job.intent) {
             self.open.borrow_mut().remove(&intent.payment());
+            self.in_doubt.borrow_mut().remove(&intent.payment());
             self.world.open_payments.set(self.open.borrow().len() as u64);
             if decision == Decision::Unpaid {
                 self.world.auditor.borrow_mut().ledger_uses(*intent.hash(), 0);
@@ -390,6 +471,45 @@ impl Port<'_> {
         if self.broken.get() { Err(LedgerError::Io("the disk failed before".to_owned())) } else { Ok(()) }
     }
 
+    /// Nothing is bought beyond what may be in doubt or on its way at a node, nor of whoever had taken as many payments as it
+    /// may, and delivered none, before this process began.
+    fn check_bounds(&self, new: &NewIntent, intent: &DurableIntent) {
+        let (world, Bounds { max_undelivered, max_doubt, payments_in_flight }) = (&self.disk.world, self.bounds);
+        let payments = self.disk.payments.borrow();
+        let at_node = |keys: &BTreeSet<PaymentKey>| {
+            let here = |key: &&PaymentKey| payments.get(key).is_some_and(|one| one.node == self.disk.node_of(intent));
+            keys.iter().filter(here).count()
+        };
+        let (held, in_doubt) = (at_node(&self.disk.open.borrow()), at_node(&self.disk.in_doubt.borrow()));
+        let most = max_doubt.max(payments_in_flight);
+        if not_yet::BOUNDS {
+            return;
+        }
+        if in_doubt >= max_doubt || held > most {
+            world.violated(format!(
+                "bought with {in_doubt} payments in doubt and {held} held; {max_doubt} and {most} are allowed"
+            ));
+        }
+        let endpoint = endpoint_of(&new.request.url);
+        let taken = world.shop.borrow().undelivered_by(&endpoint, self.began_at);
+        if taken >= max_undelivered && world.our_clock_is_right() {
+            world.violated(format!("{endpoint} had taken {taken} payments, delivered none, and gets one more"));
+        }
+    }
+
+    /// Nothing more is bought of an origin that does not take what was paid for.
+    fn check_origin(&self, new: &NewIntent) {
+        let (payments, rejected) = (self.disk.payments.borrow(), self.disk.rejected.borrow());
+        let host = new.request.url.host_str().unwrap_or_default();
+        let its = rejected.iter().filter_map(|key| payments.get(key)).find(|one| one.host == host);
+        if let Some(one) = its.filter(|_| !not_yet::ORIGINS) {
+            let hash = one.hash;
+            self.disk
+                .world
+                .violated(format!("{host} does not take the credential of {hash}, and gets one more payment"));
+        }
+    }
+
     /// A read. It fails where the disk failed.
     async fn read<T>(&self, read: impl FnOnce(&Books) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
         self.expect_whole()?;
@@ -415,6 +535,10 @@ impl Ledger for Port<'_> {
         }
         let answers_all = disk.lie == Lie::AllSendsAnswered && matches!(record, Record::SendAnswered { .. });
         let mut committed = disk.apply(self.batch.get(), now, record.clone())?;
+        if let (Record::Intend(new), Committed::Intent(intent)) = (&record, &committed) {
+            self.check_bounds(new, intent);
+            self.check_origin(new);
+        }
         while answers_all
             && matches!(&committed, Committed::Intent(intent) if intent.sends_answered() < intent.sends_begun())
         {

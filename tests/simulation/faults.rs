@@ -1,5 +1,6 @@
 //! What can go wrong, and how often it does in one world.
 
+use super::not_yet;
 use super::rng::Rng;
 
 macro_rules! faults {
@@ -115,7 +116,18 @@ faults! {
     FailsBeforeCommit,
     FailsAfterCommit,
     DiskFull,
+
+    // Drawn with dice of their own: all from here on.
+    /// Poll addresses stand behind the gate: they answer whoever shows the credential.
+    GatedPolls,
+    /// A poll is answered with 404, 400, 401, 403, 409 or a word of failure, once.
+    PollStumbles,
+    /// A credential that was answered with success is not taken a second time.
+    BurnsTokens,
 }
+
+/// The first of those that are drawn with dice of their own, so that the worlds of all others are as they were.
+const FIRST_OF_OWN: usize = Fault::GatedPolls as usize;
 
 /// Faults that are worst together, and how often they strike then.
 const THEMES: &[&[(Fault, u32)]] = &[
@@ -172,7 +184,7 @@ impl Faults {
             }
             _ => {
                 let most = 10 + rng.below(60);
-                for rate in &mut faults.0 {
+                for rate in &mut faults.0[..FIRST_OF_OWN] {
                     *rate = u32::try_from(rng.below(most)).unwrap_or(0);
                 }
             }
@@ -180,9 +192,20 @@ impl Faults {
         faults
     }
 
+    /// In every third world, some of those that are drawn with dice of their own.
+    pub fn draw_own(&mut self, rng: &mut Rng) {
+        if rng.below(3) > 0 || not_yet::ANSWERS {
+            return;
+        }
+        for fault in &ALL[FIRST_OF_OWN..] {
+            let permille = if rng.below(2) == 0 { 50 + rng.below(350) } else { 0 };
+            self.set(*fault, u32::try_from(permille).unwrap_or(0));
+        }
+    }
+
     fn add(&mut self, rng: &mut Rng, count: u64, most: u64) {
         for _ in 0..count {
-            let fault = *rng.pick(ALL);
+            let fault = *rng.pick(&ALL[..FIRST_OF_OWN]);
             self.set(fault, u32::try_from(50 + rng.below(most)).unwrap_or(0));
         }
     }

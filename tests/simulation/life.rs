@@ -13,17 +13,17 @@ use super::disk::{Disk, Lie, Moment};
 use super::faults::{ALL, Fault, Faults};
 use super::files::FOLDER;
 use super::ledger_file::LedgerFile;
+use super::not_yet;
 use super::origin::SimOrigin;
 use super::payer::SimPayer;
 use super::plan::Plan;
 use super::process::{Command, Order};
 use super::rng::Rng;
+use super::script::Script;
 use super::timeline::{Timed, pass};
 use super::verdict;
 use super::world::{Stop, World};
 
-/// Whether restless people live anywhere. Not yet: what they do, the program does not hold against.
-pub const RESTLESS_PEOPLE: bool = false;
 /// Batches that a person has at most.
 const BATCHES_MAX: usize = 4;
 /// Rounds after the faults have stopped within which every job must have come to an end.
@@ -50,6 +50,8 @@ pub enum Liar {
     DreamingPayer,
     /// A command that buys delivered jobs once more by itself.
     EagerCommand,
+    /// A command that takes purchases of other ids for other purchases.
+    IdComparer,
     /// A payer that takes an invoice that was handed over for paid.
     HopefulPayer,
     /// A folder that says of what was written that it is on the disk.
@@ -57,7 +59,7 @@ pub enum Liar {
 }
 
 impl Liar {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::EagerLedger,
         Self::ForgivingLedger,
         Self::ForgetfulPayer,
@@ -66,6 +68,7 @@ impl Liar {
         Self::FlatteringPayer,
         Self::DreamingPayer,
         Self::EagerCommand,
+        Self::IdComparer,
         Self::HopefulPayer,
         Self::LazyFolder,
     ];
@@ -83,6 +86,7 @@ pub struct Options {
     pub more: &'static [(Fault, u32)],
     /// At most so many jobs.
     pub jobs_max: u64,
+    pub script: Script,
     /// A restless person lives in each of these worlds, not only where the seed has one.
     pub restless: bool,
     pub liar: Liar,
@@ -115,6 +119,8 @@ pub struct Batch {
     pub settings: Settings,
     /// What the next run is to buy once more.
     pub retake: Retake,
+    /// It says that duplicates are meant.
+    pub means_duplicates: bool,
 }
 
 pub struct Life {
@@ -126,6 +132,8 @@ pub struct Life {
     pub liar: Liar,
     pub batches: Vec<Batch>,
     pub processes: usize,
+    /// The job of which a script has said the word for one purchase more.
+    pub said: Option<String>,
     /// The dice of a restless person, in a world that has one.
     pub people: Option<Rng>,
     /// How results are fetched into files, in a world where they are.
@@ -135,22 +143,10 @@ pub struct Life {
 /// Lives one life.
 pub fn live(options: &Options) -> Story {
     let mut life = Life::new(options);
-    let (mut first_points, mut first_commits) = (0, 0);
-    let rounds = 1 + life.rng.below(6);
-    for round in 0..rounds {
-        let drawn = draw_stop(&mut life.rng);
-        let stop = options.first_stop.filter(|_| round == 0).unwrap_or(drawn);
-        life.disk.fails_at(options.disk_fails.filter(|_| round == 0));
-        life.disturbed_process(round, stop);
-        if round == 0 {
-            (first_points, first_commits) = (life.world.points(), life.disk.commits());
-        }
-        let pause_ms = life.rng.spread_ms(100, 3 * 24 * HOUR_MS);
-        pass(&life.world, pause_ms);
-        if life.rng.below(3) == 0 {
-            life.person_decides();
-        }
-    }
+    let (first_points, first_commits) = match options.script {
+        Script::Drawn => life.rounds(options),
+        Script::Word(stop) => (life.one_word(stop), 0),
+    };
     life.calm_down();
     let auditor = life.world.auditor.borrow();
     Story {
@@ -170,6 +166,7 @@ impl Life {
     fn new(options: &Options) -> Self {
         let mut rng = Rng::new(options.seed, 0);
         let mut faults = Faults::draw(&mut rng);
+        faults.draw_own(&mut Rng::new(options.seed, 5));
         for (fault, permille) in options.more {
             faults.set(*fault, *permille);
         }
@@ -186,6 +183,7 @@ impl Life {
             | Liar::DreamingPayer
             | Liar::HopefulPayer
             | Liar::EagerCommand
+            | Liar::IdComparer
             | Liar::LazyFolder => Lie::None,
         };
         world.files.lies.set(options.liar == Liar::LazyFolder);
@@ -197,6 +195,7 @@ impl Life {
             liar: options.liar,
             batches: Vec::new(),
             processes: 0,
+            said: None,
             people: people(options),
             filing: filing(options.seed),
             world,
@@ -206,6 +205,27 @@ impl Life {
         life.draw_names();
         life.set_clocks();
         life
+    }
+
+    /// Processes, pauses and decisions as the seed has them; returns how many points and commits the first process passed.
+    fn rounds(&mut self, options: &Options) -> (u64, u64) {
+        let mut first = (0, 0);
+        let rounds = 1 + self.rng.below(6);
+        for round in 0..rounds {
+            let drawn = draw_stop(&mut self.rng);
+            let stop = options.first_stop.filter(|_| round == 0).unwrap_or(drawn);
+            self.disk.fails_at(options.disk_fails.filter(|_| round == 0));
+            self.disturbed_process(round, stop);
+            if round == 0 {
+                first = (self.world.points(), self.disk.commits());
+            }
+            let pause_ms = self.rng.spread_ms(100, 3 * 24 * HOUR_MS);
+            pass(&self.world, pause_ms);
+            if self.rng.below(3) == 0 {
+                self.person_decides();
+            }
+        }
+        first
     }
 
     fn draw_batches(&mut self, jobs_max: u64) {
@@ -230,7 +250,14 @@ impl Life {
         (auditor.limits.day, auditor.limits.month) = (day.map(Msat::get), month.map(Msat::get));
         for (name, plan) in plans {
             let settings = settings(rng, &plan, Budget { day, month, ..Budget::default() });
-            self.batches.push(Batch { name, plan, key: None, settings, retake: Retake::default() });
+            self.batches.push(Batch {
+                name,
+                plan,
+                key: None,
+                settings,
+                retake: Retake::default(),
+                means_duplicates: false,
+            });
         }
     }
 
@@ -309,7 +336,14 @@ impl Life {
         let shared = Budget { batch: None, ..self.batches[0].settings.budget.clone() };
         let settings = settings(people, &plan, shared);
         self.world.note(|| format!("the manifest of {name} is a copy"));
-        self.batches.push(Batch { name, plan, key: None, settings, retake: Retake::default() });
+        self.batches.push(Batch {
+            name,
+            plan,
+            key: None,
+            settings,
+            retake: Retake::default(),
+            means_duplicates: false,
+        });
         true
     }
 
@@ -328,10 +362,11 @@ impl Life {
         let (changed, refunded) = (self.rng.below(12) == 0, self.rng.below(4) == 0);
         let asks = Retake { ids: ids.into_iter().collect(), changed, refunded };
         // Or what stands in a crontab, as it stood there before.
-        let same = self.people.as_mut().is_some_and(|people| people.below(3) == 0);
+        let same = self.people.as_mut().is_some_and(|people| people.below(3) == 0 && !not_yet::WORDS);
         self.world.saw_if(same && self.batches[at].retake != Retake::default(), Sight::WordSaidAgain);
         if !same {
-            self.batches[at].retake = asks;
+            let means = self.people.as_mut().is_some_and(|people| people.below(6) == 0);
+            (self.batches[at].retake, self.batches[at].means_duplicates) = (asks, means);
         }
         let command = match self.rng.below(8) {
             _ if round == 0 => Command::Run,
@@ -389,12 +424,20 @@ impl Life {
     /// The faults stop. From now on every job comes to an end, if need be by a person's word; then the books agree.
     fn calm_down(&mut self) {
         self.world.calm_down();
-        self.batches.iter_mut().for_each(|batch| batch.retake = Retake::default());
+        // A crontab says its words for ever.
+        let keeps =
+            self.said.is_some() || self.people.as_mut().is_some_and(|people| people.below(2) == 0 && !not_yet::WORDS);
+        if !keeps {
+            let nothing = (Retake::default(), false);
+            let says_nothing = |batch: &mut Batch| (batch.retake, batch.means_duplicates) = nothing.clone();
+            self.batches.iter_mut().for_each(says_nothing);
+        }
         self.quiet_rounds(false);
         if self.person_ends_all_doubt() {
             self.quiet_rounds(true);
         }
         verdict::look(&self.world, &self.disk, &self.batches);
+        self.look_at_the_word();
         if self.filing.is_some() {
             self.world.files.look(&self.world);
         }
@@ -454,7 +497,7 @@ fn draw_stop(rng: &mut Rng) -> Stop {
 /// In every second world lives a restless person, with dice of its own, so that all other worlds are as they were.
 fn people(options: &Options) -> Option<Rng> {
     let mut rng = Rng::new(options.seed, 3);
-    (RESTLESS_PEOPLE && (rng.below(2) == 0 || options.restless)).then_some(rng)
+    (rng.below(2) == 0 || options.restless).then_some(rng)
 }
 
 /// In every third world results are fetched. Their dice are their own, so that all other worlds are as they were.

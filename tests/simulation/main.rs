@@ -31,6 +31,8 @@ mod network;
 #[cfg(test)]
 mod node;
 #[cfg(test)]
+mod not_yet;
+#[cfg(test)]
 mod origin;
 #[cfg(test)]
 mod payer;
@@ -47,6 +49,8 @@ mod rng;
 #[cfg(test)]
 mod runner;
 #[cfg(test)]
+mod script;
+#[cfg(test)]
 mod shop;
 #[cfg(test)]
 mod timeline;
@@ -59,6 +63,7 @@ use disk::Moment;
 use faults::Fault;
 use life::{Liar, Options, Story, live};
 use runner::{asked_for, live_through, live_through_seeds, number, say, usual_seeds};
+use script::Script;
 use world::Stop;
 
 #[test]
@@ -150,6 +155,25 @@ fn a_disk_may_fail_at_every_commit() {
     say(&format!("{failures} failures of the disk"));
 }
 
+/// The word for one purchase more, in a command that stops at each of its points, and is repeated for ever after: one
+/// purchase.
+#[test]
+fn a_word_is_carried_out_once_wherever_its_command_stops() {
+    if not_yet::WORDS {
+        return;
+    }
+    let mut stops = 0;
+    let said = |seed, stop| Options { script: Script::Word(stop), ..small(seed) };
+    let worlds = (0..).map(|seed| (seed, live(&said(seed, Stop::Never))));
+    let short = worlds.filter(|(_, story)| (1..=POINTS_MAX).contains(&story.first_points));
+    for (seed, story) in short.zip(0..usual_seeds() / 100).map(|(world, _)| world) {
+        let stopped = |point| said(seed, Stop::At(point));
+        live_through(&stopped, 0, story.first_points + 1, 1).expect_kept();
+        stops += story.first_points;
+    }
+    say(&format!("{stops} stops of a command with a word"));
+}
+
 /// The auditor bites: each of these is caught within the seeds that CI lives through.
 fn is_caught(liar: Liar, more: &'static [(Fault, u32)]) {
     let worlds = move |seed| Options { liar, more, ..runner::options(seed) };
@@ -204,6 +228,11 @@ fn a_payer_that_never_says_how_a_payment_ended_is_caught() {
 #[test]
 fn a_command_that_buys_delivered_jobs_anew_is_caught() {
     is_caught(Liar::EagerCommand, &[]);
+}
+
+#[test]
+fn a_comparison_by_id_instead_of_content_is_caught() {
+    is_caught(Liar::IdComparer, &[]);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use url::Url;
 use super::network::{Kind, Lost, exchange};
 use super::timeline::sleep;
 use super::world::World;
-use super::{bank, node, shop};
+use super::{bank, node, not_yet, shop};
 
 const ASK_MS: i64 = 60_000;
 const REDEEM_MS: i64 = 1_800_000;
@@ -42,6 +42,12 @@ impl Origin for SimOrigin {
         if bypassed && !self.world.auditor.borrow_mut().bypasses(&token) {
             self.world.violated("a repeated redeem bypasses the cache, and is made a second time".to_owned());
         }
+        let hash = self.world.shop.borrow().sold_by(&token);
+        let replays = hash.is_some_and(|hash| self.world.shop.borrow().replays(&hash));
+        let broken = hash.and_then(|hash| self.world.auditor.borrow_mut().redeems(hash, replays));
+        if let Some(broken) = broken.filter(|_| !not_yet::ANSWERS) {
+            self.world.violated(broken);
+        }
         let sent = token.clone();
         let preimage = *credential.preimage.reveal();
         let answer =
@@ -57,10 +63,11 @@ impl Origin for SimOrigin {
         }
     }
 
-    async fn poll(&self, url: &Url, _credential: Option<&Credential>) -> Result<HttpAnswer, HttpFailure> {
+    async fn poll(&self, url: &Url, credential: Option<&Credential>) -> Result<HttpAnswer, HttpFailure> {
         self.world.point("before a poll").await;
-        let url = url.clone();
-        let answer = exchange(&self.world, Kind::Other, ASK_MS, move |world| shop::poll(world, &url)).await;
+        let (url, token) = (url.clone(), credential.map(|credential| credential.token.reveal().to_owned()));
+        let polled = move |world: &Rc<World>| shop::poll(world, &url, token.as_deref());
+        let answer = exchange(&self.world, Kind::Other, ASK_MS, polled).await;
         self.world.point("after a poll").await;
         answer.map_err(failure)
     }

@@ -64,7 +64,6 @@ impl Life {
         let job = self.disk.ledger.books().undecided(key, id).expect("the ledger can be read");
         let Some(job) = job else { return false };
         world.note(|| format!("a person says {decision:?} of {id}, which is {:?}", job.state));
-        let name = job_name(&self.batches[at].name, id);
         let take = self.disk.ledger.books().takes(key, id).expect("the ledger can be read").len();
         let had_it = job.intent.as_ref().is_some_and(|intent| self.node_has(intent, named));
         let Some(heard) = self.heard(&job, decision, named) else { return false };
@@ -75,7 +74,7 @@ impl Life {
         world.note(|| format!("decided: {decided:?}, {heard}"));
         match decided {
             Decided::Refused(_) => world.saw(Sight::RefusedByState),
-            Decided::Recorded => self.bear(&job, (&name, take), decision, named),
+            Decided::Recorded => self.bear(&job, (at, id, take), decision, named),
         }
         decided == Decided::Recorded
     }
@@ -109,7 +108,7 @@ impl Life {
 
     /// What follows from a decision. Whoever takes a payment for not made without its node, or with one that has lost its
     /// record, bears what comes of that payment; a decision that the node could have contradicted excuses nothing.
-    fn bear(&self, job: &Undecided, (name, take): (&str, usize), decision: Decision, named: bool) {
+    fn bear(&self, job: &Undecided, (at, id, take): (usize, &str, usize), decision: Decision, named: bool) {
         let world = &self.world;
         world.saw(match decision {
             Decision::Unpaid => Sight::DecidedUnpaid,
@@ -124,12 +123,12 @@ impl Life {
             }
         };
         if !fits {
-            world.violated(format!("{decision:?} is recorded of {name}, which was {:?}", job.state));
+            world.violated(format!("{decision:?} is recorded of {id}, which was {:?}", job.state));
         }
         let mut auditor = world.auditor.borrow_mut();
         if decision == Decision::Rebuy {
-            auditor.accepted(name);
-            auditor.word_for_latest(name, &format!("@{take}"));
+            auditor.accepted(&job_name(&self.batches[at].name, id));
+            auditor.word_for_latest(&self.batches[at].plan.name_of(id), &format!("@{take}"));
         }
         let Some(intent) = &job.intent else { return };
         let knows = self.asks_its_node(intent, named);

@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use l402_batch::catalog::{Catalog, Endpoint, ErrorRule, Method, PriceRule, Priced, Rate, ResultRule, Terms, Value};
+use l402_batch::catalog::{
+    Catalog, Endpoint, ErrorRule, Method, PriceRule, Priced, Rate, RedeemRule, ResultRule, Terms, Value,
+};
 use l402_batch::money::Msat;
 use l402_batch::origin::Request;
 use l402_batch::plan::{ContentHash, PlannedJob};
@@ -11,6 +13,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::coverage::Sight;
+use super::not_yet;
 use super::rng::Rng;
 use super::shop::CACHE_MS;
 use super::world::World;
@@ -87,13 +90,22 @@ fn endpoint(name: &str, host: &str, method: Method, price_sat: u64, bypass: bool
         errors: builtin_errors(),
         dedup_window_s: u32::try_from(CACHE_MS / 1_000).expect("a window"),
         bypass_header: bypass.then(|| "X-No-Cache".to_owned()),
-        terms: Terms::default(),
+        // No die is thrown for it: a price decides.
+        terms: Terms {
+            redeem: if replays(price_sat) { RedeemRule::Replays } else { RedeemRule::Once },
+            ..Terms::default()
+        },
         listing: None,
         allow_http: false,
         source: "the simulation".to_owned(),
         as_of: String::new(),
         defined_in: "built-in".to_owned(),
     })
+}
+
+/// Whether an endpoint of that price gives a purchase again to whoever redeems again.
+const fn replays(price_sat: u64) -> bool {
+    price_sat.is_multiple_of(2)
 }
 
 /// The digest of the job's request.
@@ -170,7 +182,7 @@ impl Plan {
                 self.other_form();
                 world.saw(Sight::IdsInOtherForm);
             }
-            2 if !self.more_defaults => {
+            2 if !self.more_defaults && !not_yet::DEFAULTS => {
                 self.more_defaults = true;
                 world.saw(Sight::DefaultAdded);
             }
@@ -247,15 +259,27 @@ impl Plan {
         let jobs: Vec<PlannedJob> =
             self.jobs.iter().zip(ids).zip(0..).map(|((job, id), seq)| self.planned(job, id, seq)).collect();
         let mut rows = Vec::new();
-        for (row, job) in self.jobs.iter().zip(&jobs) {
+        for (name, job) in self.names().iter().zip(&jobs) {
             let digest = digest(job);
-            world.auditor.borrow_mut().planned(&job_name(&self.batch, &job.id), digest);
-            world.shop.borrow_mut().prices(digest, job.priced.price);
-            let plain = PlannedJob { params: params(row, false), ..job.clone() };
-            rows.push((digest, self::digest(&plain)));
+            world.auditor.borrow_mut().planned(name, digest);
+            let again = job.endpoint.terms.redeem == RedeemRule::Replays;
+            world.shop.borrow_mut().prices(digest, job.priced.price, again);
+            rows.push(digest);
         }
         world.auditor.borrow_mut().purchases.handed_in(&rows);
         jobs
+    }
+
+    /// The names by which the world knows the rows: a row without an id is the same under another default.
+    pub fn names(&self) -> Vec<String> {
+        let plain = Self { more_defaults: false, ..self.clone() };
+        plain.ids().iter().map(|id| job_name(&self.batch, id)).collect()
+    }
+
+    /// The name by which the world knows a job of that id.
+    pub fn name_of(&self, id: &str) -> String {
+        let at = self.ids().iter().position(|one| one == id);
+        at.map_or_else(|| job_name(&self.batch, id), |at| self.names().swap_remove(at))
     }
 
     /// One job's id.

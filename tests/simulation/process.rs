@@ -13,10 +13,11 @@ use l402_batch::run::{Clock, Control, Controller, DrainCause, Outcome, Run, RunE
 use l402_batch::time::UnixMs;
 
 use super::coverage::Sight;
-use super::disk::Port;
+use super::disk::{Bounds, Port};
 use super::fetching::SimFetch;
 use super::files::SimDisk;
 use super::life::{HOUR_MS, Liar, Life};
+use super::not_yet;
 use super::plan::{digest, job_name};
 use super::timeline::{Driven, Timed, drive, sleep};
 use super::world::{Stop, World};
@@ -121,7 +122,7 @@ impl Life {
         }
         let keys: Vec<Option<BatchKey>> = orders.iter().map(|order| self.batches[order.at].key).collect();
         self.disk.opened();
-        let ports: Vec<Port<'_>> = orders.iter().map(|_| self.disk.open()).collect();
+        let ports: Vec<Port<'_>> = orders.iter().map(|order| self.disk.open(self.bounds(order.at))).collect();
         for (port, key) in ports.iter().zip(&keys) {
             port.batch.set(*key);
         }
@@ -148,6 +149,15 @@ impl Life {
         self.disk.closed(crashed);
         world.files.closed(&world, crashed);
         killed
+    }
+
+    fn bounds(&self, at: usize) -> Bounds {
+        let settings = &self.batches[at].settings;
+        Bounds {
+            max_undelivered: settings.max_undelivered as usize,
+            max_doubt: settings.max_doubt,
+            payments_in_flight: settings.payments_in_flight,
+        }
     }
 
     /// One process. None: it was killed.
@@ -217,6 +227,9 @@ impl Life {
         let begun = self.begin(order.at);
         port.batch.set(Some(begun));
         let retaken = self.load(order.at, begun, jobs);
+        self.world.point("before duplicates are set aside").await;
+        let duplicates = self.disk.set_duplicates_aside(begun);
+        self.world.saw_if(!duplicates.is_empty(), Sight::DuplicatesSetAside);
         self.world.point("at the question").await;
         let says_no = self.people.as_ref().is_some_and(|_| !self.world.is_calm() && self.world.between(0, 11) == 0);
         if says_no {
@@ -224,7 +237,10 @@ impl Life {
             self.disk.take_back(begun);
             return Ok(Outcome::default());
         }
-        self.disk.accept(begun);
+        if batch.means_duplicates {
+            self.means(&batch.plan.names(), &duplicates, jobs);
+        }
+        self.disk.accept(begun, batch.means_duplicates || self.liar == Liar::IdComparer);
         for id in retaken {
             self.world.note(|| format!("{id} is bought once more"));
             self.world.saw(Sight::BoughtOnceMore);
@@ -297,19 +313,28 @@ impl Life {
     fn load(&self, at: usize, begun: BatchKey, jobs: &[PlannedJob]) -> Vec<String> {
         let batch = &self.batches[at];
         let mut retake = batch.retake.clone();
-        for job in jobs {
-            let (name, request) = (job_name(&batch.name, &job.id), digest(job));
+        for (name, job) in batch.plan.names().into_iter().zip(jobs) {
+            let request = digest(job);
             let mut auditor = self.world.auditor.borrow_mut();
             auditor.word_for_other(&name, &request, retake.changed, retake.refunded);
             if retake.ids.contains(&job.id) {
-                // Each command is a word of its own.
-                auditor.word(&name, &format!("in command {}", self.processes), &request);
+                // A bare id means its first take, however often it is said.
+                let word = if not_yet::WORDS { format!("in command {}", self.processes) } else { "@1".to_owned() };
+                auditor.word(&name, &word, &request);
             }
         }
         if self.liar == Liar::EagerCommand {
             retake.ids.extend(jobs.first().map(|job| job.id.clone()));
         }
         self.disk.load(begun, &retake, jobs)
+    }
+
+    /// The person says that these duplicates are meant.
+    fn means(&self, names: &[String], duplicates: &[String], jobs: &[PlannedJob]) {
+        for (name, job) in names.iter().zip(jobs).filter(|(_, job)| duplicates.contains(&job.id)) {
+            self.world.saw(Sight::DuplicateMeant);
+            self.world.auditor.borrow_mut().word(name, "although it is bought elsewhere", &digest(job));
+        }
     }
 
     /// The node, where it is the one whose macaroon the user has given: no other lets a run begin.

@@ -11,8 +11,6 @@ pub type Digest = [u8; 32];
 
 #[derive(Default)]
 pub struct Purchases {
-    /// Requests that stand for one purchase: another default in the catalogue makes another request of the same row.
-    same: BTreeMap<Digest, Digest>,
     /// How many identical rows one manifest held at most.
     meant: BTreeMap<Digest, usize>,
     /// Words that each allow one purchase more, however often they are said.
@@ -25,12 +23,11 @@ pub struct Purchases {
 }
 
 impl Purchases {
-    /// A manifest is handed in: each row's request, and the one that stands for it.
-    pub fn handed_in(&mut self, rows: &[(Digest, Digest)]) {
+    /// A manifest with rows of these requests is handed in.
+    pub fn handed_in(&mut self, rows: &[Digest]) {
         let mut identical: BTreeMap<Digest, usize> = BTreeMap::new();
-        for (request, stands_for) in rows {
-            self.same.insert(*request, *stands_for);
-            *identical.entry(*stands_for).or_default() += 1;
+        for request in rows {
+            *identical.entry(*request).or_default() += 1;
         }
         for (request, rows) in identical {
             let meant = self.meant.entry(request).or_default();
@@ -40,13 +37,12 @@ impl Purchases {
 
     /// A person's word for one purchase more; false where it was given before.
     pub fn word(&mut self, word: &str, request: &Digest) -> bool {
-        let request = self.stands_for(request);
-        self.words.entry(request).or_default().insert(word.to_owned())
+        self.words.entry(*request).or_default().insert(word.to_owned())
     }
 
     /// One invoice is sold for all of these.
     pub fn share(&mut self, requests: &[Digest]) {
-        let mut united: BTreeSet<Digest> = requests.iter().map(|request| self.stands_for(request)).collect();
+        let mut united: BTreeSet<Digest> = requests.iter().copied().collect();
         let (touched, apart) = std::mem::take(&mut self.shared).into_iter().partition(|set| !set.is_disjoint(&united));
         self.shared = apart;
         let touched: Vec<BTreeSet<Digest>> = touched;
@@ -56,9 +52,8 @@ impl Purchases {
 
     /// A payment has settled; says what is wrong with that.
     pub fn settled(&mut self, hash: PaymentHash, request: &Digest) -> Option<String> {
-        let request = self.stands_for(request);
-        self.bought.insert(hash, request);
-        let together = self.together(&request);
+        self.bought.insert(hash, *request);
+        let together = self.together(request);
         let bought = self.bought.values().filter(|bought| together.contains(*bought)).count();
         let meant: usize = together.iter().map(|request| self.meant.get(request).copied().unwrap_or(0)).sum();
         let words: Vec<&String> = together.iter().filter_map(|request| self.words.get(request)).flatten().collect();
@@ -75,17 +70,12 @@ impl Purchases {
 
     /// How many purchases of a request were given back.
     pub fn given_back(&self, request: &Digest) -> usize {
-        let request = self.stands_for(request);
-        self.given_back.values().filter(|back| **back == request).count()
+        self.given_back.values().filter(|back| *back == request).count()
     }
 
     /// A person has said that this payment was never made, where nobody could know.
     pub fn excuse(&mut self, hash: &PaymentHash) {
         self.bought.remove(hash);
-    }
-
-    fn stands_for(&self, request: &Digest) -> Digest {
-        self.same.get(request).copied().unwrap_or(*request)
     }
 
     fn together(&self, request: &Digest) -> BTreeSet<Digest> {

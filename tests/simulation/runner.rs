@@ -11,8 +11,10 @@ use l402_batch::ledger::{JobState, Reason};
 
 use super::coverage::{SIGHTS, Sight};
 use super::disk::Moment;
-use super::faults::ALL;
-use super::life::{Liar, Options, RESTLESS_PEOPLE, live};
+use super::faults::{ALL, Fault};
+use super::life::{Liar, Options, live};
+use super::not_yet;
+use super::script::Script;
 use super::world::Stop;
 
 const JOBS_MAX: u64 = 60;
@@ -52,7 +54,17 @@ pub const fn usual_seeds() -> u64 {
 /// A world as its seed has it.
 pub fn options(seed: u64) -> Options {
     let (first_stop, disk_fails, liar) = (None, None, Liar::Nobody);
-    Options { seed, first_stop, disk_fails, more: &[], jobs_max: JOBS_MAX, restless: false, liar, traced: false }
+    Options {
+        seed,
+        first_stop,
+        disk_fails,
+        more: &[],
+        jobs_max: JOBS_MAX,
+        script: Script::Drawn,
+        restless: false,
+        liar,
+        traced: false,
+    }
 }
 
 /// The world that `SIM_SEED` and its companions describe.
@@ -62,14 +74,19 @@ pub fn asked_for() -> Option<Options> {
     let before = number("SIM_DISK_BEFORE").map(|at| (at, Moment::Before));
     let disk_fails = before.or(number("SIM_DISK_AFTER").map(|at| (at, Moment::After)));
     let jobs_max = number("SIM_JOBS").unwrap_or(JOBS_MAX);
-    let first_stop = number("SIM_STOP").map(|at| if at == NO_STOP { Stop::Never } else { Stop::At(at) });
+    let first_stop = number("SIM_STOP").map(stop_of);
+    let script = number("SIM_WORD").map_or(Script::Drawn, |at| Script::Word(stop_of(at)));
     let restless = number("SIM_RESTLESS").is_some();
     let seed = number("SIM_SEED")?;
-    Some(Options { first_stop, disk_fails, jobs_max, restless, liar, traced: true, ..options(seed) })
+    Some(Options { first_stop, disk_fails, jobs_max, script, restless, liar, traced: true, ..options(seed) })
 }
 
 /// `SIM_STOP` of a process that does not stop.
 const NO_STOP: u64 = 999_999;
+
+const fn stop_of(at: u64) -> Stop {
+    if at == NO_STOP { Stop::Never } else { Stop::At(at) }
+}
 
 /// The line that lives through a world again.
 fn replay(options: &Options) -> String {
@@ -86,6 +103,11 @@ fn replay(options: &Options) -> String {
     }
     if options.jobs_max != JOBS_MAX {
         line.push_str(&format!(" SIM_JOBS={}", options.jobs_max));
+    }
+    match options.script {
+        Script::Drawn => {}
+        Script::Word(Stop::At(at)) => line.push_str(&format!(" SIM_WORD={at}")),
+        Script::Word(Stop::Never | Stop::Chance(..)) => line.push_str(&format!(" SIM_WORD={NO_STOP}")),
     }
     if options.restless {
         line.push_str(" SIM_RESTLESS=1");
@@ -168,10 +190,15 @@ impl Tally {
 
     /// What never happened.
     pub fn missing(&self) -> Vec<String> {
+        let faults = ALL.iter().zip(self.struck).filter(|(_, worlds)| *worlds == 0).map(|(fault, _)| *fault);
         let faults =
-            ALL.iter().zip(self.struck).filter(|(_, worlds)| *worlds == 0).map(|(fault, _)| format!("{fault:?}"));
-        let is_of_people = |sight: &Sight| (Sight::SaidAgainAfterKill..=Sight::CopiesTogether).contains(sight);
-        let expected = |sight: &Sight| RESTLESS_PEOPLE || !is_of_people(sight);
+            faults.filter(|fault| !not_yet::ANSWERS || *fault < Fault::GatedPolls).map(|fault| format!("{fault:?}"));
+        let expected = |sight: &Sight| match sight {
+            Sight::DefaultAdded => !not_yet::DEFAULTS,
+            Sight::WordSaidAgain => !not_yet::WORDS,
+            Sight::PollAtGate | Sight::PollThroughGate | Sight::PollStumbled | Sight::TokenBurned => !not_yet::ANSWERS,
+            _ => true,
+        };
         let sights = SIGHTS.iter().zip(self.seen).filter(|(sight, worlds)| *worlds == 0 && expected(sight));
         faults.chain(sights.map(|(sight, _)| format!("{sight:?}"))).collect()
     }

@@ -14,12 +14,19 @@ use super::coverage::Sight;
 use super::faults::Fault;
 use super::mint::{self, Form, Order};
 use super::node::short;
+use super::not_yet;
 use super::world::World;
 
 /// Twins within this long may be answered from the cache, in milliseconds: what the endpoints' entries say.
 pub const CACHE_MS: i64 = 30_000;
 /// An invoice lives so long, in seconds; a credential lives as long.
 const EXPIRY_S: u64 = 600;
+const DAY_MS: i64 = 86_400_000;
+
+/// What nobody understands.
+pub const STRANGE: &str = "wonder";
+/// An answer is on its way for so long at most, in milliseconds.
+const ON_ITS_WAY_MS: i64 = 1_800_000;
 
 /// How the origin will treat a purchase once it is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +58,8 @@ struct Sale {
     preimage: [u8; 32],
     token: String,
     invoice: String,
+    /// Where it was asked for, without the query.
+    endpoint: String,
     /// The requests for which it was handed out.
     requests: Vec<[u8; 32]>,
     amount: Msat,
@@ -61,6 +70,13 @@ struct Sale {
     /// Its credential is rejected after its life.
     ends: bool,
     accepts: bool,
+    /// Its poll address stands behind the gate.
+    gated: bool,
+    /// It is redeemed once; and when a redeem was first answered with success.
+    burns: bool,
+    answered_at: Option<i64>,
+    /// When a poll was last answered with something that is no last word.
+    stumbled_at: Option<i64>,
     gone: u32,
     polls: u32,
     delivered_at: Option<i64>,
@@ -79,7 +95,8 @@ pub struct Shop {
     sales: BTreeMap<PaymentHash, Sale>,
     by_token: BTreeMap<String, PaymentHash>,
     by_number: Vec<PaymentHash>,
-    prices: BTreeMap<[u8; 32], Msat>,
+    /// What each request costs, and whether a purchase of it is given again to whoever redeems again.
+    prices: BTreeMap<[u8; 32], (Msat, bool)>,
 }
 
 impl Shop {
@@ -89,8 +106,14 @@ impl Shop {
     }
 
     /// What a request costs.
-    pub fn prices(&mut self, request: [u8; 32], price: Msat) {
-        self.prices.insert(request, price);
+    pub fn prices(&mut self, request: [u8; 32], price: Msat, replays: bool) {
+        self.prices.insert(request, (price, replays));
+    }
+
+    /// Whether the origin says of that purchase that it gives it again to whoever redeems again.
+    pub fn replays(&self, hash: &PaymentHash) -> bool {
+        let request = self.sales.get(hash).and_then(|sale| sale.requests.first());
+        request.and_then(|request| self.prices.get(request)).is_some_and(|(_, replays)| *replays)
     }
 
     pub fn bill(&self, hash: &PaymentHash) -> Option<Bill> {
@@ -111,15 +134,41 @@ impl Shop {
 
     /// Whether a paid purchase may end without a result: by the origin's own doing.
     pub fn may_be_lost(&self, hash: &PaymentHash) -> bool {
-        self.sales.get(hash).is_some_and(|sale| {
-            sale.ends || !matches!(sale.temper, Temper::Good | Temper::Late(_) | Temper::VeryLate(_))
-        })
+        let Some(sale) = self.sales.get(hash) else { return false };
+        // Patience with an origin ends a day after its first word of success.
+        let stumbles = sale.stumbled_at.zip(sale.answered_at).is_some_and(|(at, first)| at - first > DAY_MS);
+        let burned = sale.burns && sale.answered_at.is_some();
+        let good = matches!(sale.temper, Temper::Good | Temper::Late(_) | Temper::VeryLate(_))
+            || (!not_yet::ANSWERS && matches!(sale.temper, Temper::Gone(_)));
+        sale.ends || burned || stumbles || !good
     }
 
     /// What was paid for a sale that is given back; nothing for any other.
     pub fn refundable(&self, hash: &PaymentHash) -> Option<Msat> {
         let sale = self.sales.get(hash)?;
         (sale.paid_at.is_some() && sale.temper == Temper::Refund).then_some(sale.amount)
+    }
+
+    /// Payments that an endpoint had taken by that time, and has delivered none of them nor anything since. What was asked for
+    /// while its last delivery may have been on its way does not count.
+    pub fn undelivered_by(&self, endpoint: &str, by: i64) -> usize {
+        let of_it = || self.sales.values().filter(|sale| sale.endpoint == endpoint);
+        let delivered = of_it().filter_map(|sale| sale.delivered_at).max();
+        let after = delivered.map_or(i64::MIN, |at| at + ON_ITS_WAY_MS);
+        let is_taken = |sale: &&Sale| sale.asked_at > after && sale.paid_at.is_some_and(|at| at <= by);
+        of_it().filter(|sale| sale.delivered_at.is_none()).filter(is_taken).count()
+    }
+
+    /// Whose token that is.
+    pub fn sold_by(&self, token: &str) -> Option<PaymentHash> {
+        self.by_token.get(token).copied()
+    }
+
+    /// Whether an answer holds another purchase's result.
+    pub fn is_of_another(&self, hash: &PaymentHash, answer: &HttpAnswer) -> bool {
+        let body = String::from_utf8_lossy(&answer.body);
+        let own = self.sales.get(hash).map(|sale| format!("/v/{}.mp4", sale.number));
+        body.contains("/v/") && !own.is_some_and(|own| body.contains(&own))
     }
 
     pub fn invoice_of(&self, hash: &PaymentHash) -> Option<&str> {
@@ -134,6 +183,11 @@ impl Shop {
             .find(|hash| self.sales.get(hash).is_some_and(|sale| sale.requests.contains(request) && recent(sale)))
             .copied()
     }
+}
+
+/// An endpoint's address, without the query.
+pub fn endpoint_of(url: &Url) -> String {
+    url.as_str().split('?').next().unwrap_or_default().to_owned()
 }
 
 fn json(status: u16, body: String) -> HttpAnswer {
@@ -206,7 +260,7 @@ fn answer_ask(world: &Rc<World>, request: &Request) -> HttpAnswer {
             return challenge(&sale.token, &sale.invoice);
         }
     }
-    sell(world, digest)
+    sell(world, request)
 }
 
 fn challenge(token: &str, invoice: &str) -> HttpAnswer {
@@ -216,7 +270,8 @@ fn challenge(token: &str, invoice: &str) -> HttpAnswer {
     answer
 }
 
-fn sell(world: &Rc<World>, digest: &[u8; 32]) -> HttpAnswer {
+fn sell(world: &Rc<World>, request: &Request) -> HttpAnswer {
+    let digest = &request.digest();
     let mut form = Form::Good;
     for (fault, other) in [
         (Fault::WrongNetwork, Form::OtherNetwork),
@@ -239,9 +294,10 @@ fn sell(world: &Rc<World>, digest: &[u8; 32]) -> HttpAnswer {
     }
     let temper = temper(world);
     let ends = world.strikes(Fault::CredentialEnds);
+    let (gated, burns) = (world.strikes(Fault::GatedPolls), world.strikes(Fault::BurnsTokens));
     let mut shop = world.shop.borrow_mut();
     let number = shop.by_number.len() as u64;
-    let price = shop.prices.get(digest).map_or(0, |price| price.get());
+    let price = shop.prices.get(digest).map_or(0, |(price, _)| price.get());
     let amount = Msat::new(price.saturating_add_signed(drift));
     let preimage: [u8; 32] = Sha256::new()
         .chain_update(b"sale")
@@ -257,6 +313,7 @@ fn sell(world: &Rc<World>, digest: &[u8; 32]) -> HttpAnswer {
         preimage,
         token: made.token,
         invoice: made.invoice,
+        endpoint: endpoint_of(&request.url),
         requests: vec![*digest],
         amount,
         asked_at: world.now(),
@@ -265,6 +322,10 @@ fn sell(world: &Rc<World>, digest: &[u8; 32]) -> HttpAnswer {
         temper,
         ends,
         accepts: number.is_multiple_of(3),
+        gated,
+        burns,
+        answered_at: None,
+        stumbled_at: None,
         gone: 0,
         polls: 0,
         delivered_at: None,
@@ -351,14 +412,32 @@ fn answer_redeem(world: &Rc<World>, request: &Request, token: &str, preimage: &[
     }
     let calm = world.is_calm();
     note_temper(world, sale, now, paid_at);
+    if sale.burns && sale.answered_at.is_some() {
+        world.saw(Sight::TokenBurned);
+        return error(401, "the token is already used");
+    }
+    let answer = by_temper(sale, request, &hash.expect("a sale has its hash"), (now, paid_at), calm);
+    if (200..=299).contains(&answer.status) {
+        sale.answered_at.get_or_insert(now);
+    }
+    answer
+}
+
+fn by_temper(
+    sale: &mut Sale,
+    request: &Request,
+    hash: &PaymentHash,
+    (now, paid_at): (i64, i64),
+    calm: bool,
+) -> HttpAnswer {
     match sale.temper {
         Temper::Late(ms) if now - paid_at < ms => error(402, "the payment was not seen yet"),
         Temper::VeryLate(ms) if now - sale.asked_at < ms => error(402, "the payment was not seen yet"),
         Temper::Ever402 => error(402, "payment required"),
         Temper::Ever401 => error(401, "no"),
         Temper::NeverWell if !calm => error(500, "out of order"),
-        Temper::Unknown(ever) if ever || !calm => json(200, "{\"wonder\":1}".to_owned()),
-        Temper::Refund => refund(request, &hash.expect("a sale has its hash")),
+        Temper::Unknown(ever) if ever || !calm => json(200, format!("{{\"{STRANGE}\":1}}")),
+        Temper::Refund => refund(request, hash),
         Temper::NeverDone if !calm => accept(sale),
         Temper::Gone(times) if sale.gone < times => accept(sale),
         Temper::Fails => accept(sale),
@@ -410,26 +489,57 @@ fn deliver(sale: &mut Sale, now: i64) -> HttpAnswer {
     json(200, format!("{{\"videoUrl\":\"/v/{}.mp4\",\"status\":\"COMPLETED\"}}", sale.number))
 }
 
-/// A poll address.
-pub fn poll(world: &Rc<World>, url: &Url) -> HttpAnswer {
+/// A poll address; whoever asks may show the credential of a purchase, by its token.
+pub fn poll(world: &Rc<World>, url: &Url, token: Option<&str>) -> HttpAnswer {
     let answer = match troubled(world) {
         Some(answer) => answer,
-        None => answer_poll(world, url),
+        None => answer_poll(world, url, token),
     };
     world.note(|| format!("shop is polled: {} {}", answer.status, String::from_utf8_lossy(&answer.body)));
     answer
 }
 
-fn answer_poll(world: &Rc<World>, url: &Url) -> HttpAnswer {
+/// Something that is no last word.
+fn stumble(world: &World) -> HttpAnswer {
+    world.saw(Sight::PollStumbled);
+    match world.between(0, 5) {
+        0 => error(404, "no such job"),
+        1 => error(400, "not completed yet"),
+        2 => error(409, "busy"),
+        3 => HttpAnswer {
+            status: 403,
+            headers: vec![("content-type".to_owned(), "text/html".to_owned())],
+            body: b"<html>not now</html>".to_vec(),
+        },
+        4 => json(200, "{\"status\":\"FAILED\"}".to_owned()),
+        _ => error(401, "who are you"),
+    }
+}
+
+fn answer_poll(world: &Rc<World>, url: &Url, token: Option<&str>) -> HttpAnswer {
     let calm = world.is_calm();
     let number = url.query_pairs().find(|(name, _)| name == "id").and_then(|(_, id)| id.parse::<usize>().ok());
     let mut shop = world.shop.borrow_mut();
     let hash = number.and_then(|number| shop.by_number.get(number).copied());
     let Some(sale) = hash.and_then(|hash| shop.sales.get_mut(&hash)) else { return error(404, "no such job") };
+    if token.is_some_and(|token| token != sale.token) {
+        world.violated("a poll shows the credential of another purchase".to_owned());
+    }
+    if sale.gated {
+        world.saw(if token.is_none() { Sight::PollAtGate } else { Sight::PollThroughGate });
+        if token.is_none() {
+            return challenge(&sale.token, &sale.invoice);
+        }
+    }
     sale.polls += 1;
+    if world.strikes(Fault::PollStumbles) {
+        sale.stumbled_at = Some(world.now());
+        return stumble(world);
+    }
     match sale.temper {
         Temper::Gone(times) if sale.gone < times => {
             sale.gone += 1;
+            sale.stumbled_at = Some(world.now());
             world.saw(Sight::PollWasGone);
             error(404, "gone")
         }

@@ -142,6 +142,11 @@ pub fn unfetched(world: &World, disk: &Disk, batches: &[Batch]) -> Vec<String> {
     open
 }
 
+/// Whether a purchase is over, so that a word may replace it.
+pub const fn has_ended_as_purchase(state: JobState) -> bool {
+    matches!(state, JobState::Delivered | JobState::Downloaded | JobState::Lost | JobState::Refunded)
+}
+
 const fn is_limit(reason: Reason) -> bool {
     matches!(reason, Reason::BatchLimit | Reason::DayLimit | Reason::MonthLimit)
 }
