@@ -5,11 +5,15 @@ use crate::ledger::{Counts, JobState};
 use crate::report::{BatchLine, write_batches};
 
 use super::config::BatchesOptions;
+use super::run::gap_words;
 use super::{ExitCode, Failure, target, terminal};
 
 /// Prints a line a batch.
 pub(super) fn execute(options: &BatchesOptions) -> Result<ExitCode, Failure> {
     let books = target::open(&options.ledger)?;
+    if let Some(gap) = gap_words(&books)? {
+        terminal::say(&format!("warning: {gap}\n"));
+    }
     let lines: Vec<BatchLine> = books.batches()?.iter().map(|(batch, counts)| line(batch, counts)).collect();
     if !options.output.quiet {
         let (format, width, zone) = (options.output.format.into(), terminal::width(), terminal::zone());

@@ -396,6 +396,17 @@ pub struct ExportOptions {
     pub ledger: PathBuf,
 }
 
+/// `ledger merge`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerMergeOptions {
+    /// What is brought in, or given up.
+    pub file: PathBuf,
+    /// It is given up.
+    pub discard: bool,
+    /// Into which ledger.
+    pub ledger: PathBuf,
+}
+
 /// `batches`, resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BatchesOptions {

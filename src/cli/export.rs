@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::report::{OutputPaths, default_paths, named_paths};
 
 use super::config::ExportOptions;
-use super::run::{Files, check_files, check_papers};
+use super::run::{Files, check_files, check_papers, keep_unknown};
 use super::{ExitCode, Failure, target, terminal};
 
 /// Writes both files and says where.
@@ -23,8 +23,9 @@ pub(super) fn execute(options: &ExportOptions) -> Result<ExitCode, Failure> {
     let mut inputs = vec![("the ledger", options.ledger.as_path())];
     inputs.extend(manifest.as_deref().map(|path| ("the manifest", path)));
     check_files(&paths, &batch.remembered.outputs, false, &inputs, options.files.overwrite)?;
-    if !options.files.overwrite {
-        check_papers(&books, &batch)?;
+    check_papers(&books, &batch)?;
+    if let Some(kept) = keep_unknown(&books, &paths.receipts)? {
+        terminal::say(&format!("warning: {kept}\n"));
     }
 
     let text = format!("results   {}\nreceipts  {}\n", paths.results.display(), paths.receipts.display());

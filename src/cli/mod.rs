@@ -25,7 +25,9 @@ mod config_show;
 mod doctor;
 mod download;
 mod export;
+mod ledger;
 mod plan;
+mod receipts;
 mod recover;
 mod refunds;
 mod resolve_job;
@@ -48,7 +50,7 @@ pub use layer::{CertSource, Layer, MacaroonSource, Secret};
 pub use node::Found;
 pub use values::{Deadline, Format, ManifestFormat, Pair};
 
-use args::{CatalogCommand, Cli, Command, ConfigCommand, RefundsCommand};
+use args::{CatalogCommand, Cli, Command, ConfigCommand, LedgerCommand, RefundsCommand};
 use config::Config;
 
 /// Parses and runs one command line, and prints what is wrong with it. Never leaves the process by itself.
@@ -98,6 +100,14 @@ fn execute(cli: Cli) -> Result<ExitCode, Failure> {
             RefundsCommand::Claim(args) => refunds::claim(&config(cli.config)?.refunds_claim(*args)?),
         },
         Command::Download(args) => download::execute(&config(cli.config)?.download(*args)?),
+        Command::Ledger(args) => match args.what {
+            LedgerCommand::Merge(args) => ledger::merge(&config(cli.config)?.ledger_merge(args)?),
+            LedgerCommand::Backup(_) => Err(ledger::later("backup")),
+            LedgerCommand::Verify(_) => Err(ledger::later("verify")),
+            LedgerCommand::Prune(_) => Err(ledger::later("prune")),
+            LedgerCommand::Copy(_) => Err(ledger::later("copy")),
+            LedgerCommand::Init(_) => Err(ledger::later("init")),
+        },
         Command::Config(args) => match args.what {
             ConfigCommand::Show(args) => config_show::execute(&config(cli.config)?.show(*args)?),
         },

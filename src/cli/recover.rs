@@ -11,8 +11,8 @@ use crate::time::UnixMs;
 
 use super::config::{Output, Pace, RecoverOptions};
 use super::run::{
-    Carried, Ending, Files, Filing, Reporter, Session, Work, World, check_papers, destination, settings, tell,
-    tell_broken,
+    Carried, Ending, Files, Filing, Reporter, Session, Work, World, check_papers, destination, gap_words, settings,
+    tell, tell_broken,
 };
 use super::{ExitCode, Failure, Format, target, terminal};
 
@@ -140,6 +140,9 @@ async fn carry_through(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporte
         reporter.warn(why.clone());
     }
     let mut session = Session::open(ledger, &batch.name)?;
+    if let Some(gap) = gap_words(&session.books)? {
+        reporter.warn(gap);
+    }
     if let Some(only) = missing {
         session.books.forget_missing_files(began, batch.key, only)?;
     }

@@ -11,13 +11,14 @@ use crate::plan::{FEE_FLOOR_DEFAULT, MAX_FEE_PPM_DEFAULT};
 
 use super::args::{
     AuditArgs, BatchesArgs, CatalogViewArgs, ChoiceArgs, DoctorArgs, DownloadCommandArgs, ExportArgs, FileArgs,
-    PlanArgs, RecoverArgs, RefundsClaimArgs, RefundsListArgs, ResolveArgs, RunArgs, ShowArgs, StatusArgs,
+    LedgerMergeArgs, PlanArgs, RecoverArgs, RefundsClaimArgs, RefundsListArgs, ResolveArgs, RunArgs, ShowArgs,
+    StatusArgs,
 };
 use super::config::{
     AuditOptions, BatchesOptions, CatalogOptions, Choice, DoctorOptions, DownloadCommand, DownloadOptions,
-    ExportOptions, Files, LimitLayers, ManifestOptions, ManifestSource, NodeOptions, Output, Pace, Payment,
-    PlanOptions, RecoverOptions, RefundsClaimOptions, RefundsListOptions, ResolveOptions, RunOptions, ShowOptions,
-    StatusOptions, Target,
+    ExportOptions, Files, LedgerMergeOptions, LimitLayers, ManifestOptions, ManifestSource, NodeOptions, Output, Pace,
+    Payment, PlanOptions, RecoverOptions, RefundsClaimOptions, RefundsListOptions, ResolveOptions, RunOptions,
+    ShowOptions, StatusOptions, Target,
 };
 use super::config_show::Layers;
 use super::flags::{NodeArgs, TargetArgs};
@@ -169,6 +170,15 @@ impl Config {
             output: all.output(),
             ledger: all.ledger()?,
         })
+    }
+
+    /// Resolves `ledger merge`.
+    ///
+    /// # Errors
+    /// Where no place for the ledger is known.
+    pub fn ledger_merge(self, args: LedgerMergeArgs) -> Result<LedgerMergeOptions, Failure> {
+        let (all, _) = self.lay(Layer::default().ledger(&args.ledger));
+        Ok(LedgerMergeOptions { file: args.file, discard: args.discard, ledger: all.ledger()? })
     }
 
     /// Resolves `refunds claim`.

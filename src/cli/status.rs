@@ -5,11 +5,15 @@ use crate::report::{Rows, StatusHead, StatusStyle, write_jobs, write_status};
 
 use super::config::StatusOptions;
 use super::exit::{self, Findings};
+use super::run::gap_words;
 use super::{ExitCode, Failure, target, terminal};
 
 /// Prints; the exit code says how the batch stands.
 pub(super) fn execute(options: &StatusOptions) -> Result<ExitCode, Failure> {
     let (books, batch) = target::find(&options.ledger, &options.target)?;
+    if let Some(gap) = gap_words(&books)? {
+        terminal::say(&format!("warning: {gap}\n"));
+    }
     let counts = books.counts(batch.key)?;
     let code = exit::of_batch(&counts, &Findings::default());
     if options.output.quiet && code == ExitCode::Done {

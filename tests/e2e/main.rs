@@ -43,6 +43,8 @@ mod ledger_file;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod merge;
+#[cfg(test)]
 mod node;
 #[cfg(test)]
 mod refunds;

@@ -3,6 +3,7 @@
 
 mod buy;
 mod finish;
+mod keep;
 mod look;
 mod setup;
 #[cfg(test)]
@@ -19,6 +20,7 @@ pub use buy::{ChoiceArgs, FileArgs, PlanArgs, RunArgs};
 pub use finish::{
     DownloadCommandArgs, RecoverArgs, RefundsArgs, RefundsClaimArgs, RefundsCommand, RefundsListArgs, ResolveArgs,
 };
+pub use keep::{LaterArgs, LedgerCommand, LedgerCommandArgs, LedgerMergeArgs};
 pub use look::{AuditArgs, BatchesArgs, ExportArgs, StatusArgs};
 pub use setup::{
     CatalogArgs, CatalogCommand, CatalogUpdateArgs, CatalogViewArgs, CompletionsArgs, ConfigArgs, ConfigCommand,
@@ -93,6 +95,9 @@ pub enum Command {
     /// Fetch results into files, and buy nothing
     #[command(after_help = finish::DOWNLOAD_EXAMPLES)]
     Download(Box<DownloadCommandArgs>),
+    /// Bring into the ledger what another one, a rescued copy or receipts know
+    #[command(after_help = keep::LEDGER_EXAMPLES)]
+    Ledger(LedgerCommandArgs),
     /// The configuration in force
     Config(ConfigArgs),
 }

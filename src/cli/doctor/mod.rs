@@ -10,6 +10,7 @@ use crate::ledger::sqlite::{Books, OpenMode, check_place};
 use crate::plan::limits::{self, Fit};
 
 use super::config::{Config, DoctorOptions, Output};
+use super::run::gap_words;
 use super::{ExitCode, Failure, terminal};
 use finding::{PlanFacts, Report};
 use survey::Survey;
@@ -121,7 +122,11 @@ fn ledger(options: &DoctorOptions, report: &mut Report) -> Option<Books> {
     }
     match Books::open(&options.ledger, OpenMode::Read) {
         Ok(books) => {
-            report.ok("ledger", format!("{shown} is there and can be written, on a local disk"));
+            match gap_words(&books) {
+                Ok(None) => report.ok("ledger", format!("{shown} is there and can be written, on a local disk")),
+                Ok(Some(gap)) => report.problem("ledger", ExitCode::Ledger, gap, "bring in what it lacks"),
+                Err(failure) => report.problem_of("ledger", failure.code(), &failure),
+            }
             Some(books)
         }
         Err(error) => {

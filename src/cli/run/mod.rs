@@ -16,7 +16,7 @@ pub(super) use duplicates::{edition, words as duplicate_words};
 pub(super) use ending::{Ending, tell, tell_broken};
 pub(super) use files::{Files, check as check_files};
 pub(super) use filing::{Filing, check_template, destination};
-pub(super) use papers::check as check_papers;
+pub(super) use papers::{check as check_papers, gap_words, keep_unknown};
 pub(super) use reporter::Reporter;
 pub(super) use session::Session;
 pub(super) use world::{SandboxOptions, World};
@@ -110,10 +110,8 @@ impl<'a> Runner<'a> {
     }
 
     fn check_papers(&self, books: &Books, known: Option<&Batch>) -> Result<(), Failure> {
-        match known {
-            Some(batch) if !self.options.files.overwrite => check_papers(books, batch),
-            Some(_) | None => Ok(()),
-        }
+        known.map_or(Ok(()), |batch| check_papers(books, batch))?;
+        papers::check_gap(books)
     }
 
     fn start(&self, name: &str, new_batch: bool, new_ledger: bool) {
@@ -250,6 +248,9 @@ impl<'a> Runner<'a> {
         session::tell_load(&load, &self.reporter);
         let meant = self.duplicates(&mut session, batch.key, manifest, limits, same_plan).await?;
         batch.remembered.download = to.clone().or(batch.remembered.download);
+        if let Some(kept) = keep_unknown(&session.books, &paths.receipts)? {
+            self.reporter.warn(kept);
+        }
         let mut files = session.files(&mut batch, self.world, paths)?;
         for warning in files.rewrite()? {
             self.reporter.warn(warning);

@@ -1,71 +1,151 @@
-//! Whether the receipts know of a payment that the ledger does not: then the ledger is older than its papers (restored from
-//! a backup), and would buy again what has been bought since.
+//! What speaks against a ledger before anything is bought with it: receipts of payments that it does not know, a copy that
+//! was rescued from under a run, or a newer intent than its own. It is an older one then (restored from a backup, deleted,
+//! another one), and would buy again what has been bought since. No flag silences that.
 
-use std::path::Path;
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 use crate::cli::Failure;
+use crate::cli::receipts::Receipts;
 use crate::l402::PaymentHash;
-use crate::ledger::sqlite::{Batch, Books};
+use crate::ledger::sqlite::{Batch, Books, Gap};
+use crate::report::shell;
 
-/// Our own delimiter, and those in which a spreadsheet may have saved the file.
-const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
+/// Names that a file which is kept may get.
+const KEPT_MAX: u32 = 1_000;
 
 /// Refuses a ledger that is older than the receipts that this batch wrote last. A receipts file that is gone, or is none
 /// any more, says nothing.
 pub(in crate::cli) fn check(books: &Books, batch: &Batch) -> Result<(), Failure> {
     let outputs = &batch.remembered.outputs;
     let Some(path) = outputs.receipts.as_ref().filter(|_| outputs.receipts_written) else { return Ok(()) };
-    match unknown(Some(books), Path::new(path))? {
+    match unknown(Some(books), Path::new(path))?.first {
         None => Ok(()),
         Some(hash) => Err(Failure::BooksDiffer(format!(
             "the receipts {path} hold the payment {}, of which the ledger knows nothing: it seems to be an older copy, \
              restored from a backup, and would buy again what was bought since; nothing was bought; put the newest \
-             ledger in its place; where there is none, keep a copy of the receipts, take out of the manifest what they \
-             hold, and run with --overwrite",
-            hash.hex()
+             ledger in its place, or bring it in with {}; where there is none, {} takes over what the receipts prove",
+            hash.hex(),
+            merging(Some(books), "FILE"),
+            merging(Some(books), &shell(path)),
         ))),
     }
 }
 
 /// Refuses a new batch in whose place stand receipts of payments that the ledger knows nothing of: it was deleted, or is
-/// another one. The same jobs would be bought again.
-pub(super) fn check_new(books: Option<&Books>, receipts: &Path) -> Result<(), Failure> {
-    match unknown(books, receipts)? {
+/// another one. The same jobs would be bought again. Only those of other batches may be replaced, by the user's word.
+pub(super) fn check_new(books: Option<&Books>, receipts: &Path, batch: &str, overwrite: bool) -> Result<(), Failure> {
+    let found = unknown(books, receipts)?;
+    let is_this_batch_s = found.batches.iter().any(|name| name == batch);
+    match found.first {
         None => Ok(()),
+        Some(_) if overwrite && !is_this_batch_s => Ok(()),
         Some(hash) => Err(Failure::BooksDiffer(format!(
             "the batch would be new, and the receipts {} hold the payment {}, of which the ledger knows nothing: was it \
              deleted, or is another one meant? going on would buy again what they hold; nothing was bought; name the \
-             ledger that knows it with --ledger, or put it back; where there is none, keep a copy of the receipts, take \
-             out of the manifest what they hold, and run with --overwrite",
+             ledger that knows it with --ledger, or put it back; where there is none, {} takes over what the receipts \
+             prove",
             receipts.display(),
-            hash.hex()
+            hash.hex(),
+            merging(books, &shell(&receipts.display().to_string())),
         ))),
     }
 }
 
-/// The first payment of the receipts that the ledger does not know; without a ledger, any.
-fn unknown(books: Option<&Books>, path: &Path) -> Result<Option<PaymentHash>, Failure> {
-    let Some((mut reader, column)) = DELIMITERS.iter().find_map(|delimiter| open(path, *delimiter)) else {
-        return Ok(None);
-    };
-    let mut record = csv::StringRecord::new();
-    // Where a line cannot be read, somebody has written into it: what follows is no word of ours.
-    while reader.read_record(&mut record).unwrap_or(false) {
-        let hash = record.get(column).and_then(|cell| PaymentHash::from_hex(cell.trim()));
-        if let Some(hash) = hash
-            && !books.map_or(Ok(false), |books| books.knows(&hash))?
-        {
-            return Ok(Some(hash));
-        }
+/// Refuses a ledger that lacks what was bought with it.
+pub(in crate::cli) fn check_gap(books: &Books) -> Result<(), Failure> {
+    match gap_words(books)? {
+        None => Ok(()),
+        Some(words) => Err(Failure::BooksDiffer(format!("{words}; nothing was bought"))),
     }
-    Ok(None)
 }
 
-/// The file, and where its hashes stand; nothing where it has no such column.
-fn open(path: &Path, delimiter: u8) -> Option<(csv::Reader<std::fs::File>, usize)> {
-    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_path(path).ok()?;
-    let column = reader.headers().ok()?.iter().position(|name| name == "payment_hash")?;
-    Some((reader, column))
+/// What a ledger lacks, and what to do, where it lacks anything.
+pub(in crate::cli) fn gap_words(books: &Books) -> Result<Option<String>, Failure> {
+    let merging = |file: &Path| merging(Some(books), &shell(&file.display().to_string()));
+    Ok(books.gap()?.map(|gap| match gap {
+        Gap::Rescued(copies) => {
+            let first = copies.first().map(PathBuf::as_path).unwrap_or(Path::new("FILE"));
+            format!(
+                "{} was saved when the ledger was deleted or replaced under a run, and may hold purchases that the ledger \
+                 does not know: nothing is bought until {} has brought them in (with --discard it is given up, and what it \
+                 holds may be bought again)",
+                first.display(),
+                merging(first),
+            )
+        }
+        Gap::Behind { hash, mark } => format!(
+            "the payment {} was begun with the ledger of this place, and the ledger does not know it: it seems to be an \
+             older copy, restored from a backup; nothing is bought until the newest ledger is back in its place, or {} has \
+             brought it in; where there is none, compare with `l402-batch audit`, and {} with --discard accepts that what \
+             it held may be bought again",
+            hash.hex(),
+            merging(Path::new("FILE")),
+            merging(&mark),
+        ),
+    }))
+}
+
+fn merging(books: Option<&Books>, file: &str) -> String {
+    let ledger = books.and_then(Books::path).map(|path| format!(" --ledger {}", shell(&path.display().to_string())));
+    format!("`l402-batch ledger merge {file}{}`", ledger.unwrap_or_default())
+}
+
+/// Receipts that are about to be replaced and that the ledger does not know are kept under a name of their own. Says so.
+pub(in crate::cli) fn keep_unknown(books: &Books, receipts: &Path) -> Result<Option<String>, Failure> {
+    if unknown(Some(books), receipts)?.first.is_none() {
+        return Ok(None);
+    }
+    let name = |number: u32| receipts.with_extension(format!("kept-{number}.csv"));
+    let keep = || -> std::io::Result<PathBuf> {
+        for kept in (1..=KEPT_MAX).map(name) {
+            match File::options().write(true).create_new(true).mode(0o600).open(&kept) {
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+                Ok(mut copy) => {
+                    std::io::copy(&mut File::open(receipts)?, &mut copy)?;
+                    copy.sync_all()?;
+                    return Ok(kept);
+                }
+            }
+        }
+        Err(std::io::Error::other("too many kept ones stand there already"))
+    };
+    let kept = keep().map_err(|error| {
+        Failure::Usage(format!("the receipts {} cannot be kept: {error}; nothing was bought", receipts.display()))
+    })?;
+    Ok(Some(format!(
+        "the receipts that stood at {} are of payments that the ledger does not know: they are kept as {}, and {} takes over \
+         what they prove",
+        receipts.display(),
+        kept.display(),
+        merging(Some(books), &shell(&kept.display().to_string())),
+    )))
+}
+
+/// Payments that receipts hold and the ledger does not.
+#[derive(Debug, Default)]
+struct Unknown {
+    first: Option<PaymentHash>,
+    batches: Vec<String>,
+}
+
+/// The payments of the receipts that the ledger does not know; without a ledger, all.
+fn unknown(books: Option<&Books>, path: &Path) -> Result<Unknown, Failure> {
+    let mut found = Unknown::default();
+    let Some(mut receipts) = Receipts::open(path) else { return Ok(found) };
+    while receipts.next() {
+        let Some(hash) = receipts.hash() else { continue };
+        if books.map_or(Ok(false), |books| books.knows(&hash))? {
+            continue;
+        }
+        found.first.get_or_insert(hash);
+        if !found.batches.iter().any(|name| name == receipts.batch()) {
+            found.batches.push(receipts.batch().to_owned());
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -80,8 +160,8 @@ mod tests {
         let hash = "ab".repeat(32);
         let found = |text: String| {
             std::fs::write(&path, text).unwrap();
-            let found = unknown(Some(&books), &path).unwrap().map(|hash| hash.hex());
-            assert_eq!(unknown(None, &path).unwrap().map(|hash| hash.hex()), found);
+            let found = unknown(Some(&books), &path).unwrap().first.map(|hash| hash.hex());
+            assert_eq!(unknown(None, &path).unwrap().first.map(|hash| hash.hex()), found);
             found
         };
         for delimiter in [",", ";", "\t"] {
@@ -96,7 +176,25 @@ mod tests {
         for nothing in ["", "dear diary\n", "payment_hash\nnone\n", "\u{0}\u{ff}"] {
             assert_eq!(found(nothing.to_owned()), None, "{nothing:?}");
         }
-        assert_eq!(unknown(Some(&books), &folder.path().join("gone.csv")).unwrap(), None);
-        assert_eq!(unknown(Some(&books), folder.path()).unwrap(), None);
+        assert!(unknown(Some(&books), &folder.path().join("gone.csv")).unwrap().first.is_none());
+        assert!(unknown(Some(&books), folder.path()).unwrap().first.is_none());
+    }
+
+    #[test]
+    fn the_user_s_word_replaces_other_batches_receipts_alone_and_they_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jobs.receipts.csv");
+        let books = Books::in_memory().unwrap();
+        let text = format!("batch,payment_hash\nother,{}\n", "ab".repeat(32));
+        std::fs::write(&path, &text).unwrap();
+        assert!(check_new(Some(&books), &path, "jobs", false).is_err());
+        assert!(check_new(Some(&books), &path, "other", true).is_err(), "they are the batch's own");
+        check_new(Some(&books), &path, "jobs", true).unwrap();
+        for number in 1..=2 {
+            let said = keep_unknown(&books, &path).unwrap().unwrap();
+            let kept = folder.path().join(format!("jobs.receipts.kept-{number}.csv"));
+            assert!(said.contains(&kept.display().to_string()), "{said}");
+            assert_eq!(std::fs::read_to_string(kept).unwrap(), text);
+        }
     }
 }

@@ -202,8 +202,8 @@ pub(super) fn check_files(
     let before = known.map(|batch| batch.remembered.outputs.clone()).unwrap_or_default();
     // Each run with play money has a ledger of its own, and may replace what the last one left.
     let play = world.play.is_some() && options.files.results.is_none() && options.files.receipts.is_none();
-    if known.is_none() && world.play.is_none() && !options.files.overwrite {
-        papers::check_new(books, &paths.receipts)?;
+    if known.is_none() && world.play.is_none() {
+        papers::check_new(books, &paths.receipts, name, options.files.overwrite)?;
     }
     let mut inputs = vec![("the manifest", manifest.path.as_path()), ("the ledger", world.ledger.as_path())];
     inputs.extend(manifest.rows_file().map(|rows| ("the manifest's rows", rows)));

@@ -14,16 +14,21 @@ use sha2::{Digest, Sha256};
 use super::convert::hex;
 use super::error::Fault;
 use super::file::{beside, create_folder};
+use super::gap::rescued;
 use crate::ledger::LedgerError;
 
 /// The largest body that stands in the ledger itself, in bytes.
 pub(super) const INLINE_BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// How a body's name begins until it is whole.
+const UNFINISHED: &str = ".tmp";
 
 /// Where large bodies are kept.
 #[derive(Debug)]
 pub(super) struct Bodies {
     /// None for a ledger in memory, which keeps every body in itself.
     folder: Option<PathBuf>,
+    ledger: PathBuf,
 }
 
 /// How a body is kept.
@@ -37,13 +42,13 @@ pub(super) enum Kept {
 
 impl Bodies {
     /// Of a ledger in memory.
-    pub(super) const fn inline() -> Self {
-        Self { folder: None }
+    pub(super) fn inline() -> Self {
+        Self { folder: None, ledger: PathBuf::new() }
     }
 
     /// Of the ledger at that path.
     pub(super) fn of_ledger(path: &Path) -> Self {
-        Self { folder: Some(beside(path, ".bodies")) }
+        Self { folder: Some(beside(path, ".bodies")), ledger: path.to_owned() }
     }
 
     /// Makes the body durable where it is too large for the ledger itself.
@@ -61,7 +66,7 @@ impl Bodies {
         if std::fs::read(&path).is_ok_and(|known| known == body) {
             File::open(&path)?.sync_all()?;
         } else {
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
+            let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
             file.write_all(body)?;
             file.as_file().sync_all()?;
             file.persist(&path).map_err(|error| Fault::from(error.error))?;
@@ -95,33 +100,64 @@ impl Bodies {
     /// Removes the file of a body that no open payment needs. Call it inside a write transaction.
     pub(super) fn remove_unused(&self, tx: &Connection, digest: &[u8; 32]) -> Result<(), Fault> {
         let Some(folder) = &self.folder else { return Ok(()) };
-        if !is_used(tx, digest)? {
+        if !is_used(tx, digest)? && self.may_remove()? {
             remove(&folder.join(hex(digest)))?;
         }
         Ok(())
     }
 
-    /// Removes what a stopped process left: files that no open payment needs. Call it inside a write transaction.
+    /// Removes what a stopped process left: bodies of this ledger's own payments that none of them needs any more, and
+    /// files that were never whole. What it does not know may be another ledger's, which stood here before. Call it inside
+    /// a write transaction.
     pub(super) fn sweep(&self, tx: &Connection) -> Result<(), Fault> {
         let Some(folder) = self.folder.as_deref().filter(|folder| folder.is_dir()) else { return Ok(()) };
+        if !self.may_remove()? {
+            return Ok(());
+        }
         for entry in std::fs::read_dir(folder)? {
             let entry = entry?;
-            let digest = entry.file_name().to_str().and_then(digest_of_name);
-            let used = match digest {
-                Some(digest) => is_used(tx, &digest)?,
-                None => false,
+            let name = entry.file_name();
+            let unneeded = match name.to_str().and_then(digest_of_name) {
+                Some(digest) => is_known(tx, &digest)? && !is_used(tx, &digest)?,
+                None => name.to_str().is_some_and(|name| name.starts_with(UNFINISHED)),
             };
-            if !used {
+            if unneeded {
                 remove(&entry.path())?;
             }
         }
         Ok(())
     }
 
+    /// Takes bodies over that another ledger keeps: those of open payments that are missing here.
+    pub(super) fn take_over(&self, tx: &Connection, from: &Path) -> Result<(), Fault> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        let mut needed = tx.prepare("SELECT DISTINCT body_sha256 FROM intents WHERE body_sha256 IS NOT NULL")?;
+        for digest in needed.query_map([], |row| row.get::<_, [u8; 32]>(0))? {
+            let digest = digest?;
+            if !is_used(tx, &digest)? || folder.join(hex(&digest)).exists() {
+                continue;
+            }
+            // One that is missing there as well is its own job's trouble.
+            if let Ok(body) = std::fs::read(beside(from, ".bodies").join(hex(&digest))) {
+                self.keep(&body)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Not while a copy that was rescued from under a run is not merged: it may need what this ledger does not.
+    fn may_remove(&self) -> Result<bool, Fault> {
+        Ok(rescued(&self.ledger)?.is_empty())
+    }
+
     /// Whether there is a folder to sweep.
     pub(super) fn exist(&self) -> bool {
         self.folder.as_deref().is_some_and(Path::is_dir)
     }
+}
+
+fn is_known(tx: &Connection, digest: &[u8; 32]) -> Result<bool, Fault> {
+    Ok(tx.prepare_cached("SELECT 1 FROM intents WHERE body_sha256 = ?1 LIMIT 1")?.exists([digest])?)
 }
 
 fn is_used(tx: &Connection, digest: &[u8; 32]) -> Result<bool, Fault> {

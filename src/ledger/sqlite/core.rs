@@ -12,8 +12,9 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 use super::bodies::Bodies;
 use super::error::Fault;
 use super::held::Held;
-use super::{fetch, file, intend, lock, redeem, refund, schema, settle};
+use super::{fetch, file, gap, intend, lock, redeem, refund, schema, settle};
 use crate::catalog::Endpoint;
+use crate::l402::PaymentHash;
 use crate::ledger::{Committed, LedgerError, PaymentKey, Record};
 use crate::opening;
 use crate::time::UnixMs;
@@ -164,17 +165,33 @@ impl Books {
         &mut self,
         records: Vec<(UnixMs, Record)>,
     ) -> Result<Vec<Result<Committed, LedgerError>>, LedgerError> {
-        self.write(|tx, bodies| {
+        let (outcomes, unused, newest) = self.write(|tx, bodies| {
             let mut outcomes = Vec::with_capacity(records.len());
-            let mut unused = Vec::new();
+            let (mut unused, mut newest) = (Vec::new(), None);
             for (now, record) in records {
-                outcomes.push(in_savepoint(tx, || apply_one(tx, bodies, now, record, &mut unused))?);
+                let is_intent = matches!(record, Record::Intend(_));
+                let outcome = in_savepoint(tx, || apply_one(tx, bodies, now, record, &mut unused))?;
+                if let (true, Ok(Committed::Intent(intent))) = (is_intent, &outcome) {
+                    newest = Some(intent.hash);
+                }
+                outcomes.push(outcome);
             }
-            Ok((outcomes, unused))
-        })
-        .map(|(outcomes, unused)| {
-            self.remove_bodies(&unused);
-            outcomes
+            Ok((outcomes, unused, newest))
+        })?;
+        self.remove_bodies(&unused);
+        match newest {
+            Some(hash) => self.note_newest(&hash).map(|()| outcomes),
+            None => Ok(outcomes),
+        }
+    }
+
+    /// Notes the newest intent beside the ledger, before its payment is begun.
+    fn note_newest(&mut self, hash: &PaymentHash) -> Result<(), LedgerError> {
+        let Some(path) = &self.path else { return Ok(()) };
+        gap::note_newest(path, hash).map_err(|error| {
+            let broken = LedgerError::Io(format!("its newest intent cannot be noted beside it: {error}"));
+            self.broken = Some(broken.clone());
+            broken
         })
     }
 
@@ -231,7 +248,7 @@ impl Books {
     }
 }
 
-fn configure(conn: &Connection) -> Result<(), Fault> {
+pub(super) fn configure(conn: &Connection) -> Result<(), Fault> {
     conn.busy_timeout(BUSY_WAIT)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "synchronous", "FULL")?;

@@ -204,7 +204,7 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-fn foreign(path: &Path) -> LedgerError {
+pub(super) fn foreign(path: &Path) -> LedgerError {
     LedgerError::Foreign(format!(
         "{} is no ledger of l402-batch, or is damaged; name another file with --ledger, or restore it from a backup",
         path.display()

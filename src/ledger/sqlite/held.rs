@@ -10,6 +10,7 @@ use rusqlite::Connection;
 
 use super::error::Fault;
 use super::file::beside;
+use super::gap::rescued_path;
 use crate::ledger::LedgerError;
 
 /// Copies that may stand beside a ledger at most.
@@ -42,7 +43,7 @@ impl Held {
             return Ok(());
         }
         let rescued = match self.rescue(conn) {
-            Ok(copy) => format!("what it held is saved as {}: put that in its place", copy.display()),
+            Ok(copy) => format!("what it held is saved as {}: `l402-batch ledger merge` takes it over", copy.display()),
             Err(error) => format!("what it held could not be saved ({error}): restore it from a backup"),
         };
         Err(LedgerError::Io(format!(
@@ -53,7 +54,7 @@ impl Held {
 
     fn rescue(&self, conn: &Connection) -> Result<PathBuf, String> {
         for n in 1..=RESCUED_MAX {
-            let copy = beside(&self.path, &format!(".rescued-{n}"));
+            let copy = rescued_path(&self.path, n);
             // An empty file of our own, so that nobody else can read what is written into it.
             match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&copy) {
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}

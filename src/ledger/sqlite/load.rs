@@ -18,6 +18,8 @@ use crate::time::UnixMs;
 
 /// Ids that a report names at most; more are only counted.
 const IDS_MAX: usize = 1_000;
+/// The content of a job of which only its receipt is left: no job's own.
+pub(super) const UNKNOWN_CONTENT: ContentHash = ContentHash([0; 32]);
 /// Pairs of ids that look alike that are reported at most.
 const ALIKE_MAX: usize = 100;
 
@@ -151,7 +153,8 @@ impl Books {
     pub fn would_buy(&self, batch: BatchKey, retake: &Retake, job: &PlannedJob) -> Result<bool, LedgerError> {
         self.read(|books| {
             let known = books.conn.prepare_cached(FIND)?.query_row(params![batch, job.id], known_of_row).optional()?;
-            let Some(known) = known else { return Ok(true) };
+            let Some(mut known) = known else { return Ok(true) };
+            known.content = known.content_beside(job);
             Ok(match known.state {
                 JobState::Pending => true,
                 JobState::Refused | JobState::Failed => {
@@ -201,6 +204,13 @@ struct Known {
     price: Msat,
     fee_ceiling: Msat,
     max_cost: Option<Msat>,
+}
+
+impl Known {
+    /// What was bought, where that job tells: see [`UNKNOWN_CONTENT`].
+    fn content_beside(&self, job: &PlannedJob) -> ContentHash {
+        if self.content == UNKNOWN_CONTENT { job.content } else { self.content }
+    }
 }
 
 /// What becomes of a known job.
@@ -328,12 +338,24 @@ impl<'a> Load<'a> {
             Some(known) if known.last_load == self.number => {
                 return contradiction(format!("the plan has two jobs of the id {}", job.id));
             }
-            Some(known) => {
+            Some(mut known) => {
+                self.learn(&mut known, job, endpoint)?;
                 let step = self.step(&known, job, endpoint);
                 self.carry_out(&known, job, endpoint, &step)?;
             }
         }
         self.seq = self.seq.saturating_add(1);
+        Ok(())
+    }
+
+    /// A job that was known by its receipt alone is what the manifest has under its id.
+    fn learn(&self, known: &mut Known, job: &PlannedJob, endpoint: i64) -> Result<(), Fault> {
+        if known.content == UNKNOWN_CONTENT {
+            known.content = job.content;
+            self.tx
+                .prepare_cached("UPDATE jobs SET content = ?2, endpoint = ?3, params = ?4 WHERE id = ?1")?
+                .execute(params![known.key, job.content, endpoint, Json(&job.params)])?;
+        }
         Ok(())
     }
 

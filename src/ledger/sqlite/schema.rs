@@ -48,13 +48,7 @@ fn is_behind(conn: &Connection) -> Result<bool, Fault> {
 
 /// Checks that the file holds our tables, in the version that this program writes.
 pub(super) fn check(conn: &Connection, name: &str) -> Result<(), Fault> {
-    let application_id = pragma(conn, "application_id")?;
-    if application_id != APPLICATION_ID {
-        return Err(LedgerError::Foreign(format!(
-            "{name} is no ledger of l402-batch; name another file with --ledger"
-        ))
-        .into());
-    }
+    check_ours(conn, name)?;
     match pragma(conn, "user_version")? {
         SCHEMA_VERSION => Ok(()),
         found if found > SCHEMA_VERSION => Err(LedgerError::Newer { found, known: SCHEMA_VERSION }.into()),
@@ -63,6 +57,14 @@ pub(super) fn check(conn: &Connection, name: &str) -> Result<(), Fault> {
         ))
         .into()),
     }
+}
+
+/// Checks that the file holds our tables, in whatever version.
+pub(super) fn check_ours(conn: &Connection, name: &str) -> Result<(), Fault> {
+    if pragma(conn, "application_id")? == APPLICATION_ID {
+        return Ok(());
+    }
+    Err(LedgerError::Foreign(format!("{name} is no ledger of l402-batch; name another file with --ledger")).into())
 }
 
 fn is_empty(conn: &Connection) -> Result<bool, Fault> {

@@ -13,6 +13,14 @@ CREATE TABLE decisions (
 INSERT INTO decisions SELECT * FROM decisions_1;
 DROP TABLE decisions_1;
 
+-- What was merged into this ledger, and what was discarded by a person's word.
+CREATE TABLE merges (
+    id INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    file TEXT NOT NULL,
+    what TEXT NOT NULL CHECK (what IN ('merged', 'receipts', 'discarded'))
+) STRICT;
+
 -- The same purchase under another name.
 --   edition      what a job is compared within, where its manifest says so
 --   row_content  the content of the job's row in the manifest, where that is another than the job's own (as of `last_load`)

@@ -6,6 +6,7 @@ mod fetching;
 mod files;
 mod inspecting;
 mod load;
+mod merging;
 mod money;
 mod reading;
 mod records;

@@ -1,0 +1,172 @@
+//! `ledger`: what cares for the ledger itself.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::catalog::Catalog;
+use crate::ledger::sqlite::{BatchLock, Books, Gap, LockError, MergeSource, Merged, OpenMode};
+use crate::ledger::{LedgerError, ReceiptRow};
+use crate::money::counted;
+use crate::opening::{self, Opened};
+use crate::run::{Clock, SystemClock};
+
+use super::config::LedgerMergeOptions;
+use super::receipts::Receipts;
+use super::{ExitCode, Failure, terminal};
+
+/// The first bytes of every SQLite file.
+const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// Endings under which a manifest may stand beside its receipts.
+const MANIFESTS: [&str; 4] = ["toml", "csv", "tsv", "txt"];
+
+/// Brings a file's purchases into the ledger, or records that they are given up.
+pub(super) fn merge(options: &LedgerMergeOptions) -> Result<ExitCode, Failure> {
+    let mut books = Books::open(&options.ledger, OpenMode::Write)?;
+    if options.discard { discard(&mut books, options) } else { bring_in(&mut books, options) }
+}
+
+/// A command that is still to come.
+pub(super) fn later(name: &str) -> Failure {
+    Failure::Usage(format!("`l402-batch ledger {name}` is not there yet; there is `ledger merge`"))
+}
+
+fn bring_in(books: &mut Books, options: &LedgerMergeOptions) -> Result<ExitCode, Failure> {
+    let source = source(books, &options.file)?;
+    let _locks = lock_all(books, &source, &options.file)?;
+    // What somebody wrote into it before its locks were held is in it as well.
+    let source = if source.is_ledger() { MergeSource::open(&options.file, books)? } else { source };
+    let merged = books.merge(SystemClock.now(), &source)?;
+    let set_aside = match books.gap()? {
+        Some(Gap::Rescued(copies)) if is_one_of(&copies, &options.file) => Some(set_aside(&options.file, "merged")?),
+        _ => None,
+    };
+    let text = words(&merged, &options.file, set_aside.as_deref());
+    terminal::print(|out| out.write_all(text.as_bytes()))?;
+    if let Some(gap) = super::run::gap_words(books)? {
+        terminal::say(&format!("note: {gap}\n"));
+    }
+    Ok(ExitCode::Done)
+}
+
+fn source(books: &Books, file: &Path) -> Result<MergeSource, Failure> {
+    let unread = |error: std::io::Error| Failure::Usage(format!("{}: {error}", file.display()));
+    let mut head = Vec::new();
+    match opening::open(file).map_err(unread)? {
+        // Nothing of this process has it open, so that closing it drops no lock of ours.
+        Opened::File(opened) => opened.take(16).read_to_end(&mut head).map_err(unread)?,
+        Opened::Pipe(_) => return Err(unread(std::io::Error::other("is a pipe"))),
+    };
+    if head.starts_with(SQLITE_MAGIC) {
+        return Ok(MergeSource::open(file, books)?);
+    }
+    match Receipts::open(file) {
+        Some(receipts) => of_receipts(books, file, &receipts.rows(file)?),
+        None => Err(Failure::Ledger(LedgerError::Foreign(format!(
+            "{} is neither a ledger of l402-batch nor its receipts, or is damaged; restore it from a backup",
+            file.display()
+        )))),
+    }
+}
+
+fn of_receipts(books: &Books, file: &Path, rows: &[ReceiptRow]) -> Result<MergeSource, Failure> {
+    let builtin = Catalog::builtin().map_err(Failure::Input)?;
+    let stranger = builtin.iter().next();
+    let stranger = stranger.ok_or_else(|| Failure::Internal("the catalogue is empty".to_owned()))?;
+    MergeSource::of_receipts(file, &manifest_of(file), rows, stranger, books).map_err(|error| match error {
+        LedgerError::Contradiction(what) => Failure::Usage(format!("{}: {what}; nothing was merged", file.display())),
+        error => Failure::Ledger(error),
+    })
+}
+
+/// The manifest beside whose results these receipts were written, as far as names tell.
+fn manifest_of(receipts: &Path) -> String {
+    let name = receipts.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let Some((stem, _)) = name.split_once(".receipts.") else { return "-".to_owned() };
+    let beside = MANIFESTS.map(|extension| receipts.with_file_name(format!("{stem}.{extension}")));
+    let found = beside.into_iter().find(|path| path.is_file()).and_then(|path| std::path::absolute(path).ok());
+    found.map_or_else(|| "-".to_owned(), |path| path.display().to_string())
+}
+
+/// The right to run each batch of both ledgers: nobody buys meanwhile.
+fn lock_all(books: &Books, source: &MergeSource, file: &Path) -> Result<Vec<BatchLock>, Failure> {
+    let mut ours: Vec<String> = books.batches()?.into_iter().map(|(batch, _)| batch.name).collect();
+    ours.extend(source.batches.iter().cloned());
+    ours.sort();
+    ours.dedup();
+    let now = SystemClock.now();
+    let into = books.path().unwrap_or(file);
+    let mut locks = Vec::new();
+    for name in &ours {
+        locks.push(BatchLock::take(into, name, now).map_err(locked)?);
+    }
+    let mut folder = file.as_os_str().to_owned();
+    folder.push(".locks");
+    if source.is_ledger() && Path::new(&folder).is_dir() {
+        for name in &source.batches {
+            locks.push(BatchLock::take(file, name, now).map_err(locked)?);
+        }
+    }
+    Ok(locks)
+}
+
+fn locked(error: LockError) -> Failure {
+    match error {
+        LockError::Locked(_) => Failure::Locked(error.to_string()),
+        LockError::Io(what) => Failure::Ledger(LedgerError::Io(what)),
+    }
+}
+
+/// By a person's word what the file holds is given up: recorded first, so that the word is never forgotten.
+fn discard(books: &mut Books, options: &LedgerMergeOptions) -> Result<ExitCode, Failure> {
+    let file = &options.file;
+    let awaited = match books.gap()? {
+        Some(Gap::Rescued(copies)) => copies,
+        Some(Gap::Behind { mark, .. }) => vec![mark],
+        None => Vec::new(),
+    };
+    if !is_one_of(&awaited, file) {
+        return Err(Failure::Usage(format!(
+            "{} is nothing that the ledger waits for; nothing was discarded",
+            file.display()
+        )));
+    }
+    books.discard(SystemClock.now(), file)?;
+    let aside = set_aside(file, "discarded")?;
+    let text = format!("{} is given up, and kept as {}\n", file.display(), aside.display());
+    terminal::print(|out| out.write_all(text.as_bytes()))?;
+    Ok(ExitCode::Done)
+}
+
+fn is_one_of(files: &[PathBuf], file: &Path) -> bool {
+    let Ok(file) = file.canonicalize() else { return false };
+    files.iter().any(|known| known.canonicalize().is_ok_and(|known| known == file))
+}
+
+/// Gives a file that is done with a name by which nobody waits for it.
+fn set_aside(file: &Path, what: &str) -> Result<PathBuf, Failure> {
+    let name = |number: u32| {
+        let mut name = file.as_os_str().to_owned();
+        name.push(if number == 1 { format!(".{what}") } else { format!(".{what}-{number}") });
+        PathBuf::from(name)
+    };
+    let aside = (1..).map(name).find(|path| path.symlink_metadata().is_err()).unwrap_or_else(|| name(1));
+    std::fs::rename(file, &aside).map_err(|error| Failure::Ledger(LedgerError::Io(error.to_string())))?;
+    Ok(aside)
+}
+
+fn words(merged: &Merged, file: &Path, aside: Option<&Path>) -> String {
+    let mut text = format!(
+        "merged {}: {} and {} were new, {} stood otherwise\n",
+        file.display(),
+        counted(merged.jobs, "job"),
+        counted(merged.payments, "payment"),
+        counted(merged.changed, "payment"),
+    );
+    for (batch, id, take) in &merged.doubled {
+        text.push_str(&format!("paid by both ledgers: {id} of {batch}; the second payment stands as take {take}\n"));
+    }
+    if let Some(aside) = aside {
+        text.push_str(&format!("kept as {}\n", aside.display()));
+    }
+    text
+}

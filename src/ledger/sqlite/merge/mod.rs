@@ -1,0 +1,312 @@
+//! Another ledger's rows brought into this one, in one transaction: of a copy that was rescued from under a run, or that
+//! knows what a restored one does not. Nothing that either has paid is lost, and nothing counts as dead that may settle.
+//!
+//! It can be repeated: what is known by its batch, job and take, and each payment by its hash, is not brought in again.
+
+mod payments;
+mod receipts;
+mod tables;
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, params};
+use tempfile::TempPath;
+
+use self::tables::{BATCHES, DECISIONS, ENDPOINTS, JOBS, LEDGER_ID, MERGES, NODES, PERIODS, TRANSITIONS, Table};
+use super::Books;
+use super::core::configure;
+use super::error::Fault;
+use super::gap::ledger_of_rescued;
+use super::{file, schema};
+use crate::ledger::LedgerError;
+use crate::time::UnixMs;
+
+/// Another ledger, copied so that nobody changes it meanwhile, and brought to this version's schema.
+#[derive(Debug)]
+pub struct MergeSource {
+    file: PathBuf,
+    copy: TempPath,
+    /// Its batches' names.
+    pub batches: Vec<String>,
+    of_receipts: bool,
+}
+
+/// What a merge has brought in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Merged {
+    /// Jobs that were not here.
+    pub jobs: u64,
+    /// Payments that were not here.
+    pub payments: u64,
+    /// Payments that stand otherwise now than they stood here.
+    pub changed: u64,
+    /// Jobs that both ledgers bought, each with a payment of its own: batch, id, and the take under which the second
+    /// stands.
+    pub doubled: Vec<(String, String, u32)>,
+}
+
+impl MergeSource {
+    /// Copies the ledger at that path beside the one that it is to be brought into.
+    ///
+    /// # Errors
+    /// Where it is no ledger, is damaged or of a newer version, or cannot be copied.
+    pub fn open(file: &Path, into: &Books) -> Result<Self, LedgerError> {
+        let beside = into.path().and_then(Path::parent).unwrap_or(Path::new("."));
+        Self::copy(file, beside).map_err(|fault| file::named(fault, file))
+    }
+
+    /// Whether it is a ledger; else it is made of receipts.
+    #[must_use]
+    pub const fn is_ledger(&self) -> bool {
+        !self.of_receipts
+    }
+
+    fn copy(path: &Path, folder: &Path) -> Result<Self, Fault> {
+        if !std::fs::metadata(path)?.is_file() {
+            return Err(file::foreign(path).into());
+        }
+        let conn = file::connect_to_read(path)?;
+        configure(&conn)?;
+        file::check_whole(&conn, path)?;
+        schema::check_ours(&conn, &path.display().to_string())?;
+        let copy = tempfile::Builder::new().prefix(".merge-").tempfile_in(folder)?.into_temp_path();
+        conn.execute("VACUUM INTO ?1", [copy.display().to_string()])?;
+        drop(conn);
+        let mut conn =
+            Connection::open_with_flags(&copy, OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        configure(&conn)?;
+        schema::create_or_migrate(&mut conn, &path.display().to_string())?;
+        Ok(Self { file: path.to_owned(), copy, batches: receipts::names(&conn)?, of_receipts: false })
+    }
+}
+
+impl Books {
+    /// Brings in every row of that ledger that this one lacks, and what it knows better.
+    ///
+    /// # Errors
+    /// Where one of them cannot be used. Nothing was written then.
+    pub fn merge(&mut self, now: UnixMs, source: &MergeSource) -> Result<Merged, LedgerError> {
+        let other = source.copy.display().to_string();
+        self.conn.execute("ATTACH ?1 AS other", [other]).map_err(|error| Fault::from(error).into_error())?;
+        let merged = self.write(|tx, bodies| {
+            let merged = Merge::begin(tx, now)?.all()?;
+            receipts::leave_to_a_person(tx)?;
+            let from = ledger_of_rescued(&source.file).unwrap_or_else(|| source.file.clone());
+            bodies.take_over(tx, &from)?;
+            note(tx, now, &source.file, if source.of_receipts { "receipts" } else { "merged" })?;
+            Ok(merged)
+        });
+        // What was prepared for the other ledger is of no use to anybody else.
+        self.conn.flush_prepared_statement_cache();
+        let detached = self.conn.execute("DETACH other", []).map_err(|error| Fault::from(error).into_error());
+        let merged = merged?;
+        detached?;
+        self.endpoints.borrow_mut().clear();
+        self.check_money(None)?;
+        Ok(merged)
+    }
+
+    /// Records a person's word that what stands in that file is given up.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written.
+    pub fn discard(&mut self, now: UnixMs, file: &Path) -> Result<(), LedgerError> {
+        self.write(|tx, _| note(tx, now, file, "discarded"))
+    }
+}
+
+fn note(tx: &Connection, now: UnixMs, file: &Path, what: &str) -> Result<(), Fault> {
+    tx.prepare_cached("INSERT INTO merges (at, file, what) VALUES (?1, ?2, ?3)")?.execute(params![
+        now,
+        file.display().to_string(),
+        what
+    ])?;
+    Ok(())
+}
+
+/// Which key of the other ledger is which of this one, for the time of one transaction.
+const MAPS: &str = "
+    CREATE TEMP TABLE IF NOT EXISTS of_batch (theirs INTEGER PRIMARY KEY, ours INTEGER NOT NULL);
+    CREATE TEMP TABLE IF NOT EXISTS of_endpoint (theirs INTEGER PRIMARY KEY, ours INTEGER NOT NULL);
+    CREATE TEMP TABLE IF NOT EXISTS of_job (theirs INTEGER PRIMARY KEY, ours INTEGER NOT NULL);
+    DELETE FROM of_batch; DELETE FROM of_endpoint; DELETE FROM of_job;";
+
+/// Sums over payments, as [`Books::check_money`] compares them.
+const SUMS: &str = "
+    UPDATE batches SET
+        held_msat = coalesce((SELECT sum(p.amount_msat + p.fee_limit_msat) FROM payments p
+            WHERE p.batch = batches.id AND p.state IN ('intended', 'paid')), 0),
+        spent_msat = coalesce((SELECT sum(p.amount_msat) FROM payments p
+            WHERE p.batch = batches.id AND p.state = 'posted'), 0),
+        fees_msat = coalesce((SELECT sum(p.fee_msat) FROM payments p
+            WHERE p.batch = batches.id AND p.state = 'posted'), 0),
+        refunded_msat = coalesce((SELECT sum(min(r.received_msat, p.amount_msat)) FROM refunds r
+            JOIN payments p ON p.id = r.payment WHERE r.batch = batches.id AND r.received_msat IS NOT NULL), 0);
+    UPDATE periods SET (held_msat, spent_msat, refunded_msat) = (
+        SELECT coalesce(sum(CASE WHEN p.state IN ('intended', 'paid') THEN p.amount_msat + p.fee_limit_msat END), 0),
+            coalesce(sum(CASE WHEN p.state = 'posted' THEN p.amount_msat + p.fee_msat END), 0),
+            coalesce(sum(CASE WHEN r.received_msat IS NOT NULL THEN min(r.received_msat, p.amount_msat) END), 0)
+        FROM payments p LEFT JOIN refunds r ON r.payment = p.id
+        WHERE periods.name = CASE periods.kind WHEN 'day' THEN p.day ELSE p.month END);";
+
+/// One merge, in its transaction.
+struct Merge<'a> {
+    tx: &'a Connection,
+    now: UnixMs,
+    merged: Merged,
+}
+
+impl<'a> Merge<'a> {
+    fn begin(tx: &'a Connection, now: UnixMs) -> Result<Self, Fault> {
+        tx.execute_batch(MAPS)?;
+        Ok(Self { tx, now, merged: Merged::default() })
+    }
+
+    fn all(mut self) -> Result<Merged, Fault> {
+        let was_empty = !self.tx.prepare("SELECT 1 FROM payments")?.exists([])?;
+        self.endpoints()?;
+        self.batches()?;
+        self.jobs()?;
+        self.payments()?;
+        self.histories()?;
+        self.rest(was_empty)?;
+        // The latest take is the one that counts.
+        self.tx.execute_batch(
+            "UPDATE jobs AS m SET superseded = (m.take < (SELECT max(l.take) FROM jobs l
+                 WHERE l.batch = m.batch AND l.job = m.job))
+             WHERE m.batch IN (SELECT ours FROM of_batch)",
+        )?;
+        self.tx.execute_batch(SUMS)?;
+        Ok(self.merged)
+    }
+
+    fn endpoints(&self) -> Result<(), Fault> {
+        let columns = ENDPOINTS.list("");
+        self.tx.execute(
+            &format!(
+                "INSERT INTO main.endpoints ({columns}) SELECT {columns} FROM other.endpoints WHERE true
+                 ON CONFLICT (hash) DO NOTHING"
+            ),
+            [],
+        )?;
+        self.tx.execute(
+            "INSERT INTO of_endpoint SELECT o.id, m.id FROM other.endpoints o JOIN main.endpoints m ON m.hash = o.hash",
+            [],
+        )?;
+        Ok(())
+    }
+
+    /// A batch is known by its name. One of the other kind of money under the same name comes under one of its own.
+    fn batches(&mut self) -> Result<(), Fault> {
+        let mut names = self.tx.prepare("SELECT id, name, sandbox FROM other.batches ORDER BY id")?;
+        let theirs: Vec<(i64, String, bool)> =
+            names.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<Result<_, _>>()?;
+        for (key, name, sandbox) in theirs {
+            let ours = match self.batch_of(&name, sandbox)? {
+                Ok(known) => {
+                    self.combine(&BATCHES, known, key)?;
+                    known
+                }
+                Err(free) => {
+                    let columns = BATCHES.list("");
+                    self.tx.execute(
+                        &format!(
+                            "INSERT INTO main.batches (name, {columns}) SELECT ?2, {columns} FROM other.batches
+                             WHERE id = ?1"
+                        ),
+                        params![key, free],
+                    )?;
+                    self.tx.last_insert_rowid()
+                }
+            };
+            self.tx.execute("INSERT INTO of_batch VALUES (?1, ?2)", [key, ours])?;
+        }
+        Ok(())
+    }
+
+    /// The batch here of that name and kind of money, or the name under which it comes in.
+    fn batch_of(&self, name: &str, sandbox: bool) -> Result<Result<i64, String>, Fault> {
+        let mut find = self.tx.prepare_cached("SELECT id, sandbox FROM main.batches WHERE name = ?1")?;
+        let mut wanted = name.to_owned();
+        loop {
+            let mut rows = find.query([&wanted])?;
+            match rows.next()? {
+                None => return Ok(Err(wanted)),
+                Some(row) if row.get::<_, bool>(1)? == sandbox => return Ok(Ok(row.get(0)?)),
+                Some(_) => wanted.push_str(if sandbox { "-sandbox" } else { "-merged" }),
+            }
+        }
+    }
+
+    /// Jobs that are not here. A take that was wanted once more and never begun is left out: whoever wants it says so again.
+    fn jobs(&mut self) -> Result<(), Fault> {
+        let (columns, theirs) = (JOBS.list(""), JOBS.list("o."));
+        let new = self.tx.execute(
+            &format!(
+                "INSERT INTO main.jobs (batch, take, superseded, endpoint, {columns})
+                 SELECT b.ours, o.take, o.superseded, e.ours, {theirs}
+                 FROM other.jobs o JOIN of_batch b ON b.theirs = o.batch JOIN of_endpoint e ON e.theirs = o.endpoint
+                 WHERE (o.take = 1 OR EXISTS (SELECT 1 FROM other.payments p WHERE p.job = o.id))
+                     AND NOT EXISTS (SELECT 1 FROM main.jobs m WHERE m.batch = b.ours AND m.job = o.job AND m.take = o.take)
+                 ORDER BY o.id"
+            ),
+            [],
+        )?;
+        self.merged.jobs = u64::try_from(new).unwrap_or(u64::MAX);
+        self.tx.execute(
+            "INSERT INTO of_job SELECT o.id, m.id FROM other.jobs o JOIN of_batch b ON b.theirs = o.batch
+                 JOIN main.jobs m ON m.batch = b.ours AND m.job = o.job AND m.take = o.take",
+            [],
+        )?;
+        Ok(())
+    }
+
+    /// Transitions and decisions of either.
+    fn histories(&self) -> Result<(), Fault> {
+        for table in [&TRANSITIONS, &DECISIONS] {
+            let (name, columns, theirs) = (table.name, table.list(""), table.list("o."));
+            self.tx.execute(
+                &format!(
+                    "INSERT INTO main.{name} (job, {columns})
+                     SELECT j.ours, {theirs} FROM other.{name} o JOIN of_job j ON j.theirs = o.job
+                     EXCEPT SELECT job, {columns} FROM main.{name} ORDER BY at"
+                ),
+                [],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Witnesses, periods, which ledger it is, and what was merged before.
+    fn rest(&self, was_empty: bool) -> Result<(), Fault> {
+        let (nodes, newest, periods) = (NODES.list(""), NODES.assignments(), PERIODS.mapped.join(", "));
+        let merges = MERGES.list("");
+        self.tx.execute_batch(&format!(
+            "UPDATE main.nodes AS m SET {newest} FROM other.nodes o WHERE o.pubkey = m.pubkey;
+             INSERT INTO main.nodes (pubkey, {nodes}) SELECT pubkey, {nodes} FROM other.nodes WHERE true
+                 ON CONFLICT (pubkey) DO NOTHING;
+             INSERT INTO main.periods ({periods}) SELECT {periods} FROM other.periods WHERE true ON CONFLICT DO NOTHING;
+             INSERT INTO main.merges ({merges}) SELECT {merges} FROM other.merges
+                 EXCEPT SELECT {merges} FROM main.merges;"
+        ))?;
+        if was_empty {
+            let id = LEDGER_ID.assignments();
+            self.tx.execute(
+                &format!("UPDATE main.ledger_id AS m SET {id} FROM other.ledger_id o WHERE o.only_row = m.only_row"),
+                [],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Changes a row that both ledgers have, as its table says.
+    fn combine(&self, table: &Table, ours: i64, theirs: i64) -> Result<(), Fault> {
+        let (name, key, set) = (table.name, table.key, table.assignments());
+        self.tx
+            .prepare_cached(&format!(
+                "UPDATE main.{name} AS m SET {set} FROM other.{name} o WHERE m.{key} = ?1 AND o.{key} = ?2"
+            ))?
+            .execute([ours, theirs])?;
+        Ok(())
+    }
+}

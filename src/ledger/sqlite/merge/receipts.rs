@@ -1,0 +1,214 @@
+//! Receipts as a ledger of their own, so that what they prove is merged by the same rules as any other ledger's rows.
+//!
+//! They prove batch, job, take, payment and result. What was asked for, and the credential, stood in the ledger that is
+//! gone.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use sha2::{Digest, Sha256};
+
+use super::MergeSource;
+use crate::catalog::Endpoint;
+use crate::l402::{Network, Preimage};
+use crate::ledger::sqlite::Books;
+use crate::ledger::sqlite::convert::Json;
+use crate::ledger::sqlite::core::configure;
+use crate::ledger::sqlite::error::{Fault, contradiction};
+use crate::ledger::sqlite::load::UNKNOWN_CONTENT;
+use crate::ledger::sqlite::schema;
+use crate::ledger::{JobState, LedgerError, Reason, ReceiptKind, ReceiptRow};
+
+/// What is said of a job whose credential and request are gone.
+const KNOWN_BY_RECEIPT: &str = "known by its receipt alone: what was asked for, and the credential, stood in the ledger \
+    that is gone";
+
+/// A paid job whose credential is gone can only be decided by a person.
+const WITHOUT_CREDENTIAL: &str = "
+    UPDATE main.jobs SET state = 'lost', reason = 'not_delivered', error = ?1
+    WHERE state = 'paid' AND EXISTS (SELECT 1 FROM main.payments p JOIN main.intents i ON i.payment = p.id
+        WHERE p.job = jobs.id AND p.preimage IS NOT NULL AND i.token = '')";
+
+impl MergeSource {
+    /// The receipts of that file, of batches that were begun from `manifest`. An endpoint that the
+    /// ledger does not know is taken for one like `stranger`.
+    ///
+    /// # Errors
+    /// Where a row proves nothing (its preimage does not belong to its hash), or no ledger can be made of them.
+    pub fn of_receipts(
+        file: &Path,
+        manifest: &str,
+        rows: &[ReceiptRow],
+        stranger: &Endpoint,
+        into: &Books,
+    ) -> Result<Self, LedgerError> {
+        let beside = into.path().and_then(Path::parent).unwrap_or(Path::new("."));
+        let make = || -> Result<Self, Fault> {
+            let copy = tempfile::Builder::new().prefix(".merge-").tempfile_in(beside)?.into_temp_path();
+            let mut conn = Connection::open(&copy)?;
+            configure(&conn)?;
+            schema::create_or_migrate(&mut conn, "receipts")?;
+            let tx = conn.transaction()?;
+            for row in rows {
+                match row.kind {
+                    ReceiptKind::Payment => payment(&tx, manifest, row, &endpoint(into, row, stranger)?)?,
+                    ReceiptKind::Refund => refund(&tx, row)?,
+                }
+            }
+            tx.commit()?;
+            Ok(Self { file: file.to_owned(), copy, batches: names(&conn)?, of_receipts: true })
+        };
+        make().map_err(Fault::into_error)
+    }
+}
+
+/// The names of a ledger's batches.
+pub(super) fn names(conn: &Connection) -> Result<Vec<String>, Fault> {
+    let mut names = conn.prepare("SELECT name FROM batches ORDER BY id")?;
+    Ok(names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
+/// Jobs that are known to be paid, and by nothing but their receipts.
+pub(super) fn leave_to_a_person(tx: &Connection) -> Result<(), Fault> {
+    tx.execute(WITHOUT_CREDENTIAL, [KNOWN_BY_RECEIPT])?;
+    Ok(())
+}
+
+/// The endpoint as the ledger last knew it, in JSON.
+fn endpoint(into: &Books, row: &ReceiptRow, stranger: &Endpoint) -> Result<String, Fault> {
+    let known: Option<String> = into
+        .conn
+        .prepare_cached("SELECT json FROM endpoints WHERE json_extract(json, '$.name') = ?1 ORDER BY id DESC LIMIT 1")?
+        .query_row([&row.endpoint], |found| found.get(0))
+        .optional()?;
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let url = url::Url::parse(&format!("https://{}/", row.seller)).unwrap_or_else(|_| stranger.url.clone());
+    let endpoint = Endpoint { name: row.endpoint.clone(), url, ..stranger.clone() };
+    serde_json::to_string(&endpoint).map_err(|error| Fault::Contradiction(error.to_string()))
+}
+
+fn payment(tx: &Connection, manifest: &str, row: &ReceiptRow, endpoint: &str) -> Result<(), Fault> {
+    let preimage: Option<[u8; 32]> =
+        data_encoding::HEXLOWER_PERMISSIVE.decode(row.preimage.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
+    let Some(preimage) = preimage.filter(|bytes| Preimage::verify(*bytes, &row.hash).is_ok()) else {
+        return contradiction(format!(
+            "the receipt of {} ({}) proves nothing: its preimage is not its own",
+            row.id, row.batch
+        ));
+    };
+    if row.amount.get() == 0 || row.id.is_empty() || row.batch.is_empty() || row.take == 0 {
+        return contradiction(format!("the receipt {} names no purchase", row.hash.hex()));
+    }
+    let job = job(tx, manifest, row, endpoint)?;
+    let (fee, state) = (row.fee, if row.fee.is_some() { "posted" } else { "paid" });
+    let delivered_at = row.url.as_deref().filter(|url| is_result(url)).map(|_| row.paid_at);
+    let node = if row.payer_node.is_empty() { "unknown" } else { &row.payer_node };
+    tx.execute(
+        "INSERT INTO payments (job, batch, payment_hash, state, amount_msat, fee_limit_msat, fee_msat, node, sends_begun,
+             sends_answered, sent_at, preimage, intended_at, paid_at, posted_at, delivered_at)
+         VALUES (?1, (SELECT batch FROM jobs WHERE id = ?1), ?2, ?3, ?4, ?5, ?6, ?7, 1, 1, ?8, ?9, ?8, ?8, ?10, ?11)",
+        params![
+            job,
+            row.hash,
+            state,
+            row.amount,
+            fee.unwrap_or_default(),
+            fee,
+            node,
+            row.paid_at,
+            preimage,
+            fee.map(|_| row.paid_at),
+            delivered_at
+        ],
+    )?;
+    let payment = tx.last_insert_rowid();
+    let nobody_s_request: [u8; 32] = Sha256::digest([b"receipt", row.hash.0.as_slice()].concat()).into();
+    tx.execute(
+        "INSERT INTO intents (payment, request_digest, method, url, scheme, token, challenge, invoice, payee, network,
+             invoice_expires_at, credential_expires_at, body)
+         VALUES (?1, ?2, 'POST', ?3, 'L402', '', '[]', ?4, ?5, ?6, ?7, ?7, x'')",
+        params![
+            payment,
+            nobody_s_request,
+            format!("https://{}/", row.seller),
+            row.invoice,
+            row.payee_node,
+            row.network.unwrap_or(Network::Regtest),
+            row.paid_at
+        ],
+    )?;
+    Ok(())
+}
+
+/// The job of a receipt, with its batch and its endpoint.
+fn job(tx: &Connection, manifest: &str, row: &ReceiptRow, endpoint: &str) -> Result<i64, Fault> {
+    let remembered = crate::ledger::sqlite::Remembered::default();
+    tx.execute(
+        "INSERT INTO batches (name, manifest, sandbox, remembered, created_at, last_run_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
+         ON CONFLICT (name) DO NOTHING",
+        params![
+            row.batch,
+            manifest,
+            row.network.is_none(),
+            Json((&remembered.layout, &remembered.outputs, &remembered.download)),
+            row.paid_at
+        ],
+    )?;
+    let hash: [u8; 32] = Sha256::digest(endpoint).into();
+    tx.execute("INSERT INTO endpoints (hash, json) VALUES (?1, ?2) ON CONFLICT DO NOTHING", params![hash, endpoint])?;
+    let url = row.url.as_deref().filter(|url| is_result(url));
+    let state = if url.is_some() { JobState::Delivered } else { JobState::Paid };
+    let params: Vec<(String, crate::catalog::Value)> = Vec::new();
+    tx.execute(
+        "INSERT INTO jobs (batch, job, take, seq, line, endpoint, content, price_msat, fee_ceiling_msat, state, reason, error,
+             attempts, started_at, finished_at, url, first_load, last_load, params, extra)
+         VALUES ((SELECT id FROM batches WHERE name = ?1), ?2, ?3, 0, 0, (SELECT id FROM endpoints WHERE hash = ?4), ?5, ?6,
+             ?7, ?8, ?9, ?10, 1, ?11, ?11, ?12, 0, 0, ?13, ?14)",
+        params![
+            row.batch,
+            row.id,
+            row.take,
+            hash,
+            UNKNOWN_CONTENT,
+            row.amount,
+            row.fee.unwrap_or_default(),
+            state,
+            Reason::None,
+            KNOWN_BY_RECEIPT,
+            row.paid_at,
+            url,
+            Json(&params),
+            Json(&row.extra)
+        ],
+    )?;
+    Ok(tx.last_insert_rowid())
+}
+
+/// Whether what a receipt says of the result is where it is: one that came in the answer itself stood in the ledger.
+fn is_result(url: &str) -> bool {
+    !url.is_empty() && !url.starts_with("data:")
+}
+
+/// Money that came back for one of the payments before it.
+fn refund(tx: &Connection, row: &ReceiptRow) -> Result<(), Fault> {
+    let paid: Option<(i64, i64)> = tx
+        .query_row(
+            "SELECT p.id, j.id FROM payments p JOIN jobs j ON j.id = p.job JOIN batches b ON b.id = j.batch
+             WHERE b.name = ?1 AND j.job = ?2 AND j.take = ?3",
+            params![row.batch, row.id, row.take],
+            |found| Ok((found.get(0)?, found.get(1)?)),
+        )
+        .optional()?;
+    let Some((payment, job)) = paid else { return Ok(()) };
+    tx.execute(
+        "INSERT INTO refunds (payment, batch, state, offered_at, hash, invoice, amount_msat, node, made_at, expires_at,
+             callback, k1, handovers, received_msat, settled_at)
+         VALUES (?1, (SELECT batch FROM payments WHERE id = ?1), 'settled', ?2, ?3, ?4, ?5, ?6, ?2, ?2, '', '', 1, ?5, ?2)",
+        params![payment, row.paid_at, row.hash, row.invoice, row.amount, row.payee_node],
+    )?;
+    tx.execute("UPDATE jobs SET state = 'refunded', url = NULL WHERE id = ?1", [job])?;
+    tx.execute("UPDATE payments SET delivered_at = NULL WHERE id = ?1", [payment])?;
+    Ok(())
+}

@@ -1,0 +1,333 @@
+//! Every table, column by column: what a row that only the other ledger has brings along, and what stands in a row that
+//! both have. A test holds the lists against the schema, so that a new column is decided here.
+
+/// What becomes of one column, where both ledgers have the row; `m` is the row here, `o` the other one. A row that only
+/// the other has comes with its value.
+pub(super) type Column = (&'static str, &'static str);
+
+/// A table whose rows are brought in.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub(super) name: &'static str,
+    /// By which a row is addressed.
+    pub(super) key: &'static str,
+    /// Columns that hold a key of this ledger, or are set by whoever brings the row in.
+    pub(super) mapped: &'static [&'static str],
+    pub(super) columns: &'static [Column],
+}
+
+/// As it stands here.
+macro_rules! ours {
+    ($name:literal) => {
+        ($name, concat!("m.", $name))
+    };
+}
+
+/// What either knows, this one first.
+macro_rules! either {
+    ($name:literal) => {
+        ($name, concat!("coalesce(m.", $name, ", o.", $name, ")"))
+    };
+}
+
+/// The other's.
+macro_rules! theirs {
+    ($name:literal) => {
+        ($name, concat!("o.", $name))
+    };
+}
+
+/// The larger one.
+macro_rules! most {
+    ($name:literal) => {
+        ($name, concat!("max(m.", $name, ", o.", $name, ")"))
+    };
+}
+
+/// The earlier one, where any is known.
+macro_rules! earliest {
+    ($name:literal) => {
+        ($name, concat!("coalesce(min(m.", $name, ", o.", $name, "), m.", $name, ", o.", $name, ")"))
+    };
+}
+
+/// The later one, where any is known.
+macro_rules! latest {
+    ($name:literal) => {
+        ($name, concat!("coalesce(max(m.", $name, ", o.", $name, "), m.", $name, ", o.", $name, ")"))
+    };
+}
+
+pub(super) const BATCHES: Table = Table {
+    name: "batches",
+    key: "id",
+    mapped: &["id", "name"],
+    columns: &[
+        ours!("manifest"),
+        ours!("sandbox"),
+        ours!("remembered"),
+        either!("fingerprint"),
+        either!("accepted_msat"),
+        most!("loads"),
+        ours!("accepted_load"),
+        earliest!("created_at"),
+        most!("last_run_at"),
+        either!("limits"),
+    ],
+};
+
+pub(super) const ENDPOINTS: Table =
+    Table { name: "endpoints", key: "id", mapped: &["id"], columns: &[ours!("hash"), ours!("json")] };
+
+/// Where the other's purchase of a job went further, all that was bought comes from there; its place in the manifest does
+/// not.
+pub(super) const JOBS: Table = Table {
+    name: "jobs",
+    key: "id",
+    mapped: &["id", "batch", "take", "superseded", "endpoint"],
+    columns: &[
+        ours!("job"),
+        ours!("seq"),
+        ours!("line"),
+        // A receipt does not tell what was asked for.
+        ("content", "CASE WHEN o.content = zeroblob(32) THEN m.content ELSE o.content END"),
+        theirs!("price_msat"),
+        ("fee_ceiling_msat", "max(m.fee_ceiling_msat, o.fee_ceiling_msat)"),
+        theirs!("max_cost_msat"),
+        theirs!("state"),
+        theirs!("reason"),
+        theirs!("error"),
+        most!("attempts"),
+        earliest!("started_at"),
+        theirs!("finished_at"),
+        theirs!("wait_until"),
+        theirs!("url"),
+        theirs!("file"),
+        theirs!("file_key"),
+        theirs!("resume"),
+        theirs!("sha256"),
+        ours!("first_load"),
+        ours!("last_load"),
+        ("params", "CASE WHEN o.content = zeroblob(32) THEN m.params ELSE o.params END"),
+        ours!("extra"),
+        ours!("edition"),
+        ours!("row_content"),
+        ours!("meant"),
+    ],
+};
+
+/// A preimage beats everything, and what may still settle beats dead. Sends count as the larger number; of those, as many
+/// count as unanswered as in the ledger where more are, so that no death is taken for proved that is not.
+pub(super) const PAYMENTS: Table = Table {
+    name: "payments",
+    key: "id",
+    mapped: &["id", "job", "batch"],
+    columns: &[
+        ours!("payment_hash"),
+        (
+            "state",
+            "CASE WHEN 'posted' IN (m.state, o.state) THEN 'posted' WHEN 'paid' IN (m.state, o.state) THEN 'paid'
+                 WHEN m.state = 'dead' AND o.state = 'dead' THEN 'dead' ELSE 'intended' END",
+        ),
+        ours!("amount_msat"),
+        ours!("fee_limit_msat"),
+        either!("fee_msat"),
+        either!("payment_index"),
+        ours!("node"),
+        either!("day"),
+        either!("month"),
+        most!("sends_begun"),
+        (
+            "sends_answered",
+            "max(0, max(m.sends_begun, o.sends_begun)
+                 - max(m.sends_begun - m.sends_answered, o.sends_begun - o.sends_answered))",
+        ),
+        most!("sent_at"),
+        latest!("send_answered_at"),
+        ("node_said", "CASE WHEN o.node_said_at > coalesce(m.node_said_at, 0) THEN o.node_said ELSE m.node_said END"),
+        latest!("node_said_at"),
+        most!("accepted"),
+        most!("redeems"),
+        either!("preimage"),
+        ("dead_proof", "CASE WHEN m.state = 'dead' AND o.state = 'dead' THEN m.dead_proof END"),
+        (
+            "poll_url",
+            "CASE WHEN m.delivered_at IS NULL AND o.delivered_at IS NULL THEN coalesce(m.poll_url, o.poll_url) END",
+        ),
+        (
+            "poll_interval_ms",
+            "CASE WHEN m.delivered_at IS NULL AND o.delivered_at IS NULL
+                 THEN CASE WHEN m.poll_url IS NULL THEN o.poll_interval_ms ELSE m.poll_interval_ms END END",
+        ),
+        earliest!("intended_at"),
+        either!("paid_at"),
+        either!("posted_at"),
+        latest!("answered_at"),
+        either!("delivered_at"),
+        earliest!("heard_at"),
+        latest!("retried_at"),
+        earliest!("replayed_at"),
+        ("dead_at", "CASE WHEN m.state = 'dead' AND o.state = 'dead' THEN m.dead_at END"),
+    ],
+};
+
+/// What an intent holds never changes.
+pub(super) const INTENTS: Table = Table {
+    name: "intents",
+    key: "payment",
+    mapped: &["payment"],
+    columns: &[
+        ours!("request_digest"),
+        ours!("method"),
+        ours!("url"),
+        ours!("scheme"),
+        ours!("token"),
+        ours!("challenge"),
+        ours!("invoice"),
+        ours!("payee"),
+        ours!("network"),
+        ours!("invoice_expires_at"),
+        ours!("credential_expires_at"),
+        ours!("body_sha256"),
+        ours!("body"),
+    ],
+};
+
+/// Both ledgers' answers are kept; one that either has interpreted counts as interpreted.
+pub(super) const ANSWERS: Table = Table {
+    name: "answers",
+    key: "id",
+    mapped: &["id", "payment"],
+    columns: &[ours!("kind"), ours!("at"), ours!("status"), most!("interpreted"), ours!("headers"), ours!("body")],
+};
+
+/// The refund that went further stands, whole: a refund has one invoice.
+pub(super) const REFUNDS: Table = Table {
+    name: "refunds",
+    key: "payment",
+    mapped: &["payment", "batch"],
+    columns: &[
+        ours!("state"),
+        either!("link"),
+        ours!("offered_at"),
+        ours!("hash"),
+        ours!("invoice"),
+        ours!("amount_msat"),
+        ours!("node"),
+        ours!("made_at"),
+        ours!("expires_at"),
+        ours!("callback"),
+        ours!("k1"),
+        most!("handovers"),
+        latest!("handed_at"),
+        either!("words"),
+        either!("words_at"),
+        ours!("received_msat"),
+        ours!("settled_at"),
+    ],
+};
+
+pub(super) const TRANSITIONS: Table = Table {
+    name: "transitions",
+    key: "id",
+    mapped: &["id", "job"],
+    columns: &[ours!("at"), ours!("from_state"), ours!("to_state"), ours!("reason")],
+};
+
+pub(super) const DECISIONS: Table = Table {
+    name: "decisions",
+    key: "id",
+    mapped: &["id", "job"],
+    columns: &[ours!("at"), ours!("decision"), ours!("note"), ours!("evidence")],
+};
+
+/// The newest witness of each node.
+pub(super) const NODES: Table = Table {
+    name: "nodes",
+    key: "pubkey",
+    mapped: &["pubkey"],
+    columns: &[
+        ("newest_settled", "CASE WHEN o.settled_at > m.settled_at THEN o.newest_settled ELSE m.newest_settled END"),
+        ("payment_index", "CASE WHEN o.settled_at > m.settled_at THEN o.payment_index ELSE m.payment_index END"),
+        most!("settled_at"),
+    ],
+};
+
+pub(super) const PERIODS: Table = Table { name: "periods", key: "name", mapped: &["kind", "name"], columns: &[] };
+
+/// Which ledger it is: a ledger that has bought nothing takes the place of the one whose purchases it takes over.
+pub(super) const LEDGER_ID: Table =
+    Table { name: "ledger_id", key: "only_row", mapped: &["only_row"], columns: &[theirs!("id")] };
+
+/// What was merged or discarded before.
+pub(super) const MERGES: Table =
+    Table { name: "merges", key: "id", mapped: &["id"], columns: &[ours!("at"), ours!("file"), ours!("what")] };
+
+/// All of them.
+#[cfg(test)]
+pub(super) const TABLES: [&Table; 13] = [
+    &BATCHES,
+    &ENDPOINTS,
+    &JOBS,
+    &PAYMENTS,
+    &INTENTS,
+    &ANSWERS,
+    &REFUNDS,
+    &TRANSITIONS,
+    &DECISIONS,
+    &NODES,
+    &PERIODS,
+    &LEDGER_ID,
+    &MERGES,
+];
+
+impl Table {
+    /// The columns that come as they are, each with what stands before it.
+    pub(super) fn list(&self, before: &str) -> String {
+        let names: Vec<String> = self.columns.iter().map(|(name, _)| format!("{before}{name}")).collect();
+        names.join(", ")
+    }
+
+    /// What changes in a row that both have: the assignments of an `UPDATE`.
+    pub(super) fn assignments(&self) -> String {
+        let kept = |column: &&Column| column.1 != format!("m.{}", column.0);
+        let set: Vec<String> =
+            self.columns.iter().filter(kept).map(|(name, value)| format!("{name} = {value}")).collect();
+        set.join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::ledger::sqlite::Books;
+
+    #[test]
+    fn every_column_of_every_table_is_decided() {
+        let books = Books::in_memory().unwrap();
+        let names = |sql: &str, of: &[&str]| -> BTreeSet<String> {
+            let mut statement = books.conn.prepare(sql).unwrap();
+            let rows = statement.query_map(rusqlite::params_from_iter(of), |row| row.get(0)).unwrap();
+            rows.map(Result::unwrap).collect()
+        };
+        // Summed up anew once all rows are here.
+        let counted = |table: &str| -> &[&str] {
+            match table {
+                "batches" => &["held_msat", "spent_msat", "fees_msat", "refunded_msat"],
+                "periods" => &["held_msat", "spent_msat", "refunded_msat"],
+                _ => &[],
+            }
+        };
+        let tables = names("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'", &[]);
+        assert_eq!(tables, TABLES.iter().map(|table| table.name.to_owned()).collect());
+        for table in TABLES {
+            let columns = table.columns.iter().map(|(name, _)| name);
+            let decided: Vec<&str> = columns.chain(table.mapped).chain(counted(table.name)).copied().collect();
+            let known = names("SELECT name FROM pragma_table_info(?1)", &[table.name]);
+            assert_eq!(decided.len(), known.len(), "{}", table.name);
+            assert_eq!(decided.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), known, "{}", table.name);
+        }
+    }
+}

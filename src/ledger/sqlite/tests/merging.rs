@@ -1,0 +1,239 @@
+//! Two ledgers that were one, or that bought the same, become one again.
+
+use std::path::{Path, PathBuf};
+
+use super::support::*;
+use crate::ledger::sqlite::{Books, Gap, MergeSource, Merged, OpenMode};
+use crate::ledger::{DeadProof, JobState, OpenStage, PaymentKey, PendingJob, Reason, ReceiptRow, Record};
+
+/// A ledger of a batch with these jobs, and a copy of it: what was one goes on in two places.
+struct Two {
+    _folder: tempfile::TempDir,
+    one: Books,
+    other: PathBuf,
+}
+
+impl Two {
+    fn of(ids: &[&str], before: impl FnOnce(&mut Books, &[PendingJob])) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("ledger.db"), folder.path().join("other.db"));
+        let mut one = open(&path);
+        let batch = begin(&mut one, "june");
+        load_ids(&mut one, batch, ids);
+        let jobs = pending(&one, batch);
+        before(&mut one, &jobs);
+        one.conn.execute("VACUUM INTO ?1", [other.display().to_string()]).unwrap();
+        Self { _folder: folder, one, other }
+    }
+
+    /// What the other one does meanwhile.
+    fn elsewhere<T>(&self, work: impl FnOnce(&mut Books) -> T) -> T {
+        work(&mut open(&self.other))
+    }
+
+    fn merge(&mut self) -> Merged {
+        let source = MergeSource::open(&self.other, &self.one).unwrap();
+        let merged = self.one.merge(NOW, &source).unwrap();
+        let again = self.one.merge(NOW, &source).unwrap();
+        assert_eq!(again, Merged::default(), "a merge can be repeated");
+        merged
+    }
+
+    fn receipts(&self) -> Vec<ReceiptRow> {
+        let mut rows = Vec::new();
+        let june = self.one.batch("june").unwrap().unwrap().key;
+        let read = self.one.receipts(june, &mut |row| {
+            rows.push(row);
+            Ok(())
+        });
+        read.unwrap().unwrap();
+        rows
+    }
+
+    fn standing(&self) -> Vec<(String, u32, JobState, Reason)> {
+        standing(&self.one, self.one.batch("june").unwrap().unwrap().key)
+    }
+}
+
+fn open(path: &Path) -> Books {
+    Books::open(path, OpenMode::Write).unwrap()
+}
+
+fn dead(books: &mut Books, payment: PaymentKey) {
+    let end = end(JobState::Pending, Reason::NoRoute);
+    books.apply(NOW, Record::Dead { payment, proof: DeadProof::FailedAndAnswered, end }).unwrap();
+}
+
+#[test]
+fn what_one_lacks_comes_in_and_what_both_know_goes_as_far_as_it_came() {
+    let mut two = Two::of(&["a", "b", "c", "d"], |books, jobs| {
+        deliver(books, &jobs[0], 1);
+        intend(books, new_intent(&jobs[1], 2));
+    });
+    two.elsewhere(|books| {
+        let june = books.batch("june").unwrap().unwrap().key;
+        let open = books.open_jobs(None).unwrap().remove(0);
+        let OpenStage::Intended(intent) = &open.stage else { panic!("{open:?}") };
+        books.apply(NOW, paid(intent.payment(), 2, Some(posted()))).unwrap();
+        let jobs = pending(books, june);
+        deliver(books, &jobs[0], 3);
+        let july = begin(books, "july");
+        load_ids(books, july, &["x"]);
+        let x = pending(books, july).remove(0);
+        intend(books, new_intent(&x, 4));
+    });
+    let merged = two.merge();
+    assert_eq!((merged.jobs, merged.payments, merged.changed), (1, 2, 1));
+    assert!(merged.doubled.is_empty());
+    let states: Vec<_> = two.standing().into_iter().map(|(id, _, state, _)| (id, state)).collect();
+    let delivered = JobState::Delivered;
+    let expected = [("a", delivered), ("b", JobState::Paid), ("c", delivered), ("d", JobState::Pending)];
+    assert_eq!(states, expected.map(|(id, state)| (id.to_owned(), state)));
+    assert_eq!(two.receipts().len(), 3);
+    assert_eq!(two.one.open_jobs(None).unwrap().len(), 2, "b of June and x of July");
+    let july = two.one.batch("july").unwrap().unwrap().key;
+    assert_eq!(two.one.counts(july).unwrap().held.get(), HOLD);
+}
+
+#[test]
+fn a_preimage_beats_dead_and_dead_is_proved_anew() {
+    let mut two = Two::of(&["a", "b", "c"], |books, jobs| {
+        for (n, job) in (1..).zip(jobs) {
+            intend(books, new_intent(job, n));
+        }
+    });
+    let payments = [1, 2, 3].map(PaymentKey);
+    for payment in &payments {
+        dead(&mut two.one, *payment);
+    }
+    two.elsewhere(|books| {
+        books.apply(NOW, paid(payments[0], 1, Some(posted()))).unwrap();
+        dead(books, payments[2]);
+    });
+    two.merge();
+    let states: Vec<_> = two.standing().into_iter().map(|(_, _, state, _)| state).collect();
+    assert_eq!(states, [JobState::Paid, JobState::Running, JobState::Pending]);
+    let open = two.one.open_jobs(None).unwrap();
+    let OpenStage::Intended(intent) = &open[1].stage else { panic!("{open:?}") };
+    assert_eq!((intent.sends_begun(), intent.sends_answered()), (1, 0), "what one holds for unanswered is");
+}
+
+#[test]
+fn what_both_have_paid_for_is_receipted_twice_above_the_caps() {
+    for first_is_dead in [false, true] {
+        let mut two = Two::of(&["a", "b"], |_, _| ());
+        let june = two.one.batch("june").unwrap().unwrap().key;
+        let job = pending(&two.one, june).remove(0);
+        if first_is_dead {
+            let payment = intend(&mut two.one, new_intent(&job, 2)).payment();
+            dead(&mut two.one, payment);
+        }
+        deliver(&mut two.one, &job, 1);
+        two.elsewhere(|books| deliver(books, &job, 2));
+        let merged = two.merge();
+        assert_eq!(merged.doubled, [("june".to_owned(), "a".to_owned(), 2)]);
+        let mut takes: Vec<u32> = two.receipts().iter().map(|row| row.take).collect();
+        takes.sort_unstable();
+        assert_eq!(takes, [1, 2]);
+        assert_eq!(two.one.counts(june).unwrap().spent.get(), 2 * PRICE.get());
+        assert_eq!(two.standing()[0], ("a".to_owned(), 2, JobState::Delivered, Reason::None));
+        assert_eq!(two.one.takes(june, "a").unwrap().len(), 2);
+    }
+}
+
+#[test]
+fn receipts_make_known_what_they_prove() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut gone = open(&folder.path().join("gone.db"));
+    let june = begin(&mut gone, "june");
+    load_ids(&mut gone, june, &["a", "b", "c"]);
+    let jobs = pending(&gone, june);
+    deliver(&mut gone, &jobs[0], 1);
+    for (n, job) in [(2, &jobs[1]), (3, &jobs[2])] {
+        let payment = intend(&mut gone, new_intent(job, n)).payment();
+        gone.apply(NOW, paid(payment, n, Some(posted()))).unwrap();
+    }
+    let mut rows = Vec::new();
+    gone.receipts(june, &mut |row| {
+        rows.push(row);
+        Ok(())
+    })
+    .unwrap()
+    .unwrap();
+    // The ledger of yesterday has begun one of them, and knows the batch.
+    let mut books = open(&folder.path().join("ledger.db"));
+    let batch = begin(&mut books, "june");
+    load_ids(&mut books, batch, &["b"]);
+    let b = pending(&books, batch).remove(0);
+    let payment = intend(&mut books, new_intent(&b, 2)).payment();
+
+    let file = folder.path().join("june.receipts.csv");
+    let source = MergeSource::of_receipts(&file, "/jobs/june.toml", &rows, &endpoint(), &books).unwrap();
+    let merged = books.merge(NOW, &source).unwrap();
+    assert_eq!((merged.payments, merged.changed), (2, 1));
+    assert_eq!(books.merge(NOW, &source).unwrap(), Merged::default());
+    load_ids(&mut books, batch, &["a", "b", "c", "d"]);
+    let states: Vec<_> =
+        standing(&books, batch).into_iter().map(|(id, _, state, reason)| (id, state, reason)).collect();
+    let expected = [
+        ("a", JobState::Delivered, Reason::None),
+        ("b", JobState::Paid, Reason::None),
+        ("c", JobState::Lost, Reason::NotDelivered),
+        ("d", JobState::Pending, Reason::None),
+    ];
+    assert_eq!(states, expected.map(|(id, state, reason)| (id.to_owned(), state, reason)));
+    books.request(payment).unwrap();
+    rows[0].preimage = "00".repeat(32);
+    assert!(MergeSource::of_receipts(&file, "-", &rows, &endpoint(), &books).is_err(), "it proves nothing");
+}
+
+#[test]
+fn a_ledger_of_yesterday_is_known_beside_its_locks_until_it_is_merged() {
+    let mut two = Two::of(&["a", "b"], |books, jobs| {
+        deliver(books, &jobs[0], 1);
+    });
+    let path = two.one.path().unwrap().to_owned();
+    let june = two.one.batch("june").unwrap().unwrap().key;
+    let b = pending(&two.one, june).remove(0);
+    deliver(&mut two.one, &b, 2);
+    assert_eq!(two.one.gap().unwrap(), None);
+    let newest = path.with_file_name("newest.db");
+    two.one.conn.execute("VACUUM INTO ?1", [newest.display().to_string()]).unwrap();
+    let Two { _folder, one, other } = two;
+    drop(one);
+    std::fs::rename(&other, &path).unwrap();
+    let mut restored = open(&path);
+    assert!(matches!(restored.gap().unwrap(), Some(Gap::Behind { hash, .. }) if hash == secret(2).1));
+    let source = MergeSource::open(&newest, &restored).unwrap();
+    restored.merge(NOW, &source).unwrap();
+    assert_eq!(restored.gap().unwrap(), None);
+    std::fs::write(path.with_file_name("ledger.db.rescued-7"), "").unwrap();
+    std::fs::write(path.with_file_name("ledger.db.rescued-8.merged"), "").unwrap();
+    let rescued = path.with_file_name("ledger.db.rescued-7").canonicalize().unwrap();
+    assert_eq!(restored.gap().unwrap(), Some(Gap::Rescued(vec![rescued])));
+}
+
+#[test]
+fn bodies_that_a_rescued_ledger_needs_stay_and_come_along() {
+    let mut two = Two::of(&["a", "b"], |_, _| ());
+    let path = two.one.path().unwrap().to_owned();
+    let june = two.one.batch("june").unwrap().unwrap().key;
+    let job = pending(&two.one, june).remove(0);
+    let mut intent = new_intent(&job, 1);
+    intent.request.body = vec![b'x'; 64 * 1024 + 1];
+    let payment = two.elsewhere(|books| intend(books, intent)).payment();
+    let bodies = |of: &str| std::fs::read_dir(path.with_file_name(of)).map_or(0, Iterator::count);
+    two.merge();
+    assert_eq!((bodies("ledger.db.bodies"), bodies("other.db.bodies")), (1, 1));
+    two.one.request(payment).unwrap();
+
+    // A fresh ledger in the place of one that was rescued knows none of its bodies.
+    let Two { _folder, one, .. } = two;
+    drop(one);
+    std::fs::rename(&path, path.with_file_name("ledger.db.rescued-1")).unwrap();
+    let mut fresh = open(&path);
+    assert_eq!(bodies("ledger.db.bodies"), 1);
+    let source = MergeSource::open(&path.with_file_name("ledger.db.rescued-1"), &fresh).unwrap();
+    fresh.merge(NOW, &source).unwrap();
+    fresh.request(payment).unwrap();
+}

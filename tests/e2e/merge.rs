@@ -1,0 +1,159 @@
+//! A ledger that lacks what was bought with it buys nothing until that is merged: rescued, restored, deleted ones.
+
+use std::fs;
+use std::path::PathBuf;
+
+use crate::harness::{Audit, Client, Sandbox};
+
+const RUN: &str = "run jobs.csv --default endpoint=generate-video --default duration=3";
+
+fn jobs(client: &Client, count: usize) {
+    let rows: String = (1..=count).map(|n| format!("{n},kite {n}\n")).collect();
+    client.write("jobs.csv", &format!("id,prompt\n{rows}"));
+}
+
+fn beside(client: &Client, suffix: &str) -> PathBuf {
+    client.ledger().with_file_name(format!("ledger.db{suffix}"))
+}
+
+#[test]
+fn what_was_rescued_from_under_a_run_stops_buying_until_it_is_merged() {
+    let sandbox = Sandbox::start("--sandbox-pay-ms 200");
+    let client = Client::of(&sandbox);
+    jobs(&client, 6);
+    let run = format!("{RUN} --payments-in-flight 1");
+    let running = client.start(&run);
+    sandbox.wait_for("a purchase", |books| books.settled().len() == 2);
+    for suffix in ["", "-wal", "-shm"] {
+        fs::remove_file(beside(&client, suffix)).unwrap();
+    }
+    running.end().with(7).saying("ledger.db.rescued-1").saying("ledger merge");
+    let asked = sandbox.books().sales.len();
+    for line in [&run, &format!("{run} --overwrite"), &format!("{run} --dry-run")] {
+        client.run(line).with(7).saying("ledger merge");
+    }
+    client.says("batches").with(0).saying("ledger merge");
+    client.run("recover --all").with(0);
+    assert_eq!(sandbox.books().sales.len(), asked, "nothing was asked for");
+
+    let rescued = beside(&client, ".rescued-1").display().to_string();
+    client.says(&format!("ledger merge {rescued}")).with(0).saying("6 jobs").saying(".rescued-1.merged");
+    client.run("recover --all").with(3);
+    client.run(&run).with(0);
+    Audit::of(&client, "jobs", &sandbox.books()).all_delivered(6);
+}
+
+#[test]
+fn a_rescue_that_cannot_be_read_is_given_up_by_a_persons_word_alone() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    jobs(&client, 2);
+    client.run(&format!("{RUN} --limit 1")).with(3);
+    let rescued = beside(&client, ".rescued-1");
+    for rubbish in [&b"rubbish"[..], b""] {
+        fs::write(&rescued, rubbish).unwrap();
+        client.run(RUN).with(7).saying("ledger merge");
+        client.says(&format!("ledger merge {}", rescued.display())).with(7).saying("damaged");
+    }
+    client.says("ledger merge --discard jobs.csv").with(2).saying("nothing that the ledger waits for");
+    assert_eq!(sandbox.books().settled().len(), 1);
+    client.says(&format!("ledger merge --discard {}", rescued.display())).with(0).saying(".discarded");
+    client.run(RUN).with(0);
+    Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
+}
+
+#[test]
+fn what_two_ledgers_have_both_paid_for_is_receipted_twice_and_bought_no_third_time() {
+    let sandbox = Sandbox::start("--sandbox-dedup-s 0");
+    let client = Client::of(&sandbox);
+    jobs(&client, 2);
+    client.run(RUN).with(0);
+    let other = "--ledger other.db --results other.results.csv --receipts other.receipts.csv";
+    client.run(&format!("{RUN} {other} --limit 1")).with(3);
+    assert_eq!(sandbox.books().settled().len(), 3);
+    client.says("ledger merge other.db").with(0).saying("paid by both ledgers: 1 of jobs").saying("take 2");
+    client.says("ledger merge other.db").with(0).not_saying("paid by both");
+    client.run(RUN).with(0);
+    let mut takes: Vec<_> =
+        client.rows("jobs.receipts.csv").iter().map(|row| row["id"].clone() + &row["take"]).collect();
+    takes.sort();
+    assert_eq!(takes, ["11", "12", "21"]);
+    assert_eq!(sandbox.books().settled().len(), 3);
+    client.asks_node("audit").with(0).not_saying("others   1");
+}
+
+#[test]
+fn a_ledger_of_yesterday_buys_nothing_though_its_receipts_are_gone() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    jobs(&client, 3);
+    client.run(&format!("{RUN} --limit 1")).with(3);
+    let yesterday = fs::read(client.ledger()).unwrap();
+    client.run(&format!("{RUN} --limit 1")).with(3);
+    fs::rename(client.ledger(), client.path("newest.db")).unwrap();
+    fs::write(client.ledger(), yesterday).unwrap();
+    fs::remove_file(client.path("jobs.receipts.csv")).unwrap();
+    let asked = sandbox.books().sales.len();
+    for line in [RUN, &format!("{RUN} --overwrite"), &format!("{RUN} --batch other"), &format!("{RUN} --dry-run")] {
+        client.run(line).with(7).saying("older copy");
+    }
+    client.says("status --batch jobs").with(3).saying("older copy");
+    client.asks("doctor --json").saying("older copy");
+    assert_eq!(sandbox.books().sales.len(), asked);
+    client.says("ledger merge newest.db").with(0);
+    client.run(RUN).with(0);
+    Audit::of(&client, "jobs", &sandbox.books()).all_delivered(3);
+}
+
+#[test]
+fn receipts_whose_ledger_is_gone_are_taken_over_whatever_flag_is_given() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    jobs(&client, 3);
+    client.run(&format!("{RUN} --limit 2")).with(3);
+    fs::remove_file(client.ledger()).unwrap();
+    fs::remove_dir_all(beside(&client, ".locks")).unwrap();
+    let receipts = client.read("jobs.receipts.csv");
+    for line in [RUN, &format!("{RUN} --overwrite"), RUN] {
+        client.run(line).with(7).saying("jobs.receipts.csv").saying("ledger merge");
+    }
+    assert_eq!(client.read("jobs.receipts.csv"), receipts);
+    client.says("ledger merge jobs.receipts.csv").with(0).saying("2 payments were new");
+    client.says("ledger merge jobs.receipts.csv").with(0).saying("0 payments were new");
+    client.run(&format!("{RUN} --overwrite")).with(0);
+    assert_eq!(sandbox.books().settled().len(), 3, "the third alone was bought");
+    let states: Vec<_> = client.rows("jobs.results.csv").iter().map(|row| row["state"].clone()).collect();
+    assert_eq!(states, ["delivered", "delivered", "delivered"]);
+    assert_eq!(client.rows("jobs.receipts.csv").len(), 3);
+    client.asks_node("audit").with(0);
+}
+
+#[test]
+fn a_restored_ledger_is_refused_with_overwrite_too_and_learns_from_its_receipts() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    jobs(&client, 3);
+    client.run(&format!("{RUN} --limit 1")).with(3);
+    let yesterday = fs::read(client.ledger()).unwrap();
+    client.run(&format!("{RUN} --limit 1")).with(3);
+    fs::write(client.ledger(), yesterday).unwrap();
+    client.run(&format!("{RUN} --overwrite")).with(7).saying("older copy");
+    client.says("export --batch jobs --overwrite").with(7).saying("older copy");
+    client.says("ledger merge jobs.receipts.csv").with(0);
+    client.run(RUN).with(0);
+    assert_eq!(sandbox.books().settled().len(), 3);
+}
+
+#[test]
+fn a_merge_waits_for_no_run_and_what_is_still_to_come_says_so() {
+    let sandbox = Sandbox::start("--sandbox-pay-ms 2000");
+    let client = Client::of(&sandbox);
+    jobs(&client, 1);
+    let running = client.start(RUN);
+    sandbox.wait_for("a payment", |books| books.payments.len() == 1);
+    fs::copy(client.ledger(), client.path("copy.db")).unwrap();
+    client.says("ledger merge copy.db").with(11);
+    running.end().with(0);
+    client.says("ledger backup --to x").with(2).saying("not there yet");
+    client.says(&format!("ledger merge {}", client.ledger().display())).with(2).saying("is the ledger");
+}
