@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use l402_batch::l402::PaymentHash;
-use l402_batch::ledger::{BatchKey, Caps};
+use l402_batch::ledger::Caps;
 use l402_batch::money::Msat;
 
 use super::purchases::{Digest, Purchases};
@@ -34,7 +34,7 @@ pub struct Attempt {
 /// Where the ledger charged a payment, and by whose word it is not to be judged any more.
 #[derive(Clone, Debug)]
 struct Charge {
-    batch: BatchKey,
+    batch: String,
     day: String,
     month: String,
     excused: bool,
@@ -43,7 +43,7 @@ struct Charge {
 /// What may be spent.
 #[derive(Debug, Default)]
 pub struct Limits {
-    pub batches: BTreeMap<BatchKey, u64>,
+    pub batches: BTreeMap<String, u64>,
     pub day: Option<u64>,
     pub month: Option<u64>,
 }
@@ -85,6 +85,8 @@ pub struct Auditor {
     posted_again: BTreeMap<PaymentHash, u32>,
     /// When each node last lost a part of its record.
     pub forgot_at: [Option<i64>; 2],
+    /// How often another ledger was put in the place of the one before.
+    pub ledgers: u32,
     violations: Vec<String>,
 }
 
@@ -199,13 +201,26 @@ impl Auditor {
     }
 
     /// The ledger has charged a payment. No day comes before one that is charged already.
-    pub fn charged(&mut self, hash: PaymentHash, batch: BatchKey, caps: &Caps) {
+    pub fn charged(&mut self, hash: PaymentHash, batch: String, caps: &Caps) {
         let newest = |name: Option<String>, of: fn(&Charge) -> &String| {
             self.charges.values().map(of).cloned().chain(name).max().unwrap_or_default()
         };
         let day = newest(caps.day.as_ref().map(|cap| cap.period.clone()), |charge| &charge.day);
         let month = newest(caps.month.as_ref().map(|cap| cap.period.clone()), |charge| &charge.month);
         self.charges.insert(hash, Charge { batch, day, month, excused: false });
+    }
+
+    /// Payments that a ledger has ever charged.
+    pub fn charged_hashes(&self) -> Vec<PaymentHash> {
+        self.charges.keys().copied().collect()
+    }
+
+    /// Another ledger is in the place of the one that the records were of: it uses this much, and knows of no answer but
+    /// those that come.
+    pub fn other_ledger(&mut self, uses: BTreeMap<PaymentHash, u64>) {
+        self.ledger_uses = uses;
+        self.ledgers += 1;
+        self.answered.clear();
     }
 
     /// A person has said of a payment what nobody could know: what becomes of it is that person's doing. `request` is what
@@ -358,11 +373,11 @@ impl Auditor {
         self.ledger_uses.insert(hash, msat);
     }
 
-    pub fn ledger_by_batch(&self) -> BTreeMap<BatchKey, u64> {
+    pub fn ledger_by_batch(&self) -> BTreeMap<String, u64> {
         let mut sums = BTreeMap::new();
         for (hash, used) in &self.ledger_uses {
             if let Some(charge) = self.charges.get(hash) {
-                *sums.entry(charge.batch).or_default() += used;
+                *sums.entry(charge.batch.clone()).or_default() += used;
             }
         }
         sums
@@ -373,7 +388,7 @@ impl Auditor {
         let mut used: BTreeMap<(&str, String), (u64, u64)> = BTreeMap::new();
         for (hash, most) in exposure {
             let Some(charge) = self.charges.get(hash) else { continue };
-            let of_batch = batches.get(&charge.batch).map(|limit| ("batch", format!("{:?}", charge.batch), *limit));
+            let of_batch = batches.get(&charge.batch).map(|limit| ("batch", charge.batch.clone(), *limit));
             let of_day = day.map(|limit| ("day", charge.day.clone(), limit));
             let of_month = month.map(|limit| ("month", charge.month.clone(), limit));
             for (kind, name, limit) in [of_batch, of_day, of_month].into_iter().flatten() {

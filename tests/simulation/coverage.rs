@@ -98,6 +98,12 @@ sights! {
     /// Somebody read the ledger's file, and copied it, beside a run.
     ViewedMeanwhile,
     BackedUpMeanwhile,
+    /// Yesterday's copy of the ledger was put back; it was deleted under a run; that something is missing was noticed; and
+    /// what was missing was merged.
+    LedgerRestored,
+    LedgerDeleted,
+    GapNoticed,
+    LedgerMerged,
     StoppedIdle,
     /// It stopped with a payment open; and while a payment's POST was on its way.
     StoppedOpen,

@@ -64,7 +64,7 @@ pub struct Disk {
     pub world: Rc<World>,
     pub ledger: InlineLedger,
     /// Where it lies in a file, and not in memory.
-    file: Option<LedgerFile>,
+    pub file: Option<LedgerFile>,
     lie: Lie,
     written: RefCell<Vec<Written>>,
     /// Commits of this process so far, and at which it fails.
@@ -73,6 +73,8 @@ pub struct Disk {
     /// The disk is full until then.
     full_until: Cell<i64>,
     payments: RefCell<BTreeMap<PaymentKey, Payment>>,
+    /// Payments of ledgers that stood in this one's place.
+    everything: RefCell<BTreeMap<PaymentHash, Payment>>,
     open: RefCell<BTreeSet<PaymentKey>>,
     /// Those that are in doubt, by the ledger's records.
     in_doubt: RefCell<BTreeSet<PaymentKey>>,
@@ -108,8 +110,11 @@ struct Payment {
 pub struct Port<'a> {
     disk: &'a Disk,
     broken: Cell<bool>,
-    /// The batch that it buys.
+    /// The batch that it buys, and its name.
     pub batch: Cell<Option<BatchKey>>,
+    name: String,
+    /// Somebody may delete the ledger under it.
+    meddled: bool,
     /// How far it may go.
     bounds: Bounds,
     /// When the process began.
@@ -139,6 +144,7 @@ impl Disk {
             fails_at: Cell::new(None),
             full_until: Cell::new(0),
             payments: RefCell::default(),
+            everything: RefCell::default(),
             open: RefCell::default(),
             in_doubt: RefCell::default(),
             rejected: RefCell::default(),
@@ -147,16 +153,77 @@ impl Disk {
 
     /// The first of the processes that begin now opens the ledger; nobody has it open.
     pub fn opened(&self) {
-        if let Some(file) = &self.file {
-            // What is open is closed first.
-            *self.ledger.books() = in_memory();
-            *self.ledger.books() = file.open();
+        self.closed_for(|_| ());
+    }
+
+    /// Whether the ledger was deleted under a run.
+    pub fn was_deleted(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| file.around.deleted.get())
+    }
+
+    /// Does something with the file while nobody has it open.
+    pub fn closed_for(&self, act: impl FnOnce(&LedgerFile)) {
+        let Some(file) = &self.file else { return };
+        *self.ledger.books() = in_memory();
+        act(file);
+        *self.ledger.books() = file.open();
+    }
+
+    /// The payments that the ledger's file holds: their keys, and what they use, in msat.
+    pub fn hashes(&self) -> BTreeMap<PaymentHash, (PaymentKey, u64, String)> {
+        let Some(file) = &self.file else { return BTreeMap::new() };
+        let read = || -> rusqlite::Result<BTreeMap<PaymentHash, (PaymentKey, u64, String)>> {
+            let conn = rusqlite::Connection::open(file.path())?;
+            let mut statement = conn.prepare(
+                "SELECT p.payment_hash, p.id, p.state, p.amount_msat + CASE p.state WHEN 'posted' THEN p.fee_msat
+                     WHEN 'dead' THEN -p.amount_msat ELSE p.fee_limit_msat END
+                     - coalesce(min(r.received_msat, p.amount_msat), 0)
+                 FROM payments p LEFT JOIN refunds r ON r.payment = p.id",
+            )?;
+            let rows = statement.query_map([], |row| {
+                let key = PaymentKey(row.get(1)?);
+                Ok((PaymentHash(row.get(0)?), (key, row.get::<_, i64>(3)?.unsigned_abs(), row.get(2)?)))
+            })?;
+            rows.collect()
+        };
+        read().expect("the ledger can be read")
+    }
+
+    /// Another ledger is in this one's place.
+    pub fn knows_anew(&self) {
+        let hashes = self.hashes();
+        let mut payments = self.payments.borrow_mut();
+        let known: BTreeMap<PaymentHash, Payment> = payments.values().map(|one| (one.hash, one.clone())).collect();
+        let rejected: BTreeSet<PaymentHash> =
+            self.rejected.borrow().iter().filter_map(|key| payments.get(key)).map(|one| one.hash).collect();
+        self.everything.borrow_mut().extend(known);
+        let everything = self.everything.borrow();
+        payments.clear();
+        self.open.borrow_mut().clear();
+        self.in_doubt.borrow_mut().clear();
+        self.rejected.borrow_mut().clear();
+        let mut uses = BTreeMap::new();
+        for (hash, (key, used, state)) in hashes {
+            uses.insert(hash, used);
+            if let Some(known) = everything.get(&hash) {
+                let used = if state == "dead" { 0 } else { used + known.refunded };
+                payments.insert(key, Payment { used, ..known.clone() });
+            }
+            if state == "intended" {
+                self.open.borrow_mut().insert(key);
+            }
+            if rejected.contains(&hash) {
+                self.rejected.borrow_mut().insert(key);
+            }
         }
+        self.world.open_payments.set(self.open.borrow().len() as u64);
+        self.world.auditor.borrow_mut().other_ledger(uses);
     }
 
     /// A process opens the ledger.
-    pub fn open(&self, bounds: Bounds) -> Port<'_> {
-        Port { disk: self, broken: Cell::new(false), batch: Cell::new(None), bounds, began_at: self.world.now() }
+    pub fn open(&self, name: &str, meddled: bool, bounds: Bounds) -> Port<'_> {
+        let (broken, batch, began_at) = (Cell::new(false), Cell::new(None), self.world.now());
+        Port { disk: self, broken, batch, name: name.to_owned(), meddled, bounds, began_at }
     }
 
     /// All processes are gone. What a lying ledger had not written is gone too after a crash.
@@ -285,7 +352,7 @@ impl Disk {
         !self.world.is_calm() && self.world.now() < self.full_until.get()
     }
 
-    fn apply(&self, batch: Option<BatchKey>, now: UnixMs, mut record: Record) -> Result<Committed, LedgerError> {
+    fn apply(&self, batch: &str, now: UnixMs, mut record: Record) -> Result<Committed, LedgerError> {
         if let (Lie::NoLimits, Record::Intend(intent)) = (self.lie, &mut record) {
             let endless = |cap: &PeriodCap| PeriodCap { period: cap.period.clone(), most: Msat::new(u64::MAX) };
             let Caps { day, month, .. } = &intent.caps;
@@ -293,6 +360,9 @@ impl Disk {
         }
         let committed = self.ledger.books().apply(now, record.clone());
         let Ok(done) = &committed else {
+            if self.was_deleted() {
+                return committed;
+            }
             self.world.violated(format!("the ledger refuses {}: {:?}", name(&record), committed.as_ref().err()));
             return committed;
         };
@@ -302,7 +372,7 @@ impl Disk {
         committed
     }
 
-    fn note_payment(&self, now: UnixMs, batch: Option<BatchKey>, record: &Record, done: &Committed) {
+    fn note_payment(&self, now: UnixMs, batch: &str, record: &Record, done: &Committed) {
         let mut payments = self.payments.borrow_mut();
         let mut open = self.open.borrow_mut();
         let mut auditor = self.world.auditor.borrow_mut();
@@ -325,7 +395,7 @@ impl Disk {
                 let payment = Payment { hash, node, host, credential_ends, amount, used: most, refunded: 0 };
                 payments.insert(intent.payment(), payment);
                 open.insert(intent.payment());
-                auditor.charged(hash, batch.expect("only a run that buys makes intents"), &new.caps);
+                auditor.charged(hash, batch.to_owned(), &new.caps);
                 auditor.ledger_uses(hash, most);
             }
             (Record::Paid { payment, posted, .. }, _) => {
@@ -425,7 +495,8 @@ impl Disk {
             world.violated(broken);
         }
         let by_batch = world.auditor.borrow().ledger_by_batch();
-        for (batch, used) in by_batch {
+        for (name, used) in by_batch {
+            let batch = self.ledger.books().batch(&name).expect("the ledger can be read").expect("a batch").key;
             let counts = self.ledger.books().counts(batch).expect("the ledger can be read");
             let sum = counts.spent.get() + counts.fees.get() + counts.held.get() - counts.refunded.get();
             if sum != used && self.lie != Lie::IntentBeforeCommit {
@@ -534,7 +605,10 @@ impl Ledger for Port<'_> {
             return Err(self.fail("it failed before a commit"));
         }
         let answers_all = disk.lie == Lie::AllSendsAnswered && matches!(record, Record::SendAnswered { .. });
-        let mut committed = disk.apply(self.batch.get(), now, record.clone())?;
+        if let Some(file) = disk.file.as_ref().filter(|_| self.meddled) {
+            file.perhaps_delete(world);
+        }
+        let mut committed = disk.apply(&self.name, now, record.clone())?;
         if let (Record::Intend(new), Committed::Intent(intent)) = (&record, &committed) {
             self.check_bounds(new, intent);
             self.check_origin(new);
@@ -542,7 +616,7 @@ impl Ledger for Port<'_> {
         while answers_all
             && matches!(&committed, Committed::Intent(intent) if intent.sends_answered() < intent.sends_begun())
         {
-            committed = disk.apply(self.batch.get(), now, record.clone())?;
+            committed = disk.apply(&self.name, now, record.clone())?;
         }
         world.note(|| format!("committed {} -> {committed:?}", name(&record)));
         let moves_money = matches!(

@@ -52,6 +52,8 @@ pub enum Liar {
     EagerCommand,
     /// A command that takes purchases of other ids for other purchases.
     IdComparer,
+    /// A merge that leaves an intent out.
+    DroppingMerge,
     /// A payer that takes an invoice that was handed over for paid.
     HopefulPayer,
     /// A folder that says of what was written that it is on the disk.
@@ -59,7 +61,7 @@ pub enum Liar {
 }
 
 impl Liar {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::EagerLedger,
         Self::ForgivingLedger,
         Self::ForgetfulPayer,
@@ -69,6 +71,7 @@ impl Liar {
         Self::DreamingPayer,
         Self::EagerCommand,
         Self::IdComparer,
+        Self::DroppingMerge,
         Self::HopefulPayer,
         Self::LazyFolder,
     ];
@@ -89,6 +92,8 @@ pub struct Options {
     pub script: Script,
     /// A restless person lives in each of these worlds, not only where the seed has one.
     pub restless: bool,
+    /// Its ledger lies in a file, is restored and deleted, and nothing is fetched.
+    pub restored: bool,
     pub liar: Liar,
     pub traced: bool,
 }
@@ -184,12 +189,13 @@ impl Life {
             | Liar::HopefulPayer
             | Liar::EagerCommand
             | Liar::IdComparer
+            | Liar::DroppingMerge
             | Liar::LazyFolder => Lie::None,
         };
         world.files.lies.set(options.liar == Liar::LazyFolder);
         let pays_again = options.liar == Liar::PayingOrigin;
         let mut life = Self {
-            disk: Disk::new(&world, lie, LedgerFile::draw(options.seed)),
+            disk: Disk::new(&world, lie, LedgerFile::draw(options.seed, options.restored)),
             payer: SimPayer { world: Rc::clone(&world), liar: options.liar },
             origin: SimOrigin { world: Rc::clone(&world), pays_again },
             liar: options.liar,
@@ -197,7 +203,7 @@ impl Life {
             processes: 0,
             said: None,
             people: people(options),
-            filing: filing(options.seed),
+            filing: filing(options.seed).filter(|_| !options.restored),
             world,
             rng,
         };
@@ -215,6 +221,7 @@ impl Life {
             let drawn = draw_stop(&mut self.rng);
             let stop = options.first_stop.filter(|_| round == 0).unwrap_or(drawn);
             self.disk.fails_at(options.disk_fails.filter(|_| round == 0));
+            self.meddles_with_the_ledger();
             self.disturbed_process(round, stop);
             if round == 0 {
                 first = (self.world.points(), self.disk.commits());
@@ -424,6 +431,8 @@ impl Life {
     /// The faults stop. From now on every job comes to an end, if need be by a person's word; then the books agree.
     fn calm_down(&mut self) {
         self.world.calm_down();
+        self.opens_the_ledger();
+        self.merges();
         // A crontab says its words for ever.
         let keeps =
             self.said.is_some() || self.people.as_mut().is_some_and(|people| people.below(2) == 0 && !not_yet::WORDS);
@@ -497,7 +506,7 @@ fn draw_stop(rng: &mut Rng) -> Stop {
 /// In every second world lives a restless person, with dice of its own, so that all other worlds are as they were.
 fn people(options: &Options) -> Option<Rng> {
     let mut rng = Rng::new(options.seed, 3);
-    (rng.below(2) == 0 || options.restless).then_some(rng)
+    (rng.below(2) == 0 || options.restless || options.restored).then_some(rng)
 }
 
 /// In every third world results are fetched. Their dice are their own, so that all other worlds are as they were.

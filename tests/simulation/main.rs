@@ -45,6 +45,8 @@ mod process;
 #[cfg(test)]
 mod purchases;
 #[cfg(test)]
+mod restored;
+#[cfg(test)]
 mod rng;
 #[cfg(test)]
 mod runner;
@@ -176,7 +178,8 @@ fn a_word_is_carried_out_once_wherever_its_command_stops() {
 
 /// The auditor bites: each of these is caught within the seeds that CI lives through.
 fn is_caught(liar: Liar, more: &'static [(Fault, u32)]) {
-    let worlds = move |seed| Options { liar, more, ..runner::options(seed) };
+    let restored = liar == Liar::DroppingMerge;
+    let worlds = move |seed| Options { liar, more, restored, ..runner::options(seed) };
     let tally = live_through(&worlds, 0, usual_seeds().max(1_000), 1);
     let caught = tally.broken.first().map(|(_, violations)| violations.as_str());
     assert!(caught.is_some_and(|violations| !violations.contains("panicked")), "{liar:?}: {caught:?}");
@@ -233,6 +236,12 @@ fn a_command_that_buys_delivered_jobs_anew_is_caught() {
 #[test]
 fn a_comparison_by_id_instead_of_content_is_caught() {
     is_caught(Liar::IdComparer, &[]);
+}
+
+/// It takes a ledger that is restored, and merged.
+#[test]
+fn a_merge_that_drops_an_intent_is_caught() {
+    is_caught(Liar::DroppingMerge, &[]);
 }
 
 #[test]

@@ -20,6 +20,7 @@ const DECISIONS: [Decision; 3] = [Decision::Unpaid, Decision::Lost, Decision::Re
 impl Life {
     /// At any time, of any job: what contradicts node or ledger must be refused.
     pub fn person_decides(&mut self) {
+        self.opens_the_ledger();
         let at = usize::try_from(self.rng.below(self.batches.len() as u64)).unwrap_or(0);
         let Some(key) = self.batches[at].key else { return };
         let rows = verdict::rows(&self.disk.ledger.books(), key);

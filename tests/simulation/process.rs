@@ -121,8 +121,12 @@ impl Life {
             world.files.meddle(&world, &ids);
         }
         let keys: Vec<Option<BatchKey>> = orders.iter().map(|order| self.batches[order.at].key).collect();
-        self.disk.opened();
-        let ports: Vec<Port<'_>> = orders.iter().map(|order| self.disk.open(self.bounds(order.at))).collect();
+        self.opens_the_ledger();
+        let meddled = self.people.is_some() && self.filing.is_none();
+        let ports: Vec<Port<'_>> = orders
+            .iter()
+            .map(|order| self.disk.open(&self.batches[order.at].name, meddled, self.bounds(order.at)))
+            .collect();
         for (port, key) in ports.iter().zip(&keys) {
             port.batch.set(*key);
         }
@@ -139,7 +143,7 @@ impl Life {
         match driven {
             Driven::Done(ended) => {
                 killed |= ended.iter().any(Option::is_none);
-                ended.into_iter().flatten().for_each(|ended| judge(&world, &ended));
+                ended.into_iter().flatten().for_each(|ended| judge(&world, &ended, self.disk.was_deleted()));
             }
             Driven::Stopped => {}
             Driven::Hangs => world.violated("the run waits for something that never comes".to_owned()),
@@ -218,6 +222,10 @@ impl Life {
             let both = Both(&ear, &feed);
             let recovery = Run { payer, listener: &both, ..run(control.clone()) };
             return self.beside(recovery.recover(batch), batch, control, port, &feed).await;
+        }
+        // A ledger that lacks something buys nothing: the command brings on what it can, and says so.
+        if self.disk.lacks() {
+            return run(control).recover(known).await;
         }
         // As the command does: one round of recovery, then the plan, then the node, then new purchases.
         if let Some(known) = known {
@@ -304,7 +312,7 @@ impl Life {
         let manifest = format!("/jobs/{}.toml", batch.name);
         let begun = self.disk.begin(&NewBatch { name: batch.name.clone(), manifest, sandbox: false, adopt: false });
         if let Some(cap) = batch.settings.budget.batch {
-            self.world.auditor.borrow_mut().limits.batches.insert(begun, cap.get());
+            self.world.auditor.borrow_mut().limits.batches.insert(batch.name.clone(), cap.get());
         }
         begun
     }
@@ -344,7 +352,7 @@ impl Life {
     }
 }
 
-fn judge(world: &World, ended: &Ended) {
+fn judge(world: &World, ended: &Ended, deleted: bool) {
     match ended {
         Ok(outcome) => {
             world.saw_if(!outcome.breaker_open.is_empty(), Sight::BreakerOpened);
@@ -353,7 +361,7 @@ fn judge(world: &World, ended: &Ended) {
             world.saw_if(limit == Some(Reason::DayLimit), Sight::DayLimitReached);
             world.saw_if(limit == Some(Reason::MonthLimit), Sight::MonthLimitReached);
         }
-        Err(RunError::Ledger(LedgerError::Io(_))) if !world.is_calm() => {}
+        Err(RunError::Ledger(LedgerError::Io(_))) if !world.is_calm() || deleted => {}
         Err(error) => world.violated(format!("the run ended with {error:?}")),
     }
 }

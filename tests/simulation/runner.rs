@@ -62,6 +62,7 @@ pub fn options(seed: u64) -> Options {
         jobs_max: JOBS_MAX,
         script: Script::Drawn,
         restless: false,
+        restored: false,
         liar,
         traced: false,
     }
@@ -77,8 +78,9 @@ pub fn asked_for() -> Option<Options> {
     let first_stop = number("SIM_STOP").map(stop_of);
     let script = number("SIM_WORD").map_or(Script::Drawn, |at| Script::Word(stop_of(at)));
     let restless = number("SIM_RESTLESS").is_some();
+    let restored = number("SIM_RESTORED").is_some();
     let seed = number("SIM_SEED")?;
-    Some(Options { first_stop, disk_fails, jobs_max, script, restless, liar, traced: true, ..options(seed) })
+    Some(Options { first_stop, disk_fails, jobs_max, script, restless, restored, liar, traced: true, ..options(seed) })
 }
 
 /// `SIM_STOP` of a process that does not stop.
@@ -111,6 +113,9 @@ fn replay(options: &Options) -> String {
     }
     if options.restless {
         line.push_str(" SIM_RESTLESS=1");
+    }
+    if options.restored {
+        line.push_str(" SIM_RESTORED=1");
     }
     if options.liar != Liar::Nobody {
         line.push_str(&format!(" SIM_LIAR={:?}", options.liar));
@@ -232,5 +237,6 @@ fn table(of: impl Iterator<Item = (String, u64)>) -> String {
 
 /// All that broke, up to a number of worlds that still can be read.
 pub fn live_through_seeds(from: u64, count: u64) -> Tally {
-    live_through(&options, from, count, BROKEN_MAX)
+    let restored = number("SIM_RESTORED").is_some();
+    live_through(&|seed| Options { restored, ..options(seed) }, from, count, BROKEN_MAX)
 }

@@ -298,7 +298,9 @@ fn takes(world: &World, books: &Books, batches: &[Batch]) {
     for (name, key) in batches.iter().filter_map(|batch| Some((&batch.name, batch.key?))) {
         for row in rows(books, key) {
             let accepted = world.auditor.borrow().accepted_of(&job_name(name, &row.id));
-            if row.take as usize != 1 + accepted {
+            // A ledger that was restored has forgotten words that nobody has carried out.
+            let forgot = world.auditor.borrow().ledgers > 0 && (row.take as usize) < 1 + accepted;
+            if row.take as usize != 1 + accepted && !forgot {
                 world.violated(format!("{} has {} takes; {accepted} words for it were accepted", row.id, row.take));
             }
         }
