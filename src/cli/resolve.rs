@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::download::name::DEFAULT_TEMPLATE;
 use crate::l402::Network;
 use crate::ledger::sqlite::Decision;
+use crate::manifest::normal_id;
 use crate::plan::{FEE_FLOOR_DEFAULT, MAX_FEE_PPM_DEFAULT};
 
 use super::args::{
@@ -146,7 +147,7 @@ impl Config {
         let (all, _) = self.lay(flags.ledger(&args.ledger));
         Ok(DownloadCommand {
             target: target(&args.target, &all.layer, "")?,
-            jobs: args.job,
+            jobs: ids(&args.job),
             missing: args.missing,
             downloads: all.downloads(),
             pace: all.pace()?,
@@ -165,7 +166,7 @@ impl Config {
         let target = if args.all { None } else { Some(target(&args.target, &all.layer, ", or --all")?) };
         Ok(RefundsListOptions {
             target,
-            jobs: args.job,
+            jobs: ids(&args.job),
             proof: args.proof,
             output: all.output(),
             ledger: all.ledger()?,
@@ -190,7 +191,7 @@ impl Config {
         if recover.node.is_none() {
             return Err(usage("a refund comes to the node that paid: name it with --lnd-url and --lnd-macaroon-file"));
         }
-        Ok(RefundsClaimOptions { jobs: args.job, recover })
+        Ok(RefundsClaimOptions { jobs: ids(&args.job), recover })
     }
 
     /// Resolves `resolve`.
@@ -201,7 +202,7 @@ impl Config {
         let (all, _) = self.lay(Layer::default().target(&args.target).node(&args.node).ledger(&args.ledger));
         Ok(ResolveOptions {
             target: target(&args.target, &all.layer, "")?,
-            job: args.job,
+            job: normal_id(&args.job).into_owned(),
             decision: match args.decision {
                 DecisionWord::Unpaid => Decision::Unpaid,
                 DecisionWord::Lost => Decision::Lost,
@@ -302,7 +303,7 @@ impl Config {
         Ok(StatusOptions {
             target: target(&args.target, &all.layer, "")?,
             all: args.all,
-            jobs: args.job,
+            jobs: ids(&args.job),
             proof: args.proof,
             output: all.output(),
             ledger: all.ledger()?,
@@ -436,8 +437,8 @@ impl Laid {
             yes: layer.yes.unwrap_or_default(),
             dry_run: layer.dry_run.unwrap_or_default(),
             limit: layer.limit,
-            only: layer.only.clone(),
-            retake: args.retake,
+            only: ids(&layer.only),
+            retake: ids(&args.retake),
             retake_changed: args.retake_changed,
             retake_refunded: args.retake_refunded,
             duplicates: layer.duplicates,
@@ -542,6 +543,11 @@ fn target(args: &TargetArgs, layer: &Layer, or: &str) -> Result<Target, Failure>
         (None, None) => Err(usage(format!("which batch? give its MANIFEST, or --batch NAME{or}"))),
         (manifest, batch) => Ok(Target { manifest, batch }),
     }
+}
+
+/// Ids as they are compared.
+fn ids(given: &[String]) -> Vec<String> {
+    given.iter().map(|id| normal_id(id).into_owned()).collect()
 }
 
 fn usage(words: impl Into<String>) -> Failure {

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::JobSpec;
 use super::document::Reader;
 use super::image::Images;
-use super::names::{EXTRA_PREFIX, JOB_KEYS, LATER_KEYS, id_problem};
+use super::names::{EXTRA_PREFIX, JOB_KEYS, LATER_KEYS, id_problem, normal_id};
 use super::row::lf;
 use super::template::{Template, Templates};
 use super::values::{Wrong, check, extra_text, max_sats, shown};
@@ -142,7 +142,7 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
                 error.help = Some("put it in quotes".to_owned());
             }
         }
-        id.map(str::to_owned)
+        id.map(|id| normal_id(id).into_owned())
     }
 
     fn extra<'v>(&mut self, name: &str, value: &'v Spanned<DeValue<'v>>, keys: &mut Keys<'v>)

@@ -19,7 +19,7 @@ mod template;
 mod values;
 
 pub use duplicates::{Duplicates, Edition};
-pub use names::{id_problem, parse_delimiter};
+pub use names::{id_problem, normal_id, parse_delimiter};
 pub use notes::{Notes, delimiter_name};
 pub use open::{Format, Manifest, OpenOptions, STDIN};
 

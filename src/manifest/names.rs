@@ -1,5 +1,9 @@
 //! The names that a manifest may use, apart from its endpoints' parameters.
 
+use std::borrow::Cow;
+
+use unicode_normalization::{UnicodeNormalization, is_nfc};
+
 use crate::harmless::is_harmless;
 
 /// The tool's own job keys that are read now.
@@ -59,6 +63,12 @@ pub fn id_problem(id: &str) -> Option<&'static str> {
     (!is_fit).then_some("1 to 128 printable characters")
 }
 
+/// An id as ids are compared: in Unicode's NFC. An `é` of two characters, as file names on a Mac have it, is the `é` of one.
+#[must_use]
+pub fn normal_id(id: &str) -> Cow<'_, str> {
+    if id.is_ascii() || is_nfc(id) { Cow::Borrowed(id) } else { Cow::Owned(id.nfc().collect()) }
+}
+
 const ID_CHARS_MAX: usize = 128;
 
 #[cfg(test)]
@@ -69,6 +79,15 @@ mod tests {
     fn headers_compare_without_case_space_and_dash() {
         for header in ["generate_audio", " Generate Audio ", "GENERATE-AUDIO"] {
             assert_eq!(fold(header), "generate_audio");
+        }
+    }
+
+    #[test]
+    fn ids_are_compared_in_nfc() {
+        for (id, normal) in
+            [("a", "a"), ("cafe\u{301}", "caf\u{e9}"), ("caf\u{e9}", "caf\u{e9}"), ("\u{212b}", "\u{c5}")]
+        {
+            assert_eq!(normal_id(id), normal);
         }
     }
 

@@ -11,7 +11,7 @@ use super::JobSpec;
 use super::header::{Column, ColumnRules, Dialect, HEAD_BYTES_MAX, HeaderContext, dialect};
 use super::image::Images;
 use super::locate;
-use super::names::{fold, id_problem};
+use super::names::{fold, id_problem, normal_id};
 use super::notes::Notes;
 use super::problems::Problems;
 use super::row::{Row, lf, newlines, utf8};
@@ -366,7 +366,7 @@ impl<'m> RowPass<'m> {
         }
         job.line = row.line;
         job.max_sats = limit;
-        put_text(&mut job.id, id);
+        put_text(&mut job.id, id.map(normal_id).as_deref());
         self.put_extra(&mut job.extra, row);
         is_good &= !template.rests_on_wrong_default(&job.values);
         Some(is_good)

@@ -167,7 +167,8 @@ impl std::hash::Hash for MadeKey {
 }
 
 /// Whether an id could be a made one: `j`, 16 base32 characters, perhaps a number.
-pub(super) fn looks_made(id: &str) -> bool {
+#[must_use]
+pub fn looks_made(id: &str) -> bool {
     let Some(rest) = id.strip_prefix('j') else { return false };
     let Some((text, number)) = rest.split_at_checked(MADE_CHARS) else { return false };
     text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))

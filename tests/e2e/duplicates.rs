@@ -217,3 +217,62 @@ fn what_was_refunded_or_never_paid_is_no_original() {
     client.run(&format!("run july.csv {FLAGS}")).not_saying("under another name");
     assert_eq!(sandbox.books().settled().len(), 2);
 }
+
+/// The built-in endpoint's parameters, with one more default.
+const ONE_DEFAULT_MORE: &str = "[endpoint.generate-video.params]\nprompt = { type = \"text\", required = true }\n\
+    modelId = { type = \"integer-or-text\", default = 7 }\nduration = { type = \"integer\", min = 3, max = 15, default = 5 }\n\
+    mode = { type = \"choice\", values = [\"standard\", \"pro\"], default = \"pro\" }\n\
+    generate_audio = { type = \"boolean\", default = false }\n";
+
+#[test]
+fn one_default_more_in_the_catalogue_changes_jobs_and_makes_no_new_ones() {
+    let (sandbox, client) = bought("shots.csv", &prompts(&["a kite", "a kite", "a boat"]), FLAGS);
+    let ids = client.column("shots.results.csv", "id");
+    client.write("more.toml", ONE_DEFAULT_MORE);
+    let line = format!("run shots.csv --catalog more.toml {FLAGS}");
+    client.run(&line).with(6).saying("a default of the catalogue that has changed");
+    assert_eq!(client.column("shots.results.csv", "id"), ids, "no job is added");
+    assert_eq!(reasons(&client, "shots"), ["changed"; 3]);
+    // One row more is new, and bought as the catalogue is now.
+    client.write("shots.csv", &prompts(&["a dog", "a kite", "a kite", "a boat"]));
+    client.run(&line).with(6);
+    assert_eq!(sandbox.books().settled().len(), 4);
+    assert_eq!(reasons(&client, "shots"), ["", "changed", "changed", "changed"]);
+    // The catalogue as it was: nothing has changed. The new row was bought under the other one, and is changed in turn.
+    client.run(&format!("run shots.csv {FLAGS}")).with(6);
+    assert_eq!(reasons(&client, "shots"), ["changed", "", "", ""]);
+    client.run(&format!("{line} --retake-changed")).with(0);
+    assert_eq!(sandbox.books().settled().len(), 7);
+    client.run(&line).with(0).saying("nothing to do");
+    assert_eq!(sandbox.books().settled().len(), 7);
+    assert_eq!(client.column("shots.results.csv", "take"), ["1", "2", "2", "2"]);
+}
+
+#[test]
+fn one_default_more_leaves_what_is_open_and_replaces_what_is_not_bought() {
+    let sandbox = Sandbox::start("--sandbox-accept --sandbox-accept-ms 3600000");
+    let client = Client::of(&sandbox);
+    client.write("shots.csv", &prompts(&["a kite", "a boat"]));
+    client.write("more.toml", ONE_DEFAULT_MORE);
+    let running = client.start(&format!("run shots.csv {FLAGS} --limit 1"));
+    sandbox.wait_for("accepted", |books| books.sales.iter().any(|sale| sale.paid));
+    running.kill();
+    let running = client.start(&format!("run shots.csv --catalog more.toml {FLAGS}"));
+    sandbox.wait_for("the other one", |books| books.sales.iter().filter(|sale| sale.paid).count() == 2);
+    running.kill();
+    sold(&sandbox, 2);
+    let sales = sandbox.books().sales;
+    assert_eq!(sales.iter().filter(|sale| sale.paid).count(), 2, "{sales:?}");
+}
+
+/// File names on a Mac come decomposed.
+#[test]
+fn an_id_in_another_form_of_unicode_is_the_same_job() {
+    let (sandbox, client) = bought("shots.csv", &rows(&[("caf\u{e9}", "a kite"), ("b", "a boat")]), FLAGS);
+    client.write("shots.csv", &rows(&[("cafe\u{301}", "a kite"), ("b", "a boat")]));
+    client.run(&format!("run shots.csv {FLAGS}")).with(0).saying("nothing to do");
+    client.says("status --batch shots --job cafe\u{301}").with(0);
+    sold(&sandbox, 2);
+    client.write("twice.csv", &rows(&[("cafe\u{301}", "a tree"), ("caf\u{e9}", "a dog")]));
+    client.run(&format!("run twice.csv {FLAGS}")).with(2).saying("is given to more than one job");
+}

@@ -303,6 +303,10 @@ pub(super) fn tell_load(load: &PlanLoad, reporter: &Reporter) {
         (&load.replaced, "changed in the manifest before the purchase, and bought as the manifest is now"),
         (&load.open_as_begun, "begun and changed in the manifest since: finished as begun"),
         (&load.changed, "delivered and changed in the manifest since: not bought again without --retake-changed"),
+        (
+            &load.by_default,
+            "given in the manifest as before, and another by a default of the catalogue that has changed",
+        ),
         (&load.withdrawn, "gone from the manifest before the purchase: withdrawn"),
         (&load.retaken, "to be bought once more"),
     ];

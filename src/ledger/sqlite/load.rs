@@ -79,6 +79,9 @@ pub struct PlanLoad {
     pub open_as_begun: IdList,
     /// Delivered, and of another content now: not bought, marked.
     pub changed: IdList,
+    /// Of those that are changed or open, and of those bought once more, the ones without an id of their own that the
+    /// manifest gives as before: a default of the catalogue is another now.
+    pub by_default: IdList,
     /// Not bought, and gone from the manifest by this load.
     pub withdrawn: IdList,
     /// Bought once more.
@@ -102,7 +105,7 @@ pub enum LoadError<E> {
 }
 
 impl IdList {
-    fn add(&mut self, id: &str) {
+    pub(super) fn add(&mut self, id: &str) {
         self.count = self.count.saturating_add(1);
         if self.first.len() < IDS_MAX {
             self.first.push(id.to_owned());
@@ -229,14 +232,14 @@ enum Step {
     Retake,
 }
 
-struct Load<'a> {
-    tx: &'a Connection,
-    batch: BatchKey,
-    now: UnixMs,
+pub(super) struct Load<'a> {
+    pub(super) tx: &'a Connection,
+    pub(super) batch: BatchKey,
+    pub(super) now: UnixMs,
     /// The number of this load of the batch, from 1.
-    number: i64,
+    pub(super) number: i64,
     seq: u64,
-    retake: &'a Retake,
+    pub(super) retake: &'a Retake,
     /// The endpoint's row by the address of its value, which is kept alive beside it.
     endpoints: HashMap<*const Endpoint, (Arc<Endpoint>, i64)>,
     find: CachedStatement<'a>,
@@ -244,7 +247,7 @@ struct Load<'a> {
     place: CachedStatement<'a>,
     rewrite: CachedStatement<'a>,
     retaken: BTreeSet<String>,
-    report: PlanLoad,
+    pub(super) report: PlanLoad,
 }
 
 const FIND: &str = "
@@ -525,6 +528,7 @@ impl<'a> Load<'a> {
     }
 
     fn finish(mut self) -> Result<PlanLoad, Fault> {
+        self.recognise()?;
         self.withdraw()?;
         if self.number > 1 && self.report.new > 0 {
             self.find_alike()?;

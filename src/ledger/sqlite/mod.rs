@@ -26,6 +26,7 @@ mod lock;
 mod merge;
 mod payment;
 mod read;
+mod recognise;
 mod redeem;
 mod refund;
 mod schema;

@@ -1,9 +1,12 @@
 //! The tables, and how a file is known to hold them.
 
+use std::borrow::Cow;
+
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::Fault;
 use crate::ledger::LedgerError;
+use crate::manifest::normal_id;
 
 /// `PRAGMA application_id`: "L4Bk" in ASCII. A file without it is not ours.
 pub(super) const APPLICATION_ID: i64 = 0x4c34_426b;
@@ -28,12 +31,28 @@ pub(super) fn create_or_migrate(conn: &mut Connection, name: &str) -> Result<(),
             for step in STEPS.iter().skip(done) {
                 tx.execute_batch(step)?;
             }
+            if done > 0 {
+                compare_ids_in_nfc(&tx)?;
+            }
             tx.pragma_update(None, "application_id", APPLICATION_ID)?;
             tx.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         }
         tx.commit()?;
     }
     check(conn, name)
+}
+
+/// Schema 1 kept ids as they were given. One that another job of its batch has in NFC already stays as it is.
+fn compare_ids_in_nfc(tx: &Connection) -> Result<(), Fault> {
+    let mut statement = tx.prepare("SELECT DISTINCT job FROM jobs WHERE job GLOB '*[^ -~]*'")?;
+    let ids: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for id in ids {
+        if let Cow::Owned(normal) = normal_id(&id) {
+            let elsewhere = "batch NOT IN (SELECT batch FROM jobs WHERE job = ?2)";
+            tx.execute(&format!("UPDATE jobs SET job = ?2 WHERE job = ?1 AND {elsewhere}"), [&id, &normal])?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether it is an older version's ledger, which has to be migrated before it is used.
@@ -74,4 +93,40 @@ fn is_empty(conn: &Connection) -> Result<bool, Fault> {
 
 fn pragma(conn: &Connection, name: &str) -> Result<i64, Fault> {
     Ok(conn.pragma_query_value(None, name, |row| row.get(0))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_first_schema_kept_decomposed_is_found_composed() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(STEPS[0]).unwrap();
+        conn.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        conn.pragma_update(None, "user_version", 1).unwrap();
+        conn.execute_batch(
+            "INSERT INTO endpoints (id, hash, json) VALUES (1, zeroblob(32), '{}');
+             INSERT INTO batches (id, name, manifest, sandbox, remembered, created_at, last_run_at)
+             VALUES (1, 'june', '/j', 0, '', 0, 0), (2, 'july', '/k', 0, '', 0, 0);",
+        )
+        .unwrap();
+        let (nfd, nfc) = ("cafe\u{301}", "caf\u{e9}");
+        for (batch, id, take) in [(1, nfd, 1), (1, nfd, 2), (1, "b", 1), (2, nfd, 1), (2, nfd, 2), (2, nfc, 1)] {
+            conn.execute(
+                "INSERT INTO jobs (batch, job, take, seq, line, endpoint, content, price_msat, fee_ceiling_msat, state, reason,
+                     first_load, last_load, params, extra)
+                 VALUES (?1, ?2, ?3, 0, 0, 1, zeroblob(32), 1, 1, 'pending', '', 1, 1, '[]', '[]')",
+                rusqlite::params![batch, id, take],
+            )
+            .unwrap();
+        }
+        create_or_migrate(&mut conn, "a test").unwrap();
+        let count = |batch: i64, id: &str| {
+            let sql = "SELECT count(*) FROM jobs WHERE batch = ?1 AND job = ?2";
+            conn.query_row(sql, rusqlite::params![batch, id], |row| row.get::<_, i64>(0)).unwrap()
+        };
+        assert_eq!((count(1, nfd), count(1, nfc)), (0, 2), "every take of it");
+        assert_eq!((count(2, nfd), count(2, nfc)), (2, 1), "where both are there they were two jobs, and stay so");
+    }
 }

@@ -1,0 +1,158 @@
+//! Jobs without an id of their own whose content is another although the manifest gives them as before: a default of the
+//! catalogue has changed, and with it the made id. They are the same jobs, changed, and no new ones.
+//!
+//! What a manifest gives is a job's parameters without those that have their endpoint's default. For a job of the ledger that
+//! follows from its stored parameters and its stored endpoint.
+
+use std::collections::{HashMap, VecDeque};
+
+use rusqlite::params;
+
+use super::convert::Json;
+use super::error::{Fault, contradiction};
+use super::job::append_transition;
+use super::load::Load;
+use crate::catalog::{Endpoint, Value};
+use crate::ledger::{JobKey, JobState, Reason};
+use crate::plan::{ContentHash, content_hash, looks_made};
+
+/// A purchase whose row has gone from the manifest.
+struct Gone {
+    key: JobKey,
+    id: String,
+    take: u32,
+    state: JobState,
+    reason: Reason,
+    content: ContentHash,
+}
+
+/// A row that this load has made a job of.
+struct New {
+    key: JobKey,
+    given: ContentHash,
+    content: ContentHash,
+}
+
+impl Load<'_> {
+    /// Finds, for jobs of this load with made ids, the purchases that they were before, and puts those in their place.
+    pub(super) fn recognise(&mut self) -> Result<(), Fault> {
+        if self.number <= 1 || self.report.new == 0 {
+            return Ok(());
+        }
+        let mut gone = self.gone()?;
+        if gone.is_empty() {
+            return Ok(());
+        }
+        for new in self.new_ones()? {
+            let Some(was) = gone.get_mut(&new.given).and_then(VecDeque::pop_front) else { continue };
+            self.put_in_place(&new, &was)?;
+        }
+        Ok(())
+    }
+
+    /// Purchases with made ids that are no rows of the manifest any more, by what it gave of them, in its order.
+    fn gone(&self) -> Result<HashMap<ContentHash, VecDeque<Gone>>, Fault> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT j.id, j.job, j.take, j.state, j.reason, j.content, j.params, e.id, e.json
+             FROM jobs j JOIN endpoints e ON e.id = j.endpoint
+             WHERE j.batch = ?1 AND j.superseded = 0 AND j.last_load < ?2
+                 AND j.state NOT IN ('pending', 'refused', 'failed') ORDER BY j.seq",
+        )?;
+        let mut endpoints = HashMap::new();
+        let mut gone: HashMap<ContentHash, VecDeque<Gone>> = HashMap::new();
+        let mut rows = statement.query(params![self.batch, self.number])?;
+        while let Some(row) = rows.next()? {
+            let id: String = row.get(1)?;
+            if looks_made(&id) {
+                let given = given(&mut endpoints, row, 6)?;
+                let (key, take, state, reason) = (row.get(0)?, row.get(2)?, row.get(3)?, row.get(4)?);
+                let job = Gone { key, id, take, state, reason, content: row.get(5)? };
+                gone.entry(given).or_default().push_back(job);
+            }
+        }
+        Ok(gone)
+    }
+
+    /// The jobs with made ids that this load has added, in the manifest's order.
+    fn new_ones(&self) -> Result<Vec<New>, Fault> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT j.id, j.job, j.content, j.params, e.id, e.json
+             FROM jobs j JOIN endpoints e ON e.id = j.endpoint
+             WHERE j.batch = ?1 AND j.first_load = ?2 AND j.take = 1 AND j.state = 'pending' ORDER BY j.seq",
+        )?;
+        let mut endpoints = HashMap::new();
+        let mut new = Vec::new();
+        let mut rows = statement.query(params![self.batch, self.number])?;
+        while let Some(row) = rows.next()? {
+            if looks_made(&row.get::<_, String>(1)?) {
+                new.push(New { key: row.get(0)?, given: given(&mut endpoints, row, 3)?, content: row.get(2)? });
+            }
+        }
+        Ok(new)
+    }
+
+    /// The purchase stands where the new row stood, which is no job of its own; or that row is its next take, by a word.
+    fn put_in_place(&mut self, new: &New, was: &Gone) -> Result<(), Fault> {
+        self.report.new = self.report.new.saturating_sub(1);
+        let is_same = new.content == was.content;
+        if !is_same {
+            self.report.by_default.add(&was.id);
+        }
+        let delivered = matches!(was.state, JobState::Delivered | JobState::Downloaded);
+        if delivered && !is_same && self.retake.changed && !self.had(new, was)? {
+            let Some(take) = was.take.checked_add(1) else { return contradiction("there are too many takes") };
+            self.tx.prepare_cached("UPDATE jobs SET superseded = 1 WHERE id = ?1")?.execute([was.key])?;
+            self.tx
+                .prepare_cached("UPDATE jobs SET job = ?2, take = ?3 WHERE id = ?1")?
+                .execute(params![new.key, was.id, take])?;
+            self.report.retaken.add(&was.id);
+            return Ok(());
+        }
+        let reason = match was.reason {
+            reason if !delivered => reason,
+            _ if !is_same => Reason::Changed,
+            Reason::Changed => Reason::None,
+            reason => reason,
+        };
+        self.tx
+            .prepare_cached(
+                "UPDATE jobs SET seq = n.seq, line = n.line, extra = n.extra, last_load = n.last_load, reason = ?3,
+                     row_content = nullif(n.content, jobs.content)
+                 FROM jobs n WHERE jobs.id = ?1 AND n.id = ?2",
+            )?
+            .execute(params![was.key, new.key, reason])?;
+        self.tx.prepare_cached("DELETE FROM jobs WHERE id = ?1")?.execute([new.key])?;
+        if is_same {
+            self.report.unchanged = self.report.unchanged.saturating_add(1);
+        } else if delivered {
+            self.report.changed.add(&was.id);
+        } else {
+            self.report.open_as_begun.add(&was.id);
+        }
+        if reason != was.reason {
+            append_transition(self.tx, self.now, was.key, was.state, was.state, reason)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a take of that purchase had the new content already.
+    fn had(&self, new: &New, was: &Gone) -> Result<bool, Fault> {
+        let mut statement =
+            self.tx.prepare_cached("SELECT 1 FROM jobs WHERE batch = ?1 AND job = ?2 AND content = ?3")?;
+        Ok(statement.exists(params![self.batch, was.id, new.content])?)
+    }
+}
+
+/// The hash of what the manifest gave of a job, from its parameters in that column and its endpoint in the two after it.
+fn given(endpoints: &mut HashMap<i64, Endpoint>, row: &rusqlite::Row<'_>, column: usize) -> Result<ContentHash, Fault> {
+    let Json(mut params): Json<Vec<(String, Value)>> = row.get(column)?;
+    let endpoint = match endpoints.entry(row.get(column + 1)?) {
+        std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+        std::collections::hash_map::Entry::Vacant(place) => {
+            let Json(endpoint) = row.get(column + 2)?;
+            place.insert(endpoint)
+        }
+    };
+    params.retain(|(name, value)| endpoint.param(name).and_then(|param| param.default.as_ref()) != Some(value));
+    Ok(content_hash(&endpoint.name, &params))
+}
