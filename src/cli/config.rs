@@ -92,6 +92,8 @@ pub struct Pace {
     pub max_doubt: u32,
     /// How long a run waits with nothing left but doubt.
     pub wait_doubt: Duration,
+    /// How long an invoice may live at most.
+    pub max_invoice_life: Duration,
     /// No purchase begins after this.
     pub deadline: Option<UnixMs>,
 }

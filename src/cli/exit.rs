@@ -166,11 +166,13 @@ const fn of_unspent(reason: Reason, otherwise: ExitCode) -> ExitCode {
         Reason::NodeUnusable | Reason::InsufficientBalance => ExitCode::Node,
         Reason::None
         | Reason::BreakerOpen
+        | Reason::EarlierTake
         | Reason::PaymentUnknown
         | Reason::PaymentInFlight
         | Reason::OtherNode
         | Reason::NodeForgot
         | Reason::WaitingForExpiry
+        | Reason::NoWitness
         | Reason::Processing
         | Reason::NotDelivered
         | Reason::UnknownAnswer
@@ -188,6 +190,7 @@ const fn of_unspent(reason: Reason, otherwise: ExitCode) -> ExitCode {
         | Reason::WrongNetwork
         | Reason::InvoiceExpired
         | Reason::InvoiceReused
+        | Reason::InvoiceLife
         | Reason::JobLimit
         | Reason::NotForSale
         | Reason::InvalidInput
@@ -229,7 +232,7 @@ mod tests {
 
     /// Every state with every reason that can stand there, and the code that such a job alone brings about.
     const TABLE: &[(JobState, &[Reason], ExitCode)] = &[
-        (JobState::Pending, &[Reason::None, Reason::BreakerOpen], ExitCode::Unfinished),
+        (JobState::Pending, &[Reason::None, Reason::BreakerOpen, Reason::EarlierTake], ExitCode::Unfinished),
         (JobState::Pending, &[Reason::BatchLimit, Reason::DayLimit, Reason::MonthLimit], ExitCode::Limit),
         (JobState::Pending, &[Reason::NodeUnusable, Reason::InsufficientBalance], ExitCode::Node),
         (JobState::Running, &[Reason::None], ExitCode::Unfinished),
@@ -241,6 +244,7 @@ mod tests {
                 Reason::OtherNode,
                 Reason::NodeForgot,
                 Reason::WaitingForExpiry,
+                Reason::NoWitness,
             ],
             ExitCode::InDoubt,
         ),
@@ -278,6 +282,7 @@ mod tests {
                 Reason::WrongNetwork,
                 Reason::InvoiceExpired,
                 Reason::InvoiceReused,
+                Reason::InvoiceLife,
                 Reason::JobLimit,
                 Reason::NotForSale,
                 Reason::InvalidInput,

@@ -164,6 +164,9 @@ pub struct PaceArgs {
     /// With nothing left to do but payments in doubt, wait this long before ending (90s, 10m, 2h30m) [default: 10m]
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     pub wait_doubt: Option<Duration>,
+    /// Refuse an invoice that can be paid for longer than this: while it can, a doubt about it does not end [default: 8d]
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub max_invoice_life: Option<Duration>,
     /// Begin no purchase after this: a duration (8h), a local time (06:30) or an RFC 3339 time
     #[arg(long, value_name = "TIME|DURATION")]
     pub deadline: Option<Deadline>,

@@ -66,6 +66,8 @@ pub struct Layer {
     pub max_doubt: Option<u32>,
     /// How long to wait for doubt.
     pub wait_doubt: Option<Duration>,
+    /// How long an invoice may live.
+    pub max_invoice_life: Option<Duration>,
     /// When to stop admission.
     pub deadline: Option<Deadline>,
     /// Whether to go on without asking.
@@ -189,7 +191,7 @@ pub(super) const FLAG_ONLY: [&str; 14] = [
 ];
 
 /// Every option that has a variable.
-pub(super) const KEYS: [Key; 49] = [
+pub(super) const KEYS: [Key; 50] = [
     lasting("ledger", |l, t| put(&mut l.ledger, path(t))),
     several(lasting("catalog", |l, t| path(t).map(|file| l.catalog.push(file))), ':'),
     lasting("max_sats", |l, t| put(&mut l.limits.max_sats, values::sats(t))),
@@ -219,6 +221,7 @@ pub(super) const KEYS: [Key; 49] = [
     lasting("max_undelivered", |l, t| put(&mut l.max_undelivered, values::from_one(t))),
     lasting("max_doubt", |l, t| put(&mut l.max_doubt, values::from_one(t))),
     lasting("wait_doubt", |l, t| put(&mut l.wait_doubt, values::duration(t))),
+    lasting("max_invoice_life", |l, t| put(&mut l.max_invoice_life, values::duration(t))),
     lasting("download", |l, t| put(&mut l.download, path(t))),
     lasting("download_name", |l, t| put(&mut l.download_name, t.parse())),
     lasting("downloads_in_flight", |l, t| put(&mut l.downloads_in_flight, values::downloads_in_flight(t))),
@@ -340,6 +343,7 @@ impl Layer {
             max_undelivered: self.max_undelivered.or(lower.max_undelivered),
             max_doubt: self.max_doubt.or(lower.max_doubt),
             wait_doubt: self.wait_doubt.or(lower.wait_doubt),
+            max_invoice_life: self.max_invoice_life.or(lower.max_invoice_life),
             deadline: self.deadline.or(lower.deadline),
             yes: self.yes.or(lower.yes),
             dry_run: self.dry_run.or(lower.dry_run),
@@ -430,6 +434,7 @@ impl Layer {
             max_undelivered: args.max_undelivered,
             max_doubt: args.max_doubt,
             wait_doubt: args.wait_doubt,
+            max_invoice_life: args.max_invoice_life,
             deadline: args.deadline.clone(),
             ..self
         }

@@ -34,6 +34,8 @@ const REQUESTS_PER_SECOND: u32 = 10;
 const MAX_UNDELIVERED: u32 = 3;
 const MAX_DOUBT: u32 = 16;
 const WAIT_DOUBT: Duration = Duration::from_secs(10 * 60);
+/// A day more than the week that other nodes' invoices live by default; lnd's live a day.
+const MAX_INVOICE_LIFE: Duration = Duration::from_secs(8 * 24 * 3_600);
 const DOWNLOADS_IN_FLIGHT: u32 = 8;
 const DOWNLOADS_PER_SECOND: u32 = 10;
 const MAX_FILE_MIB: u32 = 1_024;
@@ -393,6 +395,7 @@ impl Laid {
             max_undelivered: layer.max_undelivered.unwrap_or(MAX_UNDELIVERED),
             max_doubt: layer.max_doubt.unwrap_or(MAX_DOUBT),
             wait_doubt: layer.wait_doubt.unwrap_or(WAIT_DOUBT),
+            max_invoice_life: layer.max_invoice_life.unwrap_or(MAX_INVOICE_LIFE),
             deadline: deadline.map_err(Failure::Usage)?,
         })
     }
@@ -464,6 +467,7 @@ fn defaults(ledger: Option<PathBuf>, time_zone: String) -> Vec<(&'static str, Sh
         ("max_undelivered", number(MAX_UNDELIVERED)),
         ("max_doubt", number(MAX_DOUBT)),
         ("wait_doubt", Shown::Text(format!("{}s", WAIT_DOUBT.as_secs()))),
+        ("max_invoice_life", Shown::Text(format!("{}s", MAX_INVOICE_LIFE.as_secs()))),
         ("download_name", Shown::Text(DEFAULT_TEMPLATE.to_owned())),
         ("downloads_in_flight", number(DOWNLOADS_IN_FLIGHT)),
         ("downloads_per_second", number(DOWNLOADS_PER_SECOND)),

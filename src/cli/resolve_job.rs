@@ -1,8 +1,8 @@
 //! `resolve`: a person decides what no run can: recorded with a note, and never against what the node says.
 
-use crate::ledger::JobState;
 use crate::ledger::sqlite::{Books, Decided, Decision, Undecided};
-use crate::run::{Clock, Evidence, SystemClock, evidence, heard_by};
+use crate::ledger::{DeadProof, JobState};
+use crate::run::{Clock, Evidence, SystemClock, evidence};
 
 use super::config::{NodeOptions, ResolveOptions};
 use super::run::{Session, World};
@@ -16,14 +16,19 @@ pub(super) fn execute(options: &ResolveOptions) -> Result<ExitCode, Failure> {
     let Some(job) = session.books.undecided(batch.key, &options.job)? else {
         return Err(Failure::Usage(format!("the batch {} has no job {}", batch.name, options.job)));
     };
-    let heard = heard(options, &session.books, &job)?;
-    match session.books.decide(SystemClock.now(), job.job, options.decision, &options.note, &heard)? {
+    let (heard, proof) = heard(options, &session.books, &job)?;
+    match session.books.decide(SystemClock.now(), job.job, options.decision, &options.note, &heard, proof)? {
         Decided::Recorded => {
             let text = format!("{}: {}; {}\n", options.job, told(options.decision, job.state), heard);
             terminal::print(|out| out.write_all(text.as_bytes()))?;
             Ok(ExitCode::Done)
         }
         Decided::Refused(state) => Err(Failure::Usage(refusal(options, state))),
+        Decided::TooEarly(until) => Err(Failure::Usage(format!(
+            "{heard}, and the payment of {} may still settle until {until}: nothing was decided; `l402-batch recover` may settle it \
+             by itself, the node that was asked to pay can say that it never will, and after that time your word alone counts",
+            options.job
+        ))),
     }
 }
 
@@ -60,31 +65,23 @@ fn refusal(options: &ResolveOptions, state: JobState) -> String {
     }
 }
 
-/// What the node says of an open payment: a decision against it is refused.
-fn heard(options: &ResolveOptions, books: &Books, job: &Undecided) -> Result<String, Failure> {
-    let Some(intent) = &job.intent else { return Ok("no payment of it is open".to_owned()) };
+/// What the node says of an open payment, and what that proves: a decision against it is refused.
+fn heard(options: &ResolveOptions, books: &Books, job: &Undecided) -> Result<(String, Option<DeadProof>), Failure> {
+    let Some(intent) = &job.intent else { return Ok(("no payment of it is open".to_owned(), None)) };
     let witness = books.witness(intent.node(), intent.payment())?;
     let world = World::of_node(options.node.as_ref(), &options.ledger)?;
     let now = SystemClock.now();
-    let asked = super::runtime()?.block_on(evidence(world.payer.as_ref(), intent, &witness, now));
-    let heard = match asked {
-        // Nobody named that node: a person's decision does not depend on it.
-        Err(problem) if options.node.as_ref().is_some_and(NodeOptions::is_found_only) => {
-            heard_by(intent, now, format!("the node of this machine could not be asked: {problem}"))
-        }
-        asked => asked.map_err(Failure::Node)?,
-    };
-    match heard {
-        Evidence::Heard(words) => Ok(words),
-        Evidence::Contradicts(what) => Err(Failure::Usage(format!(
+    match super::runtime()?.block_on(evidence(world.payer.as_ref(), intent, &witness, now)) {
+        Ok(Evidence::Proven(proof, words)) => Ok((words, Some(proof))),
+        Ok(Evidence::Unproven(words)) => Ok((words, None)),
+        Ok(Evidence::Contradicts(what)) => Err(Failure::Usage(format!(
             "the node says that the payment {what}: nothing was decided; `l402-batch recover --all` goes on with it"
         ))),
-        Evidence::MayStillArrive(until, _) if options.decision == Decision::Unpaid => Err(Failure::Usage(format!(
-            "the invoice of {} can still be paid until {until}, by a request that is on its way or by the node: nothing \
-             was decided; `l402-batch recover` may settle it by itself, and after that time it can be taken as not paid",
-            options.job
-        ))),
-        Evidence::MayStillArrive(_, words) => Ok(words),
+        // Nobody named that node: a person's decision does not depend on it.
+        Err(problem) if options.node.as_ref().is_some_and(NodeOptions::is_found_only) => {
+            Ok((format!("the node of this machine could not be asked: {problem}"), None))
+        }
+        Err(problem) => Err(Failure::Node(problem)),
     }
 }
 

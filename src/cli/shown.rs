@@ -58,6 +58,7 @@ pub(super) fn shown(layer: &Layer, name: &str) -> Option<Shown> {
         "max_undelivered" => number(layer.max_undelivered),
         "max_doubt" => number(layer.max_doubt),
         "wait_doubt" => layer.wait_doubt.map(|wait| Shown::Text(format!("{}s", wait.as_secs()))),
+        "max_invoice_life" => layer.max_invoice_life.map(|life| Shown::Text(format!("{}s", life.as_secs()))),
         "download" => path(&layer.download),
         "download_name" => layer.download_name.as_ref().map(text),
         "downloads_in_flight" => number(layer.downloads_in_flight),
@@ -106,7 +107,7 @@ mod tests {
                 "lnd_network" => "regtest",
                 "lnd_macaroon" => "secret",
                 "lnd_macaroon_command" | "lnd_cert_command" => "pass show secret",
-                "wait_doubt" | "download_idle" => "90s",
+                "wait_doubt" | "max_invoice_life" | "download_idle" => "90s",
                 "download_name" => "{id}",
                 _ => "7",
             };

@@ -165,7 +165,13 @@ impl Deadline {
 /// # Errors
 /// In words, where it is none, is negative, or is longer than a year.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let read = text.trim().parse::<SignedDuration>().ok().and_then(|d| Duration::try_from(d).ok());
+    let text = text.trim();
+    // Days of 24 hours, which jiff leaves to calendars.
+    let days = text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok());
+    let read = match days {
+        Some(days) => Some(Duration::from_secs(u64::from(days) * 24 * 3_600)),
+        None => text.parse::<SignedDuration>().ok().and_then(|d| Duration::try_from(d).ok()),
+    };
     match read {
         Some(duration) if duration <= DURATION_MAX => Ok(duration),
         Some(_) => Err(format!("expected at most a year, got \"{text}\"")),
@@ -308,7 +314,7 @@ mod tests {
 
     #[test]
     fn durations_carry_their_unit() {
-        for (text, secs) in [("90s", 90), ("10m", 600), ("2h30m", 9_000), (" 1h ", 3_600), ("0s", 0)] {
+        for (text, secs) in [("90s", 90), ("10m", 600), ("2h30m", 9_000), (" 1h ", 3_600), ("0s", 0), ("8d", 691_200)] {
             assert_eq!(duration(text), Ok(Duration::from_secs(secs)), "{text}");
         }
         for text in ["90", "", "-5m", "5 parsecs", "99999h"] {

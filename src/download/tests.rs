@@ -50,6 +50,9 @@ impl Ledger for OneJob {
     async fn witness(&self, _: &NodeId, _: PaymentKey) -> Result<Witness, LedgerError> {
         Err(LedgerError::Io("none".to_owned()))
     }
+    async fn is_witnessed(&self, _: &NodeId) -> Result<bool, LedgerError> {
+        Err(LedgerError::Io("none".to_owned()))
+    }
     async fn twin(&self, _: JobKey, _: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
         Ok(None)
     }

@@ -16,6 +16,8 @@ pub struct Expected {
     pub now: UnixMs,
     /// The invoice must not expire within so many milliseconds: its payment takes that long.
     pub min_lifetime_ms: i64,
+    /// It must not live for more than so many milliseconds: while it lives, a doubt about it does not end.
+    pub max_lifetime_ms: i64,
 }
 
 /// A challenge that passed every check. Only [`check`] makes one, and an intent is made from one.
@@ -59,6 +61,14 @@ pub enum Refusal {
         /// When.
         expires_at: UnixMs,
     },
+    /// The invoice can be paid for too long.
+    #[error(
+        "the invoice can be paid until {expires_at}, which is later than allowed (--max-invoice-life); nothing was paid"
+    )]
+    InvoiceLife {
+        /// Until when.
+        expires_at: UnixMs,
+    },
 }
 
 /// Checks a challenge against the plan and the node.
@@ -85,6 +95,9 @@ pub fn check(challenge: Challenge, expected: &Expected) -> Result<CheckedChallen
     let expires_at = mpp::expires_at(&challenge).map_or(invoice.expires_at, |at| at.min(invoice.expires_at));
     if expires_at < expected.now.plus_ms(expected.min_lifetime_ms) {
         return Err(Refusal::InvoiceExpired { expires_at });
+    }
+    if invoice.expires_at > expected.now.plus_ms(expected.max_lifetime_ms) {
+        return Err(Refusal::InvoiceLife { expires_at: invoice.expires_at });
     }
     Ok(CheckedChallenge { challenge, invoice })
 }
@@ -126,6 +139,7 @@ mod tests {
             network: Network::Regtest,
             now: UnixMs::from_secs(1_790_000_000),
             min_lifetime_ms: 60_000,
+            max_lifetime_ms: 8 * 86_400_000,
         }
     }
 
@@ -163,6 +177,12 @@ mod tests {
         assert!(check(challenge("t", &text), &last).is_ok());
         let late = Expected { now: last.now.plus_ms(1), ..last };
         assert_eq!(check(challenge("t", &text), &late), Err(Refusal::InvoiceExpired { expires_at }));
+
+        // An invoice of which a doubt would last too long: its own expiry counts, whatever the charge around it says.
+        let longest = Expected { now: expires_at.plus_ms(-700_000), max_lifetime_ms: 700_000, ..expected() };
+        assert!(check(challenge("t", &text), &longest).is_ok());
+        let too_long = Expected { max_lifetime_ms: 699_999, ..longest };
+        assert_eq!(check(challenge("t", &text), &too_long), Err(Refusal::InvoiceLife { expires_at }));
     }
 
     #[cfg(feature = "sandbox")]

@@ -146,7 +146,13 @@ mod tests {
 
     fn expected() -> Expected {
         let now = UnixMs::from_secs(1_790_000_000);
-        Expected { price: Msat::new(2_750_000), network: Network::Regtest, now, min_lifetime_ms: 60_000 }
+        Expected {
+            price: Msat::new(2_750_000),
+            network: Network::Regtest,
+            now,
+            min_lifetime_ms: 60_000,
+            max_lifetime_ms: i64::MAX,
+        }
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub fn intent(sends_begun: u32, sends_answered: u32) -> DurableIntent {
         invoice: "lnbcrt1".to_owned(),
         amount: Msat::new(500_000),
         fee_limit: Msat::new(10_000),
+        cltv_limit: Some(1_008),
         node: NodeId("02aa".to_owned()),
         invoice_expires_at: INVOICE_EXPIRES_AT,
         credential_expires_at: CREDENTIAL_EXPIRES_AT,

@@ -14,7 +14,7 @@ use std::future::Future;
 
 pub use history::{AnswerRow, DecisionRow, PaymentRecord, PaymentRow, Standing, TakeRecord, TransitionRow};
 pub use record::{
-    AnswerKey, AnswerKind, BatchKey, Caps, Committed, DeadProof, DownloadedFile, DurableIntent, FetchMark,
+    AnswerKey, AnswerKind, BatchKey, CLTV_LIMIT, Caps, Committed, DeadProof, DownloadedFile, DurableIntent, FetchMark,
     IntentRefusal, JobEnd, JobKey, NewIntent, PaidPurchase, PaymentKey, PeriodCap, Poll, Posted, Record, Resume,
 };
 pub use refund::{
@@ -67,6 +67,12 @@ pub trait Ledger {
     /// # Errors
     /// Where the ledger cannot be read.
     fn witness(&self, node: &NodeId, payment: PaymentKey) -> impl Future<Output = Result<Witness, LedgerError>>;
+
+    /// Whether the ledger knows of any payment that has settled at that node.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn is_witnessed(&self, node: &NodeId) -> impl Future<Output = Result<bool, LedgerError>>;
 
     /// The latest other purchase, of any batch, that sends the same request (by its digest, see
     /// [`Request::digest`]) and has an intent.

@@ -40,7 +40,7 @@ pub enum Record {
         /// The node has taken the payment up: from now on its "not found" only says that it has forgotten.
         accepted: bool,
     },
-    /// The preimage is known. The job becomes `paid`.
+    /// The preimage is known. The job becomes `paid`, even where a person had taken the payment as never made.
     Paid {
         /// Whose.
         payment: PaymentKey,
@@ -61,6 +61,22 @@ pub enum Record {
         proof: DeadProof,
         /// What becomes of the job.
         end: JobEnd,
+    },
+    /// What a person gave up can never settle any more, by proof: what is still held for it is given back, and the job
+    /// stays as it was decided.
+    GivenUpDead {
+        /// Whose.
+        payment: PaymentKey,
+        /// Why it can never settle any more.
+        proof: DeadProof,
+    },
+    /// The newest payment that a node has settled, whoever made it: what it must still know for its "not found" to count
+    /// before the ledger knows of any settlement there. The first one kept stays.
+    Witness {
+        /// Which node.
+        node: NodeId,
+        /// The hash that it says has settled.
+        hash: PaymentHash,
     },
     /// The payment's fate is unknown, or known not to be final. The job becomes `in_doubt`; the hold stays.
     Doubt {
@@ -285,7 +301,21 @@ pub enum IntentRefusal {
     TwinKnown,
     /// The same request is bought already under another name, and nobody means to buy it once more.
     Duplicate(Original),
+    /// A purchase of the same job from before a person's word is open, or its hash is neither settled nor dead.
+    EarlierTake {
+        /// When its payment can settle no more without its node's having been asked; none where it is open.
+        until: Option<UnixMs>,
+    },
 }
+
+/// The most blocks for which a payment's HTLCs may lock its money, from when it is sent: half of lnd's own default, and more than
+/// invoices that are paid at once ever need.
+pub const CLTV_LIMIT: u32 = 1_008;
+/// The same of payments for which none was kept: lnd's own default, which version 0.1 left to it.
+pub(in crate::ledger) const CLTV_LIMIT_UNKNOWN: u32 = 2_016;
+/// How long a block may take on average over so many, in milliseconds: twice what the chain aims at. It never took that
+/// long, and what the end on the chain takes is in there too.
+pub(in crate::ledger) const BLOCK_MS_MAX: i64 = 20 * 60_000;
 
 /// An intent that is durable. Only a ledger makes one, and paying takes one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -296,6 +326,7 @@ pub struct DurableIntent {
     pub(in crate::ledger) invoice: String,
     pub(in crate::ledger) amount: Msat,
     pub(in crate::ledger) fee_limit: Msat,
+    pub(in crate::ledger) cltv_limit: Option<u32>,
     pub(in crate::ledger) node: NodeId,
     pub(in crate::ledger) invoice_expires_at: UnixMs,
     pub(in crate::ledger) credential_expires_at: UnixMs,
@@ -334,6 +365,18 @@ impl DurableIntent {
     #[must_use]
     pub const fn fee_limit(&self) -> Msat {
         self.fee_limit
+    }
+    /// The most blocks for which it may lock money; none where the node decided.
+    #[must_use]
+    pub const fn cltv_limit(&self) -> Option<u32> {
+        self.cltv_limit
+    }
+    /// Until when it may still settle, as far as anybody knows without its node: a POST is taken up while the invoice lives,
+    /// and its HTLCs end with their time locks.
+    #[must_use]
+    pub fn settles_until(&self) -> UnixMs {
+        let blocks = i64::from(self.cltv_limit.unwrap_or(CLTV_LIMIT_UNKNOWN));
+        self.invoice_expires_at.plus_ms(blocks.saturating_mul(BLOCK_MS_MAX))
     }
     /// The only node that may ever pay it.
     #[must_use]

@@ -97,7 +97,8 @@ pub struct DeliveredJob {
 pub enum OpenStage {
     /// An intent, and no preimage.
     Intended(DurableIntent),
-    /// The same, but a person took it as lost: only that the node settled it after all is news.
+    /// The same, but a person took it as lost or as never paid: only that the node settled it after all is news, or that it never
+    /// can.
     GivenUp(DurableIntent),
     /// Paid; nothing to interpret and nothing to poll: redeem.
     Paid(PaidPurchase),
@@ -109,17 +110,17 @@ pub enum OpenStage {
     Unposted(PaidPurchase),
 }
 
-/// What a node must still know for its "not found" to count (rule 5).
+/// What a node must still know for its "not found" to count (rule 5). Payment indices are not among it: lnd numbers its
+/// payments anew when it moves to SQL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Witness {
-    /// The newest hash that the ledger knows settled there.
-    pub newest_settled: Option<PaymentHash>,
-    /// The highest payment index that the ledger has seen there.
-    pub payment_index: Option<u64>,
-    /// Further hashes that settled there, bought shortly before and since the payment in question. A node that came back
-    /// from a backup has forgotten a stretch of its payments; once it has made new ones, neither the newest settlement
-    /// nor the highest index tells.
-    pub around: Vec<PaymentHash>,
+    /// Hashes that are known to have settled there: the newest, and those shortly before and since the payment in question.
+    /// A node that came back from a backup has forgotten a stretch of its payments; once it has made new ones, the newest
+    /// settlement does not tell.
+    pub settled: Vec<PaymentHash>,
+    /// One of them had settled when the payment in question was intended. Without such a one, a node that has lost its history
+    /// since then cannot be told from one that never knew the payment.
+    pub is_earlier: bool,
 }
 
 /// Another purchase that sends the same request.

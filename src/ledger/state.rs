@@ -49,6 +49,8 @@ pub enum Reason {
     InsufficientBalance,
     /// Pending: the endpoint took payments and delivered nothing, so it gets no more.
     BreakerOpen,
+    /// Pending: an earlier purchase of the job is open, or may still settle.
+    EarlierTake,
     /// In doubt: nobody knows yet whether it was paid.
     PaymentUnknown,
     /// In doubt: the payment is still on its way at the node.
@@ -59,6 +61,8 @@ pub enum Reason {
     NodeForgot,
     /// In doubt: not paid so far; final once the invoice has expired.
     WaitingForExpiry,
+    /// In doubt: the node does not know it, and nothing shows that it still knows what it did before.
+    NoWitness,
     /// Paid: the origin has accepted it and is working.
     Processing,
     /// Paid or lost: the origin has not delivered so far.
@@ -93,6 +97,8 @@ pub enum Reason {
     InvoiceExpired,
     /// Refused: the invoice already belongs to another purchase.
     InvoiceReused,
+    /// Refused: the invoice can be paid for longer than is allowed.
+    InvoiceLife,
     /// Refused: price and fee ceiling are above the job's own limit.
     JobLimit,
     /// Refused: the origin answers without asking for payment.
@@ -198,11 +204,13 @@ impl Reason {
         Self::NodeUnusable,
         Self::InsufficientBalance,
         Self::BreakerOpen,
+        Self::EarlierTake,
         Self::PaymentUnknown,
         Self::PaymentInFlight,
         Self::OtherNode,
         Self::NodeForgot,
         Self::WaitingForExpiry,
+        Self::NoWitness,
         Self::Processing,
         Self::NotDelivered,
         Self::UnknownAnswer,
@@ -220,6 +228,7 @@ impl Reason {
         Self::WrongNetwork,
         Self::InvoiceExpired,
         Self::InvoiceReused,
+        Self::InvoiceLife,
         Self::JobLimit,
         Self::NotForSale,
         Self::InvalidInput,
@@ -253,11 +262,13 @@ impl Reason {
             Self::NodeUnusable => "node_unusable",
             Self::InsufficientBalance => "insufficient_balance",
             Self::BreakerOpen => "breaker_open",
+            Self::EarlierTake => "earlier_take",
             Self::PaymentUnknown => "payment_unknown",
             Self::PaymentInFlight => "payment_in_flight",
             Self::OtherNode => "other_node",
             Self::NodeForgot => "node_forgot",
             Self::WaitingForExpiry => "waiting_for_expiry",
+            Self::NoWitness => "no_witness",
             Self::Processing => "processing",
             Self::NotDelivered => "not_delivered",
             Self::UnknownAnswer => "unknown_answer",
@@ -275,6 +286,7 @@ impl Reason {
             Self::WrongNetwork => "wrong_network",
             Self::InvoiceExpired => "invoice_expired",
             Self::InvoiceReused => "invoice_reused",
+            Self::InvoiceLife => "invoice_life",
             Self::JobLimit => "job_limit",
             Self::NotForSale => "not_for_sale",
             Self::InvalidInput => "invalid_input",
@@ -344,7 +356,7 @@ impl Next {
             | (JobState::Refused, Reason::Withdrawn)
             | (JobState::Lost | JobState::Refunded, Reason::Decided) => Self::None,
             (JobState::RefundOffered, Reason::RefundOffered | Reason::RefundPending) => Self::Rerun,
-            (JobState::InDoubt, Reason::OtherNode | Reason::NodeForgot) => Self::Person,
+            (JobState::InDoubt, Reason::OtherNode | Reason::NodeForgot | Reason::NoWitness) => Self::Person,
             (JobState::Refused | JobState::Lost | JobState::RefundOffered | JobState::Refunded, _) => Self::Person,
             (JobState::Pending | JobState::Running | JobState::InDoubt | JobState::Paid | JobState::Failed, _) => {
                 Self::Rerun

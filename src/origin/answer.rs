@@ -126,6 +126,7 @@ impl From<&Refusal> for Reason {
             Refusal::WrongNetwork { .. } => Self::WrongNetwork,
             Refusal::PriceChanged { .. } => Self::PriceChanged,
             Refusal::InvoiceExpired { .. } => Self::InvoiceExpired,
+            Refusal::InvoiceLife { .. } => Self::InvoiceLife,
         }
     }
 }

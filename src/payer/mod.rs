@@ -38,9 +38,9 @@ pub trait Payer {
     /// What its channels can send at most (reserve and fee buffer are still in it).
     fn balance(&self) -> impl Future<Output = Result<Msat, NodeProblem>>;
 
-    /// The index of the newest payment that the node remembers, 0 where it remembers none. One that went back betrays a
-    /// restored or emptied database.
-    fn newest_payment_index(&self) -> impl Future<Output = Result<u64, NodeProblem>>;
+    /// The hash of the newest payment that the node has settled, whoever made it: what it must still know later, where it has
+    /// not lost its history. None where it has settled none.
+    fn newest_settled(&self) -> impl Future<Output = Result<Option<PaymentHash>, NodeProblem>>;
 
     /// Makes an invoice of the node's own, to receive with. Each call makes another one.
     fn add_invoice(&self, order: &InvoiceOrder) -> impl Future<Output = Result<MadeInvoice, NodeProblem>>;

@@ -81,6 +81,9 @@ pub(super) fn waits_for(state: JobState, reason: Reason, payment: Option<&Paymen
             None => "the node that was asked to pay".to_owned(),
         },
         (JobState::InDoubt, Reason::NodeForgot) => "you: the node has lost its records, so no run can tell".to_owned(),
+        (JobState::InDoubt, Reason::NoWitness) => {
+            "you: the node does not know it, and nothing shows that it has kept its records".to_owned()
+        }
         (JobState::Running | JobState::InDoubt, _) => "the node's word on how the payment ended".to_owned(),
         (JobState::Paid, Reason::Processing) => "the origin, which is working on it".to_owned(),
         (JobState::Paid, _) => "the origin: it is offered the same credential again".to_owned(),

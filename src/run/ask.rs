@@ -91,6 +91,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             network: node.network,
             now: now.plus_ms(self.shared.node_ahead_ms.get()),
             min_lifetime_ms: INVOICE_LIFE_MS_MIN,
+            max_lifetime_ms: self.run.settings.invoice_life_ms_max,
         };
         match check(challenge, &expected) {
             Ok(checked) => Asked::Ready(Box::new(self.intent(pending, request, checked, node, now))),

@@ -57,6 +57,9 @@ pub(super) struct Shared {
     pub(super) node_ahead_ms: Cell<i64>,
     /// The first limit that was reached.
     pub(super) limit_hit: RefCell<Option<(Reason, String)>>,
+    /// Jobs that a person gave up and whose node has still to be asked whether they settled after all: nothing is bought in their
+    /// place before that.
+    pub(super) looking_back: Cell<usize>,
     /// Admission pauses because too many payments are in doubt.
     pub(super) doubt_paused: Cell<bool>,
     /// Nothing but doubt is left, and the run has waited long enough.
@@ -111,12 +114,30 @@ impl Drop for Place<'_> {
     }
 }
 
+/// That a job is still to be looked back at, until it is dropped.
+struct LooksBack<'a>(&'a Shared);
+
+impl<'a> LooksBack<'a> {
+    fn begin(shared: &'a Shared) -> Self {
+        shared.looking_back.set(shared.looking_back.get().saturating_add(1));
+        Self(shared)
+    }
+}
+
+impl Drop for LooksBack<'_> {
+    fn drop(&mut self) {
+        self.0.looking_back.set(self.0.looking_back.get().saturating_sub(1));
+        self.0.stirred.notify_one();
+    }
+}
+
 /// The hands of one job: what it holds while it is under way.
 pub(super) struct Driver<'r, L, P, O, C> {
     pub(super) run: &'r Run<'r, L, P, O, C>,
     pub(super) shared: &'r Shared,
     pub(super) job: Job,
     place: Option<Place<'r>>,
+    looks_back: Option<LooksBack<'r>>,
     pub(super) slot: Option<SemaphorePermit<'r>>,
     pub(super) request: Option<Rc<Request>>,
     /// It was asked for in this run.
@@ -130,7 +151,24 @@ pub(super) struct Driver<'r, L, P, O, C> {
 impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     pub(super) fn new(run: &'r Run<'r, L, P, O, C>, shared: &'r Shared, job: Job) -> Self {
         let place = Some(Place::take(shared));
-        Self { run, shared, job, place, slot: None, request: None, asked: false, put_back: false, gated: false }
+        Self {
+            run,
+            shared,
+            job,
+            place,
+            looks_back: None,
+            slot: None,
+            request: None,
+            asked: false,
+            put_back: false,
+            gated: false,
+        }
+    }
+
+    /// As one whose purchase a person gave up, until its first record or its end.
+    pub(super) fn looking_back(mut self) -> Self {
+        self.looks_back = Some(LooksBack::begin(self.shared));
+        self
     }
 
     /// Drives the job until it is at its end, or this run does nothing more with it. Gives a job back that could not be
@@ -217,6 +255,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         let change = Change::of(&record);
         let offered = offered(&record);
         let committed = self.run.ledger.commit(now, record).await?;
+        self.looks_back = None;
         if let Committed::IntentRefused(_) = committed {
             // The slot goes to a job that can use it.
             self.slot = None;
@@ -357,7 +396,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             // What was seen before it stood in line is old: an earlier POST may have arrived since, or the time is over in
             // which what it would pay for could be redeemed.
             let Sighting { seen, node_time } = sight(self.run.ledger, payer, intent, None).await?;
-            let unpaid = matches!(seen, Seen::NotFound | Seen::Failed(_));
+            let unpaid = matches!(seen, Seen::NotFound | Seen::Unwitnessed | Seen::Failed(_));
             let in_time = outlives_a_payment(intent, node_time, self.run.clock.now(), &self.run.settings.bounds);
             if !(unpaid && in_time) {
                 self.slot = None;
@@ -627,7 +666,12 @@ impl Change {
         let end = |end: &JobEnd| Self { error: end.error.clone(), ..plain(end.state, end.reason) };
         match record {
             Record::Intend(_) => Some(plain(JobState::Running, Reason::None)),
-            Record::SendBegun(_) | Record::SendAnswered { .. } | Record::Answer { .. } | Record::Posted(..) => None,
+            Record::SendBegun(_)
+            | Record::SendAnswered { .. }
+            | Record::Answer { .. }
+            | Record::Posted(..)
+            | Record::GivenUpDead { .. }
+            | Record::Witness { .. } => None,
             Record::Paid { posted, .. } => {
                 Some(Self { fee: posted.map(|posted| posted.fee), ..plain(JobState::Paid, Reason::None) })
             }

@@ -10,7 +10,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::catalog::Apart;
 use crate::event::{Event, Listener};
-use crate::ledger::{BatchKey, JobState, Ledger, LedgerError, OpenJob, OpenStage, PendingJob, Reason};
+use crate::ledger::{BatchKey, JobState, Ledger, LedgerError, OpenJob, OpenStage, PendingJob, Reason, Record};
 use crate::money::Msat;
 use crate::origin::Origin;
 use crate::payer::{NodeInfo, NodeProblem, Payer};
@@ -120,9 +120,23 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         let clock = SteadyClock::new(self.clock);
         let run = self.with_clock(&clock);
         let shared = run.shared(Some(node));
+        run.keep_witness(&shared).await?;
         let open = run.ledger.open_jobs(Some(batch)).await?;
         shared.claims.found(run.ledger.open_refunds(Some(batch)).await?);
         run.work(&shared, Some(Queue::new(batch)), open).await
+    }
+
+    /// Before the first intent at a node, its newest settled payment is kept, whoever made it: only a node that still knows it can say
+    /// later that it does not know one of ours. A node that cannot be asked for it, or has none, is left without.
+    async fn keep_witness(&self, shared: &Shared) -> Result<(), LedgerError> {
+        let (Some(node), Some(payer)) = (&shared.node, self.payer) else { return Ok(()) };
+        if self.ledger.is_witnessed(&node.id).await? {
+            return Ok(());
+        }
+        if let Ok(Some(hash)) = payer.newest_settled().await {
+            self.ledger.commit(self.clock.now(), Record::Witness { node: node.id.clone(), hash }).await?;
+        }
+        Ok(())
     }
 
     fn with_clock<'b, D>(&'b self, clock: &'b D) -> Run<'b, L, P, O, D> {
@@ -153,6 +167,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             node_ahead_ms: std::cell::Cell::new(ahead_ms),
             limit_hit: std::cell::RefCell::default(),
             gave_up: std::cell::Cell::new(false),
+            looking_back: std::cell::Cell::new(0),
             doubt_paused: std::cell::Cell::new(false),
             give_up: Notify::new(),
             stirred: Notify::new(),
@@ -165,7 +180,9 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             shared.twins.resume(job.content, job.key);
         }
         if let Some(queue) = &mut queue {
-            queue.leave_out(open.iter().map(|job| job.key));
+            // What a person gave up is bought by the queue, if at all, once it is known that it has not settled after all.
+            let given_up = |job: &&OpenJob| matches!(job.stage, OpenStage::GivenUp(_));
+            queue.leave_out(open.iter().filter(|job| !given_up(job)).map(|job| job.key));
         }
         let work: Work<'_> = FuturesUnordered::new();
         let mut work = work;
@@ -238,6 +255,9 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
                 || shared.gate.closed().is_some()
                 || shared.limit_hit.borrow().is_some();
             let Some(queue) = queue.as_mut().filter(|_| !over) else { return Ok(Admission::Over) };
+            if shared.looking_back.get() > 0 {
+                return Ok(Admission::Later(None));
+            }
             let doubts = work.len().saturating_sub(shared.in_flight.get()).saturating_sub(shared.claims.under_way());
             let too_much_doubt = doubts >= self.settings.max_doubt.max(1);
             self.say_doubt(shared, too_much_doubt);
@@ -263,7 +283,10 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             fee: None,
             pending: None,
         };
-        let driver = Driver::new(self, shared, work);
+        let mut driver = Driver::new(self, shared, work);
+        if let OpenStage::GivenUp(_) = job.stage {
+            driver = driver.looking_back();
+        }
         async move { Finished::Job(driver.drive(state, input).await) }.boxed_local()
     }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 
-pub(super) use pay::outlives_a_payment;
+pub(super) use pay::{death_proof, outlives_a_payment};
 
 use crate::catalog::Endpoint;
 use crate::l402::Preimage;
@@ -44,7 +44,7 @@ pub enum State {
     Looking(DurableIntent, Tries),
     /// The doubt is being made durable.
     Doubting(DurableIntent, Tries, InDoubt),
-    /// A person took it as lost; the node is asked once whether it settled after all.
+    /// A person took it as lost or never paid; the node is asked once whether it settled after all.
     GivenUp(DurableIntent),
     /// Waiting to look again, without a payment slot.
     Resting(DurableIntent, Tries),
@@ -204,6 +204,9 @@ pub enum Seen {
     InFlight,
     /// The same node, its history intact, does not know it.
     NotFound,
+    /// The same node does not know it, or fails one that was sent more than once, and had settled nothing before it by which its
+    /// history could be tested.
+    Unwitnessed,
     /// The node does not know payments that it has made: its "not found" means nothing.
     Forgot(String),
     /// Another node than the intent's answers.
@@ -292,6 +295,8 @@ pub struct Bounds {
     pub resends: u32,
     /// Look-ups in a row that may tell nothing.
     pub looks: u32,
+    /// Look-ups of a payment that is paid and whose fee the node has not told yet.
+    pub posts: u32,
     /// Redeems that may not deliver.
     pub redeems: u32,
     /// Redeems over all runs after which an origin that never delivers has had its chance.
@@ -319,6 +324,7 @@ impl Default for Bounds {
             pays: 3,
             resends: 3,
             looks: 500,
+            posts: 8,
             redeems: 8,
             redeems_over_all: 40,
             polls: 20,
@@ -389,7 +395,7 @@ pub fn step(state: State, input: Input, moment: &Moment<'_>) -> (State, Effect) 
         State::Paying(intent, tries) => pay::paying(intent, tries, input, moment),
         State::Answered(_, tries, told) => pay::answered(tries, told, input, moment),
         State::Looking(intent, tries) => pay::looking(intent, tries, input, moment),
-        State::GivenUp(intent) => pay::given_up(intent, input),
+        State::GivenUp(intent) => pay::given_up(intent, input, moment),
         State::Doubting(intent, tries, then) => pay::doubting(intent, tries, then, input),
         State::Resting(intent, tries) => pay::resting(intent, tries, input),
         State::Resending(tries) => pay::resending(tries, input),
@@ -468,6 +474,9 @@ fn challenged(mut tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Ef
         Input::Committed(Committed::IntentRefused(IntentRefusal::Duplicate(original))) => {
             moment.end(JobState::Refused, Reason::Duplicate, original.words())
         }
+        Input::Committed(Committed::IntentRefused(IntentRefusal::EarlierTake { until })) => {
+            moment.end(JobState::Pending, Reason::EarlierTake, earlier_words(until))
+        }
         Input::Committed(Committed::IntentRefused(refusal)) => {
             let (reason, message) = limit_words(&refusal);
             moment.end(JobState::Pending, reason, message)
@@ -479,6 +488,18 @@ fn challenged(mut tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Ef
         | Input::Sent(_)
         | Input::Sighted(_)
         | Input::Answer(_) => defect("challenged"),
+    }
+}
+
+fn earlier_words(until: Option<UnixMs>) -> String {
+    match until {
+        None => {
+            "an earlier purchase of this job is open: nothing is bought in its place before it has ended".to_owned()
+        }
+        Some(until) => format!(
+            "an earlier payment for this job may still settle until {until}: nothing is bought in its place before that, or before \
+             the node that was asked to pay says that it never will"
+        ),
     }
 }
 
@@ -496,7 +517,10 @@ fn limit_words(refusal: &IntentRefusal) -> (Reason, String) {
         IntentRefusal::BatchLimit { cost, used, most } => (Reason::BatchLimit, full("batch", cost, used, most)),
         IntentRefusal::DayLimit { cost, used, most } => (Reason::DayLimit, full("day", cost, used, most)),
         IntentRefusal::MonthLimit { cost, used, most } => (Reason::MonthLimit, full("month", cost, used, most)),
-        IntentRefusal::HashKnown | IntentRefusal::TwinKnown | IntentRefusal::Duplicate(_) => {
+        IntentRefusal::HashKnown
+        | IntentRefusal::TwinKnown
+        | IntentRefusal::Duplicate(_)
+        | IntentRefusal::EarlierTake { .. } => {
             (Reason::InvoiceReused, "the invoice or the request belongs to another purchase".to_owned())
         }
     }

@@ -27,7 +27,7 @@ pub use budget::Budget;
 pub(crate) use clock::SteadyClock;
 pub use clock::{Clock, SystemClock};
 pub use control::{Control, Controller, DrainCause};
-pub use evidence::{Evidence, evidence, heard_by};
+pub use evidence::{Evidence, evidence};
 pub use executor::{Outcome, Run, RunError};
 pub(crate) use pace::{Class, Pace};
 
@@ -56,6 +56,8 @@ pub struct Settings {
     pub payment_patience_ms: u64,
     /// A credential is expected to live this many milliseconds from its challenge.
     pub credential_life_ms: i64,
+    /// An invoice that can be paid for longer than so many milliseconds is refused.
+    pub invoice_life_ms_max: i64,
     /// Buy only these ids; none is all.
     pub only: Option<HashSet<String>>,
     /// Buy at most this many jobs in this run.
@@ -78,6 +80,7 @@ impl Default for Settings {
             node_patience_ms: 900_000,
             payment_patience_ms: 75_000,
             credential_life_ms: 600_000,
+            invoice_life_ms_max: 8 * 24 * 3_600_000,
             only: None,
             limit: None,
             budget: Budget::default(),

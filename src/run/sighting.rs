@@ -4,6 +4,7 @@
 use crate::l402::PaymentHash;
 use crate::ledger::{DurableIntent, Ledger, LedgerError, Witness};
 use crate::payer::{Found, LookUp, NodeId, NodeProblem, Payer};
+use crate::time::UnixMs;
 
 use super::job::{Seen, Sighting};
 
@@ -14,33 +15,57 @@ pub(super) async fn sight<L: Ledger, P: Payer>(
     intent: &DurableIntent,
     track_ms: Option<u64>,
 ) -> Result<Sighting, LedgerError> {
+    let (said, node_time) = ask(payer, intent, track_ms).await;
+    let seen = match said {
+        Ok(seen) => seen,
+        Err(said) => {
+            let witness = ledger.witness(intent.node(), intent.payment()).await?;
+            weighed(payer, intent, said, &witness).await
+        }
+    };
+    Ok(Sighting { seen, node_time })
+}
+
+/// As [`sight`], once, with the witnesses at hand.
+pub(super) async fn sight_with<P: Payer>(payer: &P, intent: &DurableIntent, witness: &Witness) -> Sighting {
+    let (said, node_time) = ask(payer, intent, None).await;
+    let seen = match said {
+        Ok(seen) => seen,
+        Err(said) => weighed(payer, intent, said, witness).await,
+    };
+    Sighting { seen, node_time }
+}
+
+/// What counts as it is said; as an error, what counts only where the node has forgotten nothing. And the node's clock.
+async fn ask<P: Payer>(
+    payer: &P,
+    intent: &DurableIntent,
+    track_ms: Option<u64>,
+) -> (Result<Seen, Seen>, Option<UnixMs>) {
     // The identity is asked for before the hash: an answer of another node says nothing about ours.
     let node = match payer.node().await {
         Ok(node) => node,
-        Err(problem) => return Ok(Sighting { seen: Seen::Unknown(problem), node_time: None }),
+        Err(problem) => return (Ok(Seen::Unknown(problem)), None),
     };
     if node.id != *intent.node() {
-        let seen = Seen::OtherNode(other_node(intent.node(), &node.id));
-        return Ok(Sighting { seen, node_time: node.node_time });
+        return (Ok(Seen::OtherNode(other_node(intent.node(), &node.id))), node.node_time);
     }
     let LookUp { found, node_time } = match track_ms {
         None => payer.look_up(intent.hash()).await,
         Some(patience_ms) => payer.track(intent.hash(), patience_ms).await,
     };
-    let seen = match found {
-        Found::Settled(settled) => Seen::Settled(settled),
-        Found::PreimageKnown(preimage) => Seen::PreimageKnown(preimage),
-        // With several POSTs a FAILED is as little as "not found": a node that has forgotten that the first one settled
-        // fails when a later one arrives.
-        Found::Failed(failure) if intent.sends_begun() > 1 => {
-            remembered(ledger, payer, intent).await?.unwrap_or(Seen::Failed(failure))
-        }
-        Found::Failed(failure) => Seen::Failed(failure),
-        Found::InFlight => Seen::InFlight,
-        Found::Unknown(problem) => Seen::Unknown(problem),
-        Found::NotFound => remembered(ledger, payer, intent).await?.unwrap_or(Seen::NotFound),
+    let said = match found {
+        Found::Settled(settled) => Ok(Seen::Settled(settled)),
+        Found::PreimageKnown(preimage) => Ok(Seen::PreimageKnown(preimage)),
+        // With several POSTs a FAILED is as little as "not found": a node that has forgotten that the first one settled fails when a
+        // later one arrives.
+        Found::Failed(failure) if intent.sends_begun() > 1 => Err(Seen::Failed(failure)),
+        Found::Failed(failure) => Ok(Seen::Failed(failure)),
+        Found::InFlight => Ok(Seen::InFlight),
+        Found::Unknown(problem) => Ok(Seen::Unknown(problem)),
+        Found::NotFound => Err(Seen::NotFound),
     };
-    Ok(Sighting { seen, node_time: node_time.or(node.node_time) })
+    (said, node_time.or(node.node_time))
 }
 
 fn other_node(intended: &NodeId, found: &NodeId) -> String {
@@ -55,43 +80,42 @@ fn short(key: &str) -> &str {
     key.get(..16).unwrap_or(key)
 }
 
-/// What a node says against a payment is news only where it still knows what it settled before. Nothing where it does.
-async fn remembered<L: Ledger, P: Payer>(
-    ledger: &L,
-    payer: &P,
-    intent: &DurableIntent,
-) -> Result<Option<Seen>, LedgerError> {
-    let witness = ledger.witness(intent.node(), intent.payment()).await?;
-    Ok(tested(payer, intent.node(), &witness).await.err())
+/// What a node says against a payment is news only where it still knows what it settled before.
+async fn weighed<P: Payer>(payer: &P, intent: &DurableIntent, said: Seen, witness: &Witness) -> Seen {
+    if let Err(instead) = tested(payer, intent.node(), witness).await {
+        return instead;
+    }
+    let all_failed = matches!(said, Seen::Failed(_)) && intent.sends_answered() >= intent.sends_begun();
+    if witness.is_earlier || all_failed { said } else { Seen::Unwitnessed }
 }
 
 /// Whether the node still knows what it settled; else what is to be said instead.
-pub(super) async fn tested<P: Payer>(payer: &P, intended: &NodeId, witness: &Witness) -> Result<(), Seen> {
-    let forgotten = forgotten(payer, witness).await.map_err(Seen::Unknown)?;
+async fn tested<P: Payer>(payer: &P, intended: &NodeId, witness: &Witness) -> Result<(), Seen> {
+    let remembers = remembers(payer, witness).await.map_err(Seen::Unknown)?;
     // Another node may have taken the address over between the first question and the answers: then it was that one which
     // knows nothing, and ours has not forgotten.
     match payer.node().await {
-        Ok(node) if node.id == *intended => forgotten.map_or(Ok(()), |what| Err(Seen::Forgot(forgot(what)))),
+        Ok(node) if node.id == *intended && remembers => Ok(()),
+        Ok(node) if node.id == *intended => Err(Seen::Forgot(forgot())),
         Ok(node) => Err(Seen::OtherNode(other_node(intended, &node.id))),
         Err(problem) => Err(Seen::Unknown(problem)),
     }
 }
 
-/// What the answering node does not know any more of what the ledger knows to have settled.
-async fn forgotten<P: Payer>(payer: &P, witness: &Witness) -> Result<Option<&'static str>, NodeProblem> {
-    for settled in witness.newest_settled.iter().chain(&witness.around) {
+/// Whether the answering node still knows all that the ledger knows to have settled.
+async fn remembers<P: Payer>(payer: &P, witness: &Witness) -> Result<bool, NodeProblem> {
+    for settled in &witness.settled {
         if !still_known(payer, settled).await? {
-            return Ok(Some("a payment that it had settled"));
+            return Ok(false);
         }
     }
-    let newest = payer.newest_payment_index().await?;
-    Ok(witness.payment_index.is_some_and(|seen| newest < seen).then_some("its latest payments"))
+    Ok(true)
 }
 
-fn forgot(what: &str) -> String {
-    format!(
-        "the node has forgotten {what}: it was restored or its payments were deleted, so it cannot say what it paid"
-    )
+fn forgot() -> String {
+    "the node has forgotten a payment that it had settled: it was restored or its payments were deleted, so it cannot say what it \
+     paid"
+        .to_owned()
 }
 
 async fn still_known<P: Payer>(payer: &P, hash: &PaymentHash) -> Result<bool, NodeProblem> {

@@ -13,10 +13,16 @@ fn in_flight(flags: &str) -> (Sandbox, Client) {
     (sandbox, client)
 }
 
-/// What time would do: the invoice can be paid no more.
+/// What time would do: the invoice can be paid no more, and whatever paid it in time has ended.
 fn expire(client: &Client) {
+    expired_since(client, 20 * 24 * 3_600);
+}
+
+fn expired_since(client: &Client, seconds: u64) {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let at_ms = i64::try_from((now.as_secs() - seconds) * 1_000).unwrap();
     let ledger = rusqlite::Connection::open(client.ledger()).unwrap();
-    assert_eq!(ledger.execute("UPDATE intents SET invoice_expires_at = 1700000000000", []).unwrap(), 1);
+    assert_eq!(ledger.execute("UPDATE intents SET invoice_expires_at = ?1", [at_ms]).unwrap(), 1);
 }
 
 const UNPAID: &str = "resolve --batch jobs --job video --as unpaid --note because";
@@ -24,7 +30,7 @@ const UNPAID: &str = "resolve --batch jobs --job video --as unpaid --note becaus
 #[test]
 fn what_the_node_contradicts_is_not_decided() {
     let (sandbox, client) = in_flight("--sandbox-pay-ms 5000");
-    client.says(UNPAID).with(2).saying("can still be paid until").saying("nothing was decided");
+    client.says(UNPAID).with(2).saying("may still settle until").saying("nothing was decided");
     client.asks_node(UNPAID).with(2).saying("is on its way").saying("nothing was decided");
     for decision in ["lost", "rebuy"] {
         client.asks_node(&UNPAID.replace("unpaid", decision)).with(2).saying("nothing was decided");
@@ -40,7 +46,7 @@ fn what_the_node_contradicts_is_not_decided() {
 #[test]
 fn a_person_may_decide_where_the_old_node_is_gone() {
     let (_, client) = in_flight("--sandbox-pay-ms 60000");
-    client.says(UNPAID).with(2).saying("can still be paid until");
+    client.says(UNPAID).with(2).saying("may still settle until");
     expire(&client);
     client.says(UNPAID).with(0).saying("not asked, as none was named");
     client.says("status --batch jobs --job video").saying("decided");
@@ -50,7 +56,7 @@ fn a_person_may_decide_where_the_old_node_is_gone() {
         expire(&client);
         let other = Sandbox::start("");
         let new = Client::of(&other).instead_of(client);
-        new.asks_node(&UNPAID.replace("unpaid", decision)).with(0).saying("is not the one that answers now");
+        new.asks_node(&UNPAID.replace("unpaid", decision)).with(0).saying("it alone knows");
         let ended = new.run("run jobs.toml");
         match decision {
             "lost" => assert_eq!(new.column("jobs.results.csv", "state"), ["lost", "delivered"], "{ended}"),
@@ -85,6 +91,46 @@ fn an_audit_finds_what_a_person_decided_against_the_truth() {
     let json = client.asks_node("audit --json").with(7);
     let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!((&json["differing_count"], &json["differences"][0]["job"]), (&1.into(), &"video".into()));
+    client.asks_node("recover --all").saying("delivered video");
+    client.asks_node("audit").with(0).saying("agree    1 payment");
+}
+
+/// The invoice has expired while its payment is in flight: its HTLCs may hold for a week yet.
+#[test]
+fn what_may_still_settle_is_not_taken_as_unpaid() {
+    let (sandbox, client) = in_flight("--sandbox-pay-ms 3000");
+    expired_since(&client, 3_600);
+    for word in ["unpaid", "rebuy"] {
+        let said = UNPAID.replace("unpaid", word);
+        client.says(&said).with(2).saying("may still settle until").saying("nothing was decided");
+    }
+    client.says(&UNPAID.replace("unpaid", "lost")).with(0).saying("taken as lost");
+    client.says(&UNPAID.replace("unpaid", "rebuy")).with(2).saying("may still settle until");
+    sandbox.wait_for("its end", |books| books.settled().len() == 1);
+    client.run("run jobs.toml").with(0);
+    assert_eq!(client.column("jobs.results.csv", "state"), ["delivered", "delivered"]);
+    assert_eq!(client.column("jobs.results.csv", "take"), ["1", "1"]);
+    assert_eq!(sandbox.books().settled().len(), 2, "one payment a job");
+    client.asks_node("audit").with(0).saying("agree    2 payments");
+}
+
+/// A word that was wrong however late it was said: what it paid for is fetched, and nothing is bought in its place.
+#[test]
+fn what_settles_after_all_is_fetched_whatever_was_said() {
+    for (word, take) in [("unpaid", "1"), ("lost", "1"), ("rebuy", "2")] {
+        let (sandbox, client) = in_flight("--sandbox-pay-ms 1500");
+        expire(&client);
+        client.says(&UNPAID.replace("unpaid", word)).with(0);
+        sandbox.wait_for("its end", |books| books.settled().len() == 1);
+        let ended = client.run("run jobs.toml").with(0);
+        assert_eq!(client.column("jobs.results.csv", "state"), ["delivered", "delivered"], "{word}: {ended}");
+        assert_eq!(client.column("jobs.results.csv", "take"), [take, "1"], "{word}");
+        assert_eq!(client.column("jobs.receipts.csv", "id").len(), 2, "{word}");
+        assert_eq!(sandbox.books().settled().len(), 2, "{word}: one payment a job");
+        client.asks_node("audit").with(0).saying("agree    2 payments");
+        client.run("run jobs.toml").with(0);
+        assert_eq!(sandbox.books().settled().len(), 2, "{word}");
+    }
 }
 
 #[test]

@@ -360,7 +360,9 @@ impl Auditor {
 
     /// The same by the ledger's records.
     pub fn ledger_over_budget(&self) -> Option<String> {
-        self.over(&self.ledger_uses).map(|over| format!("spent or held in the ledger: {over}"))
+        let mut uses = self.ledger_uses.clone();
+        uses.retain(|hash, _| !self.is_excused(hash));
+        self.over(&uses).map(|over| format!("spent or held in the ledger: {over}"))
     }
 
     /// So much of a payment has come back, by the node's own record.

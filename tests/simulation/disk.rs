@@ -10,9 +10,9 @@ use l402_batch::ledger::sqlite::{
     BatchStart, Books, Compared, Decided, Decision, InlineLedger, NewBatch, Retake, Undecided,
 };
 use l402_batch::ledger::{
-    AnswerKind, BatchKey, Caps, Committed, DeliveredJob, Deliveries, DurableIntent, IntentRefusal, JobKey, JobState,
-    Ledger, LedgerError, NewIntent, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, PeriodCap, Reason, Record,
-    RefundRecord, Twin, Undownloaded, Witness,
+    AnswerKind, BatchKey, Caps, Committed, DeadProof, DeliveredJob, Deliveries, DurableIntent, IntentRefusal, JobKey,
+    JobState, Ledger, LedgerError, NewIntent, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, PeriodCap, Reason,
+    Record, RefundRecord, Twin, Undownloaded, Witness,
 };
 use l402_batch::money::Msat;
 use l402_batch::origin::{HttpAnswer, Request};
@@ -403,8 +403,9 @@ impl Disk {
                     auditor.known_settled(known.node, known.hash);
                     if let Some(posted) = posted {
                         known.used = known.amount + posted.fee.get();
-                        auditor.ledger_uses(known.hash, known.used - known.refunded);
                     }
+                    // What a person had taken as never made is held again.
+                    auditor.ledger_uses(known.hash, known.used - known.refunded);
                 }
                 open.remove(payment);
             }
@@ -430,7 +431,7 @@ impl Disk {
                     _ => {}
                 }
             }
-            (Record::Dead { payment, .. }, _) => {
+            (Record::Dead { payment, .. } | Record::GivenUpDead { payment, .. }, _) => {
                 if let Some(known) = payments.get_mut(payment) {
                     known.used = 0;
                     auditor.ledger_uses(known.hash, 0);
@@ -471,15 +472,15 @@ impl Disk {
     }
 
     /// A person's decision.
-    pub fn decide(&self, job: &Undecided, decision: Decision, evidence: &str) -> Decided {
+    pub fn decide(&self, job: &Undecided, decision: Decision, evidence: &str, proof: Option<DeadProof>) -> Decided {
         let now = self.world.our_time();
-        let decided = self.ledger.books().decide(now, job.job, decision, "as I say", evidence);
+        let decided = self.ledger.books().decide(now, job.job, decision, "as I say", evidence, proof);
         let decided = decided.expect("a decision can be written");
         if let (Decided::Recorded, Some(intent)) = (decided, &job.intent) {
             self.open.borrow_mut().remove(&intent.payment());
             self.in_doubt.borrow_mut().remove(&intent.payment());
             self.world.open_payments.set(self.open.borrow().len() as u64);
-            if decision == Decision::Unpaid {
+            if decision == Decision::Unpaid || proof.is_some() {
                 self.world.auditor.borrow_mut().ledger_uses(*intent.hash(), 0);
             }
         }
@@ -522,6 +523,8 @@ pub fn name(record: &Record) -> String {
         Record::SendBegun(_)
         | Record::Paid { .. }
         | Record::Posted(..)
+        | Record::GivenUpDead { .. }
+        | Record::Witness { .. }
         | Record::Answer { .. }
         | Record::Accepted { .. }
         | Record::Fetching(..)
@@ -655,6 +658,10 @@ impl Ledger for Port<'_> {
 
     async fn witness(&self, node: &NodeId, payment: PaymentKey) -> Result<Witness, LedgerError> {
         self.read(|books| books.witness(node, payment)).await
+    }
+
+    async fn is_witnessed(&self, node: &NodeId) -> Result<bool, LedgerError> {
+        self.read(|books| books.is_witnessed(node)).await
     }
 
     async fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {

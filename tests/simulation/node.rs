@@ -8,6 +8,8 @@ use l402_batch::l402::{PaymentHash, Preimage};
 use l402_batch::money::Msat;
 use l402_batch::payer::{Found, NodeId, NodeProblem, PayFailure, PayRefusal, Settled};
 
+use sha2::{Digest, Sha256};
+
 use super::auditor::{Attempt, Fate};
 use super::coverage::Sight;
 use super::faults::Fault;
@@ -53,6 +55,8 @@ pub struct Node {
     pub id: NodeId,
     pub health: Health,
     payments: BTreeMap<PaymentHash, Payment>,
+    /// What somebody else paid here before the world began, while it is remembered.
+    foreign: Option<(PaymentHash, [u8; 32])>,
     newest_index: u64,
 }
 
@@ -86,7 +90,7 @@ enum Step {
 impl Node {
     pub fn new(number: usize) -> Self {
         let id = NodeId(format!("02{}", format!("{number:02x}").repeat(32)));
-        Self { id, health: Health::Up, payments: BTreeMap::new(), newest_index: 40 }
+        Self { id, health: Health::Up, payments: BTreeMap::new(), foreign: Some(foreign(number)), newest_index: 40 }
     }
 
     /// The problem of the whole node, if it has one.
@@ -99,9 +103,11 @@ impl Node {
         }
     }
 
-    /// The index of the newest payment that it remembers.
-    pub fn newest_payment_index(&self) -> u64 {
-        self.payments.values().map(|payment| payment.index).max().unwrap_or(0)
+    /// The newest payment that it remembers as settled.
+    pub fn newest_settled(&self) -> Option<PaymentHash> {
+        let settled = self.payments.iter().filter(|(_, payment)| payment.status == Status::Succeeded);
+        let newest = settled.max_by_key(|(_, payment)| payment.index).map(|(hash, _)| *hash);
+        newest.or(self.foreign.map(|(hash, _)| hash))
     }
 
     pub fn has_in_flight(&self) -> bool {
@@ -110,7 +116,7 @@ impl Node {
 
     /// What it says of a hash.
     pub fn found(&self, hash: &PaymentHash) -> Found {
-        let Some(payment) = self.payments.get(hash) else { return Found::NotFound };
+        let Some(payment) = self.payments.get(hash) else { return self.found_foreign(hash) };
         let preimage = Preimage::verify(payment.preimage, hash);
         match (&payment.status, preimage) {
             (Status::Succeeded, Ok(preimage)) => {
@@ -123,6 +129,16 @@ impl Node {
         }
     }
 
+    fn found_foreign(&self, hash: &PaymentHash) -> Found {
+        let preimage = self.foreign.filter(|(known, _)| known == hash).and_then(|(_, preimage)| {
+            let verified = Preimage::verify(preimage, hash);
+            verified.ok()
+        });
+        preimage.map_or(Found::NotFound, |preimage| {
+            Found::Settled(Settled { preimage, fee: Msat::new(1_000), payment_index: Some(40) })
+        })
+    }
+
     /// Goes back to a backup: everything after that index is forgotten.
     fn restore(&mut self, index: u64) {
         self.payments.retain(|_, payment| payment.index <= index);
@@ -131,7 +147,13 @@ impl Node {
 
     fn delete_history(&mut self) {
         self.payments.retain(|_, payment| payment.status == Status::InFlight);
+        self.foreign = None;
     }
+}
+
+fn foreign(number: usize) -> (PaymentHash, [u8; 32]) {
+    let preimage = [0xf0 | u8::try_from(number).unwrap_or(0xf); 32];
+    (PaymentHash(Sha256::digest(preimage).into()), preimage)
 }
 
 /// Something that may befall a node, drawn whenever it is asked.

@@ -224,11 +224,11 @@ impl Payer for SimPayer {
         Ok(Msat::new(u64::from(u32::MAX)))
     }
 
-    async fn newest_payment_index(&self) -> Result<u64, NodeProblem> {
+    async fn newest_settled(&self) -> Result<Option<PaymentHash>, NodeProblem> {
         let at = self.here();
         let asked = exchange(&self.world, Kind::Other, UNARY_MS, move |world| match refused(world, at) {
             Some(problem) => Err(problem),
-            None => Ok(world.nodes[at].borrow().newest_payment_index()),
+            None => Ok(world.nodes[at].borrow().newest_settled()),
         });
         asked.await.unwrap_or_else(|lost| Err(problem_of(lost)))
     }

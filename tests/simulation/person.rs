@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use l402_batch::ledger::sqlite::{Decided, Decision, Undecided};
-use l402_batch::ledger::{DurableIntent, JobState};
+use l402_batch::ledger::{DeadProof, DurableIntent, JobState};
 use l402_batch::payer::Found;
 use l402_batch::run::{Evidence, evidence};
 
@@ -46,8 +46,8 @@ impl Life {
         if verdict::stuck(&self.world, &self.disk, &self.batches).is_empty() {
             return false;
         }
-        // Once the invoices have expired by every clock, and what was on its way has arrived.
-        pass(&self.world, 8 * HOUR_MS);
+        // Once the invoices have expired by every clock, what was on its way has arrived, and every time lock has ended.
+        pass(&self.world, 15 * 24 * HOUR_MS);
         let stuck = verdict::stuck(&self.world, &self.disk, &self.batches);
         for Stuck { at, id, node } in &stuck {
             let decision = *self.rng.pick(&DECISIONS);
@@ -67,34 +67,31 @@ impl Life {
         world.note(|| format!("a person says {decision:?} of {id}, which is {:?}", job.state));
         let take = self.disk.ledger.books().takes(key, id).expect("the ledger can be read").len();
         let had_it = job.intent.as_ref().is_some_and(|intent| self.node_has(intent, named));
-        let Some(heard) = self.heard(&job, decision, named) else { return false };
+        let Some((heard, proof)) = self.heard(&job, named) else { return false };
         if job.intent.as_ref().is_some_and(|intent| had_it && self.node_has(intent, named)) {
             world.violated(format!("{id} is decided against the node's word"));
         }
-        let decided = self.disk.decide(&job, decision, &heard);
+        let decided = self.disk.decide(&job, decision, &heard, proof);
         world.note(|| format!("decided: {decided:?}, {heard}"));
         match decided {
             Decided::Refused(_) => world.saw(Sight::RefusedByState),
+            Decided::TooEarly(_) => world.saw(Sight::RefusedTooEarly),
             Decided::Recorded => self.bear(&job, (at, id, take), decision, named),
         }
         decided == Decided::Recorded
     }
 
-    /// What the command hears of the payment; nothing where that speaks against the decision.
-    fn heard(&self, job: &Undecided, decision: Decision, named: bool) -> Option<String> {
+    /// What the command hears of the payment, and what that proves; nothing where it speaks against the decision.
+    fn heard(&self, job: &Undecided, named: bool) -> Option<(String, Option<DeadProof>)> {
         let world = &self.world;
-        let Some(intent) = &job.intent else { return Some("no payment of it is open".to_owned()) };
+        let Some(intent) = &job.intent else { return Some(("no payment of it is open".to_owned(), None)) };
         world.begin_process(Stop::Never);
         let witness =
             self.disk.ledger.books().witness(intent.node(), intent.payment()).expect("the ledger can be read");
         let asked = evidence(named.then_some(&self.payer), intent, &witness, world.our_time());
         match drive(world, asked, STEPS_MAX) {
-            Driven::Done(Ok(Evidence::Heard(words))) => Some(words),
-            Driven::Done(Ok(Evidence::MayStillArrive(_, words))) if decision != Decision::Unpaid => Some(words),
-            Driven::Done(Ok(Evidence::MayStillArrive(..))) => {
-                world.saw(Sight::RefusedTooEarly);
-                None
-            }
+            Driven::Done(Ok(Evidence::Proven(proof, words))) => Some((words, Some(proof))),
+            Driven::Done(Ok(Evidence::Unproven(words))) => Some((words, None)),
             Driven::Done(Ok(Evidence::Contradicts(_))) => {
                 world.saw(Sight::RefusedByNode);
                 None

@@ -62,7 +62,8 @@ pub fn stuck(world: &World, disk: &Disk, batches: &[Batch]) -> Vec<Stuck> {
     let open = disk.ledger.books().open_jobs(None).expect("the ledger can be read");
     let told = open
         .into_iter()
-        .filter(|job| job.state == JobState::InDoubt && matches!(job.reason, Reason::NodeForgot | Reason::OtherNode));
+        .filter(|job| job.state == JobState::InDoubt)
+        .filter(|job| matches!(job.reason, Reason::NodeForgot | Reason::OtherNode | Reason::NoWitness));
     told.filter_map(|job| {
         let OpenStage::Intended(intent) = &job.stage else { return None };
         let node = number_of(world, intent);

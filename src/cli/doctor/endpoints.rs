@@ -83,6 +83,7 @@ fn judge(challenge: Challenge, sample: &Sample, node: Option<Network>, facts: &m
         network: node.or(invoice.map(|invoice| invoice.network)).unwrap_or(Network::Mainnet),
         now: SystemClock.now(),
         min_lifetime_ms: INVOICE_LIFE_MS_MIN,
+        max_lifetime_ms: i64::MAX,
     };
     match check_challenge(challenge, &expected) {
         Ok(checked) => report.ok(

@@ -261,7 +261,7 @@ fn carried(channels: &Channels, survey: Option<&Survey>, report: &mut Report) {
 
 /// Whether the node lets its payments be listed and looked up: harmless calls that resuming and auditing need.
 async fn history(payer: &LndPayer, report: &mut Report) {
-    if let Err(problem) = payer.newest_payment_index().await {
+    if let Err(problem) = payer.newest_settled().await {
         report.problem_of("history", ExitCode::Node, &problem);
         return;
     }

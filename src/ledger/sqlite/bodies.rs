@@ -164,7 +164,7 @@ fn is_used(tx: &Connection, digest: &[u8; 32]) -> Result<bool, Fault> {
     let used = tx
         .prepare_cached(
             "SELECT 1 FROM intents i JOIN payments p ON p.id = i.payment
-             WHERE i.body_sha256 = ?1 AND p.state <> 'dead' AND p.delivered_at IS NULL
+             WHERE i.body_sha256 = ?1 AND (p.state <> 'dead' OR p.dead_proof = 'decided') AND p.delivered_at IS NULL
                  AND NOT EXISTS (SELECT 1 FROM refunds r WHERE r.payment = p.id AND r.state = 'settled') LIMIT 1",
         )?
         .query_row([digest], |_| Ok(()))

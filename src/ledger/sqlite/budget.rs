@@ -90,6 +90,12 @@ pub(super) fn hold(tx: &Connection, batch: BatchKey, charged: &Charged, cost: Ms
     move_money(tx, batch, charged, Move { held: int(cost.get())?, ..Move::default() })
 }
 
+/// Holds again what was given back of a payment that settled after all. No limit can refuse what is gone.
+pub(super) fn hold_again(tx: &Connection, payment: &Payment) -> Result<(), Fault> {
+    let held = int(payment.hold()?.get())?;
+    move_money(tx, payment.batch, &charged_for(payment), Move { held, ..Move::default() })
+}
+
 /// Turns a payment's hold into what it cost. A fee above the ceiling is posted as it is: the truth.
 pub(super) fn post(tx: &Connection, payment: &Payment, fee: Msat) -> Result<(), Fault> {
     let moved = Move {

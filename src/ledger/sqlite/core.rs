@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 use super::bodies::Bodies;
 use super::error::Fault;
 use super::held::Held;
-use super::{fetch, file, gap, intend, lock, redeem, refund, schema, settle};
+use super::{fetch, file, gap, intend, lock, redeem, refund, schema, settle, witness};
 use crate::catalog::Endpoint;
 use crate::l402::PaymentHash;
 use crate::ledger::{Committed, LedgerError, PaymentKey, Record};
@@ -306,6 +306,12 @@ fn apply_one(
             unused.extend(body_file(tx, payment)?);
             Ok(done)
         }
+        Record::GivenUpDead { payment, proof } => {
+            let done = settle::given_up_dead(tx, now, payment, proof)?;
+            unused.extend(body_file(tx, payment)?);
+            Ok(done)
+        }
+        Record::Witness { node, hash } => witness::keep(tx, now, &node, &hash),
         Record::Doubt { payment, reason, error, wait_until } => {
             settle::doubt(tx, now, payment, reason, error.as_deref(), wait_until)
         }

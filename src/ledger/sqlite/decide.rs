@@ -1,23 +1,27 @@
 //! What a person decides of a job that no run can bring on: recorded with the reason, and never against the books.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Books;
 use super::budget;
-use super::error::{Fault, contradiction};
+use super::convert::proof_word;
+use super::error::Fault;
 use super::job::{self, Change};
 use super::payment::{durable_intent, payment};
-use crate::ledger::{BatchKey, DurableIntent, JobKey, JobState, LedgerError, PaymentKey, Reason};
+use super::settle::is_proven;
+use super::unsettled::{extra_take, unsettled_until};
+use crate::ledger::{BatchKey, DeadProof, DurableIntent, JobKey, JobState, LedgerError, PaymentKey, Reason};
 use crate::time::UnixMs;
 
 /// What a person decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// The payment was never made: its hold is given back, and the job may be bought again.
+    /// The payment was never made: its hold is given back, and the job may be bought again. By its node's own word, or once it can
+    /// settle no more.
     Unpaid,
     /// The money is gone and nothing comes for it, which a person has taken note of. What was held stays used.
     Lost,
-    /// As lost, and one more take of the job is bought by the next run.
+    /// As lost, and one more take of the job is bought by the next run. As late as `Unpaid`.
     Rebuy,
 }
 
@@ -41,6 +45,8 @@ pub enum Decided {
     Recorded,
     /// It contradicts how the job stands; nothing was written.
     Refused(JobState),
+    /// Until then its payment may still settle, and its node has not said that it never will; nothing was written.
+    TooEarly(UnixMs),
 }
 
 impl Decision {
@@ -57,10 +63,10 @@ impl Decision {
     /// Whether it can be said of a job in that state.
     const fn fits(self, state: JobState) -> bool {
         match (self, state) {
-            (_, JobState::Running | JobState::InDoubt)
-            | (Self::Lost | Self::Rebuy, JobState::Paid | JobState::RefundOffered)
-            | (Self::Lost | Self::Rebuy, JobState::Lost | JobState::Refunded) => true,
-            (Self::Unpaid, JobState::Paid | JobState::RefundOffered | JobState::Lost)
+            // Of a lost job it is for its payment to tell.
+            (_, JobState::Running | JobState::InDoubt | JobState::Lost)
+            | (Self::Lost | Self::Rebuy, JobState::Paid | JobState::RefundOffered | JobState::Refunded) => true,
+            (Self::Unpaid, JobState::Paid | JobState::RefundOffered)
             | (
                 _,
                 JobState::Pending | JobState::Delivered | JobState::Downloaded | JobState::Refused | JobState::Failed,
@@ -83,17 +89,13 @@ impl Books {
                 .query_row(params![batch, id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
                 .optional()?;
             let Some((job, state, reason)) = found else { return Ok(None) };
-            let open: Option<PaymentKey> = books
-                .conn
-                .prepare_cached("SELECT id FROM payments WHERE job = ?1 AND state = 'intended'")?
-                .query_row([job], |row| row.get(0))
-                .optional()?;
-            let intent = open.map(|key| durable_intent(&books.conn, key)).transpose()?;
+            let intent = intended(&books.conn, job)?.map(|key| durable_intent(&books.conn, key)).transpose()?;
             Ok(Some(Undecided { job, state, reason, intent }))
         })
     }
 
-    /// Records a decision, with the person's note and with what the node said (or why it was not asked).
+    /// Records a decision, with the person's note and with what the node said (or why it was not asked). `proof`: what its own
+    /// answer proves, that the open payment can never settle.
     ///
     /// # Errors
     /// Where the ledger cannot be written.
@@ -104,61 +106,61 @@ impl Books {
         decision: Decision,
         note: &str,
         evidence: &str,
+        proof: Option<DeadProof>,
     ) -> Result<Decided, LedgerError> {
         self.write(|tx, _| {
             let found = job::job(tx, key)?;
-            if found.superseded || !decision.fits(found.state) {
+            let open = intended(tx, key)?;
+            let of_nothing = decision == Decision::Unpaid && open.is_none();
+            if found.superseded || of_nothing || !decision.fits(found.state) {
                 return Ok(Decided::Refused(found.state));
+            }
+            let replaces = matches!(decision, Decision::Unpaid | Decision::Rebuy);
+            if replaces
+                && proof.is_none()
+                && let Some(until) = unsettled_until(tx, key, now)?
+            {
+                return Ok(Decided::TooEarly(until));
             }
             tx.prepare_cached("INSERT INTO decisions (job, at, decision, note, evidence) VALUES (?1, ?2, ?3, ?4, ?5)")?
                 .execute(params![key, now, decision.as_str(), note, evidence])?;
-            let from = (found.state, found.reason);
-            match decision {
-                Decision::Unpaid => {
-                    bury(tx, now, key)?;
-                    let change =
-                        Change { error: Some(note), finished: true, ..Change::to(JobState::Failed, Reason::Decided) };
-                    job::change(tx, now, key, from, &change)?;
-                }
-                Decision::Lost | Decision::Rebuy => {
-                    // What came back stays what it is: only the job is left at that.
-                    let state = if found.state == JobState::Refunded { JobState::Refunded } else { JobState::Lost };
-                    let change = Change { error: Some(note), finished: true, ..Change::to(state, Reason::Decided) };
-                    job::change(tx, now, key, from, &change)?;
-                }
+            if let Some(open) = open
+                && (decision == Decision::Unpaid || proof.is_some())
+            {
+                bury(tx, now, open, proof)?;
             }
+            let state = match decision {
+                Decision::Unpaid => JobState::Failed,
+                // What came back stays what it is: only the job is left at that.
+                Decision::Lost | Decision::Rebuy if found.state == JobState::Refunded => JobState::Refunded,
+                Decision::Lost | Decision::Rebuy => JobState::Lost,
+            };
+            let change = Change { error: Some(note), finished: true, ..Change::to(state, Reason::Decided) };
+            job::change(tx, now, key, (found.state, found.reason), &change)?;
             if decision == Decision::Rebuy {
-                next_take(tx, key)?;
+                extra_take(tx, key)?;
             }
             Ok(Decided::Recorded)
         })
     }
 }
 
-/// By a person's word the open payment was never made: its hold is given back.
-fn bury(tx: &rusqlite::Connection, now: UnixMs, job: JobKey) -> Result<(), Fault> {
-    let open: Option<PaymentKey> = tx
+/// The open payment of a job without a preimage.
+fn intended(conn: &Connection, job: JobKey) -> Result<Option<PaymentKey>, Fault> {
+    Ok(conn
         .prepare_cached("SELECT id FROM payments WHERE job = ?1 AND state = 'intended'")?
         .query_row([job], |row| row.get(0))
-        .optional()?;
-    let Some(key) = open else { return contradiction(format!("job {} has no open payment", job.0)) };
-    budget::void(tx, &payment(tx, key)?)?;
-    tx.prepare_cached("UPDATE payments SET state = 'dead', dead_proof = 'decided', dead_at = ?2 WHERE id = ?1")?
-        .execute(params![key, now])?;
-    Ok(())
+        .optional()?)
 }
 
-/// One more take of the same purchase, pending. It is of no load: the word for it was given here, and stands.
-fn next_take(tx: &rusqlite::Connection, job: JobKey) -> Result<(), Fault> {
-    tx.prepare_cached("UPDATE jobs SET superseded = 1 WHERE id = ?1")?.execute([job])?;
-    let rows = tx
-        .prepare_cached(
-            "INSERT INTO jobs (batch, job, take, seq, line, endpoint, content, price_msat, fee_ceiling_msat,
-                 max_cost_msat, state, reason, first_load, last_load, params, extra)
-             SELECT batch, job, take + 1, seq, line, endpoint, content, price_msat, fee_ceiling_msat, max_cost_msat,
-                 'pending', '', 0, last_load, params, extra
-             FROM jobs WHERE id = ?1",
-        )?
-        .execute([job])?;
-    if rows == 1 { Ok(()) } else { contradiction(format!("there is no job {}", job.0)) }
+/// The open payment was never made, by proof or by a person's word alone: its hold is given back.
+fn bury(tx: &Connection, now: UnixMs, key: PaymentKey, proof: Option<DeadProof>) -> Result<(), Fault> {
+    let payment = payment(tx, key)?;
+    if proof.is_some_and(|proof| !is_proven(&payment, proof)) {
+        return payment.unexpected("a death while a send is unanswered");
+    }
+    budget::void(tx, &payment)?;
+    tx.prepare_cached("UPDATE payments SET state = 'dead', dead_proof = ?3, dead_at = ?2 WHERE id = ?1")?
+        .execute(params![key, now, proof.map_or("decided", proof_word)])?;
+    Ok(())
 }

@@ -51,6 +51,10 @@ impl Ledger for InlineLedger {
         self.books().witness(node, payment)
     }
 
+    async fn is_witnessed(&self, node: &NodeId) -> Result<bool, LedgerError> {
+        self.books().is_witnessed(node)
+    }
+
     async fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
         self.books().twin(job, digest)
     }

@@ -10,8 +10,9 @@ use super::error::{Fault, contradiction};
 use super::job::{self, Change, Job};
 use super::payment::durable_intent;
 use super::read::twin;
+use super::unsettled::earlier_take;
 use crate::catalog::Apart;
-use crate::ledger::{BatchKey, Committed, IntentRefusal, JobState, NewIntent, PaymentKey, Reason};
+use crate::ledger::{BatchKey, CLTV_LIMIT, Committed, IntentRefusal, JobState, NewIntent, PaymentKey, Reason};
 use crate::money::Msat;
 use crate::time::UnixMs;
 
@@ -27,6 +28,9 @@ pub(super) fn intend(tx: &Connection, bodies: &Bodies, now: UnixMs, intent: &New
     }
     if has_twin(tx, now, intent)? {
         return Ok(Committed::IntentRefused(IntentRefusal::TwinKnown));
+    }
+    if let Some(until) = earlier_take(tx, intent.job, now)? {
+        return Ok(Committed::IntentRefused(IntentRefusal::EarlierTake { until }));
     }
     let charged = match budget::fit(tx, job.batch, &intent.caps, cost)? {
         Ok(charged) => charged,
@@ -95,8 +99,8 @@ fn insert_payment(
 ) -> Result<PaymentKey, Fault> {
     tx.prepare_cached(
         "INSERT INTO payments (job, batch, payment_hash, state, amount_msat, fee_limit_msat, node, day, month,
-             sends_begun, sent_at, intended_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, ?10)",
+             sends_begun, sent_at, intended_at, cltv_limit)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, ?10, ?11)",
     )?
     .execute(params![
         intent.job,
@@ -108,7 +112,8 @@ fn insert_payment(
         intent.node.0,
         charged.day,
         charged.month,
-        now
+        now,
+        CLTV_LIMIT
     ])?;
     Ok(PaymentKey(tx.last_insert_rowid()))
 }

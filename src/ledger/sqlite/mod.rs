@@ -31,7 +31,9 @@ mod redeem;
 mod refund;
 mod schema;
 mod settle;
+mod unsettled;
 mod views;
+mod witness;
 mod writer;
 
 #[cfg(test)]

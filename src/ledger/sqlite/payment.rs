@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::convert::{PaymentState, uint_or_none};
+use super::convert::PaymentState;
 use super::error::{Fault, contradiction};
 use crate::l402::{PaymentHash, Preimage, Token};
 use crate::ledger::{BatchKey, DurableIntent, JobKey, JobState, LedgerError, PaidPurchase, PaymentKey, Reason};
@@ -22,8 +22,8 @@ pub(super) struct Payment {
     pub(super) amount: Msat,
     pub(super) fee_limit: Msat,
     pub(super) fee: Option<Msat>,
-    pub(super) payment_index: Option<u64>,
-    pub(super) node: String,
+    /// It is dead by a person's word alone.
+    pub(super) decided: bool,
     pub(super) day: Option<String>,
     pub(super) month: Option<String>,
     pub(super) sends_begun: u32,
@@ -40,7 +40,7 @@ pub(super) fn payment(tx: &Connection, key: PaymentKey) -> Result<Payment, Fault
     let found = tx
         .prepare_cached(
             "SELECT p.job, p.batch, p.payment_hash, p.state, p.amount_msat, p.fee_limit_msat, p.fee_msat,
-                 p.payment_index, p.node, p.day, p.month, p.sends_begun, p.sends_answered, p.preimage, p.delivered_at,
+                 p.dead_proof IS 'decided', p.day, p.month, p.sends_begun, p.sends_answered, p.preimage, p.delivered_at,
                  j.state, j.reason, p.accepted
              FROM payments p JOIN jobs j ON j.id = p.job WHERE p.id = ?1",
         )?
@@ -54,17 +54,16 @@ pub(super) fn payment(tx: &Connection, key: PaymentKey) -> Result<Payment, Fault
                 amount: row.get(4)?,
                 fee_limit: row.get(5)?,
                 fee: row.get(6)?,
-                payment_index: uint_or_none(row, 7)?,
-                node: row.get(8)?,
-                day: row.get(9)?,
-                month: row.get(10)?,
-                sends_begun: row.get(11)?,
-                sends_answered: row.get(12)?,
-                preimage: row.get(13)?,
-                delivered_at: row.get(14)?,
-                job_state: row.get(15)?,
-                job_reason: row.get(16)?,
-                accepted: row.get(17)?,
+                decided: row.get(7)?,
+                day: row.get(8)?,
+                month: row.get(9)?,
+                sends_begun: row.get(10)?,
+                sends_answered: row.get(11)?,
+                preimage: row.get(12)?,
+                delivered_at: row.get(13)?,
+                job_state: row.get(14)?,
+                job_reason: row.get(15)?,
+                accepted: row.get(16)?,
             })
         })
         .optional()?;
@@ -126,7 +125,7 @@ impl Payment {
 }
 
 const HELD: &str = "p.id, p.job, p.payment_hash, i.invoice, p.amount_msat, p.fee_limit_msat, p.node,
-    i.invoice_expires_at, i.credential_expires_at, p.sends_begun, p.sends_answered, p.accepted";
+    i.invoice_expires_at, i.credential_expires_at, p.sends_begun, p.sends_answered, p.accepted, p.cltv_limit";
 
 fn intent_of_row(row: &Row<'_>) -> rusqlite::Result<DurableIntent> {
     Ok(DurableIntent {
@@ -142,6 +141,7 @@ fn intent_of_row(row: &Row<'_>) -> rusqlite::Result<DurableIntent> {
         sends_begun: row.get(9)?,
         sends_answered: row.get(10)?,
         accepted: row.get(11)?,
+        cltv_limit: row.get(12)?,
     })
 }
 
@@ -158,9 +158,9 @@ pub(super) fn paid_purchase(tx: &Connection, key: PaymentKey) -> Result<PaidPurc
          FROM payments p JOIN intents i ON i.payment = p.id WHERE p.id = ?1"
     );
     let (intent, scheme, token, preimage, state, redeems) = tx.prepare_cached(&sql)?.query_row([key], |row| {
-        let preimage: Option<[u8; 32]> = row.get(14)?;
-        let state: PaymentState = row.get(15)?;
-        Ok((intent_of_row(row)?, row.get(12)?, row.get::<_, String>(13)?, preimage, state, row.get(16)?))
+        let preimage: Option<[u8; 32]> = row.get(15)?;
+        let state: PaymentState = row.get(16)?;
+        Ok((intent_of_row(row)?, row.get(13)?, row.get::<_, String>(14)?, preimage, state, row.get(17)?))
     })?;
     let verified = preimage.and_then(|bytes| Preimage::verify(bytes, &intent.hash).ok());
     let Some(preimage) = verified else {

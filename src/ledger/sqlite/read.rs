@@ -11,20 +11,15 @@ use super::error::Fault;
 use super::payment::{durable_intent, paid_purchase};
 use super::schema::OPEN_PAYMENT;
 use crate::catalog::Endpoint;
-use crate::l402::PaymentHash;
 use crate::ledger::{
     AnswerKey, AnswerKind, BatchKey, JobKey, JobState, LedgerError, OpenJob, OpenStage, PaymentKey, PendingJob, Poll,
-    Reason, Twin, Witness,
+    Reason, Twin,
 };
 use crate::origin::{HttpAnswer, Request};
-use crate::payer::NodeId;
 use crate::plan::ContentHash;
 
 /// Endpoints kept in memory; a ledger of many catalogues reads some of them again.
 const ENDPOINTS_MAX: usize = 1_024;
-
-/// Settled payments of each kind that a node must still know; each costs a look-up at the node.
-const WITNESSES_MAX: i64 = 16;
 
 /// An open job as its row stands, before its stage is read.
 struct OpenRow {
@@ -42,7 +37,7 @@ struct OpenRow {
 
 impl Books {
     /// Every job of the batch (of all batches, with none) whose purchase is open: intended or paid and not at its end,
-    /// or at its end and not posted.
+    /// at its end and not posted, or dead by a person's word alone.
     ///
     /// # Errors
     /// Where the ledger cannot be read.
@@ -68,11 +63,17 @@ impl Books {
     }
 
     fn open_rows(&self, batch: Option<BatchKey>) -> Result<Vec<OpenRow>, Fault> {
+        let mut rows = self.rows_where(batch, OPEN_PAYMENT)?;
+        rows.extend(self.rows_where(batch, "p.dead_proof = 'decided'")?);
+        Ok(rows)
+    }
+
+    fn rows_where(&self, batch: Option<BatchKey>, which: &str) -> Result<Vec<OpenRow>, Fault> {
         let of_batch = if batch.is_some() { "p.batch = ?1 AND" } else { "?1 IS NULL AND" };
         let sql = format!(
             "SELECT j.id, j.batch, j.job, j.take, j.endpoint, j.content, j.state, j.reason, p.id, p.state
              FROM payments p JOIN jobs j ON j.id = p.job
-             WHERE {of_batch} {OPEN_PAYMENT} ORDER BY j.batch, j.seq, j.id"
+             WHERE {of_batch} {which} ORDER BY j.batch, j.seq, j.id"
         );
         let mut statement = self.conn.prepare_cached(&sql)?;
         let rows = statement.query_map([batch], |row| {
@@ -94,6 +95,9 @@ impl Books {
 
     /// How far a purchase came; none where nothing is left to do for it.
     fn stage(&self, row: &OpenRow) -> Result<Option<OpenStage>, Fault> {
+        if row.payment_state == PaymentState::Dead {
+            return Ok(Some(OpenStage::GivenUp(durable_intent(&self.conn, row.payment)?)));
+        }
         match row.state {
             JobState::Running | JobState::InDoubt => {
                 Ok(Some(OpenStage::Intended(durable_intent(&self.conn, row.payment)?)))
@@ -214,44 +218,6 @@ impl Books {
             }
             Ok(request)
         })
-    }
-
-    /// What a node must still know for its "not found" of that payment to count.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn witness(&self, node: &NodeId, payment: PaymentKey) -> Result<Witness, LedgerError> {
-        self.read(|books| {
-            let newest = books
-                .conn
-                .prepare_cached("SELECT newest_settled, payment_index FROM nodes WHERE pubkey = ?1")?
-                .query_row([&node.0], |row| Ok((row.get(0)?, uint_or_none(row, 1)?)))
-                .optional()?;
-            let Some((newest_settled, payment_index)) = newest else { return Ok(Witness::default()) };
-            let around = books.settled_around(node, payment)?;
-            Ok(Witness { newest_settled: Some(newest_settled), payment_index, around })
-        })
-    }
-
-    /// Settled payments of the node: of those bought before this one, the ones that it began last; of those bought since,
-    /// the first and the last.
-    fn settled_around(&self, node: &NodeId, payment: PaymentKey) -> Result<Vec<PaymentHash>, Fault> {
-        let mut around = Vec::new();
-        for which in [
-            "id < ?2 ORDER BY payment_index DESC LIMIT ?3",
-            "id > ?2 ORDER BY id LIMIT ?3",
-            "id > ?2 ORDER BY id DESC LIMIT ?3",
-        ] {
-            let sql = format!("SELECT payment_hash FROM payments WHERE node = ?1 AND preimage IS NOT NULL AND {which}");
-            let mut statement = self.conn.prepare_cached(&sql)?;
-            for hash in statement.query_map(params![node.0, payment, WITNESSES_MAX], |row| row.get(0))? {
-                let hash = hash?;
-                if !around.contains(&hash) {
-                    around.push(hash);
-                }
-            }
-        }
-        Ok(around)
     }
 
     /// The latest other purchase, of any batch, that sends the same request and whose payment is not dead. It counts as

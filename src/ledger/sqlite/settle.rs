@@ -7,6 +7,7 @@ use super::convert::{PaymentState, int, proof_word};
 use super::error::{Fault, contradiction};
 use super::job::{self, Change};
 use super::payment::{Payment, durable_intent, paid_purchase, payment};
+use super::unsettled;
 use crate::l402::Preimage;
 use crate::ledger::{Committed, DeadProof, JobEnd, JobState, PaymentKey, Posted, Reason};
 use crate::time::UnixMs;
@@ -72,11 +73,10 @@ pub(super) fn paid(
         return contradiction(format!("a preimage that does not belong to payment {}", found.hash));
     }
     match found.state {
-        PaymentState::Intended => {
-            tx.prepare_cached("UPDATE payments SET state = ?2, preimage = ?3, paid_at = ?4 WHERE id = ?1")?
-                .execute(params![key, PaymentState::Paid, preimage.reveal(), now])?;
-            note_settled(tx, now, &found, None)?;
-            job::change(tx, now, found.job, found.job_from(), &Change::to(JobState::Paid, Reason::None))?;
+        PaymentState::Intended => take_in(tx, now, &found, preimage)?,
+        PaymentState::Dead if found.decided => {
+            budget::hold_again(tx, &found)?;
+            take_in(tx, now, &found, preimage)?;
         }
         PaymentState::Paid | PaymentState::Posted if found.preimage.as_ref() == Some(preimage.reveal()) => {}
         PaymentState::Paid | PaymentState::Posted | PaymentState::Dead => {
@@ -92,7 +92,18 @@ pub(super) fn paid(
     Ok(Committed::Paid(paid_purchase(tx, key)?))
 }
 
-/// The node says SUCCEEDED. The same again changes nothing; another fee contradicts.
+/// The preimage is kept, and the job that it turns out to have paid for becomes `paid`.
+fn take_in(tx: &Connection, now: UnixMs, payment: &Payment, preimage: &Preimage) -> Result<(), Fault> {
+    let (job, from) = unsettled::job_of_settled(tx, now, payment)?;
+    tx.prepare_cached(
+        "UPDATE payments SET state = ?2, preimage = ?3, paid_at = ?4, dead_proof = NULL, dead_at = NULL WHERE id = ?1",
+    )?
+    .execute(params![payment.key, PaymentState::Paid, preimage.reveal(), now])?;
+    job::change(tx, now, job, from, &Change::to(JobState::Paid, Reason::None))
+}
+
+/// The node says SUCCEEDED. The same again changes nothing, but for the index: the node may have numbered its payments anew.
+/// Another fee contradicts.
 pub(super) fn posted(tx: &Connection, now: UnixMs, key: PaymentKey, posted: Posted) -> Result<Committed, Fault> {
     let payment = payment(tx, key)?;
     match payment.state {
@@ -103,34 +114,16 @@ pub(super) fn posted(tx: &Connection, now: UnixMs, key: PaymentKey, posted: Post
                 "UPDATE payments SET state = ?2, fee_msat = ?3, payment_index = ?4, posted_at = ?5 WHERE id = ?1",
             )?
             .execute(params![key, PaymentState::Posted, posted.fee, index, now])?;
-            note_settled(tx, now, &payment, posted.payment_index)?;
             Ok(Committed::Done)
         }
-        PaymentState::Posted if is_repeat(&payment, posted) => Ok(Committed::Done),
+        PaymentState::Posted if payment.fee == Some(posted.fee) => {
+            let index = posted.payment_index.map(int).transpose()?;
+            tx.prepare_cached("UPDATE payments SET payment_index = coalesce(?2, payment_index) WHERE id = ?1")?
+                .execute(params![key, index])?;
+            Ok(Committed::Done)
+        }
         PaymentState::Intended | PaymentState::Posted | PaymentState::Dead => payment.unexpected("a posting"),
     }
-}
-
-fn is_repeat(payment: &Payment, posted: Posted) -> bool {
-    let same_index = payment.payment_index.is_none()
-        || posted.payment_index.is_none()
-        || payment.payment_index == posted.payment_index;
-    payment.fee == Some(posted.fee) && same_index
-}
-
-/// What the node must still know from now on for its "not found" to count.
-fn note_settled(tx: &Connection, now: UnixMs, payment: &Payment, index: Option<u64>) -> Result<(), Fault> {
-    tx.prepare_cached(
-        "INSERT INTO nodes (pubkey, newest_settled, payment_index, settled_at) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (pubkey) DO UPDATE SET
-             newest_settled = CASE WHEN excluded.settled_at >= settled_at THEN excluded.newest_settled
-                 ELSE newest_settled END,
-             payment_index = max(coalesce(excluded.payment_index, payment_index),
-                 coalesce(payment_index, excluded.payment_index)),
-             settled_at = max(settled_at, excluded.settled_at)",
-    )?
-    .execute(params![payment.node, payment.hash, index.map(int).transpose()?, now])?;
-    Ok(())
 }
 
 /// The hash can never settle any more: the hold is given back.
@@ -155,9 +148,36 @@ pub(super) fn dead(
     Ok(Committed::Done)
 }
 
+/// What a person gave up is dead by proof. The job stays as it was decided.
+pub(super) fn given_up_dead(
+    tx: &Connection,
+    now: UnixMs,
+    key: PaymentKey,
+    proof: DeadProof,
+) -> Result<Committed, Fault> {
+    let payment = payment(tx, key)?;
+    let given_up = match payment.state {
+        PaymentState::Intended => !matches!(payment.job_state, JobState::Running | JobState::InDoubt),
+        PaymentState::Dead => payment.decided,
+        PaymentState::Paid | PaymentState::Posted => false,
+    };
+    if !given_up || !is_proven(&payment, proof) {
+        return payment.unexpected("the death of what was given up");
+    }
+    if payment.state == PaymentState::Intended {
+        budget::void(tx, &payment)?;
+    }
+    tx.prepare_cached(
+        "UPDATE payments SET state = ?2, dead_proof = ?3, dead_at = coalesce(dead_at, ?4) WHERE id = ?1",
+    )?
+    .execute(params![key, PaymentState::Dead, proof_word(proof), now])?;
+    note_said(tx, now, key, Some("it was never paid, and can never be"))?;
+    Ok(Committed::Done)
+}
+
 /// Whether the counted sends allow that proof (rule 2). That the invoice has expired is known by the node's clock alone,
 /// so the ledger cannot check it.
-const fn is_proven(payment: &Payment, proof: DeadProof) -> bool {
+pub(super) const fn is_proven(payment: &Payment, proof: DeadProof) -> bool {
     match proof {
         // A node that says FAILED knows the hash: where one POST was ever begun, that is its answer.
         DeadProof::FailedAndAnswered => payment.sends_answered == payment.sends_begun || payment.sends_begun == 1,

@@ -30,6 +30,7 @@ enum Ask {
     Pending(BatchKey, Option<u64>, usize, Reply<Vec<PendingJob>>),
     Request(PaymentKey, Reply<Request>),
     Witness(NodeId, PaymentKey, Reply<Witness>),
+    IsWitnessed(NodeId, Reply<bool>),
     Twin(JobKey, [u8; 32], Reply<Option<Twin>>),
     BoughtElsewhere(JobKey, [u8; 32], Network, Reply<Option<Original>>),
     OpenRefunds(Option<BatchKey>, Reply<Vec<PaymentKey>>),
@@ -102,6 +103,10 @@ impl Ledger for LedgerHandle {
 
     async fn witness(&self, node: &NodeId, payment: PaymentKey) -> Result<Witness, LedgerError> {
         self.ask(|reply| Ask::Witness(node.clone(), payment, reply)).await
+    }
+
+    async fn is_witnessed(&self, node: &NodeId) -> Result<bool, LedgerError> {
+        self.ask(|reply| Ask::IsWitnessed(node.clone(), reply)).await
     }
 
     async fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
@@ -188,6 +193,7 @@ fn carry_out(books: &mut Books, asks: Vec<Ask>) {
             | Ask::Pending(..)
             | Ask::Request(..)
             | Ask::Witness(..)
+            | Ask::IsWitnessed(..)
             | Ask::Twin(..)
             | Ask::BoughtElsewhere(..)
             | Ask::OpenRefunds(..)
@@ -222,6 +228,7 @@ fn read(books: &Books, ask: Ask) {
         Ask::Pending(batch, after, limit, reply) => drop(reply.send(books.pending(batch, after, limit))),
         Ask::Request(payment, reply) => drop(reply.send(books.request(payment))),
         Ask::Witness(node, payment, reply) => drop(reply.send(books.witness(&node, payment))),
+        Ask::IsWitnessed(node, reply) => drop(reply.send(books.is_witnessed(&node))),
         Ask::Twin(job, digest, reply) => drop(reply.send(books.twin(job, &digest))),
         Ask::BoughtElsewhere(job, digest, network, reply) => {
             drop(reply.send(books.bought_elsewhere(job, &digest, network)));

@@ -217,6 +217,14 @@ impl Heard {
         }
     }
 
+    /// The largest time lock that the node allows, in blocks, where it refuses a larger one: `max-cltv-expiry` in its
+    /// configuration.
+    pub(super) fn cltv_limit_allowed(&self) -> Option<u32> {
+        let Self::Error(error) = self else { return None };
+        let (_, allowed) = error.error.message.split_once("exceeds max allowed ")?;
+        allowed.parse().ok().filter(|blocks| *blocks > 0)
+    }
+
     /// What it says where it is all that a node says of a hash.
     pub(super) fn found(self) -> Found {
         match self {

@@ -37,7 +37,7 @@ pub fn node_says(body: &[u8]) -> Vec<NodeProblem> {
         node::ready(body).err(),
         node::info(body, None).err(),
         node::balance(body).err(),
-        node::newest_payment_index(body).err(),
+        node::newest_settled(body).err(),
     ];
     problems.into_iter().flatten().collect()
 }

@@ -18,6 +18,8 @@ mod tests;
 mod tls;
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use data_encoding::{BASE64URL, HEXLOWER};
@@ -98,6 +100,8 @@ pub enum LndConfigError {
 #[derive(Clone, Debug)]
 pub struct LndPayer {
     client: Client,
+    /// The largest time lock that the node allows, in blocks, once it has refused a larger one.
+    cltv_most: Arc<AtomicU32>,
 }
 
 /// A node's address, checked.
@@ -115,6 +119,9 @@ struct SendRequest<'a> {
     /// 64-bit integers travel as strings. Zero means zero-fee routes only, and is sent as it is.
     fee_limit_msat: String,
     max_parts: u32,
+    /// In blocks; without it lnd takes its own limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cltv_limit: Option<u32>,
     /// Without updates LND sends no HTTP header before the payment's end.
     no_inflight_updates: bool,
 }
@@ -124,6 +131,7 @@ struct Order<'a> {
     hash: &'a PaymentHash,
     invoice: &'a str,
     fee_limit: Msat,
+    cltv_limit: Option<u32>,
 }
 
 impl LndPayer {
@@ -136,17 +144,18 @@ impl LndPayer {
     }
 
     fn waiting(options: &LndOptions, waits: Waits) -> Result<Self, LndConfigError> {
-        Ok(Self { client: Client::new(options, waits)? })
+        Ok(Self { client: Client::new(options, waits)?, cltv_most: Arc::new(AtomicU32::new(u32::MAX)) })
     }
 
     /// A settled payment's fee is reported as it is, even above the limit: the money is gone, and the ledger posts the
     /// truth. A stream that stays silent for long counts as patience over: it may be dead, and tracking goes on anew.
     async fn pay(&self, order: &Order<'_>, patience_ms: u64) -> SendReport {
         let deadline = deadline(Duration::from_millis(patience_ms));
-        let body = match serde_json::to_vec(&SendRequest::of(order, patience_ms)) {
-            Ok(body) => body,
-            Err(error) => return report(Heard::Foreign(error.to_string()), false, None),
-        };
+        let body =
+            match serde_json::to_vec(&SendRequest::of(order, self.cltv_most.load(Ordering::Relaxed), patience_ms)) {
+                Ok(body) => body,
+                Err(error) => return report(Heard::Foreign(error.to_string()), false, None),
+            };
         let mut updates = self.client.open(self.client.post("/v2/router/send", body), deadline).await;
         let mut answered = false;
         loop {
@@ -158,6 +167,9 @@ impl LndPayer {
             let (ends, node_time) = (heard.is_last(), updates.node_time());
             if ends {
                 updates.finish();
+            }
+            if let Some(blocks) = heard.cltv_limit_allowed() {
+                self.cltv_most.fetch_min(blocks, Ordering::Relaxed);
             }
             return report(heard, answered, node_time);
         }
@@ -221,7 +233,12 @@ impl LndPayer {
 
 impl Payer for LndPayer {
     async fn send(&self, intent: &DurableIntent, patience_ms: u64) -> SendReport {
-        let order = Order { hash: intent.hash(), invoice: intent.invoice(), fee_limit: intent.fee_limit() };
+        let order = Order {
+            hash: intent.hash(),
+            invoice: intent.invoice(),
+            fee_limit: intent.fee_limit(),
+            cltv_limit: intent.cltv_limit(),
+        };
         self.pay(&order, patience_ms).await
     }
 
@@ -253,9 +270,9 @@ impl Payer for LndPayer {
         node::balance(&self.client.unary(self.client.get("/v1/balance/channels")).await?.body)
     }
 
-    async fn newest_payment_index(&self) -> Result<u64, NodeProblem> {
-        let newest = "/v1/payments?include_incomplete=true&reversed=true&max_payments=1";
-        node::newest_payment_index(&self.client.unary(self.client.get(newest)).await?.body)
+    async fn newest_settled(&self) -> Result<Option<PaymentHash>, NodeProblem> {
+        let newest = "/v1/payments?include_incomplete=false&reversed=true&max_payments=1";
+        node::newest_settled(&self.client.unary(self.client.get(newest)).await?.body)
     }
 
     async fn add_invoice(&self, order: &InvoiceOrder) -> Result<MadeInvoice, NodeProblem> {
@@ -305,13 +322,14 @@ impl Follower {
 }
 
 impl<'a> SendRequest<'a> {
-    fn of(order: &Order<'a>, patience_ms: u64) -> Self {
+    fn of(order: &Order<'a>, cltv_most: u32, patience_ms: u64) -> Self {
         let patience_s = (patience_ms / 1_000).saturating_sub(PAY_TIMEOUT_MARGIN_S);
         Self {
             payment_request: order.invoice,
             timeout_seconds: patience_s.clamp(1, PAY_TIMEOUT_S_MAX),
             fee_limit_msat: order.fee_limit.get().to_string(),
             max_parts: PAY_PARTS_MAX,
+            cltv_limit: order.cltv_limit.map(|blocks| blocks.min(cltv_most)),
             no_inflight_updates: false,
         }
     }

@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use crate::l402::Network;
+use crate::l402::{Network, PaymentHash};
 use crate::money::Msat;
 use crate::payer::{NodeId, NodeInfo, NodeProblem};
 use crate::time::UnixMs;
@@ -47,13 +47,15 @@ struct Amount<'a> {
 #[derive(Deserialize)]
 struct Payments<'a> {
     #[serde(borrow)]
-    payments: Vec<Indexed<'a>>,
+    payments: Vec<Settled<'a>>,
 }
 
 #[derive(Deserialize)]
-struct Indexed<'a> {
+struct Settled<'a> {
     #[serde(borrow)]
-    payment_index: Field<'a>,
+    payment_hash: Field<'a>,
+    #[serde(borrow)]
+    status: Field<'a>,
 }
 
 #[derive(Deserialize)]
@@ -146,15 +148,16 @@ fn sendable(channel: &Channel<'_>) -> Option<Msat> {
     Some(Msat::new(free.min(channel.local_constraints.max_pending_amt_msat.unsigned()?)))
 }
 
-/// The index of the newest payment in a page of `/v1/payments`, which LND orders oldest first; 0 where it is empty.
-pub(super) fn newest_payment_index(body: &[u8]) -> Result<u64, NodeProblem> {
+/// The hash of the newest payment in a page of `/v1/payments` of settled ones, which LND orders oldest first; none where it is
+/// empty.
+pub(super) fn newest_settled(body: &[u8]) -> Result<Option<PaymentHash>, NodeProblem> {
     let page: Payments<'_> = read(body, "/v1/payments")?;
-    match page.payments.last() {
-        None => Ok(0),
-        Some(newest) => {
-            newest.payment_index.unsigned().ok_or_else(|| not_understood("/v1/payments", "payment_index is no number"))
-        }
+    let Some(newest) = page.payments.last() else { return Ok(None) };
+    if newest.status.text() != "SUCCEEDED" {
+        return Err(not_understood("/v1/payments", "a payment that has not succeeded is listed as one that has"));
     }
+    let hash = PaymentHash::from_hex(newest.payment_hash.text());
+    hash.map(Some).ok_or_else(|| not_understood("/v1/payments", "payment_hash is no hash"))
 }
 
 pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a [u8], path: &str) -> Result<T, NodeProblem> {
@@ -240,10 +243,15 @@ mod tests {
 
     #[test]
     fn an_emptied_history_differs_from_one_that_was_not_read() {
-        assert_eq!(newest_payment_index(br#"{"payments":[]}"#), Ok(0));
-        assert_eq!(newest_payment_index(br#"{"payments":[{"payment_index":"7"},{"payment_index":"9"}]}"#), Ok(9));
-        for body in ["{}", r#"{"payments":[{}]}"#, r#"{"payments":[{"payment_index":"x"}]}"#, r#"{"payments":null}"#] {
-            assert!(newest_payment_index(body.as_bytes()).is_err(), "{body}");
+        let page = |hash: &str, status: &str| {
+            format!(r#"{{"payments":[{{"payment_hash":"{hash}","status":"{status}","payment_index":"7"}}]}}"#)
+        };
+        let hash = "4f346baedb3ff15e0d4a3a0e0d9a5d2f6a2f7c1a5b2b9d6b4b1c9d2e3f4a5b6c";
+        assert_eq!(newest_settled(br#"{"payments":[]}"#), Ok(None));
+        assert_eq!(newest_settled(page(hash, "SUCCEEDED").as_bytes()), Ok(PaymentHash::from_hex(hash)));
+        let odd = [page(hash, "FAILED"), page("x", "SUCCEEDED"), r#"{"payments":[{}]}"#.to_owned()];
+        for body in odd.iter().map(String::as_str).chain(["{}", r#"{"payments":null}"#]) {
+            assert!(newest_settled(body.as_bytes()).is_err(), "{body}");
         }
     }
 }

@@ -94,7 +94,7 @@ pub(super) fn looking(intent: DurableIntent, tries: Tries, input: Input, moment:
 
 fn sighted(intent: DurableIntent, mut tries: Tries, sighting: Sighting, moment: &Moment<'_>) -> (State, Effect) {
     let node_time = sighting.node_time;
-    match sighting.seen {
+    match sighting.seen.clone() {
         Seen::Settled(settled) => settle(&intent, tries, settled.preimage, false, Some(posted(&settled))),
         Seen::PreimageKnown(preimage) => settle(&intent, tries, preimage, false, None),
         Seen::InFlight => {
@@ -106,14 +106,17 @@ fn sighted(intent: DurableIntent, mut tries: Tries, sighting: Sighting, moment: 
             tries.known = true;
             failed(intent, tries, failure, node_time, moment)
         }
-        Seen::NotFound if tries.known => {
+        Seen::NotFound | Seen::Unwitnessed if tries.known => {
             let message = "the node knew the payment and does not know it any more".to_owned();
             doubt(intent, tries, Reason::NodeForgot, message, None, InDoubt::Leave)
         }
-        Seen::NotFound => match proof_of_absence(&intent, node_time, moment) {
-            Some(proof) => bury(&intent, tries, proof, None, moment),
-            None => again_or_wait(intent, tries, node_time, moment),
-        },
+        Seen::NotFound | Seen::Unwitnessed => {
+            let is_witnessed = sighting.seen == Seen::NotFound;
+            match death_proof(&intent, &sighting, moment.now, moment.bounds) {
+                Some(proof) => bury(&intent, tries, proof, None, moment),
+                None => again_or_wait(intent, tries, node_time, is_witnessed, moment),
+            }
+        }
         Seen::Forgot(message) => doubt(intent, tries, Reason::NodeForgot, message, None, InDoubt::Leave),
         Seen::OtherNode(message) => doubt(intent, tries, Reason::OtherNode, message, None, InDoubt::Leave),
         Seen::Unknown(problem) => {
@@ -126,11 +129,11 @@ fn sighted(intent: DurableIntent, mut tries: Tries, sighting: Sighting, moment: 
 }
 
 /// A person's word ended the job, and nothing less than proof that it was paid begins it again: then what was paid for is
-/// redeemed after all.
-pub(super) fn given_up(intent: DurableIntent, input: Input) -> (State, Effect) {
+/// redeemed after all. Proof that it never can be paid gives its hold back.
+pub(super) fn given_up(intent: DurableIntent, input: Input, moment: &Moment<'_>) -> (State, Effect) {
     match input {
         Input::Start => (State::GivenUp(intent.clone()), Effect::LookUp(intent)),
-        Input::Sighted(Sighting { seen, .. }) => match seen {
+        Input::Sighted(sighting) => match sighting.seen {
             Seen::Settled(settled) => {
                 settle(&intent, Tries::default(), settled.preimage, false, Some(posted(&settled)))
             }
@@ -138,9 +141,13 @@ pub(super) fn given_up(intent: DurableIntent, input: Input) -> (State, Effect) {
             Seen::Failed(_)
             | Seen::InFlight
             | Seen::NotFound
+            | Seen::Unwitnessed
             | Seen::Forgot(_)
             | Seen::OtherNode(_)
-            | Seen::Unknown(_) => (State::Done, Effect::Stop),
+            | Seen::Unknown(_) => match death_proof(&intent, &sighting, moment.now, moment.bounds) {
+                Some(proof) => (State::Closing, commit(Record::GivenUpDead { payment: intent.payment(), proof })),
+                None => (State::Done, Effect::Stop),
+            },
         },
         Input::Waited | Input::Asked(_) | Input::Committed(_) | Input::Sent(_) | Input::Answer(_) => defect("given up"),
     }
@@ -154,36 +161,49 @@ fn failed(
     node_time: Option<UnixMs>,
     moment: &Moment<'_>,
 ) -> (State, Effect) {
-    // Where only one POST was ever begun, the node's knowing the hash is its answer (rule 2).
-    let all_answered = intent.sends_begun() <= 1 || intent.sends_answered() >= intent.sends_begun();
-    let proof = if all_answered {
-        Some(DeadProof::FailedAndAnswered)
-    } else if expired(&intent, node_time, moment) {
-        Some(DeadProof::FailedAndExpired)
-    } else {
-        None
-    };
-    match proof {
+    let sighting = Sighting { seen: Seen::Failed(failure), node_time };
+    match death_proof(&intent, &sighting, moment.now, moment.bounds) {
         Some(proof) => bury(&intent, tries, proof, Some(failure), moment),
-        None => again_or_wait(intent, tries, node_time, moment),
+        None => again_or_wait(intent, tries, node_time, true, moment),
     }
 }
 
-fn proof_of_absence(intent: &DurableIntent, node_time: Option<UnixMs>, moment: &Moment<'_>) -> Option<DeadProof> {
-    if intent.sends_answered() >= intent.sends_begun() {
-        Some(DeadProof::NotFoundAndAnswered)
-    } else if expired(intent, node_time, moment) {
-        Some(DeadProof::NotFoundAndExpired)
-    } else {
-        None
+/// What the node's own answer proves of a payment that has not settled: that it never can (rule 2). The one place where this is
+/// decided.
+pub(in crate::run) fn death_proof(
+    intent: &DurableIntent,
+    sighting: &Sighting,
+    now: UnixMs,
+    bounds: &Bounds,
+) -> Option<DeadProof> {
+    let all_answered = intent.sends_answered() >= intent.sends_begun();
+    let has_expired = expired(intent, sighting.node_time, now, bounds);
+    match sighting.seen {
+        // Where only one POST was ever begun, the node's knowing the hash is its answer.
+        Seen::Failed(_) if intent.sends_begun() <= 1 || all_answered => Some(DeadProof::FailedAndAnswered),
+        Seen::Failed(_) if has_expired => Some(DeadProof::FailedAndExpired),
+        // It knew the payment, and has forgotten it.
+        Seen::NotFound | Seen::Unwitnessed if intent.accepted() => None,
+        // What LND itself refused every time, it has no record of to forget.
+        Seen::NotFound | Seen::Unwitnessed if all_answered => Some(DeadProof::NotFoundAndAnswered),
+        Seen::NotFound if has_expired => Some(DeadProof::NotFoundAndExpired),
+        Seen::Settled(_)
+        | Seen::PreimageKnown(_)
+        | Seen::Failed(_)
+        | Seen::InFlight
+        | Seen::NotFound
+        | Seen::Unwitnessed
+        | Seen::Forgot(_)
+        | Seen::OtherNode(_)
+        | Seen::Unknown(_) => None,
     }
 }
 
 /// By the node's clock, with a margin; without the node's clock nothing has expired. Ours must agree: the date of an answer
 /// may be a proxy's, and a clock that jumps ahead comes back.
-fn expired(intent: &DurableIntent, node_time: Option<UnixMs>, moment: &Moment<'_>) -> bool {
-    let over = |now: UnixMs| now.since_ms(intent.invoice_expires_at()) > moment.bounds.expiry_margin_ms;
-    node_time.is_some_and(over) && over(moment.now)
+fn expired(intent: &DurableIntent, node_time: Option<UnixMs>, now: UnixMs, bounds: &Bounds) -> bool {
+    let over = |now: UnixMs| now.since_ms(intent.invoice_expires_at()) > bounds.expiry_margin_ms;
+    node_time.is_some_and(over) && over(now)
 }
 
 /// Whether invoice and credential both live long enough for a payment that begins now to be redeemed (rule 4), by the later
@@ -199,11 +219,12 @@ pub(in crate::run) fn outlives_a_payment(
 }
 
 /// Not dead and not on its way (rule 4): the same invoice to the same node while it can still be redeemed, else wait
-/// until nothing can pay it any more.
+/// until nothing can pay it any more. Where nothing shows that the node has kept its history, that is no proof: a person's.
 fn again_or_wait(
     intent: DurableIntent,
     mut tries: Tries,
     node_time: Option<UnixMs>,
+    is_witnessed: bool,
     moment: &Moment<'_>,
 ) -> (State, Effect) {
     let in_time = outlives_a_payment(&intent, node_time, moment.now, moment.bounds);
@@ -211,6 +232,13 @@ fn again_or_wait(
         tries.resends += 1;
         let record = Record::SendBegun(intent.payment());
         return (State::Resending(tries), commit(record));
+    }
+    if !is_witnessed {
+        let message =
+            "the node does not know the payment, and it has settled none before it that would show that it still \
+                       knows all that it paid"
+                .to_owned();
+        return doubt(intent, tries, Reason::NoWitness, message, None, InDoubt::Leave);
     }
     tries.looks += 1;
     let final_at = intent.invoice_expires_at().plus_ms(moment.bounds.expiry_margin_ms).plus_ms(1_000);

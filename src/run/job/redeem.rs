@@ -371,16 +371,22 @@ pub(super) fn posting(purchase: PaidPurchase, mut tries: Tries, input: Input, mo
     match sighting.seen {
         Seen::Settled(settled) => (State::Closing, commit(Record::Posted(purchase.payment(), posted(&settled)))),
         Seen::PreimageKnown(_) | Seen::InFlight => {
+            // Some parts may be out for long, and a node may never say what it cost: each look has its pause, and a later run
+            // asks again.
             tries.looks += 1;
-            if tries.looks >= moment.bounds.looks {
+            if tries.looks >= moment.bounds.posts {
                 return (State::Done, Effect::Stop);
             }
-            (State::Posting(purchase, tries), Effect::Track(intent))
+            let until = moment.later(tries.looks, None);
+            (State::Posting(purchase, tries), Effect::Wait(until, Waiting::Doubt))
         }
         // The money is gone and the result is there: only the fee is unknown, and a later run asks again.
-        Seen::Failed(_) | Seen::NotFound | Seen::Forgot(_) | Seen::OtherNode(_) | Seen::Unknown(_) => {
-            (State::Done, Effect::Stop)
-        }
+        Seen::Failed(_)
+        | Seen::NotFound
+        | Seen::Unwitnessed
+        | Seen::Forgot(_)
+        | Seen::OtherNode(_)
+        | Seen::Unknown(_) => (State::Done, Effect::Stop),
     }
 }
 

@@ -214,6 +214,11 @@ fn inputs() -> Vec<(String, Input)> {
             "Sighted failed, expired".into(),
             Input::Sighted(Sighting { seen: Seen::Failed(PayFailure::Timeout), node_time: Some(LATE) }),
         ),
+        ("Sighted unwitnessed".into(), sighting(Seen::Unwitnessed)),
+        (
+            "Sighted unwitnessed, expired".into(),
+            Input::Sighted(Sighting { seen: Seen::Unwitnessed, node_time: Some(LATE) }),
+        ),
         ("Sighted forgot".into(), sighting(Seen::Forgot("gone".into()))),
         ("Sighted other node".into(), sighting(Seen::OtherNode("other".into()))),
         ("Sighted unknown".into(), sighting(Seen::Unknown(locked))),
@@ -271,7 +276,9 @@ fn effect_words(effect: &Effect) -> String {
             | Record::Delivered { .. }
             | Record::Fetching(..)
             | Record::Downloaded(..)
-            | Record::NotDownloaded { .. }) => format!("commit {}", word(record)),
+            | Record::NotDownloaded { .. }
+            | Record::GivenUpDead { .. }
+            | Record::Witness { .. }) => format!("commit {}", word(record)),
         },
         Effect::Wait(_, waiting) => format!("wait for {waiting:?}"),
         Effect::Ask
@@ -342,6 +349,11 @@ fn holds_for_record(cell: &str, state: &State, input: &Input, record: &Record) {
     match record {
         Record::Intend(_) => assert!(matches!(state, State::Planned(_)), "{cell}"),
         Record::Dead { proof, .. } => holds_for_death(cell, state, input, *proof),
+        Record::GivenUpDead { proof, .. } => {
+            assert!(matches!(state, State::GivenUp(_)), "{cell}: nobody gave it up");
+            holds_for_death(cell, state, input, *proof);
+        }
+        Record::Witness { .. } => panic!("{cell}: it is the run that keeps a witness"),
         Record::Delivered { .. } => assert!(matches!(state, State::Keeping(..)), "{cell}: delivers what is not kept"),
         Record::Ended(..) => {
             assert!(matches!(state, State::Planned(_) | State::Challenged(_)), "{cell}: ends with a payment open");
@@ -366,14 +378,15 @@ fn holds_for_record(cell: &str, state: &State, input: &Input, record: &Record) {
 fn holds_for_death(cell: &str, state: &State, input: &Input, proof: crate::ledger::DeadProof) {
     use crate::ledger::DeadProof;
     let intent = match (state, input) {
-        (State::Answered(..), Input::Committed(Committed::Intent(intent))) | (State::Looking(intent, _), _) => intent,
+        (State::Answered(..), Input::Committed(Committed::Intent(intent)))
+        | (State::Looking(intent, _) | State::GivenUp(intent), _) => intent,
         _ => panic!("{cell}: dead without having looked or been told"),
     };
     let unanswered = intent.sends_begun() - intent.sends_answered();
     let (failed, absent, expired) = match input {
         Input::Sighted(sighting) => (
             matches!(sighting.seen, Seen::Failed(_)),
-            matches!(sighting.seen, Seen::NotFound),
+            matches!(sighting.seen, Seen::NotFound) || (unanswered == 0 && sighting.seen == Seen::Unwitnessed),
             sighting.node_time == Some(LATE),
         ),
         _ => (true, false, false),

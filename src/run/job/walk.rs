@@ -241,6 +241,7 @@ impl Model {
                 Committed::Done
             }
             Record::Fetching(..) | Record::Downloaded(..) | Record::NotDownloaded { .. } => panic!("a job downloads"),
+            Record::GivenUpDead { .. } | Record::Witness { .. } => panic!("nobody gave it up"),
         }
     }
 

@@ -62,6 +62,8 @@ fn word(record: &Record) -> &'static str {
         Record::Paid { .. } => "paid",
         Record::Posted(..) => "posted",
         Record::Dead { .. } => "dead",
+        Record::GivenUpDead { .. } => "given up dead",
+        Record::Witness { .. } => "witness",
         Record::Doubt { .. } => "doubt",
         Record::Answer { .. } => "answer",
         Record::Accepted { .. } => "accepted",
@@ -115,6 +117,10 @@ impl Ledger for Stoppable {
 
     async fn witness(&self, node: &NodeId, payment: PaymentKey) -> Result<Witness, LedgerError> {
         self.inner.witness(node, payment).await
+    }
+
+    async fn is_witnessed(&self, node: &NodeId) -> Result<bool, LedgerError> {
+        self.inner.is_witnessed(node).await
     }
 
     async fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {

@@ -338,7 +338,7 @@ async fn what_was_given_up_and_comes_all_the_same_is_in_the_books() {
     world.shop.bank.script_claim("j001", [Back::Later(i64::try_from(DAY).unwrap())]);
     world.buy(HOUR).await;
     let job = world.books().undecided(world.batch, "j001").unwrap().unwrap().job;
-    world.books().decide(START, job, Decision::Lost, "no hope", "nobody was asked").unwrap();
+    world.books().decide(START, job, Decision::Lost, "no hope", "nobody was asked", None).unwrap();
     world.recover(HOUR).await;
     assert_eq!(world.state_of("j001"), (JobState::Lost, Reason::Decided), "a look changes no decision");
     let undone = |event: &Event| matches!(event, Event::Job(job) if job.from == JobState::Lost);
@@ -475,7 +475,7 @@ async fn what_was_given_up_before_it_was_claimed_is_left_alone() {
     world.shop.bank.script_link("j001", vec![Back::Drop; 4]);
     world.buy(HOUR).await;
     let job = world.books().undecided(world.batch, "j001").unwrap().unwrap().job;
-    world.books().decide(START, job, Decision::Lost, "claimed by hand", "nobody was asked").unwrap();
+    world.books().decide(START, job, Decision::Lost, "claimed by hand", "nobody was asked", None).unwrap();
     let asked = world.shop.bank.asked.get();
     world.recover(HOUR).await;
     assert_eq!((world.shop.bank.asked.get(), world.shop.bank.made()), (asked, 0));

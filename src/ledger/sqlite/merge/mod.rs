@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, params};
 use tempfile::TempPath;
 
-use self::tables::{BATCHES, DECISIONS, ENDPOINTS, JOBS, LEDGER_ID, MERGES, NODES, PERIODS, TRANSITIONS, Table};
+use self::tables::{BATCHES, DECISIONS, ENDPOINTS, JOBS, LEDGER_ID, MERGES, PERIODS, TRANSITIONS, Table, WITNESSES};
 use super::Books;
 use super::core::configure;
 use super::error::Fault;
@@ -279,12 +279,12 @@ impl<'a> Merge<'a> {
 
     /// Witnesses, periods, which ledger it is, and what was merged before.
     fn rest(&self, was_empty: bool) -> Result<(), Fault> {
-        let (nodes, newest, periods) = (NODES.list(""), NODES.assignments(), PERIODS.mapped.join(", "));
+        let (kept, first, periods) = (WITNESSES.list(""), WITNESSES.assignments(), PERIODS.mapped.join(", "));
         let merges = MERGES.list("");
         self.tx.execute_batch(&format!(
-            "UPDATE main.nodes AS m SET {newest} FROM other.nodes o WHERE o.pubkey = m.pubkey;
-             INSERT INTO main.nodes (pubkey, {nodes}) SELECT pubkey, {nodes} FROM other.nodes WHERE true
-                 ON CONFLICT (pubkey) DO NOTHING;
+            "UPDATE main.witnesses AS m SET {first} FROM other.witnesses o WHERE o.node = m.node;
+             INSERT INTO main.witnesses (node, {kept}) SELECT node, {kept} FROM other.witnesses WHERE true
+                 ON CONFLICT (node) DO NOTHING;
              INSERT INTO main.periods ({periods}) SELECT {periods} FROM other.periods WHERE true ON CONFLICT DO NOTHING;
              INSERT INTO main.merges ({merges}) SELECT {merges} FROM other.merges
                  EXCEPT SELECT {merges} FROM main.merges;"

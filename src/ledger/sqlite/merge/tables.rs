@@ -134,6 +134,7 @@ pub(super) const PAYMENTS: Table = Table {
         either!("fee_msat"),
         either!("payment_index"),
         ours!("node"),
+        ours!("cltv_limit"),
         either!("day"),
         either!("month"),
         most!("sends_begun"),
@@ -241,16 +242,12 @@ pub(super) const DECISIONS: Table = Table {
     columns: &[ours!("at"), ours!("decision"), ours!("note"), ours!("evidence")],
 };
 
-/// The newest witness of each node.
-pub(super) const NODES: Table = Table {
-    name: "nodes",
-    key: "pubkey",
-    mapped: &["pubkey"],
-    columns: &[
-        ("newest_settled", "CASE WHEN o.settled_at > m.settled_at THEN o.newest_settled ELSE m.newest_settled END"),
-        ("payment_index", "CASE WHEN o.settled_at > m.settled_at THEN o.payment_index ELSE m.payment_index END"),
-        most!("settled_at"),
-    ],
+/// The first witness of each node.
+pub(super) const WITNESSES: Table = Table {
+    name: "witnesses",
+    key: "node",
+    mapped: &["node"],
+    columns: &[("hash", "CASE WHEN o.at < m.at THEN o.hash ELSE m.hash END"), ("at", "min(m.at, o.at)")],
 };
 
 pub(super) const PERIODS: Table = Table { name: "periods", key: "name", mapped: &["kind", "name"], columns: &[] };
@@ -275,7 +272,7 @@ pub(super) const TABLES: [&Table; 13] = [
     &REFUNDS,
     &TRANSITIONS,
     &DECISIONS,
-    &NODES,
+    &WITNESSES,
     &PERIODS,
     &LEDGER_ID,
     &MERGES,

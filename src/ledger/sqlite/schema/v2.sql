@@ -44,3 +44,15 @@ INSERT INTO ledger_id VALUES (1, randomblob(16));
 ALTER TABLE payments ADD COLUMN heard_at INTEGER;
 ALTER TABLE payments ADD COLUMN retried_at INTEGER;
 ALTER TABLE payments ADD COLUMN replayed_at INTEGER;
+
+-- Payments: for how many blocks one may lock its money (none: lnd's default, 2016), and what its node must still know.
+ALTER TABLE payments ADD COLUMN cltv_limit INTEGER CHECK (cltv_limit > 0);
+DROP INDEX payments_settled;
+CREATE INDEX payments_settled ON payments (node, paid_at) WHERE preimage IS NOT NULL;
+CREATE INDEX payments_decided ON payments (batch, job) WHERE dead_proof = 'decided';
+DROP TABLE nodes;
+CREATE TABLE witnesses (
+    node TEXT PRIMARY KEY CHECK (node <> ''),
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    at INTEGER NOT NULL
+) STRICT;

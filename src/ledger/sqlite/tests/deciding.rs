@@ -1,9 +1,14 @@
 //! What a person decides: recorded, bounded by the books, and no way to a second payment without the person's word.
 
 use super::support::*;
+use crate::ledger::sqlite::unsettled::extra_take;
 use crate::ledger::sqlite::{AuditRow, Books, Decided, Decision};
-use crate::ledger::{BatchKey, JobState, OpenStage, PaymentKey, Reason, Record, Standing};
+use crate::ledger::{
+    BatchKey, Committed, DeadProof, IntentRefusal, JobState, OpenStage, PaymentKey, Reason, ReceiptRow, Record,
+    Standing,
+};
 use crate::payer::NodeId;
+use crate::time::UnixMs;
 
 fn doubted() -> (Books, BatchKey, PaymentKey) {
     let (mut books, batch) = in_memory(&["a"]);
@@ -15,21 +20,144 @@ fn doubted() -> (Books, BatchKey, PaymentKey) {
 }
 
 fn decide(books: &mut Books, batch: BatchKey, decision: Decision) -> Decided {
+    decide_at(books, batch, decision, HORIZON.plus_ms(1))
+}
+
+fn decide_at(books: &mut Books, batch: BatchKey, decision: Decision, now: UnixMs) -> Decided {
     let job = books.undecided(batch, "a").unwrap().unwrap();
-    books.decide(NOW, job.job, decision, "a note", "nobody was asked").unwrap()
+    books.decide(now, job.job, decision, "a note", "nobody was asked", None).unwrap()
+}
+
+fn used(books: &Books, batch: BatchKey) -> (u64, u64) {
+    books.check_money(None).unwrap();
+    let counts = books.counts(batch).unwrap();
+    (counts.held.get(), counts.spent.get())
+}
+
+/// The expiry of the invoice, and 1,008 blocks of twenty minutes.
+const HORIZON: UnixMs = NOW.plus_ms(600_000 + 1_008 * 1_200_000);
+
+#[test]
+fn what_may_still_settle_is_not_replaced() {
+    for decision in [Decision::Unpaid, Decision::Rebuy] {
+        let (mut books, batch, _) = doubted();
+        for now in [NOW, HORIZON] {
+            assert_eq!(decide_at(&mut books, batch, decision, now), Decided::TooEarly(HORIZON));
+        }
+        assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::InDoubt, Reason::NodeForgot)]);
+        // Where version 0.1 left the time lock to the node, it may be as long as lnd lets it be.
+        books.conn.execute("UPDATE payments SET cltv_limit = NULL", []).unwrap();
+        let late = NOW.plus_ms(600_000 + 2_016 * 1_200_000);
+        assert_eq!(decide(&mut books, batch, decision), Decided::TooEarly(late));
+        assert_eq!(decide_at(&mut books, batch, decision, late.plus_ms(1)), Decided::Recorded);
+        assert!(books.open_jobs(None).unwrap().iter().all(|job| matches!(job.stage, OpenStage::GivenUp(_))));
+    }
+    // What its node proves need not wait.
+    let (mut books, batch, _) = doubted();
+    let job = books.undecided(batch, "a").unwrap().unwrap();
+    let proof = Some(DeadProof::FailedAndExpired);
+    assert_eq!(books.decide(NOW, job.job, Decision::Rebuy, "a note", "it failed", proof).unwrap(), Decided::Recorded);
+    assert!(books.open_jobs(None).unwrap().is_empty());
+    assert_eq!(used(&books, batch), (0, 0));
+    let job = pending(&books, batch).remove(0);
+    intend(&mut books, new_intent(&job, 2));
+}
+
+/// A person said "lost", which nobody keeps from being said; version 0.1 then let a take be bought in its place at once.
+#[test]
+fn a_take_waits_for_the_hash_that_it_replaces() {
+    let (mut books, batch, payment) = doubted();
+    assert_eq!(decide_at(&mut books, batch, Decision::Lost, NOW), Decided::Recorded);
+    assert_eq!(decide_at(&mut books, batch, Decision::Rebuy, NOW), Decided::TooEarly(HORIZON));
+    let own = books.undecided(batch, "a").unwrap().unwrap().job;
+    let tx = books.conn.transaction().unwrap();
+    extra_take(&tx, own).unwrap();
+    tx.commit().unwrap();
+    let take = pending(&books, batch).remove(0);
+    let intend_at = |books: &mut Books, now| books.apply(now, Record::Intend(Box::new(new_intent(&take, 2)))).unwrap();
+    let refused = intend_at(&mut books, HORIZON);
+    let until = Some(HORIZON);
+    assert!(
+        matches!(refused, Committed::IntentRefused(IntentRefusal::EarlierTake { until: at }) if at == until),
+        "{refused:?}"
+    );
+    // Its node says that it never settles: then it may be bought, and what was held for it is free.
+    books.apply(NOW, Record::GivenUpDead { payment, proof: DeadProof::FailedAndExpired }).unwrap();
+    assert_eq!(used(&books, batch), (0, 0));
+    assert!(matches!(intend_at(&mut books, NOW), Committed::Intent(_)));
+}
+
+#[test]
+fn what_a_person_took_as_never_made_and_settles_is_paid() {
+    let (mut books, batch, payment) = doubted();
+    decide(&mut books, batch, Decision::Unpaid);
+    load_ids(&mut books, batch, &["a"]);
+    let open = books.open_jobs(None).unwrap();
+    assert!(matches!(&open[0].stage, OpenStage::GivenUp(intent) if intent.payment() == payment), "{open:?}");
+    let committed = books.apply(NOW, paid(payment, 1, None)).unwrap();
+    assert!(matches!(committed, Committed::Paid(_)));
+    assert_eq!(used(&books, batch), (HOLD, 0), "it is held again");
+    assert!(pending(&books, batch).is_empty(), "nothing is bought in its place any more");
+    assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::Paid, Reason::None)]);
+    books.apply(NOW, Record::Posted(payment, posted())).unwrap();
+    assert_eq!(used(&books, batch), (0, PRICE.get()));
+}
+
+/// It settles after its job was bought once more: both were paid, both have a take and a receipt.
+#[test]
+fn what_settles_beside_its_successor_is_a_take_of_its_own() {
+    let (mut books, batch, payment) = doubted();
+    decide(&mut books, batch, Decision::Unpaid);
+    load_ids(&mut books, batch, &["a"]);
+    let job = pending(&books, batch).remove(0);
+    let second = books.apply(HORIZON.plus_ms(1), Record::Intend(Box::new(new_intent(&job, 2)))).unwrap();
+    let Committed::Intent(second) = second else { panic!("{second:?}") };
+    books.apply(NOW, paid(second.payment(), 2, Some(posted()))).unwrap();
+    books.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
+    assert_eq!(standing(&books, batch), [("a".to_owned(), 2, JobState::Paid, Reason::None)]);
+    assert_eq!(used(&books, batch), (0, 2 * PRICE.get()), "above any limit: it is the truth");
+    let mut receipts = Vec::new();
+    let mut each = |row: ReceiptRow| {
+        receipts.push((row.take, row.hash));
+        Ok(())
+    };
+    books.receipts(batch, &mut each).unwrap().unwrap();
+    receipts.sort_by_key(|(take, _)| *take);
+    assert_eq!(receipts, [(1, secret(2).1), (2, secret(1).1)]);
+    let stages: Vec<_> = books.open_jobs(None).unwrap().into_iter().map(|job| (job.take, job.state)).collect();
+    assert_eq!(stages, [(1, JobState::Paid), (2, JobState::Paid)], "both are redeemed");
+}
+
+/// Whoever was to be bought in its place is not, as long as it is not bought yet.
+#[test]
+fn what_was_rebought_and_settles_is_the_take_that_was_to_be_bought() {
+    let (mut books, batch, payment) = doubted();
+    decide(&mut books, batch, Decision::Rebuy);
+    assert_eq!(standing(&books, batch), [("a".to_owned(), 2, JobState::Pending, Reason::None)]);
+    assert_eq!(used(&books, batch), (HOLD, 0), "what is given up for lost stays used");
+    books.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
+    assert_eq!(standing(&books, batch), [("a".to_owned(), 2, JobState::Paid, Reason::None)]);
+    assert!(pending(&books, batch).is_empty());
+    let takes = books.takes(batch, "a").unwrap();
+    assert_eq!((takes[0].row.state, takes[0].row.reason), (JobState::Failed, Reason::Decided));
+    assert_eq!(used(&books, batch), (0, PRICE.get()));
 }
 
 #[test]
 fn unpaid_frees_the_hold_and_lets_the_job_be_bought_again() {
-    let (mut books, batch, _) = doubted();
-    assert_eq!(books.counts(batch).unwrap().held.get(), HOLD);
+    let (mut books, batch, payment) = doubted();
+    assert_eq!(used(&books, batch), (HOLD, 0));
     assert_eq!(decide(&mut books, batch, Decision::Unpaid), Decided::Recorded);
-    assert_eq!(books.counts(batch).unwrap().held.get(), 0);
+    assert_eq!(used(&books, batch), (0, 0));
     assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::Failed, Reason::Decided)]);
-    assert!(books.open_jobs(None).unwrap().is_empty());
+    let open = books.open_jobs(None).unwrap();
+    assert!(matches!(open[0].stage, OpenStage::GivenUp(_)), "its node may know better one day");
+    assert_eq!(decide(&mut books, batch, Decision::Unpaid), Decided::Refused(JobState::Failed));
     load_ids(&mut books, batch, &["a"]);
     assert_eq!(pending(&books, batch).len(), 1);
-    books.check_money(None).unwrap();
+    books.apply(NOW, Record::GivenUpDead { payment, proof: DeadProof::FailedAndExpired }).unwrap();
+    assert!(books.open_jobs(None).unwrap().is_empty(), "its node has said so");
+    assert!(is_contradiction(&books.apply(NOW, paid(payment, 1, None))), "nobody decided that");
 }
 
 #[test]

@@ -91,7 +91,8 @@ fn a_person_may_leave_a_lost_job_at_that() {
     let lost = end(JobState::Lost, Reason::NotDelivered);
     books.apply(NOW, Record::Undelivered { payment, answer: None, end: lost }).unwrap();
     let job = books.undecided(batch, "a").unwrap().unwrap();
-    let decided = books.decide(NOW, job.job, Decision::Lost, "refunded by mail", "no payment of it is open").unwrap();
+    let decided =
+        books.decide(NOW, job.job, Decision::Lost, "refunded by mail", "no payment of it is open", None).unwrap();
     assert_eq!(decided, Decided::Recorded);
     assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::Lost, Reason::Decided)]);
     let take = books.takes(batch, "a").unwrap().remove(0);

@@ -128,31 +128,54 @@ fn an_interpreted_answer_is_not_interpreted_again() {
 }
 
 #[test]
-fn the_witness_is_the_newest_settlement_and_the_highest_index() {
-    let (mut books, batch) = in_memory(&["a", "b", "c"]);
+fn the_witnesses_are_what_settled_before_and_since() {
+    let (mut books, batch) = in_memory(&["a", "b", "c", "d"]);
     let node = NodeId("03payer".to_owned());
-    let last = PaymentKey(i64::MAX);
-    assert_eq!(books.witness(&node, last).unwrap(), Witness::default());
     let jobs = pending(&books, batch);
-    let settle = |books: &mut Books, place: usize, n: u8, at: i64, index| {
-        let payment = intend(books, new_intent(&jobs[place], n)).payment();
-        let posted = Some(Posted { fee: FEE, payment_index: index });
-        books.apply(NOW.plus_ms(at), paid(payment, n, posted)).unwrap();
+    let mut intents = Vec::new();
+    for (place, n) in [(0, 1), (1, 2), (2, 3), (3, 4)] {
+        let record = Record::Intend(Box::new(new_intent(&jobs[place], n)));
+        let Committed::Intent(intent) = books.apply(NOW.plus_ms(i64::from(n)), record).unwrap() else { panic!() };
+        intents.push(intent.payment());
+    }
+    assert_eq!(books.witness(&node, intents[0]).unwrap(), Witness::default());
+    assert!(!books.is_witnessed(&node).unwrap());
+    // The node has numbered its payments anew: the last one has the lowest index.
+    let mut settle = |n: u8, at: i64, index| {
+        let posted = Some(Posted { fee: FEE, payment_index: Some(index) });
+        books.apply(NOW.plus_ms(at), paid(intents[usize::from(n) - 1], n, posted)).unwrap();
     };
-    let witness = |n: u8, payment_index, around: &[u8]| Witness {
-        newest_settled: Some(secret(n).1),
-        payment_index,
-        around: around.iter().map(|n| secret(*n).1).collect(),
-    };
-    settle(&mut books, 0, 1, 0, None);
-    assert_eq!(books.witness(&node, last).unwrap(), witness(1, None, &[1]));
-    settle(&mut books, 1, 2, 10, Some(8));
-    assert_eq!(books.witness(&node, last).unwrap(), witness(2, Some(8), &[2, 1]));
-    settle(&mut books, 2, 3, 5, Some(7));
-    let last_is_newest = witness(2, Some(8), &[2, 3, 1]);
-    assert_eq!(books.witness(&node, last).unwrap(), last_is_newest, "an older settlement is not the newest");
-    assert_eq!(books.witness(&node, PaymentKey(2)).unwrap(), witness(2, Some(8), &[1, 3]), "itself is no witness");
-    assert_eq!(books.witness(&NodeId("03other".to_owned()), last).unwrap(), Witness::default());
+    settle(1, 2, 9);
+    settle(4, 10, 8);
+    settle(3, 20, 1);
+    let hashes = |of: &[u8]| of.iter().map(|n| secret(*n).1).collect::<Vec<_>>();
+    let of = |n: usize| books.witness(&node, intents[n - 1]).unwrap();
+    assert_eq!(of(2), Witness { settled: hashes(&[1, 3, 4]), is_earlier: true });
+    assert_eq!(
+        of(1),
+        Witness { settled: hashes(&[3, 4]), is_earlier: false },
+        "what settled since says nothing of before"
+    );
+    assert_eq!(of(3), Witness { settled: hashes(&[1, 4]), is_earlier: true }, "itself is no witness");
+    assert!(books.is_witnessed(&node).unwrap());
+    assert_eq!(books.witness(&NodeId("03other".to_owned()), intents[1]).unwrap(), Witness::default());
+}
+
+#[test]
+fn the_first_witness_that_is_kept_stays_and_counts_from_then_on() {
+    let (mut books, batch) = in_memory(&["a", "b"]);
+    let node = NodeId("03payer".to_owned());
+    let jobs = pending(&books, batch);
+    let early = intend(&mut books, new_intent(&jobs[0], 1)).payment();
+    for n in [7, 8] {
+        books.apply(NOW.plus_ms(i64::from(n)), Record::Witness { node: node.clone(), hash: secret(n).1 }).unwrap();
+    }
+    let record = Record::Intend(Box::new(new_intent(&jobs[1], 2)));
+    let Committed::Intent(late) = books.apply(NOW.plus_ms(7), record).unwrap() else { panic!() };
+    assert!(books.is_witnessed(&node).unwrap());
+    assert_eq!(books.witness(&node, early).unwrap(), Witness::default(), "it may have been kept after a restoration");
+    let kept = Witness { settled: vec![secret(7).1], is_earlier: true };
+    assert_eq!(books.witness(&node, late.payment()).unwrap(), kept);
 }
 
 #[test]

@@ -238,8 +238,9 @@ fn what_is_posted_stays_as_it_was_posted() {
     let (mut books, _, payment) = come(Came::Posted);
     let other_fee = Posted { fee: Msat::new(1), payment_index: Some(9) };
     assert!(is_contradiction(&books.apply(NOW, Record::Posted(payment, other_fee))));
-    let other_index = Posted { fee: FEE, payment_index: Some(10) };
-    assert!(is_contradiction(&books.apply(NOW, Record::Posted(payment, other_index))));
+    // lnd numbers its payments anew when it moves to SQL: an index is a hint.
+    let other_index = Posted { fee: FEE, payment_index: Some(3) };
+    books.apply(NOW, Record::Posted(payment, other_index)).unwrap();
     let other_preimage = Record::Paid { payment, preimage: preimage(2), answered: false, posted: None };
     assert!(is_contradiction(&books.apply(NOW, other_preimage)));
 }

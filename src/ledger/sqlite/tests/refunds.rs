@@ -246,9 +246,9 @@ fn a_person_leaves_a_refunded_job_at_that() {
     apply(&mut books, payment, invoiced(PRICE.get())).unwrap();
     apply(&mut books, payment, settled(PRICE.get())).unwrap();
     let job = books.undecided(batch, "a").unwrap().unwrap().job;
-    books.decide(NOW, job, Decision::Lost, "no more", "nobody").unwrap();
+    books.decide(NOW, job, Decision::Lost, "no more", "nobody", None).unwrap();
     assert_eq!(standing(&books, batch)[0], ("a".to_owned(), 1, JobState::Refunded, Reason::Decided));
-    books.decide(NOW, job, Decision::Rebuy, "after all", "nobody").unwrap();
+    books.decide(NOW, job, Decision::Rebuy, "after all", "nobody", None).unwrap();
     assert_eq!(standing(&books, batch)[0], ("a".to_owned(), 2, JobState::Pending, Reason::None));
     books.check_money(None).unwrap();
 }
@@ -274,7 +274,7 @@ fn what_a_person_has_left_at_that_is_bought_again_by_its_name_alone() {
     apply(&mut books, payment, invoiced(PRICE.get())).unwrap();
     apply(&mut books, payment, settled(PRICE.get())).unwrap();
     let job = books.undecided(batch, "a").unwrap().unwrap().job;
-    books.decide(NOW, job, Decision::Lost, "not wanted any more", "").unwrap();
+    books.decide(NOW, job, Decision::Lost, "not wanted any more", "", None).unwrap();
     load(&mut books, batch, &Retake { refunded: true, ..Retake::default() }, jobs());
     assert_eq!(standing(&books, batch)[0].1, 1, "the person said to leave it at that");
     let named = Retake { ids: std::collections::BTreeSet::from(["a".to_owned()]), ..Retake::default() };

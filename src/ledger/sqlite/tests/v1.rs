@@ -58,7 +58,9 @@ fn a_ledger_of_version_1_is_taken_along_row_by_row() {
         let path = folder.path().join("ledger.db");
         write_old(&path);
         let old = Connection::open(&path).unwrap();
-        let tables = tables(&old);
+        let mut tables = tables(&old);
+        // What stood there is known from the payments.
+        tables.retain(|(name, _)| name != "nodes");
         let before = rows(&old, &tables);
         assert!(before.len() > 100, "{}", before.len());
         drop(old);

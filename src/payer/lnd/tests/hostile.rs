@@ -12,7 +12,7 @@ fn hasty() -> Waits {
 
 /// What each call about the node itself says.
 async fn problems(payer: &LndPayer) -> [Option<NodeProblem>; 3] {
-    [payer.node().await.err(), payer.balance().await.err(), payer.newest_payment_index().await.err()]
+    [payer.node().await.err(), payer.balance().await.err(), payer.newest_settled().await.err()]
 }
 
 /// Nothing that such a server says is believed: a send is in doubt, all else is unknown, in harmless words.
@@ -117,11 +117,11 @@ async fn a_fee_that_is_none_is_paid_and_not_posted() {
 async fn numbers_that_cannot_be_are_not_understood() {
     for number in ["\"-1\"", "\"99999999999999999999999\"", "1e30", "\"\"", "{}", "true"] {
         let balance = http(200, &format!(r#"{{"local_balance":{{"sat":"1","msat":{number}}}}}"#));
-        let payments = http(200, &format!(r#"{{"payments":[{{"payment_index":{number}}}]}}"#));
+        let payments = http(200, &format!(r#"{{"payments":[{{"payment_hash":{number},"status":"SUCCEEDED"}}]}}"#));
         let server = Replay::start(vec![balance, payments]).await;
         let payer = payer_at(&server.url);
         assert!(matches!(payer.balance().await, Err(NodeProblem::Other(_))), "{number}");
-        assert!(matches!(payer.newest_payment_index().await, Err(NodeProblem::Other(_))), "{number}");
+        assert!(matches!(payer.newest_settled().await, Err(NodeProblem::Other(_))), "{number}");
     }
 }
 

@@ -41,7 +41,8 @@ async fn sent(acts: Vec<Act>) -> SendReport {
 }
 
 async fn pay(payer: &LndPayer, fee_limit: u64, patience_ms: u64) -> SendReport {
-    let order = Order { hash: &hash(), invoice: "lnbcrt1invoice", fee_limit: Msat::new(fee_limit) };
+    let order =
+        Order { hash: &hash(), invoice: "lnbcrt1invoice", fee_limit: Msat::new(fee_limit), cltv_limit: Some(1_008) };
     payer.pay(&order, patience_ms).await
 }
 

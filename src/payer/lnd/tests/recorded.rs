@@ -40,7 +40,8 @@ impl Recording {
         let exchange = self.named(name);
         let server = Replay::start(vec![exchange.acts()]).await;
         let hash = exchange.payment_hash();
-        let order = Order { hash: &hash, invoice: "lnbcrt1invoice", fee_limit: Msat::new(50_000) };
+        let order =
+            Order { hash: &hash, invoice: "lnbcrt1invoice", fee_limit: Msat::new(50_000), cltv_limit: Some(1_008) };
         let report = payer_at(&server.url).pay(&order, PATIENT_MS).await;
         assert!(report.answered, "{}: {name}: lnd's own answer", self.release);
         assert_eq!(report.node_time, UnixMs::from_http_date(&exchange.date), "{}: {name}", self.release);
@@ -179,7 +180,7 @@ async fn a_node_that_is_not_ready() {
 #[tokio::test]
 async fn the_node_itself() {
     for node in recordings() {
-        let names = ["state", "getinfo", "balance", "channels", "newest payment", "payments"];
+        let names = ["state", "getinfo", "balance", "channels", "payments"];
         let server = Replay::start(names.map(|name| node.named(name).acts()).to_vec()).await;
         let payer = payer_at(&server.url);
         let info = payer.node().await.unwrap();
@@ -192,7 +193,6 @@ async fn the_node_itself() {
             "{}: {channels:?}",
             node.release
         );
-        assert!(payer.newest_payment_index().await.unwrap() > 0, "{}", node.release);
         let page = payer.list(0).await.unwrap();
         assert!(page.payments.len() == 2 && page.next.is_some(), "{}: {page:?}", node.release);
         assert_eq!(HEXLOWER.encode(&page.payments[0].hash.0).len(), 64);

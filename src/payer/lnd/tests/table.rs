@@ -36,7 +36,7 @@ async fn the_request_is_what_lnd_takes() {
         assert!(head.starts_with("post /v2/router/send http/1.1\r\n"), "{head}");
         assert!(head.contains("\r\ngrpc-metadata-macaroon: 0201c0ffee"), "{head}");
         let expected = format!(
-            r#"{{"payment_request":"lnbcrt1invoice","timeout_seconds":{timeout},"fee_limit_msat":"{fee}","max_parts":16,"no_inflight_updates":false}}"#
+            r#"{{"payment_request":"lnbcrt1invoice","timeout_seconds":{timeout},"fee_limit_msat":"{fee}","max_parts":16,"cltv_limit":1008,"no_inflight_updates":false}}"#
         );
         assert_eq!(body, expected);
     }

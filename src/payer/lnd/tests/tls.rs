@@ -65,7 +65,7 @@ async fn any_other_certificate_is_refused() {
     let url = serve(&own.certificate, &own.key).await;
     let problem = balance(url.clone(), Some(other.certificate.pem())).await;
     assert!(matches!(&problem, Err(NodeProblem::Certificate(words)) if words.contains("not the one")), "{problem:?}");
-    let order = Order { hash: &hash(), invoice: "lnbcrt1invoice", fee_limit: Msat::ZERO };
+    let order = Order { hash: &hash(), invoice: "lnbcrt1invoice", fee_limit: Msat::ZERO, cltv_limit: Some(1_008) };
     let macaroon = Macaroon::from_text("0201c0ffee", "test").unwrap();
     let certificate_pem = Some(other.certificate.pem().into_bytes());
     let report = LndPayer::new(&LndOptions { url, macaroon, certificate_pem }).unwrap().pay(&order, PATIENT_MS).await;

@@ -55,13 +55,19 @@ async fn a_wrong_address_is_named() {
 #[tokio::test]
 async fn balance_and_history_are_read() {
     let balance = http(200, r#"{"local_balance":{"sat":"12","msat":"12345"}}"#);
-    let payments = http(200, r#"{"payments":[{"payment_index":"77","htlcs":[]}],"last_index_offset":"77"}"#);
+    let payments = http(
+        200,
+        &format!(
+            r#"{{"payments":[{{"payment_hash":"{}","status":"SUCCEEDED","htlcs":[]}}],"last_index_offset":"77"}}"#,
+            hash().hex()
+        ),
+    );
     let server = Replay::start(vec![balance, payments, http(200, r#"{"payments":[]}"#)]).await;
     let payer = payer_at(&server.url);
     assert_eq!(payer.balance().await, Ok(Msat::new(12_345)));
-    assert_eq!(payer.newest_payment_index().await, Ok(77));
-    assert_eq!(payer.newest_payment_index().await, Ok(0));
-    let asked = "get /v1/payments?include_incomplete=true&reversed=true&max_payments=1 ";
+    assert_eq!(payer.newest_settled().await, Ok(Some(hash())));
+    assert_eq!(payer.newest_settled().await, Ok(None));
+    let asked = "get /v1/payments?include_incomplete=false&reversed=true&max_payments=1 ";
     assert!(server.requests()[1].starts_with(asked));
 }
 
@@ -99,7 +105,7 @@ async fn an_answer_without_bound_is_given_up() {
 #[tokio::test]
 async fn the_url_may_end_in_a_path() {
     let server = Replay::start(vec![http(200, r#"{"payments":[]}"#)]).await;
-    assert_eq!(payer_at(&format!("{}/lnd-rest/btc/", server.url)).newest_payment_index().await, Ok(0));
+    assert_eq!(payer_at(&format!("{}/lnd-rest/btc/", server.url)).newest_settled().await, Ok(None));
     assert!(server.requests()[0].starts_with("get /lnd-rest/btc/v1/payments?"));
 }
 
