@@ -264,8 +264,8 @@ impl Auditor {
     /// A person's word for what is another content now than the job had at first, and for what was given back: it allows no
     /// second purchase of any request that is bought and kept.
     pub fn word_for_other(&mut self, job: &str, request: &Digest, changed: bool, refunded: bool) {
-        let is_first = self.contents.get(job).and_then(|contents| contents.first()) == Some(request);
-        if changed && !is_first {
+        let was_another = self.contents.get(job).is_some_and(|contents| contents.iter().any(|one| one != request));
+        if changed && was_another {
             self.one_more(job, format!("{job} changed to {}", data_encoding::HEXLOWER.encode(&request[..4])));
         }
         let given_back = self.contents.get(job).into_iter().flatten().any(|one| self.purchases.given_back(one) > 0);

@@ -2,8 +2,6 @@
 
 /// A word is carried out once, however often its command is repeated.
 pub const WORDS: bool = true;
-/// One more default in the catalogue is no other row.
-pub const DEFAULTS: bool = true;
 /// Who delivers nothing gets no more in the next run either; doubt bounds what is bought.
 pub const BOUNDS: bool = true;
 /// Who does not take the credential of what was paid for gets no more payments.

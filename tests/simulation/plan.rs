@@ -3,17 +3,18 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use data_encoding::BASE32_NOPAD;
 use l402_batch::catalog::{
-    Catalog, Endpoint, ErrorRule, Method, PriceRule, Priced, Rate, RedeemRule, ResultRule, Terms, Value,
+    Catalog, Endpoint, ErrorRule, Method, Param, ParamKind, PriceRule, Priced, Rate, RedeemRule, ResultRule, Terms,
+    Value,
 };
+use l402_batch::manifest::normal_id;
 use l402_batch::money::Msat;
 use l402_batch::origin::Request;
-use l402_batch::plan::{ContentHash, PlannedJob};
-use sha2::{Digest, Sha256};
+use l402_batch::plan::{ContentHash, PlannedJob, content_hash};
 use url::Url;
 
 use super::coverage::Sight;
-use super::not_yet;
 use super::rng::Rng;
 use super::shop::CACHE_MS;
 use super::world::World;
@@ -63,7 +64,7 @@ const DECOMPOSED: &str = "e\u{301}";
 
 /// The name by which the world knows a job: an id is the same in each form.
 pub fn job_name(batch: &str, id: &str) -> String {
-    format!("{batch}/{}", id.replace(DECOMPOSED, COMPOSED))
+    format!("{batch}/{}", normal_id(id))
 }
 
 fn endpoint(name: &str, host: &str, method: Method, price_sat: u64, bypass: bool) -> Arc<Endpoint> {
@@ -107,6 +108,22 @@ fn endpoint(name: &str, host: &str, method: Method, price_sat: u64, bypass: bool
 const fn replays(price_sat: u64) -> bool {
     price_sat.is_multiple_of(2)
 }
+
+/// An id for a row without one.
+fn made_id(content: &ContentHash) -> String {
+    let hash = BASE32_NOPAD.encode(&content.0[..10]).to_ascii_lowercase();
+    format!("j{hash}")
+}
+
+/// The endpoint of a catalogue that has one more default.
+fn with_default(endpoint: &Endpoint) -> Arc<Endpoint> {
+    let (name, default) = (MORE.0.to_owned(), Some(Value::Text(MORE.1.to_owned())));
+    let params = vec![Param { name, kind: ParamKind::Text, required: false, default }];
+    Arc::new(Endpoint { params, ..endpoint.clone() })
+}
+
+/// One more parameter of every endpoint, and its default.
+const MORE: (&str, &str) = ("quality", "high");
 
 /// The digest of the job's request.
 pub fn digest(job: &PlannedJob) -> [u8; 32] {
@@ -182,8 +199,9 @@ impl Plan {
                 self.other_form();
                 world.saw(Sight::IdsInOtherForm);
             }
-            2 if !self.more_defaults && !not_yet::DEFAULTS => {
+            2 if !self.more_defaults => {
                 self.more_defaults = true;
+                self.endpoints.iter_mut().for_each(|endpoint| *endpoint = with_default(endpoint));
                 world.saw(Sight::DefaultAdded);
             }
             _ => {
@@ -272,6 +290,7 @@ impl Plan {
 
     /// The names by which the world knows the rows: a row without an id is the same under another default.
     pub fn names(&self) -> Vec<String> {
+        // Whatever defaults the catalogue has, the row is the same.
         let plain = Self { more_defaults: false, ..self.clone() };
         plain.ids().iter().map(|id| job_name(&self.batch, id)).collect()
     }
@@ -294,11 +313,13 @@ impl Plan {
             let id = match self.naming {
                 Naming::Given => self.accented(&job.id),
                 Naming::Rows => format!("{}", row + 1),
-                Naming::Made => format!("j{}", &data_encoding::HEXLOWER.encode(&self.content(job).0)[..16]),
+                Naming::Made => made_id(&self.content(job)),
             };
-            // A made id counts identical rows; so do we, where a user has copied a row.
-            let identical = ids.iter().filter(|one| one.split('+').next() == Some(&id)).count();
-            ids.push(if identical == 0 { id } else { format!("{id}+{}", identical + 1) });
+            // As the manifest's reader does it.
+            let id = normal_id(&id).into_owned();
+            let identical = (2..).map(|n| format!("{id}-{n}")).take_while(|other| ids.contains(other)).count();
+            let is_new = self.naming != Naming::Made || !ids.contains(&id);
+            ids.push(if is_new { id } else { format!("{id}-{}", identical + 2) });
         }
         ids
     }
@@ -325,8 +346,7 @@ impl Plan {
     }
 
     fn content(&self, job: &Job) -> ContentHash {
-        let more = if self.more_defaults { " quality" } else { "" };
-        ContentHash(Sha256::digest(format!("{} {}{more}", job.endpoint, job.prompt)).into())
+        content_hash(&self.endpoints[job.endpoint].name, &params(job, self.more_defaults))
     }
 
     fn planned(&self, job: &Job, id: String, seq: u64) -> PlannedJob {
@@ -349,7 +369,7 @@ impl Plan {
 fn params(job: &Job, more_defaults: bool) -> Vec<(String, Value)> {
     let mut params = vec![("prompt".to_owned(), Value::Text(job.prompt.clone()))];
     if more_defaults {
-        params.push(("quality".to_owned(), Value::Text("high".to_owned())));
+        params.push((MORE.0.to_owned(), Value::Text(MORE.1.to_owned())));
     }
     params
 }

@@ -237,7 +237,10 @@ impl Life {
         let retaken = self.load(order.at, begun, jobs);
         self.world.point("before duplicates are set aside").await;
         let duplicates = self.disk.set_duplicates_aside(begun);
-        self.world.saw_if(!duplicates.is_empty(), Sight::DuplicatesSetAside);
+        if !duplicates.is_empty() {
+            self.world.note(|| format!("duplicates: {duplicates:?}"));
+            self.world.saw(Sight::DuplicatesSetAside);
+        }
         self.world.point("at the question").await;
         let says_no = self.people.as_ref().is_some_and(|_| !self.world.is_calm() && self.world.between(0, 11) == 0);
         if says_no {
@@ -340,6 +343,7 @@ impl Life {
     /// The person says that these duplicates are meant.
     fn means(&self, names: &[String], duplicates: &[String], jobs: &[PlannedJob]) {
         for (name, job) in names.iter().zip(jobs).filter(|(_, job)| duplicates.contains(&job.id)) {
+            self.world.note(|| format!("{name} is meant although it is bought elsewhere"));
             self.world.saw(Sight::DuplicateMeant);
             self.world.auditor.borrow_mut().word(name, "although it is bought elsewhere", &digest(job));
         }

@@ -199,7 +199,6 @@ impl Tally {
         let faults =
             faults.filter(|fault| !not_yet::ANSWERS || *fault < Fault::GatedPolls).map(|fault| format!("{fault:?}"));
         let expected = |sight: &Sight| match sight {
-            Sight::DefaultAdded => !not_yet::DEFAULTS,
             Sight::WordSaidAgain => !not_yet::WORDS,
             Sight::PollAtGate | Sight::PollThroughGate | Sight::PollStumbled | Sight::TokenBurned => !not_yet::ANSWERS,
             _ => true,
