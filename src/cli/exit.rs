@@ -140,8 +140,9 @@ pub fn of_batch(counts: &Counts, findings: &Findings) -> ExitCode {
 #[must_use]
 pub const fn of_job(state: JobState, reason: Reason) -> ExitCode {
     match state {
-        JobState::Running | JobState::Paid => ExitCode::Unfinished,
         JobState::InDoubt => ExitCode::InDoubt,
+        _ if matches!(reason, Reason::BodyMissing | Reason::RowDamaged) => ExitCode::Person,
+        JobState::Running | JobState::Paid => ExitCode::Unfinished,
         JobState::Delivered | JobState::Downloaded if matches!(reason, Reason::Changed) => ExitCode::NotAsPlanned,
         JobState::Delivered if matches!(reason, Reason::NotDownloaded) => ExitCode::Unfinished,
         JobState::Delivered if matches!(reason, Reason::UrlGone) => ExitCode::Person,
@@ -210,7 +211,9 @@ const fn of_unspent(reason: Reason, otherwise: ExitCode) -> ExitCode {
         | Reason::Changed
         | Reason::NotDownloaded
         | Reason::UrlGone
-        | Reason::Decided => otherwise,
+        | Reason::Decided
+        | Reason::BodyMissing
+        | Reason::RowDamaged => otherwise,
     }
 }
 
@@ -306,6 +309,9 @@ mod tests {
             ],
             ExitCode::Unfinished,
         ),
+        (JobState::Paid, &[Reason::BodyMissing, Reason::RowDamaged], ExitCode::Person),
+        (JobState::Running, &[Reason::RowDamaged], ExitCode::Person),
+        (JobState::InDoubt, &[Reason::RowDamaged], ExitCode::InDoubt),
         (JobState::Failed, &[Reason::Decided], ExitCode::Unfinished),
         (JobState::Failed, &[Reason::InsufficientBalance], ExitCode::Node),
         (JobState::RefundOffered, &[Reason::RefundOffered, Reason::RefundPending], ExitCode::Unfinished),

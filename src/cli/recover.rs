@@ -60,7 +60,8 @@ fn unfinished(options: &RecoverOptions) -> Result<Vec<Batch>, Failure> {
                 count.state == JobState::Delivered && may_lack_it && count.jobs > 0
             });
         let refunds = !books.open_refunds(Some(batch.key))?.is_empty();
-        if files || refunds || !books.open_jobs(Some(batch.key))?.is_empty() {
+        let open = !books.open_jobs(Some(batch.key))?.is_empty() || !books.damaged_jobs(Some(batch.key))?.is_empty();
+        if files || refunds || open {
             unfinished.push(batch);
         }
     }

@@ -21,8 +21,8 @@ pub use refund::{
     DurableInvoice, OpenRefund, RefundInvoice, RefundInvoiceRow, RefundRecord, RefundRow, RefundStanding,
 };
 pub use rows::{
-    Counts, DeliveredJob, OpenJob, OpenStage, Original, PendingJob, ReceiptKind, ReceiptRow, ResultRow, StateCount,
-    Twin, Witness,
+    Counts, DamagedJob, DeliveredJob, OpenJob, OpenStage, Original, PendingJob, ReceiptKind, ReceiptRow, ResultRow,
+    StateCount, Twin, Witness,
 };
 pub use state::{JobState, Next, Reason, tried_again};
 
@@ -44,6 +44,14 @@ pub trait Ledger {
     /// # Errors
     /// Where the ledger cannot be read.
     fn open_jobs(&self, batch: Option<BatchKey>) -> impl Future<Output = Result<Vec<OpenJob>, LedgerError>>;
+
+    /// Every open job that [`Self::open_jobs`] leaves out, since its row cannot be read.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn damaged_jobs(&self, _batch: Option<BatchKey>) -> impl Future<Output = Result<Vec<DamagedJob>, LedgerError>> {
+        std::future::ready(Ok(Vec::new()))
+    }
 
     /// Up to `limit` pending jobs of the batch with a position above `after`, in manifest order.
     ///
@@ -144,7 +152,7 @@ pub trait Deliveries: Ledger {
     fn delivery(&self, job: JobKey) -> impl Future<Output = Result<Option<HttpAnswer>, LedgerError>>;
 }
 
-/// Why the ledger cannot be used. Messages say what to do.
+/// Why the ledger cannot be used, or what one job lacks. Messages say what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
     /// It cannot be read or written: disk full, read-only, I/O error.
@@ -164,6 +172,14 @@ pub enum LedgerError {
     /// A record contradicts what the ledger holds. A defect of this program; nothing was written.
     #[error("the ledger refuses a record that contradicts it: {0}")]
     Contradiction(String),
+    /// What one job lacks: the ledger itself is usable, and the others go on.
+    #[error("{what}")]
+    OfJob {
+        /// What is said of the job: `body_missing` or `row_damaged`.
+        reason: Reason,
+        /// In words, with what to do.
+        what: String,
+    },
     /// It lies on a network or FUSE file system, whose locks and syncs cannot be relied upon.
     #[error("the ledger lies on a {0} file system; put it on a local disk with --ledger")]
     NotLocal(String),

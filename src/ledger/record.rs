@@ -134,6 +134,15 @@ pub enum Record {
     Refund(PaymentKey, RefundRecord),
     /// The job ends, or becomes pending again, without any open payment.
     Ended(JobKey, JobEnd),
+    /// Nobody can go on with the job: `body_missing` or `row_damaged`. Its state stays.
+    Stuck {
+        /// Whose.
+        job: JobKey,
+        /// Why.
+        reason: Reason,
+        /// In words, with what to do.
+        error: String,
+    },
     /// A delivered job's result is about to be written into that file, or is whole and about to get its name. Neither
     /// state nor reason change.
     Fetching(JobKey, FetchMark),

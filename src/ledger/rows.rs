@@ -61,6 +61,17 @@ pub struct OpenJob {
     pub stage: OpenStage,
 }
 
+/// An open job whose row cannot be read: a person's, and in nobody's way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DamagedJob {
+    /// Its key.
+    pub key: JobKey,
+    /// Its id.
+    pub id: String,
+    /// What is wrong, and what to do.
+    pub what: String,
+}
+
 /// A job whose result is to be fetched.
 #[derive(Clone, Debug)]
 pub struct DeliveredJob {

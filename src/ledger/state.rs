@@ -139,6 +139,10 @@ pub enum Reason {
     UrlGone,
     /// Failed or lost: a person decided so (`resolve`).
     Decided,
+    /// The body of its request is gone, so that nothing can be asked for with what was paid.
+    BodyMissing,
+    /// The ledger's row of it cannot be read.
+    RowDamaged,
 }
 
 /// What has to happen next.
@@ -249,6 +253,8 @@ impl Reason {
         Self::NotDownloaded,
         Self::UrlGone,
         Self::Decided,
+        Self::BodyMissing,
+        Self::RowDamaged,
     ];
 
     /// The word; empty where there is nothing to explain.
@@ -307,6 +313,8 @@ impl Reason {
             Self::NotDownloaded => "not_downloaded",
             Self::UrlGone => "url_gone",
             Self::Decided => "decided",
+            Self::BodyMissing => "body_missing",
+            Self::RowDamaged => "row_damaged",
         }
     }
 
@@ -348,6 +356,7 @@ impl Next {
     #[must_use]
     pub const fn of(state: JobState, reason: Reason) -> Self {
         match (state, reason) {
+            (_, Reason::BodyMissing | Reason::RowDamaged) => Self::Person,
             (JobState::Delivered | JobState::Downloaded, Reason::Changed) | (JobState::Delivered, Reason::UrlGone) => {
                 Self::Person
             }

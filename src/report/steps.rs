@@ -19,7 +19,7 @@ pub fn shell(word: &str) -> String {
 pub fn command_about(batch: &str, id: &str, state: JobState, reason: Reason) -> Option<String> {
     let (batch, job) = (shell(batch), shell(id));
     match (state, Next::of(state, reason)) {
-        (_, Next::None) | (JobState::Pending | JobState::Failed, _) => None,
+        (_, Next::None) | (JobState::Pending | JobState::Failed, Next::Rerun) => None,
         (JobState::Delivered, Next::Rerun) => Some(format!("l402-batch download --batch {batch}")),
         (JobState::RefundOffered, Next::Rerun) => Some(format!("l402-batch refunds claim --batch {batch} --job {job}")),
         (JobState::Lost | JobState::RefundOffered, _) => {
@@ -72,6 +72,9 @@ pub(super) fn choices(batch: &str, id: &str, state: JobState, reason: Reason) ->
 /// What a job waits for, and what happens then. Empty where it waits for nothing.
 pub(super) fn waits_for(state: JobState, reason: Reason, payment: Option<&PaymentRow>) -> String {
     match (state, reason) {
+        (JobState::Running | JobState::InDoubt | JobState::Paid, Reason::BodyMissing | Reason::RowDamaged) => {
+            "you: no run can go on with it before that is mended".to_owned()
+        }
         (JobState::InDoubt, Reason::WaitingForExpiry) => {
             "the invoice's expiry and a margin: then it is certain that it was not paid, and a run buys it again"
                 .to_owned()

@@ -687,6 +687,8 @@ impl Change {
                 Some(Self { error: error.clone(), ..plain(JobState::InDoubt, *reason) })
             }
             Record::Accepted { .. } => Some(plain(JobState::Paid, Reason::Processing)),
+            // Whoever finds it out tells of it.
+            Record::Stuck { .. } => None,
             // The downloads tell of themselves.
             Record::Fetching(..) | Record::Downloaded(..) | Record::NotDownloaded { .. } => None,
             Record::Delivered { url, .. } => {

@@ -10,7 +10,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::catalog::Apart;
 use crate::event::{Event, Listener};
-use crate::ledger::{BatchKey, JobState, Ledger, LedgerError, OpenJob, OpenStage, PendingJob, Reason, Record};
+use crate::ledger::{BatchKey, JobKey, JobState, Ledger, LedgerError, OpenJob, OpenStage, PendingJob, Reason, Record};
 use crate::money::Msat;
 use crate::origin::Origin;
 use crate::payer::{NodeInfo, NodeProblem, Payer};
@@ -87,6 +87,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         let clock = SteadyClock::new(self.clock);
         let run = self.with_clock(&clock);
         let shared = run.shared(None);
+        run.leave_damaged(batch).await?;
         let open = run.ledger.open_jobs(batch).await?;
         shared.claims.found(run.ledger.open_refunds(batch).await?);
         run.work(&shared, None, open).await
@@ -121,6 +122,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         let run = self.with_clock(&clock);
         let shared = run.shared(Some(node));
         run.keep_witness(&shared).await?;
+        run.leave_damaged(Some(batch)).await?;
         let open = run.ledger.open_jobs(Some(batch)).await?;
         shared.claims.found(run.ledger.open_refunds(Some(batch)).await?);
         run.work(&shared, Some(Queue::new(batch)), open).await
@@ -287,7 +289,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         if let OpenStage::GivenUp(_) = job.stage {
             driver = driver.looking_back();
         }
-        async move { Finished::Job(driver.drive(state, input).await) }.boxed_local()
+        self.driven(driver, state, input)
     }
 
     fn bought<'r>(&'r self, shared: &'r Shared, job: Box<PendingJob>) -> LocalBoxFuture<'r, Finished> {
@@ -300,7 +302,46 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             pending: Some(job),
         };
         let driver = Driver::new(self, shared, work);
-        async move { Finished::Job(driver.drive(State::Planned(Tries::default()), Input::Start).await) }.boxed_local()
+        self.driven(driver, State::Planned(Tries::default()), Input::Start)
+    }
+
+    /// Drives one job. What it alone lacks is said of it, and the others go on.
+    fn driven<'r>(
+        &'r self,
+        driver: Driver<'r, L, P, O, C>,
+        state: State,
+        input: Input,
+    ) -> LocalBoxFuture<'r, Finished> {
+        let (key, id) = (driver.job.facts.key, driver.job.facts.id.clone());
+        let drive = async move {
+            match driver.drive(state, input).await {
+                Err(RunError::Ledger(LedgerError::OfJob { reason, what })) => {
+                    self.stuck(key, &id, reason, what).await?;
+                    Ok(None)
+                }
+                result => result,
+            }
+        };
+        async move { Finished::Job(drive.await) }.boxed_local()
+    }
+
+    async fn stuck(&self, job: JobKey, id: &str, reason: Reason, what: String) -> Result<(), LedgerError> {
+        let record = Record::Stuck { job, reason, error: what.clone() };
+        match self.ledger.commit(self.clock.now(), record).await {
+            // Where not even that can be written into its row, it is said all the same.
+            Ok(_) | Err(LedgerError::OfJob { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        self.listener.hear(&Event::Warning { message: format!("{id}: {what}") });
+        Ok(())
+    }
+
+    /// Says of each open job whose row cannot be read that it is a person's.
+    async fn leave_damaged(&self, batch: Option<BatchKey>) -> Result<(), LedgerError> {
+        for job in self.ledger.damaged_jobs(batch).await? {
+            self.stuck(job.key, &job.id, Reason::RowDamaged, job.what).await?;
+        }
+        Ok(())
     }
 
     /// With nothing left but doubt, and what waits for a job in doubt, a run waits a stated time and ends.
@@ -327,6 +368,9 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
                 }
             }
             Finished::Probe(result) => self.probed(shared, result),
+            Finished::Claim(Err(LedgerError::OfJob { what, .. })) => {
+                self.listener.hear(&Event::Warning { message: format!("a refund: {what}") });
+            }
             Finished::Claim(result) => result?,
         }
         Ok(())

@@ -37,6 +37,8 @@ mod killed;
 #[cfg(test)]
 mod killed_often;
 #[cfg(test)]
+mod lacking;
+#[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod ledger_file;

@@ -530,6 +530,7 @@ pub fn name(record: &Record) -> String {
         | Record::Fetching(..)
         | Record::Downloaded(..)
         | Record::NotDownloaded { .. }
+        | Record::Stuck { .. }
         | Record::Delivered { .. } => word,
     }
 }

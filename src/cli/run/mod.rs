@@ -71,7 +71,7 @@ impl<'a> Runner<'a> {
         for warning in &self.world.warnings {
             self.reporter.warn(warning.clone());
         }
-        let result = self.run_manifest().await;
+        let result = Box::pin(self.run_manifest()).await;
         if let (Err(failure), Some(name)) = (&result, self.started.get()) {
             tell_broken(&self.world.ledger, name, failure, self.began, &self.reporter);
         }

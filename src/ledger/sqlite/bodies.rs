@@ -15,7 +15,7 @@ use super::convert::hex;
 use super::error::Fault;
 use super::file::{beside, create_folder};
 use super::gap::rescued;
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, Reason};
 
 /// The largest body that stands in the ledger itself, in bytes.
 pub(super) const INLINE_BODY_BYTES_MAX: usize = 64 * 1024;
@@ -82,12 +82,12 @@ impl Bodies {
         };
         let path = folder.join(hex(digest));
         std::fs::read(&path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => LedgerError::Io(format!(
-                "{} is missing: the body of a request, which is removed after its delivery; if it is not delivered, \
-                 restore the file",
+            ErrorKind::NotFound => body_missing(format!(
+                "{} is missing: the body of this job's request, without which nothing can be asked for with what was paid; \
+                 restore the file, and run `l402-batch recover`",
                 path.display()
             )),
-            _ => LedgerError::Io(format!("{}: {error}", path.display())),
+            _ => body_missing(format!("the body of this job's request: {}: {error}", path.display())),
         })
     }
 
@@ -154,6 +154,11 @@ impl Bodies {
     pub(super) fn exist(&self) -> bool {
         self.folder.as_deref().is_some_and(Path::is_dir)
     }
+}
+
+/// What a job lacks whose request cannot be sent again.
+pub(super) const fn body_missing(what: String) -> LedgerError {
+    LedgerError::OfJob { reason: Reason::BodyMissing, what }
 }
 
 fn is_known(tx: &Connection, digest: &[u8; 32]) -> Result<bool, Fault> {

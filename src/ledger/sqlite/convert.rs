@@ -164,7 +164,8 @@ macro_rules! words {
 }
 words! {
     JobState => Self::from_word,
-    Reason => Self::from_word,
+    // One that this version does not know says that somebody else wrote it.
+    Reason => |word| Some(Self::from_word(word).unwrap_or(Self::RowDamaged)),
     PaymentState => Self::from_word,
     RefundStanding => Self::from_word,
     Network => Self::from_name,

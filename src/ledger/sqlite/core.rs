@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 use super::bodies::Bodies;
 use super::error::Fault;
 use super::held::Held;
-use super::{fetch, file, gap, intend, lock, redeem, refund, schema, settle, witness};
+use super::{fetch, file, gap, intend, job, lock, redeem, refund, schema, settle, witness};
 use crate::catalog::Endpoint;
 use crate::l402::PaymentHash;
 use crate::ledger::{Committed, LedgerError, PaymentKey, Record};
@@ -220,6 +220,8 @@ impl Books {
         };
         run().map_err(|fault| match fault {
             Fault::Contradiction(what) => LedgerError::Contradiction(what),
+            // The others' rows are sound.
+            Fault::Fatal(error @ LedgerError::OfJob { .. }) => error,
             Fault::Fatal(error) => {
                 self.broken = Some(error.clone());
                 error
@@ -280,6 +282,10 @@ fn in_savepoint<T>(tx: &Connection, work: impl FnOnce() -> Result<T, Fault>) -> 
             tx.prepare_cached("ROLLBACK TO record")?.execute([])?;
             Err(LedgerError::Contradiction(what))
         }
+        Err(Fault::Fatal(of_job @ LedgerError::OfJob { .. })) => {
+            tx.prepare_cached("ROLLBACK TO record")?.execute([])?;
+            Err(of_job)
+        }
         Err(fatal @ Fault::Fatal(_)) => return Err(fatal),
     };
     tx.prepare_cached("RELEASE record")?.execute([])?;
@@ -325,6 +331,7 @@ fn apply_one(
         Record::Undelivered { payment, answer, end } => redeem::undelivered(tx, now, payment, answer, &end),
         Record::Refund(payment, record) => refund::refund(tx, now, payment, &record),
         Record::Ended(job, end) => redeem::ended(tx, now, job, &end),
+        Record::Stuck { job, reason, error } => job::stuck(tx, now, job, reason, &error),
         Record::Fetching(job, mark) => fetch::fetching(tx, job, &mark),
         Record::Downloaded(job, file) => fetch::downloaded(tx, now, job, &file),
         Record::NotDownloaded { job, reason, error } => fetch::not_downloaded(tx, now, job, reason, &error),

@@ -2,7 +2,7 @@
 
 use rusqlite::ErrorCode;
 
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, Reason};
 
 /// The file is no database. Whoever opens it adds its name.
 pub(super) const NO_DATABASE: &str =
@@ -56,6 +56,12 @@ pub(super) fn contradiction<T>(what: impl Into<String>) -> Result<T, Fault> {
     Err(Fault::Contradiction(what.into()))
 }
 
+/// A row that cannot be what it says: that of one job, where it is one job's.
+pub(super) fn of_row(what: impl std::fmt::Display) -> LedgerError {
+    let what = format!("the ledger is damaged in a row of this job: {what}; restore the ledger from a backup");
+    LedgerError::OfJob { reason: Reason::RowDamaged, what }
+}
+
 /// What an error of SQLite means to the caller.
 fn of_sqlite(error: &rusqlite::Error) -> LedgerError {
     match error {
@@ -63,7 +69,7 @@ fn of_sqlite(error: &rusqlite::Error) -> LedgerError {
         | rusqlite::Error::IntegralValueOutOfRange(..)
         | rusqlite::Error::InvalidColumnType(..)
         | rusqlite::Error::QueryReturnedNoRows => {
-            LedgerError::Foreign(format!("the ledger is damaged: {error}; restore it from a backup"))
+            of_row(error)
         }
         _ => match error.sqlite_error_code() {
             Some(ErrorCode::NotADatabase) => LedgerError::Foreign(NO_DATABASE.to_owned()),

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::Books;
 use crate::l402::Network;
 use crate::ledger::{
-    BatchKey, Committed, DeliveredJob, Deliveries, JobKey, Ledger, LedgerError, OpenJob, OpenRefund, Original,
-    PaymentKey, PendingJob, Record, Twin, Undownloaded, Witness,
+    BatchKey, Committed, DamagedJob, DeliveredJob, Deliveries, JobKey, Ledger, LedgerError, OpenJob, OpenRefund,
+    Original, PaymentKey, PendingJob, Record, Twin, Undownloaded, Witness,
 };
 use crate::origin::{HttpAnswer, Request};
 use crate::payer::NodeId;
@@ -37,6 +37,10 @@ impl Ledger for InlineLedger {
 
     async fn open_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<OpenJob>, LedgerError> {
         self.books().open_jobs(batch)
+    }
+
+    async fn damaged_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<DamagedJob>, LedgerError> {
+        self.books().damaged_jobs(batch)
     }
 
     async fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError> {

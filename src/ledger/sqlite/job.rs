@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::error::{Fault, contradiction};
-use crate::ledger::{BatchKey, JobEnd, JobKey, JobState, Reason};
+use crate::ledger::{BatchKey, Committed, JobEnd, JobKey, JobState, Reason};
 use crate::money::Msat;
 use crate::time::UnixMs;
 
@@ -125,4 +125,29 @@ pub(super) fn append_transition(
     tx.prepare_cached("INSERT INTO transitions (job, at, from_state, to_state, reason) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![key, now, from, to, reason])?;
     Ok(())
+}
+
+/// Nobody can go on with the job: what is said of it, and nothing else, becomes another.
+pub(super) fn stuck(
+    tx: &Connection,
+    now: UnixMs,
+    key: JobKey,
+    reason: Reason,
+    error: &str,
+) -> Result<Committed, Fault> {
+    if !matches!(reason, Reason::BodyMissing | Reason::RowDamaged) {
+        return contradiction(format!("{} is no reason why nobody can go on with a job", reason.as_str()));
+    }
+    let before = tx
+        .prepare_cached("SELECT state, reason FROM jobs WHERE id = ?1")?
+        .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((state, known)): Option<(JobState, Reason)> = before else {
+        return contradiction(format!("there is no job {}", key.0));
+    };
+    tx.prepare_cached("UPDATE jobs SET reason = ?2, error = ?3 WHERE id = ?1")?.execute(params![key, reason, error])?;
+    if known != reason {
+        append_transition(tx, now, key, state, state, reason)?;
+    }
+    Ok(Committed::Done)
 }

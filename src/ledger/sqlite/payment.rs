@@ -3,9 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::convert::PaymentState;
-use super::error::{Fault, contradiction};
+use super::error::{Fault, contradiction, of_row};
 use crate::l402::{PaymentHash, Preimage, Token};
-use crate::ledger::{BatchKey, DurableIntent, JobKey, JobState, LedgerError, PaidPurchase, PaymentKey, Reason};
+use crate::ledger::{BatchKey, DurableIntent, JobKey, JobState, PaidPurchase, PaymentKey, Reason};
 use crate::money::Msat;
 use crate::origin::Credential;
 use crate::payer::NodeId;
@@ -164,11 +164,7 @@ pub(super) fn paid_purchase(tx: &Connection, key: PaymentKey) -> Result<PaidPurc
     })?;
     let verified = preimage.and_then(|bytes| Preimage::verify(bytes, &intent.hash).ok());
     let Some(preimage) = verified else {
-        return Err(LedgerError::Foreign(format!(
-            "the ledger is damaged: the preimage of payment {} does not belong to its hash; restore it from a backup",
-            intent.hash
-        ))
-        .into());
+        return Err(of_row(format!("the preimage of payment {} does not belong to its hash", intent.hash)).into());
     };
     let posted = state != PaymentState::Paid;
     let credential = Credential { scheme, token: Token::new(token), preimage };

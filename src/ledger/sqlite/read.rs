@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use url::Url;
 
 use super::Books;
+use super::bodies::body_missing;
 use super::convert::{Json, PaymentState, int, uint, uint_or_none};
-use super::error::Fault;
+use super::error::{Fault, of_row};
 use super::payment::{durable_intent, paid_purchase};
 use super::schema::OPEN_PAYMENT;
-use crate::catalog::Endpoint;
+use crate::catalog::{Endpoint, Value};
 use crate::ledger::{
-    AnswerKey, AnswerKind, BatchKey, JobKey, JobState, LedgerError, OpenJob, OpenStage, PaymentKey, PendingJob, Poll,
-    Reason, Twin,
+    AnswerKey, AnswerKind, BatchKey, DamagedJob, JobKey, JobState, LedgerError, OpenJob, OpenStage, PaymentKey,
+    PendingJob, Poll, Reason, Twin,
 };
+use crate::manifest::image;
 use crate::origin::{HttpAnswer, Request};
 use crate::plan::ContentHash;
 
@@ -42,33 +44,31 @@ impl Books {
     /// # Errors
     /// Where the ledger cannot be read.
     pub fn open_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<OpenJob>, LedgerError> {
-        self.read(|books| {
-            let mut open = Vec::new();
-            for row in books.open_rows(batch)? {
-                let Some(stage) = books.stage(&row)? else { continue };
-                open.push(OpenJob {
-                    key: row.key,
-                    batch: row.batch,
-                    id: row.id,
-                    take: row.take,
-                    endpoint: books.endpoint(row.endpoint)?,
-                    content: row.content,
-                    state: row.state,
-                    reason: row.reason,
-                    stage,
-                });
-            }
-            Ok(open)
-        })
+        self.read(|books| Ok(books.sound_and_damaged(batch)?.0))
     }
 
-    fn open_rows(&self, batch: Option<BatchKey>) -> Result<Vec<OpenRow>, Fault> {
-        let mut rows = self.rows_where(batch, OPEN_PAYMENT)?;
-        rows.extend(self.rows_where(batch, "p.dead_proof = 'decided'")?);
-        Ok(rows)
+    /// Every open job that [`Self::open_jobs`] leaves out, since its row cannot be read.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn damaged_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<DamagedJob>, LedgerError> {
+        self.read(|books| Ok(books.sound_and_damaged(batch)?.1))
     }
 
-    fn rows_where(&self, batch: Option<BatchKey>, which: &str) -> Result<Vec<OpenRow>, Fault> {
+    fn sound_and_damaged(&self, batch: Option<BatchKey>) -> Result<(Vec<OpenJob>, Vec<DamagedJob>), Fault> {
+        let mut both = (Vec::new(), Vec::new());
+        for which in [OPEN_PAYMENT, "p.dead_proof = 'decided'"] {
+            self.read_open(batch, which, &mut both)?;
+        }
+        Ok(both)
+    }
+
+    fn read_open(
+        &self,
+        batch: Option<BatchKey>,
+        which: &str,
+        (sound, damaged): &mut (Vec<OpenJob>, Vec<DamagedJob>),
+    ) -> Result<(), Fault> {
         let of_batch = if batch.is_some() { "p.batch = ?1 AND" } else { "?1 IS NULL AND" };
         let sql = format!(
             "SELECT j.id, j.batch, j.job, j.take, j.endpoint, j.content, j.state, j.reason, p.id, p.state
@@ -76,21 +76,44 @@ impl Books {
              WHERE {of_batch} {which} ORDER BY j.batch, j.seq, j.id"
         );
         let mut statement = self.conn.prepare_cached(&sql)?;
-        let rows = statement.query_map([batch], |row| {
-            Ok(OpenRow {
-                key: row.get(0)?,
-                batch: row.get(1)?,
-                id: row.get(2)?,
-                take: row.get(3)?,
-                endpoint: row.get(4)?,
-                content: row.get(5)?,
-                state: row.get(6)?,
-                reason: row.get(7)?,
-                payment: row.get(8)?,
-                payment_state: row.get(9)?,
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut rows = statement.query([batch])?;
+        while let Some(row) = rows.next()? {
+            match self.open_of_row(row) {
+                Ok(job) => sound.extend(job),
+                Err(Fault::Fatal(LedgerError::OfJob { what, .. })) => {
+                    damaged.push(DamagedJob { key: row.get(0)?, id: row.get(2)?, what });
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(())
+    }
+
+    fn open_of_row(&self, row: &Row<'_>) -> Result<Option<OpenJob>, Fault> {
+        let row = OpenRow {
+            key: row.get(0)?,
+            batch: row.get(1)?,
+            id: row.get(2)?,
+            take: row.get(3)?,
+            endpoint: row.get(4)?,
+            content: row.get(5)?,
+            state: row.get(6)?,
+            reason: row.get(7)?,
+            payment: row.get(8)?,
+            payment_state: row.get(9)?,
+        };
+        let Some(stage) = self.stage(&row)? else { return Ok(None) };
+        Ok(Some(OpenJob {
+            key: row.key,
+            batch: row.batch,
+            id: row.id,
+            take: row.take,
+            endpoint: self.endpoint(row.endpoint)?,
+            content: row.content,
+            state: row.state,
+            reason: row.reason,
+            stage,
+        }))
     }
 
     /// How far a purchase came; none where nothing is left to do for it.
@@ -112,12 +135,9 @@ impl Books {
                 PaymentState::Intended => Ok(Some(OpenStage::GivenUp(durable_intent(&self.conn, row.payment)?))),
                 PaymentState::Posted | PaymentState::Dead => Ok(None),
             },
-            JobState::Pending | JobState::Refused | JobState::Failed => Err(LedgerError::Foreign(format!(
-                "the ledger is damaged: job {} is {} and has an open payment; restore it from a backup",
-                row.id,
-                row.state.as_str()
-            ))
-            .into()),
+            JobState::Pending | JobState::Refused | JobState::Failed => {
+                Err(of_row(format!("it is {} and has an open payment", row.state.as_str())).into())
+            }
         }
     }
 
@@ -158,37 +178,50 @@ impl Books {
     pub fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError> {
         self.read(|books| {
             let after = after.map_or(Ok(-1), int)?;
-            let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+            // One with a live payment is damaged: see `damaged_jobs`.
             let mut statement = books.conn.prepare_cached(
                 "SELECT id, seq, job, take, endpoint, params, content, price_msat, fee_ceiling_msat, max_cost_msat
                  FROM jobs WHERE batch = ?1 AND state = 'pending' AND seq > ?2 AND superseded = 0
-                 ORDER BY seq, id LIMIT ?3",
+                     AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.job = jobs.id AND p.state <> 'dead')
+                 ORDER BY seq, id",
             )?;
-            let mut rows = statement.query(params![batch, after, limit])?;
+            let mut rows = statement.query(params![batch, after])?;
             let mut pending = Vec::new();
-            while let Some(row) = rows.next()? {
-                let Json(params) = row.get(5)?;
-                pending.push(PendingJob {
-                    key: row.get(0)?,
-                    seq: uint(row, 1)?,
-                    id: row.get(2)?,
-                    take: row.get(3)?,
-                    endpoint: books.endpoint(row.get(4)?)?,
-                    params,
-                    content: row.get(6)?,
-                    price: row.get(7)?,
-                    fee_ceiling: row.get(8)?,
-                    max_cost: row.get(9)?,
-                });
+            while pending.len() < limit
+                && let Some(row) = rows.next()?
+            {
+                match books.pending_of_row(row) {
+                    Ok(job) => pending.push(job),
+                    // Loading the manifest writes it anew.
+                    Err(Fault::Fatal(LedgerError::OfJob { .. })) => {}
+                    Err(fault) => return Err(fault),
+                }
             }
             Ok(pending)
         })
     }
 
-    /// The exact request that an intent holds, its digest compared.
+    fn pending_of_row(&self, row: &Row<'_>) -> Result<PendingJob, Fault> {
+        let Json(params) = row.get(5)?;
+        Ok(PendingJob {
+            key: row.get(0)?,
+            seq: uint(row, 1)?,
+            id: row.get(2)?,
+            take: row.get(3)?,
+            endpoint: self.endpoint(row.get(4)?)?,
+            params,
+            content: row.get(6)?,
+            price: row.get(7)?,
+            fee_ceiling: row.get(8)?,
+            max_cost: row.get(9)?,
+        })
+    }
+
+    /// The exact request that an intent holds, its digest compared. One whose body is gone is made anew from what the job
+    /// asks for, image and all, where that gives the very same bytes.
     ///
     /// # Errors
-    /// Where the ledger or the body's file cannot be read, or the digest differs.
+    /// Where the ledger cannot be read; of the job, where its body is not to be had.
     pub fn request(&self, payment: PaymentKey) -> Result<Request, LedgerError> {
         self.read(|books| {
             let (method, url, body, body_sha256, digest) = books
@@ -197,27 +230,46 @@ impl Books {
                     "SELECT method, url, body, body_sha256, request_digest FROM intents WHERE payment = ?1",
                 )?
                 .query_row([payment], |row| {
-                    let url: String = row.get(1)?;
-                    let body: Option<Vec<u8>> = row.get(2)?;
+                    let (url, body): (String, Option<Vec<u8>>) = (row.get(1)?, row.get(2)?);
                     let file: Option<[u8; 32]> = row.get(3)?;
                     Ok((row.get(0)?, url, body, file, row.get::<_, [u8; 32]>(4)?))
                 })?;
-            let body = match (body, body_sha256) {
-                (Some(body), _) => body,
-                (None, Some(file)) => books.bodies.read(&file)?,
-                (None, None) => Vec::new(),
+            let kept = match (body, body_sha256) {
+                (Some(body), _) => Ok(body),
+                (None, Some(file)) => books.bodies.read(&file),
+                (None, None) => Ok(Vec::new()),
             };
-            let request = Request { method, url: stored_url(&url)?, body, bypass: None };
-            if request.digest() != digest {
-                return Err(LedgerError::Foreign(format!(
-                    "the ledger is damaged: the stored request of payment {} is not the one that was kept; restore \
-                     the ledger and its .bodies folder from a backup",
-                    payment.0
-                ))
-                .into());
+            let why = match kept {
+                Ok(body) => {
+                    let request = Request { method, url: stored_url(&url)?, body, bypass: None };
+                    if request.digest() == digest {
+                        return Ok(request);
+                    }
+                    if body_sha256.is_none() {
+                        return Err(of_row("the request is not the one that was kept").into());
+                    }
+                    body_missing(
+                        "the body of this job's request is not the one that was kept; restore the ledger's .bodies folder \
+                         from a backup, and run `l402-batch recover`"
+                            .to_owned(),
+                    )
+                }
+                Err(error) => error,
+            };
+            match books.made_anew(payment)?.filter(|request| request.digest() == digest) {
+                Some(request) => Ok(request),
+                None => Err(why.into()),
             }
-            Ok(request)
         })
+    }
+
+    /// The request of a payment's job as it would be asked for now.
+    fn made_anew(&self, payment: PaymentKey) -> Result<Option<Request>, Fault> {
+        let (endpoint, Json(params)): (i64, Json<Vec<(String, Value)>>) = self
+            .conn
+            .prepare_cached("SELECT j.endpoint, j.params FROM payments p JOIN jobs j ON j.id = p.job WHERE p.id = ?1")?
+            .query_row([payment], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(Request::build(&*self.endpoint(endpoint)?, &params, image::load).ok())
     }
 
     /// The latest other purchase, of any batch, that sends the same request and whose payment is not dead. It counts as
@@ -271,7 +323,5 @@ pub(super) fn twin(conn: &Connection, job: JobKey, digest: &[u8; 32]) -> Result<
 }
 
 pub(super) fn stored_url(text: &str) -> Result<Url, Fault> {
-    Url::parse(text).map_err(|error| {
-        Fault::Fatal(LedgerError::Foreign(format!("the ledger is damaged: a stored address is none ({error})")))
-    })
+    Url::parse(text).map_err(|error| Fault::Fatal(of_row(format!("a stored address is none ({error})"))))
 }

@@ -81,8 +81,15 @@ impl Books {
     }
 
     pub(super) fn result_of_row(&self, row: &Row<'_>) -> Result<ResultRow, Fault> {
-        let (state, reason): (JobState, Reason) = (row.get(3)?, row.get(4)?);
-        let (Json(params), Json(extra)) = (row.get(6)?, row.get(16)?);
+        let (state, mut reason): (JobState, Reason) = (row.get(3)?, row.get(4)?);
+        let mut damaged = false;
+        let Json(params) = row.get(6).or_else(|error| absent(error.into(), Json(Vec::new()), &mut damaged))?;
+        let Json(extra) = row.get(16).or_else(|error| absent(error.into(), Json(Vec::new()), &mut damaged))?;
+        let name = self.endpoint(row.get(5)?).map(|endpoint| endpoint.name.clone());
+        let endpoint = name.or_else(|fault| absent(fault, String::new(), &mut damaged))?;
+        if damaged {
+            reason = Reason::RowDamaged;
+        }
         Ok(ResultRow {
             id: row.get(0)?,
             line: uint(row, 1)?,
@@ -90,7 +97,7 @@ impl Books {
             state,
             reason,
             next: Next::of(state, reason),
-            endpoint: self.endpoint(row.get(5)?)?.name.clone(),
+            endpoint,
             params,
             price: row.get(7)?,
             fee: row.get(17)?,
@@ -145,7 +152,11 @@ impl Books {
         let network = row.get(7)?;
         let preimage: Option<[u8; 32]> = row.get(11)?;
         let back: bool = row.get(18)?;
-        let Json(extra) = row.get(16)?;
+        // What proves the payment stands in other columns.
+        let mut damaged = false;
+        let Json(extra) = row.get(16).or_else(|error| absent(error.into(), Json(Vec::new()), &mut damaged))?;
+        let name = self.endpoint(row.get(5)?).map(|endpoint| endpoint.name.clone());
+        let endpoint = name.or_else(|fault| absent(fault, String::new(), &mut damaged))?;
         Ok(ReceiptRow {
             batch: row.get(0)?,
             id: row.get(1)?,
@@ -153,7 +164,7 @@ impl Books {
             kind: if back { ReceiptKind::Refund } else { ReceiptKind::Payment },
             paid_at: row.get(3)?,
             seller: host_of(&row.get::<_, String>(4)?),
-            endpoint: self.endpoint(row.get(5)?)?.name.clone(),
+            endpoint,
             network: if sandbox { None } else { Some(network) },
             amount: row.get(8)?,
             fee: row.get(9)?,
@@ -165,6 +176,17 @@ impl Books {
             url: row.get(15)?,
             extra,
         })
+    }
+}
+
+/// What stands in a view where one column of a job's row cannot be read: the others are shown, and the other jobs.
+fn absent<T>(fault: Fault, empty: T, damaged: &mut bool) -> Result<T, Fault> {
+    match fault {
+        Fault::Fatal(LedgerError::OfJob { .. }) => {
+            *damaged = true;
+            Ok(empty)
+        }
+        fault => Err(fault),
     }
 }
 

@@ -7,8 +7,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::Books;
 use crate::l402::Network;
 use crate::ledger::{
-    BatchKey, Committed, DeliveredJob, Deliveries, JobKey, Ledger, LedgerError, OpenJob, OpenRefund, Original,
-    PaymentKey, PendingJob, Record, Twin, Undownloaded, Witness,
+    BatchKey, Committed, DamagedJob, DeliveredJob, Deliveries, JobKey, Ledger, LedgerError, OpenJob, OpenRefund,
+    Original, PaymentKey, PendingJob, Record, Twin, Undownloaded, Witness,
 };
 use crate::origin::{HttpAnswer, Request};
 use crate::payer::NodeId;
@@ -27,6 +27,7 @@ type Reply<T> = oneshot::Sender<Result<T, LedgerError>>;
 enum Ask {
     Commit(UnixMs, Box<Record>, Reply<Committed>),
     OpenJobs(Option<BatchKey>, Reply<Vec<OpenJob>>),
+    DamagedJobs(Option<BatchKey>, Reply<Vec<DamagedJob>>),
     Pending(BatchKey, Option<u64>, usize, Reply<Vec<PendingJob>>),
     Request(PaymentKey, Reply<Request>),
     Witness(NodeId, PaymentKey, Reply<Witness>),
@@ -91,6 +92,10 @@ impl Ledger for LedgerHandle {
 
     async fn open_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<OpenJob>, LedgerError> {
         self.ask(|reply| Ask::OpenJobs(batch, reply)).await
+    }
+
+    async fn damaged_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<DamagedJob>, LedgerError> {
+        self.ask(|reply| Ask::DamagedJobs(batch, reply)).await
     }
 
     async fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError> {
@@ -190,6 +195,7 @@ fn carry_out(books: &mut Books, asks: Vec<Ask>) {
                 replies.push(reply);
             }
             read @ (Ask::OpenJobs(..)
+            | Ask::DamagedJobs(..)
             | Ask::Pending(..)
             | Ask::Request(..)
             | Ask::Witness(..)
@@ -225,6 +231,7 @@ fn carry_out(books: &mut Books, asks: Vec<Ask>) {
 fn read(books: &Books, ask: Ask) {
     match ask {
         Ask::OpenJobs(batch, reply) => drop(reply.send(books.open_jobs(batch))),
+        Ask::DamagedJobs(batch, reply) => drop(reply.send(books.damaged_jobs(batch))),
         Ask::Pending(batch, after, limit, reply) => drop(reply.send(books.pending(batch, after, limit))),
         Ask::Request(payment, reply) => drop(reply.send(books.request(payment))),
         Ask::Witness(node, payment, reply) => drop(reply.send(books.witness(&node, payment))),

@@ -278,7 +278,8 @@ fn effect_words(effect: &Effect) -> String {
             | Record::Downloaded(..)
             | Record::NotDownloaded { .. }
             | Record::GivenUpDead { .. }
-            | Record::Witness { .. }) => format!("commit {}", word(record)),
+            | Record::Witness { .. }
+            | Record::Stuck { .. }) => format!("commit {}", word(record)),
         },
         Effect::Wait(_, waiting) => format!("wait for {waiting:?}"),
         Effect::Ask
@@ -371,6 +372,7 @@ fn holds_for_record(cell: &str, state: &State, input: &Input, record: &Record) {
         | Record::Accepted { .. }
         | Record::Undelivered { .. } => {}
         Record::Fetching(..) | Record::Downloaded(..) | Record::NotDownloaded { .. } => panic!("{cell}: downloads"),
+        Record::Stuck { .. } => panic!("{cell}: a step never says so"),
     }
 }
 

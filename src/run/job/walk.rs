@@ -242,6 +242,7 @@ impl Model {
             }
             Record::Fetching(..) | Record::Downloaded(..) | Record::NotDownloaded { .. } => panic!("a job downloads"),
             Record::GivenUpDead { .. } | Record::Witness { .. } => panic!("nobody gave it up"),
+            Record::Stuck { .. } => panic!("a step never says so"),
         }
     }
 

@@ -79,6 +79,7 @@ fn word(record: &Record) -> &'static str {
         Record::Fetching(..) => "fetching",
         Record::Downloaded(..) => "downloaded",
         Record::NotDownloaded { .. } => "not downloaded",
+        Record::Stuck { .. } => "stuck",
     }
 }
 

@@ -144,7 +144,8 @@ fn a_large_body_is_a_file_until_no_open_payment_needs_it() {
     assert_eq!(books.request(first).unwrap(), request);
 
     std::fs::write(&file, "not the body").unwrap();
-    assert!(matches!(books.request(first), Err(LedgerError::Foreign(_))));
+    let lacking = books.request(first).unwrap_err();
+    assert!(matches!(lacking, LedgerError::OfJob { reason: Reason::BodyMissing, .. }), "{lacking}");
     std::fs::remove_file(&file).unwrap();
     assert!(books.request(first).unwrap_err().to_string().contains("missing"));
     std::fs::write(&file, &request.body).unwrap();
