@@ -55,12 +55,12 @@ pub fn payments_deleted_under_open_jobs(rig: &Rig) {
     let paid = rig.payer.pay(&shop.invoices()[1].request);
     assert_eq!(paid["failure_reason"], "FAILURE_REASON_INCORRECT_PAYMENT_DETAILS", "{paid}");
 
-    // Where it knows of this one only.
+    // Where it knows of this one only: what the node had settled before, for whomever, is gone.
     let shop = Shop::open(rig, "--mint-hold");
     let client = shop.client();
     client.write("jobs.toml", &one_job("the only one"));
     paid_and_deleted(&shop, client.start("run jobs.toml"));
-    stays_in_doubt(&shop, &client, "waiting_for_expiry");
+    stays_in_doubt(&shop, &client, "node_forgot");
 
     // And where we heard nothing of it.
     let shop = Shop::open(rig, "--mint-hold");
@@ -70,5 +70,5 @@ pub fn payments_deleted_under_open_jobs(rig: &Rig) {
     proxy.swallow_answers();
     paid_and_deleted(&shop, client.start("run jobs.toml"));
     proxy.release();
-    stays_in_doubt(&shop, &client, "waiting_for_expiry");
+    stays_in_doubt(&shop, &client, "node_forgot");
 }

@@ -35,6 +35,8 @@ mod refunds;
 #[cfg(test)]
 mod refused;
 #[cfg(test)]
+mod renumbered;
+#[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod shop;

@@ -189,7 +189,7 @@ impl Recorder<'_> {
             ("getinfo", "/v1/getinfo"),
             ("balance", "/v1/balance/channels"),
             ("channels", "/v1/channels"),
-            ("newest payment", "/v1/payments?include_incomplete=false&reversed=true&max_payments=1"),
+            ("newest payment", "/v1/payments?include_incomplete=true&reversed=true&max_payments=1"),
             ("payments", "/v1/payments?include_incomplete=true&index_offset=0&max_payments=2"),
         ] {
             let answer = self.payer().ask("GET", path, None);

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Trial};
 
 use crate::rig::Rig;
-use crate::{buying, closed, died, doctor, forgot, late, many, record, refunds, refused, unusable};
+use crate::{buying, closed, died, doctor, forgot, late, many, record, refunds, refused, renumbered, unusable};
 
 type Test = fn(&'static Rig);
 
@@ -39,6 +39,8 @@ const TESTS: &[(&str, Test)] = &[
     ("died::the_node_dies_at_every_turn", died::the_node_dies_at_every_turn),
     ("died::both_die_and_the_wallet_is_locked", died::both_die_and_the_wallet_is_locked),
     ("record::answers", record::answers),
+    ("renumbered::failed_payments_deleted_under_doubt", renumbered::failed_payments_deleted_under_doubt),
+    ("renumbered::the_payer_moves_to_native_sql", renumbered::the_payer_moves_to_native_sql),
     ("forgot::payments_deleted_under_open_jobs", forgot::payments_deleted_under_open_jobs),
     ("closed::the_channel_is_closed_under_a_payment", closed::the_channel_is_closed_under_a_payment),
 ];
