@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::download::name::Template;
 use crate::l402::Network;
-use crate::ledger::sqlite::{Decision, Retake};
+use crate::ledger::sqlite::Decision;
 use crate::manifest::{Duplicates, Limits};
 use crate::time::UnixMs;
 
@@ -137,7 +137,7 @@ pub struct Choice {
     pub limit: Option<u64>,
     /// Only these jobs in this run; all where empty.
     pub only: Vec<String>,
-    /// Jobs to buy anew.
+    /// Takes to replace by one more, as typed: `ID` or `ID@TAKE`.
     pub retake: Vec<String>,
     /// Buy anew what was delivered and has changed since.
     pub retake_changed: bool,
@@ -151,18 +151,6 @@ pub struct Choice {
     pub adopt: bool,
     /// Buy what fits into the batch's limit.
     pub partial: bool,
-}
-
-impl Choice {
-    /// What is wanted once more, as the ledger takes it.
-    #[must_use]
-    pub fn retakes(&self) -> Retake {
-        Retake {
-            ids: self.retake.iter().cloned().collect(),
-            changed: self.retake_changed,
-            refunded: self.retake_refunded,
-        }
-    }
 }
 
 /// Who pays for a run.

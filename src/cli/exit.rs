@@ -99,8 +99,9 @@ pub struct Findings {
     pub limit_reached: bool,
     /// The deadline stopped admission.
     pub deadline: bool,
-    /// Results or receipts could not be written: the same command later may do it.
-    pub files_stale: bool,
+    /// Results or receipts could not be written, or a person's word cannot be carried out yet: the same command later may
+    /// do it.
+    pub unfinished: bool,
     /// A price or a content is not the plan's, as the run itself found before any job (the manifest is another).
     pub not_as_planned: bool,
 }
@@ -131,7 +132,7 @@ pub fn of_batch(counts: &Counts, findings: &Findings) -> ExitCode {
         (ExitCode::Node, findings.node_unusable),
         (ExitCode::Limit, findings.limit_reached),
         (ExitCode::Deadline, findings.deadline),
-        (ExitCode::Unfinished, findings.files_stale),
+        (ExitCode::Unfinished, findings.unfinished),
     ];
     rest.into_iter().find(|(code, found)| *found || stands(*code)).map_or(ExitCode::Done, |(code, _)| code)
 }
@@ -379,7 +380,7 @@ mod tests {
             node_unusable: true,
             limit_reached: true,
             deadline: true,
-            files_stale: true,
+            unfinished: true,
             not_as_planned: false,
         };
         assert_eq!(of_batch(&counts(&jobs), &met), ExitCode::Ledger);
@@ -402,7 +403,7 @@ mod tests {
         assert_eq!(of_batch(&counts(&jobs), &met), ExitCode::Unfinished);
         jobs.pop();
         assert_eq!(of_batch(&counts(&jobs), &met), ExitCode::Unfinished, "the files are not as the ledger is");
-        met.files_stale = false;
+        met.unfinished = false;
         assert_eq!(of_batch(&counts(&jobs), &met), ExitCode::Done);
         met.not_as_planned = true;
         assert_eq!(of_batch(&counts(&jobs), &met), ExitCode::NotAsPlanned);

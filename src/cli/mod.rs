@@ -1,5 +1,6 @@
 //! The command line: arguments, configuration, one file a command.
 
+mod again;
 pub mod args;
 mod command_line;
 pub mod config;

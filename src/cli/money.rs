@@ -1,6 +1,6 @@
 //! Sums that several commands show and check.
 
-use crate::ledger::sqlite::Books;
+use crate::ledger::sqlite::{Books, Retake};
 use crate::ledger::{BatchKey, Counts};
 use crate::manifest::JobSource;
 use crate::money::Msat;
@@ -36,16 +36,16 @@ pub(super) fn left_to_buy(
     plan: &Plan,
     source: &dyn JobSource,
     choice: &Choice,
+    retake: &Retake,
 ) -> Result<LeftToBuy, Failure> {
     let mut left = LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO };
-    let retake = choice.retakes();
     // Read to the end in any case: only there is it certain that the manifest is still the one that was planned.
     for job in plan.jobs(source) {
         let job = job.map_err(Failure::Input)?;
         let wanted = choice.limit.is_none_or(|limit| left.jobs < limit)
             && (choice.only.is_empty() || choice.only.contains(&job.id));
         let bought = match known {
-            Some((books, batch)) => wanted && books.would_buy(batch, &retake, &job)?,
+            Some((books, batch)) => wanted && books.would_buy(batch, retake, &job)?,
             None => wanted,
         };
         if bought {

@@ -1,6 +1,6 @@
 //! `plan`: what a manifest costs, exactly; no network, nothing written.
 
-use crate::ledger::sqlite::{Books, OpenMode};
+use crate::ledger::sqlite::{Books, OpenMode, Retake};
 use crate::manifest::Manifest;
 use crate::money::{Msat, Sats};
 use crate::plan::Plan;
@@ -88,7 +88,7 @@ fn known_batch(options: &PlanOptions, manifest: &Manifest, plan: &Plan) -> Resul
     let Some(batch) = books.batch(&name)? else { return Ok(None) };
     let counts = books.counts(batch.key)?;
     let used = money::used(&counts)?;
-    let left = money::left_to_buy(Some((&books, batch.key)), plan, manifest, &Choice::default())?;
+    let left = money::left_to_buy(Some((&books, batch.key)), plan, manifest, &Choice::default(), &Retake::default())?;
     let so_far = SoFar { spent: counts.spent, fees: counts.fees, refunded: counts.refunded };
     Ok(Some(Known { used, left, so_far }))
 }

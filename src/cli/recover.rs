@@ -11,8 +11,8 @@ use crate::time::UnixMs;
 
 use super::config::{Output, Pace, RecoverOptions};
 use super::run::{
-    Carried, Ending, Files, Filing, Reporter, Session, Work, World, check_papers, destination, gap_words, settings,
-    tell, tell_broken,
+    Carried, Ending, Files, Filing, Reporter, Session, WordsLeft, Work, World, check_papers, destination, gap_words,
+    settings, tell, tell_broken,
 };
 use super::{ExitCode, Failure, Format, target, terminal};
 
@@ -165,6 +165,15 @@ async fn carry_through(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporte
     }
     papers?;
     let carried = Carried { files_whole: files_whole?, ..carried };
-    let ending = Ending { batch, carried: &carried, refused: None, began, play: false, buys: false, chosen: false };
+    let ending = Ending {
+        batch,
+        carried: &carried,
+        refused: None,
+        began,
+        play: false,
+        buys: false,
+        chosen: false,
+        words: WordsLeft::default(),
+    };
     tell(&session.books, &ending, reporter)
 }

@@ -9,6 +9,7 @@ mod refund;
 mod rows;
 pub mod sqlite;
 mod state;
+mod word;
 
 use std::future::Future;
 
@@ -25,6 +26,7 @@ pub use rows::{
     StateCount, Twin, Witness,
 };
 pub use state::{JobState, Next, Reason, tried_again};
+pub use word::{TakeId, Unmet};
 
 use crate::l402::Network;
 use crate::origin::{HttpAnswer, Request};

@@ -156,13 +156,14 @@ fn what_is_delivered_and_changed_is_bought_anew_only_by_word() {
     client.write("jobs.toml", &two_jobs(""));
     client.run("run jobs.toml").with(0);
     client.write("jobs.toml", &two_jobs("and a dog"));
-    client.run("run jobs.toml").with(6).saying("--retake-changed");
+    client.run("run jobs.toml").with(6).saying("changed").not_saying("--retake");
     assert_eq!(sandbox.books().settled().len(), 2);
     client.run("run jobs.toml --retake video").with(6);
     assert_eq!(sandbox.books().settled().len(), 3);
-    client.run("run jobs.toml --retake video --dry-run").saying("1 to buy");
+    client.run("run jobs.toml --retake video@2 --dry-run").saying("1 to buy");
+    client.run("run jobs.toml --retake video --dry-run").saying("nothing to buy");
     // A word that a limit did not let through is no word for the next run, of which nobody asked it.
-    client.run("run jobs.toml --retake video --max-sats 1").with(6).saying("nothing was bought");
+    client.run("run jobs.toml --retake video@2 --max-sats 1").with(6).saying("nothing was bought");
     assert_eq!(client.column("jobs.results.csv", "take"), ["2", "1"]);
     client.run("run jobs.toml").with(6);
     assert_eq!(sandbox.books().settled().len(), 3);

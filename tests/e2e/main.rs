@@ -70,3 +70,5 @@ mod usage;
 mod v01;
 #[cfg(test)]
 mod views;
+#[cfg(test)]
+mod words;

@@ -83,7 +83,7 @@ pub struct Disk {
 }
 
 fn accept(books: &mut Books, batch: BatchKey, now: UnixMs, means_duplicates: bool) {
-    books.accept_takes(batch).expect("the takes are accepted");
+    books.accept_takes(now, batch).expect("the takes are accepted");
     if means_duplicates {
         books.mean_duplicates(batch, now, &[]).expect("a word can be written");
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use l402_batch::ledger::TakeId;
 use l402_batch::ledger::sqlite::Retake;
 use l402_batch::ledger::{BatchKey, JobState, Reason};
 use l402_batch::money::Msat;
@@ -367,7 +368,8 @@ impl Life {
         }
         let ids = (self.rng.below(8) == 0).then(|| self.batches[at].plan.any_id(&mut self.rng));
         let (changed, refunded) = (self.rng.below(12) == 0, self.rng.below(4) == 0);
-        let asks = Retake { ids: ids.into_iter().collect(), changed, refunded };
+        let word = ids.into_iter().map(|id| TakeId { id, take: 1 });
+        let asks = Retake { changed, refunded, ..Retake::of(word) };
         // Or what stands in a crontab, as it stood there before.
         let same = self.people.as_mut().is_some_and(|people| people.below(3) == 0 && !not_yet::WORDS);
         self.world.saw_if(same && self.batches[at].retake != Retake::default(), Sight::WordSaidAgain);

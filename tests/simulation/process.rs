@@ -1,5 +1,6 @@
 //! Processes: what the user starts, from its start to its end or to where it stops.
 
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use futures::future::join_all;
@@ -17,7 +18,6 @@ use super::disk::{Bounds, Port};
 use super::fetching::SimFetch;
 use super::files::SimDisk;
 use super::life::{HOUR_MS, Liar, Life};
-use super::not_yet;
 use super::plan::{digest, job_name};
 use super::timeline::{Driven, Timed, drive, sleep};
 use super::world::{Stop, World};
@@ -328,14 +328,12 @@ impl Life {
             let request = digest(job);
             let mut auditor = self.world.auditor.borrow_mut();
             auditor.word_for_other(&name, &request, retake.changed, retake.refunded);
-            if retake.ids.contains(&job.id) {
-                // A bare id means its first take, however often it is said.
-                let word = if not_yet::WORDS { format!("in command {}", self.processes) } else { "@1".to_owned() };
-                auditor.word(&name, &word, &request);
+            for take in retake.takes.get(&job.id).into_iter().flatten() {
+                auditor.word(&name, &format!("@{take}"), &request);
             }
         }
         if self.liar == Liar::EagerCommand {
-            retake.ids.extend(jobs.first().map(|job| job.id.clone()));
+            retake.takes.extend(jobs.first().map(|job| (job.id.clone(), BTreeSet::from([1]))));
         }
         self.disk.load(begun, &retake, jobs)
     }

@@ -31,7 +31,7 @@ impl Life {
         self.processes(&run, Stop::Never);
         pass(&self.world, HOUR_MS);
         let id = self.batches[0].plan.any_id(&mut self.rng);
-        self.batches[0].retake.ids.insert(id.clone());
+        self.batches[0].retake.takes.insert(id.clone(), [1].into());
         self.said = Some(id);
         self.processes(&run, stop);
         let points = self.world.points();

@@ -118,13 +118,14 @@ pub struct ChoiceArgs {
     /// Buy only these jobs in this run
     #[arg(long, value_name = "ID,…", value_delimiter = ',')]
     pub only: Vec<String>,
-    /// Buy these jobs anew, although they have ended: this spends again
-    #[arg(long, value_name = "ID,…", value_delimiter = ',')]
+    /// Buy one more take in the place of these, which have ended (ID alone: its first): this spends again, once a word
+    #[arg(long, value_name = "ID[@TAKE],…", value_delimiter = ',')]
     pub retake: Vec<String>,
-    /// Buy anew every delivered job whose content has changed in the manifest: this spends again
+    /// Buy anew every delivered job whose content has changed in the manifest, to what no take of it has delivered: this
+    /// spends again
     #[arg(long)]
     pub retake_changed: bool,
-    /// Buy anew every job whose money came back: this spends again
+    /// Buy anew every job whose money came back for the first time: this spends again
     #[arg(long)]
     pub retake_refunded: bool,
     /// Jobs that are delivered, paid or open already under another id or in another batch: ask, skip (they are left out), or

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::cli::again::again;
 use crate::cli::exit::{self, Findings};
 use crate::cli::{ExitCode, Failure, Signal, terminal};
 use crate::event::{EndCount, Event, Listener, NeedsPerson, RunEnded};
@@ -15,6 +16,7 @@ use crate::time::UnixMs;
 
 use super::carry::Carried;
 use super::reporter::Reporter;
+use super::words::WordsLeft;
 
 /// Jobs that are named; the rest is counted.
 const NEEDS_PERSON_MAX: usize = 1_000;
@@ -39,7 +41,7 @@ pub(in crate::cli) fn findings(counts: &Counts, carried: &Carried) -> Findings {
         }),
         node_unusable: outcome.node_unusable.is_some(),
         limit_reached: outcome.limit_reached.is_some() && unfinished,
-        files_stale: !carried.files_whole,
+        unfinished: !carried.files_whole,
         deadline: outcome.drained == Some(DrainCause::Deadline) && unfinished,
         ..Findings::default()
     }
@@ -61,6 +63,8 @@ pub(in crate::cli) struct Ending<'a> {
     pub(in crate::cli) buys: bool,
     /// It was to buy only some of the jobs.
     pub(in crate::cli) chosen: bool,
+    /// What is left of a person's words.
+    pub(in crate::cli) words: WordsLeft,
 }
 
 /// Tells the end of a run to whoever listens, and gives the exit code.
@@ -68,7 +72,11 @@ pub(in crate::cli) fn tell(books: &Books, ending: &Ending<'_>, reporter: &Report
     let batch = ending.batch;
     let counts = books.counts(batch.key)?;
     let code = match ending.refused {
-        None => exit::of_batch(&counts, &findings(&counts, ending.carried)),
+        None => {
+            let met = findings(&counts, ending.carried);
+            let WordsLeft { spent, waiting } = ending.words;
+            exit::of_batch(&counts, &Findings { not_as_planned: spent, unfinished: met.unfinished || waiting, ..met })
+        }
         Some(failure) => refused_code(&counts, failure),
     };
     let outputs = &batch.remembered.outputs;
@@ -175,11 +183,6 @@ fn needs_person(books: &Books, batch: &Batch) -> Result<Vec<NeedsPerson>, Failur
     Ok(needs)
 }
 
-/// The command of this very run: it goes on where this one stopped. Secrets never stand in arguments.
-fn this_command() -> String {
-    std::env::args().map(|word| shell(&word)).collect::<Vec<_>>().join(" ")
-}
-
 /// When a day's or a month's limit lets the rest go on, in the limits' own time zone.
 fn goes_on_at(reason: Reason, budget: &Budget) -> String {
     let months = reason == Reason::MonthLimit;
@@ -228,8 +231,8 @@ fn advice(books: &Books, counts: &Counts, ending: &Ending<'_>, code: ExitCode) -
     }
     if reason(Reason::Changed) {
         advice.push(
-            "changed jobs keep what was delivered: put the manifest back as it was, give the new content an id of its \
-             own, or buy it anew with --retake-changed, which spends again"
+            "changed jobs keep what was delivered: put the manifest back as it was, or give the new content an id of its \
+             own; `status --job ID` says what else there is to decide"
                 .to_owned(),
         );
     }
@@ -242,8 +245,7 @@ fn advice(books: &Books, counts: &Counts, ending: &Ending<'_>, code: ExitCode) -
     }
     if counts.by_state.iter().any(|count| count.state == JobState::Lost && count.reason != Reason::Decided) {
         advice.push(
-            "paid and lost: `status --job ID --proof` shows all that a complaint needs; then `resolve --job ID --as lost` \
-             leaves it at that, and `run --retake ID` buys it once more, which spends again"
+            "paid and lost: `status --job ID --proof` shows all that a complaint needs, and what there is to decide"
                 .to_owned(),
         );
     }
@@ -279,8 +281,7 @@ fn about_refunds(books: &Books, counts: &Counts, batch: &Batch) -> Result<Vec<St
     }
     if stands(JobState::Refunded, &[Reason::None, Reason::RefundPartial]) {
         advice.push(
-            "what was refunded is not bought again by itself: `run --retake-refunded` buys it anew, which spends again; \
-             `resolve --job ID --as lost` leaves it at that"
+            "what was refunded is not bought again by itself: `status --job ID` says what there is to decide"
                 .to_owned(),
         );
     }
@@ -338,14 +339,13 @@ fn going_on(counts: &Counts, ending: &Ending<'_>, code: ExitCode) -> Option<Stri
                      --state DIR`, and buy from it as it says";
         return Some(words.to_owned());
     }
-    let command = this_command();
+    let command = again(std::env::args(), &[])
+        .unwrap_or_else(|| "the same command, with the same manifest on standard input".to_owned());
     Some(match (ending.buys, open) {
         (false, 0) => {
             format!("{} not bought: `run` buys, this command does not", are(to_buy))
         }
-        (true, 0) if ending.chosen => {
-            format!("{} left to buy; without --limit and --only the same command buys all: {command}", are(to_buy))
-        }
+        (true, 0) if ending.chosen => format!("{} left to buy; this buys all: {command}", are(to_buy)),
         (_, _) => format!("go on where this run stopped: {command}"),
     })
 }

@@ -9,6 +9,7 @@ mod papers;
 mod questions;
 mod reporter;
 mod session;
+mod words;
 mod world;
 
 pub(super) use carry::{Carried, Work, settings};
@@ -19,6 +20,7 @@ pub(super) use filing::{Filing, check_template, destination};
 pub(super) use papers::{check as check_papers, gap_words, keep_unknown};
 pub(super) use reporter::Reporter;
 pub(super) use session::Session;
+pub(super) use words::WordsLeft;
 pub(super) use world::{SandboxOptions, World};
 
 use std::cell::OnceCell;
@@ -228,7 +230,8 @@ impl<'a> Runner<'a> {
         limits: &Limits,
     ) -> Result<ExitCode, Failure> {
         self.world.check_endpoints(plan)?;
-        session::check_ids(self.options, manifest, plan)?;
+        let of_batch = session.known.as_ref().map(|batch| (&session.books, batch));
+        let retake = words::read(&self.options.choice, manifest, plan, of_batch)?;
         let same_plan = match session.known {
             None => session::same_plan(&session.books, &session.name, plan)?,
             Some(_) => None,
@@ -244,7 +247,7 @@ impl<'a> Runner<'a> {
             Err(failure) => return Err(self.finish_open(session, failure).await),
         };
         session::tell_remarks(manifest, plan, &self.reporter);
-        let (mut batch, load) = session.load(self.options, manifest, plan, self.world.play.is_some())?;
+        let (mut batch, load) = session.load(self.options, manifest, plan, &retake, play)?;
         session::tell_load(&load, &self.reporter);
         let meant = self.duplicates(&mut session, batch.key, manifest, limits, same_plan).await?;
         batch.remembered.download = to.clone().or(batch.remembered.download);
@@ -295,7 +298,7 @@ impl<'a> Runner<'a> {
         self.explain(&mut session, &batch, &carried)?;
         let carried = Carried { files_whole: following.finish(&self.reporter)?, ..carried };
         let untouched = left.jobs == 0 && stand(&counts, &OPEN).0 == 0 && (to.is_none() || to_download(&counts) == 0);
-        self.end(&session, &batch, &carried, refused, untouched)
+        self.end(&session, &batch, &carried, refused, untouched, WordsLeft::of(&load))
     }
 
     /// Sets aside what is bought already under another name, tells of it, and says whether a person means it to be bought
@@ -351,6 +354,7 @@ impl<'a> Runner<'a> {
         carried: &Carried,
         refused: Option<Failure>,
         untouched: bool,
+        words: WordsLeft,
     ) -> Result<ExitCode, Failure> {
         let choice = &self.options.choice;
         let ending = Ending {
@@ -361,6 +365,7 @@ impl<'a> Runner<'a> {
             play: self.world.play.is_some(),
             buys: true,
             chosen: choice.limit.is_some() || !choice.only.is_empty(),
+            words,
         };
         let code = tell(&session.books, &ending, &self.reporter)?;
         if let Some(failure) = refused {
@@ -429,13 +434,13 @@ impl<'a> Runner<'a> {
         }
         let (plan, limits) = input::plan(manifest, &self.options.limits)?;
         self.world.check_endpoints(&plan)?;
-        session::check_ids(self.options, manifest, &plan)?;
+        let retake = words::read(&self.options.choice, manifest, &plan, books.as_ref().zip(known.as_ref()))?;
         session::check_files(books.as_ref(), known.as_ref(), name, self.options, manifest, self.world)?;
         let to = self.destination(manifest, &plan)?;
         session::tell_remarks(manifest, &plan, &self.reporter);
         let batch = books.as_ref().zip(known.as_ref().map(|batch| batch.key));
         let mut counts = batch.map(|(books, key)| books.counts(key)).transpose()?.unwrap_or_default();
-        let left = money::left_to_buy(batch, &plan, manifest, &self.options.choice)?;
+        let left = money::left_to_buy(batch, &plan, manifest, &self.options.choice, &retake)?;
         self.reporter.hear(&planned(plan.totals().job_count, &counts, &left, to.as_ref()));
         let partial = self.options.choice.partial;
         questions::batch_cap(partial, &limits, money::used(&counts)?, &left)?;

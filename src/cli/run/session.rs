@@ -6,7 +6,7 @@ use crate::cli::config::{Pace, RunOptions};
 use crate::cli::{Failure, input};
 use crate::ledger::sqlite::{
     Batch, BatchLock, BatchStart, Books, Compared, DownloadTo, Duplicates, Layout, LoadError, LockError, NewBatch,
-    OpenMode, Outputs, PlanLoad, Remembered,
+    OpenMode, Outputs, PlanLoad, Remembered, Retake,
 };
 use crate::ledger::{BatchKey, LedgerError};
 use crate::manifest::Manifest;
@@ -21,6 +21,7 @@ use super::files::{self, Files, absolute};
 use super::filing::Filing;
 use super::papers;
 use super::reporter::Reporter;
+use super::words;
 use super::world::World;
 
 /// The ledger, and the right to run one batch of it.
@@ -70,6 +71,7 @@ impl Session {
         options: &RunOptions,
         manifest: &Manifest,
         plan: &Plan,
+        retake: &Retake,
         sandbox: bool,
     ) -> Result<(Batch, PlanLoad), Failure> {
         let new = NewBatch {
@@ -87,7 +89,6 @@ impl Session {
                 return Err(Failure::NotAsPlanned(other_money(known_is_sandbox)));
             }
         };
-        let retake = options.choice.retakes();
         let mut extra = Vec::new();
         let jobs = plan.jobs(manifest).inspect(|job| {
             for (name, _) in job.iter().flat_map(|job| &job.extra) {
@@ -96,7 +97,7 @@ impl Session {
                 }
             }
         });
-        let load = self.books.load_plan(batch.key, SystemClock.now(), &retake, jobs).map_err(unloaded)?;
+        let load = self.books.load_plan(batch.key, SystemClock.now(), retake, jobs).map_err(unloaded)?;
         batch.remembered.fingerprint = Some(plan.fingerprint().to_owned());
         batch.remembered.layout = layout(&batch.remembered.layout, manifest, plan, extra);
         self.books.remember(batch.key, &batch.remembered)?;
@@ -140,7 +141,7 @@ impl Session {
         cap: crate::money::Msat,
         meant: Option<&[String]>,
     ) -> Result<(), Failure> {
-        self.books.accept_takes(batch.key)?;
+        self.books.accept_takes(SystemClock.now(), batch.key)?;
         if let Some(only) = meant {
             self.books.mean_duplicates(batch.key, SystemClock.now(), only)?;
         }
@@ -209,26 +210,6 @@ pub(super) fn check_files(
     inputs.extend(manifest.rows_file().map(|rows| ("the manifest's rows", rows)));
     files::check(&paths, &before, play, &inputs, options.files.overwrite)?;
     Ok(paths)
-}
-
-/// Refuses ids that the manifest does not have, before anything is bought for the others.
-pub(super) fn check_ids(options: &RunOptions, manifest: &Manifest, plan: &Plan) -> Result<(), Failure> {
-    let flags = [("--only", &options.choice.only), ("--retake", &options.choice.retake)];
-    let mut missing: Vec<(&str, &str)> =
-        flags.iter().flat_map(|(flag, ids)| ids.iter().map(|id| (*flag, id.as_str()))).collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    for job in plan.jobs(manifest) {
-        let job = job.map_err(Failure::Input)?;
-        missing.retain(|(_, id)| *id != job.id);
-    }
-    match missing.first() {
-        None => Ok(()),
-        Some((flag, id)) => Err(Failure::Usage(format!(
-            "{flag} {id}: the manifest has no job of that id; `l402-batch plan --jobs` lists every id; nothing was bought"
-        ))),
-    }
 }
 
 fn lock(books: &Books, ledger: &Path, name: &str) -> Result<BatchLock, Failure> {
@@ -302,12 +283,15 @@ pub(super) fn tell_load(load: &PlanLoad, reporter: &Reporter) {
     let lines = [
         (&load.replaced, "changed in the manifest before the purchase, and bought as the manifest is now"),
         (&load.open_as_begun, "begun and changed in the manifest since: finished as begun"),
-        (&load.changed, "delivered and changed in the manifest since: not bought again without --retake-changed"),
+        (&load.changed, "delivered and changed in the manifest since: not bought again"),
         (
             &load.by_default,
             "given in the manifest as before, and another by a default of the catalogue that has changed",
         ),
-        (&load.withdrawn, "gone from the manifest before the purchase: withdrawn"),
+        (
+            &load.withdrawn,
+            "gone from the manifest before the purchase, or asked for as an earlier take has it: withdrawn",
+        ),
         (&load.retaken, "to be bought once more"),
     ];
     for (ids, words) in lines {
@@ -315,9 +299,7 @@ pub(super) fn tell_load(load: &PlanLoad, reporter: &Reporter) {
             reporter.warn(format!("{} {words}: {}", counted(ids.count, "job"), list(ids)));
         }
     }
-    for id in load.not_retaken.iter().take(20) {
-        reporter.warn(format!("{id} is not bought once more: its purchase has not ended yet"));
-    }
+    words::tell_unmet(load, reporter);
     for (new, old) in load.alike.iter().take(20) {
         reporter.warn(format!("the new id {new} is {old} but for case or leading zeros: is it the same job?"));
     }

@@ -1,6 +1,6 @@
 //! A plan written into the ledger, in one transaction, job by job: what is new, what has changed, what has gone.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
@@ -10,7 +10,9 @@ use super::Books;
 use super::convert::{Json, int};
 use super::error::{Fault, contradiction};
 use super::job::append_transition;
+use super::words::{listen, take_back, take_back_repeat, would_repeat};
 use crate::catalog::Endpoint;
+use crate::ledger::word::{Heard, Retake, Unmet};
 use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Reason, tried_again};
 use crate::money::Msat;
 use crate::plan::{ContentHash, PlannedJob};
@@ -22,38 +24,6 @@ const IDS_MAX: usize = 1_000;
 pub(super) const UNKNOWN_CONTENT: ContentHash = ContentHash([0; 32]);
 /// Pairs of ids that look alike that are reported at most.
 const ALIKE_MAX: usize = 100;
-
-/// Which jobs the user wants to buy once more.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Retake {
-    /// These, where their latest take is delivered, lost or refunded.
-    pub ids: BTreeSet<String>,
-    /// Every delivered job whose content is another now.
-    pub changed: bool,
-    /// Every job whose money came back, and of which no person has decided to leave it at that.
-    pub refunded: bool,
-}
-
-impl Retake {
-    /// Whether the user wants that job, which was bought before, once more. The one place where this is decided: what is
-    /// planned is what is bought.
-    fn wants(&self, known: &Known, job: &PlannedJob) -> bool {
-        let by_id = || self.ids.contains(&job.id);
-        match known.state {
-            JobState::Delivered | JobState::Downloaded => by_id() || (self.changed && known.content != job.content),
-            // What a person has decided to leave at that is not among what a word about all of them means.
-            JobState::Refunded => by_id() || (self.refunded && known.reason != Reason::Decided),
-            JobState::Lost => by_id(),
-            JobState::Pending
-            | JobState::Running
-            | JobState::InDoubt
-            | JobState::Paid
-            | JobState::Refused
-            | JobState::Failed
-            | JobState::RefundOffered => false,
-        }
-    }
-}
 
 /// Ids: all are counted, the first thousand are named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -86,8 +56,8 @@ pub struct PlanLoad {
     pub withdrawn: IdList,
     /// Bought once more.
     pub retaken: IdList,
-    /// Asked for once more, and not possible: unknown, or its latest take is not at its end.
-    pub not_retaken: Vec<String>,
+    /// Words that buy nothing, and why. The first thousand.
+    pub unmet: Vec<(String, Unmet)>,
     /// New ids that differ from older ones of the batch only by case or leading zeros: (new, old). A spreadsheet turns
     /// 010 into 10. The first hundred.
     pub alike: Vec<(String, String)>,
@@ -158,10 +128,14 @@ impl Books {
             let known = books.conn.prepare_cached(FIND)?.query_row(params![batch, job.id], known_of_row).optional()?;
             let Some(mut known) = known else { return Ok(true) };
             known.content = known.content_beside(job);
+            let other = known.content != job.content;
             Ok(match known.state {
+                JobState::Pending | JobState::Refused | JobState::Failed if other && known.take > 1 => {
+                    !would_repeat(&books.conn, batch, retake, job)?
+                }
                 JobState::Pending => true,
                 JobState::Refused | JobState::Failed => {
-                    known.content != job.content || is_tried_again(&known, job, books.endpoint_row(&job.endpoint)?)
+                    other || is_tried_again(&known, job, books.endpoint_row(&job.endpoint)?)
                 }
                 JobState::Delivered
                 | JobState::Downloaded
@@ -170,7 +144,9 @@ impl Books {
                 | JobState::Running
                 | JobState::InDoubt
                 | JobState::Paid
-                | JobState::RefundOffered => retake.wants(&known, job),
+                | JobState::RefundOffered => {
+                    retake.concerns(&job.id, known.state) && listen(&books.conn, batch, retake, job)? == Heard::Buys
+                }
             })
         })
     }
@@ -217,6 +193,7 @@ impl Known {
 }
 
 /// What becomes of a known job.
+#[derive(PartialEq, Eq)]
 enum Step {
     /// Only its place in the manifest is refreshed.
     Keep,
@@ -230,6 +207,10 @@ enum Step {
     Mark(Reason),
     /// One more take of it is bought.
     Retake,
+    /// A take that was not bought is none any more; the one before it is the latest.
+    TakeBack,
+    /// A take that was not bought, and left a trace, is withdrawn.
+    Withdraw,
 }
 
 pub(super) struct Load<'a> {
@@ -246,7 +227,6 @@ pub(super) struct Load<'a> {
     insert: CachedStatement<'a>,
     place: CachedStatement<'a>,
     rewrite: CachedStatement<'a>,
-    retaken: BTreeSet<String>,
     pub(super) report: PlanLoad,
 }
 
@@ -268,44 +248,9 @@ const REWRITE: &str = "
         wait_until = NULL, finished_at = CASE WHEN ?5 = 'pending' THEN NULL ELSE finished_at END
     WHERE id = ?1";
 
-impl Books {
-    /// Notes that what the last load found to buy was accepted: from now on the takes that it asked for once more stand.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be written.
-    pub fn accept_takes(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
-        self.write(|tx, _| {
-            tx.prepare_cached("UPDATE batches SET accepted_load = loads WHERE id = ?1")?.execute([batch])?;
-            Ok(())
-        })
-    }
-
-    /// Takes back the takes that were asked for and not accepted: a later run, of which nobody asked that, would buy them.
-    /// The next load does the same where a process was stopped at the question.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be written.
-    pub fn take_back_takes(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
-        self.write(|tx, _| take_back(tx, batch))
-    }
-}
-
-/// The takes that nobody has accepted go, and the purchases before them are the latest again.
-fn take_back(tx: &Connection, batch: BatchKey) -> Result<(), Fault> {
-    const UNACCEPTED: &str = "n.batch = ?1 AND n.take > 1 AND n.state = 'pending' AND n.attempts = 0
-        AND n.first_load > (SELECT accepted_load FROM batches WHERE id = ?1)";
-    tx.prepare_cached(&format!(
-        "UPDATE jobs SET superseded = 0, seq = n.seq, line = n.line, extra = n.extra, last_load = n.last_load
-         FROM jobs n WHERE jobs.batch = n.batch AND jobs.job = n.job AND jobs.take = n.take - 1 AND {UNACCEPTED}"
-    ))?
-    .execute([batch])?;
-    tx.prepare_cached(&format!("DELETE FROM jobs AS n WHERE {UNACCEPTED}"))?.execute([batch])?;
-    Ok(())
-}
-
 impl<'a> Load<'a> {
     fn begin(tx: &'a Connection, batch: BatchKey, now: UnixMs, retake: &'a Retake) -> Result<Self, Fault> {
-        take_back(tx, batch)?;
+        take_back(tx, batch, None)?;
         let number = tx
             .prepare_cached("UPDATE batches SET loads = loads + 1 WHERE id = ?1 RETURNING loads")?
             .query_row([batch], |row| row.get(0))
@@ -325,7 +270,6 @@ impl<'a> Load<'a> {
             insert: tx.prepare_cached(INSERT)?,
             place: tx.prepare_cached(PLACE)?,
             rewrite: tx.prepare_cached(REWRITE)?,
-            retaken: BTreeSet::new(),
             report: PlanLoad::default(),
         })
     }
@@ -343,7 +287,11 @@ impl<'a> Load<'a> {
             }
             Some(mut known) => {
                 self.learn(&mut known, job, endpoint)?;
-                let step = self.step(&known, job, endpoint);
+                let mut step = self.step(&known, job, endpoint)?;
+                if step == Step::TakeBack {
+                    known = self.find.query_row(params![self.batch, job.id], known_of_row)?;
+                    step = self.step(&known, job, endpoint)?;
+                }
                 self.carry_out(&known, job, endpoint, &step)?;
             }
         }
@@ -363,10 +311,15 @@ impl<'a> Load<'a> {
     }
 
     /// The decision table: how the job stands, and whether it is still the same.
-    fn step(&mut self, known: &Known, job: &PlannedJob, endpoint: i64) -> Step {
+    fn step(&mut self, known: &Known, job: &PlannedJob, endpoint: i64) -> Result<Step, Fault> {
         let same = known.content == job.content;
-        match known.state {
+        Ok(match known.state {
             JobState::Pending | JobState::Refused | JobState::Failed if !same => {
+                if known.take > 1 && would_repeat(self.tx, self.batch, self.retake, job)? {
+                    self.report.withdrawn.add(&job.id);
+                    let gone = take_back_repeat(self.tx, self.batch, &job.id)?;
+                    return Ok(if gone { Step::TakeBack } else { Step::Withdraw });
+                }
                 self.report.replaced.add(&job.id);
                 Step::Replace
             }
@@ -379,13 +332,14 @@ impl<'a> Load<'a> {
                 }
             }
             JobState::Running | JobState::InDoubt | JobState::Paid | JobState::RefundOffered => {
+                self.word(known, job)?;
                 if !same {
                     self.report.open_as_begun.add(&job.id);
                 }
                 Step::Keep
             }
             JobState::Delivered | JobState::Downloaded => {
-                if self.retake.wants(known, job) {
+                if self.word(known, job)? {
                     Step::Retake
                 } else if same {
                     // Whether its file is here has nothing to do with the manifest.
@@ -399,13 +353,30 @@ impl<'a> Load<'a> {
                 }
             }
             JobState::Lost | JobState::Refunded => {
-                if self.retake.wants(known, job) {
+                if self.word(known, job)? {
                     Step::Retake
                 } else {
                     Step::Keep
                 }
             }
+        })
+    }
+
+    /// Whether a person's word buys the job once more. One that buys nothing is reported.
+    fn word(&mut self, known: &Known, job: &PlannedJob) -> Result<bool, Fault> {
+        if !self.retake.concerns(&job.id, known.state) {
+            return Ok(false);
         }
+        Ok(match listen(self.tx, self.batch, self.retake, job)? {
+            Heard::Nothing => false,
+            Heard::Buys => true,
+            Heard::Unmet(why) => {
+                if self.report.unmet.len() < IDS_MAX {
+                    self.report.unmet.push((job.id.clone(), why));
+                }
+                false
+            }
+        })
     }
 
     fn carry_out(&mut self, known: &Known, job: &PlannedJob, endpoint: i64, step: &Step) -> Result<(), Fault> {
@@ -430,12 +401,13 @@ impl<'a> Load<'a> {
                 count(&mut self.report.again);
             }
             Step::Replace => self.rewrite(known, job, endpoint, (JobState::Pending, Reason::None), true)?,
+            Step::Withdraw => self.withdraw_take(known, job)?,
+            Step::TakeBack => return contradiction(format!("two takes of {} are to be taken back", job.id)),
             Step::Retake => {
                 let Some(take) = known.take.checked_add(1) else { return contradiction("there are too many takes") };
                 self.tx.prepare_cached("UPDATE jobs SET superseded = 1 WHERE id = ?1")?.execute([known.key])?;
                 self.insert(job, take, endpoint)?;
                 self.report.retaken.add(&job.id);
-                self.retaken.insert(job.id.clone());
             }
         }
         Ok(())
@@ -500,6 +472,26 @@ impl<'a> Load<'a> {
         self.note(known, to)
     }
 
+    /// What it was to buy stays as it stands: only its place is the manifest's.
+    fn withdraw_take(&mut self, known: &Known, job: &PlannedJob) -> Result<(), Fault> {
+        self.tx
+            .prepare_cached(
+                "UPDATE jobs SET state = 'refused', error = NULL, wait_until = NULL, finished_at = coalesce(finished_at, ?2)
+                 WHERE id = ?1",
+            )?
+            .execute(params![known.key, self.now])?;
+        self.place.execute(params![
+            known.key,
+            int(self.seq)?,
+            int(job.line)?,
+            Json(&job.extra),
+            Reason::Withdrawn,
+            self.number,
+            job.content
+        ])?;
+        self.note(known, (JobState::Refused, Reason::Withdrawn))
+    }
+
     fn note(&self, known: &Known, to: (JobState, Reason)) -> Result<(), Fault> {
         if (known.state, known.reason) == to {
             return Ok(());
@@ -533,7 +525,6 @@ impl<'a> Load<'a> {
         if self.number > 1 && self.report.new > 0 {
             self.find_alike()?;
         }
-        self.report.not_retaken = self.retake.ids.difference(&self.retaken).cloned().collect();
         Ok(self.report)
     }
 

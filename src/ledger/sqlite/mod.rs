@@ -34,12 +34,14 @@ mod settle;
 mod unsettled;
 mod views;
 mod witness;
+mod words;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
 pub use self::core::{Books, OpenMode};
+pub use super::word::Retake;
 pub use audit::AuditRow;
 pub use batches::{Batch, BatchStart, DownloadTo, Layout, NewBatch, Outputs, Remembered};
 pub use decide::{Decided, Decision, Undecided};
@@ -47,7 +49,7 @@ pub use duplicates::{Compared, Duplicates};
 pub use file::{Place, check_place};
 pub use gap::Gap;
 pub use inline::InlineLedger;
-pub use load::{IdList, LoadError, PlanLoad, Retake};
+pub use load::{IdList, LoadError, PlanLoad};
 pub use lock::{BatchLock, LockError, LockedBy};
 pub use merge::{MergeSource, Merged};
 pub use writer::{LedgerHandle, LedgerThread};

@@ -1,7 +1,7 @@
 //! What a person is shown: open payments, and one job with all that ever happened to it.
 
 use super::support::*;
-use crate::ledger::sqlite::{Decided, Decision, Retake};
+use crate::ledger::sqlite::{Decided, Decision};
 use crate::ledger::{AnswerKind, DeadProof, JobState, PaymentKey, Reason, Record, Standing};
 use crate::money::Msat;
 use crate::origin::HttpAnswer;
@@ -105,7 +105,7 @@ fn what_earlier_takes_cost_was_planned_too() {
     let (mut books, batch) = in_memory(&["a"]);
     let job = pending(&books, batch).remove(0);
     deliver(&mut books, &job, 1);
-    let retake = Retake { ids: ["a".to_owned()].into(), ..Retake::default() };
+    let retake = word("a", 1);
     load(&mut books, batch, &retake, vec![planned(&endpoint(), "a", "a")]);
     let second = pending(&books, batch).remove(0);
     deliver(&mut books, &second, 2);

@@ -1,12 +1,12 @@
 //! Plans loaded again and again: what becomes of each job.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::support::*;
 use crate::ledger::sqlite::{Books, LoadError, PlanLoad, Retake};
-use crate::ledger::{BatchKey, JobState, Reason, Record, RefundRecord};
+use crate::ledger::{BatchKey, JobState, Reason, Record, RefundRecord, Unmet};
 use crate::money::Msat;
+use crate::plan::{ContentHash, PlannedJob};
 
 /// Brings the only job, `a`, to that standing.
 fn stand(state: JobState, reason: Reason) -> (Books, BatchKey) {
@@ -184,7 +184,7 @@ fn a_mark_goes_when_the_content_comes_back() {
 
 #[test]
 fn a_job_is_bought_once_more_only_by_the_users_word() {
-    let by_id = Retake { ids: BTreeSet::from(["a".to_owned(), "nobody".to_owned()]), ..Retake::default() };
+    let by_id = word("a", 1);
     let changed = Retake { changed: true, ..Retake::default() };
     let refunded = Retake { refunded: true, ..Retake::default() };
     let lost = |state| stand(state, Reason::None);
@@ -216,7 +216,6 @@ fn a_job_is_bought_once_more_only_by_the_users_word() {
             !pending(&books, batch).is_empty(),
             "{state:?}, {prompt}: what is foreseen is what is done"
         );
-        assert_eq!(report.not_retaken.contains(&"nobody".to_owned()), retake.ids.contains("nobody"));
         let rows = standing(&books, batch);
         assert_eq!(rows.len(), 1, "the results show the latest take");
         assert_eq!(u64::from(rows[0].1), expected, "{state:?}, {prompt}");
@@ -295,13 +294,13 @@ fn a_hundred_thousand_rows_are_loaded() {
 /// Whoever declines the question, or stops the process there, has not given the word.
 #[test]
 fn a_take_that_was_not_accepted_is_taken_back() {
-    let retake = Retake { ids: BTreeSet::from(["a".to_owned()]), ..Retake::default() };
+    let retake = word("a", 1);
     let jobs = || vec![planned(&endpoint(), "new", "new"), planned(&endpoint(), "a", "a")];
     let delivered = ("a".to_owned(), 1, JobState::Delivered, Reason::None);
     let again = ("a".to_owned(), 2, JobState::Pending, Reason::None);
 
     let (mut books, batch) = stand(JobState::Delivered, Reason::None);
-    books.accept_takes(batch).unwrap();
+    books.accept_takes(NOW, batch).unwrap();
     load(&mut books, batch, &retake, jobs());
     assert_eq!(standing(&books, batch)[1], again);
     books.take_back_takes(batch).unwrap();
@@ -313,7 +312,7 @@ fn a_take_that_was_not_accepted_is_taken_back() {
     assert_eq!(standing(&books, batch)[1], delivered, "the next run buys nothing that it was not told to buy");
 
     load(&mut books, batch, &retake, jobs());
-    books.accept_takes(batch).unwrap();
+    books.accept_takes(NOW, batch).unwrap();
     load(&mut books, batch, &Retake::default(), jobs());
     assert_eq!(standing(&books, batch)[1], again, "what was accepted stands until it is bought");
     let job = pending(&books, batch).remove(1);
@@ -321,4 +320,82 @@ fn a_take_that_was_not_accepted_is_taken_back() {
     load(&mut books, batch, &Retake::default(), jobs());
     assert_eq!(standing(&books, batch)[1], ("a".to_owned(), 2, JobState::Delivered, Reason::None));
     books.check_money(None).unwrap();
+}
+
+/// The same command, stopped and given again wherever it may be stopped, makes one more take in all.
+#[test]
+fn a_word_makes_one_take_however_often_and_wherever_it_is_repeated() {
+    let (a, b) = (ContentHash([1; 32]), ContentHash([2; 32]));
+    let job = |content: ContentHash| PlannedJob { content, ..planned(&endpoint(), "a", "a") };
+    for (what, retake, content) in [
+        ("by name", word("a", 1), a),
+        ("by its change", Retake { changed: true, ..Retake::default() }, b),
+        ("by name and by its change", Retake { changed: true, ..word("a", 1) }, b),
+    ] {
+        let (mut books, batch) = in_memory(&[]);
+        load(&mut books, batch, &Retake::default(), vec![job(a)]);
+        let first = pending(&books, batch).remove(0);
+        deliver(&mut books, &first, 1);
+        // Killed at the question, twice.
+        for _ in 0..2 {
+            assert_eq!(load(&mut books, batch, &retake, vec![job(content)]).retaken.count, 1, "{what}");
+        }
+        books.accept_takes(NOW, batch).unwrap();
+        // Killed before its purchase, and while it is under way; each time the same command again.
+        assert_eq!(load(&mut books, batch, &retake, vec![job(content)]).retaken.count, 0, "{what}");
+        books.accept_takes(NOW, batch).unwrap();
+        let second = pending(&books, batch).remove(0);
+        assert_eq!(second.take, 2, "{what}");
+        let payment = intend(&mut books, new_intent(&second, 2)).payment();
+        let open = load(&mut books, batch, &retake, vec![job(content)]);
+        assert_eq!((open.retaken.count, pending(&books, batch).len()), (0, 0), "{what}");
+        books.apply(NOW, paid(payment, 2, Some(posted()))).unwrap();
+        let answer = answer(&mut books, payment, 200);
+        let url = "https://seller.example/v/1".to_owned();
+        books.apply(NOW, Record::Delivered { payment, answer, url, own: false }).unwrap();
+        // And when it has ended: the word for one more is another.
+        let ended = load(&mut books, batch, &retake, vec![job(content)]);
+        let named = [("a".to_owned(), Unmet::Replaced(2))];
+        assert_eq!(
+            (ended.retaken.count, ended.unmet.as_slice()),
+            (0, if retake.takes.is_empty() { &[] } else { &named[..] }),
+            "{what}"
+        );
+        books.accept_takes(NOW, batch).unwrap();
+        let takes = books.takes(batch, "a").unwrap();
+        let words: Vec<_> = takes.iter().flat_map(|take| &take.decisions).collect();
+        assert_eq!((takes.len(), words.len(), words[0].note.as_str()), (2, 1, "a@1"), "{what}: the word is kept, once");
+        assert_eq!(load(&mut books, batch, &word("a", 2), vec![job(content)]).retaken.count, 1, "{what}");
+    }
+}
+
+/// A, B, A: what the first take delivered is there, whether the second was bought or not.
+#[test]
+fn a_manifest_that_is_put_back_buys_nothing_anew() {
+    let job = |prompt: &str| vec![planned(&endpoint(), "a", prompt)];
+    let changed = Retake { changed: true, ..Retake::default() };
+    let (mut books, batch) = stand(JobState::Delivered, Reason::None);
+    load(&mut books, batch, &changed, job("b"));
+    books.accept_takes(NOW, batch).unwrap();
+    assert!(!books.would_buy(batch, &Retake::default(), &job("a")[0]).unwrap());
+    let back = load(&mut books, batch, &Retake::default(), job("a"));
+    assert_eq!((back.replaced.count, back.withdrawn.first), (0, vec!["a".to_owned()]));
+    assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::Delivered, Reason::None)]);
+
+    // The word for B was taken back with it, and may be given again.
+    load(&mut books, batch, &changed, job("b"));
+    books.accept_takes(NOW, batch).unwrap();
+    let second = pending(&books, batch).remove(0);
+    books.apply(NOW, Record::Ended(second.key, end(JobState::Failed, Reason::RateLimited))).unwrap();
+    load(&mut books, batch, &changed, job("a"));
+    assert_eq!(standing(&books, batch), [("a".to_owned(), 2, JobState::Refused, Reason::Withdrawn)]);
+    load(&mut books, batch, &changed, job("a"));
+    assert!(pending(&books, batch).is_empty(), "it stays so");
+    load(&mut books, batch, &Retake::default(), job("b"));
+    let second = pending(&books, batch).remove(0);
+    deliver(&mut books, &second, 2);
+    let found = load(&mut books, batch, &changed, job("a"));
+    assert_eq!(found.unmet, [("a".to_owned(), Unmet::DeliveredBefore(1, 2))]);
+    assert!(pending(&books, batch).is_empty());
+    assert_eq!(load(&mut books, batch, &changed, job("c")).retaken.count, 1);
 }

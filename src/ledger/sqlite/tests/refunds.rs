@@ -232,7 +232,7 @@ fn a_refunded_job_is_bought_again_by_the_user_s_word_alone() {
     let found = load(&mut books, batch, &refunded, jobs());
     assert_eq!(found.retaken.first, ["a"]);
     assert_eq!(standing(&books, batch)[0], ("a".to_owned(), 2, JobState::Pending, Reason::None));
-    books.accept_takes(batch).unwrap();
+    books.accept_takes(NOW, batch).unwrap();
     let job = pending(&books, batch).remove(0);
     deliver(&mut books, &job, 3);
     let counts = books.counts(batch).unwrap();
@@ -277,7 +277,7 @@ fn what_a_person_has_left_at_that_is_bought_again_by_its_name_alone() {
     books.decide(NOW, job, Decision::Lost, "not wanted any more", "", None).unwrap();
     load(&mut books, batch, &Retake { refunded: true, ..Retake::default() }, jobs());
     assert_eq!(standing(&books, batch)[0].1, 1, "the person said to leave it at that");
-    let named = Retake { ids: std::collections::BTreeSet::from(["a".to_owned()]), ..Retake::default() };
+    let named = word("a", 1);
     load(&mut books, batch, &named, jobs());
     assert_eq!(standing(&books, batch)[0].1, 2);
 }

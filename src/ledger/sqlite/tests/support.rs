@@ -11,7 +11,7 @@ use crate::l402::{Network, PaymentHash, Preimage, Scheme, Token};
 use crate::ledger::sqlite::{BatchStart, Books, NewBatch, PlanLoad, Retake};
 use crate::ledger::{
     AnswerKey, AnswerKind, BatchKey, Caps, Committed, DurableIntent, JobEnd, JobState, LedgerError, NewIntent,
-    PaymentKey, PendingJob, Posted, Reason, Record,
+    PaymentKey, PendingJob, Posted, Reason, Record, TakeId,
 };
 use crate::money::Msat;
 use crate::origin::{HttpAnswer, Request};
@@ -79,6 +79,11 @@ pub(super) fn begin(books: &mut Books, name: &str) -> BatchKey {
         BatchStart::New(batch) | BatchStart::Known(batch) => batch.key,
         other => panic!("{other:?}"),
     }
+}
+
+/// The word for one more take in the place of that one.
+pub(super) fn word(id: &str, take: u32) -> Retake {
+    Retake::of([TakeId { id: id.to_owned(), take }])
 }
 
 pub(super) fn load(books: &mut Books, batch: BatchKey, retake: &Retake, jobs: Vec<PlannedJob>) -> PlanLoad {

@@ -1,0 +1,129 @@
+//! A person's words of a run: which takes they name, and what is said where they buy nothing.
+
+use std::collections::BTreeSet;
+
+use crate::cli::Failure;
+use crate::cli::config::Choice;
+use crate::ledger::sqlite::{Batch, Books, PlanLoad, Retake};
+use crate::ledger::{TakeId, Unmet};
+use crate::manifest::Manifest;
+use crate::plan::Plan;
+
+use super::reporter::Reporter;
+
+/// Words that are told one by one; the rest is counted.
+const TOLD_MAX: usize = 20;
+
+/// What is to be bought once more. Ids and takes that there are not are refused, before anything is bought for the others.
+pub(super) fn read(
+    choice: &Choice,
+    manifest: &Manifest,
+    plan: &Plan,
+    known: Option<(&Books, &Batch)>,
+) -> Result<Retake, Failure> {
+    let ids = ids_of(choice, manifest, plan)?;
+    let unknown = |flag: &str, id: &str| {
+        Failure::Usage(format!(
+            "{flag} {id}: the manifest has no job of that id; `plan --jobs` lists every id; nothing was bought"
+        ))
+    };
+    if let Some(id) = choice.only.iter().find(|id| !ids.contains(id.as_str())) {
+        return Err(unknown("--only", id));
+    }
+    let mut takes = Vec::new();
+    for typed in &choice.retake {
+        let take = TakeId::read(typed, |id| ids.contains(id)).ok_or_else(|| unknown("--retake", typed))?;
+        check(choice, &take, known)?;
+        takes.push(take);
+    }
+    Ok(Retake {
+        changed: choice.retake_changed,
+        refunded: choice.retake_refunded,
+        only: choice.only.iter().cloned().collect(),
+        ..Retake::of(takes)
+    })
+}
+
+/// Of all that was typed as an id, or as an id and a take, the ids that the manifest has.
+fn ids_of(choice: &Choice, manifest: &Manifest, plan: &Plan) -> Result<BTreeSet<String>, Failure> {
+    let before_at = |typed: &String| typed.rsplit_once('@').map(|(id, _)| id.to_owned());
+    let retakes = choice.retake.iter().flat_map(|typed| [Some(typed.clone()), before_at(typed)]);
+    let typed: BTreeSet<String> = choice.only.iter().cloned().chain(retakes.flatten()).collect();
+    let mut ids = BTreeSet::new();
+    if typed.is_empty() {
+        return Ok(ids);
+    }
+    for job in plan.jobs(manifest) {
+        let job = job.map_err(Failure::Input)?;
+        if typed.contains(&job.id) {
+            ids.insert(job.id);
+        }
+    }
+    Ok(ids)
+}
+
+fn check(choice: &Choice, word: &TakeId, known: Option<(&Books, &Batch)>) -> Result<(), Failure> {
+    if !choice.only.is_empty() && !choice.only.contains(&word.id) {
+        return Err(Failure::Usage(format!("--retake {word}: --only leaves that job out; nothing was bought")));
+    }
+    let latest = match known {
+        Some((books, batch)) => books.takes(batch.key, &word.id)?.last().map_or(1, |take| take.row.take),
+        None => 1,
+    };
+    if word.take > latest {
+        return Err(Failure::Usage(format!(
+            "--retake {word}: the latest take of that job is {}; nothing was bought",
+            TakeId { id: word.id.clone(), take: latest }
+        )));
+    }
+    Ok(())
+}
+
+/// Says of each word that bought nothing why, and by which word it would.
+pub(super) fn tell_unmet(load: &PlanLoad, reporter: &Reporter) {
+    for (id, why) in load.unmet.iter().take(TOLD_MAX) {
+        let take = |take: u32| TakeId { id: id.clone(), take };
+        reporter.warn(match why {
+            Unmet::Open => format!("{id} is not bought once more: a purchase of it has not ended yet"),
+            Unmet::Replaced(latest) => format!(
+                "{id} is not bought once more: that take was replaced before, and what replaced it has ended too; the \
+                 word for one more take is {}",
+                take(*latest)
+            ),
+            Unmet::DeliveredBefore(before, latest) => format!(
+                "{id} is not bought once more: {} has delivered what the manifest now asks for; the word for one more \
+                 take is {}",
+                take(*before),
+                take(*latest)
+            ),
+            Unmet::RefundedBefore(latest) => format!(
+                "{id} is not bought once more: an earlier take of it was refunded and replaced too; the word for one \
+                 more take is {}",
+                take(*latest)
+            ),
+        });
+    }
+    if load.unmet.len() > TOLD_MAX {
+        reporter.warn(format!("and {} more are not bought once more", load.unmet.len() - TOLD_MAX));
+    }
+}
+
+/// What a run leaves of the words that it was given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::cli) struct WordsLeft {
+    /// One was carried out before, so that only another one buys more.
+    pub(in crate::cli) spent: bool,
+    /// One waits for an open purchase: the same command later may carry it out.
+    pub(in crate::cli) waiting: bool,
+}
+
+impl WordsLeft {
+    /// Of the words that loading the plan has heard.
+    pub(super) fn of(load: &PlanLoad) -> Self {
+        let is_waiting = |why: &Unmet| *why == Unmet::Open;
+        Self {
+            spent: load.unmet.iter().any(|(_, why)| !is_waiting(why)),
+            waiting: load.unmet.iter().any(|(_, why)| is_waiting(why)),
+        }
+    }
+}

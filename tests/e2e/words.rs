@@ -1,0 +1,107 @@
+//! A person's words: each is carried out once, wherever the command that says it is stopped and however often it is repeated.
+
+use crate::harness::{Client, Count, Cutter, Sandbox, two_jobs};
+
+#[test]
+fn a_word_buys_once_however_often_its_command_is_repeated() {
+    let sandbox = Sandbox::start("--sandbox-dedup-s 0");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    let settled = || sandbox.books().settled().len();
+    client.run("run jobs.toml").with(0);
+    // What a trial does not reach stays to be bought: the word was accepted.
+    client.run("run jobs.toml --retake video,image --limit 1").with(3).not_saying("--retake").not_saying("--limit 1");
+    assert_eq!(settled(), 3);
+    client.run("run jobs.toml").with(0);
+    assert_eq!(settled(), 4);
+    for _ in 0..6 {
+        client.run("run jobs.toml --retake video,image").with(6).saying("video@2").saying("image@2");
+    }
+    assert_eq!(settled(), 4, "the same command is the same word");
+    client.run("run jobs.toml --retake video@1,image@1").with(6);
+    client.run("run jobs.toml --retake video@9").with(2).saying("the latest take of that job is video@2");
+    client.run("run jobs.toml --retake video --only image").with(2).saying("--only leaves that job out");
+    client.run("run jobs.toml --retake nobody@1").with(2).saying("no job of that id");
+    assert_eq!(settled(), 4);
+    client.run("run jobs.toml --retake video@2").with(0);
+    client.run("run jobs.toml --retake video@2").with(6).saying("video@3");
+    assert_eq!(settled(), 5);
+    client.says("status jobs.toml --job video").saying("retake: video@1").saying("retake: video@2");
+}
+
+#[test]
+fn a_word_that_was_declined_or_held_no_limit_is_none() {
+    let sandbox = Sandbox::start("--sandbox-dedup-s 0");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    client.run("run jobs.toml").with(0);
+    client.run("run jobs.toml --retake video --max-sats 1").with(8);
+    client.run("run jobs.toml").with(0).saying("nothing to do");
+    assert_eq!(sandbox.books().settled().len(), 2);
+    client.run("run jobs.toml --retake video").with(0);
+    assert_eq!(sandbox.books().settled().len(), 3);
+}
+
+#[test]
+fn a_word_whose_command_was_killed_at_any_turn_buys_once() {
+    const TURNS_MAX: usize = 60;
+    const AT_ONCE: usize = 4;
+    std::thread::scope(|scope| {
+        for first in 1..=AT_ONCE {
+            scope.spawn(move || {
+                let sandbox = Sandbox::start("--sandbox-dedup-s 0");
+                let cutter = Cutter::before(&sandbox);
+                let ended = (first..=TURNS_MAX).step_by(AT_ONCE).find(|nth| killed_at(*nth, &sandbox, &cutter));
+                assert!(ended.is_some_and(|end| end > 8), "{ended:?} turns");
+            });
+        }
+    });
+}
+
+/// Kills a command with a word at its `nth` turn of traffic, and gives it again, twice. Returns whether there was none.
+fn killed_at(nth: usize, sandbox: &Sandbox, cutter: &Cutter) -> bool {
+    let client = Client::at(&cutter.node, &cutter.catalog, sandbox);
+    client.write("jobs.csv", &format!("id,prompt,duration\na,kite {nth},3\n"));
+    let run = "run jobs.csv --default endpoint=generate-video --jobs-in-flight 1";
+    client.run(run).with(0);
+    let before = sandbox.books().settled().len();
+    let again = format!("{run} --retake a");
+    let killed = cutter.start(Count::Turns, nth, || client.start(&again)).end();
+    let place = cutter.sheathe();
+    let second = client.run(&again);
+    assert!(matches!(second.code, Some(0 | 6)), "{place:?}: {second}");
+    client.run(&again).with(6).saying("a@2");
+    client.run(run).with(0);
+    assert_eq!(sandbox.books().settled().len(), before + 1, "{place:?}: {second}");
+    assert_eq!(client.column("jobs.results.csv", "take"), ["2"]);
+    assert_eq!(client.rows("jobs.receipts.csv").len(), 2, "{place:?}");
+    if place.is_none() {
+        killed.with(0);
+    }
+    place.is_none()
+}
+
+#[test]
+fn a_manifest_that_goes_back_is_not_bought_back() {
+    let sandbox = Sandbox::start("--sandbox-dedup-s 0");
+    let client = Client::of(&sandbox);
+    let settled = || sandbox.books().settled().len();
+    for (tag, line, code, bought) in [
+        ("a", "run jobs.toml", 0, 2),
+        ("b", "run jobs.toml", 6, 2),
+        ("b", "run jobs.toml --retake-changed --only video", 6, 3),
+        ("b", "run jobs.toml --retake-changed", 0, 4),
+        ("a", "run jobs.toml --retake-changed", 6, 4),
+        ("b", "run jobs.toml --retake-changed", 0, 4),
+        ("c", "run jobs.toml --retake-changed --limit 1", 3, 5),
+        // One of the two was not reached, and the manifest no longer asks for it.
+        ("b", "run jobs.toml", 6, 5),
+        ("c", "run jobs.toml", 6, 5),
+        ("c", "run jobs.toml --retake-changed", 0, 6),
+        ("c", "run jobs.toml --retake-changed", 0, 6),
+    ] {
+        client.write("jobs.toml", &two_jobs(tag));
+        client.run(line).with(code);
+        assert_eq!(settled(), bought, "{tag}: {line}");
+    }
+}
