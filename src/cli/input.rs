@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::ledger::sqlite::{Books, OpenMode};
 use crate::manifest::{Format, Manifest, OpenOptions};
 use crate::plan::{Plan, Policy};
 
@@ -29,6 +30,20 @@ pub(super) fn open(options: &ManifestOptions, last_catalog: Option<&Path>) -> Re
         columns: options.columns.iter().map(pair).collect(),
         delimiter: options.delimiter,
     })
+}
+
+/// The batch whose results the file holds, where that ledger has it. Results of another ledger or batch are a manifest like any
+/// other, but for the rows that say that they are bought.
+pub(super) fn batch_of_results(manifest: &mut Manifest, ledger: &Path) -> Result<Option<String>, Failure> {
+    let of = manifest.results_of().map_err(Failure::Input)?;
+    if let Some(of) = of.filter(|_| ledger.exists()) {
+        let books = Books::open(ledger, OpenMode::Read)?;
+        if books.id()? == of.ledger && books.batch(&of.batch)?.is_some() {
+            return Ok(Some(of.batch));
+        }
+    }
+    manifest.leave_out_bought();
+    Ok(None)
 }
 
 /// The batch's name: `--batch`, else the manifest's, else the file's stem.

@@ -13,12 +13,13 @@ use super::{ExitCode, Failure, Format, input, money, terminal};
 
 /// Plans, prints, and says with the exit code whether the limits hold it.
 pub(super) fn execute(options: PlanOptions) -> Result<ExitCode, Failure> {
-    let manifest = input::open(&options.manifest, None).map_err(Failure::Input)?;
+    let mut manifest = input::open(&options.manifest, None).map_err(Failure::Input)?;
+    let of_results = input::batch_of_results(&mut manifest, &options.ledger)?;
     let (plan, limits) = input::plan(&manifest, &options.limits)?;
     if !options.output.quiet {
         terminal::say(&input::remarks(&manifest, &plan, terminal::color()));
     }
-    let known = known_batch(&options, &manifest, &plan)?;
+    let known = known_batch(&options, of_results, &manifest, &plan)?;
     show(&options, &manifest, &plan, known.as_ref())?;
 
     let (used, rest) = match &known {
@@ -79,11 +80,22 @@ struct Known {
     so_far: SoFar,
 }
 
-fn known_batch(options: &PlanOptions, manifest: &Manifest, plan: &Plan) -> Result<Option<Known>, Failure> {
+fn known_batch(
+    options: &PlanOptions,
+    of_results: Option<String>,
+    manifest: &Manifest,
+    plan: &Plan,
+) -> Result<Option<Known>, Failure> {
     if !options.ledger.exists() {
         return Ok(None);
     }
-    let Ok(name) = input::batch_name(&options.manifest, manifest) else { return Ok(None) };
+    let name = match of_results {
+        Some(name) => name,
+        None => match input::batch_name(&options.manifest, manifest) {
+            Ok(name) => name,
+            Err(_) => return Ok(None),
+        },
+    };
     let books = Books::open(&options.ledger, OpenMode::Read)?;
     let Some(batch) = books.batch(&name)? else { return Ok(None) };
     let counts = books.counts(batch.key)?;

@@ -11,7 +11,7 @@ use crate::time::UnixMs;
 
 use super::config::{Output, Pace, RecoverOptions};
 use super::run::{
-    Carried, Ending, Files, Filing, Reporter, Session, WordsLeft, Work, World, check_papers, destination, gap_words,
+    Carried, Ending, Files, Filing, Reporter, Session, LeftOut, Work, World, check_papers, destination, gap_words,
     settings, tell, tell_broken,
 };
 use super::{ExitCode, Failure, Format, target, terminal};
@@ -173,7 +173,7 @@ async fn carry_through(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporte
         play: false,
         buys: false,
         chosen: false,
-        words: WordsLeft::default(),
+        left_out: LeftOut::default(),
     };
     tell(&session.books, &ending, reporter)
 }

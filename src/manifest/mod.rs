@@ -12,6 +12,7 @@ mod names;
 mod notes;
 mod open;
 mod problems;
+mod results;
 mod row;
 mod rows;
 mod tape;
@@ -19,9 +20,11 @@ mod template;
 mod values;
 
 pub use duplicates::{Duplicates, Edition};
+pub(crate) use names::fold;
 pub use names::{id_problem, normal_id, parse_delimiter};
 pub use notes::{Notes, delimiter_name};
 pub use open::{Format, Manifest, OpenOptions, STDIN};
+pub use results::{ResultsOf, ResultsRow};
 
 use std::sync::Arc;
 
@@ -56,7 +59,8 @@ impl JobSpec {
 
 /// Limits as one source states them (`[limits]`, flags, environment, configuration). Where several do, the tightest
 /// wins, value by value.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct Limits {
     /// The most that a batch may cost over all its runs, fees included.
     pub max_sats: Option<Sats>,

@@ -27,6 +27,8 @@ pub(super) const RESULTS_COLUMNS: &[&str] = &[
     "started_at",
     "finished_at",
     "error",
+    "l402_batch",
+    "l402_ledger",
 ];
 /// Before a parameter whose name collides with one of the above.
 pub(super) const PARAMS_PREFIX: &str = "params.";
@@ -34,7 +36,7 @@ pub(super) const PARAMS_PREFIX: &str = "params.";
 pub(super) const EXTRA_PREFIX: &str = "x_";
 
 /// A header as headers are compared: trimmed, without case, with space, `-` and `_` equal.
-pub(super) fn fold(header: &str) -> String {
+pub(crate) fn fold(header: &str) -> String {
     header.trim().chars().flat_map(char::to_lowercase).map(|c| if c == ' ' || c == '-' { '_' } else { c }).collect()
 }
 

@@ -136,6 +136,18 @@ impl Manifest {
         self.rows.as_ref().map(|rows| Path::new(&rows.file))
     }
 
+    /// Its own rows, where it is itself a CSV.
+    pub(super) fn own_rows(&self) -> Option<&Rows> {
+        self.rows.as_ref().filter(|_| self.document.is_none())
+    }
+
+    /// Passes over rows of a results file that say that their jobs are bought, or may be: no ledger at hand knows them.
+    pub fn leave_out_bought(&mut self) {
+        if let Some(rows) = &mut self.rows {
+            rows.leaves_out_bought = true;
+        }
+    }
+
     /// How it was read and what was skipped. Complete once [`JobSource::jobs`] has been read to the end.
     #[must_use]
     pub fn notes(&self) -> Notes {
@@ -380,12 +392,13 @@ impl<'m> Pass<'m> {
 
     /// All errors of head and rows, now that everything is read.
     fn errors(&mut self) -> Vec<Diagnostic> {
+        let left_out = self.notes.left_out;
         *self.manifest.notes.lock().unwrap_or_else(PoisonError::into_inner) = std::mem::take(&mut self.notes);
         let mut errors = self.manifest.errors.clone();
         errors.extend(self.manifest.templates.check_defaults(&self.used));
         let file = self.manifest.rows.as_ref().map_or(self.manifest.file.as_str(), |rows| &rows.file);
         errors.extend(std::mem::take(&mut self.problems).finish(file));
-        if errors.is_empty() && self.jobs == 0 {
+        if errors.is_empty() && self.jobs == 0 && left_out == 0 {
             errors.push(Diagnostic::error(&self.manifest.file, "there are no jobs in it"));
         }
         errors

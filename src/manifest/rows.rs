@@ -14,6 +14,7 @@ use super::locate;
 use super::names::{fold, id_problem, normal_id};
 use super::notes::Notes;
 use super::problems::Problems;
+use super::results::{says_bought, state_column};
 use super::row::{Row, lf, newlines, utf8};
 use super::tape::{Bytes, Tape};
 use super::template::{Template, Templates};
@@ -34,6 +35,8 @@ pub(super) struct Rows {
     pub(super) dialect: Dialect,
     pub(super) columns: Vec<Column>,
     pub(super) images: Images,
+    /// Rows of a results file that say that they are bought are passed over.
+    pub(super) leaves_out_bought: bool,
 }
 
 /// How a CSV file is to be read.
@@ -62,7 +65,7 @@ impl Rows {
             return Err(Box::new(error));
         }
         let dialect = dialect(&head, delimiter, is_tsv);
-        let mut rows = Self { file, bytes, dialect, columns: Vec::new(), images };
+        let mut rows = Self { file, bytes, dialect, columns: Vec::new(), images, leaves_out_bought: false };
         let mut header = ByteRecord::new();
         let mut reader = rows.reader();
         let is_there = reader.read_byte_record(&mut header).map_err(|e| Box::new(unreadable(&rows.file, &e)))?;
@@ -100,7 +103,7 @@ impl Rows {
         Ok(())
     }
 
-    fn reader(&self) -> csv::Reader<Tape<'_>> {
+    pub(super) fn reader(&self) -> csv::Reader<Tape<'_>> {
         csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -109,6 +112,11 @@ impl Rows {
             .terminator(csv::Terminator::Any(b'\n'))
             .buffer_capacity(BUFFER_BYTES)
             .from_reader(Tape::new(self.bytes.from(self.dialect.header_byte as u64), self.dialect.delimiter))
+    }
+
+    /// Where that column of our own results stands.
+    pub(super) fn results_column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| matches!(column, Column::Results(known) if known == name))
     }
 
     /// The error of a file for which [`Bytes::has_changed`].
@@ -167,6 +175,8 @@ struct OwnColumns {
     id: Option<usize>,
     endpoint: Option<usize>,
     max_sats: Option<usize>,
+    /// How a results file says its jobs stand, where rows that are bought are passed over.
+    state: Option<usize>,
     extra: Vec<usize>,
     unnamed: Vec<usize>,
 }
@@ -204,7 +214,10 @@ impl<'m> RowPass<'m> {
             reader: rows.reader(),
             record: None,
             layouts: Vec::new(),
-            own: OwnColumns::new(&rows.columns),
+            own: OwnColumns {
+                state: state_column(rows).filter(|_| rows.leaves_out_bought),
+                ..OwnColumns::new(&rows.columns)
+            },
             is_done: false,
         };
         notes.delimiter = Some(rows.dialect.delimiter);
@@ -295,6 +308,10 @@ impl<'m> RowPass<'m> {
             return false;
         }
         if !self.has_its_cells(&row, found.problems) {
+            return false;
+        }
+        if row.filled(self.own.state).is_some_and(says_bought) {
+            found.notes.left_out += 1;
             return false;
         }
         self.job(&row, job, found) == Some(true)

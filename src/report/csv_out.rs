@@ -42,6 +42,9 @@ const RESULT_COLUMNS: [&str; 7] = ["id", "line", "take", "state", "reason", "nex
 const RESULT_COLUMNS_AFTER: [&str; 10] =
     ["price_sats", "price_msat", "fee_msat", "url", "file", "sha256", "attempts", "started_at", "finished_at", "error"];
 
+/// Columns of the results after all others.
+const STAMP_COLUMNS: [&str; 2] = ["l402_batch", "l402_ledger"];
+
 /// Columns of the receipts, in order; then come `x_*`.
 const RECEIPT_COLUMNS: [&str; 18] = [
     "batch",
@@ -73,13 +76,20 @@ pub struct ResultsFile {
     params: Vec<String>,
     extra: Vec<String>,
     dialect: Dialect,
+    /// Batch and ledger, which stand in every row.
+    of: Option<(String, String)>,
 }
 
 impl ResultsFile {
     /// With a column for each parameter and for each `x_*` column (their names as the manifest has them), in that order.
     #[must_use]
     pub const fn new(params: Vec<String>, extra: Vec<String>, dialect: Dialect) -> Self {
-        Self { params, extra, dialect }
+        Self { params, extra, dialect, of: None }
+    }
+
+    /// With the names of batch and ledger in every row, by which the file can be run as a manifest.
+    pub fn stamp(&mut self, batch: String, ledger: String) {
+        self.of = Some((batch, ledger));
     }
 
     /// Writes the whole file.
@@ -91,6 +101,7 @@ impl ResultsFile {
         let params: Vec<String> = self.params.iter().map(|name| param_column(name)).collect();
         let names = RESULT_COLUMNS.iter().copied().chain(params.iter().map(String::as_str));
         let names = names.chain(RESULT_COLUMNS_AFTER).chain(self.extra.iter().map(String::as_str));
+        let names = names.chain(self.of.iter().flat_map(|_| STAMP_COLUMNS));
         csv.write_record(names.map(|name| neutralise(name).into_owned()))?;
         rows(&mut |row| self.row(&mut csv, &row))?;
         csv.flush()
@@ -113,6 +124,10 @@ impl ResultsFile {
         put.time(row.finished_at)?;
         put.maybe(row.error.as_deref())?;
         put.extra(&self.extra, &row.extra)?;
+        if let Some((batch, ledger)) = &self.of {
+            put.text(batch)?;
+            put.word(ledger)?;
+        }
         put.end()
     }
 }
@@ -176,7 +191,12 @@ impl ReceiptsFile {
 /// compared as headers are: without case, with space, `-` and `_` equal.
 fn param_column(name: &str) -> String {
     let folded = folded(name);
-    let ours = RESULT_COLUMNS.iter().chain(&RESULT_COLUMNS_AFTER).chain(&JOB_KEYS).any(|column| *column == folded);
+    let ours = RESULT_COLUMNS
+        .iter()
+        .chain(&RESULT_COLUMNS_AFTER)
+        .chain(&STAMP_COLUMNS)
+        .chain(&JOB_KEYS)
+        .any(|column| *column == folded);
     if ours || folded.starts_with("x_") || folded.starts_with("params.") {
         format!("params.{name}")
     } else {

@@ -59,6 +59,11 @@ impl Views {
         }
     }
 
+    /// Names batch and ledger in every row of the results.
+    pub fn stamp(&mut self, batch: String, ledger: String) {
+        self.results.stamp(batch, ledger);
+    }
+
     /// The ledger has changed.
     pub const fn changed(&mut self) {
         self.stale = true;

@@ -117,9 +117,8 @@ fn rows_of_the_results_are_a_manifest_again() {
     let plan: Value = serde_json::from_str(&plan.stdout).unwrap();
     assert_eq!((&plan["job_count"], &plan["total_sats"]), (&Value::from(1), &Value::from(500)));
     client.run("run rest.csv").with(0);
-    let books = sandbox.books();
-    assert_eq!(books.settled().len(), 2);
-    assert_eq!(client.column("rest.results.csv", "id"), ["image"]);
+    Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
+    assert!(!client.path("rest.results.csv").exists(), "it is the batch of its manifest that goes on");
 
     // The whole file too, and the same words are bought: the apostrophe was the file's, not the prompt's.
     client.write("whole.csv", &results);

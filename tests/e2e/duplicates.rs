@@ -276,3 +276,97 @@ fn an_id_in_another_form_of_unicode_is_the_same_job() {
     client.write("twice.csv", &rows(&[("cafe\u{301}", "a tree"), ("caf\u{e9}", "a dog")]));
     client.run(&format!("run twice.csv {FLAGS}")).with(2).saying("is given to more than one job");
 }
+
+/// The results of a batch, of which these lines are kept.
+fn filtered(client: &Client, stem: &str, keep: impl Fn(&str) -> bool) -> String {
+    let results = client.read(&format!("{stem}.results.csv"));
+    results
+        .lines()
+        .enumerate()
+        .filter(|(at, line)| *at == 0 || keep(line))
+        .map(|(_, line)| format!("{line}\n"))
+        .collect()
+}
+
+#[test]
+fn a_filtered_results_file_goes_on_with_its_batch() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("shots.csv", &rows(&[("a", "a kite"), ("b", "a boat"), ("c", "a dog"), ("d", "a tree")]));
+    client.run(&format!("run shots.csv {FLAGS} --limit 2")).with(3);
+    sold(&sandbox, 2);
+    client.write("rest.csv", &filtered(&client, "shots", |line| line.starts_with("b,") || line.starts_with("c,")));
+    client.run("run rest.csv").with(3).saying("batch shots");
+    sold(&sandbox, 3);
+    assert_eq!(client.column("shots.results.csv", "state"), ["delivered", "delivered", "delivered", "pending"]);
+    client.run("run rest.csv").with(3);
+    sold(&sandbox, 3);
+    assert!(client.files().iter().all(|file| !file.starts_with("rest.") || file == "rest.csv"), "{:?}", client.files());
+    // The whole file, as it lies there, buys what is left.
+    client.run("run shots.results.csv").with(0);
+    sold(&sandbox, 4);
+    client.run("run shots.results.csv").with(0).saying("nothing to do");
+    client.run("run rest.csv --batch other").with(2).saying("leave --batch out");
+    sold(&sandbox, 4);
+}
+
+#[test]
+fn an_edited_row_of_the_results_is_changed_and_buys_nothing() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("shots.csv", &rows(&[("a", "a kite"), ("b", "a boat"), ("c", "a dog")]));
+    client.run(&format!("run shots.csv {FLAGS} --limit 1")).with(3);
+    let edited = client.read("shots.results.csv").replace("a kite", "a plane").replace("a boat", "a ship");
+    client.write("edited.csv", &edited);
+    client.run("run edited.csv").with(6).saying("2 rows are changed").saying("a, b");
+    sold(&sandbox, 2);
+    assert_eq!(client.column("shots.results.csv", "state"), ["delivered", "pending", "delivered"]);
+    assert_eq!(client.column("shots.results.csv", "reason"), ["changed", "", ""]);
+    client.write("more.csv", &format!("{edited}{}", edited.lines().last().unwrap().replacen('c', "new", 1)));
+    client.run("run more.csv").with(2).saying("has no job new");
+    client.run(&format!("run shots.csv {FLAGS}")).with(0);
+    sold(&sandbox, 3);
+}
+
+#[test]
+fn rows_of_more_than_one_batch_are_no_manifest() {
+    let (sandbox, client) = bought("june.csv", &rows(&[("a", "a kite")]), FLAGS);
+    client.write("july.csv", &rows(&[("b", "a boat")]));
+    client.run(&format!("run july.csv {FLAGS}")).with(0);
+    let both = client.read("june.results.csv") + client.read("july.results.csv").lines().nth(1).unwrap() + "\n";
+    client.write("both.csv", &both);
+    client.run("run both.csv").with(2).saying("rows of more than one batch").saying("june").saying("july");
+    client.says("plan both.csv").with(2).saying("rows of more than one batch");
+    sold(&sandbox, 2);
+}
+
+#[test]
+fn another_ledger_buys_of_results_only_what_they_do_not_say_to_be_bought() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("shots.csv", &rows(&[("a", "a kite"), ("b", "a boat")]));
+    client.run(&format!("run shots.csv {FLAGS} --limit 1")).with(3);
+    client.write("copy.csv", &client.read("shots.results.csv"));
+    client.run("run copy.csv --ledger other.db").with(6).saying("left out 1 row");
+    sold(&sandbox, 2);
+    assert_eq!(client.column("copy.results.csv", "id"), ["b"]);
+    client.write("done.csv", &filtered(&client, "copy", |_| true));
+    client.run("run done.csv --ledger third.db").with(6).saying("left out 1 row");
+    sold(&sandbox, 2);
+}
+
+#[test]
+fn a_results_file_has_its_batch_s_own_limits() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("rows.csv", &rows(&[("a", "a kite"), ("b", "a boat")]));
+    client.write(
+        "shots.toml",
+        "version = 1\n[limits]\nmax_sats = 1000\n[defaults]\nendpoint = \"generate-video\"\nduration = 3\n\
+         mode = \"standard\"\n[rows]\nfile = \"rows.csv\"\n",
+    );
+    client.run("run shots.toml --limit 1").with(3);
+    client.write("rest.csv", &client.read("shots.results.csv"));
+    client.run("run rest.csv").with(8).saying("max_sats of 1,000 sats");
+    sold(&sandbox, 1);
+}

@@ -16,7 +16,7 @@ use crate::time::UnixMs;
 
 use super::carry::Carried;
 use super::reporter::Reporter;
-use super::words::WordsLeft;
+use super::words::LeftOut;
 
 /// Jobs that are named; the rest is counted.
 const NEEDS_PERSON_MAX: usize = 1_000;
@@ -63,8 +63,8 @@ pub(in crate::cli) struct Ending<'a> {
     pub(in crate::cli) buys: bool,
     /// It was to buy only some of the jobs.
     pub(in crate::cli) chosen: bool,
-    /// What is left of a person's words.
-    pub(in crate::cli) words: WordsLeft,
+    /// What it did not do of what was asked.
+    pub(in crate::cli) left_out: LeftOut,
 }
 
 /// Tells the end of a run to whoever listens, and gives the exit code.
@@ -74,8 +74,8 @@ pub(in crate::cli) fn tell(books: &Books, ending: &Ending<'_>, reporter: &Report
     let code = match ending.refused {
         None => {
             let met = findings(&counts, ending.carried);
-            let WordsLeft { spent, waiting } = ending.words;
-            exit::of_batch(&counts, &Findings { not_as_planned: spent, unfinished: met.unfinished || waiting, ..met })
+            let LeftOut { not_as_planned, waiting } = ending.left_out;
+            exit::of_batch(&counts, &Findings { not_as_planned, unfinished: met.unfinished || waiting, ..met })
         }
         Some(failure) => refused_code(&counts, failure),
     };

@@ -54,6 +54,10 @@ impl Files {
 
     fn rewrite_from(&mut self, books: &Books) -> Rewritten {
         let batch = self.batch;
+        // Where the ledger cannot be read, neither can its rows, and that is told.
+        if let (Ok(name), Ok(id)) = (books.name_of(batch), books.id()) {
+            self.views.stamp(name, id);
+        }
         let broken = |error: crate::ledger::LedgerError| std::io::Error::other(error.to_string());
         self.views.rewrite(
             &|| SystemClock.now(),

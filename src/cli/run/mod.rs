@@ -8,6 +8,7 @@ mod filing;
 mod papers;
 mod questions;
 mod reporter;
+mod results;
 mod session;
 mod words;
 mod world;
@@ -20,9 +21,10 @@ pub(super) use filing::{Filing, check_template, destination};
 pub(super) use papers::{check as check_papers, gap_words, keep_unknown};
 pub(super) use reporter::Reporter;
 pub(super) use session::Session;
-pub(super) use words::WordsLeft;
+pub(super) use words::LeftOut;
 pub(super) use world::{SandboxOptions, World};
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use crate::download::Wanted;
@@ -55,7 +57,7 @@ pub(super) fn execute(options: &RunOptions, sandbox: &SandboxOptions) -> Result<
 
 /// One run, with all that it works with.
 struct Runner<'a> {
-    options: &'a RunOptions,
+    options: Cow<'a, RunOptions>,
     world: &'a World,
     reporter: Reporter,
     began: UnixMs,
@@ -66,10 +68,16 @@ struct Runner<'a> {
 impl<'a> Runner<'a> {
     fn new(options: &'a RunOptions, world: &'a World) -> Result<Self, Failure> {
         let reporter = Reporter::new(options.output)?;
-        Ok(Self { options, world, reporter, began: SystemClock.now(), started: OnceCell::new() })
+        Ok(Self {
+            options: Cow::Borrowed(options),
+            world,
+            reporter,
+            began: SystemClock.now(),
+            started: OnceCell::new(),
+        })
     }
 
-    async fn run(&self) -> Result<ExitCode, Failure> {
+    async fn run(mut self) -> Result<ExitCode, Failure> {
         for warning in &self.world.warnings {
             self.reporter.warn(warning.clone());
         }
@@ -82,15 +90,21 @@ impl<'a> Runner<'a> {
         result
     }
 
-    async fn run_manifest(&self) -> Result<ExitCode, Failure> {
+    async fn run_manifest(&mut self) -> Result<ExitCode, Failure> {
         let last_catalog = self.world.play.as_ref().map(|play| play.catalog.as_path());
-        let manifest = match input::open(&self.options.manifest, last_catalog) {
+        let mut manifest = match input::open(&self.options.manifest, last_catalog) {
             Ok(manifest) => manifest,
             Err(found) => return Err(self.finish_unread(Failure::Input(found)).await),
         };
+        if let Some(name) = input::batch_of_results(&mut manifest, &self.world.ledger)? {
+            return match self.options.choice.dry_run {
+                true => self.dry_run(&manifest, &name, true).await,
+                false => self.run_results(&manifest, name).await,
+            };
+        }
         let name = input::batch_name(&self.options.manifest, &manifest)?;
         if self.options.choice.dry_run {
-            return self.dry_run(&manifest, &name).await;
+            return self.dry_run(&manifest, &name, false).await;
         }
         if !self.world.ledger.exists() {
             // A manifest with errors leaves no trace: not even an empty ledger.
@@ -99,7 +113,7 @@ impl<'a> Runner<'a> {
         let session = Session::open(&self.world.ledger, &name)?;
         let play = self.world.play.is_some();
         let owner = manifest.path.display().to_string();
-        session::check_owner(session.known.as_ref(), &name, self.options, &owner, play)?;
+        session::check_owner(session.known.as_ref(), &name, &self.options, &owner, play)?;
         self.start(&name, session.known.is_none(), session.books.is_new());
         if let Err(failure) = self.check_papers(&session.books, session.known.as_ref()) {
             return Err(self.finish_open(session, failure).await);
@@ -237,7 +251,7 @@ impl<'a> Runner<'a> {
             Some(_) => None,
         };
         let (books, known) = (Some(&session.books), session.known.as_ref());
-        let paths = session::check_files(books, known, &session.name, self.options, manifest, self.world)?;
+        let paths = session::check_files(books, known, &session.name, &self.options, manifest, self.world)?;
         let to = self.destination(manifest, plan)?;
         let play = self.world.play.is_some();
         let prepare = |to: &DownloadTo| Filing::prepare(&self.options.downloads, to, Wanted::OfRun, play);
@@ -247,19 +261,32 @@ impl<'a> Runner<'a> {
             Err(failure) => return Err(self.finish_open(session, failure).await),
         };
         session::tell_remarks(manifest, plan, &self.reporter);
-        let (mut batch, load) = session.load(self.options, manifest, plan, &retake, play)?;
+        let (mut batch, load) = session.load(&self.options, manifest, plan, &retake, self.world.play.is_some())?;
         session::tell_load(&load, &self.reporter);
-        let meant = self.duplicates(&mut session, batch.key, manifest, limits, same_plan).await?;
+        let edition = edition(manifest, &self.time_zone(limits)?)?;
+        let word = self.options.choice.duplicates.or(manifest.duplicates);
+        let meant = self.duplicates(&mut session, batch.key, Some(edition), word, same_plan).await?;
         batch.remembered.download = to.clone().or(batch.remembered.download);
         if let Some(kept) = keep_unknown(&session.books, &paths.receipts)? {
             self.reporter.warn(kept);
         }
-        let mut files = session.files(&mut batch, self.world, paths)?;
+        let files = session.files(&mut batch, self.world, paths)?;
+        let mut left_out = LeftOut::of(&load);
+        left_out.not_as_planned |= manifest.notes().left_out > 0;
+        self.go_on(GoingOn { session, batch, files, limits, filing, to, meant, nothing: false, left_out }).await
+    }
+
+    /// What follows once the ledger holds what is to be bought: limits, node and person, the purchases, the end.
+    async fn go_on(&self, on: GoingOn<'_>) -> Result<ExitCode, Failure> {
+        let GoingOn { mut session, mut batch, mut files, limits, filing, to, meant, nothing, left_out } = on;
         for warning in files.rewrite()? {
             self.reporter.warn(warning);
         }
         let counts = session.books.counts(batch.key)?;
-        let left = questions::chosen(&session.books, batch.key, &self.options.choice, meant)?;
+        let left = match nothing {
+            true => LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO },
+            false => questions::chosen(&session.books, batch.key, &self.options.choice, meant)?,
+        };
         self.reporter.hear(&planned(counts.all_jobs(), &counts, &left, to.as_ref()));
 
         let mut refused = None;
@@ -298,7 +325,7 @@ impl<'a> Runner<'a> {
         self.explain(&mut session, &batch, &carried)?;
         let carried = Carried { files_whole: following.finish(&self.reporter)?, ..carried };
         let untouched = left.jobs == 0 && stand(&counts, &OPEN).0 == 0 && (to.is_none() || to_download(&counts) == 0);
-        self.end(&session, &batch, &carried, refused, untouched, WordsLeft::of(&load))
+        self.end(&session, &batch, &carried, refused, untouched, left_out)
     }
 
     /// Sets aside what is bought already under another name, tells of it, and says whether a person means it to be bought
@@ -307,20 +334,17 @@ impl<'a> Runner<'a> {
         &self,
         session: &mut Session,
         batch: BatchKey,
-        manifest: &Manifest,
-        limits: &Limits,
+        edition: Option<String>,
+        word: Option<Duplicates>,
         same_plan: Option<String>,
     ) -> Result<bool, Failure> {
-        let zone = self.time_zone(limits)?;
-        let edition = edition(manifest, &zone)?;
         let found = session.set_duplicates_aside(batch, self.world, edition, &self.options.choice.only).await?;
         if found.count == 0 {
             return Ok(false);
         }
         self.reporter.warn(duplicate_words(&found));
         same_plan.into_iter().for_each(|words| self.reporter.warn(words));
-        let word = self.options.choice.duplicates.or(manifest.duplicates).unwrap_or(Duplicates::Ask);
-        match word {
+        match word.unwrap_or(Duplicates::Ask) {
             Duplicates::Buy => Ok(true),
             Duplicates::Skip => Ok(false),
             Duplicates::Ask if self.options.choice.yes => Ok(false),
@@ -354,7 +378,7 @@ impl<'a> Runner<'a> {
         carried: &Carried,
         refused: Option<Failure>,
         untouched: bool,
-        words: WordsLeft,
+        left_out: LeftOut,
     ) -> Result<ExitCode, Failure> {
         let choice = &self.options.choice;
         let ending = Ending {
@@ -365,7 +389,7 @@ impl<'a> Runner<'a> {
             play: self.world.play.is_some(),
             buys: true,
             chosen: choice.limit.is_some() || !choice.only.is_empty(),
-            words,
+            left_out,
         };
         let code = tell(&session.books, &ending, &self.reporter)?;
         if let Some(failure) = refused {
@@ -393,7 +417,7 @@ impl<'a> Runner<'a> {
         let used = money::used(counts)?;
         let cap = questions::batch_cap(self.options.choice.partial, limits, used, left)?;
         let node = questions::ready_node(self.world, left, self.options.choice.partial, &self.reporter).await?;
-        questions::confirm(self.options, limits, left, self.world, &self.reporter).await?;
+        questions::confirm(&self.options, limits, left, self.world, &self.reporter).await?;
         Ok((cap, node))
     }
 
@@ -420,14 +444,18 @@ impl<'a> Runner<'a> {
     }
 
     /// Everything but the purchases: plan, limits, files, node and balance. Nothing is written, no origin is asked.
-    async fn dry_run(&self, manifest: &Manifest, name: &str) -> Result<ExitCode, Failure> {
+    async fn dry_run(&self, manifest: &Manifest, name: &str, of_results: bool) -> Result<ExitCode, Failure> {
         let play = self.world.play.is_some();
         let books = match self.world.ledger.exists() {
             true => Some(Books::open(&self.world.ledger, OpenMode::Read)?),
             false => None,
         };
         let known = books.as_ref().map(|books| books.batch(name)).transpose()?.flatten();
-        session::check_owner(known.as_ref(), name, self.options, &manifest.path.display().to_string(), play)?;
+        let owner = match (&known, of_results) {
+            (Some(batch), true) => batch.manifest.clone(),
+            (_, _) => manifest.path.display().to_string(),
+        };
+        session::check_owner(known.as_ref(), name, &self.options, &owner, play)?;
         self.start(name, known.is_none(), books.is_none());
         if let Some(books) = &books {
             self.check_papers(books, known.as_ref())?;
@@ -435,7 +463,7 @@ impl<'a> Runner<'a> {
         let (plan, limits) = input::plan(manifest, &self.options.limits)?;
         self.world.check_endpoints(&plan)?;
         let retake = words::read(&self.options.choice, manifest, &plan, books.as_ref().zip(known.as_ref()))?;
-        session::check_files(books.as_ref(), known.as_ref(), name, self.options, manifest, self.world)?;
+        session::check_files(books.as_ref(), known.as_ref(), name, &self.options, manifest, self.world)?;
         let to = self.destination(manifest, &plan)?;
         session::tell_remarks(manifest, &plan, &self.reporter);
         let batch = books.as_ref().zip(known.as_ref().map(|batch| batch.key));
@@ -456,6 +484,22 @@ impl<'a> Runner<'a> {
         ));
         Ok(ExitCode::Done)
     }
+}
+
+/// A run whose jobs are in the ledger.
+struct GoingOn<'a> {
+    session: Session,
+    batch: Batch,
+    files: Files,
+    limits: &'a Limits,
+    filing: Option<Filing>,
+    to: Option<DownloadTo>,
+    /// A person means the duplicates to be bought.
+    meant: bool,
+    /// Nothing was chosen: what is open is finished, and that is all.
+    nothing: bool,
+    /// What it does not do of what was asked.
+    left_out: LeftOut,
 }
 
 const DELIVERED: [JobState; 2] = [JobState::Delivered, JobState::Downloaded];

@@ -101,6 +101,7 @@ impl Session {
         batch.remembered.fingerprint = Some(plan.fingerprint().to_owned());
         batch.remembered.layout = layout(&batch.remembered.layout, manifest, plan, extra);
         self.books.remember(batch.key, &batch.remembered)?;
+        self.books.remember_limits(batch.key, &manifest.limits)?;
         Ok((batch, load))
     }
 
@@ -109,7 +110,7 @@ impl Session {
         &mut self,
         batch: BatchKey,
         world: &World,
-        edition: String,
+        edition: Option<String>,
         only: &[String],
     ) -> Result<Duplicates, Failure> {
         let anywhere = Compared { edition, network: None, only };

@@ -108,21 +108,21 @@ pub(super) fn tell_unmet(load: &PlanLoad, reporter: &Reporter) {
     }
 }
 
-/// What a run leaves of the words that it was given.
+/// What a run did not do of what its command, its manifest or its results asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::cli) struct WordsLeft {
-    /// One was carried out before, so that only another one buys more.
-    pub(in crate::cli) spent: bool,
-    /// One waits for an open purchase: the same command later may carry it out.
+pub(in crate::cli) struct LeftOut {
+    /// A word was carried out before, so that only another one buys more; or rows are not as the ledger has them.
+    pub(in crate::cli) not_as_planned: bool,
+    /// A word waits for an open purchase: the same command later may carry it out.
     pub(in crate::cli) waiting: bool,
 }
 
-impl WordsLeft {
+impl LeftOut {
     /// Of the words that loading the plan has heard.
     pub(super) fn of(load: &PlanLoad) -> Self {
         let is_waiting = |why: &Unmet| *why == Unmet::Open;
         Self {
-            spent: load.unmet.iter().any(|(_, why)| !is_waiting(why)),
+            not_as_planned: load.unmet.iter().any(|(_, why)| !is_waiting(why)),
             waiting: load.unmet.iter().any(|(_, why)| is_waiting(why)),
         }
     }

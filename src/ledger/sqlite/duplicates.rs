@@ -25,8 +25,8 @@ const NAMED_MAX: usize = 100;
 /// Within what the jobs of a load are compared with purchases.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Compared<'a> {
-    /// The edition; empty where the manifest names none.
-    pub edition: String,
+    /// The edition, which is empty where the manifest names none; none where it stays as the last load had it.
+    pub edition: Option<String>,
     /// The network of the node that is to pay; none where it is not known, and then every network counts.
     pub network: Option<Network>,
     /// Of these jobs alone the report tells, where any are named; all are set aside.
@@ -68,7 +68,9 @@ impl Books {
         compared: &Compared<'_>,
     ) -> Result<Duplicates, LedgerError> {
         self.write(|tx, _| {
-            name_edition(tx, batch, &compared.edition)?;
+            if let Some(edition) = &compared.edition {
+                name_edition(tx, batch, edition)?;
+            }
             let mut duplicates = Duplicates::default();
             let only: HashSet<&String> = compared.only.iter().collect();
             let found = find(tx, batch, compared.network)?;
@@ -209,7 +211,7 @@ fn find(tx: &Connection, batch: BatchKey, network: Option<Network>) -> Result<Ve
                       WHERE p.job = o.id AND p.state <> 'dead'))
               LIMIT 1) END
          FROM jobs r WHERE r.batch = ?1 AND r.superseded = 0
-             AND (r.state = 'pending' OR (r.state = 'refused' AND r.reason = 'duplicate'))",
+             AND r.state IN ('pending', 'refused') AND (r.state = 'pending' OR r.reason = 'duplicate')",
         free = is_free(),
         row = is_row_of_the_manifest(),
     );

@@ -1,0 +1,109 @@
+//! A results file run as a manifest: `--only` on the stored jobs of its batch. Nothing is withdrawn, nothing is replaced; the batch's
+//! limits, lock and files are its own.
+
+use std::path::PathBuf;
+
+use crate::cli::{ExitCode, Failure};
+use crate::download::Wanted;
+use crate::ledger::sqlite::{Batch, ChosenRows, DownloadTo};
+use crate::manifest::Manifest;
+use crate::money::counted;
+use crate::report::{OutputPaths, default_paths};
+use crate::run::{Clock, SystemClock};
+
+use super::filing::{Filing, destination};
+use super::session::{self, Session};
+use super::{GoingOn, LeftOut, Runner};
+
+/// Ids that a message names.
+const NAMED_MAX: usize = 5;
+
+impl Runner<'_> {
+    /// Runs the stored jobs that the file names.
+    pub(super) async fn run_results(&mut self, manifest: &Manifest, name: String) -> Result<ExitCode, Failure> {
+        if let Some(given) = self.options.manifest.batch.as_ref().filter(|given| **given != name) {
+            return Err(Failure::Usage(format!(
+                "these are results of the batch {name}, which --batch {given} is not; leave --batch out, or take the columns \
+                 l402_batch and l402_ledger out of the file"
+            )));
+        }
+        let choice = &self.options.choice;
+        if !choice.retake.is_empty() || choice.retake_changed || choice.retake_refunded || choice.adopt {
+            return Err(Failure::Usage(
+                "a results file goes on with its batch and carries no word to buy anew or to take over: say that with the \
+                 batch's manifest; nothing was bought"
+                    .to_owned(),
+            ));
+        }
+        let session = Session::open(&self.world.ledger, &name)?;
+        let Some(known) = session.known.clone() else {
+            return Err(Failure::Internal(format!("the batch {name} was there a moment ago")));
+        };
+        session::check_owner(session.known.as_ref(), &name, &self.options, &known.manifest, self.world.play.is_some())?;
+        self.start(&name, false, false);
+        if let Err(failure) = self.check_papers(&session.books, session.known.as_ref()) {
+            return Err(self.finish_open(session, failure).await);
+        }
+        let mut session = self.recover_first(session).await?;
+        let chosen = session.books.choose_rows(known.key, SystemClock.now(), manifest.results_rows())?;
+        if let Some(id) = &chosen.unknown {
+            let words = format!(
+                "the batch {name} has no job {id}: new jobs belong into its manifest, {}; nothing was bought",
+                known.manifest
+            );
+            return Err(self.finish_open(session, Failure::Usage(words)).await);
+        }
+        self.tell_edited(&chosen);
+        self.buy_chosen(session, known, chosen).await
+    }
+
+    fn tell_edited(&self, chosen: &ChosenRows) {
+        if chosen.edited.count > 0 {
+            let named: Vec<&str> = chosen.edited.first.iter().take(NAMED_MAX).map(String::as_str).collect();
+            self.reporter.warn(format!(
+                "{} changed against what the ledger holds, and left alone: {}{}; what is to be bought otherwise is changed in \
+                 the manifest",
+                match chosen.edited.count {
+                    1 => "1 row is".to_owned(),
+                    count => format!("{} are", counted(count, "row")),
+                },
+                named.join(", "),
+                if chosen.edited.first.len() > NAMED_MAX { ", …" } else { "" }
+            ));
+        }
+    }
+
+    async fn buy_chosen(
+        &mut self,
+        mut session: Session,
+        mut batch: Batch,
+        chosen: ChosenRows,
+    ) -> Result<ExitCode, Failure> {
+        let limits = self.options.limits.with_manifest(&session.books.limits(batch.key)?);
+        let wanted = &self.options.choice.only;
+        let wanted: std::collections::HashSet<&String> = wanted.iter().collect();
+        let only: Vec<String> = chosen.ids.into_iter().filter(|id| wanted.is_empty() || wanted.contains(id)).collect();
+        let nothing = only.is_empty();
+        self.options.to_mut().choice.only = only;
+        let to = destination(&self.options.downloads, None)?;
+        let play = self.world.play.is_some();
+        let prepare = |to: &DownloadTo| Filing::prepare(&self.options.downloads, to, Wanted::OfRun, play);
+        let filing = to.as_ref().map(prepare).transpose()?;
+        let word = self.options.choice.duplicates;
+        let meant = !nothing && self.duplicates(&mut session, batch.key, None, word, None).await?;
+        let paths = paths_of(&batch);
+        let files = session.files(&mut batch, self.world, paths)?;
+        let left_out = LeftOut { not_as_planned: chosen.edited.count > 0, ..LeftOut::default() };
+        self.go_on(GoingOn { session, batch, files, limits: &limits, filing, to, meant, nothing, left_out }).await
+    }
+}
+
+/// Where the batch writes its files: where it did before, else beside its manifest.
+fn paths_of(batch: &Batch) -> OutputPaths {
+    let usual = default_paths(&PathBuf::from(&batch.manifest), batch.sandbox);
+    let remembered = &batch.remembered.outputs;
+    OutputPaths {
+        results: remembered.results.clone().map_or(usual.results, PathBuf::from),
+        receipts: remembered.receipts.clone().map_or(usual.receipts, PathBuf::from),
+    }
+}

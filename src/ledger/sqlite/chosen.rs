@@ -1,0 +1,156 @@
+//! A results file that is run as a manifest: it chooses among the stored jobs of its batch, and changes none of them.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::Books;
+use super::convert::{Json, hex};
+use super::error::Fault;
+use super::job::append_transition;
+use super::load::IdList;
+use crate::catalog::{ImageSource, Value};
+use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Reason, tried_again};
+use crate::manifest::{Limits, ResultsRow, fold};
+use crate::time::UnixMs;
+
+/// What a results file chooses of its batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChosenRows {
+    /// Its jobs as they are stored.
+    pub ids: Vec<String>,
+    /// Rows that say something else than the ledger: a cell was edited, or the file is older than the job's latest take.
+    pub edited: IdList,
+    /// The first id that the batch does not have.
+    pub unknown: Option<String>,
+}
+
+/// A job's latest take, as far as a row is compared with it.
+struct Stored {
+    key: JobKey,
+    take: u32,
+    state: JobState,
+    reason: Reason,
+    endpoint: i64,
+    params: Vec<(String, Value)>,
+}
+
+impl Books {
+    /// Which ledger this is, in hex: the same for every copy of it.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn id(&self) -> Result<String, LedgerError> {
+        self.read(|books| {
+            let id: [u8; 16] =
+                books.conn.prepare_cached("SELECT id FROM ledger_id")?.query_row([], |row| row.get(0))?;
+            Ok(hex(&id))
+        })
+    }
+
+    /// The name of a batch.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn name_of(&self, batch: BatchKey) -> Result<String, LedgerError> {
+        self.read(|books| {
+            let sql = "SELECT name FROM batches WHERE id = ?1";
+            Ok(books.conn.prepare_cached(sql)?.query_row([batch], |row| row.get(0))?)
+        })
+    }
+
+    /// Remembers what the batch's manifest itself limits.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written.
+    pub fn remember_limits(&mut self, batch: BatchKey, limits: &Limits) -> Result<(), LedgerError> {
+        self.write(|tx, _| {
+            let sql = "UPDATE batches SET limits = ?2 WHERE id = ?1";
+            tx.prepare_cached(sql)?.execute(params![batch, Json(limits)])?;
+            Ok(())
+        })
+    }
+
+    /// What the batch's manifest itself limits, as its last load found it.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn limits(&self, batch: BatchKey) -> Result<Limits, LedgerError> {
+        self.read(|books| {
+            let sql = "SELECT limits FROM batches WHERE id = ?1";
+            let found: Option<Json<Limits>> =
+                books.conn.prepare_cached(sql)?.query_row([batch], |row| row.get(0)).optional()?.flatten();
+            Ok(found.map(|Json(limits)| limits).unwrap_or_default())
+        })
+    }
+
+    /// Compares the rows of a results file with the stored jobs of the batch. Those that stand as they are stored are
+    /// chosen, and what ended without spending is pending again, as running the manifest would have it. A delivered job whose row was edited is
+    /// marked `changed`.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written.
+    pub fn choose_rows(
+        &mut self,
+        batch: BatchKey,
+        now: UnixMs,
+        rows: impl IntoIterator<Item = ResultsRow>,
+    ) -> Result<ChosenRows, LedgerError> {
+        let mut chosen = ChosenRows::default();
+        let mut marks = Vec::new();
+        for row in rows {
+            let Some(stored) = self.read(|books| books.stored(batch, &row.id))? else {
+                chosen.unknown.get_or_insert(row.id);
+                continue;
+            };
+            let name = self.read(|books| Ok(books.endpoint(stored.endpoint)?.name.clone()))?;
+            let is_older = row.take.is_some_and(|take| take != stored.take);
+            let to = if is_older || is_edited(&row, &name, &stored.params) {
+                chosen.edited.add(&row.id);
+                let delivered = matches!(stored.state, JobState::Delivered | JobState::Downloaded);
+                (delivered && !is_older).then_some((stored.state, Reason::Changed))
+            } else {
+                chosen.ids.push(row.id);
+                let again = matches!(stored.state, JobState::Pending | JobState::Refused | JobState::Failed);
+                (again && tried_again(stored.state, stored.reason)).then_some((JobState::Pending, Reason::None))
+            };
+            marks.extend(to.filter(|to| *to != (stored.state, stored.reason)).map(|to| (stored, to)));
+        }
+        self.write(|tx, _| {
+            for (stored, (state, reason)) in marks {
+                let sql = "UPDATE jobs SET state = ?2, reason = ?3, wait_until = NULL WHERE id = ?1";
+                tx.prepare_cached(sql)?.execute(params![stored.key, state, reason])?;
+                append_transition(tx, now, stored.key, stored.state, state, reason)?;
+            }
+            Ok(())
+        })?;
+        Ok(chosen)
+    }
+
+    fn stored(&self, batch: BatchKey, id: &str) -> Result<Option<Stored>, Fault> {
+        let mut statement = self.conn.prepare_cached(
+            "SELECT id, take, state, reason, endpoint, params FROM jobs WHERE batch = ?1 AND job = ?2 AND superseded = 0",
+        )?;
+        let stored = statement.query_row(params![batch, id], |row| {
+            let Json(params) = row.get(5)?;
+            let (key, take, state, reason) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            Ok(Stored { key, take, state, reason, endpoint: row.get(4)?, params })
+        });
+        Ok(stored.optional()?)
+    }
+}
+
+/// Whether a row says something else than the stored job. A column that was taken out says nothing.
+fn is_edited(row: &ResultsRow, endpoint: &str, stored: &[(String, Value)]) -> bool {
+    if !row.endpoint.is_empty() && row.endpoint != endpoint {
+        return true;
+    }
+    row.params.iter().any(|(name, cell)| match stored.iter().find(|(known, _)| fold(known) == *name) {
+        None => !cell.is_empty(),
+        Some((_, Value::Boolean(is))) => !cell.eq_ignore_ascii_case(if *is { "true" } else { "false" }),
+        Some((_, Value::Integer(number))) => cell.parse() != Ok(*number),
+        Some((_, Value::Text(text))) => text.trim() != cell,
+        Some((_, Value::Image(image))) => match &image.source {
+            ImageSource::File(path) => path.to_string_lossy() != *cell,
+            ImageSource::Inline(_) => format!("sha256:{}", image.sha256) != *cell,
+        },
+    })
+}
