@@ -13,7 +13,7 @@ use super::Failure;
 use super::config_show::Layers;
 use super::layer::tightest;
 use super::shown::Shown;
-use super::values::{Format, ManifestFormat, Pair};
+use super::values::{Format, ManifestFormat, Pair, TrustWord};
 
 pub use super::node::NodeOptions;
 pub use super::resolve::Config;
@@ -145,6 +145,8 @@ pub struct Choice {
     pub retake_refunded: bool,
     /// What becomes of jobs that are bought already elsewhere, where the command says it.
     pub duplicates: Option<Duplicates>,
+    /// Origins that are trusted with one purchase, although they get no more payments.
+    pub trust: Vec<TrustWord>,
     /// Refuse to begin a new batch.
     pub resume: bool,
     /// Take over a batch from a manifest at another path.

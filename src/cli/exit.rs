@@ -166,9 +166,13 @@ const fn of_unspent(reason: Reason, otherwise: ExitCode) -> ExitCode {
     match reason {
         Reason::BatchLimit | Reason::DayLimit | Reason::MonthLimit => ExitCode::Limit,
         Reason::NodeUnusable | Reason::InsufficientBalance => ExitCode::Node,
+        // Neither time nor the same command closes it.
+        Reason::BreakerOpen => ExitCode::Person,
         Reason::None
-        | Reason::BreakerOpen
         | Reason::EarlierTake
+        | Reason::AwaitingDelivery
+        | Reason::DoubtLimit
+        | Reason::IdenticalRequest
         | Reason::PaymentUnknown
         | Reason::PaymentInFlight
         | Reason::OtherNode
@@ -236,7 +240,18 @@ mod tests {
 
     /// Every state with every reason that can stand there, and the code that such a job alone brings about.
     const TABLE: &[(JobState, &[Reason], ExitCode)] = &[
-        (JobState::Pending, &[Reason::None, Reason::BreakerOpen, Reason::EarlierTake], ExitCode::Unfinished),
+        (
+            JobState::Pending,
+            &[
+                Reason::None,
+                Reason::EarlierTake,
+                Reason::AwaitingDelivery,
+                Reason::DoubtLimit,
+                Reason::IdenticalRequest,
+            ],
+            ExitCode::Unfinished,
+        ),
+        (JobState::Pending, &[Reason::BreakerOpen], ExitCode::Person),
         (JobState::Pending, &[Reason::BatchLimit, Reason::DayLimit, Reason::MonthLimit], ExitCode::Limit),
         (JobState::Pending, &[Reason::NodeUnusable, Reason::InsufficientBalance], ExitCode::Node),
         (JobState::Running, &[Reason::None], ExitCode::Unfinished),

@@ -173,10 +173,11 @@ const fn command(key: Key) -> Key {
 }
 
 /// Flags that are a person's word for this one command: a variable that is left set must not say them again.
-pub(super) const FLAG_ONLY: [&str; 14] = [
+pub(super) const FLAG_ONLY: [&str; 15] = [
     "retake",
     "retake_changed",
     "retake_refunded",
+    "trust",
     "adopt",
     "overwrite",
     "all",

@@ -11,7 +11,7 @@ use crate::time::UnixMs;
 
 use super::config::{Output, Pace, RecoverOptions};
 use super::run::{
-    Carried, Ending, Files, Filing, Reporter, Session, LeftOut, Work, World, check_papers, destination, gap_words,
+    Carried, Ending, Files, Filing, LeftOut, Reporter, Session, Work, World, check_papers, destination, gap_words,
     settings, tell, tell_broken,
 };
 use super::{ExitCode, Failure, Format, target, terminal};

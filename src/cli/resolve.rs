@@ -445,6 +445,7 @@ impl Laid {
             retake_changed: args.retake_changed,
             retake_refunded: args.retake_refunded,
             duplicates: layer.duplicates,
+            trust: args.trust,
             resume: layer.resume.unwrap_or_default(),
             adopt: args.adopt,
             partial: layer.partial.unwrap_or_default(),

@@ -4,7 +4,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp, ToSpan, Zoned, civil};
+use url::Url;
 
+use crate::ledger::endpoint_and_origin;
 use crate::manifest::Duplicates;
 use crate::money::Sats;
 use crate::time::UnixMs;
@@ -33,6 +35,39 @@ pub enum DecisionWord {
     Lost,
     /// Lost, and bought once more.
     Rebuy,
+}
+
+/// A person's word for an origin that gets no more payments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustWord {
+    /// Host, and port where it is not the usual one.
+    pub origin: String,
+    /// The words for an origin are numbered, so that each is carried out once.
+    pub number: u32,
+}
+
+impl std::fmt::Display for TrustWord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{}", self.origin, self.number)
+    }
+}
+
+/// `HOST`, `HOST:PORT` or a URL there, and `@N` after it.
+pub fn trust(text: &str) -> Result<TrustWord, String> {
+    let wrong = || format!("expected a host or a URL, and maybe @ and a number from 1 after it, got \"{text}\"");
+    let (place, number) = match text.trim().rsplit_once('@') {
+        Some((place, number)) => (place, number.parse().ok().filter(|number| *number > 0).ok_or_else(wrong)?),
+        None => (text.trim(), 1),
+    };
+    let is_url = place.contains("://");
+    let url = if is_url { place.to_owned() } else { format!("https://{place}") };
+    let url = Url::parse(&url).map_err(|_| wrong())?;
+    let (_, origin) = endpoint_and_origin(&url);
+    let fits = matches!(url.scheme(), "http" | "https") && url.username().is_empty() && !origin.is_empty();
+    if fits && (is_url || (url.path() == "/" && url.query().is_none())) {
+        return Ok(TrustWord { origin, number });
+    }
+    Err(wrong())
 }
 
 /// A network, by the name of its folder in lnd's data.

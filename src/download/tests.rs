@@ -12,8 +12,8 @@ use super::*;
 use crate::l402::Network;
 use crate::ledger::fixtures::delivered_job;
 use crate::ledger::{
-    Committed, DeliveredJob, DownloadedFile, FetchMark, Ledger, OpenJob, OpenRefund, Original, PaymentKey, PendingJob,
-    Reason, Record, Twin, Undownloaded, Witness,
+    Committed, DeliveredJob, DownloadedFile, FetchMark, HeldBack, Ledger, OpenJob, OpenRefund, Original, PaymentKey,
+    PendingJob, Prospect, Reason, Record, Twin, Undownloaded, Witness,
 };
 use crate::origin::{Fetcher, HttpAnswer, Request};
 use crate::payer::NodeId;
@@ -57,6 +57,10 @@ impl Ledger for OneJob {
         Ok(None)
     }
     async fn bought_elsewhere(&self, _: JobKey, _: &[u8; 32], _: Network) -> Result<Option<Original>, LedgerError> {
+        Ok(None)
+    }
+
+    async fn held_back(&self, _: UnixMs, _: &Prospect) -> Result<Option<HeldBack>, LedgerError> {
         Ok(None)
     }
     async fn open_refunds(&self, _: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {

@@ -1,6 +1,7 @@
 //! The port to the durable record of every batch. Nothing is paid before its intent is here; preimages, tokens and
 //! answers are here before they are used.
 
+mod bounds;
 #[cfg(test)]
 pub mod fixtures;
 mod history;
@@ -13,6 +14,7 @@ mod word;
 
 use std::future::Future;
 
+pub use bounds::{Asking, EndpointCount, HeldBack, IntentBounds, NodeCount, Prospect, endpoint_and_origin};
 pub use history::{AnswerRow, DecisionRow, PaymentRecord, PaymentRow, Standing, TakeRecord, TransitionRow};
 pub use record::{
     AnswerKey, AnswerKind, BatchKey, CLTV_LIMIT, Caps, Committed, DeadProof, DownloadedFile, DurableIntent, FetchMark,
@@ -102,6 +104,17 @@ pub trait Ledger {
         digest: &[u8; 32],
         network: Network,
     ) -> impl Future<Output = Result<Option<Original>, LedgerError>>;
+
+    /// Why a purchase may not begin there now, by what endpoints, origins and nodes hold in the whole ledger. The intent's
+    /// own transaction asks the same.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn held_back(
+        &self,
+        now: UnixMs,
+        prospect: &Prospect,
+    ) -> impl Future<Output = Result<Option<HeldBack>, LedgerError>>;
 
     /// Every refund of the batch (of all batches, with none) that can still be claimed or come, by its payment.
     ///

@@ -7,7 +7,7 @@ use crate::origin::{Credential, HttpAnswer, Request};
 use crate::payer::NodeId;
 use crate::time::UnixMs;
 
-use super::{JobState, Original, Reason, RefundRecord};
+use super::{HeldBack, IntentBounds, JobState, Original, Reason, RefundRecord};
 
 /// A batch in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -132,6 +132,9 @@ pub enum Record {
     },
     /// The refund of a payment is offered, claimed, or comes.
     Refund(PaymentKey, RefundRecord),
+    /// This run has waited long enough for a paid job, and leaves it to the next one: that counts against its endpoint
+    /// until it delivers. Neither state nor reason change.
+    LeftUndelivered(JobKey),
     /// The job ends, or becomes pending again, without any open payment.
     Ended(JobKey, JobEnd),
     /// Nobody can go on with the job: `body_missing` or `row_damaged`. Its state stays.
@@ -239,6 +242,8 @@ pub struct NewIntent {
     pub credential_expires_at: UnixMs,
     /// The limits that this intent must fit into.
     pub caps: Caps,
+    /// How far purchases may go.
+    pub bounds: IntentBounds,
 }
 
 impl std::fmt::Debug for NewIntent {
@@ -315,6 +320,8 @@ pub enum IntentRefusal {
         /// When its payment can settle no more without its node's having been asked; none where it is open.
         until: Option<UnixMs>,
     },
+    /// By what endpoints, origins and nodes hold, no purchase may begin there now.
+    HeldBack(HeldBack),
 }
 
 /// The most blocks for which a payment's HTLCs may lock its money, from when it is sent: half of lnd's own default, and more than

@@ -134,14 +134,18 @@ pub struct Witness {
     pub is_earlier: bool,
 }
 
-/// Another purchase that sends the same request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Another purchase that sends the same request: of several the one that is most in the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Twin {
+    /// Its batch.
+    pub batch: String,
+    /// Its job's id.
+    pub id: String,
     /// It is not at its end yet.
     pub open: bool,
     /// It has neither a result nor a poll address yet, and is not at its end.
     pub awaiting: bool,
-    /// When it was last touched: its intent or its latest answer, whichever is later.
+    /// When any of them was last touched: its intent or its latest answer, whichever is later.
     pub last_at: UnixMs,
 }
 

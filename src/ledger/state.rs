@@ -47,10 +47,16 @@ pub enum Reason {
     NodeUnusable,
     /// Pending or failed: the node's channels could not send that much.
     InsufficientBalance,
-    /// Pending: the endpoint took payments and delivered nothing, so it gets no more.
+    /// Pending: the endpoint or its origin took payments and delivered nothing, so it gets no more.
     BreakerOpen,
     /// Pending: an earlier purchase of the job is open, or may still settle.
     EarlierTake,
+    /// Pending: the endpoint has as many purchases under way as it may before it delivers.
+    AwaitingDelivery,
+    /// Pending: too many payments are in doubt or on their way at the node.
+    DoubtLimit,
+    /// Pending: an identical request is still open.
+    IdenticalRequest,
     /// In doubt: nobody knows yet whether it was paid.
     PaymentUnknown,
     /// In doubt: the payment is still on its way at the node.
@@ -209,6 +215,9 @@ impl Reason {
         Self::InsufficientBalance,
         Self::BreakerOpen,
         Self::EarlierTake,
+        Self::AwaitingDelivery,
+        Self::DoubtLimit,
+        Self::IdenticalRequest,
         Self::PaymentUnknown,
         Self::PaymentInFlight,
         Self::OtherNode,
@@ -269,6 +278,9 @@ impl Reason {
             Self::InsufficientBalance => "insufficient_balance",
             Self::BreakerOpen => "breaker_open",
             Self::EarlierTake => "earlier_take",
+            Self::AwaitingDelivery => "awaiting_delivery",
+            Self::DoubtLimit => "doubt_limit",
+            Self::IdenticalRequest => "identical_request",
             Self::PaymentUnknown => "payment_unknown",
             Self::PaymentInFlight => "payment_in_flight",
             Self::OtherNode => "other_node",
@@ -366,6 +378,7 @@ impl Next {
             | (JobState::Lost | JobState::Refunded, Reason::Decided) => Self::None,
             (JobState::RefundOffered, Reason::RefundOffered | Reason::RefundPending) => Self::Rerun,
             (JobState::InDoubt, Reason::OtherNode | Reason::NodeForgot | Reason::NoWitness) => Self::Person,
+            (JobState::Pending, Reason::BreakerOpen) => Self::Person,
             (JobState::Refused | JobState::Lost | JobState::RefundOffered | JobState::Refunded, _) => Self::Person,
             (JobState::Pending | JobState::Running | JobState::InDoubt | JobState::Paid | JobState::Failed, _) => {
                 Self::Rerun

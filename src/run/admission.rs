@@ -2,27 +2,32 @@
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 
-use crate::catalog::Apart;
-use crate::ledger::{BatchKey, JobKey, Ledger, LedgerError, PendingJob};
+use crate::catalog::{Apart, Endpoint};
+use crate::ledger::{BatchKey, HeldBack, JobKey, Ledger, LedgerError, OpenJob, PendingJob, Reason};
+use crate::origin::Origin;
+use crate::payer::Payer;
 use crate::plan::ContentHash;
 use crate::time::UnixMs;
 
-use super::Settings;
-use super::breaker::Breaker;
 use super::drive::Shared;
+use super::job::Tries;
+use super::{Clock, Run, Settings};
 
 const PAGE: usize = 256;
 /// Jobs set aside while others go on: twins of one under way, and those of an endpoint that delivers nothing. Where more are waiting, admission waits with them.
 const ASIDE_MAX: usize = 1_024;
 const TWINS_KEPT: usize = 4_096;
+/// How often it is looked whether another process has made room.
+const LOOK_MS: i64 = 1_000;
 
 /// The jobs still to be bought.
 pub(super) struct Queue {
     batch: BatchKey,
     after: Option<u64>,
     page: VecDeque<PendingJob>,
-    aside: VecDeque<PendingJob>,
+    aside: VecDeque<Aside>,
     exhausted: bool,
     /// Jobs taken from the pages: of them alone `limit` leaves so many. Whoever was asked about a number of jobs was shown the
     /// price of the first ones, so that no dearer one takes the place of one that has to wait.
@@ -30,14 +35,51 @@ pub(super) struct Queue {
     /// Jobs that were open when the run began. Where one of them turns out not to be paid it is pending again, but as it
     /// stood in an earlier manifest, under that one's limits, and nobody was asked about it: the next run buys it.
     left_out: HashSet<JobKey>,
+    /// Since when nothing could begin, and another process might make room.
+    waits_since: Option<UnixMs>,
+}
+
+/// Jobs that a run could not begin, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldJobs {
+    /// Which jobs that were not reached it concerns as well.
+    pub whose: Whose,
+    /// Why.
+    pub reason: Reason,
+    /// In words.
+    pub words: String,
+    /// Those that were reached.
+    pub jobs: Vec<JobKey>,
+}
+
+/// Whom it concerns that jobs could not begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whose {
+    /// The named jobs alone.
+    Named,
+    /// All pending jobs of the endpoint of that name.
+    AllOfEndpoint(String),
+    /// All pending jobs.
+    AllPending,
+}
+
+/// A pending job, and what this run has tried of it so far.
+pub(super) struct Aside {
+    pub(super) job: Box<PendingJob>,
+    pub(super) tries: Tries,
 }
 
 /// What there is to admit.
 pub(super) enum Turn {
     /// This job.
-    Job(Box<PendingJob>),
+    Job(Aside),
     /// Nothing before that time, or before another job ends.
-    NotBefore(Option<UnixMs>),
+    NotBefore {
+        /// The time.
+        free: Option<UnixMs>,
+        /// Another process may make room: look again then.
+        look: Option<UnixMs>,
+    },
     /// Nothing more in this run.
     Exhausted,
 }
@@ -52,6 +94,7 @@ impl Queue {
             exhausted: false,
             taken: 0,
             left_out: HashSet::new(),
+            waits_since: None,
         }
     }
 
@@ -60,35 +103,88 @@ impl Queue {
         self.left_out.extend(jobs);
     }
 
-    pub(super) async fn next<L: Ledger>(
+    pub(super) async fn next<L: Ledger, P: Payer, O: Origin, C: Clock>(
         &mut self,
-        ledger: &L,
-        settings: &Settings,
+        run: &Run<'_, L, P, O, C>,
         shared: &Shared,
-        now: UnixMs,
     ) -> Result<Turn, LedgerError> {
-        let breaker = &shared.breaker;
-        let free_at = |job: &PendingJob| free_at(job, shared, now);
-        if let Some(at) = self.aside.iter().position(|job| free_at(job).is_some_and(|free| free <= now))
-            && let Some(job) = self.aside.remove(at)
-        {
-            return Ok(Self::admit(job, shared));
+        let now = run.clock.now();
+        let mut looks = Looks::default();
+        let mut at = 0;
+        while let Some(Aside { job, .. }) = self.aside.get(at).filter(|_| !looks.node_is_full) {
+            if is_free(job, shared, now)
+                && looks.may_begin(run, shared, job).await?
+                && let Some(job) = self.aside.remove(at)
+            {
+                return Ok(self.admit(job, shared));
+            }
+            at += 1;
         }
         if self.aside.len() >= ASIDE_MAX {
             // What an endpoint may not have now is left to the next run, so that other endpoints' jobs are reached.
-            self.aside.retain(|job| !breaker.is_open(&job.endpoint.name));
+            self.aside.retain(|aside| !shared.bounds.is_shut(&aside.job.endpoint.name, now));
         }
-        while self.aside.len() < ASIDE_MAX {
-            let Some(job) = self.fetch(ledger, settings).await? else { break };
-            match free_at(&job) {
-                Some(free) if free <= now => return Ok(Self::admit(job, shared)),
-                Some(_) | None => self.aside.push_back(job),
+        while self.aside.len() < ASIDE_MAX && !looks.node_is_full {
+            let Some(job) = self.fetch(run.ledger, run.settings).await? else { break };
+            let job = Aside { job: Box::new(job), tries: Tries::default() };
+            if is_free(&job.job, shared, now) && looks.may_begin(run, shared, &job.job).await? {
+                return Ok(self.admit(job, shared));
             }
+            self.aside.push_back(job);
         }
-        if self.aside.is_empty() && (self.exhausted || self.is_over(settings)) {
+        if self.aside.is_empty() && (self.exhausted || self.is_over(run.settings)) {
             return Ok(Turn::Exhausted);
         }
-        Ok(Turn::NotBefore(self.aside.iter().filter_map(free_at).min()))
+        let free =
+            self.aside.iter().filter_map(|aside| free_at(&aside.job, shared, now)).filter(|free| *free > now).min();
+        Ok(Turn::NotBefore { free, look: self.look_again(run.settings, shared, now) })
+    }
+
+    /// When to look again whether another process has made room; none where none can, or has not for so long that the next
+    /// run is to see to it.
+    fn look_again(&mut self, settings: &Settings, shared: &Shared, now: UnixMs) -> Option<UnixMs> {
+        if !shared.bounds.may_change_elsewhere() {
+            self.waits_since = None;
+            return None;
+        }
+        let waited_ms = now.since_ms(*self.waits_since.get_or_insert(now));
+        let patience_ms = i64::try_from(settings.wait_doubt_ms).unwrap_or(i64::MAX);
+        (waited_ms < patience_ms).then(|| now.plus_ms(LOOK_MS))
+    }
+
+    /// The jobs that could not begin, with what holds each of them back: for the last word of a run.
+    pub(super) async fn held_back<L: Ledger, P: Payer, O: Origin, C: Clock>(
+        &self,
+        run: &Run<'_, L, P, O, C>,
+        shared: &Shared,
+    ) -> Result<Vec<HeldJobs>, LedgerError> {
+        let mut looks = Looks::default();
+        for Aside { job, .. } in &self.aside {
+            // What was learnt while the run went on may be old.
+            looks.may_begin(run, shared, job).await?;
+        }
+        let mut held = Vec::new();
+        let mut left: Vec<&PendingJob> = self.aside.iter().map(|aside| &*aside.job).collect();
+        if let Some(cause) = shared.bounds.of_node() {
+            let jobs = left.drain(..).map(|job| job.key).collect();
+            held.push(HeldJobs { whose: Whose::AllPending, reason: cause.reason(), words: cause.to_string(), jobs });
+        }
+        for (name, cause) in shared.bounds.of_endpoints() {
+            let (its, others): (Vec<_>, Vec<_>) = left.into_iter().partition(|job| job.endpoint.name == name);
+            left = others;
+            let jobs = its.iter().map(|job| job.key).collect();
+            let whose = Whose::AllOfEndpoint(name);
+            held.push(HeldJobs { whose, reason: cause.reason(), words: cause.to_string(), jobs });
+        }
+        for job in left {
+            if let Some(twin) = shared.twins.in_the_way(job) {
+                let words =
+                    format!("{twin} sends the identical request and is still open: it is bought after that one");
+                let reason = Reason::IdenticalRequest;
+                held.push(HeldJobs { whose: Whose::Named, reason, words, jobs: vec![job.key] });
+            }
+        }
+        Ok(held)
     }
 
     /// Whether there is nothing that could still be admitted in this run.
@@ -96,9 +192,10 @@ impl Queue {
         &mut self,
         ledger: &L,
         settings: &Settings,
-        breaker: &Breaker,
+        shared: &Shared,
+        now: UnixMs,
     ) -> Result<bool, LedgerError> {
-        if self.aside.iter().any(|job| !breaker.is_open(&job.endpoint.name)) {
+        if self.aside.iter().any(|aside| !shared.bounds.is_shut(&aside.job.endpoint.name, now)) {
             return Ok(false);
         }
         let Some(job) = self.fetch(ledger, settings).await? else { return Ok(true) };
@@ -108,7 +205,7 @@ impl Queue {
     }
 
     /// Takes a job back that was admitted and could not be asked for.
-    pub(super) fn put_back(&mut self, job: PendingJob) {
+    pub(super) fn put_back(&mut self, job: Aside) {
         self.aside.push_back(job);
     }
 
@@ -117,10 +214,11 @@ impl Queue {
         settings.limit.is_some_and(|limit| self.taken >= limit)
     }
 
-    fn admit(job: PendingJob, shared: &Shared) -> Turn {
-        shared.twins.begin(&job);
-        shared.breaker.begin(&job.endpoint.name, job.key);
-        Turn::Job(Box::new(job))
+    fn admit(&mut self, aside: Aside, shared: &Shared) -> Turn {
+        self.waits_since = None;
+        shared.twins.begin(&aside.job);
+        shared.bounds.begin(aside.job.key, &aside.job.endpoint);
+        Turn::Job(aside)
     }
 
     /// The next pending job, in the manifest's order, of those that are wanted.
@@ -148,12 +246,40 @@ impl Queue {
     }
 }
 
-/// When a job may begin: not while its endpoint delivers nothing, or has still to deliver, or a twin is under way, and not
-/// before its twin's window is over and its host wants to hear of us again.
-fn free_at(job: &PendingJob, shared: &Shared, now: UnixMs) -> Option<UnixMs> {
-    if !shared.breaker.has_room(&job.endpoint.name) {
-        return None;
+/// What was asked of the ledger in one turn: once for each endpoint.
+#[derive(Default)]
+struct Looks {
+    endpoints: HashMap<*const Endpoint, bool>,
+    node_is_full: bool,
+}
+
+impl Looks {
+    /// Whether the bounds on endpoint, origin and node let the job begin.
+    async fn may_begin<L: Ledger, P: Payer, O: Origin, C: Clock>(
+        &mut self,
+        run: &Run<'_, L, P, O, C>,
+        shared: &Shared,
+        job: &PendingJob,
+    ) -> Result<bool, LedgerError> {
+        let known = self.endpoints.get(&Arc::as_ptr(&job.endpoint)).copied();
+        if let Some(may_begin) = known.or(self.node_is_full.then_some(false)) {
+            return Ok(may_begin);
+        }
+        let held = run.held_back(shared, job.key, &job.endpoint).await?;
+        self.node_is_full = held.as_ref().is_some_and(HeldBack::is_of_node);
+        self.endpoints.insert(Arc::as_ptr(&job.endpoint), held.is_none());
+        Ok(held.is_none())
     }
+}
+
+/// Whether nothing but the bounds keeps the job from beginning now.
+fn is_free(job: &PendingJob, shared: &Shared, now: UnixMs) -> bool {
+    free_at(job, shared, now).is_some_and(|free| free <= now)
+}
+
+/// When a job may begin, as far as the bounds let it: not while a twin is under way, and not before its twin's window is
+/// over and its host wants to hear of us again.
+fn free_at(job: &PendingJob, shared: &Shared, now: UnixMs) -> Option<UnixMs> {
     let free = shared.twins.free_at(job)?;
     Some(shared.pace.blocked_until(&job.endpoint.url, now).map_or(free, |until| free.max(until)))
 }
@@ -163,7 +289,8 @@ fn free_at(job: &PendingJob, shared: &Shared, now: UnixMs) -> Option<UnixMs> {
 pub(super) struct Twins(RefCell<HashMap<ContentHash, Twin>>);
 
 enum Twin {
-    Active(JobKey),
+    /// Under way: whose, and its id.
+    Active(JobKey, String),
     FreeAt(UnixMs),
 }
 
@@ -176,25 +303,33 @@ impl Twins {
         match self.0.borrow().get(&job.content) {
             None => Some(UnixMs(i64::MIN)),
             Some(Twin::FreeAt(at)) => Some(*at),
-            Some(Twin::Active(_)) => None,
+            Some(Twin::Active(..)) => None,
+        }
+    }
+
+    /// The id of the twin of this run that is under way.
+    fn in_the_way(&self, job: &PendingJob) -> Option<String> {
+        match self.0.borrow().get(&job.content).filter(|_| job.endpoint.apart() != Apart::Never)? {
+            Twin::Active(_, id) => Some(id.clone()),
+            Twin::FreeAt(_) => None,
         }
     }
 
     fn begin(&self, job: &PendingJob) {
         if job.endpoint.apart() != Apart::Never {
-            self.0.borrow_mut().insert(job.content, Twin::Active(job.key));
+            self.0.borrow_mut().insert(job.content, Twin::Active(job.key, job.id.clone()));
         }
     }
 
     /// An open job of an earlier run is under way.
-    pub(super) fn resume(&self, content: ContentHash, key: JobKey) {
-        self.0.borrow_mut().entry(content).or_insert(Twin::Active(key));
+    pub(super) fn resume(&self, job: &OpenJob) {
+        self.0.borrow_mut().entry(job.content).or_insert_with(|| Twin::Active(job.key, job.id.clone()));
     }
 
     /// The job was never asked for: its twins need not wait for it.
     pub(super) fn withdraw(&self, content: ContentHash, key: JobKey) {
         let mut twins = self.0.borrow_mut();
-        if matches!(twins.get(&content), Some(Twin::Active(active)) if *active == key) {
+        if matches!(twins.get(&content), Some(Twin::Active(active, _)) if *active == key) {
             twins.remove(&content);
         }
     }
@@ -203,12 +338,12 @@ impl Twins {
     /// from `free_at` on.
     pub(super) fn end(&self, content: ContentHash, key: JobKey, free_at: UnixMs, now: UnixMs) {
         let mut twins = self.0.borrow_mut();
-        if matches!(twins.get(&content), Some(Twin::Active(active)) if *active == key) {
+        if matches!(twins.get(&content), Some(Twin::Active(active, _)) if *active == key) {
             twins.insert(content, Twin::FreeAt(free_at));
         }
         if twins.len() > TWINS_KEPT {
             twins.retain(|_, twin| match twin {
-                Twin::Active(_) => true,
+                Twin::Active(..) => true,
                 Twin::FreeAt(at) => *at > now,
             });
         }

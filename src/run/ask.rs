@@ -4,13 +4,14 @@ use std::rc::Rc;
 
 use crate::catalog::{Apart, ImageRef};
 use crate::l402::{CheckedChallenge, Expected, check};
-use crate::ledger::{Ledger, LedgerError, NewIntent, PendingJob, Reason};
+use crate::ledger::{Ledger, LedgerError, NewIntent, PendingJob, Reason, Twin};
 use crate::manifest::image::{self, ImageProblem};
 use crate::origin::{self, HttpAnswer, Origin, Request, challenged_in, read_ask};
-use crate::payer::{NodeInfo, Payer};
+use crate::payer::Payer;
 use crate::time::UnixMs;
 
 use super::Clock;
+use super::bounds::Buying;
 use super::drive::Driver;
 use super::job::Asked;
 
@@ -43,12 +44,14 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         if let Some(refused) = self.bought_elsewhere(pending, &request).await? {
             return Ok(refused);
         }
-        if pending.endpoint.apart() != Apart::Never && !self.apart_from_twins(pending, &request).await? {
-            return Ok(Asked::NotAdmitted);
+        if pending.endpoint.apart() != Apart::Never
+            && let Some(waits) = self.waits_for_twin(pending, &request).await?
+        {
+            return Ok(waits);
         }
         let answer = loop {
-            if !self.slot_and_turn(&request).await {
-                return Ok(Asked::NotAdmitted);
+            if !self.slot_and_turn(&request).await? {
+                return Ok(if self.later { Asked::Later } else { Asked::NotAdmitted });
             }
             self.asked = true;
             let answer = self.run.origin.ask(&request, challenged_in(&pending.endpoint)).await;
@@ -74,13 +77,13 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
 
     /// Looks, before anything is asked, whether the purchase is made already under another name; the intent looks again.
     async fn bought_elsewhere(&self, pending: &PendingJob, request: &Request) -> Result<Option<Asked>, LedgerError> {
-        let Some(node) = &self.shared.node else { return Ok(None) };
+        let Some(Buying { node, .. }) = &self.shared.buying else { return Ok(None) };
         let found = self.run.ledger.bought_elsewhere(pending.key, &request.digest(), node.network).await?;
         Ok(found.map(|original| Asked::Refused(Reason::Duplicate, original.words())))
     }
 
     fn challenge(&self, pending: &PendingJob, request: &Request, answer: &HttpAnswer, now: UnixMs) -> Asked {
-        let Some(node) = &self.shared.node else { return Asked::NotAdmitted };
+        let Some(buying) = &self.shared.buying else { return Asked::NotAdmitted };
         let challenge = match read_ask(answer, &pending.endpoint) {
             origin::Asked::Challenge(challenge) => challenge,
             origin::Asked::Refused { reason, message } => return Asked::Refused(reason, message),
@@ -88,13 +91,13 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         };
         let expected = Expected {
             price: pending.price,
-            network: node.network,
+            network: buying.node.network,
             now: now.plus_ms(self.shared.node_ahead_ms.get()),
             min_lifetime_ms: INVOICE_LIFE_MS_MIN,
             max_lifetime_ms: self.run.settings.invoice_life_ms_max,
         };
         match check(challenge, &expected) {
-            Ok(checked) => Asked::Ready(Box::new(self.intent(pending, request, checked, node, now))),
+            Ok(checked) => Asked::Ready(Box::new(self.intent(pending, request, checked, buying, now))),
             Err(refusal) => Asked::Refused(Reason::from(&refusal), refusal.to_string()),
         }
     }
@@ -104,7 +107,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         pending: &PendingJob,
         request: &Request,
         checked: CheckedChallenge,
-        node: &NodeInfo,
+        buying: &Buying,
         now: UnixMs,
     ) -> NewIntent {
         let (challenge, invoice) = checked.into_parts();
@@ -121,78 +124,92 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             fee_limit: pending.fee_ceiling,
             payee: invoice.payee,
             network: invoice.network,
-            node: node.id.clone(),
+            node: buying.node.id.clone(),
             invoice_expires_at: invoice.expires_at,
             credential_expires_at: now.plus_ms(self.run.settings.credential_life_ms),
             caps: self.run.settings.budget.caps(now),
+            bounds: buying.bounds,
         }
     }
 
-    /// Identical requests of other batches and processes: none of them open, and the window since the last one over. An
-    /// open one is waited for only so long: nobody may ever carry its batch on.
-    async fn apart_from_twins(&self, pending: &PendingJob, request: &Request) -> Result<bool, LedgerError> {
+    /// Identical requests of other batches and processes: none of them open, and the window since the last one over: then
+    /// nothing. An open one is waited for only so long: nobody may ever carry its batch on.
+    async fn waits_for_twin(&self, pending: &PendingJob, request: &Request) -> Result<Option<Asked>, LedgerError> {
         let (apart, window_ms) = (pending.endpoint.apart(), pending.endpoint.window_ms());
         let wait_ms = i64::try_from(self.run.settings.wait_doubt_ms).unwrap_or(i64::MAX);
         let patience_ends = self.run.clock.now().plus_ms(wait_ms.max(window_ms));
         loop {
-            let Some(twin) = self.run.ledger.twin(pending.key, &request.digest()).await? else { return Ok(true) };
+            let Some(twin) = self.run.ledger.twin(pending.key, &request.digest()).await? else { return Ok(None) };
             let (in_the_way, left_ms) = (twin.is_in_the_way(apart), twin.window_left_ms(apart, self.run.clock.now()));
             if !in_the_way && left_ms == 0 {
-                return Ok(true);
+                return Ok(None);
             }
             if in_the_way && self.run.clock.now() >= patience_ends {
-                return Ok(false);
+                return Ok(Some(waits_for(&twin)));
             }
             let wait_ms = if in_the_way { TWIN_POLL_MS.max(left_ms) } else { left_ms };
             if !self.unless_draining(self.run.clock.sleep_ms(wait_ms)).await {
-                return Ok(false);
+                return Ok(Some(if in_the_way { waits_for(&twin) } else { Asked::NotAdmitted }));
             }
         }
     }
 
     /// A payment slot and the host's turn, both at once. Nobody sits on a slot while a host wants to be left alone: the
     /// slots belong to all hosts.
-    async fn slot_and_turn(&mut self, request: &Request) -> bool {
+    async fn slot_and_turn(&mut self, request: &Request) -> Result<bool, LedgerError> {
         let (clock, pace) = (self.run.clock, &self.shared.pace);
         loop {
             if pace.blocked_until(&request.url, clock.now()).is_some() {
                 if !self.asked {
-                    self.put_back = true;
-                    return false;
+                    self.later = true;
+                    return Ok(false);
                 }
                 if !self.unless_draining(pace.unblocked(clock, &request.url)).await {
-                    return false;
+                    return Ok(false);
                 }
             }
-            if !self.take_slot().await {
-                return false;
+            if !self.take_slot().await? {
+                return Ok(false);
             }
             let mut its_turn = false;
             if !self.unless_draining(async { its_turn = pace.ask_turn(clock, &request.url).await }).await {
-                return false;
+                return Ok(false);
             }
             if its_turn {
-                return true;
+                return Ok(true);
             }
             self.slot = None;
         }
     }
 
-    /// A payment slot, with the node ready to pay.
-    async fn take_slot(&mut self) -> bool {
+    /// A payment slot, with the node ready to pay, and nothing that holds the purchase back.
+    async fn take_slot(&mut self) -> Result<bool, LedgerError> {
         if self.slot.is_none() {
             let mut slot = None;
             if !self.unless_draining(async { slot = self.shared.slot().await }).await {
-                return false;
+                return Ok(false);
             }
             self.slot = slot;
         }
-        if self.shared.breaker.is_open(&self.job.facts.endpoint.name) {
-            self.put_back = !self.asked;
-            return false;
+        if self.slot.is_none() || self.shared.limit_hit.borrow().is_some() {
+            return Ok(false);
         }
-        self.slot.is_some() && self.shared.limit_hit.borrow().is_none()
+        let (key, endpoint) = (self.job.facts.key, &self.job.facts.endpoint);
+        // Whatever else takes a slot now counts this one.
+        self.shared.bounds.enter_slot(key, endpoint);
+        self.later = self.run.held_back(self.shared, key, endpoint).await?.is_some();
+        Ok(!self.later)
     }
+}
+
+/// The job waits for the identical request of another one.
+fn waits_for(twin: &Twin) -> Asked {
+    let message = format!(
+        "job {} of batch {} sends the identical request and is still open: this one is bought once that one is delivered, or \
+         at its end",
+        twin.id, twin.batch
+    );
+    Asked::Pending(Reason::IdenticalRequest, message)
 }
 
 fn load_image(image: &ImageRef) -> Result<Vec<u8>, ImageProblem> {

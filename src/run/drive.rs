@@ -14,14 +14,16 @@ use crate::ledger::{
 };
 use crate::money::Msat;
 use crate::origin::{self, HttpAnswer, HttpFailure, Origin, Request};
-use crate::payer::{NodeInfo, NodeProblem, PayRefusal, Payer, SendOutcome, SendReport};
+use crate::payer::{NodeProblem, PayRefusal, Payer, SendOutcome, SendReport};
 use crate::plan::ContentHash;
 use crate::time::UnixMs;
 
-use super::admission::Twins;
-use super::breaker::Breaker;
+use super::admission::{Aside, Twins};
+use super::bounds::{Bounds, Buying};
 use super::gate::Gate;
-use super::job::{Effect, Facts, Input, Moment, Seen, Sending, Sighting, State, Waiting, outlives_a_payment, step};
+use super::job::{
+    Effect, Facts, Input, Moment, Seen, Sending, Sighting, State, Tries, Waiting, outlives_a_payment, step,
+};
 use super::pace::{Class, Pace};
 use super::refund::Claims;
 use super::sighting::sight;
@@ -43,7 +45,7 @@ pub(super) struct Shared {
     pub(super) pace: Pace,
     pub(super) slots: Semaphore,
     pub(super) gate: Gate,
-    pub(super) breaker: Breaker,
+    pub(super) bounds: Bounds,
     /// Hosts whose poll addresses do not answer: each is told of once, until it answers again.
     pub(super) silent: RefCell<HashSet<String>>,
     pub(super) twins: Twins,
@@ -51,8 +53,8 @@ pub(super) struct Shared {
     pub(super) claims: Claims,
     /// Jobs that hold a place among the jobs in flight.
     pub(super) in_flight: Cell<usize>,
-    /// The node that pays; none in a run that buys nothing.
-    pub(super) node: Option<NodeInfo>,
+    /// What it buys, and through which node; none in a run that buys nothing.
+    pub(super) buying: Option<Buying>,
     /// How far the node's clock is ahead of ours.
     pub(super) node_ahead_ms: Cell<i64>,
     /// The first limit that was reached.
@@ -60,8 +62,6 @@ pub(super) struct Shared {
     /// Jobs that a person gave up and whose node has still to be asked whether they settled after all: nothing is bought in their
     /// place before that.
     pub(super) looking_back: Cell<usize>,
-    /// Admission pauses because too many payments are in doubt.
-    pub(super) doubt_paused: Cell<bool>,
     /// Nothing but doubt is left, and the run has waited long enough.
     pub(super) gave_up: Cell<bool>,
     pub(super) give_up: Notify,
@@ -142,8 +142,10 @@ pub(super) struct Driver<'r, L, P, O, C> {
     pub(super) request: Option<Rc<Request>>,
     /// It was asked for in this run.
     pub(super) asked: bool,
-    /// It cannot be asked for now, and goes back to the queue.
-    pub(super) put_back: bool,
+    /// It cannot be asked for now, and goes back to the queue, with what was tried of it.
+    put_back: Option<Tries>,
+    /// It may not begin now, and maybe later in this run.
+    pub(super) later: bool,
     /// Its poll address answers whoever shows the credential.
     gated: bool,
 }
@@ -160,7 +162,8 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             slot: None,
             request: None,
             asked: false,
-            put_back: false,
+            put_back: None,
+            later: false,
             gated: false,
         }
     }
@@ -173,11 +176,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
 
     /// Drives the job until it is at its end, or this run does nothing more with it. Gives a job back that could not be
     /// asked for so far and may be later.
-    pub(super) async fn drive(
-        mut self,
-        mut state: State,
-        mut input: Input,
-    ) -> Result<Option<Box<PendingJob>>, RunError> {
+    pub(super) async fn drive(mut self, mut state: State, mut input: Input) -> Result<Option<Aside>, RunError> {
         loop {
             let moment = Moment {
                 now: self.run.clock.now(),
@@ -214,31 +213,35 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
                     true => Input::Waited,
                     false => break,
                 },
+                Effect::SetAside(tries) => {
+                    self.put_back = Some(tries);
+                    break;
+                }
                 Effect::Stop => break,
                 Effect::Defect(state) => return Err(RunError::Defect(format!("unexpected input when {state}"))),
             };
         }
-        self.leave();
-        Ok(self.job.pending.filter(|_| self.put_back))
+        self.leave().await?;
+        Ok(self.job.pending.zip(self.put_back).map(|(job, tries)| Aside { job, tries }))
     }
 
-    /// Frees the job's twins, unless its purchase is still open.
-    fn leave(&self) {
-        if self.job.state == JobState::Pending {
-            self.shared.breaker.withdraw(&self.job.facts.endpoint.name, self.job.facts.key);
-        }
-        if self.job.state == JobState::Paid && !self.run.control.draining() {
-            // This run has waited for it long enough.
-            self.note_undelivered();
-        }
+    /// Frees the job's twins, unless its purchase is still open, and counts what was waited for in vain.
+    async fn leave(&self) -> Result<(), LedgerError> {
+        let key = self.job.facts.key;
+        self.shared.bounds.end(key);
         if !self.asked && self.job.state == JobState::Pending {
-            self.shared.twins.withdraw(self.job.content, self.job.facts.key);
-            return;
+            self.shared.twins.withdraw(self.job.content, key);
+            return Ok(());
         }
+        let now = self.run.clock.now();
         let open = matches!(self.job.state, JobState::Running | JobState::InDoubt | JobState::Paid);
         if !open {
-            self.end_twins_wait(self.run.clock.now());
+            self.end_twins_wait(now);
         }
+        if self.job.state == JobState::Paid && !self.run.control.draining() {
+            self.run.ledger.commit(now, Record::LeftUndelivered(key)).await?;
+        }
+        Ok(())
     }
 
     /// Its twins need wait no longer than the cache.
@@ -254,8 +257,15 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         let now = self.run.clock.now();
         let change = Change::of(&record);
         let offered = offered(&record);
+        let begins = matches!(record, Record::Intend(_));
         let committed = self.run.ledger.commit(now, record).await?;
         self.looks_back = None;
+        if begins {
+            self.shared.bounds.end(self.job.facts.key);
+        } else {
+            // The ledger counts a payment as held until its answer is durable: only then may another begin.
+            self.slot = None;
+        }
         if let Committed::IntentRefused(_) = committed {
             // The slot goes to a job that can use it.
             self.slot = None;
@@ -266,8 +276,9 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         }
         if let Some(payment) = offered {
             self.shared.claims.offered(payment);
-            self.shared.stirred.notify_one();
         }
+        // What changes of a purchase may make room for another.
+        self.shared.stirred.notify_one();
         if let Some(change) = change {
             self.announce(change, now);
         }
@@ -299,17 +310,12 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
 
     /// What a change of this job means for the others.
     fn note(&self, change: &Change, now: UnixMs) {
-        self.note_purchase(change.state);
         match (change.state, change.reason) {
             (JobState::Paid, Reason::None) => self.shared.gate.settled(),
             (JobState::Paid, Reason::Processing) => {
                 if self.job.facts.endpoint.apart() == Apart::Answer {
                     self.end_twins_wait(now);
-                    self.shared.stirred.notify_one();
                 }
-            }
-            (JobState::Paid | JobState::Lost | JobState::RefundOffered, _) => {
-                self.note_undelivered();
             }
             (JobState::Pending, Reason::BatchLimit | Reason::DayLimit | Reason::MonthLimit) => {
                 let message = change.error.clone().unwrap_or_default();
@@ -322,6 +328,9 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
                 JobState::Pending
                 | JobState::Running
                 | JobState::InDoubt
+                | JobState::Paid
+                | JobState::Lost
+                | JobState::RefundOffered
                 | JobState::Delivered
                 | JobState::Downloaded
                 | JobState::Refused
@@ -332,37 +341,9 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         }
     }
 
-    fn note_undelivered(&self) {
-        let endpoint = &self.job.facts.endpoint.name;
-        if self.shared.breaker.undelivered(endpoint, self.job.facts.key) {
-            let cause = format!(
-                "{endpoint} took {} payments in a row and delivered none so far: it gets no more until it \
-                 delivers (--max-undelivered); what is paid is offered to it again",
-                self.run.settings.max_undelivered
-            );
-            self.run.listener.hear(&Event::Paused { cause });
-        }
-    }
-
-    /// What the breaker has to know: whose purchases are out, and who delivers.
-    fn note_purchase(&self, state: JobState) {
-        let (endpoint, job) = (&self.job.facts.endpoint.name, self.job.facts.key);
-        match state {
-            JobState::Running | JobState::Paid | JobState::Lost | JobState::RefundOffered => {
-                self.shared.breaker.begin(endpoint, job);
-            }
-            JobState::Delivered | JobState::Downloaded => self.shared.breaker.delivered(endpoint, job),
-            JobState::InDoubt | JobState::Refused | JobState::Failed | JobState::Refunded => {
-                self.shared.breaker.withdraw(endpoint, job);
-            }
-            // It may be asked for again at once.
-            JobState::Pending => {}
-        }
-    }
-
     fn trouble(&self, cause: &str, now: UnixMs) {
         // A run that buys nothing admits nothing.
-        if self.shared.node.is_none() {
+        if self.shared.buying.is_none() {
             return;
         }
         if self.shared.gate.trouble(cause, now, self.run.settings.node_patience_ms) {
@@ -421,7 +402,6 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             | SendOutcome::Refused(_)
             | SendOutcome::InFlight => {}
         }
-        self.slot = None;
         Ok(Some(report))
     }
 
@@ -635,9 +615,12 @@ const fn is_gate(answer: &HttpAnswer) -> bool {
 /// What a job in doubt does without a place among the jobs in flight. It takes one again when there is news.
 fn is_of_doubt(effect: &Effect) -> bool {
     match effect {
-        Effect::LookUp(_) | Effect::Track(_) | Effect::Wait(_, Waiting::Doubt) | Effect::Stop | Effect::Defect(_) => {
-            true
-        }
+        Effect::LookUp(_)
+        | Effect::Track(_)
+        | Effect::Wait(_, Waiting::Doubt)
+        | Effect::Stop
+        | Effect::SetAside(_)
+        | Effect::Defect(_) => true,
         Effect::Commit(record) => matches!(**record, Record::Doubt { .. }),
         Effect::Ask | Effect::Send(_) | Effect::Redeem(..) | Effect::Poll(..) | Effect::Wait(_, Waiting::Turn) => false,
     }
@@ -669,6 +652,7 @@ impl Change {
             Record::SendBegun(_)
             | Record::SendAnswered { .. }
             | Record::Answer { .. }
+            | Record::LeftUndelivered(_)
             | Record::Posted(..)
             | Record::GivenUpDead { .. }
             | Record::Witness { .. } => None,

@@ -10,18 +10,18 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::catalog::Apart;
 use crate::event::{Event, Listener};
-use crate::ledger::{BatchKey, JobKey, JobState, Ledger, LedgerError, OpenJob, OpenStage, PendingJob, Reason, Record};
+use crate::ledger::{BatchKey, JobKey, JobState, Ledger, LedgerError, OpenJob, OpenStage, Reason, Record};
 use crate::money::Msat;
 use crate::origin::Origin;
 use crate::payer::{NodeInfo, NodeProblem, Payer};
 use crate::time::UnixMs;
 
-use super::admission::{Queue, Turn, Twins};
-use super::breaker::Breaker;
+use super::admission::{Aside, HeldJobs, Queue, Turn, Twins};
+use super::bounds::{Bounds, Buying};
 use super::clock::SteadyClock;
 use super::drive::{Driver, Job, Shared};
 use super::gate::Gate;
-use super::job::{Facts, Input, State, Tries, resume};
+use super::job::{Facts, Input, State, resume};
 use super::pace::Pace;
 use super::refund::Claims;
 use super::{Clock, Control, DrainCause, Settings};
@@ -55,8 +55,8 @@ pub struct Outcome {
     pub node_unusable: Option<String>,
     /// The first limit that was reached, and its words.
     pub limit_reached: Option<(Reason, String)>,
-    /// Endpoints that took payments and delivered nothing, so that jobs were not admitted.
-    pub breaker_open: Vec<String>,
+    /// Jobs that could not begin, by what endpoints, origins and the node hold in the ledger.
+    pub held_back: Vec<HeldJobs>,
 }
 
 /// Why a run ended before its time.
@@ -71,7 +71,7 @@ pub enum RunError {
 }
 
 enum Finished {
-    Job(Result<Option<Box<PendingJob>>, RunError>),
+    Job(Result<Option<Aside>, RunError>),
     Probe(Result<NodeInfo, NodeProblem>),
     Claim(Result<(), LedgerError>),
 }
@@ -120,7 +120,8 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
     pub async fn buy(&self, batch: BatchKey, node: NodeInfo) -> Result<Outcome, RunError> {
         let clock = SteadyClock::new(self.clock);
         let run = self.with_clock(&clock);
-        let shared = run.shared(Some(node));
+        let buying = Buying::new(batch, node, self.settings, clock.now());
+        let shared = run.shared(Some(buying));
         run.keep_witness(&shared).await?;
         run.leave_damaged(Some(batch)).await?;
         let open = run.ledger.open_jobs(Some(batch)).await?;
@@ -131,7 +132,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
     /// Before the first intent at a node, its newest settled payment is kept, whoever made it: only a node that still knows it can say
     /// later that it does not know one of ours. A node that cannot be asked for it, or has none, is left without.
     async fn keep_witness(&self, shared: &Shared) -> Result<(), LedgerError> {
-        let (Some(node), Some(payer)) = (&shared.node, self.payer) else { return Ok(()) };
+        let (Some(Buying { node, .. }), Some(payer)) = (&shared.buying, self.payer) else { return Ok(()) };
         if self.ledger.is_witnessed(&node.id).await? {
             return Ok(());
         }
@@ -153,24 +154,23 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         }
     }
 
-    fn shared(&self, node: Option<NodeInfo>) -> Shared {
-        let node_time = node.as_ref().and_then(|node| node.node_time);
+    fn shared(&self, buying: Option<Buying>) -> Shared {
+        let node_time = buying.as_ref().and_then(|buying| buying.node.node_time);
         let ahead_ms = node_time.map_or(0, |node_time| node_time.since_ms(self.clock.now()));
         Shared {
             pace: Pace::new(self.settings.requests_per_second),
             slots: Semaphore::new(self.settings.payments_in_flight.clamp(1, Semaphore::MAX_PERMITS)),
             gate: Gate::default(),
-            breaker: Breaker::new(self.settings.max_undelivered),
+            bounds: Bounds::default(),
             silent: std::cell::RefCell::default(),
             twins: Twins::default(),
             claims: Claims::default(),
             in_flight: std::cell::Cell::new(0),
-            node,
+            buying,
             node_ahead_ms: std::cell::Cell::new(ahead_ms),
             limit_hit: std::cell::RefCell::default(),
             gave_up: std::cell::Cell::new(false),
             looking_back: std::cell::Cell::new(0),
-            doubt_paused: std::cell::Cell::new(false),
             give_up: Notify::new(),
             stirred: Notify::new(),
         }
@@ -179,7 +179,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
     async fn work(&self, shared: &Shared, mut queue: Option<Queue>, open: Vec<OpenJob>) -> Result<Outcome, RunError> {
         let mut open: VecDeque<OpenJob> = open.into();
         for job in open.iter().filter(|job| keeps_twins_waiting(job)) {
-            shared.twins.resume(job.content, job.key);
+            shared.twins.resume(job);
         }
         if let Some(queue) = &mut queue {
             // What a person gave up is bought by the queue, if at all, once it is known that it has not settled after all.
@@ -195,10 +195,10 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             let admission = self.admit(shared, &mut queue, &mut open, &work).await?;
             let nothing_left = match admission {
                 Admission::Over => true,
-                Admission::Later(None) => !shared.gate.is_paused(),
-                Admission::Later(Some(_)) | Admission::Full => false,
+                Admission::Later { free: None, .. } => !shared.gate.is_paused(),
+                Admission::Later { .. } | Admission::Full => false,
             };
-            if nothing_left && work.is_empty() {
+            if nothing_left && work.is_empty() && admission.look().is_none() {
                 if shared.claims.look_again() {
                     continue;
                 }
@@ -206,7 +206,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             }
             give_up_at = self.doubt_deadline(shared, &work, nothing_left, give_up_at);
             let probe_at = shared.gate.next_probe();
-            let wake_at = [admission.not_before(), give_up_at, probe_at].into_iter().flatten().min();
+            let wake_at = [admission.not_before(), admission.look(), give_up_at, probe_at].into_iter().flatten().min();
             tokio::select! {
                 biased;
                 () = self.control.until_leaving() => return Ok(self.outcome(shared)),
@@ -219,7 +219,12 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
                 () = self.sleep_until(wake_at) => self.wake(shared, &work, give_up_at),
             }
         }
-        Ok(self.outcome(shared))
+        let held_back = match &queue {
+            // Boxed: what is needed once must not make the whole run larger.
+            Some(queue) => Box::pin(queue.held_back(self, shared)).await?,
+            None => Vec::new(),
+        };
+        Ok(Outcome { held_back, ..self.outcome(shared) })
     }
 
     /// Claims as many refunds as there is room for, beside the jobs.
@@ -258,18 +263,16 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
                 || shared.limit_hit.borrow().is_some();
             let Some(queue) = queue.as_mut().filter(|_| !over) else { return Ok(Admission::Over) };
             if shared.looking_back.get() > 0 {
-                return Ok(Admission::Later(None));
+                return Ok(Admission::Later { free: None, look: None });
             }
-            let doubts = work.len().saturating_sub(shared.in_flight.get()).saturating_sub(shared.claims.under_way());
-            let too_much_doubt = doubts >= self.settings.max_doubt.max(1);
-            self.say_doubt(shared, too_much_doubt);
-            if shared.gate.is_paused() || too_much_doubt {
-                let exhausted = queue.is_exhausted(self.ledger, self.settings, &shared.breaker).await?;
-                return Ok(if exhausted { Admission::Over } else { Admission::Later(None) });
+            if shared.gate.is_paused() {
+                let exhausted = queue.is_exhausted(self.ledger, self.settings, shared, self.clock.now()).await?;
+                let later = Admission::Later { free: None, look: None };
+                return Ok(if exhausted { Admission::Over } else { later });
             }
-            match queue.next(self.ledger, self.settings, shared, self.clock.now()).await? {
+            match queue.next(self, shared).await? {
                 Turn::Job(job) => work.push(self.bought(shared, job)),
-                Turn::NotBefore(time) => return Ok(Admission::Later(time)),
+                Turn::NotBefore { free, look } => return Ok(Admission::Later { free, look }),
                 Turn::Exhausted => return Ok(Admission::Over),
             }
         }
@@ -292,7 +295,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         self.driven(driver, state, input)
     }
 
-    fn bought<'r>(&'r self, shared: &'r Shared, job: Box<PendingJob>) -> LocalBoxFuture<'r, Finished> {
+    fn bought<'r>(&'r self, shared: &'r Shared, Aside { job, tries }: Aside) -> LocalBoxFuture<'r, Finished> {
         let work = Job {
             facts: Facts { key: job.key, id: job.id.clone(), take: job.take, endpoint: job.endpoint.clone() },
             content: job.content,
@@ -302,7 +305,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             pending: Some(job),
         };
         let driver = Driver::new(self, shared, work);
-        self.driven(driver, State::Planned(Tries::default()), Input::Start)
+        self.driven(driver, State::Planned(tries), Input::Start)
     }
 
     /// Drives one job. What it alone lacks is said of it, and the others go on.
@@ -364,7 +367,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         match finished {
             Finished::Job(result) => {
                 if let (Some(job), Some(queue)) = (result?, queue) {
-                    queue.put_back(*job);
+                    queue.put_back(job);
                 }
             }
             Finished::Probe(result) => self.probed(shared, result),
@@ -377,7 +380,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
     }
 
     fn probed(&self, shared: &Shared, result: Result<NodeInfo, NodeProblem>) {
-        let expected = shared.node.as_ref().map(|node| &node.id);
+        let expected = shared.buying.as_ref().map(|buying| &buying.node.id);
         let cause = match result {
             Ok(node) if expected.is_some_and(|id| *id != node.id) => "another node answers at this address".to_owned(),
             Ok(node) if !node.synced => NodeProblem::NotSynced.to_string(),
@@ -420,21 +423,6 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         }
     }
 
-    /// Says once that doubt stops admission, and once that it does no more.
-    fn say_doubt(&self, shared: &Shared, too_much: bool) {
-        if shared.doubt_paused.replace(too_much) == too_much {
-            return;
-        }
-        let most = self.settings.max_doubt;
-        self.listener.hear(&if too_much {
-            Event::Paused {
-                cause: format!("{most} payments are in doubt: nothing new is bought until fewer are (--max-doubt)"),
-            }
-        } else {
-            Event::Resumed
-        });
-    }
-
     fn say_draining(&self) {
         let cause = match self.control.drain_cause() {
             Some(DrainCause::Interrupted) => "interrupted (once more leaves at once)",
@@ -451,7 +439,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             left: self.control.leaving(),
             node_unusable: shared.gate.closed(),
             limit_reached: shared.limit_hit.borrow().clone(),
-            breaker_open: shared.breaker.open_endpoints(),
+            held_back: Vec::new(),
         }
     }
 }
@@ -460,8 +448,14 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
 enum Admission {
     /// Every place is taken.
     Full,
-    /// Not before that time, or not before something else changes.
-    Later(Option<UnixMs>),
+    /// Not before that time, or not before something else changes; and where another process may change something, it is
+    /// looked for that again then.
+    Later {
+        /// The time.
+        free: Option<UnixMs>,
+        /// When to look again.
+        look: Option<UnixMs>,
+    },
     /// Nothing more in this run.
     Over,
 }
@@ -469,7 +463,14 @@ enum Admission {
 impl Admission {
     const fn not_before(&self) -> Option<UnixMs> {
         match self {
-            Self::Later(time) => *time,
+            Self::Later { free, .. } => *free,
+            Self::Full | Self::Over => None,
+        }
+    }
+
+    const fn look(&self) -> Option<UnixMs> {
+        match self {
+            Self::Later { look, .. } => *look,
             Self::Full | Self::Over => None,
         }
     }

@@ -180,6 +180,11 @@ pub enum Asked {
     },
     /// Nothing new is admitted any more; nothing was asked.
     NotAdmitted,
+    /// Not now, and maybe later in this run: its host wants to be left alone, or by what endpoint, origin or node hold it may
+    /// not begin. Nothing was asked.
+    Later,
+    /// It stays pending in this run, for this reason.
+    Pending(Reason, String),
 }
 
 /// What the node of the intent says of the payment, with its identity and history checked.
@@ -236,6 +241,8 @@ pub enum Effect {
     Wait(UnixMs, Waiting),
     /// Nothing more in this run; the ledger says how the job stands.
     Stop,
+    /// Not now: back to those that wait, with what was tried so far.
+    SetAside(Tries),
     /// An input that cannot follow this state: a defect of the executor. Nothing more is done with the job.
     Defect(&'static str),
 }
@@ -444,6 +451,8 @@ fn planned(mut tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Effec
             (State::Planned(tries), Effect::Wait(moment.later(tries.asks, after_ms), Waiting::Turn))
         }
         Input::Asked(Asked::NotAdmitted) => (State::Done, Effect::Stop),
+        Input::Asked(Asked::Later) => (State::Done, Effect::SetAside(tries)),
+        Input::Asked(Asked::Pending(reason, message)) => moment.end(JobState::Pending, reason, message),
         Input::Committed(_) | Input::Sent(_) | Input::Sighted(_) | Input::Answer(_) => defect("planned"),
     }
 }
@@ -466,8 +475,9 @@ fn challenged(mut tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Ef
         Input::Committed(Committed::IntentRefused(IntentRefusal::TwinKnown)) => {
             tries.asks += 1;
             if moment.draining || tries.asks >= moment.bounds.asks {
-                // It stays pending: the next run buys it.
-                return (State::Done, Effect::Stop);
+                // The next run buys it.
+                let message = "another purchase of the identical request is under way, or was a moment ago".to_owned();
+                return moment.end(JobState::Pending, Reason::IdenticalRequest, message);
             }
             (State::Planned(tries), Effect::Wait(moment.later(tries.asks, None), Waiting::Turn))
         }
@@ -476,6 +486,9 @@ fn challenged(mut tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Ef
         }
         Input::Committed(Committed::IntentRefused(IntentRefusal::EarlierTake { until })) => {
             moment.end(JobState::Pending, Reason::EarlierTake, earlier_words(until))
+        }
+        Input::Committed(Committed::IntentRefused(IntentRefusal::HeldBack(_))) => {
+            (State::Done, Effect::SetAside(tries))
         }
         Input::Committed(Committed::IntentRefused(refusal)) => {
             let (reason, message) = limit_words(&refusal);
@@ -517,6 +530,7 @@ fn limit_words(refusal: &IntentRefusal) -> (Reason, String) {
         IntentRefusal::BatchLimit { cost, used, most } => (Reason::BatchLimit, full("batch", cost, used, most)),
         IntentRefusal::DayLimit { cost, used, most } => (Reason::DayLimit, full("day", cost, used, most)),
         IntentRefusal::MonthLimit { cost, used, most } => (Reason::MonthLimit, full("month", cost, used, most)),
+        IntentRefusal::HeldBack(held) => (held.reason(), held.to_string()),
         IntentRefusal::HashKnown
         | IntentRefusal::TwinKnown
         | IntentRefusal::Duplicate(_)

@@ -5,7 +5,7 @@
 
 mod admission;
 mod ask;
-mod breaker;
+mod bounds;
 mod budget;
 mod clock;
 mod control;
@@ -23,6 +23,7 @@ pub mod signals;
 #[cfg(feature = "sandbox")]
 mod tests;
 
+pub use admission::{HeldJobs, Whose};
 pub use budget::Budget;
 pub(crate) use clock::SteadyClock;
 pub use clock::{Clock, SystemClock};

@@ -7,6 +7,8 @@
 mod harness;
 
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
 mod buying;
 #[cfg(test)]
 mod catalog;

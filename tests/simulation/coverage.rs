@@ -183,5 +183,6 @@ sights! {
     DayLimitReached,
     MonthLimitReached,
     BreakerOpened,
+    Trusted,
     DoubtPaused,
 }

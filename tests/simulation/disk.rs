@@ -7,17 +7,18 @@ use std::rc::Rc;
 
 use l402_batch::l402::{Network, PaymentHash};
 use l402_batch::ledger::sqlite::{
-    BatchStart, Books, Compared, Decided, Decision, InlineLedger, NewBatch, Retake, Undecided,
+    BatchStart, Books, Compared, Decided, Decision, InlineLedger, NewBatch, Retake, Trusted, Undecided,
 };
 use l402_batch::ledger::{
-    AnswerKind, BatchKey, Caps, Committed, DeadProof, DeliveredJob, Deliveries, DurableIntent, IntentRefusal, JobKey,
-    JobState, Ledger, LedgerError, NewIntent, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, PeriodCap, Reason,
-    Record, RefundRecord, Twin, Undownloaded, Witness,
+    AnswerKind, BatchKey, Caps, Committed, DeadProof, DeliveredJob, Deliveries, DurableIntent, HeldBack, IntentBounds,
+    IntentRefusal, JobKey, JobState, Ledger, LedgerError, NewIntent, OpenJob, OpenRefund, Original, PaymentKey,
+    PendingJob, PeriodCap, Prospect, Reason, Record, RefundRecord, Twin, Undownloaded, Witness,
 };
 use l402_batch::money::Msat;
 use l402_batch::origin::{HttpAnswer, Request};
 use l402_batch::payer::NodeId;
 use l402_batch::plan::PlannedJob;
+use l402_batch::run::{HeldJobs, Outcome, Whose};
 use l402_batch::time::UnixMs;
 
 use super::coverage::Sight;
@@ -58,6 +59,7 @@ enum Written {
     Accepted(BatchKey, UnixMs, bool),
     TakenBack(BatchKey),
     Record(i64, UnixMs, Record),
+    Trusted(UnixMs, BatchKey, String, u32, IntentBounds),
 }
 
 pub struct Disk {
@@ -282,6 +284,9 @@ impl Disk {
                 Written::Accepted(batch, now, means) => accept(&mut books, *batch, *now, *means),
                 Written::TakenBack(batch) => drop(books.take_back_takes(*batch)),
                 Written::Record(_, now, record) => drop(books.apply(*now, record.clone())),
+                Written::Trusted(now, batch, origin, number, bounds) => {
+                    drop(books.trust(*now, *batch, origin, *number, *bounds));
+                }
             }
         }
         *self.ledger.books() = books;
@@ -471,6 +476,28 @@ impl Disk {
         }
     }
 
+    /// A person's word for an origin that gets no more payments.
+    pub fn trust(&self, batch: BatchKey, origin: &str, number: u32, max_undelivered: u32) -> Trusted {
+        let now = self.world.our_time();
+        let bounds = IntentBounds { max_undelivered, run_began: now, ..IntentBounds::default() };
+        self.keep(|| Written::Trusted(now, batch, origin.to_owned(), number, bounds));
+        self.ledger.books().trust(now, batch, origin, number, bounds).expect("a word can be written")
+    }
+
+    /// Why jobs are still pending: what the command writes at its end.
+    pub fn explain(&self, batch: BatchKey, outcome: &Outcome) {
+        let mut books = self.ledger.books();
+        for HeldJobs { whose, reason, words, jobs } in &outcome.held_back {
+            books.explain_jobs(jobs, *reason, words).expect("the ledger can be written");
+            let endpoint = match whose {
+                Whose::AllOfEndpoint(name) => Some(name.as_str()),
+                Whose::AllPending => None,
+                Whose::Named => continue,
+            };
+            books.explain_pending(batch, endpoint, *reason, words).expect("the ledger can be written");
+        }
+    }
+
     /// A person's decision.
     pub fn decide(&self, job: &Undecided, decision: Decision, evidence: &str, proof: Option<DeadProof>) -> Decided {
         let now = self.world.our_time();
@@ -527,6 +554,7 @@ pub fn name(record: &Record) -> String {
         | Record::Witness { .. }
         | Record::Answer { .. }
         | Record::Accepted { .. }
+        | Record::LeftUndelivered(_)
         | Record::Fetching(..)
         | Record::Downloaded(..)
         | Record::NotDownloaded { .. }
@@ -676,6 +704,10 @@ impl Ledger for Port<'_> {
         network: Network,
     ) -> Result<Option<Original>, LedgerError> {
         self.read(|books| books.bought_elsewhere(job, digest, network)).await
+    }
+
+    async fn held_back(&self, now: UnixMs, prospect: &Prospect) -> Result<Option<HeldBack>, LedgerError> {
+        self.read(|books| books.held_back(now, prospect)).await
     }
 
     async fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {

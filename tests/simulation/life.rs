@@ -127,6 +127,8 @@ pub struct Batch {
     pub retake: Retake,
     /// It says that duplicates are meant.
     pub means_duplicates: bool,
+    /// Words for an origin that gets no more payments, as the last run has named them.
+    pub words: Vec<String>,
 }
 
 pub struct Life {
@@ -232,6 +234,9 @@ impl Life {
             if self.rng.below(3) == 0 {
                 self.person_decides();
             }
+            if self.rng.below(3) == 0 {
+                self.person_trusts();
+            }
         }
         first
     }
@@ -265,6 +270,7 @@ impl Life {
                 settings,
                 retake: Retake::default(),
                 means_duplicates: false,
+                words: Vec::new(),
             });
         }
     }
@@ -351,6 +357,7 @@ impl Life {
             settings,
             retake: Retake::default(),
             means_duplicates: false,
+            words: Vec::new(),
         });
         true
     }
@@ -465,6 +472,7 @@ impl Life {
             if self.unfinished(decided).is_empty() {
                 return;
             }
+            self.person_trusts();
             // What the other node was asked to pay, it alone knows.
             self.answers(1);
             self.processes(&[Order::plain(0, Command::Recover { node: true, all: true })], Stop::Never);

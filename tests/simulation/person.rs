@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use l402_batch::ledger::sqlite::{Decided, Decision, Undecided};
-use l402_batch::ledger::{DeadProof, DurableIntent, JobState};
+use l402_batch::ledger::sqlite::{Decided, Decision, Trusted, Undecided};
+use l402_batch::ledger::{DeadProof, DurableIntent, JobState, Reason};
 use l402_batch::payer::Found;
-use l402_batch::run::{Evidence, evidence};
+use l402_batch::run::{Evidence, HeldJobs, Outcome, RunError, evidence};
 
 use super::coverage::Sight;
 use super::life::{HOUR_MS, Life};
@@ -57,6 +57,35 @@ impl Life {
             }
         }
         true
+    }
+
+    /// Hears from a run which words for an origin would let it buy on.
+    pub fn hear_words(&mut self, at: usize, ended: &Result<Outcome, RunError>) {
+        let Ok(outcome) = ended else { return };
+        let shut = outcome.held_back.iter().filter(|held| held.reason == Reason::BreakerOpen);
+        let word = |held: &HeldJobs| held.words.rsplit_once("(that word is ")?.1.strip_suffix(')').map(str::to_owned);
+        self.batches[at].words = shut.filter_map(word).collect();
+    }
+
+    /// Says each word that a run has named, and says it twice: that is one word.
+    pub fn person_trusts(&mut self) {
+        for at in 0..self.batches.len() {
+            let Some(key) = self.batches[at].key else { continue };
+            for word in std::mem::take(&mut self.batches[at].words) {
+                let (origin, number) = word.rsplit_once('@').expect("a word has a number");
+                let number = number.parse().expect("a word has a number");
+                let most = self.batches[at].settings.max_undelivered;
+                let trusted = self.disk.trust(key, origin, number, most);
+                self.world.note(|| format!("a person says {word}: {trusted:?}"));
+                if trusted == Trusted::Recorded {
+                    self.world.saw(Sight::Trusted);
+                    let again = self.disk.trust(key, origin, number, most);
+                    if again != Trusted::InForce {
+                        self.world.violated(format!("{word} once more is {again:?}"));
+                    }
+                }
+            }
+        }
     }
 
     fn decides(&mut self, at: usize, id: &str, decision: Decision, named: bool) -> bool {

@@ -143,7 +143,11 @@ impl Life {
         match driven {
             Driven::Done(ended) => {
                 killed |= ended.iter().any(Option::is_none);
-                ended.into_iter().flatten().for_each(|ended| judge(&world, &ended, self.disk.was_deleted()));
+                for (order, ended) in orders.iter().zip(&ended) {
+                    let Some(ended) = ended else { continue };
+                    judge(&world, ended, self.disk.was_deleted());
+                    self.hear_words(order.at, ended);
+                }
             }
             Driven::Stopped => {}
             Driven::Hangs => world.violated("the run waits for something that never comes".to_owned()),
@@ -266,7 +270,11 @@ impl Life {
         let run = Run { listener: &both, ..run(control.clone()) };
         let work = async {
             match node {
-                Some(node) => run.buy(begun, node).await,
+                Some(node) => {
+                    let outcome = run.buy(begun, node).await?;
+                    self.disk.explain(begun, &outcome);
+                    Ok(outcome)
+                }
                 None => run.recover(Some(begun)).await,
             }
         };
@@ -357,7 +365,8 @@ impl Life {
 fn judge(world: &World, ended: &Ended, deleted: bool) {
     match ended {
         Ok(outcome) => {
-            world.saw_if(!outcome.breaker_open.is_empty(), Sight::BreakerOpened);
+            let held = |reason| outcome.held_back.iter().any(|held| held.reason == reason);
+            world.saw_if(held(Reason::BreakerOpen), Sight::BreakerOpened);
             let limit = outcome.limit_reached.as_ref().map(|(reason, _)| *reason);
             world.saw_if(limit == Some(Reason::BatchLimit), Sight::BatchLimitReached);
             world.saw_if(limit == Some(Reason::DayLimit), Sight::DayLimitReached);

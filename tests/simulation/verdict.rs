@@ -103,7 +103,8 @@ pub fn unfinished(world: &World, disk: &Disk, batches: &[Batch], decided: bool) 
         for row in rows.iter().filter(|row| !is_stuck(at, row)) {
             // A twin of what only a person can bring on waits with it.
             let waits_with_twin = row.state == JobState::Pending && stuck_params.contains(&row.params);
-            if !waits_with_twin && !is_at_its_end(&books, batch, row, limited) {
+            let waits_with_all = row.state == JobState::Pending && is_held_back(row.reason) && !stuck.is_empty();
+            if !waits_with_twin && !waits_with_all && !is_at_its_end(&books, batch, row, limited) {
                 open.push(format!("{} is {:?} {:?}: {:?}", row.id, row.state, row.reason, row.error));
             }
         }
@@ -146,6 +147,11 @@ pub fn unfetched(world: &World, disk: &Disk, batches: &[Batch]) -> Vec<String> {
 /// Whether a purchase is over, so that a word may replace it.
 pub const fn has_ended_as_purchase(state: JobState) -> bool {
     matches!(state, JobState::Delivered | JobState::Downloaded | JobState::Lost | JobState::Refunded)
+}
+
+/// Whether purchases have to wait for others to come to their end, in this batch or another.
+const fn is_held_back(reason: Reason) -> bool {
+    matches!(reason, Reason::DoubtLimit | Reason::AwaitingDelivery | Reason::BreakerOpen)
 }
 
 const fn is_limit(reason: Reason) -> bool {

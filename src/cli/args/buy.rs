@@ -7,7 +7,7 @@ use clap::Args;
 use crate::cli::flags::{
     DownloadArgs, DownloadToArgs, LedgerArgs, LimitArgs, ManifestArgs, NodeArgs, OutputArgs, PaceArgs,
 };
-use crate::cli::values;
+use crate::cli::values::{self, TrustWord};
 use crate::manifest::Duplicates;
 
 pub(super) const PLAN_EXAMPLES: &str = "\
@@ -132,6 +132,10 @@ pub struct ChoiceArgs {
     /// buy them once more, which spends again [default: ask on a terminal, else skip]
     #[arg(long, value_name = "ask|skip|buy", value_parser = values::duplicates)]
     pub duplicates: Option<Duplicates>,
+    /// Let one purchase begin at an origin (host or URL) that gets no more payments. The words for an origin are numbered:
+    /// each is carried out once, however often it is said, and ORIGIN alone is ORIGIN@1
+    #[arg(long, value_name = "ORIGIN[@N],…", value_delimiter = ',', value_parser = values::trust)]
+    pub trust: Vec<TrustWord>,
     /// Go on with a batch that is there; refuse to begin a new one
     #[arg(long)]
     pub resume: bool,

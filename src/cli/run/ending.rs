@@ -11,7 +11,7 @@ use crate::ledger::{Counts, JobState, Next, Reason, ResultRow, StateCount};
 use crate::money::counted;
 use crate::report::{command_about, shell, summary};
 use crate::run::signals::Stopped;
-use crate::run::{Budget, Clock, DrainCause, SystemClock};
+use crate::run::{Budget, Clock, DrainCause, SystemClock, Whose};
 use crate::time::UnixMs;
 
 use super::carry::Carried;
@@ -207,13 +207,15 @@ fn advice(books: &Books, counts: &Counts, ending: &Ending<'_>, code: ExitCode) -
     if let Some(cause) = &outcome.node_unusable {
         advice.push(format!("the node could not be used: {cause}; the same command again once it can"));
     }
-    for endpoint in &outcome.breaker_open {
-        advice.push(format!(
-            "{endpoint} took payments and delivered nothing: `l402-batch status --batch {}` shows what it answers; \
-             what is paid is offered to it again by the next run, and new payments only with a higher \
-             --max-undelivered, or once it delivers",
-            shell(&ending.batch.name)
-        ));
+    for held in outcome.held_back.iter().filter(|held| held.whose != Whose::Named) {
+        advice.push(format!("{}; what is left stays pending", held.words));
+    }
+    if reason(Reason::IdenticalRequest) {
+        advice.push(
+            "a job waits for an identical request of another job, which is still open: the results name that job, and once it \
+             is at its end the same command buys this one"
+                .to_owned(),
+        );
     }
     if reason(Reason::PriceChanged) {
         advice.push(

@@ -10,6 +10,7 @@ mod questions;
 mod reporter;
 mod results;
 mod session;
+mod trust;
 mod words;
 mod world;
 
@@ -36,7 +37,7 @@ use crate::money::Msat;
 use crate::plan::Plan;
 use crate::plan::view::LeftToBuy;
 use crate::run::signals::Stopped;
-use crate::run::{Budget, Clock, Settings, SystemClock};
+use crate::run::{Budget, Clock, Settings, SystemClock, Whose};
 use crate::time::UnixMs;
 
 use super::config::{ManifestSource, Payment, RunOptions};
@@ -246,6 +247,7 @@ impl<'a> Runner<'a> {
         self.world.check_endpoints(plan)?;
         let of_batch = session.known.as_ref().map(|batch| (&session.books, batch));
         let retake = words::read(&self.options.choice, manifest, plan, of_batch)?;
+        trust::check(&self.options.choice.trust, plan)?;
         let same_plan = match session.known {
             None => session::same_plan(&session.books, &session.name, plan)?,
             Some(_) => None,
@@ -297,6 +299,8 @@ impl<'a> Runner<'a> {
                 Ok((cap, node)) => {
                     let meant = meant.then_some(self.options.choice.only.as_slice());
                     session.accept(&mut batch, cap, meant)?;
+                    let (words, most) = (&self.options.choice.trust, self.options.pace.max_undelivered);
+                    trust::record(&mut session.books, &batch, words, most, &self.reporter)?;
                     Work::Buy(batch.key, node)
                 }
                 Err(failure) => {
@@ -355,12 +359,20 @@ impl<'a> Runner<'a> {
     /// What is still pending learns why, so that `status` can tell it.
     fn explain(&self, session: &mut Session, batch: &Batch, carried: &Carried) -> Result<(), Failure> {
         let (choice, outcome) = (&self.options.choice, &carried.outcome);
-        if choice.limit.is_some() || !choice.only.is_empty() {
-            return Ok(());
+        let chosen = choice.limit.is_some() || !choice.only.is_empty();
+        for held in &outcome.held_back {
+            session.books.explain_jobs(&held.jobs, held.reason, &held.words)?;
+            let endpoint = match &held.whose {
+                Whose::AllOfEndpoint(name) => Some(name.as_str()),
+                Whose::AllPending => None,
+                Whose::Named => continue,
+            };
+            if !chosen {
+                session.books.explain_pending(batch.key, endpoint, held.reason, &held.words)?;
+            }
         }
-        for endpoint in &outcome.breaker_open {
-            let words = format!("{endpoint} took payments and delivered nothing");
-            session.books.explain_pending(batch.key, Some(endpoint), Reason::BreakerOpen, &words)?;
+        if chosen {
+            return Ok(());
         }
         if let Some((reason, words)) = &outcome.limit_reached {
             session.books.explain_pending(batch.key, None, *reason, words)?;
@@ -463,6 +475,7 @@ impl<'a> Runner<'a> {
         let (plan, limits) = input::plan(manifest, &self.options.limits)?;
         self.world.check_endpoints(&plan)?;
         let retake = words::read(&self.options.choice, manifest, &plan, books.as_ref().zip(known.as_ref()))?;
+        trust::check(&self.options.choice.trust, &plan)?;
         session::check_files(books.as_ref(), known.as_ref(), name, &self.options, manifest, self.world)?;
         let to = self.destination(manifest, &plan)?;
         session::tell_remarks(manifest, &plan, &self.reporter);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Books;
 use super::convert::Json;
 use super::error::{Fault, contradiction};
-use crate::ledger::{BatchKey, Counts, LedgerError, Reason};
+use crate::ledger::{BatchKey, Counts, JobKey, LedgerError, Reason};
 use crate::money::Msat;
 use crate::time::UnixMs;
 
@@ -234,6 +234,22 @@ impl Books {
                      AND (?2 IS NULL OR endpoint IN (SELECT id FROM endpoints WHERE json_extract(json, '$.name') = ?2))",
             )?
             .execute(params![batch, endpoint, reason, words])?;
+            Ok(())
+        })
+    }
+
+    /// Says why these jobs are still pending.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written.
+    pub fn explain_jobs(&mut self, jobs: &[JobKey], reason: Reason, words: &str) -> Result<(), LedgerError> {
+        self.write(|tx, _| {
+            let mut explain = tx.prepare_cached(
+                "UPDATE jobs SET reason = ?2, error = ?3 WHERE id = ?1 AND state = 'pending' AND superseded = 0",
+            )?;
+            for job in jobs {
+                explain.execute(params![job, reason, words])?;
+            }
             Ok(())
         })
     }

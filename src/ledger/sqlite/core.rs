@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, Transactio
 use super::bodies::Bodies;
 use super::error::Fault;
 use super::held::Held;
-use super::{fetch, file, gap, intend, job, lock, redeem, refund, schema, settle, witness};
+use super::{bounds, fetch, file, gap, intend, job, lock, redeem, refund, schema, settle, witness};
 use crate::catalog::Endpoint;
 use crate::l402::PaymentHash;
 use crate::ledger::{Committed, LedgerError, PaymentKey, Record};
@@ -330,6 +330,10 @@ fn apply_one(
         }
         Record::Undelivered { payment, answer, end } => redeem::undelivered(tx, now, payment, answer, &end),
         Record::Refund(payment, record) => refund::refund(tx, now, payment, &record),
+        Record::LeftUndelivered(job) => {
+            bounds::left(tx, job)?;
+            Ok(Committed::Done)
+        }
         Record::Ended(job, end) => redeem::ended(tx, now, job, &end),
         Record::Stuck { job, reason, error } => job::stuck(tx, now, job, reason, &error),
         Record::Fetching(job, mark) => fetch::fetching(tx, job, &mark),

@@ -160,7 +160,9 @@ fn bury(tx: &Connection, now: UnixMs, key: PaymentKey, proof: Option<DeadProof>)
         return payment.unexpected("a death while a send is unanswered");
     }
     budget::void(tx, &payment)?;
-    tx.prepare_cached("UPDATE payments SET state = 'dead', dead_proof = ?3, dead_at = ?2 WHERE id = ?1")?
-        .execute(params![key, now, proof.map_or("decided", proof_word)])?;
+    tx.prepare_cached(
+        "UPDATE payments SET state = 'dead', dead_proof = ?3, dead_at = ?2, undelivered = 0 WHERE id = ?1",
+    )?
+    .execute(params![key, now, proof.map_or("decided", proof_word)])?;
     Ok(())
 }

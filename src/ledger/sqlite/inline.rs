@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::Books;
 use crate::l402::Network;
 use crate::ledger::{
-    BatchKey, Committed, DamagedJob, DeliveredJob, Deliveries, JobKey, Ledger, LedgerError, OpenJob, OpenRefund,
-    Original, PaymentKey, PendingJob, Record, Twin, Undownloaded, Witness,
+    BatchKey, Committed, DamagedJob, DeliveredJob, Deliveries, HeldBack, JobKey, Ledger, LedgerError, OpenJob,
+    OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Twin, Undownloaded, Witness,
 };
 use crate::origin::{HttpAnswer, Request};
 use crate::payer::NodeId;
@@ -70,6 +70,10 @@ impl Ledger for InlineLedger {
         network: Network,
     ) -> Result<Option<Original>, LedgerError> {
         self.books().bought_elsewhere(job, digest, network)
+    }
+
+    async fn held_back(&self, now: UnixMs, prospect: &Prospect) -> Result<Option<HeldBack>, LedgerError> {
+        self.books().held_back(now, prospect)
     }
 
     async fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {

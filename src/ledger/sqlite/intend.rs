@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::bodies::{Bodies, Kept};
+use super::bounds;
 use super::budget::{self, Charged};
 use super::convert::{Json, PaymentState};
 use super::duplicates::bought_elsewhere;
@@ -32,6 +33,10 @@ pub(super) fn intend(tx: &Connection, bodies: &Bodies, now: UnixMs, intent: &New
     if let Some(until) = earlier_take(tx, intent.job, now)? {
         return Ok(Committed::IntentRefused(IntentRefusal::EarlierTake { until }));
     }
+    let admitted = match bounds::admit_intent(tx, now, job.batch, intent)? {
+        Ok(admitted) => admitted,
+        Err(held) => return Ok(Committed::IntentRefused(IntentRefusal::HeldBack(held))),
+    };
     let charged = match budget::fit(tx, job.batch, &intent.caps, cost)? {
         Ok(charged) => charged,
         Err(refusal) => return Ok(Committed::IntentRefused(refusal)),
@@ -39,6 +44,7 @@ pub(super) fn intend(tx: &Connection, bodies: &Bodies, now: UnixMs, intent: &New
     budget::hold(tx, job.batch, &charged, cost)?;
     let payment = insert_payment(tx, now, job.batch, intent, &charged)?;
     insert_intent(tx, bodies, payment, intent)?;
+    bounds::use_word(tx, admitted, intent, payment)?;
     let running = Change { attempt: true, ..Change::to(JobState::Running, Reason::None) };
     job::change(tx, now, intent.job, (job.state, job.reason), &running)?;
     Ok(Committed::Intent(durable_intent(tx, payment)?))
@@ -99,8 +105,8 @@ fn insert_payment(
 ) -> Result<PaymentKey, Fault> {
     tx.prepare_cached(
         "INSERT INTO payments (job, batch, payment_hash, state, amount_msat, fee_limit_msat, node, day, month,
-             sends_begun, sent_at, intended_at, cltv_limit)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, ?10, ?11)",
+             sends_begun, sent_at, intended_at, cltv_limit, endpoint_url, undelivered)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, ?10, ?11, ?12, 1)",
     )?
     .execute(params![
         intent.job,
@@ -113,7 +119,8 @@ fn insert_payment(
         charged.day,
         charged.month,
         now,
-        CLTV_LIMIT
+        CLTV_LIMIT,
+        bounds::endpoint_row(tx, &intent.request.url)?
     ])?;
     Ok(PaymentKey(tx.last_insert_rowid()))
 }

@@ -309,15 +309,22 @@ impl Books {
 pub(super) fn twin(conn: &Connection, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, Fault> {
     Ok(conn
         .prepare_cached(
-            "SELECT max(j.state IN ('running', 'in_doubt', 'paid')),
-                 max(j.state IN ('running', 'in_doubt') OR (j.state = 'paid' AND p.poll_url IS NULL)),
-                 max(max(p.intended_at, coalesce(p.answered_at, p.intended_at))) AS last_at
+            "SELECT j.state IN ('running', 'in_doubt', 'paid') AS open,
+                 j.state IN ('running', 'in_doubt') OR (j.state = 'paid' AND p.poll_url IS NULL) AS awaiting,
+                 max(max(p.intended_at, coalesce(p.answered_at, p.intended_at))) OVER (), b.name, j.job
              FROM intents i JOIN payments p ON p.id = i.payment JOIN jobs j ON j.id = p.job
+                 JOIN batches b ON b.id = p.batch
              WHERE i.request_digest = ?1 AND p.job <> ?2 AND p.state <> 'dead'
-             HAVING last_at IS NOT NULL",
+             ORDER BY awaiting DESC, open DESC, p.id DESC LIMIT 1",
         )?
         .query_row(params![digest, job], |row| {
-            Ok(Twin { open: row.get(0)?, awaiting: row.get(1)?, last_at: row.get(2)? })
+            Ok(Twin {
+                open: row.get(0)?,
+                awaiting: row.get(1)?,
+                last_at: row.get(2)?,
+                batch: row.get(3)?,
+                id: row.get(4)?,
+            })
         })
         .optional()?)
 }

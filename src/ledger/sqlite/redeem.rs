@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::bounds;
 use super::convert::{Json, int, kind_word};
 use super::error::{Fault, contradiction};
 use super::job::{self, Change};
@@ -38,6 +39,9 @@ pub(super) fn answer(
     }
     tx.prepare_cached("UPDATE payments SET answered_at = ?2, redeems = redeems + ?3 WHERE id = ?1")?
         .execute(params![key, now, kind == AnswerKind::Redeem])?;
+    if kind == AnswerKind::Redeem {
+        bounds::redeemed(tx, now, key, answer.status)?;
+    }
     Ok(Committed::Answer(stored))
 }
 
@@ -100,6 +104,7 @@ pub(super) fn delivered(
     interpreted(tx, &payment, answer)?;
     tx.prepare_cached("UPDATE payments SET delivered_at = ?2, poll_url = NULL, poll_interval_ms = NULL WHERE id = ?1")?
         .execute(params![key, now])?;
+    bounds::delivered(tx, now, key)?;
     let change = Change { url: Some(url), finished: true, ..Change::to(JobState::Delivered, Reason::None) };
     job::change(tx, now, payment.job, payment.job_from(), &change)?;
     Ok(Committed::Done)
@@ -147,6 +152,7 @@ pub(super) fn undelivered(
         None => trim_refusals(tx, key)?,
     }
     tx.prepare_cached("UPDATE payments SET poll_url = NULL, poll_interval_ms = NULL WHERE id = ?1")?.execute([key])?;
+    bounds::undelivered(tx, key)?;
     job::change(tx, now, payment.job, payment.job_from(), &Change::to_end(end))?;
     Ok(Committed::Done)
 }

@@ -4,6 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use url::Url;
 
 use super::Books;
+use super::bounds;
 use super::budget;
 use super::error::{Fault, contradiction};
 use super::job::{self, Change};
@@ -54,6 +55,7 @@ fn offered(
     .execute(params![payment.key, payment.batch, RefundStanding::Offered, link, now])?;
     tx.prepare_cached("UPDATE payments SET poll_url = NULL, poll_interval_ms = NULL WHERE id = ?1")?
         .execute([payment.key])?;
+    bounds::undelivered(tx, payment.key)?;
     let reason = if link.is_some() { Reason::RefundOffered } else { Reason::RefundFailed };
     let change = Change { error: Some(message), ..Change::to(JobState::RefundOffered, reason) };
     job::change(tx, now, payment.job, payment.job_from(), &change)?;

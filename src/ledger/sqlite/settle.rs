@@ -141,7 +141,7 @@ pub(super) fn dead(
     }
     expect_unspent(end)?;
     budget::void(tx, &payment)?;
-    tx.prepare_cached("UPDATE payments SET state = ?2, dead_proof = ?3, dead_at = ?4 WHERE id = ?1")?
+    tx.prepare_cached("UPDATE payments SET state = ?2, dead_proof = ?3, dead_at = ?4, undelivered = 0 WHERE id = ?1")?
         .execute(params![key, PaymentState::Dead, proof_word(proof), now])?;
     note_said(tx, now, key, end.error.as_deref())?;
     job::change(tx, now, payment.job, payment.job_from(), &Change::to_end(end))?;

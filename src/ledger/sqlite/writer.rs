@@ -7,8 +7,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::Books;
 use crate::l402::Network;
 use crate::ledger::{
-    BatchKey, Committed, DamagedJob, DeliveredJob, Deliveries, JobKey, Ledger, LedgerError, OpenJob, OpenRefund,
-    Original, PaymentKey, PendingJob, Record, Twin, Undownloaded, Witness,
+    BatchKey, Committed, DamagedJob, DeliveredJob, Deliveries, HeldBack, JobKey, Ledger, LedgerError, OpenJob,
+    OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Twin, Undownloaded, Witness,
 };
 use crate::origin::{HttpAnswer, Request};
 use crate::payer::NodeId;
@@ -34,6 +34,7 @@ enum Ask {
     IsWitnessed(NodeId, Reply<bool>),
     Twin(JobKey, [u8; 32], Reply<Option<Twin>>),
     BoughtElsewhere(JobKey, [u8; 32], Network, Reply<Option<Original>>),
+    HeldBack(UnixMs, Box<Prospect>, Reply<Option<HeldBack>>),
     OpenRefunds(Option<BatchKey>, Reply<Vec<PaymentKey>>),
     Refund(PaymentKey, Reply<Option<OpenRefund>>),
     ToDownload(BatchKey, Undownloaded, Option<(u64, JobKey)>, usize, Reply<Vec<DeliveredJob>>),
@@ -127,6 +128,11 @@ impl Ledger for LedgerHandle {
         self.ask(|reply| Ask::BoughtElsewhere(job, *digest, network, reply)).await
     }
 
+    async fn held_back(&self, now: UnixMs, prospect: &Prospect) -> Result<Option<HeldBack>, LedgerError> {
+        let prospect = Box::new(prospect.clone());
+        self.ask(|reply| Ask::HeldBack(now, prospect, reply)).await
+    }
+
     async fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {
         self.ask(|reply| Ask::OpenRefunds(batch, reply)).await
     }
@@ -202,6 +208,7 @@ fn carry_out(books: &mut Books, asks: Vec<Ask>) {
             | Ask::IsWitnessed(..)
             | Ask::Twin(..)
             | Ask::BoughtElsewhere(..)
+            | Ask::HeldBack(..)
             | Ask::OpenRefunds(..)
             | Ask::Refund(..)
             | Ask::ToDownload(..)
@@ -240,6 +247,7 @@ fn read(books: &Books, ask: Ask) {
         Ask::BoughtElsewhere(job, digest, network, reply) => {
             drop(reply.send(books.bought_elsewhere(job, &digest, network)));
         }
+        Ask::HeldBack(now, prospect, reply) => drop(reply.send(books.held_back(now, &prospect))),
         Ask::OpenRefunds(batch, reply) => drop(reply.send(books.open_refunds(batch))),
         Ask::Refund(payment, reply) => drop(reply.send(books.refund(payment))),
         Ask::ToDownload(batch, which, after, limit, reply) => {

@@ -8,7 +8,7 @@ use super::*;
 use crate::catalog::{Apart, Catalog, ErrorRule, Method, PriceRule, Rate, ResultRule, Terms};
 use crate::l402::{Network, Scheme, Token};
 use crate::ledger::fixtures::{INVOICE_EXPIRES_AT, hash, intent, preimage, purchase};
-use crate::ledger::{Caps, PaymentKey, RefundRecord};
+use crate::ledger::{Caps, HeldBack, IntentBounds, NodeCount, PaymentKey, RefundRecord};
 use crate::money::Msat;
 use crate::origin::Request;
 use crate::payer::{NodeId, PayRefusal, SendOutcome};
@@ -76,6 +76,7 @@ pub(super) fn new_intent() -> Box<NewIntent> {
         invoice_expires_at: INVOICE_EXPIRES_AT,
         credential_expires_at: INVOICE_EXPIRES_AT,
         caps: Caps::default(),
+        bounds: IntentBounds::default(),
     })
 }
 
@@ -178,6 +179,8 @@ fn inputs() -> Vec<(String, Input)> {
     let limit = IntentRefusal::BatchLimit { cost: most, used: most, most };
     let retry = Asked::Retry { after_ms: Some(2_000), reason: Reason::RateLimited, message: "slow".into() };
     let locked = NodeProblem::Locked;
+    let (count, bounds) = (NodeCount::default(), IntentBounds::default());
+    let held = HeldBack::Doubt { node: NodeId("02aa".to_owned()), count, bounds };
     let mut inputs: Vec<(String, Input)> = vec![
         ("Start".into(), Input::Start),
         ("Waited".into(), Input::Waited),
@@ -185,9 +188,15 @@ fn inputs() -> Vec<(String, Input)> {
         ("Asked refused".into(), Input::Asked(Asked::Refused(Reason::PriceChanged, "dear".into()))),
         ("Asked retry".into(), Input::Asked(retry)),
         ("Asked not admitted".into(), Input::Asked(Asked::NotAdmitted)),
+        ("Asked later".into(), Input::Asked(Asked::Later)),
+        ("Asked pending".into(), Input::Asked(Asked::Pending(Reason::IdenticalRequest, "a twin".into()))),
         ("Committed intent".into(), Input::Committed(Committed::Intent(intent(2, 1)))),
         ("Committed intent 1/1".into(), Input::Committed(Committed::Intent(intent(1, 1)))),
         ("Committed refusal limit".into(), Input::Committed(Committed::IntentRefused(limit))),
+        (
+            "Committed refusal held back".into(),
+            Input::Committed(Committed::IntentRefused(IntentRefusal::HeldBack(held))),
+        ),
         ("Committed refusal hash".into(), Input::Committed(Committed::IntentRefused(IntentRefusal::HashKnown))),
         ("Committed refusal twin".into(), Input::Committed(Committed::IntentRefused(IntentRefusal::TwinKnown))),
         ("Committed paid".into(), Input::Committed(Committed::Paid(purchase(true, 0)))),
@@ -274,6 +283,7 @@ fn effect_words(effect: &Effect) -> String {
             | Record::Answer { .. }
             | Record::Accepted { .. }
             | Record::Delivered { .. }
+            | Record::LeftUndelivered(_)
             | Record::Fetching(..)
             | Record::Downloaded(..)
             | Record::NotDownloaded { .. }
@@ -289,6 +299,7 @@ fn effect_words(effect: &Effect) -> String {
         | Effect::Redeem(..)
         | Effect::Poll(..)
         | Effect::Stop
+        | Effect::SetAside(_)
         | Effect::Defect(_) => word(effect),
     }
 }
@@ -341,6 +352,7 @@ fn money_moves_only_behind_its_records() {
             | Effect::Poll(..)
             | Effect::Wait(..)
             | Effect::Stop
+            | Effect::SetAside(_)
             | Effect::Defect(_) => {}
         }
     });
@@ -371,6 +383,7 @@ fn holds_for_record(cell: &str, state: &State, input: &Input, record: &Record) {
         | Record::Answer { .. }
         | Record::Accepted { .. }
         | Record::Undelivered { .. } => {}
+        Record::LeftUndelivered(_) => panic!("{cell}: a job does not know that the run ends"),
         Record::Fetching(..) | Record::Downloaded(..) | Record::NotDownloaded { .. } => panic!("{cell}: downloads"),
         Record::Stuck { .. } => panic!("{cell}: a step never says so"),
     }

@@ -240,6 +240,7 @@ impl Model {
                 self.stage = if end.state == JobState::Pending { Stage::Pending } else { Stage::Ended };
                 Committed::Done
             }
+            Record::LeftUndelivered(_) => panic!("a job does not know that the run ends"),
             Record::Fetching(..) | Record::Downloaded(..) | Record::NotDownloaded { .. } => panic!("a job downloads"),
             Record::GivenUpDead { .. } | Record::Witness { .. } => panic!("nobody gave it up"),
             Record::Stuck { .. } => panic!("a step never says so"),
@@ -327,7 +328,7 @@ impl Model {
                 }
                 Input::Waited
             }
-            Effect::Stop => return None,
+            Effect::Stop | Effect::SetAside(_) => return None,
             Effect::Defect(state) => panic!("a defect when {state}: {:?}", self.trace),
         })
     }

@@ -65,10 +65,6 @@ impl Claims {
         self.waiting.borrow_mut().retain(|(_, offer)| *offer == Offer::InThisRun);
     }
 
-    pub(in crate::run) const fn under_way(&self) -> usize {
-        self.under_way.get()
-    }
-
     pub(super) fn next(&self) -> Option<(PaymentKey, Offer)> {
         if self.under_way.get() >= CLAIMS_MAX {
             return None;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::l402::Network;
 use crate::ledger::sqlite::InlineLedger;
 use crate::ledger::{
-    BatchKey, Committed, JobKey, Ledger, LedgerError, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Record,
-    RefundRecord, Twin, Witness,
+    BatchKey, Committed, HeldBack, JobKey, Ledger, LedgerError, OpenJob, OpenRefund, Original, PaymentKey, PendingJob,
+    Prospect, Record, RefundRecord, Twin, Witness,
 };
 use crate::money::Msat;
 use crate::origin::Request;
@@ -69,6 +69,7 @@ fn word(record: &Record) -> &'static str {
         Record::Accepted { .. } => "accepted",
         Record::Delivered { .. } => "delivered",
         Record::Undelivered { .. } => "undelivered",
+        Record::LeftUndelivered(..) => "left undelivered",
         Record::Ended(..) => "ended",
         Record::Refund(_, RefundRecord::Offered { .. }) => "refund offered",
         Record::Refund(_, RefundRecord::Invoiced(_)) => "refund invoiced",
@@ -135,6 +136,10 @@ impl Ledger for Stoppable {
         network: Network,
     ) -> Result<Option<Original>, LedgerError> {
         self.inner.bought_elsewhere(job, digest, network).await
+    }
+
+    async fn held_back(&self, now: UnixMs, prospect: &Prospect) -> Result<Option<HeldBack>, LedgerError> {
+        self.inner.held_back(now, prospect).await
     }
 
     async fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {

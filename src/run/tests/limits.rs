@@ -6,6 +6,7 @@ use super::world::{HOLD, HOUR, MINUTE, World, wishes};
 use crate::ledger::{JobState, Reason};
 use crate::money::Msat;
 use crate::payer::{NodeProblem, PayFailure, PayRefusal};
+use crate::run::Whose;
 
 #[tokio::test(start_paused = true)]
 async fn many_workers_never_pass_the_limit() {
@@ -46,7 +47,9 @@ async fn an_endpoint_that_delivers_nothing_gets_no_more() {
     world.shop.always(Kind::Redeem, "shop.example", say(404, "{}"));
     let outcome = world.buy(HOUR).await;
     world.audit();
-    assert_eq!(outcome.breaker_open, ["shop.example"]);
+    let held = &outcome.held_back[0];
+    assert_eq!(held.whose, Whose::AllOfEndpoint("shop.example".to_owned()), "{outcome:?}");
+    assert_eq!(held.reason, Reason::AwaitingDelivery, "what is paid is offered to it again");
     let paid = world.in_state(JobState::Paid);
     assert!((3..=4).contains(&paid), "{paid}");
     world.shop.mend();

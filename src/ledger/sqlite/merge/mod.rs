@@ -12,7 +12,10 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, params};
 use tempfile::TempPath;
 
-use self::tables::{BATCHES, DECISIONS, ENDPOINTS, JOBS, LEDGER_ID, MERGES, PERIODS, TRANSITIONS, Table, WITNESSES};
+use self::tables::{
+    BATCHES, DECISIONS, ENDPOINT_URLS, ENDPOINTS, JOBS, LEDGER_ID, MERGES, PERIODS, TRANSITIONS, TRUSTS, Table,
+    WITNESSES,
+};
 use super::Books;
 use super::core::configure;
 use super::error::Fault;
@@ -169,6 +172,7 @@ impl<'a> Merge<'a> {
         self.jobs()?;
         self.payments()?;
         self.histories()?;
+        self.bounds()?;
         self.rest(was_empty)?;
         // The latest take is the one that counts.
         self.tx.execute_batch(
@@ -274,6 +278,30 @@ impl<'a> Merge<'a> {
                 [],
             )?;
         }
+        Ok(())
+    }
+
+    /// What endpoints have delivered, and a person's words for origins.
+    fn bounds(&self) -> Result<(), Fault> {
+        let (urls, newest) = (ENDPOINT_URLS.list(""), ENDPOINT_URLS.assignments());
+        let (words, theirs, known) = (TRUSTS.list(""), TRUSTS.list("o."), TRUSTS.assignments());
+        self.tx.execute_batch(&format!(
+            "UPDATE main.endpoint_urls AS m SET {newest} FROM other.endpoint_urls o WHERE o.url = m.url;
+             INSERT INTO main.endpoint_urls ({urls}) SELECT {urls} FROM other.endpoint_urls WHERE true
+                 ON CONFLICT (url) DO NOTHING;
+             UPDATE main.payments SET endpoint_url = e.id FROM main.intents i JOIN main.endpoint_urls e
+                 ON e.url = substr(i.url, 1, instr(i.url || '?', '?') - 1)
+                 WHERE i.payment = payments.id AND endpoint_url IS NULL;
+             CREATE TEMP TABLE words AS SELECT o.origin, o.number, b.ours AS batch, p.id AS payment, {theirs}
+                 FROM other.trusts o JOIN of_batch b ON b.theirs = o.batch
+                     LEFT JOIN other.payments q ON q.id = o.payment
+                     LEFT JOIN main.payments p ON p.payment_hash = q.payment_hash;
+             UPDATE main.trusts AS m SET payment = coalesce(m.payment, o.payment), {known}
+                 FROM words o WHERE o.origin = m.origin AND o.number = m.number;
+             INSERT INTO main.trusts (origin, number, batch, payment, {words})
+                 SELECT origin, number, batch, payment, {words} FROM words WHERE true ON CONFLICT DO NOTHING;
+             DROP TABLE words;"
+        ))?;
         Ok(())
     }
 

@@ -121,7 +121,7 @@ pub(super) const JOBS: Table = Table {
 pub(super) const PAYMENTS: Table = Table {
     name: "payments",
     key: "id",
-    mapped: &["id", "job", "batch"],
+    mapped: &["id", "job", "batch", "endpoint_url"],
     columns: &[
         ours!("payment_hash"),
         (
@@ -169,6 +169,14 @@ pub(super) const PAYMENTS: Table = Table {
         latest!("retried_at"),
         earliest!("replayed_at"),
         ("dead_at", "CASE WHEN m.state = 'dead' AND o.state = 'dead' THEN m.dead_at END"),
+        (
+            "undelivered",
+            "CASE WHEN coalesce(m.delivered_at, o.delivered_at) IS NULL THEN max(m.undelivered, o.undelivered) ELSE 0 END",
+        ),
+        (
+            "rejected",
+            "CASE WHEN coalesce(m.delivered_at, o.delivered_at) IS NULL THEN max(m.rejected, o.rejected) ELSE 0 END",
+        ),
     ],
 };
 
@@ -256,13 +264,29 @@ pub(super) const PERIODS: Table = Table { name: "periods", key: "name", mapped: 
 pub(super) const LEDGER_ID: Table =
     Table { name: "ledger_id", key: "only_row", mapped: &["only_row"], columns: &[theirs!("id")] };
 
+/// An endpoint is known by its URL.
+pub(super) const ENDPOINT_URLS: Table = Table {
+    name: "endpoint_urls",
+    key: "id",
+    mapped: &["id"],
+    columns: &[ours!("url"), ours!("origin"), latest!("delivered_at")],
+};
+
+/// A person's word is used up where either ledger has bought by it.
+pub(super) const TRUSTS: Table = Table {
+    name: "trusts",
+    key: "origin",
+    mapped: &["origin", "number", "batch", "payment"],
+    columns: &[earliest!("at"), either!("lapsed_at")],
+};
+
 /// What was merged or discarded before.
 pub(super) const MERGES: Table =
     Table { name: "merges", key: "id", mapped: &["id"], columns: &[ours!("at"), ours!("file"), ours!("what")] };
 
 /// All of them.
 #[cfg(test)]
-pub(super) const TABLES: [&Table; 13] = [
+pub(super) const TABLES: [&Table; 15] = [
     &BATCHES,
     &ENDPOINTS,
     &JOBS,
@@ -275,6 +299,8 @@ pub(super) const TABLES: [&Table; 13] = [
     &WITNESSES,
     &PERIODS,
     &LEDGER_ID,
+    &ENDPOINT_URLS,
+    &TRUSTS,
     &MERGES,
 ];
 

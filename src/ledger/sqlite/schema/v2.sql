@@ -56,3 +56,51 @@ CREATE TABLE witnesses (
     hash BLOB NOT NULL CHECK (length(hash) = 32),
     at INTEGER NOT NULL
 ) STRICT;
+
+-- What endpoints have taken without delivering, what a node holds, and a person's trust. An endpoint is known by its URL
+-- without the query; its origin is host and port.
+CREATE TABLE endpoint_urls (
+    id INTEGER PRIMARY KEY,
+    url TEXT NOT NULL UNIQUE CHECK (url <> ''),
+    origin TEXT NOT NULL CHECK (origin <> ''),
+    delivered_at INTEGER
+) STRICT;
+CREATE INDEX endpoint_urls_by_origin ON endpoint_urls (origin);
+INSERT INTO endpoint_urls (url, origin)
+    SELECT DISTINCT u.url, substr(u.rest, 1, instr(u.rest || '/', '/') - 1)
+    FROM (SELECT s.url, substr(s.url, instr(s.url, '://') + 3) AS rest
+        FROM (SELECT substr(url, 1, instr(url || '?', '?') - 1) AS url FROM intents) s) u;
+ALTER TABLE payments ADD COLUMN endpoint_url INTEGER REFERENCES endpoint_urls (id);
+UPDATE payments SET endpoint_url = e.id FROM intents i JOIN endpoint_urls e
+    ON e.url = substr(i.url, 1, instr(i.url || '?', '?') - 1) WHERE i.payment = payments.id;
+UPDATE endpoint_urls SET delivered_at = d.at
+    FROM (SELECT endpoint_url, max(delivered_at) AS at FROM payments GROUP BY endpoint_url) d
+    WHERE d.endpoint_url = endpoint_urls.id;
+-- 1: begun since the endpoint's last delivery, and neither delivered nor dead; 2: paid for besides, and answered without a
+-- delivery, or waited for in vain; 0: anything else.
+ALTER TABLE payments ADD COLUMN undelivered INTEGER NOT NULL DEFAULT 0 CHECK (undelivered IN (0, 1, 2));
+UPDATE payments SET undelivered = CASE WHEN preimage IS NOT NULL AND (j.state IN ('lost', 'refund_offered', 'refunded')
+        OR (j.state = 'paid' AND j.reason NOT IN ('', 'processing'))) THEN 2 ELSE 1 END
+    FROM jobs j, endpoint_urls e
+    WHERE j.id = payments.job AND e.id = payments.endpoint_url AND payments.state <> 'dead'
+        AND payments.delivered_at IS NULL AND (e.delivered_at IS NULL OR payments.intended_at > e.delivered_at);
+CREATE INDEX payments_undelivered ON payments (endpoint_url, undelivered) WHERE undelivered > 0;
+-- The origin rejects what was paid for: 401 or 402 to a credential that was good, and no 2xx since.
+ALTER TABLE payments ADD COLUMN rejected INTEGER NOT NULL DEFAULT 0 CHECK (rejected IN (0, 1));
+UPDATE payments SET rejected = 1
+    FROM intents i WHERE i.payment = payments.id AND payments.undelivered > 0
+        AND EXISTS (SELECT 1 FROM answers a WHERE a.payment = payments.id AND a.kind = 'redeem'
+            AND a.status IN (401, 402) AND a.at <= i.credential_expires_at)
+        AND NOT EXISTS (SELECT 1 FROM answers a WHERE a.payment = payments.id AND a.status BETWEEN 200 AND 299);
+CREATE INDEX payments_rejected ON payments (endpoint_url) WHERE rejected = 1;
+CREATE INDEX payments_held ON payments (node) WHERE state = 'intended';
+-- A person's word: one purchase at an origin that gets no more payments. It is used up by a payment that is not dead.
+CREATE TABLE trusts (
+    origin TEXT NOT NULL,
+    number INTEGER NOT NULL CHECK (number >= 1),
+    batch INTEGER NOT NULL REFERENCES batches (id),
+    at INTEGER NOT NULL,
+    payment INTEGER REFERENCES payments (id),
+    lapsed_at INTEGER,
+    PRIMARY KEY (origin, number)
+) STRICT, WITHOUT ROWID;

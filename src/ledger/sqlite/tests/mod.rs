@@ -1,5 +1,6 @@
 //! Tests of the ledger as a whole.
 
+mod bounds;
 mod deciding;
 mod duplicates;
 mod fetching;

@@ -210,18 +210,19 @@ fn a_twin_is_another_purchase_of_the_same_request_in_any_batch() {
     let july = begin(&mut books, "july");
     load_ids(&mut books, july, &["a"]);
     let (first, second) = (pending(&books, june).remove(0), pending(&books, july).remove(0));
+    let twin = |last_at| Twin { batch: "june".to_owned(), id: "a".to_owned(), open: false, awaiting: false, last_at };
     let digest = new_intent(&first, 1).request.digest();
     assert_eq!(books.twin(second.key, &digest).unwrap(), None);
     let payment = intend(&mut books, new_intent(&first, 1)).payment();
     assert_eq!(books.twin(first.key, &digest).unwrap(), None, "not its own twin");
     assert_eq!(books.twin(second.key, &[0; 32]).unwrap(), None, "another request");
-    assert_eq!(books.twin(second.key, &digest).unwrap(), Some(Twin { open: true, awaiting: true, last_at: NOW }));
+    assert_eq!(books.twin(second.key, &digest).unwrap(), Some(Twin { open: true, awaiting: true, ..twin(NOW) }));
     books.apply(NOW, paid(payment, 1, None)).unwrap();
     let later = NOW.plus_ms(50);
     let record = Record::Answer { payment, kind: crate::ledger::AnswerKind::Redeem, answer: http(200) };
     let crate::ledger::Committed::Answer(answer) = books.apply(later, record).unwrap() else { panic!() };
     books.apply(NOW, Record::Delivered { payment, answer, url: "https://s.example/v".to_owned(), own: false }).unwrap();
-    assert_eq!(books.twin(second.key, &digest).unwrap(), Some(Twin { open: false, awaiting: false, last_at: later }));
+    assert_eq!(books.twin(second.key, &digest).unwrap(), Some(twin(later)));
 }
 
 #[test]

@@ -10,8 +10,8 @@ use crate::catalog::{Apart, Endpoint, Method, PriceRule, Priced, Rate, ResultRul
 use crate::l402::{Network, PaymentHash, Preimage, Scheme, Token};
 use crate::ledger::sqlite::{BatchStart, Books, NewBatch, PlanLoad, Retake};
 use crate::ledger::{
-    AnswerKey, AnswerKind, BatchKey, Caps, Committed, DurableIntent, JobEnd, JobState, LedgerError, NewIntent,
-    PaymentKey, PendingJob, Posted, Reason, Record, TakeId,
+    AnswerKey, AnswerKind, BatchKey, Caps, Committed, DurableIntent, IntentBounds, JobEnd, JobState, LedgerError,
+    NewIntent, PaymentKey, PendingJob, Posted, Reason, Record, TakeId,
 };
 use crate::money::Msat;
 use crate::origin::{HttpAnswer, Request};
@@ -142,6 +142,7 @@ pub(super) fn new_intent(job: &PendingJob, n: u8) -> NewIntent {
         invoice_expires_at: NOW.plus_ms(600_000),
         credential_expires_at: NOW.plus_ms(900_000),
         caps: Caps::default(),
+        bounds: IntentBounds::default(),
     }
 }
 

@@ -13,7 +13,7 @@ const OLD: &str = include_str!("../../../../tests/e2e/v01/ledger.sql");
 const BODY: &[u8] =
     include_bytes!("../../../../tests/e2e/v01/9f028444fe4efed4fd42bb5997461542b8c28c71c5214c504b81d0802445b8e5");
 
-fn write_old(path: &Path) {
+pub(super) fn write_old(path: &Path) {
     let conn = Connection::open(path).unwrap();
     conn.execute_batch(OLD).unwrap();
     conn.pragma_update(None, "application_id", 0x4c34_426b).unwrap();

@@ -1,0 +1,254 @@
+//! What a purchase must fit into besides money (rule 10): who takes payments and delivers nothing gets no more, and what a
+//! node has in doubt or on its way is bounded. The ledger counts, over every batch and run; here is what the counts mean.
+
+use url::Url;
+
+use super::{BatchKey, Reason};
+use crate::payer::NodeId;
+use crate::time::UnixMs;
+
+/// An endpoint that delivered within this time needs no new trial.
+const PROVEN_MS: i64 = 3_600_000;
+
+/// How far purchases may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IntentBounds {
+    /// Payments in a row that an endpoint may take without delivering.
+    pub max_undelivered: u32,
+    /// Payments in doubt at a node with which nothing new is bought there.
+    pub max_doubt: u32,
+    /// Payments in flight at a node at once.
+    pub payments_in_flight: u32,
+    /// When the run began: an endpoint that has delivered since then is on trial no more.
+    pub run_began: UnixMs,
+}
+
+impl Default for IntentBounds {
+    /// No bound at all.
+    fn default() -> Self {
+        let (max_undelivered, max_doubt, payments_in_flight) = (u32::MAX, u32::MAX, u32::MAX);
+        Self { max_undelivered, max_doubt, payments_in_flight, run_began: UnixMs(0) }
+    }
+}
+
+/// Purchases of this process that are about to begin and have no intent yet. None are counted in the intent's own
+/// transaction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asking {
+    /// At the same endpoint.
+    pub endpoint: u64,
+    /// At the same origin.
+    pub origin: u64,
+    /// At the node: those alone that are in a payment slot.
+    pub node: u64,
+}
+
+/// A purchase that is about to begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prospect {
+    /// For which batch.
+    pub batch: BatchKey,
+    /// Where: the endpoint's URL, or the request's.
+    pub url: Url,
+    /// The node that is to pay.
+    pub node: NodeId,
+    /// How far purchases may go.
+    pub bounds: IntentBounds,
+    /// What else is about to begin.
+    pub asking: Asking,
+}
+
+/// What the ledger holds of an endpoint, since its last delivery.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EndpointCount {
+    /// Purchases begun and neither delivered nor dead, whatever they are called.
+    pub begun: u64,
+    /// Those of them that were paid, and answered without a delivery or waited for in vain.
+    pub undelivered: u64,
+    /// Those of them that may still be delivered: on their way, in doubt, or paid and not at their end.
+    pub open: u64,
+    /// Those that may still be delivered, of other batches.
+    pub open_elsewhere: u64,
+    /// When it delivered last.
+    pub delivered_at: Option<UnixMs>,
+}
+
+/// What the ledger holds at a node, over every batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeCount {
+    /// Payments in doubt.
+    pub in_doubt: u64,
+    /// Payments whose hash is neither settled nor dead: in doubt, on their way, or given up by a person while the node may
+    /// still make them.
+    pub held: u64,
+    /// Of the held ones those of other batches.
+    pub held_elsewhere: u64,
+}
+
+/// Why no purchase may begin now. Nothing is spent by it, and the job stays pending.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HeldBack {
+    /// The origin answered 401 or 402 to what was paid for.
+    Rejected {
+        /// Host and port.
+        origin: String,
+        /// Whose payment: batch and job.
+        job: (String, String),
+        /// When it said so last.
+        at: UnixMs,
+        /// Another batch's purchase may still be delivered.
+        elsewhere: bool,
+        /// The number that a person's next word has at this origin.
+        word: u32,
+    },
+    /// The endpoint has taken as many payments as it may without delivering.
+    Undelivered {
+        /// Its URL, without the query.
+        url: String,
+        /// Host and port.
+        origin: String,
+        /// What it has taken.
+        count: EndpointCount,
+        /// How many it may take.
+        most: u32,
+        /// The number that a person's next word has at this origin.
+        word: u32,
+    },
+    /// Too many payments are in doubt at the node, or in doubt and on their way together.
+    Doubt {
+        /// The node's public key.
+        node: NodeId,
+        /// What it holds.
+        count: NodeCount,
+        /// The bounds.
+        bounds: IntentBounds,
+    },
+}
+
+impl IntentBounds {
+    /// How many payments a node may hold without a preimage: the larger of the two bounds.
+    #[must_use]
+    pub fn most_held(&self) -> u32 {
+        self.max_doubt.max(self.payments_in_flight).max(1)
+    }
+
+    /// Whether a node that holds so much may get one more.
+    #[must_use]
+    pub fn has_room_at_node(&self, count: &NodeCount, asking: u64) -> bool {
+        count.in_doubt < u64::from(self.max_doubt.max(1))
+            && count.held.saturating_add(asking) < u64::from(self.most_held())
+    }
+
+    /// Whether an endpoint of which so much stands may get one more: it has not taken too many in a row, and until it has
+    /// delivered in this run, or within the last hour, no more than as many are under way.
+    #[must_use]
+    pub fn has_room_at_endpoint(&self, count: &EndpointCount, asking: u64, now: UnixMs) -> bool {
+        let most = u64::from(self.max_undelivered.max(1));
+        let proven =
+            count.delivered_at.is_some_and(|at| at >= self.run_began || (0..=PROVEN_MS).contains(&now.since_ms(at)));
+        count.undelivered < most && (proven || count.begun.saturating_add(asking) < most)
+    }
+}
+
+impl HeldBack {
+    /// The reason of a job that waits for this.
+    #[must_use]
+    pub const fn reason(&self) -> Reason {
+        match self {
+            Self::Rejected { .. } => Reason::BreakerOpen,
+            // What is open is offered to it again by the next run.
+            Self::Undelivered { count, .. } if count.open > 0 => Reason::AwaitingDelivery,
+            Self::Undelivered { .. } => Reason::BreakerOpen,
+            Self::Doubt { .. } => Reason::DoubtLimit,
+        }
+    }
+
+    /// Whether it concerns every purchase through the node, and not one endpoint's or origin's.
+    #[must_use]
+    pub const fn is_of_node(&self) -> bool {
+        match self {
+            Self::Doubt { .. } => true,
+            Self::Rejected { .. } | Self::Undelivered { .. } => false,
+        }
+    }
+
+    /// Whether another process may be about to change it.
+    #[must_use]
+    pub const fn may_change_elsewhere(&self) -> bool {
+        match self {
+            Self::Rejected { elsewhere, .. } => *elsewhere,
+            Self::Undelivered { count, .. } => count.open_elsewhere > 0,
+            Self::Doubt { count, .. } => count.held_elsewhere > 0,
+        }
+    }
+
+    /// Whether it is worth a person's attention while a run goes on. That a few purchases are awaited, that an origin sees a
+    /// payment a little late, and that the node is busy, is nothing out of the ordinary.
+    #[must_use]
+    pub fn is_alarming(&self, now: UnixMs) -> bool {
+        const LATE_MS: i64 = 30_000;
+        match self {
+            Self::Rejected { at, .. } => now.since_ms(*at) > LATE_MS,
+            Self::Undelivered { count, most, .. } => count.undelivered >= u64::from((*most).max(1)),
+            Self::Doubt { count, bounds, .. } => count.in_doubt >= u64::from(bounds.max_doubt.max(1)),
+        }
+    }
+}
+
+impl std::fmt::Display for HeldBack {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Rejected { origin, job: (batch, job), word, .. } => write!(
+                f,
+                "{origin} took the payment of job {job} (batch {batch}) and does not take its credential: it gets no more \
+                 payments until it delivers that one, or a person trusts it once (that word is {origin}@{word})"
+            ),
+            Self::Undelivered { url, origin, count, most, word } => {
+                let EndpointCount { begun, undelivered, open, .. } = count;
+                if undelivered < &u64::from((*most).max(1)) {
+                    return write!(
+                        f,
+                        "{url} has {begun} purchases under way and has not delivered since: it gets no more until it does \
+                         (--max-undelivered {most})"
+                    );
+                }
+                write!(
+                    f,
+                    "{url} took {undelivered} payments in a row and delivered none (--max-undelivered {most}): it gets no \
+                     more until it delivers{}, or a person trusts it once (that word is {origin}@{word})",
+                    if *open > 0 { ", and what is open is offered to it again" } else { "" }
+                )
+            }
+            Self::Doubt { node, count: NodeCount { in_doubt, held, .. }, bounds } => {
+                let (max_doubt, flight) = (bounds.max_doubt.max(1), bounds.payments_in_flight);
+                let others = held.saturating_sub(*in_doubt);
+                write!(f, "{in_doubt} payments are in doubt at node {}, and {others} more are held there: ", node.0)?;
+                if *in_doubt >= u64::from(max_doubt) {
+                    write!(
+                        f,
+                        "nothing new is bought until fewer than {max_doubt} are in doubt (--max-doubt {max_doubt})"
+                    )
+                } else {
+                    write!(
+                        f,
+                        "nothing new is bought until they are fewer than {} together (--max-doubt {max_doubt}, \
+                         --payments-in-flight {flight})",
+                        bounds.most_held()
+                    )
+                }
+            }
+        }
+    }
+}
+
+/// An endpoint's URL as the ledger knows it, without its query, and its origin: host, and port where it is not the usual
+/// one.
+#[must_use]
+pub fn endpoint_and_origin(url: &Url) -> (String, String) {
+    let mut endpoint = url.clone();
+    endpoint.set_query(None);
+    endpoint.set_fragment(None);
+    let host = url.host_str().unwrap_or_default();
+    let origin = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    (endpoint.into(), origin)
+}

@@ -1,0 +1,115 @@
+//! A person's word for an origin that gets no more payments: it lets one purchase begin there, once.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::Books;
+use super::bounds::{self, endpoint_is_held};
+use super::error::Fault;
+use crate::ledger::{Asking, BatchKey, HeldBack, IntentBounds, LedgerError};
+use crate::time::UnixMs;
+
+/// What became of a person's word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trusted {
+    /// It is recorded: one purchase may begin at the origin.
+    Recorded,
+    /// It was recorded before, and nothing has been bought by it so far.
+    InForce,
+    /// It was carried out before, by the purchase of that batch and job, or lapsed as the origin delivered by itself. The
+    /// next word has that number.
+    UsedUp {
+        /// Batch and job.
+        by: Option<(String, String)>,
+        /// The number.
+        next: u32,
+    },
+    /// The purchase that the word before it let begin is still under way: whose, by batch and job.
+    UnderWay(String, String),
+    /// Words are said one after the other: the next has that number.
+    OutOfTurn(u32),
+    /// Nothing speaks against purchases there.
+    NotNeeded,
+}
+
+/// A word as it is recorded.
+struct Word {
+    lapsed: bool,
+    /// Batch and job of the purchase that it let begin, unless that was never paid for; and whether nothing has come of it
+    /// yet.
+    by: Option<((String, String), bool)>,
+}
+
+impl Books {
+    /// Records that a person trusts that origin (host, and port where it is not the usual one) with one more purchase. The
+    /// same word again is the same word.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written.
+    pub fn trust(
+        &mut self,
+        now: UnixMs,
+        batch: BatchKey,
+        origin: &str,
+        number: u32,
+        bounds: IntentBounds,
+    ) -> Result<Trusted, LedgerError> {
+        self.write(|tx, _| {
+            let next = bounds::next_word(tx, origin)?;
+            if let Some(word) = word(tx, origin, number)? {
+                return Ok(match word {
+                    Word { lapsed: false, by: None } => Trusted::InForce,
+                    Word { by, .. } => Trusted::UsedUp { by: by.map(|(by, _)| by), next },
+                });
+            }
+            if number != next {
+                return Ok(Trusted::OutOfTurn(next));
+            }
+            match word(tx, origin, next.saturating_sub(1))? {
+                Some(Word { by: Some(((batch, job), true)), .. }) => return Ok(Trusted::UnderWay(batch, job)),
+                Some(Word { lapsed: false, by: None }) => return Ok(Trusted::InForce),
+                Some(_) | None => {}
+            }
+            if !origin_is_held(tx, now, batch, origin, bounds)? {
+                return Ok(Trusted::NotNeeded);
+            }
+            tx.prepare_cached("INSERT INTO trusts (origin, number, batch, at) VALUES (?1, ?2, ?3, ?4)")?
+                .execute(params![origin, number, batch, now])?;
+            Ok(Trusted::Recorded)
+        })
+    }
+}
+
+fn word(tx: &Connection, origin: &str, number: u32) -> Result<Option<Word>, Fault> {
+    Ok(tx
+        .prepare_cached(
+            "SELECT t.lapsed_at IS NOT NULL, b.name, j.job, p.undelivered = 1
+             FROM trusts t LEFT JOIN payments p ON p.id = t.payment AND (p.state <> 'dead' OR p.dead_proof = 'decided')
+                 LEFT JOIN jobs j ON j.id = p.job LEFT JOIN batches b ON b.id = p.batch
+             WHERE t.origin = ?1 AND t.number = ?2",
+        )?
+        .query_row(params![origin, number], |row| {
+            let by: Option<(String, String)> = row.get::<_, Option<String>>(1)?.zip(row.get(2)?);
+            let under_way = row.get::<_, Option<bool>>(3)?.unwrap_or(false);
+            Ok(Word { lapsed: row.get(0)?, by: by.map(|by| (by, under_way)) })
+        })
+        .optional()?)
+}
+
+/// Whether any endpoint of the origin gets no more payments.
+fn origin_is_held(
+    tx: &Connection,
+    now: UnixMs,
+    batch: BatchKey,
+    origin: &str,
+    bounds: IntentBounds,
+) -> Result<bool, Fault> {
+    let mut urls = tx.prepare_cached("SELECT url FROM endpoint_urls WHERE origin = ?1")?;
+    let urls: Vec<String> = urls.query_map([origin], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for url in urls {
+        let held: Option<HeldBack> = endpoint_is_held(tx, now, batch, &url, origin, bounds, Asking::default())?;
+        if held.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
