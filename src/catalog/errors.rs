@@ -23,7 +23,8 @@ pub enum Treatment {
     Retry,
     /// The same, and said to be the origin's limit of requests.
     RateLimited,
-    /// Never again: refused before the payment, lost after it.
+    /// Never again before the payment. After it, as with the next two: a word against it, which is not its last while the
+    /// endpoint's patience lasts.
     Never,
     /// Never again: the request itself is wrong.
     InvalidInput,

@@ -141,6 +141,8 @@ pub fn of_batch(counts: &Counts, findings: &Findings) -> ExitCode {
 #[must_use]
 pub const fn of_job(state: JobState, reason: Reason) -> ExitCode {
     match state {
+        // Nothing is asked for again: a person reads what was answered.
+        JobState::Paid if matches!(reason, Reason::UnknownAnswer) => ExitCode::Person,
         JobState::InDoubt => ExitCode::InDoubt,
         _ if matches!(reason, Reason::BodyMissing | Reason::RowDamaged) => ExitCode::Person,
         JobState::Running | JobState::Paid => ExitCode::Unfinished,
@@ -273,7 +275,6 @@ mod tests {
                 Reason::None,
                 Reason::Processing,
                 Reason::NotDelivered,
-                Reason::UnknownAnswer,
                 Reason::CredentialRejected,
                 Reason::OriginFailed,
                 Reason::ContentFiltered,
@@ -284,6 +285,7 @@ mod tests {
             ],
             ExitCode::Unfinished,
         ),
+        (JobState::Paid, &[Reason::UnknownAnswer], ExitCode::Person),
         (JobState::Delivered, &[Reason::None], ExitCode::Done),
         (JobState::Delivered, &[Reason::Changed], ExitCode::NotAsPlanned),
         (JobState::Delivered, &[Reason::NotDownloaded], ExitCode::Unfinished),

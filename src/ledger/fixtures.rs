@@ -9,7 +9,9 @@ use crate::origin::Credential;
 use crate::payer::NodeId;
 use crate::time::UnixMs;
 
-use super::{DeliveredJob, DurableIntent, JobKey, PaidPurchase, PaymentKey, Reason};
+use super::{
+    AnswerKey, DeliveredJob, DurableIntent, JobKey, PaidPurchase, PaymentKey, Poll, Reason, record::SincePaid,
+};
 
 /// When the fixtures' invoice expires.
 pub const INVOICE_EXPIRES_AT: UnixMs = UnixMs(1_000_000_000);
@@ -52,7 +54,45 @@ pub fn intent(sends_begun: u32, sends_answered: u32) -> DurableIntent {
 #[must_use]
 pub fn purchase(posted: bool, redeems: u32) -> PaidPurchase {
     let credential = Credential { scheme: Scheme::L402, token: Token::new("token".to_owned()), preimage: preimage() };
-    PaidPurchase { intent: intent(1, 1), credential, posted, redeems }
+    PaidPurchase {
+        intent: intent(1, 1),
+        credential,
+        posted,
+        redeems,
+        since: Box::new(SincePaid {
+            paid_at: INVOICE_EXPIRES_AT.plus_ms(-500_000),
+            heard: None,
+            retried_at: None,
+            replayed_at: None,
+            poll: None,
+            stood: (Reason::None, None),
+        }),
+    }
+}
+
+/// The first success of [`heard_purchase`].
+pub const FIRST_ANSWER: AnswerKey = AnswerKey(7);
+
+/// The same, after a first success: one with an address to poll, or without.
+#[must_use]
+pub fn heard_purchase(posted: bool, poll: Option<Poll>, replayed: bool) -> PaidPurchase {
+    let at = INVOICE_EXPIRES_AT.plus_ms(-450_000);
+    let mut purchase = purchase(posted, 1);
+    *purchase.since = SincePaid {
+        heard: Some((at, FIRST_ANSWER)),
+        replayed_at: replayed.then_some(at),
+        poll,
+        stood: (Reason::OriginFailed, Some("the first word".to_owned())),
+        ..*purchase.since
+    };
+    purchase
+}
+
+/// The same, with a person's word to ask again.
+#[must_use]
+pub fn retried_purchase(mut purchase: PaidPurchase) -> PaidPurchase {
+    purchase.since.retried_at = Some(INVOICE_EXPIRES_AT.plus_ms(-440_000));
+    purchase
 }
 
 /// A delivered job of that id.

@@ -1,6 +1,6 @@
 //! What is written, one record at a time, and what the ledger hands back once it is durable.
 
-use crate::catalog::Apart;
+use crate::catalog::{Apart, RedeemRule};
 use crate::l402::{Network, PaymentHash, Preimage, Scheme, Token};
 use crate::money::Msat;
 use crate::origin::{Credential, HttpAnswer, Request};
@@ -120,16 +120,20 @@ pub enum Record {
         /// It must be no other purchase's of the identical request: the origin may have answered from its cache.
         own: bool,
     },
-    /// Paid and not delivered: the job's state and reason (`paid` or `lost`) say how it stands. A poll
-    /// address is forgotten, so that the next attempt redeems again.
+    /// Paid and not delivered: the job's state and reason (`paid` or `lost`) say how it stands. A poll address stays.
     Undelivered {
         /// Whose.
         payment: PaymentKey,
         /// The answer that was interpreted so, if any.
         answer: Option<AnswerKey>,
+        /// That answer to a redeem was a success: the first such one counts, and is never sent for again but by
+        /// [`Record::Replaying`].
+        heard: bool,
         /// How the job stands.
         end: JobEnd,
     },
+    /// The one redeem more that may follow a success is about to be sent.
+    Replaying(PaymentKey),
     /// The refund of a payment is offered, claimed, or comes.
     Refund(PaymentKey, RefundRecord),
     /// This run has waited long enough for a paid job, and leaves it to the next one: that counts against its endpoint
@@ -433,6 +437,18 @@ pub struct PaidPurchase {
     pub(in crate::ledger) credential: Credential,
     pub(in crate::ledger) posted: bool,
     pub(in crate::ledger) redeems: u32,
+    pub(in crate::ledger) since: Box<SincePaid>,
+}
+
+/// What came since the payment: from the origin, and as a person's word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::ledger) struct SincePaid {
+    pub(in crate::ledger) paid_at: UnixMs,
+    pub(in crate::ledger) heard: Option<(UnixMs, AnswerKey)>,
+    pub(in crate::ledger) retried_at: Option<UnixMs>,
+    pub(in crate::ledger) replayed_at: Option<UnixMs>,
+    pub(in crate::ledger) poll: Option<Poll>,
+    pub(in crate::ledger) stood: (Reason, Option<String>),
 }
 
 impl PaidPurchase {
@@ -460,6 +476,40 @@ impl PaidPurchase {
     #[must_use]
     pub const fn redeems(&self) -> u32 {
         self.redeems
+    }
+    /// The first success that was answered to a redeem. Nothing is sent again after it but by
+    /// [`Self::may_replay`].
+    #[must_use]
+    pub fn heard(&self) -> Option<AnswerKey> {
+        self.since.heard.map(|(_, answer)| answer)
+    }
+    /// From when on the origin is waited for: its first success, else the payment; a person's word to ask again begins it
+    /// anew.
+    #[must_use]
+    pub fn waited_from(&self) -> UnixMs {
+        let from = self.since.heard.map_or(self.since.paid_at, |(at, _)| at);
+        self.since.retried_at.map_or(from, |at| at.max(from))
+    }
+    /// Whether a person's word to ask again has not been followed by a redeem after a success.
+    #[must_use]
+    pub fn is_retried(&self) -> bool {
+        self.since.retried_at.is_some_and(|word| self.since.replayed_at.is_none_or(|sent| sent < word))
+    }
+    /// Whether one redeem more may follow a success: where the endpoint says that it gives the same again, once; and once
+    /// for each word of a person.
+    #[must_use]
+    pub fn may_replay(&self, rule: RedeemRule) -> bool {
+        self.is_retried() || (rule == RedeemRule::Replays && self.since.replayed_at.is_none())
+    }
+    /// Where it is polled.
+    #[must_use]
+    pub fn poll(&self) -> Option<&Poll> {
+        self.since.poll.as_ref()
+    }
+    /// How its job stood when the purchase was read: why, and in words.
+    #[must_use]
+    pub fn stood(&self) -> &(Reason, Option<String>) {
+        &self.since.stood
     }
 }
 
@@ -510,7 +560,7 @@ pub enum Committed {
     Intent(DurableIntent),
     /// To `Intend`: it does not fit; nothing was written.
     IntentRefused(IntentRefusal),
-    /// To `Paid`: what redeeming takes.
+    /// To `Paid`, `Accepted` and `Replaying`: the purchase as it now stands.
     Paid(PaidPurchase),
     /// To `Answer`: the stored answer.
     Answer(AnswerKey),

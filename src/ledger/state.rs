@@ -377,8 +377,9 @@ impl Next {
             | (JobState::Refused, Reason::Withdrawn)
             | (JobState::Lost | JobState::Refunded, Reason::Decided) => Self::None,
             (JobState::RefundOffered, Reason::RefundOffered | Reason::RefundPending) => Self::Rerun,
-            (JobState::InDoubt, Reason::OtherNode | Reason::NodeForgot | Reason::NoWitness) => Self::Person,
-            (JobState::Pending, Reason::BreakerOpen) => Self::Person,
+            (JobState::InDoubt, Reason::OtherNode | Reason::NodeForgot | Reason::NoWitness)
+            | (JobState::Paid, Reason::UnknownAnswer)
+            | (JobState::Pending, Reason::BreakerOpen) => Self::Person,
             (JobState::Refused | JobState::Lost | JobState::RefundOffered | JobState::Refunded, _) => Self::Person,
             (JobState::Pending | JobState::Running | JobState::InDoubt | JobState::Paid | JobState::Failed, _) => {
                 Self::Rerun

@@ -4,8 +4,9 @@
 use url::Url;
 
 use super::said::Said;
-use super::{HttpAnswer, place};
+use super::{HttpAnswer, INCOMPLETE, place};
 use crate::catalog::{Endpoint, ResultRule, Treatment};
+use crate::harmless::harmless;
 use crate::l402::{Challenge, Scheme};
 use crate::ledger::{Poll, Reason};
 
@@ -13,6 +14,8 @@ use crate::ledger::{Poll, Reason};
 const POLL_MS_MIN: u64 = 250;
 const POLL_MS_MAX: u64 = 60_000;
 const POLL_MS_DEFAULT: u64 = 5_000;
+/// A poll's `Retry-After` beyond this counts as this.
+pub const POLL_RETRY_AFTER_MS_MAX: u64 = 10 * 60 * 1_000;
 
 /// Words that mean: not done yet. A result's URL that stands beside one of them, and a poll address, is not there yet.
 const PENDING: [&str; 10] = [
@@ -52,7 +55,7 @@ pub enum Redeemed {
     Retry {
         /// How long to wait at least, in milliseconds, where the origin says so; an hour at most.
         after_ms: Option<u64>,
-        /// `processing`, `not_delivered` or `answered_from_cache`.
+        /// `not_delivered`, `answered_from_cache`, or what it says against the purchase.
         reason: Reason,
         /// In words; harmless, without secrets.
         message: String,
@@ -64,14 +67,16 @@ pub enum Redeemed {
         /// In words; harmless, without secrets.
         message: String,
     },
-    /// It will never become a delivery.
-    Final {
-        /// Why.
+    /// Success that brings nothing: it says that it failed, names no address to poll, or broke off.
+    Failed {
+        /// `unknown_answer` where a person may find more in it than a program; else why it failed.
         reason: Reason,
+        /// How long to wait at least, in milliseconds, where the origin says so; an hour at most.
+        after_ms: Option<u64>,
         /// In words; harmless, without secrets.
         message: String,
     },
-    /// Success in a shape that holds no result.
+    /// Success in a shape that holds no result that would be understood.
     UnknownShape {
         /// In words; harmless, without secrets.
         message: String,
@@ -98,26 +103,23 @@ pub enum Polled {
         /// In words; harmless, without the withdraw link.
         message: String,
     },
-    /// The origin says that it failed.
+    /// It says that it failed, or that there is nothing here: one such word is not its last.
     Failed {
-        /// `origin_failed`, or why it will never be made.
+        /// `origin_failed`, or why it says that it will not be made.
         reason: Reason,
-        /// In words; harmless.
-        message: String,
-    },
-    /// The address leads nowhere any more.
-    Gone {
+        /// How long to wait at least, in milliseconds, where the origin says so; ten minutes at most.
+        after_ms: Option<u64>,
         /// In words; harmless.
         message: String,
     },
     /// The poll itself did not succeed; again.
     Retry {
-        /// How long to wait at least, in milliseconds, where the origin says so; an hour at most.
+        /// How long to wait at least, in milliseconds, where the origin says so; ten minutes at most.
         after_ms: Option<u64>,
         /// In words; harmless.
         message: String,
     },
-    /// Success in a shape that holds neither a result nor a status.
+    /// Success in a shape that holds neither a result nor a status; again.
     UnknownShape {
         /// In words; harmless.
         message: String,
@@ -140,24 +142,42 @@ pub fn read_redeem(answer: &HttpAnswer, endpoint: &Endpoint) -> Redeemed {
     if said.refund {
         return Redeemed::RefundOffered { code: said.harmless_code(), message: said.message };
     }
-    let message = said.message.clone();
+    if let Some(why) = answer.header(INCOMPLETE) {
+        let message =
+            format!("{}; the answer broke off ({}), and what came of it is kept", said.message, harmless(why));
+        return Redeemed::Failed { reason: Reason::UnknownAnswer, after_ms: said.after_ms, message };
+    }
     match said.after(endpoint) {
-        Treatment::ContentFiltered => Redeemed::Final { reason: Reason::ContentFiltered, message },
-        Treatment::InvalidInput => Redeemed::Final { reason: Reason::InvalidInput, message },
-        Treatment::Never => Redeemed::Final { reason: Reason::OriginFailed, message },
-        Treatment::Refund => Redeemed::RefundOffered { code: said.harmless_code(), message },
-        Treatment::RateLimited | Treatment::Retry | Treatment::RedeemAgain => not_delivered(said),
-        Treatment::Cached => {
-            Redeemed::Retry { after_ms: said.after_window_ms(endpoint), reason: Reason::AnsweredFromCache, message }
-        }
-        Treatment::NotForSale | Treatment::ByStatus => {
-            let found = redeemed_by_status(said, word, rule);
-            if let Redeemed::CredentialRejected { after_ms, message } = found {
-                let message = with_other_scheme(message, answer, endpoint);
-                return Redeemed::CredentialRejected { after_ms, message };
-            }
-            found
-        }
+        Treatment::ContentFiltered => refused(said, Reason::ContentFiltered),
+        Treatment::InvalidInput => refused(said, Reason::InvalidInput),
+        Treatment::Never => refused(said, Reason::OriginFailed),
+        Treatment::Refund => Redeemed::RefundOffered { code: said.harmless_code(), message: said.message },
+        Treatment::RateLimited | Treatment::Retry | Treatment::RedeemAgain => not_delivered(said, Reason::NotDelivered),
+        Treatment::Cached => Redeemed::Retry {
+            after_ms: said.after_window_ms(endpoint),
+            reason: Reason::AnsweredFromCache,
+            message: said.message,
+        },
+        Treatment::NotForSale | Treatment::ByStatus => match said.status {
+            200..=299 if word == Word::Failed => refused(said, Reason::OriginFailed),
+            200..=299 => Redeemed::UnknownShape { message: no_result(&said, rule) },
+            401 | 402 => Redeemed::CredentialRejected {
+                after_ms: said.after_ms,
+                message: with_other_scheme(said.message, answer, endpoint),
+            },
+            // An answer without a code may come from a proxy on the way, so no status alone ends a paid purchase.
+            _ => not_delivered(said, Reason::NotDelivered),
+        },
+    }
+}
+
+/// A word against the purchase. Said with success it is the answer to it; else the same credential may be shown again, as
+/// no single word of an origin ends a paid purchase.
+fn refused(said: Said, reason: Reason) -> Redeemed {
+    if said.is_success() {
+        Redeemed::Failed { reason, after_ms: said.after_ms, message: said.message }
+    } else {
+        not_delivered(said, reason)
     }
 }
 
@@ -172,16 +192,6 @@ fn with_other_scheme(message: String, answer: &HttpAnswer, endpoint: &Endpoint) 
         "{message}; it offers the Payment scheme beside L402 and may take that alone: then new jobs need \
          `scheme = \"payment\"` in the endpoint's entry"
     )
-}
-
-fn redeemed_by_status(said: Said, word: Word, rule: &ResultRule) -> Redeemed {
-    match said.status {
-        200..=299 if word == Word::Failed => Redeemed::Final { reason: Reason::OriginFailed, message: said.message },
-        200..=299 => Redeemed::UnknownShape { message: no_result(&said, rule) },
-        401 | 402 => Redeemed::CredentialRejected { after_ms: said.after_ms, message: said.message },
-        // An answer without a code may come from a proxy on the way, so no status alone ends a paid purchase.
-        _ => not_delivered(said),
-    }
 }
 
 /// Reads the answer of a poll address.
@@ -202,11 +212,10 @@ pub fn read_poll(answer: &HttpAnswer, endpoint: &Endpoint) -> Polled {
     if said.refund {
         return Polled::RefundOffered { code: said.harmless_code(), message: said.message };
     }
-    let failed = |reason| Polled::Failed { reason, message: said.message.clone() };
     match said.after(endpoint) {
-        Treatment::ContentFiltered => failed(Reason::ContentFiltered),
-        Treatment::InvalidInput => failed(Reason::InvalidInput),
-        Treatment::Never | Treatment::RedeemAgain => failed(Reason::OriginFailed),
+        Treatment::ContentFiltered => poll_failed(said, Reason::ContentFiltered),
+        Treatment::InvalidInput => poll_failed(said, Reason::InvalidInput),
+        Treatment::Never | Treatment::RedeemAgain => poll_failed(said, Reason::OriginFailed),
         Treatment::Refund => Polled::RefundOffered { code: said.harmless_code(), message: said.message },
         Treatment::RateLimited | Treatment::Retry if word != Word::Failed => again(said),
         Treatment::RateLimited | Treatment::Retry | Treatment::Cached | Treatment::NotForSale | Treatment::ByStatus => {
@@ -217,14 +226,24 @@ pub fn read_poll(answer: &HttpAnswer, endpoint: &Endpoint) -> Polled {
 
 fn polled_by_status(answer: &HttpAnswer, said: Said, word: Word, rule: &ResultRule) -> Polled {
     match (said.status, word) {
-        (_, Word::Failed) => Polled::Failed { reason: Reason::OriginFailed, message: said.message },
+        (_, Word::Failed) => poll_failed(said, Reason::OriginFailed),
         (200..=299, Word::Pending | Word::Unknown) | (202, Word::Done | Word::Missing) => {
-            Polled::Pending { after_ms: interval_ms(answer, &said, rule) }
+            let interval_ms = interval_ms(answer, &said, rule);
+            Polled::Pending { after_ms: interval_ms.max(poll_after_ms(&said)) }
         }
         (200..=299, Word::Done | Word::Missing) => Polled::UnknownShape { message: no_result(&said, rule) },
         (408 | 425 | 429 | 500..=599, Word::Done | Word::Pending | Word::Unknown | Word::Missing) => again(said),
-        (_, Word::Done | Word::Pending | Word::Unknown | Word::Missing) => Polled::Gone { message: said.message },
+        (_, Word::Done | Word::Pending | Word::Unknown | Word::Missing) => poll_failed(said, Reason::OriginFailed),
     }
+}
+
+fn poll_failed(said: Said, reason: Reason) -> Polled {
+    Polled::Failed { reason, after_ms: poll_after_ms(&said), message: said.message }
+}
+
+/// How long a poll asks to wait, within its own bound.
+fn poll_after_ms(said: &Said) -> Option<u64> {
+    said.after_ms.map(|ms| ms.clamp(POLL_MS_MIN, POLL_RETRY_AFTER_MS_MAX))
 }
 
 /// What the status word says.
@@ -278,9 +297,9 @@ fn success(answer: &HttpAnswer, said: &Said, word: Word, rule: &ResultRule, endp
     if said.refund || said.code.is_some() || (said.status != 202 && word != Word::Pending) {
         return None;
     }
-    let job = answer.header("x-job-id").map_or_else(String::new, |id| format!(" as {}", crate::harmless::harmless(id)));
-    let message = format!("the origin has accepted the job{job} and names no poll address; it is asked again");
-    Some(Redeemed::Retry { after_ms: said.after_ms, reason: Reason::Processing, message })
+    let job = answer.header("x-job-id").map_or_else(String::new, |id| format!(" as {}", harmless(id)));
+    let message = format!("the origin has accepted the job{job} and names no address to poll; the answer is kept");
+    Some(Redeemed::Failed { reason: Reason::UnknownAnswer, after_ms: said.after_ms, message })
 }
 
 /// The pause that the answer names, in its body or a header, within bounds.
@@ -290,12 +309,12 @@ fn interval_ms(answer: &HttpAnswer, said: &Said, rule: &ResultRule) -> Option<u6
     named.map(|ms| ms.clamp(POLL_MS_MIN, POLL_MS_MAX))
 }
 
-fn not_delivered(said: Said) -> Redeemed {
-    Redeemed::Retry { after_ms: said.after_ms, reason: Reason::NotDelivered, message: said.message }
+fn not_delivered(said: Said, reason: Reason) -> Redeemed {
+    Redeemed::Retry { after_ms: said.after_ms, reason, message: said.message }
 }
 
 fn again(said: Said) -> Polled {
-    Polled::Retry { after_ms: said.after_ms, message: said.message }
+    Polled::Retry { after_ms: poll_after_ms(&said), message: said.message }
 }
 
 fn no_result(said: &Said, rule: &ResultRule) -> String {
@@ -363,10 +382,10 @@ mod tests {
     }
 
     #[test]
-    fn an_accepted_job_without_an_address_is_asked_again() {
+    fn an_accepted_job_without_an_address_is_not_sent_again() {
         for (status, body) in [(202, ""), (202, "{}"), (200, r#"{"status":"processing"}"#)] {
             let found = redeem(status, &[("x-job-id", "j\u{1b}7"), ("retry-after", "3")], body);
-            let Redeemed::Retry { after_ms: Some(3_000), reason: Reason::Processing, message } = found else {
+            let Redeemed::Failed { after_ms: Some(3_000), reason: Reason::UnknownAnswer, message } = found else {
                 panic!("{found:?}")
             };
             assert!(message.contains("as j\u{fffd}7"), "{message}");
@@ -423,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_origin_s_own_word_ends_a_paid_purchase() {
+    fn a_word_against_it_counts_where_it_is_said_with_success() {
         let coded = |code: &str| format!(r#"{{"error":"e","error_code":"{code}","retry_after_seconds":9}}"#);
         for (status, code, expected) in [
             (400, "CONTENT_FILTERED", Reason::ContentFiltered),
@@ -431,11 +450,15 @@ mod tests {
             (422, "INVALID_INPUT", Reason::InvalidInput),
             (400, "L402_INVALID_PARAMS", Reason::InvalidInput),
         ] {
-            let found = redeem(status, &[], &coded(code));
-            assert!(matches!(&found, Redeemed::Final { reason, .. } if *reason == expected), "{found:?}");
+            let reason = match redeem(status, &[], &coded(code)) {
+                Redeemed::Failed { reason, after_ms: Some(9_000), .. } if status == 200 => reason,
+                Redeemed::Retry { reason, after_ms: Some(9_000), .. } if status != 200 => reason,
+                found => panic!("{status}: {found:?}"),
+            };
+            assert_eq!(reason, expected, "{status} {code}");
         }
         let failed = redeem(200, &[], r#"{"status":"failed","error":"gone wrong"}"#);
-        assert!(matches!(failed, Redeemed::Final { reason: Reason::OriginFailed, .. }), "{failed:?}");
+        assert!(matches!(failed, Redeemed::Failed { reason: Reason::OriginFailed, .. }), "{failed:?}");
         for (status, code) in [
             (504, "TIMEOUT"),
             (429, "RATE_LIMITED"),
@@ -468,6 +491,39 @@ mod tests {
             let found = redeem(status, &[("retry-after", "1")], r#"{"error":"unknown credential"}"#);
             let message = format!("HTTP {status}: unknown credential");
             assert_eq!(found, Redeemed::CredentialRejected { after_ms: Some(1_000), message });
+        }
+    }
+
+    #[test]
+    fn a_rejected_credential_tells_of_the_scheme_that_may_be_the_only_one() {
+        let (l402, payment) = (r#"L402 macaroon="m", invoice="i""#, r#"Payment id="1", method="lightning""#);
+        let words = |lines: &[&'static str], endpoint: &Endpoint| {
+            let headers: Vec<_> = lines.iter().map(|line| ("www-authenticate", *line)).collect();
+            match read_redeem(&answer(402, &headers, ""), endpoint) {
+                Redeemed::CredentialRejected { message, .. } => message.contains("`scheme = \"payment\"`"),
+                found => panic!("{found:?}"),
+            }
+        };
+        assert!(words(&[l402, payment], &endpoint()));
+        assert!(!words(&[l402], &endpoint()) && !words(&[payment], &endpoint()));
+        let mut named = endpoint();
+        named.terms.scheme = Some(crate::catalog::AuthScheme::Payment);
+        assert!(!words(&[l402, payment], &named), "it is said already");
+    }
+
+    #[test]
+    fn a_success_that_broke_off_is_read_as_far_as_it_came() {
+        let cut = |body: &str, headers: &[(&str, &str)]| {
+            read_redeem(&answer(200, headers, body).cut("it broke\u{1b} off"), &endpoint())
+        };
+        let whole = cut(r#"{"videoUrl":"/a.mp4"}"#, &[]);
+        assert_eq!(whole, Redeemed::Delivered { url: at("https://sats.example/a.mp4") });
+        assert!(matches!(cut("", &[("x-poll-url", "/job")]), Redeemed::Accepted { .. }));
+        for body in ["", r#"{"videoUrl":"/a.m"#] {
+            let Redeemed::Failed { reason: Reason::UnknownAnswer, message, .. } = cut(body, &[]) else {
+                panic!("{body}")
+            };
+            assert!(message.contains("broke off (it broke\u{fffd} off)"), "{message}");
         }
     }
 
@@ -506,6 +562,9 @@ mod tests {
         assert_eq!(poll(200, &[], r#"{"status":"rendering","poll_interval_ms":900}"#), pending(Some(900)));
         assert_eq!(poll(200, &[], r#"{"status":"processing","videoUrl":"/later.mp4"}"#), pending(None));
         assert_eq!(poll(202, &[("retry-after", "0")], ""), pending(Some(POLL_MS_MIN)));
+        let busy = r#"{"status":"processing","poll_interval_ms":900}"#;
+        assert_eq!(poll(200, &[("retry-after", "300")], busy), pending(Some(300_000)));
+        assert_eq!(poll(200, &[("retry-after", "3600")], busy), pending(Some(POLL_RETRY_AFTER_MS_MAX)));
         assert_eq!(poll(200, &[], r#"{"status":202,"body":{"status":"processing"}}"#), pending(None));
 
         for (status, body) in [
@@ -520,7 +579,10 @@ mod tests {
             assert_eq!(reason, if filtered { Reason::ContentFiltered } else { Reason::OriginFailed }, "{body}");
         }
         for status in [400, 401, 402, 403, 404, 405, 410] {
-            assert!(matches!(poll(status, &[], ""), Polled::Gone { .. }), "{status}");
+            let Polled::Failed { reason, after_ms, .. } = poll(status, &[("retry-after", "7200")], "<html>") else {
+                panic!("{status}")
+            };
+            assert_eq!((reason, after_ms), (Reason::OriginFailed, Some(POLL_RETRY_AFTER_MS_MAX)), "{status}");
         }
         for status in [408, 425, 429, 500, 502, 503, 504] {
             let found = poll(status, &[("retry-after", "2")], "");

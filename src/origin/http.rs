@@ -25,6 +25,8 @@ pub const REDEEM_TIMEOUT_MIN: Duration = Duration::from_secs(15 * 60);
 
 /// All header names and values of an answer together, in bytes. What is longer is not taken.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
+/// Of a success that is not whole, so much of the body is kept.
+const CUT_BODY_BYTES_MAX: usize = 1024 * 1024;
 /// So many header lines are taken.
 const HEADER_LINES_MAX: usize = 128;
 
@@ -140,9 +142,25 @@ impl HttpOrigin {
         if response.status().is_redirection() {
             return Err(HttpFailure::Redirect(target(&response)));
         }
-        let headers = kept_headers(response.headers())?;
-        let body = bounded_body(&mut response, body_max).await?;
-        Ok(HttpAnswer { status: response.status().as_u16(), headers, body })
+        let status = response.status();
+        let (mut headers, mut body) = (Vec::new(), Vec::new());
+        let read = async {
+            headers = kept_headers(response.headers())?;
+            bounded_body(&mut response, body_max, &mut body).await
+        };
+        match read.await {
+            Ok(()) => Ok(HttpAnswer { status: status.as_u16(), headers, body }),
+            // It was answered with success: that is never lost, whatever becomes of the rest.
+            Err(failure) if status.is_success() => {
+                body.truncate(CUT_BODY_BYTES_MAX);
+                let words = match failure {
+                    HttpFailure::NotSent(words) | HttpFailure::NoAnswer(words) | HttpFailure::TooLarge(words) => words,
+                    other @ (HttpFailure::Cut(..) | HttpFailure::Redirect(_)) => other.to_string(),
+                };
+                Err(HttpFailure::Cut(HttpAnswer { status: status.as_u16(), headers, body }, words))
+            }
+            Err(failure) => Err(failure),
+        }
     }
 }
 
@@ -200,20 +218,20 @@ fn kept_headers(headers: &HeaderMap) -> Result<Vec<(String, String)>, HttpFailur
     Ok(headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect())
 }
 
-async fn bounded_body(response: &mut Response, most: usize) -> Result<Vec<u8>, HttpFailure> {
+async fn bounded_body(response: &mut Response, most: usize, body: &mut Vec<u8>) -> Result<(), HttpFailure> {
     let too_large = || HttpFailure::TooLarge(format!("its body is longer than {most} bytes"));
     let announced = response.content_length().map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
     if announced > most {
         return Err(too_large());
     }
-    let mut body = Vec::with_capacity(announced);
+    body.reserve(announced);
     while let Some(chunk) = response.chunk().await.map_err(|error| failure(&error))? {
         if chunk.len() > most.saturating_sub(body.len()) {
             return Err(too_large());
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    Ok(())
 }
 
 /// Only an error before there was a connection is sure to have sent nothing.

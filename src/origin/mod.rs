@@ -21,12 +21,15 @@ use crate::catalog::Method;
 use crate::l402::{Preimage, Scheme, Token, payment_credential};
 
 pub use answer::{Asked, challenged_in, read_ask};
-pub use delivery::{Polled, Redeemed, read_poll, read_redeem};
+pub use delivery::{POLL_RETRY_AFTER_MS_MAX, Polled, Redeemed, read_poll, read_redeem};
 pub use fetch::{Fetch, FetchBody, FetchFailure, FetchHead, Fetcher};
 pub use http::{HttpOptions, HttpOrigin};
 pub use inline::{Inline, inline_result, is_inline};
 pub use place::is_own_origin;
 pub use said::retry_after_ms;
+
+/// The header under which it is kept why only a part of an answer came.
+const INCOMPLETE: &str = "x-l402-batch-incomplete";
 
 /// A request that can be sent again to the very byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -131,12 +134,22 @@ pub enum HttpFailure {
     /// The answer is larger than any that is read.
     #[error("the answer is too large: {0}")]
     TooLarge(String),
+    /// A success whose body broke off or is longer than any that is read: what came of it, and why there is no more.
+    #[error("the answer is not whole: {1}")]
+    Cut(HttpAnswer, String),
     /// A redirect, which is never followed with a credential.
     #[error("redirected to {0}, which is not followed")]
     Redirect(String),
 }
 
 impl HttpAnswer {
+    /// That only a part of it came, as it is kept: a header says so, which no server's answer needs to have.
+    #[must_use]
+    pub fn cut(mut self, why: &str) -> Self {
+        self.headers.push((INCOMPLETE.to_owned(), why.to_owned()));
+        self
+    }
+
     /// The first header of that (lower-case) name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {

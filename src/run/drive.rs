@@ -13,7 +13,7 @@ use crate::ledger::{
     Reason, Record, RefundRecord,
 };
 use crate::money::Msat;
-use crate::origin::{self, HttpAnswer, HttpFailure, Origin, Request};
+use crate::origin::{self, HttpAnswer, HttpFailure, Origin, POLL_RETRY_AFTER_MS_MAX, Request};
 use crate::payer::{NodeProblem, PayRefusal, Payer, SendOutcome, SendReport};
 use crate::plan::ContentHash;
 use crate::time::UnixMs;
@@ -317,6 +317,8 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
                     self.end_twins_wait(now);
                 }
             }
+            // Nothing is sent for it any more.
+            (JobState::Paid, Reason::UnknownAnswer) => self.end_twins_wait(now),
             (JobState::Pending, Reason::BatchLimit | Reason::DayLimit | Reason::MonthLimit) => {
                 let message = change.error.clone().unwrap_or_default();
                 self.shared.limit_hit.borrow_mut().get_or_insert((change.reason, message));
@@ -557,7 +559,8 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         match &answer {
             Ok(answer) => {
                 self.shared.silent.borrow_mut().remove(url.authority());
-                self.heed_url(url, answer, self.run.clock.now());
+                let after_ms = origin::retry_after_ms(answer).map(|ms| ms.min(POLL_RETRY_AFTER_MS_MAX));
+                self.heed_url(url, answer, after_ms, self.run.clock.now());
             }
             Err(failure) => self.say_silent(url, failure),
         }
@@ -574,13 +577,13 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     }
 
     pub(super) fn heed(&self, request: &Request, answer: &HttpAnswer, now: UnixMs) {
-        self.heed_url(&request.url, answer, now);
+        self.heed_url(&request.url, answer, origin::retry_after_ms(answer), now);
     }
 
     /// 429 and 503 slow that host, and that host only.
-    fn heed_url(&self, url: &url::Url, answer: &HttpAnswer, now: UnixMs) {
+    fn heed_url(&self, url: &url::Url, answer: &HttpAnswer, after_ms: Option<u64>, now: UnixMs) {
         match answer.status {
-            429 | 503 => self.shared.pace.slow_down(url, now, origin::retry_after_ms(answer)),
+            429 | 503 => self.shared.pace.slow_down(url, now, after_ms),
             _ => self.shared.pace.well(url, now),
         }
     }
@@ -653,6 +656,7 @@ impl Change {
             | Record::SendAnswered { .. }
             | Record::Answer { .. }
             | Record::LeftUndelivered(_)
+            | Record::Replaying(_)
             | Record::Posted(..)
             | Record::GivenUpDead { .. }
             | Record::Witness { .. } => None,

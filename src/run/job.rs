@@ -5,6 +5,7 @@
 //! below and of nothing else. No clock is read here: the time is part of the [`Moment`].
 
 mod pay;
+mod poll;
 mod redeem;
 #[cfg(test)]
 mod tests;
@@ -59,9 +60,11 @@ pub enum State {
     /// An answer is being made durable before it is interpreted.
     Keeping(PaidPurchase, Tries, AnswerKind, HttpAnswer),
     /// The poll address is being made durable.
-    Accepting(PaidPurchase, Tries, Poll),
+    Accepting(Tries, Poll),
     /// The origin works on it.
     Polling(PaidPurchase, Tries, Poll),
+    /// One redeem more is to follow a success, and then goes out.
+    Replaying(PaidPurchase, Tries),
     /// That it is not delivered so far is being made durable.
     Postponing(PaidPurchase, Tries, Postponed),
     /// Its result is being made durable.
@@ -110,6 +113,10 @@ pub enum Buried {
 pub enum Postponed {
     /// Redeem again then.
     Until(UnixMs),
+    /// The one redeem more that may follow a success goes out then.
+    Replay(UnixMs),
+    /// Poll again then.
+    Poll(UnixMs),
     /// The next run goes on.
     Leave,
 }
@@ -129,10 +136,12 @@ pub struct Tries {
     pub redeems: u32,
     /// A redeem has gone out, or may have: each further one repeats it.
     pub redeem_sent: bool,
-    /// Polls in a row that told nothing.
+    /// Polls in a row that brought nothing.
     pub polls: u32,
-    /// Poll addresses that failed or were gone.
+    /// Of those, the ones that said that it failed or is not there.
     pub polls_failed: u32,
+    /// What is recorded of polls that bring nothing.
+    pub polls_told: Option<Reason>,
     /// Since when this run polls.
     pub polling_since: Option<UnixMs>,
     /// An invoice turned out to belong to another purchase.
@@ -306,10 +315,10 @@ pub struct Bounds {
     pub posts: u32,
     /// Redeems that may not deliver.
     pub redeems: u32,
-    /// Redeems over all runs after which an origin that never delivers has had its chance.
-    pub redeems_over_all: u32,
-    /// Polls in a row that may tell nothing.
+    /// Polls in a row that may bring nothing.
     pub polls: u32,
+    /// Polls in a row that may say that it failed before one redeem more goes out, where one may.
+    pub polls_failed: u32,
     /// How long a run polls for one job, in milliseconds; the next run goes on.
     pub polling_ms: i64,
     /// The first pause of a back-off.
@@ -333,8 +342,8 @@ impl Default for Bounds {
             looks: 500,
             posts: 8,
             redeems: 8,
-            redeems_over_all: 40,
             polls: 20,
+            polls_failed: 3,
             polling_ms: 7_200_000,
             backoff_ms: 1_000,
             backoff_ms_max: 60_000,
@@ -371,11 +380,9 @@ pub fn resume(job: &OpenJob) -> (State, Input) {
     let tries = Tries {
         redeem_sent: !matches!(&job.stage, OpenStage::Intended(_) | OpenStage::GivenUp(_)),
         known: matches!(&job.stage, OpenStage::Intended(intent) if intent.accepted()),
-        // Only an address that failed leaves one of these words with a job that is still paid.
-        polls_failed: u32::from(matches!(
-            job.reason,
-            Reason::OriginFailed | Reason::ContentFiltered | Reason::InvalidInput
-        )),
+        polls_told: matches!(&job.stage, OpenStage::Accepted(..))
+            .then_some(job.reason)
+            .filter(|reason| *reason != Reason::Processing),
         ..Tries::default()
     };
     let state = match &job.stage {
@@ -410,8 +417,9 @@ pub fn step(state: State, input: Input, moment: &Moment<'_>) -> (State, Effect) 
         State::Settling(tries) => redeem::settling(tries, input),
         State::Redeeming(purchase, tries) => redeem::redeeming(purchase, tries, input, moment),
         State::Keeping(purchase, tries, kind, answer) => redeem::keeping(purchase, tries, kind, &answer, input, moment),
-        State::Accepting(purchase, tries, poll) => redeem::accepting(purchase, tries, poll, input, moment),
-        State::Polling(purchase, tries, poll) => redeem::polling(purchase, tries, poll, input, moment),
+        State::Accepting(tries, poll) => poll::accepting(tries, poll, input, moment),
+        State::Polling(purchase, tries, poll) => poll::polling(purchase, tries, poll, input, moment),
+        State::Replaying(purchase, tries) => redeem::replaying(purchase, tries, input),
         State::Postponing(purchase, tries, then) => redeem::postponing(purchase, tries, then, input),
         State::Delivering(purchase, tries, key) => redeem::delivering(purchase, tries, key, input, moment),
         State::Finishing(purchase) => redeem::finishing(purchase, input),

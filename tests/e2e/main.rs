@@ -51,6 +51,8 @@ mod merge;
 #[cfg(test)]
 mod node;
 #[cfg(test)]
+mod patience;
+#[cfg(test)]
 mod refunds;
 #[cfg(test)]
 mod refused;
@@ -66,6 +68,8 @@ mod terminal;
 mod together;
 #[cfg(test)]
 mod twins;
+#[cfg(test)]
+mod unknown_answers;
 #[cfg(test)]
 mod usage;
 #[cfg(test)]

@@ -278,7 +278,8 @@ impl Disk {
                     drop(books.load_plan(*batch, *now, retake, jobs.iter().cloned().map(Ok::<_, Infallible>)));
                 }
                 Written::SetAside(batch, now) => {
-                    let compared = Compared { edition: String::new(), network: Some(Network::Regtest), only: &[] };
+                    let compared =
+                        Compared { edition: Some(String::new()), network: Some(Network::Regtest), only: &[] };
                     drop(books.set_duplicates_aside(*batch, *now, &compared));
                 }
                 Written::Accepted(batch, now, means) => accept(&mut books, *batch, *now, *means),
@@ -329,7 +330,7 @@ impl Disk {
 
     /// Sets duplicates of the last load aside, and gives their ids.
     pub fn set_duplicates_aside(&self, batch: BatchKey) -> Vec<String> {
-        let compared = Compared { edition: String::new(), network: Some(Network::Regtest), only: &[] };
+        let compared = Compared { edition: Some(String::new()), network: Some(Network::Regtest), only: &[] };
         let now = self.world.our_time();
         self.keep(|| Written::SetAside(batch, now));
         let found =
@@ -555,6 +556,7 @@ pub fn name(record: &Record) -> String {
         | Record::Answer { .. }
         | Record::Accepted { .. }
         | Record::LeftUndelivered(_)
+        | Record::Replaying(_)
         | Record::Fetching(..)
         | Record::Downloaded(..)
         | Record::NotDownloaded { .. }

@@ -165,6 +165,8 @@ fn is_at_its_end(books: &Books, batch: &Batch, row: &ResultRow, limited: bool) -
     let budget = &batch.settings.budget;
     match row.state {
         JobState::Delivered | JobState::Downloaded | JobState::Refused | JobState::Refunded | JobState::Lost => true,
+        // Answered in a shape that only a person may understand.
+        JobState::Paid => row.reason == Reason::UnknownAnswer,
         JobState::RefundOffered => matches!(row.reason, Reason::RefundFailed | Reason::RefundExpired),
         JobState::Pending => match row.reason {
             Reason::None => limited,
@@ -180,7 +182,7 @@ fn is_at_its_end(books: &Books, batch: &Batch, row: &ResultRow, limited: bool) -
             Reason::MonthLimit => budget.month.is_some_and(|limit| most > limit.get()),
             _ => false,
         },
-        JobState::Running | JobState::InDoubt | JobState::Paid | JobState::Failed => false,
+        JobState::Running | JobState::InDoubt | JobState::Failed => false,
     }
 }
 

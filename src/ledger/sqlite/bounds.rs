@@ -22,7 +22,7 @@ fn counts() -> String {
     )
 }
 /// A purchase that may still be delivered.
-const OPEN: &str = "j.state IN ('running', 'in_doubt', 'paid')";
+const OPEN: &str = "(j.state IN ('running', 'in_doubt', 'paid') AND j.reason <> 'unknown_answer')";
 
 impl Books {
     /// Why a purchase may not begin there now; none where it may.

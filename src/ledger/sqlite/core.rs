@@ -328,7 +328,10 @@ fn apply_one(
             unused.extend(body_file(tx, payment)?);
             Ok(done)
         }
-        Record::Undelivered { payment, answer, end } => redeem::undelivered(tx, now, payment, answer, &end),
+        Record::Undelivered { payment, answer, heard, end } => {
+            redeem::undelivered(tx, now, payment, (answer, heard), &end)
+        }
+        Record::Replaying(payment) => redeem::replaying(tx, now, payment),
         Record::Refund(payment, record) => refund::refund(tx, now, payment, &record),
         Record::LeftUndelivered(job) => {
             bounds::left(tx, job)?;

@@ -2,10 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::convert::PaymentState;
+use super::convert::{PaymentState, uint_or_none};
 use super::error::{Fault, contradiction, of_row};
+use super::read::stored_url;
 use crate::l402::{PaymentHash, Preimage, Token};
-use crate::ledger::{BatchKey, DurableIntent, JobKey, JobState, PaidPurchase, PaymentKey, Reason};
+use crate::ledger::{
+    AnswerKey, BatchKey, DurableIntent, JobKey, JobState, PaidPurchase, PaymentKey, Poll, Reason, record::SincePaid,
+};
 use crate::money::Msat;
 use crate::origin::Credential;
 use crate::payer::NodeId;
@@ -168,5 +171,33 @@ pub(super) fn paid_purchase(tx: &Connection, key: PaymentKey) -> Result<PaidPurc
     };
     let posted = state != PaymentState::Paid;
     let credential = Credential { scheme, token: Token::new(token), preimage };
-    Ok(PaidPurchase { intent, credential, posted, redeems })
+    Ok(PaidPurchase { intent, credential, posted, redeems, since: Box::new(since_paid(tx, key)?) })
+}
+
+/// What the origin answered since the payment, and a person said.
+fn since_paid(tx: &Connection, key: PaymentKey) -> Result<SincePaid, Fault> {
+    let (poll, since) = tx
+        .prepare_cached(
+            "SELECT coalesce(p.paid_at, p.intended_at), p.retried_at, p.replayed_at, p.poll_url, p.poll_interval_ms,
+                 j.reason, j.error, p.heard_at,
+                 coalesce((SELECT min(a.id) FROM answers a WHERE a.payment = p.id AND a.kind = 'redeem'
+                     AND a.at = p.heard_at AND a.status BETWEEN 200 AND 299), 0)
+             FROM payments p JOIN jobs j ON j.id = p.job WHERE p.id = ?1",
+        )?
+        .query_row([key], |row| {
+            let poll = row.get::<_, Option<String>>(3)?.zip(uint_or_none(row, 4)?);
+            let heard: Option<UnixMs> = row.get(7)?;
+            let answer: AnswerKey = row.get(8)?;
+            let since = SincePaid {
+                paid_at: row.get(0)?,
+                heard: heard.map(|at| (at, answer)),
+                retried_at: row.get(1)?,
+                replayed_at: row.get(2)?,
+                poll: None,
+                stood: (row.get(5)?, row.get(6)?),
+            };
+            Ok((poll, since))
+        })?;
+    let Some((url, interval_ms)) = poll else { return Ok(since) };
+    Ok(SincePaid { poll: Some(Poll { url: stored_url(&url)?, interval_ms }), ..since })
 }

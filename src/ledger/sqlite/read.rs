@@ -7,14 +7,14 @@ use url::Url;
 
 use super::Books;
 use super::bodies::body_missing;
-use super::convert::{Json, PaymentState, int, uint, uint_or_none};
+use super::convert::{Json, PaymentState, int, uint};
 use super::error::{Fault, of_row};
 use super::payment::{durable_intent, paid_purchase};
 use super::schema::OPEN_PAYMENT;
 use crate::catalog::{Endpoint, Value};
 use crate::ledger::{
     AnswerKey, AnswerKind, BatchKey, DamagedJob, JobKey, JobState, LedgerError, OpenJob, OpenStage, PaymentKey,
-    PendingJob, Poll, Reason, Twin,
+    PendingJob, Reason, Twin,
 };
 use crate::manifest::image;
 use crate::origin::{HttpAnswer, Request};
@@ -125,7 +125,7 @@ impl Books {
             JobState::Running | JobState::InDoubt => {
                 Ok(Some(OpenStage::Intended(durable_intent(&self.conn, row.payment)?)))
             }
-            JobState::Paid => self.paid_stage(row.payment).map(Some),
+            JobState::Paid => self.paid_stage(row),
             JobState::Delivered
             | JobState::Downloaded
             | JobState::RefundOffered
@@ -141,33 +141,42 @@ impl Books {
         }
     }
 
-    fn paid_stage(&self, payment: PaymentKey) -> Result<OpenStage, Fault> {
-        let purchase = paid_purchase(&self.conn, payment)?;
-        let answer = self
-            .conn
-            .prepare_cached(
-                "SELECT id, kind, status, headers, body FROM answers
-                 WHERE payment = ?1 AND interpreted = 0 ORDER BY id DESC LIMIT 1",
-            )?
-            .query_row([payment], |row| {
-                let Json(headers) = row.get(3)?;
-                let answer = HttpAnswer { status: row.get(2)?, headers, body: row.get(4)? };
-                Ok((row.get::<_, AnswerKey>(0)?, row.get::<_, AnswerKind>(1)?, answer))
-            })
-            .optional()?;
-        if let Some((key, kind, answer)) = answer {
-            return Ok(OpenStage::Answered(purchase, kind, key, answer));
+    /// How far a paid purchase came; none where a person has to decide, and the node has posted it.
+    fn paid_stage(&self, row: &OpenRow) -> Result<Option<OpenStage>, Fault> {
+        let purchase = paid_purchase(&self.conn, row.payment)?;
+        let uninterpreted = "payment = ?1 AND interpreted = 0 ORDER BY id DESC LIMIT 1";
+        if let Some((key, kind, answer)) = self.answer(uninterpreted, params![row.payment])? {
+            return Ok(Some(OpenStage::Answered(purchase, kind, key, answer)));
         }
-        let poll: (Option<String>, Option<u64>) = self
-            .conn
-            .prepare_cached("SELECT poll_url, poll_interval_ms FROM payments WHERE id = ?1")?
-            .query_row([payment], |row| Ok((row.get(0)?, uint_or_none(row, 1)?)))?;
-        match poll {
-            (Some(url), Some(interval_ms)) => {
-                Ok(OpenStage::Accepted(purchase, Poll { url: stored_url(&url)?, interval_ms }))
+        if let Some(poll) = purchase.poll().cloned() {
+            return Ok(Some(OpenStage::Accepted(purchase, poll)));
+        }
+        let Some(first) = purchase.heard() else { return Ok(Some(OpenStage::Paid(purchase))) };
+        let may_replay = purchase.may_replay(self.endpoint(row.endpoint)?.terms.redeem);
+        let answer = self.answer("id = ?1", params![first])?;
+        match answer {
+            // What it says is read once more, and what it left undone is done.
+            Some((key, kind, answer)) if may_replay || row.reason != Reason::UnknownAnswer => {
+                Ok(Some(OpenStage::Answered(purchase, kind, key, answer)))
             }
-            (_, _) => Ok(OpenStage::Paid(purchase)),
+            Some(_) | None => {
+                Ok(Some(OpenStage::Unposted(purchase)).filter(|_| row.payment_state == PaymentState::Paid))
+            }
         }
+    }
+
+    fn answer(
+        &self,
+        which: &str,
+        bound: impl rusqlite::Params,
+    ) -> Result<Option<(AnswerKey, AnswerKind, HttpAnswer)>, Fault> {
+        let sql = format!("SELECT id, kind, status, headers, body FROM answers WHERE {which}");
+        let found = self.conn.prepare_cached(&sql)?.query_row(bound, |row| {
+            let Json(headers) = row.get(3)?;
+            let answer = HttpAnswer { status: row.get(2)?, headers, body: row.get(4)? };
+            Ok((row.get(0)?, row.get(1)?, answer))
+        });
+        Ok(found.optional()?)
     }
 
     /// Up to `limit` pending jobs of the batch with a position above `after`, in manifest order. Positions of pending
@@ -309,8 +318,9 @@ impl Books {
 pub(super) fn twin(conn: &Connection, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, Fault> {
     Ok(conn
         .prepare_cached(
-            "SELECT j.state IN ('running', 'in_doubt', 'paid') AS open,
-                 j.state IN ('running', 'in_doubt') OR (j.state = 'paid' AND p.poll_url IS NULL) AS awaiting,
+            "SELECT j.state IN ('running', 'in_doubt', 'paid') AND j.reason <> 'unknown_answer' AS open,
+                 j.state IN ('running', 'in_doubt')
+                     OR (j.state = 'paid' AND p.poll_url IS NULL AND j.reason <> 'unknown_answer') AS awaiting,
                  max(max(p.intended_at, coalesce(p.answered_at, p.intended_at))) OVER (), b.name, j.job
              FROM intents i JOIN payments p ON p.id = i.payment JOIN jobs j ON j.id = p.job
                  JOIN batches b ON b.id = p.batch

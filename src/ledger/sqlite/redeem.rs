@@ -6,7 +6,7 @@ use super::bounds;
 use super::convert::{Json, int, kind_word};
 use super::error::{Fault, contradiction};
 use super::job::{self, Change};
-use super::payment::{Payment, payment};
+use super::payment::{Payment, paid_purchase, payment};
 use super::settle::expect_unspent;
 use crate::ledger::{AnswerKey, AnswerKind, Committed, JobEnd, JobKey, JobState, PaymentKey, Poll, Reason};
 use crate::origin::HttpAnswer;
@@ -82,9 +82,30 @@ pub(super) fn accepted(
         poll.url.as_str(),
         int(poll.interval_ms)?
     ])?;
+    hear(tx, key, answer)?;
     let change = Change::to(JobState::Paid, Reason::Processing);
     job::change(tx, now, payment.job, payment.job_from(), &change)?;
-    Ok(Committed::Done)
+    Ok(Committed::Paid(paid_purchase(tx, key)?))
+}
+
+/// The first success that is answered to a redeem counts: later ones change nothing of it.
+fn hear(tx: &Connection, key: PaymentKey, answer: AnswerKey) -> Result<(), Fault> {
+    tx.prepare_cached(
+        "UPDATE payments SET heard_at = (SELECT at FROM answers WHERE id = ?2 AND kind = 'redeem')
+         WHERE id = ?1 AND heard_at IS NULL",
+    )?
+    .execute(params![key, answer])?;
+    Ok(())
+}
+
+/// The one redeem more that may follow a success is about to be sent: for whoever comes after a crash, it was.
+pub(super) fn replaying(tx: &Connection, now: UnixMs, key: PaymentKey) -> Result<Committed, Fault> {
+    let payment = payment(tx, key)?;
+    payment.expect_undelivered("a redeem more")?;
+    let written = tx
+        .prepare_cached("UPDATE payments SET replayed_at = ?2 WHERE id = ?1 AND heard_at IS NOT NULL")?
+        .execute(params![key, now])?;
+    if written == 1 { Ok(Committed::Paid(paid_purchase(tx, key)?)) } else { payment.unexpected("a redeem more") }
 }
 
 /// The result is there; `own`, where it may not be an identical request's.
@@ -102,6 +123,7 @@ pub(super) fn delivered(
         return Ok(Committed::NotItsOwn);
     }
     interpreted(tx, &payment, answer)?;
+    hear(tx, key, answer)?;
     tx.prepare_cached("UPDATE payments SET delivered_at = ?2, poll_url = NULL, poll_interval_ms = NULL WHERE id = ?1")?
         .execute(params![key, now])?;
     bounds::delivered(tx, now, key)?;
@@ -123,12 +145,12 @@ fn is_anothers(tx: &Connection, payment: &Payment, url: &str) -> Result<bool, Fa
     Ok(found.is_some())
 }
 
-/// Paid and not delivered: a poll address is forgotten, so that the next attempt redeems again.
+/// Paid and not delivered. Where `heard`, the answer was a success.
 pub(super) fn undelivered(
     tx: &Connection,
     now: UnixMs,
     key: PaymentKey,
-    answer: Option<AnswerKey>,
+    (answer, heard): (Option<AnswerKey>, bool),
     end: &JobEnd,
 ) -> Result<Committed, Fault> {
     let payment = payment(tx, key)?;
@@ -151,7 +173,9 @@ pub(super) fn undelivered(
         Some(answer) => interpreted(tx, &payment, answer)?,
         None => trim_refusals(tx, key)?,
     }
-    tx.prepare_cached("UPDATE payments SET poll_url = NULL, poll_interval_ms = NULL WHERE id = ?1")?.execute([key])?;
+    if let Some(answer) = answer.filter(|_| heard) {
+        hear(tx, key, answer)?;
+    }
     bounds::undelivered(tx, key)?;
     job::change(tx, now, payment.job, payment.job_from(), &Change::to_end(end))?;
     Ok(Committed::Done)

@@ -166,8 +166,8 @@ async fn an_address_that_does_not_speak_tls_is_not_sent_to() {
 
 #[tokio::test]
 async fn what_left_and_was_not_answered_whole_has_no_answer() {
-    let truncated = || bytes("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
-    let chunked = || bytes("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhal");
+    let truncated = || bytes("HTTP/1.1 500 OK\r\nContent-Length: 100\r\n\r\nhalf");
+    let chunked = || bytes("HTTP/1.1 402 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhal");
     let too_many = "a: b\r\n".repeat(HEADER_LINES_MAX + 1);
     let many = || bytes(&format!("HTTP/1.1 200 OK\r\n{too_many}\r\n"));
     let scripts =
@@ -177,6 +177,22 @@ async fn what_left_and_was_not_answered_whole_has_no_answer() {
         let HttpFailure::NoAnswer(words) = &failure else { panic!("script {number}: {failure:?}") };
         assert!(!words.contains("secret"), "{words}");
     }
+}
+
+/// What sold has said that it did: what came of it is handed on, with why there is no more.
+#[tokio::test]
+async fn a_success_that_is_not_whole_is_handed_on_as_far_as_it_came() {
+    for (script, body) in [
+        (bytes("HTTP/1.1 200 OK\r\nX-A: b\r\nContent-Length: 100\r\n\r\nhalf"), &b"half"[..]),
+        (bytes("HTTP/1.1 201 OK\r\nX-A: b\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"), b"half"),
+        (bytes("HTTP/1.1 200 OK\r\nX-A: b\r\nContent-Length: 99999999999\r\n\r\n"), b""),
+    ] {
+        let failure = asked(script).await.unwrap_err();
+        let HttpFailure::Cut(answer, words) = &failure else { panic!("{failure:?}") };
+        assert_eq!((answer.status / 100, answer.body.as_slice(), answer.header("x-a")), (2, body, Some("b")));
+        assert!(!words.contains("secret"), "{words}");
+    }
+    assert!(matches!(asked(Script::Endless).await, Err(HttpFailure::Cut(answer, _)) if answer.body.len() <= 64 * 1024));
 }
 
 #[tokio::test]
@@ -192,9 +208,9 @@ async fn an_unanswered_request_is_never_sent_again_by_itself() {
 
 #[tokio::test]
 async fn an_answer_that_is_too_large_is_not_taken() {
-    let announced = bytes("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n");
+    let announced = bytes("HTTP/1.1 402 x\r\nContent-Length: 99999999999\r\n\r\n");
     let header = format!("HTTP/1.1 402 x\r\na: {}\r\nContent-Length: 0\r\n\r\n", "x".repeat(HEADER_BYTES_MAX));
-    for script in [announced, Script::Endless, bytes(&header)] {
+    for script in [announced, bytes(&header)] {
         let failure = asked(script).await.unwrap_err();
         assert!(matches!(failure, HttpFailure::TooLarge(_)), "{failure:?}");
     }

@@ -1,21 +1,19 @@
-//! From the durable preimage to the durable result: redeem, poll, and what to do where nothing is delivered.
+//! From the durable preimage to the durable result: redeem, and what to do where nothing is delivered. Once an answer was a
+//! success, nothing is sent again: it is polled (`poll.rs`), or a person's, but for one redeem more where the endpoint or a
+//! person says so.
 
 use super::{
-    Effect, Input, Moment, Postponed, Seen, Sending, State, Tries, Waiting, answer_key, commit, defect, posted,
+    Effect, Input, Moment, Postponed, Seen, Sending, State, Tries, Waiting, answer_key, commit, defect, poll, posted,
 };
 use crate::catalog::Apart;
-use crate::ledger::{
-    AnswerKey, AnswerKind, Committed, JobEnd, JobState, PaidPurchase, Poll, Reason, Record, RefundRecord,
-};
-use crate::origin::{HttpAnswer, HttpFailure, Polled, Redeemed, read_poll, read_redeem};
+use crate::ledger::{AnswerKey, AnswerKind, Committed, JobEnd, JobState, PaidPurchase, Reason, Record, RefundRecord};
+use crate::origin::{HttpAnswer, HttpFailure, Redeemed, read_redeem};
 use crate::time::UnixMs;
 
-/// The preimage is durable: redeem at once.
+/// The preimage is durable, or that one redeem more goes out: redeem at once.
 pub(super) fn settling(tries: Tries, input: Input) -> (State, Effect) {
     match input {
-        Input::Committed(Committed::Paid(purchase)) => {
-            (State::Redeeming(purchase.clone(), tries), Effect::Redeem(purchase, Sending::First))
-        }
+        Input::Committed(Committed::Paid(purchase)) => redeem(purchase, tries),
         Input::Committed(
             Committed::Intent(_)
             | Committed::IntentRefused(_)
@@ -32,6 +30,11 @@ pub(super) fn settling(tries: Tries, input: Input) -> (State, Effect) {
     }
 }
 
+fn redeem(purchase: PaidPurchase, tries: Tries) -> (State, Effect) {
+    let sending = if tries.redeem_sent { Sending::Again } else { Sending::First };
+    (State::Redeeming(purchase.clone(), tries), Effect::Redeem(purchase, sending))
+}
+
 /// The same request goes out with the credential.
 pub(super) fn redeeming(
     purchase: PaidPurchase,
@@ -40,27 +43,33 @@ pub(super) fn redeeming(
     moment: &Moment<'_>,
 ) -> (State, Effect) {
     match input {
-        Input::Start | Input::Waited => {
-            let sending = if tries.redeem_sent { Sending::Again } else { Sending::First };
-            (State::Redeeming(purchase.clone(), tries), Effect::Redeem(purchase, sending))
-        }
+        Input::Start | Input::Waited => redeem(purchase, tries),
         Input::Answer(Ok(answer)) => {
             tries.redeem_sent = true;
             keep(purchase, tries, AnswerKind::Redeem, answer)
         }
+        // What came of a success is kept like a whole one.
+        Input::Answer(Err(HttpFailure::Cut(answer, why))) => {
+            tries.redeem_sent = true;
+            keep(purchase, tries, AnswerKind::Redeem, answer.cut(&why))
+        }
         Input::Answer(Err(failure)) => {
             tries.redeem_sent |= !matches!(failure, HttpFailure::NotSent(_));
-            let reason = match failure {
-                HttpFailure::NotSent(_) | HttpFailure::NoAnswer(_) => Reason::NotDelivered,
-                HttpFailure::TooLarge(_) | HttpFailure::Redirect(_) => Reason::UnknownAnswer,
-            };
-            not_yet(purchase, tries, None, None, reason, failure.to_string(), moment)
+            if purchase.heard().is_some() {
+                tries.redeems += 1;
+                if matches!(failure, HttpFailure::NotSent(_)) && tries.redeems < moment.bounds.redeems {
+                    let until = moment.later(tries.redeems, None);
+                    return (State::Redeeming(purchase, tries), Effect::Wait(until, Waiting::Turn));
+                }
+                return unheeded(purchase, tries, None, moment);
+            }
+            not_yet(purchase, tries, None, None, Reason::NotDelivered, failure.to_string(), moment)
         }
         Input::Asked(_) | Input::Committed(_) | Input::Sent(_) | Input::Sighted(_) => defect("redeeming"),
     }
 }
 
-fn keep(purchase: PaidPurchase, tries: Tries, kind: AnswerKind, answer: HttpAnswer) -> (State, Effect) {
+pub(super) fn keep(purchase: PaidPurchase, tries: Tries, kind: AnswerKind, answer: HttpAnswer) -> (State, Effect) {
     let record = Record::Answer { payment: purchase.payment(), kind, answer: answer.clone() };
     (State::Keeping(purchase, tries, kind, answer), commit(record))
 }
@@ -77,7 +86,7 @@ pub(super) fn keeping(
     match input {
         Input::Committed(committed) => match (answer_key(&committed), kind) {
             (Some(key), AnswerKind::Redeem) => redeemed(purchase, tries, key, answer, moment),
-            (Some(key), AnswerKind::Poll) => polled_end(purchase, tries, key, answer, moment),
+            (Some(key), AnswerKind::Poll) => poll::kept(purchase, tries, key, answer, moment),
             (None, AnswerKind::Redeem | AnswerKind::Poll) => defect("keeping"),
         },
         Input::Start | Input::Waited | Input::Asked(_) | Input::Sent(_) | Input::Sighted(_) | Input::Answer(_) => {
@@ -93,33 +102,100 @@ fn redeemed(
     answer: &HttpAnswer,
     moment: &Moment<'_>,
 ) -> (State, Effect) {
+    let is_later = purchase.heard().is_some_and(|first| first != key);
     match read_redeem(answer, &moment.facts.endpoint) {
         Redeemed::Delivered { url } => deliver(purchase, tries, key, url.into(), moment),
         Redeemed::Accepted { poll } => {
             let record = Record::Accepted { payment: purchase.payment(), answer: key, poll: poll.clone() };
-            (State::Accepting(purchase, tries, poll), commit(record))
+            (State::Accepting(tries, poll), commit(record))
         }
         Redeemed::RefundOffered { message, .. } => refund_offered(purchase, key, answer, message),
+        Redeemed::Retry { .. }
+        | Redeemed::CredentialRejected { .. }
+        | Redeemed::Failed { .. }
+        | Redeemed::UnknownShape { .. }
+            if is_later =>
+        {
+            unheeded(purchase, tries, Some(key), moment)
+        }
         Redeemed::Retry { after_ms, reason, message } => {
             not_yet(purchase, tries, Some(key), after_ms, reason, message, moment)
         }
         Redeemed::CredentialRejected { after_ms, message } => {
-            let ended_ms = moment.now.since_ms(purchase.intent().credential_expires_at());
-            // Our clock may be wrong, and an origin may see a payment a little late: one rejection is not the last word.
-            let heard_out = tries.redeems.saturating_add(1) >= moment.bounds.redeems;
-            if heard_out && ended_ms > moment.bounds.credential_margin_ms {
-                return finish(purchase, Some(key), JobState::Lost, Reason::CredentialRejected, message);
-            }
             not_yet(purchase, tries, Some(key), after_ms, Reason::CredentialRejected, message, moment)
         }
-        Redeemed::Final { reason, message } => finish(purchase, Some(key), JobState::Lost, reason, message),
+        Redeemed::Failed { reason, after_ms, message } => {
+            let may_replay = purchase.may_replay(moment.facts.endpoint.terms.redeem);
+            brought_nothing(purchase, tries, key, (reason, message), may_replay.then_some(after_ms), moment)
+        }
         Redeemed::UnknownShape { message } => {
-            not_yet(purchase, tries, Some(key), None, Reason::UnknownAnswer, message, moment)
+            let replay = purchase.is_retried().then_some(None);
+            brought_nothing(purchase, tries, key, (Reason::UnknownAnswer, message), replay, moment)
         }
     }
 }
 
-fn deliver(purchase: PaidPurchase, tries: Tries, key: AnswerKey, url: String, moment: &Moment<'_>) -> (State, Effect) {
+/// The first success brings nothing: one redeem more goes out where one may (after the pause that is asked for), else it is a
+/// person's.
+fn brought_nothing(
+    purchase: PaidPurchase,
+    mut tries: Tries,
+    key: AnswerKey,
+    (reason, message): (Reason, String),
+    replay: Option<Option<u64>>,
+    moment: &Moment<'_>,
+) -> (State, Effect) {
+    let Some(after_ms) = replay else {
+        let end = end_of_nothing(reason, Some(message));
+        return finish(purchase, Some(key), true, end);
+    };
+    tries.redeems += 1;
+    let until = within_credential(&purchase, moment.later(tries.redeems, after_ms), moment);
+    let then = if moment.draining { Postponed::Leave } else { Postponed::Replay(until) };
+    let end = JobEnd { state: JobState::Paid, reason, error: Some(message) };
+    let record = Record::Undelivered { payment: purchase.payment(), answer: Some(key), heard: true, end };
+    (State::Postponing(purchase, tries, then), commit(record))
+}
+
+/// How a job stands whose success brings nothing and is not asked for again: in an answer that is not understood a person may
+/// find the result.
+fn end_of_nothing(reason: Reason, error: Option<String>) -> JobEnd {
+    let state = if reason == Reason::UnknownAnswer { JobState::Paid } else { JobState::Lost };
+    JobEnd { state, reason, error }
+}
+
+/// The redeem that followed a success brought nothing: the first answer stands, whatever came later.
+fn unheeded(purchase: PaidPurchase, tries: Tries, answer: Option<AnswerKey>, moment: &Moment<'_>) -> (State, Effect) {
+    let (reason, error) = purchase.stood().clone();
+    let Some(poll) = purchase.poll() else {
+        return finish(purchase, answer, false, end_of_nothing(reason, error));
+    };
+    let until = poll::next(&tries, poll, None, moment);
+    let then = if moment.draining { Postponed::Leave } else { Postponed::Poll(until) };
+    let end = JobEnd { state: JobState::Paid, reason, error };
+    let record = Record::Undelivered { payment: purchase.payment(), answer, heard: false, end };
+    (State::Postponing(purchase, tries, then), commit(record))
+}
+
+/// The pause before one redeem more is over.
+pub(super) fn replaying(purchase: PaidPurchase, tries: Tries, input: Input) -> (State, Effect) {
+    match input {
+        Input::Start | Input::Waited => {
+            (State::Settling(Tries { redeem_sent: true, ..tries }), commit(Record::Replaying(purchase.payment())))
+        }
+        Input::Asked(_) | Input::Committed(_) | Input::Sent(_) | Input::Sighted(_) | Input::Answer(_) => {
+            defect("replaying")
+        }
+    }
+}
+
+pub(super) fn deliver(
+    purchase: PaidPurchase,
+    tries: Tries,
+    key: AnswerKey,
+    url: String,
+    moment: &Moment<'_>,
+) -> (State, Effect) {
     let own = moment.facts.endpoint.apart() != Apart::Never;
     let record = Record::Delivered { payment: purchase.payment(), answer: key, url, own };
     (State::Delivering(purchase, tries, key), commit(record))
@@ -137,35 +213,37 @@ pub(super) fn delivering(
         Input::Committed(Committed::NotItsOwn) => {
             let window_ms = u64::try_from(moment.facts.endpoint.window_ms()).ok();
             let message = "the origin answers with the result of an identical request, which was bought before";
-            let reason = Reason::AnsweredFromCache;
-            not_yet(purchase, tries, Some(key), window_ms, reason, message.to_owned(), moment)
+            let (reason, message) = (Reason::AnsweredFromCache, message.to_owned());
+            match (purchase.poll(), purchase.heard()) {
+                (Some(_), _) => poll::brought_nothing(purchase, tries, key, reason, message, window_ms, moment),
+                (None, Some(_)) => unheeded(purchase, tries, Some(key), moment),
+                (None, None) => not_yet(purchase, tries, Some(key), window_ms, reason, message, moment),
+            }
         }
         done => finishing(purchase, done),
     }
 }
 
 /// The offer is durable with its link before anything is done about it; claiming it is no part of the job's own life.
-fn refund_offered(purchase: PaidPurchase, key: AnswerKey, answer: &HttpAnswer, message: String) -> (State, Effect) {
+pub(super) fn refund_offered(
+    purchase: PaidPurchase,
+    key: AnswerKey,
+    answer: &HttpAnswer,
+    message: String,
+) -> (State, Effect) {
     let link = answer.refund_link();
     let message = if link.is_some() { message } else { format!("{message}; it names no link to claim a refund with") };
     let record = Record::Refund(purchase.payment(), RefundRecord::Offered { answer: key, link, message });
     (State::Finishing(purchase), commit(record))
 }
 
-fn finish(
-    purchase: PaidPurchase,
-    answer: Option<AnswerKey>,
-    state: JobState,
-    reason: Reason,
-    message: String,
-) -> (State, Effect) {
-    let end = JobEnd { state, reason, error: Some(message) };
-    let record = Record::Undelivered { payment: purchase.payment(), answer, end };
+pub(super) fn finish(purchase: PaidPurchase, answer: Option<AnswerKey>, heard: bool, end: JobEnd) -> (State, Effect) {
+    let record = Record::Undelivered { payment: purchase.payment(), answer, heard, end };
     (State::Finishing(purchase), commit(record))
 }
 
-/// Not delivered so far: the same credential again with a growing pause, in this run and the next, and only after very
-/// many tries and long after the credential's end is it over.
+/// Not delivered so far: the same credential again with a growing pause, in this run and the next. Only once the endpoint's
+/// patience is over and this run has heard it out, it is a person's.
 fn not_yet(
     purchase: PaidPurchase,
     mut tries: Tries,
@@ -176,20 +254,28 @@ fn not_yet(
     moment: &Moment<'_>,
 ) -> (State, Effect) {
     tries.redeems += 1;
-    let ended_ms = moment.now.since_ms(purchase.intent().credential_expires_at());
-    let had_its_chance = purchase.redeems().saturating_add(tries.redeems) >= moment.bounds.redeems_over_all
-        && ended_ms > moment.bounds.credential_margin_ms;
-    if had_its_chance {
-        return finish(purchase, answer, JobState::Lost, reason, message);
+    let heard_out = tries.redeems >= moment.bounds.redeems;
+    if heard_out && is_over(&purchase, reason, moment) {
+        return finish(purchase, answer, false, JobEnd { state: JobState::Lost, reason, error: Some(message) });
     }
-    let then = if tries.redeems >= moment.bounds.redeems || moment.draining {
+    let then = if heard_out || moment.draining {
         Postponed::Leave
     } else {
         Postponed::Until(within_credential(&purchase, moment.later(tries.redeems, after_ms), moment))
     };
     let end = JobEnd { state: JobState::Paid, reason, error: Some(message) };
-    let record = Record::Undelivered { payment: purchase.payment(), answer, end };
+    let record = Record::Undelivered { payment: purchase.payment(), answer, heard: false, end };
     (State::Postponing(purchase, tries, then), commit(record))
+}
+
+/// Whether an origin has had its time. Our clock may be wrong, and an origin may see a payment a little late: so this alone
+/// ends nothing.
+fn is_over(purchase: &PaidPurchase, reason: Reason, moment: &Moment<'_>) -> bool {
+    let credential_ended =
+        moment.now.since_ms(purchase.intent().credential_expires_at()) > moment.bounds.credential_margin_ms;
+    // Nobody takes a credential that has ended, unless a person knows better (rule 7).
+    let rejected = reason == Reason::CredentialRejected && !purchase.is_retried();
+    credential_ended && (rejected || poll::is_patience_over(purchase, moment))
 }
 
 /// No pause that an origin asks for outlives a credential that is still good.
@@ -203,6 +289,11 @@ pub(super) fn postponing(purchase: PaidPurchase, tries: Tries, then: Postponed, 
     match input {
         Input::Committed(Committed::Done) => match then {
             Postponed::Until(until) => (State::Redeeming(purchase, tries), Effect::Wait(until, Waiting::Turn)),
+            Postponed::Replay(until) => (State::Replaying(purchase, tries), Effect::Wait(until, Waiting::Turn)),
+            Postponed::Poll(until) => match purchase.poll().cloned() {
+                Some(poll) => (State::Polling(purchase, tries, poll), Effect::Wait(until, Waiting::Turn)),
+                None => defect("postponing a poll"),
+            },
             Postponed::Leave => (State::Done, Effect::Stop),
         },
         Input::Committed(
@@ -219,121 +310,6 @@ pub(super) fn postponing(purchase: PaidPurchase, tries: Tries, then: Postponed, 
         | Input::Sighted(_)
         | Input::Answer(_) => defect("postponing"),
     }
-}
-
-/// The poll address is durable.
-pub(super) fn accepting(
-    purchase: PaidPurchase,
-    tries: Tries,
-    poll: Poll,
-    input: Input,
-    moment: &Moment<'_>,
-) -> (State, Effect) {
-    match input {
-        Input::Committed(Committed::Done) => {
-            let until = after(moment, poll.interval_ms);
-            (State::Polling(purchase, tries, poll), Effect::Wait(until, Waiting::Turn))
-        }
-        Input::Committed(
-            Committed::Intent(_)
-            | Committed::IntentRefused(_)
-            | Committed::Paid(_)
-            | Committed::Answer(_)
-            | Committed::NotItsOwn,
-        )
-        | Input::Start
-        | Input::Waited
-        | Input::Asked(_)
-        | Input::Sent(_)
-        | Input::Sighted(_)
-        | Input::Answer(_) => defect("accepting"),
-    }
-}
-
-/// The origin works on it. What a poll merely says of progress is not kept; whatever ends it is.
-pub(super) fn polling(
-    purchase: PaidPurchase,
-    mut tries: Tries,
-    poll: Poll,
-    input: Input,
-    moment: &Moment<'_>,
-) -> (State, Effect) {
-    let answer = match input {
-        Input::Start | Input::Waited => {
-            return (State::Polling(purchase.clone(), tries, poll.clone()), Effect::Poll(purchase, poll));
-        }
-        Input::Answer(Ok(answer)) => answer,
-        Input::Answer(Err(_)) => return poll_again(purchase, tries, poll, None, moment),
-        Input::Asked(_) | Input::Committed(_) | Input::Sent(_) | Input::Sighted(_) => return defect("polling"),
-    };
-    match read_poll(&answer, &moment.facts.endpoint) {
-        Polled::Delivered { .. } | Polled::Failed { .. } | Polled::Gone { .. } | Polled::RefundOffered { .. } => {
-            keep(purchase, tries, AnswerKind::Poll, answer)
-        }
-        Polled::Pending { after_ms } => {
-            tries.polls = 0;
-            let since = *tries.polling_since.get_or_insert(moment.now);
-            if moment.now.since_ms(since) > moment.bounds.polling_ms {
-                return (State::Done, Effect::Stop);
-            }
-            let until = after(moment, after_ms.unwrap_or(poll.interval_ms));
-            (State::Polling(purchase, tries, poll), Effect::Wait(until, Waiting::Turn))
-        }
-        Polled::Retry { after_ms, .. } => poll_again(purchase, tries, poll, after_ms, moment),
-        Polled::UnknownShape { .. } => poll_again(purchase, tries, poll, None, moment),
-    }
-}
-
-fn poll_again(
-    purchase: PaidPurchase,
-    mut tries: Tries,
-    poll: Poll,
-    after_ms: Option<u64>,
-    moment: &Moment<'_>,
-) -> (State, Effect) {
-    tries.polls += 1;
-    if tries.polls >= moment.bounds.polls {
-        return (State::Done, Effect::Stop);
-    }
-    let until = moment.later(tries.polls, after_ms).max(after(moment, poll.interval_ms));
-    (State::Polling(purchase, tries, poll), Effect::Wait(until, Waiting::Turn))
-}
-
-/// A kept poll answer: the result, or an end without one, after which the credential gets one more chance (rule 6).
-fn polled_end(
-    purchase: PaidPurchase,
-    tries: Tries,
-    key: AnswerKey,
-    answer: &HttpAnswer,
-    moment: &Moment<'_>,
-) -> (State, Effect) {
-    match read_poll(answer, &moment.facts.endpoint) {
-        Polled::Delivered { url } => deliver(purchase, tries, key, url.into(), moment),
-        Polled::RefundOffered { message, .. } => refund_offered(purchase, key, answer, message),
-        Polled::Failed { reason, message } => poll_failed(purchase, tries, key, reason, message, moment),
-        Polled::Gone { message } => poll_failed(purchase, tries, key, Reason::OriginFailed, message, moment),
-        // It was kept because it ends something; whoever reads it otherwise now has the credential left.
-        Polled::Pending { .. } | Polled::Retry { .. } | Polled::UnknownShape { .. } => {
-            let message = "the kept answer of the poll address is understood in another way now".to_owned();
-            not_yet(purchase, tries, Some(key), None, Reason::UnknownAnswer, message, moment)
-        }
-    }
-}
-
-/// The poll address says that it will not be made, or is gone: the credential gets one more chance.
-fn poll_failed(
-    purchase: PaidPurchase,
-    mut tries: Tries,
-    key: AnswerKey,
-    reason: Reason,
-    message: String,
-    moment: &Moment<'_>,
-) -> (State, Effect) {
-    tries.polls_failed += 1;
-    if tries.polls_failed > 1 {
-        return finish(purchase, Some(key), JobState::Lost, reason, message);
-    }
-    not_yet(purchase, tries, Some(key), None, reason, message, moment)
 }
 
 /// Its end is durable. What the node has not posted yet is looked up, so that the books hold the actual fee.
@@ -388,8 +364,4 @@ pub(super) fn posting(purchase: PaidPurchase, mut tries: Tries, input: Input, mo
         | Seen::OtherNode(_)
         | Seen::Unknown(_) => (State::Done, Effect::Stop),
     }
-}
-
-fn after(moment: &Moment<'_>, ms: u64) -> UnixMs {
-    moment.now.plus_ms(i64::try_from(ms).unwrap_or(i64::MAX))
 }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use url::Url;
 
 use super::*;
-use crate::catalog::{Apart, Catalog, ErrorRule, Method, PriceRule, Rate, ResultRule, Terms};
+use crate::catalog::{Apart, Catalog, ErrorRule, Method, PriceRule, Rate, RedeemRule, ResultRule, Terms};
 use crate::l402::{Network, Scheme, Token};
-use crate::ledger::fixtures::{INVOICE_EXPIRES_AT, hash, intent, preimage, purchase};
+use crate::ledger::fixtures::{
+    FIRST_ANSWER, INVOICE_EXPIRES_AT, hash, heard_purchase, intent, preimage, purchase, retried_purchase,
+};
 use crate::ledger::{Caps, HeldBack, IntentBounds, NodeCount, PaymentKey, RefundRecord};
 use crate::money::Msat;
 use crate::origin::Request;
@@ -46,7 +48,8 @@ pub(super) fn facts() -> Facts {
         errors: builtin_errors(),
         dedup_window_s: 30,
         bypass_header: None,
-        terms: Terms::default(),
+        // Over, where it is late.
+        terms: Terms { patience_s: 3_600, ..Terms::default() },
         listing: None,
         allow_http: false,
         source: "test".to_owned(),
@@ -95,6 +98,7 @@ pub(super) fn answers() -> Vec<(&'static str, HttpAnswer)> {
         ("202 poll", answer(202, r#"{"status":"processing","poll_url":"/poll","poll_interval_ms":5000}"#)),
         ("200 processing", answer(200, r#"{"status":"processing"}"#)),
         ("200 FAILED", answer(200, r#"{"status":"FAILED"}"#)),
+        ("200 cut", answer(200, r#"{"videoUrl":"https://cdn."#).cut("it broke off")),
         ("402", answer(402, "{}")),
         ("404", answer(404, "{}")),
         ("503", answer(503, "{}")),
@@ -117,8 +121,19 @@ pub(super) fn settled() -> Settled {
     Settled { preimage: preimage(), fee: Msat::new(1_000), payment_index: Some(3) }
 }
 
+/// Accepted, and polled.
+fn polled(replayed: bool) -> PaidPurchase {
+    heard_purchase(true, Some(poll()), replayed)
+}
+
+/// The same, with a person's word to ask again.
+fn retried() -> PaidPurchase {
+    retried_purchase(polled(true))
+}
+
 fn states() -> Vec<(String, State)> {
     let tries = Tries::default();
+    let told = Tries { polls_told: Some(Reason::OriginFailed), ..tries };
     let mut states: Vec<(String, State)> = vec![
         ("Planned".into(), State::Planned(tries)),
         ("Planned, tried out".into(), State::Planned(Tries { asks: 99, ..tries })),
@@ -145,13 +160,22 @@ fn states() -> Vec<(String, State)> {
         ("Settling".into(), State::Settling(tries)),
         ("Redeeming".into(), State::Redeeming(purchase(true, 0), tries)),
         ("Redeeming, sent".into(), State::Redeeming(purchase(true, 0), Tries { redeem_sent: true, ..tries })),
-        ("Accepting".into(), State::Accepting(purchase(true, 1), tries, poll())),
-        ("Polling".into(), State::Polling(purchase(true, 1), tries, poll())),
-        ("Polling, tried out".into(), State::Polling(purchase(true, 1), Tries { polls: 99, ..tries }, poll())),
+        ("Redeeming, tried out".into(), State::Redeeming(purchase(true, 0), Tries { redeems: 99, ..tries })),
+        ("Redeeming once more".into(), State::Redeeming(heard_purchase(true, None, true), tries)),
+        ("Redeeming once more, polled".into(), State::Redeeming(polled(true), tries)),
+        ("Accepting".into(), State::Accepting(tries, poll())),
+        ("Polling".into(), State::Polling(polled(false), tries, poll())),
+        ("Polling, told".into(), State::Polling(polled(false), told, poll())),
+        ("Polling, retried".into(), State::Polling(retried(), Tries { polls_failed: 9, ..told }, poll())),
+        ("Polling, tried out".into(), State::Polling(polled(false), Tries { polls: 99, ..tries }, poll())),
+        ("Replaying".into(), State::Replaying(heard_purchase(true, None, false), tries)),
         ("Postponing, until".into(), State::Postponing(purchase(true, 1), tries, Postponed::Until(LATE))),
+        ("Postponing, poll".into(), State::Postponing(polled(false), tries, Postponed::Poll(LATE))),
+        ("Postponing, replay".into(), State::Postponing(polled(false), tries, Postponed::Replay(LATE))),
         ("Postponing, leave".into(), State::Postponing(purchase(true, 1), tries, Postponed::Leave)),
         ("Delivering, posted".into(), State::Delivering(purchase(true, 1), tries, AnswerKey(1))),
         ("Delivering, not posted".into(), State::Delivering(purchase(false, 1), tries, AnswerKey(1))),
+        ("Delivering, polled".into(), State::Delivering(polled(false), tries, AnswerKey(1))),
         ("Finishing, posted".into(), State::Finishing(purchase(true, 1))),
         ("Finishing, not posted".into(), State::Finishing(purchase(false, 1))),
         ("Posting".into(), State::Posting(purchase(false, 1), tries)),
@@ -161,7 +185,9 @@ fn states() -> Vec<(String, State)> {
     for (name, kept) in answers() {
         let redeem = State::Keeping(purchase(true, 1), tries, AnswerKind::Redeem, kept.clone());
         states.push((format!("Keeping redeem {name}"), redeem));
-        states.push((format!("Keeping poll {name}"), State::Keeping(purchase(true, 1), tries, AnswerKind::Poll, kept)));
+        let once_more = State::Keeping(heard_purchase(true, None, true), tries, AnswerKind::Redeem, kept.clone());
+        states.push((format!("Keeping redeem once more {name}"), once_more));
+        states.push((format!("Keeping poll {name}"), State::Keeping(polled(false), tries, AnswerKind::Poll, kept)));
     }
     states
 }
@@ -265,8 +291,9 @@ fn effect_words(effect: &Effect) -> String {
                 format!("commit dead {proof:?}, {} {}", end.state.as_str(), end.reason.as_str())
             }
             Record::Doubt { reason, .. } => format!("commit doubt {}", reason.as_str()),
-            Record::Undelivered { end, .. } => {
-                format!("commit undelivered, {} {}", end.state.as_str(), end.reason.as_str())
+            Record::Undelivered { end, heard, .. } => {
+                let heard = if *heard { ", a success" } else { "" };
+                format!("commit undelivered, {} {}{heard}", end.state.as_str(), end.reason.as_str())
             }
             Record::Refund(_, RefundRecord::Offered { link, .. }) => {
                 format!("commit refund offered, {}", if link.is_some() { "with its link" } else { "without a link" })
@@ -282,6 +309,7 @@ fn effect_words(effect: &Effect) -> String {
             | Record::Posted(..)
             | Record::Answer { .. }
             | Record::Accepted { .. }
+            | Record::Replaying(_)
             | Record::Delivered { .. }
             | Record::LeftUndelivered(_)
             | Record::Fetching(..)
@@ -333,8 +361,8 @@ fn an_input_that_cannot_follow_is_a_defect_and_touches_nothing() {
 
 #[test]
 fn money_moves_only_behind_its_records() {
-    each_cell(|name, state, input_name, input, _, _, effect| {
-        let cell = format!("{name} × {input_name}");
+    each_cell(|name, state, input_name, input, moment, _, effect| {
+        let cell = format!("{}{name} × {input_name}", if moment.now == LATE { "late " } else { "" });
         match effect {
             Effect::Send(_) => {
                 assert!(matches!(input, Input::Committed(Committed::Intent(_))), "{cell}: sends without its record");
@@ -343,7 +371,7 @@ fn money_moves_only_behind_its_records() {
             Effect::Ask => assert!(matches!(state, State::Planned(_)), "{cell}: asks with an intent open"),
             Effect::Redeem(_, sending) => {
                 assert!(matches!(state, State::Settling(_) | State::Redeeming(..)), "{cell}: redeems what is not paid");
-                let sent = matches!(state, State::Redeeming(_, tries) if tries.redeem_sent);
+                let sent = matches!(state, State::Redeeming(_, tries) | State::Settling(tries) if tries.redeem_sent);
                 assert_eq!(sent, *sending == Sending::Again, "{cell}");
             }
             Effect::Commit(record) => holds_for_record(&cell, state, input, record),
@@ -381,12 +409,24 @@ fn holds_for_record(cell: &str, state: &State, input: &Input, record: &Record) {
         | Record::Posted(..)
         | Record::Doubt { .. }
         | Record::Answer { .. }
-        | Record::Accepted { .. }
-        | Record::Undelivered { .. } => {}
+        | Record::Accepted { .. } => {}
+        Record::Undelivered { end, .. } => holds_for_undelivered(cell, state, input, end),
+        Record::Replaying(_) => assert!(matches!(state, State::Replaying(..)), "{cell}"),
         Record::LeftUndelivered(_) => panic!("{cell}: a job does not know that the run ends"),
         Record::Fetching(..) | Record::Downloaded(..) | Record::NotDownloaded { .. } => panic!("{cell}: downloads"),
         Record::Stuck { .. } => panic!("{cell}: a step never says so"),
     }
+}
+
+/// A paid job is given up late alone, or where its success brought nothing and nothing more may be sent.
+fn holds_for_undelivered(cell: &str, state: &State, input: &Input, end: &JobEnd) {
+    let answered_with_nothing = match state {
+        State::Keeping(purchase, _, AnswerKind::Redeem, answer) => answer.status < 300 || purchase.heard().is_some(),
+        State::Redeeming(purchase, _) => purchase.heard().is_some(),
+        _ => false,
+    };
+    let late = cell.starts_with("late");
+    assert!(end.state == JobState::Paid || late || answered_with_nothing, "{cell} × {input:?}: {end:?}");
 }
 
 /// Rule 2, said once more in other words than the code's.
@@ -426,6 +466,7 @@ fn a_paid_job_is_never_asked_anew() {
                 | State::Keeping(..)
                 | State::Accepting(..)
                 | State::Polling(..)
+                | State::Replaying(..)
                 | State::Postponing(..)
                 | State::Delivering(..)
                 | State::Finishing(_)
@@ -543,23 +584,106 @@ fn a_node_s_date_alone_does_not_make_an_invoice_expired() {
     }
 }
 
-/// Forty tries are no end while the credential may still be good: only time and tries together are.
+/// No number of tries is an end while the endpoint's patience lasts: only time, and all the tries of a run.
 #[test]
-fn however_often_it_was_offered_a_purchase_is_not_given_up_before_its_credential_s_end() {
-    let (facts, bounds) = (facts(), Bounds::default());
-    let end_of = |now, redeems| {
-        let moment = Moment { now, draining: false, facts: &facts, bounds: &bounds };
+fn however_often_it_was_offered_a_purchase_is_not_given_up_before_the_patience_is_over() {
+    let (mut patient, bounds) = (facts(), Bounds::default());
+    let impatient = patient.clone();
+    Arc::make_mut(&mut patient.endpoint).terms.patience_s = 86_400;
+    let end_of = |facts: &Facts, now, redeems| {
+        let moment = Moment { now, draining: false, facts, bounds: &bounds };
         let unheard = Input::Answer(Err(HttpFailure::NoAnswer("reset".into())));
-        let (_, effect) = step(State::Redeeming(purchase(true, redeems), Tries::default()), unheard, &moment);
+        let tries = Tries { redeems, ..Tries::default() };
+        let (_, effect) = step(State::Redeeming(purchase(true, 1_000), tries), unheard, &moment);
         let Effect::Commit(record) = effect else { panic!("{effect:?}") };
         let Record::Undelivered { end, .. } = *record else { panic!("{record:?}") };
         end.state
     };
-    for (now, redeems, state) in [
-        (EARLY, 1_000, JobState::Paid),
-        (LATE, bounds.redeems_over_all - 2, JobState::Paid),
-        (LATE, bounds.redeems_over_all - 1, JobState::Lost),
+    for (facts, now, redeems, state) in [
+        (&impatient, EARLY, 99, JobState::Paid),
+        (&impatient, LATE, bounds.redeems - 2, JobState::Paid),
+        (&impatient, LATE, bounds.redeems - 1, JobState::Lost),
+        (&patient, LATE, 99, JobState::Paid),
     ] {
-        assert_eq!(end_of(now, redeems), state, "after {redeems} redeems at {now}");
+        assert_eq!(end_of(facts, now, redeems), state, "after {redeems} redeems at {now}");
+    }
+}
+
+/// Whatever a poll address says, and however often, while the patience lasts.
+#[test]
+fn no_poll_ends_a_paid_job_before_the_patience_is_over() {
+    let (facts, bounds) = (facts(), Bounds::default());
+    for (now, ends) in [(EARLY, JobState::Paid), (LATE, JobState::Lost)] {
+        let moment = Moment { now, draining: false, facts: &facts, bounds: &bounds };
+        for (name, said) in answers() {
+            let (mut state, mut stands) = (State::Polling(polled(false), Tries::default(), poll()), Vec::new());
+            for round in 1.. {
+                let (next, effect) = step(state, Input::Answer(Ok(said.clone())), &moment);
+                let (next, effect) = match (&next, effect) {
+                    (State::Keeping(..), _) => step(next, Input::Committed(Committed::Answer(AnswerKey(2))), &moment),
+                    (_, effect) => (next, effect),
+                };
+                if let Effect::Commit(record) = &effect
+                    && let Record::Undelivered { end, .. } = &**record
+                {
+                    stands.push(end.state);
+                }
+                state = match next {
+                    State::Postponing(..) => step(next, Input::Committed(Committed::Done), &moment).0,
+                    next => next,
+                };
+                let State::Polling(..) = state else { break };
+                assert!(round <= bounds.polls || name.contains("200 processing") || name == "202 poll", "{name}");
+                if round > 2 * bounds.polls {
+                    break;
+                }
+            }
+            let said_what = |end: JobState| stands.iter().all(|state| *state == JobState::Paid || *state == end);
+            assert!(said_what(ends), "{name} at {now}: {stands:?}");
+            assert!(now == LATE || !stands.contains(&JobState::Lost), "{name}: {stands:?}");
+        }
+    }
+}
+
+/// After a success that brings nothing one redeem more goes out, where the endpoint or a person says so, and behind its
+/// record; no other.
+#[test]
+fn after_a_success_nothing_is_sent_again_but_by_the_rule() {
+    let bounds = Bounds::default();
+    let redeems = |facts: &Facts, first: &PaidPurchase, said: &HttpAnswer| {
+        let moment = Moment { now: EARLY, draining: false, facts, bounds: &bounds };
+        let kept = State::Keeping(first.clone(), Tries::default(), AnswerKind::Redeem, said.clone());
+        let (next, _) = step(kept, Input::Committed(Committed::Answer(FIRST_ANSWER)), &moment);
+        let (next, effect) = step(next, Input::Committed(Committed::Done), &moment);
+        if !matches!(effect, Effect::Wait(..)) {
+            return 0;
+        }
+        let (next, effect) = step(next, Input::Waited, &moment);
+        assert_eq!(effect_words(&effect), "commit Replaying", "a redeem without its record");
+        let (next, effect) = step(next, Input::Committed(Committed::Paid(heard_purchase(true, None, true))), &moment);
+        assert!(matches!(effect, Effect::Redeem(_, Sending::Again)), "{effect:?}");
+        let (next, _) = step(next, Input::Answer(Ok(answer(401, "{}"))), &moment);
+        let (_, effect) = step(next, Input::Committed(Committed::Answer(AnswerKey(9))), &moment);
+        assert_eq!(effect_words(&effect), "commit undelivered, lost origin_failed", "the first answer stands");
+        1
+    };
+    let once = facts();
+    let mut replays = once.clone();
+    Arc::make_mut(&mut replays.endpoint).terms.redeem = RedeemRule::Replays;
+    let (fresh, sent) = (heard_purchase(true, None, false), heard_purchase(true, None, true));
+    let again = retried_purchase(sent.clone());
+    for (name, said) in answers().into_iter().filter(|(_, said)| said.status < 300) {
+        let known = ["200 url", "202 poll"].contains(&name);
+        let failed = ["200 FAILED", "200 processing", "200 cut"].contains(&name);
+        for (facts, first, expected) in [
+            (&once, &fresh, 0),
+            (&replays, &fresh, u32::from(failed)),
+            (&replays, &sent, 0),
+            (&once, &again, u32::from(!known)),
+        ] {
+            if !known {
+                assert_eq!(redeems(facts, first, &said), expected, "{name}");
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::tests::{EARLY, answers, facts, new_intent, poll, settled};
 use super::*;
-use crate::ledger::fixtures::{INVOICE_EXPIRES_AT, intent, preimage, purchase};
+use crate::ledger::fixtures::{FIRST_ANSWER, INVOICE_EXPIRES_AT, heard_purchase, intent, preimage, purchase};
 use crate::ledger::{BatchKey, DeadProof};
 use crate::payer::{PayRefusal, SendOutcome};
 use crate::plan::ContentHash;
@@ -36,7 +36,6 @@ enum Stage {
     Open,
     Paid,
     Answered(AnswerKind, HttpAnswer),
-    Accepted(Poll),
     Ended,
 }
 
@@ -47,6 +46,12 @@ struct Model {
     live: Option<Payment>,
     posted: bool,
     redeems: u32,
+    /// A success was answered; with an address to poll, and one redeem more, where there are.
+    heard: bool,
+    polled: bool,
+    replayed: bool,
+    replay_open: bool,
+    first: Option<HttpAnswer>,
     held: bool,
     settled: u32,
     spent: u32,
@@ -165,7 +170,16 @@ impl Model {
     }
 
     fn purchase(&self) -> PaidPurchase {
-        purchase(self.posted, self.redeems)
+        if self.heard {
+            heard_purchase(self.posted, self.polled.then(poll), self.replayed)
+        } else {
+            purchase(self.posted, self.redeems)
+        }
+    }
+
+    /// The first success that counts has the first key.
+    fn answer_key(&self, kind: AnswerKind) -> AnswerKey {
+        if self.heard || kind == AnswerKind::Poll { AnswerKey(1) } else { FIRST_ANSWER }
     }
 
     fn post(&mut self) {
@@ -216,19 +230,34 @@ impl Model {
             }
             Record::Answer { kind, answer, .. } => {
                 self.redeems += u32::from(kind == AnswerKind::Redeem);
+                let key = self.answer_key(kind);
                 self.stage = Stage::Answered(kind, answer);
-                Committed::Answer(AnswerKey(1))
+                Committed::Answer(key)
             }
-            Record::Accepted { poll, .. } => {
-                self.stage = Stage::Accepted(poll);
-                Committed::Done
+            Record::Accepted { .. } => {
+                (self.heard, self.polled) = (true, true);
+                self.stage = Stage::Paid;
+                Committed::Paid(self.purchase())
+            }
+            Record::Replaying(_) => {
+                assert!(self.heard && !self.replayed, "one redeem more");
+                (self.replayed, self.replay_open) = (true, true);
+                Committed::Paid(self.purchase())
             }
             Record::Delivered { .. } => {
                 self.stage = Stage::Ended;
                 Committed::Done
             }
-            Record::Undelivered { end, .. } => {
-                self.stage = if end.state == JobState::Paid { Stage::Paid } else { Stage::Ended };
+            Record::Undelivered { end, heard, .. } => {
+                if heard && let Stage::Answered(_, answer) = &self.stage {
+                    self.first = Some(answer.clone());
+                }
+                self.heard |= heard;
+                self.stage = match (end.state, end.reason) {
+                    (JobState::Paid, Reason::UnknownAnswer) if self.heard => Stage::Ended,
+                    (JobState::Paid, _) => Stage::Paid,
+                    _ => Stage::Ended,
+                };
                 Committed::Done
             }
             Record::Refund(..) => {
@@ -264,9 +293,15 @@ impl Model {
             Stage::Ended if self.held => OpenStage::Unposted(self.purchase()),
             Stage::Ended => return None,
             Stage::Open => OpenStage::Intended(self.intent()),
-            Stage::Paid => OpenStage::Paid(self.purchase()),
-            Stage::Answered(kind, answer) => OpenStage::Answered(self.purchase(), kind, AnswerKey(1), answer),
-            Stage::Accepted(poll) => OpenStage::Accepted(self.purchase(), poll),
+            Stage::Paid if self.polled => OpenStage::Accepted(self.purchase(), poll()),
+            Stage::Paid => match self.first.clone() {
+                Some(first) => OpenStage::Answered(self.purchase(), AnswerKind::Redeem, FIRST_ANSWER, first),
+                None => OpenStage::Paid(self.purchase()),
+            },
+            Stage::Answered(kind, answer) => {
+                let key = self.answer_key(kind);
+                OpenStage::Answered(self.purchase(), kind, key, answer)
+            }
         };
         Some(resume(&OpenJob {
             key: JobKey(1),
@@ -309,15 +344,17 @@ impl Model {
             }
             Effect::Redeem(..) => {
                 assert_eq!(self.settled, 1, "a redeem of what is not paid");
+                let once_more = std::mem::take(&mut self.replay_open);
+                assert!(!self.heard || once_more, "sent again after a success: {:?}", self.trace);
                 let all = answers();
-                let which = usize::from(self.choose(14));
+                let which = usize::from(self.choose(15));
                 let lost = || Input::Answer(Err(HttpFailure::NoAnswer("reset".to_owned())));
                 all.get(which).map_or_else(lost, |(_, answer)| Input::Answer(Ok(answer.clone())))
             }
             Effect::Poll(_, at) => {
                 assert_eq!(at.url.host_str(), poll().url.host_str());
                 let all = answers();
-                let which = usize::from(self.choose(12));
+                let which = usize::from(self.choose(13));
                 let lost = || Input::Answer(Err(HttpFailure::NoAnswer("reset".to_owned())));
                 all.get(which).map_or_else(lost, |(_, answer)| Input::Answer(Ok(answer.clone())))
             }
@@ -345,7 +382,10 @@ impl Model {
 }
 
 fn walk(choices: Vec<u8>) {
-    let (facts, bounds) = (facts(), Bounds::default());
+    let (mut facts, bounds) = (facts(), Bounds::default());
+    if choices.first().is_some_and(|choice| choice.is_multiple_of(2)) {
+        std::sync::Arc::make_mut(&mut facts.endpoint).terms.redeem = crate::catalog::RedeemRule::Replays;
+    }
     let mut model = Model {
         now: EARLY,
         choices: choices.into_iter(),
@@ -353,6 +393,11 @@ fn walk(choices: Vec<u8>) {
         live: None,
         posted: false,
         redeems: 0,
+        heard: false,
+        polled: false,
+        replayed: false,
+        replay_open: false,
+        first: None,
         held: false,
         settled: 0,
         spent: 0,

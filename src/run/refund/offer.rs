@@ -61,7 +61,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
             Err(failure @ (HttpFailure::NotSent(_) | HttpFailure::NoAnswer(_))) => {
                 Err(Refusal::Later(format!("{}: {failure}", lnurl::host(url))))
             }
-            Err(failure @ (HttpFailure::TooLarge(_) | HttpFailure::Redirect(_))) => {
+            Err(failure @ (HttpFailure::TooLarge(_) | HttpFailure::Cut(..) | HttpFailure::Redirect(_))) => {
                 Err(Refusal::No(lnurl::discreet(&format!("{}: {failure}", lnurl::host(url)), url)))
             }
         }

@@ -70,6 +70,7 @@ fn word(record: &Record) -> &'static str {
         Record::Delivered { .. } => "delivered",
         Record::Undelivered { .. } => "undelivered",
         Record::LeftUndelivered(..) => "left undelivered",
+        Record::Replaying(_) => "replaying",
         Record::Ended(..) => "ended",
         Record::Refund(_, RefundRecord::Offered { .. }) => "refund offered",
         Record::Refund(_, RefundRecord::Invoiced(_)) => "refund invoiced",

@@ -11,6 +11,7 @@ mod ledger;
 mod limits;
 mod node;
 mod pace;
+mod patience;
 mod payments;
 mod refunds;
 mod seeds;

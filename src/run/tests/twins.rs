@@ -187,7 +187,7 @@ async fn an_origin_that_only_ever_gives_the_twin_s_result_is_not_asked_for_ever(
     for _ in 0..8 {
         world.buy(4 * HOUR).await;
         world.audit();
-        tokio::time::sleep(std::time::Duration::from_millis(HOUR)).await;
+        tokio::time::sleep(std::time::Duration::from_millis(4 * HOUR)).await;
     }
     assert_eq!(world.state_of("t1").0, JobState::Delivered);
     assert_eq!(world.state_of("t2"), (JobState::Lost, Reason::AnsweredFromCache));

@@ -136,6 +136,10 @@ fn planned(wish: &Wish, endpoint: &Arc<Endpoint>) -> PlannedJob {
 }
 
 pub(super) fn begin(books: &mut Books, name: &str, wishes: &[Wish]) -> BatchKey {
+    begin_on(books, name, wishes, Terms::default())
+}
+
+fn begin_on(books: &mut Books, name: &str, wishes: &[Wish], terms: Terms) -> BatchKey {
     let new = NewBatch { name: name.to_owned(), manifest: format!("/{name}.toml"), sandbox: false, adopt: false };
     let batch = match books.begin_batch(START, &new).unwrap() {
         BatchStart::New(batch) | BatchStart::Known(batch) => batch.key,
@@ -143,7 +147,7 @@ pub(super) fn begin(books: &mut Books, name: &str, wishes: &[Wish]) -> BatchKey 
     };
     let mut endpoints: BTreeMap<&str, Arc<Endpoint>> = BTreeMap::new();
     for wish in wishes {
-        endpoints.entry(&wish.host).or_insert_with(|| Arc::new(endpoint(&wish.host)));
+        endpoints.entry(&wish.host).or_insert_with(|| Arc::new(Endpoint { terms, ..endpoint(&wish.host) }));
     }
     let jobs = wishes.iter().map(|wish| Ok::<_, Infallible>(planned(wish, &endpoints[wish.host.as_str()])));
     books.load_plan(batch, START, &Retake::default(), jobs).unwrap();
@@ -164,11 +168,20 @@ impl World {
         Self::on(Books::in_memory().unwrap(), wishes)
     }
 
-    pub(super) fn on(mut books: Books, wishes: &[Wish]) -> Self {
+    /// The same, with endpoints of these terms.
+    pub(super) fn with_terms(wishes: &[Wish], terms: Terms) -> Self {
+        Self::begun(Books::in_memory().unwrap(), wishes, terms)
+    }
+
+    pub(super) fn on(books: Books, wishes: &[Wish]) -> Self {
+        Self::begun(books, wishes, Terms::default())
+    }
+
+    fn begun(mut books: Books, wishes: &[Wish], terms: Terms) -> Self {
         let clock = FakeClock::start();
         let shop = Rc::new(Shop::new(clock));
         let node = Rc::new(Node::new(clock, Rc::clone(&shop)));
-        let batch = begin(&mut books, "june", wishes);
+        let batch = begin_on(&mut books, "june", wishes, terms);
         let settings = Settings { requests_per_second: None, ..Settings::default() };
         let ledger = Stoppable::new(InlineLedger::new(books));
         Self { clock, shop, node, ledger, batch, heard: Heard::default(), settings, wishes: wishes.to_vec() }
@@ -230,6 +243,19 @@ impl World {
             .unwrap()
             .unwrap();
         rows
+    }
+
+    /// The words of a job.
+    pub(super) fn error_of(&self, id: &str) -> String {
+        let mut words = String::new();
+        let read = self.books().results(self.batch, &mut |row| {
+            if row.id == id {
+                words = row.error.unwrap_or_default();
+            }
+            Ok(())
+        });
+        read.unwrap().unwrap();
+        words
     }
 
     pub(super) fn state_of(&self, id: &str) -> (JobState, Reason) {

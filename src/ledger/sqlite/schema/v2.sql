@@ -44,6 +44,10 @@ INSERT INTO ledger_id VALUES (1, randomblob(16));
 ALTER TABLE payments ADD COLUMN heard_at INTEGER;
 ALTER TABLE payments ADD COLUMN retried_at INTEGER;
 ALTER TABLE payments ADD COLUMN replayed_at INTEGER;
+UPDATE payments SET heard_at = (SELECT min(at) FROM answers
+        WHERE payment = payments.id AND kind = 'redeem' AND status BETWEEN 200 AND 299)
+    WHERE preimage IS NOT NULL AND job IN (SELECT id FROM jobs WHERE state IN ('paid', 'lost')
+        AND reason IN ('unknown_answer', 'processing', 'origin_failed', 'content_filtered', 'invalid_input'));
 
 -- Payments: for how many blocks one may lock its money (none: lnd's default, 2016), and what its node must still know.
 ALTER TABLE payments ADD COLUMN cltv_limit INTEGER CHECK (cltv_limit > 0);

@@ -65,7 +65,7 @@ fn pay(books: &mut Books, payment: PaymentKey, n: u8, status: u16) {
         panic!()
     };
     let end = end(JobState::Paid, Reason::NotDelivered);
-    books.apply(NOW, Record::Undelivered { payment, answer: Some(answer), end }).unwrap();
+    books.apply(NOW, Record::Undelivered { payment, answer: Some(answer), heard: false, end }).unwrap();
 }
 
 fn deliver_at(books: &mut Books, now: UnixMs, payment: PaymentKey) {

@@ -53,7 +53,7 @@ fn a_lost_job_keeps_all_that_a_complaint_needs_and_no_credential_in_it() {
         books.apply(NOW.plus_ms(1), refusal(payment, n)).unwrap();
     }
     let lost = end(JobState::Lost, Reason::NotDelivered);
-    books.apply(NOW, Record::Undelivered { payment, answer: None, end: lost }).unwrap();
+    books.apply(NOW, Record::Undelivered { payment, answer: None, heard: false, end: lost }).unwrap();
 
     let takes = books.takes(batch, "a").unwrap();
     let [take] = takes.as_slice() else { panic!("{takes:?}") };
@@ -89,7 +89,7 @@ fn a_person_may_leave_a_lost_job_at_that() {
     let payment = intend(&mut books, new_intent(&job, 1)).payment();
     books.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
     let lost = end(JobState::Lost, Reason::NotDelivered);
-    books.apply(NOW, Record::Undelivered { payment, answer: None, end: lost }).unwrap();
+    books.apply(NOW, Record::Undelivered { payment, answer: None, heard: false, end: lost }).unwrap();
     let job = books.undecided(batch, "a").unwrap().unwrap();
     let decided =
         books.decide(NOW, job.job, Decision::Lost, "refunded by mail", "no payment of it is open", None).unwrap();

@@ -32,7 +32,9 @@ fn stand(state: JobState, reason: Reason) -> (Books, BatchKey) {
         JobState::Paid | JobState::Lost => {
             let payment = intend(&mut books, new_intent(&job, 1)).payment();
             books.apply(NOW, paid(payment, 1, None)).unwrap();
-            books.apply(NOW, Record::Undelivered { payment, answer: None, end: end(state, reason) }).unwrap();
+            books
+                .apply(NOW, Record::Undelivered { payment, answer: None, heard: false, end: end(state, reason) })
+                .unwrap();
         }
         JobState::Downloaded | JobState::Refunded => {
             deliver(&mut books, &job, 1);

@@ -38,7 +38,9 @@ fn every_stage(books: &mut Books) {
     }
     let no = answer(books, payments[2], 503);
     let not_yet = end(JobState::Paid, Reason::NotDelivered);
-    books.apply(NOW, Record::Undelivered { payment: payments[2], answer: Some(no), end: not_yet }).unwrap();
+    books
+        .apply(NOW, Record::Undelivered { payment: payments[2], answer: Some(no), heard: false, end: not_yet })
+        .unwrap();
     answer(books, payments[3], 500);
     let accepted = answer(books, payments[4], 202);
     let poll = Poll { url: Url::parse("https://seller.example/poll").unwrap(), interval_ms: 5_000 };
@@ -50,7 +52,7 @@ fn every_stage(books: &mut Books) {
             .unwrap();
     }
     let lost = end(JobState::Lost, Reason::CredentialRejected);
-    books.apply(NOW, Record::Undelivered { payment: payments[7], answer: None, end: lost }).unwrap();
+    books.apply(NOW, Record::Undelivered { payment: payments[7], answer: None, heard: false, end: lost }).unwrap();
 }
 
 const STAGES: [&str; 6] = [
@@ -121,7 +123,7 @@ fn an_interpreted_answer_is_not_interpreted_again() {
     answer(&mut books, payment, 200);
     let second = answer(&mut books, payment, 200);
     let end = end(JobState::Paid, Reason::UnknownAnswer);
-    books.apply(NOW, Record::Undelivered { payment, answer: Some(second), end }).unwrap();
+    books.apply(NOW, Record::Undelivered { payment, answer: Some(second), heard: false, end }).unwrap();
     let open = books.open_jobs(None).unwrap().remove(0);
     assert_eq!(name(&open), "a: paid 2 redeems");
     assert_eq!(open.reason, Reason::UnknownAnswer);

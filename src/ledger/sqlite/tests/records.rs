@@ -61,7 +61,7 @@ fn come(came: Came) -> (Books, BatchKey, PaymentKey) {
         }
         Came::Lost => {
             let end = end(JobState::Lost, Reason::OriginFailed);
-            books.apply(NOW, Record::Undelivered { payment, answer: None, end }).unwrap();
+            books.apply(NOW, Record::Undelivered { payment, answer: None, heard: false, end }).unwrap();
         }
         Came::Intended | Came::Doubted | Came::Paid | Came::Posted | Came::Dead => {}
     }
@@ -74,7 +74,8 @@ fn table(payment: PaymentKey) -> Vec<(&'static str, Record, [bool; 8])> {
     let doubt = Record::Doubt { payment, reason: Reason::PaymentInFlight, error: None, wait_until: None };
     let dead = |proof| Record::Dead { payment, proof, end: end(JobState::Failed, Reason::NoRoute) };
     let answer = Record::Answer { payment, kind: AnswerKind::Redeem, answer: http(200) };
-    let undelivered = Record::Undelivered { payment, answer: None, end: end(JobState::Lost, Reason::OriginFailed) };
+    let undelivered =
+        Record::Undelivered { payment, answer: None, heard: false, end: end(JobState::Lost, Reason::OriginFailed) };
     //                                                          int doubt paid post acc deliv lost dead
     vec![
         ("send begun", Record::SendBegun(payment), [y, y, n, n, n, n, n, n]),

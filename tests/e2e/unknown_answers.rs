@@ -1,0 +1,103 @@
+//! What is answered with success is never sent for again by itself, whatever it says: the seller's handler ran fourteen times
+//! for one payment.
+
+use crate::harness::{Audit, Books, Client, Sandbox};
+
+/// One video at an endpoint with that word more.
+fn job(word: &str) -> String {
+    format!(
+        "version = 1\n\n[endpoint.generate-video]\n{word}\n\n\
+         [[job]]\nid = \"one\"\nendpoint = \"generate-video\"\nprompt = \"a kite\"\nduration = 3\n"
+    )
+}
+
+struct Case {
+    sandbox: Sandbox,
+    client: Client,
+}
+
+impl Case {
+    fn of(flags: &str, word: &str) -> Self {
+        let sandbox = Sandbox::start(flags);
+        let client = Client::of(&sandbox);
+        client.write("jobs.toml", &job(word));
+        Self { sandbox, client }
+    }
+
+    fn state(&self) -> String {
+        let row = self.client.rows("jobs.results.csv").remove(0);
+        format!("{} {} {}", row["state"], row["reason"], row["next"])
+    }
+
+    /// One payment, and so many runs of the seller's handler.
+    #[track_caller]
+    fn handled(&self, times: u64) -> Books {
+        let books = self.sandbox.books();
+        let handled: Vec<u64> = books.sales.iter().map(|sale| sale.handled).collect();
+        assert_eq!((handled, books.payments.len()), (vec![times], 1), "{books:?}");
+        books
+    }
+}
+
+#[test]
+fn nothing_is_sent_again_and_the_answer_is_shown() {
+    std::thread::scope(|scope| {
+        for (shape, state, words) in [
+            ("unknown", "paid unknown_answer person", "film"),
+            ("nothing", "paid unknown_answer person", "hello"),
+            ("page", "paid unknown_answer person", "Thank you"),
+            ("unaddressed", "paid unknown_answer person", "processing"),
+            ("cut", "paid unknown_answer person", "videoU"),
+            ("failed", "lost origin_failed person", "the model failed"),
+        ] {
+            scope.spawn(move || {
+                let case = Case::of(&format!("--sandbox-answer {shape}"), "");
+                case.client.run("run jobs.toml").with(4);
+                for _ in 0..2 {
+                    case.client.run("run jobs.toml").with(4);
+                    case.client.run("recover --all");
+                }
+                assert_eq!(case.state(), state, "{shape}");
+                case.handled(1);
+                case.client.says("status jobs.toml --job one").with(4).saying(words);
+            });
+        }
+    });
+}
+
+#[test]
+fn one_redeem_more_goes_out_where_it_replays_and_only_one() {
+    for shape in ["failed", "unaddressed", "cut"] {
+        let case = Case::of(&format!("--sandbox-answer {shape} --sandbox-answers 1"), "redeem = \"replays\"");
+        case.client.run("run jobs.toml").with(0);
+        Audit::of(&case.client, "jobs", &case.handled(2)).all_delivered(1);
+        let case = Case::of(&format!("--sandbox-answer {shape}"), "redeem = \"replays\"");
+        for _ in 0..3 {
+            case.client.run("run jobs.toml").with(4);
+        }
+        case.handled(2);
+    }
+}
+
+/// A token that is burned before the handler runs: what is said of it later does not hide the first answer.
+#[test]
+fn a_later_refusal_does_not_hide_the_first_answer() {
+    for (shape, state) in [("failed", "lost origin_failed person"), ("cut", "paid unknown_answer person")] {
+        let flags = format!("--sandbox-answer {shape} --sandbox-single-use");
+        let case = Case::of(&flags, "redeem = \"replays\"");
+        let ended = case.client.run("run jobs.toml").with(4);
+        assert_eq!(case.state(), state, "{ended}");
+        case.handled(1);
+        let error = case.client.rows("jobs.results.csv").remove(0)["error"].clone();
+        assert!(!error.contains("already used"), "{error}");
+    }
+}
+
+/// The program is killed before it knows what was answered: nothing was heard, so the credential is shown again.
+#[test]
+fn an_answer_that_nobody_heard_is_asked_for_again() {
+    let case = Case::of("--sandbox-drop-percent 60 --sandbox-seed 2", "");
+    case.client.run("run jobs.toml").with(0);
+    let books = case.sandbox.books();
+    Audit::of(&case.client, "jobs", &books).all_delivered(1);
+}
