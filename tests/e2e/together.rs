@@ -15,8 +15,12 @@ fn they_share_the_day_and_never_pass_it() {
         client.write(&format!("{name}.csv"), &format!("id,prompt\n{rows}"));
     }
     let both: Vec<_> = ["june", "july"].map(|name| client.start(&format!("run {name}.csv {RUN}"))).into();
-    for running in both {
-        running.end().with(8).saying("the day's limit of 5,000 sats").saying("too much").saying("stays pending until");
+    let ended: Vec<_> = both.into_iter().map(|running| running.end()).collect();
+    // One of them may have all its five before the other begins.
+    let held_back: Vec<_> = ended.into_iter().filter(|ended| ended.code != Some(0)).collect();
+    assert!(!held_back.is_empty(), "ten do not fit");
+    for ended in held_back {
+        ended.with(8).saying("the day's limit of 5,000 sats").saying("too much").saying("stays pending until");
     }
     let books = sandbox.books();
     assert_eq!(books.settled().len(), 5, "five of ten fit, whichever they are");

@@ -24,6 +24,7 @@ macro_rules! snapshot {
             (r"lnbcrt[0-9a-z]+", "[invoice]"),
             (r"\b0[23][0-9a-f]{64}\b", "[key]"),
             (r"\b[0-9a-f]{64}\b", "[hash]"),
+            (r"\b[0-9a-f]{32}\b", "[ledger]"),
         ] }, { insta::assert_snapshot!($name, $text) })
     };
 }
