@@ -69,6 +69,7 @@ pub struct Auditor {
     contents: BTreeMap<String, Vec<Digest>>,
     /// How many takes of each job were accepted beside its first.
     accepted: BTreeMap<String, usize>,
+    decided: BTreeMap<String, usize>,
     /// What the nodes have received back of each payment.
     refunded: BTreeMap<PaymentHash, u64>,
     /// What the ledger has spent or held for each payment, by its own records.
@@ -165,6 +166,11 @@ impl Auditor {
         let most = u32::from(replays && understood);
         (*again > most)
             .then(|| format!("{hash} is redeemed again after a 2xx, understood: {understood}, replays: {replays}"))
+    }
+
+    /// A redeem never left.
+    pub fn redeemed_nothing(&mut self, hash: PaymentHash) {
+        self.posted_again.entry(hash).and_modify(|times| *times = times.saturating_sub(1));
     }
 
     /// It did not.
@@ -270,8 +276,20 @@ impl Auditor {
         }
         let given_back = self.contents.get(job).into_iter().flatten().any(|one| self.purchases.given_back(one) > 0);
         if refunded && given_back {
+            // Somebody may have bought it under another name meanwhile: the word stands all the same.
+            self.purchases.word(&format!("{job} refunded"), request);
             self.one_more(job, format!("{job} refunded"));
         }
+    }
+
+    /// A person has decided on an open payment of a job, without knowing what becomes of it.
+    pub fn decided(&mut self, job: &str) {
+        *self.decided.entry(job.to_owned()).or_default() += 1;
+    }
+
+    /// How often that was.
+    pub fn decided_of(&self, job: &str) -> usize {
+        self.decided.get(job).copied().unwrap_or(0)
     }
 
     /// The ledger has accepted one more take of a job.

@@ -35,6 +35,10 @@ sights! {
     NodeStarting,
     NodeLocked,
     NodeRestored,
+    /// It was restored to before the first payment that the ledger could know to have settled there.
+    NodeForgotAll,
+    /// Nothing that it must still know was known of a node, and a person had to decide.
+    NoWitness,
     HistoryGone,
     /// An unfinished payment's record was lost, and the payment settled nevertheless.
     SettledForgotten,

@@ -14,7 +14,6 @@ use super::disk::{Disk, Lie, Moment};
 use super::faults::{ALL, Fault, Faults};
 use super::files::FOLDER;
 use super::ledger_file::LedgerFile;
-use super::not_yet;
 use super::origin::SimOrigin;
 use super::payer::SimPayer;
 use super::plan::Plan;
@@ -53,8 +52,14 @@ pub enum Liar {
     EagerCommand,
     /// A command that takes purchases of other ids for other purchases.
     IdComparer,
+    /// A command that does not record a word before it acts on it.
+    ForgottenWord,
+    /// A command that carries a word out each time that it is said.
+    RepeatingWord,
     /// A merge that leaves an intent out.
     DroppingMerge,
+    /// A ledger that believes a node's "not found" without a witness.
+    CredulousLedger,
     /// A payer that takes an invoice that was handed over for paid.
     HopefulPayer,
     /// A folder that says of what was written that it is on the disk.
@@ -62,7 +67,7 @@ pub enum Liar {
 }
 
 impl Liar {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::EagerLedger,
         Self::ForgivingLedger,
         Self::ForgetfulPayer,
@@ -72,7 +77,10 @@ impl Liar {
         Self::DreamingPayer,
         Self::EagerCommand,
         Self::IdComparer,
+        Self::ForgottenWord,
+        Self::RepeatingWord,
         Self::DroppingMerge,
+        Self::CredulousLedger,
         Self::HopefulPayer,
         Self::LazyFolder,
     ];
@@ -184,6 +192,7 @@ impl Life {
             Liar::EagerLedger => Lie::IntentBeforeCommit,
             Liar::ForgivingLedger => Lie::AllSendsAnswered,
             Liar::BoundlessLedger => Lie::NoLimits,
+            Liar::CredulousLedger => Lie::NoWitness,
             Liar::Nobody
             | Liar::ForgetfulPayer
             | Liar::PayingOrigin
@@ -192,6 +201,8 @@ impl Life {
             | Liar::HopefulPayer
             | Liar::EagerCommand
             | Liar::IdComparer
+            | Liar::ForgottenWord
+            | Liar::RepeatingWord
             | Liar::DroppingMerge
             | Liar::LazyFolder => Lie::None,
         };
@@ -378,7 +389,7 @@ impl Life {
         let word = ids.into_iter().map(|id| TakeId { id, take: 1 });
         let asks = Retake { changed, refunded, ..Retake::of(word) };
         // Or what stands in a crontab, as it stood there before.
-        let same = self.people.as_mut().is_some_and(|people| people.below(3) == 0 && !not_yet::WORDS);
+        let same = self.people.as_mut().is_some_and(|people| people.below(3) == 0);
         self.world.saw_if(same && self.batches[at].retake != Retake::default(), Sight::WordSaidAgain);
         if !same {
             let means = self.people.as_mut().is_some_and(|people| people.below(6) == 0);
@@ -443,8 +454,7 @@ impl Life {
         self.opens_the_ledger();
         self.merges();
         // A crontab says its words for ever.
-        let keeps =
-            self.said.is_some() || self.people.as_mut().is_some_and(|people| people.below(2) == 0 && !not_yet::WORDS);
+        let keeps = self.said.is_some() || self.people.as_mut().is_some_and(|people| people.below(2) == 0);
         if !keeps {
             let nothing = (Retake::default(), false);
             let says_nothing = |batch: &mut Batch| (batch.retake, batch.means_duplicates) = nothing.clone();

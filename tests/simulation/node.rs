@@ -88,9 +88,16 @@ enum Step {
 }
 
 impl Node {
-    pub fn new(number: usize) -> Self {
+    /// A node that is `fresh` has never paid for anybody.
+    pub fn new(number: usize, fresh: bool) -> Self {
         let id = NodeId(format!("02{}", format!("{number:02x}").repeat(32)));
-        Self { id, health: Health::Up, payments: BTreeMap::new(), foreign: Some(foreign(number)), newest_index: 40 }
+        Self {
+            id,
+            health: Health::Up,
+            payments: BTreeMap::new(),
+            foreign: (!fresh).then(|| foreign(number)),
+            newest_index: 40,
+        }
     }
 
     /// The problem of the whole node, if it has one.
@@ -205,6 +212,15 @@ fn forget(world: &Rc<World>, at: usize, restored: bool) {
         .map(|(_, payment)| payment.index)
         .collect();
     let Some(one) = noticed.get(usize::try_from(world.between(0, 1 << 20)).unwrap_or(0) % noticed.len().max(1)) else {
+        // Nothing of the ledger's own is known to have settled there: what somebody else paid there is missing then, or there
+        // never was anything.
+        if restored && !node.payments.is_empty() {
+            world.note(|| format!("node {at} is restored to nothing"));
+            node.restore(0);
+            node.foreign = None;
+            world.saw(Sight::NodeForgotAll);
+            world.auditor.borrow_mut().forgot_at[at] = Some(world.now());
+        }
         return;
     };
     if restored {
@@ -377,6 +393,10 @@ fn pay_out(world: &Rc<World>, hash: PaymentHash, attempt: usize) {
     world.saw_if(took_ms > DAY_MS, Sight::SettledDaysLater);
     world.shop.borrow_mut().is_paid(&hash, world.now());
     let request = world.shop.borrow().requests_of(&hash).first().copied();
+    world.note(|| {
+        let request = request.map(|request| data_encoding::HEXLOWER.encode(&request[..4]));
+        format!("{} is paid, for the request {}", short(&hash), request.unwrap_or_default())
+    });
     let broken = world.auditor.borrow_mut().settled(attempt, request.as_ref());
     if let Some(broken) = broken {
         world.violated(broken);

@@ -9,7 +9,7 @@ use url::Url;
 use super::network::{Kind, Lost, exchange};
 use super::timeline::sleep;
 use super::world::World;
-use super::{bank, node, not_yet, shop};
+use super::{bank, node, shop};
 
 const ASK_MS: i64 = 60_000;
 const REDEEM_MS: i64 = 1_800_000;
@@ -45,7 +45,7 @@ impl Origin for SimOrigin {
         let hash = self.world.shop.borrow().sold_by(&token);
         let replays = hash.is_some_and(|hash| self.world.shop.borrow().replays(&hash));
         let broken = hash.and_then(|hash| self.world.auditor.borrow_mut().redeems(hash, replays));
-        if let Some(broken) = broken.filter(|_| !not_yet::ANSWERS) {
+        if let Some(broken) = broken {
             self.world.violated(broken);
         }
         let sent = token.clone();
@@ -53,6 +53,9 @@ impl Origin for SimOrigin {
         let answer =
             exchange(&self.world, Kind::Other, REDEEM_MS, move |world| shop::redeem(world, &sold, &token, &preimage));
         let answer = answer.await;
+        if let Some(hash) = hash.filter(|_| matches!(answer, Err(Lost::NotSent))) {
+            self.world.auditor.borrow_mut().redeemed_nothing(hash);
+        }
         if bypassed && matches!(answer, Err(Lost::NotSent)) {
             self.world.auditor.borrow_mut().never_left(&sent);
         }

@@ -79,6 +79,7 @@ impl Life {
                 self.world.note(|| format!("a person says {word}: {trusted:?}"));
                 if trusted == Trusted::Recorded {
                     self.world.saw(Sight::Trusted);
+                    self.disk.trusted(origin);
                     let again = self.disk.trust(key, origin, number, most);
                     if again != Trusted::InForce {
                         self.world.violated(format!("{word} once more is {again:?}"));
@@ -158,6 +159,7 @@ impl Life {
             auditor.word_for_latest(&self.batches[at].plan.name_of(id), &format!("@{take}"));
         }
         let Some(intent) = &job.intent else { return };
+        auditor.decided(&job_name(&self.batches[at].name, id));
         let knows = self.asks_its_node(intent, named);
         world.saw_if(!knows, Sight::DecidedWithoutNode);
         let forgot = auditor.forgot_at[self.number_of(intent)].is_some();

@@ -282,6 +282,7 @@ impl Plan {
             world.auditor.borrow_mut().planned(name, digest);
             let again = job.endpoint.terms.redeem == RedeemRule::Replays;
             world.shop.borrow_mut().prices(digest, job.priced.price, again);
+            world.note(|| format!("row {name}, {}: {}", job.id, data_encoding::HEXLOWER.encode(&digest[..4])));
             rows.push(digest);
         }
         world.auditor.borrow_mut().purchases.handed_in(&rows);

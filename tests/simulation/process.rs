@@ -255,7 +255,9 @@ impl Life {
         if batch.means_duplicates {
             self.means(&batch.plan.names(), &duplicates, jobs);
         }
-        self.disk.accept(begun, batch.means_duplicates || self.liar == Liar::IdComparer);
+        if self.liar != Liar::ForgottenWord || retaken.is_empty() {
+            self.disk.accept(begun, batch.means_duplicates || self.liar == Liar::IdComparer);
+        }
         for id in retaken {
             self.world.note(|| format!("{id} is bought once more"));
             self.world.saw(Sight::BoughtOnceMore);
@@ -343,6 +345,11 @@ impl Life {
         if self.liar == Liar::EagerCommand {
             retake.takes.extend(jobs.first().map(|job| (job.id.clone(), BTreeSet::from([1]))));
         }
+        if self.liar == Liar::RepeatingWord {
+            // Whatever take the word names, it takes it for the latest.
+            retake.takes.values_mut().for_each(|takes| takes.extend(1..=99));
+        }
+        self.world.note(|| format!("loads with {retake:?}"));
         self.disk.load(begun, &retake, jobs)
     }
 

@@ -11,9 +11,8 @@ use l402_batch::ledger::{JobState, Reason};
 
 use super::coverage::{SIGHTS, Sight};
 use super::disk::Moment;
-use super::faults::{ALL, Fault};
+use super::faults::ALL;
 use super::life::{Liar, Options, live};
-use super::not_yet;
 use super::script::Script;
 use super::world::Stop;
 
@@ -195,15 +194,9 @@ impl Tally {
 
     /// What never happened.
     pub fn missing(&self) -> Vec<String> {
-        let faults = ALL.iter().zip(self.struck).filter(|(_, worlds)| *worlds == 0).map(|(fault, _)| *fault);
         let faults =
-            faults.filter(|fault| !not_yet::ANSWERS || *fault < Fault::GatedPolls).map(|fault| format!("{fault:?}"));
-        let expected = |sight: &Sight| match sight {
-            Sight::WordSaidAgain => !not_yet::WORDS,
-            Sight::PollAtGate | Sight::PollThroughGate | Sight::PollStumbled | Sight::TokenBurned => !not_yet::ANSWERS,
-            _ => true,
-        };
-        let sights = SIGHTS.iter().zip(self.seen).filter(|(sight, worlds)| *worlds == 0 && expected(sight));
+            ALL.iter().zip(self.struck).filter(|(_, worlds)| *worlds == 0).map(|(fault, _)| format!("{fault:?}"));
+        let sights = SIGHTS.iter().zip(self.seen).filter(|(_, worlds)| *worlds == 0);
         faults.chain(sights.map(|(sight, _)| format!("{sight:?}"))).collect()
     }
 

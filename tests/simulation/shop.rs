@@ -14,7 +14,6 @@ use super::coverage::Sight;
 use super::faults::Fault;
 use super::mint::{self, Form, Order};
 use super::node::short;
-use super::not_yet;
 use super::world::World;
 
 /// Twins within this long may be answered from the cache, in milliseconds: what the endpoints' entries say.
@@ -138,8 +137,7 @@ impl Shop {
         // Patience with an origin ends a day after its first word of success.
         let stumbles = sale.stumbled_at.zip(sale.answered_at).is_some_and(|(at, first)| at - first > DAY_MS);
         let burned = sale.burns && sale.answered_at.is_some();
-        let good = matches!(sale.temper, Temper::Good | Temper::Late(_) | Temper::VeryLate(_))
-            || (!not_yet::ANSWERS && matches!(sale.temper, Temper::Gone(_)));
+        let good = matches!(sale.temper, Temper::Good | Temper::Late(_) | Temper::VeryLate(_) | Temper::Gone(_));
         sale.ends || burned || stumbles || !good
     }
 

@@ -67,7 +67,9 @@ pub fn stuck(world: &World, disk: &Disk, batches: &[Batch]) -> Vec<Stuck> {
     told.filter_map(|job| {
         let OpenStage::Intended(intent) = &job.stage else { return None };
         let node = number_of(world, intent);
-        let forgot = world.auditor.borrow().forgot_at[node].is_some();
+        let unwitnessed = job.reason == Reason::NoWitness;
+        world.saw_if(unwitnessed, Sight::NoWitness);
+        let forgot = unwitnessed || world.nodes_are_fresh || world.auditor.borrow().forgot_at[node].is_some();
         let at = batches.iter().position(|batch| batch.key == Some(job.batch))?;
         (forgot && is_lost_to(world, node, intent.hash())).then_some(Stuck { at, id: job.id, node })
     })
@@ -309,7 +311,10 @@ fn takes(world: &World, books: &Books, batches: &[Batch]) {
             let accepted = world.auditor.borrow().accepted_of(&job_name(name, &row.id));
             // A ledger that was restored has forgotten words that nobody has carried out.
             let forgot = world.auditor.borrow().ledgers > 0 && (row.take as usize) < 1 + accepted;
-            if row.take as usize != 1 + accepted && !forgot {
+            // What settles although a person had taken it as never made stands as a take of its own.
+            let revived = world.auditor.borrow().decided_of(&job_name(name, &row.id));
+            let fits = (1 + accepted..=1 + accepted + revived).contains(&(row.take as usize));
+            if !fits && !forgot {
                 world.violated(format!("{} has {} takes; {accepted} words for it were accepted", row.id, row.take));
             }
         }

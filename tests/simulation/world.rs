@@ -38,6 +38,8 @@ pub struct World {
     faults: RefCell<Faults>,
     calm: Cell<bool>,
     pub nodes: [RefCell<Node>; 2],
+    /// The nodes have never paid for anybody before.
+    pub nodes_are_fresh: bool,
     /// Which of them answers at our node's address.
     pub answering: Cell<usize>,
     /// Of which of them the user has given the macaroon: no other takes a payment for it.
@@ -76,7 +78,8 @@ impl World {
             rng: RefCell::new(Rng::new(seed, 1)),
             faults: RefCell::new(faults),
             calm: Cell::new(false),
-            nodes: [RefCell::new(Node::new(0)), RefCell::new(Node::new(1))],
+            nodes: [0, 1].map(|number| RefCell::new(Node::new(number, seed % 8 == 7))),
+            nodes_are_fresh: seed % 8 == 7,
             answering: Cell::new(0),
             configured: Cell::new(0),
             node_bell: Bell::default(),

@@ -218,6 +218,15 @@ pub(super) fn left(tx: &Connection, job: JobKey) -> Result<(), Fault> {
     Ok(())
 }
 
+/// A person gave up what that job has paid for: it is under way no more, and counts as taken for nothing.
+pub(super) fn given_up(tx: &Connection, job: JobKey) -> Result<(), Fault> {
+    tx.prepare_cached(
+        "UPDATE payments SET undelivered = 2 WHERE job = ?1 AND undelivered = 1 AND preimage IS NOT NULL",
+    )?
+    .execute([job])?;
+    Ok(())
+}
+
 /// What the origin's answer to a redeem says of credentials: 401 or 402 to one that is good, or that it takes this one.
 pub(super) fn redeemed(tx: &Connection, now: UnixMs, key: PaymentKey, status: u16) -> Result<(), Fault> {
     match status {

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Books;
+use super::bounds;
 use super::budget;
 use super::convert::proof_word;
 use super::error::Fault;
@@ -137,6 +138,7 @@ impl Books {
             };
             let change = Change { error: Some(note), finished: true, ..Change::to(state, Reason::Decided) };
             job::change(tx, now, key, (found.state, found.reason), &change)?;
+            bounds::given_up(tx, key)?;
             if decision == Decision::Rebuy {
                 extra_take(tx, key)?;
             }

@@ -86,7 +86,7 @@ impl Books {
                 let original = original_of(tx, original)?;
                 if !job.was_aside {
                     mark.execute(params![job.key, original.words(), now])?;
-                    append_transition(tx, now, job.key, JobState::Pending, JobState::Refused, Reason::Duplicate)?;
+                    note(tx, now, job.key, (JobState::Pending, JobState::Refused), Reason::Duplicate)?;
                 }
                 if only.is_empty() || only.contains(&job.id) {
                     duplicates.add(job.id, job.price, original)?;
@@ -275,5 +275,16 @@ fn reopen(tx: &Connection, now: UnixMs, key: JobKey, meant: bool) -> Result<(), 
          WHERE id = ?1",
     )?
     .execute(params![key, meant])?;
-    append_transition(tx, now, key, JobState::Refused, JobState::Pending, Reason::None)
+    note(tx, now, key, (JobState::Refused, JobState::Pending), Reason::None)
+}
+
+/// Appends a transition; but for a take whose word nobody has accepted: it may be taken back, and leaves no trace then.
+fn note(tx: &Connection, now: UnixMs, key: JobKey, (from, to): (JobState, JobState), why: Reason) -> Result<(), Fault> {
+    let unaccepted = tx
+        .prepare_cached(
+            "SELECT 1 FROM jobs n JOIN batches b ON b.id = n.batch
+             WHERE n.id = ?1 AND n.take > 1 AND n.attempts = 0 AND n.first_load > b.accepted_load",
+        )?
+        .exists([key])?;
+    if unaccepted { Ok(()) } else { append_transition(tx, now, key, from, to, why) }
 }

@@ -10,7 +10,8 @@ use crate::plan::PlannedJob;
 use crate::time::UnixMs;
 
 /// Takes that nobody has accepted so far. One that a decision made is of no load, and stands from its beginning.
-const UNACCEPTED: &str = "n.batch = ?1 AND n.take > 1 AND n.state = 'pending' AND n.attempts = 0
+const UNACCEPTED: &str = "n.batch = ?1 AND n.take > 1 AND n.attempts = 0
+    AND (n.state = 'pending' OR (n.state = 'refused' AND n.reason = 'duplicate'))
     AND n.first_load > (SELECT accepted_load FROM batches WHERE id = ?1)";
 
 /// Every take of a job, the latest last. Of one that a person gave up with its payment open, the intent knows until when that
