@@ -100,7 +100,7 @@ impl<'a> Runner<'a> {
         if let Some(name) = input::batch_of_results(&mut manifest, &self.world.ledger)? {
             return match self.options.choice.dry_run {
                 true => self.dry_run(&manifest, &name, true).await,
-                false => self.run_results(&manifest, name).await,
+                false => Box::pin(self.run_results(&manifest, name)).await,
             };
         }
         let name = input::batch_name(&self.options.manifest, &manifest)?;
