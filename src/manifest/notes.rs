@@ -11,7 +11,7 @@ pub struct Notes {
     pub unnamed_columns: u64,
     /// Columns of our own results file.
     pub results_columns: Vec<String>,
-    /// Rows of a results file of another ledger or batch that say that they are bought, or may be.
+    /// Rows of a results file of another ledger or batch that are bought, or may be.
     pub left_out: u64,
 }
 
@@ -31,7 +31,9 @@ impl Notes {
         if self.left_out > 0 {
             let rows = if self.left_out == 1 { "row" } else { "rows" };
             let count = crate::money::thousands(self.left_out);
-            lines.push(format!("left out {count} {rows} of results that another ledger or batch says to be bought"));
+            lines.push(format!(
+                "left out {count} {rows} of results of another ledger or batch that are bought, or may be"
+            ));
         }
         if !self.results_columns.is_empty() {
             lines.push(format!("skipped the results columns {}", self.results_columns.join(", ")));

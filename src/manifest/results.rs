@@ -135,14 +135,30 @@ impl Iterator for ResultsPass<'_> {
     }
 }
 
-/// Whether a row of a results file says that its job is bought, or may be. `state` is its cell; an empty one says nothing.
-pub(super) fn says_bought(state: &str) -> bool {
-    !matches!(state, "" | "pending" | "refused" | "failed")
+/// The columns by which rows of a results file say how their jobs stand; none where it says nothing of that.
+#[derive(Debug, Default)]
+pub(super) struct StandColumns {
+    state: Option<usize>,
+    /// The ledger and the batch that a row is of.
+    of: [Option<usize>; 2],
 }
 
-/// Where the column stands by which a results file is known to say how its jobs stand.
-pub(super) fn state_column(rows: &Rows) -> Option<usize> {
-    let position = |name: &str| rows.results_column(name);
-    position("take").and(position("reason")).and(position("next"))?;
-    position("state")
+impl StandColumns {
+    /// Those of these rows. A file that names no ledger and no batch holds results only where more than one of the other
+    /// columns is ours: `state` may be anybody's.
+    pub(super) fn of(rows: &Rows) -> Self {
+        let of = [LEDGER_COLUMN, BATCH_COLUMN].map(|name| rows.results_column(name));
+        let is_ours = ["take", "reason", "next"].iter().all(|name| rows.results_column(name).is_some());
+        let state = rows.results_column("state").filter(|_| is_ours || of.iter().any(Option::is_some));
+        Self { state, of }
+    }
+
+    /// Whether the row with these cells says that its job is bought, or may be. Of one that names a ledger or a batch that is
+    /// not known here, silence says that too.
+    pub(super) fn says_bought<'r>(&self, filled: impl Fn(usize) -> Option<&'r str>) -> bool {
+        match self.state.and_then(&filled) {
+            Some(state) => !matches!(state, "pending" | "refused" | "failed"),
+            None => self.of.iter().flatten().any(|column| filled(*column).is_some()),
+        }
+    }
 }

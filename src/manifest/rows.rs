@@ -14,7 +14,7 @@ use super::locate;
 use super::names::{fold, id_problem, normal_id};
 use super::notes::Notes;
 use super::problems::Problems;
-use super::results::{says_bought, state_column};
+use super::results::StandColumns;
 use super::row::{Row, lf, newlines, utf8};
 use super::tape::{Bytes, Tape};
 use super::template::{Template, Templates};
@@ -175,8 +175,8 @@ struct OwnColumns {
     id: Option<usize>,
     endpoint: Option<usize>,
     max_sats: Option<usize>,
-    /// How a results file says its jobs stand, where rows that are bought are passed over.
-    state: Option<usize>,
+    /// Where a results file says how its jobs stand, where rows that are bought are passed over.
+    stand: StandColumns,
     extra: Vec<usize>,
     unnamed: Vec<usize>,
 }
@@ -215,7 +215,7 @@ impl<'m> RowPass<'m> {
             record: None,
             layouts: Vec::new(),
             own: OwnColumns {
-                state: state_column(rows).filter(|_| rows.leaves_out_bought),
+                stand: if rows.leaves_out_bought { StandColumns::of(rows) } else { StandColumns::default() },
                 ..OwnColumns::new(&rows.columns)
             },
             is_done: false,
@@ -310,7 +310,7 @@ impl<'m> RowPass<'m> {
         if !self.has_its_cells(&row, found.problems) {
             return false;
         }
-        if row.filled(self.own.state).is_some_and(says_bought) {
+        if self.own.stand.says_bought(|column| row.filled(Some(column))) {
             found.notes.left_out += 1;
             return false;
         }

@@ -147,11 +147,15 @@ fn duplicates_are_bought_by_word_and_once() {
     client.run(&format!("{buy} --max-sats 1")).with(6).saying("nothing was bought");
     client.run(&format!("run july.csv {FLAGS}")).with(6);
     assert_eq!(sandbox.books().settled().len(), 2);
-    client.run(&format!("{buy} --limit 1")).with(3);
+    // Nor is it one for what a limit leaves out.
+    client.run(&format!("{buy} --limit 1")).with(6);
     assert_eq!(sandbox.books().settled().len(), 3);
-    // It is durable once it was accepted: what is left of it is bought by the plain command, and then nothing is.
-    client.run(&format!("run july.csv {FLAGS}")).with(0);
+    client.run(&format!("run july.csv {FLAGS}")).with(6);
+    assert_eq!(sandbox.books().settled().len(), 3);
+    assert_eq!(client.column("july.results.csv", "state"), ["delivered", "refused"]);
+    client.run(&buy).with(0);
     assert_eq!(sandbox.books().settled().len(), 4);
+    // Once it was carried out it buys nothing more.
     client.run(&buy).with(0).saying("nothing to do").not_saying("--duplicates buy");
     assert_eq!(sandbox.books().settled().len(), 4);
     // A word for one job is none for the other.
@@ -194,8 +198,8 @@ fn an_edition_is_compared_within_itself() {
         ("c", "edition = \"tuesday\"", 0, 2),
         ("d", "edition = \"{date}\"", 0, 3),
         ("e", "edition = \"{date}\"", 6, 3),
-        ("f", "", 0, 4),
-        ("g", "", 6, 4),
+        // What names no edition is compared with everything.
+        ("f", "", 6, 3),
     ] {
         client.write(&format!("{name}.toml"), &manifest(edition));
         client.run(&format!("run {name}.toml")).with(code);
@@ -203,6 +207,46 @@ fn an_edition_is_compared_within_itself() {
     }
     client.write("h.toml", &manifest("edition = \"{day}\""));
     client.run("run h.toml").with(2).saying("perhaps with {date}");
+}
+
+#[test]
+fn what_was_bought_without_an_edition_is_bought_in_none() {
+    let (sandbox, client) = bought("june.csv", &prompts(&["a kite"]), FLAGS);
+    client.write(
+        "july.toml",
+        "version = 1\nedition = \"july\"\n[[job]]\nendpoint = \"generate-video\"\nprompt = \"a kite\"\n\
+         duration = 3\nmode = \"standard\"\n",
+    );
+    client.run("run july.toml").with(6).saying("of the batch june");
+    sold(&sandbox, 1);
+}
+
+/// A take that is set aside would show no URL of what is paid for.
+#[test]
+fn a_retake_that_is_a_duplicate_does_not_hide_what_is_delivered() {
+    let (sandbox, client) = bought("shots.csv", &rows(&[("a", "a kite"), ("b", "a boat")]), FLAGS);
+    let urls = client.column("shots.results.csv", "url");
+    let in_order = client.read("shots.csv");
+    client.write("shots.csv", &rows(&[("a", "a boat"), ("b", "a kite")]));
+    let line = format!("run shots.csv {FLAGS}");
+    for flag in [" --retake-changed", "", " --retake-changed", " --retake a,b"] {
+        client.run(&format!("{line}{flag}")).with(6);
+        assert_eq!(client.column("shots.results.csv", "url"), urls, "{flag}");
+        assert_eq!(client.column("shots.results.csv", "take"), ["1", "1"], "{flag}");
+        assert_eq!(reasons(&client, "shots"), ["changed", "changed"], "{flag}");
+        sold(&sandbox, 2);
+    }
+    client.write("shots.csv", &in_order);
+    client.run(&line).with(0).saying("nothing to do");
+    assert_eq!(reasons(&client, "shots"), ["", ""]);
+    assert_eq!(client.column("shots.results.csv", "url"), urls);
+    sold(&sandbox, 2);
+    // Meant, they are bought: one take more of each.
+    client.write("shots.csv", &rows(&[("a", "a boat"), ("b", "a kite")]));
+    client.run(&format!("{line} --retake-changed --duplicates buy --limit 1")).with(6);
+    assert_eq!(sandbox.books().settled().len(), 3);
+    assert_eq!(client.column("shots.results.csv", "take"), ["2", "1"]);
+    assert_eq!(client.column("shots.results.csv", "state"), ["delivered", "delivered"]);
 }
 
 #[test]
@@ -353,6 +397,34 @@ fn another_ledger_buys_of_results_only_what_they_do_not_say_to_be_bought() {
     client.write("done.csv", &filtered(&client, "copy", |_| true));
     client.run("run done.csv --ledger third.db").with(6).saying("left out 1 row");
     sold(&sandbox, 2);
+}
+
+/// The results of a batch with these columns alone.
+fn columns(client: &Client, stem: &str, kept: &[&str]) -> String {
+    let line = |cells: Vec<String>| cells.join(",") + "\n";
+    let rows = client.rows(&format!("{stem}.results.csv"));
+    let head = line(kept.iter().map(ToString::to_string).collect());
+    rows.iter().fold(head, |text, row| text + &line(kept.iter().map(|name| row[*name].clone()).collect()))
+}
+
+#[test]
+fn results_of_which_columns_were_taken_out_are_results_all_the_same() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("shots.csv", &rows(&[("a", "a kite"), ("b", "a boat")]));
+    client.run(&format!("run shots.csv {FLAGS} --limit 1")).with(3);
+    let kept = ["id", "endpoint", "prompt", "duration", "mode"];
+    for (name, more, left_out) in [
+        ("ledger", &["l402_ledger"][..], "left out 2 rows"),
+        ("both", &["l402_batch", "l402_ledger"], "left out 2 rows"),
+        ("batch", &["l402_batch", "reason", "take", "next"], "left out 2 rows"),
+        ("state", &["l402_ledger", "l402_batch", "state"], "left out 1 row"),
+    ] {
+        client.write(&format!("{name}.csv"), &columns(&client, "shots", &[&kept[..], more].concat()));
+        client.run(&format!("run {name}.csv --ledger {name}.db")).with(6).saying(left_out);
+        // The row that is pending is bought by the one file that says that it is.
+        sold(&sandbox, if name == "state" { 2 } else { 1 });
+    }
 }
 
 #[test]

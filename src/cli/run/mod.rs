@@ -281,14 +281,17 @@ impl<'a> Runner<'a> {
     /// What follows once the ledger holds what is to be bought: limits, node and person, the purchases, the end.
     async fn go_on(&self, on: GoingOn<'_>) -> Result<ExitCode, Failure> {
         let GoingOn { mut session, mut batch, mut files, limits, filing, to, meant, nothing, left_out } = on;
+        let (left, meant) = match nothing {
+            true => (LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO }, Vec::new()),
+            false => questions::chosen(&session.books, batch.key, &self.options.choice, meant)?,
+        };
+        if meant.is_empty() {
+            session.books.take_back_duplicates(batch.key, SystemClock.now())?;
+        }
         for warning in files.rewrite()? {
             self.reporter.warn(warning);
         }
         let counts = session.books.counts(batch.key)?;
-        let left = match nothing {
-            true => LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO },
-            false => questions::chosen(&session.books, batch.key, &self.options.choice, meant)?,
-        };
         self.reporter.hear(&planned(counts.all_jobs(), &counts, &left, to.as_ref()));
 
         let mut refused = None;
@@ -297,8 +300,7 @@ impl<'a> Runner<'a> {
         } else {
             match self.admit(limits, &counts, &left).await {
                 Ok((cap, node)) => {
-                    let meant = meant.then_some(self.options.choice.only.as_slice());
-                    session.accept(&mut batch, cap, meant)?;
+                    session.accept(&mut batch, cap, &meant)?;
                     let (words, most) = (&self.options.choice.trust, self.options.pace.max_undelivered);
                     trust::record(&mut session.books, &batch, words, most, &self.reporter)?;
                     Work::Buy(batch.key, node)
@@ -306,6 +308,7 @@ impl<'a> Runner<'a> {
                 Err(failure) => {
                     // Only the user's word buys something once more, and it was not given.
                     session.books.take_back_takes(batch.key)?;
+                    session.books.take_back_duplicates(batch.key, SystemClock.now())?;
                     if matches!(failure, Failure::Stopped(_)) {
                         files.rewrite()?;
                         return Err(failure);

@@ -18,18 +18,27 @@ use super::reporter::Reporter;
 use super::world::World;
 
 /// What this run would buy: everything pending, with the duplicates where those are meant, or what `--only` and `--limit` leave
-/// of it.
-pub(super) fn chosen(books: &Books, batch: BatchKey, choice: &Choice, duplicates: bool) -> Result<LeftToBuy, Failure> {
+/// of it; and of which duplicates that is a person's word, by their ids.
+pub(super) fn chosen(
+    books: &Books,
+    batch: BatchKey,
+    choice: &Choice,
+    duplicates: bool,
+) -> Result<(LeftToBuy, Vec<String>), Failure> {
+    let mut meant = Vec::new();
     let mut left = LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO };
     let only: HashSet<&str> = choice.only.iter().map(String::as_str).collect();
-    books.to_buy(batch, duplicates, &mut |id, price, fee_ceiling| {
-        let wanted = only.is_empty() || only.contains(id);
+    books.to_buy(batch, duplicates, &mut |job| {
+        let wanted = only.is_empty() || only.contains(job.id.as_str());
         if wanted && choice.limit.is_none_or(|limit| left.jobs < limit) {
-            money::add(&mut left, price, fee_ceiling)?;
+            money::add(&mut left, job.price, job.fee_ceiling)?;
+            if job.is_duplicate {
+                meant.push(job.id);
+            }
         }
         Ok::<_, Failure>(())
     })??;
-    Ok(left)
+    Ok((left, meant))
 }
 
 /// The bound of the batch over all its runs: its limit, or the worst case that is accepted by going on.

@@ -134,17 +134,17 @@ impl Session {
         Ok(Files::new(&world.ledger, batch.key, &batch.remembered.layout, paths))
     }
 
-    /// Remembers that the purchase was accepted, its bound, and where `meant` is there that its duplicates (of these jobs,
-    /// where any are named) are bought too.
+    /// Remembers that the purchase was accepted, its bound, and that these duplicates are bought too; no others are.
     pub(super) fn accept(
         &mut self,
         batch: &mut Batch,
         cap: crate::money::Msat,
-        meant: Option<&[String]>,
+        meant: &[String],
     ) -> Result<(), Failure> {
         self.books.accept_takes(SystemClock.now(), batch.key)?;
-        if let Some(only) = meant {
-            self.books.mean_duplicates(batch.key, SystemClock.now(), only)?;
+        if !meant.is_empty() {
+            self.books.mean_duplicates(batch.key, SystemClock.now(), meant)?;
+            self.books.take_back_duplicates(batch.key, SystemClock.now())?;
         }
         let remembered = Remembered { accepted: Some(cap), ..batch.remembered.clone() };
         self.books.remember(batch.key, &remembered)?;

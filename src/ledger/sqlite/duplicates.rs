@@ -11,6 +11,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use super::Books;
 use super::error::Fault;
 use super::job::append_transition;
+use super::words::take_back_set_aside;
 use crate::l402::Network;
 use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Original, Reason};
 use crate::money::Msat;
@@ -18,6 +19,9 @@ use crate::time::UnixMs;
 
 /// The condition of `jobs_bought`, for a job `o`: what is delivered, paid, open or lost. What was refunded is none.
 const BOUGHT: &str = "o.state IN ('running', 'in_doubt', 'paid', 'delivered', 'downloaded', 'refund_offered', 'lost')";
+
+/// That `r` is compared with a purchase `o`: what names no edition is compared with everything.
+const ONE_EDITION: &str = "(r.edition = '' OR o.edition IN ('', r.edition))";
 
 /// Duplicates that a report names at most; more are only counted.
 const NAMED_MAX: usize = 100;
@@ -42,6 +46,19 @@ pub struct Duplicates {
     pub price: Msat,
     /// The first of them: the job's id, and what it repeats.
     pub first: Vec<(String, Original)>,
+}
+
+/// A job that running its batch would buy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToBuy {
+    /// Its id.
+    pub id: String,
+    /// Its price.
+    pub price: Msat,
+    /// The most that its routing may cost.
+    pub fee_ceiling: Msat,
+    /// It is set aside: it is bought by a person's word alone.
+    pub is_duplicate: bool,
 }
 
 /// A job that the pass has found.
@@ -108,8 +125,9 @@ impl Books {
                      AND superseded = 0",
             )?;
             let rows = statement.query_map([batch], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
-            let meant: Vec<(JobKey, String)> = rows.collect::<Result<_, _>>()?;
-            for (key, id) in meant {
+            let found: Vec<(JobKey, String)> = rows.collect::<Result<_, _>>()?;
+            let only: HashSet<&String> = only.iter().collect();
+            for (key, id) in found {
                 if only.is_empty() || only.contains(&id) {
                     reopen(tx, now, key, true)?;
                 }
@@ -118,8 +136,17 @@ impl Books {
         })
     }
 
-    /// Shows what running the batch would buy, in manifest order: the id, the price and the fee ceiling of each job that is
-    /// pending, and with `duplicates` of those that are set aside.
+    /// Takes back the takes after the first that are set aside as duplicates: what was bought before each is the job's latest
+    /// again, and nothing hides it.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written.
+    pub fn take_back_duplicates(&mut self, batch: BatchKey, now: UnixMs) -> Result<(), LedgerError> {
+        self.write(|tx, _| take_back_set_aside(tx, batch, now))
+    }
+
+    /// Shows what running the batch would buy, in manifest order: each job that is pending, and with `duplicates` those that
+    /// are set aside.
     ///
     /// # Errors
     /// The ledger's error where it cannot be read; inside, the first of `each`, which ends the reading.
@@ -127,19 +154,20 @@ impl Books {
         &self,
         batch: BatchKey,
         duplicates: bool,
-        each: &mut dyn FnMut(&str, Msat, Msat) -> Result<(), E>,
+        each: &mut dyn FnMut(ToBuy) -> Result<(), E>,
     ) -> Result<Result<(), E>, LedgerError> {
         self.read(|books| {
             let mut statement = books.conn.prepare_cached(
-                "SELECT job, price_msat, fee_ceiling_msat FROM jobs
+                "SELECT job, price_msat, fee_ceiling_msat, state = 'refused' FROM jobs
                  WHERE batch = ?1 AND superseded = 0
                      AND (state = 'pending' OR (?2 AND state = 'refused' AND reason = 'duplicate'))
                  ORDER BY seq, id",
             )?;
             let mut rows = statement.query(params![batch, duplicates])?;
             while let Some(row) = rows.next()? {
-                let id: String = row.get(0)?;
-                if let Err(error) = each(&id, row.get(1)?, row.get(2)?) {
+                let (price, fee_ceiling) = (row.get(1)?, row.get(2)?);
+                let job = ToBuy { id: row.get(0)?, price, fee_ceiling, is_duplicate: row.get(3)? };
+                if let Err(error) = each(job) {
                     return Ok(Err(error));
                 }
             }
@@ -173,11 +201,13 @@ impl Duplicates {
     }
 }
 
-/// What is still to be bought is of the manifest's edition; what was bought keeps its own.
+/// What is still to be bought is of the manifest's edition; what was bought keeps its own, and so does what was set aside: it
+/// is no other purchase on another day.
 fn name_edition(tx: &Connection, batch: BatchKey, edition: &str) -> Result<(), Fault> {
     tx.prepare_cached(
         "UPDATE jobs SET edition = ?2
-         WHERE batch = ?1 AND state IN ('pending', 'refused', 'failed') AND superseded = 0 AND edition <> ?2",
+         WHERE batch = ?1 AND state IN ('pending', 'refused', 'failed') AND superseded = 0 AND edition <> ?2
+             AND reason <> 'duplicate'",
     )?
     .execute(params![batch, edition])?;
     Ok(())
@@ -203,7 +233,7 @@ fn find(tx: &Connection, batch: BatchKey, network: Option<Network>) -> Result<Ve
     }
     let sql = format!(
         "SELECT r.id, r.job, r.price_msat, r.seq, r.state = 'refused', CASE WHEN {free} THEN NULL ELSE
-             (SELECT o.id FROM jobs o WHERE o.content = r.content AND {BOUGHT} AND o.edition = r.edition
+             (SELECT o.id FROM jobs o WHERE o.content = r.content AND {BOUGHT} AND {ONE_EDITION}
                   AND NOT (o.batch = r.batch AND o.job = r.job)
                   AND NOT ({row})
                   AND NOT (SELECT sandbox FROM batches WHERE id = o.batch)
@@ -244,7 +274,7 @@ pub(super) fn bought_elsewhere(
     let sql = format!(
         "SELECT o.id FROM jobs r, intents i JOIN payments p ON p.id = i.payment JOIN jobs o ON o.id = p.job
          WHERE r.id = ?1 AND i.request_digest = ?2 AND i.network = ?3 AND p.state <> 'dead' AND {BOUGHT}
-             AND o.edition = r.edition
+             AND {ONE_EDITION}
              AND NOT (o.batch = r.batch AND o.job = r.job)
              AND NOT ({row})
              AND NOT (SELECT sandbox FROM batches WHERE id = o.batch)

@@ -10,7 +10,7 @@ use super::Books;
 use super::convert::{Json, int};
 use super::error::{Fault, contradiction};
 use super::job::append_transition;
-use super::words::{listen, take_back, take_back_repeat, would_repeat};
+use super::words::{listen, take_back_repeat, take_back_set_aside, take_back_unaccepted, would_repeat};
 use crate::catalog::Endpoint;
 use crate::ledger::word::{Heard, Retake, Unmet};
 use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Reason, tried_again};
@@ -209,7 +209,7 @@ enum Step {
     Retake,
     /// A take that was not bought is none any more; the one before it is the latest.
     TakeBack,
-    /// A take that was not bought, and left a trace, is withdrawn.
+    /// A take that was not bought, and came to a payment that died or to a decision, is withdrawn.
     Withdraw,
 }
 
@@ -250,7 +250,8 @@ const REWRITE: &str = "
 
 impl<'a> Load<'a> {
     fn begin(tx: &'a Connection, batch: BatchKey, now: UnixMs, retake: &'a Retake) -> Result<Self, Fault> {
-        take_back(tx, batch, None)?;
+        take_back_unaccepted(tx, batch)?;
+        take_back_set_aside(tx, batch, now)?;
         let number = tx
             .prepare_cached("UPDATE batches SET loads = loads + 1 WHERE id = ?1 RETURNING loads")?
             .query_row([batch], |row| row.get(0))
@@ -578,14 +579,15 @@ fn known_of_row(row: &Row<'_>) -> rusqlite::Result<Known> {
 }
 
 /// Whether a job of the same content that spent nothing is tried again: where what would be asked or allowed is another
-/// now, and where the same request may fare better.
+/// now, and where the same request may fare better. What is set aside as a duplicate waits for its original alone.
 fn is_tried_again(known: &Known, job: &PlannedJob, endpoint: i64) -> bool {
     let other_limit =
         (known.price, known.fee_ceiling, known.max_cost) != (job.priced.price, job.fee_ceiling, job.max_cost);
-    tried_again(known.state, known.reason)
-        || known.reason == Reason::Withdrawn
-        || known.endpoint != endpoint
-        || (known.reason == Reason::JobLimit && other_limit)
+    known.reason != Reason::Duplicate
+        && (tried_again(known.state, known.reason)
+            || known.reason == Reason::Withdrawn
+            || known.endpoint != endpoint
+            || (known.reason == Reason::JobLimit && other_limit))
 }
 
 fn count(counter: &mut u64) {

@@ -49,7 +49,7 @@ pub use audit::AuditRow;
 pub use batches::{Batch, BatchStart, DownloadTo, Layout, NewBatch, Outputs, Remembered};
 pub use chosen::ChosenRows;
 pub use decide::{Decided, Decision, Undecided};
-pub use duplicates::{Compared, Duplicates};
+pub use duplicates::{Compared, Duplicates, ToBuy};
 pub use file::{Place, check_place};
 pub use gap::Gap;
 pub use inline::InlineLedger;

@@ -4,8 +4,9 @@ use rusqlite::{Connection, params};
 
 use super::Books;
 use super::error::Fault;
+use super::job::append_transition;
 use crate::ledger::word::{Heard, Retake, TakeStand, heard, repeats};
-use crate::ledger::{BatchKey, LedgerError};
+use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Reason};
 use crate::plan::PlannedJob;
 use crate::time::UnixMs;
 
@@ -47,42 +48,74 @@ impl Books {
     /// # Errors
     /// Where the ledger cannot be written.
     pub fn take_back_takes(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
-        self.write(|tx, _| take_back(tx, batch, None))
+        self.write(|tx, _| take_back_unaccepted(tx, batch))
     }
 }
 
-/// Takes back an unbought take that left no trace, accepted or not: the purchase before it is the latest again. Gives
-/// whether it could.
+/// A take after the first that never came to a payment, nor to a decision.
+const UNPAID: &str = "n.batch = ?1 AND n.take > 1 AND n.superseded = 0 AND n.state IN ('pending', 'refused', 'failed')
+    AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.job = n.id)
+    AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.job = n.id)
+    AND EXISTS (SELECT 1 FROM jobs e WHERE e.batch = n.batch AND e.job = n.job AND e.take = n.take - 1)";
+
+/// The takes that nobody has accepted go, and the purchases before them are the latest again.
+pub(super) fn take_back_unaccepted(tx: &Connection, batch: BatchKey) -> Result<(), Fault> {
+    take_back(tx, batch, None, &format!("{UNACCEPTED} AND ?2 IS NULL"), None)
+}
+
+/// The takes that are set aside as duplicates go, where they came to no payment: they would hide what was bought before.
+pub(super) fn take_back_set_aside(tx: &Connection, batch: BatchKey, now: UnixMs) -> Result<(), Fault> {
+    let which = format!("{UNPAID} AND n.state = 'refused' AND n.reason = 'duplicate' AND ?2 IS NULL");
+    take_back(tx, batch, Some(now), &which, None)
+}
+
+/// Takes back the job's unbought take, accepted or not, where it came to no payment: the purchase before it is the latest
+/// again. Gives whether it could.
 pub(super) fn take_back_repeat(tx: &Connection, batch: BatchKey, id: &str) -> Result<bool, Fault> {
-    let traceless = tx
-        .prepare_cached(
-            "SELECT 1 FROM jobs j WHERE j.batch = ?1 AND j.job = ?2 AND j.superseded = 0 AND j.take > 1
-                 AND j.state = 'pending' AND j.attempts = 0
-                 AND NOT EXISTS (SELECT 1 FROM transitions t WHERE t.job = j.id)
-                 AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.job = j.id)",
-        )?
-        .exists(params![batch, id])?;
-    if traceless {
-        take_back(tx, batch, Some(id))?;
+    let which = format!("{UNPAID} AND n.job = ?2");
+    let goes = tx.prepare_cached(&format!("SELECT 1 FROM jobs n WHERE {which}"))?.exists(params![batch, id])?;
+    if goes {
+        take_back(tx, batch, None, &which, Some(id))?;
     }
-    Ok(traceless)
+    Ok(goes)
 }
 
-/// The takes that nobody has accepted go (or the latest of this job, where one is named), and the purchases before them are
-/// the latest again.
-pub(super) fn take_back(tx: &Connection, batch: BatchKey, of: Option<&str>) -> Result<(), Fault> {
-    let which = match of {
-        None => format!("{UNACCEPTED} AND ?2 IS NULL"),
-        Some(_) => "n.batch = ?1 AND n.job = ?2 AND n.take > 1
-            AND n.take = (SELECT max(take) FROM jobs WHERE batch = ?1 AND job = ?2)"
-            .to_owned(),
-    };
-    tx.prepare_cached(&format!(
-        "UPDATE jobs SET superseded = 0, seq = n.seq, line = n.line, extra = n.extra, last_load = n.last_load
-         FROM jobs n WHERE jobs.batch = n.batch AND jobs.job = n.job AND jobs.take = n.take - 1 AND {which}"
-    ))?
-    .execute(params![batch, of])?;
-    tx.prepare_cached(&format!("DELETE FROM jobs AS n WHERE {which}"))?.execute(params![batch, of])?;
+/// Those takes go with their histories, and the purchases before them stand in their places in the manifest: marked as changed
+/// where they are, and `now` is there. Without it, the load that follows does that.
+fn take_back(
+    tx: &Connection,
+    batch: BatchKey,
+    now: Option<UnixMs>,
+    which: &str,
+    of: Option<&str>,
+) -> Result<(), Fault> {
+    let found: Vec<(JobKey, JobKey, bool)> = tx
+        .prepare_cached(&format!(
+            "SELECT n.id, o.id, o.state IN ('delivered', 'downloaded') AND o.content <> n.content AND o.reason <> 'changed'
+             FROM jobs n JOIN jobs o ON o.batch = n.batch AND o.job = n.job AND o.take = n.take - 1 WHERE {which}"
+        ))?
+        .query_map(params![batch, of], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<_, _>>()?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    tx.prepare_cached(&format!("DELETE FROM transitions WHERE job IN (SELECT n.id FROM jobs n WHERE {which})"))?
+        .execute(params![batch, of])?;
+    for (gone, latest, is_changed) in found {
+        tx.prepare_cached(
+            "UPDATE jobs SET superseded = 0, seq = n.seq, line = n.line, extra = n.extra, last_load = n.last_load,
+                 row_content = nullif(n.content, jobs.content)
+             FROM jobs n WHERE jobs.id = ?1 AND n.id = ?2",
+        )?
+        .execute(params![latest, gone])?;
+        tx.prepare_cached("DELETE FROM jobs WHERE id = ?1")?.execute([gone])?;
+        if let Some(now) = now.filter(|_| is_changed) {
+            let state: JobState = tx
+                .prepare_cached("UPDATE jobs SET reason = 'changed' WHERE id = ?1 RETURNING state")?
+                .query_row([latest], |row| row.get(0))?;
+            append_transition(tx, now, latest, state, state, Reason::Changed)?;
+        }
+    }
     Ok(())
 }
 

@@ -30,6 +30,11 @@ ALTER TABLE jobs ADD COLUMN row_content BLOB CHECK (length(row_content) = 32);
 ALTER TABLE jobs ADD COLUMN meant INTEGER NOT NULL DEFAULT 0 CHECK (meant IN (0, 1));
 CREATE INDEX jobs_bought ON jobs (content)
     WHERE state IN ('running', 'in_doubt', 'paid', 'delivered', 'downloaded', 'refund_offered', 'lost');
+-- The history of a take goes with it where it never came to a payment and is taken back.
+DROP TRIGGER transitions_are_kept;
+CREATE TRIGGER transitions_are_kept BEFORE DELETE ON transitions
+    WHEN (SELECT take FROM jobs WHERE id = OLD.job) = 1 OR EXISTS (SELECT 1 FROM payments WHERE job = OLD.job)
+    BEGIN SELECT RAISE (ABORT, 'transitions are only appended'); END;
 -- The manifest's own limits, as the last load found them: whoever runs a batch by its results has no manifest at hand.
 ALTER TABLE batches ADD COLUMN limits TEXT;
 -- Which ledger this is, wherever its file lies: a copy is the same ledger.

@@ -67,8 +67,10 @@ fn the_intent_compares_requests_in_its_transaction() {
     let other = if network == Network::Mainnet { Network::Regtest } else { Network::Mainnet };
     assert!(seen(&books, network) && !seen(&books, other));
     books.conn.execute("UPDATE jobs SET edition = 'x' WHERE id = 2", []).unwrap();
+    assert!(seen(&books, network), "what was bought in none was bought in all");
+    books.conn.execute("UPDATE jobs SET edition = 'y' WHERE id = 1", []).unwrap();
     assert!(!seen(&books, network));
-    books.conn.execute("UPDATE jobs SET edition = '', meant = 1 WHERE id = 2", []).unwrap();
+    books.conn.execute("UPDATE jobs SET edition = '', meant = (id = 2)", []).unwrap();
     assert!(!seen(&books, network));
     assert!(matches!(intend(&mut books, july, 2), Committed::Intent(_)));
 }
@@ -120,4 +122,22 @@ fn a_word_is_the_job_s_own_and_goes_with_its_content() {
     load(&mut books, july, &Retake::default(), vec![planned(&endpoint, "b", "c")]);
     load(&mut books, july, &Retake::default(), vec![planned(&endpoint, "b", "a")]);
     assert_eq!(aside(&mut books, july).count, 1, "the word was for what it was then");
+}
+
+#[test]
+fn what_is_set_aside_keeps_its_edition() {
+    let (mut books, june) = in_memory(&["a"]);
+    let on = |day: &str| Compared { edition: Some(day.to_owned()), ..Compared::default() };
+    assert_eq!(books.set_duplicates_aside(june, NOW, &on("monday")).unwrap().count, 0);
+    intend(&mut books, june, 1);
+    let july = july(&mut books);
+    for day in ["monday", "tuesday"] {
+        assert_eq!(books.set_duplicates_aside(july, NOW, &on(day)).unwrap().count, 1, "{day}");
+        load(&mut books, july, &Retake::default(), vec![planned(&endpoint(), "b", "a")]);
+        assert_eq!(pending(&books, july).len(), 0, "{day}");
+    }
+    let august = begin(&mut books, "august");
+    load(&mut books, august, &Retake::default(), vec![planned(&endpoint(), "c", "a")]);
+    assert_eq!(books.set_duplicates_aside(august, NOW, &on("tuesday")).unwrap().count, 0, "a new row is of its day");
+    assert_eq!(books.set_duplicates_aside(august, NOW, &on("")).unwrap().count, 1, "without one, all count");
 }
