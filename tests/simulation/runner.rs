@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use l402_batch::ledger::{JobState, Reason};
 
-use super::coverage::{SIGHTS, Sight};
+use super::coverage::SIGHTS;
 use super::disk::Moment;
 use super::faults::ALL;
 use super::life::{Liar, Options, live};
