@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::download::name::Template;
 use crate::l402::Network;
-use crate::ledger::sqlite::Decision;
+use crate::ledger::sqlite::{Decision, Reopening};
 use crate::manifest::{Duplicates, Limits};
 use crate::time::UnixMs;
 
@@ -268,6 +268,15 @@ pub struct RefundsClaimOptions {
     pub recover: RecoverOptions,
 }
 
+/// What a person says of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResolveWord {
+    /// What became of it.
+    Decide(Decision),
+    /// How what is paid for goes on.
+    Reopen(Reopening),
+}
+
 /// `resolve`, resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolveOptions {
@@ -276,7 +285,7 @@ pub struct ResolveOptions {
     /// The job.
     pub job: String,
     /// What is decided.
-    pub decision: Decision,
+    pub word: ResolveWord,
     /// Why.
     pub note: String,
     /// The node, where one is given.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::download::name::DEFAULT_TEMPLATE;
 use crate::l402::Network;
-use crate::ledger::sqlite::Decision;
+use crate::ledger::sqlite::{Decision, Reopening};
 use crate::manifest::normal_id;
 use crate::plan::{FEE_FLOOR_DEFAULT, MAX_FEE_PPM_DEFAULT};
 
@@ -18,8 +18,8 @@ use super::args::{
 use super::config::{
     AuditOptions, BatchesOptions, CatalogOptions, Choice, DoctorOptions, DownloadCommand, DownloadOptions,
     ExportOptions, Files, LedgerMergeOptions, LimitLayers, ManifestOptions, ManifestSource, NodeOptions, Output, Pace,
-    Payment, PlanOptions, RecoverOptions, RefundsClaimOptions, RefundsListOptions, ResolveOptions, RunOptions,
-    ShowOptions, StatusOptions, Target,
+    Payment, PlanOptions, RecoverOptions, RefundsClaimOptions, RefundsListOptions, ResolveOptions, ResolveWord,
+    RunOptions, ShowOptions, StatusOptions, Target,
 };
 use super::config_show::Layers;
 use super::flags::{NodeArgs, TargetArgs};
@@ -205,10 +205,12 @@ impl Config {
         Ok(ResolveOptions {
             target: target(&args.target, &all.layer, "")?,
             job: normal_id(&args.job).into_owned(),
-            decision: match args.decision {
-                DecisionWord::Unpaid => Decision::Unpaid,
-                DecisionWord::Lost => Decision::Lost,
-                DecisionWord::Rebuy => Decision::Rebuy,
+            word: match args.decision {
+                DecisionWord::Unpaid => ResolveWord::Decide(Decision::Unpaid),
+                DecisionWord::Lost => ResolveWord::Decide(Decision::Lost),
+                DecisionWord::Rebuy => ResolveWord::Decide(Decision::Rebuy),
+                DecisionWord::Retry => ResolveWord::Reopen(Reopening::Retry),
+                DecisionWord::Delivered => ResolveWord::Reopen(Reopening::Delivered),
             },
             note: args.note,
             node: all.node()?,

@@ -1,10 +1,11 @@
 //! `resolve`: a person decides what no run can: recorded with a note, and never against what the node says.
 
-use crate::ledger::sqlite::{Books, Decided, Decision, Undecided};
-use crate::ledger::{DeadProof, JobState};
+use crate::harmless::harmless;
+use crate::ledger::sqlite::{Books, Decided, Decision, Reopened, Reopening, Undecided};
+use crate::ledger::{BatchKey, DeadProof, JobState};
 use crate::run::{Clock, Evidence, SystemClock, evidence};
 
-use super::config::{NodeOptions, ResolveOptions};
+use super::config::{NodeOptions, ResolveOptions, ResolveWord};
 use super::run::{Session, World};
 use super::{ExitCode, Failure, target, terminal};
 
@@ -13,17 +14,63 @@ pub(super) fn execute(options: &ResolveOptions) -> Result<ExitCode, Failure> {
     let (books, batch) = target::find(&options.ledger, &options.target)?;
     drop(books);
     let mut session = Session::open(&options.ledger, &batch.name)?;
-    let Some(job) = session.books.undecided(batch.key, &options.job)? else {
+    let Some(job) = find(&session.books, batch.key, &options.job)? else {
         return Err(Failure::Usage(format!("the batch {} has no job {}", batch.name, options.job)));
     };
-    let (heard, proof) = heard(options, &session.books, &job)?;
-    match session.books.decide(SystemClock.now(), job.job, options.decision, &options.note, &heard, proof)? {
-        Decided::Recorded => {
-            let text = format!("{}: {}; {}\n", options.job, told(options.decision, job.state), heard);
-            terminal::print(|out| out.write_all(text.as_bytes()))?;
-            Ok(ExitCode::Done)
+    match options.word {
+        ResolveWord::Decide(decision) => decide(options, decision, &mut session.books, &job),
+        ResolveWord::Reopen(word) => reopen(options, word, &mut session.books, &job),
+    }
+}
+
+/// The latest take of that job, or the take that is named.
+fn find(books: &Books, batch: BatchKey, typed: &str) -> Result<Option<Undecided>, Failure> {
+    if let Some(latest) = books.undecided(batch, typed)? {
+        return Ok(Some(latest));
+    }
+    let Some((id, take)) = typed.rsplit_once('@') else { return Ok(None) };
+    let Ok(take) = take.parse() else { return Ok(None) };
+    Ok(books.undecided_take(batch, id, Some(take))?)
+}
+
+fn say(text: &str) -> Result<ExitCode, Failure> {
+    terminal::print(|out| writeln!(out, "{text}"))?;
+    Ok(ExitCode::Done)
+}
+
+/// What is paid for goes on, or is taken as delivered. Nothing is asked of a node: nothing is paid.
+fn reopen(options: &ResolveOptions, word: Reopening, books: &mut Books, job: &Undecided) -> Result<ExitCode, Failure> {
+    let id = &options.job;
+    match books.reopen(SystemClock.now(), job.job, word, &options.note)? {
+        Reopened::Recorded => {
+            say(&format!("{id}: the next run, or `recover`, asks for it again with the credential that was paid for"))
         }
-        Decided::Refused(state) => Err(Failure::Usage(refusal(options, state))),
+        Reopened::Taken(url) => {
+            say(&format!("{id}: taken as delivered, by the answer that is kept of it: {}", harmless(&url)))
+        }
+        Reopened::Unchanged => say(&format!("{id}: it is asked for already; nothing was changed")),
+        Reopened::Unfit(why) => Err(Failure::Usage(format!("the job {id}: {why}; nothing was decided"))),
+        Reopened::Refused(state) => Err(Failure::Usage(format!(
+            "the job {id} is {}: only of what is paid for and not delivered can be said that it {}",
+            state.as_str(),
+            match word {
+                Reopening::Retry => "is asked for again",
+                Reopening::Delivered => "is delivered",
+            }
+        ))),
+    }
+}
+
+fn decide(
+    options: &ResolveOptions,
+    decision: Decision,
+    books: &mut Books,
+    job: &Undecided,
+) -> Result<ExitCode, Failure> {
+    let (heard, proof) = heard(options, books, job)?;
+    match books.decide(SystemClock.now(), job.job, decision, &options.note, &heard, proof)? {
+        Decided::Recorded => say(&format!("{}: {}; {}", options.job, told(decision, job.state), heard)),
+        Decided::Refused(state) => Err(Failure::Usage(refusal(&options.job, decision, state))),
         Decided::TooEarly(until) => Err(Failure::Usage(format!(
             "{heard}, and the payment of {} may still settle until {until}: nothing was decided; `l402-batch recover` may settle it \
              by itself, the node that was asked to pay can say that it never will, and after that time your word alone counts",
@@ -50,16 +97,14 @@ const fn told(decision: Decision, state: JobState) -> &'static str {
     }
 }
 
-fn refusal(options: &ResolveOptions, state: JobState) -> String {
+fn refusal(id: &str, decision: Decision, state: JobState) -> String {
     let state = state.as_str();
-    match options.decision {
+    match decision {
         Decision::Unpaid => format!(
-            "the job {} is {state}: only a payment in doubt can be taken as not paid; a preimage proves that it was",
-            options.job
+            "the job {id} is {state}: only a payment in doubt can be taken as not paid; a preimage proves that it was"
         ),
         Decision::Lost | Decision::Rebuy => format!(
-            "the job {} is {state}: there is nothing to decide{}",
-            options.job,
+            "the job {id} is {state}: there is nothing to decide{}",
             if state == "delivered" { "; to buy it once more: run --retake" } else { "" }
         ),
     }

@@ -35,6 +35,10 @@ pub enum DecisionWord {
     Lost,
     /// Lost, and bought once more.
     Rebuy,
+    /// Asked for again with what was paid for.
+    Retry,
+    /// The kept answer is the result.
+    Delivered,
 }
 
 /// A person's word for an origin that gets no more payments.

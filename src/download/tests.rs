@@ -15,7 +15,7 @@ use crate::ledger::{
     Committed, DeliveredJob, DownloadedFile, FetchMark, HeldBack, Ledger, OpenJob, OpenRefund, Original, PaymentKey,
     PendingJob, Prospect, Reason, Record, Twin, Undownloaded, Witness,
 };
-use crate::origin::{Fetcher, HttpAnswer, Request};
+use crate::origin::{Credential, Fetcher, HttpAnswer, Request};
 use crate::payer::NodeId;
 use crate::time::UnixMs;
 
@@ -87,6 +87,9 @@ impl Deliveries for OneJob {
     }
     async fn delivery(&self, _: JobKey) -> Result<Option<HttpAnswer>, LedgerError> {
         Ok(None)
+    }
+    async fn credential(&self, _: JobKey) -> Result<Option<Credential>, LedgerError> {
+        Ok(Some(crate::ledger::fixtures::purchase(true, 0).credential().clone()))
     }
 }
 

@@ -8,7 +8,7 @@ use super::errand::{Again, Errand, RETRY_AFTER_MS_MAX, Tried, Trouble, again};
 use super::judge::{Verdict, begins_as_page, judge, too_large};
 use super::name::ending;
 use crate::ledger::{Deliveries, Resume};
-use crate::origin::{Fetch, FetchFailure, FetchHead, inline_result};
+use crate::origin::{Credential, Fetch, FetchFailure, FetchHead, inline_result, is_own_origin};
 use crate::run::{Class, Clock};
 use crate::time::UnixMs;
 
@@ -27,7 +27,17 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Errand<'_, L, F, D, C> {
                 return Ok(Tried::Stopped);
             };
             let resume = self.resumable(part.as_ref());
-            let (head, mut body) = match self.ask(url, resume.as_ref()).await {
+            let mut asked = self.ask(url, resume.as_ref(), None).await;
+            if let Some(Ok((head, _))) = &asked
+                && is_gate(head)
+                && is_own_origin(url, &self.job.endpoint.url)
+                && let Some(credential) = self.run.ledger.credential(self.key()).await?
+            {
+                let turn = self.shared.pace.turn(self.run.clock, url, Class::Poll, None);
+                let Some(()) = self.unless_stopped(turn).await else { return Ok(Tried::Stopped) };
+                asked = self.ask(url, resume.as_ref(), Some(&credential)).await;
+            }
+            let (head, mut body) = match asked {
                 Some(Ok(answer)) => answer,
                 Some(Err(tried)) => return Ok(tried),
                 None => return Ok(Tried::Stopped),
@@ -66,13 +76,18 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Errand<'_, L, F, D, C> {
     }
 
     /// The answer's head; none where the errand is stopped.
-    async fn ask(&self, url: &Url, resume: Option<&(u64, Resume)>) -> Option<Result<(FetchHead, F::Body), Tried>> {
+    async fn ask(
+        &self,
+        url: &Url,
+        resume: Option<&(u64, Resume)>,
+        credential: Option<&Credential>,
+    ) -> Option<Result<(FetchHead, F::Body), Tried>> {
         let part = resume.map(|(from, resume)| (*from, resume.version.as_str()));
         let idle_ms = self.run.settings.idle_ms;
         let asked = async {
             tokio::select! {
                 biased;
-                answer = self.run.fetch.get(url, &self.job.endpoint.url, part) => answer.map_err(|error| match error {
+                answer = self.run.fetch.get(url, &self.job.endpoint.url, part, credential) => answer.map_err(|error| match error {
                     FetchFailure::Place(_) => Tried::Gone(error.to_string()),
                     FetchFailure::Broken(words) => again(words, true),
                 }),
@@ -204,7 +219,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Errand<'_, L, F, D, C> {
         let Some(answer) = self.run.ledger.delivery(self.job.key).await? else {
             return Ok(Tried::Gone("the ledger holds no answer of it".to_owned()));
         };
-        let found = match inline_result(&answer, &self.job.endpoint.result) {
+        let found = match inline_result(&answer, &self.job.endpoint.result, url) {
             Ok(found) => found,
             Err(words) => return Ok(Tried::Gone(words)),
         };
@@ -222,4 +237,9 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Errand<'_, L, F, D, C> {
         part.add(found.bytes).await?;
         self.finish(&mut part).await
     }
+}
+
+/// Whether it stands behind the same gate as the purchase: then it is asked for with what was paid for. It is never paid for.
+const fn is_gate(head: &FetchHead) -> bool {
+    matches!(head.status, 401 | 402)
 }

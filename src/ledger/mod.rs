@@ -31,7 +31,7 @@ pub use state::{JobState, Next, Reason, tried_again};
 pub use word::{TakeId, Unmet};
 
 use crate::l402::Network;
-use crate::origin::{HttpAnswer, Request};
+use crate::origin::{Credential, HttpAnswer, Request};
 use crate::payer::NodeId;
 use crate::time::UnixMs;
 
@@ -165,6 +165,12 @@ pub trait Deliveries: Ledger {
     /// # Errors
     /// Where the ledger cannot be read.
     fn delivery(&self, job: JobKey) -> impl Future<Output = Result<Option<HttpAnswer>, LedgerError>>;
+
+    /// What a job's result was paid for with; none where it was not.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn credential(&self, job: JobKey) -> impl Future<Output = Result<Option<Credential>, LedgerError>>;
 }
 
 /// Why the ledger cannot be used, or what one job lacks. Messages say what to do.

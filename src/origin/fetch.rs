@@ -1,4 +1,5 @@
-//! Results over HTTP: a GET without any credential, whose body comes piece by piece.
+//! Results over HTTP: a GET whose body comes piece by piece. It bears no credential, unless its caller gives one, and then at
+//! the seller's own origin alone.
 //!
 //! Nobody vouches for the address of a result. It, and each address that a redirect names, is held against the rules of
 //! `place.rs`, by its name and by what its name resolves to.
@@ -10,15 +11,15 @@ use std::time::Duration;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, HeaderMap,
-    HeaderName, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE, RETRY_AFTER, TRANSFER_ENCODING,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG,
+    HeaderMap, HeaderName, IF_RANGE, LAST_MODIFIED, LOCATION, RANGE, RETRY_AFTER, TRANSFER_ENCODING,
 };
 use reqwest::{Client, ClientBuilder, Response};
 use url::Url;
 
-use super::http::words;
-use super::place::{is_at_home, is_private_ip, redirect_url, web_url};
-use super::{HttpAnswer, said};
+use super::http::{authorization, words};
+use super::place::{is_at_home, is_own_origin, is_private_ip, redirect_url, web_url};
+use super::{Credential, HttpAnswer, said};
 use crate::time::UnixMs;
 
 const REDIRECTS_MAX: usize = 5;
@@ -33,8 +34,9 @@ pub trait Fetch {
     /// The body of an answer, still to come.
     type Body: FetchBody;
 
-    /// Asks for the result of that endpoint; from `part.0` bytes on, where the server's version is still `part.1`. How
-    /// long that may take is the caller's to bound.
+    /// Asks for the result of that endpoint; from `part.0` bytes on, where the server's version is still `part.1`. The
+    /// credential goes to the endpoint's own origin alone, and not any more once a redirect has left it. How long that may
+    /// take is the caller's to bound.
     ///
     /// # Errors
     /// Where the address is not accepted, or no answer comes.
@@ -43,6 +45,7 @@ pub trait Fetch {
         url: &Url,
         endpoint: &Url,
         part: Option<(u64, &str)>,
+        credential: Option<&Credential>,
     ) -> impl Future<Output = Result<(FetchHead, Self::Body), FetchFailure>>;
 }
 
@@ -134,11 +137,18 @@ impl Fetch for Fetcher {
         url: &Url,
         endpoint: &Url,
         part: Option<(u64, &str)>,
+        credential: Option<&Credential>,
     ) -> Result<(FetchHead, HttpBody), FetchFailure> {
         let mut at = web_url(url.as_str(), endpoint).map_err(FetchFailure::Place)?;
+        let mut shown = credential;
         for _ in 0..=REDIRECTS_MAX {
             let client = if is_at_home(&at, endpoint) { &self.open } else { &self.guarded };
             let mut request = client.get(at.clone()).header(ACCEPT, "*/*").header(ACCEPT_ENCODING, "identity");
+            shown = shown.filter(|_| is_own_origin(&at, endpoint));
+            if let Some(credential) = shown {
+                let bearing = authorization(credential).map_err(|failure| FetchFailure::Broken(failure.to_string()))?;
+                request = request.header(AUTHORIZATION, bearing);
+            }
             if let Some((offset, version)) = part {
                 request = request.header(RANGE, format!("bytes={offset}-")).header(IF_RANGE, version);
             }
@@ -261,7 +271,7 @@ mod tests {
         let fetcher = Fetcher::new(Duration::from_secs(1), false).unwrap();
         let endpoint = "https://api.example/x".parse().unwrap();
         for given in ["http://127.0.0.1:1/a.mp4", "http://[::1]:1/", "http://169.254.169.254/"] {
-            let failure = fetcher.get(&given.parse().unwrap(), &endpoint, None).await.unwrap_err();
+            let failure = fetcher.get(&given.parse().unwrap(), &endpoint, None, None).await.unwrap_err();
             assert!(matches!(failure, FetchFailure::Place(_)), "{given}: {failure}");
         }
     }
@@ -298,7 +308,7 @@ mod tests {
         let at = |path: &str| format!("http://127.0.0.1:{port}{path}").parse().unwrap();
         let fetcher = Fetcher::new(Duration::from_secs(5), false).unwrap();
         let part = Some((40, "\"v\""));
-        let (head, mut body) = fetcher.get(&at("/a.mp4"), &at("/api?key=secret"), part).await.unwrap();
+        let (head, mut body) = fetcher.get(&at("/a.mp4"), &at("/api?key=secret"), part, None).await.unwrap();
         assert_eq!((head.status, head.range), (206, Some((40, 42))));
         assert_eq!(body.piece().await.unwrap().as_deref(), Some(b"ok".as_slice()));
         for request in heard.await.unwrap() {
@@ -310,6 +320,36 @@ mod tests {
         }
     }
 
+    /// Whoever a redirect leads to never learns the credential, not even where it leads back.
+    #[tokio::test]
+    async fn a_credential_goes_to_the_sellers_own_origin_alone() {
+        const OK: &str = "HTTP/1.1 200 x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        const ON: &str = "HTTP/1.1 302 x\r\nLocation: /b.mp4\r\nConnection: close\r\n\r\n";
+        let moved = |port: u16| -> &'static str {
+            let text =
+                format!("HTTP/1.1 302 x\r\nLocation: http://127.0.0.1:{port}/c.mp4\r\nConnection: close\r\n\r\n");
+            Box::leak(text.into_boxed_str())
+        };
+        let purchase = crate::ledger::fixtures::purchase(true, 0);
+        let fetcher = Fetcher::new(Duration::from_secs(5), false).unwrap();
+        let (last, at_last) = heard(&[OK]).await;
+        let (other, at_other) = heard(Box::leak(Box::new([moved(last)]))).await;
+        let (home, at_home) = heard(Box::leak(Box::new([ON, moved(other)]))).await;
+        let at: Url = format!("http://127.0.0.1:{home}/a.mp4").parse().unwrap();
+        fetcher.get(&at, &at, None, Some(purchase.credential())).await.unwrap();
+        let bears = |requests: Vec<String>| -> Vec<bool> {
+            requests.iter().map(|request| request.contains("authorization: ")).collect()
+        };
+        assert_eq!(bears(at_home.await.unwrap()), [true, true]);
+        assert_eq!(bears(at_other.await.unwrap()), [false]);
+        assert_eq!(bears(at_last.await.unwrap()), [false]);
+        let elsewhere: Url = format!("http://127.0.0.1:{last}/api").parse().unwrap();
+        let (port, heard) = heard(&[OK]).await;
+        let at = format!("http://127.0.0.1:{port}/a.mp4").parse().unwrap();
+        fetcher.get(&at, &elsewhere, None, Some(purchase.credential())).await.unwrap();
+        assert_eq!(bears(heard.await.unwrap()), [false]);
+    }
+
     #[tokio::test]
     async fn a_redirect_off_the_web_is_an_address_that_is_not_accepted() {
         const AWAY: &str = "HTTP/1.1 302 x\r\nLocation: file:///etc/passwd\r\nConnection: close\r\n\r\n";
@@ -318,7 +358,7 @@ mod tests {
         let at: Url = format!("http://127.0.0.1:{port}/a.mp4").parse().unwrap();
         let fetcher = Fetcher::new(Duration::from_secs(5), false).unwrap();
         for _ in 0..2 {
-            let failure = fetcher.get(&at, &at, None).await.unwrap_err();
+            let failure = fetcher.get(&at, &at, None, None).await.unwrap_err();
             assert!(matches!(&failure, FetchFailure::Place(why) if why.contains("redirect")), "{failure}");
         }
     }

@@ -48,11 +48,15 @@ pub fn is_inline(url: &Url) -> bool {
     url.scheme() == "data"
 }
 
-/// The result in the answer that delivered it.
+/// The result in the answer that delivered it, by the address that is recorded of it: a part of the answer, or all of it.
 ///
 /// # Errors
 /// In words, where the answer holds none.
-pub fn inline_result(answer: &HttpAnswer, rule: &ResultRule) -> Result<Inline, String> {
+pub fn inline_result(answer: &HttpAnswer, rule: &ResultRule, url: &Url) -> Result<Inline, String> {
+    if url.fragment() == Some(digest(&answer.body).as_str()) {
+        let media_type = url.path().split(';').next().unwrap_or_default().to_owned();
+        return Ok(Inline { media_type, bytes: answer.body.clone() });
+    }
     let said = Said::of(answer);
     let text = said.text_at(&rule.url).ok_or("the answer holds no result")?;
     read(text).ok_or("the answer holds no result in itself")?
@@ -64,12 +68,28 @@ pub fn inline_result(answer: &HttpAnswer, rule: &ResultRule) -> Result<Inline, S
 /// In words, where it is a data URI that cannot be read.
 pub(super) fn address(text: &str) -> Option<Result<Url, String>> {
     let read = read(text)?;
-    Some(read.and_then(|found| {
-        let digest = Sha256::digest(&found.bytes);
-        let digest = HEXLOWER.encode(digest.get(..DIGEST_BYTES).unwrap_or_default());
-        let url = format!("data:{};base64,{ELSEWHERE}#{digest}", found.media_type);
-        Url::parse(&url).map_err(|error| error.to_string())
-    }))
+    Some(read.and_then(|found| recorded(&found.media_type, &found.bytes).map_err(|error| error.to_string())))
+}
+
+fn recorded(media_type: &str, bytes: &[u8]) -> Result<Url, url::ParseError> {
+    Url::parse(&format!("data:{media_type};base64,{ELSEWHERE}#{}", digest(bytes)))
+}
+
+fn digest(bytes: &[u8]) -> String {
+    HEXLOWER.encode(Sha256::digest(bytes).get(..DIGEST_BYTES).unwrap_or_default())
+}
+
+/// The address that is recorded where the whole answer is the result; none where it is empty.
+pub(super) fn whole(answer: &HttpAnswer) -> Option<Url> {
+    let said = answer.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default();
+    let said = said.trim().to_ascii_lowercase();
+    let media_type =
+        if said.is_empty() || !is_media_type(&said) { kind(&answer.body).unwrap_or_default() } else { &said };
+    if answer.body.is_empty() { None } else { recorded(media_type, &answer.body).ok() }
+}
+
+fn is_media_type(text: &str) -> bool {
+    text.len() <= MEDIA_CHARS_MAX && text.chars().all(|c| c.is_ascii_alphanumeric() || "/.+-_".contains(c))
 }
 
 fn read(text: &str) -> Option<Result<Inline, String>> {
@@ -85,8 +105,7 @@ fn read_uri(uri: &str) -> Result<Inline, String> {
         return Err("it is a data URI that is not base64".to_owned());
     };
     let media_type = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/.+-_".contains(c);
-    if media_type.len() > MEDIA_CHARS_MAX || !media_type.chars().all(is_plain) {
+    if !is_media_type(&media_type) {
         return Err("it is a data URI of no content type".to_owned());
     }
     let bytes = decoded(data).filter(|bytes| !bytes.is_empty()).ok_or("it is a data URI that cannot be decoded")?;
@@ -140,7 +159,8 @@ mod tests {
             let digest = &HEXLOWER.encode(&Sha256::digest(video()))[..32];
             assert_eq!(of(&text), Some(Ok(format!("data:video/mp4;base64,...#{digest}"))), "{text}");
             let body = serde_json::json!({ "videoUrl": text }).to_string();
-            let found = inline_result(&answer(200, &[], &body), &rule()).unwrap();
+            let url = address(&text).unwrap().unwrap();
+            let found = inline_result(&answer(200, &[], &body), &rule(), &url).unwrap();
             assert_eq!((found.media_type.as_str(), found.bytes), ("video/mp4", video()), "{text}");
         }
         let url_safe = data_encoding::BASE64URL_NOPAD.encode(&video());
@@ -167,7 +187,7 @@ mod tests {
             assert!(matches!(of(text), Some(Err(_))), "{text}");
         }
         let nothing = answer(200, &[], r#"{"videoUrl":"https://cdn.example/a.mp4"}"#);
-        assert!(inline_result(&nothing, &rule()).is_err());
+        assert!(inline_result(&nothing, &rule(), &"data:;base64,...#00".parse().unwrap()).is_err());
     }
 
     proptest! {

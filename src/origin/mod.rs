@@ -11,6 +11,7 @@ mod request;
 mod said;
 #[cfg(test)]
 mod samples;
+mod taken;
 
 use std::future::Future;
 

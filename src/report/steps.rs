@@ -38,10 +38,15 @@ pub(super) fn choices(batch: &str, id: &str, state: JobState, reason: Reason) ->
     let prove = || format!("l402-batch status --batch {batch} --job {job} --proof");
     let lost = ("to give it up", resolve("lost"));
     let rebuy = ("to give it up and pay once more", resolve("rebuy"));
+    let retry = ("to ask for it again, with what was paid for", resolve("retry"));
+    let delivered = ("if its answer holds the result", resolve("delivered"));
     match state {
         JobState::Running => vec![("to look again", recover())],
         JobState::InDoubt => {
             vec![("to look again", recover()), ("if you know that it was never paid", resolve("unpaid")), lost, rebuy]
+        }
+        JobState::Paid if reason == Reason::UnknownAnswer => {
+            vec![delivered, ("to complain", prove()), retry, lost, rebuy]
         }
         JobState::Paid => vec![("to offer it again", recover()), ("to complain", prove()), lost, rebuy],
         JobState::RefundOffered => {
@@ -56,6 +61,7 @@ pub(super) fn choices(batch: &str, id: &str, state: JobState, reason: Reason) ->
         JobState::Lost => {
             vec![
                 ("to complain", prove()),
+                retry,
                 ("to leave it at that", resolve("lost")),
                 ("to pay once more", resolve("rebuy")),
             ]
@@ -89,6 +95,9 @@ pub(super) fn waits_for(state: JobState, reason: Reason, payment: Option<&Paymen
         }
         (JobState::Running | JobState::InDoubt, _) => "the node's word on how the payment ended".to_owned(),
         (JobState::Paid, Reason::Processing) => "the origin, which is working on it".to_owned(),
+        (JobState::Paid, Reason::UnknownAnswer) => {
+            "you: the origin says success in a shape that is not understood; nothing is sent again".to_owned()
+        }
         (JobState::Paid, _) => "the origin: it is offered the same credential again".to_owned(),
         (JobState::RefundOffered, Reason::RefundOffered) => {
             "the refund that the origin offers: the next run claims it".to_owned()

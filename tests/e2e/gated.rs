@@ -13,3 +13,14 @@ fn a_poll_behind_the_gate_is_asked_with_the_credential_of_its_purchase() {
     assert!(books.sales.iter().all(|sale| sale.handled == 1), "{books:?}");
     assert_eq!((books.sales.len(), books.payments.len()), (2, 2), "a poll is never paid for: {books:?}");
 }
+
+#[test]
+fn a_result_behind_the_gate_is_fetched_with_the_credential_of_its_purchase() {
+    let sandbox = Sandbox::start("--sandbox-gate videos");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    client.run("run jobs.toml --download out").with(0);
+    let books = sandbox.books();
+    Audit::of(&client, "jobs", &books).all_downloaded(2);
+    assert_eq!((books.sales.len(), books.payments.len()), (2, 2), "a result is never paid for again: {books:?}");
+}

@@ -101,3 +101,47 @@ fn an_answer_that_nobody_heard_is_asked_for_again() {
     let books = case.sandbox.books();
     Audit::of(&case.client, "jobs", &books).all_delivered(1);
 }
+
+/// A person finds the result in what no run understands: nothing more is paid, and the seller is not asked again.
+#[test]
+fn an_answer_that_a_person_understands_is_taken_as_the_result() {
+    let as_delivered = "resolve jobs.toml --job one --as delivered --note because";
+    for (shape, is_video) in [("unknown", true), ("nothing", false), ("page", false)] {
+        let case = Case::of(&format!("--sandbox-answer {shape}"), "");
+        case.client.run("run jobs.toml --download out").with(4);
+        case.client.says("status jobs.toml --job one").with(4).saying("--as delivered");
+        case.client.says(as_delivered).with(0).saying("taken as delivered");
+        case.client.says("status jobs.toml --job one").with(0).saying("because");
+        case.client.says("download jobs.toml --download out").with(0);
+        case.client.run("run jobs.toml --download out").with(0);
+        let row = case.client.rows("jobs.results.csv").remove(0);
+        assert_eq!(row["state"], "downloaded", "{shape}: {row:?}");
+        let file = std::fs::read(&row["file"]).unwrap();
+        let text = String::from_utf8_lossy(&file);
+        match (is_video, shape) {
+            (true, _) => assert!(row["file"].ends_with(".mp4") && row["url"].starts_with("http"), "{row:?}"),
+            (false, "page") => {
+                assert!(text.contains("Thank you") && row["url"].starts_with("data:text/html;"), "{row:?}")
+            }
+            (false, _) => assert!(text == r#"{"hello":1}"# && row["file"].ends_with(".json"), "{row:?}"),
+        }
+        case.handled(1);
+        case.client.says(as_delivered).with(2).saying("downloaded");
+    }
+}
+
+/// It failed, a person knows that it works again: one redeem more for the word, and no second payment.
+#[test]
+fn what_is_lost_is_asked_for_again_by_a_word() {
+    let case = Case::of("--sandbox-answer failed --sandbox-answers 1", "");
+    case.client.run("run jobs.toml").with(4);
+    assert_eq!(case.state(), "lost origin_failed person");
+    let word = "resolve jobs.toml --job one@1 --as retry --note because";
+    case.client.says("resolve jobs.toml --job one --as rebuy --note hasty").with(0);
+    case.client.says(word).with(0).saying("asks for it again");
+    case.client.says(word).with(0).saying("nothing was changed");
+    case.client.says("status jobs.toml --job one").with(3).saying("retry: because").not_saying("take 2, of");
+    case.client.run("run jobs.toml").with(0);
+    Audit::of(&case.client, "jobs", &case.handled(2)).all_delivered(1);
+    case.client.says(word).with(2).saying("is delivered");
+}

@@ -15,7 +15,7 @@ use l402_batch::ledger::{
     PendingJob, PeriodCap, Prospect, Reason, Record, RefundRecord, Twin, Undownloaded, Witness,
 };
 use l402_batch::money::Msat;
-use l402_batch::origin::{HttpAnswer, Request};
+use l402_batch::origin::{Credential, HttpAnswer, Request};
 use l402_batch::payer::NodeId;
 use l402_batch::plan::PlannedJob;
 use l402_batch::run::{HeldJobs, Outcome, Whose};
@@ -762,5 +762,9 @@ impl Deliveries for Port<'_> {
 
     async fn delivery(&self, job: JobKey) -> Result<Option<HttpAnswer>, LedgerError> {
         self.read(|books| books.delivery(job)).await
+    }
+
+    async fn credential(&self, job: JobKey) -> Result<Option<Credential>, LedgerError> {
+        self.read(|books| books.credential(job)).await
     }
 }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use l402_batch::origin::{Fetch, FetchBody, FetchFailure, FetchHead};
+use l402_batch::origin::{Credential, Fetch, FetchBody, FetchFailure, FetchHead};
 use url::Url;
 
 use super::coverage::Sight;
@@ -35,7 +35,13 @@ pub struct SimBody {
 impl Fetch for SimFetch {
     type Body = SimBody;
 
-    async fn get(&self, url: &Url, _: &Url, part: Option<(u64, &str)>) -> Result<(FetchHead, SimBody), FetchFailure> {
+    async fn get(
+        &self,
+        url: &Url,
+        _: &Url,
+        part: Option<(u64, &str)>,
+        _: Option<&Credential>,
+    ) -> Result<(FetchHead, SimBody), FetchFailure> {
         let (world, files) = (&self.0, &self.0.files);
         world.point("before a fetch").await;
         sleep(world, files.between(1, 200)).await;

@@ -35,8 +35,14 @@ pub(super) const RESOLVE_EXAMPLES: &str = "\
 Examples:
   l402-batch resolve jobs.toml --job shot-07 --as unpaid --note 'node restored; checked with the seller'
   l402-batch resolve --batch june-trailers --job shot-07 --as rebuy --note 'seller lost the order'
+  l402-batch resolve jobs.toml --job shot-07 --as retry --note 'seller says that it works again'
+  l402-batch resolve jobs.toml --job shot-07 --as delivered --note 'the link is in its answer'
 
-The node that was asked to pay is asked once more, where it is named; a decision against what it says is refused.";
+retry asks a lost job's seller again with the credential that was paid for, for a day (patience_s), and pays nothing; a take
+that was to be bought in its place and was not is none any more. delivered takes the one http(s) address in the kept answer,
+else the answer itself as the file; `status --job ID` shows it.
+
+For the others the node that was asked to pay is asked once more, where it is named; a decision against what it says is refused.";
 
 /// `recover`.
 #[derive(Args, Clone, Debug, Default)]
@@ -144,10 +150,11 @@ pub struct ResolveArgs {
     /// Which batch.
     #[command(flatten)]
     pub target: TargetArgs,
-    /// The job to decide on
-    #[arg(long, value_name = "ID", help_heading = "Decision")]
+    /// The job to decide on, its latest take; ID@TAKE is an earlier one
+    #[arg(long, value_name = "ID[@TAKE]", help_heading = "Decision")]
     pub job: String,
-    /// unpaid: never paid, free what is held; lost: the money is gone; rebuy: lost, and buy it once more
+    /// unpaid: never paid, free what is held; lost: the money is gone; rebuy: lost, and buy it once more; retry: ask again with
+    /// what was paid for; delivered: the origin's answer, which is kept, is the result
     #[arg(long = "as", value_name = "DECISION", help_heading = "Decision")]
     pub decision: values::DecisionWord,
     /// Why, in your words; kept in the ledger

@@ -83,11 +83,27 @@ impl Books {
     /// # Errors
     /// Where the ledger cannot be read.
     pub fn undecided(&self, batch: BatchKey, id: &str) -> Result<Option<Undecided>, LedgerError> {
+        self.undecided_take(batch, id, None)
+    }
+
+    /// That take of the job, or its latest where none is named.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn undecided_take(
+        &self,
+        batch: BatchKey,
+        id: &str,
+        take: Option<u32>,
+    ) -> Result<Option<Undecided>, LedgerError> {
         self.read(|books| {
             let found = books
                 .conn
-                .prepare_cached("SELECT id, state, reason FROM jobs WHERE batch = ?1 AND job = ?2 AND superseded = 0")?
-                .query_row(params![batch, id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+                .prepare_cached(
+                    "SELECT id, state, reason FROM jobs
+                     WHERE batch = ?1 AND job = ?2 AND CASE WHEN ?3 IS NULL THEN superseded = 0 ELSE take = ?3 END",
+                )?
+                .query_row(params![batch, id, take], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
                 .optional()?;
             let Some((job, state, reason)) = found else { return Ok(None) };
             let intent = intended(&books.conn, job)?.map(|key| durable_intent(&books.conn, key)).transpose()?;
@@ -113,7 +129,9 @@ impl Books {
             let found = job::job(tx, key)?;
             let open = intended(tx, key)?;
             let of_nothing = decision == Decision::Unpaid && open.is_none();
-            if found.superseded || of_nothing || !decision.fits(found.state) {
+            // What a person had asked for again of an earlier take may be given up again.
+            let is_replaced = found.superseded && !(decision == Decision::Lost && found.state == JobState::Paid);
+            if is_replaced || of_nothing || !decision.fits(found.state) {
                 return Ok(Decided::Refused(found.state));
             }
             let replaces = matches!(decision, Decision::Unpaid | Decision::Rebuy);

@@ -8,11 +8,13 @@ use super::Books;
 use super::convert::{Json, hex, int, uint};
 use super::error::{Fault, contradiction};
 use super::job::{self, Change, append_transition};
+use super::payment::paid_purchase;
+use super::reopen::kept_answer;
 use crate::ledger::{
-    BatchKey, Committed, DeliveredJob, DownloadedFile, FetchMark, JobKey, JobState, LedgerError, Reason, Resume,
-    Undownloaded,
+    BatchKey, Committed, DeliveredJob, DownloadedFile, FetchMark, JobKey, JobState, LedgerError, PaymentKey, Reason,
+    Resume, Undownloaded,
 };
-use crate::origin::HttpAnswer;
+use crate::origin::{Credential, HttpAnswer};
 use crate::time::UnixMs;
 
 /// Files that are looked for between two writes, where those that are missing are sought.
@@ -66,6 +68,17 @@ pub(super) fn not_downloaded(
         append_transition(tx, now, key, JobState::Delivered, JobState::Delivered, reason)?;
     }
     Ok(Committed::Done)
+}
+
+/// The payment of a job whose result a person took from the answer that was kept.
+fn taken(conn: &Connection, job: JobKey) -> Result<Option<PaymentKey>, Fault> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT p.id FROM payments p WHERE p.job = ?1 AND p.delivered_at IS NOT NULL
+                 AND EXISTS (SELECT 1 FROM decisions d WHERE d.job = p.job AND d.decision = 'delivered')",
+        )?
+        .query_row([job], |row| row.get(0))
+        .optional()?)
 }
 
 fn expect_delivered(tx: &Connection, key: JobKey, record: &str) -> Result<Reason, Fault> {
@@ -158,6 +171,9 @@ impl Books {
     /// Where the ledger cannot be read.
     pub fn delivery(&self, job: JobKey) -> Result<Option<HttpAnswer>, LedgerError> {
         self.read(|books| {
+            if let Some(payment) = taken(&books.conn, job)? {
+                return Ok(kept_answer(&books.conn, payment)?.map(|(_, answer)| answer));
+            }
             // Nothing is kept after the answer that delivered.
             let mut statement = books.conn.prepare_cached(
                 "SELECT a.status, a.headers, a.body FROM answers a JOIN payments p ON p.id = a.payment
@@ -168,6 +184,21 @@ impl Books {
                 Ok(HttpAnswer { status: row.get(0)?, headers, body: row.get(2)? })
             });
             Ok(answer.optional()?)
+        })
+    }
+
+    /// See [`Deliveries::credential`](crate::ledger::Deliveries::credential).
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn credential(&self, job: JobKey) -> Result<Option<Credential>, LedgerError> {
+        self.read(|books| {
+            let paid: Option<PaymentKey> = books
+                .conn
+                .prepare_cached("SELECT id FROM payments WHERE job = ?1 AND delivered_at IS NOT NULL")?
+                .query_row([job], |row| row.get(0))
+                .optional()?;
+            paid.map(|payment| Ok(paid_purchase(&books.conn, payment)?.credential().clone())).transpose()
         })
     }
 

@@ -8,7 +8,7 @@ use crate::ledger::{
     BatchKey, Committed, DamagedJob, DeliveredJob, Deliveries, HeldBack, JobKey, Ledger, LedgerError, OpenJob,
     OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Twin, Undownloaded, Witness,
 };
-use crate::origin::{HttpAnswer, Request};
+use crate::origin::{Credential, HttpAnswer, Request};
 use crate::payer::NodeId;
 use crate::time::UnixMs;
 
@@ -102,5 +102,9 @@ impl Deliveries for InlineLedger {
 
     async fn delivery(&self, job: JobKey) -> Result<Option<HttpAnswer>, LedgerError> {
         self.books().delivery(job)
+    }
+
+    async fn credential(&self, job: JobKey) -> Result<Option<Credential>, LedgerError> {
+        self.books().credential(job)
     }
 }

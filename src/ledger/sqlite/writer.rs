@@ -10,7 +10,7 @@ use crate::ledger::{
     BatchKey, Committed, DamagedJob, DeliveredJob, Deliveries, HeldBack, JobKey, Ledger, LedgerError, OpenJob,
     OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Twin, Undownloaded, Witness,
 };
-use crate::origin::{HttpAnswer, Request};
+use crate::origin::{Credential, HttpAnswer, Request};
 use crate::payer::NodeId;
 use crate::time::UnixMs;
 
@@ -40,6 +40,7 @@ enum Ask {
     ToDownload(BatchKey, Undownloaded, Option<(u64, JobKey)>, usize, Reply<Vec<DeliveredJob>>),
     IsFileOfAnother(JobKey, String, Reply<bool>),
     Delivery(JobKey, Reply<Option<HttpAnswer>>),
+    Credential(JobKey, Reply<Option<Credential>>),
 }
 
 /// The ledger as the run uses it. Clones speak to the same thread, which ends when the last one is gone.
@@ -160,6 +161,10 @@ impl Deliveries for LedgerHandle {
     async fn delivery(&self, job: JobKey) -> Result<Option<HttpAnswer>, LedgerError> {
         self.ask(|reply| Ask::Delivery(job, reply)).await
     }
+
+    async fn credential(&self, job: JobKey) -> Result<Option<Credential>, LedgerError> {
+        self.ask(|reply| Ask::Credential(job, reply)).await
+    }
 }
 
 fn gone() -> LedgerError {
@@ -213,7 +218,8 @@ fn carry_out(books: &mut Books, asks: Vec<Ask>) {
             | Ask::Refund(..)
             | Ask::ToDownload(..)
             | Ask::IsFileOfAnother(..)
-            | Ask::Delivery(..)) => reads.push(read),
+            | Ask::Delivery(..)
+            | Ask::Credential(..)) => reads.push(read),
         }
     }
     if !records.is_empty() {
@@ -255,6 +261,7 @@ fn read(books: &Books, ask: Ask) {
         }
         Ask::IsFileOfAnother(job, file, reply) => drop(reply.send(books.is_file_of_another(job, &file))),
         Ask::Delivery(job, reply) => drop(reply.send(books.delivery(job))),
+        Ask::Credential(job, reply) => drop(reply.send(books.credential(job))),
         // Commits were carried out before.
         Ask::Commit(..) => {}
     }

@@ -12,6 +12,7 @@ mod money;
 mod reading;
 mod records;
 mod refunds;
+mod reopening;
 mod shell;
 mod support;
 mod v1;
