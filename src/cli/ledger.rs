@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::catalog::Catalog;
-use crate::ledger::sqlite::{BatchLock, Books, Gap, LockError, MergeSource, Merged, OpenMode};
+use crate::ledger::sqlite::{BatchLock, Books, Doubled, Gap, LockError, MergeSource, Merged, OpenMode};
 use crate::ledger::{LedgerError, ReceiptRow};
 use crate::money::counted;
 use crate::opening::{self, Opened};
@@ -162,8 +162,15 @@ fn words(merged: &Merged, file: &Path, aside: Option<&Path>) -> String {
         counted(merged.payments, "payment"),
         counted(merged.changed, "payment"),
     );
-    for (batch, id, take) in &merged.doubled {
-        text.push_str(&format!("paid by both ledgers: {id} of {batch}; the second payment stands as take {take}\n"));
+    for Doubled { batch, id, second_id, take, both_paid } in &merged.doubled {
+        let paid = if *both_paid { "paid by both ledgers" } else { "may have been paid by both ledgers" };
+        text.push_str(&if id == second_id {
+            format!("{paid}: {id} of {batch}; the second payment stands as take {take}\n")
+        } else {
+            format!(
+                "paid for something else by each ledger: {id} of {batch}; the second stands as the job {second_id}\n"
+            )
+        });
     }
     if let Some(aside) = aside {
         text.push_str(&format!("kept as {}\n", aside.display()));

@@ -565,6 +565,7 @@ pub enum Committed {
     /// To `Answer`: the stored answer.
     Answer(AnswerKey),
     /// To `Delivered`: the result is that of an identical request that was bought before; nothing was written.
+    /// To `Dead`: only a merge had put the take beside another one that is paid for, or may be; that one stands for both now.
     NotItsOwn,
     /// To everything else.
     Done,

@@ -37,7 +37,9 @@ pub(in crate::cli) fn check(books: &Books, batch: &Batch) -> Result<(), Failure>
 /// another one. The same jobs would be bought again. Only those of other batches may be replaced, by the user's word.
 pub(super) fn check_new(books: Option<&Books>, receipts: &Path, batch: &str, overwrite: bool) -> Result<(), Failure> {
     let found = unknown(books, receipts)?;
-    let is_this_batch_s = found.batches.iter().any(|name| name == batch);
+    // A batch that was named after the same manifest bought the same jobs, whatever this one is called.
+    let stem = receipts.file_name().and_then(|name| name.to_str()).and_then(|name| name.split_once(".receipts."));
+    let is_this_batch_s = found.batches.iter().any(|name| name == batch || stem.is_some_and(|(stem, _)| name == stem));
     match found.first {
         None => Ok(()),
         Some(_) if overwrite && !is_this_batch_s => Ok(()),
@@ -190,6 +192,10 @@ mod tests {
         assert!(check_new(Some(&books), &path, "jobs", false).is_err());
         assert!(check_new(Some(&books), &path, "other", true).is_err(), "they are the batch's own");
         check_new(Some(&books), &path, "jobs", true).unwrap();
+        let of_stem = text.replace("other,", "jobs,");
+        std::fs::write(&path, &of_stem).unwrap();
+        assert!(check_new(Some(&books), &path, "again", true).is_err(), "they are of the same manifest");
+        std::fs::write(&path, &text).unwrap();
         for number in 1..=2 {
             let said = keep_unknown(&books, &path).unwrap().unwrap();
             let kept = folder.path().join(format!("jobs.receipts.kept-{number}.csv"));

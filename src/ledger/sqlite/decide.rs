@@ -8,6 +8,7 @@ use super::budget;
 use super::convert::proof_word;
 use super::error::Fault;
 use super::job::{self, Change};
+use super::joined::give_way;
 use super::payment::{durable_intent, payment};
 use super::settle::is_proven;
 use super::unsettled::{extra_take, unsettled_until};
@@ -157,9 +158,11 @@ impl Books {
             let change = Change { error: Some(note), finished: true, ..Change::to(state, Reason::Decided) };
             job::change(tx, now, key, (found.state, found.reason), &change)?;
             bounds::given_up(tx, key)?;
-            if decision == Decision::Rebuy {
-                extra_take(tx, key)?;
-            }
+            match decision {
+                Decision::Rebuy => extra_take(tx, key).map(Some)?,
+                Decision::Unpaid => give_way(tx, key)?,
+                Decision::Lost => None,
+            };
             Ok(Decided::Recorded)
         })
     }

@@ -6,6 +6,7 @@ use super::budget;
 use super::convert::{PaymentState, int, proof_word};
 use super::error::{Fault, contradiction};
 use super::job::{self, Change};
+use super::joined::give_way;
 use super::payment::{Payment, durable_intent, paid_purchase, payment};
 use super::unsettled;
 use crate::l402::Preimage;
@@ -145,7 +146,7 @@ pub(super) fn dead(
         .execute(params![key, PaymentState::Dead, proof_word(proof), now])?;
     note_said(tx, now, key, end.error.as_deref())?;
     job::change(tx, now, payment.job, payment.job_from(), &Change::to_end(end))?;
-    Ok(Committed::Done)
+    Ok(if give_way(tx, payment.job)?.is_some() { Committed::NotItsOwn } else { Committed::Done })
 }
 
 /// What a person gave up is dead by proof. The job stays as it was decided.

@@ -380,12 +380,10 @@ pub(super) fn burying(tries: Tries, then: Buried, input: Input) -> (State, Effec
             Buried::Again(until) => (State::Planned(tries), Effect::Wait(until, Waiting::Turn)),
             Buried::End => (State::Done, Effect::Stop),
         },
+        // Another take of the job is paid for, or may be.
+        Input::Committed(Committed::NotItsOwn) => (State::Done, Effect::Stop),
         Input::Committed(
-            Committed::Intent(_)
-            | Committed::IntentRefused(_)
-            | Committed::Paid(_)
-            | Committed::Answer(_)
-            | Committed::NotItsOwn,
+            Committed::Intent(_) | Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Answer(_),
         )
         | Input::Start
         | Input::Waited

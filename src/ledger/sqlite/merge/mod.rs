@@ -43,9 +43,23 @@ pub struct Merged {
     pub payments: u64,
     /// Payments that stand otherwise now than they stood here.
     pub changed: u64,
-    /// Jobs that both ledgers bought, each with a payment of its own: batch, id, and the take under which the second
-    /// stands.
-    pub doubled: Vec<(String, String, u32)>,
+    /// Jobs that both ledgers bought, or may have bought, each with a payment of its own.
+    pub doubled: Vec<Doubled>,
+}
+
+/// A job for which both ledgers have a payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doubled {
+    /// Its batch.
+    pub batch: String,
+    /// Its id.
+    pub id: String,
+    /// The id under which the second payment stands: another one where it was for something else.
+    pub second_id: String,
+    /// The take under which the second payment stands.
+    pub take: u32,
+    /// Both are proved by their preimages; else one of them may turn out never to have been paid.
+    pub both_paid: bool,
 }
 
 impl MergeSource {
@@ -247,8 +261,8 @@ impl<'a> Merge<'a> {
         let (columns, theirs) = (JOBS.list(""), JOBS.list("o."));
         let new = self.tx.execute(
             &format!(
-                "INSERT INTO main.jobs (batch, take, superseded, endpoint, {columns})
-                 SELECT b.ours, o.take, o.superseded, e.ours, {theirs}
+                "INSERT INTO main.jobs (batch, take, superseded, merged, endpoint, {columns})
+                 SELECT b.ours, o.take, o.superseded, o.merged, e.ours, {theirs}
                  FROM other.jobs o JOIN of_batch b ON b.theirs = o.batch JOIN of_endpoint e ON e.theirs = o.endpoint
                  WHERE (o.take = 1 OR EXISTS (SELECT 1 FROM other.payments p WHERE p.job = o.id))
                      AND NOT EXISTS (SELECT 1 FROM main.jobs m WHERE m.batch = b.ours AND m.job = o.job AND m.take = o.take)

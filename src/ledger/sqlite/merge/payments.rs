@@ -2,11 +2,12 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::Merge;
 use super::tables::{ANSWERS, INTENTS, JOBS, PAYMENTS, REFUNDS};
+use super::{Doubled, Merge};
 use crate::ledger::sqlite::convert::PaymentState;
 use crate::ledger::sqlite::error::Fault;
-use crate::ledger::sqlite::job::append_transition;
+use crate::ledger::sqlite::job::{self, Change, append_transition};
+use crate::ledger::sqlite::joined::give_way;
 use crate::ledger::{JobKey, JobState, Reason};
 
 /// How one ledger knows a payment.
@@ -17,6 +18,34 @@ struct Side {
     has_preimage: bool,
     redeems: i64,
     job_state: JobState,
+    sends: Sends,
+}
+
+/// What one ledger knows of a payment's POSTs, and of its death.
+struct Sends {
+    begun: u32,
+    answered: u32,
+    last_at: i64,
+    accepted: bool,
+    proof: Option<String>,
+}
+
+impl Sends {
+    /// Whether what these prove dead is dead for a ledger that knows `live` of it: no POST that the proof did not count may
+    /// still arrive.
+    fn prove_dead(&self, live: &Self) -> bool {
+        let by_expiry = match self.proof.as_deref() {
+            Some("failed_and_expired") => return true,
+            Some("not_found_and_expired") => true,
+            Some("failed_and_answered" | "not_found_and_answered") => false,
+            // A person's word proves nothing.
+            Some(_) | None => return false,
+        };
+        let is_known = self.proof.as_deref() == Some("failed_and_answered") || !live.accepted;
+        let same = (self.begun, self.last_at) == (live.begun, live.last_at);
+        // The first POST is the intent's own, so that both know of the same one.
+        is_known && live.begun <= self.begun && (by_expiry || same || live.begun == 1 || live.begun == live.answered)
+    }
 }
 
 /// A payment of the other ledger, by its keys there.
@@ -27,7 +56,10 @@ struct Theirs {
     target: i64,
 }
 
-const SIDE: &str = "p.id, p.job, p.state, p.preimage IS NOT NULL, p.redeems, j.state";
+const SIDE: &str = "p.id, p.job, p.state, p.preimage IS NOT NULL, p.redeems, j.state, p.sends_begun, p.sends_answered,
+    p.sent_at, p.accepted, p.dead_proof";
+/// Columns of [`SIDE`].
+const SIDE_COLUMNS: usize = 11;
 
 fn side_of_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Side> {
     Ok(Side {
@@ -37,6 +69,13 @@ fn side_of_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Side> {
         has_preimage: row.get(3)?,
         redeems: row.get(4)?,
         job_state: row.get(5)?,
+        sends: Sends {
+            begun: row.get(6)?,
+            answered: row.get(7)?,
+            last_at: row.get(8)?,
+            accepted: row.get(9)?,
+            proof: row.get(10)?,
+        },
     })
 }
 
@@ -72,7 +111,8 @@ impl Merge<'_> {
         let mut statement = self.tx.prepare(&sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let theirs = Theirs { side: side_of_row(row)?, hash: row.get(6)?, target: row.get(7)? };
+            let theirs =
+                Theirs { side: side_of_row(row)?, hash: row.get(SIDE_COLUMNS)?, target: row.get(SIDE_COLUMNS + 1)? };
             match self.known(&theirs)? {
                 None => self.bring_in(&theirs)?,
                 Some(ours) => self.compare(&ours, &theirs)?,
@@ -119,25 +159,58 @@ impl Merge<'_> {
         let side = &theirs.side;
         let mut job = ours.job;
         let revived = ours.is_dead() && !side.is_dead();
+        if revived && !side.has_preimage && ours.sends.prove_dead(&side.sends) {
+            return Ok(());
+        }
         if revived {
             job = self.place(theirs, ours.job)?;
             self.tx.prepare_cached("UPDATE main.payments SET job = ?2 WHERE id = ?1")?.execute([ours.payment, job])?;
         }
         self.combine(&PAYMENTS, ours.payment, side.payment)?;
+        if side.is_dead() && ours.state == PaymentState::Intended && side.sends.prove_dead(&ours.sends) {
+            self.died(ours, side)?;
+        }
         self.answers(ours.payment, side.payment)?;
         self.refund(ours.payment, side.payment)?;
         let is_further = !ours.is_dead() && !side.is_dead() && side.reached() > ours.reached();
         if revived || is_further {
             self.prevail(job, side)?;
         }
-        if revived || is_further || side.state != ours.state {
+        let state: PaymentState = self
+            .tx
+            .prepare_cached("SELECT state FROM main.payments WHERE id = ?1")?
+            .query_row([ours.payment], |row| row.get(0))?;
+        if is_further || state != ours.state {
             self.merged.changed = self.merged.changed.saturating_add(1);
         }
         Ok(())
     }
 
+    /// The other ledger proves dead what is open here. What it bought the job with instead comes with its own payment.
+    fn died(&self, ours: &Side, side: &Side) -> Result<(), Fault> {
+        self.tx
+            .prepare_cached(
+                "UPDATE main.payments SET (state, dead_proof, dead_at, undelivered) =
+                     (SELECT state, dead_proof, dead_at, 0 FROM other.payments WHERE id = ?2) WHERE id = ?1",
+            )?
+            .execute([ours.payment, side.payment])?;
+        let (job, from) = (JobKey(ours.job), job::job(self.tx, JobKey(ours.job))?);
+        job::change(
+            self.tx,
+            self.now,
+            job,
+            (from.state, from.reason),
+            &Change::to(JobState::Pending, Reason::PaymentFailed),
+        )?;
+        if let Some(survivor) = give_way(self.tx, job)? {
+            self.tx.prepare_cached("UPDATE of_job SET ours = ?2 WHERE ours = ?1")?.execute(params![job, survivor])?;
+        }
+        Ok(())
+    }
+
     /// Where a live payment of the other ledger stands: with its job, unless that was bought here by another payment. Then
-    /// both were paid for, or may have been: the second stands as a take of its own.
+    /// both were paid for, or may have been: the second stands as a take of its own, or, where it was for something else,
+    /// as a job of its own.
     fn place(&mut self, theirs: &Theirs, job: i64) -> Result<i64, Fault> {
         if !self.has_live_payment(job)? {
             return Ok(job);
@@ -151,22 +224,62 @@ impl Merge<'_> {
             params![batch, id],
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
-        // A take that was wanted once more, and not bought so far, has been bought by this.
-        let (job, take) = if latest == job || self.has_live_payment(latest)? {
-            self.take_of_its_own(theirs, batch, &id, take)?
+        let (second_id, (placed, take)) = if self.is_another_purchase(theirs, job)? {
+            let free = self.free_id(batch, &id)?;
+            let placed = self.take_of_its_own(theirs, batch, &free, 0, false)?;
+            (free, placed)
+        } else if latest == job || self.has_live_payment(latest)? {
+            (id.clone(), self.take_of_its_own(theirs, batch, &id, take, true)?)
         } else {
-            (latest, take)
+            // A take that was wanted once more, and not bought so far, has been bought by this.
+            (id.clone(), (latest, take))
         };
+        let both_paid = theirs.side.has_preimage
+            && self
+                .tx
+                .prepare_cached("SELECT 1 FROM main.payments WHERE job = ?1 AND preimage IS NOT NULL")?
+                .exists([job])?;
         let name = self.tx.query_row("SELECT name FROM main.batches WHERE id = ?1", [batch], |row| row.get(0))?;
-        self.merged.doubled.push((name, id, take));
-        Ok(job)
+        self.merged.doubled.push(Doubled { batch: name, id, second_id, take, both_paid });
+        Ok(placed)
+    }
+
+    /// Whether what the other ledger bought under that id is not what was bought here, as far as both tell.
+    fn is_another_purchase(&self, theirs: &Theirs, job: i64) -> Result<bool, Fault> {
+        Ok(self
+            .tx
+            .prepare_cached(
+                "SELECT 1 FROM main.jobs m, other.jobs o WHERE m.id = ?1 AND o.id = ?2 AND m.content <> o.content
+                     AND zeroblob(32) NOT IN (m.content, o.content)",
+            )?
+            .exists([job, theirs.side.job])?)
+    }
+
+    /// An id that neither ledger has in that batch.
+    fn free_id(&self, batch: i64, id: &str) -> Result<String, Fault> {
+        let mut known = self.tx.prepare_cached(
+            "SELECT 1 FROM main.jobs WHERE batch = ?1 AND job = ?2 UNION ALL
+             SELECT 1 FROM other.jobs o JOIN of_batch b ON b.theirs = o.batch WHERE b.ours = ?1 AND o.job = ?2",
+        )?;
+        let mut free = format!("{id}-merged");
+        while known.exists(params![batch, free])? {
+            free.push_str("-merged");
+        }
+        Ok(free)
     }
 
     fn has_live_payment(&self, job: i64) -> Result<bool, Fault> {
         Ok(self.tx.prepare_cached("SELECT 1 FROM main.payments WHERE job = ?1 AND state <> 'dead'")?.exists([job])?)
     }
 
-    fn take_of_its_own(&self, theirs: &Theirs, batch: i64, id: &str, latest: u32) -> Result<(i64, u32), Fault> {
+    fn take_of_its_own(
+        &self,
+        theirs: &Theirs,
+        batch: i64,
+        id: &str,
+        latest: u32,
+        beside: bool,
+    ) -> Result<(i64, u32), Fault> {
         // Takes of the other ledger that are still to come keep their numbers.
         let there: Option<u32> = self.tx.query_row(
             "SELECT max(o.take) FROM other.jobs o JOIN of_batch b ON b.theirs = o.batch WHERE b.ours = ?1 AND o.job = ?2",
@@ -174,14 +287,14 @@ impl Merge<'_> {
             |row| row.get(0),
         )?;
         let take = latest.max(there.unwrap_or(0)).saturating_add(1);
-        let (columns, values) = (JOBS.list(""), JOBS.list("o."));
+        let (columns, values) = (JOBS.list(""), JOBS.list("o.").replacen("o.job,", "?5,", 1));
         self.tx
             .prepare_cached(&format!(
-                "INSERT INTO main.jobs (batch, take, superseded, endpoint, {columns})
-                 SELECT ?2, ?3, 0, (SELECT ours FROM of_endpoint WHERE theirs = o.endpoint), {values}
+                "INSERT INTO main.jobs (batch, take, superseded, merged, endpoint, {columns})
+                 SELECT ?2, ?3, 0, ?4, (SELECT ours FROM of_endpoint WHERE theirs = o.endpoint), {values}
                  FROM other.jobs o WHERE o.id = ?1"
             ))?
-            .execute(params![theirs.side.job, batch, take])?;
+            .execute(params![theirs.side.job, batch, take, beside, id])?;
         Ok((self.tx.last_insert_rowid(), take))
     }
 

@@ -84,7 +84,7 @@ pub(super) const ENDPOINTS: Table =
 pub(super) const JOBS: Table = Table {
     name: "jobs",
     key: "id",
-    mapped: &["id", "batch", "take", "superseded", "endpoint"],
+    mapped: &["id", "batch", "take", "superseded", "endpoint", "merged"],
     columns: &[
         ours!("job"),
         ours!("seq"),

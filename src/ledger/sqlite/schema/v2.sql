@@ -20,6 +20,12 @@ CREATE TABLE merges (
     file TEXT NOT NULL,
     what TEXT NOT NULL CHECK (what IN ('merged', 'receipts', 'discarded'))
 ) STRICT;
+-- A take that a merge made, since both ledgers had paid for the job, or might have. Where one of the two turns out never to
+-- have been paid, they become one again, and what happened to it is told of the one that stays.
+ALTER TABLE jobs ADD COLUMN merged INTEGER NOT NULL DEFAULT 0 CHECK (merged IN (0, 1));
+DROP TRIGGER transitions_stay;
+CREATE TRIGGER transitions_stay BEFORE UPDATE OF id, at, from_state, to_state, reason ON transitions
+    BEGIN SELECT RAISE (ABORT, 'transitions are only appended'); END;
 
 -- The same purchase under another name.
 --   edition      what a job is compared within, where its manifest says so

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::support::*;
-use crate::ledger::sqlite::{Books, Gap, MergeSource, Merged, OpenMode};
-use crate::ledger::{DeadProof, JobState, OpenStage, PaymentKey, PendingJob, Reason, ReceiptRow, Record};
+use crate::ledger::sqlite::{Books, Doubled, Gap, MergeSource, Merged, OpenMode};
+use crate::ledger::{Committed, DeadProof, JobState, OpenStage, PaymentKey, PendingJob, Reason, ReceiptRow, Record};
 
 /// A ledger of a batch with these jobs, and a copy of it: what was one goes on in two places.
 struct Two {
@@ -96,26 +96,95 @@ fn what_one_lacks_comes_in_and_what_both_know_goes_as_far_as_it_came() {
 }
 
 #[test]
-fn a_preimage_beats_dead_and_dead_is_proved_anew() {
-    let mut two = Two::of(&["a", "b", "c"], |books, jobs| {
+fn a_preimage_beats_dead_and_dead_stays_where_the_proof_counts_every_send() {
+    let mut two = Two::of(&["a", "b", "c", "d"], |books, jobs| {
         for (n, job) in (1..).zip(jobs) {
             intend(books, new_intent(job, n));
         }
     });
-    let payments = [1, 2, 3].map(PaymentKey);
+    let payments = [1, 2, 3, 4].map(PaymentKey);
     for payment in &payments {
         dead(&mut two.one, *payment);
     }
     two.elsewhere(|books| {
         books.apply(NOW, paid(payments[0], 1, Some(posted()))).unwrap();
         dead(books, payments[2]);
+        books.apply(NOW, Record::SendBegun(payments[3])).unwrap();
     });
     two.merge();
     let states: Vec<_> = two.standing().into_iter().map(|(_, _, state, _)| state).collect();
-    assert_eq!(states, [JobState::Paid, JobState::Running, JobState::Pending]);
+    assert_eq!(states, [JobState::Paid, JobState::Pending, JobState::Pending, JobState::Running]);
     let open = two.one.open_jobs(None).unwrap();
     let OpenStage::Intended(intent) = &open[1].stage else { panic!("{open:?}") };
-    assert_eq!((intent.sends_begun(), intent.sends_answered()), (1, 0), "what one holds for unanswered is");
+    assert_eq!((intent.sends_begun(), intent.sends_answered()), (2, 0), "what one holds for unanswered is");
+}
+
+/// Take 1 was begun by payment 1 when the copy was made; here it is dead, and payment 2 delivered.
+fn bought_anew(books: &mut Books, payment: PaymentKey) {
+    dead(books, payment);
+    let june = books.batch("june").unwrap().unwrap().key;
+    let job = pending(books, june).remove(0);
+    deliver(books, &job, 2);
+}
+
+#[test]
+fn a_copy_from_while_a_payment_was_open_leaves_nothing_to_buy_in_either_direction() {
+    let payment = PaymentKey(1);
+    let began = |books: &mut Books, jobs: &[PendingJob]| {
+        intend(books, new_intent(&jobs[0], 1));
+    };
+    let mut here = Two::of(&["a"], began);
+    bought_anew(&mut here.one, payment);
+    let mut there = Two::of(&["a"], began);
+    there.elsewhere(|books| bought_anew(books, payment));
+    for two in [&mut here, &mut there] {
+        assert_eq!(two.merge().doubled, []);
+        assert_eq!(two.standing(), [("a".to_owned(), 1, JobState::Delivered, Reason::None)]);
+        let june = two.one.batch("june").unwrap().unwrap().key;
+        assert_eq!(two.one.counts(june).unwrap().planned, PRICE);
+    }
+}
+
+#[test]
+fn of_two_payments_that_were_both_open_the_dead_one_leaves_nothing_to_buy() {
+    for second_dies in [true, false] {
+        let mut two = Two::of(&["a"], |_, _| ());
+        let june = two.one.batch("june").unwrap().unwrap().key;
+        let job = pending(&two.one, june).remove(0);
+        let first = intend(&mut two.one, new_intent(&job, 1)).payment();
+        two.elsewhere(|books| intend(books, new_intent(&job, 2)));
+        let doubled = two.merge().doubled;
+        assert!(matches!(&doubled[..], [one] if one.take == 2 && !one.both_paid), "{doubled:?}");
+        let second = PaymentKey(first.0 + 1);
+        let (dies, stays, n) = if second_dies { (second, first, 1) } else { (first, second, 2) };
+        let end = end(JobState::Pending, Reason::NoRoute);
+        let proof = DeadProof::FailedAndAnswered;
+        let told = two.one.apply(NOW, Record::Dead { payment: dies, proof, end }).unwrap();
+        assert!(matches!(told, Committed::NotItsOwn), "{told:?}");
+        assert_eq!(two.standing(), [("a".to_owned(), 1, JobState::Running, Reason::None)]);
+        assert_eq!(pending(&two.one, june), []);
+        two.one.apply(NOW, paid(stays, n, Some(posted()))).unwrap();
+        assert_eq!(two.merge().doubled, [], "what the other still holds for open is known to be dead");
+        assert_eq!(two.standing(), [("a".to_owned(), 1, JobState::Paid, Reason::None)]);
+        assert_eq!(two.one.takes(june, "a").unwrap().len(), 1);
+        assert_eq!(two.one.counts(june).unwrap().planned, PRICE);
+    }
+}
+
+#[test]
+fn what_each_bought_under_one_id_is_told_apart_by_its_content() {
+    let mut two = Two::of(&["a"], |_, _| ());
+    let june = two.one.batch("june").unwrap().unwrap().key;
+    let job = pending(&two.one, june).remove(0);
+    deliver(&mut two.one, &job, 1);
+    two.elsewhere(|books| {
+        books.conn.execute("UPDATE jobs SET content = randomblob(32)", []).unwrap();
+        deliver(books, &job, 2);
+    });
+    let merged = two.merge();
+    assert!(matches!(&merged.doubled[..], [one] if one.second_id == "a-merged" && one.take == 1), "{merged:?}");
+    let ids: Vec<_> = two.standing().into_iter().map(|(id, take, state, _)| (id, take, state)).collect();
+    assert_eq!(ids, ["a", "a-merged"].map(|id| (id.to_owned(), 1, JobState::Delivered)));
 }
 
 #[test]
@@ -131,7 +200,14 @@ fn what_both_have_paid_for_is_receipted_twice_above_the_caps() {
         deliver(&mut two.one, &job, 1);
         two.elsewhere(|books| deliver(books, &job, 2));
         let merged = two.merge();
-        assert_eq!(merged.doubled, [("june".to_owned(), "a".to_owned(), 2)]);
+        let doubled = Doubled {
+            batch: "june".to_owned(),
+            id: "a".to_owned(),
+            second_id: "a".to_owned(),
+            take: 2,
+            both_paid: true,
+        };
+        assert_eq!(merged.doubled, [doubled]);
         let mut takes: Vec<u32> = two.receipts().iter().map(|row| row.take).collect();
         takes.sort_unstable();
         assert_eq!(takes, [1, 2]);
