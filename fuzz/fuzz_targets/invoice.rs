@@ -27,8 +27,13 @@ fn look_at(bolt11: &str) {
     assert!(invoice.created_at <= invoice.expires_at);
     assert_eq!(Invoice::read(&bolt11.to_ascii_uppercase()).as_ref(), Ok(&invoice));
     let Ok(challenge) = Challenge::read([format!("L402 token=\"t\", invoice=\"{bolt11}\"").as_str()]) else { return };
-    let fitting =
-        Expected { price: invoice.amount, network: invoice.network, now: invoice.created_at, min_lifetime_ms: 0 };
+    let fitting = Expected {
+        price: invoice.amount,
+        network: invoice.network,
+        now: invoice.created_at,
+        min_lifetime_ms: 0,
+        max_lifetime_ms: i64::MAX,
+    };
     let checked = check(challenge.clone(), &fitting).expect("it fits");
     assert_eq!(checked.invoice(), &invoice);
     // One msat more or less is another price.
