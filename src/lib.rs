@@ -6,6 +6,7 @@
 pub mod catalog;
 pub mod cells;
 pub mod cli;
+pub mod command;
 pub mod diagnostic;
 pub mod download;
 pub mod event;

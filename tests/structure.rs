@@ -19,7 +19,7 @@ const fn room(name: &'static str, uses: &'static [&'static str]) -> Room {
 }
 
 /// Rooms that know of no other room but each other: anybody may use them.
-const LEAVES: [&str; 7] = ["money", "time", "diagnostic", "cells", "harmless", "opening", "pinned"];
+const LEAVES: [&str; 8] = ["money", "time", "diagnostic", "cells", "command", "harmless", "opening", "pinned"];
 
 /// money ← l402, catalog ← manifest ← plan ← ports ← run ← cli. The ports exchange the few types that cross the table
 /// between asking, paying and recording, and nothing else.
@@ -443,4 +443,32 @@ fn files_that_are_for_tests_only_are_known() {
     assert_eq!(declared("src/plan/mod.rs", "#[cfg(test)]\nmod tests;"), [PathBuf::from("src/plan/tests")]);
     assert_eq!(declared("src/plan/price.rs", "#[cfg(test)] pub mod golden;"), [PathBuf::from("src/plan/price/golden")]);
     assert_eq!(declared("src/plan/mod.rs", "mod tests;"), Vec::<PathBuf>::new());
+}
+
+/// Flags by which a person says something once: no command that is printed carries one.
+const ONCE: [&str; 5] = ["--retake", "--overwrite", "--adopt", "--trust", "--duplicates buy"];
+/// Texts that are no advice of a process: help, the sandbox's own greeting, and what names its ledger by itself.
+const NO_ADVICE: [&str; 5] = ["cli/args/", "command.rs", "sandbox/", "cli/catalog/update.rs", "cli/run/papers.rs"];
+
+/// `command.rs` makes the commands that are printed; elsewhere none is spelt out, and none says a person's word.
+#[test]
+fn printed_commands_are_made_in_one_place_and_carry_no_word_of_a_person() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut wrong = Vec::new();
+    for (file, text) in sources_of(&src).unwrap() {
+        if NO_ADVICE.iter().any(|name| file.starts_with(name)) {
+            continue;
+        }
+        let lines = text.lines().take_while(|line| line.trim() != "#[cfg(test)]").map(str::trim);
+        for line in lines.filter(|line| !line.starts_with("//")) {
+            let is_command = |part: &str| part.starts_with("l402-batch ") || part.starts_with("run ");
+            let spelt = line.split('`').skip(1).step_by(2).any(|part| part.starts_with("l402-batch "));
+            let of_once = |text: &str| ONCE.iter().any(|word| text.contains(word));
+            let said = line.split('`').skip(1).step_by(2).any(|part| is_command(part) && of_once(part));
+            if spelt || said || (line.contains("command(") && of_once(line)) || line.contains("run --retake") {
+                wrong.push(format!("src/{file}: {line}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }

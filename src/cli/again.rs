@@ -1,6 +1,6 @@
 //! The command of this very process, as it can be given again: it goes on, and says nothing that a person said once.
 
-use crate::report::shell;
+use crate::command::shell;
 
 /// Flags with a value that are a person's word, or that hold for one start.
 const WORDS: [&str; 2] = ["--retake", "--trust"];
@@ -12,8 +12,9 @@ const CHOICE: [&str; 2] = ["--limit", "--only"];
 
 /// The command line, made from its words; the program's own name comes first. It carries no person's word and no choice
 /// of jobs, so that it goes on with all that is left. Secrets never stand in arguments. None where it reads a manifest
-/// from standard input, which has been read.
-pub(super) fn again(argv: impl IntoIterator<Item = String>, with: &[String]) -> Option<String> {
+/// from standard input, which has been read. `with`: flags and values that every command needs. `used_up`: the limit of
+/// the batch is, and is not said again.
+pub(super) fn again(argv: impl IntoIterator<Item = String>, with: &[String], used_up: bool) -> Option<String> {
     let mut argv = argv.into_iter();
     let mut command: Vec<String> = argv.next().into_iter().collect();
     while let Some(word) = argv.next() {
@@ -27,7 +28,7 @@ pub(super) fn again(argv: impl IntoIterator<Item = String>, with: &[String]) -> 
         if SWITCHES.contains(&flag) {
             continue;
         }
-        if WORDS.contains(&flag) || CHOICE.contains(&flag) {
+        if WORDS.contains(&flag) || CHOICE.contains(&flag) || (used_up && flag == "--max-sats") {
             if value.is_none() {
                 argv.next();
             }
@@ -53,7 +54,7 @@ mod tests {
     use super::*;
 
     fn said(line: &str) -> Option<String> {
-        again(line.split(' ').map(str::to_owned), &["--ledger".to_owned(), "/a b/l.db".to_owned()])
+        again(line.split(' ').map(str::to_owned), &["--ledger".to_owned(), "/a b/l.db".to_owned()], false)
     }
 
     #[test]
@@ -68,6 +69,8 @@ mod tests {
         ] {
             assert_eq!(said(line).unwrap(), expected, "{line}");
         }
+        let used_up = again("x run j.toml --max-sats 5 --partial".split(' ').map(str::to_owned), &[], true);
+        assert_eq!(used_up.as_deref(), Some("x run j.toml --partial"));
         assert_eq!(said("x run - --batch june"), None, "standard input has been read");
     }
 }

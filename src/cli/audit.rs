@@ -6,6 +6,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::command::command;
 use crate::l402::PaymentHash;
 use crate::ledger::sqlite::{AuditRow, Books};
 use crate::ledger::{RefundInvoiceRow, RefundRow, RefundStanding, Standing};
@@ -148,10 +149,12 @@ fn of_invoice(refund: &RefundRow, state: InvoiceState) -> Verdict {
             let known = refund.received.map_or_else(|| "nothing".to_owned(), |known| known.to_string());
             Verdict::Differs(format!("the node has received {received} for its refund, the ledger holds {known}"))
         }
-        (InvoiceState::Settled { .. }, RefundStanding::Offered | RefundStanding::Invoiced) => Verdict::Differs(
-            "the node has received its refund, and the ledger does not know that yet: `l402-batch refunds claim --all`"
-                .to_owned(),
-        ),
+        (InvoiceState::Settled { .. }, RefundStanding::Offered | RefundStanding::Invoiced) => {
+            Verdict::Differs(format!(
+                "the node has received its refund, and the ledger does not know that yet: `{}`",
+                command("refunds claim --all")
+            ))
+        }
         (InvoiceState::Settled { .. }, RefundStanding::Expired) => {
             Verdict::Differs("the node has received its refund, and the ledger holds that it never can".to_owned())
         }
@@ -168,9 +171,10 @@ fn of_invoice(refund: &RefundRow, state: InvoiceState) -> Verdict {
 fn of_listed(row: &AuditRow, listed: &Listed) -> Verdict {
     match (listed.status, row.standing) {
         (ListedStatus::Settled, Standing::Posted) => same_amounts(row, listed),
-        (ListedStatus::Settled, Standing::Paid | Standing::Open) => Verdict::Differs(
-            "the node has settled it, and the ledger does not know that yet: `l402-batch recover --all`".to_owned(),
-        ),
+        (ListedStatus::Settled, Standing::Paid | Standing::Open) => Verdict::Differs(format!(
+            "the node has settled it, and the ledger does not know that yet: `{}`",
+            command("recover --all")
+        )),
         (ListedStatus::Settled, Standing::Dead) => {
             Verdict::Differs("the node has settled it, and the ledger holds that it never can be".to_owned())
         }

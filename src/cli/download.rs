@@ -1,5 +1,6 @@
 //! `download`: fetches into files what was delivered and is not here, and buys nothing.
 
+use crate::command::{command, shell};
 use crate::download::Wanted;
 use crate::ledger::sqlite::{Batch, Books};
 
@@ -40,8 +41,9 @@ fn check_jobs(books: &Books, batch: &Batch, jobs: &[String]) -> Result<(), Failu
     for id in jobs {
         if books.takes(batch.key, id)?.is_empty() {
             return Err(Failure::Usage(format!(
-                "the batch {} has no job {id}; `l402-batch status --all` lists every job",
-                batch.name
+                "the batch {} has no job {id}; `{}` lists every job",
+                batch.name,
+                command(&format!("status --batch {} --all", shell(&batch.name))),
             )));
         }
     }

@@ -23,6 +23,8 @@ pub struct Environment {
     pub state_home: Option<PathBuf>,
     /// The time at which the command began, in the system's time zone.
     pub now: Zoned,
+    /// It is the process's own: what is found in it holds for all that the process prints.
+    pub(super) is_process: bool,
 }
 
 #[derive(Clone)]
@@ -46,6 +48,7 @@ impl Environment {
             config_home: base.as_ref().map(BaseStrategy::config_dir),
             state_home: base.as_ref().map(|base| base.state_dir().unwrap_or_else(|| base.data_dir())),
             now: Zoned::now(),
+            is_process: true,
         }
     }
 
@@ -59,6 +62,7 @@ impl Environment {
             config_home: Some(home.join(".config")),
             state_home: Some(home.join(".local/state")),
             now,
+            is_process: false,
         }
     }
 

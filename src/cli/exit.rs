@@ -2,7 +2,7 @@
 
 use std::process;
 
-use crate::ledger::{Counts, JobState, Reason};
+use crate::ledger::{Counts, JobState, Next, Reason, StateCount};
 
 /// How the process ends. The numbers are part of the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -137,6 +137,21 @@ pub fn of_batch(counts: &Counts, findings: &Findings) -> ExitCode {
     rest.into_iter().find(|(code, found)| *found || stands(*code)).map_or(ExitCode::Done, |(code, _)| code)
 }
 
+/// Where a batch stands for a command that buys nothing: without the jobs that only a run can bring on.
+#[must_use]
+pub fn without_unbought(counts: &Counts) -> Counts {
+    let mut left = counts.clone();
+    left.by_state.retain(|count| !is_to_buy(count));
+    left
+}
+
+/// Jobs that a run would buy, and nothing else brings on.
+#[must_use]
+pub fn is_to_buy(count: &StateCount) -> bool {
+    matches!(count.state, JobState::Pending | JobState::Failed | JobState::Refused)
+        && Next::of(count.state, count.reason) == Next::Rerun
+}
+
 /// What one job that stands so would make the exit code, were it alone.
 #[must_use]
 pub const fn of_job(state: JobState, reason: Reason) -> ExitCode {
@@ -159,6 +174,7 @@ pub const fn of_job(state: JobState, reason: Reason) -> ExitCode {
         JobState::Pending | JobState::Failed => of_unspent(reason, ExitCode::Unfinished),
         JobState::Refused if matches!(reason, Reason::PriceChanged | Reason::Duplicate) => ExitCode::NotAsPlanned,
         JobState::Refused if matches!(reason, Reason::Withdrawn) => ExitCode::Done,
+        JobState::Refused if matches!(reason, Reason::InvoiceExpired) => ExitCode::Unfinished,
         JobState::Refused => of_unspent(reason, ExitCode::Person),
     }
 }
@@ -227,7 +243,6 @@ const fn of_unspent(reason: Reason, otherwise: ExitCode) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::{Next, StateCount};
     use crate::money::Msat;
 
     fn counts(jobs: &[(JobState, Reason)]) -> Counts {
@@ -295,13 +310,13 @@ mod tests {
         (JobState::Refused, &[Reason::PriceChanged, Reason::Duplicate], ExitCode::NotAsPlanned),
         (JobState::Refused, &[Reason::Withdrawn], ExitCode::Done),
         (JobState::Refused, &[Reason::BatchLimit], ExitCode::Limit),
+        (JobState::Refused, &[Reason::InvoiceExpired], ExitCode::Unfinished),
         (
             JobState::Refused,
             &[
                 Reason::ChallengeInvalid,
                 Reason::InvoiceInvalid,
                 Reason::WrongNetwork,
-                Reason::InvoiceExpired,
                 Reason::InvoiceReused,
                 Reason::InvoiceLife,
                 Reason::JobLimit,

@@ -27,7 +27,7 @@ pub(super) fn merge(options: &LedgerMergeOptions) -> Result<ExitCode, Failure> {
 
 /// A command that is still to come.
 pub(super) fn later(name: &str) -> Failure {
-    Failure::Usage(format!("`l402-batch ledger {name}` is not there yet; there is `ledger merge`"))
+    Failure::Usage(format!("the command `ledger {name}` is not there yet; there is `ledger merge`"))
 }
 
 fn bring_in(books: &mut Books, options: &LedgerMergeOptions) -> Result<ExitCode, Failure> {

@@ -214,7 +214,7 @@ impl Connected {
         let powerful = self.macaroon.rights().is_some_and(|rights| !rights.beyond_paying().is_empty());
         if node.found.macaroon && powerful {
             words.push(
-                "that macaroon can do more than pay, such as empty the node's on-chain wallet; `l402-batch doctor` shows how \
+                "that macaroon can do more than pay, such as empty the node's on-chain wallet; the command `doctor` shows how \
                  to bake a smaller one"
                     .to_owned(),
             );

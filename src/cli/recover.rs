@@ -2,35 +2,34 @@
 
 use std::path::Path;
 
+use crate::command::{command, shell};
 use crate::download::Wanted;
 use crate::event::{Event, Listener};
 use crate::ledger::sqlite::{Batch, Books, DownloadTo, OpenMode};
-use crate::ledger::{JobState, Reason};
+use crate::ledger::{Counts, JobState, Reason};
 use crate::run::{Clock, SystemClock};
 use crate::time::UnixMs;
 
 use super::config::{Output, Pace, RecoverOptions};
+use super::exit::{self, Findings};
 use super::run::{
     Carried, Ending, Files, Filing, LeftOut, Reporter, Session, Work, World, check_papers, destination, gap_words,
-    settings, tell, tell_broken,
+    jobs_to_buy, settings, tell, tell_broken, to_buy_words,
 };
 use super::{ExitCode, Failure, Format, target, terminal};
 
 /// Recovers one batch, or all of the ledger one after the other.
 pub(super) fn execute(options: &RecoverOptions) -> Result<ExitCode, Failure> {
-    let batches = match &options.target {
-        Some(target) => vec![target::find(&options.ledger, target)?.1],
-        None => unfinished(options)?,
+    let (batches, idle) = match &options.target {
+        Some(target) => (vec![target::find(&options.ledger, target)?.1], ExitCode::Done),
+        None => of_ledger(options)?,
     };
-    if batches.is_empty() && options.output.format != Format::Json && !options.output.quiet {
-        terminal::say(&format!(
-            "nothing is open in the ledger {}: there was nothing to do\n",
-            options.ledger.display()
-        ));
+    if batches.is_empty() {
+        say(options, &format!("nothing is open in the ledger {}: there was nothing to do", options.ledger.display()));
     }
     super::runtime()?.block_on(async {
         let world = World::of_node(options.node.as_ref(), &options.ledger)?;
-        let mut worst = ExitCode::Done;
+        let mut worst = idle;
         for batch in batches {
             let code = match Box::pin(recover(options, &world, &batch)).await {
                 Ok(code) => code,
@@ -47,25 +46,54 @@ pub(super) fn execute(options: &RecoverOptions) -> Result<ExitCode, Failure> {
     })
 }
 
-/// Batches with an open job, with a refund that has not come, or with a file that is still to be fetched where a folder for it is known.
-fn unfinished(options: &RecoverOptions) -> Result<Vec<Batch>, Failure> {
-    let ledger = &options.ledger;
-    let books: Books = if ledger.exists() { Books::open(ledger, OpenMode::Read)? } else { return Ok(Vec::new()) };
-    let mut unfinished = Vec::new();
-    for (batch, counts) in books.batches()? {
-        let files = destination(&options.downloads, batch.remembered.download.as_ref())?.is_some()
-            && counts.by_state.iter().any(|count| {
-                // A run that was killed could not say that a file is not here.
-                let may_lack_it = matches!(count.reason, Reason::None | Reason::NotDownloaded);
-                count.state == JobState::Delivered && may_lack_it && count.jobs > 0
-            });
-        let refunds = !books.open_refunds(Some(batch.key))?.is_empty();
-        let open = !books.open_jobs(Some(batch.key))?.is_empty() || !books.damaged_jobs(Some(batch.key))?.is_empty();
-        if files || refunds || open {
-            unfinished.push(batch);
-        }
+/// Says it to a person.
+fn say(options: &RecoverOptions, words: &str) {
+    if options.output.format != Format::Json && !options.output.quiet {
+        terminal::say(&format!("{words}\n"));
     }
-    Ok(unfinished)
+}
+
+/// The batches that have something to finish, and how the others stand: what waits for a person, and what is not bought.
+fn of_ledger(options: &RecoverOptions) -> Result<(Vec<Batch>, ExitCode), Failure> {
+    let (mut open, mut worst) = (Vec::new(), ExitCode::Done);
+    if !options.ledger.exists() {
+        return Ok((open, worst));
+    }
+    let books = Books::open(&options.ledger, OpenMode::Read)?;
+    for (batch, counts) in books.batches()? {
+        if is_unfinished(options, &books, &batch, &counts)? {
+            open.push(batch);
+            continue;
+        }
+        let code = exit::of_batch(&exit::without_unbought(&counts), &Findings::default());
+        if code != ExitCode::Done {
+            let look = command(&format!("status --batch {}", shell(&batch.name)));
+            say(
+                options,
+                &format!("{}: nothing is open, and some of it waits for you: `{look}` lists that", batch.name),
+            );
+        }
+        if let Some(words) = to_buy_words(&batch, jobs_to_buy(&counts)) {
+            say(options, &format!("{}: {words}", batch.name));
+        }
+        worst = worst.or_worse(code);
+    }
+    Ok((open, worst))
+}
+
+/// Whether it has an open job, a refund that has not come, or a file that is still to be fetched where a folder for it is
+/// known.
+fn is_unfinished(options: &RecoverOptions, books: &Books, batch: &Batch, counts: &Counts) -> Result<bool, Failure> {
+    let files = destination(&options.downloads, batch.remembered.download.as_ref())?.is_some()
+        && counts.by_state.iter().any(|count| {
+            // A run that was killed could not say that a file is not here.
+            let may_lack_it = matches!(count.reason, Reason::None | Reason::NotDownloaded);
+            count.state == JobState::Delivered && may_lack_it && count.jobs > 0
+        });
+    Ok(files
+        || !books.open_refunds(Some(batch.key))?.is_empty()
+        || !books.open_jobs(Some(batch.key))?.is_empty()
+        || !books.damaged_jobs(Some(batch.key))?.is_empty())
 }
 
 async fn recover(options: &RecoverOptions, world: &World, batch: &Batch) -> Result<ExitCode, Failure> {

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::command::carry;
 use crate::download::name::DEFAULT_TEMPLATE;
 use crate::l402::Network;
 use crate::ledger::sqlite::{Decision, Reopening};
@@ -49,6 +50,8 @@ pub struct Config {
     file: Layer,
     /// The file's path, where it was read.
     file_path: Option<PathBuf>,
+    /// It was named, by flag or variable.
+    is_named: bool,
 }
 
 impl Config {
@@ -65,7 +68,7 @@ impl Config {
         let read = path.as_ref().map(|path| file::read(path, is_named, environment.home.as_deref()));
         let file = read.transpose().map_err(Failure::Input)?.flatten();
         let file_path = path.filter(|_| file.is_some());
-        Ok(Self { environment, variables, file: file.unwrap_or_default(), file_path })
+        Ok(Self { environment, variables, file: file.unwrap_or_default(), file_path, is_named })
     }
 
     /// Resolves `plan`.
@@ -352,7 +355,11 @@ impl Config {
     fn lay(self, flags: Layer) -> (Laid, LimitLayers) {
         let above = flags.over(self.variables);
         let limits = LimitLayers { above: above.limits.clone(), below: self.file.limits.clone() };
-        let laid = Laid { layer: above.over(self.file), environment: self.environment };
+        let laid = Laid {
+            layer: above.over(self.file),
+            environment: self.environment,
+            named_config: self.file_path.filter(|_| self.is_named),
+        };
         (laid, limits)
     }
 }
@@ -361,16 +368,29 @@ impl Config {
 struct Laid {
     layer: Layer,
     environment: Environment,
+    /// The configuration file, where it was named.
+    named_config: Option<PathBuf>,
 }
 
 impl Laid {
+    /// The ledger's path. Every command that is printed from here on names it, unless it is the one by default of whoever
+    /// types that: variables, files and a service's folders may not be there then.
     fn ledger(&self) -> Result<PathBuf, Failure> {
         let default = || self.environment.state_directory().map(|folder| folder.join("ledger.db"));
-        self.layer
+        let ledger = self
+            .layer
             .ledger
             .clone()
             .or_else(default)
-            .ok_or_else(|| usage("no home folder for the ledger; give --ledger FILE"))
+            .ok_or_else(|| usage("no home folder for the ledger; give --ledger FILE"))?;
+        if self.environment.is_process {
+            let usual = self.environment.state_home.as_ref().map(|home| home.join("l402-batch").join("ledger.db"));
+            carry(
+                Some(&ledger).filter(|ledger| usual.as_ref() != Some(ledger)).map(PathBuf::as_path),
+                self.named_config.as_deref(),
+            );
+        }
+        Ok(ledger)
     }
 
     fn output(&self) -> Output {

@@ -1,8 +1,9 @@
 //! `resolve`: a person decides what no run can: recorded with a note, and never against what the node says.
 
+use crate::command::command;
 use crate::harmless::harmless;
-use crate::ledger::sqlite::{Books, Decided, Decision, Reopened, Reopening, Undecided};
-use crate::ledger::{BatchKey, DeadProof, JobState};
+use crate::ledger::sqlite::{Batch, Books, Decided, Decision, Reopened, Reopening, Undecided};
+use crate::ledger::{DeadProof, JobState, TakeId};
 use crate::run::{Clock, Evidence, SystemClock, evidence};
 
 use super::config::{NodeOptions, ResolveOptions, ResolveWord};
@@ -14,23 +15,17 @@ pub(super) fn execute(options: &ResolveOptions) -> Result<ExitCode, Failure> {
     let (books, batch) = target::find(&options.ledger, &options.target)?;
     drop(books);
     let mut session = Session::open(&options.ledger, &batch.name)?;
-    let Some(job) = find(&session.books, batch.key, &options.job)? else {
+    let take = named(&session.books, &batch, &options.job)?;
+    if take.replaced && matches!(options.word, ResolveWord::Decide(Decision::Rebuy)) {
+        return say(&format!("{}: it was replaced already; nothing was decided, and nothing more is bought", take.id));
+    }
+    let Some(job) = session.books.undecided_take(batch.key, &take.id.id, Some(take.id.take))? else {
         return Err(Failure::Usage(format!("the batch {} has no job {}", batch.name, options.job)));
     };
     match options.word {
         ResolveWord::Decide(decision) => decide(options, decision, &mut session.books, &job),
         ResolveWord::Reopen(word) => reopen(options, word, &mut session.books, &job),
     }
-}
-
-/// The latest take of that job, or the take that is named.
-fn find(books: &Books, batch: BatchKey, typed: &str) -> Result<Option<Undecided>, Failure> {
-    if let Some(latest) = books.undecided(batch, typed)? {
-        return Ok(Some(latest));
-    }
-    let Some((id, take)) = typed.rsplit_once('@') else { return Ok(None) };
-    let Ok(take) = take.parse() else { return Ok(None) };
-    Ok(books.undecided_take(batch, id, Some(take))?)
 }
 
 fn say(text: &str) -> Result<ExitCode, Failure> {
@@ -72,11 +67,38 @@ fn decide(
         Decided::Recorded => say(&format!("{}: {}; {}", options.job, told(decision, job.state), heard)),
         Decided::Refused(state) => Err(Failure::Usage(refusal(&options.job, decision, state))),
         Decided::TooEarly(until) => Err(Failure::Usage(format!(
-            "{heard}, and the payment of {} may still settle until {until}: nothing was decided; `l402-batch recover` may settle it \
-             by itself, the node that was asked to pay can say that it never will, and after that time your word alone counts",
-            options.job
+            "{heard}, and the payment of {} may still settle until {until}: nothing was decided; `{}` may settle it by itself, \
+             the node that was asked to pay can say that it never will, and after that time your word alone counts",
+            options.job,
+            command("recover --all"),
         ))),
     }
+}
+
+/// A take that a person named.
+struct Named {
+    id: TakeId,
+    /// A later take stands in its place.
+    replaced: bool,
+}
+
+/// The take that was meant. A decision is about one take: said again, it is not about the one that it led to.
+fn named(books: &Books, batch: &Batch, typed: &str) -> Result<Named, Failure> {
+    let count = |id: &str| Ok::<_, Failure>(books.takes(batch.key, id)?.len());
+    let missing = || Failure::Usage(format!("the batch {} has no job {typed}", batch.name));
+    match count(typed)? {
+        0 => {}
+        1 => return Ok(Named { id: TakeId { id: typed.to_owned(), take: 1 }, replaced: false }),
+        takes => {
+            return Err(Failure::Usage(format!(
+                "the job {typed} has {takes} takes, of which {typed}@{takes} is the latest: name the one that you mean, as \
+                 {typed}@1; nothing was decided"
+            )));
+        }
+    }
+    let id = TakeId::read(typed, |id| id != typed).ok_or_else(missing)?;
+    let takes = u32::try_from(count(&id.id)?).unwrap_or(u32::MAX);
+    if takes < id.take { Err(missing()) } else { Ok(Named { replaced: id.take < takes, id }) }
 }
 
 const fn told(decision: Decision, state: JobState) -> &'static str {
@@ -104,8 +126,12 @@ fn refusal(id: &str, decision: Decision, state: JobState) -> String {
             "the job {id} is {state}: only a payment in doubt can be taken as not paid; a preimage proves that it was"
         ),
         Decision::Lost | Decision::Rebuy => format!(
-            "the job {id} is {state}: there is nothing to decide{}",
-            if state == "delivered" { "; to buy it once more: run --retake" } else { "" }
+            "the job {id} is {state}: nothing was decided{}",
+            if state == "delivered" {
+                "; to buy it once more is a word of its own, which `run --help` tells"
+            } else {
+                ""
+            }
         ),
     }
 }
@@ -120,7 +146,8 @@ fn heard(options: &ResolveOptions, books: &Books, job: &Undecided) -> Result<(St
         Ok(Evidence::Proven(proof, words)) => Ok((words, Some(proof))),
         Ok(Evidence::Unproven(words)) => Ok((words, None)),
         Ok(Evidence::Contradicts(what)) => Err(Failure::Usage(format!(
-            "the node says that the payment {what}: nothing was decided; `l402-batch recover --all` goes on with it"
+            "the node says that the payment {what}: nothing was decided; `{}` goes on with it",
+            command("recover --all")
         ))),
         // Nobody named that node: a person's decision does not depend on it.
         Err(problem) if options.node.as_ref().is_some_and(NodeOptions::is_found_only) => {

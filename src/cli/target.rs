@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::command::command;
 use crate::ledger::sqlite::{Batch, Books, OpenMode};
 
 use super::Failure;
@@ -51,7 +52,7 @@ fn own_name(path: &Path) -> Option<String> {
 
 fn by_name(books: &Books, name: &str) -> Result<Batch, Failure> {
     books.batch(name)?.ok_or_else(|| {
-        Failure::Usage(format!("the ledger has no batch named {name}; `l402-batch batches` lists those it has"))
+        Failure::Usage(format!("the ledger has no batch named {name}; `{}` lists those it has", command("batches")))
     })
 }
 
@@ -66,7 +67,8 @@ fn by_manifest(books: &Books, path: &Path) -> Result<Batch, Failure> {
         }
     }
     Err(Failure::Usage(format!(
-        "the ledger has no batch of {}; `l402-batch batches` lists those it has, and --batch NAME names one",
-        path.display()
+        "the ledger has no batch of {}; `{}` lists those it has, and --batch NAME names one",
+        path.display(),
+        command("batches"),
     )))
 }

@@ -372,7 +372,8 @@ impl Next {
             (JobState::Delivered | JobState::Downloaded, Reason::Changed) | (JobState::Delivered, Reason::UrlGone) => {
                 Self::Person
             }
-            (JobState::Delivered, Reason::NotDownloaded) => Self::Rerun,
+            // What was too late may have been this machine's clock; the next run asks for a new invoice.
+            (JobState::Delivered, Reason::NotDownloaded) | (JobState::Refused, Reason::InvoiceExpired) => Self::Rerun,
             (JobState::Delivered | JobState::Downloaded, _)
             | (JobState::Refused, Reason::Withdrawn)
             | (JobState::Lost | JobState::Refunded, Reason::Decided) => Self::None,

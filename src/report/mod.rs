@@ -41,7 +41,7 @@ pub use quiet::Quiet;
 pub use refunds::{RefundsStyle, write_refunds};
 pub use replace::replace_whole;
 pub use status::{OpenPayments, StatusHead, StatusStyle, write_jobs, write_status};
-pub use steps::{command_about, shell};
+pub use steps::command_about;
 pub use summary::summary;
 pub use throttle::Throttle;
 pub use views::{Rewritten, Views};

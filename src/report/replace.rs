@@ -3,7 +3,7 @@
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Receipts hold preimages: nobody else reads them.
 const MODE: u32 = 0o600;
@@ -11,15 +11,15 @@ const MODE: u32 = 0o600;
 const TEMPORARY_SUFFIX: &str = ".l402-batch.tmp";
 
 /// Replaces the file at `path` by what `write` writes: a temporary file (mode 0600) in the same folder, synced, renamed
-/// over it, and the folder synced. A symbolic link keeps pointing where it does, and what it points to is replaced.
+/// over it, and the folder synced. A symbolic link there is replaced as well: what it points to stays as it is.
 ///
 /// # Errors
 /// Where anything of that fails, `write` included. The old file is then as it was, and no temporary one stays.
 pub fn replace_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let target = replaced_file(path)?;
-    let folder = folder_of(&target);
+    check_replaced(path)?;
+    let folder = folder_of(path);
     let mut temporary = tempfile::Builder::new()
-        .prefix(&temporary_prefix(&target))
+        .prefix(&temporary_prefix(path))
         .suffix(TEMPORARY_SUFFIX)
         .permissions(Permissions::from_mode(MODE))
         .tempfile_in(folder)?;
@@ -28,7 +28,7 @@ pub fn replace_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Resu
     buffered.flush()?;
     drop(buffered);
     temporary.as_file().sync_all()?;
-    temporary.persist(&target).map_err(|failed| failed.error)?;
+    temporary.persist(path).map_err(|failed| failed.error)?;
     sync_folder(folder)
 }
 
@@ -38,22 +38,20 @@ pub fn replace_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Resu
 /// # Errors
 /// Where it could not.
 pub(super) fn try_out(path: &Path) -> io::Result<()> {
-    let target = replaced_file(path)?;
-    let folder = folder_of(&target);
+    check_replaced(path)?;
+    let folder = folder_of(path);
     if !folder.is_dir() {
         return Err(io::Error::other(format!("there is no folder {}", folder.display())));
     }
-    let tried =
-        tempfile::Builder::new().prefix(&temporary_prefix(&target)).suffix(TEMPORARY_SUFFIX).tempfile_in(folder);
+    let tried = tempfile::Builder::new().prefix(&temporary_prefix(path)).suffix(TEMPORARY_SUFFIX).tempfile_in(folder);
     // The error names the temporary file, of which nobody has heard; what is wrong is its kind.
     tried.map(drop).map_err(|error| io::Error::from(error.kind()))
 }
 
 /// Removes the temporary files that a kill has left beside `path`. For the only writer of that file.
 pub(super) fn sweep(path: &Path) {
-    let Ok(target) = replaced_file(path) else { return };
-    let prefix = temporary_prefix(&target);
-    let Ok(entries) = fs::read_dir(folder_of(&target)) else { return };
+    let prefix = temporary_prefix(path);
+    let Ok(entries) = fs::read_dir(folder_of(path)) else { return };
     for entry in entries.flatten() {
         let ours = entry
             .file_name()
@@ -66,13 +64,12 @@ pub(super) fn sweep(path: &Path) {
     }
 }
 
-/// The file itself, behind symbolic links. A device or a folder is never replaced by a file.
-fn replaced_file(path: &Path) -> io::Result<PathBuf> {
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
-    match fs::symlink_metadata(&target) {
+/// Says what cannot be replaced by a file: a device or a folder. A link can, whatever it points to.
+fn check_replaced(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
         Ok(meta) if meta.is_dir() => Err(io::Error::other("it is a folder")),
         Ok(meta) if !meta.is_file() && !meta.is_symlink() => Err(io::Error::other("it is not a regular file")),
-        _ => Ok(target),
+        _ => Ok(()),
     }
 }
 
@@ -84,8 +81,8 @@ pub(super) fn folder_of(path: &Path) -> &Path {
     }
 }
 
-fn temporary_prefix(target: &Path) -> String {
-    format!(".{}.", target.file_name().unwrap_or_default().to_string_lossy())
+fn temporary_prefix(path: &Path) -> String {
+    format!(".{}.", path.file_name().unwrap_or_default().to_string_lossy())
 }
 
 /// Makes a rename in the folder durable.
@@ -139,9 +136,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("results.csv");
         // A kill between writing and renaming: the temporary file is never dropped.
-        let target = replaced_file(&path).unwrap();
         let killed = tempfile::Builder::new()
-            .prefix(&temporary_prefix(&target))
+            .prefix(&temporary_prefix(&path))
             .suffix(TEMPORARY_SUFFIX)
             .tempfile_in(folder.path())
             .unwrap();
@@ -155,14 +151,23 @@ mod tests {
     }
 
     #[test]
-    fn a_link_keeps_its_target_and_a_device_is_left_alone() {
+    fn a_link_is_replaced_and_never_followed_and_a_device_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let (link, target) = (folder.path().join("link.csv"), folder.path().join("target.csv"));
         fs::write(&target, "old").unwrap();
         std::os::unix::fs::symlink(&target, &link).unwrap();
         replace_whole(&link, |out| out.write_all(b"new")).unwrap();
-        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-        assert_eq!(fs::read_to_string(&target).unwrap(), "new");
+        assert!(fs::symlink_metadata(&link).unwrap().is_file());
+        assert_eq!(
+            (fs::read_to_string(&link).unwrap(), fs::read_to_string(&target).unwrap()),
+            ("new".into(), "old".into())
+        );
+        for gone in ["nowhere.csv", "/dev/null"] {
+            fs::remove_file(&link).unwrap();
+            std::os::unix::fs::symlink(folder.path().join(gone), &link).unwrap();
+            replace_whole(&link, |out| out.write_all(b"newer")).unwrap();
+            assert!(fs::symlink_metadata(&link).unwrap().is_file(), "{gone}");
+        }
         assert!(try_out(Path::new("/dev/null")).is_err());
         assert!(try_out(folder.path()).is_err());
         assert!(try_out(&folder.path().join("none/results.csv")).is_err());

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use crate::command::{command, shell};
 use crate::harmless::{harmless, harmless_json};
 use crate::ledger::{Counts, Next, PaymentRow, ResultRow, TakeRecord};
 use crate::money::{Msat, counted, thousands};
@@ -18,7 +19,7 @@ use crate::time::UnixMs;
 
 use super::csv_out::{Cells, Dialect, Rows};
 use super::format::{FORMAT_VERSION, Format, table};
-use super::steps::{command_about, shell};
+use super::steps::command_about;
 use super::words::{is_without_file, refunded_words, sats, state_words, whole_line};
 use job::{takes_json, write_job};
 pub use waiting::OpenPayments;
@@ -196,10 +197,10 @@ fn write_tables(
         0 => Ok(()),
         files => writeln!(
             out,
-            "\n{} that {} not here: `l402-batch download --batch {}` fetches what can be had",
+            "\n{} that {} not here: `{}` fetches what can be had",
             counted(files, "file"),
             if files == 1 { "is" } else { "are" },
-            shell(&head.batch)
+            command(&format!("download --batch {}", shell(&head.batch)))
         ),
     }
 }

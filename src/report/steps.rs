@@ -1,17 +1,7 @@
 //! What happens next with a job, and what a person types about it: the same words in every view.
 
-use crate::ledger::{JobState, Next, PaymentRow, Reason};
-
-/// A word as a shell takes it.
-#[must_use]
-pub fn shell(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
+use crate::command::{command, shell};
+use crate::ledger::{JobState, Next, PaymentRow, Reason, ResultRow};
 
 /// The one command that brings a job on, or shows all that a person needs to decide; none where the job only has to be
 /// bought again, or nothing is left to do.
@@ -19,23 +9,25 @@ pub fn shell(word: &str) -> String {
 pub fn command_about(batch: &str, id: &str, state: JobState, reason: Reason) -> Option<String> {
     let (batch, job) = (shell(batch), shell(id));
     match (state, Next::of(state, reason)) {
-        (_, Next::None) | (JobState::Pending | JobState::Failed, Next::Rerun) => None,
-        (JobState::Delivered, Next::Rerun) => Some(format!("l402-batch download --batch {batch}")),
-        (JobState::RefundOffered, Next::Rerun) => Some(format!("l402-batch refunds claim --batch {batch} --job {job}")),
+        (_, Next::None) | (JobState::Pending | JobState::Failed | JobState::Refused, Next::Rerun) => None,
+        (JobState::Delivered, Next::Rerun) => Some(command(&format!("download --batch {batch}"))),
+        (JobState::RefundOffered, Next::Rerun) => Some(command(&format!("refunds claim --batch {batch} --job {job}"))),
         (JobState::Lost | JobState::RefundOffered, _) => {
-            Some(format!("l402-batch status --batch {batch} --job {job} --proof"))
+            Some(command(&format!("status --batch {batch} --job {job} --proof")))
         }
-        (_, Next::Person) => Some(format!("l402-batch status --batch {batch} --job {job}")),
-        (_, Next::Rerun) => Some(format!("l402-batch recover --batch {batch}")),
+        (_, Next::Person) => Some(command(&format!("status --batch {batch} --job {job}"))),
+        (_, Next::Rerun) => Some(command(&format!("recover --batch {batch}"))),
     }
 }
 
 /// What a person may do about a job, each with its command, the mildest first.
-pub(super) fn choices(batch: &str, id: &str, state: JobState, reason: Reason) -> Vec<(&'static str, String)> {
-    let (batch, job) = (shell(batch), shell(id));
-    let recover = || format!("l402-batch recover --batch {batch}");
-    let resolve = |decision: &str| format!("l402-batch resolve --batch {batch} --job {job} --as {decision} --note WHY");
-    let prove = || format!("l402-batch status --batch {batch} --job {job} --proof");
+/// Decisions name the take.
+pub(super) fn choices(batch: &str, row: &ResultRow) -> Vec<(&'static str, String)> {
+    let (state, reason) = (row.state, row.reason);
+    let (batch, job, take) = (shell(batch), shell(&row.id), shell(&format!("{}@{}", row.id, row.take)));
+    let recover = || command(&format!("recover --batch {batch}"));
+    let resolve = |decision: &str| command(&format!("resolve --batch {batch} --job {take} --as {decision} --note WHY"));
+    let prove = || command(&format!("status --batch {batch} --job {job} --proof"));
     let lost = ("to give it up", resolve("lost"));
     let rebuy = ("to give it up and pay once more", resolve("rebuy"));
     let retry = ("to ask for it again, with what was paid for", resolve("retry"));
@@ -50,7 +42,7 @@ pub(super) fn choices(batch: &str, id: &str, state: JobState, reason: Reason) ->
         }
         JobState::Paid => vec![("to offer it again", recover()), ("to complain", prove()), lost, rebuy],
         JobState::RefundOffered => {
-            let claim = format!("l402-batch refunds claim --batch {batch} --job {job}");
+            let claim = command(&format!("refunds claim --batch {batch} --job {job}"));
             vec![("to claim it", claim), ("to complain, or to claim it by hand", prove()), lost, rebuy]
         }
         JobState::Refunded if reason == Reason::Decided => vec![("to pay once more", resolve("rebuy"))],
@@ -67,7 +59,7 @@ pub(super) fn choices(batch: &str, id: &str, state: JobState, reason: Reason) ->
             ]
         }
         JobState::Delivered if matches!(reason, Reason::NotDownloaded | Reason::UrlGone) => {
-            vec![("to fetch it", format!("l402-batch download --batch {batch} --job {job}")), ("to complain", prove())]
+            vec![("to fetch it", command(&format!("download --batch {batch} --job {job}"))), ("to complain", prove())]
         }
         JobState::Pending | JobState::Delivered | JobState::Downloaded | JobState::Refused | JobState::Failed => {
             Vec::new()
@@ -126,13 +118,6 @@ pub(super) fn waits_for(state: JobState, reason: Reason, payment: Option<&Paymen
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_command_can_be_pasted() {
-        assert_eq!(shell("jobs.example.toml"), "jobs.example.toml");
-        assert_eq!(shell("it's here; rm -rf"), r"'it'\''s here; rm -rf'");
-        assert_eq!(shell(""), "''");
-    }
 
     #[test]
     fn whatever_needs_a_person_has_a_command() {

@@ -108,7 +108,7 @@ pub(super) fn next_steps(ended: &RunEnded) -> Vec<String> {
     let all: u64 = ended.counts.iter().filter(|c| Next::of(c.state, c.reason) == Next::Person).map(|c| c.jobs).sum();
     let more = all.saturating_sub(listed.len() as u64);
     if more > 0 && !listed.is_empty() {
-        lines.push(format!("needs you  and {} more; l402-batch status lists them", thousands(more)));
+        lines.push(format!("needs you  and {} more; `status` lists them", thousands(more)));
     }
     lines.extend(ended.advice.iter().map(|advice| format!("next       {}", whole_line(advice))));
     lines

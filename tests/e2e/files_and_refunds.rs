@@ -113,7 +113,7 @@ fn what_is_open_on_either_side_is_said_and_brought_to_its_end() {
     assert_eq!(states(&client), after, "{ended}");
     each_file_is_its_own(&sandbox, &client);
     came_back(&client, &sandbox.books(), back);
-    client.run("recover --all").with(0).saying("nothing is open");
+    client.run("recover --all").with(4).saying("nothing is open");
     client.says("download --batch jobs").with(4).not_saying("downloaded k");
     client.says("status jobs.csv").with(4).saying("downloaded").saying("refunded");
     client.says("export --batch jobs --results r.csv --receipts s.csv").with(0);

@@ -4,6 +4,8 @@
 //! them. No test depends on how fast a machine is; waits have deadlines, and end as soon as what is waited for is there.
 
 #[cfg(test)]
+mod advice;
+#[cfg(test)]
 mod harness;
 
 #[cfg(test)]

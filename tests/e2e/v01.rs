@@ -68,7 +68,7 @@ fn what_0_1_left_is_finished_and_nothing_is_bought_twice() {
     client.says("status --batch lost").with(4).saying("invalid_input");
     client.says("batches").with(0).saying("doubt");
 
-    client.run("recover --all").with(0);
+    client.run("recover --all").with(4);
     for (name, state) in
         [("owed", "delivered"), ("killed", "delivered"), ("files", "downloaded"), ("refund", "refunded")]
     {

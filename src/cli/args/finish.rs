@@ -150,7 +150,7 @@ pub struct ResolveArgs {
     /// Which batch.
     #[command(flatten)]
     pub target: TargetArgs,
-    /// The job to decide on, its latest take; ID@TAKE is an earlier one
+    /// The job to decide on; where it has several takes, as ID@TAKE
     #[arg(long, value_name = "ID[@TAKE]", help_heading = "Decision")]
     pub job: String,
     /// unpaid: never paid, free what is held; lost: the money is gone; rebuy: lost, and buy it once more; retry: ask again with

@@ -114,7 +114,7 @@ fn sum(endpoints: &[EndpointFacts]) -> &'static str {
     match exit(endpoints) {
         ExitCode::Done => "the service asks for what the catalogue says; nothing was paid",
         ExitCode::NotAsPlanned => {
-            "the service has changed; nothing was paid. `l402-batch catalog update` writes its prices into a file to read"
+            "the service has changed; nothing was paid. the command `catalog update` writes its prices into a file to read"
         }
         _ => "not everything could be learnt; nothing was paid. Try again later",
     }

@@ -55,7 +55,7 @@ fn check(options: &DoctorOptions, report: &mut Report) -> Result<(), Failure> {
                     "manifest",
                     failure.code(),
                     failure.to_string().trim_end(),
-                    "mend it; `l402-batch plan` says the same",
+                    "mend it; the command `plan` says the same",
                 );
                 None
             }

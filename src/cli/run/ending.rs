@@ -5,11 +5,12 @@ use std::path::Path;
 use crate::cli::again::again;
 use crate::cli::exit::{self, Findings};
 use crate::cli::{ExitCode, Failure, Signal, terminal};
+use crate::command::{carried, command, shell};
 use crate::event::{EndCount, Event, Listener, NeedsPerson, RunEnded};
 use crate::ledger::sqlite::{Batch, Books, OpenMode};
 use crate::ledger::{Counts, JobState, Next, Reason, ResultRow, StateCount};
 use crate::money::counted;
-use crate::report::{command_about, shell, summary};
+use crate::report::{command_about, summary};
 use crate::run::signals::Stopped;
 use crate::run::{Budget, Clock, DrainCause, SystemClock, Whose};
 use crate::time::UnixMs;
@@ -71,13 +72,15 @@ pub(in crate::cli) struct Ending<'a> {
 pub(in crate::cli) fn tell(books: &Books, ending: &Ending<'_>, reporter: &Reporter) -> Result<ExitCode, Failure> {
     let batch = ending.batch;
     let counts = books.counts(batch.key)?;
+    // What only a run can bring on is no unfinished work of a command that buys nothing.
+    let judged = if ending.buys { counts.clone() } else { exit::without_unbought(&counts) };
     let code = match ending.refused {
         None => {
-            let met = findings(&counts, ending.carried);
+            let met = findings(&judged, ending.carried);
             let LeftOut { not_as_planned, waiting } = ending.left_out;
-            exit::of_batch(&counts, &Findings { not_as_planned, unfinished: met.unfinished || waiting, ..met })
+            exit::of_batch(&judged, &Findings { not_as_planned, unfinished: met.unfinished || waiting, ..met })
         }
-        Some(failure) => refused_code(&counts, failure),
+        Some(failure) => refused_code(&judged, failure),
     };
     let outputs = &batch.remembered.outputs;
     let ended = RunEnded {
@@ -199,6 +202,7 @@ fn goes_on_at(reason: Reason, budget: &Budget) -> String {
 fn advice(books: &Books, counts: &Counts, ending: &Ending<'_>, code: ExitCode) -> Result<Vec<String>, Failure> {
     let outcome = &ending.carried.outcome;
     let mut advice = Vec::new();
+    let status = command(&format!("status --batch {}", shell(&ending.batch.name)));
     let stands = |state: JobState| counts.jobs(state) > 0;
     let reason = |wanted: Reason| counts.by_state.iter().any(|count| count.reason == wanted && count.jobs > 0);
     if let Some((reason, words)) = &outcome.limit_reached {
@@ -225,11 +229,10 @@ fn advice(books: &Books, counts: &Counts, ending: &Ending<'_>, code: ExitCode) -
         );
     }
     if reason(Reason::Duplicate) {
-        advice.push(
-            "what is bought already under another id or in another batch was left out: `status` names each original; whoever \
-             means to buy it once more says so with --duplicates (see `run --help`)"
-                .to_owned(),
-        );
+        advice.push(format!(
+            "what is bought already under another id or in another batch was left out: `{status}` names each original; \
+                 whoever means to buy it once more says so with --duplicates (see `run --help`)"
+        ));
     }
     if reason(Reason::Changed) {
         advice.push(
@@ -240,9 +243,12 @@ fn advice(books: &Books, counts: &Counts, ending: &Ending<'_>, code: ExitCode) -
     }
     if stands(JobState::InDoubt) {
         advice.push(
-            "a payment is in doubt: it is never paid anew by itself; `l402-batch recover --all` looks again, and \
-             `l402-batch status` shows what was asked of the node and until when it waits"
-                .to_owned(),
+            format!(
+                "a payment is in doubt: it is never paid anew by itself; `{}` looks again, and `{}` shows what was asked of \
+                 the node and until when it waits",
+                command("recover --all"),
+                status,
+            ),
         );
     }
     if counts.by_state.iter().any(|count| count.state == JobState::Lost && count.reason != Reason::Decided) {
@@ -265,8 +271,10 @@ fn about_refunds(books: &Books, counts: &Counts, batch: &Batch) -> Result<Vec<St
     let (name, mut advice) = (shell(&batch.name), Vec::new());
     if stands(JobState::RefundOffered, &[Reason::RefundOffered, Reason::RefundPending]) {
         advice.push(format!(
-            "a refund is offered and not here yet: `l402-batch refunds claim --batch {name}` claims it and looks for it, and \
-             so does every run; `l402-batch refunds list --batch {name}` shows how each stands"
+            "a refund is offered and not here yet: `{}` claims it and looks for it, and so does every run; `{}` shows how \
+             each stands",
+            command(&format!("refunds claim --batch {name}")),
+            command(&format!("refunds list --batch {name}")),
         ));
     }
     if stands(JobState::RefundOffered, &[Reason::RefundNotPermitted]) {
@@ -299,11 +307,11 @@ fn about_files(counts: &Counts, ending: &Ending<'_>) -> Vec<String> {
     let fetched = ending.carried.fetched.clone().unwrap_or_default();
     let mut advice: Vec<String> =
         fetched.trouble.into_iter().map(|words| format!("{words}: nothing more was fetched")).collect();
-    let command = format!("l402-batch download --batch {}", shell(&ending.batch.name));
+    let command = command(&format!("download --batch {}", shell(&ending.batch.name)));
     if ending.play {
         if jobs(Reason::NotDownloaded) + jobs(Reason::UrlGone) > 0 {
             advice.push(
-                "what is not downloaded ended with the sandbox; `l402-batch sandbox` keeps one running".to_owned(),
+                "what is not downloaded ended with the sandbox; the command `sandbox` keeps one running".to_owned(),
             );
         }
         return advice;
@@ -329,27 +337,61 @@ fn are_files(files: u64) -> String {
 }
 
 /// How to go on with what is left, unless the refusal says it.
-fn going_on(counts: &Counts, ending: &Ending<'_>, code: ExitCode) -> Option<String> {
-    let jobs = |states: &[JobState]| states.iter().map(|state| counts.jobs(*state)).sum::<u64>();
-    let to_buy = jobs(&[JobState::Pending, JobState::Failed]);
-    let open = jobs(&[JobState::Running, JobState::Paid]);
-    if code == ExitCode::Done || ending.refused.is_some() || to_buy + open == 0 {
-        return None;
+fn going_on(counts: &Counts, ending: &Ending<'_>, code: ExitCode) -> Vec<String> {
+    let to_buy = jobs_to_buy(counts);
+    let open = counts.jobs(JobState::Running) + counts.jobs(JobState::Paid);
+    let mut words = Vec::new();
+    if ending.refused.is_some() || to_buy + open == 0 {
+        return words;
     }
     if ending.play {
-        let words = "a run with --sandbox begins anew each time; to practise resuming, keep one with `l402-batch sandbox \
-                     --state DIR`, and buy from it as it says";
-        return Some(words.to_owned());
-    }
-    let command = again(std::env::args(), &[])
-        .unwrap_or_else(|| "the same command, with the same manifest on standard input".to_owned());
-    Some(match (ending.buys, open) {
-        (false, 0) => {
-            format!("{} not bought: `run` buys, this command does not", are(to_buy))
+        if code != ExitCode::Done {
+            words.push(
+                "a run with --sandbox begins anew each time; to practise resuming, keep one with the command `sandbox --state \
+                 DIR`, and buy from it as it says"
+                    .to_owned(),
+            );
         }
-        (true, 0) if ending.chosen => format!("{} left to buy; this buys all: {command}", are(to_buy)),
-        (_, _) => format!("go on where this run stopped: {command}"),
-    })
+        return words;
+    }
+    let used_up =
+        ending.carried.outcome.limit_reached.as_ref().is_some_and(|(reason, _)| *reason == Reason::BatchLimit);
+    let command = || {
+        again(std::env::args(), carried(), used_up)
+            .unwrap_or_else(|| "the same command, with the same manifest on standard input".to_owned())
+    };
+    match (ending.buys, open) {
+        (false, _) => {
+            if open > 0 {
+                words.push(format!("go on where this command stopped: {}", command()));
+            }
+            words.extend(to_buy_words(ending.batch, to_buy));
+        }
+        (true, _) if code == ExitCode::Done => {}
+        (true, 0) if ending.chosen => words.push(format!("{} left to buy; this buys all: {}", are(to_buy), command())),
+        (true, _) if used_up => words.push(format!("go on, once the batch may cost more: {}", command())),
+        (true, _) => words.push(format!("go on where this run stopped: {}", command())),
+    }
+    words
+}
+
+/// Jobs that the next run buys.
+pub(in crate::cli) fn jobs_to_buy(counts: &Counts) -> u64 {
+    counts.by_state.iter().filter(|count| exit::is_to_buy(count)).map(|count| count.jobs).sum()
+}
+
+/// What a command that buys nothing says of the jobs that are not bought; nothing where there are none.
+pub(in crate::cli) fn to_buy_words(batch: &Batch, jobs: u64) -> Option<String> {
+    let name = shell(&batch.name);
+    let by = match batch.manifest.as_str() {
+        "-" => format!("a run of {name} with its manifest on standard input buys"),
+        manifest => {
+            let run = command(&format!("run {} --batch {name}", shell(manifest)));
+            format!("`{run}`, with the options that it was begun with, buys")
+        }
+    };
+    let them = if jobs == 1 { "it" } else { "them" };
+    (jobs > 0).then(|| format!("{} not bought yet, and this command buys nothing: {by} {them}", are(jobs)))
 }
 
 /// `1 job is`, `2 jobs are`.

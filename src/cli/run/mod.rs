@@ -16,7 +16,7 @@ mod world;
 
 pub(super) use carry::{Carried, Work, settings};
 pub(super) use duplicates::{edition, words as duplicate_words};
-pub(super) use ending::{Ending, tell, tell_broken};
+pub(super) use ending::{Ending, jobs_to_buy, tell, tell_broken, to_buy_words};
 pub(super) use files::{Files, check as check_files};
 pub(super) use filing::{Filing, check_template, destination};
 pub(super) use papers::{check as check_papers, gap_words, keep_unknown};
@@ -410,11 +410,16 @@ impl<'a> Runner<'a> {
         if let Some(failure) = refused {
             failure.report();
         } else if untouched && code == ExitCode::Done {
-            self.reporter.say("everything is delivered: there was nothing to do\n");
+            let counts = session.books.counts(batch.key)?;
+            let here = counts.jobs(JobState::Delivered) + counts.jobs(JobState::Downloaded);
+            let gone = counts.by_state.iter().filter(|count| count.reason == Reason::Withdrawn).map(|count| count.jobs);
+            let all = here > 0 && here + gone.sum::<u64>() == counts.all_jobs();
+            let how = if all { "everything is delivered" } else { "all is at its end, and not all of it is delivered" };
+            self.reporter.say(&format!("{how}: there was nothing to do\n"));
         }
         if self.world.play.is_some() {
             self.reporter.say(&format!(
-                "\nplay money: the stand-in API has ended, and its URLs with it (`l402-batch sandbox` keeps one \
+                "\nplay money: the stand-in API has ended, and its URLs with it (the command `sandbox` keeps one \
                  running); the ledger stays at {}\n",
                 self.world.ledger.display()
             ));

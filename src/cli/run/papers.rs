@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::Failure;
 use crate::cli::receipts::Receipts;
+use crate::command::shell;
 use crate::l402::PaymentHash;
 use crate::ledger::sqlite::{Batch, Books, Gap};
-use crate::report::shell;
 
 /// Names that a file which is kept may get.
 const KEPT_MAX: u32 = 1_000;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::cli::config::{Pace, RunOptions};
 use crate::cli::{Failure, input};
+use crate::command::command;
 use crate::ledger::sqlite::{
     Batch, BatchLock, BatchStart, Books, Compared, DownloadTo, Duplicates, Layout, LoadError, LockError, NewBatch,
     OpenMode, Outputs, PlanLoad, Remembered, Retake,
@@ -164,8 +165,9 @@ pub(super) fn check_owner(
     let Some(known) = known else {
         if options.choice.resume {
             return Err(Failure::Usage(format!(
-                "--resume begins no new batch, and the ledger has none named {name}; leave --resume out, or \
-                 `l402-batch batches` lists those it has"
+                "--resume begins no new batch, and the ledger has none named {name}; leave --resume out, or `{}` lists \
+                 those it has",
+                command("batches"),
             )));
         }
         return Ok(());

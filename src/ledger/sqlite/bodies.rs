@@ -15,6 +15,7 @@ use super::convert::hex;
 use super::error::Fault;
 use super::file::{beside, create_folder};
 use super::gap::rescued;
+use crate::command::command;
 use crate::ledger::{LedgerError, Reason};
 
 /// The largest body that stands in the ledger itself, in bytes.
@@ -84,8 +85,9 @@ impl Bodies {
         std::fs::read(&path).map_err(|error| match error.kind() {
             ErrorKind::NotFound => body_missing(format!(
                 "{} is missing: the body of this job's request, without which nothing can be asked for with what was paid; \
-                 restore the file, and run `l402-batch recover`",
-                path.display()
+                 restore the file, and run `{}`",
+                path.display(),
+                command("recover --all"),
             )),
             _ => body_missing(format!("the body of this job's request: {}: {error}", path.display())),
         })

@@ -12,6 +12,7 @@ use super::error::{Fault, of_row};
 use super::payment::{durable_intent, paid_purchase};
 use super::schema::OPEN_PAYMENT;
 use crate::catalog::{Endpoint, Value};
+use crate::command::command;
 use crate::ledger::{
     AnswerKey, AnswerKind, BatchKey, DamagedJob, JobKey, JobState, LedgerError, OpenJob, OpenStage, PaymentKey,
     PendingJob, Reason, Twin,
@@ -257,11 +258,11 @@ impl Books {
                     if body_sha256.is_none() {
                         return Err(of_row("the request is not the one that was kept").into());
                     }
-                    body_missing(
-                        "the body of this job's request is not the one that was kept; restore the ledger's .bodies folder \
-                         from a backup, and run `l402-batch recover`"
-                            .to_owned(),
-                    )
+                    body_missing(format!(
+                        "the body of this job's request is not the one that was kept; restore the ledger's .bodies \
+                             folder from a backup, and run `{}`",
+                        command("recover --all")
+                    ))
                 }
                 Err(error) => error,
             };

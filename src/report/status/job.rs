@@ -32,12 +32,12 @@ pub(super) fn write_job(out: &mut dyn Write, batch: &str, takes: &[TakeRecord], 
     }
     let Some(latest) = takes.last() else { return Ok(()) };
     let row = &latest.row;
-    let choices = choices(batch, &row.id, row.state, row.reason);
+    let choices = choices(batch, row);
     if !choices.is_empty() {
         writeln!(out)?;
     }
     let width = choices.iter().map(|(words, _)| words.len()).max().unwrap_or(0);
-    for (words, command) in choices.iter().filter(|(_, command)| !(style.proof && command.ends_with("--proof"))) {
+    for (words, command) in choices.iter().filter(|(_, command)| !(style.proof && command.contains(" --proof"))) {
         writeln!(out, "{words:<width$}  {}", whole_line(command))?;
     }
     Ok(())

@@ -1,0 +1,54 @@
+//! Commands that are printed for a person to type. One place makes them, so that each carries what it needs to work as
+//! printed; none ever carries a word that a person says once (to buy anew, to replace a file, to take a batch over).
+
+use std::path::Path;
+use std::sync::OnceLock;
+
+/// What every command of this process needs: ledger and configuration, where they are not those by default.
+static CARRIED: OnceLock<Vec<String>> = OnceLock::new();
+
+/// Says once in the process's life what every printed command needs. Paths that need not be named are none.
+pub fn carry(ledger: Option<&Path>, config: Option<&Path>) {
+    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
+    let named = [("--ledger", ledger), ("--config", config)];
+    let carried = named.into_iter().filter_map(|(flag, path)| Some([flag.to_owned(), absolute(path?)]));
+    // A process resolves one command line.
+    let _ = CARRIED.set(carried.flatten().collect());
+}
+
+/// Flags and values that every command needs.
+#[must_use]
+pub fn carried() -> &'static [String] {
+    CARRIED.get().map_or(&[], Vec::as_slice)
+}
+
+/// A command of this program as a shell takes it; `line` holds its words, quoted where they need it.
+#[must_use]
+pub fn command(line: &str) -> String {
+    let carried: String = carried().iter().map(|word| format!(" {}", shell(word))).collect();
+    format!("l402-batch {line}{carried}")
+}
+
+/// A word as a shell takes it.
+#[must_use]
+pub fn shell(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_can_be_pasted() {
+        assert_eq!(shell("jobs.example.toml"), "jobs.example.toml");
+        assert_eq!(shell("it's here; rm -rf"), r"'it'\''s here; rm -rf'");
+        assert_eq!(shell(""), "''");
+        assert_eq!(command("status --batch june"), "l402-batch status --batch june");
+    }
+}
