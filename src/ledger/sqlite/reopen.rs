@@ -10,6 +10,7 @@ use super::error::Fault;
 use super::job::{self, Change, Job};
 use super::payment::paid_purchase;
 use super::read::stored_url;
+use crate::command::command;
 use crate::ledger::{AnswerKey, JobKey, JobState, LedgerError, PaymentKey, Reason};
 use crate::origin::HttpAnswer;
 use crate::time::UnixMs;
@@ -35,7 +36,7 @@ pub enum Reopened {
     /// It contradicts how the job stands; nothing was written.
     Refused(JobState),
     /// In words, why it cannot be; nothing was written.
-    Unfit(&'static str),
+    Unfit(String),
 }
 
 impl Reopening {
@@ -96,15 +97,15 @@ fn deliver(tx: &Connection, now: UnixMs, key: JobKey, note: &str) -> Result<Reop
         Err(not) => return Ok(not),
     };
     if found.state == JobState::Paid && found.reason != Reason::UnknownAnswer {
-        return Ok(Reopened::Unfit("the origin is still asked for it"));
+        return Ok(Reopened::Unfit("the origin is still asked for it".to_owned()));
     }
     let Some((answer, kept)) = kept_answer(tx, payment)? else {
-        return Ok(Reopened::Unfit("no answer of it is kept that could hold a result"));
+        return Ok(Reopened::Unfit("no answer of it is kept that could hold a result".to_owned()));
     };
     let endpoint: String =
         tx.prepare_cached("SELECT url FROM intents WHERE payment = ?1")?.query_row([payment], |row| row.get(0))?;
     let Some(url) = kept.taken_result(&stored_url(&endpoint)?) else {
-        return Ok(Reopened::Unfit("the answer that is kept of it is empty"));
+        return Ok(Reopened::Unfit("the answer that is kept of it is empty".to_owned()));
     };
     record(tx, now, key, Reopening::Delivered, note, &format!("taken from answer {}: {url}", answer.0))?;
     tx.prepare_cached("UPDATE answers SET interpreted = 1 WHERE payment = ?1 AND interpreted = 0")?
@@ -155,10 +156,13 @@ fn undelivered(tx: &Connection, key: JobKey, state: JobState) -> Result<Result<P
         .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     Ok(match found {
-        None => Err(Reopened::Unfit("nobody knows that it was paid; `l402-batch recover` asks its node")),
-        Some((_, true)) => {
-            Err(Reopened::Unfit("a refund was offered for it; `l402-batch refunds list` shows how it stands"))
+        None => {
+            Err(Reopened::Unfit(format!("nobody knows that it was paid; `{}` asks its node", command("recover --all"))))
         }
+        Some((_, true)) => Err(Reopened::Unfit(format!(
+            "a refund was offered for it; `{}` shows how it stands",
+            command("refunds list")
+        ))),
         Some((payment, false)) => Ok(payment),
     })
 }
