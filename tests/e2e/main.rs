@@ -59,6 +59,8 @@ mod refunds;
 #[cfg(test)]
 mod refused;
 #[cfg(test)]
+mod restored;
+#[cfg(test)]
 mod said;
 #[cfg(test)]
 mod schemes;

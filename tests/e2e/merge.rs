@@ -140,6 +140,9 @@ fn a_restored_ledger_is_refused_with_overwrite_too_and_learns_from_its_receipts(
     client.run(&format!("{RUN} --overwrite")).with(7).saying("older copy");
     client.says("export --batch jobs --overwrite").with(7).saying("older copy");
     client.says("ledger merge jobs.receipts.csv").with(0);
+    client.run(&format!("{RUN} --overwrite")).with(7).saying("2 payments were begun");
+    let mark = beside(&client, ".locks").join("newest").display().to_string();
+    client.says(&format!("ledger merge --discard {mark}")).with(0);
     client.run(RUN).with(0);
     assert_eq!(sandbox.books().settled().len(), 3);
 }

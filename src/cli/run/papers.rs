@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::Failure;
 use crate::cli::receipts::Receipts;
-use crate::command::shell;
+use crate::command::{command, shell};
 use crate::l402::PaymentHash;
 use crate::ledger::sqlite::{Batch, Books, Gap};
+use crate::money::counted;
 
 /// Names that a file which is kept may get.
 const KEPT_MAX: u32 = 1_000;
@@ -27,8 +28,8 @@ pub(in crate::cli) fn check(books: &Books, batch: &Batch) -> Result<(), Failure>
              restored from a backup, and would buy again what was bought since; nothing was bought; put the newest \
              ledger in its place, or bring it in with {}; where there is none, {} takes over what the receipts prove",
             hash.hex(),
-            merging(Some(books), "FILE"),
-            merging(Some(books), &shell(path)),
+            merging("FILE"),
+            merging(&shell(path)),
         ))),
     }
 }
@@ -50,7 +51,7 @@ pub(super) fn check_new(books: Option<&Books>, receipts: &Path, batch: &str, ove
              prove",
             receipts.display(),
             hash.hex(),
-            merging(books, &shell(&receipts.display().to_string())),
+            merging(&shell(&receipts.display().to_string())),
         ))),
     }
 }
@@ -65,7 +66,7 @@ pub(in crate::cli) fn check_gap(books: &Books) -> Result<(), Failure> {
 
 /// What a ledger lacks, and what to do, where it lacks anything.
 pub(in crate::cli) fn gap_words(books: &Books) -> Result<Option<String>, Failure> {
-    let merging = |file: &Path| merging(Some(books), &shell(&file.display().to_string()));
+    let merging = |file: &Path| merging(&shell(&file.display().to_string()));
     Ok(books.gap()?.map(|gap| match gap {
         Gap::Rescued(copies) => {
             let first = copies.first().map(PathBuf::as_path).unwrap_or(Path::new("FILE"));
@@ -77,21 +78,22 @@ pub(in crate::cli) fn gap_words(books: &Books) -> Result<Option<String>, Failure
                 merging(first),
             )
         }
-        Gap::Behind { hash, mark } => format!(
-            "the payment {} was begun with the ledger of this place, and the ledger does not know it: it seems to be an \
-             older copy, restored from a backup; nothing is bought until the newest ledger is back in its place, or {} has \
-             brought it in; where there is none, compare with `l402-batch audit`, and {} with --discard accepts that what \
-             it held may be bought again",
+        Gap::Behind { begun, known, hash, mark } => format!(
+            "{} were begun with the ledger of this place, the last of them {}, and the ledger knows of {known}: it seems to \
+             be an older copy, restored from a backup; nothing is bought until the newest ledger is back in its place, or {} \
+             has brought it in; receipts do not do that, since they tell nothing of what was still on its way; where there is \
+             no newer ledger, compare with `{}`, and {} with --discard accepts that what it held may be bought again",
+            counted(begun, "payment"),
             hash.hex(),
             merging(Path::new("FILE")),
+            command("audit"),
             merging(&mark),
         ),
     }))
 }
 
-fn merging(books: Option<&Books>, file: &str) -> String {
-    let ledger = books.and_then(Books::path).map(|path| format!(" --ledger {}", shell(&path.display().to_string())));
-    format!("`l402-batch ledger merge {file}{}`", ledger.unwrap_or_default())
+fn merging(file: &str) -> String {
+    format!("`{}`", command(&format!("ledger merge {file}")))
 }
 
 /// Receipts that are about to be replaced and that the ledger does not know are kept under a name of their own. Says so.
@@ -122,7 +124,7 @@ pub(in crate::cli) fn keep_unknown(books: &Books, receipts: &Path) -> Result<Opt
          what they prove",
         receipts.display(),
         kept.display(),
-        merging(Some(books), &shell(&kept.display().to_string())),
+        merging(&shell(&kept.display().to_string())),
     )))
 }
 

@@ -14,7 +14,6 @@ use super::error::Fault;
 use super::held::Held;
 use super::{bounds, fetch, file, gap, intend, job, lock, redeem, refund, schema, settle, witness};
 use crate::catalog::Endpoint;
-use crate::l402::PaymentHash;
 use crate::ledger::{Committed, LedgerError, PaymentKey, Record};
 use crate::opening;
 use crate::time::UnixMs;
@@ -165,7 +164,7 @@ impl Books {
         &mut self,
         records: Vec<(UnixMs, Record)>,
     ) -> Result<Vec<Result<Committed, LedgerError>>, LedgerError> {
-        let (outcomes, unused, newest) = self.write(|tx, bodies| {
+        let (outcomes, unused, begun) = self.write(|tx, bodies| {
             let mut outcomes = Vec::with_capacity(records.len());
             let (mut unused, mut newest) = (Vec::new(), None);
             for (now, record) in records {
@@ -176,19 +175,21 @@ impl Books {
                 }
                 outcomes.push(outcome);
             }
-            Ok((outcomes, unused, newest))
+            let begun =
+                newest.map(|hash| Ok::<_, Fault>(gap::Begun { intents: gap::intents(tx)?, hash })).transpose()?;
+            Ok((outcomes, unused, begun))
         })?;
         self.remove_bodies(&unused);
-        match newest {
-            Some(hash) => self.note_newest(&hash).map(|()| outcomes),
+        match begun {
+            Some(begun) => self.note_newest(&begun).map(|()| outcomes),
             None => Ok(outcomes),
         }
     }
 
     /// Notes the newest intent beside the ledger, before its payment is begun.
-    fn note_newest(&mut self, hash: &PaymentHash) -> Result<(), LedgerError> {
+    fn note_newest(&mut self, begun: &gap::Begun) -> Result<(), LedgerError> {
         let Some(path) = &self.path else { return Ok(()) };
-        gap::note_newest(path, hash).map_err(|error| {
+        gap::note_newest(path, begun).map_err(|error| {
             let broken = LedgerError::Io(format!("its newest intent cannot be noted beside it: {error}"));
             self.broken = Some(broken.clone());
             broken

@@ -1,12 +1,16 @@
-//! Whether the ledger lacks what was bought with it: a copy that was rescued from under a run and is not merged yet, or an
-//! intent that is newer than any of its own, which a ledger that was restored from a backup does not know.
+//! Whether the ledger lacks what was bought with it: a copy that was rescued from under a run and is not merged yet, or
+//! intents beyond its own, of which a ledger that was restored from a backup does not know. How many were made, and the newest
+//! one's hash, stand beside the ledger's locks: a receipt of the newest tells nothing of those before it.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rusqlite::{Connection, params};
+
 use super::Books;
+use super::error::Fault;
 use super::file::{beside, create_folder};
 use crate::l402::PaymentHash;
 use crate::ledger::LedgerError;
@@ -15,17 +19,31 @@ use crate::ledger::LedgerError;
 const RESCUED: &str = ".rescued-";
 /// The file of the newest intent, among the ledger's locks.
 const NEWEST: &str = "newest";
-/// The newest intent's hash in hex and a line's end: written in place, always as long.
-const NEWEST_BYTES: usize = 65;
+/// The number of intents in twenty digits, a space, the newest one's hash in hex, and a line's end: written in place, always as
+/// long.
+const NEWEST_BYTES: usize = 86;
+
+/// What was begun with a ledger so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Begun {
+    /// How many intents there were.
+    pub(super) intents: u64,
+    /// The payment of the newest.
+    pub(super) hash: PaymentHash,
+}
 
 /// What a ledger lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Gap {
     /// These copies were rescued from under a run, and may hold purchases that the ledger does not know.
     Rescued(Vec<PathBuf>),
-    /// A payment was begun with the ledger of this place that this one does not know.
+    /// Payments were begun with the ledger of this place that this one does not know, or knows by their receipts alone.
     Behind {
-        /// The payment.
+        /// How many were begun with it.
+        begun: u64,
+        /// How many were begun with this one.
+        known: u64,
+        /// The newest payment.
         hash: PaymentHash,
         /// The file that says so.
         mark: PathBuf,
@@ -44,11 +62,32 @@ impl Books {
             return Ok(Some(Gap::Rescued(rescued)));
         }
         let mark = mark_of(path);
-        match read_newest(&mark)? {
-            Some(hash) if !self.knows(&hash)? => Ok(Some(Gap::Behind { hash, mark })),
-            Some(_) | None => Ok(None),
-        }
+        let Some(Begun { intents: begun, hash }) = read_newest(&mark)? else { return Ok(None) };
+        let (known, newest_is_here) =
+            self.read(|books| Ok((intents(&books.conn)?, has_intent(&books.conn, &hash)?)))?;
+        Ok((known < begun || !newest_is_here).then_some(Gap::Behind { begun, known, hash, mark }))
     }
+}
+
+/// How many intents were made with the ledger.
+pub(super) fn intents(conn: &Connection) -> Result<u64, Fault> {
+    let count: i64 = conn.prepare_cached("SELECT intents FROM ledger_id")?.query_row([], |row| row.get(0))?;
+    u64::try_from(count).map_err(|_| Fault::Contradiction("the ledger counts fewer intents than none".to_owned()))
+}
+
+/// One more, in its own transaction.
+pub(super) fn count_intent(tx: &Connection) -> Result<(), Fault> {
+    tx.prepare_cached("UPDATE ledger_id SET intents = intents + 1")?.execute([])?;
+    Ok(())
+}
+
+/// Whether the payment's own intent is here: a receipt brings none.
+fn has_intent(conn: &Connection, hash: &PaymentHash) -> Result<bool, Fault> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT 1 FROM payments p JOIN intents i ON i.payment = p.id WHERE p.payment_hash = ?1 AND i.token <> ''",
+        )?
+        .exists(params![hash])?)
 }
 
 /// The copies that were rescued and neither merged nor discarded.
@@ -89,10 +128,11 @@ pub(super) fn mark_of(ledger: &Path) -> PathBuf {
 }
 
 /// Notes an intent that has just been committed: before the payer is called, so that a ledger without it is known to be
-/// an older one. The note may stay behind the ledger, and never leads it.
-pub(super) fn note_newest(ledger: &Path, hash: &PaymentHash) -> std::io::Result<()> {
+/// an older one. The note may stay behind the ledger, and never leads it; of two processes, the one with the newer intent
+/// is heard.
+pub(super) fn note_newest(ledger: &Path, begun: &Begun) -> std::io::Result<()> {
     let mark = mark_of(ledger);
-    let open = || OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&mark);
+    let open = || OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&mark);
     let file = match open() {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             create_folder(mark.parent().unwrap_or(&mark))?;
@@ -100,15 +140,54 @@ pub(super) fn note_newest(ledger: &Path, hash: &PaymentHash) -> std::io::Result<
         }
         opened => opened?,
     };
-    file.write_all_at(format!("{}\n", hash.hex()).as_bytes(), 0)?;
+    // Held until the file is closed.
+    file.lock()?;
+    if noted(&file).is_some_and(|noted| noted.intents > begun.intents) {
+        return Ok(());
+    }
+    file.write_all_at(format!("{:020} {}\n", begun.intents, begun.hash.hex()).as_bytes(), 0)?;
     file.sync_data()
 }
 
+/// What stands in the file now.
+fn noted(file: &File) -> Option<Begun> {
+    let mut text = [0; NEWEST_BYTES];
+    file.read_exact_at(&mut text, 0).ok()?;
+    begun_of(&text)
+}
+
 /// One that was not written whole says nothing.
-fn read_newest(mark: &Path) -> Result<Option<PaymentHash>, LedgerError> {
+fn read_newest(mark: &Path) -> Result<Option<Begun>, LedgerError> {
     match crate::opening::read_small(mark, NEWEST_BYTES as u64) {
-        Ok(text) => Ok(std::str::from_utf8(&text).ok().and_then(|text| PaymentHash::from_hex(text.trim_end()))),
+        Ok(text) => Ok(begun_of(&text)),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidData) => Ok(None),
         Err(error) => Err(LedgerError::Io(format!("{}: {error}", mark.display()))),
+    }
+}
+
+fn begun_of(text: &[u8]) -> Option<Begun> {
+    let (intents, hash) = std::str::from_utf8(text).ok()?.trim_end().split_once(' ')?;
+    Some(Begun { intents: intents.parse().ok()?, hash: PaymentHash::from_hex(hash)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_processes_the_newer_intent_is_noted() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = folder.path().join("ledger.db");
+        let begun = |intents: u64| Begun { intents, hash: PaymentHash([u8::try_from(intents).unwrap(); 32]) };
+        let noted = || read_newest(&mark_of(&ledger)).unwrap();
+        assert_eq!(noted(), None);
+        for (intents, stands) in [(3, 3), (2, 3), (12, 12)] {
+            note_newest(&ledger, &begun(intents)).unwrap();
+            assert_eq!(noted(), Some(begun(stands)));
+        }
+        std::fs::write(mark_of(&ledger), "torn").unwrap();
+        assert_eq!(noted(), None);
+        note_newest(&ledger, &begun(4)).unwrap();
+        assert_eq!(noted(), Some(begun(4)));
     }
 }

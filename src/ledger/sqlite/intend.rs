@@ -8,6 +8,7 @@ use super::budget::{self, Charged};
 use super::convert::{Json, PaymentState};
 use super::duplicates::bought_elsewhere;
 use super::error::{Fault, contradiction};
+use super::gap;
 use super::job::{self, Change, Job};
 use super::payment::durable_intent;
 use super::read::twin;
@@ -44,6 +45,7 @@ pub(super) fn intend(tx: &Connection, bodies: &Bodies, now: UnixMs, intent: &New
     budget::hold(tx, job.batch, &charged, cost)?;
     let payment = insert_payment(tx, now, job.batch, intent, &charged)?;
     insert_intent(tx, bodies, payment, intent)?;
+    gap::count_intent(tx)?;
     bounds::use_word(tx, admitted, intent, payment)?;
     let running = Change { attempt: true, ..Change::to(JobState::Running, Reason::None) };
     job::change(tx, now, intent.job, (job.state, job.reason), &running)?;

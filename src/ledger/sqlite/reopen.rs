@@ -72,6 +72,11 @@ fn retry(tx: &Connection, now: UnixMs, key: JobKey, note: &str) -> Result<Reopen
         Err(not) => return Ok(not),
     };
     let purchase = paid_purchase(tx, payment)?;
+    if is_without_credential(tx, payment)? {
+        return Ok(Reopened::Unfit(
+            "it is known by its receipt alone: its credential stood in the ledger that is gone".to_owned(),
+        ));
+    }
     let asks_no_more =
         found.state == JobState::Lost || (found.reason == Reason::UnknownAnswer && !purchase.is_retried());
     if !asks_no_more {
@@ -87,6 +92,10 @@ fn retry(tx: &Connection, now: UnixMs, key: JobKey, note: &str) -> Result<Reopen
     let reason = if purchase.poll().is_some() { Reason::Processing } else { Reason::NotDelivered };
     job::change(tx, now, key, stood(&found), &Change::to(JobState::Paid, reason))?;
     Ok(Reopened::Recorded)
+}
+
+fn is_without_credential(tx: &Connection, payment: PaymentKey) -> Result<bool, Fault> {
+    Ok(tx.prepare_cached("SELECT 1 FROM intents WHERE payment = ?1 AND token = ''")?.exists([payment])?)
 }
 
 /// The answer that is kept is the result: the one address in it, else the answer itself.

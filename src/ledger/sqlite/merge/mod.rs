@@ -188,6 +188,11 @@ impl<'a> Merge<'a> {
         self.histories()?;
         self.bounds()?;
         self.rest(was_empty)?;
+        // Receipts are no intents: what was begun and is in no receipt stays missing.
+        self.tx.execute_batch(
+            "UPDATE main.ledger_id SET intents = max(intents, (SELECT intents FROM other.ledger_id),
+                 (SELECT count(*) FROM main.payments p JOIN main.intents i ON i.payment = p.id WHERE i.token <> ''))",
+        )?;
         // The latest take is the one that counts.
         self.tx.execute_batch(
             "UPDATE jobs AS m SET superseded = (m.take < (SELECT max(l.take) FROM jobs l

@@ -11,14 +11,16 @@ use crate::ledger::sqlite::joined::give_way;
 use crate::ledger::{JobKey, JobState, Reason};
 
 /// How one ledger knows a payment.
-struct Side {
-    payment: i64,
-    job: i64,
+pub(super) struct Side {
+    pub(super) payment: i64,
+    pub(super) job: i64,
     state: PaymentState,
     has_preimage: bool,
     redeems: i64,
-    job_state: JobState,
+    pub(super) job_state: JobState,
     sends: Sends,
+    /// Its intent is gone: a receipt is all that is left.
+    by_receipt: bool,
 }
 
 /// What one ledger knows of a payment's POSTs, and of its death.
@@ -57,9 +59,9 @@ struct Theirs {
 }
 
 const SIDE: &str = "p.id, p.job, p.state, p.preimage IS NOT NULL, p.redeems, j.state, p.sends_begun, p.sends_answered,
-    p.sent_at, p.accepted, p.dead_proof";
+    p.sent_at, p.accepted, p.dead_proof, i.token = ''";
 /// Columns of [`SIDE`].
-const SIDE_COLUMNS: usize = 11;
+const SIDE_COLUMNS: usize = 12;
 
 fn side_of_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Side> {
     Ok(Side {
@@ -76,6 +78,7 @@ fn side_of_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Side> {
             accepted: row.get(9)?,
             proof: row.get(10)?,
         },
+        by_receipt: row.get(11)?,
     })
 }
 
@@ -106,7 +109,7 @@ impl Merge<'_> {
     pub(super) fn payments(&mut self) -> Result<(), Fault> {
         let sql = format!(
             "SELECT {SIDE}, p.payment_hash, t.ours FROM other.payments p JOIN other.jobs j ON j.id = p.job
-                 JOIN of_job t ON t.theirs = j.id ORDER BY p.id"
+                 JOIN other.intents i ON i.payment = p.id JOIN of_job t ON t.theirs = j.id ORDER BY p.id"
         );
         let mut statement = self.tx.prepare(&sql)?;
         let mut rows = statement.query([])?;
@@ -115,15 +118,24 @@ impl Merge<'_> {
                 Theirs { side: side_of_row(row)?, hash: row.get(SIDE_COLUMNS)?, target: row.get(SIDE_COLUMNS + 1)? };
             match self.known(&theirs)? {
                 None => self.bring_in(&theirs)?,
-                Some(ours) => self.compare(&ours, &theirs)?,
+                Some(mut ours) => {
+                    let completes = ours.by_receipt && !theirs.side.by_receipt;
+                    if completes {
+                        ours.job_state = self.complete(&ours, &theirs.side)?;
+                    }
+                    let otherwise = self.compare(&ours, &theirs)? || completes;
+                    self.merged.changed = self.merged.changed.saturating_add(otherwise.into());
+                }
             }
         }
         Ok(())
     }
 
     fn known(&self, theirs: &Theirs) -> Result<Option<Side>, Fault> {
-        let sql =
-            format!("SELECT {SIDE} FROM main.payments p JOIN main.jobs j ON j.id = p.job WHERE p.payment_hash = ?1");
+        let sql = format!(
+            "SELECT {SIDE} FROM main.payments p JOIN main.jobs j ON j.id = p.job JOIN main.intents i ON i.payment = p.id
+             WHERE p.payment_hash = ?1"
+        );
         Ok(self.tx.prepare_cached(&sql)?.query_row([&theirs.hash], side_of_row).optional()?)
     }
 
@@ -139,28 +151,36 @@ impl Merge<'_> {
             ))?
             .execute([side.payment, job])?;
         let payment = self.tx.last_insert_rowid();
-        let intent = INTENTS.list("");
-        self.tx
-            .prepare_cached(&format!(
-                "INSERT INTO main.intents (payment, {intent}) SELECT ?2, {intent} FROM other.intents WHERE payment = ?1"
-            ))?
-            .execute([side.payment, payment])?;
+        self.intent(payment, side.payment)?;
         self.answers(payment, side.payment)?;
         self.refund(payment, side.payment)?;
         if !side.is_dead() {
             self.prevail(job, side)?;
         }
+        if side.by_receipt {
+            self.forget_content(job, side.job)?;
+        }
         self.merged.payments = self.merged.payments.saturating_add(1);
         Ok(())
     }
 
-    /// A payment that both ledgers know.
-    fn compare(&mut self, ours: &Side, theirs: &Theirs) -> Result<(), Fault> {
+    pub(super) fn intent(&self, ours: i64, theirs: i64) -> Result<(), Fault> {
+        let intent = INTENTS.list("");
+        self.tx
+            .prepare_cached(&format!(
+                "INSERT INTO main.intents (payment, {intent}) SELECT ?1, {intent} FROM other.intents WHERE payment = ?2"
+            ))?
+            .execute([ours, theirs])?;
+        Ok(())
+    }
+
+    /// A payment that both ledgers know. Gives whether it stands otherwise now.
+    fn compare(&mut self, ours: &Side, theirs: &Theirs) -> Result<bool, Fault> {
         let side = &theirs.side;
         let mut job = ours.job;
         let revived = ours.is_dead() && !side.is_dead();
         if revived && !side.has_preimage && ours.sends.prove_dead(&side.sends) {
-            return Ok(());
+            return Ok(false);
         }
         if revived {
             job = self.place(theirs, ours.job)?;
@@ -180,10 +200,7 @@ impl Merge<'_> {
             .tx
             .prepare_cached("SELECT state FROM main.payments WHERE id = ?1")?
             .query_row([ours.payment], |row| row.get(0))?;
-        if is_further || state != ours.state {
-            self.merged.changed = self.merged.changed.saturating_add(1);
-        }
-        Ok(())
+        Ok(is_further || state != ours.state)
     }
 
     /// The other ledger proves dead what is open here. What it bought the job with instead comes with its own payment.

@@ -63,9 +63,14 @@ pub(super) const BATCHES: Table = Table {
     key: "id",
     mapped: &["id", "name"],
     columns: &[
-        ours!("manifest"),
+        // Receipts do not tell either.
+        ("manifest", "CASE m.manifest WHEN '-' THEN o.manifest ELSE m.manifest END"),
         ours!("sandbox"),
-        ours!("remembered"),
+        (
+            "remembered",
+            "CASE WHEN NOT json_valid(m.remembered) THEN o.remembered
+                 WHEN json_extract(m.remembered, '$[1].results') IS NULL THEN o.remembered ELSE m.remembered END",
+        ),
         either!("fingerprint"),
         either!("accepted_msat"),
         most!("loads"),
@@ -340,6 +345,7 @@ mod tests {
             match table {
                 "batches" => &["held_msat", "spent_msat", "fees_msat", "refunded_msat"],
                 "periods" => &["held_msat", "spent_msat", "refunded_msat"],
+                "ledger_id" => &["intents"],
                 _ => &[],
             }
         };

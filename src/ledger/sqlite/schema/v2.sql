@@ -43,12 +43,14 @@ CREATE TRIGGER transitions_are_kept BEFORE DELETE ON transitions
     BEGIN SELECT RAISE (ABORT, 'transitions are only appended'); END;
 -- The manifest's own limits, as the last load found them: whoever runs a batch by its results has no manifest at hand.
 ALTER TABLE batches ADD COLUMN limits TEXT;
--- Which ledger this is, wherever its file lies: a copy is the same ledger.
+-- Which ledger this is, wherever its file lies: a copy is the same ledger. And how many intents were ever made with it: what stands
+-- beside its locks says when it has become an older one.
 CREATE TABLE ledger_id (
     only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
-    id BLOB NOT NULL CHECK (length(id) = 16)
+    id BLOB NOT NULL CHECK (length(id) = 16),
+    intents INTEGER NOT NULL CHECK (intents >= 0)
 ) STRICT;
-INSERT INTO ledger_id VALUES (1, randomblob(16));
+INSERT INTO ledger_id VALUES (1, randomblob(16), (SELECT count(*) FROM payments));
 
 -- What is paid for and not delivered: when the first success was answered, when a person last said to ask again, and when the one redeem
 -- more was sent that may follow a success.

@@ -40,19 +40,22 @@ impl Two {
     }
 
     fn receipts(&self) -> Vec<ReceiptRow> {
-        let mut rows = Vec::new();
-        let june = self.one.batch("june").unwrap().unwrap().key;
-        let read = self.one.receipts(june, &mut |row| {
-            rows.push(row);
-            Ok(())
-        });
-        read.unwrap().unwrap();
-        rows
+        receipts_of(&self.one, "june")
     }
 
     fn standing(&self) -> Vec<(String, u32, JobState, Reason)> {
         standing(&self.one, self.one.batch("june").unwrap().unwrap().key)
     }
+}
+
+fn receipts_of(books: &Books, batch: &str) -> Vec<ReceiptRow> {
+    let mut rows = Vec::new();
+    let read = books.receipts(books.batch(batch).unwrap().unwrap().key, &mut |row| {
+        rows.push(row);
+        Ok(())
+    });
+    read.unwrap().unwrap();
+    rows
 }
 
 fn open(path: &Path) -> Books {
@@ -229,13 +232,7 @@ fn receipts_make_known_what_they_prove() {
         let payment = intend(&mut gone, new_intent(job, n)).payment();
         gone.apply(NOW, paid(payment, n, Some(posted()))).unwrap();
     }
-    let mut rows = Vec::new();
-    gone.receipts(june, &mut |row| {
-        rows.push(row);
-        Ok(())
-    })
-    .unwrap()
-    .unwrap();
+    let mut rows = receipts_of(&gone, "june");
     // The ledger of yesterday has begun one of them, and knows the batch.
     let mut books = open(&folder.path().join("ledger.db"));
     let batch = begin(&mut books, "june");
@@ -279,7 +276,17 @@ fn a_ledger_of_yesterday_is_known_beside_its_locks_until_it_is_merged() {
     drop(one);
     std::fs::rename(&other, &path).unwrap();
     let mut restored = open(&path);
-    assert!(matches!(restored.gap().unwrap(), Some(Gap::Behind { hash, .. }) if hash == secret(2).1));
+    let gap = restored.gap().unwrap();
+    assert!(matches!(gap, Some(Gap::Behind { begun: 2, known: 1, hash, .. }) if hash == secret(2).1), "{gap:?}");
+    // A receipt of the newest payment tells nothing of those before it, nor has it the newest one's credential.
+    let rows: Vec<ReceiptRow> = receipts_of(&open(&newest), "june").into_iter().filter(|row| row.id == "b").collect();
+    let file = path.with_file_name("june.receipts.csv");
+    let source = MergeSource::of_receipts(&file, "/jobs/june.toml", &rows, &endpoint(), &restored).unwrap();
+    assert_eq!(restored.merge(NOW, &source).unwrap().payments, 1);
+    assert_eq!(restored.gap().unwrap(), gap);
+    restored.conn.execute("UPDATE ledger_id SET intents = 2", []).unwrap();
+    assert!(restored.gap().unwrap().is_some(), "its own intent is lacking");
+    restored.conn.execute("UPDATE ledger_id SET intents = 1", []).unwrap();
     let source = MergeSource::open(&newest, &restored).unwrap();
     restored.merge(NOW, &source).unwrap();
     assert_eq!(restored.gap().unwrap(), None);

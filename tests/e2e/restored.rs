@@ -1,0 +1,90 @@
+//! A ledger that was put back, deleted or replaced by what its receipts tell: what it lacks is known beside its locks, and nothing
+//! is bought a second time on the way back.
+
+use std::fs;
+
+use rustix::process::Signal;
+
+use crate::harness::{Audit, Client, Sandbox};
+
+const FLAGS: &str = "--default endpoint=generate-video --default duration=3";
+
+/// A manifest with an id and a prompt a row.
+fn rows(client: &Client, name: &str, rows: &[(&str, &str)]) {
+    let rows: String = rows.iter().map(|(id, prompt)| format!("{id},{prompt}\n")).collect();
+    client.write(name, &format!("id,prompt\n{rows}"));
+}
+
+/// What stands in the ledger's place now is set aside under that name, and yesterday's is put there.
+fn put_back(client: &Client, yesterday: &[u8], aside: &str) {
+    fs::rename(client.ledger(), client.path(aside)).unwrap();
+    fs::write(client.ledger(), yesterday).unwrap();
+}
+
+#[test]
+fn receipts_of_the_newest_payment_do_not_hide_what_was_on_its_way_before_it() {
+    let sandbox = Sandbox::start("--sandbox-pay-ms 1500");
+    let client = Client::of(&sandbox);
+    for (name, prompt) in [("old", "a tree"), ("slow", "a kite"), ("fast", "a boat")] {
+        rows(&client, &format!("{name}.csv"), &[("1", prompt)]);
+    }
+    client.run(&format!("run old.csv {FLAGS}")).with(0);
+    let yesterday = fs::read(client.ledger()).unwrap();
+    let slow = client.start(&format!("run slow.csv {FLAGS}"));
+    sandbox.wait_for("a payment on its way", |books| books.payments.len() == 2);
+    slow.kill();
+    client.run(&format!("run fast.csv {FLAGS}")).with(0);
+    put_back(&client, &yesterday, "newest.db");
+
+    client.run(&format!("run fast.csv {FLAGS}")).with(7).saying("older copy");
+    let merged = client.says("ledger merge fast.receipts.csv").with(0);
+    merged.saying("3 payments were begun").saying("knows of 1").saying("receipts do not do that");
+    for line in ["slow.csv", "slow.csv --overwrite", "fast.csv", "slow.csv --batch other --dry-run"] {
+        client.run(&format!("run {line} {FLAGS}")).with(7).saying("older copy").not_saying("overwrite");
+    }
+    client.says("ledger merge newest.db").with(0).not_saying("older copy");
+    client.run("recover --all").with(0);
+    for name in ["old", "slow", "fast"] {
+        client.run(&format!("run {name}.csv {FLAGS}")).with(0);
+    }
+    assert_eq!(sandbox.books().settled().len(), 3);
+    assert_eq!(client.column("slow.results.csv", "state"), ["delivered"]);
+}
+
+/// What a receipt proved without its credential is asked for with it, once its own ledger is back.
+#[test]
+fn what_was_known_by_its_receipt_alone_is_fetched_once_its_ledger_is_merged() {
+    let sandbox = Sandbox::start("--sandbox-redeem-error SERVICE_ERROR");
+    let client = Client::of(&sandbox);
+    rows(&client, "jobs.csv", &[("1", "a kite")]);
+    let running = client.start(&format!("run jobs.csv {FLAGS}"));
+    sandbox.wait_for("a redeem", |books| books.settled().len() == 1);
+    running.signal(Signal::INT);
+    running.end().with(130);
+    fs::rename(client.ledger(), client.path("newest.db")).unwrap();
+    fs::remove_dir_all(client.ledger().with_file_name("ledger.db.locks")).unwrap();
+    client.says("ledger merge jobs.receipts.csv").with(0).saying("1 job and 1 payment were new");
+    client.says("status --batch jobs").with(4).saying("its receipt alone");
+    client.says("resolve --batch jobs --job 1 --as retry --note x").with(2).saying("its receipt alone");
+    client.says("ledger merge newest.db").with(0).saying("1 payment stood otherwise");
+    client.says("status --batch jobs").with(3).saying("paid");
+    assert_eq!(sandbox.books().settled().len(), 1);
+}
+
+#[test]
+fn a_persons_word_gives_up_what_no_ledger_knows() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    rows(&client, "jobs.csv", &[("1", "a kite"), ("2", "a boat")]);
+    let run = format!("run jobs.csv {FLAGS}");
+    client.run(&format!("{run} --limit 1")).with(3);
+    let yesterday = fs::read(client.ledger()).unwrap();
+    client.run(&run).with(0);
+    put_back(&client, &yesterday, "gone.db");
+    client.says("ledger merge jobs.receipts.csv").with(0).saying("older copy");
+    client.run(&run).with(7);
+    let mark = client.ledger().with_file_name("ledger.db.locks").join("newest");
+    client.says(&format!("ledger merge --discard {}", mark.display())).with(0);
+    client.run(&run).with(0);
+    Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
+}
