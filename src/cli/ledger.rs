@@ -1,17 +1,18 @@
 //! `ledger`: what cares for the ledger itself.
 
+use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::catalog::Catalog;
-use crate::ledger::sqlite::{BatchLock, Books, Doubled, Gap, LockError, MergeSource, Merged, OpenMode};
-use crate::ledger::{LedgerError, ReceiptRow};
+use crate::ledger::sqlite::{Asked, BatchLock, Books, Doubled, Gap, LockError, MergeSource, Merged, OpenMode};
+use crate::ledger::{LedgerError, ReceiptKind, ReceiptRow};
 use crate::money::counted;
 use crate::opening::{self, Opened};
 use crate::run::{Clock, SystemClock};
 
 use super::config::LedgerMergeOptions;
-use super::receipts::Receipts;
+use super::receipts::{Receipts, Results};
 use super::{ExitCode, Failure, terminal};
 
 /// The first bytes of every SQLite file.
@@ -72,10 +73,34 @@ fn of_receipts(books: &Books, file: &Path, rows: &[ReceiptRow]) -> Result<MergeS
     let builtin = Catalog::builtin().map_err(Failure::Input)?;
     let stranger = builtin.iter().next();
     let stranger = stranger.ok_or_else(|| Failure::Internal("the catalogue is empty".to_owned()))?;
-    MergeSource::of_receipts(file, &manifest_of(file), rows, stranger, books).map_err(|error| match error {
+    let asked = asked(file, rows);
+    MergeSource::of_receipts(file, &manifest_of(file), rows, &asked, stranger, books).map_err(|error| match error {
         LedgerError::Contradiction(what) => Failure::Usage(format!("{}: {what}; nothing was merged", file.display())),
         error => Failure::Ledger(error),
     })
+}
+
+/// What was asked for by the purchases of these receipts, as far as the results beside them tell: of the same batch, id, take and
+/// result.
+fn asked(receipts: &Path, rows: &[ReceiptRow]) -> Asked {
+    let Some(results) = Results::beside(receipts).and_then(|path| Results::open(&path)) else { return Asked::new() };
+    let purchase = |row: &ReceiptRow| (row.id.clone(), row.take);
+    let payments = rows.iter().filter(|row| row.kind == ReceiptKind::Payment);
+    let by_id: HashMap<_, &ReceiptRow> = payments.map(|row| (purchase(row), row)).collect();
+    let mut asked = Asked::new();
+    for line in results.filter(|line| !line.is_unpaid) {
+        let Some(take) = line.row.take else { continue };
+        let Some(receipt) = by_id.get(&(line.row.id.clone(), take)) else { continue };
+        let url = receipt.url.as_deref().unwrap_or_default();
+        let is_its_own = match &line.batch {
+            Some(batch) => *batch == receipt.batch && (line.url == url || line.url.is_empty() || url.is_empty()),
+            None => line.url == url && !url.is_empty(),
+        };
+        if is_its_own && line.row.endpoint == receipt.endpoint {
+            asked.insert((receipt.batch.clone(), line.row.id, take), line.row.params);
+        }
+    }
+    asked
 }
 
 /// The manifest beside whose results these receipts were written, as far as names tell.

@@ -182,19 +182,22 @@ pub struct Original {
     pub id: String,
     /// When it was paid, or else intended.
     pub at: UnixMs,
+    /// It is known by its receipt alone, and may be another purchase.
+    pub unproved: bool,
 }
 
 impl Original {
     /// Why the other job is not bought.
     #[must_use]
     pub fn words(&self) -> String {
-        format!("bought already: {self}")
+        format!("{} already: {self}", if self.unproved { "may be bought" } else { "bought" })
     }
 }
 
 impl std::fmt::Display for Original {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "job {} of the batch {}, {}", self.id, self.batch, self.at)
+        write!(f, "job {} of the batch {}, {}", self.id, self.batch, self.at)?;
+        f.write_str(if self.unproved { " (known by its receipt alone)" } else { "" })
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) use names::fold;
 pub use names::{id_problem, normal_id, parse_delimiter};
 pub use notes::{Notes, delimiter_name};
 pub use open::{Format, Manifest, OpenOptions, STDIN};
+pub(crate) use results::BATCH_COLUMN;
 pub use results::{ResultsOf, ResultsRow};
 
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use crate::cells::{restore, trim};
 use crate::diagnostic::Diagnostic;
 
 /// The columns that name a row's batch and ledger.
-pub(super) const BATCH_COLUMN: &str = "l402_batch";
+pub(crate) const BATCH_COLUMN: &str = "l402_batch";
 pub(super) const LEDGER_COLUMN: &str = "l402_ledger";
 
 /// Whose results a file holds.
@@ -35,6 +35,24 @@ pub struct ResultsRow {
     pub endpoint: String,
     /// Its parameters' cells, by name as headers are compared.
     pub params: Vec<(String, String)>,
+}
+
+impl ResultsRow {
+    /// The row with these cells, each with its column's name.
+    #[must_use]
+    pub fn of<'c>(cells: impl IntoIterator<Item = (&'c str, &'c str)>) -> Self {
+        let mut row = Self { id: String::new(), take: None, endpoint: String::new(), params: Vec::new() };
+        for (name, cell) in cells {
+            match fold(name).as_str() {
+                "id" => row.id = normal_id(cell).into_owned(),
+                "take" => row.take = cell.parse().ok(),
+                "endpoint" => row.endpoint = cell.to_owned(),
+                name if name.is_empty() || RESULTS_COLUMNS.contains(&name) || name.starts_with("x_") => {}
+                name => row.params.push((name.strip_prefix(PARAMS_PREFIX).unwrap_or(name).to_owned(), cell.to_owned())),
+            }
+        }
+        row
+    }
 }
 
 impl Manifest {
@@ -121,17 +139,7 @@ impl Iterator for ResultsPass<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let cells = self.next_cells()?;
-        let mut row = ResultsRow { id: String::new(), take: None, endpoint: String::new(), params: Vec::new() };
-        for (name, cell) in self.names.iter().zip(cells) {
-            match name.as_str() {
-                "id" => row.id = normal_id(&cell).into_owned(),
-                "take" => row.take = cell.parse().ok(),
-                "endpoint" => row.endpoint = cell,
-                name if name.is_empty() || RESULTS_COLUMNS.contains(&name) || name.starts_with("x_") => {}
-                name => row.params.push((name.strip_prefix(PARAMS_PREFIX).unwrap_or(name).to_owned(), cell)),
-            }
-        }
-        Some(row)
+        Some(ResultsRow::of(self.names.iter().map(String::as_str).zip(cells.iter().map(String::as_str))))
     }
 }
 

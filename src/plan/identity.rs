@@ -166,6 +166,14 @@ impl std::hash::Hash for MadeKey {
     }
 }
 
+/// The id that is made for the first job of that content.
+#[must_use]
+pub fn made_id(content: &ContentHash) -> String {
+    let mut id = String::new();
+    MadeKey::of(content).write_id(1, &mut id);
+    id
+}
+
 /// Whether an id could be a made one: `j`, 16 base32 characters, perhaps a number.
 #[must_use]
 pub fn looks_made(id: &str) -> bool {

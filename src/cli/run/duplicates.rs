@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::cli::Failure;
+use crate::ledger::Original;
 use crate::ledger::sqlite::Duplicates;
 use crate::manifest::Manifest;
 use crate::money::counted;
@@ -22,15 +23,21 @@ pub(in crate::cli) fn edition(manifest: &Manifest, zone: &TimeZone) -> Result<St
 
 /// What was found, for a person.
 pub(in crate::cli) fn words(found: &Duplicates) -> String {
-    let named = found.first.iter().take(NAMED_MAX).map(|(id, original)| format!("{id} is {original}"));
+    let is = |original: &Original| if original.unproved { "may be" } else { "is" };
+    let named = found.first.iter().take(NAMED_MAX).map(|(id, original)| format!("{id} {} {original}", is(original)));
     let mut named = named.collect::<Vec<_>>().join(", ");
     if usize::try_from(found.count).is_ok_and(|count| count > NAMED_MAX) {
         named.push_str(", …");
     }
+    let all_are = found.first.iter().all(|(_, original)| !original.unproved);
     format!(
         "{} for {} {} bought already under another name: {named}",
         counted(found.count, "job"),
         found.price.sats_ceil(),
-        if found.count == 1 { "is" } else { "are" }
+        match (all_are, found.count) {
+            (false, _) => "may be",
+            (true, 1) => "is",
+            (true, _) => "are",
+        }
     )
 }

@@ -288,6 +288,10 @@ pub(super) fn tell_load(load: &PlanLoad, reporter: &Reporter) {
         (&load.open_as_begun, "begun and changed in the manifest since: finished as begun"),
         (&load.changed, "delivered and changed in the manifest since: not bought again"),
         (
+            &load.unproved,
+            "bought, as receipts prove, and nothing proves that the manifest asks for the same: not bought again",
+        ),
+        (
             &load.by_default,
             "given in the manifest as before, and another by a default of the catalogue that has changed",
         ),

@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 use super::Books;
+use super::by_receipt::MayRepeat;
 use super::error::Fault;
 use super::job::append_transition;
 use super::words::take_back_set_aside;
@@ -18,7 +19,8 @@ use crate::money::Msat;
 use crate::time::UnixMs;
 
 /// The condition of `jobs_bought`, for a job `o`: what is delivered, paid, open or lost. What was refunded is none.
-const BOUGHT: &str = "o.state IN ('running', 'in_doubt', 'paid', 'delivered', 'downloaded', 'refund_offered', 'lost')";
+pub(super) const BOUGHT: &str =
+    "o.state IN ('running', 'in_doubt', 'paid', 'delivered', 'downloaded', 'refund_offered', 'lost')";
 
 /// That `r` is compared with a purchase `o`: what names no edition is compared with everything.
 const ONE_EDITION: &str = "(r.edition = '' OR o.edition IN ('', r.edition))";
@@ -231,8 +233,9 @@ fn find(tx: &Connection, batch: BatchKey, network: Option<Network>) -> Result<Ve
     if is_play(tx, batch)? {
         return Ok(Vec::new());
     }
+    let unproved = MayRepeat::of(tx, batch, network)?;
     let sql = format!(
-        "SELECT r.id, r.job, r.price_msat, r.seq, r.state = 'refused', CASE WHEN {free} THEN NULL ELSE
+        "SELECT r.id, r.job, r.price_msat, r.seq, r.state = 'refused', r.take = 1 AND NOT ({free}), CASE WHEN {free} THEN NULL ELSE
              (SELECT o.id FROM jobs o WHERE o.content = r.content AND {BOUGHT} AND {ONE_EDITION}
                   AND NOT (o.batch = r.batch AND o.job = r.job)
                   AND NOT ({row})
@@ -249,9 +252,12 @@ fn find(tx: &Connection, batch: BatchKey, network: Option<Network>) -> Result<Ve
     let mut rows = statement.query(params![batch, network])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let (was_aside, original): (bool, Option<JobKey>) = (row.get(4)?, row.get(5)?);
+        let (was_aside, is_new, proved): (bool, bool, Option<JobKey>) = (row.get(4)?, row.get(5)?, row.get(6)?);
+        let id: String = row.get(1)?;
+        let may_be = || unproved.as_ref().filter(|_| is_new).and_then(|unproved| unproved.original(&id));
+        let original = proved.or_else(may_be);
         if was_aside || original.is_some() {
-            let (key, id, price, seq) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            let (key, price, seq) = (row.get(0)?, row.get(2)?, row.get(3)?);
             found.push(Found { key, id, price, seq, was_aside, original });
         }
     }
@@ -290,11 +296,12 @@ pub(super) fn bought_elsewhere(
 
 fn original_of(conn: &Connection, key: JobKey) -> Result<Original, Fault> {
     let mut statement: CachedStatement<'_> = conn.prepare_cached(
-        "SELECT b.name, o.job, coalesce(p.paid_at, p.intended_at, o.started_at, b.created_at)
+        "SELECT b.name, o.job, coalesce(p.paid_at, p.intended_at, o.started_at, b.created_at), o.content = zeroblob(32)
          FROM jobs o JOIN batches b ON b.id = o.batch
              LEFT JOIN payments p ON p.job = o.id AND p.state <> 'dead' WHERE o.id = ?1",
     )?;
-    let original = |row: &Row<'_>| Ok(Original { batch: row.get(0)?, id: row.get(1)?, at: row.get(2)? });
+    let original =
+        |row: &Row<'_>| Ok(Original { batch: row.get(0)?, id: row.get(1)?, at: row.get(2)?, unproved: row.get(3)? });
     Ok(statement.query_row([key], original)?)
 }
 

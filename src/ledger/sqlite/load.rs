@@ -7,6 +7,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
 use super::Books;
+use super::by_receipt::{Unproven, unproved_rows};
 use super::convert::{Json, int};
 use super::error::{Fault, contradiction};
 use super::job::append_transition;
@@ -20,8 +21,6 @@ use crate::time::UnixMs;
 
 /// Ids that a report names at most; more are only counted.
 const IDS_MAX: usize = 1_000;
-/// The content of a job of which only its receipt is left: no job's own.
-pub(super) const UNKNOWN_CONTENT: ContentHash = ContentHash([0; 32]);
 /// Pairs of ids that look alike that are reported at most.
 const ALIKE_MAX: usize = 100;
 
@@ -52,6 +51,8 @@ pub struct PlanLoad {
     /// Of those that are changed or open, and of those bought once more, the ones without an id of their own that the
     /// manifest gives as before: a default of the catalogue is another now.
     pub by_default: IdList,
+    /// Bought, as their receipts prove, and nothing proves that the manifest asks for the same: not bought, marked.
+    pub unproved: IdList,
     /// Not bought, and gone from the manifest by this load.
     pub withdrawn: IdList,
     /// Bought once more.
@@ -80,6 +81,12 @@ impl IdList {
         if self.first.len() < IDS_MAX {
             self.first.push(id.to_owned());
         }
+    }
+
+    /// One that was added is none of them.
+    fn take_out(&mut self, id: &str) {
+        self.count = self.count.saturating_sub(1);
+        self.first.retain(|known| known != id);
     }
 }
 
@@ -126,8 +133,7 @@ impl Books {
     pub fn would_buy(&self, batch: BatchKey, retake: &Retake, job: &PlannedJob) -> Result<bool, LedgerError> {
         self.read(|books| {
             let known = books.conn.prepare_cached(FIND)?.query_row(params![batch, job.id], known_of_row).optional()?;
-            let Some(mut known) = known else { return Ok(true) };
-            known.content = known.content_beside(job);
+            let Some(known) = known else { return Ok(true) };
             let other = known.content != job.content;
             Ok(match known.state {
                 JobState::Pending | JobState::Refused | JobState::Failed if other && known.take > 1 => {
@@ -185,13 +191,6 @@ struct Known {
     max_cost: Option<Msat>,
 }
 
-impl Known {
-    /// What was bought, where that job tells: see [`UNKNOWN_CONTENT`].
-    fn content_beside(&self, job: &PlannedJob) -> ContentHash {
-        if self.content == UNKNOWN_CONTENT { job.content } else { self.content }
-    }
-}
-
 /// What becomes of a known job.
 #[derive(PartialEq, Eq)]
 enum Step {
@@ -221,6 +220,7 @@ pub(super) struct Load<'a> {
     pub(super) number: i64,
     seq: u64,
     pub(super) retake: &'a Retake,
+    unproven: Unproven,
     /// The endpoint's row by the address of its value, which is kept alive beside it.
     endpoints: HashMap<*const Endpoint, (Arc<Endpoint>, i64)>,
     find: CachedStatement<'a>,
@@ -266,6 +266,7 @@ impl<'a> Load<'a> {
             number,
             seq: 0,
             retake,
+            unproven: Unproven::of(tx)?,
             endpoints: HashMap::new(),
             find: tx.prepare_cached(FIND)?,
             insert: tx.prepare_cached(INSERT)?,
@@ -277,6 +278,7 @@ impl<'a> Load<'a> {
 
     fn take(&mut self, job: &PlannedJob) -> Result<(), Fault> {
         let endpoint = self.endpoint(&job.endpoint)?;
+        self.unproven.learn(self.tx, job, endpoint)?;
         let known = self.find.query_row(params![self.batch, job.id], known_of_row).optional()?;
         match known {
             None => {
@@ -287,7 +289,6 @@ impl<'a> Load<'a> {
                 return contradiction(format!("the plan has two jobs of the id {}", job.id));
             }
             Some(mut known) => {
-                self.learn(&mut known, job, endpoint)?;
                 let mut step = self.step(&known, job, endpoint)?;
                 if step == Step::TakeBack {
                     known = self.find.query_row(params![self.batch, job.id], known_of_row)?;
@@ -297,17 +298,6 @@ impl<'a> Load<'a> {
             }
         }
         self.seq = self.seq.saturating_add(1);
-        Ok(())
-    }
-
-    /// A job that was known by its receipt alone is what the manifest has under its id.
-    fn learn(&self, known: &mut Known, job: &PlannedJob, endpoint: i64) -> Result<(), Fault> {
-        if known.content == UNKNOWN_CONTENT {
-            known.content = job.content;
-            self.tx
-                .prepare_cached("UPDATE jobs SET content = ?2, endpoint = ?3, params = ?4 WHERE id = ?1")?
-                .execute(params![known.key, job.content, endpoint, Json(&job.params)])?;
-        }
         Ok(())
     }
 
@@ -523,6 +513,11 @@ impl<'a> Load<'a> {
     fn finish(mut self) -> Result<PlanLoad, Fault> {
         self.recognise()?;
         self.withdraw()?;
+        // What a later row has proved is known by now.
+        for id in unproved_rows(self.tx, self.batch, self.number)? {
+            self.report.changed.take_out(&id);
+            self.report.unproved.add(&id);
+        }
         if self.number > 1 && self.report.new > 0 {
             self.find_alike()?;
         }

@@ -56,7 +56,7 @@ impl Load<'_> {
             "SELECT j.id, j.job, j.take, j.state, j.reason, j.content, j.params, e.id, e.json
              FROM jobs j JOIN endpoints e ON e.id = j.endpoint
              WHERE j.batch = ?1 AND j.superseded = 0 AND j.last_load < ?2
-                 AND j.state NOT IN ('pending', 'refused', 'failed') ORDER BY j.seq",
+                 AND j.state NOT IN ('pending', 'refused', 'failed') AND j.content <> zeroblob(32) ORDER BY j.seq",
         )?;
         let mut endpoints = HashMap::new();
         let mut gone: HashMap<ContentHash, VecDeque<Gone>> = HashMap::new();

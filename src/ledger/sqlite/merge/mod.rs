@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags, params};
 use tempfile::TempPath;
 
+pub use self::receipts::Asked;
 use self::tables::{
     BATCHES, DECISIONS, ENDPOINT_URLS, ENDPOINTS, JOBS, LEDGER_ID, MERGES, PERIODS, TRANSITIONS, TRUSTS, Table,
     WITNESSES,

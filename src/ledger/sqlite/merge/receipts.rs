@@ -3,6 +3,7 @@
 //! They prove batch, job, take, payment and result. What was asked for, and the credential, stood in the ledger that is
 //! gone.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -10,16 +11,19 @@ use sha2::{Digest, Sha256};
 
 use super::payments::Side;
 use super::{Merge, MergeSource};
-use crate::catalog::Endpoint;
+use crate::catalog::{Endpoint, Value};
 use crate::l402::{Network, Preimage};
 use crate::ledger::sqlite::Books;
+use crate::ledger::sqlite::by_receipt::UNKNOWN_CONTENT;
 use crate::ledger::sqlite::convert::Json;
 use crate::ledger::sqlite::core::configure;
 use crate::ledger::sqlite::error::{Fault, contradiction};
 use crate::ledger::sqlite::job::{self, Change};
-use crate::ledger::sqlite::load::UNKNOWN_CONTENT;
 use crate::ledger::sqlite::schema;
 use crate::ledger::{JobKey, JobState, LedgerError, Reason, ReceiptKind, ReceiptRow};
+
+/// What was asked for, as results tell it: by batch, id and take.
+pub type Asked = HashMap<(String, String, u32), Vec<(String, String)>>;
 
 /// What is said of a job whose credential and request are gone.
 const KNOWN_BY_RECEIPT: &str = "known by its receipt alone: what was asked for, and the credential, stood in the ledger \
@@ -33,7 +37,8 @@ const WITHOUT_CREDENTIAL: &str = "
 
 impl MergeSource {
     /// The receipts of that file, of batches that were begun from `manifest`. An endpoint that the
-    /// ledger does not know is taken for one like `stranger`.
+    /// ledger does not know is taken for one like `stranger`. What was asked for is known where `asked` tells: cells by
+    /// parameter, as results have them.
     ///
     /// # Errors
     /// Where a row proves nothing (its preimage does not belong to its hash), or no ledger can be made of them.
@@ -41,6 +46,7 @@ impl MergeSource {
         file: &Path,
         manifest: &str,
         rows: &[ReceiptRow],
+        asked: &Asked,
         stranger: &Endpoint,
         into: &Books,
     ) -> Result<Self, LedgerError> {
@@ -53,7 +59,11 @@ impl MergeSource {
             let tx = conn.transaction()?;
             for row in rows {
                 match row.kind {
-                    ReceiptKind::Payment => payment(&tx, manifest, row, &endpoint(into, row, stranger)?)?,
+                    ReceiptKind::Payment => {
+                        let cells = asked.get(&(row.batch.clone(), row.id.clone(), row.take));
+                        let asked = cells.map(Vec::as_slice).unwrap_or_default();
+                        payment(&tx, manifest, row, asked, &endpoint(into, row, stranger)?)?;
+                    }
                     ReceiptKind::Refund => refund(&tx, row)?,
                 }
             }
@@ -132,7 +142,13 @@ fn endpoint(into: &Books, row: &ReceiptRow, stranger: &Endpoint) -> Result<Strin
     serde_json::to_string(&endpoint).map_err(|error| Fault::Contradiction(error.to_string()))
 }
 
-fn payment(tx: &Connection, manifest: &str, row: &ReceiptRow, endpoint: &str) -> Result<(), Fault> {
+fn payment(
+    tx: &Connection,
+    manifest: &str,
+    row: &ReceiptRow,
+    asked: &[(String, String)],
+    endpoint: &str,
+) -> Result<(), Fault> {
     let preimage: Option<[u8; 32]> =
         data_encoding::HEXLOWER_PERMISSIVE.decode(row.preimage.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
     let Some(preimage) = preimage.filter(|bytes| Preimage::verify(*bytes, &row.hash).is_ok()) else {
@@ -144,7 +160,7 @@ fn payment(tx: &Connection, manifest: &str, row: &ReceiptRow, endpoint: &str) ->
     if row.amount.get() == 0 || row.id.is_empty() || row.batch.is_empty() || row.take == 0 {
         return contradiction(format!("the receipt {} names no purchase", row.hash.hex()));
     }
-    let job = job(tx, manifest, row, endpoint)?;
+    let job = job(tx, manifest, row, asked, endpoint)?;
     let (fee, state) = (row.fee, if row.fee.is_some() { "posted" } else { "paid" });
     let delivered_at = row.url.as_deref().filter(|url| is_result(url)).map(|_| row.paid_at);
     let node = if row.payer_node.is_empty() { "unknown" } else { &row.payer_node };
@@ -186,7 +202,13 @@ fn payment(tx: &Connection, manifest: &str, row: &ReceiptRow, endpoint: &str) ->
 }
 
 /// The job of a receipt, with its batch and its endpoint.
-fn job(tx: &Connection, manifest: &str, row: &ReceiptRow, endpoint: &str) -> Result<i64, Fault> {
+fn job(
+    tx: &Connection,
+    manifest: &str,
+    row: &ReceiptRow,
+    asked: &[(String, String)],
+    endpoint: &str,
+) -> Result<i64, Fault> {
     let remembered = crate::ledger::sqlite::Remembered::default();
     tx.execute(
         "INSERT INTO batches (name, manifest, sandbox, remembered, created_at, last_run_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
@@ -203,7 +225,7 @@ fn job(tx: &Connection, manifest: &str, row: &ReceiptRow, endpoint: &str) -> Res
     tx.execute("INSERT INTO endpoints (hash, json) VALUES (?1, ?2) ON CONFLICT DO NOTHING", params![hash, endpoint])?;
     let url = row.url.as_deref().filter(|url| is_result(url));
     let state = if url.is_some() { JobState::Delivered } else { JobState::Paid };
-    let params: Vec<(String, crate::catalog::Value)> = Vec::new();
+    let asked: Vec<_> = asked.iter().map(|(name, cell)| (name.clone(), Value::Text(cell.clone()))).collect();
     tx.execute(
         "INSERT INTO jobs (batch, job, take, seq, line, endpoint, content, price_msat, fee_ceiling_msat, state, reason, error,
              attempts, started_at, finished_at, url, first_load, last_load, params, extra)
@@ -222,7 +244,7 @@ fn job(tx: &Connection, manifest: &str, row: &ReceiptRow, endpoint: &str) -> Res
             KNOWN_BY_RECEIPT,
             row.paid_at,
             url,
-            Json(&params),
+            Json(&asked),
             Json(&row.extra)
         ],
     )?;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::support::*;
-use crate::ledger::sqlite::{Books, Doubled, Gap, MergeSource, Merged, OpenMode};
+use crate::ledger::sqlite::{Asked, Books, Doubled, Gap, MergeSource, Merged, OpenMode};
 use crate::ledger::{Committed, DeadProof, JobState, OpenStage, PaymentKey, PendingJob, Reason, ReceiptRow, Record};
 
 /// A ledger of a batch with these jobs, and a copy of it: what was one goes on in two places.
@@ -48,7 +48,7 @@ impl Two {
     }
 }
 
-fn receipts_of(books: &Books, batch: &str) -> Vec<ReceiptRow> {
+pub(super) fn receipts_of(books: &Books, batch: &str) -> Vec<ReceiptRow> {
     let mut rows = Vec::new();
     let read = books.receipts(books.batch(batch).unwrap().unwrap().key, &mut |row| {
         rows.push(row);
@@ -241,7 +241,9 @@ fn receipts_make_known_what_they_prove() {
     let payment = intend(&mut books, new_intent(&b, 2)).payment();
 
     let file = folder.path().join("june.receipts.csv");
-    let source = MergeSource::of_receipts(&file, "/jobs/june.toml", &rows, &endpoint(), &books).unwrap();
+    let of_a = [("prompt", "a"), ("n", "3")].map(|(name, cell)| (name.to_owned(), cell.to_owned())).to_vec();
+    let asked = Asked::from([(("june".to_owned(), "a".to_owned(), 1), of_a)]);
+    let source = MergeSource::of_receipts(&file, "/jobs/june.toml", &rows, &asked, &endpoint(), &books).unwrap();
     let merged = books.merge(NOW, &source).unwrap();
     assert_eq!((merged.payments, merged.changed), (2, 1));
     assert_eq!(books.merge(NOW, &source).unwrap(), Merged::default());
@@ -257,7 +259,7 @@ fn receipts_make_known_what_they_prove() {
     assert_eq!(states, expected.map(|(id, state, reason)| (id.to_owned(), state, reason)));
     books.request(payment).unwrap();
     rows[0].preimage = "00".repeat(32);
-    assert!(MergeSource::of_receipts(&file, "-", &rows, &endpoint(), &books).is_err(), "it proves nothing");
+    assert!(MergeSource::of_receipts(&file, "-", &rows, &asked, &endpoint(), &books).is_err(), "it proves nothing");
 }
 
 #[test]
@@ -281,7 +283,8 @@ fn a_ledger_of_yesterday_is_known_beside_its_locks_until_it_is_merged() {
     // A receipt of the newest payment tells nothing of those before it, nor has it the newest one's credential.
     let rows: Vec<ReceiptRow> = receipts_of(&open(&newest), "june").into_iter().filter(|row| row.id == "b").collect();
     let file = path.with_file_name("june.receipts.csv");
-    let source = MergeSource::of_receipts(&file, "/jobs/june.toml", &rows, &endpoint(), &restored).unwrap();
+    let source =
+        MergeSource::of_receipts(&file, "/jobs/june.toml", &rows, &Asked::new(), &endpoint(), &restored).unwrap();
     assert_eq!(restored.merge(NOW, &source).unwrap().payments, 1);
     assert_eq!(restored.gap().unwrap(), gap);
     restored.conn.execute("UPDATE ledger_id SET intents = 2", []).unwrap();

@@ -1,6 +1,7 @@
 //! Tests of the ledger as a whole.
 
 mod bounds;
+mod by_receipt;
 mod deciding;
 mod duplicates;
 mod fetching;

@@ -1,0 +1,110 @@
+//! What is known by receipts alone is learnt only where it is proved; until then nothing is bought that it may be.
+
+use std::path::Path;
+
+use super::merging::receipts_of;
+use super::support::*;
+use crate::ledger::sqlite::{Asked, Books, Compared, Duplicates, MergeSource, PlanLoad, Retake};
+use crate::ledger::{BatchKey, JobState, Reason};
+use crate::plan::{PlannedJob, made_id};
+
+/// A ledger that knows by receipts alone what a batch June has bought: jobs of these ids and prompts. The results beside tell
+/// what was asked for where they are there.
+fn known_by_receipts(bought: &[(&str, &str)], results: bool) -> (Books, BatchKey) {
+    let mut gone = Books::in_memory().unwrap();
+    let june = begin(&mut gone, "june");
+    load(&mut gone, june, &Retake::default(), rows(bought));
+    for (n, job) in (1..).zip(pending(&gone, june)) {
+        deliver(&mut gone, &job, n);
+    }
+    let cells = |prompt: &str| vec![("prompt".to_owned(), prompt.to_owned()), ("n".to_owned(), "3".to_owned())];
+    let asked = bought.iter().map(|(id, prompt)| (("june".to_owned(), (*id).to_owned(), 1), cells(prompt)));
+    let asked: Asked = asked.filter(|_| results).collect();
+    let mut books = Books::in_memory().unwrap();
+    let file = Path::new("june.receipts.csv");
+    let rows = receipts_of(&gone, "june");
+    let source = MergeSource::of_receipts(file, "/jobs/june.toml", &rows, &asked, &endpoint(), &books).unwrap();
+    assert_eq!(books.merge(NOW, &source).unwrap().payments, u64::try_from(bought.len()).unwrap());
+    let key = books.batch("june").unwrap().unwrap().key;
+    (books, key)
+}
+
+fn rows(rows: &[(&str, &str)]) -> Vec<PlannedJob> {
+    let endpoint = endpoint();
+    rows.iter().map(|(id, prompt)| planned(&endpoint, id, prompt)).collect()
+}
+
+fn loaded(books: &mut Books, batch: BatchKey, of: &[(&str, &str)]) -> (PlanLoad, Duplicates) {
+    let load = load(books, batch, &Retake::default(), rows(of));
+    (load, books.set_duplicates_aside(batch, NOW, &Compared::default()).unwrap())
+}
+
+fn stands(books: &Books, batch: BatchKey) -> Vec<(String, JobState, Reason)> {
+    standing(books, batch).into_iter().map(|(id, _, state, reason)| (id, state, reason)).collect()
+}
+
+fn standing_as(expected: &[(&str, JobState, Reason)]) -> Vec<(String, JobState, Reason)> {
+    expected.iter().map(|(id, state, reason)| ((*id).to_owned(), *state, *reason)).collect()
+}
+
+const HERE: (JobState, Reason) = (JobState::Delivered, Reason::None);
+const CHANGED: (JobState, Reason) = (JobState::Delivered, Reason::Changed);
+const ASIDE: (JobState, Reason) = (JobState::Refused, Reason::Duplicate);
+const PENDING: (JobState, Reason) = (JobState::Pending, Reason::None);
+
+#[test]
+fn row_numbers_that_shift_are_told_by_the_results_and_by_nothing_else() {
+    let now = [("1", "zero"), ("2", "one"), ("3", "two")];
+    for results in [true, false] {
+        let (mut books, june) = known_by_receipts(&[("1", "one"), ("2", "two")], results);
+        let (load, duplicates) = loaded(&mut books, june, &now);
+        let lists = (load.changed.count, load.unproved.count);
+        assert_eq!(lists, if results { (2, 0) } else { (0, 2) }, "what a later row proves is known too");
+        assert_eq!((duplicates.count, duplicates.first[0].1.unproved), (1, !results), "{duplicates:?}");
+        let expected = [("1", CHANGED), ("2", CHANGED), ("3", ASIDE)].map(|(id, (state, why))| (id, state, why));
+        assert_eq!(stands(&books, june), standing_as(&expected));
+        let (load, _) = loaded(&mut books, june, &[("1", "one"), ("2", "two"), ("3", "three")]);
+        assert_eq!(load.unproved.count, if results { 0 } else { 2 });
+        let expected = if results { [HERE, HERE, PENDING] } else { [CHANGED, CHANGED, ASIDE] };
+        let expected: Vec<_> =
+            ["1", "2", "3"].into_iter().zip(expected).map(|(id, (state, why))| (id, state, why)).collect();
+        assert_eq!(stands(&books, june), standing_as(&expected));
+        // A person's word buys it all the same.
+        books.mean_duplicates(june, NOW, &["3".to_owned()]).unwrap();
+        assert_eq!(loaded(&mut books, june, &[("1", "one"), ("2", "two"), ("3", "three")]).1.count, 0);
+    }
+}
+
+#[test]
+fn another_batch_is_compared_by_content_where_that_is_proved_and_by_id_where_not() {
+    let made: Vec<String> = ["kite", "boat"].iter().map(|prompt| made_id(&rows(&[("x", prompt)])[0].content)).collect();
+    // What the receipts' ids are, whether results stand beside them, the rows of another manifest, and how many are left out.
+    let again = [("1", "kite"), ("2", "boat"), ("3", "dog")];
+    let renamed = [("a", "kite"), ("b", "boat"), ("3", "dog")];
+    for (ids, results, now, left_out) in [
+        (["1", "2"], true, again, 2),
+        (["1", "2"], true, renamed, 2),
+        (["1", "2"], false, again, 2),
+        (["1", "2"], false, renamed, 0),
+        ([&made[0], &made[1]], false, again, 2),
+        ([&made[0], &made[1]], false, renamed, 2),
+    ] {
+        let (mut books, _) = known_by_receipts(&[(ids[0], "kite"), (ids[1], "boat")], results);
+        let july = begin(&mut books, "july");
+        let (load, duplicates) = loaded(&mut books, july, &now);
+        assert_eq!((load.new, duplicates.count), (3, left_out), "{ids:?} {results} {now:?}");
+        // Where the content was not known, it is by now, where it was proved.
+        let proved = duplicates.first.iter().all(|(_, original)| !original.unproved);
+        assert_eq!(proved, results || ids[0] != "1" || left_out == 0);
+    }
+}
+
+#[test]
+fn made_ids_are_their_contents_and_hold_up_no_other_row() {
+    let id = |prompt: &str| made_id(&rows(&[("x", prompt)])[0].content);
+    let (kite, boat, dog) = (id("kite"), id("boat"), id("dog"));
+    let (mut books, june) = known_by_receipts(&[(&kite, "kite"), (&boat, "boat")], false);
+    let (load, duplicates) = loaded(&mut books, june, &[(&kite, "kite"), (&dog, "dog")]);
+    assert_eq!((load.unproved.count, load.changed.count, duplicates.count), (0, 0, 0));
+    assert_eq!(pending(&books, june).len(), 1, "the dog");
+}
