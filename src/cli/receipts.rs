@@ -20,6 +20,7 @@ struct Lines {
     reader: csv::Reader<Box<dyn std::io::Read>>,
     columns: Vec<String>,
     record: csv::StringRecord,
+    is_broken: bool,
 }
 
 impl Lines {
@@ -34,13 +35,19 @@ impl Lines {
         let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(read);
         let columns: Vec<String> = reader.headers().ok()?.iter().map(str::to_owned).collect();
         let is_ours = columns.iter().any(|name| name == column);
-        is_ours.then(|| Self { reader, columns, record: csv::StringRecord::new() })
+        is_ours.then(|| Self { reader, columns, record: csv::StringRecord::new(), is_broken: false })
     }
 
     /// Goes to the next line. Where one cannot be read, somebody has written into the file: what follows is no word of
     /// ours.
     fn next(&mut self) -> bool {
-        self.reader.read_record(&mut self.record).unwrap_or(false)
+        match self.reader.read_record(&mut self.record) {
+            Ok(is_there) => is_there,
+            Err(_) => {
+                self.is_broken = true;
+                false
+            }
+        }
     }
 
     fn cell(&self, column: &str) -> &str {
@@ -65,6 +72,11 @@ impl Receipts {
     /// Goes to the next line; see [`Lines::next`].
     pub(super) fn next(&mut self) -> bool {
         self.0.next()
+    }
+
+    /// Whether every line so far could be read.
+    pub(super) const fn is_whole(&self) -> bool {
+        !self.0.is_broken
     }
 
     /// The line's payment hash.
@@ -150,6 +162,11 @@ impl Results {
     pub(super) fn open(path: &Path) -> Option<Self> {
         let lines = Lines::open(path, "state")?;
         ["id", "take", "reason", "next"].iter().all(|column| lines.has(column)).then_some(Self(lines))
+    }
+
+    /// Whether every line so far could be read.
+    pub(super) const fn is_whole(&self) -> bool {
+        !self.0.is_broken
     }
 
     /// Where the results of those receipts stand, as they were named together.

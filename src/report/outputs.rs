@@ -74,7 +74,7 @@ pub enum OutputRefused {
     /// It holds something that this batch did not write.
     #[error(
         "{name} {path} already holds something that this batch did not write; was it written by another ledger's batch, \
-         that ledger (--ledger) knows what is bought already; else give another path, or --overwrite"
+         that ledger (--ledger) knows what is bought already; else give another path, or move it away"
     )]
     Foreign {
         /// The output's name.

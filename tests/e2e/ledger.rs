@@ -96,7 +96,7 @@ fn other_peoples_files_are_not_replaced() {
     let client = Client::of(&sandbox);
     client.write("jobs.toml", &two_jobs(""));
     client.write("jobs.results.csv", "mine\n");
-    client.run("run jobs.toml").with(2).saying("jobs.results.csv").saying("--overwrite");
+    client.run("run jobs.toml").with(2).saying("jobs.results.csv").saying("or move it away");
     assert_eq!(client.read("jobs.results.csv"), "mine\n");
     client.says("status --batch jobs").with(2).saying("no batch named jobs");
     client.run("run jobs.toml --results jobs.toml").with(2).saying("manifest");

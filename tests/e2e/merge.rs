@@ -120,7 +120,7 @@ fn receipts_whose_ledger_is_gone_are_taken_over_whatever_flag_is_given() {
     assert_eq!(client.read("jobs.receipts.csv"), receipts);
     client.says("ledger merge jobs.receipts.csv").with(0).saying("2 payments were new");
     client.says("ledger merge jobs.receipts.csv").with(0).saying("0 payments were new");
-    client.run(&format!("{RUN} --overwrite")).with(0);
+    client.run(RUN).with(0);
     assert_eq!(sandbox.books().settled().len(), 3, "the third alone was bought");
     let states: Vec<_> = client.rows("jobs.results.csv").iter().map(|row| row["state"].clone()).collect();
     assert_eq!(states, ["delivered", "delivered", "delivered"]);

@@ -88,3 +88,56 @@ fn a_persons_word_gives_up_what_no_ledger_knows() {
     client.run(&run).with(0);
     Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
 }
+
+/// Somebody has lost the ledger, and has merged the receipts of the batch `jobs`; with its results beside them, or without.
+fn lost_but_receipts(client: &Client, results: bool) {
+    fs::remove_file(client.ledger()).unwrap();
+    fs::remove_dir_all(client.ledger().with_file_name("ledger.db.locks")).unwrap();
+    if !results {
+        fs::remove_file(client.path("jobs.results.csv")).unwrap();
+    }
+    client.says("ledger merge jobs.receipts.csv").with(0);
+}
+
+#[test]
+fn a_copy_of_the_manifest_buys_nothing_that_receipts_prove() {
+    for (ids, results) in [(true, true), (true, false), (false, true), (false, false)] {
+        let sandbox = Sandbox::start("");
+        let client = Client::of(&sandbox);
+        let text = if ids { "id,prompt\n1,a kite\n2,a boat\n" } else { "prompt\na kite\na boat\n" };
+        client.write("jobs.csv", text);
+        client.run(&format!("run jobs.csv {FLAGS}")).with(0);
+        lost_but_receipts(&client, results);
+        client.write("other.csv", text);
+        let ended = client.run(&format!("run other.csv {FLAGS}")).with(6).saying("bought already");
+        ended.saying(if ids && !results { "may be job 1 of the batch jobs" } else { "of the batch jobs" });
+        assert_eq!(sandbox.books().settled().len(), 2, "ids {ids}, results {results}");
+        client.run(&format!("run jobs.csv {FLAGS}")).with(if ids && !results { 6 } else { 0 });
+        assert_eq!(sandbox.books().settled().len(), 2, "ids {ids}, results {results}");
+        assert_eq!(client.column("other.results.csv", "reason"), ["duplicate", "duplicate"]);
+    }
+}
+
+#[test]
+fn row_numbers_that_shift_after_receipts_were_merged_buy_nothing_again() {
+    for results in [true, false] {
+        let sandbox = Sandbox::start("");
+        let client = Client::of(&sandbox);
+        rows(&client, "jobs.csv", &[("1", "one"), ("2", "two")]);
+        let run = format!("run jobs.csv {FLAGS}");
+        client.run(&run).with(0);
+        lost_but_receipts(&client, results);
+        rows(&client, "jobs.csv", &[("1", "zero"), ("2", "one"), ("3", "two")]);
+        for _ in 0..2 {
+            client.run(&run).with(6);
+            assert_eq!(sandbox.books().settled().len(), 2);
+            assert_eq!(client.column("jobs.results.csv", "reason"), ["changed", "changed", "duplicate"]);
+        }
+        // With the rows as they were bought, a new one is bought: by itself where results prove the others, else by a word.
+        rows(&client, "jobs.csv", &[("1", "one"), ("2", "two"), ("3", "three")]);
+        client.run(&run).with(if results { 0 } else { 6 });
+        assert_eq!(sandbox.books().settled().len(), if results { 3 } else { 2 });
+        client.run(&format!("{run} --duplicates buy")).with(if results { 0 } else { 6 });
+        assert_eq!(sandbox.books().settled().len(), 3);
+    }
+}

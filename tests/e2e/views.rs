@@ -50,7 +50,7 @@ fn an_export_is_what_the_run_wrote() {
     assert_eq!(client.read("r.csv"), client.read("jobs.results.csv"));
     assert_eq!(client.read("s.csv"), client.read("jobs.receipts.csv"));
     // Files that the ledger's batch did not write are somebody's.
-    client.says("export jobs.csv --results r.csv --receipts s.csv").with(2).saying("--overwrite");
+    client.says("export jobs.csv --results r.csv --receipts s.csv").with(2).saying("or move it away");
     client.says("export jobs.csv --results r.csv --receipts s.csv --overwrite").with(0);
     for name in ["r.csv", "s.csv", "jobs.results.csv", "jobs.receipts.csv"] {
         assert_eq!(std::fs::metadata(client.path(name)).unwrap().permissions().mode() & 0o777, 0o600, "{name}");

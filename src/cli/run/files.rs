@@ -13,6 +13,8 @@ use crate::ledger::sqlite::{Batch, Books, Layout, OpenMode, Outputs};
 use crate::report::{Dialect, Output, OutputPaths, ReceiptsFile, ResultsFile, Rewritten, Views, check_outputs};
 use crate::run::{Clock, SystemClock};
 
+use super::own;
+
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// The files of one batch.
@@ -89,10 +91,11 @@ impl Files {
     }
 }
 
-/// Refuses paths that would replace something else: the batch remembers in `before` what it has written. With `play`
-/// what stands there was written by an earlier run with play money.
+/// Refuses paths that would replace something else: the batch remembers in `before` what it has written, and `of` is the batch of
+/// that name in that ledger. With `play` what stands there was written by an earlier run with play money.
 pub(in crate::cli) fn check(
     paths: &OutputPaths,
+    of: Option<(&Books, &str)>,
     before: &Outputs,
     play: bool,
     inputs: &[(&str, &Path)],
@@ -101,16 +104,22 @@ pub(in crate::cli) fn check(
     let ours = |path: &Path, remembered: &Option<String>, written: bool| {
         play || (written && remembered.as_deref() == Some(&*absolute(path)))
     };
+    // A batch that has written its files knows them.
+    let tells = |own: fn(&Books, &str, &Path) -> Result<bool, Failure>, path: &Path, written: bool| {
+        of.filter(|_| !written).map_or(Ok(false), |(books, batch)| own(books, batch, path))
+    };
     let outputs = [
         Output {
             name: "--results",
             path: &paths.results,
-            ours: ours(&paths.results, &before.results, before.results_written),
+            ours: ours(&paths.results, &before.results, before.results_written)
+                || tells(own::results, &paths.results, before.results_written)?,
         },
         Output {
             name: "--receipts",
             path: &paths.receipts,
-            ours: ours(&paths.receipts, &before.receipts, before.receipts_written),
+            ours: ours(&paths.receipts, &before.receipts, before.receipts_written)
+                || tells(own::receipts, &paths.receipts, before.receipts_written)?,
         },
     ];
     check_outputs(&outputs, inputs, overwrite).map_err(|error| Failure::Usage(error.to_string()))

@@ -5,6 +5,7 @@ mod duplicates;
 mod ending;
 mod files;
 mod filing;
+mod own;
 mod papers;
 mod questions;
 mod reporter;

@@ -187,7 +187,8 @@ pub(super) fn same_plan(books: &Books, name: &str, plan: &Plan) -> Result<Option
     let other = books.batches()?.into_iter().map(|(batch, _)| batch).find(|batch| batch.name != name && same(batch));
     Ok(other.map(|other| {
         format!(
-            "the batch {} has the very same jobs, from {}: was the manifest renamed? --adopt lets it take that batch over",
+            "the batch {} has the very same jobs, from {}: was the manifest renamed? whoever means it to take that batch over \
+             says so with --adopt (see `run --help`)",
             other.name, other.manifest
         )
     }))
@@ -211,7 +212,7 @@ pub(super) fn check_files(
     }
     let mut inputs = vec![("the manifest", manifest.path.as_path()), ("the ledger", world.ledger.as_path())];
     inputs.extend(manifest.rows_file().map(|rows| ("the manifest's rows", rows)));
-    files::check(&paths, &before, play, &inputs, options.files.overwrite)?;
+    files::check(&paths, books.map(|books| (books, name)), &before, play, &inputs, options.files.overwrite)?;
     Ok(paths)
 }
 
@@ -232,7 +233,7 @@ fn unloaded(error: LoadError<Vec<crate::diagnostic::Diagnostic>>) -> Failure {
 fn other_manifest(name: &str, known: &str, given: &str) -> String {
     format!(
         "the batch {name} was begun from {known}, and this is {given}; give this one a name of its own with \
-         --batch OTHER, or let it take the batch over with --adopt"
+         --batch OTHER; whoever means it to take that batch over says so with --adopt (see `run --help`)"
     )
 }
 

@@ -42,6 +42,20 @@ impl Books {
         })
     }
 
+    /// Whether it knows of a payment for that take of a job, however it ended.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn knows_purchase(&self, batch: &str, id: &str, take: u32) -> Result<bool, LedgerError> {
+        self.read(|books| {
+            let mut statement = books.conn.prepare_cached(
+                "SELECT 1 FROM batches b JOIN jobs j ON j.batch = b.id JOIN payments p ON p.job = j.id
+                 WHERE b.name = ?1 AND j.job = ?2 AND j.take = ?3",
+            )?;
+            Ok(statement.exists(params![batch, id, take])?)
+        })
+    }
+
     /// Every payment that was intended at that node, in the order of intents.
     ///
     /// # Errors
