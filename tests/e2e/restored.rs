@@ -5,7 +5,7 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use crate::harness::{Audit, Client, Sandbox};
+use crate::harness::{Audit, Client, Sandbox, two_jobs};
 
 const FLAGS: &str = "--default endpoint=generate-video --default duration=3";
 
@@ -139,5 +139,23 @@ fn row_numbers_that_shift_after_receipts_were_merged_buy_nothing_again() {
         assert_eq!(sandbox.books().settled().len(), if results { 3 } else { 2 });
         client.run(&format!("{run} --duplicates buy")).with(if results { 0 } else { 6 });
         assert_eq!(sandbox.books().settled().len(), 3);
+    }
+}
+
+/// Whatever a batch is called now: receipts of the manifest's own purchases, of which the ledger knows nothing, are no other's.
+#[test]
+fn another_name_for_the_batch_is_no_way_past_its_receipts() {
+    for first in ["", "--batch june"] {
+        let sandbox = Sandbox::start("");
+        let client = Client::of(&sandbox);
+        client.write("jobs.toml", &format!("name = \"trailers\"\n{}", two_jobs("")));
+        client.run(&format!("run jobs.toml {first}")).with(0);
+        fs::remove_file(client.ledger()).unwrap();
+        fs::remove_dir_all(client.ledger().with_file_name("ledger.db.locks")).unwrap();
+        for line in ["run jobs.toml --batch other", "run jobs.toml", "run jobs.toml --batch june"] {
+            client.run(line).with(7).saying("jobs.receipts.csv");
+            client.run(&format!("{line} --overwrite")).with(7).saying("jobs.receipts.csv").not_saying("overwrite");
+        }
+        assert_eq!(sandbox.books().settled().len(), 2);
     }
 }

@@ -13,6 +13,8 @@ use crate::l402::PaymentHash;
 use crate::ledger::sqlite::{Batch, Books, Gap};
 use crate::money::counted;
 
+use super::files::absolute;
+
 /// Names that a file which is kept may get.
 const KEPT_MAX: u32 = 1_000;
 
@@ -34,18 +36,20 @@ pub(in crate::cli) fn check(books: &Books, batch: &Batch) -> Result<(), Failure>
     }
 }
 
-/// Refuses a new batch in whose place stand receipts of payments that the ledger knows nothing of: it was deleted, or is
-/// another one. The same jobs would be bought again. Only those of other batches may be replaced, by the user's word.
-pub(super) fn check_new(books: Option<&Books>, receipts: &Path, batch: &str, overwrite: bool) -> Result<(), Failure> {
+/// Refuses a batch in whose place stand receipts of payments that the ledger knows nothing of: it was deleted, or is
+/// another one. The same jobs would be bought again. Only those of other manifests' batches may be replaced, by the user's word.
+pub(super) fn check_place(
+    books: Option<&Books>,
+    receipts: &Path,
+    manifest: &Bought<'_>,
+    overwrite: bool,
+) -> Result<(), Failure> {
     let found = unknown(books, receipts)?;
-    // A batch that was named after the same manifest bought the same jobs, whatever this one is called.
-    let stem = receipts.file_name().and_then(|name| name.to_str()).and_then(|name| name.split_once(".receipts."));
-    let is_this_batch_s = found.batches.iter().any(|name| name == batch || stem.is_some_and(|(stem, _)| name == stem));
     match found.first {
         None => Ok(()),
-        Some(_) if overwrite && !is_this_batch_s => Ok(()),
+        Some(_) if overwrite && !manifest.may_have(&found, receipts) => Ok(()),
         Some(hash) => Err(Failure::BooksDiffer(format!(
-            "the batch would be new, and the receipts {} hold the payment {}, of which the ledger knows nothing: was it \
+            "the receipts {} hold the payment {}, of which the ledger knows nothing: was it \
              deleted, or is another one meant? going on would buy again what they hold; nothing was bought; name the \
              ledger that knows it with --ledger, or put it back; where there is none, {} takes over what the receipts \
              prove",
@@ -53,6 +57,23 @@ pub(super) fn check_new(books: Option<&Books>, receipts: &Path, batch: &str, ove
             hash.hex(),
             merging(&shell(&receipts.display().to_string())),
         ))),
+    }
+}
+
+/// By what receipts tell that they are of a manifest's own jobs, whatever the batch is called now.
+#[derive(Debug)]
+pub(super) struct Bought<'a> {
+    /// What its batch is called, and what it may have been called: by the manifest itself, by its file.
+    pub(super) names: Vec<&'a str>,
+    /// Where its receipts stand by default.
+    pub(super) usual: &'a Path,
+}
+
+impl Bought<'_> {
+    fn may_have(&self, found: &Unknown, receipts: &Path) -> bool {
+        let stem = receipts.file_name().and_then(|name| name.to_str()).and_then(|name| name.split_once(".receipts."));
+        let is_name = |name: &String| self.names.contains(&name.as_str()) || stem.is_some_and(|(stem, _)| name == stem);
+        absolute(receipts) == absolute(self.usual) || found.batches.iter().any(is_name)
     }
 }
 
@@ -191,12 +212,18 @@ mod tests {
         let books = Books::in_memory().unwrap();
         let text = format!("batch,payment_hash\nother,{}\n", "ab".repeat(32));
         std::fs::write(&path, &text).unwrap();
-        assert!(check_new(Some(&books), &path, "jobs", false).is_err());
-        assert!(check_new(Some(&books), &path, "other", true).is_err(), "they are the batch's own");
-        check_new(Some(&books), &path, "jobs", true).unwrap();
+        let check = |names: &[&str], usual: &Path, overwrite: bool| {
+            check_place(Some(&books), &path, &Bought { names: names.to_vec(), usual }, overwrite)
+        };
+        let elsewhere = folder.path().join("june.receipts.csv");
+        assert!(check(&["jobs"], &elsewhere, false).is_err());
+        assert!(check(&["other"], &elsewhere, true).is_err(), "they are the batch's own");
+        assert!(check(&["again", "other"], &elsewhere, true).is_err(), "the manifest calls itself so");
+        assert!(check(&["jobs"], &path, true).is_err(), "they stand where the manifest's own do");
+        check(&["jobs"], &elsewhere, true).unwrap();
         let of_stem = text.replace("other,", "jobs,");
         std::fs::write(&path, &of_stem).unwrap();
-        assert!(check_new(Some(&books), &path, "again", true).is_err(), "they are of the same manifest");
+        assert!(check(&["again"], &elsewhere, true).is_err(), "they are of the same manifest");
         std::fs::write(&path, &text).unwrap();
         for number in 1..=2 {
             let said = keep_unknown(&books, &path).unwrap().unwrap();

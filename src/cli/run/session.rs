@@ -207,8 +207,13 @@ pub(super) fn check_files(
     let before = known.map(|batch| batch.remembered.outputs.clone()).unwrap_or_default();
     // Each run with play money has a ledger of its own, and may replace what the last one left.
     let play = world.play.is_some() && options.files.results.is_none() && options.files.receipts.is_none();
-    if known.is_none() && world.play.is_none() {
-        papers::check_new(books, &paths.receipts, name, options.files.overwrite)?;
+    // Those that the batch itself wrote last are checked before everything else.
+    let checked = before.receipts_written && before.receipts.as_deref() == Some(&*absolute(&paths.receipts));
+    if world.play.is_none() && !checked {
+        let (stem, usual) = (manifest.fallback_name(), default_paths(&manifest.path, false).receipts);
+        let names = [Some(name), manifest.name.as_deref(), stem.as_deref()].into_iter().flatten().collect();
+        let bought = papers::Bought { names, usual: &usual };
+        papers::check_place(books, &paths.receipts, &bought, options.files.overwrite)?;
     }
     let mut inputs = vec![("the manifest", manifest.path.as_path()), ("the ledger", world.ledger.as_path())];
     inputs.extend(manifest.rows_file().map(|rows| ("the manifest's rows", rows)));
