@@ -4,10 +4,10 @@ use std::rc::Rc;
 
 use crate::catalog::{Apart, ImageRef};
 use crate::l402::{CheckedChallenge, Expected, check};
-use crate::ledger::{Ledger, LedgerError, NewIntent, PendingJob, Reason, Twin};
+use crate::ledger::{Ledger, LedgerError, NewIntent, PendingJob, Reason, Record, Twin};
 use crate::manifest::image::{self, ImageProblem};
 use crate::origin::{self, HttpAnswer, Origin, Request, challenged_in, read_ask};
-use crate::payer::Payer;
+use crate::payer::{NodeProblem, Payer};
 use crate::time::UnixMs;
 
 use super::Clock;
@@ -19,6 +19,8 @@ use super::job::Asked;
 const INVOICE_LIFE_MS_MIN: i64 = 30_000;
 /// Another process's identical purchase is asked about again after this long.
 const TWIN_POLL_MS: u64 = 5_000;
+/// Before each question for a node's newest settled payment that is answered in a way nobody understands: so many milliseconds.
+const WITNESS_PAUSES_MS: [u64; 3] = [0, 1_000, 2_000];
 
 impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
     /// Asks for a challenge and checks it. It holds a payment slot from before the request on, so that the payment can
@@ -171,6 +173,10 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             if !self.take_slot().await? {
                 return Ok(false);
             }
+            if !self.keep_witness().await? {
+                self.slot = None;
+                continue;
+            }
             let mut its_turn = false;
             if !self.unless_draining(async { its_turn = pace.ask_turn(clock, &request.url).await }).await {
                 return Ok(false);
@@ -199,6 +205,36 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         self.shared.bounds.enter_slot(key, endpoint);
         self.later = self.run.held_back(self.shared, key, endpoint).await?.is_some();
         Ok(!self.later)
+    }
+
+    /// Before the first intent at a node its newest settled payment is kept, whoever made it: only a node that still knows it can
+    /// say later that it does not know one of ours. One that has none, or shows nobody what it has, is left without. False: it
+    /// cannot be asked now, and admission pauses.
+    async fn keep_witness(&self) -> Result<bool, LedgerError> {
+        let (Some(Buying { node, .. }), Some(payer)) = (&self.shared.buying, self.run.payer) else { return Ok(true) };
+        if self.shared.has_asked_for_witness.get() {
+            return Ok(true);
+        }
+        if !self.run.ledger.is_witnessed(&node.id).await? {
+            for pause_ms in WITNESS_PAUSES_MS {
+                self.run.clock.sleep_ms(pause_ms).await;
+                match payer.newest_settled().await {
+                    Ok(None) | Err(NodeProblem::Macaroon(_)) => break,
+                    Ok(Some(hash)) => {
+                        let record = Record::Witness { node: node.id.clone(), hash };
+                        self.run.ledger.commit(self.run.clock.now(), record).await?;
+                        break;
+                    }
+                    Err(NodeProblem::Other(_)) => {}
+                    Err(problem) => {
+                        self.heed_problem(&problem);
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+        self.shared.has_asked_for_witness.set(true);
+        Ok(true)
     }
 }
 

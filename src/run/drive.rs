@@ -62,6 +62,8 @@ pub(super) struct Shared {
     /// Jobs that a person gave up and whose node has still to be asked whether they settled after all: nothing is bought in their
     /// place before that.
     pub(super) looking_back: Cell<usize>,
+    /// The node was asked which payment it has settled last, if that was needed.
+    pub(super) has_asked_for_witness: Cell<bool>,
     /// Nothing but doubt is left, and the run has waited long enough.
     pub(super) gave_up: Cell<bool>,
     pub(super) give_up: Notify,
@@ -376,10 +378,10 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         if self.slot.is_none() {
             let Ok(slot) = self.shared.slots.acquire().await else { return Ok(None) };
             self.slot = Some(slot);
-            // What was seen before it stood in line is old: an earlier POST may have arrived since, or the time is over in
-            // which what it would pay for could be redeemed.
+            // What was seen before it stood in line is old: an earlier POST may have arrived since, the node may have lost its
+            // history, or the time is over in which what it would pay for could be redeemed.
             let Sighting { seen, node_time } = sight(self.run.ledger, payer, intent, None).await?;
-            let unpaid = matches!(seen, Seen::NotFound | Seen::Unwitnessed | Seen::Failed(_));
+            let unpaid = matches!(seen, Seen::NotFound | Seen::Failed(_));
             let in_time = outlives_a_payment(intent, node_time, self.run.clock.now(), &self.run.settings.bounds);
             if !(unpaid && in_time) {
                 self.slot = None;
@@ -408,7 +410,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     }
 
     /// A problem of the whole node pauses admission; words about one payment do not.
-    fn heed_problem(&self, problem: &NodeProblem) {
+    pub(super) fn heed_problem(&self, problem: &NodeProblem) {
         match problem {
             NodeProblem::Unreachable(_)
             | NodeProblem::Certificate(_)

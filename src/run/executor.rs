@@ -122,24 +122,10 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         let run = self.with_clock(&clock);
         let buying = Buying::new(batch, node, self.settings, clock.now());
         let shared = run.shared(Some(buying));
-        run.keep_witness(&shared).await?;
         run.leave_damaged(Some(batch)).await?;
         let open = run.ledger.open_jobs(Some(batch)).await?;
         shared.claims.found(run.ledger.open_refunds(Some(batch)).await?);
         run.work(&shared, Some(Queue::new(batch)), open).await
-    }
-
-    /// Before the first intent at a node, its newest settled payment is kept, whoever made it: only a node that still knows it can say
-    /// later that it does not know one of ours. A node that cannot be asked for it, or has none, is left without.
-    async fn keep_witness(&self, shared: &Shared) -> Result<(), LedgerError> {
-        let (Some(Buying { node, .. }), Some(payer)) = (&shared.buying, self.payer) else { return Ok(()) };
-        if self.ledger.is_witnessed(&node.id).await? {
-            return Ok(());
-        }
-        if let Ok(Some(hash)) = payer.newest_settled().await {
-            self.ledger.commit(self.clock.now(), Record::Witness { node: node.id.clone(), hash }).await?;
-        }
-        Ok(())
     }
 
     fn with_clock<'b, D>(&'b self, clock: &'b D) -> Run<'b, L, P, O, D> {
@@ -171,6 +157,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             limit_hit: std::cell::RefCell::default(),
             gave_up: std::cell::Cell::new(false),
             looking_back: std::cell::Cell::new(0),
+            has_asked_for_witness: std::cell::Cell::new(false),
             give_up: Notify::new(),
             stirred: Notify::new(),
         }

@@ -196,6 +196,12 @@ impl Keys {
         derive(&self.root, "own preimage", number)
     }
 
+    /// What somebody has paid with the node before: its preimage, and its hash.
+    pub(super) fn earlier(&self) -> ([u8; 32], PaymentHash) {
+        let preimage = derive(&self.root, "earlier preimage", 0);
+        (preimage, PaymentHash(Sha256::digest(preimage).into()))
+    }
+
     /// The word that goes with the claim of a refund.
     pub(super) fn claim_word(&self, sale: &PaymentHash) -> String {
         hex(&Sha256::new().chain_update(self.root).chain_update(sale.0).chain_update("k1").finalize())

@@ -214,12 +214,16 @@ impl World {
         };
         let keys = Keys::new(state.root_key()?).ok_or_else(|| invalid("the root key gives no keys"))?;
         let opening = Sats::new(options.balance_sats).msat().ok_or_else(|| invalid("the balance is too large"))?;
+        let mut books = Books::open(&state.path().join(BOOKS_FILE), opening)?;
+        if !options.node_faults.contains(&NodeFault::NoHistory) {
+            books.remember(keys.earlier().1);
+        }
         Ok(Self {
             options: options.clone(),
             keys,
             faults: Faults::new(options),
             mint,
-            books: Mutex::new(Books::open(&state.path().join(BOOKS_FILE), opening)?),
+            books: Mutex::new(books),
             fetches: Mutex::default(),
             handled: Handled::default(),
             stop: watch::Sender::new(false),

@@ -287,8 +287,10 @@ fn payment_json(world: &World, state: &books::State, payment: &Payment, on_its_w
         Some(End::Settled(_)) => ("SUCCEEDED", "FAILURE_REASON_NONE", begun.fee_msat),
         Some(End::Failed(reason)) => ("FAILED", reason.as_str(), Msat::ZERO),
     };
-    let sale = state.sale(&begun.hash).filter(|_| matches!(end, Some(End::Settled(_))));
-    let preimage = sale.map_or_else(|| NO_PREIMAGE.to_owned(), |sale| hex(&world.keys.preimage(sale.asked.number)));
+    let sale = state.sale(&begun.hash).map(|sale| world.keys.preimage(sale.asked.number));
+    let earlier = Some(world.keys.earlier()).filter(|(_, hash)| *hash == begun.hash).map(|(preimage, _)| preimage);
+    let preimage = sale.or(earlier).filter(|_| matches!(end, Some(End::Settled(_))));
+    let preimage = preimage.map_or_else(|| NO_PREIMAGE.to_owned(), |preimage| hex(&preimage));
     let created_s = begun.at.0.div_euclid(1_000);
     let sats = |amount: Msat| (amount.get() / 1_000).to_string();
     json!({
@@ -404,7 +406,8 @@ async fn channels(State(world): State<Arc<World>>, headers: HeaderMap) -> Respon
     answer(StatusCode::OK, &json!({ "channels": (1..=count).map(channel).collect::<Vec<_>>() }))
 }
 
-/// A page of payments in the order of their index; without `include_incomplete` those that succeeded.
+/// A page of payments in the order of their index; without `include_incomplete` those that succeeded. What was paid before there
+/// were these books has the index 0, so that it stands in no page that goes forward.
 async fn payments(
     State(world): State<Arc<World>>,
     Query(query): Query<Vec<(String, String)>>,
@@ -421,6 +424,7 @@ async fn payments(
     let mut page: Vec<&Payment> = books
         .state
         .payments()
+        .chain(books.state.earlier())
         .filter(|payment| is_true("include_incomplete") || matches!(payment.end, Some(End::Settled(_))))
         .filter(|payment| match (reversed, offset) {
             (true, 0) => true,

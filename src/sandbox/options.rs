@@ -28,6 +28,8 @@ pub enum NodeFault {
     ManyChannels,
     /// Its macaroons let nobody make or look up invoices, so that no refund can be received.
     NoInvoices,
+    /// It has never paid for anybody; else somebody has paid with it before.
+    NoHistory,
 }
 
 /// What goes wrong with a refund.

@@ -1,5 +1,7 @@
 //! Killed at every single turn of the traffic, and begun again: nothing is paid twice, nothing paid is lost.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::harness::{Audit, Books, Client, Count, Cutter, Ended, Sandbox, two_jobs};
 
 /// More than two jobs can have.
@@ -167,4 +169,49 @@ fn the_manifest_is_broken_in_between() {
         cut.client.run("run jobs.toml").with(0);
         cut.audit().all_delivered(2);
     });
+}
+
+/// All other nodes here are ordinary: somebody has paid with them before. Of one that has never paid for anybody nothing shows that
+/// it still knows all that it paid, so that a payment that nobody heard of and that it does not know is a person's. The rest is
+/// bought.
+#[test]
+fn the_node_has_never_paid_for_anybody() {
+    let of_a_person = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for first in 1..=AT_ONCE {
+            let of_a_person = &of_a_person;
+            scope.spawn(move || {
+                let mut turns = (first..=TURNS_MAX).step_by(AT_ONCE);
+                let end = turns.find(|nth| {
+                    let sandbox = Sandbox::start("--sandbox-node no-history");
+                    let cutter = Cutter::before(&sandbox);
+                    let killed_first = |cut: &Cut<'_>| {
+                        of_a_person.fetch_add(unheard(cut), Ordering::Relaxed);
+                    };
+                    killed_at(Count::Turns, *nth, format!("fresh {nth}"), &sandbox, &cutter, killed_first)
+                });
+                assert!(end.is_some_and(|end| end > 12), "{end:?} turns");
+            });
+        }
+    });
+    assert!(of_a_person.into_inner() > 0, "no first payment was lost");
+}
+
+/// How many payments the runs after a kill leave to a person: those that never reached a node without history.
+fn unheard(cut: &Cut<'_>) -> usize {
+    let mut ends = Vec::new();
+    for _ in 0..2 {
+        let ended = cut.client.run("run jobs.toml");
+        let (rows, books) = (cut.client.rows("jobs.results.csv"), cut.books());
+        let standing = rows.iter().map(|row| (row["state"].as_str(), row["reason"].as_str(), row["next"].as_str()));
+        let (done, left): (Vec<_>, Vec<_>) = standing.partition(|row| *row == ("delivered", "", "none"));
+        assert!(left.iter().all(|row| *row == ("in_doubt", "no_witness", "person")), "{ended}");
+        assert_eq!(ended.code, Some(if left.is_empty() { 0 } else { 5 }), "{ended}");
+        assert_eq!((done.len() + left.len(), books.settled().len()), (2, done.len()), "{ended}");
+        assert_eq!(books.payments.len(), done.len(), "nothing is sent again: {ended}");
+        assert_eq!(cut.client.rows("jobs.receipts.csv").len(), done.len(), "{ended}");
+        ends.push(left.len());
+    }
+    assert_eq!(ends[0], ends[1], "no run decides it");
+    ends[0]
 }

@@ -133,7 +133,6 @@ const NOT_YET_KEPT: &[&str] = &[
     "SIM_SEED=1986 cargo",
     "SIM_SEED=2714 cargo",
     "SIM_SEED=3154 cargo",
-    "SIM_SEED=3611 cargo",
     "SIM_SEED=3796 cargo",
     "SIM_SEED=3911 cargo",
     "SIM_SEED=4351 cargo",

@@ -219,7 +219,8 @@ pub(in crate::run) fn outlives_a_payment(
 }
 
 /// Not dead and not on its way (rule 4): the same invoice to the same node while it can still be redeemed, else wait
-/// until nothing can pay it any more. Where nothing shows that the node has kept its history, that is no proof: a person's.
+/// until nothing can pay it any more. Where nothing shows that the node has kept its history, it may have paid and forgotten: that is
+/// a person's, before anything is sent again.
 fn again_or_wait(
     intent: DurableIntent,
     mut tries: Tries,
@@ -227,18 +228,18 @@ fn again_or_wait(
     is_witnessed: bool,
     moment: &Moment<'_>,
 ) -> (State, Effect) {
-    let in_time = outlives_a_payment(&intent, node_time, moment.now, moment.bounds);
-    if in_time && tries.resends < moment.bounds.resends && !moment.draining {
-        tries.resends += 1;
-        let record = Record::SendBegun(intent.payment());
-        return (State::Resending(tries), commit(record));
-    }
     if !is_witnessed {
         let message =
             "the node does not know the payment, and it has settled none before it that would show that it still \
                        knows all that it paid"
                 .to_owned();
         return doubt(intent, tries, Reason::NoWitness, message, None, InDoubt::Leave);
+    }
+    let in_time = outlives_a_payment(&intent, node_time, moment.now, moment.bounds);
+    if in_time && tries.resends < moment.bounds.resends && !moment.draining {
+        tries.resends += 1;
+        let record = Record::SendBegun(intent.payment());
+        return (State::Resending(tries), commit(record));
     }
     tries.looks += 1;
     let final_at = intent.invoice_expires_at().plus_ms(moment.bounds.expiry_margin_ms).plus_ms(1_000);

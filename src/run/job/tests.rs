@@ -403,8 +403,11 @@ fn holds_for_record(cell: &str, state: &State, input: &Input, record: &Record) {
             assert!(matches!(state, State::Keeping(..)), "{cell}: offers what is not kept");
             assert!(matches!(record, RefundRecord::Offered { .. }), "{cell}: a job claims no refund");
         }
-        Record::SendBegun(_)
-        | Record::SendAnswered { .. }
+        Record::SendBegun(_) => {
+            let is_denied = |seen: &Seen| matches!(seen, Seen::NotFound | Seen::Failed(_));
+            assert!(matches!(input, Input::Sighted(said) if is_denied(&said.seen)), "{cell}: sends again unwitnessed");
+        }
+        Record::SendAnswered { .. }
         | Record::Paid { .. }
         | Record::Posted(..)
         | Record::Doubt { .. }

@@ -328,3 +328,64 @@ async fn a_failure_of_a_later_post_is_no_proof_where_the_history_is_lost() {
     assert_eq!(world.state_of("j002"), (JobState::InDoubt, Reason::NodeForgot));
     assert_eq!(world.node.posts.get(), 3);
 }
+
+/// A node of which nothing shows that it has kept its history: it has never paid for anybody, or nobody could ask it what it has.
+fn without_history(wishes: usize) -> World {
+    let mut world = World::new(&super::world::wishes(wishes));
+    world.node.newest.set(None);
+    world.settings.wait_doubt_ms = 5_000;
+    world
+}
+
+/// Its first payment settles unheard, and then it forgets everything; or nothing ever came. Both look the same.
+#[tokio::test(start_paused = true)]
+async fn without_a_witness_nothing_that_is_not_found_is_sent_again() {
+    for (fate, settles) in [(Fate::Deaf(Box::new(Fate::SettleLate(20_000))), 1), (Fate::Lost, 0)] {
+        let world = without_history(1);
+        world.node.script([fate]);
+        let forget = async {
+            while world.node.posts.get() == 0 {
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
+            world.node.forgot_to.set(1);
+        };
+        let (_, ()) = tokio::join!(world.buy(HOUR), forget);
+        assert_eq!(world.state_of("j001"), (JobState::InDoubt, Reason::NoWitness));
+        for _ in 0..3 {
+            tokio::time::sleep(std::time::Duration::from_millis(3 * HOUR)).await;
+            world.buy(HOUR).await;
+            world.recover(HOUR).await;
+        }
+        assert_eq!(world.state_of("j001"), (JobState::InDoubt, Reason::NoWitness), "no run and no time decides it");
+        assert_eq!(world.node.posts.get(), 1);
+        assert_eq!(world.node.settled_by_prompt().values().sum::<usize>(), settles);
+        assert_eq!(world.books().counts(world.batch).unwrap().held, Msat::new(510_000), "its hold stays");
+    }
+}
+
+/// What lnd itself has refused, every time, it has no record of to forget.
+#[tokio::test(start_paused = true)]
+async fn without_a_witness_a_payment_that_the_node_refused_every_time_is_dead() {
+    let world = without_history(1);
+    world.node.script([Fate::Refuse(PayRefusal::Other("no".to_owned()))]);
+    world.buy(HOUR).await;
+    world.audit_all_delivered();
+    assert_eq!(world.node.posts.get(), 2);
+}
+
+/// The node answers, and goes away as it is asked what it has paid: nothing is bought before it has told.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_bought_before_the_node_has_told_its_witness() {
+    for unheard in [1, 4] {
+        let world = World::new(&wishes(2));
+        world.node.lists_unheard.set(unheard);
+        world.node.script([Fate::Lost]);
+        world.buy(HOUR).await;
+        world.audit_all_delivered();
+    }
+    let world = World::new(&wishes(1));
+    world.node.lists_unheard.set(u32::MAX);
+    let outcome = world.buy(HOUR).await;
+    assert!(outcome.node_unusable.is_some(), "{outcome:?}");
+    assert_eq!((world.node.posts.get(), world.state_of("j001").0), (0, JobState::Pending));
+}

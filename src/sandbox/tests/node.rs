@@ -1,6 +1,9 @@
 //! The stand-in node: what lnd answers, it answers.
 
+use sha2::{Digest, Sha256};
+
 use super::*;
+use crate::sandbox::NodeFault;
 
 const FEE_OF_2750_SATS_MSAT: &str = "1275";
 
@@ -185,4 +188,27 @@ async fn a_dropped_answer_does_not_drop_the_payment() {
         Ok(response) => response.text().await.is_err(),
     });
     assert_eq!(lossy.sandbox.books().payments.len(), 1);
+}
+
+/// The newest settled payment of a node is somebody else's, until it has settled one of ours; it stands in no list of ours.
+#[tokio::test]
+async fn somebody_has_paid_with_the_node_before() {
+    let newest = "v1/payments?include_incomplete=false&reversed=true&max_payments=1";
+    let fresh = Bench::new(SandboxOptions { node_faults: vec![NodeFault::NoHistory], ..quick() }).await;
+    assert_eq!(fresh.node(newest).await.1["payments"], json!([]));
+
+    let bench = Bench::new(quick()).await;
+    let (_, list) = bench.node(newest).await;
+    let earlier = &list["payments"][0];
+    let hash = HEXLOWER.decode(earlier["payment_hash"].as_str().unwrap().as_bytes()).unwrap();
+    let preimage = HEXLOWER.decode(earlier["payment_preimage"].as_str().unwrap().as_bytes()).unwrap();
+    assert_eq!(Sha256::digest(preimage).as_slice(), hash);
+    let track = bench.node_request("GET", &track_path(&hash)).send().await.unwrap();
+    assert_eq!(&results(track).await[0], earlier);
+    assert_eq!(bench.node("v1/payments?include_incomplete=true").await.1["payments"], json!([]));
+    assert!(bench.sandbox.books().payments.is_empty());
+
+    let challenge = bench.ask(VIDEO, VIDEO_BODY).await;
+    bench.pay(&challenge.invoice).await;
+    assert_eq!(bench.node(newest).await.1["payments"][0]["payment_hash"], json!(challenge.hash));
 }
