@@ -12,8 +12,6 @@ pub(super) struct Cell {
     pub(super) start: usize,
     /// Where its content ends.
     pub(super) end: usize,
-    /// Its quote is not closed by the end of the bytes.
-    pub(super) is_open: bool,
 }
 
 /// The cell at `index` of the record that `raw` begins with, or the last one where there are fewer.
@@ -38,17 +36,17 @@ fn cell_at(raw: &[u8], delimiter: u8, at: usize) -> (Cell, usize) {
     let find_end = |from: usize| raw.iter().skip(from).position(ends).map_or(raw.len(), |n| from + n);
     if raw.get(at) != Some(&b'"') {
         let end = find_end(at);
-        return (Cell { start: at, end, is_open: false }, end);
+        return (Cell { start: at, end }, end);
     }
     let mut close = at + 1;
     while let Some(b) = raw.get(close) {
         match (b, raw.get(close + 1)) {
             (b'"', Some(b'"')) => close += 2,
-            (b'"', _) => return (Cell { start: at + 1, end: close, is_open: false }, find_end(close + 1)),
+            (b'"', _) => return (Cell { start: at + 1, end: close }, find_end(close + 1)),
             _ => close += 1,
         }
     }
-    (Cell { start: at + 1, end: raw.len(), is_open: true }, raw.len())
+    (Cell { start: at + 1, end: raw.len() }, raw.len())
 }
 
 fn trimmed(raw: &[u8], cell: Cell) -> Cell {
@@ -58,7 +56,7 @@ fn trimmed(raw: &[u8], cell: Cell) -> Cell {
         return cell;
     }
     let end = cell.end - content.iter().rev().take_while(|b| b.is_ascii_whitespace()).count();
-    Cell { start, end, is_open: cell.is_open }
+    Cell { start, end }
 }
 
 /// The place of a byte range of `raw`, whose first byte begins the physical line `line`.
@@ -123,12 +121,6 @@ mod tests {
         let (text, at) = content(2);
         assert_eq!((text, at.line, at.column, at.text.as_str()), ("dd", 10, 6, "c\" , dd ,"));
         assert_eq!(content(9).1.line, 10);
-    }
-
-    #[test]
-    fn a_quote_left_open_is_seen() {
-        assert!(cell(b"a,\"b\nc,d\n", b',', 9).is_open);
-        assert!(!cell(b"a,\"b\n\",d\n", b',', 9).is_open);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod names;
 mod notes;
 mod open;
 mod problems;
+mod quotes;
 mod results;
 mod row;
 mod rows;

@@ -77,6 +77,10 @@ impl Manifest {
             }
             rows += 1;
         }
+        if pass.has_wrong_quotes() {
+            // The plan says where; until it is mended, nothing is known of whose results they are.
+            return Ok(None);
+        }
         Ok(found.filter(|of| rows > 0 && !of.ledger.is_empty() && !of.batch.is_empty()))
     }
 
@@ -115,6 +119,12 @@ struct ResultsPass<'m> {
 impl ResultsPass<'_> {
     fn position(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|known| known == name)
+    }
+
+    /// Whether what was read holds quotes that do not stand as they must.
+    fn has_wrong_quotes(&self) -> bool {
+        let quotes = &self.reader.get_ref().quotes;
+        quotes.has_stray() || quotes.left_open().is_some()
     }
 
     /// The cells of the next row that has any content; none at the end, or where it cannot be read: the plan says why.

@@ -6,6 +6,7 @@ use csv::ByteRecord;
 
 use super::locate::{self, NOT_UTF8};
 use super::problems::Problems;
+use super::quotes::{Raw, Stray};
 use super::rows::Rows;
 use super::values::Wrong;
 use crate::cells::{restore, trim};
@@ -42,10 +43,33 @@ impl<'a> Row<'a> {
         self.line + newlines(&bytes[..start])
     }
 
-    pub(super) fn raw(&self) -> Vec<u8> {
-        let raw = self.rows.bytes.slice(self.range.0, self.range.1).unwrap_or_default();
+    fn raw(&self) -> Vec<u8> {
+        self.raw_from().1
+    }
+
+    /// Its bytes without the empty lines before it, and where in the file they begin.
+    fn raw_from(&self) -> (u64, Vec<u8>) {
+        let mut raw = self.rows.bytes.slice(self.range.0, self.range.1).unwrap_or_default();
         let blank_lines = raw.iter().take_while(|b| **b == b'\n').count();
-        raw[blank_lines..].to_vec()
+        raw.drain(..blank_lines);
+        (self.range.0 + blank_lines as u64, raw)
+    }
+
+    /// The row's bytes, with quotes counted from the header on.
+    fn quotes<T>(&self, see: impl FnOnce(Raw<'_>) -> T) -> T {
+        let (start, bytes) = self.raw_from();
+        let start = start.saturating_sub(self.rows.dialect.header_byte as u64);
+        see(Raw { file: &self.rows.file, bytes: &bytes, start, line: self.line })
+    }
+
+    pub(super) fn stray(&self, problems: &mut Problems, stray: Stray) {
+        let error = self.quotes(|raw| raw.stray(stray));
+        let line = error.place.as_ref().map_or(self.line, |place| place.line);
+        problems.add(stray.kind.message().to_owned(), line, |_| error);
+    }
+
+    pub(super) fn left_open(&self, problems: &mut Problems, open: u64) {
+        problems.push(self.quotes(|raw| raw.left_open(open)));
     }
 
     pub(super) fn place(&self, index: usize) -> Place {

@@ -14,6 +14,7 @@ use super::locate;
 use super::names::{fold, id_problem, normal_id};
 use super::notes::Notes;
 use super::problems::Problems;
+use super::quotes::Raw;
 use super::results::StandColumns;
 use super::row::{Row, lf, newlines, utf8};
 use super::tape::{Bytes, Tape};
@@ -21,7 +22,7 @@ use super::template::{Template, Templates};
 use super::values::{Given, Wrong, expected, max_sats, put_cell};
 use crate::catalog::{Catalog, Checked, Endpoint, Value};
 use crate::diagnostic::{Diagnostic, Place};
-use crate::money::thousands;
+use crate::money::{counted, thousands};
 
 const BUFFER_BYTES: usize = 64 * 1024;
 /// Columns are compared with one another, and each that is unknown is an error of its own.
@@ -69,10 +70,19 @@ impl Rows {
         let mut header = ByteRecord::new();
         let mut reader = rows.reader();
         let is_there = reader.read_byte_record(&mut header).map_err(|e| Box::new(unreadable(&rows.file, &e)))?;
-        let end = dialect.header_byte + usize::try_from(reader.position().byte()).unwrap_or(usize::MAX);
+        let tape_end = reader.position().byte();
+        let end = dialect.header_byte + usize::try_from(tape_end).unwrap_or(usize::MAX);
+        let stray = reader.get_mut().quotes.take_before(tape_end);
+        let is_all = end as u64 >= rows.bytes.len;
+        let open = reader.get_ref().quotes.left_open().filter(|_| is_all);
         drop(reader);
         let raw = head.get(dialect.header_byte..end.min(head.len())).unwrap_or_default();
         rows.check_head(is_there, raw, end > head.len() && rows.bytes.len > HEAD_BYTES_MAX)?;
+        let shown = Raw { file: &rows.file, bytes: raw, start: 0, line: dialect.header_line };
+        let wrong = stray.map(|stray| shown.stray(stray)).or_else(|| open.map(|open| shown.left_open(open)));
+        if let Some(error) = wrong {
+            return Err(Box::new(error));
+        }
         if header.len() > COLUMNS_MAX {
             let message =
                 format!("the header names {} columns, more than {COLUMNS_MAX}", thousands(header.len() as u64));
@@ -249,9 +259,7 @@ impl<'m> RowPass<'m> {
                 }
                 Err(error) => {
                     self.is_done = true;
-                    let line = self.physical(before.line());
-                    let place = self.rows.place_of_line(line);
-                    found.problems.push(unreadable(&self.rows.file, &error).at(place));
+                    found.problems.push(self.broken_off(&error, &before));
                     return false;
                 }
             }
@@ -271,6 +279,18 @@ impl<'m> RowPass<'m> {
         }
     }
 
+    /// The error of a record that cannot be read, at the quote that it leaves open, if it does.
+    fn broken_off(&self, error: &csv::Error, before: &csv::Position) -> Diagnostic {
+        let line = self.physical(before.line());
+        let error = unreadable(&self.rows.file, error);
+        let Some(open) = self.reader.get_ref().quotes.left_open() else {
+            return error.at(self.rows.place_of_line(line));
+        };
+        let base = self.rows.dialect.header_byte as u64;
+        let bytes = self.rows.bytes.slice(base + before.byte(), base + open + HEAD_BYTES_MAX).unwrap_or_default();
+        error.at(Raw { file: &self.rows.file, bytes: &bytes, start: before.byte(), line }.place(open))
+    }
+
     /// The line of the file for a line of the tape, which begins at the header.
     fn physical(&self, tape_line: u64) -> u64 {
         self.rows.dialect.header_line + tape_line.saturating_sub(1)
@@ -283,7 +303,8 @@ impl<'m> RowPass<'m> {
         job: &mut Option<JobSpec>,
         found: &mut Found<'_>,
     ) -> bool {
-        let after = self.reader.position();
+        let after = self.reader.position().clone();
+        let stray = self.reader.get_mut().quotes.take_before(after.byte());
         let base = self.rows.dialect.header_byte as u64;
         let range = (base + before.byte(), base + after.byte());
         let is_last = range.1 >= self.rows.bytes.len;
@@ -300,7 +321,12 @@ impl<'m> RowPass<'m> {
         };
         found.notes.empty_records += first_tape_line - before.line();
         let row = Row { rows: self.rows, record, text, line, range };
-        if is_last && self.is_left_open(&row, found.problems) {
+        if let Some(stray) = stray {
+            row.stray(found.problems, stray);
+            return false;
+        }
+        if let Some(open) = self.reader.get_ref().quotes.left_open().filter(|_| is_last) {
+            row.left_open(found.problems, open);
             return false;
         }
         if text.trim_start().is_empty() {
@@ -317,18 +343,6 @@ impl<'m> RowPass<'m> {
         self.job(&row, job, found) == Some(true)
     }
 
-    /// A quote that the last record opens and nothing closes has swallowed the rest of the file.
-    fn is_left_open(&self, row: &Row<'_>, problems: &mut Problems) -> bool {
-        let raw = row.raw();
-        let cell = locate::cell(&raw, self.rows.dialect.delimiter, usize::MAX);
-        if cell.is_open {
-            let place = locate::place(&raw, row.line, cell.start.saturating_sub(1), cell.start);
-            let error = Diagnostic::error(&self.rows.file, "the quote that opens here is never closed").at(place);
-            problems.push(error.help("close it, or write a quote inside a quoted cell twice: \"\""));
-        }
-        cell.is_open
-    }
-
     /// Whether the record has a cell for each column. One too few may be a row that was cut off, one too many a comma
     /// in a prompt: either way a guess could buy the wrong thing.
     fn has_its_cells(&self, row: &Row<'_>, problems: &mut Problems) -> bool {
@@ -338,8 +352,15 @@ impl<'m> RowPass<'m> {
             return true;
         }
         let delimiter = super::notes::delimiter_name(self.rows.dialect.delimiter);
-        let message = format!("the row has {cells} cells, the header names {columns} columns");
-        let help = format!("put quotes around text that holds a {delimiter} or a line end; keep every {delimiter}");
+        let (has, names) = (counted(cells as u64, "cell"), counted(columns as u64, "column"));
+        let is_cut = cells < columns && row.range.1 > self.rows.bytes.len;
+        let (message, help) = if is_cut {
+            let help = "there is no line end after it: is all of it there? a whole row has a cell for each column";
+            (format!("the input ends inside this row: it has {has}, the header names {names}"), help.to_owned())
+        } else {
+            let help = format!("put quotes around text that holds a {delimiter} or a line end; keep every {delimiter}");
+            (format!("the row has {has}, the header names {names}"), help)
+        };
         let at = extra.unwrap_or(cells.saturating_sub(1));
         row.problem(problems, at, Wrong { message, help: Some(help) });
         false

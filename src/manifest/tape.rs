@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::digest::FileDigest;
+use super::quotes::Quotes;
 use crate::opening::{self, Opened};
 
 /// The longest record that is read: a 32 MiB image as base64, and room for its prompt. A quote that is never closed
@@ -104,7 +105,7 @@ impl Read for FromOffset<'_> {
 }
 
 /// What the csv reader reads: the file from its header on, always ended by a line end, with an allowance for each
-/// record.
+/// record, and its quotes looked at.
 pub(super) struct Tape<'a> {
     from: FromOffset<'a>,
     /// What may still be read before the record that is being read counts as too long.
@@ -113,11 +114,13 @@ pub(super) struct Tape<'a> {
     delimiters_left: u64,
     delimiter: u8,
     ends_line: bool,
+    pub(super) quotes: Quotes,
 }
 
 impl<'a> Tape<'a> {
     pub(super) fn new(from: FromOffset<'a>, delimiter: u8) -> Self {
-        let mut tape = Self { from, allowance: 0, delimiters_left: 0, delimiter, ends_line: true };
+        let quotes = Quotes::new(delimiter);
+        let mut tape = Self { from, allowance: 0, delimiters_left: 0, delimiter, ends_line: true, quotes };
         tape.begin_record();
         tape
     }
@@ -144,10 +147,12 @@ impl Read for Tape<'_> {
         self.allowance = self.allowance.saturating_sub(n as u64);
         let delimiters = buffer.iter().take(n).filter(|b| **b == self.delimiter).count();
         self.delimiters_left = self.delimiters_left.saturating_sub(delimiters as u64);
+        self.quotes.read(buffer.get(..n).unwrap_or_default());
         match (n, buffer.first_mut()) {
             (0, Some(first)) if !self.ends_line => {
                 *first = b'\n';
                 self.ends_line = true;
+                self.quotes.read(b"\n");
                 Ok(1)
             }
             (0, _) => Ok(0),

@@ -49,6 +49,8 @@ mod ledger_file;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod manifests;
+#[cfg(test)]
 mod merge;
 #[cfg(test)]
 mod node;

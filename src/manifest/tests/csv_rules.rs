@@ -150,7 +150,7 @@ fn errors_of_cells_name_line_and_column() {
             &[
                 "2:6: the row has 3 cells, the header names 2 columns | put quotes around text that holds a comma or a \
                  line end; keep every comma",
-                "3:1: the row has 1 cells, the header names 2 columns | put quotes around text that holds a comma or a \
+                "3:1: the row has 1 cell, the header names 2 columns | put quotes around text that holds a comma or a \
                  line end; keep every comma",
             ],
         ),
@@ -234,4 +234,92 @@ fn what_follows_from_a_wrong_default_is_no_error_of_its_own() {
     let text = "version = 1\n[defaults]\nendpoint = \"generate-video\"\nmode = \"proo\"\n[[job]]\nprompt = \"a cat\"\n";
     let (jobs, errors) = toml(text).read();
     assert_eq!((jobs.len(), errors.len()), (0, 1), "{errors:?}");
+}
+
+/// Stray quotes of every sort, and `line:column` of what is said of them; the `@` of the row stands for the delimiter.
+const STRAY: [(&str, &str); 8] = [
+    ("\"Sign says \"open\" at night\"@5", "2:12: text follows"),
+    ("\"A cat\" runs@5", "2:7: text follows"),
+    ("\"A \\\"big\\\" cat\"@5", "2:5: text follows"),
+    ("\"\"A cat\"\"@5", "2:2: text follows"),
+    ("\"ein\nSchild \"offen\"\"@5", "3:8: text follows"),
+    ("a@\"5\" s", "2:5: text follows"),
+    ("a@ \"5\"", "2:4: white space stands before the quote"),
+    ("says \"hello@ world\" loudly", "2:6: a quote opens within this cell"),
+];
+
+#[test]
+fn a_stray_quote_is_an_error_with_its_place() {
+    for (row, expected) in STRAY {
+        for (delimiter, end, bom) in [(",", "\n", ""), (";", "\r\n", "\u{feff}"), ("\t", "\n", ""), ("|", "\r\n", "")] {
+            let sep = if delimiter == "|" { "sep=|\n" } else { "" };
+            let text = format!("{bom}{sep}prompt@duration\n{row}\na good one@4\n");
+            let text = text.replace('@', delimiter).replace('\n', end);
+            let (jobs, errors) = csv(&text).read();
+            let (line, rest) = expected.split_at(1);
+            let line = line.parse::<u64>().unwrap() + u64::from(!sep.is_empty());
+            assert_eq!(errors.len(), 1, "{text:?}: {errors:?}");
+            assert!(errors[0].starts_with(&format!("{line}{rest}")), "{text:?}: {errors:?}");
+            assert_eq!(texts(&jobs, "prompt"), ["a good one"], "{text:?}");
+        }
+    }
+}
+
+#[test]
+fn a_stray_quote_in_the_header_is_an_error_too() {
+    for (header, expected) in [
+        ("\"pro\"mpt\",duration", "1:5: text follows"),
+        ("prompt, \"duration\"", "1:9: white space"),
+        ("prompt,\"duration", "1:8: the quote that opens here is never closed"),
+    ] {
+        let errors = csv(format!("{header}\na,5\n")).errors();
+        assert!(errors.len() == 1 && errors[0].starts_with(expected), "{header}: {errors:?}");
+    }
+}
+
+#[test]
+fn stray_quotes_in_many_rows_are_one_message_that_says_how_to_write_them() {
+    let text = format!("prompt,duration\n{}", "\"a \"b\" c\",5\n".repeat(900));
+    let (jobs, errors) = drain(&csv(text).open().unwrap());
+    assert_eq!((jobs.len(), errors.len()), (0, 1));
+    assert_eq!(errors[0].place.as_ref().map(|place| (place.line, place.also_lines.clone())), Some((2, vec![(3, 901)])));
+    assert!(errors[0].help.as_ref().unwrap().contains("\"Sign says \"\"open\"\" at night\""));
+    let escaped = csv("prompt\n\"A \\\"big\\\" cat\"\n").errors();
+    assert!(escaped[0].contains("CSV has no \\\":"), "{escaped:?}");
+}
+
+#[test]
+fn a_quote_that_closes_too_late_shows_where_its_cell_begins() {
+    let (_, errors) = drain(&csv("prompt,duration\n\"a cat,5\nb,6\n\"a dog\",7\n").open().unwrap());
+    let at = errors[0].place.as_ref().map(|place| (place.line, place.column));
+    let begins = errors[0].related.first().map(|(place, words)| (place.line, place.column, words.as_str()));
+    assert_eq!((errors.len(), at, begins), (1, Some((4, 1)), Some((2, 1, "the cell begins here"))));
+}
+
+#[test]
+fn a_quote_within_an_unquoted_cell_is_text() {
+    let jobs = csv("id,prompt\n5\",a 5\" screen\nb,it says \"open\"\nc\"\",\"d\" \n").jobs();
+    assert_eq!(texts(&jobs, "prompt"), ["a 5\" screen", "it says \"open\"", "d"]);
+}
+
+#[test]
+fn input_that_ends_inside_a_row_is_refused() {
+    let cases = [
+        (
+            "id,prompt,duration\n1,a cat,5\n2,a d",
+            "3:3: the input ends inside this row: it has 2 cells, the header names 3",
+        ),
+        ("id,prompt,duration\n1,a cat,5\n2", "3:1: the input ends inside this row: it has 1 cell, "),
+        ("id,prompt,duration\n1,a cat,5\n2,\"a dog", "3:3: the quote that opens here is never closed"),
+        ("id,prompt,duration\n1,a cat,5\n2,\"a\ndog\"", "3:4: the input ends inside this row"),
+    ];
+    for (text, expected) in cases {
+        let options = OpenOptions { path: "-".into(), format: Some(Format::Csv), ..OpenOptions::default() };
+        let options = OpenOptions { defaults: vec![("endpoint".to_owned(), "generate-video".to_owned())], ..options };
+        let manifest = Manifest::open_from(&options, &mut text.as_bytes()).unwrap();
+        let (jobs, errors) = drain(&manifest);
+        let errors: Vec<String> = errors.iter().map(short).collect();
+        assert!(jobs.len() == 1 && errors.len() == 1 && errors[0].starts_with(expected), "{text:?}: {errors:?}");
+    }
+    assert_eq!(csv("id,prompt,duration\n1,a cat,5").jobs().len(), 1, "a whole row needs no line end");
 }

@@ -1,0 +1,51 @@
+//! Manifests that do not say what a person reads in them: nothing of them is bought.
+
+use crate::harness::{Client, Sandbox};
+
+const RUN: &str = "--default endpoint=generate-video --default duration=3";
+
+#[test]
+fn a_prompt_with_stray_quotes_is_not_bought() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    let run = format!("run jobs.csv {RUN}");
+    for (rows, place) in [
+        ("a,\"Sign says \"open\" at night\"\nb,a good one\n", "jobs.csv:2:14"),
+        ("a,a good one\nb,\"A cat\" runs", "jobs.csv:3:9"),
+        ("a,\"A \\\"big\\\" cat\"\r\nb,a good one\r\n", "jobs.csv:2:7"),
+        ("a, \"A cat\"\n", "jobs.csv:2:4"),
+    ] {
+        client.write("jobs.csv", &format!("id,prompt\n{rows}"));
+        client.run(&run).with(2).saying(place).saying("nothing was spent");
+        client.says(&format!("plan jobs.csv {RUN}")).with(2).saying(place);
+    }
+    sandbox.books().are_empty();
+    client.write("jobs.csv", "id,prompt\na,\"Sign says \"\"open\"\" at night\"\n");
+    client.run(&run).with(0);
+    assert_eq!(sandbox.books().settled().len(), 1);
+    assert_eq!(client.column("jobs.results.csv", "prompt"), ["Sign says \"open\" at night"]);
+    // A results file, edited by hand: its batch is not gone on with.
+    let results = client
+        .read("jobs.results.csv")
+        .replace("\"Sign says", "\"A \"big\" sign says")
+        .replace("downloaded", "pending");
+    client.write("again.csv", &results);
+    client.run("run again.csv").with(2).saying("text follows the quote");
+    assert_eq!(sandbox.books().settled().len(), 1);
+}
+
+#[test]
+fn what_a_pipe_breaks_off_is_not_bought() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    let run = format!("run - --manifest-format csv --batch june {RUN}");
+    for (rows, said) in [
+        ("a cat,a\na d", "the input ends inside this row: it has 1 cell, the header names 2 columns"),
+        ("a cat,a\n\"a dog", "the quote that opens here is never closed"),
+    ] {
+        let text = format!("prompt,id\n{rows}");
+        let ended = client.shell(&format!("printf '%s' '{text}' | \"$@\""), &run).with(2);
+        ended.saying("-:3:1").saying(said).saying("nothing was spent");
+    }
+    sandbox.books().are_empty();
+}
