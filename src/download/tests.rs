@@ -484,3 +484,73 @@ async fn the_part_of_another_folder_is_left_alone() {
     })
     .await;
 }
+
+/// As it was seen: the first transfer breaks, and what follows comes as 200 with the rest alone.
+#[tokio::test]
+async fn the_rest_that_is_called_the_whole_is_not_taken_for_it() {
+    for says_so in [true, false] {
+        local(async {
+            let whole = video(200_012);
+            let sold = whole.clone();
+            let place = Place::of(async move |_, request: String, mut stream: TcpStream| {
+                let (from, total) = (from_of(&request), sold.len());
+                let range = if says_so && from > 0 {
+                    format!("Content-Range: bytes {from}-{}/{total}\n", total - 1)
+                } else {
+                    String::new()
+                };
+                let head = format!("HTTP/1.1 200 x\n{range}ETag: \"v\"\nContent-Length: {}", total - from);
+                let until = if from > 0 { total } else { 100_000 };
+                send(&mut stream, &head, &sold[from..until]).await;
+                hang_up(stream).await;
+            })
+            .await;
+            place.fetch().await;
+            assert!(place.content().is_none_or(|bytes| bytes == whole), "a part was called the whole");
+            place.gave_up(Reason::NotDownloaded, "");
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_message_in_plain_words_is_no_result() {
+    for kind in ["Content-Type: text/plain\n", ""] {
+        local(async {
+            let place = Place::of(async move |_, _, mut stream: TcpStream| {
+                let head = format!("HTTP/1.1 200 x\n{kind}Content-Length: 17\nConnection: close");
+                send(&mut stream, &head, b"link has expired\n").await;
+            })
+            .await;
+            place.fetch().await;
+            place.gave_up(Reason::UrlGone, "a message");
+            assert_eq!(std::fs::read_dir(place.folder.path()).unwrap().count(), 0);
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_stored_as_gzip_is_unpacked() {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(&video(300_000)).unwrap();
+    let packed = encoder.finish().unwrap();
+    // The first transfer breaks in its middle: what was packed cannot be gone on with, and is fetched anew.
+    for until in [packed.len(), packed.len() / 2] {
+        let packed = packed.clone();
+        local(async {
+            let place = Place::of(async move |n, request: String, mut stream: TcpStream| {
+                assert_eq!(from_of(&request), 0, "{request}");
+                let head =
+                    format!("HTTP/1.1 200 x\nContent-Encoding: gzip\nETag: \"v\"\nContent-Length: {}", packed.len());
+                send(&mut stream, &head, if n == 0 { &packed[..until] } else { &packed }).await;
+                hang_up(stream).await;
+            })
+            .await;
+            place.fetch().await;
+            assert_eq!(place.content(), Some(video(300_000)));
+        })
+        .await;
+    }
+}

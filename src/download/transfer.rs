@@ -42,8 +42,9 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Errand<'_, L, F, D, C> {
                 Some(Err(tried)) => return Ok(tried),
                 None => return Ok(Tried::Stopped),
             };
-            let asked = resume.as_ref().map(|(from, resume)| (*from, resume));
-            let total = match judge(&head, url, asked, self.run.settings.bytes_max) {
+            let from = resume.as_ref().map(|(from, _)| *from);
+            let known = part.as_ref().and(self.job.mark.as_ref()).and_then(|mark| mark.resume.as_ref());
+            let total = match judge(&head, url, from, known, self.run.settings.bytes_max) {
                 Verdict::Rest => resume.map(|(_, resume)| resume.total),
                 Verdict::Whole { total } => total,
                 Verdict::Anew => {
@@ -62,7 +63,8 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Errand<'_, L, F, D, C> {
                 Ok(ready) => ready,
                 Err(tried) => return Ok(tried),
             };
-            return self.stream(url, &mut ready, &mut body, total).await;
+            let kind = head.content_type.unwrap_or_default();
+            return self.stream(url, &kind, &mut ready, &mut body, total).await;
         }
         Ok(again("what the server has changes all the time", true))
     }
@@ -135,6 +137,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Errand<'_, L, F, D, C> {
     async fn stream(
         &mut self,
         url: &Url,
+        kind: &str,
         part: &mut D::Part,
         body: &mut F::Body,
         total: Option<u64>,
@@ -155,8 +158,8 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Errand<'_, L, F, D, C> {
                     continue;
                 }
             }
-            if part.bytes() == 0 && begins_as_page(&gathered, url) {
-                let words = "the address answers with a page and not with the result".to_owned();
+            if part.bytes() == 0 && begins_as_page(&gathered, kind, url) {
+                let words = "the address answers with a page or a message and not with the result".to_owned();
                 return self.unwanted(part, Tried::Gone(words)).await;
             }
             if !gathered.is_empty() {

@@ -17,6 +17,7 @@ use reqwest::header::{
 use reqwest::{Client, ClientBuilder, Response};
 use url::Url;
 
+use super::gzip::{Unpacker, is_gzip};
 use super::http::{authorization, words};
 use super::place::{is_at_home, is_own_origin, is_private_ip, redirect_url, web_url};
 use super::{Credential, HttpAnswer, said};
@@ -66,13 +67,16 @@ pub struct FetchHead {
     pub status: u16,
     /// The content type, as it is said.
     pub content_type: Option<String>,
-    /// How the content is encoded on the way, where it is: nothing was asked for.
+    /// How the content that follows is encoded, where it is: nothing was asked for. Gzip is undone on the way.
     pub encoding: Option<String>,
-    /// So many bytes follow.
+    /// So many bytes follow; unknown where gzip is undone.
     pub length: Option<u64>,
-    /// Of a part (206): where it begins, and how long the whole is.
+    /// Whether a `Content-Range` says that a part follows, whatever the status.
+    pub is_part: bool,
+    /// Of a part: where it begins, and how long the whole is.
     pub range: Option<(u64, u64)>,
-    /// By what this version of the result is known: a strong ETag, else a date of change that is old enough to be one.
+    /// By what this version of the result is known: a strong ETag, else a date of change that is old enough to be one. None
+    /// where gzip is undone: it would be of the packed bytes.
     pub version: Option<String>,
     /// Whether the end of the body can be told from a connection that breaks.
     pub ends_marked: bool,
@@ -154,7 +158,7 @@ impl Fetch for Fetcher {
             }
             let response = request.send().await.map_err(|error| FetchFailure::Broken(words(&error)))?;
             if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
-                return Ok((head(&response), HttpBody(response)));
+                return Ok(opened(response));
             }
             let Some(location) = text(response.headers(), &LOCATION) else {
                 return Err(FetchFailure::Place("a redirect names no address".to_owned()));
@@ -168,13 +172,32 @@ impl Fetch for Fetcher {
 
 /// A body over HTTP.
 #[derive(Debug)]
-pub struct HttpBody(Response);
+pub struct HttpBody {
+    response: Response,
+    /// Undoes gzip, until the end has come.
+    unpacker: Option<Unpacker>,
+}
 
 impl FetchBody for HttpBody {
     async fn piece(&mut self) -> Result<Option<Vec<u8>>, FetchFailure> {
-        let piece = self.0.chunk().await.map_err(|error| FetchFailure::Broken(words(&error)))?;
-        Ok(piece.map(Vec::from))
+        let piece = self.response.chunk().await.map_err(|error| FetchFailure::Broken(words(&error)))?;
+        let Some(unpacker) = &mut self.unpacker else { return Ok(piece.map(Vec::from)) };
+        let broken = |error: std::io::Error| FetchFailure::Broken(format!("its gzip cannot be undone: {error}"));
+        if let Some(piece) = piece {
+            return unpacker.add(&piece).map(Some).map_err(broken);
+        }
+        let rest = unpacker.end().map_err(broken)?;
+        self.unpacker = None;
+        Ok(Some(rest))
     }
+}
+
+/// Head and body of an answer. Gzip of a whole is undone; what comes so cannot be gone on with in its middle.
+fn opened(response: Response) -> (FetchHead, HttpBody) {
+    let head = head(&response);
+    let is_packed = !head.is_part && head.encoding.as_deref().is_some_and(is_gzip);
+    let head = if is_packed { FetchHead { encoding: None, length: None, version: None, ..head } } else { head };
+    (head, HttpBody { response, unpacker: is_packed.then(Unpacker::new) })
 }
 
 fn head(response: &Response) -> FetchHead {
@@ -188,6 +211,7 @@ fn head(response: &Response) -> FetchHead {
         content_type: said(&CONTENT_TYPE),
         encoding: encoding.or(coding),
         length,
+        is_part: headers.contains_key(CONTENT_RANGE),
         range: text(headers, &CONTENT_RANGE).and_then(range),
         version: version(headers),
         ends_marked: length.is_some() || is_chunked,
@@ -228,8 +252,9 @@ fn version(headers: &HeaderMap) -> Option<String> {
     strong.or_else(dated).filter(|word| word.len() <= VERSION_BYTES_MAX).map(str::to_owned)
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
+/// A header as text. An address with letters beyond ASCII comes as UTF-8 where a server forgets to escape it.
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
 }
 
 /// Has names resolved to public addresses alone.

@@ -3,6 +3,7 @@
 pub mod answer;
 mod delivery;
 pub mod fetch;
+mod gzip;
 pub mod http;
 mod inline;
 pub mod lnurl;
