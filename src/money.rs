@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 const MSAT_PER_SAT: u64 = 1_000;
 /// All the satoshi that will ever be: 21 million bitcoin.
@@ -150,6 +151,19 @@ pub fn thousands(number: u64) -> String {
     out
 }
 
+/// A whole number in JSON, written as a number or as text; with a fraction of nothing too, as `1000.0`.
+#[must_use]
+pub fn whole_number(json: &Json) -> Option<u64> {
+    let text = match json {
+        Json::Number(number) => number.to_string(),
+        Json::String(text) => text.trim().to_owned(),
+        Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => return None,
+    };
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, "0"));
+    let is_nothing = !fraction.is_empty() && fraction.bytes().all(|digit| digit == b'0');
+    whole.parse().ok().filter(|_| is_nothing)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,5 +195,16 @@ mod tests {
         assert_eq!(Sats::new(12).to_string(), "12 sats");
         assert_eq!(Msat::new(2_750_000).to_string(), "2,750 sats");
         assert_eq!(Msat::new(1_500).to_string(), "1,500 msat");
+    }
+    #[test]
+    fn whole_numbers_come_in_several_spellings() {
+        let read = |text: &str| whole_number(&serde_json::from_str(text).unwrap());
+        for text in ["1000", "1000.0", "1e3", "\"1000\"", "\" 1000.00 \""] {
+            assert_eq!(read(text), Some(1_000), "{text}");
+        }
+        for text in ["1000.5", "-1", "\"\"", "\"1000.\"", "\"1,000\"", "1e300", "true", "[1]", "null"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+        assert_eq!(read("18446744073709551615"), Some(u64::MAX));
     }
 }

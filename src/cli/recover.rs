@@ -175,8 +175,8 @@ async fn carry_through(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporte
     if let Some(only) = missing {
         session.books.forget_missing_files(began, batch.key, only)?;
     }
-    if let Some((_, to)) = filing {
-        session.remember_download(batch, to)?;
+    if let Some((filing, to)) = filing {
+        session.remember_download(batch, &filing.remembered(to))?;
     }
     // Receipts that know more than the ledger are evidence, and stay as they are. What is open is finished all the same.
     let papers = check_papers(&session.books, batch);

@@ -8,7 +8,7 @@ use url::Url;
 use super::disk::Disk;
 use super::file::PartLost;
 use super::shelf::Left;
-use super::{Downloads, Shared};
+use super::{Downloads, Settings, Shared};
 use crate::event::{Event, JobEvent};
 use crate::ledger::{DeliveredJob, Deliveries, JobKey, JobState, LedgerError, Next, Reason, Record};
 use crate::origin::{Fetch, is_inline};
@@ -183,7 +183,8 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Errand<'r, L, F, D, C> {
 
     /// Nothing can be written any more: that concerns every errand.
     fn halt(&self, error: &io::Error) {
-        let words = disk_words(&self.run.settings.folder, error);
+        let words = disk_words(self.run.settings, error);
+        self.run.feed.block(&words);
         if self.shared.halt(words.clone()) {
             self.run.listener.hear(&Event::Warning { message: format!("{words}: nothing more is fetched") });
         }
@@ -250,6 +251,14 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Errand<'r, L, F, D, C> {
     }
 }
 
+/// That the disk is full, and how much of it is left to others.
+pub fn full_words(folder: &str, room_min: u64) -> String {
+    format!(
+        "the disk of {folder} is full: {} MiB of it are left free for others, the ledger among them",
+        room_min >> 20
+    )
+}
+
 fn host_of(url: &Url) -> String {
     match (url.host_str(), url.port()) {
         (None, _) => String::new(),
@@ -267,9 +276,10 @@ fn of_one_file(error: &io::Error) -> Option<&'static str> {
     }
 }
 
-fn disk_words(folder: &str, error: &io::Error) -> String {
+fn disk_words(settings: &Settings, error: &io::Error) -> String {
+    let folder = &settings.folder;
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => format!("the disk of {folder} is full"),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => full_words(folder, settings.room_min),
         _ => format!("{folder} cannot be written to: {error}"),
     }
 }

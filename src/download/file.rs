@@ -236,6 +236,27 @@ pub fn make_folder(folder: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
+/// The number of the device on which the folder is, or would be made.
+///
+/// # Errors
+/// Where nobody says.
+pub fn device(folder: &Path) -> io::Result<i64> {
+    let there = folder.ancestors().find(|above| above.exists()).unwrap_or(folder);
+    Ok(std::fs::metadata(there)?.dev().cast_signed())
+}
+
+/// Whether nothing stands in the folder, or it is not there.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn is_bare(folder: &Path) -> io::Result<bool> {
+    match std::fs::read_dir(folder) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(error) => Err(error),
+    }
+}
+
 /// Tries in the folder all that is done there with a file, and leaves nothing behind: before anything is spent.
 ///
 /// # Errors

@@ -18,6 +18,7 @@ mod tests;
 mod transfer;
 
 pub use disk::{Disk, LocalDisk, PartFile};
+pub use errand::full_words;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -81,6 +82,9 @@ pub struct Feed {
     stirred: Notify,
     over: Cell<bool>,
     abandoned: Cell<bool>,
+    /// Why a file could not be written: what is bought now could not be kept either.
+    blocked: RefCell<Option<String>>,
+    blocks: Notify,
 }
 
 /// How the downloads ended. What became of each job is in the ledger.
@@ -137,6 +141,22 @@ impl Feed {
     pub fn end(&self) {
         self.over.set(true);
         self.stirred.notify_one();
+    }
+
+    /// A file cannot be written.
+    fn block(&self, words: &str) {
+        self.blocked.borrow_mut().get_or_insert_with(|| words.to_owned());
+        self.blocks.notify_one();
+    }
+
+    /// Returns once a file could not be written, and says why: buying has to wait.
+    pub async fn until_blocked(&self) -> String {
+        loop {
+            if let Some(words) = self.blocked.borrow().clone() {
+                return words;
+            }
+            self.blocks.notified().await;
+        }
     }
 
     /// The run has failed: nothing more is fetched.

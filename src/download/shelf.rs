@@ -117,11 +117,15 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Errand<'_, L, F, D, C> {
         let lacks = more.filter(|more| room - least < *more);
         Ok(lacks.map(|more| {
             let folder = &self.run.settings.folder;
-            Tried::Never(format!(
-                "it needs {} MiB more, and the disk of {folder} has {} MiB free",
+            let words = format!(
+                "it needs {} MiB more; the disk of {folder} has {} MiB free, of which {} MiB are left to others",
                 mib(more),
-                mib(room)
-            ))
+                mib(room),
+                mib(least)
+            );
+            // What is bought next is as large, most likely.
+            self.run.feed.block(&words);
+            Tried::Never(words)
         }))
     }
 

@@ -126,12 +126,22 @@ impl Challenge {
             Scheme::L402 | Scheme::Lsat => token_and_invoice(offer)?,
             Scheme::Payment => mpp::read(offer)?,
         };
+        let invoice = without_scheme(invoice);
         if invoice.len() > INVOICE_BYTES_MAX {
             return Err(ChallengeError::Overlong("the invoice"));
         }
         let params =
             offer.params.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_owned())).collect();
         Ok(Self { scheme, token, invoice, params })
+    }
+}
+
+/// The invoice alone, where it is written as a link (`lightning:lnbc…`).
+fn without_scheme(invoice: String) -> String {
+    const SCHEME: &str = "lightning:";
+    match invoice.trim().split_at_checked(SCHEME.len()) {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case(SCHEME) => rest.trim_start_matches('/').to_owned(),
+        Some(_) | None => invoice,
     }
 }
 
@@ -255,6 +265,14 @@ mod tests {
         for token in ["AGIAJEem-_QUTEy", "opaque;token/with+all~kinds|of{}<>signs==", "x"] {
             let line = format!("L402 token=\"{token}\", invoice=\"{INVOICE}\"");
             assert_eq!(read(&[&line]).map(|(_, token, _)| token), Ok(token.to_owned()));
+        }
+    }
+
+    #[test]
+    fn an_invoice_that_is_written_as_a_link_is_read() {
+        for link in ["lightning:lnbc1", "LIGHTNING:lnbc1", "lightning://lnbc1", "lnbc1"] {
+            let line = format!("L402 token=\"t\", invoice=\"{link}\"");
+            assert_eq!(read(&[&line]).map(|(_, _, invoice)| invoice), Ok("lnbc1".to_owned()), "{link}");
         }
     }
 

@@ -4,7 +4,7 @@
 use url::Url;
 
 use super::said::Said;
-use super::{HttpAnswer, INCOMPLETE, place};
+use super::{ANSWERED_AT, HttpAnswer, INCOMPLETE, inline, place};
 use crate::catalog::{Endpoint, ResultRule, Treatment};
 use crate::harmless::harmless;
 use crate::l402::{Challenge, Scheme};
@@ -199,14 +199,16 @@ fn with_other_scheme(message: String, answer: &HttpAnswer, endpoint: &Endpoint) 
 pub fn read_poll(answer: &HttpAnswer, endpoint: &Endpoint) -> Polled {
     let (said, rule) = (Said::of(answer), &endpoint.result);
     let word = Word::of(&said, rule);
-    if said.is_success()
-        && !matches!(word, Word::Failed | Word::Pending)
-        && let Some(text) = said.text_at(&rule.url)
-    {
-        match place::result_url(text, &endpoint.url) {
-            Ok(url) => return Polled::Delivered { url },
-            Err(why) if !said.refund => return Polled::UnknownShape { message: misplaced("result", &why) },
-            Err(_) => {}
+    if said.is_success() && !matches!(word, Word::Failed | Word::Pending) {
+        match said.text_at(&rule.url).map(|text| place::result_url(text, &endpoint.url)) {
+            Some(Ok(url)) => return Polled::Delivered { url },
+            Some(Err(why)) if !said.refund => return Polled::UnknownShape { message: misplaced("result", &why) },
+            Some(Err(_)) => {}
+            None => {
+                if let Some(url) = itself_at(answer, endpoint) {
+                    return Polled::Delivered { url };
+                }
+            }
         }
     }
     if said.refund {
@@ -222,6 +224,12 @@ pub fn read_poll(answer: &HttpAnswer, endpoint: &Endpoint) -> Polled {
             polled_by_status(answer, said, word, rule)
         }
     }
+}
+
+/// Where the result stands that a poll's answer is itself.
+fn itself_at(answer: &HttpAnswer, endpoint: &Endpoint) -> Option<Url> {
+    let at = answer.header(ANSWERED_AT).filter(|_| answer.header("content-type").is_some_and(inline::is_media));
+    at.map_or_else(|| inline::result(answer), |at| place::result_url(at, &endpoint.url).ok())
 }
 
 fn polled_by_status(answer: &HttpAnswer, said: Said, word: Word, rule: &ResultRule) -> Polled {
@@ -275,8 +283,10 @@ impl Word {
 
 /// What a 2xx answer to a redeem holds: a result, a poll address, or the word that it takes time.
 fn success(answer: &HttpAnswer, said: &Said, word: Word, rule: &ResultRule, endpoint_url: &Url) -> Option<Redeemed> {
-    let poll =
-        said.text_at(&rule.poll_url).or_else(|| answer.header("x-poll-url").filter(|url| !url.trim().is_empty()));
+    let named = |name| answer.header(name).filter(|url| !url.trim().is_empty());
+    let poll = said.text_at(&rule.poll_url).or_else(|| named("x-poll-url"));
+    // It is accepted, and where that is looked at stands where it is usual.
+    let poll = poll.or_else(|| named("location").filter(|_| answer.status == 202));
     if let Some(text) = said.text_at(&rule.url)
         && (word != Word::Pending || poll.is_none())
     {
@@ -293,6 +303,9 @@ fn success(answer: &HttpAnswer, said: &Said, word: Word, rule: &ResultRule, endp
             }
             Err(why) => Redeemed::UnknownShape { message: misplaced("poll", &why) },
         });
+    }
+    if let Some(url) = inline::result(answer).filter(|_| answer.header(INCOMPLETE).is_none()) {
+        return Some(Redeemed::Delivered { url });
     }
     if said.refund || said.code.is_some() || (said.status != 202 && word != Word::Pending) {
         return None;
@@ -379,6 +392,40 @@ mod tests {
         assert_eq!(redeem(202, &[url], r#"{"poll_interval_ms":99999999}"#), accepted(POLL_MS_MAX));
         let early = r#"{"status":"processing","videoUrl":"/later.mp4","poll_url":"/job?id=p&t=v"}"#;
         assert_eq!(redeem(200, &[], early), accepted(POLL_MS_DEFAULT));
+    }
+
+    #[test]
+    fn an_accepted_job_is_polled_at_its_location() {
+        let place = ("location", "/job/7");
+        let poll = Poll { url: at("https://sats.example/job/7"), interval_ms: POLL_MS_DEFAULT };
+        for body in ["", "{}", r#"{"status":"queued"}"#] {
+            assert_eq!(redeem(202, &[place], body), Redeemed::Accepted { poll: poll.clone() }, "{body}");
+        }
+        assert!(matches!(redeem(200, &[place], ""), Redeemed::UnknownShape { .. }), "it is not said to be a poll's");
+        assert!(matches!(redeem(202, &[("location", "https://b.example/7")], ""), Redeemed::UnknownShape { .. }));
+    }
+
+    #[test]
+    fn an_answer_may_be_the_result_itself() {
+        let film = ("content-type", "video/mp4");
+        let Redeemed::Delivered { url } = redeem(200, &[film], "film") else { panic!("no result") };
+        let found = inline::inline_result(&answer(200, &[film], "film"), &endpoint().result, &url).unwrap();
+        assert_eq!((found.bytes.as_slice(), found.media_type.as_str()), (&b"film"[..], "video/mp4"));
+        let octets = ("content-type", "application/octet-stream");
+        assert!(matches!(redeem(200, &[octets], "\0\0\0 ftypisom"), Redeemed::Delivered { .. }));
+        for (status, headers, body) in [
+            (200, vec![octets], "what is this"),
+            (200, vec![film], ""),
+            (200, vec![("content-type", "text/html")], "<html>"),
+            (500, vec![film], "film"),
+        ] {
+            assert!(!matches!(redeem(status, &headers, body), Redeemed::Delivered { .. }), "{status} {headers:?}");
+        }
+        let cut = answer(200, &[film], "fil").cut("it broke off");
+        assert!(matches!(read_redeem(&cut, &endpoint()), Redeemed::Failed { .. }));
+        // Of a poll the head alone is taken: the result stands where it was asked for.
+        let head = [film, (ANSWERED_AT, "https://sats.example/film/7")];
+        assert_eq!(poll(200, &head, ""), Polled::Delivered { url: at("https://sats.example/film/7") });
     }
 
     #[test]

@@ -6,13 +6,18 @@
 use std::error::Error;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    LOCATION,
+};
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
 use url::Url;
 
-use super::fetch::public_only;
-use super::place::is_at_home;
-use super::{Credential, HttpAnswer, HttpFailure, Origin, Request, lnurl};
+use super::fetch::{public_only, text};
+use super::gzip::{is_gzip, unpacked};
+use super::inline::is_media;
+use super::place::{is_at_home, is_own_origin};
+use super::{ANSWERED_AT, Credential, HttpAnswer, HttpFailure, Origin, Request, lnurl};
 use crate::catalog::Method;
 use crate::harmless::harmless;
 use crate::l402::Scheme;
@@ -27,6 +32,8 @@ pub const REDEEM_TIMEOUT_MIN: Duration = Duration::from_secs(15 * 60);
 const HEADER_BYTES_MAX: usize = 64 * 1024;
 /// Of a success that is not whole, so much of the body is kept.
 const CUT_BODY_BYTES_MAX: usize = 1024 * 1024;
+/// So many redirects in a row are followed.
+const REDIRECTS_MAX: usize = 3;
 /// So many header lines are taken.
 const HEADER_LINES_MAX: usize = 128;
 
@@ -113,91 +120,152 @@ impl HttpOrigin {
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
             .referer(false)
+            .default_headers(HeaderMap::from_iter([
+                (ACCEPT, HeaderValue::from_static("application/json")),
+                (ACCEPT_ENCODING, HeaderValue::from_static("identity")),
+            ]))
             .connect_timeout(options.connect_timeout)
             .pool_max_idle_per_host(options.idle_per_host_max);
         if options.proxy_from_env { builder } else { builder.no_proxy() }
     }
 
-    fn request(&self, request: &Request) -> RequestBuilder {
+    /// The request, to that address.
+    fn request(&self, request: &Request, at: &Url) -> RequestBuilder {
         let builder = match request.method {
             Method::Post => self
                 .client
-                .post(request.url.clone())
+                .post(at.clone())
                 .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
                 .body(request.body.clone()),
-            Method::Get => self.client.get(request.url.clone()),
+            Method::Get => self.client.get(at.clone()),
         };
-        let builder = builder.header(ACCEPT, HeaderValue::from_static("application/json"));
         match &request.bypass {
             Some(name) => builder.header(name.as_str(), HeaderValue::from_static("1")),
             None => builder,
         }
     }
 
-    async fn send(&self, request: RequestBuilder, url: &Url, body_max: usize) -> Result<HttpAnswer, HttpFailure> {
+    async fn open(&self, request: RequestBuilder, url: &Url) -> Result<Response, HttpFailure> {
         if let Some(why) = self.no_tls.as_ref().filter(|_| url.scheme() == "https") {
             return Err(HttpFailure::NotSent(why.clone()));
         }
-        let mut response = request.send().await.map_err(|error| failure(&error))?;
-        if response.status().is_redirection() {
-            return Err(HttpFailure::Redirect(target(&response)));
-        }
-        let status = response.status();
-        let (mut headers, mut body) = (Vec::new(), Vec::new());
-        let read = async {
-            headers = kept_headers(response.headers())?;
-            bounded_body(&mut response, body_max, &mut body).await
-        };
-        match read.await {
-            Ok(()) => Ok(HttpAnswer { status: status.as_u16(), headers, body }),
-            // It was answered with success: that is never lost, whatever becomes of the rest.
-            Err(failure) if status.is_success() => {
-                body.truncate(CUT_BODY_BYTES_MAX);
-                let words = match failure {
-                    HttpFailure::NotSent(words) | HttpFailure::NoAnswer(words) | HttpFailure::TooLarge(words) => words,
-                    other @ (HttpFailure::Cut(..) | HttpFailure::Redirect(_)) => other.to_string(),
-                };
-                Err(HttpFailure::Cut(HttpAnswer { status: status.as_u16(), headers, body }, words))
+        request.send().await.map_err(|error| failure(&error))
+    }
+
+    /// Sends what `request` makes for an address, and for each to which such a redirect refers within the same origin. The
+    /// address that answered comes with the answer.
+    async fn follow(
+        &self,
+        url: &Url,
+        follows: &[u16],
+        request: impl Fn(&Url) -> RequestBuilder,
+    ) -> Result<(Response, Url), HttpFailure> {
+        let mut at = url.clone();
+        for _ in 0..=REDIRECTS_MAX {
+            let response = self.open(request(&at), &at).await?;
+            if !response.status().is_redirection() {
+                return Ok((response, at));
             }
-            Err(failure) => Err(failure),
+            let target = text(response.headers(), &LOCATION).and_then(|location| at.join(location.trim()).ok());
+            let target = target.filter(|target| is_own_origin(target, url) && has_no_user(target));
+            match target {
+                Some(target) if follows.contains(&response.status().as_u16()) => at = target,
+                Some(_) | None => return Err(HttpFailure::Redirect(self::target(&response))),
+            }
         }
+        Err(HttpFailure::Redirect(format!("more than {REDIRECTS_MAX} addresses in a row")))
+    }
+}
+
+/// By these a request stays what it is (RFC 9110 15.4.8, 15.4.9).
+const SAME_AGAIN: [u16; 2] = [307, 308];
+/// By these a GET is one again.
+const GET_AGAIN: [u16; 5] = [301, 302, 303, 307, 308];
+
+/// A redirect must not set a password over the credential.
+fn has_no_user(url: &Url) -> bool {
+    url.username().is_empty() && url.password().is_none()
+}
+
+/// The whole answer, of a bounded length.
+async fn answer(mut response: Response, body_max: usize) -> Result<HttpAnswer, HttpFailure> {
+    let status = response.status();
+    let (mut headers, mut body) = (Vec::new(), Vec::new());
+    let is_packed = text(response.headers(), &CONTENT_ENCODING).is_some_and(is_gzip);
+    let read = async {
+        headers = kept_headers(response.headers())?;
+        bounded_body(&mut response, body_max, &mut body).await?;
+        if is_packed {
+            body = unpacked(&body, body_max)
+                .map_err(|error| HttpFailure::NoAnswer(format!("its gzip cannot be undone: {error}")))?
+                .ok_or_else(|| HttpFailure::TooLarge(format!("its body is longer than {body_max} bytes")))?;
+            headers.retain(|(name, _)| name != CONTENT_ENCODING.as_str());
+        }
+        Ok(())
+    };
+    match read.await {
+        Ok(()) => Ok(HttpAnswer { status: status.as_u16(), headers, body }),
+        // It was answered with success: that is never lost, whatever becomes of the rest.
+        Err(failure) if status.is_success() => {
+            body.truncate(CUT_BODY_BYTES_MAX);
+            let words = match failure {
+                HttpFailure::NotSent(words) | HttpFailure::NoAnswer(words) | HttpFailure::TooLarge(words) => words,
+                other @ (HttpFailure::Cut(..) | HttpFailure::Redirect(_)) => other.to_string(),
+            };
+            Err(HttpFailure::Cut(HttpAnswer { status: status.as_u16(), headers, body }, words))
+        }
+        Err(failure) => Err(failure),
     }
 }
 
 impl Origin for HttpOrigin {
     async fn ask(&self, request: &Request, scheme: Scheme) -> Result<HttpAnswer, HttpFailure> {
         let scheme = HeaderValue::from_static(scheme.as_str());
-        let sent = self.request(request).header(ACCEPT_AUTHENTICATE, scheme).timeout(self.options.ask_timeout);
-        self.send(sent, &request.url, self.options.body_bytes_max).await
+        let sent = |at: &Url| {
+            self.request(request, at).header(ACCEPT_AUTHENTICATE, scheme.clone()).timeout(self.options.ask_timeout)
+        };
+        let (response, _) = self.follow(&request.url, &SAME_AGAIN, sent).await?;
+        answer(response, self.options.body_bytes_max).await
     }
 
     async fn redeem(&self, request: &Request, credential: &Credential) -> Result<HttpAnswer, HttpFailure> {
-        let sent = self
-            .request(request)
-            .header(AUTHORIZATION, authorization(credential)?)
-            .timeout(self.options.redeem_timeout.max(REDEEM_TIMEOUT_MIN));
-        self.send(sent, &request.url, self.options.result_body_bytes_max).await
+        let bearing = authorization(credential)?;
+        let timeout = self.options.redeem_timeout.max(REDEEM_TIMEOUT_MIN);
+        let sent = |at: &Url| self.request(request, at).header(AUTHORIZATION, bearing.clone()).timeout(timeout);
+        let (response, _) = self.follow(&request.url, &SAME_AGAIN, sent).await?;
+        answer(response, self.options.result_body_bytes_max).await
     }
 
     async fn poll(&self, url: &Url, credential: Option<&Credential>) -> Result<HttpAnswer, HttpFailure> {
-        let mut sent = self
-            .client
-            .get(url.clone())
-            .header(ACCEPT, HeaderValue::from_static("application/json"))
-            .timeout(self.options.poll_timeout);
-        if let Some(credential) = credential {
-            sent = sent.header(AUTHORIZATION, authorization(credential)?);
+        let bearing = credential.map(authorization).transpose()?;
+        let sent = |at: &Url| {
+            let request = self.client.get(at.clone()).timeout(self.options.poll_timeout);
+            match &bearing {
+                Some(bearing) => request.header(AUTHORIZATION, bearing.clone()),
+                None => request,
+            }
+        };
+        let (response, at) = self.follow(url, &GET_AGAIN, sent).await?;
+        let is_result = response.status().is_success() && text(response.headers(), &CONTENT_TYPE).is_some_and(is_media);
+        let mut answer = if is_result {
+            let headers = kept_headers(response.headers())?;
+            HttpAnswer { status: response.status().as_u16(), headers, body: Vec::new() }
+        } else {
+            answer(response, self.options.result_body_bytes_max).await?
+        };
+        if is_result || at != *url {
+            answer.headers.push((ANSWERED_AT.to_owned(), at.into()));
         }
-        self.send(sent, url, self.options.result_body_bytes_max).await
+        Ok(answer)
     }
 
     async fn withdraw(&self, url: &Url, seller: &Url) -> Result<HttpAnswer, HttpFailure> {
         let client = if is_at_home(url, seller) { &self.client } else { &self.guarded };
-        let sent = client
-            .get(url.clone())
-            .header(ACCEPT, HeaderValue::from_static("application/json"))
-            .timeout(self.options.withdraw_timeout);
-        self.send(sent, url, lnurl::BODY_BYTES_MAX).await
+        let response = self.open(client.get(url.clone()).timeout(self.options.withdraw_timeout), url).await?;
+        if response.status().is_redirection() {
+            return Err(HttpFailure::Redirect(target(&response)));
+        }
+        answer(response, lnurl::BODY_BYTES_MAX).await
     }
 }
 
@@ -215,7 +283,9 @@ fn kept_headers(headers: &HeaderMap) -> Result<Vec<(String, String)>, HttpFailur
         return Err(HttpFailure::TooLarge(format!("its headers are longer than {HEADER_BYTES_MAX} bytes")));
     }
     let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    Ok(headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect())
+    // What this program says of an answer, no server says.
+    let kept = headers.iter().filter(|(name, _)| name.as_str() != ANSWERED_AT);
+    Ok(kept.map(|(name, value)| (name.as_str().to_owned(), text(value))).collect())
 }
 
 async fn bounded_body(response: &mut Response, most: usize, body: &mut Vec<u8>) -> Result<(), HttpFailure> {
@@ -263,7 +333,7 @@ pub(super) fn words(error: &reqwest::Error) -> String {
 
 /// Where a redirect points, without query, fragment and credentials.
 fn target(response: &Response) -> String {
-    let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+    let location = text(response.headers(), &LOCATION);
     let url = location.and_then(|location| response.url().join(location).ok());
     url.map_or_else(
         || "nowhere".to_owned(),

@@ -88,6 +88,20 @@ pub(super) fn whole(answer: &HttpAnswer) -> Option<Url> {
     if answer.body.is_empty() { None } else { recorded(media_type, &answer.body).ok() }
 }
 
+/// Whether a content type is that of a result itself, and of no words about one.
+pub(super) fn is_media(content_type: &str) -> bool {
+    let of = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let kind = of.split('/').next().unwrap_or_default();
+    matches!(kind, "video" | "audio" | "image") || of == "application/pdf"
+}
+
+/// The address under which an answer is recorded that is the result itself; none where it is words about one.
+pub(super) fn result(answer: &HttpAnswer) -> Option<Url> {
+    let said = answer.header("content-type").unwrap_or_default();
+    let is_unsaid = said.is_empty() || said.starts_with("application/octet-stream");
+    if is_media(said) || (is_unsaid && kind(&answer.body).is_some()) { whole(answer) } else { None }
+}
+
 fn is_media_type(text: &str) -> bool {
     text.len() <= MEDIA_CHARS_MAX && text.chars().all(|c| c.is_ascii_alphanumeric() || "/.+-_".contains(c))
 }

@@ -7,10 +7,10 @@ use bitcoin::bech32::{Bech32, Checksum};
 use serde_json::Value as Json;
 use url::Url;
 
-use super::said::{Said, masked};
+use super::said::{Said, masked, parsed};
 use super::{HttpAnswer, place};
 use crate::harmless::harmless;
-use crate::money::Msat;
+use crate::money::{Msat, whole_number};
 
 /// Where an answer may hold the link.
 pub(super) const LINKS: [&str; 4] = ["/refund/lnurl_withdraw", "/refund/lnurl", "/lnurl_withdraw", "/refund/lnurlw"];
@@ -123,7 +123,7 @@ pub fn read_withdraw(answer: &HttpAnswer, at: &Url, seller: &Url) -> Result<With
         return Err(format!("{} answers with something else than an offer to withdraw", host(at)));
     }
     let amount = |name: &str| {
-        let value = json.get(name).and_then(|value| value.as_u64().or_else(|| value.as_str()?.parse().ok()));
+        let value = json.get(name).and_then(whole_number);
         value.map(Msat::new).ok_or_else(|| format!("{} names no {name} in msat", host(at)))
     };
     let (least, most) = (amount("minWithdrawable")?, amount("maxWithdrawable")?);
@@ -158,7 +158,7 @@ pub fn read_callback(answer: &HttpAnswer, at: &Url) -> Result<(), String> {
 
 /// The object of an answer that says no error. LUD-03 knows no statuses: an error may come with 200 and with any other.
 fn object(answer: &HttpAnswer) -> Result<Json, String> {
-    let json = (answer.body.len() <= BODY_BYTES_MAX).then(|| serde_json::from_slice::<Json>(&answer.body).ok());
+    let json = (answer.body.len() <= BODY_BYTES_MAX).then(|| parsed(&answer.body));
     let json = json.flatten().filter(Json::is_object);
     let said_no = json.as_ref().and_then(|json| json.get("status")).and_then(Json::as_str);
     if let (Some(json), true) = (&json, said_no.is_some_and(|word| word.eq_ignore_ascii_case("error"))) {

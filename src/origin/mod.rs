@@ -32,6 +32,8 @@ pub use said::retry_after_ms;
 
 /// The header under which it is kept why only a part of an answer came.
 const INCOMPLETE: &str = "x-l402-batch-incomplete";
+/// The header under which the address is kept that answered a poll, where that was asked by a redirect.
+const ANSWERED_AT: &str = "x-l402-batch-answered-at";
 
 /// A request that can be sent again to the very byte.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,10 +96,11 @@ impl Credential {
 /// A server that sells.
 pub trait Origin {
     /// Sends the request without a credential, and says in which scheme a challenge can be answered: some servers ask for
-    /// payment only then.
+    /// payment only then. The very same goes to another address of the same origin where a 307 or 308 says so.
     fn ask(&self, request: &Request, scheme: Scheme) -> impl Future<Output = Result<HttpAnswer, HttpFailure>>;
 
-    /// Sends the very same request with the credential. Never times out in total within 15 minutes.
+    /// Sends the very same request with the credential, and by the same redirects. Never times out in total within 15
+    /// minutes.
     fn redeem(
         &self,
         request: &Request,
@@ -105,7 +108,8 @@ pub trait Origin {
     ) -> impl Future<Output = Result<HttpAnswer, HttpFailure>>;
 
     /// Asks a poll address, which stands at the seller's own origin: with the credential of its purchase where it stands
-    /// behind the same gate. A redirect is not followed.
+    /// behind the same gate. A redirect is followed within that origin. Of an answer that is the result itself, a film for
+    /// instance, the head alone is taken: it stands at the address that answered.
     fn poll(&self, url: &Url, credential: Option<&Credential>)
     -> impl Future<Output = Result<HttpAnswer, HttpFailure>>;
 
@@ -139,7 +143,7 @@ pub enum HttpFailure {
     /// A success whose body broke off or is longer than any that is read: what came of it, and why there is no more.
     #[error("the answer is not whole: {1}")]
     Cut(HttpAnswer, String),
-    /// A redirect, which is never followed with a credential.
+    /// A redirect elsewhere, or of a kind by which a request may change: never followed.
     #[error("redirected to {0}, which is not followed")]
     Redirect(String),
 }

@@ -6,6 +6,7 @@ use super::HttpAnswer;
 use super::lnurl::LINKS;
 use crate::catalog::{Endpoint, Treatment};
 use crate::harmless::harmless;
+use crate::money::whole_number;
 use crate::time::UnixMs;
 
 /// A `Retry-After` beyond this counts as this.
@@ -49,7 +50,8 @@ impl Said {
         let refund = roots().filter_map(|root| root.get("refund")).any(is_an_offer);
         let from_cache = answer.header("x-dedup").is_some_and(is_yes);
         let after_ms = retry_after_header(answer).or_else(|| retry_after_body(inner));
-        let words = words(status, inner, code.as_deref());
+        let text = plain_text(answer).filter(|_| json.is_none() && !(200..300).contains(&status));
+        let words = words(status, inner, code.as_deref(), text);
         let mut said = Self { status, code, refund, from_cache, after_ms, message: String::new(), wrapped, json };
         let link = said.refund_link();
         // Written out it does not look like a secret, and some repeat it in what they suggest.
@@ -115,7 +117,8 @@ impl Said {
 
 /// The body as JSON, where it is that and not built to fill memory. Each value but the first has a comma or a bracket
 /// before it, which bounds what the tree takes before it is made; depth is bounded by the parser.
-fn parsed(body: &[u8]) -> Option<Json> {
+pub(super) fn parsed(body: &[u8]) -> Option<Json> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let values = body.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count();
     if values > JSON_VALUES_MAX { None } else { serde_json::from_slice(body).ok() }
 }
@@ -129,7 +132,7 @@ pub fn retry_after_ms(answer: &HttpAnswer) -> Option<u64> {
 /// The status that `{"status":202,"body":{…}}` wraps.
 fn wrapped_status(json: &Json) -> Option<u16> {
     json.get("body").filter(|body| body.is_object())?;
-    let status = u16::try_from(json.get("status")?.as_u64()?).ok()?;
+    let status = u16::try_from(whole_number(json.get("status")?)?).ok()?;
     (100..600).contains(&status).then_some(status)
 }
 
@@ -155,7 +158,7 @@ fn is_yes(value: &str) -> bool {
 fn is_an_offer(refund: &Json) -> bool {
     let names = |name: &str| match refund.get(name) {
         Some(Json::String(text)) => !text.trim().is_empty(),
-        Some(Json::Number(number)) => number.as_u64() != Some(0),
+        Some(number @ Json::Number(_)) => whole_number(number) != Some(0),
         Some(Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_)) | None => false,
     };
     ["lnurl_withdraw", "charge_id", "refund_amount"].into_iter().any(names)
@@ -181,30 +184,77 @@ const fn bounded_ms(seconds: u64) -> u64 {
     if ms < RETRY_AFTER_MS_MAX { ms } else { RETRY_AFTER_MS_MAX }
 }
 
-/// A whole number, written as a number or as text.
-fn whole_number(json: &Json) -> Option<u64> {
-    json.as_u64().or_else(|| json.as_str()?.trim().parse().ok())
-}
-
 /// `HTTP 429 (RATE_LIMITED): too many requests; wait a little`.
-fn words(status: u16, json: Option<&Json>, code: Option<&str>) -> String {
-    let field = |name: &str| {
-        let value = json?.get(name)?;
-        value.as_str().or_else(|| value.get("message")?.as_str()).filter(|text| !text.trim().is_empty())
-    };
+fn words(status: u16, json: Option<&Json>, code: Option<&str>, text: Option<&str>) -> String {
     let mut out = format!("HTTP {status}");
     if let Some(code) = code {
         out.push_str(&format!(" ({code})"));
     }
-    if let Some(error) = field("error").or_else(|| field("message")) {
-        out.push_str(": ");
-        out.push_str(error);
-    }
-    if let Some(suggestion) = field("suggestion") {
-        out.push_str("; ");
-        out.push_str(suggestion);
+    let names = if (200..300).contains(&status) { &SAID_WITH_SUCCESS[..] } else { &REASONS[..] };
+    let reasons = json.map_or_else(Vec::new, |json| reasons(json, names));
+    let reasons = if reasons.is_empty() { text.into_iter().map(str::to_owned).collect() } else { reasons };
+    for (n, reason) in reasons.iter().enumerate() {
+        out.push_str(if n == 0 { ": " } else { "; " });
+        out.push_str(reason);
     }
     out
+}
+
+/// Under which names origins give their reason: what they write in their own APIs, RFC 9457 (`title`, `detail`), RFC 6749
+/// (`error_description`); each once, in this order.
+const REASONS: [&str; 10] = [
+    "error",
+    "message",
+    "title",
+    "detail",
+    "details",
+    "errors",
+    "reason",
+    "description",
+    "error_description",
+    "suggestion",
+];
+/// Beside a success the other names are those of its content.
+const SAID_WITH_SUCCESS: [&str; 3] = ["error", "message", "suggestion"];
+/// So many reasons of one answer are told.
+const REASONS_MAX: usize = 4;
+
+/// The reasons in an answer, each once.
+fn reasons(json: &Json, names: &[&str]) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let all = names.iter().filter_map(|name| json.get(name)).chain(Some(json).filter(|json| json.is_array()));
+    for value in all {
+        let mut said = Vec::new();
+        texts(value, &mut said);
+        for text in said {
+            if found.len() < REASONS_MAX && !found.iter().any(|known| known.contains(text)) {
+                found.push(text.to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// What a value says: a text, the message of an object, or of each in a list; of an object by field, each field's.
+fn texts<'a>(value: &'a Json, found: &mut Vec<&'a str>) {
+    const MESSAGES: [&str; 5] = ["message", "msg", "detail", "description", "reason"];
+    match value {
+        Json::String(text) if !text.trim().is_empty() => found.push(text.trim()),
+        Json::Array(all) => all.iter().take(REASONS_MAX).for_each(|value| texts(value, found)),
+        Json::Object(object) => match MESSAGES.iter().find_map(|name| object.get(*name)) {
+            Some(message) => texts(message, found),
+            None => object.values().filter(|value| value.is_array()).for_each(|value| texts(value, found)),
+        },
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    }
+}
+
+/// What an answer says that is no JSON, where it is words and no page.
+fn plain_text(answer: &HttpAnswer) -> Option<&str> {
+    let kind = answer.header("content-type").unwrap_or("text/plain").trim().to_ascii_lowercase();
+    let text = std::str::from_utf8(&answer.body).ok()?.trim_start_matches('\u{feff}').trim();
+    let is_words = kind.starts_with("text/plain") && !text.is_empty() && !text.starts_with(['<', '{', '[']);
+    is_words.then_some(text)
 }
 
 /// Long runs of base64 or hex become `…`: an origin may echo a token, a preimage, an invoice or a withdraw link.
@@ -241,6 +291,37 @@ mod tests {
         assert_eq!((said.message.as_str(), said.code.as_deref()), ("HTTP 500 (TIMEOUT)", Some("TIMEOUT")));
         let said = Said::of(&answer(400, &[], r#"{"error":{"message":"bad prompt"}}"#));
         assert_eq!(said.message, "HTTP 400: bad prompt");
+    }
+
+    #[test]
+    fn the_reason_is_found_under_whatever_name_it_stands() {
+        let json = ("content-type", "application/json");
+        let text = ("content-type", "text/plain; charset=utf-8");
+        for (kind, body, told) in [
+            (json, r#"{"detail":"prompt is too long"}"#, ": prompt is too long"),
+            (json, r#"{"detail":[{"loc":["body","duration"],"msg":"not a number","type":"t"}]}"#, ": not a number"),
+            (
+                ("content-type", "application/problem+json"),
+                r#"{"type":"about:blank","title":"No credit","status":422,"detail":"30 are needed"}"#,
+                ": No credit; 30 are needed",
+            ),
+            (json, r#"{"errors":[{"message":"a"},{"message":"b"}]}"#, ": a; b"),
+            (json, r#"{"errors":{"prompt":["is missing"]}}"#, ": is missing"),
+            (json, r#"{"message":"bad","error":"bad"}"#, ": bad"),
+            (json, r#"["no such model"]"#, ": no such model"),
+            (json, "\u{feff}{\"error\":\"with a mark\"}", ": with a mark"),
+            (text, "No such model.\n", ": No such model."),
+            (("server", "x"), "plain", ": plain"),
+            (text, "<html>bad gateway", ""),
+            (("content-type", "text/html"), "words", ""),
+            (json, "{}", ""),
+            (json, r#"{"error":" ","detail":null}"#, ""),
+        ] {
+            assert_eq!(Said::of(&answer(422, &[kind], body)).message, format!("HTTP 422{told}"), "{body}");
+        }
+        assert_eq!(Said::of(&answer(200, &[json], r#"{"title":"My film"}"#)).message, "HTTP 200");
+        let long = Said::of(&answer(422, &[text], &"word ".repeat(10_000))).message;
+        assert!(long.chars().count() <= crate::harmless::HARMLESS_CHARS_MAX, "{} characters", long.len());
     }
 
     #[test]

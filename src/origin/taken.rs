@@ -30,6 +30,7 @@ fn addresses(answer: &HttpAnswer) -> BTreeSet<String> {
     let kind = answer.header("content-type").unwrap_or_default().to_ascii_lowercase();
     let is_text = kind.is_empty() || kind.contains("json") || (kind.contains("text/") && !kind.contains("text/vtt"));
     let Ok(text) = std::str::from_utf8(&answer.body) else { return found };
+    let text = text.trim_start_matches('\u{feff}');
     if !is_text {
         return found;
     }

@@ -6,7 +6,7 @@ use crate::catalog::{Apart, ImageRef};
 use crate::l402::{CheckedChallenge, Expected, check};
 use crate::ledger::{Ledger, LedgerError, NewIntent, PendingJob, Reason, Record, Twin};
 use crate::manifest::image::{self, ImageProblem};
-use crate::origin::{self, HttpAnswer, Origin, Request, challenged_in, read_ask};
+use crate::origin::{self, HttpAnswer, HttpFailure, Origin, Request, challenged_in, read_ask};
 use crate::payer::{NodeProblem, Payer};
 use crate::time::UnixMs;
 
@@ -67,7 +67,14 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         let answer = match answer {
             Ok(answer) => answer,
             Err(failure) => {
-                let (reason, message) = (Reason::OriginUnreachable, failure.to_string());
+                let hint = match &failure {
+                    HttpFailure::Redirect(_) => "; where that address is right, the endpoint's url has to name it",
+                    HttpFailure::NotSent(_)
+                    | HttpFailure::NoAnswer(_)
+                    | HttpFailure::TooLarge(_)
+                    | HttpFailure::Cut(..) => "",
+                };
+                let (reason, message) = (Reason::OriginUnreachable, format!("{failure}{hint}"));
                 return Ok(Asked::Retry { after_ms: None, reason, message });
             }
         };

@@ -24,30 +24,45 @@ pub(super) enum Mode {
 
 /// The side that tells.
 #[derive(Debug)]
-pub struct Controller(watch::Sender<Mode>);
+pub struct Controller {
+    mode: watch::Sender<Mode>,
+    buying: watch::Sender<bool>,
+}
 
 /// The side that listens.
 #[derive(Clone, Debug)]
-pub struct Control(watch::Receiver<Mode>);
+pub struct Control {
+    mode: watch::Receiver<Mode>,
+    buying: watch::Receiver<bool>,
+}
 
 impl Controller {
     /// A run that goes on until it is told otherwise.
     #[must_use]
     pub fn new() -> (Self, Control) {
-        let (sender, receiver) = watch::channel(Mode::Run);
-        (Self(sender), Control(receiver))
+        Self::begin(Mode::Run)
     }
 
     /// A run that brings every open job one step on and waits for nothing.
     #[must_use]
     pub fn one_round() -> (Self, Control) {
-        let (sender, receiver) = watch::channel(Mode::Drain(DrainCause::OneRound));
-        (Self(sender), Control(receiver))
+        Self::begin(Mode::Drain(DrainCause::OneRound))
+    }
+
+    fn begin(mode: Mode) -> (Self, Control) {
+        let (mode, heard_mode) = watch::channel(mode);
+        let (buying, heard_buying) = watch::channel(true);
+        (Self { mode, buying }, Control { mode: heard_mode, buying: heard_buying })
+    }
+
+    /// Buy nothing more in this run; what is open goes on to its end.
+    pub fn stop_buying(&self) {
+        self.buying.send_replace(false);
     }
 
     /// Admit nothing new, let payments end, redeem each once, leave the rest to the next run.
     pub fn drain(&self, cause: DrainCause) {
-        self.0.send_if_modified(|mode| match mode {
+        self.mode.send_if_modified(|mode| match mode {
             Mode::Run | Mode::Drain(DrainCause::OneRound) => {
                 *mode = Mode::Drain(cause);
                 true
@@ -63,7 +78,7 @@ impl Controller {
 
     /// Leave at once; the ledger is whole.
     pub fn leave(&self) {
-        self.0.send_replace(Mode::Leave);
+        self.mode.send_replace(Mode::Leave);
     }
 }
 
@@ -75,15 +90,15 @@ impl Control {
     }
 
     pub(super) fn draining(&self) -> bool {
-        !matches!(*self.0.borrow(), Mode::Run)
+        !matches!(*self.mode.borrow(), Mode::Run)
     }
 
     pub(super) fn leaving(&self) -> bool {
-        matches!(*self.0.borrow(), Mode::Leave)
+        matches!(*self.mode.borrow(), Mode::Leave)
     }
 
     pub(super) fn drain_cause(&self) -> Option<DrainCause> {
-        match *self.0.borrow() {
+        match *self.mode.borrow() {
             Mode::Drain(cause) => Some(cause),
             Mode::Run | Mode::Leave => None,
         }
@@ -91,8 +106,16 @@ impl Control {
 
     /// Returns once the run is told to drain or to leave.
     pub(super) async fn until_draining(&self) {
-        let mut receiver = self.0.clone();
+        let mut receiver = self.mode.clone();
         if receiver.wait_for(|mode| !matches!(mode, Mode::Run)).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Returns once nothing more is to be bought.
+    pub(super) async fn until_not_buying(&self) {
+        let mut receiver = self.buying.clone();
+        if receiver.wait_for(|buying| !buying).await.is_err() {
             std::future::pending::<()>().await;
         }
     }
@@ -103,7 +126,7 @@ impl Control {
             Mode::Drain(DrainCause::Interrupted | DrainCause::Terminated) | Mode::Leave => true,
             Mode::Run | Mode::Drain(DrainCause::Deadline | DrainCause::OneRound) => false,
         };
-        let mut receiver = self.0.clone();
+        let mut receiver = self.mode.clone();
         if receiver.wait_for(stops).await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -111,7 +134,7 @@ impl Control {
 
     /// Returns once the run is told to leave.
     pub async fn until_leaving(&self) {
-        let mut receiver = self.0.clone();
+        let mut receiver = self.mode.clone();
         if receiver.wait_for(|mode| matches!(mode, Mode::Leave)).await.is_err() {
             std::future::pending::<()>().await;
         }

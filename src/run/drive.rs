@@ -80,7 +80,7 @@ impl Shared {
             }
             let slot = self.slots.acquire().await.ok()?;
             // It may have fallen into trouble while this one stood in line.
-            if !self.gate.is_paused() && self.gate.closed().is_none() {
+            if !self.gate.is_paused() && !self.gate.is_shut() {
                 return Some(slot);
             }
         }

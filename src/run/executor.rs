@@ -201,6 +201,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
                     said_draining = true;
                     self.say_draining();
                 }
+                () = self.control.until_not_buying(), if !shared.gate.is_shut() => shared.gate.shut(),
                 Some(finished) = work.next() => self.finished(shared, &mut queue, finished)?,
                 () = shared.stirred.notified() => {}
                 () = self.sleep_until(wake_at) => self.wake(shared, &work, give_up_at),
@@ -246,7 +247,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             }
             let over = self.control.draining()
                 || shared.gave_up.get()
-                || shared.gate.closed().is_some()
+                || shared.gate.is_shut()
                 || shared.limit_hit.borrow().is_some();
             let Some(queue) = queue.as_mut().filter(|_| !over) else { return Ok(Admission::Over) };
             if shared.looking_back.get() > 0 {

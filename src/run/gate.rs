@@ -18,6 +18,8 @@ pub(super) struct Gate {
     pauses: Cell<u32>,
     probing: Cell<bool>,
     closed: RefCell<Option<String>>,
+    /// Nothing more is bought in this run, whatever the node says.
+    shut: Cell<bool>,
     changed: Notify,
 }
 
@@ -38,6 +40,17 @@ impl Gate {
         }
         self.changed.notify_waiters();
         true
+    }
+
+    /// Lets nothing more be bought in this run.
+    pub(super) fn shut(&self) {
+        self.shut.set(true);
+        self.changed.notify_waiters();
+    }
+
+    /// Whether nothing more is bought in this run.
+    pub(super) fn is_shut(&self) -> bool {
+        self.shut.get() || self.closed.borrow().is_some()
     }
 
     /// The pause is over: the next payment, or the next probe, tells.
@@ -68,7 +81,7 @@ impl Gate {
         self.probing.set(true);
     }
 
-    /// Why nothing is admitted any more in this run.
+    /// What the node lacks for which nothing is admitted any more in this run.
     pub(super) fn closed(&self) -> Option<String> {
         self.closed.borrow().clone()
     }
@@ -77,7 +90,7 @@ impl Gate {
     pub(super) async fn opened(&self) -> bool {
         loop {
             let changed = self.changed.notified();
-            if self.closed.borrow().is_some() {
+            if self.is_shut() {
                 return false;
             }
             if self.paused_until.get().is_none() {

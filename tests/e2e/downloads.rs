@@ -380,16 +380,38 @@ fn events_tell_of_files() {
 }
 
 #[test]
-fn a_full_disk_is_said_and_costs_nothing() {
+fn a_full_disk_is_said_before_anything_is_bought() {
     let sandbox = Sandbox::start("");
     let client = two(&sandbox);
     fs::create_dir(client.path("videos")).unwrap();
     let script = r#"mount -t tmpfs -o size=1m tmpfs videos && exec "$@""#;
     let Some(ended) = client.shell_that_mounts(script, &client.buying(RUN)) else { return };
-    let ended = ended.with(3).saying("is full").saying("delivered       2 of 2").saying("2 not_downloaded");
-    assert_eq!(ended.stderr.matches("nothing more is fetched").count(), 1, "{ended}");
+    ended.with(2).saying("is full").saying("64 MiB").saying("nothing was fetched or bought");
+    assert!(sandbox.books().settled().is_empty());
     client.run(RUN).with(0);
     all_are_files(&sandbox, &client, 2);
+}
+
+/// What is bought is to be kept: a disk that fills up under a run ends the buying, under `--quiet` too.
+#[test]
+fn nothing_more_is_bought_while_files_cannot_be_kept() {
+    let sandbox = Sandbox::start("--sandbox-video-kib 1024");
+    let client = two(&sandbox);
+    let rows: String = (1..=12).map(|n| format!("{n},kite {n}\n")).collect();
+    client.write("many.csv", &format!("id,prompt\n{rows}"));
+    fs::create_dir(client.path("videos")).unwrap();
+    let run =
+        "run many.csv --default endpoint=generate-video --default duration=3 --download videos --jobs-in-flight 1 -q";
+    let script = r#"mount -t tmpfs -o size=67m tmpfs videos && exec "$@""#;
+    let Some(ended) = client.shell_that_mounts(script, &client.buying(run)) else { return };
+    ended.with(3).saying("paused").saying("are left to others").saying("nothing more is bought in this run");
+    let bought = sandbox.books().settled().len();
+    assert!((3..12).contains(&bought), "{bought} of 12 were bought");
+    // The same with room: what is there is not bought again.
+    client.run(run).with(2).saying("another disk");
+    assert_eq!(sandbox.books().settled().len(), bought);
+    client.run(&run.replace("videos", "films")).with(0);
+    assert_eq!(sandbox.books().settled().len(), 12);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::cli::Failure;
 use crate::cli::config::Pace;
 use crate::download::{Feed, Fetched};
+use crate::event::{Event, Listener};
 use crate::ledger::BatchKey;
 use crate::ledger::sqlite::{Books, LedgerHandle};
 use crate::payer::NodeInfo;
@@ -96,8 +97,9 @@ pub(super) async fn carry_out(books: Books, how: &How<'_>, work: Work) -> Result
         Work::Recover(_) | Work::Buy(..) | Work::Claim(..) | Work::Download(_) => Controller::new(),
     };
     let filing = how.filing.zip(work.fetched());
+    let buys = matches!(work, Work::Buy(..));
+    let feed = Feed::default();
     let (result, fetched) = {
-        let feed = Feed::default();
         let fetches = async {
             match filing {
                 Some((filing, batch)) => {
@@ -111,6 +113,9 @@ pub(super) async fn carry_out(books: Books, how: &How<'_>, work: Work) -> Result
             biased;
             // First, so that a signal or a deadline which came before this work keeps it from buying anything.
             error = how.world.signals.listen(&controller) => (Err(RunError::Defect(listening(error))), Ok(None)),
+            () = while_files_can_be_kept(&feed, buys, how.reporter, &controller) => {
+                (Err(RunError::Defect("a disk ended the run".to_owned())), Ok(None))
+            }
             () = at_deadline(how.pace, &controller) => {
                 (Err(RunError::Defect("the deadline ended the run".to_owned())), Ok(None))
             }
@@ -169,6 +174,16 @@ fn listening(result: std::io::Result<()>) -> String {
         Ok(()) => "nobody listens for signals".to_owned(),
         Err(error) => format!("signals cannot be listened for: {error}"),
     }
+}
+
+/// Buys nothing more once a file cannot be written: what is paid for is to be kept. Never returns.
+async fn while_files_can_be_kept(feed: &Feed, buys: bool, reporter: &Reporter, controller: &Controller) {
+    let words = feed.until_blocked().await;
+    if buys {
+        reporter.hear(&Event::Paused { cause: format!("{words}; nothing more is bought in this run") });
+        controller.stop_buying();
+    }
+    std::future::pending().await
 }
 
 /// Drains at the deadline; never returns.

@@ -7,9 +7,9 @@ use std::time::Duration;
 use crate::cli::Failure;
 use crate::cli::config::DownloadOptions;
 use crate::download::name::{DEFAULT_TEMPLATE, Template};
-use crate::download::{Downloads, Feed, Fetched, LocalDisk, Settings, Wanted, file};
+use crate::download::{Downloads, Feed, Fetched, LocalDisk, Settings, Wanted, file, full_words};
 use crate::event::{Event, Listener};
-use crate::ledger::sqlite::{DownloadTo, LedgerHandle};
+use crate::ledger::sqlite::{Books, DownloadTo, LedgerHandle};
 use crate::ledger::{BatchKey, LedgerError};
 use crate::manifest::Manifest;
 use crate::origin::Fetcher;
@@ -44,7 +44,7 @@ pub(in crate::cli) fn destination(
         )));
     };
     let folder = if text == "/" { text } else { text.trim_end_matches('/') }.to_owned();
-    Ok(Some(DownloadTo { folder, name: name.unwrap_or_else(|| DEFAULT_TEMPLATE.to_owned()) }))
+    Ok(Some(DownloadTo { folder, name: name.unwrap_or_else(|| DEFAULT_TEMPLATE.to_owned()), device: None }))
 }
 
 /// Refuses a template with a name that no job has.
@@ -77,10 +77,12 @@ pub(in crate::cli) struct Filing {
     settings: Settings,
     wanted: Wanted,
     fetcher: Fetcher,
+    device: i64,
 }
 
 impl Filing {
-    /// Makes the folder and sees that files can be written there. With `play` no proxy is asked.
+    /// Makes the folder and sees that files can be written there, and that it is the one into which files went before. With
+    /// `play` no proxy is asked.
     pub(in crate::cli) fn prepare(
         options: &DownloadOptions,
         to: &DownloadTo,
@@ -90,8 +92,20 @@ impl Filing {
         let folder = Path::new(&to.folder);
         let unusable =
             |error| Failure::Usage(format!("--download {}: {error}; nothing was fetched or bought", to.folder));
+        let device = file::device(folder).map_err(unusable)?;
+        if to.device.is_some_and(|known| known != device) && file::is_bare(folder).map_err(unusable)? {
+            return Err(Failure::Usage(format!(
+                "--download {}: nothing stands there, and it is on another disk than when files went there before: is that \
+                 disk mounted? Mount it, or name another folder; nothing was fetched or bought",
+                to.folder
+            )));
+        }
         file::make_folder(folder).map_err(unusable)?;
         file::probe(folder).map_err(unusable)?;
+        if file::room(folder).map_err(unusable)? < ROOM_BYTES_MIN {
+            let full = full_words(&to.folder, ROOM_BYTES_MIN);
+            return Err(Failure::Usage(format!("--download: {full}; nothing was fetched or bought")));
+        }
         let fetcher = Fetcher::new(CONNECT_TIMEOUT, !play).map_err(|error| Failure::Internal(error.to_string()))?;
         let settings = Settings {
             folder: to.folder.clone(),
@@ -105,7 +119,26 @@ impl Filing {
             gathered_bytes: GATHERED_BYTES,
             checkpoint_bytes: CHECKPOINT_BYTES,
         };
-        Ok(Self { settings, wanted, fetcher })
+        Ok(Self { settings, wanted, fetcher, device })
+    }
+
+    /// The same for a run, and where files go: with the device that it is on now, for the next one to know.
+    pub(super) fn of_run(
+        options: &DownloadOptions,
+        to: Option<DownloadTo>,
+        books: &Books,
+        play: bool,
+    ) -> Result<(Option<Self>, Option<DownloadTo>), Failure> {
+        let Some(to) = to else { return Ok((None, None)) };
+        let to = DownloadTo { device: books.device_of(&to.folder)?, ..to };
+        let filing = Self::prepare(options, &to, Wanted::OfRun, play)?;
+        let to = filing.remembered(&to);
+        Ok((Some(filing), Some(to)))
+    }
+
+    /// Where files go, for the next run to know.
+    pub(in crate::cli) fn remembered(&self, to: &DownloadTo) -> DownloadTo {
+        DownloadTo { device: Some(self.device), ..to.clone() }
     }
 
     /// Whether every job of the batch is meant.

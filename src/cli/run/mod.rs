@@ -29,7 +29,6 @@ pub(super) use world::{SandboxOptions, World};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
-use crate::download::Wanted;
 use crate::event::{Event, Listener};
 use crate::ledger::sqlite::{Batch, Books, DownloadTo, OpenMode};
 use crate::ledger::{BatchKey, Counts, JobState, Reason};
@@ -257,9 +256,8 @@ impl<'a> Runner<'a> {
         let paths = session::check_files(books, known, &session.name, &self.options, manifest, self.world)?;
         let to = self.destination(manifest, plan)?;
         let play = self.world.play.is_some();
-        let prepare = |to: &DownloadTo| Filing::prepare(&self.options.downloads, to, Wanted::OfRun, play);
-        let filing = match to.as_ref().map(prepare).transpose() {
-            Ok(filing) => filing,
+        let (filing, to) = match Filing::of_run(&self.options.downloads, to, &session.books, play) {
+            Ok(ready) => ready,
             // What is paid for does not wait for a folder.
             Err(failure) => return Err(self.finish_open(session, failure).await),
         };

@@ -4,8 +4,7 @@
 use std::path::PathBuf;
 
 use crate::cli::{ExitCode, Failure};
-use crate::download::Wanted;
-use crate::ledger::sqlite::{Batch, ChosenRows, DownloadTo};
+use crate::ledger::sqlite::{Batch, ChosenRows};
 use crate::manifest::Manifest;
 use crate::money::counted;
 use crate::report::{OutputPaths, default_paths};
@@ -87,8 +86,7 @@ impl Runner<'_> {
         self.options.to_mut().choice.only = only;
         let to = destination(&self.options.downloads, None)?;
         let play = self.world.play.is_some();
-        let prepare = |to: &DownloadTo| Filing::prepare(&self.options.downloads, to, Wanted::OfRun, play);
-        let filing = to.as_ref().map(prepare).transpose()?;
+        let (filing, to) = Filing::of_run(&self.options.downloads, to, &session.books, play)?;
         let word = self.options.choice.duplicates;
         let meant = !nothing && self.duplicates(&mut session, batch.key, None, word, None).await?;
         let paths = paths_of(&batch);

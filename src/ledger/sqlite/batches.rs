@@ -85,6 +85,9 @@ pub struct DownloadTo {
     pub folder: String,
     /// The template of their names.
     pub name: String,
+    /// The device on which the folder is, by its number; none where no run has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<i64>,
 }
 
 impl std::fmt::Display for DownloadTo {
@@ -180,6 +183,26 @@ impl Books {
             let sql = format!("SELECT {COLUMNS} FROM batches WHERE manifest = ?1 ORDER BY id DESC");
             let mut statement = books.conn.prepare_cached(&sql)?;
             Ok(statement.query_map([manifest], batch_of_row)?.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// The device on which a folder was when files last went into it, of whichever batch; none where none has.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn device_of(&self, folder: &str) -> Result<Option<i64>, LedgerError> {
+        self.read(|books| {
+            Ok(books
+                .conn
+                .prepare_cached(
+                    "SELECT remembered ->> '$[2].device' FROM batches b
+                     WHERE json_valid(remembered) AND remembered ->> '$[2].folder' = ?1
+                       AND remembered ->> '$[2].device' IS NOT NULL
+                       AND EXISTS (SELECT 1 FROM jobs j WHERE j.batch = b.id AND j.state = 'downloaded')
+                     ORDER BY last_run_at DESC LIMIT 1",
+                )?
+                .query_row([folder], |row| row.get(0))
+                .optional()?)
         })
     }
 

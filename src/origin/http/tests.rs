@@ -216,16 +216,89 @@ async fn an_answer_that_is_too_large_is_not_taken() {
     }
 }
 
+fn redirect(status: u16, to: &str) -> Script {
+    bytes(&format!("HTTP/1.1 {status} x\r\n{to}Content-Length: 0\r\n\r\n"))
+}
+
 #[tokio::test]
-async fn a_redirect_is_told_and_not_followed() {
-    let redirect = |to: &str| bytes(&format!("HTTP/1.1 307 x\r\n{to}Content-Length: 0\r\n\r\n"));
-    let failure = asked(redirect("Location: https://user:pw@other.example/a?token=x#y\r\n")).await;
-    assert_eq!(failure, Err(HttpFailure::Redirect("https://other.example/a".to_owned())));
-    assert_eq!(asked(redirect("")).await, Err(HttpFailure::Redirect("nowhere".to_owned())));
-    let (address, server) = serve(vec![redirect("Location: /elsewhere\r\n")]).await;
-    let failure = origin(HttpOptions::default()).redeem(&post(address), &credential()).await.unwrap_err();
-    assert_eq!(failure, HttpFailure::Redirect(format!("http://{address}/elsewhere")));
-    assert_eq!(server.await.unwrap().len(), 1);
+async fn a_redirect_that_may_change_the_request_or_leads_elsewhere_is_told_and_not_followed() {
+    for status in [301, 302, 303, 307, 308] {
+        let failure = asked(redirect(status, "Location: https://user:pw@other.example/a?token=x#y\r\n")).await;
+        assert_eq!(failure, Err(HttpFailure::Redirect("https://other.example/a".to_owned())));
+        assert_eq!(asked(redirect(status, "")).await, Err(HttpFailure::Redirect("nowhere".to_owned())));
+    }
+    for status in [301, 302, 303] {
+        let (address, server) = serve(vec![redirect(status, "Location: /elsewhere\r\n")]).await;
+        let failure = origin(HttpOptions::default()).redeem(&post(address), &credential()).await.unwrap_err();
+        assert_eq!(failure, HttpFailure::Redirect(format!("http://{address}/elsewhere")));
+        assert_eq!(server.await.unwrap().len(), 1);
+    }
+}
+
+/// The very same request, to where its origin says.
+#[tokio::test]
+async fn a_request_goes_where_its_own_origin_refers_it() {
+    let ok = || bytes("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    let scripts = vec![
+        redirect(307, "Location: /v2/buy?x=1\r\n"),
+        redirect(308, "Location: /käufe\r\n"),
+        ok(),
+        redirect(307, "Location: b\r\n"),
+        ok(),
+    ];
+    let (address, server) = serve(scripts).await;
+    let (origin, request) = (origin(HttpOptions::default()), post(address));
+    assert_eq!(origin.ask(&request, Scheme::L402).await.map(|answer| answer.status), Ok(200));
+    assert_eq!(origin.redeem(&request, &credential()).await.map(|answer| answer.status), Ok(200));
+    let seen = server.await.unwrap();
+    let line = |n: usize| seen[n].lines().next().unwrap_or_default();
+    assert_eq!(line(1), "POST /v2/buy?x=1 HTTP/1.1");
+    assert_eq!(line(2), "POST /k%C3%A4ufe HTTP/1.1", "letters that the server forgot to escape");
+    assert_eq!(line(4), "POST /b HTTP/1.1");
+    assert!(seen.iter().all(|request| request.ends_with(r#"{"prompt":"a"}"#)), "{seen:?}");
+    let bears: Vec<bool> = seen.iter().map(|request| request.contains("authorization: L402 ")).collect();
+    assert_eq!(bears, [false, false, false, true, true]);
+    let round = (0..=REDIRECTS_MAX).map(|_| redirect(307, "Location: /buy\r\n")).collect();
+    let (address, server) = serve(round).await;
+    let failure = origin.ask(&post(address), Scheme::L402).await.unwrap_err();
+    assert!(matches!(failure, HttpFailure::Redirect(_)), "{failure:?}");
+    assert_eq!(server.await.unwrap().len(), REDIRECTS_MAX + 1);
+}
+
+#[tokio::test]
+async fn a_poll_is_led_to_the_result() {
+    let film = bytes("HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: 999999999\r\n\r\nabc");
+    let (address, server) = serve(vec![redirect(303, "Location: /film/7\r\n"), film]).await;
+    let request = post(address);
+    let answer = origin(HttpOptions::default()).poll(&request.url, Some(&credential())).await.unwrap();
+    assert_eq!((answer.status, answer.body.len()), (200, 0), "its head alone");
+    assert_eq!(answer.header(ANSWERED_AT), Some(format!("http://{address}/film/7").as_str()));
+    assert!(server.await.unwrap().iter().all(|request| request.contains("authorization: L402 ")));
+    // What a server says under that name, it does not say.
+    let liar = format!("HTTP/1.1 200 OK\r\n{ANSWERED_AT}: https://evil.example/\r\nContent-Length: 2\r\n\r\n{{}}");
+    let (address, _server) = serve(vec![bytes(&liar)]).await;
+    let answer = origin(HttpOptions::default()).poll(&post(address).url, None).await.unwrap();
+    assert_eq!(answer.header(ANSWERED_AT), None);
+}
+
+#[tokio::test]
+async fn what_comes_as_gzip_is_unpacked() {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(br#"{"videoUrl":"/a.mp4"}"#).unwrap();
+    let packed = encoder.finish().unwrap();
+    let script = |packed: &[u8]| {
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", packed.len());
+        Script::Bytes([head.as_bytes(), packed].concat())
+    };
+    let (address, server) = serve(vec![script(&packed), script(b"none")]).await;
+    let (origin, request) = (origin(HttpOptions::default()), post(address));
+    let answer = origin.redeem(&request, &credential()).await.unwrap();
+    assert_eq!(answer.body, br#"{"videoUrl":"/a.mp4"}"#);
+    assert_eq!(answer.header("content-encoding"), None, "it is not packed any more");
+    let broken = origin.redeem(&request, &credential()).await.unwrap_err();
+    assert!(matches!(broken, HttpFailure::Cut(answer, _) if answer.body == b"none"), "what came is kept");
+    assert!(server.await.unwrap().iter().all(|request| request.contains("accept-encoding: identity\r\n")));
 }
 
 #[tokio::test]

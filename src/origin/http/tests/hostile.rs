@@ -292,7 +292,7 @@ async fn what_follows_an_answer_is_no_answer_to_the_next_request() {
 }
 
 #[tokio::test]
-async fn no_compression_is_asked_for_and_none_undone() {
+async fn no_compression_is_asked_for_and_what_cannot_be_undone_is_kept() {
     let bomb = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x08\x08\x00";
     let (address, server) = serve(vec![bytes(bomb), bytes(bomb), bytes(bomb)]).await;
     let (origin, request) = (origin(small()), post(address));
@@ -301,13 +301,27 @@ async fn no_compression_is_asked_for_and_none_undone() {
         origin.redeem(&request, &credential()).await,
         origin.poll(&request.url, None).await,
     ] {
-        let answer = brought.unwrap();
+        let Err(HttpFailure::Cut(answer, why)) = brought else { panic!("{brought:?}") };
         assert_eq!(answer.body, b"\x1f\x08\x08\x00");
-        assert!(matches!(read_redeem(&answer, &endpoint()), Redeemed::UnknownShape { .. }));
+        assert!(matches!(read_redeem(&answer.cut(&why), &endpoint()), Redeemed::Failed { .. }));
     }
     for seen in server.await.unwrap() {
-        assert!(!seen.to_ascii_lowercase().contains("accept-encoding"), "{seen}");
+        assert!(seen.to_ascii_lowercase().contains("accept-encoding: identity\r\n"), "{seen}");
     }
+}
+
+/// A megabyte that would be a gigabyte is not unpacked to its end.
+#[tokio::test]
+async fn a_packed_answer_without_measure_is_not_taken() {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    (0..64).for_each(|_| encoder.write_all(&[0; 1 << 20]).unwrap());
+    let packed = encoder.finish().unwrap();
+    let head = format!("HTTP/1.1 402 x\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", packed.len());
+    let (address, _server) = serve(vec![Script::Bytes([head.as_bytes(), &packed].concat())]).await;
+    let options = HttpOptions { body_bytes_max: 1 << 20, ..HttpOptions::default() };
+    let failure = origin(options).ask(&post(address), Scheme::L402).await.unwrap_err();
+    assert!(matches!(failure, HttpFailure::TooLarge(_)), "{failure:?}");
 }
 
 #[tokio::test]
