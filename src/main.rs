@@ -6,10 +6,23 @@ use std::process;
 use l402_batch::cli::{self, ExitCode};
 
 fn main() -> process::ExitCode {
+    dump_nothing();
     // Chosen here, once: with more than one provider in the dependency tree, rustls would not choose by itself. An error
     // says only that a provider is there already.
     let _ = rustls::crypto::ring::default_provider().install_default();
 
     // A defect ends with the documented code. The ledger is whole at any instant, so the next run goes on from it.
     catch_unwind(AssertUnwindSafe(|| cli::run(std::env::args_os()))).unwrap_or(ExitCode::Internal).into()
+}
+
+/// Memory holds preimages and the macaroon: no crash writes it to a disk, and no other process of the same user reads it.
+fn dump_nothing() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    // Neither fails for a process that lowers its own; where a system does not know one, the other holds.
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
 }

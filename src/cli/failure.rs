@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::diagnostic::{Diagnostic, render};
 use crate::ledger::LedgerError;
-use crate::payer::NodeProblem;
+use crate::payer::{NodeProblem, veiled};
 use crate::run::signals::Stopped;
 
 use super::ExitCode;
@@ -97,7 +97,7 @@ impl Failure {
             | Self::NodeUnfit(_)
             | Self::Locked(_)
             | Self::Stdout(_)
-            | Self::Internal(_) => writeln!(out, "error: {self}"),
+            | Self::Internal(_) => writeln!(out, "error: {}", veiled(&self.to_string())),
         }
     }
 }

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::diagnostic::{Diagnostic, SourceText, closest};
 use crate::opening;
+use crate::payer::veiled;
 
 use super::command_line::CommandLine;
 use super::layer::{CertSource, FLAG_ONLY, KEYS, Key, Layer, MacaroonSource, variable};
@@ -37,19 +38,22 @@ fn text(file: &Path) -> io::Result<String> {
 }
 
 fn parse(source: &SourceText) -> Result<Layer, Vec<Diagnostic>> {
+    // A macaroon may stand in any line, and errors show lines.
+    let shown = SourceText::new(source.file.clone(), veiled(&source.text));
     let table = DeTable::parse(&source.text).map_err(|error| {
-        let mut wrong = Diagnostic::error(&source.file, error.message());
-        wrong.place = error.span().map(|span| source.place(span));
+        let mut wrong = Diagnostic::error(&source.file, veiled(error.message()));
+        wrong.place = error.span().map(|span| shown.place(span));
         vec![wrong]
     })?;
     let mut layer = Layer::default();
     let mut wrong = Vec::new();
     for (name, value) in table.get_ref() {
         match KEYS.iter().find(|key| key.in_file && key.name == name.get_ref()) {
-            None => wrong.push(unknown(name.get_ref()).at(source.place(name.span()))),
+            None => wrong.push(unknown(name.get_ref()).at(shown.place(name.span()))),
             Some(key) => {
                 if let Err((span, error)) = set(&mut layer, key, value) {
-                    wrong.push(Diagnostic::error("", format!("{}: {error}", key.name)).at(source.place(span)));
+                    let words = veiled(&format!("{}: {error}", key.name));
+                    wrong.push(Diagnostic::error("", words).at(shown.place(span)));
                 }
             }
         }

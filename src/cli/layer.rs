@@ -9,6 +9,7 @@ use url::Url;
 
 use crate::download::name::Template;
 use crate::manifest::{Duplicates, Limits};
+use crate::payer::looks_like_macaroon;
 
 use super::command_line::CommandLine;
 use super::flags::{
@@ -107,10 +108,19 @@ pub struct Layer {
 pub enum MacaroonSource {
     /// In a file: binary, hex or base64.
     File(PathBuf),
+    /// It stands itself where its file is to be named: a mistake, of which nothing is kept.
+    Pasted,
     /// In the environment, in hex or base64.
     Text(Secret),
     /// A command says it.
     Command(CommandLine),
+}
+
+impl MacaroonSource {
+    /// From what was given as its file's name.
+    fn file(path: PathBuf) -> Self {
+        if path.to_str().is_some_and(|text| looks_like_macaroon(text.trim())) { Self::Pasted } else { Self::File(path) }
+    }
 }
 
 /// Where the node's certificate stands.
@@ -204,7 +214,7 @@ pub(super) const KEYS: [Key; 50] = [
     lasting("fee_floor_sats", |l, t| put(&mut l.limits.fee_floor_sats, values::sats(t))),
     lasting("partial", |l, t| put(&mut l.partial, values::boolean(t))),
     lasting("lnd_url", |l, t| put(&mut l.lnd_url, url(t))),
-    lasting("lnd_macaroon_file", |l, t| path(t).and_then(|file| macaroon(l, MacaroonSource::File(file)))),
+    lasting("lnd_macaroon_file", |l, t| path(t).and_then(|file| macaroon(l, MacaroonSource::file(file)))),
     passing("lnd_macaroon", |l, t| macaroon(l, MacaroonSource::Text(Secret(t.trim().to_owned())))),
     command(lasting("lnd_macaroon_command", |l, t| {
         CommandLine::from_words(t).and_then(|line| macaroon(l, MacaroonSource::Command(line)))
@@ -405,7 +415,7 @@ impl Layer {
     pub(super) fn node(self, args: &NodeArgs) -> Self {
         Self {
             lnd_url: args.lnd_url.clone(),
-            lnd_macaroon: args.lnd_macaroon_file.clone().map(MacaroonSource::File),
+            lnd_macaroon: args.lnd_macaroon_file.clone().map(MacaroonSource::file),
             lnd_cert: args.lnd_cert_file.clone().map(CertSource::File),
             lnd_dir: args.lnd_dir.clone(),
             lnd_network: args.lnd_network.clone(),

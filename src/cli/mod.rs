@@ -39,6 +39,8 @@ mod target;
 
 use std::ffi::OsString;
 
+use crate::payer::veiled;
+
 pub use command_line::CommandLine;
 pub use environment::Environment;
 pub use exit::{ExitCode, Findings, Signal};
@@ -60,7 +62,13 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version come this way too. A reader that has gone is no failure.
-            let _ = error.print();
+            let rendered = error.render();
+            if !error.use_stderr() || veiled(&rendered.to_string()) == rendered.to_string() {
+                let _ = error.print();
+            } else {
+                // What was typed in a wrong place is a secret all the same.
+                eprint!("{}", veiled(&rendered.to_string()));
+            }
             return if error.use_stderr() { ExitCode::Usage } else { ExitCode::Done };
         }
     };

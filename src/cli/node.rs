@@ -158,6 +158,11 @@ impl NodeOptions {
                 let file = Macaroon::from_file(path).map_err(unusable)?;
                 Ok((file.macaroon, file.warning.into_iter().collect()))
             }
+            MacaroonSource::Pasted => Err(Failure::Usage(format!(
+                "what is given as the file of the macaroon is a macaroon itself: save it to a file that only you can read, or \
+                 put it into {}",
+                variable("lnd_macaroon")
+            ))),
             MacaroonSource::Text(secret) => {
                 let source = format!("the variable {}", variable("lnd_macaroon"));
                 Ok((Macaroon::from_text(secret.reveal(), &source).map_err(unusable)?, Vec::new()))

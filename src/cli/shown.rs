@@ -77,9 +77,12 @@ fn text(value: impl ToString) -> Shown {
 pub(super) fn macaroon(source: &MacaroonSource, name: &str) -> Option<Shown> {
     match (source, name) {
         (MacaroonSource::File(path), "lnd_macaroon_file") => Some(text(path.display())),
-        (MacaroonSource::Text(_), "lnd_macaroon") => Some(text(HIDDEN)),
+        (MacaroonSource::Text(_), "lnd_macaroon") | (MacaroonSource::Pasted, "lnd_macaroon_file") => Some(text(HIDDEN)),
         (MacaroonSource::Command(line), "lnd_macaroon_command") => Some(text(format!("{} …", line.program()))),
-        (MacaroonSource::File(_) | MacaroonSource::Text(_) | MacaroonSource::Command(_), _) => None,
+        (
+            MacaroonSource::File(_) | MacaroonSource::Pasted | MacaroonSource::Text(_) | MacaroonSource::Command(_),
+            _,
+        ) => None,
     }
 }
 

@@ -19,7 +19,7 @@ use url::Url;
 
 use super::gzip::{Unpacker, is_gzip};
 use super::http::{authorization, words};
-use super::place::{is_at_home, is_own_origin, is_private_ip, redirect_url, web_url};
+use super::place::{is_at_home, is_loopback, is_own_origin, is_private_ip, redirect_url, web_url};
 use super::{Credential, HttpAnswer, said};
 use crate::time::UnixMs;
 
@@ -102,6 +102,8 @@ pub struct Fetcher {
     guarded: Client,
     /// For endpoints that stand in a private network themselves.
     open: Client,
+    /// For this machine's own addresses: no proxy reaches them.
+    direct: Client,
 }
 
 impl Fetcher {
@@ -112,7 +114,7 @@ impl Fetcher {
     pub fn new(connect_timeout: Duration, proxy_from_env: bool) -> Result<Self, FetchFailure> {
         // `main` does the same; where a provider stands already, it stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = |guarded: bool| {
+        let builder = |guarded: bool, proxy_from_env: bool| {
             let builder = Client::builder()
                 .user_agent(concat!("l402-batch/", env!("CARGO_PKG_VERSION")))
                 .http1_only()
@@ -124,12 +126,17 @@ impl Fetcher {
             let builder = if proxy_from_env { builder } else { builder.no_proxy() };
             if guarded { public_only(builder, proxy_from_env) } else { builder }
         };
-        let build = |guarded| {
+        let build = |guarded, proxied| {
             // Plain http, as a sandbox speaks it, needs no roots; https then fails with the cause.
-            let built = builder(guarded).build().or_else(|_| builder(guarded).tls_certs_only([]).build());
+            let built = builder(guarded, proxied).build();
+            let built = built.or_else(|_| builder(guarded, proxied).tls_certs_only([]).build());
             built.map_err(|error| FetchFailure::Broken(words(&error)))
         };
-        Ok(Self { guarded: build(true)?, open: build(false)? })
+        Ok(Self {
+            guarded: build(true, proxy_from_env)?,
+            open: build(false, proxy_from_env)?,
+            direct: build(false, false)?,
+        })
     }
 }
 
@@ -146,7 +153,11 @@ impl Fetch for Fetcher {
         let mut at = web_url(url.as_str(), endpoint).map_err(FetchFailure::Place)?;
         let mut shown = credential;
         for _ in 0..=REDIRECTS_MAX {
-            let client = if is_at_home(&at, endpoint) { &self.open } else { &self.guarded };
+            let client = match is_at_home(&at, endpoint) {
+                true if is_loopback(&at) => &self.direct,
+                true => &self.open,
+                false => &self.guarded,
+            };
             let mut request = client.get(at.clone()).header(ACCEPT, "*/*").header(ACCEPT_ENCODING, "identity");
             shown = shown.filter(|_| is_own_origin(&at, endpoint));
             if let Some(credential) = shown {

@@ -16,7 +16,7 @@ use url::Url;
 use super::fetch::{public_only, text};
 use super::gzip::{is_gzip, unpacked};
 use super::inline::is_media;
-use super::place::{is_at_home, is_own_origin};
+use super::place::{is_at_home, is_loopback, is_own_origin};
 use super::{ANSWERED_AT, Credential, HttpAnswer, HttpFailure, Origin, Request, lnurl};
 use crate::catalog::Method;
 use crate::harmless::harmless;
@@ -80,6 +80,8 @@ impl Default for HttpOptions {
 #[derive(Clone, Debug)]
 pub struct HttpOrigin {
     client: Client,
+    /// For this machine's own addresses: no proxy reaches them.
+    direct: Client,
     /// For what an answer names: resolves names to public addresses alone.
     guarded: Client,
     options: HttpOptions,
@@ -97,17 +99,17 @@ impl HttpOrigin {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let builder = || Self::builder(&options);
         let guarded = || public_only(builder(), options.proxy_from_env);
-        let built = builder().build().and_then(|client| Ok((client, guarded().build()?)));
-        let (client, guarded, no_tls) = match built {
-            Ok((client, guarded)) => (client, guarded, None),
+        let all = |finish: fn(ClientBuilder) -> reqwest::Result<Client>| {
+            Ok([finish(builder())?, finish(builder().no_proxy())?, finish(guarded())?])
+        };
+        let ([client, direct, guarded], no_tls) = match all(ClientBuilder::build) {
+            Ok(clients) => (clients, None),
             Err(error) => {
-                let without_roots = |builder: ClientBuilder| builder.tls_certs_only([]).build();
-                let built = without_roots(builder()).and_then(|client| Ok((client, without_roots(guarded())?)));
-                let (client, guarded) = built.map_err(|_| not_sent(&error))?;
-                (client, guarded, Some(words(&error)))
+                let without_roots = all(|builder| builder.tls_certs_only([]).build());
+                (without_roots.map_err(|_| not_sent(&error))?, Some(words(&error)))
             }
         };
-        Ok(Self { client, guarded, options, no_tls })
+        Ok(Self { client, direct, guarded, options, no_tls })
     }
 
     /// No request is sent twice. What is left is the pool's: a request for which an idle connection turned out to be
@@ -129,15 +131,20 @@ impl HttpOrigin {
         if options.proxy_from_env { builder } else { builder.no_proxy() }
     }
 
+    /// What reaches the seller's own address.
+    fn client(&self, at: &Url) -> &Client {
+        if is_loopback(at) { &self.direct } else { &self.client }
+    }
+
     /// The request, to that address.
     fn request(&self, request: &Request, at: &Url) -> RequestBuilder {
         let builder = match request.method {
             Method::Post => self
-                .client
+                .client(at)
                 .post(at.clone())
                 .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
                 .body(request.body.clone()),
-            Method::Get => self.client.get(at.clone()),
+            Method::Get => self.client(at).get(at.clone()),
         };
         match &request.bypass {
             Some(name) => builder.header(name.as_str(), HeaderValue::from_static("1")),
@@ -239,7 +246,7 @@ impl Origin for HttpOrigin {
     async fn poll(&self, url: &Url, credential: Option<&Credential>) -> Result<HttpAnswer, HttpFailure> {
         let bearing = credential.map(authorization).transpose()?;
         let sent = |at: &Url| {
-            let request = self.client.get(at.clone()).timeout(self.options.poll_timeout);
+            let request = self.client(at).get(at.clone()).timeout(self.options.poll_timeout);
             match &bearing {
                 Some(bearing) => request.header(AUTHORIZATION, bearing.clone()),
                 None => request,
@@ -260,7 +267,7 @@ impl Origin for HttpOrigin {
     }
 
     async fn withdraw(&self, url: &Url, seller: &Url) -> Result<HttpAnswer, HttpFailure> {
-        let client = if is_at_home(url, seller) { &self.client } else { &self.guarded };
+        let client = if is_at_home(url, seller) { self.client(url) } else { &self.guarded };
         let response = self.open(client.get(url.clone()).timeout(self.options.withdraw_timeout), url).await?;
         if response.status().is_redirection() {
             return Err(HttpFailure::Redirect(target(&response)));

@@ -95,7 +95,8 @@ pub(super) fn is_loopback_text(rest: &str) -> bool {
     Url::parse(&format!("http://{rest}")).is_ok_and(|url| is_loopback(&url))
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether an address is this machine's own, by its name or number.
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(ip)) => ip.is_loopback(),

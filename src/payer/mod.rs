@@ -13,7 +13,7 @@ use crate::time::UnixMs;
 pub use lnd::fuzzing;
 pub use lnd::{
     CERTIFICATE_BYTES_MAX, Channels, Listed, ListedPage, ListedStatus, LndConfigError, LndOptions, LndPayer, Macaroon,
-    MacaroonError, MacaroonFile, Right, Rights, certificate_pem,
+    MacaroonError, MacaroonFile, Right, Rights, certificate_pem, looks_like_macaroon, veiled,
 };
 
 /// A node's identity: its public key in hex.

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use data_encoding::HEXLOWER;
+use data_encoding::{BASE64, HEXLOWER};
 
-use crate::harness::{Audit, Client, Sandbox, two_jobs};
+use crate::harness::{Audit, Client, Ended, Process, Sandbox, two_jobs};
 
 fn prepared(sandbox: &Sandbox) -> Client {
     let client = Client::of(sandbox);
@@ -74,7 +74,7 @@ fn the_macaroon_in_a_variable() {
     command.arg("--catalog").arg(sandbox.file("catalog.toml")).arg("--lnd-cert-file").arg(sandbox.file("tls.cert"));
     let macaroon = HEXLOWER.encode(&fs::read(sandbox.file("admin.macaroon")).unwrap());
     command.env("L402_BATCH_LND_MACAROON", &macaroon).env("L402_BATCH_MAX_SATS", "5000");
-    let ended = crate::harness::Process::start(&mut command).end().with(0);
+    let ended = Process::start(&mut command).end().with(0);
     assert!(!ended.stderr.contains(&macaroon) && !ended.stdout.contains(&macaroon));
 }
 
@@ -139,4 +139,94 @@ fn a_node_that_dies_while_it_pays_and_comes_back() {
     assert!(matches!(ended.code, Some(0 | 3 | 5)), "{ended}");
     client.run("run jobs.toml").with(0);
     Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
+}
+
+/// Whoever pastes the macaroon where its file belongs, or anywhere else, sees an error and never the macaroon.
+#[test]
+fn a_macaroon_that_is_pasted_in_a_wrong_place_is_not_shown() {
+    let client = Client::alone();
+    let hex = format!("0201036c6e6402{}", "5ec7e7".repeat(40));
+    client.write("jobs.toml", &two_jobs(""));
+    let config = client.path("m.toml");
+    let named = format!("--config {}", config.display());
+    let node = "--lnd-url https://127.0.0.1:1";
+    let check = |ended: Ended, words: &str| {
+        let shown = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(!shown.contains("5ec7e75ec7e7"), "{ended}");
+        assert!(shown.contains(words), "{ended}");
+    };
+    let as_file = format!("--lnd-macaroon-file {hex}");
+    check(client.says(&format!("run jobs.toml --max-sats 9 --yes {node} {as_file}")), "is a macaroon itself");
+    check(
+        client.says(&format!("run jobs.toml --max-sats 9 --yes {node} --lnd-macaroon-file={hex}")),
+        "is a macaroon itself",
+    );
+    check(client.says(&format!("doctor {node} {as_file}")), "is a macaroon itself");
+    check(client.says(&format!("doctor --json {node} {as_file}")), "is a macaroon itself");
+    check(client.says(&format!("run jobs.toml --lnd-macaroon {hex}")), "error: ");
+    check(client.says(&format!("run jobs.toml --lnd-macaroon={hex}")), "error: ");
+    check(client.says(&format!("run {hex}")), "error: ");
+    check(client.says(&format!("run jobs.toml {hex}")), "error: ");
+    for (text, words) in [
+        (format!("lnd_macaroon = \"{hex}\"\n"), "lnd_macaroon_file"),
+        (format!("lnd_macaroon_file = {hex}\n"), "error"),
+        (format!("lnd_macaroon_file = \"{hex}\"\nlnd_macaroon_command = \"cat {hex}\"\n"), "given twice"),
+        (format!("lnd_url = \"{hex}\"\n"), "lnd_url"),
+    ] {
+        std::fs::write(&config, text).unwrap();
+        check(client.says(&format!("config show {named}")), words);
+    }
+    std::fs::write(&config, format!("lnd_macaroon_file = \"{hex}\"\n")).unwrap();
+    check(client.says(&format!("config show {named}")), "lnd_macaroon_file");
+    check(client.says(&format!("config show --json {named}")), "lnd_macaroon_file");
+    check(client.says(&format!("doctor {named}")), "is a macaroon itself");
+    let mut program = client.program();
+    program.args(["config", "show"]).env("L402_BATCH_LND_MACAROON_FILE", &hex);
+    check(Process::start(&mut program).end(), "L402_BATCH_LND_MACAROON_FILE");
+}
+
+/// As `xxd -p` and `base64` print them.
+#[test]
+fn macaroon_and_certificate_are_taken_as_usual_tools_print_them() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    let flag = |name: &str| {
+        let at = client.node().iter().position(|word| word == name).unwrap();
+        std::fs::read(&client.node()[at + 1]).unwrap()
+    };
+    let (macaroon, certificate) = (flag("--lnd-macaroon-file"), flag("--lnd-cert-file"));
+    let lines = |text: String, width: usize| {
+        text.as_bytes().chunks(width).map(|line| String::from_utf8_lossy(line) + "\n").collect::<String>()
+    };
+    client.write("macaroon.hex", &lines(HEXLOWER.encode(&macaroon), 60));
+    client.write("cert.b64", &lines(BASE64.encode(&certificate), 76));
+    let mut words: Vec<String> = client.node().to_vec();
+    for (name, file) in [("--lnd-macaroon-file", "macaroon.hex"), ("--lnd-cert-file", "cert.b64")] {
+        let at = words.iter().position(|word| word == name).unwrap();
+        words[at + 1] = client.path(file).display().to_string();
+    }
+    let mut program = client.program();
+    program.args("run jobs.toml --max-sats 100000 --yes".split(' ')).args(&words);
+    Process::start(&mut program).end().with(0);
+    assert_eq!(sandbox.books().settled().len(), 2);
+}
+
+/// Preimages stand in memory; and what stands on this machine is not asked for through a proxy.
+#[test]
+fn nothing_is_dumped_and_loopback_needs_no_proxy() {
+    let sandbox = Sandbox::start("--sandbox-pay-ms 1500");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    let mut program = client.buying("run jobs.toml --download videos");
+    for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"] {
+        program.env(name, "http://127.0.0.1:9");
+    }
+    let running = Process::start(&mut program);
+    sandbox.wait_for("a payment is under way", |books| !books.payments.is_empty());
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", running.id())).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(core.split_whitespace().nth(4), Some("0"), "{core}");
+    running.end().with(0);
+    assert_eq!(sandbox.books().settled().len(), 2);
 }

@@ -21,6 +21,37 @@ pub struct Macaroon {
     hex: String,
 }
 
+/// No macaroon of lnd's is shorter, in hex or in base64; a payment hash and a node's key are.
+const TEXT_CHARS_MIN: usize = 80;
+
+/// Whether a word is a macaroon as far as one can see without decoding it: what is pasted may be cut.
+#[must_use]
+pub fn looks_like_macaroon(word: &str) -> bool {
+    // Version 2 in hex, and in base64 with the kind of the field that follows.
+    let begins = word.starts_with("02") || word.starts_with("Ag");
+    begins && word.len() >= TEXT_CHARS_MIN && word.chars().all(is_of_text)
+}
+
+/// The same text, with a `*` for each character of what looks like a macaroon. For what repeats a person's input.
+#[must_use]
+pub fn veiled(text: &str) -> String {
+    let words = text.split_inclusive(|c: char| !is_of_text(c));
+    words
+        .map(|word| {
+            let (body, end) = word.split_at(word.trim_end_matches(|c: char| !is_of_text(c)).len());
+            // What stands before it in one word, as in `--flag=0201…`.
+            let (before, value) =
+                body.split_at(body.find('=').filter(|at| *at + 1 < body.len()).map_or(0, |at| at + 1));
+            let hidden = looks_like_macaroon(value);
+            if hidden { format!("{before}{}{end}", "*".repeat(value.len())) } else { word.to_owned() }
+        })
+        .collect()
+}
+
+const fn is_of_text(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_' | '=')
+}
+
 /// A macaroon from a file, and what a person should know about that file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MacaroonFile {
@@ -47,16 +78,16 @@ pub enum MacaroonError {
 }
 
 impl Macaroon {
-    /// From hex or base64 text, such as an environment variable. `source` names where it came from, for the message.
+    /// From hex or base64 text, in one line or wrapped as `xxd -p` and `base64` print it. `source` names where it came from, for the message.
     ///
     /// # Errors
     /// Where the text is neither, or what it encodes is no macaroon.
     pub fn from_text(text: &str, source: &str) -> Result<Self, MacaroonError> {
-        let text = text.trim().as_bytes();
+        let text: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
         // Hex digits are base64 digits too, so hex goes first; the version byte then tells whether it was right.
         [&HEXLOWER_PERMISSIVE, &BASE64, &BASE64_NOPAD, &BASE64URL, &BASE64URL_NOPAD]
             .into_iter()
-            .filter_map(|encoding| encoding.decode(text).ok())
+            .filter_map(|encoding| encoding.decode(&text).ok())
             .find_map(|bytes| Self::from_binary(&bytes))
             .ok_or_else(|| MacaroonError::NotOne(source.to_owned()))
     }
@@ -143,6 +174,9 @@ mod tests {
         for text in ["020103fffefb", " 020103FFFEFB\n", "AgED//77", "AgED__77"] {
             assert_eq!(of(text), hex, "{text}");
         }
+        for wrapped in ["020103\nfffefb\n", "020103\r\nfffefb\r\n", "AgED\n//77\n", " 0201 03ff fefb"] {
+            assert_eq!(of(wrapped), hex, "{wrapped:?}");
+        }
         assert_eq!(of("AgED//4="), of("AgED//4"));
         assert!(of("AgED//4").is_some());
     }
@@ -154,6 +188,31 @@ mod tests {
         }
         let error = Macaroon::from_text("secret", "L402_BATCH_LND_MACAROON").unwrap_err().to_string();
         assert!(error.starts_with("L402_BATCH_LND_MACAROON: ") && !error.contains("secret"));
+    }
+
+    #[test]
+    fn what_is_pasted_in_a_wrong_place_is_veiled() {
+        let bytes: Vec<u8> = BYTES.iter().copied().cycle().take(96).collect();
+        let (hex, base64) = (HEXLOWER.encode(&bytes), BASE64.encode(&bytes));
+        let cut = hex.get(..81).unwrap();
+        for pasted in [hex.as_str(), base64.as_str(), cut] {
+            for (before, after) in [("", ""), ("unexpected '", "' found"), ("--x=", "\n"), ("file: \"", "\", or")] {
+                let shown = veiled(&format!("{before}{pasted}{after}"));
+                assert_eq!(shown, format!("{before}{}{after}", "*".repeat(pasted.len())));
+            }
+        }
+        for plain in [
+            "",
+            "--lnd-macaroon-file",
+            "jobs.toml",
+            "/etc/lnd/admin.macaroon",
+            "02",
+            "--x=",
+            "ä = \"02\"",
+            &"02".repeat(33),
+        ] {
+            assert_eq!(veiled(plain), plain);
+        }
     }
 
     #[test]

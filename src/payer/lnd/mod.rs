@@ -36,7 +36,7 @@ use crate::time::UnixMs;
 use answer::Heard;
 use client::{Client, Updates, Waits};
 pub use list::{Listed, ListedPage, ListedStatus};
-pub use macaroon::{Macaroon, MacaroonError, MacaroonFile};
+pub use macaroon::{Macaroon, MacaroonError, MacaroonFile, looks_like_macaroon, veiled};
 pub use node::Channels;
 pub use rights::{Right, Rights};
 pub use tls::{CERTIFICATE_BYTES_MAX, certificate_pem};

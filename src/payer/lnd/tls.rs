@@ -11,31 +11,50 @@ use super::LndConfigError;
 /// The most that is read of a certificate, in bytes.
 pub const CERTIFICATE_BYTES_MAX: u64 = 1 << 20;
 
-/// The node's certificate as PEM, from PEM or from the base64 of its binary form. `source` names where it came from, for
-/// the message.
+/// The node's certificate as PEM: from PEM, also in one line; from its binary form; or from base64 or hex of either, as
+/// `lndconnect`, `base64` and `xxd -p` print it. `source` names where it came from, for the message.
 ///
 /// # Errors
 /// Where it is no certificate.
 pub fn certificate_pem(bytes: &[u8], source: &str) -> Result<Vec<u8>, LndConfigError> {
-    let pem = match bare_base64(bytes) {
-        None => bytes.to_vec(),
-        Some(binary) => {
-            let text = data_encoding::BASE64.encode(&binary);
-            format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n").into_bytes()
-        }
-    };
+    let decoded = decoded(bytes);
+    let bytes = decoded.as_deref().unwrap_or(bytes);
+    let pem = if bytes.starts_with(&BINARY) { framed(&data_encoding::BASE64.encode(bytes)) } else { wrapped(bytes) };
     certificates(&pem, source).map(|_| pem)
 }
 
-/// A certificate without its PEM frame, as `lndconnect` addresses carry it.
-fn bare_base64(bytes: &[u8]) -> Option<Vec<u8>> {
-    /// What the binary form of a certificate begins with: a sequence whose length takes two bytes.
-    const BEGINNING: [u8; 2] = [0x30, 0x82];
+/// What the binary form of a certificate begins with: a sequence whose length takes two bytes. An elliptic-curve
+/// certificate is always longer than 255 bytes, and never longer than 65,535.
+const BINARY: [u8; 2] = [0x30, 0x82];
+const FRAME: [&str; 2] = ["-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"];
+
+fn framed(base64: &str) -> Vec<u8> {
+    format!("{}\n{base64}\n{}\n", FRAME[0], FRAME[1]).into_bytes()
+}
+
+/// What hex or base64 holds, where that is a certificate in either form.
+fn decoded(bytes: &[u8]) -> Option<Vec<u8>> {
+    use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
     let text: Vec<u8> = bytes.iter().copied().filter(|byte| !byte.is_ascii_whitespace() && *byte != b'=').collect();
-    let decoded =
-        [data_encoding::BASE64_NOPAD, data_encoding::BASE64URL_NOPAD].iter().find_map(|e| e.decode(&text).ok());
-    // An elliptic-curve certificate is always longer than 255 bytes, and never longer than 65,535.
-    decoded.filter(|binary| binary.starts_with(&BEGINNING))
+    let is_one =
+        |found: &Vec<u8>| found.starts_with(&BINARY) || found.trim_ascii_start().starts_with(FRAME[0].as_bytes());
+    // Hex digits are base64 digits too.
+    [HEXLOWER_PERMISSIVE, BASE64_NOPAD, BASE64URL_NOPAD].iter().find_map(|e| e.decode(&text).ok().filter(is_one))
+}
+
+/// PEM whose line ends were lost, or turned into `\n` in words, gets them back. What is well formed stays as it is.
+fn wrapped(pem: &[u8]) -> Vec<u8> {
+    let Ok(text) = std::str::from_utf8(pem) else { return pem.to_vec() };
+    let is_in_one_line = text.trim().lines().count() == 1;
+    let mut rest = text;
+    let mut found = Vec::new();
+    while let Some((_, after)) = rest.split_once(FRAME[0]).filter(|_| is_in_one_line) {
+        let Some((body, after)) = after.split_once(FRAME[1]) else { break };
+        let body: String = body.replace("\\r", "").replace("\\n", "").split_whitespace().collect();
+        found.extend(framed(&body));
+        rest = after;
+    }
+    if found.is_empty() { pem.to_vec() } else { found }
 }
 
 fn certificates(pem: &[u8], source: &str) -> Result<Vec<CertificateDer<'static>>, LndConfigError> {

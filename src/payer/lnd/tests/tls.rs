@@ -122,8 +122,24 @@ async fn a_certificate_without_its_frame_is_one_too() {
     let own = own_certificate();
     let url = serve(&own.certificate, &own.key).await;
     let binary = own.certificate.der();
-    for text in [data_encoding::BASE64.encode(binary), data_encoding::BASE64URL_NOPAD.encode(binary)] {
-        let pem = certificate_pem(format!("{text}\n").as_bytes(), "here").unwrap();
+    let pem = own.certificate.pem();
+    let wrapped =
+        |text: String| text.as_bytes().chunks(76).flat_map(|line| [line, b"\n"].concat()).collect::<Vec<u8>>();
+    let in_one_line = pem.replace(['\r', '\n'], "");
+    for given in [
+        data_encoding::BASE64.encode(binary).into_bytes(),
+        data_encoding::BASE64URL_NOPAD.encode(binary).into_bytes(),
+        binary.to_vec(),
+        wrapped(data_encoding::BASE64.encode(binary)),
+        wrapped(data_encoding::BASE64.encode(pem.as_bytes())),
+        wrapped(data_encoding::HEXLOWER.encode(binary)),
+        wrapped(data_encoding::HEXLOWER.encode(pem.as_bytes())),
+        in_one_line.clone().into_bytes(),
+        in_one_line.replace("-----M", "----- M").into_bytes(),
+        pem.trim().replace("\r", "").replace('\n', "\\n").into_bytes(),
+        pem.clone().into_bytes(),
+    ] {
+        let pem = certificate_pem(&given, "here").unwrap();
         assert_eq!(balance(url.clone(), Some(String::from_utf8(pem).unwrap())).await, Ok(Msat::new(5)));
     }
 }
