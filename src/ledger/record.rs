@@ -565,7 +565,8 @@ pub enum Committed {
     /// To `Answer`: the stored answer.
     Answer(AnswerKey),
     /// To `Delivered`: the result is that of an identical request that was bought before; nothing was written.
-    /// To `Dead`: only a merge had put the take beside another one that is paid for, or may be; that one stands for both now.
+    /// To `Dead`: only a merge had put the take beside another one that is paid for, or may be; that one stands for both now;
+    /// or its row has gone from the manifest: it is withdrawn.
     NotItsOwn,
     /// To everything else.
     Done,

@@ -3,6 +3,7 @@
 
 use std::fs;
 
+use rusqlite::Connection;
 use rustix::process::Signal;
 
 use crate::harness::{Audit, Client, Sandbox, two_jobs};
@@ -158,4 +159,60 @@ fn another_name_for_the_batch_is_no_way_past_its_receipts() {
         }
         assert_eq!(sandbox.books().settled().len(), 2);
     }
+}
+
+/// A copy of the ledger as it stands, beside whatever has it open.
+fn copy_of_ledger(client: &Client, ledger: &str, name: &str) {
+    let conn = Connection::open(client.path(ledger)).unwrap();
+    conn.execute("VACUUM INTO ?1", [client.path(name).display().to_string()]).unwrap();
+}
+
+#[test]
+fn a_copy_from_while_a_payment_was_on_its_way_buys_nothing_again() {
+    let mut sandbox = Sandbox::start("--sandbox-pay-ms 1500 --sandbox-fail-pay-percent 100");
+    let client = Client::of(&sandbox);
+    rows(&client, "jobs.csv", &[("1", "a kite")]);
+    let run = format!("run jobs.csv {FLAGS}");
+    let running = client.start(&run);
+    sandbox.wait_for("a payment on its way", |books| books.payments.len() == 1);
+    copy_of_ledger(&client, &client.ledger().display().to_string(), "copy.db");
+    running.signal(Signal::INT);
+    running.end();
+    sandbox.restart_with("");
+    client.run(&run).with(0);
+    assert_eq!(sandbox.books().settled().len(), 1);
+    for _ in 0..3 {
+        client.says("ledger merge copy.db").with(0).not_saying("by both ledgers");
+        client.run("recover --all").with(0);
+        client.run(&run).with(0).saying("everything is delivered");
+    }
+    client.run(&format!("run jobs.results.csv {FLAGS}")).with(0);
+    assert_eq!(sandbox.books().settled().len(), 1);
+    assert_eq!(
+        (client.column("jobs.results.csv", "state"), client.rows("jobs.receipts.csv").len()),
+        (vec!["delivered".to_owned()], 1)
+    );
+}
+
+#[test]
+fn what_another_ledger_began_under_one_id_and_never_paid_is_bought_by_nobody() {
+    let mut sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    let run = format!("run jobs.csv {FLAGS}");
+    rows(&client, "jobs.csv", &[("1", "a kite")]);
+    client.run(&run).with(0);
+    sandbox.restart_with("--sandbox-pay-ms 3000 --sandbox-fail-pay-percent 100");
+    rows(&client, "jobs.csv", &[("1", "a boat")]);
+    let other = client.start(&format!("{run} --ledger other.db --results o.csv --receipts p.csv"));
+    sandbox.wait_for("a payment on its way", |books| books.payments.len() == 2);
+    other.kill();
+    rows(&client, "jobs.csv", &[("1", "a kite")]);
+    client.says("ledger merge other.db").with(0).saying("stands as the job 1-merged");
+    client.run(&run).with(0);
+    sandbox.restart_with("");
+    for line in [&run, "run jobs.results.csv", "recover --all", &run] {
+        client.run(line).with(0);
+    }
+    assert_eq!(sandbox.books().settled().len(), 1);
+    assert_eq!(client.column("jobs.results.csv", "reason"), ["", "withdrawn"]);
 }

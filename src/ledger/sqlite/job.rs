@@ -81,6 +81,15 @@ impl<'a> Change<'a> {
     }
 }
 
+/// Whether the job's row has gone from the manifest, or it never had one here: nobody asks for it any more.
+pub(super) fn is_gone(tx: &Connection, key: JobKey) -> Result<bool, Fault> {
+    Ok(tx
+        .prepare_cached(
+            "SELECT 1 FROM jobs j JOIN batches b ON b.id = j.batch WHERE j.id = ?1 AND j.last_load < b.loads",
+        )?
+        .exists([key])?)
+}
+
 /// Changes a job, and appends the transition where state or reason are new.
 pub(super) fn change(
     tx: &Connection,

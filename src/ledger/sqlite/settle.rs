@@ -145,8 +145,11 @@ pub(super) fn dead(
     tx.prepare_cached("UPDATE payments SET state = ?2, dead_proof = ?3, dead_at = ?4, undelivered = 0 WHERE id = ?1")?
         .execute(params![key, PaymentState::Dead, proof_word(proof), now])?;
     note_said(tx, now, key, end.error.as_deref())?;
-    job::change(tx, now, payment.job, payment.job_from(), &Change::to_end(end))?;
-    Ok(if give_way(tx, payment.job)?.is_some() { Committed::NotItsOwn } else { Committed::Done })
+    let is_gone = job::is_gone(tx, payment.job)?;
+    let change = if is_gone { Change::to(JobState::Refused, Reason::Withdrawn) } else { Change::to_end(end) };
+    job::change(tx, now, payment.job, payment.job_from(), &Change { error: end.error.as_deref(), ..change })?;
+    let gives_way = give_way(tx, payment.job)?.is_some();
+    Ok(if gives_way || is_gone { Committed::NotItsOwn } else { Committed::Done })
 }
 
 /// What a person gave up is dead by proof. The job stays as it was decided.

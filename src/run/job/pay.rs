@@ -381,7 +381,7 @@ pub(super) fn burying(tries: Tries, then: Buried, input: Input) -> (State, Effec
             Buried::Again(until) => (State::Planned(tries), Effect::Wait(until, Waiting::Turn)),
             Buried::End => (State::Done, Effect::Stop),
         },
-        // Another take of the job is paid for, or may be.
+        // Another take of the job is paid for, or may be; or nobody asks for it any more.
         Input::Committed(Committed::NotItsOwn) => (State::Done, Effect::Stop),
         Input::Committed(
             Committed::Intent(_) | Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Answer(_),

@@ -228,6 +228,7 @@ impl<'a> Merge<'a> {
         for (key, name, sandbox) in theirs {
             let ours = match self.batch_of(&name, sandbox)? {
                 Ok(known) => {
+                    self.keep_rows(known, key)?;
                     self.combine(&BATCHES, known, key)?;
                     known
                 }
@@ -245,6 +246,18 @@ impl<'a> Merge<'a> {
             };
             self.tx.execute("INSERT INTO of_batch VALUES (?1, ?2)", [key, ours])?;
         }
+        Ok(())
+    }
+
+    /// What stands in the manifest, by the number of the load that found it last, stands there still where the other ledger has
+    /// loaded more often.
+    fn keep_rows(&self, ours: i64, theirs: i64) -> Result<(), Fault> {
+        self.tx
+            .prepare_cached(
+                "UPDATE main.jobs SET last_load = max(last_load, (SELECT loads FROM other.batches WHERE id = ?2))
+                 WHERE batch = ?1 AND last_load > 0 AND last_load = (SELECT loads FROM main.batches WHERE id = ?1)",
+            )?
+            .execute([ours, theirs])?;
         Ok(())
     }
 

@@ -212,13 +212,11 @@ impl Merge<'_> {
             )?
             .execute([ours.payment, side.payment])?;
         let (job, from) = (JobKey(ours.job), job::job(self.tx, JobKey(ours.job))?);
-        job::change(
-            self.tx,
-            self.now,
-            job,
-            (from.state, from.reason),
-            &Change::to(JobState::Pending, Reason::PaymentFailed),
-        )?;
+        let (state, reason) = match job::is_gone(self.tx, job)? {
+            true => (JobState::Refused, Reason::Withdrawn),
+            false => (JobState::Pending, Reason::PaymentFailed),
+        };
+        job::change(self.tx, self.now, job, (from.state, from.reason), &Change::to(state, reason))?;
         if let Some(survivor) = give_way(self.tx, job)? {
             self.tx.prepare_cached("UPDATE of_job SET ours = ?2 WHERE ours = ?1")?.execute(params![job, survivor])?;
         }
@@ -312,7 +310,12 @@ impl Merge<'_> {
                  FROM other.jobs o WHERE o.id = ?1"
             ))?
             .execute(params![theirs.side.job, batch, take, beside, id])?;
-        Ok((self.tx.last_insert_rowid(), take))
+        let placed = self.tx.last_insert_rowid();
+        if !beside {
+            // No row of the manifest here asks for it.
+            self.tx.execute("UPDATE main.jobs SET first_load = 0, last_load = 0 WHERE id = ?1", [placed])?;
+        }
+        Ok((placed, take))
     }
 
     /// The job stands as the other ledger knows it.

@@ -191,6 +191,37 @@ fn what_each_bought_under_one_id_is_told_apart_by_its_content() {
 }
 
 #[test]
+fn what_no_row_here_asks_for_is_withdrawn_once_its_payment_is_dead() {
+    let mut two = Two::of(&["a"], |_, _| ());
+    let june = two.one.batch("june").unwrap().unwrap().key;
+    let job = pending(&two.one, june).remove(0);
+    let first = deliver(&mut two.one, &job, 1);
+    two.elsewhere(|books| {
+        books.conn.execute("UPDATE jobs SET content = randomblob(32)", []).unwrap();
+        intend(books, new_intent(&job, 2));
+        let june = books.batch("june").unwrap().unwrap().key;
+        for _ in 0..3 {
+            load_ids(books, june, &["b"]);
+        }
+    });
+    two.merge();
+    let end = end(JobState::Pending, Reason::NoRoute);
+    let record = Record::Dead { payment: PaymentKey(first.0 + 1), proof: DeadProof::FailedAndAnswered, end };
+    assert!(matches!(two.one.apply(NOW, record).unwrap(), Committed::NotItsOwn));
+    let of_a: Vec<_> = two.standing().into_iter().filter(|(id, ..)| id.starts_with('a')).collect();
+    let (delivered, withdrawn) = ((JobState::Delivered, Reason::None), (JobState::Refused, Reason::Withdrawn));
+    let expected = [("a", delivered), ("a-merged", withdrawn)];
+    assert_eq!(of_a, expected.map(|(id, (state, reason))| (id.to_owned(), 1, state, reason)));
+    // What stands in the manifest here stands there still, and is tried again.
+    load_ids(&mut two.one, june, &["a", "c"]);
+    let c = pending(&two.one, june).into_iter().find(|job| job.id == "c").unwrap();
+    let payment = intend(&mut two.one, new_intent(&c, 3)).payment();
+    two.merge();
+    dead(&mut two.one, payment);
+    assert!(two.standing().contains(&("c".to_owned(), 1, JobState::Pending, Reason::NoRoute)));
+}
+
+#[test]
 fn what_both_have_paid_for_is_receipted_twice_above_the_caps() {
     for first_is_dead in [false, true] {
         let mut two = Two::of(&["a", "b"], |_, _| ());
