@@ -197,6 +197,16 @@ fn words(merged: &Merged, file: &Path, aside: Option<&Path>) -> String {
             )
         });
     }
+    for (name, here) in &merged.renamed {
+        text.push_str(&format!("the batch {name} there was begun from another manifest: it stands here as {here}\n"));
+    }
+    if merged.unbegun.count > 0 {
+        let more = if merged.unbegun.count > merged.unbegun.first.len() as u64 { ", …" } else { "" };
+        text.push_str(&format!(
+            "wanted once more there and never begun, which is not taken over: {}{more}; whoever still wants that says so again\n",
+            merged.unbegun.first.join(", ")
+        ));
+    }
     if let Some(aside) = aside {
         text.push_str(&format!("kept as {}\n", aside.display()));
     }

@@ -7,7 +7,7 @@ use crate::ledger::{DeadProof, JobState, TakeId};
 use crate::run::{Clock, Evidence, SystemClock, evidence};
 
 use super::config::{NodeOptions, ResolveOptions, ResolveWord};
-use super::run::{Session, World};
+use super::run::{Session, World, gap_words};
 use super::{ExitCode, Failure, target, terminal};
 
 /// Records the decision, or says what speaks against it.
@@ -22,6 +22,13 @@ pub(super) fn execute(options: &ResolveOptions) -> Result<ExitCode, Failure> {
     let Some(job) = session.books.undecided_take(batch.key, &take.id.id, Some(take.id.take))? else {
         return Err(Failure::Usage(format!("the batch {} has no job {}", batch.name, options.job)));
     };
+    match (options.word, gap_words(&session.books)?) {
+        // What the ledger lacks may hold what that payment came to.
+        (ResolveWord::Decide(Decision::Unpaid | Decision::Rebuy), Some(gap)) => {
+            return Err(Failure::BooksDiffer(format!("{gap}; nothing was decided")));
+        }
+        (_, gap) => gap.iter().for_each(|gap| terminal::say(&format!("note: {gap}\n"))),
+    }
     match options.word {
         ResolveWord::Decide(decision) => decide(options, decision, &mut session.books, &job),
         ResolveWord::Reopen(word) => reopen(options, word, &mut session.books, &job),

@@ -156,3 +156,26 @@ fn an_audit_finds_what_either_side_has_forgotten() {
     sandbox.restart();
     client.asks_node("audit").with(7).saying("agree    1 payment").saying("differ   1 payment").saying("restored");
 }
+
+/// What was saved from under a run may hold what the payment came to: no word makes it unpaid before that is merged.
+#[test]
+fn nothing_that_leads_to_a_purchase_is_decided_while_a_rescue_is_unmerged() {
+    let (sandbox, client) = in_flight("--sandbox-pay-ms 60000");
+    expire(&client);
+    let rescued = client.ledger().with_file_name("ledger.db.rescued-1");
+    rusqlite::Connection::open(client.ledger())
+        .unwrap()
+        .execute("VACUUM INTO ?1", [rescued.display().to_string()])
+        .unwrap();
+    for decision in ["unpaid", "rebuy"] {
+        let ended = client.says(&UNPAID.replace("unpaid", decision)).with(7);
+        ended.saying("ledger merge").saying("nothing was decided");
+    }
+    client.says("status --batch jobs --job video").not_saying("decided");
+    // Nothing is bought by these.
+    client.says(&UNPAID.replace("unpaid", "retry")).with(2).saying("ledger merge").saying("is running");
+    client.asks_node("refunds claim --all").with(0);
+    client.says(&UNPAID.replace("unpaid", "lost")).with(0).saying("ledger merge").saying("taken as lost");
+    client.says(&format!("ledger merge {}", rescued.display())).with(0);
+    assert_eq!(sandbox.books().settled().len(), 0);
+}

@@ -160,3 +160,26 @@ fn a_merge_waits_for_no_run_and_what_is_still_to_come_says_so() {
     client.says("ledger backup --to x").with(2).saying("not there yet");
     client.says(&format!("ledger merge {}", client.ledger().display())).with(2).saying("is the ledger");
 }
+
+/// Two desks, each with a manifest of its own of the same name: neither batch becomes the other.
+#[test]
+fn another_desk_s_batch_of_the_same_name_stands_under_a_name_of_its_own() {
+    let sandbox = Sandbox::start("--sandbox-dedup-s 0");
+    let client = Client::of(&sandbox);
+    jobs(&client, 2);
+    client.run(RUN).with(0);
+    client.write("theirs/jobs.csv", "id,prompt\n1,a boat\n2,kite 2\n");
+    client.run(&RUN.replace("jobs.csv", "theirs/jobs.csv --ledger other.db")).with(0);
+    assert_eq!(sandbox.books().settled().len(), 4);
+    for _ in 0..2 {
+        client.says("ledger merge other.db").with(0).not_saying("by both ledgers").saying("merged other.db");
+    }
+    client.says("status --batch jobs-merged").with(0);
+    client.run(RUN).with(0);
+    assert_eq!(client.rows("jobs.results.csv").len(), 2);
+    // Its manifest begins a batch of that desk's name no more, and what it bought is known.
+    client.run(&RUN.replace("jobs.csv", "theirs/jobs.csv")).with(6);
+    client.run(&RUN.replace("jobs.csv", "theirs/jobs.csv --batch mine --overwrite")).with(6);
+    client.run(&RUN.replace("jobs.csv", "theirs/jobs.csv --batch jobs-merged --overwrite")).with(0);
+    assert_eq!(sandbox.books().settled().len(), 4);
+}

@@ -3,6 +3,7 @@
 //!
 //! It can be repeated: what is known by its batch, job and take, and each payment by its hash, is not brought in again.
 
+mod batches;
 mod payments;
 mod receipts;
 mod tables;
@@ -14,15 +15,15 @@ use tempfile::TempPath;
 
 pub use self::receipts::Asked;
 use self::tables::{
-    BATCHES, DECISIONS, ENDPOINT_URLS, ENDPOINTS, JOBS, LEDGER_ID, MERGES, PERIODS, TRANSITIONS, TRUSTS, Table,
-    WITNESSES,
+    DECISIONS, ENDPOINT_URLS, ENDPOINTS, JOBS, LEDGER_ID, MERGES, PERIODS, TRANSITIONS, TRUSTS, Table, WITNESSES,
 };
 use super::Books;
 use super::core::configure;
 use super::error::Fault;
 use super::gap::ledger_of_rescued;
+use super::load::IdList;
 use super::{file, schema};
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, TakeId};
 use crate::time::UnixMs;
 
 /// Another ledger, copied so that nobody changes it meanwhile, and brought to this version's schema.
@@ -46,6 +47,10 @@ pub struct Merged {
     pub changed: u64,
     /// Jobs that both ledgers bought, or may have bought, each with a payment of its own.
     pub doubled: Vec<Doubled>,
+    /// Batches that came in under a name of their own: what they were called, and what they are called here.
+    pub renamed: Vec<(String, String)>,
+    /// Purchases that a person wanted once more there, as `ID@TAKE of BATCH`, and that never began: they were not brought in.
+    pub unbegun: IdList,
 }
 
 /// A job for which both ledgers have a payment.
@@ -107,7 +112,7 @@ impl Books {
         let other = source.copy.display().to_string();
         self.conn.execute("ATTACH ?1 AS other", [other]).map_err(|error| Fault::from(error).into_error())?;
         let merged = self.write(|tx, bodies| {
-            let merged = Merge::begin(tx, now)?.all()?;
+            let merged = Merge::begin(tx, now, source.of_receipts)?.all()?;
             receipts::leave_to_a_person(tx)?;
             let from = ledger_of_rescued(&source.file).unwrap_or_else(|| source.file.clone());
             bodies.take_over(tx, &from)?;
@@ -171,13 +176,17 @@ const SUMS: &str = "
 struct Merge<'a> {
     tx: &'a Connection,
     now: UnixMs,
+    /// A batch's name alone says which it is: the other ledger was once the same as this one, or holds receipts, which tell no
+    /// manifest for certain.
+    by_name: bool,
     merged: Merged,
 }
 
 impl<'a> Merge<'a> {
-    fn begin(tx: &'a Connection, now: UnixMs) -> Result<Self, Fault> {
+    fn begin(tx: &'a Connection, now: UnixMs, of_receipts: bool) -> Result<Self, Fault> {
         tx.execute_batch(MAPS)?;
-        Ok(Self { tx, now, merged: Merged::default() })
+        let one = "SELECT 1 FROM main.ledger_id m JOIN other.ledger_id o ON o.id = m.id";
+        Ok(Self { tx, now, by_name: of_receipts || tx.prepare(one)?.exists([])?, merged: Merged::default() })
     }
 
     fn all(mut self) -> Result<Merged, Fault> {
@@ -220,63 +229,9 @@ impl<'a> Merge<'a> {
         Ok(())
     }
 
-    /// A batch is known by its name. One of the other kind of money under the same name comes under one of its own.
-    fn batches(&mut self) -> Result<(), Fault> {
-        let mut names = self.tx.prepare("SELECT id, name, sandbox FROM other.batches ORDER BY id")?;
-        let theirs: Vec<(i64, String, bool)> =
-            names.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<Result<_, _>>()?;
-        for (key, name, sandbox) in theirs {
-            let ours = match self.batch_of(&name, sandbox)? {
-                Ok(known) => {
-                    self.keep_rows(known, key)?;
-                    self.combine(&BATCHES, known, key)?;
-                    known
-                }
-                Err(free) => {
-                    let columns = BATCHES.list("");
-                    self.tx.execute(
-                        &format!(
-                            "INSERT INTO main.batches (name, {columns}) SELECT ?2, {columns} FROM other.batches
-                             WHERE id = ?1"
-                        ),
-                        params![key, free],
-                    )?;
-                    self.tx.last_insert_rowid()
-                }
-            };
-            self.tx.execute("INSERT INTO of_batch VALUES (?1, ?2)", [key, ours])?;
-        }
-        Ok(())
-    }
-
-    /// What stands in the manifest, by the number of the load that found it last, stands there still where the other ledger has
-    /// loaded more often.
-    fn keep_rows(&self, ours: i64, theirs: i64) -> Result<(), Fault> {
-        self.tx
-            .prepare_cached(
-                "UPDATE main.jobs SET last_load = max(last_load, (SELECT loads FROM other.batches WHERE id = ?2))
-                 WHERE batch = ?1 AND last_load > 0 AND last_load = (SELECT loads FROM main.batches WHERE id = ?1)",
-            )?
-            .execute([ours, theirs])?;
-        Ok(())
-    }
-
-    /// The batch here of that name and kind of money, or the name under which it comes in.
-    fn batch_of(&self, name: &str, sandbox: bool) -> Result<Result<i64, String>, Fault> {
-        let mut find = self.tx.prepare_cached("SELECT id, sandbox FROM main.batches WHERE name = ?1")?;
-        let mut wanted = name.to_owned();
-        loop {
-            let mut rows = find.query([&wanted])?;
-            match rows.next()? {
-                None => return Ok(Err(wanted)),
-                Some(row) if row.get::<_, bool>(1)? == sandbox => return Ok(Ok(row.get(0)?)),
-                Some(_) => wanted.push_str(if sandbox { "-sandbox" } else { "-merged" }),
-            }
-        }
-    }
-
     /// Jobs that are not here. A take that was wanted once more and never begun is left out: whoever wants it says so again.
     fn jobs(&mut self) -> Result<(), Fault> {
+        self.leave_unbegun()?;
         let (columns, theirs) = (JOBS.list(""), JOBS.list("o."));
         let new = self.tx.execute(
             &format!(
@@ -295,6 +250,24 @@ impl<'a> Merge<'a> {
                  JOIN main.jobs m ON m.batch = b.ours AND m.job = o.job AND m.take = o.take",
             [],
         )?;
+        Ok(())
+    }
+
+    /// Words of a person there that were accepted, and that nothing came of so far.
+    fn leave_unbegun(&mut self) -> Result<(), Fault> {
+        let mut statement = self.tx.prepare(
+            "SELECT o.job, o.take - 1, m.name FROM other.jobs o JOIN other.batches a ON a.id = o.batch
+                 JOIN of_batch b ON b.theirs = o.batch JOIN main.batches m ON m.id = b.ours
+             WHERE o.take > 1 AND o.superseded = 0 AND o.state IN ('pending', 'failed') AND o.first_load <= a.accepted_load
+                 AND NOT EXISTS (SELECT 1 FROM other.payments p WHERE p.job = o.id)
+                 AND NOT EXISTS (SELECT 1 FROM main.jobs k WHERE k.batch = b.ours AND k.job = o.job AND k.take >= o.take)
+             ORDER BY o.id",
+        )?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (id, take, batch): (String, u32, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            self.merged.unbegun.add(&format!("{} of {batch}", TakeId { id, take }));
+        }
         Ok(())
     }
 

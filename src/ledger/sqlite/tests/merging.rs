@@ -191,6 +191,50 @@ fn what_each_bought_under_one_id_is_told_apart_by_its_content() {
 }
 
 #[test]
+fn a_batch_of_another_manifest_and_ledger_comes_under_a_name_of_its_own() {
+    // Whether the other ledger was once this one, its batch's manifest, and whether that is another batch.
+    for (copy, manifest, is_another) in [
+        (true, "/other/june.toml", false),
+        (false, "/other/june.toml", true),
+        (false, "/jobs/june.toml", false),
+        (false, "-", false),
+    ] {
+        let mut two = Two::of(&["a"], |_, _| ());
+        let june = two.one.batch("june").unwrap().unwrap().key;
+        let job = pending(&two.one, june).remove(0);
+        deliver(&mut two.one, &job, 1);
+        two.elsewhere(|books| {
+            deliver(books, &job, 2);
+            books.conn.execute("UPDATE batches SET manifest = ?1", [manifest]).unwrap();
+            books.conn.execute("UPDATE ledger_id SET id = randomblob(16) WHERE ?1", [!copy]).unwrap();
+        });
+        let merged = two.merge();
+        let renamed = is_another.then(|| ("june".to_owned(), "june-merged".to_owned()));
+        assert_eq!((merged.renamed, merged.doubled.len()), (renamed.into_iter().collect(), usize::from(!is_another)));
+        let own = two.one.batch("june-merged").unwrap().map(|batch| standing(&two.one, batch.key).len());
+        assert_eq!(own, is_another.then_some(1));
+    }
+}
+
+#[test]
+fn a_word_that_never_began_elsewhere_is_told_and_not_taken_over() {
+    let mut two = Two::of(&["a"], |books, jobs| {
+        deliver(books, &jobs[0], 1);
+    });
+    two.elsewhere(|books| {
+        let june = books.batch("june").unwrap().unwrap().key;
+        load(books, june, &word("a", 1), vec![planned(&endpoint(), "a", "a")]);
+        books.accept_takes(NOW, june).unwrap();
+    });
+    let source = MergeSource::open(&two.other, &two.one).unwrap();
+    for _ in 0..2 {
+        let merged = two.one.merge(NOW, &source).unwrap();
+        assert_eq!((merged.unbegun.count, merged.unbegun.first), (1, vec!["a@1 of june".to_owned()]));
+        assert_eq!(two.standing().len(), 1);
+    }
+}
+
+#[test]
 fn what_no_row_here_asks_for_is_withdrawn_once_its_payment_is_dead() {
     let mut two = Two::of(&["a"], |_, _| ());
     let june = two.one.batch("june").unwrap().unwrap().key;

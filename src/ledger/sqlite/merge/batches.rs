@@ -1,0 +1,81 @@
+//! Batches brought in: which of them is one that is here already.
+
+use rusqlite::params;
+
+use super::Merge;
+use super::tables::BATCHES;
+use crate::ledger::sqlite::error::Fault;
+
+/// Under another name it writes no files where the batch of its own name may write them.
+const NO_FILES: &str = "
+    UPDATE main.batches SET remembered = json_set(remembered, '$[1].results_written', json('false'),
+        '$[1].receipts_written', json('false')) WHERE id = ?1 AND json_valid(remembered)";
+
+impl Merge<'_> {
+    /// A batch is known by its name. One of the other kind of money or of another manifest under the same name comes under one of
+    /// its own.
+    pub(super) fn batches(&mut self) -> Result<(), Fault> {
+        let mut names = self.tx.prepare("SELECT id, name, sandbox FROM other.batches ORDER BY id")?;
+        let theirs: Vec<(i64, String, bool)> =
+            names.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<Result<_, _>>()?;
+        for (key, name, sandbox) in theirs {
+            let ours = match self.batch_of(&name, sandbox, key)? {
+                Ok(known) => {
+                    self.keep_rows(known, key)?;
+                    self.combine(&BATCHES, known, key)?;
+                    known
+                }
+                Err(free) => {
+                    let columns = BATCHES.list("");
+                    self.tx.execute(
+                        &format!(
+                            "INSERT INTO main.batches (name, {columns}) SELECT ?2, {columns} FROM other.batches
+                             WHERE id = ?1"
+                        ),
+                        params![key, free],
+                    )?;
+                    let added = self.tx.last_insert_rowid();
+                    if free != name {
+                        self.tx.execute(NO_FILES, [added])?;
+                        self.merged.renamed.push((name, free));
+                    }
+                    added
+                }
+            };
+            self.tx.execute("INSERT INTO of_batch VALUES (?1, ?2)", [key, ours])?;
+        }
+        Ok(())
+    }
+
+    /// What stands in the manifest, by the number of the load that found it last, stands there still where the other ledger has
+    /// loaded more often.
+    fn keep_rows(&self, ours: i64, theirs: i64) -> Result<(), Fault> {
+        self.tx
+            .prepare_cached(
+                "UPDATE main.jobs SET last_load = max(last_load, (SELECT loads FROM other.batches WHERE id = ?2))
+                 WHERE batch = ?1 AND last_load > 0 AND last_load = (SELECT loads FROM main.batches WHERE id = ?1)",
+            )?
+            .execute([ours, theirs])?;
+        Ok(())
+    }
+
+    /// The batch here of that name, kind of money and manifest, or the name under which it comes in. A payment that both have
+    /// shows that it is the same one, too.
+    fn batch_of(&self, name: &str, sandbox: bool, theirs: i64) -> Result<Result<i64, String>, Fault> {
+        let mut find = self.tx.prepare_cached(
+            "SELECT m.id, m.sandbox = ?3 AND (?4 OR m.manifest = o.manifest OR '-' IN (m.manifest, o.manifest)
+                 OR EXISTS (SELECT 1 FROM other.payments q JOIN main.payments p ON p.payment_hash = q.payment_hash
+                     WHERE q.batch = o.id AND p.batch = m.id))
+             FROM main.batches m, other.batches o WHERE m.name = ?1 AND o.id = ?2",
+        )?;
+        let mut wanted = name.to_owned();
+        loop {
+            let mut rows = find.query(params![wanted, theirs, sandbox, self.by_name])?;
+            match rows.next()? {
+                None => return Ok(Err(wanted)),
+                Some(row) if row.get(1)? => return Ok(Ok(row.get(0)?)),
+                Some(_) => wanted.push_str(if sandbox { "-sandbox" } else { "-merged" }),
+            }
+        }
+    }
+}
