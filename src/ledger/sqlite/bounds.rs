@@ -109,7 +109,7 @@ pub(super) fn endpoint_is_held(
     if let Some(rejected) = rejected(conn, batch, origin)? {
         return Ok(Some(rejected));
     }
-    let count = count_endpoint(conn, now, batch, url)?;
+    let count = count_endpoint(conn, batch, url)?;
     if bounds.has_room_at_endpoint(&count, asking.endpoint, now) {
         return Ok(None);
     }
@@ -137,7 +137,8 @@ fn rejected(conn: &Connection, batch: BatchKey, origin: &str) -> Result<Option<H
     Ok(Some(HeldBack::Rejected { origin: origin.to_owned(), job, at, elsewhere, word }))
 }
 
-fn count_endpoint(conn: &Connection, now: UnixMs, batch: BatchKey, url: &str) -> Result<EndpointCount, Fault> {
+/// What was given up counts for ever: whoever gave it up takes it for paid, and for nothing.
+fn count_endpoint(conn: &Connection, batch: BatchKey, url: &str) -> Result<EndpointCount, Fault> {
     let known: Option<(i64, Option<UnixMs>)> = conn
         .prepare_cached("SELECT id, delivered_at FROM endpoint_urls WHERE url = ?1")?
         .query_row([url], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -145,12 +146,11 @@ fn count_endpoint(conn: &Connection, now: UnixMs, batch: BatchKey, url: &str) ->
     let Some((endpoint, delivered_at)) = known else { return Ok(EndpointCount::default()) };
     let sql = format!(
         "SELECT count(*), count(*) FILTER (WHERE p.undelivered = 2), count(*) FILTER (WHERE {OPEN}),
-             count(*) FILTER (WHERE {OPEN} AND p.batch <> ?3)
-         FROM payments p JOIN jobs j ON j.id = p.job JOIN intents i ON i.payment = p.id
-         WHERE p.endpoint_url = ?1 AND p.undelivered > 0 AND p.state <> 'dead' AND {}",
-        counts()
+             count(*) FILTER (WHERE {OPEN} AND p.batch <> ?2)
+         FROM payments p JOIN jobs j ON j.id = p.job
+         WHERE p.endpoint_url = ?1 AND p.undelivered > 0 AND p.state <> 'dead'"
     );
-    Ok(conn.prepare_cached(&sql)?.query_row(params![endpoint, now, batch], |row| {
+    Ok(conn.prepare_cached(&sql)?.query_row(params![endpoint, batch], |row| {
         Ok(EndpointCount {
             begun: uint(row, 0)?,
             undelivered: uint(row, 1)?,
@@ -218,12 +218,10 @@ pub(super) fn left(tx: &Connection, job: JobKey) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A person gave up what that job has paid for: it is under way no more, and counts as taken for nothing.
+/// A person gave up what that job has paid for, or may have: it is under way no more, and counts as taken for nothing.
 pub(super) fn given_up(tx: &Connection, job: JobKey) -> Result<(), Fault> {
-    tx.prepare_cached(
-        "UPDATE payments SET undelivered = 2 WHERE job = ?1 AND undelivered = 1 AND preimage IS NOT NULL",
-    )?
-    .execute([job])?;
+    tx.prepare_cached("UPDATE payments SET undelivered = 2 WHERE job = ?1 AND undelivered = 1 AND state <> 'dead'")?
+        .execute([job])?;
     Ok(())
 }
 

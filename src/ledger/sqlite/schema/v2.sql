@@ -94,10 +94,10 @@ UPDATE endpoint_urls SET delivered_at = d.at
     FROM (SELECT endpoint_url, max(delivered_at) AS at FROM payments GROUP BY endpoint_url) d
     WHERE d.endpoint_url = endpoint_urls.id;
 -- 1: begun since the endpoint's last delivery, and neither delivered nor dead; 2: paid for besides, and answered without a
--- delivery, or waited for in vain; 0: anything else.
+-- delivery, or waited for in vain; or given up by a person; 0: anything else.
 ALTER TABLE payments ADD COLUMN undelivered INTEGER NOT NULL DEFAULT 0 CHECK (undelivered IN (0, 1, 2));
-UPDATE payments SET undelivered = CASE WHEN preimage IS NOT NULL AND (j.state IN ('lost', 'refund_offered', 'refunded')
-        OR (j.state = 'paid' AND j.reason NOT IN ('', 'processing'))) THEN 2 ELSE 1 END
+UPDATE payments SET undelivered = CASE WHEN j.state IN ('lost', 'refund_offered', 'refunded')
+        OR (j.state = 'paid' AND j.reason NOT IN ('', 'processing')) THEN 2 ELSE 1 END
     FROM jobs j, endpoint_urls e
     WHERE j.id = payments.job AND e.id = payments.endpoint_url AND payments.state <> 'dead'
         AND payments.delivered_at IS NULL AND (e.delivered_at IS NULL OR payments.intended_at > e.delivered_at);

@@ -122,6 +122,27 @@ fn until_it_delivers_no_more_are_open_whatever_they_are_called() {
     let _held_still = given_up;
 }
 
+/// Whoever gives up what is in doubt takes it for paid: it counts against the endpoint until that delivers, however long ago it was,
+/// and a person's word is named.
+#[test]
+fn what_a_person_gave_up_counts_until_the_endpoint_delivers() {
+    let (mut books, june, july) = two();
+    let bounds = IntentBounds { max_undelivered: 1, ..BOUNDS };
+    let payment = try_at(&mut books, NOW, june, 1, bounds).unwrap();
+    books.apply(NOW, Record::Doubt { payment, reason: Reason::NodeForgot, error: None, wait_until: None }).unwrap();
+    assert_eq!(try_at(&mut books, NOW, july, 2, bounds).unwrap_err().reason(), Reason::AwaitingDelivery);
+    let job = books.open_jobs(None).unwrap().remove(0).key;
+    books.decide(NOW, job, Decision::Lost, "gone", "nobody asked", None).unwrap();
+    for now in [NOW, NOW.plus_ms(60 * 24 * HOUR)] {
+        let held = try_at(&mut books, now, july, 2, bounds).unwrap_err();
+        assert_eq!(held.reason(), Reason::BreakerOpen, "{held}");
+        assert!(held.to_string().ends_with("(that word is seller.example@1)"), "{held}");
+    }
+    books.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
+    deliver_at(&mut books, NOW, payment);
+    try_at(&mut books, NOW, july, 2, bounds).unwrap();
+}
+
 #[test]
 fn a_node_holds_no_more_than_the_bounds_say_over_all_batches() {
     let (mut books, june, july) = two();
