@@ -69,6 +69,9 @@ pub struct Auditor {
     contents: BTreeMap<String, Vec<Digest>>,
     /// How many takes of each job were accepted beside its first.
     accepted: BTreeMap<String, usize>,
+    /// Takes of jobs that were accepted and now repeat other purchases; and how many there ever were, by job.
+    aside: BTreeSet<(String, u32)>,
+    set_aside: BTreeMap<String, usize>,
     decided: BTreeMap<String, usize>,
     /// What the nodes have received back of each payment.
     refunded: BTreeMap<PaymentHash, u64>,
@@ -294,12 +297,25 @@ impl Auditor {
 
     /// The ledger has accepted one more take of a job.
     pub fn accepted(&mut self, job: &str) {
+        self.aside.retain(|(name, _)| name != job);
         *self.accepted.entry(job.to_owned()).or_default() += 1;
     }
 
     /// How many takes of a job were accepted beside its first.
     pub fn accepted_of(&self, job: &str) -> usize {
         self.accepted.get(job).copied().unwrap_or(0)
+    }
+
+    /// A take of a job that was accepted repeats what was bought under another name meanwhile: it is taken back.
+    pub fn set_aside(&mut self, job: &str, take: u32) {
+        if self.aside.insert((job.to_owned(), take)) {
+            *self.set_aside.entry(job.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// How many takes of a job that were.
+    pub fn set_aside_of(&self, job: &str) -> usize {
+        self.set_aside.get(job).copied().unwrap_or(0)
     }
 
     fn one_more(&mut self, job: &str, take: String) {

@@ -7,11 +7,11 @@ use std::rc::Rc;
 
 use l402_batch::l402::{Network, PaymentHash};
 use l402_batch::ledger::sqlite::{
-    BatchStart, Books, Compared, Decided, Decision, InlineLedger, NewBatch, Retake, Trusted, Undecided,
+    BatchStart, Books, Compared, Decided, Decision, InlineLedger, LoadError, NewBatch, Retake, Trusted, Undecided,
 };
 use l402_batch::ledger::{
     AnswerKind, BatchKey, Caps, Committed, DeadProof, DeliveredJob, Deliveries, DurableIntent, HeldBack, IntentBounds,
-    IntentRefusal, JobKey, JobState, Ledger, LedgerError, NewIntent, OpenJob, OpenRefund, Original, PaymentKey,
+    IntentRefusal, JobEnd, JobKey, JobState, Ledger, LedgerError, NewIntent, OpenJob, OpenRefund, Original, PaymentKey,
     PendingJob, PeriodCap, Prospect, Reason, Record, RefundRecord, Twin, Undownloaded, Witness,
 };
 use l402_batch::money::Msat;
@@ -24,8 +24,10 @@ use l402_batch::time::UnixMs;
 use super::coverage::Sight;
 use super::faults::Fault;
 use super::ledger_file::LedgerFile;
+use super::plan::job_name;
 use super::shop::{STRANGE, endpoint_of};
 use super::timeline::sleep;
+use super::verdict;
 use super::world::World;
 
 /// How a ledger lies.
@@ -57,6 +59,7 @@ enum Written {
     Begun(UnixMs, NewBatch),
     Loaded(BatchKey, UnixMs, Retake, Vec<PlannedJob>),
     SetAside(BatchKey, UnixMs),
+    TakenAside(BatchKey, UnixMs),
     Accepted(BatchKey, UnixMs, bool),
     TakenBack(BatchKey),
     Record(i64, UnixMs, Record),
@@ -88,11 +91,9 @@ pub struct Disk {
     rejected: RefCell<BTreeSet<PaymentKey>>,
 }
 
-fn accept(books: &mut Books, batch: BatchKey, now: UnixMs, means_duplicates: bool) {
-    books.accept_takes(now, batch).expect("the takes are accepted");
-    if means_duplicates {
-        books.mean_duplicates(batch, now, &[]).expect("a word can be written");
-    }
+fn accept(books: &mut Books, batch: BatchKey, now: UnixMs, means_duplicates: bool) -> Result<(), LedgerError> {
+    books.accept_takes(now, batch)?;
+    if means_duplicates { books.mean_duplicates(batch, now, &[]) } else { Ok(()) }
 }
 
 fn in_memory() -> Books {
@@ -288,7 +289,8 @@ impl Disk {
                         Compared { edition: Some(String::new()), network: Some(Network::Regtest), only: &[] };
                     drop(books.set_duplicates_aside(*batch, *now, &compared));
                 }
-                Written::Accepted(batch, now, means) => accept(&mut books, *batch, *now, *means),
+                Written::Accepted(batch, now, means) => drop(accept(&mut books, *batch, *now, *means)),
+                Written::TakenAside(batch, now) => drop(books.take_back_duplicates(*batch, *now)),
                 Written::TakenBack(batch) => drop(books.take_back_takes(*batch)),
                 Written::Record(_, now, record) => drop(books.apply(*now, record.clone())),
                 Written::Trusted(now, batch, origin, number, bounds) => {
@@ -305,11 +307,22 @@ impl Disk {
         }
     }
 
-    pub fn begin(&self, new: &NewBatch) -> BatchKey {
+    /// What a command writes by itself succeeds, but where somebody has deleted the ledger: then the command ends.
+    fn written<T>(&self, what: &str, written: Result<T, LedgerError>) -> Result<T, LedgerError> {
+        if let Err(error) = &written
+            && !self.was_deleted()
+        {
+            self.world.violated(format!("{what} cannot be written: {error:?}"));
+        }
+        written
+    }
+
+    pub fn begin(&self, new: &NewBatch) -> Result<BatchKey, LedgerError> {
         let now = self.world.our_time();
         self.keep(|| Written::Begun(now, new.clone()));
-        match self.ledger.books().begin_batch(now, new).expect("the batch begins") {
-            BatchStart::New(batch) | BatchStart::Known(batch) => batch.key,
+        let begun = self.ledger.books().begin_batch(now, new);
+        match self.written("a batch", begun)? {
+            BatchStart::New(batch) | BatchStart::Known(batch) => Ok(batch.key),
             BatchStart::OtherManifest { .. } | BatchStart::OtherMoney { .. } => panic!("another batch"),
         }
     }
@@ -321,40 +334,48 @@ impl Disk {
     }
 
     /// Loads a plan, and gives back the ids that are bought once more.
-    pub fn load(&self, batch: BatchKey, retake: &Retake, jobs: &[PlannedJob]) -> Vec<String> {
+    pub fn load(&self, batch: BatchKey, retake: &Retake, jobs: &[PlannedJob]) -> Result<Vec<String>, LedgerError> {
         let now = self.world.our_time();
         self.keep(|| Written::Loaded(batch, now, retake.clone(), jobs.to_vec()));
         let loaded = self.ledger.books().load_plan(batch, now, retake, jobs.iter().cloned().map(Ok::<_, Infallible>));
-        match loaded {
-            Ok(load) => load.retaken.first,
-            Err(error) => {
-                self.world.violated(format!("the plan cannot be loaded: {error:?}"));
-                Vec::new()
-            }
-        }
+        let loaded = loaded.map_err(|error| match error {
+            LoadError::Ledger(error) => error,
+            LoadError::Plan(never) => match never {},
+        });
+        self.written("a plan", loaded).map(|load| load.retaken.first)
     }
 
     /// Sets duplicates of the last load aside, and gives their ids.
-    pub fn set_duplicates_aside(&self, batch: BatchKey) -> Vec<String> {
+    pub fn set_duplicates_aside(&self, batch: BatchKey) -> Result<Vec<String>, LedgerError> {
         let compared = Compared { edition: Some(String::new()), network: Some(Network::Regtest), only: &[] };
         let now = self.world.our_time();
         self.keep(|| Written::SetAside(batch, now));
-        let found =
-            self.ledger.books().set_duplicates_aside(batch, now, &compared).expect("duplicates can be set aside");
-        found.first.into_iter().map(|(id, _)| id).collect()
+        let found = self.ledger.books().set_duplicates_aside(batch, now, &compared);
+        let found = self.written("duplicates", found)?;
+        Ok(found.first.into_iter().map(|(id, _)| id).collect())
+    }
+
+    /// Nobody means the duplicates: takes that were set aside go, and hide nothing.
+    pub fn take_back_duplicates(&self, batch: BatchKey) -> Result<(), LedgerError> {
+        let now = self.world.our_time();
+        self.keep(|| Written::TakenAside(batch, now));
+        let taken_back = self.ledger.books().take_back_duplicates(batch, now);
+        self.written("what is taken back", taken_back)
     }
 
     /// What the last load found is accepted; its duplicates too, where a person means them.
-    pub fn accept(&self, batch: BatchKey, means_duplicates: bool) {
+    pub fn accept(&self, batch: BatchKey, means_duplicates: bool) -> Result<(), LedgerError> {
         let now = self.world.our_time();
         self.keep(|| Written::Accepted(batch, now, means_duplicates));
-        accept(&mut self.ledger.books(), batch, now, means_duplicates);
+        let accepted = accept(&mut self.ledger.books(), batch, now, means_duplicates);
+        self.written("what is accepted", accepted)
     }
 
     /// It is not.
-    pub fn take_back(&self, batch: BatchKey) {
+    pub fn take_back(&self, batch: BatchKey) -> Result<(), LedgerError> {
         self.keep(|| Written::TakenBack(batch));
-        self.ledger.books().take_back_takes(batch).expect("the takes are taken back");
+        let taken_back = self.ledger.books().take_back_takes(batch);
+        self.written("what is taken back", taken_back)
     }
 
     fn is_full(&self) -> bool {
@@ -517,17 +538,19 @@ impl Disk {
     }
 
     /// Why jobs are still pending: what the command writes at its end.
-    pub fn explain(&self, batch: BatchKey, outcome: &Outcome) {
-        let mut books = self.ledger.books();
+    pub fn explain(&self, batch: BatchKey, outcome: &Outcome) -> Result<(), LedgerError> {
         for HeldJobs { whose, reason, words, jobs } in &outcome.held_back {
-            books.explain_jobs(jobs, *reason, words).expect("the ledger can be written");
+            let explained = self.ledger.books().explain_jobs(jobs, *reason, words);
+            self.written("a reason", explained)?;
             let endpoint = match whose {
                 Whose::AllOfEndpoint(name) => Some(name.as_str()),
                 Whose::AllPending => None,
                 Whose::Named => continue,
             };
-            books.explain_pending(batch, endpoint, *reason, words).expect("the ledger can be written");
+            let explained = self.ledger.books().explain_pending(batch, endpoint, *reason, words);
+            self.written("a reason", explained)?;
         }
+        Ok(())
     }
 
     /// A person's decision.
@@ -624,7 +647,8 @@ impl Port<'_> {
             ));
         }
         let endpoint = endpoint_of(&new.request.url);
-        let taken = world.shop.borrow().undelivered_by(&endpoint, self.began_at);
+        let is_excused = |hash: &PaymentHash| world.auditor.borrow().is_excused(hash);
+        let taken = world.shop.borrow().undelivered_by(&endpoint, self.began_at, is_excused);
         let host = new.request.url.host_str().unwrap_or_default();
         let rejected = self.disk.rejected.borrow();
         let rejects = rejected.iter().filter_map(|key| payments.get(key)).find(|one| one.host == host);
@@ -634,6 +658,16 @@ impl Port<'_> {
                 "{endpoint} had taken {taken} payments, and gets one more without a word; rejected {:?}",
                 rejects.map(|one| one.hash)
             ));
+        }
+    }
+
+    /// Takes that are set aside, and will be taken back, if not now, by the next load; but for these, which nobody has accepted.
+    pub fn note_set_aside(&self, unaccepted: &[String]) {
+        let Some(batch) = self.batch.get() else { return };
+        for row in verdict::rows(&self.disk.ledger.books(), batch) {
+            if row.take > 1 && row.reason == Reason::Duplicate && !unaccepted.contains(&row.id) {
+                self.disk.world.auditor.borrow_mut().set_aside(&job_name(&self.name, &row.id), row.take);
+            }
         }
     }
 
@@ -667,6 +701,9 @@ impl Ledger for Port<'_> {
         let mut committed = disk.apply(&self.name, now, record.clone())?;
         if let (Record::Intend(new), Committed::Intent(intent)) = (&record, &committed) {
             self.check_bounds(new, intent);
+        }
+        if let Record::Ended(_, JobEnd { reason: Reason::Duplicate, .. }) = &record {
+            self.note_set_aside(&[]);
         }
         while answers_all
             && matches!(&committed, Committed::Intent(intent) if intent.sends_answered() < intent.sends_begun())

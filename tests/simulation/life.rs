@@ -505,6 +505,7 @@ impl Life {
         if self.filing.is_some() {
             open.extend(verdict::unfetched(&self.world, &self.disk, &self.batches));
         }
+        open.extend(self.unheard_word());
         open
     }
 

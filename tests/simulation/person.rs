@@ -69,6 +69,11 @@ impl Life {
 
     /// Says each word that a run has named, and says it twice: that is one word.
     pub fn person_trusts(&mut self) {
+        self.opens_the_ledger();
+        // A command that buys nothing takes no word.
+        if self.disk.lacks() {
+            return;
+        }
         for at in 0..self.batches.len() {
             let Some(key) = self.batches[at].key else { continue };
             for word in std::mem::take(&mut self.batches[at].words) {

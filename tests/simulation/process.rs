@@ -236,27 +236,36 @@ impl Life {
             run(Control::one_round()).recover(Some(known)).await?;
         }
         self.world.point("before the plan is loaded").await;
-        let begun = self.begin(order.at);
+        let begun = self.begin(order.at)?;
         port.batch.set(Some(begun));
-        let retaken = self.load(order.at, begun, jobs);
+        let mut retaken = self.load(order.at, begun, jobs)?;
         self.world.point("before duplicates are set aside").await;
-        let duplicates = self.disk.set_duplicates_aside(begun);
+        let duplicates = self.disk.set_duplicates_aside(begun)?;
         if !duplicates.is_empty() {
             self.world.note(|| format!("duplicates: {duplicates:?}"));
             self.world.saw(Sight::DuplicatesSetAside);
+        }
+        let means_duplicates = batch.means_duplicates || self.liar == Liar::IdComparer;
+        if !means_duplicates {
+            // What repeats another purchase is bought once more by no word alone.
+            port.note_set_aside(&retaken);
+            self.disk.take_back_duplicates(begun)?;
+            retaken.retain(|id| !duplicates.contains(id));
         }
         self.world.point("at the question").await;
         let says_no = self.people.as_ref().is_some_and(|_| !self.world.is_calm() && self.world.between(0, 11) == 0);
         if says_no {
             self.world.saw(Sight::SaidNo);
-            self.disk.take_back(begun);
+            self.disk.take_back(begun)?;
+            port.note_set_aside(&[]);
+            self.disk.take_back_duplicates(begun)?;
             return Ok(Outcome::default());
         }
         if batch.means_duplicates {
             self.means(&batch.plan.names(), &duplicates, jobs);
         }
         if self.liar != Liar::ForgottenWord || retaken.is_empty() {
-            self.disk.accept(begun, batch.means_duplicates || self.liar == Liar::IdComparer);
+            self.disk.accept(begun, means_duplicates)?;
         }
         for id in retaken {
             self.world.note(|| format!("{id} is bought once more"));
@@ -274,7 +283,7 @@ impl Life {
             match node {
                 Some(node) => {
                     let outcome = run.buy(begun, node).await?;
-                    self.disk.explain(begun, &outcome);
+                    self.disk.explain(begun, &outcome)?;
                     Ok(outcome)
                 }
                 None => run.recover(Some(begun)).await,
@@ -320,18 +329,18 @@ impl Life {
         Ok(outcome)
     }
 
-    fn begin(&self, at: usize) -> BatchKey {
+    fn begin(&self, at: usize) -> Result<BatchKey, LedgerError> {
         let batch = &self.batches[at];
         let manifest = format!("/jobs/{}.toml", batch.name);
-        let begun = self.disk.begin(&NewBatch { name: batch.name.clone(), manifest, sandbox: false, adopt: false });
+        let begun = self.disk.begin(&NewBatch { name: batch.name.clone(), manifest, sandbox: false, adopt: false })?;
         if let Some(cap) = batch.settings.budget.batch {
             self.world.auditor.borrow_mut().limits.batches.insert(batch.name.clone(), cap.get());
         }
-        begun
+        Ok(begun)
     }
 
     /// Loads the plan with the words that the command holds, and gives back the ids that are bought once more.
-    fn load(&self, at: usize, begun: BatchKey, jobs: &[PlannedJob]) -> Vec<String> {
+    fn load(&self, at: usize, begun: BatchKey, jobs: &[PlannedJob]) -> Result<Vec<String>, LedgerError> {
         let batch = &self.batches[at];
         let mut retake = batch.retake.clone();
         for (name, job) in batch.plan.names().into_iter().zip(jobs) {

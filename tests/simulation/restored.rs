@@ -143,6 +143,10 @@ impl Disk {
     /// What was bought with the ledger of this place and is not in it must be missed by it.
     pub fn lacks(&self) -> bool {
         let Some(file) = &self.file else { return false };
+        // Whoever opens it now finds none, and what was begun in its place.
+        if self.was_deleted() {
+            return true;
+        }
         let gap = self.ledger.books().gap().expect("the ledger can be read");
         let known = self.hashes();
         let lost = self.world.auditor.borrow().charged_hashes().into_iter().find(|hash| !known.contains_key(hash));

@@ -1,5 +1,6 @@
 //! Lives that follow a script, so that one thing can be tried at each point of a process.
 
+use l402_batch::ledger::JobState;
 use l402_batch::run::Budget;
 
 use super::auditor::Limits;
@@ -44,13 +45,22 @@ impl Life {
 
     /// The word that a script said was carried out once: not twice, and it was not lost.
     pub fn look_at_the_word(&self) {
-        let (Some(id), Some(key)) = (&self.said, self.batches[0].key) else { return };
-        let rows = verdict::rows(&self.disk.ledger.books(), key);
-        let Some(row) = rows.iter().find(|row| row.id == *id) else { return };
-        let waits = !verdict::has_ended_as_purchase(row.state) && row.take == 1;
-        if row.take != 2 && !waits {
-            let name = job_name(&self.batches[0].name, id);
-            self.world.violated(format!("one word was said of {name}, and its take {} is {:?}", row.take, row.state));
+        if let Some((name, take, state)) = self.word_for().filter(|(_, take, _)| *take > 2) {
+            self.world.violated(format!("one word was said of {name}, and its take {take} is {state:?}"));
         }
+    }
+
+    /// The command that says the word is said once more, where what it is to replace has ended and it was not heard yet.
+    pub fn unheard_word(&self) -> Option<String> {
+        let (name, take, state) = self.word_for()?;
+        let is_heard = take > 1 || !verdict::has_ended_as_purchase(state);
+        (!is_heard).then(|| format!("one word was said of {name}, and its take {take} is {state:?}"))
+    }
+
+    /// The job of the word, its latest take, and how that stands.
+    fn word_for(&self) -> Option<(String, u32, JobState)> {
+        let (id, key) = (self.said.as_ref()?, self.batches[0].key?);
+        let row = verdict::rows(&self.disk.ledger.books(), key).into_iter().find(|row| row.id == *id)?;
+        Some((job_name(&self.batches[0].name, id), row.take, row.state))
     }
 }

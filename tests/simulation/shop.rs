@@ -148,13 +148,14 @@ impl Shop {
     }
 
     /// Payments that an endpoint had taken by that time, and has delivered none of them nor anything since. What was asked for
-    /// while its last delivery may have been on its way does not count.
-    pub fn undelivered_by(&self, endpoint: &str, by: i64) -> usize {
-        let of_it = || self.sales.values().filter(|sale| sale.endpoint == endpoint);
-        let delivered = of_it().filter_map(|sale| sale.delivered_at).max();
+    /// while its last delivery may have been on its way does not count; nor what a person takes for never paid.
+    pub fn undelivered_by(&self, endpoint: &str, by: i64, is_excused: impl Fn(&PaymentHash) -> bool) -> usize {
+        let of_it = || self.sales.iter().filter(|(_, sale)| sale.endpoint == endpoint);
+        let delivered = of_it().filter_map(|(_, sale)| sale.delivered_at).max();
         let after = delivered.map_or(i64::MIN, |at| at + ON_ITS_WAY_MS);
-        let is_taken = |sale: &&Sale| sale.asked_at > after && sale.paid_at.is_some_and(|at| at <= by);
-        of_it().filter(|sale| sale.delivered_at.is_none()).filter(is_taken).count()
+        let is_taken = |sale: &Sale| sale.asked_at > after && sale.paid_at.is_some_and(|at| at <= by);
+        let open = of_it().filter(|(_, sale)| sale.delivered_at.is_none() && is_taken(sale));
+        open.filter(|(hash, _)| !is_excused(hash)).count()
     }
 
     /// Whose token that is.

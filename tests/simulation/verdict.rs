@@ -313,7 +313,8 @@ fn takes(world: &World, books: &Books, batches: &[Batch]) {
             let forgot = world.auditor.borrow().ledgers > 0 && (row.take as usize) < 1 + accepted;
             // What settles although a person had taken it as never made stands as a take of its own.
             let revived = world.auditor.borrow().decided_of(&job_name(name, &row.id));
-            let fits = (1 + accepted..=1 + accepted + revived).contains(&(row.take as usize));
+            let set_aside = world.auditor.borrow().set_aside_of(&job_name(name, &row.id));
+            let fits = (1 + accepted.saturating_sub(set_aside)..=1 + accepted + revived).contains(&(row.take as usize));
             if !fits && !forgot {
                 world.violated(format!("{} has {} takes; {accepted} words for it were accepted", row.id, row.take));
             }
