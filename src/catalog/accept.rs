@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use toml::de::{DeInteger, DeValue};
 
-use super::{Mismatch, Param, ParamKind, Value};
+use super::{Mismatch, Param, ParamKind, Value, meant};
 
 /// The checked value of a cell, which still borrows the cell's text: a value that is there already takes it over
 /// without a new allocation.
@@ -60,11 +60,9 @@ impl Param {
             ParamKind::Text => text(cell).map(Checked::Text).ok_or_else(|| self.mismatch(None)),
             ParamKind::Integer { min, max } => match cell.parse::<i64>() {
                 Ok(n) if (*min..=*max).contains(&n) => Ok(Checked::Integer(n)),
-                Ok(_) | Err(_) => Err(self.mismatch(None)),
+                Ok(_) | Err(_) => Err(self.mismatch(self.meant(cell))),
             },
-            ParamKind::Boolean => truth(cell)
-                .map(Checked::Boolean)
-                .ok_or_else(|| self.mismatch(closest(cell, ["true", "false", "yes", "no"]).map(str::to_owned))),
+            ParamKind::Boolean => truth(cell).map(Checked::Boolean).ok_or_else(|| self.mismatch(self.meant(cell))),
             ParamKind::Choice { values } => self.choice(values, cell),
             ParamKind::IntegerOrText => match canonical_integer(cell) {
                 Some(n) => Ok(Checked::Integer(n)),
@@ -93,8 +91,11 @@ impl Param {
             }
             (ParamKind::Boolean, DeValue::Boolean(b)) => Ok(Value::Boolean(*b)),
             (ParamKind::Integer { .. } | ParamKind::Boolean, DeValue::String(text)) => {
-                let meant = self.from_text(text).ok();
+                let meant = self.from_text(text).map(|value| value.to_string()).ok().or_else(|| self.meant(text));
                 Err(self.mismatch(meant.map(|value| format!("{value} without quotes"))))
+            }
+            (ParamKind::Integer { .. }, DeValue::Float(number)) => {
+                Err(self.mismatch(self.meant(number.as_str()).map(|value| format!("{value} without a point"))))
             }
             (
                 ParamKind::Text
@@ -135,6 +136,19 @@ impl Param {
         match values.iter().any(|value| value == cell) {
             true => Ok(Checked::Text(Cow::Borrowed(cell))),
             false => Err(self.mismatch(closest(cell, values.iter().map(String::as_str)).map(str::to_owned))),
+        }
+    }
+
+    /// The number or the truth value that a cell most likely means.
+    fn meant(&self, cell: &str) -> Option<String> {
+        match &self.kind {
+            ParamKind::Integer { min, max } => {
+                meant::integer(cell, |n| (*min..=*max).contains(&n)).map(|n| n.to_string())
+            }
+            ParamKind::Boolean => {
+                meant::truth(cell).or_else(|| closest(cell, ["true", "false", "yes", "no"])).map(str::to_owned)
+            }
+            ParamKind::Text | ParamKind::Choice { .. } | ParamKind::IntegerOrText | ParamKind::Image => None,
         }
     }
 
@@ -195,10 +209,15 @@ mod tests {
         let duration = param(ParamKind::Integer { min: 3, max: 15 });
         assert_eq!(duration.from_text(" 3 "), Ok(Value::Integer(3)));
         assert_eq!(toml(&duration, "0xf"), Ok(Value::Integer(15)));
-        for cell in ["2", "16", "8s", "5.0", "", "99999999999999999999"] {
+        for cell in ["2", "16", "16s", "5.5", "", "99999999999999999999"] {
             assert_eq!(duration.from_text(cell), mismatch("an integer from 3 to 15", None));
         }
-        assert_eq!(toml(&duration, "5.0"), mismatch("an integer from 3 to 15", None));
+        for (cell, meant) in [("8s", "8"), ("10 s", "10"), ("5,0", "5")] {
+            assert_eq!(duration.from_text(cell), mismatch("an integer from 3 to 15", Some(meant)));
+        }
+        assert_eq!(toml(&duration, "5.0"), mismatch("an integer from 3 to 15", Some("5 without a point")));
+        assert_eq!(toml(&duration, "5.5"), mismatch("an integer from 3 to 15", None));
+        assert_eq!(toml(&duration, "\"10 s\""), mismatch("an integer from 3 to 15", Some("10 without quotes")));
         assert_eq!(toml(&duration, "\"5\""), mismatch("an integer from 3 to 15", Some("5 without quotes")));
         let at_least = param(ParamKind::Integer { min: 1, max: i64::MAX });
         assert_eq!(at_least.from_text("0"), mismatch("an integer of at least 1", None));
@@ -213,7 +232,10 @@ mod tests {
         for cell in ["false", "False", "no", "0"] {
             assert_eq!(audio.from_text(cell), Ok(Value::Boolean(false)));
         }
-        assert_eq!(audio.from_text("treu"), mismatch("true or false", Some("true")));
+        for (cell, meant) in [("treu", "true"), ("WAHR", "true"), ("Ja", "true"), ("FALSCH", "false")] {
+            assert_eq!(audio.from_text(cell), mismatch("true or false", Some(meant)));
+        }
+        assert_eq!(toml(&audio, "\"Ja\""), mismatch("true or false", Some("true without quotes")));
         assert_eq!(toml(&audio, "true"), Ok(Value::Boolean(true)));
         assert_eq!(toml(&audio, "\"no\""), mismatch("true or false", Some("false without quotes")));
         assert_eq!(toml(&audio, "1"), mismatch("true or false", None));

@@ -6,6 +6,7 @@
 mod accept;
 mod errors;
 mod listing;
+pub(crate) mod meant;
 mod param;
 mod price;
 mod read;

@@ -8,7 +8,7 @@ use crate::command::carry;
 use crate::download::name::DEFAULT_TEMPLATE;
 use crate::l402::Network;
 use crate::ledger::sqlite::{Decision, Reopening};
-use crate::manifest::normal_id;
+use crate::manifest::{format_help, normal_id};
 use crate::plan::{FEE_FLOOR_DEFAULT, MAX_FEE_PPM_DEFAULT};
 
 use super::args::{
@@ -553,10 +553,9 @@ fn format(path: &Path, given: Option<ManifestFormat>) -> Result<ManifestFormat, 
         (None, Some("toml")) => Ok(ManifestFormat::Toml),
         (None, Some("csv" | "txt")) => Ok(ManifestFormat::Csv),
         (None, Some("tsv")) => Ok(ManifestFormat::Tsv),
-        (None, Some(_) | None) => Err(usage(format!(
-            "{}: a manifest's name ends in .toml, .csv, .tsv or .txt; otherwise give --manifest-format toml|csv|tsv",
-            path.display()
-        ))),
+        (None, Some(_) | None) => {
+            Err(usage(format!("{}: cannot tell whether this is TOML or CSV: {}", path.display(), format_help(path))))
+        }
     }
 }
 

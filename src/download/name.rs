@@ -5,6 +5,9 @@ use std::collections::HashSet;
 use std::fmt;
 use std::str::FromStr;
 
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
+
 use crate::ledger::DeliveredJob;
 
 /// Where no template is given.
@@ -145,9 +148,12 @@ impl fmt::Display for Template {
 
 /// A name that every system takes, and that means nothing to any.
 fn safe(text: &str) -> String {
-    let keep = |c: char| if c.is_alphanumeric() || HARMLESS_SIGNS.contains(c) { c } else { '_' };
     let mut name = String::new();
-    for c in text.chars().map(keep) {
+    // Some letters of some scripts, and all of a Mac, have their marks as characters of their own. They stand behind a letter.
+    let mut may_have_mark = false;
+    for c in text.nfc() {
+        may_have_mark = c.is_alphanumeric() || (may_have_mark && is_combining_mark(c));
+        let c = if may_have_mark || HARMLESS_SIGNS.contains(c) { c } else { '_' };
         if name.len().saturating_add(c.len_utf8()) > STEM_BYTES_MAX {
             break;
         }
@@ -254,6 +260,10 @@ mod tests {
             ("a. . ", "a"),
             ("\u{202e}gpj.exe", "_gpj.exe"),
             ("größe 1\n", "größe 1_"),
+            ("cafe\u{301}", "caf\u{e9}"),
+            ("x\u{30a}", "x\u{30a}"),
+            ("\u{939}\u{93f}\u{928}\u{94d}\u{926}\u{940}", "\u{939}\u{93f}\u{928}\u{94d}\u{926}\u{940}"),
+            ("\u{301}a/\u{301}", "_a__"),
             ("~root $HOME `id`", "_root _HOME _id_"),
         ] {
             assert_eq!(stem("{id}", id), expected, "{id}");

@@ -3,7 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::document_job::Jobs;
+use super::document_job::{Jobs, Read};
 use super::header::{Alias, ColumnRules};
 use super::image::Images;
 use super::names::{LATER_KEYS, PARAMS_PREFIX, parse_delimiter};
@@ -33,6 +33,8 @@ pub(super) struct Document {
     pub(super) jobs: Vec<JobSpec>,
     /// By template: whether a `[[job]]` uses it.
     pub(super) used: Vec<bool>,
+    /// Ids of jobs that have an error, with their lines.
+    pub(super) wrong_ids: Vec<(u64, String)>,
     pub(super) rows: Option<RowsTable>,
 }
 
@@ -81,7 +83,7 @@ impl<'a> Reader<'a> {
         if let Some(endpoints) = self.table(table, "endpoint") {
             catalog.merge(self.source, endpoints, defined_in, self.errors);
         }
-        let (templates, used, jobs) = self.jobs(table, catalog, flags, images);
+        let (templates, Read { used, list: jobs, wrong_ids }) = self.jobs(table, catalog, flags, images);
         let limits = self.table(table, "limits").map(|table| limits::read(self.source, table, self.errors));
         let rows = self.table(table, "rows").and_then(|rows| self.rows(rows, table));
         let name = self.name(table);
@@ -95,7 +97,17 @@ impl<'a> Reader<'a> {
             let error = Diagnostic::error(&self.source.file, "there may be more errors, which were not looked for");
             self.errors.push(error.help("mend what is shown, then plan again"));
         }
-        Document { name, duplicates, edition, limits: limits.unwrap_or_default(), templates, jobs, used, rows }
+        Document {
+            name,
+            duplicates,
+            edition,
+            limits: limits.unwrap_or_default(),
+            templates,
+            jobs,
+            used,
+            wrong_ids,
+            rows,
+        }
     }
 
     fn faults(&mut self, faults: &[toml::de::Error]) -> Vec<u64> {
@@ -166,7 +178,7 @@ impl<'a> Reader<'a> {
         catalog: &Catalog,
         flags: FlagDefaults<'_>,
         images: &Images,
-    ) -> (Templates, Vec<bool>, Vec<JobSpec>) {
+    ) -> (Templates, Read) {
         let mut entries = Vec::new();
         let mut endpoint = None;
         if let Some(defaults) = self.table(table, "defaults") {
@@ -184,8 +196,8 @@ impl<'a> Reader<'a> {
             Some(DeValue::Array(items)) => items.iter().for_each(|item| jobs.add(item)),
             Some(_) => jobs.not_a_list(table),
         }
-        let (used, list) = jobs.finish();
-        (templates, used, list)
+        let read = jobs.finish();
+        (templates, read)
     }
 
     fn defaults<'t>(&mut self, table: &'t DeTable<'t>, entries: &mut Vec<DefaultEntry<'t>>) -> Option<EndpointName>

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::JobSpec;
 use super::document::Reader;
 use super::image::Images;
 use super::names::{EXTRA_PREFIX, JOB_KEYS, LATER_KEYS, id_problem, normal_id};
-use super::row::lf;
+use super::problems::Problems;
+use super::row::{lf, newlines};
 use super::template::{Template, Templates};
 use super::values::{Wrong, check, extra_text, max_sats, shown};
+use super::{JobSpec, WRONG_IDS_MAX};
 use crate::catalog::Value;
 use crate::diagnostic::{Diagnostic, closest};
 use crate::money::Sats;
@@ -21,11 +22,23 @@ pub(super) struct Jobs<'r, 'a, 't> {
     reader: &'r mut Reader<'a>,
     templates: &'t Templates,
     images: &'t Images,
-    used: Vec<bool>,
-    list: Vec<JobSpec>,
+    read: Read,
+    problems: Problems,
+    /// Something is wrong with a value of the job at hand.
+    has_wrong: bool,
     not_checked: u64,
     /// A byte and its line: jobs come in order, so that lines are counted once over the whole file.
     counted: (usize, u64),
+}
+
+/// What was read.
+pub(super) struct Read {
+    /// By template: whether a job uses it.
+    pub(super) used: Vec<bool>,
+    /// The good jobs.
+    pub(super) list: Vec<JobSpec>,
+    /// Ids of the others, with their lines.
+    pub(super) wrong_ids: Vec<(u64, String)>,
 }
 
 type Pair<'v> = (&'v str, std::ops::Range<usize>, &'v Spanned<DeValue<'v>>);
@@ -42,18 +55,20 @@ struct Keys<'v> {
 
 impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
     pub(super) fn new(reader: &'r mut Reader<'a>, templates: &'t Templates, images: &'t Images) -> Self {
-        let used = vec![false; templates.list.len()];
-        Self { reader, templates, images, used, list: Vec::new(), not_checked: 0, counted: (0, 1) }
+        let read = Read { used: vec![false; templates.list.len()], list: Vec::new(), wrong_ids: Vec::new() };
+        let problems = Problems::default();
+        Self { reader, templates, images, read, problems, has_wrong: false, not_checked: 0, counted: (0, 1) }
     }
 
-    /// Which templates were used, and the good jobs.
-    pub(super) fn finish(self) -> (Vec<bool>, Vec<JobSpec>) {
+    /// All that was read; errors go to the reader.
+    pub(super) fn finish(self) -> Read {
+        self.reader.errors.extend(self.problems.finish(&self.reader.source.file));
         if self.not_checked > 0 {
             let message = format!("{} more jobs were not checked", crate::money::thousands(self.not_checked));
             let error = Diagnostic::error(&self.reader.source.file, message);
             self.reader.errors.push(error.help("mend what is shown, then plan again"));
         }
-        (self.used, self.list)
+        self.read
     }
 
     /// `job` is there and is no list of tables.
@@ -78,24 +93,37 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
             return self.reader.mismatch("job", "a table", item);
         };
         let line = self.line_of(item.span().start);
+        self.has_wrong = false;
         let keys = self.keys(table);
-        let Some(template_at) = self.endpoint(&keys, item) else { return };
-        let Some(template) = self.templates.list.get(template_at) else { return };
-        if let Some(used) = self.used.get_mut(template_at) {
+        let id = keys.id.clone();
+        match self.job(keys, item).filter(|_| self.reader.errors.len() == before && !self.has_wrong) {
+            Some(job) => self.read.list.push(JobSpec { line, ..job }),
+            None if self.read.wrong_ids.len() < WRONG_IDS_MAX => self.read.wrong_ids.extend(id.map(|id| (line, id))),
+            None => {}
+        }
+    }
+
+    /// The job, where its endpoint is known and no default of it is wrong; its line is still to be said.
+    fn job<'v>(&mut self, keys: Keys<'v>, item: &'v Spanned<DeValue<'v>>) -> Option<JobSpec>
+    where
+        'a: 'v,
+    {
+        let template_at = self.endpoint(&keys, item)?;
+        let template = self.templates.list.get(template_at)?;
+        if let Some(used) = self.read.used.get_mut(template_at) {
             *used = true;
         }
         let values = self.values(template, &keys, item);
-        if self.reader.errors.len() == before && !template.rests_on_wrong_default(&values) {
-            let endpoint = Arc::clone(&template.endpoint);
-            let Keys { id, max_sats, extra, .. } = keys;
-            self.list.push(JobSpec { line, id, endpoint, values, extra, max_sats });
-        }
+        let endpoint = Arc::clone(&template.endpoint);
+        let Keys { id, max_sats, extra, .. } = keys;
+        let is_good = !template.rests_on_wrong_default(&values);
+        is_good.then_some(JobSpec { line: 0, id, endpoint, values, extra, max_sats })
     }
 
     fn line_of(&mut self, byte: usize) -> u64 {
         let (from, line) = if self.counted.0 <= byte { self.counted } else { (0, 1) };
         let passed = self.reader.source.text.as_bytes().get(from..byte).unwrap_or_default();
-        self.counted = (byte, line + passed.iter().filter(|b| **b == b'\n').count() as u64);
+        self.counted = (byte, line + newlines(passed));
         self.counted.1
     }
 
@@ -230,7 +258,12 @@ impl<'r, 'a, 't> Jobs<'r, 'a, 't> {
     }
 
     fn wrong(&mut self, wrong: Wrong, span: std::ops::Range<usize>) {
-        let place = self.reader.source.place(span);
-        self.reader.errors.push(wrong.into_diagnostic(&self.reader.source.file, Some(place)));
+        self.has_wrong = true;
+        let source = self.reader.source;
+        // Its job's line was counted last, and lines are counted from there.
+        let (from, line) = self.counted;
+        let passed = source.text.as_bytes().get(from..span.start).unwrap_or_default();
+        let line = line + newlines(passed);
+        self.problems.add(line, wrong, |wrong| wrong.into_diagnostic(&source.file, Some(source.place(span))));
     }
 }

@@ -161,17 +161,27 @@ impl HeaderContext<'_> {
             Known::No if alias.is_some() => Column::Unknown,
             Known::No if self.rules.passes_others => Column::Extra(format!("{EXTRA_PREFIX}{name}")),
             Known::No => {
-                let help = match self.suggest(meant) {
-                    Some(known) => format!("did you mean \"{known}\"?"),
-                    None => format!(
-                        "columns are {}; --column \"{name}=NAME\" says which of them it is, and one named {EXTRA_PREFIX}{folded} is \
-                         passed through",
-                        self.known_names().collect::<Vec<_>>().join(", ")
-                    ),
-                };
-                errors.push(self.error(index, format!("unknown column \"{name}\"")).help(help));
+                errors.push(self.error(index, format!("unknown column \"{name}\"")).help(self.unknown_help(name)));
                 Column::Unknown
             }
+        }
+    }
+
+    /// What to do about a column of an unknown name: which one it may be, and how it is passed through.
+    fn unknown_help(&self, name: &str) -> String {
+        let suggested = self.suggest(name).map(|known| format!("did you mean \"{known}\"?"));
+        let words =
+            suggested.unwrap_or_else(|| format!("columns are {}", self.known_names().collect::<Vec<_>>().join(", ")));
+        // A header that a shell or the flag itself would take apart is no word of a flag.
+        let is_plain = !name.contains(|c: char| c.is_control() || "=\"$`\\!".contains(c));
+        let flag = |means: &str| format!("--column \"{name}={means}\"");
+        let through = "other_columns = \"pass\" under a manifest's [rows], passes it through";
+        match is_plain {
+            true => {
+                let extra = flag(&format!("{EXTRA_PREFIX}{}", fold(name)));
+                format!("{words}; {} says which of them it is; {extra}, or {through}", flag("NAME"))
+            }
+            false => format!("{words}; {through}"),
         }
     }
 

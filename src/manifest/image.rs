@@ -9,7 +9,10 @@ use std::time::SystemTime;
 
 use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER};
 use sha2::{Digest, Sha256};
+use unicode_normalization::UnicodeNormalization as _;
 
+use super::missing;
+use super::values::{Help, Wrong, shown};
 use crate::catalog::{ImageKind, ImageRef, ImageSource};
 use crate::opening::{self, Opened};
 
@@ -96,17 +99,30 @@ impl Images {
     ///
     /// # Errors
     /// What is wrong with it, in words that follow the parameter's name.
-    pub(super) fn resolve(&self, value: &str) -> Result<ImageRef, String> {
+    pub(super) fn resolve(&self, value: &str) -> Result<ImageRef, Wrong> {
         if value.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("data:")) {
-            return data_uri(value);
+            return data_uri(value).map_err(Wrong::new);
         }
         if let Some(path) = self.existing(value) {
             return self.file(path);
         }
         match decode_base64(value).filter(|bytes| recognise(bytes).is_some()) {
-            Some(bytes) => inline(&bytes),
-            None => Err(format!("no such file: {}", super::values::shown(value))),
+            Some(bytes) => inline(&bytes).map_err(Wrong::new),
+            None => Err(self.missing(value)),
         }
+    }
+
+    fn missing(&self, value: &str) -> Wrong {
+        let is_link = missing::is_link(value);
+        let words = if is_link { "a link is no image file" } else { "no such file" };
+        let message = format!("{words}: {}", shown(value));
+        if value.len() > PATH_BYTES_MAX {
+            return Wrong::new(message);
+        }
+        // A wrong folder is one mistake, however many rows name a file in it.
+        let folder = value.rfind(['/', '\\']).filter(|_| !is_link).map_or("", |at| &value[..at]);
+        let help = Help::Missing { given: value.to_owned(), folder: self.folder.clone() };
+        Wrong { message, kind: Some(format!("{words} in {folder}")), help }
     }
 
     fn cache(&self) -> MutexGuard<'_, HashMap<PathBuf, Known>> {
@@ -117,22 +133,25 @@ impl Images {
         if value.is_empty() || value.len() > PATH_BYTES_MAX {
             return None;
         }
-        let as_written = self.folder.join(value);
-        if as_written.exists() {
-            return Some(as_written);
-        }
-        let slashed = self.folder.join(value.replace('\\', "/"));
-        (value.contains('\\') && slashed.exists()).then_some(slashed)
+        let there = |name: &str| Some(self.folder.join(name)).filter(|path| path.exists());
+        let slashed = || Some(value.replace('\\', "/")).filter(|slashed| slashed != value);
+        // A Mac writes `é` in a file's name as two characters, and a spreadsheet as one.
+        let other = |normal: fn(&str) -> String| (!value.is_ascii()).then(|| normal(value));
+        let composed = || other(|name| name.nfc().collect()).and_then(|name| there(&name));
+        let decomposed = || other(|name| name.nfd().collect()).and_then(|name| there(&name));
+        there(value).or_else(|| there(&slashed()?)).or_else(composed).or_else(decomposed)
     }
 
-    fn file(&self, path: PathBuf) -> Result<ImageRef, String> {
-        let unreadable = |e: io::Error| format!("{} cannot be read: {e}", path.display());
+    fn file(&self, path: PathBuf) -> Result<ImageRef, Wrong> {
+        let wrong =
+            |words: &str| Wrong { kind: Some(words.to_owned()), ..Wrong::new(format!("{} {words}", path.display())) };
+        let unreadable = |e: io::Error| wrong(&format!("cannot be read: {e}"));
         let metadata = fs::metadata(&path).map_err(unreadable)?;
         if !metadata.is_file() {
-            return Err(format!("{} is not a file", path.display()));
+            return Err(wrong("is not a file"));
         }
         if metadata.len() > IMAGE_BYTES_MAX {
-            return Err(too_large());
+            return Err(Wrong::new(too_large()));
         }
         let (len, modified) = (metadata.len(), metadata.modified().ok());
         if let Some(known) = self.cache().get(&path)
@@ -142,7 +161,7 @@ impl Images {
             return Ok(known.image.clone());
         }
         let (kind, sha256) = hash_file(&path).map_err(unreadable)?;
-        let kind = kind.ok_or_else(|| format!("{} is not a png, jpeg or webp image", path.display()))?;
+        let kind = kind.ok_or_else(|| wrong("is not a png, jpeg or webp image"))?;
         let image = ImageRef { source: ImageSource::File(path.clone()), sha256, kind };
         let mut cache = self.cache();
         if cache.len() >= CACHE_ENTRIES_MAX {

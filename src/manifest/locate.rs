@@ -92,15 +92,45 @@ pub(super) fn not_utf8(file: &str, raw: &[u8], line: u64) -> Option<Diagnostic> 
 /// The message of [`not_utf8`].
 pub(super) const NOT_UTF8: &str = "this is not UTF-8 text";
 
-/// The error of a file in UTF-16, which its first bytes tell.
-pub(super) fn utf16(file: &str, head: &[u8]) -> Option<Diagnostic> {
-    let is_utf16 = head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff");
-    is_utf16.then(|| {
-        let place = SourceText::new(file, "").place(0..0);
-        Diagnostic::error(file, "the file is UTF-16, not UTF-8").at(place).help(
-            "save it as UTF-8: in Excel as \"CSV UTF-8\" instead of \"Unicode Text\", or with iconv -f UTF-16 -t UTF-8",
-        )
-    })
+/// The error of a file that is no UTF-8 text at all, which its first bytes tell.
+pub(super) fn no_text(file: &str, head: &[u8]) -> Option<Diagnostic> {
+    let (what, help) = foreign(head)?;
+    let place = SourceText::new(file, "").place(0..0);
+    Some(Diagnostic::error(file, format!("the file is {what}")).at(place).help(help))
+}
+
+/// What a file is that begins so, where that is neither CSV nor TOML, and what to do about it.
+fn foreign(head: &[u8]) -> Option<(&'static str, &'static str)> {
+    const SAVE: &str = "save its sheet as text: in Excel as \"CSV UTF-8\", in LibreOffice as \"Text CSV\"";
+    let holds = |word: &[u8]| head.windows(word.len()).any(|window| window == word);
+    let starts = |start: &[u8]| head.starts_with(start);
+    if starts(b"\xff\xfe") || starts(b"\xfe\xff") {
+        let help =
+            "save it as UTF-8: in Excel as \"CSV UTF-8\" instead of \"Unicode Text\", or with iconv -f UTF-16 -t UTF-8";
+        Some(("UTF-16, not UTF-8", help))
+    } else if starts(b"PK\x03\x04") && (holds(b"xl/") || holds(b"[Content_Types].xml")) {
+        Some(("an Excel workbook, whatever its name says", SAVE))
+    } else if starts(b"PK\x03\x04") && holds(b"opendocument.spreadsheet") {
+        Some(("a LibreOffice workbook, whatever its name says", SAVE))
+    } else if starts(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
+        Some(("an old Excel workbook, whatever its name says", SAVE))
+    } else if starts(b"PK\x03\x04") || starts(b"\x1f\x8b") {
+        Some(("compressed, not text", "unpack it first"))
+    } else if starts(b"%PDF-") {
+        Some(("a PDF, not text", "save the table itself as CSV"))
+    } else if is_page(head) {
+        Some(("a web page, not a table", "a link to share leads to a page; there, download the sheet as CSV"))
+    } else {
+        None
+    }
+}
+
+/// Whether a file begins as HTML does.
+fn is_page(head: &[u8]) -> bool {
+    let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    let starts =
+        |start: &str| text.get(..start.len()).is_some_and(|bytes| bytes.eq_ignore_ascii_case(start.as_bytes()));
+    starts("<!doctype html") || starts("<html")
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod header;
 pub mod image;
 mod limits;
 mod locate;
+mod missing;
 mod names;
 mod notes;
 mod open;
@@ -24,7 +25,7 @@ pub use duplicates::{Duplicates, Edition};
 pub(crate) use names::fold;
 pub use names::{id_problem, normal_id, parse_delimiter};
 pub use notes::{Notes, delimiter_name};
-pub use open::{Format, Manifest, OpenOptions, STDIN};
+pub use open::{Format, Manifest, OpenOptions, STDIN, format_help};
 pub(crate) use results::BATCH_COLUMN;
 pub use results::{ResultsOf, ResultsRow};
 
@@ -80,6 +81,9 @@ pub struct Limits {
     pub fee_floor_sats: Option<Sats>,
 }
 
+/// Ids of wrong jobs that are kept.
+pub const WRONG_IDS_MAX: usize = 10_000;
+
 /// A job as it is shown, or the errors of its row.
 pub type Shown<'a> = Result<&'a JobSpec, Vec<Diagnostic>>;
 
@@ -105,6 +109,12 @@ pub trait JobSource {
 
     /// The file as the person named it.
     fn file(&self) -> &str;
+
+    /// Ids of jobs that have an error, with their lines, once the jobs have been read to the end: an id may be given twice beside
+    /// the other error. At most [`WRONG_IDS_MAX`].
+    fn ids_of_wrong(&self) -> Vec<(u64, String)> {
+        Vec::new()
+    }
 
     /// The place of a whole line, for an error that is found only by comparing jobs.
     fn place_of_line(&self, line: u64) -> Place;

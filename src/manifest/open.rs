@@ -15,9 +15,9 @@ use super::rows::{Found, RowPass, Rows, RowsOptions, unreadable};
 use super::tape::{Bytes, RECORD_BYTES_MAX};
 use super::template::{DefaultEntry, Templates, default_problem, param_name};
 use super::values::Given;
-use super::{Duplicates, Edition, JobSource, JobSpec, Limits, Shown, locate};
+use super::{Duplicates, Edition, JobSource, JobSpec, Limits, Shown, locate, missing};
 use crate::catalog::Catalog;
-use crate::diagnostic::{Diagnostic, Place, SourceText, closest};
+use crate::diagnostic::{Diagnostic, Place, SourceText};
 
 /// The name that stands for standard input.
 pub const STDIN: &str = "-";
@@ -95,6 +95,10 @@ pub struct Manifest {
     rows: Option<Rows>,
     errors: Vec<Diagnostic>,
     notes: Mutex<Notes>,
+    /// Of `[[job]]` tables that have an error.
+    wrong_ids: Vec<(u64, String)>,
+    /// Of these and of rows, after a reading.
+    all_wrong_ids: Mutex<Vec<(u64, String)>>,
 }
 
 impl Manifest {
@@ -237,19 +241,20 @@ impl Manifest {
         let flags = flag_defaults(options, &mut errors);
         let reader = Reader { source: &source, errors: &mut errors };
         let document = reader.document(&mut catalog, &source.file, flags, &Images::new(folder(options)));
-        let Document { name, duplicates, edition, limits, templates, jobs, used, rows } = document;
+        let Document { name, duplicates, edition, limits, templates, jobs, used, wrong_ids, rows } = document;
         if rows.is_none() && !options.columns.is_empty() {
             let error = Diagnostic::error("--column", "there is no column to name: the manifest has no CSV rows");
             errors.push(error.help("remove it, or write [rows] with the file's name"));
         }
         let rows = rows.and_then(|table| open_rows(options, table, &catalog, &mut errors));
         let document = Some(source);
-        let parts = Parts { name, duplicates, edition, limits, document, templates, jobs, used, rows };
+        let parts = Parts { name, duplicates, edition, limits, document, templates, jobs, used, wrong_ids, rows };
         Ok(Self::new(options, catalog, digest, parts, errors))
     }
 
     fn new(options: &OpenOptions, catalog: Catalog, digest: FileDigest, parts: Parts, errors: Vec<Diagnostic>) -> Self {
-        let Parts { name: given_name, duplicates, edition, limits, document, templates, jobs, used, rows } = parts;
+        let Parts { name: given_name, duplicates, edition, limits, document, templates, jobs, used, wrong_ids, rows } =
+            parts;
         let is_stdin = options.path == Path::new(STDIN);
         let path = if is_stdin { options.path.clone() } else { absolute(&options.path) };
         Self {
@@ -270,6 +275,8 @@ impl Manifest {
             rows,
             errors,
             notes: Mutex::default(),
+            wrong_ids,
+            all_wrong_ids: Mutex::default(),
         }
     }
 }
@@ -284,6 +291,7 @@ struct Parts {
     templates: Templates,
     jobs: Vec<JobSpec>,
     used: Vec<bool>,
+    wrong_ids: Vec<(u64, String)>,
     rows: Option<Rows>,
 }
 
@@ -299,6 +307,7 @@ impl Parts {
             templates,
             jobs: Vec::new(),
             used,
+            wrong_ids: Vec::new(),
             rows: Some(rows),
         }
     }
@@ -328,6 +337,10 @@ impl JobSource for Manifest {
         }
     }
 
+    fn ids_of_wrong(&self) -> Vec<(u64, String)> {
+        self.all_wrong_ids.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn place_of_line(&self, line: u64) -> Place {
         match (&self.rows, &self.document) {
             (Some(rows), _) if self.jobs.is_empty() => rows.place_of_line(line),
@@ -345,6 +358,7 @@ struct Pass<'m> {
     problems: Problems,
     used: Vec<bool>,
     notes: Notes,
+    wrong_ids: Vec<(u64, String)>,
     jobs: u64,
     is_done: bool,
 }
@@ -366,7 +380,8 @@ impl<'m> Pass<'m> {
         let mut notes = Notes::default();
         let rows = manifest.rows.as_ref().map(|rows| RowPass::new(rows, &manifest.templates, &mut notes));
         let (problems, used) = (Problems::default(), manifest.used.clone());
-        Self { manifest, next: 0, rows, problems, used, notes, jobs: 0, is_done: false }
+        let wrong_ids = manifest.wrong_ids.clone();
+        Self { manifest, next: 0, rows, problems, used, notes, wrong_ids, jobs: 0, is_done: false }
     }
 
     /// Puts the next job into `job`, in the memory of the one that stands there. None at the end.
@@ -380,7 +395,12 @@ impl<'m> Pass<'m> {
             *job = Some(next.clone());
             return Some(Ok(()));
         }
-        let mut found = Found { problems: &mut self.problems, used: &mut self.used, notes: &mut self.notes };
+        let mut found = Found {
+            problems: &mut self.problems,
+            used: &mut self.used,
+            notes: &mut self.notes,
+            wrong_ids: &mut self.wrong_ids,
+        };
         if self.rows.as_mut().is_some_and(|rows| rows.next_job(job, &mut found)) {
             self.jobs += 1;
             return Some(Ok(()));
@@ -394,6 +414,8 @@ impl<'m> Pass<'m> {
     fn errors(&mut self) -> Vec<Diagnostic> {
         let left_out = self.notes.left_out;
         *self.manifest.notes.lock().unwrap_or_else(PoisonError::into_inner) = std::mem::take(&mut self.notes);
+        *self.manifest.all_wrong_ids.lock().unwrap_or_else(PoisonError::into_inner) =
+            std::mem::take(&mut self.wrong_ids);
         let mut errors = self.manifest.errors.clone();
         errors.extend(self.manifest.templates.check_defaults(&self.used));
         let file = self.manifest.rows.as_ref().map_or(self.manifest.file.as_str(), |rows| &rows.file);
@@ -422,8 +444,20 @@ fn folder(options: &OpenOptions) -> PathBuf {
 fn format(options: &OpenOptions) -> Result<Format, Vec<Diagnostic>> {
     options.format.or_else(|| Format::of(&options.path)).ok_or_else(|| {
         let error = Diagnostic::error(name(options), "cannot tell whether this is TOML or CSV");
-        vec![error.help("name it .toml, .csv, .tsv or .txt, or give --manifest-format")]
+        vec![error.help(format_help(&options.path))]
     })
+}
+
+/// What to do about a file whose name does not tell its format.
+#[must_use]
+pub fn format_help(path: &Path) -> &'static str {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
+    match ending.as_str() {
+        "xlsx" | "xlsm" | "xlsb" | "xls" | "ods" | "numbers" => {
+            "a workbook is not read: save its sheet as text, in Excel as \"CSV UTF-8\", in LibreOffice as \"Text CSV\""
+        }
+        _ => "name it .toml, .csv, .tsv or .txt, or give --manifest-format",
+    }
 }
 
 fn unopened(file: &str, error: &io::Error) -> Vec<Diagnostic> {
@@ -438,7 +472,7 @@ fn read_text(file: &str, bytes: &Bytes) -> Result<SourceText, Box<Diagnostic>> {
         return Err(Box::new(error.help("put the jobs into a CSV and name it under [rows]")));
     }
     let raw = bytes.slice(0, bytes.len).map_err(|e| error(format!("cannot be read: {e}")))?;
-    if let Some(error) = locate::utf16(file, &raw).or_else(|| locate::not_utf8(file, &raw, 1)) {
+    if let Some(error) = locate::no_text(file, &raw).or_else(|| locate::not_utf8(file, &raw, 1)) {
         return Err(Box::new(error));
     }
     let values = raw.iter().filter(|byte| matches!(byte, b'=' | b',' | b'[' | b'{')).count();
@@ -494,7 +528,7 @@ fn open_rows(options: &OpenOptions, table: RowsTable, catalog: &Catalog, errors:
         Ok(bytes) => bytes,
         Err(e) => {
             let mut error = Diagnostic::error(name(options), format!("rows: {file} cannot be read: {e}")).at(place);
-            error.help = similar_file(&path).map(|known| format!("did you mean \"{known}\"?"));
+            error.help = missing::similar(&path).map(|known| format!("did you mean \"{known}\"?"));
             errors.push(error);
             return None;
         }
@@ -508,14 +542,4 @@ fn open_rows(options: &OpenOptions, table: RowsTable, catalog: &Catalog, errors:
         images: Images::new(files.map_or(folder.clone(), |files| folder.join(files))),
     };
     Rows::open(bytes, row_options, catalog, errors).map_err(|error| errors.push(*error)).ok()
-}
-
-/// A file beside a missing one whose name is close to its.
-fn similar_file(path: &Path) -> Option<String> {
-    const FILES_LOOKED_AT_MAX: usize = 1_000;
-    let wanted = path.file_name()?.to_str()?;
-    let beside = std::fs::read_dir(path.parent()?).ok()?;
-    let names: Vec<String> =
-        beside.take(FILES_LOOKED_AT_MAX).filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-    closest(wanted, names.iter().map(String::as_str)).map(str::to_owned)
 }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::values::Wrong;
 use crate::diagnostic::Diagnostic;
 
 /// Messages kept; the rest is counted.
@@ -10,10 +11,15 @@ const GROUPS_MAX: usize = 200;
 /// Line ranges kept for one message; the rest is counted.
 const RANGES_MAX: usize = 50;
 
+/// Errors of one kind that are shown each with its own words; what comes after them is gathered in one.
+const SAME_KIND_MAX: usize = 3;
+
 #[derive(Default)]
 pub(super) struct Problems {
     groups: Vec<Group>,
     by_message: HashMap<String, usize>,
+    /// How many of a kind are shown, and the group that gathers the rest.
+    kinds: HashMap<String, (usize, usize)>,
     not_shown: u64,
 }
 
@@ -22,27 +28,41 @@ struct Group {
     last_line: u64,
     ranges: Vec<(u64, u64)>,
     lines_not_kept: u64,
+    /// Errors of its kind in other words.
+    alike: u64,
 }
 
 impl Problems {
-    /// Notes that `message` holds for `line`. Only the first line of a message pays for its place.
-    pub(super) fn add(&mut self, message: String, line: u64, first: impl FnOnce(String) -> Diagnostic) {
-        if let Some(group) = self.by_message.get(&message).and_then(|at| self.groups.get_mut(*at)) {
+    /// Notes what is wrong on `line`. Only the first line of a message pays for its place.
+    pub(super) fn add(&mut self, line: u64, wrong: Wrong, first: impl FnOnce(Wrong) -> Diagnostic) {
+        if let Some(group) = self.by_message.get(&wrong.message).and_then(|at| self.groups.get_mut(*at)) {
+            return group.also(line);
+        }
+        let kind = wrong.kind.as_ref().unwrap_or(&wrong.message);
+        if let Some((SAME_KIND_MAX.., rest)) = self.kinds.get(kind).copied()
+            && let Some(group) = self.groups.get_mut(rest)
+        {
+            group.alike += 1;
             return group.also(line);
         }
         if self.groups.len() >= GROUPS_MAX {
             self.not_shown += 1;
             return;
         }
-        self.by_message.insert(message.clone(), self.groups.len());
-        let diagnostic = first(message);
-        self.groups.push(Group { diagnostic, last_line: line, ranges: Vec::new(), lines_not_kept: 0 });
+        let (shown, rest) = self.kinds.entry(kind.clone()).or_insert((0, 0));
+        (*shown, *rest) = (*shown + 1, self.groups.len());
+        self.by_message.insert(wrong.message.clone(), self.groups.len());
+        self.push_at(line, first(wrong));
     }
 
     /// Notes an error that happens once.
     pub(super) fn push(&mut self, diagnostic: Diagnostic) {
         let line = diagnostic.place.as_ref().map_or(0, |place| place.line);
-        self.groups.push(Group { diagnostic, last_line: line, ranges: Vec::new(), lines_not_kept: 0 });
+        self.push_at(line, diagnostic);
+    }
+
+    fn push_at(&mut self, line: u64, diagnostic: Diagnostic) {
+        self.groups.push(Group { diagnostic, last_line: line, ranges: Vec::new(), lines_not_kept: 0, alike: 0 });
     }
 
     /// Every message, in order of its first line. `file` names where the uncounted ones are.
@@ -72,6 +92,10 @@ impl Group {
     }
 
     fn finish(mut self) -> Diagnostic {
+        if self.alike > 0 {
+            let more = crate::money::thousands(self.alike);
+            self.diagnostic.message.push_str(&format!(" (and {more} more like it)"));
+        }
         if self.lines_not_kept > 0 {
             let more = crate::money::thousands(self.lines_not_kept);
             self.diagnostic.message.push_str(&format!(" (and on {more} more lines)"));
@@ -88,18 +112,18 @@ mod tests {
     use super::*;
     use crate::diagnostic::Place;
 
-    fn at(line: u64) -> impl FnOnce(String) -> Diagnostic {
+    fn at(line: u64) -> impl FnOnce(Wrong) -> Diagnostic {
         let place = Place { line, column: 1, width: 1, text: String::new(), also_lines: Vec::new() };
-        move |message| Diagnostic::error("a.csv", message).at(place)
+        move |wrong| wrong.into_diagnostic("a.csv", Some(place))
     }
 
     #[test]
     fn the_same_message_is_said_once_with_its_lines() {
         let mut problems = Problems::default();
         for line in [2, 4, 5, 5, 6, 9] {
-            problems.add("bad".to_owned(), line, at(line));
+            problems.add(line, Wrong::new("bad"), at(line));
         }
-        problems.add("worse".to_owned(), 7, at(7));
+        problems.add(7, Wrong::new("worse"), at(7));
         let found = problems.finish("a.csv");
         let lines = |at: usize| found[at].place.as_ref().map(|place| (place.line, place.also_lines.clone()));
         assert_eq!(lines(0), Some((2, vec![(4, 6), (9, 9)])));
@@ -110,12 +134,25 @@ mod tests {
     fn memory_is_bounded_whatever_the_rows_hold() {
         let mut problems = Problems::default();
         for line in 0..10_000_u64 {
-            problems.add(format!("bad {line}"), line, at(line));
-            problems.add("every other".to_owned(), line * 2, at(line * 2));
+            problems.add(line, Wrong::new(format!("bad {line}")), at(line));
+            problems.add(line * 2, Wrong::new("every other"), at(line * 2));
         }
         let found = problems.finish("a.csv");
         assert_eq!(found.len(), GROUPS_MAX + 1);
         assert_eq!(found[1].message, "every other (and on 9,949 more lines)");
         assert_eq!(found[GROUPS_MAX].message, "9,801 more errors of other kinds are not shown");
+    }
+
+    #[test]
+    fn errors_of_one_kind_are_shown_a_few_times() {
+        let mut problems = Problems::default();
+        for line in 2..400_u64 {
+            let kind = Some(format!("no such file in {}", line % 2));
+            problems.add(line, Wrong { kind, ..Wrong::new(format!("no such file: {line}")) }, at(line));
+        }
+        let found = problems.finish("a.csv");
+        assert_eq!(found.len(), 2 * SAME_KIND_MAX);
+        assert_eq!(found[0].message, "no such file: 2");
+        assert_eq!(found[4].message, "no such file: 6 (and 196 more like it) (and on 146 more lines)");
     }
 }

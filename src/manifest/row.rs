@@ -65,7 +65,7 @@ impl<'a> Row<'a> {
     pub(super) fn stray(&self, problems: &mut Problems, stray: Stray) {
         let error = self.quotes(|raw| raw.stray(stray));
         let line = error.place.as_ref().map_or(self.line, |place| place.line);
-        problems.add(stray.kind.message().to_owned(), line, |_| error);
+        problems.add(line, Wrong::new(stray.kind.message()), |_| error);
     }
 
     pub(super) fn left_open(&self, problems: &mut Problems, open: u64) {
@@ -79,17 +79,15 @@ impl<'a> Row<'a> {
     }
 
     pub(super) fn problem(&self, problems: &mut Problems, index: usize, wrong: Wrong) {
-        let Wrong { message, help } = wrong;
-        problems.add(message, self.line_of(index), |message| {
-            Wrong { message, help }.into_diagnostic(&self.rows.file, Some(self.place(index)))
-        });
+        problems
+            .add(self.line_of(index), wrong, |wrong| wrong.into_diagnostic(&self.rows.file, Some(self.place(index))));
     }
 
     pub(super) fn wrong_encoding(&self, problems: &mut Problems) {
         let raw = self.raw();
         let Some(error) = locate::not_utf8(&self.rows.file, &raw, self.line) else { return };
         let line = error.place.as_ref().map_or(self.line, |place| place.line);
-        problems.add(NOT_UTF8.to_owned(), line, |_| error);
+        problems.add(line, Wrong::new(NOT_UTF8), |_| error);
     }
 }
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use csv::ByteRecord;
 
-use super::JobSpec;
 use super::header::{Column, ColumnRules, Dialect, HEAD_BYTES_MAX, HeaderContext, dialect};
 use super::image::Images;
 use super::locate;
@@ -20,6 +19,7 @@ use super::row::{Row, lf, newlines, utf8};
 use super::tape::{Bytes, Tape};
 use super::template::{Template, Templates};
 use super::values::{Given, Wrong, expected, max_sats, put_cell};
+use super::{JobSpec, WRONG_IDS_MAX};
 use crate::catalog::{Catalog, Checked, Endpoint, Value};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::money::{counted, thousands};
@@ -62,7 +62,7 @@ impl Rows {
     ) -> Result<Self, Box<Diagnostic>> {
         let RowsOptions { file, delimiter, is_tsv, rules, images } = options;
         let head = bytes.slice(0, HEAD_BYTES_MAX).map_err(|e| Box::new(unreadable(&file, &e)))?;
-        if let Some(error) = locate::utf16(&file, &head) {
+        if let Some(error) = locate::no_text(&file, &head) {
             return Err(Box::new(error));
         }
         let dialect = dialect(&head, delimiter, is_tsv);
@@ -213,6 +213,7 @@ pub(super) struct Found<'a> {
     pub(super) problems: &'a mut Problems,
     pub(super) used: &'a mut [bool],
     pub(super) notes: &'a mut Notes,
+    pub(super) wrong_ids: &'a mut Vec<(u64, String)>,
 }
 
 impl<'m> RowPass<'m> {
@@ -340,7 +341,13 @@ impl<'m> RowPass<'m> {
             found.notes.left_out += 1;
             return false;
         }
-        self.job(&row, job, found) == Some(true)
+        let is_good = self.job(&row, job, found) == Some(true);
+        if let Some(id) = row.filled(self.own.id).filter(|id| !is_good && id_problem(id).is_none())
+            && found.wrong_ids.len() < WRONG_IDS_MAX
+        {
+            found.wrong_ids.push((line, normal_id(id).into_owned()));
+        }
+        is_good
     }
 
     /// Whether the record has a cell for each column. One too few may be a row that was cut off, one too many a comma
@@ -362,7 +369,7 @@ impl<'m> RowPass<'m> {
             (format!("the row has {has}, the header names {names}"), help)
         };
         let at = extra.unwrap_or(cells.saturating_sub(1));
-        row.problem(problems, at, Wrong { message, help: Some(help) });
+        row.problem(problems, at, Wrong::new(message).help(help));
         false
     }
 
@@ -394,13 +401,8 @@ impl<'m> RowPass<'m> {
             wrong(*index, foreign(&self.rows.columns, *index, template));
         }
         for index in self.own.unnamed.iter().filter(|index| !row.cell(**index).is_empty()) {
-            wrong(
-                *index,
-                Wrong {
-                    help: Some("name the column, or empty the cell".into()),
-                    ..Wrong::new("a cell in a column without a name")
-                },
-            );
+            let error = Wrong::new("a cell in a column without a name");
+            wrong(*index, error.help("name the column, or empty the cell"));
         }
         job.line = row.line;
         job.max_sats = limit;
@@ -434,16 +436,17 @@ impl<'m> RowPass<'m> {
             if self.templates.default_endpoint.is_none() && !self.templates.is_default_wrong {
                 let example = self.templates.names().next().unwrap_or("NAME");
                 let help = format!("fill a column named endpoint, or give --default endpoint={example}");
-                let wrong = Wrong { help: Some(help), ..Wrong::new("endpoint: the row names none") };
+                let wrong = Wrong::new("endpoint: the row names none").help(help);
                 row.problem(problems, self.own.endpoint.unwrap_or(0), wrong);
             }
             return self.templates.default_endpoint;
         };
         let position = self.templates.find(name);
         if position.is_none() && !self.templates.is_broken(name) {
-            let message = format!("unknown endpoint \"{}\"", super::values::shown(name));
-            let help = Some(self.templates.suggest_endpoint(name));
-            row.problem(problems, self.own.endpoint.unwrap_or(0), Wrong { message, help });
+            let wrong = Wrong::new(format!("unknown endpoint \"{}\"", super::values::shown(name)));
+            let wrong = Wrong { kind: Some("unknown endpoint".to_owned()), ..wrong };
+            let help = self.templates.suggest_endpoint(name);
+            row.problem(problems, self.own.endpoint.unwrap_or(0), wrong.help(help));
         }
         position
     }
@@ -553,6 +556,6 @@ fn foreign(columns: &[Column], index: usize, template: &Template) -> Wrong {
         Some(Column::Param { key, .. }) => key.as_str(),
         _ => "",
     };
-    let message = format!("{name}: {} does not take it", template.endpoint.name);
-    Wrong { message, help: Some("empty the cell, or change the row's endpoint".to_owned()) }
+    let wrong = Wrong::new(format!("{name}: {} does not take it", template.endpoint.name));
+    wrong.help("empty the cell, or change the row's endpoint")
 }

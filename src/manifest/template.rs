@@ -156,11 +156,11 @@ impl Template {
 
     /// The error of a required parameter that a job leaves out.
     pub(super) fn missing(&self, param: &Param) -> Wrong {
-        let message = format!("{}: missing; {} requires it", param.name, self.endpoint.name);
-        let help = RESULTS_COLUMNS
-            .contains(&fold(&param.name).as_str())
-            .then(|| format!("in a CSV, name its column {PARAMS_PREFIX}{}", param.name));
-        Wrong { message, help }
+        let wrong = Wrong::new(format!("{}: missing; {} requires it", param.name, self.endpoint.name));
+        match RESULTS_COLUMNS.contains(&fold(&param.name).as_str()) {
+            true => wrong.help(format!("in a CSV, name its column {PARAMS_PREFIX}{}", param.name)),
+            false => wrong,
+        }
     }
 
     /// What to do about a name that this endpoint does not take.

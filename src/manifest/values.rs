@@ -1,9 +1,12 @@
 //! Values as a manifest gives them, checked against their parameter.
 
+use std::path::PathBuf;
+
 use toml::de::DeValue;
 
 use super::image::Images;
-use crate::catalog::{Mismatch, Param, ParamKind, Value};
+use super::missing;
+use crate::catalog::{Mismatch, Param, ParamKind, Value, meant};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::harmless::harmless_char;
 use crate::money::Sats;
@@ -23,16 +26,39 @@ pub(super) enum Given<'a> {
 /// What is wrong with a value.
 pub(super) struct Wrong {
     pub(super) message: String,
-    pub(super) help: Option<String>,
+    /// What the same mistake in other rows has in common, where each has its own words: what was expected, not what was got.
+    pub(super) kind: Option<String>,
+    pub(super) help: Help,
+}
+
+/// What to do about it.
+pub(super) enum Help {
+    None,
+    Words(String),
+    /// An image that is not there: what it may have been meant to be is looked for only where the error is shown.
+    Missing {
+        given: String,
+        folder: PathBuf,
+    },
 }
 
 impl Wrong {
     pub(super) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), help: None }
+        Self { message: message.into(), kind: None, help: Help::None }
+    }
+
+    pub(super) fn help(mut self, words: impl Into<String>) -> Self {
+        self.help = Help::Words(words.into());
+        self
     }
 
     pub(super) fn into_diagnostic(self, file: &str, place: Option<Place>) -> Diagnostic {
-        Diagnostic { place, help: self.help, ..Diagnostic::error(file, self.message) }
+        let help = match self.help {
+            Help::None => None,
+            Help::Words(words) => Some(words),
+            Help::Missing { given, folder } => missing::advice(&given, &folder),
+        };
+        Diagnostic { place, help, ..Diagnostic::error(file, self.message) }
     }
 }
 
@@ -63,7 +89,12 @@ pub(super) fn check(param: &Param, given: Given<'_>, images: &Images) -> Result<
             return Err(expected(&param.name, "an image: a path, base64 or a data URI", given));
         };
         let resolved = images.resolve(text.trim());
-        return resolved.map(Value::Image).map_err(|problem| Wrong::new(format!("{}: {problem}", param.name)));
+        return resolved.map(Value::Image).map_err(|mut wrong| {
+            for words in [Some(&mut wrong.message), wrong.kind.as_mut()].into_iter().flatten() {
+                words.insert_str(0, &format!("{}: ", param.name));
+            }
+            wrong
+        });
     }
     let checked = match given {
         Given::Text(text) => param.from_text(text),
@@ -87,12 +118,24 @@ pub(super) fn put_cell(param: &Param, cell: &str, images: &Images, place: &mut O
 }
 
 fn unfit(param: &Param, mismatch: Mismatch, given: Given<'_>) -> Wrong {
-    Wrong {
-        help: mismatch.suggestion.map(|word| {
-            // A suggestion of several words (`5 without quotes`) is no value to be quoted.
-            if word.contains(' ') { format!("did you mean {word}?") } else { format!("did you mean \"{word}\"?") }
-        }),
-        ..expected(&param.name, &mismatch.expected, given)
+    let wrong = expected(&param.name, &mismatch.expected, given);
+    match mismatch.suggestion {
+        // A suggestion of several words (`5 without quotes`) is no value to be quoted.
+        Some(words) if words.contains(' ') => wrong.help(format!("did you mean {words}?")),
+        Some(word) => wrong.help(format!("did you mean \"{word}\"?")),
+        None if matches!(param.kind, ParamKind::Integer { .. }) => digits_alone(wrong, given),
+        None => wrong,
+    }
+}
+
+/// How a whole number is written, where one is given in another way.
+fn digits_alone(wrong: Wrong, given: Given<'_>) -> Wrong {
+    let is_other = |text: &str| text.contains(|c: char| c.is_ascii_digit()) && text.parse::<i128>().is_err();
+    match given {
+        Given::Text(text) if is_other(text) => {
+            wrong.help("write it in digits alone, without a point, a comma or a unit")
+        }
+        Given::Text(_) | Given::Toml(..) => wrong,
     }
 }
 
@@ -103,12 +146,23 @@ pub(super) fn max_sats(given: Given<'_>) -> Result<Sats, Wrong> {
         Given::Toml(value, _) => integer_of(value).and_then(|n| u64::try_from(n).ok()),
     };
     let sats = number.filter(|n| *n > 0).map(Sats::new).filter(|sats| sats.msat().is_some());
-    sats.ok_or_else(|| expected("max_sats", "a whole number of sats above zero", given))
+    sats.ok_or_else(|| {
+        let wrong = expected("max_sats", "a whole number of sats above zero", given);
+        let is_fit = |n| u64::try_from(n).is_ok_and(|n| n > 0 && Sats::new(n).msat().is_some());
+        match given {
+            Given::Text(text) => match meant::integer(text, is_fit) {
+                Some(n) => wrong.help(format!("did you mean \"{n}\"?")),
+                None => digits_alone(wrong, given),
+            },
+            Given::Toml(..) => wrong,
+        }
+    })
 }
 
 /// `name: expected words, got "value"`.
 pub(super) fn expected(name: &str, words: &str, given: Given<'_>) -> Wrong {
-    Wrong::new(format!("{name}: expected {words}, got {}", given.shown()))
+    let kind = format!("{name}: expected {words}");
+    Wrong { kind: Some(kind.clone()), ..Wrong::new(format!("{kind}, got {}", given.shown())) }
 }
 
 /// A TOML integer, where it fits.

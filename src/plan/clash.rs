@@ -9,15 +9,21 @@ use super::ids::{Clash, GivenIds, MadeClash, MadeCounts};
 use crate::diagnostic::Diagnostic;
 use crate::manifest::JobSource;
 
-/// One id for two jobs.
-pub(super) fn errors(source: &dyn JobSource, given: &mut GivenIds, made: &MadeCounts) -> Vec<Diagnostic> {
+/// One id for two jobs; `wrong` are ids of jobs that the source does not hand out, with their lines.
+pub(super) fn errors(
+    source: &dyn JobSource,
+    given: &mut GivenIds,
+    made: &MadeCounts,
+    wrong: Vec<(u64, String)>,
+) -> Vec<Diagnostic> {
     let repeated = given.repeated();
     let also_made = given.also_made(made);
     if repeated.is_empty() && also_made.is_empty() {
         return Vec::new();
     }
     let lines = repeated.iter().map(|clash| clash.second).chain(also_made.iter().map(|clash| clash.given_line));
-    let ids = ids_on(source, lines);
+    let mut ids = ids_on(source, lines);
+    ids.extend(wrong);
     let name = |line: u64| ids.get(&line).map_or("", String::as_str);
     let mut errors: Vec<Diagnostic> = Vec::with_capacity(repeated.len() + also_made.len());
     for clash in &repeated {

@@ -94,7 +94,14 @@ impl<'a> Maker<'a> {
     }
 
     fn finish(mut self, mut register: Register) -> Result<Plan, Vec<Diagnostic>> {
-        let errors = clash::errors(self.source, &mut register.given, &register.made);
+        let wrong = self.source.ids_of_wrong();
+        for (line, id) in &wrong {
+            // A line beyond is an error of its own.
+            if let Ok(line) = u32::try_from(*line) {
+                register.given.add(id, line);
+            }
+        }
+        let errors = clash::errors(self.source, &mut register.given, &register.made, wrong);
         errors.into_iter().for_each(|error| self.findings.push(error));
         if self.findings.has_errors() {
             return Err(self.findings.into_vec());

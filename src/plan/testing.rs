@@ -6,11 +6,11 @@ use crate::manifest::{JobSource, JobSpec};
 
 /// Rows as a manifest would give them.
 #[derive(Clone, Default)]
-pub(super) struct Rows(pub(super) Vec<Result<JobSpec, Vec<Diagnostic>>>);
+pub(super) struct Rows(pub(super) Vec<Result<JobSpec, Vec<Diagnostic>>>, pub(super) Vec<(u64, String)>);
 
 impl Rows {
     pub(super) fn of(specs: impl IntoIterator<Item = JobSpec>) -> Self {
-        Self(specs.into_iter().map(Ok).collect())
+        Self(specs.into_iter().map(Ok).collect(), Vec::new())
     }
 }
 
@@ -21,6 +21,10 @@ impl JobSource for Rows {
 
     fn file(&self) -> &str {
         "jobs.csv"
+    }
+
+    fn ids_of_wrong(&self) -> Vec<(u64, String)> {
+        self.1.clone()
     }
 
     fn place_of_line(&self, line: u64) -> Place {

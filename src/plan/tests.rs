@@ -6,7 +6,7 @@ use super::testing::{Rows, animate, job, named, video};
 use super::*;
 use crate::catalog::Rate;
 use crate::diagnostic::Severity;
-use crate::manifest::{JobSource as _, JobSpec};
+use crate::manifest::{JobSource as _, JobSpec, Manifest, OpenOptions};
 use crate::money::Sats;
 
 fn plan(rows: &Rows) -> Plan {
@@ -93,6 +93,35 @@ fn one_id_for_two_jobs_names_both_places() {
     jobs.csv:4:1: the id "x" is given to more than one job (also [(5, 5)]); first given here: 2
     jobs.csv:9:1: the id "y" is given to more than one job; first given here: 3
     "#);
+}
+
+#[test]
+fn one_id_for_two_jobs_is_reported_beside_other_errors() {
+    let rows = Rows::of([named("x", video(2, "a", 5, "pro", false)), named("z", video(3, "b", 5, "pro", false))]);
+    let wrong = [(4, "x"), (5, "y"), (6, "y")].map(|(line, id)| (line, id.to_owned()));
+    insta::assert_snapshot!(errors(&Rows(rows.0, wrong.into())), @r#"
+    jobs.csv:4:1: the id "x" is given to more than one job; first given here: 2
+    jobs.csv:6:1: the id "y" is given to more than one job; first given here: 5
+    "#);
+    let read = |name: &str, text: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(name), text).unwrap();
+        let path = folder.path().join(name);
+        let defaults = vec![("endpoint".to_owned(), "generate-video".to_owned())];
+        let manifest = Manifest::open(&OpenOptions { path, defaults, ..OpenOptions::default() }).unwrap();
+        let found = Plan::make(&manifest, &Policy::default()).unwrap_err();
+        let lines = |found: &Diagnostic| found.place.as_ref().map(|place| place.line);
+        found
+            .iter()
+            .map(|found| (lines(found), found.message.split(':').next().unwrap().to_owned()))
+            .collect::<Vec<_>>()
+    };
+    let clash = "the id \"a\" is given to more than one job";
+    let found = read("a.csv", "id,prompt,duration\na,x,5\na,y,99\n");
+    assert_eq!(found, [(Some(3), "duration".to_owned()), (Some(3), clash.to_owned())]);
+    let job = |duration| format!("[[job]]\nid = \"a\"\nprompt = \"x\"\nduration = {duration}\n");
+    let found = read("a.toml", &(job(99) + &job(5)));
+    assert_eq!(found, [(Some(4), "duration".to_owned()), (Some(5), clash.to_owned())]);
 }
 
 #[test]

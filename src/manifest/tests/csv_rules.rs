@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::diagnostic::render;
 
 #[test]
 fn an_empty_cell_takes_the_default() {
@@ -90,7 +91,13 @@ fn a_quote_before_a_formula_sign_is_ours() {
 #[test]
 fn errors_of_headers_name_them() {
     let cases: &[(&str, &[&str])] = &[
-        ("prompt,duratoin\na,4\n", &["1:8: unknown column \"duratoin\" | did you mean \"duration\"?"]),
+        (
+            "prompt,duratoin\na,4\n",
+            &[
+                "1:8: unknown column \"duratoin\" | did you mean \"duration\"?; --column \"duratoin=NAME\" says which of them it is; \
+               --column \"duratoin=x_duratoin\", or other_columns = \"pass\" under a manifest's [rows], passes it through",
+            ],
+        ),
         (
             "prompt,skip\na,\n",
             &["1:8: column \"skip\": not yet; the name is kept for a later version | remove it; a parameter of that \
@@ -109,6 +116,11 @@ fn errors_of_headers_name_them() {
     }
     let unknown = csv("prompt,colour\na,\n").errors();
     assert!(unknown[0].contains("columns are id, endpoint, max_sats, prompt, modelId, duration"), "{unknown:?}");
+    assert!(unknown[0].contains("--column \"colour=x_colour\"") && unknown[0].contains("other_columns"), "{unknown:?}");
+    let through = csv("prompt,Shot List\na,b\n").column("Shot List", "x_shot_list").jobs();
+    assert_eq!(through[0].extra, [("x_shot_list".to_owned(), "b".to_owned())], "as the help says");
+    let odd = csv("prompt,a=b\na,\n").errors();
+    assert!(!odd[0].contains("--column") && odd[0].contains("other_columns"), "{odd:?}");
     let alias = csv("prompt,Seconds\na,4\n").column("secods", "duration").column("Seconds", "duratoin").errors();
     assert_eq!(
         alias,
@@ -128,7 +140,10 @@ fn csv_name(error: &str) -> String {
 #[test]
 fn errors_of_cells_name_line_and_column() {
     let cases: &[(&str, &[&str])] = &[
-        ("prompt,duration\na,8s\n", &["2:3: duration: expected an integer from 3 to 15, got \"8s\""]),
+        (
+            "prompt,duration\na,8s\n",
+            &["2:3: duration: expected an integer from 3 to 15, got \"8s\" | did you mean \"8\"?"],
+        ),
         ("prompt,duration\n\"a\nb\", 2 \n", &["3:5: duration: expected an integer from 3 to 15, got \"2\""]),
         (
             "prompt,mode\nä,\"pr0\"\n",
@@ -322,4 +337,76 @@ fn input_that_ends_inside_a_row_is_refused() {
         assert!(jobs.len() == 1 && errors.len() == 1 && errors[0].starts_with(expected), "{text:?}: {errors:?}");
     }
     assert_eq!(csv("id,prompt,duration\n1,a cat,5").jobs().len(), 1, "a whole row needs no line end");
+}
+
+#[test]
+fn the_right_spelling_is_named() {
+    let cases = [
+        ("mode", "Pro", "did you mean \"pro\"?"),
+        ("generate_audio", "WAHR", "did you mean \"true\"?"),
+        ("generate_audio", "Ja", "did you mean \"true\"?"),
+        ("generate_audio", "Nein", "did you mean \"false\"?"),
+        ("duration", "5,0", "did you mean \"5\"?"),
+        ("duration", "10 s", "did you mean \"10\"?"),
+        ("duration", "2.500", "write it in digits alone, without a point, a comma or a unit"),
+        ("max_sats", "2.500", "did you mean \"2500\"?"),
+        ("max_sats", "2 500 sats", "did you mean \"2500\"?"),
+    ];
+    for (column, cell, help) in cases {
+        let errors = csv(format!("prompt;{column}\na;{cell}\n")).errors();
+        assert!(errors.len() == 1 && errors[0].ends_with(&format!("got \"{cell}\" | {help}")), "{errors:?}");
+    }
+}
+
+#[test]
+fn what_is_no_csv_is_called_by_its_name() {
+    let cases: &[(&[u8], &str)] = &[
+        (b"PK\x03\x04\x14\0\x06\0\x08\0\0\0!\0[Content_Types].xml xl/workbook.xml", "an Excel workbook"),
+        (b"PK\x03\x04....mimetypeapplication/vnd.oasis.opendocument.spreadsheet", "a LibreOffice workbook"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0", "an old Excel workbook"),
+        (b"PK\x03\x04....jobs.csv", "compressed"),
+        (b"\x1f\x8b\x08\0", "compressed"),
+        (b"%PDF-1.7\n", "a PDF"),
+        (b"\n<!DOCTYPE html>\n<html lang=\"en\">", "a web page"),
+        (b"\xff\xfep\0r\0", "UTF-16"),
+    ];
+    for (content, what) in cases {
+        for name in ["jobs.csv", "jobs.toml"] {
+            let errors = Case::new(name, content).errors();
+            assert!(
+                errors.len() == 1 && errors[0].starts_with(&format!("1:1: the file is {what}")),
+                "{what}: {errors:?}"
+            );
+            assert!(errors[0].contains(" | "), "{errors:?}");
+        }
+    }
+}
+
+#[test]
+fn one_wrong_image_folder_is_one_error() {
+    let rows: String = (1..=400).map(|n| format!("a,pics/shot-{n:03}.png\n")).collect();
+    let case = Case::new("jobs.csv", format!("prompt,image\n{rows}")).default("endpoint", "animate-image");
+    let (_, errors) = drain(&case.open().unwrap());
+    let shown = render(&errors, false);
+    assert!(shown.lines().count() < 40, "{} lines", shown.lines().count());
+    assert!(shown.contains("there is no folder ") && shown.contains("397 more like it"), "{shown}");
+    let jobs: String = (1..=400)
+        .map(|n| format!("[[job]]\nendpoint = \"animate-image\"\nprompt = \"a\"\nimage = \"pics/shot-{n:03}.png\"\n"))
+        .collect();
+    let (_, errors) = drain(&toml(&jobs).open().unwrap());
+    let shown = render(&errors, false);
+    assert!(shown.lines().count() < 40 && shown.contains("397 more like it"), "{shown}");
+}
+
+#[test]
+fn an_image_is_found_by_its_name_in_either_form() {
+    let case = Case::new("jobs.csv", "prompt,image\na,caf\u{e9}.png\nb,u\u{308}ber.png\n");
+    let case = case.file("cafe\u{301}.png", PNG).file("\u{fc}ber.png", PNG).default("endpoint", "animate-image");
+    assert_eq!(case.jobs().len(), 2);
+    let errors = Case::new("jobs.csv", "prompt,image\na,A.PNG\nb,https://drive.google.com/file/d/1\n");
+    let errors = errors.default("endpoint", "animate-image").errors();
+    assert_eq!(errors[0], "2:3: image: no such file: A.PNG | did you mean \"a.png\"?");
+    assert!(
+        errors[1].starts_with("3:3: image: a link is no image file: https://drive.google.com/file/d/1 | such a link")
+    );
 }
