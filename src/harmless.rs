@@ -1,6 +1,9 @@
 //! Words from elsewhere (an origin, a node, a file) made harmless to a terminal and to a line of a log.
 
 use std::borrow::Cow;
+use std::io::{self, Write};
+
+use serde::Serialize;
 
 /// The most characters of a foreign message that are shown.
 pub const HARMLESS_CHARS_MAX: usize = 300;
@@ -61,6 +64,15 @@ pub fn harmless_json(json: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
+}
+
+/// Writes a document of JSON and a line end, as [`harmless_json`] has it.
+///
+/// # Errors
+/// Where `out` cannot be written.
+pub fn write_json(out: &mut dyn Write, document: &impl Serialize) -> io::Result<()> {
+    let json = serde_json::to_string(document)?;
+    writeln!(out, "{}", harmless_json(&json))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::command::command;
+use crate::harmless::write_json;
 use crate::l402::PaymentHash;
 use crate::ledger::sqlite::{AuditRow, Books};
 use crate::ledger::{RefundInvoiceRow, RefundRow, RefundStanding, Standing};
@@ -268,10 +269,7 @@ impl Audit {
 
     fn write(&self, out: &mut dyn Write, format: Format) -> io::Result<()> {
         match format {
-            Format::Json => {
-                serde_json::to_writer(&mut *out, self)?;
-                writeln!(out)
-            }
+            Format::Json => write_json(out, self),
             Format::Table | Format::Csv => self.write_lines(out),
         }
     }

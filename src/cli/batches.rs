@@ -1,7 +1,7 @@
 //! `batches`: what a ledger holds.
 
 use crate::ledger::sqlite::Batch;
-use crate::ledger::{Counts, JobState};
+use crate::ledger::{Counts, JobState, Next, StateCount};
 use crate::report::{BatchLine, write_batches};
 
 use super::config::BatchesOptions;
@@ -22,6 +22,21 @@ pub(super) fn execute(options: &BatchesOptions) -> Result<ExitCode, Failure> {
     Ok(ExitCode::Done)
 }
 
+/// Whether its jobs are not at their end. A result that is not fetched yet is delivered all the same.
+fn is_open(count: &StateCount) -> bool {
+    let next = Next::of(count.state, count.reason);
+    match count.state {
+        JobState::Delivered | JobState::Downloaded => false,
+        JobState::Refused | JobState::Lost | JobState::Refunded => next == Next::Rerun,
+        JobState::Pending
+        | JobState::Running
+        | JobState::InDoubt
+        | JobState::Paid
+        | JobState::Failed
+        | JobState::RefundOffered => next != Next::None,
+    }
+}
+
 fn line(batch: &Batch, counts: &Counts) -> BatchLine {
     let jobs = |states: &[JobState]| states.iter().map(|state| counts.jobs(*state)).sum();
     BatchLine {
@@ -29,7 +44,7 @@ fn line(batch: &Batch, counts: &Counts) -> BatchLine {
         manifest: (batch.manifest != "-").then(|| batch.manifest.clone()),
         jobs: counts.all_jobs(),
         delivered: jobs(&[JobState::Delivered, JobState::Downloaded]),
-        open: jobs(&[JobState::Running, JobState::InDoubt, JobState::Paid]),
+        open: counts.by_state.iter().filter(|count| is_open(count)).map(|count| count.jobs).sum(),
         spent: counts.spent,
         fees: counts.fees,
         refunded: counts.refunded,

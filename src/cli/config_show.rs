@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::harmless::write_json;
+
 use super::config::ShowOptions;
 use super::layer::{Layer, lasting_names, variable};
 use super::shown::{Shown, certificate, macaroon, shown};
@@ -99,8 +101,7 @@ fn found(key: &str, options: &ShowOptions) -> Option<Shown> {
 impl Document {
     fn write(&self, out: &mut dyn Write, format: Format) -> io::Result<()> {
         if format == Format::Json {
-            serde_json::to_writer(&mut *out, self)?;
-            return writeln!(out);
+            return write_json(out, self);
         }
         match &self.file {
             Some(file) => writeln!(out, "configuration file: {file}\n")?,

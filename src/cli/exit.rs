@@ -47,6 +47,48 @@ impl ExitCode {
 }
 
 impl ExitCode {
+    /// Every code, by number.
+    pub const ALL: [Self; 14] = [
+        Self::Done,
+        Self::Internal,
+        Self::Usage,
+        Self::Unfinished,
+        Self::Person,
+        Self::InDoubt,
+        Self::NotAsPlanned,
+        Self::Ledger,
+        Self::Limit,
+        Self::Node,
+        Self::Deadline,
+        Self::Locked,
+        Self::Interrupted,
+        Self::Terminated,
+    ];
+
+    /// What it says, in the words of the manual.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => "all done",
+            Self::Internal => "internal error, or standard output could not be written",
+            Self::Usage => "usage or manifest; nothing was asked or spent",
+            Self::Unfinished => {
+                "unfinished, results or receipts could not be written, or the question was answered with no; the same command later \
+                 may finish it"
+            }
+            Self::Person => "a job ended without its result, and only a person can change that",
+            Self::InDoubt => "a payment is in doubt",
+            Self::NotAsPlanned => "not as planned: price or content changed, another manifest",
+            Self::Ledger => "the ledger is unusable, or its books differ from the node's",
+            Self::Limit => "a limit was reached",
+            Self::Node => "the node is unusable or has too little balance; nothing was spent",
+            Self::Deadline => "the deadline has passed",
+            Self::Locked => "the batch is locked by another run",
+            Self::Interrupted => "ended by SIGINT",
+            Self::Terminated => "ended by SIGTERM, or by SIGHUP: the terminal was closed",
+        }
+    }
+
     /// When several apply, the first of these.
     const ORDER: [Self; 13] = [
         Self::Ledger,
@@ -370,6 +412,14 @@ mod tests {
             ExitCode::Person,
         ),
     ];
+
+    #[test]
+    fn the_manual_and_the_readme_say_the_same() {
+        let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+        for code in ExitCode::ALL.into_iter().filter(|code| code.number() < 100) {
+            assert!(readme.contains(&format!("| {} | {} |", code.number(), code.meaning())), "{code:?}");
+        }
+    }
 
     #[test]
     fn one_job_alone() {

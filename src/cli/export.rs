@@ -1,16 +1,39 @@
 //! `export`: results and receipts, made anew from the ledger.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::ledger::LedgerError;
+use crate::ledger::sqlite::{Batch, Books};
 use crate::report::{OutputPaths, default_paths, named_paths};
 
 use super::config::ExportOptions;
-use super::run::{Files, check_files, check_papers, keep_unknown};
+use super::run::{Files, STDOUT, check_files, check_papers, keep_unknown, laid_out};
 use super::{ExitCode, Failure, target, terminal};
+
+/// Prints one of the files, as it would be written.
+fn print(books: &Books, batch: &Batch, is_results: bool) -> Result<ExitCode, Failure> {
+    let broken = |error: LedgerError| std::io::Error::other(error.to_string());
+    let (mut results, receipts) = laid_out(&batch.remembered.layout);
+    results.stamp(batch.name.clone(), books.id()?);
+    terminal::print(|out| match is_results {
+        true => results.write(out, &mut |each| books.results(batch.key, each).map_err(broken)?),
+        false => receipts.write(out, &mut |each| books.receipts(batch.key, each).map_err(broken)?),
+    })?;
+    Ok(ExitCode::Done)
+}
 
 /// Writes both files and says where.
 pub(super) fn execute(options: &ExportOptions) -> Result<ExitCode, Failure> {
     let (books, batch) = target::find(&options.ledger, &options.target)?;
+    let named = [&options.files.results, &options.files.receipts].map(Option::as_deref);
+    if let Some(printed) = named.iter().position(|path| *path == Some(Path::new(STDOUT))) {
+        if named[1 - printed].is_some() {
+            let words =
+                "`-` prints one of the two files, and no other is written: name `--results -` or `--receipts -` alone";
+            return Err(Failure::Usage(words.to_owned()));
+        }
+        return print(&books, &batch, printed == 0);
+    }
     let manifest = (batch.manifest != "-").then(|| PathBuf::from(&batch.manifest));
     let usual = match &manifest {
         Some(path) => default_paths(path, batch.sandbox),

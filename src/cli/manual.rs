@@ -1,11 +1,28 @@
 //! `l402-batch completions` and `l402-batch man`: made from the command line's own description.
 
+use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 
 use clap_complete::Shell;
 
 use super::args;
 use super::{ExitCode, Failure};
+
+/// What stands where.
+const FILES: [(&str, &str); 5] = [
+    (
+        "$XDG_CONFIG_HOME/l402-batch/config.toml",
+        "the configuration; --config names another (~/.config where the variable is unset)",
+    ),
+    (
+        "$XDG_STATE_HOME/l402-batch/ledger.db",
+        "the ledger, the only truth about what was paid; --ledger names another ($STATE_DIRECTORY comes first, ~/.local/state last)",
+    ),
+    ("STEM.results.csv", "beside the manifest: a row for each job"),
+    ("STEM.receipts.csv", "beside the manifest: a row for each payment and each refund"),
+    ("STEM.sandbox.results.csv, STEM.sandbox.receipts.csv", "the same, of play money"),
+];
 
 /// Prints the completion script of a shell.
 pub(super) fn completions(shell: Shell) -> Result<ExitCode, Failure> {
@@ -14,17 +31,49 @@ pub(super) fn completions(shell: Shell) -> Result<ExitCode, Failure> {
     print(&script)
 }
 
-/// Prints the manual: the program's page, then one a command.
-pub(super) fn man() -> Result<ExitCode, Failure> {
+/// Prints the manual, the program's page and then one a command, or writes each into a file of that folder.
+pub(super) fn man(folder: Option<&Path>) -> Result<ExitCode, Failure> {
     let mut command = args::command();
     command.build();
     let mut pages = Vec::new();
-    let mut page = |command: clap::Command| clap_mangen::Man::new(command).render(&mut pages);
-    page(command.clone()).map_err(Failure::Stdout)?;
-    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
-        page(sub.clone()).map_err(Failure::Stdout)?;
+    add_pages(&command, &mut pages).map_err(Failure::Stdout)?;
+    let Some(folder) = folder else {
+        return print(&pages.into_iter().flat_map(|(_, page)| page).collect::<Vec<u8>>());
+    };
+    let unwritten =
+        |path: &Path, error: io::Error| Failure::Usage(format!("{} cannot be written: {error}", path.display()));
+    fs::create_dir_all(folder).map_err(|error| unwritten(folder, error))?;
+    for (name, page) in pages {
+        let path = folder.join(format!("{name}.1"));
+        fs::write(&path, page).map_err(|error| unwritten(&path, error))?;
     }
-    print(&pages)
+    Ok(ExitCode::Done)
+}
+
+/// The page of a command, and those of its own commands, each with its name.
+fn add_pages(command: &clap::Command, pages: &mut Vec<(String, Vec<u8>)>) -> io::Result<()> {
+    let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command.clone()).title(&name).render(&mut page)?;
+    let codes = ExitCode::ALL.iter().map(|code| (code.number().to_string(), code.meaning()));
+    section(&mut page, "EXIT STATUS", codes)?;
+    writeln!(page, ".PP\nWhere several apply, the first of 7, 5, 4, 6, signal, 9, 8, 10, 3 counts.")?;
+    section(&mut page, "FILES", FILES.iter().map(|(path, what)| ((*path).to_owned(), *what)))?;
+    pages.push((name, page));
+    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help") {
+        add_pages(sub, pages)?;
+    }
+    Ok(())
+}
+
+/// A section of words and what each means.
+fn section(page: &mut Vec<u8>, title: &str, lines: impl Iterator<Item = (String, &'static str)>) -> io::Result<()> {
+    let plain = |text: &str| text.replace('\\', "\\e").replace('-', "\\-");
+    writeln!(page, ".SH \"{title}\"")?;
+    for (word, meaning) in lines {
+        writeln!(page, ".TP\n\\fB{}\\fR\n{}", plain(&word), plain(meaning))?;
+    }
+    Ok(())
 }
 
 fn print(bytes: &[u8]) -> Result<ExitCode, Failure> {

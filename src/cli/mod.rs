@@ -62,14 +62,18 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version come this way too. A reader that has gone is no failure.
-            let rendered = error.render();
-            if !error.use_stderr() || veiled(&rendered.to_string()) == rendered.to_string() {
-                let _ = error.print();
-            } else {
+            let rendered = error.render().to_string();
+            if error.use_stderr() && veiled(&rendered) != rendered {
                 // What was typed in a wrong place is a secret all the same.
-                eprint!("{}", veiled(&rendered.to_string()));
+                eprint!("{}", veiled(&rendered));
+                return ExitCode::Usage;
             }
-            return if error.use_stderr() { ExitCode::Usage } else { ExitCode::Done };
+            let printed = error.print();
+            return match printed {
+                _ if error.use_stderr() => ExitCode::Usage,
+                Ok(()) => ExitCode::Done,
+                Err(error) => Failure::Stdout(error).report(),
+            };
         }
     };
     execute(cli).unwrap_or_else(|failure| failure.report())
@@ -89,7 +93,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Batches(args) => batches::execute(&config(cli.config)?.batches(args)?),
         Command::Sandbox(args) => sandbox::execute(&args),
         Command::Completions(args) => manual::completions(args.shell),
-        Command::Man => manual::man(),
+        Command::Man(args) => manual::man(args.folder.as_deref()),
         Command::Resolve(args) => resolve_job::execute(&config(cli.config)?.resolve(*args)?),
         Command::Audit(args) => audit::execute(&config(cli.config)?.audit(args)?),
         Command::Doctor(args) => doctor::execute(*args, config(cli.config)),

@@ -159,8 +159,7 @@ pub(super) async fn bring_to_end(bringing: Bringing<'_>) -> Result<ExitCode, Fai
     if let Err(failure) = &result {
         tell_broken(ledger, &batch.name, failure, began, &reporter);
     }
-    reporter.close();
-    result
+    reporter.end(result)
 }
 
 async fn carry_through(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporter) -> Result<ExitCode, Failure> {

@@ -16,7 +16,9 @@ pub(super) fn execute(options: &StatusOptions) -> Result<ExitCode, Failure> {
     }
     let counts = books.counts(batch.key)?;
     let code = exit::of_batch(&counts, &Findings::default());
-    if options.output.quiet && code == ExitCode::Done {
+    // What the next run brings on by itself needs nobody.
+    let needs_nobody = matches!(code, ExitCode::Done | ExitCode::Unfinished);
+    if options.output.quiet && needs_nobody && !options.all && options.jobs.is_empty() {
         return Ok(code);
     }
     let head = StatusHead {
@@ -27,6 +29,7 @@ pub(super) fn execute(options: &StatusOptions) -> Result<ExitCode, Failure> {
     let style = StatusStyle {
         format: options.output.format.into(),
         all: options.all || !options.jobs.is_empty(),
+        quiet: options.output.quiet,
         width: terminal::width(),
         zone: terminal::zone(),
         proof: options.proof,

@@ -25,7 +25,7 @@ pub struct BatchLine {
     pub jobs: u64,
     /// Those delivered or downloaded.
     pub delivered: u64,
-    /// Those paid or being paid, and not at their end.
+    /// Those that are not at their end: pending, begun, paid, or to be tried again.
     pub open: u64,
     /// Settled payments, without fees.
     pub spent: Msat,

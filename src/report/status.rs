@@ -49,6 +49,8 @@ pub struct StatusStyle {
     pub format: Format,
     /// Every job, instead of those whose next step is not `none`.
     pub all: bool,
+    /// Only jobs that need a person, instead of those too that the next run brings on.
+    pub quiet: bool,
     /// The terminal's width in columns, for the table.
     pub width: u16,
     /// The zone in which the table shows times. JSON and CSV are in UTC, with their offset.
@@ -125,7 +127,12 @@ pub fn write_jobs(
 
 impl StatusStyle {
     fn shows(&self, row: &ResultRow) -> bool {
-        self.all || row.next != Next::None
+        self.all
+            || match row.next {
+                Next::None => false,
+                Next::Rerun => !self.quiet,
+                Next::Person => true,
+            }
     }
 }
 

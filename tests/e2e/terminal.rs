@@ -18,6 +18,7 @@ fn nobody_reads_and_everything_is_bought() {
         ("standard error has no reader", r#"{ "$@" 2>&1 > /dev/null; echo $? > code; } | true"#),
         ("everything is closed", r#""$@" <&- >&- 2>&-; echo $? > code"#),
         ("the disk of the output is full", r#""$@" > /dev/full 2> /dev/full; echo $? > code"#),
+        ("the disk of the events is full", r#""$@" --json > /dev/full 2> said; echo $? > code"#),
     ] {
         if what.contains("full") && !std::path::Path::new("/dev/full").exists() {
             continue;
@@ -28,6 +29,12 @@ fn nobody_reads_and_everything_is_bought() {
         client.shell(script, "run jobs.toml").with(0);
         let expected = if what.contains("full") { "1\n" } else { "0\n" };
         assert_eq!(client.read("code"), expected, "{what}");
+        if what.contains("events is full") {
+            assert_eq!(
+                client.read("said"),
+                "error: cannot write to standard output: No space left on device (os error 28)\n"
+            );
+        }
         Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
     }
 }

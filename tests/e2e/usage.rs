@@ -27,6 +27,36 @@ fn help_and_version_are_no_errors() {
 }
 
 #[test]
+fn the_manual_has_a_page_a_command_with_exit_codes_and_files() {
+    let client = Client::alone();
+    let all = client.says("man").with(0).stdout;
+    client.says("man pages/man1").with(0);
+    for name in ["l402-batch", "l402-batch-run", "l402-batch-refunds-claim"] {
+        let page = client.read(&format!("pages/man1/{name}.1"));
+        for words in [".SH \"EXIT STATUS\"", "a payment is in doubt", ".SH \"FILES\"", "ledger.db"] {
+            assert!(page.contains(words), "{name}: {words}");
+        }
+        assert!(all.contains(&page), "{name}");
+    }
+    client.write("file", "");
+    client.says("man file/man1").with(2).saying("cannot be written");
+}
+
+#[test]
+fn help_that_cannot_be_written_is_an_error() {
+    let client = Client::alone();
+    for line in ["--help", "--version", "man", "completions bash"] {
+        let mut command = client.program();
+        command.args(line.split(' '));
+        let ended = crate::harness::Process::start(&mut crate::harness::under(
+            &["sh", "-c", "exec \"$@\" > /dev/full", "sh"],
+            &command,
+        ));
+        ended.end().with(1).saying("cannot write to standard output");
+    }
+}
+
+#[test]
 fn without_a_terminal_nobody_can_be_asked() {
     let sandbox = Sandbox::start("");
     let client = Client::of(&sandbox);

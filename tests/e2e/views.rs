@@ -73,6 +73,55 @@ fn quiet_says_nothing_of_success() {
 }
 
 #[test]
+fn quiet_says_nothing_of_what_the_next_run_brings_on() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    let jobs: String = (1..=200).map(|n| format!("{n},kite {n}\n")).collect();
+    client.write("jobs.csv", &format!("id,prompt\n{jobs}"));
+    let run = "run jobs.csv --default endpoint=generate-video --default duration=3";
+    client.run(&format!("{run} --limit 2")).with(3);
+    for line in ["status jobs.csv -q", "status jobs.csv -q --json"] {
+        let ended = client.says(line).with(3);
+        assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("", ""), "{line}");
+    }
+    assert!(client.says("status jobs.csv -q --all").with(3).stdout.lines().count() > 200);
+    // What is left is open.
+    let batches: serde_json::Value = serde_json::from_str(&client.says("batches --json").with(0).stdout).unwrap();
+    let batch = &batches["batches"][0];
+    assert_eq!((&batch["delivered_count"], &batch["open_count"]), (&2.into(), &198.into()));
+}
+
+#[test]
+fn quiet_names_those_who_need_a_person() {
+    let (_sandbox, client) = a_mixed_batch();
+    let said = client.says("status jobs.csv -q").with(6).stdout;
+    assert!(said.contains("price_changed") && !said.contains("downloaded "), "{said}");
+}
+
+#[test]
+fn an_export_goes_to_standard_output() {
+    let (_sandbox, client) = a_mixed_batch();
+    let files = client.files();
+    let results = client.says("export jobs.csv --results -").with(0);
+    assert_eq!((results.stdout, results.stderr), (client.read("jobs.results.csv"), String::new()));
+    assert_eq!(client.says("export --batch jobs --receipts -").with(0).stdout, client.read("jobs.receipts.csv"));
+    client.says("export jobs.csv --results - --receipts -").with(2).saying("alone");
+    client.says("export jobs.csv --results - --receipts s.csv").with(2).saying("alone");
+    assert_eq!(client.files(), files, "nothing is written beside");
+    client.run("run jobs.csv --default endpoint=generate-video --results -").with(2).saying("`-` is for `export`");
+}
+
+#[test]
+fn a_plan_in_json_steers_no_terminal() {
+    let client = Client::alone();
+    client.write("jobs.csv", "id,prompt,x_note\n1,a cat \u{202e}gpj.exe,\u{9b}2J\u{2066}\n");
+    let plan = client.says("plan jobs.csv --json --default endpoint=generate-video").with(0).stdout;
+    assert!(!plan.contains(['\u{202e}', '\u{9b}', '\u{2066}']), "{plan}");
+    let read: serde_json::Value = serde_json::from_str(&plan).unwrap();
+    assert_eq!(read["jobs"][0]["params"]["prompt"], "a cat \u{202e}gpj.exe", "a program reads the very text");
+}
+
+#[test]
 fn a_batch_that_is_unknown_is_named() {
     let (_sandbox, client) = a_mixed_batch();
     client.says("status --batch nobody").with(2).saying("nobody").saying("l402-batch batches");

@@ -16,7 +16,8 @@ Examples:
 pub(super) const EXPORT_EXAMPLES: &str = "\
 Examples:
   l402-batch export jobs.toml                      jobs.results.csv, jobs.receipts.csv beside it
-  l402-batch export --batch june-trailers --results results.csv --receipts receipts.csv";
+  l402-batch export --batch june-trailers --results results.csv --receipts receipts.csv
+  l402-batch export jobs.toml --results -          results alone, on standard output";
 
 /// `status`.
 #[derive(Args, Clone, Debug, Default)]

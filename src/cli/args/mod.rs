@@ -24,7 +24,7 @@ pub use keep::{LaterArgs, LedgerCommand, LedgerCommandArgs, LedgerMergeArgs};
 pub use look::{AuditArgs, BatchesArgs, ExportArgs, StatusArgs};
 pub use setup::{
     CatalogArgs, CatalogCommand, CatalogUpdateArgs, CatalogViewArgs, CompletionsArgs, ConfigArgs, ConfigCommand,
-    DoctorArgs, SandboxArgs, ShowArgs,
+    DoctorArgs, ManArgs, SandboxArgs, ShowArgs,
 };
 
 const ABOUT: &str = "Buy from L402 APIs in bulk: plan the exact cost in sats, run it, keep every URL and receipt";
@@ -76,8 +76,9 @@ pub enum Command {
     Sandbox(SandboxArgs),
     /// A completion script for a shell
     Completions(CompletionsArgs),
-    /// The manual page, in roff
-    Man,
+    /// The manual's pages, in roff
+    #[command(after_help = setup::MAN_EXAMPLES)]
+    Man(ManArgs),
     /// Decide about a job that only a person can bring on
     #[command(after_help = finish::RESOLVE_EXAMPLES)]
     Resolve(Box<ResolveArgs>),

@@ -158,6 +158,19 @@ pub struct SandboxArgs {
     pub mint: Option<crate::sandbox::MintOptions>,
 }
 
+pub(super) const MAN_EXAMPLES: &str = "\
+Examples:
+  l402-batch man | man -l -
+  l402-batch man ~/.local/share/man/man1           l402-batch.1, l402-batch-run.1, …";
+
+/// `man`.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ManArgs {
+    /// A folder to write the pages into, a file each; without it all are printed, one after the other
+    #[arg(value_name = "DIR")]
+    pub folder: Option<std::path::PathBuf>,
+}
+
 /// `completions`.
 #[derive(Args, Clone, Debug)]
 pub struct CompletionsArgs {

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::cli::{ExitCode, Format};
-use crate::harmless::harmless_char;
+use crate::harmless::{harmless_char, write_json};
 use crate::money::Msat;
 
 /// How something compares with the catalogue.
@@ -86,8 +86,7 @@ pub(super) fn write(endpoints: &[EndpointFacts], out: &mut dyn Write, format: Fo
     if format == Format::Json {
         let exit_code = exit(endpoints).number();
         let format_version = crate::report::FORMAT_VERSION;
-        serde_json::to_writer(&mut *out, &Document { format_version, kind: "catalog_check", exit_code, endpoints })?;
-        return writeln!(out);
+        return write_json(out, &Document { format_version, kind: "catalog_check", exit_code, endpoints });
     }
     let mut line = |verdict: Verdict, what: &str, text: &str| {
         let word = match verdict {

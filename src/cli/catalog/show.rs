@@ -9,7 +9,7 @@ use super::layers::Layers;
 use crate::catalog::{AuthScheme, Endpoint, Param, ParamKind, Rate, Value};
 use crate::cli::config::CatalogOptions;
 use crate::cli::{ExitCode, Failure, Format, terminal};
-use crate::harmless::harmless_char;
+use crate::harmless::{harmless_char, write_json};
 use crate::money::{Msat, Sats};
 
 /// Prints every endpoint.
@@ -19,10 +19,7 @@ pub(super) fn execute(options: &CatalogOptions) -> Result<ExitCode, Failure> {
     let shown = endpoints.iter().map(|endpoint| Shown::of(endpoint, &layers)).collect();
     let document = Document { format_version: crate::report::FORMAT_VERSION, kind: "catalog", endpoints: shown };
     terminal::print(|out| match options.output.format {
-        Format::Json => {
-            serde_json::to_writer(&mut *out, &document)?;
-            writeln!(out)
-        }
+        Format::Json => write_json(out, &document),
         Format::Table | Format::Csv => document.endpoints.iter().try_for_each(|shown| shown.write(out)),
     })?;
     Ok(ExitCode::Done)

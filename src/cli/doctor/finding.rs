@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::cli::{ExitCode, Format};
-use crate::harmless::harmless_char;
+use crate::harmless::{harmless_char, write_json};
 use crate::money::{Msat, counted};
 
 /// How a check came out.
@@ -163,10 +163,7 @@ impl Report {
 
     pub(super) fn write(&self, out: &mut dyn Write, format: Format, quiet: bool) -> io::Result<()> {
         match format {
-            Format::Json => {
-                serde_json::to_writer(&mut *out, self)?;
-                writeln!(out)
-            }
+            Format::Json => write_json(out, self),
             Format::Table | Format::Csv => self.write_lines(out, quiet),
         }
     }

@@ -15,6 +15,8 @@ use crate::run::{Clock, SystemClock};
 
 use super::own;
 
+/// The name that stands for standard output.
+pub(in crate::cli) const STDOUT: &str = "-";
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// The files of one batch.
@@ -27,10 +29,7 @@ pub(in crate::cli) struct Files {
 impl Files {
     /// The files at these paths, laid out as the batch remembers.
     pub(in crate::cli) fn new(ledger: &Path, batch: BatchKey, layout: &Layout, paths: OutputPaths) -> Self {
-        let delimiter = u8::try_from(layout.delimiter).unwrap_or(b',');
-        let dialect = Dialect { delimiter, bom: layout.bom };
-        let results = ResultsFile::new(layout.params.clone(), layout.extra.clone(), dialect);
-        let receipts = ReceiptsFile::new(layout.extra.clone(), dialect);
+        let (results, receipts) = laid_out(layout);
         Self { ledger: ledger.to_owned(), batch, views: Views::new(paths, results, receipts) }
     }
 
@@ -91,6 +90,14 @@ impl Files {
     }
 }
 
+/// Results and receipts as a batch remembers them to be laid out.
+pub(in crate::cli) fn laid_out(layout: &Layout) -> (ResultsFile, ReceiptsFile) {
+    let delimiter = u8::try_from(layout.delimiter).unwrap_or(b',');
+    let dialect = Dialect { delimiter, bom: layout.bom };
+    let results = ResultsFile::new(layout.params.clone(), layout.extra.clone(), dialect);
+    (results, ReceiptsFile::new(layout.extra.clone(), dialect))
+}
+
 /// Refuses paths that would replace something else: the batch remembers in `before` what it has written, and `of` is the batch of
 /// that name in that ledger. With `play` what stands there was written by an earlier run with play money.
 pub(in crate::cli) fn check(
@@ -104,6 +111,9 @@ pub(in crate::cli) fn check(
     let ours = |path: &Path, remembered: &Option<String>, written: bool| {
         play || (written && remembered.as_deref() == Some(&*absolute(path)))
     };
+    if [&paths.results, &paths.receipts].into_iter().any(|path| path == Path::new(STDOUT)) {
+        return Err(Failure::Usage("a run's files are replaced as it goes on: `-` is for `export`, later".to_owned()));
+    }
     // A batch that has written its files knows them.
     let tells = |own: fn(&Books, &str, &Path) -> Result<bool, Failure>, path: &Path, written: bool| {
         of.filter(|_| !written).map_or(Ok(false), |(books, batch)| own(books, batch, path))

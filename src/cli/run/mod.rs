@@ -18,7 +18,7 @@ mod world;
 pub(super) use carry::{Carried, Work, settings};
 pub(super) use duplicates::{edition, words as duplicate_words};
 pub(super) use ending::{Ending, jobs_to_buy, tell, tell_broken, to_buy_words};
-pub(super) use files::{Files, check as check_files};
+pub(super) use files::{Files, STDOUT, check as check_files, laid_out};
 pub(super) use filing::{Filing, check_template, destination};
 pub(super) use papers::{check as check_papers, gap_words, keep_unknown};
 pub(super) use reporter::Reporter;
@@ -87,8 +87,7 @@ impl<'a> Runner<'a> {
             tell_broken(&self.world.ledger, name, failure, self.began, &self.reporter);
         }
         // Whatever ended it, the screen is left in order before the error is told.
-        self.reporter.close();
-        result
+        self.reporter.end(result)
     }
 
     async fn run_manifest(&mut self) -> Result<ExitCode, Failure> {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::cli::config::Output;
-use crate::cli::{Failure, Format, terminal};
+use crate::cli::{ExitCode, Failure, Format, terminal};
 use crate::event::{Event, Listener};
 use crate::report::{Background, JsonLines, Lines, Progress, Quiet};
 use crate::run::{Clock, SystemClock};
@@ -18,6 +18,7 @@ const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
 pub(in crate::cli) struct Reporter {
     background: Background,
     lines: Option<Arc<Lines>>,
+    json: Option<Arc<JsonLines>>,
     progress: Option<Arc<Progress>>,
     summary: bool,
     /// Set with every change of a job, for the files.
@@ -27,9 +28,13 @@ pub(in crate::cli) struct Reporter {
 impl Reporter {
     /// The reporter that the options and the terminal ask for.
     pub(in crate::cli) fn new(output: Output) -> Result<Self, Failure> {
-        let (mut lines, mut progress) = (None, None);
+        let (mut lines, mut json, mut progress) = (None, None, None);
         let listener: Arc<dyn Listener + Send + Sync> = match (output.format, output.quiet) {
-            (Format::Json, _) => Arc::new(JsonLines::new(io::stdout(), || SystemClock.now())),
+            (Format::Json, _) => {
+                let events = Arc::new(JsonLines::new(io::stdout(), || SystemClock.now()));
+                json = Some(Arc::clone(&events));
+                events
+            }
             (Format::Table | Format::Csv, true) => Arc::new(Quiet::new(io::stderr())),
             (Format::Table | Format::Csv, false) if io::stderr().is_terminal() => {
                 let bar = Arc::new(Progress::new());
@@ -44,7 +49,7 @@ impl Reporter {
         };
         let background = Background::new(listener).map_err(|error| Failure::Internal(error.to_string()))?;
         let summary = output.format != Format::Json && !output.quiet;
-        Ok(Self { background, lines, progress, summary, changed: Arc::new(AtomicBool::new(false)) })
+        Ok(Self { background, lines, json, progress, summary, changed: Arc::new(AtomicBool::new(false)) })
     }
 
     /// Beats once a minute where lines are printed.
@@ -91,6 +96,14 @@ impl Reporter {
     /// Whether a summary is printed at the end.
     pub(in crate::cli) const fn summarises(&self) -> bool {
         self.summary
+    }
+
+    /// Waits until all is told, and says where standard output did not take it: how the batch stands weighs more.
+    pub(in crate::cli) fn end(&self, result: Result<ExitCode, Failure>) -> Result<ExitCode, Failure> {
+        self.close();
+        let Some(error) = self.json.as_ref().and_then(|json| json.take_error()) else { return result };
+        let unread = Failure::Stdout(error).report();
+        result.map(|code| code.or_worse(unread))
     }
 
     /// Waits until all is told.

@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 use super::{PlanView, ViewError, image_path, sats};
 use crate::catalog::{Endpoint, Value};
 use crate::diagnostic::{Diagnostic, Severity};
+use crate::harmless::harmless_json;
 use crate::money::{Msat, Sats};
 use crate::plan::{Group, PlannedJob};
 
@@ -22,13 +23,13 @@ impl PlanView<'_> {
         let mut out = BufWriter::new(out);
         writeln!(out, "{{")?;
         for (key, value) in self.head() {
-            writeln!(out, "{}: {value},", Json::from(key))?;
+            writeln!(out, "{}: {},", Json::from(key), harmless_json(&value.to_string()))?;
         }
         write!(out, "\"jobs\": [")?;
         let mut separator = "\n";
         for job in self.jobs() {
-            write!(out, "{separator}")?;
-            serde_json::to_writer(&mut out, &JobLine::of(&job?)).map_err(std::io::Error::from)?;
+            let line = serde_json::to_string(&JobLine::of(&job?)).map_err(std::io::Error::from)?;
+            write!(out, "{separator}{}", harmless_json(&line))?;
             separator = ",\n";
         }
         writeln!(out, "\n]}}")?;
