@@ -184,6 +184,8 @@ pub struct Original {
     pub at: UnixMs,
     /// It is known by its receipt alone, and may be another purchase.
     pub unproved: bool,
+    /// It was given as the other job is, and asked for something else: a default of the catalogue is another now.
+    pub other_default: bool,
 }
 
 impl Original {
@@ -197,7 +199,11 @@ impl Original {
 impl std::fmt::Display for Original {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "job {} of the batch {}, {}", self.id, self.batch, self.at)?;
-        f.write_str(if self.unproved { " (known by its receipt alone)" } else { "" })
+        f.write_str(match (self.unproved, self.other_default) {
+            (true, _) => " (known by its receipt alone)",
+            (false, true) => ", before a default of the catalogue changed",
+            (false, false) => "",
+        })
     }
 }
 

@@ -30,9 +30,20 @@ const MADE_CHARS: usize = 16;
 /// The hash of what is bought. A pure function: the order of `params` does not matter.
 #[must_use]
 pub fn content_hash(endpoint: &str, params: &[(String, Value)]) -> ContentHash {
+    content_hash_of(endpoint, params, |_, _| true)
+}
+
+/// The same for those of the parameters alone that are `counted`.
+#[must_use]
+pub fn content_hash_of(
+    endpoint: &str,
+    params: &[(String, Value)],
+    counted: impl Fn(&str, &Value) -> bool,
+) -> ContentHash {
     let encoding = Encoding::new(endpoint, params.iter().map(|(name, _)| name.as_str()));
     let mut content = Vec::new();
-    encoding.put(&mut content, |at| params.get(at).map(|(_, value)| value));
+    encoding
+        .put(&mut content, |at| params.get(at).filter(|(name, value)| counted(name, value)).map(|(_, value)| value));
     hash(&content)
 }
 

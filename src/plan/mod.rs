@@ -19,7 +19,7 @@ mod tests;
 pub mod view;
 
 pub use fingerprint::Fingerprint;
-pub use identity::{content_hash, folded, looks_made, made_id};
+pub use identity::{content_hash, content_hash_of, folded, looks_made, made_id};
 pub use policy::{FEE_FLOOR_DEFAULT, LimitTooLarge, MAX_FEE_PPM_DEFAULT, Policy};
 
 use std::sync::Arc;

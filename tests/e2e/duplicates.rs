@@ -309,6 +309,44 @@ fn one_default_more_leaves_what_is_open_and_replaces_what_is_not_bought() {
     assert_eq!(sales.iter().filter(|sale| sale.paid).count(), 2, "{sales:?}");
 }
 
+/// Each night's manifest has a name of its own, and the catalogue's default of a parameter was changed between two of them.
+#[test]
+fn one_default_more_under_another_name_buys_nothing_again() {
+    let (sandbox, client) = bought("mon.csv", &prompts(&["a kite", "a boat"]), FLAGS);
+    client.write("more.toml", ONE_DEFAULT_MORE);
+    client.write("tue.csv", &prompts(&["a kite", "a boat", "a dog"]));
+    let line = format!("run tue.csv --catalog more.toml {FLAGS}");
+    client.run(&line).with(6).saying("2 jobs for 1,800 sats").saying("before a default of the catalogue changed");
+    sold(&sandbox, 3);
+    assert_eq!(reasons(&client, "tue"), ["duplicate", "duplicate", ""]);
+    let error = &client.column("tue.results.csv", "error")[0];
+    assert!(error.contains("of the batch mon") && error.contains("a default of the catalogue"), "{error}");
+    client.run(&line).with(6);
+    client.run(&format!("run tue.csv {FLAGS}")).with(6);
+    sold(&sandbox, 3);
+    // Whoever means it says so.
+    client.run(&format!("{line} --duplicates buy --limit 1")).with(6);
+    sold(&sandbox, 4);
+}
+
+/// With ids of one's own, too: what is bought is changed, and what is not is bought as the catalogue is now.
+#[test]
+fn identical_rows_are_both_meant_when_a_default_has_changed() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("shots.csv", &rows(&[("a", "a kite"), ("b", "a kite")]));
+    client.write("more.toml", ONE_DEFAULT_MORE);
+    client.run(&format!("run shots.csv {FLAGS} --limit 1")).with(3);
+    client.run(&format!("run shots.csv --catalog more.toml {FLAGS}")).with(6);
+    assert_eq!(reasons(&client, "shots"), ["changed", ""]);
+    sold(&sandbox, 2);
+    // Under another id alone it is the same purchase.
+    client.write("shots.csv", &rows(&[("c", "a kite")]));
+    client.run(&format!("run shots.csv --catalog more.toml {FLAGS}")).with(6);
+    client.run(&format!("run shots.csv {FLAGS}")).with(6);
+    sold(&sandbox, 2);
+}
+
 /// File names on a Mac come decomposed.
 #[test]
 fn an_id_in_another_form_of_unicode_is_the_same_job() {

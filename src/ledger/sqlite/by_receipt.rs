@@ -11,6 +11,7 @@ use rusqlite::{Connection, params};
 use super::convert::Json;
 use super::duplicates::BOUGHT;
 use super::error::Fault;
+use super::recognise::given;
 use crate::catalog::{ImageSource, Value};
 use crate::l402::Network;
 use crate::ledger::{BatchKey, JobKey};
@@ -62,9 +63,10 @@ impl Unproven {
         }
         for key in proved {
             tx.prepare_cached(
-                "UPDATE jobs SET content = ?2, endpoint = ?3, params = ?4 WHERE id = ?1 AND content = zeroblob(32)",
+                "UPDATE jobs SET content = ?2, endpoint = ?3, params = ?4, given = ?5
+                 WHERE id = ?1 AND content = zeroblob(32)",
             )?
-            .execute(params![key, job.content, endpoint, Json(&job.params)])?;
+            .execute(params![key, job.content, endpoint, Json(&job.params), given(&job.endpoint, &job.params)])?;
         }
         Ok(())
     }

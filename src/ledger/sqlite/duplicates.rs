@@ -1,6 +1,8 @@
 //! The same purchase under another name (rule 11): compared by content when a plan is loaded, and by the request when an
 //! intent is made.
 //!
+//! By content means also: by what the manifest gives, where a default of the catalogue has changed in the meantime.
+//!
 //! A purchase counts against a job that is still to be bought unless it is itself a row of the same manifest, with the same
 //! id and the same content: identical rows of one manifest are both meant. Row numbers that were shifted are not.
 
@@ -70,7 +72,7 @@ struct Found {
     price: Msat,
     seq: i64,
     was_aside: bool,
-    original: Option<JobKey>,
+    original: Option<(JobKey, bool)>,
 }
 
 impl Books {
@@ -215,11 +217,43 @@ fn name_edition(tx: &Connection, batch: BatchKey, edition: &str) -> Result<(), F
     Ok(())
 }
 
+/// By what a job and a purchase are compared.
+#[derive(Clone, Copy)]
+enum By {
+    /// What is bought.
+    Content,
+    /// What the manifest gives: a default of the catalogue may have changed since.
+    Given,
+}
+
 /// That a purchase `o` is itself a row of the manifest of `r`, with the same id and content, as the last load found it.
-fn is_row_of_the_manifest() -> &'static str {
-    "o.batch = r.batch AND EXISTS (SELECT 1 FROM jobs l WHERE l.batch = r.batch AND l.job = o.job AND l.superseded = 0
-         AND l.last_load = (SELECT loads FROM batches WHERE id = r.batch)
-         AND coalesce(l.row_content, l.content) = o.content)"
+fn is_row_of_the_manifest(by: By) -> String {
+    let same = match by {
+        By::Content => "coalesce(l.row_content, l.content) = o.content",
+        By::Given => "coalesce(l.row_given, l.given) = o.given",
+    };
+    format!(
+        "o.batch = r.batch AND EXISTS (SELECT 1 FROM jobs l WHERE l.batch = r.batch AND l.job = o.job AND l.superseded = 0
+             AND l.last_load = (SELECT loads FROM batches WHERE id = r.batch) AND {same})"
+    )
+}
+
+/// The purchase `o` that the job `r` would repeat on the network ?2: a subquery.
+fn purchase(by: By) -> String {
+    let same = match by {
+        By::Content => "o.content = r.content",
+        By::Given => "o.given = r.given AND o.content <> r.content",
+    };
+    format!(
+        "(SELECT o.id FROM jobs o WHERE {same} AND {BOUGHT} AND {ONE_EDITION}
+             AND NOT (o.batch = r.batch AND o.job = r.job)
+             AND NOT ({row})
+             AND NOT (SELECT sandbox FROM batches WHERE id = o.batch)
+             AND (?2 IS NULL OR ?2 = (SELECT i.network FROM payments p JOIN intents i ON i.payment = p.id
+                 WHERE p.job = o.id AND p.state <> 'dead'))
+         LIMIT 1)",
+        row = is_row_of_the_manifest(by)
+    )
 }
 
 /// That nothing needs comparing: a person means it, or it is one more take of the same content, for which there was a word.
@@ -235,27 +269,24 @@ fn find(tx: &Connection, batch: BatchKey, network: Option<Network>) -> Result<Ve
     }
     let unproved = MayRepeat::of(tx, batch, network)?;
     let sql = format!(
-        "SELECT r.id, r.job, r.price_msat, r.seq, r.state = 'refused', r.take = 1 AND NOT ({free}), CASE WHEN {free} THEN NULL ELSE
-             (SELECT o.id FROM jobs o WHERE o.content = r.content AND {BOUGHT} AND {ONE_EDITION}
-                  AND NOT (o.batch = r.batch AND o.job = r.job)
-                  AND NOT ({row})
-                  AND NOT (SELECT sandbox FROM batches WHERE id = o.batch)
-                  AND (?2 IS NULL OR ?2 = (SELECT i.network FROM payments p JOIN intents i ON i.payment = p.id
-                      WHERE p.job = o.id AND p.state <> 'dead'))
-              LIMIT 1) END
+        "SELECT r.id, r.job, r.price_msat, r.seq, r.state = 'refused', r.take = 1 AND NOT ({free}),
+             CASE WHEN {free} THEN NULL ELSE {content} END, CASE WHEN {free} THEN NULL ELSE {given} END
          FROM jobs r WHERE r.batch = ?1 AND r.superseded = 0
              AND r.state IN ('pending', 'refused') AND (r.state = 'pending' OR r.reason = 'duplicate')",
         free = is_free(),
-        row = is_row_of_the_manifest(),
+        content = purchase(By::Content),
+        given = purchase(By::Given),
     );
     let mut statement = tx.prepare_cached(&sql)?;
     let mut rows = statement.query(params![batch, network])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let (was_aside, is_new, proved): (bool, bool, Option<JobKey>) = (row.get(4)?, row.get(5)?, row.get(6)?);
+        let (was_aside, is_new): (bool, bool) = (row.get(4)?, row.get(5)?);
+        let (same, given): (Option<JobKey>, Option<JobKey>) = (row.get(6)?, row.get(7)?);
         let id: String = row.get(1)?;
         let may_be = || unproved.as_ref().filter(|_| is_new).and_then(|unproved| unproved.original(&id));
-        let original = proved.or_else(may_be);
+        let proved = same.map(|key| (key, false)).or(given.map(|key| (key, true)));
+        let original = proved.or_else(|| may_be().map(|key| (key, false)));
         if was_aside || original.is_some() {
             let (key, price, seq) = (row.get(0)?, row.get(2)?, row.get(3)?);
             found.push(Found { key, id, price, seq, was_aside, original });
@@ -288,20 +319,22 @@ pub(super) fn bought_elsewhere(
              AND NOT ({free})
          LIMIT 1",
         free = is_free(),
-        row = is_row_of_the_manifest(),
+        row = is_row_of_the_manifest(By::Content),
     );
     let found = conn.prepare_cached(&sql)?.query_row(params![job, digest, network], |row| row.get(0)).optional()?;
-    found.map(|key| original_of(conn, key)).transpose()
+    found.map(|key| original_of(conn, (key, false))).transpose()
 }
 
-fn original_of(conn: &Connection, key: JobKey) -> Result<Original, Fault> {
+fn original_of(conn: &Connection, (key, other_default): (JobKey, bool)) -> Result<Original, Fault> {
     let mut statement: CachedStatement<'_> = conn.prepare_cached(
         "SELECT b.name, o.job, coalesce(p.paid_at, p.intended_at, o.started_at, b.created_at), o.content = zeroblob(32)
          FROM jobs o JOIN batches b ON b.id = o.batch
              LEFT JOIN payments p ON p.job = o.id AND p.state <> 'dead' WHERE o.id = ?1",
     )?;
-    let original =
-        |row: &Row<'_>| Ok(Original { batch: row.get(0)?, id: row.get(1)?, at: row.get(2)?, unproved: row.get(3)? });
+    let original = |row: &Row<'_>| {
+        let (batch, id, at) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(Original { batch, id, at, unproved: row.get(3)?, other_default })
+    };
     Ok(statement.query_row([key], original)?)
 }
 

@@ -22,7 +22,8 @@ const TAKE_OVER: &str = "
         extra = CASE WHEN o.take > j.take THEN o.extra ELSE j.extra END,
         last_load = max(j.last_load, o.last_load),
         row_content = CASE WHEN o.take > j.take THEN nullif(coalesce(o.row_content, o.content), j.content)
-            ELSE j.row_content END
+            ELSE j.row_content END,
+        row_given = CASE WHEN o.take > j.take THEN nullif(coalesce(o.row_given, o.given), j.given) ELSE j.row_given END
     FROM given_way o WHERE j.id = ?1";
 
 /// The job's payments are all dead, and a merge has made it or the take beside it: that one stands for both from now on.

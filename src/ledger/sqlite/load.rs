@@ -11,6 +11,7 @@ use super::by_receipt::{Unproven, unproved_rows};
 use super::convert::{Json, int};
 use super::error::{Fault, contradiction};
 use super::job::append_transition;
+use super::recognise::given;
 use super::words::{listen, take_back_repeat, take_back_set_aside, take_back_unaccepted, would_repeat};
 use crate::catalog::Endpoint;
 use crate::ledger::word::{Heard, Retake, Unmet};
@@ -235,14 +236,15 @@ const FIND: &str = "
     FROM jobs WHERE batch = ?1 AND job = ?2 ORDER BY take DESC LIMIT 1";
 const INSERT: &str = "
     INSERT INTO jobs (batch, job, take, seq, line, endpoint, content, price_msat, fee_ceiling_msat, max_cost_msat,
-        state, reason, first_load, last_load, params, extra)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'pending', '', ?11, ?11, ?12, ?13)";
+        state, reason, first_load, last_load, params, extra, given)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'pending', '', ?11, ?11, ?12, ?13, ?14)";
 const PLACE: &str = "
-    UPDATE jobs SET seq = ?2, line = ?3, extra = ?4, reason = ?5, last_load = ?6, row_content = nullif(?7, content)
+    UPDATE jobs SET seq = ?2, line = ?3, extra = ?4, reason = ?5, last_load = ?6, row_content = nullif(?7, content),
+        row_given = nullif(?8, given)
     WHERE id = ?1";
 const REWRITE: &str = "
     UPDATE jobs SET seq = ?2, line = ?3, extra = ?4, state = ?5, reason = ?6, last_load = ?7, endpoint = ?8, content = ?9,
-        price_msat = ?10, fee_ceiling_msat = ?11, max_cost_msat = ?12, params = ?13, row_content = NULL,
+        price_msat = ?10, fee_ceiling_msat = ?11, max_cost_msat = ?12, params = ?13, row_content = NULL, given = ?15, row_given = NULL,
         meant = meant AND content = ?9,
         error = CASE WHEN ?14 THEN NULL ELSE error END,
         wait_until = NULL, finished_at = CASE WHEN ?5 = 'pending' THEN NULL ELSE finished_at END
@@ -418,7 +420,8 @@ impl<'a> Load<'a> {
             job.max_cost,
             self.number,
             Json(&job.params),
-            Json(&job.extra)
+            Json(&job.extra),
+            given(&job.endpoint, &job.params)
         ])?;
         Ok(())
     }
@@ -431,7 +434,8 @@ impl<'a> Load<'a> {
             Json(&job.extra),
             reason,
             self.number,
-            job.content
+            job.content,
+            given(&job.endpoint, &job.params)
         ])?;
         self.note(known, (known.state, reason))
     }
@@ -458,7 +462,8 @@ impl<'a> Load<'a> {
             job.fee_ceiling,
             job.max_cost,
             Json(&job.params),
-            forget_error
+            forget_error,
+            given(&job.endpoint, &job.params)
         ])?;
         self.note(known, to)
     }
@@ -478,7 +483,8 @@ impl<'a> Load<'a> {
             Json(&job.extra),
             Reason::Withdrawn,
             self.number,
-            job.content
+            job.content,
+            given(&job.endpoint, &job.params)
         ])?;
         self.note(known, (JobState::Refused, Reason::Withdrawn))
     }

@@ -1,12 +1,12 @@
 //! Jobs without an id of their own whose content is another although the manifest gives them as before: a default of the
 //! catalogue has changed, and with it the made id. They are the same jobs, changed, and no new ones.
 //!
-//! What a manifest gives is a job's parameters without those that have their endpoint's default. For a job of the ledger that
-//! follows from its stored parameters and its stored endpoint.
+//! What a manifest gives is a job's parameters without those that have their endpoint's default: a column, `given`. By the
+//! same a purchase is known again in another batch, or under another id (`duplicates.rs`).
 
 use std::collections::{HashMap, VecDeque};
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::convert::Json;
 use super::error::{Fault, contradiction};
@@ -14,7 +14,7 @@ use super::job::append_transition;
 use super::load::Load;
 use crate::catalog::{Endpoint, Value};
 use crate::ledger::{JobKey, JobState, Reason};
-use crate::plan::{ContentHash, content_hash, looks_made};
+use crate::plan::{ContentHash, content_hash_of, looks_made};
 
 /// A purchase whose row has gone from the manifest.
 struct Gone {
@@ -53,18 +53,16 @@ impl Load<'_> {
     /// Purchases with made ids that are no rows of the manifest any more, by what it gave of them, in its order.
     fn gone(&self) -> Result<HashMap<ContentHash, VecDeque<Gone>>, Fault> {
         let mut statement = self.tx.prepare_cached(
-            "SELECT j.id, j.job, j.take, j.state, j.reason, j.content, j.params, e.id, e.json
-             FROM jobs j JOIN endpoints e ON e.id = j.endpoint
-             WHERE j.batch = ?1 AND j.superseded = 0 AND j.last_load < ?2
-                 AND j.state NOT IN ('pending', 'refused', 'failed') AND j.content <> zeroblob(32) ORDER BY j.seq",
+            "SELECT id, job, take, state, reason, content, given FROM jobs
+             WHERE batch = ?1 AND superseded = 0 AND last_load < ?2 AND given IS NOT NULL
+                 AND state NOT IN ('pending', 'refused', 'failed') ORDER BY seq",
         )?;
-        let mut endpoints = HashMap::new();
         let mut gone: HashMap<ContentHash, VecDeque<Gone>> = HashMap::new();
         let mut rows = statement.query(params![self.batch, self.number])?;
         while let Some(row) = rows.next()? {
             let id: String = row.get(1)?;
             if looks_made(&id) {
-                let given = given(&mut endpoints, row, 6)?;
+                let given = row.get(6)?;
                 let (key, take, state, reason) = (row.get(0)?, row.get(2)?, row.get(3)?, row.get(4)?);
                 let job = Gone { key, id, take, state, reason, content: row.get(5)? };
                 gone.entry(given).or_default().push_back(job);
@@ -76,16 +74,14 @@ impl Load<'_> {
     /// The jobs with made ids that this load has added, in the manifest's order.
     fn new_ones(&self) -> Result<Vec<New>, Fault> {
         let mut statement = self.tx.prepare_cached(
-            "SELECT j.id, j.job, j.content, j.params, e.id, e.json
-             FROM jobs j JOIN endpoints e ON e.id = j.endpoint
-             WHERE j.batch = ?1 AND j.first_load = ?2 AND j.take = 1 AND j.state = 'pending' ORDER BY j.seq",
+            "SELECT id, job, content, given FROM jobs
+             WHERE batch = ?1 AND first_load = ?2 AND take = 1 AND state = 'pending' AND given IS NOT NULL ORDER BY seq",
         )?;
-        let mut endpoints = HashMap::new();
         let mut new = Vec::new();
         let mut rows = statement.query(params![self.batch, self.number])?;
         while let Some(row) = rows.next()? {
             if looks_made(&row.get::<_, String>(1)?) {
-                new.push(New { key: row.get(0)?, given: given(&mut endpoints, row, 3)?, content: row.get(2)? });
+                new.push(New { key: row.get(0)?, given: row.get(3)?, content: row.get(2)? });
             }
         }
         Ok(new)
@@ -117,7 +113,7 @@ impl Load<'_> {
         self.tx
             .prepare_cached(
                 "UPDATE jobs SET seq = n.seq, line = n.line, extra = n.extra, last_load = n.last_load, reason = ?3,
-                     row_content = nullif(n.content, jobs.content)
+                     row_content = nullif(n.content, jobs.content), row_given = nullif(n.given, jobs.given)
                  FROM jobs n WHERE jobs.id = ?1 AND n.id = ?2",
             )?
             .execute(params![was.key, new.key, reason])?;
@@ -143,16 +139,35 @@ impl Load<'_> {
     }
 }
 
-/// The hash of what the manifest gave of a job, from its parameters in that column and its endpoint in the two after it.
-fn given(endpoints: &mut HashMap<i64, Endpoint>, row: &rusqlite::Row<'_>, column: usize) -> Result<ContentHash, Fault> {
-    let Json(mut params): Json<Vec<(String, Value)>> = row.get(column)?;
-    let endpoint = match endpoints.entry(row.get(column + 1)?) {
-        std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-        std::collections::hash_map::Entry::Vacant(place) => {
-            let Json(endpoint) = row.get(column + 2)?;
-            place.insert(endpoint)
+/// The hash of what the manifest gave of a job.
+pub(super) fn given(endpoint: &Endpoint, params: &[(String, Value)]) -> ContentHash {
+    let is_default = |name: &str, value: &Value| endpoint.param(name).and_then(|p| p.default.as_ref()) == Some(value);
+    content_hash_of(&endpoint.name, params, |name, value| !is_default(name, value))
+}
+
+/// Schema 1 did not keep what the manifest gave. A job whose endpoint or parameters cannot be read stays without.
+pub(super) fn fill_given(tx: &Connection) -> Result<(), Fault> {
+    let mut endpoints: HashMap<i64, Option<Endpoint>> = HashMap::new();
+    let mut read = tx.prepare("SELECT id, json FROM endpoints")?;
+    let mut rows = read.query([])?;
+    while let Some(row) = rows.next()? {
+        endpoints.insert(row.get(0)?, row.get(1).ok().map(|Json(endpoint)| endpoint));
+    }
+    let mut fill = tx.prepare("UPDATE jobs SET given = ?2 WHERE id = ?1")?;
+    let mut read = tx.prepare("SELECT endpoint, params, id FROM jobs WHERE id > ?1 ORDER BY id LIMIT 1000")?;
+    let mut after = JobKey(i64::MIN);
+    loop {
+        let page = read.query_map([after], |row| {
+            let params: Option<Json<Vec<(String, Value)>>> = row.get(1).ok();
+            Ok((row.get::<_, i64>(0)?, params, row.get::<_, JobKey>(2)?))
+        })?;
+        let page: Vec<_> = page.collect::<Result<_, _>>()?;
+        let Some((.., last)) = page.last() else { return Ok(()) };
+        after = *last;
+        for (endpoint, params, key) in page {
+            if let (Some(Some(endpoint)), Some(Json(params))) = (endpoints.get(&endpoint), params) {
+                fill.execute(params![key, given(endpoint, &params)])?;
+            }
         }
-    };
-    params.retain(|(name, value)| endpoint.param(name).and_then(|param| param.default.as_ref()) != Some(value));
-    Ok(content_hash(&endpoint.name, &params))
+    }
 }

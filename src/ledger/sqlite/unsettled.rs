@@ -94,10 +94,11 @@ pub(super) fn extra_take(tx: &Connection, job: JobKey) -> Result<JobKey, Fault> 
     let rows = tx
         .prepare_cached(
             "INSERT INTO jobs (batch, job, take, seq, line, endpoint, content, price_msat, fee_ceiling_msat,
-                 max_cost_msat, state, reason, first_load, last_load, params, extra, edition, row_content, meant)
+                 max_cost_msat, state, reason, first_load, last_load, params, extra, edition, row_content, meant,
+                 given, row_given)
              SELECT batch, job, (SELECT max(n.take) + 1 FROM jobs n WHERE n.batch = o.batch AND n.job = o.job), seq, line,
                  endpoint, content, price_msat, fee_ceiling_msat, max_cost_msat, 'pending', '', 0, last_load, params, extra,
-                 edition, row_content, meant
+                 edition, row_content, meant, given, row_given
              FROM jobs o WHERE o.id = ?1",
         )?
         .execute([job])?;

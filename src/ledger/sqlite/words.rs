@@ -104,7 +104,7 @@ fn take_back(
     for (gone, latest, is_changed) in found {
         tx.prepare_cached(
             "UPDATE jobs SET superseded = 0, seq = n.seq, line = n.line, extra = n.extra, last_load = n.last_load,
-                 row_content = nullif(n.content, jobs.content)
+                 row_content = nullif(n.content, jobs.content), row_given = nullif(n.given, jobs.given)
              FROM jobs n WHERE jobs.id = ?1 AND n.id = ?2",
         )?
         .execute(params![latest, gone])?;

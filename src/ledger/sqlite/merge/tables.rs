@@ -117,6 +117,8 @@ pub(super) const JOBS: Table = Table {
         ours!("extra"),
         ours!("edition"),
         ours!("row_content"),
+        ("given", "CASE WHEN o.content = zeroblob(32) THEN m.given ELSE o.given END"),
+        ours!("row_given"),
         ours!("meant"),
     ],
 };

@@ -30,11 +30,18 @@ CREATE TRIGGER transitions_stay BEFORE UPDATE OF id, at, from_state, to_state, r
 -- The same purchase under another name.
 --   edition      what a job is compared within, where its manifest says so
 --   row_content  the content of the job's row in the manifest, where that is another than the job's own (as of `last_load`)
+--   given        what the manifest gave of the job: the hash of its content without the parameters that have their
+--                endpoint's default; none where it is not known
+--   row_given    the same of its row, where that is another
 --   meant        a person said to buy this job although it is bought elsewhere
 ALTER TABLE jobs ADD COLUMN edition TEXT NOT NULL DEFAULT '';
 ALTER TABLE jobs ADD COLUMN row_content BLOB CHECK (length(row_content) = 32);
 ALTER TABLE jobs ADD COLUMN meant INTEGER NOT NULL DEFAULT 0 CHECK (meant IN (0, 1));
+ALTER TABLE jobs ADD COLUMN given BLOB CHECK (length(given) = 32);
+ALTER TABLE jobs ADD COLUMN row_given BLOB CHECK (length(row_given) = 32);
 CREATE INDEX jobs_bought ON jobs (content)
+    WHERE state IN ('running', 'in_doubt', 'paid', 'delivered', 'downloaded', 'refund_offered', 'lost');
+CREATE INDEX jobs_bought_as_given ON jobs (given)
     WHERE state IN ('running', 'in_doubt', 'paid', 'delivered', 'downloaded', 'refund_offered', 'lost');
 -- The history of a take goes with it where it never came to a payment and is taken back.
 DROP TRIGGER transitions_are_kept;

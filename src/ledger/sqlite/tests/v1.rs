@@ -86,6 +86,9 @@ fn a_ledger_of_version_1_is_taken_along_row_by_row() {
                 other => panic!("{other:?}"),
             }
         }
+        let without = "SELECT count(*) FROM jobs WHERE given IS NULL";
+        let without: i64 = books.conn.query_row(without, [], |row| row.get(0)).unwrap();
+        assert_eq!(without, 0, "what was given follows from endpoint and parameters");
         let plain = books.batch("plain").unwrap().unwrap();
         assert_eq!(books.takes(plain.key, "1").unwrap().len(), 2);
     }
