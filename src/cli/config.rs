@@ -348,6 +348,8 @@ pub struct DoctorOptions {
     pub ledger: PathBuf,
     /// The configuration file, where one was read.
     pub config_file: Option<PathBuf>,
+    /// The time zone in which days begin, where no limit names one.
+    pub system_time_zone: String,
 }
 
 /// `config show`, resolved.

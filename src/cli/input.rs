@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::tz::TimeZone;
+
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::ledger::sqlite::{Books, OpenMode};
-use crate::manifest::{Format, Manifest, OpenOptions};
+use crate::manifest::{Format, Limits, Manifest, OpenOptions};
 use crate::plan::{Plan, Policy};
 
 use super::Failure;
@@ -53,11 +55,17 @@ pub(super) fn batch_name(options: &ManifestOptions, manifest: &Manifest) -> Resu
 }
 
 /// Plans every job of the manifest; all errors come in one go.
-pub(super) fn plan(manifest: &Manifest, limits: &LimitLayers) -> Result<(Plan, crate::manifest::Limits), Failure> {
+pub(super) fn plan(manifest: &Manifest, limits: &LimitLayers) -> Result<(Plan, Limits), Failure> {
     let limits = limits.with_manifest(&manifest.limits);
     let policy = Policy::from_limits(&limits).map_err(|error| Failure::Usage(error.to_string()))?;
     let plan = Plan::make(manifest, &policy).map_err(Failure::Input)?;
     Ok((plan, limits))
+}
+
+/// Where days begin: as the limits name it, else as the system has it.
+pub(super) fn time_zone(limits: &Limits, system: &str) -> Result<TimeZone, Failure> {
+    let name = limits.time_zone.as_deref().unwrap_or(system);
+    TimeZone::get(name).map_err(|error| Failure::Usage(format!("the time zone {name} is not known: {error}")))
 }
 
 /// What to tell a person of a manifest that is good: warnings, and what was skipped.

@@ -9,6 +9,7 @@ pub mod exit;
 mod failure;
 mod file;
 mod flags;
+mod foresight;
 mod input;
 mod layer;
 mod manual;

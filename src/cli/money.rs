@@ -1,10 +1,10 @@
 //! Sums that several commands show and check.
 
-use crate::ledger::sqlite::{Books, Retake};
-use crate::ledger::{BatchKey, Counts};
-use crate::manifest::JobSource;
+use std::collections::HashSet;
+
+use crate::ledger::Counts;
+use crate::ledger::sqlite::ToBuy;
 use crate::money::Msat;
-use crate::plan::Plan;
 use crate::plan::view::LeftToBuy;
 
 use super::Failure;
@@ -30,27 +30,36 @@ pub(super) fn add(left: &mut LeftToBuy, price: Msat, fee_ceiling: Msat) -> Resul
     Ok(())
 }
 
-/// What of the plan running it would buy, given where its batch stands, if it has one. Nothing is written.
-pub(super) fn left_to_buy(
-    known: Option<(&Books, BatchKey)>,
-    plan: &Plan,
-    source: &dyn JobSource,
-    choice: &Choice,
-    retake: &Retake,
-) -> Result<LeftToBuy, Failure> {
-    let mut left = LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO };
-    // Read to the end in any case: only there is it certain that the manifest is still the one that was planned.
-    for job in plan.jobs(source) {
-        let job = job.map_err(Failure::Input)?;
-        let wanted = choice.limit.is_none_or(|limit| left.jobs < limit)
-            && (choice.only.is_empty() || choice.only.contains(&job.id));
-        let bought = match known {
-            Some((books, batch)) => wanted && books.would_buy(batch, retake, &job)?,
-            None => wanted,
-        };
-        if bought {
-            add(&mut left, job.priced.price, job.fee_ceiling)?;
+/// What a run chooses of what there is to buy: what `--only` and `--limit` leave of it.
+pub(super) struct Chosen<'a> {
+    only: HashSet<&'a str>,
+    limit: Option<u64>,
+    /// What is bought.
+    pub(super) left: LeftToBuy,
+    /// Of which duplicates the run is a person's word, by their ids.
+    pub(super) meant: Vec<String>,
+}
+
+impl<'a> Chosen<'a> {
+    /// Nothing so far.
+    pub(super) fn of(choice: &'a Choice) -> Self {
+        Self {
+            only: choice.only.iter().map(String::as_str).collect(),
+            limit: choice.limit,
+            left: LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO },
+            meant: Vec::new(),
         }
     }
-    Ok(left)
+
+    /// Offers the next job.
+    pub(super) fn add(&mut self, job: ToBuy) -> Result<(), Failure> {
+        let wanted = self.only.is_empty() || self.only.contains(job.id.as_str());
+        if wanted && self.limit.is_none_or(|limit| self.left.jobs < limit) {
+            add(&mut self.left, job.price, job.fee_ceiling)?;
+            if job.is_duplicate {
+                self.meant.push(job.id);
+            }
+        }
+        Ok(())
+    }
 }

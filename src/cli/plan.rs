@@ -1,14 +1,15 @@
 //! `plan`: what a manifest costs, exactly; no network, nothing written.
 
-use crate::ledger::sqlite::{Books, OpenMode, Retake};
-use crate::manifest::Manifest;
+use crate::ledger::sqlite::{Batch, Books, OpenMode, Retake};
+use crate::manifest::{Limits, Manifest};
 use crate::money::{Msat, Sats};
 use crate::plan::Plan;
 use crate::plan::limits::{self, Fit};
-use crate::plan::view::{LeftToBuy, ManifestFacts, PlanView, SoFar, ViewError};
+use crate::plan::view::{Duplicated, LeftToBuy, ManifestFacts, PlanView, SoFar, ViewError};
 
 use super::config::{Choice, ManifestSource, PlanOptions};
-use super::run::{check_template, destination};
+use super::foresight::{Asked, Foresight};
+use super::run::{check_template, destination, originals};
 use super::{ExitCode, Failure, Format, input, money, terminal};
 
 /// Plans, prints, and says with the exit code whether the limits hold it.
@@ -19,37 +20,42 @@ pub(super) fn execute(options: PlanOptions) -> Result<ExitCode, Failure> {
     if !options.output.quiet {
         terminal::say(&input::remarks(&manifest, &plan, terminal::color()));
     }
-    let known = known_batch(&options, of_results, &manifest, &plan)?;
+    let known = known_batch(&options, of_results, &manifest, &plan, &limits)?;
     show(&options, &manifest, &plan, known.as_ref())?;
 
-    let (used, rest) = match &known {
-        Some(known) => (known.used, known.left.price.checked_add(known.left.fee_ceiling)),
-        None => (Msat::ZERO, Some(plan.totals().worst_case)),
+    let (used, rest, code) = match &known {
+        Some(known) => (known.used, known.left.price.checked_add(known.left.fee_ceiling), known.code),
+        None if manifest.notes().left_out > 0 => (Msat::ZERO, Some(plan.totals().worst_case), ExitCode::NotAsPlanned),
+        None => (Msat::ZERO, Some(plan.totals().worst_case), ExitCode::Done),
     };
     let rest = rest.ok_or_else(|| Failure::Internal("the worst case is larger than any amount".to_owned()))?;
     let most = limits.max_sats.and_then(Sats::msat);
     match limits::check(used, rest, most) {
-        Fit::Fits => Ok(ExitCode::Done),
+        Fit::Fits => Ok(code),
         // Where nothing is left to buy there is nothing to hold.
-        Fit::DoesNotFit { .. } if options.partial || rest == Msat::ZERO => Ok(ExitCode::Done),
-        Fit::DoesNotFit { needed, most, missing } => Err(Failure::Limit(format!(
-            "max_sats of {most} does not hold the worst case of {}; raise it by {}, or buy what fits with --partial",
-            needed.sats_ceil(),
-            missing.sats_ceil()
-        ))),
+        Fit::DoesNotFit { .. } if options.partial || rest == Msat::ZERO => Ok(code),
+        Fit::DoesNotFit { needed, most, missing } => {
+            let failure = Failure::Limit(format!(
+                "max_sats of {most} does not hold the worst case of {}; raise it by {}, or buy what fits with --partial",
+                needed.sats_ceil(),
+                missing.sats_ceil()
+            ));
+            Ok(failure.report().or_worse(code))
+        }
     }
 }
 
 fn show(options: &PlanOptions, manifest: &Manifest, plan: &Plan, known: Option<&Known>) -> Result<(), Failure> {
     let sha256 = manifest.sha256().map_err(Failure::Input)?.to_owned();
     let facts = ManifestFacts { path: path_of(options), sha256 };
-    let (left, so_far) = (known.map(|known| known.left), known.map(|known| known.so_far));
+    let (left, so_far) = (known.map(|known| known.left), known.and_then(|known| known.so_far));
+    let duplicates = known.and_then(|known| known.duplicates.as_ref());
     let to = destination(&options.downloads, None)?;
     if let Some(to) = &to {
         check_template(to, manifest, plan)?;
     }
     let download = to.as_ref().map(ToString::to_string);
-    let view = PlanView { plan, source: manifest, manifest: facts, left, so_far, download };
+    let view = PlanView { plan, source: manifest, manifest: facts, left, duplicates, so_far, download };
     let mut shown = Ok(());
     terminal::print(|out| {
         shown = match options.output.format {
@@ -73,34 +79,59 @@ fn path_of(options: &PlanOptions) -> String {
     }
 }
 
-/// A batch that has already run.
+/// What the ledger says of the plan.
 struct Known {
     used: Msat,
     left: LeftToBuy,
-    so_far: SoFar,
+    /// Where the batch has run already.
+    so_far: Option<SoFar>,
+    duplicates: Option<Duplicated>,
+    /// How running it would end, as far as what it leaves out decides that.
+    code: ExitCode,
 }
 
+/// None where the ledger knows neither the batch nor any purchase that the plan would repeat.
 fn known_batch(
     options: &PlanOptions,
     of_results: Option<String>,
     manifest: &Manifest,
     plan: &Plan,
+    limits: &Limits,
 ) -> Result<Option<Known>, Failure> {
     if !options.ledger.exists() {
         return Ok(None);
     }
-    let name = match of_results {
-        Some(name) => name,
-        None => match input::batch_name(&options.manifest, manifest) {
-            Ok(name) => name,
-            Err(_) => return Ok(None),
-        },
-    };
+    let is_of_results = of_results.is_some();
+    let name = of_results.or_else(|| input::batch_name(&options.manifest, manifest).ok());
     let books = Books::open(&options.ledger, OpenMode::Read)?;
-    let Some(batch) = books.batch(&name)? else { return Ok(None) };
+    let batch = name.map(|name| books.batch(&name)).transpose()?.flatten();
+    let asked = Asked {
+        manifest,
+        plan,
+        choice: &Choice::default(),
+        retake: &Retake::default(),
+        zone: &input::time_zone(limits, &options.system_time_zone)?,
+        of_results: batch.as_ref().filter(|_| is_of_results),
+    };
+    let foresight = Foresight::of(&books, batch.as_ref().map(|batch| batch.key), &asked)?;
+    if batch.is_none() && foresight.duplicates.count == 0 {
+        return Ok(None);
+    }
+    let (left, code) = foresight.left()?;
+    let (used, so_far) = spent(&books, batch.as_ref())?;
+    let duplicates = (foresight.duplicates.count > 0).then(|| Duplicated {
+        jobs: foresight.duplicates.count,
+        price: foresight.duplicates.price,
+        are_bought: foresight.buys_duplicates(),
+        first: originals(&foresight.duplicates),
+    });
+    Ok(Some(Known { used, left, so_far, duplicates, code }))
+}
+
+/// What the batch has used of its limit, and spent.
+fn spent(books: &Books, batch: Option<&Batch>) -> Result<(Msat, Option<SoFar>), Failure> {
+    let Some(batch) = batch else { return Ok((Msat::ZERO, None)) };
     let counts = books.counts(batch.key)?;
-    let used = money::used(&counts)?;
-    let left = money::left_to_buy(Some((&books, batch.key)), plan, manifest, &Choice::default(), &Retake::default())?;
     let so_far = SoFar { spent: counts.spent, fees: counts.fees, refunded: counts.refunded };
-    Ok(Some(Known { used, left, so_far }))
+    Ok((money::used(&counts)?, Some(so_far)))
 }

@@ -236,7 +236,7 @@ impl Config {
     /// Where there is no place for a ledger, or the manifest's kind cannot be told.
     pub fn doctor(self, args: DoctorArgs) -> Result<DoctorOptions, Failure> {
         let flags = Layer::default().reading(&args.reading).limits(&args.limits).output(&args.output);
-        let config_file = self.file_path.clone();
+        let (config_file, system_time_zone) = (self.file_path.clone(), self.system_time_zone());
         let (all, limits) = self.lay(flags.node(&args.node).ledger(&args.ledger));
         let output = all.output();
         if output.format == Format::Csv {
@@ -251,6 +251,7 @@ impl Config {
             output,
             ledger: all.ledger()?,
             config_file,
+            system_time_zone,
         })
     }
 

@@ -35,6 +35,7 @@ mod faults;
 #[cfg(test)]
 mod files_and_refunds;
 #[cfg(test)]
+mod foretold;
 mod gated;
 #[cfg(test)]
 mod killed;

@@ -1,6 +1,9 @@
 //! What a manifest would buy: how much, the dearest job, and of each endpoint the cheapest one.
 
-use crate::cli::config::{DoctorOptions, ManifestOptions};
+use std::collections::HashSet;
+
+use crate::cli::config::{Choice, DoctorOptions, ManifestOptions};
+use crate::cli::foresight::{Asked, Foresight};
 use crate::cli::{Failure, input, money};
 use crate::ledger::sqlite::{Books, Retake};
 use crate::money::{Msat, Sats};
@@ -35,37 +38,57 @@ pub(super) fn survey(
     options: &DoctorOptions,
     books: Option<&Books>,
 ) -> Result<Survey, Failure> {
-    let opened = input::open(manifest, None).map_err(Failure::Input)?;
-    let (plan, limits) = input::plan(&opened, &options.limits)?;
-    let batch = input::batch_name(manifest, &opened).ok();
-    let known = match (books, &batch) {
-        (Some(books), Some(name)) => books.batch(name)?.map(|batch| (books, batch.key)),
-        (Some(_) | None, _) => None,
+    let mut opened = input::open(manifest, None).map_err(Failure::Input)?;
+    let of_results = match books {
+        Some(_) => input::batch_of_results(&mut opened, &options.ledger)?,
+        None => None,
     };
+    let is_of_results = of_results.is_some();
+    let (plan, limits) = input::plan(&opened, &options.limits)?;
+    let batch = of_results.or_else(|| input::batch_name(manifest, &opened).ok());
+    let none = Books::in_memory()?;
+    let books = books.unwrap_or(&none);
+    let known = batch.as_ref().map(|name| books.batch(name)).transpose()?.flatten();
+    let foresight = Foresight::of(
+        books,
+        known.as_ref().map(|batch| batch.key),
+        &Asked {
+            manifest: &opened,
+            plan: &plan,
+            choice: &Choice::default(),
+            retake: &Retake::default(),
+            zone: &input::time_zone(&limits, &options.system_time_zone)?,
+            of_results: known.as_ref().filter(|_| is_of_results),
+        },
+    )?;
+    let used = known.as_ref().map(|batch| books.counts(batch.key)).transpose()?;
     let mut survey = Survey {
         batch,
         left: LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO },
         worst_case: Msat::ZERO,
-        used: known.map(|(books, key)| books.counts(key)).transpose()?.map_or(Ok(Msat::ZERO), |c| money::used(&c))?,
+        used: used.map_or(Ok(Msat::ZERO), |counts| money::used(&counts))?,
         max: limits.max_sats.and_then(Sats::msat),
         dearest: Msat::ZERO,
         samples: Vec::new(),
     };
+    let mut to_buy = HashSet::new();
+    foresight.each(&mut |job| {
+        money::add(&mut survey.left, job.price, job.fee_ceiling)?;
+        survey.dearest = survey.dearest.max(job.price);
+        to_buy.insert(job.id);
+        Ok(())
+    })?;
     for job in plan.jobs(&opened) {
         let job = job.map_err(Failure::Input)?;
-        let to_buy = known.map_or(Ok(true), |(books, key)| books.would_buy(key, &Retake::default(), &job))?;
-        survey.add(job, to_buy)?;
+        let is_to_buy = to_buy.contains(&job.id);
+        survey.sample(job, is_to_buy);
     }
     survey.worst_case = money::sum([survey.left.price, survey.left.fee_ceiling])?;
     Ok(survey)
 }
 
 impl Survey {
-    fn add(&mut self, job: PlannedJob, to_buy: bool) -> Result<(), Failure> {
-        if to_buy {
-            money::add(&mut self.left, job.priced.price, job.fee_ceiling)?;
-            self.dearest = self.dearest.max(job.priced.price);
-        }
+    fn sample(&mut self, job: PlannedJob, to_buy: bool) {
         match self.samples.iter_mut().find(|sample| sample.job.endpoint.name == job.endpoint.name) {
             None => self.samples.push(Sample { job, to_buy }),
             Some(known) => {
@@ -75,6 +98,5 @@ impl Survey {
                 }
             }
         }
-        Ok(())
     }
 }

@@ -21,11 +21,20 @@ pub(in crate::cli) fn edition(manifest: &Manifest, zone: &TimeZone) -> Result<St
     Ok(edition.on(&now.to_zoned(zone.clone()).strftime("%Y-%m-%d").to_string()))
 }
 
+/// The first of what was found: the job's id, and in words what it is or may be.
+pub(in crate::cli) fn originals(found: &Duplicates) -> Vec<(String, String)> {
+    let is = |original: &Original| if original.unproved { "may be" } else { "is" };
+    found.first.iter().map(|(id, original)| (id.clone(), format!("{} {original}", is(original)))).collect()
+}
+
 /// What was found, for a person.
 pub(in crate::cli) fn words(found: &Duplicates) -> String {
-    let is = |original: &Original| if original.unproved { "may be" } else { "is" };
-    let named = found.first.iter().take(NAMED_MAX).map(|(id, original)| format!("{id} {} {original}", is(original)));
-    let mut named = named.collect::<Vec<_>>().join(", ");
+    let mut named = originals(found)
+        .into_iter()
+        .take(NAMED_MAX)
+        .map(|(id, original)| format!("{id} {original}"))
+        .collect::<Vec<_>>()
+        .join(", ");
     if usize::try_from(found.count).is_ok_and(|count| count > NAMED_MAX) {
         named.push_str(", …");
     }

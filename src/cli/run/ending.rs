@@ -117,8 +117,8 @@ pub(in crate::cli) fn tell_broken(ledger: &Path, batch: &str, failure: &Failure,
 }
 
 /// The end of a run that was not to touch anything.
-pub(super) fn untouched(counts: &Counts, began: UnixMs) -> Event {
-    Event::RunEnded(Box::new(end(counts, ExitCode::Done, began)))
+pub(super) fn untouched(counts: &Counts, code: ExitCode, began: UnixMs) -> Event {
+    Event::RunEnded(Box::new(end(counts, code, began)))
 }
 
 fn end(counts: &Counts, code: ExitCode, began: UnixMs) -> RunEnded {

@@ -16,12 +16,13 @@ mod words;
 mod world;
 
 pub(super) use carry::{Carried, Work, settings};
-pub(super) use duplicates::{edition, words as duplicate_words};
+pub(super) use duplicates::{edition, originals, words as duplicate_words};
 pub(super) use ending::{Ending, jobs_to_buy, tell, tell_broken, to_buy_words};
 pub(super) use files::{Files, STDOUT, check as check_files, laid_out};
 pub(super) use filing::{Filing, check_template, destination};
 pub(super) use papers::{check as check_papers, gap_words, keep_unknown};
 pub(super) use reporter::Reporter;
+pub(super) use results::no_such_job;
 pub(super) use session::Session;
 pub(super) use words::LeftOut;
 pub(super) use world::{SandboxOptions, World};
@@ -34,6 +35,7 @@ use crate::ledger::sqlite::{Batch, Books, DownloadTo, OpenMode};
 use crate::ledger::{BatchKey, Counts, JobState, Reason};
 use crate::manifest::{Duplicates, Limits, Manifest};
 use crate::money::Msat;
+use crate::payer::Payer;
 use crate::plan::Plan;
 use crate::plan::view::LeftToBuy;
 use crate::run::signals::Stopped;
@@ -41,6 +43,7 @@ use crate::run::{Budget, Clock, Settings, SystemClock, Whose};
 use crate::time::UnixMs;
 
 use super::config::{ManifestSource, Payment, RunOptions};
+use super::foresight::{Asked, Foresight};
 use super::{ExitCode, Failure, input, money, target};
 
 /// Runs a batch.
@@ -440,9 +443,7 @@ impl<'a> Runner<'a> {
     }
 
     fn time_zone(&self, limits: &Limits) -> Result<jiff::tz::TimeZone, Failure> {
-        let name = limits.time_zone.as_deref().unwrap_or(&self.options.system_time_zone);
-        jiff::tz::TimeZone::get(name)
-            .map_err(|error| Failure::Usage(format!("the time zone {name} is not known: {error}")))
+        input::time_zone(limits, &self.options.system_time_zone)
     }
 
     fn settings(&self, limits: &Limits, batch: &Batch) -> Result<Settings, Failure> {
@@ -487,7 +488,15 @@ impl<'a> Runner<'a> {
         session::tell_remarks(manifest, &plan, &self.reporter);
         let batch = books.as_ref().zip(known.as_ref().map(|batch| batch.key));
         let mut counts = batch.map(|(books, key)| books.counts(key)).transpose()?.unwrap_or_default();
-        let left = money::left_to_buy(batch, &plan, manifest, &self.options.choice, &retake)?;
+        let asked = Asked {
+            manifest,
+            plan: &plan,
+            choice: &self.options.choice,
+            retake: &retake,
+            zone: &self.time_zone(&limits)?,
+            of_results: known.as_ref().filter(|_| of_results),
+        };
+        let (left, code) = self.foresee(books.as_ref(), known.as_ref(), &asked).await?;
         self.reporter.hear(&planned(plan.totals().job_count, &counts, &left, to.as_ref()));
         let partial = self.options.choice.partial;
         questions::batch_cap(partial, &limits, money::used(&counts)?, &left)?;
@@ -495,13 +504,42 @@ impl<'a> Runner<'a> {
         if known.is_none() {
             counts.planned = plan.totals().price;
         }
-        self.reporter.hear(&ending::untouched(&counts, self.began));
+        self.reporter.hear(&ending::untouched(&counts, code, self.began));
         self.reporter.say(&format!(
             "dry run: limits hold, node {} ({}, {}) is ready; no origin was asked, nothing was written, nothing was \
              spent\n",
             node.id.0, node.network, node.version
         ));
-        Ok(ExitCode::Done)
+        Ok(code)
+    }
+
+    /// What a run would buy, and how it would end where it leaves out something that is asked for; that is told.
+    async fn foresee(
+        &self,
+        books: Option<&Books>,
+        known: Option<&Batch>,
+        asked: &Asked<'_>,
+    ) -> Result<(LeftToBuy, ExitCode), Failure> {
+        let none;
+        let books = match books {
+            Some(books) => books,
+            None => {
+                none = Books::in_memory()?;
+                &none
+            }
+        };
+        let mut foresight = Foresight::of(books, known.map(|batch| batch.key), asked)?;
+        session::tell_load(foresight.report(), &self.reporter);
+        if foresight.duplicates.count > 0
+            && let Some(payer) = &self.world.payer
+            && let Ok(node) = payer.node().await
+        {
+            foresight.compare(Some(node.network))?;
+        }
+        if foresight.duplicates.count > 0 {
+            self.reporter.warn(duplicate_words(&foresight.duplicates));
+        }
+        foresight.left()
     }
 }
 

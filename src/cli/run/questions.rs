@@ -1,9 +1,9 @@
 //! What is checked and asked before the first purchase: limits, node, balance, and the person.
 
-use std::collections::HashSet;
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use crate::cli::config::{Choice, RunOptions};
+use crate::cli::money::Chosen;
 use crate::cli::{Failure, money};
 use crate::ledger::BatchKey;
 use crate::ledger::sqlite::{Books, Duplicates};
@@ -25,20 +25,9 @@ pub(super) fn chosen(
     choice: &Choice,
     duplicates: bool,
 ) -> Result<(LeftToBuy, Vec<String>), Failure> {
-    let mut meant = Vec::new();
-    let mut left = LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO };
-    let only: HashSet<&str> = choice.only.iter().map(String::as_str).collect();
-    books.to_buy(batch, duplicates, &mut |job| {
-        let wanted = only.is_empty() || only.contains(job.id.as_str());
-        if wanted && choice.limit.is_none_or(|limit| left.jobs < limit) {
-            money::add(&mut left, job.price, job.fee_ceiling)?;
-            if job.is_duplicate {
-                meant.push(job.id);
-            }
-        }
-        Ok::<_, Failure>(())
-    })??;
-    Ok((left, meant))
+    let mut chosen = Chosen::of(choice);
+    books.to_buy(batch, duplicates, &mut |job| chosen.add(job))??;
+    Ok((chosen.left, chosen.meant))
 }
 
 /// The bound of the batch over all its runs: its limit, or the worst case that is accepted by going on.

@@ -46,11 +46,7 @@ impl Runner<'_> {
         let mut session = self.recover_first(session).await?;
         let chosen = session.books.choose_rows(known.key, SystemClock.now(), manifest.results_rows())?;
         if let Some(id) = &chosen.unknown {
-            let words = format!(
-                "the batch {name} has no job {id}: new jobs belong into its manifest, {}; nothing was bought",
-                known.manifest
-            );
-            return Err(self.finish_open(session, Failure::Usage(words)).await);
+            return Err(self.finish_open(session, no_such_job(&known, id)).await);
         }
         self.tell_edited(&chosen);
         self.buy_chosen(session, known, chosen).await
@@ -94,6 +90,14 @@ impl Runner<'_> {
         let left_out = LeftOut { not_as_planned: chosen.edited.count > 0, ..LeftOut::default() };
         self.go_on(GoingOn { session, batch, files, limits: &limits, filing, to, meant, nothing, left_out }).await
     }
+}
+
+/// A results file with a row that its batch does not know.
+pub(in crate::cli) fn no_such_job(batch: &Batch, id: &str) -> Failure {
+    Failure::Usage(format!(
+        "the batch {} has no job {id}: new jobs belong into its manifest, {}; nothing was bought",
+        batch.name, batch.manifest
+    ))
 }
 
 /// Where the batch writes its files: where it did before, else beside its manifest.

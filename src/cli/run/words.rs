@@ -119,7 +119,7 @@ pub(in crate::cli) struct LeftOut {
 
 impl LeftOut {
     /// Of the words that loading the plan has heard.
-    pub(super) fn of(load: &PlanLoad) -> Self {
+    pub(in crate::cli) fn of(load: &PlanLoad) -> Self {
         let is_waiting = |why: &Unmet| *why == Unmet::Open;
         Self {
             not_as_planned: load.unmet.iter().any(|(_, why)| !is_waiting(why)),

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use rusqlite::{Connection, params};
 
 use super::convert::Json;
-use super::duplicates::BOUGHT;
+use super::duplicates::{BOUGHT, Rows};
 use super::error::Fault;
 use super::recognise::given;
 use crate::catalog::{ImageSource, Value};
@@ -52,8 +52,8 @@ impl Unproven {
         Ok(found)
     }
 
-    /// Learns what was bought, where this row of a plan proves it.
-    pub(super) fn learn(&mut self, tx: &Connection, job: &PlannedJob, endpoint: i64) -> Result<(), Fault> {
+    /// The purchases that this row of a plan proves to be what it asks for.
+    pub(super) fn proved(&mut self, job: &PlannedJob) -> Vec<JobKey> {
         let mut proved = Vec::new();
         if !self.by_made_id.is_empty() {
             proved.extend(self.by_made_id.remove(&made_id(&job.content)).into_iter().flatten());
@@ -61,12 +61,23 @@ impl Unproven {
         if !self.by_cells.is_empty() {
             proved.extend(self.by_cells.remove(&cells(&job.endpoint.name, &job.params)).into_iter().flatten());
         }
-        for key in proved {
+        proved
+    }
+
+    /// Learns what was bought, where this row of a plan proves it.
+    pub(super) fn learn(&mut self, tx: &Connection, job: &PlannedJob, endpoint: i64) -> Result<(), Fault> {
+        for key in self.proved(job) {
             tx.prepare_cached(
                 "UPDATE jobs SET content = ?2, endpoint = ?3, params = ?4, given = ?5
                  WHERE id = ?1 AND content = zeroblob(32)",
             )?
-            .execute(params![key, job.content, endpoint, Json(&job.params), given(&job.endpoint, &job.params)])?;
+            .execute(params![
+                key,
+                job.content,
+                endpoint,
+                Json(&job.params),
+                given(&job.endpoint, &job.params)
+            ])?;
         }
         Ok(())
     }
@@ -114,9 +125,18 @@ pub(super) struct MayRepeat {
 impl MayRepeat {
     /// What is known by its receipt alone, of this network where it is known, and still unproved; none where nothing is. A made
     /// id tells its content: where no row has proved it, no row is the same.
-    pub(super) fn of(conn: &Connection, batch: BatchKey, network: Option<Network>) -> Result<Option<Self>, Fault> {
+    pub(super) fn of(
+        conn: &Connection,
+        batch: BatchKey,
+        network: Option<Network>,
+        manifest: Rows,
+    ) -> Result<Option<Self>, Fault> {
+        let learnt = match manifest {
+            Rows::Loaded => "",
+            Rows::Planned => "AND o.id NOT IN (SELECT id FROM temp.learnt)",
+        };
         let mut statement = conn.prepare_cached(&format!(
-            "SELECT o.id, o.job, o.batch = ?1 FROM jobs o WHERE o.content = zeroblob(32) AND {BOUGHT}
+            "SELECT o.id, o.job, o.batch = ?1 FROM jobs o WHERE o.content = zeroblob(32) AND {BOUGHT} {learnt}
                  AND NOT (SELECT sandbox FROM batches WHERE id = o.batch)
                  AND (?2 IS NULL OR ?2 = (SELECT i.network FROM payments p JOIN intents i ON i.payment = p.id
                      WHERE p.job = o.id AND p.state <> 'dead'))

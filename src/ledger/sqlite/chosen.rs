@@ -33,6 +33,14 @@ struct Stored {
     params: Vec<(String, Value)>,
 }
 
+/// A job that stands otherwise once rows are chosen.
+pub(super) struct Mark {
+    pub(super) key: JobKey,
+    from: JobState,
+    pub(super) state: JobState,
+    reason: Reason,
+}
+
 impl Books {
     /// Which ledger this is, in hex: the same for every copy of it.
     ///
@@ -94,6 +102,24 @@ impl Books {
         now: UnixMs,
         rows: impl IntoIterator<Item = ResultsRow>,
     ) -> Result<ChosenRows, LedgerError> {
+        let (chosen, marks) = self.compare_rows(batch, rows)?;
+        self.write(|tx, _| {
+            for Mark { key, from, state, reason } in marks {
+                let sql = "UPDATE jobs SET state = ?2, reason = ?3, wait_until = NULL WHERE id = ?1";
+                tx.prepare_cached(sql)?.execute(params![key, state, reason])?;
+                append_transition(tx, now, key, from, state, reason)?;
+            }
+            Ok(())
+        })?;
+        Ok(chosen)
+    }
+
+    /// What the rows choose, and how jobs stand otherwise then.
+    pub(super) fn compare_rows(
+        &self,
+        batch: BatchKey,
+        rows: impl IntoIterator<Item = ResultsRow>,
+    ) -> Result<(ChosenRows, Vec<Mark>), LedgerError> {
         let mut chosen = ChosenRows::default();
         let mut marks = Vec::new();
         for row in rows {
@@ -112,17 +138,11 @@ impl Books {
                 let again = matches!(stored.state, JobState::Pending | JobState::Refused | JobState::Failed);
                 (again && tried_again(stored.state, stored.reason)).then_some((JobState::Pending, Reason::None))
             };
-            marks.extend(to.filter(|to| *to != (stored.state, stored.reason)).map(|to| (stored, to)));
+            let (key, from) = (stored.key, stored.state);
+            let to = to.filter(|to| *to != (stored.state, stored.reason));
+            marks.extend(to.map(|(state, reason)| Mark { key, from, state, reason }));
         }
-        self.write(|tx, _| {
-            for (stored, (state, reason)) in marks {
-                let sql = "UPDATE jobs SET state = ?2, reason = ?3, wait_until = NULL WHERE id = ?1";
-                tx.prepare_cached(sql)?.execute(params![stored.key, state, reason])?;
-                append_transition(tx, now, stored.key, stored.state, state, reason)?;
-            }
-            Ok(())
-        })?;
-        Ok(chosen)
+        Ok((chosen, marks))
     }
 
     fn stored(&self, batch: BatchKey, id: &str) -> Result<Option<Stored>, Fault> {

@@ -66,13 +66,32 @@ pub struct ToBuy {
 }
 
 /// A job that the pass has found.
-struct Found {
-    key: JobKey,
-    id: String,
-    price: Msat,
+pub(super) struct Found {
+    pub(super) key: JobKey,
+    pub(super) id: String,
+    pub(super) price: Msat,
     seq: i64,
-    was_aside: bool,
-    original: Option<(JobKey, bool)>,
+    pub(super) was_aside: bool,
+    pub(super) original: Option<(JobKey, bool)>,
+}
+
+/// Where rows of a manifest stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rows {
+    /// Among the jobs, as the last load has written them.
+    Loaded,
+    /// In the table of this connection alone that [`Books::foresee`] makes.
+    Planned,
+}
+
+impl Rows {
+    /// The table.
+    pub(super) const fn table(self) -> &'static str {
+        match self {
+            Self::Loaded => "jobs",
+            Self::Planned => "temp.planned",
+        }
+    }
 }
 
 impl Books {
@@ -94,7 +113,7 @@ impl Books {
             }
             let mut duplicates = Duplicates::default();
             let only: HashSet<&String> = compared.only.iter().collect();
-            let found = find(tx, batch, compared.network)?;
+            let found = find(tx, batch, compared.network, (Rows::Loaded, Rows::Loaded))?;
             let mut mark = tx.prepare_cached(
                 "UPDATE jobs SET state = 'refused', reason = 'duplicate', error = ?2, wait_until = NULL, finished_at = ?3
                  WHERE id = ?1",
@@ -160,23 +179,7 @@ impl Books {
         duplicates: bool,
         each: &mut dyn FnMut(ToBuy) -> Result<(), E>,
     ) -> Result<Result<(), E>, LedgerError> {
-        self.read(|books| {
-            let mut statement = books.conn.prepare_cached(
-                "SELECT job, price_msat, fee_ceiling_msat, state = 'refused' FROM jobs
-                 WHERE batch = ?1 AND superseded = 0
-                     AND (state = 'pending' OR (?2 AND state = 'refused' AND reason = 'duplicate'))
-                 ORDER BY seq, id",
-            )?;
-            let mut rows = statement.query(params![batch, duplicates])?;
-            while let Some(row) = rows.next()? {
-                let (price, fee_ceiling) = (row.get(1)?, row.get(2)?);
-                let job = ToBuy { id: row.get(0)?, price, fee_ceiling, is_duplicate: row.get(3)? };
-                if let Err(error) = each(job) {
-                    return Ok(Err(error));
-                }
-            }
-            Ok(Ok(()))
-        })
+        self.read(|books| to_buy(&books.conn, batch, duplicates, Rows::Loaded, each))
     }
 
     /// The purchase, of any batch, that the job with this request would repeat; none where a person means it to.
@@ -194,7 +197,7 @@ impl Books {
 }
 
 impl Duplicates {
-    fn add(&mut self, id: String, price: Msat, original: Original) -> Result<(), Fault> {
+    pub(super) fn add(&mut self, id: String, price: Msat, original: Original) -> Result<(), Fault> {
         self.count = self.count.saturating_add(1);
         let sum = self.price.checked_add(price);
         self.price = sum.ok_or_else(|| Fault::Contradiction("the prices of the duplicates do not fit".to_owned()))?;
@@ -203,6 +206,30 @@ impl Duplicates {
         }
         Ok(())
     }
+}
+
+/// See [`Books::to_buy`].
+pub(super) fn to_buy<E>(
+    conn: &Connection,
+    batch: BatchKey,
+    duplicates: bool,
+    rows: Rows,
+    each: &mut dyn FnMut(ToBuy) -> Result<(), E>,
+) -> Result<Result<(), E>, Fault> {
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT job, price_msat, fee_ceiling_msat, state = 'refused' FROM {}
+         WHERE batch = ?1 AND superseded = 0 AND (state = 'pending' OR (?2 AND state = 'refused' AND reason = 'duplicate'))
+         ORDER BY seq, id",
+        rows.table()
+    ))?;
+    let mut rows = statement.query(params![batch, duplicates])?;
+    while let Some(row) = rows.next()? {
+        let (id, price, fee_ceiling) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        if let Err(error) = each(ToBuy { id, price, fee_ceiling, is_duplicate: row.get(3)? }) {
+            return Ok(Err(error));
+        }
+    }
+    Ok(Ok(()))
 }
 
 /// What is still to be bought is of the manifest's edition; what was bought keeps its own, and so does what was set aside: it
@@ -224,35 +251,46 @@ enum By {
     Content,
     /// What the manifest gives: a default of the catalogue may have changed since.
     Given,
+    /// What is bought, as far as only this manifest proves it: see `by_receipt`.
+    Learnt,
 }
 
-/// That a purchase `o` is itself a row of the manifest of `r`, with the same id and content, as the last load found it.
-fn is_row_of_the_manifest(by: By) -> String {
-    let same = match by {
-        By::Content => "coalesce(l.row_content, l.content) = o.content",
-        By::Given => "coalesce(l.row_given, l.given) = o.given",
+/// That a purchase `o` is itself a row of the manifest of `r`, with the same id and content.
+fn is_row_of_the_manifest(by: By, manifest: Rows) -> String {
+    let same = match (manifest, by) {
+        (Rows::Loaded, By::Content) => "coalesce(l.row_content, l.content) = o.content",
+        (Rows::Loaded, By::Given) => "coalesce(l.row_given, l.given) = o.given",
+        (Rows::Planned, By::Content) => "l.content = o.content",
+        (Rows::Planned, By::Given) => "l.given = o.given",
+        (Rows::Loaded | Rows::Planned, By::Learnt) => "l.content = n.content",
+    };
+    let is_of_the_last_load = match manifest {
+        Rows::Loaded => "AND l.last_load = (SELECT loads FROM batches WHERE id = r.batch)",
+        Rows::Planned => "",
     };
     format!(
-        "o.batch = r.batch AND EXISTS (SELECT 1 FROM jobs l WHERE l.batch = r.batch AND l.job = o.job AND l.superseded = 0
-             AND l.last_load = (SELECT loads FROM batches WHERE id = r.batch) AND {same})"
+        "o.batch = r.batch AND EXISTS (SELECT 1 FROM {} l WHERE l.batch = r.batch AND l.job = o.job AND l.superseded = 0
+             {is_of_the_last_load} AND {same})",
+        manifest.table()
     )
 }
 
 /// The purchase `o` that the job `r` would repeat on the network ?2: a subquery.
-fn purchase(by: By) -> String {
+fn purchase(by: By, manifest: Rows) -> String {
     let same = match by {
-        By::Content => "o.content = r.content",
-        By::Given => "o.given = r.given AND o.content <> r.content",
+        By::Content => "jobs o WHERE o.content = r.content",
+        By::Given => "jobs o WHERE o.given = r.given AND o.content <> r.content",
+        By::Learnt => "temp.learnt n JOIN jobs o ON o.id = n.id WHERE n.content = r.content",
     };
     format!(
-        "(SELECT o.id FROM jobs o WHERE {same} AND {BOUGHT} AND {ONE_EDITION}
+        "(SELECT o.id FROM {same} AND {BOUGHT} AND {ONE_EDITION}
              AND NOT (o.batch = r.batch AND o.job = r.job)
              AND NOT ({row})
              AND NOT (SELECT sandbox FROM batches WHERE id = o.batch)
              AND (?2 IS NULL OR ?2 = (SELECT i.network FROM payments p JOIN intents i ON i.payment = p.id
                  WHERE p.job = o.id AND p.state <> 'dead'))
          LIMIT 1)",
-        row = is_row_of_the_manifest(by)
+        row = is_row_of_the_manifest(by, manifest)
     )
 }
 
@@ -262,22 +300,19 @@ fn is_free() -> &'static str {
         AND e.content = r.content))"
 }
 
-/// Every job of the batch that is to be bought and is bought already, and every one that was set aside before.
-fn find(tx: &Connection, batch: BatchKey, network: Option<Network>) -> Result<Vec<Found>, Fault> {
+/// Every job of the batch that is to be bought and is bought already, and every one that was set aside before: the jobs as they
+/// stand in the first place, beside the manifest as it stands in the second.
+pub(super) fn find(
+    tx: &Connection,
+    batch: BatchKey,
+    network: Option<Network>,
+    rows: (Rows, Rows),
+) -> Result<Vec<Found>, Fault> {
     if is_play(tx, batch)? {
         return Ok(Vec::new());
     }
-    let unproved = MayRepeat::of(tx, batch, network)?;
-    let sql = format!(
-        "SELECT r.id, r.job, r.price_msat, r.seq, r.state = 'refused', r.take = 1 AND NOT ({free}),
-             CASE WHEN {free} THEN NULL ELSE {content} END, CASE WHEN {free} THEN NULL ELSE {given} END
-         FROM jobs r WHERE r.batch = ?1 AND r.superseded = 0
-             AND r.state IN ('pending', 'refused') AND (r.state = 'pending' OR r.reason = 'duplicate')",
-        free = is_free(),
-        content = purchase(By::Content),
-        given = purchase(By::Given),
-    );
-    let mut statement = tx.prepare_cached(&sql)?;
+    let unproved = MayRepeat::of(tx, batch, network, rows.1)?;
+    let mut statement = tx.prepare_cached(&finding(rows))?;
     let mut rows = statement.query(params![batch, network])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
@@ -296,6 +331,23 @@ fn find(tx: &Connection, batch: BatchKey, network: Option<Network>) -> Result<Ve
     Ok(found)
 }
 
+/// The joined pass: each purchase is found by an index.
+pub(super) fn finding((jobs, manifest): (Rows, Rows)) -> String {
+    let mut content = purchase(By::Content, manifest);
+    if manifest == Rows::Planned {
+        content = format!("coalesce({content}, {})", purchase(By::Learnt, manifest));
+    }
+    format!(
+        "SELECT r.id, r.job, r.price_msat, r.seq, r.state = 'refused', r.take = 1 AND NOT ({free}),
+             CASE WHEN {free} THEN NULL ELSE {content} END, CASE WHEN {free} THEN NULL ELSE {given} END
+         FROM {table} r WHERE r.batch = ?1 AND r.superseded = 0
+             AND r.state IN ('pending', 'refused') AND (r.state = 'pending' OR r.reason = 'duplicate')",
+        free = is_free(),
+        given = purchase(By::Given, manifest),
+        table = jobs.table(),
+    )
+}
+
 fn is_play(conn: &Connection, batch: BatchKey) -> Result<bool, Fault> {
     let found = conn.prepare_cached("SELECT sandbox FROM batches WHERE id = ?1")?.query_row([batch], |row| row.get(0));
     Ok(found.optional()?.unwrap_or(false))
@@ -308,7 +360,14 @@ pub(super) fn bought_elsewhere(
     digest: &[u8; 32],
     network: Network,
 ) -> Result<Option<Original>, Fault> {
-    let sql = format!(
+    let mut statement = conn.prepare_cached(&comparing())?;
+    let found = statement.query_row(params![job, digest, network], |row| row.get(0)).optional()?;
+    found.map(|key| original_of(conn, (key, false))).transpose()
+}
+
+/// The purchase with the request ?2, on the network ?3, that the job ?1 would repeat.
+pub(super) fn comparing() -> String {
+    format!(
         "SELECT o.id FROM jobs r, intents i JOIN payments p ON p.id = i.payment JOIN jobs o ON o.id = p.job
          WHERE r.id = ?1 AND i.request_digest = ?2 AND i.network = ?3 AND p.state <> 'dead' AND {BOUGHT}
              AND {ONE_EDITION}
@@ -319,13 +378,11 @@ pub(super) fn bought_elsewhere(
              AND NOT ({free})
          LIMIT 1",
         free = is_free(),
-        row = is_row_of_the_manifest(By::Content),
-    );
-    let found = conn.prepare_cached(&sql)?.query_row(params![job, digest, network], |row| row.get(0)).optional()?;
-    found.map(|key| original_of(conn, (key, false))).transpose()
+        row = is_row_of_the_manifest(By::Content, Rows::Loaded),
+    )
 }
 
-fn original_of(conn: &Connection, (key, other_default): (JobKey, bool)) -> Result<Original, Fault> {
+pub(super) fn original_of(conn: &Connection, (key, other_default): (JobKey, bool)) -> Result<Original, Fault> {
     let mut statement: CachedStatement<'_> = conn.prepare_cached(
         "SELECT b.name, o.job, coalesce(p.paid_at, p.intended_at, o.started_at, b.created_at), o.content = zeroblob(32)
          FROM jobs o JOIN batches b ON b.id = o.batch

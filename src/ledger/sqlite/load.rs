@@ -12,7 +12,9 @@ use super::convert::{Json, int};
 use super::error::{Fault, contradiction};
 use super::job::append_transition;
 use super::recognise::given;
-use super::words::{listen, take_back_repeat, take_back_set_aside, take_back_unaccepted, would_repeat};
+use super::words::{
+    can_be_taken_back, listen, take_back_repeat, take_back_set_aside, take_back_unaccepted, would_repeat,
+};
 use crate::catalog::Endpoint;
 use crate::ledger::word::{Heard, Retake, Unmet};
 use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Reason, tried_again};
@@ -91,6 +93,25 @@ impl IdList {
     }
 }
 
+impl PlanLoad {
+    /// Notes what is decided of a known job, as far as a person hears of it.
+    pub(super) fn note(&mut self, step: &Step, unmet: Option<Unmet>, known: &Known, job: &PlannedJob) {
+        if let Some(why) = unmet
+            && self.unmet.len() < IDS_MAX
+        {
+            self.unmet.push((job.id.clone(), why));
+        }
+        match step {
+            Step::Replace => self.replaced.add(&job.id),
+            Step::Mark(Reason::Changed) => self.changed.add(&job.id),
+            Step::Withdraw | Step::TakeBack => self.withdrawn.add(&job.id),
+            Step::Retake => self.retaken.add(&job.id),
+            Step::Keep if is_open(known.state) && known.content != job.content => self.open_as_begun.add(&job.id),
+            Step::Keep | Step::Refresh | Step::Again | Step::Mark(_) => {}
+        }
+    }
+}
+
 impl Books {
     /// Writes the resolved jobs of a plan into the batch, in one transaction; positions are numbered anew, in the order
     /// in which jobs come. Jobs are not kept in memory.
@@ -127,41 +148,8 @@ impl Books {
 }
 
 impl Books {
-    /// Whether loading a plan with this job, and what is wanted once more, would make it one to buy. Nothing is written.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn would_buy(&self, batch: BatchKey, retake: &Retake, job: &PlannedJob) -> Result<bool, LedgerError> {
-        self.read(|books| {
-            let known = books.conn.prepare_cached(FIND)?.query_row(params![batch, job.id], known_of_row).optional()?;
-            let Some(known) = known else { return Ok(true) };
-            let other = known.content != job.content;
-            Ok(match known.state {
-                JobState::Pending | JobState::Refused | JobState::Failed if other && known.take > 1 => {
-                    !would_repeat(&books.conn, batch, retake, job)?
-                }
-                JobState::Pending => true,
-                JobState::Refused | JobState::Failed => {
-                    other || is_tried_again(&known, job, books.endpoint_row(&job.endpoint)?)
-                }
-                JobState::Delivered
-                | JobState::Downloaded
-                | JobState::Lost
-                | JobState::Refunded
-                | JobState::Running
-                | JobState::InDoubt
-                | JobState::Paid
-                | JobState::RefundOffered => {
-                    retake.concerns(&job.id, known.state) && listen(&books.conn, batch, retake, job)? == Heard::Buys
-                }
-            })
-        })
-    }
-}
-
-impl Books {
     /// The endpoint's row; 0, which is none, where it is not there yet.
-    fn endpoint_row(&self, endpoint: &Endpoint) -> Result<i64, Fault> {
+    pub(super) fn endpoint_row(&self, endpoint: &Endpoint) -> Result<i64, Fault> {
         let (hash, _) = endpoint_json(endpoint)?;
         let row = self
             .conn
@@ -178,23 +166,25 @@ fn endpoint_json(endpoint: &Endpoint) -> Result<([u8; 32], String), Fault> {
     Ok((Sha256::digest(&json).into(), json))
 }
 
-/// A job's latest take, as its row stands.
-struct Known {
-    key: JobKey,
-    take: u32,
-    state: JobState,
-    reason: Reason,
-    content: ContentHash,
+/// A take of a job, as its row stands.
+pub(super) struct Known {
+    pub(super) key: JobKey,
+    pub(super) take: u32,
+    pub(super) state: JobState,
+    pub(super) reason: Reason,
+    pub(super) content: ContentHash,
     endpoint: i64,
     last_load: i64,
     price: Msat,
     fee_ceiling: Msat,
     max_cost: Option<Msat>,
+    pub(super) edition: String,
+    pub(super) meant: bool,
 }
 
 /// What becomes of a known job.
 #[derive(PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     /// Only its place in the manifest is refreshed.
     Keep,
     /// Place, price and ceiling are refreshed.
@@ -231,9 +221,10 @@ pub(super) struct Load<'a> {
     pub(super) report: PlanLoad,
 }
 
+/// The latest take of a job that is before that one.
 const FIND: &str = "
-    SELECT id, take, state, reason, content, endpoint, last_load, price_msat, fee_ceiling_msat, max_cost_msat
-    FROM jobs WHERE batch = ?1 AND job = ?2 ORDER BY take DESC LIMIT 1";
+    SELECT id, take, state, reason, content, endpoint, last_load, price_msat, fee_ceiling_msat, max_cost_msat, edition, meant
+    FROM jobs WHERE batch = ?1 AND job = ?2 AND take < ?3 ORDER BY take DESC LIMIT 1";
 const INSERT: &str = "
     INSERT INTO jobs (batch, job, take, seq, line, endpoint, content, price_msat, fee_ceiling_msat, max_cost_msat,
         state, reason, first_load, last_load, params, extra, given)
@@ -281,7 +272,7 @@ impl<'a> Load<'a> {
     fn take(&mut self, job: &PlannedJob) -> Result<(), Fault> {
         let endpoint = self.endpoint(&job.endpoint)?;
         self.unproven.learn(self.tx, job, endpoint)?;
-        let known = self.find.query_row(params![self.batch, job.id], known_of_row).optional()?;
+        let known = self.find.query_row(params![self.batch, job.id, TAKES_MAX], known_of_row).optional()?;
         match known {
             None => {
                 self.insert(job, 1, endpoint)?;
@@ -293,7 +284,7 @@ impl<'a> Load<'a> {
             Some(mut known) => {
                 let mut step = self.step(&known, job, endpoint)?;
                 if step == Step::TakeBack {
-                    known = self.find.query_row(params![self.batch, job.id], known_of_row)?;
+                    known = self.find.query_row(params![self.batch, job.id, TAKES_MAX], known_of_row)?;
                     step = self.step(&known, job, endpoint)?;
                 }
                 self.carry_out(&known, job, endpoint, &step)?;
@@ -303,73 +294,14 @@ impl<'a> Load<'a> {
         Ok(())
     }
 
-    /// The decision table: how the job stands, and whether it is still the same.
+    /// What becomes of the job, as [`decide`] has it, noted in the report.
     fn step(&mut self, known: &Known, job: &PlannedJob, endpoint: i64) -> Result<Step, Fault> {
-        let same = known.content == job.content;
-        Ok(match known.state {
-            JobState::Pending | JobState::Refused | JobState::Failed if !same => {
-                if known.take > 1 && would_repeat(self.tx, self.batch, self.retake, job)? {
-                    self.report.withdrawn.add(&job.id);
-                    let gone = take_back_repeat(self.tx, self.batch, &job.id)?;
-                    return Ok(if gone { Step::TakeBack } else { Step::Withdraw });
-                }
-                self.report.replaced.add(&job.id);
-                Step::Replace
-            }
-            JobState::Pending if known.reason == Reason::None => Step::Refresh,
-            JobState::Pending | JobState::Refused | JobState::Failed => {
-                if is_tried_again(known, job, endpoint) {
-                    Step::Again
-                } else {
-                    Step::Refresh
-                }
-            }
-            JobState::Running | JobState::InDoubt | JobState::Paid | JobState::RefundOffered => {
-                self.word(known, job)?;
-                if !same {
-                    self.report.open_as_begun.add(&job.id);
-                }
-                Step::Keep
-            }
-            JobState::Delivered | JobState::Downloaded => {
-                if self.word(known, job)? {
-                    Step::Retake
-                } else if same {
-                    // Whether its file is here has nothing to do with the manifest.
-                    Step::Mark(match known.reason {
-                        reason @ (Reason::NotDownloaded | Reason::UrlGone) => reason,
-                        _ => Reason::None,
-                    })
-                } else {
-                    self.report.changed.add(&job.id);
-                    Step::Mark(Reason::Changed)
-                }
-            }
-            JobState::Lost | JobState::Refunded => {
-                if self.word(known, job)? {
-                    Step::Retake
-                } else {
-                    Step::Keep
-                }
-            }
-        })
-    }
-
-    /// Whether a person's word buys the job once more. One that buys nothing is reported.
-    fn word(&mut self, known: &Known, job: &PlannedJob) -> Result<bool, Fault> {
-        if !self.retake.concerns(&job.id, known.state) {
-            return Ok(false);
+        let (step, unmet) = decide(self.tx, self.batch, self.retake, known, job, endpoint)?;
+        self.report.note(&step, unmet, known, job);
+        if step == Step::TakeBack {
+            take_back_repeat(self.tx, self.batch, &job.id)?;
         }
-        Ok(match listen(self.tx, self.batch, self.retake, job)? {
-            Heard::Nothing => false,
-            Heard::Buys => true,
-            Heard::Unmet(why) => {
-                if self.report.unmet.len() < IDS_MAX {
-                    self.report.unmet.push((job.id.clone(), why));
-                }
-                false
-            }
-        })
+        Ok(step)
     }
 
     fn carry_out(&mut self, known: &Known, job: &PlannedJob, endpoint: i64, step: &Step) -> Result<(), Fault> {
@@ -400,7 +332,6 @@ impl<'a> Load<'a> {
                 let Some(take) = known.take.checked_add(1) else { return contradiction("there are too many takes") };
                 self.tx.prepare_cached("UPDATE jobs SET superseded = 1 WHERE id = ?1")?.execute([known.key])?;
                 self.insert(job, take, endpoint)?;
-                self.report.retaken.add(&job.id);
             }
         }
         Ok(())
@@ -564,6 +495,67 @@ impl<'a> Load<'a> {
 /// Endpoint rows remembered while loading.
 const ENDPOINTS_MAX: usize = 1_024;
 
+/// Above every take.
+const TAKES_MAX: i64 = i64::MAX;
+
+/// The latest take of a job; before that take, where one is named.
+pub(super) fn known(conn: &Connection, batch: BatchKey, id: &str, before: Option<u32>) -> Result<Option<Known>, Fault> {
+    let before = before.map_or(TAKES_MAX, i64::from);
+    Ok(conn.prepare_cached(FIND)?.query_row(params![batch, id, before], known_of_row).optional()?)
+}
+
+/// The decision table: how the job stands, and whether it is still the same. With it, why a person's word buys nothing, where
+/// one does not. Nothing is written.
+pub(super) fn decide(
+    conn: &Connection,
+    batch: BatchKey,
+    retake: &Retake,
+    known: &Known,
+    job: &PlannedJob,
+    endpoint: i64,
+) -> Result<(Step, Option<Unmet>), Fault> {
+    let same = known.content == job.content;
+    let is_unbought = matches!(known.state, JobState::Pending | JobState::Refused | JobState::Failed);
+    let heard = match !is_unbought && retake.concerns(&job.id, known.state) {
+        true => listen(conn, batch, retake, job)?,
+        false => Heard::Nothing,
+    };
+    let unmet = if let Heard::Unmet(why) = heard { Some(why) } else { None };
+    let buys = heard == Heard::Buys;
+    let step = match known.state {
+        JobState::Pending | JobState::Refused | JobState::Failed if !same => {
+            match known.take > 1 && would_repeat(conn, batch, retake, job)? {
+                true if can_be_taken_back(conn, batch, &job.id)? => Step::TakeBack,
+                true => Step::Withdraw,
+                false => Step::Replace,
+            }
+        }
+        JobState::Pending if known.reason == Reason::None => Step::Refresh,
+        JobState::Pending | JobState::Refused | JobState::Failed => {
+            if is_tried_again(known, job, endpoint) {
+                Step::Again
+            } else {
+                Step::Refresh
+            }
+        }
+        JobState::Running | JobState::InDoubt | JobState::Paid | JobState::RefundOffered => Step::Keep,
+        JobState::Delivered | JobState::Downloaded if buys => Step::Retake,
+        JobState::Delivered | JobState::Downloaded if !same => Step::Mark(Reason::Changed),
+        // Whether its file is here has nothing to do with the manifest.
+        JobState::Delivered | JobState::Downloaded => Step::Mark(match known.reason {
+            reason @ (Reason::NotDownloaded | Reason::UrlGone) => reason,
+            _ => Reason::None,
+        }),
+        JobState::Lost | JobState::Refunded if buys => Step::Retake,
+        JobState::Lost | JobState::Refunded => Step::Keep,
+    };
+    Ok((step, unmet))
+}
+
+const fn is_open(state: JobState) -> bool {
+    matches!(state, JobState::Running | JobState::InDoubt | JobState::Paid | JobState::RefundOffered)
+}
+
 fn known_of_row(row: &Row<'_>) -> rusqlite::Result<Known> {
     Ok(Known {
         key: row.get(0)?,
@@ -576,6 +568,8 @@ fn known_of_row(row: &Row<'_>) -> rusqlite::Result<Known> {
         price: row.get(7)?,
         fee_ceiling: row.get(8)?,
         max_cost: row.get(9)?,
+        edition: row.get(10)?,
+        meant: row.get(11)?,
     })
 }
 

@@ -15,13 +15,6 @@ const UNACCEPTED: &str = "n.batch = ?1 AND n.take > 1 AND n.attempts = 0
     AND (n.state = 'pending' OR (n.state = 'refused' AND n.reason = 'duplicate'))
     AND n.first_load > (SELECT accepted_load FROM batches WHERE id = ?1)";
 
-/// Every take of a job, the latest last. Of one that a person gave up with its payment open, the intent knows until when that
-/// may settle: see `unsettled`.
-const TAKES: &str = "
-    SELECT j.take, j.state, j.reason, j.content, EXISTS (SELECT 1 FROM payments p
-        WHERE p.job = j.id AND p.state <> 'dead' AND p.state = 'intended' AND j.reason <> 'decided')
-    FROM jobs j WHERE j.batch = ?1 AND j.job = ?2 ORDER BY j.take";
-
 impl Books {
     /// Notes that what the last load found to buy was accepted: from now on the takes that it asked for once more stand, each
     /// with the word that asked for it, whatever this run comes to.
@@ -58,6 +51,9 @@ const UNPAID: &str = "n.batch = ?1 AND n.take > 1 AND n.superseded = 0 AND n.sta
     AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.job = n.id)
     AND EXISTS (SELECT 1 FROM jobs e WHERE e.batch = n.batch AND e.job = n.job AND e.take = n.take - 1)";
 
+/// It is set aside as a duplicate.
+const SET_ASIDE: &str = "n.state = 'refused' AND n.reason = 'duplicate'";
+
 /// The takes that nobody has accepted go, and the purchases before them are the latest again.
 pub(super) fn take_back_unaccepted(tx: &Connection, batch: BatchKey) -> Result<(), Fault> {
     take_back(tx, batch, None, &format!("{UNACCEPTED} AND ?2 IS NULL"), None)
@@ -65,19 +61,30 @@ pub(super) fn take_back_unaccepted(tx: &Connection, batch: BatchKey) -> Result<(
 
 /// The takes that are set aside as duplicates go, where they came to no payment: they would hide what was bought before.
 pub(super) fn take_back_set_aside(tx: &Connection, batch: BatchKey, now: UnixMs) -> Result<(), Fault> {
-    let which = format!("{UNPAID} AND n.state = 'refused' AND n.reason = 'duplicate' AND ?2 IS NULL");
+    let which = format!("{UNPAID} AND {SET_ASIDE} AND ?2 IS NULL");
     take_back(tx, batch, Some(now), &which, None)
 }
 
-/// Takes back the job's unbought take, accepted or not, where it came to no payment: the purchase before it is the latest
-/// again. Gives whether it could.
-pub(super) fn take_back_repeat(tx: &Connection, batch: BatchKey, id: &str) -> Result<bool, Fault> {
-    let which = format!("{UNPAID} AND n.job = ?2");
-    let goes = tx.prepare_cached(&format!("SELECT 1 FROM jobs n WHERE {which}"))?.exists(params![batch, id])?;
-    if goes {
-        take_back(tx, batch, None, &which, Some(id))?;
-    }
-    Ok(goes)
+/// Whether the job's latest take is unbought, accepted or not, and came to no payment.
+pub(super) fn can_be_taken_back(conn: &Connection, batch: BatchKey, id: &str) -> Result<bool, Fault> {
+    let which = format!("SELECT 1 FROM jobs n WHERE {UNPAID} AND n.job = ?2");
+    Ok(conn.prepare_cached(&which)?.exists(params![batch, id])?)
+}
+
+/// Takes back that take: the purchase before it is the latest again.
+pub(super) fn take_back_repeat(tx: &Connection, batch: BatchKey, id: &str) -> Result<(), Fault> {
+    take_back(tx, batch, None, &format!("{UNPAID} AND n.job = ?2"), Some(id))
+}
+
+/// Takes that a load takes back before anything else: nobody has accepted them, or they are set aside.
+fn taken_back() -> String {
+    format!("({UNACCEPTED}) OR ({UNPAID} AND {SET_ASIDE})")
+}
+
+/// Whether a load that comes now takes back the job's take with that key.
+pub(super) fn is_taken_back(conn: &Connection, batch: BatchKey, take: JobKey) -> Result<bool, Fault> {
+    let which = format!("SELECT 1 FROM jobs n WHERE n.id = ?2 AND ({})", taken_back());
+    Ok(conn.prepare_cached(&which)?.exists(params![batch, take])?)
 }
 
 /// Those takes go with their histories, and the purchases before them stand in their places in the manifest: marked as changed
@@ -134,8 +141,15 @@ pub(super) fn would_repeat(
     Ok(repeats(retake, &job.id, job.content, &takes(conn, batch, &job.id)?))
 }
 
+/// Every take of a job that stands, the latest last. Of one that a person gave up with its payment open, the intent knows until
+/// when that may settle: see `unsettled`.
 fn takes(conn: &Connection, batch: BatchKey, id: &str) -> Result<Vec<TakeStand>, Fault> {
-    let mut statement = conn.prepare_cached(TAKES)?;
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT n.take, n.state, n.reason, n.content, EXISTS (SELECT 1 FROM payments p
+             WHERE p.job = n.id AND p.state <> 'dead' AND p.state = 'intended' AND n.reason <> 'decided')
+         FROM jobs n WHERE n.batch = ?1 AND n.job = ?2 AND NOT ({}) ORDER BY n.take",
+        taken_back()
+    ))?;
     let stand = |row: &rusqlite::Row<'_>| {
         Ok(TakeStand {
             take: row.get(0)?,

@@ -56,6 +56,7 @@ impl PlanView<'_> {
             ("groups", self.plan.groups().iter().map(group).collect()),
             ("catalog_sources", self.plan.endpoints().iter().map(|endpoint| catalog_source(endpoint)).collect()),
             ("left_to_buy", self.left_to_buy()),
+            ("duplicates", self.duplicates()),
             ("so_far", self.so_far()),
             ("download", json!(self.download)),
             ("warnings", self.plan.warnings().iter().map(warning).collect()),
@@ -69,6 +70,18 @@ impl PlanView<'_> {
             "fees_msat": so_far.fees,
             "refunded_msat": so_far.refunded,
             "net_spent_msat": so_far.spent.checked_sub(so_far.refunded).unwrap_or(Msat::ZERO),
+        })
+    }
+
+    fn duplicates(&self) -> Json {
+        let Some(found) = self.duplicates else { return Json::Null };
+        let first = found.first.iter().map(|(id, original)| json!({ "id": id, "original": original }));
+        json!({
+            "job_count": found.jobs,
+            "total_sats": sats(found.price),
+            "total_msat": found.price,
+            "are_bought": found.are_bought,
+            "first": first.collect::<Vec<_>>(),
         })
     }
 

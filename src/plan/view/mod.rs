@@ -26,8 +26,10 @@ pub struct PlanView<'a> {
     pub source: &'a dyn JobSource,
     /// The manifest, for the reader.
     pub manifest: ManifestFacts,
-    /// What is left to buy, where the batch has already run.
+    /// What is left to buy, where the batch has already run or something is bought already under another name.
     pub left: Option<LeftToBuy>,
+    /// What is bought already under another name, where anything is.
+    pub duplicates: Option<&'a Duplicated>,
     /// What the batch has spent so far, where it has already run.
     pub so_far: Option<SoFar>,
     /// Where a run would write files, with the template of their names; none where it would fetch none.
@@ -43,7 +45,20 @@ pub struct ManifestFacts {
     pub sha256: String,
 }
 
-/// What is left to buy of a batch that has already run.
+/// What a run would leave out, since it is bought already under another name; or buy once more, by a person's word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Duplicated {
+    /// How many jobs.
+    pub jobs: u64,
+    /// Their exact price.
+    pub price: Msat,
+    /// They are bought once more, and are among what is left to buy.
+    pub are_bought: bool,
+    /// The first of them: the job's id, and in words what it repeats.
+    pub first: Vec<(String, String)>,
+}
+
+/// What is left to buy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LeftToBuy {
     /// How many jobs.

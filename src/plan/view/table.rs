@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::{LeftToBuy, PlanView, SoFar, ViewError, image_path};
+use super::{Duplicated, LeftToBuy, PlanView, SoFar, ViewError, image_path};
 use crate::catalog::{Endpoint, Value};
 use crate::harmless::harmless_char;
 use crate::money::{Msat, counted, thousands};
@@ -65,6 +65,7 @@ impl PlanView<'_> {
             ("routing fees, at most", at_most(totals.fee_ceiling), ceiling),
             ("worst case", at_most(totals.worst_case), String::new()),
         ];
+        sums.extend(self.duplicates.map(duplicated));
         if let Some(LeftToBuy { jobs, price, fee_ceiling }) = self.left {
             sums.push(("left to buy", price.to_string(), format!("   {}", counted(jobs, "job"))));
             let worst_case = price.checked_add(fee_ceiling);
@@ -74,6 +75,21 @@ impl PlanView<'_> {
         sums.extend(self.so_far.filter(|so_far| so_far.spent > Msat::ZERO).map(spent));
         sums
     }
+}
+
+/// Duplicates that the table names.
+const NAMED_MAX: usize = 5;
+
+/// What is bought already under another name.
+fn duplicated(found: &Duplicated) -> (&'static str, String, String) {
+    let label = if found.are_bought { "duplicates, bought too" } else { "duplicates, left out" };
+    let named = found.first.iter().take(NAMED_MAX);
+    let mut named: Vec<String> =
+        named.map(|(id, original)| format!("{} {}", shown(id, usize::MAX), shown(original, usize::MAX))).collect();
+    if usize::try_from(found.jobs).is_ok_and(|jobs| jobs > NAMED_MAX) {
+        named.push("…".to_owned());
+    }
+    (label, found.price.to_string(), format!("   {}: {}", counted(found.jobs, "job"), named.join(", ")))
 }
 
 /// What was spent, and on balance where something came back.

@@ -2,6 +2,7 @@
 
 use super::support::*;
 use crate::l402::Network;
+use crate::ledger::sqlite::duplicates::{Rows, comparing, finding};
 use crate::ledger::sqlite::{Books, Compared, Duplicates, Retake};
 use crate::ledger::{BatchKey, Committed, DeadProof, IntentRefusal, JobEnd, JobState, PaymentKey, Reason, Record};
 
@@ -96,14 +97,46 @@ fn a_purchase_is_a_row_of_the_manifest_only_under_its_own_id_and_content() {
     intend(&mut books, june, 1);
     let rows = |pairs: &[(&str, &str)]| pairs.iter().map(|(id, prompt)| planned(&endpoint, id, prompt)).collect();
     let load = |books: &mut Books, pairs: &[(&str, &str)]| {
+        let foreseen = foreseen(books, june, &Retake::default(), rows(pairs));
         load(books, june, &Retake::default(), rows(pairs));
-        aside(books, june).first.into_iter().map(|(id, _)| id).collect::<Vec<_>>()
+        let aside = aside(books, june).first.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+        let bought: Vec<_> = pending(books, june).into_iter().map(|job| job.id).collect();
+        assert_eq!(foreseen, bought, "what is foreseen is what is done");
+        aside
     };
     assert_eq!(load(&mut books, &[("a", "a"), ("b", "a")]), [""; 0], "identical rows are both meant");
     assert_eq!(load(&mut books, &[("b", "a")]), ["b"], "its own row has gone");
     assert_eq!(load(&mut books, &[("a", "other"), ("b", "a")]), ["b"], "its own row is another now");
     assert_eq!(load(&mut books, &[("a", "a"), ("b", "a")]), [""; 0], "and is as it was again");
     assert_eq!(pending(&books, june).len(), 1);
+}
+
+/// A scan of all purchases for each row would take hours where there are a million of both.
+#[test]
+fn every_purchase_is_found_by_an_index() {
+    let (books, june) = in_memory(&["a"]);
+    books.foresee(Some(june), &Retake::default(), "", Vec::<Result<_, ()>>::new()).unwrap();
+    for rows in [(Rows::Loaded, Rows::Loaded), (Rows::Planned, Rows::Planned), (Rows::Planned, Rows::Loaded)] {
+        let sql = format!("EXPLAIN QUERY PLAN {}", finding(rows));
+        let mut statement = books.conn.prepare(&sql).unwrap();
+        let steps =
+            statement.query_map(rusqlite::params![june, None::<Network>], |row| row.get::<_, String>(3)).unwrap();
+        let steps: Vec<String> = steps.map(Result::unwrap).collect();
+        for index in ["jobs_bought (content=?)", "jobs_bought_as_given (given=?)"] {
+            assert!(steps.iter().any(|step| step.contains("SEARCH o") && step.contains(index)), "{index}: {steps:?}");
+        }
+        // The rows of the manifest are gone through once, and nothing else is.
+        let scans: Vec<_> = steps.iter().filter(|step| step.starts_with("SCAN ")).collect();
+        assert!(scans.iter().all(|step| step.starts_with("SCAN r")), "{steps:?}");
+    }
+    let sql = format!("EXPLAIN QUERY PLAN {}", comparing());
+    let mut statement = books.conn.prepare(&sql).unwrap();
+    let digest = [0u8; 32];
+    let steps =
+        statement.query_map(rusqlite::params![1, digest, Network::Regtest], |row| row.get::<_, String>(3)).unwrap();
+    let steps: Vec<String> = steps.map(Result::unwrap).collect();
+    assert!(steps.iter().any(|step| step.contains("intents_by_request (request_digest=?)")), "{steps:?}");
+    assert!(steps.iter().all(|step| !step.starts_with("SCAN ")), "{steps:?}");
 }
 
 #[test]

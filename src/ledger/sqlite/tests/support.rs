@@ -8,7 +8,7 @@ use url::Url;
 
 use crate::catalog::{Apart, Endpoint, Method, PriceRule, Priced, Rate, ResultRule, Terms, Value};
 use crate::l402::{Network, PaymentHash, Preimage, Scheme, Token};
-use crate::ledger::sqlite::{BatchStart, Books, NewBatch, PlanLoad, Retake};
+use crate::ledger::sqlite::{BatchStart, Books, Compared, Foreseen, NewBatch, PlanLoad, Retake, ToBuy};
 use crate::ledger::{
     AnswerKey, AnswerKind, BatchKey, Caps, Committed, DurableIntent, IntentBounds, JobEnd, JobState, LedgerError,
     NewIntent, PaymentKey, PendingJob, Posted, Reason, Record, TakeId,
@@ -86,8 +86,31 @@ pub(super) fn word(id: &str, take: u32) -> Retake {
     Retake::of([TakeId { id: id.to_owned(), take }])
 }
 
+/// Loads the jobs, and holds what that makes of them against what was foreseen.
 pub(super) fn load(books: &mut Books, batch: BatchKey, retake: &Retake, jobs: Vec<PlannedJob>) -> PlanLoad {
-    books.load_plan(batch, NOW, retake, jobs.into_iter().map(Ok::<_, Infallible>)).unwrap()
+    let foreseen =
+        to_buy(&books.foresee(Some(batch), retake, "", jobs.iter().cloned().map(Ok::<_, Infallible>)).unwrap());
+    let load = books.load_plan(batch, NOW, retake, jobs.into_iter().map(Ok::<_, Infallible>)).unwrap();
+    let pending: Vec<_> = books.pending(batch, None, 1_000_000).unwrap().into_iter().map(|job| job.id).collect();
+    assert_eq!(foreseen, pending, "what is foreseen is what is done");
+    load
+}
+
+/// The ids of what running these jobs would buy, with what is bought already under another name left out.
+pub(super) fn foreseen(books: &Books, batch: BatchKey, retake: &Retake, jobs: Vec<PlannedJob>) -> Vec<String> {
+    let foreseen = books.foresee(Some(batch), retake, "", jobs.into_iter().map(Ok::<_, Infallible>)).unwrap();
+    foreseen.compare(&Compared::default()).unwrap();
+    to_buy(&foreseen)
+}
+
+fn to_buy(foreseen: &Foreseen<'_>) -> Vec<String> {
+    let mut ids = Vec::new();
+    let all = &mut |job: ToBuy| {
+        ids.push(job.id);
+        Ok::<_, Infallible>(())
+    };
+    foreseen.to_buy(false, all).unwrap().unwrap();
+    ids
 }
 
 /// Loads jobs of these ids, each with its id as its prompt.

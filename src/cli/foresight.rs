@@ -1,0 +1,125 @@
+//! What running a manifest would buy, and what it would leave out: by the same decisions as a run, and nothing is written.
+
+use jiff::tz::TimeZone;
+
+use crate::l402::Network;
+use crate::ledger::BatchKey;
+use crate::ledger::sqlite::{Batch, Books, Compared, Duplicates, Foreseen, LoadError, PlanLoad, Retake, ToBuy};
+use crate::manifest::{Duplicates as Word, Manifest};
+use crate::plan::Plan;
+use crate::plan::view::LeftToBuy;
+
+use super::config::Choice;
+use super::money::Chosen;
+use super::run::LeftOut;
+use super::{ExitCode, Failure, run};
+
+/// A manifest, and with which words it would be run.
+pub(super) struct Asked<'a> {
+    pub(super) manifest: &'a Manifest,
+    pub(super) plan: &'a Plan,
+    pub(super) choice: &'a Choice,
+    pub(super) retake: &'a Retake,
+    /// Where the day of an edition begins.
+    pub(super) zone: &'a TimeZone,
+    /// The batch with which it goes on, where it holds results.
+    pub(super) of_results: Option<&'a Batch>,
+}
+
+/// What a run would buy.
+pub(super) struct Foresight<'b> {
+    foreseen: Foreseen<'b>,
+    edition: Option<String>,
+    choice: Choice,
+    /// Nothing is chosen.
+    nothing: bool,
+    /// A person's word: what is bought already under another name is bought once more.
+    buys_duplicates: bool,
+    /// What is bought already under another name.
+    pub(super) duplicates: Duplicates,
+    /// Rows of a results file that say something else than the ledger, or that are left out as another ledger's.
+    pub(super) other_rows: u64,
+}
+
+impl<'b> Foresight<'b> {
+    /// Holds the manifest against the ledger: against that batch, or as a new one.
+    pub(super) fn of(books: &'b Books, batch: Option<BatchKey>, asked: &Asked<'_>) -> Result<Self, Failure> {
+        let mut choice = asked.choice.clone();
+        let mut foresight = match asked.of_results {
+            Some(batch) => {
+                let (foreseen, chosen) = books.foresee_rows(batch.key, asked.manifest.results_rows())?;
+                if let Some(id) = &chosen.unknown {
+                    return Err(run::no_such_job(batch, id));
+                }
+                let wanted = std::mem::take(&mut choice.only);
+                choice.only = chosen.ids.into_iter().filter(|id| wanted.is_empty() || wanted.contains(id)).collect();
+                Self {
+                    foreseen,
+                    edition: None,
+                    nothing: choice.only.is_empty(),
+                    buys_duplicates: choice.duplicates == Some(Word::Buy),
+                    choice,
+                    duplicates: Duplicates::default(),
+                    other_rows: chosen.edited.count,
+                }
+            }
+            None => {
+                let edition = run::edition(asked.manifest, asked.zone)?;
+                let jobs = asked.plan.jobs(asked.manifest);
+                let foreseen = books.foresee(batch, asked.retake, &edition, jobs).map_err(|error| match error {
+                    LoadError::Plan(found) => Failure::Input(found),
+                    LoadError::Ledger(error) => Failure::Ledger(error),
+                })?;
+                Self {
+                    foreseen,
+                    edition: Some(edition),
+                    nothing: false,
+                    buys_duplicates: choice.duplicates.or(asked.manifest.duplicates) == Some(Word::Buy),
+                    choice,
+                    duplicates: Duplicates::default(),
+                    other_rows: asked.manifest.notes().left_out,
+                }
+            }
+        };
+        foresight.compare(None)?;
+        Ok(foresight)
+    }
+
+    /// Compares with purchases on that network alone; of every one where it is not known.
+    pub(super) fn compare(&mut self, network: Option<Network>) -> Result<(), Failure> {
+        let compared = Compared { edition: self.edition.clone(), network, only: &self.choice.only };
+        self.duplicates = if self.nothing { Duplicates::default() } else { self.foreseen.compare(&compared)? };
+        Ok(())
+    }
+
+    /// Whether duplicates are bought once more, as far as limits let them through.
+    pub(super) const fn buys_duplicates(&self) -> bool {
+        self.buys_duplicates
+    }
+
+    /// What is bought, each job in the manifest's order.
+    pub(super) fn each(&self, each: &mut dyn FnMut(ToBuy) -> Result<(), Failure>) -> Result<(), Failure> {
+        if self.nothing { Ok(()) } else { self.foreseen.to_buy(self.buys_duplicates, each)? }
+    }
+
+    /// What is bought together; and how the run would end, as far as what it leaves out of what was asked for decides that.
+    pub(super) fn left(&self) -> Result<(LeftToBuy, ExitCode), Failure> {
+        let mut chosen = Chosen::of(&self.choice);
+        self.each(&mut |job| chosen.add(job))?;
+        let meant = u64::try_from(chosen.meant.len()).unwrap_or(u64::MAX);
+        let LeftOut { not_as_planned, waiting } = LeftOut::of(self.report());
+        let not_as_planned =
+            not_as_planned || self.duplicates.count > meant || self.other_rows > 0 || self.report().changed.count > 0;
+        let code = match (not_as_planned, waiting) {
+            (true, _) => ExitCode::NotAsPlanned,
+            (false, true) => ExitCode::Unfinished,
+            (false, false) => ExitCode::Done,
+        };
+        Ok((chosen.left, code))
+    }
+
+    /// What loading the manifest would report of what its batch has already.
+    pub(super) const fn report(&self) -> &PlanLoad {
+        &self.foreseen.report
+    }
+}

@@ -1,0 +1,388 @@
+//! What running a manifest would buy, by the same decisions and the same comparison as loading it makes. Nothing is written into
+//! the ledger: what its rows would become stands in a table of this connection alone, in a temporary file.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use rusqlite::{CachedStatement, Connection, params};
+
+use super::Books;
+use super::by_receipt::Unproven;
+use super::chosen::ChosenRows;
+use super::convert::int;
+use super::duplicates::{Compared, Duplicates, Rows, ToBuy, find, original_of, to_buy};
+use super::error::{Fault, contradiction};
+use super::load::{Known, LoadError, PlanLoad, Step, decide, known};
+use super::recognise::given;
+use super::words::is_taken_back;
+use crate::catalog::Endpoint;
+use crate::ledger::word::Retake;
+use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Reason};
+use crate::manifest::ResultsRow;
+use crate::plan::{ContentHash, PlannedJob, looks_made};
+
+/// `learnt` holds what was bought where receipts alone tell of it, and the manifest proves it. `planned` holds the rows of a
+/// manifest as loading it would have them, and what of them is to be bought. `changed` rows and those that are
+/// open or withdrawn are there too: what is bought may be a row of this manifest.
+const TABLE: &str = "
+    DROP TABLE IF EXISTS temp.planned;
+    DROP TABLE IF EXISTS temp.learnt;
+    CREATE TEMP TABLE learnt (id INTEGER PRIMARY KEY, content BLOB NOT NULL) STRICT;
+    CREATE TEMP TABLE planned (
+        id INTEGER PRIMARY KEY,
+        seq INTEGER NOT NULL,
+        batch INTEGER NOT NULL,
+        job TEXT NOT NULL,
+        take INTEGER NOT NULL,
+        superseded INTEGER NOT NULL DEFAULT 0,
+        content BLOB NOT NULL,
+        given BLOB,
+        price_msat INTEGER NOT NULL,
+        fee_ceiling_msat INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        edition TEXT NOT NULL,
+        meant INTEGER NOT NULL,
+        is_new INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX temp.learnt_by_content ON learnt (content)";
+
+/// A batch that the ledger does not have: no job is of it.
+const NO_BATCH: BatchKey = BatchKey(0);
+
+/// What running a manifest would buy.
+#[derive(Debug)]
+pub struct Foreseen<'b> {
+    books: &'b Books,
+    batch: BatchKey,
+    /// Where its rows stand when purchases are asked whether they are rows of the manifest.
+    manifest: Rows,
+    /// What loading it would report of the jobs that the batch has already; how many are new or gone is not counted.
+    pub report: PlanLoad,
+}
+
+impl Foreseen<'_> {
+    /// Sets the rows aside that are bought already under another name, as [`Books::set_duplicates_aside`] does once they are
+    /// loaded; once more on another network, as it does.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn compare(&self, compared: &Compared<'_>) -> Result<Duplicates, LedgerError> {
+        self.books.read(|books| {
+            let conn = &books.conn;
+            let tx = conn.unchecked_transaction()?;
+            let mut duplicates = Duplicates::default();
+            let only: HashSet<&String> = compared.only.iter().collect();
+            let mut mark = conn.prepare_cached("UPDATE temp.planned SET state = ?2, reason = ?3 WHERE id = ?1")?;
+            for job in find(conn, self.batch, compared.network, (Rows::Planned, self.manifest))? {
+                let Some(original) = job.original else {
+                    mark.execute(params![job.key, JobState::Pending, Reason::None])?;
+                    continue;
+                };
+                if !job.was_aside {
+                    mark.execute(params![job.key, JobState::Refused, Reason::Duplicate])?;
+                }
+                if only.is_empty() || only.contains(&job.id) {
+                    duplicates.add(job.id, job.price, original_of(conn, original)?)?;
+                }
+            }
+            drop(mark);
+            tx.commit()?;
+            Ok(duplicates)
+        })
+    }
+
+    /// What it would buy, in the manifest's order, as [`Books::to_buy`] has it.
+    ///
+    /// # Errors
+    /// The ledger's error where it cannot be read; inside, the first of `each`, which ends the reading.
+    pub fn to_buy<E>(
+        &self,
+        duplicates: bool,
+        each: &mut dyn FnMut(ToBuy) -> Result<(), E>,
+    ) -> Result<Result<(), E>, LedgerError> {
+        self.books.read(|books| to_buy(&books.conn, self.batch, duplicates, Rows::Planned, each))
+    }
+}
+
+impl Books {
+    /// What loading these jobs into that batch, or into a new one, would find to buy, with these words of a person and in this
+    /// edition.
+    ///
+    /// # Errors
+    /// The first error of `jobs`, or the ledger's where it cannot be read.
+    pub fn foresee<E>(
+        &self,
+        batch: Option<BatchKey>,
+        retake: &Retake,
+        edition: &str,
+        jobs: impl IntoIterator<Item = Result<PlannedJob, E>>,
+    ) -> Result<Foreseen<'_>, LoadError<E>> {
+        let batch = batch.unwrap_or(NO_BATCH);
+        let mut of_plan = None;
+        let filled = self.read(|books| {
+            let tx = books.conn.unchecked_transaction()?;
+            tx.execute_batch(TABLE)?;
+            let mut filling = Filling::begin(books, batch, retake, edition)?;
+            for job in jobs {
+                match job {
+                    Ok(job) => filling.take(&job)?,
+                    Err(error) => {
+                        of_plan = Some(error);
+                        return contradiction("the plan has errors");
+                    }
+                }
+            }
+            let report = filling.finish()?;
+            tx.commit()?;
+            Ok(report)
+        });
+        match (filled, of_plan) {
+            (_, Some(error)) => Err(LoadError::Plan(error)),
+            (Ok(report), None) => Ok(Foreseen { books: self, batch, manifest: Rows::Planned, report }),
+            (Err(error), None) => Err(LoadError::Ledger(error)),
+        }
+    }
+
+    /// What running these rows of a results file would buy of the batch, and what it chooses.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn foresee_rows(
+        &self,
+        batch: BatchKey,
+        rows: impl IntoIterator<Item = ResultsRow>,
+    ) -> Result<(Foreseen<'_>, ChosenRows), LedgerError> {
+        let (chosen, marks) = self.compare_rows(batch, rows)?;
+        self.read(|books| {
+            let tx = books.conn.unchecked_transaction()?;
+            tx.execute_batch(TABLE)?;
+            let columns = "id, seq, batch, job, take, content, given, price_msat, fee_ceiling_msat";
+            let insert = format!(
+                "INSERT OR IGNORE INTO temp.planned ({columns}, state, reason, edition, meant, is_new)
+                 SELECT {columns}, CASE WHEN reason = 'duplicate' THEN state ELSE 'pending' END, reason, edition, meant, 0
+                 FROM jobs WHERE batch = ?1 AND superseded = 0"
+            );
+            tx.execute(
+                &format!("{insert} AND (state = 'pending' OR (state = 'refused' AND reason = 'duplicate'))"),
+                [batch],
+            )?;
+            let mut again = tx.prepare(&format!("{insert} AND id = ?2"))?;
+            for mark in marks {
+                if mark.state == JobState::Pending {
+                    again.execute(params![batch, mark.key])?;
+                }
+            }
+            drop(again);
+            tx.commit()?;
+            Ok(())
+        })?;
+        let report = PlanLoad::default();
+        Ok((Foreseen { books: self, batch, manifest: Rows::Loaded, report }, chosen))
+    }
+}
+
+/// What becomes of a row.
+struct Row {
+    take: u32,
+    state: JobState,
+    reason: Reason,
+    edition: String,
+    meant: bool,
+    is_new: bool,
+}
+
+/// The table as it is filled.
+struct Filling<'a> {
+    books: &'a Books,
+    batch: BatchKey,
+    retake: &'a Retake,
+    edition: &'a str,
+    seq: u64,
+    endpoints: HashMap<*const Endpoint, (Arc<Endpoint>, i64)>,
+    insert: CachedStatement<'a>,
+    unproven: Unproven,
+    learnt: HashMap<JobKey, ContentHash>,
+    report: PlanLoad,
+}
+
+impl<'a> Filling<'a> {
+    fn begin(books: &'a Books, batch: BatchKey, retake: &'a Retake, edition: &'a str) -> Result<Self, Fault> {
+        let insert = books.conn.prepare_cached(
+            "INSERT INTO temp.planned (seq, batch, job, take, content, given, price_msat, fee_ceiling_msat, state, reason,
+                 edition, meant, is_new)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        )?;
+        let unproven = Unproven::of(&books.conn)?;
+        let (endpoints, learnt, report) = (HashMap::new(), HashMap::new(), PlanLoad::default());
+        Ok(Self { books, batch, retake, edition, seq: 0, endpoints, insert, unproven, learnt, report })
+    }
+
+    fn take(&mut self, job: &PlannedJob) -> Result<(), Fault> {
+        for key in self.unproven.proved(job) {
+            let mut learn = self.books.conn.prepare_cached("INSERT INTO temp.learnt VALUES (?1, ?2)")?;
+            learn.execute(params![key, job.content])?;
+            self.learnt.insert(key, job.content);
+        }
+        let row = self.row(job)?;
+        self.insert.execute(params![
+            int(self.seq)?,
+            self.batch,
+            job.id,
+            row.take,
+            job.content,
+            given(&job.endpoint, &job.params),
+            job.priced.price,
+            job.fee_ceiling,
+            row.state,
+            row.reason,
+            row.edition,
+            row.meant,
+            row.is_new
+        ])?;
+        self.seq = self.seq.saturating_add(1);
+        Ok(())
+    }
+
+    fn row(&mut self, job: &PlannedJob) -> Result<Row, Fault> {
+        let edition = self.edition.to_owned();
+        let pending =
+            Row { take: 1, state: JobState::Pending, reason: Reason::None, edition, meant: false, is_new: false };
+        let Some(mut known) = self.standing(job)? else { return Ok(Row { is_new: true, ..pending }) };
+        let endpoint = self.endpoint_of(&known, job)?;
+        let (mut step, unmet) = decide(&self.books.conn, self.batch, self.retake, &known, job, endpoint)?;
+        self.report.note(&step, unmet, &known, job);
+        if step == Step::TakeBack
+            && let Some(before) = self.known(job, Some(known.take))?
+        {
+            known = before;
+            let unmet;
+            (step, unmet) = decide(&self.books.conn, self.batch, self.retake, &known, job, endpoint)?;
+            self.report.note(&step, unmet, &known, job);
+        }
+        let Some(next) = known.take.checked_add(1) else { return contradiction("there are too many takes") };
+        let meant = known.meant && known.content == job.content;
+        Ok(match step {
+            Step::Again | Step::Replace => Row { take: known.take, meant, ..pending },
+            Step::Retake => Row { take: next, ..pending },
+            Step::Refresh if known.reason == Reason::Duplicate => Row {
+                take: known.take,
+                state: known.state,
+                reason: known.reason,
+                edition: known.edition,
+                meant,
+                is_new: false,
+            },
+            Step::Refresh | Step::Keep | Step::Mark(_) | Step::TakeBack | Step::Withdraw => {
+                let reason = if step == Step::Refresh { known.reason } else { Reason::None };
+                Row { take: known.take, state: known.state, reason, meant, ..pending }
+            }
+        })
+    }
+
+    /// The take that would be the latest once a load has taken back what it takes back.
+    fn standing(&self, job: &PlannedJob) -> Result<Option<Known>, Fault> {
+        let Some(latest) = self.known(job, None)? else { return Ok(None) };
+        let is_unbought = matches!(latest.state, JobState::Pending | JobState::Refused);
+        if latest.take > 1 && is_unbought && is_taken_back(&self.books.conn, self.batch, latest.key)? {
+            return self.known(job, Some(latest.take));
+        }
+        Ok(Some(latest))
+    }
+
+    fn known(&self, job: &PlannedJob, before: Option<u32>) -> Result<Option<Known>, Fault> {
+        let mut known = known(&self.books.conn, self.batch, &job.id, before)?;
+        if let Some(known) = &mut known {
+            known.content = self.learnt.get(&known.key).copied().unwrap_or(known.content);
+        }
+        Ok(known)
+    }
+
+    /// The endpoint's row, where it decides.
+    fn endpoint_of(&mut self, known: &Known, job: &PlannedJob) -> Result<i64, Fault> {
+        if !matches!(known.state, JobState::Pending | JobState::Refused | JobState::Failed) {
+            return Ok(0);
+        }
+        if let Some((_, row)) = self.endpoints.get(&Arc::as_ptr(&job.endpoint)) {
+            return Ok(*row);
+        }
+        let row = self.books.endpoint_row(&job.endpoint)?;
+        self.endpoints.insert(Arc::as_ptr(&job.endpoint), (Arc::clone(&job.endpoint), row));
+        Ok(row)
+    }
+
+    fn finish(mut self) -> Result<PlanLoad, Fault> {
+        let conn = &self.books.conn;
+        conn.execute_batch("CREATE INDEX temp.planned_by_job ON planned (job)")?;
+        if self.batch != NO_BATCH {
+            recognise(conn, self.batch, self.retake, &mut self.report)?;
+        }
+        Ok(self.report)
+    }
+}
+
+/// A purchase whose row would be gone.
+struct Gone {
+    job: String,
+    take: u32,
+    state: JobState,
+    content: ContentHash,
+}
+
+/// Rows with made ids that are purchases by another default of the catalogue: see `recognise.rs`.
+fn recognise(conn: &Connection, batch: BatchKey, retake: &Retake, report: &mut PlanLoad) -> Result<(), Fault> {
+    let mut gone = gone(conn, batch)?;
+    if gone.is_empty() {
+        return Ok(());
+    }
+    let mut new = conn.prepare_cached(
+        "SELECT id, job, content, given FROM temp.planned WHERE is_new = 1 AND state = 'pending' ORDER BY seq",
+    )?;
+    let mut put = conn.prepare_cached("UPDATE temp.planned SET job = ?2, take = ?3, state = ?4 WHERE id = ?1")?;
+    let mut had = conn.prepare_cached("SELECT 1 FROM jobs WHERE batch = ?1 AND job = ?2 AND content = ?3")?;
+    let rows = new.query_map([], |row| {
+        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, ContentHash>(2)?, row.get(3)?))
+    })?;
+    let new: Vec<(i64, String, ContentHash, ContentHash)> = rows.collect::<Result<_, _>>()?;
+    for (id, job, content, given) in new {
+        if !looks_made(&job) {
+            continue;
+        }
+        let Some(was) = gone.get_mut(&given).and_then(VecDeque::pop_front) else { continue };
+        let delivered = matches!(was.state, JobState::Delivered | JobState::Downloaded);
+        let buys =
+            delivered && content != was.content && retake.changed && !had.exists(params![batch, was.job, content])?;
+        if content != was.content {
+            report.by_default.add(&was.job);
+            match (buys, delivered) {
+                (true, _) => report.retaken.add(&was.job),
+                (false, true) => report.changed.add(&was.job),
+                (false, false) => report.open_as_begun.add(&was.job),
+            }
+        }
+        match was.take.checked_add(1).filter(|_| buys) {
+            Some(next) => put.execute(params![id, was.job, next, JobState::Pending])?,
+            None => put.execute(params![id, was.job, was.take, was.state])?,
+        };
+    }
+    Ok(())
+}
+
+/// Purchases of the batch with made ids that would be no rows of the manifest any more, by what it gave of them.
+fn gone(conn: &Connection, batch: BatchKey) -> Result<HashMap<ContentHash, VecDeque<Gone>>, Fault> {
+    let mut statement = conn.prepare_cached(
+        "SELECT job, take, state, content, given FROM jobs
+         WHERE batch = ?1 AND superseded = 0 AND given IS NOT NULL AND state NOT IN ('pending', 'refused', 'failed')
+             AND NOT EXISTS (SELECT 1 FROM temp.planned l WHERE l.job = jobs.job) ORDER BY seq",
+    )?;
+    let mut gone: HashMap<ContentHash, VecDeque<Gone>> = HashMap::new();
+    let mut rows = statement.query([batch])?;
+    while let Some(row) = rows.next()? {
+        let job: String = row.get(0)?;
+        if looks_made(&job) {
+            let purchase = Gone { job, take: row.get(1)?, state: row.get(2)?, content: row.get(3)? };
+            gone.entry(row.get(4)?).or_default().push_back(purchase);
+        }
+    }
+    Ok(gone)
+}

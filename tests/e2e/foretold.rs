@@ -1,0 +1,225 @@
+//! What `plan` and `run --dry-run` say is what a run then pays, to the millisatoshi, and it ends as they do.
+
+use serde_json::Value;
+
+use crate::harness::{Client, Sandbox};
+
+const FLAGS: &str = "--default endpoint=generate-video --default duration=3 --default mode=standard";
+/// A video of three seconds in that mode, in millisatoshi.
+const VIDEO: u64 = 900_000;
+
+/// A manifest with an id and a prompt a row.
+fn rows(rows: &[(&str, &str)]) -> String {
+    rows.iter().fold("id,prompt\n".to_owned(), |text, (id, prompt)| format!("{text}{id},{prompt}\n"))
+}
+
+struct World {
+    sandbox: Sandbox,
+    client: Client,
+}
+
+impl World {
+    fn new() -> Self {
+        let sandbox = Sandbox::start("");
+        let client = Client::of(&sandbox);
+        Self { sandbox, client }
+    }
+
+    /// What the node has paid so far, without fees.
+    fn paid(&self) -> u64 {
+        self.sandbox.books().settled().values().map(|payment| payment.amount_msat).sum()
+    }
+
+    /// What `plan` says that running it would buy, in millisatoshi.
+    fn planned(&self, line: &str, code: i32) -> u64 {
+        let catalog = self.client.node()[..2].join(" ");
+        let said = self.client.says(&format!("plan {line} {catalog} --json")).with(code).stdout;
+        let plan: Value = serde_json::from_str(&said).unwrap();
+        let left = &plan["left_to_buy"]["total_msat"];
+        left.as_u64().or(plan["total_msat"].as_u64()).unwrap()
+    }
+
+    /// What the run says that it sets out to buy.
+    fn said(&self, line: &str, code: i32) -> u64 {
+        let events = self.client.run(&format!("run {line} --json")).with(code).stdout;
+        let event = |kind: &str| -> Value {
+            let mut events = events.lines().map(|line| serde_json::from_str(line).unwrap());
+            events.find(|event: &Value| event["type"] == kind).unwrap_or_else(|| panic!("no {kind}: {events:?}"))
+        };
+        assert_eq!(event("run_ended")["exit_code"], code);
+        event("planned")["to_buy_msat"].as_u64().unwrap()
+    }
+
+    /// A run of the manifest as `plan` sees it, and with these flags of its own: all say the same, and that is paid.
+    #[track_caller]
+    fn all_say(&self, line: &str, code: i32, msat: u64) {
+        assert_eq!(self.planned(line, code), msat, "plan {line}");
+        self.run_says(line, code, msat);
+    }
+
+    #[track_caller]
+    fn run_says(&self, line: &str, code: i32, msat: u64) {
+        self.trial_says(line, (code, code), msat);
+    }
+
+    /// A run of some jobs: what becomes of the others is its end, and no matter of a dry run.
+    #[track_caller]
+    fn trial_says(&self, line: &str, (dry, code): (i32, i32), msat: u64) {
+        let before = self.paid();
+        assert_eq!(self.said(&format!("{line} --dry-run"), dry), msat, "{line} --dry-run");
+        assert_eq!(self.paid(), before, "a dry run pays nothing");
+        assert_eq!(self.said(line, code), msat, "{line}");
+        assert_eq!(self.paid() - before, msat, "what is said is paid: {line}");
+    }
+}
+
+#[test]
+fn copies_and_grown_manifests_cost_what_was_said() {
+    let world = World::new();
+    let client = &world.client;
+    client.write("june.csv", &rows(&[("a", "a kite"), ("b", "a boat")]));
+    world.all_say(&format!("june.csv {FLAGS}"), 0, 2 * VIDEO);
+    world.all_say(&format!("june.csv {FLAGS}"), 0, 0);
+    client.write("copy.csv", &rows(&[("x", "a kite"), ("y", "a boat")]));
+    world.all_say(&format!("copy.csv {FLAGS}"), 6, 0);
+    world.all_say(&format!("copy.csv {FLAGS}"), 6, 0);
+    client.write("july.csv", &rows(&[("a", "a kite"), ("b", "a boat"), ("c", "a dog")]));
+    world.all_say(&format!("july.csv {FLAGS}"), 6, VIDEO);
+    // Ids of one's own in the place of made ones, and a row that is put on top of numbered ones.
+    client.write("june.csv", &rows(&[("1", "a kite"), ("2", "a boat"), ("3", "a tree")]));
+    world.all_say(&format!("june.csv {FLAGS}"), 6, VIDEO);
+    client.write("june.csv", &rows(&[("1", "a tree"), ("2", "a kite"), ("3", "a boat"), ("4", "a tree")]));
+    world.all_say(&format!("june.csv {FLAGS}"), 6, 0);
+    // Identical rows of one manifest are all meant.
+    client.write("twins.csv", "prompt\na fox\na fox\n");
+    world.trial_says(&format!("twins.csv {FLAGS} --limit 1"), (0, 3), VIDEO);
+    world.all_say(&format!("twins.csv {FLAGS}"), 0, VIDEO);
+}
+
+#[test]
+fn the_word_for_duplicates_costs_what_was_said() {
+    let world = World::new();
+    let client = &world.client;
+    client.write("june.csv", &rows(&[("a", "a kite"), ("b", "a boat"), ("c", "a dog")]));
+    world.all_say(&format!("june.csv {FLAGS}"), 0, 3 * VIDEO);
+    client.write("copy.csv", &rows(&[("x", "a kite"), ("y", "a boat"), ("z", "a dog")]));
+    let buy = format!("copy.csv {FLAGS} --duplicates buy");
+    world.trial_says(&format!("{buy} --only y"), (0, 6), VIDEO);
+    world.all_say(&format!("copy.csv {FLAGS}"), 6, 0);
+    world.run_says(&format!("{buy} --limit 1"), 6, VIDEO);
+    world.run_says(&buy, 0, VIDEO);
+    world.all_say(&format!("copy.csv {FLAGS}"), 0, 0);
+    // As the manifest says it, within editions and over them.
+    let manifest = |head: &str| {
+        format!(
+            "version = 1\n{head}\n[[job]]\nendpoint = \"generate-video\"\nprompt = \"a fox\"\nduration = 3\nmode = \"standard\"\n"
+        )
+    };
+    for (name, head, code, msat) in [
+        ("one", "edition = \"monday\"", 0, VIDEO),
+        ("two", "edition = \"monday\"", 6, 0),
+        ("three", "edition = \"{date}\"", 0, VIDEO),
+        ("four", "edition = \"{date}\"", 6, 0),
+        ("five", "", 6, 0),
+        ("six", "duplicates = \"skip\"", 6, 0),
+        ("seven", "duplicates = \"buy\"", 0, VIDEO),
+    ] {
+        client.write(&format!("{name}.toml"), &manifest(head));
+        world.all_say(&format!("{name}.toml"), code, msat);
+    }
+    // What was set aside on one day is no other purchase on the next.
+    client.write("two.toml", &manifest("edition = \"tuesday\""));
+    world.all_say("two.toml", 6, 0);
+}
+
+#[test]
+fn words_for_more_takes_cost_what_was_said() {
+    let world = World::new();
+    let client = &world.client;
+    client.write("shots.csv", &rows(&[("a", "a kite"), ("b", "a boat")]));
+    let line = format!("shots.csv {FLAGS}");
+    world.all_say(&line, 0, 2 * VIDEO);
+    world.run_says(&format!("{line} --retake a"), 0, VIDEO);
+    world.run_says(&format!("{line} --retake a@2,b"), 0, 2 * VIDEO);
+    client.write("shots.csv", &rows(&[("a", "a fox"), ("b", "a boat")]));
+    world.run_says(&format!("{line} --retake-changed"), 0, VIDEO);
+    // Swapped, each is what the other one is: duplicates, unless a person means them.
+    client.write("shots.csv", &rows(&[("a", "a boat"), ("b", "a fox")]));
+    world.run_says(&format!("{line} --retake-changed --duplicates buy --limit 1"), 6, VIDEO);
+}
+
+#[test]
+fn results_that_are_run_cost_what_was_said() {
+    let world = World::new();
+    let client = &world.client;
+    client.write("shots.csv", &rows(&[("a", "a kite"), ("b", "a boat"), ("c", "a dog"), ("d", "a tree")]));
+    world.trial_says(&format!("shots.csv {FLAGS} --limit 1"), (0, 3), VIDEO);
+    let results = client.read("shots.results.csv");
+    let kept = |ids: &[&str]| -> String {
+        let of = |(at, line): &(usize, &str)| *at == 0 || ids.iter().any(|id| line.starts_with(&format!("{id},")));
+        results.lines().enumerate().filter(of).map(|(_, line)| format!("{line}\n")).collect()
+    };
+    client.write("edited.csv", &kept(&["a", "b", "c"]).replace("a boat", "a ship"));
+    assert_eq!(world.planned("edited.csv", 6), VIDEO);
+    world.run_says("edited.csv", 6, VIDEO);
+    client.write("rest.csv", &kept(&["a", "d"]));
+    assert_eq!(world.planned("rest.csv", 0), VIDEO, "what the file leaves out is no business of its plan");
+    world.trial_says("rest.csv", (0, 3), VIDEO);
+    // With another ledger the rows that say that they are bought are left out.
+    client.write("whole.csv", &client.read("shots.results.csv"));
+    assert_eq!(world.planned("whole.csv --ledger other.db", 6), VIDEO);
+    world.run_says("whole.csv --ledger other.db", 6, VIDEO);
+}
+
+#[test]
+fn a_default_that_has_changed_costs_what_was_said() {
+    let world = World::new();
+    let client = &world.client;
+    client.write(
+        "more.toml",
+        "[endpoint.generate-video.params]\nprompt = { type = \"text\", required = true }\n\
+         modelId = { type = \"integer-or-text\", default = 7 }\n\
+         duration = { type = \"integer\", min = 3, max = 15, default = 5 }\n\
+         mode = { type = \"choice\", values = [\"standard\", \"pro\"], default = \"pro\" }\n\
+         generate_audio = { type = \"boolean\", default = false }\n",
+    );
+    client.write("mon.csv", "prompt\na kite\na boat\n");
+    world.all_say(&format!("mon.csv {FLAGS}"), 0, 2 * VIDEO);
+    let more = format!("--catalog more.toml {FLAGS}");
+    client.write("tue.csv", "prompt\na kite\na boat\na dog\n");
+    world.all_say(&format!("tue.csv {more}"), 6, VIDEO);
+    client.write("mon.csv", "prompt\na tree\na kite\na boat\n");
+    world.all_say(&format!("mon.csv {more}"), 6, VIDEO);
+    world.run_says(&format!("mon.csv {more} --retake-changed"), 0, 2 * VIDEO);
+    world.all_say(&format!("mon.csv {more}"), 0, 0);
+}
+
+#[test]
+fn what_is_left_out_is_a_line_of_its_own() {
+    let world = World::new();
+    let client = &world.client;
+    client.write("june.csv", &rows(&[("a", "a kite"), ("b", "a boat")]));
+    client.run(&format!("run june.csv {FLAGS}")).with(0);
+    client.write("july.csv", &rows(&[("x", "a kite"), ("y", "a boat"), ("z", "a dog")]));
+    let catalog = world.client.node()[..2].join(" ");
+    let plan = format!("plan july.csv {FLAGS} {catalog}");
+    let said = client.says(&plan).with(6);
+    let line = |label: &str| said.stdout.lines().find(|line| line.starts_with(label)).unwrap_or_default().to_owned();
+    let left_out = line("duplicates, left out");
+    assert!(
+        left_out.contains("1,800 sats") && left_out.contains("2 jobs: x is job a of the batch june, "),
+        "{left_out}"
+    );
+    assert!(line("left to buy").contains("900 sats"), "{said}");
+    let json: Value = serde_json::from_str(&client.says(&format!("{plan} --json")).with(6).stdout).unwrap();
+    assert_eq!((&json["duplicates"]["job_count"], &json["duplicates"]["total_sats"]), (&2.into(), &1_800.into()));
+    assert_eq!(
+        (&json["duplicates"]["first"][1]["id"], &json["duplicates"]["are_bought"]),
+        (&"y".into(), &false.into())
+    );
+    client.says(&format!("{plan} --max-sats 100")).with(6).saying("max_sats of 100 sats does not hold");
+    let dry = client.run(&format!("run july.csv {FLAGS} --dry-run")).with(6);
+    dry.saying("2 jobs for 1,800 sats are bought already under another name").saying("x is job a of the batch june");
+    let doctor = client.asks(&format!("doctor july.csv {FLAGS} --no-ask"));
+    doctor.saying("1 job to buy for 900 sats");
+}
