@@ -38,7 +38,7 @@ pub(super) fn execute(options: &StatusOptions) -> Result<ExitCode, Failure> {
         let payments = books.open_payments(batch.key)?;
         let broken = |error: LedgerError| std::io::Error::other(error.to_string());
         terminal::print(|out| {
-            let rows: Rows<'_, ResultRow> = &mut |each| books.results(batch.key, each).map_err(broken)?;
+            let rows: Rows<'_, ResultRow> = &mut |each| books.latest_takes(batch.key, each).map_err(broken)?;
             write_status(out, &head, &counts, rows, &payments, &style)
         })?;
         return Ok(code);

@@ -249,6 +249,43 @@ fn a_retake_that_is_a_duplicate_does_not_hide_what_is_delivered() {
     assert_eq!(client.column("shots.results.csv", "state"), ["delivered", "delivered"]);
 }
 
+/// A take that is accepted and comes to no payment, or to one that dies, leaves what is delivered where it is seen.
+#[test]
+fn a_retake_that_is_not_paid_for_hides_nothing() {
+    let (mut sandbox, client) = bought("shots.csv", &rows(&[("a", "a kite"), ("b", "a boat")]), FLAGS);
+    let urls = client.column("shots.results.csv", "url");
+    let line = format!("run shots.csv {FLAGS}");
+    sandbox.restart_with("--sandbox-fail-pay-percent 100");
+    client.run(&format!("{line} --retake a")).with(3);
+    let seen = |next: [&str; 2]| {
+        assert_eq!(client.column("shots.results.csv", "url"), urls);
+        assert_eq!(client.column("shots.results.csv", "take"), ["1", "1"]);
+        assert_eq!(client.column("shots.results.csv", "state"), ["delivered", "delivered"]);
+        assert_eq!(client.column("shots.results.csv", "next"), next);
+    };
+    seen(["rerun", "none"]);
+    let error = &client.column("shots.results.csv", "error")[0];
+    assert!(error.starts_with("take 2 is failed (payment_timeout)"), "{error}");
+    // What is to be done stands in `status`, and running the results does it.
+    client.says("status --batch shots").with(3).saying("payment found no way");
+    client.run("run shots.results.csv").with(3);
+    // Now it is what the other row has delivered: set aside, with its dead payments.
+    client.write("shots.csv", &rows(&[("a", "a boat"), ("b", "a kite")]));
+    client.run(&line).with(6);
+    seen(["person", "person"]);
+    client.run(&line).with(6);
+    // And back: as if it had never been asked for.
+    sandbox.restart_with("");
+    client.write("shots.csv", &rows(&[("a", "a kite"), ("b", "a boat")]));
+    for _ in 0..2 {
+        client.run(&line).with(0).saying("everything is delivered");
+        seen(["none", "none"]);
+        assert_eq!(client.column("shots.results.csv", "error"), ["", ""]);
+        client.says("status --batch shots").with(0).saying("delivered       2");
+    }
+    sold(&sandbox, 2);
+}
+
 #[test]
 fn what_was_refunded_or_never_paid_is_no_original() {
     let sandbox = Sandbox::start("--sandbox-refund-percent 100");

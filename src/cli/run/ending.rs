@@ -175,7 +175,7 @@ fn refused_code(counts: &Counts, failure: &Failure) -> ExitCode {
 
 fn needs_person(books: &Books, batch: &Batch) -> Result<Vec<NeedsPerson>, Failure> {
     let mut needs = Vec::new();
-    let read = books.results(batch.key, &mut |row: ResultRow| {
+    let read = books.latest_takes(batch.key, &mut |row: ResultRow| {
         if row.next == Next::Person && needs.len() < NEEDS_PERSON_MAX {
             let command = command_about(&batch.name, &row.id, row.state, row.reason).unwrap_or_default();
             needs.push(NeedsPerson { job: row.id, reason: row.reason, command });

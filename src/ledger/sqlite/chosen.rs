@@ -7,6 +7,7 @@ use super::convert::{Json, hex};
 use super::error::Fault;
 use super::job::append_transition;
 use super::load::IdList;
+use super::views::SHOWN;
 use crate::catalog::{ImageSource, Value};
 use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Reason, tried_again};
 use crate::manifest::{Limits, ResultsRow, fold};
@@ -23,7 +24,7 @@ pub struct ChosenRows {
     pub unknown: Option<String>,
 }
 
-/// A job's latest take, as far as a row is compared with it.
+/// A job's latest take, and of the take that its results show what a row is compared with.
 struct Stored {
     key: JobKey,
     take: u32,
@@ -146,9 +147,10 @@ impl Books {
     }
 
     fn stored(&self, batch: BatchKey, id: &str) -> Result<Option<Stored>, Fault> {
-        let mut statement = self.conn.prepare_cached(
-            "SELECT id, take, state, reason, endpoint, params FROM jobs WHERE batch = ?1 AND job = ?2 AND superseded = 0",
-        )?;
+        let mut statement = self.conn.prepare_cached(&format!(
+            "SELECT l.id, j.take, l.state, l.reason, j.endpoint, j.params FROM jobs l JOIN jobs j ON j.id = {SHOWN}
+             WHERE l.batch = ?1 AND l.job = ?2 AND l.superseded = 0"
+        ))?;
         let stored = statement.query_row(params![batch, id], |row| {
             let Json(params) = row.get(5)?;
             let (key, take, state, reason) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);

@@ -19,6 +19,22 @@ pub(super) const RESULT: &str =
     CASE WHEN j.state = 'downloaded' THEN j.file END, CASE WHEN j.state = 'downloaded' THEN j.sha256 END, j.attempts, j.started_at, j.finished_at, j.wait_until, j.error, j.extra,
     (SELECT p.fee_msat FROM payments p WHERE p.job = j.id AND p.state <> 'dead')";
 
+/// The take `j` that shows what was bought of a job whose latest take is `l`: no take that is not paid for hides what a take
+/// before it delivered.
+pub(super) const SHOWN: &str = "coalesce(
+    CASE WHEN l.take > 1 AND l.state IN ('pending', 'refused', 'failed', 'running', 'in_doubt') THEN
+        (SELECT d.id FROM jobs d WHERE d.batch = l.batch AND d.job = l.job AND d.take < l.take
+             AND d.state IN ('paid', 'delivered', 'downloaded') ORDER BY d.take DESC LIMIT 1)
+    END, l.id)";
+
+/// Retakes that nobody wants any more stand for nothing: the delivered takes `d` before them count.
+const BEFORE_WITHDRAWN: &str = "
+    SELECT d.state, d.reason, count(*), sum(d.price_msat), sum(l.price_msat)
+    FROM jobs l JOIN jobs d ON d.batch = l.batch AND d.job = l.job AND d.take = (SELECT max(e.take) FROM jobs e
+        WHERE e.batch = l.batch AND e.job = l.job AND e.take < l.take AND e.state IN ('delivered', 'downloaded'))
+    WHERE l.batch = ?1 AND l.superseded = 0 AND l.state = 'refused' AND l.reason = 'withdrawn' AND l.take > 1
+    GROUP BY d.state, d.reason";
+
 impl Books {
     /// Where the batch stands, over the latest take of each job.
     ///
@@ -48,6 +64,7 @@ impl Books {
                 }
                 counts.by_state.push(one);
             }
+            books.count_before_withdrawn(batch, &mut counts)?;
             counts.by_state.sort_unstable_by_key(|one| (one.state, one.reason));
             (counts.spent, counts.fees, counts.held, counts.refunded) = books
                 .conn
@@ -57,11 +74,41 @@ impl Books {
         })
     }
 
-    /// Every job of the batch (its latest take), in manifest order, one at a time.
+    /// Every job of the batch, in manifest order, one at a time: what was bought of it, by its latest take that is paid for, and
+    /// else its latest. What is under way beside a delivered take stands in its `next` and its `error`.
     ///
     /// # Errors
     /// The ledger's error where it cannot be read; inside, the first error of `each`, which ends the reading.
     pub fn results(
+        &self,
+        batch: BatchKey,
+        each: &mut dyn FnMut(ResultRow) -> io::Result<()>,
+    ) -> Result<io::Result<()>, LedgerError> {
+        self.read(|books| {
+            let sql = format!(
+                "SELECT {RESULT}, l.line, l.extra, l.take, l.state, l.reason, l.error FROM jobs l JOIN jobs j ON j.id = {SHOWN}
+                 WHERE l.batch = ?1 AND l.superseded = 0 ORDER BY l.seq, l.id"
+            );
+            let mut statement = books.conn.prepare_cached(&sql)?;
+            let mut rows = statement.query([batch])?;
+            while let Some(row) = rows.next()? {
+                let mut shown = books.result_of_row(row)?;
+                if row.get::<_, u32>(20)? != shown.take {
+                    stand_beside(&mut shown, row)?;
+                }
+                if let Err(error) = each(shown) {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(Ok(()))
+        })
+    }
+
+    /// The latest take of every job of the batch, in manifest order, one at a time: what there is to do.
+    ///
+    /// # Errors
+    /// The ledger's error where it cannot be read; inside, the first error of `each`, which ends the reading.
+    pub fn latest_takes(
         &self,
         batch: BatchKey,
         each: &mut dyn FnMut(ResultRow) -> io::Result<()>,
@@ -78,6 +125,30 @@ impl Books {
             }
             Ok(Ok(()))
         })
+    }
+
+    /// See [`BEFORE_WITHDRAWN`].
+    fn count_before_withdrawn(&self, batch: BatchKey, counts: &mut Counts) -> Result<(), Fault> {
+        let mut statement = self.conn.prepare_cached(BEFORE_WITHDRAWN)?;
+        let mut rows = statement.query([batch])?;
+        while let Some(row) = rows.next()? {
+            let (state, reason): (JobState, Reason) = (row.get(0)?, row.get(1)?);
+            let (jobs, price, withdrawn): (u64, Msat, Msat) = (uint(row, 2)?, row.get(3)?, row.get(4)?);
+            let gone = |count: &&mut StateCount| (count.state, count.reason) == (JobState::Refused, Reason::Withdrawn);
+            if let Some(count) = counts.by_state.iter_mut().find(gone) {
+                count.jobs = count.jobs.saturating_sub(jobs);
+                count.price = count.price.checked_sub(withdrawn).unwrap_or(Msat::ZERO);
+            }
+            match counts.by_state.iter_mut().find(|count| (count.state, count.reason) == (state, reason)) {
+                Some(count) => {
+                    count.jobs = count.jobs.saturating_add(jobs);
+                    count.price = sum(count.price, price)?;
+                }
+                None => counts.by_state.push(StateCount { state, reason, jobs, price }),
+            }
+        }
+        counts.by_state.retain(|count| count.jobs > 0);
+        Ok(())
     }
 
     pub(super) fn result_of_row(&self, row: &Row<'_>) -> Result<ResultRow, Fault> {
@@ -177,6 +248,30 @@ impl Books {
             extra,
         })
     }
+}
+
+/// A delivered take stands where the manifest has the job's latest one, and tells how that one stands.
+fn stand_beside(shown: &mut ResultRow, row: &Row<'_>) -> Result<(), Fault> {
+    shown.line = uint(row, 18)?;
+    if let Ok(Json(extra)) = row.get(19) {
+        shown.extra = extra;
+    }
+    let (take, state, reason): (u32, JobState, Reason) = (row.get(20)?, row.get(21)?, row.get(22)?);
+    if reason == Reason::Withdrawn {
+        return Ok(());
+    }
+    let why = if reason == Reason::None { String::new() } else { format!(" ({})", reason.as_str()) };
+    let words = row.get::<_, Option<String>>(23)?.map(|words| format!(": {words}")).unwrap_or_default();
+    let later = format!("take {take} is {}{why}{words}", state.as_str());
+    shown.error = Some(match shown.error.take() {
+        Some(own) => format!("{own}; {later}"),
+        None => later,
+    });
+    let next = Next::of(state, reason);
+    if next != Next::None {
+        shown.next = next;
+    }
+    Ok(())
 }
 
 /// What stands in a view where one column of a job's row cannot be read: the others are shown, and the other jobs.

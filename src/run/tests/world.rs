@@ -236,7 +236,7 @@ impl World {
     pub(super) fn standing(&self) -> Vec<(String, JobState, Reason)> {
         let mut rows = Vec::new();
         self.books()
-            .results(self.batch, &mut |row| {
+            .latest_takes(self.batch, &mut |row| {
                 rows.push((row.id, row.state, row.reason));
                 Ok(())
             })
@@ -248,7 +248,7 @@ impl World {
     /// The words of a job.
     pub(super) fn error_of(&self, id: &str) -> String {
         let mut words = String::new();
-        let read = self.books().results(self.batch, &mut |row| {
+        let read = self.books().latest_takes(self.batch, &mut |row| {
             if row.id == id {
                 words = row.error.unwrap_or_default();
             }

@@ -223,7 +223,7 @@ pub(super) fn is_contradiction<T>(outcome: &Result<T, LedgerError>) -> bool {
 pub(super) fn standing(books: &Books, batch: BatchKey) -> Vec<(String, u32, JobState, Reason)> {
     let mut rows = Vec::new();
     books
-        .results(batch, &mut |row| {
+        .latest_takes(batch, &mut |row| {
             rows.push((row.id, row.take, row.state, row.reason));
             Ok(())
         })
