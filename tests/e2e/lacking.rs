@@ -70,3 +70,34 @@ fn a_missing_body_and_a_damaged_row_hold_up_nobody_else() {
     client.run("run mixed.csv").with(0);
     assert_eq!(sandbox.books().settled().len(), 4);
 }
+
+/// What a batch remembers of its files is no other batch's trouble, and none of its money.
+#[test]
+fn what_one_batch_remembers_is_damaged_and_the_others_go_on() {
+    let mut sandbox = Sandbox::start("--sandbox-redeem-error SERVICE_ERROR");
+    let client = Client::of(&sandbox);
+    for name in ["june", "july"] {
+        client.write(&format!("{name}.csv"), &format!("id,endpoint,prompt,duration\na,generate-video,{name},3\n"));
+    }
+    for (name, posted) in [("june", 1), ("july", 2)] {
+        let running = client.start(&format!("run {name}.csv"));
+        wait_for_preimages(&client, posted);
+        assert!(running.kill());
+    }
+    let conn = Connection::open(client.ledger()).unwrap();
+    conn.execute("UPDATE batches SET remembered = '{' WHERE name = 'june'", []).unwrap();
+    drop(conn);
+    sandbox.restart_with("");
+    client.says("batches").with(0).saying("june").saying("july");
+    // Its purchase is finished like the other's; of its files nothing is known.
+    client.run("recover --all").with(7).saying("damaged in what it remembers of the batch june");
+    for batch in ["june", "july"] {
+        client.says(&format!("status --batch {batch}")).with(0).saying("delivered       1");
+    }
+    assert_eq!(client.column("july.results.csv", "state"), ["delivered"]);
+    client.run("run july.csv").with(0);
+    let ended = client.run("run june.csv").with(7);
+    ended.saying("damaged in what it remembers of the batch june").saying("ledger merge");
+    client.run("run june.csv --dry-run").with(7);
+    assert_eq!(sandbox.books().settled().len(), 2);
+}

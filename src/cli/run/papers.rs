@@ -21,6 +21,14 @@ const KEPT_MAX: u32 = 1_000;
 /// Refuses a ledger that is older than the receipts that this batch wrote last. A receipts file that is gone, or is none
 /// any more, says nothing.
 pub(in crate::cli) fn check(books: &Books, batch: &Batch) -> Result<(), Failure> {
+    if batch.is_damaged {
+        return Err(Failure::BooksDiffer(format!(
+            "the ledger is damaged in what it remembers of the batch {}: where its receipts stand is not known; nothing was \
+             bought; put a backup of the ledger in its place, and bring this one in with {}",
+            batch.name,
+            merging("FILE"),
+        )));
+    }
     let outputs = &batch.remembered.outputs;
     let Some(path) = outputs.receipts.as_ref().filter(|_| outputs.receipts_written) else { return Ok(()) };
     match unknown(Some(books), Path::new(path))?.first {

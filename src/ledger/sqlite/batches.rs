@@ -61,6 +61,8 @@ pub struct Batch {
     pub last_run_at: UnixMs,
     /// What its last run left to remember.
     pub remembered: Remembered,
+    /// The ledger is damaged there: of its files nothing is known any more. Its jobs and its money are whole.
+    pub is_damaged: bool,
 }
 
 /// What a batch remembers from run to run.
@@ -133,7 +135,14 @@ impl Default for Layout {
 const COLUMNS: &str = "id, name, manifest, sandbox, created_at, remembered, accepted_msat, fingerprint, last_run_at";
 
 fn batch_of_row(row: &Row<'_>) -> rusqlite::Result<Batch> {
-    let Json((layout, outputs, download)) = row.get(5)?;
+    // What one batch lacks is that batch's: the others are listed, and what is open of this one is finished.
+    let (is_damaged, (layout, outputs, download)) = match row.get(5) {
+        Ok(Json(remembered)) => (false, remembered),
+        Err(rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..)) => {
+            (true, Default::default())
+        }
+        Err(error) => return Err(error),
+    };
     Ok(Batch {
         key: row.get(0)?,
         name: row.get(1)?,
@@ -142,6 +151,7 @@ fn batch_of_row(row: &Row<'_>) -> rusqlite::Result<Batch> {
         created_at: row.get(4)?,
         last_run_at: row.get(8)?,
         remembered: Remembered { layout, outputs, accepted: row.get(6)?, fingerprint: row.get(7)?, download },
+        is_damaged,
     })
 }
 
@@ -343,6 +353,7 @@ fn insert(tx: &Connection, now: UnixMs, new: &NewBatch) -> Result<Batch, Fault> 
         created_at: now,
         last_run_at: now,
         remembered,
+        is_damaged: false,
     })
 }
 
