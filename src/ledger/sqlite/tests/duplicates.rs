@@ -76,6 +76,56 @@ fn the_intent_compares_requests_in_its_transaction() {
     assert!(matches!(intend(&mut books, july, 2), Committed::Intent(_)));
 }
 
+/// As when a plan is loaded: two batches that were loaded before either bought anything meet here.
+#[test]
+fn at_the_intent_counts_what_counts_at_the_load() {
+    let (mut books, june) = in_memory(&["a"]);
+    let july = begin(&mut books, "july");
+    load_ids(&mut books, july, &["a"]);
+    let second = pending(&books, july).remove(0);
+    assert!(matches!(intend(&mut books, june, 1), Committed::Intent(_)));
+    books.apply(NOW, paid(PaymentKey(1), 1, None)).unwrap();
+    let digest = new_intent(&second, 2).request.digest();
+    let counts = |books: &Books| books.bought_elsewhere(second.key, &digest, Network::Regtest).unwrap().is_some();
+    for state in
+        ["running", "in_doubt", "paid", "delivered", "downloaded", "refund_offered", "lost", "refunded", "failed"]
+    {
+        let sql = "UPDATE jobs SET state = ?1, url = 'u', file = 'f', file_key = 'f', sha256 = 's' WHERE id = 1";
+        books.conn.execute(sql, [state]).unwrap();
+        assert_eq!(counts(&books), !["refunded", "failed"].contains(&state), "{state}");
+    }
+    books.conn.execute("UPDATE jobs SET state = 'delivered' WHERE id = 1", []).unwrap();
+    for batch in ["june", "july"] {
+        books.conn.execute("UPDATE batches SET sandbox = (name = ?1)", [batch]).unwrap();
+        assert!(!counts(&books), "{batch} is play money");
+    }
+    books.conn.execute("UPDATE batches SET sandbox = 0", []).unwrap();
+    assert!(counts(&books));
+    let dead = "UPDATE payments SET state = 'dead', preimage = NULL, dead_proof = 'failed_and_answered'";
+    books.conn.execute(dead, []).unwrap();
+    assert!(!counts(&books), "its payment is dead");
+}
+
+/// Two rows of one manifest with one request, and a third one of another manifest.
+#[test]
+fn at_the_intent_identical_rows_of_one_manifest_are_both_meant() {
+    let endpoint = endpoint();
+    let mut books = Books::in_memory().unwrap();
+    let (june, july) = (begin(&mut books, "june"), begin(&mut books, "july"));
+    load(&mut books, june, &Retake::default(), vec![planned(&endpoint, "a", "x"), planned(&endpoint, "b", "x")]);
+    load(&mut books, july, &Retake::default(), vec![planned(&endpoint, "c", "x")]);
+    let (twins, third) = (pending(&books, june), pending(&books, july).remove(0));
+    let request = new_intent(&twins[0], 1).request;
+    let mut intend = |job: &crate::ledger::PendingJob, n: u8| {
+        let intent = crate::ledger::NewIntent { request: request.clone(), ..new_intent(job, n) };
+        books.apply(NOW, Record::Intend(Box::new(intent))).unwrap()
+    };
+    assert!(matches!(intend(&twins[0], 1), Committed::Intent(_)));
+    let refused = intend(&third, 2);
+    assert!(matches!(refused, Committed::IntentRefused(IntentRefusal::Duplicate(_))), "{refused:?}");
+    assert!(matches!(intend(&twins[1], 3), Committed::Intent(_)));
+}
+
 #[test]
 fn another_network_and_play_money_do_not_count() {
     let (mut books, june) = in_memory(&["a"]);

@@ -157,3 +157,23 @@ async fn what_says_nothing_of_the_hash_is_unknown() {
         assert_eq!(found.node_time, None);
     }
 }
+
+/// A node may allow shorter time locks than ours (`max-cltv-expiry`): what it allows is learnt from its refusal, and asked for from
+/// then on, by every clone of the payer.
+#[tokio::test]
+async fn the_time_lock_that_a_node_allows_is_learnt() {
+    let refusal = r#"{"error":{"code":2,"message":"total time lock of 1008 exceeds max allowed 600","details":[]}}"#;
+    let server = Replay::start(vec![http(500, refusal), stream(&[succeeded()]), stream(&[succeeded()])]).await;
+    let payer = payer_at(&server.url);
+    let first = pay(&payer, 1_000, PATIENT_MS).await;
+    assert!(matches!(first.outcome, SendOutcome::Refused(_)), "nothing was begun: {first:?}");
+    for payer in [payer.clone(), payer] {
+        assert_eq!(pay(&payer, 1_000, PATIENT_MS).await.outcome, SendOutcome::Settled(settled()));
+    }
+    let limits: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|request| request.split_once("\"cltv_limit\":").unwrap().1.split_once(',').unwrap().0.to_owned())
+        .collect();
+    assert_eq!(limits, ["1008", "600", "600"]);
+}
