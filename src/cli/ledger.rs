@@ -192,9 +192,7 @@ fn words(merged: &Merged, file: &Path, aside: Option<&Path>) -> String {
         text.push_str(&if id == second_id {
             format!("{paid}: {id} of {batch}; the second payment stands as take {take}\n")
         } else {
-            format!(
-                "paid for something else by each ledger: {id} of {batch}; the second stands as the job {second_id}\n"
-            )
+            format!("{paid}, each for something else: {id} of {batch}; the second stands as the job {second_id}\n")
         });
     }
     for (name, here) in &merged.renamed {

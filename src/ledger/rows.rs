@@ -173,6 +173,10 @@ impl Twin {
     }
 }
 
+/// What is said of a job whose credential and request are gone.
+pub const KNOWN_BY_RECEIPT: &str = "known by its receipt alone: what was asked for, and the credential, stood in the ledger \
+    that is gone";
+
 /// A purchase that another job would repeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Original {

@@ -1,7 +1,7 @@
 //! What happens next with a job, and what a person types about it: the same words in every view.
 
 use crate::command::{command, shell};
-use crate::ledger::{JobState, Next, PaymentRow, Reason, ResultRow};
+use crate::ledger::{JobState, KNOWN_BY_RECEIPT, Next, PaymentRow, Reason, ResultRow};
 
 /// The one command that brings a job on, or shows all that a person needs to decide; none where the job only has to be
 /// bought again, or nothing is left to do.
@@ -50,6 +50,14 @@ pub(super) fn choices(batch: &str, row: &ResultRow) -> Vec<(&'static str, String
             vec![("to leave it at that", resolve("lost")), ("to pay once more", resolve("rebuy"))]
         }
         JobState::Lost if reason == Reason::Decided => vec![("to pay once more", resolve("rebuy"))],
+        // With what it was paid for nobody can ask.
+        JobState::Lost if row.error.as_deref() == Some(KNOWN_BY_RECEIPT) => {
+            vec![
+                ("to complain", prove()),
+                ("to leave it at that", resolve("lost")),
+                ("to pay once more", resolve("rebuy")),
+            ]
+        }
         JobState::Lost => {
             vec![
                 ("to complain", prove()),

@@ -66,6 +66,7 @@ fn what_was_known_by_its_receipt_alone_is_fetched_once_its_ledger_is_merged() {
     fs::remove_dir_all(client.ledger().with_file_name("ledger.db.locks")).unwrap();
     client.says("ledger merge jobs.receipts.csv").with(0).saying("1 job and 1 payment were new");
     client.says("status --batch jobs").with(4).saying("its receipt alone");
+    client.says("status --batch jobs --job 1").saying("--as rebuy").not_saying("--as retry");
     client.says("resolve --batch jobs --job 1 --as retry --note x").with(2).saying("its receipt alone");
     client.says("ledger merge newest.db").with(0).saying("1 payment stood otherwise");
     client.says("status --batch jobs").with(3).saying("paid");
@@ -207,7 +208,7 @@ fn what_another_ledger_began_under_one_id_and_never_paid_is_bought_by_nobody() {
     sandbox.wait_for("a payment on its way", |books| books.payments.len() == 2);
     other.kill();
     rows(&client, "jobs.csv", &[("1", "a kite")]);
-    client.says("ledger merge other.db").with(0).saying("stands as the job 1-merged");
+    client.says("ledger merge other.db").with(0).saying("may have been paid by both ledgers, each for something else");
     client.run(&run).with(0);
     sandbox.restart_with("");
     for line in [&run, "run jobs.results.csv", "recover --all", &run] {

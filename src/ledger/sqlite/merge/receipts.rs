@@ -20,14 +20,10 @@ use crate::ledger::sqlite::core::configure;
 use crate::ledger::sqlite::error::{Fault, contradiction};
 use crate::ledger::sqlite::job::{self, Change};
 use crate::ledger::sqlite::schema;
-use crate::ledger::{JobKey, JobState, LedgerError, Reason, ReceiptKind, ReceiptRow};
+use crate::ledger::{JobKey, JobState, KNOWN_BY_RECEIPT, LedgerError, Reason, ReceiptKind, ReceiptRow};
 
 /// What was asked for, as results tell it: by batch, id and take.
 pub type Asked = HashMap<(String, String, u32), Vec<(String, String)>>;
-
-/// What is said of a job whose credential and request are gone.
-const KNOWN_BY_RECEIPT: &str = "known by its receipt alone: what was asked for, and the credential, stood in the ledger \
-    that is gone";
 
 /// A paid job whose credential is gone can only be decided by a person.
 const WITHOUT_CREDENTIAL: &str = "

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::merging::receipts_of;
 use super::support::*;
+use crate::ledger::sqlite::duplicates::BOUGHT;
 use crate::ledger::sqlite::{Asked, Books, Compared, Duplicates, MergeSource, PlanLoad, Retake};
 use crate::ledger::{BatchKey, JobState, Reason};
 use crate::plan::{PlannedJob, made_id};
@@ -97,6 +98,14 @@ fn another_batch_is_compared_by_content_where_that_is_proved_and_by_id_where_not
         let proved = duplicates.first.iter().all(|(_, original)| !original.unproved);
         assert_eq!(proved, results || ids[0] != "1" || left_out == 0);
     }
+}
+
+#[test]
+fn what_is_unproved_is_found_by_an_index() {
+    let books = Books::in_memory().unwrap();
+    let sql = format!("EXPLAIN QUERY PLAN SELECT o.id FROM jobs o WHERE o.content = zeroblob(32) AND {BOUGHT}");
+    let plan: String = books.conn.query_row(&sql, [], |row| row.get(3)).unwrap();
+    assert!(plan.contains("jobs_bought"), "{plan}");
 }
 
 #[test]
