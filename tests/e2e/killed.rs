@@ -176,6 +176,14 @@ fn the_manifest_is_broken_in_between() {
 /// bought.
 #[test]
 fn the_node_has_never_paid_for_anybody() {
+    // Where a machine is busy, turns fall otherwise from run to run, and each may miss the two at which a payment is sent.
+    const ROUNDS_MAX: usize = 5;
+    let rounds = 0..ROUNDS_MAX;
+    assert!(rounds.map(|_| of_a_person_at_every_turn()).any(|lost| lost > 0), "no first payment was lost");
+}
+
+/// How many payments are left to a person, over runs that are killed at each turn against a node without history.
+fn of_a_person_at_every_turn() -> usize {
     let of_a_person = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for first in 1..=AT_ONCE {
@@ -194,7 +202,7 @@ fn the_node_has_never_paid_for_anybody() {
             });
         }
     });
-    assert!(of_a_person.into_inner() > 0, "no first payment was lost");
+    of_a_person.into_inner()
 }
 
 /// How many payments the runs after a kill leave to a person: those that never reached a node without history.
