@@ -218,7 +218,8 @@ impl Disk {
                 let used = if state == "dead" { 0 } else { used + known.refunded };
                 payments.insert(key, Payment { used, ..known.clone() });
             }
-            if state == "intended" {
+            // What a person has given up is not open, in whatever ledger.
+            if state == "intended" && !self.world.auditor.borrow().is_given_up(&hash) {
                 self.open.borrow_mut().insert(key);
             }
             if rejected.contains(&hash) {

@@ -491,7 +491,9 @@ impl Life {
                 2 => 2,
                 3 => 6,
                 4..=11 => 24,
-                _ => 8 * 24,
+                12..=23 => 8 * 24,
+                // Where a limit lets one purchase through a month, each has its month.
+                _ => 31 * 24,
             };
             pass(&self.world, hours * HOUR_MS);
         }
