@@ -21,7 +21,7 @@ use super::world::World;
 
 pub fn rows(books: &Books, batch: BatchKey) -> Vec<ResultRow> {
     let mut rows = Vec::new();
-    let read = books.results(batch, &mut |row| {
+    let read = books.latest_takes(batch, &mut |row| {
         rows.push(row);
         Ok(())
     });
