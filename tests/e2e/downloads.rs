@@ -395,7 +395,7 @@ fn a_full_disk_is_said_before_anything_is_bought() {
 /// What is bought is to be kept: a disk that fills up under a run ends the buying, under `--quiet` too.
 #[test]
 fn nothing_more_is_bought_while_files_cannot_be_kept() {
-    let sandbox = Sandbox::start("--sandbox-video-kib 1024");
+    let sandbox = Sandbox::start("--sandbox-video-kib 1024 --sandbox-pay-ms 500");
     let client = two(&sandbox);
     let rows: String = (1..=12).map(|n| format!("{n},kite {n}\n")).collect();
     client.write("many.csv", &format!("id,prompt\n{rows}"));

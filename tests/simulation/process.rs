@@ -229,7 +229,10 @@ impl Life {
         }
         // A ledger that lacks something buys nothing: the command brings on what it can, and says so.
         if self.disk.lacks() {
-            return run(control).recover(known).await;
+            return match known {
+                Some(known) => run(control).recover(Some(known)).await,
+                None => Ok(Outcome::default()),
+            };
         }
         // As the command does: one round of recovery, then the plan, then the node, then new purchases.
         if let Some(known) = known {
