@@ -10,18 +10,6 @@ use super::config::ExportOptions;
 use super::run::{Files, STDOUT, check_files, check_papers, keep_unknown, laid_out};
 use super::{ExitCode, Failure, target, terminal};
 
-/// Prints one of the files, as it would be written.
-fn print(books: &Books, batch: &Batch, is_results: bool) -> Result<ExitCode, Failure> {
-    let broken = |error: LedgerError| std::io::Error::other(error.to_string());
-    let (mut results, receipts) = laid_out(&batch.remembered.layout);
-    results.stamp(batch.name.clone(), books.id()?);
-    terminal::print(|out| match is_results {
-        true => results.write(out, &mut |each| books.results(batch.key, each).map_err(broken)?),
-        false => receipts.write(out, &mut |each| books.receipts(batch.key, each).map_err(broken)?),
-    })?;
-    Ok(ExitCode::Done)
-}
-
 /// Writes both files and says where.
 pub(super) fn execute(options: &ExportOptions) -> Result<ExitCode, Failure> {
     let (books, batch) = target::find(&options.ledger, &options.target)?;
@@ -32,6 +20,7 @@ pub(super) fn execute(options: &ExportOptions) -> Result<ExitCode, Failure> {
                 "`-` prints one of the two files, and no other is written: name `--results -` or `--receipts -` alone";
             return Err(Failure::Usage(words.to_owned()));
         }
+        check_papers(&books, &batch)?;
         return print(&books, &batch, printed == 0);
     }
     let manifest = (batch.manifest != "-").then(|| PathBuf::from(&batch.manifest));
@@ -60,5 +49,17 @@ pub(super) fn execute(options: &ExportOptions) -> Result<ExitCode, Failure> {
     if !options.quiet {
         terminal::print(|out| out.write_all(text.as_bytes()))?;
     }
+    Ok(ExitCode::Done)
+}
+
+/// Prints one of the files, as it would be written.
+fn print(books: &Books, batch: &Batch, is_results: bool) -> Result<ExitCode, Failure> {
+    let broken = |error: LedgerError| std::io::Error::other(error.to_string());
+    let (mut results, receipts) = laid_out(&batch.remembered.layout);
+    results.stamp(batch.name.clone(), books.id()?);
+    terminal::print(|out| match is_results {
+        true => results.write(out, &mut |each| books.results(batch.key, each).map_err(broken)?),
+        false => receipts.write(out, &mut |each| books.receipts(batch.key, each).map_err(broken)?),
+    })?;
     Ok(ExitCode::Done)
 }

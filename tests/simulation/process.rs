@@ -242,6 +242,8 @@ impl Life {
         let begun = self.begin(order.at)?;
         port.batch.set(Some(begun));
         let mut retaken = self.load(order.at, begun, jobs)?;
+        // The load itself sets aside what repeats an earlier take, and the next one takes it back.
+        port.note_set_aside(&retaken);
         self.world.point("before duplicates are set aside").await;
         let duplicates = self.disk.set_duplicates_aside(begun)?;
         if !duplicates.is_empty() {
