@@ -12,7 +12,7 @@ use l402_batch::ledger::sqlite::{
 use l402_batch::ledger::{
     AnswerKind, BatchKey, Caps, Committed, DeadProof, DeliveredJob, Deliveries, DurableIntent, HeldBack, IntentBounds,
     IntentRefusal, JobEnd, JobKey, JobState, Ledger, LedgerError, NewIntent, OpenJob, OpenRefund, Original, PaymentKey,
-    PendingJob, PeriodCap, Prospect, Reason, Record, RefundRecord, Twin, Undownloaded, Witness,
+    PendingJob, PeriodCap, Prospect, Reason, Record, RefundRecord, ResultRow, Twin, Undownloaded, Witness,
 };
 use l402_batch::money::Msat;
 use l402_batch::origin::{Credential, HttpAnswer, Request};
@@ -659,6 +659,18 @@ impl Port<'_> {
                 "{endpoint} had taken {taken} payments, and gets one more without a word; rejected {:?}",
                 rejects.map(|one| one.hash)
             ));
+        }
+    }
+
+    /// Latest takes before a load that it has taken back.
+    pub fn note_taken_back(&self, before: &[ResultRow]) {
+        let Some(batch) = self.batch.get() else { return };
+        let after = verdict::rows(&self.disk.ledger.books(), batch);
+        for row in before {
+            let is_gone = after.iter().any(|now| now.id == row.id && now.take < row.take);
+            if is_gone {
+                self.disk.world.auditor.borrow_mut().set_aside(&job_name(&self.name, &row.id), row.take);
+            }
         }
     }
 

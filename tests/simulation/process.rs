@@ -20,6 +20,7 @@ use super::files::SimDisk;
 use super::life::{HOUR_MS, Liar, Life};
 use super::plan::{digest, job_name};
 use super::timeline::{Driven, Timed, drive, sleep};
+use super::verdict;
 use super::world::{Stop, World};
 
 /// Processes that take more wake-ups than this go on for ever.
@@ -241,8 +242,10 @@ impl Life {
         self.world.point("before the plan is loaded").await;
         let begun = self.begin(order.at)?;
         port.batch.set(Some(begun));
+        let before = verdict::rows(&self.disk.ledger.books(), begun);
         let mut retaken = self.load(order.at, begun, jobs)?;
-        // The load itself sets aside what repeats an earlier take, and the next one takes it back.
+        // The load itself takes back what repeats an earlier take, or sets it aside for the next one to take back.
+        port.note_taken_back(&before);
         port.note_set_aside(&retaken);
         self.world.point("before duplicates are set aside").await;
         let duplicates = self.disk.set_duplicates_aside(begun)?;

@@ -24,8 +24,9 @@ const DAY_MS: i64 = 86_400_000;
 
 /// What nobody understands.
 pub const STRANGE: &str = "wonder";
-/// An answer is on its way for so long at most, in milliseconds.
-const ON_ITS_WAY_MS: i64 = 1_800_000;
+/// For so long after a delivery purchases that are under way do not count against an endpoint, in milliseconds: the hour of the rule, and
+/// half of one in which the answer that delivered may have been on its way.
+const ON_ITS_WAY_MS: i64 = 5_400_000;
 
 /// How the origin will treat a purchase once it is paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -266,7 +266,9 @@ fn compare(world: &World, node: usize, row: &AuditRow, settled: Option<&Attempt>
     let agrees = match (row.standing, settled.map(|attempt| attempt.fate)) {
         (Standing::Posted, Some(Fate::Posted(fee))) => row.fee == Some(fee),
         // Paid by its preimage; the node has lost the record that would say for what fee.
-        (Standing::Paid, Some(Fate::Posted(_) | Fate::Out)) => is_lost_to(world, node, &hash),
+        (Standing::Paid, Some(Fate::Posted(_))) => is_lost_to(world, node, &hash),
+        // The same; or it was restored while the last of it was on its way, and says so for ever.
+        (Standing::Paid, Some(Fate::Out)) => is_lost_to(world, node, &hash) || auditor.is_forgotten(&hash),
         // A person has given it up: what was held stays held, whether or not it settled.
         (Standing::Open, _) => auditor.is_given_up(&hash),
         (Standing::Dead, None) => true,
