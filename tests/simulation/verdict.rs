@@ -267,8 +267,11 @@ fn compare(world: &World, node: usize, row: &AuditRow, settled: Option<&Attempt>
         (Standing::Posted, Some(Fate::Posted(fee))) => row.fee == Some(fee),
         // Paid by its preimage; the node has lost the record that would say for what fee.
         (Standing::Paid, Some(Fate::Posted(_))) => is_lost_to(world, node, &hash),
-        // The same; or it was restored while the last of it was on its way, and says so for ever.
-        (Standing::Paid, Some(Fate::Out)) => is_lost_to(world, node, &hash) || auditor.is_forgotten(&hash),
+        // The same; or it knows the preimage, and its last parts have not come back yet.
+        (Standing::Paid, Some(Fate::Out)) => {
+            let found = world.nodes[node].borrow().found(&hash);
+            !matches!(found, Found::Settled(_) | Found::InFlight)
+        }
         // A person has given it up: what was held stays held, whether or not it settled.
         (Standing::Open, _) => auditor.is_given_up(&hash),
         (Standing::Dead, None) => true,
