@@ -69,8 +69,9 @@ pub fn the_node_dies_while_a_payment_is_out(rig: &Rig) {
     assert_eq!(shop.invoices().len(), 1, "no other invoice was asked for");
 }
 
-/// The first turn that a purchase takes; before it the node is asked how it is.
-const FIRST_TURN: usize = 9;
+/// The first turn that a purchase takes; before it the node is asked how it is, and what it has paid last, without which nothing is
+/// bought.
+const FIRST_TURN: usize = 11;
 
 pub fn the_node_dies_at_every_turn(rig: &Rig) {
     let shop = Shop::open(rig, "");
