@@ -139,7 +139,9 @@ async fn answers(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unp
     let mut piece = vec![0; 1 << 16];
     let mut listened = true;
     while let Ok(length @ 1..) = from.read(&mut piece).await {
-        if *state.borrow() == State::Deaf && has(&piece[..length], b"payment_preimage") {
+        // Not the list of what was paid, which holds preimages too, and without which nothing is bought.
+        let is_of_order = has(&piece[..length], b"payment_preimage") && !has(&piece[..length], br#""payments":"#);
+        if *state.borrow() == State::Deaf && is_of_order {
             continue;
         }
         listened = listened && to.write_all(&piece[..length]).await.is_ok() && to.flush().await.is_ok();
