@@ -135,7 +135,7 @@ impl Shown {
         let mut line = |text: String| writeln!(out, "{}", on_screen(text.trim_end()));
         line(self.endpoint.clone())?;
         line(row("url", &format!("{} {}", self.method, self.url), &self.url_from))?;
-        let as_of = self.as_of.as_ref().map_or_else(String::new, |day| format!(", taken in on {day}"));
+        let as_of = self.as_of.as_ref().map_or_else(|| ", undated".to_owned(), |day| format!(", taken in on {day}"));
         line(row("document", &format!("{}{as_of}", self.source), ""))?;
         if self.dedup_window_s > 0 {
             let bypass = self.bypass_header.as_ref().map_or_else(String::new, |name| format!("; {name} bypasses it"));

@@ -129,7 +129,7 @@ fn at_most(amount: Msat) -> String {
 
 fn price_source(endpoint: &Endpoint) -> String {
     let as_of = match endpoint.as_of.as_str() {
-        "" => "no date given".to_owned(),
+        "" => "undated".to_owned(),
         day => format!("as of {day}"),
     };
     let source = if endpoint.source == endpoint.defined_in { "" } else { &endpoint.source };
