@@ -103,6 +103,8 @@ impl Books {
         now: UnixMs,
         rows: impl IntoIterator<Item = ResultsRow>,
     ) -> Result<ChosenRows, LedgerError> {
+        // Whoever runs a results file says no word: what an earlier command asked for and never accepted is nothing to go on with.
+        self.take_back_takes(batch)?;
         let (chosen, marks) = self.compare_rows(batch, rows)?;
         self.write(|tx, _| {
             for Mark { key, from, state, reason } in marks {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::support::*;
 use crate::ledger::sqlite::{Books, LoadError, PlanLoad, Retake};
 use crate::ledger::{BatchKey, JobState, Reason, Record, RefundRecord, Unmet};
+use crate::manifest::ResultsRow;
 use crate::money::Msat;
 use crate::plan::{ContentHash, PlannedJob};
 
@@ -402,4 +403,27 @@ fn a_manifest_that_is_put_back_buys_nothing_anew() {
     assert_eq!(found.unmet, [("a".to_owned(), Unmet::DeliveredBefore(1, 2))]);
     assert!(pending(&books, batch).is_empty());
     assert_eq!(load(&mut books, batch, &changed, job("c")).retaken.count, 1);
+}
+
+/// A command that asked for a retake was killed at its question. Whoever runs the results file then says no word.
+#[test]
+fn a_results_file_carries_out_no_word_that_nobody_accepted() {
+    let (mut books, batch) = in_memory(&[]);
+    let job = || planned(&endpoint(), "a", "a");
+    load(&mut books, batch, &Retake::default(), vec![job()]);
+    let first = pending(&books, batch).remove(0);
+    deliver(&mut books, &first, 1);
+    assert_eq!(load(&mut books, batch, &word("a", 1), vec![job()]).retaken.count, 1);
+    for take in ["1", ""] {
+        let row = ResultsRow::of([("id", "a"), ("take", take)]);
+        assert_eq!(books.choose_rows(batch, NOW, [row]).unwrap().ids, ["a"]);
+    }
+    books.accept_takes(NOW, batch).unwrap();
+    assert!(pending(&books, batch).is_empty(), "it would be bought once more");
+    assert_eq!(books.takes(batch, "a").unwrap().len(), 1);
+    // What was accepted is carried out by whatever command comes next.
+    load(&mut books, batch, &word("a", 1), vec![job()]);
+    books.accept_takes(NOW, batch).unwrap();
+    books.choose_rows(batch, NOW, [ResultsRow::of([("id", "a")])]).unwrap();
+    assert_eq!(pending(&books, batch).remove(0).take, 2);
 }
