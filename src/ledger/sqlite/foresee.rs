@@ -14,7 +14,7 @@ use super::duplicates::{Compared, Duplicates, Rows, ToBuy, find, original_of, to
 use super::error::{Fault, contradiction};
 use super::load::{Known, LoadError, PlanLoad, Step, decide, known};
 use super::recognise::given;
-use super::words::is_taken_back;
+use super::words::{UNACCEPTED, is_taken_back};
 use crate::catalog::Endpoint;
 use crate::ledger::word::Retake;
 use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Reason};
@@ -161,7 +161,7 @@ impl Books {
             let insert = format!(
                 "INSERT OR IGNORE INTO temp.planned ({columns}, state, reason, edition, meant, is_new)
                  SELECT {columns}, CASE WHEN reason = 'duplicate' THEN state ELSE 'pending' END, reason, edition, meant, 0
-                 FROM jobs WHERE batch = ?1 AND superseded = 0"
+                 FROM jobs n WHERE batch = ?1 AND superseded = 0 AND NOT ({UNACCEPTED})"
             );
             tx.execute(
                 &format!("{insert} AND (state = 'pending' OR (state = 'refused' AND reason = 'duplicate'))"),

@@ -11,7 +11,7 @@ use crate::plan::PlannedJob;
 use crate::time::UnixMs;
 
 /// Takes that nobody has accepted so far. One that a decision made is of no load, and stands from its beginning.
-const UNACCEPTED: &str = "n.batch = ?1 AND n.take > 1 AND n.attempts = 0
+pub(super) const UNACCEPTED: &str = "n.batch = ?1 AND n.take > 1 AND n.attempts = 0
     AND (n.state = 'pending' OR (n.state = 'refused' AND n.reason = 'duplicate'))
     AND n.first_load > (SELECT accepted_load FROM batches WHERE id = ?1)";
 

@@ -414,6 +414,9 @@ fn a_results_file_carries_out_no_word_that_nobody_accepted() {
     let first = pending(&books, batch).remove(0);
     deliver(&mut books, &first, 1);
     assert_eq!(load(&mut books, batch, &word("a", 1), vec![job()]).retaken.count, 1);
+    let (foreseen, _) = books.foresee_rows(batch, [ResultsRow::of([("id", "a")])]).unwrap();
+    assert_eq!(to_buy(&foreseen), Vec::<String>::new(), "a dry run says so too");
+    drop(foreseen);
     for take in ["1", ""] {
         let row = ResultsRow::of([("id", "a"), ("take", take)]);
         assert_eq!(books.choose_rows(batch, NOW, [row]).unwrap().ids, ["a"]);

@@ -103,7 +103,7 @@ pub(super) fn foreseen(books: &Books, batch: BatchKey, retake: &Retake, jobs: Ve
     to_buy(&foreseen)
 }
 
-fn to_buy(foreseen: &Foreseen<'_>) -> Vec<String> {
+pub(super) fn to_buy(foreseen: &Foreseen<'_>) -> Vec<String> {
     let mut ids = Vec::new();
     let all = &mut |job: ToBuy| {
         ids.push(job.id);
