@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
+use std::mem;
 use std::rc::Rc;
 
 use l402_batch::l402::{Network, PaymentHash};
@@ -96,6 +97,11 @@ fn accept(books: &mut Books, batch: BatchKey, now: UnixMs, means_duplicates: boo
     if means_duplicates { books.mean_duplicates(batch, now, &[]) } else { Ok(()) }
 }
 
+thread_local! {
+    /// An empty ledger to have open while nobody has the file open: making one takes longer than what a process does.
+    static NOBODYS: Cell<Option<Books>> = const { Cell::new(None) };
+}
+
 fn in_memory() -> Books {
     Books::in_memory().expect("a ledger in memory")
 }
@@ -173,9 +179,10 @@ impl Disk {
     /// Does something with the file while nobody has it open.
     pub fn closed_for(&self, act: impl FnOnce(&LedgerFile)) {
         let Some(file) = &self.file else { return };
-        *self.ledger.books() = in_memory();
+        let nobodys = NOBODYS.take().unwrap_or_else(in_memory);
+        drop(mem::replace(&mut *self.ledger.books(), nobodys));
         act(file);
-        *self.ledger.books() = file.open();
+        NOBODYS.set(Some(mem::replace(&mut *self.ledger.books(), file.open())));
     }
 
     /// The payments that the ledger's file holds: their keys, and what they use, in msat.
