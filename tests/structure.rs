@@ -5,6 +5,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+
 /// What a room may use of the crate besides itself.
 struct Room {
     name: &'static str,
@@ -191,83 +193,33 @@ struct CratePath {
     line: usize,
 }
 
-/// Words and single signs. Comments and what stands between quotes are left out.
+/// Words and single signs, those of groups too. Literals are left out.
 fn lex(text: &str) -> Vec<Token> {
-    let chars: Vec<char> = text.chars().collect();
     let mut tokens = Vec::new();
-    let (mut at, mut line) = (0, 1);
-    while at < chars.len() {
-        let end = end_of_token(&chars, at);
-        let word = chars[at].is_alphanumeric() || chars[at] == '_';
-        if word && end_of_literal(&chars, at).is_none() || is_sign(&chars, at) {
-            tokens.push(Token { text: chars[at..end].iter().collect(), line });
-        }
-        line += chars[at..end].iter().filter(|c| **c == '\n').count();
-        at = end;
-    }
+    flatten(text.parse().unwrap(), &mut tokens);
     tokens
 }
 
-fn is_sign(chars: &[char], at: usize) -> bool {
-    "{}[]()#:;,*=!".contains(chars[at]) && end_of_token(chars, at) == at + 1
-}
-
-fn end_of_token(chars: &[char], at: usize) -> usize {
-    if let Some(end) = end_of_literal(chars, at) {
-        return end;
-    }
-    match (chars[at], chars.get(at + 1)) {
-        ('/', Some('/')) => (at..chars.len()).find(|i| chars[*i] == '\n').unwrap_or(chars.len()),
-        ('/', Some('*')) => end_of_block_comment(chars, at),
-        (c, _) if c.is_alphanumeric() || c == '_' => {
-            (at..chars.len()).find(|i| !chars[*i].is_alphanumeric() && chars[*i] != '_').unwrap_or(chars.len())
-        }
-        _ => at + 1,
-    }
-}
-
-fn end_of_block_comment(chars: &[char], at: usize) -> usize {
-    let (mut open, mut i) = (0_usize, at);
-    while i < chars.len() {
-        match (chars[i], chars.get(i + 1)) {
-            ('/', Some('*')) => (open, i) = (open + 1, i + 2),
-            ('*', Some('/')) => (open, i) = (open - 1, i + 2),
-            _ => i += 1,
-        }
-        if open == 0 {
-            return i;
+fn flatten(stream: TokenStream, tokens: &mut Vec<Token>) {
+    for tree in stream {
+        let line = tree.span().start().line;
+        match tree {
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ("(", ")"),
+                    Delimiter::Brace => ("{", "}"),
+                    Delimiter::Bracket => ("[", "]"),
+                    Delimiter::None => ("", ""),
+                };
+                tokens.push(Token { text: open.to_owned(), line });
+                flatten(group.stream(), tokens);
+                tokens.push(Token { text: close.to_owned(), line: group.span_close().end().line });
+            }
+            TokenTree::Ident(word) => tokens.push(Token { text: word.to_string(), line }),
+            TokenTree::Punct(sign) => tokens.push(Token { text: sign.to_string(), line }),
+            TokenTree::Literal(_) => {}
         }
     }
-    chars.len()
-}
-
-/// Where a string or character literal that begins here ends; none where none begins.
-fn end_of_literal(chars: &[char], at: usize) -> Option<usize> {
-    let prefix = (at..chars.len().min(at + 2)).take_while(|i| matches!(chars[*i], 'b' | 'r' | 'c')).count();
-    let raw = chars[at..at + prefix].contains(&'r');
-    let quote = at + prefix;
-    if raw {
-        let hashes = (quote..chars.len()).take_while(|i| chars[*i] == '#').count();
-        let opens = chars.get(quote + hashes) == Some(&'"');
-        let closes = |i: usize| chars[i] == '"' && chars[i + 1..].iter().take_while(|c| **c == '#').count() >= hashes;
-        return opens
-            .then(|| (quote + hashes + 1..chars.len()).find(|i| closes(*i)).map_or(chars.len(), |i| i + 1 + hashes));
-    }
-    match chars.get(quote) {
-        Some('"') => Some(end_of_quote(chars, quote, '"')),
-        // 'a' and '\n' are characters, 'a without a closing sign is a lifetime.
-        Some('\'') if chars.get(quote + 1) == Some(&'\\') => Some(end_of_quote(chars, quote, '\'')),
-        Some('\'') if chars.get(quote + 2) == Some(&'\'') => Some(quote + 3),
-        _ => None,
-    }
-}
-
-fn end_of_quote(chars: &[char], open: usize, quote: char) -> usize {
-    let mut i = open + 1;
-    while i < chars.len() && chars[i] != quote {
-        i += if chars[i] == '\\' { 2 } else { 1 };
-    }
-    chars.len().min(i + 1)
 }
 
 /// The tokens without items under `#[cfg(test)]`, and the names of the modules in other files among those.
