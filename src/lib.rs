@@ -3,6 +3,7 @@
 //!
 //! One way: manifest → plan → run → ledger → results, receipts, report. `docs/architecture.md` walks through the rooms.
 
+pub mod backoff;
 pub mod catalog;
 pub mod cells;
 pub mod cli;
@@ -13,7 +14,9 @@ pub mod event;
 pub mod harmless;
 pub mod l402;
 pub mod ledger;
+pub mod loopback;
 pub mod manifest;
+pub mod media;
 pub mod money;
 pub mod opening;
 pub mod origin;

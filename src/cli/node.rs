@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use url::{Host, Url};
+use url::Url;
 
+use crate::loopback::is_loopback;
 use crate::payer::{CERTIFICATE_BYTES_MAX, LndOptions, LndPayer, Macaroon, certificate_pem};
 
 use super::layer::{CertSource, Layer, MacaroonSource, variable};
@@ -81,16 +82,6 @@ pub(super) fn resolve(layer: &Layer, environment: &Environment) -> Result<Option
 fn folder(layer: &Layer, environment: &Environment) -> Option<PathBuf> {
     let local = layer.lnd_url.as_ref().is_none_or(is_loopback);
     layer.lnd_dir.clone().or_else(|| environment.lnd_folder().filter(|folder| local && folder.is_dir()))
-}
-
-/// Whether the address is this machine's own.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 fn chain(folder: &Path) -> PathBuf {

@@ -9,6 +9,7 @@ use super::disk::Disk;
 use super::file::PartLost;
 use super::shelf::Left;
 use super::{Downloads, Settings, Shared};
+use crate::backoff;
 use crate::event::{Event, JobEvent};
 use crate::ledger::{DeliveredJob, Deliveries, JobKey, JobState, LedgerError, Next, Reason, Record};
 use crate::origin::{Fetch, is_inline};
@@ -124,8 +125,8 @@ impl Tries {
                 after_ms
             }
         };
-        let doubled = PAUSE_MS_FIRST.saturating_mul(1 << self.fruitless.max(self.gone).min(10));
-        Then::Pause(doubled.min(PAUSE_MS_MAX).max(after_ms))
+        let pause_ms = backoff::pause_ms(self.fruitless.max(self.gone), PAUSE_MS_FIRST, PAUSE_MS_MAX);
+        Then::Pause(pause_ms.max(after_ms))
     }
 }
 

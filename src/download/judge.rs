@@ -2,8 +2,8 @@
 
 use url::Url;
 
-use super::name::media_type;
 use crate::ledger::Resume;
+use crate::media;
 use crate::origin::FetchHead;
 
 /// Types of pages and messages: a result's address that has expired likes to answer with one. Taken where the address
@@ -105,7 +105,7 @@ fn whole_total(head: &FetchHead, same: Option<&Resume>) -> Result<Option<u64>, S
 }
 
 fn is_no_result(head: &FetchHead, url: &Url) -> Option<String> {
-    let media = media_type(head.content_type.as_deref().unwrap_or_default());
+    let media = media::essence(head.content_type.as_deref().unwrap_or_default());
     let (_, endings) = PAGES.iter().find(|(page, _)| *page == media)?;
     let meant =
         url.path().rsplit_once('.').is_some_and(|(_, last)| endings.iter().any(|end| last.eq_ignore_ascii_case(end)));
@@ -123,7 +123,7 @@ pub(super) fn begins_as_page(bytes: &[u8], content_type: &str, url: &Url) -> boo
         text.iter().skip_while(|byte| byte.is_ascii_whitespace()).take(14).map(u8::to_ascii_lowercase).collect();
     let is_page = start.starts_with(b"<!doctype html") || start.starts_with(b"<html");
     // Films are served as plain text too, by a server that does not know their ending.
-    let is_said_so = matches!(media_type(content_type).as_str(), "" | "text/plain");
+    let is_said_so = matches!(media::essence(content_type).as_str(), "" | "text/plain");
     let is_message = is_said_so && reads_as_text(bytes) && !ends_so(&TEXTS);
     is_message || (is_page && !ends_so(&["html", "htm", "xhtml"]))
 }

@@ -9,6 +9,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
 use crate::ledger::DeliveredJob;
+use crate::media;
 
 /// Where no template is given.
 pub const DEFAULT_TEMPLATE: &str = "{id}";
@@ -20,33 +21,6 @@ const STEM_BYTES_MAX: usize = 180;
 const RESERVED: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
 /// What is not a letter or a digit and may stand in a name all the same.
 const HARMLESS_SIGNS: &str = " -_.,+=@()[]";
-/// What a result can be, by content type, and its ending.
-const TYPES: [(&str, &str); 22] = [
-    ("video/mp4", "mp4"),
-    ("video/webm", "webm"),
-    ("video/quicktime", "mov"),
-    ("video/x-m4v", "m4v"),
-    ("video/x-matroska", "mkv"),
-    ("video/matroska", "mkv"),
-    ("video/x-msvideo", "avi"),
-    ("image/png", "png"),
-    ("image/jpeg", "jpg"),
-    ("image/webp", "webp"),
-    ("image/gif", "gif"),
-    ("image/avif", "avif"),
-    ("audio/mpeg", "mp3"),
-    ("audio/mp4", "m4a"),
-    ("audio/wav", "wav"),
-    ("audio/x-wav", "wav"),
-    ("audio/ogg", "ogg"),
-    ("audio/flac", "flac"),
-    ("application/pdf", "pdf"),
-    ("application/zip", "zip"),
-    ("application/json", "json"),
-    ("text/plain", "txt"),
-];
-/// What else a URL may end in.
-const MORE_ENDINGS: [&str; 4] = ["jpeg", "aac", "opus", "glb"];
 
 /// How files are called.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -180,25 +154,15 @@ fn is_reserved(name: &str) -> bool {
 /// The ending of a result: by its content type, else by its URL where that is a known one, else `bin`.
 #[must_use]
 pub fn ending(content_type: Option<&str>, url: &url::Url) -> &'static str {
-    let media = media_type(content_type.unwrap_or_default());
-    if let Some((_, ending)) = TYPES.iter().find(|(known, _)| *known == media) {
-        return ending;
-    }
-    ending_of_url(url).unwrap_or("bin")
+    let media_type = media::essence(content_type.unwrap_or_default());
+    media::ending_of(&media_type).or_else(|| ending_of_url(url)).unwrap_or("bin")
 }
 
 /// What the URL's path ends in, where that is known.
 #[must_use]
 pub fn ending_of_url(url: &url::Url) -> Option<&'static str> {
     let (_, last) = url.path().rsplit_once('.')?;
-    let known = TYPES.iter().map(|(_, ending)| *ending).chain(MORE_ENDINGS);
-    known.into_iter().find(|ending| last.eq_ignore_ascii_case(ending))
-}
-
-/// `video/mp4` of `Video/MP4; codecs=…`.
-#[must_use]
-pub fn media_type(content_type: &str) -> String {
-    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    media::known_ending(last)
 }
 
 /// The `n`-th name to try, from 0: `kite.mp4`, `kite-2.mp4`, …

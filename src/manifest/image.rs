@@ -14,6 +14,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::missing;
 use super::values::{Help, Wrong, shown};
 use crate::catalog::{ImageKind, ImageRef, ImageSource};
+use crate::media;
 use crate::opening::{self, Opened};
 
 /// The largest image that is sent, in bytes.
@@ -62,15 +63,8 @@ pub fn load(image: &ImageRef) -> Result<Vec<u8>, ImageProblem> {
 /// The format of an image, by its first bytes.
 #[must_use]
 pub fn recognise(bytes: &[u8]) -> Option<ImageKind> {
-    if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
-        Some(ImageKind::Png)
-    } else if bytes.starts_with(b"\xff\xd8\xff") {
-        Some(ImageKind::Jpeg)
-    } else if bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP") {
-        Some(ImageKind::Webp)
-    } else {
-        None
-    }
+    let media_type = media::recognise(bytes)?;
+    [ImageKind::Png, ImageKind::Jpeg, ImageKind::Webp].into_iter().find(|kind| kind.media_type() == media_type)
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {

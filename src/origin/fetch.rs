@@ -19,8 +19,9 @@ use url::Url;
 
 use super::gzip::{Unpacker, is_gzip};
 use super::http::{authorization, words};
-use super::place::{is_at_home, is_loopback, is_own_origin, is_private_ip, redirect_url, web_url};
+use super::place::{is_at_home, is_own_origin, is_private_ip, redirect_url, web_url};
 use super::{Credential, HttpAnswer, said};
+use crate::loopback::is_loopback;
 use crate::time::UnixMs;
 
 const REDIRECTS_MAX: usize = 5;

@@ -16,11 +16,12 @@ use url::Url;
 use super::fetch::{public_only, text};
 use super::gzip::{is_gzip, unpacked};
 use super::inline::is_media;
-use super::place::{is_at_home, is_loopback, is_own_origin};
+use super::place::{is_at_home, is_own_origin};
 use super::{ANSWERED_AT, Credential, HttpAnswer, HttpFailure, Origin, Request, lnurl};
 use crate::catalog::Method;
 use crate::harmless::harmless;
 use crate::l402::Scheme;
+use crate::loopback::is_loopback;
 
 /// Says in which scheme a challenge can be answered.
 const ACCEPT_AUTHENTICATE: HeaderName = HeaderName::from_static("accept-authenticate");

@@ -11,6 +11,7 @@ use url::Url;
 use super::HttpAnswer;
 use super::said::Said;
 use crate::catalog::ResultRule;
+use crate::media;
 
 /// What stands for the content in a recorded address: no base64, so that nobody takes it for some.
 const ELSEWHERE: &str = "...";
@@ -19,19 +20,6 @@ const DIGEST_BYTES: usize = 16;
 /// Base64 without a data URI around it is at least this long; shorter words are addresses.
 const BARE_CHARS_MIN: usize = 64;
 const MEDIA_CHARS_MAX: usize = 100;
-/// How files of a kind begin: the place, the bytes there, the kind. Base64 without a data URI says no more.
-const BEGINNINGS: [(usize, &[u8], &str); 10] = [
-    (4, b"ftyp", "video/mp4"),
-    (0, b"\x1a\x45\xdf\xa3", "video/webm"),
-    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
-    (0, b"\xff\xd8\xff", "image/jpeg"),
-    (0, b"GIF8", "image/gif"),
-    (8, b"WEBP", "image/webp"),
-    (8, b"WAVE", "audio/wav"),
-    (0, b"ID3", "audio/mpeg"),
-    (0, b"OggS", "audio/ogg"),
-    (0, b"%PDF-", "application/pdf"),
-];
 
 /// A result that came in the answer itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,8 +71,11 @@ fn digest(bytes: &[u8]) -> String {
 pub(super) fn whole(answer: &HttpAnswer) -> Option<Url> {
     let said = answer.header("content-type").unwrap_or_default().split(';').next().unwrap_or_default();
     let said = said.trim().to_ascii_lowercase();
-    let media_type =
-        if said.is_empty() || !is_media_type(&said) { kind(&answer.body).unwrap_or_default() } else { &said };
+    let media_type = if said.is_empty() || !is_media_type(&said) {
+        media::recognise(&answer.body).unwrap_or_default()
+    } else {
+        &said
+    };
     if answer.body.is_empty() { None } else { recorded(media_type, &answer.body).ok() }
 }
 
@@ -99,7 +90,7 @@ pub(super) fn is_media(content_type: &str) -> bool {
 pub(super) fn result(answer: &HttpAnswer) -> Option<Url> {
     let said = answer.header("content-type").unwrap_or_default();
     let is_unsaid = said.is_empty() || said.starts_with("application/octet-stream");
-    if is_media(said) || (is_unsaid && kind(&answer.body).is_some()) { whole(answer) } else { None }
+    if is_media(said) || (is_unsaid && media::recognise(&answer.body).is_some()) { whole(answer) } else { None }
 }
 
 fn is_media_type(text: &str) -> bool {
@@ -132,13 +123,8 @@ fn read_bare(text: &str) -> Option<Inline> {
     if start.len() < BARE_CHARS_MIN {
         return None;
     }
-    let media_type = kind(&decoded(&start)?)?;
+    let media_type = media::recognise(&decoded(&start)?)?;
     Some(Inline { media_type: media_type.to_owned(), bytes: decoded(text)? })
-}
-
-fn kind(bytes: &[u8]) -> Option<&'static str> {
-    let found = BEGINNINGS.iter().find(|(at, begins, _)| bytes.get(*at..).is_some_and(|rest| rest.starts_with(begins)));
-    found.map(|(_, _, kind)| *kind)
 }
 
 /// Base64 of either alphabet, padded or not, with line breaks or without.

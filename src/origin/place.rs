@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use url::{Host, Url};
 
 use super::inline;
+use crate::loopback::is_loopback;
 
 /// A longer address is not read.
 const URL_BYTES_MAX: usize = 8 * 1024;
@@ -93,16 +94,6 @@ pub(super) fn withdraw_url(text: &str, endpoint: &Url) -> Result<Url, String> {
 /// Whether that, with `http://` before it, names this machine.
 pub(super) fn is_loopback_text(rest: &str) -> bool {
     Url::parse(&format!("http://{rest}")).is_ok_and(|url| is_loopback(&url))
-}
-
-/// Whether an address is this machine's own, by its name or number.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    }
 }
 
 fn resolve(text: &str, endpoint: &Url) -> Result<Url, String> {

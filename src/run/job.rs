@@ -13,12 +13,10 @@ mod tests;
 mod walk;
 
 use std::sync::Arc;
-use std::time::Duration;
-
-use backon::{BackoffBuilder, ExponentialBuilder};
 
 pub(super) use pay::{death_proof, outlives_a_payment};
 
+use crate::backoff;
 use crate::catalog::Endpoint;
 use crate::l402::Preimage;
 use crate::ledger::{
@@ -357,13 +355,7 @@ impl Default for Bounds {
 impl Moment<'_> {
     /// The time at which try number `tries` (from 1) may be followed by the next, not before `after_ms`.
     fn later(&self, tries: u32, after_ms: Option<u64>) -> UnixMs {
-        let pause = ExponentialBuilder::new()
-            .with_min_delay(Duration::from_millis(self.bounds.backoff_ms))
-            .with_max_delay(Duration::from_millis(self.bounds.backoff_ms_max))
-            .without_max_times()
-            .build()
-            .nth(usize::try_from(tries.saturating_sub(1)).unwrap_or(usize::MAX).min(64))
-            .map_or(self.bounds.backoff_ms_max, |pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
+        let pause = backoff::pause_ms(tries.saturating_sub(1), self.bounds.backoff_ms, self.bounds.backoff_ms_max);
         let wait = pause.max(after_ms.unwrap_or(0));
         self.now.plus_ms(i64::try_from(wait).unwrap_or(i64::MAX))
     }

@@ -3,11 +3,12 @@
 use std::ops::Range;
 
 use toml::de::DeTable;
-use url::{Host, Url};
+use url::Url;
 
 use super::reader::{Item, Key, Reader};
 use super::{check, errors, params, price};
 use crate::catalog::{AuthScheme, Endpoint, ErrorRule, Method, Param, PriceRule, RedeemRule, ResultRule, Terms};
+use crate::loopback::is_loopback;
 
 const KEYS: [&str; 15] = [
     "url",
@@ -401,13 +402,7 @@ fn url_fault(url: &Url) -> Option<&'static str> {
 
 /// Plain http is for loopback only, unless it is allowed by name.
 fn transport_fault(url: &Url, allow_http: bool) -> Option<&'static str> {
-    let loopback = match url.host() {
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    };
-    (url.scheme() == "http" && !loopback && !allow_http).then_some(
+    (url.scheme() == "http" && !is_loopback(url) && !allow_http).then_some(
         "plain http would show the request and the credential to anyone on the way; use https, or set `allow_http = true`",
     )
 }

@@ -15,6 +15,7 @@ use crate::cli::config::CatalogOptions;
 use crate::cli::{ExitCode, Failure, node, terminal};
 use crate::l402::{Invoice, Network};
 use crate::ledger::Reason;
+use crate::loopback::is_loopback;
 use crate::manifest::image;
 use crate::money::Msat;
 use crate::origin::{
@@ -172,7 +173,7 @@ fn of_invoice(invoice: &str) -> Answer {
 /// The network on which an endpoint's invoices are expected: the node's, where that is said, else the one of real money. What
 /// stands on this machine may play on any.
 fn expected_network(endpoint: &Endpoint, node: Option<Network>) -> Option<Network> {
-    node.or_else(|| (!node::is_loopback(&endpoint.url)).then_some(Network::Mainnet))
+    node.or_else(|| (!is_loopback(&endpoint.url)).then_some(Network::Mainnet))
 }
 
 fn elsewhere(found: Network, node: Option<Network>) -> String {

@@ -25,10 +25,11 @@ use std::time::Duration;
 use data_encoding::{BASE64URL, HEXLOWER};
 use serde::Serialize;
 use tokio::time::Instant;
-use url::{Host, Url};
+use url::Url;
 
 use crate::l402::{PaymentHash, Preimage};
 use crate::ledger::DurableIntent;
+use crate::loopback::is_loopback;
 use crate::money::Msat;
 use crate::payer::{Found, InvoiceOrder, InvoiceState, LookUp, MadeInvoice, NodeInfo, NodeProblem, Payer, SendReport};
 use crate::time::UnixMs;
@@ -338,15 +339,12 @@ impl<'a> SendRequest<'a> {
 impl Endpoint {
     fn parse(text: &str) -> Result<Self, LndConfigError> {
         let url = Url::parse(text.trim()).map_err(|error| LndConfigError::Url(error.to_string()))?;
-        let loopback = match url.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => return Err(LndConfigError::Url("it names no host".to_owned())),
-        };
+        if url.host().is_none() {
+            return Err(LndConfigError::Url("it names no host".to_owned()));
+        }
         let encrypted = match url.scheme() {
             "https" => true,
-            "http" if loopback => false,
+            "http" if is_loopback(&url) => false,
             _ => return Err(LndConfigError::NotHttps),
         };
         let superfluous = url.query().is_some() || url.fragment().is_some();

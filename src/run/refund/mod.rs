@@ -10,6 +10,7 @@ mod offer;
 mod queue;
 mod record;
 
+use crate::backoff;
 use crate::ledger::{DurableInvoice, Ledger, LedgerError, OpenRefund, Reason};
 use crate::origin::Origin;
 use crate::payer::Payer;
@@ -74,7 +75,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
             if self.attempt().await? == Step::Done {
                 break;
             }
-            if tries + 1 < TRIES_MAX && !self.pause(PAUSE_MS.saturating_mul(1 << tries)).await {
+            if tries + 1 < TRIES_MAX && !self.pause(backoff::pause_ms(tries, PAUSE_MS, u64::MAX)).await {
                 break;
             }
         }
@@ -147,7 +148,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
         step: Step,
     ) -> Result<Step, LedgerError> {
         let end = self.run.clock.now().plus_ms(WATCH_MS);
-        let (mut looks, mut pause_ms) = (0, LOOK_MS_MIN);
+        let mut looks = 0;
         loop {
             match self.look(invoice).await? {
                 Looked::Over => return Ok(Step::Done),
@@ -158,10 +159,9 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
             let patient = promised && self.run.clock.now() < end;
             if looks < LOOKS_MIN {
                 self.run.clock.sleep_ms(LOOK_MS_MIN).await;
-            } else if !patient || !self.pause(pause_ms).await {
+            } else if !patient || !self.pause(backoff::pause_ms(looks - 1, LOOK_MS_MIN, LOOK_MS_MAX)).await {
                 break;
             }
-            pause_ms = pause_ms.saturating_mul(2).min(LOOK_MS_MAX);
         }
         let words = format!("the invoice was handed over and is not paid so far; {said}");
         self.waits(self.pending(), words, step).await
