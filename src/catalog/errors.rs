@@ -16,8 +16,20 @@ pub struct ErrorRule {
 
 /// How an answer with an error code is treated. None of them ever pays again, and a result that the answer holds is
 /// taken whatever its code says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Treatment {
     /// Again after the time given; what is paid: the same credential and bytes.
     Retry,
@@ -44,40 +56,18 @@ pub enum Treatment {
 
 impl Treatment {
     /// Every treatment.
-    pub const ALL: [Self; 10] = [
-        Self::Retry,
-        Self::RateLimited,
-        Self::Never,
-        Self::InvalidInput,
-        Self::ContentFiltered,
-        Self::NotForSale,
-        Self::RedeemAgain,
-        Self::Refund,
-        Self::Cached,
-        Self::ByStatus,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The word, as an entry has it.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Retry => "retry",
-            Self::RateLimited => "rate-limited",
-            Self::Never => "never",
-            Self::InvalidInput => "invalid-input",
-            Self::ContentFiltered => "content-filtered",
-            Self::NotForSale => "not-for-sale",
-            Self::RedeemAgain => "redeem-again",
-            Self::Refund => "refund",
-            Self::Cached => "cached",
-            Self::ByStatus => "by-status",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// The treatment of that word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|treatment| treatment.as_str() == word)
+        word.parse().ok()
     }
 
     /// Whether it means anything before the payment.

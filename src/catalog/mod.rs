@@ -63,8 +63,9 @@ pub struct Endpoint {
 }
 
 /// How parameters travel.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr, strum::EnumString)]
 #[serde(rename_all = "UPPERCASE")]
+#[strum(serialize_all = "UPPERCASE")]
 pub enum Method {
     /// A JSON object in the body.
     Post,
@@ -75,11 +76,8 @@ pub enum Method {
 impl Method {
     /// The method as it stands in a request line.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Post => "POST",
-            Self::Get => "GET",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -22,8 +22,20 @@ pub struct Terms {
 }
 
 /// The authentication scheme by which an endpoint is paid.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantNames,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "lowercase")]
 pub enum AuthScheme {
     /// L402, or LSAT, its old name.
     L402,
@@ -32,8 +44,21 @@ pub enum AuthScheme {
 }
 
 /// What happens where a request is sent again with a credential that was answered with success before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantNames,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "lowercase")]
 pub enum RedeemRule {
     /// Nobody says: it may be made a second time, or be refused. So it is not sent.
     #[default]
@@ -63,33 +88,5 @@ impl Terms {
     #[must_use]
     pub fn patience_ms(&self) -> i64 {
         i64::from(self.patience_s).saturating_mul(1_000)
-    }
-}
-
-impl AuthScheme {
-    /// Every scheme that an entry may name.
-    pub const ALL: [Self; 2] = [Self::L402, Self::Payment];
-
-    /// The word, as an entry has it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::L402 => "l402",
-            Self::Payment => "payment",
-        }
-    }
-}
-
-impl RedeemRule {
-    /// Every rule.
-    pub const ALL: [Self; 2] = [Self::Once, Self::Replays];
-
-    /// The word, as an entry has it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Once => "once",
-            Self::Replays => "replays",
-        }
     }
 }

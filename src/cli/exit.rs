@@ -429,7 +429,7 @@ mod tests {
                 assert_eq!(of_batch(&alone, &Findings::default()), *code, "{state:?} {reason:?}");
             }
         }
-        for state in JobState::ALL {
+        for &state in JobState::ALL {
             assert!(TABLE.iter().any(|(known, ..)| *known == state), "{state:?} is not in the table");
         }
         for &reason in Reason::ALL {

@@ -79,7 +79,7 @@ impl Challenge {
     /// # Errors
     /// Where there is no challenge that could be paid and redeemed without guessing.
     pub fn read<'a>(header_lines: impl IntoIterator<Item = &'a str>) -> Result<Self, ChallengeError> {
-        Self::read_of(&Scheme::ALL, header_lines)
+        Self::read_of(Scheme::ALL, header_lines)
     }
 
     /// The same of these schemes alone, the first that is offered.

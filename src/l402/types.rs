@@ -25,21 +25,34 @@ pub struct WrongPreimage;
 pub struct Token(String);
 
 /// The scheme name that the challenge used, and that the credential echoes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+)]
 pub enum Scheme {
     /// The current name.
     #[serde(rename = "L402")]
     L402,
     /// The old one.
     #[serde(rename = "LSAT")]
+    #[strum(serialize = "LSAT")]
     Lsat,
     /// The `Payment` scheme (MPP), taken where neither of the others is offered.
     Payment,
 }
 
 /// The Bitcoin network of an invoice or a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Network {
     /// Real money: `lnbc`.
     Mainnet,
@@ -113,30 +126,20 @@ impl Token {
 
 impl Scheme {
     /// Every scheme, the preferred first.
-    pub const ALL: [Self; 3] = [Self::L402, Self::Lsat, Self::Payment];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The name as it is written in a header.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::L402 => "L402",
-            Self::Lsat => "LSAT",
-            Self::Payment => "Payment",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
 impl Network {
     /// The name, in lower case.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Mainnet => "mainnet",
-            Self::Testnet => "testnet",
-            Self::Signet => "signet",
-            Self::Regtest => "regtest",
-            Self::Simnet => "simnet",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// From the name that LND's `getinfo` gives (`testnet4` counts as testnet).

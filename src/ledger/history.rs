@@ -8,13 +8,15 @@ use crate::time::UnixMs;
 use super::{AnswerKind, JobState, Reason, RefundRow, ResultRow};
 
 /// How a payment stands in the ledger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Standing {
     /// Intended; its fate is not known.
     Open,
     /// The preimage is there; the node has not posted it yet.
     Paid,
     /// Posted, its fee known.
+    #[strum(serialize = "settled")]
     Posted,
     /// It can never settle.
     Dead,
@@ -23,13 +25,8 @@ pub enum Standing {
 impl Standing {
     /// The word.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Paid => "paid",
-            Self::Posted => "settled",
-            Self::Dead => "dead",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

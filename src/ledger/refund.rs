@@ -177,11 +177,13 @@ impl DurableInvoice {
 }
 
 /// How a refund stands in the ledger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString)]
+#[strum(serialize_all = "lowercase")]
 pub enum RefundStanding {
     /// Offered, and nothing was handed over.
     Offered,
     /// Its invoice was handed over.
+    #[strum(serialize = "claimed")]
     Invoiced,
     /// The money came.
     Settled,
@@ -190,21 +192,14 @@ pub enum RefundStanding {
 }
 
 impl RefundStanding {
-    const ALL: [Self; 4] = [Self::Offered, Self::Invoiced, Self::Settled, Self::Expired];
-
     /// The word.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Offered => "offered",
-            Self::Invoiced => "claimed",
-            Self::Settled => "settled",
-            Self::Expired => "expired",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     pub(in crate::ledger) fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|standing| standing.as_str() == word)
+        word.parse().ok()
     }
 }
 

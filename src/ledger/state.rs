@@ -3,8 +3,23 @@
 use serde::{Deserialize, Serialize};
 
 /// How a job stands. The words are part of the interface.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum JobState {
     /// Not bought yet; nothing spent.
     Pending,
@@ -31,11 +46,27 @@ pub enum JobState {
 }
 
 /// Why a job stands so. The words are part of the interface; new ones may be added.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    strum::IntoStaticStr,
+    strum::EnumString,
+    strum::VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Reason {
     /// Nothing to explain.
     #[serde(rename = "")]
+    #[strum(serialize = "")]
     None,
     /// Pending or refused: the batch's limit does not hold it any more.
     BatchLimit,
@@ -152,8 +183,9 @@ pub enum Reason {
 }
 
 /// What has to happen next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Next {
     /// Nothing.
     None,
@@ -165,175 +197,35 @@ pub enum Next {
 
 impl JobState {
     /// Every state, in the order in which they are counted.
-    pub const ALL: [Self; 11] = [
-        Self::Pending,
-        Self::Running,
-        Self::InDoubt,
-        Self::Paid,
-        Self::Delivered,
-        Self::Downloaded,
-        Self::Refused,
-        Self::Failed,
-        Self::RefundOffered,
-        Self::Refunded,
-        Self::Lost,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The word.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Running => "running",
-            Self::InDoubt => "in_doubt",
-            Self::Paid => "paid",
-            Self::Delivered => "delivered",
-            Self::Downloaded => "downloaded",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
-            Self::RefundOffered => "refund_offered",
-            Self::Refunded => "refunded",
-            Self::Lost => "lost",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// The state of that word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == word)
+        word.parse().ok()
     }
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: &'static [Self] = &[
-        Self::None,
-        Self::BatchLimit,
-        Self::DayLimit,
-        Self::MonthLimit,
-        Self::NodeUnusable,
-        Self::InsufficientBalance,
-        Self::BreakerOpen,
-        Self::EarlierTake,
-        Self::AwaitingDelivery,
-        Self::DoubtLimit,
-        Self::IdenticalRequest,
-        Self::PaymentUnknown,
-        Self::PaymentInFlight,
-        Self::OtherNode,
-        Self::NodeForgot,
-        Self::WaitingForExpiry,
-        Self::NoWitness,
-        Self::Processing,
-        Self::NotDelivered,
-        Self::UnknownAnswer,
-        Self::CredentialRejected,
-        Self::OriginFailed,
-        Self::RefundOffered,
-        Self::RefundPending,
-        Self::RefundNotPermitted,
-        Self::RefundFailed,
-        Self::RefundExpired,
-        Self::RefundPartial,
-        Self::PriceChanged,
-        Self::ChallengeInvalid,
-        Self::InvoiceInvalid,
-        Self::WrongNetwork,
-        Self::InvoiceExpired,
-        Self::InvoiceReused,
-        Self::InvoiceLife,
-        Self::JobLimit,
-        Self::NotForSale,
-        Self::InvalidInput,
-        Self::ContentFiltered,
-        Self::ImageChanged,
-        Self::ImageUnreadable,
-        Self::Withdrawn,
-        Self::Duplicate,
-        Self::NoRoute,
-        Self::PaymentTimeout,
-        Self::PaymentRejected,
-        Self::PaymentFailed,
-        Self::OriginUnreachable,
-        Self::OriginError,
-        Self::RateLimited,
-        Self::AnsweredFromCache,
-        Self::Changed,
-        Self::NotDownloaded,
-        Self::UrlGone,
-        Self::Decided,
-        Self::BodyMissing,
-        Self::RowDamaged,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The word; empty where there is nothing to explain.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "",
-            Self::BatchLimit => "batch_limit",
-            Self::DayLimit => "day_limit",
-            Self::MonthLimit => "month_limit",
-            Self::NodeUnusable => "node_unusable",
-            Self::InsufficientBalance => "insufficient_balance",
-            Self::BreakerOpen => "breaker_open",
-            Self::EarlierTake => "earlier_take",
-            Self::AwaitingDelivery => "awaiting_delivery",
-            Self::DoubtLimit => "doubt_limit",
-            Self::IdenticalRequest => "identical_request",
-            Self::PaymentUnknown => "payment_unknown",
-            Self::PaymentInFlight => "payment_in_flight",
-            Self::OtherNode => "other_node",
-            Self::NodeForgot => "node_forgot",
-            Self::WaitingForExpiry => "waiting_for_expiry",
-            Self::NoWitness => "no_witness",
-            Self::Processing => "processing",
-            Self::NotDelivered => "not_delivered",
-            Self::UnknownAnswer => "unknown_answer",
-            Self::CredentialRejected => "credential_rejected",
-            Self::OriginFailed => "origin_failed",
-            Self::RefundOffered => "refund_offered",
-            Self::RefundPending => "refund_pending",
-            Self::RefundNotPermitted => "refund_not_permitted",
-            Self::RefundFailed => "refund_failed",
-            Self::RefundExpired => "refund_expired",
-            Self::RefundPartial => "refund_partial",
-            Self::PriceChanged => "price_changed",
-            Self::ChallengeInvalid => "challenge_invalid",
-            Self::InvoiceInvalid => "invoice_invalid",
-            Self::WrongNetwork => "wrong_network",
-            Self::InvoiceExpired => "invoice_expired",
-            Self::InvoiceReused => "invoice_reused",
-            Self::InvoiceLife => "invoice_life",
-            Self::JobLimit => "job_limit",
-            Self::NotForSale => "not_for_sale",
-            Self::InvalidInput => "invalid_input",
-            Self::ContentFiltered => "content_filtered",
-            Self::ImageChanged => "image_changed",
-            Self::ImageUnreadable => "image_unreadable",
-            Self::Withdrawn => "withdrawn",
-            Self::Duplicate => "duplicate",
-            Self::NoRoute => "no_route",
-            Self::PaymentTimeout => "payment_timeout",
-            Self::PaymentRejected => "payment_rejected",
-            Self::PaymentFailed => "payment_failed",
-            Self::OriginUnreachable => "origin_unreachable",
-            Self::OriginError => "origin_error",
-            Self::RateLimited => "rate_limited",
-            Self::AnsweredFromCache => "answered_from_cache",
-            Self::Changed => "changed",
-            Self::NotDownloaded => "not_downloaded",
-            Self::UrlGone => "url_gone",
-            Self::Decided => "decided",
-            Self::BodyMissing => "body_missing",
-            Self::RowDamaged => "row_damaged",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// The reason of that word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|reason| reason.as_str() == word)
+        word.parse().ok()
     }
 }
 
@@ -390,11 +282,7 @@ impl Next {
 
     /// The word.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Rerun => "rerun",
-            Self::Person => "person",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }

@@ -1,7 +1,8 @@
 //! What a manifest says of purchases that are in the ledger already under another name: the keys `duplicates` and `edition`.
 
 /// What becomes of a job whose purchase the ledger already has under another id or in another batch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString, strum::VariantArray)]
+#[strum(serialize_all = "lowercase")]
 pub enum Duplicates {
     /// A person is asked; without a terminal it is left out.
     Ask,
@@ -13,22 +14,18 @@ pub enum Duplicates {
 
 impl Duplicates {
     /// Every one.
-    pub const ALL: [Self; 3] = [Self::Ask, Self::Skip, Self::Buy];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The word.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ask => "ask",
-            Self::Skip => "skip",
-            Self::Buy => "buy",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// The one of that word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|one| one.as_str() == word)
+        word.parse().ok()
     }
 }
 

@@ -32,7 +32,7 @@ pub enum Asked {
 /// The schemes in which an endpoint's challenge is taken, the preferred first.
 const fn taken(endpoint: &Endpoint) -> &'static [Scheme] {
     match endpoint.terms.scheme {
-        None => &Scheme::ALL,
+        None => Scheme::ALL,
         Some(AuthScheme::L402) => &[Scheme::L402, Scheme::Lsat],
         Some(AuthScheme::Payment) => &[Scheme::Payment],
     }

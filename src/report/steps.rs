@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn whatever_needs_a_person_has_a_command() {
-        for state in JobState::ALL {
+        for &state in JobState::ALL {
             for &reason in Reason::ALL {
                 let command = command_about("june", "a b", state, reason);
                 match Next::of(state, reason) {

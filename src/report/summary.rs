@@ -46,7 +46,7 @@ fn rows(ended: &RunEnded) -> Vec<(&'static str, String)> {
         rows.push(("changed", text));
     }
     rows.extend(files_row(ended).map(|text| ("downloaded", text)));
-    for state in JobState::ALL.into_iter().filter(|state| !is_delivered(*state)) {
+    for state in JobState::ALL.iter().copied().filter(|state| !is_delivered(*state)) {
         for count in ended.counts.iter().filter(|count| count.state == state && count.jobs > 0) {
             let text = format!("{}  {}", thousands(count.jobs), count.reason.as_str());
             rows.push((state_words(state), text.trim_end().to_owned()));

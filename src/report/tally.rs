@@ -97,8 +97,8 @@ impl Tally {
     /// `12 running, 3 paid, 1 in doubt`, then what has ended, without zeros. Empty where nothing has happened.
     pub(super) fn states(&self) -> String {
         let parts: Vec<String> = JobState::ALL
-            .into_iter()
-            .map(|state| {
+            .iter()
+            .map(|&state| {
                 let of = |counts: &HashMap<JobState, u64>| counts.get(&state).copied().unwrap_or(0);
                 (state, of(&self.ends).saturating_add(of(&self.on_its_way)))
             })

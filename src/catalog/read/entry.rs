@@ -1,7 +1,9 @@
 //! One `[endpoint.NAME]` table: a new endpoint, or the keys of a known one that it overrides.
 
 use std::ops::Range;
+use std::str::FromStr;
 
+use strum::VariantNames;
 use toml::de::DeTable;
 use url::Url;
 
@@ -221,28 +223,27 @@ impl<'i> Entry<'_, 'i> {
         }
     }
 
+    /// One of the words of a list, where the key stands.
+    fn word<T: FromStr + VariantNames>(&self, reader: &mut Reader<'_>, key: &str) -> Option<Option<T>> {
+        let Some((at, item)) = self.item(key) else { return Some(None) };
+        let known = item.get_ref().as_str().and_then(|word| word.parse().ok());
+        if known.is_none() {
+            let words: Vec<String> = T::VARIANTS.iter().map(|word| format!("{word:?}")).collect();
+            reader.expected(&at, item, &words.join(" or "));
+        }
+        known.map(Some)
+    }
+
     /// How the service deals with whoever pays, key by key over the base's.
     fn terms(&self, reader: &mut Reader<'_>) -> Option<Terms> {
         let base = self.base.map_or_else(Terms::default, |base| base.terms);
-        let word = |reader: &mut Reader<'_>, key, words: [&str; 2]| {
-            let Some((at, item)) = self.item(key) else { return Some(None) };
-            let known = words.iter().position(|word| item.get_ref().as_str() == Some(word));
-            if known.is_none() {
-                reader.expected(&at, item, &format!("{:?} or {:?}", words[0], words[1]));
-            }
-            known.map(Some)
-        };
-        let scheme = word(reader, "scheme", AuthScheme::ALL.map(AuthScheme::as_str));
-        let redeem = word(reader, "redeem", RedeemRule::ALL.map(RedeemRule::as_str));
+        let scheme = self.word::<AuthScheme>(reader, "scheme");
+        let redeem = self.word::<RedeemRule>(reader, "redeem");
         let patience_s = match self.item("patience_s") {
             Some((at, item)) => reader.integer(&at, item, 0..=PATIENCE_S_MAX).and_then(|s| u32::try_from(s).ok()),
             None => Some(base.patience_s),
         };
-        Some(Terms {
-            scheme: scheme?.and_then(|at| AuthScheme::ALL.get(at).copied()).or(base.scheme),
-            redeem: redeem?.and_then(|at| RedeemRule::ALL.get(at).copied()).unwrap_or(base.redeem),
-            patience_s: patience_s?,
-        })
+        Some(Terms { scheme: scheme?.or(base.scheme), redeem: redeem?.unwrap_or(base.redeem), patience_s: patience_s? })
     }
 
     /// The document, and its day. A price that is overridden is no longer the base document's: unless the entry names

@@ -82,10 +82,10 @@ fn treatment(reader: &mut Reader<'_>, at: &str, item: &Item<'_>) -> Option<Treat
     let word = item.get_ref().as_str();
     let found = word.and_then(Treatment::from_word);
     if found.is_none() {
-        let words = Treatment::ALL.map(Treatment::as_str);
-        let help = match word.and_then(|word| closest(word, words)) {
+        let words = || Treatment::ALL.iter().map(|treatment| treatment.as_str());
+        let help = match word.and_then(|word| closest(word, words())) {
             Some(meant) => format!("did you mean \"{meant}\"?"),
-            None => format!("one of {}", words.map(|word| format!("\"{word}\"")).join(", ")),
+            None => format!("one of {}", words().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")),
         };
         reader.expected_with(at, item, "a treatment", Some(help));
     }

@@ -188,7 +188,7 @@ fn how_far_identical_requests_keep_apart_follows_from_window_and_header() {
 
 #[test]
 fn every_treatment_has_a_word_of_its_own() {
-    for treatment in Treatment::ALL {
+    for &treatment in Treatment::ALL {
         assert_eq!(Treatment::from_word(treatment.as_str()), Some(treatment));
         assert_eq!(serde_json::to_value(treatment).unwrap(), treatment.as_str());
         assert!(treatment.is_of_before() || treatment.is_of_after());

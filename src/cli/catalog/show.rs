@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 
 use super::layers::Layers;
-use crate::catalog::{AuthScheme, Endpoint, Param, ParamKind, Rate, Value};
+use crate::catalog::{Endpoint, Param, ParamKind, Rate, Value};
 use crate::cli::config::CatalogOptions;
 use crate::cli::{ExitCode, Failure, Format, terminal};
 use crate::harmless::{harmless_char, write_json};
@@ -107,8 +107,8 @@ impl Shown {
             as_of: Some(endpoint.as_of.clone()).filter(|day| !day.is_empty()),
             dedup_window_s: endpoint.dedup_window_s,
             bypass_header: endpoint.bypass_header.clone(),
-            scheme: endpoint.terms.scheme.map(AuthScheme::as_str),
-            redeem: endpoint.terms.redeem.as_str(),
+            scheme: endpoint.terms.scheme.map(Into::into),
+            redeem: endpoint.terms.redeem.into(),
             patience_s: endpoint.terms.patience_s,
             listing: endpoint.listing_url().map(String::from),
             params: endpoint.params.iter().map(param).collect(),

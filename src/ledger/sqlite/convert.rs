@@ -53,7 +53,8 @@ impl<T: DeserializeOwned> FromSql for Json<T> {
 }
 
 /// How a payment stands in the ledger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString)]
+#[strum(serialize_all = "lowercase")]
 pub(super) enum PaymentState {
     /// Its intent is durable, and no preimage is known.
     Intended,
@@ -66,20 +67,13 @@ pub(super) enum PaymentState {
 }
 
 impl PaymentState {
-    const ALL: [Self; 4] = [Self::Intended, Self::Paid, Self::Posted, Self::Dead];
-
     /// The word.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Intended => "intended",
-            Self::Paid => "paid",
-            Self::Posted => "posted",
-            Self::Dead => "dead",
-        }
+    pub(super) fn as_str(self) -> &'static str {
+        self.into()
     }
 
     fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == word)
+        word.parse().ok()
     }
 
     /// How it stands, as far as others than the ledger tell apart.
@@ -169,8 +163,8 @@ words! {
     PaymentState => Self::from_word,
     RefundStanding => Self::from_word,
     Network => Self::from_name,
-    Scheme => |word| [Self::L402, Self::Lsat, Self::Payment].into_iter().find(|scheme| scheme.as_str() == word),
-    Method => |word| [Self::Get, Self::Post].into_iter().find(|method| method.as_str() == word),
+    Scheme => |word| word.parse().ok(),
+    Method => |word| word.parse().ok(),
 }
 
 fn unknown(word: &str) -> FromSqlError {

@@ -16,7 +16,8 @@ use crate::ledger::{BatchKey, DeadProof, DurableIntent, JobKey, JobState, Ledger
 use crate::time::UnixMs;
 
 /// What a person decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Decision {
     /// The payment was never made: its hold is given back, and the job may be bought again. By its node's own word, or once it can
     /// settle no more.
@@ -54,12 +55,8 @@ pub enum Decided {
 impl Decision {
     /// The word, as it is typed and kept.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unpaid => "unpaid",
-            Self::Lost => "lost",
-            Self::Rebuy => "rebuy",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// Whether it can be said of a job in that state.

@@ -16,7 +16,8 @@ use crate::origin::HttpAnswer;
 use crate::time::UnixMs;
 
 /// What a person says of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Reopening {
     /// It is asked for again, with the credential that was paid for.
     Retry,
@@ -42,11 +43,8 @@ pub enum Reopened {
 impl Reopening {
     /// The word, as it is typed and kept.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Retry => "retry",
-            Self::Delivered => "delivered",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

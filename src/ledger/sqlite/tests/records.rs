@@ -134,7 +134,7 @@ fn an_answer_is_interpreted_only_for_its_own_payment() {
 #[test]
 fn only_an_end_without_spending_ends_a_job_without_a_payment() {
     let allowed = [JobState::Pending, JobState::Refused, JobState::Failed];
-    for state in JobState::ALL {
+    for &state in JobState::ALL {
         let (mut books, batch) = in_memory(&["a"]);
         let job = pending(&books, batch).remove(0);
         let outcome = books.apply(NOW, Record::Ended(job.key, end(state, Reason::OriginError)));
