@@ -24,8 +24,8 @@ pub use refund::{
     DurableInvoice, OpenRefund, RefundInvoice, RefundInvoiceRow, RefundRecord, RefundRow, RefundStanding,
 };
 pub use rows::{
-    Counts, DamagedJob, DeliveredJob, KNOWN_BY_RECEIPT, OpenJob, OpenStage, Original, PendingJob, ReceiptKind,
-    ReceiptRow, ResultRow, StateCount, Twin, Witness,
+    Counts, DamagedJob, DeliveredJob, KNOWN_BY_RECEIPT, Likeness, OpenJob, OpenStage, Original, PendingJob,
+    ReceiptKind, ReceiptRow, ResultRow, StateCount, Twin, Witness,
 };
 pub use state::{JobState, Next, Reason, tried_again};
 pub use word::{TakeId, Unmet};

@@ -186,28 +186,50 @@ pub struct Original {
     pub id: String,
     /// When it was paid, or else intended.
     pub at: UnixMs,
-    /// It is known by its receipt alone, and may be another purchase.
-    pub unproved: bool,
+    /// How alike the two are.
+    pub is: Likeness,
+}
+
+/// How far a purchase is known to be what another job asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Likeness {
+    /// It is the same.
+    Same,
     /// It was given as the other job is, and asked for something else: a default of the catalogue is another now.
-    pub other_default: bool,
+    OtherDefault,
+    /// It may be: it is known by its receipt alone.
+    MayBe,
+    /// So may any of as many purchases of its batch.
+    MayBeOneOf(u64),
 }
 
 impl Original {
+    /// Whether it may be another purchase, since receipts alone tell of it.
+    #[must_use]
+    pub const fn is_unproved(&self) -> bool {
+        matches!(self.is, Likeness::MayBe | Likeness::MayBeOneOf(_))
+    }
+
     /// Why the other job is not bought.
     #[must_use]
     pub fn words(&self) -> String {
-        format!("{} already: {self}", if self.unproved { "may be bought" } else { "bought" })
+        format!("{} already: {self}", if self.is_unproved() { "may be bought" } else { "bought" })
     }
 }
 
 impl std::fmt::Display for Original {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "job {} of the batch {}, {}", self.id, self.batch, self.at)?;
-        f.write_str(match (self.unproved, self.other_default) {
-            (true, _) => " (known by its receipt alone)",
-            (false, true) => ", before a default of the catalogue changed",
-            (false, false) => "",
-        })
+        let Self { batch, id, at, is } = self;
+        match is {
+            Likeness::Same => write!(f, "job {id} of the batch {batch}, {at}"),
+            Likeness::OtherDefault => {
+                write!(f, "job {id} of the batch {batch}, {at}, before a default of the catalogue changed")
+            }
+            Likeness::MayBe => write!(f, "job {id} of the batch {batch}, {at} (known by its receipt alone)"),
+            Likeness::MayBeOneOf(count) => {
+                write!(f, "one of {count} jobs of the batch {batch} that are known by their receipts alone")
+            }
+        }
     }
 }
 

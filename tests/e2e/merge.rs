@@ -128,6 +128,62 @@ fn receipts_whose_ledger_is_gone_are_taken_over_whatever_flag_is_given() {
     client.asks_node("audit").with(0);
 }
 
+/// Somebody who bought these jobs, and has their receipts alone: the ledger is kept as `gone.db`, the results as `gone.csv`.
+fn left_with_receipts(sandbox: &Sandbox, count: usize) -> Client {
+    let client = Client::of(sandbox);
+    jobs(&client, count);
+    client.run(RUN).with(0);
+    fs::rename(client.ledger(), client.path("gone.db")).unwrap();
+    fs::remove_dir_all(beside(&client, ".locks")).unwrap();
+    fs::rename(client.path("jobs.results.csv"), client.path("gone.csv")).unwrap();
+    client.says("ledger merge jobs.receipts.csv").with(0).saying("2 payments were new");
+    client
+}
+
+#[test]
+fn what_receipts_alone_tell_of_is_bought_in_no_other_manifest_until_it_is_known() {
+    let sandbox = Sandbox::start("");
+    let client = left_with_receipts(&sandbox, 2);
+    client.write("july.csv", "id,prompt\na,kite 1\nb,kite 2\nc,a dog\n");
+    let july = RUN.replace("jobs.csv", "july.csv");
+    let catalog = client.node()[..2].join(" ");
+    let unknown = "may be one of 2 jobs of the batch jobs that are known by their receipts alone";
+    client.says(&format!("{} {catalog}", july.replace("run", "plan"))).with(6).saying(unknown);
+    client.run(&format!("{july} --dry-run")).with(6).saying(unknown).saying("ledger merge FILE");
+    for _ in 0..2 {
+        client.run(&july).with(6).saying("3 jobs for 4,050 sats may be bought already").saying(unknown);
+    }
+    assert_eq!(sandbox.books().settled().len(), 2);
+    assert_eq!(client.column("july.results.csv", "reason"), ["duplicate"; 3]);
+    client.says("status --batch july").with(6).saying("may be bought already: one of 2 jobs");
+    // A person's word buys one of them all the same, and no more than that.
+    client.run(&format!("{july} --duplicates buy --only c")).with(6);
+    assert_eq!(sandbox.books().settled().len(), 3);
+
+    fs::copy(client.path("gone.csv"), client.path("jobs.results.csv")).unwrap();
+    client.says("ledger merge jobs.receipts.csv").with(0).saying("0 payments were new, 2 payments stood otherwise");
+    client.write("july.csv", "id,prompt\na,kite 1\nb,kite 2\nc,a dog\nd,a fox\n");
+    client.run(&format!("{july} --dry-run")).with(6).saying("a is job 1 of the batch jobs");
+    client.run(&july).with(6).saying("a is job 1 of the batch jobs");
+    assert_eq!(sandbox.books().settled().len(), 4, "the fox is something new");
+    client.asks_node("audit").with(0);
+}
+
+#[test]
+fn the_ledger_itself_tells_what_receipts_do_not() {
+    let sandbox = Sandbox::start("");
+    let client = left_with_receipts(&sandbox, 2);
+    client.write("july.csv", "id,prompt\na,kite 1\nc,a dog\n");
+    let july = RUN.replace("jobs.csv", "july.csv");
+    client.run(&july).with(6).saying("2 jobs for");
+    assert_eq!(sandbox.books().settled().len(), 2);
+    client.says("ledger merge gone.db").with(0);
+    client.run(&july).with(6).saying("a is job 1 of the batch jobs");
+    assert_eq!(sandbox.books().settled().len(), 3);
+    client.run(RUN).with(0);
+    assert_eq!(sandbox.books().settled().len(), 3);
+}
+
 #[test]
 fn a_restored_ledger_is_refused_with_overwrite_too_and_learns_from_its_receipts() {
     let sandbox = Sandbox::start("");

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::cli::Failure;
+use crate::command::command;
 use crate::ledger::Original;
 use crate::ledger::sqlite::Duplicates;
 use crate::manifest::Manifest;
@@ -23,8 +24,17 @@ pub(in crate::cli) fn edition(manifest: &Manifest, zone: &TimeZone) -> Result<St
 
 /// The first of what was found: the job's id, and in words what it is or may be.
 pub(in crate::cli) fn originals(found: &Duplicates) -> Vec<(String, String)> {
-    let is = |original: &Original| if original.unproved { "may be" } else { "is" };
+    let is = |original: &Original| if original.is_unproved() { "may be" } else { "is" };
     found.first.iter().map(|(id, original)| (id.clone(), format!("{} {original}", is(original)))).collect()
+}
+
+/// How it becomes known what receipts alone tell of.
+pub(in crate::cli) fn unknown_words() -> String {
+    format!(
+        "what was bought by receipts alone is known once the ledger that bought it is merged, or the receipts with their results \
+         beside them: `{}`",
+        command("ledger merge FILE")
+    )
 }
 
 /// What was found, for a person.
@@ -38,15 +48,16 @@ pub(in crate::cli) fn words(found: &Duplicates) -> String {
     if usize::try_from(found.count).is_ok_and(|count| count > NAMED_MAX) {
         named.push_str(", …");
     }
-    let all_are = found.first.iter().all(|(_, original)| !original.unproved);
+    let all_are = found.first.iter().all(|(_, original)| !original.is_unproved());
     format!(
-        "{} for {} {} bought already under another name: {named}",
+        "{} for {} {} bought already under another name: {named}{}",
         counted(found.count, "job"),
         found.price.sats_ceil(),
         match (all_are, found.count) {
             (false, _) => "may be",
             (true, 1) => "is",
             (true, _) => "are",
-        }
+        },
+        if all_are { String::new() } else { format!("; {}", unknown_words()) }
     )
 }

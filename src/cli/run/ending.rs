@@ -230,7 +230,7 @@ fn advice(books: &Books, counts: &Counts, ending: &Ending<'_>, code: ExitCode) -
     }
     if reason(Reason::Duplicate) {
         advice.push(format!(
-            "what is bought already under another id or in another batch was left out: `{status}` names each original; \
+            "what is bought already under another id or in another batch, or may be, was left out: `{status}` names each original; \
                  whoever means to buy it once more says so with --duplicates (see `run --help`)"
         ));
     }

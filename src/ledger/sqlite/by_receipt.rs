@@ -1,19 +1,17 @@
 //! Purchases that are known by their receipts alone: what was asked for stood in a ledger that is gone.
 //!
 //! It is learnt only where it is proved: a made id is the hash of its content, and a row of the results that stood beside the
-//! receipts holds what was asked for. As long as it is not, any other row of the batch may be the same purchase, and so may the
-//! row of that id in another batch: neither is bought without a person's word.
+//! receipts holds what was asked for. As long as it is not, rows of any manifest may be the same purchase (`unknown.rs`).
 
 use std::collections::HashMap;
 
 use rusqlite::{Connection, params};
 
 use super::convert::Json;
-use super::duplicates::{BOUGHT, Rows};
+use super::duplicates::BOUGHT;
 use super::error::Fault;
 use super::recognise::given;
 use crate::catalog::{ImageSource, Value};
-use crate::l402::Network;
 use crate::ledger::{BatchKey, JobKey};
 use crate::manifest::fold;
 use crate::plan::{ContentHash, PlannedJob, looks_made, made_id};
@@ -24,6 +22,7 @@ pub(super) const UNKNOWN_CONTENT: ContentHash = ContentHash([0; 32]);
 /// What of the ledger is known by receipts alone and may yet be learnt, by what would prove it.
 #[derive(Debug, Default)]
 pub(super) struct Unproven {
+    any: bool,
     by_made_id: HashMap<String, Vec<JobKey>>,
     by_cells: HashMap<String, Vec<JobKey>>,
 }
@@ -32,14 +31,15 @@ impl Unproven {
     /// All of the ledger.
     pub(super) fn of(conn: &Connection) -> Result<Self, Fault> {
         let mut statement = conn.prepare_cached(&format!(
-            "SELECT o.id, o.job, o.params, json_extract(e.json, '$.name')
+            "SELECT o.id, o.job, o.params, json_extract(e.json, '$.name'), o.take
              FROM jobs o JOIN endpoints e ON e.id = o.endpoint WHERE o.content = zeroblob(32) AND {BOUGHT}"
         ))?;
         let mut found = Self::default();
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let (key, id): (JobKey, String) = (row.get(0)?, row.get(1)?);
-            if looks_made(&id) {
+            found.any = true;
+            if tells_its_content(&id, row.get(4)?) {
                 let first_of_its_content = id.split('-').next().unwrap_or_default().to_owned();
                 found.by_made_id.entry(first_of_its_content).or_default().push(key);
             }
@@ -50,6 +50,11 @@ impl Unproven {
             }
         }
         Ok(found)
+    }
+
+    /// Whether there is any such purchase.
+    pub(super) const fn is_any(&self) -> bool {
+        self.any
     }
 
     /// The purchases that this row of a plan proves to be what it asks for.
@@ -83,6 +88,11 @@ impl Unproven {
     }
 }
 
+/// Whether an id is the hash of what was bought. A later take of it may be of another default of the catalogue.
+pub(super) fn tells_its_content(id: &str, take: u32) -> bool {
+    take == 1 && looks_made(id)
+}
+
 /// Rows of the batch's load of that number that are delivered, and of which nothing proves that the manifest asks for the same.
 pub(super) fn unproved_rows(conn: &Connection, batch: BatchKey, load: i64) -> Result<Vec<String>, Fault> {
     let mut statement = conn.prepare_cached(&format!(
@@ -101,7 +111,7 @@ fn cells(endpoint: &str, params: &[(String, Value)]) -> String {
     cells.iter().fold(endpoint.to_owned(), |text, (name, cell)| format!("{text}\u{1e}{name}\u{1f}{cell}"))
 }
 
-fn cell(value: &Value) -> String {
+pub(super) fn cell(value: &Value) -> String {
     let text = match value {
         Value::Text(text) => text.trim().replace("\r\n", "\n"),
         Value::Integer(number) => number.to_string(),
@@ -113,50 +123,4 @@ fn cell(value: &Value) -> String {
     };
     let is_truth = ["true", "false"].iter().any(|word| text.eq_ignore_ascii_case(word));
     if is_truth { text.to_ascii_lowercase() } else { text }
-}
-
-/// Purchases that a row may repeat, as far as anybody can tell.
-#[derive(Debug)]
-pub(super) struct MayRepeat {
-    of_batch: Option<JobKey>,
-    by_id: HashMap<String, JobKey>,
-}
-
-impl MayRepeat {
-    /// What is known by its receipt alone, of this network where it is known, and still unproved; none where nothing is. A made
-    /// id tells its content: where no row has proved it, no row is the same.
-    pub(super) fn of(
-        conn: &Connection,
-        batch: BatchKey,
-        network: Option<Network>,
-        manifest: Rows,
-    ) -> Result<Option<Self>, Fault> {
-        let learnt = match manifest {
-            Rows::Loaded => "",
-            Rows::Planned => "AND o.id NOT IN (SELECT id FROM temp.learnt)",
-        };
-        let mut statement = conn.prepare_cached(&format!(
-            "SELECT o.id, o.job, o.batch = ?1 FROM jobs o WHERE o.content = zeroblob(32) AND {BOUGHT} {learnt}
-                 AND NOT (SELECT sandbox FROM batches WHERE id = o.batch)
-                 AND (?2 IS NULL OR ?2 = (SELECT i.network FROM payments p JOIN intents i ON i.payment = p.id
-                     WHERE p.job = o.id AND p.state <> 'dead'))
-             ORDER BY o.id"
-        ))?;
-        let mut found = Self { of_batch: None, by_id: HashMap::new() };
-        let mut rows = statement.query(params![batch, network])?;
-        while let Some(row) = rows.next()? {
-            let (key, id, of_batch): (JobKey, String, bool) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            match (looks_made(&id), of_batch) {
-                (true, _) => {}
-                (false, true) => found.of_batch = found.of_batch.or(Some(key)),
-                (false, false) => drop(found.by_id.insert(id, key)),
-            }
-        }
-        Ok((found.of_batch.is_some() || !found.by_id.is_empty()).then_some(found))
-    }
-
-    /// What the batch's first take of that id may repeat.
-    pub(super) fn original(&self, id: &str) -> Option<JobKey> {
-        self.of_batch.or_else(|| self.by_id.get(id).copied())
-    }
 }

@@ -32,6 +32,8 @@ struct Stored {
     reason: Reason,
     endpoint: i64,
     params: Vec<(String, Value)>,
+    /// What it is to ask for stands in the manifest alone.
+    is_unknown: bool,
 }
 
 /// A job that stands otherwise once rows are chosen.
@@ -132,7 +134,7 @@ impl Books {
             };
             let name = self.read(|books| Ok(books.endpoint(stored.endpoint)?.name.clone()))?;
             let is_older = row.take.is_some_and(|take| take != stored.take);
-            let to = if is_older || is_edited(&row, &name, &stored.params) {
+            let to = if is_older || stored.is_unknown || is_edited(&row, &name, &stored.params) {
                 chosen.edited.add(&row.id);
                 let delivered = matches!(stored.state, JobState::Delivered | JobState::Downloaded);
                 (delivered && !is_older).then_some((stored.state, Reason::Changed))
@@ -150,13 +152,14 @@ impl Books {
 
     fn stored(&self, batch: BatchKey, id: &str) -> Result<Option<Stored>, Fault> {
         let mut statement = self.conn.prepare_cached(&format!(
-            "SELECT l.id, j.take, l.state, l.reason, j.endpoint, j.params FROM jobs l JOIN jobs j ON j.id = {SHOWN}
+            "SELECT l.id, j.take, l.state, l.reason, j.endpoint, j.params,
+                 l.content = zeroblob(32) AND l.state IN ('pending', 'refused', 'failed') FROM jobs l JOIN jobs j ON j.id = {SHOWN}
              WHERE l.batch = ?1 AND l.job = ?2 AND l.superseded = 0"
         ))?;
         let stored = statement.query_row(params![batch, id], |row| {
             let Json(params) = row.get(5)?;
             let (key, take, state, reason) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-            Ok(Stored { key, take, state, reason, endpoint: row.get(4)?, params })
+            Ok(Stored { key, take, state, reason, endpoint: row.get(4)?, params, is_unknown: row.get(6)? })
         });
         Ok(stored.optional()?)
     }

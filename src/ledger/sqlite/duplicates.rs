@@ -11,12 +11,12 @@ use std::collections::HashSet;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 use super::Books;
-use super::by_receipt::MayRepeat;
 use super::error::Fault;
 use super::job::append_transition;
+use super::unknown::{MayRepeat, Unknown};
 use super::words::take_back_set_aside;
 use crate::l402::Network;
-use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Original, Reason};
+use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Likeness, Original, Reason};
 use crate::money::Msat;
 use crate::time::UnixMs;
 
@@ -72,7 +72,18 @@ pub(super) struct Found {
     pub(super) price: Msat,
     seq: i64,
     pub(super) was_aside: bool,
-    pub(super) original: Option<(JobKey, bool)>,
+    pub(super) original: Option<Repeated>,
+}
+
+/// What a job would repeat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repeated {
+    /// What is bought there.
+    Same(JobKey),
+    /// It was given as the job is; a default of the catalogue is another since.
+    OtherDefault(JobKey),
+    /// It may: receipts alone tell of that purchase.
+    May(Unknown),
 }
 
 /// Where rows of a manifest stand.
@@ -311,19 +322,21 @@ pub(super) fn find(
     if is_play(tx, batch)? {
         return Ok(Vec::new());
     }
+    let jobs = rows.0;
     let unproved = MayRepeat::of(tx, batch, network, rows.1)?;
     let mut statement = tx.prepare_cached(&finding(rows))?;
     let mut rows = statement.query(params![batch, network])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let (was_aside, is_new): (bool, bool) = (row.get(4)?, row.get(5)?);
+        let (was_aside, is_free): (bool, bool) = (row.get(4)?, row.get(5)?);
         let (same, given): (Option<JobKey>, Option<JobKey>) = (row.get(6)?, row.get(7)?);
-        let id: String = row.get(1)?;
-        let may_be = || unproved.as_ref().filter(|_| is_new).and_then(|unproved| unproved.original(&id));
-        let proved = same.map(|key| (key, false)).or(given.map(|key| (key, true)));
-        let original = proved.or_else(|| may_be().map(|key| (key, false)));
+        let (key, id): (JobKey, String) = (row.get(0)?, row.get(1)?);
+        let mut original = same.map(Repeated::Same).or(given.map(Repeated::OtherDefault));
+        if let Some(unproved) = unproved.as_ref().filter(|_| original.is_none() && !is_free) {
+            original = unproved.original(tx, jobs, key, &id)?.map(Repeated::May);
+        }
         if was_aside || original.is_some() {
-            let (key, price, seq) = (row.get(0)?, row.get(2)?, row.get(3)?);
+            let (price, seq) = (row.get(2)?, row.get(3)?);
             found.push(Found { key, id, price, seq, was_aside, original });
         }
     }
@@ -338,7 +351,7 @@ pub(super) fn finding((jobs, manifest): (Rows, Rows)) -> String {
         content = format!("coalesce({content}, {})", purchase(By::Learnt, manifest));
     }
     format!(
-        "SELECT r.id, r.job, r.price_msat, r.seq, r.state = 'refused', r.take = 1 AND NOT ({free}),
+        "SELECT r.id, r.job, r.price_msat, r.seq, r.state = 'refused', {free},
              CASE WHEN {free} THEN NULL ELSE {content} END, CASE WHEN {free} THEN NULL ELSE {given} END
          FROM {table} r WHERE r.batch = ?1 AND r.superseded = 0
              AND r.state IN ('pending', 'refused') AND (r.state = 'pending' OR r.reason = 'duplicate')",
@@ -362,7 +375,7 @@ pub(super) fn bought_elsewhere(
 ) -> Result<Option<Original>, Fault> {
     let mut statement = conn.prepare_cached(&comparing())?;
     let found = statement.query_row(params![job, digest, network], |row| row.get(0)).optional()?;
-    found.map(|key| original_of(conn, (key, false))).transpose()
+    found.map(|key| original_of(conn, Repeated::Same(key))).transpose()
 }
 
 /// The purchase with the request ?2, on the network ?3, that the job ?1 would repeat.
@@ -382,16 +395,19 @@ pub(super) fn comparing() -> String {
     )
 }
 
-pub(super) fn original_of(conn: &Connection, (key, other_default): (JobKey, bool)) -> Result<Original, Fault> {
+pub(super) fn original_of(conn: &Connection, repeated: Repeated) -> Result<Original, Fault> {
+    let (key, is) = match repeated {
+        Repeated::Same(key) => (key, Likeness::Same),
+        Repeated::OtherDefault(key) => (key, Likeness::OtherDefault),
+        Repeated::May(Unknown { key, same_id: true, .. } | Unknown { key, of_batch: 1, .. }) => (key, Likeness::MayBe),
+        Repeated::May(Unknown { key, of_batch, .. }) => (key, Likeness::MayBeOneOf(of_batch)),
+    };
     let mut statement: CachedStatement<'_> = conn.prepare_cached(
-        "SELECT b.name, o.job, coalesce(p.paid_at, p.intended_at, o.started_at, b.created_at), o.content = zeroblob(32)
+        "SELECT b.name, o.job, coalesce(p.paid_at, p.intended_at, o.started_at, b.created_at)
          FROM jobs o JOIN batches b ON b.id = o.batch
              LEFT JOIN payments p ON p.job = o.id AND p.state <> 'dead' WHERE o.id = ?1",
     )?;
-    let original = |row: &Row<'_>| {
-        let (batch, id, at) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok(Original { batch, id, at, unproved: row.get(3)?, other_default })
-    };
+    let original = |row: &Row<'_>| Ok(Original { batch: row.get(0)?, id: row.get(1)?, at: row.get(2)?, is });
     Ok(statement.query_row([key], original)?)
 }
 

@@ -9,11 +9,12 @@ use rusqlite::{CachedStatement, Connection, params};
 use super::Books;
 use super::by_receipt::Unproven;
 use super::chosen::ChosenRows;
-use super::convert::int;
+use super::convert::{Json, int};
 use super::duplicates::{Compared, Duplicates, Rows, ToBuy, find, original_of, to_buy};
 use super::error::{Fault, contradiction};
 use super::load::{Known, LoadError, PlanLoad, Step, decide, known};
 use super::recognise::given;
+use super::unknown::RowFacts;
 use super::words::{UNACCEPTED, is_taken_back};
 use crate::catalog::Endpoint;
 use crate::ledger::word::Retake;
@@ -23,7 +24,8 @@ use crate::plan::{ContentHash, PlannedJob, looks_made};
 
 /// `learnt` holds what was bought where receipts alone tell of it, and the manifest proves it. `planned` holds the rows of a
 /// manifest as loading it would have them, and what of them is to be bought. `changed` rows and those that are
-/// open or withdrawn are there too: what is bought may be a row of this manifest.
+/// open or withdrawn are there too: what is bought may be a row of this manifest. `facts` are there only where receipts alone tell of
+/// any purchase.
 const TABLE: &str = "
     DROP TABLE IF EXISTS temp.planned;
     DROP TABLE IF EXISTS temp.learnt;
@@ -43,7 +45,8 @@ const TABLE: &str = "
         reason TEXT NOT NULL,
         edition TEXT NOT NULL,
         meant INTEGER NOT NULL,
-        is_new INTEGER NOT NULL
+        is_new INTEGER NOT NULL,
+        facts TEXT
     ) STRICT;
     CREATE INDEX temp.learnt_by_content ON learnt (content)";
 
@@ -210,8 +213,8 @@ impl<'a> Filling<'a> {
     fn begin(books: &'a Books, batch: BatchKey, retake: &'a Retake, edition: &'a str) -> Result<Self, Fault> {
         let insert = books.conn.prepare_cached(
             "INSERT INTO temp.planned (seq, batch, job, take, content, given, price_msat, fee_ceiling_msat, state, reason,
-                 edition, meant, is_new)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                 edition, meant, is_new, facts)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?;
         let unproven = Unproven::of(&books.conn)?;
         let (endpoints, learnt, report) = (HashMap::new(), HashMap::new(), PlanLoad::default());
@@ -238,7 +241,8 @@ impl<'a> Filling<'a> {
             row.reason,
             row.edition,
             row.meant,
-            row.is_new
+            row.is_new,
+            self.unproven.is_any().then(|| Json(RowFacts::of(&job.endpoint, &job.params)))
         ])?;
         self.seq = self.seq.saturating_add(1);
         Ok(())

@@ -38,6 +38,7 @@ mod reopen;
 mod schema;
 mod settle;
 mod trust;
+mod unknown;
 mod unsettled;
 mod views;
 mod witness;

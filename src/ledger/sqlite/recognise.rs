@@ -141,8 +141,12 @@ impl Load<'_> {
 
 /// The hash of what the manifest gave of a job.
 pub(super) fn given(endpoint: &Endpoint, params: &[(String, Value)]) -> ContentHash {
-    let is_default = |name: &str, value: &Value| endpoint.param(name).and_then(|p| p.default.as_ref()) == Some(value);
-    content_hash_of(&endpoint.name, params, |name, value| !is_default(name, value))
+    content_hash_of(&endpoint.name, params, |name, value| !is_default(endpoint, name, value))
+}
+
+/// Whether a parameter has its endpoint's default.
+pub(super) fn is_default(endpoint: &Endpoint, name: &str, value: &Value) -> bool {
+    endpoint.param(name).and_then(|param| param.default.as_ref()) == Some(value)
 }
 
 /// Schema 1 did not keep what the manifest gave. A job whose endpoint or parameters cannot be read stays without.

@@ -289,6 +289,7 @@ fn sum(so_far: Msat, more: Msat) -> Result<Msat, Fault> {
     so_far.checked_add(more).ok_or_else(|| Fault::Contradiction("the sums of the batch do not fit".to_owned()))
 }
 
-fn host_of(url: &str) -> String {
+/// The host of an address; empty where it has none.
+pub(super) fn host_of(url: &str) -> String {
     Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -123,7 +123,8 @@ impl Merge<'_> {
                     if completes {
                         ours.job_state = self.complete(&ours, &theirs.side)?;
                     }
-                    let otherwise = self.compare(&ours, &theirs)? || completes;
+                    let tells = ours.by_receipt && theirs.side.by_receipt && self.learn_cells(&ours, &theirs.side)?;
+                    let otherwise = self.compare(&ours, &theirs)? || completes || tells;
                     self.merged.changed = self.merged.changed.saturating_add(otherwise.into());
                 }
             }

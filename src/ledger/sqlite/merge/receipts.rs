@@ -111,11 +111,24 @@ impl Merge<'_> {
         Ok(paid.state)
     }
 
+    /// Results stand beside the receipts by now, and tell what was asked for. Gives whether that is new here.
+    pub(super) fn learn_cells(&self, ours: &Side, theirs: &Side) -> Result<bool, Fault> {
+        let told = self
+            .tx
+            .prepare_cached(
+                "UPDATE main.jobs AS m SET params = o.params FROM other.jobs o
+                 WHERE m.id = ?1 AND o.id = ?2 AND m.content = zeroblob(32) AND m.params = '[]' AND o.params <> '[]'",
+            )?
+            .execute([ours.job, theirs.job])?;
+        Ok(told > 0)
+    }
+
     /// What a receipt has bought is not what stood under its id here so far: it tells nothing of that.
     pub(super) fn forget_content(&self, job: i64, theirs: i64) -> Result<(), Fault> {
         self.tx
             .prepare_cached(
-                "UPDATE main.jobs AS m SET content = o.content, params = o.params FROM other.jobs o
+                "UPDATE main.jobs AS m SET content = o.content, params = o.params, given = NULL,
+                     endpoint = (SELECT ours FROM of_endpoint WHERE theirs = o.endpoint) FROM other.jobs o
                  WHERE m.id = ?1 AND o.id = ?2",
             )?
             .execute([job, theirs])?;

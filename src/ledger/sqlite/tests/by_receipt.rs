@@ -1,13 +1,15 @@
 //! What is known by receipts alone is learnt only where it is proved; until then nothing is bought that it may be.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::merging::receipts_of;
 use super::support::*;
+use crate::catalog::{Endpoint, Param, ParamKind, Value};
 use crate::ledger::sqlite::duplicates::BOUGHT;
 use crate::ledger::sqlite::{Asked, Books, Compared, Duplicates, MergeSource, PlanLoad, Retake};
 use crate::ledger::{BatchKey, JobState, Reason};
-use crate::plan::{PlannedJob, made_id};
+use crate::plan::{ContentHash, PlannedJob, made_id};
 
 /// A ledger that knows by receipts alone what a batch June has bought: jobs of these ids and prompts. The results beside tell
 /// what was asked for where they are there.
@@ -61,7 +63,7 @@ fn row_numbers_that_shift_are_told_by_the_results_and_by_nothing_else() {
         let (load, duplicates) = loaded(&mut books, june, &now);
         let lists = (load.changed.count, load.unproved.count);
         assert_eq!(lists, if results { (2, 0) } else { (0, 2) }, "what a later row proves is known too");
-        assert_eq!((duplicates.count, duplicates.first[0].1.unproved), (1, !results), "{duplicates:?}");
+        assert_eq!((duplicates.count, duplicates.first[0].1.is_unproved()), (1, !results), "{duplicates:?}");
         let expected = [("1", CHANGED), ("2", CHANGED), ("3", ASIDE)].map(|(id, (state, why))| (id, state, why));
         assert_eq!(stands(&books, june), standing_as(&expected));
         let (load, _) = loaded(&mut books, june, &[("1", "one"), ("2", "two"), ("3", "three")]);
@@ -77,7 +79,7 @@ fn row_numbers_that_shift_are_told_by_the_results_and_by_nothing_else() {
 }
 
 #[test]
-fn another_batch_is_compared_by_content_where_that_is_proved_and_by_id_where_not() {
+fn rows_of_another_batch_are_compared_by_content_where_that_is_proved_and_left_out_where_not() {
     let made: Vec<String> = ["kite", "boat"].iter().map(|prompt| made_id(&rows(&[("x", prompt)])[0].content)).collect();
     // What the receipts' ids are, whether results stand beside them, the rows of another manifest, and how many are left out.
     let again = [("1", "kite"), ("2", "boat"), ("3", "dog")];
@@ -85,8 +87,8 @@ fn another_batch_is_compared_by_content_where_that_is_proved_and_by_id_where_not
     for (ids, results, now, left_out) in [
         (["1", "2"], true, again, 2),
         (["1", "2"], true, renamed, 2),
-        (["1", "2"], false, again, 2),
-        (["1", "2"], false, renamed, 0),
+        (["1", "2"], false, again, 3),
+        (["1", "2"], false, renamed, 3),
         ([&made[0], &made[1]], false, again, 2),
         ([&made[0], &made[1]], false, renamed, 2),
     ] {
@@ -94,8 +96,12 @@ fn another_batch_is_compared_by_content_where_that_is_proved_and_by_id_where_not
         let july = begin(&mut books, "july");
         let (load, duplicates) = loaded(&mut books, july, &now);
         assert_eq!((load.new, duplicates.count), (3, left_out), "{ids:?} {results} {now:?}");
+        let of_other_ids = duplicates.first.iter().find(|(id, _)| id == "a").map(|(_, original)| original.to_string());
+        if !results && ids[0] == "1" && now == renamed {
+            assert_eq!(of_other_ids.unwrap(), "one of 2 jobs of the batch june that are known by their receipts alone");
+        }
         // Where the content was not known, it is by now, where it was proved.
-        let proved = duplicates.first.iter().all(|(_, original)| !original.unproved);
+        let proved = duplicates.first.iter().all(|(_, original)| !original.is_unproved());
         assert_eq!(proved, results || ids[0] != "1" || left_out == 0);
     }
 }
@@ -116,4 +122,98 @@ fn made_ids_are_their_contents_and_hold_up_no_other_row() {
     let (load, duplicates) = loaded(&mut books, june, &[(&kite, "kite"), (&dog, "dog")]);
     assert_eq!((load.unproved.count, load.changed.count, duplicates.count), (0, 0, 0));
     assert_eq!(pending(&books, june).len(), 1, "the dog");
+}
+
+/// How many of these jobs are left out of a new batch; a dry run says the same of each.
+fn left_out(books: &mut Books, name: &str, jobs: &[PlannedJob]) -> Vec<String> {
+    let each = || jobs.iter().cloned().map(Ok::<_, std::convert::Infallible>);
+    let foreseen = books.foresee(None, &Retake::default(), "", each()).unwrap().compare(&Compared::default()).unwrap();
+    let batch = begin(books, name);
+    books.load_plan(batch, NOW, &Retake::default(), each()).unwrap();
+    let done = books.set_duplicates_aside(batch, NOW, &Compared::default()).unwrap();
+    assert_eq!(foreseen, done, "what is foreseen is what is done, word for word");
+    done.first.into_iter().map(|(id, _)| id).collect()
+}
+
+#[test]
+fn only_another_endpoint_at_another_host_is_certainly_something_else() {
+    let (mut books, _) = known_by_receipts(&[("1", "kite"), ("2", "boat")], false);
+    for (n, (name, url, is_free)) in [
+        ("draw", "https://other.example/draw", true),
+        ("draw", "https://seller.example/draw", false),
+        ("make", "https://other.example/make", false),
+        ("make", "https://seller.example/make", false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let other = Arc::new(Endpoint { name: name.to_owned(), url: url.parse().unwrap(), ..(*endpoint()).clone() });
+        // The price shows nothing.
+        let mut job = planned(&other, "x", &format!("{name} {url}"));
+        job.priced.price = crate::money::Msat::new(1_000);
+        assert_eq!(left_out(&mut books, &format!("july-{n}"), &[job]).is_empty(), is_free, "{name} {url}");
+    }
+}
+
+#[test]
+fn what_results_tell_holds_up_no_row_that_gives_something_else() {
+    let (mut books, _) = known_by_receipts(&[("1", "kite"), ("2", "boat")], true);
+    let n = Param {
+        name: "n".to_owned(),
+        kind: ParamKind::Integer { min: 1, max: 9 },
+        required: false,
+        default: Some(Value::Integer(4)),
+    };
+    let other_default = Arc::new(Endpoint { params: vec![n], ..(*endpoint()).clone() });
+    let job = |id: &str, prompt: &str, n: i64| PlannedJob {
+        params: vec![("prompt".to_owned(), Value::Text(prompt.to_owned())), ("n".to_owned(), Value::Integer(n))],
+        content: ContentHash([u8::try_from(n).unwrap(); 32]),
+        ..planned(&other_default, id, prompt)
+    };
+    // The same prompt and the default of today: then the default may have been three. Another number was given, or another prompt.
+    for (n, (row, expected)) in
+        [(job("a", "kite", 4), 1), (job("a", "kite", 5), 0), (job("a", "dog", 4), 0)].into_iter().enumerate()
+    {
+        assert_eq!(left_out(&mut books, &format!("july-{n}"), &[row]).len(), expected, "{n}");
+    }
+}
+
+#[test]
+fn results_that_are_found_later_tell_what_was_bought() {
+    let (mut books, _) = known_by_receipts(&[("1", "kite"), ("2", "boat")], false);
+    let now = rows(&[("a", "kite"), ("b", "dog")]);
+    assert_eq!(left_out(&mut books, "july", &now), ["a", "b"]);
+    // The receipts once more tell nothing new; the results beside them do.
+    let (told, _) = known_by_receipts(&[("1", "kite"), ("2", "boat")], true);
+    let receipts = receipts_of(&told, "june");
+    let cells = |prompt: &str| vec![("prompt".to_owned(), prompt.to_owned()), ("n".to_owned(), "3".to_owned())];
+    let asked: Asked = [("1", "kite"), ("2", "boat")]
+        .map(|(id, prompt)| (("june".to_owned(), id.to_owned(), 1), cells(prompt)))
+        .into();
+    let file = Path::new("june.receipts.csv");
+    for (n, (asked, changed, expected)) in
+        [(Asked::new(), 0, vec!["a", "b"]), (asked, 2, vec!["a"])].into_iter().enumerate()
+    {
+        let source = MergeSource::of_receipts(file, "/jobs/june.toml", &receipts, &asked, &endpoint(), &books).unwrap();
+        assert_eq!(books.merge(NOW, &source).unwrap().changed, changed);
+        assert_eq!(left_out(&mut books, &format!("august-{n}"), &now), expected);
+    }
+}
+
+#[test]
+fn a_take_that_is_wanted_once_more_may_be_what_another_receipt_tells_of() {
+    let (mut books, june) = known_by_receipts(&[("1", "kite"), ("2", "boat")], false);
+    loaded(&mut books, june, &[("1", "boat"), ("2", "boat")]);
+    load(&mut books, june, &word("1", 1), rows(&[("1", "boat"), ("2", "boat")]));
+    let duplicates = books.set_duplicates_aside(june, NOW, &Compared::default()).unwrap();
+    assert_eq!(duplicates.count, 1, "the second purchase may have been a boat");
+    assert!(duplicates.first[0].1.is_unproved());
+}
+
+#[test]
+fn a_made_id_tells_what_its_first_take_was_and_no_more() {
+    let id = made_id(&rows(&[("x", "kite")])[0].content);
+    let (mut books, june) = known_by_receipts(&[(&id, "kite")], false);
+    books.conn.execute("UPDATE jobs SET take = 2 WHERE batch = ?1", [june]).unwrap();
+    assert_eq!(left_out(&mut books, "july", &rows(&[("a", "dog")])), ["a"]);
 }
