@@ -275,6 +275,8 @@ pub enum ResolveWord {
     Decide(Decision),
     /// How what is paid for goes on.
     Reopen(Reopening),
+    /// What was delivered stays as it is.
+    Keep,
 }
 
 /// `resolve`, resolved.

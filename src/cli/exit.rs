@@ -203,7 +203,7 @@ pub const fn of_job(state: JobState, reason: Reason) -> ExitCode {
         JobState::InDoubt => ExitCode::InDoubt,
         _ if matches!(reason, Reason::BodyMissing | Reason::RowDamaged) => ExitCode::Person,
         JobState::Running | JobState::Paid => ExitCode::Unfinished,
-        JobState::Delivered | JobState::Downloaded if matches!(reason, Reason::Changed) => ExitCode::NotAsPlanned,
+        JobState::Delivered | JobState::Downloaded if reason.is_of_manifest() => ExitCode::NotAsPlanned,
         JobState::Delivered if matches!(reason, Reason::NotDownloaded) => ExitCode::Unfinished,
         JobState::Delivered if matches!(reason, Reason::UrlGone) => ExitCode::Person,
         JobState::Delivered | JobState::Downloaded => ExitCode::Done,
@@ -274,6 +274,7 @@ const fn of_unspent(reason: Reason, otherwise: ExitCode) -> ExitCode {
         | Reason::RateLimited
         | Reason::AnsweredFromCache
         | Reason::Changed
+        | Reason::KnownByReceipt
         | Reason::NotDownloaded
         | Reason::UrlGone
         | Reason::Decided
@@ -344,11 +345,11 @@ mod tests {
         ),
         (JobState::Paid, &[Reason::UnknownAnswer], ExitCode::Person),
         (JobState::Delivered, &[Reason::None], ExitCode::Done),
-        (JobState::Delivered, &[Reason::Changed], ExitCode::NotAsPlanned),
+        (JobState::Delivered, &[Reason::Changed, Reason::KnownByReceipt], ExitCode::NotAsPlanned),
         (JobState::Delivered, &[Reason::NotDownloaded], ExitCode::Unfinished),
         (JobState::Delivered, &[Reason::UrlGone], ExitCode::Person),
         (JobState::Downloaded, &[Reason::None], ExitCode::Done),
-        (JobState::Downloaded, &[Reason::Changed], ExitCode::NotAsPlanned),
+        (JobState::Downloaded, &[Reason::Changed, Reason::KnownByReceipt], ExitCode::NotAsPlanned),
         (JobState::Refused, &[Reason::PriceChanged, Reason::Duplicate], ExitCode::NotAsPlanned),
         (JobState::Refused, &[Reason::Withdrawn], ExitCode::Done),
         (JobState::Refused, &[Reason::BatchLimit], ExitCode::Limit),

@@ -60,7 +60,7 @@ impl<'b> Foresight<'b> {
                     buys_duplicates: choice.duplicates == Some(Word::Buy),
                     choice,
                     duplicates: Duplicates::default(),
-                    other_rows: chosen.edited.count,
+                    other_rows: chosen.edited.count.saturating_add(chosen.unproved.count),
                 }
             }
             None => {
@@ -108,8 +108,8 @@ impl<'b> Foresight<'b> {
         self.each(&mut |job| chosen.add(job))?;
         let meant = u64::try_from(chosen.meant.len()).unwrap_or(u64::MAX);
         let LeftOut { not_as_planned, waiting } = LeftOut::of(self.report());
-        let not_as_planned =
-            not_as_planned || self.duplicates.count > meant || self.other_rows > 0 || self.report().changed.count > 0;
+        let is_otherwise = self.report().changed.count > 0 || self.report().unproved.count > 0;
+        let not_as_planned = not_as_planned || self.duplicates.count > meant || self.other_rows > 0 || is_otherwise;
         let code = match (not_as_planned, waiting) {
             (true, _) => ExitCode::NotAsPlanned,
             (false, true) => ExitCode::Unfinished,

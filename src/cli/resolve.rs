@@ -212,6 +212,7 @@ impl Config {
                 DecisionWord::Unpaid => ResolveWord::Decide(Decision::Unpaid),
                 DecisionWord::Lost => ResolveWord::Decide(Decision::Lost),
                 DecisionWord::Rebuy => ResolveWord::Decide(Decision::Rebuy),
+                DecisionWord::Keep => ResolveWord::Keep,
                 DecisionWord::Retry => ResolveWord::Reopen(Reopening::Retry),
                 DecisionWord::Delivered => ResolveWord::Reopen(Reopening::Delivered),
             },

@@ -32,6 +32,19 @@ pub(super) fn execute(options: &ResolveOptions) -> Result<ExitCode, Failure> {
     match options.word {
         ResolveWord::Decide(decision) => decide(options, decision, &mut session.books, &job),
         ResolveWord::Reopen(word) => reopen(options, word, &mut session.books, &job),
+        ResolveWord::Keep => keep(options, &mut session.books, &job),
+    }
+}
+
+/// What was delivered stays, whatever the manifest's row asks for by now.
+fn keep(options: &ResolveOptions, books: &mut Books, job: &Undecided) -> Result<ExitCode, Failure> {
+    let id = &options.job;
+    match books.keep(SystemClock.now(), job.job, &options.note)? {
+        true => say(&format!("{id}: what was delivered stays as it is, for as long as its row in the manifest does")),
+        false => Err(Failure::Usage(format!(
+            "the job {id} is {}: nothing was decided; what is delivered and `changed` or `known_by_receipt` can be left as it is",
+            job.state.as_str()
+        ))),
     }
 }
 

@@ -39,6 +39,8 @@ pub enum DecisionWord {
     Retry,
     /// The kept answer is the result.
     Delivered,
+    /// What was delivered stays, though the manifest has another row.
+    Keep,
 }
 
 /// A person's word for an origin that gets no more payments.

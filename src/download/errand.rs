@@ -211,7 +211,7 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Errand<'r, L, F, D, C> {
     async fn give_up(&self, reason: Reason, words: String) -> Result<(), LedgerError> {
         let record = Record::NotDownloaded { job: self.job.key, reason, error: words.clone() };
         self.run.ledger.commit(self.run.clock.now(), record).await?;
-        let reason = if self.job.reason == Reason::Changed { Reason::Changed } else { reason };
+        let reason = if self.job.reason.is_of_manifest() { self.job.reason } else { reason };
         self.announce(JobState::Delivered, reason, None, Some(words));
         Ok(())
     }

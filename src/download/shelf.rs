@@ -197,7 +197,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Errand<'_, L, F, D, C> {
         };
         let record = Record::Downloaded(self.job.key, DownloadedFile { file: file.clone(), sha256 });
         self.run.ledger.commit(self.run.clock.now(), record).await?;
-        let reason = if self.job.reason == Reason::Changed { Reason::Changed } else { Reason::None };
+        let reason = if self.job.reason.is_of_manifest() { self.job.reason } else { Reason::None };
         self.announce(JobState::Downloaded, reason, Some(file), None);
         Ok(Tried::Downloaded)
     }

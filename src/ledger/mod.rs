@@ -25,7 +25,7 @@ pub use refund::{
 };
 pub use rows::{
     Counts, DamagedJob, DeliveredJob, KNOWN_BY_RECEIPT, Likeness, OpenJob, OpenStage, Original, PendingJob,
-    ReceiptKind, ReceiptRow, ResultRow, StateCount, Twin, Witness,
+    ReceiptKind, ReceiptRow, ResultRow, StateCount, Twin, UNKNOWN_CONTENT, Witness,
 };
 pub use state::{JobState, Next, Reason, tried_again};
 pub use word::{TakeId, Unmet};

@@ -177,6 +177,9 @@ impl Twin {
 pub const KNOWN_BY_RECEIPT: &str = "known by its receipt alone: what was asked for, and the credential, stood in the ledger \
     that is gone";
 
+/// The content of such a job: no job's own.
+pub const UNKNOWN_CONTENT: ContentHash = ContentHash([0; 32]);
+
 /// A purchase that another job would repeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Original {

@@ -170,6 +170,8 @@ pub enum Reason {
     AnsweredFromCache,
     /// Delivered or downloaded: the manifest now asks for something else under this id.
     Changed,
+    /// Delivered or downloaded, as its receipt alone proves: nothing proves that the manifest asks for the same under this id.
+    KnownByReceipt,
     /// Delivered: its file is wanted and not here yet.
     NotDownloaded,
     /// Delivered: its URL does not serve the result any more.
@@ -222,6 +224,12 @@ impl Reason {
         self.into()
     }
 
+    /// Whether what the manifest now asks for is why: that says more than whether a file is here.
+    #[must_use]
+    pub const fn is_of_manifest(self) -> bool {
+        matches!(self, Self::Changed | Self::KnownByReceipt)
+    }
+
     /// The reason of that word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
@@ -261,9 +269,8 @@ impl Next {
     pub const fn of(state: JobState, reason: Reason) -> Self {
         match (state, reason) {
             (_, Reason::BodyMissing | Reason::RowDamaged) => Self::Person,
-            (JobState::Delivered | JobState::Downloaded, Reason::Changed) | (JobState::Delivered, Reason::UrlGone) => {
-                Self::Person
-            }
+            (JobState::Delivered | JobState::Downloaded, Reason::Changed | Reason::KnownByReceipt)
+            | (JobState::Delivered, Reason::UrlGone) => Self::Person,
             // What was too late may have been this machine's clock; the next run asks for a new invoice.
             (JobState::Delivered, Reason::NotDownloaded) | (JobState::Refused, Reason::InvoiceExpired) => Self::Rerun,
             (JobState::Delivered | JobState::Downloaded, _)

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::{JobState, Reason};
+use super::{JobState, Reason, UNKNOWN_CONTENT};
 use crate::plan::ContentHash;
 
 /// A take of a job, as a person names it: `ID@TAKE`. An id alone means its first take.
@@ -85,6 +85,8 @@ pub(super) struct TakeStand {
     pub(super) state: JobState,
     pub(super) reason: Reason,
     pub(super) content: ContentHash,
+    /// The content of its row at which a person said to leave it as it is.
+    pub(super) kept: Option<ContentHash>,
     /// It has a payment whose hash is neither settled nor dead.
     pub(super) unsettled: bool,
 }
@@ -178,7 +180,11 @@ fn of_name(retake: &Retake, id: &str, latest: &TakeStand) -> Heard {
 
 fn of_changed(retake: &Retake, content: ContentHash, takes: &[TakeStand]) -> Heard {
     let Some((latest, earlier)) = takes.split_last() else { return Heard::Nothing };
-    if !retake.changed || !latest.is_delivered() || latest.content == content {
+    if !retake.changed || !latest.is_delivered() || latest.content == content || latest.kept == Some(content) {
+        return Heard::Nothing;
+    }
+    // Nobody knows whether it is another.
+    if latest.content == UNKNOWN_CONTENT {
         return Heard::Nothing;
     }
     match earlier.iter().rev().find(|take| take.is_delivered() && take.content == content) {
@@ -212,6 +218,7 @@ mod tests {
             state: *state,
             reason: Reason::None,
             content: *content,
+            kept: None,
             unsettled: false,
         };
         all.iter().enumerate().map(stand).collect()

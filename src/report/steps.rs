@@ -69,6 +69,14 @@ pub(super) fn choices(batch: &str, row: &ResultRow) -> Vec<(&'static str, String
         JobState::Delivered if matches!(reason, Reason::NotDownloaded | Reason::UrlGone) => {
             vec![("to fetch it", command(&format!("download --batch {batch} --job {job}"))), ("to complain", prove())]
         }
+        JobState::Delivered | JobState::Downloaded if reason == Reason::KnownByReceipt => vec![
+            ("to bring in what knows more", command("ledger merge FILE")),
+            ("to complain", prove()),
+            ("to leave it as it is", resolve("keep")),
+        ],
+        JobState::Delivered | JobState::Downloaded if reason == Reason::Changed => {
+            vec![("to leave it as it is", resolve("keep"))]
+        }
         JobState::Pending | JobState::Delivered | JobState::Downloaded | JobState::Refused | JobState::Failed => {
             Vec::new()
         }

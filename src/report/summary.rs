@@ -36,14 +36,25 @@ fn rows(ended: &RunEnded) -> Vec<(&'static str, String)> {
     let withdrawn = |count: &&EndCount| count.state == JobState::Refused && count.reason == Reason::Withdrawn;
     let jobs: u64 = ended.counts.iter().filter(|count| !withdrawn(count)).map(|count| count.jobs).sum();
     let is_delivered = |state| matches!(state, JobState::Delivered | JobState::Downloaded);
-    let delivered: u64 = ended.counts.iter().filter(|count| is_delivered(count.state)).map(|count| count.jobs).sum();
+    let stand = |of: &dyn Fn(Reason) -> bool| -> u64 {
+        ended.counts.iter().filter(|count| is_delivered(count.state) && of(count.reason)).map(|count| count.jobs).sum()
+    };
+    // That something was delivered for them is all that is known.
+    let delivered = stand(&|reason| reason != Reason::KnownByReceipt);
 
     let mut rows = vec![("delivered", format!("{} of {}", thousands(delivered), counted(jobs, "job")))];
-    let changed: u64 =
-        ended.counts.iter().filter(|c| is_delivered(c.state) && c.reason == Reason::Changed).map(|c| c.jobs).sum();
-    if changed > 0 {
-        let text = format!("{}  delivered before, and the manifest now asks for something else", thousands(changed));
-        rows.push(("changed", text));
+    for (label, reason, words) in [
+        ("changed", Reason::Changed, "delivered before, and the manifest now asks for something else"),
+        (
+            "by receipt",
+            Reason::KnownByReceipt,
+            "paid for and delivered before; nothing tells whether the manifest asks for the same",
+        ),
+    ] {
+        let jobs = stand(&|of| of == reason);
+        if jobs > 0 {
+            rows.push((label, format!("{}  {words}", thousands(jobs))));
+        }
     }
     rows.extend(files_row(ended).map(|text| ("downloaded", text)));
     for state in JobState::ALL.iter().copied().filter(|state| !is_delivered(*state)) {

@@ -124,7 +124,7 @@ const fn is_claimed_in_vain(job: &JobEvent) -> bool {
 pub(super) fn job_line(job: &JobEvent) -> Option<String> {
     // A fee that the node posts after the end changes no state, and is no second end.
     let goes_on = matches!(job.state, JobState::InDoubt) || is_undelivered(job) || is_claimed_in_vain(job);
-    let told_anew = job.reason == Reason::Changed || is_without_file(job.reason);
+    let told_anew = job.reason.is_of_manifest() || is_without_file(job.reason);
     let news = job.from != job.state || goes_on || told_anew;
     if !news || !(is_end(job.state) || goes_on) {
         return None;

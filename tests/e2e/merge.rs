@@ -170,6 +170,28 @@ fn what_receipts_alone_tell_of_is_bought_in_no_other_manifest_until_it_is_known(
 }
 
 #[test]
+fn of_a_batch_that_is_known_by_its_receipts_alone_is_said_what_is_known_and_what_to_do() {
+    let sandbox = Sandbox::start("");
+    let client = left_with_receipts(&sandbox, 2);
+    let proves = "2 jobs bought, as receipts prove, and nothing proves that the manifest asks for the same";
+    client.run(&format!("{RUN} --dry-run")).with(6).saying(proves).not_saying("changed in the manifest");
+    let ended =
+        client.run(RUN).with(6).saying(proves).saying("delivered       0 of 2 jobs").saying("ledger merge FILE");
+    ended.not_saying("changed").not_saying("put the manifest back");
+    assert_eq!(client.column("jobs.results.csv", "reason"), ["known_by_receipt"; 2]);
+    client.run(&format!("{RUN} --retake-changed")).with(6);
+    client.says("status --batch jobs --job 1").with(6).saying("--as keep --note WHY").saying("ledger merge FILE");
+    for id in ["1", "2"] {
+        client.says(&format!("resolve --batch jobs --job {id} --as keep --note seen")).with(0).saying("stays as it is");
+        client.says(&format!("resolve --batch jobs --job {id} --as keep --note seen")).with(2);
+    }
+    for line in [RUN, &format!("{RUN} --retake-changed")] {
+        client.run(line).with(0).saying("everything is delivered");
+    }
+    assert_eq!(sandbox.books().settled().len(), 2);
+}
+
+#[test]
 fn the_ledger_itself_tells_what_receipts_do_not() {
     let sandbox = Sandbox::start("");
     let client = left_with_receipts(&sandbox, 2);

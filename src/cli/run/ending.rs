@@ -16,6 +16,7 @@ use crate::run::{Budget, Clock, DrainCause, SystemClock, Whose};
 use crate::time::UnixMs;
 
 use super::carry::Carried;
+use super::duplicates::unknown_words;
 use super::reporter::Reporter;
 use super::words::LeftOut;
 
@@ -237,9 +238,16 @@ fn advice(books: &Books, counts: &Counts, ending: &Ending<'_>, code: ExitCode) -
     if reason(Reason::Changed) {
         advice.push(
             "changed jobs keep what was delivered: put the manifest back as it was, or give the new content an id of its \
-             own; `status --job ID` says what else there is to decide"
+             own, or say that it is to stay so; `status --job ID` has the command"
                 .to_owned(),
         );
+    }
+    if reason(Reason::KnownByReceipt) {
+        advice.push(format!(
+            "jobs that are known by their receipts alone are paid for, and nothing tells whether the manifest asks for the \
+             same: {}; whoever knows that they may stay as they are says so for each, as `status --job ID` shows",
+            unknown_words()
+        ));
     }
     if stands(JobState::InDoubt) {
         advice.push(

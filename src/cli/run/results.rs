@@ -53,6 +53,9 @@ impl Runner<'_> {
     }
 
     fn tell_edited(&self, chosen: &ChosenRows) {
+        if chosen.unproved.count > 0 {
+            self.reporter.warn(format!("{} {}", counted(chosen.unproved.count, "job"), session::UNPROVED));
+        }
         if chosen.edited.count > 0 {
             let named: Vec<&str> = chosen.edited.first.iter().take(NAMED_MAX).map(String::as_str).collect();
             self.reporter.warn(format!(

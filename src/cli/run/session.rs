@@ -280,6 +280,10 @@ fn output_paths(options: &RunOptions, manifest: &Manifest, batch: &str, sandbox:
     }
 }
 
+/// What is said of jobs that are known by their receipts alone.
+pub(super) const UNPROVED: &str =
+    "bought, as receipts prove, and nothing proves that the manifest asks for the same: not bought again";
+
 /// What loading the plan found, for a person.
 pub(super) fn tell_load(load: &PlanLoad, reporter: &Reporter) {
     let list = |ids: &crate::ledger::sqlite::IdList| {
@@ -293,10 +297,7 @@ pub(super) fn tell_load(load: &PlanLoad, reporter: &Reporter) {
         (&load.replaced, "changed in the manifest before the purchase, and bought as the manifest is now"),
         (&load.open_as_begun, "begun and changed in the manifest since: finished as begun"),
         (&load.changed, "delivered and changed in the manifest since: not bought again"),
-        (
-            &load.unproved,
-            "bought, as receipts prove, and nothing proves that the manifest asks for the same: not bought again",
-        ),
+        (&load.unproved, UNPROVED),
         (
             &load.by_default,
             "given in the manifest as before, and another by a default of the catalogue that has changed",

@@ -14,10 +14,7 @@ use super::recognise::given;
 use crate::catalog::{ImageSource, Value};
 use crate::ledger::{BatchKey, JobKey};
 use crate::manifest::fold;
-use crate::plan::{ContentHash, PlannedJob, looks_made, made_id};
-
-/// The content of a job of which only its receipt is left: no job's own.
-pub(super) const UNKNOWN_CONTENT: ContentHash = ContentHash([0; 32]);
+use crate::plan::{PlannedJob, looks_made, made_id};
 
 /// What of the ledger is known by receipts alone and may yet be learnt, by what would prove it.
 #[derive(Debug, Default)]
@@ -93,14 +90,15 @@ pub(super) fn tells_its_content(id: &str, take: u32) -> bool {
     take == 1 && looks_made(id)
 }
 
-/// Rows of the batch's load of that number that are delivered, and of which nothing proves that the manifest asks for the same.
-pub(super) fn unproved_rows(conn: &Connection, batch: BatchKey, load: i64) -> Result<Vec<String>, Fault> {
-    let mut statement = conn.prepare_cached(&format!(
-        "SELECT o.job FROM jobs o WHERE o.content = zeroblob(32) AND {BOUGHT} AND o.batch = ?1 AND o.last_load = ?2
-             AND o.superseded = 0 AND o.state IN ('delivered', 'downloaded') ORDER BY o.seq"
-    ))?;
-    let ids = statement.query_map(params![batch, load], |row| row.get(0))?;
-    Ok(ids.collect::<Result<_, _>>()?)
+/// Rows of the batch's load of that number of which nothing had proved what was bought when they came, and of which a later row
+/// has: that is something else than they ask for.
+pub(super) fn proved_since(conn: &Connection, batch: BatchKey, load: i64) -> Result<Vec<(JobKey, String)>, Fault> {
+    let mut statement = conn.prepare_cached(
+        "SELECT o.id, o.job FROM jobs o WHERE o.batch = ?1 AND o.last_load = ?2 AND o.superseded = 0
+             AND o.reason = 'known_by_receipt' AND o.content <> zeroblob(32) ORDER BY o.seq",
+    )?;
+    let rows = statement.query_map(params![batch, load], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// What was asked for, as a results row has it: cells by name, in the order of names, however a spreadsheet has left them.

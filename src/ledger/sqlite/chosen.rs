@@ -20,6 +20,8 @@ pub struct ChosenRows {
     pub ids: Vec<String>,
     /// Rows that say something else than the ledger: a cell was edited, or the file is older than the job's latest take.
     pub edited: IdList,
+    /// Rows of delivered jobs of which nothing tells what was bought.
+    pub unproved: IdList,
     /// The first id that the batch does not have.
     pub unknown: Option<String>,
 }
@@ -32,7 +34,7 @@ struct Stored {
     reason: Reason,
     endpoint: i64,
     params: Vec<(String, Value)>,
-    /// What it is to ask for stands in the manifest alone.
+    /// What it asks for, or did, the ledger does not know.
     is_unknown: bool,
 }
 
@@ -134,13 +136,17 @@ impl Books {
             };
             let name = self.read(|books| Ok(books.endpoint(stored.endpoint)?.name.clone()))?;
             let is_older = row.take.is_some_and(|take| take != stored.take);
-            let to = if is_older || stored.is_unknown || is_edited(&row, &name, &stored.params) {
+            let delivered = matches!(stored.state, JobState::Delivered | JobState::Downloaded);
+            let again = matches!(stored.state, JobState::Pending | JobState::Refused | JobState::Failed);
+            let differs = is_edited(&row, &name, &stored.params);
+            let to = if differs && delivered && !is_older && stored.is_unknown && stored.params.is_empty() {
+                chosen.unproved.add(&row.id);
+                Some((stored.state, Reason::KnownByReceipt))
+            } else if is_older || differs || (stored.is_unknown && again) {
                 chosen.edited.add(&row.id);
-                let delivered = matches!(stored.state, JobState::Delivered | JobState::Downloaded);
                 (delivered && !is_older).then_some((stored.state, Reason::Changed))
             } else {
                 chosen.ids.push(row.id);
-                let again = matches!(stored.state, JobState::Pending | JobState::Refused | JobState::Failed);
                 (again && tried_again(stored.state, stored.reason)).then_some((JobState::Pending, Reason::None))
             };
             let (key, from) = (stored.key, stored.state);
@@ -153,7 +159,7 @@ impl Books {
     fn stored(&self, batch: BatchKey, id: &str) -> Result<Option<Stored>, Fault> {
         let mut statement = self.conn.prepare_cached(&format!(
             "SELECT l.id, j.take, l.state, l.reason, j.endpoint, j.params,
-                 l.content = zeroblob(32) AND l.state IN ('pending', 'refused', 'failed') FROM jobs l JOIN jobs j ON j.id = {SHOWN}
+                 l.content = zeroblob(32) FROM jobs l JOIN jobs j ON j.id = {SHOWN}
              WHERE l.batch = ?1 AND l.job = ?2 AND l.superseded = 0"
         ))?;
         let stored = statement.query_row(params![batch, id], |row| {

@@ -44,7 +44,7 @@ pub(super) fn downloaded(
     let from = expect_delivered(tx, key, "a downloaded file")?;
     tx.prepare_cached("UPDATE jobs SET file = ?2, file_key = ?3, resume = NULL, sha256 = ?4 WHERE id = ?1")?
         .execute(params![key, whole.file, file_key(&whole.file), hex(&whole.sha256)])?;
-    let reason = if from == Reason::Changed { from } else { Reason::None };
+    let reason = if from.is_of_manifest() { from } else { Reason::None };
     let change = Change { finished: true, ..Change::to(JobState::Downloaded, reason) };
     job::change(tx, now, key, (JobState::Delivered, from), &change)?;
     Ok(Committed::Done)
@@ -62,7 +62,7 @@ pub(super) fn not_downloaded(
         return contradiction(format!("{} is no reason why a file is not here", reason.as_str()));
     }
     let from = expect_delivered(tx, key, "a failed download")?;
-    let reason = if from == Reason::Changed { from } else { reason };
+    let reason = if from.is_of_manifest() { from } else { reason };
     tx.prepare_cached("UPDATE jobs SET reason = ?2, error = ?3 WHERE id = ?1")?.execute(params![key, reason, error])?;
     if from != reason {
         append_transition(tx, now, key, JobState::Delivered, JobState::Delivered, reason)?;
@@ -252,7 +252,7 @@ impl Books {
 }
 
 fn forget_file(tx: &Connection, now: UnixMs, key: JobKey, from: Reason) -> Result<(), Fault> {
-    let reason = if from == Reason::Changed { from } else { Reason::NotDownloaded };
+    let reason = if from.is_of_manifest() { from } else { Reason::NotDownloaded };
     tx.prepare_cached(
         "UPDATE jobs SET state = ?2, reason = ?3, file = NULL, file_key = NULL, sha256 = NULL WHERE id = ?1",
     )?

@@ -206,6 +206,8 @@ struct Filling<'a> {
     insert: CachedStatement<'a>,
     unproven: Unproven,
     learnt: HashMap<JobKey, ContentHash>,
+    /// Rows of purchases of which nothing had proved so far what they were.
+    unproved: Vec<(JobKey, String)>,
     report: PlanLoad,
 }
 
@@ -217,8 +219,9 @@ impl<'a> Filling<'a> {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?;
         let unproven = Unproven::of(&books.conn)?;
-        let (endpoints, learnt, report) = (HashMap::new(), HashMap::new(), PlanLoad::default());
-        Ok(Self { books, batch, retake, edition, seq: 0, endpoints, insert, unproven, learnt, report })
+        let (endpoints, learnt, unproved) = (HashMap::new(), HashMap::new(), Vec::new());
+        let report = PlanLoad::default();
+        Ok(Self { books, batch, retake, edition, seq: 0, endpoints, insert, unproven, learnt, unproved, report })
     }
 
     fn take(&mut self, job: &PlannedJob) -> Result<(), Fault> {
@@ -263,6 +266,9 @@ impl<'a> Filling<'a> {
             let unmet;
             (step, unmet) = decide(&self.books.conn, self.batch, self.retake, &known, job, endpoint)?;
             self.report.note(&step, unmet, &known, job);
+        }
+        if step == Step::Mark(Reason::KnownByReceipt) {
+            self.unproved.push((known.key, job.id.clone()));
         }
         let Some(next) = known.take.checked_add(1) else { return contradiction("there are too many takes") };
         let meant = known.meant && known.content == job.content;
@@ -316,6 +322,9 @@ impl<'a> Filling<'a> {
     }
 
     fn finish(mut self) -> Result<PlanLoad, Fault> {
+        for (_, id) in self.unproved.iter().filter(|(key, _)| self.learnt.contains_key(key)) {
+            self.report.is_proved(id);
+        }
         let conn = &self.books.conn;
         conn.execute_batch("CREATE INDEX temp.planned_by_job ON planned (job)")?;
         if self.batch != NO_BATCH {
@@ -331,6 +340,7 @@ struct Gone {
     take: u32,
     state: JobState,
     content: ContentHash,
+    kept: Option<ContentHash>,
 }
 
 /// Rows with made ids that are purchases by another default of the catalogue: see `recognise.rs`.
@@ -354,9 +364,9 @@ fn recognise(conn: &Connection, batch: BatchKey, retake: &Retake, report: &mut P
         }
         let Some(was) = gone.get_mut(&given).and_then(VecDeque::pop_front) else { continue };
         let delivered = matches!(was.state, JobState::Delivered | JobState::Downloaded);
-        let buys =
-            delivered && content != was.content && retake.changed && !had.exists(params![batch, was.job, content])?;
-        if content != was.content {
+        let is_changed = content != was.content && was.kept != Some(content);
+        let buys = delivered && is_changed && retake.changed && !had.exists(params![batch, was.job, content])?;
+        if is_changed {
             report.by_default.add(&was.job);
             match (buys, delivered) {
                 (true, _) => report.retaken.add(&was.job),
@@ -375,7 +385,7 @@ fn recognise(conn: &Connection, batch: BatchKey, retake: &Retake, report: &mut P
 /// Purchases of the batch with made ids that would be no rows of the manifest any more, by what it gave of them.
 fn gone(conn: &Connection, batch: BatchKey) -> Result<HashMap<ContentHash, VecDeque<Gone>>, Fault> {
     let mut statement = conn.prepare_cached(
-        "SELECT job, take, state, content, given FROM jobs
+        "SELECT job, take, state, content, given, kept FROM jobs
          WHERE batch = ?1 AND superseded = 0 AND given IS NOT NULL AND state NOT IN ('pending', 'refused', 'failed')
              AND NOT EXISTS (SELECT 1 FROM temp.planned l WHERE l.job = jobs.job) ORDER BY seq",
     )?;
@@ -384,7 +394,7 @@ fn gone(conn: &Connection, batch: BatchKey) -> Result<HashMap<ContentHash, VecDe
     while let Some(row) = rows.next()? {
         let job: String = row.get(0)?;
         if looks_made(&job) {
-            let purchase = Gone { job, take: row.get(1)?, state: row.get(2)?, content: row.get(3)? };
+            let purchase = Gone { job, take: row.get(1)?, state: row.get(2)?, content: row.get(3)?, kept: row.get(5)? };
             gone.entry(row.get(4)?).or_default().push_back(purchase);
         }
     }

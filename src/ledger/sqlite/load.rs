@@ -7,7 +7,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
 use super::Books;
-use super::by_receipt::{Unproven, unproved_rows};
+use super::by_receipt::{Unproven, proved_since};
 use super::convert::{Json, int};
 use super::error::{Fault, contradiction};
 use super::job::append_transition;
@@ -17,7 +17,7 @@ use super::words::{
 };
 use crate::catalog::Endpoint;
 use crate::ledger::word::{Heard, Retake, Unmet};
-use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Reason, tried_again};
+use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Reason, UNKNOWN_CONTENT, tried_again};
 use crate::money::Msat;
 use crate::plan::{ContentHash, PlannedJob};
 use crate::time::UnixMs;
@@ -104,11 +104,20 @@ impl PlanLoad {
         match step {
             Step::Replace => self.replaced.add(&job.id),
             Step::Mark(Reason::Changed) => self.changed.add(&job.id),
+            Step::Mark(Reason::KnownByReceipt) => self.unproved.add(&job.id),
             Step::Withdraw | Step::TakeBack => self.withdrawn.add(&job.id),
             Step::Retake => self.retaken.add(&job.id),
             Step::Keep if is_open(known.state) && known.content != job.content => self.open_as_begun.add(&job.id),
             Step::Keep | Step::Refresh | Step::Again | Step::Mark(_) => {}
         }
+    }
+}
+
+impl PlanLoad {
+    /// A later row has proved what was bought: the job's own row asks for something else.
+    pub(super) fn is_proved(&mut self, id: &str) {
+        self.unproved.take_out(id);
+        self.changed.add(id);
     }
 }
 
@@ -180,6 +189,8 @@ pub(super) struct Known {
     max_cost: Option<Msat>,
     pub(super) edition: String,
     pub(super) meant: bool,
+    /// The content of its row at which a person said to leave it as it is.
+    kept: Option<ContentHash>,
 }
 
 /// What becomes of a known job.
@@ -223,7 +234,7 @@ pub(super) struct Load<'a> {
 
 /// The latest take of a job that is before that one.
 const FIND: &str = "
-    SELECT id, take, state, reason, content, endpoint, last_load, price_msat, fee_ceiling_msat, max_cost_msat, edition, meant
+    SELECT id, take, state, reason, content, endpoint, last_load, price_msat, fee_ceiling_msat, max_cost_msat, edition, meant, kept
     FROM jobs WHERE batch = ?1 AND job = ?2 AND take < ?3 ORDER BY take DESC LIMIT 1";
 const INSERT: &str = "
     INSERT INTO jobs (batch, job, take, seq, line, endpoint, content, price_msat, fee_ceiling_msat, max_cost_msat,
@@ -312,7 +323,7 @@ impl<'a> Load<'a> {
             }
             Step::Mark(reason) => {
                 self.place(known, job, *reason)?;
-                if *reason != Reason::Changed {
+                if !reason.is_of_manifest() {
                     count(&mut self.report.unchanged);
                 }
             }
@@ -450,10 +461,13 @@ impl<'a> Load<'a> {
     fn finish(mut self) -> Result<PlanLoad, Fault> {
         self.recognise()?;
         self.withdraw()?;
-        // What a later row has proved is known by now.
-        for id in unproved_rows(self.tx, self.batch, self.number)? {
-            self.report.changed.take_out(&id);
-            self.report.unproved.add(&id);
+        for (key, id) in proved_since(self.tx, self.batch, self.number)? {
+            let state = self
+                .tx
+                .prepare_cached("UPDATE jobs SET reason = 'changed' WHERE id = ?1 RETURNING state")?
+                .query_row([key], |row| row.get(0))?;
+            append_transition(self.tx, self.now, key, state, state, Reason::Changed)?;
+            self.report.is_proved(&id);
         }
         if self.number > 1 && self.report.new > 0 {
             self.find_alike()?;
@@ -515,6 +529,7 @@ pub(super) fn decide(
     endpoint: i64,
 ) -> Result<(Step, Option<Unmet>), Fault> {
     let same = known.content == job.content;
+    let is_kept = known.kept == Some(job.content);
     let is_unbought = matches!(known.state, JobState::Pending | JobState::Refused | JobState::Failed);
     let heard = match !is_unbought && retake.concerns(&job.id, known.state) {
         true => listen(conn, batch, retake, job)?,
@@ -540,7 +555,10 @@ pub(super) fn decide(
         }
         JobState::Running | JobState::InDoubt | JobState::Paid | JobState::RefundOffered => Step::Keep,
         JobState::Delivered | JobState::Downloaded if buys => Step::Retake,
-        JobState::Delivered | JobState::Downloaded if !same => Step::Mark(Reason::Changed),
+        JobState::Delivered | JobState::Downloaded if !same && !is_kept => Step::Mark(match known.content {
+            UNKNOWN_CONTENT => Reason::KnownByReceipt,
+            _ => Reason::Changed,
+        }),
         // Whether its file is here has nothing to do with the manifest.
         JobState::Delivered | JobState::Downloaded => Step::Mark(match known.reason {
             reason @ (Reason::NotDownloaded | Reason::UrlGone) => reason,
@@ -570,6 +588,7 @@ fn known_of_row(row: &Row<'_>) -> rusqlite::Result<Known> {
         max_cost: row.get(9)?,
         edition: row.get(10)?,
         meant: row.get(11)?,
+        kept: row.get(12)?,
     })
 }
 

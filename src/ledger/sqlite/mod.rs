@@ -26,6 +26,7 @@ mod inspect;
 mod intend;
 mod job;
 mod joined;
+mod kept;
 mod load;
 mod lock;
 mod merge;

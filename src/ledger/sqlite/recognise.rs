@@ -24,6 +24,7 @@ struct Gone {
     state: JobState,
     reason: Reason,
     content: ContentHash,
+    kept: Option<ContentHash>,
 }
 
 /// A row that this load has made a job of.
@@ -53,7 +54,7 @@ impl Load<'_> {
     /// Purchases with made ids that are no rows of the manifest any more, by what it gave of them, in its order.
     fn gone(&self) -> Result<HashMap<ContentHash, VecDeque<Gone>>, Fault> {
         let mut statement = self.tx.prepare_cached(
-            "SELECT id, job, take, state, reason, content, given FROM jobs
+            "SELECT id, job, take, state, reason, content, given, kept FROM jobs
              WHERE batch = ?1 AND superseded = 0 AND last_load < ?2 AND given IS NOT NULL
                  AND state NOT IN ('pending', 'refused', 'failed') ORDER BY seq",
         )?;
@@ -64,7 +65,7 @@ impl Load<'_> {
             if looks_made(&id) {
                 let given = row.get(6)?;
                 let (key, take, state, reason) = (row.get(0)?, row.get(2)?, row.get(3)?, row.get(4)?);
-                let job = Gone { key, id, take, state, reason, content: row.get(5)? };
+                let job = Gone { key, id, take, state, reason, content: row.get(5)?, kept: row.get(7)? };
                 gone.entry(given).or_default().push_back(job);
             }
         }
@@ -90,12 +91,12 @@ impl Load<'_> {
     /// The purchase stands where the new row stood, which is no job of its own; or that row is its next take, by a word.
     fn put_in_place(&mut self, new: &New, was: &Gone) -> Result<(), Fault> {
         self.report.new = self.report.new.saturating_sub(1);
-        let is_same = new.content == was.content;
-        if !is_same {
+        let delivered = matches!(was.state, JobState::Delivered | JobState::Downloaded);
+        let is_changed = new.content != was.content && was.kept != Some(new.content);
+        if is_changed {
             self.report.by_default.add(&was.id);
         }
-        let delivered = matches!(was.state, JobState::Delivered | JobState::Downloaded);
-        if delivered && !is_same && self.retake.changed && !self.had(new, was)? {
+        if delivered && is_changed && self.retake.changed && !self.had(new, was)? {
             let Some(take) = was.take.checked_add(1) else { return contradiction("there are too many takes") };
             self.tx.prepare_cached("UPDATE jobs SET superseded = 1 WHERE id = ?1")?.execute([was.key])?;
             self.tx
@@ -106,7 +107,7 @@ impl Load<'_> {
         }
         let reason = match was.reason {
             reason if !delivered => reason,
-            _ if !is_same => Reason::Changed,
+            _ if is_changed => Reason::Changed,
             Reason::Changed => Reason::None,
             reason => reason,
         };
@@ -118,7 +119,7 @@ impl Load<'_> {
             )?
             .execute(params![was.key, new.key, reason])?;
         self.tx.prepare_cached("DELETE FROM jobs WHERE id = ?1")?.execute([new.key])?;
-        if is_same {
+        if !is_changed {
             self.report.unchanged = self.report.unchanged.saturating_add(1);
         } else if delivered {
             self.report.changed.add(&was.id);

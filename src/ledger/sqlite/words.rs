@@ -98,7 +98,8 @@ fn take_back(
 ) -> Result<(), Fault> {
     let found: Vec<(JobKey, JobKey, bool)> = tx
         .prepare_cached(&format!(
-            "SELECT n.id, o.id, o.state IN ('delivered', 'downloaded') AND o.content <> n.content AND o.reason <> 'changed'
+            "SELECT n.id, o.id, o.state IN ('delivered', 'downloaded') AND o.content <> n.content AND o.kept IS NOT n.content
+                 AND o.reason NOT IN ('changed', 'known_by_receipt')
              FROM jobs n JOIN jobs o ON o.batch = n.batch AND o.job = n.job AND o.take = n.take - 1 WHERE {which}"
         ))?
         .query_map(params![batch, of], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
@@ -117,10 +118,13 @@ fn take_back(
         .execute(params![latest, gone])?;
         tx.prepare_cached("DELETE FROM jobs WHERE id = ?1")?.execute([gone])?;
         if let Some(now) = now.filter(|_| is_changed) {
-            let state: JobState = tx
-                .prepare_cached("UPDATE jobs SET reason = 'changed' WHERE id = ?1 RETURNING state")?
-                .query_row([latest], |row| row.get(0))?;
-            append_transition(tx, now, latest, state, state, Reason::Changed)?;
+            let (state, reason): (JobState, Reason) = tx
+                .prepare_cached(
+                    "UPDATE jobs SET reason = CASE content WHEN zeroblob(32) THEN 'known_by_receipt' ELSE 'changed' END
+                     WHERE id = ?1 RETURNING state, reason",
+                )?
+                .query_row([latest], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            append_transition(tx, now, latest, state, state, reason)?;
         }
     }
     Ok(())
@@ -145,7 +149,7 @@ pub(super) fn would_repeat(
 /// when that may settle: see `unsettled`.
 fn takes(conn: &Connection, batch: BatchKey, id: &str) -> Result<Vec<TakeStand>, Fault> {
     let mut statement = conn.prepare_cached(&format!(
-        "SELECT n.take, n.state, n.reason, n.content, EXISTS (SELECT 1 FROM payments p
+        "SELECT n.take, n.state, n.reason, n.content, n.kept, EXISTS (SELECT 1 FROM payments p
              WHERE p.job = n.id AND p.state <> 'dead' AND p.state = 'intended' AND n.reason <> 'decided')
          FROM jobs n WHERE n.batch = ?1 AND n.job = ?2 AND NOT ({}) ORDER BY n.take",
         taken_back()
@@ -156,7 +160,8 @@ fn takes(conn: &Connection, batch: BatchKey, id: &str) -> Result<Vec<TakeStand>,
             state: row.get(1)?,
             reason: row.get(2)?,
             content: row.get(3)?,
-            unsettled: row.get(4)?,
+            kept: row.get(4)?,
+            unsettled: row.get(5)?,
         })
     };
     Ok(statement.query_map(params![batch, id], stand)?.collect::<Result<_, _>>()?)

@@ -14,13 +14,14 @@ use super::{Merge, MergeSource};
 use crate::catalog::{Endpoint, Value};
 use crate::l402::{Network, Preimage};
 use crate::ledger::sqlite::Books;
-use crate::ledger::sqlite::by_receipt::UNKNOWN_CONTENT;
 use crate::ledger::sqlite::convert::Json;
 use crate::ledger::sqlite::core::configure;
 use crate::ledger::sqlite::error::{Fault, contradiction};
 use crate::ledger::sqlite::job::{self, Change};
 use crate::ledger::sqlite::schema;
-use crate::ledger::{JobKey, JobState, KNOWN_BY_RECEIPT, LedgerError, Reason, ReceiptKind, ReceiptRow};
+use crate::ledger::{
+    JobKey, JobState, KNOWN_BY_RECEIPT, LedgerError, Reason, ReceiptKind, ReceiptRow, UNKNOWN_CONTENT,
+};
 
 /// What was asked for, as results tell it: by batch, id and take.
 pub type Asked = HashMap<(String, String, u32), Vec<(String, String)>>;

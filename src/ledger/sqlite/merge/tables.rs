@@ -120,6 +120,7 @@ pub(super) const JOBS: Table = Table {
         ("given", "CASE WHEN o.content = zeroblob(32) THEN m.given ELSE o.given END"),
         ours!("row_given"),
         ours!("meant"),
+        either!("kept"),
     ],
 };
 

@@ -34,9 +34,11 @@ CREATE TRIGGER transitions_stay BEFORE UPDATE OF id, at, from_state, to_state, r
 --                endpoint's default; none where it is not known
 --   row_given    the same of its row, where that is another
 --   meant        a person said to buy this job although it is bought elsewhere
+--   kept         the content of its row at which a person said to leave the job as it is
 ALTER TABLE jobs ADD COLUMN edition TEXT NOT NULL DEFAULT '';
 ALTER TABLE jobs ADD COLUMN row_content BLOB CHECK (length(row_content) = 32);
 ALTER TABLE jobs ADD COLUMN meant INTEGER NOT NULL DEFAULT 0 CHECK (meant IN (0, 1));
+ALTER TABLE jobs ADD COLUMN kept BLOB CHECK (length(kept) = 32);
 ALTER TABLE jobs ADD COLUMN given BLOB CHECK (length(given) = 32);
 ALTER TABLE jobs ADD COLUMN row_given BLOB CHECK (length(row_given) = 32);
 CREATE INDEX jobs_bought ON jobs (content)

@@ -52,6 +52,7 @@ fn standing_as(expected: &[(&str, JobState, Reason)]) -> Vec<(String, JobState, 
 
 const HERE: (JobState, Reason) = (JobState::Delivered, Reason::None);
 const CHANGED: (JobState, Reason) = (JobState::Delivered, Reason::Changed);
+const UNKNOWN: (JobState, Reason) = (JobState::Delivered, Reason::KnownByReceipt);
 const ASIDE: (JobState, Reason) = (JobState::Refused, Reason::Duplicate);
 const PENDING: (JobState, Reason) = (JobState::Pending, Reason::None);
 
@@ -64,11 +65,12 @@ fn row_numbers_that_shift_are_told_by_the_results_and_by_nothing_else() {
         let lists = (load.changed.count, load.unproved.count);
         assert_eq!(lists, if results { (2, 0) } else { (0, 2) }, "what a later row proves is known too");
         assert_eq!((duplicates.count, duplicates.first[0].1.is_unproved()), (1, !results), "{duplicates:?}");
-        let expected = [("1", CHANGED), ("2", CHANGED), ("3", ASIDE)].map(|(id, (state, why))| (id, state, why));
+        let own = if results { CHANGED } else { UNKNOWN };
+        let expected = [("1", own), ("2", own), ("3", ASIDE)].map(|(id, (state, why))| (id, state, why));
         assert_eq!(stands(&books, june), standing_as(&expected));
         let (load, _) = loaded(&mut books, june, &[("1", "one"), ("2", "two"), ("3", "three")]);
         assert_eq!(load.unproved.count, if results { 0 } else { 2 });
-        let expected = if results { [HERE, HERE, PENDING] } else { [CHANGED, CHANGED, ASIDE] };
+        let expected = if results { [HERE, HERE, PENDING] } else { [UNKNOWN, UNKNOWN, ASIDE] };
         let expected: Vec<_> =
             ["1", "2", "3"].into_iter().zip(expected).map(|(id, (state, why))| (id, state, why)).collect();
         assert_eq!(stands(&books, june), standing_as(&expected));
@@ -216,4 +218,44 @@ fn a_made_id_tells_what_its_first_take_was_and_no_more() {
     let (mut books, june) = known_by_receipts(&[(&id, "kite")], false);
     books.conn.execute("UPDATE jobs SET take = 2 WHERE batch = ?1", [june]).unwrap();
     assert_eq!(left_out(&mut books, "july", &rows(&[("a", "dog")])), ["a"]);
+}
+
+#[test]
+fn what_a_person_leaves_as_it_is_stays_so_for_as_long_as_its_row_does() {
+    let (mut books, june) = known_by_receipts(&[("1", "kite"), ("2", "boat")], false);
+    loaded(&mut books, june, &[("1", "kite"), ("2", "boat")]);
+    let key = |books: &Books, id: &str| books.undecided(june, id).unwrap().unwrap().job;
+    let (one, two) = (key(&books, "1"), key(&books, "2"));
+    assert!(books.keep(NOW, one, "I have looked").unwrap());
+    assert!(!books.keep(NOW, one, "I have looked").unwrap(), "there is nothing left to decide");
+    for (prompt, reason) in [("kite", Reason::None), ("dog", Reason::KnownByReceipt), ("kite", Reason::None)] {
+        // A word for all that is changed is none for what nobody knows to be.
+        let changed = Retake { changed: true, ..Retake::default() };
+        let loaded = load(&mut books, june, &changed, rows(&[("1", prompt), ("2", "boat")]));
+        assert_eq!((loaded.retaken.count, loaded.changed.count), (0, 0));
+        assert_eq!(loaded.unproved.count, if reason == Reason::None { 1 } else { 2 });
+        let expected = [("1", JobState::Delivered, reason), ("2", JobState::Delivered, Reason::KnownByReceipt)];
+        assert_eq!(stands(&books, june), standing_as(&expected));
+    }
+    // What it was for is not learnt by that.
+    assert_eq!(left_out(&mut books, "july", &rows(&[("a", "dog")])), ["a"]);
+    assert!(books.keep(NOW, two, "that too").unwrap());
+}
+
+#[test]
+fn what_is_changed_can_be_left_as_it_is_too() {
+    let (mut books, june) = in_memory(&["a", "b"]);
+    for (n, job) in (1..).zip(pending(&books, june)) {
+        deliver(&mut books, &job, n);
+    }
+    let a = books.undecided(june, "a").unwrap().unwrap().job;
+    assert!(!books.keep(NOW, a, "as it is").unwrap(), "nothing speaks against it");
+    let now = [("a", "another"), ("b", "b")];
+    assert_eq!(load(&mut books, june, &Retake::default(), rows(&now)).changed.count, 1);
+    assert!(books.keep(NOW, a, "as it is").unwrap());
+    for changed in [false, true] {
+        let loaded = load(&mut books, june, &Retake { changed, ..Retake::default() }, rows(&now));
+        assert_eq!((loaded.changed.count, loaded.retaken.count, loaded.unchanged), (0, 0, 2));
+    }
+    assert_eq!(load(&mut books, june, &word("a", 1), rows(&now)).retaken.count, 1, "its own word buys it");
 }
