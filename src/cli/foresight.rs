@@ -107,7 +107,7 @@ impl<'b> Foresight<'b> {
         let mut chosen = Chosen::of(&self.choice);
         self.each(&mut |job| chosen.add(job))?;
         let meant = u64::try_from(chosen.meant.len()).unwrap_or(u64::MAX);
-        let LeftOut { not_as_planned, waiting } = LeftOut::of(self.report());
+        let LeftOut { not_as_planned, waiting, .. } = LeftOut::of(self.report());
         let is_otherwise = self.report().changed.count > 0 || self.report().unproved.count > 0;
         let not_as_planned = not_as_planned || self.duplicates.count > meant || self.other_rows > 0 || is_otherwise;
         let code = match (not_as_planned, waiting) {

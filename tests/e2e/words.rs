@@ -105,3 +105,31 @@ fn a_manifest_that_goes_back_is_not_bought_back() {
         assert_eq!(settled(), bought, "{tag}: {line}");
     }
 }
+
+#[test]
+fn a_word_that_a_duplicate_stops_says_so_and_nothing_else() {
+    let sandbox = Sandbox::start("--sandbox-dedup-s 0");
+    let client = Client::of(&sandbox);
+    let flags = "--default endpoint=generate-video --default duration=3";
+    client.write("june.csv", "id,prompt\nx,a kite\n");
+    client.write("july.csv", "id,prompt\na,a boat\nb,a dog\n");
+    for name in ["june.csv", "july.csv"] {
+        client.run(&format!("run {name} {flags}")).with(0);
+    }
+    client.write("july.csv", "id,prompt\na,a kite\nb,a fox\n");
+    let word = format!("run july.csv {flags} --retake-changed");
+    client
+        .run(&format!("{word} --dry-run"))
+        .with(6)
+        .saying("1 job to be bought once more: b")
+        .not_saying("2 jobs to be");
+    let ended = client.run(&word).with(6).saying("1 job to be bought once more: b").not_saying("2 jobs to be");
+    ended
+        .saying("1 job was not bought once more")
+        .saying("a is job x of the batch june")
+        .saying("says so with --duplicates");
+    client.run(&word).with(6).not_saying("to be bought once more").saying("1 job was not bought once more");
+    assert_eq!(sandbox.books().settled().len(), 4);
+    client.run(&format!("{word} --duplicates buy")).with(0).saying("1 job to be bought once more: a");
+    assert_eq!(sandbox.books().settled().len(), 5);
+}

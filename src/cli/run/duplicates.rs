@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use crate::cli::Failure;
 use crate::command::command;
 use crate::ledger::Original;
-use crate::ledger::sqlite::Duplicates;
+use crate::ledger::sqlite::{Duplicates, IdList};
 use crate::manifest::Manifest;
 use crate::money::counted;
 use crate::run::{Clock, SystemClock};
@@ -35,6 +35,23 @@ pub(in crate::cli) fn unknown_words() -> String {
          `{}`",
         command("ledger merge FILE")
     )
+}
+
+/// Why words bought nothing once more: what their jobs now ask for is bought already under another name.
+pub(super) fn stopped_words(left_out: &Duplicates) -> Option<String> {
+    let IdList { count, first } = &left_out.retaken;
+    let is_stopped = |(id, _): &(String, String)| first.contains(id);
+    let example = originals(left_out).into_iter().find(is_stopped);
+    let example = example.map(|(id, original)| format!(": {id} {original}")).unwrap_or_default();
+    let jobs = match count {
+        0 => return None,
+        1 => "1 job was".to_owned(),
+        count => format!("{} were", counted(*count, "job")),
+    };
+    Some(format!(
+        "{jobs} not bought once more, since what is asked for by now is bought already under another name, or may be{example}; \
+         whoever means it says so with --duplicates (see `run --help`)"
+    ))
 }
 
 /// What was found, for a person.

@@ -78,7 +78,7 @@ pub(in crate::cli) fn tell(books: &Books, ending: &Ending<'_>, reporter: &Report
     let code = match ending.refused {
         None => {
             let met = findings(&judged, ending.carried);
-            let LeftOut { not_as_planned, waiting } = ending.left_out;
+            let LeftOut { not_as_planned, waiting, .. } = ending.left_out;
             exit::of_batch(&judged, &Findings { not_as_planned, unfinished: met.unfinished || waiting, ..met })
         }
         Some(failure) => refused_code(&judged, failure),
@@ -235,6 +235,7 @@ fn advice(books: &Books, counts: &Counts, ending: &Ending<'_>, code: ExitCode) -
                  whoever means to buy it once more says so with --duplicates (see `run --help`)"
         ));
     }
+    advice.extend(ending.left_out.stopped.clone());
     if reason(Reason::Changed) {
         advice.push(
             "changed jobs keep what was delivered: put the manifest back as it was, or give the new content an id of its \

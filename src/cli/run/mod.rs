@@ -16,6 +16,7 @@ mod words;
 mod world;
 
 pub(super) use carry::{Carried, Work, settings};
+use duplicates::stopped_words;
 pub(super) use duplicates::{edition, originals, words as duplicate_words};
 pub(super) use ending::{Ending, jobs_to_buy, tell, tell_broken, to_buy_words};
 pub(super) use files::{Files, STDOUT, check as check_files, laid_out};
@@ -31,7 +32,7 @@ use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use crate::event::{Event, Listener};
-use crate::ledger::sqlite::{Batch, Books, DownloadTo, OpenMode};
+use crate::ledger::sqlite::{Batch, Books, DownloadTo, Duplicates as FoundDuplicates, IdList, OpenMode};
 use crate::ledger::{BatchKey, Counts, JobState, Reason};
 use crate::manifest::{Duplicates, Limits, Manifest};
 use crate::money::Msat;
@@ -268,13 +269,14 @@ impl<'a> Runner<'a> {
         session::tell_load(&load, &self.reporter);
         let edition = edition(manifest, &self.time_zone(limits)?)?;
         let word = self.options.choice.duplicates.or(manifest.duplicates);
-        let meant = self.duplicates(&mut session, batch.key, Some(edition), word, same_plan).await?;
+        let (meant, stopped) = self.duplicates(&mut session, batch.key, Some(edition), word, same_plan).await?;
+        session::tell_retaken(&load, &stopped.retaken, &self.reporter);
         batch.remembered.download = to.clone().or(batch.remembered.download);
         if let Some(kept) = keep_unknown(&session.books, &paths.receipts)? {
             self.reporter.warn(kept);
         }
         let files = session.files(&mut batch, self.world, paths)?;
-        let mut left_out = LeftOut::of(&load);
+        let mut left_out = LeftOut { stopped: stopped_words(&stopped), ..LeftOut::of(&load) };
         left_out.not_as_planned |= manifest.notes().left_out > 0;
         self.go_on(GoingOn { session, batch, files, limits, filing, to, meant, nothing: false, left_out }).await
     }
@@ -337,7 +339,7 @@ impl<'a> Runner<'a> {
     }
 
     /// Sets aside what is bought already under another name, tells of it, and says whether a person means it to be bought
-    /// once more.
+    /// once more; if not, what is left out.
     async fn duplicates(
         &self,
         session: &mut Session,
@@ -345,19 +347,20 @@ impl<'a> Runner<'a> {
         edition: Option<String>,
         word: Option<Duplicates>,
         same_plan: Option<String>,
-    ) -> Result<bool, Failure> {
+    ) -> Result<(bool, FoundDuplicates), Failure> {
         let found = session.set_duplicates_aside(batch, self.world, edition, &self.options.choice.only).await?;
         if found.count == 0 {
-            return Ok(false);
+            return Ok((false, found));
         }
         self.reporter.warn(duplicate_words(&found));
         same_plan.into_iter().for_each(|words| self.reporter.warn(words));
-        match word.unwrap_or(Duplicates::Ask) {
-            Duplicates::Buy => Ok(true),
-            Duplicates::Skip => Ok(false),
-            Duplicates::Ask if self.options.choice.yes => Ok(false),
-            Duplicates::Ask => questions::means(&found, &self.reporter, &self.world.signals).await,
-        }
+        let meant = match word.unwrap_or(Duplicates::Ask) {
+            Duplicates::Buy => true,
+            Duplicates::Skip => false,
+            Duplicates::Ask if self.options.choice.yes => false,
+            Duplicates::Ask => questions::means(&found, &self.reporter, &self.world.signals).await?,
+        };
+        Ok((meant, if meant { FoundDuplicates::default() } else { found }))
     }
 
     /// What is still pending learns why, so that `status` can tell it.
@@ -539,6 +542,9 @@ impl<'a> Runner<'a> {
         if foresight.duplicates.count > 0 {
             self.reporter.warn(duplicate_words(&foresight.duplicates));
         }
+        let none = IdList::default();
+        let stopped = if foresight.buys_duplicates() { &none } else { &foresight.duplicates.retaken };
+        session::tell_retaken(foresight.report(), stopped, &self.reporter);
         foresight.left()
     }
 }

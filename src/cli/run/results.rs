@@ -87,7 +87,7 @@ impl Runner<'_> {
         let play = self.world.play.is_some();
         let (filing, to) = Filing::of_run(&self.options.downloads, to, &session.books, play)?;
         let word = self.options.choice.duplicates;
-        let meant = !nothing && self.duplicates(&mut session, batch.key, None, word, None).await?;
+        let meant = !nothing && self.duplicates(&mut session, batch.key, None, word, None).await?.0;
         let paths = paths_of(&batch);
         let files = session.files(&mut batch, self.world, paths)?;
         let left_out = LeftOut { not_as_planned: chosen.edited.count > 0, ..LeftOut::default() };

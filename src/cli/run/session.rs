@@ -6,8 +6,8 @@ use crate::cli::config::{Pace, RunOptions};
 use crate::cli::{Failure, input};
 use crate::command::command;
 use crate::ledger::sqlite::{
-    Batch, BatchLock, BatchStart, Books, Compared, DownloadTo, Duplicates, Layout, LoadError, LockError, NewBatch,
-    OpenMode, Outputs, PlanLoad, Remembered, Retake,
+    Batch, BatchLock, BatchStart, Books, Compared, DownloadTo, Duplicates, IdList, Layout, LoadError, LockError,
+    NewBatch, OpenMode, Outputs, PlanLoad, Remembered, Retake,
 };
 use crate::ledger::{BatchKey, LedgerError};
 use crate::manifest::Manifest;
@@ -24,6 +24,9 @@ use super::papers;
 use super::reporter::Reporter;
 use super::words;
 use super::world::World;
+
+/// Ids that a message names.
+const NAMED_MAX: usize = 5;
 
 /// The ledger, and the right to run one batch of it.
 pub(in crate::cli) struct Session {
@@ -284,15 +287,24 @@ fn output_paths(options: &RunOptions, manifest: &Manifest, batch: &str, sandbox:
 pub(super) const UNPROVED: &str =
     "bought, as receipts prove, and nothing proves that the manifest asks for the same: not bought again";
 
+/// What a person's words buy once more, without what is left out as bought already under another name.
+pub(super) fn tell_retaken(load: &PlanLoad, left_out: &IdList, reporter: &Reporter) {
+    tell_jobs(&load.retaken.without(left_out), "to be bought once more", reporter);
+}
+
+fn tell_jobs(ids: &IdList, words: &str, reporter: &Reporter) {
+    if ids.count == 0 {
+        return;
+    }
+    let mut named = ids.first.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
+    if usize::try_from(ids.count).is_ok_and(|count| count > NAMED_MAX) {
+        named.push_str(", …");
+    }
+    reporter.warn(format!("{} {words}: {named}", counted(ids.count, "job")));
+}
+
 /// What loading the plan found, for a person.
 pub(super) fn tell_load(load: &PlanLoad, reporter: &Reporter) {
-    let list = |ids: &crate::ledger::sqlite::IdList| {
-        let mut text = ids.first.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
-        if ids.count > 5 {
-            text.push_str(", …");
-        }
-        text
-    };
     let lines = [
         (&load.replaced, "changed in the manifest before the purchase, and bought as the manifest is now"),
         (&load.open_as_begun, "begun and changed in the manifest since: finished as begun"),
@@ -306,12 +318,9 @@ pub(super) fn tell_load(load: &PlanLoad, reporter: &Reporter) {
             &load.withdrawn,
             "gone from the manifest before the purchase, or asked for as an earlier take has it: withdrawn",
         ),
-        (&load.retaken, "to be bought once more"),
     ];
     for (ids, words) in lines {
-        if ids.count > 0 {
-            reporter.warn(format!("{} {words}: {}", counted(ids.count, "job"), list(ids)));
-        }
+        tell_jobs(ids, words, reporter);
     }
     words::tell_unmet(load, reporter);
     for (new, old) in load.alike.iter().take(20) {

@@ -109,12 +109,14 @@ pub(super) fn tell_unmet(load: &PlanLoad, reporter: &Reporter) {
 }
 
 /// What a run did not do of what its command, its manifest or its results asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::cli) struct LeftOut {
     /// A word was carried out before, so that only another one buys more; or rows are not as the ledger has them.
     pub(in crate::cli) not_as_planned: bool,
     /// A word waits for an open purchase: the same command later may carry it out.
     pub(in crate::cli) waiting: bool,
+    /// What stopped words that would have bought once more.
+    pub(in crate::cli) stopped: Option<String>,
 }
 
 impl LeftOut {
@@ -124,6 +126,7 @@ impl LeftOut {
         Self {
             not_as_planned: load.unmet.iter().any(|(_, why)| !is_waiting(why)),
             waiting: load.unmet.iter().any(|(_, why)| is_waiting(why)),
+            stopped: None,
         }
     }
 }

@@ -13,6 +13,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use super::Books;
 use super::error::Fault;
 use super::job::append_transition;
+use super::load::IdList;
 use super::unknown::{MayRepeat, Unknown};
 use super::words::take_back_set_aside;
 use crate::l402::Network;
@@ -50,6 +51,8 @@ pub struct Duplicates {
     pub price: Msat,
     /// The first of them: the job's id, and what it repeats.
     pub first: Vec<(String, Original)>,
+    /// Of them, those that a word of this load wanted once more.
+    pub retaken: IdList,
 }
 
 /// A job that running its batch would buy.
@@ -72,6 +75,8 @@ pub(super) struct Found {
     pub(super) price: Msat,
     seq: i64,
     pub(super) was_aside: bool,
+    /// A word of the last load wants it once more.
+    pub(super) retaken: bool,
     pub(super) original: Option<Repeated>,
 }
 
@@ -140,7 +145,7 @@ impl Books {
                     note(tx, now, job.key, (JobState::Pending, JobState::Refused), Reason::Duplicate)?;
                 }
                 if only.is_empty() || only.contains(&job.id) {
-                    duplicates.add(job.id, job.price, original)?;
+                    duplicates.add(job, original)?;
                 }
             }
             Ok(duplicates)
@@ -208,12 +213,15 @@ impl Books {
 }
 
 impl Duplicates {
-    pub(super) fn add(&mut self, id: String, price: Msat, original: Original) -> Result<(), Fault> {
+    pub(super) fn add(&mut self, job: Found, original: Original) -> Result<(), Fault> {
         self.count = self.count.saturating_add(1);
-        let sum = self.price.checked_add(price);
+        let sum = self.price.checked_add(job.price);
         self.price = sum.ok_or_else(|| Fault::Contradiction("the prices of the duplicates do not fit".to_owned()))?;
+        if job.retaken {
+            self.retaken.add(&job.id);
+        }
         if self.first.len() < NAMED_MAX {
-            self.first.push((id, original));
+            self.first.push((job.id, original));
         }
         Ok(())
     }
@@ -336,8 +344,8 @@ pub(super) fn find(
             original = unproved.original(tx, jobs, key, &id)?.map(Repeated::May);
         }
         if was_aside || original.is_some() {
-            let (price, seq) = (row.get(2)?, row.get(3)?);
-            found.push(Found { key, id, price, seq, was_aside, original });
+            let (price, seq, retaken) = (row.get(2)?, row.get(3)?, row.get(8)?);
+            found.push(Found { key, id, price, seq, was_aside, retaken, original });
         }
     }
     found.sort_by_key(|job| job.seq);
@@ -350,9 +358,13 @@ pub(super) fn finding((jobs, manifest): (Rows, Rows)) -> String {
     if manifest == Rows::Planned {
         content = format!("coalesce({content}, {})", purchase(By::Learnt, manifest));
     }
+    let retaken = match jobs {
+        Rows::Loaded => "r.take > 1 AND r.first_load = (SELECT loads FROM batches WHERE id = r.batch)",
+        Rows::Planned => "r.retaken",
+    };
     format!(
         "SELECT r.id, r.job, r.price_msat, r.seq, r.state = 'refused', {free},
-             CASE WHEN {free} THEN NULL ELSE {content} END, CASE WHEN {free} THEN NULL ELSE {given} END
+             CASE WHEN {free} THEN NULL ELSE {content} END, CASE WHEN {free} THEN NULL ELSE {given} END, {retaken}
          FROM {table} r WHERE r.batch = ?1 AND r.superseded = 0
              AND r.state IN ('pending', 'refused') AND (r.state = 'pending' OR r.reason = 'duplicate')",
         free = is_free(),

@@ -46,6 +46,7 @@ const TABLE: &str = "
         edition TEXT NOT NULL,
         meant INTEGER NOT NULL,
         is_new INTEGER NOT NULL,
+        retaken INTEGER NOT NULL DEFAULT 0,
         facts TEXT
     ) STRICT;
     CREATE INDEX temp.learnt_by_content ON learnt (content)";
@@ -86,7 +87,7 @@ impl Foreseen<'_> {
                     mark.execute(params![job.key, JobState::Refused, Reason::Duplicate])?;
                 }
                 if only.is_empty() || only.contains(&job.id) {
-                    duplicates.add(job.id, job.price, original_of(conn, original)?)?;
+                    duplicates.add(job, original_of(conn, original)?)?;
                 }
             }
             drop(mark);
@@ -193,6 +194,7 @@ struct Row {
     edition: String,
     meant: bool,
     is_new: bool,
+    retaken: bool,
 }
 
 /// The table as it is filled.
@@ -215,8 +217,8 @@ impl<'a> Filling<'a> {
     fn begin(books: &'a Books, batch: BatchKey, retake: &'a Retake, edition: &'a str) -> Result<Self, Fault> {
         let insert = books.conn.prepare_cached(
             "INSERT INTO temp.planned (seq, batch, job, take, content, given, price_msat, fee_ceiling_msat, state, reason,
-                 edition, meant, is_new, facts)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                 edition, meant, is_new, retaken, facts)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?;
         let unproven = Unproven::of(&books.conn)?;
         let (endpoints, learnt, unproved) = (HashMap::new(), HashMap::new(), Vec::new());
@@ -245,6 +247,7 @@ impl<'a> Filling<'a> {
             row.edition,
             row.meant,
             row.is_new,
+            row.retaken,
             self.unproven.is_any().then(|| Json(RowFacts::of(&job.endpoint, &job.params)))
         ])?;
         self.seq = self.seq.saturating_add(1);
@@ -253,8 +256,15 @@ impl<'a> Filling<'a> {
 
     fn row(&mut self, job: &PlannedJob) -> Result<Row, Fault> {
         let edition = self.edition.to_owned();
-        let pending =
-            Row { take: 1, state: JobState::Pending, reason: Reason::None, edition, meant: false, is_new: false };
+        let pending = Row {
+            take: 1,
+            state: JobState::Pending,
+            reason: Reason::None,
+            edition,
+            meant: false,
+            is_new: false,
+            retaken: false,
+        };
         let Some(mut known) = self.standing(job)? else { return Ok(Row { is_new: true, ..pending }) };
         let endpoint = self.endpoint_of(&known, job)?;
         let (mut step, unmet) = decide(&self.books.conn, self.batch, self.retake, &known, job, endpoint)?;
@@ -274,14 +284,14 @@ impl<'a> Filling<'a> {
         let meant = known.meant && known.content == job.content;
         Ok(match step {
             Step::Again | Step::Replace => Row { take: known.take, meant, ..pending },
-            Step::Retake => Row { take: next, ..pending },
+            Step::Retake => Row { take: next, retaken: true, ..pending },
             Step::Refresh if known.reason == Reason::Duplicate => Row {
                 take: known.take,
                 state: known.state,
                 reason: known.reason,
                 edition: known.edition,
                 meant,
-                is_new: false,
+                ..pending
             },
             Step::Refresh | Step::Keep | Step::Mark(_) | Step::TakeBack | Step::Withdraw => {
                 let reason = if step == Step::Refresh { known.reason } else { Reason::None };
@@ -352,7 +362,8 @@ fn recognise(conn: &Connection, batch: BatchKey, retake: &Retake, report: &mut P
     let mut new = conn.prepare_cached(
         "SELECT id, job, content, given FROM temp.planned WHERE is_new = 1 AND state = 'pending' ORDER BY seq",
     )?;
-    let mut put = conn.prepare_cached("UPDATE temp.planned SET job = ?2, take = ?3, state = ?4 WHERE id = ?1")?;
+    let mut put =
+        conn.prepare_cached("UPDATE temp.planned SET job = ?2, take = ?3, state = ?4, retaken = ?5 WHERE id = ?1")?;
     let mut had = conn.prepare_cached("SELECT 1 FROM jobs WHERE batch = ?1 AND job = ?2 AND content = ?3")?;
     let rows = new.query_map([], |row| {
         Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, ContentHash>(2)?, row.get(3)?))
@@ -375,8 +386,8 @@ fn recognise(conn: &Connection, batch: BatchKey, retake: &Retake, report: &mut P
             }
         }
         match was.take.checked_add(1).filter(|_| buys) {
-            Some(next) => put.execute(params![id, was.job, next, JobState::Pending])?,
-            None => put.execute(params![id, was.job, was.take, was.state])?,
+            Some(next) => put.execute(params![id, was.job, next, JobState::Pending, true])?,
+            None => put.execute(params![id, was.job, was.take, was.state, false])?,
         };
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! A plan written into the ledger, in one transaction, job by job: what is new, what has changed, what has gone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
@@ -84,6 +84,14 @@ impl IdList {
         if self.first.len() < IDS_MAX {
             self.first.push(id.to_owned());
         }
+    }
+
+    /// Those of them that are none of the others, which were all added here as well.
+    #[must_use]
+    pub fn without(&self, others: &Self) -> Self {
+        let others_first: HashSet<&String> = others.first.iter().collect();
+        let first = self.first.iter().filter(|id| !others_first.contains(id)).cloned().collect();
+        Self { count: self.count.saturating_sub(others.count), first }
     }
 
     /// One that was added is none of them.
