@@ -73,6 +73,11 @@ impl Retake {
             && (self.takes.contains_key(id) || ((self.changed || self.refunded) && ended))
     }
 
+    /// A take that these words name as well, and that was replaced before this latest one.
+    pub(super) fn used(&self, id: &str, latest: u32) -> Option<u32> {
+        self.takes.get(id)?.iter().copied().find(|take| *take < latest)
+    }
+
     fn names(&self, id: &str, take: u32) -> bool {
         self.takes.get(id).is_some_and(|takes| takes.contains(&take))
     }
@@ -135,6 +140,8 @@ pub enum Unmet {
     Open,
     /// The take was replaced already, and what replaced it has ended too, as this latest take.
     Replaced(u32),
+    /// Another word buys the job once more; this take, which is named as well, was replaced before.
+    Used(u32),
     /// An earlier take, this one, has delivered what the manifest now asks for; by this one, the latest, the word for it
     /// would go.
     DeliveredBefore(u32, u32),

@@ -26,6 +26,13 @@ fn a_word_buys_once_however_often_its_command_is_repeated() {
     client.run("run jobs.toml --retake video@2").with(0);
     client.run("run jobs.toml --retake video@2").with(6).saying("video@3");
     assert_eq!(settled(), 5);
+    // A word that is used up is told beside one that buys.
+    client
+        .run("run jobs.toml --retake video@3 --retake video@1 --dry-run")
+        .with(6)
+        .saying("the word video@1 buys nothing");
+    client.run("run jobs.toml --retake video@3 --retake video@1").with(6).saying("the word video@1 buys nothing");
+    assert_eq!(settled(), 6);
     client.says("status jobs.toml --job video").saying("retake: video@1").saying("retake: video@2");
 }
 

@@ -90,6 +90,7 @@ pub(super) fn tell_unmet(load: &PlanLoad, reporter: &Reporter) {
                  word for one more take is {}",
                 take(*latest)
             ),
+            Unmet::Used(used) => format!("the word {} buys nothing: that take was replaced before", take(*used)),
             Unmet::DeliveredBefore(before, latest) => format!(
                 "{id} is not bought once more: {} has delivered what the manifest now asks for; the word for one more \
                  take is {}",

@@ -543,7 +543,11 @@ pub(super) fn decide(
         true => listen(conn, batch, retake, job)?,
         false => Heard::Nothing,
     };
-    let unmet = if let Heard::Unmet(why) = heard { Some(why) } else { None };
+    let unmet = match heard {
+        Heard::Unmet(why) => Some(why),
+        Heard::Buys => retake.used(&job.id, known.take).map(Unmet::Used),
+        Heard::Nothing => None,
+    };
     let buys = heard == Heard::Buys;
     let step = match known.state {
         JobState::Pending | JobState::Refused | JobState::Failed if !same => {

@@ -88,11 +88,19 @@ pub(super) fn word(id: &str, take: u32) -> Retake {
 
 /// Loads the jobs, and holds what that makes of them against what was foreseen.
 pub(super) fn load(books: &mut Books, batch: BatchKey, retake: &Retake, jobs: Vec<PlannedJob>) -> PlanLoad {
-    let foreseen =
-        to_buy(&books.foresee(Some(batch), retake, "", jobs.iter().cloned().map(Ok::<_, Infallible>)).unwrap());
+    let (foreseen, report) = {
+        let foreseen = books.foresee(Some(batch), retake, "", jobs.iter().cloned().map(Ok::<_, Infallible>)).unwrap();
+        (to_buy(&foreseen), foreseen.report)
+    };
     let load = books.load_plan(batch, NOW, retake, jobs.into_iter().map(Ok::<_, Infallible>)).unwrap();
     let pending: Vec<_> = books.pending(batch, None, 1_000_000).unwrap().into_iter().map(|job| job.id).collect();
     assert_eq!(foreseen, pending, "what is foreseen is what is done");
+    let told = |load: &PlanLoad| {
+        let lists =
+            [&load.replaced, &load.open_as_begun, &load.changed, &load.by_default, &load.unproved, &load.retaken];
+        (lists.map(Clone::clone), load.unmet.clone())
+    };
+    assert_eq!(told(&report), told(&load), "what is foreseen is what is told");
     load
 }
 
