@@ -27,4 +27,5 @@ pub mod report;
 pub mod run;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod screen;
 pub mod time;

@@ -11,7 +11,7 @@ pub fn assert_harmless(words: &str) {
 
 /// Diagnostics as they are shown hold nothing that steers a terminal.
 pub fn assert_shown_harmless(diagnostics: &[Diagnostic]) {
-    let shown = render(diagnostics, false);
+    let shown = render(diagnostics, false, None);
     assert!(!shown.chars().any(|c| c != '\n' && steers(c)), "{shown:?}");
 }
 

@@ -36,7 +36,7 @@ pub(super) fn execute(options: &AuditOptions) -> Result<ExitCode, Failure> {
     if options.output.quiet && code == ExitCode::Done {
         return Ok(code);
     }
-    match terminal::print(|out| audit.write(out, options.output.format)) {
+    match terminal::print(options.output.format, |out| audit.write(out, options.output.format)) {
         Ok(()) => Ok(code),
         // What was found weighs more than whether anybody read it.
         Err(unread) => Ok(code.or_worse(unread.report())),

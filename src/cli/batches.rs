@@ -3,6 +3,7 @@
 use crate::ledger::sqlite::Batch;
 use crate::ledger::{Counts, JobState, Next, StateCount};
 use crate::report::{BatchLine, write_batches};
+use crate::screen::stdout_columns;
 
 use super::config::BatchesOptions;
 use super::run::gap_words;
@@ -16,8 +17,8 @@ pub(super) fn execute(options: &BatchesOptions) -> Result<ExitCode, Failure> {
     }
     let lines: Vec<BatchLine> = books.batches()?.iter().map(|(batch, counts)| line(batch, counts)).collect();
     if !options.output.quiet {
-        let (format, width, zone) = (options.output.format.into(), terminal::width(), terminal::zone());
-        terminal::print(|out| write_batches(out, &lines, format, width, &zone))?;
+        let (format, zone) = (options.output.format, terminal::zone());
+        terminal::print(format, |out| write_batches(out, &lines, format.into(), stdout_columns(), &zone))?;
     }
     Ok(ExitCode::Done)
 }

@@ -25,7 +25,7 @@ pub(super) fn execute(options: &ShowOptions) -> Result<ExitCode, Failure> {
         file: options.file.as_ref().map(|file| file.display().to_string()),
         values,
     };
-    terminal::print(|out| document.write(out, options.output.format))?;
+    terminal::print(options.output.format, |out| document.write(out, options.output.format))?;
     Ok(ExitCode::Done)
 }
 

@@ -8,7 +8,7 @@ use crate::report::{OutputPaths, default_paths, named_paths};
 
 use super::config::ExportOptions;
 use super::run::{Files, STDOUT, check_files, check_papers, keep_unknown, laid_out};
-use super::{ExitCode, Failure, target, terminal};
+use super::{ExitCode, Failure, Format, target, terminal};
 
 /// Writes both files and says where.
 pub(super) fn execute(options: &ExportOptions) -> Result<ExitCode, Failure> {
@@ -47,7 +47,7 @@ pub(super) fn execute(options: &ExportOptions) -> Result<ExitCode, Failure> {
         return Err(Failure::Usage(warning));
     }
     if !options.quiet {
-        terminal::print(|out| out.write_all(text.as_bytes()))?;
+        terminal::print(Format::Table, |out| out.write_all(text.as_bytes()))?;
     }
     Ok(ExitCode::Done)
 }
@@ -57,7 +57,7 @@ fn print(books: &Books, batch: &Batch, is_results: bool) -> Result<ExitCode, Fai
     let broken = |error: LedgerError| std::io::Error::other(error.to_string());
     let (mut results, receipts) = laid_out(&batch.remembered.layout);
     results.stamp(batch.name.clone(), books.id()?);
-    terminal::print(|out| match is_results {
+    terminal::print(Format::Csv, |out| match is_results {
         true => results.write(out, &mut |each| books.results(batch.key, each).map_err(broken)?),
         false => receipts.write(out, &mut |each| books.receipts(batch.key, each).map_err(broken)?),
     })?;

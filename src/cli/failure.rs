@@ -6,9 +6,10 @@ use crate::diagnostic::{Diagnostic, render};
 use crate::ledger::LedgerError;
 use crate::payer::{NodeProblem, veiled};
 use crate::run::signals::Stopped;
+use crate::screen::stderr_columns;
 
 use super::ExitCode;
-use super::terminal::color;
+use super::terminal::{color, stderr};
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +18,7 @@ pub enum Failure {
     #[error("{0}")]
     Usage(String),
     /// The manifest, a catalogue or the configuration file is wrong: everything that is, in one pass.
-    #[error("{}", render(.0, false))]
+    #[error("{}", render(.0, false, None))]
     Input(Vec<Diagnostic>),
     /// A person said no. Nothing was bought, and the same command asks again.
     #[error("nothing was bought")]
@@ -78,14 +79,15 @@ impl Failure {
         let code = self.code();
         if code != ExitCode::Done {
             // Where standard error is closed there is nobody to tell; the code still tells it.
-            let _ = self.write(&mut io::stderr().lock());
+            let mut out = stderr();
+            let _ = self.write(&mut out).and_then(|()| out.flush());
         }
         code
     }
 
     fn write(&self, out: &mut impl Write) -> io::Result<()> {
         match self {
-            Self::Input(diagnostics) => out.write_all(render(diagnostics, color()).as_bytes()),
+            Self::Input(diagnostics) => out.write_all(render(diagnostics, color(), stderr_columns()).as_bytes()),
             // No error: it is what was asked for.
             Self::Declined | Self::Stopped(_) => writeln!(out, "{self}"),
             Self::Usage(_)

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Diagnostic, Severity, render};
 use crate::ledger::sqlite::{Books, OpenMode};
 use crate::manifest::{Format, Limits, Manifest, OpenOptions};
 use crate::plan::{Plan, Policy};
+use crate::screen::stderr_columns;
 
 use super::Failure;
 use super::config::{LimitLayers, ManifestOptions, ManifestSource};
@@ -72,7 +73,7 @@ pub(super) fn time_zone(limits: &Limits, system: &str) -> Result<TimeZone, Failu
 pub(super) fn remarks(manifest: &Manifest, plan: &Plan, color: bool) -> String {
     let warnings: Vec<Diagnostic> =
         plan.warnings().iter().filter(|found| found.severity == Severity::Warning).cloned().collect();
-    let mut text = if warnings.is_empty() { String::new() } else { crate::diagnostic::render(&warnings, color) };
+    let mut text = if warnings.is_empty() { String::new() } else { render(&warnings, color, stderr_columns()) };
     for line in manifest.notes().lines() {
         text.push_str("note: ");
         text.push_str(&line);

@@ -13,7 +13,7 @@ use crate::run::{Clock, SystemClock};
 
 use super::config::LedgerMergeOptions;
 use super::receipts::{Receipts, Results};
-use super::{ExitCode, Failure, terminal};
+use super::{ExitCode, Failure, Format, terminal};
 
 /// The first bytes of every SQLite file.
 const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -42,7 +42,7 @@ fn bring_in(books: &mut Books, options: &LedgerMergeOptions) -> Result<ExitCode,
         _ => None,
     };
     let text = words(&merged, &options.file, set_aside.as_deref());
-    terminal::print(|out| out.write_all(text.as_bytes()))?;
+    terminal::print(Format::Table, |out| out.write_all(text.as_bytes()))?;
     if let Some(gap) = super::run::gap_words(books)? {
         terminal::say(&format!("note: {gap}\n"));
     }
@@ -158,7 +158,7 @@ fn discard(books: &mut Books, options: &LedgerMergeOptions) -> Result<ExitCode, 
     books.discard(SystemClock.now(), file)?;
     let aside = set_aside(file, "discarded")?;
     let text = format!("{} is given up, and kept as {}\n", file.display(), aside.display());
-    terminal::print(|out| out.write_all(text.as_bytes()))?;
+    terminal::print(Format::Table, |out| out.write_all(text.as_bytes()))?;
     Ok(ExitCode::Done)
 }
 

@@ -6,6 +6,7 @@ use crate::money::{Msat, Sats};
 use crate::plan::Plan;
 use crate::plan::limits::{self, Fit};
 use crate::plan::view::{Duplicated, LeftToBuy, ManifestFacts, PlanView, SoFar, ViewError};
+use crate::screen::stdout_columns;
 
 use super::config::{Choice, ManifestSource, PlanOptions};
 use super::foresight::{Asked, Foresight};
@@ -57,10 +58,10 @@ fn show(options: &PlanOptions, manifest: &Manifest, plan: &Plan, known: Option<&
     let download = to.as_ref().map(ToString::to_string);
     let view = PlanView { plan, source: manifest, manifest: facts, left, duplicates, so_far, download };
     let mut shown = Ok(());
-    terminal::print(|out| {
+    terminal::print(options.output.format, |out| {
         shown = match options.output.format {
             Format::Table if options.output.quiet => Ok(()),
-            Format::Table => view.table(out, options.jobs),
+            Format::Table => view.table(out, options.jobs, stdout_columns()),
             Format::Json => view.json(out),
             Format::Csv => view.csv(out),
         };

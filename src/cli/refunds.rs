@@ -3,6 +3,7 @@
 use crate::ledger::sqlite::{Batch, Books, OpenMode};
 use crate::ledger::{JobState, Next, RefundRow};
 use crate::report::{RefundsStyle, write_refunds};
+use crate::screen::stdout_columns;
 
 use super::config::{RefundsClaimOptions, RefundsListOptions};
 use super::recover::{Bringing, bring_to_end};
@@ -26,11 +27,11 @@ pub(super) fn list(options: &RefundsListOptions) -> Result<ExitCode, Failure> {
     }
     let style = RefundsStyle {
         format: options.output.format.into(),
-        width: terminal::width(),
+        columns: stdout_columns(),
         zone: terminal::zone(),
         proof: options.proof,
     };
-    terminal::print(|out| write_refunds(out, &refunds, &style))?;
+    terminal::print(options.output.format, |out| write_refunds(out, &refunds, &style))?;
     Ok(code)
 }
 

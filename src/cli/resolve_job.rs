@@ -8,7 +8,7 @@ use crate::run::{Clock, Evidence, SystemClock, evidence};
 
 use super::config::{NodeOptions, ResolveOptions, ResolveWord};
 use super::run::{Session, World, gap_words};
-use super::{ExitCode, Failure, target, terminal};
+use super::{ExitCode, Failure, Format, target, terminal};
 
 /// Records the decision, or says what speaks against it.
 pub(super) fn execute(options: &ResolveOptions) -> Result<ExitCode, Failure> {
@@ -49,7 +49,7 @@ fn keep(options: &ResolveOptions, books: &mut Books, job: &Undecided) -> Result<
 }
 
 fn say(text: &str) -> Result<ExitCode, Failure> {
-    terminal::print(|out| writeln!(out, "{text}"))?;
+    terminal::print(Format::Table, |out| writeln!(out, "{text}"))?;
     Ok(ExitCode::Done)
 }
 

@@ -8,7 +8,7 @@ use super::{ExitCode, Failure};
 pub(super) fn execute(args: &SandboxArgs) -> Result<ExitCode, Failure> {
     use std::task::Poll;
 
-    use super::terminal;
+    use super::{Format, terminal};
 
     super::runtime()?.block_on(async {
         let (options, state) = (&args.options, args.state.as_deref());
@@ -22,7 +22,7 @@ pub(super) fn execute(args: &SandboxArgs) -> Result<ExitCode, Failure> {
         let mut signal = std::pin::pin!(signals.first());
         // It listens before it says so: a Ctrl-C that comes at once ends it in good order too.
         let came = futures::poll!(signal.as_mut());
-        terminal::print(|out| out.write_all(text.as_bytes()))?;
+        terminal::print(Format::Table, |out| out.write_all(text.as_bytes()))?;
         let came = match came {
             Poll::Ready(came) => came,
             Poll::Pending => signal.await,

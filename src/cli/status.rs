@@ -2,6 +2,7 @@
 
 use crate::ledger::{LedgerError, ResultRow};
 use crate::report::{Rows, StatusHead, StatusStyle, write_jobs, write_status};
+use crate::screen::stdout_columns;
 
 use super::config::StatusOptions;
 use super::exit::{self, Findings};
@@ -30,14 +31,14 @@ pub(super) fn execute(options: &StatusOptions) -> Result<ExitCode, Failure> {
         format: options.output.format.into(),
         all: options.all || !options.jobs.is_empty(),
         quiet: options.output.quiet,
-        width: terminal::width(),
+        columns: stdout_columns(),
         zone: terminal::zone(),
         proof: options.proof,
     };
     if options.jobs.is_empty() {
         let payments = books.open_payments(batch.key)?;
         let broken = |error: LedgerError| std::io::Error::other(error.to_string());
-        terminal::print(|out| {
+        terminal::print(options.output.format, |out| {
             let rows: Rows<'_, ResultRow> = &mut |each| books.latest_takes(batch.key, each).map_err(broken)?;
             write_status(out, &head, &counts, rows, &payments, &style)
         })?;
@@ -50,7 +51,7 @@ pub(super) fn execute(options: &StatusOptions) -> Result<ExitCode, Failure> {
             takes => jobs.push(takes),
         }
     }
-    terminal::print(|out| write_jobs(out, &head, &counts, &jobs, &style))?;
+    terminal::print(options.output.format, |out| write_jobs(out, &head, &counts, &jobs, &style))?;
     if !missing.is_empty() {
         let (ids, name) = (missing.join(", "), &batch.name);
         return Err(Failure::Usage(format!("the batch {name} has no job {ids}; --all lists every job")));

@@ -1,23 +1,16 @@
-//! What kind of screen there is, and writing to it.
+//! Writing to the terminal, or to what stands in its place.
 
 use std::io::{self, IsTerminal, Write};
 
 use jiff::tz::TimeZone;
-use rustix::termios::tcgetwinsize;
 
-use super::Failure;
+use crate::screen::{Folding, stderr_columns, stdout_columns};
 
-/// Columns where nothing tells.
-const WIDTH_DEFAULT: u16 = 100;
+use super::{Failure, Format};
 
 /// Whether standard error takes colour: a terminal, and `NO_COLOR` unset (no-color.org).
 pub(super) fn color() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
-
-/// The width of standard output's terminal, in columns.
-pub(super) fn width() -> u16 {
-    tcgetwinsize(io::stdout()).ok().map(|size| size.ws_col).filter(|columns| *columns > 0).unwrap_or(WIDTH_DEFAULT)
 }
 
 /// The system's time zone, in which a person reads times.
@@ -27,11 +20,22 @@ pub(super) fn zone() -> TimeZone {
 
 /// Says something on standard error. Where that is closed there is nobody to tell.
 pub(super) fn say(text: &str) {
-    let _ = io::stderr().lock().write_all(text.as_bytes());
+    let mut out = stderr();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
 
-/// Writes to standard output through a buffer.
-pub(super) fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
+/// Standard error, for a person: lines are folded where it is a terminal.
+pub(super) fn stderr() -> Folding<io::Stderr> {
+    Folding::new(io::stderr(), stderr_columns())
+}
+
+/// Writes to standard output through a buffer. What is for a person is folded where it is a terminal; what is for a program
+/// never is.
+pub(super) fn print(format: Format, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Failure> {
+    let columns = match format {
+        Format::Table => stdout_columns(),
+        Format::Json | Format::Csv => None,
+    };
+    let mut out = Folding::new(io::BufWriter::new(io::stdout().lock()), columns);
     write(&mut out).and_then(|()| out.flush()).map_err(Failure::Stdout)
 }

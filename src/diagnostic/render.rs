@@ -9,10 +9,11 @@ use crate::harmless::harmless_char;
 const WORDS_CHARS_MAX: usize = 5_000;
 
 /// Everything that was found, sorted by place, with a line at the end that sums it up. Control characters of the files
-/// are shown, not sent to the terminal.
+/// are shown, not sent to the terminal; excerpts are cut to its `columns`.
 #[must_use]
-pub fn render(diagnostics: &[Diagnostic], color: bool) -> String {
+pub fn render(diagnostics: &[Diagnostic], color: bool, columns: Option<u16>) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let renderer = columns.map_or(renderer.clone(), |columns| renderer.term_width(columns.into()));
     let mut out = String::new();
     for diagnostic in sorted(diagnostics) {
         out.push_str(&renderer.render(&report(diagnostic)));
@@ -153,7 +154,7 @@ mod tests {
         let mut twice = Diagnostic::error("jobs.csv", "two jobs have the id \"a\"").at(place(9, 1, 1, "a,b"));
         twice.related.push((place(4, 1, 1, "a,c"), "the first one".to_owned()));
         let whole = Diagnostic::warning("jobs.csv", "ids differ only by case").help("rename one");
-        let text = render(&[whole, duration, twice], false);
+        let text = render(&[whole, duration, twice], false, None);
         insta::assert_snapshot!(text);
     }
 
@@ -162,7 +163,7 @@ mod tests {
         let hostile = Diagnostic::error("a\x1b[2J.csv", "got \"\x1b]0;x\x07\u{202e}\"")
             .at(place(1, 3, 400, "a,\x1b[31mé\0\u{2028}\u{200b}\u{e0041}"))
             .help("\u{9b}31m");
-        let text = render(&[hostile], false);
+        let text = render(&[hostile], false, None);
         assert!(!text.chars().any(|c| c != '\n' && visible(c) != c), "{text:?}");
     }
 
@@ -170,13 +171,13 @@ mod tests {
         #[test]
         fn no_place_panics(text: String, column: u32, width: u32, line: u64, message: String, color: bool) {
             let wrong = Diagnostic::error("a.csv", message).at(place(line, column, width, &text));
-            let _ = render(&[wrong], color);
+            let _ = render(&[wrong], color, None);
         }
 
         #[test]
         fn no_place_within_a_line_panics(text in "\\PC{0,40}", column in 0_u32..45, width in 0_u32..45) {
             let wrong = Diagnostic::error("a.csv", "wrong").at(place(3, column, width, &text));
-            let _ = render(&[wrong], false);
+            let _ = render(&[wrong], false, None);
         }
     }
 }

@@ -7,10 +7,11 @@ use serde_json::json;
 
 use crate::harmless::{harmless, harmless_json};
 use crate::money::{Msat, thousands};
+use crate::screen::table;
 use crate::time::UnixMs;
 
 use super::csv_out::{Cells, Dialect};
-use super::format::{FORMAT_VERSION, Format, table};
+use super::format::{FORMAT_VERSION, Format};
 use super::status::local;
 use super::words::{sats, whole_line};
 
@@ -37,7 +38,7 @@ pub struct BatchLine {
     pub last_run_at: Option<UnixMs>,
 }
 
-/// Writes the batches of a ledger, in their order. `width` is the terminal's, in columns; `zone` is the table's.
+/// Writes the batches of a ledger, in their order. `columns` are the terminal's; `zone` is the table's.
 ///
 /// # Errors
 /// Where `out` cannot be written.
@@ -45,17 +46,17 @@ pub fn write_batches(
     out: &mut dyn Write,
     batches: &[BatchLine],
     format: Format,
-    width: u16,
+    columns: Option<u16>,
     zone: &TimeZone,
 ) -> io::Result<()> {
     match format {
-        Format::Table => write_table(out, batches, width, zone),
+        Format::Table => write_table(out, batches, columns, zone),
         Format::Json => write_json(out, batches),
         Format::Csv => write_csv(out, batches),
     }
 }
 
-fn write_table(out: &mut dyn Write, batches: &[BatchLine], width: u16, zone: &TimeZone) -> io::Result<()> {
+fn write_table(out: &mut dyn Write, batches: &[BatchLine], columns: Option<u16>, zone: &TimeZone) -> io::Result<()> {
     if batches.is_empty() {
         return writeln!(out, "the ledger holds no batch");
     }
@@ -73,13 +74,13 @@ fn write_table(out: &mut dyn Write, batches: &[BatchLine], width: u16, zone: &Ti
     });
     if batches.iter().any(|batch| batch.refunded > Msat::ZERO) {
         let header = ["batch", "jobs", "delivered", "open", "spent sats", "back sats", "last run", "manifest"];
-        return table(out, &header, &[1, 2, 3, 4, 5], rows, width);
+        return table(out, &header, &[1, 2, 3, 4, 5], rows, columns);
     }
     let header = ["batch", "jobs", "delivered", "open", "spent sats", "last run", "manifest"];
     let rows = rows.map(|[batch, jobs, delivered, open, spent, _, at, manifest]| {
         [batch, jobs, delivered, open, spent, at, manifest]
     });
-    table(out, &header, &[1, 2, 3, 4], rows, width)
+    table(out, &header, &[1, 2, 3, 4], rows, columns)
 }
 
 fn write_json(out: &mut dyn Write, batches: &[BatchLine]) -> io::Result<()> {
@@ -158,7 +159,7 @@ mod tests {
         };
         let text = [Format::Table, Format::Json, Format::Csv].map(|format| {
             let mut out = Vec::new();
-            write_batches(&mut out, &[june.clone(), piped.clone()], format, 100, &TimeZone::UTC).unwrap();
+            write_batches(&mut out, &[june.clone(), piped.clone()], format, Some(100), &TimeZone::UTC).unwrap();
             String::from_utf8(out).unwrap()
         });
         insta::assert_snapshot!(text.join("\n"));

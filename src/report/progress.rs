@@ -8,6 +8,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::event::{Event, Listener};
+use crate::screen::{fold, stderr_columns};
 
 use super::lines::run_line;
 use super::sink::{Sink, locked};
@@ -70,7 +71,7 @@ impl Progress {
             self.plain.line(line);
         } else {
             // A terminal that has gone takes no line, and that is no reason to stop.
-            let _ = self.screen.println(line);
+            let _ = self.screen.println(fold(line, stderr_columns()));
         }
     }
 

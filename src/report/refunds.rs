@@ -9,10 +9,11 @@ use url::Url;
 use crate::harmless::{harmless, harmless_json};
 use crate::ledger::{Next, RefundRow, RefundStanding};
 use crate::money::{Msat, counted, thousands};
+use crate::screen::table;
 use crate::time::UnixMs;
 
 use super::csv_out::{Cells, Dialect};
-use super::format::{FORMAT_VERSION, Format, table};
+use super::format::{FORMAT_VERSION, Format};
 use super::status::local;
 use super::words::{sats, whole_line};
 
@@ -21,8 +22,8 @@ use super::words::{sats, whole_line};
 pub struct RefundsStyle {
     /// The form.
     pub format: Format,
-    /// The terminal's width in columns, for the table.
-    pub width: u16,
+    /// The terminal's columns, to which the table is folded; none where it is not.
+    pub columns: Option<u16>,
     /// The zone in which the table shows times.
     pub zone: TimeZone,
     /// Links and invoices too: whoever has a link can have the money.
@@ -62,7 +63,7 @@ fn write_table(out: &mut dyn Write, refunds: &[RefundRow], style: &RefundsStyle)
         ]
     });
     let head = ["batch", "id", "take", "refund", "paid sats", "back sats", "from", "detail"];
-    table(out, &head, &[2, 4, 5], rows, style.width)?;
+    table(out, &head, &[2, 4, 5], rows, style.columns)?;
     for refund in refunds.iter().filter(|_| style.proof) {
         writeln!(out, "\n{}, job {}, take {}", harmless(&refund.batch), harmless(&refund.id), refund.take)?;
         for (label, text) in proof(refund) {
@@ -230,7 +231,7 @@ mod tests {
         let mut hostile = refund(RefundStanding::Offered);
         hostile.words = Some("no\u{1b}[2J\r\nroute".to_owned());
         hostile.id = "=1+1".to_owned();
-        let style = RefundsStyle { format, width: 160, zone: TimeZone::UTC, proof };
+        let style = RefundsStyle { format, columns: Some(160), zone: TimeZone::UTC, proof };
         let mut out = Vec::new();
         write_refunds(&mut out, &[refund(RefundStanding::Invoiced), settled, hostile], &style).unwrap();
         String::from_utf8(out).unwrap()
@@ -256,7 +257,7 @@ mod tests {
         let mut long = refund(RefundStanding::Offered);
         let command = format!("bake one: lncli {}", "uri:/a/b ".repeat(60));
         long.words = Some(command.clone());
-        let style = RefundsStyle { format: Format::Table, width: 100, zone: TimeZone::UTC, proof: false };
+        let style = RefundsStyle { format: Format::Table, columns: Some(100), zone: TimeZone::UTC, proof: false };
         let mut out = Vec::new();
         write_refunds(&mut out, &[long], &style).unwrap();
         assert!(String::from_utf8(out).unwrap().contains(&command));

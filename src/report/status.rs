@@ -15,10 +15,11 @@ use crate::command::{command, shell};
 use crate::harmless::{harmless, harmless_json};
 use crate::ledger::{Counts, Next, PaymentRow, ResultRow, TakeRecord};
 use crate::money::{Msat, counted, thousands};
+use crate::screen::table;
 use crate::time::UnixMs;
 
 use super::csv_out::{Cells, Dialect, Rows};
-use super::format::{FORMAT_VERSION, Format, table};
+use super::format::{FORMAT_VERSION, Format};
 use super::steps::command_about;
 use super::words::{is_without_file, refunded_words, sats, state_words, whole_line};
 use job::{takes_json, write_job};
@@ -51,8 +52,8 @@ pub struct StatusStyle {
     pub all: bool,
     /// Only jobs that need a person, instead of those too that the next run brings on.
     pub quiet: bool,
-    /// The terminal's width in columns, for the table.
-    pub width: u16,
+    /// The terminal's columns, to which the table is folded; none where it is not.
+    pub columns: Option<u16>,
     /// The zone in which the table shows times. JSON and CSV are in UTC, with their offset.
     pub zone: TimeZone,
     /// Invoice and preimage of the chosen jobs, too.
@@ -191,11 +192,11 @@ fn write_tables(
         shown += 1;
         page.push(table_row(&row, &style.zone));
         if page.len() >= TABLE_JOBS_MAX {
-            write_page(out, &mut page, style.width)?;
+            write_page(out, &mut page, style.columns)?;
         }
         Ok(())
     })?;
-    write_page(out, &mut page, style.width)?;
+    write_page(out, &mut page, style.columns)?;
     if unshown > 0 {
         writeln!(out, "and {} more; --all or --format csv shows them", thousands(unshown))?;
     }
@@ -212,12 +213,12 @@ fn write_tables(
     }
 }
 
-fn write_page(out: &mut dyn Write, page: &mut Vec<[String; 5]>, width: u16) -> io::Result<()> {
+fn write_page(out: &mut dyn Write, page: &mut Vec<[String; 5]>, columns: Option<u16>) -> io::Result<()> {
     if page.is_empty() {
         return Ok(());
     }
     writeln!(out)?;
-    table(out, &["id", "state", "reason", "next", "detail"], &[], page.drain(..), width)
+    table(out, &["id", "state", "reason", "next", "detail"], &[], page.drain(..), columns)
 }
 
 fn table_row(row: &ResultRow, zone: &TimeZone) -> [String; 5] {

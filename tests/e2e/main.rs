@@ -68,6 +68,8 @@ mod said;
 #[cfg(test)]
 mod schemes;
 #[cfg(test)]
+mod screens;
+#[cfg(test)]
 mod stopped;
 #[cfg(test)]
 mod terminal;

@@ -1,7 +1,6 @@
 //! Terminals, pipes and outputs that close, and a laptop that sleeps.
 
 use std::fs::OpenOptions;
-use std::io::{Read, Write};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::harness::{Audit, Client, PATIENCE, Sandbox, two_jobs, under};
+use crate::harness::{Audit, Client, PATIENCE, Sandbox, Screen, two_jobs, under};
 
 #[test]
 fn nobody_reads_and_everything_is_bought() {
@@ -95,35 +94,25 @@ fn a_terminal_that_closes_is_a_signal_to_end() {
     Audit::of(&client, "jobs", &sandbox.books()).all_delivered(6);
 }
 
-/// A run on a terminal of its own, where these lines are typed: how it ended, and what stood there.
-fn on_a_terminal(client: &Client, line: &str, typed: &str) -> (Option<i32>, String) {
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
-    grantpt(&terminal).unwrap();
-    unlockpt(&terminal).unwrap();
-    let name = ptsname(&terminal, Vec::new()).unwrap();
-    let side = || OpenOptions::new().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+/// A run on a terminal of its own, where each question is answered: how it ended, and what stood there.
+fn on_a_terminal(client: &Client, line: &str, answers: &[&str]) -> Option<(Option<i32>, String)> {
+    let mut screen = Screen::start(&asking(client, line), 120)?;
+    for (nth, answer) in answers.iter().enumerate() {
+        screen.wait_until("[y/N]", |shown| shown.matches("[y/N]").count() == nth + 1);
+        screen.types(answer);
+    }
+    Some(screen.end())
+}
+
+/// A run that asks before it buys.
+fn asking(client: &Client, line: &str) -> Command {
     let mut run = client.program();
     run.args(line.split_whitespace()).args(client.node()).args(["--max-sats", "100000"]);
-    let mut command = under(&["setsid", "--ctty"], &run);
-    let mut child = command.stdin(side()).stdout(side()).stderr(side()).spawn().unwrap();
-    drop(command);
-    let mut terminal = std::fs::File::from(terminal);
-    terminal.write_all(typed.as_bytes()).unwrap();
-    // Once nobody has the other side open any more, reading ends with an error.
-    let mut shown = Vec::new();
-    let mut piece = [0; 4_096];
-    while let Ok(length @ 1..) = terminal.read(&mut piece) {
-        shown.extend_from_slice(&piece[..length]);
-    }
-    (child.wait().unwrap().code(), String::from_utf8_lossy(&shown).into_owned())
+    run
 }
 
 #[test]
 fn duplicates_are_asked_for_on_a_terminal() {
-    if Command::new("setsid").arg("--version").output().is_err() {
-        eprintln!("SKIPPED: there is no setsid to give a run a terminal of its own");
-        return;
-    }
     let sandbox = Sandbox::start("");
     let client = Client::of(&sandbox);
     let rows = "prompt\na kite\na boat\n";
@@ -134,18 +123,18 @@ fn duplicates_are_asked_for_on_a_terminal() {
     let question = "buy 2 jobs once more for 2,700 sats? Otherwise they are left out. [y/N]";
 
     // No to the whole run takes that word back, too: the next one asks again.
-    let (code, shown) = on_a_terminal(&client, &run("july"), "y\nn\n");
+    let Some((code, shown)) = on_a_terminal(&client, &run("july"), &["y\n", "n\n"]) else { return };
     assert_eq!(code, Some(6), "{shown}");
     assert!(shown.contains(question) && shown.contains("buy 3 jobs for 4,050 sats"), "{shown}");
     assert_eq!(sandbox.books().settled().len(), 2);
-    let (code, shown) = on_a_terminal(&client, &run("july"), "\ny\n");
+    let (code, shown) = on_a_terminal(&client, &run("july"), &["\n", "y\n"]).unwrap();
     assert_eq!(code, Some(6), "{shown}");
     assert!(shown.contains(question) && shown.contains("buy 1 job for 1,350 sats"), "{shown}");
     assert_eq!(sandbox.books().settled().len(), 3);
     // As often as it is run, they are asked for again; `--duplicates` answers before.
-    let (code, shown) = on_a_terminal(&client, &format!("{} --duplicates skip", run("july")), "");
+    let (code, shown) = on_a_terminal(&client, &format!("{} --duplicates skip", run("july")), &[]).unwrap();
     assert_eq!((code, shown.contains("[y/N]")), (Some(6), false), "{shown}");
-    let (code, shown) = on_a_terminal(&client, &run("july"), "yes\ny\n");
+    let (code, shown) = on_a_terminal(&client, &run("july"), &["yes\n", "y\n"]).unwrap();
     assert_eq!(code, Some(0), "{shown}");
     assert!(shown.contains(question) && shown.contains("buy 2 jobs for 2,700 sats"), "{shown}");
     assert_eq!(sandbox.books().settled().len(), 5);

@@ -32,7 +32,9 @@ const TRIES_MAX: u32 = 4;
 /// Checks, prints, and ends as what was found says.
 pub(super) fn execute(options: &CatalogOptions) -> Result<ExitCode, Failure> {
     let found = survey(&Layers::read(options)?.endpoints(&options.endpoints)?, options.network)?;
-    terminal::print(|out| finding::write(&found, out, options.output.format, options.output.quiet))?;
+    terminal::print(options.output.format, |out| {
+        finding::write(&found, out, options.output.format, options.output.quiet)
+    })?;
     Ok(finding::exit(&found))
 }
 

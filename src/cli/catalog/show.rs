@@ -18,7 +18,7 @@ pub(super) fn execute(options: &CatalogOptions) -> Result<ExitCode, Failure> {
     let endpoints = layers.endpoints(&options.endpoints)?;
     let shown = endpoints.iter().map(|endpoint| Shown::of(endpoint, &layers)).collect();
     let document = Document { format_version: crate::report::FORMAT_VERSION, kind: "catalog", endpoints: shown };
-    terminal::print(|out| match options.output.format {
+    terminal::print(options.output.format, |out| match options.output.format {
         Format::Json => write_json(out, &document),
         Format::Table | Format::Csv => document.endpoints.iter().try_for_each(|shown| shown.write(out)),
     })?;

@@ -22,7 +22,9 @@ pub(super) fn execute(options: &CatalogOptions, file: &UpdateFile) -> Result<Exi
     }
     let endpoints = Layers::read(options)?.endpoints(&options.endpoints)?;
     let found = check::survey(&endpoints, options.network)?;
-    terminal::print(|out| finding::write(&found, out, options.output.format, options.output.quiet))?;
+    terminal::print(options.output.format, |out| {
+        finding::write(&found, out, options.output.format, options.output.quiet)
+    })?;
     let today = SystemClock.now().to_string().chars().take(10).collect::<String>();
     let mut entries = String::new();
     let mut rest = Vec::new();

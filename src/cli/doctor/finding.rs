@@ -173,10 +173,10 @@ impl Report {
         for Finding { check, level, message, advice, .. } in self.findings.iter().filter(shown) {
             for (nth, line) in message.lines().enumerate() {
                 let (level, check) = if nth == 0 { (level.word(), *check) } else { ("", "") };
-                writeln!(out, "{level:<8} {check:<13} {}", on_screen(line))?;
+                writeln!(out, "{level:<8} {check:<14} {}", on_screen(line))?;
             }
             if let Some(advice) = advice {
-                writeln!(out, "{:<8} {:<13} → {}", "", "", on_screen(advice))?;
+                writeln!(out, "{:<8} {:<14} → {}", "", "", on_screen(advice))?;
             }
         }
         if quiet { Ok(()) } else { writeln!(out, "\n{}", self.sum()) }
@@ -214,7 +214,7 @@ mod tests {
         let mut text = Vec::new();
         report.write(&mut text, Format::Table, true).unwrap();
         let text = String::from_utf8(text).unwrap();
-        assert!(text.contains("problem  ledger        it is full\n") && text.contains("→ make room"), "{text}");
+        assert!(text.contains("problem  ledger         it is full\n") && text.contains("→ make room"), "{text}");
         assert!(!text.contains("there") && text.contains("warning  clock"), "{text}");
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn execute(args: super::args::DoctorArgs, config: Result<Config, Fail
             options.output
         }
     };
-    terminal::print(|out| report.write(out, output.format, output.quiet))?;
+    terminal::print(output.format, |out| report.write(out, output.format, output.quiet))?;
     Ok(report.exit())
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::cli::again::again;
 use crate::cli::exit::{self, Findings};
-use crate::cli::{ExitCode, Failure, Signal, terminal};
+use crate::cli::{ExitCode, Failure, Format, Signal, terminal};
 use crate::command::{carried, command, shell};
 use crate::event::{EndCount, Event, Listener, NeedsPerson, RunEnded};
 use crate::ledger::sqlite::{Batch, Books, OpenMode};
@@ -98,7 +98,7 @@ pub(in crate::cli) fn tell(books: &Books, ending: &Ending<'_>, reporter: &Report
     // Where nothing was bought and nothing was open, the refusal says all there is to say.
     if reporter.summarises() && (ending.refused.is_none() || counts.by_state.iter().any(is_touched)) {
         // How the batch stands weighs more than whether anybody read it.
-        if let Err(unread) = terminal::print(|out| out.write_all(text.as_bytes())) {
+        if let Err(unread) = terminal::print(Format::Table, |out| out.write_all(text.as_bytes())) {
             return Ok(code.or_worse(unread.report()));
         }
     }

@@ -13,6 +13,7 @@ use crate::payer::{NodeInfo, NodeProblem, Payer};
 use crate::plan::limits::{self, Fit};
 use crate::plan::view::LeftToBuy;
 use crate::run::signals::Signals;
+use crate::screen::{fold, stderr_columns};
 
 use super::reporter::Reporter;
 use super::world::World;
@@ -118,7 +119,7 @@ pub(super) async fn means(found: &Duplicates, reporter: &Reporter, signals: &Sig
         return Ok(false);
     }
     let question = format!(
-        "buy {} once more for {}? Otherwise they are left out. [y/N] ",
+        "buy {} once more for {}? Otherwise they are left out. [y/N]",
         counted(found.count, "job"),
         found.price.sats_ceil()
     );
@@ -131,7 +132,7 @@ fn is_terminal() -> bool {
 
 async fn ask(left: &LeftToBuy, reporter: &Reporter, signals: &Signals) -> Result<(), Failure> {
     let question = format!(
-        "buy {} for {} and at most {} of routing fees? [y/N] ",
+        "buy {} for {} and at most {} of routing fees? [y/N]",
         counted(left.jobs, "job"),
         left.price.sats_ceil(),
         left.fee_ceiling.sats_ceil()
@@ -144,6 +145,7 @@ async fn says_yes(question: String, reporter: &Reporter, signals: &Signals) -> R
     let broken = |error: io::Error| Failure::Internal(format!("the question could not be asked: {error}"));
     // After a signal the bar does not come back.
     reporter.make_room(true);
+    let question = format!("{} ", fold(&question, stderr_columns()));
     io::stderr().write_all(question.as_bytes()).and_then(|()| io::stderr().flush()).map_err(broken)?;
     let (to, answered) = tokio::sync::oneshot::channel();
     // Not one of the runtime's threads: it would wait for the answer after a signal, too.

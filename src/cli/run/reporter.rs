@@ -35,7 +35,7 @@ impl Reporter {
                 json = Some(Arc::clone(&events));
                 events
             }
-            (Format::Table | Format::Csv, true) => Arc::new(Quiet::new(io::stderr())),
+            (Format::Table | Format::Csv, true) => Arc::new(Quiet::new(terminal::stderr())),
             (Format::Table | Format::Csv, false) if io::stderr().is_terminal() => {
                 let bar = Arc::new(Progress::new());
                 progress = Some(Arc::clone(&bar));

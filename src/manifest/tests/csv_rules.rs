@@ -387,14 +387,14 @@ fn one_wrong_image_folder_is_one_error() {
     let rows: String = (1..=400).map(|n| format!("a,pics/shot-{n:03}.png\n")).collect();
     let case = Case::new("jobs.csv", format!("prompt,image\n{rows}")).default("endpoint", "animate-image");
     let (_, errors) = drain(&case.open().unwrap());
-    let shown = render(&errors, false);
+    let shown = render(&errors, false, None);
     assert!(shown.lines().count() < 40, "{} lines", shown.lines().count());
     assert!(shown.contains("there is no folder ") && shown.contains("397 more like it"), "{shown}");
     let jobs: String = (1..=400)
         .map(|n| format!("[[job]]\nendpoint = \"animate-image\"\nprompt = \"a\"\nimage = \"pics/shot-{n:03}.png\"\n"))
         .collect();
     let (_, errors) = drain(&toml(&jobs).open().unwrap());
-    let shown = render(&errors, false);
+    let shown = render(&errors, false, None);
     assert!(shown.lines().count() < 40 && shown.contains("397 more like it"), "{shown}");
 }
 

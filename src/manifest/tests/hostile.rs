@@ -159,7 +159,7 @@ fn what_hides_or_turns_around_is_no_id_and_steers_nothing() {
         for case in [csv(format!("id,prompt\n{id},x\n")), toml(&text)] {
             let errors = case.open().map_or_else(|errors| errors, |manifest| drain(&manifest).1);
             assert_eq!(errors.len(), 1, "{id:?}");
-            let shown = render(&errors, false);
+            let shown = render(&errors, false, None);
             assert!(shown.lines().all(crate::harmless::is_harmless), "{shown:?}");
         }
     }

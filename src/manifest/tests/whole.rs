@@ -167,7 +167,7 @@ fn a_manifest_full_of_errors_is_shown_in_one_pass() {
     );
     let root = format!("{}/", case.folder.path().display());
     let (_, errors) = drain(&case.open().unwrap());
-    let text = render(&errors, false).replace(&root, "");
+    let text = render(&errors, false, None).replace(&root, "");
     insta::assert_snapshot!(text);
 }
 
@@ -237,5 +237,5 @@ fn read_anything(bytes: &[u8], format: Format) {
         Ok(manifest) => drain(&manifest).1,
         Err(errors) => errors,
     };
-    let _ = render(&errors, false);
+    let _ = render(&errors, false, None);
 }

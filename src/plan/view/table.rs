@@ -1,29 +1,30 @@
 //! The plan as a table for people.
 
-use std::io::{BufWriter, Write};
-
-use comfy_table::{CellAlignment, Table, presets};
+use std::io::{self, BufWriter, Write};
 
 use super::{Duplicated, LeftToBuy, PlanView, SoFar, ViewError, image_path};
 use crate::catalog::{Endpoint, Value};
 use crate::harmless::harmless_char;
 use crate::money::{Msat, counted, thousands};
 use crate::plan::{Group, PlannedJob};
+use crate::screen::table;
 
 /// Longest value of a parameter that a job's line shows, in characters.
 const VALUE_CHARS_MAX: usize = 40;
 
 impl PlanView<'_> {
     /// Writes the groups, the totals and where the prices come from; with `rows` each job first, a line each.
+    /// The groups are folded to so many `columns`.
     ///
     /// # Errors
     /// Where the output fails, or the manifest has changed.
-    pub fn table(&self, out: &mut dyn Write, rows: bool) -> Result<(), ViewError> {
+    pub fn table(&self, out: &mut dyn Write, rows: bool, columns: Option<u16>) -> Result<(), ViewError> {
         let mut out = BufWriter::new(out);
         if rows {
             self.rows(&mut out)?;
         }
-        writeln!(out, "{}\n", groups(self.plan.groups()).trim_fmt())?;
+        groups(&mut out, self.plan.groups(), columns)?;
+        writeln!(out)?;
         for (label, amount, note) in self.sums() {
             writeln!(out, "{label:<26}{amount:>16}{note}")?;
         }
@@ -100,26 +101,20 @@ fn spent(so_far: SoFar) -> (&'static str, String, String) {
     ("spent so far", spent.to_string(), format!("   plus {} routing fees{back}", at_most(fees)))
 }
 
-fn groups(groups: &[Group]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_header(["endpoint", "rate chosen by", "jobs", "units", "rate", "price"]);
-    for group in groups {
-        table.add_row([
+fn groups(out: &mut dyn Write, groups: &[Group], columns: Option<u16>) -> io::Result<()> {
+    let rows = groups.iter().map(|group| {
+        let unit = shown(&group.unit, usize::MAX);
+        [
             group.endpoint.clone(),
             shown(&group.chosen_by, usize::MAX),
             thousands(group.job_count),
-            counted(group.quantity, &shown(&group.unit, usize::MAX)),
-            format!("{} a {}", group.rate_msat, shown(&group.unit, usize::MAX)),
+            counted(group.quantity, &unit),
+            format!("{} a {unit}", group.rate_msat),
             group.total_msat.to_string(),
-        ]);
-    }
-    for column in [2, 3, 4, 5] {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
+        ]
+    });
+    let header = ["endpoint", "rate chosen by", "jobs", "units", "rate", "price"];
+    table(out, &header, &[2, 3, 4, 5], rows, columns)
 }
 
 /// A ceiling: whole sats, rounded up.

@@ -36,13 +36,13 @@ fn shown(left: Option<LeftToBuy>, write: impl Fn(&PlanView<'_>, &mut Vec<u8>) ->
 
 #[test]
 fn the_table() {
-    insta::assert_snapshot!(shown(None, |view, out| view.table(out, false)));
+    insta::assert_snapshot!(shown(None, |view, out| view.table(out, false, None)));
 }
 
 #[test]
 fn the_table_with_rows_and_what_is_left() {
     let left = LeftToBuy { jobs: 1, price: Msat::new(500_001), fee_ceiling: Msat::new(10_000) };
-    insta::assert_snapshot!(shown(Some(left), |view, out| view.table(out, true)));
+    insta::assert_snapshot!(shown(Some(left), |view, out| view.table(out, true, None)));
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_manifest_that_changed_is_an_error_and_so_is_a_full_disk() {
     let manifest = ManifestFacts { path: "-".to_owned(), sha256: String::new() };
     let view =
         PlanView { plan: &plan, source: &after, manifest, left: None, duplicates: None, so_far: None, download: None };
-    for result in [view.json(&mut Vec::new()), view.csv(&mut Vec::new()), view.table(&mut Vec::new(), true)] {
+    for result in [view.json(&mut Vec::new()), view.csv(&mut Vec::new()), view.table(&mut Vec::new(), true, None)] {
         assert!(matches!(result, Err(ViewError::Manifest(_))));
     }
     let mut full = [0u8; 10];

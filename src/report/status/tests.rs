@@ -173,7 +173,7 @@ fn lost() -> Vec<TakeRecord> {
 fn one_job(format: Format, proof: bool) -> String {
     let (head, counts, _) = batch();
     let zone = TimeZone::fixed(jiff::tz::offset(2));
-    let style = StatusStyle { format, all: true, quiet: false, width: 100, zone, proof };
+    let style = StatusStyle { format, all: true, quiet: false, columns: Some(100), zone, proof };
     let mut out = Vec::new();
     write_jobs(&mut out, &head, &counts, &[lost()], &style).unwrap();
     String::from_utf8(out).unwrap()
@@ -202,10 +202,16 @@ fn one_job_in_json_holds_secrets_only_where_they_are_asked_for() {
     insta::assert_snapshot!(serde_json::to_string_pretty(&parsed["jobs"][0]).unwrap());
 }
 
-fn shown(format: Format, all: bool, width: u16) -> String {
+fn shown(format: Format, all: bool, columns: u16) -> String {
     let (head, counts, rows) = batch();
-    let style =
-        StatusStyle { format, all, quiet: false, width, zone: TimeZone::fixed(jiff::tz::offset(2)), proof: false };
+    let style = StatusStyle {
+        format,
+        all,
+        quiet: false,
+        columns: Some(columns),
+        zone: TimeZone::fixed(jiff::tz::offset(2)),
+        proof: false,
+    };
     let mut out = Vec::new();
     write_status(&mut out, &head, &counts, &mut |each| rows.iter().cloned().try_for_each(each), &payments(), &style)
         .unwrap();
@@ -243,8 +249,14 @@ fn a_batch_in_csv() {
 #[test]
 fn a_batch_without_jobs_to_show_is_whole_json() {
     let (head, counts, _) = batch();
-    let style =
-        StatusStyle { format: Format::Json, all: true, quiet: false, width: 80, zone: TimeZone::UTC, proof: false };
+    let style = StatusStyle {
+        format: Format::Json,
+        all: true,
+        quiet: false,
+        columns: Some(80),
+        zone: TimeZone::UTC,
+        proof: false,
+    };
     let mut out = Vec::new();
     write_status(&mut out, &head, &counts, &mut |_| Ok(()), &OpenPayments::new(), &style).unwrap();
     let parsed: Value = serde_json::from_slice(&out).unwrap();
@@ -254,8 +266,14 @@ fn a_batch_without_jobs_to_show_is_whole_json() {
 #[test]
 fn long_lists_are_bounded() {
     let (head, counts, _) = batch();
-    let style =
-        StatusStyle { format: Format::Table, all: false, quiet: false, width: 80, zone: TimeZone::UTC, proof: false };
+    let style = StatusStyle {
+        format: Format::Table,
+        all: false,
+        quiet: false,
+        columns: Some(80),
+        zone: TimeZone::UTC,
+        proof: false,
+    };
     let mut out = Vec::new();
     let many = |each: &mut dyn FnMut(ResultRow) -> io::Result<()>| {
         (0..1_500).try_for_each(|n| each(row(&format!("job-{n}"), JobState::Failed, Reason::NoRoute)))

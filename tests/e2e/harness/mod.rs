@@ -5,6 +5,7 @@ mod client;
 mod cutter;
 mod process;
 mod sandbox;
+mod screen;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -15,6 +16,7 @@ pub use client::{Client, Rows, two_jobs, under};
 pub use cutter::{Count, Cutter};
 pub use process::{Ended, Process};
 pub use sandbox::{Books, Sandbox};
+pub use screen::Screen;
 
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_l402-batch");
