@@ -8,7 +8,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::event::{Event, Listener};
-use crate::screen::{fold, stderr_columns};
+use crate::screen::{Unechoed, fold, stderr_columns};
 
 use super::lines::run_line;
 use super::sink::{Sink, locked};
@@ -20,33 +20,42 @@ const REDRAWS_PER_S_MAX: u8 = 10;
 /// So that time moves on while a long video is made.
 const REDRAW_WITHOUT_NEWS: Duration = Duration::from_secs(1);
 
-/// Two lines, so that an ordinary terminal of 80 columns shows all of it: how far and how much, then how fast and how.
-const TEMPLATE: &str = "[{bar:20}] {pos}/{len} jobs · {prefix}\n{pace}{wide_msg}";
-const TEMPLATE_UNPLANNED: &str = "{spinner} {elapsed} {prefix} {wide_msg}";
+/// How far and how much, then how fast and how.
+const TEMPLATE: &str = "[{bar:20}] {pos}/{len} jobs · {prefix}\n{pace}{msg}";
+const TEMPLATE_UNPLANNED: &str = "{spinner} {elapsed} · {prefix}{msg}";
+
+/// Room for what stands before the states on their line; where there is less they stand below.
+const BESIDE_COLUMNS: usize = 44;
 
 /// One bar over the jobs, and lines above it for what needs attention.
 pub struct Progress {
     screen: MultiProgress,
     bar: ProgressBar,
     tally: Mutex<Tally>,
-    /// Takes the lines where there turns out to be no terminal to draw on.
+    /// Takes the lines that stand above the bar.
     plain: Sink,
+    /// How wide the terminal is now.
+    columns: fn() -> Option<u16>,
+    /// Keys show nothing where the bar is drawn.
+    unechoed: Mutex<Option<Unechoed>>,
 }
 
 impl Progress {
     /// A bar on standard error.
     #[must_use]
     pub fn new() -> Self {
-        let progress = Self::on(ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_S_MAX));
+        let progress =
+            Self::on(ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_S_MAX), Sink::new(io::stderr()), stderr_columns);
+        *locked(&progress.unechoed) = Unechoed::begin();
         progress.bar.enable_steady_tick(REDRAW_WITHOUT_NEWS);
         progress
     }
 
-    fn on(target: ProgressDrawTarget) -> Self {
+    fn on(target: ProgressDrawTarget, plain: Sink, columns: fn() -> Option<u16>) -> Self {
         let screen = MultiProgress::with_draw_target(target);
         let bar = screen.add(ProgressBar::no_length());
         bar.set_style(style(TEMPLATE_UNPLANNED));
-        Self { screen, bar, tally: Mutex::default(), plain: Sink::new(io::stderr()) }
+        Self { screen, bar, tally: Mutex::default(), plain, columns, unechoed: Mutex::default() }
     }
 
     /// Runs `work` (the summary) while the bar is away, and draws it again.
@@ -59,20 +68,23 @@ impl Progress {
         // A terminal that has gone shows no bar either.
         let _ = self.screen.clear();
         self.screen.set_draw_target(ProgressDrawTarget::hidden());
+        self.let_go();
+    }
+
+    /// Gives the terminal back as it was, if it is not yet.
+    pub fn let_go(&self) {
+        drop(locked(&self.unechoed).take());
     }
 
     /// Draws the bar again.
     pub fn come_back(&self) {
+        *locked(&self.unechoed) = Unechoed::begin();
         self.screen.set_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_S_MAX));
     }
 
     fn above(&self, line: &str) {
-        if self.screen.is_hidden() {
-            self.plain.line(line);
-        } else {
-            // A terminal that has gone takes no line, and that is no reason to stop.
-            let _ = self.screen.println(fold(line, stderr_columns()));
-        }
+        // Not by the bar's own printing, which fills lines up with spaces.
+        self.screen.suspend(|| self.plain.line(&fold(line, (self.columns)())));
     }
 
     fn redraw(&self, event: &Event) {
@@ -86,7 +98,7 @@ impl Progress {
         let shown = tally.to_do.map_or(tally.ended, |to_do| tally.ended.min(to_do));
         self.bar.set_position(shown);
         self.bar.set_prefix(tally.money());
-        self.bar.set_message(tally.states());
+        self.bar.set_message(beside(&tally.states(), (self.columns)()));
     }
 }
 
@@ -115,9 +127,20 @@ impl Listener for Progress {
         }
         if matches!(event, Event::RunEnded(_)) {
             self.bar.finish_and_clear();
+            self.let_go();
         } else {
             self.redraw(event);
         }
+    }
+}
+
+/// The states as they follow on what stands before them: on its line, or folded below it.
+fn beside(states: &str, columns: Option<u16>) -> String {
+    let room = columns.map_or(usize::MAX, |columns| usize::from(columns).saturating_sub(BESIDE_COLUMNS));
+    match states {
+        "" => String::new(),
+        states if states.len() <= room => format!(" · {states}"),
+        states => format!("\n{}", fold(states, columns)),
     }
 }
 
@@ -130,9 +153,7 @@ fn style(template: &str) -> ProgressStyle {
             let _ = write!(out, "{}", duration(millis(state.elapsed())));
         })
         .with_key("pace", |state: &ProgressState, out: &mut dyn Write| {
-            if let Some(pace) = pace(state.pos(), state.len().unwrap_or(0), millis(state.elapsed())) {
-                let _ = write!(out, "{pace} · ");
-            }
+            let _ = write!(out, "{}", pace(state.pos(), state.len().unwrap_or(0), millis(state.elapsed())));
         })
 }
 
@@ -140,15 +161,15 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// `4.2 jobs/min, 3 min 12 s left`, by the average so far; nothing before the first job's end.
-fn pace(done: u64, to_do: u64, elapsed_ms: u64) -> Option<String> {
+/// `4.2 jobs/min, 3 min 12 s left`, by the average so far; before the first job's end only how long it has taken.
+fn pace(done: u64, to_do: u64, elapsed_ms: u64) -> String {
     if done == 0 || elapsed_ms == 0 {
-        return None;
+        return duration(elapsed_ms);
     }
     let per_10_min = done.saturating_mul(600_000) / elapsed_ms;
     let left_ms = u128::from(elapsed_ms) * u128::from(to_do.saturating_sub(done)) / u128::from(done);
     let left = duration(u64::try_from(left_ms).unwrap_or(u64::MAX));
-    Some(format!("{}.{} jobs/min, {left} left", per_10_min / 10, per_10_min % 10))
+    format!("{}.{} jobs/min, {left} left", per_10_min / 10, per_10_min % 10)
 }
 
 #[cfg(test)]
@@ -195,7 +216,10 @@ mod tests {
     #[test]
     fn only_what_needs_attention_stands_above_the_bar() {
         let paper = Paper::default();
-        let progress = Progress::on(ProgressDrawTarget::term_like(Box::new(paper.clone())));
+        let progress =
+            Progress::on(ProgressDrawTarget::term_like(Box::new(paper.clone())), Sink::new(paper.0.clone()), || {
+                Some(80)
+            });
         story().iter().for_each(|event| progress.hear(event));
         progress.hear(&Event::RunEnded(Box::new(ended())));
         let text = paper.0.text();
@@ -208,11 +232,30 @@ mod tests {
     }
 
     #[test]
+    fn the_bar_cuts_nothing_off() {
+        let states = "12 running, 3 in doubt, 7 paid, 120 delivered, 34 downloaded, 5 refused, 6 failed, 1 refund offered, \
+                      2 refunded, 1 lost";
+        let shown = beside(states, Some(80));
+        assert!(shown.starts_with('\n') && shown.lines().all(|line| line.len() <= 80), "{shown}");
+        assert!(shown.split_whitespace().eq(states.split_whitespace()), "{shown}");
+        assert_eq!(beside("12 running, 3 in doubt", Some(80)), " · 12 running, 3 in doubt");
+
+        let paper = Paper::default();
+        let target = ProgressDrawTarget::term_like(Box::new(paper.clone()));
+        let progress = Progress::on(target, Sink::new(paper.0.clone()), || Some(80));
+        story().iter().for_each(|event| progress.hear(event));
+        progress.bar.set_message(shown.clone());
+        progress.bar.force_draw();
+        let text = paper.0.text();
+        assert!(shown.lines().skip(1).all(|line| text.contains(line)), "{text}");
+    }
+
+    #[test]
     fn the_pace_is_an_average() {
-        assert_eq!(pace(0, 8, 60_000), None);
-        assert_eq!(pace(2, 8, 60_000).as_deref(), Some("2.0 jobs/min, 3 min 0 s left"));
-        assert_eq!(pace(7, 7, 100_000).as_deref(), Some("4.2 jobs/min, 0 s left"));
-        assert!(pace(1, u64::MAX, u64::MAX).is_some());
+        assert_eq!(pace(0, 8, 60_000), "1 min 0 s");
+        assert_eq!(pace(2, 8, 60_000), "2.0 jobs/min, 3 min 0 s left");
+        assert_eq!(pace(7, 7, 100_000), "4.2 jobs/min, 0 s left");
+        assert!(!pace(1, u64::MAX, u64::MAX).is_empty());
     }
 
     #[test]

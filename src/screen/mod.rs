@@ -1,6 +1,7 @@
 //! How wide the terminals are, and text folded to them: between words, and never within what is only of use whole (a URL, a
 //! path, a command). What goes into a pipe or a file is not folded.
 
+mod echo;
 mod table;
 
 use std::borrow::Cow;
@@ -11,6 +12,7 @@ use rustix::termios::tcgetwinsize;
 use textwrap::core::{Word, display_width};
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
+pub use echo::Unechoed;
 pub use table::table;
 
 /// Columns of a terminal that does not tell.
@@ -114,7 +116,7 @@ fn pieces(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
             return None;
         }
         let word = rest.find(' ').unwrap_or(rest.len());
-        let mut end = if PROGRAMS.contains(&&rest[..word]) { rest.len() } else { word };
+        let mut end = if is_program(&rest[..word]) { rest.len() } else { word };
         if let Some(opened) = rest[..word].find('`') {
             // A piece ends at the first space outside of backticks.
             let mut quoted = false;
@@ -129,6 +131,11 @@ fn pieces(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
         rest = after;
         Some(Word::from(piece))
     }))
+}
+
+/// Whether a command begins with that word: a program's name, or a path to it.
+fn is_program(word: &str) -> bool {
+    PROGRAMS.contains(&word.rsplit('/').next().unwrap_or(word))
 }
 
 /// A writer that folds whole lines to so many columns, and hands on the rest as it is.
@@ -208,6 +215,11 @@ mod tests {
         );
         assert_eq!(folded(&format!("results         {url}"), 40), ["results".to_owned(), format!("  {url}")]);
         assert_eq!(folded(&format!("{:24}{url}", ""), 40), [format!("  {url}")]);
+        let next = "go on where this run stopped: ./l402-batch run jobs.toml --yes --max-sats 5000";
+        assert_eq!(
+            folded(next, 50),
+            ["go on where this run stopped:", "  ./l402-batch run jobs.toml --yes --max-sats 5000"]
+        );
         let command = "l402-batch status --batch june --job 'a b' --proof";
         assert_eq!(
             folded(&format!("needs you  shot-009  declined  {command}"), 60),

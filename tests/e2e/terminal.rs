@@ -155,3 +155,61 @@ fn a_run_that_slept_goes_on() {
     running.end().with(0);
     Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
 }
+
+/// A run of ten on a terminal, whose bar is there and whose first payments are on their way.
+fn drawing_its_bar(client: &Client, sandbox: &Sandbox, columns: u16) -> Option<Screen> {
+    let rows: String = (1..=10).map(|n| format!("{n},kite {n}\n")).collect();
+    client.write("jobs.csv", &format!("id,prompt\n{rows}"));
+    let line = "run jobs.csv --default endpoint=generate-video --default duration=3 --jobs-in-flight 3";
+    let screen = Screen::start(&client.buying(line), columns)?;
+    sandbox.wait_for("a payment", |books| !books.payments.is_empty());
+    screen.wait_until("a bar", |shown| shown.contains("jobs ·") && shown.contains("running"));
+    Some(screen)
+}
+
+#[test]
+fn a_real_ctrl_c_leaves_no_torn_bar() {
+    for columns in [80, 140] {
+        let sandbox = Sandbox::start("--sandbox-pay-ms 2500");
+        let client = Client::of(&sandbox);
+        let Some(mut screen) = drawing_its_bar(&client, &sandbox, columns) else { return };
+        // Keys that do nothing do no harm to it either.
+        screen.types("what is it doing?\n\n");
+        thread::sleep(Duration::from_millis(1_500));
+        assert!(!screen.echoes());
+        screen.types("\u{3}");
+        let (code, shown) = screen.end();
+        assert_eq!(code, Some(130), "{shown}");
+        assert!(shown.contains("nothing new is bought"), "{shown}");
+        for torn in ["jobs ·", "jobs/min", "^C", "what is it doing"] {
+            assert!(!shown.contains(torn), "`{torn}` is left\n{shown}");
+        }
+        assert!(screen.echoes(), "the terminal is given back as it was");
+    }
+}
+
+#[test]
+fn the_second_ctrl_c_gives_the_terminal_back_too() {
+    let sandbox = Sandbox::start("--sandbox-pay-ms 60000");
+    let client = Client::of(&sandbox);
+    let Some(mut screen) = drawing_its_bar(&client, &sandbox, 80) else { return };
+    screen.types("\u{3}");
+    screen.wait_until("stopped", |shown| shown.contains("nothing new is bought"));
+    screen.types("\u{3}");
+    let (code, shown) = screen.end();
+    assert_eq!((code, screen.echoes()), (Some(130), true), "{shown}");
+    assert!(!shown.contains("jobs ·") && !shown.contains("^C"), "{shown}");
+}
+
+#[test]
+fn a_run_in_the_background_leaves_the_terminal_alone() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    let script = r#"set -m; "$@" & wait $!; echo "it ended with $?""#;
+    let run = under(&["sh", "-c", script, "sh"], &client.buying("run jobs.toml"));
+    let Some(mut screen) = Screen::start(&run, 80) else { return };
+    let (_, shown) = screen.end();
+    assert!(shown.contains("it ended with 0"), "{shown}");
+    Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
+}

@@ -112,6 +112,15 @@ impl Reporter {
     }
 }
 
+impl Drop for Reporter {
+    fn drop(&mut self) {
+        // Whoever still holds the bar: the terminal is given back with the end of the work.
+        if let Some(progress) = &self.progress {
+            progress.let_go();
+        }
+    }
+}
+
 impl Listener for Reporter {
     fn hear(&self, event: &Event) {
         if matches!(event, Event::Job(_)) {
