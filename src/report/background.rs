@@ -21,12 +21,19 @@ const REST: Duration = Duration::from_millis(20);
 /// the queue is full, events are not shown, and a warning says how many once it moves again. The ledger has them all.
 pub struct Background {
     /// None once closed.
-    queue: Mutex<Option<SyncSender<Event>>>,
+    queue: Mutex<Option<SyncSender<Entry>>>,
     unshown: Arc<AtomicU64>,
     /// The end of the run, where the queue had no room for it: it alone must not be missed.
     last: Arc<Mutex<Option<Event>>>,
     /// Closes when the thread has told everything.
     ended: Mutex<Receiver<()>>,
+}
+
+/// What waits for the thread.
+enum Entry {
+    Heard(Event),
+    /// Everything before it is told: whoever waits for that is told so.
+    Told(SyncSender<()>),
 }
 
 impl Background {
@@ -35,7 +42,7 @@ impl Background {
     /// # Errors
     /// Where the system gives no thread.
     pub fn new(listener: Arc<dyn Listener + Send + Sync>) -> std::io::Result<Self> {
-        let (queue, events) = sync_channel::<Event>(WAITING_EVENTS_MAX);
+        let (queue, events) = sync_channel::<Entry>(WAITING_EVENTS_MAX);
         let (done, ended) = sync_channel::<()>(1);
         let unshown = Arc::new(AtomicU64::new(0));
         let last = Arc::new(Mutex::new(None));
@@ -44,9 +51,13 @@ impl Background {
             // Dropped at the end of the thread, which is what `close` waits for.
             let _done = done;
             while let Ok(first) = events.recv() {
-                for event in std::iter::once(first).chain(events.try_iter()) {
+                for entry in std::iter::once(first).chain(events.try_iter()) {
                     tell_missed(&*listener, &missed);
-                    listener.hear(&event);
+                    match entry {
+                        Entry::Heard(event) => listener.hear(&event),
+                        // Nobody waits any more where patience has ended.
+                        Entry::Told(waiting) => drop(waiting.try_send(())),
+                    }
                 }
                 thread::sleep(REST);
             }
@@ -56,6 +67,15 @@ impl Background {
             }
         })?;
         Ok(Self { queue: Mutex::new(Some(queue)), unshown, last, ended: Mutex::new(ended) })
+    }
+
+    /// Waits until everything heard so far is told, at most `patience`.
+    pub fn settle(&self, patience: Duration) {
+        let (told, waiting) = sync_channel(1);
+        let queue = locked(&self.queue).clone();
+        if queue.is_some_and(|queue| queue.try_send(Entry::Told(told)).is_ok()) {
+            let _ = waiting.recv_timeout(patience);
+        }
     }
 
     /// Waits until everything heard so far is told, at most `patience`; hears nothing more. False where the other side
@@ -70,9 +90,9 @@ impl Listener for Background {
     fn hear(&self, event: &Event) {
         let queue = locked(&self.queue);
         let Some(queue) = queue.as_ref() else { return };
-        match queue.try_send(event.clone()) {
+        match queue.try_send(Entry::Heard(event.clone())) {
             Ok(()) | Err(TrySendError::Disconnected(_)) => {}
-            Err(TrySendError::Full(event @ Event::RunEnded(_))) => *locked(&self.last) = Some(event),
+            Err(TrySendError::Full(Entry::Heard(event @ Event::RunEnded(_)))) => *locked(&self.last) = Some(event),
             Err(TrySendError::Full(_)) => {
                 self.unshown.fetch_add(1, Ordering::Relaxed);
             }
@@ -116,7 +136,10 @@ mod tests {
             plain.hear(event);
             background.hear(event);
         }
+        background.settle(Duration::from_secs(60));
+        assert_eq!(behind.text(), direct.text());
         assert!(background.close(Duration::from_secs(60)));
+        background.settle(Duration::from_secs(60));
         assert_eq!(behind.text(), direct.text());
     }
 

@@ -22,7 +22,7 @@ const REDRAW_WITHOUT_NEWS: Duration = Duration::from_secs(1);
 
 /// How far and how much, then how fast and how.
 const TEMPLATE: &str = "[{bar:20}] {pos}/{len} jobs · {prefix}\n{pace}{msg}";
-const TEMPLATE_UNPLANNED: &str = "{spinner} {elapsed} · {prefix}{msg}";
+const TEMPLATE_UNPLANNED: &str = "{spinner} {elapsed} {prefix}{msg}";
 
 /// Room for what stands before the states on their line; where there is less they stand below.
 const BESIDE_COLUMNS: usize = 44;

@@ -213,3 +213,45 @@ fn a_run_in_the_background_leaves_the_terminal_alone() {
     assert!(shown.contains("it ended with 0"), "{shown}");
     Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);
 }
+
+#[test]
+fn keys_pressed_before_a_question_are_no_answer() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    let run = |name: &str| format!("run {name}.csv --default endpoint=generate-video --default duration=3");
+    client.write("june.csv", "prompt\na kite\na boat\n");
+    client.write("july.csv", "prompt\na kite\na boat\na dog\n");
+    // Said before anything was asked.
+    let Some(mut screen) = Screen::start_after(&asking(&client, &run("june")), 80, "y\ny\ny") else { return };
+    screen.wait_until("the question", |shown| shown.contains("buy 2 jobs for 2,700 sats"));
+    screen.types("\n");
+    let (code, shown) = screen.end();
+    assert_eq!((code, sandbox.books().payments.len()), (Some(3), 0), "{shown}");
+
+    client.run(&run("june")).with(0);
+    // Neither before the first question, nor with its answer for the second.
+    let mut screen = Screen::start_after(&asking(&client, &run("july")), 80, "y\ny\n").unwrap();
+    screen.wait_until("the first", |shown| shown.contains("[y/N]"));
+    screen.types("n\ny\ny\n");
+    screen.wait_until("the second", |shown| shown.contains("buy 1 job for 1,350 sats"));
+    screen.types("\n");
+    let (code, shown) = screen.end();
+    assert_eq!((code, sandbox.books().settled().len()), (Some(6), 2), "{shown}");
+    // What speaks for an answer is told before the question.
+    let at = |words: &str| shown.find(words).unwrap_or_else(|| panic!("{words} is missing\n{shown}"));
+    assert!(at("2 jobs for 2,700 sats are bought already") < at("buy 2 jobs once more"), "{shown}");
+    assert!(at("3 jobs: 1 to buy") < at("buy 1 job for"), "{shown}");
+}
+
+#[test]
+fn a_ctrl_c_answers_a_question() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    let Some(mut screen) = Screen::start(&asking(&client, "run jobs.toml"), 80) else { return };
+    screen.wait_until("the question", |shown| shown.contains("[y/N]"));
+    screen.types("\u{3}");
+    let (code, shown) = screen.end();
+    assert_eq!((code, sandbox.books().payments.len()), (Some(130), 0), "{shown}");
+    assert!(shown.contains("\nstopped: nothing new was bought"), "{shown}");
+}

@@ -2,9 +2,11 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
+use rustix::termios::{QueueSelector, tcflush};
+
 use crate::cli::config::{Choice, RunOptions};
 use crate::cli::money::Chosen;
-use crate::cli::{Failure, money};
+use crate::cli::{Failure, money, terminal};
 use crate::ledger::BatchKey;
 use crate::ledger::sqlite::{Books, Duplicates};
 use crate::manifest::Limits;
@@ -145,6 +147,8 @@ async fn says_yes(question: String, reporter: &Reporter, signals: &Signals) -> R
     let broken = |error: io::Error| Failure::Internal(format!("the question could not be asked: {error}"));
     // After a signal the bar does not come back.
     reporter.make_room(true);
+    // What was typed before the question was there is no answer to it. A terminal that cannot forget it has gone.
+    let _ = tcflush(io::stdin(), QueueSelector::IFlush);
     let question = format!("{} ", fold(&question, stderr_columns()));
     io::stderr().write_all(question.as_bytes()).and_then(|()| io::stderr().flush()).map_err(broken)?;
     let (to, answered) = tokio::sync::oneshot::channel();
@@ -158,7 +162,11 @@ async fn says_yes(question: String, reporter: &Reporter, signals: &Signals) -> R
     std::thread::Builder::new().name("question".to_owned()).spawn(reading).map_err(broken)?;
     let answer = tokio::select! {
         biased;
-        stopped = signals.first() => return Err(stopped.map_or_else(broken, Failure::Stopped)),
+        stopped = signals.first() => {
+            // The terminal shows the key behind the question.
+            terminal::say("\n");
+            return Err(stopped.map_or_else(broken, Failure::Stopped));
+        }
         answer = answered => answer.unwrap_or_else(|error| Err(io::Error::other(error))),
     };
     reporter.make_room(false);

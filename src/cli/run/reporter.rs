@@ -74,8 +74,12 @@ impl Reporter {
         }
     }
 
-    /// Takes the bar away while a question waits for its answer, and draws it again after that.
+    /// Takes the bar away while a question waits for its answer, once all that speaks for the answer is told; and draws it
+    /// again after that.
     pub(in crate::cli) fn make_room(&self, room: bool) {
+        if room {
+            self.background.settle(CLOSE_PATIENCE);
+        }
         match (&self.progress, room) {
             (Some(progress), true) => progress.go_away(),
             (Some(progress), false) => progress.come_back(),

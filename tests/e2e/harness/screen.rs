@@ -30,6 +30,11 @@ impl Screen {
     /// Starts it on a terminal of so many columns; none where this machine has no `setsid` to give it one. That is said,
     /// since what was to be tested is not.
     pub fn start(command: &Command, columns: u16) -> Option<Self> {
+        Self::start_after(command, columns, "")
+    }
+
+    /// The same, where these keys were pressed before it began.
+    pub fn start_after(command: &Command, columns: u16, keys: &str) -> Option<Self> {
         if Command::new("setsid").arg("--version").output().is_err() {
             eprintln!("SKIPPED: there is no setsid to give a process a terminal of its own");
             return None;
@@ -40,13 +45,15 @@ impl Screen {
         tcsetwinsize(&terminal, Winsize { ws_row: ROWS, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
         let name = ptsname(&terminal, Vec::new()).unwrap();
         let side = || OpenOptions::new().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+        let mut terminal = File::from(terminal);
+        let (stdin, stdout, stderr) = (side(), side(), side());
+        terminal.write_all(keys.as_bytes()).unwrap();
         let mut command = under(&["setsid", "--ctty"], command);
-        let child = command.env("TERM", "xterm").stdin(side()).stdout(side()).stderr(side()).spawn().unwrap();
+        let child = command.env("TERM", "xterm").stdin(stdin).stdout(stdout).stderr(stderr).spawn().unwrap();
         drop(command);
         let size = |size| NonZeroU16::new(size).unwrap();
         let seen = Arc::new(Mutex::new(vt100::Parser::new(size(ROWS), size(columns), 0)));
-        let keys = File::from(terminal);
-        let mut screen = keys.try_clone().unwrap();
+        let mut screen = terminal.try_clone().unwrap();
         let into = Arc::clone(&seen);
         let reader = thread::spawn(move || {
             let mut piece = [0; 4_096];
@@ -55,7 +62,7 @@ impl Screen {
                 into.lock().unwrap().process(&piece[..length]);
             }
         });
-        Some(Self { child, keys, seen, reader: Some(reader) })
+        Some(Self { child, keys: terminal, seen, reader: Some(reader) })
     }
 
     /// Presses keys.
