@@ -17,6 +17,8 @@ mod catalog;
 #[cfg(test)]
 mod codes;
 #[cfg(test)]
+mod completions;
+#[cfg(test)]
 mod credentials;
 #[cfg(test)]
 mod decided;

@@ -75,6 +75,7 @@ pub enum Command {
     /// A stand-in API and node on loopback, until Ctrl-C; prints how to use them
     Sandbox(SandboxArgs),
     /// A completion script for a shell
+    #[command(after_help = setup::COMPLETIONS_EXAMPLES)]
     Completions(CompletionsArgs),
     /// The manual's pages, in roff
     #[command(after_help = setup::MAN_EXAMPLES)]

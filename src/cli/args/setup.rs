@@ -171,6 +171,15 @@ pub struct ManArgs {
     pub folder: Option<std::path::PathBuf>,
 }
 
+pub(super) const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  bash: echo 'eval \"$(l402-batch completions bash)\"' >> ~/.bashrc
+  zsh:  echo 'autoload -U compinit && compinit' >> ~/.zshrc
+        echo 'eval \"$(l402-batch completions zsh)\"' >> ~/.zshrc
+  fish: echo 'l402-batch completions fish | source' >> ~/.config/fish/config.fish
+
+Type that once in the shell; the next one that is started completes.";
+
 /// `completions`.
 #[derive(Args, Clone, Debug)]
 pub struct CompletionsArgs {

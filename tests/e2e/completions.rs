@@ -1,0 +1,104 @@
+//! Completions, installed as `completions --help` says and tried by completing, in each shell.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::harness::{Client, PROGRAM, Screen};
+
+const PROMPT: &str = "ready> ";
+
+/// Each shell reads its own file at its start; somebody who uses it has one.
+const SHELLS: [(&str, &str, &str); 3] = [
+    ("bash", ".bashrc", "PS1='ready> '\n"),
+    ("zsh", ".zshrc", "PS1='ready> '\n"),
+    ("fish", ".config/fish/config.fish", "function fish_prompt; echo -n 'ready> '; end\nset -g fish_greeting\n"),
+];
+
+/// What is typed before the tabulator, and what stands there then.
+const COMPLETED: [(&str, &str); 11] = [
+    ("l402-batch sta", "l402-batch status"),
+    ("l402-batch ledger me", "l402-batch ledger merge"),
+    ("l402-batch run --max-sats-per-d", "l402-batch run --max-sats-per-day"),
+    ("l402-batch status --batch june --pro", "l402-batch status --batch june --proof"),
+    ("l402-batch run jabs.t", "l402-batch run jabs.toml"),
+    ("l402-batch run of", r"l402-batch run of\ june.csv"),
+    ("l402-batch run jabs.toml --ledger led", "l402-batch run jabs.toml --ledger ledger.db"),
+    ("l402-batch run jabs.toml --ledger of", r"l402-batch run jabs.toml --ledger of\ june.csv"),
+    ("l402-batch run jabs.toml --download vid", "l402-batch run jabs.toml --download videos/"),
+    ("l402-batch status --format js", "l402-batch status --format json"),
+    ("l402-batch resolve --as unp", "l402-batch resolve --as unpaid"),
+];
+
+/// The lines that the help gives for a shell, as they stand there.
+fn install_lines(client: &Client, shell: &str) -> Vec<String> {
+    let help = client.says("completions --help").with(0).stdout;
+    let examples = help.lines().skip_while(|line| *line != "Examples:").skip(1).take_while(|line| !line.is_empty());
+    let mut of = "";
+    let mut found = Vec::new();
+    for line in examples {
+        let (name, command) =
+            line.trim_start().split_once(": ").filter(|_| line.starts_with("  ")).unwrap_or(("", line));
+        if SHELLS.iter().any(|(known, ..)| *known == name) {
+            of = name;
+        }
+        if of == shell {
+            found.push(if name == of { command.trim().to_owned() } else { line.trim().to_owned() });
+        }
+    }
+    found
+}
+
+/// The shell on a terminal, with the program in its path and this home.
+fn start(client: &Client, shell: &str, home: &Path) -> Option<Screen> {
+    let mut command = Command::new(shell);
+    let folder = Path::new(PROGRAM).parent().unwrap();
+    let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
+    command.arg("-i").current_dir(client.path("")).env("HOME", home).env("PATH", path).env("LANG", "C.UTF-8");
+    let screen = Screen::start(&command, 120)?;
+    screen.wait_until("the prompt", |shown| shown.contains(PROMPT.trim_end()));
+    Some(screen)
+}
+
+fn completes(shell: &str) {
+    let Some((_, file, text)) = SHELLS.iter().find(|(name, ..)| *name == shell) else { panic!("{shell}") };
+    if Command::new(shell).arg("--version").output().is_err() {
+        eprintln!("SKIPPED: there is no {shell} to complete in");
+        return;
+    }
+    let client = Client::alone();
+    for name in ["jabs.toml", "of june.csv", "ledger.db", "videos/one.mp4"] {
+        client.write(name, "");
+    }
+    client.write(&format!("home/{file}"), text);
+    let home = client.path("home");
+    let lines = install_lines(&client, shell);
+    assert!(!lines.is_empty(), "the help does not say how it is installed for {shell}");
+    let Some(mut screen) = start(&client, shell, &home) else { return };
+    for line in lines {
+        screen.types(&format!("{line}\r"));
+    }
+    screen.types("exit\r");
+    screen.end();
+
+    for (typed, expected) in COMPLETED {
+        let mut screen = start(&client, shell, &home).unwrap();
+        screen.types(&format!("{typed}\t"));
+        let stands = |shown: &str| shown.lines().any(|line| line.contains(&format!("{PROMPT}{expected}")));
+        screen.wait_until(&format!("{shell}: {expected}"), stands);
+    }
+}
+
+#[test]
+fn bash_completes() {
+    completes("bash");
+}
+
+#[test]
+fn zsh_completes() {
+    completes("zsh");
+}
+
+#[test]
+fn fish_completes() {
+    completes("fish");
+}
