@@ -15,7 +15,7 @@ Examples:
   l402-batch plan jobs.toml                        groups and totals
   l402-batch plan jobs.toml --jobs                 every job
   l402-batch plan jobs.toml --json > plan.json
-  l402-batch plan shots.csv --default endpoint=generate-video --column Seconds=duration
+  l402-batch plan shots.csv --default endpoint=animate-image --column S=duration
 
 No network, nothing written. Exit codes: 0, 2 (manifest), 8 (a limit does not hold it).";
 

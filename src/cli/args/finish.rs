@@ -33,10 +33,10 @@ Buys nothing and asks no node. Without --download files go where those of the ba
 
 pub(super) const RESOLVE_EXAMPLES: &str = "\
 Examples:
-  l402-batch resolve jobs.toml --job shot-07 --as unpaid --note 'node restored; checked with the seller'
-  l402-batch resolve --batch june-trailers --job shot-07 --as rebuy --note 'seller lost the order'
-  l402-batch resolve jobs.toml --job shot-07 --as retry --note 'seller says that it works again'
-  l402-batch resolve jobs.toml --job shot-07 --as delivered --note 'the link is in its answer'
+  l402-batch resolve jobs.toml --job shot-07 --as unpaid --note 'never was sent'
+  l402-batch resolve --batch june --job shot-07 --as rebuy --note 'it is lost'
+  l402-batch resolve jobs.toml --job shot-07 --as retry --note 'it works again'
+  l402-batch resolve jobs.toml --job shot-07 --as delivered --note 'has a link'
 
 retry asks a lost job's seller again with the credential that was paid for, for a day (patience_s), and pays nothing; a take
 that was to be bought in its place and was not is none any more. delivered takes the one http(s) address in the kept answer,

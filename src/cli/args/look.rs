@@ -8,15 +8,15 @@ use super::buy::FileArgs;
 
 pub(super) const STATUS_EXAMPLES: &str = "\
 Examples:
-  l402-batch status jobs.toml                      counts, and the jobs that need something
+  l402-batch status jobs.toml                       counts, and the jobs that need something
   l402-batch status jobs.toml --all --json
-  l402-batch status --batch june-trailers --job shot-7      request, payments, answers, history
-  l402-batch status jobs.toml --job shot-7 --proof          with invoice and preimage, to complain with";
+  l402-batch status --batch june --job shot-7       request, payments, answers, history
+  l402-batch status jobs.toml --job shot-7 --proof  with invoice and preimage, to complain with";
 
 pub(super) const EXPORT_EXAMPLES: &str = "\
 Examples:
   l402-batch export jobs.toml                      jobs.results.csv, jobs.receipts.csv beside it
-  l402-batch export --batch june-trailers --results results.csv --receipts receipts.csv
+  l402-batch export --batch june --results results.csv --receipts receipts.csv
   l402-batch export jobs.toml --results -          results alone, on standard output";
 
 /// `status`.

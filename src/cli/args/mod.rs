@@ -14,6 +14,8 @@ use std::path::PathBuf;
 
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::screen::{fold, stdout_columns};
+
 use super::layer;
 
 pub use buy::{ChoiceArgs, FileArgs, PlanArgs, RunArgs};
@@ -29,6 +31,9 @@ pub use setup::{
 
 const ABOUT: &str = "Buy from L402 APIs in bulk: plan the exact cost in sats, run it, keep every URL and receipt";
 
+/// Help is wider on no terminal.
+const HELP_COLUMNS_MAX: u16 = 110;
+
 const MAIN_EXAMPLES: &str = "\
 Examples:
   l402-batch run jobs.example.toml --sandbox       try it: no node, no money
@@ -42,7 +47,7 @@ file; of limits the tightest wins.";
 
 /// The whole command line.
 #[derive(Parser, Clone, Debug)]
-#[command(name = "l402-batch", version, about = ABOUT, after_help = MAIN_EXAMPLES, max_term_width = 110)]
+#[command(name = "l402-batch", version, about = ABOUT, after_help = MAIN_EXAMPLES)]
 pub struct Cli {
     /// The configuration file [default: $XDG_CONFIG_HOME/l402-batch/config.toml, where it is there]
     #[arg(long, global = true, value_name = "FILE", help_heading = "Configuration")]
@@ -110,6 +115,37 @@ pub fn command() -> clap::Command {
     Cli::command().mut_args(with_variable).mut_subcommands(|sub| sub.mut_args(with_variable))
 }
 
+/// The same, as it is shown on a terminal of so many columns: examples are folded beside their commands and never within
+/// one. What goes into a pipe is not folded.
+fn on_screen(command: clap::Command, columns: Option<u16>) -> clap::Command {
+    let columns = columns.map(|columns| columns.min(HELP_COLUMNS_MAX));
+    let command = command.term_width(columns.map_or(usize::MAX, usize::from));
+    let command = match command.get_after_help().map(ToString::to_string) {
+        Some(text) => command.after_help(laid_out(&text, columns)),
+        None => command,
+    };
+    command.mut_subcommands(|sub| on_screen(sub, columns))
+}
+
+/// The text with each example folded, and each paragraph on one line, which clap folds.
+fn laid_out(text: &str, columns: Option<u16>) -> String {
+    let mut whole = String::new();
+    let goes_on = |line: &str| !line.is_empty() && !line.starts_with(' ') && !line.ends_with(':');
+    for line in text.split('\n') {
+        let last = whole.rsplit('\n').next().unwrap_or_default();
+        let joint = if whole.is_empty() {
+            ""
+        } else if goes_on(last) && goes_on(line) {
+            " "
+        } else {
+            "\n"
+        };
+        whole.push_str(joint);
+        whole.push_str(&if line.starts_with(' ') { fold(line, columns) } else { line.into() });
+    }
+    whole
+}
+
 fn with_variable(arg: Arg) -> Arg {
     let Some(variable) = arg.get_long().and_then(layer::variable_of_flag) else { return arg };
     let Some(help) = arg.get_help().map(ToString::to_string) else { return arg };
@@ -121,7 +157,7 @@ fn with_variable(arg: Arg) -> Arg {
 /// # Errors
 /// Where it is wrong, and also where it only asks for help or the version: clap's error prints each where it belongs.
 pub fn parse(argv: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
-    let mut command = command();
+    let mut command = on_screen(command(), stdout_columns());
     let matches = command.try_get_matches_from_mut(argv)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }

@@ -140,3 +140,29 @@ fn long_help_names_the_variable() {
     assert!(!help.contains("L402_BATCH_RETAKE"), "{help}");
     assert!(help.starts_with("Buy it; the same command again goes on where it stopped"), "{help}");
 }
+
+/// The examples of a command and of its own ones: each line that begins one, and all help as it is shown.
+fn helps(command: &clap::Command, columns: Option<u16>, each: &mut impl FnMut(&[String], &str)) {
+    let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let examples = text.lines().filter(|line| line.starts_with("  l402-batch"));
+    let examples: Vec<String> =
+        examples.map(|line| line.trim().split("  ").next().unwrap_or(line).to_owned()).collect();
+    each(&examples, &on_screen(command.clone(), columns).render_long_help().to_string());
+    command.get_subcommands().for_each(|sub| helps(sub, columns, each));
+}
+
+#[test]
+fn help_folds_no_command_and_nothing_in_a_pipe() {
+    helps(&command(), Some(80), &mut |examples, help| {
+        for example in examples {
+            assert!(help.lines().any(|line| line.contains(example.as_str())), "{example} is broken in\n{help}");
+        }
+        let mut lines = help.lines().filter(|line| !line.starts_with("Usage: "));
+        assert!(lines.all(|line| line.chars().count() <= 80), "{help}");
+    });
+    let mut longest = 0;
+    helps(&command(), None, &mut |_, help| {
+        longest = help.lines().map(|line| line.chars().count()).max().unwrap_or(0).max(longest);
+    });
+    assert!(longest > 110);
+}
