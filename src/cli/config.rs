@@ -60,6 +60,19 @@ pub struct LimitLayers {
     pub(super) below: Limits,
 }
 
+impl Choice {
+    /// Whether it says anything of which jobs are bought.
+    #[must_use]
+    pub const fn is_any(&self) -> bool {
+        self.limit.is_some()
+            || !self.only.is_empty()
+            || !self.retake.is_empty()
+            || self.retake_changed
+            || self.retake_refunded
+            || self.duplicates.is_some()
+    }
+}
+
 impl LimitLayers {
     /// The limits in force: of all sources the tightest, value by value; the time zone by precedence.
     #[must_use]
@@ -169,6 +182,8 @@ pub enum Payment {
 pub struct PlanOptions {
     /// What to buy.
     pub manifest: ManifestOptions,
+    /// What of it, as a run would be told.
+    pub choice: Choice,
     /// What may be spent.
     pub limits: LimitLayers,
     /// Whether a limit may cut the batch short.

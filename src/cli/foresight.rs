@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 use crate::l402::Network;
 use crate::ledger::BatchKey;
-use crate::ledger::sqlite::{Batch, Books, Compared, Duplicates, Foreseen, LoadError, PlanLoad, Retake, ToBuy};
+use crate::ledger::sqlite::{Batch, Books, Compared, Duplicates, Foreseen, IdList, LoadError, PlanLoad, Retake, ToBuy};
 use crate::manifest::{Duplicates as Word, Manifest};
 use crate::plan::Plan;
 use crate::plan::view::LeftToBuy;
@@ -116,6 +116,15 @@ impl<'b> Foresight<'b> {
             (false, false) => ExitCode::Done,
         };
         Ok((chosen.left, code))
+    }
+
+    /// What a run would say of what it finds, beside the duplicates.
+    pub(super) fn words(&self) -> Vec<String> {
+        let mut said = run::load_words(self.report());
+        let none = IdList::default();
+        let stopped = if self.buys_duplicates { &none } else { &self.duplicates.retaken };
+        said.extend(run::retaken_words(self.report(), stopped));
+        said
     }
 
     /// What loading the manifest would report of what its batch has already.

@@ -1,6 +1,6 @@
 //! `plan`: what a manifest costs, exactly; no network, nothing written.
 
-use crate::ledger::sqlite::{Batch, Books, OpenMode, Retake};
+use crate::ledger::sqlite::{Batch, Books, OpenMode};
 use crate::manifest::{Limits, Manifest};
 use crate::money::{Msat, Sats};
 use crate::plan::Plan;
@@ -8,9 +8,9 @@ use crate::plan::limits::{self, Fit};
 use crate::plan::view::{Duplicated, LeftToBuy, ManifestFacts, PlanView, SoFar, ViewError};
 use crate::screen::stdout_columns;
 
-use super::config::{Choice, ManifestSource, PlanOptions};
+use super::config::{ManifestSource, PlanOptions};
 use super::foresight::{Asked, Foresight};
-use super::run::{check_template, destination, originals};
+use super::run::{check_template, destination, originals, read_words, words_of_results};
 use super::{ExitCode, Failure, Format, input, money, terminal};
 
 /// Plans, prints, and says with the exit code whether the limits hold it.
@@ -99,24 +99,34 @@ fn known_batch(
     plan: &Plan,
     limits: &Limits,
 ) -> Result<Option<Known>, Failure> {
-    if !options.ledger.exists() {
+    if !options.ledger.exists() && !options.choice.is_any() {
         return Ok(None);
     }
     let is_of_results = of_results.is_some();
     let name = of_results.or_else(|| input::batch_name(&options.manifest, manifest).ok());
-    let books = Books::open(&options.ledger, OpenMode::Read)?;
+    let books = match options.ledger.exists() {
+        true => Books::open(&options.ledger, OpenMode::Read)?,
+        false => Books::in_memory()?,
+    };
     let batch = name.map(|name| books.batch(&name)).transpose()?.flatten();
+    let retake = match is_of_results {
+        true => words_of_results(&options.choice)?,
+        false => read_words(&options.choice, manifest, plan, batch.as_ref().map(|batch| (&books, batch)))?,
+    };
     let asked = Asked {
         manifest,
         plan,
-        choice: &Choice::default(),
-        retake: &Retake::default(),
+        choice: &options.choice,
+        retake: &retake,
         zone: &input::time_zone(limits, &options.system_time_zone)?,
         of_results: batch.as_ref().filter(|_| is_of_results),
     };
     let foresight = Foresight::of(&books, batch.as_ref().map(|batch| batch.key), &asked)?;
-    if batch.is_none() && foresight.duplicates.count == 0 {
+    if batch.is_none() && foresight.duplicates.count == 0 && !options.choice.is_any() {
         return Ok(None);
+    }
+    if !options.output.quiet {
+        foresight.words().into_iter().for_each(|words| terminal::say(&format!("warning: {words}\n")));
     }
     let (left, code) = foresight.left()?;
     let (used, so_far) = spent(&books, batch.as_ref())?;

@@ -12,7 +12,7 @@ use crate::manifest::{format_help, normal_id};
 use crate::plan::{FEE_FLOOR_DEFAULT, MAX_FEE_PPM_DEFAULT};
 
 use super::args::{
-    AuditArgs, BatchesArgs, CatalogViewArgs, ChoiceArgs, DoctorArgs, DownloadCommandArgs, ExportArgs, FileArgs,
+    AuditArgs, BatchesArgs, CatalogViewArgs, DoctorArgs, DownloadCommandArgs, ExportArgs, JobChoiceArgs,
     LedgerMergeArgs, PlanArgs, RecoverArgs, RefundsClaimArgs, RefundsListArgs, ResolveArgs, RunArgs, ShowArgs,
     StatusArgs,
 };
@@ -77,11 +77,12 @@ impl Config {
     /// Where something that is needed is missing.
     pub fn plan(self, args: PlanArgs) -> Result<PlanOptions, Failure> {
         let flags = Layer::default().reading(&args.manifest.reading).limits(&args.limits).output(&args.output);
-        let flags = flags.download_to(&args.download);
+        let flags = chosen(flags.download_to(&args.download), &args.choice);
         let system_time_zone = self.system_time_zone();
         let (all, limits) = self.lay(flags.ledger(&args.ledger));
         Ok(PlanOptions {
             manifest: manifest(&args.manifest.manifest, &all.layer)?,
+            choice: all.choice(args.choice),
             limits,
             partial: all.layer.partial.unwrap_or_default(),
             jobs: args.jobs,
@@ -99,7 +100,15 @@ impl Config {
     pub fn run(self, args: RunArgs) -> Result<RunOptions, Failure> {
         let flags = Layer::default().reading(&args.manifest.reading).limits(&args.limits).output(&args.output);
         let flags = flags.ledger(&args.ledger).node(&args.node).pace(&args.pace).downloads(&args.downloads);
-        let flags = Layer { sandbox: said(args.sandbox), ..chosen(flags, &args.choice, &args.files) };
+        let flags = Layer {
+            yes: said(args.choice.yes),
+            dry_run: said(args.choice.dry_run),
+            resume: said(args.choice.resume),
+            results: args.files.results.clone(),
+            receipts: args.files.receipts.clone(),
+            sandbox: said(args.sandbox),
+            ..chosen(flags, &args.choice.jobs)
+        };
         let system_time_zone = self.system_time_zone();
         let (all, limits) = self.lay(flags);
         if !args.sandbox && all.layer.sandbox == Some(true) && (typed(&args.node) || args.ledger.ledger.is_some()) {
@@ -120,7 +129,7 @@ impl Config {
             files: files(&all.layer, args.files.overwrite),
             downloads: all.downloads(),
             output: all.output_without_csv("run")?,
-            choice: all.choice(args.choice),
+            choice: Choice { trust: args.choice.trust, adopt: args.choice.adopt, ..all.choice(args.choice.jobs) },
             system_time_zone,
         })
     }
@@ -458,7 +467,7 @@ impl Laid {
         Ok(Payment::Node(node, self.ledger()?))
     }
 
-    fn choice(&self, args: ChoiceArgs) -> Choice {
+    fn choice(&self, args: JobChoiceArgs) -> Choice {
         let layer = &self.layer;
         Choice {
             yes: layer.yes.unwrap_or_default(),
@@ -469,9 +478,9 @@ impl Laid {
             retake_changed: args.retake_changed,
             retake_refunded: args.retake_refunded,
             duplicates: layer.duplicates,
-            trust: args.trust,
+            trust: Vec::new(),
             resume: layer.resume.unwrap_or_default(),
-            adopt: args.adopt,
+            adopt: false,
             partial: layer.partial.unwrap_or_default(),
         }
     }
@@ -504,18 +513,8 @@ fn defaults(ledger: Option<PathBuf>, time_zone: String) -> Vec<(&'static str, Sh
     defaults
 }
 
-fn chosen(flags: Layer, choice: &ChoiceArgs, files: &FileArgs) -> Layer {
-    Layer {
-        yes: said(choice.yes),
-        dry_run: said(choice.dry_run),
-        limit: choice.limit,
-        only: choice.only.clone(),
-        duplicates: choice.duplicates,
-        resume: said(choice.resume),
-        results: files.results.clone(),
-        receipts: files.receipts.clone(),
-        ..flags
-    }
+fn chosen(flags: Layer, choice: &JobChoiceArgs) -> Layer {
+    Layer { limit: choice.limit, only: choice.only.clone(), duplicates: choice.duplicates, ..flags }
 }
 
 fn typed(node: &NodeArgs) -> bool {

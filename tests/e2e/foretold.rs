@@ -50,15 +50,9 @@ impl World {
         event("planned")["to_buy_msat"].as_u64().unwrap()
     }
 
-    /// A run of the manifest as `plan` sees it, and with these flags of its own: all say the same, and that is paid.
+    /// A plan, a dry run and a run of these manifests and flags: all say the same, and that is paid.
     #[track_caller]
     fn all_say(&self, line: &str, code: i32, msat: u64) {
-        assert_eq!(self.planned(line, code), msat, "plan {line}");
-        self.run_says(line, code, msat);
-    }
-
-    #[track_caller]
-    fn run_says(&self, line: &str, code: i32, msat: u64) {
         self.trial_says(line, (code, code), msat);
     }
 
@@ -66,6 +60,7 @@ impl World {
     #[track_caller]
     fn trial_says(&self, line: &str, (dry, code): (i32, i32), msat: u64) {
         let before = self.paid();
+        assert_eq!(self.planned(line, dry), msat, "plan {line}");
         assert_eq!(self.said(&format!("{line} --dry-run"), dry), msat, "{line} --dry-run");
         assert_eq!(self.paid(), before, "a dry run pays nothing");
         assert_eq!(self.said(line, code), msat, "{line}");
@@ -106,8 +101,8 @@ fn the_word_for_duplicates_costs_what_was_said() {
     let buy = format!("copy.csv {FLAGS} --duplicates buy");
     world.trial_says(&format!("{buy} --only y"), (0, 6), VIDEO);
     world.all_say(&format!("copy.csv {FLAGS}"), 6, 0);
-    world.run_says(&format!("{buy} --limit 1"), 6, VIDEO);
-    world.run_says(&buy, 0, VIDEO);
+    world.all_say(&format!("{buy} --limit 1"), 6, VIDEO);
+    world.all_say(&buy, 0, VIDEO);
     world.all_say(&format!("copy.csv {FLAGS}"), 0, 0);
     // As the manifest says it, within editions and over them.
     let manifest = |head: &str| {
@@ -139,13 +134,13 @@ fn words_for_more_takes_cost_what_was_said() {
     client.write("shots.csv", &rows(&[("a", "a kite"), ("b", "a boat")]));
     let line = format!("shots.csv {FLAGS}");
     world.all_say(&line, 0, 2 * VIDEO);
-    world.run_says(&format!("{line} --retake a"), 0, VIDEO);
-    world.run_says(&format!("{line} --retake a@2,b"), 0, 2 * VIDEO);
+    world.all_say(&format!("{line} --retake a"), 0, VIDEO);
+    world.all_say(&format!("{line} --retake a@2,b"), 0, 2 * VIDEO);
     client.write("shots.csv", &rows(&[("a", "a fox"), ("b", "a boat")]));
-    world.run_says(&format!("{line} --retake-changed"), 0, VIDEO);
+    world.all_say(&format!("{line} --retake-changed"), 0, VIDEO);
     // Swapped, each is what the other one is: duplicates, unless a person means them.
     client.write("shots.csv", &rows(&[("a", "a boat"), ("b", "a fox")]));
-    world.run_says(&format!("{line} --retake-changed --duplicates buy --limit 1"), 6, VIDEO);
+    world.all_say(&format!("{line} --retake-changed --duplicates buy --limit 1"), 6, VIDEO);
 }
 
 #[test]
@@ -161,14 +156,14 @@ fn results_that_are_run_cost_what_was_said() {
     };
     client.write("edited.csv", &kept(&["a", "b", "c"]).replace("a boat", "a ship"));
     assert_eq!(world.planned("edited.csv", 6), VIDEO);
-    world.run_says("edited.csv", 6, VIDEO);
+    world.all_say("edited.csv", 6, VIDEO);
     client.write("rest.csv", &kept(&["a", "d"]));
     assert_eq!(world.planned("rest.csv", 0), VIDEO, "what the file leaves out is no business of its plan");
     world.trial_says("rest.csv", (0, 3), VIDEO);
     // With another ledger the rows that say that they are bought are left out.
     client.write("whole.csv", &client.read("shots.results.csv"));
     assert_eq!(world.planned("whole.csv --ledger other.db", 6), VIDEO);
-    world.run_says("whole.csv --ledger other.db", 6, VIDEO);
+    world.all_say("whole.csv --ledger other.db", 6, VIDEO);
 }
 
 #[test]
@@ -190,7 +185,7 @@ fn a_default_that_has_changed_costs_what_was_said() {
     world.all_say(&format!("tue.csv {more}"), 6, VIDEO);
     client.write("mon.csv", "prompt\na tree\na kite\na boat\n");
     world.all_say(&format!("mon.csv {more}"), 6, VIDEO);
-    world.run_says(&format!("mon.csv {more} --retake-changed"), 0, 2 * VIDEO);
+    world.all_say(&format!("mon.csv {more} --retake-changed"), 0, 2 * VIDEO);
     world.all_say(&format!("mon.csv {more}"), 0, 0);
 }
 
@@ -222,4 +217,23 @@ fn what_is_left_out_is_a_line_of_its_own() {
     dry.saying("2 jobs for 1,800 sats are bought already under another name").saying("x is job a of the batch june");
     let doctor = client.asks(&format!("doctor july.csv {FLAGS} --no-ask"));
     doctor.saying("1 job to buy for 900 sats");
+}
+
+#[test]
+fn a_plan_takes_what_a_run_takes_also_before_there_is_a_ledger() {
+    let world = World::new();
+    let client = &world.client;
+    client.write("shots.csv", &rows(&[("a", "a kite"), ("b", "a boat")]));
+    let line = format!("shots.csv {FLAGS}");
+    assert_eq!(world.planned(&format!("{line} --only b"), 0), VIDEO);
+    assert_eq!(world.planned(&format!("{line} --limit 1 --duplicates buy"), 0), VIDEO);
+    assert_eq!(world.planned(&line, 0), 2 * VIDEO);
+    client.says(&format!("plan {line} --only c")).with(2).saying("no job of that id");
+    world.all_say(&line, 0, 2 * VIDEO);
+    world.all_say(&format!("{line} --retake a"), 0, VIDEO);
+    let catalog = client.node()[..2].join(" ");
+    let used = client.says(&format!("plan {line} {catalog} --retake a")).with(6);
+    used.saying("the word for one more take is a@2");
+    client.says(&format!("plan shots.results.csv {catalog} --retake a@2")).with(2).saying("carries no word");
+    client.run(&format!("run shots.results.csv {FLAGS} --retake a@2 --dry-run")).with(2).saying("carries no word");
 }

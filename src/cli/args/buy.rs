@@ -16,8 +16,10 @@ Examples:
   l402-batch plan jobs.toml --jobs                 every job
   l402-batch plan jobs.toml --json > plan.json
   l402-batch plan shots.csv --default endpoint=animate-image --column S=duration
+  l402-batch plan jobs.toml --retake shot-7        what a run with that word would buy
 
-No network, nothing written. Exit codes: 0, 2 (manifest), 8 (a limit does not hold it).";
+No network, nothing written. Exit codes: 0, 2 (manifest), 3 (a word waits for an open purchase), 6 (not all
+that is asked for would be bought), 8 (a limit does not hold it).";
 
 pub(super) const RUN_EXAMPLES: &str = "\
 Examples:
@@ -43,6 +45,9 @@ pub struct PlanArgs {
     /// What to buy.
     #[command(flatten)]
     pub manifest: ManifestArgs,
+    /// What of it: as `run` would be told.
+    #[command(flatten)]
+    pub choice: JobChoiceArgs,
     /// What may be spent.
     #[command(flatten)]
     pub limits: LimitArgs,
@@ -112,6 +117,25 @@ pub struct ChoiceArgs {
     /// Check plan, limits, node and balance, and stop there: no origin is asked, nothing is spent
     #[arg(long)]
     pub dry_run: bool,
+    /// What of it.
+    #[command(flatten)]
+    pub jobs: JobChoiceArgs,
+    /// Let one purchase begin at an origin (host or URL) that gets no more payments. The words for an origin are numbered:
+    /// each is carried out once, however often it is said, and ORIGIN alone is ORIGIN@1
+    #[arg(long, value_name = "ORIGIN[@N],…", value_delimiter = ',', value_parser = values::trust)]
+    pub trust: Vec<TrustWord>,
+    /// Go on with a batch that is there; refuse to begin a new one
+    #[arg(long)]
+    pub resume: bool,
+    /// Take over a batch of this name that was begun from a manifest at another path
+    #[arg(long)]
+    pub adopt: bool,
+}
+
+/// Which jobs are bought, and which are bought once more.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "What to buy")]
+pub struct JobChoiceArgs {
     /// Buy at most N jobs in this run: a trial first
     #[arg(long, value_name = "N", value_parser = values::count)]
     pub limit: Option<u64>,
@@ -132,16 +156,6 @@ pub struct ChoiceArgs {
     /// buy them once more, which spends again [default: ask on a terminal, else skip]
     #[arg(long, value_name = "ask|skip|buy", value_parser = values::duplicates)]
     pub duplicates: Option<Duplicates>,
-    /// Let one purchase begin at an origin (host or URL) that gets no more payments. The words for an origin are numbered:
-    /// each is carried out once, however often it is said, and ORIGIN alone is ORIGIN@1
-    #[arg(long, value_name = "ORIGIN[@N],…", value_delimiter = ',', value_parser = values::trust)]
-    pub trust: Vec<TrustWord>,
-    /// Go on with a batch that is there; refuse to begin a new one
-    #[arg(long)]
-    pub resume: bool,
-    /// Take over a batch of this name that was begun from a manifest at another path
-    #[arg(long)]
-    pub adopt: bool,
 }
 
 /// Where results and receipts are written.

@@ -18,7 +18,7 @@ use crate::screen::{fold, stdout_columns};
 
 use super::layer;
 
-pub use buy::{ChoiceArgs, FileArgs, PlanArgs, RunArgs};
+pub use buy::{ChoiceArgs, FileArgs, JobChoiceArgs, PlanArgs, RunArgs};
 pub use finish::{
     DownloadCommandArgs, RecoverArgs, RefundsArgs, RefundsClaimArgs, RefundsCommand, RefundsListArgs, ResolveArgs,
 };

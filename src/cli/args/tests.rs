@@ -31,7 +31,7 @@ fn flags_are_read_with_their_units() {
     assert_eq!(args.limits.max_fee_ppm, Some(5_000));
     assert_eq!(args.pace.wait_doubt.map(|d| d.as_secs()), Some(90));
     assert!(matches!(args.pace.deadline, Some(Deadline::In(d)) if d.as_secs() == 9_000));
-    assert_eq!(args.choice.only, ["a", "b", "c"]);
+    assert_eq!(args.choice.jobs.only, ["a", "b", "c"]);
     assert!(args.output.json && args.choice.yes && !args.output.quiet);
     assert_eq!(run("run - --format table").output.format, Some(Format::Table));
 }

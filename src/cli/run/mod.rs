@@ -24,15 +24,15 @@ pub(super) use filing::{Filing, check_template, destination};
 pub(super) use papers::{check as check_papers, gap_words, keep_unknown};
 pub(super) use reporter::Reporter;
 pub(super) use results::no_such_job;
-pub(super) use session::Session;
-pub(super) use words::LeftOut;
+pub(super) use session::{Session, load_words, retaken_words};
+pub(super) use words::{LeftOut, of_results as words_of_results, read as read_words};
 pub(super) use world::{SandboxOptions, World};
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
 use crate::event::{Event, Listener};
-use crate::ledger::sqlite::{Batch, Books, DownloadTo, Duplicates as FoundDuplicates, IdList, OpenMode};
+use crate::ledger::sqlite::{Batch, Books, DownloadTo, Duplicates as FoundDuplicates, OpenMode};
 use crate::ledger::{BatchKey, Counts, JobState, Reason};
 use crate::manifest::{Duplicates, Limits, Manifest};
 use crate::money::Msat;
@@ -266,11 +266,11 @@ impl<'a> Runner<'a> {
         };
         session::tell_remarks(manifest, plan, &self.reporter);
         let (mut batch, load) = session.load(&self.options, manifest, plan, &retake, self.world.play.is_some())?;
-        session::tell_load(&load, &self.reporter);
+        session::load_words(&load).into_iter().for_each(|words| self.reporter.warn(words));
         let edition = edition(manifest, &self.time_zone(limits)?)?;
         let word = self.options.choice.duplicates.or(manifest.duplicates);
         let (meant, stopped) = self.duplicates(&mut session, batch.key, Some(edition), word, same_plan).await?;
-        session::tell_retaken(&load, &stopped.retaken, &self.reporter);
+        session::retaken_words(&load, &stopped.retaken).into_iter().for_each(|words| self.reporter.warn(words));
         batch.remembered.download = to.clone().or(batch.remembered.download);
         if let Some(kept) = keep_unknown(&session.books, &paths.receipts)? {
             self.reporter.warn(kept);
@@ -484,7 +484,10 @@ impl<'a> Runner<'a> {
         }
         let (plan, limits) = input::plan(manifest, &self.options.limits)?;
         self.world.check_endpoints(&plan)?;
-        let retake = words::read(&self.options.choice, manifest, &plan, books.as_ref().zip(known.as_ref()))?;
+        let retake = match of_results {
+            true => words::of_results(&self.options.choice)?,
+            false => words::read(&self.options.choice, manifest, &plan, books.as_ref().zip(known.as_ref()))?,
+        };
         trust::check(&self.options.choice.trust, &plan)?;
         session::check_files(books.as_ref(), known.as_ref(), name, &self.options, manifest, self.world)?;
         let to = self.destination(manifest, &plan)?;
@@ -532,7 +535,6 @@ impl<'a> Runner<'a> {
             }
         };
         let mut foresight = Foresight::of(books, known.map(|batch| batch.key), asked)?;
-        session::tell_load(foresight.report(), &self.reporter);
         if foresight.duplicates.count > 0
             && let Some(payer) = &self.world.payer
             && let Ok(node) = payer.node().await
@@ -542,9 +544,7 @@ impl<'a> Runner<'a> {
         if foresight.duplicates.count > 0 {
             self.reporter.warn(duplicate_words(&foresight.duplicates));
         }
-        let none = IdList::default();
-        let stopped = if foresight.buys_duplicates() { &none } else { &foresight.duplicates.retaken };
-        session::tell_retaken(foresight.report(), stopped, &self.reporter);
+        foresight.words().into_iter().for_each(|words| self.reporter.warn(words));
         foresight.left()
     }
 }

@@ -12,7 +12,7 @@ use crate::run::{Clock, SystemClock};
 
 use super::filing::{Filing, destination};
 use super::session::{self, Session};
-use super::{GoingOn, LeftOut, Runner};
+use super::{GoingOn, LeftOut, Runner, words};
 
 /// Ids that a message names.
 const NAMED_MAX: usize = 5;
@@ -26,14 +26,7 @@ impl Runner<'_> {
                  l402_batch and l402_ledger out of the file"
             )));
         }
-        let choice = &self.options.choice;
-        if !choice.retake.is_empty() || choice.retake_changed || choice.retake_refunded || choice.adopt {
-            return Err(Failure::Usage(
-                "a results file goes on with its batch and carries no word to buy anew or to take over: say that with the \
-                 batch's manifest; nothing was bought"
-                    .to_owned(),
-            ));
-        }
+        words::of_results(&self.options.choice)?;
         let session = Session::open(&self.world.ledger, &name)?;
         let Some(known) = session.known.clone() else {
             return Err(Failure::Internal(format!("the batch {name} was there a moment ago")));

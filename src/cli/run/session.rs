@@ -288,23 +288,23 @@ pub(super) const UNPROVED: &str =
     "bought, as receipts prove, and nothing proves that the manifest asks for the same: not bought again";
 
 /// What a person's words buy once more, without what is left out as bought already under another name.
-pub(super) fn tell_retaken(load: &PlanLoad, left_out: &IdList, reporter: &Reporter) {
-    tell_jobs(&load.retaken.without(left_out), "to be bought once more", reporter);
+pub(in crate::cli) fn retaken_words(load: &PlanLoad, left_out: &IdList) -> Option<String> {
+    of_jobs(&load.retaken.without(left_out), "to be bought once more")
 }
 
-fn tell_jobs(ids: &IdList, words: &str, reporter: &Reporter) {
+fn of_jobs(ids: &IdList, words: &str) -> Option<String> {
     if ids.count == 0 {
-        return;
+        return None;
     }
     let mut named = ids.first.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
     if usize::try_from(ids.count).is_ok_and(|count| count > NAMED_MAX) {
         named.push_str(", …");
     }
-    reporter.warn(format!("{} {words}: {named}", counted(ids.count, "job")));
+    Some(format!("{} {words}: {named}", counted(ids.count, "job")))
 }
 
 /// What loading the plan found, for a person.
-pub(super) fn tell_load(load: &PlanLoad, reporter: &Reporter) {
+pub(in crate::cli) fn load_words(load: &PlanLoad) -> Vec<String> {
     let lines = [
         (&load.replaced, "changed in the manifest before the purchase, and bought as the manifest is now"),
         (&load.open_as_begun, "begun and changed in the manifest since: finished as begun"),
@@ -319,13 +319,15 @@ pub(super) fn tell_load(load: &PlanLoad, reporter: &Reporter) {
             "gone from the manifest before the purchase, or asked for as an earlier take has it: withdrawn",
         ),
     ];
-    for (ids, words) in lines {
-        tell_jobs(ids, words, reporter);
-    }
-    words::tell_unmet(load, reporter);
-    for (new, old) in load.alike.iter().take(20) {
-        reporter.warn(format!("the new id {new} is {old} but for case or leading zeros: is it the same job?"));
-    }
+    let mut said: Vec<String> = lines.into_iter().filter_map(|(ids, words)| of_jobs(ids, words)).collect();
+    said.extend(words::unmet_words(load));
+    said.extend(
+        load.alike
+            .iter()
+            .take(20)
+            .map(|(new, old)| format!("the new id {new} is {old} but for case or leading zeros: is it the same job?")),
+    );
+    said
 }
 
 /// The manifest's remarks, for a person.

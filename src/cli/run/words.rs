@@ -9,13 +9,11 @@ use crate::ledger::{TakeId, Unmet};
 use crate::manifest::Manifest;
 use crate::plan::Plan;
 
-use super::reporter::Reporter;
-
 /// Words that are told one by one; the rest is counted.
 const TOLD_MAX: usize = 20;
 
 /// What is to be bought once more. Ids and takes that there are not are refused, before anything is bought for the others.
-pub(super) fn read(
+pub(in crate::cli) fn read(
     choice: &Choice,
     manifest: &Manifest,
     plan: &Plan,
@@ -79,11 +77,24 @@ fn check(choice: &Choice, word: &TakeId, known: Option<(&Books, &Batch)>) -> Res
     Ok(())
 }
 
-/// Says of each word that bought nothing why, and by which word it would.
-pub(super) fn tell_unmet(load: &PlanLoad, reporter: &Reporter) {
+/// Of a results file: it goes on with its batch, and no word is said with it.
+pub(in crate::cli) fn of_results(choice: &Choice) -> Result<Retake, Failure> {
+    if !choice.retake.is_empty() || choice.retake_changed || choice.retake_refunded || choice.adopt {
+        return Err(Failure::Usage(
+            "a results file goes on with its batch and carries no word to buy anew or to take over: say that with the \
+             batch's manifest; nothing was bought"
+                .to_owned(),
+        ));
+    }
+    Ok(Retake::default())
+}
+
+/// Of each word that buys nothing why, and by which word it would.
+pub(super) fn unmet_words(load: &PlanLoad) -> Vec<String> {
+    let mut said = Vec::new();
     for (id, why) in load.unmet.iter().take(TOLD_MAX) {
         let take = |take: u32| TakeId { id: id.clone(), take };
-        reporter.warn(match why {
+        said.push(match why {
             Unmet::Open => format!("{id} is not bought once more: a purchase of it has not ended yet"),
             Unmet::Replaced(latest) => format!(
                 "{id} is not bought once more: that take was replaced before, and what replaced it has ended too; the \
@@ -105,8 +116,9 @@ pub(super) fn tell_unmet(load: &PlanLoad, reporter: &Reporter) {
         });
     }
     if load.unmet.len() > TOLD_MAX {
-        reporter.warn(format!("and {} more are not bought once more", load.unmet.len() - TOLD_MAX));
+        said.push(format!("and {} more are not bought once more", load.unmet.len() - TOLD_MAX));
     }
+    said
 }
 
 /// What a run did not do of what its command, its manifest or its results asked for.
