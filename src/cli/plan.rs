@@ -1,6 +1,6 @@
 //! `plan`: what a manifest costs, exactly; no network, nothing written.
 
-use crate::ledger::sqlite::{Batch, Books, OpenMode};
+use crate::ledger::sqlite::{Batch, Books, DownloadTo, OpenMode};
 use crate::manifest::{Limits, Manifest};
 use crate::money::{Msat, Sats};
 use crate::plan::Plan;
@@ -51,7 +51,7 @@ fn show(options: &PlanOptions, manifest: &Manifest, plan: &Plan, known: Option<&
     let facts = ManifestFacts { path: path_of(options), sha256 };
     let (left, so_far) = (known.map(|known| known.left), known.and_then(|known| known.so_far));
     let duplicates = known.and_then(|known| known.duplicates.as_ref());
-    let to = destination(&options.downloads, None)?;
+    let to = destination(&options.downloads, known.and_then(|known| known.download.as_ref()))?;
     if let Some(to) = &to {
         check_template(to, manifest, plan)?;
     }
@@ -87,6 +87,8 @@ struct Known {
     /// Where the batch has run already.
     so_far: Option<SoFar>,
     duplicates: Option<Duplicated>,
+    /// Where the batch that a results file goes on with left its files.
+    download: Option<DownloadTo>,
     /// How running it would end, as far as what it leaves out decides that.
     code: ExitCode,
 }
@@ -136,7 +138,8 @@ fn known_batch(
         are_bought: foresight.buys_duplicates(),
         first: originals(&foresight.duplicates),
     });
-    Ok(Some(Known { used, left, so_far, duplicates, code }))
+    let download = batch.filter(|_| is_of_results).and_then(|batch| batch.remembered.download);
+    Ok(Some(Known { used, left, so_far, duplicates, download, code }))
 }
 
 /// What the batch has used of its limit, and spent.

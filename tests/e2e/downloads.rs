@@ -461,3 +461,21 @@ fn a_result_beyond_the_limit_is_not_fetched() {
         all_are_files(&sandbox, &client, 2);
     }
 }
+
+#[test]
+fn a_results_file_goes_on_with_the_folder_of_its_batch() {
+    let sandbox = Sandbox::start("");
+    let client = two(&sandbox);
+    client.run(&format!("{RUN} --limit 1")).with(3);
+    let catalog = client.node()[..2].join(" ");
+    for line in [format!("plan jobs.results.csv {catalog} --json"), "run jobs.results.csv --dry-run --json".to_owned()]
+    {
+        let said = if line.starts_with("plan") { client.says(&line) } else { client.run(&line) }.with(0).stdout;
+        assert!(said.contains("/videos/{id}"), "{line}: {said}");
+    }
+    client.run("run jobs.results.csv").with(0).saying("files go to");
+    all_are_files(&sandbox, &client, 2);
+    // What is said now counts, and is remembered.
+    client.run("run jobs.results.csv --download-name {id}-{take}").with(0).saying("/videos/{id}-{take}");
+    client.run("run jobs.results.csv").with(0).saying("/videos/{id}-{take}");
+}

@@ -187,9 +187,14 @@ impl<'a> Runner<'a> {
         session.carry(self.world, settings, &self.options.pace, &self.reporter, work, filing).await
     }
 
-    /// Where files go, with names that there are.
-    fn destination(&self, manifest: &Manifest, plan: &Plan) -> Result<Option<DownloadTo>, Failure> {
-        let to = destination(&self.options.downloads, None)?;
+    /// Where files go, with names that there are; `before`: where a batch that this goes on with left them.
+    fn destination(
+        &self,
+        manifest: &Manifest,
+        plan: &Plan,
+        before: Option<&DownloadTo>,
+    ) -> Result<Option<DownloadTo>, Failure> {
+        let to = destination(&self.options.downloads, before)?;
         if let Some(to) = &to {
             check_template(to, manifest, plan)?;
         }
@@ -257,7 +262,7 @@ impl<'a> Runner<'a> {
         };
         let (books, known) = (Some(&session.books), session.known.as_ref());
         let paths = session::check_files(books, known, &session.name, &self.options, manifest, self.world)?;
-        let to = self.destination(manifest, plan)?;
+        let to = self.destination(manifest, plan, None)?;
         let play = self.world.play.is_some();
         let (filing, to) = match Filing::of_run(&self.options.downloads, to, &session.books, play) {
             Ok(ready) => ready,
@@ -490,7 +495,8 @@ impl<'a> Runner<'a> {
         };
         trust::check(&self.options.choice.trust, &plan)?;
         session::check_files(books.as_ref(), known.as_ref(), name, &self.options, manifest, self.world)?;
-        let to = self.destination(manifest, &plan)?;
+        let before = known.as_ref().filter(|_| of_results).and_then(|batch| batch.remembered.download.as_ref());
+        let to = self.destination(manifest, &plan, before)?;
         session::tell_remarks(manifest, &plan, &self.reporter);
         let batch = books.as_ref().zip(known.as_ref().map(|batch| batch.key));
         let mut counts = batch.map(|(books, key)| books.counts(key)).transpose()?.unwrap_or_default();

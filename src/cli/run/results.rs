@@ -76,9 +76,14 @@ impl Runner<'_> {
         let only: Vec<String> = chosen.ids.into_iter().filter(|id| wanted.is_empty() || wanted.contains(id)).collect();
         let nothing = only.is_empty();
         self.options.to_mut().choice.only = only;
-        let to = destination(&self.options.downloads, None)?;
+        let to = destination(&self.options.downloads, batch.remembered.download.as_ref())?;
         let play = self.world.play.is_some();
-        let (filing, to) = Filing::of_run(&self.options.downloads, to, &session.books, play)?;
+        let (filing, to) = match Filing::of_run(&self.options.downloads, to, &session.books, play) {
+            Ok(ready) => ready,
+            // What is paid for does not wait for a folder.
+            Err(failure) => return Err(self.finish_open(session, failure).await),
+        };
+        batch.remembered.download = to.clone().or(batch.remembered.download);
         let word = self.options.choice.duplicates;
         let meant = !nothing && self.duplicates(&mut session, batch.key, None, word, None).await?.0;
         let paths = paths_of(&batch);
