@@ -140,3 +140,29 @@ fn a_word_that_a_duplicate_stops_says_so_and_nothing_else() {
     client.run(&format!("{word} --duplicates buy")).with(0).saying("1 job to be bought once more: a");
     assert_eq!(sandbox.books().settled().len(), 5);
 }
+
+#[test]
+fn a_word_that_waits_for_a_payment_that_may_still_settle_says_until_when() {
+    let sandbox = Sandbox::start("--sandbox-pay-ms 600000");
+    let client = Client::of(&sandbox);
+    client.write("jobs.csv", "id,prompt,duration\na,a kite,3\n");
+    let run = "run jobs.csv --default endpoint=generate-video --wait-doubt 1s";
+    let running = client.start(run);
+    sandbox.wait_for("a payment", |books| books.payments.len() == 1);
+    assert!(running.kill());
+    client.says("resolve --batch jobs --job a --as lost --note gone").with(0);
+    let ledger = rusqlite::Connection::open(client.ledger()).unwrap();
+    let until = "SELECT strftime('%Y-%m-%dT%H:%M', (i.invoice_expires_at + p.cltv_limit * 1200000) / 1000, 'unixepoch')
+        FROM intents i JOIN payments p ON p.id = i.payment";
+    let until: String = ledger.query_row(until, [], |row| row.get(0)).unwrap();
+    let waits = format!("a is bought once more after {until}");
+    let catalog = client.node()[..2].join(" ");
+    client
+        .says(&format!("plan jobs.csv --default endpoint=generate-video {catalog} --retake a"))
+        .with(3)
+        .saying(&waits);
+    client.run(&format!("{run} --retake a --dry-run")).with(3).saying(&waits);
+    client.run(&format!("{run} --retake a")).with(3).saying(&waits);
+    assert_eq!(client.column("jobs.results.csv", "reason"), ["earlier_take"]);
+    assert_eq!(sandbox.books().payments.len(), 1);
+}

@@ -124,7 +124,7 @@ impl<'a> Runner<'a> {
         }
         let session = self.recover_first(session).await?;
         match input::plan(&manifest, &self.options.limits) {
-            Ok((plan, limits)) => self.run_plan(session, &manifest, &plan, &limits).await,
+            Ok((plan, limits)) => Box::pin(self.run_plan(session, &manifest, &plan, &limits)).await,
             Err(failure) => Err(self.finish_open(session, failure).await),
         }
     }

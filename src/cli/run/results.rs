@@ -42,7 +42,7 @@ impl Runner<'_> {
             return Err(self.finish_open(session, no_such_job(&known, id)).await);
         }
         self.tell_edited(&chosen);
-        self.buy_chosen(session, known, chosen).await
+        Box::pin(self.buy_chosen(session, known, chosen)).await
     }
 
     fn tell_edited(&self, chosen: &ChosenRows) {

@@ -321,6 +321,7 @@ pub(in crate::cli) fn load_words(load: &PlanLoad) -> Vec<String> {
     ];
     let mut said: Vec<String> = lines.into_iter().filter_map(|(ids, words)| of_jobs(ids, words)).collect();
     said.extend(words::unmet_words(load));
+    said.extend(words::waiting_words(load, SystemClock.now()));
     said.extend(
         load.alike
             .iter()

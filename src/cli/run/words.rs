@@ -8,6 +8,8 @@ use crate::ledger::sqlite::{Batch, Books, PlanLoad, Retake};
 use crate::ledger::{TakeId, Unmet};
 use crate::manifest::Manifest;
 use crate::plan::Plan;
+use crate::run::{Clock, SystemClock};
+use crate::time::UnixMs;
 
 /// Words that are told one by one; the rest is counted.
 const TOLD_MAX: usize = 20;
@@ -121,6 +123,28 @@ pub(super) fn unmet_words(load: &PlanLoad) -> Vec<String> {
     said
 }
 
+/// Of each word for which a take is bought later, until when that waits.
+pub(super) fn waiting_words(load: &PlanLoad, now: UnixMs) -> Vec<String> {
+    let waits = |(_, until): &&(String, UnixMs)| *until >= now;
+    let mut said: Vec<String> = load
+        .waiting
+        .iter()
+        .filter(waits)
+        .take(TOLD_MAX)
+        .map(|(id, until)| {
+            format!(
+                "{id} is bought once more after {until} at the earliest: until then its earlier payment, which a person has given \
+                 up, may still settle, unless the node that was asked to pay says that it never will; what settles is fetched"
+            )
+        })
+        .collect();
+    let more = load.waiting.iter().filter(waits).count().saturating_sub(TOLD_MAX);
+    if more > 0 {
+        said.push(format!("and {more} more wait so"));
+    }
+    said
+}
+
 /// What a run did not do of what its command, its manifest or its results asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::cli) struct LeftOut {
@@ -135,10 +159,12 @@ pub(in crate::cli) struct LeftOut {
 impl LeftOut {
     /// Of the words that loading the plan has heard.
     pub(in crate::cli) fn of(load: &PlanLoad) -> Self {
+        let now = SystemClock.now();
         let is_waiting = |why: &Unmet| *why == Unmet::Open;
         Self {
             not_as_planned: load.unmet.iter().any(|(_, why)| !is_waiting(why)),
-            waiting: load.unmet.iter().any(|(_, why)| is_waiting(why)),
+            waiting: load.unmet.iter().any(|(_, why)| is_waiting(why))
+                || load.waiting.iter().any(|(_, until)| *until >= now),
             stopped: None,
         }
     }

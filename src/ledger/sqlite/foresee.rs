@@ -280,6 +280,7 @@ impl<'a> Filling<'a> {
         if step == Step::Mark(Reason::KnownByReceipt) {
             self.unproved.push((known.key, job.id.clone()));
         }
+        self.report.note_wait(&self.books.conn, &step, &known, &job.id)?;
         let Some(next) = known.take.checked_add(1) else { return contradiction("there are too many takes") };
         let meant = known.meant && known.content == job.content;
         Ok(match step {

@@ -12,6 +12,7 @@ use super::convert::{Json, int};
 use super::error::{Fault, contradiction};
 use super::job::append_transition;
 use super::recognise::given;
+use super::unsettled::unsettled_until;
 use super::words::{
     can_be_taken_back, listen, take_back_repeat, take_back_set_aside, take_back_unaccepted, would_repeat,
 };
@@ -60,6 +61,9 @@ pub struct PlanLoad {
     pub withdrawn: IdList,
     /// Bought once more.
     pub retaken: IdList,
+    /// Of those bought once more, the ones that wait, and until when: an earlier payment, which a person has given up, may still
+    /// settle. The first thousand.
+    pub waiting: Vec<(String, UnixMs)>,
     /// Words that buy nothing, and why. The first thousand.
     pub unmet: Vec<(String, Unmet)>,
     /// New ids that differ from older ones of the batch only by case or leading zeros: (new, old). A spreadsheet turns
@@ -122,6 +126,18 @@ impl PlanLoad {
 }
 
 impl PlanLoad {
+    /// A take is bought in that one's place, once no payment of the job may settle any more. Whether that time is past
+    /// is for whoever tells it.
+    pub(super) fn note_wait(&mut self, conn: &Connection, step: &Step, known: &Known, id: &str) -> Result<(), Fault> {
+        if *step == Step::Retake
+            && self.waiting.len() < IDS_MAX
+            && let Some(until) = unsettled_until(conn, known.key, UnixMs(0))?
+        {
+            self.waiting.push((id.to_owned(), until));
+        }
+        Ok(())
+    }
+
     /// A later row has proved what was bought: the job's own row asks for something else.
     pub(super) fn is_proved(&mut self, id: &str) {
         self.unproved.take_out(id);
@@ -317,6 +333,7 @@ impl<'a> Load<'a> {
     fn step(&mut self, known: &Known, job: &PlannedJob, endpoint: i64) -> Result<Step, Fault> {
         let (step, unmet) = decide(self.tx, self.batch, self.retake, known, job, endpoint)?;
         self.report.note(&step, unmet, known, job);
+        self.report.note_wait(self.tx, &step, known, &job.id)?;
         if step == Step::TakeBack {
             take_back_repeat(self.tx, self.batch, &job.id)?;
         }

@@ -98,7 +98,7 @@ pub(super) fn load(books: &mut Books, batch: BatchKey, retake: &Retake, jobs: Ve
     let told = |load: &PlanLoad| {
         let lists =
             [&load.replaced, &load.open_as_begun, &load.changed, &load.by_default, &load.unproved, &load.retaken];
-        (lists.map(Clone::clone), load.unmet.clone())
+        (lists.map(Clone::clone), load.unmet.clone(), load.waiting.clone())
     };
     assert_eq!(told(&report), told(&load), "what is foreseen is what is told");
     load
