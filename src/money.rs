@@ -131,6 +131,19 @@ impl fmt::Display for Sats {
     }
 }
 
+/// Amounts of one sentence in one unit: in sats where each is a whole number of them, else in msat.
+#[must_use]
+pub fn alike<const N: usize>(amounts: [Msat; N]) -> [String; N] {
+    let whole = amounts.iter().all(|amount| amount.exact_sats().is_some());
+    amounts.map(|amount| if whole { amount.to_string() } else { format!("{} msat", thousands(amount.get())) })
+}
+
+/// A number of things and what they do, as people read it: `1 job is`, `1,200 jobs are`.
+#[must_use]
+pub fn counted_are(number: u64, one: &str) -> String {
+    format!("{} {}", counted(number, one), if number == 1 { "is" } else { "are" })
+}
+
 /// A number of things, as people read it: `1 job`, `1,200 jobs`.
 #[must_use]
 pub fn counted(number: u64, one: &str) -> String {
@@ -196,6 +209,15 @@ mod tests {
         assert_eq!(Msat::new(2_750_000).to_string(), "2,750 sats");
         assert_eq!(Msat::new(1_500).to_string(), "1,500 msat");
     }
+
+    #[test]
+    fn one_sentence_has_one_unit() {
+        let msat = Msat::new;
+        assert_eq!(alike([msat(2_000), msat(3_000)]), ["2 sats", "3 sats"]);
+        assert_eq!(alike([msat(2_000), msat(3_500), msat(0)]), ["2,000 msat", "3,500 msat", "0 msat"]);
+        assert_eq!([1, 2].map(|jobs| counted_are(jobs, "job")), ["1 job is", "2 jobs are"]);
+    }
+
     #[test]
     fn whole_numbers_come_in_several_spellings() {
         let read = |text: &str| whole_number(&serde_json::from_str(text).unwrap());

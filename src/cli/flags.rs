@@ -154,7 +154,7 @@ pub struct PaceArgs {
     /// Requests a second to one host [default: 10]
     #[arg(long, value_name = "N", value_parser = values::from_one)]
     pub requests_per_second: Option<u32>,
-    /// Stop buying from an endpoint that took this many payments in a row and delivered none; until its first delivery
+    /// Stop buying from an endpoint that took this many payments in a row without delivering; until its first delivery
     /// in this run, no more of its purchases are under way together [default: 3]
     #[arg(long, value_name = "N", value_parser = values::from_one)]
     pub max_undelivered: Option<u32>,

@@ -2,7 +2,7 @@
 //! long enough, and asks exactly what the plan says.
 
 use super::{Challenge, Invoice, InvoiceError, Network, Scheme, macaroon, mpp};
-use crate::money::Msat;
+use crate::money::{Msat, alike};
 use crate::time::UnixMs;
 
 /// What the plan and the node say.
@@ -47,7 +47,9 @@ pub enum Refusal {
     },
     /// The origin asks another price than the plan's.
     #[error(
-        "the plan says {planned} and the origin asks {asked}; set the new price in the manifest's endpoint and plan again"
+        "the plan says {} and the origin asks {}; set the new price in the manifest's endpoint and plan again",
+        alike([*planned, *asked])[0],
+        alike([*planned, *asked])[1]
     )]
     PriceChanged {
         /// The plan's.
@@ -161,6 +163,10 @@ mod tests {
             assert_eq!(refusal, Refusal::PriceChanged { planned: Msat::new(2_750_000), asked });
             assert!(refusal.to_string().contains(&format!("the plan says 2,750 sats and the origin asks {asked};")));
         }
+        let by_a_little = Refusal::PriceChanged { planned: Msat::new(2_750_000), asked: Msat::new(2_750_001) };
+        assert!(
+            by_a_little.to_string().starts_with("the plan says 2,750,000 msat and the origin asks 2,750,001 msat;")
+        );
     }
 
     #[test]

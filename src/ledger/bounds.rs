@@ -4,6 +4,7 @@
 use url::Url;
 
 use super::{BatchKey, Reason};
+use crate::money::{counted, counted_are};
 use crate::payer::NodeId;
 use crate::time::UnixMs;
 
@@ -208,31 +209,39 @@ impl std::fmt::Display for HeldBack {
                 if undelivered < &u64::from((*most).max(1)) {
                     return write!(
                         f,
-                        "{url} has {begun} purchases under way and has not delivered since: it gets no more until it does \
-                         (--max-undelivered {most})"
+                        "{url} has not delivered so far what it is tried with ({}): it gets no more until it does \
+                         (--max-undelivered {most})",
+                        counted(*begun, "purchase"),
                     );
                 }
                 write!(
                     f,
-                    "{url} took {undelivered} payments in a row and delivered none (--max-undelivered {most}): it gets no \
-                     more until it delivers{}, or a person trusts it once (that word is {origin}@{word})",
-                    if *open > 0 { ", and what is open is offered to it again" } else { "" }
+                    "{url} took {} in a row without delivering (--max-undelivered {most}): it gets no more until it delivers{}, \
+                     or a person trusts it once (that word is {origin}@{word})",
+                    counted(*undelivered, "payment"),
+                    if *open > 0 { " (what is open is offered to it again)" } else { "" }
                 )
             }
             Self::Doubt { node, count: NodeCount { in_doubt, held, .. }, bounds } => {
                 let (max_doubt, flight) = (bounds.max_doubt.max(1), bounds.payments_in_flight);
                 let others = held.saturating_sub(*in_doubt);
-                write!(f, "{in_doubt} payments are in doubt at node {}, and {others} more are held there: ", node.0)?;
+                let (doubts, node) = (counted_are(*in_doubt, "payment"), &node.0);
+                write!(
+                    f,
+                    "{doubts} in doubt at node {node}, and {} held there besides, ",
+                    counted_are(others, "payment")
+                )?;
                 if *in_doubt >= u64::from(max_doubt) {
                     write!(
                         f,
-                        "nothing new is bought until fewer than {max_doubt} are in doubt (--max-doubt {max_doubt})"
+                        "counted over the whole ledger: nothing new is bought until fewer than {max_doubt} are in doubt \
+                         (--max-doubt {max_doubt})"
                     )
                 } else {
                     write!(
                         f,
-                        "nothing new is bought until they are fewer than {} together (--max-doubt {max_doubt}, \
-                         --payments-in-flight {flight})",
+                        "counted over the whole ledger: nothing new is bought until they are fewer than {} together \
+                         (--max-doubt {max_doubt}, --payments-in-flight {flight})",
                         bounds.most_held()
                     )
                 }
@@ -251,4 +260,55 @@ pub fn endpoint_and_origin(url: &Url) -> (String, String) {
     let host = url.host_str().unwrap_or_default();
     let origin = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
     (endpoint.into(), origin)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each cause in its words, whatever the endpoint has delivered before.
+    #[test]
+    fn causes_are_told_as_they_are() {
+        let undelivered = |begun, undelivered, open, delivered_at| HeldBack::Undelivered {
+            url: "https://api.example/video".to_owned(),
+            origin: "api.example".to_owned(),
+            count: EndpointCount { begun, undelivered, open, delivered_at, ..EndpointCount::default() },
+            most: if undelivered == 1 { 1 } else { 3 },
+            word: 2,
+        };
+        let doubt = |in_doubt, held| HeldBack::Doubt {
+            node: NodeId("03aa".to_owned()),
+            count: NodeCount { in_doubt, held, held_elsewhere: 0 },
+            bounds: IntentBounds { max_doubt: 2, payments_in_flight: 4, ..IntentBounds::default() },
+        };
+        for (held, words) in [
+            (
+                undelivered(3, 3, 0, Some(UnixMs(1))),
+                "https://api.example/video took 3 payments in a row without delivering (--max-undelivered 3): it gets no more \
+                 until it delivers, or a person trusts it once (that word is api.example@2)",
+            ),
+            (
+                undelivered(1, 1, 1, None),
+                "https://api.example/video took 1 payment in a row without delivering (--max-undelivered 1): it gets no more \
+                 until it delivers (what is open is offered to it again), or a person trusts it once (that word is api.example@2)",
+            ),
+            (
+                undelivered(3, 2, 1, None),
+                "https://api.example/video has not delivered so far what it is tried with (3 purchases): it gets no more until \
+                 it does (--max-undelivered 3)",
+            ),
+            (
+                doubt(2, 3),
+                "2 payments are in doubt at node 03aa, and 1 payment is held there besides, counted over the whole ledger: \
+                 nothing new is bought until fewer than 2 are in doubt (--max-doubt 2)",
+            ),
+            (
+                doubt(1, 4),
+                "1 payment is in doubt at node 03aa, and 3 payments are held there besides, counted over the whole ledger: \
+                 nothing new is bought until they are fewer than 4 together (--max-doubt 2, --payments-in-flight 4)",
+            ),
+        ] {
+            assert_eq!(held.to_string(), words);
+        }
+    }
 }

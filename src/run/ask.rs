@@ -6,6 +6,7 @@ use crate::catalog::{Apart, ImageRef};
 use crate::l402::{CheckedChallenge, Expected, check};
 use crate::ledger::{Ledger, LedgerError, NewIntent, PendingJob, Reason, Record, Twin};
 use crate::manifest::image::{self, ImageProblem};
+use crate::money::alike;
 use crate::origin::{self, HttpAnswer, HttpFailure, Origin, Request, challenged_in, read_ask};
 use crate::payer::{NodeProblem, Payer};
 use crate::time::UnixMs;
@@ -273,9 +274,7 @@ fn over_its_limit(pending: &PendingJob) -> Option<Asked> {
     if worst.is_some_and(|worst| worst <= most) {
         return None;
     }
-    let message = format!(
-        "the price of {} and a routing fee of up to {} are above the job's limit of {most}",
-        pending.price, pending.fee_ceiling
-    );
+    let [price, fee, most] = alike([pending.price, pending.fee_ceiling, most]);
+    let message = format!("the price of {price} and a routing fee of up to {fee} are above the job's limit of {most}");
     Some(Asked::Refused(Reason::JobLimit, message))
 }

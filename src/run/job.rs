@@ -517,19 +517,26 @@ fn earlier_words(until: Option<UnixMs>) -> String {
 }
 
 fn limit_words(refusal: &IntentRefusal) -> (Reason, String) {
-    let full = |whose: &str, cost: &Msat, used: &Msat, most: &Msat| {
+    let full = |whose: &str, counted: &str, cost: &Msat, used: &Msat, most: &Msat| {
         let missing = used.checked_add(*cost).and_then(|needed| needed.checked_sub(*most));
         let missing = missing.map_or_else(|| "far".to_owned(), |missing| missing.sats_ceil().to_string());
-        let used = used.sats_ceil();
+        // A cost rounds up. Fees are hardly ever whole sats.
+        let [most, used, cost] = [most, used, cost].map(|amount| amount.sats_ceil());
         format!(
-            "the {whose}'s limit of {most} has no room for the next job: {used} are spent or held, and it may cost {cost}, \
-             which is {missing} too much"
+            "the {whose}'s limit of {most} has no room for the next job: {used} are spent or held {counted}, and it may cost \
+             {cost}, which is {missing} too much"
         )
     };
     match refusal {
-        IntentRefusal::BatchLimit { cost, used, most } => (Reason::BatchLimit, full("batch", cost, used, most)),
-        IntentRefusal::DayLimit { cost, used, most } => (Reason::DayLimit, full("day", cost, used, most)),
-        IntentRefusal::MonthLimit { cost, used, most } => (Reason::MonthLimit, full("month", cost, used, most)),
+        IntentRefusal::BatchLimit { cost, used, most } => {
+            (Reason::BatchLimit, full("batch", "in the batch so far", cost, used, most))
+        }
+        IntentRefusal::DayLimit { cost, used, most } => {
+            (Reason::DayLimit, full("day", "today in the whole ledger", cost, used, most))
+        }
+        IntentRefusal::MonthLimit { cost, used, most } => {
+            (Reason::MonthLimit, full("month", "this month in the whole ledger", cost, used, most))
+        }
         IntentRefusal::HeldBack(held) => (held.reason(), held.to_string()),
         IntentRefusal::HashKnown
         | IntentRefusal::TwinKnown

@@ -153,7 +153,10 @@ fn a_node_holds_no_more_than_the_bounds_say_over_all_batches() {
     }
     let held = try_at(&mut books, NOW, july, 7, bounds).unwrap_err();
     assert_eq!((held.reason(), held.is_alarming(NOW)), (Reason::DoubtLimit, false), "the node is busy");
-    assert!(held.to_string().contains("0 payments are in doubt at node 03payer, and 6 more are held"), "{held}");
+    assert!(
+        held.to_string().contains("0 payments are in doubt at node 03payer, and 6 payments are held there besides"),
+        "{held}"
+    );
     // Another node is another one.
     let job = pending(&books, july).remove(0);
     let other = NewIntent { bounds, node: NodeId("03other".to_owned()), ..new_intent(&job, 9) };
