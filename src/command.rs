@@ -5,28 +5,51 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 /// What every command of this process needs: ledger and configuration, where they are not those by default.
-static CARRIED: OnceLock<Vec<String>> = OnceLock::new();
+static CARRIED: OnceLock<Carried> = OnceLock::new();
 
-/// Says once in the process's life what every printed command needs. Paths that need not be named are none.
-pub fn carry(ledger: Option<&Path>, config: Option<&Path>) {
-    let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
+#[derive(Debug)]
+struct Carried {
+    /// What every command needs.
+    all: Vec<String>,
+    /// What those that ask the node need besides.
+    node: Vec<String>,
+}
+
+/// Says once in the process's life what every printed command needs, and what those that ask the node need besides: flags and
+/// values. Paths that need not be named are none.
+pub fn carry(ledger: Option<&Path>, config: Option<&Path>, node: Vec<String>) {
     let named = [("--ledger", ledger), ("--config", config)];
-    let carried = named.into_iter().filter_map(|(flag, path)| Some([flag.to_owned(), absolute(path?)]));
+    let all = named.into_iter().filter_map(|(flag, path)| Some([flag.to_owned(), absolute(path?)])).flatten().collect();
     // A process resolves one command line.
-    let _ = CARRIED.set(carried.flatten().collect());
+    let _ = CARRIED.set(Carried { all, node });
+}
+
+/// A path that leads there from any folder.
+#[must_use]
+pub fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
 }
 
 /// Flags and values that every command needs.
 #[must_use]
 pub fn carried() -> &'static [String] {
-    CARRIED.get().map_or(&[], Vec::as_slice)
+    CARRIED.get().map_or(&[], |carried| &carried.all)
 }
 
 /// A command of this program as a shell takes it; `line` holds its words, quoted where they need it.
 #[must_use]
 pub fn command(line: &str) -> String {
-    let carried: String = carried().iter().map(|word| format!(" {}", shell(word))).collect();
-    format!("l402-batch {line}{carried}")
+    with(format!("l402-batch {line}"), carried())
+}
+
+/// The same, of a command that asks the node: it names that as this process was told it.
+#[must_use]
+pub fn node_command(line: &str) -> String {
+    with(command(line), CARRIED.get().map_or(&[], |carried| &carried.node))
+}
+
+fn with(command: String, words: &[String]) -> String {
+    words.iter().fold(command, |command, word| format!("{command} {}", shell(word)))
 }
 
 /// A word as a shell takes it.

@@ -115,6 +115,8 @@ pub struct JobEvent {
 pub struct RunEnded {
     /// The process's exit code.
     pub exit_code: u8,
+    /// The batch's name.
+    pub batch: String,
     /// Jobs by state and reason.
     pub counts: Vec<EndCount>,
     /// The plan's exact price, in msat.
@@ -123,6 +125,10 @@ pub struct RunEnded {
     pub spent_msat: Msat,
     /// Routing fees over all runs, in msat.
     pub fees_msat: Msat,
+    /// Of that, what settled in this run, without fees, in msat; none where that is not known.
+    pub run_spent_msat: Option<Msat>,
+    /// Of the fees, what was posted in this run, in msat; none where that is not known.
+    pub run_fees_msat: Option<Msat>,
     /// Of what was spent, so much came back, in msat.
     pub refunded_msat: Msat,
     /// Still held for payments that are not posted, in msat.

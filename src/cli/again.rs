@@ -1,6 +1,12 @@
 //! The command of this very process, as it can be given again: it goes on, and says nothing that a person said once.
 
+use std::ffi::OsString;
+
 use crate::command::shell;
+use crate::money::Sats;
+use crate::time::UnixMs;
+
+use super::Deadline;
 
 /// Flags with a value that are a person's word, or that hold for one start.
 const WORDS: [&str; 2] = ["--retake", "--trust"];
@@ -11,13 +17,19 @@ const SWITCHES: [&str; 6] =
 const CHOICE: [&str; 2] = ["--limit", "--only"];
 
 /// The command line, made from its words; the program's own name comes first. It carries no person's word and no choice
-/// of jobs, so that it goes on with all that is left. Secrets never stand in arguments. None where it reads a manifest
-/// from standard input, which has been read. `with`: flags and values that every command needs. `used_up`: the limit of
-/// the batch is, and is not said again.
-pub(super) fn again(argv: impl IntoIterator<Item = String>, with: &[String], used_up: bool) -> Option<String> {
-    let mut argv = argv.into_iter();
-    let mut command: Vec<String> = argv.next().into_iter().collect();
+/// of jobs, so that it goes on with all that is left, and no deadline that has passed. Secrets never stand in arguments. None
+/// where it reads a manifest from standard input, which has been read, or holds what no terminal shows as it is. `with`: flags
+/// and values that every command needs. `most`: a limit of the batch that takes the place of the one that was said.
+pub(super) fn again(
+    argv: impl IntoIterator<Item = OsString>,
+    with: &[String],
+    most: Option<Sats>,
+    now: UnixMs,
+) -> Option<String> {
+    let mut argv = argv.into_iter().map(|word| word.into_string().ok());
+    let mut command: Vec<String> = argv.next().into_iter().collect::<Option<_>>()?;
     while let Some(word) = argv.next() {
+        let word = word?;
         if word == "-" {
             return None;
         }
@@ -28,25 +40,34 @@ pub(super) fn again(argv: impl IntoIterator<Item = String>, with: &[String], use
         if SWITCHES.contains(&flag) {
             continue;
         }
-        if WORDS.contains(&flag) || CHOICE.contains(&flag) || (used_up && flag == "--max-sats") {
+        if WORDS.contains(&flag) || CHOICE.contains(&flag) || (most.is_some() && flag == "--max-sats") {
             if value.is_none() {
                 argv.next();
             }
             continue;
         }
-        if flag == "--duplicates" {
-            let value = value.or_else(|| argv.next()).unwrap_or_default();
-            if value != "buy" {
-                command.push(format!("--duplicates={value}"));
+        if flag == "--duplicates" || flag == "--deadline" {
+            let value = value.or_else(|| argv.next().flatten()).unwrap_or_default();
+            if !(flag == "--duplicates" && value == "buy" || flag == "--deadline" && has_passed(&value, now)) {
+                command.push(format!("{flag}={value}"));
             }
             continue;
         }
         command.push(word);
     }
+    command.extend(most.map(|most| format!("--max-sats={}", most.get())));
     let absent = |flag: &String| !command.iter().any(|word| word == flag || word.starts_with(&format!("{flag}=")));
     let more: Vec<String> = with.chunks(2).filter(|pair| pair.first().is_some_and(absent)).flatten().cloned().collect();
     command.extend(more);
     Some(command.iter().map(|word| shell(word)).collect::<Vec<_>>().join(" "))
+}
+
+/// Whether that is a point in time, and lies behind us: the same command would be refused.
+fn has_passed(deadline: &str, now: UnixMs) -> bool {
+    match deadline.parse() {
+        Ok(Deadline::At(at)) => at.as_millisecond() <= now.0,
+        Ok(Deadline::In(_) | Deadline::Clock(_)) | Err(_) => false,
+    }
 }
 
 #[cfg(test)]
@@ -54,7 +75,12 @@ mod tests {
     use super::*;
 
     fn said(line: &str) -> Option<String> {
-        again(line.split(' ').map(str::to_owned), &["--ledger".to_owned(), "/a b/l.db".to_owned()], false)
+        said_with(line, None)
+    }
+
+    fn said_with(line: &str, most: Option<Sats>) -> Option<String> {
+        let with = ["--ledger".to_owned(), "/a b/l.db".to_owned()];
+        again(line.split(' ').map(OsString::from), &with, most, UnixMs(1_790_000_000_000))
     }
 
     #[test]
@@ -69,8 +95,27 @@ mod tests {
         ] {
             assert_eq!(said(line).unwrap(), expected, "{line}");
         }
-        let used_up = again("x run j.toml --max-sats 5 --partial".split(' ').map(str::to_owned), &[], true);
-        assert_eq!(used_up.as_deref(), Some("x run j.toml --partial"));
+        for (line, expected) in [
+            ("x run j --max-sats 5 --partial --ledger l", "x run j --partial --ledger l --max-sats=1234"),
+            ("x run j --max-sats=5 --ledger l", "x run j --ledger l --max-sats=1234"),
+            ("x run j --ledger l", "x run j --ledger l --max-sats=1234"),
+        ] {
+            assert_eq!(said_with(line, Some(Sats::new(1_234))).unwrap(), expected, "{line}");
+        }
+        for (line, expected) in [
+            ("x run j --deadline 2h --ledger l", "x run j --deadline=2h --ledger l"),
+            ("x run j --deadline=06:30 --ledger l", "x run j --deadline=06:30 --ledger l"),
+            ("x run j --deadline 2026-01-01T00:00:00Z --ledger l", "x run j --ledger l"),
+            (
+                "x run j --deadline 2126-01-01T00:00:00Z --ledger l",
+                "x run j --deadline=2126-01-01T00:00:00Z --ledger l",
+            ),
+        ] {
+            assert_eq!(said(line).unwrap(), expected, "{line}");
+        }
+        use std::os::unix::ffi::OsStringExt;
+        let unprintable = ["x".into(), "run".into(), OsString::from_vec(b"gr\xf6sse.csv".to_vec())];
+        assert_eq!(again(unprintable, &[], None, UnixMs(0)), None, "and no panic");
         assert_eq!(said("x run - --batch june"), None, "standard input has been read");
     }
 }

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::command::command;
+use crate::command::node_command;
 use crate::harmless::write_json;
 use crate::l402::PaymentHash;
 use crate::ledger::sqlite::{AuditRow, Books};
@@ -153,7 +153,7 @@ fn of_invoice(refund: &RefundRow, state: InvoiceState) -> Verdict {
         (InvoiceState::Settled { .. }, RefundStanding::Offered | RefundStanding::Invoiced) => {
             Verdict::Differs(format!(
                 "the node has received its refund, and the ledger does not know that yet: `{}`",
-                command("refunds claim --all")
+                node_command("refunds claim --all")
             ))
         }
         (InvoiceState::Settled { .. }, RefundStanding::Expired) => {
@@ -174,7 +174,7 @@ fn of_listed(row: &AuditRow, listed: &Listed) -> Verdict {
         (ListedStatus::Settled, Standing::Posted) => same_amounts(row, listed),
         (ListedStatus::Settled, Standing::Paid | Standing::Open) => Verdict::Differs(format!(
             "the node has settled it, and the ledger does not know that yet: `{}`",
-            command("recover --all")
+            node_command("recover --all")
         )),
         (ListedStatus::Settled, Standing::Dead) => {
             Verdict::Differs("the node has settled it, and the ledger holds that it never can be".to_owned())

@@ -56,6 +56,7 @@ pub struct Target {
 /// Limits of those who stand above the manifest (flags, variables) and below it (the configuration file).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LimitLayers {
+    pub(super) flags: Limits,
     pub(super) above: Limits,
     pub(super) below: Limits,
 }
@@ -77,6 +78,11 @@ impl LimitLayers {
     /// The limits in force: of all sources the tightest, value by value; the time zone by precedence.
     #[must_use]
     pub fn with_manifest(&self, manifest: &Limits) -> Limits {
+        tightest(&self.flags, &self.without_flags(manifest))
+    }
+
+    /// The same, but for the flags.
+    pub(super) fn without_flags(&self, manifest: &Limits) -> Limits {
         tightest(&tightest(&self.above, manifest), &self.below)
     }
 }

@@ -284,7 +284,7 @@ const fn of_unspent(reason: Reason, otherwise: ExitCode) -> ExitCode {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::cli) mod tests {
     use super::*;
     use crate::money::Msat;
 
@@ -299,7 +299,7 @@ mod tests {
     }
 
     /// Every state with every reason that can stand there, and the code that such a job alone brings about.
-    const TABLE: &[(JobState, &[Reason], ExitCode)] = &[
+    pub(in crate::cli) const TABLE: &[(JobState, &[Reason], ExitCode)] = &[
         (
             JobState::Pending,
             &[

@@ -52,6 +52,7 @@ pub use flags::{
 };
 pub use layer::{CertSource, Layer, MacaroonSource, Secret};
 pub use node::Found;
+pub use run::Advice;
 pub use values::{Deadline, Format, ManifestFormat, Pair};
 
 use args::{CatalogCommand, Cli, Command, ConfigCommand, LedgerCommand, RefundsCommand};

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
+use crate::command::absolute;
 use crate::loopback::is_loopback;
 use crate::payer::{CERTIFICATE_BYTES_MAX, LndOptions, LndPayer, Macaroon, certificate_pem};
 
@@ -50,6 +51,29 @@ pub(super) struct Connected {
     pub(super) found: Option<String>,
     /// What should be mended about its papers.
     pub(super) warnings: Vec<String>,
+}
+
+/// The flags and values that name the node so, for a command that is printed. What holds a secret is left out: the variable that
+/// said it says it again.
+pub(super) fn flags(layer: &Layer) -> Vec<String> {
+    let path = |path: &PathBuf| absolute(path);
+    let url = layer.lnd_url.as_ref().filter(|url| place(url) == url.as_str().trim_end_matches('/'));
+    let macaroon = layer.lnd_macaroon.as_ref().and_then(|macaroon| match macaroon {
+        MacaroonSource::File(file) => Some(path(file)),
+        MacaroonSource::Pasted | MacaroonSource::Text(_) | MacaroonSource::Command(_) => None,
+    });
+    let cert = layer.lnd_cert.as_ref().and_then(|cert| match cert {
+        CertSource::File(file) => Some(path(file)),
+        CertSource::Text(_) | CertSource::Command(_) => None,
+    });
+    let named = [
+        ("--lnd-url", url.map(place)),
+        ("--lnd-macaroon-file", macaroon),
+        ("--lnd-cert-file", cert),
+        ("--lnd-dir", layer.lnd_dir.as_ref().map(path)),
+        ("--lnd-network", layer.lnd_network.clone()),
+    ];
+    named.into_iter().filter_map(|(flag, value)| Some([flag.to_owned(), value?])).flatten().collect()
 }
 
 /// The node, where one is named or lnd's own folder is where it usually is.

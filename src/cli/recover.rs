@@ -13,8 +13,8 @@ use crate::time::UnixMs;
 use super::config::{Output, Pace, RecoverOptions};
 use super::exit::{self, Findings};
 use super::run::{
-    Carried, Ending, Files, Filing, LeftOut, Reporter, Session, Work, World, check_papers, destination, gap_words,
-    jobs_to_buy, settings, tell, tell_broken, to_buy_words,
+    Carried, Ended, Ending, Files, Filing, LeftOut, Reporter, Session, Work, World, check_papers, destination,
+    gap_words, jobs_to_buy, settings, tell, tell_broken, to_buy_words,
 };
 use super::{ExitCode, Failure, Format, target, terminal};
 
@@ -167,7 +167,12 @@ async fn carry_through(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporte
     if let Some(why) = &no_files {
         reporter.warn(why.clone());
     }
+    let ended = match &work {
+        Work::OneRound(_) | Work::Recover(_) | Work::Buy(..) => Ended::Recovery,
+        Work::Claim(..) | Work::Download(_) => Ended::Part,
+    };
     let mut session = Session::open(ledger, &batch.name)?;
+    let before = Some(session.books.counts(batch.key)?);
     if let Some(gap) = gap_words(&session.books)? {
         reporter.warn(gap);
     }
@@ -198,8 +203,8 @@ async fn carry_through(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporte
         refused: None,
         began,
         play: false,
-        buys: false,
-        chosen: false,
+        ended,
+        before: before.as_ref(),
         left_out: LeftOut::default(),
     };
     tell(&session.books, &ending, reporter)

@@ -364,12 +364,18 @@ impl Config {
 
     /// Lays the flags over variables and file. Limits keep apart what stands above the manifest and what below.
     fn lay(self, flags: Layer) -> (Laid, LimitLayers) {
+        let limits = LimitLayers {
+            flags: flags.limits.clone(),
+            above: self.variables.limits.clone(),
+            below: self.file.limits.clone(),
+        };
         let above = flags.over(self.variables);
-        let limits = LimitLayers { above: above.limits.clone(), below: self.file.limits.clone() };
+        let node = node::flags(&above);
         let laid = Laid {
             layer: above.over(self.file),
             environment: self.environment,
             named_config: self.file_path.filter(|_| self.is_named),
+            node,
         };
         (laid, limits)
     }
@@ -381,6 +387,8 @@ struct Laid {
     environment: Environment,
     /// The configuration file, where it was named.
     named_config: Option<PathBuf>,
+    /// The flags that name the node as flags and variables do: the configuration file is there for every command.
+    node: Vec<String>,
 }
 
 impl Laid {
@@ -399,6 +407,7 @@ impl Laid {
             carry(
                 Some(&ledger).filter(|ledger| usual.as_ref() != Some(ledger)).map(PathBuf::as_path),
                 self.named_config.as_deref(),
+                self.node.clone(),
             );
         }
         Ok(ledger)

@@ -1,6 +1,6 @@
 //! `resolve`: a person decides what no run can: recorded with a note, and never against what the node says.
 
-use crate::command::command;
+use crate::command::{command, node_command, shell};
 use crate::harmless::harmless;
 use crate::ledger::sqlite::{Batch, Books, Decided, Decision, Reopened, Reopening, Undecided};
 use crate::ledger::{DeadProof, JobState, TakeId};
@@ -30,7 +30,7 @@ pub(super) fn execute(options: &ResolveOptions) -> Result<ExitCode, Failure> {
         (_, gap) => gap.iter().for_each(|gap| terminal::say(&format!("note: {gap}\n"))),
     }
     match options.word {
-        ResolveWord::Decide(decision) => decide(options, decision, &mut session.books, &job),
+        ResolveWord::Decide(decision) => decide(options, &batch.name, decision, &mut session.books, &job),
         ResolveWord::Reopen(word) => reopen(options, word, &mut session.books, &job),
         ResolveWord::Keep => keep(options, &mut session.books, &job),
     }
@@ -78,19 +78,20 @@ fn reopen(options: &ResolveOptions, word: Reopening, books: &mut Books, job: &Un
 
 fn decide(
     options: &ResolveOptions,
+    batch: &str,
     decision: Decision,
     books: &mut Books,
     job: &Undecided,
 ) -> Result<ExitCode, Failure> {
     let (heard, proof) = heard(options, books, job)?;
     match books.decide(SystemClock.now(), job.job, decision, &options.note, &heard, proof)? {
-        Decided::Recorded => say(&format!("{}: {}; {}", options.job, told(decision, job.state), heard)),
+        Decided::Recorded => say(&format!("{}: {}; {}", options.job, told(batch, decision, job.state), heard)),
         Decided::Refused(state) => Err(Failure::Usage(refusal(&options.job, decision, state))),
         Decided::TooEarly(until) => Err(Failure::Usage(format!(
             "{heard}, and the payment of {} may still settle until {until}: nothing was decided; `{}` may settle it by itself, \
              the node that was asked to pay can say that it never will, and after that time your word alone counts",
             options.job,
-            command("recover --all"),
+            node_command("recover --all"),
         ))),
     }
 }
@@ -121,22 +122,25 @@ fn named(books: &Books, batch: &Batch, typed: &str) -> Result<Named, Failure> {
     if takes < id.take { Err(missing()) } else { Ok(Named { replaced: id.take < takes, id }) }
 }
 
-const fn told(decision: Decision, state: JobState) -> &'static str {
-    match decision {
+fn told(batch: &str, decision: Decision, state: JobState) -> String {
+    let refund = || {
+        format!(
+            "its refund is looked for where it was claimed, and not claimed any more where it was not: `{}` shows its link",
+            command(&format!("refunds list --batch {} --proof", shell(batch)))
+        )
+    };
+    let words = match decision {
         Decision::Lost if matches!(state, JobState::Refunded) => "left at that; what came back stays what it is",
         Decision::Rebuy if matches!(state, JobState::Refunded) => "the next run buys it once more",
-        Decision::Lost if matches!(state, JobState::RefundOffered) => {
-            "taken as lost; its refund is looked for where it was claimed, and not claimed any more where it was not: \
-             `refunds list --proof` shows its link"
-        }
+        Decision::Lost if matches!(state, JobState::RefundOffered) => return format!("taken as lost; {}", refund()),
         Decision::Rebuy if matches!(state, JobState::RefundOffered) => {
-            "taken as lost, and the next run buys it once more; its refund is looked for where it was claimed, and not \
-             claimed any more where it was not: `refunds list --proof` shows its link"
+            return format!("taken as lost, and the next run buys it once more; {}", refund());
         }
         Decision::Unpaid => "taken as not paid; what was held for it is free again, and the next run may buy it",
         Decision::Lost => "taken as lost; what was held or paid for it stays used",
         Decision::Rebuy => "taken as lost, and the next run buys it once more",
-    }
+    };
+    words.to_owned()
 }
 
 fn refusal(id: &str, decision: Decision, state: JobState) -> String {
@@ -147,7 +151,7 @@ fn refusal(id: &str, decision: Decision, state: JobState) -> String {
         ),
         Decision::Lost | Decision::Rebuy => format!(
             "the job {id} is {state}: nothing was decided{}",
-            if state == "delivered" {
+            if matches!(state, "delivered" | "downloaded") {
                 "; to buy it once more is a word of its own, which `run --help` tells"
             } else {
                 ""
@@ -167,7 +171,7 @@ fn heard(options: &ResolveOptions, books: &Books, job: &Undecided) -> Result<(St
         Ok(Evidence::Unproven(words)) => Ok((words, None)),
         Ok(Evidence::Contradicts(what)) => Err(Failure::Usage(format!(
             "the node says that the payment {what}: nothing was decided; `{}` goes on with it",
-            command("recover --all")
+            node_command("recover --all")
         ))),
         // Nobody named that node: a person's decision does not depend on it.
         Err(problem) if options.node.as_ref().is_some_and(NodeOptions::is_found_only) => {
@@ -184,9 +188,12 @@ mod tests {
     #[test]
     fn whoever_gives_up_a_refund_is_told_what_becomes_of_it() {
         for decision in [Decision::Lost, Decision::Rebuy] {
-            assert!(told(decision, JobState::RefundOffered).contains("refunds list --proof"), "{decision:?}");
-            assert!(!told(decision, JobState::Paid).contains("refund"), "{decision:?}");
+            assert!(
+                told("june", decision, JobState::RefundOffered).contains("refunds list --batch june --proof`"),
+                "{decision:?}"
+            );
+            assert!(!told("june", decision, JobState::Paid).contains("refund"), "{decision:?}");
         }
-        assert!(told(Decision::Rebuy, JobState::RefundOffered).contains("the next run buys it once more"));
+        assert!(told("june", Decision::Rebuy, JobState::RefundOffered).contains("the next run buys it once more"));
     }
 }

@@ -149,10 +149,15 @@ impl Feed {
         self.blocks.notify_one();
     }
 
+    /// Why a file could not be written, where that is so.
+    pub fn blocked(&self) -> Option<String> {
+        self.blocked.borrow().clone()
+    }
+
     /// Returns once a file could not be written, and says why: buying has to wait.
     pub async fn until_blocked(&self) -> String {
         loop {
-            if let Some(words) = self.blocked.borrow().clone() {
+            if let Some(words) = self.blocked() {
                 return words;
             }
             self.blocks.notified().await;

@@ -21,7 +21,7 @@ use crate::time::UnixMs;
 use super::csv_out::{Cells, Dialect, Rows};
 use super::format::{FORMAT_VERSION, Format};
 use super::steps::command_about;
-use super::words::{is_without_file, refunded_words, sats, state_words, whole_line};
+use super::words::{held_words, is_without_file, refunded_words, sats, state_words, whole_line};
 use job::{takes_json, write_job};
 pub use waiting::OpenPayments;
 use waiting::{Waiting, payment_json};
@@ -161,7 +161,7 @@ fn write_counts(out: &mut dyn Write, head: &StatusHead, counts: &Counts) -> io::
         writeln!(out, "{:<14}  {}", "refunded", refunded_words(counts.refunded, counts.net_spent()))?;
     }
     if counts.held > Msat::ZERO {
-        writeln!(out, "{:<14}  {} sats for payments that are not settled", "held", sats(counts.held))?;
+        writeln!(out, "{:<14}  {}", "held", held_words(counts.held))?;
     }
     match counts.to_buy_worst_case {
         Msat::ZERO => Ok(()),

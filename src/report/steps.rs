@@ -1,6 +1,6 @@
 //! What happens next with a job, and what a person types about it: the same words in every view.
 
-use crate::command::{command, shell};
+use crate::command::{command, node_command, shell};
 use crate::ledger::{JobState, KNOWN_BY_RECEIPT, Next, PaymentRow, Reason, ResultRow};
 
 /// The one command that brings a job on, or shows all that a person needs to decide; none where the job only has to be
@@ -11,12 +11,14 @@ pub fn command_about(batch: &str, id: &str, state: JobState, reason: Reason) -> 
     match (state, Next::of(state, reason)) {
         (_, Next::None) | (JobState::Pending | JobState::Failed | JobState::Refused, Next::Rerun) => None,
         (JobState::Delivered, Next::Rerun) => Some(command(&format!("download --batch {batch}"))),
-        (JobState::RefundOffered, Next::Rerun) => Some(command(&format!("refunds claim --batch {batch} --job {job}"))),
+        (JobState::RefundOffered, Next::Rerun) => {
+            Some(node_command(&format!("refunds claim --batch {batch} --job {job}")))
+        }
         (JobState::Lost | JobState::RefundOffered, _) => {
             Some(command(&format!("status --batch {batch} --job {job} --proof")))
         }
         (_, Next::Person) => Some(command(&format!("status --batch {batch} --job {job}"))),
-        (_, Next::Rerun) => Some(command(&format!("recover --batch {batch}"))),
+        (_, Next::Rerun) => Some(node_command(&format!("recover --batch {batch}"))),
     }
 }
 
@@ -25,8 +27,9 @@ pub fn command_about(batch: &str, id: &str, state: JobState, reason: Reason) -> 
 pub(super) fn choices(batch: &str, row: &ResultRow) -> Vec<(&'static str, String)> {
     let (state, reason) = (row.state, row.reason);
     let (batch, job, take) = (shell(batch), shell(&row.id), shell(&format!("{}@{}", row.id, row.take)));
-    let recover = || command(&format!("recover --batch {batch}"));
-    let resolve = |decision: &str| command(&format!("resolve --batch {batch} --job {take} --as {decision} --note WHY"));
+    let recover = || node_command(&format!("recover --batch {batch}"));
+    let resolve =
+        |decision: &str| node_command(&format!("resolve --batch {batch} --job {take} --as {decision} --note WHY"));
     let prove = || command(&format!("status --batch {batch} --job {job} --proof"));
     let lost = ("to give it up", resolve("lost"));
     let rebuy = ("to give it up and pay once more", resolve("rebuy"));
@@ -42,7 +45,7 @@ pub(super) fn choices(batch: &str, row: &ResultRow) -> Vec<(&'static str, String
         }
         JobState::Paid => vec![("to offer it again", recover()), ("to complain", prove()), lost, rebuy],
         JobState::RefundOffered => {
-            let claim = command(&format!("refunds claim --batch {batch} --job {job}"));
+            let claim = node_command(&format!("refunds claim --batch {batch} --job {job}"));
             vec![("to claim it", claim), ("to complain, or to claim it by hand", prove()), lost, rebuy]
         }
         JobState::Refunded if reason == Reason::Decided => vec![("to pay once more", resolve("rebuy"))],

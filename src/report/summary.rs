@@ -2,12 +2,13 @@
 
 use std::fmt::Write;
 
+use crate::command::{command, shell};
 use crate::event::{EndCount, RunEnded};
 use crate::harmless::harmless;
 use crate::ledger::{JobState, Next, Reason};
 use crate::money::{Msat, counted, thousands};
 
-use super::words::{duration, refunded_words, sats, state_words, whole_line};
+use super::words::{duration, held_words, refunded_words, sats, state_words, whole_line};
 
 /// Jobs that are listed by name; the rest is counted.
 const JOBS_LISTED_MAX: usize = 20;
@@ -75,13 +76,25 @@ fn rows(ended: &RunEnded) -> Vec<(&'static str, String)> {
         rows.push(("refunded", refunded_words(ended.refunded_msat, net)));
     }
     if ended.held_msat > Msat::ZERO {
-        rows.push(("held", format!("{} sats for payments that are not settled", sats(ended.held_msat))));
+        rows.push(("held", held_words(ended.held_msat)));
     }
-    rows.push(("took", duration(ended.elapsed_ms)));
+    rows.push(this_run(ended));
     for (label, path) in [("results", &ended.results), ("receipts", &ended.receipts)] {
         rows.extend(path.as_deref().map(|path| (label, whole_line(path))));
     }
     rows
+}
+
+/// How long it took; and what it spent, where earlier runs have spent something too.
+fn this_run(ended: &RunEnded) -> (&'static str, String) {
+    let took = duration(ended.elapsed_ms);
+    match (ended.run_spent_msat, ended.run_fees_msat) {
+        (Some(spent), Some(fees)) if (spent, fees) != (ended.spent_msat, ended.fees_msat) => {
+            let text = format!("{} sats of that, plus {} sats routing fees, in {took}", sats(spent), sats(fees));
+            ("this run", text)
+        }
+        _ => ("took", took),
+    }
 }
 
 /// How many of the delivered are files; none where no file was ever asked for.
@@ -119,7 +132,8 @@ pub(super) fn next_steps(ended: &RunEnded) -> Vec<String> {
     let all: u64 = ended.counts.iter().filter(|c| Next::of(c.state, c.reason) == Next::Person).map(|c| c.jobs).sum();
     let more = all.saturating_sub(listed.len() as u64);
     if more > 0 && !listed.is_empty() {
-        lines.push(format!("needs you  and {} more; `status` lists them", thousands(more)));
+        let status = command(&format!("status --batch {}", shell(&ended.batch)));
+        lines.push(format!("needs you  and {} more; `{}` lists them", thousands(more), whole_line(&status)));
     }
     lines.extend(ended.advice.iter().map(|advice| format!("next       {}", whole_line(advice))));
     lines
@@ -144,6 +158,8 @@ mod tests {
             planned_msat: Msat::new(11_450_000),
             spent_msat: Msat::new(11_450_000),
             fees_msat: Msat::ZERO,
+            run_spent_msat: Some(Msat::new(11_450_000)),
+            run_fees_msat: Some(Msat::ZERO),
             refunded_msat: Msat::ZERO,
             held_msat: Msat::ZERO,
             elapsed_ms: 42_000,

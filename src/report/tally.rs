@@ -121,7 +121,7 @@ impl Tally {
         };
         let states = self.states();
         let states = if states.is_empty() { states } else { format!(" ({states})") };
-        format!("{progress}{states}, {} spent", self.money())
+        format!("this run: {progress}{states}, {} spent", self.money())
     }
 }
 
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(tally.to_do, Some(7));
         assert_eq!(
             tally.line(),
-            "3 of 7 jobs at their end (1 in doubt, 1 delivered, 1 refused, 1 failed), 550 of 3,300 sats spent"
+            "this run: 3 of 7 jobs at their end (1 in doubt, 1 delivered, 1 refused, 1 failed), 550 of 3,300 sats spent"
         );
     }
 

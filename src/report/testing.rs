@@ -169,6 +169,7 @@ pub(super) fn ended() -> RunEnded {
     let count = |state, reason, jobs| EndCount { state, reason, jobs };
     RunEnded {
         exit_code: 5,
+        batch: "june-trailers".into(),
         counts: vec![
             count(JobState::Pending, Reason::None, 1_200),
             count(JobState::InDoubt, Reason::PaymentUnknown, 1),
@@ -183,6 +184,8 @@ pub(super) fn ended() -> RunEnded {
         planned_msat: Msat::new(11_450_000),
         spent_msat: Msat::new(8_250_000),
         fees_msat: Msat::new(8_001),
+        run_spent_msat: Some(Msat::new(2_750_000)),
+        run_fees_msat: Some(Msat::new(3_001)),
         refunded_msat: Msat::new(550_000),
         held_msat: Msat::new(553_250),
         elapsed_ms: 192_400,

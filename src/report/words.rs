@@ -45,6 +45,11 @@ pub(super) fn refunded_words(refunded: Msat, net: Msat) -> String {
     format!("{} sats came back: {} sats spent on balance", sats(refunded), sats(net))
 }
 
+/// `554 sats for payments whose end or fee the node has not told so far`
+pub(super) fn held_words(held: Msat) -> String {
+    format!("{} sats for payments whose end or fee the node has not told so far", sats(held))
+}
+
 /// A state as people read it.
 pub(super) const fn state_words(state: JobState) -> &'static str {
     match state {

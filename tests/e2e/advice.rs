@@ -19,7 +19,7 @@ fn a_recovery_with_nothing_open_is_done_and_says_what_is_not_bought() {
             .run(line)
             .with(0)
             .saying("1 job is not bought yet, and this command buys nothing")
-            .saying("--batch jobs`");
+            .saying("--batch jobs --lnd-url ");
     }
     assert_eq!(sandbox.books().settled().len(), 1, "a recovery buys nothing");
     client.run("run jobs.toml").with(4);

@@ -56,6 +56,8 @@ mod manifests;
 #[cfg(test)]
 mod merge;
 #[cfg(test)]
+mod nexts;
+#[cfg(test)]
 mod node;
 #[cfg(test)]
 mod patience;

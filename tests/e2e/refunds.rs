@@ -78,7 +78,7 @@ fn a_refund_comes_back_in_the_run() {
     assert_eq!(books.balance_msat, before + PRICE_MSAT - books.spent_msat());
     assert_eq!((books.invoices.len(), books.refunds.len()), (1, 1), "{books:?}");
     // Running again buys nothing and claims nothing.
-    case.run().with(4).saying("what was refunded is not bought again by itself").not_saying("--retake");
+    case.run().with(4).saying("1 job is refunded, and nothing is bought again by itself").not_saying("--retake");
     let again = case.sandbox.books();
     assert_eq!((again.sales.len(), again.invoices.len()), (books.sales.len(), 1), "{again:?}");
     case.client.asks_node("audit").with(0).saying("1 as at the node: 1,350 sats came back");

@@ -71,6 +71,8 @@ pub(in crate::cli) struct Carried {
     pub(in crate::cli) stopped: Option<Stopped>,
     /// What it was allowed to spend.
     pub(in crate::cli) budget: Budget,
+    /// Why nothing more was bought for the sake of the files, where that is so.
+    pub(in crate::cli) unkept: Option<String>,
     /// Results and receipts, where there are any, are as the ledger is.
     pub(in crate::cli) files_whole: bool,
 }
@@ -132,7 +134,8 @@ pub(super) async fn carry_out(books: Books, how: &How<'_>, work: Work) -> Result
                 books.explain_undownloaded(batch)?;
             }
             let (stopped, budget) = (how.world.signals.stopped(), how.settings.budget.clone());
-            Ok((books, Carried { outcome, fetched, stopped, budget, files_whole: true }))
+            let unkept = feed.blocked().filter(|_| buys);
+            Ok((books, Carried { outcome, fetched, stopped, budget, unkept, files_whole: true }))
         }
         Err(RunError::Ledger(error)) => Err(Failure::Ledger(error)),
         Err(error @ RunError::Defect(_)) => Err(Failure::Internal(error.to_string())),
@@ -180,7 +183,9 @@ fn listening(result: std::io::Result<()>) -> String {
 async fn while_files_can_be_kept(feed: &Feed, buys: bool, reporter: &Reporter, controller: &Controller) {
     let words = feed.until_blocked().await;
     if buys {
-        reporter.hear(&Event::Paused { cause: format!("{words}; nothing more is bought in this run") });
+        reporter.hear(&Event::Paused {
+            cause: format!("a file cannot be kept: {words}; nothing more is bought in this run"),
+        });
         controller.stop_buying();
     }
     std::future::pending().await

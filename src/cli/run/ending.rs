@@ -1,22 +1,23 @@
 //! The end of a run: what the ledger says became of the jobs, the exit code, and what to do next.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use crate::cli::again::again;
 use crate::cli::exit::{self, Findings};
 use crate::cli::{ExitCode, Failure, Format, Signal, terminal};
-use crate::command::{carried, command, shell};
+use crate::command::carried;
 use crate::event::{EndCount, Event, Listener, NeedsPerson, RunEnded};
 use crate::ledger::sqlite::{Batch, Books, OpenMode};
 use crate::ledger::{Counts, JobState, Next, Reason, ResultRow, StateCount};
-use crate::money::counted;
+use crate::money::Msat;
 use crate::report::{command_about, summary};
 use crate::run::signals::Stopped;
-use crate::run::{Budget, Clock, DrainCause, SystemClock, Whose};
+use crate::run::{Clock, DrainCause, SystemClock};
 use crate::time::UnixMs;
 
+use super::advice::{Ended, Facts};
 use super::carry::Carried;
-use super::duplicates::unknown_words;
 use super::reporter::Reporter;
 use super::words::LeftOut;
 
@@ -61,10 +62,10 @@ pub(in crate::cli) struct Ending<'a> {
     pub(in crate::cli) began: UnixMs,
     /// It was for play money.
     pub(in crate::cli) play: bool,
-    /// It buys: a recovery does not.
-    pub(in crate::cli) buys: bool,
-    /// It was to buy only some of the jobs.
-    pub(in crate::cli) chosen: bool,
+    /// What has ended.
+    pub(in crate::cli) ended: Ended,
+    /// How its batch stood before, where it is not a new one.
+    pub(in crate::cli) before: Option<&'a Counts>,
     /// What it did not do of what was asked.
     pub(in crate::cli) left_out: LeftOut,
 }
@@ -74,7 +75,10 @@ pub(in crate::cli) fn tell(books: &Books, ending: &Ending<'_>, reporter: &Report
     let batch = ending.batch;
     let counts = books.counts(batch.key)?;
     // What only a run can bring on is no unfinished work of a command that buys nothing.
-    let judged = if ending.buys { counts.clone() } else { exit::without_unbought(&counts) };
+    let judged = match ending.ended {
+        Ended::Run(_) => counts.clone(),
+        Ended::Recovery | Ended::Part => exit::without_unbought(&counts),
+    };
     let code = match ending.refused {
         None => {
             let met = findings(&judged, ending.carried);
@@ -84,13 +88,16 @@ pub(in crate::cli) fn tell(books: &Books, ending: &Ending<'_>, reporter: &Report
         Some(failure) => refused_code(&judged, failure),
     };
     let outputs = &batch.remembered.outputs;
+    let (needs_person, first) = needs_person(books, batch)?;
     let ended = RunEnded {
-        needs_person: needs_person(books, batch)?,
-        advice: advice(books, &counts, ending, code)?,
+        needs_person,
+        advice: advice(books, &counts, first, ending, code)?,
         error: ending.refused.map(ToString::to_string),
         results: outputs.results.clone().filter(|_| outputs.results_written),
         receipts: outputs.receipts.clone().filter(|_| outputs.receipts_written),
-        ..end(&counts, code, ending.began)
+        run_spent_msat: Some(since(counts.spent, ending.before.map(|before| before.spent))),
+        run_fees_msat: Some(since(counts.fees, ending.before.map(|before| before.fees))),
+        ..end(&batch.name, &counts, code, ending.began)
     };
     let text = summary(&ended);
     reporter.hear(&Event::RunEnded(Box::new(ended)));
@@ -105,6 +112,11 @@ pub(in crate::cli) fn tell(books: &Books, ending: &Ending<'_>, reporter: &Report
     Ok(code)
 }
 
+/// What was added to what there was.
+fn since(now: Msat, before: Option<Msat>) -> Msat {
+    now.checked_sub(before.unwrap_or(Msat::ZERO)).unwrap_or(Msat::ZERO)
+}
+
 /// Tells whoever listens that a run which had begun ends with an error: the stream of events has its last line.
 pub(in crate::cli) fn tell_broken(ledger: &Path, batch: &str, failure: &Failure, began: UnixMs, reporter: &Reporter) {
     let counts = || {
@@ -113,17 +125,18 @@ pub(in crate::cli) fn tell_broken(ledger: &Path, batch: &str, failure: &Failure,
     };
     // A ledger that cannot be read counts nothing; the error says why.
     let counts = if ledger.exists() { counts().unwrap_or_default() } else { Counts::default() };
-    let ended = RunEnded { error: Some(failure.to_string()), ..end(&counts, failure.code(), began) };
+    let ended = RunEnded { error: Some(failure.to_string()), ..end(batch, &counts, failure.code(), began) };
     reporter.hear(&Event::RunEnded(Box::new(ended)));
 }
 
 /// The end of a run that was not to touch anything.
-pub(super) fn untouched(counts: &Counts, code: ExitCode, began: UnixMs) -> Event {
-    Event::RunEnded(Box::new(end(counts, code, began)))
+pub(super) fn untouched(batch: &str, counts: &Counts, code: ExitCode, began: UnixMs) -> Event {
+    Event::RunEnded(Box::new(end(batch, counts, code, began)))
 }
 
-fn end(counts: &Counts, code: ExitCode, began: UnixMs) -> RunEnded {
+fn end(batch: &str, counts: &Counts, code: ExitCode, began: UnixMs) -> RunEnded {
     RunEnded {
+        batch: batch.to_owned(),
         exit_code: code.number(),
         counts: counts
             .by_state
@@ -136,6 +149,8 @@ fn end(counts: &Counts, code: ExitCode, began: UnixMs) -> RunEnded {
         refunded_msat: counts.refunded,
         held_msat: counts.held,
         elapsed_ms: u64::try_from(SystemClock.now().since_ms(began)).unwrap_or(0),
+        run_spent_msat: None,
+        run_fees_msat: None,
         needs_person: Vec::new(),
         advice: Vec::new(),
         error: None,
@@ -174,9 +189,14 @@ fn refused_code(counts: &Counts, failure: &Failure) -> ExitCode {
     exit::of_batch(counts, &refused)
 }
 
-fn needs_person(books: &Books, batch: &Batch) -> Result<Vec<NeedsPerson>, Failure> {
-    let mut needs = Vec::new();
+/// The first job of each state and reason.
+type First = HashMap<(JobState, Reason), String>;
+
+/// The jobs that only a person can bring on, and the first job of each kind.
+fn needs_person(books: &Books, batch: &Batch) -> Result<(Vec<NeedsPerson>, First), Failure> {
+    let (mut needs, mut first) = (Vec::new(), First::new());
     let read = books.latest_takes(batch.key, &mut |row: ResultRow| {
+        first.entry((row.state, row.reason)).or_insert_with(|| row.id.clone());
         if row.next == Next::Person && needs.len() < NEEDS_PERSON_MAX {
             let command = command_about(&batch.name, &row.id, row.state, row.reason).unwrap_or_default();
             needs.push(NeedsPerson { job: row.id, reason: row.reason, command });
@@ -184,226 +204,38 @@ fn needs_person(books: &Books, batch: &Batch) -> Result<Vec<NeedsPerson>, Failur
         Ok(())
     })?;
     read.map_err(|error| Failure::Internal(error.to_string()))?;
-    Ok(needs)
+    Ok((needs, first))
 }
 
-/// When a day's or a month's limit lets the rest go on, in the limits' own time zone.
-fn goes_on_at(reason: Reason, budget: &Budget) -> String {
-    let months = reason == Reason::MonthLimit;
-    if !months && reason != Reason::DayLimit {
-        return " until a higher --max-sats".to_owned();
-    }
-    let Some(next) = budget.next_period(SystemClock.now(), months) else { return String::new() };
-    match jiff::Timestamp::from_millisecond(next.0) {
-        Ok(at) => format!(" until {}", at.to_zoned(budget.time_zone.clone()).strftime("%Y-%m-%d %H:%M %Z")),
-        Err(_) => String::new(),
-    }
-}
-
-fn advice(books: &Books, counts: &Counts, ending: &Ending<'_>, code: ExitCode) -> Result<Vec<String>, Failure> {
-    let outcome = &ending.carried.outcome;
-    let mut advice = Vec::new();
-    let status = command(&format!("status --batch {}", shell(&ending.batch.name)));
-    let stands = |state: JobState| counts.jobs(state) > 0;
-    let reason = |wanted: Reason| counts.by_state.iter().any(|count| count.reason == wanted && count.jobs > 0);
-    if let Some((reason, words)) = &outcome.limit_reached {
-        advice.push(format!("{words}; what is left stays pending{}", goes_on_at(*reason, &ending.carried.budget)));
-    }
-    if let Some(cause) = &outcome.node_unusable {
-        advice.push(format!("the node could not be used: {cause}; the same command again once it can"));
-    }
-    for held in outcome.held_back.iter().filter(|held| held.whose != Whose::Named) {
-        advice.push(format!("{}; what is left stays pending", held.words));
-    }
-    if reason(Reason::IdenticalRequest) {
-        advice.push(
-            "a job waits for an identical request of another job, which is still open: the results name that job, and once it \
-             is at its end the same command buys this one"
-                .to_owned(),
-        );
-    }
-    if reason(Reason::PriceChanged) {
-        advice.push(
-            "a price is not the plan's: look whether the new one is right, set it in the manifest's [endpoint.NAME] or \
-             with --catalog FILE, plan, and run again"
-                .to_owned(),
-        );
-    }
-    if reason(Reason::Duplicate) {
-        advice.push(format!(
-            "what is bought already under another id or in another batch, or may be, was left out: `{status}` names each original; \
-                 whoever means to buy it once more says so with --duplicates (see `run --help`)"
-        ));
-    }
-    advice.extend(ending.left_out.stopped.clone());
-    if reason(Reason::Changed) {
-        advice.push(
-            "changed jobs keep what was delivered: put the manifest back as it was, or give the new content an id of its \
-             own, or say that it is to stay so; `status --job ID` has the command"
-                .to_owned(),
-        );
-    }
-    if reason(Reason::KnownByReceipt) {
-        advice.push(format!(
-            "jobs that are known by their receipts alone are paid for, and nothing tells whether the manifest asks for the \
-             same: {}; whoever knows that they may stay as they are says so for each, as `status --job ID` shows",
-            unknown_words()
-        ));
-    }
-    if stands(JobState::InDoubt) {
-        advice.push(
-            format!(
-                "a payment is in doubt: it is never paid anew by itself; `{}` looks again, and `{}` shows what was asked of \
-                 the node and until when it waits",
-                command("recover --all"),
-                status,
-            ),
-        );
-    }
-    if counts.by_state.iter().any(|count| count.state == JobState::Lost && count.reason != Reason::Decided) {
-        advice.push(
-            "paid and lost: `status --job ID --proof` shows all that a complaint needs, and what there is to decide"
-                .to_owned(),
-        );
-    }
-    advice.extend(about_refunds(books, counts, ending.batch)?);
-    advice.extend(about_files(counts, ending));
-    advice.extend(going_on(counts, ending, code));
-    Ok(advice)
-}
-
-/// What to do about refunds that have not come, and about those that have.
-fn about_refunds(books: &Books, counts: &Counts, batch: &Batch) -> Result<Vec<String>, Failure> {
-    let stands = |state: JobState, reasons: &[Reason]| {
-        counts.by_state.iter().any(|count| count.jobs > 0 && count.state == state && reasons.contains(&count.reason))
+fn advice(
+    books: &Books,
+    counts: &Counts,
+    first: First,
+    ending: &Ending<'_>,
+    code: ExitCode,
+) -> Result<Vec<String>, Failure> {
+    let done = ending.carried;
+    let rights = match counts.by_state.iter().any(|count| count.reason == Reason::RefundNotPermitted) {
+        true => books.refunds(Some(ending.batch.key))?.into_iter().find(|it| it.reason == Reason::RefundNotPermitted),
+        false => None,
     };
-    let (name, mut advice) = (shell(&batch.name), Vec::new());
-    if stands(JobState::RefundOffered, &[Reason::RefundOffered, Reason::RefundPending]) {
-        advice.push(format!(
-            "a refund is offered and not here yet: `{}` claims it and looks for it, and so does every run; `{}` shows how \
-             each stands",
-            command(&format!("refunds claim --batch {name}")),
-            command(&format!("refunds list --batch {name}")),
-        ));
-    }
-    if stands(JobState::RefundOffered, &[Reason::RefundNotPermitted]) {
-        let words =
-            books.refunds(Some(batch.key))?.into_iter().find(|refund| refund.reason == Reason::RefundNotPermitted);
-        advice.extend(words.and_then(|refund| refund.words));
-    }
-    if stands(JobState::RefundOffered, &[Reason::RefundFailed, Reason::RefundExpired]) {
-        advice.push(
-            "a refund that was offered cannot be had: `status --job ID --proof` shows all that a complaint needs; then \
-             `resolve --job ID --as lost` leaves it at that"
-                .to_owned(),
-        );
-    }
-    if stands(JobState::Refunded, &[Reason::None, Reason::RefundPartial]) {
-        advice.push(
-            "what was refunded is not bought again by itself: `status --job ID` says what there is to decide"
-                .to_owned(),
-        );
-    }
-    Ok(advice)
-}
-
-/// What brings the files that are not here.
-fn about_files(counts: &Counts, ending: &Ending<'_>) -> Vec<String> {
-    let jobs = |reason: Reason| -> u64 {
-        let of = |count: &&StateCount| count.state == JobState::Delivered && count.reason == reason;
-        counts.by_state.iter().filter(of).map(|count| count.jobs).sum()
+    let facts = Facts {
+        batch: ending.batch,
+        counts,
+        first,
+        outcome: &done.outcome,
+        stopped: ending.left_out.stopped.clone(),
+        budget: &done.budget,
+        unkept: done.unkept.clone(),
+        trouble: done.fetched.as_ref().and_then(|fetched| fetched.trouble.clone()),
+        rights: rights.and_then(|refund| refund.words),
+        files_whole: done.files_whole,
+        ended: ending.ended,
+        play: ending.play,
+        refused: ending.refused.is_some(),
+        code,
+        now: SystemClock.now(),
+        again: &|most| again(std::env::args_os(), carried(), most, SystemClock.now()),
     };
-    let fetched = ending.carried.fetched.clone().unwrap_or_default();
-    let mut advice: Vec<String> =
-        fetched.trouble.into_iter().map(|words| format!("{words}: nothing more was fetched")).collect();
-    let command = command(&format!("download --batch {}", shell(&ending.batch.name)));
-    if ending.play {
-        if jobs(Reason::NotDownloaded) + jobs(Reason::UrlGone) > 0 {
-            advice.push(
-                "what is not downloaded ended with the sandbox; the command `sandbox` keeps one running".to_owned(),
-            );
-        }
-        return advice;
-    }
-    if jobs(Reason::NotDownloaded) > 0 {
-        advice.push(format!(
-            "{} not downloaded yet: the same command, or `{command}`, goes on; URLs may expire, so do not wait for long",
-            are_files(jobs(Reason::NotDownloaded))
-        ));
-    }
-    if jobs(Reason::UrlGone) > 0 {
-        advice.push(format!(
-            "{} not served any more: `{command}` tries once more, `status --job ID --proof` shows what a complaint needs",
-            are_files(jobs(Reason::UrlGone))
-        ));
-    }
-    advice
-}
-
-/// `1 file is`, `2 files are`.
-fn are_files(files: u64) -> String {
-    format!("{} {}", counted(files, "file"), if files == 1 { "is" } else { "are" })
-}
-
-/// How to go on with what is left, unless the refusal says it.
-fn going_on(counts: &Counts, ending: &Ending<'_>, code: ExitCode) -> Vec<String> {
-    let to_buy = jobs_to_buy(counts);
-    let open = counts.jobs(JobState::Running) + counts.jobs(JobState::Paid);
-    let mut words = Vec::new();
-    if ending.refused.is_some() || to_buy + open == 0 {
-        return words;
-    }
-    if ending.play {
-        if code != ExitCode::Done {
-            words.push(
-                "a run with --sandbox begins anew each time; to practise resuming, keep one with the command `sandbox --state \
-                 DIR`, and buy from it as it says"
-                    .to_owned(),
-            );
-        }
-        return words;
-    }
-    let used_up =
-        ending.carried.outcome.limit_reached.as_ref().is_some_and(|(reason, _)| *reason == Reason::BatchLimit);
-    let command = || {
-        again(std::env::args(), carried(), used_up)
-            .unwrap_or_else(|| "the same command, with the same manifest on standard input".to_owned())
-    };
-    match (ending.buys, open) {
-        (false, _) => {
-            if open > 0 {
-                words.push(format!("go on where this command stopped: {}", command()));
-            }
-            words.extend(to_buy_words(ending.batch, to_buy));
-        }
-        (true, _) if code == ExitCode::Done => {}
-        (true, 0) if ending.chosen => words.push(format!("{} left to buy; this buys all: {}", are(to_buy), command())),
-        (true, _) if used_up => words.push(format!("go on, once the batch may cost more: {}", command())),
-        (true, _) => words.push(format!("go on where this run stopped: {}", command())),
-    }
-    words
-}
-
-/// Jobs that the next run buys.
-pub(in crate::cli) fn jobs_to_buy(counts: &Counts) -> u64 {
-    counts.by_state.iter().filter(|count| exit::is_to_buy(count)).map(|count| count.jobs).sum()
-}
-
-/// What a command that buys nothing says of the jobs that are not bought; nothing where there are none.
-pub(in crate::cli) fn to_buy_words(batch: &Batch, jobs: u64) -> Option<String> {
-    let name = shell(&batch.name);
-    let by = match batch.manifest.as_str() {
-        "-" => format!("a run of {name} with its manifest on standard input buys"),
-        manifest => {
-            let run = command(&format!("run {} --batch {name}", shell(manifest)));
-            format!("`{run}`, with the options that it was begun with, buys")
-        }
-    };
-    let them = if jobs == 1 { "it" } else { "them" };
-    (jobs > 0).then(|| format!("{} not bought yet, and this command buys nothing: {by} {them}", are(jobs)))
-}
-
-/// `1 job is`, `2 jobs are`.
-fn are(jobs: u64) -> String {
-    format!("{} {}", counted(jobs, "job"), if jobs == 1 { "is" } else { "are" })
+    Ok(facts.advice().into_iter().map(|(_, words)| words).collect())
 }

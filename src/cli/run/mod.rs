@@ -1,5 +1,6 @@
 //! `run`: recovery first, then the plan, the limits and the questions, then new purchases.
 
+mod advice;
 mod carry;
 mod duplicates;
 mod ending;
@@ -15,10 +16,12 @@ mod trust;
 mod words;
 mod world;
 
+pub use advice::Advice;
+pub(super) use advice::{Bought, Ended, jobs_to_buy, to_buy_words};
 pub(super) use carry::{Carried, Work, settings};
 use duplicates::stopped_words;
 pub(super) use duplicates::{edition, originals, words as duplicate_words};
-pub(super) use ending::{Ending, jobs_to_buy, tell, tell_broken, to_buy_words};
+pub(super) use ending::{Ending, tell, tell_broken};
 pub(super) use files::{Files, STDOUT, check as check_files, laid_out};
 pub(super) use filing::{Filing, check_template, destination};
 pub(super) use papers::{check as check_papers, gap_words, keep_unknown};
@@ -68,6 +71,8 @@ struct Runner<'a> {
     began: UnixMs,
     /// The batch's name, once those who listen have heard of it.
     started: OnceCell<String>,
+    /// How the batch stood before, where the ledger had it.
+    before: OnceCell<Counts>,
 }
 
 impl<'a> Runner<'a> {
@@ -79,6 +84,7 @@ impl<'a> Runner<'a> {
             reporter,
             began: SystemClock.now(),
             started: OnceCell::new(),
+            before: OnceCell::new(),
         })
     }
 
@@ -114,7 +120,7 @@ impl<'a> Runner<'a> {
             // A manifest with errors leaves no trace: not even an empty ledger.
             input::plan(&manifest, &self.options.limits)?;
         }
-        let session = Session::open(&self.world.ledger, &name)?;
+        let session = self.open(&name)?;
         let play = self.world.play.is_some();
         let owner = manifest.path.display().to_string();
         session::check_owner(session.known.as_ref(), &name, &self.options, &owner, play)?;
@@ -127,6 +133,16 @@ impl<'a> Runner<'a> {
             Ok((plan, limits)) => Box::pin(self.run_plan(session, &manifest, &plan, &limits)).await,
             Err(failure) => Err(self.finish_open(session, failure).await),
         }
+    }
+
+    /// The ledger, with the batch's lock held.
+    fn open(&self, name: &str) -> Result<Session, Failure> {
+        let session = Session::open(&self.world.ledger, name)?;
+        if let Some(batch) = &session.known {
+            // A run opens once.
+            let _ = self.before.set(session.books.counts(batch.key)?);
+        }
+        Ok(session)
     }
 
     fn check_papers(&self, books: &Books, known: Option<&Batch>) -> Result<(), Failure> {
@@ -405,14 +421,21 @@ impl<'a> Runner<'a> {
         left_out: LeftOut,
     ) -> Result<ExitCode, Failure> {
         let choice = &self.options.choice;
+        // As its manifest said them last.
+        let manifest = &session.books.limits(batch.key)?;
         let ending = Ending {
             batch,
             carried,
             refused: refused.as_ref(),
             began: self.began,
             play: self.world.play.is_some(),
-            buys: true,
-            chosen: choice.limit.is_some() || !choice.only.is_empty(),
+            ended: Ended::Run(Bought {
+                chosen: choice.limit.is_some() || !choice.only.is_empty(),
+                partial: choice.partial,
+                most: self.options.limits.with_manifest(manifest).max_sats,
+                elsewhere: self.options.limits.without_flags(manifest).max_sats,
+            }),
+            before: self.before.get(),
             left_out,
         };
         let code = tell(&session.books, &ending, &self.reporter)?;
@@ -516,7 +539,7 @@ impl<'a> Runner<'a> {
         if known.is_none() {
             counts.planned = plan.totals().price;
         }
-        self.reporter.hear(&ending::untouched(&counts, code, self.began));
+        self.reporter.hear(&ending::untouched(name, &counts, code, self.began));
         self.reporter.say(&format!(
             "dry run: limits hold, node {} ({}, {}) is ready; no origin was asked, nothing was written, nothing was \
              spent\n",

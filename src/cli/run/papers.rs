@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::Failure;
 use crate::cli::receipts::Receipts;
-use crate::command::{command, shell};
+use crate::command::{command, node_command, shell};
 use crate::l402::PaymentHash;
 use crate::ledger::sqlite::{Batch, Books, Gap};
 use crate::money::counted;
@@ -115,7 +115,7 @@ pub(in crate::cli) fn gap_words(books: &Books) -> Result<Option<String>, Failure
             counted(begun, "payment"),
             hash.hex(),
             merging(Path::new("FILE")),
-            command("audit"),
+            node_command("audit"),
             merging(&mark),
         ),
     }))

@@ -106,11 +106,14 @@ pub(super) async fn confirm(
         (true, true) => Ok(()),
         (true, false) if play || limits.max_sats.is_some() => Ok(()),
         (true, false) => Err(Failure::Usage(
-            "without a terminal, --yes needs a limit: add --max-sats SATS; `plan` shows the worst case".to_owned(),
+            "without a terminal, --yes needs a limit: add --max-sats SATS, which bounds the batch over all its runs; the \
+             command `plan` shows the worst case; nothing was bought"
+                .to_owned(),
         )),
-        (false, false) => Err(Failure::Usage(
-            "there is no terminal to ask on: add --yes and --max-sats SATS; nothing was bought".to_owned(),
-        )),
+        (false, false) => Err(Failure::Usage(format!(
+            "there is no terminal to ask on: add {}; nothing was bought",
+            if limits.max_sats.is_some() { "--yes" } else { "--yes and --max-sats SATS" }
+        ))),
         (false, true) => ask(left, reporter, &world.signals).await,
     }
 }

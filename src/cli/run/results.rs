@@ -27,7 +27,7 @@ impl Runner<'_> {
             )));
         }
         words::of_results(&self.options.choice)?;
-        let session = Session::open(&self.world.ledger, &name)?;
+        let session = self.open(&name)?;
         let Some(known) = session.known.clone() else {
             return Err(Failure::Internal(format!("the batch {name} was there a moment ago")));
         };

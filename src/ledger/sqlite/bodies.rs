@@ -15,7 +15,7 @@ use super::convert::hex;
 use super::error::Fault;
 use super::file::{beside, create_folder};
 use super::gap::rescued;
-use crate::command::command;
+use crate::command::node_command;
 use crate::ledger::{LedgerError, Reason};
 
 /// The largest body that stands in the ledger itself, in bytes.
@@ -87,7 +87,7 @@ impl Bodies {
                 "{} is missing: the body of this job's request, without which nothing can be asked for with what was paid; \
                  restore the file, and run `{}`",
                 path.display(),
-                command("recover --all"),
+                node_command("recover --all"),
             )),
             _ => body_missing(format!("the body of this job's request: {}: {error}", path.display())),
         })

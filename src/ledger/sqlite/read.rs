@@ -12,7 +12,7 @@ use super::error::{Fault, of_row};
 use super::payment::{durable_intent, paid_purchase};
 use super::schema::OPEN_PAYMENT;
 use crate::catalog::{Endpoint, Value};
-use crate::command::command;
+use crate::command::node_command;
 use crate::ledger::{
     AnswerKey, AnswerKind, BatchKey, DamagedJob, JobKey, JobState, LedgerError, OpenJob, OpenStage, PaymentKey,
     PendingJob, Reason, Twin,
@@ -261,7 +261,7 @@ impl Books {
                     body_missing(format!(
                         "the body of this job's request is not the one that was kept; restore the ledger's .bodies \
                              folder from a backup, and run `{}`",
-                        command("recover --all")
+                        node_command("recover --all")
                     ))
                 }
                 Err(error) => error,

@@ -10,7 +10,7 @@ use super::error::Fault;
 use super::job::{self, Change, Job};
 use super::payment::paid_purchase;
 use super::read::stored_url;
-use crate::command::command;
+use crate::command::{command, node_command};
 use crate::ledger::{AnswerKey, JobKey, JobState, LedgerError, PaymentKey, Reason};
 use crate::origin::HttpAnswer;
 use crate::time::UnixMs;
@@ -163,12 +163,13 @@ fn undelivered(tx: &Connection, key: JobKey, state: JobState) -> Result<Result<P
         .query_row([key], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     Ok(match found {
-        None => {
-            Err(Reopened::Unfit(format!("nobody knows that it was paid; `{}` asks its node", command("recover --all"))))
-        }
+        None => Err(Reopened::Unfit(format!(
+            "nobody knows that it was paid; `{}` asks its node",
+            node_command("recover --all")
+        ))),
         Some((_, true)) => Err(Reopened::Unfit(format!(
             "a refund was offered for it; `{}` shows how it stands",
-            command("refunds list")
+            command("refunds list --all")
         ))),
         Some((payment, false)) => Ok(payment),
     })

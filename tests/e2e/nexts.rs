@@ -1,0 +1,478 @@
+//! Every "next" that a run can end with: come to with the real binary, given to a shell as printed, and held against what it says.
+
+use std::path::Path;
+use std::process::Command;
+
+use l402_batch::cli::Advice;
+
+use crate::harness::{Client, Ended, PROGRAM, Process, Sandbox, two_jobs};
+
+/// One video.
+const JOB: &str =
+    "version = 1\n\n[[job]]\nid = \"one\"\nendpoint = \"generate-video\"\nprompt = \"a kite\"\nduration = 3\n";
+/// Words that a person says once, and choices that were made once.
+const NEVER: [&str; 8] =
+    ["--retake", "--overwrite", "--adopt", "--trust", "--duplicates=buy", "--duplicates buy", "--limit", "--only"];
+
+/// A run that has ended so.
+struct Case {
+    sandbox: Sandbox,
+    client: Client,
+    ended: Ended,
+}
+
+impl Case {
+    /// One video, or what the manifest holds, against such a sandbox.
+    fn of(flags: &str, manifest: &str, line: &str, code: i32) -> Self {
+        let sandbox = Sandbox::start(flags);
+        let client = Client::of(&sandbox);
+        client.write("it's.toml", manifest);
+        let ended = ran(&client, line).with(code);
+        for line in ended.stdout.lines().filter(|line| line.starts_with("needs you")) {
+            // It shows, whatever there is to be decided.
+            let shown = sh(&client, &commands(line)[0]);
+            assert_eq!((shown.code, shown.stdout.contains("\nstate ")), (Some(code), true), "{shown}");
+        }
+        Self { sandbox, client, ended }
+    }
+
+    /// The sentence after `next` that holds these words: there is exactly one.
+    #[track_caller]
+    fn next(&self, words: &str) -> String {
+        next(&self.ended, words)
+    }
+
+    /// Runs the only command of the sentence with these words, as printed.
+    #[track_caller]
+    fn does(&self, words: &str, code: i32) -> Ended {
+        self.does_each(words, &[code]).remove(0)
+    }
+
+    /// Runs the commands of the sentence with these words, as printed, and holds their exit codes against these.
+    #[track_caller]
+    fn does_each(&self, words: &str, codes: &[i32]) -> Vec<Ended> {
+        let commands = commands(&self.next(words));
+        assert_eq!(commands.len(), codes.len(), "{commands:?}");
+        commands.iter().zip(codes).map(|(command, code)| sh(&self.client, command).with(*code)).collect()
+    }
+
+    fn settled(&self) -> usize {
+        self.sandbox.books().settled().len()
+    }
+}
+
+/// `run` of that manifest by its own name, which a shell takes only quoted; `run` alone is of `it's.toml`.
+fn ran(client: &Client, line: &str) -> Ended {
+    let line = format!("{line} --requests-per-second 1000");
+    let mut command = client.program();
+    let mut words = line.split_whitespace();
+    command.args(words.next());
+    if line.starts_with("run ") {
+        command.args(["it's.toml", "--yes"]).args(client.node());
+        if !line.contains("--max-sats ") {
+            command.args(["--max-sats", "100000"]);
+        }
+    } else {
+        command.args(&client.node()[2..]);
+    }
+    Process::start(command.args(words)).end()
+}
+
+#[track_caller]
+fn next(ended: &Ended, words: &str) -> String {
+    let is_it = |line: &&str| line.starts_with("next ") && line.contains(words);
+    let mut found = ended.stdout.lines().filter(is_it);
+    let line = found.next().unwrap_or_else(|| panic!("no next with `{words}`\n{ended}"));
+    assert_eq!(found.next(), None, "{ended}");
+    line["next ".len()..].trim().to_owned()
+}
+
+/// The commands of a sentence: those in backquotes, else what begins with the program's name.
+fn commands(sentence: &str) -> Vec<String> {
+    if sentence.contains('`') {
+        let quoted = sentence.split('`').skip(1).step_by(2);
+        return quoted.filter(|words| words.starts_with("l402-batch ")).map(str::to_owned).collect();
+    }
+    let begins = ["l402-batch ", PROGRAM].iter().filter_map(|program| sentence.find(&format!(" {program}"))).min();
+    begins.map(|at| sentence[at + 1..].to_owned()).into_iter().collect()
+}
+
+/// A command as a shell takes it, in the same place and environment.
+fn shell(client: &Client, command: &str) -> Command {
+    for word in NEVER {
+        assert!(!command.contains(word), "{command}");
+    }
+    let program = client.program();
+    let path = [Path::new(PROGRAM).parent().unwrap(), Path::new("/usr/bin"), Path::new("/bin")];
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("exec {command}")]).env_clear();
+    shell.current_dir(program.get_current_dir().unwrap());
+    shell.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.env("PATH", std::env::join_paths(path).unwrap());
+    shell
+}
+
+fn sh(client: &Client, command: &str) -> Ended {
+    Process::start(&mut shell(client, command)).end()
+}
+
+/// Five videos of 900 sats, each with a fee ceiling of 10.
+fn five() -> String {
+    let jobs: String = (1..=5).map(|n| format!("[[job]]\nid = \"{n}\"\nprompt = \"kite {n}\"\n")).collect();
+    format!("version = 1\n[defaults]\nendpoint = \"generate-video\"\nduration = 3\nmode = \"standard\"\n{jobs}")
+}
+
+#[test]
+fn every_next_is_true_and_works_as_printed() {
+    let kinds = std::sync::Mutex::new(Advice::ALL.into_iter());
+    let failed = std::sync::Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                loop {
+                    let Some(kind) = kinds.lock().unwrap().next() else { return };
+                    if std::panic::catch_unwind(|| come_to(kind)).is_err() {
+                        failed.lock().unwrap().push(kind);
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(failed.into_inner().unwrap(), []);
+}
+
+/// Comes to each kind of advice, and does what it says.
+fn come_to(kind: Advice) {
+    match kind {
+        Advice::Limit => a_limit(),
+        Advice::Node => the_node(),
+        Advice::HeldBack => held_back(),
+        Advice::Identical => identical(),
+        Advice::Price => a_price(),
+        Advice::Duplicate => duplicates(),
+        Advice::Stopped => stopped(),
+        Advice::Changed => changed(),
+        Advice::Unknown => unknown(),
+        Advice::Doubt => doubt(),
+        Advice::Decide => to_decide(),
+        Advice::Lost => lost(),
+        Advice::Refund => refunds(),
+        Advice::RefundRights => rights(),
+        Advice::RefundGone => refunds_gone(),
+        Advice::Refunded => refunded(),
+        Advice::Disk => disk(),
+        Advice::Files => files(),
+        Advice::FilesGone => files_gone(),
+        Advice::Outputs => outputs(),
+        Advice::Play => play(),
+        Advice::GoOn => going_on(),
+        Advice::ToBuy => to_buy(),
+    }
+}
+
+/// A batch's limit that is used up, by a flag and elsewhere; and a day's.
+fn a_limit() {
+    let case = Case::of("", &five(), "run --max-sats 2000 --partial", 8);
+    case.next("the batch's limit of 2,000 sats has no room for the next job");
+    let most = case.next("may bring the batch to");
+    let most: u64 = most.split(" to ").nth(2).unwrap().split(' ').next().unwrap().replace(',', "").parse().unwrap();
+    case.does("may bring the batch to", 0);
+    assert_eq!(case.settled(), 5);
+    assert!(case.sandbox.books().spent_msat() <= most * 1_000, "{most}");
+    // A trial whose limit does not hold the rest, and one that buys what fits.
+    let case = Case::of("", &five(), "run --max-sats 2000 --limit 2", 3);
+    case.does("may bring the batch to", 0);
+    assert_eq!(case.settled(), 5);
+    let case = Case::of("", &five(), "run --max-sats 2000 --partial --limit 1", 3);
+    case.does("4 jobs are left to buy; without --limit and --only this goes on", 8);
+    assert_eq!(case.settled(), 2);
+    // What stands elsewhere, no flag can raise.
+    let manifest = five().replace("version = 1", "version = 1\n[limits]\nmax_sats = 2000");
+    let case = Case::of("", &manifest, "run --partial", 8);
+    assert_eq!(commands(&case.next("once max_sats is as high wherever it is set")), Vec::<String>::new());
+    case.client.write("it's.toml", &five());
+    ran(&case.client, "run --partial").with(0);
+    let case = Case::of("", &five(), "run --max-sats-per-day 2000 --time-zone UTC --limit 4", 8);
+    let words = case.next("2,000 sats has no room for the next job");
+    assert!(words.contains("today in the whole ledger"), "{words}");
+    case.does("from then on this goes on", 8);
+    assert_eq!(case.settled(), 2);
+}
+
+/// A run waits a quarter of an hour for its node before it says so: too long for a test with the real binary. The sentence has no
+/// command of its own; `src/run/tests/limits.rs` has such a run, and `src/cli/run/advice/tests.rs` the words.
+const fn the_node() {}
+
+/// Three payments and three refunds in a row: nothing more is bought there, also after a delivery of old.
+fn held_back() {
+    let case = Case::of("--sandbox-refund-percent 100", &five(), "run", 4);
+    let words = case.next("took 3 payments in a row without delivering (--max-undelivered 3): it gets no more");
+    assert!(words.ends_with("; what is left of its jobs stays pending"), "{words}");
+    assert_eq!(commands(&words), Vec::<String>::new());
+    ran(&case.client, "run").with(4);
+    assert_eq!(case.settled(), 3);
+    let mut case = Case::of("", &five(), "run --limit 2", 3);
+    case.sandbox.restart_with("--sandbox-refund-percent 100");
+    let grown = five() + "[[job]]\nid = \"6\"\nprompt = \"kite 6\"\n";
+    case.client.write("it's.toml", &grown);
+    let ended = ran(&case.client, "run --jobs-in-flight 1").with(4).saying("delivered       2 of 6 jobs");
+    next(&ended, "took 3 payments in a row without delivering");
+    assert_eq!(case.settled(), 5);
+}
+
+fn identical() {
+    let twins = JOB.to_owned() + &JOB.replace("version = 1\n", "").replace("one", "two");
+    let endpoint = "version = 1\n[endpoint.generate-video]\nbypass_header = \"\"\ndedup_window_s = 1\n";
+    let slow = "--sandbox-dedup-s 0 --sandbox-accept --sandbox-accept-ms 600000";
+    let case = Case::of(slow, &twins.replace("version = 1\n", endpoint), "run --deadline 4s", 10);
+    let words = case.next("1 job waits for an identical request of another job, which is still open");
+    assert_eq!(commands(&words), Vec::<String>::new());
+    case.does("go on where this run stopped", 10);
+    assert_eq!(case.settled(), 1, "it is still open");
+    case.client.says("resolve --batch it's --job one --as lost --note enough").with(0);
+    case.does("go on where this run stopped", 10);
+    assert_eq!(case.settled(), 2);
+}
+
+fn a_price() {
+    let case = Case::of("--sandbox-price-drift-percent 10", JOB, "run", 6);
+    case.next("1 job is not asked for at the plan's price: look whether the new one is right");
+    let price = "\n[endpoint.generate-video.price]\nsats_per_unit = 495\nquantity = \"duration\"\nunit = \"second\"\n";
+    case.client.write("it's.toml", &(JOB.to_owned() + price));
+    ran(&case.client, "run").with(0);
+    let case = Case::of("--sandbox-price-drift-percent 10", &five(), "run", 6);
+    case.next("5 jobs are not asked for at the plan's prices");
+}
+
+fn duplicates() {
+    let case = Case::of("", JOB, "run", 0);
+    let copy = JOB.replace("version = 1\n", "version = 1\nname = \"copy\"\n").replace("one", "two");
+    case.client.write("copy.toml", &copy);
+    let ended = case.client.run("run copy.toml").with(6);
+    let named = commands(&next(&ended, "was left out"));
+    assert_eq!(named.len(), 1, "{ended}");
+    sh(&case.client, &named[0]).with(6).saying("job one of the batch it's");
+    assert_eq!(case.settled(), 1);
+}
+
+fn changed() {
+    let case = Case::of("", JOB, "run", 0);
+    case.client.write("it's.toml", &JOB.replace("kite", "boat"));
+    let case = Case { ended: ran(&case.client, "run").with(6), ..case };
+    case.does("changed jobs keep what was delivered", 6).saying("job       one");
+    case.client.write("it's.toml", JOB);
+    ran(&case.client, "run").with(0);
+}
+
+/// A word for one more take of what was changed into what another batch has.
+fn stopped() {
+    let case = Case::of("", JOB, "run", 0);
+    case.client
+        .write("copy.toml", &JOB.replace("version = 1\n", "version = 1\nname = \"copy\"\n").replace("kite", "boat"));
+    case.client.run("run copy.toml").with(0);
+    case.client.write("it's.toml", &JOB.replace("kite", "boat"));
+    let case = Case { ended: ran(&case.client, "run --retake-changed").with(6), ..case };
+    assert_eq!(commands(&case.next("1 job was not bought once more")), [] as [&str; 0]);
+    assert_eq!(case.settled(), 2);
+}
+
+/// What is known by its receipt alone, until its ledger is merged.
+fn unknown() {
+    let case = Case::of("", JOB, "run", 0);
+    let gone = case.client.path("gone.db");
+    std::fs::rename(case.client.ledger(), &gone).unwrap();
+    std::fs::remove_dir_all(case.client.ledger().with_file_name("ledger.db.locks")).unwrap();
+    std::fs::remove_file(case.client.path("it's.results.csv")).unwrap();
+    case.client.says("ledger merge it's.receipts.csv").with(0);
+    let case = Case { ended: ran(&case.client, "run").with(6), ..case };
+    let [merge, status] = &commands(&case.next("known by receipt alone"))[..] else { panic!("{}", case.ended) };
+    sh(&case.client, status).with(6).saying("known_by_receipt");
+    sh(&case.client, &merge.replace("FILE", gone.to_str().unwrap())).with(0);
+    ran(&case.client, "run").with(0).saying("everything is delivered");
+    assert_eq!(case.settled(), 1);
+}
+
+/// A run that was killed while its payment was on its way, and one that does not wait for that.
+fn doubt() {
+    let (sandbox, client) = on_its_way("--sandbox-pay-ms 12000");
+    let ended = ran(&client, "run --wait-doubt 1s").with(5);
+    let case = Case { sandbox, client, ended };
+    assert_eq!(commands(&case.next("1 payment is in doubt, and nothing is paid anew by itself")).len(), 2);
+    case.sandbox.wait_for("its end", |books| books.settled().len() == 1);
+    let looked = case.does_each("1 payment is in doubt", &[0, 0]);
+    assert!(looked[0].stdout.contains("delivered       1 of 1 job"), "{}", looked[0]);
+    assert_eq!(case.settled(), 1);
+}
+
+fn on_its_way(flags: &str) -> (Sandbox, Client) {
+    let sandbox = Sandbox::start(flags);
+    let client = Client::of(&sandbox);
+    client.write("it's.toml", JOB);
+    let mut command = client.program();
+    command.args(["run", "it's.toml", "--yes", "--max-sats", "5000"]).args(client.node());
+    let running = Process::start(&mut command);
+    sandbox.wait_for("a payment", |books| books.payments.len() == 1);
+    assert!(running.kill());
+    (sandbox, client)
+}
+
+/// The node that was asked is another one than the one that answers now.
+fn to_decide() {
+    let (_gone, client) = on_its_way("--sandbox-pay-ms 60000");
+    let other = Sandbox::start("");
+    let client = Client::of(&other).instead_of(client);
+    let ended = ran(&client, "run").with(5);
+    let case = Case { sandbox: other, client, ended };
+    case.does("1 payment is in doubt, and no run finds out by itself", 5).saying("--as unpaid").saying("other_node");
+}
+
+fn lost() {
+    let case = Case::of("--sandbox-answer failed", JOB, "run", 4);
+    case.does("1 job is paid and lost", 4).saying("preimage").saying("--as rebuy");
+    let case = Case::of("--sandbox-answer failed", &two_jobs(""), "run", 4);
+    case.does("2 jobs are paid and lost", 4).saying("preimage");
+    assert!(case.next("2 jobs are paid and lost").ends_with("(of the first)"));
+}
+
+fn refunds() {
+    let mut case = Case::of("--sandbox-refund-percent 100 --sandbox-refund refused", JOB, "run --wait-doubt 1s", 3);
+    case.sandbox.restart_with("--sandbox-refund-percent 100");
+    let done = case.does_each("1 refund is offered and not here yet", &[4, 0]);
+    assert!(done[0].stderr.contains("1,350 sats came back"), "{}", done[0]);
+    assert!(done[1].stdout.contains("came back"), "{}", done[1]);
+    assert_eq!(case.sandbox.books().received_msat(), 1_350_000);
+}
+
+fn rights() {
+    let case = Case::of("--sandbox-refund-percent 100 --sandbox-node no-invoices", JOB, "run --wait-doubt 1s", 4);
+    let words = case.next("lncli --network=regtest bakemacaroon");
+    assert!(words.contains("uri:/lnrpc.Lightning/AddInvoice"), "{words}");
+}
+
+fn refunds_gone() {
+    let case = Case::of("--sandbox-refund-percent 100 --sandbox-refund expired", JOB, "run --wait-doubt 1s", 4);
+    case.does("1 refund is offered and cannot be had", 4).saying("preimage").saying("--as lost");
+}
+
+fn refunded() {
+    let case = Case::of("--sandbox-refund-percent 100", JOB, "run", 4);
+    case.does("1 job is refunded, and nothing is bought again by itself", 4).saying("--as rebuy");
+    assert_eq!(case.settled(), 1);
+}
+
+/// A disk that fills up with files, where a user may mount one.
+fn disk() {
+    let sandbox = Sandbox::start("--sandbox-video-kib 2048");
+    let client = Client::of(&sandbox);
+    client.write("it's.toml", &five());
+    let mut command = client.program();
+    command.args(["run", "it's.toml", "--yes", "--max-sats", "5000", "--download", "small"]).args(client.node());
+    command.args(["--jobs-in-flight", "1", "--downloads-in-flight", "1"]);
+    let script = "mkdir small && mount -t tmpfs -o size=67m tmpfs small && exec \"$@\"";
+    let Some(ended) = client.shell_that_mounts(script, &command) else { return };
+    let words = next(&ended, "as files cannot be kept: it needs 3 MiB more");
+    assert!(words.starts_with("nothing more was bought") && words.contains("of which 64 MiB are left"), "{words}");
+    let files = commands(&next(&ended, "not downloaded yet"));
+    // The folder is there, and its disk is not: that is not filled up.
+    sh(&client, &files[0]).with(2).saying("is that disk mounted?");
+}
+
+fn files() {
+    let flags = "run --download videos --download-idle 1s --downloads-per-second 1000";
+    let mut case = Case::of("--sandbox-downloads slow", &two_jobs(""), flags, 3);
+    case.sandbox.restart_with("");
+    case.does("2 files are not downloaded yet", 0).saying("downloaded      2 files");
+    assert_eq!(std::fs::read_dir(case.client.path("videos")).unwrap().count(), 2);
+    assert_eq!(case.settled(), 2);
+}
+
+fn files_gone() {
+    let mut case = Case::of("--sandbox-downloads gone", JOB, "run --download videos --downloads-per-second 1000", 4);
+    case.sandbox.restart_with("");
+    let done = case.does_each("1 file is not served any more", &[0, 0]);
+    assert!(done[0].stdout.contains("downloaded      1 file"), "{}", done[0]);
+    assert!(done[1].stdout.contains("job       one"), "{}", done[1]);
+}
+
+/// A folder stands in the place of the results, from a time on.
+fn outputs() {
+    let sandbox = Sandbox::start("--sandbox-pay-ms 1500");
+    let client = Client::of(&sandbox);
+    client.write("it's.toml", JOB);
+    let mut command = client.program();
+    command
+        .args(["run", "it's.toml", "--yes", "--max-sats", "5000", "--results", "our results.csv"])
+        .args(client.node());
+    let running = Process::start(&mut command);
+    sandbox.wait_for("a payment", |books| books.payments.len() == 1);
+    let results = client.path("our results.csv");
+    std::fs::remove_file(&results).unwrap();
+    std::fs::create_dir(&results).unwrap();
+    std::fs::write(results.join("in the way"), "").unwrap();
+    let ended = running.end().with(3).saying("cannot be replaced");
+    let export = commands(&next(&ended, "results or receipts are not as the ledger is"));
+    std::fs::remove_dir_all(&results).unwrap();
+    sh(&client, &export[0]).with(0);
+    assert_eq!(client.column("our results.csv", "state"), ["delivered"]);
+    assert_eq!(client.rows("it's.receipts.csv").len(), 1);
+}
+
+/// What stays is begun by the printed command, and sells as it says.
+fn play() {
+    let client = Client::alone();
+    client.write("it's.toml", JOB);
+    let line = ["run", "it's.toml", "--sandbox", "--sandbox-ask-error", "NOT_FOUND"];
+    let ended = Process::start(client.program().args(line)).end().with(4);
+    assert!(!ended.stdout.contains("next  "), "nothing is left to buy: {ended}");
+    let line = ["run", "it's.toml", "--sandbox", "--limit", "1", "--sandbox-fail-pay-percent", "100"];
+    let ended = Process::start(client.program().args(line)).end().with(3);
+    let begin = commands(&next(&ended, "start a sandbox that stays"));
+    let sandbox = Process::start(&mut shell(&client, &begin[0]));
+    sandbox.wait_for("Ctrl-C stops it");
+    assert!(client.path("sandbox-state/catalog.toml").is_file());
+    sandbox.signal(rustix::process::Signal::INT);
+    sandbox.end().with(0);
+}
+
+/// From wherever a run has stopped.
+fn going_on() {
+    let case = Case::of("", &five(), "run --limit 2", 3);
+    case.does("3 jobs are left to buy; without --limit and --only this goes on", 0);
+    assert_eq!(case.settled(), 5);
+    let mut case = Case::of("--sandbox-fail-pay-percent 100", JOB, "run", 3);
+    case.sandbox.restart_with("");
+    case.does("go on where this run stopped", 0);
+    // A deadline, and one that has passed when the command is given again.
+    for is_time in [false, true] {
+        let at = jiff::Timestamp::now().checked_add(jiff::SignedDuration::from_secs(10)).unwrap();
+        let deadline = if is_time { at.to_string() } else { "2s".to_owned() };
+        let mut case = Case::of("--sandbox-redeem-error NOT_FOUND", JOB, &format!("run --deadline {deadline}"), 10);
+        case.sandbox.restart_with("");
+        let going_on = case.does("go on where this run stopped", 0);
+        assert!(!is_time || !going_on.to_string().contains("--deadline"), "{going_on}");
+        assert_eq!(case.settled(), 1);
+    }
+    // A recovery, and a command for files alone.
+    let mut case = Case::of("--sandbox-redeem-error NOT_FOUND", JOB, "run --deadline 2s", 10);
+    let recovery = ran(&case.client, "recover --batch it's --deadline 1s").with(10);
+    let download = case.client.says("download --batch it's --download videos").with(3);
+    case.sandbox.restart_with("");
+    let case = Case { ended: download, ..case };
+    case.does("1 job is under way", 0).saying("delivered       1 of 1 job");
+    let case = Case { ended: recovery, ..case };
+    case.does("go on where this command stopped", 0);
+    assert_eq!(case.settled(), 1);
+}
+
+/// A recovery says what buys the rest: with what the run was begun with.
+fn to_buy() {
+    let case = Case::of("", &five(), "run --limit 2", 3);
+    let case = Case { ended: ran(&case.client, "recover --all"), ..case };
+    assert!(case.ended.stdout.is_empty(), "nothing was open: {}", case.ended);
+    let case = Case { ended: ran(&case.client, "recover --batch it's").with(0), ..case };
+    let words = case.next("3 jobs are not bought yet, and this command buys nothing");
+    let command = commands(&words).remove(0);
+    let options = format!("{command} --catalog {} --yes --max-sats 5000", case.client.node()[1]);
+    sh(&case.client, &options).with(0);
+    assert_eq!(case.settled(), 5);
+}
