@@ -27,6 +27,9 @@ const TEXT_COLUMNS_MIN: usize = 24;
 /// How far a piece that overhangs is moved in, on a line of its own.
 const OVERHANG_INDENT: usize = 2;
 
+/// Stands before what is to be done.
+const ARROW: &str = "→ ";
+
 /// What begins a command that a person copies, where no backticks hold it.
 const PROGRAMS: [&str; 2] = ["l402-batch", "lncli"];
 
@@ -115,8 +118,10 @@ fn pieces(line: &str) -> Box<dyn Iterator<Item = Word<'_>> + '_> {
         if rest.is_empty() {
             return None;
         }
-        let word = rest.find(' ').unwrap_or(rest.len());
-        let mut end = if is_program(&rest[..word]) { rest.len() } else { word };
+        // An arrow points at what follows.
+        let start = if rest.starts_with(ARROW) { ARROW.len() } else { 0 };
+        let word = rest[start..].find(' ').map_or(rest.len(), |at| start + at);
+        let mut end = if is_program(&rest[start..word]) { rest.len() } else { word };
         if let Some(opened) = rest[..word].find('`') {
             // A piece ends at the first space outside of backticks.
             let mut quoted = false;
@@ -229,6 +234,8 @@ mod tests {
             folded(&format!("3 jobs are open; `{command}`, and then go on as before"), 40),
             ["3 jobs are open;".to_owned(), format!("  `{command}`,"), "  and then go on as before".to_owned()]
         );
+        let bake = format!("{:24}→ lncli bakemacaroon uri:/lnrpc.Lightning/GetInfo uri:/x", "");
+        assert_eq!(folded(&bake, 60), ["  → lncli bakemacaroon uri:/lnrpc.Lightning/GetInfo uri:/x"]);
         assert_eq!(folded("a tick ` that nobody closes folds no more", 20).len(), 2);
     }
 
