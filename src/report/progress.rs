@@ -27,6 +27,24 @@ const TEMPLATE_UNPLANNED: &str = "{spinner} {elapsed} {prefix}{msg}";
 /// Room for what stands before the states on their line; where there is less they stand below.
 const BESIDE_COLUMNS: usize = 44;
 
+/// Keys show nothing where the bar is drawn.
+#[derive(Default)]
+struct Keys {
+    is_drawn: bool,
+    unechoed: Option<Unechoed>,
+}
+
+impl Keys {
+    /// Sees to it while the bar is drawn. After Ctrl-Z, or from the background, the shell has set the terminal up anew.
+    fn hide(&mut self) {
+        match &self.unechoed {
+            Some(unechoed) if self.is_drawn => unechoed.renew(),
+            None if self.is_drawn => self.unechoed = Unechoed::begin(),
+            Some(_) | None => {}
+        }
+    }
+}
+
 /// One bar over the jobs, and lines above it for what needs attention.
 pub struct Progress {
     screen: MultiProgress,
@@ -36,8 +54,7 @@ pub struct Progress {
     plain: Sink,
     /// How wide the terminal is now.
     columns: fn() -> Option<u16>,
-    /// Keys show nothing where the bar is drawn.
-    unechoed: Mutex<Option<Unechoed>>,
+    keys: Mutex<Keys>,
 }
 
 impl Progress {
@@ -46,7 +63,7 @@ impl Progress {
     pub fn new() -> Self {
         let progress =
             Self::on(ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_S_MAX), Sink::new(io::stderr()), stderr_columns);
-        *locked(&progress.unechoed) = Unechoed::begin();
+        progress.begin();
         progress.bar.enable_steady_tick(REDRAW_WITHOUT_NEWS);
         progress
     }
@@ -55,7 +72,7 @@ impl Progress {
         let screen = MultiProgress::with_draw_target(target);
         let bar = screen.add(ProgressBar::no_length());
         bar.set_style(style(TEMPLATE_UNPLANNED));
-        Self { screen, bar, tally: Mutex::default(), plain, columns, unechoed: Mutex::default() }
+        Self { screen, bar, tally: Mutex::default(), plain, columns, keys: Mutex::default() }
     }
 
     /// Runs `work` (the summary) while the bar is away, and draws it again.
@@ -73,12 +90,18 @@ impl Progress {
 
     /// Gives the terminal back as it was, if it is not yet.
     pub fn let_go(&self) {
-        drop(locked(&self.unechoed).take());
+        *locked(&self.keys) = Keys::default();
+    }
+
+    fn begin(&self) {
+        let mut keys = locked(&self.keys);
+        keys.is_drawn = true;
+        keys.hide();
     }
 
     /// Draws the bar again.
     pub fn come_back(&self) {
-        *locked(&self.unechoed) = Unechoed::begin();
+        self.begin();
         self.screen.set_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_S_MAX));
     }
 
@@ -88,6 +111,7 @@ impl Progress {
     }
 
     fn redraw(&self, event: &Event) {
+        locked(&self.keys).hide();
         let tally = locked(&self.tally);
         if let (Event::Planned { .. }, Some(to_do)) = (event, tally.to_do) {
             self.bar.set_style(style(TEMPLATE));

@@ -14,9 +14,14 @@ impl Unechoed {
     /// None where nothing was echoed, or the terminal is not this process's to change.
     #[must_use]
     pub fn begin() -> Option<Self> {
-        let is_on =
-            is_ours() && tcgetattr(io::stderr()).is_ok_and(|modes| modes.local_modes.contains(LocalModes::ECHO));
-        (is_on && set_echo(false)).then_some(Self(()))
+        (is_ours() && is_on() && set_echo(false)).then_some(Self(()))
+    }
+
+    /// Once more, where somebody else (a shell, after Ctrl-Z) has let the terminal show keys again.
+    pub fn renew(&self) {
+        if is_ours() && is_on() {
+            set_echo(false);
+        }
     }
 }
 
@@ -32,6 +37,10 @@ impl Drop for Unechoed {
 /// Whether this process is in the foreground: in the background, changing a terminal's modes would stop it.
 fn is_ours() -> bool {
     tcgetpgrp(io::stderr()).is_ok_and(|foreground| foreground == getpgrp())
+}
+
+fn is_on() -> bool {
+    tcgetattr(io::stderr()).is_ok_and(|modes| modes.local_modes.contains(LocalModes::ECHO))
 }
 
 fn set_echo(on: bool) -> bool {

@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
 use super::{PATIENCE, under};
 
@@ -93,6 +93,13 @@ impl Screen {
     /// Whether the terminal shows what is typed.
     pub fn echoes(&self) -> bool {
         tcgetattr(&self.keys).unwrap().local_modes.contains(LocalModes::ECHO)
+    }
+
+    /// Lets the terminal show what is typed, as a shell does.
+    pub fn let_echo(&self) {
+        let mut modes = tcgetattr(&self.keys).unwrap();
+        modes.local_modes.insert(LocalModes::ECHO);
+        tcsetattr(&self.keys, OptionalActions::Now, &modes).unwrap();
     }
 
     /// Waits for the end: the exit code, and what stands there then.
