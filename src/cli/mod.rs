@@ -63,16 +63,16 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match args::parse(argv) {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version come this way too. A reader that has gone is no failure.
-            let rendered = error.render().to_string();
-            if error.use_stderr() && veiled(&rendered) != rendered {
+            if error.use_stderr() {
+                let plain = error.render().to_string();
                 // What was typed in a wrong place is a secret all the same.
-                eprint!("{}", veiled(&rendered));
+                let hidden = veiled(&plain);
+                let is_as_typed = terminal::color() && hidden == plain;
+                terminal::say(&if is_as_typed { error.render().ansi().to_string() } else { hidden });
                 return ExitCode::Usage;
             }
-            let printed = error.print();
-            return match printed {
-                _ if error.use_stderr() => ExitCode::Usage,
+            // Help and version come this way too. A reader that has gone is no failure.
+            return match error.print() {
                 Ok(()) => ExitCode::Done,
                 Err(error) => Failure::Stdout(error).report(),
             };

@@ -63,7 +63,9 @@ pub fn fold(text: &str, columns: Option<u16>) -> Cow<'_, str> {
 }
 
 fn fold_line(line: &str, columns: usize) -> String {
-    if display_width(line) <= columns {
+    // A command may be written over several lines.
+    let is_of_command = line.ends_with(" \\") || line.trim_start().starts_with("--");
+    if is_of_command || display_width(line) <= columns {
         return line.to_owned();
     }
     let (label, text) = line.split_at(label_end(line, columns));
@@ -234,6 +236,8 @@ mod tests {
             folded(&format!("3 jobs are open; `{command}`, and then go on as before"), 40),
             ["3 jobs are open;".to_owned(), format!("  `{command}`,"), "  and then go on as before".to_owned()]
         );
+        let lines = "  l402-batch run jobs.toml \\\n    --lnd-macaroon-file /a/path/to/payer.macaroon";
+        assert_eq!(fold(lines, Some(40)), lines, "a command over several lines");
         let bake = format!("{:24}→ lncli bakemacaroon uri:/lnrpc.Lightning/GetInfo uri:/x", "");
         assert_eq!(folded(&bake, 60), ["  → lncli bakemacaroon uri:/lnrpc.Lightning/GetInfo uri:/x"]);
         assert_eq!(folded("a tick ` that nobody closes folds no more", 20).len(), 2);

@@ -89,6 +89,9 @@ fn plans_batches_and_doctor() {
         ("status_of_a_job", "status jobs.csv --job 1".to_owned()),
         ("batches", "batches".to_owned()),
         ("doctor", "doctor jobs.csv".to_owned()),
+        ("a_wrong_flag", "run jobs.csv --max-sats 12,5k".to_owned()),
+        ("a_run_without_a_node", format!("run jobs.csv {VIDEO}")),
+        ("help", "ledger --help".to_owned()),
         (
             "a_manifest_with_an_error",
             "plan jobs.csv --default endpoint=generate-video --default durations=3".to_owned(),
