@@ -98,12 +98,15 @@ fn hear(tx: &Connection, key: PaymentKey, answer: AnswerKey) -> Result<(), Fault
     Ok(())
 }
 
-/// The one redeem more that may follow a success is about to be sent: for whoever comes after a crash, it was.
+/// The one redeem more that may follow a success is about to be sent: for whoever comes after a crash, it was. It comes after the
+/// word that asked for it, whatever the clock shows: a clock that was set back since would let that word send it once more.
 pub(super) fn replaying(tx: &Connection, now: UnixMs, key: PaymentKey) -> Result<Committed, Fault> {
     let payment = payment(tx, key)?;
     payment.expect_undelivered("a redeem more")?;
     let written = tx
-        .prepare_cached("UPDATE payments SET replayed_at = ?2 WHERE id = ?1 AND heard_at IS NOT NULL")?
+        .prepare_cached(
+            "UPDATE payments SET replayed_at = max(?2, coalesce(retried_at, ?2)) WHERE id = ?1 AND heard_at IS NOT NULL",
+        )?
         .execute(params![key, now])?;
     if written == 1 { Ok(Committed::Paid(paid_purchase(tx, key)?)) } else { payment.unexpected("a redeem more") }
 }

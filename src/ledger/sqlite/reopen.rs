@@ -86,7 +86,9 @@ fn retry(tx: &Connection, now: UnixMs, key: JobKey, note: &str) -> Result<Reopen
         None => "it is asked for with the credential that was paid for".to_owned(),
     };
     record(tx, now, key, Reopening::Retry, note, &evidence)?;
-    tx.prepare_cached("UPDATE payments SET retried_at = ?2 WHERE id = ?1")?.execute(params![payment, now])?;
+    // Later than any redeem that was sent by an earlier word, whatever the clock shows.
+    tx.prepare_cached("UPDATE payments SET retried_at = max(?2, coalesce(replayed_at + 1, ?2)) WHERE id = ?1")?
+        .execute(params![payment, now])?;
     let reason = if purchase.poll().is_some() { Reason::Processing } else { Reason::NotDelivered };
     job::change(tx, now, key, stood(&found), &Change::to(JobState::Paid, reason))?;
     Ok(Reopened::Recorded)

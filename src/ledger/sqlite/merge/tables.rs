@@ -175,7 +175,7 @@ pub(super) const PAYMENTS: Table = Table {
         either!("delivered_at"),
         earliest!("heard_at"),
         latest!("retried_at"),
-        earliest!("replayed_at"),
+        latest!("replayed_at"),
         ("dead_at", "CASE WHEN m.state = 'dead' AND o.state = 'dead' THEN m.dead_at END"),
         (
             "undelivered",

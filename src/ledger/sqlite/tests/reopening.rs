@@ -2,7 +2,7 @@
 
 use super::support::*;
 use crate::ledger::sqlite::unsettled::extra_take;
-use crate::ledger::sqlite::{Books, Decided, Decision, Reopened, Reopening};
+use crate::ledger::sqlite::{Books, Decided, Decision, MergeSource, OpenMode, Reopened, Reopening};
 use crate::ledger::{
     AnswerKind, BatchKey, Committed, IntentRefusal, JobEnd, JobState, OpenStage, PaymentKey, Reason, Record,
 };
@@ -13,8 +13,19 @@ const LATER: UnixMs = NOW.plus_ms(90_000_000);
 /// One paid job that was answered so and ended so.
 fn ended(status: u16, body: &str, state: JobState, reason: Reason) -> (Books, BatchKey, PaymentKey) {
     let (mut books, batch) = in_memory(&["a"]);
-    let job = pending(&books, batch).remove(0);
-    let payment = intend(&mut books, new_intent(&job, 1)).payment();
+    let payment = end_so(&mut books, batch, (status, body), state, reason);
+    (books, batch, payment)
+}
+
+fn end_so(
+    books: &mut Books,
+    batch: BatchKey,
+    (status, body): (u16, &str),
+    state: JobState,
+    reason: Reason,
+) -> PaymentKey {
+    let job = pending(books, batch).remove(0);
+    let payment = intend(books, new_intent(&job, 1)).payment();
     books.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
     let mut said = http(status);
     said.body = body.as_bytes().to_vec();
@@ -23,7 +34,7 @@ fn ended(status: u16, body: &str, state: JobState, reason: Reason) -> (Books, Ba
     let heard = (200..300).contains(&status);
     let end = JobEnd { state, reason, error: None };
     books.apply(NOW, Record::Undelivered { payment, answer: Some(answer), heard, end }).unwrap();
-    (books, batch, payment)
+    payment
 }
 
 fn say(books: &mut Books, batch: BatchKey, take: u32, word: Reopening) -> Reopened {
@@ -66,6 +77,45 @@ fn a_success_is_sent_for_once_more_by_a_word_alone() {
     assert!(matches!(&open[0].stage, OpenStage::Answered(purchase, ..) if purchase.is_retried()), "{open:?}");
     let sent = books.apply(LATER, Record::Replaying(payment)).unwrap();
     assert!(matches!(sent, Committed::Paid(purchase) if !purchase.is_retried()));
+}
+
+#[test]
+fn a_word_sends_for_a_success_once_whatever_the_clock_shows() {
+    let (mut books, batch, payment) = ended(200, "{}", JobState::Paid, Reason::UnknownAnswer);
+    assert_eq!(say(&mut books, batch, 1, Reopening::Retry), Reopened::Recorded);
+    // The word was said while the clock was ahead by a day.
+    let sent = books.apply(NOW, Record::Replaying(payment)).unwrap();
+    assert!(matches!(sent, Committed::Paid(purchase) if !purchase.is_retried()), "the word is used up");
+    let end = JobEnd { state: JobState::Paid, reason: Reason::UnknownAnswer, error: None };
+    books.apply(NOW, Record::Undelivered { payment, answer: None, heard: false, end }).unwrap();
+    assert!(books.open_jobs(None).unwrap().is_empty(), "it is a person's again");
+    let job = books.undecided_take(batch, "a", Some(1)).unwrap().unwrap();
+    assert_eq!(books.reopen(NOW, job.job, Reopening::Retry, "a note").unwrap(), Reopened::Recorded);
+    let open = books.open_jobs(None).unwrap();
+    assert!(matches!(&open[0].stage, OpenStage::Answered(purchase, ..) if purchase.is_retried()), "{open:?}");
+}
+
+#[test]
+fn a_word_that_was_used_up_in_one_copy_of_a_ledger_is_used_up_in_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, other) = (folder.path().join("ledger.db"), folder.path().join("other.db"));
+    let mut books = Books::open(&path, OpenMode::Write).unwrap();
+    let batch = begin(&mut books, "june");
+    load_ids(&mut books, batch, &["a"]);
+    let payment = end_so(&mut books, batch, (200, "{}"), JobState::Paid, Reason::UnknownAnswer);
+    let word = |books: &mut Books, at: UnixMs| {
+        let job = books.undecided_take(batch, "a", Some(1)).unwrap().unwrap();
+        assert_eq!(books.reopen(at, job.job, Reopening::Retry, "a note").unwrap(), Reopened::Recorded);
+        books.apply(at, Record::Replaying(payment)).unwrap();
+        let end = JobEnd { state: JobState::Paid, reason: Reason::UnknownAnswer, error: None };
+        books.apply(at, Record::Undelivered { payment, answer: None, heard: false, end }).unwrap();
+    };
+    word(&mut books, NOW);
+    books.conn.execute("VACUUM INTO ?1", [other.display().to_string()]).unwrap();
+    word(&mut Books::open(&other, OpenMode::Write).unwrap(), LATER);
+    let source = MergeSource::open(&other, &books).unwrap();
+    books.merge(LATER, &source).unwrap();
+    assert!(books.open_jobs(None).unwrap().is_empty(), "both words are used up: {:?}", books.open_jobs(None).unwrap());
 }
 
 #[test]
