@@ -64,6 +64,8 @@ pub struct Prospect {
 pub struct EndpointCount {
     /// Purchases begun and neither delivered nor dead, whatever they are called.
     pub begun: u64,
+    /// Those of them that began before this run: an earlier run, or another one beside it, was to see them delivered.
+    pub begun_before: u64,
     /// Those of them that were paid, and answered without a delivery or waited for in vain.
     pub undelivered: u64,
     /// Those of them that may still be delivered: on their way, in doubt, or paid and not at their end.
@@ -141,12 +143,13 @@ impl IntentBounds {
     }
 
     /// Whether an endpoint of which so much stands may get one more: it has not taken too many in a row, and until it has
-    /// delivered in this run, or within the last hour, no more than as many are under way.
+    /// delivered in this run, or within the last hour, no more than as many are under way. The last hour speaks for it only as
+    /// long as fewer than that are left from before this run: else each run that is killed would find it proven, and begin more.
     #[must_use]
     pub fn has_room_at_endpoint(&self, count: &EndpointCount, asking: u64, now: UnixMs) -> bool {
         let most = u64::from(self.max_undelivered.max(1));
-        let proven =
-            count.delivered_at.is_some_and(|at| at >= self.run_began || (0..=PROVEN_MS).contains(&now.since_ms(at)));
+        let lately = |at| count.begun_before < most && (0..=PROVEN_MS).contains(&now.since_ms(at));
+        let proven = count.delivered_at.is_some_and(|at| at >= self.run_began || lately(at));
         count.undelivered < most && (proven || count.begun.saturating_add(asking) < most)
     }
 }

@@ -74,6 +74,27 @@ fn after_a_402_to_what_was_paid_for_the_origin_gets_no_more_without_a_person() {
 }
 
 #[test]
+fn an_endpoint_that_goes_bad_within_the_hour_takes_one_killed_run_s_purchases_and_no_more() {
+    let mut sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.run(&jobs(&client, "june", 1)).with(0);
+    sandbox.restart_with("--sandbox-accept --sandbox-accept-ms 3600000");
+    for batch in ["a", "b", "c"] {
+        let running = client.start(&format!("{} --jobs-in-flight 4", jobs(&client, batch, 8)));
+        let until = std::time::Instant::now() + std::time::Duration::from_secs(3);
+        let all = |sandbox: &Sandbox| sandbox.books().settled().len();
+        let before = all(&sandbox);
+        while all(&sandbox) < before + 4 && std::time::Instant::now() < until {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        // A run that may begin nothing has ended by itself.
+        let _ended_before = running.kill();
+        assert_eq!(sandbox.books().settled().len(), 5, "after the run of {batch}");
+    }
+    client.run(&jobs(&client, "d", 1)).with(3).saying("4 purchases under way and has not delivered since");
+}
+
+#[test]
 fn what_a_killed_run_left_at_the_node_bounds_every_batch() {
     let sandbox = Sandbox::start("--sandbox-pay-ms 600000");
     let client = Client::of(&sandbox);

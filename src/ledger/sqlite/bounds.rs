@@ -109,7 +109,7 @@ pub(super) fn endpoint_is_held(
     if let Some(rejected) = rejected(conn, batch, origin)? {
         return Ok(Some(rejected));
     }
-    let count = count_endpoint(conn, batch, url)?;
+    let count = count_endpoint(conn, batch, url, bounds.run_began)?;
     if bounds.has_room_at_endpoint(&count, asking.endpoint, now) {
         return Ok(None);
     }
@@ -138,7 +138,7 @@ fn rejected(conn: &Connection, batch: BatchKey, origin: &str) -> Result<Option<H
 }
 
 /// What was given up counts for ever: whoever gave it up takes it for paid, and for nothing.
-fn count_endpoint(conn: &Connection, batch: BatchKey, url: &str) -> Result<EndpointCount, Fault> {
+fn count_endpoint(conn: &Connection, batch: BatchKey, url: &str, run_began: UnixMs) -> Result<EndpointCount, Fault> {
     let known: Option<(i64, Option<UnixMs>)> = conn
         .prepare_cached("SELECT id, delivered_at FROM endpoint_urls WHERE url = ?1")?
         .query_row([url], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -146,16 +146,17 @@ fn count_endpoint(conn: &Connection, batch: BatchKey, url: &str) -> Result<Endpo
     let Some((endpoint, delivered_at)) = known else { return Ok(EndpointCount::default()) };
     let sql = format!(
         "SELECT count(*), count(*) FILTER (WHERE p.undelivered = 2), count(*) FILTER (WHERE {OPEN}),
-             count(*) FILTER (WHERE {OPEN} AND p.batch <> ?2)
+             count(*) FILTER (WHERE {OPEN} AND p.batch <> ?2), count(*) FILTER (WHERE p.intended_at < ?3)
          FROM payments p JOIN jobs j ON j.id = p.job
          WHERE p.endpoint_url = ?1 AND p.undelivered > 0 AND p.state <> 'dead'"
     );
-    Ok(conn.prepare_cached(&sql)?.query_row(params![endpoint, batch], |row| {
+    Ok(conn.prepare_cached(&sql)?.query_row(params![endpoint, batch, run_began], |row| {
         Ok(EndpointCount {
             begun: uint(row, 0)?,
             undelivered: uint(row, 1)?,
             open: uint(row, 2)?,
             open_elsewhere: uint(row, 3)?,
+            begun_before: uint(row, 4)?,
             delivered_at,
         })
     })?)

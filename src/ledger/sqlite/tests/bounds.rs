@@ -122,6 +122,38 @@ fn until_it_delivers_no_more_are_open_whatever_they_are_called() {
     let _held_still = given_up;
 }
 
+/// A delivery within the hour speaks for an endpoint, and not for what every run that was killed since has left there.
+#[test]
+fn what_earlier_runs_have_left_brings_an_endpoint_back_on_trial_within_the_hour() {
+    let (mut books, june, july) = two();
+    let first = buy(&mut books, june, 1).unwrap();
+    books.apply(NOW, paid(first, 1, Some(posted()))).unwrap();
+    deliver_at(&mut books, NOW, first);
+    let run = |minute: i64| IntentBounds { run_began: NOW.plus_ms(minute * 60_000), ..BOUNDS };
+    let mut begin = |minute: i64, batch, n| try_at(&mut books, NOW.plus_ms(minute * 60_000), batch, n, run(minute));
+    for n in 2..=3 {
+        begin(10, june, n).unwrap();
+    }
+    // Two are left by the run before: the hour still speaks for it, within one run.
+    for n in 4..=6 {
+        begin(20, july, n).unwrap();
+    }
+    for minute in [30, 40, 50] {
+        for batch in [june, july] {
+            let held = begin(minute, batch, 7).unwrap_err();
+            assert_eq!(held.reason(), Reason::AwaitingDelivery, "{held}");
+            assert!(held.to_string().contains("5 purchases under way"), "{held}");
+        }
+    }
+    // It delivers again, and is proven again.
+    let second = books.open_jobs(None).unwrap().remove(0);
+    let payment = PaymentKey(2);
+    assert_eq!(second.id, "b");
+    books.apply(NOW, paid(payment, 2, Some(posted()))).unwrap();
+    deliver_at(&mut books, NOW.plus_ms(50 * 60_000), payment);
+    try_at(&mut books, NOW.plus_ms(51 * 60_000), june, 7, run(51)).unwrap();
+}
+
 /// Whoever gives up what is in doubt takes it for paid: it counts against the endpoint until that delivers, however long ago it was,
 /// and a person's word is named.
 #[test]
