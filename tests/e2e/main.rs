@@ -80,6 +80,8 @@ mod terminal;
 #[cfg(test)]
 mod together;
 #[cfg(test)]
+mod traceless;
+#[cfg(test)]
 mod twins;
 #[cfg(test)]
 mod unknown_answers;

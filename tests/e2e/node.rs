@@ -37,7 +37,7 @@ fn nobody_answers() {
     let client = prepared(&sandbox);
     sandbox.stop();
     client.run("run jobs.toml").with(9).saying("cannot be reached");
-    assert_eq!(client.column("jobs.results.csv", "state"), ["pending", "pending"]);
+    assert_eq!(client.files(), ["jobs.toml", "picture.png"]);
 }
 
 #[test]

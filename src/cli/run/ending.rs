@@ -88,10 +88,15 @@ pub(in crate::cli) fn tell(books: &Books, ending: &Ending<'_>, reporter: &Report
         Some(failure) => refused_code(&judged, failure),
     };
     let outputs = &batch.remembered.outputs;
-    let (needs_person, first) = needs_person(books, batch)?;
+    let (mut needs_person, first) = needs_person(books, batch)?;
+    let mut advice = advice(books, &counts, first, ending, code)?;
+    // Of a batch that is taken back there is nothing to look at.
+    if ending.refused.is_some() && ending.before.is_none() {
+        (needs_person, advice) = (Vec::new(), Vec::new());
+    }
     let ended = RunEnded {
         needs_person,
-        advice: advice(books, &counts, first, ending, code)?,
+        advice,
         error: ending.refused.map(ToString::to_string),
         results: outputs.results.clone().filter(|_| outputs.results_written),
         receipts: outputs.receipts.clone().filter(|_| outputs.receipts_written),

@@ -1,7 +1,7 @@
 //! Where results go as files, and what fetches them beside a run.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::Failure;
@@ -78,6 +78,25 @@ pub(in crate::cli) struct Filing {
     wanted: Wanted,
     fetcher: Fetcher,
     device: i64,
+    made: Made,
+}
+
+/// Folders that a run has made, the lowest first.
+#[derive(Clone, Debug, Default)]
+pub(in crate::cli) struct Made(Vec<PathBuf>);
+
+impl Made {
+    /// Those that are still to be made so that this one is there.
+    fn of(folder: &Path) -> Self {
+        let missing = |above: &&Path| !above.as_os_str().is_empty() && !above.exists();
+        Self(folder.ancestors().take_while(missing).map(Path::to_owned).collect())
+    }
+
+    /// Removes what nothing was put into.
+    pub(super) fn remove(&self) {
+        // What is not empty stays, and so does all above it.
+        self.0.iter().all(|folder| std::fs::remove_dir(folder).is_ok());
+    }
 }
 
 impl Filing {
@@ -100,11 +119,18 @@ impl Filing {
                 to.folder
             )));
         }
+        let made = Made::of(folder);
         file::make_folder(folder).map_err(unusable)?;
-        file::probe(folder).map_err(unusable)?;
-        if file::room(folder).map_err(unusable)? < ROOM_BYTES_MIN {
+        let fit = file::probe(folder).and_then(|()| file::room(folder)).map_err(unusable).and_then(|room| {
+            if room >= ROOM_BYTES_MIN {
+                return Ok(());
+            }
             let full = full_words(&to.folder, ROOM_BYTES_MIN);
-            return Err(Failure::Usage(format!("--download: {full}; nothing was fetched or bought")));
+            Err(Failure::Usage(format!("--download: {full}; nothing was fetched or bought")))
+        });
+        if let Err(failure) = fit {
+            made.remove();
+            return Err(failure);
         }
         let fetcher = Fetcher::new(CONNECT_TIMEOUT, !play).map_err(|error| Failure::Internal(error.to_string()))?;
         let settings = Settings {
@@ -119,7 +145,12 @@ impl Filing {
             gathered_bytes: GATHERED_BYTES,
             checkpoint_bytes: CHECKPOINT_BYTES,
         };
-        Ok(Self { settings, wanted, fetcher, device })
+        Ok(Self { settings, wanted, fetcher, device, made })
+    }
+
+    /// What was made for it.
+    pub(super) fn made(&self) -> Made {
+        self.made.clone()
     }
 
     /// The same for a run, and where files go: with the device that it is on now, for the next one to know.

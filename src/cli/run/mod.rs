@@ -23,7 +23,7 @@ use duplicates::stopped_words;
 pub(super) use duplicates::{edition, originals, words as duplicate_words};
 pub(super) use ending::{Ending, tell, tell_broken};
 pub(super) use files::{Files, STDOUT, check as check_files, laid_out};
-pub(super) use filing::{Filing, check_template, destination};
+pub(super) use filing::{Filing, Made, check_template, destination};
 pub(super) use papers::{check as check_papers, gap_words, keep_unknown};
 pub(super) use reporter::Reporter;
 pub(super) use results::no_such_job;
@@ -32,7 +32,7 @@ pub(super) use words::{LeftOut, of_results as words_of_results, read as read_wor
 pub(super) use world::{SandboxOptions, World};
 
 use std::borrow::Cow;
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 use crate::event::{Event, Listener};
 use crate::ledger::sqlite::{Batch, Books, DownloadTo, Duplicates as FoundDuplicates, OpenMode};
@@ -42,6 +42,7 @@ use crate::money::Msat;
 use crate::payer::Payer;
 use crate::plan::Plan;
 use crate::plan::view::LeftToBuy;
+use crate::report::OutputPaths;
 use crate::run::signals::Stopped;
 use crate::run::{Budget, Clock, Settings, SystemClock, Whose};
 use crate::time::UnixMs;
@@ -73,6 +74,17 @@ struct Runner<'a> {
     started: OnceCell<String>,
     /// How the batch stood before, where the ledger had it.
     before: OnceCell<Counts>,
+    /// What it leaves behind where it is refused before anything was accepted.
+    traces: RefCell<Traces>,
+}
+
+/// What a run has made before anything was accepted.
+#[derive(Debug, Default)]
+struct Traces {
+    /// The batch that began with it.
+    begun: Option<String>,
+    /// Folders for its files.
+    folders: Made,
 }
 
 impl<'a> Runner<'a> {
@@ -85,6 +97,7 @@ impl<'a> Runner<'a> {
             began: SystemClock.now(),
             started: OnceCell::new(),
             before: OnceCell::new(),
+            traces: RefCell::default(),
         })
     }
 
@@ -96,6 +109,7 @@ impl<'a> Runner<'a> {
         if let (Err(failure), Some(name)) = (&result, self.started.get()) {
             tell_broken(&self.world.ledger, name, failure, self.began, &self.reporter);
         }
+        self.leave_no_trace();
         // Whatever ended it, the screen is left in order before the error is told.
         self.reporter.end(result)
     }
@@ -117,8 +131,9 @@ impl<'a> Runner<'a> {
             return self.dry_run(&manifest, &name, false).await;
         }
         if !self.world.ledger.exists() {
-            // A manifest with errors leaves no trace: not even an empty ledger.
-            input::plan(&manifest, &self.options.limits)?;
+            // What is wrong with a manifest or a command leaves no trace: not even an empty ledger.
+            let (plan, _) = input::plan(&manifest, &self.options.limits)?;
+            self.check_unbegun(&manifest, &name, &plan)?;
         }
         let session = self.open(&name)?;
         let play = self.world.play.is_some();
@@ -138,11 +153,39 @@ impl<'a> Runner<'a> {
     /// The ledger, with the batch's lock held.
     fn open(&self, name: &str) -> Result<Session, Failure> {
         let session = Session::open(&self.world.ledger, name)?;
-        if let Some(batch) = &session.known {
+        match &session.known {
             // A run opens once.
-            let _ = self.before.set(session.books.counts(batch.key)?);
+            Some(batch) => drop(self.before.set(session.books.counts(batch.key)?)),
+            None => self.traces.borrow_mut().begun = Some(name.to_owned()),
         }
         Ok(session)
+    }
+
+    /// Takes back what was made for purchases that were never accepted.
+    fn leave_no_trace(&self) {
+        let Traces { begun, folders } = self.traces.take();
+        folders.remove();
+        let Some(name) = begun else { return };
+        // Where another process has the batch now, it is that one's.
+        let Ok(session) = Session::open(&self.world.ledger, &name) else { return };
+        if let Err(failure) = session.take_back() {
+            self.reporter.warn(format!("the batch {name} was begun for nothing, and stays in the ledger: {failure}"));
+        }
+    }
+
+    /// From now on the batch, its files and its folders are meant to be there.
+    fn accepted(&self) {
+        self.traces.take();
+    }
+
+    /// What is checked before a batch is begun, where there is no ledger yet.
+    fn check_unbegun(&self, manifest: &Manifest, name: &str, plan: &Plan) -> Result<(), Failure> {
+        session::check_owner(None, name, &self.options, &manifest.path.display().to_string(), false)?;
+        self.world.check_endpoints(plan)?;
+        words::read(&self.options.choice, manifest, plan, None)?;
+        trust::check(&self.options.choice.trust, plan)?;
+        session::check_files(None, None, name, &self.options, manifest, self.world)?;
+        self.destination(manifest, plan, None).map(drop)
     }
 
     fn check_papers(&self, books: &Books, known: Option<&Batch>) -> Result<(), Failure> {
@@ -288,23 +331,22 @@ impl<'a> Runner<'a> {
         session::tell_remarks(manifest, plan, &self.reporter);
         let (mut batch, load) = session.load(&self.options, manifest, plan, &retake, self.world.play.is_some())?;
         session::load_words(&load).into_iter().for_each(|words| self.reporter.warn(words));
+        if let Some(filing) = &filing {
+            self.traces.borrow_mut().folders = filing.made();
+        }
         let edition = edition(manifest, &self.time_zone(limits)?)?;
         let word = self.options.choice.duplicates.or(manifest.duplicates);
         let (meant, stopped) = self.duplicates(&mut session, batch.key, Some(edition), word, same_plan).await?;
         session::retaken_words(&load, &stopped.retaken).into_iter().for_each(|words| self.reporter.warn(words));
         batch.remembered.download = to.clone().or(batch.remembered.download);
-        if let Some(kept) = keep_unknown(&session.books, &paths.receipts)? {
-            self.reporter.warn(kept);
-        }
-        let files = session.files(&mut batch, self.world, paths)?;
         let mut left_out = LeftOut { stopped: stopped_words(&stopped), ..LeftOut::of(&load) };
         left_out.not_as_planned |= manifest.notes().left_out > 0;
-        self.go_on(GoingOn { session, batch, files, limits, filing, to, meant, nothing: false, left_out }).await
+        self.go_on(GoingOn { session, batch, paths, limits, filing, to, meant, nothing: false, left_out }).await
     }
 
     /// What follows once the ledger holds what is to be bought: limits, node and person, the purchases, the end.
     async fn go_on(&self, on: GoingOn<'_>) -> Result<ExitCode, Failure> {
-        let GoingOn { mut session, mut batch, mut files, limits, filing, to, meant, nothing, left_out } = on;
+        let GoingOn { mut session, mut batch, paths, limits, filing, to, meant, nothing, left_out } = on;
         let (left, meant) = match nothing {
             true => (LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO }, Vec::new()),
             false => questions::chosen(&session.books, batch.key, &self.options.choice, meant)?,
@@ -312,51 +354,64 @@ impl<'a> Runner<'a> {
         if meant.is_empty() {
             session.books.take_back_duplicates(batch.key, SystemClock.now())?;
         }
-        for warning in files.rewrite()? {
-            self.reporter.warn(warning);
-        }
         let counts = session.books.counts(batch.key)?;
         self.reporter.hear(&planned(counts.all_jobs(), &counts, &left, to.as_ref()));
 
         let mut refused = None;
-        let work = if left.jobs == 0 {
-            Work::Recover(Some(batch.key))
+        let (work, files) = if left.jobs == 0 {
+            (Work::Recover(Some(batch.key)), Some(self.files(&mut session, &mut batch, paths)?))
         } else {
             match self.admit(limits, &counts, &left).await {
                 Ok((cap, node)) => {
+                    let files = self.files(&mut session, &mut batch, paths)?;
                     session.accept(&mut batch, cap, &meant)?;
                     let (words, most) = (&self.options.choice.trust, self.options.pace.max_undelivered);
                     trust::record(&mut session.books, &batch, words, most, &self.reporter)?;
-                    Work::Buy(batch.key, node)
+                    (Work::Buy(batch.key, node), Some(files))
                 }
                 Err(failure) => {
                     // Only the user's word buys something once more, and it was not given.
                     session.books.take_back_takes(batch.key)?;
                     session.books.take_back_duplicates(batch.key, SystemClock.now())?;
+                    let mut files = Files::remembered(&self.world.ledger, &batch);
                     if matches!(failure, Failure::Stopped(_)) {
-                        files.rewrite()?;
+                        files.as_mut().map_or(Ok(Vec::new()), Files::rewrite)?;
                         return Err(failure);
                     }
                     refused = Some(failure);
-                    Work::Recover(Some(batch.key))
+                    (Work::Recover(Some(batch.key)), files)
                 }
             }
         };
         let settings = self.settings(limits, &batch)?;
-        let following = files.follow(self.reporter.changed())?;
+        let following = files.map(|files| files.follow(self.reporter.changed())).transpose()?;
         let carried = self.carry(session, &settings, work, filing.as_ref()).await;
         let (mut session, carried) = match carried {
             Ok(carried) => carried,
             Err(error) => {
                 // The files are made from the ledger: where that has failed, they only say the same once more.
-                let _as_they_were = following.finish(&self.reporter);
+                let _as_they_were = following.map(|following| following.finish(&self.reporter));
                 return Err(error);
             }
         };
         self.explain(&mut session, &batch, &carried)?;
-        let carried = Carried { files_whole: following.finish(&self.reporter)?, ..carried };
+        let files_whole = following.map_or(Ok(true), |following| following.finish(&self.reporter))?;
+        let carried = Carried { files_whole, ..carried };
         let untouched = left.jobs == 0 && stand(&counts, &OPEN).0 == 0 && (to.is_none() || to_download(&counts) == 0);
         self.end(&session, &batch, &carried, refused, untouched, left_out)
+    }
+
+    /// Results and receipts, from now on this batch's own: nothing keeps it from buying any more.
+    fn files(&self, session: &mut Session, batch: &mut Batch, paths: OutputPaths) -> Result<Files, Failure> {
+        if let Some(kept) = keep_unknown(&session.books, &paths.receipts)? {
+            self.reporter.warn(kept);
+        }
+        let mut files = session.files(batch, self.world, paths)?;
+        self.accepted();
+        for warning in files.rewrite()? {
+            self.reporter.warn(warning);
+        }
+        Ok(files)
     }
 
     /// Sets aside what is bought already under another name, tells of it, and says whether a person means it to be bought
@@ -536,6 +591,9 @@ impl<'a> Runner<'a> {
         let partial = self.options.choice.partial;
         questions::batch_cap(partial, &limits, money::used(&counts)?, &left)?;
         let node = questions::ready_node(self.world, &left, partial, &self.reporter).await?;
+        if left.jobs > 0 {
+            questions::is_to_be_asked(&self.options, &limits, self.world)?;
+        }
         if known.is_none() {
             counts.planned = plan.totals().price;
         }
@@ -582,7 +640,8 @@ impl<'a> Runner<'a> {
 struct GoingOn<'a> {
     session: Session,
     batch: Batch,
-    files: Files,
+    /// Where results and receipts go.
+    paths: OutputPaths,
     limits: &'a Limits,
     filing: Option<Filing>,
     to: Option<DownloadTo>,

@@ -101,10 +101,18 @@ pub(super) async fn confirm(
     world: &World,
     reporter: &Reporter,
 ) -> Result<(), Failure> {
+    match is_to_be_asked(options, limits, world)? {
+        true => ask(left, reporter, &world.signals).await,
+        false => Ok(()),
+    }
+}
+
+/// Whether a person is to be asked before anything is bought. Refused where there is nobody to ask, and nobody has said so.
+pub(super) fn is_to_be_asked(options: &RunOptions, limits: &Limits, world: &World) -> Result<bool, Failure> {
     let play = world.play.is_some();
     match (play || options.choice.yes, is_terminal()) {
-        (true, true) => Ok(()),
-        (true, false) if play || limits.max_sats.is_some() => Ok(()),
+        (true, true) => Ok(false),
+        (true, false) if play || limits.max_sats.is_some() => Ok(false),
         (true, false) => Err(Failure::Usage(
             "without a terminal, --yes needs a limit: add --max-sats SATS, which bounds the batch over all its runs; the \
              command `plan` shows the worst case; nothing was bought"
@@ -114,7 +122,7 @@ pub(super) async fn confirm(
             "there is no terminal to ask on: add {}; nothing was bought",
             if limits.max_sats.is_some() { "--yes" } else { "--yes and --max-sats SATS" }
         ))),
-        (false, true) => ask(left, reporter, &world.signals).await,
+        (false, true) => Ok(true),
     }
 }
 

@@ -87,9 +87,11 @@ impl Runner<'_> {
         let word = self.options.choice.duplicates;
         let meant = !nothing && self.duplicates(&mut session, batch.key, None, word, None).await?.0;
         let paths = paths_of(&batch);
-        let files = session.files(&mut batch, self.world, paths)?;
+        if let Some(filing) = &filing {
+            self.traces.borrow_mut().folders = filing.made();
+        }
         let left_out = LeftOut { not_as_planned: chosen.edited.count > 0, ..LeftOut::default() };
-        self.go_on(GoingOn { session, batch, files, limits: &limits, filing, to, meant, nothing, left_out }).await
+        self.go_on(GoingOn { session, batch, paths, limits: &limits, filing, to, meant, nothing, left_out }).await
     }
 }
 

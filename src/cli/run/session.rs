@@ -36,7 +36,7 @@ pub(in crate::cli) struct Session {
     pub(in crate::cli) name: String,
     /// The batch, where the ledger knows it.
     pub(in crate::cli) known: Option<Batch>,
-    _lock: BatchLock,
+    lock: BatchLock,
 }
 
 impl Session {
@@ -45,7 +45,19 @@ impl Session {
         let books = Books::open(ledger, OpenMode::Write)?;
         let lock = lock(&books, ledger, name)?;
         let known = books.batch(name)?;
-        Ok(Self { books, name: name.to_owned(), known, _lock: lock })
+        Ok(Self { books, name: name.to_owned(), known, lock })
+    }
+
+    /// Takes back what was begun for a batch of which nothing was accepted, with the lock's file.
+    pub(super) fn take_back(mut self) -> Result<(), Failure> {
+        let is_gone = match &self.known {
+            None => true,
+            Some(batch) => self.books.take_back_batch(batch.key)?,
+        };
+        if is_gone {
+            self.lock.remove();
+        }
+        Ok(())
     }
 
     /// Carries work out on this batch's ledger.

@@ -176,6 +176,32 @@ impl Books {
         Ok(start)
     }
 
+    /// Takes back a batch whose purchase nobody accepted: it was begun for nothing, and nothing was done for it. False where it has
+    /// come further than that.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be written.
+    pub fn take_back_batch(&mut self, batch: BatchKey) -> Result<bool, LedgerError> {
+        self.write(|tx, _| {
+            let begun = "SELECT 1 FROM batches b WHERE id = ?1 AND accepted_msat IS NULL
+                 AND NOT EXISTS (SELECT 1 FROM payments WHERE batch = b.id)
+                 AND NOT EXISTS (SELECT 1 FROM refunds WHERE batch = b.id)
+                 AND NOT EXISTS (SELECT 1 FROM trusts WHERE batch = b.id)
+                 AND NOT EXISTS (SELECT 1 FROM decisions d JOIN jobs j ON j.id = d.job WHERE j.batch = b.id)";
+            if !tx.prepare_cached(begun)?.exists([batch])? {
+                return Ok(false);
+            }
+            for sql in [
+                "DELETE FROM transitions WHERE job IN (SELECT id FROM jobs WHERE batch = ?1)",
+                "DELETE FROM jobs WHERE batch = ?1",
+                "DELETE FROM batches WHERE id = ?1",
+            ] {
+                tx.prepare_cached(sql)?.execute([batch])?;
+            }
+            Ok(true)
+        })
+    }
+
     /// The batch of that name.
     ///
     /// # Errors

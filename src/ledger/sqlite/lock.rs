@@ -2,8 +2,8 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -16,11 +16,15 @@ use crate::time::UnixMs;
 /// The most that is read of a lock file.
 const OWNER_BYTES_MAX: u64 = 4_096;
 
+/// How often a lock's file may be removed under the one who opens it.
+const OPENINGS_MAX: u32 = 100;
+
 /// The right to run a batch, held until it is dropped.
 #[derive(Debug)]
 pub struct BatchLock {
-    /// Closing it releases the lock. The file stays: removing it could take it from a process that is opening it.
+    /// Closing it releases the lock.
     _held: File,
+    path: PathBuf,
 }
 
 /// Who holds a lock, as far as its file tells.
@@ -72,25 +76,40 @@ impl BatchLock {
         let folder = beside(&true_path(ledger).map_err(io)?, ".locks");
         create_folder(&folder).map_err(io)?;
         let path = folder.join(format!("{}.lock", hex(&Sha256::digest(batch))));
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(io)?;
+        let mut file = locked(&path)?;
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let owner = LockedBy { pid: Some(std::process::id()), host: Some(host), since: Some(now) };
+        let text = serde_json::to_vec(&owner).map_err(|error| LockError::Io(error.to_string()))?;
+        file.set_len(0).and_then(|()| file.write_all(&text)).map_err(io)?;
+        Ok(Self { _held: file, path })
+    }
+
+    /// Gives the right back, and removes what there is of it: there is no such batch. Whoever has opened the file meanwhile sees,
+    /// once the lock is theirs, that it has gone, and opens another one.
+    pub fn remove(self) {
+        // One that stays is in nobody's way.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// The file at that path, with its lock.
+fn locked(path: &Path) -> Result<File, LockError> {
+    let io = |error: std::io::Error| LockError::Io(error.to_string());
+    for _ in 0..OPENINGS_MAX {
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(io)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(LockError::Locked(owner(&file))),
             Err(TryLockError::Error(error)) => return Err(io(error)),
         }
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let owner = LockedBy { pid: Some(std::process::id()), host: Some(host), since: Some(now) };
-        let text = serde_json::to_vec(&owner).map_err(|error| LockError::Io(error.to_string()))?;
-        file.set_len(0).and_then(|()| file.write_all(&text)).map_err(io)?;
-        Ok(Self { _held: file })
+        let inode = |meta: std::fs::Metadata| (meta.dev(), meta.ino());
+        let ours = inode(file.metadata().map_err(io)?);
+        if std::fs::metadata(path).is_ok_and(|there| inode(there) == ours) {
+            return Ok(file);
+        }
     }
+    Err(LockError::Io("its file is removed again and again".to_owned()))
 }
 
 /// Refuses to change the schema of a ledger while a run of another version works on it: it would not know what it writes.
@@ -130,6 +149,24 @@ fn owner(file: &File) -> LockedBy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Whoever waits with the removed file open does not run beside whoever makes it anew.
+    #[test]
+    fn a_lock_that_is_removed_is_nobodys() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = folder.path().join("ledger.db");
+        let held = BatchLock::take(&ledger, "june", UnixMs(1_000)).unwrap();
+        let path = held.path.clone();
+        let opened_before = File::open(&path).unwrap();
+        held.remove();
+        assert!(!path.exists());
+        opened_before.try_lock().unwrap();
+        let held = BatchLock::take(&ledger, "june", UnixMs(2_000)).unwrap();
+        assert!(path.exists());
+        assert!(BatchLock::take(&ledger, "june", UnixMs(3_000)).is_err());
+        drop(held);
+        assert!(path.exists(), "a batch that there is keeps it");
+    }
 
     #[test]
     fn a_second_run_learns_who_holds_the_lock() {
