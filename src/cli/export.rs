@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use crate::ledger::LedgerError;
 use crate::ledger::sqlite::{Batch, Books};
-use crate::report::{OutputPaths, default_paths, named_paths};
+use crate::report::{OutputPaths, named_paths};
 
 use super::config::ExportOptions;
-use super::run::{Files, STDOUT, check_files, check_papers, keep_unknown, laid_out};
+use super::run::{Files, STDOUT, check_files, check_papers, keep_unknown, laid_out, usual_paths};
 use super::{ExitCode, Failure, Format, target, terminal};
 
 /// Writes both files and says where.
@@ -25,7 +25,7 @@ pub(super) fn execute(options: &ExportOptions) -> Result<ExitCode, Failure> {
     }
     let manifest = (batch.manifest != "-").then(|| PathBuf::from(&batch.manifest));
     let usual = match &manifest {
-        Some(path) => default_paths(path, batch.sandbox),
+        Some(path) => usual_paths(Some(&books), Some(&batch), path, &batch.name, batch.sandbox)?,
         None => named_paths(&batch.name, batch.sandbox),
     };
     let paths = OutputPaths {

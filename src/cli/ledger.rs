@@ -107,8 +107,11 @@ fn asked(receipts: &Path, rows: &[ReceiptRow]) -> Asked {
 fn manifest_of(receipts: &Path) -> String {
     let name = receipts.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let Some((stem, _)) = name.split_once(".receipts.") else { return "-".to_owned() };
-    let beside = MANIFESTS.map(|extension| receipts.with_file_name(format!("{stem}.{extension}")));
-    let found = beside.into_iter().find(|path| path.is_file()).and_then(|path| std::path::absolute(path).ok());
+    // A second batch of a manifest has its name behind that one's.
+    let stems = [Some(stem), stem.rsplit_once('.').map(|(manifest, _)| manifest)];
+    let beside = |stem: &str| MANIFESTS.map(|extension| receipts.with_file_name(format!("{stem}.{extension}")));
+    let mut beside = stems.into_iter().flatten().flat_map(beside);
+    let found = beside.find(|path| path.is_file()).and_then(|path| std::path::absolute(path).ok());
     found.map_or_else(|| "-".to_owned(), |path| path.display().to_string())
 }
 

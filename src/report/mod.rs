@@ -35,7 +35,7 @@ pub use csv_out::{Dialect, ReceiptsFile, ResultsFile, Rows};
 pub use format::{FORMAT_VERSION, Format, pipe_closed_is_fine};
 pub use json::JsonLines;
 pub use lines::Lines;
-pub use outputs::{Output, OutputPaths, OutputRefused, check_outputs, default_paths, named_paths};
+pub use outputs::{Output, OutputPaths, OutputRefused, batch_paths, check_outputs, default_paths, named_paths};
 pub use progress::Progress;
 pub use quiet::Quiet;
 pub use refunds::{RefundsStyle, write_refunds};

@@ -22,10 +22,22 @@ pub fn default_paths(manifest: &Path, sandbox: bool) -> OutputPaths {
     beside(folder_of(manifest), &stem, sandbox)
 }
 
+/// `STEM.BATCH.results.csv` and `STEM.BATCH.receipts.csv`, where those by default are another batch's of the same manifest.
+#[must_use]
+pub fn batch_paths(manifest: &Path, batch: &str, sandbox: bool) -> OutputPaths {
+    let stem = manifest.file_stem().unwrap_or_default().to_string_lossy();
+    beside(folder_of(manifest), &format!("{stem}.{}", file_name(batch)), sandbox)
+}
+
 /// The same in the current folder, for a manifest from standard input: named by its batch.
 #[must_use]
 pub fn named_paths(batch: &str, sandbox: bool) -> OutputPaths {
-    beside(Path::new("."), &batch.replace(['/', '\\', '\0'], "_"), sandbox)
+    beside(Path::new("."), &file_name(batch), sandbox)
+}
+
+/// A batch's name as a part of a file's.
+fn file_name(batch: &str) -> String {
+    batch.replace(['/', '\\', '\0'], "_")
 }
 
 fn beside(folder: &Path, stem: &str, sandbox: bool) -> OutputPaths {
@@ -158,6 +170,7 @@ mod tests {
         assert_eq!(paths.results, Path::new("/jobs/june.trailers.results.csv"));
         assert_eq!(paths.receipts, Path::new("/jobs/june.trailers.receipts.csv"));
         assert_eq!(default_paths(Path::new("shots.csv"), true).results, Path::new("shots.sandbox.results.csv"));
+        assert_eq!(batch_paths(Path::new("/j/a.toml"), "b/c", false).results, Path::new("/j/a.b_c.results.csv"));
         assert_eq!(named_paths("a/b", false).receipts, Path::new("a_b.receipts.csv"));
     }
 

@@ -1,6 +1,6 @@
 //! Manifests that do not say what a person reads in them: nothing of them is bought.
 
-use crate::harness::{Client, Sandbox};
+use crate::harness::{Client, Sandbox, two_jobs};
 
 const RUN: &str = "--default endpoint=generate-video --default duration=3";
 
@@ -48,4 +48,36 @@ fn what_a_pipe_breaks_off_is_not_bought() {
         ended.saying("-:3:1").saying(said).saying("nothing was spent");
     }
     sandbox.books().are_empty();
+}
+
+/// Two batches of one manifest: each has files of its own, in every run, export and results file, and neither is in the other's way.
+#[test]
+fn batches_that_share_a_manifest_have_files_of_their_own() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    client.run("run jobs.toml --limit 1").with(3);
+    let first = client.read("jobs.results.csv");
+    client.run("run jobs.toml --batch trial/2 --dry-run --duplicates buy").with(0);
+    client.run("run jobs.toml --batch trial/2 --duplicates buy --limit 1").with(3).saying("jobs.trial_2.results.csv");
+    assert_eq!(client.read("jobs.results.csv"), first, "the other batch's");
+    assert_eq!(client.column("jobs.trial_2.results.csv", "state"), ["delivered", "pending"]);
+    client.run("run jobs.toml").with(0);
+    client.run("run jobs.toml --batch trial/2 --duplicates buy").with(0);
+    assert_eq!(sandbox.books().settled().len(), 4);
+    for (batch, stem) in [("jobs", "jobs"), ("trial/2", "jobs.trial_2")] {
+        let names = ["results", "receipts"].map(|what| format!("{stem}.{what}.csv"));
+        let before = names.each_ref().map(|name| client.read(name));
+        names.iter().for_each(|name| std::fs::remove_file(client.path(name)).unwrap());
+        client.says(&format!("export --batch {batch}")).with(0).saying(&names[0]);
+        assert_eq!(names.each_ref().map(|name| client.read(name)), before);
+        assert_eq!(client.column(&names[0], "l402_batch"), [batch, batch]);
+        assert_eq!(client.column(&names[1], "batch"), [batch, batch]);
+    }
+    // What stands in the manifest's own place still speaks, whatever the batch is called.
+    std::fs::rename(client.ledger(), client.path("gone.db")).unwrap();
+    std::fs::remove_dir_all(client.ledger().with_file_name("ledger.db.locks")).unwrap();
+    client.run("run jobs.toml --batch third").with(7).saying("jobs.receipts.csv");
+    client.says("ledger merge jobs.trial_2.receipts.csv").with(0);
+    client.says("status --batch trial/2").saying("jobs.toml");
 }

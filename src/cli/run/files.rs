@@ -10,7 +10,10 @@ use crate::cli::Failure;
 use crate::event::{Event, Listener};
 use crate::ledger::BatchKey;
 use crate::ledger::sqlite::{Batch, Books, Layout, OpenMode, Outputs};
-use crate::report::{Dialect, Output, OutputPaths, ReceiptsFile, ResultsFile, Rewritten, Views, check_outputs};
+use crate::report::{
+    Dialect, Output, OutputPaths, ReceiptsFile, ResultsFile, Rewritten, Views, batch_paths, check_outputs,
+    default_paths,
+};
 use crate::run::{Clock, SystemClock};
 
 use super::own;
@@ -133,6 +136,32 @@ pub(in crate::cli) fn check(
         },
     ];
     check_outputs(&outputs, inputs, overwrite).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// Where results and receipts of a manifest's batch go where nobody says: beside the manifest, and with the batch's name where
+/// they would be another batch's.
+pub(in crate::cli) fn usual_paths(
+    books: Option<&Books>,
+    known: Option<&Batch>,
+    manifest: &Path,
+    name: &str,
+    sandbox: bool,
+) -> Result<OutputPaths, Failure> {
+    let (usual, own) = (default_paths(manifest, sandbox), batch_paths(manifest, name, sandbox));
+    let has_written = |batch: &Batch, paths: &OutputPaths| {
+        let Outputs { results, results_written, receipts, receipts_written } = &batch.remembered.outputs;
+        let is = |path: &Path, there: &Option<String>| there.as_deref() == Some(&*absolute(path));
+        (*results_written && is(&paths.results, results)) || (*receipts_written && is(&paths.receipts, receipts))
+    };
+    if known.is_some_and(|batch| has_written(batch, &own)) {
+        return Ok(own);
+    }
+    if known.is_some_and(|batch| has_written(batch, &usual)) {
+        return Ok(usual);
+    }
+    let of_manifest = books.map(|books| books.batches_at(&manifest.display().to_string())).transpose()?;
+    let others = of_manifest.into_iter().flatten().filter(|batch| batch.name != name);
+    Ok(if others.into_iter().any(|batch| has_written(&batch, &usual)) { own } else { usual })
 }
 
 /// A path as the ledger remembers it.

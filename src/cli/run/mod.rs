@@ -22,7 +22,7 @@ pub(super) use carry::{Carried, Work, settings};
 use duplicates::stopped_words;
 pub(super) use duplicates::{edition, originals, words as duplicate_words};
 pub(super) use ending::{Ending, tell, tell_broken};
-pub(super) use files::{Files, STDOUT, check as check_files, laid_out};
+pub(super) use files::{Files, STDOUT, check as check_files, laid_out, usual_paths};
 pub(super) use filing::{Filing, Made, check_template, destination};
 pub(super) use papers::{check as check_papers, gap_words, keep_unknown};
 pub(super) use reporter::Reporter;
@@ -184,7 +184,6 @@ impl<'a> Runner<'a> {
         self.world.check_endpoints(plan)?;
         words::read(&self.options.choice, manifest, plan, None)?;
         trust::check(&self.options.choice.trust, plan)?;
-        session::check_files(None, None, name, &self.options, manifest, self.world)?;
         self.destination(manifest, plan, None).map(drop)
     }
 
@@ -316,7 +315,7 @@ impl<'a> Runner<'a> {
         let retake = words::read(&self.options.choice, manifest, plan, of_batch)?;
         trust::check(&self.options.choice.trust, plan)?;
         let same_plan = match session.known {
-            None => session::same_plan(&session.books, &session.name, plan)?,
+            None => session::same_plan(&session.books, &session.name, &manifest.path.display().to_string(), plan)?,
             Some(_) => None,
         };
         let (books, known) = (Some(&session.books), session.known.as_ref());

@@ -4,12 +4,13 @@
 use std::path::PathBuf;
 
 use crate::cli::{ExitCode, Failure};
-use crate::ledger::sqlite::{Batch, ChosenRows};
+use crate::ledger::sqlite::{Batch, Books, ChosenRows};
 use crate::manifest::Manifest;
 use crate::money::counted;
-use crate::report::{OutputPaths, default_paths};
+use crate::report::OutputPaths;
 use crate::run::{Clock, SystemClock};
 
+use super::files;
 use super::filing::{Filing, destination};
 use super::session::{self, Session};
 use super::{GoingOn, LeftOut, Runner, words};
@@ -86,7 +87,7 @@ impl Runner<'_> {
         batch.remembered.download = to.clone().or(batch.remembered.download);
         let word = self.options.choice.duplicates;
         let meant = !nothing && self.duplicates(&mut session, batch.key, None, word, None).await?.0;
-        let paths = paths_of(&batch);
+        let paths = paths_of(&session.books, &batch)?;
         if let Some(filing) = &filing {
             self.traces.borrow_mut().folders = filing.made();
         }
@@ -104,11 +105,12 @@ pub(in crate::cli) fn no_such_job(batch: &Batch, id: &str) -> Failure {
 }
 
 /// Where the batch writes its files: where it did before, else beside its manifest.
-fn paths_of(batch: &Batch) -> OutputPaths {
-    let usual = default_paths(&PathBuf::from(&batch.manifest), batch.sandbox);
+fn paths_of(books: &Books, batch: &Batch) -> Result<OutputPaths, Failure> {
+    let manifest = PathBuf::from(&batch.manifest);
+    let usual = files::usual_paths(Some(books), Some(batch), &manifest, &batch.name, batch.sandbox)?;
     let remembered = &batch.remembered.outputs;
-    OutputPaths {
+    Ok(OutputPaths {
         results: remembered.results.clone().map_or(usual.results, PathBuf::from),
         receipts: remembered.receipts.clone().map_or(usual.receipts, PathBuf::from),
-    }
+    })
 }

@@ -197,14 +197,18 @@ pub(super) fn check_owner(
 }
 
 /// What a person may want to know of a new batch: another one has the very same jobs. They are set aside one by one all the same.
-pub(super) fn same_plan(books: &Books, name: &str, plan: &Plan) -> Result<Option<String>, Failure> {
+pub(super) fn same_plan(books: &Books, name: &str, manifest: &str, plan: &Plan) -> Result<Option<String>, Failure> {
     let same = |batch: &Batch| batch.remembered.fingerprint.as_deref() == Some(plan.fingerprint());
     let other = books.batches()?.into_iter().map(|(batch, _)| batch).find(|batch| batch.name != name && same(batch));
     Ok(other.map(|other| {
+        let same = format!("the batch {} has the very same jobs", other.name);
+        if other.manifest == manifest {
+            return format!("{same}, from the same manifest");
+        }
         format!(
-            "the batch {} has the very same jobs, from {}: was the manifest renamed? whoever means it to take that batch over \
-             says so with --adopt (see `run --help`)",
-            other.name, other.manifest
+            "{same}, from {}: was the manifest renamed? whoever means this one to go on with that batch says so with its name \
+             (--batch) and --adopt (see `run --help`)",
+            other.manifest
         )
     }))
 }
@@ -218,7 +222,7 @@ pub(super) fn check_files(
     manifest: &Manifest,
     world: &World,
 ) -> Result<OutputPaths, Failure> {
-    let paths = output_paths(options, manifest, name, world.play.is_some());
+    let paths = output_paths(books, known, options, manifest, name, world.play.is_some())?;
     let before = known.map(|batch| batch.remembered.outputs.clone()).unwrap_or_default();
     // Each run with play money has a ledger of its own, and may replace what the last one left.
     let play = world.play.is_some() && options.files.results.is_none() && options.files.receipts.is_none();
@@ -229,6 +233,10 @@ pub(super) fn check_files(
         let names = [Some(name), manifest.name.as_deref(), stem.as_deref()].into_iter().flatten().collect();
         let bought = papers::Bought { names, usual: &usual };
         papers::check_place(books, &paths.receipts, &bought, options.files.overwrite)?;
+        if options.files.receipts.is_none() && absolute(&paths.receipts) != absolute(&usual) {
+            // What stands in the manifest's own place speaks of its jobs, whatever the batch is called now.
+            papers::check_place(books, &usual, &bought, false)?;
+        }
     }
     let mut inputs = vec![("the manifest", manifest.path.as_path()), ("the ledger", world.ledger.as_path())];
     inputs.extend(manifest.rows_file().map(|rows| ("the manifest's rows", rows)));
@@ -284,15 +292,24 @@ fn layout(before: &Layout, manifest: &Manifest, plan: &Plan, extra: Vec<String>)
     layout
 }
 
-fn output_paths(options: &RunOptions, manifest: &Manifest, batch: &str, sandbox: bool) -> OutputPaths {
+fn output_paths(
+    books: Option<&Books>,
+    known: Option<&Batch>,
+    options: &RunOptions,
+    manifest: &Manifest,
+    batch: &str,
+    sandbox: bool,
+) -> Result<OutputPaths, Failure> {
     let usual = match manifest.fallback_name() {
-        Some(_) => default_paths(&manifest.path, sandbox),
+        // Whoever means what stands there to be replaced has said so.
+        Some(_) if options.files.overwrite => default_paths(&manifest.path, sandbox),
+        Some(_) => files::usual_paths(books, known, &manifest.path, batch, sandbox)?,
         None => named_paths(batch, sandbox),
     };
-    OutputPaths {
+    Ok(OutputPaths {
         results: options.files.results.clone().unwrap_or(usual.results),
         receipts: options.files.receipts.clone().unwrap_or(usual.receipts),
-    }
+    })
 }
 
 /// What is said of jobs that are known by their receipts alone.
