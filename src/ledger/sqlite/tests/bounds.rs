@@ -142,7 +142,7 @@ fn what_earlier_runs_have_left_brings_an_endpoint_back_on_trial_within_the_hour(
         for batch in [june, july] {
             let held = begin(minute, batch, 7).unwrap_err();
             assert_eq!(held.reason(), Reason::AwaitingDelivery, "{held}");
-            assert!(held.to_string().contains("5 purchases under way"), "{held}");
+            assert!(held.to_string().contains("what it is tried with (5 purchases)"), "{held}");
         }
     }
     // It delivers again, and is proven again.
