@@ -84,7 +84,7 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn execute(cli: Cli) -> Result<ExitCode, Failure> {
     let config = |config| Config::load(config, Environment::of_process());
     match cli.command {
-        Command::Plan(args) => plan::execute(config(cli.config)?.plan(args)?),
+        Command::Plan(args) => plan::execute(config(cli.config)?.plan(*args)?),
         Command::Run(args) => {
             let sandbox = args.sandbox_options.clone();
             run::execute(&config(cli.config)?.run(*args)?, &sandbox)

@@ -62,7 +62,7 @@ pub struct Cli {
 pub enum Command {
     /// What it will cost, to the sat; no network, nothing written
     #[command(visible_aliases = ["estimate", "cost"], after_help = buy::PLAN_EXAMPLES)]
-    Plan(PlanArgs),
+    Plan(Box<PlanArgs>),
     /// Buy it; the same command again goes on where it stopped
     #[command(after_help = buy::RUN_EXAMPLES)]
     Run(Box<RunArgs>),
