@@ -7,6 +7,7 @@ use l402_batch::ledger::Caps;
 use l402_batch::money::Msat;
 
 use super::purchases::{Digest, Purchases};
+use super::redeems::Redeems;
 
 /// How a payment that a node really began stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,10 +84,9 @@ pub struct Auditor {
     given_up: BTreeSet<PaymentHash>,
     /// Tokens of redeems that went out past the cache.
     bypassed: BTreeSet<String>,
-    /// Purchases whose redeem has had a 2xx that is durable; and whether anybody understands it.
-    answered: BTreeMap<PaymentHash, bool>,
-    /// Redeems that went out after that.
-    posted_again: BTreeMap<PaymentHash, u32>,
+    pub redeems: Redeems,
+    /// Takes of which a person took an answer for the result.
+    taken: BTreeSet<(String, u32)>,
     /// When each node last lost a part of its record.
     pub forgot_at: [Option<i64>; 2],
     /// How often another ledger was put in the place of the one before.
@@ -155,28 +155,16 @@ impl Auditor {
         self.bypassed.insert(token.to_owned())
     }
 
-    /// A redeem has had a 2xx, and that is durable.
-    pub fn answered(&mut self, hash: PaymentHash, understood: bool) {
-        self.answered.entry(hash).and_modify(|known| *known &= understood).or_insert(understood);
+    /// A person takes the answer that is kept of that take for its result.
+    pub fn taken_as_delivered(&mut self, job: &str, take: u32) {
+        self.taken.insert((job.to_owned(), take));
     }
 
-    /// A redeem goes out. After a 2xx none does; but for one more where the origin says that it gives its answer again, and
-    /// its answer was understood.
-    pub fn redeems(&mut self, hash: PaymentHash, replays: bool) -> Option<String> {
-        let understood = *self.answered.get(&hash)?;
-        let again = self.posted_again.entry(hash).or_default();
-        *again += 1;
-        let most = u32::from(replays && understood);
-        (*again > most)
-            .then(|| format!("{hash} is redeemed again after a 2xx, understood: {understood}, replays: {replays}"))
+    pub fn is_taken(&self, job: &str, take: u32) -> bool {
+        self.taken.contains(&(job.to_owned(), take))
     }
 
-    /// A redeem never left.
-    pub fn redeemed_nothing(&mut self, hash: PaymentHash) {
-        self.posted_again.entry(hash).and_modify(|times| *times = times.saturating_sub(1));
-    }
-
-    /// It did not.
+    /// It never left.
     pub fn never_left(&mut self, token: &str) {
         self.bypassed.remove(token);
     }
@@ -229,7 +217,7 @@ impl Auditor {
     pub fn other_ledger(&mut self, uses: BTreeMap<PaymentHash, u64>) {
         self.ledger_uses = uses;
         self.ledgers += 1;
-        self.answered.clear();
+        self.redeems.other_ledger();
     }
 
     /// A person has said of a payment what nobody could know: what becomes of it is that person's doing. `request` is what

@@ -160,6 +160,25 @@ sights! {
     /// A decision was taken without the node, or with another one.
     DecidedWithoutNode,
 
+    /// Results were run as a manifest: all in all, a file that was kept, filtered, edited, with a row of somebody's own, to buy
+    /// something; and results of a batch that the ledger does not know.
+    ResultsRun,
+    ResultsKept,
+    ResultsFiltered,
+    ResultsEdited,
+    ResultsOfOtherJobs,
+    ResultsBought,
+    ResultsElsewhere,
+    /// A person had what was paid for asked for again: a first time, once more, of an earlier take, in the place of what was to
+    /// replace it, with success; took an answer for the result; and was refused.
+    Retried,
+    RetriedAlready,
+    ReopenedEarlierTake,
+    ReplacementTakenBack,
+    RetryDelivered,
+    TakenAsDelivered,
+    ReopeningRefused,
+
     // Files.
     Downloaded,
     FetchBroke,

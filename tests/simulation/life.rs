@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use l402_batch::ledger::TakeId;
-use l402_batch::ledger::sqlite::Retake;
+use l402_batch::ledger::sqlite::{Reopening, Retake};
 use l402_batch::ledger::{BatchKey, JobState, Reason};
+use l402_batch::manifest::ResultsRow;
 use l402_batch::money::Msat;
 use l402_batch::run::{Budget, Settings};
 
 use super::coverage::{SIGHTS, Sight};
-use super::disk::{Disk, Lie, Moment};
+use super::disk::{Disk, Moment};
 use super::faults::{ALL, Fault, Faults};
 use super::files::FOLDER;
 use super::ledger_file::LedgerFile;
+use super::liars::Liar;
 use super::origin::SimOrigin;
 use super::payer::SimPayer;
 use super::plan::Plan;
@@ -24,67 +25,9 @@ use super::timeline::{Timed, pass};
 use super::verdict;
 use super::world::{Stop, World};
 
-/// Batches that a person has at most.
-const BATCHES_MAX: usize = 4;
 /// Rounds after the faults have stopped within which every job must have come to an end.
 const CALM_ROUNDS_MAX: usize = 40;
 pub const HOUR_MS: i64 = 3_600_000;
-
-/// Who lies in a world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Liar {
-    Nobody,
-    /// A ledger that hands out the intent before committing it.
-    EagerLedger,
-    /// A ledger that takes one answered send for all, so that FAILED is final while a send is unanswered.
-    ForgivingLedger,
-    /// A payer that maps not-found to failed.
-    ForgetfulPayer,
-    /// An origin adapter that reads a 402 on redeeming as a reason to pay again.
-    PayingOrigin,
-    /// A ledger whose limits refuse nothing.
-    BoundlessLedger,
-    /// A payer that says of every payment that it cost no fee.
-    FlatteringPayer,
-    /// A payer that says of every payment that it is still on its way.
-    DreamingPayer,
-    /// A command that buys delivered jobs once more by itself.
-    EagerCommand,
-    /// A command that takes purchases of other ids for other purchases.
-    IdComparer,
-    /// A command that does not record a word before it acts on it.
-    ForgottenWord,
-    /// A command that carries a word out each time that it is said.
-    RepeatingWord,
-    /// A merge that leaves an intent out.
-    DroppingMerge,
-    /// A ledger that believes a node's "not found" without a witness.
-    CredulousLedger,
-    /// A payer that takes an invoice that was handed over for paid.
-    HopefulPayer,
-    /// A folder that says of what was written that it is on the disk.
-    LazyFolder,
-}
-
-impl Liar {
-    pub const ALL: [Self; 15] = [
-        Self::EagerLedger,
-        Self::ForgivingLedger,
-        Self::ForgetfulPayer,
-        Self::PayingOrigin,
-        Self::BoundlessLedger,
-        Self::FlatteringPayer,
-        Self::DreamingPayer,
-        Self::EagerCommand,
-        Self::IdComparer,
-        Self::ForgottenWord,
-        Self::RepeatingWord,
-        Self::DroppingMerge,
-        Self::CredulousLedger,
-        Self::HopefulPayer,
-        Self::LazyFolder,
-    ];
-}
 
 /// What is to be lived through.
 #[derive(Clone, Debug)]
@@ -137,6 +80,26 @@ pub struct Batch {
     pub means_duplicates: bool,
     /// Words for an origin that gets no more payments, as the last run has named them.
     pub words: Vec<String>,
+    /// The rows of the results file that is run in the manifest's place.
+    pub papers: Vec<ResultsRow>,
+    /// By which name the world knows each id that was handed in.
+    pub names: BTreeMap<String, String>,
+}
+
+impl Batch {
+    pub fn new(name: String, plan: Plan, settings: Settings) -> Self {
+        Self {
+            name,
+            plan,
+            key: None,
+            settings,
+            retake: Retake::default(),
+            means_duplicates: false,
+            words: Vec::new(),
+            papers: Vec::new(),
+            names: BTreeMap::new(),
+        }
+    }
 }
 
 pub struct Life {
@@ -152,6 +115,8 @@ pub struct Life {
     pub said: Option<String>,
     /// The dice of a restless person, in a world that has one.
     pub people: Option<Rng>,
+    /// The dice of a person who runs results and speaks of what was paid for, in a world that has one.
+    pub acts: Option<Rng>,
     /// How results are fetched into files, in a world where they are.
     pub filing: Option<l402_batch::download::Settings>,
 }
@@ -162,6 +127,8 @@ pub fn live(options: &Options) -> Story {
     let (first_points, first_commits) = match options.script {
         Script::Drawn => life.rounds(options),
         Script::Word(stop) => (life.one_word(stop), 0),
+        Script::Results(stop) => (life.runs_results(stop), 0),
+        Script::Reopens(stop) => (life.reopens_what_is_lost(stop), 0),
     };
     life.calm_down();
     let auditor = life.world.auditor.borrow();
@@ -183,40 +150,23 @@ impl Life {
         let mut rng = Rng::new(options.seed, 0);
         let mut faults = Faults::draw(&mut rng);
         faults.draw_own(&mut Rng::new(options.seed, 5));
-        for (fault, permille) in options.more {
+        for (fault, permille) in options.script.faults().iter().chain(options.more) {
             faults.set(*fault, *permille);
         }
         let world = World::new(options.seed, faults.clone(), options.traced);
         world.note(|| format!("seed {}, faults: {:?}", options.seed, faults.names()));
-        let lie = match options.liar {
-            Liar::EagerLedger => Lie::IntentBeforeCommit,
-            Liar::ForgivingLedger => Lie::AllSendsAnswered,
-            Liar::BoundlessLedger => Lie::NoLimits,
-            Liar::CredulousLedger => Lie::NoWitness,
-            Liar::Nobody
-            | Liar::ForgetfulPayer
-            | Liar::PayingOrigin
-            | Liar::FlatteringPayer
-            | Liar::DreamingPayer
-            | Liar::HopefulPayer
-            | Liar::EagerCommand
-            | Liar::IdComparer
-            | Liar::ForgottenWord
-            | Liar::RepeatingWord
-            | Liar::DroppingMerge
-            | Liar::LazyFolder => Lie::None,
-        };
         world.files.lies.set(options.liar == Liar::LazyFolder);
-        let pays_again = options.liar == Liar::PayingOrigin;
+        let (pays_again, posts_again) = (options.liar == Liar::PayingOrigin, options.liar == Liar::RepeatingOrigin);
         let mut life = Self {
-            disk: Disk::new(&world, lie, LedgerFile::draw(options.seed, options.restored)),
+            disk: Disk::new(&world, options.liar.lie(), LedgerFile::draw(options.seed, options.restored)),
             payer: SimPayer { world: Rc::clone(&world), liar: options.liar },
-            origin: SimOrigin { world: Rc::clone(&world), pays_again },
+            origin: SimOrigin { world: Rc::clone(&world), pays_again, posts_again },
             liar: options.liar,
             batches: Vec::new(),
             processes: 0,
             said: None,
             people: people(options),
+            acts: acts(options),
             filing: filing(options.seed).filter(|_| !options.restored),
             world,
             rng,
@@ -248,6 +198,7 @@ impl Life {
             if self.rng.below(3) == 0 {
                 self.person_trusts();
             }
+            self.person_reopens();
         }
         first
     }
@@ -274,15 +225,7 @@ impl Life {
         (auditor.limits.day, auditor.limits.month) = (day.map(Msat::get), month.map(Msat::get));
         for (name, plan) in plans {
             let settings = settings(rng, &plan, Budget { day, month, ..Budget::default() });
-            self.batches.push(Batch {
-                name,
-                plan,
-                key: None,
-                settings,
-                retake: Retake::default(),
-                means_duplicates: false,
-                words: Vec::new(),
-            });
+            self.batches.push(Batch::new(name, plan, settings));
         }
     }
 
@@ -313,6 +256,9 @@ impl Life {
         self.jump_clocks();
         self.swap_nodes();
         let together = self.copies_a_manifest() && round == 0;
+        if round > 0 {
+            self.runs_results_elsewhere();
+        }
         let mut orders = vec![self.order(first, round)];
         // Two processes of two batches, at once: each has its batch's lock, and all share ledger, node, shop and limits.
         if together || (self.batches.len() >= 2 && round > 0 && self.rng.below(2) == 0) {
@@ -336,73 +282,6 @@ impl Life {
             let stop = self.people.as_mut().map_or(Stop::Never, draw_stop);
             killed = self.processes(&orders, stop);
         }
-    }
-
-    fn another(&mut self, first: usize) -> usize {
-        match (&mut self.people, self.batches.len()) {
-            (_, 2) => 1 - first,
-            (Some(people), count) => {
-                let after = 1 + usize::try_from(people.below(count as u64 - 1)).unwrap_or(0);
-                (first + after) % count
-            }
-            (None, _) => first,
-        }
-    }
-
-    /// A restless person copies a manifest, as it is or changed a little, under another name.
-    fn copies_a_manifest(&mut self) -> bool {
-        let Some(people) = self.people.as_mut().filter(|_| self.batches.len() < BATCHES_MAX) else { return false };
-        if people.below(4) > 0 {
-            return false;
-        }
-        let name = format!("copy{}", self.batches.len());
-        let of = people.pick(&self.batches).plan.clone();
-        let plan = of.copied(people, &name, &self.world);
-        let shared = Budget { batch: None, ..self.batches[0].settings.budget.clone() };
-        let settings = settings(people, &plan, shared);
-        self.world.note(|| format!("the manifest of {name} is a copy"));
-        self.batches.push(Batch {
-            name,
-            plan,
-            key: None,
-            settings,
-            retake: Retake::default(),
-            means_duplicates: false,
-            words: Vec::new(),
-        });
-        true
-    }
-
-    /// What the user does next with a batch.
-    fn order(&mut self, at: usize, round: u64) -> Order {
-        if round > 0 && self.rng.below(4) == 0 {
-            self.batches[at].plan.edit(&mut self.rng);
-            self.world.saw(Sight::ManifestEdited);
-        }
-        if let Some(people) = self.people.as_mut().filter(|_| round > 0)
-            && people.below(3) == 0
-        {
-            self.batches[at].plan.rename_rows(people, &self.world);
-        }
-        let ids = (self.rng.below(8) == 0).then(|| self.batches[at].plan.any_id(&mut self.rng));
-        let (changed, refunded) = (self.rng.below(12) == 0, self.rng.below(4) == 0);
-        let word = ids.into_iter().map(|id| TakeId { id, take: 1 });
-        let asks = Retake { changed, refunded, ..Retake::of(word) };
-        // Or what stands in a crontab, as it stood there before.
-        let same = self.people.as_mut().is_some_and(|people| people.below(3) == 0);
-        self.world.saw_if(same && self.batches[at].retake != Retake::default(), Sight::WordSaidAgain);
-        if !same {
-            let means = self.people.as_mut().is_some_and(|people| people.below(6) == 0);
-            (self.batches[at].retake, self.batches[at].means_duplicates) = (asks, means);
-        }
-        let command = match self.rng.below(8) {
-            _ if round == 0 => Command::Run,
-            0 => Command::Recover { node: true, all: false },
-            1 => Command::Recover { node: self.rng.below(2) == 0, all: self.rng.below(2) == 0 },
-            _ => Command::Run,
-        };
-        let told = (self.rng.below(6) == 0).then(|| (self.rng.spread_ms(1, HOUR_MS), self.rng.below(3)));
-        Order { told, ..Order::plain(at, command) }
     }
 
     /// Another node answers for a while. It knows none of our payments, and answers nothing with our macaroon.
@@ -464,10 +343,24 @@ impl Life {
         if self.person_ends_all_doubt() {
             self.quiet_rounds(true);
         }
+        self.reopens_at_last();
         verdict::look(&self.world, &self.disk, &self.batches);
         self.look_at_the_word();
         if self.filing.is_some() {
             self.world.files.look(&self.world);
+        }
+    }
+
+    /// Now that nothing goes wrong any more, a person may have all that was given up asked for again; what comes to nothing even
+    /// so, that person may take as it was answered.
+    fn reopens_at_last(&mut self) {
+        let Some(acts) = &mut self.acts else { return };
+        let takes = acts.below(2) == 0;
+        self.person_reopens_all(Reopening::Retry);
+        self.quiet_rounds(true);
+        if takes {
+            self.person_reopens_all(Reopening::Delivered);
+            self.quiet_rounds(true);
         }
     }
 
@@ -518,7 +411,7 @@ impl Life {
     }
 }
 
-fn draw_stop(rng: &mut Rng) -> Stop {
+pub fn draw_stop(rng: &mut Rng) -> Stop {
     match rng.below(5) {
         0 | 1 => Stop::Never,
         2 => Stop::At(rng.below(60)),
@@ -530,6 +423,12 @@ fn draw_stop(rng: &mut Rng) -> Stop {
 fn people(options: &Options) -> Option<Rng> {
     let mut rng = Rng::new(options.seed, 3);
     (rng.below(2) == 0 || options.restless || options.restored).then_some(rng)
+}
+
+/// In every second world a person runs results and speaks of what was paid for; with dice of its own.
+fn acts(options: &Options) -> Option<Rng> {
+    let mut rng = Rng::new(options.seed, 6);
+    (rng.below(2) == 0 || options.restless).then_some(rng)
 }
 
 /// In every third world results are fetched. Their dice are their own, so that all other worlds are as they were.
@@ -549,7 +448,7 @@ fn filing(seed: u64) -> Option<l402_batch::download::Settings> {
     })
 }
 
-fn settings(rng: &mut Rng, plan: &Plan, budget: Budget) -> Settings {
+pub fn settings(rng: &mut Rng, plan: &Plan, budget: Budget) -> Settings {
     let worst = plan.worst_case();
     let cap = match rng.below(4) {
         0 => None,

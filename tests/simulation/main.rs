@@ -2,7 +2,8 @@
 //! shop, a network, clocks and a disk that fail in every way we can think of. One seed is one world.
 //!
 //! - `SIM_SEEDS=100000 cargo test --profile sim --test simulation every_seed` lives through more of them (`SIM_FROM`: from
-//!   which on, `SIM_THREADS`: on how many threads).
+//!   which on, `SIM_THREADS`: on how many threads, `SIM_MORE=Fault:permille,…`: with these faults beside those of each seed,
+//!   `SIM_RESTORED=1`: with ledgers that are restored and merged).
 //! - `SIM_SEED=123 cargo test --profile sim --test simulation every_seed` lives through one again and prints what happened.
 //!   A world that broke a promise prints its own such line.
 
@@ -23,7 +24,11 @@ mod files;
 #[cfg(test)]
 mod ledger_file;
 #[cfg(test)]
+mod liars;
+#[cfg(test)]
 mod life;
+#[cfg(test)]
+mod loading;
 #[cfg(test)]
 mod mint;
 #[cfg(test)]
@@ -33,15 +38,25 @@ mod node;
 #[cfg(test)]
 mod origin;
 #[cfg(test)]
+mod papers;
+#[cfg(test)]
 mod payer;
 #[cfg(test)]
 mod person;
 #[cfg(test)]
 mod plan;
 #[cfg(test)]
+mod port;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod purchases;
+#[cfg(test)]
+mod records;
+#[cfg(test)]
+mod redeems;
+#[cfg(test)]
+mod reopening;
 #[cfg(test)]
 mod restored;
 #[cfg(test)]
@@ -55,13 +70,16 @@ mod shop;
 #[cfg(test)]
 mod timeline;
 #[cfg(test)]
+mod user;
+#[cfg(test)]
 mod verdict;
 #[cfg(test)]
 mod world;
 
 use disk::Moment;
 use faults::Fault;
-use life::{Liar, Options, Story, live};
+use liars::Liar;
+use life::{Options, Story, live};
 use runner::{asked_for, live_through, live_through_seeds, number, say, usual_seeds};
 use script::Script;
 use world::Stop;
@@ -158,12 +176,10 @@ fn a_disk_may_fail_at_every_commit() {
     say(&format!("{failures} failures of the disk"));
 }
 
-/// The word for one purchase more, in a command that stops at each of its points, and is repeated for ever after: one
-/// purchase.
-#[test]
-fn a_word_is_carried_out_once_wherever_its_command_stops() {
+/// Scripted worlds whose command stops at each of its points, one after the other.
+fn every_stop_of(script: fn(Stop) -> Script) {
     let mut stops = 0;
-    let said = |seed, stop| Options { script: Script::Word(stop), ..small(seed) };
+    let said = |seed, stop| Options { script: script(stop), ..small(seed) };
     let worlds = (0..).map(|seed| (seed, live(&said(seed, Stop::Never))));
     let short = worlds.filter(|(_, story)| (1..=POINTS_MAX).contains(&story.first_points));
     for (seed, story) in short.zip(0..usual_seeds() / 100).map(|(world, _)| world) {
@@ -171,7 +187,26 @@ fn a_word_is_carried_out_once_wherever_its_command_stops() {
         live_through(&stopped, 0, story.first_points + 1, 1).expect_kept();
         stops += story.first_points;
     }
-    say(&format!("{stops} stops of a command with a word"));
+    say(&format!("{stops} stops of {:?}", script(Stop::Never)));
+}
+
+/// The word for one purchase more, in a command that stops at each of its points, and is repeated for ever after: one
+/// purchase.
+#[test]
+fn a_word_is_carried_out_once_wherever_its_command_stops() {
+    every_stop_of(Script::Word);
+}
+
+/// A filtered file of results, in a command that stops at each of its points: what it names is bought, once, and nothing else.
+#[test]
+fn a_results_file_buys_what_it_names_wherever_its_command_stops() {
+    every_stop_of(Script::Results);
+}
+
+/// What a person has asked for again, in a command that stops at each of its points: one redeem more for each word.
+#[test]
+fn what_is_asked_for_again_is_redeemed_once_wherever_its_command_stops() {
+    every_stop_of(Script::Reopens);
 }
 
 /// The auditor bites: each of these is caught within the seeds that CI lives through.
@@ -261,4 +296,36 @@ fn a_ledger_that_believes_not_found_without_a_witness_is_caught() {
 #[test]
 fn a_folder_that_says_that_it_has_synced_is_caught() {
     is_caught(Liar::LazyFolder, &[]);
+}
+
+/// It takes an endpoint that takes much and delivers nothing, and more to buy from it in a later run.
+#[test]
+fn a_ledger_that_forgets_between_runs_what_an_endpoint_took_is_caught() {
+    is_caught(Liar::ForgetfulBreaker, &[(Fault::UnknownShape, 400)]);
+}
+
+/// It takes payments that come into doubt while others are asked for.
+#[test]
+fn a_ledger_that_counts_no_doubt_in_the_intent_is_caught() {
+    is_caught(Liar::DoubtlessLedger, &[(Fault::StreamBreaks, 700), (Fault::SettlesDaysLater, 400)]);
+}
+
+#[test]
+fn a_ledger_that_takes_the_404_of_a_poll_as_lost_is_caught() {
+    is_caught(Liar::HastyLedger, &[(Fault::PollGone, 300)]);
+}
+
+#[test]
+fn an_origin_adapter_that_posts_again_what_it_does_not_understand_is_caught() {
+    is_caught(Liar::RepeatingOrigin, &[]);
+}
+
+#[test]
+fn a_command_that_buys_more_than_a_results_file_names_is_caught() {
+    is_caught(Liar::WholeBatch, &[]);
+}
+
+#[test]
+fn a_command_that_buys_anew_what_is_to_be_asked_for_again_is_caught() {
+    is_caught(Liar::BuyingWord, &[(Fault::UnknownShape, 300)]);
 }

@@ -14,7 +14,7 @@ use l402_batch::time::UnixMs;
 
 use super::bank;
 use super::faults::Fault;
-use super::life::Liar;
+use super::liars::Liar;
 use super::network::{Kind, Lost, exchange};
 use super::node::{self, Posted, short, weather};
 use super::timeline::sleep;

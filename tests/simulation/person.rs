@@ -94,7 +94,7 @@ impl Life {
         }
     }
 
-    fn decides(&mut self, at: usize, id: &str, decision: Decision, named: bool) -> bool {
+    pub fn decides(&mut self, at: usize, id: &str, decision: Decision, named: bool) -> bool {
         let world = Rc::clone(&self.world);
         let Some(key) = self.batches[at].key else { return false };
         let job = self.disk.ledger.books().undecided(key, id).expect("the ledger can be read");

@@ -8,6 +8,7 @@ use l402_batch::catalog::{
     Catalog, Endpoint, ErrorRule, Method, Param, ParamKind, PriceRule, Priced, Rate, RedeemRule, ResultRule, Terms,
     Value,
 };
+use l402_batch::ledger::ResultRow;
 use l402_batch::manifest::normal_id;
 use l402_batch::money::Msat;
 use l402_batch::origin::Request;
@@ -269,6 +270,26 @@ impl Plan {
             _ => {}
         }
         copy
+    }
+
+    /// What these results hold of it, as a manifest of another name: its rows as they were bought.
+    pub fn of_results(&self, name: &str, rows: &[ResultRow]) -> Option<Self> {
+        let ids = self.ids();
+        let held = |job: &Job, id: &String| {
+            let same = |row: &&ResultRow| row.id == *id && row.params == params(job, self.more_defaults);
+            rows.iter().find(same).map(|row| Job { id: row.id.clone(), ..job.clone() })
+        };
+        let jobs: Vec<Job> = self.jobs.iter().zip(&ids).filter_map(|(job, id)| held(job, id)).collect();
+        let plan = Self { batch: name.to_owned(), jobs, naming: Naming::Given, accent: None, ..self.clone() };
+        (!plan.jobs.is_empty()).then_some(plan)
+    }
+
+    /// The digest of the request of a job that is stored so.
+    pub fn digest_of(&self, endpoint: &str, params: &[(String, Value)]) -> [u8; 32] {
+        let endpoint =
+            self.endpoints.iter().find(|known| known.name == endpoint).expect("an endpoint of the catalogue");
+        let request = Request::build(endpoint, params, |_| Ok::<_, Infallible>(Vec::new()));
+        request.expect("a request").digest()
     }
 
     /// The resolved jobs; auditor and shop hear of them.

@@ -1,26 +1,23 @@
 //! Processes: what the user starts, from its start to its end or to where it stops.
 
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use futures::future::join_all;
 use l402_batch::download::{Downloads, Feed, Wanted};
 use l402_batch::event::{Event, Listener};
-use l402_batch::ledger::sqlite::NewBatch;
 use l402_batch::ledger::{BatchKey, LedgerError, Reason};
 use l402_batch::payer::{NodeInfo, Payer};
 use l402_batch::plan::PlannedJob;
-use l402_batch::run::{Clock, Control, Controller, DrainCause, Outcome, Run, RunError};
+use l402_batch::run::{Clock, Control, Controller, DrainCause, Outcome, Run, RunError, Settings};
 use l402_batch::time::UnixMs;
 
 use super::coverage::Sight;
-use super::disk::{Bounds, Port};
 use super::fetching::SimFetch;
 use super::files::SimDisk;
-use super::life::{HOUR_MS, Liar, Life};
-use super::plan::{digest, job_name};
+use super::life::{HOUR_MS, Life};
+use super::loading::Next;
+use super::port::{Bounds, Port};
 use super::timeline::{Driven, Timed, drive, sleep};
-use super::verdict;
 use super::world::{Stop, World};
 
 /// Processes that take more wake-ups than this go on for ever.
@@ -71,6 +68,8 @@ pub enum Command {
         node: bool,
         all: bool,
     },
+    /// Run a file of results of this batch: its rows choose among the stored jobs. No manifest is read.
+    Results,
 }
 
 impl Command {
@@ -78,6 +77,7 @@ impl Command {
     pub const fn of_one_batch(self) -> Self {
         match self {
             Self::Run => Self::Run,
+            Self::Results => Self::Results,
             Self::Recover { node, .. } => Self::Recover { node, all: false },
         }
     }
@@ -115,8 +115,7 @@ impl Life {
             let batch = &self.batches[order.at];
             world.note(|| format!("a process begins: {order:?} {}, stops {stop:?}", batch.name));
         }
-        let jobs: Vec<Vec<PlannedJob>> =
-            orders.iter().map(|order| self.batches[order.at].plan.resolve(&world)).collect();
+        let jobs: Vec<Vec<PlannedJob>> = orders.iter().map(|order| self.hands_in(order)).collect();
         if self.filing.is_some() {
             let ids: Vec<String> = jobs.iter().flatten().map(|job| job.id.clone()).collect();
             world.files.meddle(&world, &ids);
@@ -240,58 +239,30 @@ impl Life {
             run(Control::one_round()).recover(Some(known)).await?;
         }
         self.world.point("before the plan is loaded").await;
-        let begun = self.begin(order.at)?;
-        port.batch.set(Some(begun));
-        let before = verdict::rows(&self.disk.ledger.books(), begun);
-        let mut retaken = self.load(order.at, begun, jobs)?;
-        // The load itself takes back what repeats an earlier take, or sets it aside for the next one to take back.
-        port.note_taken_back(&before);
-        port.note_set_aside(&retaken);
-        self.world.point("before duplicates are set aside").await;
-        let duplicates = self.disk.set_duplicates_aside(begun)?;
-        if !duplicates.is_empty() {
-            self.world.note(|| format!("duplicates: {duplicates:?}"));
-            self.world.saw(Sight::DuplicatesSetAside);
-        }
-        let means_duplicates = batch.means_duplicates || self.liar == Liar::IdComparer;
-        if !means_duplicates {
-            // What repeats another purchase is bought once more by no word alone.
-            port.note_set_aside(&retaken);
-            self.disk.take_back_duplicates(begun)?;
-            retaken.retain(|id| !duplicates.contains(id));
-        }
-        self.world.point("at the question").await;
-        let says_no = self.people.as_ref().is_some_and(|_| !self.world.is_calm() && self.world.between(0, 11) == 0);
-        if says_no {
-            self.world.saw(Sight::SaidNo);
-            self.disk.take_back(begun)?;
-            port.note_set_aside(&[]);
-            self.disk.take_back_duplicates(begun)?;
+        let next = match (order.command, known) {
+            (Command::Results, Some(known)) => self.chooses(order.at, port, known).await?,
+            (Command::Results, None) => Next::Ends,
+            (Command::Run | Command::Recover { .. }, _) => self.loads(order.at, port, jobs).await?,
+        };
+        let (Some(begun), Next::Buys(_) | Next::Recovers) = (port.batch.get(), &next) else {
             return Ok(Outcome::default());
-        }
-        if batch.means_duplicates {
-            self.means(&batch.plan.names(), &duplicates, jobs);
-        }
-        if self.liar != Liar::ForgottenWord || retaken.is_empty() {
-            self.disk.accept(begun, means_duplicates)?;
-        }
-        for id in retaken {
-            self.world.note(|| format!("{id} is bought once more"));
-            self.world.saw(Sight::BoughtOnceMore);
-            let was_refunded = batch.retake.refunded && self.disk.was_refunded(begun, &id);
-            self.world.saw_if(was_refunded, Sight::RefundedBoughtOnceMore);
-            self.world.auditor.borrow_mut().accepted(&job_name(&batch.name, &id));
-        }
+        };
         self.world.point("after the plan is loaded").await;
-        let node = self.ready_node().await;
+        let node = match &next {
+            Next::Buys(_) => self.ready_node().await,
+            Next::Recovers | Next::Ends => None,
+        };
+        let only = if let Next::Buys(only) = next { only } else { None };
+        let chosen = only.is_some();
+        let settings = Settings { only, ..batch.settings.clone() };
         let feed = Feed::default();
         let both = Both(&ear, &feed);
-        let run = Run { listener: &both, ..run(control.clone()) };
+        let run = Run { listener: &both, settings: &settings, ..run(control.clone()) };
         let work = async {
             match node {
                 Some(node) => {
                     let outcome = run.buy(begun, node).await?;
-                    self.disk.explain(begun, &outcome)?;
+                    self.disk.explain(begun, &outcome, chosen)?;
                     Ok(outcome)
                 }
                 None => run.recover(Some(begun)).await,
@@ -335,48 +306,6 @@ impl Life {
         fetched?;
         self.disk.ledger.books().explain_undownloaded(batch)?;
         Ok(outcome)
-    }
-
-    fn begin(&self, at: usize) -> Result<BatchKey, LedgerError> {
-        let batch = &self.batches[at];
-        let manifest = format!("/jobs/{}.toml", batch.name);
-        let begun = self.disk.begin(&NewBatch { name: batch.name.clone(), manifest, sandbox: false, adopt: false })?;
-        if let Some(cap) = batch.settings.budget.batch {
-            self.world.auditor.borrow_mut().limits.batches.insert(batch.name.clone(), cap.get());
-        }
-        Ok(begun)
-    }
-
-    /// Loads the plan with the words that the command holds, and gives back the ids that are bought once more.
-    fn load(&self, at: usize, begun: BatchKey, jobs: &[PlannedJob]) -> Result<Vec<String>, LedgerError> {
-        let batch = &self.batches[at];
-        let mut retake = batch.retake.clone();
-        for (name, job) in batch.plan.names().into_iter().zip(jobs) {
-            let request = digest(job);
-            let mut auditor = self.world.auditor.borrow_mut();
-            auditor.word_for_other(&name, &request, retake.changed, retake.refunded);
-            for take in retake.takes.get(&job.id).into_iter().flatten() {
-                auditor.word(&name, &format!("@{take}"), &request);
-            }
-        }
-        if self.liar == Liar::EagerCommand {
-            retake.takes.extend(jobs.first().map(|job| (job.id.clone(), BTreeSet::from([1]))));
-        }
-        if self.liar == Liar::RepeatingWord {
-            // Whatever take the word names, it takes it for the latest.
-            retake.takes.values_mut().for_each(|takes| takes.extend(1..=99));
-        }
-        self.world.note(|| format!("loads with {retake:?}"));
-        self.disk.load(begun, &retake, jobs)
-    }
-
-    /// The person says that these duplicates are meant.
-    fn means(&self, names: &[String], duplicates: &[String], jobs: &[PlannedJob]) {
-        for (name, job) in names.iter().zip(jobs).filter(|(_, job)| duplicates.contains(&job.id)) {
-            self.world.note(|| format!("{name} is meant although it is bought elsewhere"));
-            self.world.saw(Sight::DuplicateMeant);
-            self.world.auditor.borrow_mut().word(name, "although it is bought elsewhere", &digest(job));
-        }
     }
 
     /// The node, where it is the one whose macaroon the user has given: no other lets a run begin.

@@ -8,7 +8,8 @@ use l402_batch::ledger::sqlite::MergeSource;
 use super::coverage::Sight;
 use super::disk::Disk;
 use super::ledger_file::LedgerFile;
-use super::life::{Liar, Life};
+use super::liars::Liar;
+use super::life::Life;
 use super::world::World;
 
 /// What stands beside a ledger.

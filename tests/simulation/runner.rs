@@ -11,8 +11,9 @@ use l402_batch::ledger::{JobState, Reason};
 
 use super::coverage::SIGHTS;
 use super::disk::Moment;
-use super::faults::ALL;
-use super::life::{Liar, Options, live};
+use super::faults::{ALL, Fault};
+use super::liars::Liar;
+use super::life::{Options, live};
 use super::script::Script;
 use super::world::Stop;
 
@@ -75,11 +76,43 @@ pub fn asked_for() -> Option<Options> {
     let disk_fails = before.or(number("SIM_DISK_AFTER").map(|at| (at, Moment::After)));
     let jobs_max = number("SIM_JOBS").unwrap_or(JOBS_MAX);
     let first_stop = number("SIM_STOP").map(stop_of);
-    let script = number("SIM_WORD").map_or(Script::Drawn, |at| Script::Word(stop_of(at)));
+    let script = SCRIPTS.iter().find_map(|(name, script)| number(name).map(|at| script(stop_of(at))));
+    let script = script.unwrap_or(Script::Drawn);
     let restless = number("SIM_RESTLESS").is_some();
     let restored = number("SIM_RESTORED").is_some();
     let seed = number("SIM_SEED")?;
-    Some(Options { first_stop, disk_fails, jobs_max, script, restless, restored, liar, traced: true, ..options(seed) })
+    let more = more();
+    Some(Options {
+        first_stop,
+        disk_fails,
+        more,
+        jobs_max,
+        script,
+        restless,
+        restored,
+        liar,
+        traced: true,
+        ..options(seed)
+    })
+}
+
+/// A name by which a script and its stop are asked for.
+type Named = (&'static str, fn(Stop) -> Script);
+
+/// Those of each script.
+const SCRIPTS: [Named; 3] =
+    [("SIM_WORD", Script::Word), ("SIM_RESULTS", Script::Results), ("SIM_REOPENS", Script::Reopens)];
+
+/// Faults that strike in each world beside those of its seed, as `SIM_MORE` names them: `Name:permille,Name:permille`.
+fn more() -> &'static [(Fault, u32)] {
+    let named = std::env::var("SIM_MORE").unwrap_or_default();
+    let read = |one: &str| {
+        let (name, permille) = one.split_once(':')?;
+        let fault = ALL.iter().find(|fault| format!("{fault:?}") == name)?;
+        Some((*fault, permille.parse().ok()?))
+    };
+    // Once a process.
+    Vec::leak(named.split(',').filter_map(read).collect())
 }
 
 /// `SIM_STOP` of a process that does not stop.
@@ -105,10 +138,20 @@ fn replay(options: &Options) -> String {
     if options.jobs_max != JOBS_MAX {
         line.push_str(&format!(" SIM_JOBS={}", options.jobs_max));
     }
-    match options.script {
-        Script::Drawn => {}
-        Script::Word(Stop::At(at)) => line.push_str(&format!(" SIM_WORD={at}")),
-        Script::Word(Stop::Never | Stop::Chance(..)) => line.push_str(&format!(" SIM_WORD={NO_STOP}")),
+    let script = match options.script {
+        Script::Drawn => None,
+        Script::Word(stop) => Some(("SIM_WORD", stop)),
+        Script::Results(stop) => Some(("SIM_RESULTS", stop)),
+        Script::Reopens(stop) => Some(("SIM_REOPENS", stop)),
+    };
+    match script {
+        None => {}
+        Some((name, Stop::At(at))) => line.push_str(&format!(" {name}={at}")),
+        Some((name, Stop::Never | Stop::Chance(..))) => line.push_str(&format!(" {name}={NO_STOP}")),
+    }
+    if !options.more.is_empty() {
+        let more: Vec<String> = options.more.iter().map(|(fault, permille)| format!("{fault:?}:{permille}")).collect();
+        line.push_str(&format!(" SIM_MORE={}", more.join(",")));
     }
     if options.restless {
         line.push_str(" SIM_RESTLESS=1");
@@ -229,6 +272,6 @@ fn table(of: impl Iterator<Item = (String, u64)>) -> String {
 
 /// All that broke, up to a number of worlds that still can be read.
 pub fn live_through_seeds(from: u64, count: u64) -> Tally {
-    let restored = number("SIM_RESTORED").is_some();
-    live_through(&|seed| Options { restored, ..options(seed) }, from, count, BROKEN_MAX)
+    let (restored, more) = (number("SIM_RESTORED").is_some(), more());
+    live_through(&|seed| Options { restored, more, ..options(seed) }, from, count, BROKEN_MAX)
 }

@@ -1,9 +1,11 @@
 //! Lives that follow a script, so that one thing can be tried at each point of a process.
 
 use l402_batch::ledger::JobState;
+use l402_batch::ledger::sqlite::Reopening;
 use l402_batch::run::Budget;
 
 use super::auditor::Limits;
+use super::faults::Fault;
 use super::life::{HOUR_MS, Life};
 use super::plan::job_name;
 use super::process::{Command, Order};
@@ -19,6 +21,27 @@ pub enum Script {
     /// A plan is bought; then the word for one job more is said, and the command stops there; then the same command again and
     /// again, as a crontab would, to the end.
     Word(Stop),
+    /// A plan is bought in part; then the results that are not delivered are run, and the command stops there; then the same file
+    /// again.
+    Results(Stop),
+    /// A plan is bought from a shop that gives little for it; then a person has what is lost asked for again, and the command
+    /// stops there; then the same command again.
+    Reopens(Stop),
+}
+
+impl Script {
+    /// Faults that strike in such a world, beside those that the seed draws: in a thousand.
+    pub const fn faults(self) -> &'static [(Fault, u32)] {
+        match self {
+            Self::Drawn | Self::Word(_) | Self::Results(_) => &[],
+            Self::Reopens(_) => &[
+                (Fault::UnknownShape, 300),
+                (Fault::FailsAfterAccepting, 200),
+                (Fault::Rejects402Ever, 100),
+                (Fault::PollGone, 200),
+            ],
+        }
+    }
 }
 
 impl Life {
@@ -34,11 +57,46 @@ impl Life {
         let id = self.batches[0].plan.any_id(&mut self.rng);
         self.batches[0].retake.takes.insert(id.clone(), [1].into());
         self.said = Some(id);
-        self.processes(&run, stop);
+        self.repeats(run[0], stop)
+    }
+
+    /// Runs a file of results; returns how many points the first command with it passed.
+    pub fn runs_results(&mut self, stop: Stop) -> u64 {
+        self.answers(0);
+        let first = Stop::At(5 + self.rng.below(60));
+        self.processes(&[Order::plain(0, Command::Run)], first);
+        pass(&self.world, HOUR_MS);
+        self.takes_undelivered(0);
+        if self.batches[0].papers.is_empty() {
+            return 0;
+        }
+        self.repeats(Order::plain(0, Command::Results), stop)
+    }
+
+    /// Has what is lost asked for again; returns how many points the first command after that passed.
+    pub fn reopens_what_is_lost(&mut self, stop: Stop) -> u64 {
+        self.answers(0);
+        // What is given up is given up after a day.
+        for _ in 0..3 {
+            self.processes(&[Order::plain(0, Command::Run)], Stop::Never);
+            pass(&self.world, 20 * HOUR_MS);
+        }
+        self.opens_the_ledger();
+        // In every second world it is to be bought anew at first.
+        if self.rng.below(2) == 0 {
+            self.person_changes_mind();
+        }
+        self.person_reopens_all(Reopening::Retry);
+        self.repeats(Order::plain(0, Command::Run), stop)
+    }
+
+    /// A command that stops there, and is said twice more; returns how many points it passed at first.
+    fn repeats(&mut self, order: Order, stop: Stop) -> u64 {
+        self.processes(&[order], stop);
         let points = self.world.points();
         for _ in 0..2 {
             pass(&self.world, HOUR_MS);
-            self.processes(&run, Stop::Never);
+            self.processes(&[order], Stop::Never);
         }
         points
     }

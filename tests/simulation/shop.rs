@@ -80,6 +80,8 @@ struct Sale {
     gone: u32,
     polls: u32,
     delivered_at: Option<i64>,
+    /// When a person took an answer of it for the result.
+    taken_at: Option<i64>,
 }
 
 /// What a node needs to know of an invoice.
@@ -152,11 +154,35 @@ impl Shop {
     /// while its last delivery may have been on its way does not count; nor what a person takes for never paid.
     pub fn undelivered_by(&self, endpoint: &str, by: i64, is_excused: impl Fn(&PaymentHash) -> bool) -> usize {
         let of_it = || self.sales.iter().filter(|(_, sale)| sale.endpoint == endpoint);
-        let delivered = of_it().filter_map(|(_, sale)| sale.delivered_at).max();
+        let delivered = of_it().filter_map(|(_, sale)| sale.delivered_at.max(sale.taken_at)).max();
         let after = delivered.map_or(i64::MIN, |at| at + ON_ITS_WAY_MS);
         let is_taken = |sale: &Sale| sale.asked_at > after && sale.paid_at.is_some_and(|at| at <= by);
         let open = of_it().filter(|(_, sale)| sale.delivered_at.is_none() && is_taken(sale));
         open.filter(|(hash, _)| !is_excused(hash)).count()
+    }
+
+    /// A person took an answer of that purchase for its result.
+    pub fn taken_as_delivered(&mut self, hash: &PaymentHash, now: i64) {
+        if let Some(sale) = self.sales.get_mut(hash) {
+            sale.taken_at = Some(now);
+        }
+    }
+
+    /// Whether what was paid for is delivered to whoever asks for it now that nothing goes wrong any more.
+    pub fn delivers_at_last(&self, hash: &PaymentHash) -> bool {
+        let Some(sale) = self.sales.get(hash).filter(|sale| sale.paid_at.is_some()) else { return false };
+        let burned = sale.burns && sale.answered_at.is_some();
+        let refuses = match sale.temper {
+            Temper::Ever402 | Temper::Ever401 | Temper::Unknown(true) | Temper::Fails | Temper::Refund => true,
+            Temper::Good
+            | Temper::Late(_)
+            | Temper::VeryLate(_)
+            | Temper::NeverWell
+            | Temper::Unknown(false)
+            | Temper::NeverDone
+            | Temper::Gone(_) => false,
+        };
+        !sale.ends && !burned && !refuses
     }
 
     /// Whose token that is.
@@ -329,6 +355,7 @@ fn sell(world: &Rc<World>, request: &Request) -> HttpAnswer {
         gone: 0,
         polls: 0,
         delivered_at: None,
+        taken_at: None,
     };
     world.note(|| format!("sale {number} is {}, {temper:?}, {form:?}", short(&hash)));
     let answer = challenge(&sale.token, &sale.invoice);

@@ -231,6 +231,7 @@ pub fn look(world: &World, disk: &Disk, batches: &[Batch]) {
     }
     losses(world, &books, batches, &receipts);
     takes(world, &books, batches);
+    retried(world, &books, batches, &receipts);
     refunds(world, &books);
     results(world, &books, batches);
     files(world, &books, batches);
@@ -327,10 +328,29 @@ fn takes(world: &World, books: &Books, batches: &[Batch]) {
     }
 }
 
-/// No two purchases of one request have one result.
+/// What a person had asked for again once nothing went wrong any more, and what the shop would give, is here.
+fn retried(world: &World, books: &Books, batches: &[Batch], receipts: &BTreeMap<PaymentHash, ReceiptRow>) {
+    let auditor = world.auditor.borrow();
+    let mut broken = Vec::new();
+    for hash in auditor.redeems.retried_calmly.iter().filter(|hash| world.shop.borrow().delivers_at_last(hash)) {
+        let Some(receipt) = receipts.get(hash) else { continue };
+        let key = batches.iter().find(|batch| batch.name == receipt.batch).and_then(|batch| batch.key);
+        let takes = key.map(|key| books.takes(key, &receipt.id).expect("the ledger can be read")).unwrap_or_default();
+        let take = takes.iter().find(|take| take.row.take == receipt.take);
+        if !take.is_some_and(|take| matches!(take.row.state, JobState::Delivered | JobState::Downloaded)) {
+            let stands = take.map(|take| (take.row.state, take.row.reason));
+            broken.push(format!("{} is {stands:?} although it was asked for again, and the shop delivers", receipt.id));
+        }
+        world.saw(Sight::RetryDelivered);
+    }
+    drop(auditor);
+    broken.into_iter().for_each(|broken| world.violated(broken));
+}
+
+/// No two purchases of one request have one result; but for what a person took as one.
 fn results(world: &World, books: &Books, batches: &[Batch]) {
     let mut by_url = BTreeMap::new();
-    for row in keys(batches).flat_map(|key| rows(books, key)) {
+    for row in not_taken(world, books, batches) {
         let Some(url) = row.url else { continue };
         let (take, same) = (format!("{} take {}", row.id, row.take), (row.endpoint, format!("{:?}", row.params)));
         if let Some((other, theirs)) = by_url.insert(url.clone(), (take.clone(), same.clone()))
@@ -339,6 +359,14 @@ fn results(world: &World, books: &Books, batches: &[Batch]) {
             world.violated(format!("{other} and {take} have one result, {url}"));
         }
     }
+}
+
+/// The latest takes but those of which a person took an answer for the result.
+fn not_taken(world: &World, books: &Books, batches: &[Batch]) -> Vec<ResultRow> {
+    let of = batches.iter().filter_map(|batch| Some((&batch.name, rows(books, batch.key?))));
+    let auditor = world.auditor.borrow();
+    let is_taken = |name: &str, row: &ResultRow| auditor.is_taken(&job_name(name, &row.id), row.take);
+    of.flat_map(|(name, rows)| rows.into_iter().filter(|row| !is_taken(name, row)).collect::<Vec<_>>()).collect()
 }
 
 /// Each file holds what its own job's address served: no twin's result, no earlier take's. What was given back has none.
@@ -351,6 +379,10 @@ fn files(world: &World, books: &Books, batches: &[Batch]) {
         for row in &rows {
             let Some(sha256) = row.sha256.as_deref() else { continue };
             let url = row.url.as_deref().unwrap_or_default();
+            // An answer that a person took: that it is whole, the folder itself says.
+            if url.starts_with("data:") {
+                continue;
+            }
             let newest = world.files.served.borrow().get(url).map_or(0, |served| served.version);
             let is_its = |version| data_encoding::HEXLOWER.encode(&Sha256::digest(world.files.content(url, version)));
             if row.state != JobState::Downloaded || !(0..=newest).any(|version| is_its(version) == sha256) {

@@ -180,6 +180,7 @@ impl World {
 
     /// A process begins; it will stop there.
     pub fn begin_process(&self, stop: Stop) {
+        self.auditor.borrow_mut().redeems.begins();
         self.stop.set(stop);
         self.points.set(0);
         self.stopped.set(false);

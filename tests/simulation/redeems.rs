@@ -1,0 +1,72 @@
+//! What goes out with a credential: nothing after a success, but for what the origin or a person has said.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use l402_batch::l402::PaymentHash;
+
+#[derive(Default)]
+pub struct Redeems {
+    /// Purchases whose redeem has had a 2xx that is durable; and whether anybody understands it.
+    answered: BTreeMap<PaymentHash, bool>,
+    /// Redeems that went out after that.
+    posted_again: BTreeMap<PaymentHash, u32>,
+    /// Words for one redeem more, by purchase; and the purchases of which one was said once nothing went wrong any more.
+    retries: BTreeMap<PaymentHash, u32>,
+    pub retried_calmly: BTreeSet<PaymentHash>,
+    /// Redeems that this process has had a 2xx for, which is not durable yet.
+    heard: BTreeSet<PaymentHash>,
+}
+
+impl Redeems {
+    /// Another ledger is in the place of the one before: it knows of no answer but those that come.
+    pub fn other_ledger(&mut self) {
+        self.answered.clear();
+    }
+
+    /// A process begins: it knows what is durable.
+    pub fn begins(&mut self) {
+        self.heard.clear();
+    }
+
+    /// A redeem has had a 2xx.
+    pub fn heard(&mut self, hash: PaymentHash) {
+        self.heard.insert(hash);
+    }
+
+    /// A redeem has had a 2xx, and that is durable.
+    pub fn answered(&mut self, hash: PaymentHash, understood: bool) {
+        self.heard.remove(&hash);
+        self.answered.entry(hash).and_modify(|known| *known &= understood).or_insert(understood);
+    }
+
+    /// A redeem goes out. After a 2xx none does; but for one more where the origin says that it gives its answer again, and
+    /// its answer was understood; and for one more by each word of a person.
+    pub fn goes_out(&mut self, hash: PaymentHash, replays: bool) -> Option<String> {
+        if self.heard.contains(&hash) {
+            return Some(format!("{hash} is redeemed again after a 2xx that nobody has kept"));
+        }
+        let understood = *self.answered.get(&hash)?;
+        let words = self.retries.get(&hash).copied().unwrap_or(0);
+        let again = self.posted_again.entry(hash).or_default();
+        *again += 1;
+        let most = u32::from(replays && understood) + words;
+        (*again > most).then(|| {
+            format!(
+                "{hash} is redeemed again after a 2xx, understood: {understood}, replays: {replays}, words: {words}"
+            )
+        })
+    }
+
+    /// A person wants what was paid for to be asked for again.
+    pub fn retried(&mut self, hash: PaymentHash, is_calm: bool) {
+        *self.retries.entry(hash).or_default() += 1;
+        if is_calm {
+            self.retried_calmly.insert(hash);
+        }
+    }
+
+    /// A redeem never left.
+    pub fn never_left(&mut self, hash: PaymentHash) {
+        self.posted_again.entry(hash).and_modify(|times| *times = times.saturating_sub(1));
+    }
+}
