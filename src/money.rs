@@ -127,7 +127,7 @@ impl fmt::Display for Msat {
 
 impl fmt::Display for Sats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} sats", thousands(self.0))
+        f.write_str(&counted(self.0, "sat"))
     }
 }
 

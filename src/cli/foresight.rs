@@ -10,7 +10,7 @@ use crate::plan::Plan;
 use crate::plan::view::LeftToBuy;
 
 use super::config::Choice;
-use super::money::Chosen;
+use super::money::{Chosen, Fitting, Room};
 use super::run::LeftOut;
 use super::{ExitCode, Failure, run};
 
@@ -102,9 +102,10 @@ impl<'b> Foresight<'b> {
         if self.nothing { Ok(()) } else { self.foreseen.to_buy(self.buys_duplicates, each)? }
     }
 
-    /// What is bought together; and how the run would end, as far as what it leaves out of what was asked for decides that.
-    pub(super) fn left(&self) -> Result<(LeftToBuy, ExitCode), Failure> {
-        let mut chosen = Chosen::of(&self.choice);
+    /// What is bought together, and what of it the limits hold; and how the run would end, as far as what it leaves out of what was
+    /// asked for decides that.
+    pub(super) fn left(&self, room: &Room) -> Result<(LeftToBuy, Fitting, ExitCode), Failure> {
+        let mut chosen = Chosen::of(&self.choice, room);
         self.each(&mut |job| chosen.add(job))?;
         let meant = u64::try_from(chosen.meant.len()).unwrap_or(u64::MAX);
         let LeftOut { not_as_planned, waiting, .. } = LeftOut::of(self.report());
@@ -115,7 +116,8 @@ impl<'b> Foresight<'b> {
             (false, true) => ExitCode::Unfinished,
             (false, false) => ExitCode::Done,
         };
-        Ok((chosen.left, code))
+        let code = if chosen.fitting.reached.is_some() { code.or_worse(ExitCode::Limit) } else { code };
+        Ok((chosen.left, chosen.fitting, code))
     }
 
     /// What a run would say of what it finds, beside the duplicates.

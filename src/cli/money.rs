@@ -2,10 +2,12 @@
 
 use std::collections::HashSet;
 
-use crate::ledger::Counts;
-use crate::ledger::sqlite::ToBuy;
-use crate::money::Msat;
+use crate::ledger::sqlite::{Books, PeriodsUsed, ToBuy};
+use crate::ledger::{Counts, Reason};
+use crate::manifest::Limits;
+use crate::money::{Msat, Sats, counted, thousands};
 use crate::plan::view::LeftToBuy;
+use crate::run::{Budget, Clock, SystemClock};
 
 use super::Failure;
 use super::config::Choice;
@@ -30,23 +32,102 @@ pub(super) fn add(left: &mut LeftToBuy, price: Msat, fee_ceiling: Msat) -> Resul
     Ok(())
 }
 
+/// What limits leave to be spent, where they do not keep a run from beginning: each with what it is called.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Room(Vec<(Reason, Msat)>);
+
+impl Room {
+    /// Of the batch's limit where what fits is bought, and of the day's and the month's in any case.
+    pub(super) fn of(
+        books: Option<&Books>,
+        limits: &Limits,
+        budget: &Budget,
+        used: Msat,
+        partial: bool,
+    ) -> Result<Self, Failure> {
+        let caps = budget.caps(SystemClock.now());
+        let periods = match books {
+            Some(books) if limits.max_sats_per_day.is_some() || limits.max_sats_per_month.is_some() => {
+                books.periods_used(&caps)?
+            }
+            Some(_) | None => PeriodsUsed::default(),
+        };
+        let set = [
+            (Reason::BatchLimit, limits.max_sats.filter(|_| partial), used),
+            (Reason::DayLimit, limits.max_sats_per_day, periods.day),
+            (Reason::MonthLimit, limits.max_sats_per_month, periods.month),
+        ];
+        let left = |(reason, most, used): (Reason, Option<Sats>, Msat)| {
+            Some((reason, most?.msat()?.checked_sub(used).unwrap_or(Msat::ZERO)))
+        };
+        Ok(Self(set.into_iter().filter_map(left).collect()))
+    }
+
+    /// Whether there is any such limit.
+    pub(super) const fn is_bounded(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// The first limit that does not hold so much.
+    fn exceeded_by(&self, cost: Option<Msat>) -> Option<(Reason, Msat)> {
+        self.0.iter().copied().find(|(_, left)| cost.is_none_or(|cost| cost > *left))
+    }
+}
+
+/// What of the chosen jobs fits into the limits at worst, in the order in which they are bought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fitting {
+    /// So many fit for sure.
+    pub(super) fits: LeftToBuy,
+    /// The limit that ends it, and what it leaves.
+    pub(super) reached: Option<(Reason, Msat)>,
+}
+
+impl Fitting {
+    /// What does not fit of so much, in words; nothing where all does.
+    pub(super) fn words(&self, left: &LeftToBuy) -> Option<String> {
+        let (reason, most) = self.reached?;
+        let limit = match reason {
+            Reason::DayLimit => "the day's limit leaves",
+            Reason::MonthLimit => "the month's limit leaves",
+            _ => "the batch's limit leaves",
+        };
+        let Self { fits, .. } = self;
+        Some(format!(
+            "{limit} {}: of {}, {} for sure, for {} and at most {} of routing fees; more fit only as far as routing costs less, \
+             and the rest stays pending",
+            Sats::new(most.get() / 1_000),
+            counted(left.jobs, "job"),
+            if fits.jobs == 1 { "1 fits".to_owned() } else { format!("{} fit", thousands(fits.jobs)) },
+            fits.price.sats_ceil(),
+            fits.fee_ceiling.sats_ceil(),
+        ))
+    }
+}
+
 /// What a run chooses of what there is to buy: what `--only` and `--limit` leave of it.
 pub(super) struct Chosen<'a> {
     only: HashSet<&'a str>,
     limit: Option<u64>,
+    room: &'a Room,
     /// What is bought.
     pub(super) left: LeftToBuy,
+    /// What of that the limits hold.
+    pub(super) fitting: Fitting,
     /// Of which duplicates the run is a person's word, by their ids.
     pub(super) meant: Vec<String>,
 }
 
 impl<'a> Chosen<'a> {
     /// Nothing so far.
-    pub(super) fn of(choice: &'a Choice) -> Self {
+    pub(super) fn of(choice: &'a Choice, room: &'a Room) -> Self {
+        let nothing = LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO };
         Self {
+            room,
+            fitting: Fitting { fits: nothing, reached: None },
             only: choice.only.iter().map(String::as_str).collect(),
             limit: choice.limit,
-            left: LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO },
+            left: nothing,
             meant: Vec::new(),
         }
     }
@@ -56,10 +137,20 @@ impl<'a> Chosen<'a> {
         let wanted = self.only.is_empty() || self.only.contains(job.id.as_str());
         if wanted && self.limit.is_none_or(|limit| self.left.jobs < limit) {
             add(&mut self.left, job.price, job.fee_ceiling)?;
+            self.fit(&job)?;
             if job.is_duplicate {
                 self.meant.push(job.id);
             }
         }
         Ok(())
+    }
+
+    fn fit(&mut self, job: &ToBuy) -> Result<(), Failure> {
+        let Fitting { fits, reached } = &mut self.fitting;
+        if reached.is_none() {
+            let cost = Msat::checked_sum([fits.price, fits.fee_ceiling, job.price, job.fee_ceiling]);
+            *reached = self.room.exceeded_by(cost);
+        }
+        if reached.is_none() { add(fits, job.price, job.fee_ceiling) } else { Ok(()) }
     }
 }

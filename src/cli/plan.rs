@@ -8,8 +8,11 @@ use crate::plan::limits::{self, Fit};
 use crate::plan::view::{Duplicated, LeftToBuy, ManifestFacts, PlanView, SoFar, ViewError};
 use crate::screen::stdout_columns;
 
+use crate::run::Budget;
+
 use super::config::{ManifestSource, PlanOptions};
 use super::foresight::{Asked, Foresight};
+use super::money::{Fitting, Room};
 use super::run::{check_template, destination, originals, read_words, words_of_results};
 use super::{ExitCode, Failure, Format, input, money, terminal};
 
@@ -23,6 +26,9 @@ pub(super) fn execute(options: PlanOptions) -> Result<ExitCode, Failure> {
     }
     let known = known_batch(&options, of_results, &manifest, &plan, &limits)?;
     show(&options, &manifest, &plan, known.as_ref())?;
+    if let Some(words) = known.as_ref().and_then(|known| known.fitting.words(&known.left)) {
+        terminal::say(&format!("note: {words}\n"));
+    }
 
     let (used, rest, code) = match &known {
         Some(known) => (known.used, known.left.price.checked_add(known.left.fee_ceiling), known.code),
@@ -34,6 +40,7 @@ pub(super) fn execute(options: PlanOptions) -> Result<ExitCode, Failure> {
     match limits::check(used, rest, most) {
         Fit::Fits => Ok(code),
         // Where nothing is left to buy there is nothing to hold.
+        // What fits is told above.
         Fit::DoesNotFit { .. } if options.partial || rest == Msat::ZERO => Ok(code),
         Fit::DoesNotFit { needed, most, missing } => {
             let failure = Failure::Limit(format!(
@@ -49,14 +56,16 @@ pub(super) fn execute(options: PlanOptions) -> Result<ExitCode, Failure> {
 fn show(options: &PlanOptions, manifest: &Manifest, plan: &Plan, known: Option<&Known>) -> Result<(), Failure> {
     let sha256 = manifest.sha256().map_err(Failure::Input)?.to_owned();
     let facts = ManifestFacts { path: path_of(options), sha256 };
-    let (left, so_far) = (known.map(|known| known.left), known.and_then(|known| known.so_far));
+    let left = known.filter(|known| !known.is_new).map(|known| known.left);
+    let fits = known.and_then(|known| known.fitting.reached.map(|_| known.fitting.fits));
+    let so_far = known.and_then(|known| known.so_far);
     let duplicates = known.and_then(|known| known.duplicates.as_ref());
     let to = destination(&options.downloads, known.and_then(|known| known.download.as_ref()))?;
     if let Some(to) = &to {
         check_template(to, manifest, plan)?;
     }
     let download = to.as_ref().map(ToString::to_string);
-    let view = PlanView { plan, source: manifest, manifest: facts, left, duplicates, so_far, download };
+    let view = PlanView { plan, source: manifest, manifest: facts, left, fits, duplicates, so_far, download };
     let mut shown = Ok(());
     terminal::print(options.output.format, |out| {
         shown = match options.output.format {
@@ -84,6 +93,10 @@ fn path_of(options: &PlanOptions) -> String {
 struct Known {
     used: Msat,
     left: LeftToBuy,
+    /// All of the plan is left to buy.
+    is_new: bool,
+    /// What of that the limits hold.
+    fitting: Fitting,
     /// Where the batch has run already.
     so_far: Option<SoFar>,
     duplicates: Option<Duplicated>,
@@ -93,7 +106,8 @@ struct Known {
     code: ExitCode,
 }
 
-/// None where the ledger knows neither the batch nor any purchase that the plan would repeat.
+/// None where the ledger knows neither the batch nor any purchase that the plan would repeat, and no limit lets only a part be
+/// bought.
 fn known_batch(
     options: &PlanOptions,
     of_results: Option<String>,
@@ -101,9 +115,6 @@ fn known_batch(
     plan: &Plan,
     limits: &Limits,
 ) -> Result<Option<Known>, Failure> {
-    if !options.ledger.exists() && !options.choice.is_any() {
-        return Ok(None);
-    }
     let is_of_results = of_results.is_some();
     let name = of_results.or_else(|| input::batch_name(&options.manifest, manifest).ok());
     let books = match options.ledger.exists() {
@@ -111,6 +122,14 @@ fn known_batch(
         false => Books::in_memory()?,
     };
     let batch = name.map(|name| books.batch(&name)).transpose()?.flatten();
+    let zone = input::time_zone(limits, &options.system_time_zone)?;
+    let (used, so_far) = spent(&books, batch.as_ref())?;
+    let budget = Budget { time_zone: zone.clone(), ..Budget::default() };
+    let room = Room::of(Some(&books), limits, &budget, used, options.partial)?;
+    let is_plain = !room.is_bounded() && !options.choice.is_any();
+    if !options.ledger.exists() && is_plain {
+        return Ok(None);
+    }
     let retake = match is_of_results {
         true => words_of_results(&options.choice)?,
         false => read_words(&options.choice, manifest, plan, batch.as_ref().map(|batch| (&books, batch)))?,
@@ -120,18 +139,18 @@ fn known_batch(
         plan,
         choice: &options.choice,
         retake: &retake,
-        zone: &input::time_zone(limits, &options.system_time_zone)?,
+        zone: &zone,
         of_results: batch.as_ref().filter(|_| is_of_results),
     };
     let foresight = Foresight::of(&books, batch.as_ref().map(|batch| batch.key), &asked)?;
-    if batch.is_none() && foresight.duplicates.count == 0 && !options.choice.is_any() {
+    let is_new = batch.is_none() && foresight.duplicates.count == 0 && !options.choice.is_any();
+    if is_new && is_plain {
         return Ok(None);
     }
     if !options.output.quiet {
         foresight.words().into_iter().for_each(|words| terminal::say(&format!("warning: {words}\n")));
     }
-    let (left, code) = foresight.left()?;
-    let (used, so_far) = spent(&books, batch.as_ref())?;
+    let (left, fitting, code) = foresight.left(&room)?;
     let duplicates = (foresight.duplicates.count > 0).then(|| Duplicated {
         jobs: foresight.duplicates.count,
         price: foresight.duplicates.price,
@@ -139,7 +158,7 @@ fn known_batch(
         first: originals(&foresight.duplicates),
     });
     let download = batch.filter(|_| is_of_results).and_then(|batch| batch.remembered.download);
-    Ok(Some(Known { used, left, so_far, duplicates, download, code }))
+    Ok(Some(Known { used, left, is_new, fitting, so_far, duplicates, download, code }))
 }
 
 /// What the batch has used of its limit, and spent.

@@ -10,7 +10,7 @@ use crate::time::UnixMs;
 
 use super::sink::{Sink, locked};
 use super::tally::Tally;
-use super::words::{job_line, sats, whole_line};
+use super::words::{amount, job_line, whole_line};
 
 /// Between two heartbeats.
 const HEARTBEAT_MS: i64 = 60_000;
@@ -114,10 +114,10 @@ fn planned_line(event: &Event) -> Option<String> {
     let to_buy = match to_buy_count {
         0 => "nothing to buy".to_owned(),
         count => format!(
-            "{} to buy for {} sats plus at most {} sats routing fees",
+            "{} to buy for {} plus at most {} routing fees",
             thousands(*count),
-            sats(*to_buy_msat),
-            sats(*fee_ceiling_msat)
+            amount(*to_buy_msat),
+            amount(*fee_ceiling_msat)
         ),
     };
     let open_msat = open_msat.checked_sub(*in_doubt_msat).unwrap_or(Msat::ZERO);
@@ -133,7 +133,7 @@ fn planned_line(event: &Event) -> Option<String> {
         .into_iter()
         .filter(|(count, ..)| *count > 0)
         .map(|(count, words, price)| match price {
-            Some(price) => format!("{} {words} ({} sats)", thousands(count), sats(price)),
+            Some(price) => format!("{} {words} ({})", thousands(count), amount(price)),
             None => format!("{} {words}", thousands(count)),
         })
         .collect();

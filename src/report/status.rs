@@ -21,7 +21,7 @@ use crate::time::UnixMs;
 use super::csv_out::{Cells, Dialect, Rows};
 use super::format::{FORMAT_VERSION, Format};
 use super::steps::command_about;
-use super::words::{held_words, is_without_file, refunded_words, sats, state_words, whole_line};
+use super::words::{amount, held_words, is_without_file, refunded_words, sats, state_words, whole_line};
 use job::{takes_json, write_job};
 pub use waiting::OpenPayments;
 use waiting::{Waiting, payment_json};
@@ -151,11 +151,11 @@ fn write_counts(out: &mut dyn Write, head: &StatusHead, counts: &Counts) -> io::
     }
     writeln!(
         out,
-        "{:<14}  {} sats of {} planned, plus {} sats routing fees",
+        "{:<14}  {} of {} planned, plus {} routing fees",
         "spent",
-        sats(counts.spent),
+        amount(counts.spent),
         sats(counts.planned),
-        sats(counts.fees)
+        amount(counts.fees)
     )?;
     if counts.refunded > Msat::ZERO {
         writeln!(out, "{:<14}  {}", "refunded", refunded_words(counts.refunded, counts.net_spent()))?;
@@ -165,7 +165,7 @@ fn write_counts(out: &mut dyn Write, head: &StatusHead, counts: &Counts) -> io::
     }
     match counts.to_buy_worst_case {
         Msat::ZERO => Ok(()),
-        most => writeln!(out, "{:<14}  at most {} sats, fees included", "left to buy", sats(most)),
+        most => writeln!(out, "{:<14}  at most {}, fees included", "left to buy", amount(most)),
     }
 }
 

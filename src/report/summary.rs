@@ -8,7 +8,7 @@ use crate::harmless::harmless;
 use crate::ledger::{JobState, Next, Reason};
 use crate::money::{Msat, counted, thousands};
 
-use super::words::{duration, held_words, refunded_words, sats, state_words, whole_line};
+use super::words::{amount, duration, held_words, refunded_words, sats, state_words, whole_line};
 
 /// Jobs that are listed by name; the rest is counted.
 const JOBS_LISTED_MAX: usize = 20;
@@ -65,10 +65,10 @@ fn rows(ended: &RunEnded) -> Vec<(&'static str, String)> {
         }
     }
     let spent = format!(
-        "{} sats of {} planned, plus {} sats routing fees",
-        sats(ended.spent_msat),
+        "{} of {} planned, plus {} routing fees",
+        amount(ended.spent_msat),
         sats(ended.planned_msat),
-        sats(ended.fees_msat)
+        amount(ended.fees_msat)
     );
     rows.push(("spent", spent));
     if ended.refunded_msat > Msat::ZERO {
@@ -90,7 +90,7 @@ fn this_run(ended: &RunEnded) -> (&'static str, String) {
     let took = duration(ended.elapsed_ms);
     match (ended.run_spent_msat, ended.run_fees_msat) {
         (Some(spent), Some(fees)) if (spent, fees) != (ended.spent_msat, ended.fees_msat) => {
-            let text = format!("{} sats of that, plus {} sats routing fees, in {took}", sats(spent), sats(fees));
+            let text = format!("{} of that, plus {} routing fees, in {took}", amount(spent), amount(fees));
             ("this run", text)
         }
         _ => ("took", took),

@@ -28,6 +28,11 @@ pub(super) fn sats(cost: Msat) -> String {
     thousands(cost.sats_ceil().get())
 }
 
+/// A cost in whole sats, rounded up: `1 sat`, `1,234 sats`.
+pub(super) fn amount(cost: Msat) -> String {
+    cost.sats_ceil().to_string()
+}
+
 /// `42 s`, `3 min 12 s`, `2 h 5 min`, `3 d 4 h`; rounded down to what is shown.
 pub(super) fn duration(ms: u64) -> String {
     let secs = ms / 1_000;
@@ -42,12 +47,12 @@ pub(super) fn duration(ms: u64) -> String {
 
 /// `500 sats came back: 7,750 sats spent on balance`.
 pub(super) fn refunded_words(refunded: Msat, net: Msat) -> String {
-    format!("{} sats came back: {} sats spent on balance", sats(refunded), sats(net))
+    format!("{} came back: {} spent on balance", amount(refunded), amount(net))
 }
 
 /// `554 sats for payments whose end or fee the node has not told so far`
 pub(super) fn held_words(held: Msat) -> String {
-    format!("{} sats for payments whose end or fee the node has not told so far", sats(held))
+    format!("{} for payments whose end or fee the node has not told so far", amount(held))
 }
 
 /// A state as people read it.
@@ -139,10 +144,10 @@ pub(super) fn job_line(job: &JobEvent) -> Option<String> {
         line.push_str(&format!(" (take {})", job.take));
     }
     if is_settled(job.state) {
-        line.push_str(&format!(" {} sats", sats(job.price_msat)));
+        line.push_str(&format!(" {}", amount(job.price_msat)));
     }
     if let Some(refunded) = job.refunded_msat {
-        line.push_str(&format!(", {} sats came back", sats(refunded)));
+        line.push_str(&format!(", {} came back", amount(refunded)));
     }
     if job.reason != Reason::None {
         line.push_str(&format!(" {}", job.reason.as_str()));

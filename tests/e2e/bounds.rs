@@ -91,7 +91,7 @@ fn an_endpoint_that_goes_bad_within_the_hour_takes_one_killed_run_s_purchases_an
         let _ended_before = running.kill();
         assert_eq!(sandbox.books().settled().len(), 5, "after the run of {batch}");
     }
-    client.run(&jobs(&client, "d", 1)).with(3).saying("4 purchases under way and has not delivered since");
+    client.run(&jobs(&client, "d", 1)).with(3).saying("what it is tried with (4 purchases)");
 }
 
 #[test]

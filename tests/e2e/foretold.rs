@@ -237,3 +237,72 @@ fn a_plan_takes_what_a_run_takes_also_before_there_is_a_ledger() {
     client.says(&format!("plan shots.results.csv {catalog} --retake a@2")).with(2).saying("carries no word");
     client.run(&format!("run shots.results.csv {FLAGS} --retake a@2 --dry-run")).with(2).saying("carries no word");
 }
+
+/// Under limits that let only a part be bought, plan, dry run and run say the same, end the same, and that is bought.
+#[test]
+fn what_fits_is_said_and_bought() {
+    // Five videos of 900 sats, each with a fee ceiling of 10 sats, and no fee.
+    for (flags, before, fits, code) in [
+        ("--max-sats 2000 --partial", 0, 2, 8),
+        ("--max-sats 1 --partial", 0, 0, 8),
+        ("--max-sats 4550 --partial", 0, 5, 0),
+        ("--max-sats 5000 --max-sats-per-day 2729 --time-zone UTC", 0, 2, 8),
+        ("--max-sats 5000 --max-sats-per-day 2730 --time-zone UTC", 0, 3, 8),
+        ("--max-sats 5000 --max-sats-per-day 2730 --time-zone UTC", 2, 1, 8),
+        ("--max-sats 5000 --max-sats-per-month 4499", 0, 4, 8),
+        ("--max-sats 2000 --partial --max-sats-per-day 1000 --time-zone UTC", 0, 1, 8),
+        ("--max-sats 2000", 0, 0, 8),
+    ] {
+        let world = World { sandbox: Sandbox::start("--sandbox-fee-msat 0"), ..World::new() };
+        let client = Client::of(&world.sandbox);
+        let world = World { client, ..world };
+        let all = [("a", "a kite"), ("b", "a boat"), ("c", "a dog"), ("d", "a tree"), ("e", "a fox")];
+        world.client.write("june.csv", &rows(&all));
+        if before > 0 {
+            world.client.run(&format!("run june.csv {FLAGS} --limit {before}")).with(3);
+        }
+        let words = (code == 8 && flags != "--max-sats 2000").then(|| {
+            format!(
+                "of {} jobs, {} for sure",
+                5 - before,
+                if fits == 1 { "1 fits".to_owned() } else { format!("{fits} fit") }
+            )
+        });
+        let says = |ended: crate::harness::Ended| match &words {
+            Some(words) => drop(ended.saying(words)),
+            None => drop(ended.not_saying(" for sure")),
+        };
+        let catalog = world.client.node()[..2].join(" ");
+        says(world.client.says(&format!("plan june.csv {FLAGS} {flags} {catalog}")).with(code));
+        let json = world.client.says(&format!("plan june.csv {FLAGS} {flags} {catalog} --json")).with(code).stdout;
+        let json: Value = serde_json::from_str(&json).unwrap();
+        let expected = if words.is_some() { Value::from(fits) } else { Value::Null };
+        assert_eq!(json["fits"]["job_count"], expected, "{flags}");
+        let paid = world.paid();
+        says(world.client.run(&format!("run june.csv {FLAGS} {flags} --dry-run")).with(code));
+        assert_eq!(world.paid(), paid, "{flags}");
+        says(world.client.run(&format!("run june.csv {FLAGS} {flags}")).with(code));
+        assert_eq!(world.paid() - paid, VIDEO * fits, "{flags}");
+    }
+}
+
+/// A run with nothing to buy needs neither node nor limit, and its dry run says so; one that is refused ends as its dry run does.
+#[test]
+fn a_refusal_is_foretold() {
+    let mut world = World::new();
+    world.client.write("june.csv", &rows(&[("a", "a kite"), ("b", "a boat")]));
+    let line = format!("run june.csv {FLAGS}");
+    world.client.run(&line).with(0);
+    // What is left out weighs more than the limit that holds the rest back.
+    world.client.write("july.csv", &rows(&[("x", "a kite"), ("y", "a dog")]));
+    let july = format!("run july.csv {FLAGS} --max-sats 1");
+    world.client.run(&format!("{july} --dry-run")).with(6).saying("max_sats of 1 sat does");
+    world.client.run(&july).with(6).saying("max_sats of 1 sat does");
+    let events = world.client.run(&format!("{july} --dry-run --json")).with(6).stdout;
+    assert!(events.lines().last().unwrap().contains("\"exit_code\":6"), "{events}");
+    for line in [&format!("{line} --max-sats 1"), &line] {
+        world.client.run(&format!("{line} --dry-run")).with(0).saying("there is nothing to buy");
+        world.client.run(line).with(0);
+        world.sandbox.stop();
+    }
+}

@@ -135,8 +135,23 @@ pub(in crate::cli) fn tell_broken(ledger: &Path, batch: &str, failure: &Failure,
 }
 
 /// The end of a run that was not to touch anything.
-pub(super) fn untouched(batch: &str, counts: &Counts, code: ExitCode, began: UnixMs) -> Event {
-    Event::RunEnded(Box::new(end(batch, counts, code, began)))
+pub(super) fn untouched(
+    batch: &str,
+    counts: &Counts,
+    code: ExitCode,
+    began: UnixMs,
+    refused: Option<&Failure>,
+) -> Event {
+    let ended = end(batch, counts, code, began);
+    Event::RunEnded(Box::new(RunEnded { error: refused.map(ToString::to_string), ..ended }))
+}
+
+/// How a run would end that is refused so, and would leave out what makes it end with that code.
+pub(super) fn foretold(failure: &Failure, left_out: ExitCode) -> ExitCode {
+    match failure.code() {
+        code @ (ExitCode::Node | ExitCode::Limit) => code.or_worse(left_out),
+        code => code,
+    }
 }
 
 fn end(batch: &str, counts: &Counts, code: ExitCode, began: UnixMs) -> RunEnded {

@@ -49,6 +49,7 @@ use crate::time::UnixMs;
 
 use super::config::{ManifestSource, Payment, RunOptions};
 use super::foresight::{Asked, Foresight};
+use super::money::{Fitting, Room};
 use super::{ExitCode, Failure, input, money, target};
 
 /// Runs a batch.
@@ -346,21 +347,30 @@ impl<'a> Runner<'a> {
     /// What follows once the ledger holds what is to be bought: limits, node and person, the purchases, the end.
     async fn go_on(&self, on: GoingOn<'_>) -> Result<ExitCode, Failure> {
         let GoingOn { mut session, mut batch, paths, limits, filing, to, meant, nothing, left_out } = on;
-        let (left, meant) = match nothing {
-            true => (LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO }, Vec::new()),
-            false => questions::chosen(&session.books, batch.key, &self.options.choice, meant)?,
+        let used = money::used(&session.books.counts(batch.key)?)?;
+        let budget = self.budget(limits, None)?;
+        let room = Room::of(Some(&session.books), limits, &budget, used, self.options.choice.partial)?;
+        let (left, fitting, meant) = match nothing {
+            true => {
+                let none = LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO };
+                (none, Fitting { fits: none, reached: None }, Vec::new())
+            }
+            false => questions::chosen(&session.books, batch.key, &self.options.choice, meant, &room)?,
         };
         if meant.is_empty() {
             session.books.take_back_duplicates(batch.key, SystemClock.now())?;
         }
         let counts = session.books.counts(batch.key)?;
         self.reporter.hear(&planned(counts.all_jobs(), &counts, &left, to.as_ref()));
+        if let Some(words) = fitting.words(&left) {
+            self.reporter.warn(words);
+        }
 
         let mut refused = None;
         let (work, files) = if left.jobs == 0 {
             (Work::Recover(Some(batch.key)), Some(self.files(&mut session, &mut batch, paths)?))
         } else {
-            match self.admit(limits, &counts, &left).await {
+            match self.admit(limits, &counts, (&left, &fitting)).await {
                 Ok((cap, node)) => {
                     let files = self.files(&mut session, &mut batch, paths)?;
                     session.accept(&mut batch, cap, &meant)?;
@@ -518,12 +528,12 @@ impl<'a> Runner<'a> {
         &self,
         limits: &Limits,
         counts: &Counts,
-        left: &LeftToBuy,
+        (left, fitting): (&LeftToBuy, &Fitting),
     ) -> Result<(Msat, crate::payer::NodeInfo), Failure> {
         let used = money::used(counts)?;
         let cap = questions::batch_cap(self.options.choice.partial, limits, used, left)?;
         let node = questions::ready_node(self.world, left, self.options.choice.partial, &self.reporter).await?;
-        questions::confirm(&self.options, limits, left, self.world, &self.reporter).await?;
+        questions::confirm(&self.options, limits, (left, fitting), self.world, &self.reporter).await?;
         Ok((cap, node))
     }
 
@@ -531,18 +541,22 @@ impl<'a> Runner<'a> {
         input::time_zone(limits, &self.options.system_time_zone)
     }
 
+    /// What may be spent, with that bound of the batch.
+    fn budget(&self, limits: &Limits, batch: Option<Msat>) -> Result<Budget, Failure> {
+        Ok(Budget {
+            batch,
+            day: limits.max_sats_per_day.map(questions::in_msat).transpose()?,
+            month: limits.max_sats_per_month.map(questions::in_msat).transpose()?,
+            time_zone: self.time_zone(limits)?,
+        })
+    }
+
     fn settings(&self, limits: &Limits, batch: &Batch) -> Result<Settings, Failure> {
-        let time_zone = self.time_zone(limits)?;
         let choice = &self.options.choice;
         Ok(Settings {
             only: (!choice.only.is_empty()).then(|| choice.only.iter().cloned().collect()),
             limit: choice.limit,
-            budget: Budget {
-                batch: batch.remembered.accepted,
-                day: limits.max_sats_per_day.map(questions::in_msat).transpose()?,
-                month: limits.max_sats_per_month.map(questions::in_msat).transpose()?,
-                time_zone,
-            },
+            budget: self.budget(limits, batch.remembered.accepted)?,
             ..settings(&self.options.pace)
         })
     }
@@ -585,24 +599,54 @@ impl<'a> Runner<'a> {
             zone: &self.time_zone(&limits)?,
             of_results: known.as_ref().filter(|_| of_results),
         };
-        let (left, code) = self.foresee(books.as_ref(), known.as_ref(), &asked).await?;
+        let used = money::used(&counts)?;
+        let room = Room::of(books.as_ref(), &limits, &self.budget(&limits, None)?, used, self.options.choice.partial)?;
+        let (left, fitting, code) = self.foresee(books.as_ref(), known.as_ref(), &asked, &room).await?;
         self.reporter.hear(&planned(plan.totals().job_count, &counts, &left, to.as_ref()));
-        let partial = self.options.choice.partial;
-        questions::batch_cap(partial, &limits, money::used(&counts)?, &left)?;
-        let node = questions::ready_node(self.world, &left, partial, &self.reporter).await?;
-        if left.jobs > 0 {
-            questions::is_to_be_asked(&self.options, &limits, self.world)?;
+        if let Some(words) = fitting.words(&left) {
+            self.reporter.warn(words);
         }
         if known.is_none() {
             counts.planned = plan.totals().price;
         }
-        self.reporter.hear(&ending::untouched(name, &counts, code, self.began));
-        self.reporter.say(&format!(
-            "dry run: limits hold, node {} ({}, {}) is ready; no origin was asked, nothing was written, nothing was \
-             spent\n",
-            node.id.0, node.network, node.version
-        ));
+        let (code, words) = match self.foretell(&limits, used, &left).await {
+            Ok(node) => (
+                code,
+                node.map_or_else(
+                    || "there is nothing to buy".to_owned(),
+                    |node| {
+                        let fits = if fitting.reached.is_some() { "what fits is bought" } else { "limits hold" };
+                        format!("{fits}, node {} ({}, {}) is ready", node.id.0, node.network, node.version)
+                    },
+                ),
+            ),
+            Err(failure) => {
+                let code = ending::foretold(&failure, code);
+                self.reporter.hear(&ending::untouched(name, &counts, code, self.began, Some(&failure)));
+                failure.report();
+                return Ok(code);
+            }
+        };
+        self.reporter.hear(&ending::untouched(name, &counts, code, self.began, None));
+        self.reporter.say(&format!("dry run: {words}; no origin was asked, nothing was written, nothing was spent\n"));
         Ok(code)
+    }
+
+    /// The node that would pay, where anything is to be bought: what a run would be refused for is found here.
+    async fn foretell(
+        &self,
+        limits: &Limits,
+        used: Msat,
+        left: &LeftToBuy,
+    ) -> Result<Option<crate::payer::NodeInfo>, Failure> {
+        if left.jobs == 0 {
+            return Ok(None);
+        }
+        let partial = self.options.choice.partial;
+        questions::batch_cap(partial, limits, used, left)?;
+        let node = questions::ready_node(self.world, left, partial, &self.reporter).await?;
+        questions::is_to_be_asked(&self.options, limits, self.world)?;
+        Ok(Some(node))
     }
 
     /// What a run would buy, and how it would end where it leaves out something that is asked for; that is told.
@@ -611,7 +655,8 @@ impl<'a> Runner<'a> {
         books: Option<&Books>,
         known: Option<&Batch>,
         asked: &Asked<'_>,
-    ) -> Result<(LeftToBuy, ExitCode), Failure> {
+        room: &Room,
+    ) -> Result<(LeftToBuy, Fitting, ExitCode), Failure> {
         let none;
         let books = match books {
             Some(books) => books,
@@ -631,7 +676,7 @@ impl<'a> Runner<'a> {
             self.reporter.warn(duplicate_words(&foresight.duplicates));
         }
         foresight.words().into_iter().for_each(|words| self.reporter.warn(words));
-        foresight.left()
+        foresight.left(room)
     }
 }
 

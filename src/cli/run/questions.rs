@@ -5,7 +5,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use rustix::termios::{QueueSelector, tcflush};
 
 use crate::cli::config::{Choice, RunOptions};
-use crate::cli::money::Chosen;
+use crate::cli::money::{Chosen, Fitting, Room};
 use crate::cli::{Failure, money, terminal};
 use crate::ledger::BatchKey;
 use crate::ledger::sqlite::{Books, Duplicates};
@@ -27,10 +27,11 @@ pub(super) fn chosen(
     batch: BatchKey,
     choice: &Choice,
     duplicates: bool,
-) -> Result<(LeftToBuy, Vec<String>), Failure> {
-    let mut chosen = Chosen::of(choice);
+    room: &Room,
+) -> Result<(LeftToBuy, Fitting, Vec<String>), Failure> {
+    let mut chosen = Chosen::of(choice, room);
     books.to_buy(batch, duplicates, &mut |job| chosen.add(job))??;
-    Ok((chosen.left, chosen.meant))
+    Ok((chosen.left, chosen.fitting, chosen.meant))
 }
 
 /// The bound of the batch over all its runs: its limit, or the worst case that is accepted by going on.
@@ -97,12 +98,12 @@ pub(super) async fn ready_node(
 pub(super) async fn confirm(
     options: &RunOptions,
     limits: &Limits,
-    left: &LeftToBuy,
+    (left, fitting): (&LeftToBuy, &Fitting),
     world: &World,
     reporter: &Reporter,
 ) -> Result<(), Failure> {
     match is_to_be_asked(options, limits, world)? {
-        true => ask(left, reporter, &world.signals).await,
+        true => ask(left, fitting, reporter, &world.signals).await,
         false => Ok(()),
     }
 }
@@ -143,13 +144,15 @@ fn is_terminal() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }
 
-async fn ask(left: &LeftToBuy, reporter: &Reporter, signals: &Signals) -> Result<(), Failure> {
-    let question = format!(
-        "buy {} for {} and at most {} of routing fees? [y/N]",
-        counted(left.jobs, "job"),
-        left.price.sats_ceil(),
-        left.fee_ceiling.sats_ceil()
-    );
+async fn ask(left: &LeftToBuy, fitting: &Fitting, reporter: &Reporter, signals: &Signals) -> Result<(), Failure> {
+    let jobs = counted(left.jobs, "job");
+    let question = match fitting.reached {
+        Some((_, room)) => format!("buy what fits of {jobs}, for at most {} with routing fees? [y/N]", whole(room)),
+        None => {
+            let (price, fees) = (left.price.sats_ceil(), left.fee_ceiling.sats_ceil());
+            format!("buy {jobs} for {price} and at most {fees} of routing fees? [y/N]")
+        }
+    };
     if says_yes(question, reporter, signals).await? { Ok(()) } else { Err(Failure::Declined) }
 }
 

@@ -3,10 +3,11 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::Books;
 use super::convert::int;
 use super::error::{Fault, contradiction};
 use super::payment::Payment;
-use crate::ledger::{BatchKey, Caps, IntentRefusal, PeriodCap};
+use crate::ledger::{BatchKey, Caps, IntentRefusal, LedgerError, PeriodCap};
 use crate::money::Msat;
 
 /// The periods to which a payment is charged.
@@ -45,6 +46,30 @@ pub(super) fn fit(
         charged.month = Some(name);
     }
     Ok(Ok(charged))
+}
+
+/// What is used of the day and of the month that a payment made now would be charged to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PeriodsUsed {
+    /// Of the day.
+    pub day: Msat,
+    /// Of the month.
+    pub month: Msat,
+}
+
+impl Books {
+    /// What is used of the periods that a payment made now would be charged to.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn periods_used(&self, caps: &Caps) -> Result<PeriodsUsed, LedgerError> {
+        self.read(|books| {
+            let used = |kind: &str, cap: &Option<PeriodCap>| {
+                cap.as_ref().map_or(Ok(Msat::ZERO), |cap| Ok::<_, Fault>(period(&books.conn, kind, cap)?.1))
+            };
+            Ok(PeriodsUsed { day: used("day", &caps.day)?, month: used("month", &caps.month)? })
+        })
+    }
 }
 
 fn fits(used: Msat, cost: Msat, most: Msat) -> bool {

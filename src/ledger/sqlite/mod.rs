@@ -53,6 +53,7 @@ pub use self::core::{Books, OpenMode};
 pub use super::word::Retake;
 pub use audit::AuditRow;
 pub use batches::{Batch, BatchStart, DownloadTo, Layout, NewBatch, Outputs, Remembered};
+pub use budget::PeriodsUsed;
 pub use chosen::ChosenRows;
 pub use decide::{Decided, Decision, Undecided};
 pub use duplicates::{Compared, Duplicates, ToBuy};

@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value as Json, json};
 
-use super::{PlanView, ViewError, image_path, sats};
+use super::{LeftToBuy, PlanView, ViewError, image_path, sats};
 use crate::catalog::{Endpoint, Value};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::harmless::harmless_json;
@@ -55,7 +55,8 @@ impl PlanView<'_> {
             ("fingerprint", self.plan.fingerprint().into()),
             ("groups", self.plan.groups().iter().map(group).collect()),
             ("catalog_sources", self.plan.endpoints().iter().map(|endpoint| catalog_source(endpoint)).collect()),
-            ("left_to_buy", self.left_to_buy()),
+            ("left_to_buy", left_to_buy(self.left)),
+            ("fits", left_to_buy(self.fits)),
             ("duplicates", self.duplicates()),
             ("so_far", self.so_far()),
             ("download", json!(self.download)),
@@ -84,20 +85,20 @@ impl PlanView<'_> {
             "first": first.collect::<Vec<_>>(),
         })
     }
+}
 
-    fn left_to_buy(&self) -> Json {
-        let Some(left) = self.left else { return Json::Null };
-        let worst_case = left.price.checked_add(left.fee_ceiling);
-        json!({
-            "job_count": left.jobs,
-            "total_sats": sats(left.price),
-            "total_msat": left.price,
-            "fee_ceiling_sats": sats(left.fee_ceiling),
-            "fee_ceiling_msat": left.fee_ceiling,
-            "worst_case_sats": worst_case.map(sats),
-            "worst_case_msat": worst_case,
-        })
-    }
+fn left_to_buy(left: Option<LeftToBuy>) -> Json {
+    let Some(left) = left else { return Json::Null };
+    let worst_case = left.price.checked_add(left.fee_ceiling);
+    json!({
+        "job_count": left.jobs,
+        "total_sats": sats(left.price),
+        "total_msat": left.price,
+        "fee_ceiling_sats": sats(left.fee_ceiling),
+        "fee_ceiling_msat": left.fee_ceiling,
+        "worst_case_sats": worst_case.map(sats),
+        "worst_case_msat": worst_case,
+    })
 }
 
 fn group(group: &Group) -> Json {

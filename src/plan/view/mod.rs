@@ -28,6 +28,8 @@ pub struct PlanView<'a> {
     pub manifest: ManifestFacts,
     /// What is left to buy, where the batch has already run or something is bought already under another name.
     pub left: Option<LeftToBuy>,
+    /// What of that the limits hold for sure, where they do not hold all of it.
+    pub fits: Option<LeftToBuy>,
     /// What is bought already under another name, where anything is.
     pub duplicates: Option<&'a Duplicated>,
     /// What the batch has spent so far, where it has already run.

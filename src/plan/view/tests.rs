@@ -26,7 +26,16 @@ fn shown(left: Option<LeftToBuy>, write: impl Fn(&PlanView<'_>, &mut Vec<u8>) ->
     let manifest = ManifestFacts { path: "/films/jobs.csv".to_owned(), sha256: "00".repeat(32) };
     let mut out = Vec::new();
     write(
-        &PlanView { plan: &plan, source: &rows, manifest, left, duplicates: None, so_far: None, download: None },
+        &PlanView {
+            plan: &plan,
+            source: &rows,
+            manifest,
+            left,
+            fits: None,
+            duplicates: None,
+            so_far: None,
+            download: None,
+        },
         &mut out,
     )
     .unwrap();
@@ -66,8 +75,16 @@ fn a_manifest_that_changed_is_an_error_and_so_is_a_full_disk() {
     let (before, after) = (rows(), Rows::of([video(2, "else", 5, "pro", true)]));
     let plan = Plan::make(&before, &Policy::default()).unwrap();
     let manifest = ManifestFacts { path: "-".to_owned(), sha256: String::new() };
-    let view =
-        PlanView { plan: &plan, source: &after, manifest, left: None, duplicates: None, so_far: None, download: None };
+    let view = PlanView {
+        plan: &plan,
+        source: &after,
+        manifest,
+        left: None,
+        fits: None,
+        duplicates: None,
+        so_far: None,
+        download: None,
+    };
     for result in [view.json(&mut Vec::new()), view.csv(&mut Vec::new()), view.table(&mut Vec::new(), true, None)] {
         assert!(matches!(result, Err(ViewError::Manifest(_))));
     }
@@ -87,7 +104,7 @@ proptest! {
         let plan = Plan::make(&rows, &Policy::default()).unwrap();
         let manifest = ManifestFacts { path: "-".to_owned(), sha256: String::new() };
         let mut out = Vec::new();
-        PlanView { plan: &plan, source: &rows, manifest, left: None, duplicates: None, so_far: None, download: None }.json(&mut out).unwrap();
+        PlanView { plan: &plan, source: &rows, manifest, left: None, fits: None, duplicates: None, so_far: None, download: None }.json(&mut out).unwrap();
         let json: serde_json::Value = serde_json::from_slice(&out).unwrap();
         let jobs = json["jobs"].as_array().unwrap();
         let sum = |key: &str| jobs.iter().map(|job| job[key].as_u64().unwrap()).sum::<u64>();

@@ -11,7 +11,7 @@ use crate::ledger::{AnswerKind, AnswerRow, PaymentRecord, Reason, TakeRecord};
 use crate::money::{counted, thousands};
 use crate::report::refunds::{refund_json, refund_lines};
 use crate::report::steps::choices;
-use crate::report::words::{sats, state_words, whole_line};
+use crate::report::words::{amount, state_words, whole_line};
 use crate::time::UnixMs;
 
 use super::waiting::{money, offered, payment_json, said, sends, waits};
@@ -56,9 +56,9 @@ fn write_take(out: &mut dyn Write, batch: &str, take: &TakeRecord, style: &Statu
     lines.maybe("result", row.url.as_deref().map(whole_line))?;
     lines.maybe("file", row.file.as_deref().map(whole_line))?;
     lines.maybe("", row.sha256.as_deref().map(|sha256| format!("sha256 {sha256}")))?;
-    let most = take.max_cost.map(|most| format!("; its own limit {} sats", sats(most))).unwrap_or_default();
-    let fees = sats(take.fee_ceiling);
-    lines.put("price", &format!("{} sats, plus at most {fees} sats routing fees{most}", sats(row.price)))?;
+    let most = take.max_cost.map(|most| format!("; its own limit {}", amount(most))).unwrap_or_default();
+    let fees = amount(take.fee_ceiling);
+    lines.put("price", &format!("{}, plus at most {fees} routing fees{most}", amount(row.price)))?;
     lines.put("endpoint", &harmless(&row.endpoint))?;
     for (name, value) in &row.params {
         lines.put("", &format!("{} = {}", harmless(name), value_words(value)))?;

@@ -10,7 +10,7 @@ use crate::harmless::harmless;
 use crate::ledger::{JobState, PaymentRow, Reason, ResultRow, Standing};
 use crate::money::thousands;
 use crate::report::steps::{command_about, waits_for};
-use crate::report::words::{sats, state_words, whole_line};
+use crate::report::words::{amount, sats, state_words, whole_line};
 use crate::time::UnixMs;
 
 use super::local;
@@ -85,18 +85,23 @@ pub(super) fn short(hex: &str) -> String {
 
 /// What it costs, or may cost.
 pub(super) fn money(payment: &PaymentRow) -> String {
-    let amount = sats(payment.amount);
+    let price = amount(payment.amount);
     match (payment.standing, payment.fee) {
         (Standing::Open, _) => {
-            format!("{} sats held ({amount} and at most {} fees)", sats(payment.held), sats(payment.fee_limit))
+            format!(
+                "{} held ({} and at most {} fees)",
+                amount(payment.held),
+                sats(payment.amount),
+                sats(payment.fee_limit)
+            )
         }
         (Standing::Paid, _) => {
-            format!("{amount} sats paid, {} held until the node has posted the fee", sats(payment.held))
+            format!("{price} paid, {} held until the node has posted the fee", sats(payment.held))
         }
         (Standing::Posted, fee) => {
-            format!("{amount} sats paid, plus {} sats routing fees", sats(fee.unwrap_or(crate::money::Msat::ZERO)))
+            format!("{price} paid, plus {} routing fees", amount(fee.unwrap_or(crate::money::Msat::ZERO)))
         }
-        (Standing::Dead, _) => format!("{amount} sats, never paid"),
+        (Standing::Dead, _) => format!("{price}, never paid"),
     }
 }
 

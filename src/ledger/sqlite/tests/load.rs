@@ -430,3 +430,25 @@ fn a_results_file_carries_out_no_word_that_nobody_accepted() {
     books.choose_rows(batch, NOW, [ResultsRow::of([("id", "a")])]).unwrap();
     assert_eq!(pending(&books, batch).remove(0).take, 2);
 }
+
+/// A batch that was begun for nothing goes as if it had never been; one that has come further stays, whoever asks.
+#[test]
+fn only_a_batch_that_nobody_accepted_is_taken_back() {
+    let (mut books, batch) = in_memory(&["a", "b"]);
+    assert!(books.take_back_batch(batch).unwrap());
+    assert_eq!(books.batch("june").unwrap(), None);
+    assert_eq!(books.batches().unwrap(), []);
+    assert!(!books.take_back_batch(batch).unwrap(), "it has gone");
+
+    let (mut books, batch) = in_memory(&["a", "b"]);
+    let job = pending(&books, batch).remove(0);
+    intend(&mut books, new_intent(&job, 1));
+    assert!(!books.take_back_batch(batch).unwrap(), "a payment was begun");
+
+    let (mut books, batch) = in_memory(&["a"]);
+    let mut remembered = books.batches().unwrap().remove(0).0.remembered;
+    remembered.accepted = Some(Msat::new(1));
+    books.remember(batch, &remembered).unwrap();
+    assert!(!books.take_back_batch(batch).unwrap(), "it was accepted");
+    assert_eq!(standing(&books, batch).len(), 1);
+}
