@@ -126,8 +126,8 @@ fn known_batch(
     let (used, so_far) = spent(&books, batch.as_ref())?;
     let budget = Budget { time_zone: zone.clone(), ..Budget::default() };
     let room = Room::of(Some(&books), limits, &budget, used, options.partial)?;
-    let is_plain = !room.is_bounded() && !options.choice.is_any();
-    if !options.ledger.exists() && is_plain {
+    let is_asked = room.is_bounded() || options.choice.is_any();
+    if !options.ledger.exists() && !is_asked {
         return Ok(None);
     }
     let retake = match is_of_results {
@@ -143,13 +143,14 @@ fn known_batch(
         of_results: batch.as_ref().filter(|_| is_of_results),
     };
     let foresight = Foresight::of(&books, batch.as_ref().map(|batch| batch.key), &asked)?;
-    let is_new = batch.is_none() && foresight.duplicates.count == 0 && !options.choice.is_any();
-    if is_new && is_plain {
+    let is_new = batch.is_none() && foresight.duplicates.count == 0;
+    if is_new && !is_asked {
         return Ok(None);
     }
     if !options.output.quiet {
         foresight.words().into_iter().for_each(|words| terminal::say(&format!("warning: {words}\n")));
     }
+    let is_new = is_new && !options.choice.is_any();
     let (left, fitting, code) = foresight.left(&room)?;
     let duplicates = (foresight.duplicates.count > 0).then(|| Duplicated {
         jobs: foresight.duplicates.count,

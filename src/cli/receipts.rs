@@ -129,10 +129,10 @@ impl Receipts {
     pub(super) fn rows(mut self, path: &Path) -> Result<Vec<ReceiptRow>, Failure> {
         let mut rows = Vec::new();
         while self.next() {
-            let line = self.0.reader.position().line();
             let Some(row) = self.row() else {
+                let line = self.0.record.position().map_or(0, csv::Position::line);
                 return Err(Failure::Usage(format!(
-                    "{}: the record that ends on line {line} is no receipt as `run` writes it; nothing was merged",
+                    "{}:{line}: this record is no receipt as `run` writes it; restore it, or merge the file without it; nothing was merged",
                     path.display()
                 )));
             };

@@ -193,7 +193,7 @@ fn what_nobody_names_is_found_where_lnd_keeps_it() {
     let node = format!("--lnd-url {} --lnd-network regtest", sandbox.node);
     let catalog = sandbox.file("catalog.toml");
     client
-        .says(&format!("run jobs.toml {node} --dry-run --catalog {}", catalog.display()))
+        .says(&format!("run jobs.toml {node} --dry-run --yes --max-sats 5000 --catalog {}", catalog.display()))
         .with(0)
         .saying("admin.macaroon")
         .saying("can do more than pay");

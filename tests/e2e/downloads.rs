@@ -283,7 +283,7 @@ fn what_cannot_work_is_said_before_anything_is_bought() {
         client.run(&format!("run jobs.toml {flags}")).with(2).saying(words);
     }
     assert!(names(&client).is_empty());
-    client.asks("run jobs.toml --dry-run --download videos").with(0).saying("files go to").saying("/videos/{id}");
+    client.run("run jobs.toml --dry-run --download videos").with(0).saying("files go to").saying("/videos/{id}");
     client
         .says("plan jobs.toml --download videos --download-name {endpoint}-{id}")
         .with(0)

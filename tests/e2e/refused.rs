@@ -9,7 +9,7 @@ fn a_price_that_is_not_the_plans_is_refused() {
     let sandbox = Sandbox::start("--sandbox-price-drift-percent 10");
     let client = Client::of(&sandbox);
     client.write("jobs.toml", &two_jobs(""));
-    client.run("run jobs.toml").with(6).saying("a price is not the plan's");
+    client.run("run jobs.toml").with(6).saying("2 jobs are not asked for at the plan's prices");
     sandbox.books().are_unpaid();
     let results = client.rows("jobs.results.csv");
     for (row, [planned, asked]) in results.iter().zip([["1,350", "1,485"], ["500", "550"]]) {

@@ -5,7 +5,9 @@ use std::path::Path;
 
 use crate::cli::Failure;
 use crate::cli::receipts::{Receipts, Results};
-use crate::ledger::sqlite::Books;
+use crate::ledger::sqlite::{Batch, Books};
+
+use super::files::absolute;
 
 /// Whether every row there is a result of that batch, and the ledger knows of a payment for each that says it was paid for, or
 /// may be.
@@ -24,7 +26,8 @@ pub(super) fn results(books: &Books, batch: &str, path: &Path) -> Result<bool, F
     Ok(rows > 0 && lines.is_whole())
 }
 
-/// Whether every row there is a receipt of that batch, and of a payment that the ledger knows.
+/// Whether every row there is a receipt of that batch, and of a payment that the ledger knows; or there is no row (an export before
+/// the first purchase), and no other batch writes there.
 pub(super) fn receipts(books: &Books, batch: &str, path: &Path) -> Result<bool, Failure> {
     let Some(mut lines) = Receipts::open(path) else { return Ok(false) };
     let mut rows = 0_u64;
@@ -35,5 +38,12 @@ pub(super) fn receipts(books: &Books, batch: &str, path: &Path) -> Result<bool, 
         }
         rows = rows.saturating_add(1);
     }
-    Ok(rows > 0 && lines.is_whole())
+    Ok(lines.is_whole() && (rows > 0 || !is_of_another(books, batch, path)?))
+}
+
+/// Whether another batch of the ledger writes its receipts there.
+fn is_of_another(books: &Books, batch: &str, path: &Path) -> Result<bool, Failure> {
+    let path = absolute(path);
+    let is_its = |other: &Batch| other.name != batch && other.remembered.outputs.receipts.as_ref() == Some(&path);
+    Ok(books.batches()?.iter().any(|(other, _)| is_its(other)))
 }

@@ -248,7 +248,7 @@ impl<'a> Filling<'a> {
             row.meant,
             row.is_new,
             row.retaken,
-            self.unproven.is_any().then(|| Json(RowFacts::of(&job.endpoint, &job.params)))
+            self.unproven.is_any().then(|| Json(RowFacts::of(&job.endpoint)))
         ])?;
         self.seq = self.seq.saturating_add(1);
         Ok(())

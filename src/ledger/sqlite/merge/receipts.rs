@@ -170,6 +170,24 @@ fn payment(
     if row.amount.get() == 0 || row.id.is_empty() || row.batch.is_empty() || row.take == 0 {
         return contradiction(format!("the receipt {} names no purchase", row.hash.hex()));
     }
+    let known: Option<[u8; 32]> = tx
+        .prepare_cached(
+            "SELECT p.payment_hash FROM payments p JOIN jobs j ON j.id = p.job JOIN batches b ON b.id = j.batch
+             WHERE b.name = ?1 AND j.job = ?2 AND j.take = ?3",
+        )?
+        .query_row(params![row.batch, row.id, row.take], |found| found.get(0))
+        .optional()?;
+    match known {
+        // Two files that were put together hold it twice.
+        Some(known) if known == row.hash.0 => return Ok(()),
+        Some(_) => {
+            return contradiction(format!(
+                "take {} of {} ({}) has receipts of two payments: whoever put files together of two ledgers merges each by itself",
+                row.take, row.id, row.batch
+            ));
+        }
+        None => {}
+    }
     let job = job(tx, manifest, row, asked, endpoint)?;
     let (fee, state) = (row.fee, if row.fee.is_some() { "posted" } else { "paid" });
     let delivered_at = row.url.as_deref().filter(|url| is_result(url)).map(|_| row.paid_at);
@@ -235,7 +253,9 @@ fn job(
     tx.execute("INSERT INTO endpoints (hash, json) VALUES (?1, ?2) ON CONFLICT DO NOTHING", params![hash, endpoint])?;
     let url = row.url.as_deref().filter(|url| is_result(url));
     let state = if url.is_some() { JobState::Delivered } else { JobState::Paid };
-    let asked: Vec<_> = asked.iter().map(|(name, cell)| (name.clone(), Value::Text(cell.clone()))).collect();
+    // Results that were written while nobody knew more tell nothing.
+    let told = asked.iter().filter(|(_, cell)| !cell.trim().is_empty());
+    let asked: Vec<_> = told.map(|(name, cell)| (name.clone(), Value::Text(cell.clone()))).collect();
     tx.execute(
         "INSERT INTO jobs (batch, job, take, seq, line, endpoint, content, price_msat, fee_ceiling_msat, state, reason, error,
              attempts, started_at, finished_at, url, first_load, last_load, params, extra)
@@ -280,7 +300,8 @@ fn refund(tx: &Connection, row: &ReceiptRow) -> Result<(), Fault> {
     tx.execute(
         "INSERT INTO refunds (payment, batch, state, offered_at, hash, invoice, amount_msat, node, made_at, expires_at,
              callback, k1, handovers, received_msat, settled_at)
-         VALUES (?1, (SELECT batch FROM payments WHERE id = ?1), 'settled', ?2, ?3, ?4, ?5, ?6, ?2, ?2, '', '', 1, ?5, ?2)",
+         VALUES (?1, (SELECT batch FROM payments WHERE id = ?1), 'settled', ?2, ?3, ?4, ?5, ?6, ?2, ?2, '', '', 1, ?5, ?2)
+         ON CONFLICT DO NOTHING",
         params![payment, row.paid_at, row.hash, row.invoice, row.amount, row.payee_node],
     )?;
     tx.execute("UPDATE jobs SET state = 'refunded', url = NULL WHERE id = ?1", [job])?;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::merging::receipts_of;
 use super::support::*;
-use crate::catalog::{Endpoint, Param, ParamKind, Value};
+use crate::catalog::Endpoint;
 use crate::ledger::sqlite::duplicates::BOUGHT;
 use crate::ledger::sqlite::{Asked, Books, Compared, Duplicates, MergeSource, PlanLoad, Retake};
-use crate::ledger::{BatchKey, JobState, Reason};
-use crate::plan::{ContentHash, PlannedJob, made_id};
+use crate::ledger::{BatchKey, JobState, Reason, ReceiptRow};
+use crate::plan::{PlannedJob, made_id};
 
 /// A ledger that knows by receipts alone what a batch June has bought: jobs of these ids and prompts. The results beside tell
 /// what was asked for where they are there.
@@ -117,11 +117,17 @@ fn what_is_unproved_is_found_by_an_index() {
 }
 
 #[test]
-fn made_ids_are_their_contents_and_hold_up_no_other_row() {
+fn made_ids_are_their_contents() {
     let id = |prompt: &str| made_id(&rows(&[("x", prompt)])[0].content);
     let (kite, boat, dog) = (id("kite"), id("boat"), id("dog"));
     let (mut books, june) = known_by_receipts(&[(&kite, "kite"), (&boat, "boat")], false);
     let (load, duplicates) = loaded(&mut books, june, &[(&kite, "kite"), (&dog, "dog")]);
+    assert_eq!(
+        (load.unproved.count, load.changed.count, duplicates.count),
+        (0, 0, 1),
+        "the id of the boat may have been given"
+    );
+    let (load, duplicates) = loaded(&mut books, june, &[(&kite, "kite"), (&boat, "boat"), (&dog, "dog")]);
     assert_eq!((load.unproved.count, load.changed.count, duplicates.count), (0, 0, 0));
     assert_eq!(pending(&books, june).len(), 1, "the dog");
 }
@@ -157,34 +163,27 @@ fn only_another_endpoint_at_another_host_is_certainly_something_else() {
     }
 }
 
+/// An id may look made and have been given; a spreadsheet writes truths and dates in its own language.
 #[test]
-fn what_results_tell_holds_up_no_row_that_gives_something_else() {
-    let (mut books, _) = known_by_receipts(&[("1", "kite"), ("2", "boat")], true);
-    let n = Param {
-        name: "n".to_owned(),
-        kind: ParamKind::Integer { min: 1, max: 9 },
-        required: false,
-        default: Some(Value::Integer(4)),
-    };
-    let other_default = Arc::new(Endpoint { params: vec![n], ..(*endpoint()).clone() });
-    let job = |id: &str, prompt: &str, n: i64| PlannedJob {
-        params: vec![("prompt".to_owned(), Value::Text(prompt.to_owned())), ("n".to_owned(), Value::Integer(n))],
-        content: ContentHash([u8::try_from(n).unwrap(); 32]),
-        ..planned(&other_default, id, prompt)
-    };
-    // The same prompt and the default of today: then the default may have been three. Another number was given, or another prompt.
-    for (n, (row, expected)) in
-        [(job("a", "kite", 4), 1), (job("a", "kite", 5), 0), (job("a", "dog", 4), 0)].into_iter().enumerate()
-    {
-        assert_eq!(left_out(&mut books, &format!("july-{n}"), &[row]).len(), expected, "{n}");
+fn neither_ids_nor_cells_show_that_a_row_is_something_else() {
+    let made = made_id(&rows(&[("x", "kite")])[0].content);
+    for (id, cell) in [(made.as_str(), None), ("1", Some("WAHR")), ("1", Some("05-Mar"))] {
+        let (mut books, _) = known_by_receipts(&[(id, cell.unwrap_or("boat"))], cell.is_some());
+        for (n, prompt) in ["true", "March 5", "dog"].into_iter().enumerate() {
+            assert_eq!(
+                left_out(&mut books, &format!("july-{n}"), &rows(&[("a", prompt)])),
+                ["a"],
+                "{id} {cell:?} {prompt}"
+            );
+        }
     }
 }
 
 #[test]
 fn results_that_are_found_later_tell_what_was_bought() {
     let (mut books, _) = known_by_receipts(&[("1", "kite"), ("2", "boat")], false);
-    let now = rows(&[("a", "kite"), ("b", "dog")]);
-    assert_eq!(left_out(&mut books, "july", &now), ["a", "b"]);
+    let now = rows(&[("a", "kite"), ("b", "boat"), ("c", "dog")]);
+    assert_eq!(left_out(&mut books, "july", &now), ["a", "b", "c"]);
     // The receipts once more tell nothing new; the results beside them do.
     let (told, _) = known_by_receipts(&[("1", "kite"), ("2", "boat")], true);
     let receipts = receipts_of(&told, "june");
@@ -192,14 +191,35 @@ fn results_that_are_found_later_tell_what_was_bought() {
     let asked: Asked = [("1", "kite"), ("2", "boat")]
         .map(|(id, prompt)| (("june".to_owned(), id.to_owned(), 1), cells(prompt)))
         .into();
+    let untold = asked.keys().map(|of| (of.clone(), vec![("prompt".to_owned(), String::new())])).collect();
     let file = Path::new("june.receipts.csv");
     for (n, (asked, changed, expected)) in
-        [(Asked::new(), 0, vec!["a", "b"]), (asked, 2, vec!["a"])].into_iter().enumerate()
+        [(Asked::new(), 0, vec!["a", "b", "c"]), (untold, 0, vec!["a", "b", "c"]), (asked, 2, vec!["a", "b"])]
+            .into_iter()
+            .enumerate()
     {
         let source = MergeSource::of_receipts(file, "/jobs/june.toml", &receipts, &asked, &endpoint(), &books).unwrap();
         assert_eq!(books.merge(NOW, &source).unwrap().changed, changed);
         assert_eq!(left_out(&mut books, &format!("august-{n}"), &now), expected);
     }
+}
+
+/// Two receipts files that somebody has put together hold one twice; two payments of one take are of two ledgers.
+#[test]
+fn a_receipt_that_stands_twice_is_one() {
+    let (told, _) = known_by_receipts(&[("1", "kite"), ("2", "boat")], false);
+    let mut receipts = receipts_of(&told, "june");
+    let file = Path::new("june.receipts.csv");
+    let merged = |receipts: &[ReceiptRow]| {
+        let mut books = Books::in_memory().unwrap();
+        let source = MergeSource::of_receipts(file, "/jobs/june.toml", receipts, &Asked::new(), &endpoint(), &books)?;
+        books.merge(NOW, &source)
+    };
+    receipts.push(receipts[0].clone());
+    assert_eq!(merged(&receipts).unwrap().payments, 2);
+    receipts[2] = ReceiptRow { id: "1".to_owned(), ..receipts[1].clone() };
+    let error = merged(&receipts).unwrap_err().to_string();
+    assert!(error.contains("take 1 of 1 (june) has receipts of two payments"), "{error}");
 }
 
 #[test]
