@@ -26,6 +26,12 @@ impl TakeId {
         let (id, take) = split(typed).filter(|(id, _)| is_id(id))?;
         Some(Self { id: id.to_owned(), take })
     }
+
+    /// Whether what was typed is one job's id as a whole, and a take of another job.
+    #[must_use]
+    pub fn is_ambiguous(typed: &str, is_id: impl Fn(&str) -> bool) -> bool {
+        is_id(typed) && split(typed).is_some_and(|(id, _)| is_id(id))
+    }
 }
 
 impl fmt::Display for TakeId {
@@ -245,6 +251,9 @@ mod tests {
         assert_eq!(read("a@2@2").unwrap(), "a@2@2");
         assert_eq!(read("mail@example.com@2").unwrap(), "mail@example.com@2");
         assert_eq!(read("@@7").unwrap(), "@@7");
+        let two: Vec<_> =
+            ["a", "a@2", "a@2@1", "a@3"].into_iter().filter(|typed| TakeId::is_ambiguous(typed, is_id)).collect();
+        assert_eq!(two, ["a@2"], "of two jobs");
         for not in ["b", "a@", "a@0", "a@+1", "a@x", "a@99999999999", "@1", ""] {
             assert_eq!(read(not), None, "{not}");
         }

@@ -8,7 +8,7 @@ use crate::harness::{Audit, Client, Sandbox};
 const RUN: &str = "run jobs.csv --default endpoint=generate-video --default duration=3";
 
 fn jobs(client: &Client, count: usize) {
-    let rows: String = (1..=count).map(|n| format!("{n},kite {n}\n")).collect();
+    let rows: String = (1..=count).map(|n| format!("{n},paper kite {n}\n")).collect();
     client.write("jobs.csv", &format!("id,prompt\n{rows}"));
 }
 
@@ -144,7 +144,7 @@ fn left_with_receipts(sandbox: &Sandbox, count: usize) -> Client {
 fn what_receipts_alone_tell_of_is_bought_in_no_other_manifest_until_it_is_known() {
     let sandbox = Sandbox::start("");
     let client = left_with_receipts(&sandbox, 2);
-    client.write("july.csv", "id,prompt\na,kite 1\nb,kite 2\nc,a dog\n");
+    client.write("july.csv", "id,prompt\na,paper kite 1\nb,paper kite 2\nc,a dog\n");
     let july = RUN.replace("jobs.csv", "july.csv");
     let catalog = client.node()[..2].join(" ");
     let unknown = "may be one of 2 jobs of the batch jobs that are known by their receipts alone";
@@ -162,7 +162,7 @@ fn what_receipts_alone_tell_of_is_bought_in_no_other_manifest_until_it_is_known(
 
     fs::copy(client.path("gone.csv"), client.path("jobs.results.csv")).unwrap();
     client.says("ledger merge jobs.receipts.csv").with(0).saying("0 payments were new, 2 payments stood otherwise");
-    client.write("july.csv", "id,prompt\na,kite 1\nb,kite 2\nc,a dog\nd,a fox\n");
+    client.write("july.csv", "id,prompt\na,paper kite 1\nb,paper kite 2\nc,a dog\nd,a fox\n");
     client.run(&format!("{july} --dry-run")).with(6).saying("a is job 1 of the batch jobs");
     client.run(&july).with(6).saying("a is job 1 of the batch jobs");
     assert_eq!(sandbox.books().settled().len(), 4, "the fox is something new");
@@ -195,7 +195,7 @@ fn of_a_batch_that_is_known_by_its_receipts_alone_is_said_what_is_known_and_what
 fn the_ledger_itself_tells_what_receipts_do_not() {
     let sandbox = Sandbox::start("");
     let client = left_with_receipts(&sandbox, 2);
-    client.write("july.csv", "id,prompt\na,kite 1\nc,a dog\n");
+    client.write("july.csv", "id,prompt\na,paper kite 1\nc,a dog\n");
     let july = RUN.replace("jobs.csv", "july.csv");
     client.run(&july).with(6).saying("2 jobs for");
     assert_eq!(sandbox.books().settled().len(), 2);
@@ -246,7 +246,7 @@ fn another_desk_s_batch_of_the_same_name_stands_under_a_name_of_its_own() {
     let client = Client::of(&sandbox);
     jobs(&client, 2);
     client.run(RUN).with(0);
-    client.write("theirs/jobs.csv", "id,prompt\n1,a boat\n2,kite 2\n");
+    client.write("theirs/jobs.csv", "id,prompt\n1,a boat\n2,paper kite 2\n");
     client.run(&RUN.replace("jobs.csv", "theirs/jobs.csv --ledger other.db")).with(0);
     assert_eq!(sandbox.books().settled().len(), 4);
     for _ in 0..2 {

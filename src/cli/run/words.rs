@@ -32,6 +32,12 @@ pub(in crate::cli) fn read(
     }
     let mut takes = Vec::new();
     for typed in &choice.retake {
+        if TakeId::is_ambiguous(typed, |id| ids.contains(id)) {
+            return Err(Failure::Usage(format!(
+                "--retake {typed}: that is the id of a job, and a take of another one; `{typed}@1` is the job's first take; for the \
+                 other give the job {typed} another id; nothing was bought"
+            )));
+        }
         let take = TakeId::read(typed, |id| ids.contains(id)).ok_or_else(|| unknown("--retake", typed))?;
         check(choice, &take, known)?;
         takes.push(take);

@@ -16,6 +16,9 @@ use crate::ledger::{BatchKey, JobKey};
 use crate::manifest::fold;
 use crate::plan::{PlannedJob, looks_made, made_id};
 
+/// Letters of a month's name, as spreadsheets have it in short ("sept.", "août", "juil.").
+const MONTH_CHARS_MAX: usize = 4;
+
 /// What of the ledger is known by receipts alone and may yet be learnt, by what would prove it.
 #[derive(Debug, Default)]
 pub(super) struct Unproven {
@@ -60,7 +63,7 @@ impl Unproven {
         if !self.by_made_id.is_empty() {
             proved.extend(self.by_made_id.remove(&made_id(&job.content)).into_iter().flatten());
         }
-        if !self.by_cells.is_empty() {
+        if !self.by_cells.is_empty() && !job.params.iter().any(|(_, value)| is_written_anew(value)) {
             proved.extend(self.by_cells.remove(&cells(&job.endpoint.name, &job.params)).into_iter().flatten());
         }
         proved
@@ -109,7 +112,15 @@ fn cells(endpoint: &str, params: &[(String, Value)]) -> String {
     cells.iter().fold(endpoint.to_owned(), |text, (name, cell)| format!("{text}\u{1e}{name}\u{1f}{cell}"))
 }
 
-pub(super) fn cell(value: &Value) -> String {
+/// Whether a spreadsheet may have made a text of another one, as it writes numbers and dates: then its cell proves nothing. A date
+/// has no word that is longer than the name of a month in short, in any language.
+fn is_written_anew(value: &Value) -> bool {
+    let Value::Text(text) = value else { return false };
+    let has_long_word = text.split(|c: char| !c.is_alphabetic()).any(|word| word.chars().count() > MONTH_CHARS_MAX);
+    !has_long_word && text.chars().any(char::is_numeric)
+}
+
+fn cell(value: &Value) -> String {
     let text = match value {
         Value::Text(text) => text.trim().replace("\r\n", "\n"),
         Value::Integer(number) => number.to_string(),
