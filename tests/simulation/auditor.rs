@@ -251,9 +251,10 @@ impl Auditor {
         first
     }
 
-    /// The same for what the job was when its manifest was last handed in.
-    pub fn word_for_latest(&mut self, job: &str, word: &str) {
-        if let Some(request) = self.contents.get(job).and_then(|contents| contents.last()).copied() {
+    /// The same for a job whose manifest may have changed since: a results file buys what the ledger has of it, a manifest what it
+    /// says by then. Only one of them is bought, as the job has one take more.
+    pub fn word_for_any(&mut self, job: &str, word: &str) {
+        for request in self.contents.get(job).cloned().unwrap_or_default() {
             self.word(job, word, &request);
         }
     }

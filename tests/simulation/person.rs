@@ -161,7 +161,7 @@ impl Life {
         let mut auditor = world.auditor.borrow_mut();
         if decision == Decision::Rebuy {
             auditor.accepted(&job_name(&self.batches[at].name, id));
-            auditor.word_for_latest(&self.batches[at].plan.name_of(id), &format!("@{take}"));
+            auditor.word_for_any(&self.batches[at].plan.name_of(id), &format!("@{take}"));
         }
         let Some(intent) = &job.intent else { return };
         auditor.decided(&job_name(&self.batches[at].name, id));
