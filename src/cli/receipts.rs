@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::cells::restore;
 use crate::l402::{Network, PaymentHash};
 use crate::ledger::{ReceiptKind, ReceiptRow};
-use crate::manifest::{BATCH_COLUMN, ResultsRow};
+use crate::manifest::{BATCH_COLUMN, LEDGER_COLUMN, ResultsRow};
 use crate::money::Msat;
 use crate::opening::{self, Opened};
 use crate::time::UnixMs;
@@ -149,6 +149,8 @@ pub(super) struct Results(Lines);
 pub(super) struct ResultsLine {
     /// The batch that it says it is of; none where the file has no such column, as version 0.1 wrote it.
     pub(super) batch: Option<String>,
+    /// The ledger that wrote it, as it says.
+    pub(super) ledger: Option<String>,
     /// Its job, and what was asked for.
     pub(super) row: ResultsRow,
     /// It says that nothing was paid for it.
@@ -187,6 +189,7 @@ impl Iterator for Results {
         let cells = lines.columns.iter().map(|name| (name.as_str(), lines.cell(name)));
         Some(ResultsLine {
             batch: lines.has(BATCH_COLUMN).then(|| lines.cell(BATCH_COLUMN).to_owned()),
+            ledger: lines.has(LEDGER_COLUMN).then(|| lines.cell(LEDGER_COLUMN).to_owned()),
             row: ResultsRow::of(cells),
             is_unpaid: matches!(lines.cell("state"), "pending" | "refused" | "failed"),
             url: lines.cell("url").to_owned(),

@@ -26,7 +26,7 @@ pub(crate) use names::fold;
 pub use names::{id_problem, normal_id, parse_delimiter};
 pub use notes::{Notes, delimiter_name};
 pub use open::{Format, Manifest, OpenOptions, STDIN, format_help};
-pub(crate) use results::BATCH_COLUMN;
+pub(crate) use results::{BATCH_COLUMN, LEDGER_COLUMN};
 pub use results::{ResultsOf, ResultsRow};
 
 use std::sync::Arc;

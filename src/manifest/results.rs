@@ -13,7 +13,7 @@ use crate::diagnostic::Diagnostic;
 
 /// The columns that name a row's batch and ledger.
 pub(crate) const BATCH_COLUMN: &str = "l402_batch";
-pub(super) const LEDGER_COLUMN: &str = "l402_ledger";
+pub(crate) const LEDGER_COLUMN: &str = "l402_ledger";
 
 /// Whose results a file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

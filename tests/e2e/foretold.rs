@@ -306,3 +306,27 @@ fn a_refusal_is_foretold() {
         world.sandbox.stop();
     }
 }
+
+/// Results that went elsewhere once: the files of the usual name are still this batch's, and no further batch takes them.
+#[test]
+fn the_usual_files_stay_a_batchs_own_while_its_results_go_elsewhere() {
+    let world = World::new();
+    let client = &world.client;
+    client.write("shots.csv", &rows(&[("a", "a kite"), ("b", "a boat")]));
+    let line = format!("run shots.csv {FLAGS}");
+    client.run(&format!("{line} --limit 1")).with(3);
+    std::fs::create_dir(client.path("out")).unwrap();
+    client.run(&format!("{line} --results out/r.csv --receipts out/p.csv")).with(0);
+    let third = format!("{line} --batch three --duplicates buy");
+    client.run(&format!("{third} --dry-run")).with(0);
+    client.run(&third).with(0);
+    assert_eq!(client.column("shots.three.results.csv", "state").len(), 2);
+    client.run(&format!("{line} --dry-run")).with(0);
+    client.run(&line).with(0);
+    assert_eq!(client.column("shots.results.csv", "state"), ["delivered"; 2]);
+    // A row of somebody else's there is not this batch's to replace.
+    client.run(&format!("{line} --results out/r.csv --receipts out/p.csv")).with(0);
+    let ledger = client.column("shots.results.csv", "l402_ledger").remove(0);
+    client.write("shots.results.csv", &client.read("shots.results.csv").replace(&ledger, &"0".repeat(ledger.len())));
+    client.run(&line).with(2).saying("did not write");
+}

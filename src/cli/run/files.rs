@@ -117,22 +117,20 @@ pub(in crate::cli) fn check(
     if [&paths.results, &paths.receipts].into_iter().any(|path| path == Path::new(STDOUT)) {
         return Err(Failure::Usage("a run's files are replaced as it goes on: `-` is for `export`, later".to_owned()));
     }
-    // A batch that has written its files knows them.
-    let tells = |own: fn(&Books, &str, &Path) -> Result<bool, Failure>, path: &Path, written: bool| {
-        of.filter(|_| !written).map_or(Ok(false), |(books, batch)| own(books, batch, path))
-    };
+    // What the batch has written last it knows; what it wrote before, or took over, the file itself tells.
+    let own_results = |(books, batch)| own::results(books, batch, &paths.results, before.results_written);
+    let own_receipts = |(books, batch)| own::receipts(books, batch, &paths.receipts);
     let outputs = [
         Output {
             name: "--results",
             path: &paths.results,
-            ours: ours(&paths.results, &before.results, before.results_written)
-                || tells(own::results, &paths.results, before.results_written)?,
+            ours: ours(&paths.results, &before.results, before.results_written) || of.map_or(Ok(false), own_results)?,
         },
         Output {
             name: "--receipts",
             path: &paths.receipts,
             ours: ours(&paths.receipts, &before.receipts, before.receipts_written)
-                || tells(own::receipts, &paths.receipts, before.receipts_written)?,
+                || of.map_or(Ok(false), own_receipts)?,
         },
     ];
     check_outputs(&outputs, inputs, overwrite).map_err(|error| Failure::Usage(error.to_string()))
@@ -151,17 +149,24 @@ pub(in crate::cli) fn usual_paths(
     let has_written = |batch: &Batch, paths: &OutputPaths| {
         let Outputs { results, results_written, receipts, receipts_written } = &batch.remembered.outputs;
         let is = |path: &Path, there: &Option<String>| there.as_deref() == Some(&*absolute(path));
-        (*results_written && is(&paths.results, results)) || (*receipts_written && is(&paths.receipts, receipts))
+        if (*results_written && is(&paths.results, results)) || (*receipts_written && is(&paths.receipts, receipts)) {
+            return Ok(true);
+        }
+        // Its files went elsewhere since.
+        books.map_or(Ok(false), |books| own::results(books, &batch.name, &paths.results, *results_written))
     };
-    if known.is_some_and(|batch| has_written(batch, &own)) {
-        return Ok(own);
-    }
-    if known.is_some_and(|batch| has_written(batch, &usual)) {
-        return Ok(usual);
+    for paths in [&own, &usual] {
+        if known.map_or(Ok(false), |batch| has_written(batch, paths))? {
+            return Ok(paths.clone());
+        }
     }
     let of_manifest = books.map(|books| books.batches_at(&manifest.display().to_string())).transpose()?;
-    let others = of_manifest.into_iter().flatten().filter(|batch| batch.name != name);
-    Ok(if others.into_iter().any(|batch| has_written(&batch, &usual)) { own } else { usual })
+    for other in of_manifest.into_iter().flatten().filter(|batch| batch.name != name) {
+        if has_written(&other, &usual)? {
+            return Ok(own);
+        }
+    }
+    Ok(usual)
 }
 
 /// A path as the ledger remembers it.

@@ -10,13 +10,15 @@ use crate::ledger::sqlite::{Batch, Books};
 use super::files::absolute;
 
 /// Whether every row there is a result of that batch, and the ledger knows of a payment for each that says it was paid for, or
-/// may be.
-pub(super) fn results(books: &Books, batch: &str, path: &Path) -> Result<bool, Failure> {
+/// may be. Where the batch `has_written` elsewhere, it took over nothing there: this ledger itself must have written each row.
+pub(super) fn results(books: &Books, batch: &str, path: &Path, has_written: bool) -> Result<bool, Failure> {
     let Some(mut lines) = Results::open(path) else { return Ok(false) };
+    let ledger = if has_written { Some(books.id()?) } else { None };
     let mut rows = 0_u64;
     for line in &mut lines {
         let take = line.row.take.unwrap_or(1);
         if line.batch.as_deref() != Some(batch)
+            || (ledger.is_some() && line.ledger != ledger)
             || !(line.is_unpaid || books.knows_purchase(batch, &line.row.id, take)?)
         {
             return Ok(false);
