@@ -3,13 +3,16 @@
 use jiff::tz::TimeZone;
 
 use crate::l402::Network;
-use crate::ledger::BatchKey;
-use crate::ledger::sqlite::{Batch, Books, Compared, Duplicates, Foreseen, IdList, LoadError, PlanLoad, Retake, ToBuy};
+use crate::ledger::sqlite::{
+    Batch, Books, ChosenRows, Compared, Duplicates, Foreseen, IdList, JobsThen, LoadError, PlanLoad, Retake, ToBuy,
+};
+use crate::ledger::{BatchKey, JobState, Reason};
 use crate::manifest::{Duplicates as Word, Manifest};
 use crate::plan::Plan;
 use crate::plan::view::LeftToBuy;
 
 use super::config::Choice;
+use super::exit::of_job;
 use super::money::{Chosen, Fitting, Room};
 use super::run::LeftOut;
 use super::{ExitCode, Failure, run};
@@ -37,8 +40,26 @@ pub(super) struct Foresight<'b> {
     buys_duplicates: bool,
     /// What is bought already under another name.
     pub(super) duplicates: Duplicates,
-    /// Rows of a results file that say something else than the ledger, or that are left out as another ledger's.
-    pub(super) other_rows: u64,
+    /// Of a results file's rows, those that say something else than the ledger.
+    rows: ChosenRows,
+    /// Rows of a results file that are left out as another ledger's.
+    left_out: u64,
+    /// What no run of the batch brings on, by how it stands.
+    stays: Vec<(JobState, Reason, IdList)>,
+}
+
+/// What a run would come to, as far as that is known before.
+pub(super) struct Foretold {
+    /// What is bought together.
+    pub(super) left: LeftToBuy,
+    /// What of it the limits hold.
+    pub(super) fitting: Fitting,
+    /// How the run would end, as far as what it leaves out of what was asked for, and what no run brings on, decide that.
+    pub(super) code: ExitCode,
+    /// How many jobs the batch would have.
+    pub(super) jobs: JobsThen,
+    /// Those of them that would be delivered, and changed since.
+    pub(super) changed: u64,
 }
 
 impl<'b> Foresight<'b> {
@@ -47,12 +68,13 @@ impl<'b> Foresight<'b> {
         let mut choice = asked.choice.clone();
         let mut foresight = match asked.of_results {
             Some(batch) => {
-                let (foreseen, chosen) = books.foresee_rows(batch.key, asked.manifest.results_rows())?;
+                let (foreseen, mut chosen) = books.foresee_rows(batch.key, asked.manifest.results_rows())?;
                 if let Some(id) = &chosen.unknown {
                     return Err(run::no_such_job(batch, id));
                 }
                 let wanted = std::mem::take(&mut choice.only);
-                choice.only = chosen.ids.into_iter().filter(|id| wanted.is_empty() || wanted.contains(id)).collect();
+                let ids = std::mem::take(&mut chosen.ids);
+                choice.only = ids.into_iter().filter(|id| wanted.is_empty() || wanted.contains(id)).collect();
                 Self {
                     foreseen,
                     edition: None,
@@ -60,7 +82,9 @@ impl<'b> Foresight<'b> {
                     buys_duplicates: choice.duplicates == Some(Word::Buy),
                     choice,
                     duplicates: Duplicates::default(),
-                    other_rows: chosen.edited.count.saturating_add(chosen.unproved.count),
+                    rows: chosen,
+                    left_out: 0,
+                    stays: Vec::new(),
                 }
             }
             None => {
@@ -77,10 +101,13 @@ impl<'b> Foresight<'b> {
                     buys_duplicates: choice.duplicates.or(asked.manifest.duplicates) == Some(Word::Buy),
                     choice,
                     duplicates: Duplicates::default(),
-                    other_rows: asked.manifest.notes().left_out,
+                    rows: ChosenRows::default(),
+                    left_out: asked.manifest.notes().left_out,
+                    stays: Vec::new(),
                 }
             }
         };
+        foresight.stays = foresight.foreseen.stays()?;
         foresight.compare(None)?;
         Ok(foresight)
     }
@@ -102,27 +129,34 @@ impl<'b> Foresight<'b> {
         if self.nothing { Ok(()) } else { self.foreseen.to_buy(self.buys_duplicates, each)? }
     }
 
-    /// What is bought together, and what of it the limits hold; and how the run would end, as far as what it leaves out of what was
-    /// asked for decides that.
-    pub(super) fn left(&self, room: &Room) -> Result<(LeftToBuy, Fitting, ExitCode), Failure> {
+    /// What is bought together, and what of it the limits hold; how the batch would stand, and how the run would end.
+    pub(super) fn told(&self, room: &Room) -> Result<Foretold, Failure> {
         let mut chosen = Chosen::of(&self.choice, room);
         self.each(&mut |job| chosen.add(job))?;
         let meant = u64::try_from(chosen.meant.len()).unwrap_or(u64::MAX);
         let LeftOut { not_as_planned, waiting, .. } = LeftOut::of(self.report());
         let is_otherwise = self.report().changed.count > 0 || self.report().unproved.count > 0;
-        let not_as_planned = not_as_planned || self.duplicates.count > meant || self.other_rows > 0 || is_otherwise;
+        let other_rows = self.rows.edited.count > 0 || self.rows.unproved.count > 0 || self.left_out > 0;
+        let not_as_planned = not_as_planned || self.duplicates.count > meant || other_rows || is_otherwise;
         let code = match (not_as_planned, waiting) {
             (true, _) => ExitCode::NotAsPlanned,
             (false, true) => ExitCode::Unfinished,
             (false, false) => ExitCode::Done,
         };
         let code = if chosen.fitting.reached.is_some() { code.or_worse(ExitCode::Limit) } else { code };
-        Ok((chosen.left, chosen.fitting, code))
+        let code = self.stays.iter().fold(code, |code, (state, reason, _)| code.or_worse(of_job(*state, *reason)));
+        let are_changed = self.stays.iter().filter(|(_, reason, _)| *reason == Reason::Changed);
+        let changed = are_changed.fold(self.foreseen.changed, |all, (.., ids)| all.saturating_add(ids.count));
+        Ok(Foretold { left: chosen.left, fitting: chosen.fitting, code, jobs: self.foreseen.jobs_then()?, changed })
     }
 
     /// What a run would say of what it finds, beside the duplicates.
     pub(super) fn words(&self) -> Vec<String> {
         let mut said = run::load_words(self.report());
+        said.extend(run::rows_words(&self.rows));
+        let mut stay = IdList::default();
+        self.stays.iter().for_each(|(.., ids)| stay.join(ids));
+        said.extend(run::of_jobs(&stay, "that only a person can bring on"));
         let none = IdList::default();
         let stopped = if self.buys_duplicates { &none } else { &self.duplicates.retaken };
         said.extend(run::retaken_words(self.report(), stopped));

@@ -11,7 +11,7 @@ use crate::screen::stdout_columns;
 use crate::run::Budget;
 
 use super::config::{ManifestSource, PlanOptions};
-use super::foresight::{Asked, Foresight};
+use super::foresight::{Asked, Foresight, Foretold};
 use super::money::{Fitting, Room};
 use super::run::{check_template, destination, originals, read_words, words_of_results};
 use super::{ExitCode, Failure, Format, input, money, terminal};
@@ -65,7 +65,8 @@ fn show(options: &PlanOptions, manifest: &Manifest, plan: &Plan, known: Option<&
         check_template(to, manifest, plan)?;
     }
     let download = to.as_ref().map(ToString::to_string);
-    let view = PlanView { plan, source: manifest, manifest: facts, left, fits, duplicates, so_far, download };
+    let changed = known.map_or(0, |known| known.changed);
+    let view = PlanView { plan, source: manifest, manifest: facts, left, fits, changed, duplicates, so_far, download };
     let mut shown = Ok(());
     terminal::print(options.output.format, |out| {
         shown = match options.output.format {
@@ -97,6 +98,8 @@ struct Known {
     is_new: bool,
     /// What of that the limits hold.
     fitting: Fitting,
+    /// Delivered, and changed since.
+    changed: u64,
     /// Where the batch has run already.
     so_far: Option<SoFar>,
     duplicates: Option<Duplicated>,
@@ -147,11 +150,12 @@ fn known_batch(
     if is_new && !is_asked {
         return Ok(None);
     }
-    if !options.output.quiet {
+    let is_new = is_new && !options.choice.is_any();
+    let Foretold { left, fitting, code, changed, .. } = foresight.told(&room)?;
+    // Whatever decides how this ends is said.
+    if !options.output.quiet || code != ExitCode::Done {
         foresight.words().into_iter().for_each(|words| terminal::say(&format!("warning: {words}\n")));
     }
-    let is_new = is_new && !options.choice.is_any();
-    let (left, fitting, code) = foresight.left(&room)?;
     let duplicates = (foresight.duplicates.count > 0).then(|| Duplicated {
         jobs: foresight.duplicates.count,
         price: foresight.duplicates.price,
@@ -159,7 +163,7 @@ fn known_batch(
         first: originals(&foresight.duplicates),
     });
     let download = batch.filter(|_| is_of_results).and_then(|batch| batch.remembered.download);
-    Ok(Some(Known { used, left, is_new, fitting, so_far, duplicates, download, code }))
+    Ok(Some(Known { used, left, is_new, fitting, changed, so_far, duplicates, download, code }))
 }
 
 /// What the batch has used of its limit, and spent.

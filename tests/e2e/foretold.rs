@@ -164,6 +164,25 @@ fn results_that_are_run_cost_what_was_said() {
     client.write("whole.csv", &client.read("shots.results.csv"));
     assert_eq!(world.planned("whole.csv --ledger other.db", 6), VIDEO);
     world.all_say("whole.csv --ledger other.db", 6, VIDEO);
+    // What was delivered and edited is said in the same words, and counted, before it is run.
+    client.write("bought.csv", &kept(&["a", "b"]).replace("a kite", "a cat"));
+    let words = "1 row is changed against what the ledger holds, and left alone: a";
+    let catalog = client.node()[..2].join(" ");
+    let plan = client.says(&format!("plan bought.csv {catalog} --json")).with(6).saying(words);
+    assert_eq!(serde_json::from_str::<Value>(&plan.stdout).unwrap()["changed_count"], 1, "{plan}");
+    client.run("run bought.csv --dry-run -q").with(6).saying(words);
+    let dry = client.run("run bought.csv --dry-run --json").with(6);
+    assert!(dry.stdout.contains(words), "{dry}");
+    let foretold = dry.stdout.lines().find(|line| line.contains("\"planned\"")).unwrap();
+    let foretold: Value = serde_json::from_str(foretold).unwrap();
+    assert_eq!((&foretold["changed_count"], &foretold["job_count"]), (&1.into(), &4.into()), "{foretold}");
+    let run = client.run("run bought.csv --json").with(6);
+    assert!(run.stdout.contains(words), "{run}");
+    let said: Value =
+        serde_json::from_str(run.stdout.lines().find(|line| line.contains("\"planned\"")).unwrap()).unwrap();
+    for what in ["changed_count", "job_count", "to_buy_count", "delivered_count"] {
+        assert_eq!(foretold[what], said[what], "{what}");
+    }
 }
 
 #[test]

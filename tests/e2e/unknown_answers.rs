@@ -65,6 +65,34 @@ fn nothing_is_sent_again_and_the_answer_is_shown() {
     });
 }
 
+/// What no run brings on decides how a run ends, and that is known before.
+#[test]
+fn a_plan_and_a_dry_run_end_as_the_run_does_where_only_a_person_can_go_on() {
+    for shape in ["unknown", "failed"] {
+        let case = Case::of(&format!("--sandbox-answer {shape}"), "");
+        let catalog = case.client.node()[..2].join(" ");
+        let plan = format!("plan jobs.toml {catalog}");
+        case.client.says(&plan).with(0);
+        case.client.run("run jobs.toml --dry-run").with(0);
+        case.client.run("run jobs.toml").with(4);
+        let words = "only a person can bring on: one";
+        case.client.says(&plan).with(4).saying(words);
+        for flags in ["", "-q", "--json"] {
+            case.client.run(&format!("run jobs.toml --dry-run {flags}")).with(4).saying(words);
+        }
+        let results = format!("{plan} --json").replace("jobs.toml", "jobs.results.csv");
+        case.client.says(&results).with(4).saying(words);
+        case.client.run("run jobs.results.csv --dry-run").with(4).saying(words);
+        case.client.run("run jobs.results.csv").with(4);
+        case.client.run("run jobs.toml").with(4);
+        case.handled(1);
+    }
+    // What is bought once more is done by the run.
+    let case = Case::of("--sandbox-answer failed", "");
+    case.client.run("run jobs.toml").with(4);
+    case.client.run("run jobs.toml --retake one --dry-run").with(0);
+}
+
 #[test]
 fn one_redeem_more_goes_out_where_it_replays_and_only_one() {
     for shape in ["failed", "unaddressed", "cut"] {

@@ -26,8 +26,8 @@ pub(super) use files::{Files, STDOUT, check as check_files, laid_out, usual_path
 pub(super) use filing::{Filing, Made, check_template, destination};
 pub(super) use papers::{check as check_papers, gap_words, keep_unknown};
 pub(super) use reporter::Reporter;
-pub(super) use results::no_such_job;
-pub(super) use session::{Session, load_words, retaken_words};
+pub(super) use results::{no_such_job, rows_words};
+pub(super) use session::{Session, load_words, of_jobs, retaken_words};
 pub(super) use words::{LeftOut, of_results as words_of_results, read as read_words};
 pub(super) use world::{SandboxOptions, World};
 
@@ -48,7 +48,7 @@ use crate::run::{Budget, Clock, Settings, SystemClock, Whose};
 use crate::time::UnixMs;
 
 use super::config::{ManifestSource, Payment, RunOptions};
-use super::foresight::{Asked, Foresight};
+use super::foresight::{Asked, Foresight, Foretold};
 use super::money::{Fitting, Room};
 use super::{ExitCode, Failure, input, money, target};
 
@@ -361,7 +361,7 @@ impl<'a> Runner<'a> {
             session.books.take_back_duplicates(batch.key, SystemClock.now())?;
         }
         let counts = session.books.counts(batch.key)?;
-        self.reporter.hear(&planned(counts.all_jobs(), &counts, &left, to.as_ref()));
+        self.reporter.hear(&planned(&Stand::of(&counts), &counts, &left, to.as_ref()));
         if let Some(words) = fitting.words(&left) {
             self.reporter.warn(words);
         }
@@ -601,8 +601,10 @@ impl<'a> Runner<'a> {
         };
         let used = money::used(&counts)?;
         let room = Room::of(books.as_ref(), &limits, &self.budget(&limits, None)?, used, self.options.choice.partial)?;
-        let (left, fitting, code) = self.foresee(books.as_ref(), known.as_ref(), &asked, &room).await?;
-        self.reporter.hear(&planned(plan.totals().job_count, &counts, &left, to.as_ref()));
+        let foretold = self.foresee(books.as_ref(), known.as_ref(), &asked, &room).await?;
+        let stand = Stand { jobs: foretold.jobs.all, changed: foretold.changed, gone: foretold.jobs.gone };
+        let Foretold { left, fitting, code, .. } = foretold;
+        self.reporter.hear(&planned(&stand, &counts, &left, to.as_ref()));
         if let Some(words) = fitting.words(&left) {
             self.reporter.warn(words);
         }
@@ -656,7 +658,7 @@ impl<'a> Runner<'a> {
         known: Option<&Batch>,
         asked: &Asked<'_>,
         room: &Room,
-    ) -> Result<(LeftToBuy, Fitting, ExitCode), Failure> {
+    ) -> Result<Foretold, Failure> {
         let none;
         let books = match books {
             Some(books) => books,
@@ -672,11 +674,15 @@ impl<'a> Runner<'a> {
         {
             foresight.compare(Some(node.network))?;
         }
-        if foresight.duplicates.count > 0 {
-            self.reporter.warn(duplicate_words(&foresight.duplicates));
+        let foretold = foresight.told(room)?;
+        let duplicates = (foresight.duplicates.count > 0).then(|| duplicate_words(&foresight.duplicates));
+        for words in duplicates.into_iter().chain(foresight.words()) {
+            match foretold.code {
+                ExitCode::Done => self.reporter.warn(words),
+                _ => self.reporter.insist(&words),
+            }
         }
-        foresight.words().into_iter().for_each(|words| self.reporter.warn(words));
-        foresight.left(room)
+        Ok(foretold)
     }
 }
 
@@ -713,15 +719,34 @@ fn to_download(counts: &Counts) -> u64 {
     counts.by_state.iter().filter(of).map(|count| count.jobs).sum()
 }
 
-fn planned(job_count: u64, counts: &Counts, left: &LeftToBuy, to: Option<&DownloadTo>) -> Event {
-    let for_reason = |states: &[JobState], reason: Reason| {
-        let of = |count: &&crate::ledger::StateCount| states.contains(&count.state) && count.reason == reason;
-        counts.by_state.iter().filter(of).map(|count| count.jobs).sum()
-    };
+/// How many jobs a batch has, and how many of them are not as the manifest has them.
+struct Stand {
+    jobs: u64,
+    /// Delivered, and changed since.
+    changed: u64,
+    /// Gone from the manifest before they were bought.
+    gone: u64,
+}
+
+impl Stand {
+    fn of(counts: &Counts) -> Self {
+        let for_reason = |states: &[JobState], reason: Reason| {
+            let of = |count: &&crate::ledger::StateCount| states.contains(&count.state) && count.reason == reason;
+            counts.by_state.iter().filter(of).map(|count| count.jobs).sum()
+        };
+        Self {
+            jobs: counts.all_jobs(),
+            changed: for_reason(&DELIVERED, Reason::Changed),
+            gone: for_reason(&[JobState::Refused], Reason::Withdrawn),
+        }
+    }
+}
+
+fn planned(stand_of: &Stand, counts: &Counts, left: &LeftToBuy, to: Option<&DownloadTo>) -> Event {
     let (delivered, open) = (stand(counts, &DELIVERED), stand(counts, &OPEN));
     let in_doubt = stand(counts, &[JobState::InDoubt]);
     Event::Planned {
-        job_count,
+        job_count: stand_of.jobs,
         to_buy_count: left.jobs,
         to_buy_msat: left.price,
         fee_ceiling_msat: left.fee_ceiling,
@@ -731,8 +756,8 @@ fn planned(job_count: u64, counts: &Counts, left: &LeftToBuy, to: Option<&Downlo
         open_msat: open.1,
         in_doubt_count: in_doubt.0,
         in_doubt_msat: in_doubt.1,
-        changed_count: for_reason(&DELIVERED, Reason::Changed),
-        gone_count: for_reason(&[JobState::Refused], Reason::Withdrawn),
+        changed_count: stand_of.changed,
+        gone_count: stand_of.gone,
         download: to.map(DownloadTo::to_string),
         to_download_count: to.map_or(0, |_| to_download(counts)),
     }

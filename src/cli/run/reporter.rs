@@ -92,6 +92,15 @@ impl Reporter {
         self.hear(&Event::Warning { message: message.into() });
     }
 
+    /// A warning that decides how the command ends: told with `--quiet` too.
+    pub(in crate::cli) fn insist(&self, message: &str) {
+        if self.summary || self.json.is_some() {
+            self.warn(message);
+        } else {
+            terminal::say(&format!("warning: {message}\n"));
+        }
+    }
+
     /// Tells what becomes of the files that follow.
     pub(in crate::cli) fn changed(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.changed)

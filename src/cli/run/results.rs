@@ -42,27 +42,8 @@ impl Runner<'_> {
         if let Some(id) = &chosen.unknown {
             return Err(self.finish_open(session, no_such_job(&known, id)).await);
         }
-        self.tell_edited(&chosen);
+        rows_words(&chosen).into_iter().for_each(|words| self.reporter.warn(words));
         Box::pin(self.buy_chosen(session, known, chosen)).await
-    }
-
-    fn tell_edited(&self, chosen: &ChosenRows) {
-        if chosen.unproved.count > 0 {
-            self.reporter.warn(format!("{} {}", counted(chosen.unproved.count, "job"), session::UNPROVED));
-        }
-        if chosen.edited.count > 0 {
-            let named: Vec<&str> = chosen.edited.first.iter().take(NAMED_MAX).map(String::as_str).collect();
-            self.reporter.warn(format!(
-                "{} changed against what the ledger holds, and left alone: {}{}; what is to be bought otherwise is changed in \
-                 the manifest",
-                match chosen.edited.count {
-                    1 => "1 row is".to_owned(),
-                    count => format!("{} are", counted(count, "row")),
-                },
-                named.join(", "),
-                if chosen.edited.first.len() > NAMED_MAX { ", …" } else { "" }
-            ));
-        }
     }
 
     async fn buy_chosen(
@@ -75,7 +56,7 @@ impl Runner<'_> {
         let wanted = &self.options.choice.only;
         let wanted: std::collections::HashSet<&String> = wanted.iter().collect();
         let only: Vec<String> = chosen.ids.into_iter().filter(|id| wanted.is_empty() || wanted.contains(id)).collect();
-        let nothing = only.is_empty();
+        let (nothing, not_as_planned) = (only.is_empty(), chosen.edited.count > 0);
         self.options.to_mut().choice.only = only;
         let to = destination(&self.options.downloads, batch.remembered.download.as_ref())?;
         let play = self.world.play.is_some();
@@ -91,9 +72,31 @@ impl Runner<'_> {
         if let Some(filing) = &filing {
             self.traces.borrow_mut().folders = filing.made();
         }
-        let left_out = LeftOut { not_as_planned: chosen.edited.count > 0, ..LeftOut::default() };
+        let left_out = LeftOut { not_as_planned, ..LeftOut::default() };
         self.go_on(GoingOn { session, batch, paths, limits: &limits, filing, to, meant, nothing, left_out }).await
     }
+}
+
+/// What the rows of a results file say otherwise than the ledger, for a person.
+pub(in crate::cli) fn rows_words(chosen: &ChosenRows) -> Vec<String> {
+    let mut said = Vec::new();
+    if chosen.unproved.count > 0 {
+        said.push(format!("{} {}", counted(chosen.unproved.count, "job"), session::UNPROVED));
+    }
+    if chosen.edited.count > 0 {
+        let named: Vec<&str> = chosen.edited.first.iter().take(NAMED_MAX).map(String::as_str).collect();
+        said.push(format!(
+            "{} changed against what the ledger holds, and left alone: {}{}; what is to be bought otherwise is changed in \
+             the manifest",
+            match chosen.edited.count {
+                1 => "1 row is".to_owned(),
+                count => format!("{} are", counted(count, "row")),
+            },
+            named.join(", "),
+            if chosen.edited.first.len() > NAMED_MAX { ", …" } else { "" }
+        ));
+    }
+    said
 }
 
 /// A results file with a row that its batch does not know.

@@ -321,7 +321,8 @@ pub(in crate::cli) fn retaken_words(load: &PlanLoad, left_out: &IdList) -> Optio
     of_jobs(&load.retaken.without(left_out), "to be bought once more")
 }
 
-fn of_jobs(ids: &IdList, words: &str) -> Option<String> {
+/// Jobs that are counted, the first of them named; nothing where there are none.
+pub(in crate::cli) fn of_jobs(ids: &IdList, words: &str) -> Option<String> {
     if ids.count == 0 {
         return None;
     }

@@ -43,7 +43,7 @@ pub(super) struct Mark {
     pub(super) key: JobKey,
     from: JobState,
     pub(super) state: JobState,
-    reason: Reason,
+    pub(super) reason: Reason,
 }
 
 impl Books {

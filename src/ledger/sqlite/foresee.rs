@@ -9,16 +9,16 @@ use rusqlite::{CachedStatement, Connection, params};
 use super::Books;
 use super::by_receipt::Unproven;
 use super::chosen::ChosenRows;
-use super::convert::{Json, int};
+use super::convert::{Json, int, uint};
 use super::duplicates::{Compared, Duplicates, Rows, ToBuy, find, original_of, to_buy};
 use super::error::{Fault, contradiction};
-use super::load::{Known, LoadError, PlanLoad, Step, decide, known};
+use super::load::{IdList, Known, LoadError, PlanLoad, Step, decide, known};
 use super::recognise::given;
 use super::unknown::RowFacts;
 use super::words::{UNACCEPTED, is_taken_back};
 use crate::catalog::Endpoint;
 use crate::ledger::word::Retake;
-use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Reason};
+use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Next, Reason};
 use crate::manifest::ResultsRow;
 use crate::plan::{ContentHash, PlannedJob, looks_made};
 
@@ -51,6 +51,9 @@ const TABLE: &str = "
     ) STRICT;
     CREATE INDEX temp.learnt_by_content ON learnt (content)";
 
+/// Made once the table is filled.
+const BY_JOB: &str = "CREATE INDEX temp.planned_by_job ON planned (job)";
+
 /// A batch that the ledger does not have: no job is of it.
 const NO_BATCH: BatchKey = BatchKey(0);
 
@@ -63,6 +66,17 @@ pub struct Foreseen<'b> {
     manifest: Rows,
     /// What loading it would report of the jobs that the batch has already; how many are new or gone is not counted.
     pub report: PlanLoad,
+    /// Delivered jobs that it would mark as changed.
+    pub changed: u64,
+}
+
+/// How many jobs a batch would have, and how many of them would be gone from its manifest before they were bought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobsThen {
+    /// All.
+    pub all: u64,
+    /// Those that are gone.
+    pub gone: u64,
 }
 
 impl Foreseen<'_> {
@@ -107,6 +121,68 @@ impl Foreseen<'_> {
     ) -> Result<Result<(), E>, LedgerError> {
         self.books.read(|books| to_buy(&books.conn, self.batch, duplicates, Rows::Planned, each))
     }
+
+    /// How many jobs the batch would have then.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn jobs_then(&self) -> Result<JobsThen, LedgerError> {
+        let of_manifest = matches!(self.manifest, Rows::Planned);
+        self.books.read(|books| {
+            let planned: u64 = match of_manifest {
+                true => books.conn.query_row("SELECT count(*) FROM temp.planned", [], |row| uint(row, 0))?,
+                false => 0,
+            };
+            let mut statement = books.conn.prepare_cached(
+                "SELECT count(*), count(*) FILTER (
+                     WHERE j.reason = 'withdrawn' OR (?2 AND j.state IN ('pending', 'refused', 'failed')))
+                 FROM jobs j WHERE j.batch = ?1 AND j.superseded = 0
+                     AND NOT (?2 AND EXISTS (SELECT 1 FROM temp.planned p WHERE p.job = j.job))",
+            )?;
+            let (others, gone): (u64, u64) =
+                statement.query_row(params![self.batch, of_manifest], |row| Ok((uint(row, 0)?, uint(row, 1)?)))?;
+            Ok(JobsThen { all: planned.saturating_add(others), gone })
+        })
+    }
+
+    /// Jobs of the batch that a run would leave as they are, since only a person can bring them on, by how they stand. What is set
+    /// aside as a duplicate, and what its report tells of rows, is not among them.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn stays(&self) -> Result<Vec<(JobState, Reason, IdList)>, LedgerError> {
+        let of_manifest = matches!(self.manifest, Rows::Planned);
+        self.books.read(|books| {
+            let mut statement = books.conn.prepare_cached(
+                "SELECT j.state, j.reason, j.job FROM jobs j
+                 WHERE j.batch = ?1 AND j.superseded = 0 AND j.state <> 'pending' AND j.reason <> 'duplicate'
+                     AND NOT (j.state IN ('delivered', 'downloaded') AND j.reason = '')
+                     AND NOT EXISTS (SELECT 1 FROM temp.planned p WHERE p.job = j.job AND p.state = 'pending')
+                     AND NOT (?2 AND j.reason IN ('changed', 'known_by_receipt')
+                         AND EXISTS (SELECT 1 FROM temp.planned p WHERE p.job = j.job))
+                     AND NOT (?2 AND j.state IN ('refused', 'failed')
+                         AND NOT EXISTS (SELECT 1 FROM temp.planned p WHERE p.job = j.job))
+                 ORDER BY j.seq",
+            )?;
+            let mut stays: Vec<(JobState, Reason, IdList)> = Vec::new();
+            let mut rows = statement.query(params![self.batch, of_manifest])?;
+            while let Some(row) = rows.next()? {
+                let (state, reason, id): (JobState, Reason, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                if Next::of(state, reason) != Next::Person {
+                    continue;
+                }
+                match stays.iter_mut().find(|(has, why, _)| (*has, *why) == (state, reason)) {
+                    Some((.., ids)) => ids.add(&id),
+                    None => {
+                        let mut ids = IdList::default();
+                        ids.add(&id);
+                        stays.push((state, reason, ids));
+                    }
+                }
+            }
+            Ok(stays)
+        })
+    }
 }
 
 impl Books {
@@ -143,7 +219,10 @@ impl Books {
         });
         match (filled, of_plan) {
             (_, Some(error)) => Err(LoadError::Plan(error)),
-            (Ok(report), None) => Ok(Foreseen { books: self, batch, manifest: Rows::Planned, report }),
+            (Ok(report), None) => {
+                let changed = report.changed.count;
+                Ok(Foreseen { books: self, batch, manifest: Rows::Planned, report, changed })
+            }
             (Err(error), None) => Err(LoadError::Ledger(error)),
         }
     }
@@ -158,6 +237,8 @@ impl Books {
         rows: impl IntoIterator<Item = ResultsRow>,
     ) -> Result<(Foreseen<'_>, ChosenRows), LedgerError> {
         let (chosen, marks) = self.compare_rows(batch, rows)?;
+        let of_changed = marks.iter().filter(|mark| mark.reason == Reason::Changed);
+        let changed = u64::try_from(of_changed.count()).unwrap_or(u64::MAX);
         self.read(|books| {
             let tx = books.conn.unchecked_transaction()?;
             tx.execute_batch(TABLE)?;
@@ -178,11 +259,12 @@ impl Books {
                 }
             }
             drop(again);
+            tx.execute_batch(BY_JOB)?;
             tx.commit()?;
             Ok(())
         })?;
         let report = PlanLoad::default();
-        Ok((Foreseen { books: self, batch, manifest: Rows::Loaded, report }, chosen))
+        Ok((Foreseen { books: self, batch, manifest: Rows::Loaded, report, changed }, chosen))
     }
 }
 
@@ -337,7 +419,7 @@ impl<'a> Filling<'a> {
             self.report.is_proved(id);
         }
         let conn = &self.books.conn;
-        conn.execute_batch("CREATE INDEX temp.planned_by_job ON planned (job)")?;
+        conn.execute_batch(BY_JOB)?;
         if self.batch != NO_BATCH {
             recognise(conn, self.batch, self.retake, &mut self.report)?;
         }

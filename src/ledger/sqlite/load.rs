@@ -90,6 +90,13 @@ impl IdList {
         }
     }
 
+    /// Adds the others.
+    pub fn join(&mut self, others: &Self) {
+        self.count = self.count.saturating_add(others.count);
+        let room = IDS_MAX.saturating_sub(self.first.len());
+        self.first.extend(others.first.iter().take(room).cloned());
+    }
+
     /// Those of them that are none of the others, which were all added here as well.
     #[must_use]
     pub fn without(&self, others: &Self) -> Self {

@@ -58,7 +58,7 @@ pub use chosen::ChosenRows;
 pub use decide::{Decided, Decision, Undecided};
 pub use duplicates::{Compared, Duplicates, ToBuy};
 pub use file::{Place, check_place};
-pub use foresee::Foreseen;
+pub use foresee::{Foreseen, JobsThen};
 pub use gap::Gap;
 pub use inline::InlineLedger;
 pub use load::{IdList, LoadError, PlanLoad};

@@ -57,6 +57,7 @@ impl PlanView<'_> {
             ("catalog_sources", self.plan.endpoints().iter().map(|endpoint| catalog_source(endpoint)).collect()),
             ("left_to_buy", left_to_buy(self.left)),
             ("fits", left_to_buy(self.fits)),
+            ("changed_count", self.changed.into()),
             ("duplicates", self.duplicates()),
             ("so_far", self.so_far()),
             ("download", json!(self.download)),

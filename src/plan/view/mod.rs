@@ -30,6 +30,8 @@ pub struct PlanView<'a> {
     pub left: Option<LeftToBuy>,
     /// What of that the limits hold for sure, where they do not hold all of it.
     pub fits: Option<LeftToBuy>,
+    /// Delivered jobs of which the manifest, or the results file, says something else now.
+    pub changed: u64,
     /// What is bought already under another name, where anything is.
     pub duplicates: Option<&'a Duplicated>,
     /// What the batch has spent so far, where it has already run.
