@@ -218,3 +218,24 @@ fn what_another_ledger_began_under_one_id_and_never_paid_is_bought_by_nobody() {
     assert_eq!(sandbox.books().settled().len(), 1);
     assert_eq!(client.column("jobs.results.csv", "reason"), ["", "withdrawn"]);
 }
+
+/// A word that is not carried out is no end at which everything is done.
+#[test]
+fn a_word_that_buys_nothing_is_said_and_ends_as_foretold() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("jobs.csv", "id,prompt\na,a kite\n");
+    client.write("copy.csv", "id,prompt\nk,a kite\n");
+    let run = |line: &str| client.run(&format!("run {line} --default endpoint=generate-video --default duration=3"));
+    run("jobs.csv").with(0);
+    lost_but_receipts(&client, false);
+    run("copy.csv --duplicates buy").with(0);
+    run("jobs.csv").with(6);
+    client.says("resolve --batch jobs --job a --as keep --note seen").with(0);
+    run("jobs.csv --dry-run --retake a").with(6);
+    for flags in ["", "-q"] {
+        let said = run(&format!("jobs.csv --retake a {flags}")).with(6).saying("1 job was not bought once more");
+        said.not_saying("there was nothing to do");
+    }
+    assert_eq!(sandbox.books().settled().len(), 2);
+}

@@ -340,7 +340,8 @@ impl<'a> Runner<'a> {
         session::retaken_words(&load, &stopped.retaken).into_iter().for_each(|words| self.reporter.warn(words));
         batch.remembered.download = to.clone().or(batch.remembered.download);
         let mut left_out = LeftOut { stopped: stopped_words(&stopped), ..LeftOut::of(&load) };
-        left_out.not_as_planned |= manifest.notes().left_out > 0;
+        // A word that was not carried out is not done.
+        left_out.not_as_planned |= manifest.notes().left_out > 0 || left_out.stopped.is_some();
         self.go_on(GoingOn { session, batch, paths, limits, filing, to, meant, nothing: false, left_out }).await
     }
 
