@@ -86,6 +86,8 @@ pub struct PaymentRow {
 /// One payment with its request and its proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaymentRecord {
+    /// It is known by its receipt alone: what was asked for, when, and what was answered stood in a ledger that is gone.
+    pub by_receipt: bool,
     /// The payment.
     pub row: PaymentRow,
     /// The request's method.

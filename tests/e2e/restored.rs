@@ -231,6 +231,8 @@ fn a_word_that_buys_nothing_is_said_and_ends_as_foretold() {
     lost_but_receipts(&client, false);
     run("copy.csv --duplicates buy").with(0);
     run("jobs.csv").with(6);
+    let status = client.says("status --batch jobs --job a").with(6).saying("its receipt alone");
+    status.not_saying("sent once").not_saying("0 bytes").not_saying("https://127.0.0.1/");
     client.says("resolve --batch jobs --job a --as keep --note seen").with(0);
     run("jobs.csv --dry-run --retake a").with(6);
     for flags in ["", "-q"] {

@@ -337,6 +337,10 @@ pub(in crate::cli) fn of_jobs(ids: &IdList, words: &str) -> Option<String> {
 pub(in crate::cli) fn load_words(load: &PlanLoad) -> Vec<String> {
     let lines = [
         (&load.replaced, "changed in the manifest before the purchase, and bought as the manifest is now"),
+        (
+            &load.by_receipt,
+            "to be bought as the manifest is now: what was bought for it before is known by its receipt alone",
+        ),
         (&load.open_as_begun, "begun and changed in the manifest since: finished as begun"),
         (&load.changed, "delivered and changed in the manifest since: not bought again"),
         (&load.unproved, UNPROVED),

@@ -100,8 +100,11 @@ impl Books {
             };
             let preimage = row.get::<_, Option<[u8; 32]>>(32)?.map(|bytes| hex(&bytes));
             // Whoever has the link of a refund can have the money.
-            let secrets = [Some(row.get::<_, String>(31)?), preimage.clone(), self.refund_link(payment)?];
+            let token: String = row.get(31)?;
+            let by_receipt = token.is_empty();
+            let secrets = [Some(token), preimage.clone(), self.refund_link(payment)?];
             payments.push(PaymentRecord {
+                by_receipt,
                 row: payment_of_row(row)?,
                 method: row.get(24)?,
                 url: row.get(25)?,

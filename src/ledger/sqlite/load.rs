@@ -48,6 +48,8 @@ pub struct PlanLoad {
     pub again: u64,
     /// Not bought yet, and of another content now: replaced.
     pub replaced: IdList,
+    /// To be bought for a purchase that is known by its receipt alone: what that asked for nobody knows.
+    pub by_receipt: IdList,
     /// Open, and of another content now: finished as they were begun.
     pub open_as_begun: IdList,
     /// Delivered, and of another content now: not bought, marked.
@@ -121,6 +123,7 @@ impl PlanLoad {
             self.unmet.push((job.id.clone(), why));
         }
         match step {
+            Step::Replace if known.content == UNKNOWN_CONTENT => self.by_receipt.add(&job.id),
             Step::Replace => self.replaced.add(&job.id),
             Step::Mark(Reason::Changed) => self.changed.add(&job.id),
             Step::Mark(Reason::KnownByReceipt) => self.unproved.add(&job.id),

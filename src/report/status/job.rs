@@ -94,15 +94,23 @@ fn write_payment(lines: &mut Lines<'_>, payment: &PaymentRecord, style: &StatusS
     lines.put("state", &money(row))?;
     lines.maybe("", row.dead_proof.as_deref().map(|proof| proof_words(proof).to_owned()))?;
     let bytes = payment.body_bytes.map(|bytes| format!("{} bytes, ", thousands(bytes))).unwrap_or_default();
-    lines.put("request", &format!("{} {}", payment.method.as_str(), whole_line(&payment.url)))?;
-    lines.put("", &format!("body: {bytes}sha256 {}", payment.body_sha256))?;
+    if payment.by_receipt {
+        lines.put("request", BY_RECEIPT)?;
+    } else {
+        lines.put("request", &format!("{} {}", payment.method.as_str(), whole_line(&payment.url)))?;
+        lines.put("", &format!("body: {bytes}sha256 {}", payment.body_sha256))?;
+    }
     lines.put("payee", &format!("{} ({})", harmless(&payment.payee), payment.network.as_str()))?;
     lines.put("node", &harmless(&row.node))?;
-    lines.put("asked", &sends(row, zone))?;
-    lines.maybe("", said(row, zone))?;
-    let (invoice, credential) = (local(row.invoice_expires_at, zone), local(row.credential_expires_at, zone));
-    lines.put("valid", &format!("invoice until {invoice}, credential until {credential}"))?;
-    lines.maybe("origin", offered(row, zone))?;
+    if payment.by_receipt {
+        lines.maybe("paid", row.paid_at.map(|at| local(at, zone)))?;
+    } else {
+        lines.put("asked", &sends(row, zone))?;
+        lines.maybe("", said(row, zone))?;
+        let (invoice, credential) = (local(row.invoice_expires_at, zone), local(row.credential_expires_at, zone));
+        lines.put("valid", &format!("invoice until {invoice}, credential until {credential}"))?;
+        lines.maybe("origin", offered(row, zone))?;
+    }
     match (style.proof, &payment.preimage) {
         (true, preimage) => {
             lines.put("invoice", &whole_line(&payment.invoice))?;
@@ -121,6 +129,21 @@ fn write_payment(lines: &mut Lines<'_>, payment: &PaymentRecord, style: &StatusS
     }
     Ok(())
 }
+
+/// What stands in the place of what a ledger that is gone knew.
+const BY_RECEIPT: &str =
+    "known by its receipt alone: what was asked for, and what was answered, stood in the ledger that is gone";
+/// What of a payment no receipt tells.
+const UNTOLD: [&str; 8] = [
+    "request",
+    "intended_at",
+    "invoice_expires_at",
+    "credential_expires_at",
+    "sends_begun",
+    "sends_answered",
+    "sent_at",
+    "send_answered_at",
+];
 
 /// Labelled lines.
 struct Lines<'a>(&'a mut dyn Write);
@@ -227,6 +250,7 @@ fn record_json(payment: &PaymentRecord, proof: bool) -> Value {
             "body_sha256": payment.body_sha256,
             "body_bytes": payment.body_bytes,
         },
+        "known_by_receipt": payment.by_receipt,
         "payee_node": payment.payee,
         "network": payment.network.as_str(),
         "answers": payment.answers.iter().map(answer_json).collect::<Vec<_>>(),
@@ -235,6 +259,9 @@ fn record_json(payment: &PaymentRecord, proof: bool) -> Value {
     if let (Value::Object(all), Value::Object(more), Value::Object(proof)) = (&mut all, more, proof) {
         all.extend(more);
         all.extend(proof);
+        if payment.by_receipt {
+            all.extend(UNTOLD.map(|field| (field.to_owned(), Value::Null)));
+        }
     }
     all
 }

@@ -6,7 +6,8 @@ use super::*;
 use crate::catalog::{self, Method};
 use crate::l402::{Network, PaymentHash};
 use crate::ledger::{
-    AnswerKind, AnswerRow, DecisionRow, JobState, PaymentRecord, Reason, Standing, StateCount, TransitionRow,
+    AnswerKind, AnswerRow, DecisionRow, JobState, KNOWN_BY_RECEIPT, PaymentRecord, Reason, Standing, StateCount,
+    TransitionRow,
 };
 
 fn row(id: &str, state: JobState, reason: Reason) -> ResultRow {
@@ -127,6 +128,7 @@ fn lost() -> Vec<TakeRecord> {
         body_bytes: body.len() as u64,
     };
     let record = |row: PaymentRow, answers: Vec<AnswerRow>| PaymentRecord {
+        by_receipt: false,
         preimage: row.paid_at.map(|_| "5ec7e7".repeat(10)),
         row,
         method: Method::Post,
@@ -282,4 +284,43 @@ fn long_lists_are_bounded() {
     let text = String::from_utf8(out).unwrap();
     assert!(text.contains("job-999") && !text.contains("job-1000"));
     assert!(text.ends_with("and 500 more; --all or --format csv shows them\n"));
+}
+
+/// What a merge put into the ledger so that a receipt has its place is told to nobody as if it were known.
+#[test]
+fn of_what_is_known_by_its_receipt_alone_nothing_else_is_shown() {
+    let mut take = lost();
+    take[0].row.error = Some(KNOWN_BY_RECEIPT.to_owned());
+    take[0].row.reason = Reason::None;
+    take[0].payments.remove(0);
+    take[0].payments[0].by_receipt = true;
+    take[0].payments[0].answers.clear();
+    let style = |format| StatusStyle {
+        format,
+        all: true,
+        quiet: false,
+        columns: Some(100),
+        zone: TimeZone::fixed(jiff::tz::offset(2)),
+        proof: false,
+    };
+    let (head, counts, _) = batch();
+    let shown = |format| {
+        let mut out = Vec::new();
+        write_jobs(&mut out, &head, &counts, &[vec![take[0].clone()]], &style(format)).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let text = shown(Format::Table);
+    for (words, is_there) in [
+        ("known by its receipt alone", true),
+        ("seller.example", false),
+        ("body", false),
+        ("sent once", false),
+        ("will not deliver", false),
+        ("nothing tells what the origin delivered", true),
+    ] {
+        assert_eq!(text.contains(words), is_there, "{words}: {text}");
+    }
+    let json: Value = serde_json::from_str(&shown(Format::Json)).unwrap();
+    let payment = json.pointer("/jobs/0/takes/0/payments/0").unwrap_or_else(|| panic!("{json}"));
+    assert_eq!((&payment["request"], &payment["known_by_receipt"]), (&Value::Null, &true.into()), "{json}");
 }

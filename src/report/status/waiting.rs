@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::harmless::harmless;
-use crate::ledger::{JobState, PaymentRow, Reason, ResultRow, Standing};
+use crate::ledger::{JobState, KNOWN_BY_RECEIPT, PaymentRow, Reason, ResultRow, Standing};
 use crate::money::thousands;
 use crate::report::steps::{command_about, waits_for};
 use crate::report::words::{amount, sats, state_words, whole_line};
@@ -139,7 +139,13 @@ pub(super) fn offered(payment: &PaymentRow, zone: &TimeZone) -> Option<String> {
 
 /// Until when a job waits, for what, and what then.
 pub(super) fn waits(row: &ResultRow, payment: Option<&PaymentRow>, zone: &TimeZone) -> Option<String> {
-    let what = waits_for(row.state, row.reason, payment);
+    let what = match (row.state, row.error.as_deref()) {
+        // Nobody here knows what the origin said.
+        (JobState::Lost, Some(KNOWN_BY_RECEIPT)) if row.reason != Reason::Decided => {
+            "you: paid, as its receipt proves, and nothing tells what the origin delivered".to_owned()
+        }
+        (state, _) => waits_for(state, row.reason, payment),
+    };
     match (row.wait_until, what.is_empty()) {
         (Some(until), false) => Some(format!("until {} for {what}", local(until, zone))),
         (Some(until), true) => Some(format!("until {}", local(until, zone))),

@@ -7,7 +7,7 @@ use super::merging::receipts_of;
 use super::support::*;
 use crate::catalog::Endpoint;
 use crate::ledger::sqlite::duplicates::BOUGHT;
-use crate::ledger::sqlite::{Asked, Books, Compared, Duplicates, MergeSource, PlanLoad, Retake};
+use crate::ledger::sqlite::{Asked, Books, Compared, Decision, Duplicates, MergeSource, PlanLoad, Retake};
 use crate::ledger::{BatchKey, JobState, Reason, ReceiptRow};
 use crate::plan::{PlannedJob, made_id};
 
@@ -289,4 +289,23 @@ fn what_is_changed_can_be_left_as_it_is_too() {
         assert_eq!((loaded.changed.count, loaded.retaken.count, loaded.unchanged), (0, 0, 2));
     }
     assert_eq!(load(&mut books, june, &word("a", 1), rows(&now)).retaken.count, 1, "its own word buys it");
+}
+
+#[test]
+fn what_is_bought_for_a_lost_receipt_is_not_said_to_have_changed() {
+    let (mut books, june) = known_by_receipts(&[("1", "kite")], false);
+    books.conn.execute("UPDATE jobs SET state = 'lost', reason = '' WHERE batch = ?1", [june]).unwrap();
+    let foreseen = |books: &Books| {
+        let jobs = rows(&[("1", "kite")]).into_iter().map(Ok::<_, ()>);
+        let foreseen = books.foresee(Some(june), &Retake::default(), "", jobs).unwrap();
+        let stays: Vec<_> = foreseen.stays().unwrap().into_iter().map(|(state, _, ids)| (state, ids.first)).collect();
+        (foreseen.report.clone(), stays)
+    };
+    assert_eq!(foreseen(&books).1, [(JobState::Lost, vec!["1".to_owned()])], "no run brings it on");
+    let lost = books.undecided(june, "1").unwrap().unwrap().job;
+    books.decide(NOW, lost, Decision::Rebuy, "a note", "nobody", None).unwrap();
+    let (report, stays) = foreseen(&books);
+    assert_eq!((report.by_receipt.count, report.replaced.count, stays), (1, 0, Vec::new()));
+    let (load, _) = loaded(&mut books, june, &[("1", "kite")]);
+    assert_eq!((load.by_receipt.first, load.replaced.count), (vec!["1".to_owned()], 0));
 }
