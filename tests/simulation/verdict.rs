@@ -67,8 +67,10 @@ pub fn stuck(world: &World, disk: &Disk, batches: &[Batch]) -> Vec<Stuck> {
     told.filter_map(|job| {
         let OpenStage::Intended(intent) = &job.stage else { return None };
         let node = number_of(world, intent);
-        let unwitnessed = job.reason == Reason::NoWitness;
-        world.saw_if(unwitnessed, Sight::NoWitness);
+        world.saw_if(job.reason == Reason::NoWitness, Sight::NoWitness);
+        // Another node may have been asked last.
+        let witness = disk.ledger.books().witness(intent.node(), intent.payment()).expect("the ledger can be read");
+        let unwitnessed = job.reason == Reason::NoWitness || !witness.is_earlier;
         let forgot = unwitnessed || world.nodes_are_fresh || world.auditor.borrow().forgot_at[node].is_some();
         let at = batches.iter().position(|batch| batch.key == Some(job.batch))?;
         (forgot && is_lost_to(world, node, intent.hash())).then_some(Stuck { at, id: job.id, node })
