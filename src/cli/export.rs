@@ -35,7 +35,7 @@ pub(super) fn execute(options: &ExportOptions) -> Result<ExitCode, Failure> {
     let mut inputs = vec![("the ledger", options.ledger.as_path())];
     inputs.extend(manifest.as_deref().map(|path| ("the manifest", path)));
     let of = Some((&books, batch.name.as_str()));
-    check_files(&paths, of, &batch.remembered.outputs, false, &inputs, options.files.overwrite)?;
+    check_files(&paths, of, &batch.remembered.outputs, false, &inputs, &options.files)?;
     check_papers(&books, &batch)?;
     if let Some(kept) = keep_unknown(&books, &paths.receipts)? {
         terminal::say(&format!("warning: {kept}\n"));

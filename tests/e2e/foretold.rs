@@ -344,7 +344,7 @@ fn the_usual_files_stay_a_batchs_own_while_its_results_go_elsewhere() {
     client.run(&line).with(0);
     assert_eq!(client.column("shots.results.csv", "state"), ["delivered"; 2]);
     // A row of somebody else's there is not this batch's to replace.
-    client.run(&format!("{line} --results out/r.csv --receipts out/p.csv")).with(0);
+    client.run(&format!("{line} --results out/s.csv --receipts out/q.csv")).with(0);
     let ledger = client.column("shots.results.csv", "l402_ledger").remove(0);
     client.write("shots.results.csv", &client.read("shots.results.csv").replace(&ledger, &"0".repeat(ledger.len())));
     client.run(&line).with(2).saying("did not write");

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::cli::Failure;
+use crate::cli::config;
 use crate::event::{Event, Listener};
 use crate::ledger::BatchKey;
 use crate::ledger::sqlite::{Batch, Books, Layout, OpenMode, Outputs};
@@ -109,7 +110,7 @@ pub(in crate::cli) fn check(
     before: &Outputs,
     play: bool,
     inputs: &[(&str, &Path)],
-    overwrite: bool,
+    asked: &config::Files,
 ) -> Result<(), Failure> {
     let ours = |path: &Path, remembered: &Option<String>, written: bool| {
         play || (written && remembered.as_deref() == Some(&*absolute(path)))
@@ -117,23 +118,26 @@ pub(in crate::cli) fn check(
     if [&paths.results, &paths.receipts].into_iter().any(|path| path == Path::new(STDOUT)) {
         return Err(Failure::Usage("a run's files are replaced as it goes on: `-` is for `export`, later".to_owned()));
     }
-    // What the batch has written last it knows; what it wrote before, or took over, the file itself tells.
+    // What the batch has written last it knows; what it took over, or wrote before under its usual name, the file itself tells.
+    // Elsewhere a file may be somebody's copy of it.
+    let tells = |written: bool, given: &Option<PathBuf>| of.filter(|_| !written || given.is_none());
     let own_results = |(books, batch)| own::results(books, batch, &paths.results, before.results_written);
     let own_receipts = |(books, batch)| own::receipts(books, batch, &paths.receipts);
     let outputs = [
         Output {
             name: "--results",
             path: &paths.results,
-            ours: ours(&paths.results, &before.results, before.results_written) || of.map_or(Ok(false), own_results)?,
+            ours: ours(&paths.results, &before.results, before.results_written)
+                || tells(before.results_written, &asked.results).map_or(Ok(false), own_results)?,
         },
         Output {
             name: "--receipts",
             path: &paths.receipts,
             ours: ours(&paths.receipts, &before.receipts, before.receipts_written)
-                || of.map_or(Ok(false), own_receipts)?,
+                || tells(before.receipts_written, &asked.receipts).map_or(Ok(false), own_receipts)?,
         },
     ];
-    check_outputs(&outputs, inputs, overwrite).map_err(|error| Failure::Usage(error.to_string()))
+    check_outputs(&outputs, inputs, asked.overwrite).map_err(|error| Failure::Usage(error.to_string()))
 }
 
 /// Where results and receipts of a manifest's batch go where nobody says: beside the manifest, and with the batch's name where

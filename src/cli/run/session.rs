@@ -240,7 +240,7 @@ pub(super) fn check_files(
     }
     let mut inputs = vec![("the manifest", manifest.path.as_path()), ("the ledger", world.ledger.as_path())];
     inputs.extend(manifest.rows_file().map(|rows| ("the manifest's rows", rows)));
-    files::check(&paths, books.map(|books| (books, name)), &before, play, &inputs, options.files.overwrite)?;
+    files::check(&paths, books.map(|books| (books, name)), &before, play, &inputs, &options.files)?;
     Ok(paths)
 }
 
