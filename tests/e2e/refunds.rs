@@ -85,7 +85,7 @@ fn a_refund_comes_back_in_the_run() {
     let status = case.json("status --batch jobs --job one");
     assert_eq!(status["net_spent_msat"], 0, "{status}");
     assert_eq!(status["jobs"][0]["takes"][0]["refund"]["refund"], "settled", "{status}");
-    case.client.says("plan jobs.toml").with(0).saying("came back");
+    case.client.says("plan jobs.toml").with(4).saying("came back");
     case.client.says("batches --json").with(0).saying("\"refunded_msat\":1350000");
     // A person leaves it at that.
     case.client.says("resolve jobs.toml --job one --as lost --note enough").with(0).saying("came back stays");
