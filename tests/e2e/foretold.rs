@@ -260,7 +260,7 @@ fn a_plan_takes_what_a_run_takes_also_before_there_is_a_ledger() {
 /// Under limits that let only a part be bought, plan, dry run and run say the same, end the same, and that is bought.
 #[test]
 fn what_fits_is_said_and_bought() {
-    // Five videos of 900 sats, each with a fee ceiling of 10 sats, and no fee.
+    // Five videos of 900 sats, each with a fee ceiling of 10 sats, and that fee: what comes back lets nothing more through.
     for (flags, before, fits, code) in [
         ("--max-sats 2000 --partial", 0, 2, 8),
         ("--max-sats 1 --partial", 0, 0, 8),
@@ -272,7 +272,7 @@ fn what_fits_is_said_and_bought() {
         ("--max-sats 2000 --partial --max-sats-per-day 1000 --time-zone UTC", 0, 1, 8),
         ("--max-sats 2000", 0, 0, 8),
     ] {
-        let world = World { sandbox: Sandbox::start("--sandbox-fee-msat 0"), ..World::new() };
+        let world = World { sandbox: Sandbox::start("--sandbox-fee-msat 10000"), ..World::new() };
         let client = Client::of(&world.sandbox);
         let world = World { client, ..world };
         let all = [("a", "a kite"), ("b", "a boat"), ("c", "a dog"), ("d", "a tree"), ("e", "a fox")];
