@@ -97,7 +97,7 @@ impl Lnd {
         self.ask_with(&self.macaroon(), method, path, None, pieces_max).unwrap()
     }
 
-    /// A request with this macaroon, and its answer up to so many pieces.
+    /// A request with this macaroon, and its answer up to so many pieces, and to the end of the line in which the last one ends.
     pub fn ask_with(
         &self,
         macaroon: &str,
@@ -119,7 +119,9 @@ impl Lnd {
             let status = response.status().as_u16();
             let date = response.headers().get("date").map_or("", |date| date.to_str().unwrap()).to_owned();
             let mut pieces = Vec::new();
-            while pieces.len() < pieces_max {
+            // A piece may end within a line: no message is known before its line is whole.
+            let is_whole = |pieces: &[String]| pieces.last().is_none_or(|piece| piece.ends_with('\n'));
+            while pieces.len() < pieces_max || !is_whole(&pieces) {
                 let Some(piece) = response.chunk().await? else { break };
                 pieces.push(String::from_utf8(piece.into()).unwrap());
             }
