@@ -68,8 +68,8 @@ pub struct Auditor {
     pub purchases: Purchases,
     /// The requests of each job that were handed in, in that order.
     contents: BTreeMap<String, Vec<Digest>>,
-    /// How many takes of each job were accepted beside its first.
-    accepted: BTreeMap<String, usize>,
+    /// The takes of each job that were accepted beside its first. One that a load took back before it was bought may be accepted again.
+    accepted: BTreeMap<String, BTreeSet<u32>>,
     /// Takes of jobs that were accepted and now repeat other purchases; and how many there ever were, by job.
     aside: BTreeSet<(String, u32)>,
     set_aside: BTreeMap<String, usize>,
@@ -284,15 +284,15 @@ impl Auditor {
         self.decided.get(job).copied().unwrap_or(0)
     }
 
-    /// The ledger has accepted one more take of a job.
-    pub fn accepted(&mut self, job: &str) {
+    /// The ledger has accepted that take of a job.
+    pub fn accepted(&mut self, job: &str, take: u32) {
         self.aside.retain(|(name, _)| name != job);
-        *self.accepted.entry(job.to_owned()).or_default() += 1;
+        self.accepted.entry(job.to_owned()).or_default().insert(take);
     }
 
     /// How many takes of a job were accepted beside its first.
     pub fn accepted_of(&self, job: &str) -> usize {
-        self.accepted.get(job).copied().unwrap_or(0)
+        self.accepted.get(job).map_or(0, BTreeSet::len)
     }
 
     /// A take of a job that was accepted repeats what was bought under another name meanwhile: it is taken back.

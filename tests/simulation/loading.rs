@@ -76,7 +76,8 @@ impl Life {
             self.world.saw(Sight::BoughtOnceMore);
             let was_refunded = batch.retake.refunded && self.disk.was_refunded(begun, &id);
             self.world.saw_if(was_refunded, Sight::RefundedBoughtOnceMore);
-            self.world.auditor.borrow_mut().accepted(&job_name(&batch.name, &id));
+            let takes = self.disk.ledger.books().takes(begun, &id)?.len();
+            self.world.auditor.borrow_mut().accepted(&job_name(&batch.name, &id), takes as u32);
         }
         Ok(Next::Buys(None))
     }

@@ -160,7 +160,7 @@ impl Life {
         }
         let mut auditor = world.auditor.borrow_mut();
         if decision == Decision::Rebuy {
-            auditor.accepted(&job_name(&self.batches[at].name, id));
+            auditor.accepted(&job_name(&self.batches[at].name, id), take as u32 + 1);
             auditor.word_for_any(&self.batches[at].plan.name_of(id), &format!("@{take}"));
         }
         let Some(intent) = &job.intent else { return };
