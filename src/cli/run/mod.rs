@@ -39,7 +39,7 @@ use crate::ledger::sqlite::{Batch, Books, DownloadTo, Duplicates as FoundDuplica
 use crate::ledger::{BatchKey, Counts, JobState, Reason};
 use crate::manifest::{Duplicates, Limits, Manifest};
 use crate::money::Msat;
-use crate::payer::Payer;
+use crate::payer::{NodeInfo, Payer};
 use crate::plan::Plan;
 use crate::plan::view::LeftToBuy;
 use crate::report::OutputPaths;
@@ -530,7 +530,7 @@ impl<'a> Runner<'a> {
         limits: &Limits,
         counts: &Counts,
         (left, fitting): (&LeftToBuy, &Fitting),
-    ) -> Result<(Msat, crate::payer::NodeInfo), Failure> {
+    ) -> Result<(Msat, NodeInfo), Failure> {
         let used = money::used(counts)?;
         let cap = questions::batch_cap(self.options.choice.partial, limits, used, left)?;
         let node = questions::ready_node(self.world, left, self.options.choice.partial, &self.reporter).await?;
@@ -613,16 +613,7 @@ impl<'a> Runner<'a> {
             counts.planned = plan.totals().price;
         }
         let (code, words) = match self.foretell(&limits, used, &left).await {
-            Ok(node) => (
-                code,
-                node.map_or_else(
-                    || "there is nothing to buy".to_owned(),
-                    |node| {
-                        let fits = if fitting.reached.is_some() { "what fits is bought" } else { "limits hold" };
-                        format!("{fits}, node {} ({}, {}) is ready", node.id.0, node.network, node.version)
-                    },
-                ),
-            ),
+            Ok(node) => (code, ready_words(node.as_ref(), &fitting)),
             Err(failure) => {
                 let code = ending::foretold(&failure, code);
                 self.reporter.hear(&ending::untouched(name, &counts, code, self.began, Some(&failure)));
@@ -636,12 +627,7 @@ impl<'a> Runner<'a> {
     }
 
     /// The node that would pay, where anything is to be bought: what a run would be refused for is found here.
-    async fn foretell(
-        &self,
-        limits: &Limits,
-        used: Msat,
-        left: &LeftToBuy,
-    ) -> Result<Option<crate::payer::NodeInfo>, Failure> {
+    async fn foretell(&self, limits: &Limits, used: Msat, left: &LeftToBuy) -> Result<Option<NodeInfo>, Failure> {
         if left.jobs == 0 {
             return Ok(None);
         }
@@ -762,4 +748,11 @@ fn planned(stand_of: &Stand, counts: &Counts, left: &LeftToBuy, to: Option<&Down
         download: to.map(DownloadTo::to_string),
         to_download_count: to.map_or(0, |_| to_download(counts)),
     }
+}
+
+/// What a run would begin with.
+fn ready_words(node: Option<&NodeInfo>, fitting: &Fitting) -> String {
+    let Some(node) = node else { return "there is nothing to buy".to_owned() };
+    let fits = if fitting.reached.is_some() { "what fits is bought" } else { "limits hold" };
+    format!("{fits}, node {} ({}, {}) is ready", node.id.0, node.network, node.version)
 }

@@ -170,23 +170,8 @@ fn payment(
     if row.amount.get() == 0 || row.id.is_empty() || row.batch.is_empty() || row.take == 0 {
         return contradiction(format!("the receipt {} names no purchase", row.hash.hex()));
     }
-    let known: Option<[u8; 32]> = tx
-        .prepare_cached(
-            "SELECT p.payment_hash FROM payments p JOIN jobs j ON j.id = p.job JOIN batches b ON b.id = j.batch
-             WHERE b.name = ?1 AND j.job = ?2 AND j.take = ?3",
-        )?
-        .query_row(params![row.batch, row.id, row.take], |found| found.get(0))
-        .optional()?;
-    match known {
-        // Two files that were put together hold it twice.
-        Some(known) if known == row.hash.0 => return Ok(()),
-        Some(_) => {
-            return contradiction(format!(
-                "take {} of {} ({}) has receipts of two payments: whoever put files together of two ledgers merges each by itself",
-                row.take, row.id, row.batch
-            ));
-        }
-        None => {}
+    if is_there(tx, row)? {
+        return Ok(());
     }
     let job = job(tx, manifest, row, asked, endpoint)?;
     let (fee, state) = (row.fee, if row.fee.is_some() { "posted" } else { "paid" });
@@ -227,6 +212,24 @@ fn payment(
         ],
     )?;
     Ok(())
+}
+
+/// Whether the row stands twice: in two files that were put together.
+fn is_there(tx: &Connection, row: &ReceiptRow) -> Result<bool, Fault> {
+    let known: Option<[u8; 32]> = tx
+        .prepare_cached(
+            "SELECT p.payment_hash FROM payments p JOIN jobs j ON j.id = p.job JOIN batches b ON b.id = j.batch
+             WHERE b.name = ?1 AND j.job = ?2 AND j.take = ?3",
+        )?
+        .query_row(params![row.batch, row.id, row.take], |found| found.get(0))
+        .optional()?;
+    if known.is_some_and(|known| known != row.hash.0) {
+        return contradiction(format!(
+            "take {} of {} ({}) has receipts of two payments: whoever put files of two ledgers together merges each by itself",
+            row.take, row.id, row.batch
+        ));
+    }
+    Ok(known.is_some())
 }
 
 /// The job of a receipt, with its batch and its endpoint.
