@@ -297,7 +297,8 @@ impl Auditor {
 
     /// A take of a job that was accepted repeats what was bought under another name meanwhile: it is taken back.
     pub fn set_aside(&mut self, job: &str, take: u32) {
-        if self.aside.insert((job.to_owned(), take)) {
+        let accepted = self.accepted.get(job).is_some_and(|takes| takes.contains(&take));
+        if accepted && self.aside.insert((job.to_owned(), take)) {
             *self.set_aside.entry(job.to_owned()).or_default() += 1;
         }
     }

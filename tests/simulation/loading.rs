@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use l402_batch::ledger::sqlite::{NewBatch, ToBuy};
-use l402_batch::ledger::{BatchKey, LedgerError};
+use l402_batch::ledger::{BatchKey, DecisionRow, LedgerError};
 use l402_batch::plan::PlannedJob;
 
 use super::coverage::Sight;
@@ -76,8 +76,11 @@ impl Life {
             self.world.saw(Sight::BoughtOnceMore);
             let was_refunded = batch.retake.refunded && self.disk.was_refunded(begun, &id);
             self.world.saw_if(was_refunded, Sight::RefundedBoughtOnceMore);
-            let takes = self.disk.ledger.books().takes(begun, &id)?.len();
-            self.world.auditor.borrow_mut().accepted(&job_name(&batch.name, &id), takes as u32);
+            let takes = self.disk.ledger.books().takes(begun, &id)?;
+            if !takes.iter().rev().nth(1).is_some_and(|replaced| replaced.decisions.iter().any(is_retake)) {
+                self.world.violated(format!("{id} is bought once more, and no word for that is recorded"));
+            }
+            self.world.auditor.borrow_mut().accepted(&job_name(&batch.name, &id), takes.len() as u32);
         }
         Ok(Next::Buys(None))
     }
@@ -208,4 +211,9 @@ impl Life {
         self.world.saw(Sight::DuplicateMeant);
         self.world.auditor.borrow_mut().word(name, "although it is bought elsewhere", request);
     }
+}
+
+/// A person's word for one purchase more.
+fn is_retake(word: &DecisionRow) -> bool {
+    word.decision == "retake"
 }
