@@ -1,21 +1,20 @@
 //! Options as resolved from flags, variables, manifest and configuration file: what a command works with.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use crate::download::name::Template;
 use crate::l402::Network;
 use crate::ledger::sqlite::{Decision, Reopening};
-use crate::manifest::{Duplicates, Limits};
+use crate::manifest::Duplicates;
 use crate::time::UnixMs;
 
 use super::Failure;
-use super::config_show::Layers;
-use super::layer::tightest;
+use super::layer::Layers;
 use super::shown::Shown;
 use super::values::{Format, ManifestFormat, Pair, TrustWord};
 
 pub use super::node::NodeOptions;
+pub use super::options::{Fetching, Pace};
 pub use super::resolve::Config;
 
 /// The manifest, and how to read it.
@@ -53,14 +52,6 @@ pub struct Target {
     pub batch: Option<String>,
 }
 
-/// Limits of those who stand above the manifest (flags, variables) and below it (the configuration file).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LimitLayers {
-    pub(super) flags: Limits,
-    pub(super) above: Limits,
-    pub(super) below: Limits,
-}
-
 impl Choice {
     /// Whether it says anything of which jobs are bought.
     #[must_use]
@@ -74,19 +65,6 @@ impl Choice {
     }
 }
 
-impl LimitLayers {
-    /// The limits in force: of all sources the tightest, value by value; the time zone by precedence.
-    #[must_use]
-    pub fn with_manifest(&self, manifest: &Limits) -> Limits {
-        tightest(&self.flags, &self.without_flags(manifest))
-    }
-
-    /// The same, but for the flags.
-    pub(super) fn without_flags(&self, manifest: &Limits) -> Limits {
-        tightest(&tightest(&self.above, manifest), &self.below)
-    }
-}
-
 /// How and how much is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Output {
@@ -96,27 +74,6 @@ pub struct Output {
     pub quiet: bool,
 }
 
-/// How fast, how long and how persistently.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pace {
-    /// Jobs in flight, at most.
-    pub jobs_in_flight: u32,
-    /// Payments in flight at the node, at most 256.
-    pub payments_in_flight: u32,
-    /// Requests a second to one host.
-    pub requests_per_second: u32,
-    /// Payments in a row without a delivery after which an endpoint gets no more.
-    pub max_undelivered: u32,
-    /// Payments in doubt with which nothing new is bought.
-    pub max_doubt: u32,
-    /// How long a run waits with nothing left but doubt.
-    pub wait_doubt: Duration,
-    /// How long an invoice may live at most.
-    pub max_invoice_life: Duration,
-    /// No purchase begins after this.
-    pub deadline: Option<UnixMs>,
-}
-
 /// Whether and how results are fetched into files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DownloadOptions {
@@ -124,14 +81,8 @@ pub struct DownloadOptions {
     pub folder: Option<PathBuf>,
     /// How files are called; none where nobody says.
     pub name: Option<Template>,
-    /// Files that are fetched at once.
-    pub in_flight: u32,
-    /// Fetches that begin at one host, a second.
-    pub per_second: u32,
-    /// The largest file, in MiB.
-    pub max_file_mib: u32,
-    /// How long nothing may come.
-    pub idle: Duration,
+    /// How.
+    pub fetching: Fetching,
 }
 
 /// Where results and receipts are written.
@@ -191,7 +142,7 @@ pub struct PlanOptions {
     /// What of it, as a run would be told.
     pub choice: Choice,
     /// What may be spent.
-    pub limits: LimitLayers,
+    pub limits: Layers,
     /// Whether a limit may cut the batch short.
     pub partial: bool,
     /// Whether to show every job.
@@ -214,11 +165,13 @@ pub struct RunOptions {
     /// What of it.
     pub choice: Choice,
     /// What may be spent.
-    pub limits: LimitLayers,
+    pub limits: Layers,
     /// Who pays, and where it is recorded.
     pub payment: Payment,
     /// How fast.
     pub pace: Pace,
+    /// No purchase begins after this.
+    pub deadline: Option<UnixMs>,
     /// Where results go.
     pub files: Files,
     /// Whether they are fetched.
@@ -238,6 +191,8 @@ pub struct RecoverOptions {
     pub node: Option<NodeOptions>,
     /// How fast.
     pub pace: Pace,
+    /// No purchase begins after this.
+    pub deadline: Option<UnixMs>,
     /// Whether results are fetched.
     pub downloads: DownloadOptions,
     /// How to print.
@@ -358,7 +313,7 @@ pub struct DoctorOptions {
     /// What to buy, where it is named.
     pub manifest: Option<ManifestOptions>,
     /// What may be spent.
-    pub limits: LimitLayers,
+    pub limits: Layers,
     /// Whether a limit or a balance may cut the batch short.
     pub partial: bool,
     /// The node, where there is one, or what is wrong with how it is named.
@@ -384,8 +339,8 @@ pub struct ShowOptions {
     pub(super) manifest: Option<ManifestOptions>,
     /// The node, where there is one.
     pub(super) node: Option<NodeOptions>,
-    /// What counts where nobody says anything.
-    pub(super) defaults: Vec<(&'static str, Shown)>,
+    /// What is found where nobody says anything, of the options whose default is no fixed value.
+    pub(super) found: Vec<(&'static str, Shown)>,
     /// The configuration file, where one was read.
     pub(super) file: Option<PathBuf>,
     /// How to print.

@@ -7,8 +7,9 @@ use serde::Serialize;
 use crate::harmless::write_json;
 
 use super::config::ShowOptions;
-use super::layer::{Layer, lasting_names, variable};
-use super::shown::{Shown, certificate, macaroon, shown};
+use super::layer::{CertSource, Layers, MacaroonSource};
+use super::options::{Declaration, Layer, OPTIONS, flag, variable};
+use super::shown::Shown;
 use super::{ExitCode, Failure, Format, input, terminal};
 
 /// Prints every option.
@@ -16,9 +17,11 @@ pub(super) fn execute(options: &ShowOptions) -> Result<ExitCode, Failure> {
     let mut layers = options.layers.clone();
     if let Some(manifest) = &options.manifest {
         let limits = input::open(manifest, None).map_err(Failure::Input)?.limits.clone();
-        layers.manifest = Layer { limits, ..Layer::default() };
+        layers.manifest = Layer::from(&limits);
     }
-    let values = lasting_names().filter_map(|name| value(name, options, &layers)).collect();
+    let all = layers.all();
+    let values = OPTIONS.iter().filter(|option| option.is_shown());
+    let values = values.filter_map(|option| value(option, options, &layers, &all)).collect();
     let document = Document {
         format_version: crate::report::FORMAT_VERSION,
         kind: "config",
@@ -27,15 +30,6 @@ pub(super) fn execute(options: &ShowOptions) -> Result<ExitCode, Failure> {
     };
     terminal::print(options.output.format, |out| document.write(out, options.output.format))?;
     Ok(ExitCode::Done)
-}
-
-/// The layers from which a value can come, the upper first.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Layers {
-    pub(super) flags: Layer,
-    pub(super) variables: Layer,
-    pub(super) manifest: Layer,
-    pub(super) file: Layer,
 }
 
 #[derive(Serialize)]
@@ -56,20 +50,19 @@ struct Value {
     source: String,
 }
 
-fn value(key: &'static str, options: &ShowOptions, layers: &Layers) -> Option<Value> {
-    let flags_and_variables = layers.flags.clone().over(layers.variables.clone());
-    let all = flags_and_variables.over(layers.manifest.clone()).over(layers.file.clone());
+fn value(option: &Declaration, options: &ShowOptions, layers: &Layers, all: &Layer) -> Option<Value> {
+    let key = option.name;
     let sources = [
         ("flag", &layers.flags),
         ("variable", &layers.variables),
         ("manifest", &layers.manifest),
         ("file", &layers.file),
     ];
-    if let Some(value) = shown(&all, key) {
+    if let Some(value) = (option.shown)(all) {
         let list = matches!(value, Shown::List(_));
         let from: Vec<&str> = sources
             .iter()
-            .filter(|(_, layer)| shown(layer, key).is_some_and(|said| list || said == value))
+            .filter(|(_, layer)| (option.shown)(layer).is_some_and(|said| list || said == value))
             .map(|(name, _)| *name)
             .collect();
         let from = if list { from.join(", ") } else { from.first().copied().unwrap_or_default().to_owned() };
@@ -79,23 +72,21 @@ fn value(key: &'static str, options: &ShowOptions, layers: &Layers) -> Option<Va
         return Some(Value { key, value: Some(found), source: "found".to_owned() });
     }
     // Content and command are other ways to say what a file says: shown where they are used.
-    let alternative = ["lnd_macaroon", "lnd_macaroon_command", "lnd_cert", "lnd_cert_command"].contains(&key);
-    (!alternative).then(|| Value {
-        key,
-        value: options.defaults.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone()),
-        source: "default".to_owned(),
-    })
+    let default = || options.found.iter().find(|(name, _)| *name == key).map(|(_, value)| value.clone());
+    let default = || option.default.map(|default| default()).or_else(default);
+    option.who.flag.then(|| Value { key, value: default(), source: "default".to_owned() })
 }
 
 /// What nobody named, and lies where lnd keeps it.
 fn found(key: &str, options: &ShowOptions) -> Option<Shown> {
     let node = options.node.as_ref()?;
-    match key {
-        "lnd_url" if node.found.url => Some(Shown::Text(node.place())),
-        "lnd_macaroon_file" if node.found.macaroon => macaroon(&node.macaroon, key),
-        "lnd_cert_file" if node.found.cert => certificate(node.cert.as_ref()?, key),
-        _ => None,
-    }
+    let file = match (key, &node.macaroon, &node.cert) {
+        ("lnd_url", _, _) if node.found.url => return Some(Shown::Text(node.place())),
+        ("lnd_macaroon_file", MacaroonSource::File(file), _) if node.found.macaroon => file,
+        ("lnd_cert_file", _, Some(CertSource::File(file))) if node.found.cert => file,
+        _ => return None,
+    };
+    Some(Shown::Text(file.display().to_string()))
 }
 
 impl Document {
@@ -112,7 +103,7 @@ impl Document {
             let value: String = value.chars().map(crate::harmless::harmless_char).collect();
             let source = match source.as_str() {
                 "variable" => variable(key),
-                "flag" => format!("--{}", key.replace('_', "-")),
+                "flag" => flag(key),
                 "found" => "found where lnd keeps it".to_owned(),
                 "default" if value == "-" => "not set".to_owned(),
                 other => other.to_owned(),

@@ -4,7 +4,7 @@ use crate::command::{command, shell};
 use crate::download::Wanted;
 use crate::ledger::sqlite::{Batch, Books};
 
-use super::config::{DownloadCommand, Pace};
+use super::config::DownloadCommand;
 use super::recover::{Bringing, bring_to_end};
 use super::run::{Filing, Work, World, destination};
 use super::{ExitCode, Failure, target};
@@ -19,13 +19,13 @@ pub(super) fn execute(options: &DownloadCommand) -> Result<ExitCode, Failure> {
     };
     let wanted = Wanted::Missing(options.jobs.iter().cloned().collect());
     let filing = Filing::prepare(&options.downloads, &to, wanted, batch.sandbox)?;
-    let pace = Pace { deadline: None, ..options.pace.clone() };
     super::runtime()?.block_on(async {
         let world = World::of_node(None, &options.ledger)?;
         let bringing = Bringing {
             ledger: &options.ledger,
             output: options.output,
-            pace: &pace,
+            pace: &options.pace,
+            deadline: None,
             world: &world,
             batch: &batch,
             work: Work::Download(batch.key),

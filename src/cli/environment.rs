@@ -8,7 +8,8 @@ use jiff::Zoned;
 
 use crate::diagnostic::closest;
 
-use super::layer::{FLAG_ONLY, KEYS, Key, Layer, PREFIX, variable};
+use super::args::is_flag;
+use super::options::{Declaration, Layer, OPTIONS, PREFIX, flag, variable};
 
 /// What the process finds around it.
 #[derive(Clone, Debug)]
@@ -118,16 +119,19 @@ fn set(layer: &mut Layer, name: &str, value: &OsString) -> Result<(), String> {
     if ours == "CONFIG" {
         return Ok(());
     }
-    let Some(key) = KEYS.iter().find(|key| key.name.to_uppercase() == ours) else { return Err(unknown(ours)) };
+    let mut with_variable = OPTIONS.iter().filter(|option| option.who.variable);
+    let Some(option) = with_variable.find(|option| option.name.to_uppercase() == ours) else {
+        return Err(unknown(ours));
+    };
     let value = value.to_str().ok_or("expected UTF-8")?;
     if value.trim().is_empty() {
         return Err("is set to nothing; unset it, or give it a value".to_owned());
     }
-    each(key, value).try_for_each(|value| (key.set)(layer, value))
+    each(option, value).try_for_each(|value| option.read(layer, value))
 }
 
-fn each<'a>(key: &Key, value: &'a str) -> Box<dyn Iterator<Item = &'a str> + 'a> {
-    match key.separator {
+fn each<'a>(option: &Declaration, value: &'a str) -> Box<dyn Iterator<Item = &'a str> + 'a> {
+    match option.split {
         Some(separator) => Box::new(value.split(separator).filter(|piece| !piece.is_empty())),
         None => Box::new(std::iter::once(value)),
     }
@@ -135,10 +139,10 @@ fn each<'a>(key: &Key, value: &'a str) -> Box<dyn Iterator<Item = &'a str> + 'a>
 
 fn unknown(ours: &str) -> String {
     let lower = ours.to_lowercase();
-    if FLAG_ONLY.contains(&lower.as_str()) {
-        return format!("--{} is given on the command line only; unset the variable", lower.replace('_', "-"));
+    if is_flag(&lower) {
+        return format!("{} is given on the command line only; unset the variable", flag(&lower));
     }
-    match closest(&lower, KEYS.iter().map(|key| key.name)) {
+    match closest(&lower, OPTIONS.iter().filter(|option| option.who.variable).map(|option| option.name)) {
         Some(name) => format!("no such variable; did you mean {}?", variable(name)),
         None => "no such variable; unset it".to_owned(),
     }

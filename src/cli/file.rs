@@ -1,7 +1,7 @@
 //! The configuration file: TOML, a flat table of the keys that make sense for good.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -10,8 +10,9 @@ use crate::diagnostic::{Diagnostic, SourceText, closest};
 use crate::opening;
 use crate::payer::veiled;
 
+use super::args::is_flag;
 use super::command_line::CommandLine;
-use super::layer::{CertSource, FLAG_ONLY, KEYS, Key, Layer, MacaroonSource, variable};
+use super::options::{Declaration, Layer, OPTIONS, flag, variable};
 
 /// No configuration file is larger than this.
 const BYTES_MAX: u64 = 1_000_000;
@@ -48,11 +49,11 @@ fn parse(source: &SourceText) -> Result<Layer, Vec<Diagnostic>> {
     let mut layer = Layer::default();
     let mut wrong = Vec::new();
     for (name, value) in table.get_ref() {
-        match KEYS.iter().find(|key| key.in_file && key.name == name.get_ref()) {
+        match OPTIONS.iter().find(|option| option.who.file && option.name == name.get_ref()) {
             None => wrong.push(unknown(name.get_ref()).at(shown.place(name.span()))),
-            Some(key) => {
-                if let Err((span, error)) = set(&mut layer, key, value) {
-                    let words = veiled(&format!("{}: {error}", key.name));
+            Some(option) => {
+                if let Err((span, error)) = set(&mut layer, option, value) {
+                    let words = veiled(&format!("{}: {error}", option.name));
                     wrong.push(Diagnostic::error("", words).at(shown.place(span)));
                 }
             }
@@ -67,20 +68,20 @@ fn parse(source: &SourceText) -> Result<Layer, Vec<Diagnostic>> {
 
 type Wrong = (std::ops::Range<usize>, String);
 
-fn set(layer: &mut Layer, key: &Key, value: &Spanned<DeValue<'_>>) -> Result<(), Wrong> {
+fn set(layer: &mut Layer, option: &Declaration, value: &Spanned<DeValue<'_>>) -> Result<(), Wrong> {
     match value.get_ref() {
-        DeValue::Array(items) if key.separator.is_some() => items.iter().try_for_each(|item| one(layer, key, item)),
-        DeValue::Array(items) if key.words => {
+        DeValue::Array(items) if option.split.is_some() => items.iter().try_for_each(|item| one(layer, option, item)),
+        DeValue::Array(items) if option.is_command() => {
             let words: Option<Vec<&str>> = items.iter().map(|item| item.get_ref().as_str()).collect();
             let line = words.ok_or_else(|| "expected texts: a program and its arguments".to_owned());
             let line = line.and_then(|words| CommandLine::joined(words.into_iter()));
-            line.and_then(|line| (key.set)(layer, &line)).map_err(|error| (value.span(), error))
+            line.and_then(|line| option.read(layer, &line)).map_err(|error| (value.span(), error))
         }
-        _ => one(layer, key, value),
+        _ => one(layer, option, value),
     }
 }
 
-fn one(layer: &mut Layer, key: &Key, value: &Spanned<DeValue<'_>>) -> Result<(), Wrong> {
+fn one(layer: &mut Layer, option: &Declaration, value: &Spanned<DeValue<'_>>) -> Result<(), Wrong> {
     let number;
     let text = match value.get_ref() {
         DeValue::String(text) => text.as_ref(),
@@ -95,7 +96,7 @@ fn one(layer: &mut Layer, key: &Key, value: &Spanned<DeValue<'_>>) -> Result<(),
             return Err((value.span(), "expected a text, a whole number or true/false".to_owned()));
         }
     };
-    (key.set)(layer, text).map_err(|error| (value.span(), error))
+    option.read(layer, text).map_err(|error| (value.span(), error))
 }
 
 fn unknown(name: &str) -> Diagnostic {
@@ -109,10 +110,10 @@ fn unknown(name: &str) -> Diagnostic {
     if name == "lnd_cert" {
         return wrong.help(format!("a certificate stands in its own file (lnd_cert_file) or in {}", variable(name)));
     }
-    if KEYS.iter().any(|key| key.name == name) || FLAG_ONLY.contains(&name) {
-        return wrong.help(format!("this is said for one command only: --{}", name.replace('_', "-")));
+    if name != "config" && is_flag(name) {
+        return wrong.help(format!("this is said for one command only: {}", flag(name)));
     }
-    match closest(name, KEYS.iter().filter(|key| key.in_file).map(|key| key.name)) {
+    match closest(name, OPTIONS.iter().filter(|option| option.who.file).map(|option| option.name)) {
         Some(known) => wrong.help(format!("did you mean \"{known}\"?")),
         None => wrong,
     }
@@ -120,17 +121,9 @@ fn unknown(name: &str) -> Diagnostic {
 
 /// Paths in the file are relative to its folder; `~/` is the user's own.
 fn anchor(layer: &mut Layer, folder: &Path, home: Option<&Path>) {
-    let anchored = |path: &PathBuf| match (path.strip_prefix("~"), home) {
+    let anchored = |path: &Path| match (path.strip_prefix("~"), home) {
         (Ok(below), Some(home)) => home.join(below),
         (Ok(_) | Err(_), _) => folder.join(path),
     };
-    for path in layer.catalog.iter_mut().chain(&mut layer.ledger).chain(&mut layer.lnd_dir).chain(&mut layer.download) {
-        *path = anchored(path);
-    }
-    if let Some(CertSource::File(path)) = &mut layer.lnd_cert {
-        *path = anchored(path);
-    }
-    if let Some(MacaroonSource::File(path)) = &mut layer.lnd_macaroon {
-        *path = anchored(path);
-    }
+    OPTIONS.iter().for_each(|option| (option.anchor)(layer, &anchored));
 }

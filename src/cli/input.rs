@@ -11,7 +11,8 @@ use crate::plan::{Plan, Policy};
 use crate::screen::stderr_columns;
 
 use super::Failure;
-use super::config::{LimitLayers, ManifestOptions, ManifestSource};
+use super::config::{ManifestOptions, ManifestSource};
+use super::layer::Layers;
 use super::values::{ManifestFormat, Pair};
 
 /// Opens the manifest; `last_catalog` overrides whatever the other catalogues say.
@@ -56,7 +57,7 @@ pub(super) fn batch_name(options: &ManifestOptions, manifest: &Manifest) -> Resu
 }
 
 /// Plans every job of the manifest; all errors come in one go.
-pub(super) fn plan(manifest: &Manifest, limits: &LimitLayers) -> Result<(Plan, Limits), Failure> {
+pub(super) fn plan(manifest: &Manifest, limits: &Layers) -> Result<(Plan, Limits), Failure> {
     let limits = limits.with_manifest(&manifest.limits);
     let policy = Policy::from_limits(&limits).map_err(|error| Failure::Usage(error.to_string()))?;
     let plan = Plan::make(manifest, &policy).map_err(Failure::Input)?;

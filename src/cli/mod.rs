@@ -15,6 +15,7 @@ mod layer;
 mod manual;
 mod money;
 mod node;
+mod options;
 mod resolve;
 mod shown;
 mod terminal;
@@ -46,11 +47,8 @@ pub use command_line::CommandLine;
 pub use environment::Environment;
 pub use exit::{ExitCode, Findings, Signal};
 pub use failure::Failure;
-pub use flags::{
-    DownloadArgs, DownloadToArgs, LedgerArgs, LimitArgs, ManifestArgs, NodeArgs, OutputArgs, PaceArgs, ReadingArgs,
-    TargetArgs,
-};
-pub use layer::{CertSource, Layer, MacaroonSource, Secret};
+pub use flags::{ManifestArgs, TargetArgs};
+pub use layer::{CertSource, MacaroonSource, Secret};
 pub use node::Found;
 pub use run::Advice;
 pub use values::{Deadline, Format, ManifestFormat, Pair};

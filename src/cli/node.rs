@@ -8,7 +8,8 @@ use crate::command::absolute;
 use crate::loopback::is_loopback;
 use crate::payer::{CERTIFICATE_BYTES_MAX, LndOptions, LndPayer, Macaroon, certificate_pem};
 
-use super::layer::{CertSource, Layer, MacaroonSource, variable};
+use super::layer::{CertSource, MacaroonFile, MacaroonSource};
+use super::options::{Layer, variable};
 use super::{Environment, Failure};
 
 /// lnd's REST address, where lnd's own configuration says nothing else.
@@ -58,18 +59,14 @@ pub(super) struct Connected {
 pub(super) fn flags(layer: &Layer) -> Vec<String> {
     let path = |path: &PathBuf| absolute(path);
     let url = layer.lnd_url.as_ref().filter(|url| place(url) == url.as_str().trim_end_matches('/'));
-    let macaroon = layer.lnd_macaroon.as_ref().and_then(|macaroon| match macaroon {
-        MacaroonSource::File(file) => Some(path(file)),
-        MacaroonSource::Pasted | MacaroonSource::Text(_) | MacaroonSource::Command(_) => None,
-    });
-    let cert = layer.lnd_cert.as_ref().and_then(|cert| match cert {
-        CertSource::File(file) => Some(path(file)),
-        CertSource::Text(_) | CertSource::Command(_) => None,
+    let macaroon = layer.lnd_macaroon_file.as_ref().and_then(|macaroon| match macaroon {
+        MacaroonFile::Named(file) => Some(path(file)),
+        MacaroonFile::Pasted => None,
     });
     let named = [
         ("--lnd-url", url.map(place)),
         ("--lnd-macaroon-file", macaroon),
-        ("--lnd-cert-file", cert),
+        ("--lnd-cert-file", layer.lnd_cert_file.as_ref().map(path)),
         ("--lnd-dir", layer.lnd_dir.as_ref().map(path)),
         ("--lnd-network", layer.lnd_network.clone()),
     ];
@@ -84,15 +81,15 @@ pub(super) fn resolve(layer: &Layer, environment: &Environment) -> Result<Option
     let folder = folder(layer, environment);
     let network = layer.lnd_network.as_deref().unwrap_or(NETWORK_DEFAULT);
     let found_macaroon = || folder.as_deref().and_then(|folder| macaroon_in(folder, network));
-    let found =
-        Found { url: layer.lnd_url.is_none(), macaroon: layer.lnd_macaroon.is_none(), cert: layer.lnd_cert.is_none() };
-    let Some(macaroon) = layer.lnd_macaroon.clone().or_else(|| found_macaroon().map(MacaroonSource::File)) else {
+    let (macaroon, cert) = (layer.macaroon(), layer.certificate());
+    let found = Found { url: layer.lnd_url.is_none(), macaroon: macaroon.is_none(), cert: cert.is_none() };
+    let Some(macaroon) = macaroon.or_else(|| found_macaroon().map(MacaroonSource::File)) else {
         let named = layer.lnd_url.is_some() || layer.lnd_dir.is_some();
         return if named { Err(no_macaroon(layer, folder.as_deref(), network)) } else { Ok(None) };
     };
     let found_cert =
         || folder.map(|folder| folder.join("tls.cert")).filter(|file| file.is_file()).map(CertSource::File);
-    let cert = layer.lnd_cert.clone().or_else(found_cert);
+    let cert = cert.or_else(found_cert);
     let found = Found { cert: found.cert && cert.is_some(), ..found };
     let url = match &layer.lnd_url {
         Some(url) => url.clone(),
@@ -304,7 +301,7 @@ mod tests {
         fs::write(place.join(PAYER), "").unwrap();
         let node = resolved(home.path(), &at("https://localhost:9")).unwrap().unwrap();
         assert_eq!(node.macaroon, MacaroonSource::File(place.join(PAYER)), "the one that can only pay goes first");
-        let named = Layer { lnd_macaroon: Some(MacaroonSource::File("m".into())), ..Layer::default() };
+        let named = Layer { lnd_macaroon_file: Some(MacaroonFile::Named("m".into())), ..Layer::default() };
         let node = resolved(home.path(), &named).unwrap().unwrap();
         assert_eq!((node.macaroon, node.found.macaroon), (MacaroonSource::File("m".into()), false));
     }
@@ -326,7 +323,7 @@ mod tests {
         assert!(resolved(regtest.path(), &at("https://127.0.0.1:1")).unwrap_err().contains("--lnd-network regtest"));
         let network = Layer { lnd_network: Some("regtest".to_owned()), ..Layer::default() };
         assert!(resolved(regtest.path(), &network).unwrap().is_some());
-        let macaroon = Layer { lnd_macaroon: Some(MacaroonSource::File("m".into())), ..Layer::default() };
+        let macaroon = Layer { lnd_macaroon_file: Some(MacaroonFile::Named("m".into())), ..Layer::default() };
         let node = resolved(home(&[]).path(), &macaroon).unwrap().unwrap();
         assert_eq!((node.cert, node.found), (None, Found { url: true, macaroon: false, cert: false }));
     }

@@ -108,6 +108,7 @@ async fn recover(options: &RecoverOptions, world: &World, batch: &Batch) -> Resu
         ledger: &options.ledger,
         output: options.output,
         pace: &options.pace,
+        deadline: options.deadline,
         world,
         batch,
         work: Work::Recover(Some(batch.key)),
@@ -126,6 +127,8 @@ pub(super) struct Bringing<'a> {
     pub(super) output: Output,
     /// How fast.
     pub(super) pace: &'a Pace,
+    /// When it stops by itself.
+    pub(super) deadline: Option<UnixMs>,
     /// The other side.
     pub(super) world: &'a World,
     /// Which batch.
@@ -163,7 +166,7 @@ pub(super) async fn bring_to_end(bringing: Bringing<'_>) -> Result<ExitCode, Fai
 }
 
 async fn carry_through(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporter) -> Result<ExitCode, Failure> {
-    let Bringing { ledger, pace, world, batch, work, filing, missing, no_files, .. } = bringing;
+    let Bringing { ledger, pace, deadline, world, batch, work, filing, missing, no_files, .. } = bringing;
     if let Some(why) = &no_files {
         reporter.warn(why.clone());
     }
@@ -189,7 +192,7 @@ async fn carry_through(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporte
         None => None,
     };
     let filing = filing.map(|(filing, _)| filing);
-    let carried = session.carry(world, &settings(pace), pace, reporter, work, filing).await;
+    let carried = session.carry(world, &settings(pace), deadline, reporter, work, filing).await;
     let files_whole = following.map_or(Ok(true), |following| following.finish(reporter));
     let (mut session, carried) = carried?;
     if no_files.is_some() {

@@ -66,6 +66,7 @@ pub(super) fn claim(options: &RefundsClaimOptions) -> Result<ExitCode, Failure> 
                 ledger: &recovering.ledger,
                 output: recovering.output,
                 pace: &recovering.pace,
+                deadline: recovering.deadline,
                 world: &world,
                 batch: &batch,
                 work,

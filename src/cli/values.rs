@@ -1,8 +1,10 @@
 //! Values as they are typed: on the command line, in a variable, in the configuration file. All three are read here.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use jiff::{SignedDuration, Timestamp, ToSpan, Zoned, civil};
 use url::Url;
 
@@ -15,7 +17,7 @@ use crate::time::UnixMs;
 const DURATION_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// How a command writes what it found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// For people.
     #[default]
@@ -27,7 +29,7 @@ pub enum Format {
 }
 
 /// What a person decides of a job, as it is typed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DecisionWord {
     /// The payment was never made.
     Unpaid,
@@ -76,6 +78,30 @@ pub fn trust(text: &str) -> Result<TrustWord, String> {
     Err(wrong())
 }
 
+/// A path.
+pub fn path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() { Err("expected a path, got nothing".to_owned()) } else { Ok(PathBuf::from(text)) }
+}
+
+/// A name.
+pub fn name(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("expected a name, got nothing".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// An address.
+pub fn url(text: &str) -> Result<Url, String> {
+    Url::parse(text.trim()).map_err(|error| format!("expected a URL such as https://127.0.0.1:8080: {error}"))
+}
+
+/// One of the type's words.
+pub fn word<T: ValueEnum>(text: &str) -> Result<T, String> {
+    T::from_str(text.trim(), true).map_err(|_| {
+        let words: Vec<String> =
+            T::value_variants().iter().filter_map(|v| v.to_possible_value()).map(|v| v.get_name().to_owned()).collect();
+        format!("expected one of {}, got \"{text}\"", words.join(", "))
+    })
+}
+
 /// A network, by the name of its folder in lnd's data.
 pub fn lnd_network(text: &str) -> Result<String, String> {
     const KNOWN: [&str; 6] = ["mainnet", "testnet", "testnet4", "signet", "regtest", "simnet"];
@@ -115,7 +141,7 @@ impl From<Format> for crate::report::Format {
 }
 
 /// How a manifest is written, where its name does not tell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ManifestFormat {
     /// TOML.
     Toml,

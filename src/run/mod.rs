@@ -69,23 +69,9 @@ pub struct Settings {
     pub bounds: Bounds,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            jobs_in_flight: 64,
-            payments_in_flight: 16,
-            requests_per_second: std::num::NonZeroU32::new(10),
-            max_undelivered: 3,
-            max_doubt: 16,
-            wait_doubt_ms: 120_000,
-            node_patience_ms: 900_000,
-            payment_patience_ms: 75_000,
-            credential_life_ms: 600_000,
-            invoice_life_ms_max: 8 * 24 * 3_600_000,
-            only: None,
-            limit: None,
-            budget: Budget::default(),
-            bounds: Bounds::default(),
-        }
-    }
-}
+/// How long the node may be unusable before nothing more is admitted, in milliseconds.
+pub const NODE_PATIENCE_MS: u64 = 900_000;
+/// A payment that is still open after this many milliseconds gives its slot back.
+pub const PAYMENT_PATIENCE_MS: u64 = 75_000;
+/// A credential is expected to live this many milliseconds from its challenge.
+pub const CREDENTIAL_LIFE_MS: i64 = 600_000;

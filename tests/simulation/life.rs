@@ -7,7 +7,8 @@ use l402_batch::ledger::sqlite::{Reopening, Retake};
 use l402_batch::ledger::{BatchKey, JobState, Reason};
 use l402_batch::manifest::ResultsRow;
 use l402_batch::money::Msat;
-use l402_batch::run::{Budget, Settings};
+use l402_batch::run::job::Bounds;
+use l402_batch::run::{Budget, CREDENTIAL_LIFE_MS, NODE_PATIENCE_MS, PAYMENT_PATIENCE_MS, Settings};
 
 use super::coverage::{SIGHTS, Sight};
 use super::disk::{Disk, Moment};
@@ -464,6 +465,12 @@ pub fn settings(rng: &mut Rng, plan: &Plan, budget: Budget) -> Settings {
         max_undelivered: u32::try_from(few(rng, 5)).unwrap_or(1),
         wait_doubt_ms: 1_000 + rng.below(120_000),
         budget: Budget { batch: cap.map(Msat::new), ..budget },
-        ..Settings::default()
+        node_patience_ms: NODE_PATIENCE_MS,
+        payment_patience_ms: PAYMENT_PATIENCE_MS,
+        credential_life_ms: CREDENTIAL_LIFE_MS,
+        invoice_life_ms_max: 8 * 24 * 3_600_000,
+        only: None,
+        limit: None,
+        bounds: Bounds::default(),
     }
 }

@@ -2,7 +2,8 @@
 
 use clap::{Args, Subcommand};
 
-use crate::cli::flags::{DownloadArgs, LedgerArgs, NodeArgs, OutputArgs, PaceArgs, TargetArgs};
+use crate::cli::flags::TargetArgs;
+use crate::cli::options::{DownloadArgs, LedgerArgs, NodeArgs, OutputArgs, PaceArgs};
 use crate::cli::values;
 
 pub(super) const RECOVER_EXAMPLES: &str = "\

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::cli::flags::LedgerArgs;
+use crate::cli::options::LedgerArgs;
 
 pub(super) const LEDGER_EXAMPLES: &str = "\
 Examples:

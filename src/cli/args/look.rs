@@ -2,9 +2,8 @@
 
 use clap::Args;
 
-use crate::cli::flags::{LedgerArgs, NodeArgs, OutputArgs, TargetArgs};
-
-use super::buy::FileArgs;
+use crate::cli::flags::{TargetArgs, other_help};
+use crate::cli::options::{FileArgs, LedgerArgs, NodeArgs, OutputArgs, QuietArgs};
 
 pub(super) const STATUS_EXAMPLES: &str = "\
 Examples:
@@ -44,6 +43,7 @@ pub struct StatusArgs {
 
 /// `export`.
 #[derive(Args, Clone, Debug, Default)]
+#[command(mut_args(other_help("quiet", "Print only what needs a person")))]
 pub struct ExportArgs {
     /// Which batch.
     #[command(flatten)]
@@ -51,9 +51,9 @@ pub struct ExportArgs {
     /// Where to.
     #[command(flatten)]
     pub files: FileArgs,
-    /// Print only what needs a person
-    #[arg(long, short, help_heading = "Output")]
-    pub quiet: bool,
+    /// How much is printed.
+    #[command(flatten)]
+    pub quiet: QuietArgs,
     /// Where it is recorded.
     #[command(flatten)]
     pub ledger: LedgerArgs,

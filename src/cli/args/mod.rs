@@ -16,9 +16,9 @@ use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::screen::{fold, stdout_columns};
 
-use super::layer;
+use super::options;
 
-pub use buy::{ChoiceArgs, FileArgs, JobChoiceArgs, PlanArgs, RunArgs};
+pub use buy::{PlanArgs, RunArgs};
 pub use finish::{
     DownloadCommandArgs, RecoverArgs, RefundsArgs, RefundsClaimArgs, RefundsCommand, RefundsListArgs, ResolveArgs,
 };
@@ -109,10 +109,19 @@ pub enum Command {
     Config(ConfigArgs),
 }
 
-/// The command line's description, each flag's long help with its variable.
+/// The command line's description, each option's help with its default and, where it is long, its variable.
 #[must_use]
 pub fn command() -> clap::Command {
-    Cli::command().mut_args(with_variable).mut_subcommands(|sub| sub.mut_args(with_variable))
+    with_defaults(Cli::command()).mut_args(with_variable).mut_subcommands(|sub| sub.mut_args(with_variable))
+}
+
+/// Whether a command has that flag, which may be no option: then it is given on the command line only.
+pub(super) fn is_flag(name: &str) -> bool {
+    fn has(command: &clap::Command, flag: &str) -> bool {
+        command.get_arguments().any(|arg| arg.get_long() == Some(flag))
+            || command.get_subcommands().any(|sub| has(sub, flag))
+    }
+    has(&Cli::command(), &name.replace('_', "-"))
 }
 
 /// The same, as it is shown on a terminal of so many columns: examples are folded beside their commands and never within
@@ -146,8 +155,20 @@ fn laid_out(text: &str, columns: Option<u16>) -> String {
     whole
 }
 
+fn with_defaults(command: clap::Command) -> clap::Command {
+    command.mut_args(with_default).mut_subcommands(with_defaults)
+}
+
+fn with_default(arg: Arg) -> Arg {
+    let default = options::find(arg.get_id().as_str()).and_then(options::Declaration::told_default);
+    match (default, arg.get_help().map(ToString::to_string)) {
+        (Some(default), Some(help)) => arg.help(format!("{help} [default: {default}]")),
+        (None, _) | (_, None) => arg,
+    }
+}
+
 fn with_variable(arg: Arg) -> Arg {
-    let Some(variable) = arg.get_long().and_then(layer::variable_of_flag) else { return arg };
+    let Some(variable) = arg.get_long().and_then(options::variable_of_flag) else { return arg };
     let Some(help) = arg.get_help().map(ToString::to_string) else { return arg };
     arg.long_help(format!("{help}\n\n[env: {variable}]"))
 }

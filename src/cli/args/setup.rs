@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::cli::flags::{DownloadArgs, LedgerArgs, LimitArgs, NodeArgs, OutputArgs, PaceArgs, ReadingArgs};
+use crate::cli::options::{DownloadArgs, LedgerArgs, LimitArgs, NodeArgs, OutputArgs, PaceArgs, ReadingArgs};
 
 pub(super) const DOCTOR_EXAMPLES: &str = "\
 Examples:

@@ -25,15 +25,15 @@ fn the_description_is_sound() {
 fn flags_are_read_with_their_units() {
     let args = run("run shots.csv --default endpoint=generate-video --column Seconds=duration --delimiter tab \
          --max-sats 50_000 --max-fee-ppm 5000 --wait-doubt 90s --deadline 2h30m --only a,b --only c --json -y");
-    assert_eq!(args.manifest.reading.default, [Pair { key: "endpoint".into(), value: "generate-video".into() }]);
-    assert_eq!(args.manifest.reading.delimiter, Some(b'\t'));
+    assert_eq!(args.manifest.reading.jobs.default, [Pair { key: "endpoint".into(), value: "generate-video".into() }]);
+    assert_eq!(args.manifest.reading.jobs.delimiter, Some(b'\t'));
     assert_eq!(args.limits.max_sats, Some(Sats::new(50_000)));
     assert_eq!(args.limits.max_fee_ppm, Some(5_000));
-    assert_eq!(args.pace.wait_doubt.map(|d| d.as_secs()), Some(90));
-    assert!(matches!(args.pace.deadline, Some(Deadline::In(d)) if d.as_secs() == 9_000));
+    assert_eq!(args.pace.steady.wait_doubt.map(|d| d.as_secs()), Some(90));
+    assert!(matches!(args.pace.deadline.deadline, Some(Deadline::In(d)) if d.as_secs() == 9_000));
     assert_eq!(args.choice.jobs.only, ["a", "b", "c"]);
-    assert!(args.output.json && args.choice.yes && !args.output.quiet);
-    assert_eq!(run("run - --format table").output.format, Some(Format::Table));
+    assert!(args.output.format.json && args.choice.ask.yes && !args.output.quiet.quiet);
+    assert_eq!(run("run - --format table").output.format.format, Some(Format::Table));
 }
 
 #[test]
@@ -100,35 +100,6 @@ fn every_command_is_there() {
         "batches --config c.toml",
     ] {
         assert!(parsed(line).is_ok(), "{line}: {:?}", parsed(line));
-    }
-}
-
-#[test]
-fn every_flag_has_a_variable_or_is_a_persons_word() {
-    let command = command();
-    let is_practice = |flag: &str| flag.starts_with("sandbox-") || flag.starts_with("mint-");
-    for sub in command.get_subcommands() {
-        for flag in sub.get_arguments().filter_map(Arg::get_long).filter(|flag| !is_practice(flag)) {
-            let said_here_only = layer::FLAG_ONLY.contains(&flag.replace('-', "_").as_str());
-            let has_variable = layer::variable_of_flag(flag).is_some();
-            assert!(flag == "help" || said_here_only != has_variable, "--{flag} of {}", sub.get_name());
-        }
-    }
-}
-
-#[test]
-fn every_option_has_its_flag() {
-    let command = command();
-    let flags: Vec<String> = command
-        .get_subcommands()
-        .flat_map(clap::Command::get_arguments)
-        .filter_map(Arg::get_long)
-        .map(|flag| flag.replace('-', "_"))
-        .collect();
-    for key in &layer::KEYS {
-        // Secrets stand on no command line, and what runs a program is no business of one.
-        let secret = ["lnd_macaroon", "lnd_macaroon_command", "lnd_cert", "lnd_cert_command"].contains(&key.name);
-        assert_eq!(flags.iter().any(|flag| flag == key.name), !secret, "{}", key.name);
     }
 }
 

@@ -9,7 +9,8 @@ mod survey;
 use crate::ledger::sqlite::{Books, OpenMode, check_place};
 use crate::plan::limits::{self, Fit};
 
-use super::config::{Config, DoctorOptions, Output};
+use super::config::{Config, DoctorOptions};
+use super::options::Layer;
 use super::run::gap_words;
 use super::{ExitCode, Failure, terminal};
 use finding::{PlanFacts, Report};
@@ -21,10 +22,7 @@ const FREE_BYTES_MIN: u64 = 64 << 20;
 /// Checks everything, prints it, and ends as the gravest problem says. A configuration that cannot be read is a finding, too.
 pub(super) fn execute(args: super::args::DoctorArgs, config: Result<Config, Failure>) -> Result<ExitCode, Failure> {
     let mut report = Report::new();
-    let typed = Output {
-        format: if args.output.json { super::Format::Json } else { args.output.format.unwrap_or_default() },
-        quiet: args.output.quiet,
-    };
+    let typed = Layer::of(&[&args.output]).output();
     let output = match config.and_then(|config| config.doctor(args)) {
         Err(failure) => {
             report.problem(

@@ -9,8 +9,12 @@ use crate::event::{Event, Listener};
 use crate::ledger::BatchKey;
 use crate::ledger::sqlite::{Books, LedgerHandle};
 use crate::payer::NodeInfo;
+use crate::run::job::Bounds;
 use crate::run::signals::Stopped;
-use crate::run::{Budget, Clock, Control, Controller, DrainCause, Outcome, Run, RunError, Settings, SystemClock};
+use crate::run::{
+    Budget, CREDENTIAL_LIFE_MS, Clock, Control, Controller, DrainCause, NODE_PATIENCE_MS, Outcome, PAYMENT_PATIENCE_MS,
+    Run, RunError, Settings, SystemClock,
+};
 use crate::time::UnixMs;
 
 use super::filing::{Both, Filing};
@@ -52,8 +56,8 @@ pub(super) struct How<'a> {
     pub(super) world: &'a World,
     /// Limits and bounds.
     pub(super) settings: &'a Settings,
-    /// How fast.
-    pub(super) pace: &'a Pace,
+    /// No purchase begins after this.
+    pub(super) deadline: Option<UnixMs>,
     /// Who hears of it.
     pub(super) reporter: &'a Reporter,
     /// What fetches results beside it.
@@ -87,7 +91,13 @@ pub(in crate::cli) fn settings(pace: &Pace) -> Settings {
         max_doubt: pace.max_doubt as usize,
         wait_doubt_ms: u64::try_from(pace.wait_doubt.as_millis()).unwrap_or(u64::MAX),
         invoice_life_ms_max: i64::try_from(pace.max_invoice_life.as_millis()).unwrap_or(i64::MAX),
-        ..Settings::default()
+        node_patience_ms: NODE_PATIENCE_MS,
+        payment_patience_ms: PAYMENT_PATIENCE_MS,
+        credential_life_ms: CREDENTIAL_LIFE_MS,
+        only: None,
+        limit: None,
+        budget: Budget::default(),
+        bounds: Bounds::default(),
     }
 }
 
@@ -118,7 +128,7 @@ pub(super) async fn carry_out(books: Books, how: &How<'_>, work: Work) -> Result
             () = while_files_can_be_kept(&feed, buys, how.reporter, &controller) => {
                 (Err(RunError::Defect("a disk ended the run".to_owned())), Ok(None))
             }
-            () = at_deadline(how.pace, &controller) => {
+            () = at_deadline(how.deadline, &controller) => {
                 (Err(RunError::Defect("the deadline ended the run".to_owned())), Ok(None))
             }
             results = both => results,
@@ -192,8 +202,8 @@ async fn while_files_can_be_kept(feed: &Feed, buys: bool, reporter: &Reporter, c
 }
 
 /// Drains at the deadline; never returns.
-async fn at_deadline(pace: &Pace, controller: &Controller) {
-    if let Some(deadline) = pace.deadline {
+async fn at_deadline(deadline: Option<UnixMs>, controller: &Controller) {
+    if let Some(deadline) = deadline {
         until(&SystemClock, deadline).await;
         controller.drain(DrainCause::Deadline);
     }

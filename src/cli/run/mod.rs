@@ -243,7 +243,7 @@ impl<'a> Runner<'a> {
         work: Work,
         filing: Option<&Filing>,
     ) -> Result<(Session, Carried), Failure> {
-        session.carry(self.world, settings, &self.options.pace, &self.reporter, work, filing).await
+        session.carry(self.world, settings, self.options.deadline, &self.reporter, work, filing).await
     }
 
     /// Where files go, with names that there are; `before`: where a batch that this goes on with left them.

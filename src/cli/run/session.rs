@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::cli::config::{Pace, RunOptions};
+use crate::cli::config::RunOptions;
 use crate::cli::{Failure, input};
 use crate::command::command;
 use crate::ledger::sqlite::{
@@ -16,6 +16,7 @@ use crate::payer::Payer;
 use crate::plan::Plan;
 use crate::report::{OutputPaths, default_paths, named_paths};
 use crate::run::{Clock, Settings, SystemClock};
+use crate::time::UnixMs;
 
 use super::carry::{Carried, How, Work, carry_out};
 use super::files::{self, Files, absolute};
@@ -65,12 +66,12 @@ impl Session {
         self,
         world: &World,
         settings: &Settings,
-        pace: &Pace,
+        deadline: Option<UnixMs>,
         reporter: &Reporter,
         work: Work,
         filing: Option<&Filing>,
     ) -> Result<(Self, Carried), Failure> {
-        let how = How { world, settings, pace, reporter, filing };
+        let how = How { world, settings, deadline, reporter, filing };
         let (books, carried) = carry_out(self.books, &how, work).await?;
         Ok((Self { books, ..self }, carried))
     }

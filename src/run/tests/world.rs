@@ -21,7 +21,11 @@ use crate::ledger::{BatchKey, JobState, Reason};
 use crate::money::Msat;
 use crate::payer::Payer;
 use crate::plan::{ContentHash, PlannedJob};
-use crate::run::{Clock, Control, Controller, Outcome, Run, RunError, Settings};
+use crate::run::job::Bounds;
+use crate::run::{
+    Budget, CREDENTIAL_LIFE_MS, Clock, Control, Controller, NODE_PATIENCE_MS, Outcome, PAYMENT_PATIENCE_MS, Run,
+    RunError, Settings,
+};
 use crate::time::UnixMs;
 
 pub(super) const START: UnixMs = UnixMs(1_790_000_000_000);
@@ -162,6 +166,26 @@ pub(super) fn begin_meant(books: &mut Books, name: &str, wishes: &[Wish]) -> Bat
     batch
 }
 
+/// What a test does not set otherwise: no pace, and as much patience as a command has, but two minutes for doubt.
+fn settings() -> Settings {
+    Settings {
+        jobs_in_flight: 64,
+        payments_in_flight: 16,
+        requests_per_second: None,
+        max_undelivered: 3,
+        max_doubt: 16,
+        wait_doubt_ms: 120_000,
+        node_patience_ms: NODE_PATIENCE_MS,
+        payment_patience_ms: PAYMENT_PATIENCE_MS,
+        credential_life_ms: CREDENTIAL_LIFE_MS,
+        invoice_life_ms_max: 8 * 24 * 3_600_000,
+        only: None,
+        limit: None,
+        budget: Budget::default(),
+        bounds: Bounds::default(),
+    }
+}
+
 impl World {
     /// A shop, a node, and a batch of these jobs. Requests are not paced unless a test says so.
     pub(super) fn new(wishes: &[Wish]) -> Self {
@@ -182,7 +206,7 @@ impl World {
         let shop = Rc::new(Shop::new(clock));
         let node = Rc::new(Node::new(clock, Rc::clone(&shop)));
         let batch = begin_on(&mut books, "june", wishes, terms);
-        let settings = Settings { requests_per_second: None, ..Settings::default() };
+        let settings = settings();
         let ledger = Stoppable::new(InlineLedger::new(books));
         Self { clock, shop, node, ledger, batch, heard: Heard::default(), settings, wishes: wishes.to_vec() }
     }

@@ -1,0 +1,255 @@
+//! What an option's value is to clap, to a layer and to who looks at it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use super::Anchor;
+use crate::cli::command_line::CommandLine;
+use crate::cli::layer::{CertificateText, MacaroonFile, Secret};
+use crate::cli::node::place;
+use crate::cli::shown::{HIDDEN, Shown};
+use crate::download::name::Template;
+use crate::money::Sats;
+
+/// A field that clap fills, and what a layer keeps of it.
+pub trait Typed {
+    type Kept: Kept<One = Self::One>;
+    type One;
+
+    fn kept(self) -> Self::Kept;
+}
+
+/// A flag that is set says yes; one that is not says nothing.
+impl Typed for bool {
+    type Kept = Option<Self>;
+    type One = Self;
+
+    fn kept(self) -> Option<Self> {
+        self.then_some(true)
+    }
+}
+
+impl<T> Typed for Option<T> {
+    type Kept = Self;
+    type One = T;
+
+    fn kept(self) -> Self {
+        self
+    }
+}
+
+impl<T> Typed for Vec<T> {
+    type Kept = Self;
+    type One = T;
+
+    fn kept(self) -> Self {
+        self
+    }
+}
+
+/// What a layer keeps: one value or none, or a list.
+pub trait Kept: Sized {
+    type One;
+
+    /// Sets it, or adds to it.
+    fn put(&mut self, value: Self::One);
+    fn is_given(&self) -> bool;
+    /// The upper one where it is given, else the lower one.
+    fn over(self, lower: Self) -> Self {
+        if self.is_given() { self } else { lower }
+    }
+    fn shown(&self) -> Option<Shown>
+    where
+        Self::One: Value;
+    fn anchor(&mut self, anchored: &Anchor<'_>)
+    where
+        Self::One: Value;
+}
+
+impl<T> Kept for Option<T> {
+    type One = T;
+
+    fn put(&mut self, value: T) {
+        *self = Some(value);
+    }
+
+    fn is_given(&self) -> bool {
+        self.is_some()
+    }
+
+    fn shown(&self) -> Option<Shown>
+    where
+        T: Value,
+    {
+        self.as_ref().map(Value::shown)
+    }
+
+    fn anchor(&mut self, anchored: &Anchor<'_>)
+    where
+        T: Value,
+    {
+        self.iter_mut().for_each(|value| value.anchor(anchored));
+    }
+}
+
+impl<T> Kept for Vec<T> {
+    type One = T;
+
+    fn put(&mut self, value: T) {
+        self.push(value);
+    }
+
+    fn is_given(&self) -> bool {
+        !self.is_empty()
+    }
+
+    fn shown(&self) -> Option<Shown>
+    where
+        T: Value,
+    {
+        self.is_given().then(|| Shown::List(self.iter().map(|value| value.shown().to_string()).collect()))
+    }
+
+    fn anchor(&mut self, anchored: &Anchor<'_>)
+    where
+        T: Value,
+    {
+        self.iter_mut().for_each(|value| value.anchor(anchored));
+    }
+}
+
+/// Of two sources' limits the tighter one.
+pub(super) fn tightest<T: Ord>(upper: Option<T>, lower: Option<T>) -> Option<T> {
+    match (upper, lower) {
+        (Some(upper), Some(lower)) => Some(upper.min(lower)),
+        (upper, None) => upper,
+        (None, lower) => lower,
+    }
+}
+
+/// Both lists, the lower one first.
+pub(super) fn stacked<T>(upper: Vec<T>, mut lower: Vec<T>) -> Vec<T> {
+    lower.extend(upper);
+    lower
+}
+
+/// A value that `config show` shows.
+pub trait Value {
+    fn shown(&self) -> Shown;
+
+    /// As a default stands in the help.
+    fn told(&self) -> String {
+        self.shown().to_string()
+    }
+
+    /// Gives a path another beginning.
+    fn anchor(&mut self, _: &Anchor<'_>) {}
+}
+
+impl Value for u32 {
+    fn shown(&self) -> Shown {
+        Shown::Number((*self).into())
+    }
+}
+
+impl Value for u64 {
+    fn shown(&self) -> Shown {
+        Shown::Number(*self)
+    }
+}
+
+impl Value for Sats {
+    fn shown(&self) -> Shown {
+        Shown::Number(self.get())
+    }
+}
+
+impl Value for bool {
+    fn shown(&self) -> Shown {
+        Shown::Truth(*self)
+    }
+}
+
+impl Value for Duration {
+    fn shown(&self) -> Shown {
+        Shown::Text(format!("{}s", self.as_secs()))
+    }
+
+    /// In the largest unit of which it is several: `8d`, `10m`, and a minute is `60s`.
+    fn told(&self) -> String {
+        let secs = self.as_secs();
+        let fits = |(_, unit): &(&str, u64)| secs.is_multiple_of(*unit) && secs / unit > 1;
+        let (name, unit) = [("d", 86_400), ("h", 3_600), ("m", 60)].into_iter().find(fits).unwrap_or(("s", 1));
+        format!("{}{name}", secs / unit)
+    }
+}
+
+impl Value for String {
+    fn shown(&self) -> Shown {
+        Shown::Text(self.clone())
+    }
+}
+
+impl Value for &str {
+    fn shown(&self) -> Shown {
+        Shown::Text((*self).to_owned())
+    }
+}
+
+impl Value for Url {
+    fn shown(&self) -> Shown {
+        Shown::Text(place(self))
+    }
+}
+
+impl Value for Template {
+    fn shown(&self) -> Shown {
+        Shown::Text(self.to_string())
+    }
+}
+
+impl Value for PathBuf {
+    fn shown(&self) -> Shown {
+        Shown::Text(self.display().to_string())
+    }
+
+    fn anchor(&mut self, anchored: &Anchor<'_>) {
+        *self = anchored(self);
+    }
+}
+
+impl Value for MacaroonFile {
+    fn shown(&self) -> Shown {
+        match self {
+            Self::Named(path) => path.shown(),
+            Self::Pasted => HIDDEN.shown(),
+        }
+    }
+
+    fn anchor(&mut self, anchored: &Anchor<'_>) {
+        match self {
+            Self::Named(path) => path.anchor(anchored),
+            Self::Pasted => {}
+        }
+    }
+}
+
+impl Value for Secret {
+    fn shown(&self) -> Shown {
+        HIDDEN.shown()
+    }
+}
+
+impl Value for CertificateText {
+    fn shown(&self) -> Shown {
+        "(a certificate)".shown()
+    }
+}
+
+impl Value for CommandLine {
+    fn shown(&self) -> Shown {
+        Shown::Text(format!("{} …", self.program()))
+    }
+}
