@@ -49,7 +49,30 @@ pub fn node_command(line: &str) -> String {
 }
 
 fn with(command: String, words: &[String]) -> String {
-    words.iter().fold(command, |command, word| format!("{command} {}", shell(word)))
+    words.chunks(2).fold(command, |command, pair| match pair {
+        [name, value] => format!("{command} {}", flag(name, value)),
+        rest => rest.iter().fold(command, |command, word| format!("{command} {}", shell(word))),
+    })
+}
+
+/// A flag and its value as a shell takes them. A value that begins with `-` would be taken for a flag itself, unless it is joined
+/// to its own.
+#[must_use]
+pub fn flag(name: &str, value: &str) -> String {
+    format!("{name}{}{}", if value.starts_with('-') { '=' } else { ' ' }, shell(value))
+}
+
+/// A line about a batch.
+#[must_use]
+pub fn about_batch(line: &str, batch: &str) -> String {
+    format!("{line} {}", flag("--batch", batch))
+}
+
+/// A file that a command is given without a flag, as a shell takes it. One that begins with `-` is named from its folder, so that
+/// it is no flag.
+#[must_use]
+pub fn file(path: &str) -> String {
+    if path.starts_with('-') { shell(&format!("./{path}")) } else { shell(path) }
 }
 
 /// A word as a shell takes it.
@@ -73,5 +96,21 @@ mod tests {
         assert_eq!(shell("it's here; rm -rf"), r"'it'\''s here; rm -rf'");
         assert_eq!(shell(""), "''");
         assert_eq!(command("status --batch june"), "l402-batch status --batch june");
+        assert_eq!(command(&about_batch("status", "a b")), "l402-batch status --batch 'a b'");
+    }
+
+    /// Ids, batches and files may begin with `-`.
+    #[test]
+    fn no_value_is_taken_for_a_flag() {
+        assert_eq!(flag("--job", "q"), "--job q");
+        assert_eq!(flag("--job", "-q"), "--job=-q");
+        assert_eq!(flag("--job", "--as"), "--job=--as");
+        assert_eq!(flag("--job", "-a b"), "--job='-a b'");
+        assert_eq!(about_batch("status", "-d"), "status --batch=-d");
+        assert_eq!(file("-d.csv"), "./-d.csv");
+        assert_eq!(file("--d 1.csv"), "'./--d 1.csv'");
+        assert_eq!(file("/a/-d.csv"), "/a/-d.csv");
+        let words = ["--ledger", "/a b/l.db", "--lnd-url", "-"].map(str::to_owned);
+        assert_eq!(with("x".to_owned(), &words), "x --ledger '/a b/l.db' --lnd-url=-");
     }
 }

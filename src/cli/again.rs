@@ -28,10 +28,20 @@ pub(super) fn again(
 ) -> Option<String> {
     let mut argv = argv.into_iter().map(|word| word.into_string().ok());
     let mut command: Vec<String> = argv.next().into_iter().collect::<Option<_>>()?;
+    let mut are_files = false;
     while let Some(word) = argv.next() {
         let word = word?;
         if word == "-" {
             return None;
+        }
+        // What follows is no flag, whatever it begins with; and flags may follow in what is printed.
+        if are_files && word.starts_with('-') {
+            command.push(format!("./{word}"));
+            continue;
+        }
+        if word == "--" {
+            are_files = true;
+            continue;
         }
         let (flag, value) = match word.split_once('=') {
             Some((flag, value)) => (flag, Some(value.to_owned())),
@@ -92,6 +102,8 @@ mod tests {
             ("x run j.toml --duplicates buy --ledger l", "x run j.toml --ledger l"),
             ("x run j.toml --duplicates=skip --ledger l", "x run j.toml --duplicates=skip --ledger l"),
             ("x run it's.toml --retake-refunded --ledger l", r"x run 'it'\''s.toml' --ledger l"),
+            ("x run --yes -- --retake", "x run --yes ./--retake --ledger '/a b/l.db'"),
+            ("x run --only=-q -- j.csv", "x run j.csv --ledger '/a b/l.db'"),
         ] {
             assert_eq!(said(line).unwrap(), expected, "{line}");
         }

@@ -1,6 +1,6 @@
 //! `download`: fetches into files what was delivered and is not here, and buys nothing.
 
-use crate::command::{command, shell};
+use crate::command::{about_batch, command};
 use crate::download::Wanted;
 use crate::ledger::sqlite::{Batch, Books};
 
@@ -43,7 +43,7 @@ fn check_jobs(books: &Books, batch: &Batch, jobs: &[String]) -> Result<(), Failu
             return Err(Failure::Usage(format!(
                 "the batch {} has no job {id}; `{}` lists every job",
                 batch.name,
-                command(&format!("status --batch {} --all", shell(&batch.name))),
+                command(&format!("{} --all", about_batch("status", &batch.name))),
             )));
         }
     }

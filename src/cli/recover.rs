@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::command::{command, shell};
+use crate::command::{about_batch, command};
 use crate::download::Wanted;
 use crate::event::{Event, Listener};
 use crate::ledger::sqlite::{Batch, Books, DownloadTo, OpenMode};
@@ -67,7 +67,7 @@ fn of_ledger(options: &RecoverOptions) -> Result<(Vec<Batch>, ExitCode), Failure
         }
         let code = exit::of_batch(&exit::without_unbought(&counts), &Findings::default());
         if code != ExitCode::Done {
-            let look = command(&format!("status --batch {}", shell(&batch.name)));
+            let look = command(&about_batch("status", &batch.name));
             say(
                 options,
                 &format!("{}: nothing is open, and some of it waits for you: `{look}` lists that", batch.name),

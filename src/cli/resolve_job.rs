@@ -1,6 +1,6 @@
 //! `resolve`: a person decides what no run can: recorded with a note, and never against what the node says.
 
-use crate::command::{command, node_command, shell};
+use crate::command::{about_batch, command, node_command};
 use crate::harmless::harmless;
 use crate::ledger::sqlite::{Batch, Books, Decided, Decision, Reopened, Reopening, Undecided};
 use crate::ledger::{DeadProof, JobState, TakeId};
@@ -126,7 +126,7 @@ fn told(batch: &str, decision: Decision, state: JobState) -> String {
     let refund = || {
         format!(
             "its refund is looked for where it was claimed, and not claimed any more where it was not: `{}` shows its link",
-            command(&format!("refunds list --batch {} --proof", shell(batch)))
+            command(&format!("{} --proof", about_batch("refunds list", batch)))
         )
     };
     let words = match decision {

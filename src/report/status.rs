@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use crate::command::{command, shell};
+use crate::command::{about_batch, command};
 use crate::harmless::{harmless, harmless_json};
 use crate::ledger::{Counts, Next, PaymentRow, ResultRow, TakeRecord};
 use crate::money::{Msat, counted, thousands};
@@ -208,7 +208,7 @@ fn write_tables(
             "\n{} that {} not here: `{}` fetches what can be had",
             counted(files, "file"),
             if files == 1 { "is" } else { "are" },
-            command(&format!("download --batch {}", shell(&head.batch)))
+            command(&about_batch("download", &head.batch))
         ),
     }
 }

@@ -1,24 +1,21 @@
 //! What happens next with a job, and what a person types about it: the same words in every view.
 
-use crate::command::{command, node_command, shell};
+use crate::command::{about_batch, command, flag, node_command};
 use crate::ledger::{JobState, KNOWN_BY_RECEIPT, Next, PaymentRow, Reason, ResultRow};
 
 /// The one command that brings a job on, or shows all that a person needs to decide; none where the job only has to be
 /// bought again, or nothing is left to do.
 #[must_use]
 pub fn command_about(batch: &str, id: &str, state: JobState, reason: Reason) -> Option<String> {
-    let (batch, job) = (shell(batch), shell(id));
+    let of_batch = |line: &str| about_batch(line, batch);
+    let of_job = |line: &str| format!("{} {}", of_batch(line), flag("--job", id));
     match (state, Next::of(state, reason)) {
         (_, Next::None) | (JobState::Pending | JobState::Failed | JobState::Refused, Next::Rerun) => None,
-        (JobState::Delivered, Next::Rerun) => Some(command(&format!("download --batch {batch}"))),
-        (JobState::RefundOffered, Next::Rerun) => {
-            Some(node_command(&format!("refunds claim --batch {batch} --job {job}")))
-        }
-        (JobState::Lost | JobState::RefundOffered, _) => {
-            Some(command(&format!("status --batch {batch} --job {job} --proof")))
-        }
-        (_, Next::Person) => Some(command(&format!("status --batch {batch} --job {job}"))),
-        (_, Next::Rerun) => Some(node_command(&format!("recover --batch {batch}"))),
+        (JobState::Delivered, Next::Rerun) => Some(command(&of_batch("download"))),
+        (JobState::RefundOffered, Next::Rerun) => Some(node_command(&of_job("refunds claim"))),
+        (JobState::Lost | JobState::RefundOffered, _) => Some(command(&format!("{} --proof", of_job("status")))),
+        (_, Next::Person) => Some(command(&of_job("status"))),
+        (_, Next::Rerun) => Some(node_command(&of_batch("recover"))),
     }
 }
 
@@ -26,11 +23,11 @@ pub fn command_about(batch: &str, id: &str, state: JobState, reason: Reason) -> 
 /// Decisions name the take.
 pub(super) fn choices(batch: &str, row: &ResultRow) -> Vec<(&'static str, String)> {
     let (state, reason) = (row.state, row.reason);
-    let (batch, job, take) = (shell(batch), shell(&row.id), shell(&format!("{}@{}", row.id, row.take)));
-    let recover = || node_command(&format!("recover --batch {batch}"));
-    let resolve =
-        |decision: &str| node_command(&format!("resolve --batch {batch} --job {take} --as {decision} --note WHY"));
-    let prove = || command(&format!("status --batch {batch} --job {job} --proof"));
+    let of_job = |line: &str, id: &str| format!("{} {}", about_batch(line, batch), flag("--job", id));
+    let recover = || node_command(&about_batch("recover", batch));
+    let take = format!("{}@{}", row.id, row.take);
+    let resolve = |decision: &str| node_command(&format!("{} --as {decision} --note WHY", of_job("resolve", &take)));
+    let prove = || command(&format!("{} --proof", of_job("status", &row.id)));
     let lost = ("to give it up", resolve("lost"));
     let rebuy = ("to give it up and pay once more", resolve("rebuy"));
     let retry = ("to ask for it again, with what was paid for", resolve("retry"));
@@ -45,7 +42,7 @@ pub(super) fn choices(batch: &str, row: &ResultRow) -> Vec<(&'static str, String
         }
         JobState::Paid => vec![("to offer it again", recover()), ("to complain", prove()), lost, rebuy],
         JobState::RefundOffered => {
-            let claim = node_command(&format!("refunds claim --batch {batch} --job {job}"));
+            let claim = node_command(&of_job("refunds claim", &row.id));
             vec![("to claim it", claim), ("to complain, or to claim it by hand", prove()), lost, rebuy]
         }
         JobState::Refunded if reason == Reason::Decided => vec![("to pay once more", resolve("rebuy"))],
@@ -70,7 +67,7 @@ pub(super) fn choices(batch: &str, row: &ResultRow) -> Vec<(&'static str, String
             ]
         }
         JobState::Delivered if matches!(reason, Reason::NotDownloaded | Reason::UrlGone) => {
-            vec![("to fetch it", command(&format!("download --batch {batch} --job {job}"))), ("to complain", prove())]
+            vec![("to fetch it", command(&of_job("download", &row.id))), ("to complain", prove())]
         }
         JobState::Delivered | JobState::Downloaded if reason == Reason::KnownByReceipt => vec![
             ("to bring in what knows more", command("ledger merge FILE")),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::command::{command, shell};
+use crate::command::{about_batch, command};
 use crate::event::{EndCount, RunEnded};
 use crate::harmless::harmless;
 use crate::ledger::{JobState, Next, Reason};
@@ -132,7 +132,7 @@ pub(super) fn next_steps(ended: &RunEnded) -> Vec<String> {
     let all: u64 = ended.counts.iter().filter(|c| Next::of(c.state, c.reason) == Next::Person).map(|c| c.jobs).sum();
     let more = all.saturating_sub(listed.len() as u64);
     if more > 0 && !listed.is_empty() {
-        let status = command(&format!("status --batch {}", shell(&ended.batch)));
+        let status = command(&about_batch("status", &ended.batch));
         lines.push(format!("needs you  and {} more; `{}` lists them", thousands(more), whole_line(&status)));
     }
     lines.extend(ended.advice.iter().map(|advice| format!("next       {}", whole_line(advice))));

@@ -123,6 +123,44 @@ fn a_printed_command_works_as_printed() {
     assert_eq!(sandbox.books().settled().len(), 2);
 }
 
+/// Ids, batches and files that begin with `-` are named so that no command takes them for its flags.
+#[test]
+fn what_begins_with_a_dash_is_no_flag_of_a_printed_command() {
+    let sandbox = Sandbox::start("--sandbox-dedup-s 0");
+    let client = Client::of(&sandbox);
+    let write = |what: &str| {
+        let rows = "-q,generate-video,a WHAT,3\n--limit,generate-video,a kite,3\n".replace("WHAT", what);
+        client.write("-d.csv", &format!("id,endpoint,prompt,duration\n{rows}"));
+    };
+    let says = |line: &str| Process::start(client.program().args(line.split(' ')).arg("--ledger=-l.db")).end();
+    let run = |line: &str| {
+        let mut command = client.program();
+        command.args(line.split(' ')).args(["--yes", "--max-sats", "10000", "--ledger=-l.db"]).args(client.node());
+        Process::start(command.args(["--", "-d.csv"])).end()
+    };
+    write("boat");
+    let trial = run("run --limit 1").with(3);
+    assert_eq!(works(&client, &says("status --batch=-d").with(3), &[3]), 0);
+    assert_eq!(works(&client, &trial, &[0]), 1, "{trial}");
+    assert_eq!(sandbox.books().settled().len(), 2);
+    write("tree");
+    let changed = run("run").with(6);
+    assert!(works(&client, &changed, &[6]) >= 2, "{changed}");
+    let shown = says("status --batch=-d --job=-q").with(6);
+    assert!(works(&client, &shown, &[0]) >= 1, "{shown}");
+    run("run").with(0);
+    // The receipts are newer than the ledger: a merge of them is printed.
+    std::fs::remove_file(client.path("-l.db")).unwrap();
+    std::fs::remove_dir_all(client.path("-l.db.locks")).unwrap();
+    let gone = run("run").with(7);
+    assert!(
+        gone.stderr.contains("ledger merge ./-d.receipts.csv") || gone.stderr.contains("/-d.receipts.csv"),
+        "{gone}"
+    );
+    assert!(works(&client, &gone, &[0]) >= 1, "{gone}");
+    assert_eq!(sandbox.books().settled().len(), 2);
+}
+
 /// Gives each printed command to a shell, and holds its exit code against these. Returns how many there were.
 fn works(client: &Client, printed: &Ended, codes: &[i32]) -> usize {
     let text = format!("{}\n{}", printed.stdout, printed.stderr);

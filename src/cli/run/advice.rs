@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::cli::{ExitCode, exit};
-use crate::command::{command, node_command, shell};
+use crate::command::{about_batch, command, file, flag, node_command};
 use crate::ledger::sqlite::{Batch, Outputs};
 use crate::ledger::{Counts, JobState, Next, Reason, StateCount};
 use crate::money::{Sats, counted, counted_are};
@@ -241,12 +241,8 @@ impl Facts<'_> {
     fn outputs(&self) -> Option<String> {
         let Outputs { results, receipts, .. } = &self.batch.remembered.outputs;
         let (Some(results), Some(receipts), false) = (results, receipts, self.files_whole) else { return None };
-        let export = format!(
-            "export --batch {} --results {} --receipts {}",
-            shell(&self.batch.name),
-            shell(results),
-            shell(receipts)
-        );
+        let files = format!("{} {}", flag("--results", results), flag("--receipts", receipts));
+        let export = format!("{} {files}", about_batch("export", &self.batch.name));
         Some(format!(
             "results or receipts are not as the ledger is, for the reason that a warning names: once it is mended, `{}` \
              writes both",
@@ -290,7 +286,7 @@ impl Facts<'_> {
             Ended::Part if open > 0 => Some(format!(
                 "{} under way: `{}` brings that on",
                 counted_are(open, "job"),
-                node_command(&format!("recover --batch {}", shell(&self.batch.name)))
+                node_command(&about_batch("recover", &self.batch.name))
             )),
             Ended::Recovery | Ended::Part => None,
             Ended::Run(_) if to_buy + open == 0 => None,
@@ -384,7 +380,7 @@ struct Jobs<'a> {
 impl Jobs<'_> {
     /// A command about the batch.
     fn of_batch(&self, line: &str) -> String {
-        format!("{line} --batch {}", shell(self.batch))
+        about_batch(line, self.batch)
     }
 
     /// Of which job the command tells, where there are several.
@@ -524,11 +520,10 @@ pub(in crate::cli) fn jobs_to_buy(counts: &Counts) -> u64 {
 
 /// What a command that buys nothing says of the jobs that are not bought; nothing where there are none.
 pub(in crate::cli) fn to_buy_words(batch: &Batch, jobs: u64) -> Option<String> {
-    let name = shell(&batch.name);
     let by = match batch.manifest.as_str() {
-        "-" => format!("a run of {name} with its manifest on standard input buys"),
+        "-" => format!("a run of {} with its manifest on standard input buys", batch.name),
         manifest => {
-            let run = node_command(&format!("run {} --batch {name}", shell(manifest)));
+            let run = node_command(&about_batch(&format!("run {}", file(manifest)), &batch.name));
             format!("`{run}`, with the options that it was begun with, buys")
         }
     };

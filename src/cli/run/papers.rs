@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::Failure;
 use crate::cli::receipts::Receipts;
-use crate::command::{command, node_command, shell};
+use crate::command::{command, file, node_command};
 use crate::l402::PaymentHash;
 use crate::ledger::sqlite::{Batch, Books, Gap};
 use crate::money::counted;
@@ -39,7 +39,7 @@ pub(in crate::cli) fn check(books: &Books, batch: &Batch) -> Result<(), Failure>
              ledger in its place, or bring it in with {}; where there is none, {} takes over what the receipts prove",
             hash.hex(),
             merging("FILE"),
-            merging(&shell(path)),
+            merging(path),
         ))),
     }
 }
@@ -63,7 +63,7 @@ pub(super) fn check_place(
              prove",
             receipts.display(),
             hash.hex(),
-            merging(&shell(&receipts.display().to_string())),
+            merging(&receipts.display().to_string()),
         ))),
     }
 }
@@ -95,7 +95,7 @@ pub(in crate::cli) fn check_gap(books: &Books) -> Result<(), Failure> {
 
 /// What a ledger lacks, and what to do, where it lacks anything.
 pub(in crate::cli) fn gap_words(books: &Books) -> Result<Option<String>, Failure> {
-    let merging = |file: &Path| merging(&shell(&file.display().to_string()));
+    let merging = |file: &Path| merging(&file.display().to_string());
     Ok(books.gap()?.map(|gap| match gap {
         Gap::Rescued(copies) => {
             let first = copies.first().map(PathBuf::as_path).unwrap_or(Path::new("FILE"));
@@ -121,8 +121,8 @@ pub(in crate::cli) fn gap_words(books: &Books) -> Result<Option<String>, Failure
     }))
 }
 
-fn merging(file: &str) -> String {
-    format!("`{}`", command(&format!("ledger merge {file}")))
+fn merging(path: &str) -> String {
+    format!("`{}`", command(&format!("ledger merge {}", file(path))))
 }
 
 /// Receipts that are about to be replaced and that the ledger does not know are kept under a name of their own. Says so.
@@ -153,7 +153,7 @@ pub(in crate::cli) fn keep_unknown(books: &Books, receipts: &Path) -> Result<Opt
          what they prove",
         receipts.display(),
         kept.display(),
-        merging(&shell(&kept.display().to_string())),
+        merging(&kept.display().to_string()),
     )))
 }
 

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use super::error::Fault;
 use super::file::beside;
 use super::gap::rescued_path;
-use crate::command::{command, shell};
+use crate::command::{command, file};
 use crate::ledger::LedgerError;
 
 /// Copies that may stand beside a ledger at most.
@@ -45,7 +45,7 @@ impl Held {
         }
         let rescued = match self.rescue(conn) {
             Ok(copy) => {
-                let merge = command(&format!("ledger merge {}", shell(&copy.display().to_string())));
+                let merge = command(&format!("ledger merge {}", file(&copy.display().to_string())));
                 format!("what it held is saved as {}: `{merge}` takes it over", copy.display())
             }
             Err(error) => format!("what it held could not be saved ({error}): restore it from a backup"),
