@@ -134,11 +134,11 @@ impl<'b> Foresight<'b> {
         let mut chosen = Chosen::of(&self.choice, room);
         self.each(&mut |job| chosen.add(job))?;
         let meant = u64::try_from(chosen.meant.len()).unwrap_or(u64::MAX);
-        let LeftOut { not_as_planned, waiting, .. } = LeftOut::of(self.report());
+        let words = LeftOut::of(self.report());
         let is_otherwise = self.report().changed.count > 0 || self.report().unproved.count > 0;
         let other_rows = self.rows.edited.count > 0 || self.rows.unproved.count > 0 || self.left_out > 0;
-        let not_as_planned = not_as_planned || self.duplicates.count > meant || other_rows || is_otherwise;
-        let code = match (not_as_planned, waiting) {
+        let not_as_planned = words.not_as_planned() || self.duplicates.count > meant || other_rows || is_otherwise;
+        let code = match (not_as_planned, words.waiting) {
             (true, _) => ExitCode::NotAsPlanned,
             (false, true) => ExitCode::Unfinished,
             (false, false) => ExitCode::Done,
@@ -154,6 +154,7 @@ impl<'b> Foresight<'b> {
     pub(super) fn words(&self) -> Vec<String> {
         let mut said = run::load_words(self.report());
         said.extend(run::rows_words(&self.rows));
+        said.extend(run::elsewhere_words(self.left_out));
         let mut stay = IdList::default();
         self.stays.iter().for_each(|(.., ids)| stay.join(ids));
         said.extend(run::of_jobs(&stay, "that only a person can bring on"));

@@ -13,7 +13,7 @@ use crate::run::Budget;
 use super::config::{ManifestSource, PlanOptions};
 use super::foresight::{Asked, Foresight, Foretold};
 use super::money::{Fitting, Room};
-use super::run::{check_template, destination, originals, read_words, words_of_results};
+use super::run::{check_template, destination, duplicate_words, originals, read_words, words_of_results};
 use super::{ExitCode, Failure, Format, input, money, terminal};
 
 /// Plans, prints, and says with the exit code whether the limits hold it.
@@ -32,7 +32,6 @@ pub(super) fn execute(options: PlanOptions) -> Result<ExitCode, Failure> {
 
     let (used, rest, code) = match &known {
         Some(known) => (known.used, known.left.price.checked_add(known.left.fee_ceiling), known.code),
-        None if manifest.notes().left_out > 0 => (Msat::ZERO, Some(plan.totals().worst_case), ExitCode::NotAsPlanned),
         None => (Msat::ZERO, Some(plan.totals().worst_case), ExitCode::Done),
     };
     let rest = rest.ok_or_else(|| Failure::Internal("the worst case is larger than any amount".to_owned()))?;
@@ -129,7 +128,7 @@ fn known_batch(
     let (used, so_far) = spent(&books, batch.as_ref())?;
     let budget = Budget { time_zone: zone.clone(), ..Budget::default() };
     let room = Room::of(Some(&books), limits, &budget, used, options.partial)?;
-    let is_asked = room.is_bounded() || options.choice.is_any();
+    let is_asked = room.is_bounded() || options.choice.is_any() || manifest.notes().left_out > 0;
     if !options.ledger.exists() && !is_asked {
         return Ok(None);
     }
@@ -154,7 +153,11 @@ fn known_batch(
     let Foretold { left, fitting, code, changed, .. } = foresight.told(&room)?;
     // Whatever decides how this ends is said.
     if !options.output.quiet || code != ExitCode::Done {
-        foresight.words().into_iter().for_each(|words| terminal::say(&format!("warning: {words}\n")));
+        // The plan itself shows the duplicates, where it is shown.
+        let are_unshown = options.output.quiet && !foresight.buys_duplicates() && foresight.duplicates.count > 0;
+        let duplicates = are_unshown.then(|| duplicate_words(&foresight.duplicates));
+        let words = duplicates.into_iter().chain(foresight.words());
+        words.for_each(|words| terminal::say(&format!("warning: {words}\n")));
     }
     let duplicates = (foresight.duplicates.count > 0).then(|| Duplicated {
         jobs: foresight.duplicates.count,

@@ -11,7 +11,7 @@ pub struct Notes {
     pub unnamed_columns: u64,
     /// Columns of our own results file.
     pub results_columns: Vec<String>,
-    /// Rows of a results file of another ledger or batch that are bought, or may be.
+    /// Rows of a results file of another ledger or batch that are bought, or may be. They decide how a command ends, which says so itself.
     pub left_out: u64,
 }
 
@@ -27,13 +27,6 @@ impl Notes {
         if self.unnamed_columns > 0 {
             let columns = if self.unnamed_columns == 1 { "column" } else { "columns" };
             lines.push(format!("skipped {} empty {columns} without a name", self.unnamed_columns));
-        }
-        if self.left_out > 0 {
-            let rows = if self.left_out == 1 { "row" } else { "rows" };
-            let count = crate::money::thousands(self.left_out);
-            lines.push(format!(
-                "left out {count} {rows} of results of another ledger or batch that are bought, or may be"
-            ));
         }
         if !self.results_columns.is_empty() {
             lines.push(format!("skipped the results columns {}", self.results_columns.join(", ")));

@@ -151,6 +151,9 @@ fn come_to(kind: Advice) {
         Advice::Price => a_price(),
         Advice::Duplicate => duplicates(),
         Advice::Stopped => stopped(),
+        Advice::Unmet => unmet(),
+        Advice::Edited => edited(),
+        Advice::Elsewhere => elsewhere(),
         Advice::Changed => changed(),
         Advice::Unknown => unknown(),
         Advice::Doubt => doubt(),
@@ -251,6 +254,10 @@ fn duplicates() {
     let ended = case.client.run("run copy.toml").with(6);
     let named = commands(&next(&ended, "was left out"));
     assert_eq!(named.len(), 1, "{ended}");
+    for line in ["plan copy.toml --quiet", "run copy.toml --dry-run --quiet", "run copy.toml --quiet"] {
+        let ended = planned_or_run(&case.client, line).with(6);
+        assert!(ended.stderr.contains("already under another"), "{line} {ended}");
+    }
     sh(&case.client, &named[0]).with(6).saying("job one of the batch it's");
     assert_eq!(case.settled(), 1);
 }
@@ -274,6 +281,70 @@ fn stopped() {
     let case = Case { ended: ran(&case.client, "run --retake-changed").with(6), ..case };
     assert_eq!(commands(&case.next("1 job was not bought once more")), [] as [&str; 0]);
     assert_eq!(case.settled(), 2);
+}
+
+/// A word that was carried out before: why it buys nothing is said whatever the verbosity.
+fn unmet() {
+    let case = Case::of("--sandbox-dedup-s 0", JOB, "run", 0);
+    ran(&case.client, "run --retake one").with(0);
+    let case = Case { ended: ran(&case.client, "run --retake one").with(6), ..case };
+    assert_eq!(commands(&case.next("one is not bought once more: that take was replaced before")), [] as [&str; 0]);
+    let quiet = ran(&case.client, "run --retake one --quiet").with(6);
+    assert!(quiet.stderr.contains("one is not bought once more"), "{quiet}");
+    assert_eq!(case.settled(), 2);
+}
+
+/// A results file buys what it names, and what somebody edited there is not bought: what buys the rest is printed.
+fn edited() {
+    let case = Case::of("", &five(), "run --limit 1", 3);
+    let results = case.client.read("it's.results.csv");
+    let part: Vec<&str> = results.lines().filter(|row| !row.contains("kite") || row.contains("kite 2")).collect();
+    case.client.write("y.csv", &part.join("\n"));
+    let ended = case.client.run("run y.csv").with(3);
+    let manifest = commands(&next(&ended, "3 jobs are left to buy: "));
+    assert_eq!(manifest.len(), 1, "{ended}");
+    // Those that are not bought, and all of them.
+    let some = ["3", "4", "5"].into_iter().fold(results.clone(), |text, n| text.replace(&format!("kite {n}"), "boat"));
+    for text in [some, results.replace("kite", "boat")] {
+        case.client.write("y.csv", &text);
+        for line in ["plan y.csv --quiet", "run y.csv --quiet", "run y.csv --dry-run --quiet", "run y.csv --json"] {
+            let ended = planned_or_run(&case.client, line).with(6);
+            assert!(ended.to_string().contains("rows are changed against what the ledger holds"), "{line} {ended}");
+        }
+        let ended = case.client.run("run y.csv").with(6);
+        assert_eq!(commands(&next(&ended, "rows are changed against what the ledger holds")), [] as [&str; 0]);
+        assert_eq!(commands(&next(&ended, "3 jobs are left to buy: ")), manifest);
+        assert!(!ended.stdout.contains("y.csv"), "it buys nothing, however often: {ended}");
+    }
+    assert_eq!(case.settled(), 2);
+    let options = format!("{} --catalog {} --yes --max-sats 5000", manifest[0], case.client.node()[1]);
+    sh(&case.client, &options).with(0);
+    assert_eq!(case.settled(), 5);
+}
+
+fn planned_or_run(client: &Client, line: &str) -> Ended {
+    match line.starts_with("plan") {
+        true => client.says(&format!("{line} --catalog {}", client.node()[1])),
+        false => client.run(line),
+    }
+}
+
+/// Another ledger's results: what they say is bought is left out, which is said each time, and to whom.
+fn elsewhere() {
+    let case = Case::of("--sandbox-dedup-s 0", &five(), "run --limit 2", 3);
+    let results = case.client.read("it's.results.csv");
+    case.client.write("x.csv", &results);
+    for line in ["plan x.csv", "run x.csv --dry-run", "run x.csv", "run x.csv"] {
+        for flag in ["--quiet", "--json", ""] {
+            let line = format!("{line} --ledger other.db {flag}");
+            let ended = planned_or_run(&case.client, &line).with(6);
+            assert!(ended.to_string().contains("2 rows were left out, as results of another ledger"), "{line} {ended}");
+        }
+    }
+    let ended = case.client.run("run x.csv --ledger other.db").with(6);
+    assert_eq!(commands(&next(&ended, "name the ledger that has them with --ledger")), [] as [&str; 0]);
+    let case = Case { ended: case.client.run("run x.csv").with(0), ..case };
+    assert_eq!(case.settled(), 2 + 3 + 3);
 }
 
 /// What is known by its receipt alone, until its ledger is merged.

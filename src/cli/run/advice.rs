@@ -13,6 +13,7 @@ use crate::run::{Budget, Outcome, Whose};
 use crate::time::UnixMs;
 
 use super::duplicates::unknown_words;
+use super::words::LeftOut;
 
 /// A kind of advice. Whoever adds one says in `tests/e2e/advice.rs` how a run comes to it, and has its commands tried there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,6 +32,12 @@ pub enum Advice {
     Duplicate,
     /// A word to buy once more that a duplicate stopped.
     Stopped,
+    /// Words to buy once more that were carried out before.
+    Unmet,
+    /// Rows of a results file that are not as the ledger has them.
+    Edited,
+    /// Rows of another ledger's results.
+    Elsewhere,
     /// What was delivered is no longer what the manifest asks for.
     Changed,
     /// Known by its receipt alone: nobody can tell whether it is what the manifest asks for.
@@ -67,7 +74,7 @@ pub enum Advice {
 
 impl Advice {
     /// Every kind, in the order in which it is given.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 26] = [
         Self::Limit,
         Self::Node,
         Self::HeldBack,
@@ -75,6 +82,9 @@ impl Advice {
         Self::Price,
         Self::Duplicate,
         Self::Stopped,
+        Self::Unmet,
+        Self::Edited,
+        Self::Elsewhere,
         Self::Changed,
         Self::Unknown,
         Self::Doubt,
@@ -125,8 +135,8 @@ pub(super) struct Facts<'a> {
     /// The first job that stands so.
     pub(super) first: HashMap<(JobState, Reason), String>,
     pub(super) outcome: &'a Outcome,
-    /// What stopped words that would have bought once more.
-    pub(super) stopped: Option<String>,
+    /// What was not done of what was asked for.
+    pub(super) left_out: &'a LeftOut,
     pub(super) budget: &'a Budget,
     /// Why nothing more was bought for the sake of the files.
     pub(super) unkept: Option<String>,
@@ -165,7 +175,10 @@ impl Facts<'_> {
             Advice::Identical => about().map(|jobs| jobs.identical()),
             Advice::Price => about().map(|jobs| jobs.price()),
             Advice::Duplicate => about().map(|jobs| jobs.duplicate()),
-            Advice::Stopped => self.stopped.clone(),
+            Advice::Stopped => self.left_out.stopped.clone(),
+            Advice::Unmet => return self.left_out.unmet.clone(),
+            Advice::Edited => self.left_out.edited.clone(),
+            Advice::Elsewhere => self.left_out.elsewhere.clone(),
             Advice::Changed => about().map(|jobs| jobs.changed()),
             Advice::Unknown => about().map(|jobs| jobs.unknown()),
             Advice::Doubt => about().map(|jobs| jobs.doubt()),
@@ -296,6 +309,13 @@ impl Facts<'_> {
 
     fn run_on(&self, bought: Bought, to_buy: u64, same: &dyn Fn(Option<Sats>) -> String) -> String {
         let reached = self.outcome.limit_reached.as_ref().map(|(reason, _)| *reason);
+        if self.left_out.of_results && reached.is_none() && to_buy > 0 {
+            // A results file buys what it names, as that is stored; the manifest buys the rest too.
+            let most = self.too_little(bought).map_or_else(String::new, |most| {
+                format!(", which may bring the batch to {most}; with a limit as high, wherever one is set")
+            });
+            return format!("{} left to buy{most}: {}", counted_are(to_buy, "job"), bought_by(self.batch, to_buy));
+        }
         if let Some(most) =
             self.too_little(bought).filter(|_| to_buy > 0 && (!bought.partial || reached == Some(Reason::BatchLimit)))
         {
@@ -360,6 +380,9 @@ impl Advice {
             | Self::Node
             | Self::HeldBack
             | Self::Stopped
+            | Self::Unmet
+            | Self::Edited
+            | Self::Elsewhere
             | Self::Disk
             | Self::Outputs
             | Self::Play
@@ -520,6 +543,15 @@ pub(in crate::cli) fn jobs_to_buy(counts: &Counts) -> u64 {
 
 /// What a command that buys nothing says of the jobs that are not bought; nothing where there are none.
 pub(in crate::cli) fn to_buy_words(batch: &Batch, jobs: u64) -> Option<String> {
+    let words = || {
+        let are = counted_are(jobs, "job");
+        format!("{are} not bought yet, and this command buys nothing: {}", bought_by(batch, jobs))
+    };
+    (jobs > 0).then(words)
+}
+
+/// What buys the jobs of a batch that are not bought yet.
+fn bought_by(batch: &Batch, jobs: u64) -> String {
     let by = match batch.manifest.as_str() {
         "-" => format!("a run of {} with its manifest on standard input buys", batch.name),
         manifest => {
@@ -528,8 +560,7 @@ pub(in crate::cli) fn to_buy_words(batch: &Batch, jobs: u64) -> Option<String> {
         }
     };
     let them = if jobs == 1 { "it" } else { "them" };
-    (jobs > 0)
-        .then(|| format!("{} not bought yet, and this command buys nothing: {by} {them}", counted_are(jobs, "job")))
+    format!("{by} {them}")
 }
 
 #[cfg(test)]

@@ -82,8 +82,9 @@ pub(in crate::cli) fn tell(books: &Books, ending: &Ending<'_>, reporter: &Report
     let code = match ending.refused {
         None => {
             let met = findings(&judged, ending.carried);
-            let LeftOut { not_as_planned, waiting, .. } = ending.left_out;
-            exit::of_batch(&judged, &Findings { not_as_planned, unfinished: met.unfinished || waiting, ..met })
+            let left_out = &ending.left_out;
+            let unfinished = met.unfinished || left_out.waiting;
+            exit::of_batch(&judged, &Findings { not_as_planned: left_out.not_as_planned(), unfinished, ..met })
         }
         Some(failure) => refused_code(&judged, failure),
     };
@@ -244,7 +245,7 @@ fn advice(
         counts,
         first,
         outcome: &done.outcome,
-        stopped: ending.left_out.stopped.clone(),
+        left_out: &ending.left_out,
         budget: &done.budget,
         unkept: done.unkept.clone(),
         trouble: done.fetched.as_ref().and_then(|fetched| fetched.trouble.clone()),

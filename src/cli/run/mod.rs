@@ -28,7 +28,7 @@ pub(super) use papers::{check as check_papers, gap_words, keep_unknown};
 pub(super) use reporter::Reporter;
 pub(super) use results::{no_such_job, rows_words};
 pub(super) use session::{Session, load_words, of_jobs, retaken_words};
-pub(super) use words::{LeftOut, of_results as words_of_results, read as read_words};
+pub(super) use words::{LeftOut, elsewhere_words, of_results as words_of_results, read as read_words};
 pub(super) use world::{SandboxOptions, World};
 
 use std::borrow::Cow;
@@ -339,9 +339,9 @@ impl<'a> Runner<'a> {
         let (meant, stopped) = self.duplicates(&mut session, batch.key, Some(edition), word, same_plan).await?;
         session::retaken_words(&load, &stopped.retaken).into_iter().for_each(|words| self.reporter.warn(words));
         batch.remembered.download = to.clone().or(batch.remembered.download);
-        let mut left_out = LeftOut { stopped: stopped_words(&stopped), ..LeftOut::of(&load) };
-        // A word that was not carried out is not done.
-        left_out.not_as_planned |= manifest.notes().left_out > 0 || left_out.stopped.is_some();
+        let elsewhere = elsewhere_words(manifest.notes().left_out);
+        elsewhere.iter().for_each(|words| self.reporter.warn(words.as_str()));
+        let left_out = LeftOut { stopped: stopped_words(&stopped), elsewhere, ..LeftOut::of(&load) };
         self.go_on(GoingOn { session, batch, paths, limits, filing, to, meant, nothing: false, left_out }).await
     }
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::cli::{ExitCode, Failure};
 use crate::ledger::sqlite::{Batch, Books, ChosenRows};
 use crate::manifest::Manifest;
-use crate::money::counted;
+use crate::money::{counted, counted_are};
 use crate::report::OutputPaths;
 use crate::run::{Clock, SystemClock};
 
@@ -53,10 +53,11 @@ impl Runner<'_> {
         chosen: ChosenRows,
     ) -> Result<ExitCode, Failure> {
         let limits = self.options.limits.with_manifest(&session.books.limits(batch.key)?);
+        let left_out = LeftOut { edited: edited_words(&chosen), of_results: true, ..LeftOut::default() };
         let wanted = &self.options.choice.only;
         let wanted: std::collections::HashSet<&String> = wanted.iter().collect();
         let only: Vec<String> = chosen.ids.into_iter().filter(|id| wanted.is_empty() || wanted.contains(id)).collect();
-        let (nothing, not_as_planned) = (only.is_empty(), chosen.edited.count > 0);
+        let nothing = only.is_empty();
         self.options.to_mut().choice.only = only;
         let to = destination(&self.options.downloads, batch.remembered.download.as_ref())?;
         let play = self.world.play.is_some();
@@ -72,7 +73,6 @@ impl Runner<'_> {
         if let Some(filing) = &filing {
             self.traces.borrow_mut().folders = filing.made();
         }
-        let left_out = LeftOut { not_as_planned, ..LeftOut::default() };
         self.go_on(GoingOn { session, batch, paths, limits: &limits, filing, to, meant, nothing, left_out }).await
     }
 }
@@ -83,20 +83,21 @@ pub(in crate::cli) fn rows_words(chosen: &ChosenRows) -> Vec<String> {
     if chosen.unproved.count > 0 {
         said.push(format!("{} {}", counted(chosen.unproved.count, "job"), session::UNPROVED));
     }
-    if chosen.edited.count > 0 {
-        let named: Vec<&str> = chosen.edited.first.iter().take(NAMED_MAX).map(String::as_str).collect();
-        said.push(format!(
+    said.extend(edited_words(chosen));
+    said
+}
+
+fn edited_words(chosen: &ChosenRows) -> Option<String> {
+    let named: Vec<&str> = chosen.edited.first.iter().take(NAMED_MAX).map(String::as_str).collect();
+    (chosen.edited.count > 0).then(|| {
+        format!(
             "{} changed against what the ledger holds, and left alone: {}{}; what is to be bought otherwise is changed in \
              the manifest",
-            match chosen.edited.count {
-                1 => "1 row is".to_owned(),
-                count => format!("{} are", counted(count, "row")),
-            },
+            counted_are(chosen.edited.count, "row"),
             named.join(", "),
             if chosen.edited.first.len() > NAMED_MAX { ", …" } else { "" }
-        ));
-    }
-    said
+        )
+    })
 }
 
 /// A results file with a row that its batch does not know.

@@ -7,6 +7,7 @@ use crate::cli::config::Choice;
 use crate::ledger::sqlite::{Batch, Books, PlanLoad, Retake};
 use crate::ledger::{TakeId, Unmet};
 use crate::manifest::Manifest;
+use crate::money::thousands;
 use crate::plan::Plan;
 use crate::run::{Clock, SystemClock};
 use crate::time::UnixMs;
@@ -99,8 +100,12 @@ pub(in crate::cli) fn of_results(choice: &Choice) -> Result<Retake, Failure> {
 
 /// Of each word that buys nothing why, and by which word it would.
 pub(super) fn unmet_words(load: &PlanLoad) -> Vec<String> {
+    told(load.unmet.iter())
+}
+
+fn told<'a>(unmet: impl Iterator<Item = &'a (String, Unmet)> + Clone) -> Vec<String> {
     let mut said = Vec::new();
-    for (id, why) in load.unmet.iter().take(TOLD_MAX) {
+    for (id, why) in unmet.clone().take(TOLD_MAX) {
         let take = |take: u32| TakeId { id: id.clone(), take };
         said.push(match why {
             Unmet::Open => format!("{id} is not bought once more: a purchase of it has not ended yet"),
@@ -123,8 +128,9 @@ pub(super) fn unmet_words(load: &PlanLoad) -> Vec<String> {
             ),
         });
     }
-    if load.unmet.len() > TOLD_MAX {
-        said.push(format!("and {} more are not bought once more", load.unmet.len() - TOLD_MAX));
+    match unmet.count().saturating_sub(TOLD_MAX) {
+        0 => {}
+        more => said.push(format!("and {more} more are not bought once more")),
     }
     said
 }
@@ -154,12 +160,18 @@ pub(super) fn waiting_words(load: &PlanLoad, now: UnixMs) -> Vec<String> {
 /// What a run did not do of what its command, its manifest or its results asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::cli) struct LeftOut {
-    /// A word was carried out before, so that only another one buys more; or rows are not as the ledger has them.
-    pub(in crate::cli) not_as_planned: bool,
+    /// Words that were carried out before, so that only another one buys more.
+    pub(in crate::cli) unmet: Vec<String>,
     /// A word waits for an open purchase: the same command later may carry it out.
     pub(in crate::cli) waiting: bool,
     /// What stopped words that would have bought once more.
     pub(in crate::cli) stopped: Option<String>,
+    /// Rows of a results file that are not as the ledger has them.
+    pub(in crate::cli) edited: Option<String>,
+    /// Rows of another ledger's results.
+    pub(in crate::cli) elsewhere: Option<String>,
+    /// Only stored jobs that a results file names were bought: what else is left is bought with the batch's manifest.
+    pub(in crate::cli) of_results: bool,
 }
 
 impl LeftOut {
@@ -168,10 +180,27 @@ impl LeftOut {
         let now = SystemClock.now();
         let is_waiting = |why: &Unmet| *why == Unmet::Open;
         Self {
-            not_as_planned: load.unmet.iter().any(|(_, why)| !is_waiting(why)),
+            unmet: told(load.unmet.iter().filter(|(_, why)| !is_waiting(why))),
             waiting: load.unmet.iter().any(|(_, why)| is_waiting(why))
                 || load.waiting.iter().any(|(_, until)| *until >= now),
-            stopped: None,
+            ..Self::default()
         }
     }
+
+    /// Whether something else than the same command is needed to do it.
+    pub(in crate::cli) const fn not_as_planned(&self) -> bool {
+        !self.unmet.is_empty() || self.stopped.is_some() || self.edited.is_some() || self.elsewhere.is_some()
+    }
+}
+
+/// Rows of another ledger's or batch's results, which may not be bought by this one; nothing where there are none.
+pub(in crate::cli) fn elsewhere_words(rows: u64) -> Option<String> {
+    let were = if rows == 1 { "row was" } else { "rows were" };
+    (rows > 0).then(|| {
+        format!(
+            "{} {were} left out, as results of another ledger or batch that are bought, or may be: name the ledger that has them \
+             with --ledger, or take them out of the file",
+            thousands(rows)
+        )
+    })
 }

@@ -53,7 +53,7 @@ fn advised_of(
         counts: &counts,
         first: [((state, reason), "shot 1".to_owned())].into(),
         outcome,
-        stopped: None,
+        left_out: &LeftOut::default(),
         budget: &budget,
         unkept: None,
         trouble: None,
