@@ -101,6 +101,34 @@ fn lost_but_receipts(client: &Client, results: bool) {
     client.says("ledger merge jobs.receipts.csv").with(0);
 }
 
+/// Two batches of one manifest, whose ledger is lost: each finds its own files, whatever is left of them, and whichever runs first.
+#[test]
+fn batches_of_one_manifest_find_their_files_though_receipts_alone_are_left() {
+    for (kept, first) in [(0, "two"), (1, "two"), (2, "two"), (3, "two"), (0, "jobs")] {
+        let sandbox = Sandbox::start("");
+        let client = Client::of(&sandbox);
+        for (name, prompt) in [("jobs", "a kite"), ("two", "a boat")] {
+            rows(&client, "jobs.csv", &[("1", prompt)]);
+            client.run(&format!("run jobs.csv --batch {name} {FLAGS}")).with(0);
+        }
+        let results = ["jobs.results.csv", "jobs.two.results.csv"];
+        let is_gone = |(at, _): &(usize, &&str)| kept & (1 << at) == 0;
+        results.iter().enumerate().filter(is_gone).for_each(|(_, name)| fs::remove_file(client.path(name)).unwrap());
+        fs::remove_file(client.ledger()).unwrap();
+        fs::remove_dir_all(client.ledger().with_file_name("ledger.db.locks")).unwrap();
+        let receipts = ["jobs.receipts.csv", "jobs.two.receipts.csv"];
+        receipts.iter().for_each(|name| drop(client.says(&format!("ledger merge {name}")).with(0)));
+        let before = receipts.map(|name| client.rows(name));
+        for name in [first, "jobs", "two"] {
+            let proved = name == "two" && kept & 2 != 0;
+            client.run(&format!("run jobs.csv --batch {name} {FLAGS}")).with(if proved { 0 } else { 6 });
+        }
+        assert_eq!(receipts.map(|name| client.rows(name)), before, "{kept} {first}");
+        assert_eq!(results.map(|name| client.column(name, "l402_batch")), [["jobs"], ["two"]]);
+        assert_eq!(sandbox.books().settled().len(), 2);
+    }
+}
+
 #[test]
 fn a_copy_of_the_manifest_buys_nothing_that_receipts_prove() {
     for (ids, results) in [(true, true), (true, false), (false, true), (false, false)] {

@@ -150,14 +150,16 @@ pub(in crate::cli) fn usual_paths(
     sandbox: bool,
 ) -> Result<OutputPaths, Failure> {
     let (usual, own) = (default_paths(manifest, sandbox), batch_paths(manifest, name, sandbox));
-    let has_written = |batch: &Batch, paths: &OutputPaths| {
+    let has_written = |batch: &Batch, paths: &OutputPaths| -> Result<bool, Failure> {
         let Outputs { results, results_written, receipts, receipts_written } = &batch.remembered.outputs;
         let is = |path: &Path, there: &Option<String>| there.as_deref() == Some(&*absolute(path));
         if (*results_written && is(&paths.results, results)) || (*receipts_written && is(&paths.receipts, receipts)) {
             return Ok(true);
         }
-        // Its files went elsewhere since.
-        books.map_or(Ok(false), |books| own::results(books, &batch.name, &paths.results, *results_written))
+        let Some(books) = books else { return Ok(false) };
+        // Its files went elsewhere since; or a merge took over what receipts tell, and its results are gone.
+        Ok(own::results(books, &batch.name, &paths.results, *results_written)?
+            || own::tells_of(books, &batch.name, &paths.receipts)?)
     };
     for paths in [&own, &usual] {
         if known.map_or(Ok(false), |batch| has_written(batch, paths))? {

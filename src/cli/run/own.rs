@@ -31,16 +31,30 @@ pub(super) fn results(books: &Books, batch: &str, path: &Path, has_written: bool
 /// Whether every row there is a receipt of that batch, and of a payment that the ledger knows; or there is no row (an export before
 /// the first purchase), and no other batch writes there.
 pub(super) fn receipts(books: &Books, batch: &str, path: &Path) -> Result<bool, Failure> {
-    let Some(mut lines) = Receipts::open(path) else { return Ok(false) };
+    Ok(match known_rows(books, batch, path)? {
+        Some(0) => !is_of_another(books, batch, path)?,
+        Some(_) => true,
+        None => false,
+    })
+}
+
+/// Whether there are receipts there, all of them of that batch, and of payments that the ledger knows.
+pub(super) fn tells_of(books: &Books, batch: &str, path: &Path) -> Result<bool, Failure> {
+    Ok(known_rows(books, batch, path)?.is_some_and(|rows| rows > 0))
+}
+
+/// How many receipts are there; none where one of them is another batch's, or of a payment that the ledger does not know.
+fn known_rows(books: &Books, batch: &str, path: &Path) -> Result<Option<u64>, Failure> {
+    let Some(mut lines) = Receipts::open(path) else { return Ok(None) };
     let mut rows = 0_u64;
     while lines.next() {
-        let Some(hash) = lines.hash().filter(|_| lines.batch() == batch) else { return Ok(false) };
+        let Some(hash) = lines.hash().filter(|_| lines.batch() == batch) else { return Ok(None) };
         if !books.knows(&hash)? {
-            return Ok(false);
+            return Ok(None);
         }
         rows = rows.saturating_add(1);
     }
-    Ok(lines.is_whole() && (rows > 0 || !is_of_another(books, batch, path)?))
+    Ok(lines.is_whole().then_some(rows))
 }
 
 /// Whether another batch of the ledger writes its receipts there.
