@@ -158,6 +158,18 @@ fn an_answer_that_a_person_understands_is_taken_as_the_result() {
     }
 }
 
+/// What a later run reads once more, to send a redeem again, is no news: it was told and written when it came.
+#[test]
+fn an_answer_that_is_read_once_more_is_not_told_again() {
+    let case = Case::of("--sandbox-answer unknown --sandbox-answers 1", "");
+    case.client.run("run jobs.toml").with(4).saying("unknown_answer");
+    case.client.says("resolve jobs.toml --job one --as retry --note because").with(0);
+    case.client.run("run jobs.toml").with(0).not_saying("unknown_answer");
+    let history = case.client.says("status jobs.toml --job one").with(0).stdout;
+    assert_eq!(history.matches("paid → paid  unknown_answer").count(), 1, "{history}");
+    Audit::of(&case.client, "jobs", &case.handled(2)).all_delivered(1);
+}
+
 /// It failed, a person knows that it works again: one redeem more for the word, and no second payment.
 #[test]
 fn what_is_lost_is_asked_for_again_by_a_word() {
@@ -169,7 +181,7 @@ fn what_is_lost_is_asked_for_again_by_a_word() {
     case.client.says(word).with(0).saying("asks for it again");
     case.client.says(word).with(0).saying("nothing was changed");
     case.client.says("status jobs.toml --job one").with(3).saying("retry: because").not_saying("take 2, of");
-    case.client.run("run jobs.toml").with(0);
+    case.client.run("run jobs.toml").with(0).not_saying("origin_failed");
     Audit::of(&case.client, "jobs", &case.handled(2)).all_delivered(1);
     case.client.says(word).with(2).saying("is delivered");
 }

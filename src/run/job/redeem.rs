@@ -151,6 +151,13 @@ fn brought_nothing(
     };
     tries.redeems += 1;
     let until = within_credential(&purchase, moment.later(tries.redeems, after_ms), moment);
+    if purchase.heard() == Some(key) {
+        // It is read once more, by a later run, and stands as it did: that is no news.
+        return match moment.draining {
+            true => (State::Done, Effect::Stop),
+            false => (State::Replaying(purchase, tries), Effect::Wait(until, Waiting::Turn)),
+        };
+    }
     let then = if moment.draining { Postponed::Leave } else { Postponed::Replay(until) };
     let end = JobEnd { state: JobState::Paid, reason, error: Some(message) };
     let record = Record::Undelivered { payment: purchase.payment(), answer: Some(key), heard: true, end };
