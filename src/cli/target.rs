@@ -7,6 +7,7 @@ use crate::ledger::sqlite::{Batch, Books, OpenMode};
 
 use super::Failure;
 use super::config::Target;
+use super::receipts::Results;
 
 /// The ledger for reading, and the batch in it.
 pub(super) fn find(ledger: &Path, target: &Target) -> Result<(Books, Batch), Failure> {
@@ -50,6 +51,18 @@ fn own_name(path: &Path) -> Option<String> {
     given.or_else(|| Some(path.file_stem()?.to_str()?.to_owned()))
 }
 
+/// The batch whose results the file holds, as that ledger has written them: as `run` takes it. None where they are of several.
+fn of_results(ledger: &str, path: &Path) -> Option<String> {
+    let mut of = None;
+    for line in Results::open(path)? {
+        let batch = line.batch.filter(|_| line.ledger.as_deref() == Some(ledger))?;
+        if *of.get_or_insert_with(|| batch.clone()) != batch {
+            return None;
+        }
+    }
+    of
+}
+
 fn by_name(books: &Books, name: &str) -> Result<Batch, Failure> {
     books.batch(name)?.ok_or_else(|| {
         Failure::Usage(format!("the ledger has no batch named {name}; `{}` lists those it has", command("batches")))
@@ -65,6 +78,9 @@ fn by_manifest(books: &Books, path: &Path) -> Result<Batch, Failure> {
         if let Some(batch) = at_path(books, &path)? {
             return Ok(batch);
         }
+    }
+    if let Some(batch) = of_results(&books.id()?, path).map(|name| books.batch(&name)).transpose()?.flatten() {
+        return Ok(batch);
     }
     Err(Failure::Usage(format!(
         "the ledger has no batch of {}; `{}` lists those it has, and --batch NAME names one",

@@ -113,7 +113,8 @@ impl Progress {
     fn redraw(&self, event: &Event) {
         locked(&self.keys).hide();
         let tally = locked(&self.tally);
-        if let (Event::Planned { .. }, Some(to_do)) = (event, tally.to_do) {
+        // Of nothing there is no part: a bar is of jobs that are to be brought on.
+        if let (Event::Planned { .. }, Some(to_do @ 1..)) = (event, tally.to_do) {
             self.bar.set_style(style(TEMPLATE));
             self.bar.set_length(to_do);
             // The rate and the time left are those of the work that begins here.
@@ -121,7 +122,7 @@ impl Progress {
         }
         let shown = tally.to_do.map_or(tally.ended, |to_do| tally.ended.min(to_do));
         self.bar.set_position(shown);
-        self.bar.set_prefix(tally.money());
+        self.bar.set_prefix(if tally.is_about_money() { tally.money() } else { String::new() });
         self.bar.set_message(beside(&tally.states(), (self.columns)()));
     }
 }
@@ -199,6 +200,7 @@ fn pace(done: u64, to_do: u64, elapsed_ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::money::Msat;
     use crate::report::testing::{Shared, ended, story};
     use indicatif::TermLike;
     use std::io::Write as _;
@@ -253,6 +255,21 @@ mod tests {
         assert!(!text.contains("delivered shot-001"), "{text}");
         assert!(text.contains("0/7 jobs · 0 of 3,300 sats"), "{text}");
         assert!(!text.contains("\u{1b}[31m"), "foreign text commands no terminal: {text:?}");
+    }
+
+    /// A run that has nothing to bring on, and still has files to write.
+    #[test]
+    fn of_nothing_no_part_is_drawn() {
+        let paper = Paper::default();
+        let target = ProgressDrawTarget::term_like(Box::new(paper.clone()));
+        let progress = Progress::on(target, Sink::new(paper.0.clone()), || Some(80));
+        let mut planned = story().remove(1);
+        let Event::Planned { to_buy_count, to_buy_msat, open_count, .. } = &mut planned else { panic!("no plan") };
+        (*to_buy_count, *to_buy_msat, *open_count) = (0, Msat::ZERO, 0);
+        progress.hear(&planned);
+        progress.bar.force_draw();
+        let text = paper.0.text();
+        assert!(text.contains("nothing to buy") && !text.contains("0/0") && !text.contains("0 of 0"), "{text}");
     }
 
     #[test]

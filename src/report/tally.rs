@@ -113,6 +113,11 @@ impl Tally {
         format!("{} of {} sats", sats(self.spent), sats(sum(self.planned, self.found_open)))
     }
 
+    /// Whether anything was to be paid, or was.
+    pub(super) fn is_about_money(&self) -> bool {
+        sum(self.planned, self.found_open) > Msat::ZERO
+    }
+
     /// One line that tells where the run stands.
     pub(super) fn line(&self) -> String {
         let progress = match self.to_do {

@@ -175,8 +175,14 @@ fn of_a_batch_that_is_known_by_its_receipts_alone_is_said_what_is_known_and_what
     let client = left_with_receipts(&sandbox, 2);
     let proves = "2 jobs bought, as receipts prove, and nothing proves that the manifest asks for the same";
     client.run(&format!("{RUN} --dry-run")).with(6).saying(proves).not_saying("changed in the manifest");
-    let ended =
-        client.run(RUN).with(6).saying(proves).saying("delivered       0 of 2 jobs").saying("ledger merge FILE");
+    let ended = client
+        .run(RUN)
+        .with(6)
+        .saying(proves)
+        .saying("2 delivered (")
+        .saying("delivered       2 of 2 jobs")
+        .saying("by receipt      2")
+        .saying("ledger merge FILE");
     ended.not_saying("changed").not_saying("put the manifest back");
     assert_eq!(client.column("jobs.results.csv", "reason"), ["known_by_receipt"; 2]);
     client.run(&format!("{RUN} --retake-changed")).with(6);

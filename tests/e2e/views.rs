@@ -43,6 +43,32 @@ fn what_people_read_of_a_mixed_batch() {
     snapshot!("plan_after_a_run", client.says(plan).with(0).stdout);
 }
 
+/// Filtered or whole, wherever it lies: every command about a batch takes its results file as `run` and `plan` do.
+#[test]
+fn a_results_file_stands_for_its_batch() {
+    let (_sandbox, client) = a_mixed_batch();
+    let results = client.read("jobs.results.csv");
+    let some: Vec<&str> = results.lines().take(2).collect();
+    client.write("else/some.csv", &some.join("\n"));
+    for file in ["jobs.results.csv", "else/some.csv"] {
+        for (command, code) in
+            [("status", 6), ("export", 0), ("refunds list", 0), ("recover", 6), ("download --download out", 6)]
+        {
+            let of_batch = client.says(&format!("{command} --batch jobs"));
+            let of_file = client.says(&format!("{command} {file}"));
+            assert_eq!((of_batch.code, of_file.code), (Some(code), Some(code)), "{of_batch} {of_file}");
+            assert!(of_file.stdout.is_empty() == of_batch.stdout.is_empty(), "{of_batch} {of_file}");
+        }
+    }
+    // Another ledger's is no batch of this one, and one of several batches stands for none.
+    let id = client.rows("jobs.results.csv").remove(0)["l402_ledger"].clone();
+    client.write("other.csv", &results.replace(&id, &"0".repeat(id.len())));
+    client.write("mixed.csv", &results.replacen(",jobs,", ",june,", 1));
+    for file in ["other.csv", "mixed.csv"] {
+        client.says(&format!("status {file}")).with(2).saying("has no batch of");
+    }
+}
+
 #[test]
 fn an_export_is_what_the_run_wrote() {
     let (_sandbox, client) = a_mixed_batch();

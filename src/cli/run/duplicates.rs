@@ -31,7 +31,7 @@ pub(in crate::cli) fn originals(found: &Duplicates) -> Vec<(String, String)> {
 /// How it becomes known what receipts alone tell of.
 pub(in crate::cli) fn unknown_words() -> String {
     format!(
-        "what they were for is known once the ledger that bought them is merged, or the receipts with their results beside them \
+        "what a receipt was for is known once the ledger that wrote it is merged, or the receipts with their results beside them \
          and then their own manifest is run once more: `{}`",
         command("ledger merge FILE")
     )

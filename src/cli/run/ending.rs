@@ -86,7 +86,7 @@ pub(in crate::cli) fn tell(books: &Books, ending: &Ending<'_>, reporter: &Report
             let unfinished = met.unfinished || left_out.waiting;
             exit::of_batch(&judged, &Findings { not_as_planned: left_out.not_as_planned(), unfinished, ..met })
         }
-        Some(failure) => refused_code(&judged, failure),
+        Some(failure) => refused_code(&without_meant(judged, ending.left_out.meant), failure),
     };
     let outputs = &batch.remembered.outputs;
     let (mut needs_person, first) = needs_person(books, batch)?;
@@ -194,6 +194,16 @@ fn is_touched(count: &StateCount) -> bool {
             | JobState::Refunded
             | JobState::Lost => true,
         }
+}
+
+/// The counts but for so many duplicates, which are left out for no other reason than that the run was refused.
+fn without_meant(mut counts: Counts, meant: u64) -> Counts {
+    let mut left = meant;
+    for count in counts.by_state.iter_mut().filter(|count| count.reason == Reason::Duplicate) {
+        let taken = count.jobs.min(left);
+        (count.jobs, left) = (count.jobs - taken, left - taken);
+    }
+    counts
 }
 
 /// A run that was refused ends with that, unless what is open weighs more.

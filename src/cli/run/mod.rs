@@ -347,7 +347,7 @@ impl<'a> Runner<'a> {
 
     /// What follows once the ledger holds what is to be bought: limits, node and person, the purchases, the end.
     async fn go_on(&self, on: GoingOn<'_>) -> Result<ExitCode, Failure> {
-        let GoingOn { mut session, mut batch, paths, limits, filing, to, meant, nothing, left_out } = on;
+        let GoingOn { mut session, mut batch, paths, limits, filing, to, meant, nothing, mut left_out } = on;
         let used = money::used(&session.books.counts(batch.key)?)?;
         let budget = self.budget(limits, None)?;
         let room = Room::of(Some(&session.books), limits, &budget, used, self.options.choice.partial)?;
@@ -358,6 +358,7 @@ impl<'a> Runner<'a> {
             }
             false => questions::chosen(&session.books, batch.key, &self.options.choice, meant, &room)?,
         };
+        left_out.meant = u64::try_from(meant.len()).unwrap_or(u64::MAX);
         if meant.is_empty() {
             session.books.take_back_duplicates(batch.key, SystemClock.now())?;
         }

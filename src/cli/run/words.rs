@@ -172,6 +172,8 @@ pub(in crate::cli) struct LeftOut {
     pub(in crate::cli) elsewhere: Option<String>,
     /// Only stored jobs that a results file names were bought: what else is left is bought with the batch's manifest.
     pub(in crate::cli) of_results: bool,
+    /// Duplicates that a person means to be bought once more: a run that is refused leaves them out for that alone.
+    pub(in crate::cli) meant: u64,
 }
 
 impl LeftOut {
