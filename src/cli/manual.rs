@@ -4,10 +4,14 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Arg, ValueHint};
 use clap_complete::Shell;
 
+use crate::manifest::Duplicates;
+
 use super::args;
+use super::values::LND_NETWORKS;
 use super::{ExitCode, Failure};
 
 /// What stands where.
@@ -29,9 +33,12 @@ const FILES: [(&str, &str); 5] = [
 pub(super) fn completions(shell: Shell) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut with_hints(args::command()), "l402-batch", &mut script);
-    let Ok(script) = String::from_utf8(script) else {
+    let Ok(mut script) = String::from_utf8(script) else {
         return Err(Failure::Internal("the completion script is no text".to_owned()));
     };
+    if shell == Shell::Fish {
+        script.push_str(&fish_places(&args::command()));
+    }
     // In bash a name with a hyphen is written in two ways, so that nothing behind a command would be completed:
     // https://github.com/clap-rs/clap/issues/6421. Where that is mended this changes nothing.
     print(script.replace("l402__subcmd__batch__subcmd__", "l402__batch__subcmd__").as_bytes())
@@ -42,7 +49,33 @@ fn with_hints(command: clap::Command) -> clap::Command {
     command.mut_args(with_hint).mut_subcommands(with_hints)
 }
 
+/// What fish's script leaves out: the words of a value that is given by its place.
+fn fish_places(command: &clap::Command) -> String {
+    let mut lines = String::new();
+    for sub in command.get_subcommands() {
+        for arg in sub.get_positionals().filter(|arg| !arg.get_possible_values().is_empty()) {
+            let words: Vec<String> = arg.get_possible_values().iter().map(|word| word.get_name().to_owned()).collect();
+            let (name, words) = (sub.get_name(), words.join(" "));
+            lines.push_str(&format!(
+                "complete -c l402-batch -n \"__fish_l402_batch_using_subcommand {name}\" -f -a \"{words}\"\n"
+            ));
+        }
+    }
+    lines
+}
+
+/// The words of a value that is read by a rule of our own, where there are some.
+fn words_of(arg: &Arg) -> Vec<&'static str> {
+    match arg.get_id().as_str() {
+        "duplicates" => Duplicates::ALL.iter().map(|word| word.as_str()).collect(),
+        "lnd_network" => LND_NETWORKS.to_vec(),
+        _ => Vec::new(),
+    }
+}
+
 fn with_hint(arg: Arg) -> Arg {
+    let words = words_of(&arg);
+    let arg = if words.is_empty() { arg } else { arg.value_parser(PossibleValuesParser::new(words)) };
     let is_folder = arg.get_value_names().is_some_and(|names| names.iter().any(|name| name == "DIR"));
     let is_choice = !arg.get_possible_values().is_empty();
     match arg.get_value_hint() {
@@ -102,4 +135,23 @@ fn print(bytes: &[u8]) -> Result<ExitCode, Failure> {
     let mut out = io::stdout().lock();
     out.write_all(bytes).and_then(|()| out.flush()).map_err(Failure::Stdout)?;
     Ok(ExitCode::Done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the help lists the words of a value, they complete.
+    #[test]
+    fn words_that_the_help_lists_complete() {
+        fn check(command: &clap::Command) {
+            for arg in command.get_arguments() {
+                let is_list = |name: &str| name.contains('|') && name.contains(char::is_lowercase);
+                let lists = arg.get_value_names().is_some_and(|names| names.iter().any(|name| is_list(name)));
+                assert!(!lists || !arg.get_possible_values().is_empty(), "{} {}", command.get_name(), arg.get_id());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&with_hints(args::command()));
+    }
 }

@@ -104,12 +104,14 @@ pub fn word<T: ValueEnum>(text: &str) -> Result<T, String> {
 
 /// A network, by the name of its folder in lnd's data.
 pub fn lnd_network(text: &str) -> Result<String, String> {
-    const KNOWN: [&str; 6] = ["mainnet", "testnet", "testnet4", "signet", "regtest", "simnet"];
-    match KNOWN.iter().find(|name| **name == text.trim()) {
+    match LND_NETWORKS.iter().find(|name| **name == text.trim()) {
         Some(name) => Ok((*name).to_owned()),
-        None => Err(format!("expected one of {}, got \"{text}\"", KNOWN.join(", "))),
+        None => Err(format!("expected one of {}, got \"{text}\"", LND_NETWORKS.join(", "))),
     }
 }
+
+/// What lnd calls its networks.
+pub const LND_NETWORKS: [&str; 6] = ["mainnet", "testnet", "testnet4", "signet", "regtest", "simnet"];
 
 /// What becomes of jobs that are bought already elsewhere.
 pub fn duplicates(text: &str) -> Result<Duplicates, String> {

@@ -15,7 +15,7 @@ const SHELLS: [(&str, &str, &str); 3] = [
 ];
 
 /// What is typed before the tabulator, and what stands there then.
-const COMPLETED: [(&str, &str); 11] = [
+const COMPLETED: [(&str, &str); 14] = [
     ("l402-batch sta", "l402-batch status"),
     ("l402-batch ledger me", "l402-batch ledger merge"),
     ("l402-batch run --max-sats-per-d", "l402-batch run --max-sats-per-day"),
@@ -27,6 +27,9 @@ const COMPLETED: [(&str, &str); 11] = [
     ("l402-batch run jabs.toml --download vid", "l402-batch run jabs.toml --download videos/"),
     ("l402-batch status --format js", "l402-batch status --format json"),
     ("l402-batch resolve --as unp", "l402-batch resolve --as unpaid"),
+    ("l402-batch run jabs.toml --duplicates sk", "l402-batch run jabs.toml --duplicates skip"),
+    ("l402-batch doctor --lnd-network regt", "l402-batch doctor --lnd-network regtest"),
+    ("l402-batch completions zs", "l402-batch completions zsh"),
 ];
 
 /// The lines that the help gives for a shell, as they stand there.
