@@ -48,7 +48,7 @@ fn rows(ended: &RunEnded) -> Vec<(&'static str, String)> {
         (
             "by receipt",
             Reason::KnownByReceipt,
-            "paid for and delivered before; nothing tells whether the manifest asks for the same",
+            "paid for and delivered before; nothing proves that the manifest asks for the same",
         ),
     ] {
         let jobs = stand(&|of| of == reason);

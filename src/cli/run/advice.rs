@@ -452,7 +452,7 @@ impl Jobs<'_> {
 
     fn unknown(&self) -> String {
         format!(
-            "{} known by receipt alone: paid for, and nothing tells whether the manifest asks for the same; {}; `{}` says what \
+            "{} known by receipt alone: paid for, and nothing proves that the manifest asks for the same; {}; `{}` says what \
              else there is to decide{}",
             counted_are(self.count, "job"),
             unknown_words(),
