@@ -112,7 +112,7 @@ pub enum Command {
 /// The command line's description, each option's help with its default and, where it is long, its variable.
 #[must_use]
 pub fn command() -> clap::Command {
-    with_defaults(Cli::command()).mut_args(with_variable).mut_subcommands(|sub| sub.mut_args(with_variable))
+    declared(Cli::command())
 }
 
 /// Whether a command has that flag, which may be no option: then it is given on the command line only.
@@ -155,8 +155,8 @@ fn laid_out(text: &str, columns: Option<u16>) -> String {
     whole
 }
 
-fn with_defaults(command: clap::Command) -> clap::Command {
-    command.mut_args(with_default).mut_subcommands(with_defaults)
+fn declared(command: clap::Command) -> clap::Command {
+    command.mut_args(with_default).mut_args(with_variable).mut_subcommands(declared)
 }
 
 fn with_default(arg: Arg) -> Arg {

@@ -110,6 +110,9 @@ fn long_help_names_the_variable() {
     assert!(help.contains("[env: L402_BATCH_MAX_SATS_PER_DAY]"), "{help}");
     assert!(!help.contains("L402_BATCH_RETAKE"), "{help}");
     assert!(help.starts_with("Buy it; the same command again goes on where it stopped"), "{help}");
+    let show = command.find_subcommand_mut("config").and_then(|config| config.find_subcommand_mut("show"));
+    let help = show.map(|show| show.render_long_help().to_string()).unwrap();
+    assert!(help.contains("[env: L402_BATCH_MAX_DOUBT]"), "also of a command's own commands: {help}");
 }
 
 /// The examples of a command and of its own ones: each line that begins one, and all help as it is shown.
