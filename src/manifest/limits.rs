@@ -7,15 +7,18 @@ use super::values::{integer_of, shown};
 use crate::diagnostic::{Diagnostic, SourceText, closest};
 use crate::money::Sats;
 
+/// A key of `[limits]`, and how its value is taken over; the error says what was expected.
+type Key = (&'static str, fn(&mut Limits, &DeValue<'_>) -> Result<(), &'static str>);
+
 /// The keys of `[limits]`.
-const KEYS: &[&str] = &[
-    "max_sats",
-    "max_sats_per_job",
-    "max_sats_per_day",
-    "max_sats_per_month",
-    "time_zone",
-    "max_fee_ppm",
-    "fee_floor_sats",
+const KEYS: [Key; 7] = [
+    ("max_sats", |limits, value| sats(value).map(|n| limits.max_sats = Some(n))),
+    ("max_sats_per_job", |limits, value| sats(value).map(|n| limits.max_sats_per_job = Some(n))),
+    ("max_sats_per_day", |limits, value| sats(value).map(|n| limits.max_sats_per_day = Some(n))),
+    ("max_sats_per_month", |limits, value| sats(value).map(|n| limits.max_sats_per_month = Some(n))),
+    ("time_zone", |limits, value| time_zone(value).map(|zone| limits.time_zone = Some(zone))),
+    ("max_fee_ppm", |limits, value| above_zero(value).map(|n| limits.max_fee_ppm = Some(n))),
+    ("fee_floor_sats", |limits, value| sats(value).map(|n| limits.fee_floor_sats = Some(n))),
 ];
 
 /// Reads `[limits]`; every wrong key or value is an error of its own.
@@ -23,32 +26,25 @@ pub(super) fn read(source: &SourceText, table: &DeTable<'_>, errors: &mut Vec<Di
     let mut limits = Limits::default();
     for (key, value) in table {
         let name = key.get_ref().as_ref();
-        let outcome = match name {
-            "max_sats" => sats(value.get_ref()).map(|n| limits.max_sats = Some(n)),
-            "max_sats_per_job" => sats(value.get_ref()).map(|n| limits.max_sats_per_job = Some(n)),
-            "max_sats_per_day" => sats(value.get_ref()).map(|n| limits.max_sats_per_day = Some(n)),
-            "max_sats_per_month" => sats(value.get_ref()).map(|n| limits.max_sats_per_month = Some(n)),
-            "fee_floor_sats" => sats(value.get_ref()).map(|n| limits.fee_floor_sats = Some(n)),
-            "max_fee_ppm" => above_zero(value.get_ref()).map(|n| limits.max_fee_ppm = Some(n)),
-            "time_zone" => time_zone(value.get_ref()).map(|zone| limits.time_zone = Some(zone)),
-            _ => {
-                let mut error = Diagnostic::error(&source.file, format!("limits: unknown key \"{name}\""));
-                error.place = Some(source.place(key.span()));
-                error.help = Some(match closest(name, KEYS.iter().copied()) {
-                    Some(meant) => format!("did you mean \"{meant}\"?"),
-                    None => format!("the keys are {}", KEYS.join(", ")),
-                });
-                errors.push(error);
-                continue;
-            }
+        let Some((_, take_over)) = KEYS.iter().find(|(known, _)| *known == name) else {
+            errors.push(unknown(&source.file, name).at(source.place(key.span())));
+            continue;
         };
-        if let Err(expected) = outcome {
+        if let Err(expected) = take_over(&mut limits, value.get_ref()) {
             let got = source.text.get(value.span()).unwrap_or_default();
             let message = format!("{name}: expected {expected}, got {}", shown(got));
             errors.push(Diagnostic::error(&source.file, message).at(source.place(value.span())));
         }
     }
     limits
+}
+
+fn unknown(file: &str, name: &str) -> Diagnostic {
+    let known = || KEYS.iter().map(|(name, _)| *name);
+    Diagnostic::error(file, format!("limits: unknown key \"{name}\"")).help(match closest(name, known()) {
+        Some(meant) => format!("did you mean \"{meant}\"?"),
+        None => format!("the keys are {}", known().collect::<Vec<_>>().join(", ")),
+    })
 }
 
 fn above_zero(value: &DeValue<'_>) -> Result<u64, &'static str> {
