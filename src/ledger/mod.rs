@@ -2,6 +2,7 @@
 //! answers are here before they are used.
 
 mod bounds;
+mod decide;
 #[cfg(test)]
 pub mod fixtures;
 mod history;

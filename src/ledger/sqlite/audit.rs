@@ -3,8 +3,8 @@
 use rusqlite::params;
 
 use super::Books;
-use super::convert::PaymentState;
 use crate::l402::PaymentHash;
+use crate::ledger::decide::PaymentState;
 use crate::ledger::{LedgerError, Standing};
 use crate::money::Msat;
 use crate::payer::NodeId;

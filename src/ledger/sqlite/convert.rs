@@ -8,9 +8,8 @@ use serde::de::DeserializeOwned;
 
 use crate::catalog::Method;
 use crate::l402::{Network, PaymentHash, Scheme};
-use crate::ledger::{
-    AnswerKey, AnswerKind, BatchKey, DeadProof, JobKey, JobState, PaymentKey, Reason, RefundStanding, Standing,
-};
+use crate::ledger::decide::{Death, EndpointKey, PaymentState, Undelivered};
+use crate::ledger::{AnswerKey, AnswerKind, BatchKey, DeadProof, JobKey, JobState, PaymentKey, Reason, RefundStanding};
 use crate::money::Msat;
 use crate::plan::ContentHash;
 use crate::time::UnixMs;
@@ -52,48 +51,47 @@ impl<T: DeserializeOwned> FromSql for Json<T> {
     }
 }
 
-/// How a payment stands in the ledger.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::EnumString)]
-#[strum(serialize_all = "lowercase")]
-pub(super) enum PaymentState {
-    /// Its intent is durable, and no preimage is known.
-    Intended,
-    /// The preimage is durable; the node has not posted it.
-    Paid,
-    /// The node says SUCCEEDED, and the fee is known.
-    Posted,
-    /// It can never settle any more.
-    Dead,
-}
-
-impl PaymentState {
-    /// The word.
-    pub(super) fn as_str(self) -> &'static str {
-        self.into()
-    }
-
-    fn from_word(word: &str) -> Option<Self> {
-        word.parse().ok()
-    }
-
-    /// How it stands, as far as others than the ledger tell apart.
-    pub(super) const fn standing(self) -> Standing {
-        match self {
-            Self::Intended => Standing::Open,
-            Self::Paid => Standing::Paid,
-            Self::Posted => Standing::Posted,
-            Self::Dead => Standing::Dead,
-        }
+/// The word for what a payment is dead by.
+const fn death_word(death: Death) -> &'static str {
+    match death {
+        Death::Proven(DeadProof::FailedAndAnswered) => "failed_and_answered",
+        Death::Proven(DeadProof::FailedAndExpired) => "failed_and_expired",
+        Death::Proven(DeadProof::NotFoundAndAnswered) => "not_found_and_answered",
+        Death::Proven(DeadProof::NotFoundAndExpired) => "not_found_and_expired",
+        Death::Decided => "decided",
     }
 }
 
-/// The word of a proof.
-pub(super) const fn proof_word(proof: DeadProof) -> &'static str {
-    match proof {
-        DeadProof::FailedAndAnswered => "failed_and_answered",
-        DeadProof::FailedAndExpired => "failed_and_expired",
-        DeadProof::NotFoundAndAnswered => "not_found_and_answered",
-        DeadProof::NotFoundAndExpired => "not_found_and_expired",
+impl ToSql for Death {
+    fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::from(death_word(*self)))
+    }
+}
+
+impl FromSql for Death {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let word = value.as_str()?;
+        let deaths = [
+            Self::Proven(DeadProof::FailedAndAnswered),
+            Self::Proven(DeadProof::FailedAndExpired),
+            Self::Proven(DeadProof::NotFoundAndAnswered),
+            Self::Proven(DeadProof::NotFoundAndExpired),
+            Self::Decided,
+        ];
+        deaths.into_iter().find(|death| death_word(*death) == word).ok_or_else(|| unknown(word))
+    }
+}
+
+impl ToSql for Undelivered {
+    fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::from(self.number()))
+    }
+}
+
+impl FromSql for Undelivered {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let number = value.as_i64()?;
+        u8::try_from(number).ok().and_then(Self::of_number).ok_or(FromSqlError::OutOfRange(number))
     }
 }
 
@@ -127,7 +125,7 @@ macro_rules! keys {
         }
     )*};
 }
-keys!(BatchKey, JobKey, PaymentKey, AnswerKey, UnixMs);
+keys!(BatchKey, JobKey, PaymentKey, AnswerKey, EndpointKey, UnixMs);
 
 macro_rules! keys_read {
     ($($key:ident),*) => {$(
@@ -138,7 +136,7 @@ macro_rules! keys_read {
         }
     )*};
 }
-keys_read!(BatchKey, JobKey, PaymentKey, AnswerKey, UnixMs);
+keys_read!(BatchKey, JobKey, PaymentKey, AnswerKey, EndpointKey, UnixMs);
 
 macro_rules! words {
     ($($of:ty => $read:expr),* $(,)?) => {$(

@@ -7,14 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::bodies::Bodies;
 use super::error::Fault;
 use super::held::Held;
-use super::{bounds, fetch, file, gap, intend, job, lock, redeem, refund, schema, settle, witness};
+use super::store::Tx;
+use super::{file, gap, lock, schema};
 use crate::catalog::Endpoint;
-use crate::ledger::{Committed, LedgerError, PaymentKey, Record};
+use crate::ledger::{Committed, LedgerError, Record, decide};
 use crate::opening;
 use crate::time::UnixMs;
 
@@ -169,7 +170,12 @@ impl Books {
             let (mut unused, mut newest) = (Vec::new(), None);
             for (now, record) in records {
                 let is_intent = matches!(record, Record::Intend(_));
-                let outcome = in_savepoint(tx, || apply_one(tx, bodies, now, record, &mut unused))?;
+                let outcome = in_savepoint(tx, || {
+                    let mut store = Tx { conn: tx, bodies, unused: Vec::new() };
+                    let committed = decide::carry_out(&mut store, now, &record)?;
+                    unused.append(&mut store.unused);
+                    Ok(committed)
+                })?;
                 if let (true, Ok(Committed::Intent(intent))) = (is_intent, &outcome) {
                     newest = Some(intent.hash);
                 }
@@ -291,65 +297,4 @@ fn in_savepoint<T>(tx: &Connection, work: impl FnOnce() -> Result<T, Fault>) -> 
     };
     tx.prepare_cached("RELEASE record")?.execute([])?;
     Ok(outcome)
-}
-
-fn apply_one(
-    tx: &Connection,
-    bodies: &Bodies,
-    now: UnixMs,
-    record: Record,
-    unused: &mut Vec<[u8; 32]>,
-) -> Result<Committed, Fault> {
-    match record {
-        Record::Intend(intent) => intend::intend(tx, bodies, now, &intent),
-        Record::SendBegun(payment) => settle::send_begun(tx, now, payment),
-        Record::SendAnswered { payment, accepted } => settle::send_answered(tx, now, payment, accepted),
-        Record::Paid { payment, preimage, answered, posted } => {
-            settle::paid(tx, now, payment, &preimage, answered, posted)
-        }
-        Record::Posted(payment, posted) => settle::posted(tx, now, payment, posted),
-        Record::Dead { payment, proof, end } => {
-            let done = settle::dead(tx, now, payment, proof, &end)?;
-            unused.extend(body_file(tx, payment)?);
-            Ok(done)
-        }
-        Record::GivenUpDead { payment, proof } => {
-            let done = settle::given_up_dead(tx, now, payment, proof)?;
-            unused.extend(body_file(tx, payment)?);
-            Ok(done)
-        }
-        Record::Witness { node, hash } => witness::keep(tx, now, &node, &hash),
-        Record::Doubt { payment, reason, error, wait_until } => {
-            settle::doubt(tx, now, payment, reason, error.as_deref(), wait_until)
-        }
-        Record::Answer { payment, kind, answer } => redeem::answer(tx, now, payment, kind, &answer),
-        Record::Accepted { payment, answer, poll } => redeem::accepted(tx, now, payment, answer, &poll),
-        Record::Delivered { payment, answer, url, own } => {
-            let done = redeem::delivered(tx, now, payment, answer, &url, own)?;
-            unused.extend(body_file(tx, payment)?);
-            Ok(done)
-        }
-        Record::Undelivered { payment, answer, heard, end } => {
-            redeem::undelivered(tx, now, payment, (answer, heard), &end)
-        }
-        Record::Replaying(payment) => redeem::replaying(tx, now, payment),
-        Record::Refund(payment, record) => refund::refund(tx, now, payment, &record),
-        Record::LeftUndelivered(job) => {
-            bounds::left(tx, job)?;
-            Ok(Committed::Done)
-        }
-        Record::Ended(job, end) => redeem::ended(tx, now, job, &end),
-        Record::Stuck { job, reason, error } => job::stuck(tx, now, job, reason, &error),
-        Record::Fetching(job, mark) => fetch::fetching(tx, job, &mark),
-        Record::Downloaded(job, file) => fetch::downloaded(tx, now, job, &file),
-        Record::NotDownloaded { job, reason, error } => fetch::not_downloaded(tx, now, job, reason, &error),
-    }
-}
-
-fn body_file(tx: &Connection, payment: PaymentKey) -> Result<Option<[u8; 32]>, Fault> {
-    let digest: Option<Option<[u8; 32]>> = tx
-        .prepare_cached("SELECT body_sha256 FROM intents WHERE payment = ?1")?
-        .query_row([payment], |row| row.get(0))
-        .optional()?;
-    Ok(digest.flatten())
 }

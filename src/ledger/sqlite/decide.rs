@@ -4,14 +4,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Books;
 use super::bounds;
-use super::budget;
-use super::convert::proof_word;
 use super::error::Fault;
-use super::job::{self, Change};
-use super::joined::give_way;
-use super::payment::{durable_intent, payment};
-use super::settle::is_proven;
-use super::unsettled::{extra_take, unsettled_until};
+use super::store::{self, durable_intent, extra_take, give_way, payment, unsettled_until};
+use crate::ledger::decide::{self, Change};
 use crate::ledger::{BatchKey, DeadProof, DurableIntent, JobKey, JobState, LedgerError, PaymentKey, Reason};
 use crate::time::UnixMs;
 
@@ -124,7 +119,7 @@ impl Books {
         proof: Option<DeadProof>,
     ) -> Result<Decided, LedgerError> {
         self.write(|tx, _| {
-            let found = job::job(tx, key)?;
+            let found = store::job(tx, key)?;
             let open = intended(tx, key)?;
             let of_nothing = decision == Decision::Unpaid && open.is_none();
             // What a person had asked for again of an earlier take may be given up again.
@@ -153,7 +148,7 @@ impl Books {
                 Decision::Lost | Decision::Rebuy => JobState::Lost,
             };
             let change = Change { error: Some(note), finished: true, ..Change::to(state, Reason::Decided) };
-            job::change(tx, now, key, (found.state, found.reason), &change)?;
+            store::change(tx, now, &found, &change)?;
             bounds::given_up(tx, key)?;
             match decision {
                 Decision::Rebuy => extra_take(tx, key).map(Some)?,
@@ -175,14 +170,7 @@ fn intended(conn: &Connection, job: JobKey) -> Result<Option<PaymentKey>, Fault>
 
 /// The open payment was never made, by proof or by a person's word alone: its hold is given back.
 fn bury(tx: &Connection, now: UnixMs, key: PaymentKey, proof: Option<DeadProof>) -> Result<(), Fault> {
-    let payment = payment(tx, key)?;
-    if proof.is_some_and(|proof| !is_proven(&payment, proof)) {
-        return payment.unexpected("a death while a send is unanswered");
-    }
-    budget::void(tx, &payment)?;
-    tx.prepare_cached(
-        "UPDATE payments SET state = 'dead', dead_proof = ?3, dead_at = ?2, undelivered = 0 WHERE id = ?1",
-    )?
-    .execute(params![key, now, proof.map_or("decided", proof_word)])?;
-    Ok(())
+    let (payment, job) = payment(tx, key)?;
+    let writes = decide::buried(&payment, &job, now, proof)?;
+    writes.iter().try_for_each(|write| store::write(tx, write))
 }

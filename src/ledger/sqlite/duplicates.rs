@@ -12,12 +12,12 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 use super::Books;
 use super::error::Fault;
-use super::job::append_transition;
 use super::load::IdList;
+use super::store::{alike, append_transition, buyer, takes};
 use super::unknown::{MayRepeat, Unknown};
 use super::words::take_back_set_aside;
 use crate::l402::Network;
-use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Likeness, Original, Reason};
+use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Likeness, Original, Reason, decide};
 use crate::money::Msat;
 use crate::time::UnixMs;
 
@@ -208,7 +208,10 @@ impl Books {
         digest: &[u8; 32],
         network: Network,
     ) -> Result<Option<Original>, LedgerError> {
-        self.read(|books| bought_elsewhere(&books.conn, job, digest, network))
+        self.read(|books| {
+            let (buyer, takes) = (buyer(&books.conn, job)?, takes(&books.conn, job)?);
+            Ok(decide::bought_elsewhere(&buyer, &takes, network, &alike(&books.conn, job, digest)?))
+        })
     }
 }
 
@@ -376,35 +379,6 @@ pub(super) fn finding((jobs, manifest): (Rows, Rows)) -> String {
 fn is_play(conn: &Connection, batch: BatchKey) -> Result<bool, Fault> {
     let found = conn.prepare_cached("SELECT sandbox FROM batches WHERE id = ?1")?.query_row([batch], |row| row.get(0));
     Ok(found.optional()?.unwrap_or(false))
-}
-
-/// See [`Books::bought_elsewhere`].
-pub(super) fn bought_elsewhere(
-    conn: &Connection,
-    job: JobKey,
-    digest: &[u8; 32],
-    network: Network,
-) -> Result<Option<Original>, Fault> {
-    let mut statement = conn.prepare_cached(&comparing())?;
-    let found = statement.query_row(params![job, digest, network], |row| row.get(0)).optional()?;
-    found.map(|key| original_of(conn, Repeated::Same(key))).transpose()
-}
-
-/// The purchase with the request ?2, on the network ?3, that the job ?1 would repeat.
-pub(super) fn comparing() -> String {
-    format!(
-        "SELECT o.id FROM jobs r, intents i JOIN payments p ON p.id = i.payment JOIN jobs o ON o.id = p.job
-         WHERE r.id = ?1 AND i.request_digest = ?2 AND i.network = ?3 AND p.state <> 'dead' AND {BOUGHT}
-             AND {ONE_EDITION}
-             AND NOT (o.batch = r.batch AND o.job = r.job)
-             AND NOT ({row})
-             AND NOT (SELECT sandbox FROM batches WHERE id = o.batch)
-             AND NOT (SELECT sandbox FROM batches WHERE id = r.batch)
-             AND NOT ({free})
-         LIMIT 1",
-        free = is_free(),
-        row = is_row_of_the_manifest(By::Content, Rows::Loaded),
-    )
 }
 
 pub(super) fn original_of(conn: &Connection, repeated: Repeated) -> Result<Original, Fault> {

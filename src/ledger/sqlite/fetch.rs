@@ -1,74 +1,22 @@
-//! Records about files: what is fetched into which, and what came of it; and which are still to be fetched.
+//! Which files are still to be fetched, and what that needs.
 
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::Books;
-use super::convert::{Json, hex, int, uint};
-use super::error::{Fault, contradiction};
-use super::job::{self, Change, append_transition};
-use super::payment::paid_purchase;
+use super::convert::{Json, int, uint};
+use super::error::Fault;
 use super::reopen::kept_answer;
+use super::store::{append_transition, file_key, paid_purchase};
 use crate::ledger::{
-    BatchKey, Committed, DeliveredJob, DownloadedFile, FetchMark, JobKey, JobState, LedgerError, PaymentKey, Reason,
-    Resume, Undownloaded,
+    BatchKey, DeliveredJob, FetchMark, JobKey, JobState, LedgerError, PaymentKey, Reason, Resume, Undownloaded,
 };
 use crate::origin::{Credential, HttpAnswer};
 use crate::time::UnixMs;
 
 /// Files that are looked for between two writes, where those that are missing are sought.
 const FILES_AT_ONCE: usize = 1_000;
-
-/// Under which a path is compared with others: two that differ only by case are one on many systems.
-fn file_key(file: &str) -> String {
-    file.to_lowercase()
-}
-
-/// The file that is written, and by what it can be resumed.
-pub(super) fn fetching(tx: &Connection, key: JobKey, mark: &FetchMark) -> Result<Committed, Fault> {
-    expect_delivered(tx, key, "a download")?;
-    tx.prepare_cached("UPDATE jobs SET file = ?2, file_key = ?3, resume = ?4, sha256 = ?5 WHERE id = ?1")?.execute(
-        params![key, mark.file, file_key(&mark.file), mark.resume.as_ref().map(Json), mark.sha256.map(|sha| hex(&sha))],
-    )?;
-    Ok(Committed::Done)
-}
-
-/// The file is whole and stands under its name.
-pub(super) fn downloaded(
-    tx: &Connection,
-    now: UnixMs,
-    key: JobKey,
-    whole: &DownloadedFile,
-) -> Result<Committed, Fault> {
-    let from = expect_delivered(tx, key, "a downloaded file")?;
-    tx.prepare_cached("UPDATE jobs SET file = ?2, file_key = ?3, resume = NULL, sha256 = ?4 WHERE id = ?1")?
-        .execute(params![key, whole.file, file_key(&whole.file), hex(&whole.sha256)])?;
-    let reason = if from.is_of_manifest() { from } else { Reason::None };
-    let change = Change { finished: true, ..Change::to(JobState::Downloaded, reason) };
-    job::change(tx, now, key, (JobState::Delivered, from), &change)?;
-    Ok(Committed::Done)
-}
-
-/// It could not be fetched. That the manifest has changed says more.
-pub(super) fn not_downloaded(
-    tx: &Connection,
-    now: UnixMs,
-    key: JobKey,
-    reason: Reason,
-    error: &str,
-) -> Result<Committed, Fault> {
-    if !matches!(reason, Reason::NotDownloaded | Reason::UrlGone) {
-        return contradiction(format!("{} is no reason why a file is not here", reason.as_str()));
-    }
-    let from = expect_delivered(tx, key, "a failed download")?;
-    let reason = if from.is_of_manifest() { from } else { reason };
-    tx.prepare_cached("UPDATE jobs SET reason = ?2, error = ?3 WHERE id = ?1")?.execute(params![key, reason, error])?;
-    if from != reason {
-        append_transition(tx, now, key, JobState::Delivered, JobState::Delivered, reason)?;
-    }
-    Ok(Committed::Done)
-}
 
 /// The payment of a job whose result a person took from the answer that was kept.
 fn taken(conn: &Connection, job: JobKey) -> Result<Option<PaymentKey>, Fault> {
@@ -79,14 +27,6 @@ fn taken(conn: &Connection, job: JobKey) -> Result<Option<PaymentKey>, Fault> {
         )?
         .query_row([job], |row| row.get(0))
         .optional()?)
-}
-
-fn expect_delivered(tx: &Connection, key: JobKey, record: &str) -> Result<Reason, Fault> {
-    let job = job::job(tx, key)?;
-    if job.state == JobState::Delivered {
-        return Ok(job.reason);
-    }
-    contradiction(format!("{record} does not fit job {}, which is {}", key.0, job.state.as_str()))
 }
 
 impl Books {

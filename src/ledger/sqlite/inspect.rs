@@ -6,10 +6,11 @@ use rusqlite::{OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
 use super::Books;
-use super::convert::{PaymentState, hex, uint};
+use super::convert::{hex, uint};
 use super::error::Fault;
 use super::schema::OPEN_PAYMENT;
 use super::views::RESULT;
+use crate::ledger::decide::PaymentState;
 use crate::ledger::{
     AnswerRow, BatchKey, DecisionRow, JobKey, LedgerError, PaymentKey, PaymentRecord, PaymentRow, Standing, TakeRecord,
     TransitionRow,

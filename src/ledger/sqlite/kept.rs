@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use super::Books;
-use super::job::{append_transition, job};
+use super::store::{append_transition, job};
 use crate::ledger::{JobKey, JobState, LedgerError, Reason};
 use crate::time::UnixMs;
 

@@ -10,9 +10,8 @@ use super::Books;
 use super::by_receipt::{Unproven, proved_since};
 use super::convert::{Json, int};
 use super::error::{Fault, contradiction};
-use super::job::append_transition;
 use super::recognise::given;
-use super::unsettled::unsettled_until;
+use super::store::{append_transition, unsettled_until};
 use super::words::{
     can_be_taken_back, listen, take_back_repeat, take_back_set_aside, take_back_unaccepted, would_repeat,
 };

@@ -1,8 +1,8 @@
 //! The ledger in SQLite: a synchronous core ([`Books`]) over one connection, and a thin shell around it
 //! ([`LedgerHandle`]) that commits many waiting records in one transaction.
 //!
-//! Every record is checked against the rows it touches before it is written; a record that does not fit them is refused
-//! and leaves no trace. Money is counted where it moves: in the transaction of the record.
+//! A record's rules stand in `ledger::decide`; here what it depends on is looked up, and what is decided is written, in one
+//! transaction. A record that does not fit leaves no trace. Money is counted where it moves: in the transaction of the record.
 
 mod audit;
 mod batches;
@@ -23,24 +23,18 @@ mod gap;
 mod held;
 mod inline;
 mod inspect;
-mod intend;
-mod job;
-mod joined;
 mod kept;
 mod load;
 mod lock;
 mod merge;
-mod payment;
 mod read;
 mod recognise;
-mod redeem;
 mod refund;
 mod reopen;
 mod schema;
-mod settle;
+mod store;
 mod trust;
 mod unknown;
-mod unsettled;
 mod views;
 mod witness;
 mod words;

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 use url::Url;
 
 use super::Books;
 use super::bodies::body_missing;
-use super::convert::{Json, PaymentState, int, uint};
+use super::convert::{Json, int, uint};
 use super::error::{Fault, of_row};
-use super::payment::{durable_intent, paid_purchase};
 use super::schema::OPEN_PAYMENT;
+use super::store::{alike, durable_intent, paid_purchase};
 use crate::catalog::{Endpoint, Value};
 use crate::command::node_command;
+use crate::ledger::decide::{self, PaymentState};
 use crate::ledger::{
     AnswerKey, AnswerKind, BatchKey, DamagedJob, JobKey, JobState, LedgerError, OpenJob, OpenStage, PaymentKey,
     PendingJob, Reason, Twin,
@@ -288,7 +289,7 @@ impl Books {
     /// # Errors
     /// Where the ledger cannot be read.
     pub fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
-        self.read(|books| twin(&books.conn, job, digest))
+        self.read(|books| Ok(decide::twin(job, &alike(&books.conn, job, digest)?)))
     }
 
     /// An endpoint as it stood when its job was planned.
@@ -313,31 +314,6 @@ impl Books {
     pub(super) fn read<T>(&self, work: impl FnOnce(&Self) -> Result<T, Fault>) -> Result<T, LedgerError> {
         work(self).map_err(Fault::into_error)
     }
-}
-
-/// See [`Books::twin`].
-pub(super) fn twin(conn: &Connection, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, Fault> {
-    Ok(conn
-        .prepare_cached(
-            "SELECT j.state IN ('running', 'in_doubt', 'paid') AND j.reason <> 'unknown_answer' AS open,
-                 j.state IN ('running', 'in_doubt')
-                     OR (j.state = 'paid' AND p.poll_url IS NULL AND j.reason <> 'unknown_answer') AS awaiting,
-                 max(max(p.intended_at, coalesce(p.answered_at, p.intended_at))) OVER (), b.name, j.job
-             FROM intents i JOIN payments p ON p.id = i.payment JOIN jobs j ON j.id = p.job
-                 JOIN batches b ON b.id = p.batch
-             WHERE i.request_digest = ?1 AND p.job <> ?2 AND p.state <> 'dead'
-             ORDER BY awaiting DESC, open DESC, p.id DESC LIMIT 1",
-        )?
-        .query_row(params![digest, job], |row| {
-            Ok(Twin {
-                open: row.get(0)?,
-                awaiting: row.get(1)?,
-                last_at: row.get(2)?,
-                batch: row.get(3)?,
-                id: row.get(4)?,
-            })
-        })
-        .optional()?)
 }
 
 pub(super) fn stored_url(text: &str) -> Result<Url, Fault> {

@@ -10,8 +10,8 @@ use rusqlite::{Connection, params};
 
 use super::convert::Json;
 use super::error::{Fault, contradiction};
-use super::job::append_transition;
 use super::load::Load;
+use super::store::append_transition;
 use crate::catalog::{Endpoint, Value};
 use crate::ledger::{JobKey, JobState, Reason};
 use crate::plan::{ContentHash, content_hash_of, looks_made};

@@ -4,13 +4,12 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Books;
-use super::bounds;
 use super::convert::Json;
 use super::error::Fault;
-use super::job::{self, Change, Job};
-use super::payment::paid_purchase;
 use super::read::stored_url;
+use super::store::{self, paid_purchase};
 use crate::command::{command, node_command};
+use crate::ledger::decide::Change;
 use crate::ledger::{AnswerKey, JobKey, JobState, LedgerError, PaymentKey, Reason};
 use crate::origin::HttpAnswer;
 use crate::time::UnixMs;
@@ -64,7 +63,7 @@ impl Books {
 /// The job is asked for again with the credential that was paid for, for the endpoint's whole patience. Where it is so already,
 /// nothing changes.
 fn retry(tx: &Connection, now: UnixMs, key: JobKey, note: &str) -> Result<Reopened, Fault> {
-    let found = job::job(tx, key)?;
+    let found = store::job(tx, key)?;
     let payment = match undelivered(tx, key, found.state)? {
         Ok(payment) => payment,
         Err(not) => return Ok(not),
@@ -90,7 +89,7 @@ fn retry(tx: &Connection, now: UnixMs, key: JobKey, note: &str) -> Result<Reopen
     tx.prepare_cached("UPDATE payments SET retried_at = max(?2, coalesce(replayed_at + 1, ?2)) WHERE id = ?1")?
         .execute(params![payment, now])?;
     let reason = if purchase.poll().is_some() { Reason::Processing } else { Reason::NotDelivered };
-    job::change(tx, now, key, stood(&found), &Change::to(JobState::Paid, reason))?;
+    store::change(tx, now, &found, &Change::to(JobState::Paid, reason))?;
     Ok(Reopened::Recorded)
 }
 
@@ -100,7 +99,7 @@ fn is_without_credential(tx: &Connection, payment: PaymentKey) -> Result<bool, F
 
 /// The answer that is kept is the result: the one address in it, else the answer itself.
 fn deliver(tx: &Connection, now: UnixMs, key: JobKey, note: &str) -> Result<Reopened, Fault> {
-    let found = job::job(tx, key)?;
+    let found = store::job(tx, key)?;
     let payment = match undelivered(tx, key, found.state)? {
         Ok(payment) => payment,
         Err(not) => return Ok(not),
@@ -119,11 +118,9 @@ fn deliver(tx: &Connection, now: UnixMs, key: JobKey, note: &str) -> Result<Reop
     record(tx, now, key, Reopening::Delivered, note, &format!("taken from answer {}: {url}", answer.0))?;
     tx.prepare_cached("UPDATE answers SET interpreted = 1 WHERE payment = ?1 AND interpreted = 0")?
         .execute([payment])?;
-    tx.prepare_cached("UPDATE payments SET delivered_at = ?2, poll_url = NULL, poll_interval_ms = NULL WHERE id = ?1")?
-        .execute(params![payment, now])?;
-    bounds::delivered(tx, now, payment)?;
+    store::deliver(tx, now, payment)?;
     let change = Change { url: Some(url.as_str()), finished: true, ..Change::to(JobState::Delivered, Reason::None) };
-    job::change(tx, now, key, stood(&found), &change)?;
+    store::change(tx, now, &found, &change)?;
     Ok(Reopened::Taken(url.into()))
 }
 
@@ -205,8 +202,4 @@ fn record(tx: &Connection, now: UnixMs, key: JobKey, word: Reopening, note: &str
     tx.prepare_cached("INSERT INTO decisions (job, at, decision, note, evidence) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![key, now, word.as_str(), note, evidence])?;
     Ok(())
-}
-
-const fn stood(job: &Job) -> (JobState, Reason) {
-    (job.state, job.reason)
 }

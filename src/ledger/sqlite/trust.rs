@@ -3,9 +3,10 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::Books;
-use super::bounds::{self, endpoint_is_held};
 use super::error::Fault;
-use crate::ledger::{Asking, BatchKey, HeldBack, IntentBounds, LedgerError};
+use super::store::{endpoint, next_word_of};
+use crate::ledger::decide::endpoint_is_held;
+use crate::ledger::{Asking, BatchKey, IntentBounds, LedgerError};
 use crate::time::UnixMs;
 
 /// What became of a person's word.
@@ -54,7 +55,7 @@ impl Books {
         bounds: IntentBounds,
     ) -> Result<Trusted, LedgerError> {
         self.write(|tx, _| {
-            let next = bounds::next_word(tx, origin)?;
+            let next = next_word_of(tx, origin)?;
             if let Some(word) = word(tx, origin, number)? {
                 return Ok(match word {
                     Word { lapsed: false, by: None } => Trusted::InForce,
@@ -106,8 +107,8 @@ fn origin_is_held(
     let mut urls = tx.prepare_cached("SELECT url FROM endpoint_urls WHERE origin = ?1")?;
     let urls: Vec<String> = urls.query_map([origin], |row| row.get(0))?.collect::<Result<_, _>>()?;
     for url in urls {
-        let held: Option<HeldBack> = endpoint_is_held(tx, now, batch, &url, origin, bounds, Asking::default())?;
-        if held.is_some() {
+        let known = endpoint(tx, url, origin.to_owned())?;
+        if endpoint_is_held(now, batch, bounds, Asking::default(), &known).is_some() {
             return Ok(true);
         }
     }

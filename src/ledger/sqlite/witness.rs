@@ -5,25 +5,12 @@ use rusqlite::{OptionalExtension, params};
 use super::Books;
 use super::error::Fault;
 use crate::l402::PaymentHash;
-use crate::ledger::{Committed, LedgerError, PaymentKey, Witness};
+use crate::ledger::{LedgerError, PaymentKey, Witness};
 use crate::payer::NodeId;
-use crate::time::UnixMs;
 
 /// Settled payments of each kind that a node must still know; each costs a look-up at the node.
 const WITNESSES_MAX: i64 = 16;
 const LAST_SETTLED: &str = "p.paid_at DESC, p.id DESC";
-
-/// Keeps the first witness of a node; one that is there stays.
-pub(super) fn keep(
-    tx: &rusqlite::Connection,
-    now: UnixMs,
-    node: &NodeId,
-    hash: &PaymentHash,
-) -> Result<Committed, Fault> {
-    tx.prepare_cached("INSERT INTO witnesses (node, hash, at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING")?
-        .execute(params![node.0, hash, now])?;
-    Ok(Committed::Done)
-}
 
 impl Books {
     /// What a node must still know for its "not found" of that payment to count.

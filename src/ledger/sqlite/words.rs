@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::Books;
 use super::error::Fault;
-use super::job::append_transition;
+use super::store::append_transition;
 use crate::ledger::word::{Heard, Retake, TakeStand, heard, repeats};
 use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Reason};
 use crate::plan::PlannedJob;
@@ -146,7 +146,7 @@ pub(super) fn would_repeat(
 }
 
 /// Every take of a job that stands, the latest last. Of one that a person gave up with its payment open, the intent knows until
-/// when that may settle: see `unsettled`.
+/// when that may settle: see `decide::unsettled_until`.
 fn takes(conn: &Connection, batch: BatchKey, id: &str) -> Result<Vec<TakeStand>, Fault> {
     let mut statement = conn.prepare_cached(&format!(
         "SELECT n.take, n.state, n.reason, n.content, n.kept, EXISTS (SELECT 1 FROM payments p

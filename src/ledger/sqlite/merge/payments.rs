@@ -4,10 +4,9 @@ use rusqlite::{OptionalExtension, params};
 
 use super::tables::{ANSWERS, INTENTS, JOBS, PAYMENTS, REFUNDS};
 use super::{Doubled, Merge};
-use crate::ledger::sqlite::convert::PaymentState;
+use crate::ledger::decide::{Change, PaymentState};
 use crate::ledger::sqlite::error::Fault;
-use crate::ledger::sqlite::job::{self, Change, append_transition};
-use crate::ledger::sqlite::joined::give_way;
+use crate::ledger::sqlite::store::{self, append_transition, give_way};
 use crate::ledger::{JobKey, JobState, Reason};
 
 /// How one ledger knows a payment.
@@ -212,14 +211,16 @@ impl Merge<'_> {
                      (SELECT state, dead_proof, dead_at, 0 FROM other.payments WHERE id = ?2) WHERE id = ?1",
             )?
             .execute([ours.payment, side.payment])?;
-        let (job, from) = (JobKey(ours.job), job::job(self.tx, JobKey(ours.job))?);
-        let (state, reason) = match job::is_gone(self.tx, job)? {
+        let job = store::job(self.tx, JobKey(ours.job))?;
+        let (state, reason) = match job.is_gone {
             true => (JobState::Refused, Reason::Withdrawn),
             false => (JobState::Pending, Reason::PaymentFailed),
         };
-        job::change(self.tx, self.now, job, (from.state, from.reason), &Change::to(state, reason))?;
-        if let Some(survivor) = give_way(self.tx, job)? {
-            self.tx.prepare_cached("UPDATE of_job SET ours = ?2 WHERE ours = ?1")?.execute(params![job, survivor])?;
+        store::change(self.tx, self.now, &job, &Change::to(state, reason))?;
+        if let Some(survivor) = give_way(self.tx, job.key)? {
+            self.tx
+                .prepare_cached("UPDATE of_job SET ours = ?2 WHERE ours = ?1")?
+                .execute(params![job.key, survivor])?;
         }
         Ok(())
     }

@@ -13,12 +13,13 @@ use super::payments::Side;
 use super::{Merge, MergeSource};
 use crate::catalog::{Endpoint, Value};
 use crate::l402::{Network, Preimage};
+use crate::ledger::decide::Change;
 use crate::ledger::sqlite::Books;
 use crate::ledger::sqlite::convert::Json;
 use crate::ledger::sqlite::core::configure;
 use crate::ledger::sqlite::error::{Fault, contradiction};
-use crate::ledger::sqlite::job::{self, Change};
 use crate::ledger::sqlite::schema;
+use crate::ledger::sqlite::store;
 use crate::ledger::{
     JobKey, JobState, KNOWN_BY_RECEIPT, LedgerError, Reason, ReceiptKind, ReceiptRow, UNKNOWN_CONTENT,
 };
@@ -103,12 +104,12 @@ impl Merge<'_> {
                  FROM other.jobs o WHERE m.id = ?1 AND o.id = ?2",
             )?
             .execute([ours.job, theirs.job])?;
-        let job = job::job(self.tx, JobKey(ours.job))?;
+        let job = store::job(self.tx, JobKey(ours.job))?;
         if (job.state, job.reason) != (JobState::Lost, Reason::NotDelivered) {
             return Ok(ours.job_state);
         }
         let paid = Change::to(JobState::Paid, Reason::None);
-        job::change(self.tx, self.now, JobKey(ours.job), (job.state, job.reason), &paid)?;
+        store::change(self.tx, self.now, &job, &paid)?;
         Ok(paid.state)
     }
 

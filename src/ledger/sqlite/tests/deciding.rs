@@ -1,7 +1,7 @@
 //! What a person decides: recorded, bounded by the books, and no way to a second payment without the person's word.
 
 use super::support::*;
-use crate::ledger::sqlite::unsettled::extra_take;
+use crate::ledger::sqlite::store::extra_take;
 use crate::ledger::sqlite::{AuditRow, Books, Decided, Decision};
 use crate::ledger::{
     BatchKey, Committed, DeadProof, IntentRefusal, JobState, OpenStage, PaymentKey, Reason, ReceiptRow, Record,

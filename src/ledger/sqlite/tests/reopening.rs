@@ -1,7 +1,7 @@
 //! A person's word on what is paid for and given up.
 
 use super::support::*;
-use crate::ledger::sqlite::unsettled::extra_take;
+use crate::ledger::sqlite::store::extra_take;
 use crate::ledger::sqlite::{Books, Decided, Decision, MergeSource, OpenMode, Reopened, Reopening};
 use crate::ledger::{
     AnswerKind, BatchKey, Committed, IntentRefusal, JobEnd, JobState, OpenStage, PaymentKey, Reason, Record,

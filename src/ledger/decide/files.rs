@@ -1,0 +1,51 @@
+//! Records about files: what is fetched into which, and what came of it.
+
+use crate::ledger::{DownloadedFile, FetchMark, JobKey, JobState, Reason};
+use crate::time::UnixMs;
+
+use super::jobs::Change;
+use super::{Facts, Job, Ruling, Unfit, Write, contradiction};
+
+/// The file that is written, and by what it can be resumed.
+pub fn fetching<'a>(facts: &Facts, key: JobKey, mark: &'a FetchMark) -> Result<Ruling<'a>, Unfit> {
+    expect_delivered(facts, key, "a download")?;
+    let mut ruling = Ruling::done();
+    ruling.write(Write::Fetching(key, mark));
+    Ok(ruling)
+}
+
+/// The file is whole and stands under its name.
+pub fn downloaded<'a>(facts: &Facts, now: UnixMs, key: JobKey, whole: &'a DownloadedFile) -> Result<Ruling<'a>, Unfit> {
+    let job = expect_delivered(facts, key, "a downloaded file")?;
+    let reason = if job.reason.is_of_manifest() { job.reason } else { Reason::None };
+    let mut ruling = Ruling::done();
+    ruling.write(Write::File(key, whole));
+    ruling.change(now, job, &Change { finished: true, ..Change::to(JobState::Downloaded, reason) });
+    Ok(ruling)
+}
+
+/// It could not be fetched. That the manifest has changed says more.
+pub fn not_downloaded<'a>(
+    facts: &Facts,
+    now: UnixMs,
+    key: JobKey,
+    reason: Reason,
+    error: &str,
+) -> Result<Ruling<'a>, Unfit> {
+    if !matches!(reason, Reason::NotDownloaded | Reason::UrlGone) {
+        return contradiction(format!("{} is no reason why a file is not here", reason.as_str()));
+    }
+    let job = expect_delivered(facts, key, "a failed download")?;
+    let reason = if job.reason.is_of_manifest() { job.reason } else { reason };
+    let mut ruling = Ruling::done();
+    ruling.say(now, job, reason, error);
+    Ok(ruling)
+}
+
+fn expect_delivered<'f>(facts: &'f Facts, key: JobKey, record: &str) -> Result<&'f Job, Unfit> {
+    let job = facts.job(key)?;
+    if job.state == JobState::Delivered {
+        return Ok(job);
+    }
+    contradiction(format!("{record} does not fit job {}, which is {}", key.0, job.state.as_str()))
+}

@@ -1,0 +1,181 @@
+//! The intent: budget reserved, and all that paying and redeeming need made durable.
+
+use crate::catalog::Apart;
+use crate::ledger::{
+    AnswerKey, Asking, CLTV_LIMIT, Committed, IntentRefusal, JobState, NewIntent, PaymentKey, Prospect, Reason,
+};
+use crate::money::Msat;
+use crate::time::UnixMs;
+
+use super::jobs::Change;
+use super::takes::earlier_take;
+use super::{
+    Admission, Alike, Buyer, Charged, EndpointKey, Facts, Fate, Intent, Job, Payment, PaymentState, Redeeming, Ruling,
+    Sends, Take, Undelivered, Unfit, Used, Write, admit, alike, budget, contradiction,
+};
+
+/// What a new intent depends on, besides its job and the takes of that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IntentFacts {
+    pub buyer: Buyer,
+    /// The payment hash is known already.
+    pub knows_hash: bool,
+    /// Purchases with the identical request whose payment is not dead, in the order of their payments.
+    pub alike: Vec<Alike>,
+    pub admission: Admission,
+    pub used: Used,
+    /// The key of the next endpoint.
+    pub next_endpoint: EndpointKey,
+}
+
+/// Decides [`Record::Intend`](crate::ledger::Record::Intend).
+pub fn intend<'a>(facts: &Facts, now: UnixMs, intent: &'a NewIntent) -> Result<Ruling<'a>, Unfit> {
+    let job = facts.job(intent.job)?;
+    let cost = expect_buyable(job, &facts.takes, intent)?;
+    let Some(known) = &facts.intending else { return contradiction("an intent of which nothing was looked up") };
+    let (word, charged) = match fit(facts, known, now, job, intent, cost) {
+        Ok(fits) => fits,
+        Err(refusal) => return Ok(Ruling::new(Committed::IntentRefused(refusal))),
+    };
+    let endpoint = &known.admission.endpoint;
+    let endpoint_key = endpoint.known.as_ref().map_or(known.next_endpoint, |endpoint| endpoint.key);
+    let payment = new_payment(facts.next.payment, now, job, intent, charged, endpoint_key);
+    let kept = Intent {
+        invoice: intent.invoice.clone(),
+        invoice_expires_at: intent.invoice_expires_at,
+        credential_expires_at: intent.credential_expires_at,
+        scheme: intent.scheme,
+        token: intent.token.reveal().to_owned(),
+    };
+    let mut ruling = Ruling::new(Committed::Intent(payment.durable(&kept)));
+    budget::begin_periods(&mut ruling, &known.used, &payment.charged);
+    budget::hold(&mut ruling, &payment)?;
+    let origin = endpoint.origin.clone();
+    if endpoint.known.is_none() {
+        ruling.write(Write::Endpoint { key: endpoint_key, url: endpoint.url.clone(), origin: origin.clone() });
+    }
+    let key = payment.key;
+    ruling.write(Write::Intend(Box::new(payment), intent));
+    ruling.writes.extend(word.map(|number| Write::UseWord { origin, number, payment: key }));
+    ruling.change(now, job, &Change { attempt: true, ..Change::to(JobState::Running, Reason::None) });
+    Ok(ruling)
+}
+
+/// That the job is still to be bought, at exactly this price; gives the most that this payment can cost.
+fn expect_buyable(job: &Job, takes: &[Take], intent: &NewIntent) -> Result<Msat, Unfit> {
+    let key = intent.job.0;
+    if job.state != JobState::Pending || job.superseded {
+        return contradiction(format!("an intent for job {key}, which is {}", job.state.as_str()));
+    }
+    if intent.amount != job.price || intent.amount == Msat::ZERO {
+        return contradiction(format!("an intent of {} for job {key}, whose price is {}", intent.amount, job.price));
+    }
+    if intent.fee_limit > job.fee_ceiling {
+        return contradiction(format!(
+            "an intent with a fee limit of {} for job {key}, whose ceiling is {}",
+            intent.fee_limit, job.fee_ceiling
+        ));
+    }
+    if takes.iter().any(|take| take.job.key == intent.job && take.has_live_payment()) {
+        return contradiction(format!("an intent for job {key}, which has a live payment"));
+    }
+    match intent.amount.checked_add(intent.fee_limit) {
+        Some(cost) if job.max_cost.is_none_or(|most| cost <= most) => Ok(cost),
+        Some(_) | None => contradiction(format!("an intent above the own limit of job {key}")),
+    }
+}
+
+/// The word by which the purchase may begin, if one is needed, and where it is charged; or why it may not be made.
+fn fit(
+    facts: &Facts,
+    known: &IntentFacts,
+    now: UnixMs,
+    job: &Job,
+    intent: &NewIntent,
+    cost: Msat,
+) -> Result<(Option<u32>, Charged), IntentRefusal> {
+    if known.knows_hash {
+        return Err(IntentRefusal::HashKnown);
+    }
+    if let Some(original) = alike::bought_elsewhere(&known.buyer, &facts.takes, intent.network, &known.alike) {
+        return Err(IntentRefusal::Duplicate(original));
+    }
+    if has_twin(known, now, intent) {
+        return Err(IntentRefusal::TwinKnown);
+    }
+    if let Some(until) = earlier_take(&facts.takes, intent.job, now) {
+        return Err(IntentRefusal::EarlierTake { until });
+    }
+    let prospect = Prospect {
+        batch: job.batch,
+        url: intent.request.url.clone(),
+        node: intent.node.clone(),
+        bounds: intent.bounds,
+        asking: Asking::default(),
+    };
+    let word = admit(now, &prospect, &known.admission).map_err(IntentRefusal::HeldBack)?;
+    Ok((word, budget::fit(&known.used, &intent.caps, cost)?))
+}
+
+/// Whether an identical request is under way, or was within its window (rule 9). Whoever asked looked before it did; here
+/// the looks of two processes, or of two endpoints of one address, cannot cross.
+fn has_twin(known: &IntentFacts, now: UnixMs, intent: &NewIntent) -> bool {
+    let twin = alike::twin(intent.job, &known.alike);
+    twin.is_some_and(|twin| {
+        intent.apart != Apart::Never && (twin.is_in_the_way(intent.apart) || twin.window_left_ms(intent.apart, now) > 0)
+    })
+}
+
+fn new_payment(
+    key: PaymentKey,
+    now: UnixMs,
+    job: &Job,
+    intent: &NewIntent,
+    charged: Charged,
+    endpoint: EndpointKey,
+) -> Payment {
+    Payment {
+        key,
+        job: job.key,
+        batch: job.batch,
+        hash: intent.hash,
+        amount: intent.amount,
+        fee_limit: intent.fee_limit,
+        cltv_limit: Some(CLTV_LIMIT),
+        node: intent.node.clone(),
+        charged,
+        intended_at: now,
+        endpoint: Some(endpoint),
+        sends: Sends {
+            begun: 1,
+            begun_at: now,
+            answered: 0,
+            answered_at: None,
+            accepted: false,
+            said: None,
+            said_at: None,
+        },
+        fate: Fate {
+            state: PaymentState::Intended,
+            preimage: None,
+            paid_at: None,
+            fee: None,
+            index: None,
+            posted_at: None,
+            death: None,
+            dead_at: None,
+        },
+        redeeming: Redeeming {
+            redeems: 0,
+            answered_at: None,
+            heard_at: None,
+            heard: AnswerKey(0),
+            retried_at: None,
+            replayed_at: None,
+            poll: None,
+            delivered_at: None,
+            undelivered: Undelivered::Begun,
+            rejected: false,
+        },
+    }
+}

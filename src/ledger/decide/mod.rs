@@ -1,0 +1,221 @@
+//! Every rule about money and lives of jobs that a record must keep, as pure functions: from what is known, the time and the
+//! record to what is answered, how the job stands then, and what is to be written. No SQL, no clock, no waiting.
+//!
+//! A store does two things, in one transaction: it loads what a record depends on ([`Keys`] to [`Facts`]), and applies what is
+//! decided ([`Write`]). What a store's own constraints refuse beyond that is a defect, or a row that somebody else has changed.
+
+mod admission;
+mod alike;
+mod budget;
+mod files;
+mod intend;
+mod jobs;
+mod keys;
+mod payments;
+mod redeem;
+mod refund;
+mod rows;
+mod takes;
+mod write;
+
+use crate::ledger::{AnswerKey, Committed, JobKey, JobState, PaymentKey, Reason, Record};
+use crate::money::Msat;
+use crate::time::UnixMs;
+
+pub use admission::{Admission, DeliveryFacts, EndpointFacts, admit, endpoint_is_held, next_word};
+pub use alike::{Buyer, bought_elsewhere, twin};
+pub use budget::{Used, used_of};
+pub use intend::IntentFacts;
+pub use jobs::Change;
+pub use keys::{Keys, keys};
+pub use payments::buried;
+pub use redeem::deliver;
+pub use rows::*;
+pub use takes::{survivor, unsettled_until};
+pub use write::{AnswerWrite, Join, Moved, RefundWrite, Write};
+
+/// What a store knows of the things that a record names. What is not there was not found.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The record's job, or that of its payment.
+    pub job: Option<Job>,
+    pub payment: Option<Payment>,
+    pub intent: Option<Intent>,
+    /// Every take of the same job, in their order.
+    pub takes: Vec<Take>,
+    pub answer: Option<Answer>,
+    /// Answers of the payment that are no success, in their order.
+    pub refusals: Vec<Refusal>,
+    pub refund: Option<Refund>,
+    /// The endpoint of the payment, with the words that were said for its origin.
+    pub origin: DeliveryFacts,
+    /// Payments of the job that are paid for and not delivered.
+    pub undelivered: Vec<Payment>,
+    /// The job of another payment with the identical request has that result.
+    pub is_result_of_another: bool,
+    /// The node has a witness.
+    pub is_witnessed: bool,
+    /// What a new intent depends on.
+    pub intending: Option<Box<IntentFacts>>,
+    /// The keys of the next rows.
+    pub next: NextKeys,
+}
+
+/// The keys that the next rows of their kinds get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NextKeys {
+    pub job: JobKey,
+    pub payment: PaymentKey,
+    pub answer: AnswerKey,
+}
+
+impl Default for NextKeys {
+    fn default() -> Self {
+        Self { job: JobKey(1), payment: PaymentKey(1), answer: AnswerKey(1) }
+    }
+}
+
+/// What is decided about a record.
+pub struct Ruling<'a> {
+    pub committed: Committed,
+    pub transition: Option<Transition>,
+    pub writes: Vec<Write<'a>>,
+}
+
+/// How a record changes what people see of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transition {
+    pub state: JobState,
+    pub reason: Reason,
+    /// The actual routing fee, where the record tells it.
+    pub fee: Option<Msat>,
+    pub url: Option<String>,
+    pub error: Option<String>,
+}
+
+/// Why a record is not written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// It contradicts what is known.
+    Contradiction(String),
+    /// A row that it depends on cannot be what it says.
+    Damaged(String),
+}
+
+/// Where records are kept: one transaction of it.
+pub trait Store {
+    /// Why it could not.
+    type Error: From<Unfit>;
+
+    /// Looks up what these keys name.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    fn load(&mut self, keys: &Keys<'_>) -> Result<Facts, Self::Error>;
+
+    /// Writes, in this order.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    fn apply(&mut self, writes: &[Write<'_>]) -> Result<(), Self::Error>;
+}
+
+/// Loads, decides and applies one record.
+///
+/// # Errors
+/// Where the record does not fit, or the store cannot be used: its transaction, or what of it is the record's own, is to be
+/// rolled back.
+pub fn carry_out<S: Store>(store: &mut S, now: UnixMs, record: &Record) -> Result<Committed, S::Error> {
+    let facts = store.load(&keys(record))?;
+    let ruling = decide(&facts, now, record)?;
+    store.apply(&ruling.writes)?;
+    Ok(ruling.committed)
+}
+
+/// Decides one record.
+///
+/// # Errors
+/// Where it does not fit what is known.
+pub fn decide<'a>(facts: &Facts, now: UnixMs, record: &'a Record) -> Result<Ruling<'a>, Unfit> {
+    match record {
+        Record::Intend(intent) => intend::intend(facts, now, intent),
+        Record::SendBegun(key) => payments::send_begun(facts, now, *key),
+        Record::SendAnswered { payment, accepted } => payments::send_answered(facts, now, *payment, *accepted),
+        Record::Paid { payment, preimage, answered, posted } => {
+            payments::paid(facts, now, *payment, preimage, *answered, *posted)
+        }
+        Record::Posted(key, posted) => payments::posted(facts, now, *key, *posted),
+        Record::Dead { payment, proof, end } => payments::dead(facts, now, *payment, *proof, end),
+        Record::GivenUpDead { payment, proof } => payments::given_up_dead(facts, now, *payment, *proof),
+        Record::Witness { node, hash } => Ok(payments::witness(facts, now, node, *hash)),
+        Record::Doubt { payment, reason, error, wait_until } => {
+            payments::doubt(facts, now, *payment, (*reason, error.as_deref()), *wait_until)
+        }
+        Record::Answer { payment, kind, answer } => redeem::answer(facts, now, *payment, *kind, answer),
+        Record::Accepted { payment, answer, poll } => redeem::accepted(facts, now, *payment, *answer, poll),
+        Record::Delivered { payment, answer, url, own } => {
+            redeem::delivered(facts, now, *payment, *answer, (url, *own))
+        }
+        Record::Undelivered { payment, answer, heard, end } => {
+            redeem::undelivered(facts, now, *payment, (*answer, *heard), end)
+        }
+        Record::Replaying(key) => redeem::replaying(facts, now, *key),
+        Record::Refund(key, record) => refund::refund(facts, now, *key, record),
+        Record::LeftUndelivered(_) => Ok(jobs::left_undelivered(facts)),
+        Record::Ended(key, end) => jobs::ended(facts, now, *key, end),
+        Record::Stuck { job, reason, error } => jobs::stuck(facts, now, *job, *reason, error),
+        Record::Fetching(key, mark) => files::fetching(facts, *key, mark),
+        Record::Downloaded(key, whole) => files::downloaded(facts, now, *key, whole),
+        Record::NotDownloaded { job, reason, error } => files::not_downloaded(facts, now, *job, *reason, error),
+    }
+}
+
+impl Facts {
+    fn job(&self, key: JobKey) -> Result<&Job, Unfit> {
+        self.job.as_ref().map_or_else(|| contradiction(format!("there is no job {}", key.0)), Ok)
+    }
+
+    /// The payment, and the job that it is for.
+    fn payment(&self, key: PaymentKey) -> Result<(&Payment, &Job), Unfit> {
+        match (&self.payment, &self.job) {
+            (Some(payment), Some(job)) => Ok((payment, job)),
+            _ => contradiction(format!("there is no payment {}", key.0)),
+        }
+    }
+
+    fn intent(&self, key: PaymentKey) -> Result<&Intent, Unfit> {
+        let missing = || Err(Unfit::Damaged(format!("payment {} has no intent", key.0)));
+        self.intent.as_ref().map_or_else(missing, Ok)
+    }
+}
+
+impl<'a> Ruling<'a> {
+    pub fn new(committed: Committed) -> Self {
+        Self { committed, transition: None, writes: Vec::new() }
+    }
+
+    pub fn done() -> Self {
+        Self::new(Committed::Done)
+    }
+
+    fn write(&mut self, write: Write<'a>) {
+        self.writes.push(write);
+    }
+
+    /// A payment becomes another.
+    fn payment(&mut self, was: &Payment, is: Payment) {
+        if *was != is {
+            self.write(Write::Payment(Box::new(was.clone()), Box::new(is)));
+        }
+    }
+}
+
+/// A contradiction, in words.
+fn contradiction<T>(what: impl Into<String>) -> Result<T, Unfit> {
+    Err(Unfit::Contradiction(what.into()))
+}
+
+/// A number, as every store can keep it.
+fn number(number: u64) -> Result<i64, Unfit> {
+    i64::try_from(number).or_else(|_| contradiction(format!("{number} is more than a ledger can hold")))
+}

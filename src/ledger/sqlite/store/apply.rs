@@ -1,0 +1,346 @@
+//! Writes what is decided, and decides nothing.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::ledger::decide::{
+    AnswerWrite, Charged, Fate, Job, Moved, Payment, PeriodKind, Redeeming, RefundWrite, Sends, Write,
+};
+use crate::ledger::sqlite::bodies::{Bodies, Kept};
+use crate::ledger::sqlite::convert::{Json, hex, int, kind_word};
+use crate::ledger::sqlite::error::{Fault, contradiction};
+use crate::ledger::sqlite::gap;
+use crate::ledger::{
+    BatchKey, DownloadedFile, FetchMark, JobKey, NewIntent, PaymentKey, RefundInvoice, RefundStanding,
+};
+use crate::time::UnixMs;
+
+use super::jobs::append_transition;
+use super::{Tx, takes};
+
+/// Writes one thing.
+pub(super) fn write(tx: &mut Tx<'_>, write: &Write<'_>) -> Result<(), Fault> {
+    match write {
+        Write::Intend(payment, intent) => {
+            insert_payment(tx.conn, payment)?;
+            insert_intent(tx.conn, tx.bodies, payment.key, intent)
+        }
+        Write::BodyUnneeded(payment) => {
+            tx.unused.extend(body_file(tx.conn, *payment)?);
+            Ok(())
+        }
+        other => row(tx.conn, other),
+    }
+}
+
+/// Writes what concerns rows alone, and no file beside them.
+pub(in crate::ledger::sqlite) fn row(tx: &Connection, write: &Write<'_>) -> Result<(), Fault> {
+    match write {
+        Write::Job(job) => update_job(tx, job),
+        Write::Transition { job, at, from, to, reason } => append_transition(tx, *at, *job, *from, *to, *reason),
+        Write::Fetching(job, mark) => update_mark(tx, *job, mark),
+        Write::File(job, file) => update_file(tx, *job, file),
+        Write::FurtherTake { of, key, take } => takes::insert_further(tx, *of, *key, *take),
+        Write::JoinTakes(join) => takes::join(tx, join),
+        Write::Payment(was, is) => update_payment(tx, was, is),
+        Write::Money(batch, charged, moved) => move_money(tx, *batch, charged, *moved),
+        Write::Period(kind, name) => execute(
+            tx,
+            "INSERT INTO periods (kind, name) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            params![<&str>::from(kind), name],
+        ),
+        Write::Endpoint { key, url, origin } => {
+            execute(tx, "INSERT INTO endpoint_urls (id, url, origin) VALUES (?1, ?2, ?3)", params![key, url, origin])
+        }
+        Write::Delivers(endpoint, at) => {
+            execute(tx, "UPDATE endpoint_urls SET delivered_at = ?2 WHERE id = ?1", params![endpoint, at])?;
+            let sql = "UPDATE payments SET undelivered = 0 WHERE endpoint_url = ?1 AND undelivered > 0";
+            execute(tx, sql, params![endpoint])
+        }
+        Write::AcceptsAgain(origin) => execute(
+            tx,
+            "UPDATE payments SET rejected = 0 WHERE rejected = 1
+                 AND endpoint_url IN (SELECT id FROM endpoint_urls WHERE origin = ?1)",
+            params![origin],
+        ),
+        Write::UseWord { origin, number, payment } => execute(
+            tx,
+            "UPDATE trusts SET payment = ?3 WHERE origin = ?1 AND number = ?2",
+            params![origin, number, payment],
+        ),
+        Write::LapseWord { origin, number, at } => execute(
+            tx,
+            "UPDATE trusts SET lapsed_at = ?3 WHERE origin = ?1 AND number = ?2",
+            params![origin, number, at],
+        ),
+        Write::Witness { node, hash, at } => {
+            execute(tx, "INSERT INTO witnesses (node, hash, at) VALUES (?1, ?2, ?3)", params![node.0, hash, at])
+        }
+        Write::Answer(write) => answer(tx, write),
+        Write::Refund(payment, write) => refund(tx, *payment, write),
+        Write::Intend(..) | Write::BodyUnneeded(_) => contradiction("a body without its folder"),
+    }
+}
+
+fn execute(tx: &Connection, sql: &str, params: &[&dyn rusqlite::ToSql]) -> Result<(), Fault> {
+    tx.prepare_cached(sql)?.execute(params)?;
+    Ok(())
+}
+
+/// That one row was written: the one that was named.
+pub(super) fn expect_one(rows: usize, what: impl FnOnce() -> String) -> Result<(), Fault> {
+    if rows == 1 { Ok(()) } else { contradiction(what()) }
+}
+
+fn update_job(tx: &Connection, job: &Job) -> Result<(), Fault> {
+    execute(
+        tx,
+        "UPDATE jobs SET state = ?2, reason = ?3, error = ?4, wait_until = ?5, url = ?6, attempts = ?7, started_at = ?8,
+             finished_at = ?9
+         WHERE id = ?1",
+        params![
+            job.key,
+            job.state,
+            job.reason,
+            job.error,
+            job.wait_until,
+            job.url,
+            job.attempts,
+            job.started_at,
+            job.finished_at
+        ],
+    )
+}
+
+/// Under which a path is compared with others: two that differ only by case are one on many systems.
+pub(in crate::ledger::sqlite) fn file_key(file: &str) -> String {
+    file.to_lowercase()
+}
+
+fn update_mark(tx: &Connection, job: JobKey, mark: &FetchMark) -> Result<(), Fault> {
+    let sha256 = mark.sha256.map(|sha| hex(&sha));
+    execute(
+        tx,
+        "UPDATE jobs SET file = ?2, file_key = ?3, resume = ?4, sha256 = ?5 WHERE id = ?1",
+        params![job, mark.file, file_key(&mark.file), mark.resume.as_ref().map(Json), sha256],
+    )
+}
+
+fn update_file(tx: &Connection, job: JobKey, whole: &DownloadedFile) -> Result<(), Fault> {
+    execute(
+        tx,
+        "UPDATE jobs SET file = ?2, file_key = ?3, resume = NULL, sha256 = ?4 WHERE id = ?1",
+        params![job, whole.file, file_key(&whole.file), hex(&whole.sha256)],
+    )
+}
+
+/// Writes of a payment what has changed, so that no index is touched for what has not.
+fn update_payment(tx: &Connection, was: &Payment, is: &Payment) -> Result<(), Fault> {
+    if was.sends != is.sends {
+        update_sends(tx, is.key, &is.sends)?;
+    }
+    if was.job != is.job || was.fate != is.fate {
+        update_fate(tx, is, &is.fate)?;
+    }
+    if was.redeeming != is.redeeming {
+        update_redeeming(tx, is.key, &was.redeeming, &is.redeeming)?;
+    }
+    Ok(())
+}
+
+fn update_sends(tx: &Connection, key: PaymentKey, sends: &Sends) -> Result<(), Fault> {
+    let Sends { begun, begun_at, answered, answered_at, accepted, said, said_at } = sends;
+    execute(
+        tx,
+        "UPDATE payments SET sends_begun = ?2, sent_at = ?3, sends_answered = ?4, send_answered_at = ?5, accepted = ?6,
+             node_said = ?7, node_said_at = ?8
+         WHERE id = ?1",
+        params![key, begun, begun_at, answered, answered_at, accepted, said, said_at],
+    )
+}
+
+fn update_fate(tx: &Connection, payment: &Payment, fate: &Fate) -> Result<(), Fault> {
+    let Fate { state, preimage, paid_at, fee, index, posted_at, death, dead_at } = fate;
+    let index = index.map(int).transpose()?;
+    execute(
+        tx,
+        "UPDATE payments SET job = ?2, state = ?3, preimage = ?4, paid_at = ?5, fee_msat = ?6, payment_index = ?7,
+             posted_at = ?8, dead_proof = ?9, dead_at = ?10
+         WHERE id = ?1",
+        params![payment.key, payment.job, state, preimage, paid_at, fee, index, posted_at, death, dead_at],
+    )
+}
+
+fn update_redeeming(tx: &Connection, key: PaymentKey, was: &Redeeming, is: &Redeeming) -> Result<(), Fault> {
+    let in_index = |of: &Redeeming| (of.delivered_at, of.undelivered, of.rejected);
+    if in_index(was) != in_index(is) {
+        let sql = "UPDATE payments SET delivered_at = ?2, undelivered = ?3, rejected = ?4 WHERE id = ?1";
+        execute(tx, sql, params![key, is.delivered_at, is.undelivered, is.rejected])?;
+    }
+    let besides = |of: &Redeeming| (of.redeems, of.answered_at, of.heard_at, of.replayed_at, of.poll.clone());
+    if besides(was) != besides(is) {
+        let (url, interval_ms) = is.poll.as_ref().map(|(url, ms)| (url, *ms)).unzip();
+        let interval_ms = interval_ms.map(int).transpose()?;
+        let sql = "UPDATE payments SET redeems = ?2, answered_at = ?3, heard_at = ?4, replayed_at = ?5, poll_url = ?6,
+                 poll_interval_ms = ?7
+             WHERE id = ?1";
+        let (redeems, answered_at, heard_at) = (is.redeems, is.answered_at, is.heard_at);
+        execute(tx, sql, params![key, redeems, answered_at, heard_at, is.replayed_at, url, interval_ms])?;
+    }
+    Ok(())
+}
+
+fn move_money(tx: &Connection, batch: BatchKey, charged: &Charged, moved: Moved) -> Result<(), Fault> {
+    let rows = tx
+        .prepare_cached(
+            "UPDATE batches SET held_msat = held_msat + ?2, spent_msat = spent_msat + ?3, fees_msat = fees_msat + ?4,
+                 refunded_msat = refunded_msat + ?5
+             WHERE id = ?1",
+        )?
+        .execute(params![batch, moved.held, moved.spent, moved.fees, moved.refunded])?;
+    expect_one(rows, || format!("there is no batch {}", batch.0))?;
+    for (kind, name) in [(PeriodKind::Day, &charged.day), (PeriodKind::Month, &charged.month)] {
+        let Some(name) = name else { continue };
+        let kind = <&str>::from(kind);
+        let rows = tx
+            .prepare_cached(
+                "UPDATE periods SET held_msat = held_msat + ?3, spent_msat = spent_msat + ?4 + ?5,
+                     refunded_msat = refunded_msat + ?6
+                 WHERE kind = ?1 AND name = ?2",
+            )?
+            .execute(params![kind, name, moved.held, moved.spent, moved.fees, moved.refunded])?;
+        expect_one(rows, || format!("there is no {kind} {name}"))?;
+    }
+    Ok(())
+}
+
+fn insert_payment(tx: &Connection, payment: &Payment) -> Result<(), Fault> {
+    execute(
+        tx,
+        "INSERT INTO payments (id, job, batch, payment_hash, state, amount_msat, fee_limit_msat, node, day, month,
+             sends_begun, sent_at, intended_at, cltv_limit, endpoint_url, undelivered)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+        params![
+            payment.key,
+            payment.job,
+            payment.batch,
+            payment.hash,
+            payment.fate.state,
+            payment.amount,
+            payment.fee_limit,
+            payment.node.0,
+            payment.charged.day,
+            payment.charged.month,
+            payment.sends.begun,
+            payment.sends.begun_at,
+            payment.intended_at,
+            payment.cltv_limit,
+            payment.endpoint,
+            payment.redeeming.undelivered
+        ],
+    )
+}
+
+fn insert_intent(tx: &Connection, bodies: &Bodies, payment: PaymentKey, intent: &NewIntent) -> Result<(), Fault> {
+    let request = &intent.request;
+    let (body, body_sha256) = match bodies.keep(&request.body)? {
+        Kept::Inline => (Some(&request.body), None),
+        Kept::File(digest) => (None, Some(digest)),
+    };
+    execute(
+        tx,
+        "INSERT INTO intents (payment, request_digest, method, url, scheme, token, challenge, invoice, payee, network,
+             invoice_expires_at, credential_expires_at, body_sha256, body)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        params![
+            payment,
+            request.digest(),
+            request.method,
+            request.url.as_str(),
+            intent.scheme,
+            intent.token.reveal(),
+            Json(&intent.challenge),
+            intent.invoice,
+            intent.payee,
+            intent.network,
+            intent.invoice_expires_at,
+            intent.credential_expires_at,
+            body_sha256,
+            body
+        ],
+    )?;
+    gap::count_intent(tx)
+}
+
+fn body_file(tx: &Connection, payment: PaymentKey) -> Result<Option<[u8; 32]>, Fault> {
+    let digest: Option<Option<[u8; 32]>> = tx
+        .prepare_cached("SELECT body_sha256 FROM intents WHERE payment = ?1")?
+        .query_row([payment], |row| row.get(0))
+        .optional()?;
+    Ok(digest.flatten())
+}
+
+fn answer(tx: &Connection, write: &AnswerWrite<'_>) -> Result<(), Fault> {
+    match write {
+        AnswerWrite::New { key, payment, kind, at, answer } => execute(
+            tx,
+            "INSERT INTO answers (id, payment, kind, at, status, headers, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+            params![key, payment, kind_word(*kind), at, answer.status, Json(&answer.headers), answer.body],
+        ),
+        AnswerWrite::Cut(key, bytes) => {
+            execute(tx, "UPDATE answers SET body = substr(body, 1, ?2) WHERE id = ?1", params![key, int(*bytes)?])
+        }
+        AnswerWrite::Drop(key) => execute(tx, "DELETE FROM answers WHERE id = ?1", params![key]),
+        AnswerWrite::Interpreted(payment, last) => execute(
+            tx,
+            "UPDATE answers SET interpreted = 1 WHERE payment = ?1 AND id <= ?2 AND interpreted = 0",
+            params![payment, last],
+        ),
+    }
+}
+
+fn refund(tx: &Connection, payment: PaymentKey, write: &RefundWrite<'_>) -> Result<(), Fault> {
+    match write {
+        RefundWrite::Offered { batch, link, at } => execute(
+            tx,
+            "INSERT INTO refunds (payment, batch, state, link, offered_at) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (payment) DO UPDATE SET link = coalesce(excluded.link, link)",
+            params![payment, batch, RefundStanding::Offered, link, at],
+        ),
+        RefundWrite::Invoiced { invoice, at } => invoiced(tx, payment, invoice, *at),
+        RefundWrite::HandedOver { callback, k1, at } => execute(
+            tx,
+            "UPDATE refunds SET callback = ?2, k1 = ?3, handovers = handovers + 1, handed_at = ?4 WHERE payment = ?1",
+            params![payment, callback, k1, at],
+        ),
+        RefundWrite::Said { words, at } => {
+            let sql = "UPDATE refunds SET words = ?2, words_at = ?3 WHERE payment = ?1";
+            execute(tx, sql, params![payment, words, at])
+        }
+        RefundWrite::Ends { standing, received } => {
+            let (received, at) = received.unzip();
+            let sql = "UPDATE refunds SET state = ?2, received_msat = ?3, settled_at = ?4 WHERE payment = ?1";
+            execute(tx, sql, params![payment, standing, received, at])
+        }
+    }
+}
+
+fn invoiced(tx: &Connection, payment: PaymentKey, invoice: &RefundInvoice, at: UnixMs) -> Result<(), Fault> {
+    execute(
+        tx,
+        "UPDATE refunds SET state = ?2, hash = ?3, invoice = ?4, amount_msat = ?5, node = ?6, made_at = ?7,
+             expires_at = ?8, callback = ?9, k1 = ?10, handovers = 1, handed_at = ?7, words = NULL, words_at = NULL
+         WHERE payment = ?1",
+        params![
+            payment,
+            RefundStanding::Invoiced,
+            invoice.hash,
+            invoice.invoice,
+            invoice.amount,
+            invoice.node.0,
+            at,
+            invoice.expires_at,
+            invoice.callback.as_str(),
+            invoice.k1
+        ],
+    )
+}

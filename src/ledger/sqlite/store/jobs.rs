@@ -1,0 +1,74 @@
+//! The row of a job.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::ledger::decide::{Change, Job, Ruling};
+use crate::ledger::sqlite::error::{Fault, contradiction};
+use crate::ledger::{JobKey, JobState, Reason};
+use crate::time::UnixMs;
+
+use super::apply;
+
+/// What a [`Job`] is read from: a job `j` of a batch `b`.
+pub(super) const JOB: &str = "j.id, j.batch, j.superseded, j.price_msat, j.fee_ceiling_msat, j.max_cost_msat,
+    j.last_load < b.loads, j.state, j.reason, j.error, j.wait_until, j.url, j.attempts, j.started_at, j.finished_at";
+/// How many columns that are.
+pub(super) const JOB_COLUMNS: usize = 15;
+
+/// The job that stands in a row from that column on.
+pub(super) fn of_row(row: &Row<'_>, from: usize) -> rusqlite::Result<Job> {
+    Ok(Job {
+        key: row.get(from)?,
+        batch: row.get(from + 1)?,
+        superseded: row.get(from + 2)?,
+        price: row.get(from + 3)?,
+        fee_ceiling: row.get(from + 4)?,
+        max_cost: row.get(from + 5)?,
+        is_gone: row.get(from + 6)?,
+        state: row.get(from + 7)?,
+        reason: row.get(from + 8)?,
+        error: row.get(from + 9)?,
+        wait_until: row.get(from + 10)?,
+        url: row.get(from + 11)?,
+        attempts: row.get(from + 12)?,
+        started_at: row.get(from + 13)?,
+        finished_at: row.get(from + 14)?,
+    })
+}
+
+/// A job, where it is there.
+pub(super) fn find(conn: &Connection, key: JobKey) -> Result<Option<Job>, Fault> {
+    let sql = format!("SELECT {JOB} FROM jobs j JOIN batches b ON b.id = j.batch WHERE j.id = ?1");
+    Ok(conn.prepare_cached(&sql)?.query_row([key], |row| of_row(row, 0)).optional()?)
+}
+
+/// A job.
+pub(in crate::ledger::sqlite) fn job(conn: &Connection, key: JobKey) -> Result<Job, Fault> {
+    find(conn, key)?.map_or_else(|| contradiction(format!("there is no job {}", key.0)), Ok)
+}
+
+/// Changes a job, and appends the transition where state or reason are new.
+pub(in crate::ledger::sqlite) fn change(
+    tx: &Connection,
+    now: UnixMs,
+    job: &Job,
+    change: &Change<'_>,
+) -> Result<(), Fault> {
+    let mut ruling = Ruling::done();
+    ruling.change(now, job, change);
+    ruling.writes.iter().try_for_each(|write| apply::row(tx, write))
+}
+
+/// Appends a transition.
+pub(in crate::ledger::sqlite) fn append_transition(
+    tx: &Connection,
+    now: UnixMs,
+    key: JobKey,
+    from: JobState,
+    to: JobState,
+    reason: Reason,
+) -> Result<(), Fault> {
+    tx.prepare_cached("INSERT INTO transitions (job, at, from_state, to_state, reason) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![key, now, from, to, reason])?;
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! Takes of one job beside each other.
+
+use rusqlite::{Connection, params};
+
+use crate::ledger::JobKey;
+use crate::ledger::decide::{self, PaymentState, Take, TakePayment, Write};
+use crate::ledger::sqlite::error::Fault;
+use crate::time::UnixMs;
+
+use super::apply;
+use super::jobs::{self, JOB, JOB_COLUMNS};
+
+/// The payments of every take of the job of ?1 that are dead by a person's word alone.
+pub(super) const DECIDED: &str = "SELECT p.job, p.id, p.state, p.dead_proof, i.invoice_expires_at, p.cltv_limit
+    FROM jobs own JOIN jobs j ON j.batch = own.batch AND j.job = own.job
+    JOIN payments p ON p.batch = j.batch AND p.job = j.id AND p.dead_proof = 'decided'
+    LEFT JOIN intents i ON i.payment = p.id
+    WHERE own.id = ?1";
+
+/// Every take of the job of ?1, with what lives of its payments.
+pub(super) fn live() -> String {
+    format!(
+        "SELECT {JOB}, j.take, j.merged, j.content, j.endpoint, j.edition, j.meant,
+             (SELECT max(id) + 1 FROM jobs), p.id, p.state, p.dead_proof, i.invoice_expires_at, p.cltv_limit
+         FROM jobs own JOIN jobs j ON j.batch = own.batch AND j.job = own.job JOIN batches b ON b.id = j.batch
+             LEFT JOIN payments p ON p.job = j.id AND p.state <> 'dead' LEFT JOIN intents i ON i.payment = p.id
+         WHERE own.id = ?1 ORDER BY j.take"
+    )
+}
+
+/// Every take of the same job, in their order, with their payments that are not dead by proof; and the key of the next job.
+pub(super) fn find(conn: &Connection, job: JobKey) -> Result<(Vec<Take>, JobKey), Fault> {
+    let sql = live();
+    let (mut takes, mut next) = (Vec::new(), JobKey(1));
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut rows = statement.query([job])?;
+    while let Some(row) = rows.next()? {
+        const AT: usize = JOB_COLUMNS;
+        let state: Option<PaymentState> = row.get(AT + 8)?;
+        let live = match state {
+            None => None,
+            Some(state) => Some(TakePayment {
+                key: row.get(AT + 7)?,
+                state,
+                death: row.get(AT + 9)?,
+                invoice_expires_at: row.get(AT + 10)?,
+                cltv_limit: row.get(AT + 11)?,
+            }),
+        };
+        takes.push(Take {
+            job: jobs::of_row(row, 0)?,
+            take: row.get(AT)?,
+            merged: row.get(AT + 1)?,
+            content: row.get(AT + 2)?,
+            bought: row.get(AT + 3)?,
+            edition: row.get(AT + 4)?,
+            meant: row.get(AT + 5)?,
+            payments: live.into_iter().collect(),
+        });
+        next = row.get(AT + 6)?;
+    }
+    add_decided(conn, job, &mut takes)?;
+    Ok((takes, next))
+}
+
+/// The payments that are dead by a person's word alone.
+fn add_decided(conn: &Connection, job: JobKey, takes: &mut [Take]) -> Result<(), Fault> {
+    let mut statement = conn.prepare_cached(DECIDED)?;
+    let mut rows = statement.query([job])?;
+    while let Some(row) = rows.next()? {
+        let of: JobKey = row.get(0)?;
+        let decided = TakePayment {
+            key: row.get(1)?,
+            state: row.get(2)?,
+            death: row.get(3)?,
+            invoice_expires_at: row.get(4)?,
+            cltv_limit: row.get(5)?,
+        };
+        if let Some(take) = takes.iter_mut().find(|take| take.job.key == of) {
+            take.payments.push(decided);
+        }
+    }
+    Ok(())
+}
+
+/// Every take of the same job.
+pub(in crate::ledger::sqlite) fn takes(conn: &Connection, job: JobKey) -> Result<Vec<Take>, Fault> {
+    Ok(find(conn, job)?.0)
+}
+
+/// Until when any purchase of the same job may still settle although nobody follows it.
+pub(in crate::ledger::sqlite) fn unsettled_until(
+    conn: &Connection,
+    job: JobKey,
+    now: UnixMs,
+) -> Result<Option<UnixMs>, Fault> {
+    Ok(decide::unsettled_until(&takes(conn, job)?, now))
+}
+
+/// One more take of the same purchase, the latest from now on.
+pub(in crate::ledger::sqlite) fn extra_take(tx: &Connection, job: JobKey) -> Result<JobKey, Fault> {
+    let (takes, key) = find(tx, job)?;
+    let latest = takes.iter().map(|take| take.take).max().unwrap_or_default();
+    apply::row(tx, &Write::FurtherTake { of: job, key, take: latest.saturating_add(1) })?;
+    Ok(key)
+}
+
+/// The job's payments are all dead, and a merge has made it or the take beside it: that one stands for both from now on.
+/// Gives which; none where the job stays as it is.
+pub(in crate::ledger::sqlite) fn give_way(tx: &Connection, job: JobKey) -> Result<Option<JobKey>, Fault> {
+    let Some(join) = decide::survivor(&takes(tx, job)?, job, None) else { return Ok(None) };
+    apply::row(tx, &Write::JoinTakes(join))?;
+    Ok(Some(join.stays))
+}
+
+pub(super) fn insert_further(tx: &Connection, of: JobKey, key: JobKey, take: u32) -> Result<(), Fault> {
+    tx.prepare_cached(
+        "UPDATE jobs SET superseded = 1 FROM jobs o
+         WHERE o.id = ?1 AND jobs.batch = o.batch AND jobs.job = o.job AND jobs.superseded = 0",
+    )?
+    .execute([of])?;
+    // It is of no load: nobody has to accept it.
+    let rows = tx
+        .prepare_cached(
+            "INSERT INTO jobs (id, batch, job, take, seq, line, endpoint, content, price_msat, fee_ceiling_msat,
+                 max_cost_msat, state, reason, first_load, last_load, params, extra, edition, row_content, meant,
+                 given, row_given)
+             SELECT ?2, batch, job, ?3, seq, line, endpoint, content, price_msat, fee_ceiling_msat, max_cost_msat, 'pending',
+                 '', 0, last_load, params, extra, edition, row_content, meant, given, row_given
+             FROM jobs o WHERE o.id = ?1",
+        )?
+        .execute(params![of, key, take])?;
+    apply::expect_one(rows, || format!("there is no job {}", of.0))
+}
+
+pub(super) fn join(tx: &Connection, join: &decide::Join) -> Result<(), Fault> {
+    let decide::Join { gone, stays, take, merged, takes_place, latest } = *join;
+    for table in ["payments", "transitions", "decisions"] {
+        tx.prepare_cached(&format!("UPDATE {table} SET job = ?2 WHERE job = ?1"))?.execute(params![gone, stays])?;
+    }
+    tx.execute_batch("DROP TABLE IF EXISTS temp.given_way")?;
+    tx.execute("CREATE TEMP TABLE given_way AS SELECT * FROM jobs WHERE id = ?1", [gone])?;
+    tx.execute("DELETE FROM jobs WHERE id = ?1", [gone])?;
+    tx.execute(
+        "UPDATE jobs AS j SET take = ?2, merged = ?3, last_load = max(j.last_load, o.last_load),
+             seq = CASE WHEN ?4 THEN o.seq ELSE j.seq END,
+             line = CASE WHEN ?4 THEN o.line ELSE j.line END,
+             extra = CASE WHEN ?4 THEN o.extra ELSE j.extra END,
+             row_content = CASE WHEN ?4 THEN nullif(coalesce(o.row_content, o.content), j.content) ELSE j.row_content END,
+             row_given = CASE WHEN ?4 THEN nullif(coalesce(o.row_given, o.given), j.given) ELSE j.row_given END
+         FROM given_way o WHERE j.id = ?1",
+        params![stays, take, merged, takes_place],
+    )?;
+    tx.execute_batch("DROP TABLE temp.given_way")?;
+    tx.execute(
+        "UPDATE jobs AS m SET superseded = (m.take < ?2) FROM jobs s WHERE s.id = ?1 AND m.batch = s.batch AND m.job = s.job",
+        params![stays, latest],
+    )?;
+    Ok(())
+}
