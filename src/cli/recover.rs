@@ -68,10 +68,9 @@ fn of_ledger(options: &RecoverOptions) -> Result<(Vec<Batch>, ExitCode), Failure
         let code = exit::of_batch(&exit::without_unbought(&counts), &Findings::default());
         if code != ExitCode::Done {
             let look = command(&about_batch("status", &batch.name));
-            say(
-                options,
-                &format!("{}: nothing is open, and some of it waits for you: `{look}` lists that", batch.name),
-            );
+            // It decides how this ends, and is said however little is to be printed.
+            let words = format!("{}: nothing is open, and some of it waits for you: `{look}` lists that", batch.name);
+            terminal::say(&format!("{words}\n"));
         }
         if let Some(words) = to_buy_words(&batch, jobs_to_buy(&counts)) {
             say(options, &format!("{}: {words}", batch.name));

@@ -23,7 +23,13 @@ fn a_recovery_with_nothing_open_is_done_and_says_what_is_not_bought() {
     }
     assert_eq!(sandbox.books().settled().len(), 1, "a recovery buys nothing");
     client.run("run jobs.toml").with(4);
-    for line in ["recover --all", "recover --batch jobs"] {
+    for line in [
+        "recover --all",
+        "recover --batch jobs",
+        "recover --all --quiet",
+        "recover --batch jobs --quiet",
+        "recover --all --json",
+    ] {
         client.run(line).with(4).not_saying("not bought yet").saying("status --batch jobs");
     }
     client.says("resolve --batch jobs --job image --as lost --note enough").with(0);
