@@ -57,6 +57,27 @@ fn a_dry_run_checks_what_a_run_checks() {
     client.run("run elsewhere/jobs.toml --dry-run").with(6).saying("--adopt");
 }
 
+/// What a person is told in words of its own stands where it belongs among the events.
+#[test]
+fn what_is_said_is_said_in_order() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("jobs.csv", "id,endpoint,prompt,duration,\n1,generate-video,a kite,3,\n");
+    let in_order = |ended: &Ended, words: [&str; 3]| {
+        let places = words.map(|words| ended.stderr.find(words));
+        assert!(places[0].is_some() && places.is_sorted_by(|one, next| one < next), "{words:?} {ended}");
+    };
+    // Each time, whoever is quicker: the thread that tells of events, or the one that goes on.
+    for _ in 0..20 {
+        in_order(&client.run("run jobs.csv --dry-run").with(0), ["batch jobs", "1 job: 1 to buy", "dry run: "]);
+    }
+    in_order(&client.run("run jobs.csv").with(0), ["batch jobs", "note: skipped", "1 job: 1 to buy"]);
+    for _ in 0..20 {
+        let ended = client.run("run jobs.csv --dry-run").with(0);
+        in_order(&ended, ["batch jobs", "1 job: nothing to buy", "dry run: "]);
+    }
+}
+
 #[test]
 fn a_manifest_means_the_batch_of_its_own_name() {
     let sandbox = Sandbox::start("");

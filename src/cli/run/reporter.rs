@@ -59,9 +59,10 @@ impl Reporter {
         }
     }
 
-    /// Says something to a person, outside of the events: nothing with `--quiet` or `--json`.
+    /// Says something to a person, outside of the events and after those that have happened: nothing with `--quiet` or `--json`.
     pub(in crate::cli) fn say(&self, text: &str) {
         if self.summary {
+            self.background.settle(CLOSE_PATIENCE);
             self.suspended(|| terminal::say(text));
         }
     }
