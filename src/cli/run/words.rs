@@ -197,12 +197,29 @@ impl LeftOut {
 
 /// Rows of another ledger's or batch's results, which may not be bought by this one; nothing where there are none.
 pub(in crate::cli) fn elsewhere_words(rows: u64) -> Option<String> {
-    let were = if rows == 1 { "row was" } else { "rows were" };
-    (rows > 0).then(|| {
-        format!(
-            "{} {were} left out, as results of another ledger or batch that are bought, or may be: name the ledger that has them \
-             with --ledger, or take them out of the file",
-            thousands(rows)
-        )
-    })
+    let (were, are, them) = match rows {
+        0 => return None,
+        1 => ("row was left out, as the result", "is", "it"),
+        _ => ("rows were left out, as results", "are", "them"),
+    };
+    let rows = thousands(rows);
+    Some(format!(
+        "{rows} {were} of another ledger or batch that {are} bought, or may be: name the ledger that has {them} with --ledger, or take \
+         {them} out of the file"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_row_is_not_several() {
+        let words = |rows| elsewhere_words(rows).unwrap_or_default();
+        assert_eq!(words(0), "");
+        assert!(words(1).starts_with("1 row was left out, as the result of another ledger or batch that is bought"));
+        assert!(
+            words(1_200).starts_with("1,200 rows were left out, as results of another ledger or batch that are bought")
+        );
+    }
 }
