@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::tz::TimeZone;
 
 use crate::diagnostic::{Diagnostic, Severity, render};
-use crate::ledger::sqlite::{Books, OpenMode};
+use crate::ledger::sqlite::{Batch, Books, OpenMode};
 use crate::manifest::{Format, Limits, Manifest, OpenOptions};
 use crate::plan::{Plan, Policy};
 use crate::screen::stderr_columns;
@@ -62,6 +62,19 @@ pub(super) fn plan(manifest: &Manifest, limits: &Layers) -> Result<(Plan, Limits
     let policy = Policy::from_limits(&limits).map_err(|error| Failure::Usage(error.to_string()))?;
     let plan = Plan::make(manifest, &policy).map_err(Failure::Input)?;
     Ok((plan, limits))
+}
+
+/// What may be spent: where the manifest holds results of a batch, what that batch's own manifest limits counts, and not what the
+/// file says.
+pub(super) fn limits_of(
+    options: &Layers,
+    of_results: Option<(&Books, &Batch)>,
+    of_manifest: Limits,
+) -> Result<Limits, Failure> {
+    match of_results {
+        Some((books, batch)) => Ok(options.with_manifest(&books.limits(batch.key)?)),
+        None => Ok(of_manifest),
+    }
 }
 
 /// Where days begin: as the limits name it, else as the system has it.

@@ -48,6 +48,7 @@ pub use environment::Environment;
 pub use exit::{ExitCode, Findings, Signal};
 pub use failure::Failure;
 pub use flags::{ManifestArgs, TargetArgs};
+pub use foresight::Cause;
 pub use layer::{CertSource, MacaroonSource, Secret};
 pub use node::Found;
 pub use run::Advice;

@@ -3,14 +3,15 @@
 use std::collections::HashSet;
 
 use crate::ledger::sqlite::{Books, PeriodsUsed, ToBuy};
-use crate::ledger::{Counts, Reason};
+use crate::ledger::{Counts, JobState, Reason};
 use crate::manifest::Limits;
 use crate::money::{Msat, Sats, counted, thousands};
 use crate::plan::view::LeftToBuy;
 use crate::run::{Budget, Clock, SystemClock};
 
-use super::Failure;
 use super::config::Choice;
+use super::exit::of_job;
+use super::{ExitCode, Failure};
 
 /// What a batch has used of its limit: spent, with fees, and held, without what came back.
 pub(super) fn used(counts: &Counts) -> Result<Msat, Failure> {
@@ -32,9 +33,19 @@ pub(super) fn add(left: &mut LeftToBuy, price: Msat, fee_ceiling: Msat) -> Resul
     Ok(())
 }
 
-/// What limits leave to be spent, where they do not keep a run from beginning: each with what it is called.
+/// A limit that does not keep a run from beginning.
+#[derive(Clone, Copy, Debug)]
+struct Cap {
+    /// What it is called.
+    reason: Reason,
+    most: Msat,
+    /// What it leaves to be spent.
+    left: Msat,
+}
+
+/// What such limits leave to be spent.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Room(Vec<(Reason, Msat)>);
+pub(super) struct Room(Vec<Cap>);
 
 impl Room {
     /// Of the batch's limit where what fits is bought, and of the day's and the month's in any case.
@@ -57,10 +68,11 @@ impl Room {
             (Reason::DayLimit, limits.max_sats_per_day, periods.day),
             (Reason::MonthLimit, limits.max_sats_per_month, periods.month),
         ];
-        let left = |(reason, most, used): (Reason, Option<Sats>, Msat)| {
-            Some((reason, most?.msat()?.checked_sub(used).unwrap_or(Msat::ZERO)))
+        let cap = |(reason, most, used): (Reason, Option<Sats>, Msat)| {
+            let most = most?.msat()?;
+            Some(Cap { reason, most, left: most.checked_sub(used).unwrap_or(Msat::ZERO) })
         };
-        Ok(Self(set.into_iter().filter_map(left).collect()))
+        Ok(Self(set.into_iter().filter_map(cap).collect()))
     }
 
     /// Whether there is any such limit.
@@ -70,7 +82,38 @@ impl Room {
 
     /// The first limit that does not hold so much.
     fn exceeded_by(&self, cost: Option<Msat>) -> Option<(Reason, Msat)> {
-        self.0.iter().copied().find(|(_, left)| cost.is_none_or(|cost| cost > *left))
+        let exceeded = self.0.iter().find(|cap| cost.is_none_or(|cost| cost > cap.left))?;
+        Some((exceeded.reason, exceeded.left))
+    }
+
+    /// The first of a day or a month that never holds so much.
+    fn never_holds(&self, cost: Option<Msat>) -> Option<TooSmall> {
+        let of_period = self.0.iter().filter(|cap| matches!(cap.reason, Reason::DayLimit | Reason::MonthLimit));
+        let cost = cost?;
+        of_period.filter(|cap| cost > cap.most).map(|cap| TooSmall { reason: cap.reason, cost }).next()
+    }
+}
+
+/// A limit of a day or a month that is below what one job may cost: no day and no month will do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TooSmall {
+    pub(super) reason: Reason,
+    /// What the job may cost, with the highest routing fee.
+    pub(super) cost: Msat,
+}
+
+impl TooSmall {
+    /// What would do.
+    pub(super) fn words(self) -> String {
+        let (period, limit) = match self.reason {
+            Reason::MonthLimit => ("month", "max_sats_per_month"),
+            _ => ("day", "max_sats_per_day"),
+        };
+        let cost = self.cost.sats_ceil();
+        format!(
+            "one job may cost {cost}, which no {period} holds: {limit} has to be {cost} at least, wherever it is set (the \
+             tightest counts)"
+        )
     }
 }
 
@@ -81,6 +124,8 @@ pub(super) struct Fitting {
     pub(super) fits: LeftToBuy,
     /// The limit that ends it, and what it leaves.
     pub(super) reached: Option<(Reason, Msat)>,
+    /// A limit that never holds one of them.
+    pub(super) too_small: Option<TooSmall>,
 }
 
 impl Fitting {
@@ -93,9 +138,10 @@ impl Fitting {
             _ => "the batch's limit leaves",
         };
         let Self { fits, .. } = self;
+        let for_ever = self.too_small.map(|limit| format!("; {}", limit.words())).unwrap_or_default();
         Some(format!(
             "{limit} {}: of {}, {} for sure, for {} and at most {} of routing fees; more fit only as far as routing costs less, \
-             and the rest stays pending",
+             and the rest stays pending{for_ever}",
             Sats::new(most.get() / 1_000),
             counted(left.jobs, "job"),
             if fits.jobs == 1 { "1 fits".to_owned() } else { format!("{} fit", thousands(fits.jobs)) },
@@ -116,6 +162,10 @@ pub(super) struct Chosen<'a> {
     pub(super) fitting: Fitting,
     /// Of which duplicates the run is a person's word, by their ids.
     pub(super) meant: Vec<String>,
+    /// How many it leaves to buy.
+    pub(super) unchosen: u64,
+    /// With what those have a run end.
+    pub(super) unchosen_codes: HashSet<ExitCode>,
 }
 
 impl<'a> Chosen<'a> {
@@ -124,11 +174,13 @@ impl<'a> Chosen<'a> {
         let nothing = LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO };
         Self {
             room,
-            fitting: Fitting { fits: nothing, reached: None },
+            fitting: Fitting { fits: nothing, reached: None, too_small: None },
             only: choice.only.iter().map(String::as_str).collect(),
             limit: choice.limit,
             left: nothing,
             meant: Vec::new(),
+            unchosen: 0,
+            unchosen_codes: HashSet::new(),
         }
     }
 
@@ -141,12 +193,23 @@ impl<'a> Chosen<'a> {
             if job.is_duplicate {
                 self.meant.push(job.id);
             }
+            return Ok(());
+        }
+        self.leave(&job)
+    }
+
+    /// Leaves the job as it is. What is set aside is no less so.
+    pub(super) fn leave(&mut self, job: &ToBuy) -> Result<(), Failure> {
+        if !job.is_duplicate {
+            self.unchosen = self.unchosen.saturating_add(1);
+            self.unchosen_codes.insert(of_job(JobState::Pending, job.reason));
         }
         Ok(())
     }
 
     fn fit(&mut self, job: &ToBuy) -> Result<(), Failure> {
-        let Fitting { fits, reached } = &mut self.fitting;
+        let Fitting { fits, reached, too_small } = &mut self.fitting;
+        *too_small = too_small.or(self.room.never_holds(job.price.checked_add(job.fee_ceiling)));
         if reached.is_none() {
             let cost = Msat::checked_sum([fits.price, fits.fee_ceiling, job.price, job.fee_ceiling]);
             *reached = self.room.exceeded_by(cost);

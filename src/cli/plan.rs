@@ -13,18 +13,34 @@ use crate::run::Budget;
 use super::config::{ManifestSource, PlanOptions};
 use super::foresight::{Asked, Foresight, Foretold};
 use super::money::{Fitting, Room};
-use super::run::{check_template, destination, duplicate_words, originals, read_words, words_of_results};
+use super::run::{check_template, destination, duplicate_words, originals, read_words, refusal, words_of_results};
 use super::{ExitCode, Failure, Format, input, money, terminal};
 
 /// Plans, prints, and says with the exit code whether the limits hold it.
 pub(super) fn execute(options: PlanOptions) -> Result<ExitCode, Failure> {
     let mut manifest = input::open(&options.manifest, None).map_err(Failure::Input)?;
     let of_results = input::batch_of_results(&mut manifest, &options.ledger)?;
-    let (plan, limits) = input::plan(&manifest, &options.limits)?;
+    let name = of_results.clone().or_else(|| input::batch_name(&options.manifest, &manifest).ok());
+    let books = match options.ledger.exists() {
+        true => Some(Books::open(&options.ledger, OpenMode::Read)?),
+        false => None,
+    };
+    let batch = books.as_ref().zip(name.as_ref()).map(|(books, name)| books.batch(name)).transpose()?.flatten();
+    let refused =
+        refusal(&options.ledger, books.as_ref(), batch.as_ref(), &manifest, name.as_deref(), of_results.is_some())
+            .err();
+    let (plan, limits) = match input::plan(&manifest, &options.limits) {
+        Ok(planned) => planned,
+        Err(failure) => {
+            return Ok(failure.report().or_worse(refused.map_or(ExitCode::Done, |refused| refused.report())));
+        }
+    };
+    let of_batch = books.as_ref().zip(batch.as_ref()).filter(|_| of_results.is_some());
+    let limits = input::limits_of(&options.limits, of_batch, limits)?;
     if !options.output.quiet {
         terminal::say(&input::remarks(&manifest, &plan, terminal::color()));
     }
-    let known = known_batch(&options, of_results, &manifest, &plan, &limits)?;
+    let known = known_batch(&options, books, batch, of_results.is_some(), (&manifest, &plan, &limits))?;
     show(&options, &manifest, &plan, known.as_ref())?;
     if let Some(words) = known.as_ref().and_then(|known| known.fitting.words(&known.left)) {
         terminal::say(&format!("note: {words}\n"));
@@ -35,6 +51,10 @@ pub(super) fn execute(options: PlanOptions) -> Result<ExitCode, Failure> {
         None => (Msat::ZERO, Some(plan.totals().worst_case), ExitCode::Done),
     };
     let rest = rest.ok_or_else(|| Failure::Internal("the worst case is larger than any amount".to_owned()))?;
+    // Whatever else a run would say, it ends with that.
+    if let Some(refused) = refused {
+        return Err(refused);
+    }
     let most = limits.max_sats.and_then(Sats::msat);
     match limits::check(used, rest, most) {
         Fit::Fits => Ok(code),
@@ -112,23 +132,18 @@ struct Known {
 /// bought.
 fn known_batch(
     options: &PlanOptions,
-    of_results: Option<String>,
-    manifest: &Manifest,
-    plan: &Plan,
-    limits: &Limits,
+    books: Option<Books>,
+    batch: Option<Batch>,
+    is_of_results: bool,
+    (manifest, plan, limits): (&Manifest, &Plan, &Limits),
 ) -> Result<Option<Known>, Failure> {
-    let is_of_results = of_results.is_some();
-    let name = of_results.or_else(|| input::batch_name(&options.manifest, manifest).ok());
-    let books = match options.ledger.exists() {
-        true => Books::open(&options.ledger, OpenMode::Read)?,
-        false => Books::in_memory()?,
-    };
-    let batch = name.map(|name| books.batch(&name)).transpose()?.flatten();
+    let books = books.map_or_else(Books::in_memory, Ok)?;
     let zone = input::time_zone(limits, &options.system_time_zone)?;
     let (used, so_far) = spent(&books, batch.as_ref())?;
     let budget = Budget { time_zone: zone.clone(), ..Budget::default() };
     let room = Room::of(Some(&books), limits, &budget, used, options.partial)?;
-    let is_asked = room.is_bounded() || options.choice.is_any() || manifest.notes().left_out > 0;
+    let is_asked =
+        room.is_bounded() || options.choice.is_any() || plan.above_limit() > 0 || manifest.notes().left_out > 0;
     if !options.ledger.exists() && !is_asked {
         return Ok(None);
     }
@@ -141,6 +156,7 @@ fn known_batch(
         plan,
         choice: &options.choice,
         retake: &retake,
+        limits,
         zone: &zone,
         of_results: batch.as_ref().filter(|_| is_of_results),
     };
@@ -149,14 +165,16 @@ fn known_batch(
     if is_new && !is_asked {
         return Ok(None);
     }
-    let is_new = is_new && !options.choice.is_any();
-    let Foretold { left, fitting, code, changed, .. } = foresight.told(&room)?;
+    let is_new = is_new && !options.choice.is_any() && plan.above_limit() == 0;
+    let foretold = foresight.told(&room)?;
+    let unchosen = foretold.unchosen_words();
+    let Foretold { left, fitting, code, changed, .. } = foretold;
     // Whatever decides how this ends is said.
     if !options.output.quiet || code != ExitCode::Done {
         // The plan itself shows the duplicates, where it is shown.
         let are_unshown = options.output.quiet && !foresight.buys_duplicates() && foresight.duplicates.count > 0;
         let duplicates = are_unshown.then(|| duplicate_words(&foresight.duplicates));
-        let words = duplicates.into_iter().chain(foresight.words());
+        let words = duplicates.into_iter().chain(foresight.words()).chain(unchosen);
         words.for_each(|words| terminal::say(&format!("warning: {words}\n")));
     }
     let duplicates = (foresight.duplicates.count > 0).then(|| Duplicated {

@@ -14,7 +14,7 @@ use super::config::{Output, Pace, RecoverOptions};
 use super::exit::{self, Findings};
 use super::run::{
     Carried, Ended, Ending, Files, Filing, LeftOut, Reporter, Session, Work, World, check_papers, destination,
-    gap_words, jobs_to_buy, settings, tell, tell_broken, to_buy_words,
+    jobs_to_buy, settings, stop, tell, tell_broken, to_buy_words,
 };
 use super::{ExitCode, Failure, Format, target, terminal};
 
@@ -25,7 +25,11 @@ pub(super) fn execute(options: &RecoverOptions) -> Result<ExitCode, Failure> {
         None => of_ledger(options)?,
     };
     if batches.is_empty() {
-        say(options, &format!("nothing is open in the ledger {}: there was nothing to do", options.ledger.display()));
+        let known = match idle {
+            ExitCode::Ledger => ", as far as it knows",
+            _ => ": there was nothing to do",
+        };
+        say(options, &format!("nothing is open in the ledger {}{known}", options.ledger.display()));
     }
     super::runtime()?.block_on(async {
         let world = World::of_node(options.node.as_ref(), &options.ledger)?;
@@ -57,9 +61,11 @@ fn say(options: &RecoverOptions, words: &str) {
 fn of_ledger(options: &RecoverOptions) -> Result<(Vec<Batch>, ExitCode), Failure> {
     let (mut open, mut worst) = (Vec::new(), ExitCode::Done);
     if !options.ledger.exists() {
-        return Ok((open, worst));
+        return Ok((open, stop(&options.ledger, None, None, None).map_or_else(|lacks| lacks.report(), |()| worst)));
     }
     let books = Books::open(&options.ledger, OpenMode::Read)?;
+    // What the ledger lacks may be open: each batch that is brought on tells that, else it is told here.
+    let lacks = stop(&options.ledger, Some(&books), None, None).err();
     for (batch, counts) in books.batches()? {
         if is_unfinished(options, &books, &batch, &counts)? {
             open.push(batch);
@@ -72,10 +78,20 @@ fn of_ledger(options: &RecoverOptions) -> Result<(Vec<Batch>, ExitCode), Failure
             let words = format!("{}: nothing is open, and some of it waits for you: `{look}` lists that", batch.name);
             terminal::say(&format!("{words}\n"));
         }
-        if let Some(words) = to_buy_words(&batch, jobs_to_buy(&counts)) {
-            say(options, &format!("{}: {words}", batch.name));
-        }
         worst = worst.or_worse(code);
+        // No run is advised that buys nothing.
+        match stop(&options.ledger, Some(&books), Some(&batch), None) {
+            Ok(()) => {
+                if let Some(words) = to_buy_words(&batch, jobs_to_buy(&counts)) {
+                    say(options, &format!("{}: {words}", batch.name));
+                }
+            }
+            Err(_) if lacks.is_some() => {}
+            Err(failure) => worst = worst.or_worse(failure.report()),
+        }
+    }
+    if let Some(lacks) = lacks {
+        worst = worst.or_worse(if open.is_empty() { lacks.report() } else { lacks.code() });
     }
     Ok((open, worst))
 }
@@ -175,9 +191,7 @@ async fn carry_through(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporte
     };
     let mut session = Session::open(ledger, &batch.name)?;
     let before = Some(session.books.counts(batch.key)?);
-    if let Some(gap) = gap_words(&session.books)? {
-        reporter.warn(gap);
-    }
+    let stopped = stop(ledger, Some(&session.books), Some(batch), None).err();
     if let Some(only) = missing {
         session.books.forget_missing_files(began, batch.key, only)?;
     }
@@ -185,8 +199,12 @@ async fn carry_through(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporte
         session.remember_download(batch, &filing.remembered(to))?;
     }
     // Receipts that know more than the ledger are evidence, and stay as they are. What is open is finished all the same.
-    let papers = check_papers(&session.books, batch);
-    let following = match Files::remembered(ledger, batch).filter(|_| papers.is_ok()) {
+    let are_evidence = check_papers(&session.books, batch).is_err();
+    let refused = stopped.as_ref().filter(|_| ended == Ended::Recovery || are_evidence);
+    if let Some(stopped) = stopped.as_ref().filter(|_| refused.is_none()) {
+        reporter.warn(stopped.to_string());
+    }
+    let following = match Files::remembered(ledger, batch).filter(|_| !are_evidence) {
         Some(files) => Some(files.follow(reporter.changed())?),
         None => None,
     };
@@ -197,17 +215,19 @@ async fn carry_through(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporte
     if no_files.is_some() {
         session.books.explain_undownloaded(batch.key)?;
     }
-    papers?;
     let carried = Carried { files_whole: files_whole?, ..carried };
     let ending = Ending {
         batch,
         carried: &carried,
-        refused: None,
+        refused,
+        is_stopped: stopped.is_some(),
         began,
         play: false,
         ended,
         before: before.as_ref(),
         left_out: LeftOut::default(),
     };
-    tell(&session.books, &ending, reporter)
+    let code = tell(&session.books, &ending, reporter)?;
+    refused.map(Failure::report);
+    Ok(code)
 }

@@ -8,6 +8,7 @@ use crate::ledger::sqlite::{Batch, Books, OpenMode};
 use super::Failure;
 use super::config::Target;
 use super::receipts::Results;
+use super::run::stop;
 
 /// The ledger for reading, and the batch in it.
 pub(super) fn find(ledger: &Path, target: &Target) -> Result<(Books, Batch), Failure> {
@@ -23,6 +24,8 @@ pub(super) fn find(ledger: &Path, target: &Target) -> Result<(Books, Batch), Fai
 /// The ledger for reading.
 pub(super) fn open(ledger: &Path) -> Result<Books, Failure> {
     if !ledger.exists() {
+        // Where one was, none is begun.
+        stop(ledger, None, None, None)?;
         return Err(Failure::Usage(format!(
             "there is no ledger at {} yet: `run` begins one; another one is named with --ledger",
             ledger.display()

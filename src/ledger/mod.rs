@@ -24,6 +24,7 @@ pub use record::{
 pub use refund::{
     DurableInvoice, OpenRefund, RefundInvoice, RefundInvoiceRow, RefundRecord, RefundRow, RefundStanding,
 };
+pub use rows::job_limit_words;
 pub use rows::{
     Counts, DamagedJob, DeliveredJob, KNOWN_BY_RECEIPT, Likeness, OpenJob, OpenStage, Original, PendingJob,
     ReceiptKind, ReceiptRow, ResultRow, StateCount, Twin, UNKNOWN_CONTENT, Witness,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::catalog::{Apart, Endpoint, Value};
 use crate::l402::{Network, PaymentHash};
-use crate::money::Msat;
+use crate::money::{Msat, alike};
 use crate::origin::HttpAnswer;
 use crate::plan::ContentHash;
 use crate::time::UnixMs;
@@ -36,6 +36,23 @@ pub struct PendingJob {
     pub fee_ceiling: Msat,
     /// The job's own limit, fee included.
     pub max_cost: Option<Msat>,
+}
+
+impl PendingJob {
+    /// Why it costs more than one job may, where it does.
+    #[must_use]
+    pub fn above_its_limit(&self) -> Option<String> {
+        let most = self.max_cost?;
+        let worst = self.price.checked_add(self.fee_ceiling);
+        worst.is_none_or(|worst| worst > most).then(|| job_limit_words(self.price, self.fee_ceiling, most))
+    }
+}
+
+/// That a job with this price and fee ceiling costs more than it may.
+#[must_use]
+pub fn job_limit_words(price: Msat, fee_ceiling: Msat, most: Msat) -> String {
+    let [price, fee, most] = alike([price, fee_ceiling, most]);
+    format!("the price of {price} and a routing fee of up to {fee} are above the job's limit of {most}")
 }
 
 /// A job whose purchase is open.

@@ -151,6 +151,8 @@ pub enum Unmet {
     /// An earlier take, this one, has delivered what the manifest now asks for; by this one, the latest, the word for it
     /// would go.
     DeliveredBefore(u32, u32),
+    /// One more take would cost more than the job may.
+    AboveLimit,
     /// The money came back for an earlier take too, and the word for all that was refunded covered that; this is the
     /// latest take.
     RefundedBefore(u32),

@@ -126,6 +126,7 @@ impl<'a> Maker<'a> {
             warnings: self.findings.into_vec(),
             policy: self.policy,
             repeated: register.made,
+            above_limit: self.over_limit_count,
         })
     }
 

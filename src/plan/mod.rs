@@ -42,6 +42,8 @@ pub struct Plan {
     policy: Policy,
     /// Made ids that more than one job shares, each with how many.
     repeated: ids::MadeCounts,
+    /// How many jobs may cost more than their own limit.
+    above_limit: u64,
 }
 
 impl Plan {
@@ -49,6 +51,12 @@ impl Plan {
     #[must_use]
     pub const fn totals(&self) -> Totals {
         self.totals
+    }
+
+    /// How many jobs may cost more than their own limit, fee ceiling included: no run buys them.
+    #[must_use]
+    pub const fn above_limit(&self) -> u64 {
+        self.above_limit
     }
 
     /// The jobs by endpoint and rate: by the endpoint's name, then in the order of its rates.
@@ -105,6 +113,15 @@ pub struct PlannedJob {
     pub fee_ceiling: Msat,
     /// Its own limit, fee included, where it has one: the tighter of the job's and `max_sats_per_job`.
     pub max_cost: Option<Msat>,
+}
+
+impl PlannedJob {
+    /// Whether its worst case is more than its own limit.
+    #[must_use]
+    pub fn is_above_its_limit(&self) -> bool {
+        let worst_case = self.priced.price.checked_add(self.fee_ceiling);
+        self.max_cost.is_some_and(|most| worst_case.is_none_or(|cost| cost > most))
+    }
 }
 
 /// SHA-256 over a job's content (its endpoint's name and its parameters after all defaults), with the version tag.

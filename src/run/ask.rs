@@ -6,7 +6,6 @@ use crate::catalog::{Apart, ImageRef};
 use crate::l402::{CheckedChallenge, Expected, check};
 use crate::ledger::{Ledger, LedgerError, NewIntent, PendingJob, Reason, Record, Twin};
 use crate::manifest::image::{self, ImageProblem};
-use crate::money::alike;
 use crate::origin::{self, HttpAnswer, HttpFailure, Origin, Request, challenged_in, read_ask};
 use crate::payer::{NodeProblem, Payer};
 use crate::time::UnixMs;
@@ -37,8 +36,8 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
     }
 
     async fn ask_for(&mut self, pending: &PendingJob) -> Result<Asked, LedgerError> {
-        if let Some(refused) = over_its_limit(pending) {
-            return Ok(refused);
+        if let Some(words) = pending.above_its_limit() {
+            return Ok(Asked::Refused(Reason::JobLimit, words));
         }
         let request = match Request::build(&pending.endpoint, &pending.params, load_image) {
             Ok(request) => Rc::new(request),
@@ -266,15 +265,4 @@ fn image_refusal(problem: &ImageProblem) -> Asked {
         ImageProblem::Changed => Reason::ImageChanged,
     };
     Asked::Refused(reason, problem.to_string())
-}
-
-fn over_its_limit(pending: &PendingJob) -> Option<Asked> {
-    let most = pending.max_cost?;
-    let worst = pending.price.checked_add(pending.fee_ceiling);
-    if worst.is_some_and(|worst| worst <= most) {
-        return None;
-    }
-    let [price, fee, most] = alike([pending.price, pending.fee_ceiling, most]);
-    let message = format!("the price of {price} and a routing fee of up to {fee} are above the job's limit of {most}");
-    Some(Asked::Refused(Reason::JobLimit, message))
 }

@@ -2,38 +2,66 @@
 
 use serde_json::Value;
 
-use crate::harness::{Client, Sandbox};
+use crate::harness::{Client, Ended, Sandbox};
 
-const FLAGS: &str = "--default endpoint=generate-video --default duration=3 --default mode=standard";
+pub const FLAGS: &str = "--default endpoint=generate-video --default duration=3 --default mode=standard";
 /// A video of three seconds in that mode, in millisatoshi.
-const VIDEO: u64 = 900_000;
+pub const VIDEO: u64 = 900_000;
 
 /// A manifest with an id and a prompt a row.
-fn rows(rows: &[(&str, &str)]) -> String {
+pub fn rows(rows: &[(&str, &str)]) -> String {
     rows.iter().fold("id,prompt\n".to_owned(), |text, (id, prompt)| format!("{text}{id},{prompt}\n"))
 }
 
-struct World {
-    sandbox: Sandbox,
-    client: Client,
+pub struct World {
+    pub sandbox: Sandbox,
+    pub client: Client,
 }
 
 impl World {
     fn new() -> Self {
-        let sandbox = Sandbox::start("");
+        Self::with("")
+    }
+
+    pub fn with(flags: &str) -> Self {
+        let sandbox = Sandbox::start(flags);
         let client = Client::of(&sandbox);
         Self { sandbox, client }
     }
 
+    /// `plan`, as the runs here are run: with their catalogue and their limit.
+    pub fn plan_of(&self, line: &str) -> Ended {
+        let limit = if line.contains("--max-sats ") { "" } else { "--max-sats 100000" };
+        self.client.says(&format!("plan {line} {} {limit}", self.client.node()[..2].join(" ")))
+    }
+
+    pub fn plan(&self, line: &str) -> Ended {
+        self.plan_of(&format!("{line} --json"))
+    }
+
+    pub fn run(&self, line: &str) -> Ended {
+        self.client.run(&format!("run {line} --json"))
+    }
+
     /// What the node has paid so far, without fees.
-    fn paid(&self) -> u64 {
+    pub fn paid(&self) -> u64 {
         self.sandbox.books().settled().values().map(|payment| payment.amount_msat).sum()
+    }
+
+    /// A plan, a dry run and a run end so, and the run pays that: of all that is to be bought a limit may hold a part alone.
+    #[track_caller]
+    pub fn ends(&self, line: &str, code: i32, msat: u64) {
+        let before = self.paid();
+        self.plan(line).with(code);
+        self.run(&format!("{line} --dry-run")).with(code);
+        assert_eq!(self.paid(), before, "a dry run pays nothing");
+        self.run(line).with(code);
+        assert_eq!(self.paid() - before, msat, "{line}");
     }
 
     /// What `plan` says that running it would buy, in millisatoshi.
     fn planned(&self, line: &str, code: i32) -> u64 {
-        let catalog = self.client.node()[..2].join(" ");
-        let said = self.client.says(&format!("plan {line} {catalog} --json")).with(code).stdout;
+        let said = self.plan(line).with(code).stdout;
         let plan: Value = serde_json::from_str(&said).unwrap();
         let left = &plan["left_to_buy"]["total_msat"];
         left.as_u64().or(plan["total_msat"].as_u64()).unwrap()
@@ -52,16 +80,10 @@ impl World {
 
     /// A plan, a dry run and a run of these manifests and flags: all say the same, and that is paid.
     #[track_caller]
-    fn all_say(&self, line: &str, code: i32, msat: u64) {
-        self.trial_says(line, (code, code), msat);
-    }
-
-    /// A run of some jobs: what becomes of the others is its end, and no matter of a dry run.
-    #[track_caller]
-    fn trial_says(&self, line: &str, (dry, code): (i32, i32), msat: u64) {
+    pub fn all_say(&self, line: &str, code: i32, msat: u64) {
         let before = self.paid();
-        assert_eq!(self.planned(line, dry), msat, "plan {line}");
-        assert_eq!(self.said(&format!("{line} --dry-run"), dry), msat, "{line} --dry-run");
+        assert_eq!(self.planned(line, code), msat, "plan {line}");
+        assert_eq!(self.said(&format!("{line} --dry-run"), code), msat, "{line} --dry-run");
         assert_eq!(self.paid(), before, "a dry run pays nothing");
         assert_eq!(self.said(line, code), msat, "{line}");
         assert_eq!(self.paid() - before, msat, "what is said is paid: {line}");
@@ -87,7 +109,7 @@ fn copies_and_grown_manifests_cost_what_was_said() {
     world.all_say(&format!("june.csv {FLAGS}"), 6, 0);
     // Identical rows of one manifest are all meant.
     client.write("twins.csv", "prompt\na fox\na fox\n");
-    world.trial_says(&format!("twins.csv {FLAGS} --limit 1"), (0, 3), VIDEO);
+    world.all_say(&format!("twins.csv {FLAGS} --limit 1"), 3, VIDEO);
     world.all_say(&format!("twins.csv {FLAGS}"), 0, VIDEO);
 }
 
@@ -99,7 +121,7 @@ fn the_word_for_duplicates_costs_what_was_said() {
     world.all_say(&format!("june.csv {FLAGS}"), 0, 3 * VIDEO);
     client.write("copy.csv", &rows(&[("x", "a kite"), ("y", "a boat"), ("z", "a dog")]));
     let buy = format!("copy.csv {FLAGS} --duplicates buy");
-    world.trial_says(&format!("{buy} --only y"), (0, 6), VIDEO);
+    world.all_say(&format!("{buy} --only y"), 6, VIDEO);
     world.all_say(&format!("copy.csv {FLAGS}"), 6, 0);
     world.all_say(&format!("{buy} --limit 1"), 6, VIDEO);
     world.all_say(&buy, 0, VIDEO);
@@ -148,7 +170,7 @@ fn results_that_are_run_cost_what_was_said() {
     let world = World::new();
     let client = &world.client;
     client.write("shots.csv", &rows(&[("a", "a kite"), ("b", "a boat"), ("c", "a dog"), ("d", "a tree")]));
-    world.trial_says(&format!("shots.csv {FLAGS} --limit 1"), (0, 3), VIDEO);
+    world.all_say(&format!("shots.csv {FLAGS} --limit 1"), 3, VIDEO);
     let results = client.read("shots.results.csv");
     let kept = |ids: &[&str]| -> String {
         let of = |(at, line): &(usize, &str)| *at == 0 || ids.iter().any(|id| line.starts_with(&format!("{id},")));
@@ -158,8 +180,8 @@ fn results_that_are_run_cost_what_was_said() {
     assert_eq!(world.planned("edited.csv", 6), VIDEO);
     world.all_say("edited.csv", 6, VIDEO);
     client.write("rest.csv", &kept(&["a", "d"]));
-    assert_eq!(world.planned("rest.csv", 0), VIDEO, "what the file leaves out is no business of its plan");
-    world.trial_says("rest.csv", (0, 3), VIDEO);
+    assert_eq!(world.planned("rest.csv", 3), VIDEO, "what the file leaves out is no business of its plan");
+    world.all_say("rest.csv", 3, VIDEO);
     // With another ledger the rows that say that they are bought are left out.
     client.write("whole.csv", &client.read("shots.results.csv"));
     assert_eq!(world.planned("whole.csv --ledger other.db", 6), VIDEO);
@@ -244,8 +266,8 @@ fn a_plan_takes_what_a_run_takes_also_before_there_is_a_ledger() {
     let client = &world.client;
     client.write("shots.csv", &rows(&[("a", "a kite"), ("b", "a boat")]));
     let line = format!("shots.csv {FLAGS}");
-    assert_eq!(world.planned(&format!("{line} --only b"), 0), VIDEO);
-    assert_eq!(world.planned(&format!("{line} --limit 1 --duplicates buy"), 0), VIDEO);
+    assert_eq!(world.planned(&format!("{line} --only b"), 3), VIDEO);
+    assert_eq!(world.planned(&format!("{line} --limit 1 --duplicates buy"), 3), VIDEO);
     assert_eq!(world.planned(&line, 0), 2 * VIDEO);
     client.says(&format!("plan {line} --only c")).with(2).saying("no job of that id");
     world.all_say(&line, 0, 2 * VIDEO);
@@ -287,7 +309,7 @@ fn what_fits_is_said_and_bought() {
                 if fits == 1 { "1 fits".to_owned() } else { format!("{fits} fit") }
             )
         });
-        let says = |ended: crate::harness::Ended| match &words {
+        let says = |ended: Ended| match &words {
             Some(words) => drop(ended.saying(words)),
             None => drop(ended.not_saying(" for sure")),
         };

@@ -15,6 +15,8 @@ mod buying;
 #[cfg(test)]
 mod catalog;
 #[cfg(test)]
+mod causes;
+#[cfg(test)]
 mod codes;
 #[cfg(test)]
 mod completions;

@@ -32,8 +32,8 @@ fn what_was_rescued_from_under_a_run_stops_buying_until_it_is_merged() {
     for line in [&run, &format!("{run} --overwrite"), &format!("{run} --dry-run")] {
         client.run(line).with(7).saying("ledger merge");
     }
-    client.says("batches").with(0).saying("ledger merge");
-    client.run("recover --all").with(0);
+    client.says("batches").with(7).saying("ledger merge");
+    client.run("recover --all").with(7).saying("ledger merge");
     assert_eq!(sandbox.books().sales.len(), asked, "nothing was asked for");
 
     let rescued = beside(&client, ".rescued-1").display().to_string();

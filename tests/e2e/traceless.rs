@@ -20,7 +20,7 @@ fn is_untouched(client: &Client, files: &[&str], line: &str) {
 }
 
 /// Every way to be refused, and its exit code.
-const REFUSED: [(&str, i32); 14] = [
+const REFUSED: [(&str, i32); 13] = [
     ("--max-sats 1", 8),
     ("--max-sats 1 --download films/june", 8),
     ("--only nobody", 2),
@@ -33,7 +33,6 @@ const REFUSED: [(&str, i32); 14] = [
     ("--results same.csv --receipts same.csv", 2),
     ("--results nowhere/r.csv", 2),
     ("--download-name {nothing} --download films", 2),
-    ("--max-sats-per-job 1 --max-sats 1", 8),
     ("--duplicates skip --max-sats 1 --results r.csv --receipts s.csv", 8),
 ];
 

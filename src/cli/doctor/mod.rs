@@ -11,7 +11,7 @@ use crate::plan::limits::{self, Fit};
 
 use super::config::{Config, DoctorOptions};
 use super::options::Layer;
-use super::run::gap_words;
+use super::run::stop;
 use super::{ExitCode, Failure, terminal};
 use finding::{PlanFacts, Report};
 use survey::Survey;
@@ -60,6 +60,12 @@ fn check(options: &DoctorOptions, report: &mut Report) -> Result<(), Failure> {
         });
     if let Some(survey) = &survey {
         plan(survey, options, report);
+        // What stops every batch of the ledger is told with the ledger.
+        if let Some(refused) = &survey.refused
+            && report.exit() != ExitCode::Ledger
+        {
+            report.problem_of("batch", refused.code(), refused);
+        }
     }
     super::runtime()?.block_on(async {
         let network = match &options.node {
@@ -114,29 +120,23 @@ fn ledger(options: &DoctorOptions, report: &mut Report) -> Option<Books> {
         let message = format!("{shown}: its disk has {} MiB free", place.free_bytes >> 20);
         report.warning("ledger", message, "make room: a run ends when nothing can be recorded any more");
     }
-    if !place.exists {
-        report.ok("ledger", format!("{shown} can be written, on a local disk; the first run begins it"));
-        return None;
-    }
-    match Books::open(&options.ledger, OpenMode::Read) {
-        Ok(books) => {
-            match gap_words(&books) {
-                Ok(None) => report.ok("ledger", format!("{shown} is there and can be written, on a local disk")),
-                Ok(Some(gap)) => report.problem("ledger", ExitCode::Ledger, gap, "bring in what it lacks"),
-                Err(failure) => report.problem_of("ledger", failure.code(), &failure),
-            }
-            Some(books)
-        }
+    let books = match place.exists.then(|| Books::open(&options.ledger, OpenMode::Read)).transpose() {
+        Ok(books) => books,
         Err(error) => {
-            report.problem(
-                "ledger",
-                ExitCode::Ledger,
-                error.to_string(),
-                "name another with --ledger, or restore it from a backup",
-            );
-            None
+            let advice = "name another with --ledger, or restore it from a backup";
+            report.problem("ledger", ExitCode::Ledger, error.to_string(), advice);
+            return None;
         }
+    };
+    match stop(&options.ledger, books.as_ref(), None, None) {
+        Ok(()) if place.exists => report.ok("ledger", format!("{shown} is there and can be written, on a local disk")),
+        Ok(()) => report.ok("ledger", format!("{shown} can be written, on a local disk; the first run begins it")),
+        Err(gap @ Failure::BooksDiffer(_)) => {
+            report.problem("ledger", gap.code(), gap.to_string(), "bring in what it lacks");
+        }
+        Err(failure) => report.problem_of("ledger", failure.code(), &failure),
     }
+    books
 }
 
 /// What the manifest would cost, beside its own limit.

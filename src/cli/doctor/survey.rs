@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::cli::config::{Choice, DoctorOptions, ManifestOptions};
 use crate::cli::foresight::{Asked, Foresight};
-use crate::cli::{Failure, input, money};
+use crate::cli::{Failure, input, money, run};
 use crate::ledger::sqlite::{Books, Retake};
 use crate::money::{Msat, Sats};
 use crate::plan::PlannedJob;
@@ -22,6 +22,8 @@ pub(super) struct Survey {
     pub(super) max: Option<Msat>,
     /// The highest price of a job that is left to buy.
     pub(super) dearest: Msat,
+    /// What a run would be refused for, whatever it is to buy.
+    pub(super) refused: Option<Failure>,
     /// Of each endpoint the cheapest job: one that is left to buy, where there is one.
     pub(super) samples: Vec<Sample>,
 }
@@ -46,9 +48,12 @@ pub(super) fn survey(
     let is_of_results = of_results.is_some();
     let (plan, limits) = input::plan(&opened, &options.limits)?;
     let batch = of_results.or_else(|| input::batch_name(manifest, &opened).ok());
+    let known = books.zip(batch.as_ref()).map(|(books, name)| books.batch(name)).transpose()?.flatten();
+    let refused = run::refusal(&options.ledger, books, known.as_ref(), &opened, batch.as_deref(), is_of_results).err();
+    let of_batch = books.zip(known.as_ref()).filter(|_| is_of_results);
+    let limits = input::limits_of(&options.limits, of_batch, limits)?;
     let none = Books::in_memory()?;
     let books = books.unwrap_or(&none);
-    let known = batch.as_ref().map(|name| books.batch(name)).transpose()?.flatten();
     let foresight = Foresight::of(
         books,
         known.as_ref().map(|batch| batch.key),
@@ -57,6 +62,7 @@ pub(super) fn survey(
             plan: &plan,
             choice: &Choice::default(),
             retake: &Retake::default(),
+            limits: &limits,
             zone: &input::time_zone(&limits, &options.system_time_zone)?,
             of_results: known.as_ref().filter(|_| is_of_results),
         },
@@ -69,6 +75,7 @@ pub(super) fn survey(
         used: used.map_or(Ok(Msat::ZERO), |counts| money::used(&counts))?,
         max: limits.max_sats.and_then(Sats::msat),
         dearest: Msat::ZERO,
+        refused,
         samples: Vec::new(),
     };
     let mut to_buy = HashSet::new();

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use crate::cli::money::TooSmall;
 use crate::cli::{ExitCode, exit};
 use crate::command::{about_batch, command, file, flag, node_command};
 use crate::ledger::sqlite::{Batch, Outputs};
@@ -138,6 +139,8 @@ pub(super) struct Facts<'a> {
     /// What was not done of what was asked for.
     pub(super) left_out: &'a LeftOut,
     pub(super) budget: &'a Budget,
+    /// The limit that was reached never holds what is bought next.
+    pub(super) too_small: Option<TooSmall>,
     /// Why nothing more was bought for the sake of the files.
     pub(super) unkept: Option<String>,
     /// Why nothing more could be fetched.
@@ -150,6 +153,8 @@ pub(super) struct Facts<'a> {
     pub(super) play: bool,
     /// Nothing was bought, and why was said.
     pub(super) refused: bool,
+    /// No run buys anything with this ledger as it is, and why was said.
+    pub(super) is_stopped: bool,
     pub(super) code: ExitCode,
     pub(super) now: UnixMs,
     /// The command of this process, with this limit of the batch in the place of its own; none where it cannot be given again.
@@ -196,6 +201,7 @@ impl Facts<'_> {
             Advice::GoOn => self.go_on(),
             Advice::ToBuy => match self.ended {
                 Ended::Run(_) => None,
+                Ended::Recovery | Ended::Part if self.is_stopped => None,
                 Ended::Recovery | Ended::Part => to_buy_words(self.batch, jobs_to_buy(self.counts)),
             },
         };
@@ -216,6 +222,9 @@ impl Facts<'_> {
 
     fn limit(&self) -> Option<String> {
         let (reason, words) = self.outcome.limit_reached.as_ref()?;
+        if let Some(limit) = self.too_small {
+            return Some(format!("{words}; {}", limit.words()));
+        }
         Some(match self.goes_on_at(*reason) {
             Some(at) => format!("{words}; what is left stays pending until {at}"),
             None => format!("{words}; what is left stays pending until that limit is higher"),
@@ -331,6 +340,7 @@ impl Facts<'_> {
             };
         }
         match reached.filter(|_| to_buy > 0).and_then(|reason| self.goes_on_at(reason)) {
+            Some(_) if self.too_small.is_some() => format!("once that is so, this goes on: {}", same(None)),
             Some(_) => format!("from then on this goes on: {}", same(None)),
             None if bought.chosen && to_buy > 0 => {
                 format!(

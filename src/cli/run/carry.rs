@@ -40,6 +40,14 @@ pub(in crate::cli) enum Work {
 }
 
 impl Work {
+    /// The batch that it is about; none where it is about all.
+    pub(super) const fn batch(&self) -> Option<BatchKey> {
+        match self {
+            Self::OneRound(batch) | Self::Recover(batch) => *batch,
+            Self::Buy(batch, _) | Self::Claim(batch, _) | Self::Download(batch) => Some(*batch),
+        }
+    }
+
     /// The batch whose results are fetched beside it. A round of recovery waits for nothing.
     const fn fetched(&self) -> Option<BatchKey> {
         match self {

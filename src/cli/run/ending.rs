@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::cli::again::again;
 use crate::cli::exit::{self, Findings};
+use crate::cli::money::TooSmall;
 use crate::cli::{ExitCode, Failure, Format, Signal, terminal};
 use crate::command::carried;
 use crate::event::{EndCount, Event, Listener, NeedsPerson, RunEnded};
@@ -13,7 +14,7 @@ use crate::ledger::{Counts, JobState, Next, Reason, ResultRow, StateCount};
 use crate::money::Msat;
 use crate::report::{command_about, summary};
 use crate::run::signals::Stopped;
-use crate::run::{Clock, DrainCause, SystemClock};
+use crate::run::{Budget, Clock, DrainCause, Outcome, SystemClock};
 use crate::time::UnixMs;
 
 use super::advice::{Ended, Facts};
@@ -58,6 +59,8 @@ pub(in crate::cli) struct Ending<'a> {
     pub(in crate::cli) carried: &'a Carried,
     /// Why nothing new was bought.
     pub(in crate::cli) refused: Option<&'a Failure>,
+    /// Something stops the ledger from buying, and that was said: no run is advised.
+    pub(in crate::cli) is_stopped: bool,
     /// When it began.
     pub(in crate::cli) began: UnixMs,
     /// It was for play money.
@@ -83,8 +86,10 @@ pub(in crate::cli) fn tell(books: &Books, ending: &Ending<'_>, reporter: &Report
         None => {
             let met = findings(&judged, ending.carried);
             let left_out = &ending.left_out;
+            // What is finished as it was begun is changed then.
+            let not_as_planned = left_out.not_as_planned() || books.open_and_changed(batch.key)? > 0;
             let unfinished = met.unfinished || left_out.waiting;
-            exit::of_batch(&judged, &Findings { not_as_planned: left_out.not_as_planned(), unfinished, ..met })
+            exit::of_batch(&judged, &Findings { not_as_planned, unfinished, ..met })
         }
         Some(failure) => refused_code(&without_meant(judged, ending.left_out.meant), failure),
     };
@@ -238,6 +243,23 @@ fn needs_person(books: &Books, batch: &Batch) -> Result<(Vec<NeedsPerson>, First
     Ok((needs, first))
 }
 
+/// The limit that was reached, where it never holds the job that is bought next.
+fn too_small(books: &Books, batch: &Batch, outcome: &Outcome, budget: &Budget) -> Result<Option<TooSmall>, Failure> {
+    let reached = outcome.limit_reached.as_ref().map(|(reason, _)| *reason);
+    let most = match reached {
+        Some(Reason::DayLimit) => budget.day,
+        Some(Reason::MonthLimit) => budget.month,
+        _ => None,
+    };
+    let (Some(reason), Some(most)) = (reached, most) else { return Ok(None) };
+    let mut next = None;
+    books.to_buy(batch.key, false, &mut |job| {
+        next.get_or_insert(job.price.checked_add(job.fee_ceiling));
+        Ok::<_, Failure>(())
+    })??;
+    Ok(next.flatten().filter(|cost| *cost > most).map(|cost| TooSmall { reason, cost }))
+}
+
 fn advice(
     books: &Books,
     counts: &Counts,
@@ -250,6 +272,7 @@ fn advice(
         true => books.refunds(Some(ending.batch.key))?.into_iter().find(|it| it.reason == Reason::RefundNotPermitted),
         false => None,
     };
+    let too_small = too_small(books, ending.batch, &done.outcome, &done.budget)?;
     let facts = Facts {
         batch: ending.batch,
         counts,
@@ -257,6 +280,7 @@ fn advice(
         outcome: &done.outcome,
         left_out: &ending.left_out,
         budget: &done.budget,
+        too_small,
         unkept: done.unkept.clone(),
         trouble: done.fetched.as_ref().and_then(|fetched| fetched.trouble.clone()),
         rights: rights.and_then(|refund| refund.words),
@@ -264,6 +288,7 @@ fn advice(
         ended: ending.ended,
         play: ending.play,
         refused: ending.refused.is_some(),
+        is_stopped: ending.is_stopped,
         code,
         now: SystemClock.now(),
         again: &|most| again(std::env::args_os(), carried(), most, SystemClock.now()),

@@ -24,10 +24,11 @@ pub(super) use duplicates::{edition, originals, words as duplicate_words};
 pub(super) use ending::{Ending, tell, tell_broken};
 pub(super) use files::{Files, STDOUT, check as check_files, laid_out, usual_paths};
 pub(super) use filing::{Filing, Made, check_template, destination};
-pub(super) use papers::{check as check_papers, gap_words, keep_unknown};
+pub(super) use papers::{Place, check as check_papers, gap_words, keep_unknown, stop};
 pub(super) use reporter::Reporter;
 pub(super) use results::{no_such_job, rows_words};
-pub(super) use session::{Session, load_words, of_jobs, retaken_words};
+use session::check_owner;
+pub(super) use session::{Session, load_words, of_jobs, refusal, retaken_words};
 pub(super) use words::{LeftOut, elsewhere_words, of_results as words_of_results, read as read_words};
 pub(super) use world::{SandboxOptions, World};
 
@@ -35,7 +36,7 @@ use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 
 use crate::event::{Event, Listener};
-use crate::ledger::sqlite::{Batch, Books, DownloadTo, Duplicates as FoundDuplicates, OpenMode};
+use crate::ledger::sqlite::{Batch, Books, DownloadTo, Duplicates as FoundDuplicates, OpenMode, PlanLoad};
 use crate::ledger::{BatchKey, Counts, JobState, Reason};
 use crate::manifest::{Duplicates, Limits, Manifest};
 use crate::money::Msat;
@@ -131,17 +132,19 @@ impl<'a> Runner<'a> {
         if self.options.choice.dry_run {
             return self.dry_run(&manifest, &name, false).await;
         }
+        let place = self.place(&manifest, &name);
         if !self.world.ledger.exists() {
             // What is wrong with a manifest or a command leaves no trace: not even an empty ledger.
+            stop(&self.world.ledger, None, None, place.as_ref())?;
             let (plan, _) = input::plan(&manifest, &self.options.limits)?;
             self.check_unbegun(&manifest, &name, &plan)?;
         }
         let session = self.open(&name)?;
         let play = self.world.play.is_some();
         let owner = manifest.path.display().to_string();
-        session::check_owner(session.known.as_ref(), &name, &self.options, &owner, play)?;
+        check_owner(session.known.as_ref(), &name, &self.options.choice, &owner, play)?;
         self.start(&name, session.known.is_none(), session.books.is_new());
-        if let Err(failure) = self.check_papers(&session.books, session.known.as_ref()) {
+        if let Err(failure) = stop(&self.world.ledger, Some(&session.books), session.known.as_ref(), place.as_ref()) {
             return Err(self.finish_open(session, failure).await);
         }
         let session = self.recover_first(session).await?;
@@ -181,16 +184,16 @@ impl<'a> Runner<'a> {
 
     /// What is checked before a batch is begun, where there is no ledger yet.
     fn check_unbegun(&self, manifest: &Manifest, name: &str, plan: &Plan) -> Result<(), Failure> {
-        session::check_owner(None, name, &self.options, &manifest.path.display().to_string(), false)?;
+        check_owner(None, name, &self.options.choice, &manifest.path.display().to_string(), false)?;
         self.world.check_endpoints(plan)?;
         words::read(&self.options.choice, manifest, plan, None)?;
         trust::check(&self.options.choice.trust, plan)?;
         self.destination(manifest, plan, None).map(drop)
     }
 
-    fn check_papers(&self, books: &Books, known: Option<&Batch>) -> Result<(), Failure> {
-        known.map_or(Ok(()), |batch| check_papers(books, batch))?;
-        papers::check_gap(books)
+    /// Where the files of a manifest's batch go. Each run with play money has a ledger of its own, and replaces what the last left.
+    fn place<'m>(&'m self, manifest: &'m Manifest, name: &'m str) -> Option<Place<'m>> {
+        self.world.play.is_none().then(|| Place { manifest, name, files: &self.options.files })
     }
 
     fn start(&self, name: &str, new_batch: bool, new_ledger: bool) {
@@ -330,6 +333,8 @@ impl<'a> Runner<'a> {
         };
         session::tell_remarks(manifest, plan, &self.reporter);
         let (mut batch, load) = session.load(&self.options, manifest, plan, &retake, self.world.play.is_some())?;
+        let above_limit = session.hold_to_job_limit(batch.key, limits)?;
+        let load = PlanLoad { above_limit, ..load };
         session::load_words(&load).into_iter().for_each(|words| self.reporter.warn(words));
         if let Some(filing) = &filing {
             self.traces.borrow_mut().folders = filing.made();
@@ -354,7 +359,7 @@ impl<'a> Runner<'a> {
         let (left, fitting, meant) = match nothing {
             true => {
                 let none = LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO };
-                (none, Fitting { fits: none, reached: None }, Vec::new())
+                (none, Fitting { fits: none, reached: None, too_small: None }, Vec::new())
             }
             false => questions::chosen(&session.books, batch.key, &self.options.choice, meant, &room)?,
         };
@@ -363,7 +368,8 @@ impl<'a> Runner<'a> {
             session.books.take_back_duplicates(batch.key, SystemClock.now())?;
         }
         let counts = session.books.counts(batch.key)?;
-        self.reporter.hear(&planned(&Stand::of(&counts), &counts, &left, to.as_ref()));
+        let open_and_changed = session.books.open_and_changed(batch.key)?;
+        self.reporter.hear(&planned(&Stand::of(&counts, open_and_changed), &counts, &left, to.as_ref()));
         if let Some(words) = fitting.words(&left) {
             self.reporter.warn(words);
         }
@@ -493,6 +499,7 @@ impl<'a> Runner<'a> {
             batch,
             carried,
             refused: refused.as_ref(),
+            is_stopped: false,
             began: self.began,
             play: self.world.play.is_some(),
             ended: Ended::Run(Bought {
@@ -575,12 +582,13 @@ impl<'a> Runner<'a> {
             (Some(batch), true) => batch.manifest.clone(),
             (_, _) => manifest.path.display().to_string(),
         };
-        session::check_owner(known.as_ref(), name, &self.options, &owner, play)?;
+        check_owner(known.as_ref(), name, &self.options.choice, &owner, play)?;
         self.start(name, known.is_none(), books.is_none());
-        if let Some(books) = &books {
-            self.check_papers(books, known.as_ref())?;
-        }
+        let place = self.place(manifest, name).filter(|_| !of_results);
+        stop(&self.world.ledger, books.as_ref(), known.as_ref(), place.as_ref())?;
         let (plan, limits) = input::plan(manifest, &self.options.limits)?;
+        let of_batch = books.as_ref().zip(known.as_ref()).filter(|_| of_results);
+        let limits = input::limits_of(&self.options.limits, of_batch, limits)?;
         self.world.check_endpoints(&plan)?;
         let retake = match of_results {
             true => words::of_results(&self.options.choice)?,
@@ -598,16 +606,23 @@ impl<'a> Runner<'a> {
             plan: &plan,
             choice: &self.options.choice,
             retake: &retake,
+            limits: &limits,
             zone: &self.time_zone(&limits)?,
             of_results: known.as_ref().filter(|_| of_results),
         };
         let used = money::used(&counts)?;
         let room = Room::of(books.as_ref(), &limits, &self.budget(&limits, None)?, used, self.options.choice.partial)?;
         let foretold = self.foresee(books.as_ref(), known.as_ref(), &asked, &room).await?;
-        let stand = Stand { jobs: foretold.jobs.all, changed: foretold.changed, gone: foretold.jobs.gone };
+        let stand = Stand {
+            jobs: foretold.jobs.all,
+            changed: foretold.changed,
+            gone: foretold.jobs.gone,
+            delivered: less(stand(&counts, &DELIVERED), (foretold.jobs.retaken, foretold.jobs.retaken_price)),
+        };
+        let unchosen = foretold.unchosen_words();
         let Foretold { left, fitting, code, .. } = foretold;
         self.reporter.hear(&planned(&stand, &counts, &left, to.as_ref()));
-        if let Some(words) = fitting.words(&left) {
+        for words in fitting.words(&left).into_iter().chain(unchosen) {
             self.reporter.warn(words);
         }
         if known.is_none() {
@@ -701,6 +716,11 @@ fn stand(counts: &Counts, states: &[JobState]) -> (u64, Msat) {
     (counts.by_state.iter().filter(of).map(|count| count.jobs).sum(), Msat::checked_sum(prices).unwrap_or(Msat::ZERO))
 }
 
+/// Jobs and prices, without those.
+fn less((jobs, price): (u64, Msat), (others, their_price): (u64, Msat)) -> (u64, Msat) {
+    (jobs.saturating_sub(others), price.checked_sub(their_price).unwrap_or(Msat::ZERO))
+}
+
 /// Delivered jobs whose files a run fetches.
 fn to_download(counts: &Counts) -> u64 {
     let of = |count: &&crate::ledger::StateCount| count.state == JobState::Delivered && count.reason != Reason::UrlGone;
@@ -710,28 +730,31 @@ fn to_download(counts: &Counts) -> u64 {
 /// How many jobs a batch has, and how many of them are not as the manifest has them.
 struct Stand {
     jobs: u64,
-    /// Delivered, and changed since.
+    /// Delivered or open, and changed since.
     changed: u64,
     /// Gone from the manifest before they were bought.
     gone: u64,
+    /// Delivered, and their prices together.
+    delivered: (u64, Msat),
 }
 
 impl Stand {
-    fn of(counts: &Counts) -> Self {
-        let for_reason = |states: &[JobState], reason: Reason| {
+    fn of(counts: &Counts, open_and_changed: u64) -> Self {
+        let for_reason = |states: &[JobState], reason: Reason| -> u64 {
             let of = |count: &&crate::ledger::StateCount| states.contains(&count.state) && count.reason == reason;
             counts.by_state.iter().filter(of).map(|count| count.jobs).sum()
         };
         Self {
             jobs: counts.all_jobs(),
-            changed: for_reason(&DELIVERED, Reason::Changed),
+            changed: for_reason(&DELIVERED, Reason::Changed).saturating_add(open_and_changed),
             gone: for_reason(&[JobState::Refused], Reason::Withdrawn),
+            delivered: stand(counts, &DELIVERED),
         }
     }
 }
 
 fn planned(stand_of: &Stand, counts: &Counts, left: &LeftToBuy, to: Option<&DownloadTo>) -> Event {
-    let (delivered, open) = (stand(counts, &DELIVERED), stand(counts, &OPEN));
+    let (delivered, open) = (stand_of.delivered, stand(counts, &OPEN));
     let in_doubt = stand(counts, &[JobState::InDoubt]);
     Event::Planned {
         job_count: stand_of.jobs,

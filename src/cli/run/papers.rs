@@ -7,16 +7,48 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::cli::Failure;
+use crate::cli::config;
 use crate::cli::receipts::Receipts;
 use crate::command::{command, file, node_command};
 use crate::l402::PaymentHash;
-use crate::ledger::sqlite::{Batch, Books, Gap};
+use crate::ledger::sqlite::{Batch, Books, Gap, gap_of_new};
+use crate::manifest::Manifest;
 use crate::money::counted;
+use crate::report::default_paths;
 
 use super::files::absolute;
+use super::session::output_paths;
 
 /// Names that a file which is kept may get.
 const KEPT_MAX: u32 = 1_000;
+
+/// A manifest whose batch is to be bought, and what is said of where its files go.
+pub(in crate::cli) struct Place<'a> {
+    pub(in crate::cli) manifest: &'a Manifest,
+    /// Its batch.
+    pub(in crate::cli) name: &'a str,
+    pub(in crate::cli) files: &'a config::Files,
+}
+
+/// Whatever stops a ledger from buying: every command that buys, that foretells a purchase or advises one asks this. `books` are
+/// those of the ledger, where it is there; `known` is the batch, where there is one; `place` is where its files go, where a
+/// manifest says that and it is no play money.
+pub(in crate::cli) fn stop(
+    ledger: &Path,
+    books: Option<&Books>,
+    known: Option<&Batch>,
+    place: Option<&Place<'_>>,
+) -> Result<(), Failure> {
+    let gap = match books {
+        Some(books) => books.gap()?,
+        None => gap_of_new(ledger)?,
+    };
+    gap.map_or(Ok(()), |gap| Err(Failure::BooksDiffer(words_of(gap))))?;
+    if let Some((books, batch)) = books.zip(known) {
+        check(books, batch)?;
+    }
+    place.map_or(Ok(()), |place| place.check(books, known))
+}
 
 /// Refuses a ledger that is older than the receipts that this batch wrote last. A receipts file that is gone, or is none
 /// any more, says nothing.
@@ -44,14 +76,29 @@ pub(in crate::cli) fn check(books: &Books, batch: &Batch) -> Result<(), Failure>
     }
 }
 
+impl Place<'_> {
+    fn check(&self, books: Option<&Books>, known: Option<&Batch>) -> Result<(), Failure> {
+        let receipts = output_paths(books, known, self.files, self.manifest, self.name, false)?.receipts;
+        // Those that the batch itself wrote last are checked before everything else.
+        let outputs = known.map(|batch| &batch.remembered.outputs).filter(|outputs| outputs.receipts_written);
+        if outputs.and_then(|outputs| outputs.receipts.as_deref()) == Some(&*absolute(&receipts)) {
+            return Ok(());
+        }
+        let (stem, usual) = (self.manifest.fallback_name(), default_paths(&self.manifest.path, false).receipts);
+        let names = [Some(self.name), self.manifest.name.as_deref(), stem.as_deref()].into_iter().flatten().collect();
+        let bought = Bought { names, usual: &usual };
+        check_place(books, &receipts, &bought, self.files.overwrite)?;
+        if self.files.receipts.is_none() && absolute(&receipts) != absolute(&usual) {
+            // What stands in the manifest's own place speaks of its jobs, whatever the batch is called now.
+            check_place(books, &usual, &bought, false)?;
+        }
+        Ok(())
+    }
+}
+
 /// Refuses a batch in whose place stand receipts of payments that the ledger knows nothing of: it was deleted, or is
 /// another one. The same jobs would be bought again. Only those of other manifests' batches may be replaced, by the user's word.
-pub(super) fn check_place(
-    books: Option<&Books>,
-    receipts: &Path,
-    manifest: &Bought<'_>,
-    overwrite: bool,
-) -> Result<(), Failure> {
+fn check_place(books: Option<&Books>, receipts: &Path, manifest: &Bought<'_>, overwrite: bool) -> Result<(), Failure> {
     let found = unknown(books, receipts)?;
     match found.first {
         None => Ok(()),
@@ -70,11 +117,11 @@ pub(super) fn check_place(
 
 /// By what receipts tell that they are of a manifest's own jobs, whatever the batch is called now.
 #[derive(Debug)]
-pub(super) struct Bought<'a> {
+struct Bought<'a> {
     /// What its batch is called, and what it may have been called: by the manifest itself, by its file.
-    pub(super) names: Vec<&'a str>,
+    names: Vec<&'a str>,
     /// Where its receipts stand by default.
-    pub(super) usual: &'a Path,
+    usual: &'a Path,
 }
 
 impl Bought<'_> {
@@ -85,18 +132,14 @@ impl Bought<'_> {
     }
 }
 
-/// Refuses a ledger that lacks what was bought with it.
-pub(in crate::cli) fn check_gap(books: &Books) -> Result<(), Failure> {
-    match gap_words(books)? {
-        None => Ok(()),
-        Some(words) => Err(Failure::BooksDiffer(format!("{words}; nothing was bought"))),
-    }
-}
-
 /// What a ledger lacks, and what to do, where it lacks anything.
 pub(in crate::cli) fn gap_words(books: &Books) -> Result<Option<String>, Failure> {
+    Ok(books.gap()?.map(words_of))
+}
+
+fn words_of(gap: Gap) -> String {
     let merging = |file: &Path| merging(&file.display().to_string());
-    Ok(books.gap()?.map(|gap| match gap {
+    match gap {
         Gap::Rescued(copies) => {
             let first = copies.first().map(PathBuf::as_path).unwrap_or(Path::new("FILE"));
             format!(
@@ -118,7 +161,7 @@ pub(in crate::cli) fn gap_words(books: &Books) -> Result<Option<String>, Failure
             node_command("audit"),
             merging(&mark),
         ),
-    }))
+    }
 }
 
 fn merging(path: &str) -> String {

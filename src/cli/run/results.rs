@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::cli::{ExitCode, Failure};
 use crate::ledger::sqlite::{Batch, Books, ChosenRows};
-use crate::manifest::Manifest;
+use crate::manifest::{Limits, Manifest};
 use crate::money::{counted, counted_are};
 use crate::report::OutputPaths;
 use crate::run::{Clock, SystemClock};
@@ -13,7 +13,7 @@ use crate::run::{Clock, SystemClock};
 use super::files;
 use super::filing::{Filing, destination};
 use super::session::{self, Session};
-use super::{GoingOn, LeftOut, Runner, words};
+use super::{GoingOn, LeftOut, Runner, stop, words};
 
 /// Ids that a message names.
 const NAMED_MAX: usize = 5;
@@ -32,9 +32,15 @@ impl Runner<'_> {
         let Some(known) = session.known.clone() else {
             return Err(Failure::Internal(format!("the batch {name} was there a moment ago")));
         };
-        session::check_owner(session.known.as_ref(), &name, &self.options, &known.manifest, self.world.play.is_some())?;
+        session::check_owner(
+            session.known.as_ref(),
+            &name,
+            &self.options.choice,
+            &known.manifest,
+            self.world.play.is_some(),
+        )?;
         self.start(&name, false, false);
-        if let Err(failure) = self.check_papers(&session.books, session.known.as_ref()) {
+        if let Err(failure) = stop(&self.world.ledger, Some(&session.books), session.known.as_ref(), None) {
             return Err(self.finish_open(session, failure).await);
         }
         let mut session = self.recover_first(session).await?;
@@ -43,7 +49,10 @@ impl Runner<'_> {
             return Err(self.finish_open(session, no_such_job(&known, id)).await);
         }
         rows_words(&chosen).into_iter().for_each(|words| self.reporter.warn(words));
-        Box::pin(self.buy_chosen(session, known, chosen)).await
+        let limits = self.options.limits.with_manifest(&session.books.limits(known.key)?);
+        let above_limit = session.hold_to_job_limit(known.key, &limits)?;
+        session::of_jobs(&above_limit, session::ABOVE_LIMIT).into_iter().for_each(|words| self.reporter.warn(words));
+        Box::pin(self.buy_chosen(session, known, chosen, limits)).await
     }
 
     async fn buy_chosen(
@@ -51,8 +60,8 @@ impl Runner<'_> {
         mut session: Session,
         mut batch: Batch,
         chosen: ChosenRows,
+        limits: Limits,
     ) -> Result<ExitCode, Failure> {
-        let limits = self.options.limits.with_manifest(&session.books.limits(batch.key)?);
         let left_out = LeftOut { edited: edited_words(&chosen), of_results: true, ..LeftOut::default() };
         let wanted = &self.options.choice.only;
         let wanted: std::collections::HashSet<&String> = wanted.iter().collect();

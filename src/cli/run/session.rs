@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::cli::config::RunOptions;
+use crate::cli::config::{self, Choice, RunOptions};
 use crate::cli::{Failure, input};
 use crate::command::command;
 use crate::ledger::sqlite::{
@@ -10,7 +10,7 @@ use crate::ledger::sqlite::{
     NewBatch, OpenMode, Outputs, PlanLoad, Remembered, Retake,
 };
 use crate::ledger::{BatchKey, LedgerError};
-use crate::manifest::Manifest;
+use crate::manifest::{Limits, Manifest};
 use crate::money::counted;
 use crate::payer::Payer;
 use crate::plan::Plan;
@@ -22,6 +22,7 @@ use super::carry::{Carried, How, Work, carry_out};
 use super::files::{self, Files, absolute};
 use super::filing::Filing;
 use super::papers;
+use super::questions::in_msat;
 use super::reporter::Reporter;
 use super::words;
 use super::world::World;
@@ -72,7 +73,9 @@ impl Session {
         filing: Option<&Filing>,
     ) -> Result<(Self, Carried), Failure> {
         let how = How { world, settings, deadline, reporter, filing };
-        let (books, carried) = carry_out(self.books, &how, work).await?;
+        let batch = work.batch();
+        let (mut books, carried) = carry_out(self.books, &how, work).await?;
+        books.mark_changed(batch, SystemClock.now())?;
         Ok((Self { books, ..self }, carried))
     }
 
@@ -120,6 +123,12 @@ impl Session {
         self.books.remember(batch.key, &batch.remembered)?;
         self.books.remember_limits(batch.key, &manifest.limits)?;
         Ok((batch, load))
+    }
+
+    /// Refuses what costs more than one job may.
+    pub(super) fn hold_to_job_limit(&mut self, batch: BatchKey, limits: &Limits) -> Result<IdList, Failure> {
+        let most = limits.max_sats_per_job.map(in_msat).transpose()?;
+        Ok(self.books.hold_to_job_limit(batch, SystemClock.now(), most)?)
     }
 
     /// Sets aside what is bought already under another name. The node is asked for its network only where that may matter.
@@ -171,15 +180,15 @@ impl Session {
 }
 
 /// Refuses what cannot go on: another manifest under this name, or the other kind of money.
-pub(super) fn check_owner(
+pub(in crate::cli) fn check_owner(
     known: Option<&Batch>,
     name: &str,
-    options: &RunOptions,
+    choice: &Choice,
     manifest: &str,
     sandbox: bool,
 ) -> Result<(), Failure> {
     let Some(known) = known else {
-        if options.choice.resume {
+        if choice.resume {
             return Err(Failure::Usage(format!(
                 "--resume begins no new batch, and the ledger has none named {name}; leave --resume out, or `{}` lists \
                  those it has",
@@ -191,10 +200,30 @@ pub(super) fn check_owner(
     if known.sandbox != sandbox {
         return Err(Failure::NotAsPlanned(other_money(known.sandbox)));
     }
-    if known.manifest != manifest && !options.choice.adopt {
+    if known.manifest != manifest && !choice.adopt {
         return Err(Failure::NotAsPlanned(other_manifest(name, &known.manifest, manifest)));
     }
     Ok(())
+}
+
+/// What a run of the manifest would be refused for before anything is bought, whatever its rows say: the batch is another
+/// manifest's, or something stops the ledger.
+pub(in crate::cli) fn refusal(
+    ledger: &Path,
+    books: Option<&Books>,
+    known: Option<&Batch>,
+    manifest: &Manifest,
+    name: Option<&str>,
+    is_of_results: bool,
+) -> Result<(), Failure> {
+    let files = config::Files::default();
+    // A results file goes on with its batch, wherever that one's manifest is.
+    let name = name.filter(|_| !is_of_results);
+    if let Some(name) = name {
+        check_owner(known, name, &Choice::default(), &manifest.path.display().to_string(), false)?;
+    }
+    let place = name.map(|name| papers::Place { manifest, name, files: &files });
+    papers::stop(ledger, books, known, place.as_ref())
 }
 
 /// What a person may want to know of a new batch: another one has the very same jobs. They are set aside one by one all the same.
@@ -223,22 +252,10 @@ pub(super) fn check_files(
     manifest: &Manifest,
     world: &World,
 ) -> Result<OutputPaths, Failure> {
-    let paths = output_paths(books, known, options, manifest, name, world.play.is_some())?;
+    let paths = output_paths(books, known, &options.files, manifest, name, world.play.is_some())?;
     let before = known.map(|batch| batch.remembered.outputs.clone()).unwrap_or_default();
     // Each run with play money has a ledger of its own, and may replace what the last one left.
     let play = world.play.is_some() && options.files.results.is_none() && options.files.receipts.is_none();
-    // Those that the batch itself wrote last are checked before everything else.
-    let checked = before.receipts_written && before.receipts.as_deref() == Some(&*absolute(&paths.receipts));
-    if world.play.is_none() && !checked {
-        let (stem, usual) = (manifest.fallback_name(), default_paths(&manifest.path, false).receipts);
-        let names = [Some(name), manifest.name.as_deref(), stem.as_deref()].into_iter().flatten().collect();
-        let bought = papers::Bought { names, usual: &usual };
-        papers::check_place(books, &paths.receipts, &bought, options.files.overwrite)?;
-        if options.files.receipts.is_none() && absolute(&paths.receipts) != absolute(&usual) {
-            // What stands in the manifest's own place speaks of its jobs, whatever the batch is called now.
-            papers::check_place(books, &usual, &bought, false)?;
-        }
-    }
     let mut inputs = vec![("the manifest", manifest.path.as_path()), ("the ledger", world.ledger.as_path())];
     inputs.extend(manifest.rows_file().map(|rows| ("the manifest's rows", rows)));
     files::check(&paths, books.map(|books| (books, name)), &before, play, &inputs, &options.files)?;
@@ -293,29 +310,34 @@ fn layout(before: &Layout, manifest: &Manifest, plan: &Plan, extra: Vec<String>)
     layout
 }
 
-fn output_paths(
+/// Where results and receipts go.
+pub(super) fn output_paths(
     books: Option<&Books>,
     known: Option<&Batch>,
-    options: &RunOptions,
+    asked: &config::Files,
     manifest: &Manifest,
     batch: &str,
     sandbox: bool,
 ) -> Result<OutputPaths, Failure> {
     let usual = match manifest.fallback_name() {
         // Whoever means what stands there to be replaced has said so.
-        Some(_) if options.files.overwrite => default_paths(&manifest.path, sandbox),
+        Some(_) if asked.overwrite => default_paths(&manifest.path, sandbox),
         Some(_) => files::usual_paths(books, known, &manifest.path, batch, sandbox)?,
         None => named_paths(batch, sandbox),
     };
     Ok(OutputPaths {
-        results: options.files.results.clone().unwrap_or(usual.results),
-        receipts: options.files.receipts.clone().unwrap_or(usual.receipts),
+        results: asked.results.clone().unwrap_or(usual.results),
+        receipts: asked.receipts.clone().unwrap_or(usual.receipts),
     })
 }
 
 /// What is said of jobs that are known by their receipts alone.
 pub(super) const UNPROVED: &str =
     "bought, as receipts prove, and nothing proves that the manifest asks for the same: not bought again";
+
+/// What is said of jobs that cost more than one may.
+pub(super) const ABOVE_LIMIT: &str =
+    "above what one job may cost with its routing fee (max_sats of the job, or max_sats_per_job): not bought";
 
 /// What a person's words buy once more, without what is left out as bought already under another name.
 pub(in crate::cli) fn retaken_words(load: &PlanLoad, left_out: &IdList) -> Option<String> {
@@ -345,6 +367,7 @@ pub(in crate::cli) fn load_words(load: &PlanLoad) -> Vec<String> {
         (&load.open_as_begun, "begun and changed in the manifest since: finished as begun"),
         (&load.changed, "delivered and changed in the manifest since: not bought again"),
         (&load.unproved, UNPROVED),
+        (&load.above_limit, ABOVE_LIMIT),
         (
             &load.by_default,
             "given in the manifest as before, and another by a default of the catalogue that has changed",

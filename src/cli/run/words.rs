@@ -121,6 +121,7 @@ fn told<'a>(unmet: impl Iterator<Item = &'a (String, Unmet)> + Clone) -> Vec<Str
                 take(*before),
                 take(*latest)
             ),
+            Unmet::AboveLimit => format!("{id} is not bought once more: it costs more than one job may"),
             Unmet::RefundedBefore(latest) => format!(
                 "{id} is not bought once more: an earlier take of it was refunded and replaced too; the word for one \
                  more take is {}",

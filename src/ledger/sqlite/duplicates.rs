@@ -13,6 +13,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use super::Books;
 use super::error::Fault;
 use super::load::IdList;
+use super::requests::Named;
 use super::store::{alike, append_transition, buyer, takes};
 use super::unknown::{MayRepeat, Unknown};
 use super::words::take_back_set_aside;
@@ -66,6 +67,8 @@ pub struct ToBuy {
     pub fee_ceiling: Msat,
     /// It is set aside: it is bought by a person's word alone.
     pub is_duplicate: bool,
+    /// Why it was not bought so far.
+    pub reason: Reason,
 }
 
 /// A job that the pass has found.
@@ -239,7 +242,7 @@ pub(super) fn to_buy<E>(
     each: &mut dyn FnMut(ToBuy) -> Result<(), E>,
 ) -> Result<Result<(), E>, Fault> {
     let mut statement = conn.prepare_cached(&format!(
-        "SELECT job, price_msat, fee_ceiling_msat, state = 'refused' FROM {}
+        "SELECT job, price_msat, fee_ceiling_msat, state = 'refused', reason FROM {}
          WHERE batch = ?1 AND superseded = 0 AND (state = 'pending' OR (?2 AND state = 'refused' AND reason = 'duplicate'))
          ORDER BY seq, id",
         rows.table()
@@ -247,7 +250,8 @@ pub(super) fn to_buy<E>(
     let mut rows = statement.query(params![batch, duplicates])?;
     while let Some(row) = rows.next()? {
         let (id, price, fee_ceiling) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        if let Err(error) = each(ToBuy { id, price, fee_ceiling, is_duplicate: row.get(3)? }) {
+        let (is_duplicate, reason) = (row.get(3)?, row.get(4)?);
+        if let Err(error) = each(ToBuy { id, price, fee_ceiling, is_duplicate, reason }) {
             return Ok(Err(error));
         }
     }
@@ -333,7 +337,8 @@ pub(super) fn find(
     if is_play(tx, batch)? {
         return Ok(Vec::new());
     }
-    let jobs = rows.0;
+    let (jobs, among) = (rows.0, rows);
+    let named = Named::of(tx)?;
     let unproved = MayRepeat::of(tx, batch, network, rows.1)?;
     let mut statement = tx.prepare_cached(&finding(rows))?;
     let mut rows = statement.query(params![batch, network])?;
@@ -343,6 +348,9 @@ pub(super) fn find(
         let (same, given): (Option<JobKey>, Option<JobKey>) = (row.get(6)?, row.get(7)?);
         let (key, id): (JobKey, String) = (row.get(0)?, row.get(1)?);
         let mut original = same.map(Repeated::Same).or(given.map(Repeated::OtherDefault));
+        if original.is_none() && !is_free {
+            original = named.original(tx, row, (key, 9), network, among)?.map(Repeated::Same);
+        }
         if let Some(unproved) = unproved.as_ref().filter(|_| original.is_none() && !is_free) {
             original = unproved.original(tx, jobs, key, &id)?.map(Repeated::May);
         }
@@ -367,7 +375,8 @@ pub(super) fn finding((jobs, manifest): (Rows, Rows)) -> String {
     };
     format!(
         "SELECT r.id, r.job, r.price_msat, r.seq, r.state = 'refused', {free},
-             CASE WHEN {free} THEN NULL ELSE {content} END, CASE WHEN {free} THEN NULL ELSE {given} END, {retaken}
+             CASE WHEN {free} THEN NULL ELSE {content} END, CASE WHEN {free} THEN NULL ELSE {given} END, {retaken},
+             r.endpoint, r.params
          FROM {table} r WHERE r.batch = ?1 AND r.superseded = 0
              AND r.state IN ('pending', 'refused') AND (r.state = 'pending' OR r.reason = 'duplicate')",
         free = is_free(),
@@ -379,6 +388,24 @@ pub(super) fn finding((jobs, manifest): (Rows, Rows)) -> String {
 fn is_play(conn: &Connection, batch: BatchKey) -> Result<bool, Fault> {
     let found = conn.prepare_cached("SELECT sandbox FROM batches WHERE id = ?1")?.query_row([batch], |row| row.get(0));
     Ok(found.optional()?.unwrap_or(false))
+}
+
+/// The purchase with the request ?2, on the network ?3 where that is known, that the job ?1 would repeat; rows as in [`find`].
+pub(super) fn comparing((jobs, manifest): (Rows, Rows)) -> String {
+    format!(
+        "SELECT o.id FROM {table} r, intents i JOIN payments p ON p.id = i.payment JOIN jobs o ON o.id = p.job
+         WHERE r.id = ?1 AND i.request_digest = ?2 AND (?3 IS NULL OR i.network = ?3) AND p.state <> 'dead' AND {BOUGHT}
+             AND {ONE_EDITION}
+             AND NOT (o.batch = r.batch AND o.job = r.job)
+             AND NOT ({row})
+             AND NOT (SELECT sandbox FROM batches WHERE id = o.batch)
+             AND NOT coalesce((SELECT sandbox FROM batches WHERE id = r.batch), 0)
+             AND NOT ({free})
+         LIMIT 1",
+        free = is_free(),
+        row = is_row_of_the_manifest(By::Content, manifest),
+        table = jobs.table(),
+    )
 }
 
 pub(super) fn original_of(conn: &Connection, repeated: Repeated) -> Result<Original, Fault> {

@@ -12,20 +12,23 @@ use super::chosen::ChosenRows;
 use super::convert::{Json, int, uint};
 use super::duplicates::{Compared, Duplicates, Rows, ToBuy, find, original_of, to_buy};
 use super::error::{Fault, contradiction};
+use super::job_limit;
 use super::load::{IdList, Known, LoadError, PlanLoad, Step, decide, known};
 use super::recognise::given;
+use super::requests::Named;
 use super::unknown::RowFacts;
 use super::words::{UNACCEPTED, is_taken_back};
 use crate::catalog::Endpoint;
 use crate::ledger::word::Retake;
 use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Next, Reason};
 use crate::manifest::ResultsRow;
+use crate::money::Msat;
 use crate::plan::{ContentHash, PlannedJob, looks_made};
 
 /// `learnt` holds what was bought where receipts alone tell of it, and the manifest proves it. `planned` holds the rows of a
 /// manifest as loading it would have them, and what of them is to be bought. `changed` rows and those that are
 /// open or withdrawn are there too: what is bought may be a row of this manifest. `facts` are there only where receipts alone tell of
-/// any purchase.
+/// any purchase; `endpoint` and `params` where a purchase under another endpoint's name may have sent the same request.
 const TABLE: &str = "
     DROP TABLE IF EXISTS temp.planned;
     DROP TABLE IF EXISTS temp.learnt;
@@ -41,13 +44,16 @@ const TABLE: &str = "
         given BLOB,
         price_msat INTEGER NOT NULL,
         fee_ceiling_msat INTEGER NOT NULL,
+        max_cost_msat INTEGER,
         state TEXT NOT NULL,
         reason TEXT NOT NULL,
         edition TEXT NOT NULL,
         meant INTEGER NOT NULL,
         is_new INTEGER NOT NULL,
         retaken INTEGER NOT NULL DEFAULT 0,
-        facts TEXT
+        facts TEXT,
+        endpoint TEXT,
+        params TEXT
     ) STRICT;
     CREATE INDEX temp.learnt_by_content ON learnt (content)";
 
@@ -68,6 +74,8 @@ pub struct Foreseen<'b> {
     pub report: PlanLoad,
     /// Delivered jobs that it would mark as changed.
     pub changed: u64,
+    /// Open ones that are changed since they were begun.
+    pub open_and_changed: u64,
 }
 
 /// How many jobs a batch would have, and how many of them would be gone from its manifest before they were bought.
@@ -77,6 +85,10 @@ pub struct JobsThen {
     pub all: u64,
     /// Those that are gone.
     pub gone: u64,
+    /// Delivered ones that are bought once more, and are none of the delivered then.
+    pub retaken: u64,
+    /// Their prices together.
+    pub retaken_price: Msat,
 }
 
 impl Foreseen<'_> {
@@ -126,7 +138,7 @@ impl Foreseen<'_> {
     ///
     /// # Errors
     /// Where the ledger cannot be read.
-    pub fn jobs_then(&self) -> Result<JobsThen, LedgerError> {
+    pub fn jobs_then(&self, duplicates: bool) -> Result<JobsThen, LedgerError> {
         let of_manifest = matches!(self.manifest, Rows::Planned);
         self.books.read(|books| {
             let planned: u64 = match of_manifest {
@@ -141,12 +153,39 @@ impl Foreseen<'_> {
             )?;
             let (others, gone): (u64, u64) =
                 statement.query_row(params![self.batch, of_manifest], |row| Ok((uint(row, 0)?, uint(row, 1)?)))?;
-            Ok(JobsThen { all: planned.saturating_add(others), gone })
+            let mut statement = books.conn.prepare_cached(
+                "SELECT count(*), coalesce(sum(j.price_msat), 0) FROM jobs j JOIN temp.planned p ON p.job = j.job
+                 WHERE j.batch = ?1 AND j.superseded = 0 AND j.state IN ('delivered', 'downloaded') AND p.take > j.take
+                     AND (p.state = 'pending' OR (?2 AND p.state = 'refused' AND p.reason = 'duplicate'))",
+            )?;
+            let (retaken, retaken_price) =
+                statement.query_row(params![self.batch, duplicates], |row| Ok((uint(row, 0)?, row.get(1)?)))?;
+            Ok(JobsThen { all: planned.saturating_add(others), gone, retaken, retaken_price })
         })
     }
 
-    /// Jobs of the batch that a run would leave as they are, since only a person can bring them on, by how they stand. What is set
-    /// aside as a duplicate, and what its report tells of rows, is not among them.
+    /// Refuses what costs more than one job may, as [`Books::hold_to_job_limit`] does.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn hold_to_job_limit(&mut self, most: Option<Msat>) -> Result<(), LedgerError> {
+        self.report.above_limit = self.books.read(|books| job_limit::foresee(&books.conn, self.batch, most))?;
+        Ok(())
+    }
+
+    /// How many jobs are set aside as duplicates.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn set_aside(&self) -> Result<u64, LedgerError> {
+        self.books.read(|books| {
+            let sql = "SELECT count(*) FROM temp.planned WHERE state = 'refused' AND reason = 'duplicate'";
+            Ok(books.conn.query_row(sql, [], |row| uint(row, 0))?)
+        })
+    }
+
+    /// Jobs of the batch that a run would leave as they are, by how they stand: only a person can bring them on, or nobody chose
+    /// them and they are not pending. What is set aside, and what its report tells of rows, is not among them.
     ///
     /// # Errors
     /// Where the ledger cannot be read.
@@ -155,7 +194,8 @@ impl Foreseen<'_> {
         self.books.read(|books| {
             let mut statement = books.conn.prepare_cached(
                 "SELECT j.state, j.reason, j.job FROM jobs j
-                 WHERE j.batch = ?1 AND j.superseded = 0 AND j.state <> 'pending' AND j.reason <> 'duplicate'
+                 WHERE j.batch = ?1 AND j.superseded = 0 AND j.state <> 'pending'
+                     AND j.reason NOT IN ('duplicate', 'job_limit')
                      AND NOT (j.state IN ('delivered', 'downloaded') AND j.reason = '')
                      AND NOT EXISTS (SELECT 1 FROM temp.planned p WHERE p.job = j.job AND p.state = 'pending')
                      AND NOT (?2 AND j.reason IN ('changed', 'known_by_receipt')
@@ -168,8 +208,11 @@ impl Foreseen<'_> {
             let mut rows = statement.query(params![self.batch, of_manifest])?;
             while let Some(row) = rows.next()? {
                 let (state, reason, id): (JobState, Reason, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-                if Next::of(state, reason) != Next::Person {
-                    continue;
+                let is_unbought = matches!(state, JobState::Refused | JobState::Failed);
+                match Next::of(state, reason) {
+                    Next::Person => {}
+                    Next::Rerun if is_unbought => {}
+                    Next::Rerun | Next::None => continue,
                 }
                 match stays.iter_mut().find(|(has, why, _)| (*has, *why) == (state, reason)) {
                     Some((.., ids)) => ids.add(&id),
@@ -220,8 +263,8 @@ impl Books {
         match (filled, of_plan) {
             (_, Some(error)) => Err(LoadError::Plan(error)),
             (Ok(report), None) => {
-                let changed = report.changed.count;
-                Ok(Foreseen { books: self, batch, manifest: Rows::Planned, report, changed })
+                let (changed, open_and_changed) = (report.changed.count, report.open_as_begun.count);
+                Ok(Foreseen { books: self, batch, manifest: Rows::Planned, report, changed, open_and_changed })
             }
             (Err(error), None) => Err(LoadError::Ledger(error)),
         }
@@ -242,16 +285,19 @@ impl Books {
         self.read(|books| {
             let tx = books.conn.unchecked_transaction()?;
             tx.execute_batch(TABLE)?;
-            let columns = "id, seq, batch, job, take, content, given, price_msat, fee_ceiling_msat";
+            let columns = "id, seq, batch, job, take, content, given, price_msat, fee_ceiling_msat, max_cost_msat";
+            let sends = match Named::of(&tx)?.is_shared_by_any() {
+                true => "(SELECT json FROM endpoints e WHERE e.id = n.endpoint), params",
+                false => "NULL, NULL",
+            };
             let insert = format!(
-                "INSERT OR IGNORE INTO temp.planned ({columns}, state, reason, edition, meant, is_new)
-                 SELECT {columns}, CASE WHEN reason = 'duplicate' THEN state ELSE 'pending' END, reason, edition, meant, 0
+                "INSERT OR IGNORE INTO temp.planned ({columns}, state, reason, edition, meant, is_new, endpoint, params)
+                 SELECT {columns}, CASE WHEN reason IN ('duplicate', 'job_limit') THEN state ELSE 'pending' END, reason,
+                     edition, meant, 0, {sends}
                  FROM jobs n WHERE batch = ?1 AND superseded = 0 AND NOT ({UNACCEPTED})"
             );
-            tx.execute(
-                &format!("{insert} AND (state = 'pending' OR (state = 'refused' AND reason = 'duplicate'))"),
-                [batch],
-            )?;
+            let is_unbought = "(state = 'pending' OR (state = 'refused' AND reason IN ('duplicate', 'job_limit')))";
+            tx.execute(&format!("{insert} AND {is_unbought}"), [batch])?;
             let mut again = tx.prepare(&format!("{insert} AND id = ?2"))?;
             for mark in marks {
                 if mark.state == JobState::Pending {
@@ -263,8 +309,8 @@ impl Books {
             tx.commit()?;
             Ok(())
         })?;
-        let report = PlanLoad::default();
-        Ok((Foreseen { books: self, batch, manifest: Rows::Loaded, report, changed }, chosen))
+        let (report, open_and_changed) = (PlanLoad::default(), self.open_and_changed(batch)?);
+        Ok((Foreseen { books: self, batch, manifest: Rows::Loaded, report, changed, open_and_changed }, chosen))
     }
 }
 
@@ -289,6 +335,7 @@ struct Filling<'a> {
     endpoints: HashMap<*const Endpoint, (Arc<Endpoint>, i64)>,
     insert: CachedStatement<'a>,
     unproven: Unproven,
+    named: Named,
     learnt: HashMap<JobKey, ContentHash>,
     /// Rows of purchases of which nothing had proved so far what they were.
     unproved: Vec<(JobKey, String)>,
@@ -298,14 +345,14 @@ struct Filling<'a> {
 impl<'a> Filling<'a> {
     fn begin(books: &'a Books, batch: BatchKey, retake: &'a Retake, edition: &'a str) -> Result<Self, Fault> {
         let insert = books.conn.prepare_cached(
-            "INSERT INTO temp.planned (seq, batch, job, take, content, given, price_msat, fee_ceiling_msat, state, reason,
-                 edition, meant, is_new, retaken, facts)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+            "INSERT INTO temp.planned (seq, batch, job, take, content, given, price_msat, fee_ceiling_msat, max_cost_msat,
+                 state, reason, edition, meant, is_new, retaken, facts, endpoint, params)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
         )?;
-        let unproven = Unproven::of(&books.conn)?;
+        let (unproven, named) = (Unproven::of(&books.conn)?, Named::of(&books.conn)?);
         let (endpoints, learnt, unproved) = (HashMap::new(), HashMap::new(), Vec::new());
         let report = PlanLoad::default();
-        Ok(Self { books, batch, retake, edition, seq: 0, endpoints, insert, unproven, learnt, unproved, report })
+        Ok(Self { books, batch, retake, edition, seq: 0, endpoints, insert, unproven, named, learnt, unproved, report })
     }
 
     fn take(&mut self, job: &PlannedJob) -> Result<(), Fault> {
@@ -315,6 +362,7 @@ impl<'a> Filling<'a> {
             self.learnt.insert(key, job.content);
         }
         let row = self.row(job)?;
+        let is_shared = self.named.is_shared(&job.endpoint);
         self.insert.execute(params![
             int(self.seq)?,
             self.batch,
@@ -324,13 +372,16 @@ impl<'a> Filling<'a> {
             given(&job.endpoint, &job.params),
             job.priced.price,
             job.fee_ceiling,
+            job.max_cost,
             row.state,
             row.reason,
             row.edition,
             row.meant,
             row.is_new,
             row.retaken,
-            self.unproven.is_any().then(|| Json(RowFacts::of(&job.endpoint)))
+            self.unproven.is_any().then(|| Json(RowFacts::of(&job.endpoint))),
+            is_shared.then(|| Json(&*job.endpoint)),
+            is_shared.then_some(Json(&job.params))
         ])?;
         self.seq = self.seq.saturating_add(1);
         Ok(())
@@ -443,23 +494,29 @@ fn recognise(conn: &Connection, batch: BatchKey, retake: &Retake, report: &mut P
         return Ok(());
     }
     let mut new = conn.prepare_cached(
-        "SELECT id, job, content, given FROM temp.planned WHERE is_new = 1 AND state = 'pending' ORDER BY seq",
+        "SELECT id, job, content, given, coalesce(price_msat + fee_ceiling_msat > max_cost_msat, 0)
+         FROM temp.planned WHERE is_new = 1 AND state = 'pending' ORDER BY seq",
     )?;
     let mut put =
         conn.prepare_cached("UPDATE temp.planned SET job = ?2, take = ?3, state = ?4, retaken = ?5 WHERE id = ?1")?;
     let mut had = conn.prepare_cached("SELECT 1 FROM jobs WHERE batch = ?1 AND job = ?2 AND content = ?3")?;
     let rows = new.query_map([], |row| {
-        Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, ContentHash>(2)?, row.get(3)?))
+        let (id, job, content): (i64, String, ContentHash) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok((id, job, content, row.get(3)?, row.get(4)?))
     })?;
-    let new: Vec<(i64, String, ContentHash, ContentHash)> = rows.collect::<Result<_, _>>()?;
-    for (id, job, content, given) in new {
+    let new: Vec<(i64, String, ContentHash, ContentHash, bool)> = rows.collect::<Result<_, _>>()?;
+    for (id, job, content, given, is_above_limit) in new {
         if !looks_made(&job) {
             continue;
         }
         let Some(was) = gone.get_mut(&given).and_then(VecDeque::pop_front) else { continue };
         let delivered = matches!(was.state, JobState::Delivered | JobState::Downloaded);
         let is_changed = content != was.content && was.kept != Some(content);
-        let buys = delivered && is_changed && retake.changed && !had.exists(params![batch, was.job, content])?;
+        let buys = delivered
+            && is_changed
+            && retake.changed
+            && !is_above_limit
+            && !had.exists(params![batch, was.job, content])?;
         if is_changed {
             report.by_default.add(&was.job);
             match (buys, delivered) {

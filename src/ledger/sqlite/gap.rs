@@ -56,17 +56,28 @@ impl Books {
     /// # Errors
     /// Where that cannot be found out.
     pub fn gap(&self) -> Result<Option<Gap>, LedgerError> {
-        let Some(path) = self.path() else { return Ok(None) };
-        let rescued = rescued(path)?;
-        if !rescued.is_empty() {
-            return Ok(Some(Gap::Rescued(rescued)));
-        }
-        let mark = mark_of(path);
-        let Some(Begun { intents: begun, hash }) = read_newest(&mark)? else { return Ok(None) };
-        let (known, newest_is_here) =
-            self.read(|books| Ok((intents(&books.conn)?, has_intent(&books.conn, &hash)?)))?;
-        Ok((known < begun || !newest_is_here).then_some(Gap::Behind { begun, known, hash, mark }))
+        self.path().map_or(Ok(None), |path| gap(path, Some(self)))
     }
+}
+
+/// What a ledger that a run would begin there would lack.
+///
+/// # Errors
+/// Where that cannot be found out.
+pub fn gap_of_new(ledger: &Path) -> Result<Option<Gap>, LedgerError> {
+    gap(ledger, None)
+}
+
+fn gap(path: &Path, books: Option<&Books>) -> Result<Option<Gap>, LedgerError> {
+    let rescued = rescued(path)?;
+    if !rescued.is_empty() {
+        return Ok(Some(Gap::Rescued(rescued)));
+    }
+    let mark = mark_of(path);
+    let Some(Begun { intents: begun, hash }) = read_newest(&mark)? else { return Ok(None) };
+    let known = |books: &Books| books.read(|books| Ok((intents(&books.conn)?, has_intent(&books.conn, &hash)?)));
+    let (known, newest_is_here) = books.map_or(Ok((0, false)), known)?;
+    Ok((known < begun || !newest_is_here).then_some(Gap::Behind { begun, known, hash, mark }))
 }
 
 /// How many intents were made with the ledger.
@@ -99,7 +110,12 @@ pub(super) fn rescued(ledger: &Path) -> Result<Vec<PathBuf>, LedgerError> {
     };
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(io)? {
+    let entries = match std::fs::read_dir(folder) {
+        // The first run makes it.
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(found),
+        entries => entries.map_err(io)?,
+    };
+    for entry in entries {
         let name = entry.map_err(io)?.file_name();
         let number = name.to_str().and_then(|name| name.strip_prefix(start)).unwrap_or_default();
         if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {

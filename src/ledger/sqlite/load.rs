@@ -18,7 +18,6 @@ use super::words::{
 use crate::catalog::Endpoint;
 use crate::ledger::word::{Heard, Retake, Unmet};
 use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Reason, UNKNOWN_CONTENT, tried_again};
-use crate::money::Msat;
 use crate::plan::{ContentHash, PlannedJob};
 use crate::time::UnixMs;
 
@@ -60,6 +59,8 @@ pub struct PlanLoad {
     pub unproved: IdList,
     /// Not bought, and gone from the manifest by this load.
     pub withdrawn: IdList,
+    /// Above what one job may cost, and refused for that: see [`Books::hold_to_job_limit`].
+    pub above_limit: IdList,
     /// Bought once more.
     pub retaken: IdList,
     /// Of those bought once more, the ones that wait, and until when: an earlier payment, which a person has given up, may still
@@ -217,9 +218,6 @@ pub(super) struct Known {
     pub(super) content: ContentHash,
     endpoint: i64,
     last_load: i64,
-    price: Msat,
-    fee_ceiling: Msat,
-    max_cost: Option<Msat>,
     pub(super) edition: String,
     pub(super) meant: bool,
     /// The content of its row at which a person said to leave it as it is.
@@ -267,7 +265,7 @@ pub(super) struct Load<'a> {
 
 /// The latest take of a job that is before that one.
 const FIND: &str = "
-    SELECT id, take, state, reason, content, endpoint, last_load, price_msat, fee_ceiling_msat, max_cost_msat, edition, meant, kept
+    SELECT id, take, state, reason, content, endpoint, last_load, edition, meant, kept
     FROM jobs WHERE batch = ?1 AND job = ?2 AND take < ?3 ORDER BY take DESC LIMIT 1";
 const INSERT: &str = "
     INSERT INTO jobs (batch, job, take, seq, line, endpoint, content, price_msat, fee_ceiling_msat, max_cost_msat,
@@ -571,10 +569,11 @@ pub(super) fn decide(
     };
     let unmet = match heard {
         Heard::Unmet(why) => Some(why),
+        Heard::Buys if job.is_above_its_limit() => Some(Unmet::AboveLimit),
         Heard::Buys => retake.used(&job.id, known.take).map(Unmet::Used),
         Heard::Nothing => None,
     };
-    let buys = heard == Heard::Buys;
+    let buys = heard == Heard::Buys && !job.is_above_its_limit();
     let step = match known.state {
         JobState::Pending | JobState::Refused | JobState::Failed if !same => {
             match known.take > 1 && would_repeat(conn, batch, retake, job)? {
@@ -585,7 +584,7 @@ pub(super) fn decide(
         }
         JobState::Pending if known.reason == Reason::None => Step::Refresh,
         JobState::Pending | JobState::Refused | JobState::Failed => {
-            if is_tried_again(known, job, endpoint) {
+            if is_tried_again(known, endpoint) {
                 Step::Again
             } else {
                 Step::Refresh
@@ -621,25 +620,18 @@ fn known_of_row(row: &Row<'_>) -> rusqlite::Result<Known> {
         content: row.get(4)?,
         endpoint: row.get(5)?,
         last_load: row.get(6)?,
-        price: row.get(7)?,
-        fee_ceiling: row.get(8)?,
-        max_cost: row.get(9)?,
-        edition: row.get(10)?,
-        meant: row.get(11)?,
-        kept: row.get(12)?,
+        edition: row.get(7)?,
+        meant: row.get(8)?,
+        kept: row.get(9)?,
     })
 }
 
-/// Whether a job of the same content that spent nothing is tried again: where what would be asked or allowed is another
-/// now, and where the same request may fare better. What is set aside as a duplicate waits for its original alone.
-fn is_tried_again(known: &Known, job: &PlannedJob, endpoint: i64) -> bool {
-    let other_limit =
-        (known.price, known.fee_ceiling, known.max_cost) != (job.priced.price, job.fee_ceiling, job.max_cost);
-    known.reason != Reason::Duplicate
-        && (tried_again(known.state, known.reason)
-            || known.reason == Reason::Withdrawn
-            || known.endpoint != endpoint
-            || (known.reason == Reason::JobLimit && other_limit))
+/// Whether a job of the same content that spent nothing is tried again: where what would be asked is another now, and where the
+/// same request may fare better. What is set aside as a duplicate waits for its original alone, and what costs too much for a
+/// limit that holds it.
+fn is_tried_again(known: &Known, endpoint: i64) -> bool {
+    !matches!(known.reason, Reason::Duplicate | Reason::JobLimit)
+        && (tried_again(known.state, known.reason) || known.reason == Reason::Withdrawn || known.endpoint != endpoint)
 }
 
 fn count(counter: &mut u64) {

@@ -32,6 +32,7 @@ struct New {
     key: JobKey,
     given: ContentHash,
     content: ContentHash,
+    is_above_limit: bool,
 }
 
 impl Load<'_> {
@@ -75,14 +76,15 @@ impl Load<'_> {
     /// The jobs with made ids that this load has added, in the manifest's order.
     fn new_ones(&self) -> Result<Vec<New>, Fault> {
         let mut statement = self.tx.prepare_cached(
-            "SELECT id, job, content, given FROM jobs
+            "SELECT id, job, content, given, coalesce(price_msat + fee_ceiling_msat > max_cost_msat, 0) FROM jobs
              WHERE batch = ?1 AND first_load = ?2 AND take = 1 AND state = 'pending' AND given IS NOT NULL ORDER BY seq",
         )?;
         let mut new = Vec::new();
         let mut rows = statement.query(params![self.batch, self.number])?;
         while let Some(row) = rows.next()? {
             if looks_made(&row.get::<_, String>(1)?) {
-                new.push(New { key: row.get(0)?, given: row.get(3)?, content: row.get(2)? });
+                let is_above_limit = row.get(4)?;
+                new.push(New { key: row.get(0)?, given: row.get(3)?, content: row.get(2)?, is_above_limit });
             }
         }
         Ok(new)
@@ -96,7 +98,7 @@ impl Load<'_> {
         if is_changed {
             self.report.by_default.add(&was.id);
         }
-        if delivered && is_changed && self.retake.changed && !self.had(new, was)? {
+        if delivered && is_changed && self.retake.changed && !new.is_above_limit && !self.had(new, was)? {
             let Some(take) = was.take.checked_add(1) else { return contradiction("there are too many takes") };
             self.tx.prepare_cached("UPDATE jobs SET superseded = 1 WHERE id = ?1")?.execute([was.key])?;
             self.tx

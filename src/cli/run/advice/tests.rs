@@ -62,6 +62,8 @@ fn advised_of(
         ended,
         play: false,
         refused: false,
+        is_stopped: false,
+        too_small: None,
         code: exit::of_job(state, reason),
         now: UnixMs(1_790_000_000_000),
         again: &|most| {

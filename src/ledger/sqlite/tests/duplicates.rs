@@ -2,7 +2,7 @@
 
 use super::support::*;
 use crate::l402::Network;
-use crate::ledger::sqlite::duplicates::{Rows, finding};
+use crate::ledger::sqlite::duplicates::{Rows, comparing, finding};
 use crate::ledger::sqlite::{Books, Compared, Duplicates, Retake};
 use crate::ledger::{BatchKey, Committed, DeadProof, IntentRefusal, JobEnd, JobState, PaymentKey, Reason, Record};
 
@@ -179,6 +179,14 @@ fn every_purchase_is_found_by_an_index() {
         let scans: Vec<_> = steps.iter().filter(|step| step.starts_with("SCAN ")).collect();
         assert!(scans.iter().all(|step| step.starts_with("SCAN r")), "{steps:?}");
     }
+    let sql = format!("EXPLAIN QUERY PLAN {}", comparing((Rows::Loaded, Rows::Loaded)));
+    let mut statement = books.conn.prepare(&sql).unwrap();
+    let digest = [0u8; 32];
+    let steps =
+        statement.query_map(rusqlite::params![1, digest, Network::Regtest], |row| row.get::<_, String>(3)).unwrap();
+    let steps: Vec<String> = steps.map(Result::unwrap).collect();
+    assert!(steps.iter().any(|step| step.contains("intents_by_request (request_digest=?)")), "{steps:?}");
+    assert!(steps.iter().all(|step| !step.starts_with("SCAN ")), "{steps:?}");
 }
 
 #[test]

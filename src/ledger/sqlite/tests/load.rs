@@ -166,11 +166,32 @@ fn a_withdrawn_job_that_comes_back_is_bought() {
 
 #[test]
 fn a_refusal_for_the_jobs_own_limit_is_tried_again_under_another_limit() {
-    let (mut books, batch) = stand(JobState::Refused, Reason::JobLimit);
-    assert_eq!(load_ids(&mut books, batch, &["a"]).again, 0);
-    let mut wider = planned(&endpoint(), "a", "a");
-    wider.max_cost = Some(Msat::new(9_000_000));
-    assert_eq!(load(&mut books, batch, &Retake::default(), vec![wider]).again, 1);
+    let (mut books, batch) = in_memory(&["a", "b"]);
+    let job = |max_cost| vec![PlannedJob { max_cost: Some(Msat::new(max_cost)), ..planned(&endpoint(), "a", "a") }];
+    let worst_case = job(0)[0].priced.price.get() + job(0)[0].fee_ceiling.get();
+    let refused = |books: &mut Books, most: Option<u64>| {
+        let refused = books.hold_to_job_limit(batch, NOW, most.map(Msat::new)).unwrap().first;
+        (refused, pending(books, batch).len())
+    };
+    for (max_cost, most, expected) in [
+        (worst_case, None, vec![]),
+        (worst_case - 1, None, vec!["a"]),
+        (worst_case - 1, Some(worst_case), vec!["a"]),
+        (worst_case, Some(worst_case - 1), vec!["a"]),
+        (worst_case, Some(worst_case), vec![]),
+    ] {
+        for _ in 0..2 {
+            load(&mut books, batch, &Retake::default(), job(max_cost));
+            assert_eq!(
+                refused(&mut books, most),
+                (expected.iter().map(|id| (*id).to_owned()).collect(), 1 - expected.len())
+            );
+        }
+        let mut foreseen =
+            books.foresee(Some(batch), &Retake::default(), "", job(max_cost).into_iter().map(Ok::<_, ()>)).unwrap();
+        foreseen.hold_to_job_limit(most.map(Msat::new)).unwrap();
+        assert_eq!(foreseen.report.above_limit.first, expected);
+    }
 }
 
 #[test]

@@ -1,0 +1,86 @@
+//! The same request under another endpoint's name: contents differ by that name, and what is sent does not.
+
+use std::collections::{BTreeSet, HashMap};
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use url::Url;
+
+use super::convert::Json;
+use super::duplicates::{Rows, comparing};
+use super::error::Fault;
+use crate::catalog::{Endpoint, Value};
+use crate::l402::Network;
+use crate::ledger::JobKey;
+use crate::manifest::image;
+use crate::origin::Request;
+
+/// The endpoints that the ledger knows, by where their requests go: of an address that has one name alone, contents tell all.
+#[derive(Debug)]
+pub(super) struct Named {
+    names: HashMap<Url, BTreeSet<String>>,
+    /// Those of its rows whose address has several names.
+    shared: HashMap<i64, Endpoint>,
+}
+
+impl Named {
+    pub(super) fn of(conn: &Connection) -> Result<Self, Fault> {
+        let mut names: HashMap<Url, BTreeSet<String>> = HashMap::new();
+        let mut endpoints: HashMap<i64, Endpoint> = HashMap::new();
+        let mut statement = conn.prepare_cached("SELECT id, json FROM endpoints")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            // What cannot be read is the trouble of the jobs that have it.
+            let Ok(Json::<Endpoint>(endpoint)) = row.get(1) else { continue };
+            names.entry(address(&endpoint)).or_default().insert(endpoint.name.clone());
+            endpoints.insert(row.get(0)?, endpoint);
+        }
+        let mut named = Self { names, shared: HashMap::new() };
+        endpoints.retain(|_, endpoint| named.is_shared(endpoint));
+        named.shared = endpoints;
+        Ok(named)
+    }
+
+    /// Whether the ledger knows its address by another name.
+    pub(super) fn is_shared(&self, endpoint: &Endpoint) -> bool {
+        let names = self.names.get(&address(endpoint));
+        names.is_some_and(|names| names.iter().any(|name| *name != endpoint.name))
+    }
+
+    /// Whether any address has several names.
+    pub(super) fn is_shared_by_any(&self) -> bool {
+        !self.shared.is_empty()
+    }
+
+    /// What the job of this row sends, in `endpoint` and `params`, the first of which is that column; none where contents tell all.
+    fn request(&self, row: &Row<'_>, rows: Rows, column: usize) -> rusqlite::Result<Option<Request>> {
+        let endpoint = match rows {
+            Rows::Loaded => self.shared.get(&row.get(column)?).cloned(),
+            Rows::Planned => row.get::<_, Option<Json<Endpoint>>>(column)?.map(|Json(endpoint)| endpoint),
+        };
+        let Some(endpoint) = endpoint else { return Ok(None) };
+        let Some(Json(params)): Option<Json<Vec<(String, Value)>>> = row.get(column + 1)? else { return Ok(None) };
+        // An image that cannot be read now is asked for by nobody.
+        Ok(Request::build(&endpoint, &params, image::load).ok())
+    }
+
+    /// The purchase whose request the job of this row would send again.
+    pub(super) fn original(
+        &self,
+        conn: &Connection,
+        row: &Row<'_>,
+        (key, column): (JobKey, usize),
+        network: Option<Network>,
+        rows: (Rows, Rows),
+    ) -> Result<Option<JobKey>, Fault> {
+        let Some(request) = self.request(row, rows.0, column)? else { return Ok(None) };
+        let mut statement = conn.prepare_cached(&comparing(rows))?;
+        Ok(statement.query_row(params![key, request.digest(), network], |row| row.get(0)).optional()?)
+    }
+}
+
+fn address(endpoint: &Endpoint) -> Url {
+    let mut url = endpoint.url.clone();
+    url.set_fragment(None);
+    url.set_query(None);
+    url
+}
