@@ -8,6 +8,7 @@ mod files;
 mod filing;
 mod own;
 mod papers;
+mod preflight;
 mod questions;
 mod reporter;
 mod results;
@@ -25,6 +26,7 @@ pub(super) use ending::{Ending, tell, tell_broken};
 pub(super) use files::{Files, STDOUT, check as check_files, laid_out, usual_paths};
 pub(super) use filing::{Filing, Made, check_template, destination};
 pub(super) use papers::{Place, check as check_papers, gap_words, keep_unknown, stop};
+use preflight::{Ground, Preflight};
 pub(super) use reporter::Reporter;
 pub(super) use results::{no_such_job, rows_words};
 use session::check_owner;
@@ -41,7 +43,6 @@ use crate::ledger::{BatchKey, Counts, JobState, Reason};
 use crate::manifest::{Duplicates, Limits, Manifest};
 use crate::money::Msat;
 use crate::payer::{NodeInfo, Payer};
-use crate::plan::Plan;
 use crate::plan::view::LeftToBuy;
 use crate::report::OutputPaths;
 use crate::run::signals::Stopped;
@@ -133,25 +134,36 @@ impl<'a> Runner<'a> {
             return self.dry_run(&manifest, &name, false).await;
         }
         let place = self.place(&manifest, &name);
+        let owner = manifest.path.display().to_string();
+        let mut checked = None;
         if !self.world.ledger.exists() {
             // What is wrong with a manifest or a command leaves no trace: not even an empty ledger.
             stop(&self.world.ledger, None, None, place.as_ref())?;
-            let (plan, _) = input::plan(&manifest, &self.options.limits)?;
-            self.check_unbegun(&manifest, &name, &plan)?;
+            let planned = input::plan(&manifest, &self.options.limits)?;
+            check_owner(None, &name, &self.options.choice, &owner, false)?;
+            let ground = Ground { manifest: &manifest, name: &name, books: None, known: None, of_results: false };
+            checked = Some(self.preflight(&ground, planned)?);
         }
         let session = self.open(&name)?;
         let play = self.world.play.is_some();
-        let owner = manifest.path.display().to_string();
         check_owner(session.known.as_ref(), &name, &self.options.choice, &owner, play)?;
         self.start(&name, session.known.is_none(), session.books.is_new());
         if let Err(failure) = stop(&self.world.ledger, Some(&session.books), session.known.as_ref(), place.as_ref()) {
             return Err(self.finish_open(session, failure).await);
         }
         let session = self.recover_first(session).await?;
-        match input::plan(&manifest, &self.options.limits) {
-            Ok((plan, limits)) => Box::pin(self.run_plan(session, &manifest, &plan, &limits)).await,
-            Err(failure) => Err(self.finish_open(session, failure).await),
-        }
+        let checked = match checked.filter(|_| session.books.is_new()) {
+            Some(checked) => checked,
+            None => match input::plan(&manifest, &self.options.limits) {
+                Ok(planned) => {
+                    let (books, known) = (Some(&session.books), session.known.as_ref());
+                    let ground = Ground { manifest: &manifest, name: &name, books, known, of_results: false };
+                    self.preflight(&ground, planned)?
+                }
+                Err(failure) => return Err(self.finish_open(session, failure).await),
+            },
+        };
+        Box::pin(self.run_checked(session, &manifest, checked)).await
     }
 
     /// The ledger, with the batch's lock held.
@@ -180,15 +192,6 @@ impl<'a> Runner<'a> {
     /// From now on the batch, its files and its folders are meant to be there.
     fn accepted(&self) {
         self.traces.take();
-    }
-
-    /// What is checked before a batch is begun, where there is no ledger yet.
-    fn check_unbegun(&self, manifest: &Manifest, name: &str, plan: &Plan) -> Result<(), Failure> {
-        check_owner(None, name, &self.options.choice, &manifest.path.display().to_string(), false)?;
-        self.world.check_endpoints(plan)?;
-        words::read(&self.options.choice, manifest, plan, None)?;
-        trust::check(&self.options.choice.trust, plan)?;
-        self.destination(manifest, plan, None).map(drop)
     }
 
     /// Where the files of a manifest's batch go. Each run with play money has a ledger of its own, and replaces what the last left.
@@ -249,20 +252,6 @@ impl<'a> Runner<'a> {
         session.carry(self.world, settings, self.options.deadline, &self.reporter, work, filing).await
     }
 
-    /// Where files go, with names that there are; `before`: where a batch that this goes on with left them.
-    fn destination(
-        &self,
-        manifest: &Manifest,
-        plan: &Plan,
-        before: Option<&DownloadTo>,
-    ) -> Result<Option<DownloadTo>, Failure> {
-        let to = destination(&self.options.downloads, before)?;
-        if let Some(to) = &to {
-            check_template(to, manifest, plan)?;
-        }
-        Ok(to)
-    }
-
     /// A manifest that cannot be read at all: what is open of its batch is finished, then its errors are told.
     async fn finish_unread(&self, failure: Failure) -> Failure {
         let session = match self.batch_of_unread() {
@@ -307,24 +296,18 @@ impl<'a> Runner<'a> {
         }
     }
 
-    async fn run_plan(
+    async fn run_checked(
         &self,
         mut session: Session,
         manifest: &Manifest,
-        plan: &Plan,
-        limits: &Limits,
+        checked: Preflight,
     ) -> Result<ExitCode, Failure> {
-        self.world.check_endpoints(plan)?;
-        let of_batch = session.known.as_ref().map(|batch| (&session.books, batch));
-        let retake = words::read(&self.options.choice, manifest, plan, of_batch)?;
-        trust::check(&self.options.choice.trust, plan)?;
+        let Preflight { plan, limits, retake, paths, to } = checked;
+        let (plan, limits) = (&plan, &limits);
         let same_plan = match session.known {
             None => session::same_plan(&session.books, &session.name, &manifest.path.display().to_string(), plan)?,
             Some(_) => None,
         };
-        let (books, known) = (Some(&session.books), session.known.as_ref());
-        let paths = session::check_files(books, known, &session.name, &self.options, manifest, self.world)?;
-        let to = self.destination(manifest, plan, None)?;
         let play = self.world.play.is_some();
         let (filing, to) = match Filing::of_run(&self.options.downloads, to, &session.books, play) {
             Ok(ready) => ready,
@@ -540,8 +523,7 @@ impl<'a> Runner<'a> {
         (left, fitting): (&LeftToBuy, &Fitting),
     ) -> Result<(Msat, NodeInfo), Failure> {
         let used = money::used(counts)?;
-        let cap = questions::batch_cap(self.options.choice.partial, limits, used, left)?;
-        let node = questions::ready_node(self.world, left, self.options.choice.partial, &self.reporter).await?;
+        let (cap, node) = self.ready(limits, used, left).await?;
         questions::confirm(&self.options, limits, (left, fitting), self.world, &self.reporter).await?;
         Ok((cap, node))
     }
@@ -589,15 +571,8 @@ impl<'a> Runner<'a> {
         let (plan, limits) = input::plan(manifest, &self.options.limits)?;
         let of_batch = books.as_ref().zip(known.as_ref()).filter(|_| of_results);
         let limits = input::limits_of(&self.options.limits, of_batch, limits)?;
-        self.world.check_endpoints(&plan)?;
-        let retake = match of_results {
-            true => words::of_results(&self.options.choice)?,
-            false => words::read(&self.options.choice, manifest, &plan, books.as_ref().zip(known.as_ref()))?,
-        };
-        trust::check(&self.options.choice.trust, &plan)?;
-        session::check_files(books.as_ref(), known.as_ref(), name, &self.options, manifest, self.world)?;
-        let before = known.as_ref().filter(|_| of_results).and_then(|batch| batch.remembered.download.as_ref());
-        let to = self.destination(manifest, &plan, before)?;
+        let ground = Ground { manifest, name, books: books.as_ref(), known: known.as_ref(), of_results };
+        let Preflight { plan, limits, retake, to, .. } = self.preflight(&ground, (plan, limits))?;
         session::tell_remarks(manifest, &plan, &self.reporter);
         let batch = books.as_ref().zip(known.as_ref().map(|batch| batch.key));
         let mut counts = batch.map(|(books, key)| books.counts(key)).transpose()?.unwrap_or_default();
@@ -647,9 +622,7 @@ impl<'a> Runner<'a> {
         if left.jobs == 0 {
             return Ok(None);
         }
-        let partial = self.options.choice.partial;
-        questions::batch_cap(partial, limits, used, left)?;
-        let node = questions::ready_node(self.world, left, partial, &self.reporter).await?;
+        let (_, node) = self.ready(limits, used, left).await?;
         questions::is_to_be_asked(&self.options, limits, self.world)?;
         Ok(Some(node))
     }
