@@ -2,10 +2,13 @@
 //! answers are here before they are used.
 
 mod bounds;
+#[cfg(test)]
+mod contract;
 mod decide;
 #[cfg(test)]
 pub mod fixtures;
 mod history;
+pub mod memory;
 mod record;
 mod refund;
 mod rows;

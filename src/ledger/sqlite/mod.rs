@@ -44,7 +44,7 @@ mod words;
 mod writer;
 
 #[cfg(test)]
-mod tests;
+pub(in crate::ledger) mod tests;
 
 pub use self::core::{Books, OpenMode};
 pub use super::word::Retake;

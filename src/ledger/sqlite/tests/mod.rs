@@ -2,6 +2,7 @@
 
 mod bounds;
 mod by_receipt;
+mod contract;
 mod deciding;
 mod duplicates;
 mod fetching;
@@ -15,5 +16,5 @@ mod records;
 mod refunds;
 mod reopening;
 mod shell;
-mod support;
+pub(in crate::ledger) mod support;
 mod v1;

@@ -19,13 +19,13 @@ use crate::payer::NodeId;
 use crate::plan::{ContentHash, PlannedJob};
 use crate::time::UnixMs;
 
-pub(super) const NOW: UnixMs = UnixMs(1_790_000_000_000);
-pub(super) const PRICE: Msat = Msat::new(500_000);
-pub(super) const FEE_CEILING: Msat = Msat::new(10_000);
-pub(super) const FEE: Msat = Msat::new(1_500);
-pub(super) const HOLD: u64 = 510_000;
+pub(in crate::ledger) const NOW: UnixMs = UnixMs(1_790_000_000_000);
+pub(in crate::ledger) const PRICE: Msat = Msat::new(500_000);
+pub(in crate::ledger) const FEE_CEILING: Msat = Msat::new(10_000);
+pub(in crate::ledger) const FEE: Msat = Msat::new(1_500);
+pub(in crate::ledger) const HOLD: u64 = 510_000;
 
-pub(super) fn endpoint() -> Arc<Endpoint> {
+pub(in crate::ledger) fn endpoint() -> Arc<Endpoint> {
     Arc::new(Endpoint {
         name: "make".to_owned(),
         url: Url::parse("https://seller.example/make").unwrap(),
@@ -58,7 +58,7 @@ pub(super) fn endpoint() -> Arc<Endpoint> {
 }
 
 /// A job of that id, whose content follows from `prompt`.
-pub(super) fn planned(endpoint: &Arc<Endpoint>, id: &str, prompt: &str) -> PlannedJob {
+pub(in crate::ledger) fn planned(endpoint: &Arc<Endpoint>, id: &str, prompt: &str) -> PlannedJob {
     PlannedJob {
         seq: 0,
         line: 7,
@@ -73,7 +73,7 @@ pub(super) fn planned(endpoint: &Arc<Endpoint>, id: &str, prompt: &str) -> Plann
     }
 }
 
-pub(super) fn begin(books: &mut Books, name: &str) -> BatchKey {
+pub(in crate::ledger) fn begin(books: &mut Books, name: &str) -> BatchKey {
     let new = NewBatch { name: name.to_owned(), manifest: format!("/jobs/{name}.toml"), sandbox: false, adopt: false };
     match books.begin_batch(NOW, &new).unwrap() {
         BatchStart::New(batch) | BatchStart::Known(batch) => batch.key,
@@ -82,12 +82,12 @@ pub(super) fn begin(books: &mut Books, name: &str) -> BatchKey {
 }
 
 /// The word for one more take in the place of that one.
-pub(super) fn word(id: &str, take: u32) -> Retake {
+pub(in crate::ledger) fn word(id: &str, take: u32) -> Retake {
     Retake::of([TakeId { id: id.to_owned(), take }])
 }
 
 /// Loads the jobs, and holds what that makes of them against what was foreseen.
-pub(super) fn load(books: &mut Books, batch: BatchKey, retake: &Retake, jobs: Vec<PlannedJob>) -> PlanLoad {
+pub(in crate::ledger) fn load(books: &mut Books, batch: BatchKey, retake: &Retake, jobs: Vec<PlannedJob>) -> PlanLoad {
     let (foreseen, report) = {
         let foreseen = books.foresee(Some(batch), retake, "", jobs.iter().cloned().map(Ok::<_, Infallible>)).unwrap();
         (to_buy(&foreseen), foreseen.report)
@@ -105,13 +105,18 @@ pub(super) fn load(books: &mut Books, batch: BatchKey, retake: &Retake, jobs: Ve
 }
 
 /// The ids of what running these jobs would buy, with what is bought already under another name left out.
-pub(super) fn foreseen(books: &Books, batch: BatchKey, retake: &Retake, jobs: Vec<PlannedJob>) -> Vec<String> {
+pub(in crate::ledger) fn foreseen(
+    books: &Books,
+    batch: BatchKey,
+    retake: &Retake,
+    jobs: Vec<PlannedJob>,
+) -> Vec<String> {
     let foreseen = books.foresee(Some(batch), retake, "", jobs.into_iter().map(Ok::<_, Infallible>)).unwrap();
     foreseen.compare(&Compared::default()).unwrap();
     to_buy(&foreseen)
 }
 
-pub(super) fn to_buy(foreseen: &Foreseen<'_>) -> Vec<String> {
+pub(in crate::ledger) fn to_buy(foreseen: &Foreseen<'_>) -> Vec<String> {
     let mut ids = Vec::new();
     let all = &mut |job: ToBuy| {
         ids.push(job.id);
@@ -122,34 +127,34 @@ pub(super) fn to_buy(foreseen: &Foreseen<'_>) -> Vec<String> {
 }
 
 /// Loads jobs of these ids, each with its id as its prompt.
-pub(super) fn load_ids(books: &mut Books, batch: BatchKey, ids: &[&str]) -> PlanLoad {
+pub(in crate::ledger) fn load_ids(books: &mut Books, batch: BatchKey, ids: &[&str]) -> PlanLoad {
     let endpoint = endpoint();
     load(books, batch, &Retake::default(), ids.iter().map(|id| planned(&endpoint, id, id)).collect())
 }
 
-pub(super) fn in_memory(ids: &[&str]) -> (Books, BatchKey) {
+pub(in crate::ledger) fn in_memory(ids: &[&str]) -> (Books, BatchKey) {
     let mut books = Books::in_memory().unwrap();
     let batch = begin(&mut books, "june");
     load_ids(&mut books, batch, ids);
     (books, batch)
 }
 
-pub(super) fn pending(books: &Books, batch: BatchKey) -> Vec<PendingJob> {
+pub(in crate::ledger) fn pending(books: &Books, batch: BatchKey) -> Vec<PendingJob> {
     books.pending(batch, None, 1_000).unwrap()
 }
 
-pub(super) fn secret(n: u8) -> ([u8; 32], PaymentHash) {
+pub(in crate::ledger) fn secret(n: u8) -> ([u8; 32], PaymentHash) {
     let bytes = [n; 32];
     (bytes, PaymentHash(Sha256::digest(bytes).into()))
 }
 
-pub(super) fn preimage(n: u8) -> Preimage {
+pub(in crate::ledger) fn preimage(n: u8) -> Preimage {
     let (bytes, hash) = secret(n);
     Preimage::verify(bytes, &hash).unwrap()
 }
 
 /// An intent for the job, paid by the invoice whose secret is `n`.
-pub(super) fn new_intent(job: &PendingJob, n: u8) -> NewIntent {
+pub(in crate::ledger) fn new_intent(job: &PendingJob, n: u8) -> NewIntent {
     NewIntent {
         job: job.key,
         request: Request {
@@ -177,22 +182,22 @@ pub(super) fn new_intent(job: &PendingJob, n: u8) -> NewIntent {
     }
 }
 
-pub(super) fn intend(books: &mut Books, intent: NewIntent) -> DurableIntent {
+pub(in crate::ledger) fn intend(books: &mut Books, intent: NewIntent) -> DurableIntent {
     match books.apply(NOW, Record::Intend(Box::new(intent))).unwrap() {
         Committed::Intent(intent) => intent,
         other => panic!("{other:?}"),
     }
 }
 
-pub(super) fn paid(payment: PaymentKey, n: u8, posted: Option<Posted>) -> Record {
+pub(in crate::ledger) fn paid(payment: PaymentKey, n: u8, posted: Option<Posted>) -> Record {
     Record::Paid { payment, preimage: preimage(n), answered: true, posted }
 }
 
-pub(super) fn posted() -> Posted {
+pub(in crate::ledger) fn posted() -> Posted {
     Posted { fee: FEE, payment_index: Some(9) }
 }
 
-pub(super) fn http(status: u16) -> HttpAnswer {
+pub(in crate::ledger) fn http(status: u16) -> HttpAnswer {
     HttpAnswer {
         status,
         headers: vec![("content-type".to_owned(), "application/json".to_owned())],
@@ -200,7 +205,7 @@ pub(super) fn http(status: u16) -> HttpAnswer {
     }
 }
 
-pub(super) fn answer(books: &mut Books, payment: PaymentKey, status: u16) -> AnswerKey {
+pub(in crate::ledger) fn answer(books: &mut Books, payment: PaymentKey, status: u16) -> AnswerKey {
     let record = Record::Answer { payment, kind: AnswerKind::Redeem, answer: http(status) };
     match books.apply(NOW, record).unwrap() {
         Committed::Answer(key) => key,
@@ -209,7 +214,7 @@ pub(super) fn answer(books: &mut Books, payment: PaymentKey, status: u16) -> Ans
 }
 
 /// Buys a pending job from intent to delivery.
-pub(super) fn deliver(books: &mut Books, job: &PendingJob, n: u8) -> PaymentKey {
+pub(in crate::ledger) fn deliver(books: &mut Books, job: &PendingJob, n: u8) -> PaymentKey {
     let payment = intend(books, new_intent(job, n)).payment();
     books.apply(NOW, paid(payment, n, Some(posted()))).unwrap();
     let answer = answer(books, payment, 200);
@@ -219,16 +224,16 @@ pub(super) fn deliver(books: &mut Books, job: &PendingJob, n: u8) -> PaymentKey 
     payment
 }
 
-pub(super) fn end(state: JobState, reason: Reason) -> JobEnd {
+pub(in crate::ledger) fn end(state: JobState, reason: Reason) -> JobEnd {
     JobEnd { state, reason, error: Some(format!("because {}", reason.as_str())) }
 }
 
-pub(super) fn is_contradiction<T>(outcome: &Result<T, LedgerError>) -> bool {
+pub(in crate::ledger) fn is_contradiction<T>(outcome: &Result<T, LedgerError>) -> bool {
     matches!(outcome, Err(LedgerError::Contradiction(_)))
 }
 
 /// How each job of the batch stands: id, take, state, reason.
-pub(super) fn standing(books: &Books, batch: BatchKey) -> Vec<(String, u32, JobState, Reason)> {
+pub(in crate::ledger) fn standing(books: &Books, batch: BatchKey) -> Vec<(String, u32, JobState, Reason)> {
     let mut rows = Vec::new();
     books
         .latest_takes(batch, &mut |row| {

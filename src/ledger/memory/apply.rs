@@ -1,0 +1,186 @@
+//! Writes what is decided into the maps, and decides nothing.
+
+use crate::ledger::decide::{AnswerWrite, Charged, Endpoint, Join, Moved, PeriodKind, RefundWrite, Undelivered, Write};
+use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, PaymentKey, Reason, RefundStanding};
+use crate::money::Msat;
+
+use super::{AnswerRow, JobRow, MemoryLedger, RefundRow, Said, Sums};
+
+impl Sums {
+    /// What is used of a limit. A day's or month's fees are kept among what it spent.
+    pub(super) fn used(&self) -> Msat {
+        let used = self.held.saturating_add(self.spent).saturating_add(self.fees).saturating_sub(self.refunded);
+        Msat::new(u64::try_from(used).unwrap_or_default())
+    }
+
+    /// After that move; none where a sum fits no ledger.
+    fn after(&self, moved: Moved) -> Option<Self> {
+        let sums = Self {
+            held: self.held.checked_add(moved.held)?,
+            spent: self.spent.checked_add(moved.spent)?,
+            fees: self.fees.checked_add(moved.fees)?,
+            refunded: self.refunded.checked_add(moved.refunded)?,
+        };
+        let Self { held, spent, fees, refunded } = sums;
+        let all = held.checked_add(spent)?;
+        (held >= 0 && spent >= 0 && fees >= 0 && (0..=all).contains(&refunded) && all.checked_add(fees).is_some())
+            .then_some(sums)
+    }
+}
+
+impl MemoryLedger {
+    /// That no sum becomes less than nothing: the last assertion, before anything is written.
+    pub(super) fn check_sums(&self, writes: &[Write<'_>]) -> Result<(), LedgerError> {
+        let mut batches = self.batches.clone();
+        for write in writes {
+            let Write::Money(batch, _, moved) = write else { continue };
+            let row = batches.get_mut(batch).and_then(|row| row.sums.after(*moved).map(|sums| (row, sums)));
+            let Some((row, sums)) = row else {
+                return Err(LedgerError::Contradiction(format!("the money of batch {} does not fit", batch.0)));
+            };
+            row.sums = sums;
+        }
+        Ok(())
+    }
+
+    pub(super) fn write(&mut self, write: &Write<'_>) {
+        match write {
+            Write::Job(job) => {
+                if let Some(row) = self.jobs.get_mut(&job.key) {
+                    row.job = (**job).clone();
+                }
+            }
+            Write::Transition { job, at, from, to, reason } => {
+                self.transitions.push((*job, *at, *from, *to, *reason));
+            }
+            Write::Fetching(job, mark) => {
+                if let Some(row) = self.jobs.get_mut(job) {
+                    row.mark = Some((*mark).clone());
+                }
+            }
+            Write::File(job, file) => {
+                if let Some(row) = self.jobs.get_mut(job) {
+                    (row.mark, row.file) = (None, Some((*file).clone()));
+                }
+            }
+            Write::FurtherTake { of, key, take } => self.add_take(*of, *key, *take),
+            Write::JoinTakes(join) => self.join(join),
+            Write::Intend(payment, intent) => {
+                self.payments.insert(payment.key, (**payment).clone());
+                self.intents.insert(payment.key, (*intent).clone());
+            }
+            Write::Payment(_, is) => drop(self.payments.insert(is.key, (**is).clone())),
+            Write::Money(batch, charged, moved) => self.move_money(*batch, charged, *moved),
+            Write::Period(kind, name) => drop(self.periods.entry((*kind, name.clone())).or_default()),
+            Write::Endpoint { key, url, origin } => {
+                let endpoint = Endpoint { key: *key, origin: origin.clone(), delivered_at: None };
+                self.endpoints.insert(*key, (url.clone(), endpoint));
+            }
+            Write::Delivers(endpoint, at) => {
+                if let Some((_, known)) = self.endpoints.get_mut(endpoint) {
+                    known.delivered_at = Some(*at);
+                }
+                let here = self.payments.values_mut().filter(|payment| payment.endpoint == Some(*endpoint));
+                here.for_each(|payment| payment.redeeming.undelivered = Undelivered::No);
+            }
+            Write::AcceptsAgain(origin) => {
+                let endpoints = self.endpoints.clone();
+                let is_there = |at| endpoints.get(&at).is_some_and(|(_, endpoint)| endpoint.origin == *origin);
+                let there = self.payments.values_mut().filter(|payment| payment.endpoint.is_some_and(is_there));
+                there.for_each(|payment| payment.redeeming.rejected = false);
+            }
+            Write::UseWord { origin, number, payment } => {
+                self.said(origin, *number).payment = Some(*payment);
+            }
+            Write::LapseWord { origin, number, at: _ } => self.said(origin, *number).has_lapsed = true,
+            Write::Witness { node, hash, at } => drop(self.witnesses.insert(node.0.clone(), (*hash, *at))),
+            Write::Answer(write) => self.write_answer(write),
+            // Bodies stand in the intents, and go with the process.
+            Write::BodyUnneeded(_) => {}
+            Write::Refund(payment, write) => self.write_refund(*payment, write),
+        }
+    }
+
+    fn said(&mut self, origin: &str, number: u32) -> &mut Said {
+        self.words.entry((origin.to_owned(), number)).or_default()
+    }
+
+    fn move_money(&mut self, batch: BatchKey, charged: &Charged, moved: Moved) {
+        let periods = [(PeriodKind::Day, &charged.day), (PeriodKind::Month, &charged.month)];
+        let of_periods = periods.into_iter().filter_map(|(kind, name)| Some((kind, name.clone()?)));
+        for key in of_periods {
+            let sums = self.periods.entry(key).or_default();
+            *sums = sums.after(moved).unwrap_or(*sums);
+        }
+        if let Some(row) = self.batches.get_mut(&batch) {
+            row.sums = row.sums.after(moved).unwrap_or(row.sums);
+        }
+    }
+
+    /// All others of the same job are replaced by it.
+    fn add_take(&mut self, of: JobKey, key: JobKey, take: u32) {
+        let Some(own) = self.jobs.get(&of).cloned() else { return };
+        let same = self.jobs.values_mut().filter(|row| row.job.batch == own.job.batch && row.id == own.id);
+        same.for_each(|row| row.job.superseded = true);
+        let mut job = own.job.clone();
+        (job.key, job.superseded) = (key, false);
+        (job.state, job.reason, job.error) = (JobState::Pending, Reason::None, None);
+        (job.wait_until, job.url, job.attempts, job.started_at, job.finished_at) = (None, None, 0, None, None);
+        self.jobs.insert(key, JobRow { job, take, merged: false, mark: None, file: None, ..own });
+    }
+
+    fn join(&mut self, join: &Join) {
+        let Some(gone) = self.jobs.remove(&join.gone) else { return };
+        let of_gone = self.payments.values_mut().filter(|payment| payment.job == join.gone);
+        of_gone.for_each(|payment| payment.job = join.stays);
+        let told = self.transitions.iter_mut().filter(|(job, ..)| *job == join.gone);
+        told.for_each(|(job, ..)| *job = join.stays);
+        if let Some(row) = self.jobs.get_mut(&join.stays) {
+            (row.take, row.merged) = (join.take, join.merged);
+        }
+        let same = self.jobs.values_mut().filter(|row| row.job.batch == gone.job.batch && row.id == gone.id);
+        same.for_each(|row| row.job.superseded = row.take < join.latest);
+    }
+
+    fn write_answer(&mut self, write: &AnswerWrite<'_>) {
+        match write {
+            AnswerWrite::New { key, payment, kind, at, answer } => {
+                let (payment, kind, at, answer) = (*payment, *kind, *at, (*answer).clone());
+                self.answers.insert(*key, AnswerRow { payment, kind, at, is_interpreted: false, answer });
+            }
+            AnswerWrite::Cut(key, bytes) => {
+                if let Some(row) = self.answers.get_mut(key) {
+                    row.answer.body.truncate(usize::try_from(*bytes).unwrap_or(usize::MAX));
+                }
+            }
+            AnswerWrite::Drop(key) => drop(self.answers.remove(key)),
+            AnswerWrite::Interpreted(payment, last) => {
+                let read = self.answers.range_mut(..=*last).filter(|(_, row)| row.payment == *payment);
+                read.for_each(|(_, row)| row.is_interpreted = true);
+            }
+        }
+    }
+
+    fn write_refund(&mut self, payment: PaymentKey, write: &RefundWrite<'_>) {
+        let refund = self.refunds.entry(payment).or_insert(RefundRow {
+            standing: RefundStanding::Offered,
+            link: None,
+            invoice: None,
+            handovers: 0,
+            words: None,
+            received: None,
+        });
+        match write {
+            RefundWrite::Offered { link, .. } => refund.link = link.map(str::to_owned).or(refund.link.take()),
+            RefundWrite::Invoiced { invoice, at: _ } => {
+                (refund.standing, refund.handovers, refund.words) = (RefundStanding::Invoiced, 1, None);
+                refund.invoice = Some((*invoice).clone());
+            }
+            RefundWrite::HandedOver { .. } => refund.handovers = refund.handovers.saturating_add(1),
+            RefundWrite::Said { words, .. } => refund.words = Some((*words).to_owned()),
+            RefundWrite::Ends { standing, received } => {
+                (refund.standing, refund.received) = (*standing, received.map(|(received, _)| received));
+            }
+        }
+    }
+}

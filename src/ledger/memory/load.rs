@@ -1,0 +1,298 @@
+//! What records depend on, looked up in the maps.
+
+use crate::ledger::decide::{
+    Admission, Against, Alike, Answer, BegunAt, Buyer, DeliveryFacts, EndpointFacts, EndpointKey, Facts, Held, Intent,
+    IntentFacts, Job, Keys, NextKeys, Payment, PaymentState, PeriodKind, Refund, Refusal, Rejected, Store, Take,
+    TakePayment, Undelivered, Used, Word, Write,
+};
+use crate::ledger::{AnswerKey, AnswerKind, BatchKey, JobKey, LedgerError, NewIntent, PaymentKey, endpoint_and_origin};
+use crate::money::Msat;
+
+use super::{AnswerRow, MemoryLedger, next};
+
+impl Store for MemoryLedger {
+    type Error = LedgerError;
+
+    fn load(&mut self, keys: &Keys<'_>) -> Result<Facts, LedgerError> {
+        let payment = keys.payment.and_then(|key| self.payment(key));
+        let job = keys.job.or(payment.as_ref().map(|payment| payment.job));
+        let of_payment = |wanted: bool| keys.payment.filter(|_| wanted);
+        let job = job.and_then(|key| self.job(key));
+        Ok(Facts {
+            takes: job.as_ref().filter(|_| keys.takes).map_or_else(Vec::new, |job| self.takes(job)),
+            intent: payment.as_ref().and_then(|payment| self.intent(payment.key)),
+            answer: keys.answer.and_then(|key| self.answer(key)),
+            refusals: of_payment(keys.refusals).map_or_else(Vec::new, |key| self.refusals(key)),
+            refund: of_payment(keys.refund)
+                .and_then(|key| self.refunds.get(&key).map(|refund| Refund { standing: refund.standing })),
+            origin: payment.as_ref().filter(|_| keys.origin).map(|payment| self.delivery(payment)).unwrap_or_default(),
+            undelivered: keys.job.filter(|_| keys.undelivered).map_or_else(Vec::new, |key| self.undelivered(key)),
+            is_result_of_another: payment
+                .as_ref()
+                .zip(keys.result)
+                .is_some_and(|(payment, url)| self.is_result_of_another(payment, url)),
+            is_witnessed: keys.witness.is_some_and(|node| self.witnesses.contains_key(&node.0)),
+            intending: keys.intent.zip(job.as_ref()).map(|(intent, job)| Box::new(self.intending(job, intent))),
+            next: NextKeys {
+                job: JobKey(next(self.jobs.keys().last().map(|key| key.0))),
+                payment: PaymentKey(next(self.payments.keys().last().map(|key| key.0))),
+                answer: AnswerKey(next(self.answers.keys().last().map(|key| key.0))),
+            },
+            payment,
+            job,
+        })
+    }
+
+    fn apply(&mut self, writes: &[Write<'_>]) -> Result<(), LedgerError> {
+        self.check_sums(writes)?;
+        for write in writes {
+            self.write(write);
+        }
+        Ok(())
+    }
+}
+
+impl MemoryLedger {
+    fn job(&self, key: JobKey) -> Option<Job> {
+        self.jobs.get(&key).map(|row| row.job.clone())
+    }
+
+    pub(in crate::ledger) fn payment(&self, key: PaymentKey) -> Option<Payment> {
+        let mut payment = self.payments.get(&key)?.clone();
+        payment.redeeming.heard = match payment.redeeming.heard_at {
+            Some(at) => self.first_success(key, at),
+            None => AnswerKey(0),
+        };
+        Some(payment)
+    }
+
+    /// The first success to a redeem of that payment at that very time.
+    fn first_success(&self, payment: PaymentKey, at: crate::time::UnixMs) -> AnswerKey {
+        let is_it = |row: &AnswerRow| {
+            row.payment == payment && row.kind == AnswerKind::Redeem && row.at == at && row.is_success()
+        };
+        self.answers.iter().find(|(_, row)| is_it(row)).map_or(AnswerKey(0), |(key, _)| *key)
+    }
+
+    fn intent(&self, payment: PaymentKey) -> Option<Intent> {
+        self.intents.get(&payment).map(|intent| Intent {
+            invoice: intent.invoice.clone(),
+            invoice_expires_at: intent.invoice_expires_at,
+            credential_expires_at: intent.credential_expires_at,
+            scheme: intent.scheme,
+            token: intent.token.reveal().to_owned(),
+        })
+    }
+
+    /// Every take of the same job, in their order, with their payments that are not dead by proof.
+    fn takes(&self, job: &Job) -> Vec<Take> {
+        let Some(own) = self.jobs.get(&job.key) else { return Vec::new() };
+        let same = self.jobs.values().filter(|row| row.job.batch == own.job.batch && row.id == own.id);
+        let mut takes: Vec<Take> = same
+            .map(|row| Take {
+                job: row.job.clone(),
+                take: row.take,
+                merged: row.merged,
+                content: row.content,
+                bought: 1,
+                edition: String::new(),
+                meant: row.meant,
+                payments: self.payments_of(row.job.key),
+            })
+            .collect();
+        takes.sort_by_key(|take| take.take);
+        takes
+    }
+
+    fn payments_of(&self, job: JobKey) -> Vec<TakePayment> {
+        let of_job = self.payments.values().filter(|payment| payment.job == job);
+        of_job
+            .map(|payment| TakePayment {
+                key: payment.key,
+                state: payment.fate.state,
+                death: payment.fate.death,
+                invoice_expires_at: self.intents.get(&payment.key).map(|intent| intent.invoice_expires_at),
+                cltv_limit: payment.cltv_limit,
+            })
+            .collect()
+    }
+
+    fn undelivered(&self, job: JobKey) -> Vec<Payment> {
+        let is_undelivered = |payment: &&Payment| {
+            payment.job == job && payment.fate.preimage.is_some() && payment.redeeming.delivered_at.is_none()
+        };
+        self.payments.values().filter(is_undelivered).cloned().collect()
+    }
+
+    fn answer(&self, key: AnswerKey) -> Option<Answer> {
+        self.answers.get(&key).map(|row| Answer {
+            key,
+            payment: row.payment,
+            kind: row.kind,
+            at: row.at,
+            first_success: self.first_success(row.payment, row.at),
+        })
+    }
+
+    fn refusals(&self, payment: PaymentKey) -> Vec<Refusal> {
+        let of_payment = self.answers.iter().filter(|(_, row)| row.payment == payment && !row.is_success());
+        of_payment
+            .map(|(key, row)| Refusal { key: *key, bytes: u64::try_from(row.answer.body.len()).unwrap_or(u64::MAX) })
+            .collect()
+    }
+
+    fn delivery(&self, payment: &Payment) -> DeliveryFacts {
+        let endpoint = payment.endpoint.and_then(|key| self.endpoints.get(&key)).map(|(_, endpoint)| endpoint.clone());
+        let origin = endpoint.as_ref().map_or("", |endpoint| endpoint.origin.as_str());
+        let at_origin = self.payments.values().filter_map(|one| one.endpoint.map(|at| (one, at)));
+        let against = at_origin
+            .filter(|(_, at)| self.is_of(*at, origin))
+            .filter(|(one, _)| one.redeeming.rejected || one.redeeming.undelivered == Undelivered::Taken)
+            .map(|(one, endpoint)| Against {
+                payment: one.key,
+                endpoint,
+                undelivered: one.redeeming.undelivered,
+                rejected: one.redeeming.rejected,
+            })
+            .collect();
+        DeliveryFacts { words: self.words(origin), against, endpoint }
+    }
+
+    pub(super) fn is_of(&self, endpoint: EndpointKey, origin: &str) -> bool {
+        self.endpoints.get(&endpoint).is_some_and(|(_, endpoint)| endpoint.origin == origin)
+    }
+
+    fn words(&self, origin: &str) -> Vec<Word> {
+        let of_origin = self.words.iter().filter(|((of, _), _)| of == origin);
+        of_origin
+            .map(|((_, number), said)| Word {
+                number: *number,
+                has_lapsed: said.has_lapsed,
+                payment: said.payment.and_then(|key| {
+                    self.payments.get(&key).map(|payment| (key, payment.fate.state, payment.fate.death))
+                }),
+            })
+            .collect()
+    }
+
+    fn is_result_of_another(&self, payment: &Payment, url: &str) -> bool {
+        let Some(own) = self.intents.get(&payment.key).map(|intent| intent.request.digest()) else { return false };
+        self.intents.iter().filter(|(_, intent)| intent.request.digest() == own).any(|(key, _)| {
+            let other = self.payments.get(key).filter(|other| other.job != payment.job);
+            other.and_then(|other| self.jobs.get(&other.job)).is_some_and(|row| row.job.url.as_deref() == Some(url))
+        })
+    }
+
+    fn intending(&self, job: &Job, intent: &NewIntent) -> IntentFacts {
+        let row = self.jobs.get(&job.key);
+        IntentFacts {
+            buyer: Buyer {
+                job: job.key,
+                batch: job.batch,
+                id: row.map(|row| row.id.clone()).unwrap_or_default(),
+                is_play: self.batches.get(&job.batch).is_some_and(|batch| batch.is_play),
+            },
+            knows_hash: self.payments.values().any(|payment| payment.hash == intent.hash),
+            alike: self.alike(job, &intent.request.digest()),
+            admission: Admission { held: self.held(&intent.node.0), endpoint: self.endpoint(intent) },
+            used: Used {
+                batch: self.batches.get(&job.batch).map(|batch| batch.sums.used()).unwrap_or_default(),
+                day: self.newest(PeriodKind::Day),
+                month: self.newest(PeriodKind::Month),
+            },
+            next_endpoint: EndpointKey(next(self.endpoints.keys().last().map(|key| key.0))),
+        }
+    }
+
+    fn newest(&self, kind: PeriodKind) -> Option<(String, Msat)> {
+        let mut of_kind = self.periods.iter().filter(|((of, _), _)| *of == kind);
+        of_kind.next_back().map(|((_, name), sums)| (name.clone(), sums.used()))
+    }
+
+    fn held(&self, node: &str) -> Vec<Held> {
+        let held = self.payments.values().filter(|one| one.node.0 == node && one.fate.state == PaymentState::Intended);
+        held.filter_map(|payment| {
+            Some(Held {
+                batch: payment.batch,
+                job_state: self.jobs.get(&payment.job)?.job.state,
+                invoice_expires_at: self.intents.get(&payment.key)?.invoice_expires_at,
+                cltv_limit: payment.cltv_limit,
+            })
+        })
+        .collect()
+    }
+
+    fn endpoint(&self, intent: &NewIntent) -> EndpointFacts {
+        let (url, origin) = endpoint_and_origin(&intent.request.url);
+        let known = self.endpoints.values().find(|(of, _)| *of == url).map(|(_, endpoint)| endpoint.clone());
+        let here = known.as_ref().map(|endpoint| endpoint.key);
+        let mut begun = Vec::new();
+        let mut rejected = None;
+        for payment in self.payments.values() {
+            let Some(row) = self.jobs.get(&payment.job) else { continue };
+            let is_dead = payment.fate.state == PaymentState::Dead;
+            if here.is_some()
+                && payment.endpoint == here
+                && !is_dead
+                && payment.redeeming.undelivered != Undelivered::No
+            {
+                begun.push(BegunAt {
+                    batch: payment.batch,
+                    job_state: row.job.state,
+                    job_reason: row.job.reason,
+                    undelivered: payment.redeeming.undelivered,
+                    intended_at: payment.intended_at,
+                });
+            }
+            if payment.redeeming.rejected && payment.endpoint.is_some_and(|at| self.is_of(at, &origin)) {
+                rejected = Some(Rejected {
+                    batch: payment.batch,
+                    batch_name: self.name(payment.batch),
+                    id: row.id.clone(),
+                    at: payment.redeeming.answered_at.unwrap_or(payment.intended_at),
+                    job_state: row.job.state,
+                    job_reason: row.job.reason,
+                });
+            }
+        }
+        let words = self.words(&origin);
+        EndpointFacts { url, origin, known, begun, rejected, words }
+    }
+
+    fn name(&self, batch: BatchKey) -> String {
+        self.batches.get(&batch).map(|batch| batch.name.clone()).unwrap_or_default()
+    }
+
+    fn alike(&self, job: &Job, digest: &[u8; 32]) -> Vec<Alike> {
+        let same = self.intents.iter().filter(|(_, intent)| intent.request.digest() == *digest);
+        same.filter_map(|(key, intent)| {
+            let payment = self.payments.get(key)?;
+            let row = self.jobs.get(&payment.job)?;
+            (payment.job != job.key && payment.fate.state != PaymentState::Dead).then(|| Alike {
+                payment: *key,
+                job: payment.job,
+                batch: row.job.batch,
+                batch_name: self.name(row.job.batch),
+                is_play: self.batches.get(&row.job.batch).is_some_and(|batch| batch.is_play),
+                id: row.id.clone(),
+                edition: String::new(),
+                content: row.content,
+                state: row.job.state,
+                reason: row.job.reason,
+                network: intent.network,
+                is_polled: payment.redeeming.poll.is_some(),
+                intended_at: payment.intended_at,
+                paid_at: payment.fate.paid_at,
+                answered_at: payment.redeeming.answered_at,
+                row_content: self.row_content(job, row.job.batch, &row.id),
+            })
+        })
+        .collect()
+    }
+
+    /// What the manifest asks for under that id, where that batch is the job's own.
+    fn row_content(&self, job: &Job, batch: BatchKey, id: &str) -> Option<crate::plan::ContentHash> {
+        let is_row = |row: &&super::JobRow| row.job.batch == batch && row.id == id && !row.job.superseded;
+        self.jobs.values().filter(|_| batch == job.batch).find(is_row).map(|row| row.content)
+    }
+}

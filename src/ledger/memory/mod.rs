@@ -1,0 +1,206 @@
+//! The ledger in maps: the smallest store that keeps every rule, since the rules stand in `ledger::decide`. Nothing of it
+//! outlives its process. It is what a further store is measured by, and where its writing begins.
+
+mod apply;
+mod load;
+
+use std::collections::BTreeMap;
+
+use super::decide::{self, Endpoint, EndpointKey, Job, Payment, PeriodKind, Unfit};
+use super::{
+    AnswerKey, AnswerKind, BatchKey, Committed, DownloadedFile, FetchMark, JobKey, JobState, LedgerError, NewIntent,
+    PaymentKey, Reason, Record, RefundInvoice, RefundStanding,
+};
+use crate::l402::PaymentHash;
+use crate::money::Msat;
+use crate::origin::HttpAnswer;
+use crate::plan::{ContentHash, PlannedJob};
+use crate::time::UnixMs;
+
+/// A ledger in memory.
+#[derive(Clone, Debug, Default)]
+pub struct MemoryLedger {
+    pub(in crate::ledger) batches: BTreeMap<BatchKey, BatchRow>,
+    pub(in crate::ledger) jobs: BTreeMap<JobKey, JobRow>,
+    pub(in crate::ledger) payments: BTreeMap<PaymentKey, Payment>,
+    pub(in crate::ledger) intents: BTreeMap<PaymentKey, NewIntent>,
+    answers: BTreeMap<AnswerKey, AnswerRow>,
+    refunds: BTreeMap<PaymentKey, RefundRow>,
+    pub(in crate::ledger) transitions: Vec<(JobKey, UnixMs, JobState, JobState, Reason)>,
+    endpoints: BTreeMap<EndpointKey, (String, Endpoint)>,
+    words: BTreeMap<(String, u32), Said>,
+    periods: BTreeMap<(PeriodKind, String), Sums>,
+    witnesses: BTreeMap<String, (PaymentHash, UnixMs)>,
+}
+
+/// A batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::ledger) struct BatchRow {
+    name: String,
+    is_play: bool,
+    pub(in crate::ledger) sums: Sums,
+}
+
+/// What is held, spent and got back, in msat.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::ledger) struct Sums {
+    pub(in crate::ledger) held: i64,
+    pub(in crate::ledger) spent: i64,
+    pub(in crate::ledger) fees: i64,
+    pub(in crate::ledger) refunded: i64,
+}
+
+/// A take of a job.
+#[derive(Clone, Debug)]
+pub(in crate::ledger) struct JobRow {
+    pub(in crate::ledger) job: Job,
+    pub(in crate::ledger) id: String,
+    pub(in crate::ledger) take: u32,
+    pub(in crate::ledger) merged: bool,
+    pub(in crate::ledger) content: ContentHash,
+    pub(in crate::ledger) meant: bool,
+    mark: Option<FetchMark>,
+    file: Option<DownloadedFile>,
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+struct AnswerRow {
+    payment: PaymentKey,
+    kind: AnswerKind,
+    at: UnixMs,
+    is_interpreted: bool,
+    answer: HttpAnswer,
+}
+
+impl AnswerRow {
+    fn is_success(&self) -> bool {
+        (200..300).contains(&self.answer.status)
+    }
+}
+
+/// A refund.
+#[derive(Clone)]
+struct RefundRow {
+    standing: RefundStanding,
+    link: Option<String>,
+    invoice: Option<RefundInvoice>,
+    handovers: u32,
+    words: Option<String>,
+    received: Option<Msat>,
+}
+
+impl std::fmt::Debug for RefundRow {
+    /// Without link and invoice.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { standing, handovers, words, received, .. } = self;
+        write!(f, "RefundRow({standing:?}, {handovers}, {words:?}, {received:?})")
+    }
+}
+
+/// A person's word for an origin.
+#[derive(Clone, Copy, Debug, Default)]
+struct Said {
+    has_lapsed: bool,
+    payment: Option<PaymentKey>,
+}
+
+impl MemoryLedger {
+    /// An empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A new batch of that name.
+    pub fn add_batch(&mut self, name: &str, is_play: bool) -> BatchKey {
+        let key = BatchKey(next(self.batches.keys().last().map(|key| key.0)));
+        self.batches.insert(key, BatchRow { name: name.to_owned(), is_play, sums: Sums::default() });
+        key
+    }
+
+    /// A job of the batch, to be bought.
+    pub fn add_job(&mut self, batch: BatchKey, planned: &PlannedJob) -> JobKey {
+        let key = JobKey(next(self.jobs.keys().last().map(|key| key.0)));
+        let job = Job {
+            key,
+            batch,
+            superseded: false,
+            price: planned.priced.price,
+            fee_ceiling: planned.fee_ceiling,
+            max_cost: planned.max_cost,
+            is_gone: false,
+            state: JobState::Pending,
+            reason: Reason::None,
+            error: None,
+            wait_until: None,
+            url: None,
+            attempts: 0,
+            started_at: None,
+            finished_at: None,
+        };
+        let (id, content) = (planned.id.clone(), planned.content);
+        let row = JobRow { job, id, take: 1, merged: false, content, meant: false, mark: None, file: None };
+        self.jobs.insert(key, row);
+        key
+    }
+
+    /// Keeps one record.
+    ///
+    /// # Errors
+    /// Where it contradicts what is known; nothing is written then.
+    pub fn apply(&mut self, now: UnixMs, record: &Record) -> Result<Committed, LedgerError> {
+        decide::carry_out(self, now, record)
+    }
+
+    /// How a job stands.
+    #[must_use]
+    pub fn standing(&self, job: JobKey) -> Option<(JobState, Reason)> {
+        self.jobs.get(&job).map(|row| (row.job.state, row.job.reason))
+    }
+}
+
+impl From<Unfit> for LedgerError {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Contradiction(what) => Self::Contradiction(what),
+            Unfit::Damaged(what) => Self::OfJob { reason: Reason::RowDamaged, what },
+        }
+    }
+}
+
+/// The key after the last one.
+fn next(last: Option<i64>) -> i64 {
+    last.unwrap_or_default().saturating_add(1)
+}
+
+#[cfg(test)]
+impl MemoryLedger {
+    /// A take as another store holds it.
+    pub(in crate::ledger) fn mirror(&mut self, take: decide::Take) {
+        let batch_and_id = self.jobs.get(&take.job.key).map(|row| row.id.clone());
+        let of_same = |row: &&JobRow| row.job.batch == take.job.batch && row.content == take.content;
+        let id = batch_and_id.or_else(|| self.jobs.values().find(of_same).map(|row| row.id.clone()));
+        let (content, meant, merged) = (take.content, take.meant, take.merged);
+        let (number, id) = (take.take, id.unwrap_or_default());
+        let row = JobRow { job: take.job, id, take: number, merged, content, meant, mark: None, file: None };
+        self.jobs.insert(row.job.key, row);
+    }
+
+    /// The latest answer that was stored for that payment.
+    pub(in crate::ledger) fn latest_answer(&self, payment: PaymentKey) -> Option<AnswerKey> {
+        let of_payment = self.answers.iter().rev().find(|(_, row)| row.payment == payment);
+        of_payment.map(|(key, _)| *key)
+    }
+
+    pub(in crate::ledger) fn set_sums(&mut self, batch: BatchKey, sums: Sums) {
+        if let Some(row) = self.batches.get_mut(&batch) {
+            row.sums = sums;
+        }
+    }
+
+    pub(in crate::ledger) fn set_period(&mut self, kind: &str, name: String, sums: Sums) {
+        let kind = if kind == "day" { PeriodKind::Day } else { PeriodKind::Month };
+        self.periods.insert((kind, name), sums);
+    }
+}

@@ -1,0 +1,292 @@
+//! The ledger in SQLite as the contract suite sees it, and beside the one in maps: whatever records come, in whatever order, both
+//! answer the same and hold the same.
+
+use proptest::prelude::*;
+
+use super::support::*;
+use crate::catalog::Apart;
+use crate::ledger::contract::Subject;
+use crate::ledger::decide::{Job, Payment, PaymentState};
+use crate::ledger::memory::{MemoryLedger, Sums};
+use crate::ledger::sqlite::store;
+use crate::ledger::sqlite::{Books, Decision};
+use crate::ledger::{
+    AnswerKey, AnswerKind, BatchKey, Caps, Committed, DeadProof, DownloadedFile, FetchMark, IntentBounds, JobKey,
+    JobState, LedgerError, NewIntent, PaymentKey, PendingJob, PeriodCap, Poll, Posted, Reason, Record, RefundInvoice,
+    RefundRecord,
+};
+use crate::money::Msat;
+use crate::payer::NodeId;
+use crate::time::UnixMs;
+
+impl Books {
+    fn keys(&self, table: &str) -> Vec<i64> {
+        let mut statement = self.conn.prepare(&format!("SELECT id FROM {table} ORDER BY id")).unwrap();
+        let keys = statement.query_map([], |row| row.get(0)).unwrap();
+        keys.map(Result::unwrap).collect()
+    }
+}
+
+impl Subject for Books {
+    fn with(batches: &[(&str, &[&str])]) -> (Self, Vec<PendingJob>) {
+        let mut books = Self::in_memory().unwrap();
+        let mut jobs = Vec::new();
+        for (name, ids) in batches {
+            let batch = begin(&mut books, name);
+            load_ids(&mut books, batch, ids);
+            jobs.extend(pending(&books, batch));
+        }
+        (books, jobs)
+    }
+
+    fn commit(&mut self, now: UnixMs, record: Record) -> Result<Committed, LedgerError> {
+        self.apply(now, record)
+    }
+
+    fn jobs(&self) -> Vec<Job> {
+        self.keys("jobs").into_iter().map(|key| store::job(&self.conn, JobKey(key)).unwrap()).collect()
+    }
+
+    fn payments(&self) -> Vec<Payment> {
+        let keys = self.keys("payments").into_iter().map(PaymentKey);
+        keys.map(|key| store::payment(&self.conn, key).unwrap().0).collect()
+    }
+
+    fn sums(&self, batch: BatchKey) -> Sums {
+        let sql = "SELECT held_msat, spent_msat, fees_msat, refunded_msat FROM batches WHERE id = ?1";
+        let sums = self.conn.query_row(sql, [batch], |row| {
+            Ok(Sums { held: row.get(0)?, spent: row.get(1)?, fees: row.get(2)?, refunded: row.get(3)? })
+        });
+        sums.unwrap_or_default()
+    }
+
+    fn transitions(&self) -> usize {
+        self.keys("transitions").len()
+    }
+}
+
+/// One step of a random history: which record, of what, how, and how many milliseconds later.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    kind: u8,
+    of: u8,
+    how: u8,
+    later_ms: u32,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    (0_u8..28, any::<u8>(), any::<u8>(), prop_oneof![0_u32..10, 0_u32..40_000, 0_u32..2_000_000])
+        .prop_map(|(kind, of, how, later_ms)| Step { kind, of, how, later_ms })
+}
+
+const STATES: [JobState; 5] = [JobState::Pending, JobState::Failed, JobState::Paid, JobState::Lost, JobState::Refused];
+const PROOFS: [DeadProof; 4] = [
+    DeadProof::FailedAndAnswered,
+    DeadProof::FailedAndExpired,
+    DeadProof::NotFoundAndAnswered,
+    DeadProof::NotFoundAndExpired,
+];
+const DOUBTS: [Reason; 4] =
+    [Reason::PaymentUnknown, Reason::PaymentInFlight, Reason::NodeForgot, Reason::WaitingForExpiry];
+const DECISIONS: [Decision; 3] = [Decision::Unpaid, Decision::Lost, Decision::Rebuy];
+
+fn one_of<T: Copy>(all: &[T], how: u8) -> T {
+    all[usize::from(how) % all.len()]
+}
+
+fn intent_of(jobs: &[PendingJob], job: JobKey, step: Step, now: UnixMs) -> NewIntent {
+    let known = jobs.iter().find(|known| known.key == job).unwrap_or(&jobs[0]);
+    let (how, n) = (step.how, step.of % 12 + 1);
+    let request = new_intent(if how % 3 == 0 { &jobs[0] } else { known }, n).request;
+    let caps = Caps {
+        batch: (how % 5 == 0).then_some(Msat::new(3 * HOLD)),
+        day: (how % 4 == 0).then(|| PeriodCap { period: format!("2026-11-2{}", how % 3), most: Msat::new(2 * HOLD) }),
+        month: (how % 7 == 0).then(|| PeriodCap { period: "2026-11".to_owned(), most: Msat::new(4 * HOLD) }),
+    };
+    let bounds = IntentBounds {
+        max_undelivered: if how % 2 == 0 { 2 } else { 100 },
+        max_doubt: 2,
+        payments_in_flight: 3,
+        run_began: NOW,
+    };
+    NewIntent {
+        job,
+        request,
+        apart: one_of(&[Apart::Never, Apart::Window(30), Apart::Answer], how / 3),
+        amount: if how == 200 { Msat::new(1) } else { known.price },
+        node: NodeId(if how % 11 == 0 { "03other" } else { "03payer" }.to_owned()),
+        invoice_expires_at: now.plus_ms(600_000),
+        credential_expires_at: now.plus_ms(900_000),
+        caps,
+        bounds,
+        ..new_intent(known, n)
+    }
+}
+
+fn refund_of(payment: &Payment, answer: AnswerKey, how: u8) -> RefundRecord {
+    match how % 6 {
+        0 => RefundRecord::Offered {
+            answer,
+            link: (how % 4 != 0).then(|| format!("lnurlw://{how}")),
+            message: "sorry".to_owned(),
+        },
+        1 => RefundRecord::Invoiced(Box::new(RefundInvoice {
+            invoice: "lnbc9".to_owned(),
+            hash: secret(100_u8.wrapping_add(u8::try_from(payment.key.0).unwrap_or(0))).1,
+            amount: Msat::new(payment.amount.get() - u64::from(how % 5)),
+            expires_at: NOW,
+            node: NodeId("03payer".to_owned()),
+            callback: "https://seller.example/w".parse().unwrap(),
+            k1: "k".to_owned(),
+        })),
+        2 => RefundRecord::HandedOver { callback: "https://seller.example/w2".parse().unwrap(), k1: "l".to_owned() },
+        3 => RefundRecord::Waits {
+            reason: one_of(&[Reason::RefundPending, Reason::NoRoute], how),
+            words: "so".to_owned(),
+        },
+        4 => RefundRecord::Settled { received: Msat::new(u64::from(how) * 4_000) },
+        _ => RefundRecord::Expired { words: "late".to_owned() },
+    }
+}
+
+/// The record of a step, in a ledger that holds these.
+fn record(step: Step, now: UnixMs, known: &MemoryLedger, jobs: &[PendingJob]) -> Record {
+    let Step { kind, of, how, .. } = step;
+    // The latest ones more often.
+    let payments = known.payments();
+    let back = usize::from(of) % payments.len().clamp(1, 4);
+    let found = payments.iter().rev().nth(back);
+    let payment = found.map_or(PaymentKey(77), |found| found.key);
+    let job_count = known.jobs().len();
+    let job = match found.filter(|_| of % 2 == 0 && kind >= 23) {
+        Some(found) => found.job,
+        None => JobKey(i64::from(of) % i64::try_from(job_count + 1).unwrap() + 1),
+    };
+    let answer = match found.and_then(|found| known.latest_answer(found.key)) {
+        Some(latest) if how % 8 != 7 => latest,
+        _ => AnswerKey(i64::from(how % 16) + 1),
+    };
+    let end = end(one_of(&STATES, how), one_of(&[Reason::NoRoute, Reason::OriginFailed], how));
+    let secret_of = |payment: &Payment| (1..=12).find(|n| secret(*n).1 == payment.hash).unwrap_or(1);
+    let n = if how % 16 == 15 { 13 } else { found.map_or(1, secret_of) };
+    let posted = Posted { fee: Msat::new(u64::from(how) * 100), payment_index: Some(u64::from(how)) };
+    let posted = if how == 99 { Posted { fee: Msat::new(u64::MAX), ..posted } } else { posted };
+    let url = format!("https://seller.example/v/{}", how % 3);
+    match kind {
+        0..=4 => Record::Intend(Box::new(intent_of(jobs, job, step, now))),
+        5 => Record::SendBegun(payment),
+        6 => Record::SendAnswered { payment, accepted: how % 4 == 0 },
+        7..=9 => Record::Paid {
+            payment,
+            preimage: preimage(n),
+            answered: how % 2 == 0,
+            posted: (how % 3 == 0).then_some(posted),
+        },
+        10 => Record::Posted(payment, posted),
+        11 => Record::Dead { payment, proof: one_of(&PROOFS, how), end },
+        12 => Record::GivenUpDead { payment, proof: one_of(&PROOFS, how) },
+        13 => Record::Witness { node: NodeId(format!("03{}", of % 2)), hash: secret(how).1 },
+        14 => Record::Doubt {
+            payment,
+            reason: one_of(&DOUBTS, how),
+            error: Some(format!("doubt {how}")),
+            wait_until: Some(now.plus_ms(i64::from(how))),
+        },
+        15..=17 => {
+            let kind = one_of(&[AnswerKind::Redeem, AnswerKind::Redeem, AnswerKind::Poll], how);
+            Record::Answer { payment, kind, answer: http(one_of(&[200, 202, 402, 500, 401], how)) }
+        }
+        18 => Record::Accepted {
+            payment,
+            answer,
+            poll: Poll { url: "https://seller.example/poll".parse().unwrap(), interval_ms: u64::from(how) },
+        },
+        19 | 20 => Record::Delivered { payment, answer, url, own: how % 2 == 0 },
+        21 => Record::Undelivered { payment, answer: (how % 2 == 0).then_some(answer), heard: how % 3 == 0, end },
+        22 => Record::Replaying(payment),
+        23 | 24 => match found {
+            Some(payment) => Record::Refund(payment.key, refund_of(payment, answer, how)),
+            None => Record::LeftUndelivered(job),
+        },
+        25 => Record::LeftUndelivered(job),
+        26 => Record::Ended(job, end),
+        _ => file_record(job, how),
+    }
+}
+
+fn file_record(job: JobKey, how: u8) -> Record {
+    let file = format!("/videos/{how}.mp4");
+    match how % 4 {
+        0 => Record::Stuck {
+            job,
+            reason: one_of(&[Reason::BodyMissing, Reason::NoRoute], how / 4),
+            error: "s".to_owned(),
+        },
+        1 => Record::Fetching(job, FetchMark { file, ..FetchMark::default() }),
+        2 => Record::Downloaded(job, DownloadedFile { file, sha256: [how; 32] }),
+        _ => Record::NotDownloaded { job, reason: Reason::NotDownloaded, error: "no".to_owned() },
+    }
+}
+
+/// A person decides in the ledger that has persons; the other one is told what came of it.
+fn decide(books: &mut Books, memory: &mut MemoryLedger, step: Step, now: UnixMs) {
+    let count = i64::try_from(books.jobs().len()).unwrap();
+    let job = JobKey(i64::from(step.of) % count + 1);
+    let decision = one_of(&DECISIONS, step.how);
+    let proof = (step.how % 3 == 0).then_some(DeadProof::FailedAndExpired);
+    let _refused = books.decide(now, job, decision, "so I say", "nothing", proof);
+    for found in books.jobs() {
+        let takes = store::takes(&books.conn, found.key).unwrap();
+        let take = takes.into_iter().find(|take| take.job.key == found.key).unwrap();
+        memory.mirror(take);
+    }
+    let gone: Vec<JobKey> =
+        memory.jobs.keys().copied().filter(|key| !books.jobs().iter().any(|job| job.key == *key)).collect();
+    assert!(gone.is_empty(), "nothing was merged");
+    for payment in books.payments() {
+        memory.payments.insert(payment.key, payment);
+    }
+    for batch in [BatchKey(1), BatchKey(2)] {
+        memory.set_sums(batch, books.sums(batch));
+    }
+    let sql = "SELECT kind, name, held_msat, spent_msat, refunded_msat FROM periods";
+    let mut statement = books.conn.prepare(sql).unwrap();
+    let mut rows = statement.query([]).unwrap();
+    while let Some(row) = rows.next().unwrap() {
+        let kind: String = row.get(0).unwrap();
+        let sums =
+            Sums { held: row.get(2).unwrap(), spent: row.get(3).unwrap(), fees: 0, refunded: row.get(4).unwrap() };
+        memory.set_period(&kind, row.get(1).unwrap(), sums);
+    }
+    let behind = books.transitions() - memory.transitions.len();
+    let any = (job, now, JobState::Pending, JobState::Pending, Reason::None);
+    memory.transitions.extend(std::iter::repeat_n(any, behind));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 4_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn both_stores_answer_and_hold_the_same_whatever_comes(steps in prop::collection::vec(step(), 1..120)) {
+        let batches: [(&str, &[&str]); 2] = [("june", &["a", "b", "c", "d"]), ("july", &["a", "e", "f"])];
+        let ((mut books, jobs), (mut memory, others)) = (Books::with(&batches), MemoryLedger::with(&batches));
+        prop_assert_eq!(jobs.iter().map(|job| job.key).collect::<Vec<_>>(), others.iter().map(|job| job.key).collect::<Vec<_>>());
+        let mut now = NOW;
+        for step in steps {
+            now = now.plus_ms(i64::from(step.later_ms));
+            if step.kind == 27 && step.how % 2 == 0 {
+                decide(&mut books, &mut memory, step, now);
+            } else {
+                let record = record(step, now, &memory, &jobs);
+                let told = format!("{record:?}");
+                let (one, other) = (books.commit(now, record.clone()), memory.commit(now, record));
+                prop_assert_eq!(format!("{:?}", one), format!("{:?}", other), "{}", told);
+            }
+            prop_assert_eq!(books.seen(), memory.seen());
+            for payment in memory.payments() {
+                prop_assert!(payment.fate.state != PaymentState::Posted || payment.fate.fee.is_some());
+            }
+        }
+        books.check_money(None).unwrap();
+    }
+}
