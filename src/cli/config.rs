@@ -145,6 +145,8 @@ pub struct PlanOptions {
     pub limits: Layers,
     /// Whether a limit may cut the batch short.
     pub partial: bool,
+    /// How many payments in a row an endpoint may take without delivering.
+    pub max_undelivered: u32,
     /// Whether to show every job.
     pub jobs: bool,
     /// Where files would go.
@@ -318,6 +320,8 @@ pub struct DoctorOptions {
     pub partial: bool,
     /// The node, where there is one, or what is wrong with how it is named.
     pub node: Result<Option<NodeOptions>, Failure>,
+    /// Payments that an endpoint may take in a row without a delivery.
+    pub max_undelivered: u32,
     /// Whether endpoints are asked.
     pub ask: bool,
     /// How to print.

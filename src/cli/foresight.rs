@@ -1,16 +1,20 @@
 //! What running a manifest would buy, and what it would leave out: by the same decisions as a run, and nothing is written.
 
+use std::collections::HashSet;
+
 use jiff::tz::TimeZone;
 
 use crate::l402::Network;
 use crate::ledger::sqlite::{
     Batch, Books, ChosenRows, Compared, Duplicates, Foreseen, IdList, JobsThen, LoadError, PlanLoad, Retake, ToBuy,
 };
-use crate::ledger::{BatchKey, JobState, Next, Reason};
+use crate::ledger::{BatchKey, HeldBack, JobState, Next, Reason};
 use crate::manifest::{Duplicates as Word, Limits, Manifest};
 use crate::money::{Sats, counted_are};
+use crate::payer::NodeId;
 use crate::plan::Plan;
 use crate::plan::view::LeftToBuy;
+use crate::run::{Clock, SystemClock};
 
 use super::config::Choice;
 use super::exit::of_job;
@@ -26,6 +30,8 @@ pub(super) struct Asked<'a> {
     pub(super) retake: &'a Retake,
     /// What may be spent: of the manifest, or of the batch whose results it holds.
     pub(super) limits: &'a Limits,
+    /// How many payments in a row an endpoint may take without delivering.
+    pub(super) max_undelivered: u32,
     /// Where the day of an edition begins.
     pub(super) zone: &'a TimeZone,
     /// The batch with which it goes on, where it holds results.
@@ -36,6 +42,7 @@ pub(super) struct Asked<'a> {
 pub(super) struct Foresight<'b> {
     foreseen: Foreseen<'b>,
     edition: Option<String>,
+    max_undelivered: u32,
     choice: Choice,
     /// Nothing is chosen.
     nothing: bool,
@@ -73,6 +80,8 @@ pub enum Cause {
     Person,
     /// It costs more than one job may.
     JobLimit,
+    /// Its endpoint or origin gets no more.
+    Breaker,
     /// A limit lets only a part be bought.
     Limit,
     /// It is not chosen, and stays as it is.
@@ -81,7 +90,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every one.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Word,
         Self::Waiting,
         Self::Duplicate,
@@ -91,6 +100,7 @@ impl Cause {
         Self::OtherLedger,
         Self::Person,
         Self::JobLimit,
+        Self::Breaker,
         Self::Limit,
         Self::Unchosen,
     ];
@@ -110,13 +120,17 @@ pub(super) struct Foretold {
     pub(super) changed: u64,
     /// Those that would be left to buy, since they are not chosen.
     pub(super) unchosen: u64,
+    /// Why some of what is chosen cannot begin.
+    held: Vec<HeldBack>,
 }
 
 impl Foretold {
-    /// What it leaves to another run, in words; nothing where it leaves nothing.
-    pub(super) fn unchosen_words(&self) -> Option<String> {
+    /// What it leaves to another run, or to a person, in words.
+    pub(super) fn left_words(&self) -> Vec<String> {
+        let mut said: Vec<String> = self.held.iter().map(ToString::to_string).collect();
         let are = counted_are(self.unchosen, "job");
-        (self.unchosen > 0).then(|| format!("{are} not chosen, and left to buy by another run"))
+        said.extend((self.unchosen > 0).then(|| format!("{are} not chosen, and left to buy by another run")));
+        said
     }
 }
 
@@ -136,6 +150,7 @@ impl<'b> Foresight<'b> {
                 Self {
                     foreseen,
                     edition: None,
+                    max_undelivered: asked.max_undelivered,
                     nothing: choice.only.is_empty(),
                     buys_duplicates: choice.duplicates == Some(Word::Buy),
                     choice,
@@ -155,6 +170,7 @@ impl<'b> Foresight<'b> {
                 Self {
                     foreseen,
                     edition: Some(edition),
+                    max_undelivered: asked.max_undelivered,
                     nothing: false,
                     buys_duplicates: choice.duplicates.or(asked.manifest.duplicates) == Some(Word::Buy),
                     choice,
@@ -183,6 +199,11 @@ impl<'b> Foresight<'b> {
         self.buys_duplicates
     }
 
+    /// The ids that alone are chosen, where any are.
+    pub(super) fn only(&self) -> HashSet<String> {
+        self.choice.only.iter().cloned().collect()
+    }
+
     /// What is bought, each job in the manifest's order.
     pub(super) fn each(&self, each: &mut dyn FnMut(ToBuy) -> Result<(), Failure>) -> Result<(), Failure> {
         if self.nothing { Ok(()) } else { self.foreseen.to_buy(self.buys_duplicates, each)? }
@@ -195,8 +216,13 @@ impl<'b> Foresight<'b> {
         if self.nothing {
             self.foreseen.to_buy(false, &mut |job| chosen.leave(&job))??;
         }
+        // A word of this run lets one purchase begin there.
+        let held = match self.choice.trust.is_empty() {
+            true => self.held_back(&chosen)?,
+            false => Vec::new(),
+        };
         let code = Cause::ALL.into_iter().try_fold(ExitCode::Done, |code, cause| {
-            Ok::<_, Failure>(self.brings(cause, &chosen)?.fold(code, ExitCode::or_worse))
+            Ok::<_, Failure>(self.brings(cause, &chosen, &held)?.fold(code, ExitCode::or_worse))
         })?;
         let are_changed = self.stays.iter().filter(|(_, reason, _)| *reason == Reason::Changed);
         let changed = are_changed
@@ -204,11 +230,41 @@ impl<'b> Foresight<'b> {
                 all.saturating_add(ids.count)
             });
         let Chosen { left, fitting, unchosen, .. } = chosen;
-        Ok(Foretold { left, fitting, code, jobs: self.foreseen.jobs_then(self.buys_duplicates)?, changed, unchosen })
+        Ok(Foretold {
+            left,
+            fitting,
+            code,
+            jobs: self.foreseen.jobs_then(self.buys_duplicates)?,
+            changed,
+            unchosen,
+            held,
+        })
+    }
+
+    /// What holds purchases back for good, of what is chosen.
+    fn held_back(&self, chosen: &Chosen<'_>) -> Result<Vec<HeldBack>, Failure> {
+        let of = |place: &i64| self.foreseen.breaker(SystemClock.now(), *place, self.max_undelivered).transpose();
+        Ok(chosen.places.iter().filter_map(of).collect::<Result<_, _>>()?)
+    }
+
+    /// The node that would pay is known: what another one was asked to pay waits for that one.
+    pub(super) fn know_node(&mut self, node: &NodeId) -> Result<(), Failure> {
+        let other = (JobState::InDoubt, Reason::OtherNode);
+        self.stays.retain(|(state, reason, _)| (*state, *reason) != other);
+        let elsewhere = self.foreseen.at_other_nodes(node)?;
+        if elsewhere.count > 0 {
+            self.stays.push((other.0, other.1, elsewhere));
+        }
+        Ok(())
     }
 
     /// With what the cause would have the run end, where it is there.
-    fn brings(&self, cause: Cause, chosen: &Chosen<'_>) -> Result<impl Iterator<Item = ExitCode>, Failure> {
+    fn brings(
+        &self,
+        cause: Cause,
+        chosen: &Chosen<'_>,
+        held: &[HeldBack],
+    ) -> Result<impl Iterator<Item = ExitCode>, Failure> {
         let (report, rows) = (self.report(), &self.rows);
         let words = LeftOut::of(report);
         let where_it_is = |is_there: bool, code: ExitCode| is_there.then_some(code).into_iter().collect::<Vec<_>>();
@@ -234,6 +290,7 @@ impl<'b> Foresight<'b> {
             Cause::OtherLedger => where_it_is(self.left_out > 0, ExitCode::NotAsPlanned),
             Cause::Person => stays(Next::Person).collect(),
             Cause::JobLimit => where_it_is(report.above_limit.count > 0, of_job(JobState::Refused, Reason::JobLimit)),
+            Cause::Breaker => held.iter().map(|held| of_job(JobState::Pending, held.reason())).collect(),
             Cause::Limit => where_it_is(chosen.fitting.reached.is_some(), ExitCode::Limit),
             Cause::Unchosen => chosen.unchosen_codes.iter().copied().chain(stays(Next::Rerun)).collect(),
         };

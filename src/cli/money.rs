@@ -162,6 +162,8 @@ pub(super) struct Chosen<'a> {
     pub(super) fitting: Fitting,
     /// Of which duplicates the run is a person's word, by their ids.
     pub(super) meant: Vec<String>,
+    /// Where what is bought is asked for.
+    pub(super) places: HashSet<i64>,
     /// How many it leaves to buy.
     pub(super) unchosen: u64,
     /// With what those have a run end.
@@ -179,6 +181,7 @@ impl<'a> Chosen<'a> {
             limit: choice.limit,
             left: nothing,
             meant: Vec::new(),
+            places: HashSet::new(),
             unchosen: 0,
             unchosen_codes: HashSet::new(),
         }
@@ -190,6 +193,7 @@ impl<'a> Chosen<'a> {
         if wanted && self.limit.is_none_or(|limit| self.left.jobs < limit) {
             add(&mut self.left, job.price, job.fee_ceiling)?;
             self.fit(&job)?;
+            self.places.insert(job.place);
             if job.is_duplicate {
                 self.meant.push(job.id);
             }

@@ -128,8 +128,7 @@ struct Known {
     code: ExitCode,
 }
 
-/// None where the ledger knows neither the batch nor any purchase that the plan would repeat, and no limit lets only a part be
-/// bought.
+/// None where there is no ledger, and nothing is limited or chosen.
 fn known_batch(
     options: &PlanOptions,
     books: Option<Books>,
@@ -157,24 +156,22 @@ fn known_batch(
         choice: &options.choice,
         retake: &retake,
         limits,
+        max_undelivered: options.max_undelivered,
         zone: &zone,
         of_results: batch.as_ref().filter(|_| is_of_results),
     };
     let foresight = Foresight::of(&books, batch.as_ref().map(|batch| batch.key), &asked)?;
     let is_new = batch.is_none() && foresight.duplicates.count == 0;
-    if is_new && !is_asked {
-        return Ok(None);
-    }
     let is_new = is_new && !options.choice.is_any() && plan.above_limit() == 0;
     let foretold = foresight.told(&room)?;
-    let unchosen = foretold.unchosen_words();
+    let words_of_left = foretold.left_words();
     let Foretold { left, fitting, code, changed, .. } = foretold;
     // Whatever decides how this ends is said.
     if !options.output.quiet || code != ExitCode::Done {
         // The plan itself shows the duplicates, where it is shown.
         let are_unshown = options.output.quiet && !foresight.buys_duplicates() && foresight.duplicates.count > 0;
         let duplicates = are_unshown.then(|| duplicate_words(&foresight.duplicates));
-        let words = duplicates.into_iter().chain(foresight.words()).chain(unchosen);
+        let words = duplicates.into_iter().chain(foresight.words()).chain(words_of_left);
         words.for_each(|words| terminal::say(&format!("warning: {words}\n")));
     }
     let duplicates = (foresight.duplicates.count > 0).then(|| Duplicated {

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use l402_batch::cli::Cause;
 
 use crate::foretold::{FLAGS, VIDEO, World, rows};
-use crate::harness::Client;
+use crate::harness::{Client, Sandbox};
 
 #[test]
 fn every_cause_is_foretold_as_it_comes() {
@@ -39,6 +39,7 @@ fn comes(cause: Cause) {
         Cause::OtherLedger => another_ledgers_results(),
         Cause::Person => what_a_person_decides(),
         Cause::JobLimit => a_jobs_limit(),
+        Cause::Breaker => an_endpoint_that_gets_no_more(),
         Cause::Limit => a_days_limit(),
         Cause::Unchosen => what_is_not_chosen(),
     }
@@ -166,6 +167,17 @@ fn a_jobs_limit() {
     world.all_say(&format!("{line} --max-sats-per-job 1000"), 0, 0);
 }
 
+fn an_endpoint_that_gets_no_more() {
+    let (world, line) = june("--sandbox-answer unknown");
+    world.client.write("june.csv", &rows(&[("a", "a kite"), ("b", "a boat"), ("c", "a dog"), ("d", "a fox")]));
+    world.client.run(&format!("run {line}")).with(4);
+    world.client.write("july.csv", &rows(&[("x", "an elk")]));
+    for _ in 0..2 {
+        world.ends(&format!("july.csv {FLAGS}"), 4, 0);
+        world.plan_of(&format!("july.csv {FLAGS}")).with(4).saying("took 3 payments in a row without delivering");
+    }
+}
+
 fn a_days_limit() {
     let (world, line) = june("--sandbox-fee-msat 10000");
     let day = |most: u64| format!("{line} --max-sats-per-day {most} --time-zone UTC");
@@ -265,6 +277,30 @@ fn a_ledger_that_lacks_purchases_buys_nothing_and_nobody_foretells_or_advises_ot
         assert_eq!(client.ledger().exists(), is_there, "a run that is refused begins no ledger");
         assert_eq!(world.paid(), 2 * VIDEO);
     }
+}
+
+/// A payment that another node was asked for is a person's as long as that one does not answer.
+#[test]
+fn another_node_is_foretold() {
+    let (world, line) = june("--sandbox-pay-ms 1500");
+    let World { sandbox, client } = world;
+    client.write("../config/l402-batch/config.toml", "wait_doubt = \"1s\"\n");
+    let running = client.start(&format!("run {line} --only a"));
+    sandbox.wait_for("a payment", |books| books.payments.len() == 1);
+    assert!(running.kill());
+    let dry = format!("run {line} --only a --dry-run");
+    let other = Sandbox::start("");
+    let elsewhere = Client::of(&other).instead_of(client);
+    for _ in 0..2 {
+        elsewhere.run(&dry).with(5).saying("that only a person can bring on: a");
+        elsewhere.run(&format!("run {line} --only a")).with(5);
+    }
+    sandbox.wait_for("a payment", |books| books.settled().len() == 1);
+    let client = Client::of(&sandbox).instead_of(elsewhere);
+    client.run(&dry).with(3).not_saying("only a person");
+    client.run(&format!("run {line} --only a")).with(3);
+    client.run(&format!("run {line}")).with(0);
+    assert_eq!(sandbox.books().settled().len(), 2);
 }
 
 /// A manifest that has another batch's name, and one that has moved.

@@ -63,6 +63,7 @@ pub(super) fn survey(
             choice: &Choice::default(),
             retake: &Retake::default(),
             limits: &limits,
+            max_undelivered: options.max_undelivered,
             zone: &input::time_zone(&limits, &options.system_time_zone)?,
             of_results: known.as_ref().filter(|_| is_of_results),
         },
@@ -79,7 +80,11 @@ pub(super) fn survey(
         samples: Vec::new(),
     };
     let mut to_buy = HashSet::new();
+    let only = foresight.only();
     foresight.each(&mut |job| {
+        if !only.is_empty() && !only.contains(&job.id) {
+            return Ok(());
+        }
         money::add(&mut survey.left, job.price, job.fee_ceiling)?;
         survey.dearest = survey.dearest.max(job.price);
         to_buy.insert(job.id);

@@ -582,6 +582,7 @@ impl<'a> Runner<'a> {
             choice: &self.options.choice,
             retake: &retake,
             limits: &limits,
+            max_undelivered: self.options.pace.max_undelivered,
             zone: &self.time_zone(&limits)?,
             of_results: known.as_ref().filter(|_| of_results),
         };
@@ -594,10 +595,10 @@ impl<'a> Runner<'a> {
             gone: foretold.jobs.gone,
             delivered: less(stand(&counts, &DELIVERED), (foretold.jobs.retaken, foretold.jobs.retaken_price)),
         };
-        let unchosen = foretold.unchosen_words();
+        let words_of_left = foretold.left_words();
         let Foretold { left, fitting, code, .. } = foretold;
         self.reporter.hear(&planned(&stand, &counts, &left, to.as_ref()));
-        for words in fitting.words(&left).into_iter().chain(unchosen) {
+        for words in fitting.words(&left).into_iter().chain(words_of_left) {
             self.reporter.warn(words);
         }
         if known.is_none() {
@@ -644,10 +645,15 @@ impl<'a> Runner<'a> {
             }
         };
         let mut foresight = Foresight::of(books, known.map(|batch| batch.key), asked)?;
-        if foresight.duplicates.count > 0
+        let is_open = match known {
+            Some(batch) => stand(&books.counts(batch.key)?, &OPEN).0 > 0,
+            None => false,
+        };
+        if (foresight.duplicates.count > 0 || is_open)
             && let Some(payer) = &self.world.payer
             && let Ok(node) = payer.node().await
         {
+            foresight.know_node(&node.id)?;
             foresight.compare(Some(node.network))?;
         }
         let foretold = foresight.told(room)?;

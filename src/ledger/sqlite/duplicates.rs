@@ -69,6 +69,8 @@ pub struct ToBuy {
     pub is_duplicate: bool,
     /// Why it was not bought so far.
     pub reason: Reason,
+    /// Where its request goes: the row of its endpoint, or what [`Books::foresee`] calls it.
+    pub place: i64,
 }
 
 /// A job that the pass has found.
@@ -242,16 +244,20 @@ pub(super) fn to_buy<E>(
     each: &mut dyn FnMut(ToBuy) -> Result<(), E>,
 ) -> Result<Result<(), E>, Fault> {
     let mut statement = conn.prepare_cached(&format!(
-        "SELECT job, price_msat, fee_ceiling_msat, state = 'refused', reason FROM {}
+        "SELECT job, price_msat, fee_ceiling_msat, state = 'refused', reason, {} FROM {}
          WHERE batch = ?1 AND superseded = 0 AND (state = 'pending' OR (?2 AND state = 'refused' AND reason = 'duplicate'))
          ORDER BY seq, id",
+        match rows {
+            Rows::Loaded => "endpoint",
+            Rows::Planned => "place",
+        },
         rows.table()
     ))?;
     let mut rows = statement.query(params![batch, duplicates])?;
     while let Some(row) = rows.next()? {
         let (id, price, fee_ceiling) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let (is_duplicate, reason) = (row.get(3)?, row.get(4)?);
-        if let Err(error) = each(ToBuy { id, price, fee_ceiling, is_duplicate, reason }) {
+        let (is_duplicate, reason, place) = (row.get(3)?, row.get(4)?, row.get(5)?);
+        if let Err(error) = each(ToBuy { id, price, fee_ceiling, is_duplicate, reason, place }) {
             return Ok(Err(error));
         }
     }

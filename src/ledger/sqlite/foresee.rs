@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, params};
+use url::Url;
 
 use super::Books;
 use super::by_receipt::Unproven;
@@ -20,15 +21,17 @@ use super::unknown::RowFacts;
 use super::words::{UNACCEPTED, is_taken_back};
 use crate::catalog::Endpoint;
 use crate::ledger::word::Retake;
-use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Next, Reason};
+use crate::ledger::{Asking, BatchKey, HeldBack, IntentBounds, JobKey, JobState, LedgerError, Next, Prospect, Reason};
 use crate::manifest::ResultsRow;
 use crate::money::Msat;
+use crate::payer::NodeId;
 use crate::plan::{ContentHash, PlannedJob, looks_made};
+use crate::time::UnixMs;
 
 /// `learnt` holds what was bought where receipts alone tell of it, and the manifest proves it. `planned` holds the rows of a
 /// manifest as loading it would have them, and what of them is to be bought. `changed` rows and those that are
 /// open or withdrawn are there too: what is bought may be a row of this manifest. `facts` are there only where receipts alone tell of
-/// any purchase; `endpoint` and `params` where a purchase under another endpoint's name may have sent the same request.
+/// any purchase; `place` is where its request goes; `endpoint` and `params` where a purchase under another endpoint's name may have sent the same request.
 const TABLE: &str = "
     DROP TABLE IF EXISTS temp.planned;
     DROP TABLE IF EXISTS temp.learnt;
@@ -52,6 +55,7 @@ const TABLE: &str = "
         is_new INTEGER NOT NULL,
         retaken INTEGER NOT NULL DEFAULT 0,
         facts TEXT,
+        place INTEGER NOT NULL,
         endpoint TEXT,
         params TEXT
     ) STRICT;
@@ -76,6 +80,8 @@ pub struct Foreseen<'b> {
     pub changed: u64,
     /// Open ones that are changed since they were begun.
     pub open_and_changed: u64,
+    /// Where requests go.
+    places: HashMap<i64, Url>,
 }
 
 /// How many jobs a batch would have, and how many of them would be gone from its manifest before they were bought.
@@ -184,6 +190,46 @@ impl Foreseen<'_> {
         })
     }
 
+    /// Why nothing may begin at that place, and no run changes that; none where something may, or what is open of the batch may
+    /// change it.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn breaker(&self, now: UnixMs, place: i64, max_undelivered: u32) -> Result<Option<HeldBack>, LedgerError> {
+        let Some(url) = self.places.get(&place).cloned() else { return Ok(None) };
+        let bounds = IntentBounds { max_undelivered, run_began: now, ..IntentBounds::default() };
+        let (node, asking) = (NodeId(String::new()), Asking::default());
+        let held = self.books.held_back(now, &Prospect { batch: self.batch, url, node, bounds, asking })?;
+        let is_open = |books: &Books| {
+            let sql = "SELECT 1 FROM jobs WHERE batch = ?1 AND superseded = 0
+                 AND state IN ('running', 'in_doubt', 'paid') AND reason <> 'unknown_answer'";
+            Ok(books.conn.prepare_cached(sql)?.exists([self.batch])?)
+        };
+        Ok(held
+            .filter(|held| held.reason() == Reason::BreakerOpen)
+            .filter(|_| !self.books.read(is_open).unwrap_or(true)))
+    }
+
+    /// Jobs whose payments were begun at another node than that one.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn at_other_nodes(&self, node: &NodeId) -> Result<IdList, LedgerError> {
+        self.books.read(|books| {
+            let mut statement = books.conn.prepare_cached(
+                "SELECT j.job FROM jobs j WHERE j.batch = ?1 AND j.superseded = 0 AND j.state IN ('running', 'in_doubt')
+                     AND EXISTS (SELECT 1 FROM payments p WHERE p.job = j.id AND p.state = 'intended' AND p.node <> ?2)
+                 ORDER BY j.seq",
+            )?;
+            let mut ids = IdList::default();
+            let mut rows = statement.query(params![self.batch, node.0])?;
+            while let Some(row) = rows.next()? {
+                ids.add(&row.get::<_, String>(0)?);
+            }
+            Ok(ids)
+        })
+    }
+
     /// Jobs of the batch that a run would leave as they are, by how they stand: only a person can bring them on, or nobody chose
     /// them and they are not pending. What is set aside, and what its report tells of rows, is not among them.
     ///
@@ -256,15 +302,15 @@ impl Books {
                     }
                 }
             }
-            let report = filling.finish()?;
+            let filled = filling.finish()?;
             tx.commit()?;
-            Ok(report)
+            Ok(filled)
         });
         match (filled, of_plan) {
             (_, Some(error)) => Err(LoadError::Plan(error)),
-            (Ok(report), None) => {
+            (Ok((report, places)), None) => {
                 let (changed, open_and_changed) = (report.changed.count, report.open_as_begun.count);
-                Ok(Foreseen { books: self, batch, manifest: Rows::Planned, report, changed, open_and_changed })
+                Ok(Foreseen { books: self, batch, manifest: Rows::Planned, report, changed, open_and_changed, places })
             }
             (Err(error), None) => Err(LoadError::Ledger(error)),
         }
@@ -282,18 +328,19 @@ impl Books {
         let (chosen, marks) = self.compare_rows(batch, rows)?;
         let of_changed = marks.iter().filter(|mark| mark.reason == Reason::Changed);
         let changed = u64::try_from(of_changed.count()).unwrap_or(u64::MAX);
-        self.read(|books| {
+        let places = self.read(|books| {
             let tx = books.conn.unchecked_transaction()?;
             tx.execute_batch(TABLE)?;
+            let named = Named::of(&tx)?;
             let columns = "id, seq, batch, job, take, content, given, price_msat, fee_ceiling_msat, max_cost_msat";
-            let sends = match Named::of(&tx)?.is_shared_by_any() {
+            let sends = match named.is_shared_by_any() {
                 true => "(SELECT json FROM endpoints e WHERE e.id = n.endpoint), params",
                 false => "NULL, NULL",
             };
             let insert = format!(
-                "INSERT OR IGNORE INTO temp.planned ({columns}, state, reason, edition, meant, is_new, endpoint, params)
+                "INSERT OR IGNORE INTO temp.planned ({columns}, state, reason, edition, meant, is_new, place, endpoint, params)
                  SELECT {columns}, CASE WHEN reason IN ('duplicate', 'job_limit') THEN state ELSE 'pending' END, reason,
-                     edition, meant, 0, {sends}
+                     edition, meant, 0, n.endpoint, {sends}
                  FROM jobs n WHERE batch = ?1 AND superseded = 0 AND NOT ({UNACCEPTED})"
             );
             let is_unbought = "(state = 'pending' OR (state = 'refused' AND reason IN ('duplicate', 'job_limit')))";
@@ -307,10 +354,10 @@ impl Books {
             drop(again);
             tx.execute_batch(BY_JOB)?;
             tx.commit()?;
-            Ok(())
+            Ok(named.urls)
         })?;
         let (report, open_and_changed) = (PlanLoad::default(), self.open_and_changed(batch)?);
-        Ok((Foreseen { books: self, batch, manifest: Rows::Loaded, report, changed, open_and_changed }, chosen))
+        Ok((Foreseen { books: self, batch, manifest: Rows::Loaded, report, changed, open_and_changed, places }, chosen))
     }
 }
 
@@ -336,6 +383,7 @@ struct Filling<'a> {
     insert: CachedStatement<'a>,
     unproven: Unproven,
     named: Named,
+    places: HashMap<Url, i64>,
     learnt: HashMap<JobKey, ContentHash>,
     /// Rows of purchases of which nothing had proved so far what they were.
     unproved: Vec<(JobKey, String)>,
@@ -346,13 +394,27 @@ impl<'a> Filling<'a> {
     fn begin(books: &'a Books, batch: BatchKey, retake: &'a Retake, edition: &'a str) -> Result<Self, Fault> {
         let insert = books.conn.prepare_cached(
             "INSERT INTO temp.planned (seq, batch, job, take, content, given, price_msat, fee_ceiling_msat, max_cost_msat,
-                 state, reason, edition, meant, is_new, retaken, facts, endpoint, params)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
+                 state, reason, edition, meant, is_new, retaken, facts, place, endpoint, params)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
         )?;
         let (unproven, named) = (Unproven::of(&books.conn)?, Named::of(&books.conn)?);
         let (endpoints, learnt, unproved) = (HashMap::new(), HashMap::new(), Vec::new());
-        let report = PlanLoad::default();
-        Ok(Self { books, batch, retake, edition, seq: 0, endpoints, insert, unproven, named, learnt, unproved, report })
+        let (places, report) = (HashMap::new(), PlanLoad::default());
+        Ok(Self {
+            books,
+            batch,
+            retake,
+            edition,
+            seq: 0,
+            endpoints,
+            insert,
+            unproven,
+            named,
+            places,
+            learnt,
+            unproved,
+            report,
+        })
     }
 
     fn take(&mut self, job: &PlannedJob) -> Result<(), Fault> {
@@ -363,6 +425,7 @@ impl<'a> Filling<'a> {
         }
         let row = self.row(job)?;
         let is_shared = self.named.is_shared(&job.endpoint);
+        let place = self.place(&job.endpoint.url)?;
         self.insert.execute(params![
             int(self.seq)?,
             self.batch,
@@ -380,11 +443,21 @@ impl<'a> Filling<'a> {
             row.is_new,
             row.retaken,
             self.unproven.is_any().then(|| Json(RowFacts::of(&job.endpoint))),
+            place,
             is_shared.then(|| Json(&*job.endpoint)),
             is_shared.then_some(Json(&job.params))
         ])?;
         self.seq = self.seq.saturating_add(1);
         Ok(())
+    }
+
+    fn place(&mut self, url: &Url) -> Result<i64, Fault> {
+        if let Some(place) = self.places.get(url) {
+            return Ok(*place);
+        }
+        let place = int(u64::try_from(self.places.len()).unwrap_or(u64::MAX))?;
+        self.places.insert(url.clone(), place);
+        Ok(place)
     }
 
     fn row(&mut self, job: &PlannedJob) -> Result<Row, Fault> {
@@ -465,7 +538,7 @@ impl<'a> Filling<'a> {
         Ok(row)
     }
 
-    fn finish(mut self) -> Result<PlanLoad, Fault> {
+    fn finish(mut self) -> Result<(PlanLoad, HashMap<i64, Url>), Fault> {
         for (_, id) in self.unproved.iter().filter(|(key, _)| self.learnt.contains_key(key)) {
             self.report.is_proved(id);
         }
@@ -474,7 +547,7 @@ impl<'a> Filling<'a> {
         if self.batch != NO_BATCH {
             recognise(conn, self.batch, self.retake, &mut self.report)?;
         }
-        Ok(self.report)
+        Ok((self.report, self.places.into_iter().map(|(url, place)| (place, url)).collect()))
     }
 }
 

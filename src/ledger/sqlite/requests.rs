@@ -20,21 +20,25 @@ pub(super) struct Named {
     names: HashMap<Url, BTreeSet<String>>,
     /// Those of its rows whose address has several names.
     shared: HashMap<i64, Endpoint>,
+    /// Where requests of each row go.
+    pub(super) urls: HashMap<i64, Url>,
 }
 
 impl Named {
     pub(super) fn of(conn: &Connection) -> Result<Self, Fault> {
         let mut names: HashMap<Url, BTreeSet<String>> = HashMap::new();
         let mut endpoints: HashMap<i64, Endpoint> = HashMap::new();
+        let mut urls = HashMap::new();
         let mut statement = conn.prepare_cached("SELECT id, json FROM endpoints")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             // What cannot be read is the trouble of the jobs that have it.
             let Ok(Json::<Endpoint>(endpoint)) = row.get(1) else { continue };
             names.entry(address(&endpoint)).or_default().insert(endpoint.name.clone());
+            urls.insert(row.get(0)?, endpoint.url.clone());
             endpoints.insert(row.get(0)?, endpoint);
         }
-        let mut named = Self { names, shared: HashMap::new() };
+        let mut named = Self { names, shared: HashMap::new(), urls };
         endpoints.retain(|_, endpoint| named.is_shared(endpoint));
         named.shared = endpoints;
         Ok(named)
