@@ -174,7 +174,9 @@ fn an_endpoint_that_gets_no_more() {
     world.client.write("july.csv", &rows(&[("x", "an elk")]));
     for _ in 0..2 {
         world.ends(&format!("july.csv {FLAGS}"), 4, 0);
-        world.plan_of(&format!("july.csv {FLAGS}")).with(4).saying("took 3 payments in a row without delivering");
+        let words = "took 3 payments in a row without delivering";
+        world.plan_of(&format!("july.csv {FLAGS}")).with(4).saying(words);
+        world.client.asks(&format!("doctor july.csv {FLAGS} --no-ask")).with(0).saying(words).not_saying("all good");
     }
 }
 

@@ -155,6 +155,9 @@ fn plan(survey: &Survey, options: &DoctorOptions, report: &mut Report) {
         survey.worst_case.sats_ceil()
     );
     report.ok("manifest", words);
+    for words in &survey.told {
+        report.warning("batch", words, "a run buys the rest; the command `plan` says how it ends");
+    }
     match limits::check(survey.used, survey.worst_case, survey.max) {
         Fit::DoesNotFit { needed, most, missing } if !options.partial && survey.left.jobs > 0 => report.problem(
             "limits",

@@ -4,11 +4,13 @@ use std::collections::HashSet;
 
 use crate::cli::config::{Choice, DoctorOptions, ManifestOptions};
 use crate::cli::foresight::{Asked, Foresight};
+use crate::cli::money::Room;
 use crate::cli::{Failure, input, money, run};
 use crate::ledger::sqlite::{Books, Retake};
 use crate::money::{Msat, Sats};
 use crate::plan::PlannedJob;
 use crate::plan::view::LeftToBuy;
+use crate::run::Budget;
 
 /// A manifest, as far as node and endpoints are concerned.
 pub(super) struct Survey {
@@ -22,6 +24,8 @@ pub(super) struct Survey {
     pub(super) max: Option<Msat>,
     /// The highest price of a job that is left to buy.
     pub(super) dearest: Msat,
+    /// What keeps a run from buying all of it, and from ending with 0.
+    pub(super) told: Vec<String>,
     /// What a run would be refused for, whatever it is to buy.
     pub(super) refused: Option<Failure>,
     /// Of each endpoint the cheapest job: one that is left to buy, where there is one.
@@ -54,6 +58,7 @@ pub(super) fn survey(
     let limits = input::limits_of(&options.limits, of_batch, limits)?;
     let none = Books::in_memory()?;
     let books = books.unwrap_or(&none);
+    let zone = input::time_zone(&limits, &options.system_time_zone)?;
     let foresight = Foresight::of(
         books,
         known.as_ref().map(|batch| batch.key),
@@ -64,18 +69,22 @@ pub(super) fn survey(
             retake: &Retake::default(),
             limits: &limits,
             max_undelivered: options.max_undelivered,
-            zone: &input::time_zone(&limits, &options.system_time_zone)?,
+            zone: &zone,
             of_results: known.as_ref().filter(|_| is_of_results),
         },
     )?;
     let used = known.as_ref().map(|batch| books.counts(batch.key)).transpose()?;
+    let used = used.map_or(Ok(Msat::ZERO), |counts| money::used(&counts))?;
+    let budget = Budget { time_zone: zone, ..Budget::default() };
+    let (left, told) = told(&foresight, &Room::of(Some(books), &limits, &budget, used, options.partial)?)?;
     let mut survey = Survey {
         batch,
-        left: LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO },
+        left,
         worst_case: Msat::ZERO,
-        used: used.map_or(Ok(Msat::ZERO), |counts| money::used(&counts))?,
+        used,
         max: limits.max_sats.and_then(Sats::msat),
         dearest: Msat::ZERO,
+        told,
         refused,
         samples: Vec::new(),
     };
@@ -85,7 +94,6 @@ pub(super) fn survey(
         if !only.is_empty() && !only.contains(&job.id) {
             return Ok(());
         }
-        money::add(&mut survey.left, job.price, job.fee_ceiling)?;
         survey.dearest = survey.dearest.max(job.price);
         to_buy.insert(job.id);
         Ok(())
@@ -97,6 +105,17 @@ pub(super) fn survey(
     }
     survey.worst_case = money::sum([survey.left.price, survey.left.fee_ceiling])?;
     Ok(survey)
+}
+
+/// What would be bought, and what keeps a run from buying all, in words.
+fn told(foresight: &Foresight<'_>, room: &Room) -> Result<(LeftToBuy, Vec<String>), Failure> {
+    let foretold = foresight.told(room)?;
+    let mut told = foresight.words();
+    let are_left_out = foresight.duplicates.count > 0 && !foresight.buys_duplicates();
+    told.extend(are_left_out.then(|| run::duplicate_words(&foresight.duplicates)));
+    told.extend(foretold.left_words());
+    told.extend(foretold.fitting.words(&foretold.left));
+    Ok((foretold.left, told))
 }
 
 impl Survey {
