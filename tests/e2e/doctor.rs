@@ -48,6 +48,29 @@ fn all_good_is_said_so_and_leaves_no_trace() {
     assert_eq!(sandbox.books().sales.len(), 4, "--no-ask asks nobody");
 }
 
+/// Of a results file it is said what running that would buy: of its own batch, and with a ledger that does not have that.
+#[test]
+fn a_results_file_is_surveyed_as_it_is_run() {
+    let sandbox = Sandbox::start("");
+    let client = prepared(&sandbox);
+    client.write("jobs.csv", "id,endpoint,prompt,duration\n1,generate-video,a kite,3\n2,generate-video,a boat,3\n");
+    client.run("run jobs.csv --limit 1").with(3);
+    let results = client.read("jobs.results.csv");
+    let first: Vec<&str> = results.lines().take(2).collect();
+    client.write("first.csv", &first.join("\n"));
+    for (line, jobs) in [
+        ("jobs.csv", 1),
+        ("jobs.results.csv", 1),
+        ("first.csv", 0),
+        ("jobs.results.csv --ledger other.db", 1),
+        ("first.csv --ledger other.db", 0),
+    ] {
+        let found = document(&client.asks(&format!("doctor {line} --json --no-ask")).with(0));
+        assert_eq!(found["plan"]["to_buy_count"], jobs, "{line}: {found}");
+    }
+    client.asks("doctor jobs.csv").with(0).saying("1 job is to be bought");
+}
+
 #[test]
 fn every_fault_of_the_node_has_its_words() {
     for (flags, code, check, words) in [

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::cli::ExitCode;
 use crate::cli::config::NodeOptions;
 use crate::l402::{Network, PaymentHash};
-use crate::money::{Msat, counted};
+use crate::money::{Msat, counted, counted_are};
 use crate::payer::{Channels, Found, LndPayer, NodeInfo, NodeProblem, Payer, Rights};
 use crate::run::{Clock, SystemClock};
 use crate::time::UnixMs;
@@ -219,8 +219,8 @@ fn enough(balance: Msat, survey: Option<&Survey>, partial: bool, report: &mut Re
     };
     let fits = |what: Msat| balance >= what;
     let needed = format!(
-        "the channels hold {whole}, and {} are to be bought for {}, {} with the highest routing fees",
-        counted(survey.left.jobs, "job"),
+        "the channels hold {whole}, and {} to be bought for {}, {} with the highest routing fees",
+        counted_are(survey.left.jobs, "job"),
         survey.left.price.sats_ceil(),
         survey.worst_case.sats_ceil()
     );

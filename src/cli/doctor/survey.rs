@@ -47,6 +47,8 @@ pub(super) fn survey(
     let mut opened = input::open(manifest, None).map_err(Failure::Input)?;
     let of_results = match books {
         Some(_) => input::batch_of_results(&mut opened, &options.ledger)?,
+        None if !options.ledger.exists() => input::batch_of_results(&mut opened, &options.ledger)?,
+        // What it holds, nobody can tell.
         None => None,
     };
     let is_of_results = of_results.is_some();
