@@ -141,7 +141,7 @@ impl<'a> Runner<'a> {
             stop(&self.world.ledger, None, None, place.as_ref())?;
             let planned = input::plan(&manifest, &self.options.limits)?;
             check_owner(None, &name, &self.options.choice, &owner, false)?;
-            let ground = Ground { manifest: &manifest, name: &name, books: None, known: None, of_results: false };
+            let ground = Ground { manifest: &manifest, books: None, known: None, of_results: false };
             checked = Some(self.preflight(&ground, planned)?);
         }
         let session = self.open(&name)?;
@@ -157,7 +157,7 @@ impl<'a> Runner<'a> {
             None => match input::plan(&manifest, &self.options.limits) {
                 Ok(planned) => {
                     let (books, known) = (Some(&session.books), session.known.as_ref());
-                    let ground = Ground { manifest: &manifest, name: &name, books, known, of_results: false };
+                    let ground = Ground { manifest: &manifest, books, known, of_results: false };
                     self.preflight(&ground, planned)?
                 }
                 Err(failure) => return Err(self.finish_open(session, failure).await),
@@ -302,12 +302,14 @@ impl<'a> Runner<'a> {
         manifest: &Manifest,
         checked: Preflight,
     ) -> Result<ExitCode, Failure> {
-        let Preflight { plan, limits, retake, paths, to } = checked;
+        let Preflight { plan, limits, retake, to } = checked;
         let (plan, limits) = (&plan, &limits);
         let same_plan = match session.known {
             None => session::same_plan(&session.books, &session.name, &manifest.path.display().to_string(), plan)?,
             Some(_) => None,
         };
+        let (books, known) = (Some(&session.books), session.known.as_ref());
+        let paths = session::check_files(books, known, &session.name, &self.options, manifest, self.world)?;
         let play = self.world.play.is_some();
         let (filing, to) = match Filing::of_run(&self.options.downloads, to, &session.books, play) {
             Ok(ready) => ready,
@@ -568,11 +570,10 @@ impl<'a> Runner<'a> {
         self.start(name, known.is_none(), books.is_none());
         let place = self.place(manifest, name).filter(|_| !of_results);
         stop(&self.world.ledger, books.as_ref(), known.as_ref(), place.as_ref())?;
-        let (plan, limits) = input::plan(manifest, &self.options.limits)?;
-        let of_batch = books.as_ref().zip(known.as_ref()).filter(|_| of_results);
-        let limits = input::limits_of(&self.options.limits, of_batch, limits)?;
-        let ground = Ground { manifest, name, books: books.as_ref(), known: known.as_ref(), of_results };
-        let Preflight { plan, limits, retake, to, .. } = self.preflight(&ground, (plan, limits))?;
+        let plan = input::plan(manifest, &self.options.limits)?;
+        let ground = Ground { manifest, books: books.as_ref(), known: known.as_ref(), of_results };
+        let Preflight { plan, limits, retake, to } = self.preflight(&ground, plan)?;
+        session::check_files(books.as_ref(), known.as_ref(), name, &self.options, manifest, self.world)?;
         session::tell_remarks(manifest, &plan, &self.reporter);
         let batch = books.as_ref().zip(known.as_ref().map(|batch| batch.key));
         let mut counts = batch.map(|(books, key)| books.counts(key)).transpose()?.unwrap_or_default();

@@ -127,7 +127,7 @@ fn refund_of(payment: &Payment, answer: AnswerKey, how: u8) -> RefundRecord {
     match how % 6 {
         0 => RefundRecord::Offered {
             answer,
-            link: (how % 4 != 0).then(|| format!("lnurlw://{how}")),
+            link: (!how.is_multiple_of(4)).then(|| format!("lnurlw://{how}")),
             message: "sorry".to_owned(),
         },
         1 => RefundRecord::Invoiced(Box::new(RefundInvoice {
@@ -233,7 +233,7 @@ fn decide(books: &mut Books, memory: &mut MemoryLedger, step: Step, now: UnixMs)
     let count = i64::try_from(books.jobs().len()).unwrap();
     let job = JobKey(i64::from(step.of) % count + 1);
     let decision = one_of(&DECISIONS, step.how);
-    let proof = (step.how % 3 == 0).then_some(DeadProof::FailedAndExpired);
+    let proof = step.how.is_multiple_of(3).then_some(DeadProof::FailedAndExpired);
     let _refused = books.decide(now, job, decision, "so I say", "nothing", proof);
     for found in books.jobs() {
         let takes = store::takes(&books.conn, found.key).unwrap();
