@@ -4,6 +4,7 @@
 //! effect of its own ([`Effect::Commit`]), so the order "intent, payment, preimage, redeem" is the order of the arms
 //! below and of nothing else. No clock is read here: the time is part of the [`Moment`].
 
+mod ask;
 mod pay;
 mod poll;
 mod redeem;
@@ -20,61 +21,63 @@ use crate::backoff;
 use crate::catalog::Endpoint;
 use crate::l402::Preimage;
 use crate::ledger::{
-    AnswerKey, AnswerKind, Committed, DurableIntent, IntentRefusal, JobEnd, JobKey, JobState, NewIntent, OpenJob,
-    OpenStage, PaidPurchase, Poll, Posted, Reason, Record,
+    AnswerKey, AnswerKind, Committed, DurableIntent, JobEnd, JobKey, JobState, NewIntent, OpenJob, OpenStage,
+    PaidPurchase, Poll, Posted, Reason, Record,
 };
-use crate::money::Msat;
 use crate::origin::{HttpAnswer, HttpFailure};
 use crate::payer::{NodeProblem, PayFailure, SendReport, Settled};
 use crate::time::UnixMs;
 
-/// Where a job stands within this run. A state that waits for a commit says what follows it.
+/// What a job does next: the state that takes what comes of it, and the effect.
+pub type Step = (State, Effect);
+
+/// Where a job stands within this run. Each state awaits the answer to one kind of effect; one that waits for its turn is given
+/// [`Input::Waited`] and begins with that effect.
 #[derive(Clone, Debug)]
 pub enum State {
-    /// No challenge, nothing at stake.
+    /// No challenge, nothing at stake: asks for one.
     Planned(Tries),
-    /// A checked challenge; its intent is being made durable.
-    Challenged(Tries),
     /// The intent is durable, and a POST is under way.
     Paying(DurableIntent, Tries),
-    /// LND has answered the POST; that fact is being made durable.
-    Answered(DurableIntent, Tries, Told),
-    /// The node is being asked what it knows.
+    /// The node is asked what it knows.
     Looking(DurableIntent, Tries),
-    /// The doubt is being made durable.
-    Doubting(DurableIntent, Tries, InDoubt),
     /// A person took it as lost or never paid; the node is asked once whether it settled after all.
     GivenUp(DurableIntent),
-    /// Waiting to look again, without a payment slot.
-    Resting(DurableIntent, Tries),
-    /// One more POST of the same invoice is being made durable.
-    Resending(Tries),
-    /// The hash is dead by proof; that is being made durable.
-    Burying(Tries, Buried),
-    /// The preimage is being made durable.
-    Settling(Tries),
     /// Paid; the same request goes out with the credential.
     Redeeming(PaidPurchase, Tries),
-    /// An answer is being made durable before it is interpreted.
-    Keeping(PaidPurchase, Tries, AnswerKind, HttpAnswer),
-    /// The poll address is being made durable.
-    Accepting(Tries, Poll),
-    /// The origin works on it.
+    /// The origin works on it, and is polled.
     Polling(PaidPurchase, Tries, Poll),
-    /// One redeem more is to follow a success, and then goes out.
+    /// One redeem more is to follow a success, once its turn has come.
     Replaying(PaidPurchase, Tries),
-    /// That it is not delivered so far is being made durable.
-    Postponing(PaidPurchase, Tries, Postponed),
-    /// Its result is being made durable.
-    Delivering(PaidPurchase, Tries, AnswerKey),
-    /// Its end without a result is being made durable.
-    Finishing(PaidPurchase),
-    /// At its end; the node has still to post the payment.
+    /// At its end; the node has still to post the payment, and is asked.
     Posting(PaidPurchase, Tries),
-    /// The last record is being made durable.
-    Closing,
+    /// A record is being made durable, and this follows.
+    Committing(Then),
     /// Nothing more to do in this run.
     Done,
+}
+
+/// What follows a record, once it is durable. Where that needs nothing that the ledger hands back, it is a step decided before.
+#[derive(Clone, Debug)]
+pub enum Then {
+    /// This step.
+    Go(Box<Step>),
+    /// The hash is dead by proof: this step, unless another take of the job is paid for, or may be, or nobody asks for it any more.
+    Bury(Box<Step>),
+    /// The intent of a checked challenge: its payment is sent, or the ledger refuses it.
+    Pay(Tries),
+    /// One more POST of the same invoice.
+    Resend(Tries),
+    /// LND has answered the POST: this is acted upon.
+    Heed(Tries, Told),
+    /// The preimage, or that one redeem more goes out: redeem at once.
+    Redeem(Tries),
+    /// An answer: only now is it interpreted (rule 6).
+    Read(PaidPurchase, Tries, AnswerKind, HttpAnswer),
+    /// The poll address: it is polled from then on.
+    Poll(Tries, Poll, UnixMs),
+    /// The result, which may turn out to be another purchase's.
+    Deliver(PaidPurchase, Tries, AnswerKey),
 }
 
 /// What LND told in answer to a POST, to act upon once it is durable that it answered.
@@ -84,39 +87,6 @@ pub enum Told {
     Failed(PayFailure),
     /// Look it up.
     LookUp,
-}
-
-/// What follows a recorded doubt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InDoubt {
-    /// Follow the payment.
-    Track,
-    /// Look again then.
-    Until(UnixMs),
-    /// Only a person or a later run can change it.
-    Leave,
-}
-
-/// What follows the death of a hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Buried {
-    /// Ask for a new challenge then.
-    Again(UnixMs),
-    /// The job has ended.
-    End,
-}
-
-/// What follows a recorded failure to deliver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Postponed {
-    /// Redeem again then.
-    Until(UnixMs),
-    /// The one redeem more that may follow a success goes out then.
-    Replay(UnixMs),
-    /// Poll again then.
-    Poll(UnixMs),
-    /// The next run goes on.
-    Leave,
 }
 
 /// How often this run has tried what. All bounded by [`Bounds`].
@@ -360,9 +330,9 @@ impl Moment<'_> {
         self.now.plus_ms(i64::try_from(wait).unwrap_or(i64::MAX))
     }
 
-    fn end(&self, state: JobState, reason: Reason, error: String) -> (State, Effect) {
+    fn end(&self, state: JobState, reason: Reason, error: String) -> Step {
         let end = JobEnd { state, reason, error: Some(error) };
-        (State::Closing, commit(Record::Ended(self.facts.key, end)))
+        commit(Record::Ended(self.facts.key, end), go(stop()))
     }
 }
 
@@ -383,8 +353,8 @@ pub fn resume(job: &OpenJob) -> (State, Input) {
         OpenStage::Paid(purchase) => State::Redeeming(purchase.clone(), tries),
         OpenStage::Answered(purchase, kind, key, answer) => {
             // It is durable already: what follows is its interpretation.
-            let state = State::Keeping(purchase.clone(), tries, *kind, answer.clone());
-            return (state, Input::Committed(Committed::Answer(*key)));
+            let then = Then::Read(purchase.clone(), tries, *kind, answer.clone());
+            return (State::Committing(then), Input::Committed(Committed::Answer(*key)));
         }
         OpenStage::Accepted(purchase, poll) => State::Polling(purchase.clone(), tries, poll.clone()),
         OpenStage::Unposted(purchase) => State::Posting(purchase.clone(), tries),
@@ -392,158 +362,97 @@ pub fn resume(job: &OpenJob) -> (State, Input) {
     (state, Input::Start)
 }
 
-/// One step of a job's life.
+/// One step of a job's life. Each state stands beside the one kind of input that it awaits; any other is a defect.
 #[must_use]
-pub fn step(state: State, input: Input, moment: &Moment<'_>) -> (State, Effect) {
+pub fn step(state: State, input: Input, moment: &Moment<'_>) -> Step {
+    match (state, input) {
+        (state, Input::Start | Input::Waited) => begin(state),
+        (State::Planned(tries), Input::Asked(asked)) => ask::asked(tries, asked, moment),
+        (State::Paying(intent, tries), Input::Sent(report)) => pay::sent(intent, tries, report, moment),
+        (State::Looking(intent, tries), Input::Sighted(said)) => pay::sighted(intent, tries, said, moment),
+        (State::GivenUp(intent), Input::Sighted(said)) => pay::given_up(&intent, said, moment),
+        (State::Redeeming(purchase, tries), Input::Answer(answer)) => redeem::answered(purchase, tries, answer, moment),
+        (State::Polling(purchase, tries, poll), Input::Answer(answer)) => {
+            poll::answered(purchase, tries, poll, answer, moment)
+        }
+        (State::Posting(purchase, tries), Input::Sighted(said)) => redeem::posting(purchase, tries, said.seen, moment),
+        (State::Committing(then), Input::Committed(committed)) => follow(then, committed, moment),
+        (
+            state @ (State::Planned(_)
+            | State::Paying(..)
+            | State::Looking(..)
+            | State::GivenUp(_)
+            | State::Redeeming(..)
+            | State::Polling(..)
+            | State::Replaying(..)
+            | State::Posting(..)
+            | State::Committing(_)
+            | State::Done),
+            Input::Asked(_) | Input::Committed(_) | Input::Sent(_) | Input::Sighted(_) | Input::Answer(_),
+        ) => defect(&state),
+    }
+}
+
+/// The effect with which a state begins whose turn has come.
+fn begin(state: State) -> Step {
     match state {
-        State::Planned(tries) => planned(tries, input, moment),
-        State::Challenged(tries) => challenged(tries, input, moment),
-        State::Paying(intent, tries) => pay::paying(intent, tries, input, moment),
-        State::Answered(_, tries, told) => pay::answered(tries, told, input, moment),
-        State::Looking(intent, tries) => pay::looking(intent, tries, input, moment),
-        State::GivenUp(intent) => pay::given_up(intent, input, moment),
-        State::Doubting(intent, tries, then) => pay::doubting(intent, tries, then, input),
-        State::Resting(intent, tries) => pay::resting(intent, tries, input),
-        State::Resending(tries) => pay::resending(tries, input),
-        State::Burying(tries, then) => pay::burying(tries, then, input),
-        State::Settling(tries) => redeem::settling(tries, input),
-        State::Redeeming(purchase, tries) => redeem::redeeming(purchase, tries, input, moment),
-        State::Keeping(purchase, tries, kind, answer) => redeem::keeping(purchase, tries, kind, &answer, input, moment),
-        State::Accepting(tries, poll) => poll::accepting(tries, poll, input, moment),
-        State::Polling(purchase, tries, poll) => poll::polling(purchase, tries, poll, input, moment),
-        State::Replaying(purchase, tries) => redeem::replaying(purchase, tries, input),
-        State::Postponing(purchase, tries, then) => redeem::postponing(purchase, tries, then, input),
-        State::Delivering(purchase, tries, key) => redeem::delivering(purchase, tries, key, input, moment),
-        State::Finishing(purchase) => redeem::finishing(purchase, input),
-        State::Posting(purchase, tries) => redeem::posting(purchase, tries, input, moment),
-        State::Closing => match input {
-            Input::Committed(Committed::Done) => (State::Done, Effect::Stop),
-            Input::Committed(
-                Committed::Intent(_)
-                | Committed::IntentRefused(_)
-                | Committed::Paid(_)
-                | Committed::Answer(_)
-                | Committed::NotItsOwn,
-            )
-            | Input::Start
-            | Input::Waited
-            | Input::Asked(_)
-            | Input::Sent(_)
-            | Input::Sighted(_)
-            | Input::Answer(_) => defect("closing"),
-        },
-        State::Done => defect("done"),
+        State::Planned(tries) => (State::Planned(tries), Effect::Ask),
+        State::Looking(intent, tries) => (State::Looking(intent.clone(), tries), Effect::LookUp(intent)),
+        State::GivenUp(intent) => (State::GivenUp(intent.clone()), Effect::LookUp(intent)),
+        State::Redeeming(purchase, tries) => redeem::redeem(purchase, tries),
+        State::Polling(purchase, tries, poll) => {
+            (State::Polling(purchase.clone(), tries, poll.clone()), Effect::Poll(purchase, poll))
+        }
+        State::Replaying(purchase, tries) => {
+            let then = Then::Redeem(Tries { redeem_sent: true, ..tries });
+            commit(Record::Replaying(purchase.payment()), then)
+        }
+        State::Posting(purchase, tries) => redeem::post(purchase, tries),
+        State::Paying(..) | State::Committing(_) | State::Done => defect(&state),
     }
 }
 
-fn planned(mut tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Effect) {
-    match input {
-        Input::Start | Input::Waited => (State::Planned(tries), Effect::Ask),
-        // A challenge without an intent may be dropped: a run that drains buys nothing more.
-        Input::Asked(Asked::Ready(_) | Asked::Retry { .. }) if moment.draining => (State::Done, Effect::Stop),
-        Input::Asked(Asked::Ready(intent)) => (State::Challenged(tries), commit(Record::Intend(intent))),
-        Input::Asked(Asked::Refused(reason, message)) => moment.end(JobState::Refused, reason, message),
-        Input::Asked(Asked::Retry { after_ms, reason, message }) => {
-            tries.asks += 1;
-            if tries.asks >= moment.bounds.asks {
-                return moment.end(JobState::Failed, reason, message);
-            }
-            (State::Planned(tries), Effect::Wait(moment.later(tries.asks, after_ms), Waiting::Turn))
+/// What follows a record that is durable. Each continuation stands beside the answers that its record can have.
+fn follow(then: Then, committed: Committed, moment: &Moment<'_>) -> Step {
+    match (then, committed) {
+        (Then::Go(next) | Then::Bury(next), Committed::Done) => *next,
+        (Then::Bury(_), Committed::NotItsOwn) => stop(),
+        (Then::Pay(tries) | Then::Resend(tries), Committed::Intent(intent)) => {
+            (State::Paying(intent.clone(), tries), Effect::Send(intent))
         }
-        Input::Asked(Asked::NotAdmitted) => (State::Done, Effect::Stop),
-        Input::Asked(Asked::Later) => (State::Done, Effect::SetAside(tries)),
-        Input::Asked(Asked::Pending(reason, message)) => moment.end(JobState::Pending, reason, message),
-        Input::Committed(_) | Input::Sent(_) | Input::Sighted(_) | Input::Answer(_) => defect("planned"),
-    }
-}
-
-fn challenged(mut tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Effect) {
-    match input {
-        Input::Committed(Committed::Intent(intent)) => (State::Paying(intent.clone(), tries), Effect::Send(intent)),
-        Input::Committed(Committed::IntentRefused(IntentRefusal::HashKnown)) => {
-            if moment.draining {
-                return (State::Done, Effect::Stop);
-            }
-            if tries.hash_reused {
-                let message = "the origin hands out an invoice that already belongs to another purchase".to_owned();
-                return moment.end(JobState::Refused, Reason::InvoiceReused, message);
-            }
-            tries.hash_reused = true;
-            let until = moment.now.plus_ms(moment.facts.endpoint.window_ms()).max(moment.later(1, None));
-            (State::Planned(tries), Effect::Wait(until, Waiting::Turn))
+        (Then::Pay(tries), Committed::IntentRefused(refusal)) => ask::intent_refused(tries, &refusal, moment),
+        (Then::Heed(tries, told), Committed::Intent(intent)) => pay::heed(intent, tries, told, moment),
+        (Then::Redeem(tries), Committed::Paid(purchase)) => redeem::redeem(purchase, tries),
+        (Then::Read(purchase, tries, AnswerKind::Redeem, answer), Committed::Answer(key)) => {
+            redeem::read(purchase, tries, key, &answer, moment)
         }
-        Input::Committed(Committed::IntentRefused(IntentRefusal::TwinKnown)) => {
-            tries.asks += 1;
-            if moment.draining || tries.asks >= moment.bounds.asks {
-                // The next run buys it.
-                let message = "another purchase of the identical request is under way, or was a moment ago".to_owned();
-                return moment.end(JobState::Pending, Reason::IdenticalRequest, message);
-            }
-            (State::Planned(tries), Effect::Wait(moment.later(tries.asks, None), Waiting::Turn))
+        (Then::Read(purchase, tries, AnswerKind::Poll, answer), Committed::Answer(key)) => {
+            poll::read(purchase, tries, key, &answer, moment)
         }
-        Input::Committed(Committed::IntentRefused(IntentRefusal::Duplicate(original))) => {
-            moment.end(JobState::Refused, Reason::Duplicate, original.words())
+        (Then::Poll(tries, poll, until), Committed::Paid(purchase)) => {
+            wait(State::Polling(purchase, tries, poll), until)
         }
-        Input::Committed(Committed::IntentRefused(IntentRefusal::EarlierTake { until })) => {
-            moment.end(JobState::Pending, Reason::EarlierTake, earlier_words(until))
+        (Then::Deliver(purchase, ..), Committed::Done) => redeem::ended(purchase),
+        (Then::Deliver(purchase, tries, key), Committed::NotItsOwn) => {
+            redeem::not_its_own(purchase, tries, key, moment)
         }
-        Input::Committed(Committed::IntentRefused(IntentRefusal::HeldBack(_))) => {
-            (State::Done, Effect::SetAside(tries))
-        }
-        Input::Committed(Committed::IntentRefused(refusal)) => {
-            let (reason, message) = limit_words(&refusal);
-            moment.end(JobState::Pending, reason, message)
-        }
-        Input::Committed(Committed::Paid(_) | Committed::Answer(_) | Committed::NotItsOwn | Committed::Done)
-        | Input::Start
-        | Input::Waited
-        | Input::Asked(_)
-        | Input::Sent(_)
-        | Input::Sighted(_)
-        | Input::Answer(_) => defect("challenged"),
-    }
-}
-
-fn earlier_words(until: Option<UnixMs>) -> String {
-    match until {
-        None => {
-            "an earlier purchase of this job is open: nothing is bought in its place before it has ended".to_owned()
-        }
-        Some(until) => format!(
-            "an earlier payment for this job may still settle until {until}: nothing is bought in its place before that, or before \
-             the node that was asked to pay says that it never will"
-        ),
-    }
-}
-
-fn limit_words(refusal: &IntentRefusal) -> (Reason, String) {
-    let full = |whose: &str, counted: &str, cost: &Msat, used: &Msat, most: &Msat| {
-        let missing = used.checked_add(*cost).and_then(|needed| needed.checked_sub(*most));
-        let missing = missing.map_or_else(|| "far".to_owned(), |missing| missing.sats_ceil().to_string());
-        // A cost rounds up. Fees are hardly ever whole sats.
-        let [most, used, cost] = [most, used, cost].map(|amount| amount.sats_ceil());
-        format!(
-            "the {whose}'s limit of {most} has no room for the next job: {used} are spent or held {counted}, and it may cost \
-             {cost}, which is {missing} too much"
-        )
-    };
-    match refusal {
-        IntentRefusal::BatchLimit { cost, used, most } => {
-            (Reason::BatchLimit, full("batch", "in the batch so far", cost, used, most))
-        }
-        IntentRefusal::DayLimit { cost, used, most } => {
-            (Reason::DayLimit, full("day", "today in the whole ledger", cost, used, most))
-        }
-        IntentRefusal::MonthLimit { cost, used, most } => {
-            (Reason::MonthLimit, full("month", "this month in the whole ledger", cost, used, most))
-        }
-        IntentRefusal::HeldBack(held) => (held.reason(), held.to_string()),
-        IntentRefusal::HashKnown
-        | IntentRefusal::TwinKnown
-        | IntentRefusal::Duplicate(_)
-        | IntentRefusal::EarlierTake { .. } => {
-            (Reason::InvoiceReused, "the invoice or the request belongs to another purchase".to_owned())
-        }
+        (
+            then @ (Then::Go(_)
+            | Then::Bury(_)
+            | Then::Pay(_)
+            | Then::Resend(_)
+            | Then::Heed(..)
+            | Then::Redeem(_)
+            | Then::Read(..)
+            | Then::Poll(..)
+            | Then::Deliver(..)),
+            Committed::Intent(_)
+            | Committed::IntentRefused(_)
+            | Committed::Paid(_)
+            | Committed::Answer(_)
+            | Committed::NotItsOwn
+            | Committed::Done,
+        ) => defect(&State::Committing(then)),
     }
 }
 
@@ -552,22 +461,43 @@ fn posted(settled: &Settled) -> Posted {
     Posted { fee: settled.fee, payment_index: settled.payment_index }
 }
 
-fn commit(record: Record) -> Effect {
-    Effect::Commit(Box::new(record))
+fn commit(record: Record, then: Then) -> Step {
+    (State::Committing(then), Effect::Commit(Box::new(record)))
 }
 
-fn defect(state: &'static str) -> (State, Effect) {
-    (State::Done, Effect::Defect(state))
+fn go(next: Step) -> Then {
+    Then::Go(Box::new(next))
 }
 
-/// The stored answer's key, where the commit was one.
-const fn answer_key(committed: &Committed) -> Option<AnswerKey> {
-    match committed {
-        Committed::Answer(key) => Some(*key),
-        Committed::Intent(_)
-        | Committed::IntentRefused(_)
-        | Committed::Paid(_)
-        | Committed::NotItsOwn
-        | Committed::Done => None,
-    }
+/// In that state once its turn comes, in this run.
+const fn wait(state: State, until: UnixMs) -> Step {
+    (state, Effect::Wait(until, Waiting::Turn))
+}
+
+const fn stop() -> Step {
+    (State::Done, Effect::Stop)
+}
+
+fn defect(state: &State) -> Step {
+    let name = match state {
+        State::Planned(_) => "planned",
+        State::Paying(..) => "paying",
+        State::Looking(..) => "looking",
+        State::GivenUp(_) => "given up",
+        State::Redeeming(..) => "redeeming",
+        State::Polling(..) => "polling",
+        State::Replaying(..) => "replaying",
+        State::Posting(..) => "posting",
+        State::Committing(Then::Go(_)) => "committing",
+        State::Committing(Then::Bury(_)) => "burying",
+        State::Committing(Then::Pay(_)) => "challenged",
+        State::Committing(Then::Resend(_)) => "resending",
+        State::Committing(Then::Heed(..)) => "answered",
+        State::Committing(Then::Redeem(_)) => "settling",
+        State::Committing(Then::Read(..)) => "keeping",
+        State::Committing(Then::Poll(..)) => "accepting",
+        State::Committing(Then::Deliver(..)) => "delivering",
+        State::Done => "done",
+    };
+    (State::Done, Effect::Defect(name))
 }

@@ -1,24 +1,15 @@
 //! From the durable intent to the durable preimage, or to the proof that the hash is dead.
 
 use super::{
-    Bounds, Buried, Effect, InDoubt, Input, Moment, Seen, Sighting, State, Told, Tries, Waiting, commit, defect, posted,
+    Bounds, Effect, Moment, Seen, Sighting, State, Step, Then, Told, Tries, Waiting, commit, go, posted, stop, wait,
 };
 use crate::l402::Preimage;
-use crate::ledger::{Committed, DeadProof, DurableIntent, JobEnd, JobState, Posted, Reason, Record};
+use crate::ledger::{DeadProof, DurableIntent, JobEnd, JobState, Posted, Reason, Record};
 use crate::payer::{PayFailure, PayRefusal, SendOutcome, SendReport};
 use crate::time::UnixMs;
 
-/// A POST is under way.
-pub(super) fn paying(intent: DurableIntent, tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Effect) {
-    match input {
-        Input::Sent(report) => sent(intent, tries, report, moment),
-        Input::Start | Input::Waited | Input::Asked(_) | Input::Committed(_) | Input::Sighted(_) | Input::Answer(_) => {
-            defect("paying")
-        }
-    }
-}
-
-fn sent(intent: DurableIntent, mut tries: Tries, report: SendReport, moment: &Moment<'_>) -> (State, Effect) {
+/// What came of a POST.
+pub(super) fn sent(intent: DurableIntent, mut tries: Tries, report: SendReport, moment: &Moment<'_>) -> Step {
     match report.outcome {
         SendOutcome::Settled(settled) => {
             settle(&intent, tries, settled.preimage, report.answered, Some(posted(&settled)))
@@ -26,11 +17,11 @@ fn sent(intent: DurableIntent, mut tries: Tries, report: SendReport, moment: &Mo
         SendOutcome::PreimageKnown(preimage) => settle(&intent, tries, preimage, report.answered, None),
         SendOutcome::Failed(failure) => {
             tries.known = true;
-            told(intent, tries, Told::Failed(failure))
+            told(&intent, tries, Told::Failed(failure))
         }
         SendOutcome::InFlight => {
             tries.known = true;
-            told(intent, tries, Told::LookUp)
+            told(&intent, tries, Told::LookUp)
         }
         SendOutcome::Refused(refusal) => {
             match refusal {
@@ -38,61 +29,38 @@ fn sent(intent: DurableIntent, mut tries: Tries, report: SendReport, moment: &Mo
                 PayRefusal::Node(_) => tries.node_cause = Some(Reason::NodeUnusable),
                 PayRefusal::InvoiceExpired | PayRefusal::Other(_) => {}
             }
-            told(intent, tries, Told::LookUp)
+            told(&intent, tries, Told::LookUp)
         }
         SendOutcome::InDoubt(_) if report.answered => {
             // The stream began and broke: the node has taken the payment up.
             tries.known = true;
-            told(intent, tries, Told::LookUp)
+            told(&intent, tries, Told::LookUp)
         }
         SendOutcome::InDoubt(message) => {
             tries.looks += 1;
-            let until = moment.later(tries.looks, None);
-            doubt(intent, tries, Reason::PaymentUnknown, message, None, InDoubt::Until(until))
+            let next = look_later(&intent, tries, moment.later(tries.looks, None));
+            doubt(&intent, Reason::PaymentUnknown, message, None, next)
         }
     }
 }
 
-fn told(intent: DurableIntent, tries: Tries, told: Told) -> (State, Effect) {
+fn told(intent: &DurableIntent, tries: Tries, told: Told) -> Step {
     let record = Record::SendAnswered { payment: intent.payment(), accepted: tries.known };
-    (State::Answered(intent, tries, told), commit(record))
+    commit(record, Then::Heed(tries, told))
 }
 
-/// That LND answered the POST is durable.
-pub(super) fn answered(tries: Tries, told: Told, input: Input, moment: &Moment<'_>) -> (State, Effect) {
-    match input {
-        Input::Committed(Committed::Intent(intent)) => match told {
-            // With several POSTs it takes a look that also asks whether the node still knows its history: one that has
-            // forgotten that an earlier POST settled fails the later one.
-            Told::Failed(failure) if intent.sends_begun() <= 1 => failed(intent, tries, failure, None, moment),
-            Told::Failed(_) | Told::LookUp => (State::Looking(intent.clone(), tries), Effect::LookUp(intent)),
-        },
-        Input::Committed(
-            Committed::IntentRefused(_)
-            | Committed::Paid(_)
-            | Committed::Answer(_)
-            | Committed::NotItsOwn
-            | Committed::Done,
-        )
-        | Input::Start
-        | Input::Waited
-        | Input::Asked(_)
-        | Input::Sent(_)
-        | Input::Sighted(_)
-        | Input::Answer(_) => defect("answered"),
+/// What LND told, once it is durable that it answered.
+pub(super) fn heed(intent: DurableIntent, tries: Tries, told: Told, moment: &Moment<'_>) -> Step {
+    match told {
+        // With several POSTs it takes a look that also asks whether the node still knows its history: one that has
+        // forgotten that an earlier POST settled fails the later one.
+        Told::Failed(failure) if intent.sends_begun() <= 1 => failed(&intent, tries, failure, None, moment),
+        Told::Failed(_) | Told::LookUp => (State::Looking(intent.clone(), tries), Effect::LookUp(intent)),
     }
 }
 
-/// The node is being asked what it knows.
-pub(super) fn looking(intent: DurableIntent, tries: Tries, input: Input, moment: &Moment<'_>) -> (State, Effect) {
-    match input {
-        Input::Start => (State::Looking(intent.clone(), tries), Effect::LookUp(intent)),
-        Input::Sighted(sighting) => sighted(intent, tries, sighting, moment),
-        Input::Waited | Input::Asked(_) | Input::Committed(_) | Input::Sent(_) | Input::Answer(_) => defect("looking"),
-    }
-}
-
-fn sighted(intent: DurableIntent, mut tries: Tries, sighting: Sighting, moment: &Moment<'_>) -> (State, Effect) {
+/// What the node says that was asked what it knows.
+pub(super) fn sighted(intent: DurableIntent, mut tries: Tries, sighting: Sighting, moment: &Moment<'_>) -> Step {
     let node_time = sighting.node_time;
     match sighting.seen.clone() {
         Seen::Settled(settled) => settle(&intent, tries, settled.preimage, false, Some(posted(&settled))),
@@ -100,70 +68,64 @@ fn sighted(intent: DurableIntent, mut tries: Tries, sighting: Sighting, moment: 
         Seen::InFlight => {
             tries.known = true;
             let message = "the node has it on its way".to_owned();
-            doubt(intent, tries, Reason::PaymentInFlight, message, None, InDoubt::Track)
+            let next = (State::Looking(intent.clone(), tries), Effect::Track(intent.clone()));
+            doubt(&intent, Reason::PaymentInFlight, message, None, next)
         }
         Seen::Failed(failure) => {
             tries.known = true;
-            failed(intent, tries, failure, node_time, moment)
+            failed(&intent, tries, failure, node_time, moment)
         }
         Seen::NotFound | Seen::Unwitnessed if tries.known => {
             let message = "the node knew the payment and does not know it any more".to_owned();
-            doubt(intent, tries, Reason::NodeForgot, message, None, InDoubt::Leave)
+            doubt(&intent, Reason::NodeForgot, message, None, stop())
         }
         Seen::NotFound | Seen::Unwitnessed => {
             let is_witnessed = sighting.seen == Seen::NotFound;
             match death_proof(&intent, &sighting, moment.now, moment.bounds) {
                 Some(proof) => bury(&intent, tries, proof, None, moment),
-                None => again_or_wait(intent, tries, node_time, is_witnessed, moment),
+                None => again_or_wait(&intent, tries, node_time, is_witnessed, moment),
             }
         }
-        Seen::Forgot(message) => doubt(intent, tries, Reason::NodeForgot, message, None, InDoubt::Leave),
-        Seen::OtherNode(message) => doubt(intent, tries, Reason::OtherNode, message, None, InDoubt::Leave),
+        Seen::Forgot(message) => doubt(&intent, Reason::NodeForgot, message, None, stop()),
+        Seen::OtherNode(message) => doubt(&intent, Reason::OtherNode, message, None, stop()),
         Seen::Unknown(problem) => {
             tries.looks += 1;
-            let until = moment.later(tries.looks, None);
-            let then = if tries.looks >= moment.bounds.looks { InDoubt::Leave } else { InDoubt::Until(until) };
-            doubt(intent, tries, Reason::PaymentUnknown, problem.to_string(), None, then)
+            let next = look_again(&intent, tries, moment.later(tries.looks, None), moment);
+            doubt(&intent, Reason::PaymentUnknown, problem.to_string(), None, next)
         }
     }
 }
 
 /// A person's word ended the job, and nothing less than proof that it was paid begins it again: then what was paid for is
 /// redeemed after all. Proof that it never can be paid gives its hold back.
-pub(super) fn given_up(intent: DurableIntent, input: Input, moment: &Moment<'_>) -> (State, Effect) {
-    match input {
-        Input::Start => (State::GivenUp(intent.clone()), Effect::LookUp(intent)),
-        Input::Sighted(sighting) => match sighting.seen {
-            Seen::Settled(settled) => {
-                settle(&intent, Tries::default(), settled.preimage, false, Some(posted(&settled)))
-            }
-            Seen::PreimageKnown(preimage) => settle(&intent, Tries::default(), preimage, false, None),
-            Seen::Failed(_)
-            | Seen::InFlight
-            | Seen::NotFound
-            | Seen::Unwitnessed
-            | Seen::Forgot(_)
-            | Seen::OtherNode(_)
-            | Seen::Unknown(_) => match death_proof(&intent, &sighting, moment.now, moment.bounds) {
-                Some(proof) => (State::Closing, commit(Record::GivenUpDead { payment: intent.payment(), proof })),
-                None => (State::Done, Effect::Stop),
-            },
+pub(super) fn given_up(intent: &DurableIntent, sighting: Sighting, moment: &Moment<'_>) -> Step {
+    match sighting.seen {
+        Seen::Settled(settled) => settle(intent, Tries::default(), settled.preimage, false, Some(posted(&settled))),
+        Seen::PreimageKnown(preimage) => settle(intent, Tries::default(), preimage, false, None),
+        Seen::Failed(_)
+        | Seen::InFlight
+        | Seen::NotFound
+        | Seen::Unwitnessed
+        | Seen::Forgot(_)
+        | Seen::OtherNode(_)
+        | Seen::Unknown(_) => match death_proof(intent, &sighting, moment.now, moment.bounds) {
+            Some(proof) => commit(Record::GivenUpDead { payment: intent.payment(), proof }, go(stop())),
+            None => stop(),
         },
-        Input::Waited | Input::Asked(_) | Input::Committed(_) | Input::Sent(_) | Input::Answer(_) => defect("given up"),
     }
 }
 
 /// The node says FAILED: dead by proof, or the same invoice again, or wait.
 fn failed(
-    intent: DurableIntent,
+    intent: &DurableIntent,
     tries: Tries,
     failure: PayFailure,
     node_time: Option<UnixMs>,
     moment: &Moment<'_>,
-) -> (State, Effect) {
+) -> Step {
     let sighting = Sighting { seen: Seen::Failed(failure), node_time };
-    match death_proof(&intent, &sighting, moment.now, moment.bounds) {
-        Some(proof) => bury(&intent, tries, proof, Some(failure), moment),
+    match death_proof(intent, &sighting, moment.now, moment.bounds) {
+        Some(proof) => bury(intent, tries, proof, Some(failure), moment),
         None => again_or_wait(intent, tries, node_time, true, moment),
     }
 }
@@ -222,110 +184,47 @@ pub(in crate::run) fn outlives_a_payment(
 /// until nothing can pay it any more. Where nothing shows that the node has kept its history, it may have paid and forgotten: that is
 /// a person's, before anything is sent again.
 fn again_or_wait(
-    intent: DurableIntent,
+    intent: &DurableIntent,
     mut tries: Tries,
     node_time: Option<UnixMs>,
     is_witnessed: bool,
     moment: &Moment<'_>,
-) -> (State, Effect) {
+) -> Step {
     if !is_witnessed {
         let message =
             "the node does not know the payment, and it has settled none before it that would show that it still \
                        knows all that it paid"
                 .to_owned();
-        return doubt(intent, tries, Reason::NoWitness, message, None, InDoubt::Leave);
+        return doubt(intent, Reason::NoWitness, message, None, stop());
     }
-    let in_time = outlives_a_payment(&intent, node_time, moment.now, moment.bounds);
+    let in_time = outlives_a_payment(intent, node_time, moment.now, moment.bounds);
     if in_time && tries.resends < moment.bounds.resends && !moment.draining {
         tries.resends += 1;
-        let record = Record::SendBegun(intent.payment());
-        return (State::Resending(tries), commit(record));
+        return commit(Record::SendBegun(intent.payment()), Then::Resend(tries));
     }
     tries.looks += 1;
     let final_at = intent.invoice_expires_at().plus_ms(moment.bounds.expiry_margin_ms).plus_ms(1_000);
     let until = final_at.max(moment.later(tries.looks, None));
     let message = format!("not paid so far; certain once the invoice has expired, at {final_at}");
-    let then = if tries.looks >= moment.bounds.looks { InDoubt::Leave } else { InDoubt::Until(until) };
-    doubt(intent, tries, Reason::WaitingForExpiry, message, Some(final_at), then)
+    doubt(intent, Reason::WaitingForExpiry, message, Some(final_at), look_again(intent, tries, until, moment))
 }
 
-fn doubt(
-    intent: DurableIntent,
-    tries: Tries,
-    reason: Reason,
-    message: String,
-    wait_until: Option<UnixMs>,
-    then: InDoubt,
-) -> (State, Effect) {
-    let record = Record::Doubt { payment: intent.payment(), reason, error: Some(message), wait_until };
-    (State::Doubting(intent, tries, then), commit(record))
+fn doubt(intent: &DurableIntent, reason: Reason, message: String, wait_until: Option<UnixMs>, next: Step) -> Step {
+    commit(Record::Doubt { payment: intent.payment(), reason, error: Some(message), wait_until }, go(next))
 }
 
-/// The doubt is durable.
-pub(super) fn doubting(intent: DurableIntent, tries: Tries, then: InDoubt, input: Input) -> (State, Effect) {
-    match input {
-        Input::Committed(Committed::Done) => match then {
-            InDoubt::Track => (State::Looking(intent.clone(), tries), Effect::Track(intent)),
-            InDoubt::Until(until) => (State::Resting(intent, tries), Effect::Wait(until, Waiting::Doubt)),
-            InDoubt::Leave => (State::Done, Effect::Stop),
-        },
-        Input::Committed(
-            Committed::Intent(_)
-            | Committed::IntentRefused(_)
-            | Committed::Paid(_)
-            | Committed::Answer(_)
-            | Committed::NotItsOwn,
-        )
-        | Input::Start
-        | Input::Waited
-        | Input::Asked(_)
-        | Input::Sent(_)
-        | Input::Sighted(_)
-        | Input::Answer(_) => defect("doubting"),
-    }
+/// Looks again then, unless this run has looked often enough: only a person or a later run can change it.
+fn look_again(intent: &DurableIntent, tries: Tries, until: UnixMs, moment: &Moment<'_>) -> Step {
+    if tries.looks >= moment.bounds.looks { stop() } else { look_later(intent, tries, until) }
 }
 
-/// Waiting to look again.
-pub(super) fn resting(intent: DurableIntent, tries: Tries, input: Input) -> (State, Effect) {
-    match input {
-        Input::Waited => (State::Looking(intent.clone(), tries), Effect::LookUp(intent)),
-        Input::Start
-        | Input::Asked(_)
-        | Input::Committed(_)
-        | Input::Sent(_)
-        | Input::Sighted(_)
-        | Input::Answer(_) => defect("resting"),
-    }
+/// Looks again then, and holds no slot meanwhile.
+fn look_later(intent: &DurableIntent, tries: Tries, until: UnixMs) -> Step {
+    (State::Looking(intent.clone(), tries), Effect::Wait(until, Waiting::Doubt))
 }
 
-/// That one more POST begins is durable.
-pub(super) fn resending(tries: Tries, input: Input) -> (State, Effect) {
-    match input {
-        Input::Committed(Committed::Intent(intent)) => (State::Paying(intent.clone(), tries), Effect::Send(intent)),
-        Input::Committed(
-            Committed::IntentRefused(_)
-            | Committed::Paid(_)
-            | Committed::Answer(_)
-            | Committed::NotItsOwn
-            | Committed::Done,
-        )
-        | Input::Start
-        | Input::Waited
-        | Input::Asked(_)
-        | Input::Sent(_)
-        | Input::Sighted(_)
-        | Input::Answer(_) => defect("resending"),
-    }
-}
-
-fn settle(
-    intent: &DurableIntent,
-    tries: Tries,
-    preimage: Preimage,
-    answered: bool,
-    posted: Option<Posted>,
-) -> (State, Effect) {
-    (State::Settling(tries), commit(Record::Paid { payment: intent.payment(), preimage, answered, posted }))
+fn settle(intent: &DurableIntent, tries: Tries, preimage: Preimage, answered: bool, posted: Option<Posted>) -> Step {
+    commit(Record::Paid { payment: intent.payment(), preimage, answered, posted }, Then::Redeem(tries))
 }
 
 /// The hash is dead: the hold goes back, and the job is tried again or ends.
@@ -335,7 +234,7 @@ fn bury(
     proof: DeadProof,
     failure: Option<PayFailure>,
     moment: &Moment<'_>,
-) -> (State, Effect) {
+) -> Step {
     let (reason, message) = failure_words(intent, failure, tries.node_cause);
     // Causes of the whole node fail no job: it waits for the node, without counting.
     let of_the_node = matches!(reason, Reason::NodeUnusable | Reason::InsufficientBalance);
@@ -344,11 +243,14 @@ fn bury(
     }
     let again = of_the_node || tries.pays < moment.bounds.pays;
     let state = if again { JobState::Pending } else { JobState::Failed };
-    let then =
-        if again && !moment.draining { Buried::Again(moment.later(tries.pays.max(1), None)) } else { Buried::End };
     let next_tries = Tries { asks: tries.asks, pays: tries.pays, hash_reused: tries.hash_reused, ..Tries::default() };
+    let next = if again && !moment.draining {
+        wait(State::Planned(next_tries), moment.later(tries.pays.max(1), None))
+    } else {
+        stop()
+    };
     let end = JobEnd { state, reason, error: Some(message) };
-    (State::Burying(next_tries, then), commit(Record::Dead { payment: intent.payment(), proof, end }))
+    commit(Record::Dead { payment: intent.payment(), proof, end }, Then::Bury(Box::new(next)))
 }
 
 fn failure_words(intent: &DurableIntent, failure: Option<PayFailure>, node: Option<Reason>) -> (Reason, String) {
@@ -372,25 +274,4 @@ fn failure_words(intent: &DurableIntent, failure: Option<PayFailure>, node: Opti
         },
     };
     (reason, message.to_owned())
-}
-
-/// The death is durable.
-pub(super) fn burying(tries: Tries, then: Buried, input: Input) -> (State, Effect) {
-    match input {
-        Input::Committed(Committed::Done) => match then {
-            Buried::Again(until) => (State::Planned(tries), Effect::Wait(until, Waiting::Turn)),
-            Buried::End => (State::Done, Effect::Stop),
-        },
-        // Another take of the job is paid for, or may be; or nobody asks for it any more.
-        Input::Committed(Committed::NotItsOwn) => (State::Done, Effect::Stop),
-        Input::Committed(
-            Committed::Intent(_) | Committed::IntentRefused(_) | Committed::Paid(_) | Committed::Answer(_),
-        )
-        | Input::Start
-        | Input::Waited
-        | Input::Asked(_)
-        | Input::Sent(_)
-        | Input::Sighted(_)
-        | Input::Answer(_) => defect("burying"),
-    }
 }

@@ -1,57 +1,31 @@
 //! From the address that an origin named to the durable result. No answer of it ends a paid job but a refund and the end of
 //! the endpoint's patience, which is counted by the wall clock and keeps no run alive.
 
-use super::redeem::{deliver, finish, keep, refund_offered};
-use super::{Effect, Input, Moment, Postponed, State, Tries, Waiting, commit, defect};
-use crate::ledger::{AnswerKey, AnswerKind, Committed, JobEnd, JobState, PaidPurchase, Poll, Reason, Record};
-use crate::origin::{HttpAnswer, Polled, read_poll};
+use super::redeem::{deliver, finish, keep, refund_offered, undelivered};
+use super::{Moment, State, Step, Then, Tries, stop, wait};
+use crate::ledger::{AnswerKey, AnswerKind, JobEnd, JobState, PaidPurchase, Poll, Reason};
+use crate::origin::{HttpAnswer, HttpFailure, Polled, read_poll};
 use crate::time::UnixMs;
 
-/// The poll address is durable.
-pub(super) fn accepting(tries: Tries, poll: Poll, input: Input, moment: &Moment<'_>) -> (State, Effect) {
-    match input {
-        Input::Committed(Committed::Paid(purchase)) => {
-            let tries = Tries { polls: 0, polls_failed: 0, polls_told: None, ..tries };
-            let until = after(moment, poll.interval_ms);
-            (State::Polling(purchase, tries, poll), Effect::Wait(until, Waiting::Turn))
-        }
-        Input::Committed(
-            Committed::Intent(_)
-            | Committed::IntentRefused(_)
-            | Committed::Answer(_)
-            | Committed::NotItsOwn
-            | Committed::Done,
-        )
-        | Input::Start
-        | Input::Waited
-        | Input::Asked(_)
-        | Input::Sent(_)
-        | Input::Sighted(_)
-        | Input::Answer(_) => defect("accepting"),
-    }
+/// It is polled, once the address is durable.
+pub(super) fn begin(tries: Tries, poll: Poll, moment: &Moment<'_>) -> Then {
+    let until = after(moment, poll.interval_ms);
+    Then::Poll(Tries { polls: 0, polls_failed: 0, polls_told: None, ..tries }, poll, until)
 }
 
-/// The origin works on it. What a poll merely says of progress is not kept; whatever else it says for the first time is.
-pub(super) fn polling(
+/// What came of a poll. What it merely says of progress is not kept; whatever else it says for the first time is.
+pub(super) fn answered(
     purchase: PaidPurchase,
     mut tries: Tries,
     poll: Poll,
-    input: Input,
+    answer: Result<HttpAnswer, HttpFailure>,
     moment: &Moment<'_>,
-) -> (State, Effect) {
-    let answer = match input {
-        Input::Start | Input::Waited => {
-            return (State::Polling(purchase.clone(), tries, poll.clone()), Effect::Poll(purchase, poll));
-        }
-        Input::Answer(answer) => answer,
-        Input::Asked(_) | Input::Committed(_) | Input::Sent(_) | Input::Sighted(_) => return defect("polling"),
-    };
+) -> Step {
     let since = *tries.polling_since.get_or_insert(moment.now);
     let Ok(answer) = answer else {
         tries.polls += 1;
         return if replays(&purchase, &tries, moment) {
-            let until = moment.later(1, None);
-            (State::Replaying(purchase, tries), Effect::Wait(until, Waiting::Turn))
+            wait(State::Replaying(purchase, tries), moment.later(1, None))
         } else if has_had_its_time(&purchase, &tries, moment) {
             let message = "its address to poll did not answer any more".to_owned();
             finish(purchase, None, false, lost(Reason::NotDelivered, message))
@@ -66,15 +40,17 @@ pub(super) fn polling(
         Polled::Pending { after_ms } => {
             (tries.polls, tries.polls_failed) = (0, 0);
             if moment.now.since_ms(since) > moment.bounds.polling_ms {
-                return (State::Done, Effect::Stop);
+                return stop();
             }
             let until = after(moment, after_ms.unwrap_or(poll.interval_ms));
-            if tries.polls_told.take().is_some() {
+            let payment = purchase.payment();
+            let told = tries.polls_told.take();
+            let next = wait(State::Polling(purchase, tries, poll), until);
+            if told.is_some() {
                 let end = JobEnd { state: JobState::Paid, reason: Reason::Processing, error: None };
-                let record = Record::Undelivered { payment: purchase.payment(), answer: None, heard: false, end };
-                return (State::Postponing(purchase, tries, Postponed::Poll(until)), commit(record));
+                return undelivered(payment, None, false, end, next);
             }
-            return (State::Polling(purchase, tries, poll), Effect::Wait(until, Waiting::Turn));
+            return next;
         }
         Polled::Failed { reason, after_ms, .. } => (reason, after_ms),
         Polled::Retry { after_ms, .. } => (Reason::NotDelivered, after_ms),
@@ -89,13 +65,13 @@ pub(super) fn polling(
 }
 
 /// A kept poll answer: the result, a refund, or what has to be told of polls that bring nothing.
-pub(super) fn kept(
+pub(super) fn read(
     purchase: PaidPurchase,
     mut tries: Tries,
     key: AnswerKey,
     answer: &HttpAnswer,
     moment: &Moment<'_>,
-) -> (State, Effect) {
+) -> Step {
     let (reason, after_ms, message) = match read_poll(answer, &moment.facts.endpoint) {
         Polled::Delivered { url } => return deliver(purchase, tries, key, url.into(), moment),
         Polled::RefundOffered { message, .. } => return refund_offered(purchase, key, answer, message),
@@ -121,26 +97,27 @@ pub(super) fn brought_nothing(
     message: String,
     after_ms: Option<u64>,
     moment: &Moment<'_>,
-) -> (State, Effect) {
+) -> Step {
     tries.polls += 1;
     tries.polls_told = Some(reason);
     let replays = replays(&purchase, &tries, moment);
     if has_had_its_time(&purchase, &tries, moment) && !replays {
         return finish(purchase, Some(key), false, lost(reason, message));
     }
-    let then = match purchase.poll() {
-        Some(_) if moment.draining => Postponed::Leave,
-        Some(_) if replays => Postponed::Replay(moment.later(1, after_ms)),
-        Some(_) if is_heard_out(&tries, moment) => Postponed::Leave,
-        Some(poll) => Postponed::Poll(next(&tries, poll, after_ms, moment)),
-        None => Postponed::Leave,
-    };
-    if matches!(then, Postponed::Replay(_)) {
-        tries.polls_failed = 0;
-    }
     let end = JobEnd { state: JobState::Paid, reason, error: Some(message) };
-    let record = Record::Undelivered { payment: purchase.payment(), answer: Some(key), heard: false, end };
-    (State::Postponing(purchase, tries, then), commit(record))
+    let payment = purchase.payment();
+    let next = match purchase.poll().cloned() {
+        Some(_) if replays && !moment.draining => {
+            tries.polls_failed = 0;
+            wait(State::Replaying(purchase, tries), moment.later(1, after_ms))
+        }
+        Some(poll) if !moment.draining && !is_heard_out(&tries, moment) => {
+            let until = next_at(&tries, &poll, after_ms, moment);
+            wait(State::Polling(purchase, tries, poll), until)
+        }
+        Some(_) | None => stop(),
+    };
+    undelivered(payment, Some(key), false, end, next)
 }
 
 const fn lost(reason: Reason, message: String) -> JobEnd {
@@ -168,23 +145,17 @@ pub(super) fn is_patience_over(purchase: &PaidPurchase, moment: &Moment<'_>) -> 
 }
 
 /// When to poll again after polls that brought nothing.
-pub(super) fn next(tries: &Tries, poll: &Poll, after_ms: Option<u64>, moment: &Moment<'_>) -> UnixMs {
+pub(super) fn next_at(tries: &Tries, poll: &Poll, after_ms: Option<u64>, moment: &Moment<'_>) -> UnixMs {
     moment.later(tries.polls, after_ms).max(after(moment, poll.interval_ms))
 }
 
-fn again(
-    purchase: PaidPurchase,
-    tries: Tries,
-    poll: Poll,
-    after_ms: Option<u64>,
-    moment: &Moment<'_>,
-) -> (State, Effect) {
+fn again(purchase: PaidPurchase, tries: Tries, poll: Poll, after_ms: Option<u64>, moment: &Moment<'_>) -> Step {
     let polled_ms = tries.polling_since.map_or(0, |since| moment.now.since_ms(since));
     if is_heard_out(&tries, moment) || polled_ms > moment.bounds.polling_ms {
-        return (State::Done, Effect::Stop);
+        return stop();
     }
-    let until = next(&tries, &poll, after_ms, moment);
-    (State::Polling(purchase, tries, poll), Effect::Wait(until, Waiting::Turn))
+    let until = next_at(&tries, &poll, after_ms, moment);
+    wait(State::Polling(purchase, tries, poll), until)
 }
 
 fn after(moment: &Moment<'_>, ms: u64) -> UnixMs {

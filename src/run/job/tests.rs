@@ -10,7 +10,7 @@ use crate::l402::{Network, Scheme, Token};
 use crate::ledger::fixtures::{
     FIRST_ANSWER, INVOICE_EXPIRES_AT, hash, heard_purchase, intent, preimage, purchase, retried_purchase,
 };
-use crate::ledger::{Caps, HeldBack, IntentBounds, NodeCount, PaymentKey, RefundRecord};
+use crate::ledger::{Caps, HeldBack, IntentBounds, IntentRefusal, NodeCount, PaymentKey, RefundRecord};
 use crate::money::Msat;
 use crate::origin::Request;
 use crate::payer::{NodeId, PayRefusal, SendOutcome};
@@ -133,61 +133,53 @@ fn retried() -> PaidPurchase {
 
 fn states() -> Vec<(String, State)> {
     let tries = Tries::default();
+    let after = |then| State::Committing(then);
+    let go = |next| after(Then::Go(Box::new(next)));
     let told = Tries { polls_told: Some(Reason::OriginFailed), ..tries };
     let mut states: Vec<(String, State)> = vec![
         ("Planned".into(), State::Planned(tries)),
         ("Planned, tried out".into(), State::Planned(Tries { asks: 99, ..tries })),
-        ("Challenged".into(), State::Challenged(tries)),
-        ("Challenged, hash reused".into(), State::Challenged(Tries { hash_reused: true, ..tries })),
+        ("Challenged".into(), after(Then::Pay(tries))),
+        ("Challenged, hash reused".into(), after(Then::Pay(Tries { hash_reused: true, ..tries }))),
         ("Paying 1/0".into(), State::Paying(intent(1, 0), tries)),
         ("Paying 2/1".into(), State::Paying(intent(2, 1), tries)),
-        ("Answered, failed".into(), State::Answered(intent(1, 0), tries, Told::Failed(PayFailure::NoRoute))),
-        ("Answered, look up".into(), State::Answered(intent(1, 0), tries, Told::LookUp)),
+        ("Answered, failed".into(), after(Then::Heed(tries, Told::Failed(PayFailure::NoRoute)))),
+        ("Answered, look up".into(), after(Then::Heed(tries, Told::LookUp))),
         ("Looking 1/0".into(), State::Looking(intent(1, 0), tries)),
         ("Looking 1/1".into(), State::Looking(intent(1, 1), tries)),
         ("Looking 2/1".into(), State::Looking(intent(2, 1), tries)),
         ("Looking 2/1, resent".into(), State::Looking(intent(2, 1), Tries { resends: 99, ..tries })),
         ("Looking 1/1, known".into(), State::Looking(intent(1, 1), Tries { known: true, ..tries })),
         ("Looking 1/1, pays out".into(), State::Looking(intent(1, 1), Tries { pays: 99, ..tries })),
-        ("Doubting, track".into(), State::Doubting(intent(1, 0), tries, InDoubt::Track)),
-        ("Doubting, until".into(), State::Doubting(intent(1, 0), tries, InDoubt::Until(LATE))),
-        ("Doubting, leave".into(), State::Doubting(intent(1, 0), tries, InDoubt::Leave)),
         ("Given up".into(), State::GivenUp(intent(2, 1))),
-        ("Resting".into(), State::Resting(intent(1, 0), tries)),
-        ("Resending".into(), State::Resending(tries)),
-        ("Burying, again".into(), State::Burying(tries, Buried::Again(LATE))),
-        ("Burying, end".into(), State::Burying(tries, Buried::End)),
-        ("Settling".into(), State::Settling(tries)),
+        ("Resending".into(), after(Then::Resend(tries))),
+        ("Burying".into(), after(Then::Bury(Box::new((State::Planned(tries), Effect::Wait(LATE, Waiting::Turn)))))),
+        ("Settling".into(), after(Then::Redeem(tries))),
         ("Redeeming".into(), State::Redeeming(purchase(true, 0), tries)),
         ("Redeeming, sent".into(), State::Redeeming(purchase(true, 0), Tries { redeem_sent: true, ..tries })),
         ("Redeeming, tried out".into(), State::Redeeming(purchase(true, 0), Tries { redeems: 99, ..tries })),
         ("Redeeming once more".into(), State::Redeeming(heard_purchase(true, None, true), tries)),
         ("Redeeming once more, polled".into(), State::Redeeming(polled(true), tries)),
-        ("Accepting".into(), State::Accepting(tries, poll())),
+        ("Accepting".into(), after(Then::Poll(tries, poll(), LATE))),
         ("Polling".into(), State::Polling(polled(false), tries, poll())),
         ("Polling, told".into(), State::Polling(polled(false), told, poll())),
         ("Polling, retried".into(), State::Polling(retried(), Tries { polls_failed: 9, ..told }, poll())),
         ("Polling, tried out".into(), State::Polling(polled(false), Tries { polls: 99, ..tries }, poll())),
         ("Replaying".into(), State::Replaying(heard_purchase(true, None, false), tries)),
-        ("Postponing, until".into(), State::Postponing(purchase(true, 1), tries, Postponed::Until(LATE))),
-        ("Postponing, poll".into(), State::Postponing(polled(false), tries, Postponed::Poll(LATE))),
-        ("Postponing, replay".into(), State::Postponing(polled(false), tries, Postponed::Replay(LATE))),
-        ("Postponing, leave".into(), State::Postponing(purchase(true, 1), tries, Postponed::Leave)),
-        ("Delivering, posted".into(), State::Delivering(purchase(true, 1), tries, AnswerKey(1))),
-        ("Delivering, not posted".into(), State::Delivering(purchase(false, 1), tries, AnswerKey(1))),
-        ("Delivering, polled".into(), State::Delivering(polled(false), tries, AnswerKey(1))),
-        ("Finishing, posted".into(), State::Finishing(purchase(true, 1))),
-        ("Finishing, not posted".into(), State::Finishing(purchase(false, 1))),
+        ("Delivering, posted".into(), after(Then::Deliver(purchase(true, 1), tries, AnswerKey(1)))),
+        ("Delivering, not posted".into(), after(Then::Deliver(purchase(false, 1), tries, AnswerKey(1)))),
+        ("Delivering, polled".into(), after(Then::Deliver(polled(false), tries, AnswerKey(1)))),
         ("Posting".into(), State::Posting(purchase(false, 1), tries)),
-        ("Closing".into(), State::Closing),
+        ("Going on".into(), go((State::Looking(intent(1, 0), tries), Effect::Track(intent(1, 0))))),
+        ("Closing".into(), go((State::Done, Effect::Stop))),
         ("Done".into(), State::Done),
     ];
     for (name, kept) in answers() {
-        let redeem = State::Keeping(purchase(true, 1), tries, AnswerKind::Redeem, kept.clone());
+        let redeem = after(Then::Read(purchase(true, 1), tries, AnswerKind::Redeem, kept.clone()));
         states.push((format!("Keeping redeem {name}"), redeem));
-        let once_more = State::Keeping(heard_purchase(true, None, true), tries, AnswerKind::Redeem, kept.clone());
+        let once_more = after(Then::Read(heard_purchase(true, None, true), tries, AnswerKind::Redeem, kept.clone()));
         states.push((format!("Keeping redeem once more {name}"), once_more));
-        states.push((format!("Keeping poll {name}"), State::Keeping(polled(false), tries, AnswerKind::Poll, kept)));
+        states.push((format!("Keeping poll {name}"), after(Then::Read(polled(false), tries, AnswerKind::Poll, kept))));
     }
     states
 }
@@ -284,6 +276,17 @@ fn word(debug: &impl std::fmt::Debug) -> String {
     format!("{debug:?}").chars().take_while(|c| c.is_alphanumeric()).collect()
 }
 
+/// A state in a word; and what follows a commit, where it is decided already.
+fn state_words(state: &State) -> String {
+    match state {
+        State::Committing(then @ (Then::Go(step) | Then::Bury(step))) => {
+            format!("{} ({}, {})", word(then), state_words(&step.0), effect_words(&step.1))
+        }
+        State::Committing(then) => word(then),
+        state => word(state),
+    }
+}
+
 fn effect_words(effect: &Effect) -> String {
     match effect {
         Effect::Commit(record) => match &**record {
@@ -345,7 +348,7 @@ fn the_table_of_states_and_inputs() {
             (false, false) => "late: ",
             (false, true) => "late, draining: ",
         };
-        table.push_str(&format!("{when}{state} | {input} -> {} | {}\n", word(next), effect_words(effect)));
+        table.push_str(&format!("{when}{state} | {input} -> {} | {}\n", state_words(next), effect_words(effect)));
     });
     insta::assert_snapshot!(table);
 }
@@ -361,18 +364,24 @@ fn an_input_that_cannot_follow_is_a_defect_and_touches_nothing() {
 
 #[test]
 fn money_moves_only_behind_its_records() {
-    each_cell(|name, state, input_name, input, moment, _, effect| {
+    each_cell(|name, state, input_name, input, moment, next, effect| {
         let cell = format!("{}{name} × {input_name}", if moment.now == LATE { "late " } else { "" });
+        if let State::Committing(Then::Go(step) | Then::Bury(step)) = next {
+            let harmless = matches!(&step.1, Effect::LookUp(_) | Effect::Track(_) | Effect::Wait(..) | Effect::Stop);
+            assert!(harmless, "{cell}: decided before its record, {}", effect_words(&step.1));
+        }
         match effect {
             Effect::Send(_) => {
                 assert!(matches!(input, Input::Committed(Committed::Intent(_))), "{cell}: sends without its record");
-                assert!(matches!(state, State::Challenged(_) | State::Resending(_)), "{cell}");
+                assert!(matches!(state, State::Committing(Then::Pay(_) | Then::Resend(_))), "{cell}");
             }
             Effect::Ask => assert!(matches!(state, State::Planned(_)), "{cell}: asks with an intent open"),
             Effect::Redeem(_, sending) => {
-                assert!(matches!(state, State::Settling(_) | State::Redeeming(..)), "{cell}: redeems what is not paid");
-                let sent = matches!(state, State::Redeeming(_, tries) | State::Settling(tries) if tries.redeem_sent);
-                assert_eq!(sent, *sending == Sending::Again, "{cell}");
+                let tries = match state {
+                    State::Committing(Then::Redeem(tries)) | State::Redeeming(_, tries) => tries,
+                    _ => panic!("{cell}: redeems what is not paid"),
+                };
+                assert_eq!(tries.redeem_sent, *sending == Sending::Again, "{cell}");
             }
             Effect::Commit(record) => holds_for_record(&cell, state, input, record),
             Effect::LookUp(_)
@@ -386,6 +395,11 @@ fn money_moves_only_behind_its_records() {
     });
 }
 
+/// An answer that is on record.
+fn is_read(state: &State) -> bool {
+    matches!(state, State::Committing(Then::Read(..)))
+}
+
 fn holds_for_record(cell: &str, state: &State, input: &Input, record: &Record) {
     match record {
         Record::Intend(_) => assert!(matches!(state, State::Planned(_)), "{cell}"),
@@ -395,12 +409,15 @@ fn holds_for_record(cell: &str, state: &State, input: &Input, record: &Record) {
             holds_for_death(cell, state, input, *proof);
         }
         Record::Witness { .. } => panic!("{cell}: it is the run that keeps a witness"),
-        Record::Delivered { .. } => assert!(matches!(state, State::Keeping(..)), "{cell}: delivers what is not kept"),
+        Record::Delivered { .. } => assert!(is_read(state), "{cell}: delivers what is not kept"),
         Record::Ended(..) => {
-            assert!(matches!(state, State::Planned(_) | State::Challenged(_)), "{cell}: ends with a payment open");
+            assert!(
+                matches!(state, State::Planned(_) | State::Committing(Then::Pay(_))),
+                "{cell}: ends with a payment open"
+            );
         }
         Record::Refund(_, record) => {
-            assert!(matches!(state, State::Keeping(..)), "{cell}: offers what is not kept");
+            assert!(is_read(state), "{cell}: offers what is not kept");
             assert!(matches!(record, RefundRecord::Offered { .. }), "{cell}: a job claims no refund");
         }
         Record::SendBegun(_) => {
@@ -424,7 +441,9 @@ fn holds_for_record(cell: &str, state: &State, input: &Input, record: &Record) {
 /// A paid job is given up late alone, or where its success brought nothing and nothing more may be sent.
 fn holds_for_undelivered(cell: &str, state: &State, input: &Input, end: &JobEnd) {
     let answered_with_nothing = match state {
-        State::Keeping(purchase, _, AnswerKind::Redeem, answer) => answer.status < 300 || purchase.heard().is_some(),
+        State::Committing(Then::Read(purchase, _, AnswerKind::Redeem, answer)) => {
+            answer.status < 300 || purchase.heard().is_some()
+        }
         State::Redeeming(purchase, _) => purchase.heard().is_some(),
         _ => false,
     };
@@ -436,7 +455,7 @@ fn holds_for_undelivered(cell: &str, state: &State, input: &Input, end: &JobEnd)
 fn holds_for_death(cell: &str, state: &State, input: &Input, proof: crate::ledger::DeadProof) {
     use crate::ledger::DeadProof;
     let intent = match (state, input) {
-        (State::Answered(..), Input::Committed(Committed::Intent(intent)))
+        (State::Committing(Then::Heed(..)), Input::Committed(Committed::Intent(intent)))
         | (State::Looking(intent, _) | State::GivenUp(intent), _) => intent,
         _ => panic!("{cell}: dead without having looked or been told"),
     };
@@ -461,23 +480,34 @@ fn holds_for_death(cell: &str, state: &State, input: &Input, proof: crate::ledge
 
 #[test]
 fn a_paid_job_is_never_asked_anew() {
-    each_cell(|name, state, input_name, _, _, next, effect| {
-        let paid = matches!(
-            state,
-            State::Settling(_)
-                | State::Redeeming(..)
-                | State::Keeping(..)
-                | State::Accepting(..)
-                | State::Polling(..)
-                | State::Replaying(..)
-                | State::Postponing(..)
-                | State::Delivering(..)
-                | State::Finishing(_)
-                | State::Posting(..)
-        );
-        let back = matches!(next, State::Planned(_) | State::Challenged(_) | State::Paying(..) | State::Burying(..));
-        assert!(!paid || !back, "{name} × {input_name} -> {}", effect_words(effect));
+    each_cell(|name, state, input_name, _, _, next, _| {
+        assert!(!is_paid(state) || !leads_back(next), "{name} × {input_name} -> {}", state_words(next));
     });
+}
+
+fn is_paid(state: &State) -> bool {
+    match state {
+        State::Redeeming(..) | State::Polling(..) | State::Replaying(..) | State::Posting(..) => true,
+        State::Committing(then) => match then {
+            Then::Redeem(_) | Then::Read(..) | Then::Poll(..) | Then::Deliver(..) => true,
+            Then::Go(step) | Then::Bury(step) => is_paid(&step.0),
+            Then::Pay(_) | Then::Resend(_) | Then::Heed(..) => false,
+        },
+        State::Planned(_) | State::Paying(..) | State::Looking(..) | State::GivenUp(_) | State::Done => false,
+    }
+}
+
+/// To where nothing is paid, at once or behind a record.
+fn leads_back(next: &State) -> bool {
+    match next {
+        State::Planned(_) | State::Paying(..) | State::Looking(..) | State::GivenUp(_) => true,
+        State::Committing(then) => match then {
+            Then::Bury(_) | Then::Pay(_) | Then::Resend(_) | Then::Heed(..) => true,
+            Then::Go(step) => leads_back(&step.0),
+            Then::Redeem(_) | Then::Read(..) | Then::Poll(..) | Then::Deliver(..) => false,
+        },
+        State::Redeeming(..) | State::Polling(..) | State::Replaying(..) | State::Posting(..) | State::Done => false,
+    }
 }
 
 #[test]
@@ -496,7 +526,7 @@ fn a_pause_never_outlives_a_good_credential() {
     let moment = Moment { now: EARLY, draining: false, facts: &facts, bounds: &bounds };
     let mut slow = answer(429, "{}");
     slow.headers.push(("retry-after".to_owned(), "3600".to_owned()));
-    let state = State::Keeping(purchase(true, 0), Tries::default(), AnswerKind::Redeem, slow);
+    let state = State::Committing(Then::Read(purchase(true, 0), Tries::default(), AnswerKind::Redeem, slow));
     let (state, _) = step(state, Input::Committed(Committed::Answer(AnswerKey(1))), &moment);
     let (_, effect) = step(state, Input::Committed(Committed::Done), &moment);
     let end = purchase(true, 0).intent().credential_expires_at();
@@ -582,7 +612,11 @@ fn a_node_s_date_alone_does_not_make_an_invoice_expired() {
         for seen in [Seen::NotFound, Seen::Failed(PayFailure::NoRoute)] {
             let looking = State::Looking(intent(2, 1), Tries { resends: 99, ..Tries::default() });
             let (next, _) = step(looking, Input::Sighted(Sighting { seen, node_time }), &moment);
-            assert_eq!(matches!(next, State::Burying(..)), is_dead, "ours {now}, the node's {node_time:?}: {next:?}");
+            assert_eq!(
+                matches!(next, State::Committing(Then::Bury(_))),
+                is_dead,
+                "ours {now}, the node's {node_time:?}: {next:?}"
+            );
         }
     }
 }
@@ -623,7 +657,9 @@ fn no_poll_ends_a_paid_job_before_the_patience_is_over() {
             for round in 1.. {
                 let (next, effect) = step(state, Input::Answer(Ok(said.clone())), &moment);
                 let (next, effect) = match (&next, effect) {
-                    (State::Keeping(..), _) => step(next, Input::Committed(Committed::Answer(AnswerKey(2))), &moment),
+                    (state, _) if is_read(state) => {
+                        step(next, Input::Committed(Committed::Answer(AnswerKey(2))), &moment)
+                    }
                     (_, effect) => (next, effect),
                 };
                 if let Effect::Commit(record) = &effect
@@ -632,7 +668,7 @@ fn no_poll_ends_a_paid_job_before_the_patience_is_over() {
                     stands.push(end.state);
                 }
                 state = match next {
-                    State::Postponing(..) => step(next, Input::Committed(Committed::Done), &moment).0,
+                    State::Committing(Then::Go(_)) => step(next, Input::Committed(Committed::Done), &moment).0,
                     next => next,
                 };
                 let State::Polling(..) = state else { break };
@@ -655,8 +691,8 @@ fn after_a_success_nothing_is_sent_again_but_by_the_rule() {
     let bounds = Bounds::default();
     let redeems = |facts: &Facts, first: &PaidPurchase, said: &HttpAnswer| {
         let moment = Moment { now: EARLY, draining: false, facts, bounds: &bounds };
-        let kept = State::Keeping(first.clone(), Tries::default(), AnswerKind::Redeem, said.clone());
-        let (next, effect) = step(kept, Input::Committed(Committed::Answer(FIRST_ANSWER)), &moment);
+        let kept = Then::Read(first.clone(), Tries::default(), AnswerKind::Redeem, said.clone());
+        let (next, effect) = step(State::Committing(kept), Input::Committed(Committed::Answer(FIRST_ANSWER)), &moment);
         // It is on record from an earlier run: what it says is no news, and only an end is written.
         if !matches!(effect, Effect::Wait(..)) {
             assert!(effect_words(&effect).starts_with("commit"), "{effect:?}");

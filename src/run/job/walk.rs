@@ -190,13 +190,7 @@ impl Model {
 
     fn commit(&mut self, record: Record) -> Committed {
         match record {
-            Record::Intend(_) => {
-                assert!(matches!(self.stage, Stage::Pending) && self.live.is_none() && !self.held);
-                assert_eq!(self.settled, 0, "an intent for what is paid");
-                self.live = Some(Payment { fate: Fate::Unknown, stalled: 0, begun: 1, answered: 0 });
-                (self.held, self.stage) = (true, Stage::Open);
-                Committed::Intent(self.intent())
-            }
+            Record::Intend(_) => self.intend(),
             Record::SendBegun(_) => {
                 assert!(matches!(self.stage, Stage::Open));
                 self.live().begun += 1;
@@ -228,6 +222,30 @@ impl Model {
                 assert!(matches!(self.stage, Stage::Open));
                 Committed::Done
             }
+            Record::Ended(_, end) => {
+                assert!(self.live.is_none() && !self.held, "it ends with a payment open");
+                self.stage = if end.state == JobState::Pending { Stage::Pending } else { Stage::Ended };
+                Committed::Done
+            }
+            record @ (Record::Answer { .. }
+            | Record::Accepted { .. }
+            | Record::Replaying(_)
+            | Record::Delivered { .. }
+            | Record::Undelivered { .. }
+            | Record::Refund(..)
+            | Record::LeftUndelivered(_)
+            | Record::Fetching(..)
+            | Record::Downloaded(..)
+            | Record::NotDownloaded { .. }
+            | Record::GivenUpDead { .. }
+            | Record::Witness { .. }
+            | Record::Stuck { .. }) => self.commit_of_paid(record),
+        }
+    }
+
+    /// What is recorded once it is paid; the rest a step never says of this job.
+    fn commit_of_paid(&mut self, record: Record) -> Committed {
+        match record {
             Record::Answer { kind, answer, .. } => {
                 self.redeems += u32::from(kind == AnswerKind::Redeem);
                 let key = self.answer_key(kind);
@@ -244,36 +262,36 @@ impl Model {
                 (self.replayed, self.replay_open) = (true, true);
                 Committed::Paid(self.purchase())
             }
-            Record::Delivered { .. } => {
-                self.stage = Stage::Ended;
-                Committed::Done
-            }
             Record::Undelivered { end, heard, .. } => {
-                if heard && let Stage::Answered(_, answer) = &self.stage {
-                    self.first = Some(answer.clone());
-                }
-                self.heard |= heard;
-                self.stage = match (end.state, end.reason) {
-                    (JobState::Paid, Reason::UnknownAnswer) if self.heard => Stage::Ended,
-                    (JobState::Paid, _) => Stage::Paid,
-                    _ => Stage::Ended,
-                };
+                self.undelivered(&end, heard);
                 Committed::Done
             }
-            Record::Refund(..) => {
+            Record::Delivered { .. } | Record::Refund(..) => {
                 self.stage = Stage::Ended;
                 Committed::Done
             }
-            Record::Ended(_, end) => {
-                assert!(self.live.is_none() && !self.held, "it ends with a payment open");
-                self.stage = if end.state == JobState::Pending { Stage::Pending } else { Stage::Ended };
-                Committed::Done
-            }
-            Record::LeftUndelivered(_) => panic!("a job does not know that the run ends"),
-            Record::Fetching(..) | Record::Downloaded(..) | Record::NotDownloaded { .. } => panic!("a job downloads"),
-            Record::GivenUpDead { .. } | Record::Witness { .. } => panic!("nobody gave it up"),
-            Record::Stuck { .. } => panic!("a step never says so"),
+            record => panic!("no step of this job records {record:?}"),
         }
+    }
+
+    fn intend(&mut self) -> Committed {
+        assert!(matches!(self.stage, Stage::Pending) && self.live.is_none() && !self.held);
+        assert_eq!(self.settled, 0, "an intent for what is paid");
+        self.live = Some(Payment { fate: Fate::Unknown, stalled: 0, begun: 1, answered: 0 });
+        (self.held, self.stage) = (true, Stage::Open);
+        Committed::Intent(self.intent())
+    }
+
+    fn undelivered(&mut self, end: &JobEnd, heard: bool) {
+        if heard && let Stage::Answered(_, answer) = &self.stage {
+            self.first = Some(answer.clone());
+        }
+        self.heard |= heard;
+        self.stage = match (end.state, end.reason) {
+            (JobState::Paid, Reason::UnknownAnswer) if self.heard => Stage::Ended,
+            (JobState::Paid, _) => Stage::Paid,
+            _ => Stage::Ended,
+        };
     }
 
     /// The hold goes back only where the payment can never settle any more: by the node's own record.
