@@ -144,7 +144,9 @@ fn duplicates_are_bought_by_word_and_once() {
     client.write("july.csv", &prompts(&["a kite", "a boat"]));
     let buy = format!("run july.csv {FLAGS} --duplicates buy");
     // A word that a limit did not let through is none for the next run, of which nobody asked it.
-    client.run(&format!("{buy} --max-sats 1")).with(6).saying("nothing was bought");
+    for flag in ["--dry-run", ""] {
+        client.run(&format!("{buy} --max-sats 1 {flag}")).with(8).saying("nothing was bought");
+    }
     client.run(&format!("run july.csv {FLAGS}")).with(6);
     assert_eq!(sandbox.books().settled().len(), 2);
     // Nor is it one for what a limit leaves out.
@@ -466,11 +468,11 @@ fn another_ledger_buys_of_results_only_what_they_do_not_say_to_be_bought() {
     client.write("shots.csv", &rows(&[("a", "a kite"), ("b", "a boat")]));
     client.run(&format!("run shots.csv {FLAGS} --limit 1")).with(3);
     client.write("copy.csv", &client.read("shots.results.csv"));
-    client.run("run copy.csv --ledger other.db").with(6).saying("left out 1 row");
+    client.run("run copy.csv --ledger other.db").with(6).saying("1 row was left out");
     sold(&sandbox, 2);
     assert_eq!(client.column("copy.results.csv", "id"), ["b"]);
     client.write("done.csv", &filtered(&client, "copy", |_| true));
-    client.run("run done.csv --ledger third.db").with(6).saying("left out 1 row");
+    client.run("run done.csv --ledger third.db").with(6).saying("1 row was left out");
     sold(&sandbox, 2);
 }
 
@@ -490,10 +492,10 @@ fn results_of_which_columns_were_taken_out_are_results_all_the_same() {
     client.run(&format!("run shots.csv {FLAGS} --limit 1")).with(3);
     let kept = ["id", "endpoint", "prompt", "duration", "mode"];
     for (name, more, left_out) in [
-        ("ledger", &["l402_ledger"][..], "left out 2 rows"),
-        ("both", &["l402_batch", "l402_ledger"], "left out 2 rows"),
-        ("batch", &["l402_batch", "reason", "take", "next"], "left out 2 rows"),
-        ("state", &["l402_ledger", "l402_batch", "state"], "left out 1 row"),
+        ("ledger", &["l402_ledger"][..], "2 rows were left out"),
+        ("both", &["l402_batch", "l402_ledger"], "2 rows were left out"),
+        ("batch", &["l402_batch", "reason", "take", "next"], "2 rows were left out"),
+        ("state", &["l402_ledger", "l402_batch", "state"], "1 row was left out"),
     ] {
         client.write(&format!("{name}.csv"), &columns(&client, "shots", &[&kept[..], more].concat()));
         client.run(&format!("run {name}.csv --ledger {name}.db")).with(6).saying(left_out);
