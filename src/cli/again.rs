@@ -19,11 +19,12 @@ const CHOICE: [&str; 2] = ["--limit", "--only"];
 /// The command line, made from its words; the program's own name comes first. It carries no person's word and no choice
 /// of jobs, so that it goes on with all that is left, and no deadline that has passed. Secrets never stand in arguments. None
 /// where it reads a manifest from standard input, which has been read, or holds what no terminal shows as it is. `with`: flags
-/// and values that every command needs. `most`: a limit of the batch that takes the place of the one that was said.
+/// and values that every command needs. `most`: a limit, by its flag, that takes the place of the one that was
+/// said.
 pub(super) fn again(
     argv: impl IntoIterator<Item = OsString>,
     with: &[String],
-    most: Option<Sats>,
+    most: Option<(&str, Sats)>,
     now: UnixMs,
 ) -> Option<String> {
     let mut argv = argv.into_iter().map(|word| word.into_string().ok());
@@ -50,7 +51,7 @@ pub(super) fn again(
         if SWITCHES.contains(&flag) {
             continue;
         }
-        if WORDS.contains(&flag) || CHOICE.contains(&flag) || (most.is_some() && flag == "--max-sats") {
+        if WORDS.contains(&flag) || CHOICE.contains(&flag) || most.is_some_and(|(limit, _)| flag == limit) {
             if value.is_none() {
                 argv.next();
             }
@@ -65,7 +66,7 @@ pub(super) fn again(
         }
         command.push(word);
     }
-    command.extend(most.map(|most| format!("--max-sats={}", most.get())));
+    command.extend(most.map(|(limit, most)| format!("{limit}={}", most.get())));
     let absent = |flag: &String| !command.iter().any(|word| word == flag || word.starts_with(&format!("{flag}=")));
     let more: Vec<String> = with.chunks(2).filter(|pair| pair.first().is_some_and(absent)).flatten().cloned().collect();
     command.extend(more);
@@ -88,7 +89,7 @@ mod tests {
         said_with(line, None)
     }
 
-    fn said_with(line: &str, most: Option<Sats>) -> Option<String> {
+    fn said_with(line: &str, most: Option<(&str, Sats)>) -> Option<String> {
         let with = ["--ledger".to_owned(), "/a b/l.db".to_owned()];
         again(line.split(' ').map(OsString::from), &with, most, UnixMs(1_790_000_000_000))
     }
@@ -112,8 +113,13 @@ mod tests {
             ("x run j --max-sats=5 --ledger l", "x run j --ledger l --max-sats=1234"),
             ("x run j --ledger l", "x run j --ledger l --max-sats=1234"),
         ] {
-            assert_eq!(said_with(line, Some(Sats::new(1_234))).unwrap(), expected, "{line}");
+            assert_eq!(said_with(line, Some(("--max-sats", Sats::new(1_234)))).unwrap(), expected, "{line}");
         }
+        let day = said_with(
+            "x run j --max-sats 5 --max-sats-per-day 7 --ledger l",
+            Some(("--max-sats-per-day", Sats::new(9))),
+        );
+        assert_eq!(day.unwrap(), "x run j --max-sats 5 --ledger l --max-sats-per-day=9");
         for (line, expected) in [
             ("x run j --deadline 2h --ledger l", "x run j --deadline=2h --ledger l"),
             ("x run j --deadline=06:30 --ledger l", "x run j --deadline=06:30 --ledger l"),

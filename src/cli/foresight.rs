@@ -58,8 +58,8 @@ pub(super) struct Foresight<'b> {
     stays: Vec<(JobState, Reason, IdList)>,
 }
 
-/// Why a run would not end with 0, as far as that is known before. Whoever adds one says in `tests/e2e/foretold.rs` how a run comes
-/// to it.
+/// Why a run would not end with 0, as far as that is known before. Whoever adds one says in `tests/e2e/causes.rs` how a run comes to
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// A word was carried out before, or cannot be.
@@ -222,7 +222,7 @@ impl<'b> Foresight<'b> {
             false => Vec::new(),
         };
         let code = Cause::ALL.into_iter().try_fold(ExitCode::Done, |code, cause| {
-            Ok::<_, Failure>(self.brings(cause, &chosen, &held)?.fold(code, ExitCode::or_worse))
+            Ok::<_, Failure>(self.brings(cause, &chosen, &held)?.into_iter().fold(code, ExitCode::or_worse))
         })?;
         let are_changed = self.stays.iter().filter(|(_, reason, _)| *reason == Reason::Changed);
         let changed = are_changed
@@ -259,20 +259,15 @@ impl<'b> Foresight<'b> {
     }
 
     /// With what the cause would have the run end, where it is there.
-    fn brings(
-        &self,
-        cause: Cause,
-        chosen: &Chosen<'_>,
-        held: &[HeldBack],
-    ) -> Result<impl Iterator<Item = ExitCode>, Failure> {
+    fn brings(&self, cause: Cause, chosen: &Chosen<'_>, held: &[HeldBack]) -> Result<Vec<ExitCode>, Failure> {
         let (report, rows) = (self.report(), &self.rows);
         let words = LeftOut::of(report);
-        let where_it_is = |is_there: bool, code: ExitCode| is_there.then_some(code).into_iter().collect::<Vec<_>>();
+        let where_it_is = |is_there: bool, code: ExitCode| Vec::from_iter(is_there.then_some(code));
         let stays = |next: Next| {
             let of = self.stays.iter().filter(move |(state, reason, _)| Next::of(*state, *reason) == next);
             of.map(|(state, reason, _)| of_job(*state, *reason))
         };
-        let codes = match cause {
+        Ok(match cause {
             Cause::Word => where_it_is(words.not_as_planned(), ExitCode::NotAsPlanned),
             Cause::Waiting => where_it_is(words.waiting, ExitCode::Unfinished),
             Cause::Duplicate => {
@@ -293,8 +288,7 @@ impl<'b> Foresight<'b> {
             Cause::Breaker => held.iter().map(|held| of_job(JobState::Pending, held.reason())).collect(),
             Cause::Limit => where_it_is(chosen.fitting.reached.is_some(), ExitCode::Limit),
             Cause::Unchosen => chosen.unchosen_codes.iter().copied().chain(stays(Next::Rerun)).collect(),
-        };
-        Ok(codes.into_iter())
+        })
     }
 
     /// What a run would say of what it finds, beside the duplicates.

@@ -1,6 +1,6 @@
 //! Sums that several commands show and check.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::ledger::sqlite::{Books, PeriodsUsed, ToBuy};
 use crate::ledger::{Counts, JobState, Reason};
@@ -98,11 +98,19 @@ impl Room {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TooSmall {
     pub(super) reason: Reason,
-    /// What the job may cost, with the highest routing fee.
+    /// What the dearest job may cost, with the highest routing fee.
     pub(super) cost: Msat,
 }
 
 impl TooSmall {
+    /// The flag that sets it.
+    pub(super) const fn flag(self) -> &'static str {
+        match self.reason {
+            Reason::MonthLimit => "--max-sats-per-month",
+            _ => "--max-sats-per-day",
+        }
+    }
+
     /// What would do.
     pub(super) fn words(self) -> String {
         let (period, limit) = match self.reason {
@@ -163,7 +171,7 @@ pub(super) struct Chosen<'a> {
     /// Of which duplicates the run is a person's word, by their ids.
     pub(super) meant: Vec<String>,
     /// Where what is bought is asked for.
-    pub(super) places: HashSet<i64>,
+    pub(super) places: BTreeSet<i64>,
     /// How many it leaves to buy.
     pub(super) unchosen: u64,
     /// With what those have a run end.
@@ -181,7 +189,7 @@ impl<'a> Chosen<'a> {
             limit: choice.limit,
             left: nothing,
             meant: Vec::new(),
-            places: HashSet::new(),
+            places: BTreeSet::new(),
             unchosen: 0,
             unchosen_codes: HashSet::new(),
         }
@@ -213,7 +221,8 @@ impl<'a> Chosen<'a> {
 
     fn fit(&mut self, job: &ToBuy) -> Result<(), Failure> {
         let Fitting { fits, reached, too_small } = &mut self.fitting;
-        *too_small = too_small.or(self.room.never_holds(job.price.checked_add(job.fee_ceiling)));
+        let too_dear = self.room.never_holds(job.price.checked_add(job.fee_ceiling));
+        *too_small = too_dear.into_iter().chain(*too_small).max_by_key(|limit| limit.cost);
         if reached.is_none() {
             let cost = Msat::checked_sum([fits.price, fits.fee_ceiling, job.price, job.fee_ceiling]);
             *reached = self.room.exceeded_by(cost);

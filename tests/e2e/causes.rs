@@ -200,6 +200,15 @@ fn a_days_limit() {
         ] {
             ended.with(8).saying(&words).not_saying("from then on").not_saying("stays pending until 20");
         }
+        // What is printed to go on with does.
+        let ended = world.client.run(&format!("run {line}")).with(8);
+        let command =
+            ended.stdout.lines().find_map(|line| line.split_once("with that limit this goes on: ")).unwrap().1;
+        assert!(command.ends_with(&format!(" --{limit}=910")), "{command}");
+        let mut shell = world.client.program();
+        shell = crate::harness::under(&["sh", "-c", command, "sh"], &shell);
+        crate::harness::Process::start(&mut shell).end().with(8);
+        assert_eq!(world.paid(), VIDEO, "one a {period}");
     }
 }
 

@@ -127,7 +127,21 @@ pub(in crate::cli) struct Bought {
     pub(in crate::cli) most: Option<Sats>,
     /// The tightest that is set elsewhere than by a flag.
     pub(in crate::cli) elsewhere: Option<Sats>,
+    /// The same of a day's limit, and of a month's.
+    pub(in crate::cli) periods_elsewhere: (Option<Sats>, Option<Sats>),
 }
+
+impl Bought {
+    /// Whether a flag alone does not raise that limit.
+    fn is_too_small_elsewhere(&self, limit: TooSmall) -> bool {
+        let (day, month) = self.periods_elsewhere;
+        let elsewhere = if limit.reason == Reason::MonthLimit { month } else { day };
+        elsewhere.and_then(Sats::msat).is_some_and(|most| most < limit.cost)
+    }
+}
+
+/// Gives the command of this process once more, with that limit.
+type Again<'a> = &'a dyn Fn(Option<(&'static str, Sats)>) -> Option<String>;
 
 /// All that advice depends on.
 pub(super) struct Facts<'a> {
@@ -157,8 +171,8 @@ pub(super) struct Facts<'a> {
     pub(super) is_stopped: bool,
     pub(super) code: ExitCode,
     pub(super) now: UnixMs,
-    /// The command of this process, with this limit of the batch in the place of its own; none where it cannot be given again.
-    pub(super) again: &'a dyn Fn(Option<Sats>) -> Option<String>,
+    /// The command of this process, with this limit, by its flag, in the place of its own; none where it cannot be given again.
+    pub(super) again: Again<'a>,
 }
 
 impl Facts<'_> {
@@ -316,7 +330,7 @@ impl Facts<'_> {
         }
     }
 
-    fn run_on(&self, bought: Bought, to_buy: u64, same: &dyn Fn(Option<Sats>) -> String) -> String {
+    fn run_on(&self, bought: Bought, to_buy: u64, same: &dyn Fn(Option<(&'static str, Sats)>) -> String) -> String {
         let reached = self.outcome.limit_reached.as_ref().map(|(reason, _)| *reason);
         if self.left_out.of_results && reached.is_none() && to_buy > 0 {
             // A results file buys what it names, as that is stored; the manifest buys the rest too.
@@ -335,13 +349,20 @@ impl Facts<'_> {
                 ),
                 _ => format!(
                     "what is left to buy may bring the batch to {most}; with that limit this goes on: {}",
-                    same(Some(most))
+                    same(Some(("--max-sats", most)))
                 ),
             };
         }
         match reached.filter(|_| to_buy > 0).and_then(|reason| self.goes_on_at(reason)) {
-            Some(_) if self.too_small.is_some() => format!("once that is so, this goes on: {}", same(None)),
-            Some(_) => format!("from then on this goes on: {}", same(None)),
+            Some(_) => match self.too_small {
+                None => format!("from then on this goes on: {}", same(None)),
+                Some(limit) if bought.is_too_small_elsewhere(limit) => {
+                    "once it is as high wherever it is set, the same command goes on".to_owned()
+                }
+                Some(limit) => {
+                    format!("with that limit this goes on: {}", same(Some((limit.flag(), limit.cost.sats_ceil()))))
+                }
+            },
             None if bought.chosen && to_buy > 0 => {
                 format!(
                     "{} left to buy; without --limit and --only this goes on: {}",

@@ -252,12 +252,14 @@ fn too_small(books: &Books, batch: &Batch, outcome: &Outcome, budget: &Budget) -
         _ => None,
     };
     let (Some(reason), Some(most)) = (reached, most) else { return Ok(None) };
-    let mut next = None;
+    let (mut next, mut dearest) = (None, Msat::ZERO);
     books.to_buy(batch.key, false, &mut |job| {
-        next.get_or_insert(job.price.checked_add(job.fee_ceiling));
+        let cost = job.price.checked_add(job.fee_ceiling).unwrap_or(job.price);
+        next.get_or_insert(cost);
+        dearest = dearest.max(cost);
         Ok::<_, Failure>(())
     })??;
-    Ok(next.flatten().filter(|cost| *cost > most).map(|cost| TooSmall { reason, cost }))
+    Ok(next.filter(|cost| *cost > most).map(|_| TooSmall { reason, cost: dearest }))
 }
 
 fn advice(

@@ -480,6 +480,7 @@ impl<'a> Runner<'a> {
         let choice = &self.options.choice;
         // As its manifest said them last.
         let manifest = &session.books.limits(batch.key)?;
+        let elsewhere = self.options.limits.without_flags(manifest);
         let ending = Ending {
             batch,
             carried,
@@ -491,7 +492,8 @@ impl<'a> Runner<'a> {
                 chosen: choice.limit.is_some() || !choice.only.is_empty(),
                 partial: choice.partial,
                 most: self.options.limits.with_manifest(manifest).max_sats,
-                elsewhere: self.options.limits.without_flags(manifest).max_sats,
+                elsewhere: elsewhere.max_sats,
+                periods_elsewhere: (elsewhere.max_sats_per_day, elsewhere.max_sats_per_month),
             }),
             before: self.before.get(),
             left_out,

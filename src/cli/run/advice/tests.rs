@@ -9,7 +9,8 @@ use crate::ledger::sqlite::Remembered;
 use crate::money::Msat;
 use crate::run::HeldJobs;
 
-const RUN: Ended = Ended::Run(Bought { chosen: false, partial: false, most: None, elsewhere: None });
+const RUN: Ended =
+    Ended::Run(Bought { chosen: false, partial: false, most: None, elsewhere: None, periods_elsewhere: (None, None) });
 
 fn batch() -> Batch {
     let outputs = Outputs {
@@ -67,7 +68,7 @@ fn advised_of(
         code: exit::of_job(state, reason),
         now: UnixMs(1_790_000_000_000),
         again: &|most| {
-            let most = most.map(|most| format!(" --max-sats={}", most.get())).unwrap_or_default();
+            let most = most.map(|(limit, most)| format!(" {limit}={}", most.get())).unwrap_or_default();
             Some(format!("l402-batch run june.csv{most}"))
         },
     };
@@ -139,7 +140,8 @@ fn a_run_that_reached_a_limit_says_by_what_it_goes_on() {
     let pending = (3, JobState::Pending, Reason::None);
     let reached = |reason| Outcome { limit_reached: Some((reason, "LIMIT".to_owned())), ..Outcome::default() };
     let limit = |most: u64, elsewhere: Option<u64>, partial, chosen| {
-        Ended::Run(Bought { chosen, partial, most: Some(Sats::new(most)), elsewhere: elsewhere.map(Sats::new) })
+        let (most, elsewhere) = (Some(Sats::new(most)), elsewhere.map(Sats::new));
+        Ended::Run(Bought { chosen, partial, most, elsewhere, periods_elsewhere: (None, None) })
     };
     for (ended, reached, limit_words, go_on) in [
         (

@@ -1,0 +1,222 @@
+//! What running a manifest would buy and leave, asked of the table that `foresee.rs` fills, and of the ledger beside it.
+
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::params;
+use url::Url;
+
+use super::Books;
+use super::convert::uint;
+use super::duplicates::{Compared, Duplicates, Rows, ToBuy, find, original_of, to_buy};
+use super::job_limit;
+use super::load::{IdList, PlanLoad};
+use crate::ledger::{Asking, BatchKey, HeldBack, IntentBounds, JobState, LedgerError, Next, Prospect, Reason};
+use crate::money::Msat;
+use crate::payer::NodeId;
+use crate::time::UnixMs;
+
+/// What running a manifest would buy.
+#[derive(Debug)]
+pub struct Foreseen<'b> {
+    pub(super) books: &'b Books,
+    pub(super) batch: BatchKey,
+    /// Where its rows stand when purchases are asked whether they are rows of the manifest.
+    pub(super) manifest: Rows,
+    /// What loading it would report of the jobs that the batch has already; how many are new or gone is not counted.
+    pub report: PlanLoad,
+    /// Delivered jobs that it would mark as changed.
+    pub changed: u64,
+    /// Open ones that are changed since they were begun.
+    pub open_and_changed: u64,
+    /// Where requests go.
+    pub(super) places: HashMap<i64, Url>,
+}
+
+/// How many jobs a batch would have, and how many of them would be gone from its manifest before they were bought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobsThen {
+    /// All.
+    pub all: u64,
+    /// Those that are gone.
+    pub gone: u64,
+    /// Delivered ones that are bought once more, and are none of the delivered then.
+    pub retaken: u64,
+    /// Their prices together.
+    pub retaken_price: Msat,
+}
+
+impl Foreseen<'_> {
+    /// Sets the rows aside that are bought already under another name, as [`Books::set_duplicates_aside`] does once they are
+    /// loaded; once more on another network, as it does.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn compare(&self, compared: &Compared<'_>) -> Result<Duplicates, LedgerError> {
+        self.books.read(|books| {
+            let conn = &books.conn;
+            let tx = conn.unchecked_transaction()?;
+            let mut duplicates = Duplicates::default();
+            let only: HashSet<&String> = compared.only.iter().collect();
+            let mut mark = conn.prepare_cached("UPDATE temp.planned SET state = ?2, reason = ?3 WHERE id = ?1")?;
+            for job in find(conn, self.batch, compared.network, (Rows::Planned, self.manifest))? {
+                let Some(original) = job.original else {
+                    mark.execute(params![job.key, JobState::Pending, Reason::None])?;
+                    continue;
+                };
+                if !job.was_aside {
+                    mark.execute(params![job.key, JobState::Refused, Reason::Duplicate])?;
+                }
+                if only.is_empty() || only.contains(&job.id) {
+                    duplicates.add(job, original_of(conn, original)?)?;
+                }
+            }
+            drop(mark);
+            tx.commit()?;
+            Ok(duplicates)
+        })
+    }
+
+    /// What it would buy, in the manifest's order, as [`Books::to_buy`] has it.
+    ///
+    /// # Errors
+    /// The ledger's error where it cannot be read; inside, the first of `each`, which ends the reading.
+    pub fn to_buy<E>(
+        &self,
+        duplicates: bool,
+        each: &mut dyn FnMut(ToBuy) -> Result<(), E>,
+    ) -> Result<Result<(), E>, LedgerError> {
+        self.books.read(|books| to_buy(&books.conn, self.batch, duplicates, Rows::Planned, each))
+    }
+
+    /// How many jobs the batch would have then.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn jobs_then(&self, duplicates: bool) -> Result<JobsThen, LedgerError> {
+        let of_manifest = matches!(self.manifest, Rows::Planned);
+        self.books.read(|books| {
+            let planned: u64 = match of_manifest {
+                true => books.conn.query_row("SELECT count(*) FROM temp.planned", [], |row| uint(row, 0))?,
+                false => 0,
+            };
+            let mut statement = books.conn.prepare_cached(
+                "SELECT count(*), count(*) FILTER (
+                     WHERE j.reason = 'withdrawn' OR (?2 AND j.state IN ('pending', 'refused', 'failed')))
+                 FROM jobs j WHERE j.batch = ?1 AND j.superseded = 0
+                     AND NOT (?2 AND EXISTS (SELECT 1 FROM temp.planned p WHERE p.job = j.job))",
+            )?;
+            let (others, gone): (u64, u64) =
+                statement.query_row(params![self.batch, of_manifest], |row| Ok((uint(row, 0)?, uint(row, 1)?)))?;
+            let mut statement = books.conn.prepare_cached(
+                "SELECT count(*), coalesce(sum(j.price_msat), 0) FROM jobs j JOIN temp.planned p ON p.job = j.job
+                 WHERE j.batch = ?1 AND j.superseded = 0 AND j.state IN ('delivered', 'downloaded') AND p.take > j.take
+                     AND (p.state = 'pending' OR (?2 AND p.state = 'refused' AND p.reason = 'duplicate'))",
+            )?;
+            let (retaken, retaken_price) =
+                statement.query_row(params![self.batch, duplicates], |row| Ok((uint(row, 0)?, row.get(1)?)))?;
+            Ok(JobsThen { all: planned.saturating_add(others), gone, retaken, retaken_price })
+        })
+    }
+
+    /// Refuses what costs more than one job may, as [`Books::hold_to_job_limit`] does.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn hold_to_job_limit(&mut self, most: Option<Msat>) -> Result<(), LedgerError> {
+        self.report.above_limit = self.books.read(|books| job_limit::foresee(&books.conn, self.batch, most))?;
+        Ok(())
+    }
+
+    /// How many jobs are set aside as duplicates.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn set_aside(&self) -> Result<u64, LedgerError> {
+        self.books.read(|books| {
+            let sql = "SELECT count(*) FROM temp.planned WHERE state = 'refused' AND reason = 'duplicate'";
+            Ok(books.conn.query_row(sql, [], |row| uint(row, 0))?)
+        })
+    }
+
+    /// Why nothing may begin at that place, and no run changes that; none where something may, or what is open of the batch may
+    /// change it.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn breaker(&self, now: UnixMs, place: i64, max_undelivered: u32) -> Result<Option<HeldBack>, LedgerError> {
+        let Some(url) = self.places.get(&place).cloned() else { return Ok(None) };
+        let bounds = IntentBounds { max_undelivered, run_began: now, ..IntentBounds::default() };
+        let (node, asking) = (NodeId(String::new()), Asking::default());
+        let held = self.books.held_back(now, &Prospect { batch: self.batch, url, node, bounds, asking })?;
+        let Some(held) = held.filter(|held| held.reason() == Reason::BreakerOpen) else { return Ok(None) };
+        let is_open = self.books.read(|books| {
+            let sql = "SELECT 1 FROM jobs WHERE batch = ?1 AND superseded = 0
+                 AND state IN ('running', 'in_doubt', 'paid') AND reason <> 'unknown_answer'";
+            Ok(books.conn.prepare_cached(sql)?.exists([self.batch])?)
+        })?;
+        Ok((!is_open).then_some(held))
+    }
+
+    /// Jobs whose payments were begun at another node than that one.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn at_other_nodes(&self, node: &NodeId) -> Result<IdList, LedgerError> {
+        self.books.read(|books| {
+            let mut statement = books.conn.prepare_cached(
+                "SELECT j.job FROM jobs j WHERE j.batch = ?1 AND j.superseded = 0 AND j.state IN ('running', 'in_doubt')
+                     AND EXISTS (SELECT 1 FROM payments p WHERE p.job = j.id AND p.state = 'intended' AND p.node <> ?2)
+                 ORDER BY j.seq",
+            )?;
+            let mut ids = IdList::default();
+            let mut rows = statement.query(params![self.batch, node.0])?;
+            while let Some(row) = rows.next()? {
+                ids.add(&row.get::<_, String>(0)?);
+            }
+            Ok(ids)
+        })
+    }
+
+    /// Jobs of the batch that a run would leave as they are, by how they stand: only a person can bring them on, or nobody chose
+    /// them and they are not pending. What is set aside, and what its report tells of rows, is not among them.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub fn stays(&self) -> Result<Vec<(JobState, Reason, IdList)>, LedgerError> {
+        let of_manifest = matches!(self.manifest, Rows::Planned);
+        self.books.read(|books| {
+            let mut statement = books.conn.prepare_cached(
+                "SELECT j.state, j.reason, j.job FROM jobs j
+                 WHERE j.batch = ?1 AND j.superseded = 0 AND j.state <> 'pending'
+                     AND j.reason NOT IN ('duplicate', 'job_limit')
+                     AND NOT (j.state IN ('delivered', 'downloaded') AND j.reason = '')
+                     AND NOT EXISTS (SELECT 1 FROM temp.planned p WHERE p.job = j.job AND p.state = 'pending')
+                     AND NOT (?2 AND j.reason IN ('changed', 'known_by_receipt')
+                         AND EXISTS (SELECT 1 FROM temp.planned p WHERE p.job = j.job))
+                     AND NOT (?2 AND j.state IN ('refused', 'failed')
+                         AND NOT EXISTS (SELECT 1 FROM temp.planned p WHERE p.job = j.job))
+                 ORDER BY j.seq",
+            )?;
+            let mut stays: Vec<(JobState, Reason, IdList)> = Vec::new();
+            let mut rows = statement.query(params![self.batch, of_manifest])?;
+            while let Some(row) = rows.next()? {
+                let (state, reason, id): (JobState, Reason, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                let is_unbought = matches!(state, JobState::Refused | JobState::Failed);
+                match Next::of(state, reason) {
+                    Next::Person => {}
+                    Next::Rerun if is_unbought => {}
+                    Next::Rerun | Next::None => continue,
+                }
+                match stays.iter_mut().find(|(has, why, _)| (*has, *why) == (state, reason)) {
+                    Some((.., ids)) => ids.add(&id),
+                    None => {
+                        let mut ids = IdList::default();
+                        ids.add(&id);
+                        stays.push((state, reason, ids));
+                    }
+                }
+            }
+            Ok(stays)
+        })
+    }
+}
