@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::ledger::{JobState, Next, Reason};
+use crate::ledger::{JobState, Next, Reason, Transition};
 use crate::money::Msat;
 use crate::time::UnixMs;
 
@@ -108,6 +108,47 @@ pub struct JobEvent {
     pub error: Option<String>,
     /// When.
     pub at: UnixMs,
+}
+
+/// The job that a change is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Changing<'a> {
+    /// Its id.
+    pub id: &'a str,
+    /// Which purchase of it.
+    pub take: u32,
+    /// Its endpoint's name.
+    pub endpoint: &'a str,
+    /// The state before.
+    pub from: JobState,
+    /// Its price.
+    pub price: Msat,
+    /// The actual routing fee, where it was known before.
+    pub fee: Option<Msat>,
+}
+
+impl JobEvent {
+    /// What the ledger says of a job that has changed.
+    #[must_use]
+    pub fn of(job: &Changing<'_>, to: Transition, at: UnixMs) -> Self {
+        let Transition { state, reason, fee, refunded, url, file, error } = to;
+        Self {
+            id: job.id.to_owned(),
+            take: job.take,
+            endpoint: job.endpoint.to_owned(),
+            from: job.from,
+            state,
+            reason,
+            next: Next::of(state, reason),
+            price_msat: job.price,
+            fee_msat: fee.or(job.fee),
+            refunded_msat: refunded,
+            url,
+            file,
+            error,
+            at,
+        }
+    }
 }
 
 /// How a run ended.

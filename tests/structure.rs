@@ -58,7 +58,7 @@ const ROOMS: [Room; 13] = [
         uses: &["l402", "catalog", "manifest", "plan"],
         types: &[("origin", &["Request", "Credential", "HttpAnswer"]), ("payer", &["NodeId"])],
     },
-    Room { name: "event", uses: &[], types: &[("ledger", &["JobState", "Reason", "Next"])] },
+    Room { name: "event", uses: &[], types: &[("ledger", &["JobState", "Reason", "Next", "Transition"])] },
     room("run", &["l402", "catalog", "manifest", "plan", "payer", "origin", "ledger", "event"]),
     Room {
         name: "download",

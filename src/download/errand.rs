@@ -10,8 +10,8 @@ use super::file::PartLost;
 use super::shelf::Left;
 use super::{Downloads, Settings, Shared};
 use crate::backoff;
-use crate::event::{Event, JobEvent};
-use crate::ledger::{DeliveredJob, Deliveries, JobKey, JobState, LedgerError, Next, Reason, Record};
+use crate::event::{Changing, Event, JobEvent};
+use crate::ledger::{DeliveredJob, Deliveries, JobKey, JobState, LedgerError, Reason, Record};
 use crate::origin::{Fetch, is_inline};
 use crate::run::Clock;
 
@@ -209,30 +209,19 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Errand<'r, L, F, D, C> {
     }
 
     async fn give_up(&self, reason: Reason, words: String) -> Result<(), LedgerError> {
-        let record = Record::NotDownloaded { job: self.job.key, reason, error: words.clone() };
-        self.run.ledger.commit(self.run.clock.now(), record).await?;
-        let reason = if self.job.reason.is_of_manifest() { self.job.reason } else { reason };
-        self.announce(JobState::Delivered, reason, None, Some(words));
-        Ok(())
+        self.commit(Record::NotDownloaded { job: self.job.key, reason, error: words }).await
     }
 
-    pub(super) fn announce(&self, state: JobState, reason: Reason, file: Option<String>, error: Option<String>) {
-        self.run.listener.hear(&Event::Job(JobEvent {
-            id: self.job.id.clone(),
-            take: self.job.take,
-            endpoint: self.job.endpoint.name.clone(),
-            from: JobState::Delivered,
-            state,
-            reason,
-            next: Next::of(state, reason),
-            price_msat: self.job.price,
-            fee_msat: self.job.fee,
-            refunded_msat: None,
-            url: Some(self.job.url.clone()),
-            file,
-            error,
-            at: self.run.clock.now(),
-        }));
+    /// Writes one record, and tells how the job stands then.
+    pub(super) async fn commit(&self, record: Record) -> Result<(), LedgerError> {
+        let now = self.run.clock.now();
+        if let Some(to) = self.run.ledger.commit(now, record).await?.transition {
+            let DeliveredJob { id, take, endpoint, price, fee, .. } = &self.job;
+            let (endpoint, from) = (&*endpoint.name, JobState::Delivered);
+            let job = Changing { id, take: *take, endpoint, from, price: *price, fee: *fee };
+            self.run.listener.hear(&Event::Job(JobEvent::of(&job, to, now)));
+        }
+        Ok(())
     }
 
     /// What the future gives, unless this errand is told to stop before it does.

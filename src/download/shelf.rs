@@ -5,7 +5,7 @@ use std::io;
 use super::disk::{Disk, PartFile};
 use super::errand::{Errand, Tried, Trouble, again};
 use super::name::candidate;
-use crate::ledger::{Deliveries, DownloadedFile, FetchMark, JobState, Reason, Record, Resume};
+use crate::ledger::{Deliveries, DownloadedFile, FetchMark, Record, Resume};
 use crate::origin::Fetch;
 use crate::run::Clock;
 
@@ -195,10 +195,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Errand<'_, L, F, D, C> {
         let Some(FetchMark { file, sha256: Some(sha256), .. }) = self.job.mark.clone() else {
             return Ok(again("its file has no digest", false));
         };
-        let record = Record::Downloaded(self.job.key, DownloadedFile { file: file.clone(), sha256 });
-        self.run.ledger.commit(self.run.clock.now(), record).await?;
-        let reason = if self.job.reason.is_of_manifest() { self.job.reason } else { Reason::None };
-        self.announce(JobState::Downloaded, reason, Some(file), None);
+        self.commit(Record::Downloaded(self.job.key, DownloadedFile { file, sha256 })).await?;
         Ok(Tried::Downloaded)
     }
 }

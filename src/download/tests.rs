@@ -13,7 +13,7 @@ use crate::l402::Network;
 use crate::ledger::fixtures::delivered_job;
 use crate::ledger::{
     Committed, DeliveredJob, DownloadedFile, FetchMark, HeldBack, Ledger, OpenJob, OpenRefund, Original, PaymentKey,
-    PendingJob, Prospect, Reason, Record, Twin, Undownloaded, Witness,
+    PendingJob, Prospect, Reason, Record, Recorded, Twin, Undownloaded, Witness,
 };
 use crate::origin::{Credential, Fetcher, HttpAnswer, Request};
 use crate::payer::NodeId;
@@ -29,14 +29,14 @@ struct OneJob {
 }
 
 impl Ledger for OneJob {
-    async fn commit(&self, _: UnixMs, record: Record) -> Result<Committed, LedgerError> {
+    async fn commit(&self, _: UnixMs, record: Record) -> Result<Recorded, LedgerError> {
         match record {
             Record::Fetching(_, mark) => self.job.borrow_mut().mark = Some(mark),
             Record::Downloaded(_, file) => *self.file.borrow_mut() = Some(file),
             Record::NotDownloaded { reason, error, .. } => *self.given_up.borrow_mut() = Some((reason, error)),
             other => panic!("{other:?}"),
         }
-        Ok(Committed::Done)
+        Ok(Recorded { committed: Committed::Done, transition: None })
     }
     async fn open_jobs(&self, _: Option<BatchKey>) -> Result<Vec<OpenJob>, LedgerError> {
         Ok(Vec::new())

@@ -22,7 +22,8 @@ pub use bounds::{Asking, EndpointCount, HeldBack, IntentBounds, NodeCount, Prosp
 pub use history::{AnswerRow, DecisionRow, PaymentRecord, PaymentRow, Standing, TakeRecord, TransitionRow};
 pub use record::{
     AnswerKey, AnswerKind, BatchKey, CLTV_LIMIT, Caps, Committed, DeadProof, DownloadedFile, DurableIntent, FetchMark,
-    IntentRefusal, JobEnd, JobKey, NewIntent, PaidPurchase, PaymentKey, PeriodCap, Poll, Posted, Record, Resume,
+    IntentRefusal, JobEnd, JobKey, NewIntent, PaidPurchase, PaymentKey, PeriodCap, Poll, Posted, Record, Recorded,
+    Resume, Transition,
 };
 pub use refund::{
     DurableInvoice, OpenRefund, RefundInvoice, RefundInvoiceRow, RefundRecord, RefundRow, RefundStanding,
@@ -46,7 +47,7 @@ pub trait Ledger {
     ///
     /// # Errors
     /// After any error the outcome of the commit is unknown: nothing more may be spent, and the run ends.
-    fn commit(&self, now: UnixMs, record: Record) -> impl Future<Output = Result<Committed, LedgerError>>;
+    fn commit(&self, now: UnixMs, record: Record) -> impl Future<Output = Result<Recorded, LedgerError>>;
 
     /// Every job of the batch (of all batches, with none) whose purchase is open: intended or paid, and not at its end.
     ///

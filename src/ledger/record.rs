@@ -553,6 +553,34 @@ pub struct Poll {
     pub interval_ms: u64,
 }
 
+/// What came of a record.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// What the ledger hands back.
+    pub committed: Committed,
+    /// How the record changes what people see of its job; none where it changes nothing of that.
+    pub transition: Option<Transition>,
+}
+
+/// How a job stands after a record, as people see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// Its state.
+    pub state: JobState,
+    /// Why.
+    pub reason: Reason,
+    /// The actual routing fee, where the record tells it.
+    pub fee: Option<Msat>,
+    /// What came back, where the record tells it.
+    pub refunded: Option<Msat>,
+    /// The result's URL, from its delivery on.
+    pub url: Option<String>,
+    /// The file, once downloaded.
+    pub file: Option<String>,
+    /// In words.
+    pub error: Option<String>,
+}
+
 /// What the ledger hands back once a record is durable.
 #[derive(Clone, Debug)]
 pub enum Committed {

@@ -7,10 +7,10 @@ use std::rc::Rc;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::catalog::Apart;
-use crate::event::{Event, JobEvent};
+use crate::event::{Changing, Event, JobEvent};
 use crate::ledger::{
-    Committed, DurableIntent, JobEnd, JobState, Ledger, LedgerError, Next, PaidPurchase, PaymentKey, PendingJob,
-    Reason, Record, RefundRecord,
+    Committed, DurableIntent, JobState, Ledger, LedgerError, PaidPurchase, PaymentKey, PendingJob, Reason, Record,
+    Recorded, RefundRecord, Transition,
 };
 use crate::money::Msat;
 use crate::origin::{self, HttpAnswer, HttpFailure, Origin, POLL_RETRY_AFTER_MS_MAX, Request};
@@ -257,10 +257,9 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
 
     async fn commit(&mut self, record: Record) -> Result<Committed, LedgerError> {
         let now = self.run.clock.now();
-        let change = Change::of(&record);
         let offered = offered(&record);
         let begins = matches!(record, Record::Intend(_));
-        let committed = self.run.ledger.commit(now, record).await?;
+        let Recorded { committed, transition } = self.run.ledger.commit(now, record).await?;
         self.looks_back = None;
         if begins {
             self.shared.bounds.end(self.job.facts.key);
@@ -281,37 +280,24 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         }
         // What changes of a purchase may make room for another.
         self.shared.stirred.notify_one();
-        if let Some(change) = change {
-            self.announce(change, now);
+        if let Some(transition) = transition {
+            self.announce(transition, now);
         }
         Ok(committed)
     }
 
-    fn announce(&mut self, change: Change, now: UnixMs) {
-        self.note(&change, now);
-        let from = std::mem::replace(&mut self.job.state, change.state);
-        self.job.fee = change.fee.or(self.job.fee);
-        let event = Event::Job(JobEvent {
-            id: self.job.facts.id.clone(),
-            take: self.job.facts.take,
-            endpoint: self.job.facts.endpoint.name.clone(),
-            from,
-            state: change.state,
-            reason: change.reason,
-            next: Next::of(change.state, change.reason),
-            price_msat: self.job.price,
-            fee_msat: self.job.fee,
-            refunded_msat: None,
-            url: change.url,
-            file: None,
-            error: change.error,
-            at: now,
-        });
-        self.run.listener.hear(&event);
+    fn announce(&mut self, to: Transition, now: UnixMs) {
+        self.note(&to, now);
+        let from = std::mem::replace(&mut self.job.state, to.state);
+        self.job.fee = to.fee.or(self.job.fee);
+        let Facts { id, take, endpoint, .. } = &self.job.facts;
+        let (endpoint, price, fee) = (&*endpoint.name, self.job.price, self.job.fee);
+        let event = JobEvent::of(&Changing { id, take: *take, endpoint, from, price, fee }, to, now);
+        self.run.listener.hear(&Event::Job(event));
     }
 
     /// What a change of this job means for the others.
-    fn note(&self, change: &Change, now: UnixMs) {
+    fn note(&self, change: &Transition, now: UnixMs) {
         match (change.state, change.reason) {
             (JobState::Paid, Reason::None) => self.shared.gate.settled(),
             (JobState::Paid, Reason::Processing) => {
@@ -636,54 +622,5 @@ const fn offered(record: &Record) -> Option<PaymentKey> {
     match record {
         Record::Refund(payment, RefundRecord::Offered { link: Some(_), .. }) => Some(*payment),
         _ => None,
-    }
-}
-
-/// How a record changes what people see of a job.
-struct Change {
-    state: JobState,
-    reason: Reason,
-    fee: Option<Msat>,
-    url: Option<String>,
-    error: Option<String>,
-}
-
-impl Change {
-    fn of(record: &Record) -> Option<Self> {
-        let plain = |state, reason| Self { state, reason, fee: None, url: None, error: None };
-        let end = |end: &JobEnd| Self { error: end.error.clone(), ..plain(end.state, end.reason) };
-        match record {
-            Record::Intend(_) => Some(plain(JobState::Running, Reason::None)),
-            Record::SendBegun(_)
-            | Record::SendAnswered { .. }
-            | Record::Answer { .. }
-            | Record::LeftUndelivered(_)
-            | Record::Replaying(_)
-            | Record::Posted(..)
-            | Record::GivenUpDead { .. }
-            | Record::Witness { .. } => None,
-            Record::Paid { posted, .. } => {
-                Some(Self { fee: posted.map(|posted| posted.fee), ..plain(JobState::Paid, Reason::None) })
-            }
-            Record::Dead { end: job_end, .. } | Record::Ended(_, job_end) => Some(end(job_end)),
-            Record::Undelivered { end: job_end, .. } => Some(end(job_end)),
-            Record::Refund(_, RefundRecord::Offered { link, message, .. }) => {
-                let reason = if link.is_some() { Reason::RefundOffered } else { Reason::RefundFailed };
-                Some(Self { error: Some(message.clone()), ..plain(JobState::RefundOffered, reason) })
-            }
-            // Whoever claims a refund tells of it.
-            Record::Refund(..) => None,
-            Record::Doubt { reason, error, .. } => {
-                Some(Self { error: error.clone(), ..plain(JobState::InDoubt, *reason) })
-            }
-            Record::Accepted { .. } => Some(plain(JobState::Paid, Reason::Processing)),
-            // Whoever finds it out tells of it.
-            Record::Stuck { .. } => None,
-            // The downloads tell of themselves.
-            Record::Fetching(..) | Record::Downloaded(..) | Record::NotDownloaded { .. } => None,
-            Record::Delivered { url, .. } => {
-                Some(Self { url: Some(url.clone()), ..plain(JobState::Delivered, Reason::None) })
-            }
-        }
     }
 }

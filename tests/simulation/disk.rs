@@ -12,7 +12,7 @@ use l402_batch::ledger::sqlite::{
     Retake, Trusted, Undecided,
 };
 use l402_batch::ledger::{
-    BatchKey, Caps, Committed, DeadProof, IntentBounds, JobKey, JobState, LedgerError, PaymentKey, PeriodCap, Record,
+    BatchKey, Caps, DeadProof, IntentBounds, JobKey, JobState, LedgerError, PaymentKey, PeriodCap, Record, Recorded,
 };
 use l402_batch::manifest::ResultsRow;
 use l402_batch::money::Msat;
@@ -401,14 +401,14 @@ impl Disk {
         !self.world.is_calm() && self.world.now() < self.full_until.get()
     }
 
-    pub fn apply(&self, batch: &str, now: UnixMs, mut record: Record) -> Result<Committed, LedgerError> {
+    pub fn apply(&self, batch: &str, now: UnixMs, mut record: Record) -> Result<Recorded, LedgerError> {
         if let (Lie::NoLimits, Record::Intend(intent)) = (self.lie, &mut record) {
             let endless = |cap: &PeriodCap| PeriodCap { period: cap.period.clone(), most: Msat::new(u64::MAX) };
             let Caps { day, month, .. } = &intent.caps;
             intent.caps = Caps { batch: None, day: day.as_ref().map(endless), month: month.as_ref().map(endless) };
         }
-        let committed = self.ledger.books().apply(now, record.clone());
-        let Ok(done) = &committed else {
+        let committed = self.ledger.books().commit(now, record.clone());
+        let Ok(Recorded { committed: done, .. }) = &committed else {
             if self.was_deleted() {
                 return committed;
             }

@@ -8,7 +8,7 @@ use l402_batch::ledger::sqlite::Books;
 use l402_batch::ledger::{
     AnswerKind, BatchKey, Committed, DeliveredJob, Deliveries, DurableIntent, HeldBack, IntentBounds, JobEnd, JobKey,
     JobState, Ledger, LedgerError, NewIntent, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Reason,
-    Record, RefundRecord, ResultRow, Twin, Undownloaded, Witness,
+    Record, Recorded, RefundRecord, ResultRow, Twin, Undownloaded, Witness,
 };
 use l402_batch::origin::{Credential, HttpAnswer, Request};
 use l402_batch::payer::NodeId;
@@ -191,7 +191,7 @@ impl<'a> Port<'a> {
 }
 
 impl Ledger for Port<'_> {
-    async fn commit(&self, now: UnixMs, record: Record) -> Result<Committed, LedgerError> {
+    async fn commit(&self, now: UnixMs, record: Record) -> Result<Recorded, LedgerError> {
         let (disk, world) = (self.disk, &self.disk.world);
         world.point("before a commit").await;
         // The gathering delay of a group commit.
@@ -211,7 +211,7 @@ impl Ledger for Port<'_> {
             file.perhaps_delete(world);
         }
         let record = self.as_written(record);
-        let mut committed = disk.apply(&self.name, now, record.clone())?;
+        let Recorded { mut committed, transition } = disk.apply(&self.name, now, record.clone())?;
         if let (Record::Intend(new), Committed::Intent(intent)) = (&record, &committed) {
             self.check_bounds(new, intent);
             self.check_choice(new);
@@ -227,7 +227,7 @@ impl Ledger for Port<'_> {
         while answers_all
             && matches!(&committed, Committed::Intent(intent) if intent.sends_answered() < intent.sends_begun())
         {
-            committed = disk.apply(&self.name, now, record.clone())?;
+            committed = disk.apply(&self.name, now, record.clone())?.committed;
         }
         world.note(|| format!("committed {} -> {committed:?}", name(&record)));
         let moves_money = matches!(
@@ -249,7 +249,7 @@ impl Ledger for Port<'_> {
             return Err(self.fail("it failed after a commit"));
         }
         world.point("after a commit").await;
-        Ok(committed)
+        Ok(Recorded { committed, transition })
     }
 
     async fn open_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<OpenJob>, LedgerError> {

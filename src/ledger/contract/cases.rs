@@ -34,7 +34,7 @@ fn poll() -> Poll {
 
 /// The payment of a new intent.
 pub(super) fn intend<S: Subject>(store: &mut S, intent: NewIntent) -> PaymentKey {
-    match store.commit(AT, Record::Intend(Box::new(intent))).unwrap() {
+    match store.hand_back(AT, Record::Intend(Box::new(intent))).unwrap() {
         Committed::Intent(intent) => intent.payment(),
         other => panic!("{other:?}"),
     }
@@ -43,7 +43,7 @@ pub(super) fn intend<S: Subject>(store: &mut S, intent: NewIntent) -> PaymentKey
 /// The answer that was stored.
 pub(super) fn answer<S: Subject>(store: &mut S, payment: PaymentKey, status: u16) -> AnswerKey {
     let record = Record::Answer { payment, kind: AnswerKind::Redeem, answer: http(status) };
-    match store.commit(AT, record).unwrap() {
+    match store.hand_back(AT, record).unwrap() {
         Committed::Answer(key) => key,
         other => panic!("{other:?}"),
     }
@@ -52,10 +52,10 @@ pub(super) fn answer<S: Subject>(store: &mut S, payment: PaymentKey, status: u16
 /// A purchase from intent to delivery.
 pub(super) fn deliver<S: Subject>(store: &mut S, job: &PendingJob, n: u8) -> PaymentKey {
     let payment = intend(store, new_intent(job, n));
-    store.commit(AT, paid(payment, n, Some(posted()))).unwrap();
+    store.hand_back(AT, paid(payment, n, Some(posted()))).unwrap();
     let answer = answer(store, payment, 200);
     let url = format!("https://seller.example/v/{n}");
-    store.commit(AT, Record::Delivered { payment, answer, url, own: false }).unwrap();
+    store.hand_back(AT, Record::Delivered { payment, answer, url, own: false }).unwrap();
     payment
 }
 
@@ -63,7 +63,7 @@ fn come<S: Subject>(came: Came) -> (S, PaymentKey) {
     let (mut store, jobs) = S::with(&[("june", &["a"])]);
     let payment = intend(&mut store, new_intent(&jobs[0], 1));
     let doubt = |reason| Record::Doubt { payment, reason, error: None, wait_until: None };
-    let mut go = |record| store.commit(AT, record).unwrap();
+    let mut go = |record| store.hand_back(AT, record).unwrap();
     match came {
         Came::Intended => {}
         Came::Doubted => drop(go(doubt(Reason::PaymentUnknown))),
@@ -78,16 +78,16 @@ fn come<S: Subject>(came: Came) -> (S, PaymentKey) {
     match came {
         Came::Accepted => {
             let answer = answer(&mut store, payment, 202);
-            store.commit(AT, Record::Accepted { payment, answer, poll: poll() }).unwrap();
+            store.hand_back(AT, Record::Accepted { payment, answer, poll: poll() }).unwrap();
         }
         Came::Delivered => {
             let answer = answer(&mut store, payment, 200);
             let url = "https://s.example/v".to_owned();
-            store.commit(AT, Record::Delivered { payment, answer, url, own: false }).unwrap();
+            store.hand_back(AT, Record::Delivered { payment, answer, url, own: false }).unwrap();
         }
         Came::Lost => {
             let end = end(JobState::Lost, Reason::OriginFailed);
-            store.commit(AT, Record::Undelivered { payment, answer: None, heard: false, end }).unwrap();
+            store.hand_back(AT, Record::Undelivered { payment, answer: None, heard: false, end }).unwrap();
         }
         Came::Intended | Came::Doubted | Came::Paid | Came::Posted | Came::Dead => {}
     }
@@ -125,7 +125,7 @@ pub(super) fn a_record_that_does_not_fit_the_state_is_refused_and_leaves_no_trac
             let (mut store, payment) = come::<S>(came);
             let (name, record, allowed) = table(payment).remove(row);
             let before = store.seen();
-            let outcome = store.commit(AT, record);
+            let outcome = store.hand_back(AT, record);
             if allowed[column] {
                 assert!(outcome.is_ok(), "{name} where it is {came:?}: {outcome:?}");
             } else {
@@ -141,7 +141,7 @@ pub(super) fn an_answer_is_interpreted_only_for_its_own_payment<S: Subject>() {
     let mut answers = Vec::new();
     for (n, job) in (1..).zip(&jobs) {
         let payment = intend(&mut store, new_intent(job, n));
-        store.commit(AT, paid(payment, n, None)).unwrap();
+        store.hand_back(AT, paid(payment, n, None)).unwrap();
         answers.push((payment, answer(&mut store, payment, 200)));
     }
     let crossed = Record::Delivered {
@@ -150,20 +150,20 @@ pub(super) fn an_answer_is_interpreted_only_for_its_own_payment<S: Subject>() {
         url: "https://x.example".to_owned(),
         own: false,
     };
-    assert!(is_contradiction(&store.commit(AT, crossed)));
+    assert!(is_contradiction(&store.hand_back(AT, crossed)));
 }
 
 pub(super) fn only_an_end_without_spending_ends_a_job_without_a_payment<S: Subject>() {
     let allowed = [JobState::Pending, JobState::Refused, JobState::Failed];
     for &state in JobState::ALL {
         let (mut store, jobs) = S::with(&[("june", &["a"])]);
-        let outcome = store.commit(AT, Record::Ended(jobs[0].key, end(state, Reason::OriginError)));
+        let outcome = store.hand_back(AT, Record::Ended(jobs[0].key, end(state, Reason::OriginError)));
         assert_eq!(outcome.is_ok(), allowed.contains(&state), "{state:?}: {outcome:?}");
     }
     for came in ALL {
         let (mut store, _) = come::<S>(came);
         let open = store.jobs()[0].key;
-        let outcome = store.commit(AT, Record::Ended(open, end(JobState::Failed, Reason::OriginError)));
+        let outcome = store.hand_back(AT, Record::Ended(open, end(JobState::Failed, Reason::OriginError)));
         assert_eq!(outcome.is_ok(), matches!(came, Came::Dead), "{came:?}");
     }
 }
@@ -178,11 +178,11 @@ pub(super) fn an_intent_needs_a_pending_job_its_exact_price_and_no_more_than_its
         NewIntent { fee_limit: Msat::new(10_001), ..good.clone() },
         NewIntent { job: JobKey(99), ..good.clone() },
     ] {
-        assert!(is_contradiction(&store.commit(AT, Record::Intend(Box::new(intent)))));
+        assert!(is_contradiction(&store.hand_back(AT, Record::Intend(Box::new(intent)))));
     }
     intend(&mut store, good);
     let second = Record::Intend(Box::new(new_intent(&job, 2)));
-    assert!(is_contradiction(&store.commit(AT, second)), "a job has one live payment");
+    assert!(is_contradiction(&store.hand_back(AT, second)), "a job has one live payment");
 }
 
 pub(super) fn a_hash_belongs_to_one_purchase_for_ever<S: Subject>() {
@@ -190,12 +190,12 @@ pub(super) fn a_hash_belongs_to_one_purchase_for_ever<S: Subject>() {
     let (first, other) = (&jobs[0], &jobs[1]);
     let payment = intend(&mut store, new_intent(first, 1));
     let known = |store: &mut S, intent| {
-        let outcome = store.commit(AT, Record::Intend(Box::new(intent))).unwrap();
+        let outcome = store.hand_back(AT, Record::Intend(Box::new(intent))).unwrap();
         assert!(matches!(outcome, Committed::IntentRefused(IntentRefusal::HashKnown)), "{outcome:?}");
     };
     known(&mut store, new_intent(other, 1));
     let end = end(JobState::Pending, Reason::NoRoute);
-    store.commit(AT, Record::Dead { payment, proof: DeadProof::FailedAndExpired, end }).unwrap();
+    store.hand_back(AT, Record::Dead { payment, proof: DeadProof::FailedAndExpired, end }).unwrap();
     known(&mut store, new_intent(first, 1));
     assert_eq!(store.sums(store.jobs()[0].batch).held, 0);
     intend(&mut store, new_intent(first, 2));
@@ -205,9 +205,9 @@ pub(super) fn a_node_that_forgot_once_never_proves_an_absence_again<S: Subject>(
     let (mut store, mut jobs) = S::with(&[("june", &["a"])]);
     let job = jobs.remove(0);
     let payment = intend(&mut store, new_intent(&job, 1));
-    store.commit(AT, Record::Doubt { payment, reason: Reason::NodeForgot, error: None, wait_until: None }).unwrap();
+    store.hand_back(AT, Record::Doubt { payment, reason: Reason::NodeForgot, error: None, wait_until: None }).unwrap();
     let dead = |proof| Record::Dead { payment, proof, end: end(JobState::Pending, Reason::PaymentFailed) };
-    assert!(is_contradiction(&store.commit(AT, dead(DeadProof::NotFoundAndExpired))));
+    assert!(is_contradiction(&store.hand_back(AT, dead(DeadProof::NotFoundAndExpired))));
     assert!(store.payment(payment).sends.accepted, "the next run knows it too");
 }
 
@@ -216,38 +216,38 @@ pub(super) fn sends_are_counted_and_decide_which_proof_of_death_holds<S: Subject
     let job = jobs.remove(0);
     let payment = intend(&mut store, new_intent(&job, 1));
     let dead = |proof| Record::Dead { payment, proof, end: end(JobState::Pending, Reason::NoRoute) };
-    let Committed::Intent(intent) = store.commit(AT, Record::SendBegun(payment)).unwrap() else { panic!() };
+    let Committed::Intent(intent) = store.hand_back(AT, Record::SendBegun(payment)).unwrap() else { panic!() };
     assert_eq!((intent.sends_begun(), intent.sends_answered()), (2, 0));
-    assert!(is_contradiction(&store.commit(AT, dead(DeadProof::FailedAndAnswered))), "two sends, none answered");
-    store.commit(AT, Record::SendAnswered { payment, accepted: false }).unwrap();
-    assert!(is_contradiction(&store.commit(AT, dead(DeadProof::FailedAndAnswered))), "two sends, one answered");
-    store.commit(AT, Record::SendAnswered { payment, accepted: false }).unwrap();
+    assert!(is_contradiction(&store.hand_back(AT, dead(DeadProof::FailedAndAnswered))), "two sends, none answered");
+    store.hand_back(AT, Record::SendAnswered { payment, accepted: false }).unwrap();
+    assert!(is_contradiction(&store.hand_back(AT, dead(DeadProof::FailedAndAnswered))), "two sends, one answered");
+    store.hand_back(AT, Record::SendAnswered { payment, accepted: false }).unwrap();
     assert!(
-        is_contradiction(&store.commit(AT, Record::SendAnswered { payment, accepted: false })),
+        is_contradiction(&store.hand_back(AT, Record::SendAnswered { payment, accepted: false })),
         "more answers than sends"
     );
-    store.commit(AT, dead(DeadProof::NotFoundAndAnswered)).unwrap();
+    store.hand_back(AT, dead(DeadProof::NotFoundAndAnswered)).unwrap();
 }
 
 pub(super) fn what_is_posted_stays_as_it_was_posted<S: Subject>() {
     let (mut store, payment) = come::<S>(Came::Posted);
     let other_fee = Posted { fee: Msat::new(1), payment_index: Some(9) };
-    assert!(is_contradiction(&store.commit(AT, Record::Posted(payment, other_fee))));
+    assert!(is_contradiction(&store.hand_back(AT, Record::Posted(payment, other_fee))));
     // lnd numbers its payments anew when it moves to SQL: an index is a hint.
     let other_index = Posted { fee: FEE, payment_index: Some(3) };
-    store.commit(AT, Record::Posted(payment, other_index)).unwrap();
+    store.hand_back(AT, Record::Posted(payment, other_index)).unwrap();
     let other_preimage = Record::Paid { payment, preimage: preimage(2), answered: false, posted: None };
-    assert!(is_contradiction(&store.commit(AT, other_preimage)));
+    assert!(is_contradiction(&store.hand_back(AT, other_preimage)));
 }
 
 pub(super) fn what_a_node_took_up_and_does_not_know_is_not_dead_although_every_send_is_answered<S: Subject>() {
     let (mut store, payment) = come::<S>(Came::Intended);
     let dead = |proof| Record::Dead { payment, proof, end: end(JobState::Pending, Reason::NoRoute) };
-    store.commit(AT, Record::SendAnswered { payment, accepted: true }).unwrap();
+    store.hand_back(AT, Record::SendAnswered { payment, accepted: true }).unwrap();
     for proof in [DeadProof::NotFoundAndAnswered, DeadProof::NotFoundAndExpired] {
-        assert!(is_contradiction(&store.commit(AT, dead(proof))), "{proof:?}");
+        assert!(is_contradiction(&store.hand_back(AT, dead(proof))), "{proof:?}");
     }
-    store.commit(AT, dead(DeadProof::FailedAndAnswered)).unwrap();
+    store.hand_back(AT, dead(DeadProof::FailedAndAnswered)).unwrap();
 }
 
 pub(super) fn a_death_is_no_end_that_claims_a_purchase<S: Subject>() {
@@ -255,7 +255,7 @@ pub(super) fn a_death_is_no_end_that_claims_a_purchase<S: Subject>() {
     for state in [JobState::Paid, JobState::Delivered, JobState::Lost, JobState::Running, JobState::InDoubt] {
         let end = end(state, Reason::None);
         let dead = Record::Dead { payment, proof: DeadProof::FailedAndAnswered, end };
-        assert!(is_contradiction(&store.commit(AT, dead)), "{state:?}");
+        assert!(is_contradiction(&store.hand_back(AT, dead)), "{state:?}");
     }
     assert_eq!(store.sums(store.jobs()[0].batch).held, i64::try_from(HOLD).unwrap(), "the hold stays");
 }
@@ -266,7 +266,7 @@ pub(super) fn half_a_record_is_never_written<S: Subject>() {
     let before = store.seen();
     let posted = Some(Posted { fee: Msat::new(u64::MAX), payment_index: None });
     let half_good = Record::Paid { payment, preimage: preimage(1), answered: true, posted };
-    assert!(is_contradiction(&store.commit(AT, half_good)));
+    assert!(is_contradiction(&store.hand_back(AT, half_good)));
     assert_eq!(store.seen(), before);
 }
 
@@ -275,10 +275,10 @@ pub(super) fn a_result_of_an_identical_request_is_not_its_own<S: Subject>() {
     let same = new_intent(&jobs[0], 1).request;
     let first = deliver(&mut store, &jobs[0], 1);
     let payment = intend(&mut store, NewIntent { request: same, ..new_intent(&jobs[1], 2) });
-    store.commit(AT, paid(payment, 2, None)).unwrap();
+    store.hand_back(AT, paid(payment, 2, None)).unwrap();
     let answer = answer(&mut store, payment, 200);
     let url = store.job(store.payment(first).job).url.unwrap();
-    let mut go = |own| store.commit(AT, Record::Delivered { payment, answer, url: url.clone(), own }).unwrap();
+    let mut go = |own| store.hand_back(AT, Record::Delivered { payment, answer, url: url.clone(), own }).unwrap();
     assert!(matches!(go(true), Committed::NotItsOwn));
     assert!(matches!(go(false), Committed::Done));
 }

@@ -17,7 +17,7 @@ use crate::time::UnixMs;
 
 /// Why that intent is not made; none where it is.
 fn refused<S: Subject>(store: &mut S, now: UnixMs, intent: NewIntent) -> Option<IntentRefusal> {
-    match store.commit(now, Record::Intend(Box::new(intent))).unwrap() {
+    match store.hand_back(now, Record::Intend(Box::new(intent))).unwrap() {
         Committed::IntentRefused(refusal) => Some(refusal),
         Committed::Intent(_) => None,
         other => panic!("{other:?}"),
@@ -44,7 +44,7 @@ pub(super) fn a_batch_s_limit_holds_fees_and_all<S: Subject>() {
     let full = Some(IntentRefusal::BatchLimit { cost, used, most });
     assert_eq!(refused(&mut store, AT, capped(&jobs[1], 2, batch(most.get()))), full);
     // What routing cost is less than what was held for it.
-    store.commit(AT, paid(PaymentKey(1), 1, Some(posted()))).unwrap();
+    store.hand_back(AT, paid(PaymentKey(1), 1, Some(posted()))).unwrap();
     assert_eq!(refused(&mut store, AT, capped(&jobs[1], 2, batch(most.get()))), None);
 }
 
@@ -64,9 +64,9 @@ pub(super) fn what_came_back_makes_room_again<S: Subject>() {
     let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
     let caps = |most| Caps { batch: Some(Msat::new(most)), ..day("2026-11-20", most) };
     let payment = intend(&mut store, capped(&jobs[0], 1, caps(HOLD)));
-    store.commit(AT, paid(payment, 1, Some(posted()))).unwrap();
+    store.hand_back(AT, paid(payment, 1, Some(posted()))).unwrap();
     let answer = answer(&mut store, payment, 200);
-    let mut refund = |record| store.commit(AT, Record::Refund(payment, record)).unwrap();
+    let mut refund = |record| store.hand_back(AT, Record::Refund(payment, record)).unwrap();
     refund(RefundRecord::Offered { answer, link: Some("lnurlw://x".to_owned()), message: "sorry".to_owned() });
     refund(RefundRecord::Invoiced(Box::new(RefundInvoice {
         invoice: "lnbc9".to_owned(),
@@ -78,7 +78,7 @@ pub(super) fn what_came_back_makes_room_again<S: Subject>() {
         k1: "k".to_owned(),
     })));
     assert!(refused(&mut store, AT, capped(&jobs[1], 2, caps(HOLD))).is_some(), "promised is not come");
-    store.commit(AT, Record::Refund(payment, RefundRecord::Settled { received: Msat::new(499_000) })).unwrap();
+    store.hand_back(AT, Record::Refund(payment, RefundRecord::Settled { received: Msat::new(499_000) })).unwrap();
     let job = store.job(jobs[0].key);
     assert_eq!((job.state, job.reason), (JobState::Refunded, Reason::RefundPartial));
     assert!(refused(&mut store, AT, capped(&jobs[1], 2, caps(HOLD))).is_some(), "the fee is gone");
@@ -91,9 +91,9 @@ pub(super) fn an_endpoint_that_takes_and_does_not_deliver_gets_no_more<S: Subjec
     let wants = |n: usize| NewIntent { bounds, ..new_intent(&jobs[n], u8::try_from(n + 1).unwrap()) };
     for n in [0, 1] {
         let payment = intend(&mut store, wants(n));
-        store.commit(AT, paid(payment, u8::try_from(n + 1).unwrap(), None)).unwrap();
+        store.hand_back(AT, paid(payment, u8::try_from(n + 1).unwrap(), None)).unwrap();
         let end = end(JobState::Lost, Reason::OriginFailed);
-        store.commit(AT, Record::Undelivered { payment, answer: None, heard: false, end }).unwrap();
+        store.hand_back(AT, Record::Undelivered { payment, answer: None, heard: false, end }).unwrap();
     }
     let refusal = refused(&mut store, AT, wants(2));
     let Some(IntentRefusal::HeldBack(HeldBack::Undelivered { count, .. })) = refusal else { panic!("{refusal:?}") };
@@ -102,10 +102,10 @@ pub(super) fn an_endpoint_that_takes_and_does_not_deliver_gets_no_more<S: Subjec
     let late = PaymentKey(1);
     let answer = answer(&mut store, late, 200);
     let url = "https://seller.example/v/1".to_owned();
-    store.commit(AT, Record::Delivered { payment: late, answer, url, own: false }).unwrap();
+    store.hand_back(AT, Record::Delivered { payment: late, answer, url, own: false }).unwrap();
     assert_eq!(refused(&mut store, AT, wants(2)), None);
     // What it takes, and rejects: the origin gets no more.
-    store.commit(AT, paid(PaymentKey(3), 3, None)).unwrap();
+    store.hand_back(AT, paid(PaymentKey(3), 3, None)).unwrap();
     super::cases::answer(&mut store, PaymentKey(3), 402);
     let refusal = refused(&mut store, AT, wants(3));
     assert!(matches!(refusal, Some(IntentRefusal::HeldBack(HeldBack::Rejected { .. }))), "{refusal:?}");
@@ -117,13 +117,13 @@ pub(super) fn a_node_in_doubt_gets_no_more<S: Subject>() {
     let wants = |n: usize| NewIntent { bounds, ..new_intent(&jobs[n], u8::try_from(n + 1).unwrap()) };
     let payment = intend(&mut store, wants(0));
     let doubt = Record::Doubt { payment, reason: Reason::PaymentUnknown, error: None, wait_until: None };
-    store.commit(AT, doubt).unwrap();
+    store.hand_back(AT, doubt).unwrap();
     let refusal = refused(&mut store, AT, wants(1));
     let Some(IntentRefusal::HeldBack(HeldBack::Doubt { count, .. })) = refusal else { panic!("{refusal:?}") };
     assert_eq!((count.in_doubt, count.held), (1, 1));
     let other = NewIntent { node: NodeId("03other".to_owned()), ..wants(1) };
     assert_eq!(refused(&mut store, AT, other), None, "another node is in no doubt");
-    store.commit(AT, paid(payment, 1, None)).unwrap();
+    store.hand_back(AT, paid(payment, 1, None)).unwrap();
     assert_eq!(refused(&mut store, AT, wants(2)), None);
 }
 

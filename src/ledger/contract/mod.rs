@@ -7,7 +7,7 @@ use super::decide::{Job, Payment};
 use super::memory::{MemoryLedger, Sums};
 use super::sqlite::Books;
 use super::sqlite::tests::support::{FEE_CEILING, NOW, PRICE, endpoint, planned};
-use super::{BatchKey, Committed, JobKey, LedgerError, PaymentKey, PendingJob, Record};
+use super::{BatchKey, Committed, JobKey, LedgerError, PaymentKey, PendingJob, Record, Recorded};
 use crate::time::UnixMs;
 
 /// A store, as the suite sees it.
@@ -17,7 +17,12 @@ pub(in crate::ledger) trait Subject: Sized {
     fn with(batches: &[(&str, &[&str])]) -> (Self, Vec<PendingJob>);
 
     /// Keeps one record.
-    fn commit(&mut self, now: UnixMs, record: Record) -> Result<Committed, LedgerError>;
+    fn keep(&mut self, now: UnixMs, record: Record) -> Result<Recorded, LedgerError>;
+
+    /// Keeps one record, and gives what is handed back.
+    fn hand_back(&mut self, now: UnixMs, record: Record) -> Result<Committed, LedgerError> {
+        Ok(self.keep(now, record)?.committed)
+    }
 
     /// Every job, in the order of keys.
     fn jobs(&self) -> Vec<Job>;
@@ -73,7 +78,7 @@ impl Subject for MemoryLedger {
         (ledger, jobs)
     }
 
-    fn commit(&mut self, now: UnixMs, record: Record) -> Result<Committed, LedgerError> {
+    fn keep(&mut self, now: UnixMs, record: Record) -> Result<Recorded, LedgerError> {
         self.apply(now, &record)
     }
 

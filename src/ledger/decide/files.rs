@@ -1,6 +1,6 @@
 //! Records about files: what is fetched into which, and what came of it.
 
-use crate::ledger::{DownloadedFile, FetchMark, JobKey, JobState, Reason};
+use crate::ledger::{DownloadedFile, FetchMark, JobKey, JobState, Reason, Transition};
 use crate::time::UnixMs;
 
 use super::jobs::Change;
@@ -20,7 +20,10 @@ pub fn downloaded<'a>(facts: &Facts, now: UnixMs, key: JobKey, whole: &'a Downlo
     let reason = if job.reason.is_of_manifest() { job.reason } else { Reason::None };
     let mut ruling = Ruling::done();
     ruling.write(Write::File(key, whole));
-    ruling.change(now, job, &Change { finished: true, ..Change::to(JobState::Downloaded, reason) });
+    let change = Change { finished: true, ..Change::to(JobState::Downloaded, reason) };
+    ruling.change(now, job, &change);
+    let file = Some(whole.file.clone());
+    ruling.transition = Some(Transition { url: job.url.clone(), file, ..Transition::of(&change) });
     Ok(ruling)
 }
 
@@ -39,6 +42,8 @@ pub fn not_downloaded<'a>(
     let reason = if job.reason.is_of_manifest() { job.reason } else { reason };
     let mut ruling = Ruling::done();
     ruling.say(now, job, reason, error);
+    let change = Change { error: Some(error), ..Change::to(JobState::Delivered, reason) };
+    ruling.transition = Some(Transition { url: job.url.clone(), ..Transition::of(&change) });
     Ok(ruling)
 }
 

@@ -1,9 +1,9 @@
 //! How a job stands, and the records that concern no payment.
 
-use crate::ledger::{Committed, JobEnd, JobKey, JobState, Reason};
+use crate::ledger::{Committed, JobEnd, JobKey, JobState, Reason, Transition};
 use crate::time::UnixMs;
 
-use super::{Facts, Job, Ruling, Transition, Undelivered, Unfit, Write, contradiction};
+use super::{Facts, Job, Ruling, Undelivered, Unfit, Write, contradiction};
 
 /// How a job changes.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +64,9 @@ impl Transition {
             state: change.state,
             reason: change.reason,
             fee: None,
+            refunded: None,
             url: change.url.map(str::to_owned),
+            file: None,
             error: change.error.map(str::to_owned),
         }
     }

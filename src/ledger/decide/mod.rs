@@ -18,8 +18,7 @@ mod rows;
 mod takes;
 mod write;
 
-use crate::ledger::{AnswerKey, Committed, JobKey, JobState, PaymentKey, Reason, Record};
-use crate::money::Msat;
+use crate::ledger::{AnswerKey, Committed, JobKey, PaymentKey, Record, Recorded, Transition};
 use crate::time::UnixMs;
 
 pub use admission::{Admission, DeliveryFacts, EndpointFacts, admit, endpoint_is_held, next_word};
@@ -82,17 +81,6 @@ pub struct Ruling<'a> {
     pub writes: Vec<Write<'a>>,
 }
 
-/// How a record changes what people see of a job.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Transition {
-    pub state: JobState,
-    pub reason: Reason,
-    /// The actual routing fee, where the record tells it.
-    pub fee: Option<Msat>,
-    pub url: Option<String>,
-    pub error: Option<String>,
-}
-
 /// Why a record is not written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unfit {
@@ -125,11 +113,11 @@ pub trait Store {
 /// # Errors
 /// Where the record does not fit, or the store cannot be used: its transaction, or what of it is the record's own, is to be
 /// rolled back.
-pub fn carry_out<S: Store>(store: &mut S, now: UnixMs, record: &Record) -> Result<Committed, S::Error> {
+pub fn carry_out<S: Store>(store: &mut S, now: UnixMs, record: &Record) -> Result<Recorded, S::Error> {
     let facts = store.load(&keys(record))?;
     let ruling = decide(&facts, now, record)?;
     store.apply(&ruling.writes)?;
-    Ok(ruling.committed)
+    Ok(Recorded { committed: ruling.committed, transition: ruling.transition })
 }
 
 /// Decides one record.

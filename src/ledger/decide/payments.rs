@@ -3,7 +3,7 @@
 use crate::l402::{PaymentHash, Preimage, Token};
 use crate::ledger::record::SincePaid;
 use crate::ledger::{
-    Committed, DeadProof, DurableIntent, JobEnd, JobState, PaidPurchase, PaymentKey, Poll, Posted, Reason,
+    Committed, DeadProof, DurableIntent, JobEnd, JobState, PaidPurchase, PaymentKey, Poll, Posted, Reason, Transition,
 };
 use crate::origin::Credential;
 use crate::payer::NodeId;
@@ -12,8 +12,8 @@ use crate::time::UnixMs;
 use super::jobs::{Change, expect_unspent};
 use super::takes::{job_of_settled, survivor};
 use super::{
-    Death, Facts, Intent, Job, Payment, PaymentState, Ruling, Sends, Transition, Undelivered, Unfit, Write, budget,
-    contradiction, number,
+    Death, Facts, Intent, Job, Payment, PaymentState, Ruling, Sends, Undelivered, Unfit, Write, budget, contradiction,
+    number,
 };
 
 impl Payment {

@@ -1,6 +1,6 @@
 //! Records about refunds.
 
-use crate::ledger::{AnswerKey, JobState, PaymentKey, Reason, RefundInvoice, RefundRecord, RefundStanding};
+use crate::ledger::{AnswerKey, JobState, PaymentKey, Reason, RefundInvoice, RefundRecord, RefundStanding, Transition};
 use crate::money::Msat;
 use crate::time::UnixMs;
 
@@ -12,10 +12,8 @@ use super::{Facts, Job, Payment, RefundWrite, Ruling, Undelivered, Unfit, Write,
 pub fn refund<'a>(facts: &Facts, now: UnixMs, key: PaymentKey, record: &'a RefundRecord) -> Result<Ruling<'a>, Unfit> {
     let (payment, job) = facts.payment(key)?;
     let of = Of { now, payment, job, standing: facts.refund.as_ref().map(|refund| refund.standing) };
-    let ruling = match record {
-        RefundRecord::Offered { answer, link, message } => {
-            return offered(facts, &of, *answer, link.as_deref(), message);
-        }
+    match record {
+        RefundRecord::Offered { answer, link, message } => offered(facts, &of, *answer, link.as_deref(), message),
         RefundRecord::Invoiced(invoice) => of.invoiced(invoice),
         RefundRecord::HandedOver { callback, k1 } => {
             of.expect(RefundStanding::Invoiced, "a handing over")?;
@@ -26,9 +24,7 @@ pub fn refund<'a>(facts: &Facts, now: UnixMs, key: PaymentKey, record: &'a Refun
         RefundRecord::Waits { reason, words } => of.waits(*reason, words),
         RefundRecord::Settled { received } => of.settled(*received),
         RefundRecord::Expired { words } => of.expired(words),
-    }?;
-    // Whoever claims a refund tells of it.
-    Ok(Ruling { transition: None, ..ruling })
+    }
 }
 
 /// A refund, and whose it is.
@@ -125,7 +121,9 @@ impl Of<'_> {
         let words = format!("{} of {} came back", received, payment.amount);
         let reason = if less { Reason::RefundPartial } else { Reason::None };
         let error = less.then_some(words.as_str());
-        ruling.change(now, job, &Change { error, finished: true, ..Change::to(JobState::Refunded, reason) });
+        let change = Change { error, finished: true, ..Change::to(JobState::Refunded, reason) };
+        ruling.change(now, job, &change);
+        ruling.transition = Some(Transition { refunded: Some(received), ..Transition::of(&change) });
         Ok(ruling)
     }
 

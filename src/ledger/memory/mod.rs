@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use super::decide::{self, Endpoint, EndpointKey, Job, Payment, PeriodKind, Unfit};
 use super::{
-    AnswerKey, AnswerKind, BatchKey, Committed, DownloadedFile, FetchMark, JobKey, JobState, LedgerError, NewIntent,
-    PaymentKey, Reason, Record, RefundInvoice, RefundStanding,
+    AnswerKey, AnswerKind, BatchKey, DownloadedFile, FetchMark, JobKey, JobState, LedgerError, NewIntent, PaymentKey,
+    Reason, Record, Recorded, RefundInvoice, RefundStanding,
 };
 use crate::l402::PaymentHash;
 use crate::money::Msat;
@@ -149,7 +149,7 @@ impl MemoryLedger {
     ///
     /// # Errors
     /// Where it contradicts what is known; nothing is written then.
-    pub fn apply(&mut self, now: UnixMs, record: &Record) -> Result<Committed, LedgerError> {
+    pub fn apply(&mut self, now: UnixMs, record: &Record) -> Result<Recorded, LedgerError> {
         decide::carry_out(self, now, record)
     }
 

@@ -15,7 +15,7 @@ use super::held::Held;
 use super::store::Tx;
 use super::{file, gap, lock, schema};
 use crate::catalog::Endpoint;
-use crate::ledger::{Committed, LedgerError, Record, decide};
+use crate::ledger::{Committed, LedgerError, Record, Recorded, decide};
 use crate::opening;
 use crate::time::UnixMs;
 
@@ -150,6 +150,14 @@ impl Books {
     /// # Errors
     /// A contradiction leaves no trace. After any other error the outcome is unknown, and nothing more is written.
     pub fn apply(&mut self, now: UnixMs, record: Record) -> Result<Committed, LedgerError> {
+        Ok(self.commit(now, record)?.committed)
+    }
+
+    /// Makes one record durable, and tells how its job stands then.
+    ///
+    /// # Errors
+    /// As for [`Self::apply`].
+    pub fn commit(&mut self, now: UnixMs, record: Record) -> Result<Recorded, LedgerError> {
         match self.apply_all(vec![(now, record)])?.pop() {
             Some(outcome) => outcome,
             None => Err(LedgerError::Io("a transaction gave no outcome".to_owned())),
@@ -164,7 +172,7 @@ impl Books {
     pub fn apply_all(
         &mut self,
         records: Vec<(UnixMs, Record)>,
-    ) -> Result<Vec<Result<Committed, LedgerError>>, LedgerError> {
+    ) -> Result<Vec<Result<Recorded, LedgerError>>, LedgerError> {
         let (outcomes, unused, begun) = self.write(|tx, bodies| {
             let mut outcomes = Vec::with_capacity(records.len());
             let (mut unused, mut newest) = (Vec::new(), None);
@@ -172,11 +180,11 @@ impl Books {
                 let is_intent = matches!(record, Record::Intend(_));
                 let outcome = in_savepoint(tx, || {
                     let mut store = Tx { conn: tx, bodies, unused: Vec::new() };
-                    let committed = decide::carry_out(&mut store, now, &record)?;
+                    let recorded = decide::carry_out(&mut store, now, &record)?;
                     unused.append(&mut store.unused);
-                    Ok(committed)
+                    Ok(recorded)
                 })?;
-                if let (true, Ok(Committed::Intent(intent))) = (is_intent, &outcome) {
+                if let (true, Ok(Recorded { committed: Committed::Intent(intent), .. })) = (is_intent, &outcome) {
                     newest = Some(intent.hash);
                 }
                 outcomes.push(outcome);

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::Books;
 use crate::l402::Network;
 use crate::ledger::{
-    BatchKey, Committed, DamagedJob, DeliveredJob, Deliveries, HeldBack, JobKey, Ledger, LedgerError, OpenJob,
-    OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Twin, Undownloaded, Witness,
+    BatchKey, DamagedJob, DeliveredJob, Deliveries, HeldBack, JobKey, Ledger, LedgerError, OpenJob, OpenRefund,
+    Original, PaymentKey, PendingJob, Prospect, Record, Recorded, Twin, Undownloaded, Witness,
 };
 use crate::origin::{Credential, HttpAnswer, Request};
 use crate::payer::NodeId;
@@ -31,8 +31,8 @@ impl InlineLedger {
 }
 
 impl Ledger for InlineLedger {
-    async fn commit(&self, now: UnixMs, record: Record) -> Result<Committed, LedgerError> {
-        self.books().apply(now, record)
+    async fn commit(&self, now: UnixMs, record: Record) -> Result<Recorded, LedgerError> {
+        self.books().commit(now, record)
     }
 
     async fn open_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<OpenJob>, LedgerError> {

@@ -7,8 +7,8 @@ use tokio::sync::{mpsc, oneshot};
 use super::Books;
 use crate::l402::Network;
 use crate::ledger::{
-    BatchKey, Committed, DamagedJob, DeliveredJob, Deliveries, HeldBack, JobKey, Ledger, LedgerError, OpenJob,
-    OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Twin, Undownloaded, Witness,
+    BatchKey, DamagedJob, DeliveredJob, Deliveries, HeldBack, JobKey, Ledger, LedgerError, OpenJob, OpenRefund,
+    Original, PaymentKey, PendingJob, Prospect, Record, Recorded, Twin, Undownloaded, Witness,
 };
 use crate::origin::{Credential, HttpAnswer, Request};
 use crate::payer::NodeId;
@@ -25,7 +25,7 @@ type Reply<T> = oneshot::Sender<Result<T, LedgerError>>;
 
 /// One request to the thread.
 enum Ask {
-    Commit(UnixMs, Box<Record>, Reply<Committed>),
+    Commit(UnixMs, Box<Record>, Reply<Recorded>),
     OpenJobs(Option<BatchKey>, Reply<Vec<OpenJob>>),
     DamagedJobs(Option<BatchKey>, Reply<Vec<DamagedJob>>),
     Pending(BatchKey, Option<u64>, usize, Reply<Vec<PendingJob>>),
@@ -87,7 +87,7 @@ impl LedgerThread {
 }
 
 impl Ledger for LedgerHandle {
-    async fn commit(&self, now: UnixMs, record: Record) -> Result<Committed, LedgerError> {
+    async fn commit(&self, now: UnixMs, record: Record) -> Result<Recorded, LedgerError> {
         let record = Box::new(record);
         self.ask(|reply| Ask::Commit(now, record, reply)).await
     }

@@ -136,7 +136,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
             callback: withdraw.callback.clone(),
             k1: withdraw.k1.clone(),
         };
-        self.commit(RefundRecord::Invoiced(Box::new(invoice)), Reason::RefundPending, None).await?;
+        self.commit(RefundRecord::Invoiced(Box::new(invoice)), None).await?;
         // Only what the ledger hands back is handed over.
         self.refund.invoice = self.run.ledger.refund(self.refund.payment).await?.and_then(|refund| refund.invoice);
         let gone = || LedgerError::Contradiction("an invoice that was just recorded is not there".to_owned());

@@ -7,7 +7,7 @@ use crate::l402::Network;
 use crate::ledger::sqlite::InlineLedger;
 use crate::ledger::{
     BatchKey, Committed, HeldBack, JobKey, Ledger, LedgerError, OpenJob, OpenRefund, Original, PaymentKey, PendingJob,
-    Prospect, Record, RefundRecord, Twin, Witness,
+    Prospect, Record, Recorded, RefundRecord, Twin, Witness,
 };
 use crate::money::Msat;
 use crate::origin::Request;
@@ -90,7 +90,7 @@ fn failure() -> LedgerError {
 }
 
 impl Ledger for Stoppable {
-    async fn commit(&self, now: UnixMs, record: Record) -> Result<Committed, LedgerError> {
+    async fn commit(&self, now: UnixMs, record: Record) -> Result<Recorded, LedgerError> {
         tokio::time::sleep(Duration::from_millis(1)).await;
         let number = self.tried.get() + 1;
         self.tried.set(number);
@@ -98,12 +98,12 @@ impl Ledger for Stoppable {
             return Err(failure());
         }
         let word = word(&record);
-        let committed = self.inner.commit(now, record).await?;
-        if !matches!(committed, Committed::IntentRefused(_)) {
+        let recorded = self.inner.commit(now, record).await?;
+        if !matches!(recorded.committed, Committed::IntentRefused(_)) {
             self.made.borrow_mut().push((now, word.to_owned()));
         }
         self.audit();
-        if self.stop.get() == Some(Stop::After(number)) { Err(failure()) } else { Ok(committed) }
+        if self.stop.get() == Some(Stop::After(number)) { Err(failure()) } else { Ok(recorded) }
     }
 
     async fn open_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<OpenJob>, LedgerError> {

@@ -14,11 +14,15 @@ async fn keep_the_contract(ledger: &impl Ledger, batch: BatchKey) {
     assert_eq!(ledger.pending(batch, Some(jobs[1].seq), 10).await.unwrap().len(), 1);
     let new = new_intent(&jobs[0], 1);
     let request = new.request.clone();
-    let Committed::Intent(intent) = ledger.commit(NOW, Record::Intend(Box::new(new))).await.unwrap() else { panic!() };
+    let Committed::Intent(intent) = ledger.commit(NOW, Record::Intend(Box::new(new))).await.unwrap().committed else {
+        panic!()
+    };
     assert_eq!(ledger.request(intent.payment()).await.unwrap(), request);
     let open = ledger.open_jobs(Some(batch)).await.unwrap();
     assert!(matches!(open[0].stage, OpenStage::Intended(_)));
-    let Committed::Paid(purchase) = ledger.commit(NOW, paid(intent.payment(), 1, Some(posted()))).await.unwrap() else {
+    let Committed::Paid(purchase) =
+        ledger.commit(NOW, paid(intent.payment(), 1, Some(posted()))).await.unwrap().committed
+    else {
         panic!()
     };
     assert!(purchase.posted());
@@ -64,7 +68,7 @@ async fn many_at_once_are_all_committed_each_with_its_own_answer() {
         async move {
             let job = &jobs[usize::from(n)];
             let outcome = ledger.commit(NOW, Record::Intend(Box::new(new_intent(job, n)))).await.unwrap();
-            let Committed::Intent(intent) = outcome else { panic!("{outcome:?}") };
+            let Committed::Intent(intent) = outcome.committed else { panic!("{outcome:?}") };
             assert_eq!((intent.job(), intent.hash()), (job.key, &secret(n).1));
             let wrong =
                 Record::Paid { payment: intent.payment(), preimage: preimage(n + 1), answered: true, posted: None };
