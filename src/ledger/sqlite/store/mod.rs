@@ -148,9 +148,9 @@ mod tests {
     fn whatever_a_record_depends_on_is_found_by_an_index() {
         let books = Books::in_memory().unwrap();
         let loads = [
-            payments::with_job(),
-            payments::of_job(),
-            takes::live(),
+            payments::WITH_JOB.clone(),
+            payments::OF_JOB.clone(),
+            takes::LIVE.clone(),
             takes::DECIDED.to_owned(),
             alike::ALIKE.to_owned(),
             admission::HELD.to_owned(),

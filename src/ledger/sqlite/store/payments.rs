@@ -1,5 +1,7 @@
 //! The row of a payment, and what the run may hold of it.
 
+use std::sync::LazyLock;
+
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::ledger::decide::{self, Charged, Fate, Intent, Job, Payment, Redeeming, Sends};
@@ -89,14 +91,14 @@ fn intent_of_row(row: &Row<'_>, from: usize) -> rusqlite::Result<Option<Intent>>
 }
 
 /// The payment ?1 with its job and its intent.
-pub(super) fn with_job() -> String {
+pub(super) static WITH_JOB: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {PAYMENT}, {JOB}, {INTENT}
          FROM payments p JOIN jobs j ON j.id = p.job JOIN batches b ON b.id = j.batch
              LEFT JOIN intents i ON i.payment = p.id
          WHERE p.id = ?1"
     )
-}
+});
 
 /// A payment with its job and its intent, where it is there.
 pub(super) fn find(conn: &Connection, key: PaymentKey) -> Result<Option<(Payment, Job, Option<Intent>)>, Fault> {
@@ -104,7 +106,7 @@ pub(super) fn find(conn: &Connection, key: PaymentKey) -> Result<Option<(Payment
         let intent = intent_of_row(row, PAYMENT_COLUMNS + JOB_COLUMNS)?;
         Ok((of_row(row)?, jobs::of_row(row, PAYMENT_COLUMNS)?, intent))
     };
-    Ok(conn.prepare_cached(&with_job())?.query_row([key], read).optional()?)
+    Ok(conn.prepare_cached(&WITH_JOB)?.query_row([key], read).optional()?)
 }
 
 /// A payment with its job.
@@ -116,16 +118,16 @@ pub(in crate::ledger::sqlite) fn payment(conn: &Connection, key: PaymentKey) -> 
 }
 
 /// What of the job ?1 is paid for and not delivered. Only what is alive has a preimage.
-pub(super) fn of_job() -> String {
+pub(super) static OF_JOB: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {PAYMENT} FROM payments p
          WHERE p.job = ?1 AND p.state <> 'dead' AND p.preimage IS NOT NULL AND p.delivered_at IS NULL"
     )
-}
+});
 
 /// What of a job is paid for and not delivered.
 pub(super) fn undelivered(conn: &Connection, job: JobKey) -> Result<Vec<Payment>, Fault> {
-    let mut statement = conn.prepare_cached(&of_job())?;
+    let mut statement = conn.prepare_cached(&OF_JOB)?;
     let rows = statement.query_map([job], of_row)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

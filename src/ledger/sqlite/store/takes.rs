@@ -1,5 +1,7 @@
 //! Takes of one job beside each other.
 
+use std::sync::LazyLock;
+
 use rusqlite::{Connection, params};
 
 use crate::ledger::JobKey;
@@ -18,7 +20,7 @@ pub(super) const DECIDED: &str = "SELECT p.job, p.id, p.state, p.dead_proof, i.i
     WHERE own.id = ?1";
 
 /// Every take of the job of ?1, with what lives of its payments.
-pub(super) fn live() -> String {
+pub(super) static LIVE: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {JOB}, j.take, j.merged, j.content, j.endpoint, j.edition, j.meant,
              (SELECT max(id) + 1 FROM jobs), p.id, p.state, p.dead_proof, i.invoice_expires_at, p.cltv_limit
@@ -26,13 +28,12 @@ pub(super) fn live() -> String {
              LEFT JOIN payments p ON p.job = j.id AND p.state <> 'dead' LEFT JOIN intents i ON i.payment = p.id
          WHERE own.id = ?1 ORDER BY j.take"
     )
-}
+});
 
 /// Every take of the same job, in their order, with their payments that are not dead by proof; and the key of the next job.
 pub(super) fn find(conn: &Connection, job: JobKey) -> Result<(Vec<Take>, JobKey), Fault> {
-    let sql = live();
     let (mut takes, mut next) = (Vec::new(), JobKey(1));
-    let mut statement = conn.prepare_cached(&sql)?;
+    let mut statement = conn.prepare_cached(&LIVE)?;
     let mut rows = statement.query([job])?;
     while let Some(row) = rows.next()? {
         const AT: usize = JOB_COLUMNS;
