@@ -11,9 +11,9 @@ use crate::ledger::memory::{MemoryLedger, Sums};
 use crate::ledger::sqlite::store;
 use crate::ledger::sqlite::{Books, Decision};
 use crate::ledger::{
-    AnswerKey, AnswerKind, BatchKey, Caps, DeadProof, DownloadedFile, FetchMark, IntentBounds, JobKey, JobState,
-    LedgerError, NewIntent, PaymentKey, PendingJob, PeriodCap, Poll, Posted, Reason, Record, Recorded, RefundInvoice,
-    RefundRecord,
+    AnswerKey, AnswerKind, BatchKey, Caps, DeadProof, DownloadedFile, FetchMark, IntentBounds, JobEnd, JobKey,
+    JobState, LedgerError, NewIntent, PaymentKey, PendingJob, PeriodCap, Poll, Posted, Reason, Record, Recorded,
+    RefundInvoice, RefundRecord,
 };
 use crate::money::Msat;
 use crate::payer::NodeId;
@@ -171,7 +171,6 @@ fn record(step: Step, now: UnixMs, known: &MemoryLedger, jobs: &[PendingJob]) ->
     let n = if how % 16 == 15 { 13 } else { found.map_or(1, secret_of) };
     let posted = Posted { fee: Msat::new(u64::from(how) * 100), payment_index: Some(u64::from(how)) };
     let posted = if how == 99 { Posted { fee: Msat::new(u64::MAX), ..posted } } else { posted };
-    let url = format!("https://seller.example/v/{}", how % 3);
     match kind {
         0..=4 => Record::Intend(Box::new(intent_of(jobs, job, step, now))),
         5 => Record::SendBegun(payment),
@@ -192,6 +191,23 @@ fn record(step: Step, now: UnixMs, known: &MemoryLedger, jobs: &[PendingJob]) ->
             error: Some(format!("doubt {how}")),
             wait_until: Some(now.plus_ms(i64::from(how))),
         },
+        15..=21 => redeem_record(step, payment, answer, end),
+        22 => Record::Replaying(payment),
+        23 | 24 => match found {
+            Some(payment) => Record::Refund(payment.key, refund_of(payment, answer, how)),
+            None => Record::LeftUndelivered(job),
+        },
+        25 => Record::LeftUndelivered(job),
+        26 => Record::Ended(job, end),
+        _ => file_record(job, how),
+    }
+}
+
+/// The record of a step about what was paid for.
+fn redeem_record(step: Step, payment: PaymentKey, answer: AnswerKey, end: JobEnd) -> Record {
+    let Step { kind, how, .. } = step;
+    let url = format!("https://seller.example/v/{}", how % 3);
+    match kind {
         15..=17 => {
             let kind = one_of(&[AnswerKind::Redeem, AnswerKind::Redeem, AnswerKind::Poll], how);
             Record::Answer { payment, kind, answer: http(one_of(&[200, 202, 402, 500, 401], how)) }
@@ -202,15 +218,7 @@ fn record(step: Step, now: UnixMs, known: &MemoryLedger, jobs: &[PendingJob]) ->
             poll: Poll { url: "https://seller.example/poll".parse().unwrap(), interval_ms: u64::from(how) },
         },
         19 | 20 => Record::Delivered { payment, answer, url, own: how % 2 == 0 },
-        21 => Record::Undelivered { payment, answer: (how % 2 == 0).then_some(answer), heard: how % 3 == 0, end },
-        22 => Record::Replaying(payment),
-        23 | 24 => match found {
-            Some(payment) => Record::Refund(payment.key, refund_of(payment, answer, how)),
-            None => Record::LeftUndelivered(job),
-        },
-        25 => Record::LeftUndelivered(job),
-        26 => Record::Ended(job, end),
-        _ => file_record(job, how),
+        _ => Record::Undelivered { payment, answer: (how % 2 == 0).then_some(answer), heard: how % 3 == 0, end },
     }
 }
 
