@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use l402_batch::l402::Network;
 use l402_batch::ledger::BatchKey;
-use l402_batch::ledger::sqlite::{BatchStart, Books, Compared, NewBatch, OpenMode, Retake};
+use l402_batch::ledger::sqlite::{BatchStart, Compared, NewBatch, OpenMode, Retake, SqliteLedger};
 use l402_batch::manifest::{Manifest, OpenOptions};
 use l402_batch::plan::{Plan, Policy};
 use l402_batch::time::UnixMs;
@@ -57,14 +57,14 @@ fn main() -> Outcome<()> {
         write(&path(&format!("{name}.csv")), of, rows)?;
     }
     let ledger = path("ledger.db");
-    let mut books = Books::open(&ledger, OpenMode::Write)?;
+    let mut books = SqliteLedger::open(&ledger, OpenMode::Write)?;
     let june = Subject::open(path("june.csv"))?;
     let batch = begin(&mut books, "june")?;
     println!("{rows} rows, first load: {:.2} s", june.load(&mut books, batch)?.as_secs_f64());
     drop(books);
     rusqlite::Connection::open(&ledger)?.execute_batch(&format!("BEGIN; {BOUGHT}; COMMIT"))?;
 
-    let mut books = Books::open(&ledger, OpenMode::Write)?;
+    let mut books = SqliteLedger::open(&ledger, OpenMode::Write)?;
     let (fresh, copy) = (Subject::open(path("fresh.csv"))?, Subject::open(path("copy.csv"))?);
     for (name, subject, found, again) in
         [("fresh", &fresh, 0, false), ("copy", &copy, rows, false), ("copy", &copy, rows, true)]
@@ -105,17 +105,17 @@ fn write(path: &Path, of: &str, rows: u64) -> Outcome<()> {
     Ok(())
 }
 
-fn begin(books: &mut Books, name: &str) -> Outcome<BatchKey> {
+fn begin(books: &mut SqliteLedger, name: &str) -> Outcome<BatchKey> {
     let manifest = format!("/jobs/{name}.csv");
     let new = NewBatch { name: name.to_owned(), manifest, sandbox: false, adopt: false };
     match books.begin_batch(NOW, &new)? {
-        BatchStart::New(batch) | BatchStart::Known(batch) => Ok(batch.key),
+        BatchStart::New(batch) | BatchStart::Existing(batch) => Ok(batch.key),
         other => Err(format!("{other:?}").into()),
     }
 }
 
 /// The pass, which finds so many duplicates.
-fn pass(books: &mut Books, batch: BatchKey, network: Option<Network>, found: u64) -> Outcome<Duration> {
+fn pass(books: &mut SqliteLedger, batch: BatchKey, network: Option<Network>, found: u64) -> Outcome<Duration> {
     let start = Instant::now();
     let duplicates = books.set_duplicates_aside(batch, NOW, &Compared { network, ..Compared::default() })?;
     let took = start.elapsed();
@@ -135,13 +135,13 @@ impl Subject {
         Ok(Self { manifest, plan })
     }
 
-    fn load(&self, books: &mut Books, batch: BatchKey) -> Outcome<Duration> {
+    fn load(&self, books: &mut SqliteLedger, batch: BatchKey) -> Outcome<Duration> {
         let start = Instant::now();
         books.load_plan(batch, NOW, &Retake::default(), self.plan.jobs(&self.manifest)).map_err(words)?;
         Ok(start.elapsed())
     }
 
-    fn foresee(&self, books: &Books, batch: Option<&str>) -> Outcome<Duration> {
+    fn foresee(&self, books: &SqliteLedger, batch: Option<&str>) -> Outcome<Duration> {
         let batch = batch.map(|name| books.batch(name)).transpose()?.flatten().map(|batch| batch.key);
         let start = Instant::now();
         let jobs = self.plan.jobs(&self.manifest);

@@ -102,7 +102,7 @@ impl Folder {
     }
 }
 
-/// A million jobs of 60 to 110 characters of prompt, a few of them twins, as a spreadsheet would save them.
+/// A million jobs of 60 to 110 characters of prompt, a few of them identical requests, as a spreadsheet would save them.
 fn write(path: &Path, has_ids: bool) -> Result<(), Box<dyn Error>> {
     let mut out = BufWriter::new(File::create(path)?);
     let id_header = if has_ids { "id," } else { "" };

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 /// What every command of this process needs: ledger and configuration, where they are not those by default.
-static CARRIED: OnceLock<Carried> = OnceLock::new();
+static CONTEXT: OnceLock<Context> = OnceLock::new();
 
 #[derive(Debug)]
-struct Carried {
+struct Context {
     /// What every command needs.
     all: Vec<String>,
     /// What those that ask the node need besides.
@@ -17,11 +17,11 @@ struct Carried {
 
 /// Says once in the process's life what every printed command needs, and what those that ask the node need besides: flags and
 /// values. Paths that need not be named are none.
-pub fn carry(ledger: Option<&Path>, config: Option<&Path>, node: Vec<String>) {
+pub fn set_context(ledger: Option<&Path>, config: Option<&Path>, node: Vec<String>) {
     let named = [("--ledger", ledger), ("--config", config)];
     let all = named.into_iter().filter_map(|(flag, path)| Some([flag.to_owned(), absolute(path?)])).flatten().collect();
     // A process resolves one command line.
-    let _ = CARRIED.set(Carried { all, node });
+    let _ = CONTEXT.set(Context { all, node });
 }
 
 /// A path that leads there from any folder.
@@ -33,7 +33,7 @@ pub fn absolute(path: &Path) -> String {
 /// Flags and values that every command needs.
 #[must_use]
 pub fn carried() -> &'static [String] {
-    CARRIED.get().map_or(&[], |carried| &carried.all)
+    CONTEXT.get().map_or(&[], |carried| &carried.all)
 }
 
 /// A command of this program as a shell takes it; `line` holds its words, quoted where they need it.
@@ -45,7 +45,7 @@ pub fn command(line: &str) -> String {
 /// The same, of a command that asks the node: it names that as this process was told it.
 #[must_use]
 pub fn node_command(line: &str) -> String {
-    with(command(line), CARRIED.get().map_or(&[], |carried| &carried.node))
+    with(command(line), CONTEXT.get().map_or(&[], |carried| &carried.node))
 }
 
 fn with(command: String, words: &[String]) -> String {

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use crate::ledger::{JobState, Next, Reason, Transition};
+use crate::ledger::Transition;
 use crate::money::Msat;
+use crate::purchase::{JobState, Next, Reason};
 use crate::time::UnixMs;
 
 /// One thing that happened.

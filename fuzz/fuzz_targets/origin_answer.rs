@@ -6,9 +6,8 @@
 use std::sync::LazyLock;
 
 use l402_batch::catalog::{Catalog, Endpoint};
-use l402_batch::origin::{
-    Asked, HttpAnswer, Polled, Redeemed, lnurl, read_ask, read_poll, read_redeem, retry_after_ms,
-};
+use l402_batch::origin::{Asked, Polled, Redeemed, lnurl, read_ask, read_poll, read_redeem, retry_after_ms};
+use l402_batch::purchase::HttpAnswer;
 use l402_batch_fuzz::{answer, assert_harmless};
 use libfuzzer_sys::fuzz_target;
 use url::Url;

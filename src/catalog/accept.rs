@@ -37,7 +37,7 @@ impl From<Checked<'_>> for Value {
         }
     }
 }
-use crate::cells::trim;
+use crate::csv_escape::trim;
 use crate::diagnostic::closest;
 
 impl Param {

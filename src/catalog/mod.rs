@@ -101,7 +101,7 @@ pub struct ResultRule {
 
 /// How far identical requests keep apart, so that each gets a result of its own (rule 9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Apart {
+pub enum DedupPolicy {
     /// Not at all: the service makes each anew.
     Never,
     /// One at a time, and so many seconds between the end of one and the next.
@@ -115,11 +115,11 @@ pub enum Apart {
 impl Endpoint {
     /// How far identical requests to it keep apart.
     #[must_use]
-    pub const fn apart(&self) -> Apart {
+    pub const fn dedup_policy(&self) -> DedupPolicy {
         match (self.dedup_window_s, &self.bypass_header) {
-            (0, _) => Apart::Never,
-            (_, Some(_)) => Apart::Answer,
-            (window_s, None) => Apart::Window(window_s),
+            (0, _) => DedupPolicy::Never,
+            (_, Some(_)) => DedupPolicy::Answer,
+            (window_s, None) => DedupPolicy::Window(window_s),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::command::shell;
 use crate::money::Sats;
 use crate::time::UnixMs;
 
-use super::Deadline;
+use crate::cli::Deadline;
 
 /// Flags with a value that are a person's word, or that hold for one start.
 const WORDS: [&str; 2] = ["--retake", "--trust"];

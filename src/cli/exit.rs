@@ -2,7 +2,8 @@
 
 use std::process;
 
-use crate::ledger::{Counts, JobState, Next, Reason, StateCount};
+use crate::ledger::{Counts, StateCount};
+use crate::purchase::{JobState, Next, Reason};
 
 /// How the process ends. The numbers are part of the interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

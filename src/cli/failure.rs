@@ -8,8 +8,8 @@ use crate::payer::{NodeProblem, veiled};
 use crate::run::signals::Stopped;
 use crate::screen::stderr_columns;
 
-use super::ExitCode;
-use super::terminal::{color, stderr};
+use crate::cli::ExitCode;
+use crate::cli::terminal::{color, stderr};
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]

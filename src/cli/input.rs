@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 use jiff::tz::TimeZone;
 
 use crate::diagnostic::{Diagnostic, Severity, render};
-use crate::ledger::sqlite::{Batch, Books, OpenMode};
+use crate::ledger::sqlite::{Batch, OpenMode, SqliteLedger};
 use crate::manifest::{Format, Limits, Manifest, OpenOptions};
 use crate::plan::{Plan, Policy};
 use crate::screen::stderr_columns;
 
-use super::Failure;
-use super::config::{ManifestOptions, ManifestSource};
-use super::layer::Layers;
-use super::values::{ManifestFormat, Pair};
+use crate::cli::Failure;
+use crate::cli::options::config::{ManifestOptions, ManifestSource};
+use crate::cli::options::layer::Layers;
+use crate::cli::options::values::{ManifestFormat, Pair};
 
 /// Opens the manifest; `last_catalog` overrides whatever the other catalogues say.
 pub(super) fn open(options: &ManifestOptions, last_catalog: Option<&Path>) -> Result<Manifest, Vec<Diagnostic>> {
@@ -41,7 +41,7 @@ pub(super) fn open(options: &ManifestOptions, last_catalog: Option<&Path>) -> Re
 pub(super) fn batch_of_results(manifest: &mut Manifest, ledger: &Path) -> Result<Option<String>, Failure> {
     let of = manifest.results_of().map_err(Failure::Input)?;
     if let Some(of) = of.filter(|_| ledger.exists()) {
-        let books = Books::open(ledger, OpenMode::Read)?;
+        let books = SqliteLedger::open(ledger, OpenMode::Read)?;
         if books.id()? == of.ledger && books.batch(&of.batch)?.is_some() {
             return Ok(Some(of.batch));
         }
@@ -68,7 +68,7 @@ pub(super) fn plan(manifest: &Manifest, limits: &Layers) -> Result<(Plan, Limits
 /// file says.
 pub(super) fn limits_of(
     options: &Layers,
-    of_results: Option<(&Books, &Batch)>,
+    of_results: Option<(&SqliteLedger, &Batch)>,
     of_manifest: Limits,
 ) -> Result<Limits, Failure> {
     match of_results {

@@ -2,41 +2,20 @@
 
 mod again;
 pub mod args;
+mod batch;
 mod command_line;
-pub mod config;
-mod environment;
+mod commands;
+mod ending;
 pub mod exit;
 mod failure;
-mod file;
-mod flags;
-mod foresight;
 mod input;
-mod layer;
-mod manual;
 mod money;
 mod node;
 mod options;
-mod resolve;
-mod shown;
+mod preflight;
 mod terminal;
-mod values;
 
-mod audit;
-mod batches;
-mod catalog;
-mod config_show;
-mod doctor;
-mod download;
-mod export;
-mod ledger;
-mod plan;
 mod receipts;
-mod recover;
-mod refunds;
-mod resolve_job;
-mod run;
-mod sandbox;
-mod status;
 mod target;
 
 use std::ffi::OsString;
@@ -44,18 +23,18 @@ use std::ffi::OsString;
 use crate::payer::veiled;
 
 pub use command_line::CommandLine;
-pub use environment::Environment;
+pub use ending::advice::Advice;
 pub use exit::{ExitCode, Findings, Signal};
 pub use failure::Failure;
-pub use flags::{ManifestArgs, TargetArgs};
-pub use foresight::Cause;
-pub use layer::{CertSource, MacaroonSource, Secret};
 pub use node::Found;
-pub use run::Advice;
-pub use values::{Deadline, Format, ManifestFormat, Pair};
+pub use options::environment::Environment;
+pub use options::flags::{ManifestArgs, TargetArgs};
+pub use options::layer::{CertSource, MacaroonSource, Secret};
+pub use options::values::{Deadline, Format, ManifestFormat, Pair};
+pub use preflight::foresight::Cause;
 
 use args::{CatalogCommand, Cli, Command, ConfigCommand, LedgerCommand, RefundsCommand};
-use config::Config;
+use options::config::Config;
 
 /// Parses and runs one command line, and prints what is wrong with it. Never leaves the process by itself.
 pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -83,47 +62,47 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn execute(cli: Cli) -> Result<ExitCode, Failure> {
     let config = |config| Config::load(config, Environment::of_process());
     match cli.command {
-        Command::Plan(args) => plan::execute(config(cli.config)?.plan(*args)?),
+        Command::Plan(args) => commands::plan::execute(config(cli.config)?.plan(*args)?),
         Command::Run(args) => {
             let sandbox = args.sandbox_options.clone();
-            run::execute(&config(cli.config)?.run(*args)?, &sandbox)
+            commands::run::execute(&config(cli.config)?.run(*args)?, &sandbox)
         }
-        Command::Recover(args) => recover::execute(&config(cli.config)?.recover(*args)?),
-        Command::Status(args) => status::execute(&config(cli.config)?.status(args)?),
-        Command::Export(args) => export::execute(&config(cli.config)?.export(args)?),
-        Command::Batches(args) => batches::execute(&config(cli.config)?.batches(args)?),
-        Command::Sandbox(args) => sandbox::execute(&args),
-        Command::Completions(args) => manual::completions(args.shell),
-        Command::Man(args) => manual::man(args.folder.as_deref()),
-        Command::Resolve(args) => resolve_job::execute(&config(cli.config)?.resolve(*args)?),
-        Command::Audit(args) => audit::execute(&config(cli.config)?.audit(args)?),
-        Command::Doctor(args) => doctor::execute(*args, config(cli.config)),
+        Command::Recover(args) => commands::recover::execute(&config(cli.config)?.recover(*args)?),
+        Command::Status(args) => commands::status::execute(&config(cli.config)?.status(args)?),
+        Command::Export(args) => commands::export::execute(&config(cli.config)?.export(args)?),
+        Command::Batches(args) => commands::batches::execute(&config(cli.config)?.batches(args)?),
+        Command::Sandbox(args) => commands::sandbox::execute(&args),
+        Command::Completions(args) => commands::manual::completions(args.shell),
+        Command::Man(args) => commands::manual::man(args.folder.as_deref()),
+        Command::Resolve(args) => commands::resolve::execute(&config(cli.config)?.resolve(*args)?),
+        Command::Audit(args) => commands::audit::execute(&config(cli.config)?.audit(args)?),
+        Command::Doctor(args) => commands::doctor::execute(*args, config(cli.config)),
         Command::Catalog(args) => {
             let config = config(cli.config)?;
             match args.what {
-                CatalogCommand::Show(args) => catalog::show(&config.catalog(*args)?),
-                CatalogCommand::Check(args) => catalog::check(&config.catalog(*args)?),
+                CatalogCommand::Show(args) => commands::catalog::show(&config.catalog(*args)?),
+                CatalogCommand::Check(args) => commands::catalog::check(&config.catalog(*args)?),
                 CatalogCommand::Update(args) => {
-                    let file = config::UpdateFile { path: args.out, overwrite: args.overwrite };
-                    catalog::update(&config.catalog(args.view)?, &file)
+                    let file = options::config::UpdateFile { path: args.out, overwrite: args.overwrite };
+                    commands::catalog::update(&config.catalog(args.view)?, &file)
                 }
             }
         }
         Command::Refunds(args) => match args.what {
-            RefundsCommand::List(args) => refunds::list(&config(cli.config)?.refunds_list(args)?),
-            RefundsCommand::Claim(args) => refunds::claim(&config(cli.config)?.refunds_claim(*args)?),
+            RefundsCommand::List(args) => commands::refunds::list(&config(cli.config)?.refunds_list(args)?),
+            RefundsCommand::Claim(args) => commands::refunds::claim(&config(cli.config)?.refunds_claim(*args)?),
         },
-        Command::Download(args) => download::execute(&config(cli.config)?.download(*args)?),
+        Command::Download(args) => commands::download::execute(&config(cli.config)?.download(*args)?),
         Command::Ledger(args) => match args.what {
-            LedgerCommand::Merge(args) => ledger::merge(&config(cli.config)?.ledger_merge(args)?),
-            LedgerCommand::Backup(_) => Err(ledger::later("backup")),
-            LedgerCommand::Verify(_) => Err(ledger::later("verify")),
-            LedgerCommand::Prune(_) => Err(ledger::later("prune")),
-            LedgerCommand::Copy(_) => Err(ledger::later("copy")),
-            LedgerCommand::Init(_) => Err(ledger::later("init")),
+            LedgerCommand::Merge(args) => commands::ledger::merge(&config(cli.config)?.ledger_merge(args)?),
+            LedgerCommand::Backup(_) => Err(commands::ledger::later("backup")),
+            LedgerCommand::Verify(_) => Err(commands::ledger::later("verify")),
+            LedgerCommand::Prune(_) => Err(commands::ledger::later("prune")),
+            LedgerCommand::Copy(_) => Err(commands::ledger::later("copy")),
+            LedgerCommand::Init(_) => Err(commands::ledger::later("init")),
         },
         Command::Config(args) => match args.what {
-            ConfigCommand::Show(args) => config_show::execute(&config(cli.config)?.show(*args)?),
+            ConfigCommand::Show(args) => commands::config_show::execute(&config(cli.config)?.show(*args)?),
         },
     }
 }

@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::ledger::sqlite::{Books, PeriodsUsed, ToBuy};
-use crate::ledger::{Counts, JobState, Reason};
+use crate::ledger::Counts;
+use crate::ledger::sqlite::{PeriodsUsed, SqliteLedger, ToBuy};
 use crate::manifest::Limits;
 use crate::money::{Msat, Sats, counted, thousands};
 use crate::plan::view::LeftToBuy;
+use crate::purchase::{JobState, Reason};
 use crate::run::{Budget, Clock, SystemClock};
 
-use super::config::Choice;
-use super::exit::of_job;
-use super::{ExitCode, Failure};
+use crate::cli::exit::of_job;
+use crate::cli::options::config::Choice;
+use crate::cli::{ExitCode, Failure};
 
 /// What a batch has used of its limit: spent, with fees, and held, without what came back.
 pub(super) fn used(counts: &Counts) -> Result<Msat, Failure> {
@@ -50,7 +51,7 @@ pub(super) struct Room(Vec<Cap>);
 impl Room {
     /// Of the batch's limit where what fits is bought, and of the day's and the month's in any case.
     pub(super) fn of(
-        books: Option<&Books>,
+        books: Option<&SqliteLedger>,
         limits: &Limits,
         budget: &Budget,
         used: Msat,

@@ -8,9 +8,9 @@ use crate::command::absolute;
 use crate::loopback::is_loopback;
 use crate::payer::{CERTIFICATE_BYTES_MAX, LndOptions, LndPayer, Macaroon, certificate_pem};
 
-use super::layer::{CertSource, MacaroonFile, MacaroonSource};
-use super::options::{Layer, variable};
-use super::{Environment, Failure};
+use crate::cli::options::layer::{CertSource, MacaroonFile, MacaroonSource};
+use crate::cli::options::{Layer, variable};
+use crate::cli::{Environment, Failure};
 
 /// lnd's REST address, where lnd's own configuration says nothing else.
 const URL_DEFAULT: &str = "https://127.0.0.1:8080";
@@ -194,7 +194,7 @@ impl NodeOptions {
         let (bytes, source) = match &self.cert {
             None => return Ok(None),
             Some(CertSource::File(path)) => {
-                let read = crate::opening::read_small(path, CERTIFICATE_BYTES_MAX);
+                let read = crate::safe_open::read_small(path, CERTIFICATE_BYTES_MAX);
                 let read = read.map_err(|error| {
                     Failure::Usage(format!("{}: the certificate cannot be read: {error}", path.display()))
                 });

@@ -2,15 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cells::restore;
+use crate::csv_escape::restore;
 use crate::l402::{Network, PaymentHash};
 use crate::ledger::{ReceiptKind, ReceiptRow};
 use crate::manifest::{BATCH_COLUMN, LEDGER_COLUMN, ResultsRow};
 use crate::money::Msat;
-use crate::opening::{self, Opened};
+use crate::safe_open::{self, Opened};
 use crate::time::UnixMs;
 
-use super::Failure;
+use crate::cli::Failure;
 
 /// Our own delimiter, and those in which a spreadsheet may have saved the file.
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
@@ -30,7 +30,7 @@ impl Lines {
     }
 
     fn with(path: &Path, column: &str, delimiter: u8) -> Option<Self> {
-        let Ok(Opened::File(file)) = opening::open(path) else { return None };
+        let Ok(Opened::File(file)) = safe_open::open(path) else { return None };
         let read: Box<dyn std::io::Read> = Box::new(file);
         let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(read);
         let columns: Vec<String> = reader.headers().ok()?.iter().map(str::to_owned).collect();

@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use crate::command::command;
-use crate::ledger::sqlite::{Batch, Books, OpenMode};
+use crate::ledger::sqlite::{Batch, OpenMode, SqliteLedger};
 
-use super::Failure;
-use super::config::Target;
-use super::receipts::Results;
-use super::run::stop;
+use crate::cli::Failure;
+use crate::cli::batch::receipt_guard::stop;
+use crate::cli::options::config::Target;
+use crate::cli::receipts::Results;
 
 /// The ledger for reading, and the batch in it.
-pub(super) fn find(ledger: &Path, target: &Target) -> Result<(Books, Batch), Failure> {
+pub(super) fn find(ledger: &Path, target: &Target) -> Result<(SqliteLedger, Batch), Failure> {
     let books = open(ledger)?;
     let batch = match (&target.batch, &target.manifest) {
         (Some(name), _) => by_name(&books, name)?,
@@ -22,7 +22,7 @@ pub(super) fn find(ledger: &Path, target: &Target) -> Result<(Books, Batch), Fai
 }
 
 /// The ledger for reading.
-pub(super) fn open(ledger: &Path) -> Result<Books, Failure> {
+pub(super) fn open(ledger: &Path) -> Result<SqliteLedger, Failure> {
     if !ledger.exists() {
         // Where one was, none is begun.
         stop(ledger, None, None, None)?;
@@ -31,12 +31,12 @@ pub(super) fn open(ledger: &Path) -> Result<Books, Failure> {
             ledger.display()
         )));
     }
-    Ok(Books::open(ledger, OpenMode::Read)?)
+    Ok(SqliteLedger::open(ledger, OpenMode::Read)?)
 }
 
 /// Of the batches that were begun from the manifest at that path, the one of the manifest's own name; else the one that
 /// ran last.
-pub(super) fn at_path(books: &Books, path: &Path) -> Result<Option<Batch>, Failure> {
+pub(super) fn at_path(books: &SqliteLedger, path: &Path) -> Result<Option<Batch>, Failure> {
     let mut batches = books.batches_at(&path.display().to_string())?;
     let name = own_name(path);
     let own = batches.iter().position(|batch| Some(&batch.name) == name.as_ref());
@@ -66,14 +66,14 @@ fn of_results(ledger: &str, path: &Path) -> Option<String> {
     of
 }
 
-fn by_name(books: &Books, name: &str) -> Result<Batch, Failure> {
+fn by_name(books: &SqliteLedger, name: &str) -> Result<Batch, Failure> {
     books.batch(name)?.ok_or_else(|| {
         Failure::Usage(format!("the ledger has no batch named {name}; `{}` lists those it has", command("batches")))
     })
 }
 
 /// The batch of the manifest at that path.
-fn by_manifest(books: &Books, path: &Path) -> Result<Batch, Failure> {
+fn by_manifest(books: &SqliteLedger, path: &Path) -> Result<Batch, Failure> {
     let absolute = std::path::absolute(path).map_err(|error| Failure::Usage(error.to_string()))?;
     // A manifest that has been moved away is still known by where it was.
     let canonical = path.canonicalize().unwrap_or_else(|_| absolute.clone());

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 
 use crate::screen::{Folding, stderr_columns, stdout_columns};
 
-use super::{Failure, Format};
+use crate::cli::{Failure, Format};
 
 /// Whether standard error takes colour: a terminal, and `NO_COLOR` unset (no-color.org).
 pub(super) fn color() -> bool {

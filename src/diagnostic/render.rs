@@ -3,7 +3,7 @@
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::{Diagnostic, Place, Severity};
-use crate::harmless::harmless_char;
+use crate::terminal_text::printable_char;
 
 /// Longest message that is shown whole, in characters: room for a path and what is wrong with it.
 const WORDS_CHARS_MAX: usize = 5_000;
@@ -132,7 +132,7 @@ fn visible(c: char) -> char {
         '\t' => ' ',
         '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
         '\x7f' => '\u{2421}',
-        c => harmless_char(c),
+        c => printable_char(c),
     }
 }
 

@@ -10,7 +10,7 @@ use rustix::fs::{CWD, OFlags, RenameFlags};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
-use crate::opening;
+use crate::safe_open;
 
 const COPY_BYTES: usize = 256 * 1024;
 
@@ -76,7 +76,7 @@ impl Part {
     }
 
     fn open(path: PathBuf) -> io::Result<Option<Self>> {
-        if opening::refuse_kept(&path).is_err() {
+        if safe_open::refuse_kept(&path).is_err() {
             return Ok(None);
         }
         let no_link = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
@@ -208,7 +208,7 @@ pub fn is_whole(path: &Path, sha256: &[u8; 32]) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),
     }
-    if opening::refuse_kept(path).is_err() {
+    if safe_open::refuse_kept(path).is_err() {
         return Ok(false);
     }
     let mut hash = Sha256::new();

@@ -7,18 +7,18 @@
 
 mod body;
 mod disk;
-mod errand;
+mod fetch;
 pub mod file;
-mod judge;
 pub mod name;
-mod shelf;
+mod part_file;
+mod response;
 mod source;
 #[cfg(test)]
 mod tests;
 mod transfer;
 
 pub use disk::{Disk, LocalDisk, PartFile};
-pub use errand::full_words;
+pub use transfer::full_words;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
@@ -29,13 +29,14 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::event::{Event, Listener};
-use crate::ledger::{BatchKey, Deliveries, JobKey, JobState, LedgerError};
+use crate::ledger::{BatchKey, Deliveries, JobKey, LedgerError};
 use crate::origin::Fetch;
+use crate::purchase::JobState;
 use crate::run::{Clock, Control, Pace, SteadyClock};
 
-use errand::Errand;
 use name::Template;
 use source::Source;
+use transfer::Transfer;
 
 /// Jobs that wait for their next try, beside those that are fetched.
 const WAITING_MAX: usize = 64;
@@ -79,7 +80,7 @@ pub enum Wanted {
 /// Tells the downloads what happens in the run beside them.
 #[derive(Debug, Default)]
 pub struct Feed {
-    stirred: Notify,
+    wake: Notify,
     over: Cell<bool>,
     abandoned: Cell<bool>,
     /// Why a file could not be written: what is bought now could not be kept either.
@@ -133,14 +134,14 @@ struct Shared {
 
 impl Feed {
     /// A job was delivered.
-    pub fn stir(&self) {
-        self.stirred.notify_one();
+    pub fn wake(&self) {
+        self.wake.notify_one();
     }
 
     /// The run has ended: nothing more is delivered.
     pub fn end(&self) {
         self.over.set(true);
-        self.stirred.notify_one();
+        self.wake.notify_one();
     }
 
     /// A file cannot be written.
@@ -174,7 +175,7 @@ impl Feed {
 impl Listener for Feed {
     fn hear(&self, event: &Event) {
         if matches!(event, Event::Job(job) if job.state == JobState::Delivered) {
-            self.stir();
+            self.wake();
         }
     }
 }
@@ -218,8 +219,8 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Downloads<'_, L, F, D, C> {
             while !stopping && work.len() < self.settings.in_flight.saturating_add(WAITING_MAX) {
                 let Some(job) = source.next(self.ledger, &busy).await? else { break };
                 busy.insert(job.key);
-                let errand = Errand::new(self, &shared, job);
-                work.push(async move { (errand.key(), errand.carry_out().await) });
+                let errand = Transfer::new(self, &shared, job);
+                work.push(async move { (errand.key(), errand.run().await) });
             }
             if work.is_empty() && (stopping || over) {
                 return Ok(shared.fetched());
@@ -235,7 +236,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Downloads<'_, L, F, D, C> {
                     busy.remove(&job);
                     done?;
                 }
-                () = self.feed.stirred.notified() => source.stir(),
+                () = self.feed.wake.notified() => source.look_again(),
             }
         }
     }

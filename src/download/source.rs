@@ -31,7 +31,7 @@ impl Source {
     }
 
     /// Something may have been delivered.
-    pub(super) fn stir(&mut self) {
+    pub(super) fn look_again(&mut self) {
         if let Some(news) = &mut self.news {
             *news = true;
         }

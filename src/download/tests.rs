@@ -12,11 +12,13 @@ use super::*;
 use crate::l402::Network;
 use crate::ledger::fixtures::delivered_job;
 use crate::ledger::{
-    Committed, DeliveredJob, DownloadedFile, FetchMark, HeldBack, Ledger, OpenJob, OpenRefund, Original, PaymentKey,
-    PendingJob, Prospect, Reason, Record, Recorded, Twin, Undownloaded, Witness,
+    Committed, DeliveredJob, DownloadedFile, FetchMark, HeldBack, HistoryCheck, IdenticalRequest, Ledger, OpenJob,
+    OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, Undownloaded,
 };
-use crate::origin::{Credential, Fetcher, HttpAnswer, Request};
-use crate::payer::NodeId;
+use crate::origin::Fetcher;
+use crate::purchase::Reason;
+use crate::purchase::WalletId;
+use crate::purchase::{Credential, HttpAnswer, Request};
 use crate::time::UnixMs;
 
 /// A record of one delivered job.
@@ -47,13 +49,13 @@ impl Ledger for OneJob {
     async fn request(&self, _: PaymentKey) -> Result<Request, LedgerError> {
         Err(LedgerError::Io("none".to_owned()))
     }
-    async fn witness(&self, _: &NodeId, _: PaymentKey) -> Result<Witness, LedgerError> {
+    async fn history_check(&self, _: &WalletId, _: PaymentKey) -> Result<HistoryCheck, LedgerError> {
         Err(LedgerError::Io("none".to_owned()))
     }
-    async fn is_witnessed(&self, _: &NodeId) -> Result<bool, LedgerError> {
+    async fn is_witnessed(&self, _: &WalletId) -> Result<bool, LedgerError> {
         Err(LedgerError::Io("none".to_owned()))
     }
-    async fn twin(&self, _: JobKey, _: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
+    async fn identical_request(&self, _: JobKey, _: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {
         Ok(None)
     }
     async fn bought_elsewhere(&self, _: JobKey, _: &[u8; 32], _: Network) -> Result<Option<Original>, LedgerError> {
@@ -114,13 +116,13 @@ impl Listener for Nobody {
 }
 
 /// A folder, and a record of one job whose result stands at a host.
-struct Place {
+struct Fixture {
     folder: tempfile::TempDir,
     ledger: OneJob,
     heard: std::rc::Rc<RefCell<Vec<String>>>,
 }
 
-impl Place {
+impl Fixture {
     /// `answers` is called with the number of the request, from 0, and what it says.
     async fn of<F: AsyncFn(usize, String, TcpStream) + 'static>(answers: F) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -243,7 +245,7 @@ fn from_of(request: &str) -> usize {
 async fn a_coding_on_the_way_whose_end_is_the_connections_marks_no_end() {
     for coding in ["identity", "gzip", "chunked, gzip"] {
         local(async {
-            let place = Place::of(async move |_, _, mut stream: TcpStream| {
+            let place = Fixture::of(async move |_, _, mut stream: TcpStream| {
                 send(&mut stream, &format!("HTTP/1.1 200 x\nTransfer-Encoding: {coding}"), b"half of").await;
                 hang_up(stream).await;
             })
@@ -258,7 +260,7 @@ async fn a_coding_on_the_way_whose_end_is_the_connections_marks_no_end() {
 #[tokio::test]
 async fn a_coding_on_the_way_is_not_taken_for_the_content() {
     local(async {
-        let place = Place::of(async |_, _, mut stream: TcpStream| {
+        let place = Fixture::of(async |_, _, mut stream: TcpStream| {
             let body = b"6\r\nsecret\r\n0\r\n\r\n";
             send(&mut stream, "HTTP/1.1 200 x\nTransfer-Encoding: gzip, chunked\nConnection: close", body).await;
         })
@@ -274,7 +276,7 @@ async fn a_host_that_always_breaks_off_and_never_goes_on_is_given_up_soon() {
     for version in ["", "ETag: \"v\"\n"] {
         local(async {
             let whole = video(200_000);
-            let place = Place::of(async move |_, _, mut stream: TcpStream| {
+            let place = Fixture::of(async move |_, _, mut stream: TcpStream| {
                 let head = format!("HTTP/1.1 200 x\n{version}Content-Length: {}", whole.len());
                 send(&mut stream, &head, &whole[..150_000]).await;
                 hang_up(stream).await;
@@ -293,7 +295,7 @@ async fn a_host_that_lets_a_little_more_through_each_time_is_gone_on_with_to_the
     local(async {
         let whole = video(400_000);
         let sold = whole.clone();
-        let place = Place::of(async move |_, request: String, mut stream: TcpStream| {
+        let place = Fixture::of(async move |_, request: String, mut stream: TcpStream| {
             let (from, total) = (from_of(&request), sold.len());
             let line = if from == 0 {
                 "HTTP/1.1 200 x".to_owned()
@@ -317,7 +319,7 @@ async fn the_rest_of_another_version_is_not_taken() {
     for tell in [true, false] {
         local(async {
             let (old, new) = (vec![1; 60_000], vec![2; 60_000]);
-            let place = Place::of(async move |n, request: String, mut stream: TcpStream| {
+            let place = Fixture::of(async move |n, request: String, mut stream: TcpStream| {
                 let from = from_of(&request);
                 let (content, tag) = if n == 0 { (&old, "a") } else { (&new, "b") };
                 let head = if from > 0 {
@@ -346,7 +348,7 @@ async fn a_part_that_is_removed_under_the_hands_concerns_its_file_alone() {
     local(async {
         let folder: std::rc::Rc<RefCell<PathBuf>> = std::rc::Rc::default();
         let seen = std::rc::Rc::clone(&folder);
-        let place = Place::of(async move |n, _, mut stream: TcpStream| {
+        let place = Fixture::of(async move |n, _, mut stream: TcpStream| {
             let whole = video(10_000);
             send(&mut stream, "HTTP/1.1 200 x\nContent-Length: 10000\nConnection: close", &whole[..5_000]).await;
             let part = seen.borrow().join("kite.mp4.part");
@@ -377,7 +379,7 @@ async fn a_part_that_is_removed_before_it_is_thrown_away_halts_nothing() {
     local(async {
         let folder: std::rc::Rc<RefCell<PathBuf>> = std::rc::Rc::default();
         let seen = std::rc::Rc::clone(&folder);
-        let place = Place::of(async move |_, _, mut stream: TcpStream| {
+        let place = Fixture::of(async move |_, _, mut stream: TcpStream| {
             send(&mut stream, "HTTP/1.1 200 x\nContent-Length: 9000\nConnection: close", b"<!doctype html>").await;
             let part = seen.borrow().join("kite.mp4.part");
             for _ in 0..500 {
@@ -400,7 +402,7 @@ async fn a_part_that_is_removed_before_it_is_thrown_away_halts_nothing() {
 #[tokio::test]
 async fn a_slow_host_does_not_hold_a_run_for_days() {
     local(async {
-        let place = Place::of(async |_, _, mut stream: TcpStream| {
+        let place = Fixture::of(async |_, _, mut stream: TcpStream| {
             send(&mut stream, "HTTP/1.1 200 x\nETag: \"v\"\nContent-Length: 1000000", b"").await;
             tokio::task::spawn_local(async move {
                 // Enough to be a flow, and at that pace a large file takes days.
@@ -420,7 +422,7 @@ async fn a_slow_host_does_not_hold_a_run_for_days() {
 #[tokio::test]
 async fn what_is_in_a_whole_part_is_looked_at_before_it_gets_its_name() {
     local(async {
-        let place = Place::of(async |_, _, mut stream: TcpStream| {
+        let place = Fixture::of(async |_, _, mut stream: TcpStream| {
             send(&mut stream, "HTTP/1.1 200 x\nContent-Length: 5000\nConnection: close", &video(5_000)).await;
         })
         .await;
@@ -438,7 +440,7 @@ async fn what_is_in_a_whole_part_is_looked_at_before_it_gets_its_name() {
 #[tokio::test]
 async fn a_name_is_another_jobs_for_good_even_where_its_file_was_moved_away() {
     local(async {
-        let place = Place::of(async |_, _, mut stream: TcpStream| {
+        let place = Fixture::of(async |_, _, mut stream: TcpStream| {
             send(&mut stream, "HTTP/1.1 200 x\nContent-Length: 5000\nConnection: close", &video(5_000)).await;
         })
         .await;
@@ -453,7 +455,7 @@ async fn a_name_is_another_jobs_for_good_even_where_its_file_was_moved_away() {
 #[tokio::test]
 async fn an_endless_body_stops_at_the_limit_and_leaves_nothing() {
     local(async {
-        let place = Place::of(async |_, _, mut stream: TcpStream| {
+        let place = Fixture::of(async |_, _, mut stream: TcpStream| {
             send(&mut stream, "HTTP/1.1 200 x\nTransfer-Encoding: chunked", b"").await;
             let chunk = [b"4000\r\n".as_slice(), &[7; 0x4000], b"\r\n"].concat();
             while stream.write_all(&chunk).await.is_ok() {}
@@ -469,7 +471,7 @@ async fn an_endless_body_stops_at_the_limit_and_leaves_nothing() {
 #[tokio::test]
 async fn the_part_of_another_folder_is_left_alone() {
     local(async {
-        let place = Place::of(async |_, _, mut stream: TcpStream| {
+        let place = Fixture::of(async |_, _, mut stream: TcpStream| {
             send(&mut stream, "HTTP/1.1 200 x\nContent-Length: 5000\nConnection: close", &video(5_000)).await;
         })
         .await;
@@ -492,7 +494,7 @@ async fn the_rest_that_is_called_the_whole_is_not_taken_for_it() {
         local(async {
             let whole = video(200_012);
             let sold = whole.clone();
-            let place = Place::of(async move |_, request: String, mut stream: TcpStream| {
+            let place = Fixture::of(async move |_, request: String, mut stream: TcpStream| {
                 let (from, total) = (from_of(&request), sold.len());
                 let range = if says_so && from > 0 {
                     format!("Content-Range: bytes {from}-{}/{total}\n", total - 1)
@@ -517,7 +519,7 @@ async fn the_rest_that_is_called_the_whole_is_not_taken_for_it() {
 async fn a_message_in_plain_words_is_no_result() {
     for kind in ["Content-Type: text/plain\n", ""] {
         local(async {
-            let place = Place::of(async move |_, _, mut stream: TcpStream| {
+            let place = Fixture::of(async move |_, _, mut stream: TcpStream| {
                 let head = format!("HTTP/1.1 200 x\n{kind}Content-Length: 17\nConnection: close");
                 send(&mut stream, &head, b"link has expired\n").await;
             })
@@ -540,7 +542,7 @@ async fn what_is_stored_as_gzip_is_unpacked() {
     for until in [packed.len(), packed.len() / 2] {
         let packed = packed.clone();
         local(async {
-            let place = Place::of(async move |n, request: String, mut stream: TcpStream| {
+            let place = Fixture::of(async move |n, request: String, mut stream: TcpStream| {
                 assert_eq!(from_of(&request), 0, "{request}");
                 let head =
                     format!("HTTP/1.1 200 x\nContent-Encoding: gzip\nETag: \"v\"\nContent-Length: {}", packed.len());

@@ -1,248 +1,276 @@
-//! From an address, or from the answer that delivered, into a part.
+//! One job's result, from its address to its file: tries, pauses, and what comes of them.
+
+use std::cell::Cell;
+use std::io;
 
 use url::Url;
 
-use super::body::{self, Flow, idle_words};
-use super::disk::{Disk, PartFile};
-use super::errand::{Again, Errand, RETRY_AFTER_MS_MAX, Tried, Trouble, again};
-use super::judge::{Verdict, begins_as_page, judge, too_large};
-use super::name::ending;
-use crate::ledger::{Deliveries, Resume};
-use crate::origin::{Credential, Fetch, FetchFailure, FetchHead, inline_result, is_own_origin};
-use crate::run::{Class, Clock};
-use crate::time::UnixMs;
+use super::disk::Disk;
+use super::file::PartLost;
+use super::part_file::Left;
+use super::{Downloads, Settings, Shared};
+use crate::backoff;
+use crate::event::{Changing, Event, JobEvent};
+use crate::ledger::{DeliveredJob, Deliveries, JobKey, LedgerError, Record};
+use crate::origin::{Fetch, is_inline};
+use crate::purchase::{JobState, Reason};
+use crate::run::Clock;
 
-/// A try that brings less brings nothing: a drip would go on for days.
-const PROGRESS_BYTES_MIN: u64 = 16 * 1024;
+/// Tries in a row that bring nothing, and tries in all, before a run gives a file up.
+const FRUITLESS_TRIES_MAX: u32 = 5;
+const TRIES_MAX: u32 = 200;
+/// What is gone may not have arrived yet.
+const GONE_TRIES_MAX: u32 = 4;
+/// Half the pause before the second try; it doubles.
+const PAUSE_MS_FIRST: u64 = 250;
+const PAUSE_MS_MAX: u64 = 30_000;
+/// A host that wants to be left alone for longer is asked by the next run.
+pub(super) const RETRY_AFTER_MS_MAX: u64 = 300_000;
 
-impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Errand<'_, L, F, D, C> {
-    pub(super) async fn fetch(&mut self, url: &Url, mut part: Option<D::Part>) -> Result<Tried, Trouble> {
-        // The second time for the whole, where the part is of no use.
-        for _ in 0..2 {
-            if let Some(words) = self.left_alone(url) {
-                return Ok(Tried::Never(words));
-            }
-            let Some(()) = self.unless_stopped(self.shared.pace.turn(self.run.clock, url, Class::Poll, None)).await
-            else {
-                return Ok(Tried::Stopped);
-            };
-            let resume = self.resumable(part.as_ref());
-            let mut asked = self.ask(url, resume.as_ref(), None).await;
-            if let Some(Ok((head, _))) = &asked
-                && is_gate(head)
-                && is_own_origin(url, &self.job.endpoint.url)
-                && let Some(credential) = self.run.ledger.credential(self.key()).await?
-            {
-                let turn = self.shared.pace.turn(self.run.clock, url, Class::Poll, None);
-                let Some(()) = self.unless_stopped(turn).await else { return Ok(Tried::Stopped) };
-                asked = self.ask(url, resume.as_ref(), Some(&credential)).await;
-            }
-            let (head, mut body) = match asked {
-                Some(Ok(answer)) => answer,
-                Some(Err(tried)) => return Ok(tried),
-                None => return Ok(Tried::Stopped),
-            };
-            let from = resume.as_ref().map(|(from, _)| *from);
-            let known = part.as_ref().and(self.job.mark.as_ref()).and_then(|mark| mark.resume.as_ref());
-            let total = match judge(&head, url, from, known, self.run.settings.bytes_max) {
-                Verdict::Rest => resume.map(|(_, resume)| resume.total),
-                Verdict::Whole { total } => total,
-                Verdict::Anew => {
-                    if let Some(part) = &mut part {
-                        part.begin_anew().await?;
-                    }
-                    continue;
-                }
-                Verdict::Again { words, slower } => return Ok(self.later(url, &head, words, slower)),
-                Verdict::Gone(words) => return Ok(Tried::Gone(words)),
-                Verdict::Never(words) => return Ok(Tried::Never(words)),
-            };
-            self.shared.pace.well(url, self.run.clock.now());
-            let is_rest = head.status == 206;
-            let mut ready = match self.ready_part(part, is_rest, &head, url, total).await? {
-                Ok(ready) => ready,
-                Err(tried) => return Ok(tried),
-            };
-            let kind = head.content_type.unwrap_or_default();
-            return self.stream(url, &kind, &mut ready, &mut body, total).await;
-        }
-        Ok(again("what the server has changes all the time", true))
-    }
+/// The hands of one job.
+pub(super) struct Transfer<'r, L, F, D, C> {
+    pub(super) run: &'r Downloads<'r, L, F, D, C>,
+    pub(super) shared: &'r Shared,
+    pub(super) job: DeliveredJob,
+    /// So far a try has come, in bytes.
+    pub(super) furthest: u64,
+    /// For so long this file has been coming, in milliseconds.
+    pub(super) streamed_ms: u64,
+    /// This errand is told to end by a signal.
+    stopped: Cell<bool>,
+}
 
-    /// That the host wants to be left alone for longer than a run waits for it.
-    fn left_alone(&self, url: &Url) -> Option<String> {
-        let now = self.run.clock.now();
-        let until = self.shared.pace.blocked_until(url, now)?;
-        let ms = u64::try_from(until.since_ms(now)).unwrap_or(0);
-        (ms > RETRY_AFTER_MS_MAX).then(|| format!("its host wants to be left alone until {until}"))
-    }
+/// How a try ended.
+pub(super) enum Tried {
+    Downloaded,
+    /// Later again, in this run.
+    Again(Again),
+    /// The address does not serve the result; asked again a few times, as it may only not have arrived yet.
+    Gone(String),
+    /// Not in this run.
+    Never(String),
+    Stopped,
+}
 
-    /// The answer's head; none where the errand is stopped.
-    async fn ask(
-        &self,
-        url: &Url,
-        resume: Option<&(u64, Resume)>,
-        credential: Option<&Credential>,
-    ) -> Option<Result<(FetchHead, F::Body), Tried>> {
-        let part = resume.map(|(from, resume)| (*from, resume.version.as_str()));
-        let idle_ms = self.run.settings.idle_ms;
-        let asked = async {
-            tokio::select! {
-                biased;
-                answer = self.run.fetch.get(url, &self.job.endpoint.url, part, credential) => answer.map_err(|error| match error {
-                    FetchFailure::Place(_) => Tried::Gone(error.to_string()),
-                    FetchFailure::Broken(words) => again(words, true),
-                }),
-                () = self.run.clock.sleep_ms(idle_ms) => Err(again(idle_words(idle_ms), true)),
-            }
-        };
-        self.unless_stopped(asked).await
-    }
+/// A try that may be repeated.
+#[derive(Default)]
+pub(super) struct Again {
+    /// What went wrong.
+    pub(super) words: String,
+    /// How long the host wants to be left alone, in milliseconds.
+    pub(super) after_ms: Option<u64>,
+    /// It brought the file further than any try before it.
+    pub(super) advanced: bool,
+    /// Its host is at fault, not the result.
+    pub(super) silent: bool,
+}
 
-    fn later(&self, url: &Url, head: &FetchHead, words: String, slower: bool) -> Tried {
-        if slower {
-            self.shared.pace.slow_down(url, self.run.clock.now(), head.retry_after_ms);
-        }
-        Tried::Again(Again { words, after_ms: head.retry_after_ms, silent: true, advanced: false })
-    }
+/// Why a try had to be broken off.
+pub(super) enum Trouble {
+    Ledger(LedgerError),
+    Disk(io::Error),
+}
 
-    /// From where a part can be gone on with, and by what.
-    fn resumable(&self, part: Option<&D::Part>) -> Option<(u64, Resume)> {
-        let from = part.map(PartFile::bytes).filter(|bytes| *bytes > 0)?;
-        Some((from, self.job.mark.as_ref()?.resume.clone().filter(|resume| from < resume.total)?))
-    }
-
-    /// The part into which the answer is written: the one that is there, or a new one under a name of its own. What is
-    /// needed to go on with it is durable once this returns.
-    async fn ready_part(
-        &mut self,
-        part: Option<D::Part>,
-        is_rest: bool,
-        head: &FetchHead,
-        url: &Url,
-        total: Option<u64>,
-    ) -> Result<Result<D::Part, Tried>, Trouble> {
-        let has = part.as_ref().filter(|_| is_rest).map_or(0, PartFile::bytes);
-        if let Some(tried) = self.lacks_room(total.map(|total| total.saturating_sub(has))).await? {
-            return Ok(Err(tried));
-        }
-        if is_rest && let Some(part) = part {
-            return Ok(Ok(part));
-        }
-        let versioned = head.version.clone().zip(total);
-        let resume = versioned.map(|(version, total)| Resume { version, total, synced: 0, sha256: None });
-        self.fresh_part(part, ending(head.content_type.as_deref(), url), resume).await
-    }
-
-    async fn stream(
-        &mut self,
-        url: &Url,
-        kind: &str,
-        part: &mut D::Part,
-        body: &mut F::Body,
-        total: Option<u64>,
-    ) -> Result<Tried, Trouble> {
-        let (mut synced, mut flow, began) = (part.bytes(), Flow::default(), self.run.clock.now());
-        self.furthest = self.furthest.max(part.bytes());
-        let settings = self.run.settings;
-        let mut gathered = Vec::with_capacity(settings.gathered_bytes);
-        loop {
-            let next = self.unless_stopped(flow.next(body, self.run.clock, settings.idle_ms)).await;
-            if let Some(body::Next::Piece(piece)) = &next {
-                gathered.extend_from_slice(piece);
-                let has = part.bytes().saturating_add(gathered.len() as u64);
-                if has > settings.bytes_max {
-                    return self.unwanted(part, Tried::Never(too_large(settings.bytes_max))).await;
-                }
-                if gathered.len() < settings.gathered_bytes {
-                    continue;
-                }
-            }
-            if part.bytes() == 0 && begins_as_page(&gathered, kind, url) {
-                let words = "the address answers with a page or a message and not with the result".to_owned();
-                return self.unwanted(part, Tried::Gone(words)).await;
-            }
-            if !gathered.is_empty() {
-                part.add(std::mem::replace(&mut gathered, Vec::with_capacity(settings.gathered_bytes))).await?;
-            }
-            match next {
-                Some(body::Next::Piece(_)) if self.streamed_since(began) > settings.file_ms_max => {
-                    self.checkpoint(part).await?;
-                    return Ok(self.too_slow());
-                }
-                Some(body::Next::Piece(_)) if part.bytes() - synced < settings.checkpoint_bytes => {}
-                Some(body::Next::Piece(_)) => {
-                    self.checkpoint(part).await?;
-                    synced = part.bytes();
-                    self.lacks_room(None).await?;
-                }
-                Some(body::Next::End) => return self.ended(part, total).await,
-                Some(body::Next::Broken(words)) => {
-                    self.checkpoint(part).await?;
-                    // A server that cannot go on where it broke off sends the same bytes again and again.
-                    let advanced = part.bytes() >= self.furthest.saturating_add(PROGRESS_BYTES_MIN);
-                    self.furthest = self.furthest.max(part.bytes());
-                    self.streamed_ms = self.streamed_since(began);
-                    return Ok(Tried::Again(Again { words, after_ms: None, advanced, silent: true }));
-                }
-                None => {
-                    self.checkpoint(part).await?;
-                    return Ok(Tried::Stopped);
-                }
-            }
-        }
-    }
-
-    fn streamed_since(&self, began: UnixMs) -> u64 {
-        let ms = u64::try_from(self.run.clock.now().since_ms(began)).unwrap_or(0);
-        self.streamed_ms.saturating_add(ms)
-    }
-
-    /// Its host sends just enough to count as a flow: a run would last for days.
-    fn too_slow(&self) -> Tried {
-        let words = format!("it was not whole after {} hours", self.run.settings.file_ms_max / 3_600_000);
-        Tried::Again(Again { words, after_ms: Some(u64::MAX), advanced: false, silent: true })
-    }
-
-    /// The body is at its end.
-    async fn ended(&mut self, part: &mut D::Part, total: Option<u64>) -> Result<Tried, Trouble> {
-        let bytes = part.bytes();
-        if let Some(total) = total.filter(|total| *total != bytes) {
-            part.begin_anew().await?;
-            return Ok(again(format!("it ended after {bytes} of {total} bytes"), true));
-        }
-        if bytes == 0 {
-            return Ok(again("it is empty", false));
-        }
-        self.finish(part).await
-    }
-
-    /// The result stands in the answer that delivered it.
-    pub(super) async fn take_from_answer(&mut self, url: &Url, part: Option<D::Part>) -> Result<Tried, Trouble> {
-        let Some(answer) = self.run.ledger.delivery(self.job.key).await? else {
-            return Ok(Tried::Gone("the ledger holds no answer of it".to_owned()));
-        };
-        let found = match inline_result(&answer, &self.job.endpoint.result, url) {
-            Ok(found) => found,
-            Err(words) => return Ok(Tried::Gone(words)),
-        };
-        let bytes = found.bytes.len() as u64;
-        if bytes > self.run.settings.bytes_max {
-            return Ok(Tried::Never(too_large(self.run.settings.bytes_max)));
-        }
-        if let Some(tried) = self.lacks_room(Some(bytes)).await? {
-            return Ok(tried);
-        }
-        let mut part = match self.fresh_part(part, ending(Some(&found.media_type), url), None).await? {
-            Ok(part) => part,
-            Err(tried) => return Ok(tried),
-        };
-        part.add(found.bytes).await?;
-        self.finish(&mut part).await
+impl From<LedgerError> for Trouble {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(error)
     }
 }
 
-/// Whether it stands behind the same gate as the purchase: then it is asked for with what was paid for. It is never paid for.
-const fn is_gate(head: &FetchHead) -> bool {
-    matches!(head.status, 401 | 402)
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Disk(error)
+    }
+}
+
+pub(super) fn again(words: impl Into<String>, silent: bool) -> Tried {
+    Tried::Again(Again { words: words.into(), silent, ..Again::default() })
+}
+
+/// The tries of one errand.
+#[derive(Default)]
+struct Tries {
+    all: u32,
+    fruitless: u32,
+    gone: u32,
+}
+
+/// What follows from a try.
+enum Then {
+    End,
+    Pause(u64),
+    GiveUp { reason: Reason, words: String, silent: bool },
+}
+
+impl Tries {
+    fn then(&mut self, tried: Tried) -> Then {
+        let give_up = |reason, words, silent| Then::GiveUp { reason, words, silent };
+        self.all += 1;
+        let after_ms = match tried {
+            Tried::Stopped | Tried::Downloaded => return Then::End,
+            Tried::Never(words) => return give_up(Reason::NotDownloaded, words, false),
+            Tried::Gone(words) => {
+                self.gone += 1;
+                if self.gone >= GONE_TRIES_MAX {
+                    return give_up(Reason::UrlGone, words, false);
+                }
+                0
+            }
+            Tried::Again(again) => {
+                self.fruitless = if again.advanced { 0 } else { self.fruitless + 1 };
+                let after_ms = again.after_ms.unwrap_or(0);
+                let enough = self.fruitless >= FRUITLESS_TRIES_MAX || self.all >= TRIES_MAX;
+                if enough || after_ms > RETRY_AFTER_MS_MAX {
+                    return give_up(Reason::NotDownloaded, again.words, again.silent);
+                }
+                after_ms
+            }
+        };
+        let pause_ms = backoff::pause_ms(self.fruitless.max(self.gone), PAUSE_MS_FIRST, PAUSE_MS_MAX);
+        Then::Pause(pause_ms.max(after_ms))
+    }
+}
+
+impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
+    pub(super) const fn new(run: &'r Downloads<'r, L, F, D, C>, shared: &'r Shared, job: DeliveredJob) -> Self {
+        Self { run, shared, job, furthest: 0, streamed_ms: 0, stopped: Cell::new(false) }
+    }
+
+    pub(super) const fn key(&self) -> JobKey {
+        self.job.key
+    }
+
+    /// Fetches the result, again and again within bounds, until its file is there or this run gives it up.
+    pub(super) async fn run(mut self) -> Result<(), LedgerError> {
+        let Ok(url) = self.job.url.parse::<Url>() else {
+            return self.fail(Reason::UrlGone, "its address cannot be read".to_owned()).await;
+        };
+        let host = host_of(&url);
+        let mut tries = Tries::default();
+        loop {
+            let tried = match self.one_try(&url, &host).await {
+                Ok(tried) => tried,
+                Err(Trouble::Ledger(error)) => return Err(error),
+                Err(Trouble::Disk(error)) if error.get_ref().is_some_and(|why| why.is::<PartLost>()) => {
+                    self.job.mark = None;
+                    again(error.to_string(), false)
+                }
+                Err(Trouble::Disk(error)) => match of_one_file(&error) {
+                    Some(words) => Tried::Never(words.to_owned()),
+                    None => {
+                        self.halt(&error);
+                        return Ok(());
+                    }
+                },
+            };
+            if matches!(tried, Tried::Downloaded) {
+                self.shared.failures.borrow_mut().remove(&host);
+            }
+            match tries.then(tried) {
+                Then::End => return Ok(()),
+                Then::Pause(ms) => {
+                    if self.unless_stopped(self.run.clock.sleep_ms(ms)).await.is_none() {
+                        return Ok(());
+                    }
+                }
+                Then::GiveUp { reason, words, silent } => {
+                    if silent {
+                        *self.shared.failures.borrow_mut().entry(host).or_default() += 1;
+                    }
+                    return self.fail(reason, words).await;
+                }
+            }
+        }
+    }
+
+    /// Nothing can be written any more: that concerns every errand.
+    fn halt(&self, error: &io::Error) {
+        let words = disk_words(self.run.settings, error);
+        self.run.feed.block(&words);
+        if self.shared.halt(words.clone()) {
+            self.run.listener.hear(&Event::Warning { message: format!("{words}: nothing more is fetched") });
+        }
+    }
+
+    async fn one_try(&mut self, url: &Url, host: &str) -> Result<Tried, Trouble> {
+        let shared = self.shared;
+        let Some(Ok(_place)) = self.unless_stopped(shared.places.acquire()).await else { return Ok(Tried::Stopped) };
+        if shared.is_silent(host) {
+            return Ok(Tried::Never(format!("its host ({host}) gave nothing for the jobs before it")));
+        }
+        let part = match self.left_part().await? {
+            Left::Whole => return self.downloaded().await,
+            Left::Part(part) => Some(part),
+            Left::Nothing => None,
+        };
+        if part.is_none() && self.job.mark.as_ref().is_some_and(|mark| mark.sha256.is_some()) {
+            self.job.mark = None;
+        }
+        if is_inline(url) { self.take_from_answer(url, part).await } else { self.fetch(url, part).await }
+    }
+
+    async fn fail(&self, reason: Reason, words: String) -> Result<(), LedgerError> {
+        self.commit(Record::NotDownloaded { job: self.job.key, reason, error: words }).await
+    }
+
+    /// Writes one record, and tells how the job stands then.
+    pub(super) async fn commit(&self, record: Record) -> Result<(), LedgerError> {
+        let now = self.run.clock.now();
+        if let Some(to) = self.run.ledger.commit(now, record).await?.transition {
+            let DeliveredJob { id, take, endpoint, price, fee, .. } = &self.job;
+            let (endpoint, from) = (&*endpoint.name, JobState::Delivered);
+            let job = Changing { id, take: *take, endpoint, from, price: *price, fee: *fee };
+            self.run.listener.hear(&Event::Job(JobEvent::of(&job, to, now)));
+        }
+        Ok(())
+    }
+
+    /// What the future gives, unless this errand is told to stop before it does.
+    pub(super) async fn unless_stopped<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        if self.stopped.get() || self.shared.trouble.borrow().is_some() {
+            return None;
+        }
+        tokio::select! {
+            biased;
+            () = self.run.control.until_stopped() => {
+                self.stopped.set(true);
+                None
+            }
+            () = self.shared.halted.notified() => None,
+            given = future => Some(given),
+        }
+    }
+}
+
+/// That the disk is full, and how much of it is left to others.
+pub fn full_words(folder: &str, room_min: u64) -> String {
+    format!(
+        "the disk of {folder} is full: {} MiB of it are left free for others, the ledger among them",
+        room_min >> 20
+    )
+}
+
+fn host_of(url: &Url) -> String {
+    match (url.host_str(), url.port()) {
+        (None, _) => String::new(),
+        (Some(host), None) => host.to_owned(),
+        (Some(host), Some(port)) => format!("{host}:{port}"),
+    }
+}
+
+/// What the file system says of this one file, and not of all.
+fn of_one_file(error: &io::Error) -> Option<&'static str> {
+    match error.kind() {
+        io::ErrorKind::InvalidFilename => Some("its name is none there; choose a shorter one with --download-name"),
+        io::ErrorKind::FileTooLarge => Some("it is larger than a file may be there"),
+        _ => None,
+    }
+}
+
+fn disk_words(settings: &Settings, error: &io::Error) -> String {
+    let folder = &settings.folder;
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => full_words(folder, settings.room_min),
+        _ => format!("{folder} cannot be written to: {error}"),
+    }
 }

@@ -196,7 +196,7 @@ fn without_l402(offers: &[Offer<'_>]) -> ChallengeError {
     if names.is_empty() {
         ChallengeError::Missing
     } else {
-        ChallengeError::OtherScheme(crate::harmless::harmless(&names.join(", ")))
+        ChallengeError::OtherScheme(crate::terminal_text::printable(&names.join(", ")))
     }
 }
 

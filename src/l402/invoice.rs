@@ -82,7 +82,7 @@ impl Invoice {
 }
 
 fn undecodable(why: &str) -> InvoiceError {
-    InvoiceError::Undecodable(crate::harmless::harmless(why))
+    InvoiceError::Undecodable(crate::terminal_text::printable(why))
 }
 
 fn at_s(seconds: u64) -> UnixMs {

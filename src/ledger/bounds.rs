@@ -3,9 +3,10 @@
 
 use url::Url;
 
-use super::{BatchKey, Reason};
+use super::BatchKey;
 use crate::money::{counted, counted_are};
-use crate::payer::NodeId;
+use crate::purchase::Reason;
+use crate::purchase::WalletId;
 use crate::time::UnixMs;
 
 /// An endpoint that delivered within this time needs no new trial.
@@ -52,7 +53,7 @@ pub struct Prospect {
     /// Where: the endpoint's URL, or the request's.
     pub url: Url,
     /// The node that is to pay.
-    pub node: NodeId,
+    pub node: WalletId,
     /// How far purchases may go.
     pub bounds: IntentBounds,
     /// What else is about to begin.
@@ -120,7 +121,7 @@ pub enum HeldBack {
     /// Too many payments are in doubt at the node, or in doubt and on their way together.
     Doubt {
         /// The node's public key.
-        node: NodeId,
+        node: WalletId,
         /// What it holds.
         count: NodeCount,
         /// The bounds.
@@ -280,7 +281,7 @@ mod tests {
             word: 2,
         };
         let doubt = |in_doubt, held| HeldBack::Doubt {
-            node: NodeId("03aa".to_owned()),
+            node: WalletId("03aa".to_owned()),
             count: NodeCount { in_doubt, held, held_elsewhere: 0 },
             bounds: IntentBounds { max_doubt: 2, payments_in_flight: 4, ..IntentBounds::default() },
         };

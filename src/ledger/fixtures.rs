@@ -5,13 +5,13 @@ use sha2::{Digest, Sha256};
 use crate::catalog::{Catalog, Value};
 use crate::l402::{PaymentHash, Preimage, Scheme, Token};
 use crate::money::Msat;
-use crate::origin::Credential;
-use crate::payer::NodeId;
+use crate::purchase::Credential;
+use crate::purchase::WalletId;
 use crate::time::UnixMs;
 
-use super::{
-    AnswerKey, DeliveredJob, DurableIntent, JobKey, PaidPurchase, PaymentKey, Poll, Reason, record::SincePaid,
-};
+use super::record::SincePaid;
+use super::{AnswerKey, DeliveredJob, DurableIntent, JobKey, PaidPurchase, PaymentKey};
+use crate::purchase::{Poll, Reason};
 
 /// When the fixtures' invoice expires.
 pub const INVOICE_EXPIRES_AT: UnixMs = UnixMs(1_000_000_000);
@@ -41,7 +41,7 @@ pub fn intent(sends_begun: u32, sends_answered: u32) -> DurableIntent {
         amount: Msat::new(500_000),
         fee_limit: Msat::new(10_000),
         cltv_limit: Some(1_008),
-        node: NodeId("02aa".to_owned()),
+        node: WalletId("02aa".to_owned()),
         invoice_expires_at: INVOICE_EXPIRES_AT,
         credential_expires_at: CREDENTIAL_EXPIRES_AT,
         sends_begun,

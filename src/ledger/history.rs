@@ -5,7 +5,8 @@ use crate::l402::{Network, PaymentHash};
 use crate::money::Msat;
 use crate::time::UnixMs;
 
-use super::{AnswerKind, JobState, Reason, RefundRow, ResultRow};
+use super::{AnswerKind, RefundRow, ResultRow};
+use crate::purchase::{JobState, Reason};
 
 /// How a payment stands in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]

@@ -13,7 +13,6 @@ mod record;
 mod refund;
 mod rows;
 pub mod sqlite;
-mod state;
 mod word;
 
 use std::future::Future;
@@ -22,23 +21,24 @@ pub use bounds::{Asking, EndpointCount, HeldBack, IntentBounds, NodeCount, Prosp
 pub use history::{AnswerRow, DecisionRow, PaymentRecord, PaymentRow, Standing, TakeRecord, TransitionRow};
 pub use record::{
     AnswerKey, AnswerKind, BatchKey, CLTV_LIMIT, Caps, Committed, DeadProof, DownloadedFile, DurableIntent, FetchMark,
-    IntentRefusal, JobEnd, JobKey, NewIntent, PaidPurchase, PaymentKey, PeriodCap, Poll, Posted, Record, Recorded,
-    Resume, Transition,
+    IntentRefusal, JobEnd, JobKey, NewIntent, PaidPurchase, PaymentKey, PeriodCap, Posted, Record, Recorded, Resume,
+    Transition,
 };
 pub use refund::{
     DurableInvoice, OpenRefund, RefundInvoice, RefundInvoiceRow, RefundRecord, RefundRow, RefundStanding,
 };
 pub use rows::job_limit_words;
 pub use rows::{
-    Counts, DamagedJob, DeliveredJob, KNOWN_BY_RECEIPT, Likeness, OpenJob, OpenStage, Original, PendingJob,
-    ReceiptKind, ReceiptRow, ResultRow, StateCount, Twin, UNKNOWN_CONTENT, Witness,
+    Counts, DamagedJob, DeliveredJob, HistoryCheck, IdenticalRequest, KNOWN_BY_RECEIPT, Likeness, OpenJob, OpenStage,
+    Original, PendingJob, ReceiptKind, ReceiptRow, ResultRow, StateCount, UNKNOWN_CONTENT,
 };
-pub use state::{JobState, Next, Reason, tried_again};
+
 pub use word::{TakeId, Unmet};
 
 use crate::l402::Network;
-use crate::origin::{Credential, HttpAnswer, Request};
-use crate::payer::NodeId;
+use crate::purchase::Reason;
+use crate::purchase::WalletId;
+use crate::purchase::{Credential, HttpAnswer, Request};
 use crate::time::UnixMs;
 
 /// The durable record, as the run sees it.
@@ -84,20 +84,28 @@ pub trait Ledger {
     ///
     /// # Errors
     /// Where the ledger cannot be read.
-    fn witness(&self, node: &NodeId, payment: PaymentKey) -> impl Future<Output = Result<Witness, LedgerError>>;
+    fn history_check(
+        &self,
+        node: &WalletId,
+        payment: PaymentKey,
+    ) -> impl Future<Output = Result<HistoryCheck, LedgerError>>;
 
     /// Whether the ledger knows of any payment that has settled at that node.
     ///
     /// # Errors
     /// Where the ledger cannot be read.
-    fn is_witnessed(&self, node: &NodeId) -> impl Future<Output = Result<bool, LedgerError>>;
+    fn is_witnessed(&self, node: &WalletId) -> impl Future<Output = Result<bool, LedgerError>>;
 
     /// The latest other purchase, of any batch, that sends the same request (by its digest, see
     /// [`Request::digest`]) and has an intent.
     ///
     /// # Errors
     /// Where the ledger cannot be read.
-    fn twin(&self, job: JobKey, digest: &[u8; 32]) -> impl Future<Output = Result<Option<Twin>, LedgerError>>;
+    fn identical_request(
+        &self,
+        job: JobKey,
+        digest: &[u8; 32],
+    ) -> impl Future<Output = Result<Option<IdenticalRequest>, LedgerError>>;
 
     /// The purchase, of any batch and on that network, that the job with this request (by its digest) would repeat, though
     /// nobody means it to (rule 11).

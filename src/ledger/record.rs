@@ -1,13 +1,15 @@
 //! What is written, one record at a time, and what the ledger hands back once it is durable.
 
-use crate::catalog::{Apart, RedeemRule};
+use crate::catalog::{DedupPolicy, RedeemRule};
 use crate::l402::{Network, PaymentHash, Preimage, Scheme, Token};
 use crate::money::Msat;
-use crate::origin::{Credential, HttpAnswer, Request};
-use crate::payer::NodeId;
+use crate::purchase::Poll;
+use crate::purchase::WalletId;
+use crate::purchase::{Credential, HttpAnswer, Request};
 use crate::time::UnixMs;
 
-use super::{HeldBack, IntentBounds, JobState, Original, Reason, RefundRecord};
+use super::{HeldBack, IntentBounds, Original, RefundRecord};
+use crate::purchase::{JobState, Reason};
 
 /// A batch in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,7 +66,7 @@ pub enum Record {
     },
     /// What a person gave up can never settle any more, by proof: what is still held for it is given back, and the job
     /// stays as it was decided.
-    GivenUpDead {
+    AbandonedDead {
         /// Whose.
         payment: PaymentKey,
         /// Why it can never settle any more.
@@ -74,7 +76,7 @@ pub enum Record {
     /// before the ledger knows of any settlement there. The first one kept stays.
     Witness {
         /// Which node.
-        node: NodeId,
+        node: WalletId,
         /// The hash that it says has settled.
         hash: PaymentHash,
     },
@@ -219,7 +221,7 @@ pub struct NewIntent {
     /// The exact request.
     pub request: Request,
     /// How far identical requests keep apart (rule 9).
-    pub apart: Apart,
+    pub dedup: DedupPolicy,
     /// The scheme name of the challenge.
     pub scheme: Scheme,
     /// Its token.
@@ -239,7 +241,7 @@ pub struct NewIntent {
     /// The invoice's network.
     pub network: Network,
     /// The node that is to pay.
-    pub node: NodeId,
+    pub node: WalletId,
     /// When the invoice expires.
     pub invoice_expires_at: UnixMs,
     /// When the credential is expected to expire.
@@ -316,7 +318,7 @@ pub enum IntentRefusal {
     /// The ledger already knows this payment hash: it belongs to another purchase.
     HashKnown,
     /// Another purchase of the identical request is open, or is not a window ago: two processes asked at once.
-    TwinKnown,
+    IdenticalKnown,
     /// The same request is bought already under another name, and nobody means to buy it once more.
     Duplicate(Original),
     /// A purchase of the same job from before a person's word is open, or its hash is neither settled nor dead.
@@ -347,7 +349,7 @@ pub struct DurableIntent {
     pub(in crate::ledger) amount: Msat,
     pub(in crate::ledger) fee_limit: Msat,
     pub(in crate::ledger) cltv_limit: Option<u32>,
-    pub(in crate::ledger) node: NodeId,
+    pub(in crate::ledger) node: WalletId,
     pub(in crate::ledger) invoice_expires_at: UnixMs,
     pub(in crate::ledger) credential_expires_at: UnixMs,
     pub(in crate::ledger) sends_begun: u32,
@@ -400,7 +402,7 @@ impl DurableIntent {
     }
     /// The only node that may ever pay it.
     #[must_use]
-    pub const fn node(&self) -> &NodeId {
+    pub const fn node(&self) -> &WalletId {
         &self.node
     }
     /// When the invoice expires.
@@ -542,15 +544,6 @@ pub enum AnswerKind {
     Redeem,
     /// The poll address.
     Poll,
-}
-
-/// Where and how often to poll.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Poll {
-    /// The absolute address.
-    pub url: url::Url,
-    /// Milliseconds between polls, as the origin asks, within bounds.
-    pub interval_ms: u64,
 }
 
 /// What came of a record.

@@ -10,10 +10,11 @@ use url::Url;
 use crate::catalog::Endpoint;
 use crate::l402::{Network, PaymentHash};
 use crate::money::Msat;
-use crate::payer::NodeId;
+use crate::purchase::WalletId;
 use crate::time::UnixMs;
 
-use super::{AnswerKey, JobState, PaymentKey, Reason};
+use super::{AnswerKey, PaymentKey};
+use crate::purchase::{JobState, Reason};
 
 /// One thing to make durable about the refund of a payment.
 #[derive(Clone)]
@@ -67,7 +68,7 @@ pub struct RefundInvoice {
     /// When it expires.
     pub expires_at: UnixMs,
     /// The node that made it.
-    pub node: NodeId,
+    pub node: WalletId,
     /// Where it is handed over.
     pub callback: Url,
     /// What goes with it.
@@ -114,7 +115,7 @@ pub struct OpenRefund {
     /// Its network.
     pub network: Network,
     /// The node that paid.
-    pub node: NodeId,
+    pub node: WalletId,
     /// The link to claim it with. A secret.
     pub link: String,
     /// Its invoice, once there is one.
@@ -140,7 +141,7 @@ pub struct DurableInvoice {
     pub(in crate::ledger) amount: Msat,
     pub(in crate::ledger) made_at: UnixMs,
     pub(in crate::ledger) expires_at: UnixMs,
-    pub(in crate::ledger) node: NodeId,
+    pub(in crate::ledger) node: WalletId,
 }
 
 impl DurableInvoice {
@@ -171,7 +172,7 @@ impl DurableInvoice {
     }
     /// The node that made it, which alone knows whether it is paid.
     #[must_use]
-    pub const fn node(&self) -> &NodeId {
+    pub const fn node(&self) -> &WalletId {
         &self.node
     }
 }

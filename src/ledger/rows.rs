@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::catalog::{Apart, Endpoint, Value};
+use crate::catalog::{DedupPolicy, Endpoint, Value};
 use crate::l402::{Network, PaymentHash};
 use crate::money::{Msat, alike};
-use crate::origin::HttpAnswer;
 use crate::plan::ContentHash;
+use crate::purchase::HttpAnswer;
 use crate::time::UnixMs;
 
-use super::{
-    AnswerKey, AnswerKind, BatchKey, DurableIntent, FetchMark, JobKey, JobState, Next, PaidPurchase, Poll, Reason,
-};
+use super::{AnswerKey, AnswerKind, BatchKey, DurableIntent, FetchMark, JobKey, PaidPurchase};
+use crate::purchase::{JobState, Next, Poll, Reason};
 
 /// A job that is still to be bought.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,7 +126,7 @@ pub enum OpenStage {
     Intended(DurableIntent),
     /// The same, but a person took it as lost or as never paid: only that the node settled it after all is news, or that it never
     /// can.
-    GivenUp(DurableIntent),
+    Abandoned(DurableIntent),
     /// Paid; nothing to interpret and nothing to poll: redeem.
     Paid(PaidPurchase),
     /// Paid, and an answer is stored that nobody has interpreted yet: a result, a refund, or that it is still to come.
@@ -141,7 +140,7 @@ pub enum OpenStage {
 /// What a node must still know for its "not found" to count (rule 5). Payment indices are not among it: lnd numbers its
 /// payments anew when it moves to SQL.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Witness {
+pub struct HistoryCheck {
     /// Hashes that are known to have settled there: the newest, and those shortly before and since the payment in question.
     /// A node that came back from a backup has forgotten a stretch of its payments; once it has made new ones, the newest
     /// settlement does not tell.
@@ -153,7 +152,7 @@ pub struct Witness {
 
 /// Another purchase that sends the same request: of several the one that is most in the way.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Twin {
+pub struct IdenticalRequest {
     /// Its batch.
     pub batch: String,
     /// Its job's id.
@@ -166,23 +165,23 @@ pub struct Twin {
     pub last_at: UnixMs,
 }
 
-impl Twin {
+impl IdenticalRequest {
     /// Whether it has to come to something before an identical request goes out.
     #[must_use]
-    pub const fn is_in_the_way(&self, apart: Apart) -> bool {
+    pub const fn is_in_the_way(&self, apart: DedupPolicy) -> bool {
         match apart {
-            Apart::Never => false,
-            Apart::Window(_) => self.open,
-            Apart::Answer => self.awaiting,
+            DedupPolicy::Never => false,
+            DedupPolicy::Window(_) => self.open,
+            DedupPolicy::Answer => self.awaiting,
         }
     }
 
     /// Milliseconds for which an identical request has to wait although it is not in the way.
     #[must_use]
-    pub fn window_left_ms(&self, apart: Apart, now: UnixMs) -> u64 {
+    pub fn window_left_ms(&self, apart: DedupPolicy, now: UnixMs) -> u64 {
         match apart {
-            Apart::Never | Apart::Answer => 0,
-            Apart::Window(window_s) => {
+            DedupPolicy::Never | DedupPolicy::Answer => 0,
+            DedupPolicy::Window(window_s) => {
                 let window_ms = i64::from(window_s).saturating_mul(1_000);
                 u64::try_from(window_ms.saturating_sub(now.since_ms(self.last_at))).unwrap_or(0)
             }

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::{JobState, Reason, UNKNOWN_CONTENT};
+use super::UNKNOWN_CONTENT;
 use crate::plan::ContentHash;
+use crate::purchase::{JobState, Reason};
 
 /// A take of a job, as a person names it: `ID@TAKE`. An id alone means its first take.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

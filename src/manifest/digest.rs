@@ -7,8 +7,8 @@ use std::thread::{Builder, JoinHandle};
 
 use sha2::{Digest, Sha256};
 
+use super::bounded_reader::FromOffset;
 use super::image::{hash_rest, hex};
-use super::tape::FromOffset;
 
 /// SHA-256 of a file, in lower-case hex, in the making.
 pub(super) struct FileDigest {

@@ -151,16 +151,16 @@ impl HeaderContext<'_> {
         let alias = self.rules.aliases.iter().rfind(|alias| fold(&alias.header) == folded);
         let meant = alias.map_or(name, |alias| alias.name.trim());
         match self.known(meant) {
-            Known::Column(column) => column,
-            Known::Later => {
+            ColumnMatch::Column(column) => column,
+            ColumnMatch::Later => {
                 let message = format!("column \"{name}\": not yet; the name is kept for a later version");
                 let help = format!("remove it; a parameter of that name is written {PARAMS_PREFIX}{}", fold(meant));
                 errors.push(self.error(index, message).help(help));
                 Column::Unknown
             }
-            Known::No if alias.is_some() => Column::Unknown,
-            Known::No if self.rules.passes_others => Column::Extra(format!("{EXTRA_PREFIX}{name}")),
-            Known::No => {
+            ColumnMatch::No if alias.is_some() => Column::Unknown,
+            ColumnMatch::No if self.rules.passes_others => Column::Extra(format!("{EXTRA_PREFIX}{name}")),
+            ColumnMatch::No => {
                 errors.push(self.error(index, format!("unknown column \"{name}\"")).help(self.unknown_help(name)));
                 Column::Unknown
             }
@@ -185,25 +185,29 @@ impl HeaderContext<'_> {
         }
     }
 
-    fn known(&self, name: &str) -> Known {
+    fn known(&self, name: &str) -> ColumnMatch {
         let folded = fold(name);
         let is_param = |key: &str| self.params().any(|param| fold(param) == key);
         if let Some(key) = folded.strip_prefix(PARAMS_PREFIX) {
             let key = key.to_owned();
-            return if is_param(&key) { Known::Column(Column::Param { key, is_prefixed: true }) } else { Known::No };
+            return if is_param(&key) {
+                ColumnMatch::Column(Column::Param { key, is_prefixed: true })
+            } else {
+                ColumnMatch::No
+            };
         }
         match folded.as_str() {
-            "id" => Known::Column(Column::Id),
-            "endpoint" => Known::Column(Column::Endpoint),
-            "max_sats" => Known::Column(Column::MaxSats),
-            key if LATER_KEYS.contains(&key) => Known::Later,
-            key if RESULTS_COLUMNS.contains(&key) => Known::Column(Column::Results(folded)),
+            "id" => ColumnMatch::Column(Column::Id),
+            "endpoint" => ColumnMatch::Column(Column::Endpoint),
+            "max_sats" => ColumnMatch::Column(Column::MaxSats),
+            key if LATER_KEYS.contains(&key) => ColumnMatch::Later,
+            key if RESULTS_COLUMNS.contains(&key) => ColumnMatch::Column(Column::Results(folded)),
             key if key.len() > EXTRA_PREFIX.len() && key.starts_with(EXTRA_PREFIX) => {
                 let is_plain = name.get(..2).is_some_and(|start| start == EXTRA_PREFIX);
-                Known::Column(Column::Extra(if is_plain { name.to_owned() } else { folded }))
+                ColumnMatch::Column(Column::Extra(if is_plain { name.to_owned() } else { folded }))
             }
-            key if is_param(key) => Known::Column(Column::Param { key: folded, is_prefixed: false }),
-            _ => Known::No,
+            key if is_param(key) => ColumnMatch::Column(Column::Param { key: folded, is_prefixed: false }),
+            _ => ColumnMatch::No,
         }
     }
 
@@ -216,7 +220,7 @@ impl HeaderContext<'_> {
                 error.help = closest(&alias.header, names.iter().map(String::as_str))
                     .map(|name| format!("did you mean \"{name}\"?"));
                 error
-            } else if matches!(self.known(&alias.name), Known::No) {
+            } else if matches!(self.known(&alias.name), ColumnMatch::No) {
                 let message = format!("columns: \"{}\" stands for an unknown name, \"{}\"", alias.header, alias.name);
                 let mut error = Diagnostic::error(&alias.file, message);
                 error.help = self.suggest(&alias.name).map(|name| format!("did you mean \"{name}\"?"));
@@ -257,7 +261,7 @@ impl HeaderContext<'_> {
     }
 }
 
-enum Known {
+enum ColumnMatch {
     Column(Column),
     Later,
     No,

@@ -15,7 +15,7 @@ use super::missing;
 use super::values::{Help, Wrong, shown};
 use crate::catalog::{ImageKind, ImageRef, ImageSource};
 use crate::media;
-use crate::opening::{self, Opened};
+use crate::safe_open::{self, Opened};
 
 /// The largest image that is sent, in bytes.
 pub const IMAGE_BYTES_MAX: u64 = 32 * 1024 * 1024;
@@ -74,10 +74,10 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 /// Turns the image values of one manifest into references, hashing each file once a pass.
 pub(super) struct Images {
     folder: PathBuf,
-    cache: Mutex<HashMap<PathBuf, Known>>,
+    cache: Mutex<HashMap<PathBuf, CachedImage>>,
 }
 
-struct Known {
+struct CachedImage {
     len: u64,
     modified: Option<SystemTime>,
     image: ImageRef,
@@ -119,7 +119,7 @@ impl Images {
         Wrong { message, kind: Some(format!("{words} in {folder}")), help }
     }
 
-    fn cache(&self) -> MutexGuard<'_, HashMap<PathBuf, Known>> {
+    fn cache(&self) -> MutexGuard<'_, HashMap<PathBuf, CachedImage>> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -161,14 +161,14 @@ impl Images {
         if cache.len() >= CACHE_ENTRIES_MAX {
             cache.clear();
         }
-        cache.insert(path, Known { len, modified, image: image.clone() });
+        cache.insert(path, CachedImage { len, modified, image: image.clone() });
         Ok(image)
     }
 }
 
 /// Opens a regular file. What was one a moment ago may be a pipe by now.
 fn regular(path: &Path) -> io::Result<File> {
-    match opening::open(path)? {
+    match safe_open::open(path)? {
         Opened::File(file) => Ok(file),
         Opened::Pipe(_) => Err(io::Error::other("is not a file")),
     }

@@ -1,5 +1,6 @@
 //! Reads manifests, TOML and CSV, into job specifications, each with its place in the file.
 
+mod bounded_reader;
 mod digest;
 mod document;
 mod document_job;
@@ -17,7 +18,6 @@ mod quotes;
 mod results;
 mod row;
 mod rows;
-mod tape;
 mod template;
 mod values;
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
-use crate::harmless::is_harmless;
+use crate::terminal_text::is_printable;
 
 /// The tool's own job keys that are read now.
 pub(super) const JOB_KEYS: &[&str] = &["id", "endpoint", "max_sats", "params"];
@@ -60,7 +60,7 @@ pub fn id_problem(id: &str) -> Option<&'static str> {
     // Most ids are plain ASCII, of which each byte is a character.
     let is_plain = id.bytes().all(|byte| byte.is_ascii_graphic());
     let length = if is_plain { id.len() } else { id.chars().count() };
-    let is_text = is_plain || (is_harmless(id) && !id.trim().is_empty());
+    let is_text = is_plain || (is_printable(id) && !id.trim().is_empty());
     let is_fit = (1..=ID_CHARS_MAX).contains(&length) && is_text;
     (!is_fit).then_some("1 to 128 printable characters")
 }

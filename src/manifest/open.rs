@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use super::bounded_reader::{Bytes, RECORD_BYTES_MAX};
 use super::digest::FileDigest;
 use super::document::{Document, EndpointName, FlagDefaults, Reader, RowsTable, set_default_endpoint};
 use super::header::{Alias, ColumnRules};
@@ -12,7 +13,6 @@ use super::names::fold;
 use super::notes::Notes;
 use super::problems::Problems;
 use super::rows::{Found, RowPass, Rows, RowsOptions, unreadable};
-use super::tape::{Bytes, RECORD_BYTES_MAX};
 use super::template::{DefaultEntry, Templates, default_problem, param_name};
 use super::values::Given;
 use super::{Duplicates, Edition, JobSource, JobSpec, Limits, Shown, locate, missing};

@@ -4,11 +4,11 @@
 
 use csv::ByteRecord;
 
+use super::bounded_reader::BoundedReader;
 use super::names::{PARAMS_PREFIX, RESULTS_COLUMNS, fold, normal_id};
 use super::open::Manifest;
 use super::rows::Rows;
-use super::tape::Tape;
-use crate::cells::{restore, trim};
+use crate::csv_escape::{restore, trim};
 use crate::diagnostic::Diagnostic;
 
 /// The columns that name a row's batch and ledger.
@@ -113,7 +113,7 @@ impl Manifest {
 /// One reading of a results file's rows.
 struct ResultsPass<'m> {
     names: Vec<String>,
-    reader: csv::Reader<Tape<'m>>,
+    reader: csv::Reader<BoundedReader<'m>>,
 }
 
 impl ResultsPass<'_> {

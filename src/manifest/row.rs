@@ -9,7 +9,7 @@ use super::problems::Problems;
 use super::quotes::{Raw, Stray};
 use super::rows::Rows;
 use super::values::Wrong;
-use crate::cells::{restore, trim};
+use crate::csv_escape::{restore, trim};
 use crate::diagnostic::Place;
 
 /// One record, and how its places are found.

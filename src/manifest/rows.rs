@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use csv::ByteRecord;
 
+use super::bounded_reader::{BoundedReader, Bytes};
 use super::header::{Column, ColumnRules, Dialect, HEAD_BYTES_MAX, HeaderContext, dialect};
 use super::image::Images;
 use super::locate;
@@ -16,7 +17,6 @@ use super::problems::Problems;
 use super::quotes::Raw;
 use super::results::StandColumns;
 use super::row::{Row, lf, newlines, utf8};
-use super::tape::{Bytes, Tape};
 use super::template::{Template, Templates};
 use super::values::{Given, Wrong, expected, max_sats, put_cell};
 use super::{JobSpec, WRONG_IDS_MAX};
@@ -113,7 +113,7 @@ impl Rows {
         Ok(())
     }
 
-    pub(super) fn reader(&self) -> csv::Reader<Tape<'_>> {
+    pub(super) fn reader(&self) -> csv::Reader<BoundedReader<'_>> {
         csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -121,7 +121,7 @@ impl Rows {
             // The CR of a CR LF stays at the end of the last cell, where it is trimmed: this keeps line numbers exact.
             .terminator(csv::Terminator::Any(b'\n'))
             .buffer_capacity(BUFFER_BYTES)
-            .from_reader(Tape::new(self.bytes.from(self.dialect.header_byte as u64), self.dialect.delimiter))
+            .from_reader(BoundedReader::new(self.bytes.from(self.dialect.header_byte as u64), self.dialect.delimiter))
     }
 
     /// Where that column of our own results stands.
@@ -171,7 +171,7 @@ struct Layout {
 pub(super) struct RowPass<'m> {
     rows: &'m Rows,
     templates: &'m Templates,
-    reader: csv::Reader<Tape<'m>>,
+    reader: csv::Reader<BoundedReader<'m>>,
     /// Taken while a row is read from it, so that its memory serves all rows.
     record: Option<ByteRecord>,
     layouts: Vec<Layout>,

@@ -8,8 +8,8 @@ use super::image::Images;
 use super::missing;
 use crate::catalog::{Mismatch, Param, ParamKind, Value, meant};
 use crate::diagnostic::{Diagnostic, Place};
-use crate::harmless::harmless_char;
 use crate::money::Sats;
+use crate::terminal_text::printable_char;
 
 /// How much of a wrong value an error repeats, in characters.
 const SHOWN_CHARS_MAX: usize = 60;
@@ -183,7 +183,7 @@ pub(super) fn extra_text(given: Given<'_>) -> Option<String> {
 }
 
 fn shown_char(c: char) -> char {
-    if c.is_control() { ' ' } else { harmless_char(c) }
+    if c.is_control() { ' ' } else { printable_char(c) }
 }
 
 /// A value as an error repeats it: one line, harmless, not too long.

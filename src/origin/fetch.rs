@@ -17,11 +17,12 @@ use reqwest::header::{
 use reqwest::{Client, ClientBuilder, Response};
 use url::Url;
 
+use super::answer_envelope;
 use super::gzip::{Unpacker, is_gzip};
 use super::http::{authorization, words};
-use super::place::{is_at_home, is_own_origin, is_private_ip, redirect_url, web_url};
-use super::{Credential, HttpAnswer, said};
+use super::url_policy::{is_at_home, is_own_origin, is_private_ip, redirect_url, web_url};
 use crate::loopback::is_loopback;
+use crate::purchase::{Credential, HttpAnswer};
 use crate::time::UnixMs;
 
 const REDIRECTS_MAX: usize = 5;
@@ -90,7 +91,7 @@ pub struct FetchHead {
 pub enum FetchFailure {
     /// The address, or one that a redirect names, is none that a result may stand at.
     #[error("the result's address is not accepted: {0}")]
-    Place(String),
+    Address(String),
     /// The connection failed or broke.
     #[error("{0}")]
     Broken(String),
@@ -151,7 +152,7 @@ impl Fetch for Fetcher {
         part: Option<(u64, &str)>,
         credential: Option<&Credential>,
     ) -> Result<(FetchHead, HttpBody), FetchFailure> {
-        let mut at = web_url(url.as_str(), endpoint).map_err(FetchFailure::Place)?;
+        let mut at = web_url(url.as_str(), endpoint).map_err(FetchFailure::Address)?;
         let mut shown = credential;
         for _ in 0..=REDIRECTS_MAX {
             let client = match is_at_home(&at, endpoint) {
@@ -173,12 +174,12 @@ impl Fetch for Fetcher {
                 return Ok(opened(response));
             }
             let Some(location) = text(response.headers(), &LOCATION) else {
-                return Err(FetchFailure::Place("a redirect names no address".to_owned()));
+                return Err(FetchFailure::Address("a redirect names no address".to_owned()));
             };
             at = redirect_url(location, &at, endpoint)
-                .map_err(|why| FetchFailure::Place(format!("a redirect is not followed: {why}")))?;
+                .map_err(|why| FetchFailure::Address(format!("a redirect is not followed: {why}")))?;
         }
-        Err(FetchFailure::Place(format!("there are more than {REDIRECTS_MAX} redirects")))
+        Err(FetchFailure::Address(format!("there are more than {REDIRECTS_MAX} redirects")))
     }
 }
 
@@ -229,7 +230,11 @@ fn head(response: &Response) -> FetchHead {
         ends_marked: length.is_some() || is_chunked,
         retry_after_ms: said(&RETRY_AFTER).and_then(|wish| {
             let headers = vec![(RETRY_AFTER.as_str().to_owned(), wish)];
-            said::retry_after_ms(&HttpAnswer { status: response.status().as_u16(), headers, body: Vec::new() })
+            answer_envelope::retry_after_ms(&HttpAnswer {
+                status: response.status().as_u16(),
+                headers,
+                body: Vec::new(),
+            })
         }),
     }
 }
@@ -309,7 +314,7 @@ mod tests {
         let endpoint = "https://api.example/x".parse().unwrap();
         for given in ["http://127.0.0.1:1/a.mp4", "http://[::1]:1/", "http://169.254.169.254/"] {
             let failure = fetcher.get(&given.parse().unwrap(), &endpoint, None, None).await.unwrap_err();
-            assert!(matches!(failure, FetchFailure::Place(_)), "{given}: {failure}");
+            assert!(matches!(failure, FetchFailure::Address(_)), "{given}: {failure}");
         }
     }
 
@@ -396,7 +401,7 @@ mod tests {
         let fetcher = Fetcher::new(Duration::from_secs(5), false).unwrap();
         for _ in 0..2 {
             let failure = fetcher.get(&at, &at, None, None).await.unwrap_err();
-            assert!(matches!(&failure, FetchFailure::Place(why) if why.contains("redirect")), "{failure}");
+            assert!(matches!(&failure, FetchFailure::Address(why) if why.contains("redirect")), "{failure}");
         }
     }
 

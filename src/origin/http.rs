@@ -16,12 +16,13 @@ use url::Url;
 use super::fetch::{public_only, text};
 use super::gzip::{is_gzip, unpacked};
 use super::inline::is_media;
-use super::place::{is_at_home, is_own_origin};
-use super::{ANSWERED_AT, Credential, HttpAnswer, HttpFailure, Origin, Request, lnurl};
+use super::url_policy::{is_at_home, is_own_origin};
+use super::{ANSWERED_AT, HttpFailure, Origin, lnurl};
 use crate::catalog::Method;
-use crate::harmless::harmless;
 use crate::l402::Scheme;
 use crate::loopback::is_loopback;
+use crate::purchase::{Credential, HttpAnswer, Request};
+use crate::terminal_text::printable;
 
 /// Says in which scheme a challenge can be answered.
 const ACCEPT_AUTHENTICATE: HeaderName = HeaderName::from_static("accept-authenticate");
@@ -336,7 +337,7 @@ pub(super) fn words(error: &reqwest::Error) -> String {
         }
         next = cause.source();
     }
-    harmless(&if causes.is_empty() { "the connection failed".to_owned() } else { causes.join(": ") })
+    printable(&if causes.is_empty() { "the connection failed".to_owned() } else { causes.join(": ") })
 }
 
 /// Where a redirect points, without query, fragment and credentials.
@@ -350,7 +351,7 @@ fn target(response: &Response) -> String {
             url.set_fragment(None);
             let _ = url.set_username("");
             let _ = url.set_password(None);
-            harmless(url.as_str())
+            printable(url.as_str())
         },
     )
 }

@@ -8,10 +8,10 @@ use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD, Encoding, HEXLOWER};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use super::HttpAnswer;
-use super::said::Said;
+use super::answer_envelope::Envelope;
 use crate::catalog::ResultRule;
 use crate::media;
+use crate::purchase::HttpAnswer;
 
 /// What stands for the content in a recorded address: no base64, so that nobody takes it for some.
 const ELSEWHERE: &str = "...";
@@ -45,7 +45,7 @@ pub fn inline_result(answer: &HttpAnswer, rule: &ResultRule, url: &Url) -> Resul
         let media_type = url.path().split(';').next().unwrap_or_default().to_owned();
         return Ok(Inline { media_type, bytes: answer.body.clone() });
     }
-    let said = Said::of(answer);
+    let said = Envelope::of(answer);
     let text = said.text_at(&rule.url).ok_or("the answer holds no result")?;
     read(text).ok_or("the answer holds no result in itself")?
 }

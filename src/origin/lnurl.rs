@@ -7,10 +7,11 @@ use bitcoin::bech32::{Bech32, Checksum};
 use serde_json::Value as Json;
 use url::Url;
 
-use super::said::{Said, masked, parsed};
-use super::{HttpAnswer, place};
-use crate::harmless::harmless;
+use super::answer_envelope::{Envelope, masked, parsed};
+use super::url_policy;
 use crate::money::{Msat, whole_number};
+use crate::purchase::HttpAnswer;
+use crate::terminal_text::printable;
 
 /// Where an answer may hold the link.
 pub(super) const LINKS: [&str; 4] = ["/refund/lnurl_withdraw", "/refund/lnurl", "/lnurl_withdraw", "/refund/lnurlw"];
@@ -45,7 +46,7 @@ impl HttpAnswer {
     /// one.
     #[must_use]
     pub fn refund_link(&self) -> Option<String> {
-        let said = Said::of(self);
+        let said = Envelope::of(self);
         let text = said.refund_link()?.trim();
         (text.len() <= LINK_BYTES_MAX).then(|| text.to_owned())
     }
@@ -60,16 +61,16 @@ pub fn link_url(link: &str, seller: &Url) -> Result<Url, String> {
     let link = strip_scheme(link.trim(), "lightning:");
     if let Some(rest) = split_scheme(link, "lnurlw://") {
         // Written out, it is https; only a sandbox on loopback speaks http.
-        let scheme = if place::is_loopback_text(rest) { "http" } else { "https" };
-        return place::withdraw_url(&format!("{scheme}://{rest}"), seller);
+        let scheme = if url_policy::is_loopback_text(rest) { "http" } else { "https" };
+        return url_policy::withdraw_url(&format!("{scheme}://{rest}"), seller);
     }
     if split_scheme(link, "https://").is_some() || split_scheme(link, "http://").is_some() {
         if let Some(within) = fallback(link) {
-            return place::withdraw_url(&decoded(&within)?, seller);
+            return url_policy::withdraw_url(&decoded(&within)?, seller);
         }
-        return place::withdraw_url(link, seller);
+        return url_policy::withdraw_url(link, seller);
     }
-    place::withdraw_url(&decoded(link)?, seller)
+    url_policy::withdraw_url(&decoded(link)?, seller)
 }
 
 /// The bech32 that a page's address holds beside it: `https://host/page?lightning=LNURL1…` (LUD-01). The page is for people,
@@ -92,7 +93,7 @@ fn split_scheme<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
 
 /// The address in a bech32 link. LUD-01 knows no limit of 90 characters, which BIP 173 has.
 fn decoded(link: &str) -> Result<String, String> {
-    let unreadable = |why: &str| format!("its link is no LNURL: {}", harmless(why));
+    let unreadable = |why: &str| format!("its link is no LNURL: {}", printable(why));
     let checked = CheckedHrpstring::new::<LongBech32>(link).map_err(|error| unreadable(&error.to_string()))?;
     if checked.hrp().to_lowercase() != "lnurl" {
         return Err(unreadable("it does not begin with lnurl1"));
@@ -128,7 +129,8 @@ pub fn read_withdraw(answer: &HttpAnswer, at: &Url, seller: &Url) -> Result<With
     };
     let (least, most) = (amount("minWithdrawable")?, amount("maxWithdrawable")?);
     let callback = text("callback").ok_or_else(|| format!("{} names no callback", host(at)))?;
-    let callback = place::withdraw_url(callback, seller).map_err(|why| format!("its callback is not used: {why}"))?;
+    let callback =
+        url_policy::withdraw_url(callback, seller).map_err(|why| format!("its callback is not used: {why}"))?;
     if at.scheme() == "https" && callback.scheme() != "https" {
         return Err("its callback is not used: it leads from https to http".to_owned());
     }
@@ -163,11 +165,11 @@ fn object(answer: &HttpAnswer) -> Result<Json, String> {
     let said_no = json.as_ref().and_then(|json| json.get("status")).and_then(Json::as_str);
     if let (Some(json), true) = (&json, said_no.is_some_and(|word| word.eq_ignore_ascii_case("error"))) {
         let reason = json.get("reason").and_then(Json::as_str).unwrap_or("no reason given");
-        return Err(harmless(&masked(reason)));
+        return Err(printable(&masked(reason)));
     }
     match json {
         Some(json) if (200..300).contains(&answer.status) => Ok(json),
-        Some(_) | None => Err(Said::of(answer).message),
+        Some(_) | None => Err(Envelope::of(answer).message),
     }
 }
 
@@ -191,7 +193,7 @@ pub fn discreet(words: &str, url: &Url) -> String {
 /// The host of an address, for words.
 #[must_use]
 pub fn host(url: &Url) -> String {
-    harmless(url.host_str().unwrap_or("no host"))
+    printable(url.host_str().unwrap_or("no host"))
 }
 
 /// The host that a link leads to, for words; none where it cannot be read.

@@ -4,8 +4,8 @@
 use data_encoding::BASE64;
 use serde_json::{Map, Value as Json};
 
-use super::Request;
 use crate::catalog::{Endpoint, ImageRef, Method, Value};
+use crate::purchase::Request;
 
 impl Request {
     /// The request of a job with these parameters, which are sent in the order given (a job's are in its endpoint's):

@@ -1,8 +1,8 @@
 //! An endpoint and answers for tests.
 
-use super::HttpAnswer;
 use crate::catalog::{Catalog, Endpoint, ErrorRule, Method, PriceRule, Rate, ResultRule, Terms};
 use crate::money::Msat;
+use crate::purchase::HttpAnswer;
 
 pub(crate) fn endpoint(url: &str) -> Endpoint {
     Endpoint {

@@ -7,6 +7,7 @@ use std::future::Future;
 use crate::l402::{Network, PaymentHash, Preimage};
 use crate::ledger::DurableIntent;
 use crate::money::Msat;
+use crate::purchase::WalletId;
 use crate::time::UnixMs;
 
 #[doc(hidden)]
@@ -15,10 +16,6 @@ pub use lnd::{
     CERTIFICATE_BYTES_MAX, Channels, Listed, ListedPage, ListedStatus, LndConfigError, LndOptions, LndPayer, Macaroon,
     MacaroonError, MacaroonFile, Right, Rights, certificate_pem, looks_like_macaroon, veiled,
 };
-
-/// A node's identity: its public key in hex.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct NodeId(pub String);
 
 /// A Lightning node that pays.
 pub trait Payer {
@@ -184,7 +181,7 @@ pub enum Found {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeInfo {
     /// Its identity.
-    pub id: NodeId,
+    pub id: WalletId,
     /// Its network.
     pub network: Network,
     /// Whether it follows the chain's tip.

@@ -69,7 +69,7 @@ fn golden_plan() {
 }
 
 #[test]
-fn rows_may_move_and_twins_are_numbered() {
+fn rows_may_move_and_identical_requests_are_numbered() {
     let (a, b) = (video(2, "a", 5, "pro", false), video(3, "b", 5, "pro", false));
     let before = ids(&Rows::of([a.clone(), b.clone(), a.clone(), a.clone()]));
     let after = ids(&Rows::of([b, a.clone(), a.clone(), a]));
@@ -126,10 +126,10 @@ fn one_id_for_two_jobs_is_reported_beside_other_errors() {
 
 #[test]
 fn a_given_id_that_is_made_for_another_job() {
-    let twin = |line| video(line, "a", 5, "pro", false);
-    let made = ids(&Rows::of([twin(1), twin(2)]));
+    let identical = |line| video(line, "a", 5, "pro", false);
+    let made = ids(&Rows::of([identical(1), identical(2)]));
     for at in 0..3 {
-        let mut specs = vec![twin(7), twin(8)];
+        let mut specs = vec![identical(7), identical(8)];
         specs.insert(at, named(&made[1], video(5, "b", 5, "pro", false)));
         let errors = Plan::make(&Rows::of(specs), &Policy::default()).unwrap_err();
         assert_eq!(errors.len(), 1);
@@ -137,9 +137,9 @@ fn a_given_id_that_is_made_for_another_job() {
         assert_eq!((errors[0].place.as_ref().unwrap().line, errors[0].related[0].0.line), (5, 8));
     }
     // The same id is harmless where nothing is made for it: a results file that is a manifest again.
-    let rows = Rows::of([named(&made[0], twin(1)), named(&made[1], twin(2))]);
+    let rows = Rows::of([named(&made[0], identical(1)), named(&made[1], identical(2))]);
     assert_eq!(ids(&rows), made);
-    assert_eq!(plan(&rows).fingerprint(), plan(&Rows::of([twin(1), twin(2)])).fingerprint());
+    assert_eq!(plan(&rows).fingerprint(), plan(&Rows::of([identical(1), identical(2)])).fingerprint());
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn a_manifest_that_changes_in_between_is_noticed() {
     assert_eq!((read.len(), read[1].is_err()), (2, true), "nothing follows an error");
 }
 
-/// A few jobs of either endpoint, some of them twins, some with ids.
+/// A few jobs of either endpoint, some of them identical requests, some with ids.
 fn some_jobs() -> impl Strategy<Value = Vec<JobSpec>> {
     let one = (any::<bool>(), "[ab]", 3..=15i64, any::<bool>(), any::<bool>(), any::<bool>());
     proptest::collection::vec(one, 0..12).prop_map(|jobs| {

@@ -5,15 +5,15 @@ use std::io::{self, Write};
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use crate::harmless::{harmless, harmless_json};
 use crate::money::{Msat, thousands};
 use crate::screen::table;
+use crate::terminal_text::{printable, printable_json};
 use crate::time::UnixMs;
 
 use super::csv_out::{Cells, Dialect};
 use super::format::{FORMAT_VERSION, Format};
+use super::labels::{sats, whole_line};
 use super::status::local;
-use super::words::{sats, whole_line};
 
 /// One batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ fn write_table(out: &mut dyn Write, batches: &[BatchLine], columns: Option<u16>,
     }
     let rows = batches.iter().map(|batch| {
         [
-            harmless(&batch.batch),
+            printable(&batch.batch),
             thousands(batch.jobs),
             thousands(batch.delivered),
             thousands(batch.open),
@@ -101,7 +101,7 @@ fn write_json(out: &mut dyn Write, batches: &[BatchLine]) -> io::Result<()> {
         })
         .collect();
     let all = json!({ "format_version": FORMAT_VERSION, "type": "batches", "batches": lines });
-    writeln!(out, "{}", harmless_json(&all.to_string()))
+    writeln!(out, "{}", printable_json(&all.to_string()))
 }
 
 fn write_csv(out: &mut dyn Write, batches: &[BatchLine]) -> io::Result<()> {

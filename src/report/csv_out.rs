@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 
 use crate::catalog::{ImageSource, Value};
-use crate::cells::neutralise;
+use crate::csv_escape::neutralise;
 use crate::ledger::{ReceiptKind, ReceiptRow, ResultRow};
 use crate::money::Msat;
 use crate::time::UnixMs;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Map, Value, json};
 
 use crate::event::{Event, Listener};
-use crate::harmless::harmless_json;
+use crate::terminal_text::printable_json;
 use crate::time::UnixMs;
 
 use super::format::FORMAT_VERSION;
@@ -44,7 +44,7 @@ impl Listener for JsonLines {
         };
         // Strings and integers under string keys: this cannot fail, and display must not panic if it does.
         if let Ok(Value::Object(fields)) = serde_json::to_value(event) {
-            self.sink.line(&harmless_json(&Value::Object(dated(fields, at)).to_string()));
+            self.sink.line(&printable_json(&Value::Object(dated(fields, at)).to_string()));
         }
     }
 }

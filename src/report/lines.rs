@@ -4,13 +4,13 @@ use std::io::{self, Write};
 use std::sync::Mutex;
 
 use crate::event::{Event, Listener};
-use crate::harmless::harmless;
 use crate::money::{Msat, counted, thousands};
+use crate::terminal_text::printable;
 use crate::time::UnixMs;
 
+use super::labels::{amount, job_line, whole_line};
 use super::sink::{Sink, locked};
 use super::tally::Tally;
-use super::words::{amount, job_line, whole_line};
 
 /// Between two heartbeats.
 const HEARTBEAT_MS: i64 = 60_000;
@@ -71,7 +71,7 @@ pub(super) fn run_line(event: &Event) -> Option<String> {
             let new = |is: bool| if is { " (new)" } else { "" };
             Some(format!(
                 "batch {}{}, ledger {}{}",
-                harmless(batch),
+                printable(batch),
                 new(*new_batch),
                 whole_line(ledger),
                 new(*new_ledger)

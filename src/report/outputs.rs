@@ -174,9 +174,9 @@ mod tests {
         assert_eq!(named_paths("a/b", false).receipts, Path::new("a_b.receipts.csv"));
     }
 
-    struct Place(tempfile::TempDir);
+    struct Folder(tempfile::TempDir);
 
-    impl Place {
+    impl Folder {
         fn new() -> Self {
             Self(tempfile::tempdir().unwrap())
         }
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn nothing_that_a_run_needs_is_replaced() {
-        let place = Place::new();
+        let place = Folder::new();
         fs::write(place.path("shots.csv"), "id\n").unwrap();
         fs::create_dir(place.path("sub")).unwrap();
         fs::hard_link(place.path("shots.csv"), place.path("link.csv")).unwrap();
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn the_work_of_others_is_kept() {
-        let place = Place::new();
+        let place = Folder::new();
         let (results, receipts) = (place.path("results.csv"), place.path("receipts.csv"));
         fs::write(&results, "").unwrap();
         assert_eq!(place.check(&results, &receipts, false, false), Ok(()), "an empty file holds nothing");

@@ -10,10 +10,10 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, P
 use crate::event::{Event, Listener};
 use crate::screen::{Unechoed, fold, stderr_columns};
 
+use super::labels::{duration, needs_attention};
 use super::lines::run_line;
 use super::sink::{Sink, locked};
 use super::tally::Tally;
-use super::words::{duration, needs_attention};
 
 const REDRAWS_PER_S_MAX: u8 = 10;
 

@@ -4,9 +4,9 @@ use std::io::Write;
 
 use crate::event::{Event, Listener};
 
+use super::labels::whole_line;
 use super::sink::Sink;
 use super::summary::next_steps;
-use super::words::whole_line;
 
 /// Says nothing until a person is needed.
 pub struct Quiet {

@@ -6,16 +6,17 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::harmless::{harmless, harmless_json};
-use crate::ledger::{Next, RefundRow, RefundStanding};
+use crate::ledger::{RefundRow, RefundStanding};
 use crate::money::{Msat, counted, thousands};
+use crate::purchase::Next;
 use crate::screen::table;
+use crate::terminal_text::{printable, printable_json};
 use crate::time::UnixMs;
 
 use super::csv_out::{Cells, Dialect};
 use super::format::{FORMAT_VERSION, Format};
+use super::labels::{sats, whole_line};
 use super::status::local;
-use super::words::{sats, whole_line};
 
 /// How it is shown.
 #[derive(Clone, Debug)]
@@ -40,7 +41,7 @@ pub fn write_refunds(out: &mut dyn Write, refunds: &[RefundRow], style: &Refunds
         Format::Json => {
             let rows: Vec<Value> = refunds.iter().map(|refund| refund_json(refund, style.proof)).collect();
             let all = json!({ "format_version": FORMAT_VERSION, "type": "refunds", "refunds": rows });
-            writeln!(out, "{}", harmless_json(&all.to_string()))
+            writeln!(out, "{}", printable_json(&all.to_string()))
         }
         Format::Csv => write_csv(out, refunds, style.proof),
     }
@@ -52,8 +53,8 @@ fn write_table(out: &mut dyn Write, refunds: &[RefundRow], style: &RefundsStyle)
     }
     let rows = refunds.iter().map(|refund| {
         [
-            harmless(&refund.batch),
-            harmless(&refund.id),
+            printable(&refund.batch),
+            printable(&refund.id),
             refund.take.to_string(),
             refund.standing.as_str().to_owned(),
             sats(refund.paid),
@@ -65,7 +66,7 @@ fn write_table(out: &mut dyn Write, refunds: &[RefundRow], style: &RefundsStyle)
     let head = ["batch", "id", "take", "refund", "paid sats", "back sats", "from", "detail"];
     table(out, &head, &[2, 4, 5], rows, style.columns)?;
     for refund in refunds.iter().filter(|_| style.proof) {
-        writeln!(out, "\n{}, job {}, take {}", harmless(&refund.batch), harmless(&refund.id), refund.take)?;
+        writeln!(out, "\n{}, job {}, take {}", printable(&refund.batch), printable(&refund.id), refund.take)?;
         for (label, text) in proof(refund) {
             writeln!(out, "  {label:<8} {text}")?;
         }
@@ -73,27 +74,27 @@ fn write_table(out: &mut dyn Write, refunds: &[RefundRow], style: &RefundsStyle)
     for refund in refunds.iter().filter(|refund| !is_told(refund)) {
         // A command is of use only whole.
         let words = refund.words.as_deref().unwrap_or_default();
-        writeln!(out, "\n{}: {}", harmless(&refund.id), whole_line(words))?;
+        writeln!(out, "\n{}: {}", printable(&refund.id), whole_line(words))?;
     }
     writeln!(out, "\n{}", sums(refunds))
 }
 
 /// Whether the table has room for all that there is to say.
 fn is_told(refund: &RefundRow) -> bool {
-    refund.words.as_ref().is_none_or(|words| words.chars().count() < crate::harmless::HARMLESS_CHARS_MAX)
+    refund.words.as_ref().is_none_or(|words| words.chars().count() < crate::terminal_text::PRINTABLE_CHARS_MAX)
 }
 
 fn detail(refund: &RefundRow, zone: &TimeZone) -> String {
     match (refund.standing, refund.settled_at, &refund.words) {
         (RefundStanding::Settled, Some(at), _) => local(at, zone),
-        (_, _, Some(words)) => harmless(words),
+        (_, _, Some(words)) => printable(words),
         (_, _, None) => format!("offered {}", local(refund.offered_at, zone)),
     }
 }
 
 fn host(refund: &RefundRow) -> String {
     let url = Url::parse(&refund.seller).ok();
-    url.and_then(|url| url.host_str().map(harmless)).unwrap_or_default()
+    url.and_then(|url| url.host_str().map(printable)).unwrap_or_default()
 }
 
 fn sums(refunds: &[RefundRow]) -> String {

@@ -12,16 +12,17 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::command::{about_batch, command};
-use crate::harmless::{harmless, harmless_json};
-use crate::ledger::{Counts, Next, PaymentRow, ResultRow, TakeRecord};
+use crate::ledger::{Counts, PaymentRow, ResultRow, TakeRecord};
 use crate::money::{Msat, counted, thousands};
+use crate::purchase::Next;
 use crate::screen::table;
+use crate::terminal_text::{printable, printable_json};
 use crate::time::UnixMs;
 
 use super::csv_out::{Cells, Dialect, Rows};
 use super::format::{FORMAT_VERSION, Format};
-use super::steps::command_about;
-use super::words::{amount, held_words, is_without_file, refunded_words, sats, state_words, whole_line};
+use super::labels::{amount, held_words, is_without_file, refunded_words, sats, state_words, whole_line};
+use super::next_commands::command_about;
 use job::{takes_json, write_job};
 pub use waiting::OpenPayments;
 use waiting::{Waiting, payment_json};
@@ -138,7 +139,7 @@ impl StatusStyle {
 }
 
 fn write_counts(out: &mut dyn Write, head: &StatusHead, counts: &Counts) -> io::Result<()> {
-    writeln!(out, "batch   {}", harmless(&head.batch))?;
+    writeln!(out, "batch   {}", printable(&head.batch))?;
     if let Some(manifest) = &head.manifest {
         writeln!(out, "from    {}", whole_line(manifest))?;
     }
@@ -224,10 +225,10 @@ fn write_page(out: &mut dyn Write, page: &mut Vec<[String; 5]>, columns: Option<
 fn table_row(row: &ResultRow, zone: &TimeZone) -> [String; 5] {
     let wait = row.wait_until.map(|until| format!("waiting until {}", local(until, zone)));
     let place = row.file.as_deref().or(row.url.as_deref());
-    let words = row.error.as_deref().map(harmless).or_else(|| place.map(whole_line));
+    let words = row.error.as_deref().map(printable).or_else(|| place.map(whole_line));
     let detail: Vec<String> = [words, wait].into_iter().flatten().collect();
     [
-        harmless(&row.id),
+        printable(&row.id),
         state_words(row.state).to_owned(),
         row.reason.as_str().to_owned(),
         row.next.as_str().to_owned(),
@@ -251,7 +252,7 @@ struct JsonList<'a> {
 
 impl JsonList<'_> {
     fn put(&mut self, job: &Value) -> io::Result<()> {
-        write!(self.out, "{}\n{}", self.separator, harmless_json(&job.to_string()))?;
+        write!(self.out, "{}\n{}", self.separator, printable_json(&job.to_string()))?;
         self.separator = ",";
         Ok(())
     }
@@ -285,7 +286,7 @@ fn begin_json<'a>(out: &'a mut dyn Write, head: &StatusHead, counts: &Counts) ->
     })
     .to_string();
     top.pop();
-    write!(out, "{},\"jobs\":[", harmless_json(&top))?;
+    write!(out, "{},\"jobs\":[", printable_json(&top))?;
     Ok(JsonList { out, separator: "" })
 }
 

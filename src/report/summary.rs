@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use crate::command::{about_batch, command};
 use crate::event::{EndCount, RunEnded};
-use crate::harmless::harmless;
-use crate::ledger::{JobState, Next, Reason};
 use crate::money::{Msat, counted, thousands};
+use crate::purchase::{JobState, Next, Reason};
+use crate::terminal_text::printable;
 
-use super::words::{amount, duration, held_words, refunded_words, sats, state_words, whole_line};
+use super::labels::{amount, duration, held_words, refunded_words, sats, state_words, whole_line};
 
 /// Jobs that are listed by name; the rest is counted.
 const JOBS_LISTED_MAX: usize = 20;
@@ -120,7 +120,7 @@ fn files_row(ended: &RunEnded) -> Option<String> {
 pub(super) fn next_steps(ended: &RunEnded) -> Vec<String> {
     let listed = &ended.needs_person[..ended.needs_person.len().min(JOBS_LISTED_MAX)];
     let width = |text: &str| text.chars().count();
-    let ids: Vec<String> = listed.iter().map(|need| harmless(&need.job)).collect();
+    let ids: Vec<String> = listed.iter().map(|need| printable(&need.job)).collect();
     let id_width = ids.iter().map(|id| width(id)).max().unwrap_or(0);
     let reason_width = listed.iter().map(|need| width(need.reason.as_str())).max().unwrap_or(0);
     let mut lines = Vec::new();

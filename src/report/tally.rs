@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use crate::event::{Event, JobEvent};
-use crate::ledger::JobState;
 use crate::money::Msat;
+use crate::purchase::JobState;
 
-use super::words::{is_end, is_settled, is_without_file, sats, state_words};
+use super::labels::{is_end, is_settled, is_without_file, sats, state_words};
 
 /// Counts and sums over the events of one run.
 #[derive(Debug, Default)]
@@ -138,7 +138,7 @@ fn sum(a: Msat, b: Msat) -> Msat {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::Reason;
+    use crate::purchase::Reason;
     use crate::report::testing::{job, story};
 
     #[test]

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use crate::event::{EndCount, Event, JobEvent, NeedsPerson, RunEnded};
 use crate::l402::PaymentHash;
-use crate::ledger::{JobState, Next, Reason, RefundInvoiceRow, RefundRow, RefundStanding};
+use crate::ledger::{RefundInvoiceRow, RefundRow, RefundStanding};
 use crate::money::Msat;
+use crate::purchase::{JobState, Next, Reason};
 use crate::time::UnixMs;
 
 use super::sink::locked;

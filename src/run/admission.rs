@@ -4,19 +4,21 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use crate::catalog::{Apart, Endpoint};
-use crate::ledger::{BatchKey, HeldBack, JobKey, Ledger, LedgerError, OpenJob, PendingJob, Reason};
+use crate::catalog::{DedupPolicy, Endpoint};
+use crate::ledger::{BatchKey, HeldBack, JobKey, Ledger, LedgerError, OpenJob, PendingJob};
 use crate::origin::Origin;
 use crate::payer::Payer;
 use crate::plan::ContentHash;
+use crate::purchase::Reason;
 use crate::time::UnixMs;
 
 use super::drive::Shared;
-use super::job::Tries;
 use super::{Clock, Run, Settings};
+use crate::life::Tries;
 
 const PAGE: usize = 256;
-/// Jobs set aside while others go on: twins of one under way, and those of an endpoint that delivers nothing. Where more are waiting, admission waits with them.
+/// Jobs set aside while others go on: identical requests of one under way, and those of an endpoint that delivers nothing.
+/// Where more are waiting, admission waits with them.
 const ASIDE_MAX: usize = 1_024;
 const TWINS_KEPT: usize = 4_096;
 /// How often it is looked whether another process has made room.
@@ -177,9 +179,9 @@ impl Queue {
             held.push(HeldJobs { whose, reason: cause.reason(), words: cause.to_string(), jobs });
         }
         for job in left {
-            if let Some(twin) = shared.twins.in_the_way(job) {
+            if let Some(identical) = shared.identical.in_the_way(job) {
                 let words =
-                    format!("{twin} sends the identical request and is still open: it is bought after that one");
+                    format!("{identical} sends the identical request and is still open: it is bought after that one");
                 let reason = Reason::IdenticalRequest;
                 held.push(HeldJobs { whose: Whose::Named, reason, words, jobs: vec![job.key] });
             }
@@ -216,7 +218,7 @@ impl Queue {
 
     fn admit(&mut self, aside: Aside, shared: &Shared) -> Turn {
         self.waits_since = None;
-        shared.twins.begin(&aside.job);
+        shared.identical.begin(&aside.job);
         shared.bounds.begin(aside.job.key, &aside.job.endpoint);
         Turn::Job(aside)
     }
@@ -277,74 +279,76 @@ fn is_free(job: &PendingJob, shared: &Shared, now: UnixMs) -> bool {
     free_at(job, shared, now).is_some_and(|free| free <= now)
 }
 
-/// When a job may begin, as far as the bounds let it: not while a twin is under way, and not before its twin's window is
+/// When a job may begin, as far as the bounds let it: not while an identical request is under way, and not before its identical
+/// request's window is
 /// over and its host wants to hear of us again.
 fn free_at(job: &PendingJob, shared: &Shared, now: UnixMs) -> Option<UnixMs> {
-    let free = shared.twins.free_at(job)?;
+    let free = shared.identical.free_at(job)?;
     Some(shared.pace.blocked_until(&job.endpoint.url, now).map_or(free, |until| free.max(until)))
 }
 
 /// Identical requests of this run: one at a time, and a window apart.
 #[derive(Default)]
-pub(super) struct Twins(RefCell<HashMap<ContentHash, Twin>>);
+pub(super) struct IdenticalRequests(RefCell<HashMap<ContentHash, InRun>>);
 
-enum Twin {
+enum InRun {
     /// Under way: whose, and its id.
     Active(JobKey, String),
     FreeAt(UnixMs),
 }
 
-impl Twins {
-    /// When the job may begin as far as its twins of this run are concerned; nothing while one is under way.
+impl IdenticalRequests {
+    /// When the job may begin as far as its identical requests of this run are concerned; nothing while one is under way.
     fn free_at(&self, job: &PendingJob) -> Option<UnixMs> {
-        if job.endpoint.apart() == Apart::Never {
+        if job.endpoint.dedup_policy() == DedupPolicy::Never {
             return Some(UnixMs(i64::MIN));
         }
         match self.0.borrow().get(&job.content) {
             None => Some(UnixMs(i64::MIN)),
-            Some(Twin::FreeAt(at)) => Some(*at),
-            Some(Twin::Active(..)) => None,
+            Some(InRun::FreeAt(at)) => Some(*at),
+            Some(InRun::Active(..)) => None,
         }
     }
 
-    /// The id of the twin of this run that is under way.
+    /// The id of the identical request of this run that is under way.
     fn in_the_way(&self, job: &PendingJob) -> Option<String> {
-        match self.0.borrow().get(&job.content).filter(|_| job.endpoint.apart() != Apart::Never)? {
-            Twin::Active(_, id) => Some(id.clone()),
-            Twin::FreeAt(_) => None,
+        match self.0.borrow().get(&job.content).filter(|_| job.endpoint.dedup_policy() != DedupPolicy::Never)? {
+            InRun::Active(_, id) => Some(id.clone()),
+            InRun::FreeAt(_) => None,
         }
     }
 
     fn begin(&self, job: &PendingJob) {
-        if job.endpoint.apart() != Apart::Never {
-            self.0.borrow_mut().insert(job.content, Twin::Active(job.key, job.id.clone()));
+        if job.endpoint.dedup_policy() != DedupPolicy::Never {
+            self.0.borrow_mut().insert(job.content, InRun::Active(job.key, job.id.clone()));
         }
     }
 
     /// An open job of an earlier run is under way.
     pub(super) fn resume(&self, job: &OpenJob) {
-        self.0.borrow_mut().entry(job.content).or_insert_with(|| Twin::Active(job.key, job.id.clone()));
+        self.0.borrow_mut().entry(job.content).or_insert_with(|| InRun::Active(job.key, job.id.clone()));
     }
 
-    /// The job was never asked for: its twins need not wait for it.
+    /// The job was never asked for: its identical requests need not wait for it.
     pub(super) fn withdraw(&self, content: ContentHash, key: JobKey) {
-        let mut twins = self.0.borrow_mut();
-        if matches!(twins.get(&content), Some(Twin::Active(active, _)) if *active == key) {
-            twins.remove(&content);
+        let mut identicals = self.0.borrow_mut();
+        if matches!(identicals.get(&content), Some(InRun::Active(active, _)) if *active == key) {
+            identicals.remove(&content);
         }
     }
 
-    /// The job is at its end, or this run does nothing more with it, or it has an answer of its own: its twins may begin
+    /// The job is at its end, or this run does nothing more with it, or it has an answer of its own: its identical requests may
+    /// begin
     /// from `free_at` on.
     pub(super) fn end(&self, content: ContentHash, key: JobKey, free_at: UnixMs, now: UnixMs) {
-        let mut twins = self.0.borrow_mut();
-        if matches!(twins.get(&content), Some(Twin::Active(active, _)) if *active == key) {
-            twins.insert(content, Twin::FreeAt(free_at));
+        let mut identicals = self.0.borrow_mut();
+        if matches!(identicals.get(&content), Some(InRun::Active(active, _)) if *active == key) {
+            identicals.insert(content, InRun::FreeAt(free_at));
         }
-        if twins.len() > TWINS_KEPT {
-            twins.retain(|_, twin| match twin {
-                Twin::Active(..) => true,
-                Twin::FreeAt(at) => *at > now,
+        if identicals.len() > TWINS_KEPT {
+            identicals.retain(|_, identical| match identical {
+                InRun::Active(..) => true,
+                InRun::FreeAt(at) => *at > now,
             });
         }
     }

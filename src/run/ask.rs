@@ -1,24 +1,26 @@
-//! Asks for a challenge and checks it: apart from its twins, in a payment slot, at the host's pace.
+//! Asks for a challenge and checks it: apart from its identical requests, in a payment slot, at the host's pace.
 
 use std::rc::Rc;
 
-use crate::catalog::{Apart, ImageRef};
+use crate::catalog::{DedupPolicy, ImageRef};
 use crate::l402::{CheckedChallenge, Expected, check};
-use crate::ledger::{Ledger, LedgerError, NewIntent, PendingJob, Reason, Record, Twin};
+use crate::ledger::{IdenticalRequest, Ledger, LedgerError, NewIntent, PendingJob, Record};
 use crate::manifest::image::{self, ImageProblem};
-use crate::origin::{self, HttpAnswer, HttpFailure, Origin, Request, challenged_in, read_ask};
+use crate::origin::{self, HttpFailure, Origin, challenged_in, read_ask};
 use crate::payer::{NodeProblem, Payer};
+use crate::purchase::Reason;
+use crate::purchase::{HttpAnswer, Request};
 use crate::time::UnixMs;
 
 use super::Clock;
 use super::bounds::Buying;
 use super::drive::Driver;
-use super::job::Asked;
+use crate::life::Asked;
 
 /// An invoice must live at least this long for its payment to finish.
 const INVOICE_LIFE_MS_MIN: i64 = 30_000;
 /// Another process's identical purchase is asked about again after this long.
-const TWIN_POLL_MS: u64 = 5_000;
+const IDENTICAL_POLL_MS: u64 = 5_000;
 /// Before each question for a node's newest settled payment that is answered in a way nobody understands: so many milliseconds.
 const WITNESS_PAUSES_MS: [u64; 3] = [0, 1_000, 2_000];
 
@@ -46,8 +48,8 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         if let Some(refused) = self.bought_elsewhere(pending, &request).await? {
             return Ok(refused);
         }
-        if pending.endpoint.apart() != Apart::Never
-            && let Some(waits) = self.waits_for_twin(pending, &request).await?
+        if pending.endpoint.dedup_policy() != DedupPolicy::Never
+            && let Some(waits) = self.waits_for_identical(pending, &request).await?
         {
             return Ok(waits);
         }
@@ -57,7 +59,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
             }
             self.asked = true;
             let answer = self.run.origin.ask(&request, challenged_in(&pending.endpoint)).await;
-            if !self.shared.gate.is_paused() {
+            if !self.shared.node_health.is_paused() {
                 break answer;
             }
             // The node fell into trouble meanwhile: this challenge cannot be paid at once, and is dropped.
@@ -94,9 +96,11 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
     fn challenge(&self, pending: &PendingJob, request: &Request, answer: &HttpAnswer, now: UnixMs) -> Asked {
         let Some(buying) = &self.shared.buying else { return Asked::NotAdmitted };
         let challenge = match read_ask(answer, &pending.endpoint) {
-            origin::Asked::Challenge(challenge) => challenge,
-            origin::Asked::Refused { reason, message } => return Asked::Refused(reason, message),
-            origin::Asked::Retry { after_ms, reason, message } => return Asked::Retry { after_ms, reason, message },
+            origin::ChallengeResponse::Challenge(challenge) => challenge,
+            origin::ChallengeResponse::Refused { reason, message } => return Asked::Refused(reason, message),
+            origin::ChallengeResponse::Retry { after_ms, reason, message } => {
+                return Asked::Retry { after_ms, reason, message };
+            }
         };
         let expected = Expected {
             price: pending.price,
@@ -123,7 +127,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         NewIntent {
             job: pending.key,
             request: request.clone(),
-            apart: pending.endpoint.apart(),
+            dedup: pending.endpoint.dedup_policy(),
             scheme: challenge.scheme,
             token: challenge.token,
             challenge: challenge.params,
@@ -143,22 +147,25 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
 
     /// Identical requests of other batches and processes: none of them open, and the window since the last one over: then
     /// nothing. An open one is waited for only so long: nobody may ever carry its batch on.
-    async fn waits_for_twin(&self, pending: &PendingJob, request: &Request) -> Result<Option<Asked>, LedgerError> {
-        let (apart, window_ms) = (pending.endpoint.apart(), pending.endpoint.window_ms());
+    async fn waits_for_identical(&self, pending: &PendingJob, request: &Request) -> Result<Option<Asked>, LedgerError> {
+        let (apart, window_ms) = (pending.endpoint.dedup_policy(), pending.endpoint.window_ms());
         let wait_ms = i64::try_from(self.run.settings.wait_doubt_ms).unwrap_or(i64::MAX);
         let patience_ends = self.run.clock.now().plus_ms(wait_ms.max(window_ms));
         loop {
-            let Some(twin) = self.run.ledger.twin(pending.key, &request.digest()).await? else { return Ok(None) };
-            let (in_the_way, left_ms) = (twin.is_in_the_way(apart), twin.window_left_ms(apart, self.run.clock.now()));
+            let Some(identical) = self.run.ledger.identical_request(pending.key, &request.digest()).await? else {
+                return Ok(None);
+            };
+            let (in_the_way, left_ms) =
+                (identical.is_in_the_way(apart), identical.window_left_ms(apart, self.run.clock.now()));
             if !in_the_way && left_ms == 0 {
                 return Ok(None);
             }
             if in_the_way && self.run.clock.now() >= patience_ends {
-                return Ok(Some(waits_for(&twin)));
+                return Ok(Some(waits_for(&identical)));
             }
-            let wait_ms = if in_the_way { TWIN_POLL_MS.max(left_ms) } else { left_ms };
+            let wait_ms = if in_the_way { IDENTICAL_POLL_MS.max(left_ms) } else { left_ms };
             if !self.unless_draining(self.run.clock.sleep_ms(wait_ms)).await {
-                return Ok(Some(if in_the_way { waits_for(&twin) } else { Asked::NotAdmitted }));
+                return Ok(Some(if in_the_way { waits_for(&identical) } else { Asked::NotAdmitted }));
             }
         }
     }
@@ -246,11 +253,11 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
 }
 
 /// The job waits for the identical request of another one.
-fn waits_for(twin: &Twin) -> Asked {
+fn waits_for(identical: &IdenticalRequest) -> Asked {
     let message = format!(
         "job {} of batch {} sends the identical request and is still open: this one is bought once that one is delivered, or \
          at its end",
-        twin.id, twin.batch
+        identical.id, identical.batch
     );
     Asked::Pending(Reason::IdenticalRequest, message)
 }

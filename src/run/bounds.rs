@@ -7,10 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::catalog::Endpoint;
 use crate::event::Event;
 use crate::ledger::{
-    Asking, BatchKey, HeldBack, IntentBounds, JobKey, Ledger, LedgerError, Prospect, Reason, endpoint_and_origin,
+    Asking, BatchKey, HeldBack, IntentBounds, JobKey, Ledger, LedgerError, Prospect, endpoint_and_origin,
 };
 use crate::origin::Origin;
 use crate::payer::{NodeInfo, Payer};
+use crate::purchase::Reason;
 use crate::time::UnixMs;
 
 use super::drive::Shared;

@@ -6,35 +6,37 @@ use std::rc::Rc;
 
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
-use crate::catalog::Apart;
+use crate::catalog::DedupPolicy;
 use crate::event::{Changing, Event, JobEvent};
 use crate::ledger::{
-    Committed, DurableIntent, JobState, Ledger, LedgerError, PaidPurchase, PaymentKey, PendingJob, Reason, Record,
-    Recorded, RefundRecord, Transition,
+    Committed, DurableIntent, Ledger, LedgerError, PaidPurchase, PaymentKey, PendingJob, Record, Recorded,
+    RefundRecord, Transition,
 };
 use crate::money::Msat;
-use crate::origin::{self, HttpAnswer, HttpFailure, Origin, POLL_RETRY_AFTER_MS_MAX, Request};
+use crate::origin::{self, HttpFailure, Origin, POLL_RETRY_AFTER_MS_MAX};
 use crate::payer::{NodeProblem, PayRefusal, Payer, SendOutcome, SendReport};
 use crate::plan::ContentHash;
+use crate::purchase::{HttpAnswer, Request};
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
-use super::admission::{Aside, Twins};
+use super::admission::{Aside, IdenticalRequests};
 use super::bounds::{Bounds, Buying};
-use super::gate::Gate;
-use super::job::{
-    Effect, Facts, Input, Moment, Seen, Sending, Sighting, State, Tries, Waiting, outlives_a_payment, step,
-};
+use super::node_health::NodeHealth;
 use super::pace::{Class, Pace};
+use super::payment_lookup::look_up;
 use super::refund::Claims;
-use super::sighting::sight;
 use super::{Clock, Run, RunError};
+use crate::life::{
+    Effect, Facts, Input, Moment, PaymentFate, PaymentLookup, Sending, State, Tries, Waiting, outlives_a_payment, step,
+};
 
 /// A look-up that nothing else bounds is followed this long before it is asked anew.
 const TRACK_MS: u64 = 60_000;
 /// While a run drains, a job that waits for its host looks this often whether that makes sense.
 const DRAIN_LOOK_MS: u64 = 1_000;
-/// A repeated redeem looks this often whether its twin is made.
-const TWIN_LOOK_MS: i64 = 2_000;
+/// A repeated redeem looks this often whether its identical request is made.
+const IDENTICAL_LOOK_MS: i64 = 2_000;
 /// Bodies up to this size are kept in memory between ask and redeem; larger ones are read back from the ledger.
 const BODY_KEPT_MAX: usize = 64 * 1024;
 
@@ -44,11 +46,11 @@ type HttpResult = Result<HttpAnswer, HttpFailure>;
 pub(super) struct Shared {
     pub(super) pace: Pace,
     pub(super) slots: Semaphore,
-    pub(super) gate: Gate,
+    pub(super) node_health: NodeHealth,
     pub(super) bounds: Bounds,
     /// Hosts whose poll addresses do not answer: each is told of once, until it answers again.
     pub(super) silent: RefCell<HashSet<String>>,
-    pub(super) twins: Twins,
+    pub(super) identical: IdenticalRequests,
     /// Refunds to claim.
     pub(super) claims: Claims,
     /// Jobs that hold a place among the jobs in flight.
@@ -61,26 +63,26 @@ pub(super) struct Shared {
     pub(super) limit_hit: RefCell<Option<(Reason, String)>>,
     /// Jobs that a person gave up and whose node has still to be asked whether they settled after all: nothing is bought in their
     /// place before that.
-    pub(super) looking_back: Cell<usize>,
+    pub(super) abandoned_lookups: Cell<usize>,
     /// The node was asked which payment it has settled last, if that was needed.
     pub(super) has_asked_for_witness: Cell<bool>,
     /// Nothing but doubt is left, and the run has waited long enough.
-    pub(super) gave_up: Cell<bool>,
-    pub(super) give_up: Notify,
+    pub(super) doubt_timed_out: Cell<bool>,
+    pub(super) doubt_timeout: Notify,
     /// Something changed that the run's loop cannot see by itself: a place is free, or the node is in trouble.
-    pub(super) stirred: Notify,
+    pub(super) wake: Notify,
 }
 
 impl Shared {
     /// A payment slot of a node that is ready to pay; none once the gate is closed.
     pub(super) async fn slot(&self) -> Option<SemaphorePermit<'_>> {
         loop {
-            if !self.gate.opened().await {
+            if !self.node_health.opened().await {
                 return None;
             }
             let slot = self.slots.acquire().await.ok()?;
             // It may have fallen into trouble while this one stood in line.
-            if !self.gate.is_paused() && !self.gate.is_shut() {
+            if !self.node_health.is_paused() && !self.node_health.is_shut() {
                 return Some(slot);
             }
         }
@@ -100,19 +102,19 @@ pub(super) struct Job {
 }
 
 /// A place among the jobs in flight, given back when dropped.
-struct Place<'a>(&'a Shared);
+struct InFlight<'a>(&'a Shared);
 
-impl<'a> Place<'a> {
+impl<'a> InFlight<'a> {
     fn take(shared: &'a Shared) -> Self {
         shared.in_flight.set(shared.in_flight.get().saturating_add(1));
         Self(shared)
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.in_flight.set(self.0.in_flight.get().saturating_sub(1));
-        self.0.stirred.notify_one();
+        self.0.wake.notify_one();
     }
 }
 
@@ -121,15 +123,15 @@ struct LooksBack<'a>(&'a Shared);
 
 impl<'a> LooksBack<'a> {
     fn begin(shared: &'a Shared) -> Self {
-        shared.looking_back.set(shared.looking_back.get().saturating_add(1));
+        shared.abandoned_lookups.set(shared.abandoned_lookups.get().saturating_add(1));
         Self(shared)
     }
 }
 
 impl Drop for LooksBack<'_> {
     fn drop(&mut self) {
-        self.0.looking_back.set(self.0.looking_back.get().saturating_sub(1));
-        self.0.stirred.notify_one();
+        self.0.abandoned_lookups.set(self.0.abandoned_lookups.get().saturating_sub(1));
+        self.0.wake.notify_one();
     }
 }
 
@@ -138,7 +140,7 @@ pub(super) struct Driver<'r, L, P, O, C> {
     pub(super) run: &'r Run<'r, L, P, O, C>,
     pub(super) shared: &'r Shared,
     pub(super) job: Job,
-    place: Option<Place<'r>>,
+    place: Option<InFlight<'r>>,
     looks_back: Option<LooksBack<'r>>,
     pub(super) slot: Option<SemaphorePermit<'r>>,
     pub(super) request: Option<Rc<Request>>,
@@ -154,7 +156,7 @@ pub(super) struct Driver<'r, L, P, O, C> {
 
 impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     pub(super) fn new(run: &'r Run<'r, L, P, O, C>, shared: &'r Shared, job: Job) -> Self {
-        let place = Some(Place::take(shared));
+        let place = Some(InFlight::take(shared));
         Self {
             run,
             shared,
@@ -189,7 +191,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             let effect;
             (state, effect) = step(state, input, &moment);
             if self.place.is_none() && !is_of_doubt(&effect) {
-                self.place = Some(Place::take(self.shared));
+                self.place = Some(InFlight::take(self.shared));
             }
             input = match effect {
                 Effect::Ask => Input::Asked(self.ask().await?),
@@ -198,9 +200,9 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
                     Some(report) => Input::Sent(report),
                     None => break,
                 },
-                Effect::LookUp(intent) => Input::Sighted(self.look(&intent, None).await?),
+                Effect::LookUp(intent) => Input::LookedUp(self.look(&intent, None).await?),
                 Effect::Track(intent) => match self.track(&intent).await? {
-                    Some(sighting) => Input::Sighted(sighting),
+                    Some(lookup) => Input::LookedUp(lookup),
                     None => break,
                 },
                 Effect::Redeem(purchase, sending) => match self.redeem(&purchase, sending).await? {
@@ -227,18 +229,18 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         Ok(self.job.pending.zip(self.put_back).map(|(job, tries)| Aside { job, tries }))
     }
 
-    /// Frees the job's twins, unless its purchase is still open, and counts what was waited for in vain.
+    /// Frees the job's identical requests, unless its purchase is still open, and counts what was waited for in vain.
     async fn leave(&self) -> Result<(), LedgerError> {
         let key = self.job.facts.key;
         self.shared.bounds.end(key);
         if !self.asked && self.job.state == JobState::Pending {
-            self.shared.twins.withdraw(self.job.content, key);
+            self.shared.identical.withdraw(self.job.content, key);
             return Ok(());
         }
         let now = self.run.clock.now();
         let open = matches!(self.job.state, JobState::Running | JobState::InDoubt | JobState::Paid);
         if !open {
-            self.end_twins_wait(now);
+            self.end_identicals_wait(now);
         }
         if self.job.state == JobState::Paid && !self.run.control.draining() {
             self.run.ledger.commit(now, Record::LeftUndelivered(key)).await?;
@@ -246,13 +248,13 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         Ok(())
     }
 
-    /// Its twins need wait no longer than the cache.
-    fn end_twins_wait(&self, now: UnixMs) {
-        let window_ms = match self.job.facts.endpoint.apart() {
-            Apart::Window(_) => self.job.facts.endpoint.window_ms(),
-            Apart::Never | Apart::Answer => 0,
+    /// Its identical requests need wait no longer than the cache.
+    fn end_identicals_wait(&self, now: UnixMs) {
+        let window_ms = match self.job.facts.endpoint.dedup_policy() {
+            DedupPolicy::Window(_) => self.job.facts.endpoint.window_ms(),
+            DedupPolicy::Never | DedupPolicy::Answer => 0,
         };
-        self.shared.twins.end(self.job.content, self.job.facts.key, now.plus_ms(window_ms), now);
+        self.shared.identical.end(self.job.content, self.job.facts.key, now.plus_ms(window_ms), now);
     }
 
     async fn commit(&mut self, record: Record) -> Result<Committed, LedgerError> {
@@ -279,7 +281,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             self.shared.claims.offered(payment);
         }
         // What changes of a purchase may make room for another.
-        self.shared.stirred.notify_one();
+        self.shared.wake.notify_one();
         if let Some(transition) = transition {
             self.announce(transition, now);
         }
@@ -299,14 +301,14 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     /// What a change of this job means for the others.
     fn note(&self, change: &Transition, now: UnixMs) {
         match (change.state, change.reason) {
-            (JobState::Paid, Reason::None) => self.shared.gate.settled(),
+            (JobState::Paid, Reason::None) => self.shared.node_health.settled(),
             (JobState::Paid, Reason::Processing) => {
-                if self.job.facts.endpoint.apart() == Apart::Answer {
-                    self.end_twins_wait(now);
+                if self.job.facts.endpoint.dedup_policy() == DedupPolicy::Answer {
+                    self.end_identicals_wait(now);
                 }
             }
             // Nothing is sent for it any more.
-            (JobState::Paid, Reason::UnknownAnswer) => self.end_twins_wait(now),
+            (JobState::Paid, Reason::UnknownAnswer) => self.end_identicals_wait(now),
             (JobState::Pending, Reason::BatchLimit | Reason::DayLimit | Reason::MonthLimit) => {
                 let message = change.error.clone().unwrap_or_default();
                 self.shared.limit_hit.borrow_mut().get_or_insert((change.reason, message));
@@ -336,8 +338,8 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         if self.shared.buying.is_none() {
             return;
         }
-        if self.shared.gate.trouble(cause, now, self.run.settings.node_patience_ms) {
-            self.shared.stirred.notify_one();
+        if self.shared.node_health.trouble(cause, now, self.run.settings.node_patience_ms) {
+            self.shared.wake.notify_one();
             self.run.listener.hear(&Event::Paused { cause: cause.to_owned() });
         }
     }
@@ -366,8 +368,8 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             self.slot = Some(slot);
             // What was seen before it stood in line is old: an earlier POST may have arrived since, the node may have lost its
             // history, or the time is over in which what it would pay for could be redeemed.
-            let Sighting { seen, node_time } = sight(self.run.ledger, payer, intent, None).await?;
-            let unpaid = matches!(seen, Seen::NotFound | Seen::Failed(_));
+            let PaymentLookup { fate: seen, node_time } = look_up(self.run.ledger, payer, intent, None).await?;
+            let unpaid = matches!(seen, PaymentFate::NotFound | PaymentFate::Failed(_));
             let in_time = outlives_a_payment(intent, node_time, self.run.clock.now(), &self.run.settings.bounds);
             if !(unpaid && in_time) {
                 self.slot = None;
@@ -414,37 +416,37 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         }
     }
 
-    async fn look(&mut self, intent: &DurableIntent, track_ms: Option<u64>) -> Result<Sighting, LedgerError> {
+    async fn look(&mut self, intent: &DurableIntent, track_ms: Option<u64>) -> Result<PaymentLookup, LedgerError> {
         self.slot = None;
         let Some(payer) = self.run.payer else {
             let problem = NodeProblem::Unreachable("no node is configured".to_owned());
-            return Ok(Sighting { seen: Seen::Unknown(problem), node_time: None });
+            return Ok(PaymentLookup { fate: PaymentFate::Unknown(problem), node_time: None });
         };
-        let sighting = sight(self.run.ledger, payer, intent, track_ms).await?;
+        let lookup = look_up(self.run.ledger, payer, intent, track_ms).await?;
         // A stream's date is that of its beginning, and a broken stream is no news of the node.
         if track_ms.is_none() {
-            self.heed_node_time(sighting.node_time);
-            if let Seen::Unknown(problem) = &sighting.seen {
+            self.heed_node_time(lookup.node_time);
+            if let PaymentFate::Unknown(problem) = &lookup.fate {
                 self.heed_problem(problem);
             }
         }
-        Ok(sighting)
+        Ok(lookup)
     }
 
     /// Follows a payment without a slot and without a place. None: the run does not wait for it any more.
-    async fn track(&mut self, intent: &DurableIntent) -> Result<Option<Sighting>, LedgerError> {
+    async fn track(&mut self, intent: &DurableIntent) -> Result<Option<PaymentLookup>, LedgerError> {
         (self.slot, self.place) = (None, None);
-        if self.run.control.draining() || self.shared.gave_up.get() {
+        if self.run.control.draining() || self.shared.doubt_timed_out.get() {
             return Ok(None);
         }
         let (control, shared) = (&self.run.control, self.shared);
-        let sighting = tokio::select! {
+        let lookup = tokio::select! {
             biased;
             () = control.until_draining() => None,
-            () = shared.give_up.notified() => None,
-            sighting = self.look(intent, Some(TRACK_MS)) => Some(sighting?),
+            () = shared.doubt_timeout.notified() => None,
+            lookup = self.look(intent, Some(TRACK_MS)) => Some(lookup?),
         };
-        Ok(sighting)
+        Ok(lookup)
     }
 
     /// Redeems. None: the run ends, and the host wants to be left alone for longer than that.
@@ -480,19 +482,23 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     /// outlives `latest`, nor a run's patience. False: the run ends first.
     async fn past_the_cache(&self, request: &Request, latest: Option<UnixMs>) -> Result<bool, LedgerError> {
         let endpoint = &self.job.facts.endpoint;
-        if endpoint.apart() != Apart::Answer {
+        if endpoint.dedup_policy() != DedupPolicy::Answer {
             return Ok(true);
         }
         let patience_ms = i64::try_from(self.run.settings.wait_doubt_ms).unwrap_or(i64::MAX);
         let give_up = latest.unwrap_or_else(|| self.run.clock.now().plus_ms(patience_ms));
         loop {
-            let Some(twin) = self.run.ledger.twin(self.job.facts.key, &request.digest()).await? else {
+            let Some(identical) = self.run.ledger.identical_request(self.job.facts.key, &request.digest()).await?
+            else {
                 return Ok(true);
             };
             let now = self.run.clock.now();
-            let is_being_made = twin.open && !twin.awaiting;
-            let past =
-                if is_being_made { now.plus_ms(TWIN_LOOK_MS) } else { twin.last_at.plus_ms(endpoint.window_ms()) };
+            let is_being_made = identical.open && !identical.awaiting;
+            let past = if is_being_made {
+                now.plus_ms(IDENTICAL_LOOK_MS)
+            } else {
+                identical.last_at.plus_ms(endpoint.window_ms())
+            };
             let left_ms = u64::try_from(past.min(give_up).since_ms(now)).unwrap_or(0);
             if left_ms == 0 {
                 return Ok(true);
@@ -584,13 +590,13 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
         match waiting {
             Waiting::Turn => self.unless_draining(sleep).await,
             Waiting::Doubt => {
-                if self.shared.gave_up.get() {
+                if self.shared.doubt_timed_out.get() {
                     return false;
                 }
                 self.place = None;
                 tokio::select! {
                     biased;
-                    () = self.shared.give_up.notified() => false,
+                    () = self.shared.doubt_timeout.notified() => false,
                     waited = self.unless_draining(sleep) => waited,
                 }
             }

@@ -1,11 +1,11 @@
 //! What the paying node says of an open payment before a person's decision on it counts.
 
-use crate::ledger::{DeadProof, DurableIntent, Witness};
+use crate::ledger::{DeadProof, DurableIntent, HistoryCheck};
 use crate::payer::{NodeProblem, Payer};
 use crate::time::UnixMs;
 
-use super::job::{Bounds, Seen, death_proof};
-use super::sighting::sight_with;
+use super::payment_lookup::look_up_with;
+use crate::life::{Bounds, PaymentFate, death_proof};
 
 /// What was heard before a person's decision is recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,26 +25,28 @@ pub enum Evidence {
 pub async fn evidence<P: Payer>(
     payer: Option<&P>,
     intent: &DurableIntent,
-    witness: &Witness,
+    witness: &HistoryCheck,
     now: UnixMs,
 ) -> Result<Evidence, NodeProblem> {
     let Some(payer) = payer else {
         return Ok(Evidence::Unproven("the node was not asked, as none was named".to_owned()));
     };
-    let sighting = sight_with(payer, intent, witness).await;
-    let proof = death_proof(intent, &sighting, now, &Bounds::default());
-    let words = match sighting.seen {
-        Seen::Settled(_) => return Ok(Evidence::Contradicts("has settled")),
-        Seen::PreimageKnown(_) => return Ok(Evidence::Contradicts("is settling: its preimage is out")),
-        Seen::InFlight => return Ok(Evidence::Contradicts("is on its way")),
-        Seen::Unknown(problem) => return Err(problem),
-        Seen::Failed(_) => "the node says that it failed".to_owned(),
-        Seen::NotFound | Seen::Unwitnessed if intent.accepted() => {
+    let lookup = look_up_with(payer, intent, witness).await;
+    let proof = death_proof(intent, &lookup, now, &Bounds::default());
+    let words = match lookup.fate {
+        PaymentFate::Settled(_) => return Ok(Evidence::Contradicts("has settled")),
+        PaymentFate::PreimageKnown(_) => return Ok(Evidence::Contradicts("is settling: its preimage is out")),
+        PaymentFate::InFlight => return Ok(Evidence::Contradicts("is on its way")),
+        PaymentFate::Unknown(problem) => return Err(problem),
+        PaymentFate::Failed(_) => "the node says that it failed".to_owned(),
+        PaymentFate::NotFound | PaymentFate::Unwitnessed if intent.accepted() => {
             "the node knew it and does not know it any more".to_owned()
         }
-        Seen::NotFound => "the node does not know it".to_owned(),
-        Seen::Unwitnessed => "the node does not know it, and nothing shows that it has kept its history".to_owned(),
-        Seen::Forgot(words) | Seen::OtherNode(words) => words,
+        PaymentFate::NotFound => "the node does not know it".to_owned(),
+        PaymentFate::Unwitnessed => {
+            "the node does not know it, and nothing shows that it has kept its history".to_owned()
+        }
+        PaymentFate::Forgot(words) | PaymentFate::OtherNode(words) => words,
     };
     Ok(match proof {
         Some(proof) => Evidence::Proven(proof, words),

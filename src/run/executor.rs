@@ -8,23 +8,24 @@ use futures::future::LocalBoxFuture;
 use futures::stream::FuturesUnordered;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::catalog::Apart;
+use crate::catalog::DedupPolicy;
 use crate::event::{Event, Listener};
-use crate::ledger::{BatchKey, JobKey, JobState, Ledger, LedgerError, OpenJob, OpenStage, Reason, Record};
+use crate::ledger::{BatchKey, JobKey, Ledger, LedgerError, OpenJob, OpenStage, Record};
 use crate::money::Msat;
 use crate::origin::Origin;
 use crate::payer::{NodeInfo, NodeProblem, Payer};
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
-use super::admission::{Aside, HeldJobs, Queue, Turn, Twins};
+use super::admission::{Aside, HeldJobs, IdenticalRequests, Queue, Turn};
 use super::bounds::{Bounds, Buying};
 use super::clock::SteadyClock;
 use super::drive::{Driver, Job, Shared};
-use super::gate::Gate;
-use super::job::{Facts, Input, State, resume};
+use super::node_health::NodeHealth;
 use super::pace::Pace;
 use super::refund::Claims;
 use super::{Clock, Control, DrainCause, Settings};
+use crate::life::{Facts, Input, State, resume};
 
 /// All that a run works with. Nothing of a manifest or a catalogue is among it: the ledger holds the jobs.
 pub struct Run<'a, L, P, O, C> {
@@ -146,32 +147,32 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         Shared {
             pace: Pace::new(self.settings.requests_per_second),
             slots: Semaphore::new(self.settings.payments_in_flight.clamp(1, Semaphore::MAX_PERMITS)),
-            gate: Gate::default(),
+            node_health: NodeHealth::default(),
             bounds: Bounds::default(),
             silent: std::cell::RefCell::default(),
-            twins: Twins::default(),
+            identical: IdenticalRequests::default(),
             claims: Claims::default(),
             in_flight: std::cell::Cell::new(0),
             buying,
             node_ahead_ms: std::cell::Cell::new(ahead_ms),
             limit_hit: std::cell::RefCell::default(),
-            gave_up: std::cell::Cell::new(false),
-            looking_back: std::cell::Cell::new(0),
+            doubt_timed_out: std::cell::Cell::new(false),
+            abandoned_lookups: std::cell::Cell::new(0),
             has_asked_for_witness: std::cell::Cell::new(false),
-            give_up: Notify::new(),
-            stirred: Notify::new(),
+            doubt_timeout: Notify::new(),
+            wake: Notify::new(),
         }
     }
 
     async fn work(&self, shared: &Shared, mut queue: Option<Queue>, open: Vec<OpenJob>) -> Result<Outcome, RunError> {
         let mut open: VecDeque<OpenJob> = open.into();
-        for job in open.iter().filter(|job| keeps_twins_waiting(job)) {
-            shared.twins.resume(job);
+        for job in open.iter().filter(|job| keeps_identicals_waiting(job)) {
+            shared.identical.resume(job);
         }
         if let Some(queue) = &mut queue {
             // What a person gave up is bought by the queue, if at all, once it is known that it has not settled after all.
-            let given_up = |job: &&OpenJob| matches!(job.stage, OpenStage::GivenUp(_));
-            queue.leave_out(open.iter().filter(|job| !given_up(job)).map(|job| job.key));
+            let abandoned = |job: &&OpenJob| matches!(job.stage, OpenStage::Abandoned(_));
+            queue.leave_out(open.iter().filter(|job| !abandoned(job)).map(|job| job.key));
         }
         let work: Work<'_> = FuturesUnordered::new();
         let mut work = work;
@@ -182,7 +183,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             let admission = self.admit(shared, &mut queue, &mut open, &work).await?;
             let nothing_left = match admission {
                 Admission::Over => true,
-                Admission::Later { free: None, .. } => !shared.gate.is_paused(),
+                Admission::Later { free: None, .. } => !shared.node_health.is_paused(),
                 Admission::Later { .. } | Admission::Full => false,
             };
             if nothing_left && work.is_empty() && admission.look().is_none() {
@@ -192,7 +193,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
                 break;
             }
             give_up_at = self.doubt_deadline(shared, &work, nothing_left, give_up_at);
-            let probe_at = shared.gate.next_probe();
+            let probe_at = shared.node_health.next_probe();
             let wake_at = [admission.not_before(), admission.look(), give_up_at, probe_at].into_iter().flatten().min();
             tokio::select! {
                 biased;
@@ -201,9 +202,9 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
                     said_draining = true;
                     self.say_draining();
                 }
-                () = self.control.until_not_buying(), if !shared.gate.is_shut() => shared.gate.shut(),
+                () = self.control.until_not_buying(), if !shared.node_health.is_shut() => shared.node_health.shut(),
                 Some(finished) = work.next() => self.finished(shared, &mut queue, finished)?,
-                () = shared.stirred.notified() => {}
+                () = shared.wake.notified() => {}
                 () = self.sleep_until(wake_at) => self.wake(shared, &work, give_up_at),
             }
         }
@@ -218,7 +219,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
     /// Claims as many refunds as there is room for, beside the jobs.
     fn admit_claims<'r>(&'r self, shared: &'r Shared, work: &Work<'r>) {
         let over = matches!(self.control.drain_cause(), Some(cause) if cause != DrainCause::OneRound);
-        if over || shared.gave_up.get() {
+        if over || shared.doubt_timed_out.get() {
             shared.claims.only_new();
         }
         while let Some(claim) = self.next_claim(shared) {
@@ -246,14 +247,14 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
                 continue;
             }
             let over = self.control.draining()
-                || shared.gave_up.get()
-                || shared.gate.is_shut()
+                || shared.doubt_timed_out.get()
+                || shared.node_health.is_shut()
                 || shared.limit_hit.borrow().is_some();
             let Some(queue) = queue.as_mut().filter(|_| !over) else { return Ok(Admission::Over) };
-            if shared.looking_back.get() > 0 {
+            if shared.abandoned_lookups.get() > 0 {
                 return Ok(Admission::Later { free: None, look: None });
             }
-            if shared.gate.is_paused() {
+            if shared.node_health.is_paused() {
                 let exhausted = queue.is_exhausted(self.ledger, self.settings, shared, self.clock.now()).await?;
                 let later = Admission::Later { free: None, look: None };
                 return Ok(if exhausted { Admission::Over } else { later });
@@ -277,7 +278,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             pending: None,
         };
         let mut driver = Driver::new(self, shared, work);
-        if let OpenStage::GivenUp(_) = job.stage {
+        if let OpenStage::Abandoned(_) = job.stage {
             driver = driver.looking_back();
         }
         self.driven(driver, state, input)
@@ -344,7 +345,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         so_far: Option<UnixMs>,
     ) -> Option<UnixMs> {
         let only_doubt = nothing_left && !work.is_empty() && shared.in_flight.get() == 0;
-        if !only_doubt || shared.gave_up.get() {
+        if !only_doubt || shared.doubt_timed_out.get() {
             return None;
         }
         let wait_ms = i64::try_from(self.settings.wait_doubt_ms).unwrap_or(i64::MAX);
@@ -373,15 +374,15 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             Ok(node) if expected.is_some_and(|id| *id != node.id) => "another node answers at this address".to_owned(),
             Ok(node) if !node.synced => NodeProblem::NotSynced.to_string(),
             Ok(_) => {
-                shared.gate.reopen();
+                shared.node_health.reopen();
                 self.listener.hear(&Event::Resumed);
                 return;
             }
             Err(problem) => problem.to_string(),
         };
-        shared.gate.reopen();
-        if shared.gate.trouble(&cause, self.clock.now(), self.settings.node_patience_ms)
-            && shared.gate.closed().is_some()
+        shared.node_health.reopen();
+        if shared.node_health.trouble(&cause, self.clock.now(), self.settings.node_patience_ms)
+            && shared.node_health.closed().is_some()
         {
             self.listener.hear(&Event::Paused { cause: format!("{cause}; nothing more is bought in this run") });
         }
@@ -390,13 +391,13 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
     fn wake<'r>(&'r self, shared: &'r Shared, work: &Work<'r>, give_up_at: Option<UnixMs>) {
         let now = self.clock.now();
         if give_up_at.is_some_and(|at| at <= now) {
-            shared.gave_up.set(true);
-            shared.give_up.notify_waiters();
+            shared.doubt_timed_out.set(true);
+            shared.doubt_timeout.notify_waiters();
         }
-        if shared.gate.next_probe().is_some_and(|at| at <= now)
+        if shared.node_health.next_probe().is_some_and(|at| at <= now)
             && let Some(payer) = self.payer
         {
-            shared.gate.begin_probe();
+            shared.node_health.begin_probe();
             work.push(async move { Finished::Probe(payer.node().await) }.boxed_local());
         }
     }
@@ -425,7 +426,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         Outcome {
             drained: self.control.drain_cause(),
             left: self.control.leaving(),
-            node_unusable: shared.gate.closed(),
+            node_unusable: shared.node_health.closed(),
             limit_reached: shared.limit_hit.borrow().clone(),
             held_back: Vec::new(),
         }
@@ -465,17 +466,19 @@ impl Admission {
 }
 
 /// Whether an open job of an earlier run keeps identical requests waiting; one that has its own poll address need not, and
-/// neither does what a person has given up: where it turns out paid, the ledger itself keeps twins apart.
-fn keeps_twins_waiting(job: &OpenJob) -> bool {
-    match (job.endpoint.apart(), &job.stage) {
-        (Apart::Never, _) | (_, OpenStage::GivenUp(_)) | (Apart::Answer, OpenStage::Accepted(..)) => false,
-        (Apart::Window(_) | Apart::Answer, _) => true,
+/// neither does what a person has given up: where it turns out paid, the ledger itself keeps identical requests apart.
+fn keeps_identicals_waiting(job: &OpenJob) -> bool {
+    match (job.endpoint.dedup_policy(), &job.stage) {
+        (DedupPolicy::Never, _) | (_, OpenStage::Abandoned(_)) | (DedupPolicy::Answer, OpenStage::Accepted(..)) => {
+            false
+        }
+        (DedupPolicy::Window(_) | DedupPolicy::Answer, _) => true,
     }
 }
 
 fn price_of(stage: &OpenStage) -> Msat {
     match stage {
-        OpenStage::Intended(intent) | OpenStage::GivenUp(intent) => intent.amount(),
+        OpenStage::Intended(intent) | OpenStage::Abandoned(intent) => intent.amount(),
         OpenStage::Paid(purchase)
         | OpenStage::Answered(purchase, ..)
         | OpenStage::Accepted(purchase, _)

@@ -12,11 +12,10 @@ mod control;
 mod drive;
 mod evidence;
 mod executor;
-mod gate;
-pub mod job;
+mod node_health;
 mod pace;
+mod payment_lookup;
 mod refund;
-mod sighting;
 pub mod signals;
 /// Its shop mints macaroons as the sandbox does.
 #[cfg(test)]
@@ -34,7 +33,7 @@ pub(crate) use pace::{Class, Pace};
 
 use std::collections::HashSet;
 
-use job::Bounds;
+use crate::life::Bounds;
 
 /// How a run goes about its work. Everything has a bound.
 #[derive(Clone, Debug)]

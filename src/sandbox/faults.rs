@@ -12,7 +12,7 @@ const TRIES_MAX: usize = 1_000_000;
 
 /// Where a fault may strike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum FaultPoint {
     Ask,
     Redeem,
     Poll,
@@ -46,7 +46,7 @@ pub(super) struct Faults {
     tries: Mutex<HashMap<[u8; 32], u32>>,
 }
 
-impl Place {
+impl FaultPoint {
     const fn name(self) -> &'static str {
         match self {
             Self::Ask => "ask",
@@ -63,7 +63,7 @@ impl Faults {
     }
 
     /// What befalls this request now; asking again is the next try.
-    pub(super) fn next(&self, place: Place, key: &[u8]) -> Luck {
+    pub(super) fn next(&self, place: FaultPoint, key: &[u8]) -> Luck {
         let o = &self.options;
         if o.drop_percent == 0 && o.fail_origin_percent == 0 && o.rate_limit_percent == 0 {
             return GOOD_LUCK;
@@ -71,22 +71,22 @@ impl Faults {
         let attempt = self.count(&[place.name()], key);
         let hits = |percent, what| self.hits(percent, &[place.name(), what], key, attempt);
         let refused = match place {
-            Place::Ask | Place::Redeem if hits(o.rate_limit_percent, "rate") => Some(Refusal::RateLimit),
-            Place::Ask | Place::Redeem if hits(o.fail_origin_percent, "fail") => {
+            FaultPoint::Ask | FaultPoint::Redeem if hits(o.rate_limit_percent, "rate") => Some(Refusal::RateLimit),
+            FaultPoint::Ask | FaultPoint::Redeem if hits(o.fail_origin_percent, "fail") => {
                 Some(if hits(50, "which") { Refusal::Internal } else { Refusal::Unavailable })
             }
-            Place::Ask | Place::Redeem | Place::Poll | Place::Pay => None,
+            FaultPoint::Ask | FaultPoint::Redeem | FaultPoint::Poll | FaultPoint::Pay => None,
         };
         Luck { refused, dropped: hits(o.drop_percent, "drop"), late: hits(50, "late") }
     }
 
     /// The error code that this request is answered with now, where there is one.
-    pub(super) fn error_code(&self, place: Place, key: &[u8]) -> Option<ErrorCode> {
+    pub(super) fn error_code(&self, place: FaultPoint, key: &[u8]) -> Option<ErrorCode> {
         let code = match place {
-            Place::Ask => self.options.ask_error,
-            Place::Redeem => self.options.redeem_error,
-            Place::Poll => self.options.poll_error,
-            Place::Pay => None,
+            FaultPoint::Ask => self.options.ask_error,
+            FaultPoint::Redeem => self.options.redeem_error,
+            FaultPoint::Poll => self.options.poll_error,
+            FaultPoint::Pay => None,
         }?;
         let most = self.options.errors.unwrap_or(u32::MAX);
         (self.count(&["error", place.name()], key) < most).then_some(code)
@@ -160,7 +160,7 @@ mod tests {
     }
 
     fn story(faults: &Faults) -> Vec<Luck> {
-        (0..50).map(|_| faults.next(Place::Ask, b"a request")).collect()
+        (0..50).map(|_| faults.next(FaultPoint::Ask, b"a request")).collect()
     }
 
     #[test]
@@ -172,21 +172,21 @@ mod tests {
     #[test]
     fn another_request_does_not_change_the_story() {
         let (one, two) = (faults(1), faults(1));
-        two.next(Place::Ask, b"another");
-        two.next(Place::Redeem, b"a request");
+        two.next(FaultPoint::Ask, b"another");
+        two.next(FaultPoint::Redeem, b"a request");
         assert_eq!(story(&one), story(&two));
     }
 
     #[test]
     fn percents_are_near_what_was_asked() {
-        let dropped = (0..1_000_u32).filter(|n| faults(1).next(Place::Poll, &n.to_be_bytes()).dropped).count();
+        let dropped = (0..1_000_u32).filter(|n| faults(1).next(FaultPoint::Poll, &n.to_be_bytes()).dropped).count();
         assert!((200..400).contains(&dropped), "{dropped}");
     }
 
     #[test]
     fn without_percents_nothing_goes_wrong() {
         let faults = Faults::new(&SandboxOptions::default());
-        assert_eq!(faults.next(Place::Ask, b"a request"), GOOD_LUCK);
+        assert_eq!(faults.next(FaultPoint::Ask, b"a request"), GOOD_LUCK);
         assert!(!faults.fails_payment(&[1; 32], 0));
     }
 }

@@ -15,7 +15,7 @@ use url::Url;
 use super::SandboxError;
 use super::keys::Bill;
 use crate::l402::PaymentHash;
-use crate::pinned;
+use crate::pinned_tls;
 
 const MACAROON: HeaderName = HeaderName::from_static("grpc-metadata-macaroon");
 /// How long the node may take over one call.
@@ -84,7 +84,7 @@ impl Mint {
         let bad = |why: &dyn fmt::Display| SandboxError::Mint(why.to_string());
         let certificate = CertificateDer::from_pem_slice(&read(&options.certificate_file)?)
             .map_err(|error| bad(&format_args!("{}: {error}", options.certificate_file.display())))?;
-        let tls = pinned::trusting(vec![certificate]).map_err(|error| bad(&error))?;
+        let tls = pinned_tls::trusting(vec![certificate]).map_err(|error| bad(&error))?;
         let http = reqwest::Client::builder()
             .http1_only()
             .no_proxy()

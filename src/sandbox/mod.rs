@@ -175,7 +175,7 @@ async fn launch(options: &SandboxOptions, mint: Option<Mint>, state: Option<&Pat
 
     let unfinished: Vec<_> = world.books().state.unfinished().collect();
     for hash in unfinished {
-        Arc::clone(&world).carry_out(hash);
+        Arc::clone(&world).execute(hash);
     }
     let unpaid: Vec<_> = world.books().state.unpaid_claims().collect();
     for claimed in unpaid {

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::books::{self, Begin, End, Order, OwnInvoice, Payment, Standing};
-use super::faults::{Luck, Place};
+use super::faults::{FaultPoint, Luck};
 use super::keys::{Denied, Guarded, hex};
 use super::options::NodeFault;
 use super::pay::{Read, SendRequest, read_invoice};
@@ -144,7 +144,7 @@ async fn send(State(world): State<Arc<World>>, headers: HeaderMap, body: Bytes) 
     };
     match begin(&world, &headers, &request) {
         Ok((hash, waiting)) => {
-            let luck = world.faults.next(Place::Pay, &hash.0);
+            let luck = world.faults.next(FaultPoint::Pay, &hash.0);
             if luck.dropped && !luck.late {
                 return HangUp.into_response();
             }
@@ -175,7 +175,7 @@ fn begin(
     let begun = world.books().begin(order, |attempt| world.faults.fails_payment(&invoice.hash.0, attempt), now)?;
     match begun {
         Begin::Started(waiting) => {
-            Arc::clone(world).carry_out(invoice.hash);
+            Arc::clone(world).execute(invoice.hash);
             Ok((invoice.hash, waiting))
         }
         Begin::AlreadyPaid => Err(LndError::new(Code::AlreadyExists, "invoice is already paid")),

@@ -178,7 +178,7 @@ impl World {
 
     /// Carries a payment that has begun to its end, whoever still listens. A stop of the sandbox leaves it in flight,
     /// and the next start carries it on.
-    pub(super) fn carry_out(self: Arc<Self>, hash: PaymentHash) {
+    pub(super) fn execute(self: Arc<Self>, hash: PaymentHash) {
         tokio::spawn(async move {
             let takes_time = match self.books().state.payment(&hash).map(|payment| payment.begun.doomed) {
                 None => return,

@@ -19,7 +19,7 @@ use url::Url;
 
 use super::books::{Redeemed, Terms};
 use super::errors::{self, Charge};
-use super::faults::{Place, Refusal};
+use super::faults::{FaultPoint, Refusal};
 use super::goods::Good;
 use super::journal::Asked;
 use super::keys::{Bill, Minted, hex, request_digest};
@@ -84,12 +84,12 @@ async fn sell(State(shop): State<Arc<Shop>>, Path(name): Path<String>, headers: 
     };
     let digest = request_digest("POST", &format!("/api/l402/{name}"), &body);
     let wish = Wish { good, digest, body, fresh: headers.contains_key(X_NO_CACHE) };
-    let place = if headers.contains_key(AUTHORIZATION) { Place::Redeem } else { Place::Ask };
+    let place = if headers.contains_key(AUTHORIZATION) { FaultPoint::Redeem } else { FaultPoint::Ask };
     let luck = shop.world.faults.next(place, &digest);
     if let Some(refusal) = luck.refused {
         return refused(refusal);
     }
-    if place == Place::Ask
+    if place == FaultPoint::Ask
         && let Some(code) = shop.world.faults.error_code(place, &digest)
     {
         return errors::answer(code, None);
@@ -210,7 +210,7 @@ impl Shop {
         let given_back = self.world.books().state.claim(&proof.hash).is_some();
         let code = match given_back || self.world.faults.refunds(&wish.digest) {
             true => ErrorCode::L402RefundIssued,
-            false => self.world.faults.error_code(Place::Redeem, &wish.digest)?,
+            false => self.world.faults.error_code(FaultPoint::Redeem, &wish.digest)?,
         };
         Some(errors::answer(code, Some(&charge)))
     }
@@ -320,10 +320,10 @@ async fn poll(State(shop): State<Arc<Shop>>, Query(job): Query<Job>, headers: He
     if shop.world.options.gates.contains(&Gate::Polls) && !shop.world.shows(&headers, &hash) {
         return refuse(StatusCode::PAYMENT_REQUIRED, "L402_PAYMENT_REQUIRED", "show the credential");
     }
-    if let Some(code) = shop.world.faults.error_code(Place::Poll, &hash.0) {
+    if let Some(code) = shop.world.faults.error_code(FaultPoint::Poll, &hash.0) {
         return errors::answer(code, shop.charge(&hash, &headers).as_ref());
     }
-    let luck = shop.world.faults.next(Place::Poll, &hash.0);
+    let luck = shop.world.faults.next(FaultPoint::Poll, &hash.0);
     let polled = shop.world.books().poll(hash, now());
     if luck.dropped {
         return HangUp.into_response();

@@ -1,4 +1,4 @@
-//! SIGKILL at random moments, again and again, with faults on; then the books are held against the papers.
+//! SIGKILL at random moments, again and again, with faults on; then the books are held against the receipts.
 //!
 //! The short version is part of every test run. The long one (300 kills through a batch of 1,000 jobs) is
 //! `E2E_KILLS=300 E2E_JOBS=1000 cargo test --release --test e2e killed_often -- --nocapture`.

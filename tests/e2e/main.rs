@@ -42,6 +42,8 @@ mod files_and_refunds;
 mod foretold;
 mod gated;
 #[cfg(test)]
+mod identical;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod killed_often;
@@ -83,8 +85,6 @@ mod terminal;
 mod together;
 #[cfg(test)]
 mod traceless;
-#[cfg(test)]
-mod twins;
 #[cfg(test)]
 mod unknown_answers;
 #[cfg(test)]

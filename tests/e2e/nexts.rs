@@ -224,10 +224,10 @@ fn held_back() {
 }
 
 fn identical() {
-    let twins = JOB.to_owned() + &JOB.replace("version = 1\n", "").replace("one", "two");
+    let identicals = JOB.to_owned() + &JOB.replace("version = 1\n", "").replace("one", "two");
     let endpoint = "version = 1\n[endpoint.generate-video]\nbypass_header = \"\"\ndedup_window_s = 1\n";
     let slow = "--sandbox-dedup-s 0 --sandbox-accept --sandbox-accept-ms 600000";
-    let case = Case::of(slow, &twins.replace("version = 1\n", endpoint), "run --deadline 4s", 10);
+    let case = Case::of(slow, &identicals.replace("version = 1\n", endpoint), "run --deadline 4s", 10);
     let words = case.next("1 job waits for an identical request of another job, which is still open");
     assert_eq!(commands(&words), Vec::<String>::new());
     case.does("go on where this run stopped", 10);

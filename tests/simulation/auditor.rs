@@ -49,7 +49,7 @@ pub struct Limits {
     pub month: Option<u64>,
 }
 
-/// Requests that stand for the same jobs: those of twins, and those of a job before and after an edit.
+/// Requests that stand for the same jobs: those of identical requests, and those of a job before and after an edit.
 #[derive(Clone, Debug, Default)]
 struct Group {
     /// (Job, take)s that may be bought by one of these requests.
@@ -81,7 +81,7 @@ pub struct Auditor {
     pub limits: Limits,
     /// What the ledger knows to have settled at each node.
     known: [BTreeSet<PaymentHash>; 2],
-    given_up: BTreeSet<PaymentHash>,
+    abandoned: BTreeSet<PaymentHash>,
     /// Tokens of redeems that went out past the cache.
     bypassed: BTreeSet<String>,
     pub redeems: Redeems,
@@ -235,12 +235,12 @@ impl Auditor {
     }
 
     /// A person has given a payment up for lost, whatever becomes of it.
-    pub fn given_up(&mut self, hash: PaymentHash) {
-        self.given_up.insert(hash);
+    pub fn abandoned(&mut self, hash: PaymentHash) {
+        self.abandoned.insert(hash);
     }
 
-    pub fn is_given_up(&self, hash: &PaymentHash) -> bool {
-        self.given_up.contains(hash)
+    pub fn is_abandoned(&self, hash: &PaymentHash) -> bool {
+        self.abandoned.contains(hash)
     }
 
     /// A person's word for one more purchase of a job. The same word again is the same word.

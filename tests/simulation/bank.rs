@@ -5,8 +5,8 @@ use std::rc::Rc;
 
 use l402_batch::l402::{Invoice, PaymentHash};
 use l402_batch::money::Msat;
-use l402_batch::origin::HttpAnswer;
 use l402_batch::payer::{InvoiceOrder, InvoiceState, MadeInvoice, NodeProblem};
+use l402_batch::purchase::HttpAnswer;
 use l402_batch::time::UnixMs;
 use sha2::{Digest, Sha256};
 use url::Url;

@@ -53,8 +53,8 @@ sights! {
     SoldAmountless,
     SoldOtherToken,
     SoldTwice,
-    AskedTwinFromCache,
-    RedeemedTwinFromCache,
+    AskedIdenticalFromCache,
+    RedeemedIdenticalFromCache,
     /// 402 again after the payment: for a moment, for most of an hour, for ever.
     Late402,
     VeryLate402,
@@ -187,7 +187,7 @@ sights! {
     FetchedAnew,
     /// A result was given up, as its address did not serve it.
     FileGone,
-    FileGivenUp,
+    FileFailed,
     /// A process had stopped between a file's name and its record.
     RecordedAfterCrash,
     PowerCut,

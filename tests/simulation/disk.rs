@@ -8,15 +8,16 @@ use std::rc::Rc;
 
 use l402_batch::l402::{Network, PaymentHash};
 use l402_batch::ledger::sqlite::{
-    BatchStart, Books, ChosenRows, Compared, Decided, Decision, InlineLedger, LoadError, NewBatch, Reopened, Reopening,
-    Retake, Trusted, Undecided,
+    BatchStart, ChosenRows, Compared, Decided, Decision, InlineLedger, LoadError, NewBatch, Reopened, Reopening,
+    Retake, SqliteLedger, Trusted, Undecided,
 };
 use l402_batch::ledger::{
-    BatchKey, Caps, DeadProof, IntentBounds, JobKey, JobState, LedgerError, PaymentKey, PeriodCap, Record, Recorded,
+    BatchKey, Caps, DeadProof, IntentBounds, JobKey, LedgerError, PaymentKey, PeriodCap, Record, Recorded,
 };
 use l402_batch::manifest::ResultsRow;
 use l402_batch::money::Msat;
 use l402_batch::plan::PlannedJob;
+use l402_batch::purchase::JobState;
 use l402_batch::run::{HeldJobs, Outcome, Whose};
 use l402_batch::time::UnixMs;
 
@@ -116,7 +117,7 @@ pub struct Disk {
     pub rejected: RefCell<BTreeSet<PaymentKey>>,
 }
 
-fn accept(books: &mut Books, batch: BatchKey, now: UnixMs, meant: &Meant) -> Result<(), LedgerError> {
+fn accept(books: &mut SqliteLedger, batch: BatchKey, now: UnixMs, meant: &Meant) -> Result<(), LedgerError> {
     books.accept_takes(now, batch)?;
     match meant {
         Meant::None => Ok(()),
@@ -131,11 +132,11 @@ fn compared<'a>(edition: Option<&str>, only: &'a [String]) -> Compared<'a> {
 
 thread_local! {
     /// An empty ledger to have open while nobody has the file open: making one takes longer than what a process does.
-    static NOBODYS: Cell<Option<Books>> = const { Cell::new(None) };
+    static NOBODYS: Cell<Option<SqliteLedger>> = const { Cell::new(None) };
 }
 
-fn in_memory() -> Books {
-    Books::in_memory().expect("a ledger in memory")
+fn in_memory() -> SqliteLedger {
+    SqliteLedger::in_memory().expect("a ledger in memory")
 }
 
 impl Disk {
@@ -223,7 +224,7 @@ impl Disk {
                 payments.insert(key, Payment { used, refunded, ..known.clone() });
             }
             // What a person has given up is not open, in whatever ledger.
-            if state == "intended" && !self.world.auditor.borrow().is_given_up(&hash) {
+            if state == "intended" && !self.world.auditor.borrow().is_abandoned(&hash) {
                 self.open.borrow_mut().insert(key);
             }
             if rejected.contains(&hash) {
@@ -294,8 +295,8 @@ impl Disk {
                 }
                 Written::Accepted(batch, now, meant) => drop(accept(&mut books, *batch, *now, meant)),
                 Written::Reopened(now, job, word) => drop(books.reopen(*now, *job, *word, NOTE)),
-                Written::TakenAside(batch, now) => drop(books.take_back_duplicates(*batch, *now)),
-                Written::TakenBack(batch) => drop(books.take_back_takes(*batch)),
+                Written::TakenAside(batch, now) => drop(books.discard_duplicates(*batch, *now)),
+                Written::TakenBack(batch) => drop(books.discard_unaccepted(*batch)),
                 Written::Record(_, now, record) => drop(books.apply(*now, record.clone())),
                 Written::Trusted(now, batch, origin, number, bounds) => {
                     drop(books.trust(*now, *batch, origin, *number, *bounds));
@@ -326,7 +327,7 @@ impl Disk {
         self.keep(|| Written::Begun(now, new.clone()));
         let begun = self.ledger.books().begin_batch(now, new);
         match self.written("a batch", begun)? {
-            BatchStart::New(batch) | BatchStart::Known(batch) => Ok(batch.key),
+            BatchStart::New(batch) | BatchStart::Existing(batch) => Ok(batch.key),
             BatchStart::OtherManifest { .. } | BatchStart::OtherMoney { .. } => panic!("another batch"),
         }
     }
@@ -375,7 +376,7 @@ impl Disk {
     pub fn take_back_duplicates(&self, batch: BatchKey) -> Result<(), LedgerError> {
         let now = self.world.our_time();
         self.keep(|| Written::TakenAside(batch, now));
-        let taken_back = self.ledger.books().take_back_duplicates(batch, now);
+        let taken_back = self.ledger.books().discard_duplicates(batch, now);
         self.written("what is taken back", taken_back)
     }
 
@@ -388,9 +389,9 @@ impl Disk {
     }
 
     /// It is not.
-    pub fn take_back(&self, batch: BatchKey) -> Result<(), LedgerError> {
+    pub fn discard_unaccepted(&self, batch: BatchKey) -> Result<(), LedgerError> {
         self.keep(|| Written::TakenBack(batch));
-        let taken_back = self.ledger.books().take_back_takes(batch);
+        let taken_back = self.ledger.books().discard_unaccepted(batch);
         self.written("what is taken back", taken_back)
     }
 

@@ -100,8 +100,8 @@ faults! {
     RefundPaidLate,
     /// It is paid twice, as far as the node lets it.
     RefundPaidTwice,
-    /// Twins are answered from a cache, paid or not.
-    TwinCache,
+    /// Identical requests are answered from a cache, paid or not.
+    IdenticalCache,
     /// A credential that is older than its life is rejected.
     CredentialEnds,
 
@@ -133,7 +133,7 @@ const THEMES: &[&[(Fault, u32)]] = &[
     &[(Fault::LateSend, 450), (Fault::NoRoute, 450), (Fault::OtherFailure, 100)],
     &[(Fault::LateSend, 250), (Fault::Restored, 300), (Fault::HistoryDeleted, 200), (Fault::OtherFailure, 100)],
     &[(Fault::SettlesDaysLater, 200), (Fault::HistoryDeleted, 300), (Fault::ResetAfter, 200)],
-    &[(Fault::TwinCache, 700), (Fault::ResetAfter, 250), (Fault::ServerError, 150), (Fault::Slow, 100)],
+    &[(Fault::IdenticalCache, 700), (Fault::ResetAfter, 250), (Fault::ServerError, 150), (Fault::Slow, 100)],
     &[(Fault::OffersRefund, 500), (Fault::ResetAfter, 200), (Fault::Twice, 200), (Fault::RefundDenied, 200)],
     &[
         (Fault::OffersRefund, 500),

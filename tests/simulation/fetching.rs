@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use l402_batch::origin::{Credential, Fetch, FetchBody, FetchFailure, FetchHead};
+use l402_batch::origin::{Fetch, FetchBody, FetchFailure, FetchHead};
+use l402_batch::purchase::Credential;
 use url::Url;
 
 use super::coverage::Sight;

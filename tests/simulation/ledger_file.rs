@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use l402_batch::ledger::BatchKey;
-use l402_batch::ledger::sqlite::{Books, OpenMode};
+use l402_batch::ledger::sqlite::{OpenMode, SqliteLedger};
 
 use super::coverage::Sight;
 use super::restored::Beside;
@@ -58,19 +58,19 @@ impl LedgerFile {
     }
 
     /// A process opens it to write.
-    pub fn open(&self) -> Books {
-        Books::open(&self.path, OpenMode::Write).expect("the ledger opens")
+    pub fn open(&self) -> SqliteLedger {
+        SqliteLedger::open(&self.path, OpenMode::Write).expect("the ledger opens")
     }
 
     /// Somebody may read it while it is written: a view, a backup. Nothing may come of that but what stands in it.
-    pub fn perhaps_read(&self, world: &World, live: &Books, batch: Option<BatchKey>) {
+    pub fn perhaps_read(&self, world: &World, live: &SqliteLedger, batch: Option<BatchKey>) {
         let what = self.rng.borrow_mut().below(40);
         if what > 1 {
             return;
         }
         let held = self.is_held();
         if what == 0 {
-            let view = Books::open(&self.path, OpenMode::Read).expect("a view opens");
+            let view = SqliteLedger::open(&self.path, OpenMode::Read).expect("a view opens");
             if let Some(batch) = batch {
                 let (ours, theirs) = (live.counts(batch), view.counts(batch));
                 if format!("{ours:?}") != format!("{theirs:?}") {

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use l402_batch::ledger::BatchKey;
 use l402_batch::ledger::sqlite::{Reopening, Retake};
-use l402_batch::ledger::{BatchKey, JobState, Reason};
+use l402_batch::life::Bounds;
 use l402_batch::manifest::ResultsRow;
 use l402_batch::money::Msat;
-use l402_batch::run::job::Bounds;
+use l402_batch::purchase::{JobState, Reason};
 use l402_batch::run::{Budget, CREDENTIAL_LIFE_MS, NODE_PATIENCE_MS, PAYMENT_PATIENCE_MS, Settings};
 
 use super::coverage::{SIGHTS, Sight};

@@ -165,7 +165,7 @@ impl Life {
         let says_no = self.people.as_ref().is_some_and(|_| !self.world.is_calm() && self.world.between(0, 11) == 0);
         if says_no {
             self.world.saw(Sight::SaidNo);
-            self.disk.take_back(batch)?;
+            self.disk.discard_unaccepted(batch)?;
             port.note_set_aside(&[]);
             self.disk.take_back_duplicates(batch)?;
         }

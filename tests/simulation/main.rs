@@ -38,8 +38,6 @@ mod node;
 #[cfg(test)]
 mod origin;
 #[cfg(test)]
-mod papers;
-#[cfg(test)]
 mod payer;
 #[cfg(test)]
 mod person;
@@ -63,6 +61,8 @@ mod restored;
 mod rng;
 #[cfg(test)]
 mod runner;
+#[cfg(test)]
+mod saved_files;
 #[cfg(test)]
 mod script;
 #[cfg(test)]

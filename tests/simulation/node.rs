@@ -6,7 +6,8 @@ use std::rc::Rc;
 
 use l402_batch::l402::{PaymentHash, Preimage};
 use l402_batch::money::Msat;
-use l402_batch::payer::{Found, NodeId, NodeProblem, PayFailure, PayRefusal, Settled};
+use l402_batch::payer::{Found, NodeProblem, PayFailure, PayRefusal, Settled};
+use l402_batch::purchase::WalletId;
 
 use sha2::{Digest, Sha256};
 
@@ -52,7 +53,7 @@ struct Payment {
 }
 
 pub struct Node {
-    pub id: NodeId,
+    pub id: WalletId,
     pub health: Health,
     payments: BTreeMap<PaymentHash, Payment>,
     /// What somebody else paid here before the world began, while it is remembered.
@@ -68,7 +69,7 @@ pub struct Send {
     pub begun_at: i64,
     pub macaroon_of: usize,
     /// Whoever sent it waits for no answer any more.
-    pub given_up: Rc<Cell<bool>>,
+    pub abandoned: Rc<Cell<bool>>,
 }
 
 /// What a POST came to.
@@ -90,7 +91,7 @@ enum Step {
 impl Node {
     /// A node that is `fresh` has never paid for anybody.
     pub fn new(number: usize, fresh: bool) -> Self {
-        let id = NodeId(format!("02{}", format!("{number:02x}").repeat(32)));
+        let id = WalletId(format!("02{}", format!("{number:02x}").repeat(32)));
         Self {
             id,
             health: Health::Up,
@@ -290,7 +291,7 @@ fn answer_post(world: &Rc<World>, at: usize, send: Send) -> Posted {
 fn accept(world: &Rc<World>, at: usize, bill: &Bill, send: &Send, fate: Vec<(i64, Step)>) {
     let (hash, fee_limit, amount, preimage) = (send.hash, send.fee_limit, bill.amount, bill.preimage);
     let begun_at = world.now();
-    let late = send.given_up.get();
+    let late = send.abandoned.get();
     world.saw_if(late, Sight::ArrivedLate);
     let overtaken = world.auditor.borrow().has_failed_since(&hash, send.begun_at);
     world.saw_if(late && overtaken, Sight::ArrivedLateAfterFailure);

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use l402_batch::l402::{PaymentHash, Scheme};
-use l402_batch::origin::{Credential, HttpAnswer, HttpFailure, Origin, Request};
+use l402_batch::origin::{HttpFailure, Origin};
+use l402_batch::purchase::{Credential, HttpAnswer, Request};
 use url::Url;
 
 use super::network::{Kind, Lost, exchange};
@@ -117,9 +118,9 @@ impl SimOrigin {
         if let Ok(invoice) = l402_batch::l402::Invoice::read(invoice) {
             let hash: PaymentHash = invoice.hash;
             let (fee_limit, begun_at) = (l402_batch::money::Msat::new(1_000), self.world.now());
-            let given_up = std::rc::Rc::default();
+            let abandoned = std::rc::Rc::default();
             let macaroon_of = self.world.answering.get();
-            let send = node::Send { hash, fee_limit, begun_at, macaroon_of, given_up };
+            let send = node::Send { hash, fee_limit, begun_at, macaroon_of, abandoned };
             node::post(&self.world, macaroon_of, send);
             sleep(&self.world, 5_000).await;
         }

@@ -7,9 +7,10 @@ use l402_batch::l402::{PaymentHash, Preimage};
 use l402_batch::ledger::DurableIntent;
 use l402_batch::money::Msat;
 use l402_batch::payer::{
-    Found, InvoiceOrder, InvoiceState, LookUp, MadeInvoice, NodeId, NodeInfo, NodeProblem, PayFailure, Payer,
-    SendOutcome, SendReport, Settled,
+    Found, InvoiceOrder, InvoiceState, LookUp, MadeInvoice, NodeInfo, NodeProblem, PayFailure, Payer, SendOutcome,
+    SendReport, Settled,
 };
+use l402_batch::purchase::WalletId;
 use l402_batch::time::UnixMs;
 
 use super::bank;
@@ -148,10 +149,10 @@ fn problem_of(lost: Lost) -> NodeProblem {
 impl Payer for SimPayer {
     async fn send(&self, intent: &DurableIntent, patience_ms: u64) -> SendReport {
         let (world, at, hash) = (&self.world, self.here(), *intent.hash());
-        let given_up = Rc::new(Cell::new(false));
+        let abandoned = Rc::new(Cell::new(false));
         let (fee_limit, macaroon_of, begun_at) = (intent.fee_limit(), world.configured.get(), world.now());
-        let send = node::Send { hash, fee_limit, begun_at, macaroon_of, given_up: Rc::clone(&given_up) };
-        let _waits = Waits(given_up);
+        let send = node::Send { hash, fee_limit, begun_at, macaroon_of, abandoned: Rc::clone(&abandoned) };
+        let _waits = Waits(abandoned);
         let patience_ms = i64::try_from(patience_ms).unwrap_or(i64::MAX);
         world.note(|| format!("-> send {}", short(&hash)));
         world.point("before a send").await;
@@ -256,7 +257,7 @@ impl Payer for SimPayer {
     }
 }
 
-fn info(id: NodeId, node_time: UnixMs) -> NodeInfo {
+fn info(id: WalletId, node_time: UnixMs) -> NodeInfo {
     let network = l402_batch::l402::Network::Regtest;
     NodeInfo { id, network, synced: true, version: "0.20.0-beta".to_owned(), node_time: Some(node_time) }
 }

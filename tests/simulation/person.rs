@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use l402_batch::ledger::sqlite::{Decided, Decision, Trusted, Undecided};
-use l402_batch::ledger::{DeadProof, DurableIntent, JobState, Reason};
+use l402_batch::ledger::{DeadProof, DurableIntent};
 use l402_batch::payer::Found;
+use l402_batch::purchase::{JobState, Reason};
 use l402_batch::run::{Evidence, HeldJobs, Outcome, RunError, evidence};
 
 use super::coverage::Sight;
@@ -122,7 +123,7 @@ impl Life {
         let Some(intent) = &job.intent else { return Some(("no payment of it is open".to_owned(), None)) };
         world.begin_process(Stop::Never);
         let witness =
-            self.disk.ledger.books().witness(intent.node(), intent.payment()).expect("the ledger can be read");
+            self.disk.ledger.books().history_check(intent.node(), intent.payment()).expect("the ledger can be read");
         let asked = evidence(named.then_some(&self.payer), intent, &witness, world.our_time());
         match drive(world, asked, STEPS_MAX) {
             Driven::Done(Ok(Evidence::Proven(proof, words))) => Some((words, Some(proof))),
@@ -174,7 +175,7 @@ impl Life {
                 let request = world.shop.borrow().requests_of(intent.hash()).first().copied();
                 auditor.excuse(intent.hash(), request.as_ref());
             }
-            Decision::Lost | Decision::Rebuy => auditor.given_up(*intent.hash()),
+            Decision::Lost | Decision::Rebuy => auditor.abandoned(*intent.hash()),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What is bought in a world: two endpoints, jobs with twins among them, and the edits of a restless user.
+//! What is bought in a world: two endpoints, jobs with identical requests among them, and the edits of a restless user.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use l402_batch::catalog::{
 use l402_batch::ledger::ResultRow;
 use l402_batch::manifest::normal_id;
 use l402_batch::money::Msat;
-use l402_batch::origin::Request;
 use l402_batch::plan::{ContentHash, PlannedJob, content_hash};
+use l402_batch::purchase::Request;
 use url::Url;
 
 use super::coverage::Sight;
@@ -133,18 +133,18 @@ pub fn digest(job: &PlannedJob) -> [u8; 32] {
 }
 
 impl Plan {
-    /// A plan of so many jobs; some are twins.
+    /// A plan of so many jobs; some are identical requests.
     pub fn draw(rng: &mut Rng, batch: &str, jobs: u64) -> Self {
         let prices = [40 + rng.below(500), 1 + rng.below(50)];
-        let twins = rng.below(3) == 0;
-        let bypass = twins && rng.below(2) == 0;
+        let identicals = rng.below(3) == 0;
+        let bypass = identicals && rng.below(2) == 0;
         let endpoints = vec![
             endpoint("film", "one.example", Method::Post, prices[0], bypass),
             endpoint("song", "two.example", Method::Get, prices[1], bypass),
         ];
         let jobs = (0..jobs)
             .map(|n| {
-                let content = if twins { rng.below(jobs.div_ceil(2)) } else { n };
+                let content = if identicals { rng.below(jobs.div_ceil(2)) } else { n };
                 Job {
                     id: format!("{batch}-{n}"),
                     endpoint: usize::from(content % 3 == 2),

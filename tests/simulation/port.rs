@@ -4,14 +4,15 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
 use l402_batch::l402::{Network, PaymentHash};
-use l402_batch::ledger::sqlite::Books;
+use l402_batch::ledger::sqlite::SqliteLedger;
 use l402_batch::ledger::{
-    AnswerKind, BatchKey, Committed, DeliveredJob, Deliveries, DurableIntent, HeldBack, IntentBounds, JobEnd, JobKey,
-    JobState, Ledger, LedgerError, NewIntent, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Reason,
-    Record, Recorded, RefundRecord, ResultRow, Twin, Undownloaded, Witness,
+    AnswerKind, BatchKey, Committed, DeliveredJob, Deliveries, DurableIntent, HeldBack, HistoryCheck, IdenticalRequest,
+    IntentBounds, JobEnd, JobKey, Ledger, LedgerError, NewIntent, OpenJob, OpenRefund, Original, PaymentKey,
+    PendingJob, Prospect, Record, Recorded, RefundRecord, ResultRow, Undownloaded,
 };
-use l402_batch::origin::{Credential, HttpAnswer, Request};
-use l402_batch::payer::NodeId;
+use l402_batch::purchase::WalletId;
+use l402_batch::purchase::{Credential, HttpAnswer, Request};
+use l402_batch::purchase::{JobState, Reason};
 use l402_batch::time::UnixMs;
 use url::Url;
 
@@ -184,7 +185,7 @@ impl<'a> Port<'a> {
     }
 
     /// A read. It fails where the disk failed.
-    async fn read<T>(&self, read: impl FnOnce(&Books) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+    async fn read<T>(&self, read: impl FnOnce(&SqliteLedger) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
         self.expect_whole()?;
         read(&self.disk.ledger.books())
     }
@@ -264,19 +265,19 @@ impl Ledger for Port<'_> {
         self.read(|books| books.request(payment)).await
     }
 
-    async fn witness(&self, node: &NodeId, payment: PaymentKey) -> Result<Witness, LedgerError> {
+    async fn history_check(&self, node: &WalletId, payment: PaymentKey) -> Result<HistoryCheck, LedgerError> {
         if self.disk.lie == Lie::NoWitness {
-            return Ok(Witness { settled: Vec::new(), is_earlier: true });
+            return Ok(HistoryCheck { settled: Vec::new(), is_earlier: true });
         }
-        self.read(|books| books.witness(node, payment)).await
+        self.read(|books| books.history_check(node, payment)).await
     }
 
-    async fn is_witnessed(&self, node: &NodeId) -> Result<bool, LedgerError> {
+    async fn is_witnessed(&self, node: &WalletId) -> Result<bool, LedgerError> {
         self.read(|books| books.is_witnessed(node)).await
     }
 
-    async fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
-        self.read(|books| books.twin(job, digest)).await
+    async fn identical_request(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {
+        self.read(|books| books.identical_request(job, digest)).await
     }
 
     async fn bought_elsewhere(

@@ -5,9 +5,10 @@ use std::rc::Rc;
 use futures::future::join_all;
 use l402_batch::download::{Downloads, Feed, Wanted};
 use l402_batch::event::{Event, Listener};
-use l402_batch::ledger::{BatchKey, LedgerError, Reason};
+use l402_batch::ledger::{BatchKey, LedgerError};
 use l402_batch::payer::{NodeInfo, Payer};
 use l402_batch::plan::PlannedJob;
+use l402_batch::purchase::Reason;
 use l402_batch::run::{Clock, Control, Controller, DrainCause, Outcome, Run, RunError, Settings};
 use l402_batch::time::UnixMs;
 

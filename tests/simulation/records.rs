@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use l402_batch::l402::PaymentHash;
-use l402_batch::ledger::{
-    AnswerKind, Committed, DurableIntent, IntentRefusal, PaymentKey, Reason, Record, RefundRecord,
-};
+use l402_batch::ledger::{AnswerKind, Committed, DurableIntent, IntentRefusal, PaymentKey, Record, RefundRecord};
+use l402_batch::purchase::Reason;
 use l402_batch::time::UnixMs;
 
 use super::coverage::Sight;
@@ -92,7 +91,7 @@ impl Disk {
                     _ => {}
                 }
             }
-            (Record::Dead { payment, .. } | Record::GivenUpDead { payment, .. }, _) => {
+            (Record::Dead { payment, .. } | Record::AbandonedDead { payment, .. }, _) => {
                 if let Some(known) = payments.get_mut(payment) {
                     known.used = 0;
                     auditor.ledger_uses(known.hash, 0);
@@ -144,7 +143,7 @@ impl Disk {
         match record {
             Record::Downloaded(job, whole) => world.files.downloaded(world, *job, &whole.file, whole.sha256),
             Record::NotDownloaded { reason: Reason::UrlGone, .. } => world.saw(Sight::FileGone),
-            Record::NotDownloaded { .. } => world.saw(Sight::FileGivenUp),
+            Record::NotDownloaded { .. } => world.saw(Sight::FileFailed),
             _ => {}
         }
     }
@@ -179,7 +178,7 @@ pub fn name(record: &Record) -> String {
         Record::SendBegun(_)
         | Record::Paid { .. }
         | Record::Posted(..)
-        | Record::GivenUpDead { .. }
+        | Record::AbandonedDead { .. }
         | Record::Witness { .. }
         | Record::Answer { .. }
         | Record::Accepted { .. }

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use l402_batch::ledger::{JobState, Reason};
+use l402_batch::purchase::{JobState, Reason};
 
 use super::coverage::SIGHTS;
 use super::disk::Moment;

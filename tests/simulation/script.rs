@@ -1,7 +1,7 @@
 //! Lives that follow a script, so that one thing can be tried at each point of a process.
 
-use l402_batch::ledger::JobState;
 use l402_batch::ledger::sqlite::Reopening;
+use l402_batch::purchase::JobState;
 use l402_batch::run::Budget;
 
 use super::auditor::Limits;

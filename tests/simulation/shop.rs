@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use l402_batch::l402::PaymentHash;
 use l402_batch::money::Msat;
-use l402_batch::origin::{HttpAnswer, Request};
+use l402_batch::purchase::{HttpAnswer, Request};
 use l402_batch::time::UnixMs;
 use sha2::{Digest, Sha256};
 use url::Url;
@@ -16,7 +16,7 @@ use super::mint::{self, Form, Order};
 use super::node::short;
 use super::world::World;
 
-/// Twins within this long may be answered from the cache, in milliseconds: what the endpoints' entries say.
+/// Identical requests within this long may be answered from the cache, in milliseconds: what the endpoints' entries say.
 pub const CACHE_MS: i64 = 30_000;
 /// An invoice lives so long, in seconds; a credential lives as long.
 const EXPIRY_S: u64 = 600;
@@ -201,7 +201,7 @@ impl Shop {
         self.sales.get(hash).map(|sale| sale.invoice.as_str())
     }
 
-    fn latest_twin(&self, request: &[u8; 32], now: i64) -> Option<PaymentHash> {
+    fn latest_identical(&self, request: &[u8; 32], now: i64) -> Option<PaymentHash> {
         let recent = |sale: &Sale| now - sale.delivered_at.unwrap_or(sale.asked_at) <= CACHE_MS;
         self.by_number
             .iter()
@@ -261,13 +261,13 @@ fn answer_ask(world: &Rc<World>, request: &Request) -> HttpAnswer {
         return json(200, "{\"videoUrl\":\"/free.mp4\"}".to_owned());
     }
     let now = world.now();
-    if request.bypass.is_none() && world.strikes(Fault::TwinCache) {
+    if request.bypass.is_none() && world.strikes(Fault::IdenticalCache) {
         let shop = world.shop.borrow();
-        if let Some(twin) = shop.latest_twin(digest, now).and_then(|hash| shop.sales.get(&hash)) {
-            world.saw(Sight::AskedTwinFromCache);
-            return match twin.delivered_at {
-                Some(_) => json(200, format!("{{\"videoUrl\":\"/v/{}.mp4\"}}", twin.number)),
-                None => challenge(&twin.token, &twin.invoice),
+        if let Some(identical) = shop.latest_identical(digest, now).and_then(|hash| shop.sales.get(&hash)) {
+            world.saw(Sight::AskedIdenticalFromCache);
+            return match identical.delivered_at {
+                Some(_) => json(200, format!("{{\"videoUrl\":\"/v/{}.mp4\"}}", identical.number)),
+                None => challenge(&identical.token, &identical.invoice),
             };
         }
     }
@@ -408,10 +408,10 @@ pub fn redeem(world: &Rc<World>, request: &Request, token: &str, preimage: &[u8;
 fn answer_redeem(world: &Rc<World>, request: &Request, token: &str, preimage: &[u8; 32]) -> HttpAnswer {
     let (now, digest) = (world.now(), request.digest());
     if request.bypass.is_none()
-        && world.strikes(Fault::TwinCache)
-        && let Some(number) = delivered_twin(world, &digest, now)
+        && world.strikes(Fault::IdenticalCache)
+        && let Some(number) = delivered_identical(world, &digest, now)
     {
-        world.saw(Sight::RedeemedTwinFromCache);
+        world.saw(Sight::RedeemedIdenticalFromCache);
         let mut cached = json(200, format!("{{\"videoUrl\":\"/v/{number}.mp4\"}}"));
         // Not every cache says that it is one.
         if number.is_multiple_of(2) {
@@ -498,10 +498,10 @@ fn note_temper(world: &World, sale: &Sale, now: i64, paid_at: i64) {
     }
 }
 
-fn delivered_twin(world: &World, digest: &[u8; 32], now: i64) -> Option<u64> {
+fn delivered_identical(world: &World, digest: &[u8; 32], now: i64) -> Option<u64> {
     let shop = world.shop.borrow();
-    let twin = shop.latest_twin(digest, now).and_then(|hash| shop.sales.get(&hash))?;
-    twin.delivered_at.is_some().then_some(twin.number)
+    let identical = shop.latest_identical(digest, now).and_then(|hash| shop.sales.get(&hash))?;
+    identical.delivered_at.is_some().then_some(identical.number)
 }
 
 fn accept(sale: &Sale) -> HttpAnswer {

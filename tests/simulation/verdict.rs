@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use l402_batch::l402::PaymentHash;
-use l402_batch::ledger::sqlite::{AuditRow, Books};
+use l402_batch::ledger::sqlite::{AuditRow, SqliteLedger};
 use l402_batch::ledger::{
-    BatchKey, DurableIntent, JobState, OpenStage, Reason, ReceiptKind, ReceiptRow, RefundRow, RefundStanding,
-    ResultRow, Standing,
+    BatchKey, DurableIntent, OpenStage, ReceiptKind, ReceiptRow, RefundRow, RefundStanding, ResultRow, Standing,
 };
 use l402_batch::payer::Found;
+use l402_batch::purchase::{JobState, Reason};
 use sha2::{Digest, Sha256};
 
 use super::auditor::{Attempt, Fate};
@@ -19,7 +19,7 @@ use super::node::short;
 use super::plan::job_name;
 use super::world::World;
 
-pub fn rows(books: &Books, batch: BatchKey) -> Vec<ResultRow> {
+pub fn rows(books: &SqliteLedger, batch: BatchKey) -> Vec<ResultRow> {
     let mut rows = Vec::new();
     let read = books.latest_takes(batch, &mut |row| {
         rows.push(row);
@@ -29,7 +29,7 @@ pub fn rows(books: &Books, batch: BatchKey) -> Vec<ResultRow> {
     rows
 }
 
-fn receipts(books: &Books, batches: &[Batch]) -> BTreeMap<PaymentHash, ReceiptRow> {
+fn receipts(books: &SqliteLedger, batches: &[Batch]) -> BTreeMap<PaymentHash, ReceiptRow> {
     let mut by_hash = BTreeMap::new();
     for key in keys(batches) {
         let read = books.receipts(key, &mut |row| {
@@ -69,7 +69,8 @@ pub fn stuck(world: &World, disk: &Disk, batches: &[Batch]) -> Vec<Stuck> {
         let node = number_of(world, intent);
         world.saw_if(job.reason == Reason::NoWitness, Sight::NoWitness);
         // Another node may have been asked last.
-        let witness = disk.ledger.books().witness(intent.node(), intent.payment()).expect("the ledger can be read");
+        let witness =
+            disk.ledger.books().history_check(intent.node(), intent.payment()).expect("the ledger can be read");
         let unwitnessed = job.reason == Reason::NoWitness || !witness.is_earlier;
         let forgot = unwitnessed || world.nodes_are_fresh || world.auditor.borrow().forgot_at[node].is_some();
         let at = batches.iter().position(|batch| batch.key == Some(job.batch))?;
@@ -105,7 +106,7 @@ pub fn unfinished(world: &World, disk: &Disk, batches: &[Batch], decided: bool) 
         let rows = rows(&books, key);
         let limited = rows.iter().any(|row| is_limit(row.reason) && row.state == JobState::Pending);
         for row in rows.iter().filter(|row| !is_stuck(at, row)) {
-            // A twin of what only a person can bring on waits with it.
+            // An identical request of what only a person can bring on waits with it.
             let waits_with_twin = row.state == JobState::Pending && stuck_params.contains(&row.params);
             let waits_with_all = row.state == JobState::Pending && is_held_back(row.reason) && !stuck.is_empty();
             if !waits_with_twin && !waits_with_all && !is_at_its_end(&books, batch, row, limited) {
@@ -164,7 +165,7 @@ const fn is_limit(reason: Reason) -> bool {
 
 /// Whether a job needs nothing more. A job that a limit keeps back must really not fit into it; what stands behind it in
 /// the manifest is not tried.
-fn is_at_its_end(books: &Books, batch: &Batch, row: &ResultRow, limited: bool) -> bool {
+fn is_at_its_end(books: &SqliteLedger, batch: &Batch, row: &ResultRow, limited: bool) -> bool {
     let most = row.price.get() + batch.plan.fee_ceiling().get();
     let budget = &batch.settings.budget;
     match row.state {
@@ -241,7 +242,7 @@ pub fn look(world: &World, disk: &Disk, batches: &[Batch]) {
 
 /// What the ledger says came back is what the node has received, to the msat, and the other way round; what did not come,
 /// the shop has kept.
-fn refunds(world: &World, books: &Books) {
+fn refunds(world: &World, books: &SqliteLedger) {
     let bank = world.bank.borrow();
     let refunds = books.refunds(None).expect("the ledger can be read");
     for refund in &refunds {
@@ -276,7 +277,7 @@ fn compare(world: &World, node: usize, row: &AuditRow, settled: Option<&Attempt>
             !matches!(found, Found::Settled(_) | Found::InFlight)
         }
         // A person has given it up: what was held stays held, whether or not it settled.
-        (Standing::Open, _) => auditor.is_given_up(&hash),
+        (Standing::Open, _) => auditor.is_abandoned(&hash),
         (Standing::Dead, None) => true,
         (Standing::Dead, Some(_)) => auditor.is_excused(&hash),
         (Standing::Posted | Standing::Paid, _) => false,
@@ -305,7 +306,7 @@ fn prove(world: &World, attempt: &Attempt, receipt: &ReceiptRow) {
 /// A settlement without a receipt: only where a person has said of that payment what nobody could know.
 fn unreceipted(world: &World, attempt: &Attempt) {
     let auditor = world.auditor.borrow();
-    let of_a_person = auditor.is_excused(&attempt.hash) || auditor.is_given_up(&attempt.hash);
+    let of_a_person = auditor.is_excused(&attempt.hash) || auditor.is_abandoned(&attempt.hash);
     drop(auditor);
     if !of_a_person {
         world.violated(format!("{} settled, and the ledger has no receipt of it", attempt.hash));
@@ -313,7 +314,7 @@ fn unreceipted(world: &World, attempt: &Attempt) {
 }
 
 /// Each word that was accepted has its take, and there is no other.
-fn takes(world: &World, books: &Books, batches: &[Batch]) {
+fn takes(world: &World, books: &SqliteLedger, batches: &[Batch]) {
     for (name, key) in batches.iter().filter_map(|batch| Some((&batch.name, batch.key?))) {
         for row in rows(books, key) {
             let accepted = world.auditor.borrow().accepted_of(&job_name(name, &row.id));
@@ -331,7 +332,7 @@ fn takes(world: &World, books: &Books, batches: &[Batch]) {
 }
 
 /// What a person had asked for again once nothing went wrong any more, and what the shop would give, is here.
-fn retried(world: &World, books: &Books, batches: &[Batch], receipts: &BTreeMap<PaymentHash, ReceiptRow>) {
+fn retried(world: &World, books: &SqliteLedger, batches: &[Batch], receipts: &BTreeMap<PaymentHash, ReceiptRow>) {
     let auditor = world.auditor.borrow();
     let mut broken = Vec::new();
     for hash in auditor.redeems.retried_calmly.iter().filter(|hash| world.shop.borrow().delivers_at_last(hash)) {
@@ -350,7 +351,7 @@ fn retried(world: &World, books: &Books, batches: &[Batch], receipts: &BTreeMap<
 }
 
 /// No two purchases of one request have one result; but for what a person took as one.
-fn results(world: &World, books: &Books, batches: &[Batch]) {
+fn results(world: &World, books: &SqliteLedger, batches: &[Batch]) {
     let mut by_url = BTreeMap::new();
     for row in not_taken(world, books, batches) {
         let Some(url) = row.url else { continue };
@@ -364,15 +365,16 @@ fn results(world: &World, books: &Books, batches: &[Batch]) {
 }
 
 /// The latest takes but those of which a person took an answer for the result.
-fn not_taken(world: &World, books: &Books, batches: &[Batch]) -> Vec<ResultRow> {
+fn not_taken(world: &World, books: &SqliteLedger, batches: &[Batch]) -> Vec<ResultRow> {
     let of = batches.iter().filter_map(|batch| Some((&batch.name, rows(books, batch.key?))));
     let auditor = world.auditor.borrow();
     let is_taken = |name: &str, row: &ResultRow| auditor.is_taken(&job_name(name, &row.id), row.take);
     of.flat_map(|(name, rows)| rows.into_iter().filter(|row| !is_taken(name, row)).collect::<Vec<_>>()).collect()
 }
 
-/// Each file holds what its own job's address served: no twin's result, no earlier take's. What was given back has none.
-fn files(world: &World, books: &Books, batches: &[Batch]) {
+/// Each file holds what its own job's address served: no identical request's result, no earlier take's. What was given back has
+/// none.
+fn files(world: &World, books: &SqliteLedger, batches: &[Batch]) {
     for key in keys(batches) {
         let (rows, refunds) = (rows(books, key), books.refunds(Some(key)).expect("the ledger can be read"));
         let came_back = |id: &str| refunds.iter().find(|refund| refund.id == id && refund.received.is_some());
@@ -398,7 +400,7 @@ fn files(world: &World, books: &Books, batches: &[Batch]) {
 
 /// What is paid and ended without a result must be the origin's own doing or a person's; and no delivered job is without
 /// its payment.
-fn losses(world: &World, books: &Books, batches: &[Batch], receipts: &BTreeMap<PaymentHash, ReceiptRow>) {
+fn losses(world: &World, books: &SqliteLedger, batches: &[Batch], receipts: &BTreeMap<PaymentHash, ReceiptRow>) {
     for (name, key) in batches.iter().filter_map(|batch| Some((&batch.name, batch.key?))) {
         for row in rows(books, key) {
             let its = |receipt: &&ReceiptRow| (&receipt.batch, &receipt.id, receipt.take) == (name, &row.id, row.take);

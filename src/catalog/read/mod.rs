@@ -47,7 +47,7 @@ use toml::de::DeTable;
 
 use super::Catalog;
 use crate::diagnostic::{Diagnostic, SourceText, closest};
-use crate::opening;
+use crate::safe_open;
 use reader::Reader;
 
 const BUILT_IN_TEXT: &str = include_str!("../builtin.toml");
@@ -131,7 +131,7 @@ fn syntax(source: &SourceText, fault: &toml::de::Error) -> Diagnostic {
 
 /// A whole text file of bounded size, without a byte order mark.
 fn read_bounded(path: &Path) -> Result<String, String> {
-    let bytes = opening::read_small(path, FILE_BYTES_MAX).map_err(|error| match error.kind() {
+    let bytes = safe_open::read_small(path, FILE_BYTES_MAX).map_err(|error| match error.kind() {
         ErrorKind::InvalidData => format!("larger than {FILE_BYTES_MAX} bytes; a catalogue is a small TOML file"),
         _ => format!("cannot be read: {error}"),
     })?;

@@ -4,7 +4,7 @@ use toml::de::DeTable;
 
 use super::reader::{Item, Reader};
 use crate::catalog::{Param, ParamKind};
-use crate::harmless::is_harmless;
+use crate::terminal_text::is_printable;
 
 const TYPES: [&str; 6] = ["text", "integer", "boolean", "choice", "integer-or-text", "image"];
 /// Longest name of a parameter, in characters.
@@ -28,7 +28,7 @@ pub(super) fn params(reader: &mut Reader<'_>, at: &str, table: &DeTable<'_>) -> 
 
 fn is_name(name: &str) -> bool {
     let length = name.chars().count();
-    (1..=NAME_CHARS_MAX).contains(&length) && name.trim() == name && is_harmless(name)
+    (1..=NAME_CHARS_MAX).contains(&length) && name.trim() == name && is_printable(name)
 }
 
 fn param(reader: &mut Reader<'_>, at: &str, name: &str, item: &Item<'_>) -> Option<Param> {

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use super::*;
-use crate::catalog::{Apart, Endpoint, Method, ParamKind, Rate, Treatment, Value};
+use crate::catalog::{DedupPolicy, Endpoint, Method, ParamKind, Rate, Treatment, Value};
 use crate::money::{Msat, Sats};
 
 fn builtin() -> Catalog {
@@ -175,11 +175,11 @@ fn error_codes_are_overridden_one_by_one() {
 fn how_far_identical_requests_keep_apart_follows_from_window_and_header() {
     let apart = |text: &str| {
         let catalog = merged(&format!("[endpoint.animate-image]\n{text}")).unwrap();
-        catalog.get("animate-image").unwrap().apart()
+        catalog.get("animate-image").unwrap().dedup_policy()
     };
-    assert_eq!(apart(""), Apart::Answer, "the built-in service has a header");
-    assert_eq!(apart("bypass_header = \"\""), Apart::Window(30));
-    assert_eq!(apart("dedup_window_s = 0"), Apart::Never);
+    assert_eq!(apart(""), DedupPolicy::Answer, "the built-in service has a header");
+    assert_eq!(apart("bypass_header = \"\""), DedupPolicy::Window(30));
+    assert_eq!(apart("dedup_window_s = 0"), DedupPolicy::Never);
     for wrong in ["\"Authorization\"", "\"no spaces\"", "\"X:\"", "7"] {
         let found = errors(&format!("[endpoint.animate-image]\nbypass_header = {wrong}"));
         assert!(found.contains("the name of a header of the service's own"), "{found}");

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::cli::flags::ManifestArgs;
+use crate::cli::options::flags::ManifestArgs;
 use crate::cli::options::{
     ChoiceArgs, DownloadArgs, DownloadToArgs, FileArgs, JobChoiceArgs, LedgerArgs, LimitArgs, NodeArgs, OutputArgs,
     PaceArgs, PlayArgs,
@@ -98,5 +98,5 @@ pub struct RunArgs {
     pub play: PlayArgs,
     /// How the sandbox behaves.
     #[command(flatten)]
-    pub sandbox_options: crate::cli::run::SandboxOptions,
+    pub sandbox_options: crate::cli::batch::counterparties::SandboxOptions,
 }

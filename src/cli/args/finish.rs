@@ -2,9 +2,9 @@
 
 use clap::{Args, Subcommand};
 
-use crate::cli::flags::TargetArgs;
+use crate::cli::options::flags::TargetArgs;
+use crate::cli::options::values;
 use crate::cli::options::{DownloadArgs, LedgerArgs, NodeArgs, OutputArgs, PaceArgs};
-use crate::cli::values;
 
 pub(super) const RECOVER_EXAMPLES: &str = "\
 Examples:

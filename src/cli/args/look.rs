@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::cli::flags::{TargetArgs, other_help};
+use crate::cli::options::flags::{TargetArgs, other_help};
 use crate::cli::options::{FileArgs, LedgerArgs, NodeArgs, OutputArgs, QuietArgs};
 
 pub(super) const STATUS_EXAMPLES: &str = "\

@@ -1,5 +1,5 @@
 //! The command line as it is typed. What it means, together with variables, manifest and configuration, is
-//! [`super::config`]'s to say.
+//! [`crate::cli::options::config`]'s to say.
 
 mod buy;
 mod finish;
@@ -16,7 +16,7 @@ use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::screen::{fold, stdout_columns};
 
-use super::options;
+use crate::cli::options;
 
 pub use buy::{PlanArgs, RunArgs};
 pub use finish::{

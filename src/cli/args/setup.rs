@@ -151,7 +151,7 @@ pub struct SandboxArgs {
     pub state: Option<PathBuf>,
     /// How it behaves.
     #[command(flatten)]
-    pub options: crate::cli::run::SandboxOptions,
+    pub options: crate::cli::batch::counterparties::SandboxOptions,
     /// Who mints its invoices.
     #[cfg(feature = "sandbox")]
     #[command(flatten)]

@@ -1,6 +1,6 @@
 //! What is read, what is refused, and that flags, variables and configuration know of each other.
 
-use super::*;
+use crate::cli::args::*;
 use crate::cli::{Deadline, Format, Pair};
 use crate::money::Sats;
 

@@ -5,9 +5,9 @@
 //! WHO NAME: TYPE, [CLAP], by READER, default VALUE, split CHARACTER, merged FUNCTION, family FAMILY;
 //! ```
 //!
-//! come the field of the group's clap arguments, the field of [`Layer`](super::Layer) and the row of
-//! [`OPTIONS`](super::OPTIONS). WHO is `lasting`, `limit`, `passing`, `word`, `secret` or `command`: the constants of
-//! [`Who`](super::Who). TYPE is what clap fills: `Option<T>`, `Vec<T>` or `bool`. CLAP is what clap's `#[arg]` takes. READER makes a
+//! come the field of the group's clap arguments, the field of [`Layer`](crate::cli::options::Layer) and the row of
+//! [`OPTIONS`](crate::cli::options::OPTIONS). WHO is `lasting`, `limit`, `passing`, `word`, `secret` or `command`: the constants of
+//! [`Who`](crate::cli::options::Who). TYPE is what clap fills: `Option<T>`, `Vec<T>` or `bool`. CLAP is what clap's `#[arg]` takes. READER makes a
 //! value from a text; with `by` clap reads the flag so too, with `text` as it reads the type by itself. What follows may be
 //! left out: with `default` the help tells VALUE, with `untold` it does not. A group that ends with `=> NAME` has a default for
 //! each option, and NAME is what a command works with.

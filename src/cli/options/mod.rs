@@ -2,6 +2,14 @@
 //! it and what counts where nobody does. The command line, the variables, the configuration file, `config show`, the manual and
 //! `docs/options.md` are all made from there.
 
+pub mod config;
+pub mod environment;
+pub(in crate::cli) mod file;
+pub mod flags;
+pub mod layer;
+pub(in crate::cli) mod resolve;
+pub(in crate::cli) mod shown;
+pub mod values;
 #[macro_use]
 mod declare;
 mod table;
@@ -11,7 +19,7 @@ mod value;
 
 use std::path::{Path, PathBuf};
 
-use super::shown::Shown;
+use crate::cli::options::shown::Shown;
 
 pub use table::*;
 

@@ -1,4 +1,4 @@
-//! The options. An entry here is all that a new one needs, besides its use; [`declare`](super::declare) says what an entry is.
+//! The options. An entry here is all that a new one needs, besides its use; [`declare`](crate::cli::options::declare) says what an entry is.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,12 +7,13 @@ use clap::ValueHint;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use url::Url;
 
-use super::value::{Kept, Typed, Value, stacked, tightest};
-use super::{CERTIFICATE, Declaration, FORMAT, Group, MACAROON, Who};
 use crate::cli::command_line::CommandLine;
-use crate::cli::layer::{CertificateText, MacaroonFile, Secret};
 use crate::cli::node::NETWORK_DEFAULT;
-use crate::cli::values::{self, Deadline, Format, ManifestFormat, Pair, TrustWord};
+use crate::cli::options::layer::{CertificateText, MacaroonFile, Secret};
+use crate::cli::options::value::{Kept, Typed, Value, stacked, tightest};
+use crate::cli::options::values;
+use crate::cli::options::values::{Deadline, Format, ManifestFormat, Pair, TrustWord};
+use crate::cli::options::{CERTIFICATE, Declaration, FORMAT, Group, MACAROON, Who};
 use crate::download::name::{DEFAULT_TEMPLATE, Template};
 use crate::manifest::Duplicates;
 use crate::money::Sats;

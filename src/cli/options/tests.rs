@@ -5,8 +5,8 @@ use std::path::Path;
 
 use clap::Arg;
 
-use super::*;
 use crate::cli::args;
+use crate::cli::options::*;
 use crate::manifest::Limits;
 
 /// A text that the option takes, with a secret in it where it may hold one.

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::Anchor;
 use crate::cli::command_line::CommandLine;
-use crate::cli::layer::{CertificateText, MacaroonFile, Secret};
 use crate::cli::node::place;
-use crate::cli::shown::{HIDDEN, Shown};
+use crate::cli::options::Anchor;
+use crate::cli::options::layer::{CertificateText, MacaroonFile, Secret};
+use crate::cli::options::shown::{HIDDEN, Shown};
 use crate::download::name::Template;
 use crate::money::Sats;
 

@@ -7,10 +7,11 @@ use crate::ledger::sqlite::tests::support::{
     FEE, HOLD, end, http, is_contradiction, new_intent, paid, posted, preimage,
 };
 use crate::ledger::{
-    AnswerKey, AnswerKind, Committed, DeadProof, IntentRefusal, JobKey, JobState, NewIntent, PaymentKey, PendingJob,
-    Poll, Posted, Reason, Record,
+    AnswerKey, AnswerKind, Committed, DeadProof, IntentRefusal, JobKey, NewIntent, PaymentKey, PendingJob, Posted,
+    Record,
 };
 use crate::money::Msat;
+use crate::purchase::{JobState, Poll, Reason};
 
 /// How far the purchase of the table's job has come.
 #[derive(Clone, Copy, Debug)]

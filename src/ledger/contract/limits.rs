@@ -4,15 +4,16 @@ use url::Url;
 
 use super::cases::{answer, deliver, intend};
 use super::{AT, Subject};
-use crate::catalog::Apart;
+use crate::catalog::DedupPolicy;
 use crate::l402::PaymentHash;
 use crate::ledger::sqlite::tests::support::{HOLD, end, new_intent, paid, posted};
 use crate::ledger::{
-    Caps, Committed, HeldBack, IntentBounds, IntentRefusal, JobState, NewIntent, PaymentKey, PendingJob, PeriodCap,
-    Reason, Record, RefundInvoice, RefundRecord,
+    Caps, Committed, HeldBack, IntentBounds, IntentRefusal, NewIntent, PaymentKey, PendingJob, PeriodCap, Record,
+    RefundInvoice, RefundRecord,
 };
 use crate::money::Msat;
-use crate::payer::NodeId;
+use crate::purchase::WalletId;
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 /// Why that intent is not made; none where it is.
@@ -73,7 +74,7 @@ pub(super) fn what_came_back_makes_room_again<S: Subject>() {
         hash: PaymentHash([9; 32]),
         amount: Msat::new(500_000),
         expires_at: AT.plus_ms(60_000),
-        node: NodeId("03payer".to_owned()),
+        node: WalletId("03payer".to_owned()),
         callback: Url::parse("https://seller.example/withdraw").unwrap(),
         k1: "k".to_owned(),
     })));
@@ -121,7 +122,7 @@ pub(super) fn a_node_in_doubt_gets_no_more<S: Subject>() {
     let refusal = refused(&mut store, AT, wants(1));
     let Some(IntentRefusal::HeldBack(HeldBack::Doubt { count, .. })) = refusal else { panic!("{refusal:?}") };
     assert_eq!((count.in_doubt, count.held), (1, 1));
-    let other = NewIntent { node: NodeId("03other".to_owned()), ..wants(1) };
+    let other = NewIntent { node: WalletId("03other".to_owned()), ..wants(1) };
     assert_eq!(refused(&mut store, AT, other), None, "another node is in no doubt");
     store.hand_back(AT, paid(payment, 1, None)).unwrap();
     assert_eq!(refused(&mut store, AT, wants(2)), None);
@@ -141,8 +142,8 @@ pub(super) fn an_identical_request_waits_for_its_window<S: Subject>() {
     let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
     let request = new_intent(&jobs[0], 1).request;
     deliver(&mut store, &jobs[0], 1);
-    let wants = |apart| NewIntent { apart, request: request.clone(), ..new_intent(&jobs[1], 2) };
-    let early = refused(&mut store, AT.plus_ms(29_999), wants(Apart::Window(30)));
-    assert_eq!(early, Some(IntentRefusal::TwinKnown));
-    assert_eq!(refused(&mut store, AT.plus_ms(30_000), wants(Apart::Window(30))), None);
+    let wants = |apart| NewIntent { dedup: apart, request: request.clone(), ..new_intent(&jobs[1], 2) };
+    let early = refused(&mut store, AT.plus_ms(29_999), wants(DedupPolicy::Window(30)));
+    assert_eq!(early, Some(IntentRefusal::IdenticalKnown));
+    assert_eq!(refused(&mut store, AT.plus_ms(30_000), wants(DedupPolicy::Window(30))), None);
 }

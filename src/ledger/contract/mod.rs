@@ -5,7 +5,7 @@ mod limits;
 
 use super::decide::{Job, Payment};
 use super::memory::{MemoryLedger, Sums};
-use super::sqlite::Books;
+use super::sqlite::SqliteLedger;
 use super::sqlite::tests::support::{FEE_CEILING, NOW, PRICE, endpoint, planned};
 use super::{BatchKey, Committed, JobKey, LedgerError, PaymentKey, PendingJob, Record, Recorded};
 use crate::time::UnixMs;
@@ -103,7 +103,7 @@ impl Subject for MemoryLedger {
 macro_rules! suite {
     ($($of:ident: $($case:ident),* $(,)?;)*) => {
         mod sqlite {
-            $($(#[test] fn $case() { super::$of::$case::<super::Books>(); })*)*
+            $($(#[test] fn $case() { super::$of::$case::<super::SqliteLedger>(); })*)*
         }
         mod memory {
             $($(#[test] fn $case() { super::$of::$case::<super::MemoryLedger>(); })*)*

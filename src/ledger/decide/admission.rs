@@ -1,7 +1,8 @@
 //! Whether a purchase may begin, by what endpoints have taken without delivering and what a node holds (rule 10).
 
-use crate::ledger::{Asking, BatchKey, EndpointCount, HeldBack, IntentBounds, JobState, NodeCount, Prospect, Reason};
-use crate::payer::NodeId;
+use crate::ledger::{Asking, BatchKey, EndpointCount, HeldBack, IntentBounds, NodeCount, Prospect};
+use crate::purchase::WalletId;
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 use super::takes::settles_until;
@@ -56,7 +57,7 @@ pub fn admit(now: UnixMs, prospect: &Prospect, known: &Admission) -> Result<Opti
 fn node_is_full(
     now: UnixMs,
     batch: BatchKey,
-    node: &NodeId,
+    node: &WalletId,
     bounds: IntentBounds,
     asking: u64,
     held: &[Held],

@@ -2,7 +2,8 @@
 //! (rule 11).
 
 use crate::l402::Network;
-use crate::ledger::{BatchKey, JobKey, JobState, Likeness, Original, Twin};
+use crate::ledger::{BatchKey, IdenticalRequest, JobKey, Likeness, Original};
+use crate::purchase::JobState;
 
 use super::admission::may_be_delivered;
 use super::{Alike, Take};
@@ -40,12 +41,12 @@ impl Alike {
 }
 
 /// The latest other purchase, of those that are most in the way. It counts as open where any is.
-pub fn twin(job: JobKey, alike: &[Alike]) -> Option<Twin> {
+pub fn identical_request(job: JobKey, alike: &[Alike]) -> Option<IdenticalRequest> {
     let others = || alike.iter().filter(|one| one.job != job);
     let last_at = others().map(|one| one.answered_at.map_or(one.intended_at, |at| at.max(one.intended_at))).max()?;
     let rank = |one: &&Alike| (one.is_awaiting(), may_be_delivered(one.state, one.reason), one.payment);
     let most = others().max_by_key(rank)?;
-    Some(Twin {
+    Some(IdenticalRequest {
         open: may_be_delivered(most.state, most.reason),
         awaiting: most.is_awaiting(),
         last_at,

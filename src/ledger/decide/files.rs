@@ -1,9 +1,10 @@
 //! Records about files: what is fetched into which, and what came of it.
 
-use crate::ledger::{DownloadedFile, FetchMark, JobKey, JobState, Reason, Transition};
+use crate::ledger::{DownloadedFile, FetchMark, JobKey, Transition};
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
-use super::jobs::Change;
+use super::jobs::JobUpdate;
 use super::{Facts, Job, Ruling, Unfit, Write, contradiction};
 
 /// The file that is written, and by what it can be resumed.
@@ -20,7 +21,7 @@ pub fn downloaded<'a>(facts: &Facts, now: UnixMs, key: JobKey, whole: &'a Downlo
     let reason = if job.reason.is_of_manifest() { job.reason } else { Reason::None };
     let mut ruling = Ruling::done();
     ruling.write(Write::File(key, whole));
-    let change = Change { finished: true, ..Change::to(JobState::Downloaded, reason) };
+    let change = JobUpdate { finished: true, ..JobUpdate::to(JobState::Downloaded, reason) };
     ruling.change(now, job, &change);
     let file = Some(whole.file.clone());
     ruling.transition = Some(Transition { url: job.url.clone(), file, ..Transition::of(&change) });
@@ -42,7 +43,7 @@ pub fn not_downloaded<'a>(
     let reason = if job.reason.is_of_manifest() { job.reason } else { reason };
     let mut ruling = Ruling::done();
     ruling.say(now, job, reason, error);
-    let change = Change { error: Some(error), ..Change::to(JobState::Delivered, reason) };
+    let change = JobUpdate { error: Some(error), ..JobUpdate::to(JobState::Delivered, reason) };
     ruling.transition = Some(Transition { url: job.url.clone(), ..Transition::of(&change) });
     Ok(ruling)
 }

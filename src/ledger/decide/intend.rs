@@ -1,13 +1,12 @@
 //! The intent: budget reserved, and all that paying and redeeming need made durable.
 
-use crate::catalog::Apart;
-use crate::ledger::{
-    AnswerKey, Asking, CLTV_LIMIT, Committed, IntentRefusal, JobState, NewIntent, PaymentKey, Prospect, Reason,
-};
+use crate::catalog::DedupPolicy;
+use crate::ledger::{AnswerKey, Asking, CLTV_LIMIT, Committed, IntentRefusal, NewIntent, PaymentKey, Prospect};
 use crate::money::Msat;
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
-use super::jobs::Change;
+use super::jobs::JobUpdate;
 use super::takes::earlier_take;
 use super::{
     Admission, Alike, Buyer, Charged, EndpointKey, Facts, Fate, Intent, Job, Payment, PaymentState, Redeeming, Ruling,
@@ -57,7 +56,7 @@ pub fn intend<'a>(facts: &Facts, now: UnixMs, intent: &'a NewIntent) -> Result<R
     let key = payment.key;
     ruling.write(Write::Intend(Box::new(payment), intent));
     ruling.writes.extend(word.map(|number| Write::UseWord { origin, number, payment: key }));
-    ruling.change(now, job, &Change { attempt: true, ..Change::to(JobState::Running, Reason::None) });
+    ruling.change(now, job, &JobUpdate { attempt: true, ..JobUpdate::to(JobState::Running, Reason::None) });
     Ok(ruling)
 }
 
@@ -101,7 +100,7 @@ fn fit(
         return Err(IntentRefusal::Duplicate(original));
     }
     if has_twin(known, now, intent) {
-        return Err(IntentRefusal::TwinKnown);
+        return Err(IntentRefusal::IdenticalKnown);
     }
     if let Some(until) = earlier_take(&facts.takes, intent.job, now) {
         return Err(IntentRefusal::EarlierTake { until });
@@ -120,9 +119,10 @@ fn fit(
 /// Whether an identical request is under way, or was within its window (rule 9). Whoever asked looked before it did; here
 /// the looks of two processes, or of two endpoints of one address, cannot cross.
 fn has_twin(known: &IntentFacts, now: UnixMs, intent: &NewIntent) -> bool {
-    let twin = alike::twin(intent.job, &known.alike);
-    twin.is_some_and(|twin| {
-        intent.apart != Apart::Never && (twin.is_in_the_way(intent.apart) || twin.window_left_ms(intent.apart, now) > 0)
+    let identical = alike::identical_request(intent.job, &known.alike);
+    identical.is_some_and(|identical| {
+        intent.dedup != DedupPolicy::Never
+            && (identical.is_in_the_way(intent.dedup) || identical.window_left_ms(intent.dedup, now) > 0)
     })
 }
 

@@ -1,13 +1,14 @@
 //! How a job stands, and the records that concern no payment.
 
-use crate::ledger::{Committed, JobEnd, JobKey, JobState, Reason, Transition};
+use crate::ledger::{Committed, JobEnd, JobKey, Transition};
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 use super::{Facts, Job, Ruling, Undelivered, Unfit, Write, contradiction};
 
 /// How a job changes.
 #[derive(Clone, Copy, Debug)]
-pub struct Change<'a> {
+pub struct JobUpdate<'a> {
     pub state: JobState,
     pub reason: Reason,
     pub error: Option<&'a str>,
@@ -19,7 +20,7 @@ pub struct Change<'a> {
     pub finished: bool,
 }
 
-impl<'a> Change<'a> {
+impl<'a> JobUpdate<'a> {
     /// To a state, with nothing more to say.
     pub const fn to(state: JobState, reason: Reason) -> Self {
         Self { state, reason, error: None, wait_until: None, url: None, attempt: false, finished: false }
@@ -59,7 +60,7 @@ impl<'a> Change<'a> {
 
 impl Transition {
     /// As that change is seen.
-    pub fn of(change: &Change<'_>) -> Self {
+    pub fn of(change: &JobUpdate<'_>) -> Self {
         Self {
             state: change.state,
             reason: change.reason,
@@ -74,7 +75,7 @@ impl Transition {
 
 impl Ruling<'_> {
     /// A job changes. A transition is appended where state or reason are new, and people see it in any case.
-    pub fn change(&mut self, now: UnixMs, job: &Job, change: &Change<'_>) {
+    pub fn change(&mut self, now: UnixMs, job: &Job, change: &JobUpdate<'_>) {
         let is = change.of(job, now);
         self.transition = Some(Transition::of(change));
         let (key, from) = (job.key, (job.state, job.reason));
@@ -128,7 +129,7 @@ pub fn ended<'a>(facts: &Facts, now: UnixMs, key: JobKey, end: &JobEnd) -> Resul
     }
     expect_unspent(end)?;
     let mut ruling = Ruling::done();
-    ruling.change(now, job, &Change { attempt: end.state != JobState::Pending, ..Change::to_end(end) });
+    ruling.change(now, job, &JobUpdate { attempt: end.state != JobState::Pending, ..JobUpdate::to_end(end) });
     Ok(ruling)
 }
 

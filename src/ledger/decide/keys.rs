@@ -1,7 +1,7 @@
 //! What a record depends on, by name: what a store looks up before anything is decided.
 
 use crate::ledger::{AnswerKey, JobKey, NewIntent, PaymentKey, Record, RefundRecord};
-use crate::payer::NodeId;
+use crate::purchase::WalletId;
 
 /// What a store is to look up.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,7 +25,7 @@ pub struct Keys<'a> {
     /// Whether the job of another payment with the identical request has that result.
     pub result: Option<&'a str>,
     /// Whether the node has a witness.
-    pub witness: Option<&'a NodeId>,
+    pub witness: Option<&'a WalletId>,
     /// What a new intent depends on.
     pub intent: Option<&'a NewIntent>,
     /// The key of the next answer.
@@ -41,7 +41,7 @@ pub fn keys(record: &Record) -> Keys<'_> {
         Record::SendBegun(key)
         | Record::SendAnswered { payment: key, .. }
         | Record::Posted(key, _)
-        | Record::GivenUpDead { payment: key, .. }
+        | Record::AbandonedDead { payment: key, .. }
         | Record::Doubt { payment: key, .. }
         | Record::Replaying(key) => of_payment(key),
         Record::Paid { payment, .. } | Record::Dead { payment, .. } => Keys { takes: true, ..of_payment(payment) },

@@ -22,10 +22,10 @@ use crate::ledger::{AnswerKey, Committed, JobKey, PaymentKey, Record, Recorded, 
 use crate::time::UnixMs;
 
 pub use admission::{Admission, DeliveryFacts, EndpointFacts, admit, endpoint_is_held, next_word};
-pub use alike::{Buyer, bought_elsewhere, twin};
+pub use alike::{Buyer, bought_elsewhere, identical_request};
 pub use budget::{Used, used_of};
 pub use intend::IntentFacts;
-pub use jobs::Change;
+pub use jobs::JobUpdate;
 pub use keys::{Keys, keys};
 pub use payments::buried;
 pub use redeem::deliver;
@@ -113,7 +113,7 @@ pub trait Store {
 /// # Errors
 /// Where the record does not fit, or the store cannot be used: its transaction, or what of it is the record's own, is to be
 /// rolled back.
-pub fn carry_out<S: Store>(store: &mut S, now: UnixMs, record: &Record) -> Result<Recorded, S::Error> {
+pub fn commit<S: Store>(store: &mut S, now: UnixMs, record: &Record) -> Result<Recorded, S::Error> {
     let facts = store.load(&keys(record))?;
     let ruling = decide(&facts, now, record)?;
     store.apply(&ruling.writes)?;
@@ -134,7 +134,7 @@ pub fn decide<'a>(facts: &Facts, now: UnixMs, record: &'a Record) -> Result<Ruli
         }
         Record::Posted(key, posted) => payments::posted(facts, now, *key, *posted),
         Record::Dead { payment, proof, end } => payments::dead(facts, now, *payment, *proof, end),
-        Record::GivenUpDead { payment, proof } => payments::given_up_dead(facts, now, *payment, *proof),
+        Record::AbandonedDead { payment, proof } => payments::abandoned_dead(facts, now, *payment, *proof),
         Record::Witness { node, hash } => Ok(payments::witness(facts, now, node, *hash)),
         Record::Doubt { payment, reason, error, wait_until } => {
             payments::doubt(facts, now, *payment, (*reason, error.as_deref()), *wait_until)

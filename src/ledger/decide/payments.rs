@@ -2,14 +2,13 @@
 
 use crate::l402::{PaymentHash, Preimage, Token};
 use crate::ledger::record::SincePaid;
-use crate::ledger::{
-    Committed, DeadProof, DurableIntent, JobEnd, JobState, PaidPurchase, PaymentKey, Poll, Posted, Reason, Transition,
-};
-use crate::origin::Credential;
-use crate::payer::NodeId;
+use crate::ledger::{Committed, DeadProof, DurableIntent, JobEnd, PaidPurchase, PaymentKey, Posted, Transition};
+use crate::purchase::Credential;
+use crate::purchase::WalletId;
+use crate::purchase::{JobState, Poll, Reason};
 use crate::time::UnixMs;
 
-use super::jobs::{Change, expect_unspent};
+use super::jobs::{JobUpdate, expect_unspent};
 use super::takes::{job_of_settled, survivor};
 use super::{
     Death, Facts, Intent, Job, Payment, PaymentState, Ruling, Sends, Undelivered, Unfit, Write, budget, contradiction,
@@ -174,7 +173,7 @@ pub fn paid<'a>(
     let stood = if is_news { (Reason::None, None) } else { (job.reason, job.error.clone()) };
     ruling.committed = Committed::Paid(is.purchase(facts.intent(key)?, stood)?);
     ruling.payment(payment, is);
-    let change = Change::to(JobState::Paid, Reason::None);
+    let change = JobUpdate::to(JobState::Paid, Reason::None);
     if let Some(of) = &of {
         ruling.change(now, of, &change);
     }
@@ -231,8 +230,8 @@ pub fn dead<'a>(
     bury(&mut ruling, &mut is, now, Death::Proven(proof))?;
     is.sends.note_said(now, end.error.as_deref());
     ruling.payment(payment, is);
-    let change = if job.is_gone { Change::to(JobState::Refused, Reason::Withdrawn) } else { Change::to_end(end) };
-    ruling.change(now, job, &Change { error: end.error.as_deref(), ..change });
+    let change = if job.is_gone { JobUpdate::to(JobState::Refused, Reason::Withdrawn) } else { JobUpdate::to_end(end) };
+    ruling.change(now, job, &JobUpdate { error: end.error.as_deref(), ..change });
     let joined = survivor(&facts.takes, job.key, Some(key));
     if let Some(join) = joined {
         ruling.write(Write::JoinTakes(join));
@@ -270,14 +269,14 @@ fn bury(ruling: &mut Ruling<'_>, payment: &mut Payment, now: UnixMs, death: Deat
 }
 
 /// What a person gave up is dead by proof. The job stays as it was decided.
-pub fn given_up_dead<'a>(facts: &Facts, now: UnixMs, key: PaymentKey, proof: DeadProof) -> Result<Ruling<'a>, Unfit> {
+pub fn abandoned_dead<'a>(facts: &Facts, now: UnixMs, key: PaymentKey, proof: DeadProof) -> Result<Ruling<'a>, Unfit> {
     let (payment, job) = facts.payment(key)?;
-    let given_up = match payment.fate.state {
+    let abandoned = match payment.fate.state {
         PaymentState::Intended => !matches!(job.state, JobState::Running | JobState::InDoubt),
         PaymentState::Dead => payment.fate.death == Some(Death::Decided),
         PaymentState::Paid | PaymentState::Posted => false,
     };
-    if !given_up || !is_proven(payment, proof) {
+    if !abandoned || !is_proven(payment, proof) {
         return payment.unexpected(job, "the death of what was given up");
     }
     let mut ruling = Ruling::done();
@@ -323,12 +322,12 @@ pub fn doubt<'a>(
     is.sends.accepted |= matches!(reason, Reason::PaymentInFlight | Reason::NodeForgot);
     is.sends.note_said(now, error);
     ruling.payment(payment, is);
-    ruling.change(now, job, &Change { error, wait_until, ..Change::to(JobState::InDoubt, reason) });
+    ruling.change(now, job, &JobUpdate { error, wait_until, ..JobUpdate::to(JobState::InDoubt, reason) });
     Ok(ruling)
 }
 
 /// Keeps the first witness of a node; one that is there stays.
-pub fn witness<'a>(facts: &Facts, now: UnixMs, node: &'a NodeId, hash: PaymentHash) -> Ruling<'a> {
+pub fn witness<'a>(facts: &Facts, now: UnixMs, node: &'a WalletId, hash: PaymentHash) -> Ruling<'a> {
     let mut ruling = Ruling::done();
     if !facts.is_witnessed {
         ruling.write(Write::Witness { node, hash, at: now });

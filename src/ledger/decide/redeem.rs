@@ -1,11 +1,12 @@
 //! Records about what was bought: answers, acceptance, delivery.
 
-use crate::ledger::{AnswerKey, AnswerKind, Committed, JobEnd, JobState, PaymentKey, Poll, Reason};
-use crate::origin::HttpAnswer;
+use crate::ledger::{AnswerKey, AnswerKind, Committed, JobEnd, PaymentKey};
+use crate::purchase::HttpAnswer;
+use crate::purchase::{JobState, Poll, Reason};
 use crate::time::UnixMs;
 
 use super::admission::DeliveryFacts;
-use super::jobs::Change;
+use super::jobs::JobUpdate;
 use super::{
     Answer, AnswerWrite, Facts, Intent, Job, Payment, PaymentState, Refusal, Ruling, Undelivered, Unfit, Write,
     contradiction, number,
@@ -126,7 +127,7 @@ pub fn accepted<'a>(
     is.redeeming.poll = Some((poll.url.as_str().to_owned(), poll.interval_ms));
     let purchase = is.purchase(facts.intent(key)?, (Reason::Processing, None))?;
     ruling.payment(payment, is);
-    ruling.change(now, job, &Change::to(JobState::Paid, Reason::Processing));
+    ruling.change(now, job, &JobUpdate::to(JobState::Paid, Reason::Processing));
     ruling.committed = Committed::Paid(purchase);
     Ok(ruling)
 }
@@ -168,7 +169,7 @@ pub fn delivered<'a>(
     ruling.change(
         now,
         job,
-        &Change { url: Some(url), finished: true, ..Change::to(JobState::Delivered, Reason::None) },
+        &JobUpdate { url: Some(url), finished: true, ..JobUpdate::to(JobState::Delivered, Reason::None) },
     );
     ruling.write(Write::BodyUnneeded(key));
     Ok(ruling)
@@ -244,6 +245,6 @@ pub fn undelivered<'a>(
     }
     is.redeeming.undelivered = Undelivered::Taken;
     ruling.payment(payment, is);
-    ruling.change(now, job, &Change::to_end(end));
+    ruling.change(now, job, &JobUpdate::to_end(end));
     Ok(ruling)
 }

@@ -1,10 +1,11 @@
 //! Records about refunds.
 
-use crate::ledger::{AnswerKey, JobState, PaymentKey, Reason, RefundInvoice, RefundRecord, RefundStanding, Transition};
+use crate::ledger::{AnswerKey, PaymentKey, RefundInvoice, RefundRecord, RefundStanding, Transition};
 use crate::money::Msat;
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
-use super::jobs::Change;
+use super::jobs::JobUpdate;
 use super::redeem::interpreted;
 use super::{Facts, Job, Payment, RefundWrite, Ruling, Undelivered, Unfit, Write, budget, contradiction};
 
@@ -58,7 +59,7 @@ fn offered<'a>(
     (is.redeeming.poll, is.redeeming.undelivered) = (None, Undelivered::Taken);
     ruling.payment(payment, is);
     let reason = if link.is_some() { Reason::RefundOffered } else { Reason::RefundFailed };
-    ruling.change(now, job, &Change { error: Some(message), ..Change::to(JobState::RefundOffered, reason) });
+    ruling.change(now, job, &JobUpdate { error: Some(message), ..JobUpdate::to(JobState::RefundOffered, reason) });
     Ok(ruling)
 }
 
@@ -121,7 +122,7 @@ impl Of<'_> {
         let words = format!("{} of {} came back", received, payment.amount);
         let reason = if less { Reason::RefundPartial } else { Reason::None };
         let error = less.then_some(words.as_str());
-        let change = Change { error, finished: true, ..Change::to(JobState::Refunded, reason) };
+        let change = JobUpdate { error, finished: true, ..JobUpdate::to(JobState::Refunded, reason) };
         ruling.change(now, job, &change);
         ruling.transition = Some(Transition { refunded: Some(received), ..Transition::of(&change) });
         Ok(ruling)
@@ -142,7 +143,11 @@ impl Of<'_> {
     fn stand(&self, ruling: &mut Ruling<'_>, reason: Reason, error: Option<&str>) -> Result<(), Unfit> {
         match self.job.state {
             JobState::RefundOffered => {
-                ruling.change(self.now, self.job, &Change { error, ..Change::to(JobState::RefundOffered, reason) });
+                ruling.change(
+                    self.now,
+                    self.job,
+                    &JobUpdate { error, ..JobUpdate::to(JobState::RefundOffered, reason) },
+                );
                 Ok(())
             }
             JobState::Lost => Ok(()),

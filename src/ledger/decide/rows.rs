@@ -1,12 +1,11 @@
 //! What a store keeps, row by row, as far as records depend on it or change it.
 
 use crate::l402::{Network, PaymentHash, Scheme};
-use crate::ledger::{
-    AnswerKey, AnswerKind, BatchKey, DeadProof, JobKey, JobState, PaymentKey, Reason, RefundStanding, Standing,
-};
+use crate::ledger::{AnswerKey, AnswerKind, BatchKey, DeadProof, JobKey, PaymentKey, RefundStanding, Standing};
 use crate::money::Msat;
-use crate::payer::NodeId;
 use crate::plan::ContentHash;
+use crate::purchase::WalletId;
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 /// One take of a job.
@@ -82,7 +81,7 @@ pub struct Payment {
     /// The most blocks for which it may lock its money; none where its node decided.
     pub cltv_limit: Option<u32>,
     /// The only node that may pay it.
-    pub node: NodeId,
+    pub node: WalletId,
     /// The day and the month to which it is charged.
     pub charged: Charged,
     pub intended_at: UnixMs,

@@ -2,10 +2,11 @@
 //! what they keep from being bought, and what becomes of one that settles after all.
 
 use crate::ledger::record::{BLOCK_MS_MAX, CLTV_LIMIT_UNKNOWN};
-use crate::ledger::{JobKey, JobState, PaymentKey, Reason};
+use crate::ledger::{JobKey, PaymentKey};
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
-use super::jobs::Change;
+use super::jobs::JobUpdate;
 use super::{Death, Facts, Job, Join, Payment, PaymentState, Ruling, Take, TakePayment, Write};
 
 /// Until when a payment may still settle, as far as anybody knows without its node.
@@ -74,7 +75,7 @@ pub fn job_of_settled(ruling: &mut Ruling<'_>, facts: &Facts, now: UnixMs, payme
     if own.superseded
         && let Some(heir) = heir(&facts.takes, own.key)
     {
-        ruling.change(now, own, &Change { finished: true, ..Change::to(JobState::Failed, Reason::Decided) });
+        ruling.change(now, own, &JobUpdate { finished: true, ..JobUpdate::to(JobState::Failed, Reason::Decided) });
         return heir.job.clone();
     }
     let mut of_own = facts.takes.iter().filter(|take| take.job.key == own.key).flat_map(|take| &take.payments);

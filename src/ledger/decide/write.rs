@@ -2,12 +2,13 @@
 
 use crate::l402::PaymentHash;
 use crate::ledger::{
-    AnswerKey, AnswerKind, BatchKey, DownloadedFile, FetchMark, JobKey, JobState, NewIntent, PaymentKey, Reason,
-    RefundInvoice, RefundStanding,
+    AnswerKey, AnswerKind, BatchKey, DownloadedFile, FetchMark, JobKey, NewIntent, PaymentKey, RefundInvoice,
+    RefundStanding,
 };
 use crate::money::Msat;
-use crate::origin::HttpAnswer;
-use crate::payer::NodeId;
+use crate::purchase::HttpAnswer;
+use crate::purchase::WalletId;
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 use super::rows::{Charged, EndpointKey, Job, Payment, PeriodKind};
@@ -46,7 +47,7 @@ pub enum Write<'a> {
     /// A word that nothing began by lapses.
     LapseWord { origin: String, number: u32, at: UnixMs },
     /// A node's first witness.
-    Witness { node: &'a NodeId, hash: PaymentHash, at: UnixMs },
+    Witness { node: &'a WalletId, hash: PaymentHash, at: UnixMs },
     /// Of the answers of a payment.
     Answer(AnswerWrite<'a>),
     /// The body of a payment's request may go, unless another payment needs it.

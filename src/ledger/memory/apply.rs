@@ -1,8 +1,9 @@
 //! Writes what is decided into the maps, and decides nothing.
 
 use crate::ledger::decide::{AnswerWrite, Charged, Endpoint, Join, Moved, PeriodKind, RefundWrite, Undelivered, Write};
-use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, PaymentKey, Reason, RefundStanding};
+use crate::ledger::{BatchKey, JobKey, LedgerError, PaymentKey, RefundStanding};
 use crate::money::Msat;
+use crate::purchase::{JobState, Reason};
 
 use super::{AnswerRow, JobRow, MemoryLedger, RefundRow, Said, Sums};
 

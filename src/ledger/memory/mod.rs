@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 
 use super::decide::{self, Endpoint, EndpointKey, Job, Payment, PeriodKind, Unfit};
 use super::{
-    AnswerKey, AnswerKind, BatchKey, DownloadedFile, FetchMark, JobKey, JobState, LedgerError, NewIntent, PaymentKey,
-    Reason, Record, Recorded, RefundInvoice, RefundStanding,
+    AnswerKey, AnswerKind, BatchKey, DownloadedFile, FetchMark, JobKey, LedgerError, NewIntent, PaymentKey, Record,
+    Recorded, RefundInvoice, RefundStanding,
 };
 use crate::l402::PaymentHash;
 use crate::money::Msat;
-use crate::origin::HttpAnswer;
 use crate::plan::{ContentHash, PlannedJob};
+use crate::purchase::HttpAnswer;
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 /// A ledger in memory.
@@ -150,7 +151,7 @@ impl MemoryLedger {
     /// # Errors
     /// Where it contradicts what is known; nothing is written then.
     pub fn apply(&mut self, now: UnixMs, record: &Record) -> Result<Recorded, LedgerError> {
-        decide::carry_out(self, now, record)
+        decide::commit(self, now, record)
     }
 
     /// How a job stands.

@@ -2,12 +2,12 @@
 
 use rusqlite::params;
 
-use super::Books;
+use super::SqliteLedger;
 use crate::l402::PaymentHash;
 use crate::ledger::decide::PaymentState;
 use crate::ledger::{LedgerError, Standing};
 use crate::money::Msat;
-use crate::payer::NodeId;
+use crate::purchase::WalletId;
 
 /// A payment as the ledger knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct AuditRow {
     pub take: u32,
 }
 
-impl Books {
+impl SqliteLedger {
     /// Whether a payment of that hash was ever intended, or an invoice of that hash ever made for a refund.
     ///
     /// # Errors
@@ -60,7 +60,7 @@ impl Books {
     ///
     /// # Errors
     /// Where the ledger cannot be read.
-    pub fn payments_at(&self, node: &NodeId) -> Result<Vec<AuditRow>, LedgerError> {
+    pub fn payments_at(&self, node: &WalletId) -> Result<Vec<AuditRow>, LedgerError> {
         self.read(|books| {
             let mut statement = books.conn.prepare_cached(
                 "SELECT p.payment_hash, p.state, p.amount_msat, p.fee_msat, b.name, j.job, j.take

@@ -3,11 +3,12 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 
-use super::Books;
+use super::SqliteLedger;
 use super::convert::Json;
 use super::error::{Fault, contradiction};
-use crate::ledger::{BatchKey, Counts, JobKey, LedgerError, Reason};
+use crate::ledger::{BatchKey, Counts, JobKey, LedgerError};
 use crate::money::Msat;
+use crate::purchase::Reason;
 use crate::time::UnixMs;
 
 /// A batch that a command wants to run.
@@ -29,7 +30,7 @@ pub enum BatchStart {
     /// It begins now.
     New(Batch),
     /// It goes on.
-    Known(Batch),
+    Existing(Batch),
     /// The name belongs to another manifest, and adopting was not asked for. Nothing was written.
     OtherManifest {
         /// The path it was begun from.
@@ -160,7 +161,7 @@ fn by_name(conn: &Connection, name: &str) -> Result<Option<Batch>, Fault> {
     Ok(conn.prepare_cached(&sql)?.query_row([name], batch_of_row).optional()?)
 }
 
-impl Books {
+impl SqliteLedger {
     /// Begins a batch, or finds it again. The batch's money is summed up anew and compared with what was counted.
     ///
     /// # Errors
@@ -170,7 +171,7 @@ impl Books {
             None => insert(tx, now, new).map(BatchStart::New),
             Some(known) => go_on(tx, now, known, new),
         })?;
-        if let BatchStart::Known(batch) = &start {
+        if let BatchStart::Existing(batch) = &start {
             self.check_money(Some(batch.key))?;
         }
         Ok(start)
@@ -181,7 +182,7 @@ impl Books {
     ///
     /// # Errors
     /// Where the ledger cannot be written.
-    pub fn take_back_batch(&mut self, batch: BatchKey) -> Result<bool, LedgerError> {
+    pub fn discard_batch(&mut self, batch: BatchKey) -> Result<bool, LedgerError> {
         self.write(|tx, _| {
             let begun = "SELECT 1 FROM batches b WHERE id = ?1 AND accepted_msat IS NULL
                  AND NOT EXISTS (SELECT 1 FROM payments WHERE batch = b.id)
@@ -399,5 +400,5 @@ fn go_on(tx: &Connection, now: UnixMs, mut known: Batch, new: &NewBatch) -> Resu
         known.manifest,
         now
     ])?;
-    Ok(BatchStart::Known(known))
+    Ok(BatchStart::Existing(known))
 }

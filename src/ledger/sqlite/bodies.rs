@@ -16,7 +16,8 @@ use super::error::Fault;
 use super::file::{beside, create_folder};
 use super::gap::rescued;
 use crate::command::node_command;
-use crate::ledger::{LedgerError, Reason};
+use crate::ledger::LedgerError;
+use crate::purchase::Reason;
 
 /// The largest body that stands in the ledger itself, in bytes.
 pub(super) const INLINE_BODY_BYTES_MAX: usize = 64 * 1024;

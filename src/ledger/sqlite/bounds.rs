@@ -2,14 +2,14 @@
 
 use rusqlite::{Connection, params};
 
-use super::Books;
+use super::SqliteLedger;
 use super::error::Fault;
 use super::store::prospective;
 use crate::ledger::decide::admit;
 use crate::ledger::{HeldBack, JobKey, LedgerError, Prospect};
 use crate::time::UnixMs;
 
-impl Books {
+impl SqliteLedger {
     /// Why a purchase may not begin there now; none where it may.
     ///
     /// # Errors
@@ -23,7 +23,7 @@ impl Books {
 }
 
 /// A person gave up what that job has paid for, or may have: it is under way no more, and counts as taken for nothing.
-pub(super) fn given_up(tx: &Connection, job: JobKey) -> Result<(), Fault> {
+pub(super) fn abandoned(tx: &Connection, job: JobKey) -> Result<(), Fault> {
     tx.prepare_cached("UPDATE payments SET undelivered = 2 WHERE job = ?1 AND undelivered = 1 AND state <> 'dead'")?
         .execute(params![job])?;
     Ok(())

@@ -1,6 +1,6 @@
 //! What is used of the limits over days and months.
 
-use super::Books;
+use super::SqliteLedger;
 use super::error::Fault;
 use super::store::period;
 use crate::ledger::decide::{PeriodKind, used_of};
@@ -16,7 +16,7 @@ pub struct PeriodsUsed {
     pub month: Msat,
 }
 
-impl Books {
+impl SqliteLedger {
     /// What is used of the periods that a payment made now would be charged to.
     ///
     /// # Errors

@@ -3,18 +3,19 @@
 
 use rusqlite::{Connection, params};
 
-use super::Books;
+use super::SqliteLedger;
 use super::convert::uint;
 use super::error::Fault;
 use super::store::append_transition;
-use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Reason};
+use crate::ledger::{BatchKey, JobKey, LedgerError};
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 /// That the row of a job `j`, as the last load found it, asks for something else than what is bought or begun.
 const OTHER_ROW: &str = "j.superseded = 0 AND j.row_content IS NOT NULL
     AND j.last_load = (SELECT loads FROM batches WHERE id = j.batch)";
 
-impl Books {
+impl SqliteLedger {
     /// Marks what was delivered as it was begun, of the batch or of all, and is changed in the manifest since. The next load would do
     /// the same; this run ends as that one would.
     ///

@@ -2,15 +2,16 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::Books;
+use super::SqliteLedger;
 use super::convert::{Json, hex};
 use super::error::Fault;
 use super::load::IdList;
 use super::store::append_transition;
 use super::views::SHOWN;
 use crate::catalog::{ImageSource, Value};
-use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Reason, tried_again};
+use crate::ledger::{BatchKey, JobKey, LedgerError};
 use crate::manifest::{Limits, ResultsRow, fold};
+use crate::purchase::{JobState, Reason, tried_again};
 use crate::time::UnixMs;
 
 /// What a results file chooses of its batch.
@@ -46,7 +47,7 @@ pub(super) struct Mark {
     pub(super) reason: Reason,
 }
 
-impl Books {
+impl SqliteLedger {
     /// Which ledger this is, in hex: the same for every copy of it.
     ///
     /// # Errors
@@ -108,7 +109,7 @@ impl Books {
         rows: impl IntoIterator<Item = ResultsRow>,
     ) -> Result<ChosenRows, LedgerError> {
         // Whoever runs a results file says no word: what an earlier command asked for and never accepted is nothing to go on with.
-        self.take_back_takes(batch)?;
+        self.discard_unaccepted(batch)?;
         let (chosen, marks) = self.compare_rows(batch, rows)?;
         self.write(|tx, _| {
             for Mark { key, from, state, reason } in marks {

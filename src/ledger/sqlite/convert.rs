@@ -9,9 +9,10 @@ use serde::de::DeserializeOwned;
 use crate::catalog::Method;
 use crate::l402::{Network, PaymentHash, Scheme};
 use crate::ledger::decide::{Death, EndpointKey, PaymentState, Undelivered};
-use crate::ledger::{AnswerKey, AnswerKind, BatchKey, DeadProof, JobKey, JobState, PaymentKey, Reason, RefundStanding};
+use crate::ledger::{AnswerKey, AnswerKind, BatchKey, DeadProof, JobKey, PaymentKey, RefundStanding};
 use crate::money::Msat;
 use crate::plan::ContentHash;
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 /// A number that only grows, as SQLite keeps it.

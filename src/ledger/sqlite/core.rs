@@ -11,12 +11,12 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::bodies::Bodies;
 use super::error::Fault;
-use super::held::Held;
+use super::file_guard::FileGuard;
 use super::store::Tx;
 use super::{file, gap, lock, schema};
 use crate::catalog::Endpoint;
 use crate::ledger::{Committed, LedgerError, Record, Recorded, decide};
-use crate::opening;
+use crate::safe_open;
 use crate::time::UnixMs;
 
 /// How long another process may hold the write lock (loading a large plan) before this one gives up.
@@ -43,21 +43,21 @@ pub enum OpenMode {
 /// After an error other than a contradiction the outcome of the last transaction is unknown, and nothing more is
 /// written through this value.
 #[derive(Debug)]
-pub struct Books {
+pub struct SqliteLedger {
     pub(super) conn: Connection,
     pub(super) bodies: Bodies,
     /// Endpoints by row; their rows never change.
     pub(super) endpoints: RefCell<HashMap<i64, Arc<Endpoint>>>,
     path: Option<PathBuf>,
     /// None in memory.
-    held: Option<Held>,
+    held: Option<FileGuard>,
     created: bool,
     broken: Option<LedgerError>,
     /// No other part of this process opens the file while this lives. Dropped after the connection.
-    _kept: Option<opening::Kept>,
+    _kept: Option<safe_open::Kept>,
 }
 
-impl Books {
+impl SqliteLedger {
     /// Opens the ledger at `path`; to write, folders (0700) and file (0600) are created where they are missing.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ impl Books {
                 file::connect_to_read(path)?
             }
         };
-        let kept = opening::keep_from_others(path);
+        let kept = safe_open::keep_from_others(path);
         configure(&conn)?;
         file::check_whole(&conn, path)?;
         let name = path.display().to_string();
@@ -129,7 +129,7 @@ impl Books {
 
     fn of(conn: Connection, bodies: Bodies, path: Option<PathBuf>, created: bool) -> Self {
         conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-        let held = path.as_deref().map(Held::new);
+        let held = path.as_deref().map(FileGuard::new);
         Self { conn, bodies, endpoints: RefCell::default(), path, held, created, broken: None, _kept: None }
     }
 
@@ -180,7 +180,7 @@ impl Books {
                 let is_intent = matches!(record, Record::Intend(_));
                 let outcome = in_savepoint(tx, || {
                     let mut store = Tx { conn: tx, bodies, unused: Vec::new() };
-                    let recorded = decide::carry_out(&mut store, now, &record)?;
+                    let recorded = decide::commit(&mut store, now, &record)?;
                     unused.append(&mut store.unused);
                     Ok(recorded)
                 })?;

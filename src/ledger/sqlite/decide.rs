@@ -2,12 +2,13 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::Books;
+use super::SqliteLedger;
 use super::bounds;
 use super::error::Fault;
 use super::store::{self, durable_intent, extra_take, give_way, payment, unsettled_until};
-use crate::ledger::decide::{self, Change};
-use crate::ledger::{BatchKey, DeadProof, DurableIntent, JobKey, JobState, LedgerError, PaymentKey, Reason};
+use crate::ledger::decide::{self, JobUpdate};
+use crate::ledger::{BatchKey, DeadProof, DurableIntent, JobKey, LedgerError, PaymentKey};
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 /// What a person decides.
@@ -70,7 +71,7 @@ impl Decision {
     }
 }
 
-impl Books {
+impl SqliteLedger {
     /// The latest take of that job, as a person is to decide on it; none where the batch has no such job.
     ///
     /// # Errors
@@ -147,9 +148,9 @@ impl Books {
                 Decision::Lost | Decision::Rebuy if found.state == JobState::Refunded => JobState::Refunded,
                 Decision::Lost | Decision::Rebuy => JobState::Lost,
             };
-            let change = Change { error: Some(note), finished: true, ..Change::to(state, Reason::Decided) };
+            let change = JobUpdate { error: Some(note), finished: true, ..JobUpdate::to(state, Reason::Decided) };
             store::change(tx, now, &found, &change)?;
-            bounds::given_up(tx, key)?;
+            bounds::abandoned(tx, key)?;
             match decision {
                 Decision::Rebuy => extra_take(tx, key).map(Some)?,
                 Decision::Unpaid => give_way(tx, key)?,

@@ -10,16 +10,17 @@ use std::collections::HashSet;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
-use super::Books;
+use super::SqliteLedger;
 use super::error::Fault;
 use super::load::IdList;
 use super::requests::Named;
 use super::store::{alike, append_transition, buyer, takes};
 use super::unknown::{MayRepeat, Unknown};
-use super::words::take_back_set_aside;
+use super::words::discard_set_aside;
 use crate::l402::Network;
-use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Likeness, Original, Reason, decide};
+use crate::ledger::{BatchKey, JobKey, LedgerError, Likeness, Original, decide};
 use crate::money::Msat;
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 /// The condition of `jobs_bought`, for a job `o`: what is delivered, paid, open or lost. What was refunded is none.
@@ -69,7 +70,7 @@ pub struct ToBuy {
     pub is_duplicate: bool,
     /// Why it was not bought so far.
     pub reason: Reason,
-    /// Where its request goes: the row of its endpoint, or what [`Books::foresee`] calls it.
+    /// Where its request goes: the row of its endpoint, or what [`SqliteLedger::foresee`] calls it.
     pub place: i64,
 }
 
@@ -101,7 +102,7 @@ pub(super) enum Repeated {
 pub(super) enum Rows {
     /// Among the jobs, as the last load has written them.
     Loaded,
-    /// In the table of this connection alone that [`Books::foresee`] makes.
+    /// In the table of this connection alone that [`SqliteLedger::foresee`] makes.
     Planned,
 }
 
@@ -115,7 +116,7 @@ impl Rows {
     }
 }
 
-impl Books {
+impl SqliteLedger {
     /// Sets aside what the last load of the batch would buy although it is bought already: such jobs become `refused`, for
     /// the reason `duplicate`, naming the original. Those that were set aside before and whose original counts no more are
     /// pending again. Play money is not compared.
@@ -185,8 +186,8 @@ impl Books {
     ///
     /// # Errors
     /// Where the ledger cannot be written.
-    pub fn take_back_duplicates(&mut self, batch: BatchKey, now: UnixMs) -> Result<(), LedgerError> {
-        self.write(|tx, _| take_back_set_aside(tx, batch, now))
+    pub fn discard_duplicates(&mut self, batch: BatchKey, now: UnixMs) -> Result<(), LedgerError> {
+        self.write(|tx, _| discard_set_aside(tx, batch, now))
     }
 
     /// Shows what running the batch would buy, in manifest order: each job that is pending, and with `duplicates` those that
@@ -235,7 +236,7 @@ impl Duplicates {
     }
 }
 
-/// See [`Books::to_buy`].
+/// See [`SqliteLedger::to_buy`].
 pub(super) fn to_buy<E>(
     conn: &Connection,
     batch: BatchKey,

@@ -2,7 +2,8 @@
 
 use rusqlite::ErrorCode;
 
-use crate::ledger::{LedgerError, Reason};
+use crate::ledger::LedgerError;
+use crate::purchase::Reason;
 
 /// The file is no database. Whoever opens it adds its name.
 pub(super) const NO_DATABASE: &str =

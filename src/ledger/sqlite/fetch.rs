@@ -4,15 +4,14 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::Books;
+use super::SqliteLedger;
 use super::convert::{Json, int, uint};
 use super::error::Fault;
 use super::reopen::kept_answer;
 use super::store::{append_transition, file_key, paid_purchase};
-use crate::ledger::{
-    BatchKey, DeliveredJob, FetchMark, JobKey, JobState, LedgerError, PaymentKey, Reason, Resume, Undownloaded,
-};
-use crate::origin::{Credential, HttpAnswer};
+use crate::ledger::{BatchKey, DeliveredJob, FetchMark, JobKey, LedgerError, PaymentKey, Resume, Undownloaded};
+use crate::purchase::{Credential, HttpAnswer};
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 /// Files that are looked for between two writes, where those that are missing are sought.
@@ -29,7 +28,7 @@ fn taken(conn: &Connection, job: JobKey) -> Result<Option<PaymentKey>, Fault> {
         .optional()?)
 }
 
-impl Books {
+impl SqliteLedger {
     /// See [`Deliveries::to_download`](crate::ledger::Deliveries::to_download).
     ///
     /// # Errors

@@ -64,7 +64,7 @@ fn refuse_second_name(path: &Path) -> Result<(), LedgerError> {
 
 /// Where a ledger stands, or would.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// Whether there is one.
     pub exists: bool,
     /// Bytes that are free on its disk.
@@ -75,7 +75,7 @@ pub struct Place {
 ///
 /// # Errors
 /// Where it cannot be, or what is there is none.
-pub fn check_place(path: &Path) -> Result<Place, LedgerError> {
+pub fn check_location(path: &Path) -> Result<Location, LedgerError> {
     let exists = path.exists();
     // SQLite writes its log beside the ledger, so that the folder counts as well.
     let mut folder = folder_of(path);
@@ -98,7 +98,7 @@ pub fn check_place(path: &Path) -> Result<Place, LedgerError> {
     if disk.f_blocks == 0 {
         return Err(LedgerError::Io(format!("{} is on no disk", folder.display())));
     }
-    Ok(Place { exists, free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize) })
+    Ok(Location { exists, free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize) })
 }
 
 fn writable(path: &Path) -> Result<(), LedgerError> {
@@ -283,15 +283,15 @@ mod tests {
     fn a_place_is_looked_at_and_left_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b/ledger.db");
-        assert!(!check_place(&path).unwrap().exists);
+        assert!(!check_location(&path).unwrap().exists);
         assert!(!folder.path().join("a").exists());
         std::fs::write(folder.path().join("a"), "a file").unwrap();
-        assert!(check_place(&path).is_err());
+        assert!(check_location(&path).is_err());
         let text = folder.path().join("notes.txt");
         std::fs::write(&text, "no ledger").unwrap();
-        assert!(matches!(check_place(&text), Err(LedgerError::Foreign(_))));
+        assert!(matches!(check_location(&text), Err(LedgerError::Foreign(_))));
         #[cfg(target_os = "linux")]
-        assert!(check_place(Path::new("/proc/ledger.db")).is_err());
+        assert!(check_location(Path::new("/proc/ledger.db")).is_err());
     }
 
     #[cfg(target_os = "linux")]

@@ -7,23 +7,24 @@ use std::sync::Arc;
 use rusqlite::{CachedStatement, Connection, params};
 use url::Url;
 
-use super::Books;
+use super::SqliteLedger;
 use super::by_receipt::Unproven;
 use super::chosen::ChosenRows;
 use super::convert::{Json, int};
 use super::duplicates::Rows;
 use super::error::{Fault, contradiction};
 use super::foreseen::Foreseen;
-use super::load::{Known, LoadError, PlanLoad, Step, decide, known};
+use super::load::{LoadAction, LoadError, PlanLoad, StoredTake, decide, known};
 use super::recognise::given;
 use super::requests::Named;
 use super::unknown::RowFacts;
-use super::words::{UNACCEPTED, is_taken_back};
+use super::words::{UNACCEPTED, is_discarded};
 use crate::catalog::Endpoint;
 use crate::ledger::word::Retake;
-use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Reason};
+use crate::ledger::{BatchKey, JobKey, LedgerError};
 use crate::manifest::ResultsRow;
 use crate::plan::{ContentHash, PlannedJob, looks_made};
+use crate::purchase::{JobState, Reason};
 
 /// `learnt` holds what was bought where receipts alone tell of it, and the manifest proves it. `planned` holds the rows of a
 /// manifest as loading it would have them, and what of them is to be bought. `changed` rows and those that are
@@ -65,7 +66,7 @@ const BY_JOB: &str = "CREATE INDEX temp.planned_by_job ON planned (job)";
 /// A batch that the ledger does not have: no job is of it.
 const NO_BATCH: BatchKey = BatchKey(0);
 
-impl Books {
+impl SqliteLedger {
     /// What loading these jobs into that batch, or into a new one, would find to buy, with these words of a person and in this
     /// edition.
     ///
@@ -165,7 +166,7 @@ struct Row {
 
 /// The table as it is filled.
 struct Filling<'a> {
-    books: &'a Books,
+    books: &'a SqliteLedger,
     batch: BatchKey,
     retake: &'a Retake,
     edition: &'a str,
@@ -182,7 +183,7 @@ struct Filling<'a> {
 }
 
 impl<'a> Filling<'a> {
-    fn begin(books: &'a Books, batch: BatchKey, retake: &'a Retake, edition: &'a str) -> Result<Self, Fault> {
+    fn begin(books: &'a SqliteLedger, batch: BatchKey, retake: &'a Retake, edition: &'a str) -> Result<Self, Fault> {
         let insert = books.conn.prepare_cached(
             "INSERT INTO temp.planned (seq, batch, job, take, content, given, price_msat, fee_ceiling_msat, max_cost_msat,
                  state, reason, edition, meant, is_new, retaken, facts, place, endpoint, params)
@@ -266,7 +267,7 @@ impl<'a> Filling<'a> {
         let endpoint = self.endpoint_of(&known, job)?;
         let (mut step, unmet) = decide(&self.books.conn, self.batch, self.retake, &known, job, endpoint)?;
         self.report.note(&step, unmet, &known, job);
-        if step == Step::TakeBack
+        if step == LoadAction::Discard
             && let Some(before) = self.known(job, Some(known.take))?
         {
             known = before;
@@ -274,16 +275,16 @@ impl<'a> Filling<'a> {
             (step, unmet) = decide(&self.books.conn, self.batch, self.retake, &known, job, endpoint)?;
             self.report.note(&step, unmet, &known, job);
         }
-        if step == Step::Mark(Reason::KnownByReceipt) {
+        if step == LoadAction::Mark(Reason::KnownByReceipt) {
             self.unproved.push((known.key, job.id.clone()));
         }
         self.report.note_wait(&self.books.conn, &step, &known, &job.id)?;
         let Some(next) = known.take.checked_add(1) else { return contradiction("there are too many takes") };
         let meant = known.meant && known.content == job.content;
         Ok(match step {
-            Step::Again | Step::Replace => Row { take: known.take, meant, ..pending },
-            Step::Retake => Row { take: next, retaken: true, ..pending },
-            Step::Refresh if known.reason == Reason::Duplicate => Row {
+            LoadAction::Again | LoadAction::Replace => Row { take: known.take, meant, ..pending },
+            LoadAction::Retake => Row { take: next, retaken: true, ..pending },
+            LoadAction::Refresh if known.reason == Reason::Duplicate => Row {
                 take: known.take,
                 state: known.state,
                 reason: known.reason,
@@ -291,24 +292,28 @@ impl<'a> Filling<'a> {
                 meant,
                 ..pending
             },
-            Step::Refresh | Step::Keep | Step::Mark(_) | Step::TakeBack | Step::Withdraw => {
-                let reason = if step == Step::Refresh { known.reason } else { Reason::None };
+            LoadAction::Refresh
+            | LoadAction::Keep
+            | LoadAction::Mark(_)
+            | LoadAction::Discard
+            | LoadAction::Withdraw => {
+                let reason = if step == LoadAction::Refresh { known.reason } else { Reason::None };
                 Row { take: known.take, state: known.state, reason, meant, ..pending }
             }
         })
     }
 
     /// The take that would be the latest once a load has taken back what it takes back.
-    fn standing(&self, job: &PlannedJob) -> Result<Option<Known>, Fault> {
+    fn standing(&self, job: &PlannedJob) -> Result<Option<StoredTake>, Fault> {
         let Some(latest) = self.known(job, None)? else { return Ok(None) };
         let is_unbought = matches!(latest.state, JobState::Pending | JobState::Refused);
-        if latest.take > 1 && is_unbought && is_taken_back(&self.books.conn, self.batch, latest.key)? {
+        if latest.take > 1 && is_unbought && is_discarded(&self.books.conn, self.batch, latest.key)? {
             return self.known(job, Some(latest.take));
         }
         Ok(Some(latest))
     }
 
-    fn known(&self, job: &PlannedJob, before: Option<u32>) -> Result<Option<Known>, Fault> {
+    fn known(&self, job: &PlannedJob, before: Option<u32>) -> Result<Option<StoredTake>, Fault> {
         let mut known = known(&self.books.conn, self.batch, &job.id, before)?;
         if let Some(known) = &mut known {
             known.content = self.learnt.get(&known.key).copied().unwrap_or(known.content);
@@ -317,7 +322,7 @@ impl<'a> Filling<'a> {
     }
 
     /// The endpoint's row, where it decides.
-    fn endpoint_of(&mut self, known: &Known, job: &PlannedJob) -> Result<i64, Fault> {
+    fn endpoint_of(&mut self, known: &StoredTake, job: &PlannedJob) -> Result<i64, Fault> {
         if !matches!(known.state, JobState::Pending | JobState::Refused | JobState::Failed) {
             return Ok(0);
         }

@@ -5,20 +5,21 @@ use std::collections::{HashMap, HashSet};
 use rusqlite::params;
 use url::Url;
 
-use super::Books;
+use super::SqliteLedger;
 use super::convert::uint;
 use super::duplicates::{Compared, Duplicates, Rows, ToBuy, find, original_of, to_buy};
 use super::job_limit;
 use super::load::{IdList, PlanLoad};
-use crate::ledger::{Asking, BatchKey, HeldBack, IntentBounds, JobState, LedgerError, Next, Prospect, Reason};
+use crate::ledger::{Asking, BatchKey, HeldBack, IntentBounds, LedgerError, Prospect};
 use crate::money::Msat;
-use crate::payer::NodeId;
+use crate::purchase::WalletId;
+use crate::purchase::{JobState, Next, Reason};
 use crate::time::UnixMs;
 
 /// What running a manifest would buy.
 #[derive(Debug)]
 pub struct Foreseen<'b> {
-    pub(super) books: &'b Books,
+    pub(super) books: &'b SqliteLedger,
     pub(super) batch: BatchKey,
     /// Where its rows stand when purchases are asked whether they are rows of the manifest.
     pub(super) manifest: Rows,
@@ -46,7 +47,8 @@ pub struct JobsThen {
 }
 
 impl Foreseen<'_> {
-    /// Sets the rows aside that are bought already under another name, as [`Books::set_duplicates_aside`] does once they are
+    /// Sets the rows aside that are bought already under another name, as [`SqliteLedger::set_duplicates_aside`] does once they
+    /// are
     /// loaded; once more on another network, as it does.
     ///
     /// # Errors
@@ -76,7 +78,7 @@ impl Foreseen<'_> {
         })
     }
 
-    /// What it would buy, in the manifest's order, as [`Books::to_buy`] has it.
+    /// What it would buy, in the manifest's order, as [`SqliteLedger::to_buy`] has it.
     ///
     /// # Errors
     /// The ledger's error where it cannot be read; inside, the first of `each`, which ends the reading.
@@ -118,7 +120,7 @@ impl Foreseen<'_> {
         })
     }
 
-    /// Refuses what costs more than one job may, as [`Books::hold_to_job_limit`] does.
+    /// Refuses what costs more than one job may, as [`SqliteLedger::hold_to_job_limit`] does.
     ///
     /// # Errors
     /// Where the ledger cannot be read.
@@ -146,7 +148,7 @@ impl Foreseen<'_> {
     pub fn breaker(&self, now: UnixMs, place: i64, max_undelivered: u32) -> Result<Option<HeldBack>, LedgerError> {
         let Some(url) = self.places.get(&place).cloned() else { return Ok(None) };
         let bounds = IntentBounds { max_undelivered, run_began: now, ..IntentBounds::default() };
-        let (node, asking) = (NodeId(String::new()), Asking::default());
+        let (node, asking) = (WalletId(String::new()), Asking::default());
         let held = self.books.held_back(now, &Prospect { batch: self.batch, url, node, bounds, asking })?;
         let Some(held) = held.filter(|held| held.reason() == Reason::BreakerOpen) else { return Ok(None) };
         let is_open = self.books.read(|books| {
@@ -161,7 +163,7 @@ impl Foreseen<'_> {
     ///
     /// # Errors
     /// Where the ledger cannot be read.
-    pub fn at_other_nodes(&self, node: &NodeId) -> Result<IdList, LedgerError> {
+    pub fn at_other_nodes(&self, node: &WalletId) -> Result<IdList, LedgerError> {
         self.books.read(|books| {
             let mut statement = books.conn.prepare_cached(
                 "SELECT j.job FROM jobs j WHERE j.batch = ?1 AND j.superseded = 0 AND j.state IN ('running', 'in_doubt')

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, params};
 
-use super::Books;
+use super::SqliteLedger;
 use super::error::Fault;
 use super::file::{beside, create_folder};
 use crate::l402::PaymentHash;
@@ -50,7 +50,7 @@ pub enum Gap {
     },
 }
 
-impl Books {
+impl SqliteLedger {
     /// What the ledger lacks, if anything. None in memory.
     ///
     /// # Errors
@@ -68,14 +68,14 @@ pub fn gap_of_new(ledger: &Path) -> Result<Option<Gap>, LedgerError> {
     gap(ledger, None)
 }
 
-fn gap(path: &Path, books: Option<&Books>) -> Result<Option<Gap>, LedgerError> {
+fn gap(path: &Path, books: Option<&SqliteLedger>) -> Result<Option<Gap>, LedgerError> {
     let rescued = rescued(path)?;
     if !rescued.is_empty() {
         return Ok(Some(Gap::Rescued(rescued)));
     }
     let mark = mark_of(path);
     let Some(Begun { intents: begun, hash }) = read_newest(&mark)? else { return Ok(None) };
-    let known = |books: &Books| books.read(|books| Ok((intents(&books.conn)?, has_intent(&books.conn, &hash)?)));
+    let known = |books: &SqliteLedger| books.read(|books| Ok((intents(&books.conn)?, has_intent(&books.conn, &hash)?)));
     let (known, newest_is_here) = books.map_or(Ok((0, false)), known)?;
     Ok((known < begun || !newest_is_here).then_some(Gap::Behind { begun, known, hash, mark }))
 }
@@ -174,7 +174,7 @@ fn noted(file: &File) -> Option<Begun> {
 
 /// One that was not written whole says nothing.
 fn read_newest(mark: &Path) -> Result<Option<Begun>, LedgerError> {
-    match crate::opening::read_small(mark, NEWEST_BYTES as u64) {
+    match crate::safe_open::read_small(mark, NEWEST_BYTES as u64) {
         Ok(text) => Ok(begun_of(&text)),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidData) => Ok(None),
         Err(error) => Err(LedgerError::Io(format!("{}: {error}", mark.display()))),

@@ -2,29 +2,29 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::Books;
+use super::SqliteLedger;
 use crate::l402::Network;
 use crate::ledger::{
-    BatchKey, DamagedJob, DeliveredJob, Deliveries, HeldBack, JobKey, Ledger, LedgerError, OpenJob, OpenRefund,
-    Original, PaymentKey, PendingJob, Prospect, Record, Recorded, Twin, Undownloaded, Witness,
+    BatchKey, DamagedJob, DeliveredJob, Deliveries, HeldBack, HistoryCheck, IdenticalRequest, JobKey, Ledger,
+    LedgerError, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, Undownloaded,
 };
-use crate::origin::{Credential, HttpAnswer, Request};
-use crate::payer::NodeId;
+use crate::purchase::WalletId;
+use crate::purchase::{Credential, HttpAnswer, Request};
 use crate::time::UnixMs;
 
 /// A ledger without a thread. Clones share the same books.
 #[derive(Clone, Debug)]
-pub struct InlineLedger(Arc<Mutex<Books>>);
+pub struct InlineLedger(Arc<Mutex<SqliteLedger>>);
 
 impl InlineLedger {
     /// Over these books.
     #[must_use]
-    pub fn new(books: Books) -> Self {
+    pub fn new(books: SqliteLedger) -> Self {
         Self(Arc::new(Mutex::new(books)))
     }
 
     /// The books themselves, for what the port does not offer. Never hold them across an await.
-    pub fn books(&self) -> MutexGuard<'_, Books> {
+    pub fn books(&self) -> MutexGuard<'_, SqliteLedger> {
         // A transaction of a thread that panicked was rolled back as its stack unwound.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -51,16 +51,16 @@ impl Ledger for InlineLedger {
         self.books().request(payment)
     }
 
-    async fn witness(&self, node: &NodeId, payment: PaymentKey) -> Result<Witness, LedgerError> {
-        self.books().witness(node, payment)
+    async fn history_check(&self, node: &WalletId, payment: PaymentKey) -> Result<HistoryCheck, LedgerError> {
+        self.books().history_check(node, payment)
     }
 
-    async fn is_witnessed(&self, node: &NodeId) -> Result<bool, LedgerError> {
+    async fn is_witnessed(&self, node: &WalletId) -> Result<bool, LedgerError> {
         self.books().is_witnessed(node)
     }
 
-    async fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
-        self.books().twin(job, digest)
+    async fn identical_request(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {
+        self.books().identical_request(job, digest)
     }
 
     async fn bought_elsewhere(

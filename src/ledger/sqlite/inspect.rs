@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rusqlite::{OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
-use super::Books;
+use super::SqliteLedger;
 use super::convert::{hex, uint};
 use super::error::Fault;
 use super::schema::OPEN_PAYMENT;
@@ -16,7 +16,7 @@ use crate::ledger::{
     TransitionRow,
 };
 use crate::money::Msat;
-use crate::origin::HttpAnswer;
+use crate::purchase::HttpAnswer;
 
 /// Characters of an answer's body that are handed out.
 const BODY_CHARS_MAX: usize = 4_096;
@@ -36,7 +36,7 @@ const PAYMENT: &str = "p.payment_hash, p.state, p.amount_msat, p.fee_limit_msat,
     (SELECT a.status FROM answers a WHERE a.payment = p.id ORDER BY a.id DESC LIMIT 1), p.redeems, p.delivered_at,
     p.dead_at, p.dead_proof";
 
-impl Books {
+impl SqliteLedger {
     /// The open payments of the batch's jobs (latest takes), by the job's id: intended or paid, and nothing delivered.
     ///
     /// # Errors

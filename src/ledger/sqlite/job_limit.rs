@@ -2,13 +2,14 @@
 
 use rusqlite::{Connection, params};
 
-use super::Books;
+use super::SqliteLedger;
 use super::duplicates::Rows;
 use super::error::Fault;
 use super::load::IdList;
 use super::store::append_transition;
-use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Reason, job_limit_words};
+use crate::ledger::{BatchKey, JobKey, LedgerError, job_limit_words};
 use crate::money::Msat;
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 /// The most that a job `r` may cost, fee included: by its own limit, or by ?2 where that is tighter. NULL where there is neither.
@@ -22,7 +23,7 @@ struct Found {
     words: Option<String>,
 }
 
-impl Books {
+impl SqliteLedger {
     /// Refuses what the batch has still to buy and what costs more than its own limit, or than this one of the run, may: with the
     /// highest routing fee, for the reason `job_limit`. What was refused so before and is within them now is pending again.
     /// Gives all that are refused so now.
@@ -60,7 +61,7 @@ impl Found {
     }
 }
 
-/// The same of the manifest as [`Books::foresee`] has it.
+/// The same of the manifest as [`SqliteLedger::foresee`] has it.
 pub(super) fn foresee(conn: &Connection, batch: BatchKey, most: Option<Msat>) -> Result<IdList, Fault> {
     for job in find(conn, batch, most, Rows::Planned)? {
         let (state, reason) = job.stands();

@@ -2,12 +2,13 @@
 
 use rusqlite::params;
 
-use super::Books;
+use super::SqliteLedger;
 use super::store::{append_transition, job};
-use crate::ledger::{JobKey, JobState, LedgerError, Reason};
+use crate::ledger::{JobKey, LedgerError};
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
-impl Books {
+impl SqliteLedger {
     /// Leaves a delivered take as it is, for as long as its row in the manifest asks for what it now asks for. What it was for
     /// is not learnt by that. Gives whether there was anything to decide.
     ///

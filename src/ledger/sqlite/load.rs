@@ -6,19 +6,18 @@ use std::sync::Arc;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
-use super::Books;
+use super::SqliteLedger;
 use super::by_receipt::{Unproven, proved_since};
 use super::convert::{Json, int};
 use super::error::{Fault, contradiction};
 use super::recognise::given;
 use super::store::{append_transition, unsettled_until};
-use super::words::{
-    can_be_taken_back, listen, take_back_repeat, take_back_set_aside, take_back_unaccepted, would_repeat,
-};
+use super::words::{can_be_discarded, discard_repeat, discard_set_aside, discard_unaccepted, listen, would_repeat};
 use crate::catalog::Endpoint;
 use crate::ledger::word::{Heard, Retake, Unmet};
-use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Reason, UNKNOWN_CONTENT, tried_again};
+use crate::ledger::{BatchKey, JobKey, LedgerError, UNKNOWN_CONTENT};
 use crate::plan::{ContentHash, PlannedJob};
+use crate::purchase::{JobState, Reason, tried_again};
 use crate::time::UnixMs;
 
 /// Ids that a report names at most; more are only counted.
@@ -59,7 +58,7 @@ pub struct PlanLoad {
     pub unproved: IdList,
     /// Not bought, and gone from the manifest by this load.
     pub withdrawn: IdList,
-    /// Above what one job may cost, and refused for that: see [`Books::hold_to_job_limit`].
+    /// Above what one job may cost, and refused for that: see [`SqliteLedger::hold_to_job_limit`].
     pub above_limit: IdList,
     /// Bought once more.
     pub retaken: IdList,
@@ -116,21 +115,21 @@ impl IdList {
 
 impl PlanLoad {
     /// Notes what is decided of a known job, as far as a person hears of it.
-    pub(super) fn note(&mut self, step: &Step, unmet: Option<Unmet>, known: &Known, job: &PlannedJob) {
+    pub(super) fn note(&mut self, step: &LoadAction, unmet: Option<Unmet>, known: &StoredTake, job: &PlannedJob) {
         if let Some(why) = unmet
             && self.unmet.len() < IDS_MAX
         {
             self.unmet.push((job.id.clone(), why));
         }
         match step {
-            Step::Replace if known.content == UNKNOWN_CONTENT => self.by_receipt.add(&job.id),
-            Step::Replace => self.replaced.add(&job.id),
-            Step::Mark(Reason::Changed) => self.changed.add(&job.id),
-            Step::Mark(Reason::KnownByReceipt) => self.unproved.add(&job.id),
-            Step::Withdraw | Step::TakeBack => self.withdrawn.add(&job.id),
-            Step::Retake => self.retaken.add(&job.id),
-            Step::Keep if is_open(known.state) && known.content != job.content => self.open_as_begun.add(&job.id),
-            Step::Keep | Step::Refresh | Step::Again | Step::Mark(_) => {}
+            LoadAction::Replace if known.content == UNKNOWN_CONTENT => self.by_receipt.add(&job.id),
+            LoadAction::Replace => self.replaced.add(&job.id),
+            LoadAction::Mark(Reason::Changed) => self.changed.add(&job.id),
+            LoadAction::Mark(Reason::KnownByReceipt) => self.unproved.add(&job.id),
+            LoadAction::Withdraw | LoadAction::Discard => self.withdrawn.add(&job.id),
+            LoadAction::Retake => self.retaken.add(&job.id),
+            LoadAction::Keep if is_open(known.state) && known.content != job.content => self.open_as_begun.add(&job.id),
+            LoadAction::Keep | LoadAction::Refresh | LoadAction::Again | LoadAction::Mark(_) => {}
         }
     }
 }
@@ -138,8 +137,14 @@ impl PlanLoad {
 impl PlanLoad {
     /// A take is bought in that one's place, once no payment of the job may settle any more. Whether that time is past
     /// is for whoever tells it.
-    pub(super) fn note_wait(&mut self, conn: &Connection, step: &Step, known: &Known, id: &str) -> Result<(), Fault> {
-        if *step == Step::Retake
+    pub(super) fn note_wait(
+        &mut self,
+        conn: &Connection,
+        step: &LoadAction,
+        known: &StoredTake,
+        id: &str,
+    ) -> Result<(), Fault> {
+        if *step == LoadAction::Retake
             && self.waiting.len() < IDS_MAX
             && let Some(until) = unsettled_until(conn, known.key, UnixMs(0))?
         {
@@ -155,7 +160,7 @@ impl PlanLoad {
     }
 }
 
-impl Books {
+impl SqliteLedger {
     /// Writes the resolved jobs of a plan into the batch, in one transaction; positions are numbered anew, in the order
     /// in which jobs come. Jobs are not kept in memory.
     ///
@@ -173,7 +178,7 @@ impl Books {
             let mut load = Load::begin(tx, batch, now, retake)?;
             for job in jobs {
                 match job {
-                    Ok(job) => load.take(&job)?,
+                    Ok(job) => load.add(&job)?,
                     Err(error) => {
                         of_plan = Some(error);
                         return contradiction("the plan has errors");
@@ -190,7 +195,7 @@ impl Books {
     }
 }
 
-impl Books {
+impl SqliteLedger {
     /// The endpoint's row; 0, which is none, where it is not there yet.
     pub(super) fn endpoint_row(&self, endpoint: &Endpoint) -> Result<i64, Fault> {
         let (hash, _) = endpoint_json(endpoint)?;
@@ -210,7 +215,7 @@ fn endpoint_json(endpoint: &Endpoint) -> Result<([u8; 32], String), Fault> {
 }
 
 /// A take of a job, as its row stands.
-pub(super) struct Known {
+pub(super) struct StoredTake {
     pub(super) key: JobKey,
     pub(super) take: u32,
     pub(super) state: JobState,
@@ -226,7 +231,7 @@ pub(super) struct Known {
 
 /// What becomes of a known job.
 #[derive(PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum LoadAction {
     /// Only its place in the manifest is refreshed.
     Keep,
     /// Place, price and ceiling are refreshed.
@@ -240,7 +245,7 @@ pub(super) enum Step {
     /// One more take of it is bought.
     Retake,
     /// A take that was not bought is none any more; the one before it is the latest.
-    TakeBack,
+    Discard,
     /// A take that was not bought, and came to a payment that died or to a decision, is withdrawn.
     Withdraw,
 }
@@ -285,8 +290,8 @@ const REWRITE: &str = "
 
 impl<'a> Load<'a> {
     fn begin(tx: &'a Connection, batch: BatchKey, now: UnixMs, retake: &'a Retake) -> Result<Self, Fault> {
-        take_back_unaccepted(tx, batch)?;
-        take_back_set_aside(tx, batch, now)?;
+        discard_unaccepted(tx, batch)?;
+        discard_set_aside(tx, batch, now)?;
         let number = tx
             .prepare_cached("UPDATE batches SET loads = loads + 1 WHERE id = ?1 RETURNING loads")?
             .query_row([batch], |row| row.get(0))
@@ -311,7 +316,7 @@ impl<'a> Load<'a> {
         })
     }
 
-    fn take(&mut self, job: &PlannedJob) -> Result<(), Fault> {
+    fn add(&mut self, job: &PlannedJob) -> Result<(), Fault> {
         let endpoint = self.endpoint(&job.endpoint)?;
         self.unproven.learn(self.tx, job, endpoint)?;
         let known = self.find.query_row(params![self.batch, job.id, TAKES_MAX], known_of_row).optional()?;
@@ -325,11 +330,11 @@ impl<'a> Load<'a> {
             }
             Some(mut known) => {
                 let mut step = self.step(&known, job, endpoint)?;
-                if step == Step::TakeBack {
+                if step == LoadAction::Discard {
                     known = self.find.query_row(params![self.batch, job.id, TAKES_MAX], known_of_row)?;
                     step = self.step(&known, job, endpoint)?;
                 }
-                self.carry_out(&known, job, endpoint, &step)?;
+                self.act(&known, job, endpoint, &step)?;
             }
         }
         self.seq = self.seq.saturating_add(1);
@@ -337,41 +342,41 @@ impl<'a> Load<'a> {
     }
 
     /// What becomes of the job, as [`decide`] has it, noted in the report.
-    fn step(&mut self, known: &Known, job: &PlannedJob, endpoint: i64) -> Result<Step, Fault> {
+    fn step(&mut self, known: &StoredTake, job: &PlannedJob, endpoint: i64) -> Result<LoadAction, Fault> {
         let (step, unmet) = decide(self.tx, self.batch, self.retake, known, job, endpoint)?;
         self.report.note(&step, unmet, known, job);
         self.report.note_wait(self.tx, &step, known, &job.id)?;
-        if step == Step::TakeBack {
-            take_back_repeat(self.tx, self.batch, &job.id)?;
+        if step == LoadAction::Discard {
+            discard_repeat(self.tx, self.batch, &job.id)?;
         }
         Ok(step)
     }
 
-    fn carry_out(&mut self, known: &Known, job: &PlannedJob, endpoint: i64, step: &Step) -> Result<(), Fault> {
+    fn act(&mut self, known: &StoredTake, job: &PlannedJob, endpoint: i64, step: &LoadAction) -> Result<(), Fault> {
         match step {
-            Step::Keep => {
+            LoadAction::Keep => {
                 self.place(known, job, known.reason)?;
                 count(&mut self.report.unchanged);
             }
-            Step::Mark(reason) => {
+            LoadAction::Mark(reason) => {
                 self.place(known, job, *reason)?;
                 if !reason.is_of_manifest() {
                     count(&mut self.report.unchanged);
                 }
             }
-            Step::Refresh => {
+            LoadAction::Refresh => {
                 self.rewrite(known, job, endpoint, (known.state, known.reason), false)?;
                 count(&mut self.report.unchanged);
             }
             // Its old error is kept until the next try says something newer.
-            Step::Again => {
+            LoadAction::Again => {
                 self.rewrite(known, job, endpoint, (JobState::Pending, Reason::None), false)?;
                 count(&mut self.report.again);
             }
-            Step::Replace => self.rewrite(known, job, endpoint, (JobState::Pending, Reason::None), true)?,
-            Step::Withdraw => self.withdraw_take(known, job)?,
-            Step::TakeBack => return contradiction(format!("two takes of {} are to be taken back", job.id)),
-            Step::Retake => {
+            LoadAction::Replace => self.rewrite(known, job, endpoint, (JobState::Pending, Reason::None), true)?,
+            LoadAction::Withdraw => self.withdraw_take(known, job)?,
+            LoadAction::Discard => return contradiction(format!("two takes of {} are to be taken back", job.id)),
+            LoadAction::Retake => {
                 let Some(take) = known.take.checked_add(1) else { return contradiction("there are too many takes") };
                 self.tx.prepare_cached("UPDATE jobs SET superseded = 1 WHERE id = ?1")?.execute([known.key])?;
                 self.insert(job, take, endpoint)?;
@@ -400,7 +405,7 @@ impl<'a> Load<'a> {
         Ok(())
     }
 
-    fn place(&mut self, known: &Known, job: &PlannedJob, reason: Reason) -> Result<(), Fault> {
+    fn place(&mut self, known: &StoredTake, job: &PlannedJob, reason: Reason) -> Result<(), Fault> {
         self.place.execute(params![
             known.key,
             int(self.seq)?,
@@ -416,7 +421,7 @@ impl<'a> Load<'a> {
 
     fn rewrite(
         &mut self,
-        known: &Known,
+        known: &StoredTake,
         job: &PlannedJob,
         endpoint: i64,
         to: (JobState, Reason),
@@ -443,7 +448,7 @@ impl<'a> Load<'a> {
     }
 
     /// What it was to buy stays as it stands: only its place is the manifest's.
-    fn withdraw_take(&mut self, known: &Known, job: &PlannedJob) -> Result<(), Fault> {
+    fn withdraw_take(&mut self, known: &StoredTake, job: &PlannedJob) -> Result<(), Fault> {
         self.tx
             .prepare_cached(
                 "UPDATE jobs SET state = 'refused', error = NULL, wait_until = NULL, finished_at = coalesce(finished_at, ?2)
@@ -463,7 +468,7 @@ impl<'a> Load<'a> {
         self.note(known, (JobState::Refused, Reason::Withdrawn))
     }
 
-    fn note(&self, known: &Known, to: (JobState, Reason)) -> Result<(), Fault> {
+    fn note(&self, known: &StoredTake, to: (JobState, Reason)) -> Result<(), Fault> {
         if (known.state, known.reason) == to {
             return Ok(());
         }
@@ -545,7 +550,12 @@ const ENDPOINTS_MAX: usize = 1_024;
 const TAKES_MAX: i64 = i64::MAX;
 
 /// The latest take of a job; before that take, where one is named.
-pub(super) fn known(conn: &Connection, batch: BatchKey, id: &str, before: Option<u32>) -> Result<Option<Known>, Fault> {
+pub(super) fn known(
+    conn: &Connection,
+    batch: BatchKey,
+    id: &str,
+    before: Option<u32>,
+) -> Result<Option<StoredTake>, Fault> {
     let before = before.map_or(TAKES_MAX, i64::from);
     Ok(conn.prepare_cached(FIND)?.query_row(params![batch, id, before], known_of_row).optional()?)
 }
@@ -556,10 +566,10 @@ pub(super) fn decide(
     conn: &Connection,
     batch: BatchKey,
     retake: &Retake,
-    known: &Known,
+    known: &StoredTake,
     job: &PlannedJob,
     endpoint: i64,
-) -> Result<(Step, Option<Unmet>), Fault> {
+) -> Result<(LoadAction, Option<Unmet>), Fault> {
     let same = known.content == job.content;
     let is_kept = known.kept == Some(job.content);
     let is_unbought = matches!(known.state, JobState::Pending | JobState::Refused | JobState::Failed);
@@ -577,32 +587,32 @@ pub(super) fn decide(
     let step = match known.state {
         JobState::Pending | JobState::Refused | JobState::Failed if !same => {
             match known.take > 1 && would_repeat(conn, batch, retake, job)? {
-                true if can_be_taken_back(conn, batch, &job.id)? => Step::TakeBack,
-                true => Step::Withdraw,
-                false => Step::Replace,
+                true if can_be_discarded(conn, batch, &job.id)? => LoadAction::Discard,
+                true => LoadAction::Withdraw,
+                false => LoadAction::Replace,
             }
         }
-        JobState::Pending if known.reason == Reason::None => Step::Refresh,
+        JobState::Pending if known.reason == Reason::None => LoadAction::Refresh,
         JobState::Pending | JobState::Refused | JobState::Failed => {
             if is_tried_again(known, endpoint) {
-                Step::Again
+                LoadAction::Again
             } else {
-                Step::Refresh
+                LoadAction::Refresh
             }
         }
-        JobState::Running | JobState::InDoubt | JobState::Paid | JobState::RefundOffered => Step::Keep,
-        JobState::Delivered | JobState::Downloaded if buys => Step::Retake,
-        JobState::Delivered | JobState::Downloaded if !same && !is_kept => Step::Mark(match known.content {
+        JobState::Running | JobState::InDoubt | JobState::Paid | JobState::RefundOffered => LoadAction::Keep,
+        JobState::Delivered | JobState::Downloaded if buys => LoadAction::Retake,
+        JobState::Delivered | JobState::Downloaded if !same && !is_kept => LoadAction::Mark(match known.content {
             UNKNOWN_CONTENT => Reason::KnownByReceipt,
             _ => Reason::Changed,
         }),
         // Whether its file is here has nothing to do with the manifest.
-        JobState::Delivered | JobState::Downloaded => Step::Mark(match known.reason {
+        JobState::Delivered | JobState::Downloaded => LoadAction::Mark(match known.reason {
             reason @ (Reason::NotDownloaded | Reason::UrlGone) => reason,
             _ => Reason::None,
         }),
-        JobState::Lost | JobState::Refunded if buys => Step::Retake,
-        JobState::Lost | JobState::Refunded => Step::Keep,
+        JobState::Lost | JobState::Refunded if buys => LoadAction::Retake,
+        JobState::Lost | JobState::Refunded => LoadAction::Keep,
     };
     Ok((step, unmet))
 }
@@ -611,8 +621,8 @@ const fn is_open(state: JobState) -> bool {
     matches!(state, JobState::Running | JobState::InDoubt | JobState::Paid | JobState::RefundOffered)
 }
 
-fn known_of_row(row: &Row<'_>) -> rusqlite::Result<Known> {
-    Ok(Known {
+fn known_of_row(row: &Row<'_>) -> rusqlite::Result<StoredTake> {
+    Ok(StoredTake {
         key: row.get(0)?,
         take: row.get(1)?,
         state: row.get(2)?,
@@ -629,7 +639,7 @@ fn known_of_row(row: &Row<'_>) -> rusqlite::Result<Known> {
 /// Whether a job of the same content that spent nothing is tried again: where what would be asked is another now, and where the
 /// same request may fare better. What is set aside as a duplicate waits for its original alone, and what costs too much for a
 /// limit that holds it.
-fn is_tried_again(known: &Known, endpoint: i64) -> bool {
+fn is_tried_again(known: &StoredTake, endpoint: i64) -> bool {
     !matches!(known.reason, Reason::Duplicate | Reason::JobLimit)
         && (tried_again(known.state, known.reason) || known.reason == Reason::Withdrawn || known.endpoint != endpoint)
 }

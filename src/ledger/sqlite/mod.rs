@@ -1,4 +1,4 @@
-//! The ledger in SQLite: a synchronous core ([`Books`]) over one connection, and a thin shell around it
+//! The ledger in SQLite: a synchronous core ([`SqliteLedger`]) over one connection, and a thin shell around it
 //! ([`LedgerHandle`]) that commits many waiting records in one transaction.
 //!
 //! A record's rules stand in `ledger::decide`; here what it depends on is looked up, and what is decided is written, in one
@@ -19,10 +19,11 @@ mod duplicates;
 mod error;
 mod fetch;
 mod file;
+mod file_guard;
 mod foresee;
 mod foreseen;
 mod gap;
-mod held;
+mod history_check;
 mod inline;
 mod inspect;
 mod job_limit;
@@ -40,14 +41,13 @@ mod store;
 mod trust;
 mod unknown;
 mod views;
-mod witness;
 mod words;
 mod writer;
 
 #[cfg(test)]
 pub(in crate::ledger) mod tests;
 
-pub use self::core::{Books, OpenMode};
+pub use self::core::{OpenMode, SqliteLedger};
 pub use super::word::Retake;
 pub use audit::AuditRow;
 pub use batches::{Batch, BatchStart, DownloadTo, Layout, NewBatch, Outputs, Remembered};
@@ -55,7 +55,7 @@ pub use budget::PeriodsUsed;
 pub use chosen::ChosenRows;
 pub use decide::{Decided, Decision, Undecided};
 pub use duplicates::{Compared, Duplicates, ToBuy};
-pub use file::{Place, check_place};
+pub use file::{Location, check_location};
 pub use foreseen::{Foreseen, JobsThen};
 pub use gap::{Gap, gap_of_new};
 pub use inline::InlineLedger;

@@ -1,11 +1,11 @@
-//! What the run reads: open purchases, pending jobs, stored requests, witnesses, twins.
+//! What the run reads: open purchases, pending jobs, stored requests, witnesses, identical requests.
 
 use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, Row, params};
 use url::Url;
 
-use super::Books;
+use super::SqliteLedger;
 use super::bodies::body_missing;
 use super::convert::{Json, int, uint};
 use super::error::{Fault, of_row};
@@ -15,12 +15,13 @@ use crate::catalog::{Endpoint, Value};
 use crate::command::node_command;
 use crate::ledger::decide::{self, PaymentState};
 use crate::ledger::{
-    AnswerKey, AnswerKind, BatchKey, DamagedJob, JobKey, JobState, LedgerError, OpenJob, OpenStage, PaymentKey,
-    PendingJob, Reason, Twin,
+    AnswerKey, AnswerKind, BatchKey, DamagedJob, IdenticalRequest, JobKey, LedgerError, OpenJob, OpenStage, PaymentKey,
+    PendingJob,
 };
 use crate::manifest::image;
-use crate::origin::{HttpAnswer, Request};
 use crate::plan::ContentHash;
+use crate::purchase::{HttpAnswer, Request};
+use crate::purchase::{JobState, Reason};
 
 /// Endpoints kept in memory; a ledger of many catalogues reads some of them again.
 const ENDPOINTS_MAX: usize = 1_024;
@@ -39,7 +40,7 @@ struct OpenRow {
     payment_state: PaymentState,
 }
 
-impl Books {
+impl SqliteLedger {
     /// Every job of the batch (of all batches, with none) whose purchase is open: intended or paid and not at its end,
     /// at its end and not posted, or dead by a person's word alone.
     ///
@@ -121,7 +122,7 @@ impl Books {
     /// How far a purchase came; none where nothing is left to do for it.
     fn stage(&self, row: &OpenRow) -> Result<Option<OpenStage>, Fault> {
         if row.payment_state == PaymentState::Dead {
-            return Ok(Some(OpenStage::GivenUp(durable_intent(&self.conn, row.payment)?)));
+            return Ok(Some(OpenStage::Abandoned(durable_intent(&self.conn, row.payment)?)));
         }
         match row.state {
             JobState::Running | JobState::InDoubt => {
@@ -134,7 +135,7 @@ impl Books {
             | JobState::Refunded
             | JobState::Lost => match row.payment_state {
                 PaymentState::Paid => Ok(Some(OpenStage::Unposted(paid_purchase(&self.conn, row.payment)?))),
-                PaymentState::Intended => Ok(Some(OpenStage::GivenUp(durable_intent(&self.conn, row.payment)?))),
+                PaymentState::Intended => Ok(Some(OpenStage::Abandoned(durable_intent(&self.conn, row.payment)?))),
                 PaymentState::Posted | PaymentState::Dead => Ok(None),
             },
             JobState::Pending | JobState::Refused | JobState::Failed => {
@@ -288,8 +289,8 @@ impl Books {
     ///
     /// # Errors
     /// Where the ledger cannot be read.
-    pub fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
-        self.read(|books| Ok(decide::twin(job, &alike(&books.conn, job, digest)?)))
+    pub fn identical_request(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {
+        self.read(|books| Ok(decide::identical_request(job, &alike(&books.conn, job, digest)?)))
     }
 
     /// An endpoint as it stood when its job was planned.

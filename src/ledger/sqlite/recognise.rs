@@ -13,8 +13,9 @@ use super::error::{Fault, contradiction};
 use super::load::Load;
 use super::store::append_transition;
 use crate::catalog::{Endpoint, Value};
-use crate::ledger::{JobKey, JobState, Reason};
+use crate::ledger::JobKey;
 use crate::plan::{ContentHash, content_hash_of, looks_made};
+use crate::purchase::{JobState, Reason};
 
 /// A purchase whose row has gone from the manifest.
 struct Gone {

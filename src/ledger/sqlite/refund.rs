@@ -2,13 +2,13 @@
 
 use rusqlite::{OptionalExtension, Row};
 
-use super::Books;
+use super::SqliteLedger;
 use super::error::Fault;
 use super::read::stored_url;
 use crate::ledger::{
     BatchKey, DurableInvoice, JobKey, LedgerError, OpenRefund, PaymentKey, RefundInvoiceRow, RefundRow,
 };
-use crate::payer::NodeId;
+use crate::purchase::WalletId;
 
 /// What a [`RefundRow`] is read from.
 const ROW: &str = "b.name, j.job, j.take, j.state, j.reason, r.state, p.amount_msat, p.payment_hash, i.url, r.link,
@@ -17,7 +17,7 @@ const ROW: &str = "b.name, j.job, j.take, j.state, j.reason, r.state, p.amount_m
 const OF: &str = "refunds r JOIN payments p ON p.id = r.payment JOIN intents i ON i.payment = p.id
     JOIN jobs j ON j.id = p.job JOIN batches b ON b.id = p.batch";
 
-impl Books {
+impl SqliteLedger {
     /// Every refund of the batch (of all batches, with none) that can still be claimed or come: offered with a link, or
     /// handed over and not at its end.
     ///
@@ -62,7 +62,7 @@ impl Books {
                 paid: row.get(7)?,
                 hash: row.get(8)?,
                 network: row.get(9)?,
-                node: NodeId(row.get(10)?),
+                node: WalletId(row.get(10)?),
                 link: row.get(11)?,
                 invoice: durable_invoice(row)?,
             }))
@@ -95,7 +95,7 @@ fn durable_invoice(row: &Row<'_>) -> rusqlite::Result<Option<DurableInvoice>> {
         hash: row.get(13)?,
         amount: row.get(14)?,
         expires_at: row.get(15)?,
-        node: NodeId(row.get(16)?),
+        node: WalletId(row.get(16)?),
         made_at: row.get(17)?,
     }))
 }

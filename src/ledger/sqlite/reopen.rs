@@ -3,15 +3,16 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::Books;
+use super::SqliteLedger;
 use super::convert::Json;
 use super::error::Fault;
 use super::read::stored_url;
 use super::store::{self, paid_purchase};
 use crate::command::{command, node_command};
-use crate::ledger::decide::Change;
-use crate::ledger::{AnswerKey, JobKey, JobState, LedgerError, PaymentKey, Reason};
-use crate::origin::HttpAnswer;
+use crate::ledger::decide::JobUpdate;
+use crate::ledger::{AnswerKey, JobKey, LedgerError, PaymentKey};
+use crate::purchase::HttpAnswer;
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 /// What a person says of it.
@@ -47,7 +48,7 @@ impl Reopening {
     }
 }
 
-impl Books {
+impl SqliteLedger {
     /// Carries out a person's word on a take that is paid for, and records it with the note.
     ///
     /// # Errors
@@ -79,7 +80,7 @@ fn retry(tx: &Connection, now: UnixMs, key: JobKey, note: &str) -> Result<Reopen
     if !asks_no_more {
         return Ok(Reopened::Unchanged);
     }
-    let replacement = take_back_replacement(tx, key)?;
+    let replacement = discard_replacement(tx, key)?;
     let evidence = match replacement {
         Some(take) => format!("take {take}, which was to be bought in its place and was not, is none any more"),
         None => "it is asked for with the credential that was paid for".to_owned(),
@@ -89,7 +90,7 @@ fn retry(tx: &Connection, now: UnixMs, key: JobKey, note: &str) -> Result<Reopen
     tx.prepare_cached("UPDATE payments SET retried_at = max(?2, coalesce(replayed_at + 1, ?2)) WHERE id = ?1")?
         .execute(params![payment, now])?;
     let reason = if purchase.poll().is_some() { Reason::Processing } else { Reason::NotDelivered };
-    store::change(tx, now, &found, &Change::to(JobState::Paid, reason))?;
+    store::change(tx, now, &found, &JobUpdate::to(JobState::Paid, reason))?;
     Ok(Reopened::Recorded)
 }
 
@@ -119,7 +120,8 @@ fn deliver(tx: &Connection, now: UnixMs, key: JobKey, note: &str) -> Result<Reop
     tx.prepare_cached("UPDATE answers SET interpreted = 1 WHERE payment = ?1 AND interpreted = 0")?
         .execute([payment])?;
     store::deliver(tx, now, payment)?;
-    let change = Change { url: Some(url.as_str()), finished: true, ..Change::to(JobState::Delivered, Reason::None) };
+    let change =
+        JobUpdate { url: Some(url.as_str()), finished: true, ..JobUpdate::to(JobState::Delivered, Reason::None) };
     store::change(tx, now, &found, &change)?;
     Ok(Reopened::Taken(url.into()))
 }
@@ -176,7 +178,7 @@ fn undelivered(tx: &Connection, key: JobKey, state: JobState) -> Result<Result<P
 
 /// The same purchase that was to be bought next in its place, and for which nothing was ever paid: whoever has the one asked
 /// for again does not want both.
-fn take_back_replacement(tx: &Connection, key: JobKey) -> Result<Option<u32>, Fault> {
+fn discard_replacement(tx: &Connection, key: JobKey) -> Result<Option<u32>, Fault> {
     let found: Option<(JobKey, u32)> = tx
         .prepare_cached(
             "SELECT n.id, n.take FROM jobs o JOIN jobs n ON n.batch = o.batch AND n.job = o.job AND n.take = o.take + 1

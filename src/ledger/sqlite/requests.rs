@@ -12,7 +12,7 @@ use crate::catalog::{Endpoint, Value};
 use crate::l402::Network;
 use crate::ledger::JobKey;
 use crate::manifest::image;
-use crate::origin::Request;
+use crate::purchase::Request;
 
 /// The endpoints that the ledger knows, by where their requests go: of an address that has one name alone, contents tell all.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::Books;
+use super::SqliteLedger;
 use super::error::Fault;
 use super::store::{endpoint, next_word_of};
 use crate::ledger::decide::endpoint_is_held;
@@ -40,7 +40,7 @@ struct Word {
     by: Option<((String, String), bool)>,
 }
 
-impl Books {
+impl SqliteLedger {
     /// Records that a person trusts that origin (host, and port where it is not the usual one) with one more purchase. The
     /// same word again is the same word.
     ///

@@ -5,13 +5,12 @@ use std::io;
 use rusqlite::{Row, params};
 use url::Url;
 
-use super::Books;
+use super::SqliteLedger;
 use super::convert::{Json, hex, uint};
 use super::error::Fault;
-use crate::ledger::{
-    BatchKey, Counts, JobState, LedgerError, Next, Reason, ReceiptKind, ReceiptRow, ResultRow, StateCount, tried_again,
-};
+use crate::ledger::{BatchKey, Counts, LedgerError, ReceiptKind, ReceiptRow, ResultRow, StateCount};
 use crate::money::Msat;
+use crate::purchase::{JobState, Next, Reason, tried_again};
 
 /// What a [`ResultRow`] is read from; `j` is the job.
 pub(super) const RESULT: &str =
@@ -35,7 +34,7 @@ const BEFORE_WITHDRAWN: &str = "
     WHERE l.batch = ?1 AND l.superseded = 0 AND l.state = 'refused' AND l.reason = 'withdrawn' AND l.take > 1
     GROUP BY d.state, d.reason";
 
-impl Books {
+impl SqliteLedger {
     /// Where the batch stands, over the latest take of each job.
     ///
     /// # Errors

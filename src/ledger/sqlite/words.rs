@@ -2,12 +2,13 @@
 
 use rusqlite::{Connection, params};
 
-use super::Books;
+use super::SqliteLedger;
 use super::error::Fault;
 use super::store::append_transition;
 use crate::ledger::word::{Heard, Retake, TakeStand, heard, repeats};
-use crate::ledger::{BatchKey, JobKey, JobState, LedgerError, Reason};
+use crate::ledger::{BatchKey, JobKey, LedgerError};
 use crate::plan::PlannedJob;
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 /// Takes that nobody has accepted so far. One that a decision made is of no load, and stands from its beginning.
@@ -15,7 +16,7 @@ pub(super) const UNACCEPTED: &str = "n.batch = ?1 AND n.take > 1 AND n.attempts 
     AND (n.state = 'pending' OR (n.state = 'refused' AND n.reason = 'duplicate'))
     AND n.first_load > (SELECT accepted_load FROM batches WHERE id = ?1)";
 
-impl Books {
+impl SqliteLedger {
     /// Notes that what the last load found to buy was accepted: from now on the takes that it asked for once more stand, each
     /// with the word that asked for it, whatever this run comes to.
     ///
@@ -40,8 +41,8 @@ impl Books {
     ///
     /// # Errors
     /// Where the ledger cannot be written.
-    pub fn take_back_takes(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
-        self.write(|tx, _| take_back_unaccepted(tx, batch))
+    pub fn discard_unaccepted(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
+        self.write(|tx, _| discard_unaccepted(tx, batch))
     }
 }
 
@@ -55,47 +56,41 @@ const UNPAID: &str = "n.batch = ?1 AND n.take > 1 AND n.superseded = 0 AND n.sta
 const SET_ASIDE: &str = "n.state = 'refused' AND n.reason = 'duplicate'";
 
 /// The takes that nobody has accepted go, and the purchases before them are the latest again.
-pub(super) fn take_back_unaccepted(tx: &Connection, batch: BatchKey) -> Result<(), Fault> {
-    take_back(tx, batch, None, &format!("{UNACCEPTED} AND ?2 IS NULL"), None)
+pub(super) fn discard_unaccepted(tx: &Connection, batch: BatchKey) -> Result<(), Fault> {
+    discard(tx, batch, None, &format!("{UNACCEPTED} AND ?2 IS NULL"), None)
 }
 
 /// The takes that are set aside as duplicates go, where they came to no payment: they would hide what was bought before.
-pub(super) fn take_back_set_aside(tx: &Connection, batch: BatchKey, now: UnixMs) -> Result<(), Fault> {
+pub(super) fn discard_set_aside(tx: &Connection, batch: BatchKey, now: UnixMs) -> Result<(), Fault> {
     let which = format!("{UNPAID} AND {SET_ASIDE} AND ?2 IS NULL");
-    take_back(tx, batch, Some(now), &which, None)
+    discard(tx, batch, Some(now), &which, None)
 }
 
 /// Whether the job's latest take is unbought, accepted or not, and came to no payment.
-pub(super) fn can_be_taken_back(conn: &Connection, batch: BatchKey, id: &str) -> Result<bool, Fault> {
+pub(super) fn can_be_discarded(conn: &Connection, batch: BatchKey, id: &str) -> Result<bool, Fault> {
     let which = format!("SELECT 1 FROM jobs n WHERE {UNPAID} AND n.job = ?2");
     Ok(conn.prepare_cached(&which)?.exists(params![batch, id])?)
 }
 
 /// Takes back that take: the purchase before it is the latest again.
-pub(super) fn take_back_repeat(tx: &Connection, batch: BatchKey, id: &str) -> Result<(), Fault> {
-    take_back(tx, batch, None, &format!("{UNPAID} AND n.job = ?2"), Some(id))
+pub(super) fn discard_repeat(tx: &Connection, batch: BatchKey, id: &str) -> Result<(), Fault> {
+    discard(tx, batch, None, &format!("{UNPAID} AND n.job = ?2"), Some(id))
 }
 
 /// Takes that a load takes back before anything else: nobody has accepted them, or they are set aside.
-fn taken_back() -> String {
+fn discarded() -> String {
     format!("({UNACCEPTED}) OR ({UNPAID} AND {SET_ASIDE})")
 }
 
 /// Whether a load that comes now takes back the job's take with that key.
-pub(super) fn is_taken_back(conn: &Connection, batch: BatchKey, take: JobKey) -> Result<bool, Fault> {
-    let which = format!("SELECT 1 FROM jobs n WHERE n.id = ?2 AND ({})", taken_back());
+pub(super) fn is_discarded(conn: &Connection, batch: BatchKey, take: JobKey) -> Result<bool, Fault> {
+    let which = format!("SELECT 1 FROM jobs n WHERE n.id = ?2 AND ({})", discarded());
     Ok(conn.prepare_cached(&which)?.exists(params![batch, take])?)
 }
 
 /// Those takes go with their histories, and the purchases before them stand in their places in the manifest: marked as changed
 /// where they are, and `now` is there. Without it, the load that follows does that.
-fn take_back(
-    tx: &Connection,
-    batch: BatchKey,
-    now: Option<UnixMs>,
-    which: &str,
-    of: Option<&str>,
-) -> Result<(), Fault> {
+fn discard(tx: &Connection, batch: BatchKey, now: Option<UnixMs>, which: &str, of: Option<&str>) -> Result<(), Fault> {
     let found: Vec<(JobKey, JobKey, bool)> = tx
         .prepare_cached(&format!(
             "SELECT n.id, o.id, o.state IN ('delivered', 'downloaded') AND o.content <> n.content AND o.kept IS NOT n.content
@@ -152,7 +147,7 @@ fn takes(conn: &Connection, batch: BatchKey, id: &str) -> Result<Vec<TakeStand>,
         "SELECT n.take, n.state, n.reason, n.content, n.kept, EXISTS (SELECT 1 FROM payments p
              WHERE p.job = n.id AND p.state <> 'dead' AND p.state = 'intended' AND n.reason <> 'decided')
          FROM jobs n WHERE n.batch = ?1 AND n.job = ?2 AND NOT ({}) ORDER BY n.take",
-        taken_back()
+        discarded()
     ))?;
     let stand = |row: &rusqlite::Row<'_>| {
         Ok(TakeStand {

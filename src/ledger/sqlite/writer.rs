@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::Books;
+use super::SqliteLedger;
 use crate::l402::Network;
 use crate::ledger::{
-    BatchKey, DamagedJob, DeliveredJob, Deliveries, HeldBack, JobKey, Ledger, LedgerError, OpenJob, OpenRefund,
-    Original, PaymentKey, PendingJob, Prospect, Record, Recorded, Twin, Undownloaded, Witness,
+    BatchKey, DamagedJob, DeliveredJob, Deliveries, HeldBack, HistoryCheck, IdenticalRequest, JobKey, Ledger,
+    LedgerError, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, Undownloaded,
 };
-use crate::origin::{Credential, HttpAnswer, Request};
-use crate::payer::NodeId;
+use crate::purchase::WalletId;
+use crate::purchase::{Credential, HttpAnswer, Request};
 use crate::time::UnixMs;
 
 /// Requests that may wait at most; a caller beyond waits for room.
@@ -30,9 +30,9 @@ enum Ask {
     DamagedJobs(Option<BatchKey>, Reply<Vec<DamagedJob>>),
     Pending(BatchKey, Option<u64>, usize, Reply<Vec<PendingJob>>),
     Request(PaymentKey, Reply<Request>),
-    Witness(NodeId, PaymentKey, Reply<Witness>),
-    IsWitnessed(NodeId, Reply<bool>),
-    Twin(JobKey, [u8; 32], Reply<Option<Twin>>),
+    Witness(WalletId, PaymentKey, Reply<HistoryCheck>),
+    IsWitnessed(WalletId, Reply<bool>),
+    Identical(JobKey, [u8; 32], Reply<Option<IdenticalRequest>>),
     BoughtElsewhere(JobKey, [u8; 32], Network, Reply<Option<Original>>),
     HeldBack(UnixMs, Box<Prospect>, Reply<Option<HeldBack>>),
     OpenRefunds(Option<BatchKey>, Reply<Vec<PaymentKey>>),
@@ -52,7 +52,7 @@ pub struct LedgerHandle {
 /// The thread behind a [`LedgerHandle`].
 #[derive(Debug)]
 pub struct LedgerThread {
-    thread: std::thread::JoinHandle<Books>,
+    thread: std::thread::JoinHandle<SqliteLedger>,
 }
 
 impl LedgerHandle {
@@ -60,7 +60,7 @@ impl LedgerHandle {
     ///
     /// # Errors
     /// Where no thread can be had.
-    pub fn spawn(books: Books) -> Result<(Self, LedgerThread), LedgerError> {
+    pub fn spawn(books: SqliteLedger) -> Result<(Self, LedgerThread), LedgerError> {
         let (asks, inbox) = mpsc::channel(WAITING_MAX);
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
@@ -81,7 +81,7 @@ impl LedgerThread {
     ///
     /// # Errors
     /// Where the thread has panicked.
-    pub fn join(self) -> Result<Books, LedgerError> {
+    pub fn join(self) -> Result<SqliteLedger, LedgerError> {
         self.thread.join().map_err(|_| gone())
     }
 }
@@ -108,16 +108,16 @@ impl Ledger for LedgerHandle {
         self.ask(|reply| Ask::Request(payment, reply)).await
     }
 
-    async fn witness(&self, node: &NodeId, payment: PaymentKey) -> Result<Witness, LedgerError> {
+    async fn history_check(&self, node: &WalletId, payment: PaymentKey) -> Result<HistoryCheck, LedgerError> {
         self.ask(|reply| Ask::Witness(node.clone(), payment, reply)).await
     }
 
-    async fn is_witnessed(&self, node: &NodeId) -> Result<bool, LedgerError> {
+    async fn is_witnessed(&self, node: &WalletId) -> Result<bool, LedgerError> {
         self.ask(|reply| Ask::IsWitnessed(node.clone(), reply)).await
     }
 
-    async fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
-        self.ask(|reply| Ask::Twin(job, *digest, reply)).await
+    async fn identical_request(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {
+        self.ask(|reply| Ask::Identical(job, *digest, reply)).await
     }
 
     async fn bought_elsewhere(
@@ -171,7 +171,7 @@ fn gone() -> LedgerError {
     LedgerError::Io("its thread has ended".to_owned())
 }
 
-fn serve(mut books: Books, mut inbox: mpsc::Receiver<Ask>) -> Books {
+fn serve(mut books: SqliteLedger, mut inbox: mpsc::Receiver<Ask>) -> SqliteLedger {
     while let Some(first) = inbox.blocking_recv() {
         let mut asks = vec![first];
         drain(&mut inbox, &mut asks);
@@ -179,7 +179,7 @@ fn serve(mut books: Books, mut inbox: mpsc::Receiver<Ask>) -> Books {
             std::thread::sleep(GATHERING_DELAY);
             drain(&mut inbox, &mut asks);
         }
-        carry_out(&mut books, asks);
+        answer(&mut books, asks);
     }
     books
 }
@@ -195,7 +195,7 @@ fn drain(inbox: &mut mpsc::Receiver<Ask>, asks: &mut Vec<Ask>) {
 /// Records first, in one transaction, then reads: a read sees at least what was committed before it was asked.
 ///
 /// Whoever asked may have stopped listening; what was asked is done all the same.
-fn carry_out(books: &mut Books, asks: Vec<Ask>) {
+fn answer(books: &mut SqliteLedger, asks: Vec<Ask>) {
     let mut records = Vec::new();
     let mut replies = Vec::new();
     let mut reads = Vec::new();
@@ -211,7 +211,7 @@ fn carry_out(books: &mut Books, asks: Vec<Ask>) {
             | Ask::Request(..)
             | Ask::Witness(..)
             | Ask::IsWitnessed(..)
-            | Ask::Twin(..)
+            | Ask::Identical(..)
             | Ask::BoughtElsewhere(..)
             | Ask::HeldBack(..)
             | Ask::OpenRefunds(..)
@@ -241,15 +241,15 @@ fn carry_out(books: &mut Books, asks: Vec<Ask>) {
     }
 }
 
-fn read(books: &Books, ask: Ask) {
+fn read(books: &SqliteLedger, ask: Ask) {
     match ask {
         Ask::OpenJobs(batch, reply) => drop(reply.send(books.open_jobs(batch))),
         Ask::DamagedJobs(batch, reply) => drop(reply.send(books.damaged_jobs(batch))),
         Ask::Pending(batch, after, limit, reply) => drop(reply.send(books.pending(batch, after, limit))),
         Ask::Request(payment, reply) => drop(reply.send(books.request(payment))),
-        Ask::Witness(node, payment, reply) => drop(reply.send(books.witness(&node, payment))),
+        Ask::Witness(node, payment, reply) => drop(reply.send(books.history_check(&node, payment))),
         Ask::IsWitnessed(node, reply) => drop(reply.send(books.is_witnessed(&node))),
-        Ask::Twin(job, digest, reply) => drop(reply.send(books.twin(job, &digest))),
+        Ask::Identical(job, digest, reply) => drop(reply.send(books.identical_request(job, &digest))),
         Ask::BoughtElsewhere(job, digest, network, reply) => {
             drop(reply.send(books.bought_elsewhere(job, &digest, network)));
         }

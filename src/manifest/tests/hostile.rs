@@ -8,7 +8,7 @@ use std::thread;
 
 use super::*;
 use crate::diagnostic::render;
-use crate::manifest::tape::{RECORD_BYTES_MAX, RECORD_DELIMITERS_MAX};
+use crate::manifest::bounded_reader::{RECORD_BYTES_MAX, RECORD_DELIMITERS_MAX};
 
 fn fifo(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
@@ -160,7 +160,7 @@ fn what_hides_or_turns_around_is_no_id_and_steers_nothing() {
             let errors = case.open().map_or_else(|errors| errors, |manifest| drain(&manifest).1);
             assert_eq!(errors.len(), 1, "{id:?}");
             let shown = render(&errors, false, None);
-            assert!(shown.lines().all(crate::harmless::is_harmless), "{shown:?}");
+            assert!(shown.lines().all(crate::terminal_text::is_printable), "{shown:?}");
         }
     }
 }

@@ -183,7 +183,7 @@ fn cell() -> impl Strategy<Value = String> {
 }
 
 fn quoted(text: &str) -> String {
-    format!("\"{}\"", crate::cells::neutralise(text).replace('"', "\"\""))
+    format!("\"{}\"", crate::csv_escape::neutralise(text).replace('"', "\"\""))
 }
 
 proptest! {

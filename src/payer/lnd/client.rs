@@ -14,7 +14,7 @@ use crate::time::UnixMs;
 use super::answer::{HTTP_OK, Heard, hear_error, hear_line};
 use super::stream::Lines;
 use super::{Endpoint, LndConfigError, LndOptions, tls};
-use crate::harmless::harmless;
+use crate::terminal_text::printable;
 
 const MACAROON_HEADER: HeaderName = HeaderName::from_static("grpc-metadata-macaroon");
 
@@ -277,5 +277,5 @@ fn chain(error: &reqwest::Error) -> String {
         cause = error.source();
     }
     words.dedup();
-    if words.is_empty() { "no answer".to_owned() } else { harmless(&words.join(": ")) }
+    if words.is_empty() { "no answer".to_owned() } else { printable(&words.join(": ")) }
 }

@@ -41,7 +41,7 @@ struct Added<'a> {
 }
 
 #[derive(Deserialize)]
-struct Known<'a> {
+struct InvoiceAnswer<'a> {
     #[serde(borrow)]
     r_hash: Field<'a>,
     #[serde(borrow)]
@@ -62,7 +62,7 @@ pub(super) fn added(body: &[u8]) -> Result<MadeInvoice, NodeProblem> {
 /// What `GET /v1/invoice/{hash}` says.
 pub(super) fn state(body: &[u8], asked: &PaymentHash) -> Result<InvoiceState, NodeProblem> {
     const PATH: &str = "/v1/invoice";
-    let known: Known<'_> = read(body, PATH)?;
+    let known: InvoiceAnswer<'_> = read(body, PATH)?;
     if hash(&known.r_hash).as_ref() != Some(asked) {
         return Err(not_understood(PATH, "it is about another invoice"));
     }

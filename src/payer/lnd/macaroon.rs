@@ -7,7 +7,7 @@ use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, HEXLOWER, 
 use reqwest::header::HeaderValue;
 
 use super::rights::Rights;
-use crate::opening;
+use crate::safe_open;
 
 /// Longest macaroon that is read, in bytes. LND's own take some hundreds.
 const MACAROON_BYTES_MAX: u64 = 16 * 1024;
@@ -109,7 +109,7 @@ impl Macaroon {
     /// Where the file cannot be read or holds no macaroon.
     pub fn from_file(path: &Path) -> Result<MacaroonFile, MacaroonError> {
         let shown = path.display().to_string();
-        let bytes = opening::read_small(path, MACAROON_BYTES_MAX).map_err(|error| match error.kind() {
+        let bytes = safe_open::read_small(path, MACAROON_BYTES_MAX).map_err(|error| match error.kind() {
             std::io::ErrorKind::InvalidData => MacaroonError::NotOne(shown.clone()),
             _ => MacaroonError::Unreadable { path: shown.clone(), why: error.to_string() },
         })?;

@@ -5,11 +5,12 @@ use serde::Deserialize;
 
 use crate::l402::{Network, PaymentHash};
 use crate::money::Msat;
-use crate::payer::{NodeId, NodeInfo, NodeProblem};
+use crate::payer::{NodeInfo, NodeProblem};
+use crate::purchase::WalletId;
 use crate::time::UnixMs;
 
 use super::stream::Field;
-use crate::harmless::harmless;
+use crate::terminal_text::printable;
 
 /// Hex digits of a compressed public key.
 const PUBKEY_HEX_DIGITS: usize = 66;
@@ -101,7 +102,7 @@ pub(super) fn ready(body: &[u8]) -> Result<(), NodeProblem> {
         "LOCKED" => Err(NodeProblem::Locked),
         "UNLOCKED" | "RPC_ACTIVE" | "WAITING_TO_START" => Err(NodeProblem::Starting),
         "NON_EXISTING" => Err(NodeProblem::Other("it has no wallet yet; create one with `lncli create`".to_owned())),
-        other => Err(NodeProblem::Other(format!("/v1/state says {}", harmless(other)))),
+        other => Err(NodeProblem::Other(format!("/v1/state says {}", printable(other)))),
     }
 }
 
@@ -114,11 +115,17 @@ pub(super) fn info(body: &[u8], node_time: Option<UnixMs>) -> Result<NodeInfo, N
     }
     let network = match info.chains.first() {
         Some(chain) => Network::from_name(&chain.network).ok_or_else(|| {
-            not_understood("/v1/getinfo", &format!("an unknown network, {}", harmless(&chain.network)))
+            not_understood("/v1/getinfo", &format!("an unknown network, {}", printable(&chain.network)))
         })?,
         None => return Err(not_understood("/v1/getinfo", "no chain")),
     };
-    Ok(NodeInfo { id: NodeId(id), network, synced: info.synced_to_chain, version: harmless(&info.version), node_time })
+    Ok(NodeInfo {
+        id: WalletId(id),
+        network,
+        synced: info.synced_to_chain,
+        version: printable(&info.version),
+        node_time,
+    })
 }
 
 /// What the channels can send at most, as `/v1/balance/channels` says.
@@ -161,7 +168,7 @@ pub(super) fn newest_settled(body: &[u8]) -> Result<Option<PaymentHash>, NodePro
 }
 
 pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a [u8], path: &str) -> Result<T, NodeProblem> {
-    serde_json::from_slice(body).map_err(|error| not_understood(path, &harmless(&error.to_string())))
+    serde_json::from_slice(body).map_err(|error| not_understood(path, &printable(&error.to_string())))
 }
 
 pub(super) fn not_understood(path: &str, what: &str) -> NodeProblem {

@@ -6,8 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::harmless::harmless;
 use crate::l402::{Network, macaroon};
+use crate::terminal_text::printable;
 
 /// The version of lnd's identifiers.
 const VERSION: u8 = 3;
@@ -68,7 +68,7 @@ pub struct Rights {
 impl Rights {
     pub(super) fn of_macaroon(bytes: &[u8]) -> Option<Self> {
         let inside = macaroon::inside(bytes)?;
-        let conditions = inside.caveats.iter().map(|caveat| harmless(&String::from_utf8_lossy(caveat))).collect();
+        let conditions = inside.caveats.iter().map(|caveat| printable(&String::from_utf8_lossy(caveat))).collect();
         Some(Self { rights: rights(&inside.identifier)?, conditions })
     }
 
@@ -95,10 +95,10 @@ impl Rights {
     pub fn beyond_paying(&self) -> Vec<&Right> {
         let known = |uri: &str| NEEDED.iter().chain(&USEFUL).chain(&RECEIVING).any(|call| call.uri == uri);
         let invoices = |right: &Right| right.entity == "invoices" && right.action == "write";
-        let harmless = |right: &Right| {
+        let needs_no_alarm = |right: &Right| {
             if right.entity == URI { known(&right.action) } else { right.action == "read" || invoices(right) }
         };
-        self.rights.iter().filter(|right| !harmless(right)).collect()
+        self.rights.iter().filter(|right| !needs_no_alarm(right)).collect()
     }
 
     /// Whether it is bound to an account of litd's, which can spend no more than its own balance and sees no channel.
@@ -136,7 +136,7 @@ impl Rights {
 
 impl std::fmt::Display for Right {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", harmless(&self.entity), harmless(&self.action))
+        write!(f, "{}:{}", printable(&self.entity), printable(&self.action))
     }
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::harmless::harmless;
+use crate::terminal_text::printable;
 
 /// Longest line that is read, in bytes. A payment with many attempts takes some tens of kilobytes.
 pub(super) const LINE_BYTES_MAX: usize = 1 << 20;
@@ -180,7 +180,7 @@ impl<'a> Message<'a> {
     }
 
     fn error(code: i64, message: &str, wrapped: bool) -> Self {
-        Self::Error(ErrorMessage { code, message: harmless(message), wrapped })
+        Self::Error(ErrorMessage { code, message: printable(message), wrapped })
     }
 }
 

@@ -61,7 +61,7 @@ fn certificates(pem: &[u8], source: &str) -> Result<Vec<CertificateDer<'static>>
     let certificates = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(|error| {
         LndConfigError::Certificate {
             source_name: source.to_owned(),
-            why: crate::harmless::harmless(&error.to_string()),
+            why: crate::terminal_text::printable(&error.to_string()),
         }
     })?;
     if certificates.is_empty() { Err(LndConfigError::NoCertificate(source.to_owned())) } else { Ok(certificates) }
@@ -78,7 +78,7 @@ pub(super) fn trusting_nobody() -> Result<ClientConfig, LndConfigError> {
 }
 
 fn trusting(certificates: Vec<CertificateDer<'static>>) -> Result<ClientConfig, LndConfigError> {
-    crate::pinned::trusting(certificates).map_err(|error| LndConfigError::Client(error.to_string()))
+    crate::pinned_tls::trusting(certificates).map_err(|error| LndConfigError::Client(error.to_string()))
 }
 
 /// What is wrong with the certificate, where that is why a request failed.

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use super::{PlanView, ViewError, image_path, sats};
 use crate::catalog::Value;
-use crate::cells::neutralise;
+use crate::csv_escape::neutralise;
 use crate::plan::PlannedJob;
 
 const BEFORE: [&str; 3] = ["id", "line", "endpoint"];

@@ -8,9 +8,9 @@ use serde_json::{Value as Json, json};
 use super::{LeftToBuy, PlanView, ViewError, image_path, sats};
 use crate::catalog::{Endpoint, Value};
 use crate::diagnostic::{Diagnostic, Severity};
-use crate::harmless::harmless_json;
 use crate::money::{Msat, Sats};
 use crate::plan::{Group, PlannedJob};
+use crate::terminal_text::printable_json;
 
 const FORMAT_VERSION: u32 = 1;
 
@@ -23,13 +23,13 @@ impl PlanView<'_> {
         let mut out = BufWriter::new(out);
         writeln!(out, "{{")?;
         for (key, value) in self.head() {
-            writeln!(out, "{}: {},", Json::from(key), harmless_json(&value.to_string()))?;
+            writeln!(out, "{}: {},", Json::from(key), printable_json(&value.to_string()))?;
         }
         write!(out, "\"jobs\": [")?;
         let mut separator = "\n";
         for job in self.jobs() {
             let line = serde_json::to_string(&JobLine::of(&job?)).map_err(std::io::Error::from)?;
-            write!(out, "{separator}{}", harmless_json(&line))?;
+            write!(out, "{separator}{}", printable_json(&line))?;
             separator = ",\n";
         }
         writeln!(out, "\n]}}")?;

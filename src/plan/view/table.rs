@@ -4,10 +4,10 @@ use std::io::{self, BufWriter, Write};
 
 use super::{Duplicated, LeftToBuy, PlanView, SoFar, ViewError, image_path};
 use crate::catalog::{Endpoint, Value};
-use crate::harmless::harmless_char;
 use crate::money::{Msat, counted, thousands};
 use crate::plan::{Group, PlannedJob};
 use crate::screen::table;
+use crate::terminal_text::printable_char;
 
 /// Longest value of a parameter that a job's line shows, in characters.
 const VALUE_CHARS_MAX: usize = 40;
@@ -33,7 +33,7 @@ impl PlanView<'_> {
             writeln!(out, "{}", price_source(endpoint))?;
         }
         if let Some(to) = &self.download {
-            let to: String = to.chars().map(harmless_char).collect();
+            let to: String = to.chars().map(printable_char).collect();
             writeln!(out, "files go to {to}, with the ending that their content has")?;
         }
         writeln!(out, "plan {}", self.plan.fingerprint())?;
@@ -144,7 +144,7 @@ fn words(job: &PlannedJob) -> String {
 
 /// Text that a terminal takes as text, on one line, cut where it is long.
 fn shown(text: &str, chars_max: usize) -> String {
-    let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { harmless_char(c) });
+    let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { printable_char(c) });
     let mut shown: String = chars.by_ref().take(chars_max).collect();
     if chars.next().is_some() {
         shown.push('…');

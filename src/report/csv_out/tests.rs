@@ -2,9 +2,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::catalog::{ImageKind, ImageRef};
-use crate::cells::restore;
+use crate::csv_escape::restore;
 use crate::l402::{Network, PaymentHash};
-use crate::ledger::{JobState, Next, Reason};
+use crate::purchase::{JobState, Next, Reason};
 
 fn result(id: &str, state: JobState, reason: Reason) -> ResultRow {
     ResultRow {

@@ -6,12 +6,13 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use crate::catalog;
-use crate::harmless::harmless;
-use crate::ledger::{AnswerKind, AnswerRow, PaymentRecord, Reason, TakeRecord};
+use crate::ledger::{AnswerKind, AnswerRow, PaymentRecord, TakeRecord};
 use crate::money::{counted, thousands};
+use crate::purchase::Reason;
+use crate::report::labels::{amount, state_words, whole_line};
+use crate::report::next_commands::choices;
 use crate::report::refunds::{refund_json, refund_lines};
-use crate::report::steps::choices;
-use crate::report::words::{amount, state_words, whole_line};
+use crate::terminal_text::printable;
 use crate::time::UnixMs;
 
 use super::waiting::{money, offered, payment_json, said, sends, waits};
@@ -46,11 +47,13 @@ pub(super) fn write_job(out: &mut dyn Write, batch: &str, takes: &[TakeRecord], 
 fn write_take(out: &mut dyn Write, batch: &str, take: &TakeRecord, style: &StatusStyle) -> io::Result<()> {
     let (row, zone) = (&take.row, &style.zone);
     let mut lines = Lines(out);
-    lines
-        .put("job", &format!("{}, take {}, of {} (line {})", harmless(&row.id), row.take, harmless(batch), row.line))?;
+    lines.put(
+        "job",
+        &format!("{}, take {}, of {} (line {})", printable(&row.id), row.take, printable(batch), row.line),
+    )?;
     let reason = if row.reason == Reason::None { String::new() } else { format!(", {}", row.reason.as_str()) };
     lines.put("state", &format!("{}{reason}", state_words(row.state)))?;
-    lines.maybe("", row.error.as_deref().map(harmless))?;
+    lines.maybe("", row.error.as_deref().map(printable))?;
     let open = take.payments.last().map(|payment| &payment.row);
     lines.maybe("waits", waits(row, open, zone))?;
     lines.maybe("result", row.url.as_deref().map(whole_line))?;
@@ -59,9 +62,9 @@ fn write_take(out: &mut dyn Write, batch: &str, take: &TakeRecord, style: &Statu
     let most = take.max_cost.map(|most| format!("; its own limit {}", amount(most))).unwrap_or_default();
     let fees = amount(take.fee_ceiling);
     lines.put("price", &format!("{}, plus at most {fees} routing fees{most}", amount(row.price)))?;
-    lines.put("endpoint", &harmless(&row.endpoint))?;
+    lines.put("endpoint", &printable(&row.endpoint))?;
     for (name, value) in &row.params {
-        lines.put("", &format!("{} = {}", harmless(name), value_words(value)))?;
+        lines.put("", &format!("{} = {}", printable(name), value_words(value)))?;
     }
     for payment in &take.payments {
         write_payment(&mut lines, payment, style)?;
@@ -80,9 +83,9 @@ fn write_take(out: &mut dyn Write, batch: &str, take: &TakeRecord, style: &Statu
         lines.put("", format!("{at}  {from} → {to}  {}", change.reason.as_str()).trim_end())?;
     }
     for decision in &take.decisions {
-        let (at, what) = (second(decision.at, zone), harmless(&decision.decision));
-        lines.put("decided", &format!("{at}  {what}: {}", harmless(&decision.note)))?;
-        lines.put("", &harmless(&decision.evidence))?;
+        let (at, what) = (second(decision.at, zone), printable(&decision.decision));
+        lines.put("decided", &format!("{at}  {what}: {}", printable(&decision.note)))?;
+        lines.put("", &printable(&decision.evidence))?;
     }
     Ok(())
 }
@@ -100,8 +103,8 @@ fn write_payment(lines: &mut Lines<'_>, payment: &PaymentRecord, style: &StatusS
         lines.put("request", &format!("{} {}", payment.method.as_str(), whole_line(&payment.url)))?;
         lines.put("", &format!("body: {bytes}sha256 {}", payment.body_sha256))?;
     }
-    lines.put("payee", &format!("{} ({})", harmless(&payment.payee), payment.network.as_str()))?;
-    lines.put("node", &harmless(&row.node))?;
+    lines.put("payee", &format!("{} ({})", printable(&payment.payee), payment.network.as_str()))?;
+    lines.put("node", &printable(&row.node))?;
     if payment.by_receipt {
         lines.maybe("paid", row.paid_at.map(|at| local(at, zone)))?;
     } else {
@@ -125,7 +128,7 @@ fn write_payment(lines: &mut Lines<'_>, payment: &PaymentRecord, style: &StatusS
     for answer in latest(&payment.answers) {
         let body: String = answer.body.chars().take(BODY_CHARS_MAX).collect();
         let (at, kind) = (second(answer.at, zone), kind_words(answer.kind));
-        lines.put("", &format!("{at}  {kind}  {}  {}", answer.status, harmless(&body)))?;
+        lines.put("", &format!("{at}  {kind}  {}  {}", answer.status, printable(&body)))?;
     }
     Ok(())
 }
@@ -193,7 +196,7 @@ fn proof_words(proof: &str) -> &'static str {
 
 fn value_words(value: &catalog::Value) -> String {
     match value {
-        catalog::Value::Text(text) => harmless(text),
+        catalog::Value::Text(text) => printable(text),
         catalog::Value::Integer(number) => number.to_string(),
         catalog::Value::Boolean(is) => is.to_string(),
         catalog::Value::Image(image) => format!("image, sha256 {}", image.sha256),

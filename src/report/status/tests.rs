@@ -6,9 +6,9 @@ use super::*;
 use crate::catalog::{self, Method};
 use crate::l402::{Network, PaymentHash};
 use crate::ledger::{
-    AnswerKind, AnswerRow, DecisionRow, JobState, KNOWN_BY_RECEIPT, PaymentRecord, Reason, Standing, StateCount,
-    TransitionRow,
+    AnswerKind, AnswerRow, DecisionRow, KNOWN_BY_RECEIPT, PaymentRecord, Standing, StateCount, TransitionRow,
 };
+use crate::purchase::{JobState, Reason};
 
 fn row(id: &str, state: JobState, reason: Reason) -> ResultRow {
     ResultRow {

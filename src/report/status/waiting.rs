@@ -6,11 +6,12 @@ use std::io::{self, Write};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
-use crate::harmless::harmless;
-use crate::ledger::{JobState, KNOWN_BY_RECEIPT, PaymentRow, Reason, ResultRow, Standing};
+use crate::ledger::{KNOWN_BY_RECEIPT, PaymentRow, ResultRow, Standing};
 use crate::money::thousands;
-use crate::report::steps::{command_about, waits_for};
-use crate::report::words::{amount, sats, state_words, whole_line};
+use crate::purchase::{JobState, Reason};
+use crate::report::labels::{amount, sats, state_words, whole_line};
+use crate::report::next_commands::{command_about, waits_for};
+use crate::terminal_text::printable;
 use crate::time::UnixMs;
 
 use super::local;
@@ -48,7 +49,7 @@ impl<'a> Waiting<'a> {
         for row in &self.blocks {
             let Some(payment) = self.payments.get(&row.id) else { continue };
             let reason = if row.reason == Reason::None { String::new() } else { format!(", {}", row.reason.as_str()) };
-            writeln!(out, "\n{}: {}{reason}", harmless(&row.id), state_words(row.state))?;
+            writeln!(out, "\n{}: {}{reason}", printable(&row.id), state_words(row.state))?;
             for (label, text) in block(batch, row, payment, zone) {
                 writeln!(out, "  {label:<8} {text}")?;
             }
@@ -68,7 +69,7 @@ fn block(batch: &str, row: &ResultRow, payment: &PaymentRow, zone: &TimeZone) ->
     lines.extend(said(payment, zone).map(|text| ("node", text)));
     lines.extend(offered(payment, zone).map(|text| ("origin", text)));
     if let Some(error) = row.error.as_deref().filter(|_| row.state != JobState::InDoubt) {
-        lines.push(("last", harmless(error)));
+        lines.push(("last", printable(error)));
     }
     lines.extend(waits(row, Some(payment), zone).map(|text| ("waits", text)));
     lines.extend(command_about(batch, &row.id, row.state, row.reason).map(|command| ("do", whole_line(&command))));
@@ -121,7 +122,7 @@ pub(super) fn sends(payment: &PaymentRow, zone: &TimeZone) -> String {
 pub(super) fn said(payment: &PaymentRow, zone: &TimeZone) -> Option<String> {
     let words = payment.node_said.as_deref().filter(|_| matches!(payment.standing, Standing::Open | Standing::Dead))?;
     let at = payment.node_said_at.map(|at| format!("{}: ", local(at, zone))).unwrap_or_default();
-    Some(format!("{at}{}", harmless(words)))
+    Some(format!("{at}{}", printable(words)))
 }
 
 /// How often the origin was offered what was paid, and what it answered last.

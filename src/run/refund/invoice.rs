@@ -1,11 +1,12 @@
 //! The one invoice of a refund: made, looked at, and handed over again; all of it at our own node and in our own ledger.
 
 use crate::l402::Invoice;
-use crate::ledger::{DurableInvoice, Ledger, LedgerError, Reason, Record, RefundInvoice, RefundRecord};
+use crate::ledger::{DurableInvoice, Ledger, LedgerError, Record, RefundInvoice, RefundRecord};
 use crate::money::Msat;
 use crate::origin::Origin;
 use crate::origin::lnurl::Withdraw;
 use crate::payer::{InvoiceOrder, InvoiceState, MadeInvoice, NodeProblem, Payer, Rights};
+use crate::purchase::Reason;
 use crate::time::UnixMs;
 
 use super::Claim;

@@ -11,15 +11,16 @@ mod queue;
 mod record;
 
 use crate::backoff;
-use crate::ledger::{DurableInvoice, Ledger, LedgerError, OpenRefund, Reason};
+use crate::ledger::{DurableInvoice, Ledger, LedgerError, OpenRefund};
 use crate::origin::Origin;
 use crate::payer::Payer;
+use crate::purchase::Reason;
 
 use super::drive::Shared;
 use super::{Clock, Run};
 use invoice::Looked;
 use offer::Refusal;
-use queue::{Offer, Place};
+use queue::{Offer, UnderWay};
 
 pub(super) use queue::Claims;
 
@@ -59,7 +60,7 @@ impl<'a, L: Ledger, P: Payer, O: Origin, C: Clock> Run<'a, L, P, O, C> {
     ) -> Option<impl Future<Output = Result<(), LedgerError>> + use<'r, 'a, L, P, O, C>> {
         let payer = self.payer?;
         let (payment, offer) = shared.claims.next()?;
-        let place = Place(shared);
+        let place = UnderWay(shared);
         Some(async move {
             let _place = place;
             let Some(refund) = self.ledger.refund(payment).await? else { return Ok(()) };
@@ -169,13 +170,13 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
 
     /// Waits, and says whether the run still does after it.
     async fn pause(&self, ms: u64) -> bool {
-        if self.run.control.draining() || self.shared.gave_up.get() {
+        if self.run.control.draining() || self.shared.doubt_timed_out.get() {
             return false;
         }
         tokio::select! {
             biased;
             () = self.run.control.until_draining() => false,
-            () = self.shared.give_up.notified() => false,
+            () = self.shared.doubt_timeout.notified() => false,
             () = self.run.clock.sleep_ms(ms) => true,
         }
     }

@@ -44,7 +44,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
         Ok((withdraw, lnurl::host(&url)))
     }
 
-    async fn get(&self, url: &Url) -> Result<origin::HttpAnswer, Refusal> {
+    async fn get(&self, url: &Url) -> Result<crate::purchase::HttpAnswer, Refusal> {
         let (pace, clock) = (&self.shared.pace, self.run.clock);
         // Also where it says so while this one stands in line: no run waits for hours for a refund.
         if !pace.claim_turn(clock, url).await {

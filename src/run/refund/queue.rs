@@ -27,12 +27,12 @@ pub(super) enum Offer {
 }
 
 /// A place among the claims, given back when dropped.
-pub(super) struct Place<'a>(pub(super) &'a Shared);
+pub(super) struct UnderWay<'a>(pub(super) &'a Shared);
 
-impl Drop for Place<'_> {
+impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         self.0.claims.under_way.set(self.0.claims.under_way.get().saturating_sub(1));
-        self.0.stirred.notify_one();
+        self.0.wake.notify_one();
     }
 }
 

@@ -1,10 +1,11 @@
 //! What a claim writes down, and tells.
 
 use crate::event::{Changing, Event, JobEvent};
-use crate::ledger::{Ledger, LedgerError, Reason, Record, RefundRecord};
+use crate::ledger::{Ledger, LedgerError, Record, RefundRecord};
 use crate::money::Msat;
 use crate::origin::Origin;
 use crate::payer::Payer;
+use crate::purchase::Reason;
 
 use super::{Claim, Step};
 use crate::run::Clock;

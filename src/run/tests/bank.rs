@@ -14,8 +14,9 @@ use url::Url;
 use super::world::FakeClock;
 use crate::l402::{Invoice, PaymentHash};
 use crate::money::Msat;
-use crate::origin::{HttpAnswer, HttpFailure};
+use crate::origin::HttpFailure;
 use crate::payer::{InvoiceOrder, InvoiceState, MadeInvoice, NodeProblem};
+use crate::purchase::HttpAnswer;
 use crate::run::Clock;
 use crate::time::UnixMs;
 

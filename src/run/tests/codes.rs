@@ -2,7 +2,7 @@
 
 use super::shop::{Kind, say};
 use super::world::{HOUR, World, wishes};
-use crate::ledger::{JobState, Reason};
+use crate::purchase::{JobState, Reason};
 
 /// An answer with that code, as the service makes them.
 fn coded(code: &str) -> super::shop::Act {

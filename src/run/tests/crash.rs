@@ -4,7 +4,7 @@ use super::ledger::Stop;
 use super::node::Fate;
 use super::shop::{Act, Kind, say};
 use super::world::{HOUR, World, wishes};
-use crate::ledger::sqlite::{Books, OpenMode};
+use crate::ledger::sqlite::{OpenMode, SqliteLedger};
 use crate::payer::PayFailure;
 use crate::run::{Controller, RunError};
 
@@ -102,7 +102,7 @@ async fn a_large_body_is_redeemed_from_the_ledger_to_the_byte() {
         let mut wishes = wishes(1);
         wishes[0].prompt = "long ".repeat(30_000);
         let path = folder.path().join("ledger.sqlite");
-        let world = World::on(Books::open(&path, OpenMode::Write).unwrap(), &wishes);
+        let world = World::on(SqliteLedger::open(&path, OpenMode::Write).unwrap(), &wishes);
         stopped_at(&world, Stop::After(number)).await;
         world.buy(HOUR).await;
         world.audit_all_delivered();

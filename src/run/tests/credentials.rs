@@ -4,8 +4,8 @@
 use super::node::Fate;
 use super::shop::{Act, Kind, say};
 use super::world::{HOUR, MINUTE, World, wishes};
-use crate::ledger::{JobState, Reason};
 use crate::payer::PayFailure;
+use crate::purchase::{JobState, Reason};
 
 const CREDENTIAL_MS: i64 = 600_000;
 

@@ -4,9 +4,10 @@ use super::node::{Fate, Node};
 use super::world::{HOLD, HOUR, MINUTE, START, World, wishes};
 use crate::l402::PaymentHash;
 use crate::ledger::sqlite::{Decided, Decision};
-use crate::ledger::{DeadProof, DurableIntent, JobState, Ledger, OpenStage, Reason};
+use crate::ledger::{DeadProof, DurableIntent, Ledger, OpenStage};
 use crate::money::Msat;
 use crate::payer::{NodeProblem, PayFailure, PayRefusal, Payer};
+use crate::purchase::{JobState, Reason};
 use crate::run::{Evidence, evidence};
 use crate::time::UnixMs;
 
@@ -31,7 +32,7 @@ async fn ask<P: Payer>(
     intent: &DurableIntent,
     now: UnixMs,
 ) -> Result<Evidence, NodeProblem> {
-    let witness = world.ledger.witness(intent.node(), intent.payment()).await.unwrap();
+    let witness = world.ledger.history_check(intent.node(), intent.payment()).await.unwrap();
     evidence(payer, intent, &witness, now).await
 }
 

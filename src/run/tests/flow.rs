@@ -3,8 +3,8 @@
 use super::shop::{Act, Kind, say};
 use super::world::{HOUR, MINUTE, PRICE, World, wish, wishes};
 use crate::event::Event;
-use crate::ledger::{JobState, Reason};
 use crate::money::Msat;
+use crate::purchase::{JobState, Reason};
 use crate::run::Outcome;
 
 const REFUND: &str = r#"{"error_code":"L402_REFUND_ISSUED","refund":{"lnurl_withdraw":"lnurl1x","status":"pending"}}"#;

@@ -6,12 +6,12 @@ use std::time::Duration;
 use crate::l402::Network;
 use crate::ledger::sqlite::InlineLedger;
 use crate::ledger::{
-    BatchKey, Committed, HeldBack, JobKey, Ledger, LedgerError, OpenJob, OpenRefund, Original, PaymentKey, PendingJob,
-    Prospect, Record, Recorded, RefundRecord, Twin, Witness,
+    BatchKey, Committed, HeldBack, HistoryCheck, IdenticalRequest, JobKey, Ledger, LedgerError, OpenJob, OpenRefund,
+    Original, PaymentKey, PendingJob, Prospect, Record, Recorded, RefundRecord,
 };
 use crate::money::Msat;
-use crate::origin::Request;
-use crate::payer::NodeId;
+use crate::purchase::Request;
+use crate::purchase::WalletId;
 use crate::time::UnixMs;
 
 /// Where it fails.
@@ -62,7 +62,7 @@ fn word(record: &Record) -> &'static str {
         Record::Paid { .. } => "paid",
         Record::Posted(..) => "posted",
         Record::Dead { .. } => "dead",
-        Record::GivenUpDead { .. } => "given up dead",
+        Record::AbandonedDead { .. } => "given up dead",
         Record::Witness { .. } => "witness",
         Record::Doubt { .. } => "doubt",
         Record::Answer { .. } => "answer",
@@ -118,16 +118,16 @@ impl Ledger for Stoppable {
         self.inner.request(payment).await
     }
 
-    async fn witness(&self, node: &NodeId, payment: PaymentKey) -> Result<Witness, LedgerError> {
-        self.inner.witness(node, payment).await
+    async fn history_check(&self, node: &WalletId, payment: PaymentKey) -> Result<HistoryCheck, LedgerError> {
+        self.inner.history_check(node, payment).await
     }
 
-    async fn is_witnessed(&self, node: &NodeId) -> Result<bool, LedgerError> {
+    async fn is_witnessed(&self, node: &WalletId) -> Result<bool, LedgerError> {
         self.inner.is_witnessed(node).await
     }
 
-    async fn twin(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<Twin>, LedgerError> {
-        self.inner.twin(job, digest).await
+    async fn identical_request(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {
+        self.inner.identical_request(job, digest).await
     }
 
     async fn bought_elsewhere(

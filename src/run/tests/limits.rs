@@ -3,9 +3,9 @@
 use super::node::Fate;
 use super::shop::{Act, Kind, say};
 use super::world::{HOLD, HOUR, MINUTE, World, wishes};
-use crate::ledger::{JobState, Reason};
 use crate::money::Msat;
 use crate::payer::{NodeProblem, PayFailure, PayRefusal};
+use crate::purchase::{JobState, Reason};
 use crate::run::Whose;
 
 #[tokio::test(start_paused = true)]

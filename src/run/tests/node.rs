@@ -10,9 +10,10 @@ use crate::l402::{Network, PaymentHash, Preimage};
 use crate::ledger::DurableIntent;
 use crate::money::Msat;
 use crate::payer::{
-    Found, InvoiceOrder, InvoiceState, LookUp, MadeInvoice, NodeId, NodeInfo, NodeProblem, PayFailure, PayRefusal,
-    Payer, SendOutcome, SendReport, Settled,
+    Found, InvoiceOrder, InvoiceState, LookUp, MadeInvoice, NodeInfo, NodeProblem, PayFailure, PayRefusal, Payer,
+    SendOutcome, SendReport, Settled,
 };
+use crate::purchase::WalletId;
 use crate::run::Clock;
 use crate::time::UnixMs;
 
@@ -53,7 +54,7 @@ enum Status {
     Failed(PayFailure),
 }
 
-struct Known {
+struct KnownPayment {
     /// Statuses from those times on, the latest last.
     course: Vec<(UnixMs, Status)>,
     index: u64,
@@ -80,7 +81,7 @@ pub(super) struct Node {
     pub(super) newest: Cell<Option<PaymentHash>>,
     /// It does not answer so many questions for that.
     pub(super) lists_unheard: Cell<u32>,
-    known: RefCell<HashMap<PaymentHash, Known>>,
+    known: RefCell<HashMap<PaymentHash, KnownPayment>>,
     arriving: RefCell<Vec<(UnixMs, PaymentHash, UnixMs, Fate)>>,
     pub(super) posts: Cell<u32>,
     /// Every POST that was begun: for which prompt, and when.
@@ -154,7 +155,7 @@ impl Node {
         }
         let index = u64::try_from(self.known.borrow().len()).unwrap() + 1;
         let mut known = self.known.borrow_mut();
-        let known = known.entry(hash).or_insert(Known { course: Vec::new(), index });
+        let known = known.entry(hash).or_insert(KnownPayment { course: Vec::new(), index });
         known.course.extend(course);
         Ok(())
     }
@@ -328,7 +329,7 @@ impl Payer for Node {
             return Err(unreachable_node());
         }
         Ok(NodeInfo {
-            id: NodeId(self.id.borrow().clone()),
+            id: WalletId(self.id.borrow().clone()),
             network: self.network.get(),
             synced: true,
             version: "0.20".to_owned(),

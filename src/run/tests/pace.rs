@@ -1,8 +1,8 @@
-//! Twins, and hosts that want to be left alone.
+//! Identical requests, and hosts that want to be left alone.
 
 use super::shop::{Act, Kind};
 use super::world::{HOUR, MINUTE, Wish, World, begin_meant, wish, wishes};
-use crate::ledger::JobState;
+use crate::purchase::JobState;
 
 fn slow(after_s: u32) -> Act {
     Act::Say(429, vec![("retry-after", after_s.to_string())], "{}".to_owned())
@@ -13,7 +13,7 @@ fn on(host: &str, ids: std::ops::RangeInclusive<usize>) -> Vec<Wish> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn twins_are_a_window_apart() {
+async fn identical_requests_are_a_window_apart() {
     let mut wishes = wishes(6);
     for wish in &mut wishes {
         wish.prompt = "same".to_owned();
@@ -26,7 +26,7 @@ async fn twins_are_a_window_apart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn twins_of_another_batch_are_a_window_apart_too() {
+async fn identical_requests_of_another_batch_are_a_window_apart_too() {
     let world = World::new(&wishes(2));
     world.shop.want("j001", 2);
     world.buy(HOUR).await;
@@ -39,7 +39,7 @@ async fn twins_of_another_batch_are_a_window_apart_too() {
 
 /// Two endpoints of one address, or two processes, may ask at the same time: neither sees an intent of the other then.
 #[tokio::test(start_paused = true)]
-async fn twins_that_ask_at_the_same_time_are_told_apart_at_the_intent() {
+async fn identical_requests_that_ask_at_the_same_time_are_told_apart_at_the_intent() {
     let mut all = wishes(2);
     for (wish, host) in all.iter_mut().zip(["shop.example", "SHOP.example"]) {
         (wish.prompt, wish.host) = ("same".to_owned(), host.to_owned());
@@ -48,12 +48,12 @@ async fn twins_that_ask_at_the_same_time_are_told_apart_at_the_intent() {
     world.shop.want("same", 2);
     world.buy(HOUR).await;
     world.audit_all_delivered();
-    assert_eq!(world.shop.cached.get(), 0, "the shop answers twins from a cache: paid twice for one film");
+    assert_eq!(world.shop.cached.get(), 0, "the shop answers identical requests from a cache: paid twice for one film");
 }
 
 /// The other batch may never be run again.
 #[tokio::test(start_paused = true)]
-async fn an_open_twin_of_another_batch_does_not_keep_the_run_alive() {
+async fn an_open_identical_request_of_another_batch_does_not_keep_the_run_alive() {
     let world = World::new(&wishes(1));
     world.shop.want("j001", 2);
     world.shop.always(Kind::Redeem, "j001", Act::Drop);

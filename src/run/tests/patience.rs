@@ -3,7 +3,7 @@
 use super::shop::{Act, Kind, say};
 use super::world::{HOUR, MINUTE, World, wishes};
 use crate::catalog::{RedeemRule, Terms};
-use crate::ledger::{JobState, Reason};
+use crate::purchase::{JobState, Reason};
 
 async fn sleep(ms: u64) {
     tokio::time::sleep(std::time::Duration::from_millis(ms)).await;

@@ -3,9 +3,9 @@
 use super::node::Fate;
 use super::shop::{Act, Kind, say};
 use super::world::{HOUR, MINUTE, World, begin, wish, wishes};
-use crate::ledger::{JobState, Reason};
 use crate::money::Msat;
 use crate::payer::{NodeProblem, PayFailure, PayRefusal};
+use crate::purchase::{JobState, Reason};
 
 async fn delivered_with(fates: &[Fate]) -> World {
     let world = World::new(&wishes(2));
@@ -92,9 +92,9 @@ async fn doubt_gives_its_place_to_other_jobs() {
     assert_eq!(world.in_state(JobState::Delivered), 5, "{:?}", world.standing());
 }
 
-/// A job whose twin is in doubt waits for it; that is no reason for the run to go on for ever.
+/// A job whose identical request is in doubt waits for it; that is no reason for the run to go on for ever.
 #[tokio::test(start_paused = true)]
-async fn a_twin_of_a_job_in_doubt_does_not_keep_the_run_alive() {
+async fn an_identical_request_of_a_job_in_doubt_does_not_keep_the_run_alive() {
     let mut wishes = wishes(2);
     wishes[1].prompt = "j001".to_owned();
     let world = World::new(&wishes);

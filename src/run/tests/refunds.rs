@@ -9,9 +9,10 @@ use super::world::{FEE_CEILING, HOUR, MINUTE, PRICE, START, World, wishes};
 use crate::event::Event;
 use crate::l402::Network;
 use crate::ledger::sqlite::Decision;
-use crate::ledger::{JobState, Reason, ReceiptKind, ReceiptRow, RefundStanding};
+use crate::ledger::{ReceiptKind, ReceiptRow, RefundStanding};
 use crate::money::Msat;
 use crate::payer::PayFailure;
+use crate::purchase::{JobState, Reason};
 use crate::run::{Controller, DrainCause, RunError};
 
 const DAY: u64 = 24 * HOUR;

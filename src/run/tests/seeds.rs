@@ -6,9 +6,9 @@ use super::ledger::Stop;
 use super::node::Fate;
 use super::shop::{Act, Kind, say};
 use super::world::{HOLD, HOUR, World, wishes};
-use crate::ledger::JobState;
 use crate::money::Msat;
 use crate::payer::{NodeProblem, PayFailure, PayRefusal};
+use crate::purchase::JobState;
 use crate::run::{Controller, DrainCause};
 
 const SEEDS: u64 = 60;
@@ -166,6 +166,6 @@ async fn one_seed(seed: u64) {
         world.audit();
     }
     assert_eq!(world.in_state(JobState::Lost), 0, "{:?}", world.standing());
-    assert_eq!(world.shop.cached.get(), 0, "twins are a window apart");
+    assert_eq!(world.shop.cached.get(), 0, "identical requests are a window apart");
     world.audit_all_delivered();
 }

@@ -14,7 +14,8 @@ use super::bank::Bank;
 use super::world::{FakeClock, PRICE};
 use crate::l402::{PaymentHash, Scheme};
 use crate::money::Msat;
-use crate::origin::{Credential, HttpAnswer, HttpFailure, Origin, Request};
+use crate::origin::{HttpFailure, Origin};
+use crate::purchase::{Credential, HttpAnswer, Request};
 use crate::run::Clock;
 use crate::time::UnixMs;
 
@@ -68,7 +69,7 @@ pub(super) enum Kind {
 pub(super) struct Shop {
     clock: FakeClock,
     pub(super) expiry_s: Cell<u64>,
-    /// A twin whose ask comes within so many milliseconds of a delivery gets that delivery.
+    /// An identical request whose ask comes within so many milliseconds of a delivery gets that delivery.
     pub(super) window_ms: Cell<i64>,
     acts: RefCell<HashMap<(Kind, String), VecDeque<Act>>>,
     always: RefCell<HashMap<(Kind, String), Act>>,
@@ -84,7 +85,7 @@ pub(super) struct Shop {
     pub(super) bypassed: RefCell<Vec<bool>>,
     /// Polls stand behind the same gate.
     pub(super) gated: Cell<bool>,
-    /// Twins that got another's film.
+    /// Identical requests that got another's film.
     pub(super) cached: Cell<u32>,
     minted: Cell<u64>,
     /// What it gives back, and to what.
@@ -238,8 +239,8 @@ impl Shop {
         let mut sales = self.sales.borrow_mut();
         let sale = sales.get_mut(hash).unwrap();
         let now = self.clock.now();
-        let twin = self.delivered_at.borrow_mut().insert(sale.digest, now);
-        if !bypass && !sale.delivered && twin.is_some_and(|at| now.since_ms(at) < self.window_ms.get()) {
+        let identical = self.delivered_at.borrow_mut().insert(sale.digest, now);
+        if !bypass && !sale.delivered && identical.is_some_and(|at| now.since_ms(at) < self.window_ms.get()) {
             self.cached.set(self.cached.get() + 1);
         }
         sale.delivered = true;
@@ -284,8 +285,9 @@ impl Origin for Shop {
     async fn ask(&self, request: &Request, _scheme: Scheme) -> Result<HttpAnswer, HttpFailure> {
         self.clock.sleep_ms(WAY_MS).await;
         let prompt = prompt_in(request);
-        let twin = self.delivered_at.borrow().get(&request.digest()).copied();
-        if request.bypass.is_none() && twin.is_some_and(|at| self.clock.now().since_ms(at) < self.window_ms.get()) {
+        let identical = self.delivered_at.borrow().get(&request.digest()).copied();
+        if request.bypass.is_none() && identical.is_some_and(|at| self.clock.now().since_ms(at) < self.window_ms.get())
+        {
             self.cached.set(self.cached.get() + 1);
         }
         match self.next(Kind::Ask, &prompt, request.url.host_str().unwrap(), request.bypass.is_some()) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::node::Fate;
 use super::shop::{Act, Kind};
 use super::world::{HOUR, MINUTE, World, wishes};
-use crate::ledger::JobState;
+use crate::purchase::JobState;
 use crate::run::{Clock, Control, Controller, DrainCause};
 
 async fn drained_after(world: &World, ms: u64) {

@@ -16,12 +16,13 @@ use super::node::Node;
 use super::shop::Shop;
 use crate::catalog::{Catalog, Endpoint, ErrorRule, Method, PriceRule, Priced, Rate, ResultRule, Terms, Value};
 use crate::event::{Event, Listener};
-use crate::ledger::sqlite::{BatchStart, Books, Compared, InlineLedger, NewBatch, Retake};
-use crate::ledger::{BatchKey, JobState, Reason};
+use crate::ledger::BatchKey;
+use crate::ledger::sqlite::{BatchStart, Compared, InlineLedger, NewBatch, Retake, SqliteLedger};
+use crate::life::Bounds;
 use crate::money::Msat;
 use crate::payer::Payer;
 use crate::plan::{ContentHash, PlannedJob};
-use crate::run::job::Bounds;
+use crate::purchase::{JobState, Reason};
 use crate::run::{
     Budget, CREDENTIAL_LIFE_MS, Clock, Control, Controller, NODE_PATIENCE_MS, Outcome, PAYMENT_PATIENCE_MS, Run,
     RunError, Settings,
@@ -139,14 +140,14 @@ fn planned(wish: &Wish, endpoint: &Arc<Endpoint>) -> PlannedJob {
     }
 }
 
-pub(super) fn begin(books: &mut Books, name: &str, wishes: &[Wish]) -> BatchKey {
+pub(super) fn begin(books: &mut SqliteLedger, name: &str, wishes: &[Wish]) -> BatchKey {
     begin_on(books, name, wishes, Terms::default())
 }
 
-fn begin_on(books: &mut Books, name: &str, wishes: &[Wish], terms: Terms) -> BatchKey {
+fn begin_on(books: &mut SqliteLedger, name: &str, wishes: &[Wish], terms: Terms) -> BatchKey {
     let new = NewBatch { name: name.to_owned(), manifest: format!("/{name}.toml"), sandbox: false, adopt: false };
     let batch = match books.begin_batch(START, &new).unwrap() {
-        BatchStart::New(batch) | BatchStart::Known(batch) => batch.key,
+        BatchStart::New(batch) | BatchStart::Existing(batch) => batch.key,
         other => panic!("{other:?}"),
     };
     let mut endpoints: BTreeMap<&str, Arc<Endpoint>> = BTreeMap::new();
@@ -159,7 +160,7 @@ fn begin_on(books: &mut Books, name: &str, wishes: &[Wish], terms: Terms) -> Bat
 }
 
 /// A batch whose jobs a person means to buy although others have bought the same.
-pub(super) fn begin_meant(books: &mut Books, name: &str, wishes: &[Wish]) -> BatchKey {
+pub(super) fn begin_meant(books: &mut SqliteLedger, name: &str, wishes: &[Wish]) -> BatchKey {
     let batch = begin(books, name, wishes);
     books.set_duplicates_aside(batch, START, &Compared::default()).unwrap();
     books.mean_duplicates(batch, START, &[]).unwrap();
@@ -189,19 +190,19 @@ fn settings() -> Settings {
 impl World {
     /// A shop, a node, and a batch of these jobs. Requests are not paced unless a test says so.
     pub(super) fn new(wishes: &[Wish]) -> Self {
-        Self::on(Books::in_memory().unwrap(), wishes)
+        Self::on(SqliteLedger::in_memory().unwrap(), wishes)
     }
 
     /// The same, with endpoints of these terms.
     pub(super) fn with_terms(wishes: &[Wish], terms: Terms) -> Self {
-        Self::begun(Books::in_memory().unwrap(), wishes, terms)
+        Self::begun(SqliteLedger::in_memory().unwrap(), wishes, terms)
     }
 
-    pub(super) fn on(books: Books, wishes: &[Wish]) -> Self {
+    pub(super) fn on(books: SqliteLedger, wishes: &[Wish]) -> Self {
         Self::begun(books, wishes, Terms::default())
     }
 
-    fn begun(mut books: Books, wishes: &[Wish], terms: Terms) -> Self {
+    fn begun(mut books: SqliteLedger, wishes: &[Wish], terms: Terms) -> Self {
         let clock = FakeClock::start();
         let shop = Rc::new(Shop::new(clock));
         let node = Rc::new(Node::new(clock, Rc::clone(&shop)));
@@ -211,7 +212,7 @@ impl World {
         Self { clock, shop, node, ledger, batch, heard: Heard::default(), settings, wishes: wishes.to_vec() }
     }
 
-    pub(super) fn books(&self) -> std::sync::MutexGuard<'_, Books> {
+    pub(super) fn books(&self) -> std::sync::MutexGuard<'_, SqliteLedger> {
         self.ledger.inner.books()
     }
 

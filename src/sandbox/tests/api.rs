@@ -38,7 +38,7 @@ async fn the_same_credential_gives_the_same_video() {
 }
 
 #[tokio::test]
-async fn twins_get_one_video_within_the_window_and_two_without() {
+async fn identical_requests_get_one_video_within_the_window_and_two_without() {
     for (dedup_s, distinct) in [(600, false), (0, true)] {
         let bench = Bench::new(SandboxOptions { dedup_s, ..quick() }).await;
         let (one, two) = (bench.buy(VIDEO, VIDEO_BODY).await, bench.buy(VIDEO, VIDEO_BODY).await);

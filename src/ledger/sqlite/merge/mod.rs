@@ -17,7 +17,7 @@ pub use self::receipts::Asked;
 use self::tables::{
     DECISIONS, ENDPOINT_URLS, ENDPOINTS, JOBS, LEDGER_ID, MERGES, PERIODS, TRANSITIONS, TRUSTS, Table, WITNESSES,
 };
-use super::Books;
+use super::SqliteLedger;
 use super::core::configure;
 use super::error::Fault;
 use super::gap::ledger_of_rescued;
@@ -73,7 +73,7 @@ impl MergeSource {
     ///
     /// # Errors
     /// Where it is no ledger, is damaged or of a newer version, or cannot be copied.
-    pub fn open(file: &Path, into: &Books) -> Result<Self, LedgerError> {
+    pub fn open(file: &Path, into: &SqliteLedger) -> Result<Self, LedgerError> {
         let beside = into.path().and_then(Path::parent).unwrap_or(Path::new("."));
         Self::copy(file, beside).map_err(|fault| file::named(fault, file))
     }
@@ -103,7 +103,7 @@ impl MergeSource {
     }
 }
 
-impl Books {
+impl SqliteLedger {
     /// Brings in every row of that ledger that this one lacks, and what it knows better.
     ///
     /// # Errors
@@ -154,7 +154,7 @@ const MAPS: &str = "
     CREATE TEMP TABLE IF NOT EXISTS of_job (theirs INTEGER PRIMARY KEY, ours INTEGER NOT NULL);
     DELETE FROM of_batch; DELETE FROM of_endpoint; DELETE FROM of_job;";
 
-/// Sums over payments, as [`Books::check_money`] compares them.
+/// Sums over payments, as [`SqliteLedger::check_money`] compares them.
 const SUMS: &str = "
     UPDATE batches SET
         held_msat = coalesce((SELECT sum(p.amount_msat + p.fee_limit_msat) FROM payments p

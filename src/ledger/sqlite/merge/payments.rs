@@ -4,10 +4,11 @@ use rusqlite::{OptionalExtension, params};
 
 use super::tables::{ANSWERS, INTENTS, JOBS, PAYMENTS, REFUNDS};
 use super::{Doubled, Merge};
-use crate::ledger::decide::{Change, PaymentState};
+use crate::ledger::JobKey;
+use crate::ledger::decide::{JobUpdate, PaymentState};
 use crate::ledger::sqlite::error::Fault;
 use crate::ledger::sqlite::store::{self, append_transition, give_way};
-use crate::ledger::{JobKey, JobState, Reason};
+use crate::purchase::{JobState, Reason};
 
 /// How one ledger knows a payment.
 pub(super) struct Side {
@@ -216,7 +217,7 @@ impl Merge<'_> {
             true => (JobState::Refused, Reason::Withdrawn),
             false => (JobState::Pending, Reason::PaymentFailed),
         };
-        store::change(self.tx, self.now, &job, &Change::to(state, reason))?;
+        store::change(self.tx, self.now, &job, &JobUpdate::to(state, reason))?;
         if let Some(survivor) = give_way(self.tx, job.key)? {
             self.tx
                 .prepare_cached("UPDATE of_job SET ours = ?2 WHERE ours = ?1")?

@@ -13,16 +13,15 @@ use super::payments::Side;
 use super::{Merge, MergeSource};
 use crate::catalog::{Endpoint, Value};
 use crate::l402::{Network, Preimage};
-use crate::ledger::decide::Change;
-use crate::ledger::sqlite::Books;
+use crate::ledger::decide::JobUpdate;
+use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::sqlite::convert::Json;
 use crate::ledger::sqlite::core::configure;
 use crate::ledger::sqlite::error::{Fault, contradiction};
 use crate::ledger::sqlite::schema;
 use crate::ledger::sqlite::store;
-use crate::ledger::{
-    JobKey, JobState, KNOWN_BY_RECEIPT, LedgerError, Reason, ReceiptKind, ReceiptRow, UNKNOWN_CONTENT,
-};
+use crate::ledger::{JobKey, KNOWN_BY_RECEIPT, LedgerError, ReceiptKind, ReceiptRow, UNKNOWN_CONTENT};
+use crate::purchase::{JobState, Reason};
 
 /// What was asked for, as results tell it: by batch, id and take.
 pub type Asked = HashMap<(String, String, u32), Vec<(String, String)>>;
@@ -46,7 +45,7 @@ impl MergeSource {
         rows: &[ReceiptRow],
         asked: &Asked,
         stranger: &Endpoint,
-        into: &Books,
+        into: &SqliteLedger,
     ) -> Result<Self, LedgerError> {
         let beside = into.path().and_then(Path::parent).unwrap_or(Path::new("."));
         let make = || -> Result<Self, Fault> {
@@ -108,7 +107,7 @@ impl Merge<'_> {
         if (job.state, job.reason) != (JobState::Lost, Reason::NotDelivered) {
             return Ok(ours.job_state);
         }
-        let paid = Change::to(JobState::Paid, Reason::None);
+        let paid = JobUpdate::to(JobState::Paid, Reason::None);
         store::change(self.tx, self.now, &job, &paid)?;
         Ok(paid.state)
     }
@@ -139,7 +138,7 @@ impl Merge<'_> {
 }
 
 /// The endpoint as the ledger last knew it, in JSON.
-fn endpoint(into: &Books, row: &ReceiptRow, stranger: &Endpoint) -> Result<String, Fault> {
+fn endpoint(into: &SqliteLedger, row: &ReceiptRow, stranger: &Endpoint) -> Result<String, Fault> {
     let known: Option<String> = into
         .conn
         .prepare_cached("SELECT json FROM endpoints WHERE json_extract(json, '$.name') = ?1 ORDER BY id DESC LIMIT 1")?

@@ -333,11 +333,11 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::ledger::sqlite::Books;
+    use crate::ledger::sqlite::SqliteLedger;
 
     #[test]
     fn every_column_of_every_table_is_decided() {
-        let books = Books::in_memory().unwrap();
+        let books = SqliteLedger::in_memory().unwrap();
         let names = |sql: &str, of: &[&str]| -> BTreeSet<String> {
             let mut statement = books.conn.prepare(sql).unwrap();
             let rows = statement.query_map(rusqlite::params_from_iter(of), |row| row.get(0)).unwrap();

@@ -10,7 +10,7 @@ use crate::ledger::decide::{
 use crate::ledger::sqlite::error::Fault;
 use crate::ledger::{NewIntent, PaymentKey, endpoint_and_origin};
 use crate::money::Msat;
-use crate::payer::NodeId;
+use crate::purchase::WalletId;
 
 use super::alike::alike;
 use super::buyer;
@@ -76,12 +76,16 @@ pub(in crate::ledger::sqlite) fn period(conn: &Connection, kind: PeriodKind) -> 
 }
 
 /// What is known of a node and of an address, as far as it decides whether a purchase may begin.
-pub(in crate::ledger::sqlite) fn prospective(conn: &Connection, url: &Url, node: &NodeId) -> Result<Admission, Fault> {
+pub(in crate::ledger::sqlite) fn prospective(
+    conn: &Connection,
+    url: &Url,
+    node: &WalletId,
+) -> Result<Admission, Fault> {
     let (url, origin) = endpoint_and_origin(url);
     Ok(Admission { held: held(conn, node)?, endpoint: endpoint(conn, url, origin)? })
 }
 
-fn held(conn: &Connection, node: &NodeId) -> Result<Vec<Held>, Fault> {
+fn held(conn: &Connection, node: &WalletId) -> Result<Vec<Held>, Fault> {
     let mut statement = conn.prepare_cached(HELD)?;
     let rows = statement.query_map([&node.0], |row| {
         Ok(Held {

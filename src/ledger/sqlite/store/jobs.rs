@@ -2,9 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::ledger::decide::{Change, Job, Ruling};
+use crate::ledger::JobKey;
+use crate::ledger::decide::{Job, JobUpdate, Ruling};
 use crate::ledger::sqlite::error::{Fault, contradiction};
-use crate::ledger::{JobKey, JobState, Reason};
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 use super::apply;
@@ -52,7 +53,7 @@ pub(in crate::ledger::sqlite) fn change(
     tx: &Connection,
     now: UnixMs,
     job: &Job,
-    change: &Change<'_>,
+    change: &JobUpdate<'_>,
 ) -> Result<(), Fault> {
     let mut ruling = Ruling::done();
     ruling.change(now, job, change);

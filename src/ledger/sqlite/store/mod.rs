@@ -141,12 +141,12 @@ fn is_result_of_another(conn: &Connection, payment: PaymentKey, url: &str) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::sqlite::Books;
+    use crate::ledger::sqlite::SqliteLedger;
 
     /// A ledger may hold a million purchases, and each record asks.
     #[test]
     fn whatever_a_record_depends_on_is_found_by_an_index() {
-        let books = Books::in_memory().unwrap();
+        let books = SqliteLedger::in_memory().unwrap();
         let loads = [
             payments::WITH_JOB.clone(),
             payments::OF_JOB.clone(),

@@ -8,7 +8,7 @@ use crate::ledger::decide::{self, Charged, Fate, Intent, Job, Payment, Redeeming
 use crate::ledger::sqlite::convert::uint_or_none;
 use crate::ledger::sqlite::error::{Fault, contradiction};
 use crate::ledger::{DurableIntent, JobKey, PaidPurchase, PaymentKey};
-use crate::payer::NodeId;
+use crate::purchase::WalletId;
 use crate::time::UnixMs;
 
 use super::jobs::{self, JOB, JOB_COLUMNS};
@@ -37,7 +37,7 @@ fn of_row(row: &Row<'_>) -> rusqlite::Result<Payment> {
         amount: row.get(4)?,
         fee_limit: row.get(5)?,
         cltv_limit: row.get(6)?,
-        node: NodeId(row.get(7)?),
+        node: WalletId(row.get(7)?),
         charged: Charged { day: row.get(8)?, month: row.get(9)? },
         intended_at: row.get(10)?,
         endpoint: row.get(11)?,

@@ -3,13 +3,14 @@
 use url::Url;
 
 use super::support::*;
-use crate::ledger::sqlite::{Books, Decision, Trusted};
+use crate::ledger::sqlite::{Decision, SqliteLedger, Trusted};
 use crate::ledger::{
-    AnswerKind, Asking, BatchKey, Committed, HeldBack, IntentBounds, IntentRefusal, JobState, NewIntent, PaymentKey,
-    Prospect, Reason, Record,
+    AnswerKind, Asking, BatchKey, Committed, HeldBack, IntentBounds, IntentRefusal, NewIntent, PaymentKey, Prospect,
+    Record,
 };
-use crate::origin::HttpAnswer;
-use crate::payer::NodeId;
+use crate::purchase::HttpAnswer;
+use crate::purchase::WalletId;
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 const HOUR: i64 = 3_600_000;
@@ -19,7 +20,7 @@ const BOUNDS: IntentBounds =
     IntentBounds { max_undelivered: 3, max_doubt: 4, payments_in_flight: 6, run_began: UnixMs(NOW.0 - HOUR) };
 
 /// Two batches of a few jobs each.
-fn two() -> (Books, BatchKey, BatchKey) {
+fn two() -> (SqliteLedger, BatchKey, BatchKey) {
     let (mut books, june) = in_memory(&IDS);
     let july = begin(&mut books, "july");
     load_ids(&mut books, july, &IDS.map(|id| format!("{id}2")).each_ref().map(String::as_str));
@@ -27,7 +28,7 @@ fn two() -> (Books, BatchKey, BatchKey) {
 }
 
 fn try_at(
-    books: &mut Books,
+    books: &mut SqliteLedger,
     now: UnixMs,
     batch: BatchKey,
     n: u8,
@@ -51,12 +52,12 @@ fn try_at(
     }
 }
 
-fn buy(books: &mut Books, batch: BatchKey, n: u8) -> Result<PaymentKey, HeldBack> {
+fn buy(books: &mut SqliteLedger, batch: BatchKey, n: u8) -> Result<PaymentKey, HeldBack> {
     try_at(books, NOW, batch, n, BOUNDS)
 }
 
 /// Paid, and answered with that status.
-fn pay(books: &mut Books, payment: PaymentKey, n: u8, status: u16) {
+fn pay(books: &mut SqliteLedger, payment: PaymentKey, n: u8, status: u16) {
     books.apply(NOW, paid(payment, n, Some(posted()))).unwrap();
     let answer = HttpAnswer { status, headers: Vec::new(), body: Vec::new() };
     let Committed::Answer(answer) =
@@ -68,7 +69,7 @@ fn pay(books: &mut Books, payment: PaymentKey, n: u8, status: u16) {
     books.apply(NOW, Record::Undelivered { payment, answer: Some(answer), heard: false, end }).unwrap();
 }
 
-fn deliver_at(books: &mut Books, now: UnixMs, payment: PaymentKey) {
+fn deliver_at(books: &mut SqliteLedger, now: UnixMs, payment: PaymentKey) {
     let answer = answer(books, payment, 200);
     let url = format!("https://seller.example/v/{}", payment.0);
     books.apply(now, Record::Delivered { payment, answer, url, own: false }).unwrap();
@@ -101,7 +102,7 @@ fn until_it_delivers_no_more_are_open_whatever_they_are_called() {
     let in_doubt = buy(&mut books, june, 1).unwrap();
     let record = Record::Doubt { payment: in_doubt, reason: Reason::PaymentUnknown, error: None, wait_until: None };
     books.apply(NOW, record).unwrap();
-    let given_up = buy(&mut books, june, 2).unwrap();
+    let abandoned = buy(&mut books, june, 2).unwrap();
     let job = books.open_jobs(None).unwrap().into_iter().find(|job| job.id == "b").unwrap().key;
     books.decide(NOW, job, Decision::Lost, "gone", "nobody asked", None).unwrap();
     let third = buy(&mut books, july, 3).unwrap();
@@ -119,7 +120,7 @@ fn until_it_delivers_no_more_are_open_whatever_they_are_called() {
     let held = try_at(&mut books, later, july, 8, tomorrow).unwrap_err();
     let HeldBack::Undelivered { count, .. } = &held else { panic!("{held:?}") };
     assert_eq!((count.begun, count.undelivered), (3, 0), "what was begun before its last delivery counts no more");
-    let _held_still = given_up;
+    let _held_still = abandoned;
 }
 
 /// A delivery within the hour speaks for an endpoint, and not for what every run that was killed since has left there.
@@ -191,7 +192,7 @@ fn a_node_holds_no_more_than_the_bounds_say_over_all_batches() {
     );
     // Another node is another one.
     let job = pending(&books, july).remove(0);
-    let other = NewIntent { bounds, node: NodeId("03other".to_owned()), ..new_intent(&job, 9) };
+    let other = NewIntent { bounds, node: WalletId("03other".to_owned()), ..new_intent(&job, 9) };
     intend(&mut books, other);
     for payment in &payments[..4] {
         let record =
@@ -228,7 +229,7 @@ fn an_origin_that_does_not_take_what_was_paid_for_gets_no_more_at_any_endpoint()
         assert!(held.is_alarming(NOW.plus_ms(60_000)));
         assert!(held.to_string().contains("seller.example took the payment of job a (batch june)"), "{held}");
         let url = Url::parse("https://seller.example/another?x=1").unwrap();
-        let node = NodeId("03payer".to_owned());
+        let node = WalletId("03payer".to_owned());
         let elsewhere = Prospect { batch: july, url, node, bounds: BOUNDS, asking: Asking::default() };
         assert!(books.held_back(NOW, &elsewhere).unwrap().is_some());
         let url = Url::parse("https://another.example/make").unwrap();
@@ -256,7 +257,7 @@ fn a_credential_that_has_ended_may_be_rejected() {
 #[test]
 fn a_word_lets_one_purchase_begin_once() {
     let (mut books, june, july) = two();
-    let trust = |books: &mut Books, number| books.trust(NOW, july, "seller.example", number, BOUNDS).unwrap();
+    let trust = |books: &mut SqliteLedger, number| books.trust(NOW, july, "seller.example", number, BOUNDS).unwrap();
     assert_eq!(trust(&mut books, 1), Trusted::NotNeeded);
     let first = buy(&mut books, june, 1).unwrap();
     pay(&mut books, first, 1, 402);
@@ -321,10 +322,10 @@ fn what_version_1_left_undelivered_counts() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     super::v1::write_old(&path);
-    let books = Books::open(&path, crate::ledger::sqlite::OpenMode::Write).unwrap();
+    let books = SqliteLedger::open(&path, crate::ledger::sqlite::OpenMode::Write).unwrap();
     let batch = books.batch("plain").unwrap().unwrap().key;
     let url = Url::parse("http://127.0.0.1:21737/api/l402/generate-video").unwrap();
-    let node = NodeId("03another".to_owned());
+    let node = WalletId("03another".to_owned());
     let prospect = Prospect { batch, url, node, bounds: BOUNDS, asking: Asking::default() };
     let held = books.held_back(UnixMs(1_795_862_200_000), &prospect).unwrap();
     let Some(HeldBack::Undelivered { count, word: 1, .. }) = held else { panic!("{held:?}") };

@@ -7,14 +7,15 @@ use super::merging::receipts_of;
 use super::support::*;
 use crate::catalog::Endpoint;
 use crate::ledger::sqlite::duplicates::BOUGHT;
-use crate::ledger::sqlite::{Asked, Books, Compared, Decision, Duplicates, MergeSource, PlanLoad, Retake};
-use crate::ledger::{BatchKey, JobState, Reason, ReceiptRow};
+use crate::ledger::sqlite::{Asked, Compared, Decision, Duplicates, MergeSource, PlanLoad, Retake, SqliteLedger};
+use crate::ledger::{BatchKey, ReceiptRow};
 use crate::plan::{PlannedJob, made_id};
+use crate::purchase::{JobState, Reason};
 
 /// A ledger that knows by receipts alone what a batch June has bought: jobs of these ids and prompts. The results beside tell
 /// what was asked for where they are there.
-fn known_by_receipts(bought: &[(&str, &str)], results: bool) -> (Books, BatchKey) {
-    let mut gone = Books::in_memory().unwrap();
+fn known_by_receipts(bought: &[(&str, &str)], results: bool) -> (SqliteLedger, BatchKey) {
+    let mut gone = SqliteLedger::in_memory().unwrap();
     let june = begin(&mut gone, "june");
     load(&mut gone, june, &Retake::default(), rows(bought));
     for (n, job) in (1..).zip(pending(&gone, june)) {
@@ -23,7 +24,7 @@ fn known_by_receipts(bought: &[(&str, &str)], results: bool) -> (Books, BatchKey
     let cells = |prompt: &str| vec![("prompt".to_owned(), prompt.to_owned()), ("n".to_owned(), "3".to_owned())];
     let asked = bought.iter().map(|(id, prompt)| (("june".to_owned(), (*id).to_owned(), 1), cells(prompt)));
     let asked: Asked = asked.filter(|_| results).collect();
-    let mut books = Books::in_memory().unwrap();
+    let mut books = SqliteLedger::in_memory().unwrap();
     let file = Path::new("june.receipts.csv");
     let rows = receipts_of(&gone, "june");
     let source = MergeSource::of_receipts(file, "/jobs/june.toml", &rows, &asked, &endpoint(), &books).unwrap();
@@ -37,12 +38,12 @@ fn rows(rows: &[(&str, &str)]) -> Vec<PlannedJob> {
     rows.iter().map(|(id, prompt)| planned(&endpoint, id, prompt)).collect()
 }
 
-fn loaded(books: &mut Books, batch: BatchKey, of: &[(&str, &str)]) -> (PlanLoad, Duplicates) {
+fn loaded(books: &mut SqliteLedger, batch: BatchKey, of: &[(&str, &str)]) -> (PlanLoad, Duplicates) {
     let load = load(books, batch, &Retake::default(), rows(of));
     (load, books.set_duplicates_aside(batch, NOW, &Compared::default()).unwrap())
 }
 
-fn stands(books: &Books, batch: BatchKey) -> Vec<(String, JobState, Reason)> {
+fn stands(books: &SqliteLedger, batch: BatchKey) -> Vec<(String, JobState, Reason)> {
     standing(books, batch).into_iter().map(|(id, _, state, reason)| (id, state, reason)).collect()
 }
 
@@ -110,7 +111,7 @@ fn rows_of_another_batch_are_compared_by_content_where_that_is_proved_and_left_o
 
 #[test]
 fn what_is_unproved_is_found_by_an_index() {
-    let books = Books::in_memory().unwrap();
+    let books = SqliteLedger::in_memory().unwrap();
     let sql = format!("EXPLAIN QUERY PLAN SELECT o.id FROM jobs o WHERE o.content = zeroblob(32) AND {BOUGHT}");
     let plan: String = books.conn.query_row(&sql, [], |row| row.get(3)).unwrap();
     assert!(plan.contains("jobs_bought"), "{plan}");
@@ -133,7 +134,7 @@ fn made_ids_are_their_contents() {
 }
 
 /// How many of these jobs are left out of a new batch; a dry run says the same of each.
-fn left_out(books: &mut Books, name: &str, jobs: &[PlannedJob]) -> Vec<String> {
+fn left_out(books: &mut SqliteLedger, name: &str, jobs: &[PlannedJob]) -> Vec<String> {
     let each = || jobs.iter().cloned().map(Ok::<_, std::convert::Infallible>);
     let foreseen = books.foresee(None, &Retake::default(), "", each()).unwrap().compare(&Compared::default()).unwrap();
     let batch = begin(books, name);
@@ -222,7 +223,7 @@ fn a_receipt_that_stands_twice_is_one() {
     let mut receipts = receipts_of(&told, "june");
     let file = Path::new("june.receipts.csv");
     let merged = |receipts: &[ReceiptRow]| {
-        let mut books = Books::in_memory().unwrap();
+        let mut books = SqliteLedger::in_memory().unwrap();
         let source = MergeSource::of_receipts(file, "/jobs/june.toml", receipts, &Asked::new(), &endpoint(), &books)?;
         books.merge(NOW, &source)
     };
@@ -255,7 +256,7 @@ fn a_made_id_tells_what_its_first_take_was_and_no_more() {
 fn what_a_person_leaves_as_it_is_stays_so_for_as_long_as_its_row_does() {
     let (mut books, june) = known_by_receipts(&[("1", "kite"), ("2", "boat")], false);
     loaded(&mut books, june, &[("1", "kite"), ("2", "boat")]);
-    let key = |books: &Books, id: &str| books.undecided(june, id).unwrap().unwrap().job;
+    let key = |books: &SqliteLedger, id: &str| books.undecided(june, id).unwrap().unwrap().job;
     let (one, two) = (key(&books, "1"), key(&books, "2"));
     assert!(books.keep(NOW, one, "I have looked").unwrap());
     assert!(!books.keep(NOW, one, "I have looked").unwrap(), "there is nothing left to decide");
@@ -295,7 +296,7 @@ fn what_is_changed_can_be_left_as_it_is_too() {
 fn what_is_bought_for_a_lost_receipt_is_not_said_to_have_changed() {
     let (mut books, june) = known_by_receipts(&[("1", "kite")], false);
     books.conn.execute("UPDATE jobs SET state = 'lost', reason = '' WHERE batch = ?1", [june]).unwrap();
-    let foreseen = |books: &Books| {
+    let foreseen = |books: &SqliteLedger| {
         let jobs = rows(&[("1", "kite")]).into_iter().map(Ok::<_, ()>);
         let foreseen = books.foresee(Some(june), &Retake::default(), "", jobs).unwrap();
         let stays: Vec<_> = foreseen.stays().unwrap().into_iter().map(|(state, _, ids)| (state, ids.first)).collect();

@@ -4,22 +4,22 @@
 use proptest::prelude::*;
 
 use super::support::*;
-use crate::catalog::Apart;
+use crate::catalog::DedupPolicy;
 use crate::ledger::contract::Subject;
 use crate::ledger::decide::{Job, Payment, PaymentState};
 use crate::ledger::memory::{MemoryLedger, Sums};
 use crate::ledger::sqlite::store;
-use crate::ledger::sqlite::{Books, Decision};
+use crate::ledger::sqlite::{Decision, SqliteLedger};
 use crate::ledger::{
     AnswerKey, AnswerKind, BatchKey, Caps, DeadProof, DownloadedFile, FetchMark, IntentBounds, JobEnd, JobKey,
-    JobState, LedgerError, NewIntent, PaymentKey, PendingJob, PeriodCap, Poll, Posted, Reason, Record, Recorded,
-    RefundInvoice, RefundRecord,
+    LedgerError, NewIntent, PaymentKey, PendingJob, PeriodCap, Posted, Record, Recorded, RefundInvoice, RefundRecord,
 };
 use crate::money::Msat;
-use crate::payer::NodeId;
+use crate::purchase::WalletId;
+use crate::purchase::{JobState, Poll, Reason};
 use crate::time::UnixMs;
 
-impl Books {
+impl SqliteLedger {
     fn keys(&self, table: &str) -> Vec<i64> {
         let mut statement = self.conn.prepare(&format!("SELECT id FROM {table} ORDER BY id")).unwrap();
         let keys = statement.query_map([], |row| row.get(0)).unwrap();
@@ -27,7 +27,7 @@ impl Books {
     }
 }
 
-impl Subject for Books {
+impl Subject for SqliteLedger {
     fn with(batches: &[(&str, &[&str])]) -> (Self, Vec<PendingJob>) {
         let mut books = Self::in_memory().unwrap();
         let mut jobs = Vec::new();
@@ -112,9 +112,9 @@ fn intent_of(jobs: &[PendingJob], job: JobKey, step: Step, now: UnixMs) -> NewIn
     NewIntent {
         job,
         request,
-        apart: one_of(&[Apart::Never, Apart::Window(30), Apart::Answer], how / 3),
+        dedup: one_of(&[DedupPolicy::Never, DedupPolicy::Window(30), DedupPolicy::Answer], how / 3),
         amount: if how == 200 { Msat::new(1) } else { known.price },
-        node: NodeId(if how % 11 == 0 { "03other" } else { "03payer" }.to_owned()),
+        node: WalletId(if how % 11 == 0 { "03other" } else { "03payer" }.to_owned()),
         invoice_expires_at: now.plus_ms(600_000),
         credential_expires_at: now.plus_ms(900_000),
         caps,
@@ -135,7 +135,7 @@ fn refund_of(payment: &Payment, answer: AnswerKey, how: u8) -> RefundRecord {
             hash: secret(100_u8.wrapping_add(u8::try_from(payment.key.0).unwrap_or(0))).1,
             amount: Msat::new(payment.amount.get() - u64::from(how % 5)),
             expires_at: NOW,
-            node: NodeId("03payer".to_owned()),
+            node: WalletId("03payer".to_owned()),
             callback: "https://seller.example/w".parse().unwrap(),
             k1: "k".to_owned(),
         })),
@@ -183,8 +183,8 @@ fn record(step: Step, now: UnixMs, known: &MemoryLedger, jobs: &[PendingJob]) ->
         },
         10 => Record::Posted(payment, posted),
         11 => Record::Dead { payment, proof: one_of(&PROOFS, how), end },
-        12 => Record::GivenUpDead { payment, proof: one_of(&PROOFS, how) },
-        13 => Record::Witness { node: NodeId(format!("03{}", of % 2)), hash: secret(how).1 },
+        12 => Record::AbandonedDead { payment, proof: one_of(&PROOFS, how) },
+        13 => Record::Witness { node: WalletId(format!("03{}", of % 2)), hash: secret(how).1 },
         14 => Record::Doubt {
             payment,
             reason: one_of(&DOUBTS, how),
@@ -237,7 +237,7 @@ fn file_record(job: JobKey, how: u8) -> Record {
 }
 
 /// A person decides in the ledger that has persons; the other one is told what came of it.
-fn decide(books: &mut Books, memory: &mut MemoryLedger, step: Step, now: UnixMs) {
+fn decide(books: &mut SqliteLedger, memory: &mut MemoryLedger, step: Step, now: UnixMs) {
     let count = i64::try_from(books.jobs().len()).unwrap();
     let job = JobKey(i64::from(step.of) % count + 1);
     let decision = one_of(&DECISIONS, step.how);
@@ -277,7 +277,7 @@ proptest! {
     #[test]
     fn both_stores_answer_and_hold_the_same_whatever_comes(steps in prop::collection::vec(step(), 1..120)) {
         let batches: [(&str, &[&str]); 2] = [("june", &["a", "b", "c", "d"]), ("july", &["a", "e", "f"])];
-        let ((mut books, jobs), (mut memory, others)) = (Books::with(&batches), MemoryLedger::with(&batches));
+        let ((mut books, jobs), (mut memory, others)) = (SqliteLedger::with(&batches), MemoryLedger::with(&batches));
         prop_assert_eq!(jobs.iter().map(|job| job.key).collect::<Vec<_>>(), others.iter().map(|job| job.key).collect::<Vec<_>>());
         let mut now = NOW;
         for step in steps {

@@ -2,15 +2,15 @@
 
 use super::support::*;
 use crate::ledger::sqlite::store::extra_take;
-use crate::ledger::sqlite::{AuditRow, Books, Decided, Decision};
+use crate::ledger::sqlite::{AuditRow, Decided, Decision, SqliteLedger};
 use crate::ledger::{
-    BatchKey, Committed, DeadProof, IntentRefusal, JobState, OpenStage, PaymentKey, Reason, ReceiptRow, Record,
-    Standing,
+    BatchKey, Committed, DeadProof, IntentRefusal, OpenStage, PaymentKey, ReceiptRow, Record, Standing,
 };
-use crate::payer::NodeId;
+use crate::purchase::WalletId;
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
-fn doubted() -> (Books, BatchKey, PaymentKey) {
+fn doubted() -> (SqliteLedger, BatchKey, PaymentKey) {
     let (mut books, batch) = in_memory(&["a"]);
     let job = pending(&books, batch).remove(0);
     let payment = intend(&mut books, new_intent(&job, 1)).payment();
@@ -19,16 +19,16 @@ fn doubted() -> (Books, BatchKey, PaymentKey) {
     (books, batch, payment)
 }
 
-fn decide(books: &mut Books, batch: BatchKey, decision: Decision) -> Decided {
+fn decide(books: &mut SqliteLedger, batch: BatchKey, decision: Decision) -> Decided {
     decide_at(books, batch, decision, HORIZON.plus_ms(1))
 }
 
-fn decide_at(books: &mut Books, batch: BatchKey, decision: Decision, now: UnixMs) -> Decided {
+fn decide_at(books: &mut SqliteLedger, batch: BatchKey, decision: Decision, now: UnixMs) -> Decided {
     let job = books.undecided(batch, "a").unwrap().unwrap();
     books.decide(now, job.job, decision, "a note", "nobody was asked", None).unwrap()
 }
 
-fn used(books: &Books, batch: BatchKey) -> (u64, u64) {
+fn used(books: &SqliteLedger, batch: BatchKey) -> (u64, u64) {
     books.check_money(None).unwrap();
     let counts = books.counts(batch).unwrap();
     (counts.held.get(), counts.spent.get())
@@ -50,7 +50,7 @@ fn what_may_still_settle_is_not_replaced() {
         let late = NOW.plus_ms(600_000 + 2_016 * 1_200_000);
         assert_eq!(decide(&mut books, batch, decision), Decided::TooEarly(late));
         assert_eq!(decide_at(&mut books, batch, decision, late.plus_ms(1)), Decided::Recorded);
-        assert!(books.open_jobs(None).unwrap().iter().all(|job| matches!(job.stage, OpenStage::GivenUp(_))));
+        assert!(books.open_jobs(None).unwrap().iter().all(|job| matches!(job.stage, OpenStage::Abandoned(_))));
     }
     // What its node proves need not wait.
     let (mut books, batch, _) = doubted();
@@ -74,7 +74,8 @@ fn a_take_waits_for_the_hash_that_it_replaces() {
     extra_take(&tx, own).unwrap();
     tx.commit().unwrap();
     let take = pending(&books, batch).remove(0);
-    let intend_at = |books: &mut Books, now| books.apply(now, Record::Intend(Box::new(new_intent(&take, 2)))).unwrap();
+    let intend_at =
+        |books: &mut SqliteLedger, now| books.apply(now, Record::Intend(Box::new(new_intent(&take, 2)))).unwrap();
     let refused = intend_at(&mut books, HORIZON);
     let until = Some(HORIZON);
     assert!(
@@ -82,7 +83,7 @@ fn a_take_waits_for_the_hash_that_it_replaces() {
         "{refused:?}"
     );
     // Its node says that it never settles: then it may be bought, and what was held for it is free.
-    books.apply(NOW, Record::GivenUpDead { payment, proof: DeadProof::FailedAndExpired }).unwrap();
+    books.apply(NOW, Record::AbandonedDead { payment, proof: DeadProof::FailedAndExpired }).unwrap();
     assert_eq!(used(&books, batch), (0, 0));
     assert!(matches!(intend_at(&mut books, NOW), Committed::Intent(_)));
 }
@@ -93,7 +94,7 @@ fn what_a_person_took_as_never_made_and_settles_is_paid() {
     decide(&mut books, batch, Decision::Unpaid);
     load_ids(&mut books, batch, &["a"]);
     let open = books.open_jobs(None).unwrap();
-    assert!(matches!(&open[0].stage, OpenStage::GivenUp(intent) if intent.payment() == payment), "{open:?}");
+    assert!(matches!(&open[0].stage, OpenStage::Abandoned(intent) if intent.payment() == payment), "{open:?}");
     let committed = books.apply(NOW, paid(payment, 1, None)).unwrap();
     assert!(matches!(committed, Committed::Paid(_)));
     assert_eq!(used(&books, batch), (HOLD, 0), "it is held again");
@@ -151,11 +152,11 @@ fn unpaid_frees_the_hold_and_lets_the_job_be_bought_again() {
     assert_eq!(used(&books, batch), (0, 0));
     assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::Failed, Reason::Decided)]);
     let open = books.open_jobs(None).unwrap();
-    assert!(matches!(open[0].stage, OpenStage::GivenUp(_)), "its node may know better one day");
+    assert!(matches!(open[0].stage, OpenStage::Abandoned(_)), "its node may know better one day");
     assert_eq!(decide(&mut books, batch, Decision::Unpaid), Decided::Refused(JobState::Failed));
     load_ids(&mut books, batch, &["a"]);
     assert_eq!(pending(&books, batch).len(), 1);
-    books.apply(NOW, Record::GivenUpDead { payment, proof: DeadProof::FailedAndExpired }).unwrap();
+    books.apply(NOW, Record::AbandonedDead { payment, proof: DeadProof::FailedAndExpired }).unwrap();
     assert!(books.open_jobs(None).unwrap().is_empty(), "its node has said so");
     assert!(is_contradiction(&books.apply(NOW, paid(payment, 1, None))), "nobody decided that");
 }
@@ -169,7 +170,7 @@ fn lost_keeps_the_hold_used_and_the_job_unbought() {
     assert!(pending(&books, batch).is_empty());
     assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::Lost, Reason::Decided)]);
     let open = books.open_jobs(None).unwrap();
-    assert!(matches!(open[0].stage, OpenStage::GivenUp(_)), "its node may know better one day");
+    assert!(matches!(open[0].stage, OpenStage::Abandoned(_)), "its node may know better one day");
     books.check_money(None).unwrap();
 }
 
@@ -212,14 +213,14 @@ fn an_audit_reads_every_payment_of_its_node() {
     let jobs = pending(&books, batch);
     deliver(&mut books, &jobs[0], 1);
     intend(&mut books, new_intent(&jobs[1], 2));
-    let node = NodeId("03payer".to_owned());
+    let node = WalletId("03payer".to_owned());
     let rows = books.payments_at(&node).unwrap();
     let told = |row: &AuditRow| (row.job.clone(), row.standing, row.fee);
     assert_eq!(
         rows.iter().map(told).collect::<Vec<_>>(),
         [("a".to_owned(), Standing::Posted, Some(FEE)), ("b".to_owned(), Standing::Open, None)]
     );
-    assert!(books.payments_at(&NodeId("03other".to_owned())).unwrap().is_empty());
+    assert!(books.payments_at(&WalletId("03other".to_owned())).unwrap().is_empty());
 }
 
 #[test]

@@ -3,21 +3,22 @@
 use super::support::*;
 use crate::l402::Network;
 use crate::ledger::sqlite::duplicates::{Rows, comparing, finding};
-use crate::ledger::sqlite::{Books, Compared, Duplicates, Retake};
-use crate::ledger::{BatchKey, Committed, DeadProof, IntentRefusal, JobEnd, JobState, PaymentKey, Reason, Record};
+use crate::ledger::sqlite::{Compared, Duplicates, Retake, SqliteLedger};
+use crate::ledger::{BatchKey, Committed, DeadProof, IntentRefusal, JobEnd, PaymentKey, Record};
+use crate::purchase::{JobState, Reason};
 
-fn aside(books: &mut Books, batch: BatchKey) -> Duplicates {
+fn aside(books: &mut SqliteLedger, batch: BatchKey) -> Duplicates {
     books.set_duplicates_aside(batch, NOW, &Compared::default()).unwrap()
 }
 
 /// A second batch with one job of the content `a`, under the id `b`.
-fn july(books: &mut Books) -> BatchKey {
+fn july(books: &mut SqliteLedger) -> BatchKey {
     let july = begin(books, "july");
     load(books, july, &Retake::default(), vec![planned(&endpoint(), "b", "a")]);
     july
 }
 
-fn intend(books: &mut Books, batch: BatchKey, n: u8) -> Committed {
+fn intend(books: &mut SqliteLedger, batch: BatchKey, n: u8) -> Committed {
     let job = pending(books, batch).remove(0);
     books.apply(NOW, Record::Intend(Box::new(new_intent(&job, n)))).unwrap()
 }
@@ -63,7 +64,7 @@ fn the_intent_compares_requests_in_its_transaction() {
     assert_eq!(books.counts(july).unwrap().held, crate::money::Msat::ZERO);
     // Of another network or edition it is another purchase, and a person may mean it.
     let digest = new_intent(&second, 2).request.digest();
-    let seen = |books: &Books, network| books.bought_elsewhere(second.key, &digest, network).unwrap().is_some();
+    let seen = |books: &SqliteLedger, network| books.bought_elsewhere(second.key, &digest, network).unwrap().is_some();
     let network = new_intent(&second, 2).network;
     let other = if network == Network::Mainnet { Network::Regtest } else { Network::Mainnet };
     assert!(seen(&books, network) && !seen(&books, other));
@@ -86,7 +87,8 @@ fn at_the_intent_counts_what_counts_at_the_load() {
     assert!(matches!(intend(&mut books, june, 1), Committed::Intent(_)));
     books.apply(NOW, paid(PaymentKey(1), 1, None)).unwrap();
     let digest = new_intent(&second, 2).request.digest();
-    let counts = |books: &Books| books.bought_elsewhere(second.key, &digest, Network::Regtest).unwrap().is_some();
+    let counts =
+        |books: &SqliteLedger| books.bought_elsewhere(second.key, &digest, Network::Regtest).unwrap().is_some();
     for state in
         ["running", "in_doubt", "paid", "delivered", "downloaded", "refund_offered", "lost", "refunded", "failed"]
     {
@@ -110,20 +112,20 @@ fn at_the_intent_counts_what_counts_at_the_load() {
 #[test]
 fn at_the_intent_identical_rows_of_one_manifest_are_both_meant() {
     let endpoint = endpoint();
-    let mut books = Books::in_memory().unwrap();
+    let mut books = SqliteLedger::in_memory().unwrap();
     let (june, july) = (begin(&mut books, "june"), begin(&mut books, "july"));
     load(&mut books, june, &Retake::default(), vec![planned(&endpoint, "a", "x"), planned(&endpoint, "b", "x")]);
     load(&mut books, july, &Retake::default(), vec![planned(&endpoint, "c", "x")]);
-    let (twins, third) = (pending(&books, june), pending(&books, july).remove(0));
-    let request = new_intent(&twins[0], 1).request;
+    let (identicals, third) = (pending(&books, june), pending(&books, july).remove(0));
+    let request = new_intent(&identicals[0], 1).request;
     let mut intend = |job: &crate::ledger::PendingJob, n: u8| {
         let intent = crate::ledger::NewIntent { request: request.clone(), ..new_intent(job, n) };
         books.apply(NOW, Record::Intend(Box::new(intent))).unwrap()
     };
-    assert!(matches!(intend(&twins[0], 1), Committed::Intent(_)));
+    assert!(matches!(intend(&identicals[0], 1), Committed::Intent(_)));
     let refused = intend(&third, 2);
     assert!(matches!(refused, Committed::IntentRefused(IntentRefusal::Duplicate(_))), "{refused:?}");
-    assert!(matches!(intend(&twins[1], 3), Committed::Intent(_)));
+    assert!(matches!(intend(&identicals[1], 3), Committed::Intent(_)));
 }
 
 #[test]
@@ -146,7 +148,7 @@ fn a_purchase_is_a_row_of_the_manifest_only_under_its_own_id_and_content() {
     let (mut books, june) = in_memory(&["a"]);
     intend(&mut books, june, 1);
     let rows = |pairs: &[(&str, &str)]| pairs.iter().map(|(id, prompt)| planned(&endpoint, id, prompt)).collect();
-    let load = |books: &mut Books, pairs: &[(&str, &str)]| {
+    let load = |books: &mut SqliteLedger, pairs: &[(&str, &str)]| {
         let foreseen = foreseen(books, june, &Retake::default(), rows(pairs));
         load(books, june, &Retake::default(), rows(pairs));
         let aside = aside(books, june).first.into_iter().map(|(id, _)| id).collect::<Vec<_>>();

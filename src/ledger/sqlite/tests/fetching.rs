@@ -1,13 +1,12 @@
 //! What became of the files.
 
 use super::support::*;
-use crate::ledger::sqlite::Books;
-use crate::ledger::{
-    BatchKey, DownloadedFile, FetchMark, JobKey, JobState, Reason, Record, ResultRow, Resume, Undownloaded,
-};
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{BatchKey, DownloadedFile, FetchMark, JobKey, Record, ResultRow, Resume, Undownloaded};
+use crate::purchase::{JobState, Reason};
 
 /// A batch of delivered jobs, and their keys.
-fn delivered(ids: &[&str]) -> (Books, BatchKey, Vec<JobKey>) {
+fn delivered(ids: &[&str]) -> (SqliteLedger, BatchKey, Vec<JobKey>) {
     let (mut books, batch) = in_memory(ids);
     let jobs = pending(&books, batch);
     for (job, n) in jobs.iter().zip(1..) {
@@ -29,11 +28,11 @@ fn not_downloaded(job: JobKey, reason: Reason) -> Record {
     Record::NotDownloaded { job, reason, error: "HTTP 404".to_owned() }
 }
 
-fn ids(books: &Books, batch: BatchKey, which: Undownloaded) -> Vec<String> {
+fn ids(books: &SqliteLedger, batch: BatchKey, which: Undownloaded) -> Vec<String> {
     books.to_download(batch, which, None, 100).unwrap().into_iter().map(|job| job.id).collect()
 }
 
-fn row(books: &Books, batch: BatchKey) -> ResultRow {
+fn row(books: &SqliteLedger, batch: BatchKey) -> ResultRow {
     let mut rows = Vec::new();
     let read = books.results(batch, &mut |row| {
         rows.push(row);
@@ -114,7 +113,7 @@ fn a_name_stays_its_jobs_once_the_file_is_whole() {
 #[test]
 fn that_the_manifest_has_changed_says_more_than_what_became_of_the_file() {
     let (mut books, batch, jobs) = delivered(&["a"]);
-    let changed = |books: &Books| {
+    let changed = |books: &SqliteLedger| {
         books.conn.execute("UPDATE jobs SET reason = ?1", [Reason::Changed]).unwrap();
     };
     changed(&books);

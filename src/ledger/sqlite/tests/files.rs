@@ -6,15 +6,16 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::support::*;
-use crate::ledger::sqlite::{Books, OpenMode};
-use crate::ledger::{DeadProof, JobState, LedgerError, NewIntent, PendingJob, Reason, Record};
+use crate::ledger::sqlite::{OpenMode, SqliteLedger};
+use crate::ledger::{DeadProof, LedgerError, NewIntent, PendingJob, Record};
+use crate::purchase::{JobState, Reason};
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-fn open(path: &Path) -> Result<Books, LedgerError> {
-    Books::open(path, OpenMode::Write)
+fn open(path: &Path) -> Result<SqliteLedger, LedgerError> {
+    SqliteLedger::open(path, OpenMode::Write)
 }
 
 #[test]
@@ -52,7 +53,7 @@ fn what_is_no_ledger_is_refused_and_left_alone() {
     for (path, word) in [(&text, "no ledger"), (&other, "no ledger"), (&newer, "newer version")] {
         let before = std::fs::read(path).unwrap();
         for how in [OpenMode::Write, OpenMode::Read] {
-            let error = Books::open(path, how).unwrap_err().to_string();
+            let error = SqliteLedger::open(path, how).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");
         }
         assert_eq!(std::fs::read(path).unwrap(), before);
@@ -61,7 +62,7 @@ fn what_is_no_ledger_is_refused_and_left_alone() {
     assert_eq!(open(&newer).unwrap_err(), LedgerError::Newer { found: 7, known: 2 });
     let error = open(folder.path()).unwrap_err();
     assert!(matches!(error, LedgerError::Foreign(_)), "a folder: {error}");
-    let missing = Books::open(&folder.path().join("missing.db"), OpenMode::Read).unwrap_err();
+    let missing = SqliteLedger::open(&folder.path().join("missing.db"), OpenMode::Read).unwrap_err();
     assert!(matches!(missing, LedgerError::Io(_)), "{missing}");
 }
 
@@ -97,7 +98,7 @@ fn views_read_beside_the_writer_and_write_nothing() {
     let path = folder.path().join("ledger.db");
     let mut books = open(&path).unwrap();
     let batch = begin(&mut books, "june");
-    let mut view = Books::open(&path, OpenMode::Read).unwrap();
+    let mut view = SqliteLedger::open(&path, OpenMode::Read).unwrap();
     load_ids(&mut books, batch, &["a"]);
     assert_eq!(view.counts(batch).unwrap().all_jobs(), 1, "a view sees what was committed after it was opened");
     let job = pending(&view, batch).remove(0);
@@ -187,7 +188,7 @@ fn after_an_error_of_the_disk_nothing_more_is_written() {
     let bad = (NOW, Record::Intend(Box::new(large(&jobs[0], 1))));
     assert!(matches!(books.apply_all(vec![good.clone(), bad]), Err(LedgerError::Io(_))));
     assert!(matches!(books.apply_all(vec![good]), Err(LedgerError::Io(_))), "refused from then on");
-    assert_eq!(Books::open(&path, OpenMode::Read).unwrap().open_jobs(None).unwrap().len(), 0, "all or none");
+    assert_eq!(SqliteLedger::open(&path, OpenMode::Read).unwrap().open_jobs(None).unwrap().len(), 0, "all or none");
 }
 
 #[test]
@@ -279,10 +280,10 @@ fn other_readers_harm_nothing_whatever_this_process_has_looked_at() {
     let batch = begin(&mut books, "june");
     load_ids(&mut books, batch, &["a", "b"]);
     let jobs = pending(&books, batch);
-    drop(Books::open(&path, OpenMode::Read).unwrap());
-    crate::ledger::sqlite::check_place(&path).unwrap();
+    drop(SqliteLedger::open(&path, OpenMode::Read).unwrap());
+    crate::ledger::sqlite::check_location(&path).unwrap();
     drop(open(&path).unwrap());
-    assert!(crate::opening::read_small(&path, 1_000_000).is_err(), "neither as an image nor as anything else");
+    assert!(crate::safe_open::read_small(&path, 1_000_000).is_err(), "neither as an image nor as anything else");
     #[cfg(target_os = "linux")]
     {
         assert!(is_locked(&path));
@@ -301,6 +302,6 @@ fn other_readers_harm_nothing_whatever_this_process_has_looked_at() {
     assert!(reader.status.success() && String::from_utf8_lossy(&reader.stdout).contains("1 passed"), "{reader:?}");
     assert!(path.with_file_name("ledger.db-wal").exists(), "the log is in use");
     intend(&mut books, new_intent(&jobs[0], 1));
-    assert_eq!(Books::open(&path, OpenMode::Read).unwrap().open_jobs(None).unwrap().len(), 1);
+    assert_eq!(SqliteLedger::open(&path, OpenMode::Read).unwrap().open_jobs(None).unwrap().len(), 1);
     assert!(!path.with_file_name("ledger.db.rescued-1").exists());
 }

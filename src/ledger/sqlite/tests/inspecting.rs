@@ -2,9 +2,10 @@
 
 use super::support::*;
 use crate::ledger::sqlite::{Decided, Decision};
-use crate::ledger::{AnswerKind, DeadProof, JobState, PaymentKey, Reason, Record, Standing};
+use crate::ledger::{AnswerKind, DeadProof, PaymentKey, Record, Standing};
 use crate::money::Msat;
-use crate::origin::HttpAnswer;
+use crate::purchase::HttpAnswer;
+use crate::purchase::{JobState, Reason};
 
 fn refusal(payment: PaymentKey, n: usize) -> Record {
     let body = format!("no {n}: L402 token2:{} {}", preimage(2).reveal_hex(), "x".repeat(200_000));

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use super::support::*;
-use crate::ledger::sqlite::{Books, LoadError, PlanLoad, Retake};
-use crate::ledger::{BatchKey, JobState, Reason, Record, RefundRecord, Unmet};
+use crate::ledger::sqlite::{LoadError, PlanLoad, Retake, SqliteLedger};
+use crate::ledger::{BatchKey, Record, RefundRecord, Unmet};
 use crate::manifest::ResultsRow;
 use crate::money::Msat;
 use crate::plan::{ContentHash, PlannedJob};
+use crate::purchase::{JobState, Reason};
 
 /// Brings the only job, `a`, to that standing.
-fn stand(state: JobState, reason: Reason) -> (Books, BatchKey) {
+fn stand(state: JobState, reason: Reason) -> (SqliteLedger, BatchKey) {
     let (mut books, batch) = in_memory(&["a"]);
     let job = pending(&books, batch).remove(0);
     match state {
@@ -146,7 +147,7 @@ fn what_is_not_bought_takes_the_new_price_and_what_is_bought_keeps_its_own() {
 fn an_old_error_is_kept_until_the_next_try() {
     let (mut books, batch) = stand(JobState::Failed, Reason::NoRoute);
     assert_eq!(load_ids(&mut books, batch, &["a"]).again, 1);
-    let error = |books: &Books| books.conn.query_row("SELECT error FROM jobs", [], |row| row.get(0)).unwrap();
+    let error = |books: &SqliteLedger| books.conn.query_row("SELECT error FROM jobs", [], |row| row.get(0)).unwrap();
     let kept: Option<String> = error(&books);
     assert_eq!(kept.as_deref(), Some("because no_route"));
     let job = pending(&books, batch).remove(0);
@@ -169,7 +170,7 @@ fn a_refusal_for_the_jobs_own_limit_is_tried_again_under_another_limit() {
     let (mut books, batch) = in_memory(&["a", "b"]);
     let job = |max_cost| vec![PlannedJob { max_cost: Some(Msat::new(max_cost)), ..planned(&endpoint(), "a", "a") }];
     let worst_case = job(0)[0].priced.price.get() + job(0)[0].fee_ceiling.get();
-    let refused = |books: &mut Books, most: Option<u64>| {
+    let refused = |books: &mut SqliteLedger, most: Option<u64>| {
         let refused = books.hold_to_job_limit(batch, NOW, most.map(Msat::new)).unwrap().first;
         (refused, pending(books, batch).len())
     };
@@ -296,7 +297,7 @@ fn a_bought_job_keeps_the_endpoint_it_was_bought_from() {
 #[test]
 fn a_hundred_thousand_rows_are_loaded() {
     const ROWS: u64 = 100_000;
-    let mut books = Books::in_memory().unwrap();
+    let mut books = SqliteLedger::in_memory().unwrap();
     let batch = begin(&mut books, "june");
     let endpoint = endpoint();
     let rows = |from: u64| {
@@ -324,7 +325,7 @@ fn a_take_that_was_not_accepted_is_taken_back() {
     books.accept_takes(NOW, batch).unwrap();
     load(&mut books, batch, &retake, jobs());
     assert_eq!(standing(&books, batch)[1], again);
-    books.take_back_takes(batch).unwrap();
+    books.discard_unaccepted(batch).unwrap();
     assert_eq!(standing(&books, batch)[1], delivered, "in its place of now");
     assert_eq!(standing(&books, batch).len(), 2);
 
@@ -456,20 +457,20 @@ fn a_results_file_carries_out_no_word_that_nobody_accepted() {
 #[test]
 fn only_a_batch_that_nobody_accepted_is_taken_back() {
     let (mut books, batch) = in_memory(&["a", "b"]);
-    assert!(books.take_back_batch(batch).unwrap());
+    assert!(books.discard_batch(batch).unwrap());
     assert_eq!(books.batch("june").unwrap(), None);
     assert_eq!(books.batches().unwrap(), []);
-    assert!(!books.take_back_batch(batch).unwrap(), "it has gone");
+    assert!(!books.discard_batch(batch).unwrap(), "it has gone");
 
     let (mut books, batch) = in_memory(&["a", "b"]);
     let job = pending(&books, batch).remove(0);
     intend(&mut books, new_intent(&job, 1));
-    assert!(!books.take_back_batch(batch).unwrap(), "a payment was begun");
+    assert!(!books.discard_batch(batch).unwrap(), "a payment was begun");
 
     let (mut books, batch) = in_memory(&["a"]);
     let mut remembered = books.batches().unwrap().remove(0).0.remembered;
     remembered.accepted = Some(Msat::new(1));
     books.remember(batch, &remembered).unwrap();
-    assert!(!books.take_back_batch(batch).unwrap(), "it was accepted");
+    assert!(!books.discard_batch(batch).unwrap(), "it was accepted");
     assert_eq!(standing(&books, batch).len(), 1);
 }

@@ -3,18 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use super::support::*;
-use crate::ledger::sqlite::{Asked, Books, Doubled, Gap, MergeSource, Merged, OpenMode};
-use crate::ledger::{Committed, DeadProof, JobState, OpenStage, PaymentKey, PendingJob, Reason, ReceiptRow, Record};
+use crate::ledger::sqlite::{Asked, Doubled, Gap, MergeSource, Merged, OpenMode, SqliteLedger};
+use crate::ledger::{Committed, DeadProof, OpenStage, PaymentKey, PendingJob, ReceiptRow, Record};
+use crate::purchase::{JobState, Reason};
 
 /// A ledger of a batch with these jobs, and a copy of it: what was one goes on in two places.
 struct Two {
     _folder: tempfile::TempDir,
-    one: Books,
+    one: SqliteLedger,
     other: PathBuf,
 }
 
 impl Two {
-    fn of(ids: &[&str], before: impl FnOnce(&mut Books, &[PendingJob])) -> Self {
+    fn of(ids: &[&str], before: impl FnOnce(&mut SqliteLedger, &[PendingJob])) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (path, other) = (folder.path().join("ledger.db"), folder.path().join("other.db"));
         let mut one = open(&path);
@@ -27,7 +28,7 @@ impl Two {
     }
 
     /// What the other one does meanwhile.
-    fn elsewhere<T>(&self, work: impl FnOnce(&mut Books) -> T) -> T {
+    fn elsewhere<T>(&self, work: impl FnOnce(&mut SqliteLedger) -> T) -> T {
         work(&mut open(&self.other))
     }
 
@@ -48,7 +49,7 @@ impl Two {
     }
 }
 
-pub(super) fn receipts_of(books: &Books, batch: &str) -> Vec<ReceiptRow> {
+pub(super) fn receipts_of(books: &SqliteLedger, batch: &str) -> Vec<ReceiptRow> {
     let mut rows = Vec::new();
     let read = books.receipts(books.batch(batch).unwrap().unwrap().key, &mut |row| {
         rows.push(row);
@@ -58,11 +59,11 @@ pub(super) fn receipts_of(books: &Books, batch: &str) -> Vec<ReceiptRow> {
     rows
 }
 
-fn open(path: &Path) -> Books {
-    Books::open(path, OpenMode::Write).unwrap()
+fn open(path: &Path) -> SqliteLedger {
+    SqliteLedger::open(path, OpenMode::Write).unwrap()
 }
 
-fn dead(books: &mut Books, payment: PaymentKey) {
+fn dead(books: &mut SqliteLedger, payment: PaymentKey) {
     let end = end(JobState::Pending, Reason::NoRoute);
     books.apply(NOW, Record::Dead { payment, proof: DeadProof::FailedAndAnswered, end }).unwrap();
 }
@@ -123,7 +124,7 @@ fn a_preimage_beats_dead_and_dead_stays_where_the_proof_counts_every_send() {
 }
 
 /// Take 1 was begun by payment 1 when the copy was made; here it is dead, and payment 2 delivered.
-fn bought_anew(books: &mut Books, payment: PaymentKey) {
+fn bought_anew(books: &mut SqliteLedger, payment: PaymentKey) {
     dead(books, payment);
     let june = books.batch("june").unwrap().unwrap().key;
     let job = pending(books, june).remove(0);
@@ -133,7 +134,7 @@ fn bought_anew(books: &mut Books, payment: PaymentKey) {
 #[test]
 fn a_copy_from_while_a_payment_was_open_leaves_nothing_to_buy_in_either_direction() {
     let payment = PaymentKey(1);
-    let began = |books: &mut Books, jobs: &[PendingJob]| {
+    let began = |books: &mut SqliteLedger, jobs: &[PendingJob]| {
         intend(books, new_intent(&jobs[0], 1));
     };
     let mut here = Two::of(&["a"], began);

@@ -3,18 +3,18 @@
 use proptest::prelude::*;
 
 use super::support::*;
-use crate::ledger::sqlite::Books;
+use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{
-    BatchKey, Caps, Committed, DeadProof, IntentRefusal, JobState, NewIntent, PaymentKey, PeriodCap, Posted, Reason,
-    Record,
+    BatchKey, Caps, Committed, DeadProof, IntentRefusal, NewIntent, PaymentKey, PeriodCap, Posted, Record,
 };
 use crate::money::Msat;
+use crate::purchase::{JobState, Reason};
 
 fn day(name: &str, most: u64) -> Option<PeriodCap> {
     Some(PeriodCap { period: name.to_owned(), most: Msat::new(most) })
 }
 
-fn refusal(books: &mut Books, batch: BatchKey, n: u8, caps: Caps) -> Option<IntentRefusal> {
+fn refusal(books: &mut SqliteLedger, batch: BatchKey, n: u8, caps: Caps) -> Option<IntentRefusal> {
     let job = pending(books, batch).remove(0);
     let mut intent = new_intent(&job, n);
     intent.caps = caps;
@@ -111,7 +111,7 @@ fn an_amount_that_no_ledger_can_count_fits_nothing() {
 const IDS: [&str; 4] = ["a", "b", "c", "d"];
 
 /// One record out of those that a run could send, right or wrong.
-fn record(books: &Books, batch: BatchKey, kind: u8, which: u8, n: u8, caps: &Caps) -> Option<Record> {
+fn record(books: &SqliteLedger, batch: BatchKey, kind: u8, which: u8, n: u8, caps: &Caps) -> Option<Record> {
     let payment = PaymentKey(i64::from(which % 6) + 1);
     let some_fee = Posted { fee: Msat::new(u64::from(n) * 100), payment_index: Some(u64::from(n)) };
     let proofs = [DeadProof::FailedAndAnswered, DeadProof::NotFoundAndExpired];

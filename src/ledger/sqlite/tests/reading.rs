@@ -1,19 +1,20 @@
-//! What is read back: open stages, witnesses, twins, results, receipts, batches.
+//! What is read back: open stages, witnesses, identical requests, results, receipts, batches.
 
 use url::Url;
 
 use super::support::*;
-use crate::ledger::sqlite::{BatchStart, Books, DownloadTo, Layout, NewBatch, Outputs, Remembered};
+use crate::ledger::sqlite::{BatchStart, DownloadTo, Layout, NewBatch, Outputs, Remembered, SqliteLedger};
 use crate::ledger::{
-    Committed, JobState, NewIntent, Next, OpenJob, OpenStage, PaymentKey, Poll, Posted, Reason, Record, Twin, Witness,
+    Committed, HistoryCheck, IdenticalRequest, NewIntent, OpenJob, OpenStage, PaymentKey, Posted, Record,
 };
 use crate::money::Msat;
-use crate::payer::NodeId;
+use crate::purchase::WalletId;
+use crate::purchase::{JobState, Next, Poll, Reason};
 
 fn name(job: &OpenJob) -> String {
     let stage = match &job.stage {
         OpenStage::Intended(intent) => format!("intended {}", intent.invoice()),
-        OpenStage::GivenUp(intent) => format!("given up {}", intent.invoice()),
+        OpenStage::Abandoned(intent) => format!("given up {}", intent.invoice()),
         OpenStage::Paid(purchase) => format!("paid {} redeems", purchase.redeems()),
         OpenStage::Answered(_, _, _, answer) => format!("answered {}", answer.status),
         OpenStage::Accepted(_, poll) => format!("accepted {}", poll.url),
@@ -23,7 +24,7 @@ fn name(job: &OpenJob) -> String {
 }
 
 /// One job at each stage.
-fn every_stage(books: &mut Books) {
+fn every_stage(books: &mut SqliteLedger) {
     let batch = begin(books, "june");
     load_ids(books, batch, &["asked", "doubt", "paid", "answered", "polled", "unposted", "done", "lost", "todo"]);
     let jobs = pending(books, batch);
@@ -68,12 +69,12 @@ const STAGES: [&str; 6] = [
 fn open_purchases_are_read_back_by_how_far_they_came_also_after_reopening() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let mut books = Books::open(&path, super::super::OpenMode::Write).unwrap();
+    let mut books = SqliteLedger::open(&path, super::super::OpenMode::Write).unwrap();
     every_stage(&mut books);
-    let stages = |books: &Books| books.open_jobs(None).unwrap().iter().map(name).collect::<Vec<_>>();
+    let stages = |books: &SqliteLedger| books.open_jobs(None).unwrap().iter().map(name).collect::<Vec<_>>();
     assert_eq!(stages(&books), STAGES);
     drop(books);
-    let books = Books::open(&path, super::super::OpenMode::Write).unwrap();
+    let books = SqliteLedger::open(&path, super::super::OpenMode::Write).unwrap();
     assert_eq!(stages(&books), STAGES);
     let june = books.batch("june").unwrap().unwrap().key;
     assert_eq!(books.open_jobs(Some(june)).unwrap().len(), STAGES.len());
@@ -132,7 +133,7 @@ fn an_interpreted_answer_is_not_interpreted_again() {
 #[test]
 fn the_witnesses_are_what_settled_before_and_since() {
     let (mut books, batch) = in_memory(&["a", "b", "c", "d"]);
-    let node = NodeId("03payer".to_owned());
+    let node = WalletId("03payer".to_owned());
     let jobs = pending(&books, batch);
     let mut intents = Vec::new();
     for (place, n) in [(0, 1), (1, 2), (2, 3), (3, 4)] {
@@ -140,7 +141,7 @@ fn the_witnesses_are_what_settled_before_and_since() {
         let Committed::Intent(intent) = books.apply(NOW.plus_ms(i64::from(n)), record).unwrap() else { panic!() };
         intents.push(intent.payment());
     }
-    assert_eq!(books.witness(&node, intents[0]).unwrap(), Witness::default());
+    assert_eq!(books.history_check(&node, intents[0]).unwrap(), HistoryCheck::default());
     assert!(!books.is_witnessed(&node).unwrap());
     // The node has numbered its payments anew: the last one has the lowest index.
     let mut settle = |n: u8, at: i64, index| {
@@ -151,22 +152,22 @@ fn the_witnesses_are_what_settled_before_and_since() {
     settle(4, 10, 8);
     settle(3, 20, 1);
     let hashes = |of: &[u8]| of.iter().map(|n| secret(*n).1).collect::<Vec<_>>();
-    let of = |n: usize| books.witness(&node, intents[n - 1]).unwrap();
-    assert_eq!(of(2), Witness { settled: hashes(&[1, 3, 4]), is_earlier: true });
+    let of = |n: usize| books.history_check(&node, intents[n - 1]).unwrap();
+    assert_eq!(of(2), HistoryCheck { settled: hashes(&[1, 3, 4]), is_earlier: true });
     assert_eq!(
         of(1),
-        Witness { settled: hashes(&[3, 4]), is_earlier: false },
+        HistoryCheck { settled: hashes(&[3, 4]), is_earlier: false },
         "what settled since says nothing of before"
     );
-    assert_eq!(of(3), Witness { settled: hashes(&[1, 4]), is_earlier: true }, "itself is no witness");
+    assert_eq!(of(3), HistoryCheck { settled: hashes(&[1, 4]), is_earlier: true }, "itself is no witness");
     assert!(books.is_witnessed(&node).unwrap());
-    assert_eq!(books.witness(&NodeId("03other".to_owned()), intents[1]).unwrap(), Witness::default());
+    assert_eq!(books.history_check(&WalletId("03other".to_owned()), intents[1]).unwrap(), HistoryCheck::default());
 }
 
 #[test]
 fn the_first_witness_that_is_kept_stays_and_counts_from_then_on() {
     let (mut books, batch) = in_memory(&["a", "b"]);
-    let node = NodeId("03payer".to_owned());
+    let node = WalletId("03payer".to_owned());
     let jobs = pending(&books, batch);
     let early = intend(&mut books, new_intent(&jobs[0], 1)).payment();
     for n in [7, 8] {
@@ -175,14 +176,18 @@ fn the_first_witness_that_is_kept_stays_and_counts_from_then_on() {
     let record = Record::Intend(Box::new(new_intent(&jobs[1], 2)));
     let Committed::Intent(late) = books.apply(NOW.plus_ms(7), record).unwrap() else { panic!() };
     assert!(books.is_witnessed(&node).unwrap());
-    assert_eq!(books.witness(&node, early).unwrap(), Witness::default(), "it may have been kept after a restoration");
-    let kept = Witness { settled: vec![secret(7).1], is_earlier: true };
-    assert_eq!(books.witness(&node, late.payment()).unwrap(), kept);
+    assert_eq!(
+        books.history_check(&node, early).unwrap(),
+        HistoryCheck::default(),
+        "it may have been kept after a restoration"
+    );
+    let kept = HistoryCheck { settled: vec![secret(7).1], is_earlier: true };
+    assert_eq!(books.history_check(&node, late.payment()).unwrap(), kept);
 }
 
 #[test]
 fn the_result_of_an_identical_request_is_no_second_one() {
-    let mut books = Books::in_memory().unwrap();
+    let mut books = SqliteLedger::in_memory().unwrap();
     let batch = begin(&mut books, "june");
     load_ids(&mut books, batch, &["one", "two", "other"]);
     let jobs = pending(&books, batch);
@@ -194,7 +199,7 @@ fn the_result_of_an_identical_request_is_no_second_one() {
         books.apply(NOW, paid(payment, n, Some(posted()))).unwrap();
         bought.push((payment, answer(&mut books, payment, 200)));
     }
-    let deliver = |books: &mut Books, at: usize, url: &str, own: bool| {
+    let deliver = |books: &mut SqliteLedger, at: usize, url: &str, own: bool| {
         let (payment, answer) = bought[at];
         books.apply(NOW, Record::Delivered { payment, answer, url: url.to_owned(), own }).unwrap()
     };
@@ -207,24 +212,33 @@ fn the_result_of_an_identical_request_is_no_second_one() {
 }
 
 #[test]
-fn a_twin_is_another_purchase_of_the_same_request_in_any_batch() {
+fn an_identical_request_is_another_purchase_of_the_same_request_in_any_batch() {
     let (mut books, june) = in_memory(&["a"]);
     let july = begin(&mut books, "july");
     load_ids(&mut books, july, &["a"]);
     let (first, second) = (pending(&books, june).remove(0), pending(&books, july).remove(0));
-    let twin = |last_at| Twin { batch: "june".to_owned(), id: "a".to_owned(), open: false, awaiting: false, last_at };
+    let identical = |last_at| IdenticalRequest {
+        batch: "june".to_owned(),
+        id: "a".to_owned(),
+        open: false,
+        awaiting: false,
+        last_at,
+    };
     let digest = new_intent(&first, 1).request.digest();
-    assert_eq!(books.twin(second.key, &digest).unwrap(), None);
+    assert_eq!(books.identical_request(second.key, &digest).unwrap(), None);
     let payment = intend(&mut books, new_intent(&first, 1)).payment();
-    assert_eq!(books.twin(first.key, &digest).unwrap(), None, "not its own twin");
-    assert_eq!(books.twin(second.key, &[0; 32]).unwrap(), None, "another request");
-    assert_eq!(books.twin(second.key, &digest).unwrap(), Some(Twin { open: true, awaiting: true, ..twin(NOW) }));
+    assert_eq!(books.identical_request(first.key, &digest).unwrap(), None, "not its own twin");
+    assert_eq!(books.identical_request(second.key, &[0; 32]).unwrap(), None, "another request");
+    assert_eq!(
+        books.identical_request(second.key, &digest).unwrap(),
+        Some(IdenticalRequest { open: true, awaiting: true, ..identical(NOW) })
+    );
     books.apply(NOW, paid(payment, 1, None)).unwrap();
     let later = NOW.plus_ms(50);
     let record = Record::Answer { payment, kind: crate::ledger::AnswerKind::Redeem, answer: http(200) };
     let crate::ledger::Committed::Answer(answer) = books.apply(later, record).unwrap() else { panic!() };
     books.apply(NOW, Record::Delivered { payment, answer, url: "https://s.example/v".to_owned(), own: false }).unwrap();
-    assert_eq!(books.twin(second.key, &digest).unwrap(), Some(twin(later)));
+    assert_eq!(books.identical_request(second.key, &digest).unwrap(), Some(identical(later)));
 }
 
 #[test]
@@ -263,7 +277,7 @@ fn results_and_receipts_show_what_happened() {
 
 #[test]
 fn a_batch_is_found_again_and_remembers() {
-    let mut books = Books::in_memory().unwrap();
+    let mut books = SqliteLedger::in_memory().unwrap();
     let mut new = NewBatch { name: "june".to_owned(), manifest: "/a/jobs.csv".to_owned(), sandbox: true, adopt: false };
     let BatchStart::New(batch) = books.begin_batch(NOW, &new).unwrap() else { panic!() };
     let what = Remembered {
@@ -278,7 +292,7 @@ fn a_batch_is_found_again_and_remembers() {
         download: Some(DownloadTo { folder: "/a/videos".to_owned(), name: "{id}".to_owned(), device: Some(7) }),
     };
     books.remember(batch.key, &what).unwrap();
-    let BatchStart::Known(known) = books.begin_batch(NOW, &new).unwrap() else { panic!() };
+    let BatchStart::Existing(known) = books.begin_batch(NOW, &new).unwrap() else { panic!() };
     assert_eq!(known.remembered, what);
     assert_eq!(books.batches_at("/a/jobs.csv").unwrap(), [known]);
 
@@ -286,7 +300,7 @@ fn a_batch_is_found_again_and_remembers() {
     let other = BatchStart::OtherManifest { known: "/a/jobs.csv".to_owned(), given: "/b/jobs.csv".to_owned() };
     assert_eq!(books.begin_batch(NOW, &new).unwrap(), other);
     new.adopt = true;
-    assert!(matches!(books.begin_batch(NOW, &new).unwrap(), BatchStart::Known(_)));
+    assert!(matches!(books.begin_batch(NOW, &new).unwrap(), BatchStart::Existing(_)));
     assert_eq!(books.batch("june").unwrap().unwrap().manifest, "/b/jobs.csv");
     new.sandbox = false;
     assert_eq!(books.begin_batch(NOW, &new).unwrap(), BatchStart::OtherMoney { known_is_sandbox: true });
@@ -295,7 +309,7 @@ fn a_batch_is_found_again_and_remembers() {
 
 #[test]
 fn play_money_is_of_no_network() {
-    let mut books = Books::in_memory().unwrap();
+    let mut books = SqliteLedger::in_memory().unwrap();
     let new = NewBatch { name: "s".to_owned(), manifest: "-".to_owned(), sandbox: true, adopt: false };
     let BatchStart::New(batch) = books.begin_batch(NOW, &new).unwrap() else { panic!() };
     load_ids(&mut books, batch.key, &["a"]);

@@ -3,14 +3,15 @@
 use url::Url;
 
 use super::support::*;
-use crate::catalog::Apart;
-use crate::ledger::sqlite::Books;
-use crate::ledger::{Committed, JobState, LedgerError, PaymentKey, Poll, Posted, Record};
+use crate::catalog::DedupPolicy;
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{Committed, LedgerError, PaymentKey, Posted, Record};
 use crate::money::Msat;
+use crate::purchase::{JobState, Poll};
 
 #[test]
 fn a_job_with_its_own_limit_takes_no_intent_above_it() {
-    let mut books = Books::in_memory().unwrap();
+    let mut books = SqliteLedger::in_memory().unwrap();
     let batch = begin(&mut books, "june");
     let mut job = planned(&endpoint(), "a", "a");
     job.max_cost = Some(Msat::new(HOLD - 1));
@@ -87,11 +88,11 @@ fn an_identical_request_has_no_intent_before_its_window_is_over() {
     let (mut books, june) = in_memory(&["a"]);
     let july = begin(&mut books, "july");
     load_ids(&mut books, july, &["a"]);
-    let meant = |books: &Books| books.conn.execute("UPDATE jobs SET meant = 1", []).unwrap();
+    let meant = |books: &SqliteLedger| books.conn.execute("UPDATE jobs SET meant = 1", []).unwrap();
     meant(&books);
     let (first, second) = (pending(&books, june).remove(0), pending(&books, july).remove(0));
-    let wants = |job, n| Record::Intend(Box::new(NewIntent { apart: Apart::Window(30), ..new_intent(job, n) }));
-    let is_refused = |outcome| matches!(outcome, Committed::IntentRefused(IntentRefusal::TwinKnown));
+    let wants = |job, n| Record::Intend(Box::new(NewIntent { dedup: DedupPolicy::Window(30), ..new_intent(job, n) }));
+    let is_refused = |outcome| matches!(outcome, Committed::IntentRefused(IntentRefusal::IdenticalKnown));
     deliver(&mut books, &first, 1);
     assert!(is_refused(books.apply(NOW.plus_ms(29_999), wants(&second, 2)).unwrap()));
     assert_eq!(books.counts(july).unwrap().held, Msat::ZERO);
@@ -101,7 +102,7 @@ fn an_identical_request_has_no_intent_before_its_window_is_over() {
     load_ids(&mut books, september, &["a"]);
     meant(&books);
     let fourth = pending(&books, september).remove(0);
-    let bypassing = |n| Record::Intend(Box::new(NewIntent { apart: Apart::Answer, ..new_intent(&fourth, n) }));
+    let bypassing = |n| Record::Intend(Box::new(NewIntent { dedup: DedupPolicy::Answer, ..new_intent(&fourth, n) }));
     assert!(is_refused(books.apply(NOW.plus_ms(30_001), bypassing(4)).unwrap()));
     let payment = PaymentKey(2);
     books.apply(NOW, paid(payment, 2, None)).unwrap();

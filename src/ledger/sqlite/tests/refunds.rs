@@ -4,14 +4,15 @@ use rusqlite::params;
 use url::Url;
 
 use super::support::*;
-use crate::ledger::sqlite::{Books, Decision, OpenMode, Retake};
+use crate::ledger::sqlite::{Decision, OpenMode, Retake, SqliteLedger};
 use crate::ledger::{
-    AnswerKey, AnswerKind, BatchKey, Caps, Committed, IntentRefusal, JobState, LedgerError, OpenJob, OpenStage,
-    PaymentKey, PeriodCap, Reason, ReceiptKind, Record, RefundInvoice, RefundRecord, RefundStanding,
+    AnswerKey, AnswerKind, BatchKey, Caps, Committed, IntentRefusal, LedgerError, OpenJob, OpenStage, PaymentKey,
+    PeriodCap, ReceiptKind, Record, RefundInvoice, RefundRecord, RefundStanding,
 };
 use crate::money::Msat;
-use crate::origin::HttpAnswer;
-use crate::payer::NodeId;
+use crate::purchase::HttpAnswer;
+use crate::purchase::WalletId;
+use crate::purchase::{JobState, Reason};
 
 fn invoice(amount: u64) -> RefundInvoice {
     RefundInvoice {
@@ -19,13 +20,13 @@ fn invoice(amount: u64) -> RefundInvoice {
         hash: secret(200).1,
         amount: Msat::new(amount),
         expires_at: NOW.plus_ms(1_000_000),
-        node: NodeId("03payer".to_owned()),
+        node: WalletId("03payer".to_owned()),
         callback: Url::parse("https://seller.example/cb").unwrap(),
         k1: "k1".to_owned(),
     }
 }
 
-fn apply(books: &mut Books, payment: PaymentKey, record: RefundRecord) -> Result<Committed, LedgerError> {
+fn apply(books: &mut SqliteLedger, payment: PaymentKey, record: RefundRecord) -> Result<Committed, LedgerError> {
     books.apply(NOW, Record::Refund(payment, record))
 }
 
@@ -42,7 +43,7 @@ fn waits(reason: Reason) -> RefundRecord {
 }
 
 /// A paid job, charged to a day and a month, whose origin offers the money back.
-fn offered(books: &mut Books, batch: BatchKey, n: u8) -> PaymentKey {
+fn offered(books: &mut SqliteLedger, batch: BatchKey, n: u8) -> PaymentKey {
     let job = pending(books, batch).remove(0);
     let period = |name: &str| Some(PeriodCap { period: name.to_owned(), most: Msat::new(u64::MAX) });
     let caps = Caps { batch: None, day: period("2026-11-20"), month: period("2026-11") };
@@ -55,7 +56,7 @@ fn offered(books: &mut Books, batch: BatchKey, n: u8) -> PaymentKey {
     payment
 }
 
-fn begun() -> (Books, BatchKey, PaymentKey) {
+fn begun() -> (SqliteLedger, BatchKey, PaymentKey) {
     let (mut books, batch) = in_memory(&["a", "b"]);
     let payment = offered(&mut books, batch, 1);
     (books, batch, payment)
@@ -158,7 +159,7 @@ fn limits_of_batch_day_and_month_have_room_again() {
         let (mut books, batch, payment) = begun();
         let job = pending(&books, batch).remove(0);
         let intent = crate::ledger::NewIntent { caps, ..new_intent(&job, 2) };
-        let ask = |books: &mut Books| books.apply(NOW, Record::Intend(Box::new(intent.clone()))).unwrap();
+        let ask = |books: &mut SqliteLedger| books.apply(NOW, Record::Intend(Box::new(intent.clone()))).unwrap();
         apply(&mut books, payment, invoiced(PRICE.get())).unwrap();
         assert!(matches!(
             ask(&mut books),
@@ -286,7 +287,7 @@ fn what_a_person_has_left_at_that_is_bought_again_by_its_name_alone() {
 fn a_large_body_goes_once_the_money_is_here() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let open = || Books::open(&path, OpenMode::Write).unwrap();
+    let open = || SqliteLedger::open(&path, OpenMode::Write).unwrap();
     let files = || std::fs::read_dir(folder.path().join("ledger.db.bodies")).unwrap().count();
     let mut books = open();
     let batch = begin(&mut books, "june");

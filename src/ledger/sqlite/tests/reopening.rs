@@ -2,23 +2,22 @@
 
 use super::support::*;
 use crate::ledger::sqlite::store::extra_take;
-use crate::ledger::sqlite::{Books, Decided, Decision, MergeSource, OpenMode, Reopened, Reopening};
-use crate::ledger::{
-    AnswerKind, BatchKey, Committed, IntentRefusal, JobEnd, JobState, OpenStage, PaymentKey, Reason, Record,
-};
+use crate::ledger::sqlite::{Decided, Decision, MergeSource, OpenMode, Reopened, Reopening, SqliteLedger};
+use crate::ledger::{AnswerKind, BatchKey, Committed, IntentRefusal, JobEnd, OpenStage, PaymentKey, Record};
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 const LATER: UnixMs = NOW.plus_ms(90_000_000);
 
 /// One paid job that was answered so and ended so.
-fn ended(status: u16, body: &str, state: JobState, reason: Reason) -> (Books, BatchKey, PaymentKey) {
+fn ended(status: u16, body: &str, state: JobState, reason: Reason) -> (SqliteLedger, BatchKey, PaymentKey) {
     let (mut books, batch) = in_memory(&["a"]);
     let payment = end_so(&mut books, batch, (status, body), state, reason);
     (books, batch, payment)
 }
 
 fn end_so(
-    books: &mut Books,
+    books: &mut SqliteLedger,
     batch: BatchKey,
     (status, body): (u16, &str),
     state: JobState,
@@ -37,18 +36,18 @@ fn end_so(
     payment
 }
 
-fn say(books: &mut Books, batch: BatchKey, take: u32, word: Reopening) -> Reopened {
+fn say(books: &mut SqliteLedger, batch: BatchKey, take: u32, word: Reopening) -> Reopened {
     let job = books.undecided_take(batch, "a", Some(take)).unwrap().unwrap();
     books.reopen(LATER, job.job, word, "a note").unwrap()
 }
 
-fn give_up(books: &mut Books, batch: BatchKey, take: u32, decision: Decision) {
+fn give_up(books: &mut SqliteLedger, batch: BatchKey, take: u32, decision: Decision) {
     let job = books.undecided_take(batch, "a", Some(take)).unwrap().unwrap();
     let decided = books.decide(LATER, job.job, decision, "a note", "", None).unwrap();
     assert_eq!(decided, Decided::Recorded);
 }
 
-fn words(books: &Books, batch: BatchKey) -> Vec<String> {
+fn words(books: &SqliteLedger, batch: BatchKey) -> Vec<String> {
     books.takes(batch, "a").unwrap().iter().flat_map(|take| &take.decisions).map(|word| word.decision.clone()).collect()
 }
 
@@ -99,11 +98,11 @@ fn a_word_sends_for_a_success_once_whatever_the_clock_shows() {
 fn a_word_that_was_used_up_in_one_copy_of_a_ledger_is_used_up_in_both() {
     let folder = tempfile::tempdir().unwrap();
     let (path, other) = (folder.path().join("ledger.db"), folder.path().join("other.db"));
-    let mut books = Books::open(&path, OpenMode::Write).unwrap();
+    let mut books = SqliteLedger::open(&path, OpenMode::Write).unwrap();
     let batch = begin(&mut books, "june");
     load_ids(&mut books, batch, &["a"]);
     let payment = end_so(&mut books, batch, (200, "{}"), JobState::Paid, Reason::UnknownAnswer);
-    let word = |books: &mut Books, at: UnixMs| {
+    let word = |books: &mut SqliteLedger, at: UnixMs| {
         let job = books.undecided_take(batch, "a", Some(1)).unwrap().unwrap();
         assert_eq!(books.reopen(at, job.job, Reopening::Retry, "a note").unwrap(), Reopened::Recorded);
         books.apply(at, Record::Replaying(payment)).unwrap();
@@ -112,7 +111,7 @@ fn a_word_that_was_used_up_in_one_copy_of_a_ledger_is_used_up_in_both() {
     };
     word(&mut books, NOW);
     books.conn.execute("VACUUM INTO ?1", [other.display().to_string()]).unwrap();
-    word(&mut Books::open(&other, OpenMode::Write).unwrap(), LATER);
+    word(&mut SqliteLedger::open(&other, OpenMode::Write).unwrap(), LATER);
     let source = MergeSource::open(&other, &books).unwrap();
     books.merge(LATER, &source).unwrap();
     assert!(books.open_jobs(None).unwrap().is_empty(), "both words are used up: {:?}", books.open_jobs(None).unwrap());

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::support::*;
-use crate::ledger::sqlite::{Books, InlineLedger, LedgerHandle};
-use crate::ledger::{BatchKey, Committed, JobState, Ledger, OpenStage, PaymentKey, Record, Witness};
-use crate::payer::NodeId;
+use crate::ledger::sqlite::{InlineLedger, LedgerHandle, SqliteLedger};
+use crate::ledger::{BatchKey, Committed, HistoryCheck, Ledger, OpenStage, PaymentKey, Record};
+use crate::purchase::JobState;
+use crate::purchase::WalletId;
 
 /// The contract of the port, for every implementation.
 async fn keep_the_contract(ledger: &impl Ledger, batch: BatchKey) {
@@ -26,10 +27,14 @@ async fn keep_the_contract(ledger: &impl Ledger, batch: BatchKey) {
         panic!()
     };
     assert!(purchase.posted());
-    let node = NodeId("03payer".to_owned());
+    let node = WalletId("03payer".to_owned());
     assert!(ledger.is_witnessed(&node).await.unwrap());
-    assert_eq!(ledger.witness(&node, intent.payment()).await.unwrap(), Witness::default(), "itself is no witness");
-    assert!(ledger.twin(jobs[1].key, &request.digest()).await.unwrap().is_some());
+    assert_eq!(
+        ledger.history_check(&node, intent.payment()).await.unwrap(),
+        HistoryCheck::default(),
+        "itself is no witness"
+    );
+    assert!(ledger.identical_request(jobs[1].key, &request.digest()).await.unwrap().is_some());
     let wrong = ledger.commit(NOW, Record::SendBegun(PaymentKey(99))).await;
     assert!(is_contradiction(&wrong));
     ledger.commit(NOW, Record::Intend(Box::new(new_intent(&jobs[1], 2)))).await.unwrap();
@@ -57,7 +62,7 @@ async fn many_at_once_are_all_committed_each_with_its_own_answer() {
     const JOBS: u8 = 100;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let mut books = Books::open(&path, crate::ledger::sqlite::OpenMode::Write).unwrap();
+    let mut books = SqliteLedger::open(&path, crate::ledger::sqlite::OpenMode::Write).unwrap();
     let batch = begin(&mut books, "june");
     let ids: Vec<String> = (0..JOBS).map(|n| format!("job{n}")).collect();
     load_ids(&mut books, batch, &ids.iter().map(String::as_str).collect::<Vec<_>>());

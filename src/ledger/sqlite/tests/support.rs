@@ -6,17 +6,18 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::catalog::{Apart, Endpoint, Method, PriceRule, Priced, Rate, ResultRule, Terms, Value};
+use crate::catalog::{DedupPolicy, Endpoint, Method, PriceRule, Priced, Rate, ResultRule, Terms, Value};
 use crate::l402::{Network, PaymentHash, Preimage, Scheme, Token};
-use crate::ledger::sqlite::{BatchStart, Books, Compared, Foreseen, NewBatch, PlanLoad, Retake, ToBuy};
+use crate::ledger::sqlite::{BatchStart, Compared, Foreseen, NewBatch, PlanLoad, Retake, SqliteLedger, ToBuy};
 use crate::ledger::{
-    AnswerKey, AnswerKind, BatchKey, Caps, Committed, DurableIntent, IntentBounds, JobEnd, JobState, LedgerError,
-    NewIntent, PaymentKey, PendingJob, Posted, Reason, Record, TakeId,
+    AnswerKey, AnswerKind, BatchKey, Caps, Committed, DurableIntent, IntentBounds, JobEnd, LedgerError, NewIntent,
+    PaymentKey, PendingJob, Posted, Record, TakeId,
 };
 use crate::money::Msat;
-use crate::origin::{HttpAnswer, Request};
-use crate::payer::NodeId;
 use crate::plan::{ContentHash, PlannedJob};
+use crate::purchase::WalletId;
+use crate::purchase::{HttpAnswer, Request};
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 pub(in crate::ledger) const NOW: UnixMs = UnixMs(1_790_000_000_000);
@@ -73,10 +74,10 @@ pub(in crate::ledger) fn planned(endpoint: &Arc<Endpoint>, id: &str, prompt: &st
     }
 }
 
-pub(in crate::ledger) fn begin(books: &mut Books, name: &str) -> BatchKey {
+pub(in crate::ledger) fn begin(books: &mut SqliteLedger, name: &str) -> BatchKey {
     let new = NewBatch { name: name.to_owned(), manifest: format!("/jobs/{name}.toml"), sandbox: false, adopt: false };
     match books.begin_batch(NOW, &new).unwrap() {
-        BatchStart::New(batch) | BatchStart::Known(batch) => batch.key,
+        BatchStart::New(batch) | BatchStart::Existing(batch) => batch.key,
         other => panic!("{other:?}"),
     }
 }
@@ -87,7 +88,12 @@ pub(in crate::ledger) fn word(id: &str, take: u32) -> Retake {
 }
 
 /// Loads the jobs, and holds what that makes of them against what was foreseen.
-pub(in crate::ledger) fn load(books: &mut Books, batch: BatchKey, retake: &Retake, jobs: Vec<PlannedJob>) -> PlanLoad {
+pub(in crate::ledger) fn load(
+    books: &mut SqliteLedger,
+    batch: BatchKey,
+    retake: &Retake,
+    jobs: Vec<PlannedJob>,
+) -> PlanLoad {
     let (foreseen, report) = {
         let foreseen = books.foresee(Some(batch), retake, "", jobs.iter().cloned().map(Ok::<_, Infallible>)).unwrap();
         (to_buy(&foreseen), foreseen.report)
@@ -106,7 +112,7 @@ pub(in crate::ledger) fn load(books: &mut Books, batch: BatchKey, retake: &Retak
 
 /// The ids of what running these jobs would buy, with what is bought already under another name left out.
 pub(in crate::ledger) fn foreseen(
-    books: &Books,
+    books: &SqliteLedger,
     batch: BatchKey,
     retake: &Retake,
     jobs: Vec<PlannedJob>,
@@ -127,19 +133,19 @@ pub(in crate::ledger) fn to_buy(foreseen: &Foreseen<'_>) -> Vec<String> {
 }
 
 /// Loads jobs of these ids, each with its id as its prompt.
-pub(in crate::ledger) fn load_ids(books: &mut Books, batch: BatchKey, ids: &[&str]) -> PlanLoad {
+pub(in crate::ledger) fn load_ids(books: &mut SqliteLedger, batch: BatchKey, ids: &[&str]) -> PlanLoad {
     let endpoint = endpoint();
     load(books, batch, &Retake::default(), ids.iter().map(|id| planned(&endpoint, id, id)).collect())
 }
 
-pub(in crate::ledger) fn in_memory(ids: &[&str]) -> (Books, BatchKey) {
-    let mut books = Books::in_memory().unwrap();
+pub(in crate::ledger) fn in_memory(ids: &[&str]) -> (SqliteLedger, BatchKey) {
+    let mut books = SqliteLedger::in_memory().unwrap();
     let batch = begin(&mut books, "june");
     load_ids(&mut books, batch, ids);
     (books, batch)
 }
 
-pub(in crate::ledger) fn pending(books: &Books, batch: BatchKey) -> Vec<PendingJob> {
+pub(in crate::ledger) fn pending(books: &SqliteLedger, batch: BatchKey) -> Vec<PendingJob> {
     books.pending(batch, None, 1_000).unwrap()
 }
 
@@ -164,7 +170,7 @@ pub(in crate::ledger) fn new_intent(job: &PendingJob, n: u8) -> NewIntent {
             bypass: None,
         },
         // Most tests buy at one instant.
-        apart: Apart::Never,
+        dedup: DedupPolicy::Never,
         scheme: Scheme::L402,
         token: Token::new(format!("token{n}")),
         challenge: vec![("invoice".to_owned(), format!("lnbc{n}")), ("other".to_owned(), "kept".to_owned())],
@@ -174,7 +180,7 @@ pub(in crate::ledger) fn new_intent(job: &PendingJob, n: u8) -> NewIntent {
         fee_limit: job.fee_ceiling,
         payee: "02payee".to_owned(),
         network: Network::Regtest,
-        node: NodeId("03payer".to_owned()),
+        node: WalletId("03payer".to_owned()),
         invoice_expires_at: NOW.plus_ms(600_000),
         credential_expires_at: NOW.plus_ms(900_000),
         caps: Caps::default(),
@@ -182,7 +188,7 @@ pub(in crate::ledger) fn new_intent(job: &PendingJob, n: u8) -> NewIntent {
     }
 }
 
-pub(in crate::ledger) fn intend(books: &mut Books, intent: NewIntent) -> DurableIntent {
+pub(in crate::ledger) fn intend(books: &mut SqliteLedger, intent: NewIntent) -> DurableIntent {
     match books.apply(NOW, Record::Intend(Box::new(intent))).unwrap() {
         Committed::Intent(intent) => intent,
         other => panic!("{other:?}"),
@@ -205,7 +211,7 @@ pub(in crate::ledger) fn http(status: u16) -> HttpAnswer {
     }
 }
 
-pub(in crate::ledger) fn answer(books: &mut Books, payment: PaymentKey, status: u16) -> AnswerKey {
+pub(in crate::ledger) fn answer(books: &mut SqliteLedger, payment: PaymentKey, status: u16) -> AnswerKey {
     let record = Record::Answer { payment, kind: AnswerKind::Redeem, answer: http(status) };
     match books.apply(NOW, record).unwrap() {
         Committed::Answer(key) => key,
@@ -214,7 +220,7 @@ pub(in crate::ledger) fn answer(books: &mut Books, payment: PaymentKey, status: 
 }
 
 /// Buys a pending job from intent to delivery.
-pub(in crate::ledger) fn deliver(books: &mut Books, job: &PendingJob, n: u8) -> PaymentKey {
+pub(in crate::ledger) fn deliver(books: &mut SqliteLedger, job: &PendingJob, n: u8) -> PaymentKey {
     let payment = intend(books, new_intent(job, n)).payment();
     books.apply(NOW, paid(payment, n, Some(posted()))).unwrap();
     let answer = answer(books, payment, 200);
@@ -233,7 +239,7 @@ pub(in crate::ledger) fn is_contradiction<T>(outcome: &Result<T, LedgerError>) -
 }
 
 /// How each job of the batch stands: id, take, state, reason.
-pub(in crate::ledger) fn standing(books: &Books, batch: BatchKey) -> Vec<(String, u32, JobState, Reason)> {
+pub(in crate::ledger) fn standing(books: &SqliteLedger, batch: BatchKey) -> Vec<(String, u32, JobState, Reason)> {
     let mut rows = Vec::new();
     books
         .latest_takes(batch, &mut |row| {

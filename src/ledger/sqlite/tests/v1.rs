@@ -4,8 +4,9 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use crate::ledger::sqlite::{BatchLock, Books, OpenMode};
-use crate::ledger::{JobState, LedgerError, OpenStage, Reason};
+use crate::ledger::sqlite::{BatchLock, OpenMode, SqliteLedger};
+use crate::ledger::{LedgerError, OpenStage};
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 /// What 0.1.0 wrote, as SQLite tells it: every state that a job can be left in, takes, a decision, caps.
@@ -65,7 +66,7 @@ fn a_ledger_of_version_1_is_taken_along_row_by_row() {
         assert!(before.len() > 100, "{}", before.len());
         drop(old);
 
-        let books = Books::open(&path, mode).unwrap();
+        let books = SqliteLedger::open(&path, mode).unwrap();
         books.check_money(None).unwrap();
         assert_eq!(rows(&books.conn, &tables), before, "{mode:?}");
         let batches = books.batches().unwrap();
@@ -101,12 +102,12 @@ fn a_ledger_on_which_a_run_of_version_1_works_is_left_to_it() {
     write_old(&path);
     let running = BatchLock::take(&path, "plain", UnixMs(1)).unwrap();
     for mode in [OpenMode::Write, OpenMode::Read] {
-        let error = Books::open(&path, mode).unwrap_err();
+        let error = SqliteLedger::open(&path, mode).unwrap_err();
         assert!(matches!(&error, LedgerError::Io(why) if why.contains("older version")), "{error}");
     }
     let version: i64 =
         Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
     assert_eq!(version, 1);
     drop(running);
-    Books::open(&path, OpenMode::Read).unwrap();
+    SqliteLedger::open(&path, OpenMode::Read).unwrap();
 }

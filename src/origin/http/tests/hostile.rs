@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::catalog::Endpoint;
-use crate::harmless::is_harmless;
 use crate::origin::samples;
-use crate::origin::{Asked, Polled, Redeemed, read_ask, read_poll, read_redeem, retry_after_ms};
+use crate::origin::{
+    ChallengeResponse, PollResponse, RedeemResponse, read_ask, read_poll, read_redeem, retry_after_ms,
+};
+use crate::terminal_text::is_printable;
 
 /// Enough for any answer of these tests, and soon over.
 const BODY_MAX: usize = 1024 * 1024;
@@ -37,23 +39,23 @@ async fn answered(head: &str, body: &str) -> HttpAnswer {
 /// What people are told of an answer, whatever it was the answer to.
 fn words(answer: &HttpAnswer, endpoint: &Endpoint) -> Vec<String> {
     let asked = match read_ask(answer, endpoint) {
-        Asked::Challenge(_) => None,
-        Asked::Refused { message, .. } | Asked::Retry { message, .. } => Some(message),
+        ChallengeResponse::Challenge(_) => None,
+        ChallengeResponse::Refused { message, .. } | ChallengeResponse::Retry { message, .. } => Some(message),
     };
     let redeemed = match read_redeem(answer, endpoint) {
-        Redeemed::Delivered { .. } | Redeemed::Accepted { .. } => None,
-        Redeemed::RefundOffered { message, .. }
-        | Redeemed::Retry { message, .. }
-        | Redeemed::CredentialRejected { message, .. }
-        | Redeemed::Failed { message, .. }
-        | Redeemed::UnknownShape { message } => Some(message),
+        RedeemResponse::Delivered { .. } | RedeemResponse::Accepted { .. } => None,
+        RedeemResponse::RefundOffered { message, .. }
+        | RedeemResponse::Retry { message, .. }
+        | RedeemResponse::CredentialRejected { message, .. }
+        | RedeemResponse::Failed { message, .. }
+        | RedeemResponse::UnknownShape { message } => Some(message),
     };
     let polled = match read_poll(answer, endpoint) {
-        Polled::Delivered { .. } | Polled::Pending { .. } => None,
-        Polled::RefundOffered { message, .. }
-        | Polled::Failed { message, .. }
-        | Polled::Retry { message, .. }
-        | Polled::UnknownShape { message } => Some(message),
+        PollResponse::Delivered { .. } | PollResponse::Pending { .. } => None,
+        PollResponse::RefundOffered { message, .. }
+        | PollResponse::Failed { message, .. }
+        | PollResponse::Retry { message, .. }
+        | PollResponse::UnknownShape { message } => Some(message),
     };
     [asked, redeemed, polled].into_iter().flatten().collect()
 }
@@ -108,7 +110,7 @@ async fn what_has_no_end_is_read_so_far() {
                 matches!(failure, HttpFailure::TooLarge(_) | HttpFailure::NoAnswer(_) | HttpFailure::Cut(..)),
                 "{first}: {failure:?}"
             );
-            assert!(is_harmless(&failure.to_string()));
+            assert!(is_printable(&failure.to_string()));
         }
         // The kernel takes some megabytes into its buffers before the client is seen to have gone.
         let written = written.load(Ordering::Relaxed);
@@ -146,7 +148,7 @@ async fn a_redirect_s_target_is_told_harmlessly() {
     let text = "HTTP/1.1 302 x\r\nLocation: //evil.example/\u{202e}\u{9b}2J%1b?q#f\r\nContent-Length: 0\r\n\r\n";
     for brought in each(|| bytes(text)).await {
         let Err(HttpFailure::Redirect(target)) = brought else { panic!("{brought:?}") };
-        assert!(is_harmless(&target) && !target.contains("?q"), "{target}");
+        assert!(is_printable(&target) && !target.contains("?q"), "{target}");
     }
 }
 
@@ -164,8 +166,8 @@ async fn addresses_that_lead_astray_are_not_taken() {
     ] {
         let answer = answered("200 OK", &serde_json::json!({ "videoUrl": place }).to_string()).await;
         let (redeemed, polled) = (read_redeem(&answer, &endpoint()), read_poll(&answer, &endpoint()));
-        assert!(matches!(redeemed, Redeemed::UnknownShape { .. }), "{place}: {redeemed:?}");
-        assert!(matches!(polled, Polled::UnknownShape { .. }), "{place}: {polled:?}");
+        assert!(matches!(redeemed, RedeemResponse::UnknownShape { .. }), "{place}: {redeemed:?}");
+        assert!(matches!(polled, PollResponse::UnknownShape { .. }), "{place}: {polled:?}");
     }
     for place in [
         "https://evil.example/job",
@@ -179,7 +181,7 @@ async fn addresses_that_lead_astray_are_not_taken() {
         let body = format!(r#"{{"poll_url":"{place}"}}"#);
         for answer in [answered("202 x", &body).await, answered(&format!("202 x\r\nX-Poll-Url: {place}"), "").await] {
             let redeemed = read_redeem(&answer, &endpoint());
-            assert!(matches!(redeemed, Redeemed::UnknownShape { .. }), "{place}: {redeemed:?}");
+            assert!(matches!(redeemed, RedeemResponse::UnknownShape { .. }), "{place}: {redeemed:?}");
         }
     }
 }
@@ -195,7 +197,7 @@ async fn words_steer_no_terminal_and_are_short() {
             let head = format!("{status} x\u{9b}2J\u{202e}\r\nX-Error-Code: a\u{202e}\r\nX-Job-Id: \u{202e}\u{200b}");
             let answer = answered(&head, &body.to_string()).await;
             for told in words(&answer, &endpoint()) {
-                assert!(is_harmless(&told) && told.chars().count() < 1_000, "{told:?}");
+                assert!(is_printable(&told) && told.chars().count() < 1_000, "{told:?}");
             }
         }
     }
@@ -303,7 +305,7 @@ async fn no_compression_is_asked_for_and_what_cannot_be_undone_is_kept() {
     ] {
         let Err(HttpFailure::Cut(answer, why)) = brought else { panic!("{brought:?}") };
         assert_eq!(answer.body, b"\x1f\x08\x08\x00");
-        assert!(matches!(read_redeem(&answer.cut(&why), &endpoint()), Redeemed::Failed { .. }));
+        assert!(matches!(read_redeem(&answer.cut(&why), &endpoint()), RedeemResponse::Failed { .. }));
     }
     for seen in server.await.unwrap() {
         assert!(seen.to_ascii_lowercase().contains("accept-encoding: identity\r\n"), "{seen}");
@@ -335,7 +337,9 @@ async fn challenges_without_measure_are_not_paid() {
         for brought in each(|| bytes(&text)).await {
             match brought {
                 Err(HttpFailure::NoAnswer(_) | HttpFailure::TooLarge(_)) => {}
-                Ok(answer) => assert!(matches!(read_ask(&answer, &endpoint()), Asked::Refused { .. }), "{answer:?}"),
+                Ok(answer) => {
+                    assert!(matches!(read_ask(&answer, &endpoint()), ChallengeResponse::Refused { .. }), "{answer:?}")
+                }
                 other => panic!("{other:?}"),
             }
         }
@@ -346,9 +350,9 @@ async fn challenges_without_measure_are_not_paid() {
 async fn json_without_bottom_is_no_json() {
     for body in ["[".repeat(100_000), r#"{"videoUrl":"/a.mp4","a":"#.repeat(40_000), r#"[{"a":"#.repeat(50_000)] {
         let answer = answered("200 OK", &body[..body.len().min(BODY_MAX)]).await;
-        assert!(matches!(read_redeem(&answer, &endpoint()), Redeemed::UnknownShape { .. }));
-        assert!(matches!(read_poll(&answer, &endpoint()), Polled::UnknownShape { .. }));
-        assert!(matches!(read_ask(&answer, &endpoint()), Asked::Refused { .. }));
+        assert!(matches!(read_redeem(&answer, &endpoint()), RedeemResponse::UnknownShape { .. }));
+        assert!(matches!(read_poll(&answer, &endpoint()), PollResponse::UnknownShape { .. }));
+        assert!(matches!(read_ask(&answer, &endpoint()), ChallengeResponse::Refused { .. }));
     }
 }
 
@@ -364,9 +368,9 @@ async fn waits_are_bounded_whatever_is_asked() {
         assert!(after.is_none_or(|ms| ms <= HOUR_MS), "{seconds}: {after:?}");
         let poll = format!(r#"{{"poll_url":"/job","status":"processing","poll_interval_ms":"{seconds}"}}"#);
         let answer = answered(&format!("202 x\r\nX-Poll-Interval-Ms: {seconds}"), &poll).await;
-        let Redeemed::Accepted { poll } = read_redeem(&answer, &endpoint()) else { panic!("{seconds}") };
+        let RedeemResponse::Accepted { poll } = read_redeem(&answer, &endpoint()) else { panic!("{seconds}") };
         assert!((250..=60_000).contains(&poll.interval_ms), "{seconds}: {}", poll.interval_ms);
-        let Polled::Pending { after_ms } = read_poll(&answer, &endpoint()) else { panic!("{seconds}") };
+        let PollResponse::Pending { after_ms } = read_poll(&answer, &endpoint()) else { panic!("{seconds}") };
         assert!(after_ms.is_none_or(|ms| (250..=60_000).contains(&ms)), "{seconds}: {after_ms:?}");
     }
 }

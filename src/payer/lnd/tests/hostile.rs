@@ -2,8 +2,8 @@
 
 use super::replay::{stream, unended};
 use super::*;
-use crate::harmless::is_harmless;
 use crate::payer::SendOutcome;
+use crate::terminal_text::is_printable;
 
 /// Waits of a client that gives up soon.
 fn hasty() -> Waits {
@@ -32,7 +32,7 @@ async fn is_not_believed(acts: Vec<Act>, answered: bool) {
         told.push(problem.unwrap_or_else(|| panic!("{shown}: believed")).to_string());
     }
     for words in told {
-        assert!(is_harmless(&words) && words.chars().count() < 1_000, "{shown}: {words:?}");
+        assert!(is_printable(&words) && words.chars().count() < 1_000, "{shown}: {words:?}");
     }
 }
 
@@ -80,11 +80,11 @@ async fn a_message_of_escape_sequences_is_told_harmlessly() {
     let body = format!(r#"{{"code":2,"message":"{words}","details":[]}}"#);
     let report = sent(http(500, &body)).await;
     let SendOutcome::Refused(crate::payer::PayRefusal::Other(told)) = report.outcome else { panic!("{report:?}") };
-    assert!(is_harmless(&told) && told.chars().count() < 1_000, "{told:?}");
+    assert!(is_printable(&told) && told.chars().count() < 1_000, "{told:?}");
     let state = http(200, &format!(r#"{{"state":"{words}"}}"#));
     let server = Replay::start(vec![state]).await;
     let told = payer_at(&server.url).node().await.unwrap_err().to_string();
-    assert!(is_harmless(&told) && told.chars().count() < 1_000, "{told:?}");
+    assert!(is_printable(&told) && told.chars().count() < 1_000, "{told:?}");
 }
 
 #[tokio::test]

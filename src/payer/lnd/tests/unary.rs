@@ -1,7 +1,7 @@
 //! The node itself, its balance, its history; and the options.
 
 use crate::l402::Network;
-use crate::payer::NodeId;
+use crate::purchase::WalletId;
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn getinfo() -> Vec<Act> {
 async fn the_state_is_asked_first_and_without_the_macaroon() {
     let server = Replay::start(vec![state("SERVER_ACTIVE"), getinfo()]).await;
     let info = payer_at(&server.url).node().await.unwrap();
-    assert_eq!((info.id, info.network, info.synced), (NodeId(KEY.to_owned()), Network::Regtest, false));
+    assert_eq!((info.id, info.network, info.synced), (WalletId(KEY.to_owned()), Network::Regtest, false));
     assert_eq!(info.node_time, Some(NODE_TIME));
     let requests = server.requests();
     assert!(requests[0].starts_with("get /v1/state ") && !requests[0].contains("macaroon"));

@@ -1,0 +1,133 @@
+//! Who pays, who sells and where it is recorded: a configured node, or the sandbox inside this process.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::Failure;
+use crate::cli::options::config::{NodeOptions, Payment};
+use crate::origin::{HttpOptions, HttpOrigin};
+use crate::payer::LndPayer;
+#[cfg(feature = "sandbox")]
+use crate::payer::{LndOptions, Macaroon};
+use crate::run::signals::Signals;
+
+/// The other side of a run.
+pub(in crate::cli) struct Counterparties {
+    /// The node; none where a recovery has none.
+    pub(in crate::cli) payer: Option<LndPayer>,
+    /// The way to every origin.
+    pub(in crate::cli) origin: HttpOrigin,
+    /// The ledger's path.
+    pub(in crate::cli) ledger: PathBuf,
+    /// Play money.
+    pub(in crate::cli) play: Option<Play>,
+    /// What a person should know of the configuration.
+    pub(in crate::cli) warnings: Vec<String>,
+    /// What stops it.
+    pub(in crate::cli) signals: Signals,
+}
+
+/// A sandbox inside this process.
+pub(in crate::cli) struct Play {
+    /// Points the catalogue's endpoints to the sandbox.
+    pub(in crate::cli) catalog: PathBuf,
+    #[cfg(feature = "sandbox")]
+    sandbox: crate::sandbox::Sandbox,
+}
+
+impl Counterparties {
+    /// The world that the options ask for.
+    pub(in crate::cli) async fn open(payment: &Payment, sandbox: &SandboxOptions) -> Result<Self, Failure> {
+        match payment {
+            Payment::Node(node, ledger) => Self::of_node(Some(node), ledger),
+            Payment::Sandbox => Self::of_sandbox(sandbox).await,
+        }
+    }
+
+    /// A configured node, or none.
+    pub(in crate::cli) fn of_node(node: Option<&NodeOptions>, ledger: &Path) -> Result<Self, Failure> {
+        let (mut payer, mut warnings) = (None, Vec::new());
+        if let Some(node) = node {
+            let connected = node.connect()?;
+            warnings = connected.first_words(node);
+            payer = Some(connected.payer);
+        }
+        let origin = HttpOrigin::new(HttpOptions::default()).map_err(|error| Failure::Internal(error.to_string()))?;
+        Ok(Self { payer, origin, ledger: ledger.to_owned(), play: None, warnings, signals: Signals::default() })
+    }
+
+    #[cfg(feature = "sandbox")]
+    async fn of_sandbox(options: &SandboxOptions) -> Result<Self, Failure> {
+        let sandbox = crate::sandbox::start(options, None).await.map_err(|error| Failure::Usage(error.to_string()))?;
+        let node = sandbox.node.as_ref().ok_or_else(|| Failure::Internal("the sandbox has no node".to_owned()))?;
+        let macaroon = Macaroon::from_text(&node.macaroon, "the sandbox").map_err(unusable)?;
+        let payer = LndPayer::new(&LndOptions {
+            url: node.url.to_string(),
+            macaroon,
+            certificate_pem: Some(node.certificate_pem.clone().into_bytes()),
+        });
+        let options = HttpOptions { proxy_from_env: false, ..HttpOptions::default() };
+        // Kept after the run, so that what it recorded can be looked at.
+        let folder = tempfile::Builder::new().prefix("l402-batch-sandbox-").tempdir();
+        let folder = folder.map_err(|error| Failure::Internal(format!("no temporary folder: {error}")))?.keep();
+        Ok(Self {
+            payer: Some(payer.map_err(unusable)?),
+            origin: HttpOrigin::new(options).map_err(|error| Failure::Internal(error.to_string()))?,
+            ledger: folder.join("ledger.db"),
+            play: Some(Play { catalog: sandbox.catalog_file(), sandbox }),
+            warnings: Vec::new(),
+            signals: Signals::default(),
+        })
+    }
+
+    #[cfg(not(feature = "sandbox"))]
+    async fn of_sandbox(_: &SandboxOptions) -> Result<Self, Failure> {
+        Err(Failure::Usage("this build has no sandbox: build it with the default features".to_owned()))
+    }
+
+    /// Refuses an endpoint that a sandbox run would buy from anywhere else than from the sandbox.
+    pub(in crate::cli) fn check_endpoints(&self, plan: &crate::plan::Plan) -> Result<(), Failure> {
+        let Some(play) = &self.play else { return Ok(()) };
+        let own = play.origin();
+        match plan.endpoints().iter().find(|endpoint| endpoint.url.origin() != own) {
+            None => Ok(()),
+            Some(endpoint) => Err(Failure::Usage(format!(
+                "the sandbox does not sell `{}`: it stands in for the built-in endpoints only; leave its jobs out with \
+                 --only, or buy from the real one without --sandbox",
+                endpoint.name
+            ))),
+        }
+    }
+
+    /// Stops the sandbox, if there is one.
+    pub(in crate::cli) async fn close(self) {
+        #[cfg(feature = "sandbox")]
+        if let Some(play) = self.play {
+            play.sandbox.stop().await;
+        }
+    }
+}
+
+impl Play {
+    #[cfg(feature = "sandbox")]
+    fn origin(&self) -> url::Origin {
+        self.sandbox.origin.origin()
+    }
+
+    #[cfg(not(feature = "sandbox"))]
+    fn origin(&self) -> url::Origin {
+        url::Origin::new_opaque()
+    }
+}
+
+#[cfg(feature = "sandbox")]
+fn unusable(error: impl std::error::Error) -> Failure {
+    Failure::Usage(error.to_string())
+}
+
+#[cfg(feature = "sandbox")]
+pub(in crate::cli) use crate::sandbox::SandboxOptions;
+
+/// Without the sandbox there is nothing to set.
+#[cfg(not(feature = "sandbox"))]
+#[derive(clap::Args, Clone, Debug, Default, PartialEq, Eq)]
+pub struct SandboxOptions {}

@@ -1,0 +1,214 @@
+//! Where results go as files, and what fetches them beside a run.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::cli::Failure;
+use crate::cli::options::config::DownloadOptions;
+use crate::download::name::{DEFAULT_TEMPLATE, Template};
+use crate::download::{Downloads, Feed, Fetched, LocalDisk, Settings, Wanted, file, full_words};
+use crate::event::{Event, Listener};
+use crate::ledger::sqlite::{DownloadTo, LedgerHandle, SqliteLedger};
+use crate::ledger::{BatchKey, LedgerError};
+use crate::manifest::Manifest;
+use crate::origin::Fetcher;
+use crate::plan::Plan;
+use crate::run::{Control, SystemClock};
+
+use crate::cli::batch::reporter::Reporter;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Few writes, and little that a killed process has to fetch once more.
+const GATHERED_BYTES: usize = 256 << 10;
+const CHECKPOINT_BYTES: u64 = 8 << 20;
+/// A run ends, however slowly a host sends: in that time 1 GiB comes at 50 kB a second.
+const FILE_MS_MAX: u64 = 6 * 3_600_000;
+/// So much of the disk is left to others, the ledger among them.
+const ROOM_BYTES_MIN: u64 = 64 << 20;
+
+/// Where files go: as the options say, else where those of the batch went before. None where nobody says.
+pub(in crate::cli) fn destination(
+    options: &DownloadOptions,
+    remembered: Option<&DownloadTo>,
+) -> Result<Option<DownloadTo>, Failure> {
+    let name = options.name.as_ref().map(ToString::to_string);
+    let Some(folder) = &options.folder else {
+        return Ok(remembered.map(|to| DownloadTo { name: name.unwrap_or_else(|| to.name.clone()), ..to.clone() }));
+    };
+    let path = std::path::absolute(folder).map_err(|error| Failure::Usage(format!("--download: {error}")))?;
+    let Some(text) = path.to_str() else {
+        return Err(Failure::Usage(format!(
+            "--download {}: the ledger keeps no path that is not UTF-8",
+            path.display()
+        )));
+    };
+    let folder = if text == "/" { text } else { text.trim_end_matches('/') }.to_owned();
+    Ok(Some(DownloadTo { folder, name: name.unwrap_or_else(|| DEFAULT_TEMPLATE.to_owned()), device: None }))
+}
+
+/// Refuses a template with a name that no job has.
+pub(in crate::cli) fn check_template(to: &DownloadTo, manifest: &Manifest, plan: &Plan) -> Result<(), Failure> {
+    let template = template(to)?;
+    let params = plan.endpoints().iter().flat_map(|endpoint| &endpoint.params);
+    let mut known: HashSet<String> = params.map(|param| param.name.clone()).collect();
+    if template.unknown(&known).is_none() {
+        return Ok(());
+    }
+    for job in plan.jobs(manifest) {
+        known.extend(job.map_err(Failure::Input)?.extra.into_iter().map(|(name, _)| name));
+    }
+    match template.unknown(&known) {
+        None => Ok(()),
+        Some(name) => Err(Failure::Usage(format!(
+            "--download-name {}: no job has a {{{name}}}; there are {{id}}, {{endpoint}}, {{date}}, {{take}}, parameters and \
+             x_* columns; nothing was bought",
+            to.name
+        ))),
+    }
+}
+
+fn template(to: &DownloadTo) -> Result<Template, Failure> {
+    to.name.parse().map_err(|error| Failure::Usage(format!("--download-name {}: {error}", to.name)))
+}
+
+/// What fetches results into files.
+pub(in crate::cli) struct DownloadSetup {
+    settings: Settings,
+    wanted: Wanted,
+    fetcher: Fetcher,
+    device: i64,
+    made: Made,
+}
+
+/// Folders that a run has made, the lowest first.
+#[derive(Clone, Debug, Default)]
+pub(in crate::cli) struct Made(Vec<PathBuf>);
+
+impl Made {
+    /// Those that are still to be made so that this one is there.
+    fn of(folder: &Path) -> Self {
+        let missing = |above: &&Path| !above.as_os_str().is_empty() && !above.exists();
+        Self(folder.ancestors().take_while(missing).map(Path::to_owned).collect())
+    }
+
+    /// Removes what nothing was put into.
+    pub(in crate::cli) fn remove(&self) {
+        // What is not empty stays, and so does all above it.
+        self.0.iter().all(|folder| std::fs::remove_dir(folder).is_ok());
+    }
+}
+
+impl DownloadSetup {
+    /// Makes the folder and sees that files can be written there, and that it is the one into which files went before. With
+    /// `play` no proxy is asked.
+    pub(in crate::cli) fn prepare(
+        options: &DownloadOptions,
+        to: &DownloadTo,
+        wanted: Wanted,
+        play: bool,
+    ) -> Result<Self, Failure> {
+        let folder = Path::new(&to.folder);
+        let unusable =
+            |error| Failure::Usage(format!("--download {}: {error}; nothing was fetched or bought", to.folder));
+        let device = file::device(folder).map_err(unusable)?;
+        if to.device.is_some_and(|known| known != device) && file::is_bare(folder).map_err(unusable)? {
+            return Err(Failure::Usage(format!(
+                "--download {}: nothing stands there, and it is on another disk than when files went there before: is that \
+                 disk mounted? Mount it, or name another folder; nothing was fetched or bought",
+                to.folder
+            )));
+        }
+        let made = Made::of(folder);
+        file::make_folder(folder).map_err(unusable)?;
+        let fit = file::probe(folder).and_then(|()| file::room(folder)).map_err(unusable).and_then(|room| {
+            if room >= ROOM_BYTES_MIN {
+                return Ok(());
+            }
+            let full = full_words(&to.folder, ROOM_BYTES_MIN);
+            Err(Failure::Usage(format!("--download: {full}; nothing was fetched or bought")))
+        });
+        if let Err(failure) = fit {
+            made.remove();
+            return Err(failure);
+        }
+        let fetcher = Fetcher::new(CONNECT_TIMEOUT, !play).map_err(|error| Failure::Internal(error.to_string()))?;
+        let settings = Settings {
+            folder: to.folder.clone(),
+            name: template(to)?,
+            in_flight: options.fetching.downloads_in_flight as usize,
+            per_second: std::num::NonZeroU32::new(options.fetching.downloads_per_second),
+            bytes_max: u64::from(options.fetching.max_file_mib) << 20,
+            idle_ms: u64::try_from(options.fetching.download_idle.as_millis()).unwrap_or(u64::MAX),
+            file_ms_max: FILE_MS_MAX,
+            room_min: ROOM_BYTES_MIN,
+            gathered_bytes: GATHERED_BYTES,
+            checkpoint_bytes: CHECKPOINT_BYTES,
+        };
+        Ok(Self { settings, wanted, fetcher, device, made })
+    }
+
+    /// What was made for it.
+    pub(in crate::cli) fn made(&self) -> Made {
+        self.made.clone()
+    }
+
+    /// The same for a run, and where files go: with the device that it is on now, for the next one to know.
+    pub(in crate::cli) fn of_run(
+        options: &DownloadOptions,
+        to: Option<DownloadTo>,
+        books: &SqliteLedger,
+        play: bool,
+    ) -> Result<(Option<Self>, Option<DownloadTo>), Failure> {
+        let Some(to) = to else { return Ok((None, None)) };
+        let to = DownloadTo { device: books.device_of(&to.folder)?, ..to };
+        let filing = Self::prepare(options, &to, Wanted::OfRun, play)?;
+        let to = filing.remembered(&to);
+        Ok((Some(filing), Some(to)))
+    }
+
+    /// Where files go, for the next run to know.
+    pub(in crate::cli) fn remembered(&self, to: &DownloadTo) -> DownloadTo {
+        DownloadTo { device: Some(self.device), ..to.clone() }
+    }
+
+    /// Whether every job of the batch is meant.
+    pub(in crate::cli) fn is_of_all(&self) -> bool {
+        match &self.wanted {
+            Wanted::OfRun => true,
+            Wanted::Missing(only) => only.is_empty(),
+        }
+    }
+
+    /// Fetches what there is and what the run beside it delivers.
+    pub(in crate::cli) async fn fetch(
+        &self,
+        batch: BatchKey,
+        ledger: &LedgerHandle,
+        reporter: &Reporter,
+        control: Control,
+        feed: &Feed,
+    ) -> Result<Fetched, LedgerError> {
+        let downloads = Downloads {
+            ledger,
+            fetch: &self.fetcher,
+            disk: &LocalDisk,
+            clock: &SystemClock,
+            listener: reporter as &dyn Listener,
+            settings: &self.settings,
+            control,
+            feed,
+        };
+        downloads.run(batch, self.wanted.clone()).await
+    }
+}
+
+/// The reporter, and the downloads beside the run.
+pub(in crate::cli) struct Both<'a>(pub(in crate::cli) &'a Reporter, pub(in crate::cli) &'a Feed);
+
+impl Listener for Both<'_> {
+    fn hear(&self, event: &Event) {
+        self.0.hear(event);
+        self.1.hear(event);
+    }
+}

@@ -1,0 +1,202 @@
+//! Results and receipts that follow a run: made from ledger rows alone, replaced whole, rebuilt at the start.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::cli::Failure;
+use crate::cli::options::config;
+use crate::event::{Event, Listener};
+use crate::ledger::BatchKey;
+use crate::ledger::sqlite::{Batch, Layout, OpenMode, Outputs, SqliteLedger};
+use crate::report::{
+    Dialect, Output, OutputPaths, ReceiptsFile, ResultsFile, Rewritten, Views, batch_paths, check_outputs,
+    default_paths,
+};
+use crate::run::{Clock, SystemClock};
+
+use crate::cli::batch::own;
+
+/// The name that stands for standard output.
+pub(in crate::cli) const STDOUT: &str = "-";
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// The files of one batch.
+pub(in crate::cli) struct Files {
+    ledger: PathBuf,
+    batch: BatchKey,
+    views: Views,
+}
+
+impl Files {
+    /// The files at these paths, laid out as the batch remembers.
+    pub(in crate::cli) fn new(ledger: &Path, batch: BatchKey, layout: &Layout, paths: OutputPaths) -> Self {
+        let (results, receipts) = laid_out(layout);
+        Self { ledger: ledger.to_owned(), batch, views: Views::new(paths, results, receipts) }
+    }
+
+    /// The files that a batch has written before, if it has.
+    pub(in crate::cli) fn remembered(ledger: &Path, batch: &Batch) -> Option<Self> {
+        let outputs = &batch.remembered.outputs;
+        let paths = OutputPaths {
+            results: PathBuf::from(outputs.results.as_ref().filter(|_| outputs.results_written)?),
+            receipts: PathBuf::from(outputs.receipts.as_ref().filter(|_| outputs.receipts_written)?),
+        };
+        Some(Self::new(ledger, batch.key, &batch.remembered.layout, paths))
+    }
+
+    /// Writes both, and gives what a person should know.
+    pub(in crate::cli) fn rewrite(&mut self) -> Result<Vec<String>, Failure> {
+        Ok(self.rewrite_now()?.warnings)
+    }
+
+    fn rewrite_now(&mut self) -> Result<Rewritten, Failure> {
+        let books = SqliteLedger::open(&self.ledger, OpenMode::Read)?;
+        Ok(self.rewrite_from(&books))
+    }
+
+    fn rewrite_from(&mut self, books: &SqliteLedger) -> Rewritten {
+        let batch = self.batch;
+        // Where the ledger cannot be read, neither can its rows, and that is told.
+        if let (Ok(name), Ok(id)) = (books.name_of(batch), books.id()) {
+            self.views.stamp(name, id);
+        }
+        let broken = |error: crate::ledger::LedgerError| std::io::Error::other(error.to_string());
+        self.views.rewrite(
+            &|| SystemClock.now(),
+            &mut |each| books.results(batch, each).map_err(broken)?,
+            &mut |each| books.receipts(batch, each).map_err(broken)?,
+        )
+    }
+
+    /// Follows a run on a thread of its own, so that a slow disk stalls no payment.
+    pub(in crate::cli) fn follow(mut self, changed: Arc<AtomicBool>) -> Result<Following, Failure> {
+        let books = SqliteLedger::open(&self.ledger, OpenMode::Read)?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::Builder::new().name("files".to_owned()).spawn(move || {
+            let mut warnings = Vec::new();
+            while !stopped.load(Ordering::Relaxed) {
+                if changed.swap(false, Ordering::Relaxed) {
+                    self.views.changed();
+                }
+                if self.views.due(SystemClock.now()) {
+                    warnings.extend(self.rewrite_from(&books).warnings);
+                }
+                std::thread::park_timeout(LOOK_EVERY);
+            }
+            (self, warnings)
+        });
+        let thread = thread.map_err(|error| Failure::Internal(format!("no thread for the files: {error}")))?;
+        Ok(Following { thread, stop })
+    }
+}
+
+/// Results and receipts as a batch remembers them to be laid out.
+pub(in crate::cli) fn laid_out(layout: &Layout) -> (ResultsFile, ReceiptsFile) {
+    let delimiter = u8::try_from(layout.delimiter).unwrap_or(b',');
+    let dialect = Dialect { delimiter, bom: layout.bom };
+    let results = ResultsFile::new(layout.params.clone(), layout.extra.clone(), dialect);
+    (results, ReceiptsFile::new(layout.extra.clone(), dialect))
+}
+
+/// Refuses paths that would replace something else: the batch remembers in `before` what it has written, and `of` is the batch of
+/// that name in that ledger. With `play` what stands there was written by an earlier run with play money.
+pub(in crate::cli) fn check(
+    paths: &OutputPaths,
+    of: Option<(&SqliteLedger, &str)>,
+    before: &Outputs,
+    play: bool,
+    inputs: &[(&str, &Path)],
+    asked: &config::Files,
+) -> Result<(), Failure> {
+    let ours = |path: &Path, remembered: &Option<String>, written: bool| {
+        play || (written && remembered.as_deref() == Some(&*absolute(path)))
+    };
+    if [&paths.results, &paths.receipts].into_iter().any(|path| path == Path::new(STDOUT)) {
+        return Err(Failure::Usage("a run's files are replaced as it goes on: `-` is for `export`, later".to_owned()));
+    }
+    // What the batch has written last it knows; what it took over, or wrote before under its usual name, the file itself tells.
+    // Elsewhere a file may be somebody's copy of it.
+    let tells = |written: bool, given: &Option<PathBuf>| of.filter(|_| !written || given.is_none());
+    let own_results = |(books, batch)| own::results(books, batch, &paths.results, before.results_written);
+    let own_receipts = |(books, batch)| own::receipts(books, batch, &paths.receipts);
+    let outputs = [
+        Output {
+            name: "--results",
+            path: &paths.results,
+            ours: ours(&paths.results, &before.results, before.results_written)
+                || tells(before.results_written, &asked.results).map_or(Ok(false), own_results)?,
+        },
+        Output {
+            name: "--receipts",
+            path: &paths.receipts,
+            ours: ours(&paths.receipts, &before.receipts, before.receipts_written)
+                || tells(before.receipts_written, &asked.receipts).map_or(Ok(false), own_receipts)?,
+        },
+    ];
+    check_outputs(&outputs, inputs, asked.overwrite).map_err(|error| Failure::Usage(error.to_string()))
+}
+
+/// Where results and receipts of a manifest's batch go where nobody says: beside the manifest, and with the batch's name where
+/// they would be another batch's.
+pub(in crate::cli) fn usual_paths(
+    books: Option<&SqliteLedger>,
+    known: Option<&Batch>,
+    manifest: &Path,
+    name: &str,
+    sandbox: bool,
+) -> Result<OutputPaths, Failure> {
+    let (usual, own) = (default_paths(manifest, sandbox), batch_paths(manifest, name, sandbox));
+    let has_written = |batch: &Batch, paths: &OutputPaths| -> Result<bool, Failure> {
+        let Outputs { results, results_written, receipts, receipts_written } = &batch.remembered.outputs;
+        let is = |path: &Path, there: &Option<String>| there.as_deref() == Some(&*absolute(path));
+        if (*results_written && is(&paths.results, results)) || (*receipts_written && is(&paths.receipts, receipts)) {
+            return Ok(true);
+        }
+        let Some(books) = books else { return Ok(false) };
+        // Its files went elsewhere since; or a merge took over what receipts tell, and its results are gone.
+        Ok(own::results(books, &batch.name, &paths.results, *results_written)?
+            || own::tells_of(books, &batch.name, &paths.receipts)?)
+    };
+    for paths in [&own, &usual] {
+        if known.map_or(Ok(false), |batch| has_written(batch, paths))? {
+            return Ok(paths.clone());
+        }
+    }
+    let of_manifest = books.map(|books| books.batches_at(&manifest.display().to_string())).transpose()?;
+    for other in of_manifest.into_iter().flatten().filter(|batch| batch.name != name) {
+        if has_written(&other, &usual)? {
+            return Ok(own);
+        }
+    }
+    Ok(usual)
+}
+
+/// A path as the ledger remembers it.
+pub(in crate::cli) fn absolute(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}
+
+/// Files that follow a run.
+pub(in crate::cli) struct Following {
+    thread: JoinHandle<(Files, Vec<String>)>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Following {
+    /// Ends the following and writes both files as the ledger now is. Says whether that could be done.
+    pub(in crate::cli) fn finish(self, listener: &dyn Listener) -> Result<bool, Failure> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.thread().unpark();
+        let (mut files, warnings) =
+            self.thread.join().map_err(|_| Failure::Internal("the thread of the files has failed".to_owned()))?;
+        let rewritten = files.rewrite_now()?;
+        for message in warnings.into_iter().chain(rewritten.warnings) {
+            listener.hear(&Event::Warning { message });
+        }
+        Ok(rewritten.whole)
+    }
+}

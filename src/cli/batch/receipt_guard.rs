@@ -1,0 +1,291 @@
+//! What speaks against a ledger before anything is bought with it: receipts of payments that it does not know, a copy that
+//! was rescued from under a run, or a newer intent than its own. It is an older one then (restored from a backup, deleted,
+//! another one), and would buy again what has been bought since. No flag silences that.
+
+use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::cli::Failure;
+use crate::cli::options::config;
+use crate::cli::receipts::Receipts;
+use crate::command::{command, file, node_command};
+use crate::l402::PaymentHash;
+use crate::ledger::sqlite::{Batch, Gap, SqliteLedger, gap_of_new};
+use crate::manifest::Manifest;
+use crate::money::counted;
+use crate::report::default_paths;
+
+use crate::cli::batch::files::absolute;
+use crate::cli::batch::session::output_paths;
+
+/// Names that a file which is kept may get.
+const KEPT_MAX: u32 = 1_000;
+
+/// A manifest whose batch is to be bought, and what is said of where its files go.
+pub(in crate::cli) struct BatchFiles<'a> {
+    pub(in crate::cli) manifest: &'a Manifest,
+    /// Its batch.
+    pub(in crate::cli) name: &'a str,
+    pub(in crate::cli) files: &'a config::Files,
+}
+
+/// Whatever stops a ledger from buying: every command that buys, that foretells a purchase or advises one asks this. `books` are
+/// those of the ledger, where it is there; `known` is the batch, where there is one; `place` is where its files go, where a
+/// manifest says that and it is no play money.
+pub(in crate::cli) fn stop(
+    ledger: &Path,
+    books: Option<&SqliteLedger>,
+    known: Option<&Batch>,
+    place: Option<&BatchFiles<'_>>,
+) -> Result<(), Failure> {
+    let gap = match books {
+        Some(books) => books.gap()?,
+        None => gap_of_new(ledger)?,
+    };
+    gap.map_or(Ok(()), |gap| Err(Failure::BooksDiffer(words_of(gap))))?;
+    if let Some((books, batch)) = books.zip(known) {
+        check(books, batch)?;
+    }
+    place.map_or(Ok(()), |place| place.check(books, known))
+}
+
+/// Refuses a ledger that is older than the receipts that this batch wrote last. A receipts file that is gone, or is none
+/// any more, says nothing.
+pub(in crate::cli) fn check(books: &SqliteLedger, batch: &Batch) -> Result<(), Failure> {
+    if batch.is_damaged {
+        return Err(Failure::BooksDiffer(format!(
+            "the ledger is damaged in what it remembers of the batch {}: where its receipts stand is not known; nothing was \
+             bought; put a backup of the ledger in its place, and bring this one in with {}",
+            batch.name,
+            merging("FILE"),
+        )));
+    }
+    let outputs = &batch.remembered.outputs;
+    let Some(path) = outputs.receipts.as_ref().filter(|_| outputs.receipts_written) else { return Ok(()) };
+    match unknown(Some(books), Path::new(path))?.first {
+        None => Ok(()),
+        Some(hash) => Err(Failure::BooksDiffer(format!(
+            "the receipts {path} hold the payment {}, of which the ledger knows nothing: it seems to be an older copy, \
+             restored from a backup, and would buy again what was bought since; nothing was bought; put the newest \
+             ledger in its place, or bring it in with {}; where there is none, {} takes over what the receipts prove",
+            hash.hex(),
+            merging("FILE"),
+            merging(path),
+        ))),
+    }
+}
+
+impl BatchFiles<'_> {
+    fn check(&self, books: Option<&SqliteLedger>, known: Option<&Batch>) -> Result<(), Failure> {
+        let receipts = output_paths(books, known, self.files, self.manifest, self.name, false)?.receipts;
+        // Those that the batch itself wrote last are checked before everything else.
+        let outputs = known.map(|batch| &batch.remembered.outputs).filter(|outputs| outputs.receipts_written);
+        if outputs.and_then(|outputs| outputs.receipts.as_deref()) == Some(&*absolute(&receipts)) {
+            return Ok(());
+        }
+        let (stem, usual) = (self.manifest.fallback_name(), default_paths(&self.manifest.path, false).receipts);
+        let names = [Some(self.name), self.manifest.name.as_deref(), stem.as_deref()].into_iter().flatten().collect();
+        let bought = Bought { names, usual: &usual };
+        check_place(books, &receipts, &bought, self.files.overwrite)?;
+        if self.files.receipts.is_none() && absolute(&receipts) != absolute(&usual) {
+            // What stands in the manifest's own place speaks of its jobs, whatever the batch is called now.
+            check_place(books, &usual, &bought, false)?;
+        }
+        Ok(())
+    }
+}
+
+/// Refuses a batch in whose place stand receipts of payments that the ledger knows nothing of: it was deleted, or is
+/// another one. The same jobs would be bought again. Only those of other manifests' batches may be replaced, by the user's word.
+fn check_place(
+    books: Option<&SqliteLedger>,
+    receipts: &Path,
+    manifest: &Bought<'_>,
+    overwrite: bool,
+) -> Result<(), Failure> {
+    let found = unknown(books, receipts)?;
+    match found.first {
+        None => Ok(()),
+        Some(_) if overwrite && !manifest.may_have(&found, receipts) => Ok(()),
+        Some(hash) => Err(Failure::BooksDiffer(format!(
+            "the receipts {} hold the payment {}, of which the ledger knows nothing: was it \
+             deleted, or is another one meant? going on would buy again what they hold; nothing was bought; name the \
+             ledger that knows it with --ledger, or put it back; where there is none, {} takes over what the receipts \
+             prove",
+            receipts.display(),
+            hash.hex(),
+            merging(&receipts.display().to_string()),
+        ))),
+    }
+}
+
+/// By what receipts tell that they are of a manifest's own jobs, whatever the batch is called now.
+#[derive(Debug)]
+struct Bought<'a> {
+    /// What its batch is called, and what it may have been called: by the manifest itself, by its file.
+    names: Vec<&'a str>,
+    /// Where its receipts stand by default.
+    usual: &'a Path,
+}
+
+impl Bought<'_> {
+    fn may_have(&self, found: &Unknown, receipts: &Path) -> bool {
+        let stem = receipts.file_name().and_then(|name| name.to_str()).and_then(|name| name.split_once(".receipts."));
+        let is_name = |name: &String| self.names.contains(&name.as_str()) || stem.is_some_and(|(stem, _)| name == stem);
+        absolute(receipts) == absolute(self.usual) || found.batches.iter().any(is_name)
+    }
+}
+
+/// What a ledger lacks, and what to do, where it lacks anything.
+pub(in crate::cli) fn gap_words(books: &SqliteLedger) -> Result<Option<String>, Failure> {
+    Ok(books.gap()?.map(words_of))
+}
+
+fn words_of(gap: Gap) -> String {
+    let merging = |file: &Path| merging(&file.display().to_string());
+    match gap {
+        Gap::Rescued(copies) => {
+            let first = copies.first().map(PathBuf::as_path).unwrap_or(Path::new("FILE"));
+            format!(
+                "{} was saved when the ledger was deleted or replaced under a run, and may hold purchases that the ledger \
+                 does not know: nothing is bought until {} has brought them in (with --discard it is given up, and what it \
+                 holds may be bought again)",
+                first.display(),
+                merging(first),
+            )
+        }
+        Gap::Behind { begun, known, hash, mark } => format!(
+            "{} were begun with the ledger of this place, the last of them {}, and the ledger knows of {known}: it seems to \
+             be an older copy, restored from a backup; nothing is bought until the newest ledger is back in its place, or {} \
+             has brought it in; receipts do not do that, since they tell nothing of what was still on its way; where there is \
+             no newer ledger, compare with `{}`, and {} with --discard accepts that what it held may be bought again",
+            counted(begun, "payment"),
+            hash.hex(),
+            merging(Path::new("FILE")),
+            node_command("audit"),
+            merging(&mark),
+        ),
+    }
+}
+
+fn merging(path: &str) -> String {
+    format!("`{}`", command(&format!("ledger merge {}", file(path))))
+}
+
+/// Receipts that are about to be replaced and that the ledger does not know are kept under a name of their own. Says so.
+pub(in crate::cli) fn keep_unknown(books: &SqliteLedger, receipts: &Path) -> Result<Option<String>, Failure> {
+    if unknown(Some(books), receipts)?.first.is_none() {
+        return Ok(None);
+    }
+    let name = |number: u32| receipts.with_extension(format!("kept-{number}.csv"));
+    let keep = || -> std::io::Result<PathBuf> {
+        for kept in (1..=KEPT_MAX).map(name) {
+            match File::options().write(true).create_new(true).mode(0o600).open(&kept) {
+                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+                Ok(mut copy) => {
+                    std::io::copy(&mut File::open(receipts)?, &mut copy)?;
+                    copy.sync_all()?;
+                    return Ok(kept);
+                }
+            }
+        }
+        Err(std::io::Error::other("too many kept ones stand there already"))
+    };
+    let kept = keep().map_err(|error| {
+        Failure::Usage(format!("the receipts {} cannot be kept: {error}; nothing was bought", receipts.display()))
+    })?;
+    Ok(Some(format!(
+        "the receipts that stood at {} are of payments that the ledger does not know: they are kept as {}, and {} takes over \
+         what they prove",
+        receipts.display(),
+        kept.display(),
+        merging(&kept.display().to_string()),
+    )))
+}
+
+/// Payments that receipts hold and the ledger does not.
+#[derive(Debug, Default)]
+struct Unknown {
+    first: Option<PaymentHash>,
+    batches: Vec<String>,
+}
+
+/// The payments of the receipts that the ledger does not know; without a ledger, all.
+fn unknown(books: Option<&SqliteLedger>, path: &Path) -> Result<Unknown, Failure> {
+    let mut found = Unknown::default();
+    let Some(mut receipts) = Receipts::open(path) else { return Ok(found) };
+    while receipts.next() {
+        let Some(hash) = receipts.hash() else { continue };
+        if books.map_or(Ok(false), |books| books.knows(&hash))? {
+            continue;
+        }
+        found.first.get_or_insert(hash);
+        if !found.batches.iter().any(|name| name == receipts.batch()) {
+            found.batches.push(receipts.batch().to_owned());
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn receipts_speak_also_as_a_spreadsheet_saves_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("receipts.csv");
+        let books = SqliteLedger::in_memory().unwrap();
+        let hash = "ab".repeat(32);
+        let found = |text: String| {
+            std::fs::write(&path, text).unwrap();
+            let found = unknown(Some(&books), &path).unwrap().first.map(|hash| hash.hex());
+            assert_eq!(unknown(None, &path).unwrap().first.map(|hash| hash.hex()), found);
+            found
+        };
+        for delimiter in [",", ";", "\t"] {
+            for (mark, quote, end) in [("", "", "\n"), ("\u{feff}", "\"", "\r\n"), ("", "\"", "\r\n")] {
+                let line = |cells: [&str; 3]| cells.map(|cell| format!("{quote}{cell}{quote}")).join(delimiter) + end;
+                let header = line(["payment_hash", "id", "batch"]);
+                let text = format!("{mark}{header}{}{}", line(["", "a", "b"]), line([&hash, "c", "d"]));
+                assert_eq!(found(text), Some(hash.clone()), "{delimiter:?} {mark:?} {quote:?}");
+                assert_eq!(found(format!("{mark}{header}")), None);
+            }
+        }
+        for nothing in ["", "dear diary\n", "payment_hash\nnone\n", "\u{0}\u{ff}"] {
+            assert_eq!(found(nothing.to_owned()), None, "{nothing:?}");
+        }
+        assert!(unknown(Some(&books), &folder.path().join("gone.csv")).unwrap().first.is_none());
+        assert!(unknown(Some(&books), folder.path()).unwrap().first.is_none());
+    }
+
+    #[test]
+    fn the_user_s_word_replaces_other_batches_receipts_alone_and_they_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("jobs.receipts.csv");
+        let books = SqliteLedger::in_memory().unwrap();
+        let text = format!("batch,payment_hash\nother,{}\n", "ab".repeat(32));
+        std::fs::write(&path, &text).unwrap();
+        let check = |names: &[&str], usual: &Path, overwrite: bool| {
+            check_place(Some(&books), &path, &Bought { names: names.to_vec(), usual }, overwrite)
+        };
+        let elsewhere = folder.path().join("june.receipts.csv");
+        assert!(check(&["jobs"], &elsewhere, false).is_err());
+        assert!(check(&["other"], &elsewhere, true).is_err(), "they are the batch's own");
+        assert!(check(&["again", "other"], &elsewhere, true).is_err(), "the manifest calls itself so");
+        assert!(check(&["jobs"], &path, true).is_err(), "they stand where the manifest's own do");
+        check(&["jobs"], &elsewhere, true).unwrap();
+        let of_stem = text.replace("other,", "jobs,");
+        std::fs::write(&path, &of_stem).unwrap();
+        assert!(check(&["again"], &elsewhere, true).is_err(), "they are of the same manifest");
+        std::fs::write(&path, &text).unwrap();
+        for number in 1..=2 {
+            let said = keep_unknown(&books, &path).unwrap().unwrap();
+            let kept = folder.path().join(format!("jobs.receipts.kept-{number}.csv"));
+            assert!(said.contains(&kept.display().to_string()), "{said}");
+            assert_eq!(std::fs::read_to_string(kept).unwrap(), text);
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Who hears of a run: a progress bar, plain lines, JSON lines, or only what needs a person; and the files that follow.
+
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::cli::options::config::Output;
+use crate::cli::{ExitCode, Failure, Format, terminal};
+use crate::event::{Event, Listener};
+use crate::report::{Background, JsonLines, Lines, Progress, Quiet};
+use crate::run::{Clock, SystemClock};
+
+/// How long a stalled reader may hold up the end.
+const CLOSE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Hears every event and hands it on.
+pub(in crate::cli) struct Reporter {
+    background: Background,
+    lines: Option<Arc<Lines>>,
+    json: Option<Arc<JsonLines>>,
+    progress: Option<Arc<Progress>>,
+    summary: bool,
+    /// Set with every change of a job, for the files.
+    changed: Arc<AtomicBool>,
+}
+
+impl Reporter {
+    /// The reporter that the options and the terminal ask for.
+    pub(in crate::cli) fn new(output: Output) -> Result<Self, Failure> {
+        let (mut lines, mut json, mut progress) = (None, None, None);
+        let listener: Arc<dyn Listener + Send + Sync> = match (output.format, output.quiet) {
+            (Format::Json, _) => {
+                let events = Arc::new(JsonLines::new(io::stdout(), || SystemClock.now()));
+                json = Some(Arc::clone(&events));
+                events
+            }
+            (Format::Table | Format::Csv, true) => Arc::new(Quiet::new(terminal::stderr())),
+            (Format::Table | Format::Csv, false) if io::stderr().is_terminal() => {
+                let bar = Arc::new(Progress::new());
+                progress = Some(Arc::clone(&bar));
+                bar
+            }
+            (Format::Table | Format::Csv, false) => {
+                let plain = Arc::new(Lines::new(io::stderr()));
+                lines = Some(Arc::clone(&plain));
+                plain
+            }
+        };
+        let background = Background::new(listener).map_err(|error| Failure::Internal(error.to_string()))?;
+        let summary = output.format != Format::Json && !output.quiet;
+        Ok(Self { background, lines, json, progress, summary, changed: Arc::new(AtomicBool::new(false)) })
+    }
+
+    /// Beats once a minute where lines are printed.
+    pub(in crate::cli) fn tick(&self) {
+        if let Some(lines) = &self.lines {
+            lines.tick(SystemClock.now());
+        }
+    }
+
+    /// Says something to a person, outside of the events and after those that have happened: nothing with `--quiet` or `--json`.
+    pub(in crate::cli) fn say(&self, text: &str) {
+        if self.summary {
+            self.background.settle(CLOSE_PATIENCE);
+            self.suspended(|| terminal::say(text));
+        }
+    }
+
+    /// Does something on the terminal while no bar is drawn.
+    pub(in crate::cli) fn suspended<T>(&self, work: impl FnOnce() -> T) -> T {
+        match &self.progress {
+            Some(progress) => progress.suspend(work),
+            None => work(),
+        }
+    }
+
+    /// Takes the bar away while a question waits for its answer, once all that speaks for the answer is told; and draws it
+    /// again after that.
+    pub(in crate::cli) fn make_room(&self, room: bool) {
+        if room {
+            self.background.settle(CLOSE_PATIENCE);
+        }
+        match (&self.progress, room) {
+            (Some(progress), true) => progress.go_away(),
+            (Some(progress), false) => progress.come_back(),
+            (None, _) => {}
+        }
+    }
+
+    /// A warning to whoever listens.
+    pub(in crate::cli) fn warn(&self, message: impl Into<String>) {
+        self.hear(&Event::Warning { message: message.into() });
+    }
+
+    /// A warning that decides how the command ends: told with `--quiet` too.
+    pub(in crate::cli) fn insist(&self, message: &str) {
+        if self.summary || self.json.is_some() {
+            self.warn(message);
+        } else {
+            terminal::say(&format!("warning: {message}\n"));
+        }
+    }
+
+    /// Tells what becomes of the files that follow.
+    pub(in crate::cli) fn changed(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.changed)
+    }
+
+    /// Whether a summary is printed at the end.
+    pub(in crate::cli) const fn summarises(&self) -> bool {
+        self.summary
+    }
+
+    /// Waits until all is told, and says where standard output did not take it: how the batch stands weighs more.
+    pub(in crate::cli) fn end(&self, result: Result<ExitCode, Failure>) -> Result<ExitCode, Failure> {
+        self.close();
+        let Some(error) = self.json.as_ref().and_then(|json| json.take_error()) else { return result };
+        let unread = Failure::Stdout(error).report();
+        result.map(|code| code.or_worse(unread))
+    }
+
+    /// Waits until all is told.
+    pub(in crate::cli) fn close(&self) {
+        self.background.close(CLOSE_PATIENCE);
+    }
+}
+
+impl Drop for Reporter {
+    fn drop(&mut self) {
+        // Whoever still holds the bar: the terminal is given back with the end of the work.
+        if let Some(progress) = &self.progress {
+            progress.let_go();
+        }
+    }
+}
+
+impl Listener for Reporter {
+    fn hear(&self, event: &Event) {
+        if matches!(event, Event::Job(_)) {
+            self.changed.store(true, Ordering::Relaxed);
+        }
+        self.background.hear(event);
+    }
+}

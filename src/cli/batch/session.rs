@@ -1,0 +1,410 @@
+//! A batch in hand: its ledger open, its lock held, its plan written into it.
+
+use std::path::Path;
+
+use crate::cli::options::config;
+use crate::cli::options::config::{Choice, RunOptions};
+use crate::cli::{Failure, input};
+use crate::command::command;
+use crate::ledger::sqlite::{
+    Batch, BatchLock, BatchStart, Compared, DownloadTo, Duplicates, IdList, Layout, LoadError, LockError, NewBatch,
+    OpenMode, Outputs, PlanLoad, Remembered, Retake, SqliteLedger,
+};
+use crate::ledger::{BatchKey, LedgerError};
+use crate::manifest::{Limits, Manifest};
+use crate::money::counted;
+use crate::payer::Payer;
+use crate::plan::Plan;
+use crate::report::{OutputPaths, default_paths, named_paths};
+use crate::run::{Clock, Settings, SystemClock};
+use crate::time::UnixMs;
+
+use crate::cli::batch::counterparties::Counterparties;
+use crate::cli::batch::download_setup::DownloadSetup;
+use crate::cli::batch::files;
+use crate::cli::batch::files::{Files, absolute};
+use crate::cli::batch::receipt_guard;
+use crate::cli::batch::reporter::Reporter;
+use crate::cli::batch::run_batch::{BatchRun, How, Work, run_batch};
+use crate::cli::preflight::questions::in_msat;
+use crate::cli::preflight::words;
+
+/// Ids that a message names.
+const NAMED_MAX: usize = 5;
+
+/// The ledger, and the right to run one batch of it.
+pub(in crate::cli) struct Session {
+    /// The ledger.
+    pub(in crate::cli) books: SqliteLedger,
+    /// The batch's name.
+    pub(in crate::cli) name: String,
+    /// The batch, where the ledger knows it.
+    pub(in crate::cli) known: Option<Batch>,
+    lock: BatchLock,
+}
+
+impl Session {
+    /// Opens the ledger and takes the batch's lock.
+    pub(in crate::cli) fn open(ledger: &Path, name: &str) -> Result<Self, Failure> {
+        let books = SqliteLedger::open(ledger, OpenMode::Write)?;
+        let lock = lock(&books, ledger, name)?;
+        let known = books.batch(name)?;
+        Ok(Self { books, name: name.to_owned(), known, lock })
+    }
+
+    /// Takes back what was begun for a batch of which nothing was accepted, with the lock's file.
+    pub(in crate::cli) fn discard_unaccepted(mut self) -> Result<(), Failure> {
+        let is_gone = match &self.known {
+            None => true,
+            Some(batch) => self.books.discard_batch(batch.key)?,
+        };
+        if is_gone {
+            self.lock.remove();
+        }
+        Ok(())
+    }
+
+    /// Carries work out on this batch's ledger.
+    pub(in crate::cli) async fn run_batch(
+        self,
+        world: &Counterparties,
+        settings: &Settings,
+        deadline: Option<UnixMs>,
+        reporter: &Reporter,
+        work: Work,
+        filing: Option<&DownloadSetup>,
+    ) -> Result<(Self, BatchRun), Failure> {
+        let how = How { world, settings, deadline, reporter, filing };
+        let batch = work.batch();
+        let (mut books, carried) = run_batch(self.books, &how, work).await?;
+        books.mark_changed(batch, SystemClock.now())?;
+        Ok((Self { books, ..self }, carried))
+    }
+
+    /// Remembers where files go, for the commands that are not told.
+    pub(in crate::cli) fn remember_download(&mut self, batch: &Batch, to: &DownloadTo) -> Result<(), Failure> {
+        let remembered = Remembered { download: Some(to.clone()), ..batch.remembered.clone() };
+        Ok(self.books.remember(batch.key, &remembered)?)
+    }
+
+    /// Begins the batch or finds it again, and writes the resolved jobs into it: from now on they alone count.
+    pub(in crate::cli) fn load(
+        &mut self,
+        options: &RunOptions,
+        manifest: &Manifest,
+        plan: &Plan,
+        retake: &Retake,
+        sandbox: bool,
+    ) -> Result<(Batch, PlanLoad), Failure> {
+        let new = NewBatch {
+            name: self.name.clone(),
+            manifest: manifest.path.display().to_string(),
+            sandbox,
+            adopt: options.choice.adopt,
+        };
+        let mut batch = match self.books.begin_batch(SystemClock.now(), &new)? {
+            BatchStart::New(batch) | BatchStart::Existing(batch) => batch,
+            BatchStart::OtherManifest { known, given } => {
+                return Err(Failure::NotAsPlanned(other_manifest(&self.name, &known, &given)));
+            }
+            BatchStart::OtherMoney { known_is_sandbox } => {
+                return Err(Failure::NotAsPlanned(other_money(known_is_sandbox)));
+            }
+        };
+        let mut extra = Vec::new();
+        let jobs = plan.jobs(manifest).inspect(|job| {
+            for (name, _) in job.iter().flat_map(|job| &job.extra) {
+                if !extra.contains(name) {
+                    extra.push(name.clone());
+                }
+            }
+        });
+        let load = self.books.load_plan(batch.key, SystemClock.now(), retake, jobs).map_err(unloaded)?;
+        batch.remembered.fingerprint = Some(plan.fingerprint().to_owned());
+        batch.remembered.layout = layout(&batch.remembered.layout, manifest, plan, extra);
+        self.books.remember(batch.key, &batch.remembered)?;
+        self.books.remember_limits(batch.key, &manifest.limits)?;
+        Ok((batch, load))
+    }
+
+    /// Refuses what costs more than one job may.
+    pub(in crate::cli) fn hold_to_job_limit(&mut self, batch: BatchKey, limits: &Limits) -> Result<IdList, Failure> {
+        let most = limits.max_sats_per_job.map(in_msat).transpose()?;
+        Ok(self.books.hold_to_job_limit(batch, SystemClock.now(), most)?)
+    }
+
+    /// Sets aside what is bought already under another name. The node is asked for its network only where that may matter.
+    pub(in crate::cli) async fn set_duplicates_aside(
+        &mut self,
+        batch: BatchKey,
+        world: &Counterparties,
+        edition: Option<String>,
+        only: &[String],
+    ) -> Result<Duplicates, Failure> {
+        let anywhere = Compared { edition, network: None, only };
+        let found = self.books.set_duplicates_aside(batch, SystemClock.now(), &anywhere)?;
+        let Some(payer) = world.payer.as_ref().filter(|_| found.count > 0) else { return Ok(found) };
+        // A node that cannot be reached buys nothing now, and the next run compares anew.
+        let Ok(node) = payer.node().await else { return Ok(found) };
+        let here = Compared { network: Some(node.network), ..anywhere };
+        Ok(self.books.set_duplicates_aside(batch, SystemClock.now(), &here)?)
+    }
+
+    /// The files that follow the run, from now on this batch's own.
+    pub(in crate::cli) fn files(
+        &mut self,
+        batch: &mut Batch,
+        world: &Counterparties,
+        paths: OutputPaths,
+    ) -> Result<Files, Failure> {
+        batch.remembered.outputs = Outputs {
+            results: Some(absolute(&paths.results)),
+            results_written: true,
+            receipts: Some(absolute(&paths.receipts)),
+            receipts_written: true,
+        };
+        self.books.remember(batch.key, &batch.remembered)?;
+        Ok(Files::new(&world.ledger, batch.key, &batch.remembered.layout, paths))
+    }
+
+    /// Remembers that the purchase was accepted, its bound, and that these duplicates are bought too; no others are.
+    pub(in crate::cli) fn accept(
+        &mut self,
+        batch: &mut Batch,
+        cap: crate::money::Msat,
+        meant: &[String],
+    ) -> Result<(), Failure> {
+        self.books.accept_takes(SystemClock.now(), batch.key)?;
+        if !meant.is_empty() {
+            self.books.mean_duplicates(batch.key, SystemClock.now(), meant)?;
+            self.books.discard_duplicates(batch.key, SystemClock.now())?;
+        }
+        let remembered = Remembered { accepted: Some(cap), ..batch.remembered.clone() };
+        self.books.remember(batch.key, &remembered)?;
+        batch.remembered = remembered;
+        Ok(())
+    }
+}
+
+/// Refuses what cannot go on: another manifest under this name, or the other kind of money.
+pub(in crate::cli) fn check_owner(
+    known: Option<&Batch>,
+    name: &str,
+    choice: &Choice,
+    manifest: &str,
+    sandbox: bool,
+) -> Result<(), Failure> {
+    let Some(known) = known else {
+        if choice.resume {
+            return Err(Failure::Usage(format!(
+                "--resume begins no new batch, and the ledger has none named {name}; leave --resume out, or `{}` lists \
+                 those it has",
+                command("batches"),
+            )));
+        }
+        return Ok(());
+    };
+    if known.sandbox != sandbox {
+        return Err(Failure::NotAsPlanned(other_money(known.sandbox)));
+    }
+    if known.manifest != manifest && !choice.adopt {
+        return Err(Failure::NotAsPlanned(other_manifest(name, &known.manifest, manifest)));
+    }
+    Ok(())
+}
+
+/// What a run of the manifest would be refused for before anything is bought, whatever its rows say: the batch is another
+/// manifest's, or something stops the ledger.
+pub(in crate::cli) fn refusal(
+    ledger: &Path,
+    books: Option<&SqliteLedger>,
+    known: Option<&Batch>,
+    manifest: &Manifest,
+    name: Option<&str>,
+    is_of_results: bool,
+) -> Result<(), Failure> {
+    let files = config::Files::default();
+    // A results file goes on with its batch, wherever that one's manifest is.
+    let name = name.filter(|_| !is_of_results);
+    if let Some(name) = name {
+        check_owner(known, name, &Choice::default(), &manifest.path.display().to_string(), false)?;
+    }
+    let place = name.map(|name| receipt_guard::BatchFiles { manifest, name, files: &files });
+    receipt_guard::stop(ledger, books, known, place.as_ref())
+}
+
+/// What a person may want to know of a new batch: another one has the very same jobs. They are set aside one by one all the same.
+pub(in crate::cli) fn same_plan(
+    books: &SqliteLedger,
+    name: &str,
+    manifest: &str,
+    plan: &Plan,
+) -> Result<Option<String>, Failure> {
+    let same = |batch: &Batch| batch.remembered.fingerprint.as_deref() == Some(plan.fingerprint());
+    let other = books.batches()?.into_iter().map(|(batch, _)| batch).find(|batch| batch.name != name && same(batch));
+    Ok(other.map(|other| {
+        let same = format!("the batch {} has the very same jobs", other.name);
+        if other.manifest == manifest {
+            return format!("{same}, from the same manifest");
+        }
+        format!(
+            "{same}, from {}: was the manifest renamed? whoever means this one to go on with that batch says so with its name \
+             (--batch) and --adopt (see `run --help`)",
+            other.manifest
+        )
+    }))
+}
+
+/// Where results and receipts go, checked before anything is written or spent.
+pub(in crate::cli) fn check_files(
+    books: Option<&SqliteLedger>,
+    known: Option<&Batch>,
+    name: &str,
+    options: &RunOptions,
+    manifest: &Manifest,
+    world: &Counterparties,
+) -> Result<OutputPaths, Failure> {
+    let paths = output_paths(books, known, &options.files, manifest, name, world.play.is_some())?;
+    let before = known.map(|batch| batch.remembered.outputs.clone()).unwrap_or_default();
+    // Each run with play money has a ledger of its own, and may replace what the last one left.
+    let play = world.play.is_some() && options.files.results.is_none() && options.files.receipts.is_none();
+    let mut inputs = vec![("the manifest", manifest.path.as_path()), ("the ledger", world.ledger.as_path())];
+    inputs.extend(manifest.rows_file().map(|rows| ("the manifest's rows", rows)));
+    files::check(&paths, books.map(|books| (books, name)), &before, play, &inputs, &options.files)?;
+    Ok(paths)
+}
+
+fn lock(books: &SqliteLedger, ledger: &Path, name: &str) -> Result<BatchLock, Failure> {
+    BatchLock::take(books.path().unwrap_or(ledger), name, SystemClock.now()).map_err(|error| match error {
+        LockError::Locked(_) => Failure::Locked(error.to_string()),
+        LockError::Io(what) => Failure::Ledger(LedgerError::Io(what)),
+    })
+}
+
+fn unloaded(error: LoadError<Vec<crate::diagnostic::Diagnostic>>) -> Failure {
+    match error {
+        LoadError::Plan(found) => Failure::Input(found),
+        LoadError::Ledger(error) => Failure::Ledger(error),
+    }
+}
+
+fn other_manifest(name: &str, known: &str, given: &str) -> String {
+    format!(
+        "the batch {name} was begun from {known}, and this is {given}; give this one a name of its own with \
+         --batch OTHER; whoever means it to take that batch over says so with --adopt (see `run --help`)"
+    )
+}
+
+fn other_money(known_is_sandbox: bool) -> String {
+    let (known, given) = if known_is_sandbox { ("play money", "real money") } else { ("real money", "play money") };
+    format!("the batch was begun with {known}, and this run is for {given}; give this one a name with --batch OTHER")
+}
+
+/// Columns of parameters and of `x_*`, those of earlier runs first: columns are only ever added.
+fn layout(before: &Layout, manifest: &Manifest, plan: &Plan, extra: Vec<String>) -> Layout {
+    let mut layout = Layout {
+        delimiter: char::from(manifest.delimiter),
+        bom: manifest.bom,
+        params: before.params.clone(),
+        extra: before.extra.clone(),
+    };
+    let params = plan.endpoints().iter().flat_map(|endpoint| &endpoint.params);
+    for name in params.map(|param| &param.name) {
+        if !layout.params.contains(name) {
+            layout.params.push(name.clone());
+        }
+    }
+    for name in extra {
+        if !layout.extra.contains(&name) {
+            layout.extra.push(name);
+        }
+    }
+    layout
+}
+
+/// Where results and receipts go.
+pub(in crate::cli) fn output_paths(
+    books: Option<&SqliteLedger>,
+    known: Option<&Batch>,
+    asked: &config::Files,
+    manifest: &Manifest,
+    batch: &str,
+    sandbox: bool,
+) -> Result<OutputPaths, Failure> {
+    let usual = match manifest.fallback_name() {
+        // Whoever means what stands there to be replaced has said so.
+        Some(_) if asked.overwrite => default_paths(&manifest.path, sandbox),
+        Some(_) => files::usual_paths(books, known, &manifest.path, batch, sandbox)?,
+        None => named_paths(batch, sandbox),
+    };
+    Ok(OutputPaths {
+        results: asked.results.clone().unwrap_or(usual.results),
+        receipts: asked.receipts.clone().unwrap_or(usual.receipts),
+    })
+}
+
+/// What is said of jobs that are known by their receipts alone.
+pub(in crate::cli) const UNPROVED: &str =
+    "bought, as receipts prove, and nothing proves that the manifest asks for the same: not bought again";
+
+/// What is said of jobs that cost more than one may.
+pub(in crate::cli) const ABOVE_LIMIT: &str =
+    "above what one job may cost with its routing fee (max_sats of the job, or max_sats_per_job): not bought";
+
+/// What a person's words buy once more, without what is left out as bought already under another name.
+pub(in crate::cli) fn retaken_words(load: &PlanLoad, left_out: &IdList) -> Option<String> {
+    of_jobs(&load.retaken.without(left_out), "to be bought once more")
+}
+
+/// Jobs that are counted, the first of them named; nothing where there are none.
+pub(in crate::cli) fn of_jobs(ids: &IdList, words: &str) -> Option<String> {
+    if ids.count == 0 {
+        return None;
+    }
+    let mut named = ids.first.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
+    if usize::try_from(ids.count).is_ok_and(|count| count > NAMED_MAX) {
+        named.push_str(", …");
+    }
+    Some(format!("{} {words}: {named}", counted(ids.count, "job")))
+}
+
+/// What loading the plan found, for a person.
+pub(in crate::cli) fn load_words(load: &PlanLoad) -> Vec<String> {
+    let lines = [
+        (&load.replaced, "changed in the manifest before the purchase, and bought as the manifest is now"),
+        (
+            &load.by_receipt,
+            "to be bought as the manifest is now: what was bought for it before is known by its receipt alone",
+        ),
+        (&load.open_as_begun, "begun and changed in the manifest since: finished as begun"),
+        (&load.changed, "delivered and changed in the manifest since: not bought again"),
+        (&load.unproved, UNPROVED),
+        (&load.above_limit, ABOVE_LIMIT),
+        (
+            &load.by_default,
+            "given in the manifest as before, and another by a default of the catalogue that has changed",
+        ),
+        (
+            &load.withdrawn,
+            "gone from the manifest before the purchase, or asked for as an earlier take has it: withdrawn",
+        ),
+    ];
+    let mut said: Vec<String> = lines.into_iter().filter_map(|(ids, words)| of_jobs(ids, words)).collect();
+    said.extend(words::unmet_words(load));
+    said.extend(words::waiting_words(load, SystemClock.now()));
+    said.extend(
+        load.alike
+            .iter()
+            .take(20)
+            .map(|(new, old)| format!("the new id {new} is {old} but for case or leading zeros: is it the same job?")),
+    );
+    said
+}
+
+/// The manifest's remarks, for a person.
+pub(in crate::cli) fn tell_remarks(manifest: &Manifest, plan: &Plan, reporter: &Reporter) {
+    let text = input::remarks(manifest, plan, crate::cli::terminal::color());
+    if !text.is_empty() {
+        reporter.say(&text);
+    }
+}

@@ -1,0 +1,30 @@
+//! `catalog`: which endpoints, parameters and prices are in use and where each comes from, and whether the service still
+//! asks for what they say.
+
+mod check;
+mod finding;
+mod layers;
+mod show;
+mod trial;
+mod update;
+
+use crate::cli::options::config::CatalogOptions;
+use crate::cli::{ExitCode, Failure};
+
+/// `catalog show`.
+pub(in crate::cli) fn show(options: &CatalogOptions) -> Result<ExitCode, Failure> {
+    show::execute(options)
+}
+
+/// `catalog check`.
+pub(in crate::cli) fn check(options: &CatalogOptions) -> Result<ExitCode, Failure> {
+    check::execute(options)
+}
+
+/// `catalog update`.
+pub(in crate::cli) fn update(
+    options: &CatalogOptions,
+    file: &crate::cli::options::config::UpdateFile,
+) -> Result<ExitCode, Failure> {
+    update::execute(options, file)
+}

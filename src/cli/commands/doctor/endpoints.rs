@@ -1,0 +1,102 @@
+//! Asks each endpoint once for its cheapest job, without payment: that costs nothing, and the answer shows the live price.
+
+use crate::cli::exit::of_job;
+use crate::cli::{ExitCode, Failure};
+use crate::l402::{Challenge, Expected, Invoice, Network, Refusal, check as check_challenge};
+use crate::manifest::image;
+use crate::money::counted;
+use crate::origin::{ChallengeResponse, HttpOptions, HttpOrigin, Origin, challenged_in, read_ask};
+use crate::purchase::Request;
+use crate::purchase::{JobState, Reason};
+use crate::run::{Clock, SystemClock};
+
+use crate::cli::commands::doctor::finding::{EndpointFacts, Report};
+use crate::cli::commands::doctor::survey::{Sample, Survey};
+
+/// So many endpoints are asked at most.
+const ENDPOINTS_MAX: usize = 20;
+/// What an invoice must live for a run to pay it.
+const INVOICE_LIFE_MS_MIN: i64 = 30_000;
+
+/// Asks every endpoint of the manifest; the node's network, where it is known, is compared with the invoice's.
+pub(super) async fn check(survey: &Survey, node: Option<Network>, report: &mut Report) -> Result<(), Failure> {
+    let origin = HttpOrigin::new(HttpOptions::default()).map_err(|error| Failure::Internal(error.to_string()))?;
+    for sample in survey.samples.iter().take(ENDPOINTS_MAX) {
+        check_one(&origin, sample, node, report).await;
+    }
+    let rest = survey.samples.len().saturating_sub(ENDPOINTS_MAX) as u64;
+    if rest > 0 {
+        report.note(
+            "endpoint",
+            format!("{} were not asked", counted(rest, "more endpoint")),
+            "check them with a smaller manifest",
+        );
+    }
+    Ok(())
+}
+
+async fn check_one(origin: &HttpOrigin, sample: &Sample, node: Option<Network>, report: &mut Report) {
+    let job = &sample.job;
+    let (name, place) = (&job.endpoint.name, crate::cli::node::place(&job.endpoint.url));
+    let mut facts = EndpointFacts {
+        endpoint: name.clone(),
+        url: place.clone(),
+        job: job.id.clone(),
+        planned_msat: job.priced.price,
+        asked_msat: None,
+        network: None,
+    };
+    let request = match Request::build(&job.endpoint, &job.params, image::load) {
+        Ok(request) => request,
+        Err(problem) => {
+            report.problem_of("endpoint", ExitCode::Usage, &format!("{name}: {problem}"));
+            return;
+        }
+    };
+    match origin.ask(&request, challenged_in(&job.endpoint)).await.map(|answer| read_ask(&answer, &job.endpoint)) {
+        Err(failure) => report.problem(
+            "endpoint",
+            ExitCode::Unfinished,
+            format!("{name}: {place} cannot be reached: {failure}"),
+            "check the network, the endpoint's url, and whether its operator knows of it",
+        ),
+        Ok(ChallengeResponse::Refused { reason, message }) => {
+            report.problem_of("endpoint", of_job(JobState::Refused, reason), &format!("{name}: refused: {message}"));
+        }
+        Ok(ChallengeResponse::Retry { reason, message, .. }) => report.problem(
+            "endpoint",
+            of_job(JobState::Failed, reason),
+            format!("{name}: not now: {message}"),
+            "try again later",
+        ),
+        Ok(ChallengeResponse::Challenge(challenge)) => judge(challenge, sample, node, &mut facts, report),
+    }
+    report.endpoints.push(facts);
+}
+
+fn judge(challenge: Challenge, sample: &Sample, node: Option<Network>, facts: &mut EndpointFacts, report: &mut Report) {
+    let (name, price) = (&sample.job.endpoint.name, sample.job.priced.price);
+    let invoice = Invoice::read(&challenge.invoice).ok();
+    facts.asked_msat = invoice.as_ref().map(|invoice| invoice.amount);
+    facts.network = invoice.as_ref().map(|invoice| invoice.network.to_string());
+    let expected = Expected {
+        price,
+        network: node.or(invoice.map(|invoice| invoice.network)).unwrap_or(Network::Mainnet),
+        now: SystemClock.now(),
+        min_lifetime_ms: INVOICE_LIFE_MS_MIN,
+        max_lifetime_ms: i64::MAX,
+    };
+    match check_challenge(challenge, &expected) {
+        Ok(checked) => report.ok(
+            "endpoint",
+            format!("{name} asks {price} for {}, as planned, on {}", sample.job.id, checked.invoice().network),
+        ),
+        Err(refusal) => {
+            let code = match refusal {
+                Refusal::WrongNetwork { .. } => ExitCode::Node,
+                ref other => of_job(JobState::Refused, Reason::from(other)),
+            };
+            report.problem_of("endpoint", code, &format!("{name}: {refusal}"));
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! `doctor`: whether a run would work, in plain words, each with what to do. It pays nothing, writes nothing, and asks each
+//! endpoint once, without payment.
+
+mod endpoints;
+mod finding;
+mod node;
+mod survey;
+
+use crate::ledger::sqlite::{OpenMode, SqliteLedger, check_location};
+use crate::plan::limits::{self, Fit};
+
+use crate::cli::batch::receipt_guard::stop;
+use crate::cli::options::Layer;
+use crate::cli::options::config::{Config, DoctorOptions};
+use crate::cli::{ExitCode, Failure, terminal};
+use finding::{PlanFacts, Report};
+use survey::Survey;
+
+/// Free space below which a ledger is likely to run out of it.
+const FREE_BYTES_MIN: u64 = 64 << 20;
+
+/// Checks everything, prints it, and ends as the gravest problem says. A configuration that cannot be read is a finding, too.
+pub(in crate::cli) fn execute(
+    args: crate::cli::args::DoctorArgs,
+    config: Result<Config, Failure>,
+) -> Result<ExitCode, Failure> {
+    let mut report = Report::new();
+    let typed = Layer::of(&[&args.output]).output();
+    let output = match config.and_then(|config| config.doctor(args)) {
+        Err(failure) => {
+            report.problem(
+                "configuration",
+                failure.code(),
+                failure.to_string(),
+                "mend it first: nothing else was checked",
+            );
+            typed
+        }
+        Ok(options) => {
+            check(&options, &mut report)?;
+            options.output
+        }
+    };
+    terminal::print(output.format, |out| report.write(out, output.format, output.quiet))?;
+    Ok(report.exit())
+}
+
+fn check(options: &DoctorOptions, report: &mut Report) -> Result<(), Failure> {
+    configuration(options, report);
+    let books = ledger(options, report);
+    let survey =
+        options.manifest.as_ref().and_then(|manifest| match survey::survey(manifest, options, books.as_ref()) {
+            Ok(survey) => Some(survey),
+            Err(failure) => {
+                report.problem(
+                    "manifest",
+                    failure.code(),
+                    failure.to_string().trim_end(),
+                    "mend it; the command `plan` says the same",
+                );
+                None
+            }
+        });
+    if let Some(survey) = &survey {
+        plan(survey, options, report);
+        // What stops every batch of the ledger is told with the ledger.
+        if let Some(refused) = &survey.refused
+            && report.exit() != ExitCode::Ledger
+        {
+            report.problem_of("batch", refused.code(), refused);
+        }
+    }
+    crate::cli::runtime()?.block_on(async {
+        let network = match &options.node {
+            Ok(Some(node)) => node::check(node, survey.as_ref(), options.partial, report).await,
+            Ok(None) | Err(_) => None,
+        };
+        match &survey {
+            Some(survey) if options.ask => endpoints::check(survey, network, report).await,
+            Some(_) => {
+                report.note("endpoint", "none was asked, as --no-ask says", "leave it out to see live prices");
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    })
+}
+
+fn configuration(options: &DoctorOptions, report: &mut Report) {
+    match &options.config_file {
+        Some(file) => report.ok("configuration", format!("{} is read", file.display())),
+        None => report.ok("configuration", "there is no configuration file; variables, flags and defaults count"),
+    }
+    match &options.node {
+        Ok(Some(_)) => {}
+        Ok(None) => report.problem(
+            "node",
+            ExitCode::Usage,
+            "no node is named, and none was found where lnd keeps its files",
+            "give --lnd-url, --lnd-macaroon-file and --lnd-cert-file, or the same keys in the configuration file",
+        ),
+        Err(failure) => report.problem_of("node", failure.code(), failure),
+    }
+}
+
+/// The ledger, where there is one; in any case whether one can be written there.
+fn ledger(options: &DoctorOptions, report: &mut Report) -> Option<SqliteLedger> {
+    let shown = options.ledger.display();
+    report.ledger = Some(shown.to_string());
+    let place = match check_location(&options.ledger) {
+        Ok(place) => place,
+        Err(error) => {
+            report.problem(
+                "ledger",
+                ExitCode::Ledger,
+                error.to_string(),
+                "make the place writable, or name another with --ledger",
+            );
+            return None;
+        }
+    };
+    if place.free_bytes < FREE_BYTES_MIN {
+        let message = format!("{shown}: its disk has {} MiB free", place.free_bytes >> 20);
+        report.warning("ledger", message, "make room: a run ends when nothing can be recorded any more");
+    }
+    let books = match place.exists.then(|| SqliteLedger::open(&options.ledger, OpenMode::Read)).transpose() {
+        Ok(books) => books,
+        Err(error) => {
+            let advice = "name another with --ledger, or restore it from a backup";
+            report.problem("ledger", ExitCode::Ledger, error.to_string(), advice);
+            return None;
+        }
+    };
+    match stop(&options.ledger, books.as_ref(), None, None) {
+        Ok(()) if place.exists => report.ok("ledger", format!("{shown} is there and can be written, on a local disk")),
+        Ok(()) => report.ok("ledger", format!("{shown} can be written, on a local disk; the first run begins it")),
+        Err(gap @ Failure::BooksDiffer(_)) => {
+            report.problem("ledger", gap.code(), gap.to_string(), "bring in what it lacks");
+        }
+        Err(failure) => report.problem_of("ledger", failure.code(), &failure),
+    }
+    books
+}
+
+/// What the manifest would cost, beside its own limit.
+fn plan(survey: &Survey, options: &DoctorOptions, report: &mut Report) {
+    report.plan = Some(PlanFacts {
+        batch: survey.batch.clone(),
+        to_buy_count: survey.left.jobs,
+        to_buy_msat: survey.left.price,
+        worst_case_msat: survey.worst_case,
+        dearest_msat: survey.dearest,
+    });
+    let words = format!(
+        "{} to buy for {}, {} with the highest routing fees",
+        crate::money::counted(survey.left.jobs, "job"),
+        survey.left.price,
+        survey.worst_case.sats_ceil()
+    );
+    report.ok("manifest", words);
+    for words in &survey.told {
+        report.warning("batch", words, "a run buys the rest; the command `plan` says how it ends");
+    }
+    match limits::check(survey.used, survey.worst_case, survey.max) {
+        Fit::DoesNotFit { needed, most, missing } if !options.partial && survey.left.jobs > 0 => report.problem(
+            "limits",
+            ExitCode::Limit,
+            format!("max_sats of {most} does not hold the worst case of {}", needed.sats_ceil()),
+            format!("raise it by {}, or buy what fits with --partial", missing.sats_ceil()),
+        ),
+        Fit::Fits | Fit::DoesNotFit { .. } => {}
+    }
+}

@@ -1,0 +1,143 @@
+//! What a manifest would buy: how much, the dearest job, and of each endpoint the cheapest one.
+
+use std::collections::HashSet;
+
+use crate::cli::money::Room;
+use crate::cli::options::config::{Choice, DoctorOptions, ManifestOptions};
+use crate::cli::preflight::foresight::{Asked, Foresight};
+use crate::cli::{Failure, input, money};
+use crate::ledger::sqlite::{Retake, SqliteLedger};
+use crate::money::{Msat, Sats};
+use crate::plan::PlannedJob;
+use crate::plan::view::LeftToBuy;
+use crate::run::Budget;
+
+/// A manifest, as far as node and endpoints are concerned.
+pub(super) struct Survey {
+    pub(super) batch: Option<String>,
+    pub(super) left: LeftToBuy,
+    /// Price and fee ceilings of what is left.
+    pub(super) worst_case: Msat,
+    /// What earlier runs have spent and hold.
+    pub(super) used: Msat,
+    /// The batch's limit.
+    pub(super) max: Option<Msat>,
+    /// The highest price of a job that is left to buy.
+    pub(super) dearest: Msat,
+    /// What keeps a run from buying all of it, and from ending with 0.
+    pub(super) told: Vec<String>,
+    /// What a run would be refused for, whatever it is to buy.
+    pub(super) refused: Option<Failure>,
+    /// Of each endpoint the cheapest job: one that is left to buy, where there is one.
+    pub(super) samples: Vec<Sample>,
+}
+
+/// The job that an endpoint is asked for.
+pub(super) struct Sample {
+    pub(super) job: PlannedJob,
+    to_buy: bool,
+}
+
+/// Plans the manifest, and holds it against what the ledger knows of its batch.
+pub(super) fn survey(
+    manifest: &ManifestOptions,
+    options: &DoctorOptions,
+    books: Option<&SqliteLedger>,
+) -> Result<Survey, Failure> {
+    let mut opened = input::open(manifest, None).map_err(Failure::Input)?;
+    let of_results = match books {
+        Some(_) => input::batch_of_results(&mut opened, &options.ledger)?,
+        None if !options.ledger.exists() => input::batch_of_results(&mut opened, &options.ledger)?,
+        // What it holds, nobody can tell.
+        None => None,
+    };
+    let is_of_results = of_results.is_some();
+    let (plan, limits) = input::plan(&opened, &options.limits)?;
+    let batch = of_results.or_else(|| input::batch_name(manifest, &opened).ok());
+    let known = books.zip(batch.as_ref()).map(|(books, name)| books.batch(name)).transpose()?.flatten();
+    let refused = crate::cli::batch::session::refusal(
+        &options.ledger,
+        books,
+        known.as_ref(),
+        &opened,
+        batch.as_deref(),
+        is_of_results,
+    )
+    .err();
+    let of_batch = books.zip(known.as_ref()).filter(|_| is_of_results);
+    let limits = input::limits_of(&options.limits, of_batch, limits)?;
+    let none = SqliteLedger::in_memory()?;
+    let books = books.unwrap_or(&none);
+    let zone = input::time_zone(&limits, &options.system_time_zone)?;
+    let foresight = Foresight::of(
+        books,
+        known.as_ref().map(|batch| batch.key),
+        &Asked {
+            manifest: &opened,
+            plan: &plan,
+            choice: &Choice::default(),
+            retake: &Retake::default(),
+            limits: &limits,
+            max_undelivered: options.max_undelivered,
+            zone: &zone,
+            of_results: known.as_ref().filter(|_| is_of_results),
+        },
+    )?;
+    let used = known.as_ref().map(|batch| books.counts(batch.key)).transpose()?;
+    let used = used.map_or(Ok(Msat::ZERO), |counts| money::used(&counts))?;
+    let budget = Budget { time_zone: zone, ..Budget::default() };
+    let (left, told) = told(&foresight, &Room::of(Some(books), &limits, &budget, used, options.partial)?)?;
+    let mut survey = Survey {
+        batch,
+        left,
+        worst_case: Msat::ZERO,
+        used,
+        max: limits.max_sats.and_then(Sats::msat),
+        dearest: Msat::ZERO,
+        told,
+        refused,
+        samples: Vec::new(),
+    };
+    let mut to_buy = HashSet::new();
+    let only = foresight.only();
+    foresight.each(&mut |job| {
+        if !only.is_empty() && !only.contains(&job.id) {
+            return Ok(());
+        }
+        survey.dearest = survey.dearest.max(job.price);
+        to_buy.insert(job.id);
+        Ok(())
+    })?;
+    for job in plan.jobs(&opened) {
+        let job = job.map_err(Failure::Input)?;
+        let is_to_buy = to_buy.contains(&job.id);
+        survey.sample(job, is_to_buy);
+    }
+    survey.worst_case = money::sum([survey.left.price, survey.left.fee_ceiling])?;
+    Ok(survey)
+}
+
+/// What would be bought, and what keeps a run from buying all, in words.
+fn told(foresight: &Foresight<'_>, room: &Room) -> Result<(LeftToBuy, Vec<String>), Failure> {
+    let foretold = foresight.told(room)?;
+    let mut told = foresight.words();
+    let are_left_out = foresight.duplicates.count > 0 && !foresight.buys_duplicates();
+    told.extend(are_left_out.then(|| crate::cli::preflight::duplicates::words(&foresight.duplicates)));
+    told.extend(foretold.left_words());
+    told.extend(foretold.fitting.words(&foretold.left));
+    Ok((foretold.left, told))
+}
+
+impl Survey {
+    fn sample(&mut self, job: PlannedJob, to_buy: bool) {
+        match self.samples.iter_mut().find(|sample| sample.job.endpoint.name == job.endpoint.name) {
+            None => self.samples.push(Sample { job, to_buy }),
+            Some(known) => {
+                let rank = |to_buy: bool, job: &PlannedJob| (!to_buy, job.priced.price);
+                if rank(to_buy, &job) < rank(known.to_buy, &known.job) {
+                    *known = Sample { job, to_buy };
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `download`: fetches into files what was delivered and is not here, and buys nothing.
+
+use crate::command::{about_batch, command};
+use crate::download::Wanted;
+use crate::ledger::sqlite::{Batch, SqliteLedger};
+
+use crate::cli::batch::counterparties::Counterparties;
+use crate::cli::batch::download_setup::{DownloadSetup, destination};
+use crate::cli::batch::run_batch::Work;
+use crate::cli::commands::recover::{Bringing, bring_to_end};
+use crate::cli::options::config::DownloadCommand;
+use crate::cli::{ExitCode, Failure, target};
+
+/// Fetches what is missing of one batch.
+pub(in crate::cli) fn execute(options: &DownloadCommand) -> Result<ExitCode, Failure> {
+    let (books, batch) = target::find(&options.ledger, &options.target)?;
+    check_jobs(&books, &batch, &options.jobs)?;
+    drop(books);
+    let Some(to) = destination(&options.downloads, batch.remembered.download.as_ref())? else {
+        return Err(Failure::Usage("no folder is known for this batch; name one with --download DIR".to_owned()));
+    };
+    let wanted = Wanted::Missing(options.jobs.iter().cloned().collect());
+    let filing = DownloadSetup::prepare(&options.downloads, &to, wanted, batch.sandbox)?;
+    crate::cli::runtime()?.block_on(async {
+        let world = Counterparties::of_node(None, &options.ledger)?;
+        let bringing = Bringing {
+            ledger: &options.ledger,
+            output: options.output,
+            pace: &options.pace,
+            deadline: None,
+            world: &world,
+            batch: &batch,
+            work: Work::Download(batch.key),
+            filing: Some((&filing, &to)),
+            missing: options.missing.then_some(&options.jobs),
+            no_files: None,
+        };
+        Box::pin(bring_to_end(bringing)).await
+    })
+}
+
+fn check_jobs(books: &SqliteLedger, batch: &Batch, jobs: &[String]) -> Result<(), Failure> {
+    for id in jobs {
+        if books.takes(batch.key, id)?.is_empty() {
+            return Err(Failure::Usage(format!(
+                "the batch {} has no job {id}; `{}` lists every job",
+                batch.name,
+                command(&format!("{} --all", about_batch("status", &batch.name))),
+            )));
+        }
+    }
+    Ok(())
+}

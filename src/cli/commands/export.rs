@@ -1,0 +1,66 @@
+//! `export`: results and receipts, made anew from the ledger.
+
+use std::path::{Path, PathBuf};
+
+use crate::ledger::LedgerError;
+use crate::ledger::sqlite::{Batch, SqliteLedger};
+use crate::report::{OutputPaths, named_paths};
+
+use crate::cli::batch::files::{Files, STDOUT, check as check_files, laid_out, usual_paths};
+use crate::cli::batch::receipt_guard::{check as check_receipts, keep_unknown};
+use crate::cli::options::config::ExportOptions;
+use crate::cli::{ExitCode, Failure, Format, target, terminal};
+
+/// Writes both files and says where.
+pub(in crate::cli) fn execute(options: &ExportOptions) -> Result<ExitCode, Failure> {
+    let (books, batch) = target::find(&options.ledger, &options.target)?;
+    let named = [&options.files.results, &options.files.receipts].map(Option::as_deref);
+    if let Some(printed) = named.iter().position(|path| *path == Some(Path::new(STDOUT))) {
+        if named[1 - printed].is_some() {
+            let words =
+                "`-` prints one of the two files, and no other is written: name `--results -` or `--receipts -` alone";
+            return Err(Failure::Usage(words.to_owned()));
+        }
+        check_receipts(&books, &batch)?;
+        return print(&books, &batch, printed == 0);
+    }
+    let manifest = (batch.manifest != "-").then(|| PathBuf::from(&batch.manifest));
+    let usual = match &manifest {
+        Some(path) => usual_paths(Some(&books), Some(&batch), path, &batch.name, batch.sandbox)?,
+        None => named_paths(&batch.name, batch.sandbox),
+    };
+    let paths = OutputPaths {
+        results: options.files.results.clone().unwrap_or(usual.results),
+        receipts: options.files.receipts.clone().unwrap_or(usual.receipts),
+    };
+    let mut inputs = vec![("the ledger", options.ledger.as_path())];
+    inputs.extend(manifest.as_deref().map(|path| ("the manifest", path)));
+    let of = Some((&books, batch.name.as_str()));
+    check_files(&paths, of, &batch.remembered.outputs, false, &inputs, &options.files)?;
+    check_receipts(&books, &batch)?;
+    if let Some(kept) = keep_unknown(&books, &paths.receipts)? {
+        terminal::say(&format!("warning: {kept}\n"));
+    }
+
+    let text = format!("results   {}\nreceipts  {}\n", paths.results.display(), paths.receipts.display());
+    let warnings = Files::new(&options.ledger, batch.key, &batch.remembered.layout, paths).rewrite()?;
+    if let Some(warning) = warnings.into_iter().next() {
+        return Err(Failure::Usage(warning));
+    }
+    if !options.quiet {
+        terminal::print(Format::Table, |out| out.write_all(text.as_bytes()))?;
+    }
+    Ok(ExitCode::Done)
+}
+
+/// Prints one of the files, as it would be written.
+fn print(books: &SqliteLedger, batch: &Batch, is_results: bool) -> Result<ExitCode, Failure> {
+    let broken = |error: LedgerError| std::io::Error::other(error.to_string());
+    let (mut results, receipts) = laid_out(&batch.remembered.layout);
+    results.stamp(batch.name.clone(), books.id()?);
+    terminal::print(Format::Csv, |out| match is_results {
+        true => results.write(out, &mut |each| books.results(batch.key, each).map_err(broken)?),
+        false => receipts.write(out, &mut |each| books.receipts(batch.key, each).map_err(broken)?),
+    })?;
+    Ok(ExitCode::Done)
+}

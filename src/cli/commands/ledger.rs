@@ -1,0 +1,215 @@
+//! `ledger`: what cares for the ledger itself.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use crate::catalog::Catalog;
+use crate::ledger::sqlite::{Asked, BatchLock, Doubled, Gap, LockError, MergeSource, Merged, OpenMode, SqliteLedger};
+use crate::ledger::{LedgerError, ReceiptKind, ReceiptRow};
+use crate::money::counted;
+use crate::run::{Clock, SystemClock};
+use crate::safe_open::{self, Opened};
+
+use crate::cli::options::config::LedgerMergeOptions;
+use crate::cli::receipts::{Receipts, Results};
+use crate::cli::{ExitCode, Failure, Format, terminal};
+
+/// The first bytes of every SQLite file.
+const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
+/// Endings under which a manifest may stand beside its receipts.
+const MANIFESTS: [&str; 4] = ["toml", "csv", "tsv", "txt"];
+
+/// Brings a file's purchases into the ledger, or records that they are given up.
+pub(in crate::cli) fn merge(options: &LedgerMergeOptions) -> Result<ExitCode, Failure> {
+    let mut books = SqliteLedger::open(&options.ledger, OpenMode::Write)?;
+    if options.discard { discard(&mut books, options) } else { bring_in(&mut books, options) }
+}
+
+/// A command that is still to come.
+pub(in crate::cli) fn later(name: &str) -> Failure {
+    Failure::Usage(format!("the command `ledger {name}` is not there yet; there is `ledger merge`"))
+}
+
+fn bring_in(books: &mut SqliteLedger, options: &LedgerMergeOptions) -> Result<ExitCode, Failure> {
+    let source = source(books, &options.file)?;
+    let _locks = lock_all(books, &source, &options.file)?;
+    // What somebody wrote into it before its locks were held is in it as well.
+    let source = if source.is_ledger() { MergeSource::open(&options.file, books)? } else { source };
+    let merged = books.merge(SystemClock.now(), &source)?;
+    let set_aside = match books.gap()? {
+        Some(Gap::Rescued(copies)) if is_one_of(&copies, &options.file) => Some(set_aside(&options.file, "merged")?),
+        _ => None,
+    };
+    let text = words(&merged, &options.file, set_aside.as_deref());
+    terminal::print(Format::Table, |out| out.write_all(text.as_bytes()))?;
+    if let Some(gap) = crate::cli::batch::receipt_guard::gap_words(books)? {
+        terminal::say(&format!("note: {gap}\n"));
+    }
+    Ok(ExitCode::Done)
+}
+
+fn source(books: &SqliteLedger, file: &Path) -> Result<MergeSource, Failure> {
+    let unread = |error: std::io::Error| Failure::Usage(format!("{}: {error}", file.display()));
+    let mut head = Vec::new();
+    match safe_open::open(file).map_err(unread)? {
+        // Nothing of this process has it open, so that closing it drops no lock of ours.
+        Opened::File(opened) => opened.take(16).read_to_end(&mut head).map_err(unread)?,
+        Opened::Pipe(_) => return Err(unread(std::io::Error::other("is a pipe"))),
+    };
+    if head.starts_with(SQLITE_MAGIC) {
+        return Ok(MergeSource::open(file, books)?);
+    }
+    match Receipts::open(file) {
+        Some(receipts) => of_receipts(books, file, &receipts.rows(file)?),
+        None => Err(Failure::Ledger(LedgerError::Foreign(format!(
+            "{} is neither a ledger of l402-batch nor its receipts, or is damaged; restore it from a backup",
+            file.display()
+        )))),
+    }
+}
+
+fn of_receipts(books: &SqliteLedger, file: &Path, rows: &[ReceiptRow]) -> Result<MergeSource, Failure> {
+    let builtin = Catalog::builtin().map_err(Failure::Input)?;
+    let stranger = builtin.iter().next();
+    let stranger = stranger.ok_or_else(|| Failure::Internal("the catalogue is empty".to_owned()))?;
+    let asked = asked(file, rows);
+    MergeSource::of_receipts(file, &manifest_of(file), rows, &asked, stranger, books).map_err(|error| match error {
+        LedgerError::Contradiction(what) => Failure::Usage(format!("{}: {what}; nothing was merged", file.display())),
+        error => Failure::Ledger(error),
+    })
+}
+
+/// What was asked for by the purchases of these receipts, as far as the results beside them tell: of the same batch, id, take and
+/// result.
+fn asked(receipts: &Path, rows: &[ReceiptRow]) -> Asked {
+    let Some(results) = Results::beside(receipts).and_then(|path| Results::open(&path)) else { return Asked::new() };
+    let purchase = |row: &ReceiptRow| (row.id.clone(), row.take);
+    let payments = rows.iter().filter(|row| row.kind == ReceiptKind::Payment);
+    let by_id: HashMap<_, &ReceiptRow> = payments.map(|row| (purchase(row), row)).collect();
+    let mut asked = Asked::new();
+    for line in results.filter(|line| !line.is_unpaid) {
+        let Some(take) = line.row.take else { continue };
+        let Some(receipt) = by_id.get(&(line.row.id.clone(), take)) else { continue };
+        let url = receipt.url.as_deref().unwrap_or_default();
+        let is_its_own = match &line.batch {
+            Some(batch) => *batch == receipt.batch && (line.url == url || line.url.is_empty() || url.is_empty()),
+            None => line.url == url && !url.is_empty(),
+        };
+        if is_its_own && line.row.endpoint == receipt.endpoint {
+            asked.insert((receipt.batch.clone(), line.row.id, take), line.row.params);
+        }
+    }
+    asked
+}
+
+/// The manifest beside whose results these receipts were written, as far as names tell.
+fn manifest_of(receipts: &Path) -> String {
+    let name = receipts.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let Some((stem, _)) = name.split_once(".receipts.") else { return "-".to_owned() };
+    // A second batch of a manifest has its name behind that one's.
+    let stems = [Some(stem), stem.rsplit_once('.').map(|(manifest, _)| manifest)];
+    let beside = |stem: &str| MANIFESTS.map(|extension| receipts.with_file_name(format!("{stem}.{extension}")));
+    let mut beside = stems.into_iter().flatten().flat_map(beside);
+    let found = beside.find(|path| path.is_file()).and_then(|path| std::path::absolute(path).ok());
+    found.map_or_else(|| "-".to_owned(), |path| path.display().to_string())
+}
+
+/// The right to run each batch of both ledgers: nobody buys meanwhile.
+fn lock_all(books: &SqliteLedger, source: &MergeSource, file: &Path) -> Result<Vec<BatchLock>, Failure> {
+    let mut ours: Vec<String> = books.batches()?.into_iter().map(|(batch, _)| batch.name).collect();
+    ours.extend(source.batches.iter().cloned());
+    ours.sort();
+    ours.dedup();
+    let now = SystemClock.now();
+    let into = books.path().unwrap_or(file);
+    let mut locks = Vec::new();
+    for name in &ours {
+        locks.push(BatchLock::take(into, name, now).map_err(locked)?);
+    }
+    let mut folder = file.as_os_str().to_owned();
+    folder.push(".locks");
+    if source.is_ledger() && Path::new(&folder).is_dir() {
+        for name in &source.batches {
+            locks.push(BatchLock::take(file, name, now).map_err(locked)?);
+        }
+    }
+    Ok(locks)
+}
+
+fn locked(error: LockError) -> Failure {
+    match error {
+        LockError::Locked(_) => Failure::Locked(error.to_string()),
+        LockError::Io(what) => Failure::Ledger(LedgerError::Io(what)),
+    }
+}
+
+/// By a person's word what the file holds is given up: recorded first, so that the word is never forgotten.
+fn discard(books: &mut SqliteLedger, options: &LedgerMergeOptions) -> Result<ExitCode, Failure> {
+    let file = &options.file;
+    let awaited = match books.gap()? {
+        Some(Gap::Rescued(copies)) => copies,
+        Some(Gap::Behind { mark, .. }) => vec![mark],
+        None => Vec::new(),
+    };
+    if !is_one_of(&awaited, file) {
+        return Err(Failure::Usage(format!(
+            "{} is nothing that the ledger waits for; nothing was discarded",
+            file.display()
+        )));
+    }
+    books.discard(SystemClock.now(), file)?;
+    let aside = set_aside(file, "discarded")?;
+    let text = format!("{} is given up, and kept as {}\n", file.display(), aside.display());
+    terminal::print(Format::Table, |out| out.write_all(text.as_bytes()))?;
+    Ok(ExitCode::Done)
+}
+
+fn is_one_of(files: &[PathBuf], file: &Path) -> bool {
+    let Ok(file) = file.canonicalize() else { return false };
+    files.iter().any(|known| known.canonicalize().is_ok_and(|known| known == file))
+}
+
+/// Gives a file that is done with a name by which nobody waits for it.
+fn set_aside(file: &Path, what: &str) -> Result<PathBuf, Failure> {
+    let name = |number: u32| {
+        let mut name = file.as_os_str().to_owned();
+        name.push(if number == 1 { format!(".{what}") } else { format!(".{what}-{number}") });
+        PathBuf::from(name)
+    };
+    let aside = (1..).map(name).find(|path| path.symlink_metadata().is_err()).unwrap_or_else(|| name(1));
+    std::fs::rename(file, &aside).map_err(|error| Failure::Ledger(LedgerError::Io(error.to_string())))?;
+    Ok(aside)
+}
+
+fn words(merged: &Merged, file: &Path, aside: Option<&Path>) -> String {
+    let mut text = format!(
+        "merged {}: {} and {} were new, {} stood otherwise\n",
+        file.display(),
+        counted(merged.jobs, "job"),
+        counted(merged.payments, "payment"),
+        counted(merged.changed, "payment"),
+    );
+    for Doubled { batch, id, second_id, take, both_paid } in &merged.doubled {
+        let paid = if *both_paid { "paid by both ledgers" } else { "may have been paid by both ledgers" };
+        text.push_str(&if id == second_id {
+            format!("{paid}: {id} of {batch}; the second payment stands as take {take}\n")
+        } else {
+            format!("{paid}, each for something else: {id} of {batch}; the second stands as the job {second_id}\n")
+        });
+    }
+    for (name, here) in &merged.renamed {
+        text.push_str(&format!("the batch {name} there was begun from another manifest: it stands here as {here}\n"));
+    }
+    if merged.unbegun.count > 0 {
+        let more = if merged.unbegun.count > merged.unbegun.first.len() as u64 { ", …" } else { "" };
+        text.push_str(&format!(
+            "wanted once more there and never begun, which is not taken over: {}{more}; whoever still wants that says so again\n",
+            merged.unbegun.first.join(", ")
+        ));
+    }
+    if let Some(aside) = aside {
+        text.push_str(&format!("kept as {}\n", aside.display()));
+    }
+    text
+}

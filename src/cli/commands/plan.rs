@@ -1,0 +1,196 @@
+//! `plan`: what a manifest costs, exactly; no network, nothing written.
+
+use crate::ledger::sqlite::{Batch, DownloadTo, OpenMode, SqliteLedger};
+use crate::manifest::{Limits, Manifest};
+use crate::money::{Msat, Sats};
+use crate::plan::Plan;
+use crate::plan::limits::{self, Fit};
+use crate::plan::view::{Duplicated, LeftToBuy, ManifestFacts, PlanView, SoFar, ViewError};
+use crate::screen::stdout_columns;
+
+use crate::run::Budget;
+
+use crate::cli::batch::download_setup::{check_template, destination};
+use crate::cli::batch::session::refusal;
+use crate::cli::money::{Fitting, Room};
+use crate::cli::options::config::{ManifestSource, PlanOptions};
+use crate::cli::preflight::duplicates::{originals, words as duplicate_words};
+use crate::cli::preflight::foresight::{Asked, Foresight, Foretold};
+use crate::cli::preflight::words::{of_results as words_of_results, read as read_words};
+use crate::cli::{ExitCode, Failure, Format, input, money, terminal};
+
+/// Plans, prints, and says with the exit code whether the limits hold it.
+pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure> {
+    let mut manifest = input::open(&options.manifest, None).map_err(Failure::Input)?;
+    let of_results = input::batch_of_results(&mut manifest, &options.ledger)?;
+    let name = of_results.clone().or_else(|| input::batch_name(&options.manifest, &manifest).ok());
+    let books = match options.ledger.exists() {
+        true => Some(SqliteLedger::open(&options.ledger, OpenMode::Read)?),
+        false => None,
+    };
+    let batch = books.as_ref().zip(name.as_ref()).map(|(books, name)| books.batch(name)).transpose()?.flatten();
+    let refused =
+        refusal(&options.ledger, books.as_ref(), batch.as_ref(), &manifest, name.as_deref(), of_results.is_some())
+            .err();
+    let (plan, limits) = match input::plan(&manifest, &options.limits) {
+        Ok(planned) => planned,
+        Err(failure) => {
+            return Ok(failure.report().or_worse(refused.map_or(ExitCode::Done, |refused| refused.report())));
+        }
+    };
+    let of_batch = books.as_ref().zip(batch.as_ref()).filter(|_| of_results.is_some());
+    let limits = input::limits_of(&options.limits, of_batch, limits)?;
+    if !options.output.quiet {
+        terminal::say(&input::remarks(&manifest, &plan, terminal::color()));
+    }
+    let known = known_batch(&options, books, batch, of_results.is_some(), (&manifest, &plan, &limits))?;
+    show(&options, &manifest, &plan, known.as_ref())?;
+    if let Some(words) = known.as_ref().and_then(|known| known.fitting.words(&known.left)) {
+        terminal::say(&format!("note: {words}\n"));
+    }
+
+    let (used, rest, code) = match &known {
+        Some(known) => (known.used, known.left.price.checked_add(known.left.fee_ceiling), known.code),
+        None => (Msat::ZERO, Some(plan.totals().worst_case), ExitCode::Done),
+    };
+    let rest = rest.ok_or_else(|| Failure::Internal("the worst case is larger than any amount".to_owned()))?;
+    // Whatever else a run would say, it ends with that.
+    if let Some(refused) = refused {
+        return Err(refused);
+    }
+    let most = limits.max_sats.and_then(Sats::msat);
+    match limits::check(used, rest, most) {
+        Fit::Fits => Ok(code),
+        // Where nothing is left to buy there is nothing to hold.
+        // What fits is told above.
+        Fit::DoesNotFit { .. } if options.partial || rest == Msat::ZERO => Ok(code),
+        Fit::DoesNotFit { needed, most, missing } => {
+            let failure = Failure::Limit(format!(
+                "max_sats of {most} does not hold the worst case of {}; raise it by {}, or buy what fits with --partial",
+                needed.sats_ceil(),
+                missing.sats_ceil()
+            ));
+            Ok(failure.report().or_worse(code))
+        }
+    }
+}
+
+fn show(options: &PlanOptions, manifest: &Manifest, plan: &Plan, known: Option<&LedgerView>) -> Result<(), Failure> {
+    let sha256 = manifest.sha256().map_err(Failure::Input)?.to_owned();
+    let facts = ManifestFacts { path: path_of(options), sha256 };
+    let left = known.filter(|known| !known.is_new).map(|known| known.left);
+    let fits = known.and_then(|known| known.fitting.reached.map(|_| known.fitting.fits));
+    let so_far = known.and_then(|known| known.so_far);
+    let duplicates = known.and_then(|known| known.duplicates.as_ref());
+    let to = destination(&options.downloads, known.and_then(|known| known.download.as_ref()))?;
+    if let Some(to) = &to {
+        check_template(to, manifest, plan)?;
+    }
+    let download = to.as_ref().map(ToString::to_string);
+    let changed = known.map_or(0, |known| known.changed);
+    let view = PlanView { plan, source: manifest, manifest: facts, left, fits, changed, duplicates, so_far, download };
+    let mut shown = Ok(());
+    terminal::print(options.output.format, |out| {
+        shown = match options.output.format {
+            Format::Table if options.output.quiet => Ok(()),
+            Format::Table => view.table(out, options.jobs, stdout_columns()),
+            Format::Json => view.json(out),
+            Format::Csv => view.csv(out),
+        };
+        Ok(())
+    })?;
+    shown.map_err(|error| match error {
+        ViewError::Write(error) => Failure::Stdout(error),
+        ViewError::Manifest(found) => Failure::Input(found),
+    })
+}
+
+fn path_of(options: &PlanOptions) -> String {
+    match &options.manifest.source {
+        ManifestSource::File(path, _) => path.display().to_string(),
+        ManifestSource::Stdin(_) => "-".to_owned(),
+    }
+}
+
+/// What the ledger says of the plan.
+struct LedgerView {
+    used: Msat,
+    left: LeftToBuy,
+    /// All of the plan is left to buy.
+    is_new: bool,
+    /// What of that the limits hold.
+    fitting: Fitting,
+    /// Delivered, and changed since.
+    changed: u64,
+    /// Where the batch has run already.
+    so_far: Option<SoFar>,
+    duplicates: Option<Duplicated>,
+    /// Where the batch that a results file goes on with left its files.
+    download: Option<DownloadTo>,
+    /// How running it would end, as far as what it leaves out decides that.
+    code: ExitCode,
+}
+
+/// None where there is no ledger, and nothing is limited or chosen.
+fn known_batch(
+    options: &PlanOptions,
+    books: Option<SqliteLedger>,
+    batch: Option<Batch>,
+    is_of_results: bool,
+    (manifest, plan, limits): (&Manifest, &Plan, &Limits),
+) -> Result<Option<LedgerView>, Failure> {
+    let books = books.map_or_else(SqliteLedger::in_memory, Ok)?;
+    let zone = input::time_zone(limits, &options.system_time_zone)?;
+    let (used, so_far) = spent(&books, batch.as_ref())?;
+    let budget = Budget { time_zone: zone.clone(), ..Budget::default() };
+    let room = Room::of(Some(&books), limits, &budget, used, options.partial)?;
+    let is_asked =
+        room.is_bounded() || options.choice.is_any() || plan.above_limit() > 0 || manifest.notes().left_out > 0;
+    if !options.ledger.exists() && !is_asked {
+        return Ok(None);
+    }
+    let retake = match is_of_results {
+        true => words_of_results(&options.choice)?,
+        false => read_words(&options.choice, manifest, plan, batch.as_ref().map(|batch| (&books, batch)))?,
+    };
+    let asked = Asked {
+        manifest,
+        plan,
+        choice: &options.choice,
+        retake: &retake,
+        limits,
+        max_undelivered: options.max_undelivered,
+        zone: &zone,
+        of_results: batch.as_ref().filter(|_| is_of_results),
+    };
+    let foresight = Foresight::of(&books, batch.as_ref().map(|batch| batch.key), &asked)?;
+    let is_new = batch.is_none() && foresight.duplicates.count == 0;
+    let is_new = is_new && !options.choice.is_any() && plan.above_limit() == 0;
+    let foretold = foresight.told(&room)?;
+    let words_of_left = foretold.left_words();
+    let Foretold { left, fitting, code, changed, .. } = foretold;
+    // Whatever decides how this ends is said.
+    if !options.output.quiet || code != ExitCode::Done {
+        // The plan itself shows the duplicates, where it is shown.
+        let are_unshown = options.output.quiet && !foresight.buys_duplicates() && foresight.duplicates.count > 0;
+        let duplicates = are_unshown.then(|| duplicate_words(&foresight.duplicates));
+        let words = duplicates.into_iter().chain(foresight.words()).chain(words_of_left);
+        words.for_each(|words| terminal::say(&format!("warning: {words}\n")));
+    }
+    let duplicates = (foresight.duplicates.count > 0).then(|| Duplicated {
+        jobs: foresight.duplicates.count,
+        price: foresight.duplicates.price,
+        are_bought: foresight.buys_duplicates(),
+        first: originals(&foresight.duplicates),
+    });
+    let download = batch.filter(|_| is_of_results).and_then(|batch| batch.remembered.download);
+    Ok(Some(LedgerView { used, left, is_new, fitting, changed, so_far, duplicates, download, code }))
+}
+
+/// What the batch has used of its limit, and spent.
+fn spent(books: &SqliteLedger, batch: Option<&Batch>) -> Result<(Msat, Option<SoFar>), Failure> {
+    let Some(batch) = batch else { return Ok((Msat::ZERO, None)) };
+    let counts = books.counts(batch.key)?;
+    let so_far = SoFar { spent: counts.spent, fees: counts.fees, refunded: counts.refunded };
+    Ok((money::used(&counts)?, Some(so_far)))
+}

@@ -1,0 +1,775 @@
+//! `run`: recovery first, then the plan, the limits and the questions, then new purchases.
+
+mod preflight;
+pub(in crate::cli) mod results;
+
+use crate::cli::batch::counterparties::{Counterparties, SandboxOptions};
+use crate::cli::batch::download_setup::{DownloadSetup, Made};
+use crate::cli::batch::files::Files;
+use crate::cli::batch::receipt_guard::{BatchFiles, check as check_receipts, keep_unknown, stop};
+use crate::cli::batch::reporter::Reporter;
+use crate::cli::batch::run_batch::{BatchRun, Work, settings};
+use crate::cli::batch::session::Session;
+use crate::cli::batch::session::check_owner;
+use crate::cli::ending::advice::{Bought, Ended};
+use crate::cli::ending::conclusion::{Ending, tell, tell_broken};
+use crate::cli::preflight::duplicates::stopped_words;
+use crate::cli::preflight::duplicates::{edition, words as duplicate_words};
+use crate::cli::preflight::words::{LeftOut, elsewhere_words};
+use preflight::{Ground, Preflight};
+
+use std::borrow::Cow;
+use std::cell::{OnceCell, RefCell};
+
+use crate::event::{Event, Listener};
+use crate::ledger::sqlite::{Batch, DownloadTo, Duplicates as FoundDuplicates, OpenMode, PlanLoad, SqliteLedger};
+use crate::ledger::{BatchKey, Counts};
+use crate::manifest::{Duplicates, Limits, Manifest};
+use crate::money::Msat;
+use crate::payer::{NodeInfo, Payer};
+use crate::plan::view::LeftToBuy;
+use crate::purchase::{JobState, Reason};
+use crate::report::OutputPaths;
+use crate::run::signals::Stopped;
+use crate::run::{Budget, Clock, Settings, SystemClock, Whose};
+use crate::time::UnixMs;
+
+use crate::cli::money::{Fitting, Room};
+use crate::cli::options::config::{ManifestSource, Payment, RunOptions};
+use crate::cli::preflight::foresight::{Asked, Foresight, Foretold};
+use crate::cli::{ExitCode, Failure, input, money, target};
+
+/// Runs a batch.
+pub(in crate::cli) fn execute(options: &RunOptions, sandbox: &SandboxOptions) -> Result<ExitCode, Failure> {
+    if options.payment != Payment::Sandbox && *sandbox != SandboxOptions::default() {
+        return Err(Failure::Usage("the --sandbox-… flags go with --sandbox".to_owned()));
+    }
+    crate::cli::runtime()?.block_on(async {
+        let world = Counterparties::open(&options.payment, sandbox).await?;
+        let result = Runner::new(options, &world)?.run().await;
+        world.close().await;
+        result
+    })
+}
+
+/// One run, with all that it works with.
+struct Runner<'a> {
+    options: Cow<'a, RunOptions>,
+    world: &'a Counterparties,
+    reporter: Reporter,
+    began: UnixMs,
+    /// The batch's name, once those who listen have heard of it.
+    started: OnceCell<String>,
+    /// How the batch stood before, where the ledger had it.
+    before: OnceCell<Counts>,
+    /// What it leaves behind where it is refused before anything was accepted.
+    traces: RefCell<Traces>,
+}
+
+/// What a run has made before anything was accepted.
+#[derive(Debug, Default)]
+struct Traces {
+    /// The batch that began with it.
+    begun: Option<String>,
+    /// Folders for its files.
+    folders: Made,
+}
+
+impl<'a> Runner<'a> {
+    fn new(options: &'a RunOptions, world: &'a Counterparties) -> Result<Self, Failure> {
+        let reporter = Reporter::new(options.output)?;
+        Ok(Self {
+            options: Cow::Borrowed(options),
+            world,
+            reporter,
+            began: SystemClock.now(),
+            started: OnceCell::new(),
+            before: OnceCell::new(),
+            traces: RefCell::default(),
+        })
+    }
+
+    async fn run(mut self) -> Result<ExitCode, Failure> {
+        for warning in &self.world.warnings {
+            self.reporter.warn(warning.clone());
+        }
+        let result = Box::pin(self.run_manifest()).await;
+        if let (Err(failure), Some(name)) = (&result, self.started.get()) {
+            tell_broken(&self.world.ledger, name, failure, self.began, &self.reporter);
+        }
+        self.leave_no_trace();
+        // Whatever ended it, the screen is left in order before the error is told.
+        self.reporter.end(result)
+    }
+
+    async fn run_manifest(&mut self) -> Result<ExitCode, Failure> {
+        let last_catalog = self.world.play.as_ref().map(|play| play.catalog.as_path());
+        let mut manifest = match input::open(&self.options.manifest, last_catalog) {
+            Ok(manifest) => manifest,
+            Err(found) => return Err(self.finish_unread(Failure::Input(found)).await),
+        };
+        if let Some(name) = input::batch_of_results(&mut manifest, &self.world.ledger)? {
+            return match self.options.choice.dry_run {
+                true => self.dry_run(&manifest, &name, true).await,
+                false => Box::pin(self.run_results(&manifest, name)).await,
+            };
+        }
+        let name = input::batch_name(&self.options.manifest, &manifest)?;
+        if self.options.choice.dry_run {
+            return self.dry_run(&manifest, &name, false).await;
+        }
+        let place = self.place(&manifest, &name);
+        let owner = manifest.path.display().to_string();
+        let mut checked = None;
+        if !self.world.ledger.exists() {
+            // What is wrong with a manifest or a command leaves no trace: not even an empty ledger.
+            stop(&self.world.ledger, None, None, place.as_ref())?;
+            let planned = input::plan(&manifest, &self.options.limits)?;
+            check_owner(None, &name, &self.options.choice, &owner, false)?;
+            let ground = Ground { manifest: &manifest, books: None, known: None, of_results: false };
+            checked = Some(self.preflight(&ground, planned)?);
+        }
+        let session = self.open(&name)?;
+        let play = self.world.play.is_some();
+        check_owner(session.known.as_ref(), &name, &self.options.choice, &owner, play)?;
+        self.start(&name, session.known.is_none(), session.books.is_new());
+        if let Err(failure) = stop(&self.world.ledger, Some(&session.books), session.known.as_ref(), place.as_ref()) {
+            return Err(self.finish_open(session, failure).await);
+        }
+        let session = self.recover_first(session).await?;
+        let checked = match checked.filter(|_| session.books.is_new()) {
+            Some(checked) => checked,
+            None => match input::plan(&manifest, &self.options.limits) {
+                Ok(planned) => {
+                    let (books, known) = (Some(&session.books), session.known.as_ref());
+                    let ground = Ground { manifest: &manifest, books, known, of_results: false };
+                    self.preflight(&ground, planned)?
+                }
+                Err(failure) => return Err(self.finish_open(session, failure).await),
+            },
+        };
+        Box::pin(self.run_checked(session, &manifest, checked)).await
+    }
+
+    /// The ledger, with the batch's lock held.
+    fn open(&self, name: &str) -> Result<Session, Failure> {
+        let session = Session::open(&self.world.ledger, name)?;
+        match &session.known {
+            // A run opens once.
+            Some(batch) => drop(self.before.set(session.books.counts(batch.key)?)),
+            None => self.traces.borrow_mut().begun = Some(name.to_owned()),
+        }
+        Ok(session)
+    }
+
+    /// Takes back what was made for purchases that were never accepted.
+    fn leave_no_trace(&self) {
+        let Traces { begun, folders } = self.traces.take();
+        folders.remove();
+        let Some(name) = begun else { return };
+        // Where another process has the batch now, it is that one's.
+        let Ok(session) = Session::open(&self.world.ledger, &name) else { return };
+        if let Err(failure) = session.discard_unaccepted() {
+            self.reporter.warn(format!("the batch {name} was begun for nothing, and stays in the ledger: {failure}"));
+        }
+    }
+
+    /// From now on the batch, its files and its folders are meant to be there.
+    fn accepted(&self) {
+        self.traces.take();
+    }
+
+    /// Where the files of a manifest's batch go. Each run with play money has a ledger of its own, and replaces what the last left.
+    fn place<'m>(&'m self, manifest: &'m Manifest, name: &'m str) -> Option<BatchFiles<'m>> {
+        self.world.play.is_none().then(|| BatchFiles { manifest, name, files: &self.options.files })
+    }
+
+    fn start(&self, name: &str, new_batch: bool, new_ledger: bool) {
+        self.reporter.hear(&Event::RunStarted {
+            batch: name.to_owned(),
+            ledger: self.world.ledger.display().to_string(),
+            new_batch,
+            new_ledger,
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+        });
+        // Started once: a second start would say the same.
+        let _ = self.started.set(name.to_owned());
+    }
+
+    /// One round of recovery: each open job is looked up, redeemed or polled once, and none is waited for.
+    async fn recover_first(&self, session: Session) -> Result<Session, Failure> {
+        match session.known.as_ref().map(|batch| batch.key) {
+            None => Ok(session),
+            Some(batch) => {
+                let work = Work::OneRound(Some(batch));
+                let (session, carried) = self.run_batch(session, &settings(&self.options.pace), work, None).await?;
+                match carried.stopped {
+                    None => Ok(session),
+                    // Whoever stops a run does not want it to go on to the purchases.
+                    Some(stopped) => Err(self.stopped(&session, stopped)),
+                }
+            }
+        }
+    }
+
+    fn stopped(&self, session: &Session, stopped: Stopped) -> Failure {
+        let rewritten = session
+            .known
+            .as_ref()
+            .and_then(|batch| Files::remembered(&self.world.ledger, batch))
+            .map_or(Ok(Vec::new()), |mut files| files.rewrite());
+        match rewritten {
+            Ok(warnings) => {
+                warnings.into_iter().for_each(|warning| self.reporter.warn(warning));
+                Failure::Stopped(stopped)
+            }
+            Err(failure) => failure,
+        }
+    }
+
+    async fn run_batch(
+        &self,
+        session: Session,
+        settings: &Settings,
+        work: Work,
+        filing: Option<&DownloadSetup>,
+    ) -> Result<(Session, BatchRun), Failure> {
+        session.run_batch(self.world, settings, self.options.deadline, &self.reporter, work, filing).await
+    }
+
+    /// A manifest that cannot be read at all: what is open of its batch is finished, then its errors are told.
+    async fn finish_unread(&self, failure: Failure) -> Failure {
+        let session = match self.batch_of_unread() {
+            Ok(Some(session)) => session,
+            Ok(None) => return failure,
+            Err(error) => return error,
+        };
+        self.finish_open(session, failure).await
+    }
+
+    fn batch_of_unread(&self) -> Result<Option<Session>, Failure> {
+        if self.options.choice.dry_run || !self.world.ledger.exists() {
+            return Ok(None);
+        }
+        let books = SqliteLedger::open(&self.world.ledger, OpenMode::Read)?;
+        let name = match (&self.options.manifest.batch, &self.options.manifest.source) {
+            (Some(name), _) => Some(name.clone()),
+            (None, ManifestSource::Stdin(_)) => None,
+            (None, ManifestSource::File(path, _)) => {
+                let path = std::path::absolute(path).map_err(|error| Failure::Usage(error.to_string()))?;
+                target::at_path(&books, &path)?.map(|batch| batch.name)
+            }
+        };
+        drop(books);
+        name.map(|name| Session::open(&self.world.ledger, &name)).transpose()
+    }
+
+    /// Finishes what is open of a batch that cannot go on, and gives back why it cannot.
+    async fn finish_open(&self, session: Session, failure: Failure) -> Failure {
+        let Some(batch) = session.known.clone() else { return failure };
+        // Receipts that know more than the ledger are evidence, and stay as they are.
+        let files = check_receipts(&session.books, &batch).is_ok();
+        let work = Work::Recover(Some(batch.key));
+        match self.run_batch(session, &settings(&self.options.pace), work, None).await {
+            Err(error) => error,
+            Ok(_) => {
+                match Files::remembered(&self.world.ledger, &batch).filter(|_| files).map(|mut files| files.rewrite()) {
+                    None | Some(Ok(_)) => failure,
+                    Some(Err(error)) => error,
+                }
+            }
+        }
+    }
+
+    async fn run_checked(
+        &self,
+        mut session: Session,
+        manifest: &Manifest,
+        checked: Preflight,
+    ) -> Result<ExitCode, Failure> {
+        let Preflight { plan, limits, retake, to } = checked;
+        let (plan, limits) = (&plan, &limits);
+        let same_plan = match session.known {
+            None => crate::cli::batch::session::same_plan(
+                &session.books,
+                &session.name,
+                &manifest.path.display().to_string(),
+                plan,
+            )?,
+            Some(_) => None,
+        };
+        let (books, known) = (Some(&session.books), session.known.as_ref());
+        let paths =
+            crate::cli::batch::session::check_files(books, known, &session.name, &self.options, manifest, self.world)?;
+        let play = self.world.play.is_some();
+        let (filing, to) = match DownloadSetup::of_run(&self.options.downloads, to, &session.books, play) {
+            Ok(ready) => ready,
+            // What is paid for does not wait for a folder.
+            Err(failure) => return Err(self.finish_open(session, failure).await),
+        };
+        crate::cli::batch::session::tell_remarks(manifest, plan, &self.reporter);
+        let (mut batch, load) = session.load(&self.options, manifest, plan, &retake, self.world.play.is_some())?;
+        let above_limit = session.hold_to_job_limit(batch.key, limits)?;
+        let load = PlanLoad { above_limit, ..load };
+        crate::cli::batch::session::load_words(&load).into_iter().for_each(|words| self.reporter.warn(words));
+        if let Some(filing) = &filing {
+            self.traces.borrow_mut().folders = filing.made();
+        }
+        let edition = edition(manifest, &self.time_zone(limits)?)?;
+        let word = self.options.choice.duplicates.or(manifest.duplicates);
+        let (meant, stopped) = self.duplicates(&mut session, batch.key, Some(edition), word, same_plan).await?;
+        crate::cli::batch::session::retaken_words(&load, &stopped.retaken)
+            .into_iter()
+            .for_each(|words| self.reporter.warn(words));
+        batch.remembered.download = to.clone().or(batch.remembered.download);
+        let elsewhere = elsewhere_words(manifest.notes().left_out);
+        elsewhere.iter().for_each(|words| self.reporter.warn(words.as_str()));
+        let left_out = LeftOut { stopped: stopped_words(&stopped), elsewhere, ..LeftOut::of(&load) };
+        self.go_on(GoingOn { session, batch, paths, limits, filing, to, meant, nothing: false, left_out }).await
+    }
+
+    /// What follows once the ledger holds what is to be bought: limits, node and person, the purchases, the end.
+    async fn go_on(&self, on: GoingOn<'_>) -> Result<ExitCode, Failure> {
+        let GoingOn { mut session, mut batch, paths, limits, filing, to, meant, nothing, mut left_out } = on;
+        let used = money::used(&session.books.counts(batch.key)?)?;
+        let budget = self.budget(limits, None)?;
+        let room = Room::of(Some(&session.books), limits, &budget, used, self.options.choice.partial)?;
+        let (left, fitting, meant) = match nothing {
+            true => {
+                let none = LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO };
+                (none, Fitting { fits: none, reached: None, too_small: None }, Vec::new())
+            }
+            false => {
+                crate::cli::preflight::questions::chosen(&session.books, batch.key, &self.options.choice, meant, &room)?
+            }
+        };
+        left_out.meant = u64::try_from(meant.len()).unwrap_or(u64::MAX);
+        if meant.is_empty() {
+            session.books.discard_duplicates(batch.key, SystemClock.now())?;
+        }
+        let counts = session.books.counts(batch.key)?;
+        let open_and_changed = session.books.open_and_changed(batch.key)?;
+        self.reporter.hear(&planned(&Stand::of(&counts, open_and_changed), &counts, &left, to.as_ref()));
+        if let Some(words) = fitting.words(&left) {
+            self.reporter.warn(words);
+        }
+
+        let mut refused = None;
+        let (work, files) = if left.jobs == 0 {
+            (Work::Recover(Some(batch.key)), Some(self.files(&mut session, &mut batch, paths)?))
+        } else {
+            match self.admit(limits, &counts, (&left, &fitting)).await {
+                Ok((cap, node)) => {
+                    let files = self.files(&mut session, &mut batch, paths)?;
+                    session.accept(&mut batch, cap, &meant)?;
+                    let (words, most) = (&self.options.choice.trust, self.options.pace.max_undelivered);
+                    crate::cli::preflight::trust::record(&mut session.books, &batch, words, most, &self.reporter)?;
+                    (Work::Buy(batch.key, node), Some(files))
+                }
+                Err(failure) => {
+                    // Only the user's word buys something once more, and it was not given.
+                    session.books.discard_unaccepted(batch.key)?;
+                    session.books.discard_duplicates(batch.key, SystemClock.now())?;
+                    let mut files = Files::remembered(&self.world.ledger, &batch);
+                    if matches!(failure, Failure::Stopped(_)) {
+                        files.as_mut().map_or(Ok(Vec::new()), Files::rewrite)?;
+                        return Err(failure);
+                    }
+                    refused = Some(failure);
+                    (Work::Recover(Some(batch.key)), files)
+                }
+            }
+        };
+        let settings = self.settings(limits, &batch)?;
+        let following = files.map(|files| files.follow(self.reporter.changed())).transpose()?;
+        let carried = self.run_batch(session, &settings, work, filing.as_ref()).await;
+        let (mut session, carried) = match carried {
+            Ok(carried) => carried,
+            Err(error) => {
+                // The files are made from the ledger: where that has failed, they only say the same once more.
+                let _as_they_were = following.map(|following| following.finish(&self.reporter));
+                return Err(error);
+            }
+        };
+        self.explain(&mut session, &batch, &carried)?;
+        let files_whole = following.map_or(Ok(true), |following| following.finish(&self.reporter))?;
+        let carried = BatchRun { files_whole, ..carried };
+        let untouched = left.jobs == 0 && stand(&counts, &OPEN).0 == 0 && (to.is_none() || to_download(&counts) == 0);
+        self.end(&session, &batch, &carried, refused, untouched, left_out)
+    }
+
+    /// Results and receipts, from now on this batch's own: nothing keeps it from buying any more.
+    fn files(&self, session: &mut Session, batch: &mut Batch, paths: OutputPaths) -> Result<Files, Failure> {
+        if let Some(kept) = keep_unknown(&session.books, &paths.receipts)? {
+            self.reporter.warn(kept);
+        }
+        let mut files = session.files(batch, self.world, paths)?;
+        self.accepted();
+        for warning in files.rewrite()? {
+            self.reporter.warn(warning);
+        }
+        Ok(files)
+    }
+
+    /// Sets aside what is bought already under another name, tells of it, and says whether a person means it to be bought
+    /// once more; if not, what is left out.
+    async fn duplicates(
+        &self,
+        session: &mut Session,
+        batch: BatchKey,
+        edition: Option<String>,
+        word: Option<Duplicates>,
+        same_plan: Option<String>,
+    ) -> Result<(bool, FoundDuplicates), Failure> {
+        let found = session.set_duplicates_aside(batch, self.world, edition, &self.options.choice.only).await?;
+        if found.count == 0 {
+            return Ok((false, found));
+        }
+        self.reporter.warn(duplicate_words(&found));
+        same_plan.into_iter().for_each(|words| self.reporter.warn(words));
+        let meant = match word.unwrap_or(Duplicates::Ask) {
+            Duplicates::Buy => true,
+            Duplicates::Skip => false,
+            Duplicates::Ask if self.options.choice.yes => false,
+            Duplicates::Ask => {
+                crate::cli::preflight::questions::means(&found, &self.reporter, &self.world.signals).await?
+            }
+        };
+        Ok((meant, if meant { FoundDuplicates::default() } else { found }))
+    }
+
+    /// What is still pending learns why, so that `status` can tell it.
+    fn explain(&self, session: &mut Session, batch: &Batch, carried: &BatchRun) -> Result<(), Failure> {
+        let (choice, outcome) = (&self.options.choice, &carried.outcome);
+        let chosen = choice.limit.is_some() || !choice.only.is_empty();
+        for held in &outcome.held_back {
+            session.books.explain_jobs(&held.jobs, held.reason, &held.words)?;
+            let endpoint = match &held.whose {
+                Whose::AllOfEndpoint(name) => Some(name.as_str()),
+                Whose::AllPending => None,
+                Whose::Named => continue,
+            };
+            if !chosen {
+                session.books.explain_pending(batch.key, endpoint, held.reason, &held.words)?;
+            }
+        }
+        if chosen {
+            return Ok(());
+        }
+        if let Some((reason, words)) = &outcome.limit_reached {
+            session.books.explain_pending(batch.key, None, *reason, words)?;
+        }
+        if let Some(cause) = &outcome.node_unusable {
+            session.books.explain_pending(batch.key, None, Reason::NodeUnusable, cause)?;
+        }
+        Ok(())
+    }
+
+    fn end(
+        &self,
+        session: &Session,
+        batch: &Batch,
+        carried: &BatchRun,
+        refused: Option<Failure>,
+        untouched: bool,
+        left_out: LeftOut,
+    ) -> Result<ExitCode, Failure> {
+        let choice = &self.options.choice;
+        // As its manifest said them last.
+        let manifest = &session.books.limits(batch.key)?;
+        let elsewhere = self.options.limits.without_flags(manifest);
+        let ending = Ending {
+            batch,
+            carried,
+            refused: refused.as_ref(),
+            is_stopped: false,
+            began: self.began,
+            play: self.world.play.is_some(),
+            ended: Ended::Run(Bought {
+                chosen: choice.limit.is_some() || !choice.only.is_empty(),
+                partial: choice.partial,
+                most: self.options.limits.with_manifest(manifest).max_sats,
+                elsewhere: elsewhere.max_sats,
+                periods_elsewhere: (elsewhere.max_sats_per_day, elsewhere.max_sats_per_month),
+            }),
+            before: self.before.get(),
+            left_out,
+        };
+        let code = tell(&session.books, &ending, &self.reporter)?;
+        if let Some(failure) = refused {
+            failure.report();
+        } else if untouched && code == ExitCode::Done {
+            let counts = session.books.counts(batch.key)?;
+            let here = counts.jobs(JobState::Delivered) + counts.jobs(JobState::Downloaded);
+            let gone = counts.by_state.iter().filter(|count| count.reason == Reason::Withdrawn).map(|count| count.jobs);
+            let all = here > 0 && here + gone.sum::<u64>() == counts.all_jobs();
+            let how = if all { "everything is delivered" } else { "all is at its end, and not all of it is delivered" };
+            self.reporter.say(&format!("{how}: there was nothing to do\n"));
+        }
+        if self.world.play.is_some() {
+            self.reporter.say(&format!(
+                "\nplay money: the stand-in API has ended, and its URLs with it (the command `sandbox` keeps one \
+                 running); the ledger stays at {}\n",
+                self.world.ledger.display()
+            ));
+        }
+        Ok(code)
+    }
+
+    /// Limits, node, balance and the person: all must agree before anything is bought.
+    async fn admit(
+        &self,
+        limits: &Limits,
+        counts: &Counts,
+        (left, fitting): (&LeftToBuy, &Fitting),
+    ) -> Result<(Msat, NodeInfo), Failure> {
+        let used = money::used(counts)?;
+        let (cap, node) = self.ready(limits, used, left).await?;
+        crate::cli::preflight::questions::confirm(&self.options, limits, (left, fitting), self.world, &self.reporter)
+            .await?;
+        Ok((cap, node))
+    }
+
+    fn time_zone(&self, limits: &Limits) -> Result<jiff::tz::TimeZone, Failure> {
+        input::time_zone(limits, &self.options.system_time_zone)
+    }
+
+    /// What may be spent, with that bound of the batch.
+    fn budget(&self, limits: &Limits, batch: Option<Msat>) -> Result<Budget, Failure> {
+        Ok(Budget {
+            batch,
+            day: limits.max_sats_per_day.map(crate::cli::preflight::questions::in_msat).transpose()?,
+            month: limits.max_sats_per_month.map(crate::cli::preflight::questions::in_msat).transpose()?,
+            time_zone: self.time_zone(limits)?,
+        })
+    }
+
+    fn settings(&self, limits: &Limits, batch: &Batch) -> Result<Settings, Failure> {
+        let choice = &self.options.choice;
+        Ok(Settings {
+            only: (!choice.only.is_empty()).then(|| choice.only.iter().cloned().collect()),
+            limit: choice.limit,
+            budget: self.budget(limits, batch.remembered.accepted)?,
+            ..settings(&self.options.pace)
+        })
+    }
+
+    /// Everything but the purchases: plan, limits, files, node and balance. Nothing is written, no origin is asked.
+    async fn dry_run(&self, manifest: &Manifest, name: &str, of_results: bool) -> Result<ExitCode, Failure> {
+        let play = self.world.play.is_some();
+        let books = match self.world.ledger.exists() {
+            true => Some(SqliteLedger::open(&self.world.ledger, OpenMode::Read)?),
+            false => None,
+        };
+        let known = books.as_ref().map(|books| books.batch(name)).transpose()?.flatten();
+        let owner = match (&known, of_results) {
+            (Some(batch), true) => batch.manifest.clone(),
+            (_, _) => manifest.path.display().to_string(),
+        };
+        check_owner(known.as_ref(), name, &self.options.choice, &owner, play)?;
+        self.start(name, known.is_none(), books.is_none());
+        let place = self.place(manifest, name).filter(|_| !of_results);
+        stop(&self.world.ledger, books.as_ref(), known.as_ref(), place.as_ref())?;
+        let plan = input::plan(manifest, &self.options.limits)?;
+        let ground = Ground { manifest, books: books.as_ref(), known: known.as_ref(), of_results };
+        let Preflight { plan, limits, retake, to } = self.preflight(&ground, plan)?;
+        crate::cli::batch::session::check_files(
+            books.as_ref(),
+            known.as_ref(),
+            name,
+            &self.options,
+            manifest,
+            self.world,
+        )?;
+        crate::cli::batch::session::tell_remarks(manifest, &plan, &self.reporter);
+        let batch = books.as_ref().zip(known.as_ref().map(|batch| batch.key));
+        let mut counts = batch.map(|(books, key)| books.counts(key)).transpose()?.unwrap_or_default();
+        let asked = Asked {
+            manifest,
+            plan: &plan,
+            choice: &self.options.choice,
+            retake: &retake,
+            limits: &limits,
+            max_undelivered: self.options.pace.max_undelivered,
+            zone: &self.time_zone(&limits)?,
+            of_results: known.as_ref().filter(|_| of_results),
+        };
+        let used = money::used(&counts)?;
+        let room = Room::of(books.as_ref(), &limits, &self.budget(&limits, None)?, used, self.options.choice.partial)?;
+        let foretold = self.foresee(books.as_ref(), known.as_ref(), &asked, &room).await?;
+        let stand = Stand {
+            jobs: foretold.jobs.all,
+            changed: foretold.changed,
+            gone: foretold.jobs.gone,
+            delivered: less(stand(&counts, &DELIVERED), (foretold.jobs.retaken, foretold.jobs.retaken_price)),
+        };
+        let words_of_left = foretold.left_words();
+        let Foretold { left, fitting, code, .. } = foretold;
+        self.reporter.hear(&planned(&stand, &counts, &left, to.as_ref()));
+        for words in fitting.words(&left).into_iter().chain(words_of_left) {
+            self.reporter.warn(words);
+        }
+        if known.is_none() {
+            counts.planned = plan.totals().price;
+        }
+        let (code, words) = match self.foretell(&limits, used, &left).await {
+            Ok(node) => (code, ready_words(node.as_ref(), &fitting)),
+            Err(failure) => {
+                let code = crate::cli::ending::conclusion::foretold(&failure, code);
+                self.reporter.hear(&crate::cli::ending::conclusion::untouched(
+                    name,
+                    &counts,
+                    code,
+                    self.began,
+                    Some(&failure),
+                ));
+                failure.report();
+                return Ok(code);
+            }
+        };
+        self.reporter.hear(&crate::cli::ending::conclusion::untouched(name, &counts, code, self.began, None));
+        self.reporter.say(&format!("dry run: {words}; no origin was asked, nothing was written, nothing was spent\n"));
+        Ok(code)
+    }
+
+    /// The node that would pay, where anything is to be bought: what a run would be refused for is found here.
+    async fn foretell(&self, limits: &Limits, used: Msat, left: &LeftToBuy) -> Result<Option<NodeInfo>, Failure> {
+        if left.jobs == 0 {
+            return Ok(None);
+        }
+        let (_, node) = self.ready(limits, used, left).await?;
+        crate::cli::preflight::questions::is_to_be_asked(&self.options, limits, self.world)?;
+        Ok(Some(node))
+    }
+
+    /// What a run would buy, and how it would end where it leaves out something that is asked for; that is told.
+    async fn foresee(
+        &self,
+        books: Option<&SqliteLedger>,
+        known: Option<&Batch>,
+        asked: &Asked<'_>,
+        room: &Room,
+    ) -> Result<Foretold, Failure> {
+        let none;
+        let books = match books {
+            Some(books) => books,
+            None => {
+                none = SqliteLedger::in_memory()?;
+                &none
+            }
+        };
+        let mut foresight = Foresight::of(books, known.map(|batch| batch.key), asked)?;
+        let is_open = match known {
+            Some(batch) => stand(&books.counts(batch.key)?, &OPEN).0 > 0,
+            None => false,
+        };
+        if (foresight.duplicates.count > 0 || is_open)
+            && let Some(payer) = &self.world.payer
+            && let Ok(node) = payer.node().await
+        {
+            foresight.know_node(&node.id)?;
+            foresight.compare(Some(node.network))?;
+        }
+        let foretold = foresight.told(room)?;
+        let duplicates = (foresight.duplicates.count > 0).then(|| duplicate_words(&foresight.duplicates));
+        for words in duplicates.into_iter().chain(foresight.words()) {
+            match foretold.code {
+                ExitCode::Done => self.reporter.warn(words),
+                _ => self.reporter.insist(&words),
+            }
+        }
+        Ok(foretold)
+    }
+}
+
+/// A run whose jobs are in the ledger.
+struct GoingOn<'a> {
+    session: Session,
+    batch: Batch,
+    /// Where results and receipts go.
+    paths: OutputPaths,
+    limits: &'a Limits,
+    filing: Option<DownloadSetup>,
+    to: Option<DownloadTo>,
+    /// A person means the duplicates to be bought.
+    meant: bool,
+    /// Nothing was chosen: what is open is finished, and that is all.
+    nothing: bool,
+    /// What it does not do of what was asked.
+    left_out: LeftOut,
+}
+
+const DELIVERED: [JobState; 2] = [JobState::Delivered, JobState::Downloaded];
+const OPEN: [JobState; 3] = [JobState::Running, JobState::InDoubt, JobState::Paid];
+
+/// Jobs in those states, and their prices together.
+fn stand(counts: &Counts, states: &[JobState]) -> (u64, Msat) {
+    let of = |count: &&crate::ledger::StateCount| states.contains(&count.state);
+    let prices = counts.by_state.iter().filter(of).map(|count| count.price);
+    (counts.by_state.iter().filter(of).map(|count| count.jobs).sum(), Msat::checked_sum(prices).unwrap_or(Msat::ZERO))
+}
+
+/// Jobs and prices, without those.
+fn less((jobs, price): (u64, Msat), (others, their_price): (u64, Msat)) -> (u64, Msat) {
+    (jobs.saturating_sub(others), price.checked_sub(their_price).unwrap_or(Msat::ZERO))
+}
+
+/// Delivered jobs whose files a run fetches.
+fn to_download(counts: &Counts) -> u64 {
+    let of = |count: &&crate::ledger::StateCount| count.state == JobState::Delivered && count.reason != Reason::UrlGone;
+    counts.by_state.iter().filter(of).map(|count| count.jobs).sum()
+}
+
+/// How many jobs a batch has, and how many of them are not as the manifest has them.
+struct Stand {
+    jobs: u64,
+    /// Delivered or open, and changed since.
+    changed: u64,
+    /// Gone from the manifest before they were bought.
+    gone: u64,
+    /// Delivered, and their prices together.
+    delivered: (u64, Msat),
+}
+
+impl Stand {
+    fn of(counts: &Counts, open_and_changed: u64) -> Self {
+        let for_reason = |states: &[JobState], reason: Reason| -> u64 {
+            let of = |count: &&crate::ledger::StateCount| states.contains(&count.state) && count.reason == reason;
+            counts.by_state.iter().filter(of).map(|count| count.jobs).sum()
+        };
+        Self {
+            jobs: counts.all_jobs(),
+            changed: for_reason(&DELIVERED, Reason::Changed).saturating_add(open_and_changed),
+            gone: for_reason(&[JobState::Refused], Reason::Withdrawn),
+            delivered: stand(counts, &DELIVERED),
+        }
+    }
+}
+
+fn planned(stand_of: &Stand, counts: &Counts, left: &LeftToBuy, to: Option<&DownloadTo>) -> Event {
+    let (delivered, open) = (stand_of.delivered, stand(counts, &OPEN));
+    let in_doubt = stand(counts, &[JobState::InDoubt]);
+    Event::Planned {
+        job_count: stand_of.jobs,
+        to_buy_count: left.jobs,
+        to_buy_msat: left.price,
+        fee_ceiling_msat: left.fee_ceiling,
+        delivered_count: delivered.0,
+        delivered_msat: delivered.1,
+        open_count: open.0,
+        open_msat: open.1,
+        in_doubt_count: in_doubt.0,
+        in_doubt_msat: in_doubt.1,
+        changed_count: stand_of.changed,
+        gone_count: stand_of.gone,
+        download: to.map(DownloadTo::to_string),
+        to_download_count: to.map_or(0, |_| to_download(counts)),
+    }
+}
+
+/// What a run would begin with.
+fn ready_words(node: Option<&NodeInfo>, fitting: &Fitting) -> String {
+    let Some(node) = node else { return "there is nothing to buy".to_owned() };
+    let fits = if fitting.reached.is_some() { "what fits is bought" } else { "limits hold" };
+    format!("{fits}, node {} ({}, {}) is ready", node.id.0, node.network, node.version)
+}

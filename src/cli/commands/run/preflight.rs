@@ -1,0 +1,77 @@
+//! What is found of a manifest and a command before anything is written or bought. A dry run tells what follows from it, a run acts
+//! on it: both from this one value.
+
+use crate::cli::{Failure, input};
+use crate::ledger::sqlite::{Batch, DownloadTo, Retake, SqliteLedger};
+use crate::manifest::{Limits, Manifest};
+use crate::money::Msat;
+use crate::payer::NodeInfo;
+use crate::plan::Plan;
+use crate::plan::view::LeftToBuy;
+
+use crate::cli::batch::download_setup::{check_template, destination};
+use crate::cli::commands::run::Runner;
+use crate::cli::preflight::{questions, trust, words};
+
+/// What a run builds on.
+pub(super) struct Ground<'a> {
+    pub(super) manifest: &'a Manifest,
+    /// The ledger, where there is one.
+    pub(super) books: Option<&'a SqliteLedger>,
+    /// The batch, where the ledger knows it.
+    pub(super) known: Option<&'a Batch>,
+    /// The manifest holds that batch's results.
+    pub(super) of_results: bool,
+}
+
+/// What was found sound.
+pub(super) struct Preflight {
+    pub(super) plan: Plan,
+    /// What may be spent.
+    pub(super) limits: Limits,
+    /// The takes that a person's words buy once more.
+    pub(super) retake: Retake,
+    /// Where files go.
+    pub(super) to: Option<DownloadTo>,
+}
+
+impl Runner<'_> {
+    /// Checks the manifest's plan, the command's words, and the names of files.
+    ///
+    /// # Errors
+    /// The first of them that is wrong; nothing was written.
+    pub(super) fn preflight(&self, ground: &Ground<'_>, (plan, limits): (Plan, Limits)) -> Result<Preflight, Failure> {
+        let &Ground { manifest, books, known, of_results } = ground;
+        let choice = &self.options.choice;
+        let of_batch = books.zip(known).filter(|_| of_results);
+        let limits = input::limits_of(&self.options.limits, of_batch, limits)?;
+        self.world.check_endpoints(&plan)?;
+        let retake = match of_results {
+            true => words::of_results(choice)?,
+            false => words::read(choice, manifest, &plan, books.zip(known))?,
+        };
+        trust::check(&choice.trust, &plan)?;
+        // What a results file goes on with has its folder; what is run anew names its own.
+        let before = known.filter(|_| of_results).and_then(|batch| batch.remembered.download.as_ref());
+        let to = destination(&self.options.downloads, before)?;
+        if let Some(to) = &to {
+            check_template(to, manifest, &plan)?;
+        }
+        Ok(Preflight { plan, limits, retake, to })
+    }
+
+    /// What may be spent on the batch over all its runs, and the node that would pay for what is left to buy.
+    ///
+    /// # Errors
+    /// Where its limit does not hold that, or the node cannot pay it.
+    pub(super) async fn ready(
+        &self,
+        limits: &Limits,
+        used: Msat,
+        left: &LeftToBuy,
+    ) -> Result<(Msat, NodeInfo), Failure> {
+        let partial = self.options.choice.partial;
+        let cap = questions::batch_cap(partial, limits, used, left)?;
+        Ok((cap, questions::ready_node(self.world, left, partial, &self.reporter).await?))
+    }
+}

@@ -1,0 +1,61 @@
+//! `status`: where a batch stands, and the jobs that need something.
+
+use crate::ledger::{LedgerError, ResultRow};
+use crate::report::{Rows, StatusHead, StatusStyle, write_jobs, write_status};
+use crate::screen::stdout_columns;
+
+use crate::cli::batch::receipt_guard::gap_words;
+use crate::cli::exit;
+use crate::cli::exit::Findings;
+use crate::cli::options::config::StatusOptions;
+use crate::cli::{ExitCode, Failure, target, terminal};
+
+/// Prints; the exit code says how the batch stands.
+pub(in crate::cli) fn execute(options: &StatusOptions) -> Result<ExitCode, Failure> {
+    let (books, batch) = target::find(&options.ledger, &options.target)?;
+    if let Some(gap) = gap_words(&books)? {
+        terminal::say(&format!("warning: {gap}\n"));
+    }
+    let counts = books.counts(batch.key)?;
+    let code = exit::of_batch(&counts, &Findings::default());
+    // What the next run brings on by itself needs nobody.
+    let needs_nobody = matches!(code, ExitCode::Done | ExitCode::Unfinished);
+    if options.output.quiet && needs_nobody && !options.all && options.jobs.is_empty() {
+        return Ok(code);
+    }
+    let head = StatusHead {
+        batch: batch.name.clone(),
+        manifest: (batch.manifest != "-").then(|| batch.manifest.clone()),
+        ledger: options.ledger.display().to_string(),
+    };
+    let style = StatusStyle {
+        format: options.output.format.into(),
+        all: options.all || !options.jobs.is_empty(),
+        quiet: options.output.quiet,
+        columns: stdout_columns(),
+        zone: terminal::zone(),
+        proof: options.proof,
+    };
+    if options.jobs.is_empty() {
+        let payments = books.open_payments(batch.key)?;
+        let broken = |error: LedgerError| std::io::Error::other(error.to_string());
+        terminal::print(options.output.format, |out| {
+            let rows: Rows<'_, ResultRow> = &mut |each| books.latest_takes(batch.key, each).map_err(broken)?;
+            write_status(out, &head, &counts, rows, &payments, &style)
+        })?;
+        return Ok(code);
+    }
+    let (mut jobs, mut missing) = (Vec::new(), Vec::new());
+    for id in &options.jobs {
+        match books.takes(batch.key, id)? {
+            takes if takes.is_empty() => missing.push(id.as_str()),
+            takes => jobs.push(takes),
+        }
+    }
+    terminal::print(options.output.format, |out| write_jobs(out, &head, &counts, &jobs, &style))?;
+    if !missing.is_empty() {
+        let (ids, name) = (missing.join(", "), &batch.name);
+        return Err(Failure::Usage(format!("the batch {name} has no job {ids}; --all lists every job")));
+    }
+    Ok(code)
+}

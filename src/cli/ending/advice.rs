@@ -1,0 +1,599 @@
+//! What to do after a run: of every kind of advice that there is, what is true of how the batch stands, in sentences whose
+//! commands work as printed.
+
+use std::collections::HashMap;
+
+use crate::cli::money::TooSmall;
+use crate::cli::{ExitCode, exit};
+use crate::command::{about_batch, command, file, flag, node_command};
+use crate::ledger::sqlite::{Batch, Outputs};
+use crate::ledger::{Counts, StateCount};
+use crate::money::{Sats, counted, counted_are};
+use crate::purchase::{JobState, Next, Reason};
+use crate::report::command_about;
+use crate::run::{Budget, Outcome, Whose};
+use crate::time::UnixMs;
+
+use crate::cli::preflight::duplicates::unknown_words;
+use crate::cli::preflight::words::LeftOut;
+
+/// A kind of advice. Whoever adds one says in `tests/e2e/advice.rs` how a run comes to it, and has its commands tried there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Advice {
+    /// A limit was reached.
+    Limit,
+    /// The node could not be used.
+    Node,
+    /// An endpoint, an origin or the node may get no more for now.
+    HeldBack,
+    /// A job waits for an identical request of another one.
+    Identical,
+    /// A price is not the plan's.
+    Price,
+    /// What is bought already under another name was left out.
+    Duplicate,
+    /// A word to buy once more that a duplicate stopped.
+    Stopped,
+    /// Words to buy once more that were carried out before.
+    Unmet,
+    /// Rows of a results file that are not as the ledger has them.
+    Edited,
+    /// Rows of another ledger's results.
+    Elsewhere,
+    /// What was delivered is no longer what the manifest asks for.
+    Changed,
+    /// Known by its receipt alone: nobody can tell whether it is what the manifest asks for.
+    Unknown,
+    /// A payment is in doubt, and a run looks for it.
+    Doubt,
+    /// A payment is in doubt, and only a person can say what became of it.
+    Decide,
+    /// Paid and lost.
+    Lost,
+    /// A refund that can still come.
+    Refund,
+    /// A refund that the macaroon does not let the node take.
+    RefundRights,
+    /// A refund that cannot be had.
+    RefundGone,
+    /// What was refunded.
+    Refunded,
+    /// Files could not be written any more.
+    Disk,
+    /// Files that are not here yet.
+    Files,
+    /// Files that are not served any more.
+    FilesGone,
+    /// Results or receipts that are not as the ledger is.
+    Outputs,
+    /// Play money begins anew each time.
+    Play,
+    /// How to go on with what is paid, or left to buy.
+    GoOn,
+    /// What a command that buys nothing leaves to a run.
+    ToBuy,
+}
+
+impl Advice {
+    /// Every kind, in the order in which it is given.
+    pub const ALL: [Self; 26] = [
+        Self::Limit,
+        Self::Node,
+        Self::HeldBack,
+        Self::Identical,
+        Self::Price,
+        Self::Duplicate,
+        Self::Stopped,
+        Self::Unmet,
+        Self::Edited,
+        Self::Elsewhere,
+        Self::Changed,
+        Self::Unknown,
+        Self::Doubt,
+        Self::Decide,
+        Self::Lost,
+        Self::Refund,
+        Self::RefundRights,
+        Self::RefundGone,
+        Self::Refunded,
+        Self::Disk,
+        Self::Files,
+        Self::FilesGone,
+        Self::Outputs,
+        Self::Play,
+        Self::GoOn,
+        Self::ToBuy,
+    ];
+}
+
+/// What has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum Ended {
+    /// A run.
+    Run(Bought),
+    /// A recovery.
+    Recovery,
+    /// A command for one thing alone: files, or refunds.
+    Part,
+}
+
+/// What a run was to buy, and within which limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::cli) struct Bought {
+    /// Only some of the jobs.
+    pub(in crate::cli) chosen: bool,
+    /// What fits.
+    pub(in crate::cli) partial: bool,
+    /// The batch's limit, where one is set.
+    pub(in crate::cli) most: Option<Sats>,
+    /// The tightest that is set elsewhere than by a flag.
+    pub(in crate::cli) elsewhere: Option<Sats>,
+    /// The same of a day's limit, and of a month's.
+    pub(in crate::cli) periods_elsewhere: (Option<Sats>, Option<Sats>),
+}
+
+impl Bought {
+    /// Whether a flag alone does not raise that limit.
+    fn is_too_small_elsewhere(&self, limit: TooSmall) -> bool {
+        let (day, month) = self.periods_elsewhere;
+        let elsewhere = if limit.reason == Reason::MonthLimit { month } else { day };
+        elsewhere.and_then(Sats::msat).is_some_and(|most| most < limit.cost)
+    }
+}
+
+/// Gives the command of this process once more, with that limit.
+type Again<'a> = &'a dyn Fn(Option<(&'static str, Sats)>) -> Option<String>;
+
+/// All that advice depends on.
+pub(in crate::cli) struct Facts<'a> {
+    pub(in crate::cli) batch: &'a Batch,
+    pub(in crate::cli) counts: &'a Counts,
+    /// The first job that stands so.
+    pub(in crate::cli) first: HashMap<(JobState, Reason), String>,
+    pub(in crate::cli) outcome: &'a Outcome,
+    /// What was not done of what was asked for.
+    pub(in crate::cli) left_out: &'a LeftOut,
+    pub(in crate::cli) budget: &'a Budget,
+    /// The limit that was reached never holds what is bought next.
+    pub(in crate::cli) too_small: Option<TooSmall>,
+    /// Why nothing more was bought for the sake of the files.
+    pub(in crate::cli) unkept: Option<String>,
+    /// Why nothing more could be fetched.
+    pub(in crate::cli) trouble: Option<String>,
+    /// What is to be done about a refund that the macaroon does not let the node take.
+    pub(in crate::cli) rights: Option<String>,
+    pub(in crate::cli) files_whole: bool,
+    pub(in crate::cli) ended: Ended,
+    /// For play money.
+    pub(in crate::cli) play: bool,
+    /// Nothing was bought, and why was said.
+    pub(in crate::cli) refused: bool,
+    /// No run buys anything with this ledger as it is, and why was said.
+    pub(in crate::cli) is_stopped: bool,
+    pub(in crate::cli) code: ExitCode,
+    pub(in crate::cli) now: UnixMs,
+    /// The command of this process, with this limit, by its flag, in the place of its own; none where it cannot be given again.
+    pub(in crate::cli) again: Again<'a>,
+}
+
+impl Facts<'_> {
+    /// Every sentence that is true, with its kind.
+    pub(in crate::cli) fn advice(&self) -> Vec<(Advice, String)> {
+        Advice::ALL.into_iter().flat_map(|kind| self.of(kind).into_iter().map(move |words| (kind, words))).collect()
+    }
+
+    fn of(&self, kind: Advice) -> Vec<String> {
+        let about = || self.about(kind);
+        let one = match kind {
+            Advice::HeldBack => return self.held_back(),
+            Advice::Limit => self.limit(),
+            Advice::Node => self
+                .outcome
+                .node_unusable
+                .as_ref()
+                .map(|cause| format!("the node could not be used: {cause}; the same command again once it can")),
+            Advice::Identical => about().map(|jobs| jobs.identical()),
+            Advice::Price => about().map(|jobs| jobs.price()),
+            Advice::Duplicate => about().map(|jobs| jobs.duplicate()),
+            Advice::Stopped => self.left_out.stopped.clone(),
+            Advice::Unmet => return self.left_out.unmet.clone(),
+            Advice::Edited => self.left_out.edited.clone(),
+            Advice::Elsewhere => self.left_out.elsewhere.clone(),
+            Advice::Changed => about().map(|jobs| jobs.changed()),
+            Advice::Unknown => about().map(|jobs| jobs.unknown()),
+            Advice::Doubt => about().map(|jobs| jobs.doubt()),
+            Advice::Decide => about().map(|jobs| jobs.decide()),
+            Advice::Lost => about().map(|jobs| jobs.lost()),
+            Advice::Refund => about().map(|jobs| jobs.refund()),
+            Advice::RefundRights => about().and(self.rights.clone()),
+            Advice::RefundGone => about().map(|jobs| jobs.refund_gone()),
+            Advice::Refunded => about().map(|jobs| jobs.refunded()),
+            Advice::Disk => self.disk(),
+            Advice::Files => about().filter(|_| !self.play).map(|jobs| jobs.files()),
+            Advice::FilesGone => about().filter(|_| !self.play).map(|jobs| jobs.files_gone()),
+            Advice::Outputs => self.outputs(),
+            Advice::Play => self.play(),
+            Advice::GoOn => self.go_on(),
+            Advice::ToBuy => match self.ended {
+                Ended::Run(_) => None,
+                Ended::Recovery | Ended::Part if self.is_stopped => None,
+                Ended::Recovery | Ended::Part => to_buy_words(self.batch, jobs_to_buy(self.counts)),
+            },
+        };
+        one.into_iter().collect()
+    }
+
+    /// The jobs that the advice concerns; none where there are none.
+    fn about(&self, kind: Advice) -> Option<Jobs<'_>> {
+        let concerned = |count: &&StateCount| count.jobs > 0 && kind.concerns(count.state, count.reason);
+        let first = self.counts.by_state.iter().find(concerned)?;
+        let id = self.first.get(&(first.state, first.reason)).map_or("ID", String::as_str);
+        Some(Jobs {
+            batch: &self.batch.name,
+            count: self.counts.by_state.iter().filter(concerned).map(|count| count.jobs).sum(),
+            command: command_about(&self.batch.name, id, first.state, first.reason).unwrap_or_default(),
+        })
+    }
+
+    fn limit(&self) -> Option<String> {
+        let (reason, words) = self.outcome.limit_reached.as_ref()?;
+        if let Some(limit) = self.too_small {
+            return Some(format!("{words}; {}", limit.words()));
+        }
+        Some(match self.goes_on_at(*reason) {
+            Some(at) => format!("{words}; what is left stays pending until {at}"),
+            None => format!("{words}; what is left stays pending until that limit is higher"),
+        })
+    }
+
+    /// When a day's or a month's limit lets the rest go on, in the limits' own time zone.
+    fn goes_on_at(&self, reason: Reason) -> Option<String> {
+        let months = reason == Reason::MonthLimit;
+        if !months && reason != Reason::DayLimit {
+            return None;
+        }
+        let at = jiff::Timestamp::from_millisecond(self.budget.next_period(self.now, months)?.0).ok()?;
+        Some(at.to_zoned(self.budget.time_zone.clone()).strftime("%Y-%m-%d %H:%M %Z").to_string())
+    }
+
+    fn held_back(&self) -> Vec<String> {
+        let words = |held: &crate::run::HeldJobs| match held.whose {
+            Whose::Named => None,
+            Whose::AllOfEndpoint(_) => Some(format!("{}; what is left of its jobs stays pending", held.words)),
+            Whose::AllPending => Some(format!("{}; what is left stays pending", held.words)),
+        };
+        self.outcome.held_back.iter().filter_map(words).collect()
+    }
+
+    fn disk(&self) -> Option<String> {
+        let (what, words) = match (&self.unkept, &self.trouble) {
+            (Some(_), Some(words)) => ("bought or fetched", words),
+            (Some(words), None) => ("bought", words),
+            (None, Some(words)) => ("fetched", words),
+            (None, None) => return None,
+        };
+        Some(format!("nothing more was {what}, as files cannot be kept: {words}"))
+    }
+
+    fn outputs(&self) -> Option<String> {
+        let Outputs { results, receipts, .. } = &self.batch.remembered.outputs;
+        let (Some(results), Some(receipts), false) = (results, receipts, self.files_whole) else { return None };
+        let files = format!("{} {}", flag("--results", results), flag("--receipts", receipts));
+        let export = format!("{} {files}", about_batch("export", &self.batch.name));
+        Some(format!(
+            "results or receipts are not as the ledger is, for the reason that a warning names: once it is mended, `{}` \
+             writes both",
+            command(&export)
+        ))
+    }
+
+    fn play(&self) -> Option<String> {
+        let files = self.about(Advice::Files).or_else(|| self.about(Advice::FilesGone)).is_some();
+        let left = jobs_to_buy(self.counts) + self.open() > 0 && !self.refused && self.code != ExitCode::Done;
+        (self.play && (files || left)).then(|| {
+            format!(
+                "a run with --sandbox begins anew each time, and what it has not fetched ends with it; to practise going on, \
+                 start a sandbox that stays, `{}`, and buy from it as it says",
+                command("sandbox --state sandbox-state")
+            )
+        })
+    }
+
+    /// Jobs that the next recovery brings on.
+    fn open(&self) -> u64 {
+        let of = |count: &&StateCount| {
+            matches!(count.state, JobState::Running | JobState::Paid)
+                && Next::of(count.state, count.reason) == Next::Rerun
+        };
+        self.counts.by_state.iter().filter(of).map(|count| count.jobs).sum()
+    }
+
+    /// How to go on with what is left, unless a refusal says it.
+    fn go_on(&self) -> Option<String> {
+        let (to_buy, open) = (jobs_to_buy(self.counts), self.open());
+        if self.refused || self.play || self.code == ExitCode::Done {
+            return None;
+        }
+        let same = |most| {
+            (self.again)(most)
+                .unwrap_or_else(|| "the same command, with the same manifest on standard input".to_owned())
+        };
+        match self.ended {
+            Ended::Recovery if open > 0 => Some(format!("go on where this command stopped: {}", same(None))),
+            Ended::Part if open > 0 => Some(format!(
+                "{} under way: `{}` brings that on",
+                counted_are(open, "job"),
+                node_command(&about_batch("recover", &self.batch.name))
+            )),
+            Ended::Recovery | Ended::Part => None,
+            Ended::Run(_) if to_buy + open == 0 => None,
+            Ended::Run(bought) => Some(self.run_on(bought, to_buy, &same)),
+        }
+    }
+
+    fn run_on(&self, bought: Bought, to_buy: u64, same: &dyn Fn(Option<(&'static str, Sats)>) -> String) -> String {
+        let reached = self.outcome.limit_reached.as_ref().map(|(reason, _)| *reason);
+        if self.left_out.of_results && reached.is_none() && to_buy > 0 {
+            // A results file buys what it names, as that is stored; the manifest buys the rest too.
+            let most = self.too_little(bought).map_or_else(String::new, |most| {
+                format!(", which may bring the batch to {most}; with a limit as high, wherever one is set")
+            });
+            return format!("{} left to buy{most}: {}", counted_are(to_buy, "job"), bought_by(self.batch, to_buy));
+        }
+        if let Some(most) =
+            self.too_little(bought).filter(|_| to_buy > 0 && (!bought.partial || reached == Some(Reason::BatchLimit)))
+        {
+            return match bought.elsewhere {
+                Some(elsewhere) if elsewhere < most => format!(
+                    "what is left to buy may bring the batch to {most}: once max_sats is as high wherever it is set (the tightest \
+                     counts), the same command goes on"
+                ),
+                _ => format!(
+                    "what is left to buy may bring the batch to {most}; with that limit this goes on: {}",
+                    same(Some(("--max-sats", most)))
+                ),
+            };
+        }
+        match reached.filter(|_| to_buy > 0).and_then(|reason| self.goes_on_at(reason)) {
+            Some(_) => match self.too_small {
+                None => format!("from then on this goes on: {}", same(None)),
+                Some(limit) if bought.is_too_small_elsewhere(limit) => {
+                    "once it is as high wherever it is set, the same command goes on".to_owned()
+                }
+                Some(limit) => {
+                    format!("with that limit this goes on: {}", same(Some((limit.flag(), limit.cost.sats_ceil()))))
+                }
+            },
+            None if bought.chosen && to_buy > 0 => {
+                format!(
+                    "{} left to buy; without --limit and --only this goes on: {}",
+                    counted_are(to_buy, "job"),
+                    same(None)
+                )
+            }
+            None => format!("go on where this run stopped: {}", same(None)),
+        }
+    }
+
+    /// The limit that holds what is used and all that is left to buy, where the one that is set does not.
+    fn too_little(&self, bought: Bought) -> Option<Sats> {
+        let used = crate::cli::money::used(self.counts).ok()?;
+        let needed = used.checked_add(self.counts.to_buy_worst_case)?;
+        bought.most.and_then(Sats::msat).filter(|most| needed > *most).map(|_| needed.sats_ceil())
+    }
+}
+
+impl Advice {
+    /// Whether it is about a job that stands so. Never where it is about the whole run.
+    fn concerns(self, state: JobState, reason: Reason) -> bool {
+        match self {
+            Self::Identical => reason == Reason::IdenticalRequest,
+            Self::Price => reason == Reason::PriceChanged,
+            Self::Duplicate => reason == Reason::Duplicate,
+            Self::Changed => reason == Reason::Changed,
+            Self::Unknown => reason == Reason::KnownByReceipt,
+            Self::Doubt => state == JobState::InDoubt && Next::of(state, reason) == Next::Rerun,
+            Self::Decide => {
+                state == JobState::InDoubt
+                    && matches!(reason, Reason::OtherNode | Reason::NodeForgot | Reason::NoWitness)
+            }
+            Self::Lost => state == JobState::Lost && reason != Reason::Decided,
+            Self::Refund => {
+                state == JobState::RefundOffered && matches!(reason, Reason::RefundOffered | Reason::RefundPending)
+            }
+            Self::RefundRights => (state, reason) == (JobState::RefundOffered, Reason::RefundNotPermitted),
+            Self::RefundGone => {
+                state == JobState::RefundOffered && matches!(reason, Reason::RefundFailed | Reason::RefundExpired)
+            }
+            Self::Refunded => state == JobState::Refunded && matches!(reason, Reason::None | Reason::RefundPartial),
+            Self::Files => (state, reason) == (JobState::Delivered, Reason::NotDownloaded),
+            Self::FilesGone => (state, reason) == (JobState::Delivered, Reason::UrlGone),
+            Self::Limit
+            | Self::Node
+            | Self::HeldBack
+            | Self::Stopped
+            | Self::Unmet
+            | Self::Edited
+            | Self::Elsewhere
+            | Self::Disk
+            | Self::Outputs
+            | Self::Play
+            | Self::GoOn
+            | Self::ToBuy => false,
+        }
+    }
+}
+
+/// Jobs that advice is about.
+struct Jobs<'a> {
+    batch: &'a str,
+    count: u64,
+    /// What shows the first of them, or brings it on.
+    command: String,
+}
+
+impl Jobs<'_> {
+    /// A command about the batch.
+    fn of_batch(&self, line: &str) -> String {
+        about_batch(line, self.batch)
+    }
+
+    /// Of which job the command tells, where there are several.
+    const fn of_first(&self) -> &'static str {
+        if self.count == 1 { "" } else { " (of the first)" }
+    }
+
+    fn identical(&self) -> String {
+        let (waits, it) = if self.count == 1 { ("waits", "it") } else { ("wait", "them") };
+        format!(
+            "{} {waits} for an identical request of another job, which is still open and stands in the results: a run buys {it} \
+             once that one is at its end",
+            counted(self.count, "job")
+        )
+    }
+
+    fn price(&self) -> String {
+        let asked = if self.count == 1 {
+            "is not asked for at the plan's price"
+        } else {
+            "are not asked for at the plan's prices"
+        };
+        format!(
+            "{} {asked}: look whether the new one is right, set it in the manifest's [endpoint.NAME] or with --catalog FILE, plan, \
+             and run again",
+            counted(self.count, "job")
+        )
+    }
+
+    fn duplicate(&self) -> String {
+        format!(
+            "what is bought already under another id or in another batch, or may be, was left out: `{}` names each original; whoever means \
+             to buy it once more says so with --duplicates (see `run --help`)",
+            command(&self.of_batch("status"))
+        )
+    }
+
+    fn changed(&self) -> String {
+        format!(
+            "changed jobs keep what was delivered: put the manifest back as it was, or give the new content an id of its own; \
+             `{}` says what else there is to decide{}",
+            self.command,
+            self.of_first()
+        )
+    }
+
+    fn unknown(&self) -> String {
+        format!(
+            "{} known by receipt alone: paid for, and nothing proves that the manifest asks for the same; {}; `{}` says what \
+             else there is to decide{}",
+            counted_are(self.count, "job"),
+            unknown_words(),
+            self.command,
+            self.of_first()
+        )
+    }
+
+    fn doubt(&self) -> String {
+        format!(
+            "{} in doubt, and nothing is paid anew by itself: `{}` looks again, and `{}` shows what was asked of the node and \
+             until when that waits",
+            counted_are(self.count, "payment"),
+            node_command(&self.of_batch("recover")),
+            command(&self.of_batch("status"))
+        )
+    }
+
+    fn decide(&self) -> String {
+        format!(
+            "{} in doubt, and no run finds out by itself: `{}` says why, and what there is to decide{}",
+            counted_are(self.count, "payment"),
+            self.command,
+            self.of_first()
+        )
+    }
+
+    fn lost(&self) -> String {
+        format!(
+            "{} paid and lost: `{}` shows all that a complaint needs, and what there is to decide{}",
+            counted_are(self.count, "job"),
+            self.command,
+            self.of_first()
+        )
+    }
+
+    fn refund(&self) -> String {
+        format!(
+            "{} offered and not here yet: `{}` claims what is not claimed and looks for the rest, and so does every run; `{}` \
+             shows how each stands",
+            counted_are(self.count, "refund"),
+            node_command(&self.of_batch("refunds claim")),
+            command(&self.of_batch("refunds list"))
+        )
+    }
+
+    fn refund_gone(&self) -> String {
+        format!(
+            "{} offered and cannot be had: `{}` shows all that a complaint needs, and what there is to decide{}",
+            counted_are(self.count, "refund"),
+            self.command,
+            self.of_first()
+        )
+    }
+
+    fn refunded(&self) -> String {
+        format!(
+            "{} refunded, and nothing is bought again by itself: `{}` says what there is to decide{}",
+            counted_are(self.count, "job"),
+            self.command,
+            self.of_first()
+        )
+    }
+
+    fn files(&self) -> String {
+        format!(
+            "{} not downloaded yet: `{}` fetches what can be had; URLs may expire, so do not wait for long",
+            counted_are(self.count, "file"),
+            command(&self.of_batch("download"))
+        )
+    }
+
+    fn files_gone(&self) -> String {
+        format!(
+            "{} not served any more: `{}` tries once more, and `{}` shows what there is{}",
+            counted_are(self.count, "file"),
+            command(&self.of_batch("download")),
+            self.command,
+            self.of_first()
+        )
+    }
+}
+
+/// Jobs that the next run buys.
+pub(in crate::cli) fn jobs_to_buy(counts: &Counts) -> u64 {
+    counts.by_state.iter().filter(|count| exit::is_to_buy(count)).map(|count| count.jobs).sum()
+}
+
+/// What a command that buys nothing says of the jobs that are not bought; nothing where there are none.
+pub(in crate::cli) fn to_buy_words(batch: &Batch, jobs: u64) -> Option<String> {
+    let words = || {
+        let are = counted_are(jobs, "job");
+        format!("{are} not bought yet, and this command buys nothing: {}", bought_by(batch, jobs))
+    };
+    (jobs > 0).then(words)
+}
+
+/// What buys the jobs of a batch that are not bought yet.
+fn bought_by(batch: &Batch, jobs: u64) -> String {
+    let by = match batch.manifest.as_str() {
+        "-" => format!("a run of {} with its manifest on standard input buys", batch.name),
+        manifest => {
+            let run = node_command(&about_batch(&format!("run {}", file(manifest)), &batch.name));
+            format!("`{run}`, with the options that it was begun with, buys")
+        }
+    };
+    let them = if jobs == 1 { "it" } else { "them" };
+    format!("{by} {them}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,310 @@
+//! The end of a run: what the ledger says became of the jobs, the exit code, and what to do next.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use crate::cli::again::again;
+use crate::cli::exit;
+use crate::cli::exit::Findings;
+use crate::cli::money::TooSmall;
+use crate::cli::{ExitCode, Failure, Format, Signal, terminal};
+use crate::command::carried;
+use crate::event::{EndCount, Event, Listener, NeedsPerson, RunEnded};
+use crate::ledger::sqlite::{Batch, OpenMode, SqliteLedger};
+use crate::ledger::{Counts, ResultRow, StateCount};
+use crate::money::Msat;
+use crate::purchase::{JobState, Next, Reason};
+use crate::report::{command_about, summary};
+use crate::run::signals::Stopped;
+use crate::run::{Budget, Clock, DrainCause, Outcome, SystemClock};
+use crate::time::UnixMs;
+
+use crate::cli::batch::reporter::Reporter;
+use crate::cli::batch::run_batch::BatchRun;
+use crate::cli::ending::advice::{Ended, Facts};
+use crate::cli::preflight::words::LeftOut;
+
+/// Jobs that are named; the rest is counted.
+const NEEDS_PERSON_MAX: usize = 1_000;
+
+/// What a run met, for the exit code.
+pub(in crate::cli) fn findings(counts: &Counts, carried: &BatchRun) -> Findings {
+    let outcome = &carried.outcome;
+    let unfinished = counts.by_state.iter().any(|count| {
+        count.jobs > 0
+            && match count.state {
+                JobState::Pending | JobState::Running | JobState::InDoubt | JobState::Paid | JobState::Failed => true,
+                JobState::Delivered => count.reason == Reason::NotDownloaded,
+                JobState::RefundOffered => Next::of(count.state, count.reason) == Next::Rerun,
+                JobState::Downloaded | JobState::Refused | JobState::Refunded | JobState::Lost => false,
+            }
+    });
+    Findings {
+        // A signal or a deadline that stopped nothing is no news.
+        signal: carried.stopped.filter(|_| unfinished).map(|stopped| match stopped {
+            Stopped::Interrupted => Signal::Interrupt,
+            Stopped::Terminated => Signal::Terminate,
+        }),
+        node_unusable: outcome.node_unusable.is_some(),
+        limit_reached: outcome.limit_reached.is_some() && unfinished,
+        unfinished: !carried.files_whole,
+        deadline: outcome.drained == Some(DrainCause::Deadline) && unfinished,
+        ..Findings::default()
+    }
+}
+
+/// A run at its end.
+pub(in crate::cli) struct Ending<'a> {
+    /// Its batch.
+    pub(in crate::cli) batch: &'a Batch,
+    /// What was carried out.
+    pub(in crate::cli) carried: &'a BatchRun,
+    /// Why nothing new was bought.
+    pub(in crate::cli) refused: Option<&'a Failure>,
+    /// Something stops the ledger from buying, and that was said: no run is advised.
+    pub(in crate::cli) is_stopped: bool,
+    /// When it began.
+    pub(in crate::cli) began: UnixMs,
+    /// It was for play money.
+    pub(in crate::cli) play: bool,
+    /// What has ended.
+    pub(in crate::cli) ended: Ended,
+    /// How its batch stood before, where it is not a new one.
+    pub(in crate::cli) before: Option<&'a Counts>,
+    /// What it did not do of what was asked.
+    pub(in crate::cli) left_out: LeftOut,
+}
+
+/// Tells the end of a run to whoever listens, and gives the exit code.
+pub(in crate::cli) fn tell(
+    books: &SqliteLedger,
+    ending: &Ending<'_>,
+    reporter: &Reporter,
+) -> Result<ExitCode, Failure> {
+    let batch = ending.batch;
+    let counts = books.counts(batch.key)?;
+    // What only a run can bring on is no unfinished work of a command that buys nothing.
+    let judged = match ending.ended {
+        Ended::Run(_) => counts.clone(),
+        Ended::Recovery | Ended::Part => exit::without_unbought(&counts),
+    };
+    let code = match ending.refused {
+        None => {
+            let met = findings(&judged, ending.carried);
+            let left_out = &ending.left_out;
+            // What is finished as it was begun is changed then.
+            let not_as_planned = left_out.not_as_planned() || books.open_and_changed(batch.key)? > 0;
+            let unfinished = met.unfinished || left_out.waiting;
+            exit::of_batch(&judged, &Findings { not_as_planned, unfinished, ..met })
+        }
+        Some(failure) => refused_code(&without_meant(judged, ending.left_out.meant), failure),
+    };
+    let outputs = &batch.remembered.outputs;
+    let (mut needs_person, first) = needs_person(books, batch)?;
+    let mut advice = advice(books, &counts, first, ending, code)?;
+    // Of a batch that is taken back there is nothing to look at.
+    if ending.refused.is_some() && ending.before.is_none() {
+        (needs_person, advice) = (Vec::new(), Vec::new());
+    }
+    let ended = RunEnded {
+        needs_person,
+        advice,
+        error: ending.refused.map(ToString::to_string),
+        results: outputs.results.clone().filter(|_| outputs.results_written),
+        receipts: outputs.receipts.clone().filter(|_| outputs.receipts_written),
+        run_spent_msat: Some(since(counts.spent, ending.before.map(|before| before.spent))),
+        run_fees_msat: Some(since(counts.fees, ending.before.map(|before| before.fees))),
+        ..end(&batch.name, &counts, code, ending.began)
+    };
+    let text = summary(&ended);
+    reporter.hear(&Event::RunEnded(Box::new(ended)));
+    reporter.close();
+    // Where nothing was bought and nothing was open, the refusal says all there is to say.
+    if reporter.summarises() && (ending.refused.is_none() || counts.by_state.iter().any(is_touched)) {
+        // How the batch stands weighs more than whether anybody read it.
+        if let Err(unread) = terminal::print(Format::Table, |out| out.write_all(text.as_bytes())) {
+            return Ok(code.or_worse(unread.report()));
+        }
+    }
+    Ok(code)
+}
+
+/// What was added to what there was.
+fn since(now: Msat, before: Option<Msat>) -> Msat {
+    now.checked_sub(before.unwrap_or(Msat::ZERO)).unwrap_or(Msat::ZERO)
+}
+
+/// Tells whoever listens that a run which had begun ends with an error: the stream of events has its last line.
+pub(in crate::cli) fn tell_broken(ledger: &Path, batch: &str, failure: &Failure, began: UnixMs, reporter: &Reporter) {
+    let counts = || {
+        let books = SqliteLedger::open(ledger, OpenMode::Read).ok()?;
+        books.counts(books.batch(batch).ok()??.key).ok()
+    };
+    // A ledger that cannot be read counts nothing; the error says why.
+    let counts = if ledger.exists() { counts().unwrap_or_default() } else { Counts::default() };
+    let ended = RunEnded { error: Some(failure.to_string()), ..end(batch, &counts, failure.code(), began) };
+    reporter.hear(&Event::RunEnded(Box::new(ended)));
+}
+
+/// The end of a run that was not to touch anything.
+pub(in crate::cli) fn untouched(
+    batch: &str,
+    counts: &Counts,
+    code: ExitCode,
+    began: UnixMs,
+    refused: Option<&Failure>,
+) -> Event {
+    let ended = end(batch, counts, code, began);
+    Event::RunEnded(Box::new(RunEnded { error: refused.map(ToString::to_string), ..ended }))
+}
+
+/// How a run would end that is refused so, and would leave out what makes it end with that code.
+pub(in crate::cli) fn foretold(failure: &Failure, left_out: ExitCode) -> ExitCode {
+    match failure.code() {
+        code @ (ExitCode::Node | ExitCode::Limit) => code.or_worse(left_out),
+        code => code,
+    }
+}
+
+fn end(batch: &str, counts: &Counts, code: ExitCode, began: UnixMs) -> RunEnded {
+    RunEnded {
+        batch: batch.to_owned(),
+        exit_code: code.number(),
+        counts: counts
+            .by_state
+            .iter()
+            .map(|count| EndCount { state: count.state, reason: count.reason, jobs: count.jobs })
+            .collect(),
+        planned_msat: counts.planned,
+        spent_msat: counts.spent,
+        fees_msat: counts.fees,
+        refunded_msat: counts.refunded,
+        held_msat: counts.held,
+        elapsed_ms: u64::try_from(SystemClock.now().since_ms(began)).unwrap_or(0),
+        run_spent_msat: None,
+        run_fees_msat: None,
+        needs_person: Vec::new(),
+        advice: Vec::new(),
+        error: None,
+        results: None,
+        receipts: None,
+    }
+}
+
+/// Jobs of which there is more to tell than that they were not bought.
+fn is_touched(count: &StateCount) -> bool {
+    count.jobs > 0
+        && match count.state {
+            JobState::Pending | JobState::Refused | JobState::Failed => false,
+            JobState::Running
+            | JobState::InDoubt
+            | JobState::Paid
+            | JobState::Delivered
+            | JobState::Downloaded
+            | JobState::RefundOffered
+            | JobState::Refunded
+            | JobState::Lost => true,
+        }
+}
+
+/// The counts but for so many duplicates, which are left out for no other reason than that the run was refused.
+fn without_meant(mut counts: Counts, meant: u64) -> Counts {
+    let mut left = meant;
+    for count in counts.by_state.iter_mut().filter(|count| count.reason == Reason::Duplicate) {
+        let taken = count.jobs.min(left);
+        (count.jobs, left) = (count.jobs - taken, left - taken);
+    }
+    counts
+}
+
+/// A run that was refused ends with that, unless what is open weighs more.
+fn refused_code(counts: &Counts, failure: &Failure) -> ExitCode {
+    let refused = match failure.code() {
+        ExitCode::Node => Findings { node_unusable: true, ..Findings::default() },
+        ExitCode::Limit => Findings { limit_reached: true, ..Findings::default() },
+        ExitCode::Interrupted => Findings { signal: Some(Signal::Interrupt), ..Findings::default() },
+        ExitCode::Terminated => Findings { signal: Some(Signal::Terminate), ..Findings::default() },
+        ExitCode::NotAsPlanned => Findings { not_as_planned: true, ..Findings::default() },
+        ExitCode::Unfinished => Findings::default(),
+        code => return code,
+    };
+    exit::of_batch(counts, &refused)
+}
+
+/// The first job of each state and reason.
+type First = HashMap<(JobState, Reason), String>;
+
+/// The jobs that only a person can bring on, and the first job of each kind.
+fn needs_person(books: &SqliteLedger, batch: &Batch) -> Result<(Vec<NeedsPerson>, First), Failure> {
+    let (mut needs, mut first) = (Vec::new(), First::new());
+    let read = books.latest_takes(batch.key, &mut |row: ResultRow| {
+        first.entry((row.state, row.reason)).or_insert_with(|| row.id.clone());
+        if row.next == Next::Person && needs.len() < NEEDS_PERSON_MAX {
+            let command = command_about(&batch.name, &row.id, row.state, row.reason).unwrap_or_default();
+            needs.push(NeedsPerson { job: row.id, reason: row.reason, command });
+        }
+        Ok(())
+    })?;
+    read.map_err(|error| Failure::Internal(error.to_string()))?;
+    Ok((needs, first))
+}
+
+/// The limit that was reached, where it never holds the job that is bought next.
+fn too_small(
+    books: &SqliteLedger,
+    batch: &Batch,
+    outcome: &Outcome,
+    budget: &Budget,
+) -> Result<Option<TooSmall>, Failure> {
+    let reached = outcome.limit_reached.as_ref().map(|(reason, _)| *reason);
+    let most = match reached {
+        Some(Reason::DayLimit) => budget.day,
+        Some(Reason::MonthLimit) => budget.month,
+        _ => None,
+    };
+    let (Some(reason), Some(most)) = (reached, most) else { return Ok(None) };
+    let (mut next, mut dearest) = (None, Msat::ZERO);
+    books.to_buy(batch.key, false, &mut |job| {
+        let cost = job.price.checked_add(job.fee_ceiling).unwrap_or(job.price);
+        next.get_or_insert(cost);
+        dearest = dearest.max(cost);
+        Ok::<_, Failure>(())
+    })??;
+    Ok(next.filter(|cost| *cost > most).map(|_| TooSmall { reason, cost: dearest }))
+}
+
+fn advice(
+    books: &SqliteLedger,
+    counts: &Counts,
+    first: First,
+    ending: &Ending<'_>,
+    code: ExitCode,
+) -> Result<Vec<String>, Failure> {
+    let done = ending.carried;
+    let rights = match counts.by_state.iter().any(|count| count.reason == Reason::RefundNotPermitted) {
+        true => books.refunds(Some(ending.batch.key))?.into_iter().find(|it| it.reason == Reason::RefundNotPermitted),
+        false => None,
+    };
+    let too_small = too_small(books, ending.batch, &done.outcome, &done.budget)?;
+    let facts = Facts {
+        batch: ending.batch,
+        counts,
+        first,
+        outcome: &done.outcome,
+        left_out: &ending.left_out,
+        budget: &done.budget,
+        too_small,
+        unkept: done.unkept.clone(),
+        trouble: done.fetched.as_ref().and_then(|fetched| fetched.trouble.clone()),
+        rights: rights.and_then(|refund| refund.words),
+        files_whole: done.files_whole,
+        ended: ending.ended,
+        play: ending.play,
+        refused: ending.refused.is_some(),
+        is_stopped: ending.is_stopped,
+        code,
+        now: SystemClock.now(),
+        again: &|most| again(std::env::args_os(), carried(), most, SystemClock.now()),
+    };
+    Ok(facts.advice().into_iter().map(|(_, words)| words).collect())
+}

@@ -1,0 +1,402 @@
+//! Options as resolved from flags, variables, manifest and configuration file: what a command works with.
+
+use std::path::PathBuf;
+
+use crate::download::name::Template;
+use crate::l402::Network;
+use crate::ledger::sqlite::{Decision, Reopening};
+use crate::manifest::Duplicates;
+use crate::time::UnixMs;
+
+use crate::cli::Failure;
+use crate::cli::options::layer::Layers;
+use crate::cli::options::shown::Shown;
+use crate::cli::options::values::{Format, ManifestFormat, Pair, TrustWord};
+
+pub use crate::cli::node::NodeOptions;
+pub use crate::cli::options::resolve::Config;
+pub use crate::cli::options::{Fetching, Pace};
+
+/// The manifest, and how to read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ManifestOptions {
+    /// The file, or standard input.
+    pub source: ManifestSource,
+    /// The batch's name, where it is given.
+    pub batch: Option<String>,
+    /// Catalogue files, in order: a later one overrides an earlier one.
+    pub catalogs: Vec<PathBuf>,
+    /// `--default KEY=VALUE`, in order.
+    pub defaults: Vec<Pair>,
+    /// `--column HEADER=NAME`, in order.
+    pub columns: Vec<Pair>,
+    /// The CSV's delimiter; found from the header where none is given.
+    pub delimiter: Option<u8>,
+}
+
+/// Where the manifest is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ManifestSource {
+    /// A file, as it was named, and how it is written.
+    File(PathBuf, ManifestFormat),
+    /// Standard input.
+    Stdin(ManifestFormat),
+}
+
+/// The batch that a command is about: at least one of the two is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// Its manifest, as it was named, and how it is written.
+    pub manifest: Option<(PathBuf, ManifestFormat)>,
+    /// Its name. It beats the manifest's.
+    pub batch: Option<String>,
+}
+
+impl Choice {
+    /// Whether it says anything of which jobs are bought.
+    #[must_use]
+    pub const fn is_any(&self) -> bool {
+        self.limit.is_some()
+            || !self.only.is_empty()
+            || !self.retake.is_empty()
+            || self.retake_changed
+            || self.retake_refunded
+            || self.duplicates.is_some()
+    }
+}
+
+/// How and how much is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// How results are written.
+    pub format: Format,
+    /// Only what needs a person.
+    pub quiet: bool,
+}
+
+/// Whether and how results are fetched into files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DownloadOptions {
+    /// The folder; none where none is named.
+    pub folder: Option<PathBuf>,
+    /// How files are called; none where nobody says.
+    pub name: Option<Template>,
+    /// How.
+    pub fetching: Fetching,
+}
+
+/// Where results and receipts are written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Files {
+    /// The results; beside the manifest where none is given.
+    pub results: Option<PathBuf>,
+    /// The receipts; beside the manifest where none is given.
+    pub receipts: Option<PathBuf>,
+    /// Replace a file that this batch did not write.
+    pub overwrite: bool,
+}
+
+/// What of the manifest to buy, and whether to ask first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// Do not ask.
+    pub yes: bool,
+    /// Stop before the first request to an origin.
+    pub dry_run: bool,
+    /// At most so many purchases in this run.
+    pub limit: Option<u64>,
+    /// Only these jobs in this run; all where empty.
+    pub only: Vec<String>,
+    /// Takes to replace by one more, as typed: `ID` or `ID@TAKE`.
+    pub retake: Vec<String>,
+    /// Buy anew what was delivered and has changed since.
+    pub retake_changed: bool,
+    /// Buy anew what was refunded.
+    pub retake_refunded: bool,
+    /// What becomes of jobs that are bought already elsewhere, where the command says it.
+    pub duplicates: Option<Duplicates>,
+    /// Origins that are trusted with one purchase, although they get no more payments.
+    pub trust: Vec<TrustWord>,
+    /// Refuse to begin a new batch.
+    pub resume: bool,
+    /// Take over a batch from a manifest at another path.
+    pub adopt: bool,
+    /// Buy what fits into the batch's limit.
+    pub partial: bool,
+}
+
+/// Who pays for a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Payment {
+    /// A node, and the ledger that records it.
+    Node(NodeOptions, PathBuf),
+    /// Play money, with a ledger of its own.
+    Sandbox,
+}
+
+/// `plan`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanOptions {
+    /// What to buy.
+    pub manifest: ManifestOptions,
+    /// What of it, as a run would be told.
+    pub choice: Choice,
+    /// What may be spent.
+    pub limits: Layers,
+    /// Whether a limit may cut the batch short.
+    pub partial: bool,
+    /// How many payments in a row an endpoint may take without delivering.
+    pub max_undelivered: u32,
+    /// Whether to show every job.
+    pub jobs: bool,
+    /// Where files would go.
+    pub downloads: DownloadOptions,
+    /// How to print.
+    pub output: Output,
+    /// Where the batch may have run already; it need not exist.
+    pub ledger: PathBuf,
+    /// The time zone in which days begin, where no limit names one.
+    pub system_time_zone: String,
+}
+
+/// `run`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunOptions {
+    /// What to buy.
+    pub manifest: ManifestOptions,
+    /// What of it.
+    pub choice: Choice,
+    /// What may be spent.
+    pub limits: Layers,
+    /// Who pays, and where it is recorded.
+    pub payment: Payment,
+    /// How fast.
+    pub pace: Pace,
+    /// No purchase begins after this.
+    pub deadline: Option<UnixMs>,
+    /// Where results go.
+    pub files: Files,
+    /// Whether they are fetched.
+    pub downloads: DownloadOptions,
+    /// How to print.
+    pub output: Output,
+    /// The time zone in which days begin, where no limit names one.
+    pub system_time_zone: String,
+}
+
+/// `recover`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecoverOptions {
+    /// Which batch; all of them with none.
+    pub target: Option<Target>,
+    /// The node, where one is given: what is paid is redeemed without.
+    pub node: Option<NodeOptions>,
+    /// How fast.
+    pub pace: Pace,
+    /// No purchase begins after this.
+    pub deadline: Option<UnixMs>,
+    /// Whether results are fetched.
+    pub downloads: DownloadOptions,
+    /// How to print.
+    pub output: Output,
+    /// Where it is recorded.
+    pub ledger: PathBuf,
+}
+
+/// `download`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DownloadCommand {
+    /// Which batch.
+    pub target: Target,
+    /// Only these jobs.
+    pub jobs: Vec<String>,
+    /// Those too whose file is not where it was.
+    pub missing: bool,
+    /// How.
+    pub downloads: DownloadOptions,
+    /// How long and how persistently.
+    pub pace: Pace,
+    /// How to print.
+    pub output: Output,
+    /// Where it is recorded.
+    pub ledger: PathBuf,
+}
+
+/// `refunds list`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefundsListOptions {
+    /// Which batch; all of them with none.
+    pub target: Option<Target>,
+    /// Only of these jobs; of all where empty.
+    pub jobs: Vec<String>,
+    /// With links and invoices.
+    pub proof: bool,
+    /// How to print.
+    pub output: Output,
+    /// Where it is recorded.
+    pub ledger: PathBuf,
+}
+
+/// `refunds claim`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefundsClaimOptions {
+    /// Only of these jobs; of all where empty.
+    pub jobs: Vec<String>,
+    /// Which batch, who receives, how.
+    pub recover: RecoverOptions,
+}
+
+/// What a person says of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResolveWord {
+    /// What became of it.
+    Decide(Decision),
+    /// How what is paid for goes on.
+    Reopen(Reopening),
+    /// What was delivered stays as it is.
+    Keep,
+}
+
+/// `resolve`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResolveOptions {
+    /// Which batch.
+    pub target: Target,
+    /// The job.
+    pub job: String,
+    /// What is decided.
+    pub word: ResolveWord,
+    /// Why.
+    pub note: String,
+    /// The node, where one is given.
+    pub node: Option<NodeOptions>,
+    /// Where it is recorded.
+    pub ledger: PathBuf,
+}
+
+/// `audit`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditOptions {
+    /// The node, where one is given.
+    pub node: Option<NodeOptions>,
+    /// How to print.
+    pub output: Output,
+    /// Where it is recorded.
+    pub ledger: PathBuf,
+}
+
+/// What `catalog` works with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CatalogOptions {
+    /// The files over the built-in catalogue, a later one above.
+    pub catalogs: Vec<PathBuf>,
+    /// A manifest, whose endpoints stand above them.
+    pub manifest: Option<ManifestOptions>,
+    /// Only these endpoints; all where empty.
+    pub endpoints: Vec<String>,
+    /// The network that the user's node is said to be on.
+    pub network: Option<Network>,
+    /// How to print.
+    pub output: Output,
+}
+
+/// The file that `catalog update` writes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpdateFile {
+    /// Where.
+    pub path: PathBuf,
+    /// Replace what is there.
+    pub overwrite: bool,
+}
+
+/// `doctor`, resolved.
+#[derive(Debug)]
+pub struct DoctorOptions {
+    /// What to buy, where it is named.
+    pub manifest: Option<ManifestOptions>,
+    /// What may be spent.
+    pub limits: Layers,
+    /// Whether a limit or a balance may cut the batch short.
+    pub partial: bool,
+    /// The node, where there is one, or what is wrong with how it is named.
+    pub node: Result<Option<NodeOptions>, Failure>,
+    /// Payments that an endpoint may take in a row without a delivery.
+    pub max_undelivered: u32,
+    /// Whether endpoints are asked.
+    pub ask: bool,
+    /// How to print.
+    pub output: Output,
+    /// Where it is recorded.
+    pub ledger: PathBuf,
+    /// The configuration file, where one was read.
+    pub config_file: Option<PathBuf>,
+    /// The time zone in which days begin, where no limit names one.
+    pub system_time_zone: String,
+}
+
+/// `config show`, resolved.
+#[derive(Clone, Debug)]
+pub struct ShowOptions {
+    /// What each source says.
+    pub(in crate::cli) layers: Layers,
+    /// A manifest, where one is named.
+    pub(in crate::cli) manifest: Option<ManifestOptions>,
+    /// The node, where there is one.
+    pub(in crate::cli) node: Option<NodeOptions>,
+    /// What is found where nobody says anything, of the options whose default is no fixed value.
+    pub(in crate::cli) found: Vec<(&'static str, Shown)>,
+    /// The configuration file, where one was read.
+    pub(in crate::cli) file: Option<PathBuf>,
+    /// How to print.
+    pub(in crate::cli) output: Output,
+}
+
+/// `status`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatusOptions {
+    /// Which batch.
+    pub target: Target,
+    /// Every job.
+    pub all: bool,
+    /// Only these jobs.
+    pub jobs: Vec<String>,
+    /// With their invoices and preimages.
+    pub proof: bool,
+    /// How to print.
+    pub output: Output,
+    /// Where it is recorded.
+    pub ledger: PathBuf,
+}
+
+/// `export`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportOptions {
+    /// Which batch.
+    pub target: Target,
+    /// Where to.
+    pub files: Files,
+    /// Only what needs a person.
+    pub quiet: bool,
+    /// Where it is recorded.
+    pub ledger: PathBuf,
+}
+
+/// `ledger merge`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerMergeOptions {
+    /// What is brought in, or given up.
+    pub file: PathBuf,
+    /// It is given up.
+    pub discard: bool,
+    /// Into which ledger.
+    pub ledger: PathBuf,
+}
+
+/// `batches`, resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BatchesOptions {
+    /// How to print.
+    pub output: Output,
+    /// Where they are recorded.
+    pub ledger: PathBuf,
+}

@@ -1,0 +1,345 @@
+//! From what was typed to what a command works with: flag beats variable beats manifest beats file, except limits, of which
+//! the tightest wins.
+
+mod resolved;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use crate::l402::Network;
+use crate::ledger::sqlite::{Decision, Reopening};
+use crate::manifest::normal_id;
+
+use crate::cli::args::{
+    AuditArgs, BatchesArgs, CatalogViewArgs, DoctorArgs, DownloadCommandArgs, ExportArgs, LedgerMergeArgs, PlanArgs,
+    RecoverArgs, RefundsClaimArgs, RefundsListArgs, ResolveArgs, RunArgs, ShowArgs, StatusArgs,
+};
+use crate::cli::options::config::{
+    AuditOptions, BatchesOptions, CatalogOptions, DoctorOptions, DownloadCommand, ExportOptions, LedgerMergeOptions,
+    ManifestSource, PlanOptions, RecoverOptions, RefundsClaimOptions, RefundsListOptions, ResolveOptions, ResolveWord,
+    RunOptions, ShowOptions, StatusOptions,
+};
+use crate::cli::options::file;
+use crate::cli::options::layer::Layers;
+use crate::cli::options::values::{DecisionWord, Format};
+use crate::cli::options::{Group, Layer, LedgerArgs, NodeArgs, variable};
+use crate::cli::{Environment, Failure, node};
+
+use resolved::{Resolved, ids, manifest, target, usage};
+
+/// What environment and configuration file say, before any flag.
+#[derive(Clone, Debug)]
+pub struct Config {
+    environment: Environment,
+    variables: Layer,
+    file: Layer,
+    /// The file's path, where it was read.
+    file_path: Option<PathBuf>,
+    /// It was named, by flag or variable.
+    is_named: bool,
+}
+
+impl Config {
+    /// Reads the configuration file: the one that was named, else the variable's, else the default where it is there.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it or with a variable.
+    pub fn load(named: Option<PathBuf>, environment: Environment) -> Result<Self, Failure> {
+        let variables = environment.layer().map_err(|wrong| Failure::Usage(wrong.join("\n")))?;
+        let named = named.or_else(|| environment.config_file());
+        let default = environment.config_home.as_ref().map(|home| home.join("l402-batch").join("config.toml"));
+        let is_named = named.is_some();
+        let path = named.or(default);
+        let read = path.as_ref().map(|path| file::read(path, is_named, environment.home.as_deref()));
+        let file = read.transpose().map_err(Failure::Input)?.flatten();
+        let file_path = path.filter(|_| file.is_some());
+        Ok(Self { environment, variables, file: file.unwrap_or_default(), file_path, is_named })
+    }
+
+    /// Resolves `plan`.
+    ///
+    /// # Errors
+    /// Where something that is needed is missing.
+    pub fn plan(self, args: PlanArgs) -> Result<PlanOptions, Failure> {
+        let system_time_zone = self.system_time_zone();
+        let PlanArgs { manifest: what, choice, limits, output, download, ledger, .. } = &args;
+        let (all, limits) = self.lay(&[&what.reading, choice, limits, output, download, ledger]);
+        Ok(PlanOptions {
+            manifest: manifest(&what.manifest, &all.layer)?,
+            choice: all.choice(),
+            limits,
+            partial: all.layer.partial.unwrap_or_default(),
+            max_undelivered: all.pace().max_undelivered,
+            jobs: args.jobs,
+            downloads: all.downloads(),
+            output: all.output(),
+            ledger: all.ledger()?,
+            system_time_zone,
+        })
+    }
+
+    /// Resolves `run`.
+    ///
+    /// # Errors
+    /// Where something that is needed is missing, or two things do not go together.
+    pub fn run(self, args: RunArgs) -> Result<RunOptions, Failure> {
+        let system_time_zone = self.system_time_zone();
+        let RunArgs { manifest: what, choice, limits, node, pace, files: to, downloads, output, ledger, play, .. } =
+            &args;
+        let (all, limits) = self.lay(&[&what.reading, choice, limits, node, pace, to, downloads, output, ledger, play]);
+        let is_named = *node != NodeArgs::default() || *ledger != LedgerArgs::default();
+        if !play.sandbox && all.layer.sandbox == Some(true) && is_named {
+            let variable = variable("sandbox");
+            return Err(usage(format!(
+                "{variable} asks for play money and the flags name a node or a ledger; keep one"
+            )));
+        }
+        let manifest = manifest(&what.manifest, &all.layer)?;
+        if matches!(manifest.source, ManifestSource::Stdin(_)) && manifest.batch.is_none() {
+            return Err(usage("a manifest from standard input needs --batch NAME"));
+        }
+        Ok(RunOptions {
+            manifest,
+            limits,
+            payment: all.payment()?,
+            pace: all.pace(),
+            deadline: all.deadline()?,
+            files: all.files(),
+            downloads: all.downloads(),
+            output: all.output_without_csv("run")?,
+            choice: all.choice(),
+            system_time_zone,
+        })
+    }
+
+    /// Resolves `recover`.
+    ///
+    /// # Errors
+    /// Where something that is needed is missing.
+    pub fn recover(self, args: RecoverArgs) -> Result<RecoverOptions, Failure> {
+        let RecoverArgs { target: of, node, pace, downloads, output, ledger, .. } = &args;
+        let (all, _) = self.lay(&[&of.batch, node, pace, downloads, output, ledger]);
+        let target = if args.all { None } else { Some(target(&args.target, &all.layer, ", or --all")?) };
+        Ok(RecoverOptions {
+            target,
+            node: all.node()?,
+            pace: all.pace(),
+            deadline: all.deadline()?,
+            downloads: all.downloads(),
+            output: all.output_without_csv("recover")?,
+            ledger: all.ledger()?,
+        })
+    }
+
+    /// Resolves `download`.
+    ///
+    /// # Errors
+    /// Where something that is needed is missing.
+    pub fn download(self, args: DownloadCommandArgs) -> Result<DownloadCommand, Failure> {
+        let (all, _) = self.lay(&[&args.target.batch, &args.output, &args.downloads, &args.ledger]);
+        Ok(DownloadCommand {
+            target: target(&args.target, &all.layer, "")?,
+            jobs: ids(&args.job),
+            missing: args.missing,
+            downloads: all.downloads(),
+            pace: all.pace(),
+            output: all.output_without_csv("download")?,
+            ledger: all.ledger()?,
+        })
+    }
+
+    /// Resolves `refunds list`.
+    ///
+    /// # Errors
+    /// Where something that is needed is missing.
+    pub fn refunds_list(self, args: RefundsListArgs) -> Result<RefundsListOptions, Failure> {
+        let (all, _) = self.lay(&[&args.target.batch, &args.output, &args.ledger]);
+        let target = if args.all { None } else { Some(target(&args.target, &all.layer, ", or --all")?) };
+        Ok(RefundsListOptions {
+            target,
+            jobs: ids(&args.job),
+            proof: args.proof,
+            output: all.output(),
+            ledger: all.ledger()?,
+        })
+    }
+
+    /// Resolves `ledger merge`.
+    ///
+    /// # Errors
+    /// Where no place for the ledger is known.
+    pub fn ledger_merge(self, args: LedgerMergeArgs) -> Result<LedgerMergeOptions, Failure> {
+        let (all, _) = self.lay(&[&args.ledger]);
+        Ok(LedgerMergeOptions { file: args.file, discard: args.discard, ledger: all.ledger()? })
+    }
+
+    /// Resolves `refunds claim`.
+    ///
+    /// # Errors
+    /// Where something that is needed is missing.
+    pub fn refunds_claim(self, args: RefundsClaimArgs) -> Result<RefundsClaimOptions, Failure> {
+        let recover = self.recover(args.recover)?;
+        if recover.node.is_none() {
+            return Err(usage("a refund comes to the node that paid: name it with --lnd-url and --lnd-macaroon-file"));
+        }
+        Ok(RefundsClaimOptions { jobs: ids(&args.job), recover })
+    }
+
+    /// Resolves `resolve`.
+    ///
+    /// # Errors
+    /// Where something that is needed is missing.
+    pub fn resolve(self, args: ResolveArgs) -> Result<ResolveOptions, Failure> {
+        let (all, _) = self.lay(&[&args.target.batch, &args.node, &args.ledger]);
+        Ok(ResolveOptions {
+            target: target(&args.target, &all.layer, "")?,
+            job: normal_id(&args.job).into_owned(),
+            word: match args.decision {
+                DecisionWord::Unpaid => ResolveWord::Decide(Decision::Unpaid),
+                DecisionWord::Lost => ResolveWord::Decide(Decision::Lost),
+                DecisionWord::Rebuy => ResolveWord::Decide(Decision::Rebuy),
+                DecisionWord::Keep => ResolveWord::Keep,
+                DecisionWord::Retry => ResolveWord::Reopen(Reopening::Retry),
+                DecisionWord::Delivered => ResolveWord::Reopen(Reopening::Delivered),
+            },
+            note: args.note,
+            node: all.node()?,
+            ledger: all.ledger()?,
+        })
+    }
+
+    /// Resolves `audit`.
+    ///
+    /// # Errors
+    /// Where something that is needed is missing.
+    pub fn audit(self, args: AuditArgs) -> Result<AuditOptions, Failure> {
+        let (all, _) = self.lay(&[&args.node, &args.output, &args.ledger]);
+        Ok(AuditOptions { node: all.node()?, output: all.output(), ledger: all.ledger()? })
+    }
+
+    /// Resolves `doctor`. A node that is named and lacks something is no error here: it is what is to be told.
+    ///
+    /// # Errors
+    /// Where there is no place for a ledger, or the manifest's kind cannot be told.
+    pub fn doctor(self, args: DoctorArgs) -> Result<DoctorOptions, Failure> {
+        let (config_file, system_time_zone) = (self.file_path.clone(), self.system_time_zone());
+        let (all, limits) = self.lay(&[&args.reading, &args.limits, &args.output, &args.node, &args.ledger]);
+        let output = all.output();
+        if output.format == Format::Csv {
+            return Err(usage("doctor prints table or json"));
+        }
+        Ok(DoctorOptions {
+            manifest: args.manifest.map(|path| manifest(&path, &all.layer)).transpose()?,
+            limits,
+            partial: all.layer.partial.unwrap_or_default(),
+            max_undelivered: all.pace().max_undelivered,
+            node: all.node(),
+            ask: !args.no_ask,
+            output,
+            ledger: all.ledger()?,
+            config_file,
+            system_time_zone,
+        })
+    }
+
+    /// Resolves `catalog`.
+    ///
+    /// # Errors
+    /// Where the manifest's kind cannot be told.
+    pub fn catalog(self, args: CatalogViewArgs) -> Result<CatalogOptions, Failure> {
+        let (all, _) = self.lay(&[&args.reading, &args.output]);
+        let output = all.output();
+        if output.format == Format::Csv {
+            return Err(usage("catalog prints table or json"));
+        }
+        Ok(CatalogOptions {
+            catalogs: all.layer.catalog.clone(),
+            manifest: args.manifest.map(|path| manifest(&path, &all.layer)).transpose()?,
+            endpoints: args.endpoint,
+            network: all.layer.lnd_network.as_deref().and_then(Network::from_name),
+            output,
+        })
+    }
+
+    /// Resolves `config show`.
+    ///
+    /// # Errors
+    /// Where the manifest's kind cannot be told.
+    pub fn show(self, args: ShowArgs) -> Result<ShowOptions, Failure> {
+        let (system_time_zone, file) = (self.system_time_zone(), self.file_path.clone());
+        let ShowArgs { reading, limits, node, pace, downloads, output, ledger, .. } = &args;
+        let (all, layers) = self.lay(&[reading, limits, node, pace, downloads, output, ledger]);
+        let output = all.output();
+        if output.format == Format::Csv {
+            return Err(usage("config show prints table or json"));
+        }
+        Ok(ShowOptions {
+            layers,
+            manifest: args.manifest.map(|path| manifest(&path, &all.layer)).transpose()?,
+            // What is wrong with how a node is named is doctor's to tell.
+            node: all.node().ok().flatten(),
+            found: all.found(system_time_zone),
+            file,
+            output,
+        })
+    }
+
+    /// Resolves `status`.
+    ///
+    /// # Errors
+    /// Where something that is needed is missing.
+    pub fn status(self, args: StatusArgs) -> Result<StatusOptions, Failure> {
+        let (all, _) = self.lay(&[&args.target.batch, &args.output, &args.ledger]);
+        Ok(StatusOptions {
+            target: target(&args.target, &all.layer, "")?,
+            all: args.all,
+            jobs: ids(&args.job),
+            proof: args.proof,
+            output: all.output(),
+            ledger: all.ledger()?,
+        })
+    }
+
+    /// Resolves `export`.
+    ///
+    /// # Errors
+    /// Where something that is needed is missing.
+    pub fn export(self, args: ExportArgs) -> Result<ExportOptions, Failure> {
+        let (all, _) = self.lay(&[&args.target.batch, &args.files, &args.quiet, &args.ledger]);
+        Ok(ExportOptions {
+            target: target(&args.target, &all.layer, "")?,
+            files: all.files(),
+            quiet: all.output().quiet,
+            ledger: all.ledger()?,
+        })
+    }
+
+    /// Resolves `batches`.
+    ///
+    /// # Errors
+    /// Where there is no place for a ledger.
+    pub fn batches(self, args: BatchesArgs) -> Result<BatchesOptions, Failure> {
+        let (all, _) = self.lay(&[&args.output, &args.ledger]);
+        Ok(BatchesOptions { output: all.output(), ledger: all.ledger()? })
+    }
+
+    fn system_time_zone(&self) -> String {
+        self.environment.now.time_zone().iana_name().unwrap_or("UTC").to_owned()
+    }
+
+    /// Lays the flags over variables and file, and keeps apart what each says.
+    fn lay(self, flags: &[&dyn Group]) -> (Resolved, Layers) {
+        let layers =
+            Layers { flags: Layer::of(flags), variables: self.variables, manifest: Layer::default(), file: self.file };
+        let above = layers.flags.clone().over(layers.variables.clone());
+        let node = node::flags(&above);
+        let laid = Resolved {
+            layer: above.over(layers.file.clone()),
+            environment: self.environment,
+            named_config: self.file_path.filter(|_| self.is_named),
+            node,
+        };
+        (laid, layers)
+    }
+}

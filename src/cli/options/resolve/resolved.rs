@@ -1,0 +1,188 @@
+//! All sources laid over each other, and what commands work with from there.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::options::Layer;
+use crate::cli::options::config::{
+    Choice, DownloadOptions, Fetching, Files, ManifestOptions, ManifestSource, NodeOptions, Output, Pace, Payment,
+    Target,
+};
+use crate::cli::options::flags::TargetArgs;
+use crate::cli::options::shown::Shown;
+use crate::cli::options::values::{Format, ManifestFormat};
+use crate::cli::{Environment, Failure, node};
+use crate::command::set_context;
+use crate::manifest::{format_help, normal_id};
+use crate::time::UnixMs;
+
+/// All layers in one, and what lies around them.
+pub(super) struct Resolved {
+    pub(super) layer: Layer,
+    pub(super) environment: Environment,
+    /// The configuration file, where it was named.
+    pub(super) named_config: Option<PathBuf>,
+    /// The flags that name the node as flags and variables do: the configuration file is there for every command.
+    pub(super) node: Vec<String>,
+}
+
+impl Resolved {
+    /// The ledger's path. Every command that is printed from here on names it, unless it is the one by default of whoever
+    /// types that: variables, files and a service's folders may not be there then.
+    pub(super) fn ledger(&self) -> Result<PathBuf, Failure> {
+        let default = || self.environment.state_directory().map(|folder| folder.join("ledger.db"));
+        let ledger = self
+            .layer
+            .ledger
+            .clone()
+            .or_else(default)
+            .ok_or_else(|| usage("no home folder for the ledger; give --ledger FILE"))?;
+        if self.environment.is_process {
+            let usual = self.environment.state_home.as_ref().map(|home| home.join("l402-batch").join("ledger.db"));
+            set_context(
+                Some(&ledger).filter(|ledger| usual.as_ref() != Some(ledger)).map(PathBuf::as_path),
+                self.named_config.as_deref(),
+                self.node.clone(),
+            );
+        }
+        Ok(ledger)
+    }
+
+    pub(super) fn output(&self) -> Output {
+        self.layer.output()
+    }
+
+    /// Of a command that tells what happens: CSV has no place there.
+    pub(super) fn output_without_csv(&self, command: &str) -> Result<Output, Failure> {
+        match self.layer.output_format() {
+            Some(Format::Csv) => Err(usage(format!(
+                "{command} prints table or json; rows go to files, with run --results and --receipts or with export"
+            ))),
+            Some(Format::Table | Format::Json) | None => Ok(self.output()),
+        }
+    }
+
+    pub(super) fn pace(&self) -> Pace {
+        Pace::from(&self.layer)
+    }
+
+    /// When no purchase begins any more.
+    pub(super) fn deadline(&self) -> Result<Option<UnixMs>, Failure> {
+        let deadline = self.layer.deadline.as_ref().map(|deadline| deadline.resolve(&self.environment.now));
+        deadline.transpose().map_err(Failure::Usage)
+    }
+
+    pub(super) fn downloads(&self) -> DownloadOptions {
+        let layer = &self.layer;
+        DownloadOptions {
+            folder: layer.download.clone(),
+            name: layer.download_name.clone(),
+            fetching: Fetching::from(layer),
+        }
+    }
+
+    /// The node, where one is named or found where lnd keeps its files.
+    pub(super) fn node(&self) -> Result<Option<NodeOptions>, Failure> {
+        node::resolve(&self.layer, &self.environment)
+    }
+
+    pub(super) fn payment(&self) -> Result<Payment, Failure> {
+        if self.layer.sandbox == Some(true) {
+            return if cfg!(feature = "sandbox") {
+                Ok(Payment::Sandbox)
+            } else {
+                Err(usage("this build has no sandbox; build it with the feature \"sandbox\""))
+            };
+        }
+        let node = self.node()?.ok_or_else(|| {
+            usage(
+                "no node to pay, and none found where lnd keeps its files; give --lnd-url, --lnd-macaroon-file and \
+                 --lnd-cert-file, or --lnd-dir, or try it with --sandbox",
+            )
+        })?;
+        Ok(Payment::Node(node, self.ledger()?))
+    }
+
+    pub(super) fn choice(&self) -> Choice {
+        let layer = self.layer.clone();
+        Choice {
+            yes: layer.yes.unwrap_or_default(),
+            dry_run: layer.dry_run.unwrap_or_default(),
+            limit: layer.limit,
+            only: ids(&layer.only),
+            retake: ids(&layer.retake),
+            retake_changed: layer.retake_changed.unwrap_or_default(),
+            retake_refunded: layer.retake_refunded.unwrap_or_default(),
+            duplicates: layer.duplicates,
+            trust: layer.trust,
+            resume: layer.resume.unwrap_or_default(),
+            adopt: layer.adopt.unwrap_or_default(),
+            partial: layer.partial.unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn files(&self) -> Files {
+        let layer = self.layer.clone();
+        Files { results: layer.results, receipts: layer.receipts, overwrite: layer.overwrite.unwrap_or_default() }
+    }
+
+    /// What counts where nobody says anything, of the options whose default is no fixed value.
+    pub(super) fn found(&self, system_time_zone: String) -> Vec<(&'static str, Shown)> {
+        let ledger = self.ledger().ok().map(|path| ("ledger", Shown::Text(path.display().to_string())));
+        ledger.into_iter().chain([("time_zone", Shown::Text(system_time_zone))]).collect()
+    }
+}
+
+pub(super) fn manifest(path: &Path, layer: &Layer) -> Result<ManifestOptions, Failure> {
+    Ok(ManifestOptions {
+        source: source(path, layer.manifest_format)?,
+        batch: layer.batch.clone(),
+        catalogs: layer.catalog.clone(),
+        defaults: layer.default.clone(),
+        columns: layer.column.clone(),
+        delimiter: layer.delimiter,
+    })
+}
+
+fn source(path: &Path, given: Option<ManifestFormat>) -> Result<ManifestSource, Failure> {
+    if path.as_os_str() == "-" {
+        let format =
+            given.ok_or_else(|| usage("standard input has no name to tell by; give --manifest-format toml|csv|tsv"))?;
+        return Ok(ManifestSource::Stdin(format));
+    }
+    Ok(ManifestSource::File(path.to_owned(), format(path, given)?))
+}
+
+/// How a manifest is written: as was said, else by its extension.
+pub(super) fn format(path: &Path, given: Option<ManifestFormat>) -> Result<ManifestFormat, Failure> {
+    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    match (given, extension.as_deref()) {
+        (Some(format), _) => Ok(format),
+        (None, Some("toml")) => Ok(ManifestFormat::Toml),
+        (None, Some("csv" | "txt")) => Ok(ManifestFormat::Csv),
+        (None, Some("tsv")) => Ok(ManifestFormat::Tsv),
+        (None, Some(_) | None) => {
+            Err(usage(format!("{}: cannot tell whether this is TOML or CSV: {}", path.display(), format_help(path))))
+        }
+    }
+}
+
+pub(super) fn target(args: &TargetArgs, layer: &Layer, or: &str) -> Result<Target, Failure> {
+    let manifest = match &args.manifest {
+        None => None,
+        Some(path) if path.as_os_str() == "-" => return Err(usage("give the manifest's path, or --batch NAME")),
+        Some(path) => Some((path.clone(), format(path, layer.manifest_format)?)),
+    };
+    match (manifest, layer.batch.clone()) {
+        (None, None) => Err(usage(format!("which batch? give its MANIFEST, or --batch NAME{or}"))),
+        (manifest, batch) => Ok(Target { manifest, batch }),
+    }
+}
+
+/// Ids as they are compared.
+pub(super) fn ids(given: &[String]) -> Vec<String> {
+    given.iter().map(|id| normal_id(id).into_owned()).collect()
+}
+
+pub(super) fn usage(words: impl Into<String>) -> Failure {
+    Failure::Usage(words.into())
+}

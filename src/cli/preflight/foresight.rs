@@ -1,0 +1,319 @@
+//! What running a manifest would buy, and what it would leave out: by the same decisions as a run, and nothing is written.
+
+use std::collections::HashSet;
+
+use jiff::tz::TimeZone;
+
+use crate::l402::Network;
+use crate::ledger::sqlite::{
+    Batch, ChosenRows, Compared, Duplicates, Foreseen, IdList, JobsThen, LoadError, PlanLoad, Retake, SqliteLedger,
+    ToBuy,
+};
+use crate::ledger::{BatchKey, HeldBack};
+use crate::manifest::{Duplicates as Word, Limits, Manifest};
+use crate::money::{Sats, counted_are};
+use crate::plan::Plan;
+use crate::plan::view::LeftToBuy;
+use crate::purchase::WalletId;
+use crate::purchase::{JobState, Next, Reason};
+use crate::run::{Clock, SystemClock};
+
+use crate::cli::exit::of_job;
+use crate::cli::money::{Chosen, Fitting, Room};
+use crate::cli::options::config::Choice;
+use crate::cli::preflight::words::LeftOut;
+use crate::cli::{ExitCode, Failure};
+
+/// A manifest, and with which words it would be run.
+pub(in crate::cli) struct Asked<'a> {
+    pub(in crate::cli) manifest: &'a Manifest,
+    pub(in crate::cli) plan: &'a Plan,
+    pub(in crate::cli) choice: &'a Choice,
+    pub(in crate::cli) retake: &'a Retake,
+    /// What may be spent: of the manifest, or of the batch whose results it holds.
+    pub(in crate::cli) limits: &'a Limits,
+    /// How many payments in a row an endpoint may take without delivering.
+    pub(in crate::cli) max_undelivered: u32,
+    /// Where the day of an edition begins.
+    pub(in crate::cli) zone: &'a TimeZone,
+    /// The batch with which it goes on, where it holds results.
+    pub(in crate::cli) of_results: Option<&'a Batch>,
+}
+
+/// What a run would buy.
+pub(in crate::cli) struct Foresight<'b> {
+    foreseen: Foreseen<'b>,
+    edition: Option<String>,
+    max_undelivered: u32,
+    choice: Choice,
+    /// Nothing is chosen.
+    nothing: bool,
+    /// A person's word: what is bought already under another name is bought once more.
+    buys_duplicates: bool,
+    /// What is bought already under another name.
+    pub(in crate::cli) duplicates: Duplicates,
+    /// Of a results file's rows, those that say something else than the ledger.
+    rows: ChosenRows,
+    /// Rows of a results file that are left out as another ledger's.
+    left_out: u64,
+    /// What no run of the batch brings on, by how it stands.
+    stays: Vec<(JobState, Reason, IdList)>,
+}
+
+/// Why a run would not end with 0, as far as that is known before. Whoever adds one says in `tests/e2e/causes.rs` how a run comes to
+/// it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// A word was carried out before, or cannot be.
+    Word,
+    /// A word waits for an open purchase.
+    Waiting,
+    /// Bought already under another name.
+    Duplicate,
+    /// Bought or begun, and changed in the manifest since.
+    Changed,
+    /// Known by its receipt alone.
+    Unproved,
+    /// A row of a results file that says something else than the ledger.
+    Row,
+    /// A row of another ledger's results that says that it is bought.
+    OtherLedger,
+    /// Only a person can bring it on.
+    Person,
+    /// It costs more than one job may.
+    JobLimit,
+    /// Its endpoint or origin gets no more.
+    Breaker,
+    /// A limit lets only a part be bought.
+    Limit,
+    /// It is not chosen, and stays as it is.
+    Unchosen,
+}
+
+impl Cause {
+    /// Every one.
+    pub const ALL: [Self; 12] = [
+        Self::Word,
+        Self::Waiting,
+        Self::Duplicate,
+        Self::Changed,
+        Self::Unproved,
+        Self::Row,
+        Self::OtherLedger,
+        Self::Person,
+        Self::JobLimit,
+        Self::Breaker,
+        Self::Limit,
+        Self::Unchosen,
+    ];
+}
+
+/// What a run would come to, as far as that is known before.
+pub(in crate::cli) struct Foretold {
+    /// What is bought together.
+    pub(in crate::cli) left: LeftToBuy,
+    /// What of it the limits hold.
+    pub(in crate::cli) fitting: Fitting,
+    /// How the run would end, as far as what it leaves out of what was asked for, and what no run brings on, decide that.
+    pub(in crate::cli) code: ExitCode,
+    /// How many jobs the batch would have.
+    pub(in crate::cli) jobs: JobsThen,
+    /// Those of them that would be delivered or open, and changed since.
+    pub(in crate::cli) changed: u64,
+    /// Those that would be left to buy, since they are not chosen.
+    pub(in crate::cli) unchosen: u64,
+    /// Why some of what is chosen cannot begin.
+    held: Vec<HeldBack>,
+}
+
+impl Foretold {
+    /// What it leaves to another run, or to a person, in words.
+    pub(in crate::cli) fn left_words(&self) -> Vec<String> {
+        let mut said: Vec<String> = self.held.iter().map(ToString::to_string).collect();
+        let are = counted_are(self.unchosen, "job");
+        said.extend((self.unchosen > 0).then(|| format!("{are} not chosen, and left to buy by another run")));
+        said
+    }
+}
+
+impl<'b> Foresight<'b> {
+    /// Holds the manifest against the ledger: against that batch, or as a new one.
+    pub(in crate::cli) fn of(
+        books: &'b SqliteLedger,
+        batch: Option<BatchKey>,
+        asked: &Asked<'_>,
+    ) -> Result<Self, Failure> {
+        let mut choice = asked.choice.clone();
+        let mut foresight = match asked.of_results {
+            Some(batch) => {
+                let (foreseen, mut chosen) = books.foresee_rows(batch.key, asked.manifest.results_rows())?;
+                if let Some(id) = &chosen.unknown {
+                    return Err(crate::cli::commands::run::results::no_such_job(batch, id));
+                }
+                let wanted = std::mem::take(&mut choice.only);
+                let ids = std::mem::take(&mut chosen.ids);
+                choice.only = ids.into_iter().filter(|id| wanted.is_empty() || wanted.contains(id)).collect();
+                Self {
+                    foreseen,
+                    edition: None,
+                    max_undelivered: asked.max_undelivered,
+                    nothing: choice.only.is_empty(),
+                    buys_duplicates: choice.duplicates == Some(Word::Buy),
+                    choice,
+                    duplicates: Duplicates::default(),
+                    rows: chosen,
+                    left_out: 0,
+                    stays: Vec::new(),
+                }
+            }
+            None => {
+                let edition = crate::cli::preflight::duplicates::edition(asked.manifest, asked.zone)?;
+                let jobs = asked.plan.jobs(asked.manifest);
+                let foreseen = books.foresee(batch, asked.retake, &edition, jobs).map_err(|error| match error {
+                    LoadError::Plan(found) => Failure::Input(found),
+                    LoadError::Ledger(error) => Failure::Ledger(error),
+                })?;
+                Self {
+                    foreseen,
+                    edition: Some(edition),
+                    max_undelivered: asked.max_undelivered,
+                    nothing: false,
+                    buys_duplicates: choice.duplicates.or(asked.manifest.duplicates) == Some(Word::Buy),
+                    choice,
+                    duplicates: Duplicates::default(),
+                    rows: ChosenRows::default(),
+                    left_out: asked.manifest.notes().left_out,
+                    stays: Vec::new(),
+                }
+            }
+        };
+        foresight.foreseen.hold_to_job_limit(asked.limits.max_sats_per_job.and_then(Sats::msat))?;
+        foresight.stays = foresight.foreseen.stays()?;
+        foresight.compare(None)?;
+        Ok(foresight)
+    }
+
+    /// Compares with purchases on that network alone; of every one where it is not known.
+    pub(in crate::cli) fn compare(&mut self, network: Option<Network>) -> Result<(), Failure> {
+        let compared = Compared { edition: self.edition.clone(), network, only: &self.choice.only };
+        self.duplicates = if self.nothing { Duplicates::default() } else { self.foreseen.compare(&compared)? };
+        Ok(())
+    }
+
+    /// Whether duplicates are bought once more, as far as limits let them through.
+    pub(in crate::cli) const fn buys_duplicates(&self) -> bool {
+        self.buys_duplicates
+    }
+
+    /// The ids that alone are chosen, where any are.
+    pub(in crate::cli) fn only(&self) -> HashSet<String> {
+        self.choice.only.iter().cloned().collect()
+    }
+
+    /// What is bought, each job in the manifest's order.
+    pub(in crate::cli) fn each(&self, each: &mut dyn FnMut(ToBuy) -> Result<(), Failure>) -> Result<(), Failure> {
+        if self.nothing { Ok(()) } else { self.foreseen.to_buy(self.buys_duplicates, each)? }
+    }
+
+    /// What is bought together, and what of it the limits hold; how the batch would stand, and how the run would end.
+    pub(in crate::cli) fn told(&self, room: &Room) -> Result<Foretold, Failure> {
+        let mut chosen = Chosen::of(&self.choice, room);
+        self.each(&mut |job| chosen.add(job))?;
+        if self.nothing {
+            self.foreseen.to_buy(false, &mut |job| chosen.leave(&job))??;
+        }
+        // A word of this run lets one purchase begin there.
+        let held = match self.choice.trust.is_empty() {
+            true => self.held_back(&chosen)?,
+            false => Vec::new(),
+        };
+        let code = Cause::ALL.into_iter().try_fold(ExitCode::Done, |code, cause| {
+            Ok::<_, Failure>(self.brings(cause, &chosen, &held)?.into_iter().fold(code, ExitCode::or_worse))
+        })?;
+        let are_changed = self.stays.iter().filter(|(_, reason, _)| *reason == Reason::Changed);
+        let changed = are_changed
+            .fold(self.foreseen.changed.saturating_add(self.foreseen.open_and_changed), |all, (.., ids)| {
+                all.saturating_add(ids.count)
+            });
+        let Chosen { left, fitting, unchosen, .. } = chosen;
+        Ok(Foretold {
+            left,
+            fitting,
+            code,
+            jobs: self.foreseen.jobs_then(self.buys_duplicates)?,
+            changed,
+            unchosen,
+            held,
+        })
+    }
+
+    /// What holds purchases back for good, of what is chosen.
+    fn held_back(&self, chosen: &Chosen<'_>) -> Result<Vec<HeldBack>, Failure> {
+        let of = |place: &i64| self.foreseen.breaker(SystemClock.now(), *place, self.max_undelivered).transpose();
+        Ok(chosen.places.iter().filter_map(of).collect::<Result<_, _>>()?)
+    }
+
+    /// The node that would pay is known: what another one was asked to pay waits for that one.
+    pub(in crate::cli) fn know_node(&mut self, node: &WalletId) -> Result<(), Failure> {
+        let other = (JobState::InDoubt, Reason::OtherNode);
+        self.stays.retain(|(state, reason, _)| (*state, *reason) != other);
+        let elsewhere = self.foreseen.at_other_nodes(node)?;
+        if elsewhere.count > 0 {
+            self.stays.push((other.0, other.1, elsewhere));
+        }
+        Ok(())
+    }
+
+    /// With what the cause would have the run end, where it is there.
+    fn brings(&self, cause: Cause, chosen: &Chosen<'_>, held: &[HeldBack]) -> Result<Vec<ExitCode>, Failure> {
+        let (report, rows) = (self.report(), &self.rows);
+        let words = LeftOut::of(report);
+        let where_it_is = |is_there: bool, code: ExitCode| Vec::from_iter(is_there.then_some(code));
+        let stays = |next: Next| {
+            let of = self.stays.iter().filter(move |(state, reason, _)| Next::of(*state, *reason) == next);
+            of.map(|(state, reason, _)| of_job(*state, *reason))
+        };
+        Ok(match cause {
+            Cause::Word => where_it_is(words.not_as_planned(), ExitCode::NotAsPlanned),
+            Cause::Waiting => where_it_is(words.waiting, ExitCode::Unfinished),
+            Cause::Duplicate => {
+                let meant = u64::try_from(chosen.meant.len()).unwrap_or(u64::MAX);
+                where_it_is(self.foreseen.set_aside()? > meant, ExitCode::NotAsPlanned)
+            }
+            Cause::Changed => {
+                let is_there = report.changed.count > 0 || self.foreseen.open_and_changed > 0;
+                where_it_is(is_there, ExitCode::NotAsPlanned)
+            }
+            Cause::Unproved => {
+                where_it_is(report.unproved.count > 0 || rows.unproved.count > 0, ExitCode::NotAsPlanned)
+            }
+            Cause::Row => where_it_is(rows.edited.count > 0, ExitCode::NotAsPlanned),
+            Cause::OtherLedger => where_it_is(self.left_out > 0, ExitCode::NotAsPlanned),
+            Cause::Person => stays(Next::Person).collect(),
+            Cause::JobLimit => where_it_is(report.above_limit.count > 0, of_job(JobState::Refused, Reason::JobLimit)),
+            Cause::Breaker => held.iter().map(|held| of_job(JobState::Pending, held.reason())).collect(),
+            Cause::Limit => where_it_is(chosen.fitting.reached.is_some(), ExitCode::Limit),
+            Cause::Unchosen => chosen.unchosen_codes.iter().copied().chain(stays(Next::Rerun)).collect(),
+        })
+    }
+
+    /// What a run would say of what it finds, beside the duplicates.
+    pub(in crate::cli) fn words(&self) -> Vec<String> {
+        let mut said = crate::cli::batch::session::load_words(self.report());
+        said.extend(crate::cli::commands::run::results::rows_words(&self.rows));
+        said.extend(crate::cli::preflight::words::elsewhere_words(self.left_out));
+        let mut stay = IdList::default();
+        let of_person = self.stays.iter().filter(|(state, reason, _)| Next::of(*state, *reason) == Next::Person);
+        of_person.for_each(|(.., ids)| stay.join(ids));
+        said.extend(crate::cli::batch::session::of_jobs(&stay, "that only a person can bring on"));
+        let none = IdList::default();
+        let stopped = if self.buys_duplicates { &none } else { &self.duplicates.retaken };
+        said.extend(crate::cli::batch::session::retaken_words(self.report(), stopped));
+        said
+    }
+
+    /// What loading the manifest would report of what its batch has already.
+    pub(in crate::cli) const fn report(&self) -> &PlanLoad {
+        &self.foreseen.report
+    }
+}

@@ -1,0 +1,192 @@
+//! What is checked and asked before the first purchase: limits, node, balance, and the person.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use rustix::termios::{QueueSelector, tcflush};
+
+use crate::cli::money::{Chosen, Fitting, Room};
+use crate::cli::options::config::{Choice, RunOptions};
+use crate::cli::{Failure, money, terminal};
+use crate::ledger::BatchKey;
+use crate::ledger::sqlite::{Duplicates, SqliteLedger};
+use crate::manifest::Limits;
+use crate::money::{Msat, Sats, counted};
+use crate::payer::{NodeInfo, NodeProblem, Payer};
+use crate::plan::limits::{self, Fit};
+use crate::plan::view::LeftToBuy;
+use crate::run::signals::Signals;
+use crate::screen::{fold, stderr_columns};
+
+use crate::cli::batch::counterparties::Counterparties;
+use crate::cli::batch::reporter::Reporter;
+
+/// What this run would buy: everything pending, with the duplicates where those are meant, or what `--only` and `--limit` leave
+/// of it; and of which duplicates that is a person's word, by their ids.
+pub(in crate::cli) fn chosen(
+    books: &SqliteLedger,
+    batch: BatchKey,
+    choice: &Choice,
+    duplicates: bool,
+    room: &Room,
+) -> Result<(LeftToBuy, Fitting, Vec<String>), Failure> {
+    let mut chosen = Chosen::of(choice, room);
+    books.to_buy(batch, duplicates, &mut |job| chosen.add(job))??;
+    Ok((chosen.left, chosen.fitting, chosen.meant))
+}
+
+/// The bound of the batch over all its runs: its limit, or the worst case that is accepted by going on.
+pub(in crate::cli) fn batch_cap(partial: bool, limits: &Limits, used: Msat, left: &LeftToBuy) -> Result<Msat, Failure> {
+    let rest = money::sum([left.price, left.fee_ceiling])?;
+    let most = limits.max_sats.map(in_msat).transpose()?;
+    match limits::check(used, rest, most) {
+        Fit::Fits => most.map_or_else(|| money::sum([used, rest]), Ok),
+        Fit::DoesNotFit { most, .. } if partial => Ok(most),
+        Fit::DoesNotFit { needed, most, missing } => Err(Failure::Limit(format!(
+            "max_sats of {most} does not hold the worst case of {} (spent and held {}, still to buy {}); nothing was \
+             bought; raise it by {}, or buy what fits with --partial",
+            needed.sats_ceil(),
+            used.sats_ceil(),
+            rest.sats_ceil(),
+            missing.sats_ceil()
+        ))),
+    }
+}
+
+/// What there is, in whole sats: rounded down.
+fn whole(balance: Msat) -> Sats {
+    Sats::new(balance.get() / 1_000)
+}
+
+/// A limit in msat.
+pub(in crate::cli) fn in_msat(sats: Sats) -> Result<Msat, Failure> {
+    sats.msat().ok_or_else(|| Failure::Usage(format!("a limit of {sats} is more money than there is")))
+}
+
+/// The node, ready to pay what is left to buy.
+pub(in crate::cli) async fn ready_node(
+    world: &Counterparties,
+    left: &LeftToBuy,
+    partial: bool,
+    reporter: &Reporter,
+) -> Result<NodeInfo, Failure> {
+    let Some(payer) = &world.payer else {
+        return Err(Failure::Usage("no node is given: --lnd-url and --lnd-macaroon-file, or --sandbox".to_owned()));
+    };
+    let node = payer.node().await?;
+    if !node.synced {
+        return Err(Failure::Node(NodeProblem::NotSynced));
+    }
+    let balance = payer.balance().await?;
+    if balance < left.price && !partial {
+        return Err(Failure::NodeUnfit(format!(
+            "the node's channels hold {}, and jobs for {} are to be bought; nothing was spent; move funds into \
+             channels, buy fewer jobs with --limit or --only, or buy what fits with --partial",
+            whole(balance),
+            left.price.sats_ceil()
+        )));
+    }
+    if balance < money::sum([left.price, left.fee_ceiling])? {
+        reporter.warn(format!(
+            "the node's channels hold {}: that may not be enough with routing fees and the channels' reserve",
+            whole(balance)
+        ));
+    }
+    Ok(node)
+}
+
+/// Asks on a terminal; without one, `--yes` and a limit are needed. Play money needs neither.
+pub(in crate::cli) async fn confirm(
+    options: &RunOptions,
+    limits: &Limits,
+    (left, fitting): (&LeftToBuy, &Fitting),
+    world: &Counterparties,
+    reporter: &Reporter,
+) -> Result<(), Failure> {
+    match is_to_be_asked(options, limits, world)? {
+        true => ask(left, fitting, reporter, &world.signals).await,
+        false => Ok(()),
+    }
+}
+
+/// Whether a person is to be asked before anything is bought. Refused where there is nobody to ask, and nobody has said so.
+pub(in crate::cli) fn is_to_be_asked(
+    options: &RunOptions,
+    limits: &Limits,
+    world: &Counterparties,
+) -> Result<bool, Failure> {
+    let play = world.play.is_some();
+    match (play || options.choice.yes, is_terminal()) {
+        (true, true) => Ok(false),
+        (true, false) if play || limits.max_sats.is_some() => Ok(false),
+        (true, false) => Err(Failure::Usage(
+            "without a terminal, --yes needs a limit: add --max-sats SATS, which bounds the batch over all its runs; the \
+             command `plan` shows the worst case; nothing was bought"
+                .to_owned(),
+        )),
+        (false, false) => Err(Failure::Usage(format!(
+            "there is no terminal to ask on: add {}; nothing was bought",
+            if limits.max_sats.is_some() { "--yes" } else { "--yes and --max-sats SATS" }
+        ))),
+        (false, true) => Ok(true),
+    }
+}
+
+/// Whether a person means to buy these once more: asked on a terminal, and no without one.
+pub(in crate::cli) async fn means(found: &Duplicates, reporter: &Reporter, signals: &Signals) -> Result<bool, Failure> {
+    if !is_terminal() {
+        return Ok(false);
+    }
+    let question = format!(
+        "buy {} once more for {}? Otherwise they are left out. [y/N]",
+        counted(found.count, "job"),
+        found.price.sats_ceil()
+    );
+    says_yes(question, reporter, signals).await
+}
+
+fn is_terminal() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+async fn ask(left: &LeftToBuy, fitting: &Fitting, reporter: &Reporter, signals: &Signals) -> Result<(), Failure> {
+    let jobs = counted(left.jobs, "job");
+    let question = match fitting.reached {
+        Some((_, room)) => format!("buy what fits of {jobs}, for at most {} with routing fees? [y/N]", whole(room)),
+        None => {
+            let (price, fees) = (left.price.sats_ceil(), left.fee_ceiling.sats_ceil());
+            format!("buy {jobs} for {price} and at most {fees} of routing fees? [y/N]")
+        }
+    };
+    if says_yes(question, reporter, signals).await? { Ok(()) } else { Err(Failure::Declined) }
+}
+
+/// Asks. Earlier work of this process may have taken the signals over, so that they end the question here.
+async fn says_yes(question: String, reporter: &Reporter, signals: &Signals) -> Result<bool, Failure> {
+    let broken = |error: io::Error| Failure::Internal(format!("the question could not be asked: {error}"));
+    // After a signal the bar does not come back.
+    reporter.make_room(true);
+    // What was typed before the question was there is no answer to it. A terminal that cannot forget it has gone.
+    let _ = tcflush(io::stdin(), QueueSelector::IFlush);
+    let question = format!("{} ", fold(&question, stderr_columns()));
+    io::stderr().write_all(question.as_bytes()).and_then(|()| io::stderr().flush()).map_err(broken)?;
+    let (to, answered) = tokio::sync::oneshot::channel();
+    // Not one of the runtime's threads: it would wait for the answer after a signal, too.
+    let reading = move || {
+        let mut answer = String::new();
+        let read = io::stdin().lock().read_line(&mut answer);
+        // Nobody waits for it after a signal.
+        let _ = to.send(read.map(|_| answer));
+    };
+    std::thread::Builder::new().name("question".to_owned()).spawn(reading).map_err(broken)?;
+    let answer = tokio::select! {
+        biased;
+        stopped = signals.first() => {
+            // The terminal shows the key behind the question.
+            terminal::say("\n");
+            return Err(stopped.map_or_else(broken, Failure::Stopped));
+        }
+        answer = answered => answer.unwrap_or_else(|error| Err(io::Error::other(error))),
+    };
+    reporter.make_room(false);
+    Ok(matches!(answer.map_err(broken)?.trim().to_lowercase().as_str(), "y" | "yes"))
+}

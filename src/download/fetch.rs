@@ -1,0 +1,249 @@
+//! From an address, or from the answer that delivered, into a part.
+
+use url::Url;
+
+use super::body::{self, Flow, idle_words};
+use super::disk::{Disk, PartFile};
+use super::name::ending;
+use super::response::{Verdict, begins_as_page, read_response, too_large};
+use super::transfer::{Again, RETRY_AFTER_MS_MAX, Transfer, Tried, Trouble, again};
+use crate::ledger::{Deliveries, Resume};
+use crate::origin::{Fetch, FetchFailure, FetchHead, inline_result, is_own_origin};
+use crate::purchase::Credential;
+use crate::run::{Class, Clock};
+use crate::time::UnixMs;
+
+/// A try that brings less brings nothing: a drip would go on for days.
+const PROGRESS_BYTES_MIN: u64 = 16 * 1024;
+
+impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
+    pub(super) async fn fetch(&mut self, url: &Url, mut part: Option<D::Part>) -> Result<Tried, Trouble> {
+        // The second time for the whole, where the part is of no use.
+        for _ in 0..2 {
+            if let Some(words) = self.left_alone(url) {
+                return Ok(Tried::Never(words));
+            }
+            let Some(()) = self.unless_stopped(self.shared.pace.turn(self.run.clock, url, Class::Poll, None)).await
+            else {
+                return Ok(Tried::Stopped);
+            };
+            let resume = self.resumable(part.as_ref());
+            let mut asked = self.ask(url, resume.as_ref(), None).await;
+            if let Some(Ok((head, _))) = &asked
+                && is_gate(head)
+                && is_own_origin(url, &self.job.endpoint.url)
+                && let Some(credential) = self.run.ledger.credential(self.key()).await?
+            {
+                let turn = self.shared.pace.turn(self.run.clock, url, Class::Poll, None);
+                let Some(()) = self.unless_stopped(turn).await else { return Ok(Tried::Stopped) };
+                asked = self.ask(url, resume.as_ref(), Some(&credential)).await;
+            }
+            let (head, mut body) = match asked {
+                Some(Ok(answer)) => answer,
+                Some(Err(tried)) => return Ok(tried),
+                None => return Ok(Tried::Stopped),
+            };
+            let from = resume.as_ref().map(|(from, _)| *from);
+            let known = part.as_ref().and(self.job.mark.as_ref()).and_then(|mark| mark.resume.as_ref());
+            let total = match read_response(&head, url, from, known, self.run.settings.bytes_max) {
+                Verdict::Rest => resume.map(|(_, resume)| resume.total),
+                Verdict::Whole { total } => total,
+                Verdict::Anew => {
+                    if let Some(part) = &mut part {
+                        part.begin_anew().await?;
+                    }
+                    continue;
+                }
+                Verdict::Again { words, slower } => return Ok(self.later(url, &head, words, slower)),
+                Verdict::Gone(words) => return Ok(Tried::Gone(words)),
+                Verdict::Never(words) => return Ok(Tried::Never(words)),
+            };
+            self.shared.pace.well(url, self.run.clock.now());
+            let is_rest = head.status == 206;
+            let mut ready = match self.ready_part(part, is_rest, &head, url, total).await? {
+                Ok(ready) => ready,
+                Err(tried) => return Ok(tried),
+            };
+            let kind = head.content_type.unwrap_or_default();
+            return self.stream(url, &kind, &mut ready, &mut body, total).await;
+        }
+        Ok(again("what the server has changes all the time", true))
+    }
+
+    /// That the host wants to be left alone for longer than a run waits for it.
+    fn left_alone(&self, url: &Url) -> Option<String> {
+        let now = self.run.clock.now();
+        let until = self.shared.pace.blocked_until(url, now)?;
+        let ms = u64::try_from(until.since_ms(now)).unwrap_or(0);
+        (ms > RETRY_AFTER_MS_MAX).then(|| format!("its host wants to be left alone until {until}"))
+    }
+
+    /// The answer's head; none where the errand is stopped.
+    async fn ask(
+        &self,
+        url: &Url,
+        resume: Option<&(u64, Resume)>,
+        credential: Option<&Credential>,
+    ) -> Option<Result<(FetchHead, F::Body), Tried>> {
+        let part = resume.map(|(from, resume)| (*from, resume.version.as_str()));
+        let idle_ms = self.run.settings.idle_ms;
+        let asked = async {
+            tokio::select! {
+                biased;
+                answer = self.run.fetch.get(url, &self.job.endpoint.url, part, credential) => answer.map_err(|error| match error {
+                    FetchFailure::Address(_) => Tried::Gone(error.to_string()),
+                    FetchFailure::Broken(words) => again(words, true),
+                }),
+                () = self.run.clock.sleep_ms(idle_ms) => Err(again(idle_words(idle_ms), true)),
+            }
+        };
+        self.unless_stopped(asked).await
+    }
+
+    fn later(&self, url: &Url, head: &FetchHead, words: String, slower: bool) -> Tried {
+        if slower {
+            self.shared.pace.slow_down(url, self.run.clock.now(), head.retry_after_ms);
+        }
+        Tried::Again(Again { words, after_ms: head.retry_after_ms, silent: true, advanced: false })
+    }
+
+    /// From where a part can be gone on with, and by what.
+    fn resumable(&self, part: Option<&D::Part>) -> Option<(u64, Resume)> {
+        let from = part.map(PartFile::bytes).filter(|bytes| *bytes > 0)?;
+        Some((from, self.job.mark.as_ref()?.resume.clone().filter(|resume| from < resume.total)?))
+    }
+
+    /// The part into which the answer is written: the one that is there, or a new one under a name of its own. What is
+    /// needed to go on with it is durable once this returns.
+    async fn ready_part(
+        &mut self,
+        part: Option<D::Part>,
+        is_rest: bool,
+        head: &FetchHead,
+        url: &Url,
+        total: Option<u64>,
+    ) -> Result<Result<D::Part, Tried>, Trouble> {
+        let has = part.as_ref().filter(|_| is_rest).map_or(0, PartFile::bytes);
+        if let Some(tried) = self.lacks_room(total.map(|total| total.saturating_sub(has))).await? {
+            return Ok(Err(tried));
+        }
+        if is_rest && let Some(part) = part {
+            return Ok(Ok(part));
+        }
+        let versioned = head.version.clone().zip(total);
+        let resume = versioned.map(|(version, total)| Resume { version, total, synced: 0, sha256: None });
+        self.fresh_part(part, ending(head.content_type.as_deref(), url), resume).await
+    }
+
+    async fn stream(
+        &mut self,
+        url: &Url,
+        kind: &str,
+        part: &mut D::Part,
+        body: &mut F::Body,
+        total: Option<u64>,
+    ) -> Result<Tried, Trouble> {
+        let (mut synced, mut flow, began) = (part.bytes(), Flow::default(), self.run.clock.now());
+        self.furthest = self.furthest.max(part.bytes());
+        let settings = self.run.settings;
+        let mut gathered = Vec::with_capacity(settings.gathered_bytes);
+        loop {
+            let next = self.unless_stopped(flow.next(body, self.run.clock, settings.idle_ms)).await;
+            if let Some(body::Next::Piece(piece)) = &next {
+                gathered.extend_from_slice(piece);
+                let has = part.bytes().saturating_add(gathered.len() as u64);
+                if has > settings.bytes_max {
+                    return self.unwanted(part, Tried::Never(too_large(settings.bytes_max))).await;
+                }
+                if gathered.len() < settings.gathered_bytes {
+                    continue;
+                }
+            }
+            if part.bytes() == 0 && begins_as_page(&gathered, kind, url) {
+                let words = "the address answers with a page or a message and not with the result".to_owned();
+                return self.unwanted(part, Tried::Gone(words)).await;
+            }
+            if !gathered.is_empty() {
+                part.add(std::mem::replace(&mut gathered, Vec::with_capacity(settings.gathered_bytes))).await?;
+            }
+            match next {
+                Some(body::Next::Piece(_)) if self.streamed_since(began) > settings.file_ms_max => {
+                    self.checkpoint(part).await?;
+                    return Ok(self.too_slow());
+                }
+                Some(body::Next::Piece(_)) if part.bytes() - synced < settings.checkpoint_bytes => {}
+                Some(body::Next::Piece(_)) => {
+                    self.checkpoint(part).await?;
+                    synced = part.bytes();
+                    self.lacks_room(None).await?;
+                }
+                Some(body::Next::End) => return self.ended(part, total).await,
+                Some(body::Next::Broken(words)) => {
+                    self.checkpoint(part).await?;
+                    // A server that cannot go on where it broke off sends the same bytes again and again.
+                    let advanced = part.bytes() >= self.furthest.saturating_add(PROGRESS_BYTES_MIN);
+                    self.furthest = self.furthest.max(part.bytes());
+                    self.streamed_ms = self.streamed_since(began);
+                    return Ok(Tried::Again(Again { words, after_ms: None, advanced, silent: true }));
+                }
+                None => {
+                    self.checkpoint(part).await?;
+                    return Ok(Tried::Stopped);
+                }
+            }
+        }
+    }
+
+    fn streamed_since(&self, began: UnixMs) -> u64 {
+        let ms = u64::try_from(self.run.clock.now().since_ms(began)).unwrap_or(0);
+        self.streamed_ms.saturating_add(ms)
+    }
+
+    /// Its host sends just enough to count as a flow: a run would last for days.
+    fn too_slow(&self) -> Tried {
+        let words = format!("it was not whole after {} hours", self.run.settings.file_ms_max / 3_600_000);
+        Tried::Again(Again { words, after_ms: Some(u64::MAX), advanced: false, silent: true })
+    }
+
+    /// The body is at its end.
+    async fn ended(&mut self, part: &mut D::Part, total: Option<u64>) -> Result<Tried, Trouble> {
+        let bytes = part.bytes();
+        if let Some(total) = total.filter(|total| *total != bytes) {
+            part.begin_anew().await?;
+            return Ok(again(format!("it ended after {bytes} of {total} bytes"), true));
+        }
+        if bytes == 0 {
+            return Ok(again("it is empty", false));
+        }
+        self.finish(part).await
+    }
+
+    /// The result stands in the answer that delivered it.
+    pub(super) async fn take_from_answer(&mut self, url: &Url, part: Option<D::Part>) -> Result<Tried, Trouble> {
+        let Some(answer) = self.run.ledger.delivery(self.job.key).await? else {
+            return Ok(Tried::Gone("the ledger holds no answer of it".to_owned()));
+        };
+        let found = match inline_result(&answer, &self.job.endpoint.result, url) {
+            Ok(found) => found,
+            Err(words) => return Ok(Tried::Gone(words)),
+        };
+        let bytes = found.bytes.len() as u64;
+        if bytes > self.run.settings.bytes_max {
+            return Ok(Tried::Never(too_large(self.run.settings.bytes_max)));
+        }
+        if let Some(tried) = self.lacks_room(Some(bytes)).await? {
+            return Ok(tried);
+        }
+        let mut part = match self.fresh_part(part, ending(Some(&found.media_type), url), None).await? {
+            Ok(part) => part,
+            Err(tried) => return Ok(tried),
+        };
+        part.add(found.bytes).await?;
+        self.finish(&mut part).await
+    }
+}
+
+/// Whether it stands behind the same gate as the purchase: then it is asked for with what was paid for. It is never paid for.
+const fn is_gate(head: &FetchHead) -> bool {
+    matches!(head.status, 401 | 402)
+}

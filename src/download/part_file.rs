@@ -1,0 +1,210 @@
+//! A file's name, its part, and what of both is durable.
+
+use std::io;
+
+use super::disk::{Disk, PartFile};
+use super::name::candidate;
+use super::transfer::{Transfer, Tried, Trouble, again};
+use crate::ledger::{Deliveries, DownloadedFile, FetchMark, Record, Resume};
+use crate::origin::Fetch;
+use crate::run::Clock;
+
+/// Names that are tried where the first ones are taken.
+const NAMES_MAX: u32 = 100_000;
+
+/// What an earlier try left of a file.
+pub(super) enum Left<P> {
+    Whole,
+    Part(P),
+    Nothing,
+}
+
+impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
+    /// What an earlier try or run left. A whole file that only lacked its name gets it here.
+    pub(super) async fn left_part(&mut self) -> Result<Left<D::Part>, Trouble> {
+        let folder = self.folder();
+        let Some(mark) = self.job.mark.clone().filter(|mark| folder_of(&mark.file) == Some(folder)) else {
+            self.job.mark = None;
+            return Ok(Left::Nothing);
+        };
+        let disk = self.run.disk;
+        let Some(sha256) = mark.sha256 else {
+            let (synced, known) = mark.resume.map_or((0, None), |resume| (resume.synced, resume.sha256));
+            let Some(mut part) = disk.go_on(&mark.file, synced).await? else { return Ok(Left::Nothing) };
+            // Somebody has written into it, or the disk has lost some of it: the rest would not belong to it.
+            if part.bytes() > 0 && Some(part.sha256()) != known {
+                part.begin_anew().await?;
+            }
+            return Ok(Left::Part(part));
+        };
+        if let Some(mut part) = disk.go_on(&mark.file, u64::MAX).await? {
+            if part.sha256() == sha256 && self.publish(&mut part).await? {
+                return Ok(Left::Whole);
+            }
+            part.discard().await?;
+            return Ok(Left::Nothing);
+        }
+        Ok(if disk.is_whole(&mark.file, sha256).await? { Left::Whole } else { Left::Nothing })
+    }
+
+    /// An empty part under a name of its own, and its durable mark.
+    pub(super) async fn fresh_part(
+        &mut self,
+        part: Option<D::Part>,
+        ending: &str,
+        resume: Option<Resume>,
+    ) -> Result<Result<D::Part, Tried>, Trouble> {
+        let known = self.job.mark.as_ref().map(|mark| mark.file.clone());
+        let shared = self.shared;
+        let _naming = shared.naming.lock().await;
+        let (file, part) = match (part, known) {
+            (Some(mut part), Some(file)) => {
+                if part.bytes() > 0 {
+                    part.begin_anew().await?;
+                }
+                (file, part)
+            }
+            (_, _) => match self.claim(ending).await? {
+                Some(claimed) => claimed,
+                None => {
+                    return Ok(Err(Tried::Never(
+                        "every name for it is taken; choose others with --download-name".to_owned(),
+                    )));
+                }
+            },
+        };
+        self.mark(FetchMark { file, resume, sha256: None }).await?;
+        Ok(Ok(part))
+    }
+
+    /// A name that is nobody's, held by its empty part.
+    async fn claim(&self, ending: &str) -> Result<Option<(String, D::Part)>, Trouble> {
+        let stem = self.run.settings.name.stem(&self.job);
+        let first = self.shared.numbers.borrow().get(&stem).copied().unwrap_or(0);
+        for n in first..first.saturating_add(NAMES_MAX) {
+            let file = format!("{}/{}", self.folder(), candidate(&stem, ending, n));
+            if self.is_taken(&file).await? {
+                continue;
+            }
+            let Some(mut part) = self.run.disk.begin(&file).await? else { continue };
+            // Once more: whoever had the part before may have given the file its name since.
+            if self.is_taken(&file).await? {
+                part.discard().await?;
+                continue;
+            }
+            self.shared.numbers.borrow_mut().insert(stem, n);
+            return Ok(Some((file, part)));
+        }
+        Ok(None)
+    }
+
+    /// Without a slash at its end.
+    fn folder(&self) -> &str {
+        self.run.settings.folder.trim_end_matches('/')
+    }
+
+    async fn is_taken(&self, file: &str) -> Result<bool, Trouble> {
+        Ok(self.run.disk.is_taken(file).await? || self.run.ledger.is_file_of_another(self.job.key, file).await?)
+    }
+
+    /// Why there is no room for so many more bytes, if there is none.
+    pub(super) async fn lacks_room(&self, more: Option<u64>) -> Result<Option<Tried>, Trouble> {
+        let (room, least) = (self.run.disk.room(&self.run.settings.folder).await?, self.run.settings.room_min);
+        if room < least {
+            return Err(Trouble::Disk(io::ErrorKind::StorageFull.into()));
+        }
+        let mib = |bytes: u64| crate::money::thousands(bytes.div_ceil(1 << 20));
+        let lacks = more.filter(|more| room - least < *more);
+        Ok(lacks.map(|more| {
+            let folder = &self.run.settings.folder;
+            let words = format!(
+                "it needs {} MiB more; the disk of {folder} has {} MiB free, of which {} MiB are left to others",
+                mib(more),
+                mib(room),
+                mib(least)
+            );
+            // What is bought next is as large, most likely.
+            self.run.feed.block(&words);
+            Tried::Never(words)
+        }))
+    }
+
+    /// What has come so far is on the disk, and the ledger knows how much that is.
+    pub(super) async fn checkpoint(&mut self, part: &mut D::Part) -> Result<(), Trouble> {
+        let Some(mark) = self.job.mark.clone() else { return Ok(()) };
+        let Some(resume) = mark.resume else { return Ok(()) };
+        if resume.synced == part.bytes() {
+            return Ok(());
+        }
+        part.sync().await?;
+        let resume = Some(Resume { synced: part.bytes(), sha256: Some(part.sha256()), ..resume });
+        self.mark(FetchMark { resume, ..mark }).await
+    }
+
+    async fn mark(&mut self, mark: FetchMark) -> Result<(), Trouble> {
+        let record = Record::Fetching(self.job.key, mark.clone());
+        self.run.ledger.commit(self.run.clock.now(), record).await?;
+        self.job.mark = Some(mark);
+        Ok(())
+    }
+
+    /// What came is nothing to go on with.
+    pub(super) async fn unwanted(&mut self, part: &mut D::Part, tried: Tried) -> Result<Tried, Trouble> {
+        part.discard().await?;
+        self.job.mark = None;
+        Ok(tried)
+    }
+
+    /// The part is whole: it gets its name, and only then the job is downloaded.
+    pub(super) async fn finish(&mut self, part: &mut D::Part) -> Result<Tried, Trouble> {
+        part.sync().await?;
+        let Some(mark) = self.job.mark.clone() else { return Ok(again("its part has no name", false)) };
+        self.mark(FetchMark { resume: None, sha256: Some(part.sha256()), ..mark }).await?;
+        if self.publish(part).await? {
+            return self.downloaded().await;
+        }
+        self.unwanted(part, again("every name for it is taken", false)).await
+    }
+
+    /// Gives the whole part its name; where somebody has taken that meanwhile, the next free one. What came is not thrown
+    /// away for a name: its address may not serve it again.
+    async fn publish(&mut self, part: &mut D::Part) -> Result<bool, Trouble> {
+        let Some(mark) = self.job.mark.clone() else { return Ok(false) };
+        if part.publish(&mark.file).await? {
+            return Ok(true);
+        }
+        let ending = mark.file.rsplit_once('.').map_or("bin", |(_, ending)| ending).to_owned();
+        let stem = self.run.settings.name.stem(&self.job);
+        let shared = self.shared;
+        let _naming = shared.naming.lock().await;
+        for n in 1..NAMES_MAX {
+            let file = format!("{}/{}", self.folder(), candidate(&stem, &ending, n));
+            if self.is_taken(&file).await? || self.run.disk.is_taken(&part_name(&file)).await? {
+                continue;
+            }
+            self.mark(FetchMark { file: file.clone(), ..mark.clone() }).await?;
+            if part.publish(&file).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The whole file stands under its name for good.
+    pub(super) async fn downloaded(&mut self) -> Result<Tried, Trouble> {
+        let Some(FetchMark { file, sha256: Some(sha256), .. }) = self.job.mark.clone() else {
+            return Ok(again("its file has no digest", false));
+        };
+        self.commit(Record::Downloaded(self.job.key, DownloadedFile { file, sha256 })).await?;
+        Ok(Tried::Downloaded)
+    }
+}
+
+/// The part of another job may stand there, whose name that is.
+fn part_name(file: &str) -> String {
+    format!("{file}.part")
+}
+
+fn folder_of(file: &str) -> Option<&str> {
+    file.rsplit_once('/').map(|(folder, _)| folder)
+}

@@ -1,0 +1,259 @@
+//! What the answer to a fetch means, before its body.
+
+use url::Url;
+
+use crate::ledger::Resume;
+use crate::media;
+use crate::origin::FetchHead;
+
+/// Types of pages and messages: a result's address that has expired likes to answer with one. Taken where the address
+/// itself ends so.
+const PAGES: [(&str, &[&str]); 6] = [
+    ("text/html", &["html", "htm"]),
+    ("application/xhtml+xml", &["xhtml", "html"]),
+    ("application/json", &["json"]),
+    ("application/problem+json", &["json"]),
+    ("application/xml", &["xml"]),
+    ("text/xml", &["xml"]),
+];
+
+/// Endings of results that are text themselves.
+const TEXTS: [&str; 12] = ["txt", "text", "md", "csv", "tsv", "srt", "vtt", "json", "xml", "svg", "html", "htm"];
+
+/// What an answer means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The whole follows.
+    Whole {
+        /// Its length, where it is said.
+        total: Option<u64>,
+    },
+    /// What follows belongs to the end of the part.
+    Rest,
+    /// The part is of no use: ask for the whole.
+    Anew,
+    /// Later perhaps; the host wants to be left alone where `slower`.
+    Again { words: String, slower: bool },
+    /// The address does not serve the result, now or any more.
+    Gone(String),
+    /// No other try would change it.
+    Never(String),
+}
+
+/// Judges an answer: to a request for what follows `from`, or for the whole. `known` is what the part on the disk is of.
+pub(super) fn read_response(
+    head: &FetchHead,
+    url: &Url,
+    from: Option<u64>,
+    known: Option<&Resume>,
+    bytes_max: u64,
+) -> Verdict {
+    let same = known.filter(|known| head.version.as_ref() == Some(&known.version));
+    let total = match (head.status, from.zip(known)) {
+        (206, Some((from, known))) => {
+            // An ETag has to be repeated (RFC 9110 15.3.7), a date need not: where one is left out, the server may not have
+            // compared it either.
+            let is_left_out = head.version.is_none() && !known.version.starts_with('"');
+            if head.range != Some((from, known.total)) || !(same.is_some() || is_left_out) {
+                return Verdict::Anew;
+            }
+            Some(known.total)
+        }
+        (416, Some(_)) => return Verdict::Anew,
+        (200 | 203, asked) => match whole_total(head, same) {
+            Ok(total) => total,
+            Err(_) if asked.is_some() => return Verdict::Anew,
+            Err(words) => return Verdict::Again { words, slower: false },
+        },
+        (status @ (408 | 425 | 429 | 500..=599), _) => {
+            return Verdict::Again { words: format!("HTTP {status}"), slower: matches!(status, 429 | 503) };
+        }
+        (status @ 400..=499, _) => {
+            return Verdict::Gone(format!("HTTP {status}: its address does not serve it; it may have expired"));
+        }
+        (status, _) => return Verdict::Again { words: format!("HTTP {status} without the result"), slower: false },
+    };
+    if let Some(words) = is_no_result(head, url) {
+        return Verdict::Gone(words);
+    }
+    if let Some(encoding) = &head.encoding {
+        let words =
+            format!("it comes encoded ({}), which was not asked for", crate::terminal_text::printable(encoding));
+        return Verdict::Never(words);
+    }
+    if total.is_some_and(|total| total > bytes_max) {
+        return Verdict::Never(too_large(bytes_max));
+    }
+    if !head.ends_marked {
+        let words = "the server does not say how long it is: a broken connection could not be told from its end";
+        return Verdict::Never(words.to_owned());
+    }
+    if head.status == 206 { Verdict::Rest } else { Verdict::Whole { total } }
+}
+
+/// In words, a file beyond the limit.
+pub(super) fn too_large(bytes_max: u64) -> String {
+    format!("it is larger than {} MiB (--max-file-mib)", crate::money::thousands(bytes_max / (1 << 20)))
+}
+
+/// The length of the whole, where it is known: of one version there is one. What says that it is a part is one, whatever its
+/// status, unless that part is the whole.
+fn whole_total(head: &FetchHead, same: Option<&Resume>) -> Result<Option<u64>, String> {
+    let is_whole = head.length.is_some() && head.range == head.length.map(|length| (0, length));
+    if head.is_part && !is_whole {
+        return Err(format!("HTTP {} with a part of it, as if that were the whole", head.status));
+    }
+    match (head.length, same) {
+        (Some(length), Some(same)) if length != same.total => {
+            Err(format!("it was {} bytes long and is {length}, in one version", same.total))
+        }
+        (length, same) => Ok(length.or(same.map(|same| same.total))),
+    }
+}
+
+fn is_no_result(head: &FetchHead, url: &Url) -> Option<String> {
+    let media = media::essence(head.content_type.as_deref().unwrap_or_default());
+    let (_, endings) = PAGES.iter().find(|(page, _)| *page == media)?;
+    let meant =
+        url.path().rsplit_once('.').is_some_and(|(_, last)| endings.iter().any(|end| last.eq_ignore_ascii_case(end)));
+    (!meant).then(|| format!("the address answers with a page ({media}) and not with the result"))
+}
+
+/// What a file begins as that is no result: a page, whatever its type was said to be, or a message in plain words. One whose
+/// address ends so may.
+pub(super) fn begins_as_page(bytes: &[u8], content_type: &str, url: &Url) -> bool {
+    let ends_so = |endings: &[&str]| {
+        url.path().rsplit_once('.').is_some_and(|(_, last)| endings.iter().any(|end| last.eq_ignore_ascii_case(end)))
+    };
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let start: Vec<u8> =
+        text.iter().skip_while(|byte| byte.is_ascii_whitespace()).take(14).map(u8::to_ascii_lowercase).collect();
+    let is_page = start.starts_with(b"<!doctype html") || start.starts_with(b"<html");
+    // Films are served as plain text too, by a server that does not know their ending.
+    let is_said_so = matches!(media::essence(content_type).as_str(), "" | "text/plain");
+    let is_message = is_said_so && reads_as_text(bytes) && !ends_so(&TEXTS);
+    is_message || (is_page && !ends_so(&["html", "htm", "xhtml"]))
+}
+
+/// Whether so many first bytes are words: a character at their end may be cut.
+fn reads_as_text(bytes: &[u8]) -> bool {
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    !text.is_empty() && !text.chars().any(|c| c.is_control() && !c.is_whitespace())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        text.parse().unwrap()
+    }
+
+    fn head(status: u16) -> FetchHead {
+        FetchHead { status, length: Some(100), ends_marked: true, ..FetchHead::default() }
+    }
+
+    fn judged(head: &FetchHead) -> Verdict {
+        read_response(head, &url("https://cdn.example/a.mp4"), None, None, 1_000)
+    }
+
+    fn continued(range: Option<(u64, u64)>, version: Option<&str>) -> Verdict {
+        continued_of("\"a\"", range, version)
+    }
+
+    fn continued_of(known: &str, range: Option<(u64, u64)>, version: Option<&str>) -> Verdict {
+        let resume = Resume { version: known.to_owned(), total: 100, synced: 40, sha256: None };
+        let head = FetchHead { range, version: version.map(str::to_owned), ..head(206) };
+        read_response(&head, &url("https://cdn.example/a.mp4"), Some(40), Some(&resume), 1_000)
+    }
+
+    #[test]
+    fn a_part_is_gone_on_with_where_it_fits() {
+        assert_eq!(continued(Some((40, 100)), Some("\"a\"")), Verdict::Rest);
+        assert_eq!(continued_of("Sun, 06 Nov 1994 08:49:37 GMT", Some((40, 100)), None), Verdict::Rest);
+        assert_eq!(continued(Some((40, 100)), None), Verdict::Anew, "its tag is left out");
+        for (range, version) in
+            [(None, "\"a\""), (Some((0, 100)), "\"a\""), (Some((40, 101)), "\"a\""), (Some((40, 100)), "\"b\"")]
+        {
+            assert_eq!(continued(range, Some(version)), Verdict::Anew, "{range:?} {version}");
+        }
+        assert!(matches!(judged(&head(206)), Verdict::Again { .. }), "a part that nobody asked for");
+    }
+
+    /// As it was seen: asked to go on, the server answers 200 with the rest alone, which is whole by its own length.
+    #[test]
+    fn a_part_that_is_called_the_whole_is_none() {
+        let known = Resume { version: "\"a\"".to_owned(), total: 100, synced: 40, sha256: None };
+        let of = |from: Option<u64>, known: Option<&Resume>, head: FetchHead| {
+            read_response(&head, &url("https://cdn.example/a.mp4"), from, known, 1_000)
+        };
+        let version = Some("\"a\"".to_owned());
+        let rest = || FetchHead { is_part: true, length: Some(60), range: Some((40, 100)), ..head(200) };
+        assert_eq!(of(Some(40), Some(&known), rest()), Verdict::Anew);
+        assert!(matches!(of(None, None, rest()), Verdict::Again { slower: false, .. }));
+        assert!(matches!(of(None, None, FetchHead { range: None, ..rest() }), Verdict::Again { .. }));
+        let all = FetchHead { is_part: true, range: Some((0, 100)), ..head(200) };
+        assert_eq!(of(None, None, all), Verdict::Whole { total: Some(100) });
+        // The rest alone, without a word that it is that.
+        let short = || FetchHead { length: Some(60), version: version.clone(), ..head(200) };
+        assert_eq!(of(Some(40), Some(&known), short()), Verdict::Anew);
+        assert!(matches!(of(None, Some(&known), short()), Verdict::Again { .. }));
+        let changed = FetchHead { version: Some("\"b\"".to_owned()), ..short() };
+        assert_eq!(of(Some(40), Some(&known), changed), Verdict::Whole { total: Some(60) });
+        let unsized_whole = FetchHead { length: None, version, ..head(200) };
+        assert_eq!(of(Some(40), Some(&known), unsized_whole), Verdict::Whole { total: Some(100) });
+    }
+
+    #[test]
+    fn statuses() {
+        assert_eq!(judged(&head(200)), Verdict::Whole { total: Some(100) });
+        for gone in [400, 401, 403, 404, 410, 451] {
+            assert!(matches!(judged(&head(gone)), Verdict::Gone(_)), "{gone}");
+        }
+        for again in [100, 204, 300, 304, 408, 425, 500, 502, 504] {
+            assert!(matches!(judged(&head(again)), Verdict::Again { slower: false, .. }), "{again}");
+        }
+        for slower in [429, 503] {
+            assert!(matches!(judged(&head(slower)), Verdict::Again { slower: true, .. }), "{slower}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_result_is_told_apart() {
+        let typed = |media: &str| FetchHead { content_type: Some(media.to_owned()), ..head(200) };
+        for page in ["text/html; charset=utf-8", "Application/JSON", "text/xml"] {
+            assert!(matches!(judged(&typed(page)), Verdict::Gone(_)), "{page}");
+        }
+        let at = |address: &str, media: &str| read_response(&typed(media), &url(address), None, None, 1_000);
+        assert!(matches!(at("https://a.example/report.HTML", "text/html"), Verdict::Whole { .. }));
+        assert!(matches!(at("https://a.example/words.json", "application/json"), Verdict::Whole { .. }));
+        assert!(matches!(at("https://a.example/", "video/mp4"), Verdict::Whole { .. }));
+        let begins = |bytes: &[u8], kind: &str, address: &str| begins_as_page(bytes, kind, &url(address));
+        let film = "https://a.example/a.mp4";
+        assert!(begins(b"\n <!DOCTYPE HTML><title>", "video/mp4", film));
+        assert!(begins(b"\xef\xbb\xbf<html>", "video/mp4", film));
+        assert!(!begins(b"<html>", "text/plain", "https://a.example/a.html"));
+        for kind in ["text/plain; charset=utf-8", "Text/Plain", ""] {
+            assert!(begins(b"link has expired\n", kind, film), "{kind}");
+            assert!(begins("abgelaufen: schön".as_bytes().split_last().unwrap().1, kind, "https://a.example/r/1"));
+            assert!(!begins(b"link has expired\n", kind, "https://a.example/words.TXT"));
+            assert!(!begins(b"\x00\x00\x00\x20ftyp", kind, film), "a film by a server that does not know it");
+            assert!(!begins(b"", kind, film), "{kind}");
+        }
+        assert!(!begins(b"#EXTM3U\n", "application/vnd.apple.mpegurl", "https://a.example/a"));
+    }
+
+    #[test]
+    fn what_cannot_be_checked_is_not_taken() {
+        assert!(matches!(judged(&FetchHead { encoding: Some("gzip".to_owned()), ..head(200) }), Verdict::Never(_)));
+        assert!(matches!(judged(&FetchHead { ends_marked: false, length: None, ..head(200) }), Verdict::Never(_)));
+        assert!(matches!(judged(&FetchHead { length: Some(1_001), ..head(200) }), Verdict::Never(_)));
+        assert_eq!(judged(&FetchHead { length: None, ..head(200) }), Verdict::Whole { total: None });
+    }
+}

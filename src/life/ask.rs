@@ -1,0 +1,94 @@
+//! From nothing to the intent: a challenge, or why the job is not bought now.
+
+use crate::ledger::{IntentRefusal, Record};
+use crate::life::{Asked, Effect, Moment, State, Step, Then, Tries, commit, stop, wait};
+use crate::money::Msat;
+use crate::purchase::{JobState, Reason};
+use crate::time::UnixMs;
+
+/// What came of asking.
+pub(super) fn asked(mut tries: Tries, asked: Asked, moment: &Moment<'_>) -> Step {
+    match asked {
+        // A challenge without an intent may be dropped: a run that drains buys nothing more.
+        Asked::Ready(_) | Asked::Retry { .. } if moment.draining => stop(),
+        Asked::Ready(intent) => commit(Record::Intend(intent), Then::Pay(tries)),
+        Asked::Refused(reason, message) => moment.end(JobState::Refused, reason, message),
+        Asked::Retry { after_ms, reason, message } => {
+            tries.asks += 1;
+            if tries.asks >= moment.bounds.asks {
+                return moment.end(JobState::Failed, reason, message);
+            }
+            wait(State::Planned(tries), moment.later(tries.asks, after_ms))
+        }
+        Asked::NotAdmitted => stop(),
+        Asked::Later => (State::Done, Effect::SetAside(tries)),
+        Asked::Pending(reason, message) => moment.end(JobState::Pending, reason, message),
+    }
+}
+
+/// The ledger refused the intent.
+pub(super) fn intent_refused(mut tries: Tries, refusal: &IntentRefusal, moment: &Moment<'_>) -> Step {
+    match refusal {
+        IntentRefusal::HashKnown => {
+            if moment.draining {
+                return stop();
+            }
+            if tries.hash_reused {
+                let message = "the origin hands out an invoice that already belongs to another purchase".to_owned();
+                return moment.end(JobState::Refused, Reason::InvoiceReused, message);
+            }
+            tries.hash_reused = true;
+            let until = moment.now.plus_ms(moment.facts.endpoint.window_ms()).max(moment.later(1, None));
+            wait(State::Planned(tries), until)
+        }
+        IntentRefusal::IdenticalKnown => {
+            tries.asks += 1;
+            if moment.draining || tries.asks >= moment.bounds.asks {
+                // The next run buys it.
+                let message = "another purchase of the identical request is under way, or was a moment ago".to_owned();
+                return moment.end(JobState::Pending, Reason::IdenticalRequest, message);
+            }
+            wait(State::Planned(tries), moment.later(tries.asks, None))
+        }
+        IntentRefusal::Duplicate(original) => moment.end(JobState::Refused, Reason::Duplicate, original.words()),
+        IntentRefusal::EarlierTake { until } => {
+            moment.end(JobState::Pending, Reason::EarlierTake, earlier_words(*until))
+        }
+        IntentRefusal::HeldBack(_) => (State::Done, Effect::SetAside(tries)),
+        IntentRefusal::BatchLimit { cost, used, most } => {
+            let message = limit_words("batch", "in the batch so far", cost, used, most);
+            moment.end(JobState::Pending, Reason::BatchLimit, message)
+        }
+        IntentRefusal::DayLimit { cost, used, most } => {
+            let message = limit_words("day", "today in the whole ledger", cost, used, most);
+            moment.end(JobState::Pending, Reason::DayLimit, message)
+        }
+        IntentRefusal::MonthLimit { cost, used, most } => {
+            let message = limit_words("month", "this month in the whole ledger", cost, used, most);
+            moment.end(JobState::Pending, Reason::MonthLimit, message)
+        }
+    }
+}
+
+fn earlier_words(until: Option<UnixMs>) -> String {
+    match until {
+        None => {
+            "an earlier purchase of this job is open: nothing is bought in its place before it has ended".to_owned()
+        }
+        Some(until) => format!(
+            "an earlier payment for this job may still settle until {until}: nothing is bought in its place before that, or before \
+             the node that was asked to pay says that it never will"
+        ),
+    }
+}
+
+fn limit_words(whose: &str, counted: &str, cost: &Msat, used: &Msat, most: &Msat) -> String {
+    let missing = used.checked_add(*cost).and_then(|needed| needed.checked_sub(*most));
+    let missing = missing.map_or_else(|| "far".to_owned(), |missing| missing.sats_ceil().to_string());
+    // A cost rounds up. Fees are hardly ever whole sats.
+    let [most, used, cost] = [most, used, cost].map(|amount| amount.sats_ceil());
+    format!(
+        "the {whose}'s limit of {most} has no room for the next job: {used} are spent or held {counted}, and it may cost \
+         {cost}, which is {missing} too much"
+    )
+}

@@ -1,0 +1,256 @@
+//! From the durable preimage to the durable result: redeem, and what to do where nothing is delivered. Once an answer was a
+//! success, nothing is sent again: it is polled (`poll.rs`), or a person's, but for one redeem more where the endpoint or a
+//! person says so.
+
+use crate::catalog::DedupPolicy;
+use crate::ledger::{AnswerKey, AnswerKind, JobEnd, PaidPurchase, PaymentKey, Record, RefundRecord};
+use crate::life::{
+    Effect, Moment, PaymentFate, Sending, State, Step, Then, Tries, Waiting, commit, go, poll, posted, stop, wait,
+};
+use crate::origin::{HttpFailure, RedeemResponse, read_redeem};
+use crate::purchase::HttpAnswer;
+use crate::purchase::{JobState, Reason};
+use crate::time::UnixMs;
+
+/// The same request goes out with the credential.
+pub(super) fn redeem(purchase: PaidPurchase, tries: Tries) -> Step {
+    let sending = if tries.redeem_sent { Sending::Again } else { Sending::First };
+    (State::Redeeming(purchase.clone(), tries), Effect::Redeem(purchase, sending))
+}
+
+/// What came of a redeem.
+pub(super) fn answered(
+    purchase: PaidPurchase,
+    mut tries: Tries,
+    answer: Result<HttpAnswer, HttpFailure>,
+    moment: &Moment<'_>,
+) -> Step {
+    tries.redeem_sent |= !matches!(answer, Err(HttpFailure::NotSent(_)));
+    match answer {
+        Ok(answer) => keep(purchase, tries, AnswerKind::Redeem, answer),
+        // What came of a success is kept like a whole one.
+        Err(HttpFailure::Cut(answer, why)) => keep(purchase, tries, AnswerKind::Redeem, answer.cut(&why)),
+        Err(failure) if purchase.heard().is_some() => {
+            tries.redeems += 1;
+            if matches!(failure, HttpFailure::NotSent(_)) && tries.redeems < moment.bounds.redeems {
+                return wait(State::Redeeming(purchase, tries), moment.later(tries.redeems, None));
+            }
+            unheeded(purchase, tries, None, moment)
+        }
+        Err(failure) => not_yet(purchase, tries, None, None, Reason::NotDelivered, failure.to_string(), moment),
+    }
+}
+
+/// The answer is made durable (rule 6): only then is it interpreted.
+pub(super) fn keep(purchase: PaidPurchase, tries: Tries, kind: AnswerKind, answer: HttpAnswer) -> Step {
+    let record = Record::Answer { payment: purchase.payment(), kind, answer: answer.clone() };
+    commit(record, Then::Read(purchase, tries, kind, answer))
+}
+
+/// A kept answer to a redeem.
+pub(super) fn read(
+    purchase: PaidPurchase,
+    tries: Tries,
+    key: AnswerKey,
+    answer: &HttpAnswer,
+    moment: &Moment<'_>,
+) -> Step {
+    let is_later = purchase.heard().is_some_and(|first| first != key);
+    match read_redeem(answer, &moment.facts.endpoint) {
+        RedeemResponse::Delivered { url } => deliver(purchase, tries, key, url.into(), moment),
+        RedeemResponse::Accepted { poll } => {
+            let record = Record::Accepted { payment: purchase.payment(), answer: key, poll: poll.clone() };
+            commit(record, poll::begin(tries, poll, moment))
+        }
+        RedeemResponse::RefundOffered { message, .. } => refund_offered(purchase, key, answer, message),
+        RedeemResponse::Retry { .. }
+        | RedeemResponse::CredentialRejected { .. }
+        | RedeemResponse::Failed { .. }
+        | RedeemResponse::UnknownShape { .. }
+            if is_later =>
+        {
+            unheeded(purchase, tries, Some(key), moment)
+        }
+        RedeemResponse::Retry { after_ms, reason, message } => {
+            not_yet(purchase, tries, Some(key), after_ms, reason, message, moment)
+        }
+        RedeemResponse::CredentialRejected { after_ms, message } => {
+            not_yet(purchase, tries, Some(key), after_ms, Reason::CredentialRejected, message, moment)
+        }
+        RedeemResponse::Failed { reason, after_ms, message } => {
+            let may_replay = purchase.may_replay(moment.facts.endpoint.terms.redeem);
+            brought_nothing(purchase, tries, key, (reason, message), may_replay.then_some(after_ms), moment)
+        }
+        RedeemResponse::UnknownShape { message } => {
+            let replay = purchase.is_retried().then_some(None);
+            brought_nothing(purchase, tries, key, (Reason::UnknownAnswer, message), replay, moment)
+        }
+    }
+}
+
+/// The first success brings nothing: one redeem more goes out where one may (after the pause that is asked for), else it is a
+/// person's.
+fn brought_nothing(
+    purchase: PaidPurchase,
+    mut tries: Tries,
+    key: AnswerKey,
+    (reason, message): (Reason, String),
+    replay: Option<Option<u64>>,
+    moment: &Moment<'_>,
+) -> Step {
+    let Some(after_ms) = replay else {
+        let end = end_of_nothing(reason, Some(message));
+        return finish(purchase, Some(key), true, end);
+    };
+    tries.redeems += 1;
+    let until = within_credential(&purchase, moment.later(tries.redeems, after_ms), moment);
+    if purchase.heard() == Some(key) {
+        // It is read once more, by a later run, and stands as it did: that is no news.
+        return once_more(purchase, tries, until, moment);
+    }
+    let end = JobEnd { state: JobState::Paid, reason, error: Some(message) };
+    undelivered(purchase.payment(), Some(key), true, end, once_more(purchase, tries, until, moment))
+}
+
+/// One redeem more, then; a run that drains leaves it to the next.
+fn once_more(purchase: PaidPurchase, tries: Tries, until: UnixMs, moment: &Moment<'_>) -> Step {
+    if moment.draining { stop() } else { wait(State::Replaying(purchase, tries), until) }
+}
+
+/// How a job stands whose success brings nothing and is not asked for again: in an answer that is not understood a person may
+/// find the result.
+fn end_of_nothing(reason: Reason, error: Option<String>) -> JobEnd {
+    let state = if reason == Reason::UnknownAnswer { JobState::Paid } else { JobState::Lost };
+    JobEnd { state, reason, error }
+}
+
+/// The redeem that followed a success brought nothing: the first answer stands, whatever came later.
+fn unheeded(purchase: PaidPurchase, tries: Tries, answer: Option<AnswerKey>, moment: &Moment<'_>) -> Step {
+    let (reason, error) = purchase.stood().clone();
+    let Some(poll) = purchase.poll().cloned() else {
+        return finish(purchase, answer, false, end_of_nothing(reason, error));
+    };
+    let end = JobEnd { state: JobState::Paid, reason, error };
+    let (payment, until) = (purchase.payment(), poll::next_at(&tries, &poll, None, moment));
+    let next = if moment.draining { stop() } else { wait(State::Polling(purchase, tries, poll), until) };
+    undelivered(payment, answer, false, end, next)
+}
+
+pub(super) fn deliver(purchase: PaidPurchase, tries: Tries, key: AnswerKey, url: String, moment: &Moment<'_>) -> Step {
+    let own = moment.facts.endpoint.dedup_policy() != DedupPolicy::Never;
+    let record = Record::Delivered { payment: purchase.payment(), answer: key, url, own };
+    commit(record, Then::Deliver(purchase, tries, key))
+}
+
+/// The result is another purchase's, and not a second one's too (rule 9): after the window the cache is empty.
+pub(super) fn not_its_own(purchase: PaidPurchase, tries: Tries, key: AnswerKey, moment: &Moment<'_>) -> Step {
+    let window_ms = u64::try_from(moment.facts.endpoint.window_ms()).ok();
+    let message = "the origin answers with the result of an identical request, which was bought before";
+    let (reason, message) = (Reason::AnsweredFromCache, message.to_owned());
+    match (purchase.poll(), purchase.heard()) {
+        (Some(_), _) => poll::brought_nothing(purchase, tries, key, reason, message, window_ms, moment),
+        (None, Some(_)) => unheeded(purchase, tries, Some(key), moment),
+        (None, None) => not_yet(purchase, tries, Some(key), window_ms, reason, message, moment),
+    }
+}
+
+/// The offer is durable with its link before anything is done about it; claiming it is no part of the job's own life.
+pub(super) fn refund_offered(purchase: PaidPurchase, key: AnswerKey, answer: &HttpAnswer, message: String) -> Step {
+    let link = answer.refund_link();
+    let message = if link.is_some() { message } else { format!("{message}; it names no link to claim a refund with") };
+    let record = Record::Refund(purchase.payment(), RefundRecord::Offered { answer: key, link, message });
+    commit(record, go(ended(purchase)))
+}
+
+pub(super) fn finish(purchase: PaidPurchase, answer: Option<AnswerKey>, heard: bool, end: JobEnd) -> Step {
+    undelivered(purchase.payment(), answer, heard, end, ended(purchase))
+}
+
+/// That nothing is delivered is made durable: so far, or for good.
+pub(super) fn undelivered(
+    payment: PaymentKey,
+    answer: Option<AnswerKey>,
+    heard: bool,
+    end: JobEnd,
+    next: Step,
+) -> Step {
+    commit(Record::Undelivered { payment, answer, heard, end }, go(next))
+}
+
+/// Not delivered so far: the same credential again with a growing pause, in this run and the next. Only once the endpoint's
+/// patience is over and this run has heard it out, it is a person's.
+fn not_yet(
+    purchase: PaidPurchase,
+    mut tries: Tries,
+    answer: Option<AnswerKey>,
+    after_ms: Option<u64>,
+    reason: Reason,
+    message: String,
+    moment: &Moment<'_>,
+) -> Step {
+    tries.redeems += 1;
+    let heard_out = tries.redeems >= moment.bounds.redeems;
+    if heard_out && is_over(&purchase, reason, moment) {
+        return finish(purchase, answer, false, JobEnd { state: JobState::Lost, reason, error: Some(message) });
+    }
+    let end = JobEnd { state: JobState::Paid, reason, error: Some(message) };
+    let payment = purchase.payment();
+    let next = if heard_out || moment.draining {
+        stop()
+    } else {
+        let until = within_credential(&purchase, moment.later(tries.redeems, after_ms), moment);
+        wait(State::Redeeming(purchase, tries), until)
+    };
+    undelivered(payment, answer, false, end, next)
+}
+
+/// Whether an origin has had its time. Our clock may be wrong, and an origin may see a payment a little late: so this alone
+/// ends nothing.
+fn is_over(purchase: &PaidPurchase, reason: Reason, moment: &Moment<'_>) -> bool {
+    let credential_ended =
+        moment.now.since_ms(purchase.intent().credential_expires_at()) > moment.bounds.credential_margin_ms;
+    // Nobody takes a credential that has ended, unless a person knows better (rule 7).
+    let rejected = reason == Reason::CredentialRejected && !purchase.is_retried();
+    credential_ended && (rejected || poll::is_patience_over(purchase, moment))
+}
+
+/// No pause that an origin asks for outlives a credential that is still good.
+fn within_credential(purchase: &PaidPurchase, until: UnixMs, moment: &Moment<'_>) -> UnixMs {
+    let last = purchase.intent().credential_expires_at().plus_ms(-moment.bounds.lifetime_ms_min);
+    if last > moment.now { until.min(last) } else { until }
+}
+
+/// At its end. What the node has not posted yet is looked up, so that the books hold the actual fee.
+pub(super) fn ended(purchase: PaidPurchase) -> Step {
+    if purchase.posted() { stop() } else { post(purchase, Tries::default()) }
+}
+
+/// The node is asked whether it has posted the payment.
+pub(super) fn post(purchase: PaidPurchase, tries: Tries) -> Step {
+    let intent = purchase.intent().clone();
+    (State::Posting(purchase, tries), Effect::LookUp(intent))
+}
+
+/// What the node says of a payment that it has still to post.
+pub(super) fn posting(purchase: PaidPurchase, mut tries: Tries, seen: PaymentFate, moment: &Moment<'_>) -> Step {
+    match seen {
+        PaymentFate::Settled(settled) => commit(Record::Posted(purchase.payment(), posted(&settled)), go(stop())),
+        PaymentFate::PreimageKnown(_) | PaymentFate::InFlight => {
+            // Some parts may be out for long, and a node may never say what it cost: each look has its pause, and a later run
+            // asks again.
+            tries.looks += 1;
+            if tries.looks >= moment.bounds.posts {
+                return stop();
+            }
+            let until = moment.later(tries.looks, None);
+            (State::Posting(purchase, tries), Effect::Wait(until, Waiting::Doubt))
+        }
+        // The money is gone and the result is there: only the fee is unknown, and a later run asks again.
+        PaymentFate::Failed(_)
+        | PaymentFate::NotFound
+        | PaymentFate::Unwitnessed
+        | PaymentFate::Forgot(_)
+        | PaymentFate::OtherNode(_)
+        | PaymentFate::Unknown(_) => stop(),
+    }
+}

@@ -1,0 +1,669 @@
+//! Reads the answers of what is paid: to the redeeming request, and to the poll address. Nothing here is ever a reason
+//! to pay again.
+
+use url::Url;
+
+use super::answer_envelope::Envelope;
+use super::{ANSWERED_AT, inline, url_policy};
+use crate::catalog::{Endpoint, ResultRule, Treatment};
+use crate::l402::{Challenge, Scheme};
+use crate::purchase::HttpAnswer;
+use crate::purchase::INCOMPLETE;
+use crate::purchase::{Poll, Reason};
+use crate::terminal_text::printable;
+
+/// The shortest and the longest pause between polls, and the pause where the origin names none, in milliseconds.
+const POLL_MS_MIN: u64 = 250;
+const POLL_MS_MAX: u64 = 60_000;
+const POLL_MS_DEFAULT: u64 = 5_000;
+/// A poll's `Retry-After` beyond this counts as this.
+pub const POLL_RETRY_AFTER_MS_MAX: u64 = 10 * 60 * 1_000;
+
+/// Words that mean: not done yet. A result's URL that stands beside one of them, and a poll address, is not there yet.
+const PENDING: [&str; 10] = [
+    "accepted",
+    "created",
+    "queued",
+    "pending",
+    "starting",
+    "started",
+    "processing",
+    "running",
+    "in_progress",
+    "in-progress",
+];
+
+/// What a redeem brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RedeemResponse {
+    /// The result is there.
+    Delivered {
+        /// Its absolute URL.
+        url: Url,
+    },
+    /// The origin takes its time.
+    Accepted {
+        /// Where and how often to poll.
+        poll: Poll,
+    },
+    /// The origin will not deliver, and offers the money back.
+    RefundOffered {
+        /// Its error code, if any.
+        code: Option<String>,
+        /// In words; harmless, without the withdraw link.
+        message: String,
+    },
+    /// Not now: the same credential and body, again.
+    Retry {
+        /// How long to wait at least, in milliseconds, where the origin says so; an hour at most.
+        after_ms: Option<u64>,
+        /// `not_delivered`, `answered_from_cache`, or what it says against the purchase.
+        reason: Reason,
+        /// In words; harmless, without secrets.
+        message: String,
+    },
+    /// 401 or 402: the origin does not take the credential, or has not seen the payment yet.
+    CredentialRejected {
+        /// How long to wait at least, in milliseconds, where the origin says so; an hour at most.
+        after_ms: Option<u64>,
+        /// In words; harmless, without secrets.
+        message: String,
+    },
+    /// Success that brings nothing: it says that it failed, names no address to poll, or broke off.
+    Failed {
+        /// `unknown_answer` where a person may find more in it than a program; else why it failed.
+        reason: Reason,
+        /// How long to wait at least, in milliseconds, where the origin says so; an hour at most.
+        after_ms: Option<u64>,
+        /// In words; harmless, without secrets.
+        message: String,
+    },
+    /// Success in a shape that holds no result that would be understood.
+    UnknownShape {
+        /// In words; harmless, without secrets.
+        message: String,
+    },
+}
+
+/// What a poll brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PollResponse {
+    /// The result is there.
+    Delivered {
+        /// Its absolute URL.
+        url: Url,
+    },
+    /// Not done yet.
+    Pending {
+        /// How long to wait now, in milliseconds, where the origin says so; within the bounds of an interval.
+        after_ms: Option<u64>,
+    },
+    /// The origin will not deliver, and offers the money back.
+    RefundOffered {
+        /// Its error code, if any.
+        code: Option<String>,
+        /// In words; harmless, without the withdraw link.
+        message: String,
+    },
+    /// It says that it failed, or that there is nothing here: one such word is not its last.
+    Failed {
+        /// `origin_failed`, or why it says that it will not be made.
+        reason: Reason,
+        /// How long to wait at least, in milliseconds, where the origin says so; ten minutes at most.
+        after_ms: Option<u64>,
+        /// In words; harmless.
+        message: String,
+    },
+    /// The poll itself did not succeed; again.
+    Retry {
+        /// How long to wait at least, in milliseconds, where the origin says so; ten minutes at most.
+        after_ms: Option<u64>,
+        /// In words; harmless.
+        message: String,
+    },
+    /// Success in a shape that holds neither a result nor a status; again.
+    UnknownShape {
+        /// In words; harmless.
+        message: String,
+    },
+}
+
+/// Reads the answer to a request with a credential.
+#[must_use]
+pub fn read_redeem(answer: &HttpAnswer, endpoint: &Endpoint) -> RedeemResponse {
+    let (said, rule) = (Envelope::of(answer), &endpoint.result);
+    let word = Word::of(&said, rule);
+    if said.is_success()
+        && word != Word::Failed
+        && let Some(found) = success(answer, &said, word, rule, &endpoint.url)
+        // An address that is not used is no result, and the money that stands beside it is.
+        && !(said.refund && matches!(found, RedeemResponse::UnknownShape { .. }))
+    {
+        return found;
+    }
+    if said.refund {
+        return RedeemResponse::RefundOffered { code: said.printable_code(), message: said.message };
+    }
+    if let Some(why) = answer.header(INCOMPLETE) {
+        let message =
+            format!("{}; the answer broke off ({}), and what came of it is kept", said.message, printable(why));
+        return RedeemResponse::Failed { reason: Reason::UnknownAnswer, after_ms: said.after_ms, message };
+    }
+    match said.after(endpoint) {
+        Treatment::ContentFiltered => refused(said, Reason::ContentFiltered),
+        Treatment::InvalidInput => refused(said, Reason::InvalidInput),
+        Treatment::Never => refused(said, Reason::OriginFailed),
+        Treatment::Refund => RedeemResponse::RefundOffered { code: said.printable_code(), message: said.message },
+        Treatment::RateLimited | Treatment::Retry | Treatment::RedeemAgain => not_delivered(said, Reason::NotDelivered),
+        Treatment::Cached => RedeemResponse::Retry {
+            after_ms: said.after_window_ms(endpoint),
+            reason: Reason::AnsweredFromCache,
+            message: said.message,
+        },
+        Treatment::NotForSale | Treatment::ByStatus => match said.status {
+            200..=299 if word == Word::Failed => refused(said, Reason::OriginFailed),
+            200..=299 => RedeemResponse::UnknownShape { message: no_result(&said, rule) },
+            401 | 402 => RedeemResponse::CredentialRejected {
+                after_ms: said.after_ms,
+                message: with_other_scheme(said.message, answer, endpoint),
+            },
+            // An answer without a code may come from a proxy on the way, so no status alone ends a paid purchase.
+            _ => not_delivered(said, Reason::NotDelivered),
+        },
+    }
+}
+
+/// A word against the purchase. Said with success it is the answer to it; else the same credential may be shown again, as
+/// no single word of an origin ends a paid purchase.
+fn refused(said: Envelope, reason: Reason) -> RedeemResponse {
+    if said.is_success() {
+        RedeemResponse::Failed { reason, after_ms: said.after_ms, message: said.message }
+    } else {
+        not_delivered(said, reason)
+    }
+}
+
+/// A server that lists several schemes may take one of them alone, and nothing in its challenge says which.
+fn with_other_scheme(message: String, answer: &HttpAnswer, endpoint: &Endpoint) -> String {
+    let offers = |scheme| Challenge::offers(scheme, answer.headers_named("www-authenticate"));
+    let offers_both = (offers(Scheme::L402) || offers(Scheme::Lsat)) && offers(Scheme::Payment);
+    if endpoint.terms.scheme.is_some() || !offers_both {
+        return message;
+    }
+    format!(
+        "{message}; it offers the Payment scheme beside L402 and may take that alone: then new jobs need \
+         `scheme = \"payment\"` in the endpoint's entry"
+    )
+}
+
+/// Reads the answer of a poll address.
+#[must_use]
+pub fn read_poll(answer: &HttpAnswer, endpoint: &Endpoint) -> PollResponse {
+    let (said, rule) = (Envelope::of(answer), &endpoint.result);
+    let word = Word::of(&said, rule);
+    if said.is_success() && !matches!(word, Word::Failed | Word::Pending) {
+        match said.text_at(&rule.url).map(|text| url_policy::result_url(text, &endpoint.url)) {
+            Some(Ok(url)) => return PollResponse::Delivered { url },
+            Some(Err(why)) if !said.refund => return PollResponse::UnknownShape { message: misplaced("result", &why) },
+            Some(Err(_)) => {}
+            None => {
+                if let Some(url) = itself_at(answer, endpoint) {
+                    return PollResponse::Delivered { url };
+                }
+            }
+        }
+    }
+    if said.refund {
+        return PollResponse::RefundOffered { code: said.printable_code(), message: said.message };
+    }
+    match said.after(endpoint) {
+        Treatment::ContentFiltered => poll_failed(said, Reason::ContentFiltered),
+        Treatment::InvalidInput => poll_failed(said, Reason::InvalidInput),
+        Treatment::Never | Treatment::RedeemAgain => poll_failed(said, Reason::OriginFailed),
+        Treatment::Refund => PollResponse::RefundOffered { code: said.printable_code(), message: said.message },
+        Treatment::RateLimited | Treatment::Retry if word != Word::Failed => again(said),
+        Treatment::RateLimited | Treatment::Retry | Treatment::Cached | Treatment::NotForSale | Treatment::ByStatus => {
+            polled_by_status(answer, said, word, rule)
+        }
+    }
+}
+
+/// Where the result stands that a poll's answer is itself.
+fn itself_at(answer: &HttpAnswer, endpoint: &Endpoint) -> Option<Url> {
+    let at = answer.header(ANSWERED_AT).filter(|_| answer.header("content-type").is_some_and(inline::is_media));
+    at.map_or_else(|| inline::result(answer), |at| url_policy::result_url(at, &endpoint.url).ok())
+}
+
+fn polled_by_status(answer: &HttpAnswer, said: Envelope, word: Word, rule: &ResultRule) -> PollResponse {
+    match (said.status, word) {
+        (_, Word::Failed) => poll_failed(said, Reason::OriginFailed),
+        (200..=299, Word::Pending | Word::Unknown) | (202, Word::Done | Word::Missing) => {
+            let interval_ms = interval_ms(answer, &said, rule);
+            PollResponse::Pending { after_ms: interval_ms.max(poll_after_ms(&said)) }
+        }
+        (200..=299, Word::Done | Word::Missing) => PollResponse::UnknownShape { message: no_result(&said, rule) },
+        (408 | 425 | 429 | 500..=599, Word::Done | Word::Pending | Word::Unknown | Word::Missing) => again(said),
+        (_, Word::Done | Word::Pending | Word::Unknown | Word::Missing) => poll_failed(said, Reason::OriginFailed),
+    }
+}
+
+fn poll_failed(said: Envelope, reason: Reason) -> PollResponse {
+    PollResponse::Failed { reason, after_ms: poll_after_ms(&said), message: said.message }
+}
+
+/// How long a poll asks to wait, within its own bound.
+fn poll_after_ms(said: &Envelope) -> Option<u64> {
+    said.after_ms.map(|ms| ms.clamp(POLL_MS_MIN, POLL_RETRY_AFTER_MS_MAX))
+}
+
+/// What the status word says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Word {
+    Done,
+    Failed,
+    Pending,
+    /// A word that neither the catalogue nor this program knows.
+    Unknown,
+    Missing,
+}
+
+impl Word {
+    fn of(said: &Envelope, rule: &ResultRule) -> Self {
+        let Some(word) = said.text_at(&rule.status).map(str::trim) else { return Self::Missing };
+        let among = |words: &[String]| words.iter().any(|known| known.eq_ignore_ascii_case(word));
+        if among(&rule.failed) {
+            Self::Failed
+        } else if among(&rule.done) {
+            Self::Done
+        } else if PENDING.iter().any(|known| known.eq_ignore_ascii_case(word)) {
+            Self::Pending
+        } else {
+            Self::Unknown
+        }
+    }
+}
+
+/// What a 2xx answer to a redeem holds: a result, a poll address, or the word that it takes time.
+fn success(
+    answer: &HttpAnswer,
+    said: &Envelope,
+    word: Word,
+    rule: &ResultRule,
+    endpoint_url: &Url,
+) -> Option<RedeemResponse> {
+    let named = |name| answer.header(name).filter(|url| !url.trim().is_empty());
+    let poll = said.text_at(&rule.poll_url).or_else(|| named("x-poll-url"));
+    // It is accepted, and where that is looked at stands where it is usual.
+    let poll = poll.or_else(|| named("location").filter(|_| answer.status == 202));
+    if let Some(text) = said.text_at(&rule.url)
+        && (word != Word::Pending || poll.is_none())
+    {
+        return Some(match url_policy::result_url(text, endpoint_url) {
+            Ok(url) => RedeemResponse::Delivered { url },
+            Err(why) => RedeemResponse::UnknownShape { message: misplaced("result", &why) },
+        });
+    }
+    if let Some(text) = poll {
+        return Some(match url_policy::poll_url(text, endpoint_url) {
+            Ok(url) => {
+                let interval_ms = interval_ms(answer, said, rule).unwrap_or(POLL_MS_DEFAULT);
+                RedeemResponse::Accepted { poll: Poll { url, interval_ms } }
+            }
+            Err(why) => RedeemResponse::UnknownShape { message: misplaced("poll", &why) },
+        });
+    }
+    if let Some(url) = inline::result(answer).filter(|_| answer.header(INCOMPLETE).is_none()) {
+        return Some(RedeemResponse::Delivered { url });
+    }
+    if said.refund || said.code.is_some() || (said.status != 202 && word != Word::Pending) {
+        return None;
+    }
+    let job = answer.header("x-job-id").map_or_else(String::new, |id| format!(" as {}", printable(id)));
+    let message = format!("the origin has accepted the job{job} and names no address to poll; the answer is kept");
+    Some(RedeemResponse::Failed { reason: Reason::UnknownAnswer, after_ms: said.after_ms, message })
+}
+
+/// The pause that the answer names, in its body or a header, within bounds.
+fn interval_ms(answer: &HttpAnswer, said: &Envelope, rule: &ResultRule) -> Option<u64> {
+    let in_header = || answer.header("x-poll-interval-ms")?.trim().parse().ok();
+    let named = said.number_at(&rule.poll_interval_ms).or_else(in_header).or(said.after_ms);
+    named.map(|ms| ms.clamp(POLL_MS_MIN, POLL_MS_MAX))
+}
+
+fn not_delivered(said: Envelope, reason: Reason) -> RedeemResponse {
+    RedeemResponse::Retry { after_ms: said.after_ms, reason, message: said.message }
+}
+
+fn again(said: Envelope) -> PollResponse {
+    PollResponse::Retry { after_ms: poll_after_ms(&said), message: said.message }
+}
+
+fn no_result(said: &Envelope, rule: &ResultRule) -> String {
+    let looked_at = rule.url.join(", ");
+    format!("{}; the answer holds no result at {looked_at}; it is kept in the ledger", said.message)
+}
+
+fn misplaced(what: &str, why: &str) -> String {
+    format!("the {what} address is not used: {why}; the answer is kept in the ledger")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::origin::samples::{self, answer};
+    use proptest::prelude::*;
+
+    fn endpoint() -> Endpoint {
+        samples::endpoint("https://sats.example/api/l402/generate-video")
+    }
+
+    fn redeem(status: u16, headers: &[(&str, &str)], body: &str) -> RedeemResponse {
+        read_redeem(&answer(status, headers, body), &endpoint())
+    }
+
+    fn poll(status: u16, headers: &[(&str, &str)], body: &str) -> PollResponse {
+        read_poll(&answer(status, headers, body), &endpoint())
+    }
+
+    fn at(url: &str) -> Url {
+        url.parse().unwrap()
+    }
+
+    #[test]
+    fn a_result_is_delivered() {
+        for (status, body, url) in [
+            (200, r#"{"videoUrl":"https://cdn.example/a.mp4"}"#, "https://cdn.example/a.mp4"),
+            (201, r#"{"videoUrl":"/uploads/a.mp4","refund":null}"#, "https://sats.example/uploads/a.mp4"),
+            (200, r#"{"videoUrl":"","result":{"url":"/b.mp4"},"status":"success"}"#, "https://sats.example/b.mp4"),
+            (200, r#"{"status":200,"body":{"videoUrl":"/c.mp4"}}"#, "https://sats.example/c.mp4"),
+            (200, r#"{"videoUrl":"/d.mp4","error_code":"L402_DEDUP_HIT"}"#, "https://sats.example/d.mp4"),
+        ] {
+            assert_eq!(redeem(status, &[], body), RedeemResponse::Delivered { url: at(url) }, "{body}");
+        }
+    }
+
+    #[test]
+    fn an_accepted_job_is_polled_where_and_how_often_it_says() {
+        let body = r#"{"requestId":"p","status":"processing","poll_url":"/job?id=p&t=v","poll_interval_ms":1500}"#;
+        let wrapped = format!(r#"{{"status":202,"body":{body}}}"#);
+        let accepted = |interval_ms| RedeemResponse::Accepted {
+            poll: Poll { url: at("https://sats.example/job?id=p&t=v"), interval_ms },
+        };
+        assert_eq!(redeem(202, &[], body), accepted(1_500));
+        assert_eq!(redeem(200, &[], body), accepted(1_500));
+        assert_eq!(redeem(200, &[], &wrapped), accepted(1_500));
+        let url = ("x-poll-url", "/job?id=p&t=v");
+        assert_eq!(redeem(202, &[url, ("x-poll-interval-ms", "700")], ""), accepted(700));
+        assert_eq!(redeem(202, &[url, ("retry-after", "2")], ""), accepted(2_000));
+        assert_eq!(redeem(202, &[url], "{}"), accepted(POLL_MS_DEFAULT));
+        assert_eq!(redeem(202, &[url, ("x-poll-interval-ms", "0")], ""), accepted(POLL_MS_MIN));
+        assert_eq!(redeem(202, &[url], r#"{"poll_interval_ms":99999999}"#), accepted(POLL_MS_MAX));
+        let early = r#"{"status":"processing","videoUrl":"/later.mp4","poll_url":"/job?id=p&t=v"}"#;
+        assert_eq!(redeem(200, &[], early), accepted(POLL_MS_DEFAULT));
+    }
+
+    #[test]
+    fn an_accepted_job_is_polled_at_its_location() {
+        let place = ("location", "/job/7");
+        let poll = Poll { url: at("https://sats.example/job/7"), interval_ms: POLL_MS_DEFAULT };
+        for body in ["", "{}", r#"{"status":"queued"}"#] {
+            assert_eq!(redeem(202, &[place], body), RedeemResponse::Accepted { poll: poll.clone() }, "{body}");
+        }
+        assert!(
+            matches!(redeem(200, &[place], ""), RedeemResponse::UnknownShape { .. }),
+            "it is not said to be a poll's"
+        );
+        assert!(matches!(redeem(202, &[("location", "https://b.example/7")], ""), RedeemResponse::UnknownShape { .. }));
+    }
+
+    #[test]
+    fn an_answer_may_be_the_result_itself() {
+        let film = ("content-type", "video/mp4");
+        let RedeemResponse::Delivered { url } = redeem(200, &[film], "film") else { panic!("no result") };
+        let found = inline::inline_result(&answer(200, &[film], "film"), &endpoint().result, &url).unwrap();
+        assert_eq!((found.bytes.as_slice(), found.media_type.as_str()), (&b"film"[..], "video/mp4"));
+        let octets = ("content-type", "application/octet-stream");
+        assert!(matches!(redeem(200, &[octets], "\0\0\0 ftypisom"), RedeemResponse::Delivered { .. }));
+        for (status, headers, body) in [
+            (200, vec![octets], "what is this"),
+            (200, vec![film], ""),
+            (200, vec![("content-type", "text/html")], "<html>"),
+            (500, vec![film], "film"),
+        ] {
+            assert!(
+                !matches!(redeem(status, &headers, body), RedeemResponse::Delivered { .. }),
+                "{status} {headers:?}"
+            );
+        }
+        let cut = answer(200, &[film], "fil").cut("it broke off");
+        assert!(matches!(read_redeem(&cut, &endpoint()), RedeemResponse::Failed { .. }));
+        // Of a poll the head alone is taken: the result stands where it was asked for.
+        let head = [film, (ANSWERED_AT, "https://sats.example/film/7")];
+        assert_eq!(poll(200, &head, ""), PollResponse::Delivered { url: at("https://sats.example/film/7") });
+    }
+
+    #[test]
+    fn an_accepted_job_without_an_address_is_not_sent_again() {
+        for (status, body) in [(202, ""), (202, "{}"), (200, r#"{"status":"processing"}"#)] {
+            let found = redeem(status, &[("x-job-id", "j\u{1b}7"), ("retry-after", "3")], body);
+            let RedeemResponse::Failed { after_ms: Some(3_000), reason: Reason::UnknownAnswer, message } = found else {
+                panic!("{found:?}")
+            };
+            assert!(message.contains("as j\u{fffd}7"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_refund_is_taken_wherever_it_stands_unless_a_result_is_there() {
+        let link = r#""lnurl_withdraw":"lnurl1abc""#;
+        for (status, body) in [
+            (500, format!(r#"{{"error":"no gpu",{link}}}"#)),
+            (200, format!(r#"{{"status":500,"body":{{"error":"no gpu"}},"refund":{{{link}}}}}"#)),
+            (200, format!(r#"{{"videoUrl":"http://10.0.0.1/a.mp4","refund":{{{link}}}}}"#)),
+            (202, format!(r#"{{"poll_url":"https://other.example/job","refund":{{{link}}}}}"#)),
+        ] {
+            let found = redeem(status, &[], &body);
+            assert!(matches!(found, RedeemResponse::RefundOffered { .. }), "{body}: {found:?}");
+            assert_eq!(answer(status, &[], &body).refund_link().as_deref(), Some("lnurl1abc"));
+        }
+        let misplaced =
+            format!(r#"{{"status":"COMPLETED","result":{{"url":"http://10.0.0.1/a"}},"refund":{{{link}}}}}"#);
+        assert!(matches!(poll(200, &[], &misplaced), PollResponse::RefundOffered { .. }));
+        let both = format!(r#"{{"videoUrl":"/a.mp4","refund":{{{link}}}}}"#);
+        assert_eq!(redeem(200, &[], &both), RedeemResponse::Delivered { url: at("https://sats.example/a.mp4") });
+        assert_eq!(poll(200, &[], &both), PollResponse::Delivered { url: at("https://sats.example/a.mp4") });
+        for none in [r#"{"lnurl_withdraw":""}"#, r#"{"lnurl_withdraw":null,"refund":null}"#] {
+            assert!(matches!(redeem(500, &[], none), RedeemResponse::Retry { .. }), "{none}");
+        }
+    }
+
+    #[test]
+    fn a_refund_is_told_without_its_link() {
+        let refund =
+            r#""refund":{"charge_id":"c","refund_amount":2750,"lnurl_withdraw":"lnurl1abc","status":"pending"}"#;
+        for (status, body) in [
+            (500, format!(r#"{{"error":"no gpu","error_code":"L402_UPSTREAM_FAILED",{refund}}}"#)),
+            (200, format!(r#"{{"error":"no gpu","error_code":"L402_REFUND_ISSUED",{refund}}}"#)),
+            (402, format!(r#"{{"error":"no gpu",{refund}}}"#)),
+            (
+                500,
+                r#"{"error":"no gpu","suggestion":"claim it at https://p.example/w?i=lnurl1",
+                    "refund":{"lnurl_withdraw":"https://p.example/w?i=lnurl1"}}"#
+                    .to_owned(),
+            ),
+            (200, format!(r#"{{"status":"FAILED","videoUrl":"/half.mp4","error":"no gpu",{refund}}}"#)),
+        ] {
+            let RedeemResponse::RefundOffered { message, .. } = redeem(status, &[], &body) else { panic!("{body}") };
+            assert!(message.contains("no gpu") && !message.contains("lnurl1"), "{message}");
+            let PollResponse::RefundOffered { .. } = poll(status, &[], &body) else { panic!("{body}") };
+        }
+        let coded = redeem(500, &[], &format!(r#"{{"error_code":"L402_UPSTREAM_FAILED",{refund}}}"#));
+        let RedeemResponse::RefundOffered { code, .. } = coded else { panic!("{coded:?}") };
+        assert_eq!(code.as_deref(), Some("L402_UPSTREAM_FAILED"));
+    }
+
+    #[test]
+    fn a_word_against_it_counts_where_it_is_said_with_success() {
+        let coded = |code: &str| format!(r#"{{"error":"e","error_code":"{code}","retry_after_seconds":9}}"#);
+        for (status, code, expected) in [
+            (400, "CONTENT_FILTERED", Reason::ContentFiltered),
+            (200, "CONTENT_FILTERED", Reason::ContentFiltered),
+            (422, "INVALID_INPUT", Reason::InvalidInput),
+            (400, "L402_INVALID_PARAMS", Reason::InvalidInput),
+        ] {
+            let reason = match redeem(status, &[], &coded(code)) {
+                RedeemResponse::Failed { reason, after_ms: Some(9_000), .. } if status == 200 => reason,
+                RedeemResponse::Retry { reason, after_ms: Some(9_000), .. } if status != 200 => reason,
+                found => panic!("{status}: {found:?}"),
+            };
+            assert_eq!(reason, expected, "{status} {code}");
+        }
+        let failed = redeem(200, &[], r#"{"status":"failed","error":"gone wrong"}"#);
+        assert!(matches!(failed, RedeemResponse::Failed { reason: Reason::OriginFailed, .. }), "{failed:?}");
+        for (status, code) in [
+            (504, "TIMEOUT"),
+            (429, "RATE_LIMITED"),
+            (500, "SERVICE_ERROR"),
+            (502, "L402_UPSTREAM_FAILED"),
+            (402, "RATE_LIMITED"),
+        ] {
+            let found = redeem(status, &[], &coded(code));
+            let expected = RedeemResponse::Retry {
+                after_ms: Some(9_000),
+                reason: Reason::NotDelivered,
+                message: format!("HTTP {status} ({code}): e"),
+            };
+            assert_eq!(found, expected);
+        }
+        // From the cache and without a result: after the window.
+        let found = redeem(409, &[], &coded("L402_DEDUP_HIT"));
+        let RedeemResponse::Retry { after_ms: Some(30_000), reason: Reason::AnsweredFromCache, .. } = found else {
+            panic!("{found:?}")
+        };
+        for status in [400, 403, 404, 405, 408, 409, 410, 418, 422, 425, 429, 500, 502, 503, 504, 599] {
+            let found = redeem(status, &[], "<html>");
+            assert!(matches!(found, RedeemResponse::Retry { reason: Reason::NotDelivered, .. }), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_rejected_credential_is_told_apart() {
+        for status in [401, 402] {
+            let found = redeem(status, &[("retry-after", "1")], r#"{"error":"unknown credential"}"#);
+            let message = format!("HTTP {status}: unknown credential");
+            assert_eq!(found, RedeemResponse::CredentialRejected { after_ms: Some(1_000), message });
+        }
+    }
+
+    #[test]
+    fn a_rejected_credential_tells_of_the_scheme_that_may_be_the_only_one() {
+        let (l402, payment) = (r#"L402 macaroon="m", invoice="i""#, r#"Payment id="1", method="lightning""#);
+        let words = |lines: &[&'static str], endpoint: &Endpoint| {
+            let headers: Vec<_> = lines.iter().map(|line| ("www-authenticate", *line)).collect();
+            match read_redeem(&answer(402, &headers, ""), endpoint) {
+                RedeemResponse::CredentialRejected { message, .. } => message.contains("`scheme = \"payment\"`"),
+                found => panic!("{found:?}"),
+            }
+        };
+        assert!(words(&[l402, payment], &endpoint()));
+        assert!(!words(&[l402], &endpoint()) && !words(&[payment], &endpoint()));
+        let mut named = endpoint();
+        named.terms.scheme = Some(crate::catalog::AuthScheme::Payment);
+        assert!(!words(&[l402, payment], &named), "it is said already");
+    }
+
+    #[test]
+    fn a_success_that_broke_off_is_read_as_far_as_it_came() {
+        let cut = |body: &str, headers: &[(&str, &str)]| {
+            read_redeem(&answer(200, headers, body).cut("it broke\u{1b} off"), &endpoint())
+        };
+        let whole = cut(r#"{"videoUrl":"/a.mp4"}"#, &[]);
+        assert_eq!(whole, RedeemResponse::Delivered { url: at("https://sats.example/a.mp4") });
+        assert!(matches!(cut("", &[("x-poll-url", "/job")]), RedeemResponse::Accepted { .. }));
+        for body in ["", r#"{"videoUrl":"/a.m"#] {
+            let RedeemResponse::Failed { reason: Reason::UnknownAnswer, message, .. } = cut(body, &[]) else {
+                panic!("{body}")
+            };
+            assert!(message.contains("broke off (it broke\u{fffd} off)"), "{message}");
+        }
+    }
+
+    #[test]
+    fn success_without_a_usable_result_is_unknown() {
+        for body in [
+            "",
+            "null",
+            "[]",
+            "not json",
+            "{}",
+            r#"{"videoUrl":null}"#,
+            r#"{"videoUrl":7}"#,
+            r#"{"videoUrl":"file:///etc/passwd"}"#,
+            r#"{"videoUrl":"http://127.0.0.1/x"}"#,
+            r#"{"poll_url":"https://evil.example/x"}"#,
+            r#"{"error_code":"L402_ESTIMATE_ONLY"}"#,
+        ] {
+            let found = redeem(200, &[], body);
+            assert!(matches!(found, RedeemResponse::UnknownShape { .. }), "{body}: {found:?}");
+        }
+        let steered = redeem(202, &[("x-poll-url", "http://169.254.169.254/")], "");
+        assert!(matches!(steered, RedeemResponse::UnknownShape { .. }), "{steered:?}");
+    }
+
+    #[test]
+    fn every_answer_of_a_poll_is_told_apart() {
+        let delivered = |path: &str| PollResponse::Delivered { url: at(&format!("https://sats.example{path}")) };
+        assert_eq!(poll(200, &[], r#"{"status":"COMPLETED","result":{"url":"/a.mp4"}}"#), delivered("/a.mp4"));
+        assert_eq!(poll(200, &[], r#"{"status":"completed","videoUrl":"/b.mp4"}"#), delivered("/b.mp4"));
+        assert_eq!(poll(200, &[], r#"{"videoUrl":"/c.mp4"}"#), delivered("/c.mp4"));
+        assert_eq!(poll(200, &[], r#"{"status":"ok","videoUrl":"/d.mp4"}"#), delivered("/d.mp4"));
+
+        let pending = |after_ms| PollResponse::Pending { after_ms };
+        assert_eq!(poll(200, &[], r#"{"status":"processing"}"#), pending(None));
+        assert_eq!(poll(200, &[], r#"{"status":"rendering","poll_interval_ms":900}"#), pending(Some(900)));
+        assert_eq!(poll(200, &[], r#"{"status":"processing","videoUrl":"/later.mp4"}"#), pending(None));
+        assert_eq!(poll(202, &[("retry-after", "0")], ""), pending(Some(POLL_MS_MIN)));
+        let busy = r#"{"status":"processing","poll_interval_ms":900}"#;
+        assert_eq!(poll(200, &[("retry-after", "300")], busy), pending(Some(300_000)));
+        assert_eq!(poll(200, &[("retry-after", "3600")], busy), pending(Some(POLL_RETRY_AFTER_MS_MAX)));
+        assert_eq!(poll(200, &[], r#"{"status":202,"body":{"status":"processing"}}"#), pending(None));
+
+        for (status, body) in [
+            (200, r#"{"status":"FAILED","error":"x"}"#),
+            (500, r#"{"status":"failed"}"#),
+            (200, r#"{"status":"FAILED","error_code":"TIMEOUT"}"#),
+            (400, r#"{"error_code":"CONTENT_FILTERED"}"#),
+            (502, r#"{"error_code":"L402_UPSTREAM_FAILED"}"#),
+        ] {
+            let PollResponse::Failed { reason, .. } = poll(status, &[], body) else { panic!("{status} {body}") };
+            let filtered = body.contains("CONTENT_FILTERED");
+            assert_eq!(reason, if filtered { Reason::ContentFiltered } else { Reason::OriginFailed }, "{body}");
+        }
+        for status in [400, 401, 402, 403, 404, 405, 410] {
+            let PollResponse::Failed { reason, after_ms, .. } = poll(status, &[("retry-after", "7200")], "<html>")
+            else {
+                panic!("{status}")
+            };
+            assert_eq!((reason, after_ms), (Reason::OriginFailed, Some(POLL_RETRY_AFTER_MS_MAX)), "{status}");
+        }
+        for status in [408, 425, 429, 500, 502, 503, 504] {
+            let found = poll(status, &[("retry-after", "2")], "");
+            assert_eq!(found, PollResponse::Retry { after_ms: Some(2_000), message: format!("HTTP {status}") });
+        }
+        for body in ["", "{}", "[]", r#"{"status":"COMPLETED"}"#, r#"{"videoUrl":"ftp://x/y"}"#] {
+            assert!(matches!(poll(200, &[], body), PollResponse::UnknownShape { .. }), "{body}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_answer_makes_a_reader_panic(status in 100_u16..600, body in any::<Vec<u8>>(), url in any::<String>()) {
+            let json = serde_json::json!({ "videoUrl": url, "poll_url": url, "status": url }).to_string().into_bytes();
+            for body in [body, json] {
+                let answer = HttpAnswer { status, headers: vec![("x-poll-url".to_owned(), url.clone())], body };
+                let _ = read_redeem(&answer, &endpoint());
+                let _ = read_poll(&answer, &endpoint());
+            }
+        }
+    }
+}

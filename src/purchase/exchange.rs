@@ -1,0 +1,129 @@
+//! What is sent and what comes back: the request, what proves its payment, and the answer, uninterpreted.
+
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use crate::catalog::Method;
+use crate::l402::{Preimage, Scheme, Token, payment_credential};
+
+/// The header under which it is kept why only a part of an answer came.
+pub(crate) const INCOMPLETE: &str = "x-l402-batch-incomplete";
+
+/// A request that can be sent again to the very byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The HTTP method.
+    pub method: Method,
+    /// The resolved URL, query included.
+    pub url: Url,
+    /// The exact body; empty for GET.
+    pub body: Vec<u8>,
+    /// The header that asks the service's cache of identical requests to stand aside. It is no part of what is sold: it
+    /// goes with the first sending of an ask and of a redeem, never with a repeated one, and is not kept.
+    pub bypass: Option<String>,
+}
+
+impl Request {
+    /// The same request without the header that bypasses the cache: what is repeated must not be made a second time.
+    #[must_use]
+    pub fn repeated(&self) -> Self {
+        Self { bypass: None, ..self.clone() }
+    }
+
+    /// SHA-256 over method, URL and body: two requests of one digest are the same to a service's cache.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for part in [self.method.as_str().as_bytes(), self.url.as_str().as_bytes(), &self.body] {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part);
+        }
+        hash.finalize().into()
+    }
+}
+
+/// What proves a payment to the origin: `Authorization: L402 token:preimage`, or its `Payment` form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// The scheme name of the challenge.
+    pub scheme: Scheme,
+    /// Its token, byte for byte.
+    pub token: Token,
+    /// The preimage that was paid for.
+    pub preimage: Preimage,
+}
+
+impl Credential {
+    /// The value of the `Authorization` header. A secret: never for a log.
+    #[must_use]
+    pub fn header_value(&self) -> String {
+        let scheme = self.scheme.as_str();
+        match self.scheme {
+            Scheme::L402 | Scheme::Lsat => {
+                format!("{scheme} {}:{}", self.token.reveal(), self.preimage.reveal_hex())
+            }
+            Scheme::Payment => format!("{scheme} {}", payment_credential(&self.token, &self.preimage)),
+        }
+    }
+}
+
+/// What an origin answered, bounded and uninterpreted.
+#[derive(Clone, PartialEq, Eq)]
+pub struct HttpAnswer {
+    /// The status code.
+    pub status: u16,
+    /// Headers in order of arrival, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl HttpAnswer {
+    /// That only a part of it came, as it is kept: a header says so, which no server's answer needs to have.
+    #[must_use]
+    pub fn cut(mut self, why: &str) -> Self {
+        self.headers.push((INCOMPLETE.to_owned(), why.to_owned()));
+        self
+    }
+
+    /// The first header of that (lower-case) name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Every header of that (lower-case) name.
+    pub fn headers_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.headers.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+impl std::fmt::Debug for HttpAnswer {
+    /// Status and sizes only: headers may hold tokens, the body what was paid for.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "HttpAnswer({}, {} headers, {} bytes)", self.status, self.headers.len(), self.body.len())
+    }
+}
+
+/// Where and how often to poll.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poll {
+    /// The absolute address.
+    pub url: url::Url,
+    /// Milliseconds between polls, as the origin asks, within bounds.
+    pub interval_ms: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::l402::PaymentHash;
+
+    #[test]
+    fn the_credential_is_scheme_token_and_preimage() {
+        let preimage = Preimage::verify([7; 32], &PaymentHash(Sha256::digest([7; 32]).into())).unwrap();
+        let credential = Credential { scheme: Scheme::Lsat, token: Token::new("AGI+/w==".to_owned()), preimage };
+        assert_eq!(credential.header_value(), format!("LSAT AGI+/w==:{}", "07".repeat(32)));
+        assert!(!format!("{credential:?}").contains("AGI"));
+    }
+}

@@ -1,0 +1,154 @@
+//! What happens next with a job, and what a person types about it: the same words in every view.
+
+use crate::command::{about_batch, command, flag, node_command};
+use crate::ledger::{KNOWN_BY_RECEIPT, PaymentRow, ResultRow};
+use crate::purchase::{JobState, Next, Reason};
+
+/// The one command that brings a job on, or shows all that a person needs to decide; none where the job only has to be
+/// bought again, or nothing is left to do.
+#[must_use]
+pub fn command_about(batch: &str, id: &str, state: JobState, reason: Reason) -> Option<String> {
+    let of_batch = |line: &str| about_batch(line, batch);
+    let of_job = |line: &str| format!("{} {}", of_batch(line), flag("--job", id));
+    match (state, Next::of(state, reason)) {
+        (_, Next::None) | (JobState::Pending | JobState::Failed | JobState::Refused, Next::Rerun) => None,
+        (JobState::Delivered, Next::Rerun) => Some(command(&of_batch("download"))),
+        (JobState::RefundOffered, Next::Rerun) => Some(node_command(&of_job("refunds claim"))),
+        (JobState::Lost | JobState::RefundOffered, _) => Some(command(&format!("{} --proof", of_job("status")))),
+        (_, Next::Person) => Some(command(&of_job("status"))),
+        (_, Next::Rerun) => Some(node_command(&of_batch("recover"))),
+    }
+}
+
+/// What a person may do about a job, each with its command, the mildest first.
+/// Decisions name the take.
+pub(super) fn choices(batch: &str, row: &ResultRow) -> Vec<(&'static str, String)> {
+    let (state, reason) = (row.state, row.reason);
+    let of_job = |line: &str, id: &str| format!("{} {}", about_batch(line, batch), flag("--job", id));
+    let recover = || node_command(&about_batch("recover", batch));
+    let take = format!("{}@{}", row.id, row.take);
+    let resolve = |decision: &str| node_command(&format!("{} --as {decision} --note WHY", of_job("resolve", &take)));
+    let prove = || command(&format!("{} --proof", of_job("status", &row.id)));
+    let lost = ("to give it up", resolve("lost"));
+    let rebuy = ("to give it up and pay once more", resolve("rebuy"));
+    let retry = ("to ask for it again, with what was paid for", resolve("retry"));
+    let delivered = ("if its answer holds the result", resolve("delivered"));
+    match state {
+        JobState::Running => vec![("to look again", recover())],
+        JobState::InDoubt => {
+            vec![("to look again", recover()), ("if you know that it was never paid", resolve("unpaid")), lost, rebuy]
+        }
+        JobState::Paid if reason == Reason::UnknownAnswer => {
+            vec![delivered, ("to complain", prove()), retry, lost, rebuy]
+        }
+        JobState::Paid => vec![("to offer it again", recover()), ("to complain", prove()), lost, rebuy],
+        JobState::RefundOffered => {
+            let claim = node_command(&of_job("refunds claim", &row.id));
+            vec![("to claim it", claim), ("to complain, or to claim it by hand", prove()), lost, rebuy]
+        }
+        JobState::Refunded if reason == Reason::Decided => vec![("to pay once more", resolve("rebuy"))],
+        JobState::Refunded => {
+            vec![("to leave it at that", resolve("lost")), ("to pay once more", resolve("rebuy"))]
+        }
+        JobState::Lost if reason == Reason::Decided => vec![("to pay once more", resolve("rebuy"))],
+        // With what it was paid for nobody can ask.
+        JobState::Lost if row.error.as_deref() == Some(KNOWN_BY_RECEIPT) => {
+            vec![
+                ("to complain", prove()),
+                ("to leave it at that", resolve("lost")),
+                ("to pay once more", resolve("rebuy")),
+            ]
+        }
+        JobState::Lost => {
+            vec![
+                ("to complain", prove()),
+                retry,
+                ("to leave it at that", resolve("lost")),
+                ("to pay once more", resolve("rebuy")),
+            ]
+        }
+        JobState::Delivered if matches!(reason, Reason::NotDownloaded | Reason::UrlGone) => {
+            vec![("to fetch it", command(&of_job("download", &row.id))), ("to complain", prove())]
+        }
+        JobState::Delivered | JobState::Downloaded if reason == Reason::KnownByReceipt => vec![
+            ("to bring in what knows more", command("ledger merge FILE")),
+            ("to complain", prove()),
+            ("to leave it as it is", resolve("keep")),
+        ],
+        JobState::Delivered | JobState::Downloaded if reason == Reason::Changed => {
+            vec![("to leave it as it is", resolve("keep"))]
+        }
+        JobState::Pending | JobState::Delivered | JobState::Downloaded | JobState::Refused | JobState::Failed => {
+            Vec::new()
+        }
+    }
+}
+
+/// What a job waits for, and what happens then. Empty where it waits for nothing.
+pub(super) fn waits_for(state: JobState, reason: Reason, payment: Option<&PaymentRow>) -> String {
+    match (state, reason) {
+        (JobState::Running | JobState::InDoubt | JobState::Paid, Reason::BodyMissing | Reason::RowDamaged) => {
+            "you: no run can go on with it before that is mended".to_owned()
+        }
+        (JobState::InDoubt, Reason::WaitingForExpiry) => {
+            "the invoice's expiry and a margin: then it is certain that it was not paid, and a run buys it again"
+                .to_owned()
+        }
+        (JobState::InDoubt, Reason::OtherNode) => match payment {
+            Some(payment) => format!("the node that was asked to pay, {}: name that one", payment.node),
+            None => "the node that was asked to pay".to_owned(),
+        },
+        (JobState::InDoubt, Reason::NodeForgot) => "you: the node has lost its records, so no run can tell".to_owned(),
+        (JobState::InDoubt, Reason::NoWitness) => {
+            "you: the node does not know it, and nothing shows that it has kept its records".to_owned()
+        }
+        (JobState::Running | JobState::InDoubt, _) => "the node's word on how the payment ended".to_owned(),
+        (JobState::Paid, Reason::Processing) => "the origin, which is working on it".to_owned(),
+        (JobState::Paid, Reason::UnknownAnswer) => {
+            "you: the origin says success in a shape that is not understood; nothing is sent again".to_owned()
+        }
+        (JobState::Paid, _) => "the origin: it is offered the same credential again".to_owned(),
+        (JobState::RefundOffered, Reason::RefundOffered) => {
+            "the refund that the origin offers: the next run claims it".to_owned()
+        }
+        (JobState::RefundOffered, Reason::RefundPending) => {
+            "the refund: it is claimed, and the node has not received it".to_owned()
+        }
+        (JobState::RefundOffered, _) => "you: the refund that the origin offers does not come by itself".to_owned(),
+        (JobState::Refunded, Reason::None | Reason::RefundPartial) => {
+            "you: the money is back, and the result is not here".to_owned()
+        }
+        (JobState::Lost, Reason::Decided)
+        | (
+            JobState::Pending
+            | JobState::Delivered
+            | JobState::Downloaded
+            | JobState::Refused
+            | JobState::Failed
+            | JobState::Refunded,
+            _,
+        ) => String::new(),
+        (JobState::Lost, _) => "you: paid, and the origin will not deliver".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_needs_a_person_has_a_command() {
+        for &state in JobState::ALL {
+            for &reason in Reason::ALL {
+                let command = command_about("june", "a b", state, reason);
+                match Next::of(state, reason) {
+                    Next::None => assert_eq!(command, None, "{state:?} {reason:?}"),
+                    Next::Person => {
+                        assert!(command.unwrap().contains("--batch june --job 'a b'"), "{state:?} {reason:?}")
+                    }
+                    Next::Rerun => {}
+                }
+            }
+        }
+    }
+}

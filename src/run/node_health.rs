@@ -1,0 +1,131 @@
+//! Whether the node can take payments: causes that concern the whole node pause admission and fail no job.
+
+use std::cell::{Cell, RefCell};
+
+use tokio::sync::Notify;
+
+use crate::time::UnixMs;
+
+const PROBE_MS_FIRST: i64 = 5_000;
+const PROBE_MS_MAX: i64 = 60_000;
+
+/// Open, paused for a while, or closed for the rest of the run.
+#[derive(Debug, Default)]
+pub(super) struct NodeHealth {
+    /// Since when the node has been in trouble without a settlement or a good answer.
+    trouble_since: Cell<Option<UnixMs>>,
+    paused_until: Cell<Option<UnixMs>>,
+    pauses: Cell<u32>,
+    probing: Cell<bool>,
+    closed: RefCell<Option<String>>,
+    /// Nothing more is bought in this run, whatever the node says.
+    shut: Cell<bool>,
+    changed: Notify,
+}
+
+impl NodeHealth {
+    /// The node is in trouble. Returns whether admission pauses from now on.
+    pub(super) fn trouble(&self, cause: &str, now: UnixMs, patience_ms: u64) -> bool {
+        if self.paused_until.get().is_some() || self.closed.borrow().is_some() {
+            return false;
+        }
+        let since = self.trouble_since.get().unwrap_or(now);
+        self.trouble_since.set(Some(since));
+        if now.since_ms(since) > i64::try_from(patience_ms).unwrap_or(i64::MAX) {
+            self.closed.replace(Some(cause.to_owned()));
+        } else {
+            let pause_ms = PROBE_MS_FIRST.saturating_mul(1 << self.pauses.get().min(6)).min(PROBE_MS_MAX);
+            self.pauses.set(self.pauses.get().saturating_add(1));
+            self.paused_until.set(Some(now.plus_ms(pause_ms)));
+        }
+        self.changed.notify_waiters();
+        true
+    }
+
+    /// Lets nothing more be bought in this run.
+    pub(super) fn shut(&self) {
+        self.shut.set(true);
+        self.changed.notify_waiters();
+    }
+
+    /// Whether nothing more is bought in this run.
+    pub(super) fn is_shut(&self) -> bool {
+        self.shut.get() || self.closed.borrow().is_some()
+    }
+
+    /// The pause is over: the next payment, or the next probe, tells.
+    pub(super) fn reopen(&self) {
+        self.paused_until.set(None);
+        self.probing.set(false);
+        self.changed.notify_waiters();
+    }
+
+    /// A payment settled: the trouble is over.
+    pub(super) fn settled(&self) {
+        self.trouble_since.set(None);
+        self.pauses.set(0);
+    }
+
+    /// Whether admission pauses.
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused_until.get().is_some()
+    }
+
+    /// When the node is to be probed, while admission pauses and no probe is under way.
+    pub(super) fn next_probe(&self) -> Option<UnixMs> {
+        self.paused_until.get().filter(|_| !self.probing.get())
+    }
+
+    /// A probe is under way; [`Self::reopen`] ends it.
+    pub(super) fn begin_probe(&self) {
+        self.probing.set(true);
+    }
+
+    /// What the node lacks for which nothing is admitted any more in this run.
+    pub(super) fn closed(&self) -> Option<String> {
+        self.closed.borrow().clone()
+    }
+
+    /// Returns whether payments may begin, once that is known.
+    pub(super) async fn opened(&self) -> bool {
+        loop {
+            let changed = self.changed.notified();
+            if self.is_shut() {
+                return false;
+            }
+            if self.paused_until.get().is_none() {
+                return true;
+            }
+            changed.await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_that_stays_in_trouble_closes_the_gate() {
+        let gate = NodeHealth::default();
+        assert!(gate.trouble("locked", UnixMs(0), 10_000));
+        assert_eq!(gate.next_probe(), Some(UnixMs(5_000)));
+        assert!(!gate.trouble("locked", UnixMs(1), 10_000), "it is paused already");
+        gate.reopen();
+        assert!(gate.trouble("locked", UnixMs(5_000), 10_000));
+        assert_eq!(gate.next_probe(), Some(UnixMs(15_000)), "each pause is longer");
+        gate.reopen();
+        assert!(gate.trouble("locked", UnixMs(15_000), 10_000));
+        assert_eq!(gate.closed().as_deref(), Some("locked"));
+    }
+
+    #[test]
+    fn a_settlement_ends_the_trouble() {
+        let gate = NodeHealth::default();
+        gate.trouble("balance", UnixMs(0), 10_000);
+        gate.reopen();
+        gate.settled();
+        gate.trouble("balance", UnixMs(60_000), 10_000);
+        assert_eq!(gate.closed(), None);
+    }
+}
