@@ -38,16 +38,28 @@ pub(super) fn open(options: &ManifestOptions, last_catalog: Option<&Path>) -> Re
 
 /// The batch whose results the file holds, where that ledger has it. Results of another ledger or batch are a manifest like any
 /// other, but for the rows that say that they are bought.
-pub(super) fn batch_of_results(manifest: &mut Manifest, ledger: &Path) -> Result<Option<String>, Failure> {
+pub(super) fn batch_of_results(
+    manifest: &mut Manifest,
+    options: &ManifestOptions,
+    ledger: &Path,
+) -> Result<Option<String>, Failure> {
     let of = manifest.results_of().map_err(Failure::Input)?;
     if let Some(of) = of.filter(|_| ledger.exists()) {
         let books = SqliteLedger::open(ledger, OpenMode::Read)?;
         if books.id()? == of.ledger && books.batch(&of.batch)?.is_some() {
-            return Ok(Some(of.batch));
+            let other = options.batch.as_ref().filter(|given| **given != of.batch);
+            return other.map_or(Ok(Some(of.batch.clone())), |given| Err(of_another_batch(&of.batch, given)));
         }
     }
     manifest.leave_out_bought();
     Ok(None)
+}
+
+fn of_another_batch(name: &str, given: &str) -> Failure {
+    Failure::Usage(format!(
+        "these are results of the batch {name}, which --batch {given} is not; leave --batch out, or take the columns l402_batch and \
+         l402_ledger out of the file"
+    ))
 }
 
 /// The batch's name: `--batch`, else the manifest's, else the file's stem.

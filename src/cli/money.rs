@@ -91,7 +91,9 @@ impl Room {
     fn never_holds(&self, cost: Option<Msat>) -> Option<TooSmall> {
         let of_period = self.0.iter().filter(|cap| matches!(cap.reason, Reason::DayLimit | Reason::MonthLimit));
         let cost = cost?;
-        of_period.filter(|cap| cost > cap.most).map(|cap| TooSmall { reason: cap.reason, cost }).next()
+        let mut too_small = of_period.filter(|cap| cost > cap.most);
+        let first = too_small.next()?;
+        Some(TooSmall { reason: first.reason, cost, both: too_small.next().is_some() })
     }
 }
 
@@ -101,6 +103,8 @@ pub(super) struct TooSmall {
     pub(super) reason: Reason,
     /// What the dearest job may cost, with the highest routing fee.
     pub(super) cost: Msat,
+    /// The other of the two is so, too.
+    pub(super) both: bool,
 }
 
 impl TooSmall {
@@ -114,13 +118,14 @@ impl TooSmall {
 
     /// What would do.
     pub(super) fn words(self) -> String {
-        let (period, limit) = match self.reason {
-            Reason::MonthLimit => ("month", "max_sats_per_month"),
-            _ => ("day", "max_sats_per_day"),
+        let (period, limits) = match self.reason {
+            _ if self.both => ("day and no month", "max_sats_per_day and max_sats_per_month have"),
+            Reason::MonthLimit => ("month", "max_sats_per_month has"),
+            _ => ("day", "max_sats_per_day has"),
         };
         let cost = self.cost.sats_ceil();
         format!(
-            "one job may cost {cost}, which no {period} holds: {limit} has to be {cost} at least, wherever it is set (the \
+            "one job may cost {cost}, which no {period} holds: {limits} to be {cost} at least, wherever that is set (the \
              tightest counts)"
         )
     }

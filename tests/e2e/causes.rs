@@ -202,14 +202,18 @@ fn a_days_limit() {
         }
         // What is printed to go on with does.
         let ended = world.client.run(&format!("run {line}")).with(8);
-        let command =
-            ended.stdout.lines().find_map(|line| line.split_once("with that limit this goes on: ")).unwrap().1;
+        let command = ended.stdout.lines().find_map(|line| line.split_once(" at the latest: ")).unwrap().1;
         assert!(command.ends_with(&format!(" --{limit}=910")), "{command}");
         let mut shell = world.client.program();
         shell = crate::harness::under(&["sh", "-c", command, "sh"], &shell);
         crate::harness::Process::start(&mut shell).end().with(8);
         assert_eq!(world.paid(), VIDEO, "one a {period}");
+        // What is spent by now counts as well: not before the next one.
+        world.client.run(&format!("run {line}")).with(8).saying(" goes on, at 20").not_saying("goes on: ");
     }
+    let (world, line) = june("");
+    let ended = world.client.run(&format!("run {line} --max-sats-per-day 909 --max-sats-per-month 909")).with(8);
+    ended.saying("max_sats_per_day and max_sats_per_month have to be 910 sats").not_saying("--max-sats-per-day=");
 }
 
 fn what_is_not_chosen() {

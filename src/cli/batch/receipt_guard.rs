@@ -159,13 +159,21 @@ fn words_of(gap: Gap) -> String {
             "{} were begun with the ledger of this place, the last of them {}, and the ledger knows of {known}: it seems to \
              be an older copy, restored from a backup; nothing is bought until the newest ledger is back in its place, or {} \
              has brought it in; receipts do not do that, since they tell nothing of what was still on its way; where there is \
-             no newer ledger, compare with `{}`, and {} with --discard accepts that what it held may be bought again",
+             no newer ledger, {}, and {} with --discard accepts that what it held may be bought again",
             counted(begun, "payment"),
             hash.hex(),
             merging(Path::new("FILE")),
-            node_command("audit"),
+            comparing(known),
             merging(&mark),
         ),
+    }
+}
+
+/// With what a person learns what was paid for: there is nothing to audit where the ledger is gone, or new.
+fn comparing(known: u64) -> String {
+    match known {
+        0 => "look at the node's own list of payments".to_owned(),
+        _ => format!("compare with `{}`", node_command("audit")),
     }
 }
 

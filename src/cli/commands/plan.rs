@@ -22,7 +22,7 @@ use crate::cli::{ExitCode, Failure, Format, input, money, terminal};
 /// Plans, prints, and says with the exit code whether the limits hold it.
 pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure> {
     let mut manifest = input::open(&options.manifest, None).map_err(Failure::Input)?;
-    let of_results = input::batch_of_results(&mut manifest, &options.ledger)?;
+    let of_results = input::batch_of_results(&mut manifest, &options.manifest, &options.ledger)?;
     let name = of_results.clone().or_else(|| input::batch_name(&options.manifest, &manifest).ok());
     let books = match options.ledger.exists() {
         true => Some(SqliteLedger::open(&options.ledger, OpenMode::Read)?),

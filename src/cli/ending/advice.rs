@@ -355,13 +355,16 @@ impl Facts<'_> {
             };
         }
         match reached.filter(|_| to_buy > 0).and_then(|reason| self.goes_on_at(reason)) {
-            Some(_) => match self.too_small {
+            // What is spent of the day or the month by now counts as well.
+            Some(at) => match self.too_small {
                 None => format!("from then on this goes on: {}", same(None)),
-                Some(limit) if bought.is_too_small_elsewhere(limit) => {
-                    "once it is as high wherever it is set, the same command goes on".to_owned()
+                Some(limit) if limit.both || bought.is_too_small_elsewhere(limit) => {
+                    let at = Some(at).filter(|_| !limit.both).or_else(|| self.goes_on_at(Reason::MonthLimit));
+                    format!("once that is so, the same command goes on, at {} at the latest", at.unwrap_or_default())
                 }
                 Some(limit) => {
-                    format!("with that limit this goes on: {}", same(Some((limit.flag(), limit.cost.sats_ceil()))))
+                    let again = same(Some((limit.flag(), limit.cost.sats_ceil())));
+                    format!("with that limit this goes on, at {at} at the latest: {again}")
                 }
             },
             None if bought.chosen && to_buy > 0 => {

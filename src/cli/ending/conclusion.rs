@@ -257,10 +257,10 @@ fn too_small(
     budget: &Budget,
 ) -> Result<Option<TooSmall>, Failure> {
     let reached = outcome.limit_reached.as_ref().map(|(reason, _)| *reason);
-    let most = match reached {
-        Some(Reason::DayLimit) => budget.day,
-        Some(Reason::MonthLimit) => budget.month,
-        _ => None,
+    let (most, other) = match reached {
+        Some(Reason::DayLimit) => (budget.day, budget.month),
+        Some(Reason::MonthLimit) => (budget.month, budget.day),
+        _ => (None, None),
     };
     let (Some(reason), Some(most)) = (reached, most) else { return Ok(None) };
     let (mut next, mut dearest) = (None, Msat::ZERO);
@@ -270,7 +270,8 @@ fn too_small(
         dearest = dearest.max(cost);
         Ok::<_, Failure>(())
     })??;
-    Ok(next.filter(|cost| *cost > most).map(|_| TooSmall { reason, cost: dearest }))
+    let both = other.is_some_and(|other| dearest > other);
+    Ok(next.filter(|cost| *cost > most).map(|_| TooSmall { reason, cost: dearest, both }))
 }
 
 fn advice(

@@ -46,8 +46,8 @@ pub(super) fn survey(
 ) -> Result<Survey, Failure> {
     let mut opened = input::open(manifest, None).map_err(Failure::Input)?;
     let of_results = match books {
-        Some(_) => input::batch_of_results(&mut opened, &options.ledger)?,
-        None if !options.ledger.exists() => input::batch_of_results(&mut opened, &options.ledger)?,
+        Some(_) => input::batch_of_results(&mut opened, manifest, &options.ledger)?,
+        None if !options.ledger.exists() => input::batch_of_results(&mut opened, manifest, &options.ledger)?,
         // What it holds, nobody can tell.
         None => None,
     };

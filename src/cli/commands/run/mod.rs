@@ -108,7 +108,7 @@ impl<'a> Runner<'a> {
             Ok(manifest) => manifest,
             Err(found) => return Err(self.finish_unread(Failure::Input(found)).await),
         };
-        if let Some(name) = input::batch_of_results(&mut manifest, &self.world.ledger)? {
+        if let Some(name) = input::batch_of_results(&mut manifest, &self.options.manifest, &self.world.ledger)? {
             return match self.options.choice.dry_run {
                 true => self.dry_run(&manifest, &name, true).await,
                 false => Box::pin(self.run_results(&manifest, name)).await,

@@ -25,12 +25,6 @@ const NAMED_MAX: usize = 5;
 impl Runner<'_> {
     /// Runs the stored jobs that the file names.
     pub(super) async fn run_results(&mut self, manifest: &Manifest, name: String) -> Result<ExitCode, Failure> {
-        if let Some(given) = self.options.manifest.batch.as_ref().filter(|given| **given != name) {
-            return Err(Failure::Usage(format!(
-                "these are results of the batch {name}, which --batch {given} is not; leave --batch out, or take the columns \
-                 l402_batch and l402_ledger out of the file"
-            )));
-        }
         words::of_results(&self.options.choice)?;
         let session = self.open(&name)?;
         let Some(known) = session.known.clone() else {
