@@ -27,7 +27,7 @@ pub(super) fn open(ledger: &Path) -> Result<SqliteLedger, Failure> {
         // Where one was, none is begun.
         stop(ledger, None, None, None)?;
         return Err(Failure::Usage(format!(
-            "there is no ledger at {} yet: `run` begins one; another one is named with --ledger",
+            "there is no ledger at {}; another one is named with --ledger",
             ledger.display()
         )));
     }

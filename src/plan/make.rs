@@ -138,7 +138,7 @@ impl<'a> Maker<'a> {
             _ => format!("{count} jobs may cost more than their limits, fee ceilings included"),
         };
         let place = Place { also_lines: rest(&self.over_limit), ..self.source.place_of_line(first) };
-        let help = "`run` refuses such a job (job_limit); raise `max_sats` of the job or `max_sats_per_job`";
+        let help = "`run` refuses such a job (job_limit), where it is not bought already; raise `max_sats` of the job or `max_sats_per_job`";
         Some(Diagnostic::warning(self.source.file(), message).at(place).help(help))
     }
 }

@@ -156,8 +156,8 @@ fn words_of(gap: Gap) -> String {
             )
         }
         Gap::Behind { begun, known, hash, mark } => format!(
-            "{} were begun with the ledger of this place, the last of them {}, and the ledger knows of {known}: it seems to \
-             be an older copy, restored from a backup; nothing is bought until the newest ledger is back in its place, or {} \
+            "of {} begun with the ledger of this place, the last of them {}, the ledger knows {known}: it seems to be an older \
+             copy, restored from a backup; nothing is bought until the newest ledger is back in its place, or {} \
              has brought it in; receipts do not do that, since they tell nothing of what was still on its way; where there is \
              no newer ledger, {}, and {} with --discard accepts that what it held may be bought again",
             counted(begun, "payment"),
