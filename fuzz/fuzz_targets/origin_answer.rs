@@ -6,7 +6,9 @@
 use std::sync::LazyLock;
 
 use l402_batch::catalog::{Catalog, Endpoint};
-use l402_batch::origin::{Asked, Polled, Redeemed, lnurl, read_ask, read_poll, read_redeem, retry_after_ms};
+use l402_batch::origin::{
+    ChallengeResponse, PollResponse, RedeemResponse, lnurl, read_ask, read_poll, read_redeem, retry_after_ms,
+};
 use l402_batch::purchase::HttpAnswer;
 use l402_batch_fuzz::{answer, assert_harmless};
 use libfuzzer_sys::fuzz_target;
@@ -50,53 +52,53 @@ fn refund(answer: &HttpAnswer) {
     }
 }
 
-fn asked(asked: Asked) {
+fn asked(asked: ChallengeResponse) {
     match asked {
-        Asked::Challenge(challenge) => assert!(!challenge.invoice.is_empty()),
-        Asked::Refused { message, .. } => assert_harmless(&message),
-        Asked::Retry { after_ms, message, .. } => {
+        ChallengeResponse::Challenge(challenge) => assert!(!challenge.invoice.is_empty()),
+        ChallengeResponse::Refused { message, .. } => assert_harmless(&message),
+        ChallengeResponse::Retry { after_ms, message, .. } => {
             waits(after_ms);
             assert_harmless(&message);
         }
     }
 }
 
-fn redeemed(redeemed: Redeemed) {
+fn redeemed(redeemed: RedeemResponse) {
     match redeemed {
-        Redeemed::Delivered { url } => delivered(&url),
-        Redeemed::Accepted { poll } => {
+        RedeemResponse::Delivered { url } => delivered(&url),
+        RedeemResponse::Accepted { poll } => {
             assert_eq!(poll.url.host(), ENDPOINT.url.host());
             assert_eq!(poll.url.scheme(), ENDPOINT.url.scheme());
             assert_eq!(poll.url.port_or_known_default(), ENDPOINT.url.port_or_known_default());
             assert!((250..=60_000).contains(&poll.interval_ms));
         }
-        Redeemed::RefundOffered { code, message } => {
+        RedeemResponse::RefundOffered { code, message } => {
             code.iter().for_each(|code| assert_harmless(code));
             assert_harmless(&message);
         }
-        Redeemed::Retry { after_ms, message, .. }
-        | Redeemed::Failed { after_ms, message, .. }
-        | Redeemed::CredentialRejected { after_ms, message } => {
+        RedeemResponse::Retry { after_ms, message, .. }
+        | RedeemResponse::Failed { after_ms, message, .. }
+        | RedeemResponse::CredentialRejected { after_ms, message } => {
             waits(after_ms);
             assert_harmless(&message);
         }
-        Redeemed::UnknownShape { message } => assert_harmless(&message),
+        RedeemResponse::UnknownShape { message } => assert_harmless(&message),
     }
 }
 
-fn polled(polled: Polled) {
+fn polled(polled: PollResponse) {
     match polled {
-        Polled::Delivered { url } => delivered(&url),
-        Polled::Pending { after_ms } => assert!(after_ms.is_none_or(|ms| (250..=600_000).contains(&ms))),
-        Polled::RefundOffered { code, message } => {
+        PollResponse::Delivered { url } => delivered(&url),
+        PollResponse::Pending { after_ms } => assert!(after_ms.is_none_or(|ms| (250..=600_000).contains(&ms))),
+        PollResponse::RefundOffered { code, message } => {
             code.iter().for_each(|code| assert_harmless(code));
             assert_harmless(&message);
         }
-        Polled::Retry { after_ms, message } | Polled::Failed { after_ms, message, .. } => {
+        PollResponse::Retry { after_ms, message } | PollResponse::Failed { after_ms, message, .. } => {
             waits(after_ms);
             assert_harmless(&message);
         }
-        Polled::UnknownShape { message } => assert_harmless(&message),
+        PollResponse::UnknownShape { message } => assert_harmless(&message),
     }
 }
 

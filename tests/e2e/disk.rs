@@ -162,7 +162,7 @@ fn a_ledger_that_is_older_than_its_receipts_buys_nothing() {
 
     fs::write(client.ledger(), backup).unwrap();
     for line in [RUN, &format!("{RUN} --dry-run"), "recover --batch jobs"] {
-        client.run(line).with(7).saying("3 payments were begun").saying("older copy");
+        client.run(line).with(7).saying("of 3 payments begun").saying("older copy");
     }
     client.says("export --batch jobs").with(7).saying("older copy");
     // A spreadsheet has had them in its hands.

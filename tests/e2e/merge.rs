@@ -224,7 +224,7 @@ fn a_restored_ledger_is_refused_with_overwrite_too_and_learns_from_its_receipts(
     client.run(&format!("{RUN} --overwrite")).with(7).saying("older copy");
     client.says("export --batch jobs --overwrite").with(7).saying("older copy");
     client.says("ledger merge jobs.receipts.csv").with(0);
-    client.run(&format!("{RUN} --overwrite")).with(7).saying("2 payments were begun");
+    client.run(&format!("{RUN} --overwrite")).with(7).saying("of 2 payments begun");
     let mark = beside(&client, ".locks").join("newest").display().to_string();
     client.says(&format!("ledger merge --discard {mark}")).with(0);
     client.run(RUN).with(0);

@@ -39,7 +39,7 @@ fn receipts_of_the_newest_payment_do_not_hide_what_was_on_its_way_before_it() {
 
     client.run(&format!("run fast.csv {FLAGS}")).with(7).saying("older copy");
     let merged = client.says("ledger merge fast.receipts.csv").with(0);
-    merged.saying("3 payments were begun").saying("knows of 1").saying("receipts do not do that");
+    merged.saying("of 3 payments begun").saying("the ledger knows 1").saying("receipts do not do that");
     for line in ["slow.csv", "slow.csv --overwrite", "fast.csv", "slow.csv --batch other --dry-run"] {
         client.run(&format!("run {line} {FLAGS}")).with(7).saying("older copy").not_saying("overwrite");
     }
