@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use l402_batch::catalog::{Catalog, Endpoint};
 use l402_batch::origin::{
-    ChallengeResponse, PollResponse, RedeemResponse, lnurl, read_ask, read_poll, read_redeem, retry_after_ms,
+    ChallengeResponse, PollResponse, RedeemResponse, is_inline, lnurl, read_ask, read_poll, read_redeem, retry_after_ms,
 };
 use l402_batch::purchase::HttpAnswer;
 use l402_batch_fuzz::{answer, assert_harmless};
@@ -65,7 +65,7 @@ fn asked(asked: ChallengeResponse) {
 
 fn redeemed(redeemed: RedeemResponse) {
     match redeemed {
-        RedeemResponse::Delivered { url } => delivered(&url),
+        RedeemResponse::Delivered { url } => result(&url),
         RedeemResponse::Accepted { poll } => {
             assert_eq!(poll.url.host(), ENDPOINT.url.host());
             assert_eq!(poll.url.scheme(), ENDPOINT.url.scheme());
@@ -88,7 +88,7 @@ fn redeemed(redeemed: RedeemResponse) {
 
 fn polled(polled: PollResponse) {
     match polled {
-        PollResponse::Delivered { url } => delivered(&url),
+        PollResponse::Delivered { url } => result(&url),
         PollResponse::Pending { after_ms } => assert!(after_ms.is_none_or(|ms| (250..=600_000).contains(&ms))),
         PollResponse::RefundOffered { code, message } => {
             code.iter().for_each(|code| assert_harmless(code));
@@ -102,7 +102,16 @@ fn polled(polled: PollResponse) {
     }
 }
 
-/// A result is on the web, and not on this machine or beside it.
+/// A result is the answer itself, or stands elsewhere.
+fn result(url: &Url) {
+    if is_inline(url) {
+        assert!(url.as_str().bytes().all(|b| b.is_ascii_graphic()), "{url}");
+    } else {
+        delivered(url);
+    }
+}
+
+/// On the web, and not on this machine or beside it.
 fn delivered(url: &Url) {
     assert!(matches!(url.scheme(), "http" | "https"), "{url}");
     assert!(url.username().is_empty() && url.password().is_none());
