@@ -16,9 +16,7 @@ use crate::ledger::{
     OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, Undownloaded,
 };
 use crate::origin::Fetcher;
-use crate::purchase::Reason;
-use crate::purchase::WalletId;
-use crate::purchase::{Credential, HttpAnswer, Request};
+use crate::purchase::{Credential, HttpAnswer, Reason, Request, WalletId};
 use crate::time::UnixMs;
 
 /// A record of one delivered job.

@@ -5,8 +5,7 @@ use url::Url;
 
 use super::BatchKey;
 use crate::money::{counted, counted_are};
-use crate::purchase::Reason;
-use crate::purchase::WalletId;
+use crate::purchase::{Reason, WalletId};
 use crate::time::UnixMs;
 
 /// An endpoint that delivered within this time needs no new trial.

@@ -5,13 +5,11 @@ use sha2::{Digest, Sha256};
 use crate::catalog::{Catalog, Value};
 use crate::l402::{PaymentHash, Preimage, Scheme, Token};
 use crate::money::Msat;
-use crate::purchase::Credential;
-use crate::purchase::WalletId;
+use crate::purchase::{Credential, Poll, Reason, WalletId};
 use crate::time::UnixMs;
 
 use super::record::SincePaid;
 use super::{AnswerKey, DeliveredJob, DurableIntent, JobKey, PaidPurchase, PaymentKey};
-use crate::purchase::{Poll, Reason};
 
 /// When the fixtures' invoice expires.
 pub const INVOICE_EXPIRES_AT: UnixMs = UnixMs(1_000_000_000);

@@ -36,9 +36,7 @@ pub use rows::{
 pub use word::{TakeId, Unmet};
 
 use crate::l402::Network;
-use crate::purchase::Reason;
-use crate::purchase::WalletId;
-use crate::purchase::{Credential, HttpAnswer, Request};
+use crate::purchase::{Credential, HttpAnswer, Reason, Request, WalletId};
 use crate::time::UnixMs;
 
 /// The durable record, as the run sees it.

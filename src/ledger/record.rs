@@ -3,13 +3,10 @@
 use crate::catalog::{DedupPolicy, RedeemRule};
 use crate::l402::{Network, PaymentHash, Preimage, Scheme, Token};
 use crate::money::Msat;
-use crate::purchase::Poll;
-use crate::purchase::WalletId;
-use crate::purchase::{Credential, HttpAnswer, Request};
+use crate::purchase::{Credential, HttpAnswer, JobState, Poll, Reason, Request, WalletId};
 use crate::time::UnixMs;
 
 use super::{HeldBack, IntentBounds, Original, RefundRecord};
-use crate::purchase::{JobState, Reason};
 
 /// A batch in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -10,11 +10,10 @@ use url::Url;
 use crate::catalog::Endpoint;
 use crate::l402::{Network, PaymentHash};
 use crate::money::Msat;
-use crate::purchase::WalletId;
+use crate::purchase::{JobState, Reason, WalletId};
 use crate::time::UnixMs;
 
 use super::{AnswerKey, PaymentKey};
-use crate::purchase::{JobState, Reason};
 
 /// One thing to make durable about the refund of a payment.
 #[derive(Clone)]

@@ -6,11 +6,10 @@ use crate::catalog::{DedupPolicy, Endpoint, Value};
 use crate::l402::{Network, PaymentHash};
 use crate::money::{Msat, alike};
 use crate::plan::ContentHash;
-use crate::purchase::HttpAnswer;
+use crate::purchase::{HttpAnswer, JobState, Next, Poll, Reason};
 use crate::time::UnixMs;
 
 use super::{AnswerKey, AnswerKind, BatchKey, DurableIntent, FetchMark, JobKey, PaidPurchase};
-use crate::purchase::{JobState, Next, Poll, Reason};
 
 /// A job that is still to be bought.
 #[derive(Clone, Debug, PartialEq, Eq)]

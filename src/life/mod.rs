@@ -26,8 +26,7 @@ use crate::ledger::{
 };
 use crate::origin::HttpFailure;
 use crate::payer::{NodeProblem, PayFailure, SendReport, Settled};
-use crate::purchase::HttpAnswer;
-use crate::purchase::{JobState, Poll, Reason};
+use crate::purchase::{HttpAnswer, JobState, Poll, Reason};
 use crate::time::UnixMs;
 
 /// What a job does next: the state that takes what comes of it, and the effect.

@@ -5,8 +5,7 @@ use crate::ledger::{AnswerKey, AnswerKind, JobEnd, PaidPurchase};
 use crate::life::redeem::{deliver, finish, keep, refund_offered, undelivered};
 use crate::life::{Moment, State, Step, Then, Tries, stop, wait};
 use crate::origin::{HttpFailure, PollResponse, read_poll};
-use crate::purchase::HttpAnswer;
-use crate::purchase::{JobState, Poll, Reason};
+use crate::purchase::{HttpAnswer, JobState, Poll, Reason};
 use crate::time::UnixMs;
 
 /// It is polled, once the address is durable.

@@ -8,8 +8,7 @@ use crate::life::{
     Effect, Moment, PaymentFate, Sending, State, Step, Then, Tries, Waiting, commit, go, poll, posted, stop, wait,
 };
 use crate::origin::{HttpFailure, RedeemResponse, read_redeem};
-use crate::purchase::HttpAnswer;
-use crate::purchase::{JobState, Reason};
+use crate::purchase::{HttpAnswer, JobState, Reason};
 use crate::time::UnixMs;
 
 /// The same request goes out with the credential.

@@ -13,8 +13,7 @@ use crate::ledger::{Caps, HeldBack, IntentBounds, IntentRefusal, NodeCount, Paym
 use crate::life::*;
 use crate::money::Msat;
 use crate::payer::{PayRefusal, SendOutcome};
-use crate::purchase::Request;
-use crate::purchase::WalletId;
+use crate::purchase::{Request, WalletId};
 
 /// Long before invoice and credential end.
 pub(super) const EARLY: UnixMs = UnixMs(INVOICE_EXPIRES_AT.0 - 400_000);
@@ -208,7 +207,7 @@ fn inputs() -> Vec<(String, Input)> {
         ("Asked retry".into(), Input::Asked(retry)),
         ("Asked not admitted".into(), Input::Asked(Asked::NotAdmitted)),
         ("Asked later".into(), Input::Asked(Asked::Later)),
-        ("Asked pending".into(), Input::Asked(Asked::Pending(Reason::IdenticalRequest, "a twin".into()))),
+        ("Asked pending".into(), Input::Asked(Asked::Pending(Reason::IdenticalRequest, "an identical one".into()))),
         ("Committed intent".into(), Input::Committed(Committed::Intent(intent(2, 1)))),
         ("Committed intent 1/1".into(), Input::Committed(Committed::Intent(intent(1, 1)))),
         ("Committed refusal limit".into(), Input::Committed(Committed::IntentRefused(limit))),
@@ -217,7 +216,10 @@ fn inputs() -> Vec<(String, Input)> {
             Input::Committed(Committed::IntentRefused(IntentRefusal::HeldBack(held))),
         ),
         ("Committed refusal hash".into(), Input::Committed(Committed::IntentRefused(IntentRefusal::HashKnown))),
-        ("Committed refusal twin".into(), Input::Committed(Committed::IntentRefused(IntentRefusal::IdenticalKnown))),
+        (
+            "Committed refusal identical".into(),
+            Input::Committed(Committed::IntentRefused(IntentRefusal::IdenticalKnown)),
+        ),
         ("Committed paid".into(), Input::Committed(Committed::Paid(purchase(true, 0)))),
         ("Committed answer".into(), Input::Committed(Committed::Answer(AnswerKey(1)))),
         ("Committed not its own".into(), Input::Committed(Committed::NotItsOwn)),

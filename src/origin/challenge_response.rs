@@ -3,8 +3,7 @@
 use super::answer_envelope::Envelope;
 use crate::catalog::{AuthScheme, Endpoint, Treatment};
 use crate::l402::{Challenge, ChallengeError, Refusal, Scheme};
-use crate::purchase::HttpAnswer;
-use crate::purchase::Reason;
+use crate::purchase::{HttpAnswer, Reason};
 
 /// What an unpaid request brought. Nothing is spent yet.
 #[derive(Clone, Debug, PartialEq, Eq)]

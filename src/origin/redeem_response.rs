@@ -7,9 +7,7 @@ use super::answer_envelope::Envelope;
 use super::{ANSWERED_AT, inline, url_policy};
 use crate::catalog::{Endpoint, ResultRule, Treatment};
 use crate::l402::{Challenge, Scheme};
-use crate::purchase::HttpAnswer;
-use crate::purchase::INCOMPLETE;
-use crate::purchase::{Poll, Reason};
+use crate::purchase::{HttpAnswer, INCOMPLETE, Poll, Reason};
 use crate::terminal_text::printable;
 
 /// The shortest and the longest pause between polls, and the pause where the origin names none, in milliseconds.

@@ -20,7 +20,7 @@ const PAGE: usize = 256;
 /// Jobs set aside while others go on: identical requests of one under way, and those of an endpoint that delivers nothing.
 /// Where more are waiting, admission waits with them.
 const ASIDE_MAX: usize = 1_024;
-const TWINS_KEPT: usize = 4_096;
+const IDENTICALS_KEPT: usize = 4_096;
 /// How often it is looked whether another process has made room.
 const LOOK_MS: i64 = 1_000;
 
@@ -345,7 +345,7 @@ impl IdenticalRequests {
         if matches!(identicals.get(&content), Some(InRun::Active(active, _)) if *active == key) {
             identicals.insert(content, InRun::FreeAt(free_at));
         }
-        if identicals.len() > TWINS_KEPT {
+        if identicals.len() > IDENTICALS_KEPT {
             identicals.retain(|_, identical| match identical {
                 InRun::Active(..) => true,
                 InRun::FreeAt(at) => *at > now,

@@ -8,8 +8,7 @@ use crate::ledger::{IdenticalRequest, Ledger, LedgerError, NewIntent, PendingJob
 use crate::manifest::image::{self, ImageProblem};
 use crate::origin::{self, HttpFailure, Origin, challenged_in, read_ask};
 use crate::payer::{NodeProblem, Payer};
-use crate::purchase::Reason;
-use crate::purchase::{HttpAnswer, Request};
+use crate::purchase::{HttpAnswer, Reason, Request};
 use crate::time::UnixMs;
 
 use super::Clock;

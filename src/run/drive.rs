@@ -16,8 +16,7 @@ use crate::money::Msat;
 use crate::origin::{self, HttpFailure, Origin, POLL_RETRY_AFTER_MS_MAX};
 use crate::payer::{NodeProblem, PayRefusal, Payer, SendOutcome, SendReport};
 use crate::plan::ContentHash;
-use crate::purchase::{HttpAnswer, Request};
-use crate::purchase::{JobState, Reason};
+use crate::purchase::{HttpAnswer, JobState, Reason, Request};
 use crate::time::UnixMs;
 
 use super::admission::{Aside, IdenticalRequests};

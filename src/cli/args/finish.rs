@@ -3,8 +3,7 @@
 use clap::{Args, Subcommand};
 
 use crate::cli::options::flags::TargetArgs;
-use crate::cli::options::values;
-use crate::cli::options::{DownloadArgs, LedgerArgs, NodeArgs, OutputArgs, PaceArgs};
+use crate::cli::options::{DownloadArgs, LedgerArgs, NodeArgs, OutputArgs, PaceArgs, values};
 
 pub(super) const RECOVER_EXAMPLES: &str = "\
 Examples:

@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use crate::cli::options::config;
-use crate::cli::options::config::{Choice, RunOptions};
+use crate::cli::options::config::{self, Choice, RunOptions};
 use crate::cli::{Failure, input};
 use crate::command::command;
 use crate::ledger::sqlite::{
@@ -21,11 +20,10 @@ use crate::time::UnixMs;
 
 use crate::cli::batch::counterparties::Counterparties;
 use crate::cli::batch::download_setup::DownloadSetup;
-use crate::cli::batch::files;
 use crate::cli::batch::files::{Files, absolute};
-use crate::cli::batch::receipt_guard;
 use crate::cli::batch::reporter::Reporter;
 use crate::cli::batch::run_batch::{BatchRun, How, Work, run_batch};
+use crate::cli::batch::{files, receipt_guard};
 use crate::cli::preflight::questions::in_msat;
 use crate::cli::preflight::words;
 

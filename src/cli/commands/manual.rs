@@ -10,9 +10,8 @@ use clap_complete::Shell;
 
 use crate::manifest::Duplicates;
 
-use crate::cli::args;
 use crate::cli::options::values::LND_NETWORKS;
-use crate::cli::{ExitCode, Failure};
+use crate::cli::{ExitCode, Failure, args};
 
 /// What stands where.
 const FILES: [(&str, &str); 5] = [

@@ -20,11 +20,10 @@ use crate::cli::batch::run_batch::{BatchRun, Work, settings};
 use crate::cli::batch::session::Session;
 use crate::cli::ending::advice::{Ended, jobs_to_buy, to_buy_words};
 use crate::cli::ending::conclusion::{Ending, tell, tell_broken};
-use crate::cli::exit;
 use crate::cli::exit::Findings;
 use crate::cli::options::config::{Output, Pace, RecoverOptions};
 use crate::cli::preflight::words::LeftOut;
-use crate::cli::{ExitCode, Failure, Format, target, terminal};
+use crate::cli::{ExitCode, Failure, Format, exit, target, terminal};
 
 /// Recovers one batch, or all of the ledger one after the other.
 pub(in crate::cli) fn execute(options: &RecoverOptions) -> Result<ExitCode, Failure> {

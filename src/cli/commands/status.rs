@@ -5,10 +5,9 @@ use crate::report::{Rows, StatusHead, StatusStyle, write_jobs, write_status};
 use crate::screen::stdout_columns;
 
 use crate::cli::batch::receipt_guard::gap_words;
-use crate::cli::exit;
 use crate::cli::exit::Findings;
 use crate::cli::options::config::StatusOptions;
-use crate::cli::{ExitCode, Failure, target, terminal};
+use crate::cli::{ExitCode, Failure, exit, target, terminal};
 
 /// Prints; the exit code says how the batch stands.
 pub(in crate::cli) fn execute(options: &StatusOptions) -> Result<ExitCode, Failure> {

@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crate::cli::again::again;
-use crate::cli::exit;
 use crate::cli::exit::Findings;
 use crate::cli::money::TooSmall;
-use crate::cli::{ExitCode, Failure, Format, Signal, terminal};
+use crate::cli::{ExitCode, Failure, Format, Signal, exit, terminal};
 use crate::command::carried;
 use crate::event::{EndCount, Event, Listener, NeedsPerson, RunEnded};
 use crate::ledger::sqlite::{Batch, OpenMode, SqliteLedger};

@@ -7,10 +7,9 @@ use crate::manifest::Limits;
 use crate::payer::looks_like_macaroon;
 
 use crate::cli::command_line::CommandLine;
-use crate::cli::options::Layer;
 use crate::cli::options::config::Output;
-use crate::cli::options::values;
 use crate::cli::options::values::Format;
+use crate::cli::options::{Layer, values};
 
 /// What each source gives, the upper one first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -14,8 +14,7 @@ use crate::manifest::{Duplicates as Word, Limits, Manifest};
 use crate::money::{Sats, counted_are};
 use crate::plan::Plan;
 use crate::plan::view::LeftToBuy;
-use crate::purchase::WalletId;
-use crate::purchase::{JobState, Next, Reason};
+use crate::purchase::{JobState, Next, Reason, WalletId};
 use crate::run::{Clock, SystemClock};
 
 use crate::cli::exit::of_job;

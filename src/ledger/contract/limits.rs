@@ -12,8 +12,7 @@ use crate::ledger::{
     RefundInvoice, RefundRecord,
 };
 use crate::money::Msat;
-use crate::purchase::WalletId;
-use crate::purchase::{JobState, Reason};
+use crate::purchase::{JobState, Reason, WalletId};
 use crate::time::UnixMs;
 
 /// Why that intent is not made; none where it is.

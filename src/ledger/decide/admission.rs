@@ -1,8 +1,7 @@
 //! Whether a purchase may begin, by what endpoints have taken without delivering and what a node holds (rule 10).
 
 use crate::ledger::{Asking, BatchKey, EndpointCount, HeldBack, IntentBounds, NodeCount, Prospect};
-use crate::purchase::WalletId;
-use crate::purchase::{JobState, Reason};
+use crate::purchase::{JobState, Reason, WalletId};
 use crate::time::UnixMs;
 
 use super::takes::settles_until;

@@ -99,7 +99,7 @@ fn fit(
     if let Some(original) = alike::bought_elsewhere(&known.buyer, &facts.takes, intent.network, &known.alike) {
         return Err(IntentRefusal::Duplicate(original));
     }
-    if has_twin(known, now, intent) {
+    if has_identical(known, now, intent) {
         return Err(IntentRefusal::IdenticalKnown);
     }
     if let Some(until) = earlier_take(&facts.takes, intent.job, now) {
@@ -118,7 +118,7 @@ fn fit(
 
 /// Whether an identical request is under way, or was within its window (rule 9). Whoever asked looked before it did; here
 /// the looks of two processes, or of two endpoints of one address, cannot cross.
-fn has_twin(known: &IntentFacts, now: UnixMs, intent: &NewIntent) -> bool {
+fn has_identical(known: &IntentFacts, now: UnixMs, intent: &NewIntent) -> bool {
     let identical = alike::identical_request(intent.job, &known.alike);
     identical.is_some_and(|identical| {
         intent.dedup != DedupPolicy::Never

@@ -3,9 +3,7 @@
 use crate::l402::{PaymentHash, Preimage, Token};
 use crate::ledger::record::SincePaid;
 use crate::ledger::{Committed, DeadProof, DurableIntent, JobEnd, PaidPurchase, PaymentKey, Posted, Transition};
-use crate::purchase::Credential;
-use crate::purchase::WalletId;
-use crate::purchase::{JobState, Poll, Reason};
+use crate::purchase::{Credential, JobState, Poll, Reason, WalletId};
 use crate::time::UnixMs;
 
 use super::jobs::{JobUpdate, expect_unspent};

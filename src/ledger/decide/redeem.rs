@@ -1,8 +1,7 @@
 //! Records about what was bought: answers, acceptance, delivery.
 
 use crate::ledger::{AnswerKey, AnswerKind, Committed, JobEnd, PaymentKey};
-use crate::purchase::HttpAnswer;
-use crate::purchase::{JobState, Poll, Reason};
+use crate::purchase::{HttpAnswer, JobState, Poll, Reason};
 use crate::time::UnixMs;
 
 use super::admission::DeliveryFacts;

@@ -4,8 +4,7 @@ use crate::l402::{Network, PaymentHash, Scheme};
 use crate::ledger::{AnswerKey, AnswerKind, BatchKey, DeadProof, JobKey, PaymentKey, RefundStanding, Standing};
 use crate::money::Msat;
 use crate::plan::ContentHash;
-use crate::purchase::WalletId;
-use crate::purchase::{JobState, Reason};
+use crate::purchase::{JobState, Reason, WalletId};
 use crate::time::UnixMs;
 
 /// One take of a job.

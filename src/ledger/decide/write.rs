@@ -6,9 +6,7 @@ use crate::ledger::{
     RefundStanding,
 };
 use crate::money::Msat;
-use crate::purchase::HttpAnswer;
-use crate::purchase::WalletId;
-use crate::purchase::{JobState, Reason};
+use crate::purchase::{HttpAnswer, JobState, Reason, WalletId};
 use crate::time::UnixMs;
 
 use super::rows::{Charged, EndpointKey, Job, Payment, PeriodKind};

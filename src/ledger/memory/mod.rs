@@ -14,8 +14,7 @@ use super::{
 use crate::l402::PaymentHash;
 use crate::money::Msat;
 use crate::plan::{ContentHash, PlannedJob};
-use crate::purchase::HttpAnswer;
-use crate::purchase::{JobState, Reason};
+use crate::purchase::{HttpAnswer, JobState, Reason};
 use crate::time::UnixMs;
 
 /// A ledger in memory.

@@ -10,8 +10,7 @@ use super::error::Fault;
 use super::reopen::kept_answer;
 use super::store::{append_transition, file_key, paid_purchase};
 use crate::ledger::{BatchKey, DeliveredJob, FetchMark, JobKey, LedgerError, PaymentKey, Resume, Undownloaded};
-use crate::purchase::{Credential, HttpAnswer};
-use crate::purchase::{JobState, Reason};
+use crate::purchase::{Credential, HttpAnswer, JobState, Reason};
 use crate::time::UnixMs;
 
 /// Files that are looked for between two writes, where those that are missing are sought.

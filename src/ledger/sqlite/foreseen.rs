@@ -12,8 +12,7 @@ use super::job_limit;
 use super::load::{IdList, PlanLoad};
 use crate::ledger::{Asking, BatchKey, HeldBack, IntentBounds, LedgerError, Prospect};
 use crate::money::Msat;
-use crate::purchase::WalletId;
-use crate::purchase::{JobState, Next, Reason};
+use crate::purchase::{JobState, Next, Reason, WalletId};
 use crate::time::UnixMs;
 
 /// What running a manifest would buy.

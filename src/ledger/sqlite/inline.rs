@@ -8,8 +8,7 @@ use crate::ledger::{
     BatchKey, DamagedJob, DeliveredJob, Deliveries, HeldBack, HistoryCheck, IdenticalRequest, JobKey, Ledger,
     LedgerError, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, Undownloaded,
 };
-use crate::purchase::WalletId;
-use crate::purchase::{Credential, HttpAnswer, Request};
+use crate::purchase::{Credential, HttpAnswer, Request, WalletId};
 use crate::time::UnixMs;
 
 /// A ledger without a thread. Clones share the same books.

@@ -20,8 +20,7 @@ use crate::ledger::{
 };
 use crate::manifest::image;
 use crate::plan::ContentHash;
-use crate::purchase::{HttpAnswer, Request};
-use crate::purchase::{JobState, Reason};
+use crate::purchase::{HttpAnswer, JobState, Reason, Request};
 
 /// Endpoints kept in memory; a ledger of many catalogues reads some of them again.
 const ENDPOINTS_MAX: usize = 1_024;

@@ -11,8 +11,7 @@ use super::store::{self, paid_purchase};
 use crate::command::{command, node_command};
 use crate::ledger::decide::JobUpdate;
 use crate::ledger::{AnswerKey, JobKey, LedgerError, PaymentKey};
-use crate::purchase::HttpAnswer;
-use crate::purchase::{JobState, Reason};
+use crate::purchase::{HttpAnswer, JobState, Reason};
 use crate::time::UnixMs;
 
 /// What a person says of it.

@@ -10,8 +10,7 @@ use crate::ledger::{
     BatchKey, DamagedJob, DeliveredJob, Deliveries, HeldBack, HistoryCheck, IdenticalRequest, JobKey, Ledger,
     LedgerError, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, Undownloaded,
 };
-use crate::purchase::WalletId;
-use crate::purchase::{Credential, HttpAnswer, Request};
+use crate::purchase::{Credential, HttpAnswer, Request, WalletId};
 use crate::time::UnixMs;
 
 /// Requests that may wait at most; a caller beyond waits for room.

@@ -10,8 +10,7 @@ use crate::ledger::{
     Original, PaymentKey, PendingJob, Prospect, Record, Recorded, RefundRecord,
 };
 use crate::money::Msat;
-use crate::purchase::Request;
-use crate::purchase::WalletId;
+use crate::purchase::{Request, WalletId};
 use crate::time::UnixMs;
 
 /// Where it fails.

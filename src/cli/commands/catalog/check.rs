@@ -8,8 +8,7 @@ use serde_json::Value as Json;
 use url::Url;
 
 use crate::catalog::{Endpoint, Listed, listed};
-use crate::cli::commands::catalog::finding;
-use crate::cli::commands::catalog::finding::{EndpointFacts, ListingFacts, QuoteFacts, Verdict};
+use crate::cli::commands::catalog::finding::{self, EndpointFacts, ListingFacts, QuoteFacts, Verdict};
 use crate::cli::commands::catalog::layers::Layers;
 use crate::cli::commands::catalog::trial::{Trial, trials};
 use crate::cli::options::config::CatalogOptions;
@@ -21,8 +20,7 @@ use crate::money::Msat;
 use crate::origin::{
     ChallengeResponse, HttpFailure, HttpOptions, HttpOrigin, Origin, challenged_in, read_ask, retry_after_ms,
 };
-use crate::purchase::Reason;
-use crate::purchase::Request;
+use crate::purchase::{Reason, Request};
 
 /// Between two requests, in milliseconds.
 const PAUSE_MS: u64 = 100;

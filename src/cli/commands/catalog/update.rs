@@ -5,10 +5,9 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::catalog::{Endpoint, PriceRule, Rate, Value};
-use crate::cli::commands::catalog::check;
-use crate::cli::commands::catalog::finding;
 use crate::cli::commands::catalog::finding::{EndpointFacts, QuoteFacts, Verdict};
 use crate::cli::commands::catalog::layers::Layers;
+use crate::cli::commands::catalog::{check, finding};
 use crate::cli::options::config::{CatalogOptions, UpdateFile};
 use crate::cli::{ExitCode, Failure, terminal};
 use crate::money::Msat;

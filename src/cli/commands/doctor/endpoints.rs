@@ -6,8 +6,7 @@ use crate::l402::{Challenge, Expected, Invoice, Network, Refusal, check as check
 use crate::manifest::image;
 use crate::money::counted;
 use crate::origin::{ChallengeResponse, HttpOptions, HttpOrigin, Origin, challenged_in, read_ask};
-use crate::purchase::Request;
-use crate::purchase::{JobState, Reason};
+use crate::purchase::{JobState, Reason, Request};
 use crate::run::{Clock, SystemClock};
 
 use crate::cli::commands::doctor::finding::{EndpointFacts, Report};

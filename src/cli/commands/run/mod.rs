@@ -9,12 +9,10 @@ use crate::cli::batch::files::Files;
 use crate::cli::batch::receipt_guard::{BatchFiles, check as check_receipts, keep_unknown, stop};
 use crate::cli::batch::reporter::Reporter;
 use crate::cli::batch::run_batch::{BatchRun, Work, settings};
-use crate::cli::batch::session::Session;
-use crate::cli::batch::session::check_owner;
+use crate::cli::batch::session::{Session, check_owner};
 use crate::cli::ending::advice::{Bought, Ended};
 use crate::cli::ending::conclusion::{Ending, tell, tell_broken};
-use crate::cli::preflight::duplicates::stopped_words;
-use crate::cli::preflight::duplicates::{edition, words as duplicate_words};
+use crate::cli::preflight::duplicates::{edition, stopped_words, words as duplicate_words};
 use crate::cli::preflight::words::{LeftOut, elsewhere_words};
 use preflight::{Ground, Preflight};
 

@@ -11,13 +11,11 @@ use crate::report::OutputPaths;
 use crate::run::{Clock, SystemClock};
 
 use crate::cli::batch::download_setup::{DownloadSetup, destination};
-use crate::cli::batch::files;
 use crate::cli::batch::receipt_guard::stop;
-use crate::cli::batch::session;
 use crate::cli::batch::session::Session;
+use crate::cli::batch::{files, session};
 use crate::cli::commands::run::{GoingOn, Runner};
-use crate::cli::preflight::words;
-use crate::cli::preflight::words::LeftOut;
+use crate::cli::preflight::words::{self, LeftOut};
 
 /// Ids that a message names.
 const NAMED_MAX: usize = 5;

@@ -20,10 +20,9 @@ use crate::cli::options::config::{
     ManifestSource, PlanOptions, RecoverOptions, RefundsClaimOptions, RefundsListOptions, ResolveOptions, ResolveWord,
     RunOptions, ShowOptions, StatusOptions,
 };
-use crate::cli::options::file;
 use crate::cli::options::layer::Layers;
 use crate::cli::options::values::{DecisionWord, Format};
-use crate::cli::options::{Group, Layer, LedgerArgs, NodeArgs, variable};
+use crate::cli::options::{Group, Layer, LedgerArgs, NodeArgs, file, variable};
 use crate::cli::{Environment, Failure, node};
 
 use resolved::{Resolved, ids, manifest, target, usage};

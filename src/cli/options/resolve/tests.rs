@@ -4,8 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
-use crate::cli::args;
-use crate::cli::args::Command;
+use crate::cli::args::{self, Command};
 use crate::cli::options::config::Payment;
 use crate::cli::options::layer::{CertSource, MacaroonSource};
 use crate::cli::options::resolve::resolved::format;

@@ -14,12 +14,10 @@ use super::{Merge, MergeSource};
 use crate::catalog::{Endpoint, Value};
 use crate::l402::{Network, Preimage};
 use crate::ledger::decide::JobUpdate;
-use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::sqlite::convert::Json;
 use crate::ledger::sqlite::core::configure;
 use crate::ledger::sqlite::error::{Fault, contradiction};
-use crate::ledger::sqlite::schema;
-use crate::ledger::sqlite::store;
+use crate::ledger::sqlite::{SqliteLedger, schema, store};
 use crate::ledger::{JobKey, KNOWN_BY_RECEIPT, LedgerError, ReceiptKind, ReceiptRow, UNKNOWN_CONTENT};
 use crate::purchase::{JobState, Reason};
 

@@ -8,9 +8,7 @@ use crate::ledger::{
     AnswerKind, Asking, BatchKey, Committed, HeldBack, IntentBounds, IntentRefusal, NewIntent, PaymentKey, Prospect,
     Record,
 };
-use crate::purchase::HttpAnswer;
-use crate::purchase::WalletId;
-use crate::purchase::{JobState, Reason};
+use crate::purchase::{HttpAnswer, JobState, Reason, WalletId};
 use crate::time::UnixMs;
 
 const HOUR: i64 = 3_600_000;

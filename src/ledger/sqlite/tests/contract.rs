@@ -8,15 +8,13 @@ use crate::catalog::DedupPolicy;
 use crate::ledger::contract::Subject;
 use crate::ledger::decide::{Job, Payment, PaymentState};
 use crate::ledger::memory::{MemoryLedger, Sums};
-use crate::ledger::sqlite::store;
-use crate::ledger::sqlite::{Decision, SqliteLedger};
+use crate::ledger::sqlite::{Decision, SqliteLedger, store};
 use crate::ledger::{
     AnswerKey, AnswerKind, BatchKey, Caps, DeadProof, DownloadedFile, FetchMark, IntentBounds, JobEnd, JobKey,
     LedgerError, NewIntent, PaymentKey, PendingJob, PeriodCap, Posted, Record, Recorded, RefundInvoice, RefundRecord,
 };
 use crate::money::Msat;
-use crate::purchase::WalletId;
-use crate::purchase::{JobState, Poll, Reason};
+use crate::purchase::{JobState, Poll, Reason, WalletId};
 use crate::time::UnixMs;
 
 impl SqliteLedger {

@@ -6,8 +6,7 @@ use crate::ledger::sqlite::{AuditRow, Decided, Decision, SqliteLedger};
 use crate::ledger::{
     BatchKey, Committed, DeadProof, IntentRefusal, OpenStage, PaymentKey, ReceiptRow, Record, Standing,
 };
-use crate::purchase::WalletId;
-use crate::purchase::{JobState, Reason};
+use crate::purchase::{JobState, Reason, WalletId};
 use crate::time::UnixMs;
 
 fn doubted() -> (SqliteLedger, BatchKey, PaymentKey) {

@@ -4,8 +4,7 @@ use super::support::*;
 use crate::ledger::sqlite::{Decided, Decision};
 use crate::ledger::{AnswerKind, DeadProof, PaymentKey, Record, Standing};
 use crate::money::Msat;
-use crate::purchase::HttpAnswer;
-use crate::purchase::{JobState, Reason};
+use crate::purchase::{HttpAnswer, JobState, Reason};
 
 fn refusal(payment: PaymentKey, n: usize) -> Record {
     let body = format!("no {n}: L402 token2:{} {}", preimage(2).reveal_hex(), "x".repeat(200_000));

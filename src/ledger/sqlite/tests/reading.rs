@@ -8,8 +8,7 @@ use crate::ledger::{
     Committed, HistoryCheck, IdenticalRequest, NewIntent, OpenJob, OpenStage, PaymentKey, Posted, Record,
 };
 use crate::money::Msat;
-use crate::purchase::WalletId;
-use crate::purchase::{JobState, Next, Poll, Reason};
+use crate::purchase::{JobState, Next, Poll, Reason, WalletId};
 
 fn name(job: &OpenJob) -> String {
     let stage = match &job.stage {
@@ -227,7 +226,7 @@ fn an_identical_request_is_another_purchase_of_the_same_request_in_any_batch() {
     let digest = new_intent(&first, 1).request.digest();
     assert_eq!(books.identical_request(second.key, &digest).unwrap(), None);
     let payment = intend(&mut books, new_intent(&first, 1)).payment();
-    assert_eq!(books.identical_request(first.key, &digest).unwrap(), None, "not its own twin");
+    assert_eq!(books.identical_request(first.key, &digest).unwrap(), None, "it is not another");
     assert_eq!(books.identical_request(second.key, &[0; 32]).unwrap(), None, "another request");
     assert_eq!(
         books.identical_request(second.key, &digest).unwrap(),

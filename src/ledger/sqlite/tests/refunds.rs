@@ -10,9 +10,7 @@ use crate::ledger::{
     PeriodCap, ReceiptKind, Record, RefundInvoice, RefundRecord, RefundStanding,
 };
 use crate::money::Msat;
-use crate::purchase::HttpAnswer;
-use crate::purchase::WalletId;
-use crate::purchase::{JobState, Reason};
+use crate::purchase::{HttpAnswer, JobState, Reason, WalletId};
 
 fn invoice(amount: u64) -> RefundInvoice {
     RefundInvoice {

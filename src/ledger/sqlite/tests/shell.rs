@@ -5,8 +5,7 @@ use std::sync::Arc;
 use super::support::*;
 use crate::ledger::sqlite::{InlineLedger, LedgerHandle, SqliteLedger};
 use crate::ledger::{BatchKey, Committed, HistoryCheck, Ledger, OpenStage, PaymentKey, Record};
-use crate::purchase::JobState;
-use crate::purchase::WalletId;
+use crate::purchase::{JobState, WalletId};
 
 /// The contract of the port, for every implementation.
 async fn keep_the_contract(ledger: &impl Ledger, batch: BatchKey) {

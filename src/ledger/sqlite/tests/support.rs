@@ -15,9 +15,7 @@ use crate::ledger::{
 };
 use crate::money::Msat;
 use crate::plan::{ContentHash, PlannedJob};
-use crate::purchase::WalletId;
-use crate::purchase::{HttpAnswer, Request};
-use crate::purchase::{JobState, Reason};
+use crate::purchase::{HttpAnswer, JobState, Reason, Request, WalletId};
 use crate::time::UnixMs;
 
 pub(in crate::ledger) const NOW: UnixMs = UnixMs(1_790_000_000_000);

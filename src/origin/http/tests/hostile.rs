@@ -5,9 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::catalog::Endpoint;
-use crate::origin::samples;
 use crate::origin::{
-    ChallengeResponse, PollResponse, RedeemResponse, read_ask, read_poll, read_redeem, retry_after_ms,
+    ChallengeResponse, PollResponse, RedeemResponse, read_ask, read_poll, read_redeem, retry_after_ms, samples,
 };
 use crate::terminal_text::is_printable;
 
