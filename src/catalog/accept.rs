@@ -1,42 +1,9 @@
 //! What a parameter accepts: a CSV cell or a TOML value becomes a checked value, or the words for what was expected.
 
-use std::borrow::Cow;
-
 use toml::de::{DeInteger, DeValue};
 
 use super::{Mismatch, Param, ParamKind, Value, meant};
 
-/// The checked value of a cell, which still borrows the cell's text: a value that is there already takes it over
-/// without a new allocation.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Checked<'a> {
-    /// Text, trimmed, with LF line ends.
-    Text(Cow<'a, str>),
-    /// A whole number.
-    Integer(i64),
-    /// A truth value.
-    Boolean(bool),
-}
-
-impl Checked<'_> {
-    /// Puts the value where another one may stand, in whose memory a text is kept.
-    pub fn put(self, place: &mut Option<Value>) {
-        match (self, place) {
-            (Self::Text(text), Some(Value::Text(kept))) => text.as_ref().clone_into(kept),
-            (checked, place) => *place = Some(checked.into()),
-        }
-    }
-}
-
-impl From<Checked<'_>> for Value {
-    fn from(checked: Checked<'_>) -> Self {
-        match checked {
-            Checked::Text(text) => Self::Text(text.into_owned()),
-            Checked::Integer(n) => Self::Integer(n),
-            Checked::Boolean(truth) => Self::Boolean(truth),
-        }
-    }
-}
 use crate::csv_escape::trim;
 use crate::diagnostic::closest;
 
@@ -47,26 +14,18 @@ impl Param {
     /// # Errors
     /// Where the cell does not fit, and always for an image: its bytes have to be found first.
     pub fn from_text(&self, cell: &str) -> Result<Value, Mismatch> {
-        self.check_text(cell).map(Value::from)
-    }
-
-    /// The same, with its text still in the cell.
-    ///
-    /// # Errors
-    /// As [`Self::from_text`].
-    pub fn check_text<'a>(&self, cell: &'a str) -> Result<Checked<'a>, Mismatch> {
         let cell = trim(cell);
         match &self.kind {
-            ParamKind::Text => text(cell).map(Checked::Text).ok_or_else(|| self.mismatch(None)),
+            ParamKind::Text => text(cell).map(Value::Text).ok_or_else(|| self.mismatch(None)),
             ParamKind::Integer { min, max } => match cell.parse::<i64>() {
-                Ok(n) if (*min..=*max).contains(&n) => Ok(Checked::Integer(n)),
+                Ok(n) if (*min..=*max).contains(&n) => Ok(Value::Integer(n)),
                 Ok(_) | Err(_) => Err(self.mismatch(self.meant(cell))),
             },
-            ParamKind::Boolean => truth(cell).map(Checked::Boolean).ok_or_else(|| self.mismatch(self.meant(cell))),
+            ParamKind::Boolean => truth(cell).map(Value::Boolean).ok_or_else(|| self.mismatch(self.meant(cell))),
             ParamKind::Choice { values } => self.choice(values, cell),
             ParamKind::IntegerOrText => match canonical_integer(cell) {
-                Some(n) => Ok(Checked::Integer(n)),
-                None => text(cell).map(Checked::Text).ok_or_else(|| self.mismatch(None)),
+                Some(n) => Ok(Value::Integer(n)),
+                None => text(cell).map(Value::Text).ok_or_else(|| self.mismatch(None)),
             },
             ParamKind::Image => Err(self.mismatch(None)),
         }
@@ -132,9 +91,9 @@ impl Param {
         }
     }
 
-    fn choice<'a>(&self, values: &[String], cell: &'a str) -> Result<Checked<'a>, Mismatch> {
+    fn choice(&self, values: &[String], cell: &str) -> Result<Value, Mismatch> {
         match values.iter().any(|value| value == cell) {
-            true => Ok(Checked::Text(Cow::Borrowed(cell))),
+            true => Ok(Value::Text(cell.to_owned())),
             false => Err(self.mismatch(closest(cell, values.iter().map(String::as_str)).map(str::to_owned))),
         }
     }
@@ -158,9 +117,8 @@ impl Param {
 }
 
 /// Trimmed text as it is sent: with LF line ends; nothing where it is blank.
-fn text(text: &str) -> Option<Cow<'_, str>> {
-    let text = if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) };
-    (!text.is_empty()).then_some(text)
+fn text(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.replace("\r\n", "\n"))
 }
 
 fn truth(cell: &str) -> Option<bool> {

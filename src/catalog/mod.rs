@@ -12,7 +12,6 @@ mod price;
 mod read;
 mod terms;
 
-pub use accept::Checked;
 pub use errors::{ErrorRule, Treatment};
 pub use listing::{Listed, listed};
 pub use param::{ImageKind, ImageRef, ImageSource, Mismatch, Param, ParamKind, Value};

@@ -196,7 +196,6 @@ fn inputs() -> Vec<(String, Input)> {
     let most = Msat::new(9);
     let limit = IntentRefusal::BatchLimit { cost: most, used: most, most };
     let retry = Asked::Retry { after_ms: Some(2_000), reason: Reason::RateLimited, message: "slow".into() };
-    let locked = NodeProblem::Locked;
     let (count, bounds) = (NodeCount::default(), IntentBounds::default());
     let held = HeldBack::Doubt { node: WalletId("02aa".to_owned()), count, bounds };
     let mut inputs: Vec<(String, Input)> = vec![
@@ -229,37 +228,35 @@ fn inputs() -> Vec<(String, Input)> {
         ("Sent failed".into(), sent(true, SendOutcome::Failed(PayFailure::NoRoute))),
         ("Sent refused known".into(), sent(true, SendOutcome::Refused(PayRefusal::AlreadyKnown))),
         ("Sent refused expired".into(), sent(true, SendOutcome::Refused(PayRefusal::InvoiceExpired))),
-        ("Sent refused locked".into(), sent(true, SendOutcome::Refused(PayRefusal::Node(locked.clone())))),
+        ("Sent refused locked".into(), sent(true, SendOutcome::Refused(PayRefusal::Node(NodeProblem::Locked)))),
         ("Sent in flight".into(), sent(true, SendOutcome::InFlight)),
         ("Sent in doubt, answered".into(), sent(true, SendOutcome::InDoubt("reset".into()))),
         ("Sent in doubt".into(), sent(false, SendOutcome::InDoubt("reset".into()))),
+        ("Failure not sent".into(), Input::Answer(Err(HttpFailure::NotSent("refused".into())))),
+        ("Failure redirect".into(), Input::Answer(Err(HttpFailure::Redirect("elsewhere".into())))),
+    ];
+    inputs.extend(looked_up());
+    inputs.extend(answers().into_iter().map(|(name, answer)| (format!("Answer {name}"), Input::Answer(Ok(answer)))));
+    inputs
+}
+
+fn looked_up() -> Vec<(String, Input)> {
+    let late = |fate| Input::LookedUp(PaymentLookup { fate, node_time: Some(LATE) });
+    vec![
         ("Looked up settled".into(), lookup(PaymentFate::Settled(settled()))),
         ("Looked up preimage known".into(), lookup(PaymentFate::PreimageKnown(preimage()))),
         ("Looked up failed".into(), lookup(PaymentFate::Failed(PayFailure::NoRoute))),
         ("Looked up failed, balance".into(), lookup(PaymentFate::Failed(PayFailure::InsufficientBalance))),
         ("Looked up in flight".into(), lookup(PaymentFate::InFlight)),
         ("Looked up not found".into(), lookup(PaymentFate::NotFound)),
-        (
-            "Looked up not found, expired".into(),
-            Input::LookedUp(PaymentLookup { fate: PaymentFate::NotFound, node_time: Some(LATE) }),
-        ),
-        (
-            "Looked up failed, expired".into(),
-            Input::LookedUp(PaymentLookup { fate: PaymentFate::Failed(PayFailure::Timeout), node_time: Some(LATE) }),
-        ),
+        ("Looked up not found, expired".into(), late(PaymentFate::NotFound)),
+        ("Looked up failed, expired".into(), late(PaymentFate::Failed(PayFailure::Timeout))),
         ("Looked up unwitnessed".into(), lookup(PaymentFate::Unwitnessed)),
-        (
-            "Looked up unwitnessed, expired".into(),
-            Input::LookedUp(PaymentLookup { fate: PaymentFate::Unwitnessed, node_time: Some(LATE) }),
-        ),
+        ("Looked up unwitnessed, expired".into(), late(PaymentFate::Unwitnessed)),
         ("Looked up forgot".into(), lookup(PaymentFate::Forgot("gone".into()))),
         ("Looked up other node".into(), lookup(PaymentFate::OtherNode("other".into()))),
-        ("Looked up unknown".into(), lookup(PaymentFate::Unknown(locked))),
-        ("Failure not sent".into(), Input::Answer(Err(HttpFailure::NotSent("refused".into())))),
-        ("Failure redirect".into(), Input::Answer(Err(HttpFailure::Redirect("elsewhere".into())))),
-    ];
-    inputs.extend(answers().into_iter().map(|(name, answer)| (format!("Answer {name}"), Input::Answer(Ok(answer)))));
-    inputs
+        ("Looked up unknown".into(), lookup(PaymentFate::Unknown(NodeProblem::Locked))),
+    ]
 }
 
 /// Every cell, early and late, going on and draining.

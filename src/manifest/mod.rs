@@ -84,9 +84,6 @@ pub struct Limits {
 /// Ids of wrong jobs that are kept.
 pub const WRONG_IDS_MAX: usize = 10_000;
 
-/// A job as it is shown, or the errors of its row.
-pub type Shown<'a> = Result<&'a JobSpec, Vec<Diagnostic>>;
-
 /// A manifest that can be read more than once, job by job, in bounded memory.
 pub trait JobSource {
     /// Reads every job from the beginning. A row's errors are one item, and reading goes on, so that one pass finds all
@@ -95,17 +92,6 @@ pub trait JobSource {
     /// # Errors
     /// Items are errors where the manifest is wrong; the vector is never empty.
     fn jobs(&self) -> Box<dyn Iterator<Item = Result<JobSpec, Vec<Diagnostic>>> + '_>;
-
-    /// Shows every job as [`Self::jobs`] hands it out, without giving it away: what a job's memory held serves the next
-    /// one, so that a million rows need no million allocations.
-    fn each(&self, see: &mut dyn FnMut(Shown<'_>)) {
-        for job in self.jobs() {
-            match job {
-                Ok(spec) => see(Ok(&spec)),
-                Err(errors) => see(Err(errors)),
-            }
-        }
-    }
 
     /// The file as the person named it.
     fn file(&self) -> &str;

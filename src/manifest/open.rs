@@ -15,7 +15,7 @@ use super::problems::Problems;
 use super::rows::{Found, RowPass, Rows, RowsOptions, unreadable};
 use super::template::{DefaultEntry, Templates, default_problem, param_name};
 use super::values::Given;
-use super::{Duplicates, Edition, JobSource, JobSpec, Limits, Shown, locate, missing};
+use super::{Duplicates, Edition, JobSource, JobSpec, Limits, locate, missing};
 use crate::catalog::Catalog;
 use crate::diagnostic::{Diagnostic, Place, SourceText};
 
@@ -318,18 +318,6 @@ impl JobSource for Manifest {
         Box::new(Pass::new(self))
     }
 
-    fn each(&self, see: &mut dyn FnMut(Shown<'_>)) {
-        let mut pass = Pass::new(self);
-        let mut job = None;
-        while let Some(step) = pass.step(&mut job) {
-            match (step, &job) {
-                (Ok(()), Some(spec)) => see(Ok(spec)),
-                (Ok(()), None) => {}
-                (Err(errors), _) => see(Err(errors)),
-            }
-        }
-    }
-
     fn file(&self) -> &str {
         match &self.rows {
             Some(rows) if self.jobs.is_empty() => &rows.file,
@@ -367,11 +355,27 @@ impl Iterator for Pass<'_> {
     type Item = Result<JobSpec, Vec<Diagnostic>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut job = None;
-        match self.step(&mut job)? {
-            Ok(()) => job.map(Ok),
-            Err(errors) => Some(Err(errors)),
+        if self.is_done {
+            return None;
         }
+        if let Some(next) = self.manifest.jobs.get(self.next) {
+            self.next += 1;
+            self.jobs += 1;
+            return Some(Ok(next.clone()));
+        }
+        let mut found = Found {
+            problems: &mut self.problems,
+            used: &mut self.used,
+            notes: &mut self.notes,
+            wrong_ids: &mut self.wrong_ids,
+        };
+        if let Some(job) = self.rows.as_mut().and_then(|rows| rows.next_job(&mut found)) {
+            self.jobs += 1;
+            return Some(Ok(job));
+        }
+        self.is_done = true;
+        let errors = self.errors();
+        (!errors.is_empty()).then_some(Err(errors))
     }
 }
 
@@ -382,32 +386,6 @@ impl<'m> Pass<'m> {
         let (problems, used) = (Problems::default(), manifest.used.clone());
         let wrong_ids = manifest.wrong_ids.clone();
         Self { manifest, next: 0, rows, problems, used, notes, wrong_ids, jobs: 0, is_done: false }
-    }
-
-    /// Puts the next job into `job`, in the memory of the one that stands there. None at the end.
-    fn step(&mut self, job: &mut Option<JobSpec>) -> Option<Result<(), Vec<Diagnostic>>> {
-        if self.is_done {
-            return None;
-        }
-        if let Some(next) = self.manifest.jobs.get(self.next) {
-            self.next += 1;
-            self.jobs += 1;
-            *job = Some(next.clone());
-            return Some(Ok(()));
-        }
-        let mut found = Found {
-            problems: &mut self.problems,
-            used: &mut self.used,
-            notes: &mut self.notes,
-            wrong_ids: &mut self.wrong_ids,
-        };
-        if self.rows.as_mut().is_some_and(|rows| rows.next_job(job, &mut found)) {
-            self.jobs += 1;
-            return Some(Ok(()));
-        }
-        self.is_done = true;
-        let errors = self.errors();
-        (!errors.is_empty()).then_some(Err(errors))
     }
 
     /// All errors of head and rows, now that everything is read.

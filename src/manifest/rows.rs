@@ -1,7 +1,6 @@
 //! The rows of a CSV manifest, streamed: one record is held at a time, and columns are matched with parameters once for
 //! each endpoint.
 
-use std::borrow::Cow;
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -18,9 +17,9 @@ use super::quotes::Raw;
 use super::results::StandColumns;
 use super::row::{Row, lf, newlines, utf8};
 use super::template::{Template, Templates};
-use super::values::{Given, Wrong, expected, max_sats, put_cell};
+use super::values::{Given, Wrong, check, expected, max_sats};
 use super::{JobSpec, WRONG_IDS_MAX};
-use crate::catalog::{Catalog, Checked, Endpoint, Value};
+use crate::catalog::{Catalog, Param, Value};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::money::{counted, thousands};
 
@@ -243,9 +242,8 @@ impl<'m> RowPass<'m> {
         pass
     }
 
-    /// Puts the next good row into `job`, in the memory of the one that stands there; wrong ones are noted and passed over.
-    /// False at the end.
-    pub(super) fn next_job(&mut self, job: &mut Option<JobSpec>, found: &mut Found<'_>) -> bool {
+    /// The next good row; wrong ones are noted and passed over. None at the end.
+    pub(super) fn next_job(&mut self, found: &mut Found<'_>) -> Option<JobSpec> {
         while !self.is_done {
             let before = self.reader.position().clone();
             let mut record = self.record.take().unwrap_or_default();
@@ -256,21 +254,21 @@ impl<'m> RowPass<'m> {
                     let trailing = self.reader.position().line().saturating_sub(before.line());
                     found.notes.empty_records += trailing;
                     self.end(found);
-                    return false;
+                    return None;
                 }
                 Err(error) => {
                     self.is_done = true;
                     found.problems.push(self.broken_off(&error, &before));
-                    return false;
+                    return None;
                 }
             }
-            let is_good = self.read(&record, &before, job, found);
+            let job = self.read(&record, &before, found);
             self.record = Some(record);
-            if is_good {
-                return true;
+            if job.is_some() {
+                return job;
             }
         }
-        false
+        None
     }
 
     fn end(&mut self, found: &mut Found<'_>) {
@@ -297,13 +295,7 @@ impl<'m> RowPass<'m> {
         self.rows.dialect.header_line + tape_line.saturating_sub(1)
     }
 
-    fn read(
-        &mut self,
-        record: &ByteRecord,
-        before: &csv::Position,
-        job: &mut Option<JobSpec>,
-        found: &mut Found<'_>,
-    ) -> bool {
+    fn read(&mut self, record: &ByteRecord, before: &csv::Position, found: &mut Found<'_>) -> Option<JobSpec> {
         let after = self.reader.position().clone();
         let stray = self.reader.get_mut().quotes.take_before(after.byte());
         let base = self.rows.dialect.header_byte as u64;
@@ -318,36 +310,36 @@ impl<'m> RowPass<'m> {
         let Some(text) = utf8(record) else {
             let row = Row { rows: self.rows, record, text: "", line, range };
             row.wrong_encoding(found.problems);
-            return false;
+            return None;
         };
         found.notes.empty_records += first_tape_line - before.line();
         let row = Row { rows: self.rows, record, text, line, range };
         if let Some(stray) = stray {
             row.stray(found.problems, stray);
-            return false;
+            return None;
         }
         if let Some(open) = self.reader.get_ref().quotes.left_open().filter(|_| is_last) {
             row.left_open(found.problems, open);
-            return false;
+            return None;
         }
         if text.trim_start().is_empty() {
             found.notes.empty_records += 1;
-            return false;
+            return None;
         }
         if !self.has_its_cells(&row, found.problems) {
-            return false;
+            return None;
         }
         if self.own.stand.says_bought(|column| row.filled(Some(column))) {
             found.notes.left_out += 1;
-            return false;
+            return None;
         }
-        let is_good = self.job(&row, job, found) == Some(true);
-        if let Some(id) = row.filled(self.own.id).filter(|id| !is_good && id_problem(id).is_none())
+        let job = self.job(&row, found);
+        if let Some(id) = row.filled(self.own.id).filter(|id| job.is_none() && id_problem(id).is_none())
             && found.wrong_ids.len() < WRONG_IDS_MAX
         {
             found.wrong_ids.push((line, normal_id(id).into_owned()));
         }
-        is_good
+        job
     }
 
     /// Whether the record has a cell for each column. One too few may be a row that was cut off, one too many a comma
@@ -373,8 +365,8 @@ impl<'m> RowPass<'m> {
         false
     }
 
-    /// Whether the row is good; nothing where its endpoint is unknown.
-    fn job(&mut self, row: &Row<'_>, job: &mut Option<JobSpec>, found: &mut Found<'_>) -> Option<bool> {
+    /// The job of a row, where everything in it is good.
+    fn job(&mut self, row: &Row<'_>, found: &mut Found<'_>) -> Option<JobSpec> {
         let template_at = self.endpoint(row, found.problems)?;
         let layout_at = self.layout(template_at, found);
         let template = self.templates.list.get(template_at)?;
@@ -395,8 +387,7 @@ impl<'m> RowPass<'m> {
             wrong(self.own.max_sats.unwrap_or_default(), problem);
             None
         });
-        let job = JobSpec::recycled(job, &template.endpoint);
-        put_values(&mut job.values, row, template, layout, &self.rows.images, &mut wrong);
+        let values = values(row, template, layout, &self.rows.images, &mut wrong);
         for index in layout.foreign.iter().filter(|index| !row.cell(**index).is_empty()) {
             wrong(*index, foreign(&self.rows.columns, *index, template));
         }
@@ -404,31 +395,23 @@ impl<'m> RowPass<'m> {
             let error = Wrong::new("a cell in a column without a name");
             wrong(*index, error.help("name the column, or empty the cell"));
         }
-        job.line = row.line;
-        job.max_sats = limit;
-        put_text(&mut job.id, id.map(normal_id).as_deref());
-        self.put_extra(&mut job.extra, row);
-        is_good &= !template.rests_on_wrong_default(&job.values);
-        Some(is_good)
+        is_good &= !template.rests_on_wrong_default(&values);
+        is_good.then(|| JobSpec {
+            line: row.line,
+            id: id.map(|id| normal_id(id).into_owned()),
+            endpoint: Arc::clone(&template.endpoint),
+            values,
+            extra: self.extra(row),
+            max_sats: limit,
+        })
     }
 
-    fn put_extra(&self, extra: &mut Vec<(String, String)>, row: &Row<'_>) {
-        let mut count = 0;
-        for index in &self.own.extra {
-            let (Some(Column::Extra(name)), Some(cell)) = (self.rows.columns.get(*index), row.filled(Some(*index)))
-            else {
-                continue;
-            };
-            if count == extra.len() {
-                extra.push((String::new(), String::new()));
-            }
-            if let Some((kept_name, kept)) = extra.get_mut(count) {
-                name.clone_into(kept_name);
-                lf(cell).as_ref().clone_into(kept);
-            }
-            count += 1;
-        }
-        extra.truncate(count);
+    fn extra(&self, row: &Row<'_>) -> Vec<(String, String)> {
+        let cell = |index: &usize| match self.rows.columns.get(*index)? {
+            Column::Extra(name) => Some((name.clone(), lf(row.filled(Some(*index))?).into_owned())),
+            _ => None,
+        };
+        self.own.extra.iter().filter_map(cell).collect()
     }
 
     fn endpoint(&self, row: &Row<'_>, problems: &mut Problems) -> Option<usize> {
@@ -495,60 +478,25 @@ impl<'m> RowPass<'m> {
     }
 }
 
-impl JobSpec {
-    /// The job that stands in `place`, or an empty one, for that endpoint; its parts are still to be replaced.
-    fn recycled<'a>(place: &'a mut Option<Self>, endpoint: &Arc<Endpoint>) -> &'a mut Self {
-        let job = place.get_or_insert_with(|| Self {
-            line: 0,
-            id: None,
-            endpoint: Arc::clone(endpoint),
-            values: Vec::new(),
-            extra: Vec::new(),
-            max_sats: None,
-        });
-        if !Arc::ptr_eq(&job.endpoint, endpoint) {
-            job.endpoint = Arc::clone(endpoint);
-        }
-        job
-    }
-}
-
-/// Replaces the values by those of a row, after all defaults.
-fn put_values(
-    values: &mut Vec<Option<Value>>,
+/// The values of a row, in the endpoint's order, after all defaults.
+fn values(
     row: &Row<'_>,
     template: &Template,
     layout: &Layout,
     images: &Images,
     wrong: &mut impl FnMut(usize, Wrong),
-) {
-    values.resize(template.base.len(), None);
+) -> Vec<Option<Value>> {
     let columns = template.endpoint.params.iter().zip(&template.base).zip(&layout.columns);
-    for (((param, base), column), value) in columns.zip(values) {
-        match (row.filled(*column), base) {
-            (Some(cell), _) => {
-                if let Err(problem) = put_cell(param, cell, images, value) {
-                    wrong(column.unwrap_or_default(), problem);
-                }
+    let value = |((param, base), column): ((&Param, &Option<Value>), &Option<usize>)| {
+        let Some(cell) = row.filled(*column) else {
+            if base.is_none() && template.must_have(param) {
+                wrong(column.unwrap_or_default(), template.missing(param));
             }
-            (None, Some(Value::Text(text))) => Checked::Text(Cow::Borrowed(text)).put(value),
-            (None, Some(base)) => *value = Some(base.clone()),
-            (None, None) => {
-                *value = None;
-                if template.must_have(param) {
-                    wrong(column.unwrap_or_default(), template.missing(param));
-                }
-            }
-        }
-    }
-}
-
-/// Replaces a text by another, or by none, in the same memory.
-fn put_text(place: &mut Option<String>, text: Option<&str>) {
-    match (place, text) {
-        (Some(kept), Some(text)) => text.clone_into(kept),
-        (place, text) => *place = text.map(str::to_owned),
-    }
+            return base.clone();
+        };
+        check(param, Given::Text(cell), images).map_err(|problem| wrong(column.unwrap_or_default(), problem)).ok()
+    };
+    columns.map(value).collect()
 }
 
 fn foreign(columns: &[Column], index: usize, template: &Template) -> Wrong {

@@ -103,20 +103,6 @@ pub(super) fn check(param: &Param, given: Given<'_>, images: &Images) -> Result<
     checked.map_err(|mismatch| unfit(param, mismatch, given))
 }
 
-/// Puts the checked value of a cell where another row's may stand, in the memory of that.
-///
-/// # Errors
-/// As [`check`].
-pub(super) fn put_cell(param: &Param, cell: &str, images: &Images, place: &mut Option<Value>) -> Result<(), Wrong> {
-    if param.kind == ParamKind::Image {
-        *place = Some(check(param, Given::Text(cell), images)?);
-        return Ok(());
-    }
-    let checked = param.check_text(cell).map_err(|mismatch| unfit(param, mismatch, Given::Text(cell)))?;
-    checked.put(place);
-    Ok(())
-}
-
 fn unfit(param: &Param, mismatch: Mismatch, given: Given<'_>) -> Wrong {
     let wrong = expected(&param.name, &mismatch.expected, given);
     match mismatch.suggestion {

@@ -2,7 +2,7 @@
 //! found by reading the manifest again.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
+use std::hash::{DefaultHasher, Hasher};
 
 use sha2::{Digest, Sha256};
 
@@ -10,30 +10,10 @@ use super::ContentHash;
 use super::identity::{self, MadeKey};
 
 /// Counts made ids, to number jobs that are the same.
-pub(super) type MadeCounts = HashMap<MadeKey, u32, BuildHasherDefault<Spread>>;
+pub(super) type MadeCounts = HashMap<MadeKey, u32>;
 
 /// Most clashes of one sort that are reported.
 const CLASHES_MAX: usize = 50;
-
-/// A hasher for keys that are hashes themselves: it takes the eight bytes as they are.
-#[derive(Default)]
-pub(super) struct Spread(u64);
-
-impl Hasher for Spread {
-    fn write_u64(&mut self, key: u64) {
-        self.0 = key;
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
 
 /// The number of the next job with this content and no id, counted from 1.
 pub(super) fn next(counts: &mut MadeCounts, content: &ContentHash) -> u32 {
@@ -128,11 +108,9 @@ impl GivenIds {
         }
         self.rows.sort_unstable_by_key(|row| (row.id, row.line));
         let mut found = Vec::new();
-        let mut id = String::new();
         for (key, count) in counts {
             for number in 1..=*count {
-                key.write_id(number, &mut id);
-                let hash = id_hash(&id);
+                let hash = id_hash(&key.id(number));
                 let at = self.rows.partition_point(|row| row.id < hash);
                 if let Some(row) = self.rows.get(at).filter(|row| row.id == hash) {
                     found.push(MadeClash { given_line: row.line.into(), key: *key, number });

@@ -114,9 +114,7 @@ impl Jobs<'_> {
             *seen = seen.saturating_add(1);
             number = *seen;
         }
-        let mut id = String::new();
-        key.write_id(number, &mut id);
-        id
+        key.id(number)
     }
 
     fn changed(&self) -> Diagnostic {

@@ -21,10 +21,12 @@ impl Plan {
     pub fn make(source: &dyn JobSource, policy: &Policy) -> Result<Self, Vec<Diagnostic>> {
         let read = |batches: &mut Batches| {
             let mut maker = Maker::new(source, *policy);
-            source.each(&mut |job| match job {
-                Ok(spec) => maker.add(spec, batches),
-                Err(errors) => errors.into_iter().for_each(|error| maker.findings.push(error)),
-            });
+            for job in source.jobs() {
+                match job {
+                    Ok(spec) => maker.add(&spec, batches),
+                    Err(errors) => errors.into_iter().for_each(|error| maker.findings.push(error)),
+                }
+            }
             maker
         };
         match register::beside(read) {

@@ -5,9 +5,8 @@ use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use super::ContentHash;
 use super::fingerprint::Fingerprint;
-use super::identity::{ContentHasher, MadeKey};
+use super::identity::{self, MadeKey};
 use super::ids::{self, GivenIds, MadeCounts};
 use crate::money::Msat;
 
@@ -74,49 +73,23 @@ pub(super) struct Register {
     pub(super) given: GivenIds,
     pub(super) made: MadeCounts,
     pub(super) fingerprint: Fingerprint,
-    hasher: ContentHasher,
-    /// The contents of the batch at hand.
-    hashes: Vec<ContentHash>,
-    /// For each of them: the how-manieth job of its made id it is; 0 where its id is given.
-    numbers: Vec<u32>,
-    /// The made id at hand.
-    id: String,
 }
 
 impl Register {
     /// Takes a batch in.
     fn take(&mut self, batch: &Batch) {
-        self.hashes.clear();
-        let mut start = 0;
+        let (mut content_start, mut id_start) = (0, 0);
         for job in &batch.jobs {
-            self.hashes.push(self.hasher.hash(&batch.contents[start..job.content_end]));
-            start = job.content_end;
-        }
-        self.count(batch);
-        let mut start = 0;
-        for ((job, content), number) in batch.jobs.iter().zip(&self.hashes).zip(&self.numbers) {
-            let given = &batch.ids[start..job.id_end];
-            start = job.id_end;
-            let id = if *number == 0 {
-                self.given.add(given, job.line);
-                given
+            let content = identity::hash(&batch.contents[content_start..job.content_end]);
+            let given = &batch.ids[id_start..job.id_end];
+            (content_start, id_start) = (job.content_end, job.id_end);
+            if given.is_empty() {
+                let number = ids::next(&mut self.made, &content);
+                self.fingerprint.add(&MadeKey::of(&content).id(number), &content, job.price);
             } else {
-                MadeKey::of(content).write_id(*number, &mut self.id);
-                &self.id
-            };
-            self.fingerprint.add(id, content, job.price);
-        }
-    }
-
-    /// Numbers the jobs without an id. Apart from the hashing: each number waits for memory, and here the processor waits
-    /// for many at once.
-    fn count(&mut self, batch: &Batch) {
-        self.numbers.clear();
-        let mut start = 0;
-        for (job, content) in batch.jobs.iter().zip(&self.hashes) {
-            let is_given = job.id_end > start;
-            start = job.id_end;
-            self.numbers.push(if is_given { 0 } else { ids::next(&mut self.made, content) });
+                self.given.add(given, job.line);
+                self.fingerprint.add(given, &content, job.price);
+            }
         }
     }
 

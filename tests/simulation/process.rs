@@ -218,11 +218,8 @@ impl Life {
             if !all && known.is_none() {
                 return Ok(Outcome::default());
             }
-            self.world.saw(Sight::RecoveredWithoutManifest);
-            self.world.saw_if(!node, Sight::RecoveredWithoutNode);
-            self.world.saw_if(all, Sight::RecoveredAll);
-            let payer = node.then_some(&self.payer);
-            let batch = known.filter(|_| !all);
+            self.saw_recovery(node, all);
+            let (payer, batch) = (node.then_some(&self.payer), known.filter(|_| !all));
             let feed = Feed::default();
             let both = Both(&ear, &feed);
             let recovery = Run { payer, listener: &both, ..run(control.clone()) };
@@ -240,20 +237,15 @@ impl Life {
             run(Control::one_round()).recover(Some(known)).await?;
         }
         self.world.point("before the plan is loaded").await;
-        let next = match (order.command, known) {
-            (Command::Results, Some(known)) => self.chooses(order.at, port, known).await?,
-            (Command::Results, None) => Next::Ends,
-            (Command::Run | Command::Recover { .. }, _) => self.loads(order.at, port, jobs).await?,
-        };
+        let next = self.next(order, port, known, jobs).await?;
         let (Some(begun), Next::Buys(_) | Next::Recovers) = (port.batch.get(), &next) else {
             return Ok(Outcome::default());
         };
         self.world.point("after the plan is loaded").await;
-        let node = match &next {
-            Next::Buys(_) => self.ready_node().await,
-            Next::Recovers | Next::Ends => None,
+        let (node, only) = match next {
+            Next::Buys(only) => (self.ready_node().await, only),
+            Next::Recovers | Next::Ends => (None, None),
         };
-        let only = if let Next::Buys(only) = next { only } else { None };
         let chosen = only.is_some();
         let settings = Settings { only, ..batch.settings.clone() };
         let feed = Feed::default();
@@ -270,6 +262,26 @@ impl Life {
             }
         };
         self.beside(work, Some(begun), control, port, &feed).await
+    }
+
+    fn saw_recovery(&self, node: bool, all: bool) {
+        self.world.saw(Sight::RecoveredWithoutManifest);
+        self.world.saw_if(!node, Sight::RecoveredWithoutNode);
+        self.world.saw_if(all, Sight::RecoveredAll);
+    }
+
+    async fn next(
+        &self,
+        order: &Order,
+        port: &Port<'_>,
+        known: Option<BatchKey>,
+        jobs: &[PlannedJob],
+    ) -> Result<Next, LedgerError> {
+        match (order.command, known) {
+            (Command::Results, Some(known)) => self.chooses(order.at, port, known).await,
+            (Command::Results, None) => Ok(Next::Ends),
+            (Command::Run | Command::Recover { .. }, _) => self.loads(order.at, port, jobs).await,
+        }
     }
 
     /// Files are fetched beside the work and after it, where this world fetches any; as the command does.

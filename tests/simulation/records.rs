@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 
 use l402_batch::l402::PaymentHash;
-use l402_batch::ledger::{AnswerKind, Committed, DurableIntent, IntentRefusal, PaymentKey, Record, RefundRecord};
+use l402_batch::ledger::{
+    AnswerKind, Committed, DurableIntent, IntentRefusal, NewIntent, PaymentKey, Record, RefundRecord,
+};
+use l402_batch::money::Msat;
 use l402_batch::purchase::Reason;
 use l402_batch::time::UnixMs;
 
+use super::auditor::Auditor;
 use super::coverage::Sight;
 use super::disk::Disk;
 use super::shop::STRANGE;
@@ -29,34 +33,16 @@ impl Disk {
         let mut payments = self.payments.borrow_mut();
         let mut open = self.open.borrow_mut();
         let mut auditor = self.world.auditor.borrow_mut();
-        let mut in_doubt = self.in_doubt.borrow_mut();
-        match record {
-            Record::Doubt { payment, .. } => drop(in_doubt.insert(*payment)),
-            Record::Paid { payment, .. } => drop(in_doubt.remove(payment)),
-            Record::Delivered { payment, .. } if matches!(done, Committed::Done) => {
-                self.no_longer_rejected(*payment, &payments);
-            }
-            Record::Dead { payment, .. } => {
-                in_doubt.remove(payment);
-                self.beyond.borrow_mut().remove(payment);
-            }
-            _ => {}
-        }
-        if let Committed::IntentRefused(IntentRefusal::Duplicate(_)) = done {
-            self.world.saw(Sight::DuplicateAtIntent);
-        }
+        self.note_doubt(record, done, &payments);
+        let is_duplicate = matches!(done, Committed::IntentRefused(IntentRefusal::Duplicate(_)));
+        self.world.saw_if(is_duplicate, Sight::DuplicateAtIntent);
         match (record, done) {
             (Record::Intend(new), Committed::Intent(intent)) => {
-                let node = self.node_of(intent);
-                let (hash, amount) = (*intent.hash(), intent.amount().get());
-                let most = amount + intent.fee_limit().get();
-                let host = new.request.url.host_str().unwrap_or_default().to_owned();
-                let credential_ends = new.credential_expires_at;
-                let payment = Payment { hash, node, host, credential_ends, amount, used: most, refunded: 0 };
+                let payment = self.intended(new, intent);
+                auditor.charged(payment.hash, batch.to_owned(), &new.caps);
+                auditor.ledger_uses(payment.hash, payment.used);
                 payments.insert(intent.payment(), payment);
                 open.insert(intent.payment());
-                auditor.charged(hash, batch.to_owned(), &new.caps);
-                auditor.ledger_uses(hash, most);
             }
             (Record::Paid { payment, posted, .. }, _) => {
                 if let Some(known) = payments.get_mut(payment) {
@@ -85,11 +71,7 @@ impl Disk {
                     auditor.redeems.answered(known.hash, understood);
                 }
                 let good = payments.get(payment).is_some_and(|known| now <= known.credential_ends);
-                match answer.status {
-                    402 if good => drop(self.rejected.borrow_mut().insert(*payment)),
-                    200..=299 => drop(self.rejected.borrow_mut().remove(payment)),
-                    _ => {}
-                }
+                self.note_rejected(*payment, answer.status, good);
             }
             (Record::Dead { payment, .. } | Record::AbandonedDead { payment, .. }, _) => {
                 if let Some(known) = payments.get_mut(payment) {
@@ -100,13 +82,7 @@ impl Disk {
             }
             (Record::Refund(payment, RefundRecord::Settled { received }), _) => {
                 if let Some(known) = payments.get_mut(payment) {
-                    known.refunded = received.get().min(known.amount);
-                    auditor.ledger_uses(known.hash, known.used - known.refunded);
-                    let came = self.world.bank.borrow().received_for(&known.hash);
-                    if came != received.get() {
-                        let words = format!("a refund of {received} is booked, and the node has received {came} msat");
-                        auditor.violated(words);
-                    }
+                    self.note_refund(known, *received, &mut auditor);
                 }
                 self.world.saw(Sight::RefundSettled);
             }
@@ -115,6 +91,53 @@ impl Disk {
             (_, _) => {}
         }
         self.world.open_payments.set(open.len() as u64);
+    }
+
+    fn note_doubt(&self, record: &Record, done: &Committed, payments: &BTreeMap<PaymentKey, Payment>) {
+        let mut in_doubt = self.in_doubt.borrow_mut();
+        match record {
+            Record::Doubt { payment, .. } => drop(in_doubt.insert(*payment)),
+            Record::Paid { payment, .. } => drop(in_doubt.remove(payment)),
+            Record::Delivered { payment, .. } if matches!(done, Committed::Done) => {
+                self.no_longer_rejected(*payment, payments);
+            }
+            Record::Dead { payment, .. } => {
+                in_doubt.remove(payment);
+                self.beyond.borrow_mut().remove(payment);
+            }
+            _ => {}
+        }
+    }
+
+    fn intended(&self, new: &NewIntent, intent: &DurableIntent) -> Payment {
+        let (hash, amount) = (*intent.hash(), intent.amount().get());
+        Payment {
+            hash,
+            node: self.node_of(intent),
+            host: new.request.url.host_str().unwrap_or_default().to_owned(),
+            credential_ends: new.credential_expires_at,
+            amount,
+            used: amount + intent.fee_limit().get(),
+            refunded: 0,
+        }
+    }
+
+    fn note_refund(&self, known: &mut Payment, received: Msat, auditor: &mut Auditor) {
+        known.refunded = received.get().min(known.amount);
+        auditor.ledger_uses(known.hash, known.used - known.refunded);
+        let came = self.world.bank.borrow().received_for(&known.hash);
+        if came != received.get() {
+            auditor.violated(format!("a refund of {received} is booked, and the node has received {came} msat"));
+        }
+    }
+
+    /// Whether the origin rejects a credential that it should take.
+    fn note_rejected(&self, payment: PaymentKey, status: u16, good: bool) {
+        match status {
+            402 if good => drop(self.rejected.borrow_mut().insert(payment)),
+            200..=299 => drop(self.rejected.borrow_mut().remove(&payment)),
+            _ => {}
+        }
     }
 
     fn no_longer_rejected(&self, payment: PaymentKey, payments: &BTreeMap<PaymentKey, Payment>) {

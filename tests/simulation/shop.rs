@@ -296,8 +296,8 @@ fn challenge(token: &str, invoice: &str) -> HttpAnswer {
     answer
 }
 
-fn sell(world: &Rc<World>, request: &Request) -> HttpAnswer {
-    let digest = &request.digest();
+/// What is wrong with the next invoice, where something is.
+fn form(world: &World) -> Form {
     let mut form = Form::Good;
     for (fault, other) in [
         (Fault::WrongNetwork, Form::OtherNetwork),
@@ -309,8 +309,6 @@ fn sell(world: &Rc<World>, request: &Request) -> HttpAnswer {
             form = other;
         }
     }
-    let drift = if world.strikes(Fault::PriceDrift) { world.between(-1, 1) * 1_000 } else { 0 };
-    world.saw_if(drift != 0, Sight::SoldAtOtherPrice);
     match form {
         Form::Good => {}
         Form::OtherNetwork => world.saw(Sight::SoldOnOtherNetwork),
@@ -318,6 +316,14 @@ fn sell(world: &Rc<World>, request: &Request) -> HttpAnswer {
         Form::Amountless => world.saw(Sight::SoldAmountless),
         Form::OtherToken => world.saw(Sight::SoldOtherToken),
     }
+    form
+}
+
+fn sell(world: &Rc<World>, request: &Request) -> HttpAnswer {
+    let digest = &request.digest();
+    let form = form(world);
+    let drift = if world.strikes(Fault::PriceDrift) { world.between(-1, 1) * 1_000 } else { 0 };
+    world.saw_if(drift != 0, Sight::SoldAtOtherPrice);
     let temper = temper(world);
     let ends = world.strikes(Fault::CredentialEnds);
     let (gated, burns) = (world.strikes(Fault::GatedPolls), world.strikes(Fault::BurnsTokens));

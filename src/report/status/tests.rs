@@ -96,6 +96,26 @@ fn payments() -> OpenPayments {
     OpenPayments::from([("shot-002".to_owned(), payment())])
 }
 
+fn answer(at: i64, status: u16, body: &str) -> AnswerRow {
+    AnswerRow { kind: AnswerKind::Redeem, at: UnixMs(at), status, body: body.into(), body_bytes: body.len() as u64 }
+}
+
+fn record(row: PaymentRow, answers: Vec<AnswerRow>) -> PaymentRecord {
+    PaymentRecord {
+        by_receipt: false,
+        preimage: row.paid_at.map(|_| "5ec7e7".repeat(10)),
+        row,
+        method: Method::Post,
+        url: "https://seller.example/make".into(),
+        body_sha256: "ef".repeat(32),
+        body_bytes: Some(1_234),
+        invoice: "lnbc1invoice".into(),
+        payee: "03".repeat(33),
+        network: Network::Mainnet,
+        answers,
+    }
+}
+
 /// A job that was doubtful once, then paid for, and lost in the end.
 fn lost() -> Vec<TakeRecord> {
     let dead = PaymentRow {
@@ -119,26 +139,6 @@ fn lost() -> Vec<TakeRecord> {
         answered_status: Some(422),
         redeems: 2,
         ..payment()
-    };
-    let answer = |at: i64, status: u16, body: &str| AnswerRow {
-        kind: AnswerKind::Redeem,
-        at: UnixMs(at),
-        status,
-        body: body.into(),
-        body_bytes: body.len() as u64,
-    };
-    let record = |row: PaymentRow, answers: Vec<AnswerRow>| PaymentRecord {
-        by_receipt: false,
-        preimage: row.paid_at.map(|_| "5ec7e7".repeat(10)),
-        row,
-        method: Method::Post,
-        url: "https://seller.example/make".into(),
-        body_sha256: "ef".repeat(32),
-        body_bytes: Some(1_234),
-        invoice: "lnbc1invoice".into(),
-        payee: "03".repeat(33),
-        network: Network::Mainnet,
-        answers,
     };
     let mut result = row("shot 3", JobState::Lost, Reason::ContentFiltered);
     result.error = Some("the origin answers 422: blocked".into());
