@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use l402_batch::l402::Network;
-use l402_batch::ledger::BatchKey;
-use l402_batch::ledger::sqlite::{BatchStart, Compared, NewBatch, OpenMode, Retake, SqliteLedger};
+use l402_batch::ledger::sqlite::SqliteLedger;
+use l402_batch::ledger::{BatchKey, BatchStart, Compared, NewBatch, OpenMode, Retake};
 use l402_batch::manifest::{Manifest, OpenOptions};
 use l402_batch::plan::{Plan, Policy};
 use l402_batch::time::UnixMs;

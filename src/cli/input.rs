@@ -1,11 +1,12 @@
 //! Opens a manifest as the options say, and makes its plan.
 
+use crate::ledger::{Batch, OpenMode};
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 
 use crate::diagnostic::{Diagnostic, Severity, render};
-use crate::ledger::sqlite::{Batch, OpenMode, SqliteLedger};
+use crate::ledger::sqlite::SqliteLedger;
 use crate::manifest::{Format, Limits, Manifest, OpenOptions};
 use crate::plan::{Plan, Policy};
 use crate::screen::stderr_columns;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::ledger::Counts;
-use crate::ledger::sqlite::{PeriodsUsed, SqliteLedger, ToBuy};
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{Counts, PeriodsUsed, ToBuy};
 use crate::manifest::Limits;
 use crate::money::{Msat, Sats, counted, thousands};
 use crate::plan::view::LeftToBuy;

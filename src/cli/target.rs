@@ -1,9 +1,10 @@
 //! Finds the batch that a command is about.
 
+use crate::ledger::{Batch, OpenMode};
 use std::path::Path;
 
 use crate::command::command;
-use crate::ledger::sqlite::{Batch, OpenMode, SqliteLedger};
+use crate::ledger::sqlite::SqliteLedger;
 
 use crate::cli::Failure;
 use crate::cli::batch::receipt_guard::stop;

@@ -171,3 +171,22 @@ pub struct TakeRecord {
     /// What a person decided, oldest first.
     pub decisions: Vec<DecisionRow>,
 }
+
+/// A payment as the ledger knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditRow {
+    /// Its hash.
+    pub hash: PaymentHash,
+    /// How it stands.
+    pub standing: Standing,
+    /// Its amount.
+    pub amount: Msat,
+    /// The fee, once the node has posted it.
+    pub fee: Option<Msat>,
+    /// The batch's name.
+    pub batch: String,
+    /// The job's id.
+    pub job: String,
+    /// The take.
+    pub take: u32,
+}

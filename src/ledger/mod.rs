@@ -1,6 +1,7 @@
 //! The port to the durable record of every batch. Nothing is paid before its intent is here; preimages, tokens and
 //! answers are here before they are used.
 
+mod batch;
 mod bounds;
 #[cfg(test)]
 mod contract;
@@ -8,7 +9,10 @@ mod decide;
 #[cfg(test)]
 pub mod fixtures;
 mod history;
+mod loading;
 pub mod memory;
+mod person;
+mod place;
 mod record;
 mod refund;
 mod rows;
@@ -17,12 +21,16 @@ mod word;
 
 use std::future::Future;
 
+pub use batch::{Batch, BatchStart, DownloadTo, Layout, NewBatch, Outputs, Remembered};
 pub use bounds::{Asking, EndpointCount, HeldBack, IntentBounds, NodeCount, Prospect, endpoint_and_origin};
-pub use history::{AnswerRow, DecisionRow, PaymentRecord, PaymentRow, Standing, TakeRecord, TransitionRow};
+pub use history::{AnswerRow, AuditRow, DecisionRow, PaymentRecord, PaymentRow, Standing, TakeRecord, TransitionRow};
+pub use loading::{ChosenRows, Compared, Duplicates, IdList, JobsThen, LoadError, PlanLoad, ToBuy};
+pub use person::{Decided, Decision, Reopened, Reopening, Trusted, Undecided};
+pub use place::{Gap, Location, LockError, LockedBy, OpenMode};
 pub use record::{
     AnswerKey, AnswerKind, BatchKey, CLTV_LIMIT, Caps, Committed, DeadProof, DownloadedFile, DurableIntent, FetchMark,
-    IntentRefusal, JobEnd, JobKey, NewIntent, PaidPurchase, PaymentKey, PeriodCap, Posted, Record, Recorded, Resume,
-    Transition,
+    IntentRefusal, JobEnd, JobKey, NewIntent, PaidPurchase, PaymentKey, PeriodCap, PeriodsUsed, Posted, Record,
+    Recorded, Resume, Transition,
 };
 pub use refund::{
     DurableInvoice, OpenRefund, RefundInvoice, RefundInvoiceRow, RefundRecord, RefundRow, RefundStanding,
@@ -33,7 +41,7 @@ pub use rows::{
     Original, PendingJob, ReceiptKind, ReceiptRow, ResultRow, StateCount, UNKNOWN_CONTENT,
 };
 
-pub use word::{TakeId, Unmet};
+pub use word::{Retake, TakeId, Unmet};
 
 use crate::l402::Network;
 use crate::purchase::{Credential, HttpAnswer, Reason, Request, WalletId};

@@ -272,6 +272,15 @@ pub struct Caps {
     pub month: Option<PeriodCap>,
 }
 
+/// What is used of the day and of the month that a payment made now would be charged to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PeriodsUsed {
+    /// Of the day.
+    pub day: Msat,
+    /// Of the month.
+    pub month: Msat,
+}
+
 /// A limit over a day or a month.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeriodCap {

@@ -7,12 +7,10 @@ use std::mem;
 use std::rc::Rc;
 
 use l402_batch::l402::{Network, PaymentHash};
-use l402_batch::ledger::sqlite::{
-    BatchStart, ChosenRows, Compared, Decided, Decision, InlineLedger, LoadError, NewBatch, Reopened, Reopening,
-    Retake, SqliteLedger, Trusted, Undecided,
-};
+use l402_batch::ledger::sqlite::{InlineLedger, SqliteLedger};
 use l402_batch::ledger::{
-    BatchKey, Caps, DeadProof, IntentBounds, JobKey, LedgerError, PaymentKey, PeriodCap, Record, Recorded,
+    BatchKey, BatchStart, Caps, ChosenRows, Compared, DeadProof, Decided, Decision, IntentBounds, JobKey, LedgerError,
+    LoadError, NewBatch, PaymentKey, PeriodCap, Record, Recorded, Reopened, Reopening, Retake, Trusted, Undecided,
 };
 use l402_batch::manifest::ResultsRow;
 use l402_batch::money::Msat;

@@ -5,8 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use l402_batch::ledger::BatchKey;
-use l402_batch::ledger::sqlite::{OpenMode, SqliteLedger};
+use l402_batch::ledger::sqlite::SqliteLedger;
+use l402_batch::ledger::{BatchKey, OpenMode};
 
 use super::coverage::Sight;
 use super::restored::Beside;

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use l402_batch::ledger::BatchKey;
-use l402_batch::ledger::sqlite::{Reopening, Retake};
+use l402_batch::ledger::{BatchKey, Reopening, Retake};
 use l402_batch::life::Bounds;
 use l402_batch::manifest::ResultsRow;
 use l402_batch::money::Msat;

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use l402_batch::ledger::sqlite::{NewBatch, ToBuy};
-use l402_batch::ledger::{BatchKey, DecisionRow, LedgerError};
+use l402_batch::ledger::{BatchKey, DecisionRow, LedgerError, NewBatch, ToBuy};
 use l402_batch::plan::PlannedJob;
 
 use super::coverage::Sight;

@@ -2,8 +2,7 @@
 
 use std::rc::Rc;
 
-use l402_batch::ledger::sqlite::{Decided, Decision, Trusted, Undecided};
-use l402_batch::ledger::{DeadProof, DurableIntent};
+use l402_batch::ledger::{DeadProof, Decided, Decision, DurableIntent, Trusted, Undecided};
 use l402_batch::payer::Found;
 use l402_batch::purchase::{JobState, Reason};
 use l402_batch::run::{Evidence, HeldJobs, Outcome, RunError, evidence};

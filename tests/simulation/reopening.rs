@@ -4,8 +4,7 @@
 use std::rc::Rc;
 
 use l402_batch::l402::PaymentHash;
-use l402_batch::ledger::sqlite::{Decision, Reopened, Reopening};
-use l402_batch::ledger::{JobKey, Standing, TakeRecord};
+use l402_batch::ledger::{Decision, JobKey, Reopened, Reopening, Standing, TakeRecord};
 use l402_batch::purchase::{JobState, Reason};
 
 use super::coverage::Sight;

@@ -1,6 +1,6 @@
 //! Lives that follow a script, so that one thing can be tried at each point of a process.
 
-use l402_batch::ledger::sqlite::Reopening;
+use l402_batch::ledger::Reopening;
 use l402_batch::purchase::JobState;
 use l402_batch::run::Budget;
 

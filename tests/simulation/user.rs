@@ -1,7 +1,6 @@
 //! What the user does next with a batch: which command, with which words, and on what file.
 
-use l402_batch::ledger::TakeId;
-use l402_batch::ledger::sqlite::Retake;
+use l402_batch::ledger::{Retake, TakeId};
 use l402_batch::run::Budget;
 
 use super::coverage::Sight;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use l402_batch::l402::PaymentHash;
-use l402_batch::ledger::sqlite::{AuditRow, SqliteLedger};
+use l402_batch::ledger::sqlite::SqliteLedger;
 use l402_batch::ledger::{
-    BatchKey, DurableIntent, OpenStage, ReceiptKind, ReceiptRow, RefundRow, RefundStanding, ResultRow, Standing,
+    AuditRow, BatchKey, DurableIntent, OpenStage, ReceiptKind, ReceiptRow, RefundRow, RefundStanding, ResultRow,
+    Standing,
 };
 use l402_batch::payer::Found;
 use l402_batch::purchase::{JobState, Reason};

@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::cli::Failure;
 use crate::cli::options::config;
 use crate::event::{Event, Listener};
-use crate::ledger::BatchKey;
-use crate::ledger::sqlite::{Batch, Layout, OpenMode, Outputs, SqliteLedger};
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{Batch, BatchKey, Layout, OpenMode, Outputs};
 use crate::report::{
     Dialect, Output, OutputPaths, ReceiptsFile, ResultsFile, Rewritten, Views, batch_paths, check_outputs,
     default_paths,

@@ -1,11 +1,12 @@
 //! Files that are a batch's own although the ledger does not remember having written them: it took over what they tell (another
 //! ledger's rows, or receipts), so that replacing them loses nothing.
 
+use crate::ledger::Batch;
 use std::path::Path;
 
 use crate::cli::Failure;
 use crate::cli::receipts::{Receipts, Results};
-use crate::ledger::sqlite::{Batch, SqliteLedger};
+use crate::ledger::sqlite::SqliteLedger;
 
 use crate::cli::batch::files::absolute;
 

@@ -2,6 +2,7 @@
 //! was rescued from under a run, or a newer intent than its own. It is an older one then (restored from a backup, deleted,
 //! another one), and would buy again what has been bought since. No flag silences that.
 
+use crate::ledger::{Batch, Gap};
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use crate::cli::options::config;
 use crate::cli::receipts::Receipts;
 use crate::command::{command, file, node_command};
 use crate::l402::PaymentHash;
-use crate::ledger::sqlite::{Batch, Gap, SqliteLedger, gap_of_new};
+use crate::ledger::sqlite::{SqliteLedger, gap_of_new};
 use crate::manifest::Manifest;
 use crate::money::counted;
 use crate::report::default_paths;

@@ -5,11 +5,11 @@ use std::path::Path;
 use crate::cli::options::config::{self, Choice, RunOptions};
 use crate::cli::{Failure, input};
 use crate::command::command;
-use crate::ledger::sqlite::{
-    Batch, BatchLock, BatchStart, Compared, DownloadTo, Duplicates, IdList, Layout, LoadError, LockError, NewBatch,
-    OpenMode, Outputs, PlanLoad, Remembered, Retake, SqliteLedger,
+use crate::ledger::sqlite::{BatchLock, SqliteLedger};
+use crate::ledger::{
+    Batch, BatchKey, BatchStart, Compared, DownloadTo, Duplicates, IdList, Layout, LedgerError, LoadError, LockError,
+    NewBatch, OpenMode, Outputs, PlanLoad, Remembered, Retake,
 };
-use crate::ledger::{BatchKey, LedgerError};
 use crate::manifest::{Limits, Manifest};
 use crate::money::counted;
 use crate::payer::Payer;

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::command::node_command;
 use crate::l402::PaymentHash;
-use crate::ledger::sqlite::{AuditRow, SqliteLedger};
-use crate::ledger::{RefundInvoiceRow, RefundRow, RefundStanding, Standing};
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{AuditRow, RefundInvoiceRow, RefundRow, RefundStanding, Standing};
 use crate::money::{Msat, counted, thousands};
 use crate::payer::{InvoiceState, Listed, ListedStatus, LndPayer, NodeProblem, Payer, Rights};
 use crate::terminal_text::write_json;

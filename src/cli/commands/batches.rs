@@ -1,7 +1,6 @@
 //! `batches`: what a ledger holds.
 
-use crate::ledger::sqlite::Batch;
-use crate::ledger::{Counts, StateCount};
+use crate::ledger::{Batch, Counts, StateCount};
 use crate::purchase::{JobState, Next};
 use crate::report::{BatchLine, write_batches};
 use crate::screen::stdout_columns;

@@ -2,7 +2,8 @@
 
 use crate::command::{about_batch, command};
 use crate::download::Wanted;
-use crate::ledger::sqlite::{Batch, SqliteLedger};
+use crate::ledger::Batch;
+use crate::ledger::sqlite::SqliteLedger;
 
 use crate::cli::batch::counterparties::Counterparties;
 use crate::cli::batch::download_setup::{DownloadSetup, destination};

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::ledger::LedgerError;
-use crate::ledger::sqlite::{Batch, SqliteLedger};
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{Batch, LedgerError};
 use crate::report::{OutputPaths, named_paths};
 
 use crate::cli::batch::files::{Files, STDOUT, check as check_files, laid_out, usual_paths};

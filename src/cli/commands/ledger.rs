@@ -5,8 +5,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::catalog::Catalog;
-use crate::ledger::sqlite::{Asked, BatchLock, Doubled, Gap, LockError, MergeSource, Merged, OpenMode, SqliteLedger};
-use crate::ledger::{LedgerError, ReceiptKind, ReceiptRow};
+use crate::ledger::sqlite::{Asked, BatchLock, Doubled, MergeSource, Merged, SqliteLedger};
+use crate::ledger::{Gap, LedgerError, LockError, OpenMode, ReceiptKind, ReceiptRow};
 use crate::money::counted;
 use crate::run::{Clock, SystemClock};
 use crate::safe_open::{self, Opened};

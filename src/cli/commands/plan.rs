@@ -1,6 +1,7 @@
 //! `plan`: what a manifest costs, exactly; no network, nothing written.
 
-use crate::ledger::sqlite::{Batch, DownloadTo, OpenMode, SqliteLedger};
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{Batch, DownloadTo, OpenMode};
 use crate::manifest::{Limits, Manifest};
 use crate::money::{Msat, Sats};
 use crate::plan::Plan;

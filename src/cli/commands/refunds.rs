@@ -1,7 +1,7 @@
 //! `refunds`: what was offered, claimed and came back; and the claiming of it.
 
-use crate::ledger::RefundRow;
-use crate::ledger::sqlite::{Batch, OpenMode, SqliteLedger};
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{Batch, OpenMode, RefundRow};
 use crate::purchase::{JobState, Next};
 use crate::report::{RefundsStyle, write_refunds};
 use crate::screen::stdout_columns;

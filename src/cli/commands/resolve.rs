@@ -1,8 +1,8 @@
 //! `resolve`: a person decides what no run can: recorded with a note, and never against what the node says.
 
 use crate::command::{about_batch, command, node_command};
-use crate::ledger::sqlite::{Batch, Decided, Decision, Reopened, Reopening, SqliteLedger, Undecided};
-use crate::ledger::{DeadProof, TakeId};
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{Batch, DeadProof, Decided, Decision, Reopened, Reopening, TakeId, Undecided};
 use crate::purchase::JobState;
 use crate::run::{Clock, Evidence, SystemClock, evidence};
 use crate::terminal_text::printable;

@@ -1,10 +1,10 @@
 //! Options as resolved from flags, variables, manifest and configuration file: what a command works with.
 
+use crate::ledger::{Decision, Reopening};
 use std::path::PathBuf;
 
 use crate::download::name::Template;
 use crate::l402::Network;
-use crate::ledger::sqlite::{Decision, Reopening};
 use crate::manifest::Duplicates;
 use crate::time::UnixMs;
 

@@ -5,8 +5,7 @@ use jiff::tz::TimeZone;
 
 use crate::cli::Failure;
 use crate::command::command;
-use crate::ledger::Original;
-use crate::ledger::sqlite::{Duplicates, IdList};
+use crate::ledger::{Duplicates, IdList, Original};
 use crate::manifest::Manifest;
 use crate::money::counted;
 use crate::run::{Clock, SystemClock};

@@ -5,11 +5,10 @@ use std::collections::HashSet;
 use jiff::tz::TimeZone;
 
 use crate::l402::Network;
-use crate::ledger::sqlite::{
-    Batch, ChosenRows, Compared, Duplicates, Foreseen, IdList, JobsThen, LoadError, PlanLoad, Retake, SqliteLedger,
-    ToBuy,
+use crate::ledger::sqlite::{Foreseen, SqliteLedger};
+use crate::ledger::{
+    Batch, BatchKey, ChosenRows, Compared, Duplicates, HeldBack, IdList, JobsThen, LoadError, PlanLoad, Retake, ToBuy,
 };
-use crate::ledger::{BatchKey, HeldBack};
 use crate::manifest::{Duplicates as Word, Limits, Manifest};
 use crate::money::{Sats, counted_are};
 use crate::plan::Plan;

@@ -2,8 +2,8 @@
 
 use crate::cli::Failure;
 use crate::cli::options::values::TrustWord;
-use crate::ledger::sqlite::{Batch, SqliteLedger, Trusted};
-use crate::ledger::{IntentBounds, endpoint_and_origin};
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{Batch, IntentBounds, Trusted, endpoint_and_origin};
 use crate::plan::Plan;
 use crate::run::{Clock, SystemClock};
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::cli::Failure;
 use crate::cli::options::config::Choice;
-use crate::ledger::sqlite::{Batch, PlanLoad, Retake, SqliteLedger};
-use crate::ledger::{TakeId, Unmet};
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{Batch, PlanLoad, Retake, TakeId, Unmet};
 use crate::manifest::Manifest;
 use crate::money::thousands;
 use crate::plan::Plan;

@@ -5,28 +5,8 @@ use rusqlite::params;
 use super::SqliteLedger;
 use crate::l402::PaymentHash;
 use crate::ledger::decide::PaymentState;
-use crate::ledger::{LedgerError, Standing};
-use crate::money::Msat;
+use crate::ledger::{AuditRow, LedgerError};
 use crate::purchase::WalletId;
-
-/// A payment as the ledger knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AuditRow {
-    /// Its hash.
-    pub hash: PaymentHash,
-    /// How it stands.
-    pub standing: Standing,
-    /// Its amount.
-    pub amount: Msat,
-    /// The fee, once the node has posted it.
-    pub fee: Option<Msat>,
-    /// The batch's name.
-    pub batch: String,
-    /// The job's id.
-    pub job: String,
-    /// The take.
-    pub take: u32,
-}
 
 impl SqliteLedger {
     /// Whether a payment of that hash was ever intended, or an invoice of that hash ever made for a refund.

@@ -1,137 +1,13 @@
 //! Batches: begun, found again, and what is remembered of them.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use serde::{Deserialize, Serialize};
 
 use super::SqliteLedger;
 use super::convert::Json;
 use super::error::{Fault, contradiction};
-use crate::ledger::{BatchKey, Counts, JobKey, LedgerError};
-use crate::money::Msat;
+use crate::ledger::{Batch, BatchKey, BatchStart, Counts, JobKey, LedgerError, NewBatch, Remembered};
 use crate::purchase::Reason;
 use crate::time::UnixMs;
-
-/// A batch that a command wants to run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewBatch {
-    /// Its name.
-    pub name: String,
-    /// Its manifest's absolute path, or `-`.
-    pub manifest: String,
-    /// It buys with play money, from the sandbox.
-    pub sandbox: bool,
-    /// A batch of that name that was begun from another path goes on from this one.
-    pub adopt: bool,
-}
-
-/// What became of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BatchStart {
-    /// It begins now.
-    New(Batch),
-    /// It goes on.
-    Existing(Batch),
-    /// The name belongs to another manifest, and adopting was not asked for. Nothing was written.
-    OtherManifest {
-        /// The path it was begun from.
-        known: String,
-        /// The path given now.
-        given: String,
-    },
-    /// The name belongs to a batch of the other kind of money. Nothing was written.
-    OtherMoney {
-        /// Whether the known one is of the sandbox.
-        known_is_sandbox: bool,
-    },
-}
-
-/// A batch in the ledger.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Batch {
-    /// Its key.
-    pub key: BatchKey,
-    /// Its name.
-    pub name: String,
-    /// Its manifest's absolute path, or `-`.
-    pub manifest: String,
-    /// It buys with play money.
-    pub sandbox: bool,
-    /// When it began.
-    pub created_at: UnixMs,
-    /// When a run of it last began.
-    pub last_run_at: UnixMs,
-    /// What its last run left to remember.
-    pub remembered: Remembered,
-    /// The ledger is damaged there: of its files nothing is known any more. Its jobs and its money are whole.
-    pub is_damaged: bool,
-}
-
-/// What a batch remembers from run to run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Remembered {
-    /// How its files are laid out.
-    pub layout: Layout,
-    /// Where its files are.
-    pub outputs: Outputs,
-    /// The worst case that was accepted, which bounds the batch where no limit is given.
-    pub accepted: Option<Msat>,
-    /// The plan's fingerprint.
-    pub fingerprint: Option<String>,
-    /// Where its files go, where they were asked for.
-    pub download: Option<DownloadTo>,
-}
-
-/// Where files go.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DownloadTo {
-    /// The folder's absolute path.
-    pub folder: String,
-    /// The template of their names.
-    pub name: String,
-    /// The device on which the folder is, by its number; none where no run has said so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub device: Option<i64>,
-}
-
-impl std::fmt::Display for DownloadTo {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.folder, self.name)
-    }
-}
-
-/// How results and receipts are laid out: as the manifest is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Layout {
-    /// The delimiter.
-    pub delimiter: char,
-    /// The file begins with a byte-order mark.
-    pub bom: bool,
-    /// Columns of parameters, in order.
-    pub params: Vec<String>,
-    /// Columns of `x_*`, in order.
-    pub extra: Vec<String>,
-}
-
-/// Where results and receipts go, and whether this batch has written them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Outputs {
-    /// The results' path.
-    pub results: Option<String>,
-    /// This batch wrote what stands there.
-    pub results_written: bool,
-    /// The receipts' path.
-    pub receipts: Option<String>,
-    /// This batch wrote what stands there.
-    pub receipts_written: bool,
-}
-
-impl Default for Layout {
-    fn default() -> Self {
-        Self { delimiter: ',', bom: false, params: Vec::new(), extra: Vec::new() }
-    }
-}
 
 const COLUMNS: &str = "id, name, manifest, sandbox, created_at, remembered, accepted_msat, fingerprint, last_run_at";
 

@@ -4,17 +4,8 @@ use super::SqliteLedger;
 use super::error::Fault;
 use super::store::period;
 use crate::ledger::decide::{PeriodKind, used_of};
-use crate::ledger::{Caps, LedgerError, PeriodCap};
+use crate::ledger::{Caps, LedgerError, PeriodCap, PeriodsUsed};
 use crate::money::Msat;
-
-/// What is used of the day and of the month that a payment made now would be charged to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct PeriodsUsed {
-    /// Of the day.
-    pub day: Msat,
-    /// Of the month.
-    pub month: Msat,
-}
 
 impl SqliteLedger {
     /// What is used of the periods that a payment made now would be charged to.

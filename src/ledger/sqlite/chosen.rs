@@ -5,27 +5,13 @@ use rusqlite::{OptionalExtension, params};
 use super::SqliteLedger;
 use super::convert::{Json, hex};
 use super::error::Fault;
-use super::load::IdList;
 use super::store::append_transition;
 use super::views::SHOWN;
 use crate::catalog::{ImageSource, Value};
-use crate::ledger::{BatchKey, JobKey, LedgerError};
+use crate::ledger::{BatchKey, ChosenRows, JobKey, LedgerError};
 use crate::manifest::{Limits, ResultsRow, fold};
 use crate::purchase::{JobState, Reason, tried_again};
 use crate::time::UnixMs;
-
-/// What a results file chooses of its batch.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ChosenRows {
-    /// Its jobs as they are stored.
-    pub ids: Vec<String>,
-    /// Rows that say something else than the ledger: a cell was edited, or the file is older than the job's latest take.
-    pub edited: IdList,
-    /// Rows of delivered jobs of which nothing tells what was bought.
-    pub unproved: IdList,
-    /// The first id that the batch does not have.
-    pub unknown: Option<String>,
-}
 
 /// A job's latest take, and of the take that its results show what a row is compared with.
 struct Stored {

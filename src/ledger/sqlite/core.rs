@@ -15,7 +15,7 @@ use super::file_guard::FileGuard;
 use super::store::Tx;
 use super::{file, gap, lock, schema};
 use crate::catalog::Endpoint;
-use crate::ledger::{Committed, LedgerError, Record, Recorded, decide};
+use crate::ledger::{Committed, LedgerError, OpenMode, Record, Recorded, decide};
 use crate::safe_open;
 use crate::time::UnixMs;
 
@@ -28,15 +28,6 @@ const STATEMENTS_MAX: usize = 96;
 const CHECKPOINT_PAGES: i64 = 4_096;
 /// The log is cut to this size at a checkpoint, so that one large load does not stay on the disk.
 const JOURNAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
-
-/// How a ledger is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OpenMode {
-    /// To write; created where it is missing.
-    Write,
-    /// For views, beside a writer; an error where it is missing.
-    Read,
-}
 
 /// A ledger: every batch, payment and answer, and the only way to change them.
 ///

@@ -7,69 +7,9 @@ use super::bounds;
 use super::error::Fault;
 use super::store::{self, durable_intent, extra_take, give_way, payment, unsettled_until};
 use crate::ledger::decide::{self, JobUpdate};
-use crate::ledger::{BatchKey, DeadProof, DurableIntent, JobKey, LedgerError, PaymentKey};
+use crate::ledger::{BatchKey, DeadProof, Decided, Decision, JobKey, LedgerError, PaymentKey, Undecided};
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
-
-/// What a person decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
-#[strum(serialize_all = "lowercase")]
-pub enum Decision {
-    /// The payment was never made: its hold is given back, and the job may be bought again. By its node's own word, or once it can
-    /// settle no more.
-    Unpaid,
-    /// The money is gone and nothing comes for it, which a person has taken note of. What was held stays used.
-    Lost,
-    /// As lost, and one more take of the job is bought by the next run. As late as `Unpaid`.
-    Rebuy,
-}
-
-/// A job on which a person is to decide.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Undecided {
-    /// The job.
-    pub job: JobKey,
-    /// How it stands.
-    pub state: JobState,
-    /// Why.
-    pub reason: Reason,
-    /// Its open payment without a preimage: what the node may still contradict.
-    pub intent: Option<DurableIntent>,
-}
-
-/// What became of a decision.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decided {
-    /// It is recorded.
-    Recorded,
-    /// It contradicts how the job stands; nothing was written.
-    Refused(JobState),
-    /// Until then its payment may still settle, and its node has not said that it never will; nothing was written.
-    TooEarly(UnixMs),
-}
-
-impl Decision {
-    /// The word, as it is typed and kept.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
-    /// Whether it can be said of a job in that state.
-    const fn fits(self, state: JobState) -> bool {
-        match (self, state) {
-            // Of a lost job it is for its payment to tell.
-            (_, JobState::Running | JobState::InDoubt | JobState::Lost)
-            | (Self::Lost | Self::Rebuy, JobState::Paid | JobState::RefundOffered | JobState::Refunded) => true,
-            (Self::Unpaid, JobState::Paid | JobState::RefundOffered)
-            | (
-                _,
-                JobState::Pending | JobState::Delivered | JobState::Downloaded | JobState::Refused | JobState::Failed,
-            )
-            | (Self::Unpaid, JobState::Refunded) => false,
-        }
-    }
-}
 
 impl SqliteLedger {
     /// The latest take of that job, as a person is to decide on it; none where the batch has no such job.

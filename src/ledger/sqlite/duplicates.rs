@@ -12,13 +12,13 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 use super::SqliteLedger;
 use super::error::Fault;
-use super::load::IdList;
 use super::requests::Named;
 use super::store::{alike, append_transition, buyer, takes};
 use super::unknown::{MayRepeat, Unknown};
 use super::words::discard_set_aside;
 use crate::l402::Network;
-use crate::ledger::{BatchKey, JobKey, LedgerError, Likeness, Original, decide};
+use crate::ledger::loading::NAMED_MAX;
+use crate::ledger::{BatchKey, Compared, Duplicates, JobKey, LedgerError, Likeness, Original, ToBuy, decide};
 use crate::money::Msat;
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
@@ -29,50 +29,6 @@ pub(super) const BOUGHT: &str =
 
 /// That `r` is compared with a purchase `o`: what names no edition is compared with everything.
 const ONE_EDITION: &str = "(r.edition = '' OR o.edition IN ('', r.edition))";
-
-/// Duplicates that a report names at most; more are only counted.
-const NAMED_MAX: usize = 100;
-
-/// Within what the jobs of a load are compared with purchases.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Compared<'a> {
-    /// The edition, which is empty where the manifest names none; none where it stays as the last load had it.
-    pub edition: Option<String>,
-    /// The network of the node that is to pay; none where it is not known, and then every network counts.
-    pub network: Option<Network>,
-    /// Of these jobs alone the report tells, where any are named; all are set aside.
-    pub only: &'a [String],
-}
-
-/// Jobs that are bought already under another name.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Duplicates {
-    /// How many.
-    pub count: u64,
-    /// Their prices together.
-    pub price: Msat,
-    /// The first of them: the job's id, and what it repeats.
-    pub first: Vec<(String, Original)>,
-    /// Of them, those that a word of this load wanted once more.
-    pub retaken: IdList,
-}
-
-/// A job that running its batch would buy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ToBuy {
-    /// Its id.
-    pub id: String,
-    /// Its price.
-    pub price: Msat,
-    /// The most that its routing may cost.
-    pub fee_ceiling: Msat,
-    /// It is set aside: it is bought by a person's word alone.
-    pub is_duplicate: bool,
-    /// Why it was not bought so far.
-    pub reason: Reason,
-    /// Where its request goes: the row of its endpoint, or what [`SqliteLedger::foresee`] calls it.
-    pub place: i64,
-}
 
 /// A job that the pass has found.
 pub(super) struct Found {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::{Fault, NO_DATABASE};
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, Location};
 
 /// `path` with `suffix` added to its whole name: `ledger.db` and `.bodies` give `ledger.db.bodies`.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -60,15 +60,6 @@ fn refuse_second_name(path: &Path) -> Result<(), LedgerError> {
          with --ledger",
         path.display()
     )))
-}
-
-/// Where a ledger stands, or would.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Location {
-    /// Whether there is one.
-    pub exists: bool,
-    /// Bytes that are free on its disk.
-    pub free_bytes: u64,
 }
 
 /// Whether a ledger can be written at `path`: looks, and creates nothing.

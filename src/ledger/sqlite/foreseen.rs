@@ -7,10 +7,12 @@ use url::Url;
 
 use super::SqliteLedger;
 use super::convert::uint;
-use super::duplicates::{Compared, Duplicates, Rows, ToBuy, find, original_of, to_buy};
+use super::duplicates::{Rows, find, original_of, to_buy};
 use super::job_limit;
-use super::load::{IdList, PlanLoad};
-use crate::ledger::{Asking, BatchKey, HeldBack, IntentBounds, LedgerError, Prospect};
+use crate::ledger::{
+    Asking, BatchKey, Compared, Duplicates, HeldBack, IdList, IntentBounds, JobsThen, LedgerError, PlanLoad, Prospect,
+    ToBuy,
+};
 use crate::money::Msat;
 use crate::purchase::{JobState, Next, Reason, WalletId};
 use crate::time::UnixMs;
@@ -30,19 +32,6 @@ pub struct Foreseen<'b> {
     pub open_and_changed: u64,
     /// Where requests go.
     pub(super) places: HashMap<i64, Url>,
-}
-
-/// How many jobs a batch would have, and how many of them would be gone from its manifest before they were bought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JobsThen {
-    /// All.
-    pub all: u64,
-    /// Those that are gone.
-    pub gone: u64,
-    /// Delivered ones that are bought once more, and are none of the delivered then.
-    pub retaken: u64,
-    /// Their prices together.
-    pub retaken_price: Msat,
 }
 
 impl Foreseen<'_> {

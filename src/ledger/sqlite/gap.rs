@@ -13,7 +13,7 @@ use super::SqliteLedger;
 use super::error::Fault;
 use super::file::{beside, create_folder};
 use crate::l402::PaymentHash;
-use crate::ledger::LedgerError;
+use crate::ledger::{Gap, LedgerError};
 
 /// What follows a ledger's name in that of a copy that was rescued; a number follows.
 const RESCUED: &str = ".rescued-";
@@ -30,24 +30,6 @@ pub(super) struct Begun {
     pub(super) intents: u64,
     /// The payment of the newest.
     pub(super) hash: PaymentHash,
-}
-
-/// What a ledger lacks.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Gap {
-    /// These copies were rescued from under a run, and may hold purchases that the ledger does not know.
-    Rescued(Vec<PathBuf>),
-    /// Payments were begun with the ledger of this place that this one does not know, or knows by their receipts alone.
-    Behind {
-        /// How many were begun with it.
-        begun: u64,
-        /// How many were begun with this one.
-        known: u64,
-        /// The newest payment.
-        hash: PaymentHash,
-        /// The file that says so.
-        mark: PathBuf,
-    },
 }
 
 impl SqliteLedger {

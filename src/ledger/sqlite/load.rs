@@ -1,6 +1,6 @@
 //! A plan written into the ledger, in one transaction, job by job: what is new, what has changed, what has gone.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
@@ -14,104 +14,15 @@ use super::recognise::given;
 use super::store::{append_transition, unsettled_until};
 use super::words::{can_be_discarded, discard_repeat, discard_set_aside, discard_unaccepted, listen, would_repeat};
 use crate::catalog::Endpoint;
+use crate::ledger::loading::IDS_MAX;
 use crate::ledger::word::{Heard, Retake, Unmet};
-use crate::ledger::{BatchKey, JobKey, LedgerError, UNKNOWN_CONTENT};
+use crate::ledger::{BatchKey, JobKey, LoadError, PlanLoad, UNKNOWN_CONTENT};
 use crate::plan::{ContentHash, PlannedJob};
 use crate::purchase::{JobState, Reason, tried_again};
 use crate::time::UnixMs;
 
-/// Ids that a report names at most; more are only counted.
-const IDS_MAX: usize = 1_000;
 /// Pairs of ids that look alike that are reported at most.
 const ALIKE_MAX: usize = 100;
-
-/// Ids: all are counted, the first thousand are named.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct IdList {
-    /// How many.
-    pub count: u64,
-    /// The first of them.
-    pub first: Vec<String>,
-}
-
-/// What loading a plan found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PlanLoad {
-    /// Jobs that the batch did not have.
-    pub new: u64,
-    /// Jobs that stand as they stood: to buy, bought or open.
-    pub unchanged: u64,
-    /// Jobs that had ended without spending, and are pending again.
-    pub again: u64,
-    /// Not bought yet, and of another content now: replaced.
-    pub replaced: IdList,
-    /// To be bought for a purchase that is known by its receipt alone: what that asked for nobody knows.
-    pub by_receipt: IdList,
-    /// Open, and of another content now: finished as they were begun.
-    pub open_as_begun: IdList,
-    /// Delivered, and of another content now: not bought, marked.
-    pub changed: IdList,
-    /// Of those that are changed or open, and of those bought once more, the ones without an id of their own that the
-    /// manifest gives as before: a default of the catalogue is another now.
-    pub by_default: IdList,
-    /// Bought, as their receipts prove, and nothing proves that the manifest asks for the same: not bought, marked.
-    pub unproved: IdList,
-    /// Not bought, and gone from the manifest by this load.
-    pub withdrawn: IdList,
-    /// Above what one job may cost, and refused for that: see [`SqliteLedger::hold_to_job_limit`].
-    pub above_limit: IdList,
-    /// Bought once more.
-    pub retaken: IdList,
-    /// Of those bought once more, the ones that wait, and until when: an earlier payment, which a person has given up, may still
-    /// settle. The first thousand.
-    pub waiting: Vec<(String, UnixMs)>,
-    /// Words that buy nothing, and why. The first thousand.
-    pub unmet: Vec<(String, Unmet)>,
-    /// New ids that differ from older ones of the batch only by case or leading zeros: (new, old). A spreadsheet turns
-    /// 010 into 10. The first hundred.
-    pub alike: Vec<(String, String)>,
-}
-
-/// Why a plan was not loaded. Nothing was written.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError<E> {
-    /// The plan itself ended with an error.
-    #[error("the plan has errors")]
-    Plan(E),
-    /// The ledger cannot be used.
-    #[error(transparent)]
-    Ledger(LedgerError),
-}
-
-impl IdList {
-    pub(super) fn add(&mut self, id: &str) {
-        self.count = self.count.saturating_add(1);
-        if self.first.len() < IDS_MAX {
-            self.first.push(id.to_owned());
-        }
-    }
-
-    /// Adds the others.
-    pub fn join(&mut self, others: &Self) {
-        self.count = self.count.saturating_add(others.count);
-        let room = IDS_MAX.saturating_sub(self.first.len());
-        self.first.extend(others.first.iter().take(room).cloned());
-    }
-
-    /// Those of them that are none of the others, which were all added here as well.
-    #[must_use]
-    pub fn without(&self, others: &Self) -> Self {
-        let others_first: HashSet<&String> = others.first.iter().collect();
-        let first = self.first.iter().filter(|id| !others_first.contains(id)).cloned().collect();
-        Self { count: self.count.saturating_sub(others.count), first }
-    }
-
-    /// One that was added is none of them.
-    fn take_out(&mut self, id: &str) {
-        self.count = self.count.saturating_sub(1);
-        self.first.retain(|known| known != id);
-    }
-}
 
 impl PlanLoad {
     /// Notes what is decided of a known job, as far as a person hears of it.

@@ -5,12 +5,11 @@ use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::convert::hex;
 use super::file::{beside, create_folder, true_path};
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, LockError, LockedBy};
 use crate::time::UnixMs;
 
 /// The most that is read of a lock file.
@@ -25,45 +24,6 @@ pub struct BatchLock {
     /// Closing it releases the lock.
     _held: File,
     path: PathBuf,
-}
-
-/// Who holds a lock, as far as its file tells.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct LockedBy {
-    /// Its process.
-    pub pid: Option<u32>,
-    /// The host it runs on.
-    pub host: Option<String>,
-    /// When it took the lock.
-    pub since: Option<UnixMs>,
-}
-
-/// Why a lock was not to be had.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LockError {
-    /// Another run holds it.
-    #[error("the batch is being run by {0}; wait until that has ended, or stop it")]
-    Locked(LockedBy),
-    /// The lock file cannot be used.
-    #[error("the batch's lock cannot be taken: {0}")]
-    Io(String),
-}
-
-impl std::fmt::Display for LockedBy {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.pid {
-            Some(pid) => write!(f, "process {pid}")?,
-            None => f.write_str("another process")?,
-        }
-        if let Some(host) = &self.host {
-            write!(f, " on {host}")?;
-        }
-        if let Some(since) = self.since {
-            write!(f, " since {since}")?;
-        }
-        Ok(())
-    }
 }
 
 impl BatchLock {

@@ -47,21 +47,11 @@ mod writer;
 #[cfg(test)]
 pub(in crate::ledger) mod tests;
 
-pub use self::core::{OpenMode, SqliteLedger};
-pub use super::word::Retake;
-pub use audit::AuditRow;
-pub use batches::{Batch, BatchStart, DownloadTo, Layout, NewBatch, Outputs, Remembered};
-pub use budget::PeriodsUsed;
-pub use chosen::ChosenRows;
-pub use decide::{Decided, Decision, Undecided};
-pub use duplicates::{Compared, Duplicates, ToBuy};
-pub use file::{Location, check_location};
-pub use foreseen::{Foreseen, JobsThen};
-pub use gap::{Gap, gap_of_new};
+pub use self::core::SqliteLedger;
+pub use file::check_location;
+pub use foreseen::Foreseen;
+pub use gap::gap_of_new;
 pub use inline::InlineLedger;
-pub use load::{IdList, LoadError, PlanLoad};
-pub use lock::{BatchLock, LockError, LockedBy};
+pub use lock::BatchLock;
 pub use merge::{Asked, Doubled, MergeSource, Merged};
-pub use reopen::{Reopened, Reopening};
-pub use trust::Trusted;
 pub use writer::{LedgerHandle, LedgerThread};

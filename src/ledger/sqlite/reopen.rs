@@ -10,42 +10,9 @@ use super::read::stored_url;
 use super::store::{self, paid_purchase};
 use crate::command::{command, node_command};
 use crate::ledger::decide::JobUpdate;
-use crate::ledger::{AnswerKey, JobKey, LedgerError, PaymentKey};
+use crate::ledger::{AnswerKey, JobKey, LedgerError, PaymentKey, Reopened, Reopening};
 use crate::purchase::{HttpAnswer, JobState, Reason};
 use crate::time::UnixMs;
-
-/// What a person says of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
-#[strum(serialize_all = "lowercase")]
-pub enum Reopening {
-    /// It is asked for again, with the credential that was paid for.
-    Retry,
-    /// The answer that is kept is the result.
-    Delivered,
-}
-
-/// What became of the word.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reopened {
-    /// It is recorded.
-    Recorded,
-    /// It is recorded, and the result is recorded under this address.
-    Taken(String),
-    /// It is asked for already; nothing was written.
-    Unchanged,
-    /// It contradicts how the job stands; nothing was written.
-    Refused(JobState),
-    /// In words, why it cannot be; nothing was written.
-    Unfit(String),
-}
-
-impl Reopening {
-    /// The word, as it is typed and kept.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
 
 impl SqliteLedger {
     /// Carries out a person's word on a take that is paid for, and records it with the note.

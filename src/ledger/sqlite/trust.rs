@@ -6,31 +6,8 @@ use super::SqliteLedger;
 use super::error::Fault;
 use super::store::{endpoint, next_word_of};
 use crate::ledger::decide::endpoint_is_held;
-use crate::ledger::{Asking, BatchKey, IntentBounds, LedgerError};
+use crate::ledger::{Asking, BatchKey, IntentBounds, LedgerError, Trusted};
 use crate::time::UnixMs;
-
-/// What became of a person's word.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trusted {
-    /// It is recorded: one purchase may begin at the origin.
-    Recorded,
-    /// It was recorded before, and nothing has been bought by it so far.
-    InForce,
-    /// It was carried out before, by the purchase of that batch and job, or lapsed as the origin delivered by itself. The
-    /// next word has that number.
-    UsedUp {
-        /// Batch and job.
-        by: Option<(String, String)>,
-        /// The number.
-        next: u32,
-    },
-    /// The purchase that the word before it let begin is still under way: whose, by batch and job.
-    UnderWay(String, String),
-    /// Words are said one after the other: the next has that number.
-    OutOfTurn(u32),
-    /// Nothing speaks against purchases there.
-    NotNeeded,
-}
 
 /// A word as it is recorded.
 struct Word {

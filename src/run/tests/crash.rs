@@ -4,7 +4,8 @@ use super::ledger::Stop;
 use super::node::Fate;
 use super::shop::{Act, Kind, say};
 use super::world::{HOUR, World, wishes};
-use crate::ledger::sqlite::{OpenMode, SqliteLedger};
+use crate::ledger::OpenMode;
+use crate::ledger::sqlite::SqliteLedger;
 use crate::payer::PayFailure;
 use crate::run::{Controller, RunError};
 

@@ -3,8 +3,7 @@
 use super::node::{Fate, Node};
 use super::world::{HOLD, HOUR, MINUTE, START, World, wishes};
 use crate::l402::PaymentHash;
-use crate::ledger::sqlite::{Decided, Decision};
-use crate::ledger::{DeadProof, DurableIntent, Ledger, OpenStage};
+use crate::ledger::{DeadProof, Decided, Decision, DurableIntent, Ledger, OpenStage};
 use crate::money::Msat;
 use crate::payer::{NodeProblem, PayFailure, PayRefusal, Payer};
 use crate::purchase::{JobState, Reason};

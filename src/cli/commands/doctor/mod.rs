@@ -6,7 +6,8 @@ mod finding;
 mod node;
 mod survey;
 
-use crate::ledger::sqlite::{OpenMode, SqliteLedger, check_location};
+use crate::ledger::OpenMode;
+use crate::ledger::sqlite::{SqliteLedger, check_location};
 use crate::plan::limits::{self, Fit};
 
 use crate::cli::batch::receipt_guard::stop;

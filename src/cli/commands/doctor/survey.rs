@@ -1,12 +1,13 @@
 //! What a manifest would buy: how much, the dearest job, and of each endpoint the cheapest one.
 
+use crate::ledger::Retake;
 use std::collections::HashSet;
 
 use crate::cli::money::Room;
 use crate::cli::options::config::{Choice, DoctorOptions, ManifestOptions};
 use crate::cli::preflight::foresight::{Asked, Foresight};
 use crate::cli::{Failure, input, money};
-use crate::ledger::sqlite::{Retake, SqliteLedger};
+use crate::ledger::sqlite::SqliteLedger;
 use crate::money::{Msat, Sats};
 use crate::plan::PlannedJob;
 use crate::plan::view::LeftToBuy;

@@ -20,8 +20,8 @@ use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 
 use crate::event::{Event, Listener};
-use crate::ledger::sqlite::{Batch, DownloadTo, Duplicates as FoundDuplicates, OpenMode, PlanLoad, SqliteLedger};
-use crate::ledger::{BatchKey, Counts};
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{Batch, BatchKey, Counts, DownloadTo, Duplicates as FoundDuplicates, OpenMode, PlanLoad};
 use crate::manifest::{Duplicates, Limits, Manifest};
 use crate::money::Msat;
 use crate::payer::{NodeInfo, Payer};

@@ -2,7 +2,8 @@
 //! on it: both from this one value.
 
 use crate::cli::{Failure, input};
-use crate::ledger::sqlite::{Batch, DownloadTo, Retake, SqliteLedger};
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{Batch, DownloadTo, Retake};
 use crate::manifest::{Limits, Manifest};
 use crate::money::Msat;
 use crate::payer::NodeInfo;

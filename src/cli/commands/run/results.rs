@@ -1,10 +1,11 @@
 //! A results file run as a manifest: `--only` on the stored jobs of its batch. Nothing is withdrawn, nothing is replaced; the batch's
 //! limits, lock and files are its own.
 
+use crate::ledger::{Batch, ChosenRows};
 use std::path::PathBuf;
 
 use crate::cli::{ExitCode, Failure};
-use crate::ledger::sqlite::{Batch, ChosenRows, SqliteLedger};
+use crate::ledger::sqlite::SqliteLedger;
 use crate::manifest::{Limits, Manifest};
 use crate::money::{counted, counted_are};
 use crate::report::OutputPaths;

@@ -4,8 +4,7 @@ use std::fmt::Write;
 
 use crate::cli::ending::advice::*;
 use crate::cli::exit::tests::TABLE;
-use crate::ledger::BatchKey;
-use crate::ledger::sqlite::Remembered;
+use crate::ledger::{BatchKey, Remembered};
 use crate::money::Msat;
 use crate::run::HeldJobs;
 

@@ -5,10 +5,10 @@ mod resolved;
 #[cfg(test)]
 mod tests;
 
+use crate::ledger::{Decision, Reopening};
 use std::path::PathBuf;
 
 use crate::l402::Network;
-use crate::ledger::sqlite::{Decision, Reopening};
 use crate::manifest::normal_id;
 
 use crate::cli::args::{

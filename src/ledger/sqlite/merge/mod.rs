@@ -21,9 +21,8 @@ use super::SqliteLedger;
 use super::core::configure;
 use super::error::Fault;
 use super::gap::ledger_of_rescued;
-use super::load::IdList;
 use super::{file, schema};
-use crate::ledger::{LedgerError, TakeId};
+use crate::ledger::{IdList, LedgerError, TakeId};
 use crate::time::UnixMs;
 
 /// Another ledger, copied so that nobody changes it meanwhile, and brought to this version's schema.

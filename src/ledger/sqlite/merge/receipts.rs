@@ -238,7 +238,7 @@ fn job(
     asked: &[(String, String)],
     endpoint: &str,
 ) -> Result<i64, Fault> {
-    let remembered = crate::ledger::sqlite::Remembered::default();
+    let remembered = crate::ledger::Remembered::default();
     tx.execute(
         "INSERT INTO batches (name, manifest, sandbox, remembered, created_at, last_run_at) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
          ON CONFLICT (name) DO NOTHING",

@@ -3,10 +3,10 @@
 use url::Url;
 
 use super::support::*;
-use crate::ledger::sqlite::{Decision, SqliteLedger, Trusted};
+use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{
-    AnswerKind, Asking, BatchKey, Committed, HeldBack, IntentBounds, IntentRefusal, NewIntent, PaymentKey, Prospect,
-    Record,
+    AnswerKind, Asking, BatchKey, Committed, Decision, HeldBack, IntentBounds, IntentRefusal, NewIntent, PaymentKey,
+    Prospect, Record, Trusted,
 };
 use crate::purchase::{HttpAnswer, JobState, Reason, WalletId};
 use crate::time::UnixMs;
@@ -320,7 +320,7 @@ fn what_version_1_left_undelivered_counts() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     super::v1::write_old(&path);
-    let books = SqliteLedger::open(&path, crate::ledger::sqlite::OpenMode::Write).unwrap();
+    let books = SqliteLedger::open(&path, crate::ledger::OpenMode::Write).unwrap();
     let batch = books.batch("plain").unwrap().unwrap().key;
     let url = Url::parse("http://127.0.0.1:21737/api/l402/generate-video").unwrap();
     let node = WalletId("03another".to_owned());

@@ -7,8 +7,8 @@ use super::merging::receipts_of;
 use super::support::*;
 use crate::catalog::Endpoint;
 use crate::ledger::sqlite::duplicates::BOUGHT;
-use crate::ledger::sqlite::{Asked, Compared, Decision, Duplicates, MergeSource, PlanLoad, Retake, SqliteLedger};
-use crate::ledger::{BatchKey, ReceiptRow};
+use crate::ledger::sqlite::{Asked, MergeSource, SqliteLedger};
+use crate::ledger::{BatchKey, Compared, Decision, Duplicates, PlanLoad, ReceiptRow, Retake};
 use crate::plan::{PlannedJob, made_id};
 use crate::purchase::{JobState, Reason};
 

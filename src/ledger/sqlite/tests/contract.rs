@@ -8,10 +8,11 @@ use crate::catalog::DedupPolicy;
 use crate::ledger::contract::Subject;
 use crate::ledger::decide::{Job, Payment, PaymentState};
 use crate::ledger::memory::{MemoryLedger, Sums};
-use crate::ledger::sqlite::{Decision, SqliteLedger, store};
+use crate::ledger::sqlite::{SqliteLedger, store};
 use crate::ledger::{
-    AnswerKey, AnswerKind, BatchKey, Caps, DeadProof, DownloadedFile, FetchMark, IntentBounds, JobEnd, JobKey,
-    LedgerError, NewIntent, PaymentKey, PendingJob, PeriodCap, Posted, Record, Recorded, RefundInvoice, RefundRecord,
+    AnswerKey, AnswerKind, BatchKey, Caps, DeadProof, Decision, DownloadedFile, FetchMark, IntentBounds, JobEnd,
+    JobKey, LedgerError, NewIntent, PaymentKey, PendingJob, PeriodCap, Posted, Record, Recorded, RefundInvoice,
+    RefundRecord,
 };
 use crate::money::Msat;
 use crate::purchase::{JobState, Poll, Reason, WalletId};

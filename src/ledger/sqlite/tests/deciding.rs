@@ -1,10 +1,11 @@
 //! What a person decides: recorded, bounded by the books, and no way to a second payment without the person's word.
 
 use super::support::*;
+use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::sqlite::store::extra_take;
-use crate::ledger::sqlite::{AuditRow, Decided, Decision, SqliteLedger};
 use crate::ledger::{
-    BatchKey, Committed, DeadProof, IntentRefusal, OpenStage, PaymentKey, ReceiptRow, Record, Standing,
+    AuditRow, BatchKey, Committed, DeadProof, Decided, Decision, IntentRefusal, OpenStage, PaymentKey, ReceiptRow,
+    Record, Standing,
 };
 use crate::purchase::{JobState, Reason, WalletId};
 use crate::time::UnixMs;

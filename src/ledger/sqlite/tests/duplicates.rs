@@ -2,9 +2,11 @@
 
 use super::support::*;
 use crate::l402::Network;
+use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::sqlite::duplicates::{Rows, comparing, finding};
-use crate::ledger::sqlite::{Compared, Duplicates, Retake, SqliteLedger};
-use crate::ledger::{BatchKey, Committed, DeadProof, IntentRefusal, JobEnd, PaymentKey, Record};
+use crate::ledger::{
+    BatchKey, Committed, Compared, DeadProof, Duplicates, IntentRefusal, JobEnd, PaymentKey, Record, Retake,
+};
 use crate::purchase::{JobState, Reason};
 
 fn aside(books: &mut SqliteLedger, batch: BatchKey) -> Duplicates {

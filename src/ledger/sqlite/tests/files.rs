@@ -6,8 +6,8 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::support::*;
-use crate::ledger::sqlite::{OpenMode, SqliteLedger};
-use crate::ledger::{DeadProof, LedgerError, NewIntent, PendingJob, Record};
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{DeadProof, LedgerError, NewIntent, OpenMode, PendingJob, Record};
 use crate::purchase::{JobState, Reason};
 
 fn mode(path: &Path) -> u32 {

@@ -1,8 +1,7 @@
 //! What a person is shown: open payments, and one job with all that ever happened to it.
 
 use super::support::*;
-use crate::ledger::sqlite::{Decided, Decision};
-use crate::ledger::{AnswerKind, DeadProof, PaymentKey, Record, Standing};
+use crate::ledger::{AnswerKind, DeadProof, Decided, Decision, PaymentKey, Record, Standing};
 use crate::money::Msat;
 use crate::purchase::{HttpAnswer, JobState, Reason};
 

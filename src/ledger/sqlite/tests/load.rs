@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::support::*;
-use crate::ledger::sqlite::{LoadError, PlanLoad, Retake, SqliteLedger};
-use crate::ledger::{BatchKey, Record, RefundRecord, Unmet};
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{BatchKey, LoadError, PlanLoad, Record, RefundRecord, Retake, Unmet};
 use crate::manifest::ResultsRow;
 use crate::money::Msat;
 use crate::plan::{ContentHash, PlannedJob};

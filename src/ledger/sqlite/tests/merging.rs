@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::support::*;
-use crate::ledger::sqlite::{Asked, Doubled, Gap, MergeSource, Merged, OpenMode, SqliteLedger};
-use crate::ledger::{Committed, DeadProof, OpenStage, PaymentKey, PendingJob, ReceiptRow, Record};
+use crate::ledger::sqlite::{Asked, Doubled, MergeSource, Merged, SqliteLedger};
+use crate::ledger::{Committed, DeadProof, Gap, OpenMode, OpenStage, PaymentKey, PendingJob, ReceiptRow, Record};
 use crate::purchase::{JobState, Reason};
 
 /// A ledger of a batch with these jobs, and a copy of it: what was one goes on in two places.

@@ -3,9 +3,10 @@
 use url::Url;
 
 use super::support::*;
-use crate::ledger::sqlite::{BatchStart, DownloadTo, Layout, NewBatch, Outputs, Remembered, SqliteLedger};
+use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{
-    Committed, HistoryCheck, IdenticalRequest, NewIntent, OpenJob, OpenStage, PaymentKey, Posted, Record,
+    BatchStart, Committed, DownloadTo, HistoryCheck, IdenticalRequest, Layout, NewBatch, NewIntent, OpenJob, OpenStage,
+    Outputs, PaymentKey, Posted, Record, Remembered,
 };
 use crate::money::Msat;
 use crate::purchase::{JobState, Next, Poll, Reason, WalletId};
@@ -68,12 +69,12 @@ const STAGES: [&str; 6] = [
 fn open_purchases_are_read_back_by_how_far_they_came_also_after_reopening() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let mut books = SqliteLedger::open(&path, super::super::OpenMode::Write).unwrap();
+    let mut books = SqliteLedger::open(&path, crate::ledger::OpenMode::Write).unwrap();
     every_stage(&mut books);
     let stages = |books: &SqliteLedger| books.open_jobs(None).unwrap().iter().map(name).collect::<Vec<_>>();
     assert_eq!(stages(&books), STAGES);
     drop(books);
-    let books = SqliteLedger::open(&path, super::super::OpenMode::Write).unwrap();
+    let books = SqliteLedger::open(&path, crate::ledger::OpenMode::Write).unwrap();
     assert_eq!(stages(&books), STAGES);
     let june = books.batch("june").unwrap().unwrap().key;
     assert_eq!(books.open_jobs(Some(june)).unwrap().len(), STAGES.len());

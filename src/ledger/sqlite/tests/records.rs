@@ -73,7 +73,7 @@ fn counted_money_that_is_not_the_sum_of_payments_is_found() {
     books.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
     books.conn.execute("UPDATE batches SET spent_msat = spent_msat - 1", []).unwrap();
     assert!(matches!(books.check_money(Some(batch)), Err(LedgerError::Foreign(_))));
-    let again = crate::ledger::sqlite::NewBatch {
+    let again = crate::ledger::NewBatch {
         name: "june".to_owned(),
         manifest: "/jobs/june.toml".to_owned(),
         sandbox: false,

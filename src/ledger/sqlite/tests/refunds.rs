@@ -4,10 +4,10 @@ use rusqlite::params;
 use url::Url;
 
 use super::support::*;
-use crate::ledger::sqlite::{Decision, OpenMode, Retake, SqliteLedger};
+use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{
-    AnswerKey, AnswerKind, BatchKey, Caps, Committed, IntentRefusal, LedgerError, OpenJob, OpenStage, PaymentKey,
-    PeriodCap, ReceiptKind, Record, RefundInvoice, RefundRecord, RefundStanding,
+    AnswerKey, AnswerKind, BatchKey, Caps, Committed, Decision, IntentRefusal, LedgerError, OpenJob, OpenMode,
+    OpenStage, PaymentKey, PeriodCap, ReceiptKind, Record, RefundInvoice, RefundRecord, RefundStanding, Retake,
 };
 use crate::money::Msat;
 use crate::purchase::{HttpAnswer, JobState, Reason, WalletId};

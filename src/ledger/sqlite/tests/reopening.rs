@@ -2,8 +2,11 @@
 
 use super::support::*;
 use crate::ledger::sqlite::store::extra_take;
-use crate::ledger::sqlite::{Decided, Decision, MergeSource, OpenMode, Reopened, Reopening, SqliteLedger};
-use crate::ledger::{AnswerKind, BatchKey, Committed, IntentRefusal, JobEnd, OpenStage, PaymentKey, Record};
+use crate::ledger::sqlite::{MergeSource, SqliteLedger};
+use crate::ledger::{
+    AnswerKind, BatchKey, Committed, Decided, Decision, IntentRefusal, JobEnd, OpenMode, OpenStage, PaymentKey, Record,
+    Reopened, Reopening,
+};
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 

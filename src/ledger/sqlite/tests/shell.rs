@@ -61,7 +61,7 @@ async fn many_at_once_are_all_committed_each_with_its_own_answer() {
     const JOBS: u8 = 100;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let mut books = SqliteLedger::open(&path, crate::ledger::sqlite::OpenMode::Write).unwrap();
+    let mut books = SqliteLedger::open(&path, crate::ledger::OpenMode::Write).unwrap();
     let batch = begin(&mut books, "june");
     let ids: Vec<String> = (0..JOBS).map(|n| format!("job{n}")).collect();
     load_ids(&mut books, batch, &ids.iter().map(String::as_str).collect::<Vec<_>>());

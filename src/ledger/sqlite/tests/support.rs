@@ -8,10 +8,10 @@ use url::Url;
 
 use crate::catalog::{DedupPolicy, Endpoint, Method, PriceRule, Priced, Rate, ResultRule, Terms, Value};
 use crate::l402::{Network, PaymentHash, Preimage, Scheme, Token};
-use crate::ledger::sqlite::{BatchStart, Compared, Foreseen, NewBatch, PlanLoad, Retake, SqliteLedger, ToBuy};
+use crate::ledger::sqlite::{Foreseen, SqliteLedger};
 use crate::ledger::{
-    AnswerKey, AnswerKind, BatchKey, Caps, Committed, DurableIntent, IntentBounds, JobEnd, LedgerError, NewIntent,
-    PaymentKey, PendingJob, Posted, Record, TakeId,
+    AnswerKey, AnswerKind, BatchKey, BatchStart, Caps, Committed, Compared, DurableIntent, IntentBounds, JobEnd,
+    LedgerError, NewBatch, NewIntent, PaymentKey, PendingJob, PlanLoad, Posted, Record, Retake, TakeId, ToBuy,
 };
 use crate::money::Msat;
 use crate::plan::{ContentHash, PlannedJob};

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
-use crate::ledger::sqlite::{BatchLock, OpenMode, SqliteLedger};
-use crate::ledger::{LedgerError, OpenStage};
+use crate::ledger::sqlite::{BatchLock, SqliteLedger};
+use crate::ledger::{LedgerError, OpenMode, OpenStage};
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 

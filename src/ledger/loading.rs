@@ -1,0 +1,170 @@
+//! What loading a plan, or choosing rows of a results file, finds and tells; what loading it would find is told in the same words.
+
+use std::collections::HashSet;
+
+use super::{LedgerError, Original, Unmet};
+use crate::l402::Network;
+use crate::money::Msat;
+use crate::purchase::Reason;
+use crate::time::UnixMs;
+
+/// Ids that a report names at most; more are only counted.
+pub(super) const IDS_MAX: usize = 1_000;
+
+/// Ids: all are counted, the first thousand are named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IdList {
+    /// How many.
+    pub count: u64,
+    /// The first of them.
+    pub first: Vec<String>,
+}
+
+impl IdList {
+    pub(super) fn add(&mut self, id: &str) {
+        self.count = self.count.saturating_add(1);
+        if self.first.len() < IDS_MAX {
+            self.first.push(id.to_owned());
+        }
+    }
+
+    /// Adds the others.
+    pub fn join(&mut self, others: &Self) {
+        self.count = self.count.saturating_add(others.count);
+        let room = IDS_MAX.saturating_sub(self.first.len());
+        self.first.extend(others.first.iter().take(room).cloned());
+    }
+
+    /// Those of them that are none of the others, which were all added here as well.
+    #[must_use]
+    pub fn without(&self, others: &Self) -> Self {
+        let others_first: HashSet<&String> = others.first.iter().collect();
+        let first = self.first.iter().filter(|id| !others_first.contains(id)).cloned().collect();
+        Self { count: self.count.saturating_sub(others.count), first }
+    }
+
+    /// One that was added is none of them.
+    pub(super) fn take_out(&mut self, id: &str) {
+        self.count = self.count.saturating_sub(1);
+        self.first.retain(|known| known != id);
+    }
+}
+
+/// What loading a plan found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlanLoad {
+    /// Jobs that the batch did not have.
+    pub new: u64,
+    /// Jobs that stand as they stood: to buy, bought or open.
+    pub unchanged: u64,
+    /// Jobs that had ended without spending, and are pending again.
+    pub again: u64,
+    /// Not bought yet, and of another content now: replaced.
+    pub replaced: IdList,
+    /// To be bought for a purchase that is known by its receipt alone: what that asked for nobody knows.
+    pub by_receipt: IdList,
+    /// Open, and of another content now: finished as they were begun.
+    pub open_as_begun: IdList,
+    /// Delivered, and of another content now: not bought, marked.
+    pub changed: IdList,
+    /// Of those that are changed or open, and of those bought once more, the ones without an id of their own that the
+    /// manifest gives as before: a default of the catalogue is another now.
+    pub by_default: IdList,
+    /// Bought, as their receipts prove, and nothing proves that the manifest asks for the same: not bought, marked.
+    pub unproved: IdList,
+    /// Not bought, and gone from the manifest by this load.
+    pub withdrawn: IdList,
+    /// Above what one job may cost, and refused for that: see `hold_to_job_limit`.
+    pub above_limit: IdList,
+    /// Bought once more.
+    pub retaken: IdList,
+    /// Of those bought once more, the ones that wait, and until when: an earlier payment, which a person has given up, may still
+    /// settle. The first thousand.
+    pub waiting: Vec<(String, UnixMs)>,
+    /// Words that buy nothing, and why. The first thousand.
+    pub unmet: Vec<(String, Unmet)>,
+    /// New ids that differ from older ones of the batch only by case or leading zeros: (new, old). A spreadsheet turns
+    /// 010 into 10. The first hundred.
+    pub alike: Vec<(String, String)>,
+}
+
+/// Why a plan was not loaded. Nothing was written.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError<E> {
+    /// The plan itself ended with an error.
+    #[error("the plan has errors")]
+    Plan(E),
+    /// The ledger cannot be used.
+    #[error(transparent)]
+    Ledger(LedgerError),
+}
+
+/// What a results file chooses of its batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChosenRows {
+    /// Its jobs as they are stored.
+    pub ids: Vec<String>,
+    /// Rows that say something else than the ledger: a cell was edited, or the file is older than the job's latest take.
+    pub edited: IdList,
+    /// Rows of delivered jobs of which nothing tells what was bought.
+    pub unproved: IdList,
+    /// The first id that the batch does not have.
+    pub unknown: Option<String>,
+}
+
+/// Duplicates that a report names at most; more are only counted.
+pub(super) const NAMED_MAX: usize = 100;
+
+/// Within what the jobs of a load are compared with purchases.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Compared<'a> {
+    /// The edition, which is empty where the manifest names none; none where it stays as the last load had it.
+    pub edition: Option<String>,
+    /// The network of the node that is to pay; none where it is not known, and then every network counts.
+    pub network: Option<Network>,
+    /// Of these jobs alone the report tells, where any are named; all are set aside.
+    pub only: &'a [String],
+}
+
+/// Jobs that are bought already under another name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Duplicates {
+    /// How many.
+    pub count: u64,
+    /// Their prices together.
+    pub price: Msat,
+    /// The first of them: the job's id, and what it repeats.
+    pub first: Vec<(String, Original)>,
+    /// Of them, those that a word of this load wanted once more.
+    pub retaken: IdList,
+}
+
+/// A job that running its batch would buy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToBuy {
+    /// Its id.
+    pub id: String,
+    /// Its price.
+    pub price: Msat,
+    /// The most that its routing may cost.
+    pub fee_ceiling: Msat,
+    /// It is set aside: it is bought by a person's word alone.
+    pub is_duplicate: bool,
+    /// Why it was not bought so far.
+    pub reason: Reason,
+    /// Where its request goes: the row of its endpoint, or what a foresight calls it.
+    pub place: i64,
+}
+
+/// How many jobs a batch would have, and how many of them would be gone from its manifest before they were bought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JobsThen {
+    /// All.
+    pub all: u64,
+    /// Those that are gone.
+    pub gone: u64,
+    /// Delivered ones that are bought once more, and are none of the delivered then.
+    pub retaken: u64,
+    /// Their prices together.
+    pub retaken_price: Msat,
+}

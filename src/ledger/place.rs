@@ -1,0 +1,83 @@
+//! Where a ledger is, what it lacks there, and who works with it.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::l402::PaymentHash;
+use crate::time::UnixMs;
+
+/// How a ledger is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenMode {
+    /// To write; created where it is missing.
+    Write,
+    /// For views, beside a writer; an error where it is missing.
+    Read,
+}
+
+/// Where a ledger stands, or would.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// Whether there is one.
+    pub exists: bool,
+    /// Bytes that are free on its disk.
+    pub free_bytes: u64,
+}
+
+/// What a ledger lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// These copies were rescued from under a run, and may hold purchases that the ledger does not know.
+    Rescued(Vec<PathBuf>),
+    /// Payments were begun with the ledger of this place that this one does not know, or knows by their receipts alone.
+    Behind {
+        /// How many were begun with it.
+        begun: u64,
+        /// How many were begun with this one.
+        known: u64,
+        /// The newest payment.
+        hash: PaymentHash,
+        /// The file that says so.
+        mark: PathBuf,
+    },
+}
+
+/// Who holds a lock, as far as its file tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LockedBy {
+    /// Its process.
+    pub pid: Option<u32>,
+    /// The host it runs on.
+    pub host: Option<String>,
+    /// When it took the lock.
+    pub since: Option<UnixMs>,
+}
+
+impl std::fmt::Display for LockedBy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.pid {
+            Some(pid) => write!(f, "process {pid}")?,
+            None => f.write_str("another process")?,
+        }
+        if let Some(host) = &self.host {
+            write!(f, " on {host}")?;
+        }
+        if let Some(since) = self.since {
+            write!(f, " since {since}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why a lock was not to be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LockError {
+    /// Another run holds it.
+    #[error("the batch is being run by {0}; wait until that has ended, or stop it")]
+    Locked(LockedBy),
+    /// The lock file cannot be used.
+    #[error("the batch's lock cannot be taken: {0}")]
+    Io(String),
+}
