@@ -92,6 +92,15 @@ const IMPURE_WORDS: [&str; 5] = ["tokio", "reqwest", "rusqlite", "governor", "In
 const IMPURE_CALLS: [(&str, &str); 4] =
     [("SystemTime", "now"), ("Timestamp", "now"), ("Zoned", "now"), ("UnixMs", "now")];
 
+/// A wallet is known to its own folder in `payer/`, and to these files, for the reason that is given.
+const KNOWS_LND: [(&str, &str); 2] = [
+    ("cli/node.rs", "opens the wallet that the options name, and hands it on as one that pays"),
+    (
+        "cli/commands/doctor/node.rs",
+        "says what is wrong with this kind of wallet: its macaroon's rights, its channels, its version",
+    ),
+];
+
 #[test]
 fn rooms_keep_their_directions() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
@@ -113,6 +122,9 @@ fn violations(file: &str, text: &str) -> Vec<String> {
         for path in crate_paths(&tokens, depth_of(file)) {
             if let Some(words) = breaks_direction(room, &path.segments) {
                 tell(path.line, words);
+            }
+            if knows_lnd(room, file, &path.segments) {
+                tell(path.line, "only payer/ and the files in KNOWS_LND know which wallet pays".to_owned());
             }
         }
     }
@@ -154,6 +166,13 @@ fn breaks_direction(room: &str, path: &[String]) -> Option<String> {
         "{room} may use {} and leaves, not {used}::{item}",
         rule.uses.iter().map(ToString::to_string).chain(also).collect::<Vec<_>>().join(", ")
     ))
+}
+
+/// Whether a path leads to one wallet's folder from where nobody needs to know which wallet it is.
+fn knows_lnd(room: &str, file: &str, path: &[String]) -> bool {
+    let named = |n: usize, name: &str| path.get(n).is_some_and(|segment| segment == name);
+    let reaches = named(0, "payer") && (named(1, "lnd") || named(1, "*"));
+    reaches && room != "payer" && KNOWS_LND.iter().all(|(known, _)| *known != file)
 }
 
 /// The room of a file: its folder in `src/`, or its own name there.
@@ -362,6 +381,9 @@ fn a_wrong_direction_is_found_wherever_it_is_written() {
         ("run/mod.rs", "use crate::cli::ExitCode;", 1),
         ("run/mod.rs", "use crate::sandbox::serve;", 1),
         ("report/bar.rs", "use crate::payer::NodeInfo;", 1),
+        ("run/ask.rs", "use crate::payer::{Payer, lnd::LndPayer};", 1),
+        ("cli/batch/session.rs", "\nfn f(p: &crate::payer::lnd::LndPayer) {}", 2),
+        ("cli/money.rs", "use crate::payer::*;", 1),
         ("sandbox/origin.rs", "use crate::catalog::Endpoint;", 1),
         ("sandbox/origin.rs", "use crate::diagnostic::closest;", 1),
         ("event.rs", "use crate::ledger::Counts;", 1),
@@ -401,6 +423,8 @@ fn what_is_allowed_is_not_found() {
         ("report/csv.rs", "use crate::catalog::Value; use crate::ledger::ResultRow; use crate::event::Event;"),
         ("sandbox/origin.rs", "use crate::l402::Network; use crate::money::Sats; use crate::time::UnixMs;"),
         ("run/mod.rs", "use tokio::time::Instant; use crate::{event::Event, ledger::Ledger};"),
+        ("run/ask.rs", "use crate::payer::{NodeInfo, Payer};"),
+        ("cli/node.rs", "use crate::payer::lnd::LndPayer;"),
         ("cli/run.rs", "use crate::sandbox::serve; use super::args::RunArgs;"),
         ("manifest/image.rs", "use std::time::SystemTime; struct Seen { changed: SystemTime }"),
         ("lib.rs", "pub mod run;"),

@@ -3,7 +3,7 @@
 #![no_main]
 
 use l402_batch::l402::PaymentHash;
-use l402_batch::payer::fuzzing::{error_says, node_says, stream_says};
+use l402_batch::payer::lnd::fuzzing::{error_says, node_says, stream_says};
 use l402_batch::payer::{Found, NodeProblem};
 use l402_batch_fuzz::assert_harmless;
 use libfuzzer_sys::fuzz_target;

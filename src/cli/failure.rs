@@ -4,11 +4,12 @@ use std::io::{self, Write};
 
 use crate::diagnostic::{Diagnostic, render};
 use crate::ledger::LedgerError;
-use crate::payer::{NodeProblem, veiled};
+use crate::payer::NodeProblem;
 use crate::run::signals::Stopped;
 use crate::screen::stderr_columns;
 
 use crate::cli::ExitCode;
+use crate::cli::node::veiled;
 use crate::cli::terminal::{color, stderr};
 
 /// Why a command could not do its work.

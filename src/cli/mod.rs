@@ -20,7 +20,7 @@ mod target;
 
 use std::ffi::OsString;
 
-use crate::payer::veiled;
+use crate::cli::node::veiled;
 
 pub use command_line::CommandLine;
 pub use ending::advice::Advice;

@@ -6,7 +6,8 @@ use url::Url;
 
 use crate::command::absolute;
 use crate::loopback::is_loopback;
-use crate::payer::{CERTIFICATE_BYTES_MAX, LndOptions, LndPayer, Macaroon, certificate_pem};
+use crate::payer::lnd::{CERTIFICATE_BYTES_MAX, LndOptions, LndPayer, Macaroon, certificate_pem};
+pub(super) use crate::payer::lnd::{looks_like_macaroon, veiled};
 
 use crate::cli::options::layer::{CertSource, MacaroonFile, MacaroonSource};
 use crate::cli::options::{Layer, variable};
@@ -222,6 +223,20 @@ impl NodeOptions {
         let payer = LndPayer::new(&options).map_err(unusable)?;
         Ok(Connected { payer, macaroon, found: self.told(), warnings })
     }
+}
+
+/// Whoever pays in this build.
+pub(super) type Wallet = LndPayer;
+
+/// The sandbox's own node.
+#[cfg(feature = "sandbox")]
+pub(super) fn of_sandbox(node: &crate::sandbox::StandIn) -> Result<Wallet, Failure> {
+    let options = LndOptions {
+        url: node.url.to_string(),
+        macaroon: Macaroon::from_text(&node.macaroon, "the sandbox").map_err(unusable)?,
+        certificate_pem: Some(node.certificate_pem.clone().into_bytes()),
+    };
+    LndPayer::new(&options).map_err(unusable)
 }
 
 impl Connected {

@@ -12,7 +12,7 @@ use crate::ledger::fixtures::{
 use crate::ledger::{Caps, HeldBack, IntentBounds, IntentRefusal, NodeCount, PaymentKey, RefundRecord};
 use crate::life::*;
 use crate::money::Msat;
-use crate::payer::{PayRefusal, SendOutcome};
+use crate::payer::{PayRefusal, ProblemKind, SendOutcome};
 use crate::purchase::{Request, WalletId};
 
 /// Long before invoice and credential end.
@@ -228,7 +228,10 @@ fn inputs() -> Vec<(String, Input)> {
         ("Sent failed".into(), sent(true, SendOutcome::Failed(PayFailure::NoRoute))),
         ("Sent refused known".into(), sent(true, SendOutcome::Refused(PayRefusal::AlreadyKnown))),
         ("Sent refused expired".into(), sent(true, SendOutcome::Refused(PayRefusal::InvoiceExpired))),
-        ("Sent refused locked".into(), sent(true, SendOutcome::Refused(PayRefusal::Node(NodeProblem::Locked)))),
+        (
+            "Sent refused locked".into(),
+            sent(true, SendOutcome::Refused(PayRefusal::Node(NodeProblem::from(ProblemKind::Locked)))),
+        ),
         ("Sent in flight".into(), sent(true, SendOutcome::InFlight)),
         ("Sent in doubt, answered".into(), sent(true, SendOutcome::InDoubt("reset".into()))),
         ("Sent in doubt".into(), sent(false, SendOutcome::InDoubt("reset".into()))),
@@ -255,7 +258,7 @@ fn looked_up() -> Vec<(String, Input)> {
         ("Looked up unwitnessed, expired".into(), late(PaymentFate::Unwitnessed)),
         ("Looked up forgot".into(), lookup(PaymentFate::Forgot("gone".into()))),
         ("Looked up other node".into(), lookup(PaymentFate::OtherNode("other".into()))),
-        ("Looked up unknown".into(), lookup(PaymentFate::Unknown(NodeProblem::Locked))),
+        ("Looked up unknown".into(), lookup(PaymentFate::Unknown(NodeProblem::from(ProblemKind::Locked)))),
     ]
 }
 

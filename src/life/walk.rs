@@ -8,7 +8,7 @@ use crate::ledger::fixtures::{FIRST_ANSWER, INVOICE_EXPIRES_AT, heard_purchase, 
 use crate::ledger::{BatchKey, DeadProof};
 use crate::life::tests::{EARLY, answers, facts, new_intent, poll, settled};
 use crate::life::*;
-use crate::payer::{PayRefusal, SendOutcome};
+use crate::payer::{PayRefusal, ProblemKind, SendOutcome};
 use crate::plan::ContentHash;
 
 const STEPS_MAX: usize = 400;
@@ -142,7 +142,7 @@ impl Model {
     fn sight(&mut self) -> PaymentLookup {
         let node_time = (self.choose(4) > 0).then_some(self.now);
         if self.choose(8) == 0 {
-            return PaymentLookup { fate: PaymentFate::Unknown(NodeProblem::Locked), node_time };
+            return PaymentLookup { fate: PaymentFate::Unknown(ProblemKind::Locked.into()), node_time };
         }
         let seen = match self.live().fate {
             Fate::Unknown => PaymentFate::NotFound,

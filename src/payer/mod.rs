@@ -1,6 +1,10 @@
-//! The port to whoever pays: what may be asked of a Lightning node, and every answer that the run must tell apart.
+//! The port to whoever pays: what may be asked of a wallet, and every answer that the run must tell apart.
+//!
+//! Three traits: whoever pays is a [`Payer`]; one that can show what it has paid also has a [`PaymentHistory`], one that can be
+//! paid also a [`Receiver`]. Each wallet is a folder here, and nothing outside it but the file that opens it knows which it is.
 
-mod lnd;
+pub mod lnd;
+mod problem;
 
 use std::future::Future;
 
@@ -10,40 +14,128 @@ use crate::money::Msat;
 use crate::purchase::WalletId;
 use crate::time::UnixMs;
 
-#[doc(hidden)]
-pub use lnd::fuzzing;
-pub use lnd::{
-    CERTIFICATE_BYTES_MAX, Channels, Listed, ListedPage, ListedStatus, LndConfigError, LndOptions, LndPayer, Macaroon,
-    MacaroonError, MacaroonFile, Right, Rights, certificate_pem, looks_like_macaroon, veiled,
-};
+pub use problem::{NodeProblem, ProblemKind};
 
-/// A Lightning node that pays.
+/// A wallet that pays: a node, a service, or a person.
 pub trait Payer {
-    /// Begins the payment of a durable intent and follows it until it ends or `patience_ms` have passed. The same call
-    /// again is the same payment: the node keeps one per payment hash. Dropping the future never cancels the payment.
+    /// Begins the payment of a durable intent and follows it until it ends or `patience_ms` have passed. Dropping the future
+    /// never cancels the payment.
     fn send(&self, intent: &DurableIntent, patience_ms: u64) -> impl Future<Output = SendReport>;
 
-    /// What the node knows of a hash now (the first message of the track stream).
+    /// What the wallet knows of a hash now.
     fn look_up(&self, hash: &PaymentHash) -> impl Future<Output = LookUp>;
 
     /// Follows a hash until its payment ends or `patience_ms` have passed.
     fn track(&self, hash: &PaymentHash, patience_ms: u64) -> impl Future<Output = LookUp>;
 
-    /// Who the node is and whether it is ready to pay.
+    /// Who the wallet is and whether it is ready to pay.
     fn node(&self) -> impl Future<Output = Result<NodeInfo, NodeProblem>>;
 
-    /// What its channels can send at most (reserve and fee buffer are still in it).
+    /// What it can send at most (an lnd's reserve and fee buffer are still in it).
     fn balance(&self) -> impl Future<Output = Result<Msat, NodeProblem>>;
 
-    /// The hash of the newest payment that the node has settled, whoever made it: what it must still know later, where it has
-    /// not lost its history. None where it has settled none.
+    /// The problem, with what to do about it where the wallet is one of this kind.
+    fn advise(&self, kind: ProblemKind) -> NodeProblem {
+        kind.into()
+    }
+
+    /// What shows its payments. Without it nothing is kept, before the first payment, by which the wallet's memory could be tested
+    /// later: where it then does not know a payment, a person decides, unless it had settled another one for this ledger before.
+    /// And its books cannot be audited.
+    fn history(&self) -> Option<&impl PaymentHistory> {
+        None::<&Nothing>
+    }
+
+    /// What makes its invoices. Without it no refund is claimed: what is offered stays offered, for a person to withdraw.
+    fn receiver(&self) -> Option<&impl Receiver> {
+        None::<&Nothing>
+    }
+}
+
+/// A wallet that shows what it has paid, whoever began it.
+pub trait PaymentHistory {
+    /// The hash of the newest payment that it has settled: what it must still know later, where it has not lost its history. None
+    /// where it has settled none.
     fn newest_settled(&self) -> impl Future<Output = Result<Option<PaymentHash>, NodeProblem>>;
 
-    /// Makes an invoice of the node's own, to receive with. Each call makes another one.
+    /// A page of its payments, oldest first, from after that offset on; 0 is the beginning.
+    ///
+    /// # Errors
+    /// Where it cannot be asked, or its list is not understood.
+    fn list(&self, after: u64) -> impl Future<Output = Result<ListedPage, NodeProblem>>;
+}
+
+/// A wallet that is paid by invoices of its own.
+pub trait Receiver {
+    /// Makes an invoice. Each call makes another one.
     fn add_invoice(&self, order: &InvoiceOrder) -> impl Future<Output = Result<MadeInvoice, NodeProblem>>;
 
-    /// What the node says of an invoice of its own.
+    /// What it says of an invoice of its own.
     fn invoice(&self, hash: &PaymentHash) -> impl Future<Output = Result<InvoiceState, NodeProblem>>;
+
+    /// What keeps it from receiving where it is not allowed to ([`ProblemKind::Denied`]), and what to do, on that network.
+    fn when_denied(&self, network: Option<Network>) -> String;
+}
+
+/// What a wallet has that lacks a part of the port: there is no value of it.
+#[derive(Clone, Copy, Debug)]
+pub enum Nothing {}
+
+impl PaymentHistory for Nothing {
+    async fn newest_settled(&self) -> Result<Option<PaymentHash>, NodeProblem> {
+        match *self {}
+    }
+
+    async fn list(&self, _: u64) -> Result<ListedPage, NodeProblem> {
+        match *self {}
+    }
+}
+
+impl Receiver for Nothing {
+    async fn add_invoice(&self, _: &InvoiceOrder) -> Result<MadeInvoice, NodeProblem> {
+        match *self {}
+    }
+
+    async fn invoice(&self, _: &PaymentHash) -> Result<InvoiceState, NodeProblem> {
+        match *self {}
+    }
+
+    fn when_denied(&self, _: Option<Network>) -> String {
+        match *self {}
+    }
+}
+
+/// A page of a wallet's payments, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedPage {
+    /// The payments.
+    pub payments: Vec<Listed>,
+    /// Where the next page begins; none after the last one.
+    pub next: Option<u64>,
+}
+
+/// One payment as its wallet lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its hash.
+    pub hash: PaymentHash,
+    /// How it stands.
+    pub status: ListedStatus,
+    /// Its amount, without fees.
+    pub amount: Msat,
+    /// What routing cost.
+    pub fee: Msat,
+}
+
+/// How a listed payment stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListedStatus {
+    /// It has succeeded.
+    Settled,
+    /// It has failed.
+    Failed,
+    /// Neither so far.
+    Open,
 }
 
 /// An invoice that is to be made.
@@ -85,11 +177,11 @@ pub enum InvoiceState {
 /// What came of a send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SendReport {
-    /// Whether LND itself answered this POST: a stream message, or an error that LND formed. A proxy's 502 is none.
+    /// Whether the wallet itself answered this send: with news of the payment, or with an error of its own. A proxy's 502 is none.
     pub answered: bool,
     /// What is known of the payment.
     pub outcome: SendOutcome,
-    /// The node's clock (its `Date` header), where an answer carried it.
+    /// The wallet's clock (lnd's `Date` header), where an answer carried it.
     pub node_time: Option<UnixMs>,
 }
 
@@ -100,11 +192,11 @@ pub enum SendOutcome {
     Settled(Settled),
     /// The preimage is out, and parts of the payment are still in flight: paid, not posted.
     PreimageKnown(Preimage),
-    /// LND's stream said FAILED.
+    /// The wallet says that it failed.
     Failed(PayFailure),
-    /// LND refused the POST with an error of its own: an answer, to be confirmed by one look-up.
+    /// The wallet refused the send with an error of its own: an answer, to be confirmed by one look-up.
     Refused(PayRefusal),
-    /// LND has it, and patience ran out.
+    /// The wallet has it, and patience ran out.
     InFlight,
     /// Nobody knows: time-out, disconnect, a proxy's answer, a wrong preimage.
     InDoubt(String),
@@ -121,7 +213,7 @@ pub struct Settled {
     pub payment_index: Option<u64>,
 }
 
-/// Why LND says that a payment failed.
+/// Why a wallet says that a payment failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PayFailure {
     /// No route within the fee limit, or none at all.
@@ -138,16 +230,16 @@ pub enum PayFailure {
     Error,
 }
 
-/// An error that LND itself formed in answer to a POST.
+/// An error that the wallet itself formed in answer to a send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PayRefusal {
-    /// gRPC code 6: the hash is in transition, or already paid.
+    /// The hash is in transition, or already paid.
     AlreadyKnown,
     /// "invoice expired" (said before the hash is looked up, so it does not mean unpaid).
     InvoiceExpired,
     /// A cause that concerns the whole node.
     Node(NodeProblem),
-    /// Any other refusal, in LND's words.
+    /// Any other refusal, in the wallet's words.
     Other(String),
 }
 
@@ -156,7 +248,7 @@ pub enum PayRefusal {
 pub struct LookUp {
     /// What it says.
     pub found: Found,
-    /// The node's clock (its `Date` header), where an answer carried it.
+    /// The wallet's clock (lnd's `Date` header), where an answer carried it.
     pub node_time: Option<UnixMs>,
 }
 
@@ -167,13 +259,13 @@ pub enum Found {
     Settled(Settled),
     /// The preimage is out, and parts are still in flight.
     PreimageKnown(Preimage),
-    /// It failed. Not final while a POST for it is unanswered.
+    /// It failed. Not final while a send of it is unanswered.
     Failed(PayFailure),
     /// It is on its way.
     InFlight,
-    /// LND's own wrapped 404: this node does not know the hash. It counts only with identity and history checked.
+    /// The wallet itself says that it does not know the hash. It counts only with identity and history checked.
     NotFound,
-    /// The node could not be asked, or its answer was not understood.
+    /// The wallet could not be asked, or its answer was not understood.
     Unknown(NodeProblem),
 }
 
@@ -190,30 +282,4 @@ pub struct NodeInfo {
     pub version: String,
     /// The node's clock (its `Date` header).
     pub node_time: Option<UnixMs>,
-}
-
-/// Why a node cannot be used now. Each message says what to do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NodeProblem {
-    /// No connection, or none that lasted.
-    #[error("the node cannot be reached: {0}; is lnd running, and is the URL its REST address?")]
-    Unreachable(String),
-    /// The TLS certificate is not the one given, or none was given and the system does not trust it. What to do is said.
-    #[error("the node's TLS certificate is not accepted: {0}")]
-    Certificate(String),
-    /// The wallet is locked.
-    #[error("the node's wallet is locked; unlock it with `lncli unlock`")]
-    Locked,
-    /// It is starting up.
-    #[error("the node is starting up; wait until `lncli state` says SERVER_ACTIVE")]
-    Starting,
-    /// The macaroon is missing, malformed, of another node, expired, or allows too little.
-    #[error("the node refuses the macaroon: {0}; bake one with the permissions in the README")]
-    Macaroon(String),
-    /// It is not synced to the chain.
-    #[error("the node is not synced to the chain; wait until `lncli getinfo` says synced_to_chain")]
-    NotSynced,
-    /// Anything else, in the node's words.
-    #[error("the node answered in a way that was not understood: {0}")]
-    Other(String),
 }

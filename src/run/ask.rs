@@ -7,7 +7,7 @@ use crate::l402::{CheckedChallenge, Expected, check};
 use crate::ledger::{IdenticalRequest, Ledger, LedgerError, NewIntent, PendingJob, Record};
 use crate::manifest::image::{self, ImageProblem};
 use crate::origin::{self, HttpFailure, Origin, challenged_in, read_ask};
-use crate::payer::{NodeProblem, Payer};
+use crate::payer::{NodeProblem, Payer, PaymentHistory, ProblemKind};
 use crate::purchase::{HttpAnswer, Reason, Request};
 use crate::time::UnixMs;
 
@@ -228,17 +228,19 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         if self.shared.has_asked_for_witness.get() {
             return Ok(true);
         }
-        if !self.run.ledger.is_witnessed(&node.id).await? {
+        if let Some(history) = payer.history()
+            && !self.run.ledger.is_witnessed(&node.id).await?
+        {
             for pause_ms in WITNESS_PAUSES_MS {
                 self.run.clock.sleep_ms(pause_ms).await;
-                match payer.newest_settled().await {
-                    Ok(None) | Err(NodeProblem::Macaroon(_)) => break,
+                match history.newest_settled().await {
+                    Ok(None) | Err(NodeProblem { kind: ProblemKind::Denied(_), .. }) => break,
                     Ok(Some(hash)) => {
                         let record = Record::Witness { node: node.id.clone(), hash };
                         self.run.ledger.commit(self.run.clock.now(), record).await?;
                         break;
                     }
-                    Err(NodeProblem::Other(_)) => {}
+                    Err(NodeProblem { kind: ProblemKind::Other(_), .. }) => {}
                     Err(problem) => {
                         self.heed_problem(&problem);
                         return Ok(false);

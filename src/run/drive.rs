@@ -14,7 +14,7 @@ use crate::ledger::{
 };
 use crate::money::Msat;
 use crate::origin::{self, HttpFailure, Origin, POLL_RETRY_AFTER_MS_MAX};
-use crate::payer::{NodeProblem, PayRefusal, Payer, SendOutcome, SendReport};
+use crate::payer::{NodeProblem, PayRefusal, Payer, ProblemKind, SendOutcome, SendReport};
 use crate::plan::ContentHash;
 use crate::purchase::{HttpAnswer, JobState, Reason, Request};
 use crate::time::UnixMs;
@@ -398,14 +398,14 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
 
     /// A problem of the whole node pauses admission; words about one payment do not.
     pub(super) fn heed_problem(&self, problem: &NodeProblem) {
-        match problem {
-            NodeProblem::Unreachable(_)
-            | NodeProblem::Certificate(_)
-            | NodeProblem::Locked
-            | NodeProblem::Starting
-            | NodeProblem::Macaroon(_)
-            | NodeProblem::NotSynced => self.trouble(&problem.to_string(), self.run.clock.now()),
-            NodeProblem::Other(_) => {}
+        match problem.kind {
+            ProblemKind::Unreachable(_)
+            | ProblemKind::Certificate(_)
+            | ProblemKind::Locked
+            | ProblemKind::Starting
+            | ProblemKind::Denied(_)
+            | ProblemKind::NotSynced => self.trouble(&problem.to_string(), self.run.clock.now()),
+            ProblemKind::Other(_) => {}
         }
     }
 
@@ -418,8 +418,8 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     async fn look(&mut self, intent: &DurableIntent, track_ms: Option<u64>) -> Result<PaymentLookup, LedgerError> {
         self.slot = None;
         let Some(payer) = self.run.payer else {
-            let problem = NodeProblem::Unreachable("no node is configured".to_owned());
-            return Ok(PaymentLookup { fate: PaymentFate::Unknown(problem), node_time: None });
+            let problem = ProblemKind::Unreachable("no node is configured".to_owned());
+            return Ok(PaymentLookup { fate: PaymentFate::Unknown(problem.into()), node_time: None });
         };
         let lookup = look_up(self.run.ledger, payer, intent, track_ms).await?;
         // A stream's date is that of its beginning, and a broken stream is no news of the node.

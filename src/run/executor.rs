@@ -13,7 +13,7 @@ use crate::event::{Event, Listener};
 use crate::ledger::{BatchKey, JobKey, Ledger, LedgerError, OpenJob, OpenStage, Record};
 use crate::money::Msat;
 use crate::origin::Origin;
-use crate::payer::{NodeInfo, NodeProblem, Payer};
+use crate::payer::{NodeInfo, NodeProblem, Payer, ProblemKind};
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
@@ -372,7 +372,10 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         let expected = shared.buying.as_ref().map(|buying| &buying.node.id);
         let cause = match result {
             Ok(node) if expected.is_some_and(|id| *id != node.id) => "another node answers at this address".to_owned(),
-            Ok(node) if !node.synced => NodeProblem::NotSynced.to_string(),
+            Ok(node) if !node.synced => {
+                let advise = |payer: &P| payer.advise(ProblemKind::NotSynced);
+                self.payer.map_or(NodeProblem::from(ProblemKind::NotSynced), advise).to_string()
+            }
             Ok(_) => {
                 shared.node_health.reopen();
                 self.listener.hear(&Event::Resumed);

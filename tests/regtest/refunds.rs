@@ -1,7 +1,8 @@
 //! What was paid for and is not delivered comes back: by an invoice of the real payer's, which the real payee pays.
 
 use l402_batch::l402::PaymentHash;
-use l402_batch::payer::{InvoiceState, LndOptions, LndPayer, Macaroon, NodeProblem, Payer};
+use l402_batch::payer::lnd::{LndOptions, LndPayer, Macaroon};
+use l402_batch::payer::{InvoiceState, NodeProblem, ProblemKind, Receiver};
 
 use crate::harness::Client;
 use crate::lnd::block_on;
@@ -68,5 +69,5 @@ pub fn an_invoice_that_no_node_knows(rig: &Rig) {
     let unknown = PaymentHash([7; 32]);
     assert_eq!(block_on(payer(&README_RIGHTS).invoice(&unknown)), Ok(InvoiceState::Unknown));
     let denied = block_on(payer(&README_RIGHTS[..6]).invoice(&unknown));
-    assert!(matches!(denied, Err(NodeProblem::Macaroon(_))), "{denied:?}");
+    assert!(matches!(denied, Err(NodeProblem { kind: ProblemKind::Denied(_), .. })), "{denied:?}");
 }

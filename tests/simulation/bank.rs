@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use l402_batch::l402::{Invoice, PaymentHash};
 use l402_batch::money::Msat;
-use l402_batch::payer::{InvoiceOrder, InvoiceState, MadeInvoice, NodeProblem};
+use l402_batch::payer::{InvoiceOrder, InvoiceState, MadeInvoice, NodeProblem, ProblemKind};
 use l402_batch::purchase::HttpAnswer;
 use l402_batch::time::UnixMs;
 use sha2::{Digest, Sha256};
@@ -109,11 +109,11 @@ fn refuses(world: &Rc<World>, at: usize) -> Result<(), NodeProblem> {
         return Err(problem);
     }
     if world.configured.get() != at {
-        return Err(NodeProblem::Macaroon("verification failed: signature mismatch".to_owned()));
+        return Err(ProblemKind::Denied("the macaroon: verification failed: signature mismatch".to_owned()).into());
     }
     if world.strikes(Fault::NoInvoices) {
         world.saw(Sight::InvoicesNotPermitted);
-        return Err(NodeProblem::Macaroon("permission denied".to_owned()));
+        return Err(ProblemKind::Denied("the macaroon: permission denied".to_owned()).into());
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use l402_batch::l402::{PaymentHash, Preimage};
 use l402_batch::money::Msat;
-use l402_batch::payer::{Found, NodeProblem, PayFailure, PayRefusal, Settled};
+use l402_batch::payer::{Found, Listed, ListedStatus, NodeProblem, PayFailure, PayRefusal, ProblemKind, Settled};
 use l402_batch::purchase::WalletId;
 
 use sha2::{Digest, Sha256};
@@ -105,9 +105,9 @@ impl Node {
     pub fn problem(&self) -> Option<NodeProblem> {
         match self.health {
             Health::Up => None,
-            Health::Down => Some(NodeProblem::Unreachable("connection refused".to_owned())),
-            Health::Starting => Some(NodeProblem::Starting),
-            Health::Locked => Some(NodeProblem::Locked),
+            Health::Down => Some(ProblemKind::Unreachable("connection refused".to_owned()).into()),
+            Health::Starting => Some(ProblemKind::Starting.into()),
+            Health::Locked => Some(ProblemKind::Locked.into()),
         }
     }
 
@@ -116,6 +116,23 @@ impl Node {
         let settled = self.payments.iter().filter(|(_, payment)| payment.status == Status::Succeeded);
         let newest = settled.max_by_key(|(_, payment)| payment.index).map(|(hash, _)| *hash);
         newest.or(self.foreign.map(|(hash, _)| hash))
+    }
+
+    /// What it remembers of its own payments, oldest first.
+    pub fn list(&self, amount_of: impl Fn(&PaymentHash) -> Msat) -> Vec<Listed> {
+        let mut payments: Vec<_> = self.payments.iter().collect();
+        payments.sort_by_key(|(_, payment)| payment.index);
+        let listed = payments.into_iter().map(|(hash, payment)| Listed {
+            hash: *hash,
+            status: match payment.status {
+                Status::InFlight => ListedStatus::Open,
+                Status::Succeeded => ListedStatus::Settled,
+                Status::Failed(_) => ListedStatus::Failed,
+            },
+            amount: amount_of(hash),
+            fee: payment.fee,
+        });
+        listed.collect()
     }
 
     pub fn has_in_flight(&self) -> bool {
@@ -133,7 +150,7 @@ impl Node {
             (Status::InFlight, Ok(preimage)) if payment.preimage_out => Found::PreimageKnown(preimage),
             (Status::InFlight, _) => Found::InFlight,
             (Status::Failed(why), _) => Found::Failed(*why),
-            (Status::Succeeded, Err(_)) => Found::Unknown(NodeProblem::Other("no such preimage".to_owned())),
+            (Status::Succeeded, Err(_)) => Found::Unknown(ProblemKind::Other("no such preimage".to_owned()).into()),
         }
     }
 
@@ -250,13 +267,15 @@ pub fn post(world: &Rc<World>, at: usize, send: Send) -> Posted {
 fn answer_post(world: &Rc<World>, at: usize, send: Send) -> Posted {
     let Send { hash, fee_limit, begun_at, macaroon_of, .. } = send;
     if let Some(problem) = world.nodes[at].borrow().problem() {
-        return match problem {
-            NodeProblem::Unreachable(_) => Posted::Down,
-            of_lnd => Posted::Refused(PayRefusal::Node(of_lnd)),
+        return match problem.kind {
+            ProblemKind::Unreachable(_) => Posted::Down,
+            of_lnd => Posted::Refused(PayRefusal::Node(of_lnd.into())),
         };
     }
     if macaroon_of != at {
-        return Posted::Refused(PayRefusal::Node(NodeProblem::Macaroon("it is another node's".to_owned())));
+        return Posted::Refused(PayRefusal::Node(
+            ProblemKind::Denied("the macaroon: it is another node's".to_owned()).into(),
+        ));
     }
     if world.strikes(Fault::RefusesSend) {
         return Posted::Refused(PayRefusal::Other("something is wrong with it".to_owned()));

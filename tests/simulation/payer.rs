@@ -3,12 +3,12 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use l402_batch::l402::{PaymentHash, Preimage};
+use l402_batch::l402::{Network, PaymentHash, Preimage};
 use l402_batch::ledger::DurableIntent;
 use l402_batch::money::Msat;
 use l402_batch::payer::{
-    Found, InvoiceOrder, InvoiceState, LookUp, MadeInvoice, NodeInfo, NodeProblem, PayFailure, Payer, SendOutcome,
-    SendReport, Settled,
+    Found, InvoiceOrder, InvoiceState, ListedPage, LookUp, MadeInvoice, NodeInfo, NodeProblem, PayFailure, Payer,
+    PaymentHistory, ProblemKind, Receiver, SendOutcome, SendReport, Settled,
 };
 use l402_batch::purchase::WalletId;
 use l402_batch::time::UnixMs;
@@ -79,7 +79,7 @@ impl SimPayer {
                 }
                 Found::PreimageKnown(_) => {}
                 Found::Settled(_) if world.strikes(Fault::WrongPreimage) => {
-                    return Followed::Found(Found::Unknown(NodeProblem::Other("a wrong preimage".to_owned())));
+                    return Followed::Found(Found::Unknown(ProblemKind::Other("a wrong preimage".to_owned()).into()));
                 }
                 end @ (Found::Settled(_) | Found::Failed(_) | Found::Unknown(_)) => return Followed::Found(end),
                 // The node lost its record while it was asked: its stream ends.
@@ -121,7 +121,7 @@ impl SimPayer {
         });
         match asked.await.map(|(found, node_time)| (self.as_told(found), node_time)) {
             Ok((Found::Settled(_), _)) if self.world.strikes(Fault::WrongPreimage) => {
-                (Found::Unknown(NodeProblem::Other("a wrong preimage".to_owned())), None)
+                (Found::Unknown(ProblemKind::Other("a wrong preimage".to_owned()).into()), None)
             }
             Ok(heard) => heard,
             Err(lost) => (Found::Unknown(problem_of(lost)), None),
@@ -131,19 +131,20 @@ impl SimPayer {
 
 /// Why a node answers no call at all: it is not up, or the macaroon is another node's.
 fn refused(world: &World, at: usize) -> Option<NodeProblem> {
-    let foreign = || NodeProblem::Macaroon("it is another node's".to_owned());
+    let foreign = || ProblemKind::Denied("the macaroon: it is another node's".to_owned()).into();
     let problem = world.nodes[at].borrow().problem();
     problem.or_else(|| (world.configured.get() != at).then(foreign))
 }
 
 fn problem_of(lost: Lost) -> NodeProblem {
-    match lost {
-        Lost::NotSent => NodeProblem::Unreachable("connection refused".to_owned()),
-        Lost::Reset => NodeProblem::Unreachable("connection reset".to_owned()),
-        Lost::TooLate => NodeProblem::Unreachable("no answer in time".to_owned()),
-        Lost::Truncated => NodeProblem::Other("half a message".to_owned()),
-        Lost::Proxy => NodeProblem::Other("HTTP 502 in a form that is not lnd's".to_owned()),
-    }
+    let kind = match lost {
+        Lost::NotSent => ProblemKind::Unreachable("connection refused".to_owned()),
+        Lost::Reset => ProblemKind::Unreachable("connection reset".to_owned()),
+        Lost::TooLate => ProblemKind::Unreachable("no answer in time".to_owned()),
+        Lost::Truncated => ProblemKind::Other("half a message".to_owned()),
+        Lost::Proxy => ProblemKind::Other("HTTP 502 in a form that is not lnd's".to_owned()),
+    };
+    kind.into()
 }
 
 impl Payer for SimPayer {
@@ -164,7 +165,7 @@ impl Payer for SimPayer {
         world.point("after a send").await;
         let report = match posted {
             Err(lost) => unanswered(problem_of(lost)),
-            Ok((Posted::Down, _)) => unanswered(NodeProblem::Unreachable("connection refused".to_owned())),
+            Ok((Posted::Down, _)) => unanswered(ProblemKind::Unreachable("connection refused".to_owned()).into()),
             Ok((Posted::Refused(refusal), node_time)) => answered(SendOutcome::Refused(refusal), node_time),
             Ok((Posted::Accepted, node_time)) => {
                 let left_ms = patience_ms - (world.now() - begun);
@@ -201,7 +202,7 @@ impl Payer for SimPayer {
             found = match self.follow(at, hash, patience_ms, false).await {
                 Followed::Found(found) => found,
                 Followed::Late => Found::InFlight,
-                Followed::Broken => Found::Unknown(NodeProblem::Unreachable("the stream broke".to_owned())),
+                Followed::Broken => Found::Unknown(ProblemKind::Unreachable("the stream broke".to_owned()).into()),
             };
         }
         self.world.note(|| format!("<- track {}: {found:?}", short(hash)));
@@ -225,6 +226,16 @@ impl Payer for SimPayer {
         Ok(Msat::new(u64::from(u32::MAX)))
     }
 
+    fn history(&self) -> Option<&impl PaymentHistory> {
+        Some(self)
+    }
+
+    fn receiver(&self) -> Option<&impl Receiver> {
+        Some(self)
+    }
+}
+
+impl PaymentHistory for SimPayer {
     async fn newest_settled(&self) -> Result<Option<PaymentHash>, NodeProblem> {
         let at = self.here();
         let asked = exchange(&self.world, Kind::Other, UNARY_MS, move |world| match refused(world, at) {
@@ -234,6 +245,21 @@ impl Payer for SimPayer {
         asked.await.unwrap_or_else(|lost| Err(problem_of(lost)))
     }
 
+    async fn list(&self, _after: u64) -> Result<ListedPage, NodeProblem> {
+        let at = self.here();
+        let asked = exchange(&self.world, Kind::Other, UNARY_MS, move |world| match refused(world, at) {
+            Some(problem) => Err(problem),
+            None => {
+                let amount_of =
+                    |hash: &PaymentHash| world.shop.borrow().bill(hash).map_or(Msat::ZERO, |bill| bill.amount);
+                Ok(ListedPage { payments: world.nodes[at].borrow().list(amount_of), next: None })
+            }
+        });
+        asked.await.unwrap_or_else(|lost| Err(problem_of(lost)))
+    }
+}
+
+impl Receiver for SimPayer {
     async fn add_invoice(&self, order: &InvoiceOrder) -> Result<MadeInvoice, NodeProblem> {
         let (at, order) = (self.here(), order.clone());
         self.world.point("before an invoice is made").await;
@@ -254,6 +280,10 @@ impl Payer for SimPayer {
             (Liar::HopefulPayer, Ok(InvoiceState::Open)) => Ok(InvoiceState::Settled { received: Msat::new(1_000) }),
             (_, state) => state,
         }
+    }
+
+    fn when_denied(&self, _: Option<Network>) -> String {
+        "the macaroon does not let the node make and look up invoices".to_owned()
     }
 }
 

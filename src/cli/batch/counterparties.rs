@@ -3,17 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use crate::cli::Failure;
+use crate::cli::node::Wallet;
 use crate::cli::options::config::{NodeOptions, Payment};
 use crate::origin::{HttpOptions, HttpOrigin};
-use crate::payer::LndPayer;
-#[cfg(feature = "sandbox")]
-use crate::payer::{LndOptions, Macaroon};
 use crate::run::signals::Signals;
 
 /// The other side of a run.
 pub(in crate::cli) struct Counterparties {
     /// The node; none where a recovery has none.
-    pub(in crate::cli) payer: Option<LndPayer>,
+    pub(in crate::cli) payer: Option<Wallet>,
     /// The way to every origin.
     pub(in crate::cli) origin: HttpOrigin,
     /// The ledger's path.
@@ -59,18 +57,13 @@ impl Counterparties {
     async fn of_sandbox(options: &SandboxOptions) -> Result<Self, Failure> {
         let sandbox = crate::sandbox::start(options, None).await.map_err(|error| Failure::Usage(error.to_string()))?;
         let node = sandbox.node.as_ref().ok_or_else(|| Failure::Internal("the sandbox has no node".to_owned()))?;
-        let macaroon = Macaroon::from_text(&node.macaroon, "the sandbox").map_err(unusable)?;
-        let payer = LndPayer::new(&LndOptions {
-            url: node.url.to_string(),
-            macaroon,
-            certificate_pem: Some(node.certificate_pem.clone().into_bytes()),
-        });
+        let payer = crate::cli::node::of_sandbox(node)?;
         let options = HttpOptions { proxy_from_env: false, ..HttpOptions::default() };
         // Kept after the run, so that what it recorded can be looked at.
         let folder = tempfile::Builder::new().prefix("l402-batch-sandbox-").tempdir();
         let folder = folder.map_err(|error| Failure::Internal(format!("no temporary folder: {error}")))?.keep();
         Ok(Self {
-            payer: Some(payer.map_err(unusable)?),
+            payer: Some(payer),
             origin: HttpOrigin::new(options).map_err(|error| Failure::Internal(error.to_string()))?,
             ledger: folder.join("ledger.db"),
             play: Some(Play { catalog: sandbox.catalog_file(), sandbox }),
@@ -117,11 +110,6 @@ impl Play {
     fn origin(&self) -> url::Origin {
         url::Origin::new_opaque()
     }
-}
-
-#[cfg(feature = "sandbox")]
-fn unusable(error: impl std::error::Error) -> Failure {
-    Failure::Usage(error.to_string())
 }
 
 #[cfg(feature = "sandbox")]

@@ -6,8 +6,8 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::cli::node::veiled;
 use crate::diagnostic::{Diagnostic, SourceText, closest};
-use crate::payer::veiled;
 use crate::safe_open;
 
 use crate::cli::args::is_flag;

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::cli::node::looks_like_macaroon;
 use crate::manifest::Limits;
-use crate::payer::looks_like_macaroon;
 
 use crate::cli::command_line::CommandLine;
 use crate::cli::options::config::Output;

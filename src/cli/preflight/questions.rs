@@ -11,7 +11,7 @@ use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{BatchKey, Duplicates};
 use crate::manifest::Limits;
 use crate::money::{Msat, Sats, counted};
-use crate::payer::{NodeInfo, NodeProblem, Payer};
+use crate::payer::{NodeInfo, Payer, ProblemKind};
 use crate::plan::limits::{self, Fit};
 use crate::plan::view::LeftToBuy;
 use crate::run::signals::Signals;
@@ -74,7 +74,7 @@ pub(in crate::cli) async fn ready_node(
     };
     let node = payer.node().await?;
     if !node.synced {
-        return Err(Failure::Node(NodeProblem::NotSynced));
+        return Err(Failure::Node(payer.advise(ProblemKind::NotSynced)));
     }
     let balance = payer.balance().await?;
     if balance < left.price && !partial {

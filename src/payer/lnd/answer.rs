@@ -2,8 +2,9 @@
 
 use crate::l402::{PaymentHash, Preimage};
 use crate::money::Msat;
-use crate::payer::{Found, NodeProblem, PayFailure, PayRefusal, SendOutcome, Settled};
+use crate::payer::{Found, NodeProblem, PayFailure, PayRefusal, ProblemKind, SendOutcome, Settled};
 
+use super::hint::{self, advised};
 use super::stream::{ErrorMessage, Message, Payment};
 
 /// One thing heard while asking about a payment.
@@ -142,21 +143,21 @@ impl LndError {
         let message = &self.error.message;
         let says = |words: &str| message.contains(words);
         if says("wallet locked") {
-            return Some(NodeProblem::Locked);
+            return Some(advised(ProblemKind::Locked));
         }
         if says("RPC server is in the process of starting up") || says("waiting to start") {
-            return Some(NodeProblem::Starting);
+            return Some(advised(ProblemKind::Starting));
         }
         if says("wallet not created") {
-            return Some(NodeProblem::Other("it has no wallet yet; create one with `lncli create`".to_owned()));
+            return Some(hint::other("it has no wallet yet; create one with `lncli create`".to_owned()));
         }
         if self.error.code == 16
             || ["permission denied", "macaroon", "verification failed", "encoding/hex"].into_iter().any(says)
         {
-            return Some(NodeProblem::Macaroon(message.clone()));
+            return Some(hint::denied(message));
         }
         if self.error.code == 5 && !self.error.wrapped {
-            return Some(NodeProblem::Other(format!("{message}: no such path; is the URL lnd's REST address?")));
+            return Some(hint::other(format!("{message}: no such path; is the URL lnd's REST address?")));
         }
         None
     }
@@ -165,8 +166,8 @@ impl LndError {
     pub(super) fn into_problem(self) -> NodeProblem {
         match self.node_problem() {
             Some(problem) => problem,
-            None if self.is_of_transport() => NodeProblem::Unreachable(self.error.message),
-            None => NodeProblem::Other(self.error.message),
+            None if self.is_of_transport() => hint::unreachable(self.error.message),
+            None => hint::other(self.error.message),
         }
     }
 
@@ -234,10 +235,10 @@ impl Heard {
             Self::Failed(why) => Found::Failed(why),
             Self::Error(error) if error.is_not_found() => Found::NotFound,
             Self::Error(error) => Found::Unknown(error.into_problem()),
-            Self::Unclear(words) | Self::Foreign(words) => Found::Unknown(NodeProblem::Other(words)),
+            Self::Unclear(words) | Self::Foreign(words) => Found::Unknown(hint::other(words)),
             Self::Broken(problem) => Found::Unknown(problem),
-            Self::Ended => Found::Unknown(NodeProblem::Unreachable("the stream ended early".to_owned())),
-            Self::Late => Found::Unknown(NodeProblem::Unreachable("no answer in time".to_owned())),
+            Self::Ended => Found::Unknown(hint::unreachable("the stream ended early".to_owned())),
+            Self::Late => Found::Unknown(hint::unreachable("no answer in time".to_owned())),
         }
     }
 }
@@ -351,7 +352,10 @@ mod tests {
             error(404, 2, "payment isn't initiated", true),
             error(500, 2, "payment does not belong to this account", true),
         ] {
-            assert!(matches!(other.clone().found(), Found::Unknown(NodeProblem::Other(_))), "{other:?}");
+            assert!(
+                matches!(other.clone().found(), Found::Unknown(NodeProblem { kind: ProblemKind::Other(_), .. })),
+                "{other:?}"
+            );
         }
     }
 
@@ -369,7 +373,7 @@ mod tests {
             let heard = error(status, code, "connection error", true);
             assert!(!heard.is_lnds_answer(), "{code}");
             assert_eq!(heard.clone().outcome(false), SendOutcome::InDoubt("connection error".to_owned()));
-            assert_eq!(heard.found(), Found::Unknown(NodeProblem::Unreachable("connection error".to_owned())));
+            assert_eq!(heard.found(), Found::Unknown(hint::unreachable("connection error".to_owned())));
         }
     }
 

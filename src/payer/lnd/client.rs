@@ -8,12 +8,12 @@ use reqwest::{RequestBuilder, Response};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::l402::PaymentHash;
-use crate::payer::NodeProblem;
+use crate::payer::{NodeProblem, ProblemKind};
 use crate::time::UnixMs;
 
 use super::answer::{HTTP_OK, Heard, hear_error, hear_line};
 use super::stream::Lines;
-use super::{Endpoint, LndConfigError, LndOptions, tls};
+use super::{Endpoint, LndConfigError, LndOptions, hint, tls};
 use crate::terminal_text::printable;
 
 const MACAROON_HEADER: HeaderName = HeaderName::from_static("grpc-metadata-macaroon");
@@ -127,23 +127,23 @@ impl Client {
             let response = request.send().await.map_err(|error| problem(&error))?;
             let (status, node_time) = (response.status().as_u16(), node_time(&response));
             let body = bounded_body(response, UNARY_BYTES_MAX).await?;
-            Ok((status, node_time, body))
+            Ok::<_, NodeProblem>((status, node_time, body))
         };
-        let late = || NodeProblem::Unreachable(format!("no answer within {} s", self.waits.unary.as_secs()));
+        let late = || hint::unreachable(format!("no answer within {} s", self.waits.unary.as_secs()));
         let (status, node_time, body) = timeout(self.waits.unary, whole).await.map_err(|_| late())??;
         if status == HTTP_OK {
             return Ok(Unary { body, node_time });
         }
         Err(match hear_error(status, &body) {
             Heard::Error(error) => error.into_problem(),
-            Heard::Foreign(words) | Heard::Unclear(words) => NodeProblem::Other(words),
+            Heard::Foreign(words) | Heard::Unclear(words) => hint::other(words),
             Heard::Broken(problem) => problem,
             Heard::Going
             | Heard::PreimageKnown(_)
             | Heard::Settled(_)
             | Heard::Failed(_)
             | Heard::Ended
-            | Heard::Late => NodeProblem::Other(format!("HTTP {status}")),
+            | Heard::Late => hint::other(format!("HTTP {status}")),
         })
     }
 
@@ -247,7 +247,7 @@ async fn bounded_body(mut response: Response, bytes_max: usize) -> Result<Vec<u8
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| problem(&error))? {
         if body.len() + chunk.len() > bytes_max {
-            return Err(NodeProblem::Other(format!("an answer of more than {bytes_max} bytes")));
+            return Err(hint::other(format!("an answer of more than {bytes_max} bytes")));
         }
         body.extend_from_slice(&chunk);
     }
@@ -261,8 +261,8 @@ fn node_time(response: &Response) -> Option<UnixMs> {
 /// Why a request failed.
 fn problem(error: &reqwest::Error) -> NodeProblem {
     match tls::certificate_problem(error) {
-        Some(words) => NodeProblem::Certificate(words),
-        None => NodeProblem::Unreachable(chain(error)),
+        Some(words) => hint::advised(ProblemKind::Certificate(words)),
+        None => hint::unreachable(chain(error)),
     }
 }
 

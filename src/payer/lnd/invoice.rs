@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::l402::PaymentHash;
 use crate::money::Msat;
-use crate::payer::{InvoiceOrder, InvoiceState, MadeInvoice, NodeProblem};
+use crate::payer::{InvoiceOrder, InvoiceState, MadeInvoice, NodeProblem, ProblemKind};
 
 use super::node::{not_understood, read};
 use super::stream::Field;
@@ -80,7 +80,7 @@ pub(super) fn state(body: &[u8], asked: &PaymentHash) -> Result<InvoiceState, No
 
 /// Where LND knows no such invoice, its words alone say so: the code has changed between versions.
 pub(super) fn is_unknown(problem: &NodeProblem) -> bool {
-    let NodeProblem::Other(words) = problem else { return false };
+    let ProblemKind::Other(words) = &problem.kind else { return false };
     ["unable to locate invoice", "there are no existing invoices"].into_iter().any(|known| words.contains(known))
 }
 

@@ -4,43 +4,10 @@ use serde::Deserialize;
 
 use crate::l402::PaymentHash;
 use crate::money::Msat;
-use crate::payer::NodeProblem;
+use crate::payer::{Listed, ListedPage, ListedStatus, NodeProblem};
 
 use super::node::{not_understood, read};
 use super::stream::Field;
-
-/// A page of the node's payments, oldest first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListedPage {
-    /// The payments.
-    pub payments: Vec<Listed>,
-    /// Where the next page begins; none after the last one.
-    pub next: Option<u64>,
-}
-
-/// One payment as the node lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// Its hash.
-    pub hash: PaymentHash,
-    /// How it stands.
-    pub status: ListedStatus,
-    /// Its amount, without fees.
-    pub amount: Msat,
-    /// What routing cost.
-    pub fee: Msat,
-}
-
-/// How a listed payment stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ListedStatus {
-    /// SUCCEEDED.
-    Settled,
-    /// FAILED.
-    Failed,
-    /// INITIATED or IN_FLIGHT.
-    Open,
-}
 
 #[derive(Deserialize)]
 struct Page<'a> {

@@ -7,6 +7,7 @@ mod answer;
 mod client;
 #[doc(hidden)]
 pub mod fuzzing;
+mod hint;
 mod invoice;
 mod list;
 mod macaroon;
@@ -27,16 +28,18 @@ use serde::Serialize;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::l402::{PaymentHash, Preimage};
+use crate::l402::{Network, PaymentHash, Preimage};
 use crate::ledger::DurableIntent;
 use crate::loopback::is_loopback;
 use crate::money::Msat;
-use crate::payer::{Found, InvoiceOrder, InvoiceState, LookUp, MadeInvoice, NodeInfo, NodeProblem, Payer, SendReport};
+use crate::payer::{
+    Found, InvoiceOrder, InvoiceState, ListedPage, LookUp, MadeInvoice, NodeInfo, NodeProblem, Payer, PaymentHistory,
+    ProblemKind, Receiver, SendReport,
+};
 use crate::time::UnixMs;
 
 use answer::Heard;
 use client::{Client, Updates, Waits};
-pub use list::{Listed, ListedPage, ListedStatus};
 pub use macaroon::{Macaroon, MacaroonError, MacaroonFile, looks_like_macaroon, veiled};
 pub use node::Channels;
 pub use rights::{Right, Rights};
@@ -209,19 +212,6 @@ impl LndPayer {
 const LISTED_MAX: u32 = 100;
 
 impl LndPayer {
-    /// A page of the node's own list of payments (`GET /v1/payments`), oldest first, from after that offset on; 0 is the
-    /// beginning.
-    ///
-    /// # Errors
-    /// Where the node cannot be asked, or its list is not understood.
-    pub async fn list(&self, after: u64) -> Result<ListedPage, NodeProblem> {
-        let path = format!("/v1/payments?include_incomplete=true&index_offset={after}&max_payments={LISTED_MAX}");
-        let answer = self.client.unary(self.client.get(&path)).await?;
-        list::page(&answer.body, after)
-    }
-}
-
-impl LndPayer {
     /// What single channels could send now. It needs a right that paying does not.
     ///
     /// # Errors
@@ -271,14 +261,36 @@ impl Payer for LndPayer {
         node::balance(&self.client.unary(self.client.get("/v1/balance/channels")).await?.body)
     }
 
+    fn advise(&self, kind: ProblemKind) -> NodeProblem {
+        hint::advised(kind)
+    }
+
+    fn history(&self) -> Option<&impl PaymentHistory> {
+        Some(self)
+    }
+
+    fn receiver(&self) -> Option<&impl Receiver> {
+        Some(self)
+    }
+}
+
+impl PaymentHistory for LndPayer {
     async fn newest_settled(&self) -> Result<Option<PaymentHash>, NodeProblem> {
         let newest = "/v1/payments?include_incomplete=false&reversed=true&max_payments=1";
         node::newest_settled(&self.client.unary(self.client.get(newest)).await?.body)
     }
 
+    async fn list(&self, after: u64) -> Result<ListedPage, NodeProblem> {
+        let path = format!("/v1/payments?include_incomplete=true&index_offset={after}&max_payments={LISTED_MAX}");
+        let answer = self.client.unary(self.client.get(&path)).await?;
+        list::page(&answer.body, after)
+    }
+}
+
+impl Receiver for LndPayer {
     async fn add_invoice(&self, order: &InvoiceOrder) -> Result<MadeInvoice, NodeProblem> {
-        let body = serde_json::to_vec(&invoice::AddRequest::of(order))
-            .map_err(|error| NodeProblem::Other(error.to_string()))?;
+        let body =
+            serde_json::to_vec(&invoice::AddRequest::of(order)).map_err(|error| hint::other(error.to_string()))?;
         invoice::added(&self.client.unary(self.client.post(invoice::ADD_PATH, body)).await?.body)
     }
 
@@ -290,6 +302,18 @@ impl Payer for LndPayer {
             Err(problem) => Err(problem),
         }
     }
+
+    fn when_denied(&self, network: Option<Network>) -> String {
+        without_invoices(network)
+    }
+}
+
+/// That the macaroon allows no invoices, and the command that bakes one that does.
+pub(crate) fn without_invoices(network: Option<Network>) -> String {
+    format!(
+        "the macaroon does not let the node make and look up invoices, which receiving takes; bake one that does: {}",
+        Rights::bake_command(network)
+    )
 }
 
 /// What a follower of a track stream knows so far.

@@ -5,10 +5,11 @@ use serde::Deserialize;
 
 use crate::l402::{Network, PaymentHash};
 use crate::money::Msat;
-use crate::payer::{NodeInfo, NodeProblem};
+use crate::payer::{NodeInfo, NodeProblem, ProblemKind};
 use crate::purchase::WalletId;
 use crate::time::UnixMs;
 
+use super::hint::{self, advised};
 use super::stream::Field;
 use crate::terminal_text::printable;
 
@@ -99,10 +100,10 @@ pub(super) fn ready(body: &[u8]) -> Result<(), NodeProblem> {
     let State { state } = read(body, "/v1/state")?;
     match state.as_str() {
         "SERVER_ACTIVE" => Ok(()),
-        "LOCKED" => Err(NodeProblem::Locked),
-        "UNLOCKED" | "RPC_ACTIVE" | "WAITING_TO_START" => Err(NodeProblem::Starting),
-        "NON_EXISTING" => Err(NodeProblem::Other("it has no wallet yet; create one with `lncli create`".to_owned())),
-        other => Err(NodeProblem::Other(format!("/v1/state says {}", printable(other)))),
+        "LOCKED" => Err(advised(ProblemKind::Locked)),
+        "UNLOCKED" | "RPC_ACTIVE" | "WAITING_TO_START" => Err(advised(ProblemKind::Starting)),
+        "NON_EXISTING" => Err(hint::other("it has no wallet yet; create one with `lncli create`".to_owned())),
+        other => Err(hint::other(format!("/v1/state says {}", printable(other)))),
     }
 }
 
@@ -172,7 +173,7 @@ pub(super) fn read<'a, T: Deserialize<'a>>(body: &'a [u8], path: &str) -> Result
 }
 
 pub(super) fn not_understood(path: &str, what: &str) -> NodeProblem {
-    NodeProblem::Other(format!("{path}: {what}"))
+    hint::other(format!("{path}: {what}"))
 }
 
 #[cfg(test)]
@@ -192,13 +193,13 @@ mod tests {
     fn each_state_has_its_words() {
         let of = |state: &str| ready(format!(r#"{{"state":"{state}"}}"#).as_bytes());
         assert_eq!(of("SERVER_ACTIVE"), Ok(()));
-        assert_eq!(of("LOCKED"), Err(NodeProblem::Locked));
+        assert_eq!(of("LOCKED"), Err(advised(ProblemKind::Locked)));
         for state in ["UNLOCKED", "RPC_ACTIVE", "WAITING_TO_START"] {
-            assert_eq!(of(state), Err(NodeProblem::Starting));
+            assert_eq!(of(state), Err(advised(ProblemKind::Starting)));
         }
         assert!(of("NON_EXISTING").unwrap_err().to_string().contains("lncli create"));
-        assert!(matches!(of("NEW"), Err(NodeProblem::Other(_))));
-        assert!(matches!(ready(b"{}"), Err(NodeProblem::Other(_))));
+        assert!(matches!(of("NEW"), Err(NodeProblem { kind: ProblemKind::Other(_), .. })));
+        assert!(matches!(ready(b"{}"), Err(NodeProblem { kind: ProblemKind::Other(_), .. })));
     }
 
     #[test]
@@ -211,7 +212,10 @@ mod tests {
     #[test]
     fn a_node_that_cannot_be_named_is_refused() {
         for body in [getinfo("", "regtest"), getinfo("zz", "regtest"), getinfo(KEY, "dogecoin"), "{}".to_owned()] {
-            assert!(matches!(info(body.as_bytes(), None), Err(NodeProblem::Other(_))), "{body}");
+            assert!(
+                matches!(info(body.as_bytes(), None), Err(NodeProblem { kind: ProblemKind::Other(_), .. })),
+                "{body}"
+            );
         }
     }
 

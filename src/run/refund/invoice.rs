@@ -5,7 +5,7 @@ use crate::ledger::{DurableInvoice, Ledger, LedgerError, Record, RefundInvoice, 
 use crate::money::Msat;
 use crate::origin::Origin;
 use crate::origin::lnurl::Withdraw;
-use crate::payer::{InvoiceOrder, InvoiceState, MadeInvoice, NodeProblem, Payer, Rights};
+use crate::payer::{InvoiceOrder, InvoiceState, MadeInvoice, NodeProblem, Payer, ProblemKind, Receiver};
 use crate::purchase::Reason;
 use crate::time::UnixMs;
 
@@ -63,7 +63,11 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
     pub(super) async fn look(&mut self, invoice: &DurableInvoice) -> Result<Looked, LedgerError> {
         let expired = self.run.clock.now() > invoice.expires_at().plus_ms(EXPIRY_MARGIN_MS);
         let pending = |words: &str| Looked::Waits(pending(invoice, self.run.clock.now()), words.to_owned());
-        Ok(match self.payer.invoice(invoice.hash()).await {
+        let Some(receiver) = self.payer.receiver() else {
+            let (reason, words) = self.receives_nothing();
+            return Ok(Looked::Waits(reason, words));
+        };
+        Ok(match receiver.invoice(invoice.hash()).await {
             Ok(InvoiceState::Settled { received }) => {
                 self.settled(received).await?;
                 Looked::Over
@@ -80,25 +84,29 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
             Ok(InvoiceState::Open) => Looked::Open,
             Ok(InvoiceState::Unknown) => pending("the node does not know the invoice that it made: was it restored?"),
             Err(problem) => {
-                let (reason, words) = self.of_node(&problem);
+                let (reason, words) = self.of_node(receiver, &problem);
                 Looked::Waits(reason, words)
             }
         })
     }
 
-    fn of_node(&self, problem: &NodeProblem) -> (Reason, String) {
-        match problem {
-            // The same macaroon was good for the question who the node is.
-            NodeProblem::Macaroon(_) => (
-                Reason::RefundNotPermitted,
-                format!(
-                    "the macaroon does not let the node make and look up invoices, which receiving takes; bake one that \
-                     does: {}",
-                    Rights::bake_command(Some(self.refund.network))
-                ),
-            ),
-            problem => (self.reason(), problem.to_string()),
+    fn of_node(&self, receiver: &impl Receiver, problem: &NodeProblem) -> (Reason, String) {
+        match &problem.kind {
+            // What authorises us was good for the question who the wallet is.
+            ProblemKind::Denied(_) => (Reason::RefundNotPermitted, receiver.when_denied(Some(self.refund.network))),
+            ProblemKind::Unreachable(_)
+            | ProblemKind::Certificate(_)
+            | ProblemKind::Locked
+            | ProblemKind::Starting
+            | ProblemKind::NotSynced
+            | ProblemKind::Other(_) => (self.reason(), problem.to_string()),
         }
+    }
+
+    /// The wallet that paid makes no invoices.
+    pub(super) fn receives_nothing(&self) -> (Reason, String) {
+        let words = "the wallet that paid cannot receive here, so that the refund is not claimed: take its link to a wallet that can";
+        (self.reason(), words.to_owned())
     }
 
     /// Makes the one invoice and makes it durable.
@@ -116,9 +124,10 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
         }
         let memo = format!("refund of payment {}", self.refund.hash);
         let order = InvoiceOrder { amount, memo, expiry_s: EXPIRY_S };
-        let made = match self.payer.add_invoice(&order).await {
+        let Some(receiver) = self.payer.receiver() else { return Ok(Err(self.receives_nothing())) };
+        let made = match receiver.add_invoice(&order).await {
             Ok(made) => made,
-            Err(problem) => return Ok(Err(self.of_node(&problem))),
+            Err(problem) => return Ok(Err(self.of_node(receiver, &problem))),
         };
         // Behind one address another node may answer now: its invoice would be paid, and never found at this one.
         if let Err(why) = self.is_payers_node().await {

@@ -15,7 +15,7 @@ use super::world::FakeClock;
 use crate::l402::{Invoice, PaymentHash};
 use crate::money::Msat;
 use crate::origin::HttpFailure;
-use crate::payer::{InvoiceOrder, InvoiceState, MadeInvoice, NodeProblem};
+use crate::payer::{InvoiceOrder, InvoiceState, MadeInvoice, NodeProblem, ProblemKind};
 use crate::purchase::HttpAnswer;
 use crate::run::Clock;
 use crate::time::UnixMs;
@@ -146,7 +146,7 @@ impl Bank {
 
     pub(super) fn add_invoice(&self, order: &InvoiceOrder) -> Result<MadeInvoice, NodeProblem> {
         if !self.permitted.get() {
-            return Err(NodeProblem::Macaroon("permission denied".to_owned()));
+            return Err(ProblemKind::Denied("the macaroon: permission denied".to_owned()).into());
         }
         let number = self.made.borrow().len();
         let secret: [u8; 32] = Sha256::digest(format!("own {number}")).into();
@@ -170,7 +170,7 @@ impl Bank {
         self.made.borrow_mut().insert(hash, Made { amount: order.amount, expires_at, received: None });
         if self.unheard.get() > 0 {
             self.unheard.set(self.unheard.get() - 1);
-            return Err(NodeProblem::Unreachable("connection reset".to_owned()));
+            return Err(ProblemKind::Unreachable("connection reset".to_owned()).into());
         }
         let hash = if self.crooked.get() { PaymentHash([9; 32]) } else { hash };
         Ok(MadeInvoice { hash, invoice })
@@ -178,7 +178,7 @@ impl Bank {
 
     pub(super) fn invoice(&self, hash: &PaymentHash) -> Result<InvoiceState, NodeProblem> {
         if !self.permitted.get() {
-            return Err(NodeProblem::Macaroon("permission denied".to_owned()));
+            return Err(ProblemKind::Denied("the macaroon: permission denied".to_owned()).into());
         }
         self.settle();
         let made = self.made.borrow();

@@ -4,7 +4,7 @@ use super::node::Fate;
 use super::shop::{Act, Kind, say};
 use super::world::{HOLD, HOUR, MINUTE, World, wishes};
 use crate::money::Msat;
-use crate::payer::{NodeProblem, PayFailure, PayRefusal};
+use crate::payer::{PayFailure, PayRefusal, ProblemKind};
 use crate::purchase::{JobState, Reason};
 use crate::run::Whose;
 
@@ -185,7 +185,7 @@ async fn a_limit_means_the_first_jobs_also_where_one_has_to_wait() {
 #[tokio::test(start_paused = true)]
 async fn a_challenge_that_comes_while_the_node_is_in_trouble_is_dropped() {
     let world = World::new(&wishes(2));
-    world.node.script_for("j001", [Fate::Refuse(PayRefusal::Node(NodeProblem::Locked))]);
+    world.node.script_for("j001", [Fate::Refuse(PayRefusal::Node(ProblemKind::Locked.into()))]);
     world.shop.script(Kind::Ask, "j002", [Act::Slow(1_000)]);
     world.buy(HOUR).await;
     world.audit_all_delivered();

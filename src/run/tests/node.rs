@@ -9,9 +9,10 @@ use super::world::FakeClock;
 use crate::l402::{Network, PaymentHash, Preimage};
 use crate::ledger::DurableIntent;
 use crate::money::Msat;
+use crate::payer::lnd;
 use crate::payer::{
-    Found, InvoiceOrder, InvoiceState, LookUp, MadeInvoice, NodeInfo, NodeProblem, PayFailure, PayRefusal, Payer,
-    SendOutcome, SendReport, Settled,
+    Found, InvoiceOrder, InvoiceState, Listed, ListedPage, ListedStatus, LookUp, MadeInvoice, NodeInfo, NodeProblem,
+    PayFailure, PayRefusal, Payer, PaymentHistory, ProblemKind, Receiver, SendOutcome, SendReport, Settled,
 };
 use crate::purchase::WalletId;
 use crate::run::Clock;
@@ -298,7 +299,7 @@ fn foreign() -> ([u8; 32], PaymentHash) {
 }
 
 fn unreachable_node() -> NodeProblem {
-    NodeProblem::Unreachable("connection refused".to_owned())
+    ProblemKind::Unreachable("connection refused".to_owned()).into()
 }
 
 impl Payer for Node {
@@ -341,6 +342,16 @@ impl Payer for Node {
         Ok(Msat::new(1_000_000_000))
     }
 
+    fn history(&self) -> Option<&impl PaymentHistory> {
+        Some(self)
+    }
+
+    fn receiver(&self) -> Option<&impl Receiver> {
+        Some(self)
+    }
+}
+
+impl PaymentHistory for Node {
     async fn newest_settled(&self) -> Result<Option<PaymentHash>, NodeProblem> {
         let unheard = self.lists_unheard.get();
         self.lists_unheard.set(unheard.saturating_sub(1));
@@ -350,6 +361,26 @@ impl Payer for Node {
         Ok(self.newest.get())
     }
 
+    async fn list(&self, after: u64) -> Result<ListedPage, NodeProblem> {
+        let (now, known) = (self.clock.now(), self.known.borrow());
+        let mut rows: Vec<_> =
+            known.iter().filter(|(_, known)| known.index > after.max(self.forgot_to.get())).collect();
+        rows.sort_by_key(|(_, known)| known.index);
+        let listed = rows.iter().map(|(hash, _)| Listed {
+            hash: **hash,
+            status: match self.status(**hash, now) {
+                Some(Status::Settled) => ListedStatus::Settled,
+                Some(Status::Failed(_)) => ListedStatus::Failed,
+                Some(Status::Flying | Status::Half) | None => ListedStatus::Open,
+            },
+            amount: self.shop.amount_of(hash),
+            fee: FEE,
+        });
+        Ok(ListedPage { payments: listed.collect(), next: None })
+    }
+}
+
+impl Receiver for Node {
     async fn add_invoice(&self, order: &InvoiceOrder) -> Result<MadeInvoice, NodeProblem> {
         self.clock.sleep_ms(WAY_MS).await;
         if self.down.get() {
@@ -367,5 +398,9 @@ impl Payer for Node {
             return Err(unreachable_node());
         }
         self.shop.bank.invoice(hash)
+    }
+
+    fn when_denied(&self, network: Option<Network>) -> String {
+        lnd::without_invoices(network)
     }
 }

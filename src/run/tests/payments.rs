@@ -4,7 +4,7 @@ use super::node::Fate;
 use super::shop::{Act, Kind, say};
 use super::world::{HOUR, MINUTE, World, begin, wish, wishes};
 use crate::money::Msat;
-use crate::payer::{NodeProblem, PayFailure, PayRefusal};
+use crate::payer::{PayFailure, PayRefusal, ProblemKind};
 use crate::purchase::{JobState, Reason};
 
 async fn delivered_with(fates: &[Fate]) -> World {
@@ -34,7 +34,10 @@ async fn whatever_becomes_of_a_post_it_is_paid_once() {
         vec![Fate::FailLate(PayFailure::Timeout, 90_000)],
         vec![failed(), failed()],
         vec![Fate::Refuse(PayRefusal::Other("no".to_owned()))],
-        vec![Fate::Refuse(PayRefusal::Node(NodeProblem::Locked)), Fate::Refuse(PayRefusal::Node(NodeProblem::Locked))],
+        vec![
+            Fate::Refuse(PayRefusal::Node(ProblemKind::Locked.into())),
+            Fate::Refuse(PayRefusal::Node(ProblemKind::Locked.into())),
+        ],
         vec![Fate::PreimageFirst(30_000)],
         vec![Fate::Stalled(500, Box::new(Fate::Settle))],
         vec![Fate::Stalled(20_000, Box::new(Fate::Settle))],

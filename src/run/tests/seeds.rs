@@ -7,7 +7,7 @@ use super::node::Fate;
 use super::shop::{Act, Kind, say};
 use super::world::{HOLD, HOUR, World, wishes};
 use crate::money::Msat;
-use crate::payer::{NodeProblem, PayFailure, PayRefusal};
+use crate::payer::{PayFailure, PayRefusal, ProblemKind};
 use crate::purchase::JobState;
 use crate::run::{Controller, DrainCause};
 
@@ -52,7 +52,7 @@ impl Dice {
                 Fate::Stalled(ms, Box::new(self.arriving()))
             }
             3 | 4 => Fate::Deaf(Box::new(self.arriving())),
-            5 => Fate::Refuse(PayRefusal::Node(NodeProblem::Locked)),
+            5 => Fate::Refuse(PayRefusal::Node(ProblemKind::Locked.into())),
             _ => self.plain_fate(),
         }
     }

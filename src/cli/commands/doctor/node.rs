@@ -6,7 +6,8 @@ use crate::cli::ExitCode;
 use crate::cli::options::config::NodeOptions;
 use crate::l402::{Network, PaymentHash};
 use crate::money::{Msat, counted, counted_are};
-use crate::payer::{Channels, Found, LndPayer, NodeInfo, NodeProblem, Payer, Rights};
+use crate::payer::lnd::{Channels, LndPayer, Rights};
+use crate::payer::{Found, NodeInfo, NodeProblem, Payer, PaymentHistory, ProblemKind};
 use crate::run::{Clock, SystemClock};
 use crate::time::UnixMs;
 
@@ -47,7 +48,7 @@ pub(super) async fn check(
     macaroon(rights.as_ref(), reached.as_ref().ok(), report);
     let network = match reached {
         Ok(info) => {
-            identity(&info, &mut facts, report);
+            identity(&connected.payer, &info, &mut facts, report);
             money(&connected.payer, rights.as_ref(), survey, partial, &mut facts, report).await;
             history(&connected.payer, report).await;
             Some(info.network)
@@ -62,17 +63,16 @@ pub(super) async fn check(
 }
 
 fn unreached(options: &NodeOptions, problem: &NodeProblem, report: &mut Report) {
-    let check = match problem {
-        NodeProblem::Certificate(_) => "tls",
-        NodeProblem::Macaroon(why) => {
-            let message = format!("the node refuses the macaroon: {why}");
-            return report.problem("macaroon", ExitCode::Node, message, Rights::bake_command(None));
+    let check = match &problem.kind {
+        ProblemKind::Certificate(_) => "tls",
+        denied @ ProblemKind::Denied(_) => {
+            return report.problem("macaroon", ExitCode::Node, denied.to_string(), Rights::bake_command(None));
         }
-        NodeProblem::Unreachable(_)
-        | NodeProblem::Locked
-        | NodeProblem::Starting
-        | NodeProblem::NotSynced
-        | NodeProblem::Other(_) => "node",
+        ProblemKind::Unreachable(_)
+        | ProblemKind::Locked
+        | ProblemKind::Starting
+        | ProblemKind::NotSynced
+        | ProblemKind::Other(_) => "node",
     };
     report.problem_of(check, ExitCode::Node, problem);
     if options.url.port() == Some(GRPC_PORT) {
@@ -125,7 +125,7 @@ fn condition_advice(condition: &str) -> &'static str {
     }
 }
 
-fn identity(info: &NodeInfo, facts: &mut NodeFacts, report: &mut Report) {
+fn identity(payer: &LndPayer, info: &NodeInfo, facts: &mut NodeFacts, report: &mut Report) {
     report.ok("node", format!("{} is reached: {} on {}, lnd {}", facts.url, info.id.0, info.network, info.version));
     facts.node.clone_from(&info.id.0);
     facts.network = info.network.to_string();
@@ -134,7 +134,7 @@ fn identity(info: &NodeInfo, facts: &mut NodeFacts, report: &mut Report) {
     if info.synced {
         report.ok("sync", "the node follows the chain");
     } else {
-        report.problem_of("sync", ExitCode::Node, &NodeProblem::NotSynced);
+        report.problem_of("sync", ExitCode::Node, &payer.advise(ProblemKind::NotSynced));
     }
     version(&info.version, report);
     clock(info.node_time, SystemClock.now(), facts, report);
@@ -269,7 +269,7 @@ async fn history(payer: &LndPayer, report: &mut Report) {
     let hash = PaymentHash(Sha256::digest(format!("l402-batch doctor {}", SystemClock.now())).into());
     match payer.look_up(&hash).await.found {
         Found::NotFound => report.ok("history", "payments can be listed and looked up"),
-        Found::Unknown(problem @ NodeProblem::Other(_)) => report.note(
+        Found::Unknown(problem @ NodeProblem { kind: ProblemKind::Other(_), .. }) => report.note(
             "history",
             format!("a payment that does not exist was looked up: {problem}"),
             "as accounts of litd's answer; a payment in doubt then waits for its invoice to expire",

@@ -105,7 +105,10 @@ async fn an_error_inside_a_200_before_any_message_is_a_refusal() {
 async fn a_wrong_preimage_is_doubt() {
     let wrong = update("SUCCEEDED", &HEXLOWER.encode(&[8; 32]), "FAILURE_REASON_NONE");
     assert!(is_doubt(&sent(stream(std::slice::from_ref(&wrong))).await, true));
-    assert!(matches!(looked_up(stream(&[wrong])).await.found, Found::Unknown(NodeProblem::Other(_))));
+    assert!(matches!(
+        looked_up(stream(&[wrong])).await.found,
+        Found::Unknown(NodeProblem { kind: ProblemKind::Other(_), .. })
+    ));
 }
 
 #[tokio::test]
@@ -155,7 +158,7 @@ async fn a_silent_track_is_asked_anew() {
         let server = Replay::start(vec![then(unended(&[in_flight()]), Act::Hang), stream(&[succeeded()])]).await;
         let payer = waiting_payer(&server.url, Waits { idle: Duration::from_millis(idle_ms), ..Waits::default() });
         match payer.track(&hash(), PATIENT_MS).await.found {
-            Found::Unknown(NodeProblem::Unreachable(_)) => {}
+            Found::Unknown(NodeProblem { kind: ProblemKind::Unreachable(_), .. }) => {}
             found => {
                 assert_eq!(found, Found::Settled(settled()));
                 return assert_eq!(server.requests().len(), 2);
@@ -178,9 +181,9 @@ async fn a_node_that_stays_silent_is_unknown() {
     let server = Replay::start(vec![vec![Act::Hang]]).await;
     let payer = waiting_payer(&server.url, hasty());
     for found in [payer.look_up(&hash()).await.found, payer.track(&hash(), 1_000).await.found] {
-        assert!(matches!(found, Found::Unknown(NodeProblem::Unreachable(_))), "{found:?}");
+        assert!(matches!(found, Found::Unknown(NodeProblem { kind: ProblemKind::Unreachable(_), .. })), "{found:?}");
     }
-    assert!(matches!(payer.node().await, Err(NodeProblem::Unreachable(_))));
+    assert!(matches!(payer.node().await, Err(NodeProblem { kind: ProblemKind::Unreachable(_), .. })));
 }
 
 #[tokio::test]
@@ -189,7 +192,7 @@ async fn a_killed_node_refuses_the_connection() {
     let payer = payer_at(&format!("http://127.0.0.1:{port}"));
     assert!(is_doubt(&pay(&payer, 0, PATIENT_MS).await, false));
     let problem = payer.look_up(&hash()).await.found;
-    assert!(matches!(problem, Found::Unknown(NodeProblem::Unreachable(_))), "{problem:?}");
+    assert!(matches!(problem, Found::Unknown(NodeProblem { kind: ProblemKind::Unreachable(_), .. })), "{problem:?}");
 }
 
 #[tokio::test]

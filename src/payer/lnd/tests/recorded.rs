@@ -132,7 +132,11 @@ async fn orders_that_are_refused() {
         }
         for name in ["track in hex", "a wrong path"] {
             let found = node.found(name).await;
-            assert!(matches!(found, Found::Unknown(NodeProblem::Other(_))), "{}: {name}: {found:?}", node.release);
+            assert!(
+                matches!(found, Found::Unknown(NodeProblem { kind: ProblemKind::Other(_), .. })),
+                "{}: {name}: {found:?}",
+                node.release
+            );
         }
     }
 }
@@ -148,14 +152,25 @@ async fn macaroons_that_do_not_serve() {
             "a macaroon that has expired",
         ] {
             let outcome = node.sent(&format!("send with {kind}")).await;
-            let refused = matches!(outcome, SendOutcome::Refused(PayRefusal::Node(NodeProblem::Macaroon(_))));
+            let refused = matches!(
+                outcome,
+                SendOutcome::Refused(PayRefusal::Node(NodeProblem { kind: ProblemKind::Denied(_), .. }))
+            );
             assert!(refused, "{}: {kind}: {outcome:?}", node.release);
             let found = node.found(&format!("track with {kind}")).await;
-            assert!(matches!(found, Found::Unknown(NodeProblem::Macaroon(_))), "{}: {kind}: {found:?}", node.release);
+            assert!(
+                matches!(found, Found::Unknown(NodeProblem { kind: ProblemKind::Denied(_), .. })),
+                "{}: {kind}: {found:?}",
+                node.release
+            );
             let server =
                 Replay::start(vec![node.named("state").acts(), node.named(&format!("getinfo with {kind}")).acts()]);
             let asked = payer_at(&server.await.url).node().await;
-            assert!(matches!(asked, Err(NodeProblem::Macaroon(_))), "{}: {kind}: {asked:?}", node.release);
+            assert!(
+                matches!(asked, Err(NodeProblem { kind: ProblemKind::Denied(_), .. })),
+                "{}: {kind}: {asked:?}",
+                node.release
+            );
         }
     }
 }
@@ -163,13 +178,25 @@ async fn macaroons_that_do_not_serve() {
 #[tokio::test]
 async fn a_node_that_is_not_ready() {
     for node in recordings() {
-        let locked = SendOutcome::Refused(PayRefusal::Node(NodeProblem::Locked));
+        let locked = SendOutcome::Refused(PayRefusal::Node(hint::advised(ProblemKind::Locked)));
         assert_eq!(node.sent("send when locked").await, locked, "{}", node.release);
-        assert_eq!(node.found("track when locked").await, Found::Unknown(NodeProblem::Locked), "{}", node.release);
-        let starting = SendOutcome::Refused(PayRefusal::Node(NodeProblem::Starting));
+        assert_eq!(
+            node.found("track when locked").await,
+            Found::Unknown(hint::advised(ProblemKind::Locked)),
+            "{}",
+            node.release
+        );
+        let starting = SendOutcome::Refused(PayRefusal::Node(hint::advised(ProblemKind::Starting)));
         assert_eq!(node.sent("send when starting").await, starting, "{}", node.release);
-        assert_eq!(node.found("track when starting").await, Found::Unknown(NodeProblem::Starting), "{}", node.release);
-        for (name, problem) in [("locked", NodeProblem::Locked), ("starting", NodeProblem::Starting)] {
+        assert_eq!(
+            node.found("track when starting").await,
+            Found::Unknown(hint::advised(ProblemKind::Starting)),
+            "{}",
+            node.release
+        );
+        for (name, problem) in
+            [("locked", hint::advised(ProblemKind::Locked)), ("starting", hint::advised(ProblemKind::Starting))]
+        {
             let names = [format!("state when {name}"), format!("getinfo when {name}")];
             let server = Replay::start(names.map(|name| node.named(&name).acts()).to_vec()).await;
             assert_eq!(payer_at(&server.url).node().await, Err(problem), "{}", node.release);

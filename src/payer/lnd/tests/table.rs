@@ -64,11 +64,11 @@ async fn refusals_of_a_send_are_answers() {
         refused(400, &unwrapped(3, "proto: (line 1:328): unknown field"), other("proto: (line 1:328): unknown field")),
         refused(500, &wrapped(2, amount), other(amount)),
         refused(500, &wrapped(2, account), other(account)),
-        refused(500, &wrapped(2, starting), PayRefusal::Node(NodeProblem::Starting)),
+        refused(500, &wrapped(2, starting), PayRefusal::Node(hint::advised(ProblemKind::Starting))),
         refused(
             500,
             &wrapped(2, "wallet locked, unlock it to enable full RPC access"),
-            PayRefusal::Node(NodeProblem::Locked),
+            PayRefusal::Node(hint::advised(ProblemKind::Locked)),
         ),
     ];
     for (status, body, refusal) in rows {
@@ -88,7 +88,7 @@ async fn a_macaroon_that_does_not_serve_is_the_nodes_problem() {
         "permission denied",
         "macaroon has expired",
     ] {
-        let problem = NodeProblem::Macaroon(words.to_owned());
+        let problem = hint::denied(words);
         let body = wrapped(2, words);
         let refusal = SendOutcome::Refused(PayRefusal::Node(problem.clone()));
         assert_eq!(sent(http(500, &body)).await.outcome, refusal);
@@ -138,7 +138,9 @@ async fn a_settled_hash_is_found_with_the_nodes_time() {
 async fn an_unknown_hash_is_told_apart_from_a_wrong_path() {
     let found = looked_up(http(404, &wrapped(5, "payment isn't initiated"))).await;
     assert_eq!(found, LookUp { found: Found::NotFound, node_time: Some(NODE_TIME) });
-    let Found::Unknown(NodeProblem::Other(words)) = looked_up(http(404, &unwrapped(5, "Not Found"))).await.found else {
+    let Found::Unknown(NodeProblem { kind: ProblemKind::Other(words), .. }) =
+        looked_up(http(404, &unwrapped(5, "Not Found"))).await.found
+    else {
         panic!("a wrong path is not an unknown hash");
     };
     assert!(words.contains("URL"), "{words}");
@@ -153,7 +155,7 @@ async fn what_says_nothing_of_the_hash_is_unknown() {
         (404, r#"{"error":"not found"}"#.to_owned()),
     ] {
         let found = looked_up(http(status, &body)).await;
-        assert!(matches!(found.found, Found::Unknown(NodeProblem::Other(_))), "{body}");
+        assert!(matches!(found.found, Found::Unknown(NodeProblem { kind: ProblemKind::Other(_), .. })), "{body}");
         assert_eq!(found.node_time, None);
     }
 }

@@ -64,7 +64,10 @@ async fn any_other_certificate_is_refused() {
     let (own, other) = (own_certificate(), own_certificate());
     let url = serve(&own.certificate, &own.key).await;
     let problem = balance(url.clone(), Some(other.certificate.pem())).await;
-    assert!(matches!(&problem, Err(NodeProblem::Certificate(words)) if words.contains("not the one")), "{problem:?}");
+    assert!(
+        matches!(&problem, Err(NodeProblem { kind: ProblemKind::Certificate(words), .. }) if words.contains("not the one")),
+        "{problem:?}"
+    );
     let order = Order { hash: &hash(), invoice: "lnbcrt1invoice", fee_limit: Msat::ZERO, cltv_limit: Some(1_008) };
     let macaroon = Macaroon::from_text("0201c0ffee", "test").unwrap();
     let certificate_pem = Some(other.certificate.pem().into_bytes());
@@ -112,7 +115,7 @@ async fn without_a_pin_only_what_the_system_trusts_is_accepted() {
     let url = serve(&own.certificate, &own.key).await;
     let problem = balance(url, None).await;
     assert!(
-        matches!(&problem, Err(NodeProblem::Certificate(words)) if words.contains("none was given")),
+        matches!(&problem, Err(NodeProblem { kind: ProblemKind::Certificate(words), .. }) if words.contains("none was given")),
         "{problem:?}"
     );
 }

@@ -32,7 +32,9 @@ async fn the_state_is_asked_first_and_without_the_macaroon() {
 
 #[tokio::test]
 async fn a_node_that_is_not_ready_says_why() {
-    for (word, problem) in [("LOCKED", NodeProblem::Locked), ("RPC_ACTIVE", NodeProblem::Starting)] {
+    for (word, problem) in
+        [("LOCKED", hint::advised(ProblemKind::Locked)), ("RPC_ACTIVE", hint::advised(ProblemKind::Starting))]
+    {
         let server = Replay::start(vec![state(word)]).await;
         assert_eq!(payer_at(&server.url).node().await, Err(problem));
         assert_eq!(server.requests().len(), 1, "nothing else is asked");
@@ -47,7 +49,9 @@ async fn a_wrong_address_is_named() {
         (400, "Client sent an HTTP request to an HTTPS server.\n", "https://"),
     ] {
         let server = Replay::start(vec![http(status, body)]).await;
-        let Err(NodeProblem::Other(words)) = payer_at(&server.url).node().await else { panic!("{body}") };
+        let Err(NodeProblem { kind: ProblemKind::Other(words), .. }) = payer_at(&server.url).node().await else {
+            panic!("{body}")
+        };
         assert!(words.contains(word), "{words}");
     }
 }
@@ -87,8 +91,8 @@ async fn invoices_are_made_and_looked_up() {
     assert_eq!(payer.invoice(&hash()).await, Ok(InvoiceState::Settled { received: Msat::new(498_000) }));
     assert_eq!(payer.invoice(&hash()).await, Ok(InvoiceState::Unknown));
     assert_eq!(payer.invoice(&hash()).await, Ok(InvoiceState::Unknown));
-    assert!(matches!(payer.invoice(&hash()).await, Err(NodeProblem::Macaroon(_))));
-    assert!(matches!(payer.add_invoice(&order).await, Err(NodeProblem::Macaroon(_))));
+    assert!(matches!(payer.invoice(&hash()).await, Err(NodeProblem { kind: ProblemKind::Denied(_), .. })));
+    assert!(matches!(payer.add_invoice(&order).await, Err(NodeProblem { kind: ProblemKind::Denied(_), .. })));
     let requests = server.requests();
     assert!(requests[0].starts_with("post /v1/invoices ") && requests[0].contains("macaroon: 0201c0ffee"));
     assert!(requests[1].starts_with(&format!("get /v1/invoice/{} ", hash().hex())), "{}", requests[1]);
@@ -99,7 +103,7 @@ async fn an_answer_without_bound_is_given_up() {
     let mut acts = vec![Act::Head(200)];
     acts.extend(std::iter::repeat_n(Act::Chunk(vec![b' '; 1 << 20]), 5));
     let server = Replay::start(vec![acts]).await;
-    assert!(matches!(payer_at(&server.url).balance().await, Err(NodeProblem::Other(_))));
+    assert!(matches!(payer_at(&server.url).balance().await, Err(NodeProblem { kind: ProblemKind::Other(_), .. })));
 }
 
 #[tokio::test]

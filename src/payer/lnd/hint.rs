@@ -1,0 +1,32 @@
+//! What to do about a problem where the wallet is an lnd.
+
+use crate::payer::{NodeProblem, ProblemKind};
+
+/// The problem, with what to do about it.
+pub(super) const fn advised(kind: ProblemKind) -> NodeProblem {
+    let hint = match &kind {
+        ProblemKind::Unreachable(_) => Some("is lnd running, and is the URL its REST address?"),
+        ProblemKind::Locked => Some("unlock it with `lncli unlock`"),
+        ProblemKind::Starting => Some("wait until `lncli state` says SERVER_ACTIVE"),
+        ProblemKind::Denied(_) => Some("bake one with the permissions in the README"),
+        ProblemKind::NotSynced => Some("wait until `lncli getinfo` says synced_to_chain"),
+        // Their words say it.
+        ProblemKind::Certificate(_) | ProblemKind::Other(_) => None,
+    };
+    NodeProblem { kind, hint }
+}
+
+/// The macaroon is missing, malformed, of another node, expired, or allows too little.
+pub(super) fn denied(why: &str) -> NodeProblem {
+    advised(ProblemKind::Denied(format!("the macaroon: {why}")))
+}
+
+/// In words that have no kind of their own.
+pub(super) const fn other(words: String) -> NodeProblem {
+    advised(ProblemKind::Other(words))
+}
+
+/// No connection, or none that lasted.
+pub(super) const fn unreachable(words: String) -> NodeProblem {
+    advised(ProblemKind::Unreachable(words))
+}
