@@ -48,6 +48,12 @@ pub fn intent(sends_begun: u32, sends_answered: u32) -> DurableIntent {
     }
 }
 
+/// The same, and the node has said once that it knows it.
+#[must_use]
+pub fn known_intent(sends_begun: u32, sends_answered: u32) -> DurableIntent {
+    DurableIntent { accepted: true, ..intent(sends_begun, sends_answered) }
+}
+
 /// A paid purchase.
 #[must_use]
 pub fn purchase(posted: bool, redeems: u32) -> PaidPurchase {

@@ -11,6 +11,14 @@ pub(super) fn asked(mut tries: Tries, asked: Asked, moment: &Moment<'_>) -> Step
     match asked {
         // A challenge without an intent may be dropped: a run that drains buys nothing more.
         Asked::Ready(_) | Asked::Retry { .. } if moment.draining => stop(),
+        Asked::Ready(intent) if !moment.promises.fee_ceiling.keeps_to(intent.fee_limit, intent.amount) => {
+            let message = format!(
+                "the wallet takes no limit for routing fees and may take more than {}, the job's ceiling: raise that, or pay \
+                 with a wallet that takes one",
+                intent.fee_limit
+            );
+            moment.end(JobState::Refused, Reason::JobLimit, message)
+        }
         Asked::Ready(intent) => commit(Record::Intend(intent), Then::Pay(tries)),
         Asked::Refused(reason, message) => moment.end(JobState::Refused, reason, message),
         Asked::Retry { after_ms, reason, message } => {

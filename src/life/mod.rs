@@ -12,6 +12,8 @@ mod redeem;
 mod tests;
 #[cfg(test)]
 mod walk;
+#[cfg(test)]
+mod weaker;
 
 use std::sync::Arc;
 
@@ -25,7 +27,7 @@ use crate::ledger::{
     Posted, Record,
 };
 use crate::origin::HttpFailure;
-use crate::payer::{NodeProblem, PayFailure, SendReport, Settled};
+use crate::payer::{NodeProblem, PayFailure, Promises, SendReport, Settled};
 use crate::purchase::{HttpAnswer, JobState, Poll, Reason};
 use crate::time::UnixMs;
 
@@ -254,6 +256,8 @@ pub struct Moment<'a> {
     pub facts: &'a Facts,
     /// How often and how long.
     pub bounds: &'a Bounds,
+    /// What the wallet promises.
+    pub promises: &'a Promises,
 }
 
 /// What never changes about a job.

@@ -6,12 +6,15 @@ use crate::life::{
     Bounds, Effect, Moment, PaymentFate, PaymentLookup, State, Step, Then, Told, Tries, Waiting, commit, go, posted,
     stop, wait,
 };
-use crate::payer::{PayFailure, PayRefusal, SendOutcome, SendReport};
+use crate::payer::{
+    Answers, Expiry, Failures, LookUps, PayFailure, PayRefusal, Promises, Repeats, SendOutcome, SendReport,
+};
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 /// What came of a POST.
 pub(super) fn sent(intent: DurableIntent, mut tries: Tries, report: SendReport, moment: &Moment<'_>) -> Step {
+    let report = attributed(report, moment.promises);
     match report.outcome {
         SendOutcome::Settled(settled) => {
             settle(&intent, tries, settled.preimage, report.answered, Some(posted(&settled)))
@@ -40,10 +43,28 @@ pub(super) fn sent(intent: DurableIntent, mut tries: Tries, report: SendReport, 
         }
         SendOutcome::InDoubt(message) => {
             tries.looks += 1;
-            let next = look_later(&intent, tries, moment.later(tries.looks, None));
+            let next = look_later(&intent, tries, moment.later(tries.looks, None), moment);
             doubt(&intent, Reason::PaymentUnknown, message, None, next)
         }
     }
+}
+
+/// The report as far as it is the wallet's own word: of what anybody may have said, a preimage alone counts.
+fn attributed(report: SendReport, promises: &Promises) -> SendReport {
+    let said = match (promises.answers, &report.outcome) {
+        (Answers::Own, _)
+        | (Answers::Anybodys, SendOutcome::Settled(_) | SendOutcome::PreimageKnown(_) | SendOutcome::InDoubt(_)) => {
+            None
+        }
+        (Answers::Anybodys, SendOutcome::Failed(_)) => Some("that it failed"),
+        (Answers::Anybodys, SendOutcome::Refused(_)) => Some("that it is refused"),
+        (Answers::Anybodys, SendOutcome::InFlight) => Some("that it is on its way"),
+    };
+    let outcome = match said {
+        Some(words) => SendOutcome::InDoubt(format!("nothing shows who says {words}")),
+        None => report.outcome,
+    };
+    SendReport { answered: report.answered && promises.answers == Answers::Own, outcome, ..report }
 }
 
 fn told(intent: &DurableIntent, tries: Tries, told: Told) -> Step {
@@ -83,9 +104,10 @@ pub(super) fn looked_up(intent: DurableIntent, mut tries: Tries, lookup: Payment
         }
         PaymentFate::NotFound | PaymentFate::Unwitnessed => {
             let is_witnessed = lookup.fate == PaymentFate::NotFound;
-            match death_proof(&intent, &lookup, moment.now, moment.bounds) {
+            match death_proof(&intent, &lookup, moment.now, moment.bounds, moment.promises) {
                 Some(proof) => bury(&intent, tries, proof, None, moment),
-                None => again_or_wait(&intent, tries, node_time, is_witnessed, moment),
+                None if is_witnessed && moment.promises.remembers() => again_or_wait(&intent, tries, &lookup, moment),
+                None => doubt(&intent, Reason::NoWitness, unwitnessed(moment.promises), None, stop()),
             }
         }
         PaymentFate::Forgot(message) => doubt(&intent, Reason::NodeForgot, message, None, stop()),
@@ -112,7 +134,7 @@ pub(super) fn abandoned(intent: &DurableIntent, lookup: PaymentLookup, moment: &
         | PaymentFate::Unwitnessed
         | PaymentFate::Forgot(_)
         | PaymentFate::OtherNode(_)
-        | PaymentFate::Unknown(_) => match death_proof(intent, &lookup, moment.now, moment.bounds) {
+        | PaymentFate::Unknown(_) => match death_proof(intent, &lookup, moment.now, moment.bounds, moment.promises) {
             Some(proof) => commit(Record::AbandonedDead { payment: intent.payment(), proof }, go(stop())),
             None => stop(),
         },
@@ -128,31 +150,41 @@ fn failed(
     moment: &Moment<'_>,
 ) -> Step {
     let lookup = PaymentLookup { fate: PaymentFate::Failed(failure), node_time };
-    match death_proof(intent, &lookup, moment.now, moment.bounds) {
+    match death_proof(intent, &lookup, moment.now, moment.bounds, moment.promises) {
         Some(proof) => bury(intent, tries, proof, Some(failure), moment),
-        None => again_or_wait(intent, tries, node_time, true, moment),
+        None => again_or_wait(intent, tries, &lookup, moment),
     }
 }
 
-/// What the node's own answer proves of a payment that has not settled: that it never can (rule 2). The one place where this is
-/// decided.
+/// What the wallet's own answer proves of a payment that has not settled: that it never can (rule 2), as far as the wallet promises
+/// what that takes. The one place where this is decided.
 pub(crate) fn death_proof(
     intent: &DurableIntent,
     lookup: &PaymentLookup,
     now: UnixMs,
     bounds: &Bounds,
+    promises: &Promises,
 ) -> Option<DeadProof> {
+    match promises.answers {
+        Answers::Own => {}
+        Answers::Anybodys => return None,
+    }
     let all_answered = intent.sends_answered() >= intent.sends_begun();
-    let has_expired = expired(intent, lookup.node_time, now, bounds);
+    let has_expired = match promises.expiry {
+        Expiry::Refused => expired(intent, lookup.node_time, now, bounds),
+        Expiry::Ignored => false,
+    };
     match lookup.fate {
-        // Where only one POST was ever begun, the node's knowing the hash is its answer.
-        PaymentFate::Failed(_) if intent.sends_begun() <= 1 || all_answered => Some(DeadProof::FailedAndAnswered),
+        PaymentFate::Failed(_) if !is_final(intent, promises) => None,
+        PaymentFate::Failed(_) if all_answered || knowing_it_answers(intent, promises) => {
+            Some(DeadProof::FailedAndAnswered)
+        }
         PaymentFate::Failed(_) if has_expired => Some(DeadProof::FailedAndExpired),
         // It knew the payment, and has forgotten it.
         PaymentFate::NotFound | PaymentFate::Unwitnessed if intent.accepted() => None,
-        // What LND itself refused every time, it has no record of to forget.
+        // What the wallet itself refused every time, it has no record of to forget.
         PaymentFate::NotFound | PaymentFate::Unwitnessed if all_answered => Some(DeadProof::NotFoundAndAnswered),
-        PaymentFate::NotFound if has_expired => Some(DeadProof::NotFoundAndExpired),
+        PaymentFate::NotFound if has_expired && promises.remembers() => Some(DeadProof::NotFoundAndExpired),
         PaymentFate::Settled(_)
         | PaymentFate::PreimageKnown(_)
         | PaymentFate::Failed(_)
@@ -162,6 +194,24 @@ pub(crate) fn death_proof(
         | PaymentFate::Forgot(_)
         | PaymentFate::OtherNode(_)
         | PaymentFate::Unknown(_) => None,
+    }
+}
+
+/// Whether the wallet's FAILED is news of the payment for good. With several POSTs it is only where the wallet remembers: one that
+/// has forgotten that the first one settled fails a later one.
+const fn is_final(intent: &DurableIntent, promises: &Promises) -> bool {
+    match promises.failures {
+        Failures::Final => intent.sends_begun() <= 1 || promises.remembers(),
+        Failures::MaySettle => false,
+    }
+}
+
+/// Where only one POST was ever begun, the wallet's knowing the hash is its answer; unless a POST that is still on its way would
+/// pay all the same.
+const fn knowing_it_answers(intent: &DurableIntent, promises: &Promises) -> bool {
+    match promises.repeats {
+        Repeats::OnePayment => intent.sends_begun() <= 1,
+        Repeats::EachPays => false,
     }
 }
 
@@ -184,33 +234,64 @@ pub(crate) fn outlives_a_payment(
     latest.since_ms(node_time.unwrap_or(now).max(now)) >= bounds.lifetime_ms_min
 }
 
-/// Not dead and not on its way (rule 4): the same invoice to the same node while it can still be redeemed, else wait
-/// until nothing can pay it any more. Where nothing shows that the node has kept its history, it may have paid and forgotten: that is
-/// a person's, before anything is sent again.
-fn again_or_wait(
-    intent: &DurableIntent,
-    mut tries: Tries,
-    node_time: Option<UnixMs>,
-    is_witnessed: bool,
-    moment: &Moment<'_>,
-) -> Step {
-    if !is_witnessed {
-        let message =
-            "the node does not know the payment, and it has settled none before it that would show that it still \
-                       knows all that it paid"
-                .to_owned();
-        return doubt(intent, Reason::NoWitness, message, None, stop());
+/// Where nothing shows that the node has kept its history, it may have paid and forgotten: that is a person's, before anything is
+/// sent again.
+fn unwitnessed(promises: &Promises) -> String {
+    if promises.remembers() {
+        "the node does not know the payment, and it has settled none before it that would show that it still knows all that it paid"
+    } else {
+        "the wallet does not know the payment, and does not promise to know all that it was asked to pay"
     }
-    let in_time = outlives_a_payment(intent, node_time, moment.now, moment.bounds);
-    if in_time && tries.resends < moment.bounds.resends && !moment.draining {
+    .to_owned()
+}
+
+/// Not dead and not on its way (rule 4): the same invoice to the same node while it can still be redeemed, else wait
+/// until nothing can pay it any more.
+fn again_or_wait(intent: &DurableIntent, mut tries: Tries, lookup: &PaymentLookup, moment: &Moment<'_>) -> Step {
+    let in_time = outlives_a_payment(intent, lookup.node_time, moment.now, moment.bounds);
+    let may_repeat = match moment.promises.repeats {
+        // Whoever may have forgotten the first one does not know that it is the same.
+        Repeats::OnePayment if !moment.promises.remembers() => false,
+        Repeats::OnePayment => in_time && tries.resends < moment.bounds.resends && !moment.draining,
+        Repeats::EachPays => false,
+    };
+    if may_repeat {
         tries.resends += 1;
         return commit(Record::SendBegun(intent.payment()), Then::Resend(tries));
     }
     tries.looks += 1;
+    if !ends_with_its_invoice(intent, lookup, moment.promises) {
+        let message = "not paid so far, as the wallet says; it does not promise that this is final".to_owned();
+        let next = look_again(intent, tries, moment.later(tries.looks, None), moment);
+        return doubt(intent, Reason::PaymentUnknown, message, None, next);
+    }
     let final_at = intent.invoice_expires_at().plus_ms(moment.bounds.expiry_margin_ms).plus_ms(1_000);
     let until = final_at.max(moment.later(tries.looks, None));
     let message = format!("not paid so far; certain once the invoice has expired, at {final_at}");
     doubt(intent, Reason::WaitingForExpiry, message, Some(final_at), look_again(intent, tries, until, moment))
+}
+
+/// Whether the same answer proves, once the invoice has expired, that nothing can pay it any more.
+fn ends_with_its_invoice(intent: &DurableIntent, lookup: &PaymentLookup, promises: &Promises) -> bool {
+    let is_final = match lookup.fate {
+        PaymentFate::Failed(_) => is_final(intent, promises),
+        PaymentFate::NotFound => promises.remembers(),
+        PaymentFate::Settled(_)
+        | PaymentFate::PreimageKnown(_)
+        | PaymentFate::InFlight
+        | PaymentFate::Unwitnessed
+        | PaymentFate::Forgot(_)
+        | PaymentFate::OtherNode(_)
+        | PaymentFate::Unknown(_) => false,
+    };
+    let is_own = match promises.answers {
+        Answers::Own => true,
+        Answers::Anybodys => false,
+    };
+    match promises.expiry {
+        Expiry::Refused => is_own && is_final,
+        Expiry::Ignored => false,
+    }
 }
 
 fn doubt(intent: &DurableIntent, reason: Reason, message: String, wait_until: Option<UnixMs>, next: Step) -> Step {
@@ -219,12 +300,17 @@ fn doubt(intent: &DurableIntent, reason: Reason, message: String, wait_until: Op
 
 /// Looks again then, unless this run has looked often enough: only a person or a later run can change it.
 fn look_again(intent: &DurableIntent, tries: Tries, until: UnixMs, moment: &Moment<'_>) -> Step {
-    if tries.looks >= moment.bounds.looks { stop() } else { look_later(intent, tries, until) }
+    if tries.looks >= moment.bounds.looks { stop() } else { look_later(intent, tries, until, moment) }
 }
 
-/// Looks again then, and holds no slot meanwhile.
-fn look_later(intent: &DurableIntent, tries: Tries, until: UnixMs) -> Step {
-    (State::Looking(intent.clone(), tries), Effect::Wait(until, Waiting::Doubt))
+/// Looks again then, and holds no slot meanwhile; not at all where the wallet cannot be asked.
+fn look_later(intent: &DurableIntent, tries: Tries, until: UnixMs, moment: &Moment<'_>) -> Step {
+    match moment.promises.look_ups {
+        LookUps::EveryHash | LookUps::Recent => {
+            (State::Looking(intent.clone(), tries), Effect::Wait(until, Waiting::Doubt))
+        }
+        LookUps::Never => stop(),
+    }
 }
 
 fn settle(intent: &DurableIntent, tries: Tries, preimage: Preimage, answered: bool, posted: Option<Posted>) -> Step {

@@ -12,6 +12,7 @@ use crate::ledger::fixtures::{
 use crate::ledger::{Caps, HeldBack, IntentBounds, IntentRefusal, NodeCount, PaymentKey, RefundRecord};
 use crate::life::*;
 use crate::money::Msat;
+use crate::payer::lnd::PROMISES as LND;
 use crate::payer::{PayRefusal, ProblemKind, SendOutcome};
 use crate::purchase::{Request, WalletId};
 
@@ -184,11 +185,11 @@ fn states() -> Vec<(String, State)> {
     states
 }
 
-fn lookup(seen: PaymentFate) -> Input {
+pub(super) fn lookup(seen: PaymentFate) -> Input {
     Input::LookedUp(PaymentLookup { fate: seen, node_time: None })
 }
 
-fn sent(answered: bool, outcome: SendOutcome) -> Input {
+pub(super) fn sent(answered: bool, outcome: SendOutcome) -> Input {
     Input::Sent(SendReport { answered, outcome, node_time: None })
 }
 
@@ -263,11 +264,14 @@ fn looked_up() -> Vec<(String, Input)> {
 }
 
 /// Every cell, early and late, going on and draining.
-fn each_cell(mut visit: impl FnMut(&str, &State, &str, &Input, &Moment<'_>, &State, &Effect)) {
+pub(super) fn each_cell(
+    promises: &Promises,
+    mut visit: impl FnMut(&str, &State, &str, &Input, &Moment<'_>, &State, &Effect),
+) {
     let (facts, bounds) = (facts(), Bounds::default());
     for now in [EARLY, LATE] {
         for draining in [false, true] {
-            let moment = Moment { now, draining, facts: &facts, bounds: &bounds };
+            let moment = Moment { now, draining, facts: &facts, bounds: &bounds, promises };
             for (state_name, state) in states() {
                 for (input_name, input) in inputs() {
                     let (next, effect) = step(state.clone(), input.clone(), &moment);
@@ -293,7 +297,7 @@ fn state_words(state: &State) -> String {
     }
 }
 
-fn effect_words(effect: &Effect) -> String {
+pub(super) fn effect_words(effect: &Effect) -> String {
     match effect {
         Effect::Commit(record) => match &**record {
             Record::Dead { proof, end, .. } => {
@@ -344,7 +348,7 @@ fn effect_words(effect: &Effect) -> String {
 #[test]
 fn the_table_of_states_and_inputs() {
     let mut table = String::new();
-    each_cell(|state, _, input, _, moment, next, effect| {
+    each_cell(&LND, |state, _, input, _, moment, next, effect| {
         if matches!(effect, Effect::Defect(_)) {
             return;
         }
@@ -361,7 +365,7 @@ fn the_table_of_states_and_inputs() {
 
 #[test]
 fn an_input_that_cannot_follow_is_a_defect_and_touches_nothing() {
-    each_cell(|state, _, input, _, _, next, effect| {
+    each_cell(&LND, |state, _, input, _, _, next, effect| {
         if let Effect::Defect(_) = effect {
             assert!(matches!(next, State::Done), "{state} × {input}");
         }
@@ -370,7 +374,7 @@ fn an_input_that_cannot_follow_is_a_defect_and_touches_nothing() {
 
 #[test]
 fn money_moves_only_behind_its_records() {
-    each_cell(|name, state, input_name, input, moment, next, effect| {
+    each_cell(&LND, |name, state, input_name, input, moment, next, effect| {
         let cell = format!("{}{name} × {input_name}", if moment.now == LATE { "late " } else { "" });
         if let State::Committing(Then::Go(step) | Then::Bury(step)) = next {
             let harmless = matches!(&step.1, Effect::LookUp(_) | Effect::Track(_) | Effect::Wait(..) | Effect::Stop);
@@ -487,7 +491,7 @@ fn holds_for_death(cell: &str, state: &State, input: &Input, proof: crate::ledge
 
 #[test]
 fn a_paid_job_is_never_asked_anew() {
-    each_cell(|name, state, input_name, _, _, next, _| {
+    each_cell(&LND, |name, state, input_name, _, _, next, _| {
         assert!(!is_paid(state) || !leads_back(next), "{name} × {input_name} -> {}", state_words(next));
     });
 }
@@ -520,7 +524,7 @@ fn leads_back(next: &State) -> bool {
 #[test]
 fn every_back_off_is_bounded() {
     let (facts, bounds) = (facts(), Bounds::default());
-    let moment = Moment { now: EARLY, draining: false, facts: &facts, bounds: &bounds };
+    let moment = Moment { now: EARLY, draining: false, facts: &facts, bounds: &bounds, promises: &LND };
     assert_eq!(moment.later(1, None), EARLY.plus_ms(1_000));
     assert_eq!(moment.later(3, None), EARLY.plus_ms(4_000));
     assert_eq!(moment.later(u32::MAX, None), EARLY.plus_ms(60_000));
@@ -530,7 +534,7 @@ fn every_back_off_is_bounded() {
 #[test]
 fn a_pause_never_outlives_a_good_credential() {
     let (facts, bounds) = (facts(), Bounds::default());
-    let moment = Moment { now: EARLY, draining: false, facts: &facts, bounds: &bounds };
+    let moment = Moment { now: EARLY, draining: false, facts: &facts, bounds: &bounds, promises: &LND };
     let mut slow = answer(429, "{}");
     slow.headers.push(("retry-after".to_owned(), "3600".to_owned()));
     let state = State::Committing(Then::Read(purchase(true, 0), Tries::default(), AnswerKind::Redeem, slow));
@@ -546,7 +550,7 @@ fn a_pause_never_outlives_a_good_credential() {
 #[test]
 fn a_send_begun_is_recorded_before_it_is_sent_again() {
     let (facts, bounds) = (facts(), Bounds::default());
-    let moment = Moment { now: EARLY, draining: false, facts: &facts, bounds: &bounds };
+    let moment = Moment { now: EARLY, draining: false, facts: &facts, bounds: &bounds, promises: &LND };
     let (state, effect) = step(State::Looking(intent(1, 0), Tries::default()), lookup(PaymentFate::NotFound), &moment);
     match effect {
         Effect::Commit(record) => assert!(matches!(*record, Record::SendBegun(PaymentKey(1)))),
@@ -561,7 +565,7 @@ fn a_send_begun_is_recorded_before_it_is_sent_again() {
 #[test]
 fn with_several_posts_a_failed_is_looked_up_before_anything_follows_from_it() {
     let (facts, bounds) = (facts(), Bounds::default());
-    let moment = Moment { now: EARLY, draining: false, facts: &facts, bounds: &bounds };
+    let moment = Moment { now: EARLY, draining: false, facts: &facts, bounds: &bounds, promises: &LND };
     let told = |begun, answered| {
         let failed = sent(true, SendOutcome::Failed(PayFailure::NoRoute));
         let (state, _) = step(State::Paying(intent(begun, answered - 1), Tries::default()), failed, &moment);
@@ -589,7 +593,7 @@ fn with_several_posts_a_failed_is_looked_up_before_anything_follows_from_it() {
 fn a_rejected_credential_is_final_only_after_all_tries_of_the_run() {
     let (facts, bounds) = (facts(), Bounds::default());
     for (now, status) in [(LATE, 401), (LATE, 402), (EARLY, 401), (EARLY, 402)] {
-        let moment = Moment { now, draining: false, facts: &facts, bounds: &bounds };
+        let moment = Moment { now, draining: false, facts: &facts, bounds: &bounds, promises: &LND };
         let (mut state, mut ends) = (State::Redeeming(purchase(true, 0), Tries::default()), Vec::new());
         for _ in 0..bounds.redeems {
             let (kept, _) = step(state, Input::Answer(Ok(answer(status, "{}"))), &moment);
@@ -615,7 +619,7 @@ fn a_node_s_date_alone_does_not_make_an_invoice_expired() {
     for (now, node_time, is_dead) in
         [(EARLY, Some(LATE), false), (LATE, Some(EARLY), false), (LATE, None, false), (LATE, Some(LATE), true)]
     {
-        let moment = Moment { now, draining: false, facts: &facts, bounds: &bounds };
+        let moment = Moment { now, draining: false, facts: &facts, bounds: &bounds, promises: &LND };
         for seen in [PaymentFate::NotFound, PaymentFate::Failed(PayFailure::NoRoute)] {
             let looking = State::Looking(intent(2, 1), Tries { resends: 99, ..Tries::default() });
             let (next, _) = step(looking, Input::LookedUp(PaymentLookup { fate: seen, node_time }), &moment);
@@ -635,7 +639,7 @@ fn however_often_it_was_offered_a_purchase_is_not_given_up_before_the_patience_i
     let impatient = patient.clone();
     Arc::make_mut(&mut patient.endpoint).terms.patience_s = 86_400;
     let end_of = |facts: &Facts, now, redeems| {
-        let moment = Moment { now, draining: false, facts, bounds: &bounds };
+        let moment = Moment { now, draining: false, facts, bounds: &bounds, promises: &LND };
         let unheard = Input::Answer(Err(HttpFailure::NoAnswer("reset".into())));
         let tries = Tries { redeems, ..Tries::default() };
         let (_, effect) = step(State::Redeeming(purchase(true, 1_000), tries), unheard, &moment);
@@ -658,7 +662,7 @@ fn however_often_it_was_offered_a_purchase_is_not_given_up_before_the_patience_i
 fn no_poll_ends_a_paid_job_before_the_patience_is_over() {
     let (facts, bounds) = (facts(), Bounds::default());
     for (now, ends) in [(EARLY, JobState::Paid), (LATE, JobState::Lost)] {
-        let moment = Moment { now, draining: false, facts: &facts, bounds: &bounds };
+        let moment = Moment { now, draining: false, facts: &facts, bounds: &bounds, promises: &LND };
         for (name, said) in answers() {
             let (mut state, mut stands) = (State::Polling(polled(false), Tries::default(), poll()), Vec::new());
             for round in 1.. {
@@ -697,7 +701,7 @@ fn no_poll_ends_a_paid_job_before_the_patience_is_over() {
 fn after_a_success_nothing_is_sent_again_but_by_the_rule() {
     let bounds = Bounds::default();
     let redeems = |facts: &Facts, first: &PaidPurchase, said: &HttpAnswer| {
-        let moment = Moment { now: EARLY, draining: false, facts, bounds: &bounds };
+        let moment = Moment { now: EARLY, draining: false, facts, bounds: &bounds, promises: &LND };
         let kept = Then::Read(first.clone(), Tries::default(), AnswerKind::Redeem, said.clone());
         let (next, effect) = step(State::Committing(kept), Input::Committed(Committed::Answer(FIRST_ANSWER)), &moment);
         // It is on record from an earlier run: what it says is no news, and only an end is written.

@@ -1,14 +1,18 @@
 //! Conservation of money through `step`: random walks against a model of ledger and node, stopped anywhere. The node is
 //! lnd at its worst that is still honest: POSTs stall and arrive late, answers are lost, failed payments are accepted
-//! again.
+//! again. Or it is a wallet that promises less, and is as bad as that lets it be.
 
 use proptest::prelude::*;
 
-use crate::ledger::fixtures::{FIRST_ANSWER, INVOICE_EXPIRES_AT, heard_purchase, intent, preimage, purchase};
+use crate::ledger::fixtures::{
+    FIRST_ANSWER, INVOICE_EXPIRES_AT, heard_purchase, intent, known_intent, preimage, purchase,
+};
 use crate::ledger::{BatchKey, DeadProof};
 use crate::life::tests::{EARLY, answers, facts, new_intent, poll, settled};
+use crate::life::weaker::wallets;
 use crate::life::*;
-use crate::payer::{PayRefusal, ProblemKind, SendOutcome};
+use crate::payer::lnd::PROMISES as LND;
+use crate::payer::{Answers, Expiry, Failures, LookUps, PayRefusal, ProblemKind, Repeats, SendOutcome};
 use crate::plan::ContentHash;
 
 const STEPS_MAX: usize = 400;
@@ -28,6 +32,7 @@ struct Payment {
     stalled: u32,
     begun: u32,
     answered: u32,
+    accepted: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -40,6 +45,7 @@ enum Stage {
 }
 
 struct Model {
+    promises: Promises,
     now: UnixMs,
     choices: std::vec::IntoIter<u8>,
     stage: Stage,
@@ -67,13 +73,17 @@ impl Model {
         self.now > INVOICE_EXPIRES_AT
     }
 
+    fn refuses_expired(&self) -> bool {
+        self.promises.expiry == Expiry::Refused && self.expired()
+    }
+
     fn live(&mut self) -> &mut Payment {
         self.live.as_mut().expect("a payment is open")
     }
 
     /// A POST reaches the node.
     fn arrive(&mut self) -> Result<(), PayRefusal> {
-        if self.expired() {
+        if self.refuses_expired() {
             return Err(PayRefusal::InvoiceExpired);
         }
         match self.live().fate {
@@ -110,9 +120,13 @@ impl Model {
 
     fn send(&mut self, sent: &DurableIntent) -> SendReport {
         assert_eq!(sent.sends_begun(), self.live().begun, "every POST is on record before it is sent");
+        let once = self.promises.repeats == Repeats::OnePayment || sent.sends_begun() == 1;
+        assert!(once, "sent again, and it may be paid twice: {:?}", self.trace);
         let report = |answered, outcome| SendReport { answered, outcome, node_time: None };
         let unheard = || report(false, SendOutcome::InDoubt("reset".to_owned()));
         match self.choose(5) {
+            // Somebody else answers.
+            0 if self.promises.answers == Answers::Anybodys => report(true, self.made_up()),
             0 => unheard(),
             1 => {
                 self.live().stalled += 1;
@@ -130,7 +144,9 @@ impl Model {
                         report(true, SendOutcome::Settled(settled()))
                     }
                     1 => {
-                        self.end_flight(false);
+                        if self.promises.failures == Failures::Final {
+                            self.end_flight(false);
+                        }
                         report(true, SendOutcome::Failed(PayFailure::NoRoute))
                     }
                     _ => report(true, SendOutcome::InFlight),
@@ -144,6 +160,9 @@ impl Model {
         if self.choose(8) == 0 {
             return PaymentLookup { fate: PaymentFate::Unknown(ProblemKind::Locked.into()), node_time };
         }
+        if let Some(fate) = self.false_word() {
+            return PaymentLookup { fate, node_time };
+        }
         let seen = match self.live().fate {
             Fate::Unknown => PaymentFate::NotFound,
             Fate::Flying => PaymentFate::InFlight,
@@ -151,6 +170,42 @@ impl Model {
             Fate::Settled => PaymentFate::Settled(settled()),
         };
         PaymentLookup { fate: seen, node_time }
+    }
+
+    /// An answer to a send that the wallet has not given.
+    fn made_up(&mut self) -> SendOutcome {
+        match self.choose(3) {
+            0 => SendOutcome::Failed(PayFailure::NoRoute),
+            1 => SendOutcome::Refused(PayRefusal::Other("no".to_owned())),
+            _ => SendOutcome::InFlight,
+        }
+    }
+
+    /// What it says that is not so, as far as its promises let it.
+    fn false_word(&mut self) -> Option<PaymentFate> {
+        let (promises, live) = (self.promises, *self.live());
+        if promises.look_ups == LookUps::Never {
+            return Some(PaymentFate::Unknown(ProblemKind::Other("not asked".to_owned()).into()));
+        }
+        let failed = PaymentFate::Failed(PayFailure::Timeout);
+        let mut false_words = Vec::new();
+        if promises.answers == Answers::Anybodys {
+            false_words.extend([failed.clone(), PaymentFate::NotFound, PaymentFate::InFlight]);
+        }
+        if promises.failures == Failures::MaySettle && live.fate == Fate::Flying {
+            false_words.push(failed.clone());
+        }
+        if !promises.remembers() {
+            false_words.extend([PaymentFate::NotFound, PaymentFate::Unwitnessed]);
+            // What it has forgotten fails when it is sent once more.
+            false_words.extend((live.begun > 1).then_some(failed));
+        }
+        if false_words.is_empty() {
+            return None;
+        }
+        false_words.push(PaymentFate::Unwitnessed);
+        let which = usize::from(self.choose(8));
+        false_words.into_iter().nth(which)
     }
 
     fn ask(&mut self) -> Asked {
@@ -166,7 +221,7 @@ impl Model {
 
     fn intent(&self) -> DurableIntent {
         let live = self.live.expect("a payment is open");
-        intent(live.begun, live.answered)
+        if live.accepted { known_intent(live.begun, live.answered) } else { intent(live.begun, live.answered) }
     }
 
     fn purchase(&self) -> PaidPurchase {
@@ -196,7 +251,8 @@ impl Model {
                 self.live().begun += 1;
                 Committed::Intent(self.intent())
             }
-            Record::SendAnswered { .. } => {
+            Record::SendAnswered { accepted, .. } => {
+                self.live().accepted |= accepted;
                 assert!(self.live().answered < self.live().begun, "more answers than POSTs");
                 self.live().answered += 1;
                 Committed::Intent(self.intent())
@@ -277,7 +333,7 @@ impl Model {
     fn intend(&mut self) -> Committed {
         assert!(matches!(self.stage, Stage::Pending) && self.live.is_none() && !self.held);
         assert_eq!(self.settled, 0, "an intent for what is paid");
-        self.live = Some(Payment { fate: Fate::Unknown, stalled: 0, begun: 1, answered: 0 });
+        self.live = Some(Payment { fate: Fate::Unknown, stalled: 0, begun: 1, answered: 0, accepted: false });
         (self.held, self.stage) = (true, Stage::Open);
         Committed::Intent(self.intent())
     }
@@ -298,7 +354,10 @@ impl Model {
     fn bury(&mut self, proof: DeadProof, end: &JobEnd) {
         let live = *self.live();
         assert!(matches!(live.fate, Fate::Unknown | Fate::Failed), "dead by {proof:?}, and the node has it {live:?}");
-        assert!(live.stalled == 0 || self.expired(), "dead by {proof:?}, and a POST may still arrive: {live:?}");
+        assert!(
+            live.stalled == 0 || self.refuses_expired(),
+            "dead by {proof:?}, and a POST may still arrive: {live:?}"
+        );
         assert!(self.held);
         (self.live, self.held) = (None, false);
         self.stage = if end.state == JobState::Pending { Stage::Pending } else { Stage::Ended };
@@ -399,12 +458,13 @@ impl Model {
     }
 }
 
-fn walk(choices: Vec<u8>) {
+fn walk(promises: Promises, choices: Vec<u8>) {
     let (mut facts, bounds) = (facts(), Bounds::default());
     if choices.first().is_some_and(|choice| choice.is_multiple_of(2)) {
         std::sync::Arc::make_mut(&mut facts.endpoint).terms.redeem = crate::catalog::RedeemRule::Replays;
     }
     let mut model = Model {
+        promises,
         now: EARLY,
         choices: choices.into_iter(),
         stage: Stage::Pending,
@@ -423,7 +483,13 @@ fn walk(choices: Vec<u8>) {
     };
     let (mut state, mut input) = (State::Planned(Tries::default()), Input::Start);
     for _ in 0..STEPS_MAX {
-        let moment = Moment { now: model.now, draining: model.choose(10) == 0, facts: &facts, bounds: &bounds };
+        let moment = Moment {
+            now: model.now,
+            draining: model.choose(10) == 0,
+            facts: &facts,
+            bounds: &bounds,
+            promises: &promises,
+        };
         let (next, effect) = step(state, input, &moment);
         model.trace.push(format!("{effect:?}"));
         model.meanwhile();
@@ -444,6 +510,17 @@ proptest! {
 
     #[test]
     fn money_is_conserved_on_every_walk(choices in proptest::collection::vec(any::<u8>(), 0..900)) {
-        walk(choices);
+        walk(LND, choices);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_wallet_that_promises_less_is_paid_twice(which in any::<proptest::sample::Index>(),
+                                                  choices in proptest::collection::vec(any::<u8>(), 0..900)) {
+        let wallets = wallets();
+        walk(wallets[which.index(wallets.len())].1, choices);
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod lnd;
 mod problem;
+mod promises;
 
 use std::future::Future;
 
@@ -15,9 +16,13 @@ use crate::purchase::WalletId;
 use crate::time::UnixMs;
 
 pub use problem::{NodeProblem, ProblemKind};
+pub use promises::{Answers, Expiry, Failures, FeeCeiling, History, LookUps, Promises, Repeats};
 
 /// A wallet that pays: a node, a service, or a person.
 pub trait Payer {
+    /// What it promises of all that follows. It never changes.
+    fn promises(&self) -> Promises;
+
     /// Begins the payment of a durable intent and follows it until it ends or `patience_ms` have passed. Dropping the future
     /// never cancels the payment.
     fn send(&self, intent: &DurableIntent, patience_ms: u64) -> impl Future<Output = SendReport>;
@@ -75,6 +80,15 @@ pub trait Receiver {
 
     /// What keeps it from receiving where it is not allowed to ([`ProblemKind::Denied`]), and what to do, on that network.
     fn when_denied(&self, network: Option<Network>) -> String;
+}
+
+/// What a run through this wallet does without, in sentences for a person.
+pub fn lacks(payer: &impl Payer) -> Vec<&'static str> {
+    let mut lacks = payer.promises().lacks();
+    if payer.receiver().is_none() {
+        lacks.push("this wallet makes no invoices: refunds that are offered are not claimed, and left to a person");
+    }
+    lacks
 }
 
 /// What a wallet has that lacks a part of the port: there is no value of it.

@@ -14,7 +14,7 @@ use crate::ledger::{
 };
 use crate::money::Msat;
 use crate::origin::{self, HttpFailure, Origin, POLL_RETRY_AFTER_MS_MAX};
-use crate::payer::{NodeProblem, PayRefusal, Payer, ProblemKind, SendOutcome, SendReport};
+use crate::payer::{NodeProblem, PayRefusal, Payer, ProblemKind, Promises, SendOutcome, SendReport};
 use crate::plan::ContentHash;
 use crate::purchase::{HttpAnswer, JobState, Reason, Request};
 use crate::time::UnixMs;
@@ -180,9 +180,11 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     /// Drives the job until it is at its end, or this run does nothing more with it. Gives a job back that could not be
     /// asked for so far and may be later.
     pub(super) async fn drive(mut self, mut state: State, mut input: Input) -> Result<Option<Aside>, RunError> {
+        let promises = self.run.payer.map_or(Promises::NONE, Payer::promises);
         loop {
             let moment = Moment {
                 now: self.run.clock.now(),
+                promises: &promises,
                 draining: self.run.control.draining(),
                 facts: &self.job.facts,
                 bounds: &self.run.settings.bounds,
@@ -377,7 +379,8 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
                 return Ok(Some(SendReport { answered: false, outcome, node_time }));
             }
         }
-        let report = payer.send(intent, self.run.settings.payment_patience_ms).await;
+        let patience_ms = self.run.settings.payment_patience_ms.max(payer.promises().patience_ms_min);
+        let report = payer.send(intent, patience_ms).await;
         match &report.outcome {
             SendOutcome::Refused(PayRefusal::Node(problem)) => self.heed_problem(problem),
             // Was it this payment, or the node? Known before the slot is free, so that not one job after the other runs

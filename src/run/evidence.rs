@@ -32,7 +32,7 @@ pub async fn evidence<P: Payer>(
         return Ok(Evidence::Unproven("the node was not asked, as none was named".to_owned()));
     };
     let lookup = look_up_with(payer, intent, witness).await;
-    let proof = death_proof(intent, &lookup, now, &Bounds::default());
+    let proof = death_proof(intent, &lookup, now, &Bounds::default(), &payer.promises());
     let words = match lookup.fate {
         PaymentFate::Settled(_) => return Ok(Evidence::Contradicts("has settled")),
         PaymentFate::PreimageKnown(_) => return Ok(Evidence::Contradicts("is settling: its preimage is out")),

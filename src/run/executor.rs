@@ -13,7 +13,7 @@ use crate::event::{Event, Listener};
 use crate::ledger::{BatchKey, JobKey, Ledger, LedgerError, OpenJob, OpenStage, Record};
 use crate::money::Msat;
 use crate::origin::Origin;
-use crate::payer::{NodeInfo, NodeProblem, Payer, ProblemKind};
+use crate::payer::{NodeInfo, NodeProblem, Payer, ProblemKind, lacks};
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
@@ -123,6 +123,9 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         let run = self.with_clock(&clock);
         let buying = Buying::new(batch, node, self.settings, clock.now());
         let shared = run.shared(Some(buying));
+        for words in run.payer.map(lacks).into_iter().flatten() {
+            run.listener.hear(&Event::Warning { message: words.to_owned() });
+        }
         run.leave_damaged(Some(batch)).await?;
         let open = run.ledger.open_jobs(Some(batch)).await?;
         shared.claims.found(run.ledger.open_refunds(Some(batch)).await?);

@@ -88,6 +88,10 @@ async fn weighed<P: Payer>(
     said: PaymentFate,
     witness: &HistoryCheck,
 ) -> PaymentFate {
+    // Whoever does not promise to remember is not tested by what it would have to know.
+    if !payer.promises().remembers() {
+        return PaymentFate::Unwitnessed;
+    }
     if let Err(instead) = tested(payer, intent.node(), witness).await {
         return instead;
     }

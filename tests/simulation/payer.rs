@@ -8,7 +8,7 @@ use l402_batch::ledger::DurableIntent;
 use l402_batch::money::Msat;
 use l402_batch::payer::{
     Found, InvoiceOrder, InvoiceState, ListedPage, LookUp, MadeInvoice, NodeInfo, NodeProblem, PayFailure, Payer,
-    PaymentHistory, ProblemKind, Receiver, SendOutcome, SendReport, Settled,
+    PaymentHistory, ProblemKind, Promises, Receiver, SendOutcome, SendReport, Settled,
 };
 use l402_batch::purchase::WalletId;
 use l402_batch::time::UnixMs;
@@ -148,6 +148,10 @@ fn problem_of(lost: Lost) -> NodeProblem {
 }
 
 impl Payer for SimPayer {
+    fn promises(&self) -> Promises {
+        l402_batch::payer::lnd::PROMISES
+    }
+
     async fn send(&self, intent: &DurableIntent, patience_ms: u64) -> SendReport {
         let (world, at, hash) = (&self.world, self.here(), *intent.hash());
         let abandoned = Rc::new(Cell::new(false));

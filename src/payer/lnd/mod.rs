@@ -33,8 +33,8 @@ use crate::ledger::DurableIntent;
 use crate::loopback::is_loopback;
 use crate::money::Msat;
 use crate::payer::{
-    Found, InvoiceOrder, InvoiceState, ListedPage, LookUp, MadeInvoice, NodeInfo, NodeProblem, Payer, PaymentHistory,
-    ProblemKind, Receiver, SendReport,
+    Answers, Expiry, Failures, FeeCeiling, Found, History, InvoiceOrder, InvoiceState, ListedPage, LookUp, LookUps,
+    MadeInvoice, NodeInfo, NodeProblem, Payer, PaymentHistory, ProblemKind, Promises, Receiver, Repeats, SendReport,
 };
 use crate::time::UnixMs;
 
@@ -222,7 +222,26 @@ impl LndPayer {
     }
 }
 
+/// What lnd promises. One payment a hash, and its FAILED is final: `routerrpc.SendPaymentV2` refuses what is in flight or settled, and
+/// fails a payment only once no part of it is out. Its answers are told from a proxy's by their form (`answer`). It keeps its payments
+/// until somebody deletes them. "invoice expired" is said before anything else; the `Date` header is its clock.
+pub const PROMISES: Promises = Promises {
+    repeats: Repeats::OnePayment,
+    answers: Answers::Own,
+    failures: Failures::Final,
+    look_ups: LookUps::EveryHash,
+    history: History::Shown,
+    expiry: Expiry::Refused,
+    fee_ceiling: FeeCeiling::AsAsked,
+    // Its own limit follows the patience that it is given.
+    patience_ms_min: 0,
+};
+
 impl Payer for LndPayer {
+    fn promises(&self) -> Promises {
+        PROMISES
+    }
+
     async fn send(&self, intent: &DurableIntent, patience_ms: u64) -> SendReport {
         let order = Order {
             hash: intent.hash(),

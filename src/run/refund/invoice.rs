@@ -64,7 +64,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
         let expired = self.run.clock.now() > invoice.expires_at().plus_ms(EXPIRY_MARGIN_MS);
         let pending = |words: &str| Looked::Waits(pending(invoice, self.run.clock.now()), words.to_owned());
         let Some(receiver) = self.payer.receiver() else {
-            let (reason, words) = self.receives_nothing();
+            let (reason, words) = Self::receives_nothing();
             return Ok(Looked::Waits(reason, words));
         };
         Ok(match receiver.invoice(invoice.hash()).await {
@@ -104,9 +104,9 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
     }
 
     /// The wallet that paid makes no invoices.
-    pub(super) fn receives_nothing(&self) -> (Reason, String) {
+    pub(super) fn receives_nothing() -> (Reason, String) {
         let words = "the wallet that paid cannot receive here, so that the refund is not claimed: take its link to a wallet that can";
-        (self.reason(), words.to_owned())
+        (Reason::RefundNotPermitted, words.to_owned())
     }
 
     /// Makes the one invoice and makes it durable.
@@ -124,7 +124,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
         }
         let memo = format!("refund of payment {}", self.refund.hash);
         let order = InvoiceOrder { amount, memo, expiry_s: EXPIRY_S };
-        let Some(receiver) = self.payer.receiver() else { return Ok(Err(self.receives_nothing())) };
+        let Some(receiver) = self.payer.receiver() else { return Ok(Err(Self::receives_nothing())) };
         let made = match receiver.add_invoice(&order).await {
             Ok(made) => made,
             Err(problem) => return Ok(Err(self.of_node(receiver, &problem))),

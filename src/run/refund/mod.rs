@@ -97,7 +97,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
     /// One try, from whatever is durable.
     async fn attempt(&mut self) -> Result<Step, LedgerError> {
         if self.payer.receiver().is_none() {
-            let (reason, words) = self.receives_nothing();
+            let (reason, words) = Self::receives_nothing();
             return self.waits(reason, words, Step::Done).await;
         }
         if let Err((reason, words)) = self.is_payers_node().await {

@@ -12,7 +12,7 @@ use crate::money::Msat;
 use crate::payer::lnd;
 use crate::payer::{
     Found, InvoiceOrder, InvoiceState, Listed, ListedPage, ListedStatus, LookUp, MadeInvoice, NodeInfo, NodeProblem,
-    PayFailure, PayRefusal, Payer, PaymentHistory, ProblemKind, Receiver, SendOutcome, SendReport, Settled,
+    PayFailure, PayRefusal, Payer, PaymentHistory, ProblemKind, Promises, Receiver, SendOutcome, SendReport, Settled,
 };
 use crate::purchase::WalletId;
 use crate::run::Clock;
@@ -303,6 +303,10 @@ fn unreachable_node() -> NodeProblem {
 }
 
 impl Payer for Node {
+    fn promises(&self) -> Promises {
+        lnd::PROMISES
+    }
+
     async fn send(&self, intent: &DurableIntent, patience_ms: u64) -> SendReport {
         self.sending.set(self.sending.get() + 1);
         self.sending_max.set(self.sending_max.get().max(self.sending.get()));
