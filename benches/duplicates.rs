@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use l402_batch::l402::Network;
+use l402_batch::ledger::port::{Batches, Foresee, Foreseen, Loading};
 use l402_batch::ledger::sqlite::SqliteLedger;
 use l402_batch::ledger::{BatchKey, BatchStart, Compared, NewBatch, OpenMode, Retake};
 use l402_batch::manifest::{Manifest, OpenOptions};

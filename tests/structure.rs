@@ -110,6 +110,31 @@ fn rooms_keep_their_directions() {
     assert!(violations.is_empty(), "\n{}", violations.join("\n"));
 }
 
+/// Who names SQLite outside `ledger/sqlite/`, and why.
+const NAME_SQLITE: [(&str, &str); 3] = [
+    ("ledger/mod.rs", "it declares the store"),
+    ("ledger/open.rs", "it says which kind of ledger an address means"),
+    ("cli/commands/ledger.rs", "`ledger merge` brings in a file, or discards one: whole files are SQLite's own"),
+];
+
+#[test]
+fn a_ledger_is_used_by_its_port_and_nobody_else_names_sqlite() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut naming = HashSet::new();
+    for (file, text) in sources_of(&src).unwrap() {
+        let (tokens, _) = without_tests(lex(&text));
+        if !file.starts_with("ledger/sqlite/") && tokens.iter().any(|token| names_sqlite(&token.text)) {
+            naming.insert(file);
+        }
+    }
+    let excepted: HashSet<String> = NAME_SQLITE.iter().map(|(file, _)| (*file).to_owned()).collect();
+    assert_eq!(naming, excepted);
+}
+
+fn names_sqlite(token: &str) -> bool {
+    token.to_lowercase().contains("sqlite")
+}
+
 // ---- the checker ----
 
 /// Every rule that a source text breaks, as `src/plan/mod.rs:12: …`. The file is named from `src/`.

@@ -1,12 +1,12 @@
 //! Opens a manifest as the options say, and makes its plan.
 
-use crate::ledger::{Batch, OpenMode};
+use crate::ledger::port::Batches;
+use crate::ledger::{Batch, OpenLedger, OpenMode};
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 
 use crate::diagnostic::{Diagnostic, Severity, render};
-use crate::ledger::sqlite::SqliteLedger;
 use crate::manifest::{Format, Limits, Manifest, OpenOptions};
 use crate::plan::{Plan, Policy};
 use crate::screen::stderr_columns;
@@ -46,7 +46,7 @@ pub(super) fn batch_of_results(
 ) -> Result<Option<String>, Failure> {
     let of = manifest.results_of().map_err(Failure::Input)?;
     if let Some(of) = of.filter(|_| ledger.exists()) {
-        let books = SqliteLedger::open(ledger, OpenMode::Read)?;
+        let books = crate::ledger::open(ledger, OpenMode::Read)?;
         if books.id()? == of.ledger && books.batch(&of.batch)?.is_some() {
             let other = options.batch.as_ref().filter(|given| **given != of.batch);
             return other.map_or(Ok(Some(of.batch.clone())), |given| Err(of_another_batch(&of.batch, given)));
@@ -81,7 +81,7 @@ pub(super) fn plan(manifest: &Manifest, limits: &Layers) -> Result<(Plan, Limits
 /// file says.
 pub(super) fn limits_of(
     options: &Layers,
-    of_results: Option<(&SqliteLedger, &Batch)>,
+    of_results: Option<(&OpenLedger, &Batch)>,
     of_manifest: Limits,
 ) -> Result<Limits, Failure> {
     match of_results {

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{Counts, PeriodsUsed, ToBuy};
+use crate::ledger::port::Views;
+use crate::ledger::{Counts, OpenLedger, PeriodsUsed, ToBuy};
 use crate::manifest::Limits;
 use crate::money::{Msat, Sats, counted, thousands};
 use crate::plan::view::LeftToBuy;
@@ -51,7 +51,7 @@ pub(super) struct Room(Vec<Cap>);
 impl Room {
     /// Of the batch's limit where what fits is bought, and of the day's and the month's in any case.
     pub(super) fn of(
-        books: Option<&SqliteLedger>,
+        books: Option<&OpenLedger>,
         limits: &Limits,
         budget: &Budget,
         used: Msat,

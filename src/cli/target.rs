@@ -1,10 +1,10 @@
 //! Finds the batch that a command is about.
 
-use crate::ledger::{Batch, OpenMode};
+use crate::ledger::port::Batches;
+use crate::ledger::{Batch, OpenLedger, OpenMode};
 use std::path::Path;
 
 use crate::command::command;
-use crate::ledger::sqlite::SqliteLedger;
 
 use crate::cli::Failure;
 use crate::cli::batch::receipt_guard::stop;
@@ -12,7 +12,7 @@ use crate::cli::options::config::Target;
 use crate::cli::receipts::Results;
 
 /// The ledger for reading, and the batch in it.
-pub(super) fn find(ledger: &Path, target: &Target) -> Result<(SqliteLedger, Batch), Failure> {
+pub(super) fn find(ledger: &Path, target: &Target) -> Result<(OpenLedger, Batch), Failure> {
     let books = open(ledger)?;
     let batch = match (&target.batch, &target.manifest) {
         (Some(name), _) => by_name(&books, name)?,
@@ -23,7 +23,7 @@ pub(super) fn find(ledger: &Path, target: &Target) -> Result<(SqliteLedger, Batc
 }
 
 /// The ledger for reading.
-pub(super) fn open(ledger: &Path) -> Result<SqliteLedger, Failure> {
+pub(super) fn open(ledger: &Path) -> Result<OpenLedger, Failure> {
     if !ledger.exists() {
         // Where one was, none is begun.
         stop(ledger, None, None, None)?;
@@ -32,12 +32,12 @@ pub(super) fn open(ledger: &Path) -> Result<SqliteLedger, Failure> {
             ledger.display()
         )));
     }
-    Ok(SqliteLedger::open(ledger, OpenMode::Read)?)
+    Ok(crate::ledger::open(ledger, OpenMode::Read)?)
 }
 
 /// Of the batches that were begun from the manifest at that path, the one of the manifest's own name; else the one that
 /// ran last.
-pub(super) fn at_path(books: &SqliteLedger, path: &Path) -> Result<Option<Batch>, Failure> {
+pub(super) fn at_path(books: &OpenLedger, path: &Path) -> Result<Option<Batch>, Failure> {
     let mut batches = books.batches_at(&path.display().to_string())?;
     let name = own_name(path);
     let own = batches.iter().position(|batch| Some(&batch.name) == name.as_ref());
@@ -67,14 +67,14 @@ fn of_results(ledger: &str, path: &Path) -> Option<String> {
     of
 }
 
-fn by_name(books: &SqliteLedger, name: &str) -> Result<Batch, Failure> {
+fn by_name(books: &OpenLedger, name: &str) -> Result<Batch, Failure> {
     books.batch(name)?.ok_or_else(|| {
         Failure::Usage(format!("the ledger has no batch named {name}; `{}` lists those it has", command("batches")))
     })
 }
 
 /// The batch of the manifest at that path.
-fn by_manifest(books: &SqliteLedger, path: &Path) -> Result<Batch, Failure> {
+fn by_manifest(books: &OpenLedger, path: &Path) -> Result<Batch, Failure> {
     let absolute = std::path::absolute(path).map_err(|error| Failure::Usage(error.to_string()))?;
     // A manifest that has been moved away is still known by where it was.
     let canonical = path.canonicalize().unwrap_or_else(|_| absolute.clone());

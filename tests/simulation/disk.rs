@@ -7,10 +7,12 @@ use std::mem;
 use std::rc::Rc;
 
 use l402_batch::l402::{Network, PaymentHash};
-use l402_batch::ledger::sqlite::{InlineLedger, SqliteLedger};
+use l402_batch::ledger::port::{Batches, Decisions, Inspection, Loading, Records, Views};
+use l402_batch::ledger::sqlite::SqliteLedger;
 use l402_batch::ledger::{
-    BatchKey, BatchStart, Caps, ChosenRows, Compared, DeadProof, Decided, Decision, IntentBounds, JobKey, LedgerError,
-    LoadError, NewBatch, PaymentKey, PeriodCap, Record, Recorded, Reopened, Reopening, Retake, Trusted, Undecided,
+    BatchKey, BatchStart, Caps, ChosenRows, Compared, DeadProof, Decided, Decision, InlineLedger, IntentBounds, JobKey,
+    LedgerError, LoadError, NewBatch, PaymentKey, PeriodCap, Record, Recorded, Reopened, Reopening, Retake, Trusted,
+    Undecided,
 };
 use l402_batch::manifest::ResultsRow;
 use l402_batch::money::Msat;
@@ -92,7 +94,7 @@ pub enum Meant {
 
 pub struct Disk {
     pub world: Rc<World>,
-    pub ledger: InlineLedger,
+    pub ledger: InlineLedger<SqliteLedger>,
     /// Where it lies in a file, and not in memory.
     pub file: Option<LedgerFile>,
     pub lie: Lie,

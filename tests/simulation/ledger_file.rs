@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use l402_batch::ledger::port::Views;
 use l402_batch::ledger::sqlite::SqliteLedger;
 use l402_batch::ledger::{BatchKey, OpenMode};
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use l402_batch::ledger::port::{Inspection, Loading};
 use l402_batch::ledger::{BatchKey, DecisionRow, LedgerError, NewBatch, ToBuy};
 use l402_batch::plan::PlannedJob;
 

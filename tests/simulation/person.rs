@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use l402_batch::ledger::port::{Decisions, Inspection, Records};
 use l402_batch::ledger::{DeadProof, Decided, Decision, DurableIntent, Trusted, Undecided};
 use l402_batch::payer::Found;
 use l402_batch::purchase::{JobState, Reason};

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 
 use l402_batch::l402::{Network, PaymentHash};
+use l402_batch::ledger::port::{Downloads, Records};
 use l402_batch::ledger::sqlite::SqliteLedger;
 use l402_batch::ledger::{
     AnswerKind, BatchKey, Committed, DeliveredJob, Deliveries, DurableIntent, HeldBack, HistoryCheck, IdenticalRequest,

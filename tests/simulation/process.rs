@@ -5,6 +5,7 @@ use std::rc::Rc;
 use futures::future::join_all;
 use l402_batch::download::{Downloads, Feed, Wanted};
 use l402_batch::event::{Event, Listener};
+use l402_batch::ledger::port::Downloads as _;
 use l402_batch::ledger::{BatchKey, LedgerError};
 use l402_batch::payer::{NodeInfo, Payer};
 use l402_batch::plan::PlannedJob;

@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use l402_batch::l402::PaymentHash;
+use l402_batch::ledger::port::{Decisions, Downloads, Inspection};
 use l402_batch::ledger::{Decision, JobKey, Reopened, Reopening, Standing, TakeRecord};
 use l402_batch::purchase::{JobState, Reason};
 

@@ -2,6 +2,7 @@
 
 use l402_batch::catalog::Value;
 use l402_batch::ledger::ResultRow;
+use l402_batch::ledger::port::Views;
 use l402_batch::manifest::ResultsRow;
 use l402_batch::purchase::JobState;
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use l402_batch::l402::PaymentHash;
+use l402_batch::ledger::port::{Audit, Batches, Inspection, Records, Views};
 use l402_batch::ledger::sqlite::SqliteLedger;
 use l402_batch::ledger::{
     AuditRow, BatchKey, DurableIntent, OpenStage, ReceiptKind, ReceiptRow, RefundRow, RefundStanding, ResultRow,

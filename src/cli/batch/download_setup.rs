@@ -9,8 +9,8 @@ use crate::cli::options::config::DownloadOptions;
 use crate::download::name::{DEFAULT_TEMPLATE, Template};
 use crate::download::{Downloads, Feed, Fetched, LocalDisk, Settings, Wanted, file, full_words};
 use crate::event::{Event, Listener};
-use crate::ledger::sqlite::{LedgerHandle, SqliteLedger};
-use crate::ledger::{BatchKey, DownloadTo, LedgerError};
+use crate::ledger::port::Batches;
+use crate::ledger::{BatchKey, DownloadTo, LedgerError, LedgerHandle, OpenLedger};
 use crate::manifest::Manifest;
 use crate::origin::Fetcher;
 use crate::plan::Plan;
@@ -157,7 +157,7 @@ impl DownloadSetup {
     pub(in crate::cli) fn of_run(
         options: &DownloadOptions,
         to: Option<DownloadTo>,
-        books: &SqliteLedger,
+        books: &OpenLedger,
         play: bool,
     ) -> Result<(Option<Self>, Option<DownloadTo>), Failure> {
         let Some(to) = to else { return Ok((None, None)) };

@@ -9,8 +9,8 @@ use std::time::Duration;
 use crate::cli::Failure;
 use crate::cli::options::config;
 use crate::event::{Event, Listener};
-use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{Batch, BatchKey, Layout, OpenMode, Outputs};
+use crate::ledger::port::{Batches, Views as _};
+use crate::ledger::{Batch, BatchKey, Layout, OpenLedger, OpenMode, Outputs};
 use crate::report::{
     Dialect, Output, OutputPaths, ReceiptsFile, ResultsFile, Rewritten, Views, batch_paths, check_outputs,
     default_paths,
@@ -53,11 +53,11 @@ impl Files {
     }
 
     fn rewrite_now(&mut self) -> Result<Rewritten, Failure> {
-        let books = SqliteLedger::open(&self.ledger, OpenMode::Read)?;
+        let books = crate::ledger::open(&self.ledger, OpenMode::Read)?;
         Ok(self.rewrite_from(&books))
     }
 
-    fn rewrite_from(&mut self, books: &SqliteLedger) -> Rewritten {
+    fn rewrite_from(&mut self, books: &OpenLedger) -> Rewritten {
         let batch = self.batch;
         // Where the ledger cannot be read, neither can its rows, and that is told.
         if let (Ok(name), Ok(id)) = (books.name_of(batch), books.id()) {
@@ -73,7 +73,7 @@ impl Files {
 
     /// Follows a run on a thread of its own, so that a slow disk stalls no payment.
     pub(in crate::cli) fn follow(mut self, changed: Arc<AtomicBool>) -> Result<Following, Failure> {
-        let books = SqliteLedger::open(&self.ledger, OpenMode::Read)?;
+        let books = crate::ledger::open(&self.ledger, OpenMode::Read)?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name("files".to_owned()).spawn(move || {
@@ -106,7 +106,7 @@ pub(in crate::cli) fn laid_out(layout: &Layout) -> (ResultsFile, ReceiptsFile) {
 /// that name in that ledger. With `play` what stands there was written by an earlier run with play money.
 pub(in crate::cli) fn check(
     paths: &OutputPaths,
-    of: Option<(&SqliteLedger, &str)>,
+    of: Option<(&OpenLedger, &str)>,
     before: &Outputs,
     play: bool,
     inputs: &[(&str, &Path)],
@@ -143,7 +143,7 @@ pub(in crate::cli) fn check(
 /// Where results and receipts of a manifest's batch go where nobody says: beside the manifest, and with the batch's name where
 /// they would be another batch's.
 pub(in crate::cli) fn usual_paths(
-    books: Option<&SqliteLedger>,
+    books: Option<&OpenLedger>,
     known: Option<&Batch>,
     manifest: &Path,
     name: &str,

@@ -1,19 +1,19 @@
 //! Files that are a batch's own although the ledger does not remember having written them: it took over what they tell (another
 //! ledger's rows, or receipts), so that replacing them loses nothing.
 
-use crate::ledger::Batch;
+use crate::ledger::{Batch, OpenLedger};
 use std::path::Path;
 
 use crate::cli::Failure;
 use crate::cli::receipts::{Receipts, Results};
-use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::port::{Audit, Batches};
 
 use crate::cli::batch::files::absolute;
 
 /// Whether every row there is a result of that batch, and the ledger knows of a payment for each that says it was paid for, or
 /// may be. Where the batch `has_written` elsewhere, it took over nothing there: this ledger itself must have written each row.
 pub(in crate::cli) fn results(
-    books: &SqliteLedger,
+    books: &OpenLedger,
     batch: &str,
     path: &Path,
     has_written: bool,
@@ -36,7 +36,7 @@ pub(in crate::cli) fn results(
 
 /// Whether every row there is a receipt of that batch, and of a payment that the ledger knows; or there is no row (an export before
 /// the first purchase), and no other batch writes there.
-pub(in crate::cli) fn receipts(books: &SqliteLedger, batch: &str, path: &Path) -> Result<bool, Failure> {
+pub(in crate::cli) fn receipts(books: &OpenLedger, batch: &str, path: &Path) -> Result<bool, Failure> {
     Ok(match known_rows(books, batch, path)? {
         Some(0) => !is_of_another(books, batch, path)?,
         Some(_) => true,
@@ -45,12 +45,12 @@ pub(in crate::cli) fn receipts(books: &SqliteLedger, batch: &str, path: &Path) -
 }
 
 /// Whether there are receipts there, all of them of that batch, and of payments that the ledger knows.
-pub(in crate::cli) fn tells_of(books: &SqliteLedger, batch: &str, path: &Path) -> Result<bool, Failure> {
+pub(in crate::cli) fn tells_of(books: &OpenLedger, batch: &str, path: &Path) -> Result<bool, Failure> {
     Ok(known_rows(books, batch, path)?.is_some_and(|rows| rows > 0))
 }
 
 /// How many receipts are there; none where one of them is another batch's, or of a payment that the ledger does not know.
-fn known_rows(books: &SqliteLedger, batch: &str, path: &Path) -> Result<Option<u64>, Failure> {
+fn known_rows(books: &OpenLedger, batch: &str, path: &Path) -> Result<Option<u64>, Failure> {
     let Some(mut lines) = Receipts::open(path) else { return Ok(None) };
     let mut rows = 0_u64;
     while lines.next() {
@@ -64,7 +64,7 @@ fn known_rows(books: &SqliteLedger, batch: &str, path: &Path) -> Result<Option<u
 }
 
 /// Whether another batch of the ledger writes its receipts there.
-fn is_of_another(books: &SqliteLedger, batch: &str, path: &Path) -> Result<bool, Failure> {
+fn is_of_another(books: &OpenLedger, batch: &str, path: &Path) -> Result<bool, Failure> {
     let path = absolute(path);
     let is_its = |other: &Batch| other.name != batch && other.remembered.outputs.receipts.as_ref() == Some(&path);
     Ok(books.batches()?.iter().any(|(other, _)| is_its(other)))

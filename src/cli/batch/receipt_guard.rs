@@ -2,7 +2,8 @@
 //! was rescued from under a run, or a newer intent than its own. It is an older one then (restored from a backup, deleted,
 //! another one), and would buy again what has been bought since. No flag silences that.
 
-use crate::ledger::{Batch, Gap};
+use crate::ledger::port::{Audit, Place};
+use crate::ledger::{Batch, Gap, OpenLedger, gap_of_new};
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,6 @@ use crate::cli::options::config;
 use crate::cli::receipts::Receipts;
 use crate::command::{command, file, node_command};
 use crate::l402::PaymentHash;
-use crate::ledger::sqlite::{SqliteLedger, gap_of_new};
 use crate::manifest::Manifest;
 use crate::money::counted;
 use crate::report::default_paths;
@@ -36,7 +36,7 @@ pub(in crate::cli) struct BatchFiles<'a> {
 /// manifest says that and it is no play money.
 pub(in crate::cli) fn stop(
     ledger: &Path,
-    books: Option<&SqliteLedger>,
+    books: Option<&OpenLedger>,
     known: Option<&Batch>,
     place: Option<&BatchFiles<'_>>,
 ) -> Result<(), Failure> {
@@ -53,7 +53,7 @@ pub(in crate::cli) fn stop(
 
 /// Refuses a ledger that is older than the receipts that this batch wrote last. A receipts file that is gone, or is none
 /// any more, says nothing.
-pub(in crate::cli) fn check(books: &SqliteLedger, batch: &Batch) -> Result<(), Failure> {
+pub(in crate::cli) fn check(books: &OpenLedger, batch: &Batch) -> Result<(), Failure> {
     if batch.is_damaged {
         return Err(Failure::BooksDiffer(format!(
             "the ledger is damaged in what it remembers of the batch {}: where its receipts stand is not known; nothing was \
@@ -78,7 +78,7 @@ pub(in crate::cli) fn check(books: &SqliteLedger, batch: &Batch) -> Result<(), F
 }
 
 impl BatchFiles<'_> {
-    fn check(&self, books: Option<&SqliteLedger>, known: Option<&Batch>) -> Result<(), Failure> {
+    fn check(&self, books: Option<&OpenLedger>, known: Option<&Batch>) -> Result<(), Failure> {
         let receipts = output_paths(books, known, self.files, self.manifest, self.name, false)?.receipts;
         // Those that the batch itself wrote last are checked before everything else.
         let outputs = known.map(|batch| &batch.remembered.outputs).filter(|outputs| outputs.receipts_written);
@@ -100,7 +100,7 @@ impl BatchFiles<'_> {
 /// Refuses a batch in whose place stand receipts of payments that the ledger knows nothing of: it was deleted, or is
 /// another one. The same jobs would be bought again. Only those of other manifests' batches may be replaced, by the user's word.
 fn check_place(
-    books: Option<&SqliteLedger>,
+    books: Option<&OpenLedger>,
     receipts: &Path,
     manifest: &Bought<'_>,
     overwrite: bool,
@@ -139,7 +139,7 @@ impl Bought<'_> {
 }
 
 /// What a ledger lacks, and what to do, where it lacks anything.
-pub(in crate::cli) fn gap_words(books: &SqliteLedger) -> Result<Option<String>, Failure> {
+pub(in crate::cli) fn gap_words(books: &OpenLedger) -> Result<Option<String>, Failure> {
     Ok(books.gap()?.map(words_of))
 }
 
@@ -183,7 +183,7 @@ fn merging(path: &str) -> String {
 }
 
 /// Receipts that are about to be replaced and that the ledger does not know are kept under a name of their own. Says so.
-pub(in crate::cli) fn keep_unknown(books: &SqliteLedger, receipts: &Path) -> Result<Option<String>, Failure> {
+pub(in crate::cli) fn keep_unknown(books: &OpenLedger, receipts: &Path) -> Result<Option<String>, Failure> {
     if unknown(Some(books), receipts)?.first.is_none() {
         return Ok(None);
     }
@@ -222,7 +222,7 @@ struct Unknown {
 }
 
 /// The payments of the receipts that the ledger does not know; without a ledger, all.
-fn unknown(books: Option<&SqliteLedger>, path: &Path) -> Result<Unknown, Failure> {
+fn unknown(books: Option<&OpenLedger>, path: &Path) -> Result<Unknown, Failure> {
     let mut found = Unknown::default();
     let Some(mut receipts) = Receipts::open(path) else { return Ok(found) };
     while receipts.next() {
@@ -246,7 +246,7 @@ mod tests {
     fn receipts_speak_also_as_a_spreadsheet_saves_them() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("receipts.csv");
-        let books = SqliteLedger::in_memory().unwrap();
+        let books = crate::ledger::in_memory().unwrap();
         let hash = "ab".repeat(32);
         let found = |text: String| {
             std::fs::write(&path, text).unwrap();
@@ -274,7 +274,7 @@ mod tests {
     fn the_user_s_word_replaces_other_batches_receipts_alone_and_they_are_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("jobs.receipts.csv");
-        let books = SqliteLedger::in_memory().unwrap();
+        let books = crate::ledger::in_memory().unwrap();
         let text = format!("batch,payment_hash\nother,{}\n", "ab".repeat(32));
         std::fs::write(&path, &text).unwrap();
         let check = |names: &[&str], usual: &Path, overwrite: bool| {

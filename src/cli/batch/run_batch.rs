@@ -6,8 +6,8 @@ use crate::cli::Failure;
 use crate::cli::options::config::Pace;
 use crate::download::{Feed, Fetched};
 use crate::event::{Event, Listener};
-use crate::ledger::BatchKey;
-use crate::ledger::sqlite::{LedgerHandle, SqliteLedger};
+use crate::ledger::port::Downloads;
+use crate::ledger::{BatchKey, LedgerHandle, OpenLedger};
 use crate::life::Bounds;
 use crate::payer::NodeInfo;
 use crate::run::signals::Stopped;
@@ -111,10 +111,10 @@ pub(in crate::cli) fn settings(pace: &Pace) -> Settings {
 
 /// Carries the work out on the books, fetches results beside it and after it, and gives the books back.
 pub(in crate::cli) async fn run_batch(
-    books: SqliteLedger,
+    books: OpenLedger,
     how: &How<'_>,
     work: Work,
-) -> Result<(SqliteLedger, BatchRun), Failure> {
+) -> Result<(OpenLedger, BatchRun), Failure> {
     let (ledger, thread) = LedgerHandle::spawn(books)?;
     let (controller, control) = match &work {
         Work::OneRound(_) => Controller::one_round(),

@@ -5,10 +5,10 @@ use std::path::Path;
 use crate::cli::options::config::{self, Choice, RunOptions};
 use crate::cli::{Failure, input};
 use crate::command::command;
-use crate::ledger::sqlite::{BatchLock, SqliteLedger};
+use crate::ledger::port::{Batches, HeldLock, Loading, Place};
 use crate::ledger::{
     Batch, BatchKey, BatchStart, Compared, DownloadTo, Duplicates, IdList, Layout, LedgerError, LoadError, LockError,
-    NewBatch, OpenMode, Outputs, PlanLoad, Remembered, Retake,
+    LockHere, NewBatch, OpenLedger, OpenMode, Outputs, PlanLoad, Remembered, Retake,
 };
 use crate::manifest::{Limits, Manifest};
 use crate::money::counted;
@@ -33,19 +33,19 @@ const NAMED_MAX: usize = 5;
 /// The ledger, and the right to run one batch of it.
 pub(in crate::cli) struct Session {
     /// The ledger.
-    pub(in crate::cli) books: SqliteLedger,
+    pub(in crate::cli) books: OpenLedger,
     /// The batch's name.
     pub(in crate::cli) name: String,
     /// The batch, where the ledger knows it.
     pub(in crate::cli) known: Option<Batch>,
-    lock: BatchLock,
+    lock: LockHere,
 }
 
 impl Session {
     /// Opens the ledger and takes the batch's lock.
     pub(in crate::cli) fn open(ledger: &Path, name: &str) -> Result<Self, Failure> {
-        let books = SqliteLedger::open(ledger, OpenMode::Write)?;
-        let lock = lock(&books, ledger, name)?;
+        let books = crate::ledger::open(ledger, OpenMode::Write)?;
+        let lock = lock(&books, name)?;
         let known = books.batch(name)?;
         Ok(Self { books, name: name.to_owned(), known, lock })
     }
@@ -215,7 +215,7 @@ pub(in crate::cli) fn check_owner(
 /// manifest's, or something stops the ledger.
 pub(in crate::cli) fn refusal(
     ledger: &Path,
-    books: Option<&SqliteLedger>,
+    books: Option<&OpenLedger>,
     known: Option<&Batch>,
     manifest: &Manifest,
     name: Option<&str>,
@@ -233,7 +233,7 @@ pub(in crate::cli) fn refusal(
 
 /// What a person may want to know of a new batch: another one has the very same jobs. They are set aside one by one all the same.
 pub(in crate::cli) fn same_plan(
-    books: &SqliteLedger,
+    books: &OpenLedger,
     name: &str,
     manifest: &str,
     plan: &Plan,
@@ -255,7 +255,7 @@ pub(in crate::cli) fn same_plan(
 
 /// Where results and receipts go, checked before anything is written or spent.
 pub(in crate::cli) fn check_files(
-    books: Option<&SqliteLedger>,
+    books: Option<&OpenLedger>,
     known: Option<&Batch>,
     name: &str,
     options: &RunOptions,
@@ -272,8 +272,8 @@ pub(in crate::cli) fn check_files(
     Ok(paths)
 }
 
-fn lock(books: &SqliteLedger, ledger: &Path, name: &str) -> Result<BatchLock, Failure> {
-    BatchLock::take(books.path().unwrap_or(ledger), name, SystemClock.now()).map_err(|error| match error {
+fn lock(books: &OpenLedger, name: &str) -> Result<LockHere, Failure> {
+    books.lock(name, SystemClock.now()).map_err(|error| match error {
         LockError::Locked(_) => Failure::Locked(error.to_string()),
         LockError::Io(what) => Failure::Ledger(LedgerError::Io(what)),
     })
@@ -322,7 +322,7 @@ fn layout(before: &Layout, manifest: &Manifest, plan: &Plan, extra: Vec<String>)
 
 /// Where results and receipts go.
 pub(in crate::cli) fn output_paths(
-    books: Option<&SqliteLedger>,
+    books: Option<&OpenLedger>,
     known: Option<&Batch>,
     asked: &config::Files,
     manifest: &Manifest,

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::command::node_command;
 use crate::l402::PaymentHash;
-use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{AuditRow, RefundInvoiceRow, RefundRow, RefundStanding, Standing};
+use crate::ledger::port::{Audit as _, Batches, Views};
+use crate::ledger::{AuditRow, OpenLedger, RefundInvoiceRow, RefundRow, RefundStanding, Standing};
 use crate::money::{Msat, counted, thousands};
 use crate::payer::{InvoiceState, Listed, ListedStatus, NodeProblem, Payer, PaymentHistory, ProblemKind, Receiver};
 use crate::terminal_text::write_json;
@@ -91,7 +91,7 @@ enum Verdict {
     Differs(String),
 }
 
-async fn compare(books: &SqliteLedger, payer: &impl Payer) -> Result<Audit, Failure> {
+async fn compare(books: &OpenLedger, payer: &impl Payer) -> Result<Audit, Failure> {
     let Some(history) = payer.history() else {
         return Err(Failure::Usage(
             "this wallet does not list what it has paid, so that there is nothing to compare".to_owned(),
@@ -138,7 +138,7 @@ async fn compare(books: &SqliteLedger, payer: &impl Payer) -> Result<Audit, Fail
 }
 
 /// Holds each refund that was claimed against the node's own invoice for it.
-async fn compare_refunds(books: &SqliteLedger, payer: &impl Payer, audit: &mut Audit) -> Result<(), Failure> {
+async fn compare_refunds(books: &OpenLedger, payer: &impl Payer, audit: &mut Audit) -> Result<(), Failure> {
     for refund in books.refunds(None)? {
         let Some(invoice) = refund.invoice.as_ref().filter(|invoice| invoice.node == audit.node) else { continue };
         let Some(receiver) = payer.receiver() else {

@@ -1,5 +1,6 @@
 //! `batches`: what a ledger holds.
 
+use crate::ledger::port::Batches;
 use crate::ledger::{Batch, Counts, StateCount};
 use crate::purchase::{JobState, Next};
 use crate::report::{BatchLine, write_batches};

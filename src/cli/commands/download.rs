@@ -2,8 +2,8 @@
 
 use crate::command::{about_batch, command};
 use crate::download::Wanted;
-use crate::ledger::Batch;
-use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::port::Inspection;
+use crate::ledger::{Batch, OpenLedger};
 
 use crate::cli::batch::counterparties::Counterparties;
 use crate::cli::batch::download_setup::{DownloadSetup, destination};
@@ -40,7 +40,7 @@ pub(in crate::cli) fn execute(options: &DownloadCommand) -> Result<ExitCode, Fai
     })
 }
 
-fn check_jobs(books: &SqliteLedger, batch: &Batch, jobs: &[String]) -> Result<(), Failure> {
+fn check_jobs(books: &OpenLedger, batch: &Batch, jobs: &[String]) -> Result<(), Failure> {
     for id in jobs {
         if books.takes(batch.key, id)?.is_empty() {
             return Err(Failure::Usage(format!(

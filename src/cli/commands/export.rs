@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{Batch, LedgerError};
+use crate::ledger::port::{Batches, Views};
+use crate::ledger::{Batch, LedgerError, OpenLedger};
 use crate::report::{OutputPaths, named_paths};
 
 use crate::cli::batch::files::{Files, STDOUT, check as check_files, laid_out, usual_paths};
@@ -54,7 +54,7 @@ pub(in crate::cli) fn execute(options: &ExportOptions) -> Result<ExitCode, Failu
 }
 
 /// Prints one of the files, as it would be written.
-fn print(books: &SqliteLedger, batch: &Batch, is_results: bool) -> Result<ExitCode, Failure> {
+fn print(books: &OpenLedger, batch: &Batch, is_results: bool) -> Result<ExitCode, Failure> {
     let broken = |error: LedgerError| std::io::Error::other(error.to_string());
     let (mut results, receipts) = laid_out(&batch.remembered.layout);
     results.stamp(batch.name.clone(), books.id()?);

@@ -5,8 +5,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::catalog::Catalog;
-use crate::ledger::sqlite::{Asked, BatchLock, Doubled, MergeSource, Merged, SqliteLedger};
-use crate::ledger::{Gap, LedgerError, LockError, OpenMode, ReceiptKind, ReceiptRow};
+use crate::ledger::port::{Batches, Place};
+use crate::ledger::sqlite::{Asked, BatchLock, Doubled, MergeSource, Merged};
+use crate::ledger::{Gap, LedgerError, LockError, OpenLedger, OpenMode, ReceiptKind, ReceiptRow};
 use crate::money::counted;
 use crate::run::{Clock, SystemClock};
 use crate::safe_open::{self, Opened};
@@ -22,7 +23,7 @@ const MANIFESTS: [&str; 4] = ["toml", "csv", "tsv", "txt"];
 
 /// Brings a file's purchases into the ledger, or records that they are given up.
 pub(in crate::cli) fn merge(options: &LedgerMergeOptions) -> Result<ExitCode, Failure> {
-    let mut books = SqliteLedger::open(&options.ledger, OpenMode::Write)?;
+    let mut books = crate::ledger::open(&options.ledger, OpenMode::Write)?;
     if options.discard { discard(&mut books, options) } else { bring_in(&mut books, options) }
 }
 
@@ -31,7 +32,7 @@ pub(in crate::cli) fn later(name: &str) -> Failure {
     Failure::Usage(format!("the command `ledger {name}` is not there yet; there is `ledger merge`"))
 }
 
-fn bring_in(books: &mut SqliteLedger, options: &LedgerMergeOptions) -> Result<ExitCode, Failure> {
+fn bring_in(books: &mut OpenLedger, options: &LedgerMergeOptions) -> Result<ExitCode, Failure> {
     let source = source(books, &options.file)?;
     let _locks = lock_all(books, &source, &options.file)?;
     // What somebody wrote into it before its locks were held is in it as well.
@@ -49,7 +50,7 @@ fn bring_in(books: &mut SqliteLedger, options: &LedgerMergeOptions) -> Result<Ex
     Ok(ExitCode::Done)
 }
 
-fn source(books: &SqliteLedger, file: &Path) -> Result<MergeSource, Failure> {
+fn source(books: &OpenLedger, file: &Path) -> Result<MergeSource, Failure> {
     let unread = |error: std::io::Error| Failure::Usage(format!("{}: {error}", file.display()));
     let mut head = Vec::new();
     match safe_open::open(file).map_err(unread)? {
@@ -69,7 +70,7 @@ fn source(books: &SqliteLedger, file: &Path) -> Result<MergeSource, Failure> {
     }
 }
 
-fn of_receipts(books: &SqliteLedger, file: &Path, rows: &[ReceiptRow]) -> Result<MergeSource, Failure> {
+fn of_receipts(books: &OpenLedger, file: &Path, rows: &[ReceiptRow]) -> Result<MergeSource, Failure> {
     let builtin = Catalog::builtin().map_err(Failure::Input)?;
     let stranger = builtin.iter().next();
     let stranger = stranger.ok_or_else(|| Failure::Internal("the catalogue is empty".to_owned()))?;
@@ -116,7 +117,7 @@ fn manifest_of(receipts: &Path) -> String {
 }
 
 /// The right to run each batch of both ledgers: nobody buys meanwhile.
-fn lock_all(books: &SqliteLedger, source: &MergeSource, file: &Path) -> Result<Vec<BatchLock>, Failure> {
+fn lock_all(books: &OpenLedger, source: &MergeSource, file: &Path) -> Result<Vec<BatchLock>, Failure> {
     let mut ours: Vec<String> = books.batches()?.into_iter().map(|(batch, _)| batch.name).collect();
     ours.extend(source.batches.iter().cloned());
     ours.sort();
@@ -145,7 +146,7 @@ fn locked(error: LockError) -> Failure {
 }
 
 /// By a person's word what the file holds is given up: recorded first, so that the word is never forgotten.
-fn discard(books: &mut SqliteLedger, options: &LedgerMergeOptions) -> Result<ExitCode, Failure> {
+fn discard(books: &mut OpenLedger, options: &LedgerMergeOptions) -> Result<ExitCode, Failure> {
     let file = &options.file;
     let awaited = match books.gap()? {
         Some(Gap::Rescued(copies)) => copies,

@@ -1,7 +1,7 @@
 //! `plan`: what a manifest costs, exactly; no network, nothing written.
 
-use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{Batch, DownloadTo, OpenMode};
+use crate::ledger::port::{Batches, Views};
+use crate::ledger::{Batch, DownloadTo, OpenLedger, OpenMode};
 use crate::manifest::{Limits, Manifest};
 use crate::money::{Msat, Sats};
 use crate::plan::Plan;
@@ -26,7 +26,7 @@ pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure>
     let of_results = input::batch_of_results(&mut manifest, &options.manifest, &options.ledger)?;
     let name = of_results.clone().or_else(|| input::batch_name(&options.manifest, &manifest).ok());
     let books = match options.ledger.exists() {
-        true => Some(SqliteLedger::open(&options.ledger, OpenMode::Read)?),
+        true => Some(crate::ledger::open(&options.ledger, OpenMode::Read)?),
         false => None,
     };
     let batch = books.as_ref().zip(name.as_ref()).map(|(books, name)| books.batch(name)).transpose()?.flatten();
@@ -135,12 +135,12 @@ struct LedgerView {
 /// None where there is no ledger, and nothing is limited or chosen.
 fn known_batch(
     options: &PlanOptions,
-    books: Option<SqliteLedger>,
+    books: Option<OpenLedger>,
     batch: Option<Batch>,
     is_of_results: bool,
     (manifest, plan, limits): (&Manifest, &Plan, &Limits),
 ) -> Result<Option<LedgerView>, Failure> {
-    let books = books.map_or_else(SqliteLedger::in_memory, Ok)?;
+    let books = books.map_or_else(crate::ledger::in_memory, Ok)?;
     let zone = input::time_zone(limits, &options.system_time_zone)?;
     let (used, so_far) = spent(&books, batch.as_ref())?;
     let budget = Budget { time_zone: zone.clone(), ..Budget::default() };
@@ -189,7 +189,7 @@ fn known_batch(
 }
 
 /// What the batch has used of its limit, and spent.
-fn spent(books: &SqliteLedger, batch: Option<&Batch>) -> Result<(Msat, Option<SoFar>), Failure> {
+fn spent(books: &OpenLedger, batch: Option<&Batch>) -> Result<(Msat, Option<SoFar>), Failure> {
     let Some(batch) = batch else { return Ok((Msat::ZERO, None)) };
     let counts = books.counts(batch.key)?;
     let so_far = SoFar { spent: counts.spent, fees: counts.fees, refunded: counts.refunded };

@@ -5,8 +5,8 @@ use std::path::Path;
 use crate::command::{about_batch, command};
 use crate::download::Wanted;
 use crate::event::{Event, Listener};
-use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{Batch, Counts, DownloadTo, OpenMode};
+use crate::ledger::port::{Batches, Downloads, Records, Views};
+use crate::ledger::{Batch, Counts, DownloadTo, OpenLedger, OpenMode};
 use crate::purchase::{JobState, Reason};
 use crate::run::{Clock, SystemClock};
 use crate::time::UnixMs;
@@ -70,7 +70,7 @@ fn of_ledger(options: &RecoverOptions) -> Result<(Vec<Batch>, ExitCode), Failure
     if !options.ledger.exists() {
         return Ok((open, stop(&options.ledger, None, None, None).map_or_else(|lacks| lacks.report(), |()| worst)));
     }
-    let books = SqliteLedger::open(&options.ledger, OpenMode::Read)?;
+    let books = crate::ledger::open(&options.ledger, OpenMode::Read)?;
     // What the ledger lacks may be open: each batch that is brought on tells that, else it is told here.
     let lacks = stop(&options.ledger, Some(&books), None, None).err();
     for (batch, counts) in books.batches()? {
@@ -107,7 +107,7 @@ fn of_ledger(options: &RecoverOptions) -> Result<(Vec<Batch>, ExitCode), Failure
 /// known.
 fn is_unfinished(
     options: &RecoverOptions,
-    books: &SqliteLedger,
+    books: &OpenLedger,
     batch: &Batch,
     counts: &Counts,
 ) -> Result<bool, Failure> {

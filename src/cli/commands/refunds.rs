@@ -1,7 +1,7 @@
 //! `refunds`: what was offered, claimed and came back; and the claiming of it.
 
-use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{Batch, OpenMode, RefundRow};
+use crate::ledger::port::{Batches, Records, Views};
+use crate::ledger::{Batch, OpenLedger, OpenMode, RefundRow};
 use crate::purchase::{JobState, Next};
 use crate::report::{RefundsStyle, write_refunds};
 use crate::screen::stdout_columns;
@@ -89,8 +89,8 @@ pub(in crate::cli) fn claim(options: &RefundsClaimOptions) -> Result<ExitCode, F
 }
 
 fn with_open_refunds(ledger: &std::path::Path) -> Result<Vec<Batch>, Failure> {
-    let books: SqliteLedger =
-        if ledger.exists() { SqliteLedger::open(ledger, OpenMode::Read)? } else { return Ok(Vec::new()) };
+    let books: OpenLedger =
+        if ledger.exists() { crate::ledger::open(ledger, OpenMode::Read)? } else { return Ok(Vec::new()) };
     let mut open = Vec::new();
     for (batch, _) in books.batches()? {
         if !books.open_refunds(Some(batch.key))?.is_empty() {

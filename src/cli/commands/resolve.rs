@@ -1,8 +1,8 @@
 //! `resolve`: a person decides what no run can: recorded with a note, and never against what the node says.
 
 use crate::command::{about_batch, command, node_command};
-use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{Batch, DeadProof, Decided, Decision, Reopened, Reopening, TakeId, Undecided};
+use crate::ledger::port::{Decisions, Inspection, Records};
+use crate::ledger::{Batch, DeadProof, Decided, Decision, OpenLedger, Reopened, Reopening, TakeId, Undecided};
 use crate::purchase::JobState;
 use crate::run::{Clock, Evidence, SystemClock, evidence};
 use crate::terminal_text::printable;
@@ -40,7 +40,7 @@ pub(in crate::cli) fn execute(options: &ResolveOptions) -> Result<ExitCode, Fail
 }
 
 /// What was delivered stays, whatever the manifest's row asks for by now.
-fn keep(options: &ResolveOptions, books: &mut SqliteLedger, job: &Undecided) -> Result<ExitCode, Failure> {
+fn keep(options: &ResolveOptions, books: &mut OpenLedger, job: &Undecided) -> Result<ExitCode, Failure> {
     let id = &options.job;
     match books.keep(SystemClock.now(), job.job, &options.note)? {
         true => say(&format!("{id}: what was delivered stays as it is, for as long as its row in the manifest does")),
@@ -60,7 +60,7 @@ fn say(text: &str) -> Result<ExitCode, Failure> {
 fn reopen(
     options: &ResolveOptions,
     word: Reopening,
-    books: &mut SqliteLedger,
+    books: &mut OpenLedger,
     job: &Undecided,
 ) -> Result<ExitCode, Failure> {
     let id = &options.job;
@@ -88,7 +88,7 @@ fn decide(
     options: &ResolveOptions,
     batch: &str,
     decision: Decision,
-    books: &mut SqliteLedger,
+    books: &mut OpenLedger,
     job: &Undecided,
 ) -> Result<ExitCode, Failure> {
     let (heard, proof) = heard(options, books, job)?;
@@ -112,7 +112,7 @@ struct Named {
 }
 
 /// The take that was meant. A decision is about one take: said again, it is not about the one that it led to.
-fn named(books: &SqliteLedger, batch: &Batch, typed: &str) -> Result<Named, Failure> {
+fn named(books: &OpenLedger, batch: &Batch, typed: &str) -> Result<Named, Failure> {
     let count = |id: &str| Ok::<_, Failure>(books.takes(batch.key, id)?.len());
     let missing = || Failure::Usage(format!("the batch {} has no job {typed}", batch.name));
     match count(typed)? {
@@ -171,7 +171,7 @@ fn refusal(id: &str, decision: Decision, state: JobState) -> String {
 /// What the node says of an open payment, and what that proves: a decision against it is refused.
 fn heard(
     options: &ResolveOptions,
-    books: &SqliteLedger,
+    books: &OpenLedger,
     job: &Undecided,
 ) -> Result<(String, Option<DeadProof>), Failure> {
     let Some(intent) = &job.intent else { return Ok(("no payment of it is open".to_owned(), None)) };

@@ -9,8 +9,8 @@ use crate::cli::money::TooSmall;
 use crate::cli::{ExitCode, Failure, Format, Signal, exit, terminal};
 use crate::command::carried;
 use crate::event::{EndCount, Event, Listener, NeedsPerson, RunEnded};
-use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{Batch, Counts, OpenMode, ResultRow, StateCount};
+use crate::ledger::port::{Batches, Loading, Views};
+use crate::ledger::{Batch, Counts, OpenLedger, OpenMode, ResultRow, StateCount};
 use crate::money::Msat;
 use crate::purchase::{JobState, Next, Reason};
 use crate::report::{command_about, summary};
@@ -75,11 +75,7 @@ pub(in crate::cli) struct Ending<'a> {
 }
 
 /// Tells the end of a run to whoever listens, and gives the exit code.
-pub(in crate::cli) fn tell(
-    books: &SqliteLedger,
-    ending: &Ending<'_>,
-    reporter: &Reporter,
-) -> Result<ExitCode, Failure> {
+pub(in crate::cli) fn tell(books: &OpenLedger, ending: &Ending<'_>, reporter: &Reporter) -> Result<ExitCode, Failure> {
     let batch = ending.batch;
     let counts = books.counts(batch.key)?;
     // What only a run can bring on is no unfinished work of a command that buys nothing.
@@ -136,7 +132,7 @@ fn since(now: Msat, before: Option<Msat>) -> Msat {
 /// Tells whoever listens that a run which had begun ends with an error: the stream of events has its last line.
 pub(in crate::cli) fn tell_broken(ledger: &Path, batch: &str, failure: &Failure, began: UnixMs, reporter: &Reporter) {
     let counts = || {
-        let books = SqliteLedger::open(ledger, OpenMode::Read).ok()?;
+        let books = crate::ledger::open(ledger, OpenMode::Read).ok()?;
         books.counts(books.batch(batch).ok()??.key).ok()
     };
     // A ledger that cannot be read counts nothing; the error says why.
@@ -234,7 +230,7 @@ fn refused_code(counts: &Counts, failure: &Failure) -> ExitCode {
 type First = HashMap<(JobState, Reason), String>;
 
 /// The jobs that only a person can bring on, and the first job of each kind.
-fn needs_person(books: &SqliteLedger, batch: &Batch) -> Result<(Vec<NeedsPerson>, First), Failure> {
+fn needs_person(books: &OpenLedger, batch: &Batch) -> Result<(Vec<NeedsPerson>, First), Failure> {
     let (mut needs, mut first) = (Vec::new(), First::new());
     let read = books.latest_takes(batch.key, &mut |row: ResultRow| {
         first.entry((row.state, row.reason)).or_insert_with(|| row.id.clone());
@@ -250,7 +246,7 @@ fn needs_person(books: &SqliteLedger, batch: &Batch) -> Result<(Vec<NeedsPerson>
 
 /// The limit that was reached, where it never holds the job that is bought next.
 fn too_small(
-    books: &SqliteLedger,
+    books: &OpenLedger,
     batch: &Batch,
     outcome: &Outcome,
     budget: &Budget,
@@ -274,7 +270,7 @@ fn too_small(
 }
 
 fn advice(
-    books: &SqliteLedger,
+    books: &OpenLedger,
     counts: &Counts,
     first: First,
     ending: &Ending<'_>,

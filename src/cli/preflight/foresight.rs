@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use jiff::tz::TimeZone;
 
 use crate::l402::Network;
-use crate::ledger::sqlite::{Foreseen, SqliteLedger};
+use crate::ledger::port::{Foresee, Foreseen};
 use crate::ledger::{
-    Batch, BatchKey, ChosenRows, Compared, Duplicates, HeldBack, IdList, JobsThen, LoadError, PlanLoad, Retake, ToBuy,
+    Batch, BatchKey, ChosenRows, Compared, Duplicates, ForeseenHere, HeldBack, IdList, JobsThen, LoadError, OpenLedger,
+    PlanLoad, Retake, ToBuy,
 };
 use crate::manifest::{Duplicates as Word, Limits, Manifest};
 use crate::money::{Sats, counted_are};
@@ -40,7 +41,7 @@ pub(in crate::cli) struct Asked<'a> {
 
 /// What a run would buy.
 pub(in crate::cli) struct Foresight<'b> {
-    foreseen: Foreseen<'b>,
+    foreseen: ForeseenHere<'b>,
     edition: Option<String>,
     max_undelivered: u32,
     choice: Choice,
@@ -137,7 +138,7 @@ impl Foretold {
 impl<'b> Foresight<'b> {
     /// Holds the manifest against the ledger: against that batch, or as a new one.
     pub(in crate::cli) fn of(
-        books: &'b SqliteLedger,
+        books: &'b OpenLedger,
         batch: Option<BatchKey>,
         asked: &Asked<'_>,
     ) -> Result<Self, Failure> {
@@ -230,7 +231,7 @@ impl<'b> Foresight<'b> {
         })?;
         let are_changed = self.stays.iter().filter(|(_, reason, _)| *reason == Reason::Changed);
         let changed = are_changed
-            .fold(self.foreseen.changed.saturating_add(self.foreseen.open_and_changed), |all, (.., ids)| {
+            .fold(self.foreseen.changed().saturating_add(self.foreseen.open_and_changed()), |all, (.., ids)| {
                 all.saturating_add(ids.count)
             });
         let Chosen { left, fitting, unchosen, .. } = chosen;
@@ -279,7 +280,7 @@ impl<'b> Foresight<'b> {
                 where_it_is(self.foreseen.set_aside()? > meant, ExitCode::NotAsPlanned)
             }
             Cause::Changed => {
-                let is_there = report.changed.count > 0 || self.foreseen.open_and_changed > 0;
+                let is_there = report.changed.count > 0 || self.foreseen.open_and_changed() > 0;
                 where_it_is(is_there, ExitCode::NotAsPlanned)
             }
             Cause::Unproved => {
@@ -311,7 +312,7 @@ impl<'b> Foresight<'b> {
     }
 
     /// What loading the manifest would report of what its batch has already.
-    pub(in crate::cli) const fn report(&self) -> &PlanLoad {
-        &self.foreseen.report
+    pub(in crate::cli) fn report(&self) -> &PlanLoad {
+        self.foreseen.report()
     }
 }

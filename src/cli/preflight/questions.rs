@@ -7,8 +7,8 @@ use rustix::termios::{QueueSelector, tcflush};
 use crate::cli::money::{Chosen, Fitting, Room};
 use crate::cli::options::config::{Choice, RunOptions};
 use crate::cli::{Failure, money, terminal};
-use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{BatchKey, Duplicates};
+use crate::ledger::port::Loading;
+use crate::ledger::{BatchKey, Duplicates, OpenLedger};
 use crate::manifest::Limits;
 use crate::money::{Msat, Sats, counted};
 use crate::payer::{NodeInfo, Payer, ProblemKind};
@@ -23,7 +23,7 @@ use crate::cli::batch::reporter::Reporter;
 /// What this run would buy: everything pending, with the duplicates where those are meant, or what `--only` and `--limit` leave
 /// of it; and of which duplicates that is a person's word, by their ids.
 pub(in crate::cli) fn chosen(
-    books: &SqliteLedger,
+    books: &OpenLedger,
     batch: BatchKey,
     choice: &Choice,
     duplicates: bool,

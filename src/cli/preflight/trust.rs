@@ -2,8 +2,8 @@
 
 use crate::cli::Failure;
 use crate::cli::options::values::TrustWord;
-use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{Batch, IntentBounds, Trusted, endpoint_and_origin};
+use crate::ledger::port::Decisions;
+use crate::ledger::{Batch, IntentBounds, OpenLedger, Trusted, endpoint_and_origin};
 use crate::plan::Plan;
 use crate::run::{Clock, SystemClock};
 
@@ -28,7 +28,7 @@ pub(in crate::cli) fn check(words: &[TrustWord], plan: &Plan) -> Result<(), Fail
 
 /// Records the words that the person has given, and says what became of each.
 pub(in crate::cli) fn record(
-    books: &mut SqliteLedger,
+    books: &mut OpenLedger,
     batch: &Batch,
     words: &[TrustWord],
     max_undelivered: u32,

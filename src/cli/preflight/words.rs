@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::cli::Failure;
 use crate::cli::options::config::Choice;
-use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{Batch, PlanLoad, Retake, TakeId, Unmet};
+use crate::ledger::port::Inspection;
+use crate::ledger::{Batch, OpenLedger, PlanLoad, Retake, TakeId, Unmet};
 use crate::manifest::Manifest;
 use crate::money::thousands;
 use crate::plan::Plan;
@@ -20,7 +20,7 @@ pub(in crate::cli) fn read(
     choice: &Choice,
     manifest: &Manifest,
     plan: &Plan,
-    known: Option<(&SqliteLedger, &Batch)>,
+    known: Option<(&OpenLedger, &Batch)>,
 ) -> Result<Retake, Failure> {
     let ids = ids_of(choice, manifest, plan)?;
     let unknown = |flag: &str, id: &str| {
@@ -69,7 +69,7 @@ fn ids_of(choice: &Choice, manifest: &Manifest, plan: &Plan) -> Result<BTreeSet<
     Ok(ids)
 }
 
-fn check(choice: &Choice, word: &TakeId, known: Option<(&SqliteLedger, &Batch)>) -> Result<(), Failure> {
+fn check(choice: &Choice, word: &TakeId, known: Option<(&OpenLedger, &Batch)>) -> Result<(), Failure> {
     if !choice.only.is_empty() && !choice.only.contains(&word.id) {
         return Err(Failure::Usage(format!("--retake {word}: --only leaves that job out; nothing was bought")));
     }

@@ -5,15 +5,12 @@ use rusqlite::params;
 use super::SqliteLedger;
 use crate::l402::PaymentHash;
 use crate::ledger::decide::PaymentState;
+use crate::ledger::port::Audit;
 use crate::ledger::{AuditRow, LedgerError};
 use crate::purchase::WalletId;
 
-impl SqliteLedger {
-    /// Whether a payment of that hash was ever intended, or an invoice of that hash ever made for a refund.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn knows(&self, hash: &PaymentHash) -> Result<bool, LedgerError> {
+impl Audit for SqliteLedger {
+    fn knows(&self, hash: &PaymentHash) -> Result<bool, LedgerError> {
         self.read(|books| {
             let mut statement = books.conn.prepare_cached(
                 "SELECT 1 FROM payments WHERE payment_hash = ?1 UNION ALL SELECT 1 FROM refunds WHERE hash = ?1",
@@ -22,11 +19,7 @@ impl SqliteLedger {
         })
     }
 
-    /// Whether it knows of a payment for that take of a job, however it ended.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn knows_purchase(&self, batch: &str, id: &str, take: u32) -> Result<bool, LedgerError> {
+    fn knows_purchase(&self, batch: &str, id: &str, take: u32) -> Result<bool, LedgerError> {
         self.read(|books| {
             let mut statement = books.conn.prepare_cached(
                 "SELECT 1 FROM batches b JOIN jobs j ON j.batch = b.id JOIN payments p ON p.job = j.id
@@ -36,11 +29,7 @@ impl SqliteLedger {
         })
     }
 
-    /// Every payment that was intended at that node, in the order of intents.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn payments_at(&self, node: &WalletId) -> Result<Vec<AuditRow>, LedgerError> {
+    fn payments_at(&self, node: &WalletId) -> Result<Vec<AuditRow>, LedgerError> {
         self.read(|books| {
             let mut statement = books.conn.prepare_cached(
                 "SELECT p.payment_hash, p.state, p.amount_msat, p.fee_msat, b.name, j.job, j.take

@@ -3,9 +3,11 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::SqliteLedger;
-use super::convert::Json;
+use super::convert::{Json, hex};
 use super::error::{Fault, contradiction};
+use crate::ledger::port::{Batches, Views};
 use crate::ledger::{Batch, BatchKey, BatchStart, Counts, JobKey, LedgerError, NewBatch, Remembered};
+use crate::manifest::Limits;
 use crate::purchase::Reason;
 use crate::time::UnixMs;
 
@@ -35,204 +37,6 @@ fn batch_of_row(row: &Row<'_>) -> rusqlite::Result<Batch> {
 fn by_name(conn: &Connection, name: &str) -> Result<Option<Batch>, Fault> {
     let sql = format!("SELECT {COLUMNS} FROM batches WHERE name = ?1");
     Ok(conn.prepare_cached(&sql)?.query_row([name], batch_of_row).optional()?)
-}
-
-impl SqliteLedger {
-    /// Begins a batch, or finds it again. The batch's money is summed up anew and compared with what was counted.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be used, or its sums differ from its counts.
-    pub fn begin_batch(&mut self, now: UnixMs, new: &NewBatch) -> Result<BatchStart, LedgerError> {
-        let start = self.write(|tx, _| match by_name(tx, &new.name)? {
-            None => insert(tx, now, new).map(BatchStart::New),
-            Some(known) => go_on(tx, now, known, new),
-        })?;
-        if let BatchStart::Existing(batch) = &start {
-            self.check_money(Some(batch.key))?;
-        }
-        Ok(start)
-    }
-
-    /// Takes back a batch whose purchase nobody accepted: it was begun for nothing, and nothing was done for it. False where it has
-    /// come further than that.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be written.
-    pub fn discard_batch(&mut self, batch: BatchKey) -> Result<bool, LedgerError> {
-        self.write(|tx, _| {
-            let begun = "SELECT 1 FROM batches b WHERE id = ?1 AND accepted_msat IS NULL
-                 AND NOT EXISTS (SELECT 1 FROM payments WHERE batch = b.id)
-                 AND NOT EXISTS (SELECT 1 FROM refunds WHERE batch = b.id)
-                 AND NOT EXISTS (SELECT 1 FROM trusts WHERE batch = b.id)
-                 AND NOT EXISTS (SELECT 1 FROM decisions d JOIN jobs j ON j.id = d.job WHERE j.batch = b.id)";
-            if !tx.prepare_cached(begun)?.exists([batch])? {
-                return Ok(false);
-            }
-            for sql in [
-                "DELETE FROM transitions WHERE job IN (SELECT id FROM jobs WHERE batch = ?1)",
-                "DELETE FROM jobs WHERE batch = ?1",
-                "DELETE FROM batches WHERE id = ?1",
-            ] {
-                tx.prepare_cached(sql)?.execute([batch])?;
-            }
-            Ok(true)
-        })
-    }
-
-    /// The batch of that name.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn batch(&self, name: &str) -> Result<Option<Batch>, LedgerError> {
-        self.read(|books| by_name(&books.conn, name))
-    }
-
-    /// The batches of the manifest at that path, the newest first.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn batches_at(&self, manifest: &str) -> Result<Vec<Batch>, LedgerError> {
-        self.read(|books| {
-            let sql = format!("SELECT {COLUMNS} FROM batches WHERE manifest = ?1 ORDER BY id DESC");
-            let mut statement = books.conn.prepare_cached(&sql)?;
-            Ok(statement.query_map([manifest], batch_of_row)?.collect::<Result<_, _>>()?)
-        })
-    }
-
-    /// The device on which a folder was when files last went into it, of whichever batch; none where none has.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn device_of(&self, folder: &str) -> Result<Option<i64>, LedgerError> {
-        self.read(|books| {
-            Ok(books
-                .conn
-                .prepare_cached(
-                    "SELECT remembered ->> '$[2].device' FROM batches b
-                     WHERE json_valid(remembered) AND remembered ->> '$[2].folder' = ?1
-                       AND remembered ->> '$[2].device' IS NOT NULL
-                       AND EXISTS (SELECT 1 FROM jobs j WHERE j.batch = b.id AND j.state = 'downloaded')
-                     ORDER BY last_run_at DESC LIMIT 1",
-                )?
-                .query_row([folder], |row| row.get(0))
-                .optional()?)
-        })
-    }
-
-    /// Every batch and where it stands, the oldest first.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn batches(&self) -> Result<Vec<(Batch, Counts)>, LedgerError> {
-        let all: Vec<Batch> = self.read(|books| {
-            let sql = format!("SELECT {COLUMNS} FROM batches ORDER BY id");
-            let mut statement = books.conn.prepare_cached(&sql)?;
-            Ok(statement.query_map([], batch_of_row)?.collect::<Result<_, _>>()?)
-        })?;
-        all.into_iter().map(|batch| self.counts(batch.key).map(|counts| (batch, counts))).collect()
-    }
-
-    /// Remembers this of the batch from now on, in place of what was remembered.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be written.
-    pub fn remember(&mut self, batch: BatchKey, what: &Remembered) -> Result<(), LedgerError> {
-        self.write(|tx, _| {
-            let rows = tx
-                .prepare_cached(
-                    "UPDATE batches SET remembered = ?2, accepted_msat = ?3, fingerprint = ?4 WHERE id = ?1",
-                )?
-                .execute(params![
-                    batch,
-                    Json((&what.layout, &what.outputs, &what.download)),
-                    what.accepted,
-                    what.fingerprint
-                ])?;
-            if rows == 1 { Ok(()) } else { contradiction(format!("there is no batch {}", batch.0)) }
-        })
-    }
-
-    /// Says of every job that is still pending (of one endpoint, where it is named) why this run did not buy it.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be written.
-    pub fn explain_pending(
-        &mut self,
-        batch: BatchKey,
-        endpoint: Option<&str>,
-        reason: Reason,
-        words: &str,
-    ) -> Result<(), LedgerError> {
-        self.write(|tx, _| {
-            tx.prepare_cached(
-                "UPDATE jobs SET reason = ?3, error = ?4
-                 WHERE batch = ?1 AND state = 'pending' AND reason = '' AND superseded = 0
-                     AND (?2 IS NULL OR endpoint IN (SELECT id FROM endpoints WHERE json_extract(json, '$.name') = ?2))",
-            )?
-            .execute(params![batch, endpoint, reason, words])?;
-            Ok(())
-        })
-    }
-
-    /// Says why these jobs are still pending.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be written.
-    pub fn explain_jobs(&mut self, jobs: &[JobKey], reason: Reason, words: &str) -> Result<(), LedgerError> {
-        self.write(|tx, _| {
-            let mut explain = tx.prepare_cached(
-                "UPDATE jobs SET reason = ?2, error = ?3 WHERE id = ?1 AND state = 'pending' AND superseded = 0",
-            )?;
-            for job in jobs {
-                explain.execute(params![job, reason, words])?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Sums up payments anew, of one batch or of all (then days and months too), and compares with what was counted.
-    ///
-    /// # Errors
-    /// Where they differ: the ledger is damaged.
-    pub fn check_money(&self, batch: Option<BatchKey>) -> Result<(), LedgerError> {
-        // `sum` fails where it does not fit; `total` would count in floats.
-        const DIFFERENT: &str = "
-            SELECT 'batch ' || b.name FROM batches b LEFT JOIN payments p ON p.batch = b.id
-            WHERE ?1 IS NULL OR b.id = ?1 GROUP BY b.id
-            HAVING b.held_msat <> coalesce(sum(CASE WHEN p.state IN ('intended', 'paid')
-                    THEN p.amount_msat + p.fee_limit_msat END), 0)
-                OR b.spent_msat <> coalesce(sum(CASE WHEN p.state = 'posted' THEN p.amount_msat END), 0)
-                OR b.fees_msat <> coalesce(sum(CASE WHEN p.state = 'posted' THEN p.fee_msat END), 0)
-                OR b.refunded_msat <> coalesce((SELECT sum(min(r.received_msat, q.amount_msat))
-                    FROM refunds r JOIN payments q ON q.id = r.payment
-                    WHERE r.batch = b.id AND r.received_msat IS NOT NULL), 0)";
-        const DIFFERENT_PERIODS: &str = "
-            SELECT d.kind || ' ' || d.name FROM periods d
-                LEFT JOIN payments p ON d.name = CASE d.kind WHEN 'day' THEN p.day ELSE p.month END
-            GROUP BY d.kind, d.name
-            HAVING d.held_msat <> coalesce(sum(CASE WHEN p.state IN ('intended', 'paid')
-                    THEN p.amount_msat + p.fee_limit_msat END), 0)
-                OR d.spent_msat <> coalesce(sum(CASE WHEN p.state = 'posted' THEN p.amount_msat + p.fee_msat END), 0)
-                OR d.refunded_msat <> coalesce((SELECT sum(min(r.received_msat, q.amount_msat))
-                    FROM refunds r JOIN payments q ON q.id = r.payment
-                    WHERE r.received_msat IS NOT NULL
-                        AND d.name = CASE d.kind WHEN 'day' THEN q.day ELSE q.month END), 0)";
-        self.read(|books| {
-            let mut found: Option<String> =
-                books.conn.prepare_cached(DIFFERENT)?.query_row([batch], |row| row.get(0)).optional()?;
-            if batch.is_none() && found.is_none() {
-                found = books.conn.prepare_cached(DIFFERENT_PERIODS)?.query_row([], |row| row.get(0)).optional()?;
-            }
-            match found {
-                None => Ok(()),
-                Some(what) => Err(LedgerError::Foreign(format!(
-                    "the ledger is damaged: what it counts for {what} is not the sum of its payments; restore it from \
-                     a backup"
-                ))
-                .into()),
-            }
-        })
-    }
 }
 
 fn insert(tx: &Connection, now: UnixMs, new: &NewBatch) -> Result<Batch, Fault> {
@@ -277,4 +81,197 @@ fn go_on(tx: &Connection, now: UnixMs, mut known: Batch, new: &NewBatch) -> Resu
         now
     ])?;
     Ok(BatchStart::Existing(known))
+}
+
+impl Batches for SqliteLedger {
+    fn id(&self) -> Result<String, LedgerError> {
+        self.read(|books| {
+            let id: [u8; 16] =
+                books.conn.prepare_cached("SELECT id FROM ledger_id")?.query_row([], |row| row.get(0))?;
+            Ok(hex(&id))
+        })
+    }
+
+    fn is_new(&self) -> bool {
+        self.created
+    }
+
+    fn begin_batch(&mut self, now: UnixMs, new: &NewBatch) -> Result<BatchStart, LedgerError> {
+        let start = self.write(|tx, _| match by_name(tx, &new.name)? {
+            None => insert(tx, now, new).map(BatchStart::New),
+            Some(known) => go_on(tx, now, known, new),
+        })?;
+        if let BatchStart::Existing(batch) = &start {
+            self.check_money(Some(batch.key))?;
+        }
+        Ok(start)
+    }
+
+    fn discard_batch(&mut self, batch: BatchKey) -> Result<bool, LedgerError> {
+        self.write(|tx, _| {
+            let begun = "SELECT 1 FROM batches b WHERE id = ?1 AND accepted_msat IS NULL
+                 AND NOT EXISTS (SELECT 1 FROM payments WHERE batch = b.id)
+                 AND NOT EXISTS (SELECT 1 FROM refunds WHERE batch = b.id)
+                 AND NOT EXISTS (SELECT 1 FROM trusts WHERE batch = b.id)
+                 AND NOT EXISTS (SELECT 1 FROM decisions d JOIN jobs j ON j.id = d.job WHERE j.batch = b.id)";
+            if !tx.prepare_cached(begun)?.exists([batch])? {
+                return Ok(false);
+            }
+            for sql in [
+                "DELETE FROM transitions WHERE job IN (SELECT id FROM jobs WHERE batch = ?1)",
+                "DELETE FROM jobs WHERE batch = ?1",
+                "DELETE FROM batches WHERE id = ?1",
+            ] {
+                tx.prepare_cached(sql)?.execute([batch])?;
+            }
+            Ok(true)
+        })
+    }
+
+    fn batch(&self, name: &str) -> Result<Option<Batch>, LedgerError> {
+        self.read(|books| by_name(&books.conn, name))
+    }
+
+    fn batches(&self) -> Result<Vec<(Batch, Counts)>, LedgerError> {
+        let all: Vec<Batch> = self.read(|books| {
+            let sql = format!("SELECT {COLUMNS} FROM batches ORDER BY id");
+            let mut statement = books.conn.prepare_cached(&sql)?;
+            Ok(statement.query_map([], batch_of_row)?.collect::<Result<_, _>>()?)
+        })?;
+        all.into_iter().map(|batch| self.counts(batch.key).map(|counts| (batch, counts))).collect()
+    }
+
+    fn batches_at(&self, manifest: &str) -> Result<Vec<Batch>, LedgerError> {
+        self.read(|books| {
+            let sql = format!("SELECT {COLUMNS} FROM batches WHERE manifest = ?1 ORDER BY id DESC");
+            let mut statement = books.conn.prepare_cached(&sql)?;
+            Ok(statement.query_map([manifest], batch_of_row)?.collect::<Result<_, _>>()?)
+        })
+    }
+
+    fn name_of(&self, batch: BatchKey) -> Result<String, LedgerError> {
+        self.read(|books| {
+            let sql = "SELECT name FROM batches WHERE id = ?1";
+            Ok(books.conn.prepare_cached(sql)?.query_row([batch], |row| row.get(0))?)
+        })
+    }
+
+    fn device_of(&self, folder: &str) -> Result<Option<i64>, LedgerError> {
+        self.read(|books| {
+            Ok(books
+                .conn
+                .prepare_cached(
+                    "SELECT remembered ->> '$[2].device' FROM batches b
+                     WHERE json_valid(remembered) AND remembered ->> '$[2].folder' = ?1
+                       AND remembered ->> '$[2].device' IS NOT NULL
+                       AND EXISTS (SELECT 1 FROM jobs j WHERE j.batch = b.id AND j.state = 'downloaded')
+                     ORDER BY last_run_at DESC LIMIT 1",
+                )?
+                .query_row([folder], |row| row.get(0))
+                .optional()?)
+        })
+    }
+
+    fn remember(&mut self, batch: BatchKey, what: &Remembered) -> Result<(), LedgerError> {
+        self.write(|tx, _| {
+            let rows = tx
+                .prepare_cached(
+                    "UPDATE batches SET remembered = ?2, accepted_msat = ?3, fingerprint = ?4 WHERE id = ?1",
+                )?
+                .execute(params![
+                    batch,
+                    Json((&what.layout, &what.outputs, &what.download)),
+                    what.accepted,
+                    what.fingerprint
+                ])?;
+            if rows == 1 { Ok(()) } else { contradiction(format!("there is no batch {}", batch.0)) }
+        })
+    }
+
+    fn remember_limits(&mut self, batch: BatchKey, limits: &Limits) -> Result<(), LedgerError> {
+        self.write(|tx, _| {
+            let sql = "UPDATE batches SET limits = ?2 WHERE id = ?1";
+            tx.prepare_cached(sql)?.execute(params![batch, Json(limits)])?;
+            Ok(())
+        })
+    }
+
+    fn limits(&self, batch: BatchKey) -> Result<Limits, LedgerError> {
+        self.read(|books| {
+            let sql = "SELECT limits FROM batches WHERE id = ?1";
+            let found: Option<Json<Limits>> =
+                books.conn.prepare_cached(sql)?.query_row([batch], |row| row.get(0)).optional()?.flatten();
+            Ok(found.map(|Json(limits)| limits).unwrap_or_default())
+        })
+    }
+
+    fn explain_pending(
+        &mut self,
+        batch: BatchKey,
+        endpoint: Option<&str>,
+        reason: Reason,
+        words: &str,
+    ) -> Result<(), LedgerError> {
+        self.write(|tx, _| {
+            tx.prepare_cached(
+                "UPDATE jobs SET reason = ?3, error = ?4
+                 WHERE batch = ?1 AND state = 'pending' AND reason = '' AND superseded = 0
+                     AND (?2 IS NULL OR endpoint IN (SELECT id FROM endpoints WHERE json_extract(json, '$.name') = ?2))",
+            )?
+            .execute(params![batch, endpoint, reason, words])?;
+            Ok(())
+        })
+    }
+
+    fn explain_jobs(&mut self, jobs: &[JobKey], reason: Reason, words: &str) -> Result<(), LedgerError> {
+        self.write(|tx, _| {
+            let mut explain = tx.prepare_cached(
+                "UPDATE jobs SET reason = ?2, error = ?3 WHERE id = ?1 AND state = 'pending' AND superseded = 0",
+            )?;
+            for job in jobs {
+                explain.execute(params![job, reason, words])?;
+            }
+            Ok(())
+        })
+    }
+
+    fn check_money(&self, batch: Option<BatchKey>) -> Result<(), LedgerError> {
+        // `sum` fails where it does not fit; `total` would count in floats.
+        const DIFFERENT: &str = "
+            SELECT 'batch ' || b.name FROM batches b LEFT JOIN payments p ON p.batch = b.id
+            WHERE ?1 IS NULL OR b.id = ?1 GROUP BY b.id
+            HAVING b.held_msat <> coalesce(sum(CASE WHEN p.state IN ('intended', 'paid')
+                    THEN p.amount_msat + p.fee_limit_msat END), 0)
+                OR b.spent_msat <> coalesce(sum(CASE WHEN p.state = 'posted' THEN p.amount_msat END), 0)
+                OR b.fees_msat <> coalesce(sum(CASE WHEN p.state = 'posted' THEN p.fee_msat END), 0)
+                OR b.refunded_msat <> coalesce((SELECT sum(min(r.received_msat, q.amount_msat))
+                    FROM refunds r JOIN payments q ON q.id = r.payment
+                    WHERE r.batch = b.id AND r.received_msat IS NOT NULL), 0)";
+        const DIFFERENT_PERIODS: &str = "
+            SELECT d.kind || ' ' || d.name FROM periods d
+                LEFT JOIN payments p ON d.name = CASE d.kind WHEN 'day' THEN p.day ELSE p.month END
+            GROUP BY d.kind, d.name
+            HAVING d.held_msat <> coalesce(sum(CASE WHEN p.state IN ('intended', 'paid')
+                    THEN p.amount_msat + p.fee_limit_msat END), 0)
+                OR d.spent_msat <> coalesce(sum(CASE WHEN p.state = 'posted' THEN p.amount_msat + p.fee_msat END), 0)
+                OR d.refunded_msat <> coalesce((SELECT sum(min(r.received_msat, q.amount_msat))
+                    FROM refunds r JOIN payments q ON q.id = r.payment
+                    WHERE r.received_msat IS NOT NULL
+                        AND d.name = CASE d.kind WHEN 'day' THEN q.day ELSE q.month END), 0)";
+        self.read(|books| {
+            let mut found: Option<String> =
+                books.conn.prepare_cached(DIFFERENT)?.query_row([batch], |row| row.get(0)).optional()?;
+            if batch.is_none() && found.is_none() {
+                found = books.conn.prepare_cached(DIFFERENT_PERIODS)?.query_row([], |row| row.get(0)).optional()?;
+            }
+            match found {
+                None => Ok(()),
+                Some(what) => Err(LedgerError::Foreign(format!(
+                    "the ledger is damaged: what it counts for {what} is not the sum of its payments; restore it from \
+                     a backup"
+                ))
+                .into()),
+            }
+        })
+    }
 }

@@ -3,11 +3,10 @@
 
 use rusqlite::{Connection, params};
 
-use super::SqliteLedger;
 use super::convert::uint;
 use super::error::Fault;
 use super::store::append_transition;
-use crate::ledger::{BatchKey, JobKey, LedgerError};
+use crate::ledger::{BatchKey, JobKey};
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
@@ -15,43 +14,26 @@ use crate::time::UnixMs;
 const OTHER_ROW: &str = "j.superseded = 0 AND j.row_content IS NOT NULL
     AND j.last_load = (SELECT loads FROM batches WHERE id = j.batch)";
 
-impl SqliteLedger {
-    /// Marks what was delivered as it was begun, of the batch or of all, and is changed in the manifest since. The next load would do
-    /// the same; this run ends as that one would.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be written.
-    pub fn mark_changed(&mut self, batch: Option<BatchKey>, now: UnixMs) -> Result<(), LedgerError> {
-        self.write(|tx, _| {
-            let found: Vec<(JobKey, JobState)> = tx
-                .prepare_cached(&format!(
-                    "SELECT j.id, j.state FROM jobs j WHERE (?1 IS NULL OR j.batch = ?1)
-                         AND j.state IN ('delivered', 'downloaded') AND {OTHER_ROW} AND j.kept IS NOT j.row_content
-                         AND j.reason NOT IN ('changed', 'known_by_receipt', 'body_missing', 'row_damaged')"
-                ))?
-                .query_map([batch], |row| Ok((row.get(0)?, row.get(1)?)))?
-                .collect::<Result<_, _>>()?;
-            for (key, state) in found {
-                tx.prepare_cached("UPDATE jobs SET reason = 'changed' WHERE id = ?1")?.execute([key])?;
-                append_transition(tx, now, key, state, state, Reason::Changed)?;
-            }
-            Ok(())
-        })
-    }
-
-    /// How many of the batch's open jobs are changed in the manifest since they were begun.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn open_and_changed(&self, batch: BatchKey) -> Result<u64, LedgerError> {
-        self.read(|books| open_and_changed(&books.conn, batch))
-    }
-}
-
-fn open_and_changed(conn: &Connection, batch: BatchKey) -> Result<u64, Fault> {
+pub(super) fn open_and_changed(conn: &Connection, batch: BatchKey) -> Result<u64, Fault> {
     let sql = format!(
         "SELECT count(*) FROM jobs j WHERE j.batch = ?1
              AND j.state IN ('running', 'in_doubt', 'paid', 'refund_offered') AND {OTHER_ROW}"
     );
     Ok(conn.prepare_cached(&sql)?.query_row(params![batch], |row| uint(row, 0))?)
+}
+
+pub(super) fn mark(tx: &Connection, batch: Option<BatchKey>, now: UnixMs) -> Result<(), Fault> {
+    let found: Vec<(JobKey, JobState)> = tx
+        .prepare_cached(&format!(
+            "SELECT j.id, j.state FROM jobs j WHERE (?1 IS NULL OR j.batch = ?1)
+                 AND j.state IN ('delivered', 'downloaded') AND {OTHER_ROW} AND j.kept IS NOT j.row_content
+                 AND j.reason NOT IN ('changed', 'known_by_receipt', 'body_missing', 'row_damaged')"
+        ))?
+        .query_map([batch], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    for (key, state) in found {
+        tx.prepare_cached("UPDATE jobs SET reason = 'changed' WHERE id = ?1")?.execute([key])?;
+        append_transition(tx, now, key, state, state, Reason::Changed)?;
+    }
+    Ok(())
 }

@@ -1,15 +1,15 @@
 //! A results file that is run as a manifest: it chooses among the stored jobs of its batch, and changes none of them.
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::SqliteLedger;
-use super::convert::{Json, hex};
+use super::convert::Json;
 use super::error::Fault;
 use super::store::append_transition;
 use super::views::SHOWN;
 use crate::catalog::{ImageSource, Value};
 use crate::ledger::{BatchKey, ChosenRows, JobKey, LedgerError};
-use crate::manifest::{Limits, ResultsRow, fold};
+use crate::manifest::{ResultsRow, fold};
 use crate::purchase::{JobState, Reason, tried_again};
 use crate::time::UnixMs;
 
@@ -34,80 +34,6 @@ pub(super) struct Mark {
 }
 
 impl SqliteLedger {
-    /// Which ledger this is, in hex: the same for every copy of it.
-    ///
-    /// # Errors
-    /// Where it cannot be read.
-    pub fn id(&self) -> Result<String, LedgerError> {
-        self.read(|books| {
-            let id: [u8; 16] =
-                books.conn.prepare_cached("SELECT id FROM ledger_id")?.query_row([], |row| row.get(0))?;
-            Ok(hex(&id))
-        })
-    }
-
-    /// The name of a batch.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn name_of(&self, batch: BatchKey) -> Result<String, LedgerError> {
-        self.read(|books| {
-            let sql = "SELECT name FROM batches WHERE id = ?1";
-            Ok(books.conn.prepare_cached(sql)?.query_row([batch], |row| row.get(0))?)
-        })
-    }
-
-    /// Remembers what the batch's manifest itself limits.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be written.
-    pub fn remember_limits(&mut self, batch: BatchKey, limits: &Limits) -> Result<(), LedgerError> {
-        self.write(|tx, _| {
-            let sql = "UPDATE batches SET limits = ?2 WHERE id = ?1";
-            tx.prepare_cached(sql)?.execute(params![batch, Json(limits)])?;
-            Ok(())
-        })
-    }
-
-    /// What the batch's manifest itself limits, as its last load found it.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn limits(&self, batch: BatchKey) -> Result<Limits, LedgerError> {
-        self.read(|books| {
-            let sql = "SELECT limits FROM batches WHERE id = ?1";
-            let found: Option<Json<Limits>> =
-                books.conn.prepare_cached(sql)?.query_row([batch], |row| row.get(0)).optional()?.flatten();
-            Ok(found.map(|Json(limits)| limits).unwrap_or_default())
-        })
-    }
-
-    /// Compares the rows of a results file with the stored jobs of the batch. Those that stand as they are stored are
-    /// chosen, and what ended without spending is pending again, as running the manifest would have it. A delivered job whose row was edited is
-    /// marked `changed`.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be written.
-    pub fn choose_rows(
-        &mut self,
-        batch: BatchKey,
-        now: UnixMs,
-        rows: impl IntoIterator<Item = ResultsRow>,
-    ) -> Result<ChosenRows, LedgerError> {
-        // Whoever runs a results file says no word: what an earlier command asked for and never accepted is nothing to go on with.
-        self.discard_unaccepted(batch)?;
-        let (chosen, marks) = self.compare_rows(batch, rows)?;
-        self.write(|tx, _| {
-            for Mark { key, from, state, reason } in marks {
-                let sql = "UPDATE jobs SET state = ?2, reason = ?3, wait_until = NULL WHERE id = ?1";
-                tx.prepare_cached(sql)?.execute(params![key, state, reason])?;
-                append_transition(tx, now, key, from, state, reason)?;
-            }
-            Ok(())
-        })?;
-        Ok(chosen)
-    }
-
     /// What the rows choose, and how jobs stand otherwise then.
     pub(super) fn compare_rows(
         &self,
@@ -173,4 +99,14 @@ fn is_edited(row: &ResultsRow, endpoint: &str, stored: &[(String, Value)]) -> bo
             ImageSource::Inline(_) => format!("sha256:{}", image.sha256) != *cell,
         },
     })
+}
+
+/// Those jobs stand otherwise from now on.
+pub(super) fn mark(tx: &Connection, now: UnixMs, marks: Vec<Mark>) -> Result<(), Fault> {
+    for Mark { key, from, state, reason } in marks {
+        let sql = "UPDATE jobs SET state = ?2, reason = ?3, wait_until = NULL WHERE id = ?1";
+        tx.prepare_cached(sql)?.execute(params![key, state, reason])?;
+        append_transition(tx, now, key, from, state, reason)?;
+    }
+    Ok(())
 }

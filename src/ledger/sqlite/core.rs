@@ -42,7 +42,7 @@ pub struct SqliteLedger {
     path: Option<PathBuf>,
     /// None in memory.
     held: Option<FileGuard>,
-    created: bool,
+    pub(super) created: bool,
     broken: Option<LedgerError>,
     /// No other part of this process opens the file while this lives. Dropped after the connection.
     _kept: Option<safe_open::Kept>,
@@ -130,37 +130,8 @@ impl SqliteLedger {
         self.path.as_deref()
     }
 
-    /// Whether opening it has created it.
-    #[must_use]
-    pub const fn is_new(&self) -> bool {
-        self.created
-    }
-
-    /// Makes one record durable.
-    ///
-    /// # Errors
-    /// A contradiction leaves no trace. After any other error the outcome is unknown, and nothing more is written.
-    pub fn apply(&mut self, now: UnixMs, record: Record) -> Result<Committed, LedgerError> {
-        Ok(self.commit(now, record)?.committed)
-    }
-
-    /// Makes one record durable, and tells how its job stands then.
-    ///
-    /// # Errors
-    /// As for [`Self::apply`].
-    pub fn commit(&mut self, now: UnixMs, record: Record) -> Result<Recorded, LedgerError> {
-        match self.apply_all(vec![(now, record)])?.pop() {
-            Some(outcome) => outcome,
-            None => Err(LedgerError::Io("a transaction gave no outcome".to_owned())),
-        }
-    }
-
-    /// Makes many records durable in one transaction; outcomes stand in the order of the records. A record that
-    /// contradicts the ledger leaves no trace, and the others stand.
-    ///
-    /// # Errors
-    /// The outcome of every record is unknown, and nothing more is written.
-    pub fn apply_all(
+    /// See [`Records::apply_all`](crate::ledger::port::Records::apply_all).
+    pub(super) fn make_durable(
         &mut self,
         records: Vec<(UnixMs, Record)>,
     ) -> Result<Vec<Result<Recorded, LedgerError>>, LedgerError> {

@@ -2,34 +2,40 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::SqliteLedger;
 use super::bounds;
 use super::error::Fault;
 use super::store::{self, durable_intent, extra_take, give_way, payment, unsettled_until};
+use super::{SqliteLedger, kept, reopen, trust};
 use crate::ledger::decide::{self, JobUpdate};
-use crate::ledger::{BatchKey, DeadProof, Decided, Decision, JobKey, LedgerError, PaymentKey, Undecided};
+use crate::ledger::port::Decisions;
+use crate::ledger::{
+    BatchKey, DeadProof, Decided, Decision, IntentBounds, JobKey, LedgerError, PaymentKey, Reopened, Reopening,
+    Trusted, Undecided,
+};
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
-impl SqliteLedger {
-    /// The latest take of that job, as a person is to decide on it; none where the batch has no such job.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn undecided(&self, batch: BatchKey, id: &str) -> Result<Option<Undecided>, LedgerError> {
+/// The open payment of a job without a preimage.
+fn intended(conn: &Connection, job: JobKey) -> Result<Option<PaymentKey>, Fault> {
+    Ok(conn
+        .prepare_cached("SELECT id FROM payments WHERE job = ?1 AND state = 'intended'")?
+        .query_row([job], |row| row.get(0))
+        .optional()?)
+}
+
+/// The open payment was never made, by proof or by a person's word alone: its hold is given back.
+fn bury(tx: &Connection, now: UnixMs, key: PaymentKey, proof: Option<DeadProof>) -> Result<(), Fault> {
+    let (payment, job) = payment(tx, key)?;
+    let writes = decide::buried(&payment, &job, now, proof)?;
+    writes.iter().try_for_each(|write| store::write(tx, write))
+}
+
+impl Decisions for SqliteLedger {
+    fn undecided(&self, batch: BatchKey, id: &str) -> Result<Option<Undecided>, LedgerError> {
         self.undecided_take(batch, id, None)
     }
 
-    /// That take of the job, or its latest where none is named.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn undecided_take(
-        &self,
-        batch: BatchKey,
-        id: &str,
-        take: Option<u32>,
-    ) -> Result<Option<Undecided>, LedgerError> {
+    fn undecided_take(&self, batch: BatchKey, id: &str, take: Option<u32>) -> Result<Option<Undecided>, LedgerError> {
         self.read(|books| {
             let found = books
                 .conn
@@ -45,12 +51,7 @@ impl SqliteLedger {
         })
     }
 
-    /// Records a decision, with the person's note and with what the node said (or why it was not asked). `proof`: what its own
-    /// answer proves, that the open payment can never settle.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be written.
-    pub fn decide(
+    fn decide(
         &mut self,
         now: UnixMs,
         key: JobKey,
@@ -99,19 +100,23 @@ impl SqliteLedger {
             Ok(Decided::Recorded)
         })
     }
-}
 
-/// The open payment of a job without a preimage.
-fn intended(conn: &Connection, job: JobKey) -> Result<Option<PaymentKey>, Fault> {
-    Ok(conn
-        .prepare_cached("SELECT id FROM payments WHERE job = ?1 AND state = 'intended'")?
-        .query_row([job], |row| row.get(0))
-        .optional()?)
-}
+    fn keep(&mut self, now: UnixMs, key: JobKey, note: &str) -> Result<bool, LedgerError> {
+        self.write(|tx, _| kept::keep(tx, now, key, note))
+    }
 
-/// The open payment was never made, by proof or by a person's word alone: its hold is given back.
-fn bury(tx: &Connection, now: UnixMs, key: PaymentKey, proof: Option<DeadProof>) -> Result<(), Fault> {
-    let (payment, job) = payment(tx, key)?;
-    let writes = decide::buried(&payment, &job, now, proof)?;
-    writes.iter().try_for_each(|write| store::write(tx, write))
+    fn reopen(&mut self, now: UnixMs, key: JobKey, word: Reopening, note: &str) -> Result<Reopened, LedgerError> {
+        self.write(|tx, _| reopen::reopen(tx, now, key, word, note))
+    }
+
+    fn trust(
+        &mut self,
+        now: UnixMs,
+        batch: BatchKey,
+        origin: &str,
+        number: u32,
+        bounds: IntentBounds,
+    ) -> Result<Trusted, LedgerError> {
+        self.write(|tx, _| trust::trust(tx, now, batch, origin, number, bounds))
+    }
 }

@@ -10,15 +10,13 @@ use std::collections::HashSet;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
-use super::SqliteLedger;
 use super::error::Fault;
 use super::requests::Named;
 use super::store::{alike, append_transition, buyer, takes};
 use super::unknown::{MayRepeat, Unknown};
-use super::words::discard_set_aside;
 use crate::l402::Network;
 use crate::ledger::loading::NAMED_MAX;
-use crate::ledger::{BatchKey, Compared, Duplicates, JobKey, LedgerError, Likeness, Original, ToBuy, decide};
+use crate::ledger::{BatchKey, Compared, Duplicates, JobKey, Likeness, Original, ToBuy, decide};
 use crate::money::Msat;
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
@@ -69,111 +67,6 @@ impl Rows {
             Self::Loaded => "jobs",
             Self::Planned => "temp.planned",
         }
-    }
-}
-
-impl SqliteLedger {
-    /// Sets aside what the last load of the batch would buy although it is bought already: such jobs become `refused`, for
-    /// the reason `duplicate`, naming the original. Those that were set aside before and whose original counts no more are
-    /// pending again. Play money is not compared.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be written.
-    pub fn set_duplicates_aside(
-        &mut self,
-        batch: BatchKey,
-        now: UnixMs,
-        compared: &Compared<'_>,
-    ) -> Result<Duplicates, LedgerError> {
-        self.write(|tx, _| {
-            if let Some(edition) = &compared.edition {
-                name_edition(tx, batch, edition)?;
-            }
-            let mut duplicates = Duplicates::default();
-            let only: HashSet<&String> = compared.only.iter().collect();
-            let found = find(tx, batch, compared.network, (Rows::Loaded, Rows::Loaded))?;
-            let mut mark = tx.prepare_cached(
-                "UPDATE jobs SET state = 'refused', reason = 'duplicate', error = ?2, wait_until = NULL, finished_at = ?3
-                 WHERE id = ?1",
-            )?;
-            for job in found {
-                let Some(original) = job.original else {
-                    reopen(tx, now, job.key, false)?;
-                    continue;
-                };
-                let original = original_of(tx, original)?;
-                if !job.was_aside {
-                    mark.execute(params![job.key, original.words(), now])?;
-                    note(tx, now, job.key, (JobState::Pending, JobState::Refused), Reason::Duplicate)?;
-                }
-                if only.is_empty() || only.contains(&job.id) {
-                    duplicates.add(job, original)?;
-                }
-            }
-            Ok(duplicates)
-        })
-    }
-
-    /// A person's word: the duplicates of the last load (of these jobs, where any are named) are bought all the same. It is
-    /// durable, and a job's own: it goes where the job's content becomes another.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be written.
-    pub fn mean_duplicates(&mut self, batch: BatchKey, now: UnixMs, only: &[String]) -> Result<(), LedgerError> {
-        self.write(|tx, _| {
-            let mut statement = tx.prepare_cached(
-                "SELECT id, job FROM jobs WHERE batch = ?1 AND state = 'refused' AND reason = 'duplicate'
-                     AND superseded = 0",
-            )?;
-            let rows = statement.query_map([batch], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
-            let found: Vec<(JobKey, String)> = rows.collect::<Result<_, _>>()?;
-            let only: HashSet<&String> = only.iter().collect();
-            for (key, id) in found {
-                if only.is_empty() || only.contains(&id) {
-                    reopen(tx, now, key, true)?;
-                }
-            }
-            Ok(())
-        })
-    }
-
-    /// Takes back the takes after the first that are set aside as duplicates: what was bought before each is the job's latest
-    /// again, and nothing hides it.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be written.
-    pub fn discard_duplicates(&mut self, batch: BatchKey, now: UnixMs) -> Result<(), LedgerError> {
-        self.write(|tx, _| discard_set_aside(tx, batch, now))
-    }
-
-    /// Shows what running the batch would buy, in manifest order: each job that is pending, and with `duplicates` those that
-    /// are set aside.
-    ///
-    /// # Errors
-    /// The ledger's error where it cannot be read; inside, the first of `each`, which ends the reading.
-    pub fn to_buy<E>(
-        &self,
-        batch: BatchKey,
-        duplicates: bool,
-        each: &mut dyn FnMut(ToBuy) -> Result<(), E>,
-    ) -> Result<Result<(), E>, LedgerError> {
-        self.read(|books| to_buy(&books.conn, batch, duplicates, Rows::Loaded, each))
-    }
-
-    /// The purchase, of any batch, that the job with this request would repeat; none where a person means it to.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn bought_elsewhere(
-        &self,
-        job: JobKey,
-        digest: &[u8; 32],
-        network: Network,
-    ) -> Result<Option<Original>, LedgerError> {
-        self.read(|books| {
-            let (buyer, takes) = (buyer(&books.conn, job)?, takes(&books.conn, job)?);
-            Ok(decide::bought_elsewhere(&buyer, &takes, network, &alike(&books.conn, job, digest)?))
-        })
     }
 }
 
@@ -406,4 +299,63 @@ fn note(tx: &Connection, now: UnixMs, key: JobKey, (from, to): (JobState, JobSta
         )?
         .exists([key])?;
     if unaccepted { Ok(()) } else { append_transition(tx, now, key, from, to, why) }
+}
+
+pub(super) fn set_aside(
+    tx: &Connection,
+    batch: BatchKey,
+    now: UnixMs,
+    compared: &Compared<'_>,
+) -> Result<Duplicates, Fault> {
+    if let Some(edition) = &compared.edition {
+        name_edition(tx, batch, edition)?;
+    }
+    let mut duplicates = Duplicates::default();
+    let only: HashSet<&String> = compared.only.iter().collect();
+    let found = find(tx, batch, compared.network, (Rows::Loaded, Rows::Loaded))?;
+    let mut mark = tx.prepare_cached(
+        "UPDATE jobs SET state = 'refused', reason = 'duplicate', error = ?2, wait_until = NULL, finished_at = ?3
+         WHERE id = ?1",
+    )?;
+    for job in found {
+        let Some(original) = job.original else {
+            reopen(tx, now, job.key, false)?;
+            continue;
+        };
+        let original = original_of(tx, original)?;
+        if !job.was_aside {
+            mark.execute(params![job.key, original.words(), now])?;
+            note(tx, now, job.key, (JobState::Pending, JobState::Refused), Reason::Duplicate)?;
+        }
+        if only.is_empty() || only.contains(&job.id) {
+            duplicates.add(job, original)?;
+        }
+    }
+    Ok(duplicates)
+}
+
+pub(super) fn mean(tx: &Connection, batch: BatchKey, now: UnixMs, only: &[String]) -> Result<(), Fault> {
+    let mut statement = tx.prepare_cached(
+        "SELECT id, job FROM jobs WHERE batch = ?1 AND state = 'refused' AND reason = 'duplicate'
+             AND superseded = 0",
+    )?;
+    let rows = statement.query_map([batch], |row| Ok((row.get(0)?, row.get::<_, String>(1)?)))?;
+    let found: Vec<(JobKey, String)> = rows.collect::<Result<_, _>>()?;
+    let only: HashSet<&String> = only.iter().collect();
+    for (key, id) in found {
+        if only.is_empty() || only.contains(&id) {
+            reopen(tx, now, key, true)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn bought_elsewhere(
+    conn: &Connection,
+    job: JobKey,
+    digest: &[u8; 32],
+    network: Network,
+) -> Result<Option<Original>, Fault> {
+    let (buyer, takes) = (buyer(conn, job)?, takes(conn, job)?);
+    Ok(decide::bought_elsewhere(&buyer, &takes, network, &alike(conn, job, digest)?))
 }

@@ -9,6 +9,7 @@ use super::convert::{Json, int, uint};
 use super::error::Fault;
 use super::reopen::kept_answer;
 use super::store::{append_transition, file_key, paid_purchase};
+use crate::ledger::port::Downloads;
 use crate::ledger::{BatchKey, DeliveredJob, FetchMark, JobKey, LedgerError, PaymentKey, Resume, Undownloaded};
 use crate::purchase::{Credential, HttpAnswer, JobState, Reason};
 use crate::time::UnixMs;
@@ -27,12 +28,8 @@ fn taken(conn: &Connection, job: JobKey) -> Result<Option<PaymentKey>, Fault> {
         .optional()?)
 }
 
-impl SqliteLedger {
-    /// See [`Deliveries::to_download`](crate::ledger::Deliveries::to_download).
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn to_download(
+impl Downloads for SqliteLedger {
+    fn to_download(
         &self,
         batch: BatchKey,
         which: Undownloaded,
@@ -65,34 +62,7 @@ impl SqliteLedger {
         })
     }
 
-    fn delivered_of_row(&self, row: &Row<'_>) -> Result<DeliveredJob, Fault> {
-        let (Json(params), Json(extra)) = (row.get(5)?, row.get(6)?);
-        let (resume, sha256): (Option<Json<Resume>>, Option<String>) = (row.get(12)?, row.get(13)?);
-        let sha256 = sha256.and_then(|hex| data_encoding::HEXLOWER.decode(hex.as_bytes()).ok()?.try_into().ok());
-        let file: Option<String> = row.get(11)?;
-        let mark = file.map(|file| FetchMark { file, resume: resume.map(|Json(known)| known), sha256 });
-        Ok(DeliveredJob {
-            key: row.get(0)?,
-            seq: uint(row, 1)?,
-            id: row.get(2)?,
-            take: row.get(3)?,
-            endpoint: self.endpoint(row.get(4)?)?,
-            params,
-            extra,
-            price: row.get(7)?,
-            fee: row.get(14)?,
-            reason: row.get(8)?,
-            started_at: row.get(9)?,
-            url: row.get(10)?,
-            mark,
-        })
-    }
-
-    /// See [`Deliveries::is_file_of_another`](crate::ledger::Deliveries::is_file_of_another).
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn is_file_of_another(&self, job: JobKey, file: &str) -> Result<bool, LedgerError> {
+    fn is_file_of_another(&self, job: JobKey, file: &str) -> Result<bool, LedgerError> {
         self.read(|books| {
             let other = books
                 .conn
@@ -103,11 +73,7 @@ impl SqliteLedger {
         })
     }
 
-    /// See [`Deliveries::delivery`](crate::ledger::Deliveries::delivery).
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn delivery(&self, job: JobKey) -> Result<Option<HttpAnswer>, LedgerError> {
+    fn delivery(&self, job: JobKey) -> Result<Option<HttpAnswer>, LedgerError> {
         self.read(|books| {
             if let Some(payment) = taken(&books.conn, job)? {
                 return Ok(kept_answer(&books.conn, payment)?.map(|(_, answer)| answer));
@@ -125,11 +91,7 @@ impl SqliteLedger {
         })
     }
 
-    /// See [`Deliveries::credential`](crate::ledger::Deliveries::credential).
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn credential(&self, job: JobKey) -> Result<Option<Credential>, LedgerError> {
+    fn credential(&self, job: JobKey) -> Result<Option<Credential>, LedgerError> {
         self.read(|books| {
             let paid: Option<PaymentKey> = books
                 .conn
@@ -140,12 +102,7 @@ impl SqliteLedger {
         })
     }
 
-    /// Delivered jobs of the batch whose file is wanted, and of which nothing else is said, say `not_downloaded` from now
-    /// on.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be written.
-    pub fn explain_undownloaded(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
+    fn explain_undownloaded(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
         self.write(|tx, _| {
             tx.prepare_cached(
                 "UPDATE jobs SET reason = ?2 WHERE batch = ?1 AND state = 'delivered' AND reason = '' AND superseded = 0",
@@ -155,12 +112,7 @@ impl SqliteLedger {
         })
     }
 
-    /// Downloaded jobs of the batch (with `only`, of those ids) whose file is not there any more become `delivered` again,
-    /// so that they are fetched once more. Gives how many.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be used.
-    pub fn forget_missing_files(&mut self, now: UnixMs, batch: BatchKey, only: &[String]) -> Result<u64, LedgerError> {
+    fn forget_missing_files(&mut self, now: UnixMs, batch: BatchKey, only: &[String]) -> Result<u64, LedgerError> {
         let (mut missing, mut after) = (0_u64, JobKey(0));
         loop {
             let page: Vec<(JobKey, Reason, String, String)> = self.read(|books| {
@@ -186,6 +138,31 @@ impl SqliteLedger {
             }
             self.write(|tx, _| gone.iter().try_for_each(|(key, reason, ..)| forget_file(tx, now, *key, *reason)))?;
         }
+    }
+}
+
+impl SqliteLedger {
+    fn delivered_of_row(&self, row: &Row<'_>) -> Result<DeliveredJob, Fault> {
+        let (Json(params), Json(extra)) = (row.get(5)?, row.get(6)?);
+        let (resume, sha256): (Option<Json<Resume>>, Option<String>) = (row.get(12)?, row.get(13)?);
+        let sha256 = sha256.and_then(|hex| data_encoding::HEXLOWER.decode(hex.as_bytes()).ok()?.try_into().ok());
+        let file: Option<String> = row.get(11)?;
+        let mark = file.map(|file| FetchMark { file, resume: resume.map(|Json(known)| known), sha256 });
+        Ok(DeliveredJob {
+            key: row.get(0)?,
+            seq: uint(row, 1)?,
+            id: row.get(2)?,
+            take: row.get(3)?,
+            endpoint: self.endpoint(row.get(4)?)?,
+            params,
+            extra,
+            price: row.get(7)?,
+            fee: row.get(14)?,
+            reason: row.get(8)?,
+            started_at: row.get(9)?,
+            url: row.get(10)?,
+            mark,
+        })
     }
 }
 

@@ -19,6 +19,7 @@ use super::requests::Named;
 use super::unknown::RowFacts;
 use super::words::{UNACCEPTED, is_discarded};
 use crate::catalog::Endpoint;
+use crate::ledger::port::{Foresee, Loading};
 use crate::ledger::word::Retake;
 use crate::ledger::{BatchKey, ChosenRows, JobKey, LedgerError, LoadError, PlanLoad};
 use crate::manifest::ResultsRow;
@@ -64,93 +65,6 @@ const BY_JOB: &str = "CREATE INDEX temp.planned_by_job ON planned (job)";
 
 /// A batch that the ledger does not have: no job is of it.
 const NO_BATCH: BatchKey = BatchKey(0);
-
-impl SqliteLedger {
-    /// What loading these jobs into that batch, or into a new one, would find to buy, with these words of a person and in this
-    /// edition.
-    ///
-    /// # Errors
-    /// The first error of `jobs`, or the ledger's where it cannot be read.
-    pub fn foresee<E>(
-        &self,
-        batch: Option<BatchKey>,
-        retake: &Retake,
-        edition: &str,
-        jobs: impl IntoIterator<Item = Result<PlannedJob, E>>,
-    ) -> Result<Foreseen<'_>, LoadError<E>> {
-        let batch = batch.unwrap_or(NO_BATCH);
-        let mut of_plan = None;
-        let filled = self.read(|books| {
-            let tx = books.conn.unchecked_transaction()?;
-            tx.execute_batch(TABLE)?;
-            let mut filling = Filling::begin(books, batch, retake, edition)?;
-            for job in jobs {
-                match job {
-                    Ok(job) => filling.take(&job)?,
-                    Err(error) => {
-                        of_plan = Some(error);
-                        return contradiction("the plan has errors");
-                    }
-                }
-            }
-            let filled = filling.finish()?;
-            tx.commit()?;
-            Ok(filled)
-        });
-        match (filled, of_plan) {
-            (_, Some(error)) => Err(LoadError::Plan(error)),
-            (Ok((report, places)), None) => {
-                let (changed, open_and_changed) = (report.changed.count, report.open_as_begun.count);
-                Ok(Foreseen { books: self, batch, manifest: Rows::Planned, report, changed, open_and_changed, places })
-            }
-            (Err(error), None) => Err(LoadError::Ledger(error)),
-        }
-    }
-
-    /// What running these rows of a results file would buy of the batch, and what it chooses.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn foresee_rows(
-        &self,
-        batch: BatchKey,
-        rows: impl IntoIterator<Item = ResultsRow>,
-    ) -> Result<(Foreseen<'_>, ChosenRows), LedgerError> {
-        let (chosen, marks) = self.compare_rows(batch, rows)?;
-        let of_changed = marks.iter().filter(|mark| mark.reason == Reason::Changed);
-        let changed = u64::try_from(of_changed.count()).unwrap_or(u64::MAX);
-        let places = self.read(|books| {
-            let tx = books.conn.unchecked_transaction()?;
-            tx.execute_batch(TABLE)?;
-            let named = Named::of(&tx)?;
-            let columns = "id, seq, batch, job, take, content, given, price_msat, fee_ceiling_msat, max_cost_msat";
-            let sends = match named.is_shared_by_any() {
-                true => "(SELECT json FROM endpoints e WHERE e.id = n.endpoint), params",
-                false => "NULL, NULL",
-            };
-            let insert = format!(
-                "INSERT OR IGNORE INTO temp.planned ({columns}, state, reason, edition, meant, is_new, place, endpoint, params)
-                 SELECT {columns}, CASE WHEN reason IN ('duplicate', 'job_limit') THEN state ELSE 'pending' END, reason,
-                     edition, meant, 0, n.endpoint, {sends}
-                 FROM jobs n WHERE batch = ?1 AND superseded = 0 AND NOT ({UNACCEPTED})"
-            );
-            let is_unbought = "(state = 'pending' OR (state = 'refused' AND reason IN ('duplicate', 'job_limit')))";
-            tx.execute(&format!("{insert} AND {is_unbought}"), [batch])?;
-            let mut again = tx.prepare(&format!("{insert} AND id = ?2"))?;
-            for mark in marks {
-                if mark.state == JobState::Pending {
-                    again.execute(params![batch, mark.key])?;
-                }
-            }
-            drop(again);
-            tx.execute_batch(BY_JOB)?;
-            tx.commit()?;
-            Ok(named.urls)
-        })?;
-        let (report, open_and_changed) = (PlanLoad::default(), self.open_and_changed(batch)?);
-        Ok((Foreseen { books: self, batch, manifest: Rows::Loaded, report, changed, open_and_changed, places }, chosen))
-    }
-}
 
 /// What becomes of a row.
 struct Row {
@@ -418,4 +332,84 @@ fn gone(conn: &Connection, batch: BatchKey) -> Result<HashMap<ContentHash, VecDe
         }
     }
     Ok(gone)
+}
+
+impl Foresee for SqliteLedger {
+    type Foreseen<'b> = Foreseen<'b>;
+
+    fn foresee<E>(
+        &self,
+        batch: Option<BatchKey>,
+        retake: &Retake,
+        edition: &str,
+        jobs: impl IntoIterator<Item = Result<PlannedJob, E>>,
+    ) -> Result<Foreseen<'_>, LoadError<E>> {
+        let batch = batch.unwrap_or(NO_BATCH);
+        let mut of_plan = None;
+        let filled = self.read(|books| {
+            let tx = books.conn.unchecked_transaction()?;
+            tx.execute_batch(TABLE)?;
+            let mut filling = Filling::begin(books, batch, retake, edition)?;
+            for job in jobs {
+                match job {
+                    Ok(job) => filling.take(&job)?,
+                    Err(error) => {
+                        of_plan = Some(error);
+                        return contradiction("the plan has errors");
+                    }
+                }
+            }
+            let filled = filling.finish()?;
+            tx.commit()?;
+            Ok(filled)
+        });
+        match (filled, of_plan) {
+            (_, Some(error)) => Err(LoadError::Plan(error)),
+            (Ok((report, places)), None) => {
+                let (changed, open_and_changed) = (report.changed.count, report.open_as_begun.count);
+                Ok(Foreseen { books: self, batch, manifest: Rows::Planned, report, changed, open_and_changed, places })
+            }
+            (Err(error), None) => Err(LoadError::Ledger(error)),
+        }
+    }
+
+    fn foresee_rows(
+        &self,
+        batch: BatchKey,
+        rows: impl IntoIterator<Item = ResultsRow>,
+    ) -> Result<(Foreseen<'_>, ChosenRows), LedgerError> {
+        let (chosen, marks) = self.compare_rows(batch, rows)?;
+        let of_changed = marks.iter().filter(|mark| mark.reason == Reason::Changed);
+        let changed = u64::try_from(of_changed.count()).unwrap_or(u64::MAX);
+        let places = self.read(|books| {
+            let tx = books.conn.unchecked_transaction()?;
+            tx.execute_batch(TABLE)?;
+            let named = Named::of(&tx)?;
+            let columns = "id, seq, batch, job, take, content, given, price_msat, fee_ceiling_msat, max_cost_msat";
+            let sends = match named.is_shared_by_any() {
+                true => "(SELECT json FROM endpoints e WHERE e.id = n.endpoint), params",
+                false => "NULL, NULL",
+            };
+            let insert = format!(
+                "INSERT OR IGNORE INTO temp.planned ({columns}, state, reason, edition, meant, is_new, place, endpoint, params)
+                 SELECT {columns}, CASE WHEN reason IN ('duplicate', 'job_limit') THEN state ELSE 'pending' END, reason,
+                     edition, meant, 0, n.endpoint, {sends}
+                 FROM jobs n WHERE batch = ?1 AND superseded = 0 AND NOT ({UNACCEPTED})"
+            );
+            let is_unbought = "(state = 'pending' OR (state = 'refused' AND reason IN ('duplicate', 'job_limit')))";
+            tx.execute(&format!("{insert} AND {is_unbought}"), [batch])?;
+            let mut again = tx.prepare(&format!("{insert} AND id = ?2"))?;
+            for mark in marks {
+                if mark.state == JobState::Pending {
+                    again.execute(params![batch, mark.key])?;
+                }
+            }
+            drop(again);
+            tx.execute_batch(BY_JOB)?;
+            tx.commit()?;
+            Ok(named.urls)
+        })?;
+        let (report, open_and_changed) = (PlanLoad::default(), self.open_and_changed(batch)?);
+        Ok((Foreseen { books: self, batch, manifest: Rows::Loaded, report, changed, open_and_changed, places }, chosen))
+    }
 }

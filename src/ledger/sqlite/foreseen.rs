@@ -9,6 +9,7 @@ use super::SqliteLedger;
 use super::convert::uint;
 use super::duplicates::{Rows, find, original_of, to_buy};
 use super::job_limit;
+use crate::ledger::port::{self, Records};
 use crate::ledger::{
     Asking, BatchKey, Compared, Duplicates, HeldBack, IdList, IntentBounds, JobsThen, LedgerError, PlanLoad, Prospect,
     ToBuy,
@@ -25,23 +26,29 @@ pub struct Foreseen<'b> {
     /// Where its rows stand when purchases are asked whether they are rows of the manifest.
     pub(super) manifest: Rows,
     /// What loading it would report of the jobs that the batch has already; how many are new or gone is not counted.
-    pub report: PlanLoad,
+    pub(super) report: PlanLoad,
     /// Delivered jobs that it would mark as changed.
-    pub changed: u64,
+    pub(super) changed: u64,
     /// Open ones that are changed since they were begun.
-    pub open_and_changed: u64,
+    pub(super) open_and_changed: u64,
     /// Where requests go.
     pub(super) places: HashMap<i64, Url>,
 }
 
-impl Foreseen<'_> {
-    /// Sets the rows aside that are bought already under another name, as [`SqliteLedger::set_duplicates_aside`] does once they
-    /// are
-    /// loaded; once more on another network, as it does.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn compare(&self, compared: &Compared<'_>) -> Result<Duplicates, LedgerError> {
+impl port::Foreseen for Foreseen<'_> {
+    fn report(&self) -> &PlanLoad {
+        &self.report
+    }
+
+    fn changed(&self) -> u64 {
+        self.changed
+    }
+
+    fn open_and_changed(&self) -> u64 {
+        self.open_and_changed
+    }
+
+    fn compare(&self, compared: &Compared<'_>) -> Result<Duplicates, LedgerError> {
         self.books.read(|books| {
             let conn = &books.conn;
             let tx = conn.unchecked_transaction()?;
@@ -66,11 +73,7 @@ impl Foreseen<'_> {
         })
     }
 
-    /// What it would buy, in the manifest's order, as [`SqliteLedger::to_buy`] has it.
-    ///
-    /// # Errors
-    /// The ledger's error where it cannot be read; inside, the first of `each`, which ends the reading.
-    pub fn to_buy<E>(
+    fn to_buy<E>(
         &self,
         duplicates: bool,
         each: &mut dyn FnMut(ToBuy) -> Result<(), E>,
@@ -78,11 +81,7 @@ impl Foreseen<'_> {
         self.books.read(|books| to_buy(&books.conn, self.batch, duplicates, Rows::Planned, each))
     }
 
-    /// How many jobs the batch would have then.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn jobs_then(&self, duplicates: bool) -> Result<JobsThen, LedgerError> {
+    fn jobs_then(&self, duplicates: bool) -> Result<JobsThen, LedgerError> {
         let of_manifest = matches!(self.manifest, Rows::Planned);
         self.books.read(|books| {
             let planned: u64 = match of_manifest {
@@ -108,32 +107,19 @@ impl Foreseen<'_> {
         })
     }
 
-    /// Refuses what costs more than one job may, as [`SqliteLedger::hold_to_job_limit`] does.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn hold_to_job_limit(&mut self, most: Option<Msat>) -> Result<(), LedgerError> {
+    fn hold_to_job_limit(&mut self, most: Option<Msat>) -> Result<(), LedgerError> {
         self.report.above_limit = self.books.read(|books| job_limit::foresee(&books.conn, self.batch, most))?;
         Ok(())
     }
 
-    /// How many jobs are set aside as duplicates.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn set_aside(&self) -> Result<u64, LedgerError> {
+    fn set_aside(&self) -> Result<u64, LedgerError> {
         self.books.read(|books| {
             let sql = "SELECT count(*) FROM temp.planned WHERE state = 'refused' AND reason = 'duplicate'";
             Ok(books.conn.query_row(sql, [], |row| uint(row, 0))?)
         })
     }
 
-    /// Why nothing may begin at that place, and no run changes that; none where something may, or what is open of the batch may
-    /// change it.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn breaker(&self, now: UnixMs, place: i64, max_undelivered: u32) -> Result<Option<HeldBack>, LedgerError> {
+    fn breaker(&self, now: UnixMs, place: i64, max_undelivered: u32) -> Result<Option<HeldBack>, LedgerError> {
         let Some(url) = self.places.get(&place).cloned() else { return Ok(None) };
         let bounds = IntentBounds { max_undelivered, run_began: now, ..IntentBounds::default() };
         let (node, asking) = (WalletId(String::new()), Asking::default());
@@ -147,11 +133,7 @@ impl Foreseen<'_> {
         Ok((!is_open).then_some(held))
     }
 
-    /// Jobs whose payments were begun at another node than that one.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn at_other_nodes(&self, node: &WalletId) -> Result<IdList, LedgerError> {
+    fn at_other_nodes(&self, node: &WalletId) -> Result<IdList, LedgerError> {
         self.books.read(|books| {
             let mut statement = books.conn.prepare_cached(
                 "SELECT j.job FROM jobs j WHERE j.batch = ?1 AND j.superseded = 0 AND j.state IN ('running', 'in_doubt')
@@ -167,12 +149,7 @@ impl Foreseen<'_> {
         })
     }
 
-    /// Jobs of the batch that a run would leave as they are, by how they stand: only a person can bring them on, or nobody chose
-    /// them and they are not pending. What is set aside, and what its report tells of rows, is not among them.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn stays(&self) -> Result<Vec<(JobState, Reason, IdList)>, LedgerError> {
+    fn stays(&self) -> Result<Vec<(JobState, Reason, IdList)>, LedgerError> {
         let of_manifest = matches!(self.manifest, Rows::Planned);
         self.books.read(|books| {
             let mut statement = books.conn.prepare_cached(

@@ -12,8 +12,11 @@ use rusqlite::{Connection, params};
 use super::SqliteLedger;
 use super::error::Fault;
 use super::file::{beside, create_folder};
+use super::lock::BatchLock;
 use crate::l402::PaymentHash;
-use crate::ledger::{Gap, LedgerError};
+use crate::ledger::port::Place;
+use crate::ledger::{Gap, LedgerError, LockError};
+use crate::time::UnixMs;
 
 /// What follows a ledger's name in that of a copy that was rescued; a number follows.
 const RESCUED: &str = ".rescued-";
@@ -32,12 +35,15 @@ pub(super) struct Begun {
     pub(super) hash: PaymentHash,
 }
 
-impl SqliteLedger {
-    /// What the ledger lacks, if anything. None in memory.
-    ///
-    /// # Errors
-    /// Where that cannot be found out.
-    pub fn gap(&self) -> Result<Option<Gap>, LedgerError> {
+impl Place for SqliteLedger {
+    type Lock = BatchLock;
+
+    fn lock(&self, batch: &str, now: UnixMs) -> Result<BatchLock, LockError> {
+        let in_memory = || LockError::Io("a ledger in memory has no locks".to_owned());
+        BatchLock::take(self.path().ok_or_else(in_memory)?, batch, now)
+    }
+
+    fn gap(&self) -> Result<Option<Gap>, LedgerError> {
         self.path().map_or(Ok(None), |path| gap(path, Some(self)))
     }
 }

@@ -1,11 +1,11 @@
 //! What a node must still know before what it does not know counts (rule 5).
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::SqliteLedger;
 use super::error::Fault;
 use crate::l402::PaymentHash;
-use crate::ledger::{HistoryCheck, LedgerError, PaymentKey};
+use crate::ledger::{HistoryCheck, PaymentKey};
 use crate::purchase::WalletId;
 
 /// Settled payments of each kind that a node must still know; each costs a look-up at the node.
@@ -13,49 +13,6 @@ const WITNESSES_MAX: i64 = 16;
 const LAST_SETTLED: &str = "p.paid_at DESC, p.id DESC";
 
 impl SqliteLedger {
-    /// What a node must still know for its "not found" of that payment to count.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn history_check(&self, node: &WalletId, payment: PaymentKey) -> Result<HistoryCheck, LedgerError> {
-        self.read(|books| {
-            // Of those that settled before it was intended, of all, and of those bought before it, the ones that settled last; of
-            // those bought since, the first and the last.
-            let before = books.settled(node, payment, "p.paid_at <= of.intended_at AND p.id <> of.id", LAST_SETTLED)?;
-            let is_earlier = !before.is_empty();
-            let kept = if is_earlier { None } else { books.kept_before(node, payment)? };
-            let mut settled = before;
-            for (which, order) in [
-                ("p.id <> of.id", LAST_SETTLED),
-                ("p.id < of.id", LAST_SETTLED),
-                ("p.id > of.id", "p.id"),
-                ("p.id > of.id", "p.id DESC"),
-            ] {
-                for hash in books.settled(node, payment, which, order)? {
-                    if !settled.contains(&hash) {
-                        settled.push(hash);
-                    }
-                }
-            }
-            settled.extend(kept);
-            Ok(HistoryCheck { settled, is_earlier: is_earlier || kept.is_some() })
-        })
-    }
-
-    /// Whether the ledger knows of any payment that has settled at that node.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn is_witnessed(&self, node: &WalletId) -> Result<bool, LedgerError> {
-        self.read(|books| {
-            let mut statement = books.conn.prepare_cached(
-                "SELECT 1 FROM witnesses WHERE node = ?1
-                 UNION ALL SELECT 1 FROM payments WHERE node = ?1 AND preimage IS NOT NULL LIMIT 1",
-            )?;
-            Ok(statement.exists([&node.0])?)
-        })
-    }
-
     fn settled(&self, node: &WalletId, of: PaymentKey, which: &str, order: &str) -> Result<Vec<PaymentHash>, Fault> {
         let sql = format!(
             "SELECT p.payment_hash FROM payments p, payments of
@@ -76,4 +33,35 @@ impl SqliteLedger {
             .query_row(params![node.0, payment], |row| row.get(0))
             .optional()?)
     }
+}
+
+pub(super) fn needed(books: &SqliteLedger, node: &WalletId, payment: PaymentKey) -> Result<HistoryCheck, Fault> {
+    // Of those that settled before it was intended, of all, and of those bought before it, the ones that settled last; of
+    // those bought since, the first and the last.
+    let before = books.settled(node, payment, "p.paid_at <= of.intended_at AND p.id <> of.id", LAST_SETTLED)?;
+    let is_earlier = !before.is_empty();
+    let kept = if is_earlier { None } else { books.kept_before(node, payment)? };
+    let mut settled = before;
+    for (which, order) in [
+        ("p.id <> of.id", LAST_SETTLED),
+        ("p.id < of.id", LAST_SETTLED),
+        ("p.id > of.id", "p.id"),
+        ("p.id > of.id", "p.id DESC"),
+    ] {
+        for hash in books.settled(node, payment, which, order)? {
+            if !settled.contains(&hash) {
+                settled.push(hash);
+            }
+        }
+    }
+    settled.extend(kept);
+    Ok(HistoryCheck { settled, is_earlier: is_earlier || kept.is_some() })
+}
+
+pub(super) fn is_witnessed(conn: &Connection, node: &WalletId) -> Result<bool, Fault> {
+    let mut statement = conn.prepare_cached(
+        "SELECT 1 FROM witnesses WHERE node = ?1
+         UNION ALL SELECT 1 FROM payments WHERE node = ?1 AND preimage IS NOT NULL LIMIT 1",
+    )?;
+    Ok(statement.exists([&node.0])?)
 }

@@ -11,6 +11,7 @@ use super::error::Fault;
 use super::schema::OPEN_PAYMENT;
 use super::views::RESULT;
 use crate::ledger::decide::PaymentState;
+use crate::ledger::port::Inspection;
 use crate::ledger::{
     AnswerRow, BatchKey, DecisionRow, JobKey, LedgerError, PaymentKey, PaymentRecord, PaymentRow, Standing, TakeRecord,
     TransitionRow,
@@ -36,12 +37,8 @@ const PAYMENT: &str = "p.payment_hash, p.state, p.amount_msat, p.fee_limit_msat,
     (SELECT a.status FROM answers a WHERE a.payment = p.id ORDER BY a.id DESC LIMIT 1), p.redeems, p.delivered_at,
     p.dead_at, p.dead_proof";
 
-impl SqliteLedger {
-    /// The open payments of the batch's jobs (latest takes), by the job's id: intended or paid, and nothing delivered.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn open_payments(&self, batch: BatchKey) -> Result<HashMap<String, PaymentRow>, LedgerError> {
+impl Inspection for SqliteLedger {
+    fn open_payments(&self, batch: BatchKey) -> Result<HashMap<String, PaymentRow>, LedgerError> {
         self.read(|books| {
             let sql = format!(
                 "SELECT {PAYMENT}, j.job FROM payments p JOIN jobs j ON j.id = p.job JOIN intents i ON i.payment = p.id
@@ -53,11 +50,7 @@ impl SqliteLedger {
         })
     }
 
-    /// All that the ledger knows of one job: its takes, oldest first. Empty where the batch has no such job.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn takes(&self, batch: BatchKey, id: &str) -> Result<Vec<TakeRecord>, LedgerError> {
+    fn takes(&self, batch: BatchKey, id: &str) -> Result<Vec<TakeRecord>, LedgerError> {
         self.read(|books| {
             let sql = format!(
                 "SELECT {RESULT}, j.id, j.fee_ceiling_msat, j.max_cost_msat FROM jobs j
@@ -81,7 +74,9 @@ impl SqliteLedger {
             Ok(takes)
         })
     }
+}
 
+impl SqliteLedger {
     fn payments_of(&self, job: JobKey) -> Result<Vec<PaymentRecord>, Fault> {
         let sql = format!(
             "SELECT {PAYMENT}, p.id, i.method, i.url, i.body, i.body_sha256, i.invoice, i.payee, i.network, i.token,

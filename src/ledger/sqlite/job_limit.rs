@@ -2,11 +2,10 @@
 
 use rusqlite::{Connection, params};
 
-use super::SqliteLedger;
 use super::duplicates::Rows;
 use super::error::Fault;
 use super::store::append_transition;
-use crate::ledger::{BatchKey, IdList, JobKey, LedgerError, job_limit_words};
+use crate::ledger::{BatchKey, IdList, JobKey, job_limit_words};
 use crate::money::Msat;
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
@@ -20,35 +19,6 @@ struct Found {
     was: JobState,
     /// Why it is refused; none where it may be bought again.
     words: Option<String>,
-}
-
-impl SqliteLedger {
-    /// Refuses what the batch has still to buy and what costs more than its own limit, or than this one of the run, may: with the
-    /// highest routing fee, for the reason `job_limit`. What was refused so before and is within them now is pending again.
-    /// Gives all that are refused so now.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be written.
-    pub fn hold_to_job_limit(
-        &mut self,
-        batch: BatchKey,
-        now: UnixMs,
-        most: Option<Msat>,
-    ) -> Result<IdList, LedgerError> {
-        self.write(|tx, _| {
-            for job in find(tx, batch, most, Rows::Loaded)? {
-                let (state, reason) = job.stands();
-                tx.prepare_cached(
-                    "UPDATE jobs SET state = ?2, reason = ?3, error = ?4, wait_until = NULL,
-                         finished_at = CASE WHEN ?4 IS NOT NULL THEN ?5 END
-                     WHERE id = ?1",
-                )?
-                .execute(params![job.key, state, reason, job.words, now])?;
-                append_transition(tx, now, job.key, job.was, state, reason)?;
-            }
-            refused(tx, batch, Rows::Loaded)
-        })
-    }
 }
 
 impl Found {
@@ -100,4 +70,18 @@ fn refused(conn: &Connection, batch: BatchKey, rows: Rows) -> Result<IdList, Fau
         ids.add(&row.get::<_, String>(0)?);
     }
     Ok(ids)
+}
+
+pub(super) fn hold(tx: &Connection, batch: BatchKey, now: UnixMs, most: Option<Msat>) -> Result<IdList, Fault> {
+    for job in find(tx, batch, most, Rows::Loaded)? {
+        let (state, reason) = job.stands();
+        tx.prepare_cached(
+            "UPDATE jobs SET state = ?2, reason = ?3, error = ?4, wait_until = NULL,
+                 finished_at = CASE WHEN ?4 IS NOT NULL THEN ?5 END
+             WHERE id = ?1",
+        )?
+        .execute(params![job.key, state, reason, job.words, now])?;
+        append_transition(tx, now, job.key, job.was, state, reason)?;
+    }
+    refused(tx, batch, Rows::Loaded)
 }

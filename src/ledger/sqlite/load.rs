@@ -16,7 +16,7 @@ use super::words::{can_be_discarded, discard_repeat, discard_set_aside, discard_
 use crate::catalog::Endpoint;
 use crate::ledger::loading::IDS_MAX;
 use crate::ledger::word::{Heard, Retake, Unmet};
-use crate::ledger::{BatchKey, JobKey, LoadError, PlanLoad, UNKNOWN_CONTENT};
+use crate::ledger::{BatchKey, JobKey, PlanLoad, UNKNOWN_CONTENT};
 use crate::plan::{ContentHash, PlannedJob};
 use crate::purchase::{JobState, Reason, tried_again};
 use crate::time::UnixMs;
@@ -68,41 +68,6 @@ impl PlanLoad {
     pub(super) fn is_proved(&mut self, id: &str) {
         self.unproved.take_out(id);
         self.changed.add(id);
-    }
-}
-
-impl SqliteLedger {
-    /// Writes the resolved jobs of a plan into the batch, in one transaction; positions are numbered anew, in the order
-    /// in which jobs come. Jobs are not kept in memory.
-    ///
-    /// # Errors
-    /// The first error of `jobs`, or the ledger's. Nothing was written then.
-    pub fn load_plan<E>(
-        &mut self,
-        batch: BatchKey,
-        now: UnixMs,
-        retake: &Retake,
-        jobs: impl IntoIterator<Item = Result<PlannedJob, E>>,
-    ) -> Result<PlanLoad, LoadError<E>> {
-        let mut of_plan = None;
-        let loaded = self.write(|tx, _| {
-            let mut load = Load::begin(tx, batch, now, retake)?;
-            for job in jobs {
-                match job {
-                    Ok(job) => load.add(&job)?,
-                    Err(error) => {
-                        of_plan = Some(error);
-                        return contradiction("the plan has errors");
-                    }
-                }
-            }
-            load.finish()
-        });
-        match (loaded, of_plan) {
-            (_, Some(error)) => Err(LoadError::Plan(error)),
-            (Ok(loaded), None) => Ok(loaded),
-            (Err(error), None) => Err(LoadError::Ledger(error)),
-        }
     }
 }
 
@@ -200,7 +165,7 @@ const REWRITE: &str = "
     WHERE id = ?1";
 
 impl<'a> Load<'a> {
-    fn begin(tx: &'a Connection, batch: BatchKey, now: UnixMs, retake: &'a Retake) -> Result<Self, Fault> {
+    pub(super) fn begin(tx: &'a Connection, batch: BatchKey, now: UnixMs, retake: &'a Retake) -> Result<Self, Fault> {
         discard_unaccepted(tx, batch)?;
         discard_set_aside(tx, batch, now)?;
         let number = tx
@@ -227,7 +192,7 @@ impl<'a> Load<'a> {
         })
     }
 
-    fn add(&mut self, job: &PlannedJob) -> Result<(), Fault> {
+    pub(super) fn add(&mut self, job: &PlannedJob) -> Result<(), Fault> {
         let endpoint = self.endpoint(&job.endpoint)?;
         self.unproven.learn(self.tx, job, endpoint)?;
         let known = self.find.query_row(params![self.batch, job.id, TAKES_MAX], known_of_row).optional()?;
@@ -406,7 +371,7 @@ impl<'a> Load<'a> {
         Ok(row)
     }
 
-    fn finish(mut self) -> Result<PlanLoad, Fault> {
+    pub(super) fn finish(mut self) -> Result<PlanLoad, Fault> {
         self.recognise()?;
         self.withdraw()?;
         for (key, id) in proved_since(self.tx, self.batch, self.number)? {

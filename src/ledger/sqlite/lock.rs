@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::convert::hex;
 use super::file::{beside, create_folder, true_path};
+use crate::ledger::port::HeldLock;
 use crate::ledger::{LedgerError, LockError, LockedBy};
 use crate::time::UnixMs;
 
@@ -43,10 +44,11 @@ impl BatchLock {
         file.set_len(0).and_then(|()| file.write_all(&text)).map_err(io)?;
         Ok(Self { _held: file, path })
     }
+}
 
-    /// Gives the right back, and removes what there is of it: there is no such batch. Whoever has opened the file meanwhile sees,
-    /// once the lock is theirs, that it has gone, and opens another one.
-    pub fn remove(self) {
+impl HeldLock for BatchLock {
+    /// Whoever has opened the file meanwhile sees, once the lock is theirs, that it has gone, and opens another one.
+    fn remove(self) {
         // One that stays is in nobody's way.
         let _ = std::fs::remove_file(&self.path);
     }

@@ -24,11 +24,11 @@ mod foresee;
 mod foreseen;
 mod gap;
 mod history_check;
-mod inline;
 mod inspect;
 mod job_limit;
 mod kept;
 mod load;
+mod loading;
 mod lock;
 mod merge;
 mod read;
@@ -42,7 +42,6 @@ mod trust;
 mod unknown;
 mod views;
 mod words;
-mod writer;
 
 #[cfg(test)]
 pub(in crate::ledger) mod tests;
@@ -51,7 +50,5 @@ pub use self::core::SqliteLedger;
 pub use file::check_location;
 pub use foreseen::Foreseen;
 pub use gap::gap_of_new;
-pub use inline::InlineLedger;
 pub use lock::BatchLock;
 pub use merge::{Asked, Doubled, MergeSource, Merged};
-pub use writer::{LedgerHandle, LedgerThread};

@@ -5,22 +5,25 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension, Row, params};
 use url::Url;
 
-use super::SqliteLedger;
 use super::bodies::body_missing;
 use super::convert::{Json, int, uint};
 use super::error::{Fault, of_row};
 use super::schema::OPEN_PAYMENT;
 use super::store::{alike, durable_intent, paid_purchase};
+use super::{SqliteLedger, bounds, duplicates, history_check, refund};
 use crate::catalog::{Endpoint, Value};
 use crate::command::node_command;
+use crate::l402::Network;
 use crate::ledger::decide::{self, PaymentState};
+use crate::ledger::port::Records;
 use crate::ledger::{
-    AnswerKey, AnswerKind, BatchKey, DamagedJob, IdenticalRequest, JobKey, LedgerError, OpenJob, OpenStage, PaymentKey,
-    PendingJob,
+    AnswerKey, AnswerKind, BatchKey, DamagedJob, HeldBack, HistoryCheck, IdenticalRequest, JobKey, LedgerError,
+    OpenJob, OpenRefund, OpenStage, Original, PaymentKey, PendingJob, Prospect, Record, Recorded,
 };
 use crate::manifest::image;
 use crate::plan::ContentHash;
-use crate::purchase::{HttpAnswer, JobState, Reason, Request};
+use crate::purchase::{HttpAnswer, JobState, Reason, Request, WalletId};
+use crate::time::UnixMs;
 
 /// Endpoints kept in memory; a ledger of many catalogues reads some of them again.
 const ENDPOINTS_MAX: usize = 1_024;
@@ -39,24 +42,121 @@ struct OpenRow {
     payment_state: PaymentState,
 }
 
-impl SqliteLedger {
-    /// Every job of the batch (of all batches, with none) whose purchase is open: intended or paid and not at its end,
-    /// at its end and not posted, or dead by a person's word alone.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn open_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<OpenJob>, LedgerError> {
+impl Records for SqliteLedger {
+    fn apply_all(&mut self, records: Vec<(UnixMs, Record)>) -> Result<Vec<Result<Recorded, LedgerError>>, LedgerError> {
+        self.make_durable(records)
+    }
+
+    fn open_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<OpenJob>, LedgerError> {
         self.read(|books| Ok(books.sound_and_damaged(batch)?.0))
     }
 
-    /// Every open job that [`Self::open_jobs`] leaves out, since its row cannot be read.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn damaged_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<DamagedJob>, LedgerError> {
+    fn damaged_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<DamagedJob>, LedgerError> {
         self.read(|books| Ok(books.sound_and_damaged(batch)?.1))
     }
 
+    fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError> {
+        self.read(|books| {
+            let after = after.map_or(Ok(-1), int)?;
+            // One with a live payment is damaged: see `damaged_jobs`.
+            let mut statement = books.conn.prepare_cached(
+                "SELECT id, seq, job, take, endpoint, params, content, price_msat, fee_ceiling_msat, max_cost_msat
+                 FROM jobs WHERE batch = ?1 AND state = 'pending' AND seq > ?2 AND superseded = 0
+                     AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.job = jobs.id AND p.state <> 'dead')
+                 ORDER BY seq, id",
+            )?;
+            let mut rows = statement.query(params![batch, after])?;
+            let mut pending = Vec::new();
+            while pending.len() < limit
+                && let Some(row) = rows.next()?
+            {
+                match books.pending_of_row(row) {
+                    Ok(job) => pending.push(job),
+                    // Loading the manifest writes it anew.
+                    Err(Fault::Fatal(LedgerError::OfJob { .. })) => {}
+                    Err(fault) => return Err(fault),
+                }
+            }
+            Ok(pending)
+        })
+    }
+
+    fn request(&self, payment: PaymentKey) -> Result<Request, LedgerError> {
+        self.read(|books| {
+            let (method, url, body, body_sha256, digest) = books
+                .conn
+                .prepare_cached(
+                    "SELECT method, url, body, body_sha256, request_digest FROM intents WHERE payment = ?1",
+                )?
+                .query_row([payment], |row| {
+                    let (url, body): (String, Option<Vec<u8>>) = (row.get(1)?, row.get(2)?);
+                    let file: Option<[u8; 32]> = row.get(3)?;
+                    Ok((row.get(0)?, url, body, file, row.get::<_, [u8; 32]>(4)?))
+                })?;
+            let kept = match (body, body_sha256) {
+                (Some(body), _) => Ok(body),
+                (None, Some(file)) => books.bodies.read(&file),
+                (None, None) => Ok(Vec::new()),
+            };
+            let why = match kept {
+                Ok(body) => {
+                    let request = Request { method, url: stored_url(&url)?, body, bypass: None };
+                    if request.digest() == digest {
+                        return Ok(request);
+                    }
+                    if body_sha256.is_none() {
+                        return Err(of_row("the request is not the one that was kept").into());
+                    }
+                    body_missing(format!(
+                        "the body of this job's request is not the one that was kept; restore the ledger's .bodies \
+                             folder from a backup, and run `{}`",
+                        node_command("recover --all")
+                    ))
+                }
+                Err(error) => error,
+            };
+            match books.made_anew(payment)?.filter(|request| request.digest() == digest) {
+                Some(request) => Ok(request),
+                None => Err(why.into()),
+            }
+        })
+    }
+
+    fn history_check(&self, node: &WalletId, payment: PaymentKey) -> Result<HistoryCheck, LedgerError> {
+        self.read(|books| history_check::needed(books, node, payment))
+    }
+
+    fn is_witnessed(&self, node: &WalletId) -> Result<bool, LedgerError> {
+        self.read(|books| history_check::is_witnessed(&books.conn, node))
+    }
+
+    fn identical_request(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {
+        self.read(|books| Ok(decide::identical_request(job, &alike(&books.conn, job, digest)?)))
+    }
+
+    fn bought_elsewhere(
+        &self,
+        job: JobKey,
+        digest: &[u8; 32],
+        network: Network,
+    ) -> Result<Option<Original>, LedgerError> {
+        self.read(|books| duplicates::bought_elsewhere(&books.conn, job, digest, network))
+    }
+
+    fn held_back(&self, now: UnixMs, prospect: &Prospect) -> Result<Option<HeldBack>, LedgerError> {
+        self.read(|books| bounds::held_back(&books.conn, now, prospect))
+    }
+
+    fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {
+        self.read(|books| refund::open(&books.conn, batch))
+    }
+
+    fn refund(&self, payment: PaymentKey) -> Result<Option<OpenRefund>, LedgerError> {
+        self.read(|books| refund::find(books, payment))
+    }
+}
+
+impl SqliteLedger {
     fn sound_and_damaged(&self, batch: Option<BatchKey>) -> Result<(Vec<OpenJob>, Vec<DamagedJob>), Fault> {
         let mut both = (Vec::new(), Vec::new());
         for which in [OPEN_PAYMENT, "p.dead_proof = 'decided'"] {
@@ -181,37 +281,6 @@ impl SqliteLedger {
         Ok(found.optional()?)
     }
 
-    /// Up to `limit` pending jobs of the batch with a position above `after`, in manifest order. Positions of pending
-    /// jobs are distinct: each load numbers them anew.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError> {
-        self.read(|books| {
-            let after = after.map_or(Ok(-1), int)?;
-            // One with a live payment is damaged: see `damaged_jobs`.
-            let mut statement = books.conn.prepare_cached(
-                "SELECT id, seq, job, take, endpoint, params, content, price_msat, fee_ceiling_msat, max_cost_msat
-                 FROM jobs WHERE batch = ?1 AND state = 'pending' AND seq > ?2 AND superseded = 0
-                     AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.job = jobs.id AND p.state <> 'dead')
-                 ORDER BY seq, id",
-            )?;
-            let mut rows = statement.query(params![batch, after])?;
-            let mut pending = Vec::new();
-            while pending.len() < limit
-                && let Some(row) = rows.next()?
-            {
-                match books.pending_of_row(row) {
-                    Ok(job) => pending.push(job),
-                    // Loading the manifest writes it anew.
-                    Err(Fault::Fatal(LedgerError::OfJob { .. })) => {}
-                    Err(fault) => return Err(fault),
-                }
-            }
-            Ok(pending)
-        })
-    }
-
     fn pending_of_row(&self, row: &Row<'_>) -> Result<PendingJob, Fault> {
         let Json(params) = row.get(5)?;
         Ok(PendingJob {
@@ -228,52 +297,6 @@ impl SqliteLedger {
         })
     }
 
-    /// The exact request that an intent holds, its digest compared. One whose body is gone is made anew from what the job
-    /// asks for, image and all, where that gives the very same bytes.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read; of the job, where its body is not to be had.
-    pub fn request(&self, payment: PaymentKey) -> Result<Request, LedgerError> {
-        self.read(|books| {
-            let (method, url, body, body_sha256, digest) = books
-                .conn
-                .prepare_cached(
-                    "SELECT method, url, body, body_sha256, request_digest FROM intents WHERE payment = ?1",
-                )?
-                .query_row([payment], |row| {
-                    let (url, body): (String, Option<Vec<u8>>) = (row.get(1)?, row.get(2)?);
-                    let file: Option<[u8; 32]> = row.get(3)?;
-                    Ok((row.get(0)?, url, body, file, row.get::<_, [u8; 32]>(4)?))
-                })?;
-            let kept = match (body, body_sha256) {
-                (Some(body), _) => Ok(body),
-                (None, Some(file)) => books.bodies.read(&file),
-                (None, None) => Ok(Vec::new()),
-            };
-            let why = match kept {
-                Ok(body) => {
-                    let request = Request { method, url: stored_url(&url)?, body, bypass: None };
-                    if request.digest() == digest {
-                        return Ok(request);
-                    }
-                    if body_sha256.is_none() {
-                        return Err(of_row("the request is not the one that was kept").into());
-                    }
-                    body_missing(format!(
-                        "the body of this job's request is not the one that was kept; restore the ledger's .bodies \
-                             folder from a backup, and run `{}`",
-                        node_command("recover --all")
-                    ))
-                }
-                Err(error) => error,
-            };
-            match books.made_anew(payment)?.filter(|request| request.digest() == digest) {
-                Some(request) => Ok(request),
-                None => Err(why.into()),
-            }
-        })
-    }
-
     /// The request of a payment's job as it would be asked for now.
     fn made_anew(&self, payment: PaymentKey) -> Result<Option<Request>, Fault> {
         let (endpoint, Json(params)): (i64, Json<Vec<(String, Value)>>) = self
@@ -281,15 +304,6 @@ impl SqliteLedger {
             .prepare_cached("SELECT j.endpoint, j.params FROM payments p JOIN jobs j ON j.id = p.job WHERE p.id = ?1")?
             .query_row([payment], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(Request::build(&*self.endpoint(endpoint)?, &params, image::load).ok())
-    }
-
-    /// The latest other purchase, of any batch, that sends the same request and whose payment is not dead. It counts as
-    /// open where any such purchase is.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn identical_request(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {
-        self.read(|books| Ok(decide::identical_request(job, &alike(&books.conn, job, digest)?)))
     }
 
     /// An endpoint as it stood when its job was planned.

@@ -1,13 +1,11 @@
 //! What is read of refunds.
 
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::SqliteLedger;
 use super::error::Fault;
 use super::read::stored_url;
-use crate::ledger::{
-    BatchKey, DurableInvoice, JobKey, LedgerError, OpenRefund, PaymentKey, RefundInvoiceRow, RefundRow,
-};
+use crate::ledger::{BatchKey, DurableInvoice, JobKey, OpenRefund, PaymentKey, RefundInvoiceRow, RefundRow};
 use crate::purchase::WalletId;
 
 /// What a [`RefundRow`] is read from.
@@ -18,69 +16,6 @@ const OF: &str = "refunds r JOIN payments p ON p.id = r.payment JOIN intents i O
     JOIN jobs j ON j.id = p.job JOIN batches b ON b.id = p.batch";
 
 impl SqliteLedger {
-    /// Every refund of the batch (of all batches, with none) that can still be claimed or come: offered with a link, or
-    /// handed over and not at its end.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {
-        self.read(|books| {
-            let mut statement = books.conn.prepare_cached(
-                "SELECT r.payment FROM refunds r JOIN payments p ON p.id = r.payment JOIN jobs j ON j.id = p.job
-                 WHERE (?1 IS NULL OR r.batch = ?1) AND (r.state = 'claimed'
-                     OR (r.state = 'offered' AND r.link IS NOT NULL AND j.state = 'refund_offered'))
-                 ORDER BY r.payment",
-            )?;
-            Ok(statement.query_map([batch], |row| row.get(0))?.collect::<Result<_, _>>()?)
-        })
-    }
-
-    /// One refund, as the run works with it; none where it is at its end, or offers no link.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn refund(&self, payment: PaymentKey) -> Result<Option<OpenRefund>, LedgerError> {
-        self.read(|books| {
-            let sql = format!(
-                "SELECT j.job, j.take, j.endpoint, i.url, j.state, j.reason, r.words, p.amount_msat, p.payment_hash,
-                     i.network, p.node, r.link, r.invoice, r.hash, r.amount_msat, r.expires_at, r.node, r.made_at
-                 FROM {OF} WHERE r.payment = ?1 AND r.state IN ('offered', 'claimed') AND r.link IS NOT NULL"
-            );
-            let mut statement = books.conn.prepare_cached(&sql)?;
-            let mut rows = statement.query([payment])?;
-            let Some(row) = rows.next()? else { return Ok(None) };
-            let seller: String = row.get(3)?;
-            Ok(Some(OpenRefund {
-                payment,
-                id: row.get(0)?,
-                take: row.get(1)?,
-                endpoint: books.endpoint(row.get(2)?)?,
-                seller: stored_url(&seller)?,
-                state: row.get(4)?,
-                reason: row.get(5)?,
-                words: row.get(6)?,
-                paid: row.get(7)?,
-                hash: row.get(8)?,
-                network: row.get(9)?,
-                node: WalletId(row.get(10)?),
-                link: row.get(11)?,
-                invoice: durable_invoice(row)?,
-            }))
-        })
-    }
-
-    /// Every refund of the batch (of all batches, with none), in the order of their payments.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn refunds(&self, batch: Option<BatchKey>) -> Result<Vec<RefundRow>, LedgerError> {
-        self.read(|books| {
-            let sql = format!("SELECT {ROW} FROM {OF} WHERE ?1 IS NULL OR r.batch = ?1 ORDER BY r.payment");
-            let mut statement = books.conn.prepare_cached(&sql)?;
-            Ok(statement.query_map([batch], refund_of_row)?.collect::<Result<_, _>>()?)
-        })
-    }
-
     /// The refund of that purchase, where one was offered.
     pub(super) fn refund_of(&self, job: JobKey) -> Result<Option<RefundRow>, Fault> {
         let sql = format!("SELECT {ROW} FROM {OF} WHERE p.job = ?1 ORDER BY r.payment DESC LIMIT 1");
@@ -132,4 +67,48 @@ fn refund_of_row(row: &Row<'_>) -> rusqlite::Result<RefundRow> {
         words_at: row.get(14)?,
         invoice,
     })
+}
+
+pub(super) fn refunds(conn: &Connection, batch: Option<BatchKey>) -> Result<Vec<RefundRow>, Fault> {
+    let sql = format!("SELECT {ROW} FROM {OF} WHERE ?1 IS NULL OR r.batch = ?1 ORDER BY r.payment");
+    let mut statement = conn.prepare_cached(&sql)?;
+    Ok(statement.query_map([batch], refund_of_row)?.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn open(conn: &Connection, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, Fault> {
+    let mut statement = conn.prepare_cached(
+        "SELECT r.payment FROM refunds r JOIN payments p ON p.id = r.payment JOIN jobs j ON j.id = p.job
+         WHERE (?1 IS NULL OR r.batch = ?1) AND (r.state = 'claimed'
+             OR (r.state = 'offered' AND r.link IS NOT NULL AND j.state = 'refund_offered'))
+         ORDER BY r.payment",
+    )?;
+    Ok(statement.query_map([batch], |row| row.get(0))?.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn find(books: &SqliteLedger, payment: PaymentKey) -> Result<Option<OpenRefund>, Fault> {
+    let sql = format!(
+        "SELECT j.job, j.take, j.endpoint, i.url, j.state, j.reason, r.words, p.amount_msat, p.payment_hash,
+             i.network, p.node, r.link, r.invoice, r.hash, r.amount_msat, r.expires_at, r.node, r.made_at
+         FROM {OF} WHERE r.payment = ?1 AND r.state IN ('offered', 'claimed') AND r.link IS NOT NULL"
+    );
+    let mut statement = books.conn.prepare_cached(&sql)?;
+    let mut rows = statement.query([payment])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let seller: String = row.get(3)?;
+    Ok(Some(OpenRefund {
+        payment,
+        id: row.get(0)?,
+        take: row.get(1)?,
+        endpoint: books.endpoint(row.get(2)?)?,
+        seller: stored_url(&seller)?,
+        state: row.get(4)?,
+        reason: row.get(5)?,
+        words: row.get(6)?,
+        paid: row.get(7)?,
+        hash: row.get(8)?,
+        network: row.get(9)?,
+        node: WalletId(row.get(10)?),
+        link: row.get(11)?,
+        invoice: durable_invoice(row)?,
+    }))
 }

@@ -3,27 +3,26 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::SqliteLedger;
 use super::convert::Json;
 use super::error::Fault;
 use super::read::stored_url;
 use super::store::{self, paid_purchase};
 use crate::command::{command, node_command};
 use crate::ledger::decide::JobUpdate;
-use crate::ledger::{AnswerKey, JobKey, LedgerError, PaymentKey, Reopened, Reopening};
+use crate::ledger::{AnswerKey, JobKey, PaymentKey, Reopened, Reopening};
 use crate::purchase::{HttpAnswer, JobState, Reason};
 use crate::time::UnixMs;
 
-impl SqliteLedger {
-    /// Carries out a person's word on a take that is paid for, and records it with the note.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be written.
-    pub fn reopen(&mut self, now: UnixMs, key: JobKey, word: Reopening, note: &str) -> Result<Reopened, LedgerError> {
-        self.write(|tx, _| match word {
-            Reopening::Retry => retry(tx, now, key, note),
-            Reopening::Delivered => deliver(tx, now, key, note),
-        })
+pub(super) fn reopen(
+    tx: &Connection,
+    now: UnixMs,
+    key: JobKey,
+    word: Reopening,
+    note: &str,
+) -> Result<Reopened, Fault> {
+    match word {
+        Reopening::Retry => retry(tx, now, key, note),
+        Reopening::Delivered => deliver(tx, now, key, note),
     }
 }
 

@@ -2,11 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::SqliteLedger;
 use super::error::Fault;
 use super::store::{endpoint, next_word_of};
 use crate::ledger::decide::endpoint_is_held;
-use crate::ledger::{Asking, BatchKey, IntentBounds, LedgerError, Trusted};
+use crate::ledger::{Asking, BatchKey, IntentBounds, Trusted};
 use crate::time::UnixMs;
 
 /// A word as it is recorded.
@@ -15,46 +14,6 @@ struct Word {
     /// Batch and job of the purchase that it let begin, unless that was never paid for; and whether nothing has come of it
     /// yet.
     by: Option<((String, String), bool)>,
-}
-
-impl SqliteLedger {
-    /// Records that a person trusts that origin (host, and port where it is not the usual one) with one more purchase. The
-    /// same word again is the same word.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be written.
-    pub fn trust(
-        &mut self,
-        now: UnixMs,
-        batch: BatchKey,
-        origin: &str,
-        number: u32,
-        bounds: IntentBounds,
-    ) -> Result<Trusted, LedgerError> {
-        self.write(|tx, _| {
-            let next = next_word_of(tx, origin)?;
-            if let Some(word) = word(tx, origin, number)? {
-                return Ok(match word {
-                    Word { lapsed: false, by: None } => Trusted::InForce,
-                    Word { by, .. } => Trusted::UsedUp { by: by.map(|(by, _)| by), next },
-                });
-            }
-            if number != next {
-                return Ok(Trusted::OutOfTurn(next));
-            }
-            match word(tx, origin, next.saturating_sub(1))? {
-                Some(Word { by: Some(((batch, job), true)), .. }) => return Ok(Trusted::UnderWay(batch, job)),
-                Some(Word { lapsed: false, by: None }) => return Ok(Trusted::InForce),
-                Some(_) | None => {}
-            }
-            if !origin_is_held(tx, now, batch, origin, bounds)? {
-                return Ok(Trusted::NotNeeded);
-            }
-            tx.prepare_cached("INSERT INTO trusts (origin, number, batch, at) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![origin, number, batch, now])?;
-            Ok(Trusted::Recorded)
-        })
-    }
 }
 
 fn word(tx: &Connection, origin: &str, number: u32) -> Result<Option<Word>, Fault> {
@@ -90,4 +49,35 @@ fn origin_is_held(
         }
     }
     Ok(false)
+}
+
+pub(super) fn trust(
+    tx: &Connection,
+    now: UnixMs,
+    batch: BatchKey,
+    origin: &str,
+    number: u32,
+    bounds: IntentBounds,
+) -> Result<Trusted, Fault> {
+    let next = next_word_of(tx, origin)?;
+    if let Some(word) = word(tx, origin, number)? {
+        return Ok(match word {
+            Word { lapsed: false, by: None } => Trusted::InForce,
+            Word { by, .. } => Trusted::UsedUp { by: by.map(|(by, _)| by), next },
+        });
+    }
+    if number != next {
+        return Ok(Trusted::OutOfTurn(next));
+    }
+    match word(tx, origin, next.saturating_sub(1))? {
+        Some(Word { by: Some(((batch, job), true)), .. }) => return Ok(Trusted::UnderWay(batch, job)),
+        Some(Word { lapsed: false, by: None }) => return Ok(Trusted::InForce),
+        Some(_) | None => {}
+    }
+    if !origin_is_held(tx, now, batch, origin, bounds)? {
+        return Ok(Trusted::NotNeeded);
+    }
+    tx.prepare_cached("INSERT INTO trusts (origin, number, batch, at) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![origin, number, batch, now])?;
+    Ok(Trusted::Recorded)
 }

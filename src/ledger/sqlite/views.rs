@@ -5,10 +5,13 @@ use std::io;
 use rusqlite::{Row, params};
 use url::Url;
 
-use super::SqliteLedger;
 use super::convert::{Json, hex, uint};
 use super::error::Fault;
-use crate::ledger::{BatchKey, Counts, LedgerError, ReceiptKind, ReceiptRow, ResultRow, StateCount};
+use super::{SqliteLedger, budget, refund};
+use crate::ledger::port::Views;
+use crate::ledger::{
+    BatchKey, Caps, Counts, LedgerError, PeriodsUsed, ReceiptKind, ReceiptRow, RefundRow, ResultRow, StateCount,
+};
 use crate::money::Msat;
 use crate::purchase::{JobState, Next, Reason, tried_again};
 
@@ -34,12 +37,8 @@ const BEFORE_WITHDRAWN: &str = "
     WHERE l.batch = ?1 AND l.superseded = 0 AND l.state = 'refused' AND l.reason = 'withdrawn' AND l.take > 1
     GROUP BY d.state, d.reason";
 
-impl SqliteLedger {
-    /// Where the batch stands, over the latest take of each job.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be read.
-    pub fn counts(&self, batch: BatchKey) -> Result<Counts, LedgerError> {
+impl Views for SqliteLedger {
+    fn counts(&self, batch: BatchKey) -> Result<Counts, LedgerError> {
         self.read(|books| {
             let mut counts = Counts::default();
             let mut statement = books.conn.prepare_cached(
@@ -73,12 +72,7 @@ impl SqliteLedger {
         })
     }
 
-    /// Every job of the batch, in manifest order, one at a time: what was bought of it, by its latest take that is paid for, and
-    /// else its latest. What is under way beside a delivered take stands in its `next` and its `error`.
-    ///
-    /// # Errors
-    /// The ledger's error where it cannot be read; inside, the first error of `each`, which ends the reading.
-    pub fn results(
+    fn results(
         &self,
         batch: BatchKey,
         each: &mut dyn FnMut(ResultRow) -> io::Result<()>,
@@ -103,11 +97,7 @@ impl SqliteLedger {
         })
     }
 
-    /// The latest take of every job of the batch, in manifest order, one at a time: what there is to do.
-    ///
-    /// # Errors
-    /// The ledger's error where it cannot be read; inside, the first error of `each`, which ends the reading.
-    pub fn latest_takes(
+    fn latest_takes(
         &self,
         batch: BatchKey,
         each: &mut dyn FnMut(ResultRow) -> io::Result<()>,
@@ -126,6 +116,46 @@ impl SqliteLedger {
         })
     }
 
+    fn receipts(
+        &self,
+        batch: BatchKey,
+        each: &mut dyn FnMut(ReceiptRow) -> io::Result<()>,
+    ) -> Result<io::Result<()>, LedgerError> {
+        self.read(|books| {
+            let mut statement = books.conn.prepare_cached(
+                "SELECT b.name, j.job, j.take, p.paid_at AS at, i.url, j.endpoint, b.sandbox, i.network, p.amount_msat,
+                     p.fee_msat, p.payment_hash, p.preimage, i.invoice, i.payee, p.node, j.url, j.extra, p.id, 0 AS back
+                 FROM payments p JOIN intents i ON i.payment = p.id JOIN jobs j ON j.id = p.job
+                     JOIN batches b ON b.id = p.batch
+                 WHERE p.batch = ?1 AND p.preimage IS NOT NULL
+                 UNION ALL
+                 SELECT b.name, j.job, j.take, r.settled_at, i.url, j.endpoint, b.sandbox, i.network, r.received_msat,
+                     0, r.hash, NULL, r.invoice, r.node, '', NULL, j.extra, p.id, 1
+                 FROM refunds r JOIN payments p ON p.id = r.payment JOIN intents i ON i.payment = p.id
+                     JOIN jobs j ON j.id = p.job JOIN batches b ON b.id = p.batch
+                 WHERE r.batch = ?1 AND r.settled_at IS NOT NULL
+                 ORDER BY at, 18, back",
+            )?;
+            let mut rows = statement.query(params![batch])?;
+            while let Some(row) = rows.next()? {
+                if let Err(error) = each(books.receipt_of_row(row)?) {
+                    return Ok(Err(error));
+                }
+            }
+            Ok(Ok(()))
+        })
+    }
+
+    fn refunds(&self, batch: Option<BatchKey>) -> Result<Vec<RefundRow>, LedgerError> {
+        self.read(|books| refund::refunds(&books.conn, batch))
+    }
+
+    fn periods_used(&self, caps: &Caps) -> Result<PeriodsUsed, LedgerError> {
+        self.read(|books| budget::periods_used(&books.conn, caps))
+    }
+}
+
+impl SqliteLedger {
     /// See [`BEFORE_WITHDRAWN`].
     fn count_before_withdrawn(&self, batch: BatchKey, counts: &mut Counts) -> Result<(), Fault> {
         let mut statement = self.conn.prepare_cached(BEFORE_WITHDRAWN)?;
@@ -180,40 +210,6 @@ impl SqliteLedger {
             wait_until: row.get(14)?,
             error: row.get(15)?,
             extra,
-        })
-    }
-
-    /// Every settlement of the batch (every take), payments and refunds, in the order of their times, one at a time.
-    ///
-    /// # Errors
-    /// The ledger's error where it cannot be read; inside, the first error of `each`, which ends the reading.
-    pub fn receipts(
-        &self,
-        batch: BatchKey,
-        each: &mut dyn FnMut(ReceiptRow) -> io::Result<()>,
-    ) -> Result<io::Result<()>, LedgerError> {
-        self.read(|books| {
-            let mut statement = books.conn.prepare_cached(
-                "SELECT b.name, j.job, j.take, p.paid_at AS at, i.url, j.endpoint, b.sandbox, i.network, p.amount_msat,
-                     p.fee_msat, p.payment_hash, p.preimage, i.invoice, i.payee, p.node, j.url, j.extra, p.id, 0 AS back
-                 FROM payments p JOIN intents i ON i.payment = p.id JOIN jobs j ON j.id = p.job
-                     JOIN batches b ON b.id = p.batch
-                 WHERE p.batch = ?1 AND p.preimage IS NOT NULL
-                 UNION ALL
-                 SELECT b.name, j.job, j.take, r.settled_at, i.url, j.endpoint, b.sandbox, i.network, r.received_msat,
-                     0, r.hash, NULL, r.invoice, r.node, '', NULL, j.extra, p.id, 1
-                 FROM refunds r JOIN payments p ON p.id = r.payment JOIN intents i ON i.payment = p.id
-                     JOIN jobs j ON j.id = p.job JOIN batches b ON b.id = p.batch
-                 WHERE r.batch = ?1 AND r.settled_at IS NOT NULL
-                 ORDER BY at, 18, back",
-            )?;
-            let mut rows = statement.query(params![batch])?;
-            while let Some(row) = rows.next()? {
-                if let Err(error) = each(books.receipt_of_row(row)?) {
-                    return Ok(Err(error));
-                }
-            }
-            Ok(Ok(()))
         })
     }
 

@@ -2,11 +2,10 @@
 
 use rusqlite::{Connection, params};
 
-use super::SqliteLedger;
 use super::error::Fault;
 use super::store::append_transition;
 use crate::ledger::word::{Heard, Retake, TakeStand, heard, repeats};
-use crate::ledger::{BatchKey, JobKey, LedgerError};
+use crate::ledger::{BatchKey, JobKey};
 use crate::plan::PlannedJob;
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
@@ -15,36 +14,6 @@ use crate::time::UnixMs;
 pub(super) const UNACCEPTED: &str = "n.batch = ?1 AND n.take > 1 AND n.attempts = 0
     AND (n.state = 'pending' OR (n.state = 'refused' AND n.reason = 'duplicate'))
     AND n.first_load > (SELECT accepted_load FROM batches WHERE id = ?1)";
-
-impl SqliteLedger {
-    /// Notes that what the last load found to buy was accepted: from now on the takes that it asked for once more stand, each
-    /// with the word that asked for it, whatever this run comes to.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be written.
-    pub fn accept_takes(&mut self, now: UnixMs, batch: BatchKey) -> Result<(), LedgerError> {
-        self.write(|tx, _| {
-            tx.prepare_cached(&format!(
-                "INSERT INTO decisions (job, at, decision, note, evidence)
-                 SELECT p.id, ?2, 'retake', p.job || '@' || p.take, 'take ' || n.take || ' replaces it'
-                 FROM jobs n JOIN jobs p ON p.batch = n.batch AND p.job = n.job AND p.take = n.take - 1
-                 WHERE {UNACCEPTED}"
-            ))?
-            .execute(params![batch, now])?;
-            tx.prepare_cached("UPDATE batches SET accepted_load = loads WHERE id = ?1")?.execute([batch])?;
-            Ok(())
-        })
-    }
-
-    /// Takes back the takes that were asked for and not accepted: a later run, of which nobody asked that, would buy them.
-    /// The next load does the same where a process was stopped at the question.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be written.
-    pub fn discard_unaccepted(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
-        self.write(|tx, _| discard_unaccepted(tx, batch))
-    }
-}
 
 /// A take after the first that never came to a payment, nor to a decision.
 const UNPAID: &str = "n.batch = ?1 AND n.take > 1 AND n.superseded = 0 AND n.state IN ('pending', 'refused', 'failed')
@@ -160,4 +129,16 @@ fn takes(conn: &Connection, batch: BatchKey, id: &str) -> Result<Vec<TakeStand>,
         })
     };
     Ok(statement.query_map(params![batch, id], stand)?.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn accept_takes(tx: &Connection, now: UnixMs, batch: BatchKey) -> Result<(), Fault> {
+    tx.prepare_cached(&format!(
+        "INSERT INTO decisions (job, at, decision, note, evidence)
+         SELECT p.id, ?2, 'retake', p.job || '@' || p.take, 'take ' || n.take || ' replaces it'
+         FROM jobs n JOIN jobs p ON p.batch = n.batch AND p.job = n.job AND p.take = n.take - 1
+         WHERE {UNACCEPTED}"
+    ))?
+    .execute(params![batch, now])?;
+    tx.prepare_cached("UPDATE batches SET accepted_load = loads WHERE id = ?1")?.execute([batch])?;
+    Ok(())
 }

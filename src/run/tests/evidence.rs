@@ -3,6 +3,7 @@
 use super::node::{Fate, Node};
 use super::world::{HOLD, HOUR, MINUTE, START, World, wishes};
 use crate::l402::PaymentHash;
+use crate::ledger::port::{Decisions, Views};
 use crate::ledger::{DeadProof, Decided, Decision, DurableIntent, Ledger, OpenStage};
 use crate::money::Msat;
 use crate::payer::{NodeProblem, PayFailure, PayRefusal, Payer};

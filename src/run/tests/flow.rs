@@ -3,6 +3,7 @@
 use super::shop::{Act, Kind, say};
 use super::world::{HOUR, MINUTE, PRICE, World, wish, wishes};
 use crate::event::Event;
+use crate::ledger::port::Views;
 use crate::money::Msat;
 use crate::purchase::{JobState, Reason};
 use crate::run::Outcome;

@@ -4,6 +4,7 @@ use super::ledger::Stop;
 use super::shop::{Act, Kind, say};
 use super::world::{HOUR, MINUTE, Wish, World, begin_meant, wish};
 use crate::event::Event;
+use crate::ledger::port::{Batches, Views};
 use crate::purchase::{JobState, Reason};
 use crate::run::Controller;
 

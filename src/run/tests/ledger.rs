@@ -4,10 +4,11 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use crate::l402::Network;
-use crate::ledger::sqlite::InlineLedger;
+use crate::ledger::port::{Batches, Views};
+use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{
-    BatchKey, Committed, HeldBack, HistoryCheck, IdenticalRequest, JobKey, Ledger, LedgerError, OpenJob, OpenRefund,
-    Original, PaymentKey, PendingJob, Prospect, Record, Recorded, RefundRecord,
+    BatchKey, Committed, HeldBack, HistoryCheck, IdenticalRequest, InlineLedger, JobKey, Ledger, LedgerError, OpenJob,
+    OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, RefundRecord,
 };
 use crate::money::Msat;
 use crate::purchase::{Request, WalletId};
@@ -23,7 +24,7 @@ pub(super) enum Stop {
 }
 
 pub(super) struct Stoppable {
-    pub(super) inner: InlineLedger,
+    pub(super) inner: InlineLedger<SqliteLedger>,
     pub(super) stop: Cell<Option<Stop>>,
     /// Every record that was committed, as a word, and when.
     pub(super) made: RefCell<Vec<(UnixMs, String)>>,
@@ -33,7 +34,7 @@ pub(super) struct Stoppable {
 }
 
 impl Stoppable {
-    pub(super) fn new(inner: InlineLedger) -> Self {
+    pub(super) fn new(inner: InlineLedger<SqliteLedger>) -> Self {
         Self { inner, stop: Cell::new(None), made: RefCell::default(), cap: Cell::new(None), tried: Cell::new(0) }
     }
 

@@ -3,6 +3,7 @@
 use super::node::Fate;
 use super::shop::{Act, Kind, say};
 use super::world::{HOUR, MINUTE, World, begin, wish, wishes};
+use crate::ledger::port::Views;
 use crate::money::Msat;
 use crate::payer::{PayFailure, PayRefusal, ProblemKind};
 use crate::purchase::{JobState, Reason};

@@ -8,6 +8,7 @@ use super::shop::{Act, Kind};
 use super::world::{FEE_CEILING, HOUR, MINUTE, PRICE, START, World, wishes};
 use crate::event::Event;
 use crate::l402::Network;
+use crate::ledger::port::{Decisions, Views};
 use crate::ledger::{Decision, ReceiptKind, ReceiptRow, RefundStanding};
 use crate::money::Msat;
 use crate::payer::PayFailure;

@@ -6,8 +6,7 @@ mod finding;
 mod node;
 mod survey;
 
-use crate::ledger::OpenMode;
-use crate::ledger::sqlite::{SqliteLedger, check_location};
+use crate::ledger::{OpenLedger, OpenMode, check_location};
 use crate::plan::limits::{self, Fit};
 
 use crate::cli::batch::receipt_guard::stop;
@@ -105,7 +104,7 @@ fn configuration(options: &DoctorOptions, report: &mut Report) {
 }
 
 /// The ledger, where there is one; in any case whether one can be written there.
-fn ledger(options: &DoctorOptions, report: &mut Report) -> Option<SqliteLedger> {
+fn ledger(options: &DoctorOptions, report: &mut Report) -> Option<OpenLedger> {
     let shown = options.ledger.display();
     report.ledger = Some(shown.to_string());
     let place = match check_location(&options.ledger) {
@@ -124,7 +123,7 @@ fn ledger(options: &DoctorOptions, report: &mut Report) -> Option<SqliteLedger> 
         let message = format!("{shown}: its disk has {} MiB free", place.free_bytes >> 20);
         report.warning("ledger", message, "make room: a run ends when nothing can be recorded any more");
     }
-    let books = match place.exists.then(|| SqliteLedger::open(&options.ledger, OpenMode::Read)).transpose() {
+    let books = match place.exists.then(|| crate::ledger::open(&options.ledger, OpenMode::Read)).transpose() {
         Ok(books) => books,
         Err(error) => {
             let advice = "name another with --ledger, or restore it from a backup";

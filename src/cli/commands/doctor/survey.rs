@@ -1,13 +1,13 @@
 //! What a manifest would buy: how much, the dearest job, and of each endpoint the cheapest one.
 
-use crate::ledger::Retake;
+use crate::ledger::{OpenLedger, Retake};
 use std::collections::HashSet;
 
 use crate::cli::money::Room;
 use crate::cli::options::config::{Choice, DoctorOptions, ManifestOptions};
 use crate::cli::preflight::foresight::{Asked, Foresight};
 use crate::cli::{Failure, input, money};
-use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::port::{Batches, Views};
 use crate::money::{Msat, Sats};
 use crate::plan::PlannedJob;
 use crate::plan::view::LeftToBuy;
@@ -43,7 +43,7 @@ pub(super) struct Sample {
 pub(super) fn survey(
     manifest: &ManifestOptions,
     options: &DoctorOptions,
-    books: Option<&SqliteLedger>,
+    books: Option<&OpenLedger>,
 ) -> Result<Survey, Failure> {
     let mut opened = input::open(manifest, None).map_err(Failure::Input)?;
     let of_results = match books {
@@ -67,7 +67,7 @@ pub(super) fn survey(
     .err();
     let of_batch = books.zip(known.as_ref()).filter(|_| is_of_results);
     let limits = input::limits_of(&options.limits, of_batch, limits)?;
-    let none = SqliteLedger::in_memory()?;
+    let none = crate::ledger::in_memory()?;
     let books = books.unwrap_or(&none);
     let zone = input::time_zone(&limits, &options.system_time_zone)?;
     let foresight = Foresight::of(

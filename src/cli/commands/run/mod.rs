@@ -20,8 +20,10 @@ use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 
 use crate::event::{Event, Listener};
-use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{Batch, BatchKey, Counts, DownloadTo, Duplicates as FoundDuplicates, OpenMode, PlanLoad};
+use crate::ledger::port::{Batches, Loading, Views};
+use crate::ledger::{
+    Batch, BatchKey, Counts, DownloadTo, Duplicates as FoundDuplicates, OpenLedger, OpenMode, PlanLoad,
+};
 use crate::manifest::{Duplicates, Limits, Manifest};
 use crate::money::Msat;
 use crate::payer::{NodeInfo, Payer};
@@ -249,7 +251,7 @@ impl<'a> Runner<'a> {
         if self.options.choice.dry_run || !self.world.ledger.exists() {
             return Ok(None);
         }
-        let books = SqliteLedger::open(&self.world.ledger, OpenMode::Read)?;
+        let books = crate::ledger::open(&self.world.ledger, OpenMode::Read)?;
         let name = match (&self.options.manifest.batch, &self.options.manifest.source) {
             (Some(name), _) => Some(name.clone()),
             (None, ManifestSource::Stdin(_)) => None,
@@ -556,7 +558,7 @@ impl<'a> Runner<'a> {
     async fn dry_run(&self, manifest: &Manifest, name: &str, of_results: bool) -> Result<ExitCode, Failure> {
         let play = self.world.play.is_some();
         let books = match self.world.ledger.exists() {
-            true => Some(SqliteLedger::open(&self.world.ledger, OpenMode::Read)?),
+            true => Some(crate::ledger::open(&self.world.ledger, OpenMode::Read)?),
             false => None,
         };
         let known = books.as_ref().map(|books| books.batch(name)).transpose()?.flatten();
@@ -643,7 +645,7 @@ impl<'a> Runner<'a> {
     /// What a run would buy, and how it would end where it leaves out something that is asked for; that is told.
     async fn foresee(
         &self,
-        books: Option<&SqliteLedger>,
+        books: Option<&OpenLedger>,
         known: Option<&Batch>,
         asked: &Asked<'_>,
         room: &Room,
@@ -652,7 +654,7 @@ impl<'a> Runner<'a> {
         let books = match books {
             Some(books) => books,
             None => {
-                none = SqliteLedger::in_memory()?;
+                none = crate::ledger::in_memory()?;
                 &none
             }
         };

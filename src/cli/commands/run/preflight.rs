@@ -2,8 +2,7 @@
 //! on it: both from this one value.
 
 use crate::cli::{Failure, input};
-use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{Batch, DownloadTo, Retake};
+use crate::ledger::{Batch, DownloadTo, OpenLedger, Retake};
 use crate::manifest::{Limits, Manifest};
 use crate::money::Msat;
 use crate::payer::NodeInfo;
@@ -18,7 +17,7 @@ use crate::cli::preflight::{questions, trust, words};
 pub(super) struct Ground<'a> {
     pub(super) manifest: &'a Manifest,
     /// The ledger, where there is one.
-    pub(super) books: Option<&'a SqliteLedger>,
+    pub(super) books: Option<&'a OpenLedger>,
     /// The batch, where the ledger knows it.
     pub(super) known: Option<&'a Batch>,
     /// The manifest holds that batch's results.

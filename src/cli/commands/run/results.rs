@@ -1,11 +1,11 @@
 //! A results file run as a manifest: `--only` on the stored jobs of its batch. Nothing is withdrawn, nothing is replaced; the batch's
 //! limits, lock and files are its own.
 
-use crate::ledger::{Batch, ChosenRows};
+use crate::ledger::port::{Batches, Loading};
+use crate::ledger::{Batch, ChosenRows, OpenLedger};
 use std::path::PathBuf;
 
 use crate::cli::{ExitCode, Failure};
-use crate::ledger::sqlite::SqliteLedger;
 use crate::manifest::{Limits, Manifest};
 use crate::money::{counted, counted_are};
 use crate::report::OutputPaths;
@@ -115,7 +115,7 @@ pub(in crate::cli) fn no_such_job(batch: &Batch, id: &str) -> Failure {
 }
 
 /// Where the batch writes its files: where it did before, else beside its manifest.
-fn paths_of(books: &SqliteLedger, batch: &Batch) -> Result<OutputPaths, Failure> {
+fn paths_of(books: &OpenLedger, batch: &Batch) -> Result<OutputPaths, Failure> {
     let manifest = PathBuf::from(&batch.manifest);
     let usual = files::usual_paths(Some(books), Some(batch), &manifest, &batch.name, batch.sandbox)?;
     let remembered = &batch.remembered.outputs;

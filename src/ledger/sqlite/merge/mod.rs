@@ -22,6 +22,7 @@ use super::core::configure;
 use super::error::Fault;
 use super::gap::ledger_of_rescued;
 use super::{file, schema};
+use crate::ledger::port::Batches;
 use crate::ledger::{IdList, LedgerError, TakeId};
 use crate::time::UnixMs;
 

@@ -300,7 +300,7 @@ fn what_is_bought_for_a_lost_receipt_is_not_said_to_have_changed() {
         let jobs = rows(&[("1", "kite")]).into_iter().map(Ok::<_, ()>);
         let foreseen = books.foresee(Some(june), &Retake::default(), "", jobs).unwrap();
         let stays: Vec<_> = foreseen.stays().unwrap().into_iter().map(|(state, _, ids)| (state, ids.first)).collect();
-        (foreseen.report.clone(), stays)
+        (foreseen.report().clone(), stays)
     };
     assert_eq!(foreseen(&books).1, [(JobState::Lost, vec!["1".to_owned()])], "no run brings it on");
     let lost = books.undecided(june, "1").unwrap().unwrap().job;

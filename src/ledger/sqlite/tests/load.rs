@@ -191,7 +191,7 @@ fn a_refusal_for_the_jobs_own_limit_is_tried_again_under_another_limit() {
         let mut foreseen =
             books.foresee(Some(batch), &Retake::default(), "", job(max_cost).into_iter().map(Ok::<_, ()>)).unwrap();
         foreseen.hold_to_job_limit(most.map(Msat::new)).unwrap();
-        assert_eq!(foreseen.report.above_limit.first, expected);
+        assert_eq!(foreseen.report().above_limit.first, expected);
     }
 }
 

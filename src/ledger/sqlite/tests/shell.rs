@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::support::*;
-use crate::ledger::sqlite::{InlineLedger, LedgerHandle, SqliteLedger};
-use crate::ledger::{BatchKey, Committed, HistoryCheck, Ledger, OpenStage, PaymentKey, Record};
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{
+    BatchKey, Committed, HistoryCheck, InlineLedger, Ledger, LedgerHandle, OpenStage, PaymentKey, Record,
+};
 use crate::purchase::{JobState, WalletId};
 
 /// The contract of the port, for every implementation.

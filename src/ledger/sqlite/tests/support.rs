@@ -8,7 +8,8 @@ use url::Url;
 
 use crate::catalog::{DedupPolicy, Endpoint, Method, PriceRule, Priced, Rate, ResultRule, Terms, Value};
 use crate::l402::{Network, PaymentHash, Preimage, Scheme, Token};
-use crate::ledger::sqlite::{Foreseen, SqliteLedger};
+pub(in crate::ledger) use crate::ledger::port::*;
+use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{
     AnswerKey, AnswerKind, BatchKey, BatchStart, Caps, Committed, Compared, DurableIntent, IntentBounds, JobEnd,
     LedgerError, NewBatch, NewIntent, PaymentKey, PendingJob, PlanLoad, Posted, Record, Retake, TakeId, ToBuy,
@@ -94,7 +95,7 @@ pub(in crate::ledger) fn load(
 ) -> PlanLoad {
     let (foreseen, report) = {
         let foreseen = books.foresee(Some(batch), retake, "", jobs.iter().cloned().map(Ok::<_, Infallible>)).unwrap();
-        (to_buy(&foreseen), foreseen.report)
+        (to_buy(&foreseen), foreseen.report().clone())
     };
     let load = books.load_plan(batch, NOW, retake, jobs.into_iter().map(Ok::<_, Infallible>)).unwrap();
     let pending: Vec<_> = books.pending(batch, None, 1_000_000).unwrap().into_iter().map(|job| job.id).collect();
@@ -120,7 +121,7 @@ pub(in crate::ledger) fn foreseen(
     to_buy(&foreseen)
 }
 
-pub(in crate::ledger) fn to_buy(foreseen: &Foreseen<'_>) -> Vec<String> {
+pub(in crate::ledger) fn to_buy(foreseen: &impl Foreseen) -> Vec<String> {
     let mut ids = Vec::new();
     let all = &mut |job: ToBuy| {
         ids.push(job.id);

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use crate::ledger::port::{Batches, Inspection, Records, Views};
 use crate::ledger::sqlite::{BatchLock, SqliteLedger};
 use crate::ledger::{LedgerError, OpenMode, OpenStage};
 use crate::purchase::{JobState, Reason};

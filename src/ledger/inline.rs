@@ -1,8 +1,8 @@
-//! The core behind the port, called inline: for the simulation, where every commit happens at a known instant.
+//! A store behind the port, called inline: for the simulation, where every commit happens at a known instant.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::SqliteLedger;
+use super::port::{Downloads, Records};
 use crate::l402::Network;
 use crate::ledger::{
     BatchKey, DamagedJob, DeliveredJob, Deliveries, HeldBack, HistoryCheck, IdenticalRequest, JobKey, Ledger,
@@ -12,24 +12,30 @@ use crate::purchase::{Credential, HttpAnswer, Request, WalletId};
 use crate::time::UnixMs;
 
 /// A ledger without a thread. Clones share the same books.
-#[derive(Clone, Debug)]
-pub struct InlineLedger(Arc<Mutex<SqliteLedger>>);
+#[derive(Debug)]
+pub struct InlineLedger<S>(Arc<Mutex<S>>);
 
-impl InlineLedger {
+impl<S> Clone for InlineLedger<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S> InlineLedger<S> {
     /// Over these books.
     #[must_use]
-    pub fn new(books: SqliteLedger) -> Self {
+    pub fn new(books: S) -> Self {
         Self(Arc::new(Mutex::new(books)))
     }
 
     /// The books themselves, for what the port does not offer. Never hold them across an await.
-    pub fn books(&self) -> MutexGuard<'_, SqliteLedger> {
+    pub fn books(&self) -> MutexGuard<'_, S> {
         // A transaction of a thread that panicked was rolled back as its stack unwound.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Ledger for InlineLedger {
+impl<S: Records> Ledger for InlineLedger<S> {
     async fn commit(&self, now: UnixMs, record: Record) -> Result<Recorded, LedgerError> {
         self.books().commit(now, record)
     }
@@ -84,7 +90,7 @@ impl Ledger for InlineLedger {
     }
 }
 
-impl Deliveries for InlineLedger {
+impl<S: Records + Downloads> Deliveries for InlineLedger<S> {
     async fn to_download(
         &self,
         batch: BatchKey,

@@ -1,10 +1,10 @@
-//! The thin shell: a thread owns the books, gathers the requests that wait, and commits them in one transaction.
+//! The thin shell around any store: a thread owns it, gathers the requests that wait, and commits them in one transaction.
 
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::SqliteLedger;
+use super::port::{Downloads, Records};
 use crate::l402::Network;
 use crate::ledger::{
     BatchKey, DamagedJob, DeliveredJob, Deliveries, HeldBack, HistoryCheck, IdenticalRequest, JobKey, Ledger,
@@ -50,8 +50,8 @@ pub struct LedgerHandle {
 
 /// The thread behind a [`LedgerHandle`].
 #[derive(Debug)]
-pub struct LedgerThread {
-    thread: std::thread::JoinHandle<SqliteLedger>,
+pub struct LedgerThread<S> {
+    thread: std::thread::JoinHandle<S>,
 }
 
 impl LedgerHandle {
@@ -59,7 +59,7 @@ impl LedgerHandle {
     ///
     /// # Errors
     /// Where no thread can be had.
-    pub fn spawn(books: SqliteLedger) -> Result<(Self, LedgerThread), LedgerError> {
+    pub fn spawn<S: Records + Downloads + Send + 'static>(books: S) -> Result<(Self, LedgerThread<S>), LedgerError> {
         let (asks, inbox) = mpsc::channel(WAITING_MAX);
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
@@ -75,12 +75,12 @@ impl LedgerHandle {
     }
 }
 
-impl LedgerThread {
+impl<S> LedgerThread<S> {
     /// Waits until every handle is gone and all that they asked is done; gives the books back. It blocks.
     ///
     /// # Errors
     /// Where the thread has panicked.
-    pub fn join(self) -> Result<SqliteLedger, LedgerError> {
+    pub fn join(self) -> Result<S, LedgerError> {
         self.thread.join().map_err(|_| gone())
     }
 }
@@ -170,7 +170,7 @@ fn gone() -> LedgerError {
     LedgerError::Io("its thread has ended".to_owned())
 }
 
-fn serve(mut books: SqliteLedger, mut inbox: mpsc::Receiver<Ask>) -> SqliteLedger {
+fn serve<S: Records + Downloads>(mut books: S, mut inbox: mpsc::Receiver<Ask>) -> S {
     while let Some(first) = inbox.blocking_recv() {
         let mut asks = vec![first];
         drain(&mut inbox, &mut asks);
@@ -194,7 +194,7 @@ fn drain(inbox: &mut mpsc::Receiver<Ask>, asks: &mut Vec<Ask>) {
 /// Records first, in one transaction, then reads: a read sees at least what was committed before it was asked.
 ///
 /// Whoever asked may have stopped listening; what was asked is done all the same.
-fn answer(books: &mut SqliteLedger, asks: Vec<Ask>) {
+fn answer<S: Records + Downloads>(books: &mut S, asks: Vec<Ask>) {
     let mut records = Vec::new();
     let mut replies = Vec::new();
     let mut reads = Vec::new();
@@ -240,7 +240,7 @@ fn answer(books: &mut SqliteLedger, asks: Vec<Ask>) {
     }
 }
 
-fn read(books: &SqliteLedger, ask: Ask) {
+fn read<S: Records + Downloads>(books: &S, ask: Ask) {
     match ask {
         Ask::OpenJobs(batch, reply) => drop(reply.send(books.open_jobs(batch))),
         Ask::DamagedJobs(batch, reply) => drop(reply.send(books.damaged_jobs(batch))),

@@ -1,0 +1,48 @@
+//! Which kind of ledger an address means. Nobody else names a kind: a further one is opened here.
+
+use std::path::Path;
+
+use super::port::{Foresee, Place};
+use super::sqlite::{self, SqliteLedger};
+use super::{Gap, LedgerError, Location, OpenMode};
+
+/// A ledger that is open, whichever kind it is: used by the traits of [`port`](super::port).
+pub type OpenLedger = SqliteLedger;
+
+/// What it foresees.
+pub type ForeseenHere<'b> = <OpenLedger as Foresee>::Foreseen<'b>;
+
+/// The right to run one of its batches.
+pub type LockHere = <OpenLedger as Place>::Lock;
+
+/// Opens the ledger at that address; to write, what is missing of it is created.
+///
+/// # Errors
+/// Where it cannot be used, is no ledger, is damaged, was written by a newer version, or lies where it cannot be relied upon.
+pub fn open(address: &Path, mode: OpenMode) -> Result<OpenLedger, LedgerError> {
+    SqliteLedger::open(address, mode)
+}
+
+/// A ledger of which nothing stays: what there is where none has begun.
+///
+/// # Errors
+/// Where none is to be had.
+pub fn in_memory() -> Result<OpenLedger, LedgerError> {
+    SqliteLedger::in_memory()
+}
+
+/// Whether a ledger can be written at that address: looks, and creates nothing.
+///
+/// # Errors
+/// Where it cannot be, or what is there is none.
+pub fn check_location(address: &Path) -> Result<Location, LedgerError> {
+    sqlite::check_location(address)
+}
+
+/// What a ledger that a run would begin there would lack.
+///
+/// # Errors
+/// Where that cannot be found out.
+pub fn gap_of_new(address: &Path) -> Result<Option<Gap>, LedgerError> {
+    sqlite::gap_of_new(address)
+}

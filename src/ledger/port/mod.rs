@@ -1,0 +1,16 @@
+//! The port: what a ledger does for the rest, by concern. A run and its downloads ask a handle ([`Ledger`], [`Deliveries`]),
+//! behind which any store stands ([`Records`], [`Downloads`]); commands ask the store itself, before and after a run.
+
+mod batches;
+mod loading;
+mod person;
+mod records;
+mod run;
+mod views;
+
+pub use batches::{Batches, HeldLock, Place};
+pub use loading::{Foresee, Foreseen, Loading};
+pub use person::Decisions;
+pub use records::{Downloads, Records};
+pub use run::{Deliveries, Ledger};
+pub use views::{Audit, Inspection, Views};

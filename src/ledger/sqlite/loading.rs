@@ -1,0 +1,103 @@
+//! A plan, or rows of a results file, written into the ledger; and what follows of it before anything is bought.
+
+use super::duplicates::Rows;
+use super::error::contradiction;
+use super::load::Load;
+use super::{SqliteLedger, changed, chosen, duplicates, job_limit, words};
+use crate::ledger::port::Loading;
+use crate::ledger::{
+    BatchKey, ChosenRows, Compared, Duplicates, IdList, LedgerError, LoadError, PlanLoad, Retake, ToBuy,
+};
+use crate::manifest::ResultsRow;
+use crate::money::Msat;
+use crate::plan::PlannedJob;
+use crate::time::UnixMs;
+
+impl Loading for SqliteLedger {
+    fn load_plan<E>(
+        &mut self,
+        batch: BatchKey,
+        now: UnixMs,
+        retake: &Retake,
+        jobs: impl IntoIterator<Item = Result<PlannedJob, E>>,
+    ) -> Result<PlanLoad, LoadError<E>> {
+        let mut of_plan = None;
+        let loaded = self.write(|tx, _| {
+            let mut load = Load::begin(tx, batch, now, retake)?;
+            for job in jobs {
+                match job {
+                    Ok(job) => load.add(&job)?,
+                    Err(error) => {
+                        of_plan = Some(error);
+                        return contradiction("the plan has errors");
+                    }
+                }
+            }
+            load.finish()
+        });
+        match (loaded, of_plan) {
+            (_, Some(error)) => Err(LoadError::Plan(error)),
+            (Ok(loaded), None) => Ok(loaded),
+            (Err(error), None) => Err(LoadError::Ledger(error)),
+        }
+    }
+
+    fn choose_rows(
+        &mut self,
+        batch: BatchKey,
+        now: UnixMs,
+        rows: impl IntoIterator<Item = ResultsRow>,
+    ) -> Result<ChosenRows, LedgerError> {
+        // Whoever runs a results file says no word: what an earlier command asked for and never accepted is nothing to go on with.
+        self.discard_unaccepted(batch)?;
+        let (chosen, marks) = self.compare_rows(batch, rows)?;
+        self.write(|tx, _| chosen::mark(tx, now, marks))?;
+        Ok(chosen)
+    }
+
+    fn hold_to_job_limit(&mut self, batch: BatchKey, now: UnixMs, most: Option<Msat>) -> Result<IdList, LedgerError> {
+        self.write(|tx, _| job_limit::hold(tx, batch, now, most))
+    }
+
+    fn mark_changed(&mut self, batch: Option<BatchKey>, now: UnixMs) -> Result<(), LedgerError> {
+        self.write(|tx, _| changed::mark(tx, batch, now))
+    }
+
+    fn open_and_changed(&self, batch: BatchKey) -> Result<u64, LedgerError> {
+        self.read(|books| changed::open_and_changed(&books.conn, batch))
+    }
+
+    fn accept_takes(&mut self, now: UnixMs, batch: BatchKey) -> Result<(), LedgerError> {
+        self.write(|tx, _| words::accept_takes(tx, now, batch))
+    }
+
+    fn discard_unaccepted(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
+        self.write(|tx, _| words::discard_unaccepted(tx, batch))
+    }
+
+    fn set_duplicates_aside(
+        &mut self,
+        batch: BatchKey,
+        now: UnixMs,
+        compared: &Compared<'_>,
+    ) -> Result<Duplicates, LedgerError> {
+        self.write(|tx, _| duplicates::set_aside(tx, batch, now, compared))
+    }
+
+    fn mean_duplicates(&mut self, batch: BatchKey, now: UnixMs, only: &[String]) -> Result<(), LedgerError> {
+        self.write(|tx, _| duplicates::mean(tx, batch, now, only))
+    }
+
+    fn discard_duplicates(&mut self, batch: BatchKey, now: UnixMs) -> Result<(), LedgerError> {
+        self.write(|tx, _| words::discard_set_aside(tx, batch, now))
+    }
+
+    fn to_buy<E>(
+        &self,
+        batch: BatchKey,
+        duplicates: bool,
+        each: &mut dyn FnMut(ToBuy) -> Result<(), E>,
+    ) -> Result<Result<(), E>, LedgerError> {
+        self.read(|books| duplicates::to_buy(&books.conn, batch, duplicates, Rows::Loaded, each))
+    }
+}
