@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::catalog::{Catalog, Value};
-use crate::l402::{PaymentHash, Preimage, Scheme, Token};
+use crate::l402::{Invoice, PaymentHash, Preimage, Scheme, Token};
 use crate::money::Msat;
 use crate::purchase::{Credential, Poll, Reason, WalletId};
 use crate::time::UnixMs;
@@ -46,6 +46,31 @@ pub fn intent(sends_begun: u32, sends_answered: u32) -> DurableIntent {
         sends_answered,
         accepted: false,
     }
+}
+
+/// The intent of that invoice, at a node of that name.
+///
+/// # Panics
+/// Where the invoice cannot be read.
+#[must_use]
+pub fn intent_of(invoice: &str, fee_limit: Msat, node: &WalletId) -> DurableIntent {
+    let read = Invoice::read(invoice).unwrap();
+    DurableIntent {
+        hash: read.hash,
+        invoice: invoice.to_owned(),
+        amount: read.amount,
+        fee_limit,
+        node: node.clone(),
+        invoice_expires_at: read.expires_at,
+        credential_expires_at: read.expires_at,
+        ..intent(1, 0)
+    }
+}
+
+/// The intent of a hash whose invoice nobody reads: the hash itself, in hex.
+#[must_use]
+pub fn intent_of_hash(hash: PaymentHash, fee_limit: Msat) -> DurableIntent {
+    DurableIntent { hash, invoice: hash.hex(), fee_limit, ..intent(1, 0) }
 }
 
 /// The same, and the node has said once that it knows it.

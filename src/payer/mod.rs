@@ -3,6 +3,9 @@
 //! Three traits: whoever pays is a [`Payer`]; one that can show what it has paid also has a [`PaymentHistory`], one that can be
 //! paid also a [`Receiver`]. Each wallet is a folder here, and nothing outside it but the file that opens it knows which it is.
 
+/// For whoever adds a wallet, and for the doubles in `tests/`.
+#[doc(hidden)]
+pub mod contract;
 pub mod lnd;
 mod problem;
 mod promises;

@@ -3,6 +3,7 @@
 
 mod bank;
 mod codes;
+mod contract;
 mod crash;
 mod credentials;
 mod evidence;

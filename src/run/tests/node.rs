@@ -235,6 +235,13 @@ impl Node {
         by_prompt
     }
 
+    /// How often a hash has settled.
+    pub(super) fn times_settled(&self, hash: &PaymentHash) -> usize {
+        let (now, known) = (self.clock.now(), self.known.borrow());
+        let course = known.get(hash).map_or(&[][..], |known| &known.course);
+        course.iter().filter(|(at, status)| *status == Status::Settled && *at <= now).count()
+    }
+
     /// Amounts and fees of all that settled.
     pub(super) fn spent(&self) -> (Msat, Msat) {
         let now = self.clock.now();

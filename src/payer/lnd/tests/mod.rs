@@ -1,5 +1,6 @@
 //! The payer against a server that replays what a node answers, byte by byte.
 
+mod contract;
 mod faults;
 mod hostile;
 mod recorded;

@@ -11,7 +11,7 @@ use super::*;
 
 /// A question and its answer, as recorded.
 #[derive(Clone, Deserialize)]
-struct Exchange {
+pub(super) struct Exchange {
     name: String,
     hash: String,
     status: u16,
@@ -20,18 +20,18 @@ struct Exchange {
 }
 
 /// A node's answers.
-struct Recording {
-    release: &'static str,
+pub(super) struct Recording {
+    pub(super) release: &'static str,
     exchanges: Vec<Exchange>,
 }
 
-fn recordings() -> [Recording; 2] {
+pub(super) fn recordings() -> [Recording; 2] {
     let of = |release, text| Recording { release, exchanges: serde_json::from_str(text).unwrap() };
     [of("0.21", include_str!("recorded/lnd-0.21.json")), of("0.20", include_str!("recorded/lnd-0.20.json"))]
 }
 
 impl Recording {
-    fn named(&self, name: &str) -> &Exchange {
+    pub(super) fn named(&self, name: &str) -> &Exchange {
         let found = self.exchanges.iter().find(|exchange| exchange.name == name);
         found.unwrap_or_else(|| panic!("{}: no recording of `{name}`", self.release))
     }
@@ -56,12 +56,12 @@ impl Recording {
 }
 
 impl Exchange {
-    fn payment_hash(&self) -> PaymentHash {
+    pub(super) fn payment_hash(&self) -> PaymentHash {
         PaymentHash::from_hex(&self.hash).unwrap_or(PaymentHash([0xab; 32]))
     }
 
     /// The answer as it came: a stream in its pieces, an error whole; with its own clock.
-    fn acts(&self) -> Vec<Act> {
+    pub(super) fn acts(&self) -> Vec<Act> {
         if self.status != 200 {
             return self.dated(http(self.status, &self.pieces.concat()));
         }

@@ -24,7 +24,10 @@ pub enum Act {
     Close,
 }
 
-/// The server. The n-th request gets the n-th script, the last one again and again.
+/// What is to be done with the n-th request, from 0.
+type Answer = dyn Fn(usize, &str) -> Vec<Act> + Send + Sync;
+
+/// The server.
 pub struct Replay {
     pub url: String,
     seen: Arc<Mutex<Seen>>,
@@ -37,15 +40,21 @@ struct Seen {
 }
 
 impl Replay {
+    /// The n-th request gets the n-th script, the last one again and again.
     pub async fn start(scripts: Vec<Vec<Act>>) -> Self {
+        Self::answering(move |number, _| scripts[number.min(scripts.len() - 1)].clone()).await
+    }
+
+    /// Each request, head (in small letters) and body, gets what this says.
+    pub async fn answering(answer: impl Fn(usize, &str) -> Vec<Act> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Seen::default()));
-        let (scripts, shared) = (Arc::new(scripts), Arc::clone(&seen));
+        let (answer, shared): (Arc<Answer>, _) = (Arc::new(answer), Arc::clone(&seen));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 shared.lock().unwrap().connections += 1;
-                tokio::spawn(serve(stream, Arc::clone(&scripts), Arc::clone(&shared)));
+                tokio::spawn(serve(stream, Arc::clone(&answer), Arc::clone(&shared)));
             }
         });
         Self { url, seen }
@@ -62,12 +71,13 @@ impl Replay {
     }
 }
 
-async fn serve(mut stream: TcpStream, scripts: Arc<Vec<Vec<Act>>>, seen: Arc<Mutex<Seen>>) {
+async fn serve(mut stream: TcpStream, answer: Arc<Answer>, seen: Arc<Mutex<Seen>>) {
     while let Some(request) = read_request(&mut stream).await {
         let script = {
             let mut seen = seen.lock().unwrap();
             seen.requests.push(request);
-            scripts[(seen.requests.len() - 1).min(scripts.len() - 1)].clone()
+            let number = seen.requests.len() - 1;
+            answer(number, &seen.requests[number])
         };
         for act in script {
             let bytes = match act {
