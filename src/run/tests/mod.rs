@@ -19,4 +19,5 @@ mod refunds;
 mod seeds;
 mod shop;
 mod stop;
+mod till;
 mod world;
