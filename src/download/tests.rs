@@ -41,7 +41,7 @@ impl Ledger for OneJob {
     async fn open_jobs(&self, _: Option<BatchKey>) -> Result<Vec<OpenJob>, LedgerError> {
         Ok(Vec::new())
     }
-    async fn pending(&self, _: BatchKey, _: Option<u64>, _: usize) -> Result<Vec<PendingJob>, LedgerError> {
+    async fn claim(&self, _: BatchKey, _: usize) -> Result<Vec<PendingJob>, LedgerError> {
         Ok(Vec::new())
     }
     async fn request(&self, _: PaymentKey) -> Result<Request, LedgerError> {

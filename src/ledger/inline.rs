@@ -5,19 +5,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::port::{Downloads, Records};
 use crate::l402::Network;
 use crate::ledger::{
-    BatchKey, DamagedJob, DeliveredJob, Deliveries, HeldBack, HistoryCheck, IdenticalRequest, JobKey, Ledger,
+    BatchKey, Claimed, DamagedJob, DeliveredJob, Deliveries, HeldBack, HistoryCheck, IdenticalRequest, JobKey, Ledger,
     LedgerError, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, Undownloaded,
 };
 use crate::purchase::{Credential, HttpAnswer, Request, WalletId};
 use crate::time::UnixMs;
 
-/// A ledger without a thread. Clones share the same books.
+/// A ledger without a thread, as one run has it. Clones share the same books, and are other runs: each claims for itself.
 #[derive(Debug)]
-pub struct InlineLedger<S>(Arc<Mutex<S>>);
+pub struct InlineLedger<S> {
+    books: Arc<Mutex<S>>,
+    claimed: Mutex<Claimed>,
+}
 
 impl<S> Clone for InlineLedger<S> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self { books: Arc::clone(&self.books), claimed: Mutex::default() }
     }
 }
 
@@ -25,13 +28,13 @@ impl<S> InlineLedger<S> {
     /// Over these books.
     #[must_use]
     pub fn new(books: S) -> Self {
-        Self(Arc::new(Mutex::new(books)))
+        Self { books: Arc::new(Mutex::new(books)), claimed: Mutex::default() }
     }
 
     /// The books themselves, for what the port does not offer. Never hold them across an await.
     pub fn books(&self) -> MutexGuard<'_, S> {
         // A transaction of a thread that panicked was rolled back as its stack unwound.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -48,8 +51,9 @@ impl<S: Records> Ledger for InlineLedger<S> {
         self.books().damaged_jobs(batch)
     }
 
-    async fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError> {
-        self.books().pending(batch, after, limit)
+    async fn claim(&self, batch: BatchKey, most: usize) -> Result<Vec<PendingJob>, LedgerError> {
+        let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        claimed.claim(&*self.books(), batch, most)
     }
 
     async fn request(&self, payment: PaymentKey) -> Result<Request, LedgerError> {

@@ -3,6 +3,7 @@
 
 mod batch;
 mod bounds;
+mod claimed;
 #[cfg(test)]
 mod contract;
 mod decide;
@@ -25,6 +26,7 @@ mod writer;
 
 pub use batch::{Batch, BatchStart, DownloadTo, Layout, NewBatch, Outputs, Remembered};
 pub use bounds::{Asking, EndpointCount, HeldBack, IntentBounds, NodeCount, Prospect, endpoint_and_origin};
+pub use claimed::Claimed;
 pub use history::{AnswerRow, AuditRow, DecisionRow, PaymentRecord, PaymentRow, Standing, TakeRecord, TransitionRow};
 pub use inline::InlineLedger;
 pub use loading::{ChosenRows, Compared, Duplicates, IdList, JobsThen, LoadError, PlanLoad, ToBuy};

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::port::{Downloads, Records};
 use crate::l402::Network;
 use crate::ledger::{
-    BatchKey, DamagedJob, DeliveredJob, Deliveries, HeldBack, HistoryCheck, IdenticalRequest, JobKey, Ledger,
+    BatchKey, Claimed, DamagedJob, DeliveredJob, Deliveries, HeldBack, HistoryCheck, IdenticalRequest, JobKey, Ledger,
     LedgerError, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, Undownloaded,
 };
 use crate::purchase::{Credential, HttpAnswer, Request, WalletId};
@@ -27,7 +27,7 @@ enum Ask {
     Commit(UnixMs, Box<Record>, Reply<Recorded>),
     OpenJobs(Option<BatchKey>, Reply<Vec<OpenJob>>),
     DamagedJobs(Option<BatchKey>, Reply<Vec<DamagedJob>>),
-    Pending(BatchKey, Option<u64>, usize, Reply<Vec<PendingJob>>),
+    Claim(BatchKey, usize, Reply<Vec<PendingJob>>),
     Request(PaymentKey, Reply<Request>),
     Witness(WalletId, PaymentKey, Reply<HistoryCheck>),
     IsWitnessed(WalletId, Reply<bool>),
@@ -42,7 +42,7 @@ enum Ask {
     Credential(JobKey, Reply<Option<Credential>>),
 }
 
-/// The ledger as the run uses it. Clones speak to the same thread, which ends when the last one is gone.
+/// The ledger as one run uses it. Clones speak to the same thread, which ends when the last one is gone, and claim together.
 #[derive(Clone, Debug)]
 pub struct LedgerHandle {
     asks: mpsc::Sender<Ask>,
@@ -99,8 +99,8 @@ impl Ledger for LedgerHandle {
         self.ask(|reply| Ask::DamagedJobs(batch, reply)).await
     }
 
-    async fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError> {
-        self.ask(|reply| Ask::Pending(batch, after, limit, reply)).await
+    async fn claim(&self, batch: BatchKey, most: usize) -> Result<Vec<PendingJob>, LedgerError> {
+        self.ask(|reply| Ask::Claim(batch, most, reply)).await
     }
 
     async fn request(&self, payment: PaymentKey) -> Result<Request, LedgerError> {
@@ -171,6 +171,7 @@ fn gone() -> LedgerError {
 }
 
 fn serve<S: Records + Downloads>(mut books: S, mut inbox: mpsc::Receiver<Ask>) -> S {
+    let mut claimed = Claimed::default();
     while let Some(first) = inbox.blocking_recv() {
         let mut asks = vec![first];
         drain(&mut inbox, &mut asks);
@@ -178,7 +179,7 @@ fn serve<S: Records + Downloads>(mut books: S, mut inbox: mpsc::Receiver<Ask>) -
             std::thread::sleep(GATHERING_DELAY);
             drain(&mut inbox, &mut asks);
         }
-        answer(&mut books, asks);
+        answer(&mut books, &mut claimed, asks);
     }
     books
 }
@@ -194,7 +195,7 @@ fn drain(inbox: &mut mpsc::Receiver<Ask>, asks: &mut Vec<Ask>) {
 /// Records first, in one transaction, then reads: a read sees at least what was committed before it was asked.
 ///
 /// Whoever asked may have stopped listening; what was asked is done all the same.
-fn answer<S: Records + Downloads>(books: &mut S, asks: Vec<Ask>) {
+fn answer<S: Records + Downloads>(books: &mut S, claimed: &mut Claimed, asks: Vec<Ask>) {
     let mut records = Vec::new();
     let mut replies = Vec::new();
     let mut reads = Vec::new();
@@ -206,7 +207,7 @@ fn answer<S: Records + Downloads>(books: &mut S, asks: Vec<Ask>) {
             }
             read @ (Ask::OpenJobs(..)
             | Ask::DamagedJobs(..)
-            | Ask::Pending(..)
+            | Ask::Claim(..)
             | Ask::Request(..)
             | Ask::Witness(..)
             | Ask::IsWitnessed(..)
@@ -236,15 +237,15 @@ fn answer<S: Records + Downloads>(books: &mut S, asks: Vec<Ask>) {
         }
     }
     for ask in reads {
-        read(books, ask);
+        read(books, claimed, ask);
     }
 }
 
-fn read<S: Records + Downloads>(books: &S, ask: Ask) {
+fn read<S: Records + Downloads>(books: &S, claimed: &mut Claimed, ask: Ask) {
     match ask {
         Ask::OpenJobs(batch, reply) => drop(reply.send(books.open_jobs(batch))),
         Ask::DamagedJobs(batch, reply) => drop(reply.send(books.damaged_jobs(batch))),
-        Ask::Pending(batch, after, limit, reply) => drop(reply.send(books.pending(batch, after, limit))),
+        Ask::Claim(batch, most, reply) => drop(reply.send(claimed.claim(books, batch, most))),
         Ask::Request(payment, reply) => drop(reply.send(books.request(payment))),
         Ask::Witness(node, payment, reply) => drop(reply.send(books.history_check(&node, payment))),
         Ask::IsWitnessed(node, reply) => drop(reply.send(books.is_witnessed(&node))),

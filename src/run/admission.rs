@@ -27,7 +27,6 @@ const LOOK_MS: i64 = 1_000;
 /// The jobs still to be bought.
 pub(super) struct Queue {
     batch: BatchKey,
-    after: Option<u64>,
     page: VecDeque<PendingJob>,
     aside: VecDeque<Aside>,
     exhausted: bool,
@@ -90,7 +89,6 @@ impl Queue {
     pub(super) fn new(batch: BatchKey) -> Self {
         Self {
             batch,
-            after: None,
             page: VecDeque::new(),
             aside: VecDeque::new(),
             exhausted: false,
@@ -230,11 +228,8 @@ impl Queue {
         }
         loop {
             if self.page.is_empty() && !self.exhausted {
-                self.page = ledger.pending(self.batch, self.after, PAGE).await?.into();
-                match self.page.back() {
-                    Some(last) => self.after = Some(last.seq),
-                    None => self.exhausted = true,
-                }
+                self.page = ledger.claim(self.batch, PAGE).await?.into();
+                self.exhausted = self.page.is_empty();
             }
             match self.page.pop_front() {
                 Some(job) if self.left_out.contains(&job.key) => {}

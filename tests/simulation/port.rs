@@ -7,9 +7,9 @@ use l402_batch::l402::{Network, PaymentHash};
 use l402_batch::ledger::port::{Downloads, Records};
 use l402_batch::ledger::sqlite::SqliteLedger;
 use l402_batch::ledger::{
-    AnswerKind, BatchKey, Committed, DeliveredJob, Deliveries, DurableIntent, HeldBack, HistoryCheck, IdenticalRequest,
-    IntentBounds, JobEnd, JobKey, Ledger, LedgerError, NewIntent, OpenJob, OpenRefund, Original, PaymentKey,
-    PendingJob, Prospect, Record, Recorded, RefundRecord, ResultRow, Undownloaded,
+    AnswerKind, BatchKey, Claimed, Committed, DeliveredJob, Deliveries, DurableIntent, HeldBack, HistoryCheck,
+    IdenticalRequest, IntentBounds, JobEnd, JobKey, Ledger, LedgerError, NewIntent, OpenJob, OpenRefund, Original,
+    PaymentKey, PendingJob, Prospect, Record, Recorded, RefundRecord, ResultRow, Undownloaded,
 };
 use l402_batch::purchase::WalletId;
 use l402_batch::purchase::{Credential, HttpAnswer, Request};
@@ -42,6 +42,8 @@ pub struct Port<'a> {
     only: RefCell<Option<BTreeSet<String>>>,
     /// The payment whose poll was answered with 404 last.
     poll_gone: Cell<Option<PaymentKey>>,
+    /// What it has claimed so far, which goes with it.
+    claimed: RefCell<Claimed>,
 }
 
 /// What a process may have under way, by its settings.
@@ -64,6 +66,7 @@ impl<'a> Port<'a> {
             began_at: disk.world.now(),
             only: RefCell::default(),
             poll_gone: Cell::new(None),
+            claimed: RefCell::default(),
         }
     }
 
@@ -258,8 +261,8 @@ impl Ledger for Port<'_> {
         self.read(|books| books.open_jobs(batch)).await
     }
 
-    async fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError> {
-        self.read(|books| books.pending(batch, after, limit)).await
+    async fn claim(&self, batch: BatchKey, most: usize) -> Result<Vec<PendingJob>, LedgerError> {
+        self.read(|books| self.claimed.borrow_mut().claim(books, batch, most)).await
     }
 
     async fn request(&self, payment: PaymentKey) -> Result<Request, LedgerError> {

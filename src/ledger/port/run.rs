@@ -32,16 +32,12 @@ pub trait Ledger {
         std::future::ready(Ok(Vec::new()))
     }
 
-    /// Up to `limit` pending jobs of the batch with a position above `after`, in manifest order.
+    /// Up to `most` pending jobs of the batch, in manifest order, each once to a run; none once all were handed out. What was claimed
+    /// and came to nothing is pending still, and the next run's.
     ///
     /// # Errors
-    /// Where the ledger cannot be read.
-    fn pending(
-        &self,
-        batch: BatchKey,
-        after: Option<u64>,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<PendingJob>, LedgerError>>;
+    /// Where the ledger cannot be read: nothing is claimed then.
+    fn claim(&self, batch: BatchKey, most: usize) -> impl Future<Output = Result<Vec<PendingJob>, LedgerError>>;
 
     /// The exact request that an intent holds.
     ///

@@ -7,8 +7,8 @@ use crate::l402::Network;
 use crate::ledger::port::{Batches, Views};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{
-    BatchKey, Committed, HeldBack, HistoryCheck, IdenticalRequest, InlineLedger, JobKey, Ledger, LedgerError, OpenJob,
-    OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, RefundRecord,
+    BatchKey, Claimed, Committed, HeldBack, HistoryCheck, IdenticalRequest, InlineLedger, JobKey, Ledger, LedgerError,
+    OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, RefundRecord,
 };
 use crate::money::Msat;
 use crate::purchase::{Request, WalletId};
@@ -30,12 +30,15 @@ pub(super) struct Stoppable {
     pub(super) made: RefCell<Vec<(UnixMs, String)>>,
     /// Spent, fees and held together never pass it.
     pub(super) cap: Cell<Option<(BatchKey, Msat)>>,
+    /// What the run has claimed that is under way.
+    pub(super) claimed: RefCell<Claimed>,
     tried: Cell<usize>,
 }
 
 impl Stoppable {
     pub(super) fn new(inner: InlineLedger<SqliteLedger>) -> Self {
-        Self { inner, stop: Cell::new(None), made: RefCell::default(), cap: Cell::new(None), tried: Cell::new(0) }
+        let (made, claimed) = (RefCell::default(), RefCell::default());
+        Self { inner, stop: Cell::new(None), made, cap: Cell::new(None), claimed, tried: Cell::new(0) }
     }
 
     pub(super) fn commits(&self) -> usize {
@@ -110,8 +113,8 @@ impl Ledger for Stoppable {
         self.inner.open_jobs(batch).await
     }
 
-    async fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError> {
-        self.inner.pending(batch, after, limit).await
+    async fn claim(&self, batch: BatchKey, most: usize) -> Result<Vec<PendingJob>, LedgerError> {
+        self.claimed.borrow_mut().claim(&*self.inner.books(), batch, most)
     }
 
     async fn request(&self, payment: PaymentKey) -> Result<Request, LedgerError> {

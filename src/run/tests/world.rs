@@ -222,7 +222,9 @@ impl World {
         begin(&mut self.books(), "june", &self.wishes);
     }
 
+    /// A run of its own: what an earlier one claimed and never bought is to be claimed again.
     fn run(&self, control: Control) -> Run<'_, Stoppable, Node, Shop, FakeClock> {
+        self.ledger.claimed.take();
         Run {
             ledger: &self.ledger,
             payer: Some(&self.node),

@@ -11,9 +11,11 @@ use crate::purchase::{JobState, WalletId};
 
 /// The contract of the port, for every implementation.
 async fn keep_the_contract(ledger: &impl Ledger, batch: BatchKey) {
-    let jobs = ledger.pending(batch, None, 2).await.unwrap();
+    let jobs = ledger.claim(batch, 2).await.unwrap();
     assert_eq!(jobs.len(), 2);
-    assert_eq!(ledger.pending(batch, Some(jobs[1].seq), 10).await.unwrap().len(), 1);
+    let rest = ledger.claim(batch, 10).await.unwrap();
+    assert_eq!(rest.iter().map(|job| job.id.as_str()).collect::<Vec<_>>(), ["c"], "each job once");
+    assert!(ledger.claim(batch, 10).await.unwrap().is_empty());
     let new = new_intent(&jobs[0], 1);
     let request = new.request.clone();
     let Committed::Intent(intent) = ledger.commit(NOW, Record::Intend(Box::new(new))).await.unwrap().committed else {
@@ -47,6 +49,9 @@ async fn the_inline_ledger_keeps_the_contract() {
     let ledger = InlineLedger::new(books);
     keep_the_contract(&ledger, batch).await;
     ledger.books().check_money(None).unwrap();
+    // Another run: what the first one claimed and never bought is pending still.
+    let next: Vec<String> = ledger.clone().claim(batch, 10).await.unwrap().into_iter().map(|job| job.id).collect();
+    assert_eq!(next, ["c"]);
 }
 
 #[tokio::test]
@@ -68,7 +73,7 @@ async fn many_at_once_are_all_committed_each_with_its_own_answer() {
     let ids: Vec<String> = (0..JOBS).map(|n| format!("job{n}")).collect();
     load_ids(&mut books, batch, &ids.iter().map(String::as_str).collect::<Vec<_>>());
     let (ledger, thread) = LedgerHandle::spawn(books).unwrap();
-    let jobs = Arc::new(ledger.pending(batch, None, 1_000).await.unwrap());
+    let jobs = Arc::new(ledger.claim(batch, 1_000).await.unwrap());
     let buy = |n: u8| {
         let (ledger, jobs) = (ledger.clone(), Arc::clone(&jobs));
         async move {
@@ -93,7 +98,7 @@ async fn many_at_once_are_all_committed_each_with_its_own_answer() {
 async fn what_a_caller_stopped_waiting_for_is_committed_all_the_same() {
     let (books, batch) = in_memory(&["a"]);
     let (ledger, thread) = LedgerHandle::spawn(books).unwrap();
-    let job = ledger.pending(batch, None, 1).await.unwrap().remove(0);
+    let job = ledger.claim(batch, 1).await.unwrap().remove(0);
     let commit = ledger.commit(NOW, Record::Intend(Box::new(new_intent(&job, 1))));
     // Polled once: the request is sent, and its answer is never waited for.
     assert!(futures::FutureExt::now_or_never(commit).is_none_or(|outcome| outcome.is_ok()));
