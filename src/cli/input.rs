@@ -1,7 +1,7 @@
 //! Opens a manifest as the options say, and makes its plan.
 
+use crate::ledger::OpenMode;
 use crate::ledger::port::Batches;
-use crate::ledger::{Batch, OpenLedger, OpenMode};
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
@@ -75,19 +75,6 @@ pub(super) fn plan(manifest: &Manifest, limits: &Layers) -> Result<(Plan, Limits
     let policy = Policy::from_limits(&limits).map_err(|error| Failure::Usage(error.to_string()))?;
     let plan = Plan::make(manifest, &policy).map_err(Failure::Input)?;
     Ok((plan, limits))
-}
-
-/// What may be spent: where the manifest holds results of a batch, what that batch's own manifest limits counts, and not what the
-/// file says.
-pub(super) fn limits_of(
-    options: &Layers,
-    of_results: Option<(&OpenLedger, &Batch)>,
-    of_manifest: Limits,
-) -> Result<Limits, Failure> {
-    match of_results {
-        Some((books, batch)) => Ok(options.with_manifest(&books.limits(batch.key)?)),
-        None => Ok(of_manifest),
-    }
 }
 
 /// Where days begin: as the limits name it, else as the system has it.

@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::{LedgerError, Original, Unmet};
+use super::{JobKey, LedgerError, Original, Unmet};
 use crate::l402::Network;
 use crate::money::Msat;
-use crate::purchase::Reason;
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 /// Ids that a report names at most; more are only counted.
@@ -99,17 +99,72 @@ pub enum LoadError<E> {
     Ledger(LedgerError),
 }
 
+/// Rows that say something else than the ledger that are named at most; more are only counted.
+const EDITED_MAX: usize = 100;
+/// Columns that are ignored that are named at most.
+pub(super) const IGNORED_MAX: usize = 100;
+
 /// What a results file chooses of its batch.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct ChosenRows {
     /// Its jobs as they are stored.
     pub ids: Vec<String>,
     /// Rows that say something else than the ledger: a cell was edited, or the file is older than the job's latest take.
-    pub edited: IdList,
+    pub edited: EditedRows,
+    /// Jobs with such a row that are delivered, and were not changed before.
+    pub changed: u64,
     /// Rows of delivered jobs of which nothing tells what was bought.
     pub unproved: IdList,
-    /// The first id that the batch does not have.
-    pub unknown: Option<String>,
+    /// The first row with an id that the batch does not have: its line, and the id.
+    pub unknown: Option<(u64, String)>,
+    /// Rows of jobs that stand in the file already.
+    pub repeated: u64,
+    /// Columns that are neither the tool's own nor of the batch's jobs. The first hundred.
+    pub ignored: Vec<String>,
+    /// Every job with a row of which the ledger knows what it asks for, and the row's line.
+    pub(super) jobs: Vec<(JobKey, u64)>,
+    /// Jobs that had ended without spending, and are pending again.
+    pub(super) again: Vec<Again>,
+}
+
+/// Rows that say something else than the ledger.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EditedRows {
+    /// How many.
+    pub count: u64,
+    /// The first hundred of them.
+    pub first: Vec<EditedRow>,
+}
+
+/// A row that says something else than the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EditedRow {
+    /// The line on which it begins.
+    pub line: u64,
+    /// Its job.
+    pub id: String,
+    /// The column in which it differs.
+    pub column: String,
+    /// What the file has there.
+    pub here: String,
+    /// What the ledger has there.
+    pub stored: String,
+}
+
+/// A job that had ended without spending, and is pending again once it is chosen.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Again {
+    pub(super) key: JobKey,
+    pub(super) from: JobState,
+}
+
+impl EditedRows {
+    pub(super) fn add(&mut self, row: EditedRow) {
+        self.count = self.count.saturating_add(1);
+        if self.first.len() < EDITED_MAX {
+            self.first.push(row);
+        }
+    }
 }
 
 /// Duplicates that a report names at most; more are only counted.

@@ -21,6 +21,7 @@ mod record;
 mod refund;
 mod rows;
 pub mod sqlite;
+mod stored_jobs;
 mod word;
 mod writer;
 
@@ -29,7 +30,9 @@ pub use bounds::{Asking, EndpointCount, HeldBack, IntentBounds, NodeCount, Prosp
 pub use claimed::Claimed;
 pub use history::{AnswerRow, AuditRow, DecisionRow, PaymentRecord, PaymentRow, Standing, TakeRecord, TransitionRow};
 pub use inline::InlineLedger;
-pub use loading::{ChosenRows, Compared, Duplicates, IdList, JobsThen, LoadError, PlanLoad, ToBuy};
+pub use loading::{
+    ChosenRows, Compared, Duplicates, EditedRow, EditedRows, IdList, JobsThen, LoadError, PlanLoad, ToBuy,
+};
 pub use open::{ForeseenHere, LockHere, OpenLedger, check_location, gap_of_new, in_memory, open};
 pub use person::{Decided, Decision, Reopened, Reopening, Trusted, Undecided};
 pub use place::{Gap, Location, LockError, LockedBy, OpenMode};
@@ -47,6 +50,7 @@ pub use rows::{
     Counts, DamagedJob, DeliveredJob, HistoryCheck, IdenticalRequest, KNOWN_BY_RECEIPT, Likeness, OpenJob, OpenStage,
     Original, PendingJob, ReceiptKind, ReceiptRow, ResultRow, StateCount, UNKNOWN_CONTENT,
 };
+pub use stored_jobs::StoredJobs;
 
 pub use word::{Retake, TakeId, Unmet};
 pub use writer::{LedgerHandle, LedgerThread};

@@ -143,13 +143,22 @@ impl HeaderContext<'_> {
         columns
     }
 
+    /// The names that columns have, or are given, as headers are compared.
+    pub(super) fn names(&self, header: &ByteRecord) -> Vec<String> {
+        header.iter().map(|name| fold(self.meant(String::from_utf8_lossy(name).trim()).1)).collect()
+    }
+
+    /// What a header stands for, and whether that was said.
+    fn meant<'h>(&'h self, name: &'h str) -> (bool, &'h str) {
+        let alias = self.rules.aliases.iter().rfind(|alias| fold(&alias.header) == fold(name));
+        (alias.is_some(), alias.map_or(name, |alias| alias.name.trim()))
+    }
+
     fn column(&self, index: usize, name: &str, errors: &mut Vec<Diagnostic>) -> Column {
-        let folded = fold(name);
-        if folded.is_empty() {
+        if fold(name).is_empty() {
             return Column::Unnamed;
         }
-        let alias = self.rules.aliases.iter().rfind(|alias| fold(&alias.header) == folded);
-        let meant = alias.map_or(name, |alias| alias.name.trim());
+        let (is_alias, meant) = self.meant(name);
         match self.known(meant) {
             ColumnMatch::Column(column) => column,
             ColumnMatch::Later => {
@@ -158,7 +167,7 @@ impl HeaderContext<'_> {
                 errors.push(self.error(index, message).help(help));
                 Column::Unknown
             }
-            ColumnMatch::No if alias.is_some() => Column::Unknown,
+            ColumnMatch::No if is_alias => Column::Unknown,
             ColumnMatch::No if self.rules.passes_others => Column::Extra(format!("{EXTRA_PREFIX}{name}")),
             ColumnMatch::No => {
                 errors.push(self.error(index, format!("unknown column \"{name}\"")).help(self.unknown_help(name)));

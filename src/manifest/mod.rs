@@ -15,6 +15,7 @@ mod notes;
 mod open;
 mod problems;
 mod quotes;
+mod records;
 mod results;
 mod row;
 mod rows;
@@ -22,7 +23,7 @@ mod template;
 mod values;
 
 pub use duplicates::{Duplicates, Edition};
-pub(crate) use names::fold;
+pub(crate) use names::{fold, is_job_key};
 pub use names::{id_problem, normal_id, parse_delimiter};
 pub use notes::{Notes, delimiter_name};
 pub use open::{Format, Manifest, OpenOptions, STDIN, format_help};

@@ -40,6 +40,11 @@ pub(crate) fn fold(header: &str) -> String {
     header.trim().chars().flat_map(char::to_lowercase).map(|c| if c == ' ' || c == '-' { '_' } else { c }).collect()
 }
 
+/// Whether a column of that name, folded, says something of a job wherever it stands, beside parameters.
+pub(crate) fn is_job_key(name: &str) -> bool {
+    name == "take" || JOB_KEYS.contains(&name) || LATER_KEYS.contains(&name)
+}
+
 /// The delimiter that a person means by `,`, `;`, `|`, a tab, `\t` or `tab`.
 #[must_use]
 pub fn parse_delimiter(text: &str) -> Option<u8> {

@@ -4,11 +4,14 @@
 
 use csv::ByteRecord;
 
-use super::bounded_reader::BoundedReader;
-use super::names::{PARAMS_PREFIX, RESULTS_COLUMNS, fold, normal_id};
+use super::names::{EXTRA_PREFIX, PARAMS_PREFIX, RESULTS_COLUMNS, fold, normal_id};
+use super::notes::Notes;
 use super::open::Manifest;
+use super::problems::Problems;
+use super::records::Records;
+use super::row::{Row, lf};
 use super::rows::Rows;
-use crate::csv_escape::{restore, trim};
+use super::values::Wrong;
 use crate::diagnostic::Diagnostic;
 
 /// The columns that name a row's batch and ledger.
@@ -27,13 +30,16 @@ pub struct ResultsOf {
 /// One row of a results file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResultsRow {
+    /// The physical line on which it begins; 0 where it is of no file.
+    pub line: u64,
     /// The job's id.
     pub id: String,
     /// Its take, where the file says it.
     pub take: Option<u32>,
     /// Its endpoint; empty where the file has no such column.
     pub endpoint: String,
-    /// Its parameters' cells, by name as headers are compared.
+    /// The cells of all other columns that are not the results' own, by name as headers are compared: parameters, and what else
+    /// there is.
     pub params: Vec<(String, String)>,
 }
 
@@ -41,13 +47,17 @@ impl ResultsRow {
     /// The row with these cells, each with its column's name.
     #[must_use]
     pub fn of<'c>(cells: impl IntoIterator<Item = (&'c str, &'c str)>) -> Self {
-        let mut row = Self { id: String::new(), take: None, endpoint: String::new(), params: Vec::new() };
+        let mut row = Self { line: 0, id: String::new(), take: None, endpoint: String::new(), params: Vec::new() };
         for (name, cell) in cells {
             match fold(name).as_str() {
                 "id" => row.id = normal_id(cell).into_owned(),
-                "take" => row.take = cell.parse().ok(),
+                // A take that is no number is none that the job has.
+                "take" => match cell.parse() {
+                    Ok(take) => row.take = Some(take),
+                    Err(_) => row.params.extend((!cell.is_empty()).then(|| ("take".to_owned(), cell.to_owned()))),
+                },
                 "endpoint" => row.endpoint = cell.to_owned(),
-                name if name.is_empty() || RESULTS_COLUMNS.contains(&name) || name.starts_with("x_") => {}
+                name if name.is_empty() || RESULTS_COLUMNS.contains(&name) || name.starts_with(EXTRA_PREFIX) => {}
                 name => row.params.push((name.strip_prefix(PARAMS_PREFIX).unwrap_or(name).to_owned(), cell.to_owned())),
             }
         }
@@ -56,47 +66,40 @@ impl ResultsRow {
 }
 
 impl Manifest {
-    /// Whose results it holds; none where it is no results file, or one of a version that did not say it.
+    /// Whose results it holds; none where it is no results file, or one of a version that did not say it. Rows that are not whole say
+    /// nothing here: [`Self::results_rows`] tells of them.
     ///
     /// # Errors
     /// Where it holds rows of more than one batch, or rows that name none beside rows that do.
     pub fn results_of(&self) -> Result<Option<ResultsOf>, Vec<Diagnostic>> {
-        let Some(mut pass) = self.results_pass() else { return Ok(None) };
-        let (Some(batch_at), Some(ledger_at)) = (pass.position(BATCH_COLUMN), pass.position(LEDGER_COLUMN)) else {
+        let Some(rows) = self.own_rows() else { return Ok(None) };
+        let position = |name: &str| rows.names.iter().position(|known| known == name);
+        let (Some(batch_at), Some(ledger_at)) = (position(BATCH_COLUMN), position(LEDGER_COLUMN)) else {
             return Ok(None);
         };
         let mut found: Option<ResultsOf> = None;
-        let mut rows = 0;
-        while let Some(cells) = pass.next_cells() {
-            let cell = |at: usize| cells.get(at).map(String::as_str).unwrap_or_default().to_owned();
-            let of = ResultsOf { ledger: cell(ledger_at), batch: cell(batch_at) };
-            match &found {
-                Some(first) if *first != of => return Err(vec![self.mixed(first, &of)]),
-                Some(_) => {}
-                None => found = Some(of),
-            }
-            rows += 1;
+        let mut pass = ResultsPass::new(rows);
+        let mut mixed = None;
+        while mixed.is_none()
+            && pass.next_row(&mut |row, _| {
+                let of = ResultsOf { ledger: row.cell(ledger_at).to_owned(), batch: row.cell(batch_at).to_owned() };
+                match &found {
+                    Some(first) if *first != of => mixed = Some(self.mixed(first, &of)),
+                    Some(_) => {}
+                    None => found = Some(of),
+                }
+            })
+        {}
+        match mixed {
+            Some(error) => Err(vec![error]),
+            None => Ok(found.filter(|of| !of.ledger.is_empty() && !of.batch.is_empty())),
         }
-        if pass.has_wrong_quotes() {
-            // The plan says where; until it is mended, nothing is known of whose results they are.
-            return Ok(None);
-        }
-        Ok(found.filter(|of| rows > 0 && !of.ledger.is_empty() && !of.batch.is_empty()))
     }
 
-    /// The rows of a results file, one after the other; none where it is no CSV.
-    pub fn results_rows(&self) -> impl Iterator<Item = ResultsRow> + '_ {
-        self.results_pass().into_iter().flatten()
-    }
-
-    fn results_pass(&self) -> Option<ResultsPass<'_>> {
-        let rows = self.own_rows()?;
-        let mut reader = rows.reader();
-        reader.get_mut().begin_record();
-        let mut header = ByteRecord::new();
-        reader.read_byte_record(&mut header).ok().filter(|is_there| *is_there)?;
-        let names = header.iter().map(|name| fold(&String::from_utf8_lossy(name))).collect();
-        Some(ResultsPass { names, reader })
+    /// The rows of a results file, one after the other; none where it is no CSV. Its last item holds all errors: of rows that are not
+    /// whole or name no job.
+    pub fn results_rows(&self) -> impl Iterator<Item = Result<ResultsRow, Vec<Diagnostic>>> + '_ {
+        self.own_rows().map(ResultsPass::new).into_iter().flatten()
     }
 
     fn mixed(&self, first: &ResultsOf, other: &ResultsOf) -> Diagnostic {
@@ -112,46 +115,61 @@ impl Manifest {
 
 /// One reading of a results file's rows.
 struct ResultsPass<'m> {
-    names: Vec<String>,
-    reader: csv::Reader<BoundedReader<'m>>,
+    rows: &'m Rows,
+    records: Records<'m>,
+    record: ByteRecord,
+    problems: Problems,
+    notes: Notes,
+    is_done: bool,
 }
 
-impl ResultsPass<'_> {
-    fn position(&self, name: &str) -> Option<usize> {
-        self.names.iter().position(|known| known == name)
+impl<'m> ResultsPass<'m> {
+    fn new(rows: &'m Rows) -> Self {
+        let (record, problems, notes) = (ByteRecord::new(), Problems::default(), Notes::default());
+        Self { rows, records: Records::new(rows), record, problems, notes, is_done: false }
     }
 
-    /// Whether what was read holds quotes that do not stand as they must.
-    fn has_wrong_quotes(&self) -> bool {
-        let quotes = &self.reader.get_ref().quotes;
-        quotes.has_stray() || quotes.left_open().is_some()
-    }
-
-    /// The cells of the next row that has any content; none at the end, or where it cannot be read: the plan says why.
-    fn next_cells(&mut self) -> Option<Vec<String>> {
-        let mut record = ByteRecord::new();
-        loop {
-            self.reader.get_mut().begin_record();
-            if !self.reader.read_byte_record(&mut record).ok()? {
-                return None;
-            }
-            let cell = |cell: &[u8]| restore(trim(&String::from_utf8_lossy(cell))).replace("\r\n", "\n");
-            let cells: Vec<String> = record.iter().map(cell).collect();
-            if cells.iter().any(|cell| !cell.is_empty()) {
-                return Some(cells);
+    /// Shows the next whole row. False at the end.
+    fn next_row(&mut self, see: &mut dyn FnMut(&Row<'_>, &mut Problems)) -> bool {
+        let Self { records, record, problems, notes, .. } = self;
+        while let Some(before) = records.read(record, problems, notes) {
+            if let Some(row) = records.row(record, &before, problems, notes) {
+                see(&row, problems);
+                return true;
             }
         }
+        false
     }
 }
 
 impl Iterator for ResultsPass<'_> {
-    type Item = ResultsRow;
+    type Item = Result<ResultsRow, Vec<Diagnostic>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let cells = self.next_cells()?;
-        Some(ResultsRow::of(self.names.iter().map(String::as_str).zip(cells.iter().map(String::as_str))))
+        let names = &self.rows.names;
+        while !self.is_done {
+            let mut found = None;
+            self.is_done = !self.next_row(&mut |row, problems| {
+                let cells: Vec<String> = (0..names.len()).map(|index| lf(row.cell(index)).into_owned()).collect();
+                let of = ResultsRow::of(names.iter().map(String::as_str).zip(cells.iter().map(String::as_str)));
+                if of.id.is_empty() {
+                    let at = names.iter().position(|name| name == "id").unwrap_or_default();
+                    row.problem(problems, at, Wrong::new("the row of a results file names no job").help(NO_ID));
+                    return;
+                }
+                found = Some(ResultsRow { line: row.line, ..of });
+            });
+            if let Some(row) = found {
+                return Some(Ok(row));
+            }
+        }
+        let errors = std::mem::take(&mut self.problems).finish(&self.rows.file);
+        (!errors.is_empty()).then_some(Err(errors))
     }
 }
+
+const NO_ID: &str =
+    "results choose among the jobs of their batch by the column id: a new job belongs into the manifest";
 
 /// The columns by which rows of a results file say how their jobs stand; none where it says nothing of that.
 #[derive(Debug, Default)]

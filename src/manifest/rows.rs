@@ -14,14 +14,15 @@ use super::names::{fold, id_problem, normal_id};
 use super::notes::Notes;
 use super::problems::Problems;
 use super::quotes::Raw;
+use super::records::Records;
 use super::results::StandColumns;
-use super::row::{Row, lf, newlines, utf8};
+use super::row::{Row, lf};
 use super::template::{Template, Templates};
 use super::values::{Given, Wrong, check, expected, max_sats};
 use super::{JobSpec, WRONG_IDS_MAX};
 use crate::catalog::{Catalog, Param, Value};
 use crate::diagnostic::{Diagnostic, Place};
-use crate::money::{counted, thousands};
+use crate::money::thousands;
 
 const BUFFER_BYTES: usize = 64 * 1024;
 /// Columns are compared with one another, and each that is unknown is an error of its own.
@@ -34,6 +35,8 @@ pub(super) struct Rows {
     pub(super) bytes: Bytes,
     pub(super) dialect: Dialect,
     pub(super) columns: Vec<Column>,
+    /// The columns' names, folded, with those that flags and manifest give them in the place of their own.
+    pub(super) names: Vec<String>,
     pub(super) images: Images,
     /// Rows of a results file that say that they are bought are passed over.
     pub(super) leaves_out_bought: bool,
@@ -65,7 +68,8 @@ impl Rows {
             return Err(Box::new(error));
         }
         let dialect = dialect(&head, delimiter, is_tsv);
-        let mut rows = Self { file, bytes, dialect, columns: Vec::new(), images, leaves_out_bought: false };
+        let mut rows =
+            Self { file, bytes, dialect, columns: Vec::new(), names: Vec::new(), images, leaves_out_bought: false };
         let mut header = ByteRecord::new();
         let mut reader = rows.reader();
         let is_there = reader.read_byte_record(&mut header).map_err(|e| Box::new(unreadable(&rows.file, &e)))?;
@@ -90,6 +94,7 @@ impl Rows {
         }
         let context = HeaderContext { file: &rows.file, catalog, rules: &rules, raw, dialect };
         rows.columns = context.columns(&header, errors);
+        rows.names = context.names(&header);
         Ok(rows)
     }
 
@@ -170,12 +175,11 @@ struct Layout {
 pub(super) struct RowPass<'m> {
     rows: &'m Rows,
     templates: &'m Templates,
-    reader: csv::Reader<BoundedReader<'m>>,
+    records: Records<'m>,
     /// Taken while a row is read from it, so that its memory serves all rows.
     record: Option<ByteRecord>,
     layouts: Vec<Layout>,
     own: OwnColumns,
-    is_done: bool,
 }
 
 /// Where the tool's own columns stand.
@@ -218,17 +222,16 @@ pub(super) struct Found<'a> {
 impl<'m> RowPass<'m> {
     /// Begins after the header.
     pub(super) fn new(rows: &'m Rows, templates: &'m Templates, notes: &mut Notes) -> Self {
-        let mut pass = Self {
+        let pass = Self {
             rows,
             templates,
-            reader: rows.reader(),
+            records: Records::new(rows),
             record: None,
             layouts: Vec::new(),
             own: OwnColumns {
                 stand: if rows.leaves_out_bought { StandColumns::of(rows) } else { StandColumns::default() },
                 ..OwnColumns::new(&rows.columns)
             },
-            is_done: false,
         };
         notes.delimiter = Some(rows.dialect.delimiter);
         notes.unnamed_columns = pass.own.unnamed.len() as u64;
@@ -237,98 +240,23 @@ impl<'m> RowPass<'m> {
             .iter()
             .filter_map(|column| if let Column::Results(name) = column { Some(name.clone()) } else { None })
             .collect();
-        // The header was read once already; a failure now shows at the first row.
-        pass.is_done = pass.reader.read_byte_record(&mut ByteRecord::new()).is_err();
         pass
     }
 
     /// The next good row; wrong ones are noted and passed over. None at the end.
     pub(super) fn next_job(&mut self, found: &mut Found<'_>) -> Option<JobSpec> {
-        while !self.is_done {
-            let before = self.reader.position().clone();
-            let mut record = self.record.take().unwrap_or_default();
-            self.reader.get_mut().begin_record();
-            match self.reader.read_byte_record(&mut record) {
-                Ok(true) => {}
-                Ok(false) => {
-                    let trailing = self.reader.position().line().saturating_sub(before.line());
-                    found.notes.empty_records += trailing;
-                    self.end(found);
-                    return None;
-                }
-                Err(error) => {
-                    self.is_done = true;
-                    found.problems.push(self.broken_off(&error, &before));
-                    return None;
-                }
-            }
-            let job = self.read(&record, &before, found);
-            self.record = Some(record);
-            if job.is_some() {
-                return job;
-            }
+        let mut record = self.record.take().unwrap_or_default();
+        let mut job = None;
+        while job.is_none() {
+            let Some(before) = self.records.read(&mut record, found.problems, found.notes) else { break };
+            job = self.read(&record, &before, found);
         }
-        None
-    }
-
-    fn end(&mut self, found: &mut Found<'_>) {
-        self.is_done = true;
-        if self.rows.bytes.has_changed() {
-            found.problems.push(self.rows.changed());
-        }
-    }
-
-    /// The error of a record that cannot be read, at the quote that it leaves open, if it does.
-    fn broken_off(&self, error: &csv::Error, before: &csv::Position) -> Diagnostic {
-        let line = self.physical(before.line());
-        let error = unreadable(&self.rows.file, error);
-        let Some(open) = self.reader.get_ref().quotes.left_open() else {
-            return error.at(self.rows.place_of_line(line));
-        };
-        let base = self.rows.dialect.header_byte as u64;
-        let bytes = self.rows.bytes.slice(base + before.byte(), base + open + HEAD_BYTES_MAX).unwrap_or_default();
-        error.at(Raw { file: &self.rows.file, bytes: &bytes, start: before.byte(), line }.place(open))
-    }
-
-    /// The line of the file for a line of the tape, which begins at the header.
-    fn physical(&self, tape_line: u64) -> u64 {
-        self.rows.dialect.header_line + tape_line.saturating_sub(1)
+        self.record = Some(record);
+        job
     }
 
     fn read(&mut self, record: &ByteRecord, before: &csv::Position, found: &mut Found<'_>) -> Option<JobSpec> {
-        let after = self.reader.position().clone();
-        let stray = self.reader.get_mut().quotes.take_before(after.byte());
-        let base = self.rows.dialect.header_byte as u64;
-        let range = (base + before.byte(), base + after.byte());
-        let is_last = range.1 >= self.rows.bytes.len;
-        // Most records are one line, which needs no counting.
-        let first_tape_line = match after.line().saturating_sub(before.line()) {
-            0 | 1 => before.line(),
-            _ => after.line().saturating_sub(1 + newlines(record.as_slice())).max(before.line()),
-        };
-        let line = self.physical(first_tape_line);
-        let Some(text) = utf8(record) else {
-            let row = Row { rows: self.rows, record, text: "", line, range };
-            row.wrong_encoding(found.problems);
-            return None;
-        };
-        found.notes.empty_records += first_tape_line - before.line();
-        let row = Row { rows: self.rows, record, text, line, range };
-        if let Some(stray) = stray {
-            row.stray(found.problems, stray);
-            return None;
-        }
-        if let Some(open) = self.reader.get_ref().quotes.left_open().filter(|_| is_last) {
-            row.left_open(found.problems, open);
-            return None;
-        }
-        if text.trim_start().is_empty() {
-            found.notes.empty_records += 1;
-            return None;
-        }
-        if !self.has_its_cells(&row, found.problems) {
-            return None;
-        }
+        let row = self.records.row(record, before, found.problems, found.notes)?;
         if self.own.stand.says_bought(|column| row.filled(Some(column))) {
             found.notes.left_out += 1;
             return None;
@@ -337,32 +265,9 @@ impl<'m> RowPass<'m> {
         if let Some(id) = row.filled(self.own.id).filter(|id| job.is_none() && id_problem(id).is_none())
             && found.wrong_ids.len() < WRONG_IDS_MAX
         {
-            found.wrong_ids.push((line, normal_id(id).into_owned()));
+            found.wrong_ids.push((row.line, normal_id(id).into_owned()));
         }
         job
-    }
-
-    /// Whether the record has a cell for each column. One too few may be a row that was cut off, one too many a comma
-    /// in a prompt: either way a guess could buy the wrong thing.
-    fn has_its_cells(&self, row: &Row<'_>, problems: &mut Problems) -> bool {
-        let (cells, columns) = (row.record.len(), self.rows.columns.len());
-        let extra = (columns..cells).find(|index| !row.cell(*index).is_empty());
-        if cells >= columns && extra.is_none() {
-            return true;
-        }
-        let delimiter = super::notes::delimiter_name(self.rows.dialect.delimiter);
-        let (has, names) = (counted(cells as u64, "cell"), counted(columns as u64, "column"));
-        let is_cut = cells < columns && row.range.1 > self.rows.bytes.len;
-        let (message, help) = if is_cut {
-            let help = "there is no line end after it: is all of it there? a whole row has a cell for each column";
-            (format!("the input ends inside this row: it has {has}, the header names {names}"), help.to_owned())
-        } else {
-            let help = format!("put quotes around text that holds a {delimiter} or a line end; keep every {delimiter}");
-            (format!("the row has {has}, the header names {names}"), help)
-        };
-        let at = extra.unwrap_or(cells.saturating_sub(1));
-        row.problem(problems, at, Wrong::new(message).help(help));
-        false
     }
 
     /// The job of a row, where everything in it is good.

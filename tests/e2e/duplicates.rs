@@ -442,10 +442,15 @@ fn an_edited_row_of_the_results_is_changed_and_buys_nothing() {
     client.run(&format!("run shots.csv {FLAGS} --limit 1")).with(3);
     let edited = client.read("shots.results.csv").replace("a kite", "a plane").replace("a boat", "a ship");
     client.write("edited.csv", &edited);
-    client.run("run edited.csv").with(6).saying("2 rows are changed").saying("a, b");
+    client
+        .run("run edited.csv")
+        .with(6)
+        .saying("2 rows are changed")
+        .saying("left alone: a (line 2: ")
+        .saying(", b (line 3: ");
     sold(&sandbox, 2);
     assert_eq!(client.column("shots.results.csv", "state"), ["delivered", "pending", "delivered"]);
-    assert_eq!(client.column("shots.results.csv", "reason"), ["changed", "", ""]);
+    assert_eq!(client.column("shots.results.csv", "reason"), ["", "", ""], "the manifest is as it was");
     client.write("more.csv", &format!("{edited}{}", edited.lines().last().unwrap().replacen('c', "new", 1)));
     client.run("run more.csv").with(2).saying("has no job new");
     client.run(&format!("run shots.csv {FLAGS}")).with(0);

@@ -35,6 +35,8 @@ mod downloads_killed;
 #[cfg(test)]
 mod duplicates;
 #[cfg(test)]
+mod edited_results;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod files_and_refunds;

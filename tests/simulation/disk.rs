@@ -7,7 +7,7 @@ use std::mem;
 use std::rc::Rc;
 
 use l402_batch::l402::{Network, PaymentHash};
-use l402_batch::ledger::port::{Batches, Decisions, Inspection, Loading, Records, Views};
+use l402_batch::ledger::port::{Batches, Decisions, Foresee, Inspection, Loading, Records, Views};
 use l402_batch::ledger::sqlite::SqliteLedger;
 use l402_batch::ledger::{
     BatchKey, BatchStart, Caps, ChosenRows, Compared, DeadProof, Decided, Decision, InlineLedger, IntentBounds, JobKey,
@@ -124,6 +124,22 @@ fn accept(books: &mut SqliteLedger, batch: BatchKey, now: UnixMs, meant: &Meant)
         Meant::All => books.mean_duplicates(batch, now, &[]),
         Meant::Some(ids) => books.mean_duplicates(batch, now, ids),
     }
+}
+
+fn choose(
+    books: &mut SqliteLedger,
+    batch: BatchKey,
+    now: UnixMs,
+    rows: &[ResultsRow],
+) -> Result<ChosenRows, LedgerError> {
+    books.discard_unaccepted(batch)?;
+    let read = books.read_rows(batch, rows.iter().cloned().map(Ok::<_, Infallible>));
+    let chosen = read.map_err(|error| match error {
+        LoadError::Ledger(error) => error,
+        LoadError::Plan(never) => match never {},
+    })?;
+    books.choose(now, &chosen)?;
+    Ok(chosen)
 }
 
 fn compared<'a>(edition: Option<&str>, only: &'a [String]) -> Compared<'a> {
@@ -289,7 +305,7 @@ impl Disk {
                 Written::Loaded(batch, now, retake, jobs) => {
                     drop(books.load_plan(*batch, *now, retake, jobs.iter().cloned().map(Ok::<_, Infallible>)));
                 }
-                Written::Chosen(batch, now, rows) => drop(books.choose_rows(*batch, *now, rows.clone())),
+                Written::Chosen(batch, now, rows) => drop(choose(&mut books, *batch, *now, rows)),
                 Written::SetAside(batch, now, edition, only) => {
                     drop(books.set_duplicates_aside(*batch, *now, &compared(edition.as_deref(), only)));
                 }
@@ -354,7 +370,7 @@ impl Disk {
     pub fn choose_rows(&self, batch: BatchKey, rows: &[ResultsRow]) -> Result<ChosenRows, LedgerError> {
         let now = self.world.our_time();
         self.keep(|| Written::Chosen(batch, now, rows.to_vec()));
-        let chosen = self.ledger.books().choose_rows(batch, now, rows.iter().cloned());
+        let chosen = choose(&mut self.ledger.books(), batch, now, rows);
         self.written("what is chosen", chosen)
     }
 

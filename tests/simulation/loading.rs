@@ -97,7 +97,7 @@ impl Life {
             return Ok(Next::Recovers);
         }
         world.saw_if(chosen.edited.count > 0, Sight::ResultsEdited);
-        if let Some(id) = chosen.edited.first.iter().find(|id| chosen.ids.contains(id)) {
+        if let Some(id) = chosen.edited.first.iter().map(|row| &row.id).find(|id| chosen.ids.contains(id)) {
             world.violated(format!("the row of {id} was edited, and is chosen"));
         }
         world.point("before duplicates are set aside").await;

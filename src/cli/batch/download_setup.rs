@@ -11,7 +11,7 @@ use crate::download::{Downloads, Feed, Fetched, LocalDisk, Settings, Wanted, fil
 use crate::event::{Event, Listener};
 use crate::ledger::port::Batches;
 use crate::ledger::{BatchKey, DownloadTo, LedgerError, LedgerHandle, OpenLedger};
-use crate::manifest::Manifest;
+use crate::manifest::JobSource;
 use crate::origin::Fetcher;
 use crate::plan::Plan;
 use crate::run::{Control, SystemClock};
@@ -48,14 +48,14 @@ pub(in crate::cli) fn destination(
 }
 
 /// Refuses a template with a name that no job has.
-pub(in crate::cli) fn check_template(to: &DownloadTo, manifest: &Manifest, plan: &Plan) -> Result<(), Failure> {
+pub(in crate::cli) fn check_template(to: &DownloadTo, source: &dyn JobSource, plan: &Plan) -> Result<(), Failure> {
     let template = template(to)?;
     let params = plan.endpoints().iter().flat_map(|endpoint| &endpoint.params);
     let mut known: HashSet<String> = params.map(|param| param.name.clone()).collect();
     if template.unknown(&known).is_none() {
         return Ok(());
     }
-    for job in plan.jobs(manifest) {
+    for job in plan.jobs(source) {
         known.extend(job.map_err(Failure::Input)?.extra.into_iter().map(|(name, _)| name));
     }
     match template.unknown(&known) {

@@ -2,9 +2,8 @@
 
 use crate::ledger::port::{Batches, Views};
 use crate::ledger::{Batch, DownloadTo, OpenLedger, OpenMode};
-use crate::manifest::{Limits, Manifest};
+use crate::manifest::Manifest;
 use crate::money::{Msat, Sats};
-use crate::plan::Plan;
 use crate::plan::limits::{self, Fit};
 use crate::plan::view::{Duplicated, LeftToBuy, ManifestFacts, PlanView, SoFar, ViewError};
 use crate::screen::stdout_columns;
@@ -17,6 +16,7 @@ use crate::cli::money::{Fitting, Room};
 use crate::cli::options::config::{ManifestSource, PlanOptions};
 use crate::cli::preflight::duplicates::{originals, words as duplicate_words};
 use crate::cli::preflight::foresight::{Asked, Foresight, Foretold};
+use crate::cli::preflight::planned::Planned;
 use crate::cli::preflight::words::{of_results as words_of_results, read as read_words};
 use crate::cli::{ExitCode, Failure, Format, input, money, terminal};
 
@@ -33,33 +33,32 @@ pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure>
     let refused =
         refusal(&options.ledger, books.as_ref(), batch.as_ref(), &manifest, name.as_deref(), of_results.is_some())
             .err();
-    let (plan, limits) = match input::plan(&manifest, &options.limits) {
+    let of_batch = books.as_ref().zip(batch.as_ref()).filter(|_| of_results.is_some());
+    let planned = match Planned::of(&manifest, &options.limits, of_batch) {
         Ok(planned) => planned,
         Err(failure) => {
             return Ok(failure.report().or_worse(refused.map_or(ExitCode::Done, |refused| refused.report())));
         }
     };
-    let of_batch = books.as_ref().zip(batch.as_ref()).filter(|_| of_results.is_some());
-    let limits = input::limits_of(&options.limits, of_batch, limits)?;
     if !options.output.quiet {
-        terminal::say(&input::remarks(&manifest, &plan, terminal::color()));
+        terminal::say(&input::remarks(&manifest, &planned.plan, terminal::color()));
     }
-    let known = known_batch(&options, books, batch, of_results.is_some(), (&manifest, &plan, &limits))?;
-    show(&options, &manifest, &plan, known.as_ref())?;
+    let known = known_batch(&options, books.as_ref(), batch.as_ref(), (&manifest, &planned))?;
+    show(&options, &manifest, &planned, known.as_ref())?;
     if let Some(words) = known.as_ref().and_then(|known| known.fitting.words(&known.left)) {
         terminal::say(&format!("note: {words}\n"));
     }
 
     let (used, rest, code) = match &known {
         Some(known) => (known.used, known.left.price.checked_add(known.left.fee_ceiling), known.code),
-        None => (Msat::ZERO, Some(plan.totals().worst_case), ExitCode::Done),
+        None => (Msat::ZERO, Some(planned.plan.totals().worst_case), ExitCode::Done),
     };
     let rest = rest.ok_or_else(|| Failure::Internal("the worst case is larger than any amount".to_owned()))?;
     // Whatever else a run would say, it ends with that.
     if let Some(refused) = refused {
         return Err(refused);
     }
-    let most = limits.max_sats.and_then(Sats::msat);
+    let most = planned.limits.max_sats.and_then(Sats::msat);
     match limits::check(used, rest, most) {
         Fit::Fits => Ok(code),
         // Where nothing is left to buy there is nothing to hold.
@@ -76,7 +75,13 @@ pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure>
     }
 }
 
-fn show(options: &PlanOptions, manifest: &Manifest, plan: &Plan, known: Option<&LedgerView>) -> Result<(), Failure> {
+fn show(
+    options: &PlanOptions,
+    manifest: &Manifest,
+    planned: &Planned<'_>,
+    known: Option<&LedgerView>,
+) -> Result<(), Failure> {
+    let (plan, source) = (&planned.plan, planned.source());
     let sha256 = manifest.sha256().map_err(Failure::Input)?.to_owned();
     let facts = ManifestFacts { path: path_of(options), sha256 };
     let left = known.filter(|known| !known.is_new).map(|known| known.left);
@@ -85,11 +90,11 @@ fn show(options: &PlanOptions, manifest: &Manifest, plan: &Plan, known: Option<&
     let duplicates = known.and_then(|known| known.duplicates.as_ref());
     let to = destination(&options.downloads, known.and_then(|known| known.download.as_ref()))?;
     if let Some(to) = &to {
-        check_template(to, manifest, plan)?;
+        check_template(to, source, plan)?;
     }
     let download = to.as_ref().map(ToString::to_string);
     let changed = known.map_or(0, |known| known.changed);
-    let view = PlanView { plan, source: manifest, manifest: facts, left, fits, changed, duplicates, so_far, download };
+    let view = PlanView { plan, source, manifest: facts, left, fits, changed, duplicates, so_far, download };
     let mut shown = Ok(());
     terminal::print(options.output.format, |out| {
         shown = match options.output.format {
@@ -135,16 +140,23 @@ struct LedgerView {
 /// None where there is no ledger, and nothing is limited or chosen.
 fn known_batch(
     options: &PlanOptions,
-    books: Option<OpenLedger>,
-    batch: Option<Batch>,
-    is_of_results: bool,
-    (manifest, plan, limits): (&Manifest, &Plan, &Limits),
+    books: Option<&OpenLedger>,
+    batch: Option<&Batch>,
+    (manifest, planned): (&Manifest, &Planned<'_>),
 ) -> Result<Option<LedgerView>, Failure> {
-    let books = books.map_or_else(crate::ledger::in_memory, Ok)?;
+    let (plan, limits, is_of_results) = (&planned.plan, &planned.limits, planned.rows.is_some());
+    let none;
+    let books = match books {
+        Some(books) => books,
+        None => {
+            none = crate::ledger::in_memory()?;
+            &none
+        }
+    };
     let zone = input::time_zone(limits, &options.system_time_zone)?;
-    let (used, so_far) = spent(&books, batch.as_ref())?;
+    let (used, so_far) = spent(books, batch)?;
     let budget = Budget { time_zone: zone.clone(), ..Budget::default() };
-    let room = Room::of(Some(&books), limits, &budget, used, options.partial)?;
+    let room = Room::of(Some(books), limits, &budget, used, options.partial)?;
     let is_asked =
         room.is_bounded() || options.choice.is_any() || plan.above_limit() > 0 || manifest.notes().left_out > 0;
     if !options.ledger.exists() && !is_asked {
@@ -152,7 +164,7 @@ fn known_batch(
     }
     let retake = match is_of_results {
         true => words_of_results(&options.choice)?,
-        false => read_words(&options.choice, manifest, plan, batch.as_ref().map(|batch| (&books, batch)))?,
+        false => read_words(&options.choice, manifest, plan, batch.map(|batch| (books, batch)))?,
     };
     let asked = Asked {
         manifest,
@@ -162,9 +174,9 @@ fn known_batch(
         limits,
         max_undelivered: options.max_undelivered,
         zone: &zone,
-        of_results: batch.as_ref().filter(|_| is_of_results),
+        rows: planned.rows.as_ref(),
     };
-    let foresight = Foresight::of(&books, batch.as_ref().map(|batch| batch.key), &asked)?;
+    let foresight = Foresight::of(books, batch.map(|batch| batch.key), &asked)?;
     let is_new = batch.is_none() && foresight.duplicates.count == 0;
     let is_new = is_new && !options.choice.is_any() && plan.above_limit() == 0;
     let foretold = foresight.told(&room)?;
@@ -184,7 +196,7 @@ fn known_batch(
         are_bought: foresight.buys_duplicates(),
         first: originals(&foresight.duplicates),
     });
-    let download = batch.filter(|_| is_of_results).and_then(|batch| batch.remembered.download);
+    let download = batch.filter(|_| is_of_results).and_then(|batch| batch.remembered.download.clone());
     Ok(Some(LedgerView { used, left, is_new, fitting, changed, so_far, duplicates, download, code }))
 }
 

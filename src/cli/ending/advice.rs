@@ -196,7 +196,7 @@ impl Facts<'_> {
             Advice::Duplicate => about().map(|jobs| jobs.duplicate()),
             Advice::Stopped => self.left_out.stopped.clone(),
             Advice::Unmet => return self.left_out.unmet.clone(),
-            Advice::Edited => self.left_out.edited.clone(),
+            Advice::Edited => return self.left_out.edited.clone(),
             Advice::Elsewhere => self.left_out.elsewhere.clone(),
             Advice::Changed => about().map(|jobs| jobs.changed()),
             Advice::Unknown => about().map(|jobs| jobs.unknown()),

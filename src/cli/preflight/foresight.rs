@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use crate::l402::Network;
 use crate::ledger::port::{Foresee, Foreseen};
 use crate::ledger::{
-    Batch, BatchKey, ChosenRows, Compared, Duplicates, ForeseenHere, HeldBack, IdList, JobsThen, LoadError, OpenLedger,
+    BatchKey, ChosenRows, Compared, Duplicates, ForeseenHere, HeldBack, IdList, JobsThen, LoadError, OpenLedger,
     PlanLoad, Retake, ToBuy,
 };
 use crate::manifest::{Duplicates as Word, Limits, Manifest};
@@ -20,6 +20,7 @@ use crate::run::{Clock, SystemClock};
 use crate::cli::exit::of_job;
 use crate::cli::money::{Chosen, Fitting, Room};
 use crate::cli::options::config::Choice;
+use crate::cli::preflight::planned::{left_alone_words, passed_over_words};
 use crate::cli::preflight::words::LeftOut;
 use crate::cli::{ExitCode, Failure};
 
@@ -35,8 +36,8 @@ pub(in crate::cli) struct Asked<'a> {
     pub(in crate::cli) max_undelivered: u32,
     /// Where the day of an edition begins.
     pub(in crate::cli) zone: &'a TimeZone,
-    /// The batch with which it goes on, where it holds results.
-    pub(in crate::cli) of_results: Option<&'a Batch>,
+    /// What it chooses, where it holds results of the batch.
+    pub(in crate::cli) rows: Option<&'a ChosenRows>,
 }
 
 /// What a run would buy.
@@ -135,6 +136,12 @@ impl Foretold {
     }
 }
 
+/// Of the jobs that a results file chooses those that are wanted; all where none is named.
+pub(in crate::cli) fn chosen_of(rows: &ChosenRows, wanted: &[String]) -> Vec<String> {
+    let wanted: HashSet<&String> = wanted.iter().collect();
+    rows.ids.iter().filter(|id| wanted.is_empty() || wanted.contains(id)).cloned().collect()
+}
+
 impl<'b> Foresight<'b> {
     /// Holds the manifest against the ledger: against that batch, or as a new one.
     pub(in crate::cli) fn of(
@@ -143,15 +150,10 @@ impl<'b> Foresight<'b> {
         asked: &Asked<'_>,
     ) -> Result<Self, Failure> {
         let mut choice = asked.choice.clone();
-        let mut foresight = match asked.of_results {
-            Some(batch) => {
-                let (foreseen, mut chosen) = books.foresee_rows(batch.key, asked.manifest.results_rows())?;
-                if let Some(id) = &chosen.unknown {
-                    return Err(crate::cli::commands::run::results::no_such_job(batch, id));
-                }
-                let wanted = std::mem::take(&mut choice.only);
-                let ids = std::mem::take(&mut chosen.ids);
-                choice.only = ids.into_iter().filter(|id| wanted.is_empty() || wanted.contains(id)).collect();
+        let mut foresight = match asked.rows.zip(batch) {
+            Some((chosen, batch)) => {
+                let foreseen = books.foresee_rows(batch, chosen)?;
+                choice.only = chosen_of(chosen, &choice.only);
                 Self {
                     foreseen,
                     edition: None,
@@ -160,7 +162,7 @@ impl<'b> Foresight<'b> {
                     buys_duplicates: choice.duplicates == Some(Word::Buy),
                     choice,
                     duplicates: Duplicates::default(),
-                    rows: chosen,
+                    rows: chosen.clone(),
                     left_out: 0,
                     stays: Vec::new(),
                 }
@@ -299,7 +301,8 @@ impl<'b> Foresight<'b> {
     /// What a run would say of what it finds, beside the duplicates.
     pub(in crate::cli) fn words(&self) -> Vec<String> {
         let mut said = crate::cli::batch::session::load_words(self.report());
-        said.extend(crate::cli::commands::run::results::rows_words(&self.rows));
+        said.extend(left_alone_words(&self.rows));
+        said.extend(passed_over_words(&self.rows));
         said.extend(crate::cli::preflight::words::elsewhere_words(self.left_out));
         let mut stay = IdList::default();
         let of_person = self.stays.iter().filter(|(state, reason, _)| Next::of(*state, *reason) == Next::Person);

@@ -168,7 +168,7 @@ pub(in crate::cli) struct LeftOut {
     /// What stopped words that would have bought once more.
     pub(in crate::cli) stopped: Option<String>,
     /// Rows of a results file that are not as the ledger has them.
-    pub(in crate::cli) edited: Option<String>,
+    pub(in crate::cli) edited: Vec<String>,
     /// Rows of another ledger's results.
     pub(in crate::cli) elsewhere: Option<String>,
     /// Only stored jobs that a results file names were bought: what else is left is bought with the batch's manifest.
@@ -192,7 +192,7 @@ impl LeftOut {
 
     /// Whether something else than the same command is needed to do it.
     pub(in crate::cli) const fn not_as_planned(&self) -> bool {
-        !self.unmet.is_empty() || self.stopped.is_some() || self.edited.is_some() || self.elsewhere.is_some()
+        !self.unmet.is_empty() || self.stopped.is_some() || !self.edited.is_empty() || self.elsewhere.is_some()
     }
 }
 

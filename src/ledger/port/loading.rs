@@ -1,10 +1,10 @@
 //! Plans and results files: loaded, and foreseen.
 
 use crate::ledger::{
-    BatchKey, ChosenRows, Compared, Duplicates, HeldBack, IdList, JobsThen, LedgerError, LoadError, PlanLoad, Retake,
-    ToBuy,
+    BatchKey, ChosenRows, Compared, Duplicates, HeldBack, IdList, JobKey, JobsThen, LedgerError, LoadError, PlanLoad,
+    Retake, ToBuy,
 };
-use crate::manifest::ResultsRow;
+use crate::manifest::{JobSpec, ResultsRow};
 use crate::money::Msat;
 use crate::plan::PlannedJob;
 use crate::purchase::{JobState, Reason, WalletId};
@@ -25,18 +25,12 @@ pub trait Loading {
         jobs: impl IntoIterator<Item = Result<PlannedJob, E>>,
     ) -> Result<PlanLoad, LoadError<E>>;
 
-    /// Compares the rows of a results file with the stored jobs of the batch. Those that stand as they are stored are
-    /// chosen, and what ended without spending is pending again, as running the manifest would have it. A delivered job whose row was edited is
-    /// marked `changed`.
+    /// What of the jobs that a results file chooses had ended without spending is pending again, as running the manifest would have it.
+    /// Nothing else changes.
     ///
     /// # Errors
     /// Where the ledger cannot be written.
-    fn choose_rows(
-        &mut self,
-        batch: BatchKey,
-        now: UnixMs,
-        rows: impl IntoIterator<Item = ResultsRow>,
-    ) -> Result<ChosenRows, LedgerError>;
+    fn choose(&mut self, now: UnixMs, chosen: &ChosenRows) -> Result<(), LedgerError>;
 
     /// Refuses what the batch has still to buy and what costs more than its own limit, or than this one of the run, may: with the
     /// highest routing fee, for the reason `job_limit`. What was refused so before and is within them now is pending again.
@@ -133,15 +127,28 @@ pub trait Foresee {
         jobs: impl IntoIterator<Item = Result<PlannedJob, E>>,
     ) -> Result<Self::Foreseen<'_>, LoadError<E>>;
 
-    /// What running these rows of a results file would buy of the batch, and what it chooses.
+    /// Compares the rows of a results file with the stored jobs of the batch, and chooses those that stand as they are stored. Of two
+    /// rows of one job each has to.
+    ///
+    /// # Errors
+    /// The first error of `rows`, or the ledger's where it cannot be read.
+    fn read_rows<E>(
+        &self,
+        batch: BatchKey,
+        rows: impl IntoIterator<Item = Result<ResultsRow, E>>,
+    ) -> Result<ChosenRows, LoadError<E>>;
+
+    /// What the stored job asks for, as a manifest would give it on that line.
     ///
     /// # Errors
     /// Where the ledger cannot be read.
-    fn foresee_rows(
-        &self,
-        batch: BatchKey,
-        rows: impl IntoIterator<Item = ResultsRow>,
-    ) -> Result<(Self::Foreseen<'_>, ChosenRows), LedgerError>;
+    fn stored_spec(&self, job: JobKey, line: u64) -> Result<JobSpec, LedgerError>;
+
+    /// What running a results file that chooses these jobs of the batch would buy.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn foresee_rows(&self, batch: BatchKey, chosen: &ChosenRows) -> Result<Self::Foreseen<'_>, LedgerError>;
 }
 
 /// What running a manifest would buy.

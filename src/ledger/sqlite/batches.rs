@@ -6,7 +6,7 @@ use super::SqliteLedger;
 use super::convert::{Json, hex};
 use super::error::{Fault, contradiction};
 use crate::ledger::port::{Batches, Views};
-use crate::ledger::{Batch, BatchKey, BatchStart, Counts, JobKey, LedgerError, NewBatch, Remembered};
+use crate::ledger::{Batch, BatchKey, BatchStart, Counts, JobKey, Layout, LedgerError, NewBatch, Remembered};
 use crate::manifest::Limits;
 use crate::purchase::Reason;
 use crate::time::UnixMs;
@@ -37,6 +37,13 @@ fn batch_of_row(row: &Row<'_>) -> rusqlite::Result<Batch> {
 fn by_name(conn: &Connection, name: &str) -> Result<Option<Batch>, Fault> {
     let sql = format!("SELECT {COLUMNS} FROM batches WHERE name = ?1");
     Ok(conn.prepare_cached(&sql)?.query_row([name], batch_of_row).optional()?)
+}
+
+/// How the batch's results are laid out.
+pub(super) fn layout(conn: &Connection, batch: BatchKey) -> Result<Layout, Fault> {
+    let sql = format!("SELECT {COLUMNS} FROM batches WHERE id = ?1");
+    let found = conn.prepare_cached(&sql)?.query_row([batch], batch_of_row).optional()?;
+    Ok(found.map(|batch| batch.remembered.layout).unwrap_or_default())
 }
 
 fn insert(tx: &Connection, now: UnixMs, new: &NewBatch) -> Result<Batch, Fault> {

@@ -1,15 +1,19 @@
 //! A results file that is run as a manifest: it chooses among the stored jobs of its batch, and changes none of them.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::SqliteLedger;
+use super::batches::layout;
 use super::convert::Json;
 use super::error::Fault;
 use super::store::append_transition;
 use super::views::SHOWN;
-use crate::catalog::{ImageSource, Value};
-use crate::ledger::{BatchKey, ChosenRows, JobKey, LedgerError};
-use crate::manifest::{ResultsRow, fold};
+use crate::catalog::{Endpoint, ImageSource, Value};
+use crate::ledger::loading::{Again, IGNORED_MAX};
+use crate::ledger::{BatchKey, ChosenRows, EditedRow, JobKey, LoadError};
+use crate::manifest::{JobSpec, ResultsRow, fold, is_job_key};
 use crate::purchase::{JobState, Reason, tried_again};
 use crate::time::UnixMs;
 
@@ -25,48 +29,48 @@ struct Stored {
     is_unknown: bool,
 }
 
-/// A job that stands otherwise once rows are chosen.
-pub(super) struct Mark {
-    pub(super) key: JobKey,
-    from: JobState,
-    pub(super) state: JobState,
-    pub(super) reason: Reason,
+const TAKE: &str = "take";
+
+/// A column, what the file has there, and what the ledger has.
+type Difference = (String, String, String);
+
+/// The rows of a file as they are compared.
+struct Comparing<'b> {
+    books: &'b SqliteLedger,
+    batch: BatchKey,
+    /// The columns that the batch's jobs have in its results.
+    columns: Vec<String>,
+    chosen: ChosenRows,
+    /// Jobs with a row as they are stored.
+    ids: Vec<(JobKey, String)>,
+    /// Whether every row of a job so far is as it is stored.
+    is_chosen: HashMap<JobKey, bool>,
 }
 
 impl SqliteLedger {
-    /// What the rows choose, and how jobs stand otherwise then.
-    pub(super) fn compare_rows(
+    /// See [`crate::ledger::port::Foresee::read_rows`].
+    pub(super) fn compare_rows<E>(
         &self,
         batch: BatchKey,
-        rows: impl IntoIterator<Item = ResultsRow>,
-    ) -> Result<(ChosenRows, Vec<Mark>), LedgerError> {
-        let mut chosen = ChosenRows::default();
-        let mut marks = Vec::new();
+        rows: impl IntoIterator<Item = Result<ResultsRow, E>>,
+    ) -> Result<ChosenRows, LoadError<E>> {
+        let of_ledger = |fault: Fault| LoadError::Ledger(fault.into_error());
+        let mut comparing = Comparing::begin(self, batch).map_err(of_ledger)?;
         for row in rows {
-            let Some(stored) = self.read(|books| books.stored(batch, &row.id))? else {
-                chosen.unknown.get_or_insert(row.id);
-                continue;
-            };
-            let name = self.read(|books| Ok(books.endpoint(stored.endpoint)?.name.clone()))?;
-            let is_older = row.take.is_some_and(|take| take != stored.take);
-            let delivered = matches!(stored.state, JobState::Delivered | JobState::Downloaded);
-            let again = matches!(stored.state, JobState::Pending | JobState::Refused | JobState::Failed);
-            let differs = is_edited(&row, &name, &stored.params);
-            let to = if differs && delivered && !is_older && stored.is_unknown && stored.params.is_empty() {
-                chosen.unproved.add(&row.id);
-                Some((stored.state, Reason::KnownByReceipt))
-            } else if is_older || differs || (stored.is_unknown && again) {
-                chosen.edited.add(&row.id);
-                (delivered && !is_older).then_some((stored.state, Reason::Changed))
-            } else {
-                chosen.ids.push(row.id);
-                (again && tried_again(stored.state, stored.reason)).then_some((JobState::Pending, Reason::None))
-            };
-            let (key, from) = (stored.key, stored.state);
-            let to = to.filter(|to| *to != (stored.state, stored.reason));
-            marks.extend(to.map(|(state, reason)| Mark { key, from, state, reason }));
+            comparing.add(row.map_err(LoadError::Plan)?).map_err(of_ledger)?;
         }
-        Ok((chosen, marks))
+        Ok(comparing.finish())
+    }
+
+    /// What the stored job asks for, as a manifest gives it.
+    pub(super) fn spec_of(&self, key: JobKey, line: u64) -> Result<JobSpec, Fault> {
+        let mut job = self.conn.prepare_cached("SELECT job, endpoint, params, extra FROM jobs WHERE id = ?1")?;
+        let (id, endpoint, Json(params), Json(extra)): (String, i64, Json<Vec<(String, Value)>>, _) =
+            job.query_row([key], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+        let endpoint = self.endpoint(endpoint)?;
+        let value = |name: &str| params.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+        let values = endpoint.params.iter().map(|param| value(&param.name)).collect();
+        Ok(JobSpec { line, id: Some(id), endpoint, values, extra, max_sats: None })
     }
 
     fn stored(&self, batch: BatchKey, id: &str) -> Result<Option<Stored>, Fault> {
@@ -84,29 +88,119 @@ impl SqliteLedger {
     }
 }
 
-/// Whether a row says something else than the stored job. A column that was taken out says nothing.
-fn is_edited(row: &ResultsRow, endpoint: &str, stored: &[(String, Value)]) -> bool {
-    if !row.endpoint.is_empty() && row.endpoint != endpoint {
-        return true;
+impl<'b> Comparing<'b> {
+    fn begin(books: &'b SqliteLedger, batch: BatchKey) -> Result<Self, Fault> {
+        let columns = layout(&books.conn, batch)?.params;
+        let columns = columns.iter().map(|name| fold(name)).collect();
+        let (chosen, ids, is_chosen) = (ChosenRows::default(), Vec::new(), HashMap::new());
+        Ok(Self { books, batch, columns, chosen, ids, is_chosen })
     }
-    row.params.iter().any(|(name, cell)| match stored.iter().find(|(known, _)| fold(known) == *name) {
-        None => !cell.is_empty(),
-        Some((_, Value::Boolean(is))) => !cell.eq_ignore_ascii_case(if *is { "true" } else { "false" }),
-        Some((_, Value::Integer(number))) => cell.parse() != Ok(*number),
-        Some((_, Value::Text(text))) => text.trim() != cell,
-        Some((_, Value::Image(image))) => match &image.source {
-            ImageSource::File(path) => path.to_string_lossy() != *cell,
-            ImageSource::Inline(_) => format!("sha256:{}", image.sha256) != *cell,
-        },
-    })
+
+    fn add(&mut self, row: ResultsRow) -> Result<(), Fault> {
+        let Some(stored) = self.books.stored(self.batch, &row.id)? else {
+            self.chosen.unknown.get_or_insert((row.line, row.id));
+            return Ok(());
+        };
+        let endpoint = self.books.endpoint(stored.endpoint)?;
+        let difference = self.difference(&row, &stored, &endpoint);
+        let delivered = matches!(stored.state, JobState::Delivered | JobState::Downloaded);
+        let again = matches!(stored.state, JobState::Pending | JobState::Refused | JobState::Failed);
+        let before = self.is_chosen.get(&stored.key).copied();
+        match before {
+            Some(_) => self.chosen.repeated = self.chosen.repeated.saturating_add(1),
+            None if !stored.is_unknown => self.chosen.jobs.push((stored.key, row.line)),
+            None => {}
+        }
+        let is_otherwise = difference.as_ref().is_some_and(|difference| difference.0 != TAKE);
+        if is_otherwise && delivered && stored.is_unknown && stored.params.is_empty() {
+            if before != Some(false) {
+                self.chosen.unproved.add(&row.id);
+            }
+            self.is_chosen.insert(stored.key, false);
+        } else if difference.is_some() || (stored.is_unknown && again) {
+            let is_new = delivered && stored.reason != Reason::Changed && before != Some(false);
+            self.chosen.changed = self.chosen.changed.saturating_add(u64::from(is_new));
+            self.is_chosen.insert(stored.key, false);
+            let (column, here, stored) = difference.unwrap_or_default();
+            self.chosen.edited.add(EditedRow { line: row.line, id: row.id, column, here, stored });
+        } else if before.is_none() {
+            self.is_chosen.insert(stored.key, true);
+            self.ids.push((stored.key, row.id));
+            let is_again = again && tried_again(stored.state, stored.reason);
+            if is_again && (stored.state, stored.reason) != (JobState::Pending, Reason::None) {
+                self.chosen.again.push(Again { key: stored.key, from: stored.state });
+            }
+        }
+        Ok(())
+    }
+
+    /// In what a row says something else than the stored job. A column that was taken out says nothing.
+    fn difference(&mut self, row: &ResultsRow, stored: &Stored, endpoint: &Endpoint) -> Option<Difference> {
+        if let Some(take) = row.take.filter(|take| *take != stored.take) {
+            return Some((TAKE.to_owned(), take.to_string(), stored.take.to_string()));
+        }
+        if !row.endpoint.is_empty() && row.endpoint != endpoint.name {
+            return Some(("endpoint".to_owned(), row.endpoint.clone(), endpoint.name.clone()));
+        }
+        for (name, cell) in &row.params {
+            let has = stored.params.iter().find(|(known, _)| fold(known) == *name).map(|(_, value)| value);
+            let is_of_job = || endpoint.params.iter().any(|param| fold(&param.name) == *name);
+            match has {
+                Some(value) if is_as_stored(value, cell) => {}
+                Some(value) => return Some((name.clone(), cell.clone(), in_file(value))),
+                None if cell.is_empty() => {}
+                None if is_job_key(name) || self.columns.contains(name) || is_of_job() => {
+                    return Some((name.clone(), cell.clone(), String::new()));
+                }
+                None => {
+                    let ignored = &mut self.chosen.ignored;
+                    if ignored.len() < IGNORED_MAX && !ignored.contains(name) {
+                        ignored.push(name.clone());
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    fn finish(self) -> ChosenRows {
+        let Self { mut chosen, ids, is_chosen, .. } = self;
+        let is_chosen = |key: &JobKey| is_chosen.get(key).copied().unwrap_or(false);
+        chosen.ids = ids.into_iter().filter(|(key, _)| is_chosen(key)).map(|(_, id)| id).collect();
+        chosen.again.retain(|again| is_chosen(&again.key));
+        chosen
+    }
 }
 
-/// Those jobs stand otherwise from now on.
-pub(super) fn mark(tx: &Connection, now: UnixMs, marks: Vec<Mark>) -> Result<(), Fault> {
-    for Mark { key, from, state, reason } in marks {
-        let sql = "UPDATE jobs SET state = ?2, reason = ?3, wait_until = NULL WHERE id = ?1";
-        tx.prepare_cached(sql)?.execute(params![key, state, reason])?;
-        append_transition(tx, now, key, from, state, reason)?;
+/// The jobs that had ended without spending are pending again.
+pub(super) fn choose(tx: &Connection, now: UnixMs, chosen: &ChosenRows) -> Result<(), Fault> {
+    for Again { key, from } in &chosen.again {
+        let sql = "UPDATE jobs SET state = 'pending', reason = '', wait_until = NULL WHERE id = ?1";
+        tx.prepare_cached(sql)?.execute([key])?;
+        append_transition(tx, now, *key, *from, JobState::Pending, Reason::None)?;
     }
     Ok(())
+}
+
+/// Whether a cell says what is stored, as a results file or a spreadsheet writes it.
+fn is_as_stored(value: &Value, cell: &str) -> bool {
+    match value {
+        Value::Boolean(_) => cell.eq_ignore_ascii_case(&in_file(value)),
+        Value::Integer(number) => cell.parse() == Ok(*number),
+        Value::Text(text) => text.trim() == cell,
+        Value::Image(_) => in_file(value) == cell,
+    }
+}
+
+/// A value as a results file has it.
+fn in_file(value: &Value) -> String {
+    match value {
+        Value::Boolean(is) => is.to_string(),
+        Value::Integer(number) => number.to_string(),
+        Value::Text(text) => text.clone(),
+        Value::Image(image) => match &image.source {
+            ImageSource::File(path) => path.to_string_lossy().into_owned(),
+            ImageSource::Inline(_) => format!("sha256:{}", image.sha256),
+        },
+    }
 }

@@ -19,10 +19,11 @@ use super::requests::Named;
 use super::unknown::RowFacts;
 use super::words::{UNACCEPTED, is_discarded};
 use crate::catalog::Endpoint;
+use crate::ledger::loading::Again;
 use crate::ledger::port::{Foresee, Loading};
 use crate::ledger::word::Retake;
 use crate::ledger::{BatchKey, ChosenRows, JobKey, LedgerError, LoadError, PlanLoad};
-use crate::manifest::ResultsRow;
+use crate::manifest::{JobSpec, ResultsRow};
 use crate::plan::{ContentHash, PlannedJob, looks_made};
 use crate::purchase::{JobState, Reason};
 
@@ -373,14 +374,19 @@ impl Foresee for SqliteLedger {
         }
     }
 
-    fn foresee_rows(
+    fn read_rows<E>(
         &self,
         batch: BatchKey,
-        rows: impl IntoIterator<Item = ResultsRow>,
-    ) -> Result<(Foreseen<'_>, ChosenRows), LedgerError> {
-        let (chosen, marks) = self.compare_rows(batch, rows)?;
-        let of_changed = marks.iter().filter(|mark| mark.reason == Reason::Changed);
-        let changed = u64::try_from(of_changed.count()).unwrap_or(u64::MAX);
+        rows: impl IntoIterator<Item = Result<ResultsRow, E>>,
+    ) -> Result<ChosenRows, LoadError<E>> {
+        self.compare_rows(batch, rows)
+    }
+
+    fn stored_spec(&self, job: JobKey, line: u64) -> Result<JobSpec, LedgerError> {
+        self.read(|books| books.spec_of(job, line))
+    }
+
+    fn foresee_rows(&self, batch: BatchKey, chosen: &ChosenRows) -> Result<Foreseen<'_>, LedgerError> {
         let places = self.read(|books| {
             let tx = books.conn.unchecked_transaction()?;
             tx.execute_batch(TABLE)?;
@@ -399,10 +405,8 @@ impl Foresee for SqliteLedger {
             let is_unbought = "(state = 'pending' OR (state = 'refused' AND reason IN ('duplicate', 'job_limit')))";
             tx.execute(&format!("{insert} AND {is_unbought}"), [batch])?;
             let mut again = tx.prepare(&format!("{insert} AND id = ?2"))?;
-            for mark in marks {
-                if mark.state == JobState::Pending {
-                    again.execute(params![batch, mark.key])?;
-                }
+            for Again { key, .. } in &chosen.again {
+                again.execute(params![batch, key])?;
             }
             drop(again);
             tx.execute_batch(BY_JOB)?;
@@ -410,6 +414,7 @@ impl Foresee for SqliteLedger {
             Ok(named.urls)
         })?;
         let (report, open_and_changed) = (PlanLoad::default(), self.open_and_changed(batch)?);
-        Ok((Foreseen { books: self, batch, manifest: Rows::Loaded, report, changed, open_and_changed, places }, chosen))
+        let changed = chosen.changed;
+        Ok(Foreseen { books: self, batch, manifest: Rows::Loaded, report, changed, open_and_changed, places })
     }
 }

@@ -8,7 +8,6 @@ use crate::ledger::port::Loading;
 use crate::ledger::{
     BatchKey, ChosenRows, Compared, Duplicates, IdList, LedgerError, LoadError, PlanLoad, Retake, ToBuy,
 };
-use crate::manifest::ResultsRow;
 use crate::money::Msat;
 use crate::plan::PlannedJob;
 use crate::time::UnixMs;
@@ -42,17 +41,8 @@ impl Loading for SqliteLedger {
         }
     }
 
-    fn choose_rows(
-        &mut self,
-        batch: BatchKey,
-        now: UnixMs,
-        rows: impl IntoIterator<Item = ResultsRow>,
-    ) -> Result<ChosenRows, LedgerError> {
-        // Whoever runs a results file says no word: what an earlier command asked for and never accepted is nothing to go on with.
-        self.discard_unaccepted(batch)?;
-        let (chosen, marks) = self.compare_rows(batch, rows)?;
-        self.write(|tx, _| chosen::mark(tx, now, marks))?;
-        Ok(chosen)
+    fn choose(&mut self, now: UnixMs, chosen: &ChosenRows) -> Result<(), LedgerError> {
+        self.write(|tx, _| chosen::choose(tx, now, chosen))
     }
 
     fn hold_to_job_limit(&mut self, batch: BatchKey, now: UnixMs, most: Option<Msat>) -> Result<IdList, LedgerError> {

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use crate::cli::money::Room;
 use crate::cli::options::config::{Choice, DoctorOptions, ManifestOptions};
 use crate::cli::preflight::foresight::{Asked, Foresight};
+use crate::cli::preflight::planned::Planned;
 use crate::cli::{Failure, input, money};
 use crate::ledger::port::{Batches, Views};
 use crate::money::{Msat, Sats};
@@ -53,7 +54,6 @@ pub(super) fn survey(
         None => None,
     };
     let is_of_results = of_results.is_some();
-    let (plan, limits) = input::plan(&opened, &options.limits)?;
     let batch = of_results.or_else(|| input::batch_name(manifest, &opened).ok());
     let known = books.zip(batch.as_ref()).map(|(books, name)| books.batch(name)).transpose()?.flatten();
     let refused = crate::cli::batch::session::refusal(
@@ -66,28 +66,29 @@ pub(super) fn survey(
     )
     .err();
     let of_batch = books.zip(known.as_ref()).filter(|_| is_of_results);
-    let limits = input::limits_of(&options.limits, of_batch, limits)?;
+    let planned = Planned::of(&opened, &options.limits, of_batch)?;
+    let (plan, limits) = (&planned.plan, &planned.limits);
     let none = crate::ledger::in_memory()?;
     let books = books.unwrap_or(&none);
-    let zone = input::time_zone(&limits, &options.system_time_zone)?;
+    let zone = input::time_zone(limits, &options.system_time_zone)?;
     let foresight = Foresight::of(
         books,
         known.as_ref().map(|batch| batch.key),
         &Asked {
             manifest: &opened,
-            plan: &plan,
+            plan,
             choice: &Choice::default(),
             retake: &Retake::default(),
-            limits: &limits,
+            limits,
             max_undelivered: options.max_undelivered,
             zone: &zone,
-            of_results: known.as_ref().filter(|_| is_of_results),
+            rows: planned.rows.as_ref(),
         },
     )?;
     let used = known.as_ref().map(|batch| books.counts(batch.key)).transpose()?;
     let used = used.map_or(Ok(Msat::ZERO), |counts| money::used(&counts))?;
     let budget = Budget { time_zone: zone, ..Budget::default() };
-    let (left, told) = told(&foresight, &Room::of(Some(books), &limits, &budget, used, options.partial)?)?;
+    let (left, told) = told(&foresight, &Room::of(Some(books), limits, &budget, used, options.partial)?)?;
     let mut survey = Survey {
         batch,
         left,
@@ -109,7 +110,7 @@ pub(super) fn survey(
         to_buy.insert(job.id);
         Ok(())
     })?;
-    for job in plan.jobs(&opened) {
+    for job in plan.jobs(planned.source()) {
         let job = job.map_err(Failure::Input)?;
         let is_to_buy = to_buy.contains(&job.id);
         survey.sample(job, is_to_buy);

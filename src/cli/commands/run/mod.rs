@@ -1,7 +1,7 @@
 //! `run`: recovery first, then the plan, the limits and the questions, then new purchases.
 
 mod preflight;
-pub(in crate::cli) mod results;
+mod results;
 
 use crate::cli::batch::counterparties::{Counterparties, SandboxOptions};
 use crate::cli::batch::download_setup::{DownloadSetup, Made};
@@ -13,6 +13,7 @@ use crate::cli::batch::session::{Session, check_owner};
 use crate::cli::ending::advice::{Bought, Ended};
 use crate::cli::ending::conclusion::{Ending, tell, tell_broken};
 use crate::cli::preflight::duplicates::{edition, stopped_words, words as duplicate_words};
+use crate::cli::preflight::planned::Planned;
 use crate::cli::preflight::words::{LeftOut, elsewhere_words};
 use preflight::{Ground, Preflight};
 
@@ -124,7 +125,7 @@ impl<'a> Runner<'a> {
         if !self.world.ledger.exists() {
             // What is wrong with a manifest or a command leaves no trace: not even an empty ledger.
             stop(&self.world.ledger, None, None, place.as_ref())?;
-            let planned = input::plan(&manifest, &self.options.limits)?;
+            let planned = Planned::of(&manifest, &self.options.limits, None)?;
             check_owner(None, &name, &self.options.choice, &owner, false)?;
             let ground = Ground { manifest: &manifest, books: None, known: None, of_results: false };
             checked = Some(self.preflight(&ground, planned)?);
@@ -139,7 +140,7 @@ impl<'a> Runner<'a> {
         let session = self.recover_first(session).await?;
         let checked = match checked.filter(|_| session.books.is_new()) {
             Some(checked) => checked,
-            None => match input::plan(&manifest, &self.options.limits) {
+            None => match Planned::of(&manifest, &self.options.limits, None) {
                 Ok(planned) => {
                     let (books, known) = (Some(&session.books), session.known.as_ref());
                     let ground = Ground { manifest: &manifest, books, known, of_results: false };
@@ -287,7 +288,7 @@ impl<'a> Runner<'a> {
         manifest: &Manifest,
         checked: Preflight,
     ) -> Result<ExitCode, Failure> {
-        let Preflight { plan, limits, retake, to } = checked;
+        let Preflight { plan, limits, retake, to, .. } = checked;
         let (plan, limits) = (&plan, &limits);
         let same_plan = match session.known {
             None => crate::cli::batch::session::same_plan(
@@ -325,12 +326,13 @@ impl<'a> Runner<'a> {
         let elsewhere = elsewhere_words(manifest.notes().left_out);
         elsewhere.iter().for_each(|words| self.reporter.warn(words.as_str()));
         let left_out = LeftOut { stopped: stopped_words(&stopped), elsewhere, ..LeftOut::of(&load) };
-        self.go_on(GoingOn { session, batch, paths, limits, filing, to, meant, nothing: false, left_out }).await
+        self.go_on(GoingOn { session, batch, paths, limits, filing, to, meant, nothing: false, changed: 0, left_out })
+            .await
     }
 
     /// What follows once the ledger holds what is to be bought: limits, node and person, the purchases, the end.
     async fn go_on(&self, on: GoingOn<'_>) -> Result<ExitCode, Failure> {
-        let GoingOn { mut session, mut batch, paths, limits, filing, to, meant, nothing, mut left_out } = on;
+        let GoingOn { mut session, mut batch, paths, limits, filing, to, meant, nothing, changed, mut left_out } = on;
         let used = money::used(&session.books.counts(batch.key)?)?;
         let budget = self.budget(limits, None)?;
         let room = Room::of(Some(&session.books), limits, &budget, used, self.options.choice.partial)?;
@@ -348,8 +350,8 @@ impl<'a> Runner<'a> {
             session.books.discard_duplicates(batch.key, SystemClock.now())?;
         }
         let counts = session.books.counts(batch.key)?;
-        let open_and_changed = session.books.open_and_changed(batch.key)?;
-        self.reporter.hear(&planned(&Stand::of(&counts, open_and_changed), &counts, &left, to.as_ref()));
+        let changed = session.books.open_and_changed(batch.key)?.saturating_add(changed);
+        self.reporter.hear(&planned(&Stand::of(&counts, changed), &counts, &left, to.as_ref()));
         if let Some(words) = fitting.words(&left) {
             self.reporter.warn(words);
         }
@@ -570,17 +572,21 @@ impl<'a> Runner<'a> {
         self.start(name, known.is_none(), books.is_none());
         let place = self.place(manifest, name).filter(|_| !of_results);
         stop(&self.world.ledger, books.as_ref(), known.as_ref(), place.as_ref())?;
-        let plan = input::plan(manifest, &self.options.limits)?;
         let ground = Ground { manifest, books: books.as_ref(), known: known.as_ref(), of_results };
-        let Preflight { plan, limits, retake, to } = self.preflight(&ground, plan)?;
-        crate::cli::batch::session::check_files(
-            books.as_ref(),
-            known.as_ref(),
-            name,
-            &self.options,
-            manifest,
-            self.world,
-        )?;
+        let of_batch = books.as_ref().zip(known.as_ref()).filter(|_| of_results);
+        let Preflight { plan, limits, rows, retake, to } =
+            self.preflight(&ground, Planned::of(manifest, &self.options.limits, of_batch)?)?;
+        match of_batch {
+            Some((books, batch)) => self.paths_of(books, batch)?,
+            None => crate::cli::batch::session::check_files(
+                books.as_ref(),
+                known.as_ref(),
+                name,
+                &self.options,
+                manifest,
+                self.world,
+            )?,
+        };
         crate::cli::batch::session::tell_remarks(manifest, &plan, &self.reporter);
         let batch = books.as_ref().zip(known.as_ref().map(|batch| batch.key));
         let mut counts = batch.map(|(books, key)| books.counts(key)).transpose()?.unwrap_or_default();
@@ -592,7 +598,7 @@ impl<'a> Runner<'a> {
             limits: &limits,
             max_undelivered: self.options.pace.max_undelivered,
             zone: &self.time_zone(&limits)?,
-            of_results: known.as_ref().filter(|_| of_results),
+            rows: rows.as_ref(),
         };
         let used = money::used(&counts)?;
         let room = Room::of(books.as_ref(), &limits, &self.budget(&limits, None)?, used, self.options.choice.partial)?;
@@ -695,6 +701,8 @@ struct GoingOn<'a> {
     meant: bool,
     /// Nothing was chosen: what is open is finished, and that is all.
     nothing: bool,
+    /// Delivered jobs of which a results file says something else.
+    changed: u64,
     /// What it does not do of what was asked.
     left_out: LeftOut,
 }
@@ -732,14 +740,15 @@ struct Stand {
 }
 
 impl Stand {
-    fn of(counts: &Counts, open_and_changed: u64) -> Self {
+    /// With what is changed beside the delivered jobs that say so themselves.
+    fn of(counts: &Counts, changed: u64) -> Self {
         let for_reason = |states: &[JobState], reason: Reason| -> u64 {
             let of = |count: &&crate::ledger::StateCount| states.contains(&count.state) && count.reason == reason;
             counts.by_state.iter().filter(of).map(|count| count.jobs).sum()
         };
         Self {
             jobs: counts.all_jobs(),
-            changed: for_reason(&DELIVERED, Reason::Changed).saturating_add(open_and_changed),
+            changed: for_reason(&DELIVERED, Reason::Changed).saturating_add(changed),
             gone: for_reason(&[JobState::Refused], Reason::Withdrawn),
             delivered: stand(counts, &DELIVERED),
         }

@@ -1,8 +1,8 @@
 //! What is found of a manifest and a command before anything is written or bought. A dry run tells what follows from it, a run acts
 //! on it: both from this one value.
 
-use crate::cli::{Failure, input};
-use crate::ledger::{Batch, DownloadTo, OpenLedger, Retake};
+use crate::cli::Failure;
+use crate::ledger::{Batch, ChosenRows, DownloadTo, OpenLedger, Retake};
 use crate::manifest::{Limits, Manifest};
 use crate::money::Msat;
 use crate::payer::NodeInfo;
@@ -11,6 +11,7 @@ use crate::plan::view::LeftToBuy;
 
 use crate::cli::batch::download_setup::{check_template, destination};
 use crate::cli::commands::run::Runner;
+use crate::cli::preflight::planned::Planned;
 use crate::cli::preflight::{questions, trust, words};
 
 /// What a run builds on.
@@ -29,6 +30,8 @@ pub(super) struct Preflight {
     pub(super) plan: Plan,
     /// What may be spent.
     pub(super) limits: Limits,
+    /// What a results file chooses.
+    pub(super) rows: Option<ChosenRows>,
     /// The takes that a person's words buy once more.
     pub(super) retake: Retake,
     /// Where files go.
@@ -36,28 +39,28 @@ pub(super) struct Preflight {
 }
 
 impl Runner<'_> {
-    /// Checks the manifest's plan, the command's words, and the names of files.
+    /// Checks the plan, the command's words, and the names of files.
     ///
     /// # Errors
     /// The first of them that is wrong; nothing was written.
-    pub(super) fn preflight(&self, ground: &Ground<'_>, (plan, limits): (Plan, Limits)) -> Result<Preflight, Failure> {
+    pub(super) fn preflight(&self, ground: &Ground<'_>, planned: Planned<'_>) -> Result<Preflight, Failure> {
         let &Ground { manifest, books, known, of_results } = ground;
         let choice = &self.options.choice;
-        let of_batch = books.zip(known).filter(|_| of_results);
-        let limits = input::limits_of(&self.options.limits, of_batch, limits)?;
-        self.world.check_endpoints(&plan)?;
+        let plan = &planned.plan;
+        self.world.check_endpoints(plan)?;
         let retake = match of_results {
             true => words::of_results(choice)?,
-            false => words::read(choice, manifest, &plan, books.zip(known))?,
+            false => words::read(choice, manifest, plan, books.zip(known))?,
         };
-        trust::check(&choice.trust, &plan)?;
+        trust::check(&choice.trust, plan)?;
         // What a results file goes on with has its folder; what is run anew names its own.
         let before = known.filter(|_| of_results).and_then(|batch| batch.remembered.download.as_ref());
         let to = destination(&self.options.downloads, before)?;
         if let Some(to) = &to {
-            check_template(to, manifest, &plan)?;
+            check_template(to, planned.source(), plan)?;
         }
-        Ok(Preflight { plan, limits, retake, to })
+        let Planned { plan, limits, rows, .. } = planned;
+        Ok(Preflight { plan, limits, rows, retake, to })
     }
 
     /// What may be spent on the batch over all its runs, and the node that would pay for what is left to buy.

@@ -1,30 +1,28 @@
-//! A results file run as a manifest: `--only` on the stored jobs of its batch. Nothing is withdrawn, nothing is replaced; the batch's
-//! limits, lock and files are its own.
+//! A results file run as a manifest: `--only` on the stored jobs of its batch. Nothing is withdrawn, nothing is replaced, and nothing
+//! is marked; the batch's limits, lock and files are its own.
 
-use crate::ledger::port::{Batches, Loading};
-use crate::ledger::{Batch, ChosenRows, OpenLedger};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::cli::{ExitCode, Failure};
-use crate::manifest::{Limits, Manifest};
-use crate::money::{counted, counted_are};
+use crate::ledger::port::Loading;
+use crate::ledger::{Batch, OpenLedger};
+use crate::manifest::Manifest;
 use crate::report::OutputPaths;
 use crate::run::{Clock, SystemClock};
 
-use crate::cli::batch::download_setup::{DownloadSetup, destination};
+use crate::cli::batch::download_setup::DownloadSetup;
 use crate::cli::batch::receipt_guard::stop;
 use crate::cli::batch::session::Session;
 use crate::cli::batch::{files, session};
+use crate::cli::commands::run::preflight::{Ground, Preflight};
 use crate::cli::commands::run::{GoingOn, Runner};
-use crate::cli::preflight::words::{self, LeftOut};
-
-/// Ids that a message names.
-const NAMED_MAX: usize = 5;
+use crate::cli::preflight::foresight::chosen_of;
+use crate::cli::preflight::planned::{Planned, left_alone_words, passed_over_words};
+use crate::cli::preflight::words::LeftOut;
 
 impl Runner<'_> {
     /// Runs the stored jobs that the file names.
     pub(super) async fn run_results(&mut self, manifest: &Manifest, name: String) -> Result<ExitCode, Failure> {
-        words::of_results(&self.options.choice)?;
         let session = self.open(&name)?;
         let Some(known) = session.known.clone() else {
             return Err(Failure::Internal(format!("the batch {name} was there a moment ago")));
@@ -41,86 +39,75 @@ impl Runner<'_> {
             return Err(self.finish_open(session, failure).await);
         }
         let mut session = self.recover_first(session).await?;
-        let chosen = session.books.choose_rows(known.key, SystemClock.now(), manifest.results_rows())?;
-        if let Some(id) = &chosen.unknown {
-            return Err(self.finish_open(session, no_such_job(&known, id)).await);
-        }
-        rows_words(&chosen).into_iter().for_each(|words| self.reporter.warn(words));
-        let limits = self.options.limits.with_manifest(&session.books.limits(known.key)?);
-        let above_limit = session.hold_to_job_limit(known.key, &limits)?;
-        session::of_jobs(&above_limit, session::ABOVE_LIMIT).into_iter().for_each(|words| self.reporter.warn(words));
-        Box::pin(self.buy_chosen(session, known, chosen, limits)).await
+        // Whoever runs a results file says no word: what an earlier command asked for and never accepted is nothing to go on with.
+        session.books.discard_unaccepted(known.key)?;
+        let checked = match self.check_results(&session.books, &known, manifest) {
+            Ok(checked) => checked,
+            Err(failure) => return Err(self.finish_open(session, failure).await),
+        };
+        Box::pin(self.buy_chosen(session, manifest, known, checked)).await
+    }
+
+    fn check_results(
+        &self,
+        books: &OpenLedger,
+        batch: &Batch,
+        manifest: &Manifest,
+    ) -> Result<(Preflight, OutputPaths), Failure> {
+        let planned = Planned::of(manifest, &self.options.limits, Some((books, batch)))?;
+        let ground = Ground { manifest, books: Some(books), known: Some(batch), of_results: true };
+        Ok((self.preflight(&ground, planned)?, self.paths_of(books, batch)?))
     }
 
     async fn buy_chosen(
         &mut self,
         mut session: Session,
+        manifest: &Manifest,
         mut batch: Batch,
-        chosen: ChosenRows,
-        limits: Limits,
+        (checked, paths): (Preflight, OutputPaths),
     ) -> Result<ExitCode, Failure> {
-        let left_out = LeftOut { edited: edited_words(&chosen), of_results: true, ..LeftOut::default() };
-        let wanted = &self.options.choice.only;
-        let wanted: std::collections::HashSet<&String> = wanted.iter().collect();
-        let only: Vec<String> = chosen.ids.into_iter().filter(|id| wanted.is_empty() || wanted.contains(id)).collect();
-        let nothing = only.is_empty();
-        self.options.to_mut().choice.only = only;
-        let to = destination(&self.options.downloads, batch.remembered.download.as_ref())?;
+        let Preflight { plan, limits, rows, to, .. } = checked;
+        let chosen = rows.unwrap_or_default();
         let play = self.world.play.is_some();
         let (filing, to) = match DownloadSetup::of_run(&self.options.downloads, to, &session.books, play) {
             Ok(ready) => ready,
             // What is paid for does not wait for a folder.
             Err(failure) => return Err(self.finish_open(session, failure).await),
         };
+        session::tell_remarks(manifest, &plan, &self.reporter);
+        session.books.choose(SystemClock.now(), &chosen)?;
+        let edited = left_alone_words(&chosen);
+        let said = edited.iter().cloned().chain(passed_over_words(&chosen));
+        said.for_each(|words| self.reporter.warn(words));
+        let above_limit = session.hold_to_job_limit(batch.key, &limits)?;
+        session::of_jobs(&above_limit, session::ABOVE_LIMIT).into_iter().for_each(|words| self.reporter.warn(words));
+        let left_out = LeftOut { edited, of_results: true, ..LeftOut::default() };
+        let only = chosen_of(&chosen, &self.options.choice.only);
+        let nothing = only.is_empty();
+        self.options.to_mut().choice.only = only;
         batch.remembered.download = to.clone().or(batch.remembered.download);
         let word = self.options.choice.duplicates;
         let meant = !nothing && self.duplicates(&mut session, batch.key, None, word, None).await?.0;
-        let paths = paths_of(&session.books, &batch)?;
         if let Some(filing) = &filing {
             self.traces.borrow_mut().folders = filing.made();
         }
-        self.go_on(GoingOn { session, batch, paths, limits: &limits, filing, to, meant, nothing, left_out }).await
+        let (changed, limits) = (chosen.changed, &limits);
+        self.go_on(GoingOn { session, batch, paths, limits, filing, to, meant, nothing, changed, left_out }).await
     }
-}
 
-/// What the rows of a results file say otherwise than the ledger, for a person.
-pub(in crate::cli) fn rows_words(chosen: &ChosenRows) -> Vec<String> {
-    let mut said = Vec::new();
-    if chosen.unproved.count > 0 {
-        said.push(format!("{} {}", counted(chosen.unproved.count, "job"), session::UNPROVED));
+    /// Where the batch writes its files, checked before anything is bought: as the flags say, else where it did before, else beside
+    /// its manifest.
+    pub(super) fn paths_of(&self, books: &OpenLedger, batch: &Batch) -> Result<OutputPaths, Failure> {
+        let (asked, remembered) = (&self.options.files, &batch.remembered.outputs);
+        let manifest = Path::new(&batch.manifest);
+        let usual = files::usual_paths(Some(books), Some(batch), manifest, &batch.name, batch.sandbox)?;
+        let before = |path: &Option<String>| path.clone().map(PathBuf::from);
+        let paths = OutputPaths {
+            results: asked.results.clone().or_else(|| before(&remembered.results)).unwrap_or(usual.results),
+            receipts: asked.receipts.clone().or_else(|| before(&remembered.receipts)).unwrap_or(usual.receipts),
+        };
+        let inputs = [("the batch's manifest", manifest), ("the ledger", self.world.ledger.as_path())];
+        files::check(&paths, Some((books, &batch.name)), remembered, false, &inputs, asked)?;
+        Ok(paths)
     }
-    said.extend(edited_words(chosen));
-    said
-}
-
-fn edited_words(chosen: &ChosenRows) -> Option<String> {
-    let named: Vec<&str> = chosen.edited.first.iter().take(NAMED_MAX).map(String::as_str).collect();
-    (chosen.edited.count > 0).then(|| {
-        format!(
-            "{} changed against what the ledger holds, and left alone: {}{}; what is to be bought otherwise is changed in \
-             the manifest",
-            counted_are(chosen.edited.count, "row"),
-            named.join(", "),
-            if chosen.edited.first.len() > NAMED_MAX { ", …" } else { "" }
-        )
-    })
-}
-
-/// A results file with a row that its batch does not know.
-pub(in crate::cli) fn no_such_job(batch: &Batch, id: &str) -> Failure {
-    Failure::Usage(format!(
-        "the batch {} has no job {id}: new jobs belong into its manifest, {}; nothing was bought",
-        batch.name, batch.manifest
-    ))
-}
-
-/// Where the batch writes its files: where it did before, else beside its manifest.
-fn paths_of(books: &OpenLedger, batch: &Batch) -> Result<OutputPaths, Failure> {
-    let manifest = PathBuf::from(&batch.manifest);
-    let usual = files::usual_paths(Some(books), Some(batch), &manifest, &batch.name, batch.sandbox)?;
-    let remembered = &batch.remembered.outputs;
-    Ok(OutputPaths {
-        results: remembered.results.clone().map_or(usual.results, PathBuf::from),
-        receipts: remembered.receipts.clone().map_or(usual.receipts, PathBuf::from),
-    })
 }

@@ -1,10 +1,11 @@
 //! Plans loaded again and again: what becomes of each job.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use super::support::*;
 use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{BatchKey, LoadError, PlanLoad, Record, RefundRecord, Retake, Unmet};
+use crate::ledger::{BatchKey, ChosenRows, LoadError, PlanLoad, Record, RefundRecord, Retake, Unmet};
 use crate::manifest::ResultsRow;
 use crate::money::Msat;
 use crate::plan::{ContentHash, PlannedJob};
@@ -427,6 +428,12 @@ fn a_manifest_that_is_put_back_buys_nothing_anew() {
     assert_eq!(load(&mut books, batch, &changed, job("c")).retaken.count, 1);
 }
 
+/// What a results file with a row of the job `a` chooses, at that take.
+fn read(books: &SqliteLedger, batch: BatchKey, take: &str) -> ChosenRows {
+    let row = ResultsRow::of([("id", "a"), ("take", take)]);
+    books.read_rows(batch, [Ok::<_, Infallible>(row)]).unwrap()
+}
+
 /// A command that asked for a retake was killed at its question. Whoever runs the results file then says no word.
 #[test]
 fn a_results_file_carries_out_no_word_that_nobody_accepted() {
@@ -436,12 +443,14 @@ fn a_results_file_carries_out_no_word_that_nobody_accepted() {
     let first = pending(&books, batch).remove(0);
     deliver(&mut books, &first, 1);
     assert_eq!(load(&mut books, batch, &word("a", 1), vec![job()]).retaken.count, 1);
-    let (foreseen, _) = books.foresee_rows(batch, [ResultsRow::of([("id", "a")])]).unwrap();
+    let foreseen = books.foresee_rows(batch, &read(&books, batch, "")).unwrap();
     assert_eq!(to_buy(&foreseen), Vec::<String>::new(), "a dry run says so too");
     drop(foreseen);
     for take in ["1", ""] {
-        let row = ResultsRow::of([("id", "a"), ("take", take)]);
-        assert_eq!(books.choose_rows(batch, NOW, [row]).unwrap().ids, ["a"]);
+        books.discard_unaccepted(batch).unwrap();
+        let chosen = read(&books, batch, take);
+        books.choose(NOW, &chosen).unwrap();
+        assert_eq!(chosen.ids, ["a"]);
     }
     books.accept_takes(NOW, batch).unwrap();
     assert!(pending(&books, batch).is_empty(), "it would be bought once more");
@@ -449,7 +458,9 @@ fn a_results_file_carries_out_no_word_that_nobody_accepted() {
     // What was accepted is carried out by whatever command comes next.
     load(&mut books, batch, &word("a", 1), vec![job()]);
     books.accept_takes(NOW, batch).unwrap();
-    books.choose_rows(batch, NOW, [ResultsRow::of([("id", "a")])]).unwrap();
+    books.discard_unaccepted(batch).unwrap();
+    let chosen = read(&books, batch, "");
+    books.choose(NOW, &chosen).unwrap();
     assert_eq!(pending(&books, batch).remove(0).take, 2);
 }
 

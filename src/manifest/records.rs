@@ -1,0 +1,142 @@
+//! The records of a CSV file after its header, each held against what any row has to be: text, with its quotes closed and a cell for
+//! each column.
+
+use csv::ByteRecord;
+
+use super::bounded_reader::BoundedReader;
+use super::header::HEAD_BYTES_MAX;
+use super::notes::{Notes, delimiter_name};
+use super::problems::Problems;
+use super::quotes::Raw;
+use super::row::{Row, newlines, utf8};
+use super::rows::{Rows, unreadable};
+use super::values::Wrong;
+use crate::diagnostic::Diagnostic;
+use crate::money::counted;
+
+/// One reading of a file's records.
+pub(super) struct Records<'m> {
+    rows: &'m Rows,
+    reader: csv::Reader<BoundedReader<'m>>,
+    is_done: bool,
+}
+
+impl<'m> Records<'m> {
+    /// Begins after the header.
+    pub(super) fn new(rows: &'m Rows) -> Self {
+        let mut reader = rows.reader();
+        // The header was read once already; a failure now shows at the first row.
+        let is_done = reader.read_byte_record(&mut ByteRecord::new()).is_err();
+        Self { rows, reader, is_done }
+    }
+
+    /// Reads the next record, and says where it was looked for. None at the end, or where it cannot be read, which is noted.
+    pub(super) fn read(
+        &mut self,
+        record: &mut ByteRecord,
+        problems: &mut Problems,
+        notes: &mut Notes,
+    ) -> Option<csv::Position> {
+        if self.is_done {
+            return None;
+        }
+        let before = self.reader.position().clone();
+        self.reader.get_mut().begin_record();
+        match self.reader.read_byte_record(record) {
+            Ok(true) => return Some(before),
+            Ok(false) => {
+                notes.empty_records += self.reader.position().line().saturating_sub(before.line());
+                if self.rows.bytes.has_changed() {
+                    problems.push(self.rows.changed());
+                }
+            }
+            Err(error) => problems.push(self.broken_off(&error, &before)),
+        }
+        self.is_done = true;
+        None
+    }
+
+    /// The record that was just read, as a row. None where it is empty, or no whole row, which is noted.
+    pub(super) fn row<'r>(
+        &mut self,
+        record: &'r ByteRecord,
+        before: &csv::Position,
+        problems: &mut Problems,
+        notes: &mut Notes,
+    ) -> Option<Row<'r>>
+    where
+        'm: 'r,
+    {
+        let after = self.reader.position().clone();
+        let stray = self.reader.get_mut().quotes.take_before(after.byte());
+        let base = self.rows.dialect.header_byte as u64;
+        let range = (base + before.byte(), base + after.byte());
+        let is_last = range.1 >= self.rows.bytes.len;
+        // Most records are one line, which needs no counting.
+        let first_tape_line = match after.line().saturating_sub(before.line()) {
+            0 | 1 => before.line(),
+            _ => after.line().saturating_sub(1 + newlines(record.as_slice())).max(before.line()),
+        };
+        let line = self.physical(first_tape_line);
+        let Some(text) = utf8(record) else {
+            let row = Row { rows: self.rows, record, text: "", line, range };
+            row.wrong_encoding(problems);
+            return None;
+        };
+        notes.empty_records += first_tape_line - before.line();
+        let row = Row { rows: self.rows, record, text, line, range };
+        if let Some(stray) = stray {
+            row.stray(problems, stray);
+            return None;
+        }
+        if let Some(open) = self.reader.get_ref().quotes.left_open().filter(|_| is_last) {
+            row.left_open(problems, open);
+            return None;
+        }
+        if text.trim_start().is_empty() {
+            notes.empty_records += 1;
+            return None;
+        }
+        has_its_cells(&row, problems).then_some(row)
+    }
+
+    /// The error of a record that cannot be read, at the quote that it leaves open, if it does.
+    fn broken_off(&self, error: &csv::Error, before: &csv::Position) -> Diagnostic {
+        let line = self.physical(before.line());
+        let error = unreadable(&self.rows.file, error);
+        let Some(open) = self.reader.get_ref().quotes.left_open() else {
+            return error.at(self.rows.place_of_line(line));
+        };
+        let base = self.rows.dialect.header_byte as u64;
+        let bytes = self.rows.bytes.slice(base + before.byte(), base + open + HEAD_BYTES_MAX).unwrap_or_default();
+        error.at(Raw { file: &self.rows.file, bytes: &bytes, start: before.byte(), line }.place(open))
+    }
+
+    /// The line of the file for a line of the tape, which begins at the header.
+    fn physical(&self, tape_line: u64) -> u64 {
+        self.rows.dialect.header_line + tape_line.saturating_sub(1)
+    }
+}
+
+/// Whether the record has a cell for each column. One too few may be a row that was cut off, one too many a comma in a prompt:
+/// either way a guess could buy the wrong thing.
+fn has_its_cells(row: &Row<'_>, problems: &mut Problems) -> bool {
+    let (cells, columns) = (row.record.len(), row.rows.columns.len());
+    let extra = (columns..cells).find(|index| !row.cell(*index).is_empty());
+    if cells >= columns && extra.is_none() {
+        return true;
+    }
+    let delimiter = delimiter_name(row.rows.dialect.delimiter);
+    let (has, names) = (counted(cells as u64, "cell"), counted(columns as u64, "column"));
+    let is_cut = cells < columns && row.range.1 > row.rows.bytes.len;
+    let (message, help) = if is_cut {
+        let help = "there is no line end after it: is all of it there? a whole row has a cell for each column";
+        (format!("the input ends inside this row: it has {has}, the header names {names}"), help.to_owned())
+    } else {
+        let help = format!("put quotes around text that holds a {delimiter} or a line end; keep every {delimiter}");
+        (format!("the row has {has}, the header names {names}"), help)
+    };
+    let at = extra.unwrap_or(cells.saturating_sub(1));
+    row.problem(problems, at, Wrong::new(message).help(help));
+    false
+}
