@@ -48,6 +48,15 @@ pub fn node_command(line: &str) -> String {
     with(command(line), CONTEXT.get().map_or(&[], |carried| &carried.node))
 }
 
+/// The same, where a variable of the environment would have it do something else: without these.
+#[must_use]
+pub fn without(variables: &[String], command: String) -> String {
+    match variables {
+        [] => command,
+        _ => format!("env{} {command}", variables.iter().map(|name| format!(" -u {name}")).collect::<String>()),
+    }
+}
+
 fn with(command: String, words: &[String]) -> String {
     words.chunks(2).fold(command, |command, pair| match pair {
         [name, value] => format!("{command} {}", flag(name, value)),

@@ -7,6 +7,8 @@ use crate::money::Sats;
 use crate::time::UnixMs;
 
 use crate::cli::Deadline;
+use crate::cli::options::variable;
+use crate::run::{Clock, SystemClock};
 
 /// Flags with a value that are a person's word, or that hold for one start.
 const WORDS: [&str; 2] = ["--retake", "--trust"];
@@ -73,6 +75,23 @@ pub(super) fn again(
     Some(command.iter().map(|word| shell(word)).collect::<Vec<_>>().join(" "))
 }
 
+/// The variables that stand in the way of a command that goes on with all that is left: what of them is a choice of jobs, a person's
+/// word or a deadline that has passed holds for one start, as the flags do.
+pub(super) fn in_the_way(get: impl Fn(&str) -> Option<String>, now: UnixMs) -> Vec<String> {
+    let stands = |name: &str, value: &str| match name {
+        "duplicates" => value.trim() == "buy",
+        "deadline" => has_passed(value.trim(), now),
+        _ => true,
+    };
+    let stands = |name: &&str| get(&variable(name)).is_some_and(|value| stands(name, &value));
+    ["limit", "only", "duplicates", "deadline"].iter().filter(|name| stands(name)).map(|name| variable(name)).collect()
+}
+
+/// The same of this process's environment.
+pub(super) fn in_the_way_here() -> Vec<String> {
+    in_the_way(|name| std::env::var(name).ok(), SystemClock.now())
+}
+
 /// Whether that is a point in time, and lies behind us: the same command would be refused.
 fn has_passed(deadline: &str, now: UnixMs) -> bool {
     match deadline.parse() {
@@ -92,6 +111,21 @@ mod tests {
     fn said_with(line: &str, most: Option<(&str, Sats)>) -> Option<String> {
         let with = ["--ledger".to_owned(), "/a b/l.db".to_owned()];
         again(line.split(' ').map(OsString::from), &with, most, UnixMs(1_790_000_000_000))
+    }
+
+    #[test]
+    fn variables_that_choose_or_have_passed_stand_in_the_way() {
+        let in_the_way = |set: &[(&str, &str)]| {
+            let get = |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+            in_the_way(get, UnixMs(1_790_000_000_000)).join(" ")
+        };
+        assert_eq!(in_the_way(&[]), "");
+        let set = [("L402_BATCH_ONLY", "a"), ("L402_BATCH_LIMIT", "1"), ("L402_BATCH_YES", "1")];
+        assert_eq!(in_the_way(&set), "L402_BATCH_LIMIT L402_BATCH_ONLY");
+        let kept = [("L402_BATCH_DUPLICATES", "skip"), ("L402_BATCH_DEADLINE", "2h")];
+        assert_eq!(in_the_way(&kept), "");
+        let words = [("L402_BATCH_DUPLICATES", "buy"), ("L402_BATCH_DEADLINE", "2026-01-01T00:00:00Z")];
+        assert_eq!(in_the_way(&words), "L402_BATCH_DUPLICATES L402_BATCH_DEADLINE");
     }
 
     #[test]

@@ -7,12 +7,16 @@ use std::path::Path;
 use crate::command::command;
 
 use crate::cli::Failure;
-use crate::cli::batch::receipt_guard::stop;
+use crate::cli::batch::receipt_guard::{beside, stop};
 use crate::cli::options::config::Target;
 use crate::cli::receipts::Results;
 
 /// The ledger for reading, and the batch in it.
 pub(super) fn find(ledger: &Path, target: &Target) -> Result<(OpenLedger, Batch), Failure> {
+    if let Some((path, _)) = target.manifest.as_ref().filter(|_| !ledger.exists()) {
+        stop(ledger, None, None, None)?;
+        beside(path, target.batch.as_deref())?;
+    }
     let books = open(ledger)?;
     let batch = match (&target.batch, &target.manifest) {
         (Some(name), _) => by_name(&books, name)?,

@@ -245,6 +245,21 @@ pub fn device(folder: &Path) -> io::Result<i64> {
     Ok(std::fs::metadata(there)?.dev().cast_signed())
 }
 
+/// Whether the folder can be written to, or made, as far as that is seen without writing; and the bytes that there is room for.
+///
+/// # Errors
+/// Where it is none, or nobody may write there.
+pub fn look(folder: &Path) -> io::Result<u64> {
+    let there = folder.ancestors().find(|above| above.exists()).unwrap_or(folder);
+    if !std::fs::metadata(there)?.is_dir() {
+        // As making it says.
+        let kind = if there == folder { io::ErrorKind::AlreadyExists } else { io::ErrorKind::NotADirectory };
+        return Err(kind.into());
+    }
+    rustix::fs::access(there, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)?;
+    room(there)
+}
+
 /// Whether nothing stands in the folder, or it is not there.
 ///
 /// # Errors

@@ -217,15 +217,15 @@ pub enum Likeness {
     OtherDefault,
     /// It may be: it is known by its receipt alone.
     MayBe,
-    /// So may any of as many purchases of its batch.
-    MayBeOneOf(u64),
+    /// So may any of as many purchases, of its batch and of as many others.
+    MayBeOneOf(u64, u64),
 }
 
 impl Original {
     /// Whether it may be another purchase, since receipts alone tell of it.
     #[must_use]
     pub const fn is_unproved(&self) -> bool {
-        matches!(self.is, Likeness::MayBe | Likeness::MayBeOneOf(_))
+        matches!(self.is, Likeness::MayBe | Likeness::MayBeOneOf(..))
     }
 
     /// Why the other job is not bought.
@@ -244,8 +244,13 @@ impl std::fmt::Display for Original {
                 write!(f, "job {id} of the batch {batch}, {at}, before a default of the catalogue changed")
             }
             Likeness::MayBe => write!(f, "job {id} of the batch {batch}, {at} (known by its receipt alone)"),
-            Likeness::MayBeOneOf(count) => {
-                write!(f, "one of {count} jobs of the batch {batch} that are known by their receipts alone")
+            Likeness::MayBeOneOf(count, others) => {
+                let others = match others {
+                    0 => String::new(),
+                    1 => " and another one".to_owned(),
+                    others => format!(" and {others} others"),
+                };
+                write!(f, "one of {count} jobs of the batch {batch}{others} that are known by their receipts alone")
             }
         }
     }

@@ -86,6 +86,8 @@ mod terminal;
 #[cfg(test)]
 mod together;
 #[cfg(test)]
+mod told_before;
+#[cfg(test)]
 mod traceless;
 #[cfg(test)]
 mod unknown_answers;

@@ -93,7 +93,8 @@ fn commands(sentence: &str) -> Vec<String> {
         let quoted = sentence.split('`').skip(1).step_by(2);
         return quoted.filter(|words| words.starts_with("l402-batch ")).map(str::to_owned).collect();
     }
-    let begins = ["l402-batch ", PROGRAM].iter().filter_map(|program| sentence.find(&format!(" {program}"))).min();
+    let begins =
+        ["env -u ", "l402-batch ", PROGRAM].iter().filter_map(|program| sentence.find(&format!(" {program}"))).min();
     begins.map(|at| sentence[at + 1..].to_owned()).into_iter().collect()
 }
 
@@ -510,6 +511,17 @@ fn going_on() {
     let case = Case::of("", &five(), "run --limit 2", 3);
     case.does("3 jobs are left to buy; without --limit and --only this goes on", 0);
     assert_eq!(case.settled(), 5);
+    // What chooses may be a variable, which the same shell still has.
+    for (variable, value) in [("L402_BATCH_LIMIT", "2"), ("L402_BATCH_ONLY", "1,2")] {
+        let case = Case::of("", &five(), "run --limit 1", 3);
+        let with = |command: &mut Command| Process::start(command.env(variable, value)).end();
+        let mut again = case.client.program();
+        again.args(["run", "it's.toml", "--yes", "--max-sats", "5000"]).args(case.client.node());
+        let next = next(&with(&mut again).with(3), "left to buy; without --limit and --only this goes on");
+        assert!(next.contains(&format!("env -u {variable} ")), "{next}");
+        with(&mut shell(&case.client, &commands(&next).remove(0))).with(0);
+        assert_eq!(case.settled(), 5, "{variable}");
+    }
     let mut case = Case::of("--sandbox-fail-pay-percent 100", JOB, "run", 3);
     case.sandbox.restart_with("");
     case.does("go on where this run stopped", 0);

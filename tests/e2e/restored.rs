@@ -84,8 +84,14 @@ fn a_persons_word_gives_up_what_no_ledger_knows() {
     client.run(&run).with(0);
     put_back(&client, &yesterday, "gone.db");
     client.says("ledger merge jobs.receipts.csv").with(0).saying("older copy");
-    client.run(&run).with(7);
     let mark = client.ledger().with_file_name("ledger.db.locks").join("newest");
+    let said = client.run(&run).with(7).saying(&format!("gives up {} with --discard", mark.display()));
+    // Whatever is printed as a command works as printed; a person's word is no command.
+    let command = |words: &&str| words.starts_with("l402-batch ") && !words.contains(" FILE");
+    let (_, message) = said.stderr.split_once("older copy").unwrap();
+    let commands: Vec<&str> = message.split('`').skip(1).step_by(2).filter(command).collect();
+    assert!(commands.iter().all(|command| command.starts_with("l402-batch audit ")), "{commands:?}");
+    client.says("ledger merge --help").with(0).saying("--discard");
     client.says(&format!("ledger merge --discard {}", mark.display())).with(0);
     client.run(&run).with(0);
     Audit::of(&client, "jobs", &sandbox.books()).all_delivered(2);

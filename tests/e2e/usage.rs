@@ -10,7 +10,7 @@ fn what_is_not_there_is_refused() {
     client.says("frobnicate").with(2);
     client.says("").with(2);
     client.says("plan nowhere.toml").with(2).saying("nowhere.toml");
-    client.says("recover --all").with(0).saying("nothing is open");
+    client.says("recover --all").with(0).saying("there is no ledger");
     client.says("download jobs.toml").with(2).saying("there is no ledger");
     client.says("status nowhere.toml").with(2).saying("there is no ledger");
     client.says("run jobs.toml --sandbox-drop-percent 5 --lnd-url https://127.0.0.1:1").with(2);

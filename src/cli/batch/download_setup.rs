@@ -72,6 +72,33 @@ fn template(to: &DownloadTo) -> Result<Template, Failure> {
     to.name.parse().map_err(|error| Failure::Usage(format!("--download-name {}: {error}", to.name)))
 }
 
+fn unusable(to: &DownloadTo, error: &std::io::Error) -> Failure {
+    Failure::Usage(format!("--download {}: {error}; nothing was fetched or bought", to.folder))
+}
+
+/// The device on which the folder is; refused where files went to another one before, and nothing stands here.
+fn device_of(to: &DownloadTo) -> Result<i64, Failure> {
+    let folder = Path::new(&to.folder);
+    let device = file::device(folder).map_err(|error| unusable(to, &error))?;
+    let is_other = to.device.is_some_and(|known| known != device);
+    if is_other && file::is_bare(folder).map_err(|error| unusable(to, &error))? {
+        return Err(Failure::Usage(format!(
+            "--download {}: nothing stands there, and it is on another disk than when files went there before: is that \
+             disk mounted? Mount it, or name another folder; nothing was fetched or bought",
+            to.folder
+        )));
+    }
+    Ok(device)
+}
+
+fn has_room(to: &DownloadTo, bytes: u64) -> Result<(), Failure> {
+    if bytes >= ROOM_BYTES_MIN {
+        return Ok(());
+    }
+    let full = full_words(&to.folder, ROOM_BYTES_MIN);
+    Err(Failure::Usage(format!("--download: {full}; nothing was fetched or bought")))
+}
+
 /// What fetches results into files.
 pub(in crate::cli) struct DownloadSetup {
     settings: Settings,
@@ -109,26 +136,12 @@ impl DownloadSetup {
         play: bool,
     ) -> Result<Self, Failure> {
         let folder = Path::new(&to.folder);
-        let unusable =
-            |error| Failure::Usage(format!("--download {}: {error}; nothing was fetched or bought", to.folder));
-        let device = file::device(folder).map_err(unusable)?;
-        if to.device.is_some_and(|known| known != device) && file::is_bare(folder).map_err(unusable)? {
-            return Err(Failure::Usage(format!(
-                "--download {}: nothing stands there, and it is on another disk than when files went there before: is that \
-                 disk mounted? Mount it, or name another folder; nothing was fetched or bought",
-                to.folder
-            )));
-        }
+        let unusable = |error| unusable(to, &error);
+        let device = device_of(to)?;
         let made = Made::of(folder);
         file::make_folder(folder).map_err(unusable)?;
-        let fit = file::probe(folder).and_then(|()| file::room(folder)).map_err(unusable).and_then(|room| {
-            if room >= ROOM_BYTES_MIN {
-                return Ok(());
-            }
-            let full = full_words(&to.folder, ROOM_BYTES_MIN);
-            Err(Failure::Usage(format!("--download: {full}; nothing was fetched or bought")))
-        });
-        if let Err(failure) = fit {
+        let fit = file::probe(folder).and_then(|()| file::room(folder)).map_err(unusable);
+        if let Err(failure) = fit.and_then(|room| has_room(to, room)) {
             made.remove();
             return Err(failure);
         }
@@ -146,6 +159,14 @@ impl DownloadSetup {
             checkpoint_bytes: CHECKPOINT_BYTES,
         };
         Ok(Self { settings, wanted, fetcher, device, made })
+    }
+
+    /// What [`Self::of_run`] would refuse of the folder, as far as that is seen without writing there.
+    pub(in crate::cli) fn look(to: &DownloadTo, books: Option<&OpenLedger>) -> Result<(), Failure> {
+        let device = books.map(|books| books.device_of(&to.folder)).transpose()?.flatten();
+        let to = DownloadTo { device, ..to.clone() };
+        device_of(&to)?;
+        file::look(Path::new(&to.folder)).map_err(|error| unusable(&to, &error)).and_then(|room| has_room(&to, room))
     }
 
     /// What was made for it.

@@ -15,7 +15,7 @@ use crate::command::{command, file, node_command};
 use crate::l402::PaymentHash;
 use crate::manifest::Manifest;
 use crate::money::counted;
-use crate::report::default_paths;
+use crate::report::{batch_paths, default_paths};
 
 use crate::cli::batch::files::absolute;
 use crate::cli::batch::session::output_paths;
@@ -75,6 +75,14 @@ pub(in crate::cli) fn check(books: &OpenLedger, batch: &Batch) -> Result<(), Fai
             merging(path),
         ))),
     }
+}
+
+/// Refuses to say of a manifest's batch that there is no ledger of it where its receipts stand beside it: one is gone.
+pub(in crate::cli) fn beside(manifest: &Path, batch: Option<&str>) -> Result<(), Failure> {
+    let usual = default_paths(manifest, false).receipts;
+    let own = batch.map(|batch| batch_paths(manifest, batch, false).receipts);
+    let bought = Bought { names: Vec::new(), usual: &usual };
+    own.iter().chain([&usual]).try_for_each(|receipts| check_place(None, receipts, &bought, false))
 }
 
 impl BatchFiles<'_> {
@@ -150,8 +158,8 @@ fn words_of(gap: Gap) -> String {
             let first = copies.first().map(PathBuf::as_path).unwrap_or(Path::new("FILE"));
             format!(
                 "{} was saved when the ledger was deleted or replaced under a run, and may hold purchases that the ledger \
-                 does not know: nothing is bought until {} has brought them in (with --discard it is given up, and what it \
-                 holds may be bought again)",
+                 does not know: nothing is bought until {} has brought them in; whoever accepts that what it holds may be \
+                 bought again gives it up with --discard (see `ledger merge --help`)",
                 first.display(),
                 merging(first),
             )
@@ -160,12 +168,13 @@ fn words_of(gap: Gap) -> String {
             "of {} begun with the ledger of this place, the last of them {}, the ledger knows {known}: it seems to be an older \
              copy, restored from a backup; nothing is bought until the newest ledger is back in its place, or {} \
              has brought it in; receipts do not do that, since they tell nothing of what was still on its way; where there is \
-             no newer ledger, {}, and {} with --discard accepts that what it held may be bought again",
+             no newer ledger, {}; whoever accepts then that what it held may be bought again gives up {} with --discard (see \
+             `ledger merge --help`)",
             counted(begun, "payment"),
             hash.hex(),
             merging(Path::new("FILE")),
             comparing(known),
-            merging(&mark),
+            mark.display(),
         ),
     }
 }

@@ -231,6 +231,17 @@ pub(in crate::cli) fn refusal(
     receipt_guard::stop(ledger, books, known, place.as_ref())
 }
 
+/// What is said of a batch that another process is running: a run of it would end at once.
+pub(in crate::cli) fn running_words(books: Option<&OpenLedger>, name: &str) -> Result<Option<String>, Failure> {
+    let by = books.map(|books| books.locked_by(name)).transpose().map_err(unlocked)?.flatten();
+    Ok(by.map(|by| {
+        format!(
+            "the batch {name} is being run by {by}: until that has ended, a run ends at once (11); what it buys and finishes \
+             meanwhile is not counted in here"
+        )
+    }))
+}
+
 /// What a person may want to know of a new batch: another one has the very same jobs. They are set aside one by one all the same.
 pub(in crate::cli) fn same_plan(
     books: &OpenLedger,
@@ -273,10 +284,14 @@ pub(in crate::cli) fn check_files(
 }
 
 fn lock(books: &OpenLedger, name: &str) -> Result<LockHere, Failure> {
-    books.lock(name, SystemClock.now()).map_err(|error| match error {
+    books.lock(name, SystemClock.now()).map_err(unlocked)
+}
+
+fn unlocked(error: LockError) -> Failure {
+    match error {
         LockError::Locked(_) => Failure::Locked(error.to_string()),
         LockError::Io(what) => Failure::Ledger(LedgerError::Io(what)),
-    })
+    }
 }
 
 fn unloaded(error: LoadError<Vec<crate::diagnostic::Diagnostic>>) -> Failure {

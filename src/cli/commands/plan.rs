@@ -10,8 +10,8 @@ use crate::screen::stdout_columns;
 
 use crate::run::Budget;
 
-use crate::cli::batch::download_setup::{check_template, destination};
-use crate::cli::batch::session::refusal;
+use crate::cli::batch::download_setup::{DownloadSetup, check_template, destination};
+use crate::cli::batch::session::{refusal, running_words};
 use crate::cli::money::{Fitting, Room};
 use crate::cli::options::config::{ManifestSource, PlanOptions};
 use crate::cli::preflight::duplicates::{originals, words as duplicate_words};
@@ -43,8 +43,12 @@ pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure>
     if !options.output.quiet {
         terminal::say(&input::remarks(&manifest, &planned.plan, terminal::color()));
     }
-    let known = known_batch(&options, books.as_ref(), batch.as_ref(), (&manifest, &planned))?;
-    show(&options, &manifest, &planned, known.as_ref())?;
+    if let Some(words) = name.as_deref().map(|name| running_words(books.as_ref(), name)).transpose()?.flatten() {
+        terminal::say(&format!("warning: {words}\n"));
+    }
+    let of = (books.as_ref(), batch.as_ref(), name.as_deref());
+    let known = known_batch(&options, of, (&manifest, &planned))?;
+    show(&options, &manifest, &planned, (books.as_ref(), known.as_ref()))?;
     if let Some(words) = known.as_ref().and_then(|known| known.fitting.words(&known.left)) {
         terminal::say(&format!("note: {words}\n"));
     }
@@ -79,7 +83,7 @@ fn show(
     options: &PlanOptions,
     manifest: &Manifest,
     planned: &Planned<'_>,
-    known: Option<&LedgerView>,
+    (books, known): (Option<&OpenLedger>, Option<&LedgerView>),
 ) -> Result<(), Failure> {
     let (plan, source) = (&planned.plan, planned.source());
     let sha256 = manifest.sha256().map_err(Failure::Input)?.to_owned();
@@ -91,6 +95,7 @@ fn show(
     let to = destination(&options.downloads, known.and_then(|known| known.download.as_ref()))?;
     if let Some(to) = &to {
         check_template(to, source, plan)?;
+        DownloadSetup::look(to, books)?;
     }
     let download = to.as_ref().map(ToString::to_string);
     let changed = known.map_or(0, |known| known.changed);
@@ -140,8 +145,7 @@ struct LedgerView {
 /// None where there is no ledger, and nothing is limited or chosen.
 fn known_batch(
     options: &PlanOptions,
-    books: Option<&OpenLedger>,
-    batch: Option<&Batch>,
+    (books, batch, name): (Option<&OpenLedger>, Option<&Batch>, Option<&str>),
     (manifest, planned): (&Manifest, &Planned<'_>),
 ) -> Result<Option<LedgerView>, Failure> {
     let (plan, limits, is_of_results) = (&planned.plan, &planned.limits, planned.rows.is_some());
@@ -168,6 +172,7 @@ fn known_batch(
     };
     let asked = Asked {
         manifest,
+        name,
         plan,
         choice: &options.choice,
         retake: &retake,

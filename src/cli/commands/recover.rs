@@ -17,7 +17,7 @@ use crate::cli::batch::files::Files;
 use crate::cli::batch::receipt_guard::{check as check_receipts, stop};
 use crate::cli::batch::reporter::Reporter;
 use crate::cli::batch::run_batch::{BatchRun, Work, settings};
-use crate::cli::batch::session::Session;
+use crate::cli::batch::session::{Session, running_words};
 use crate::cli::ending::advice::{Ended, jobs_to_buy, to_buy_words};
 use crate::cli::ending::conclusion::{Ending, tell, tell_broken};
 use crate::cli::exit::Findings;
@@ -32,11 +32,19 @@ pub(in crate::cli) fn execute(options: &RecoverOptions) -> Result<ExitCode, Fail
         None => of_ledger(options)?,
     };
     if batches.is_empty() {
-        let known = match idle {
-            ExitCode::Ledger => ", as far as it knows",
-            _ => ": there was nothing to do",
-        };
-        say(options, &format!("nothing is open in the ledger {}{known}", options.ledger.display()));
+        let ledger = options.ledger.display();
+        say(
+            options,
+            &match idle {
+                // Of a ledger that is gone with all that stood beside it nothing here tells.
+                ExitCode::Done if !options.ledger.exists() => format!(
+                    "there is no ledger at {ledger}, so that nothing is known to be open; another one is named with --ledger, and \
+                     one that is gone is put back first"
+                ),
+                ExitCode::Ledger => format!("nothing is open in the ledger {ledger}, as far as it knows"),
+                _ => format!("nothing is open in the ledger {ledger}: there was nothing to do"),
+            },
+        );
     }
     crate::cli::runtime()?.block_on(async {
         let world = Counterparties::of_node(options.node.as_ref(), &options.ledger)?;
@@ -88,11 +96,14 @@ fn of_ledger(options: &RecoverOptions) -> Result<(Vec<Batch>, ExitCode), Failure
         worst = worst.or_worse(code);
         // No run is advised that buys nothing.
         match stop(&options.ledger, Some(&books), Some(&batch), None) {
-            Ok(()) => {
-                if let Some(words) = to_buy_words(&batch, jobs_to_buy(&counts)) {
-                    say(options, &format!("{}: {words}", batch.name));
+            Ok(()) => match running_words(Some(&books), &batch.name)? {
+                Some(words) => say(options, &words),
+                None => {
+                    if let Some(words) = to_buy_words(&batch, jobs_to_buy(&counts)) {
+                        say(options, &format!("{}: {words}", batch.name));
+                    }
                 }
-            }
+            },
             Err(_) if lacks.is_some() => {}
             Err(failure) => worst = worst.or_worse(failure.report()),
         }

@@ -3,9 +3,10 @@
 
 use std::collections::HashMap;
 
+use crate::cli::again::in_the_way_here;
 use crate::cli::money::TooSmall;
 use crate::cli::{ExitCode, exit};
-use crate::command::{about_batch, command, file, flag, node_command};
+use crate::command::{about_batch, command, file, flag, node_command, without};
 use crate::ledger::{Batch, Counts, Outputs, StateCount};
 use crate::money::{Sats, counted, counted_are};
 use crate::purchase::{JobState, Next, Reason};
@@ -590,6 +591,7 @@ fn bought_by(batch: &Batch, jobs: u64) -> String {
         "-" => format!("a run of {} with its manifest on standard input buys", batch.name),
         manifest => {
             let run = node_command(&about_batch(&format!("run {}", file(manifest)), &batch.name));
+            let run = without(&in_the_way_here(), run);
             format!("`{run}`, with the options that it was begun with, buys")
         }
     };

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use crate::cli::again::again;
+use crate::cli::again::{again, in_the_way_here};
 use crate::cli::exit::Findings;
 use crate::cli::money::TooSmall;
 use crate::cli::{ExitCode, Failure, Format, Signal, exit, terminal};
-use crate::command::carried;
+use crate::command::{carried, without};
 use crate::event::{EndCount, Event, Listener, NeedsPerson, RunEnded};
 use crate::ledger::port::{Batches, Loading, Views};
 use crate::ledger::{Batch, Counts, OpenLedger, OpenMode, ResultRow, StateCount};
@@ -300,7 +300,10 @@ fn advice(
         is_stopped: ending.is_stopped,
         code,
         now: SystemClock.now(),
-        again: &|most| again(std::env::args_os(), carried(), most, SystemClock.now()),
+        again: &|most| {
+            let again = again(std::env::args_os(), carried(), most, SystemClock.now())?;
+            Some(without(&in_the_way_here(), again))
+        },
     };
     Ok(facts.advice().into_iter().map(|(_, words)| words).collect())
 }

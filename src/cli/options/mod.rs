@@ -175,7 +175,7 @@ pub(super) fn variable_of_flag(flag: &str) -> Option<String> {
 }
 
 /// The variable of an option.
-pub(super) fn variable(name: &str) -> String {
+pub(in crate::cli) fn variable(name: &str) -> String {
     format!("{PREFIX}{}", name.to_uppercase())
 }
 

@@ -197,12 +197,16 @@ impl FromStr for Deadline {
         if let Ok(time) = civil::Time::strptime("%H:%M", text) {
             return Ok(Self::Clock(time));
         }
-        duration(text).map(Self::In).map_err(|_| {
+        let after = duration(text).map_err(|_| {
             format!(
                 "expected a duration (8h, 90m), a local time (06:30) or an RFC 3339 time with its offset \
                  (2026-11-21T06:30:00+01:00), got \"{text}\""
             )
-        })
+        })?;
+        match after.is_zero() {
+            true => Err(format!("expected a time to come: after {text} no purchase could begin")),
+            false => Ok(Self::In(after)),
+        }
     }
 }
 
@@ -405,7 +409,7 @@ mod tests {
         ] {
             assert_eq!(resolved(text).as_deref(), Ok(at), "{text}");
         }
-        for text in ["2026-11-20T20:00:00Z", "tomorrow", "25:00", "8"] {
+        for text in ["2026-11-20T20:00:00Z", "tomorrow", "25:00", "8", "0s", "0m"] {
             assert!(resolved(text).is_err(), "{text}");
         }
     }

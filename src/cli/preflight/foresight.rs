@@ -17,16 +17,20 @@ use crate::plan::view::LeftToBuy;
 use crate::purchase::{JobState, Next, Reason, WalletId};
 use crate::run::{Clock, SystemClock};
 
+use crate::cli::batch::session::same_plan;
 use crate::cli::exit::of_job;
 use crate::cli::money::{Chosen, Fitting, Room};
 use crate::cli::options::config::Choice;
 use crate::cli::preflight::planned::{left_alone_words, passed_over_words};
+use crate::cli::preflight::trust;
 use crate::cli::preflight::words::LeftOut;
 use crate::cli::{ExitCode, Failure};
 
 /// A manifest, and with which words it would be run.
 pub(in crate::cli) struct Asked<'a> {
     pub(in crate::cli) manifest: &'a Manifest,
+    /// The batch's name, where it is known.
+    pub(in crate::cli) name: Option<&'a str>,
     pub(in crate::cli) plan: &'a Plan,
     pub(in crate::cli) choice: &'a Choice,
     pub(in crate::cli) retake: &'a Retake,
@@ -58,6 +62,10 @@ pub(in crate::cli) struct Foresight<'b> {
     left_out: u64,
     /// What no run of the batch brings on, by how it stands.
     stays: Vec<(JobState, Reason, IdList)>,
+    /// What becomes of the words for origins, and the origins at which one lets a purchase begin.
+    trusted: (Vec<String>, HashSet<String>),
+    /// Another batch has the very same jobs.
+    same_plan: Option<String>,
 }
 
 /// Why a run would not end with 0, as far as that is known before. Whoever adds one says in `tests/e2e/causes.rs` how a run comes to
@@ -165,6 +173,8 @@ impl<'b> Foresight<'b> {
                     rows: chosen.clone(),
                     left_out: 0,
                     stays: Vec::new(),
+                    trusted: Default::default(),
+                    same_plan: None,
                 }
             }
             None => {
@@ -185,11 +195,18 @@ impl<'b> Foresight<'b> {
                     rows: ChosenRows::default(),
                     left_out: asked.manifest.notes().left_out,
                     stays: Vec::new(),
+                    trusted: Default::default(),
+                    same_plan: None,
                 }
             }
         };
         foresight.foreseen.hold_to_job_limit(asked.limits.max_sats_per_job.and_then(Sats::msat))?;
         foresight.stays = foresight.foreseen.stays()?;
+        foresight.trusted = trust::foretold(&foresight.foreseen, &asked.choice.trust, asked.max_undelivered)?;
+        if let Some(name) = asked.name.filter(|_| batch.is_none()) {
+            let path = asked.manifest.path.display().to_string();
+            foresight.same_plan = same_plan(books, name, &path, asked.plan)?;
+        }
         foresight.compare(None)?;
         Ok(foresight)
     }
@@ -223,11 +240,7 @@ impl<'b> Foresight<'b> {
         if self.nothing {
             self.foreseen.to_buy(false, &mut |job| chosen.leave(&job))??;
         }
-        // A word of this run lets one purchase begin there.
-        let held = match self.choice.trust.is_empty() {
-            true => self.held_back(&chosen)?,
-            false => Vec::new(),
-        };
+        let held = self.held_back(&chosen)?;
         let code = Cause::ALL.into_iter().try_fold(ExitCode::Done, |code, cause| {
             Ok::<_, Failure>(self.brings(cause, &chosen, &held)?.into_iter().fold(code, ExitCode::or_worse))
         })?;
@@ -251,7 +264,9 @@ impl<'b> Foresight<'b> {
     /// What holds purchases back for good, of what is chosen.
     fn held_back(&self, chosen: &Chosen<'_>) -> Result<Vec<HeldBack>, Failure> {
         let of = |place: &i64| self.foreseen.breaker(SystemClock.now(), *place, self.max_undelivered).transpose();
-        Ok(chosen.places.iter().filter_map(of).collect::<Result<_, _>>()?)
+        // A word lets one purchase begin there.
+        let is_open = |place: &i64| self.foreseen.origin(*place).is_some_and(|origin| self.trusted.1.contains(&origin));
+        Ok(chosen.places.iter().filter(|place| !is_open(place)).filter_map(of).collect::<Result<_, _>>()?)
     }
 
     /// The node that would pay is known: what another one was asked to pay waits for that one.
@@ -300,7 +315,10 @@ impl<'b> Foresight<'b> {
 
     /// What a run would say of what it finds, beside the duplicates.
     pub(in crate::cli) fn words(&self) -> Vec<String> {
-        let mut said = crate::cli::batch::session::load_words(self.report());
+        let is_same = self.same_plan.clone().filter(|_| self.duplicates.count > 0);
+        let mut said = Vec::from_iter(is_same);
+        said.extend(crate::cli::batch::session::load_words(self.report()));
+        said.extend(self.trusted.0.iter().cloned());
         said.extend(left_alone_words(&self.rows));
         said.extend(passed_over_words(&self.rows));
         said.extend(crate::cli::preflight::words::elsewhere_words(self.left_out));

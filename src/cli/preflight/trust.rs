@@ -1,11 +1,14 @@
 //! A person's words for origins that get no more payments: checked before anything is bought, recorded once it is accepted.
 
+use std::collections::HashSet;
+
 use crate::cli::Failure;
 use crate::cli::options::values::TrustWord;
-use crate::ledger::port::Decisions;
-use crate::ledger::{Batch, IntentBounds, OpenLedger, Trusted, endpoint_and_origin};
+use crate::ledger::port::{Decisions, Foreseen};
+use crate::ledger::{Batch, ForeseenHere, IntentBounds, OpenLedger, Trusted, endpoint_and_origin};
 use crate::plan::Plan;
 use crate::run::{Clock, SystemClock};
+use crate::time::UnixMs;
 
 use crate::cli::batch::reporter::Reporter;
 
@@ -35,12 +38,34 @@ pub(in crate::cli) fn record(
     reporter: &Reporter,
 ) -> Result<(), Failure> {
     let now = SystemClock.now();
-    let bounds = IntentBounds { max_undelivered, run_began: now, ..IntentBounds::default() };
+    let bounds = bounds(now, max_undelivered);
     for word in words {
         let trusted = books.trust(now, batch.key, &word.origin, word.number, bounds)?;
         reporter.warn(said(word, &trusted));
     }
     Ok(())
+}
+
+/// What would become of the words, and what is said of each; and the origins at which one lets a purchase begin.
+pub(in crate::cli) fn foretold(
+    foreseen: &ForeseenHere<'_>,
+    words: &[TrustWord],
+    max_undelivered: u32,
+) -> Result<(Vec<String>, HashSet<String>), Failure> {
+    let (mut told, mut open) = (Vec::new(), HashSet::new());
+    let now = SystemClock.now();
+    for word in words {
+        let trusted = foreseen.trust(now, &word.origin, word.number, bounds(now, max_undelivered))?;
+        told.push(said(word, &trusted));
+        if matches!(trusted, Trusted::Recorded | Trusted::InForce) {
+            open.insert(word.origin.clone());
+        }
+    }
+    Ok((told, open))
+}
+
+fn bounds(now: UnixMs, max_undelivered: u32) -> IntentBounds {
+    IntentBounds { max_undelivered, run_began: now, ..IntentBounds::default() }
 }
 
 fn said(word: &TrustWord, trusted: &Trusted) -> String {

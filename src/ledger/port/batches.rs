@@ -1,6 +1,8 @@
 //! Batches, and the ledger as a whole.
 
-use crate::ledger::{Batch, BatchKey, BatchStart, Counts, Gap, JobKey, LedgerError, LockError, NewBatch, Remembered};
+use crate::ledger::{
+    Batch, BatchKey, BatchStart, Counts, Gap, JobKey, LedgerError, LockError, LockedBy, NewBatch, Remembered,
+};
 use crate::manifest::Limits;
 use crate::purchase::Reason;
 use crate::time::UnixMs;
@@ -112,6 +114,12 @@ pub trait Place {
     /// # Errors
     /// Where another process holds it, or it cannot be taken.
     fn lock(&self, batch: &str, now: UnixMs) -> Result<Self::Lock, LockError>;
+
+    /// Who has the right to run that batch now, if anybody has. Nothing is written for that.
+    ///
+    /// # Errors
+    /// Where that cannot be found out.
+    fn locked_by(&self, batch: &str) -> Result<Option<LockedBy>, LockError>;
 
     /// What the ledger lacks, if anything. None in memory.
     ///

@@ -1,8 +1,8 @@
 //! Plans and results files: loaded, and foreseen.
 
 use crate::ledger::{
-    BatchKey, ChosenRows, Compared, Duplicates, HeldBack, IdList, JobKey, JobsThen, LedgerError, LoadError, PlanLoad,
-    Retake, ToBuy,
+    BatchKey, ChosenRows, Compared, Duplicates, HeldBack, IdList, IntentBounds, JobKey, JobsThen, LedgerError,
+    LoadError, PlanLoad, Retake, ToBuy, Trusted,
 };
 use crate::manifest::{JobSpec, ResultsRow};
 use crate::money::Msat;
@@ -196,6 +196,15 @@ pub trait Foreseen {
     /// # Errors
     /// Where the ledger cannot be read.
     fn set_aside(&self) -> Result<u64, LedgerError>;
+
+    /// The origin of that place: host, and port where it is not the usual one.
+    fn origin(&self, place: i64) -> Option<String>;
+
+    /// What would become of a person's word for that origin, as `trust` of [`Decisions`](super::Decisions) judges it.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn trust(&self, now: UnixMs, origin: &str, number: u32, bounds: IntentBounds) -> Result<Trusted, LedgerError>;
 
     /// Why nothing may begin at that place, and no run changes that; none where something may, or what is open of the batch may
     /// change it.

@@ -85,7 +85,12 @@ impl SqliteLedger {
                 log_ahead(&conn)?;
             }
             OpenMode::Read => {
-                if schema::is_older(&conn)? {
+                if schema::is_empty(&conn)? {
+                    // Whoever was to make it has got no further: it holds what none holds, and whoever writes makes it one.
+                    conn = Connection::open_in_memory()?;
+                    configure(&conn)?;
+                    schema::create_or_migrate(&mut conn, &name)?;
+                } else if schema::is_older(&conn)? {
                     // Views need the newest schema; whoever opens it to write brings it there.
                     drop(conn);
                     drop(Self::open_file(path, OpenMode::Write)?);

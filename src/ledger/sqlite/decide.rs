@@ -117,6 +117,6 @@ impl Decisions for SqliteLedger {
         number: u32,
         bounds: IntentBounds,
     ) -> Result<Trusted, LedgerError> {
-        self.write(|tx, _| trust::trust(tx, now, batch, origin, number, bounds))
+        self.write(|tx, _| trust::trust(tx, now, batch, (origin, number), bounds))
     }
 }

@@ -268,8 +268,8 @@ pub(super) fn original_of(conn: &Connection, repeated: Repeated) -> Result<Origi
     let (key, is) = match repeated {
         Repeated::Same(key) => (key, Likeness::Same),
         Repeated::OtherDefault(key) => (key, Likeness::OtherDefault),
-        Repeated::May(Unknown { key, same_id: true, .. } | Unknown { key, of_batch: 1, .. }) => (key, Likeness::MayBe),
-        Repeated::May(Unknown { key, of_batch, .. }) => (key, Likeness::MayBeOneOf(of_batch)),
+        Repeated::May(Unknown { key, same_id: true, .. } | Unknown { key, count: 1, .. }) => (key, Likeness::MayBe),
+        Repeated::May(Unknown { key, count, others, .. }) => (key, Likeness::MayBeOneOf(count, others)),
     };
     let mut statement: CachedStatement<'_> = conn.prepare_cached(
         "SELECT b.name, o.job, coalesce(p.paid_at, p.intended_at, o.started_at, b.created_at)

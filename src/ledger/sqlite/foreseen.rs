@@ -8,11 +8,11 @@ use url::Url;
 use super::SqliteLedger;
 use super::convert::uint;
 use super::duplicates::{Rows, find, original_of, to_buy};
-use super::job_limit;
+use super::{job_limit, trust};
 use crate::ledger::port::{self, Records};
 use crate::ledger::{
     Asking, BatchKey, Compared, Duplicates, HeldBack, IdList, IntentBounds, JobsThen, LedgerError, PlanLoad, Prospect,
-    ToBuy,
+    ToBuy, Trusted, endpoint_and_origin,
 };
 use crate::money::Msat;
 use crate::purchase::{JobState, Next, Reason, WalletId};
@@ -117,6 +117,14 @@ impl port::Foreseen for Foreseen<'_> {
             let sql = "SELECT count(*) FROM temp.planned WHERE state = 'refused' AND reason = 'duplicate'";
             Ok(books.conn.query_row(sql, [], |row| uint(row, 0))?)
         })
+    }
+
+    fn origin(&self, place: i64) -> Option<String> {
+        self.places.get(&place).map(|url| endpoint_and_origin(url).1)
+    }
+
+    fn trust(&self, now: UnixMs, origin: &str, number: u32, bounds: IntentBounds) -> Result<Trusted, LedgerError> {
+        self.books.read(|books| trust::judged(&books.conn, now, self.batch, (origin, number), bounds))
     }
 
     fn breaker(&self, now: UnixMs, place: i64, max_undelivered: u32) -> Result<Option<HeldBack>, LedgerError> {

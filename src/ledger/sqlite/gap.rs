@@ -15,7 +15,7 @@ use super::file::{beside, create_folder};
 use super::lock::BatchLock;
 use crate::l402::PaymentHash;
 use crate::ledger::port::Place;
-use crate::ledger::{Gap, LedgerError, LockError};
+use crate::ledger::{Gap, LedgerError, LockError, LockedBy};
 use crate::time::UnixMs;
 
 /// What follows a ledger's name in that of a copy that was rescued; a number follows.
@@ -41,6 +41,10 @@ impl Place for SqliteLedger {
     fn lock(&self, batch: &str, now: UnixMs) -> Result<BatchLock, LockError> {
         let in_memory = || LockError::Io("a ledger in memory has no locks".to_owned());
         BatchLock::take(self.path().ok_or_else(in_memory)?, batch, now)
+    }
+
+    fn locked_by(&self, batch: &str) -> Result<Option<LockedBy>, LockError> {
+        self.path().map_or(Ok(None), |path| BatchLock::held_by(path, batch))
     }
 
     fn gap(&self) -> Result<Option<Gap>, LedgerError> {

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
@@ -15,6 +16,11 @@ use crate::time::UnixMs;
 
 /// The most that is read of a lock file.
 const OWNER_BYTES_MAX: u64 = 4_096;
+
+/// How often a lock is tried for that somebody may only be looking at.
+const TRIES_MAX: u32 = 10;
+/// Between two tries.
+const TRY_EVERY: Duration = Duration::from_millis(10);
 
 /// How often a lock's file may be removed under the one who opens it.
 const OPENINGS_MAX: u32 = 100;
@@ -28,21 +34,38 @@ pub struct BatchLock {
 }
 
 impl BatchLock {
-    /// Takes the lock of a batch of the ledger at that path, at once or not at all.
+    /// Takes the lock of a batch of the ledger at that path, at once or not at all; whoever only looks at it is waited for.
     ///
     /// # Errors
     /// Where another process holds it, or its file cannot be used.
     pub fn take(ledger: &Path, batch: &str, now: UnixMs) -> Result<Self, LockError> {
         let io = |error: std::io::Error| LockError::Io(error.to_string());
-        let folder = beside(&true_path(ledger).map_err(io)?, ".locks");
-        create_folder(&folder).map_err(io)?;
-        let path = folder.join(format!("{}.lock", hex(&Sha256::digest(batch))));
+        let path = path_of(&true_path(ledger).map_err(io)?, batch);
+        create_folder(path.parent().unwrap_or(&path)).map_err(io)?;
         let mut file = locked(&path)?;
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let owner = LockedBy { pid: Some(std::process::id()), host: Some(host), since: Some(now) };
         let text = serde_json::to_vec(&owner).map_err(|error| LockError::Io(error.to_string()))?;
         file.set_len(0).and_then(|()| file.write_all(&text)).map_err(io)?;
         Ok(Self { _held: file, path })
+    }
+
+    /// Who holds the lock of that batch now, if anybody does. Nothing is made or written for that.
+    ///
+    /// # Errors
+    /// Where that cannot be found out.
+    pub fn held_by(ledger: &Path, batch: &str) -> Result<Option<LockedBy>, LockError> {
+        let io = |error: std::io::Error| LockError::Io(error.to_string());
+        let open = || File::open(path_of(&ledger.canonicalize()?, batch));
+        let file = match open() {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(io)?,
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => Ok(Some(owner(&file))),
+            Err(TryLockError::Error(error)) => Err(io(error)),
+        }
     }
 }
 
@@ -54,13 +77,29 @@ impl HeldLock for BatchLock {
     }
 }
 
+/// Where the lock of a batch stands.
+fn path_of(ledger: &Path, batch: &str) -> PathBuf {
+    beside(ledger, ".locks").join(format!("{}.lock", hex(&Sha256::digest(batch))))
+}
+
+/// Whether the lock is free, and now ours; somebody who only looks has it for a moment.
+fn try_lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 1..TRIES_MAX {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(TRY_EVERY),
+            tried => return tried,
+        }
+    }
+    file.try_lock()
+}
+
 /// The file at that path, with its lock.
 fn locked(path: &Path) -> Result<File, LockError> {
     let io = |error: std::io::Error| LockError::Io(error.to_string());
     for _ in 0..OPENINGS_MAX {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(io)?;
-        match file.try_lock() {
+        match try_lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(LockError::Locked(owner(&file))),
             Err(TryLockError::Error(error)) => return Err(io(error)),
@@ -141,12 +180,15 @@ mod tests {
         };
         assert_eq!((by.pid, by.since), (Some(std::process::id()), Some(UnixMs(1_000))));
         assert!(by.host.is_some());
+        std::fs::write(&ledger, "").unwrap();
+        assert_eq!(BatchLock::held_by(&ledger, "june"), Ok(Some(by)));
+        assert_eq!(BatchLock::held_by(&ledger, "july"), Ok(None));
         BatchLock::take(&ledger, "july", UnixMs(2_000)).unwrap();
 
         drop(held);
+        assert_eq!(BatchLock::held_by(&ledger, "june"), Ok(None));
         let _held = BatchLock::take(&ledger, "june", UnixMs(3_000)).unwrap();
 
-        std::fs::write(&ledger, "").unwrap();
         let link = folder.path().join("link.db");
         std::os::unix::fs::symlink(&ledger, &link).unwrap();
         let by_link = BatchLock::take(&link, "june", UnixMs(4_000));

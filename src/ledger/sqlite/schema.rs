@@ -88,7 +88,8 @@ pub(super) fn check_ours(conn: &Connection, name: &str) -> Result<(), Fault> {
     Err(LedgerError::Foreign(format!("{name} is no ledger of l402-batch; name another file with --ledger")).into())
 }
 
-fn is_empty(conn: &Connection) -> Result<bool, Fault> {
+/// Whether nothing stands in it: no ledger, and nothing else.
+pub(super) fn is_empty(conn: &Connection) -> Result<bool, Fault> {
     let objects: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     Ok(objects == 0 && pragma(conn, "application_id")? == 0 && pragma(conn, "user_version")? == 0)
 }

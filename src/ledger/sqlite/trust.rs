@@ -55,12 +55,27 @@ pub(super) fn trust(
     tx: &Connection,
     now: UnixMs,
     batch: BatchKey,
-    origin: &str,
-    number: u32,
+    (origin, number): (&str, u32),
     bounds: IntentBounds,
 ) -> Result<Trusted, Fault> {
-    let next = next_word_of(tx, origin)?;
-    if let Some(word) = word(tx, origin, number)? {
+    let trusted = judged(tx, now, batch, (origin, number), bounds)?;
+    if trusted == Trusted::Recorded {
+        tx.prepare_cached("INSERT INTO trusts (origin, number, batch, at) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![origin, number, batch, now])?;
+    }
+    Ok(trusted)
+}
+
+/// What becomes of a word: it is to be recorded, or why not.
+pub(super) fn judged(
+    conn: &Connection,
+    now: UnixMs,
+    batch: BatchKey,
+    (origin, number): (&str, u32),
+    bounds: IntentBounds,
+) -> Result<Trusted, Fault> {
+    let next = next_word_of(conn, origin)?;
+    if let Some(word) = word(conn, origin, number)? {
         return Ok(match word {
             Word { lapsed: false, by: None } => Trusted::InForce,
             Word { by, .. } => Trusted::UsedUp { by: by.map(|(by, _)| by), next },
@@ -69,15 +84,10 @@ pub(super) fn trust(
     if number != next {
         return Ok(Trusted::OutOfTurn(next));
     }
-    match word(tx, origin, next.saturating_sub(1))? {
+    match word(conn, origin, next.saturating_sub(1))? {
         Some(Word { by: Some(((batch, job), true)), .. }) => return Ok(Trusted::UnderWay(batch, job)),
         Some(Word { lapsed: false, by: None }) => return Ok(Trusted::InForce),
         Some(_) | None => {}
     }
-    if !origin_is_held(tx, now, batch, origin, bounds)? {
-        return Ok(Trusted::NotNeeded);
-    }
-    tx.prepare_cached("INSERT INTO trusts (origin, number, batch, at) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![origin, number, batch, now])?;
-    Ok(Trusted::Recorded)
+    Ok(if origin_is_held(conn, now, batch, origin, bounds)? { Trusted::Recorded } else { Trusted::NotNeeded })
 }

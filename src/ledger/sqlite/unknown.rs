@@ -8,7 +8,7 @@
 //! given. Results that stand beside the receipts and say something else may have been written anew by a spreadsheet, in its own
 //! language, or by a run that knew no more.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
@@ -50,8 +50,10 @@ pub(super) struct Unknown {
     pub(super) key: JobKey,
     /// It has the row's id.
     pub(super) same_id: bool,
-    /// How many of its batch are known so.
-    pub(super) of_batch: u64,
+    /// How many are known so, of its batch and of the others that have one which it may be.
+    pub(super) count: u64,
+    /// How many such others there are.
+    pub(super) others: u64,
 }
 
 /// Those of one batch, endpoint and host.
@@ -113,14 +115,17 @@ impl MayRepeat {
         id: &str,
     ) -> Result<Option<Unknown>, Fault> {
         let row = facts(conn, rows, key)?;
+        let mut batches = HashSet::new();
         let found = self.groups.iter().filter(|group| !group.is_sold_elsewhere(&row)).filter_map(|group| {
             let own = group.batch == self.batch;
-            group.original(own, id).map(|(key, same_id)| {
-                let of_batch = self.counts.get(&group.batch).copied().unwrap_or_default();
-                (own, Unknown { key, same_id, of_batch })
-            })
+            let original = group.original(own, id)?;
+            batches.insert(group.batch);
+            Some((own, original))
         });
-        Ok(found.min_by_key(|(own, unknown)| (!unknown.same_id, !own)).map(|(_, unknown)| unknown))
+        let first = found.min_by_key(|(own, (_, same_id))| (!same_id, !own));
+        let count = batches.iter().filter_map(|batch| self.counts.get(batch)).sum();
+        let others = (batches.len() as u64).saturating_sub(1);
+        Ok(first.map(|(_, (key, same_id))| Unknown { key, same_id, count, others }))
     }
 }
 

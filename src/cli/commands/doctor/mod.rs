@@ -10,6 +10,7 @@ use crate::ledger::{OpenLedger, OpenMode, check_location};
 use crate::plan::limits::{self, Fit};
 
 use crate::cli::batch::receipt_guard::stop;
+use crate::cli::batch::session::running_words;
 use crate::cli::options::Layer;
 use crate::cli::options::config::{Config, DoctorOptions};
 use crate::cli::{ExitCode, Failure, terminal};
@@ -63,6 +64,10 @@ fn check(options: &DoctorOptions, report: &mut Report) -> Result<(), Failure> {
         });
     if let Some(survey) = &survey {
         plan(survey, options, report);
+        let running = survey.batch.as_ref().map(|name| running_words(books.as_ref(), name)).transpose()?.flatten();
+        if let Some(words) = running {
+            report.warning("batch", words, "wait until that has ended");
+        }
         // What stops every batch of the ledger is told with the ledger.
         if let Some(refused) = &survey.refused
             && report.exit() != ExitCode::Ledger

@@ -76,6 +76,7 @@ pub(super) fn survey(
         known.as_ref().map(|batch| batch.key),
         &Asked {
             manifest: &opened,
+            name: batch.as_deref(),
             plan,
             choice: &Choice::default(),
             retake: &Retake::default(),

@@ -128,7 +128,10 @@ impl<'a> Runner<'a> {
             let planned = Planned::of(&manifest, &self.options.limits, None)?;
             check_owner(None, &name, &self.options.choice, &owner, false)?;
             let ground = Ground { manifest: &manifest, books: None, known: None, of_results: false };
-            checked = Some(self.preflight(&ground, planned)?);
+            let found = self.preflight(&ground, planned)?;
+            crate::cli::batch::session::check_files(None, None, &name, &self.options, &manifest, self.world)?;
+            found.to.as_ref().map_or(Ok(()), |to| DownloadSetup::look(to, None))?;
+            checked = Some(found);
         }
         let session = self.open(&name)?;
         let play = self.world.play.is_some();
@@ -570,6 +573,9 @@ impl<'a> Runner<'a> {
         };
         check_owner(known.as_ref(), name, &self.options.choice, &owner, play)?;
         self.start(name, known.is_none(), books.is_none());
+        if let Some(words) = crate::cli::batch::session::running_words(books.as_ref(), name)? {
+            self.reporter.insist(&words);
+        }
         let place = self.place(manifest, name).filter(|_| !of_results);
         stop(&self.world.ledger, books.as_ref(), known.as_ref(), place.as_ref())?;
         let ground = Ground { manifest, books: books.as_ref(), known: known.as_ref(), of_results };
@@ -587,11 +593,13 @@ impl<'a> Runner<'a> {
                 self.world,
             )?,
         };
+        to.as_ref().map_or(Ok(()), |to| DownloadSetup::look(to, books.as_ref()))?;
         crate::cli::batch::session::tell_remarks(manifest, &plan, &self.reporter);
         let batch = books.as_ref().zip(known.as_ref().map(|batch| batch.key));
         let mut counts = batch.map(|(books, key)| books.counts(key)).transpose()?.unwrap_or_default();
         let asked = Asked {
             manifest,
+            name: Some(name),
             plan: &plan,
             choice: &self.options.choice,
             retake: &retake,

@@ -15,22 +15,27 @@ use crate::purchase::{JobState, Reason};
 /// A ledger that knows by receipts alone what a batch June has bought: jobs of these ids and prompts. The results beside tell
 /// what was asked for where they are there.
 fn known_by_receipts(bought: &[(&str, &str)], results: bool) -> (SqliteLedger, BatchKey) {
+    let mut books = SqliteLedger::in_memory().unwrap();
+    let june = learn(&mut books, "june", 1, bought, results);
+    (books, june)
+}
+
+/// It learns so of one more batch, whose payments are numbered from there.
+fn learn(books: &mut SqliteLedger, batch: &str, from: u8, bought: &[(&str, &str)], results: bool) -> BatchKey {
     let mut gone = SqliteLedger::in_memory().unwrap();
-    let june = begin(&mut gone, "june");
-    load(&mut gone, june, &Retake::default(), rows(bought));
-    for (n, job) in (1..).zip(pending(&gone, june)) {
+    let key = begin(&mut gone, batch);
+    load(&mut gone, key, &Retake::default(), rows(bought));
+    for (n, job) in (from..).zip(pending(&gone, key)) {
         deliver(&mut gone, &job, n);
     }
     let cells = |prompt: &str| vec![("prompt".to_owned(), prompt.to_owned()), ("n".to_owned(), "3".to_owned())];
-    let asked = bought.iter().map(|(id, prompt)| (("june".to_owned(), (*id).to_owned(), 1), cells(prompt)));
+    let asked = bought.iter().map(|(id, prompt)| ((batch.to_owned(), (*id).to_owned(), 1), cells(prompt)));
     let asked: Asked = asked.filter(|_| results).collect();
-    let mut books = SqliteLedger::in_memory().unwrap();
-    let file = Path::new("june.receipts.csv");
-    let rows = receipts_of(&gone, "june");
-    let source = MergeSource::of_receipts(file, "/jobs/june.toml", &rows, &asked, &endpoint(), &books).unwrap();
+    let (file, rows) = (Path::new("a.receipts.csv"), receipts_of(&gone, batch));
+    let manifest = format!("/jobs/{batch}.toml");
+    let source = MergeSource::of_receipts(file, &manifest, &rows, &asked, &endpoint(), books).unwrap();
     assert_eq!(books.merge(NOW, &source).unwrap().payments, u64::try_from(bought.len()).unwrap());
-    let key = books.batch("june").unwrap().unwrap().key;
-    (books, key)
+    books.batch(batch).unwrap().unwrap().key
 }
 
 fn rows(rows: &[(&str, &str)]) -> Vec<PlannedJob> {
@@ -107,6 +112,19 @@ fn rows_of_another_batch_are_compared_by_content_where_that_is_proved_and_left_o
         let proved = duplicates.first.iter().all(|(_, original)| !original.is_unproved());
         assert_eq!(proved, results || ids[0] != "1" || left_out == 0);
     }
+}
+
+/// A row that may be a purchase of several batches is said to be one of all of them.
+#[test]
+fn purchases_of_every_batch_that_a_row_may_repeat_are_counted() {
+    let (mut books, _) = known_by_receipts(&[("1", "kite"), ("2", "boat")], false);
+    learn(&mut books, "july", 3, &[("7", "dog")], false);
+    let august = begin(&mut books, "august");
+    let (_, duplicates) = loaded(&mut books, august, &[("x", "elk"), ("7", "fox")]);
+    let originals: Vec<String> = duplicates.first.iter().map(|(_, original)| original.to_string()).collect();
+    let of_all = "one of 3 jobs of the batch june and another one that are known by their receipts alone";
+    assert_eq!(originals[0], of_all);
+    assert!(originals[1].starts_with("job 7 of the batch july, "), "{originals:?}");
 }
 
 #[test]

@@ -88,6 +88,9 @@ fn an_empty_file_is_a_ledger_that_was_never_begun() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     std::fs::write(&path, "").unwrap();
+    let read = SqliteLedger::open(&path, OpenMode::Read).unwrap();
+    assert_eq!((read.batches().unwrap(), read.gap().unwrap()), (Vec::new(), None));
+    assert_eq!(std::fs::metadata(&path).unwrap().len(), 0, "who reads writes nothing");
     let mut books = open(&path).unwrap();
     begin(&mut books, "june");
 }

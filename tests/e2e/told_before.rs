@@ -1,0 +1,121 @@
+//! What a run would meet beside prices and limits (a running process, a folder that cannot be used, a ledger that is gone, a word that
+//! is spent) is told by whatever foretells it.
+
+use std::fs;
+
+use crate::foretold::{FLAGS, VIDEO, World, rows};
+
+fn june(flags: &str) -> (World, String) {
+    let world = World::with(flags);
+    world.client.write("june.csv", &rows(&[("a", "a kite"), ("b", "a boat")]));
+    (world, format!("june.csv {FLAGS}"))
+}
+
+#[test]
+fn a_batch_that_is_being_run_is_told() {
+    let (world, line) = june("--sandbox-accept --sandbox-accept-ms 600000");
+    let running = world.client.start(&format!("run {line} --limit 1"));
+    world.sandbox.wait_for("a payment", |books| books.settled().len() == 1);
+    let words = "the batch june is being run by process ";
+    for _ in 0..3 {
+        world.plan_of(&line).saying(words);
+        world.client.run(&format!("run {line} --dry-run")).saying(words);
+        world.client.asks(&format!("doctor {line} --no-ask")).with(0).saying(words).not_saying("all good");
+    }
+    world.client.run(&format!("run {line}")).with(11);
+    assert!(running.kill());
+    world.plan_of(&line).not_saying(words);
+    world.client.run(&format!("run {line} --dry-run")).not_saying(words);
+}
+
+#[test]
+fn a_folder_that_cannot_be_used_is_told_and_leaves_no_ledger() {
+    let (world, line) = june("");
+    world.client.write("file", "no folder");
+    let old = world.client.path("old.csv");
+    fs::write(&old, "somebody's own\n").unwrap();
+    for flags in ["--download file", "--download file/below", "--download /proc/xx", "--results old.csv"] {
+        if flags.starts_with("--download") {
+            world.plan_of(&format!("{line} {flags}")).with(2).saying("--download");
+        }
+        world.client.run(&format!("run {line} {flags} --dry-run")).with(2);
+        world.client.run(&format!("run {line} {flags}")).with(2);
+        assert!(!world.client.ledger().exists(), "{flags}");
+    }
+    world.all_say(&format!("{line} --download new/folder --limit 1"), 3, VIDEO);
+    // Once there is a ledger, too; what is open is finished all the same.
+    world.ends(&format!("{line} --download file"), 2, 0);
+    world.ends("june.results.csv --download file", 2, 0);
+    assert_eq!(fs::read_to_string(old).unwrap(), "somebody's own\n");
+}
+
+#[test]
+fn a_manifest_that_was_renamed_is_told() {
+    let (world, line) = june("");
+    world.all_say(&line, 0, 2 * VIDEO);
+    world.client.write("july.csv", &world.client.read("june.csv"));
+    let line = line.replace("june", "july");
+    let words = "the batch june has the very same jobs";
+    world.plan_of(&line).with(6).saying(words).saying("was the manifest renamed?");
+    world.client.run(&format!("run {line} --dry-run")).with(6).saying(words);
+    world.client.run(&format!("run {line}")).with(6).saying(words);
+    world.client.write("aug.csv", &rows(&[("a", "a kite"), ("b", "a boat"), ("c", "a dog")]));
+    world.plan_of(&line.replace("july", "aug")).with(6).not_saying("the very same jobs");
+}
+
+#[test]
+fn a_word_that_buys_nothing_is_told() {
+    let (world, line) = june("--sandbox-answer failed");
+    let host = world.sandbox.origin.replace("http://", "").trim_end_matches('/').to_owned();
+    let undelivered = |line: &str| format!("{line} --max-undelivered 1");
+    world.client.run(&undelivered(&format!("run {line} --only a"))).with(4);
+    world.client.write("july.csv", &rows(&[("x", "a dog"), ("y", "an elk")]));
+    let july = undelivered(&line.replace("june", "july"));
+    let dry = |words: &str, code: i32| world.client.run(&format!("run {july} {words} --dry-run")).with(code);
+    let out_of_turn = format!("--trust {host}@3");
+    dry(&out_of_turn, 4).saying("is not recorded: the next word");
+    world.client.run(&format!("run {july} {out_of_turn}")).with(4).saying("is not recorded: the next word");
+    let first = format!("--trust {host}@1");
+    dry(&first, 0).saying("one purchase may begin at");
+    world.client.run(&format!("run {july} {first} --only x")).with(4).saying("one purchase may begin at");
+    assert_eq!(world.paid(), 2 * VIDEO, "by the word");
+    dry(&format!("{first} --only y"), 4).saying("was carried out by job x of batch july");
+    world.client.run(&format!("run {july} {first} --only y")).with(4).saying("was carried out by job x of batch july");
+    assert_eq!(world.paid(), 2 * VIDEO, "and once");
+}
+
+/// A ledger that is gone with all that stood beside it: its receipts say so where a manifest is named, and without one nothing does.
+#[test]
+fn a_ledger_that_is_gone_is_told_by_whatever_knows_its_manifest() {
+    let (world, line) = june("");
+    world.all_say(&line, 0, 2 * VIDEO);
+    fs::remove_dir_all(world.client.ledger().parent().unwrap()).unwrap();
+    let words = "june.receipts.csv hold the payment";
+    world.plan(&line).with(7).saying(words);
+    for command in ["status june.csv", "status june.csv --batch june", "export june.csv", "download june.csv"] {
+        world.client.says(command).with(7).saying(words).not_saying("there is no ledger");
+    }
+    world.client.run("recover june.csv").with(7).saying(words);
+    let recover = world.client.run("recover --all").with(0).saying("there is no ledger at ");
+    recover.not_saying("nothing to do");
+    world.client.says("status other.csv").with(2).saying("there is no ledger");
+    assert!(!world.client.ledger().exists());
+}
+
+/// A process that was killed as it began may leave an empty file: plan and run take it for a new ledger alike.
+#[test]
+fn an_empty_ledger_is_a_new_one() {
+    let (world, line) = june("");
+    fs::create_dir_all(world.client.ledger().parent().unwrap()).unwrap();
+    fs::write(world.client.ledger(), "").unwrap();
+    world.all_say(&line, 0, 2 * VIDEO);
+}
+
+#[test]
+fn a_deadline_of_no_time_is_none() {
+    let (world, line) = june("");
+    for command in [format!("run {line} --deadline 0s"), format!("run {line} --deadline 0s --dry-run")] {
+        world.client.run(&command).with(2).saying("no purchase could begin");
+    }
+    assert_eq!(world.paid(), 0);
+}
