@@ -12,6 +12,8 @@ mod auditor;
 #[cfg(test)]
 mod bank;
 #[cfg(test)]
+mod contract;
+#[cfg(test)]
 mod coverage;
 #[cfg(test)]
 mod disk;

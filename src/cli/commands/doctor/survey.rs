@@ -93,7 +93,7 @@ pub(super) fn survey(
     let mut survey = Survey {
         batch,
         left,
-        worst_case: Msat::ZERO,
+        worst_case: money::sum([left.price, left.fee_ceiling])?,
         used,
         max: limits.max_sats.and_then(Sats::msat),
         dearest: Msat::ZERO,
@@ -101,22 +101,7 @@ pub(super) fn survey(
         refused,
         samples: Vec::new(),
     };
-    let mut to_buy = HashSet::new();
-    let only = foresight.only();
-    foresight.each(&mut |job| {
-        if !only.is_empty() && !only.contains(&job.id) {
-            return Ok(());
-        }
-        survey.dearest = survey.dearest.max(job.price);
-        to_buy.insert(job.id);
-        Ok(())
-    })?;
-    for job in plan.jobs(planned.source()) {
-        let job = job.map_err(Failure::Input)?;
-        let is_to_buy = to_buy.contains(&job.id);
-        survey.sample(job, is_to_buy);
-    }
-    survey.worst_case = money::sum([survey.left.price, survey.left.fee_ceiling])?;
+    survey.sample_all(&foresight, &planned)?;
     Ok(survey)
 }
 
@@ -132,6 +117,26 @@ fn told(foresight: &Foresight<'_>, room: &Room) -> Result<(LeftToBuy, Vec<String
 }
 
 impl Survey {
+    /// Finds of each endpoint the job that it is asked for, and the dearest job.
+    fn sample_all(&mut self, foresight: &Foresight<'_>, planned: &Planned<'_>) -> Result<(), Failure> {
+        let mut to_buy = HashSet::new();
+        let only = foresight.only();
+        foresight.each(&mut |job| {
+            if !only.is_empty() && !only.contains(&job.id) {
+                return Ok(());
+            }
+            self.dearest = self.dearest.max(job.price);
+            to_buy.insert(job.id);
+            Ok(())
+        })?;
+        for job in planned.plan.jobs(planned.source()) {
+            let job = job.map_err(Failure::Input)?;
+            let is_to_buy = to_buy.contains(&job.id);
+            self.sample(job, is_to_buy);
+        }
+        Ok(())
+    }
+
     fn sample(&mut self, job: PlannedJob, to_buy: bool) {
         match self.samples.iter_mut().find(|sample| sample.job.endpoint.name == job.endpoint.name) {
             None => self.samples.push(Sample { job, to_buy }),

@@ -1,7 +1,9 @@
 //! `run`: recovery first, then the plan, the limits and the questions, then new purchases.
 
+mod dry_run;
 mod preflight;
 mod results;
+mod stand;
 
 use crate::cli::batch::counterparties::{Counterparties, SandboxOptions};
 use crate::cli::batch::download_setup::{DownloadSetup, Made};
@@ -15,19 +17,19 @@ use crate::cli::ending::conclusion::{Ending, tell, tell_broken};
 use crate::cli::preflight::duplicates::{edition, stopped_words, words as duplicate_words};
 use crate::cli::preflight::planned::Planned;
 use crate::cli::preflight::words::{LeftOut, elsewhere_words};
+use crate::cli::preflight::{questions, trust};
 use preflight::{Ground, Preflight};
+use stand::{OPEN, Stand, planned, stand, to_download};
 
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 
 use crate::event::{Event, Listener};
 use crate::ledger::port::{Batches, Loading, Views};
-use crate::ledger::{
-    Batch, BatchKey, Counts, DownloadTo, Duplicates as FoundDuplicates, OpenLedger, OpenMode, PlanLoad,
-};
+use crate::ledger::{Batch, BatchKey, Counts, DownloadTo, Duplicates as FoundDuplicates, OpenMode, PlanLoad};
 use crate::manifest::{Duplicates, Limits, Manifest};
 use crate::money::Msat;
-use crate::payer::{NodeInfo, Payer};
+use crate::payer::NodeInfo;
 use crate::plan::view::LeftToBuy;
 use crate::purchase::{JobState, Reason};
 use crate::report::OutputPaths;
@@ -37,7 +39,6 @@ use crate::time::UnixMs;
 
 use crate::cli::money::{Fitting, Room};
 use crate::cli::options::config::{ManifestSource, Payment, RunOptions};
-use crate::cli::preflight::foresight::{Asked, Foresight, Foretold};
 use crate::cli::{ExitCode, Failure, input, money, target};
 
 /// Runs a batch.
@@ -344,9 +345,7 @@ impl<'a> Runner<'a> {
                 let none = LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO };
                 (none, Fitting { fits: none, reached: None, too_small: None }, Vec::new())
             }
-            false => {
-                crate::cli::preflight::questions::chosen(&session.books, batch.key, &self.options.choice, meant, &room)?
-            }
+            false => questions::chosen(&session.books, batch.key, &self.options.choice, meant, &room)?,
         };
         left_out.meant = u64::try_from(meant.len()).unwrap_or(u64::MAX);
         if meant.is_empty() {
@@ -359,32 +358,8 @@ impl<'a> Runner<'a> {
             self.reporter.warn(words);
         }
 
-        let mut refused = None;
-        let (work, files) = if left.jobs == 0 {
-            (Work::Recover(Some(batch.key)), Some(self.files(&mut session, &mut batch, paths)?))
-        } else {
-            match self.admit(limits, &counts, (&left, &fitting)).await {
-                Ok((cap, node)) => {
-                    let files = self.files(&mut session, &mut batch, paths)?;
-                    session.accept(&mut batch, cap, &meant)?;
-                    let (words, most) = (&self.options.choice.trust, self.options.pace.max_undelivered);
-                    crate::cli::preflight::trust::record(&mut session.books, &batch, words, most, &self.reporter)?;
-                    (Work::Buy(batch.key, node), Some(files))
-                }
-                Err(failure) => {
-                    // Only the user's word buys something once more, and it was not given.
-                    session.books.discard_unaccepted(batch.key)?;
-                    session.books.discard_duplicates(batch.key, SystemClock.now())?;
-                    let mut files = Files::remembered(&self.world.ledger, &batch);
-                    if matches!(failure, Failure::Stopped(_)) {
-                        files.as_mut().map_or(Ok(Vec::new()), Files::rewrite)?;
-                        return Err(failure);
-                    }
-                    refused = Some(failure);
-                    (Work::Recover(Some(batch.key)), files)
-                }
-            }
-        };
+        let begun = Begun { session: &mut session, batch: &mut batch, paths, meant: &meant };
+        let Admitted { work, files, refused } = self.work(begun, limits, &counts, (&left, &fitting)).await?;
         let settings = self.settings(limits, &batch)?;
         let following = files.map(|files| files.follow(self.reporter.changed())).transpose()?;
         let carried = self.run_batch(session, &settings, work, filing.as_ref()).await;
@@ -401,6 +376,41 @@ impl<'a> Runner<'a> {
         let carried = BatchRun { files_whole, ..carried };
         let untouched = left.jobs == 0 && stand(&counts, &OPEN).0 == 0 && (to.is_none() || to_download(&counts) == 0);
         self.end(&session, &batch, &carried, refused, untouched, left_out)
+    }
+
+    /// What the batch is carried on with: purchases, where limits, node and person admit them, else what is open alone.
+    async fn work(
+        &self,
+        begun: Begun<'_>,
+        limits: &Limits,
+        counts: &Counts,
+        to_buy: (&LeftToBuy, &Fitting),
+    ) -> Result<Admitted, Failure> {
+        let Begun { session, batch, paths, meant } = begun;
+        if to_buy.0.jobs == 0 {
+            let files = Some(self.files(session, batch, paths)?);
+            return Ok(Admitted { work: Work::Recover(Some(batch.key)), files, refused: None });
+        }
+        match self.admit(limits, counts, to_buy).await {
+            Ok((cap, node)) => {
+                let files = Some(self.files(session, batch, paths)?);
+                session.accept(batch, cap, meant)?;
+                let (words, most) = (&self.options.choice.trust, self.options.pace.max_undelivered);
+                trust::record(&mut session.books, batch, words, most, &self.reporter)?;
+                Ok(Admitted { work: Work::Buy(batch.key, node), files, refused: None })
+            }
+            Err(failure) => {
+                // Only the user's word buys something once more, and it was not given.
+                session.books.discard_unaccepted(batch.key)?;
+                session.books.discard_duplicates(batch.key, SystemClock.now())?;
+                let mut files = Files::remembered(&self.world.ledger, batch);
+                if matches!(failure, Failure::Stopped(_)) {
+                    files.as_mut().map_or(Ok(Vec::new()), Files::rewrite)?;
+                    return Err(failure);
+                }
+                Ok(Admitted { work: Work::Recover(Some(batch.key)), files, refused: Some(failure) })
+            }
+        }
     }
 
     /// Results and receipts, from now on this batch's own: nothing keeps it from buying any more.
@@ -436,9 +446,7 @@ impl<'a> Runner<'a> {
             Duplicates::Buy => true,
             Duplicates::Skip => false,
             Duplicates::Ask if self.options.choice.yes => false,
-            Duplicates::Ask => {
-                crate::cli::preflight::questions::means(&found, &self.reporter, &self.world.signals).await?
-            }
+            Duplicates::Ask => questions::means(&found, &self.reporter, &self.world.signals).await?,
         };
         Ok((meant, if meant { FoundDuplicates::default() } else { found }))
     }
@@ -530,8 +538,7 @@ impl<'a> Runner<'a> {
     ) -> Result<(Msat, NodeInfo), Failure> {
         let used = money::used(counts)?;
         let (cap, node) = self.ready(limits, used, left).await?;
-        crate::cli::preflight::questions::confirm(&self.options, limits, (left, fitting), self.world, &self.reporter)
-            .await?;
+        questions::confirm(&self.options, limits, (left, fitting), self.world, &self.reporter).await?;
         Ok((cap, node))
     }
 
@@ -543,8 +550,8 @@ impl<'a> Runner<'a> {
     fn budget(&self, limits: &Limits, batch: Option<Msat>) -> Result<Budget, Failure> {
         Ok(Budget {
             batch,
-            day: limits.max_sats_per_day.map(crate::cli::preflight::questions::in_msat).transpose()?,
-            month: limits.max_sats_per_month.map(crate::cli::preflight::questions::in_msat).transpose()?,
+            day: limits.max_sats_per_day.map(questions::in_msat).transpose()?,
+            month: limits.max_sats_per_month.map(questions::in_msat).transpose()?,
             time_zone: self.time_zone(limits)?,
         })
     }
@@ -557,142 +564,6 @@ impl<'a> Runner<'a> {
             budget: self.budget(limits, batch.remembered.accepted)?,
             ..settings(&self.options.pace)
         })
-    }
-
-    /// Everything but the purchases: plan, limits, files, node and balance. Nothing is written, no origin is asked.
-    async fn dry_run(&self, manifest: &Manifest, name: &str, of_results: bool) -> Result<ExitCode, Failure> {
-        let play = self.world.play.is_some();
-        let books = match self.world.ledger.exists() {
-            true => Some(crate::ledger::open(&self.world.ledger, OpenMode::Read)?),
-            false => None,
-        };
-        let known = books.as_ref().map(|books| books.batch(name)).transpose()?.flatten();
-        let owner = match (&known, of_results) {
-            (Some(batch), true) => batch.manifest.clone(),
-            (_, _) => manifest.path.display().to_string(),
-        };
-        check_owner(known.as_ref(), name, &self.options.choice, &owner, play)?;
-        self.start(name, known.is_none(), books.is_none());
-        if let Some(words) = crate::cli::batch::session::running_words(books.as_ref(), name)? {
-            self.reporter.insist(&words);
-        }
-        let place = self.place(manifest, name).filter(|_| !of_results);
-        stop(&self.world.ledger, books.as_ref(), known.as_ref(), place.as_ref())?;
-        let ground = Ground { manifest, books: books.as_ref(), known: known.as_ref(), of_results };
-        let of_batch = books.as_ref().zip(known.as_ref()).filter(|_| of_results);
-        let Preflight { plan, limits, rows, retake, to } =
-            self.preflight(&ground, Planned::of(manifest, &self.options.limits, of_batch)?)?;
-        match of_batch {
-            Some((books, batch)) => self.paths_of(books, batch)?,
-            None => crate::cli::batch::session::check_files(
-                books.as_ref(),
-                known.as_ref(),
-                name,
-                &self.options,
-                manifest,
-                self.world,
-            )?,
-        };
-        to.as_ref().map_or(Ok(()), |to| DownloadSetup::look(to, books.as_ref()))?;
-        crate::cli::batch::session::tell_remarks(manifest, &plan, &self.reporter);
-        let batch = books.as_ref().zip(known.as_ref().map(|batch| batch.key));
-        let mut counts = batch.map(|(books, key)| books.counts(key)).transpose()?.unwrap_or_default();
-        let asked = Asked {
-            manifest,
-            name: Some(name),
-            plan: &plan,
-            choice: &self.options.choice,
-            retake: &retake,
-            limits: &limits,
-            max_undelivered: self.options.pace.max_undelivered,
-            zone: &self.time_zone(&limits)?,
-            rows: rows.as_ref(),
-        };
-        let used = money::used(&counts)?;
-        let room = Room::of(books.as_ref(), &limits, &self.budget(&limits, None)?, used, self.options.choice.partial)?;
-        let foretold = self.foresee(books.as_ref(), known.as_ref(), &asked, &room).await?;
-        let stand = Stand {
-            jobs: foretold.jobs.all,
-            changed: foretold.changed,
-            gone: foretold.jobs.gone,
-            delivered: less(stand(&counts, &DELIVERED), (foretold.jobs.retaken, foretold.jobs.retaken_price)),
-        };
-        let words_of_left = foretold.left_words();
-        let Foretold { left, fitting, code, .. } = foretold;
-        self.reporter.hear(&planned(&stand, &counts, &left, to.as_ref()));
-        for words in fitting.words(&left).into_iter().chain(words_of_left) {
-            self.reporter.warn(words);
-        }
-        if known.is_none() {
-            counts.planned = plan.totals().price;
-        }
-        let (code, words) = match self.foretell(&limits, used, &left).await {
-            Ok(node) => (code, ready_words(node.as_ref(), &fitting)),
-            Err(failure) => {
-                let code = crate::cli::ending::conclusion::foretold(&failure, code);
-                self.reporter.hear(&crate::cli::ending::conclusion::untouched(
-                    name,
-                    &counts,
-                    code,
-                    self.began,
-                    Some(&failure),
-                ));
-                failure.report();
-                return Ok(code);
-            }
-        };
-        self.reporter.hear(&crate::cli::ending::conclusion::untouched(name, &counts, code, self.began, None));
-        self.reporter.say(&format!("dry run: {words}; no origin was asked, nothing was written, nothing was spent\n"));
-        Ok(code)
-    }
-
-    /// The node that would pay, where anything is to be bought: what a run would be refused for is found here.
-    async fn foretell(&self, limits: &Limits, used: Msat, left: &LeftToBuy) -> Result<Option<NodeInfo>, Failure> {
-        if left.jobs == 0 {
-            return Ok(None);
-        }
-        let (_, node) = self.ready(limits, used, left).await?;
-        crate::cli::preflight::questions::is_to_be_asked(&self.options, limits, self.world)?;
-        Ok(Some(node))
-    }
-
-    /// What a run would buy, and how it would end where it leaves out something that is asked for; that is told.
-    async fn foresee(
-        &self,
-        books: Option<&OpenLedger>,
-        known: Option<&Batch>,
-        asked: &Asked<'_>,
-        room: &Room,
-    ) -> Result<Foretold, Failure> {
-        let none;
-        let books = match books {
-            Some(books) => books,
-            None => {
-                none = crate::ledger::in_memory()?;
-                &none
-            }
-        };
-        let mut foresight = Foresight::of(books, known.map(|batch| batch.key), asked)?;
-        let is_open = match known {
-            Some(batch) => stand(&books.counts(batch.key)?, &OPEN).0 > 0,
-            None => false,
-        };
-        if (foresight.duplicates.count > 0 || is_open)
-            && let Some(payer) = &self.world.payer
-            && let Ok(node) = payer.node().await
-        {
-            foresight.know_node(&node.id)?;
-            foresight.compare(Some(node.network))?;
-        }
-        let foretold = foresight.told(room)?;
-        let duplicates = (foresight.duplicates.count > 0).then(|| duplicate_words(&foresight.duplicates));
-        for words in duplicates.into_iter().chain(foresight.words()) {
-            match foretold.code {
-                ExitCode::Done => self.reporter.warn(words),
-                _ => self.reporter.insist(&words),
-            }
-        }
-        Ok(foretold)
     }
 }
 
@@ -715,78 +586,20 @@ struct GoingOn<'a> {
     left_out: LeftOut,
 }
 
-const DELIVERED: [JobState; 2] = [JobState::Delivered, JobState::Downloaded];
-const OPEN: [JobState; 3] = [JobState::Running, JobState::InDoubt, JobState::Paid];
-
-/// Jobs in those states, and their prices together.
-fn stand(counts: &Counts, states: &[JobState]) -> (u64, Msat) {
-    let of = |count: &&crate::ledger::StateCount| states.contains(&count.state);
-    let prices = counts.by_state.iter().filter(of).map(|count| count.price);
-    (counts.by_state.iter().filter(of).map(|count| count.jobs).sum(), Msat::checked_sum(prices).unwrap_or(Msat::ZERO))
+/// What a run has opened and not yet been admitted to.
+struct Begun<'a> {
+    session: &'a mut Session,
+    batch: &'a mut Batch,
+    /// Where results and receipts go.
+    paths: OutputPaths,
+    /// Duplicates that a person means to be bought.
+    meant: &'a [String],
 }
 
-/// Jobs and prices, without those.
-fn less((jobs, price): (u64, Msat), (others, their_price): (u64, Msat)) -> (u64, Msat) {
-    (jobs.saturating_sub(others), price.checked_sub(their_price).unwrap_or(Msat::ZERO))
-}
-
-/// Delivered jobs whose files a run fetches.
-fn to_download(counts: &Counts) -> u64 {
-    let of = |count: &&crate::ledger::StateCount| count.state == JobState::Delivered && count.reason != Reason::UrlGone;
-    counts.by_state.iter().filter(of).map(|count| count.jobs).sum()
-}
-
-/// How many jobs a batch has, and how many of them are not as the manifest has them.
-struct Stand {
-    jobs: u64,
-    /// Delivered or open, and changed since.
-    changed: u64,
-    /// Gone from the manifest before they were bought.
-    gone: u64,
-    /// Delivered, and their prices together.
-    delivered: (u64, Msat),
-}
-
-impl Stand {
-    /// With what is changed beside the delivered jobs that say so themselves.
-    fn of(counts: &Counts, changed: u64) -> Self {
-        let for_reason = |states: &[JobState], reason: Reason| -> u64 {
-            let of = |count: &&crate::ledger::StateCount| states.contains(&count.state) && count.reason == reason;
-            counts.by_state.iter().filter(of).map(|count| count.jobs).sum()
-        };
-        Self {
-            jobs: counts.all_jobs(),
-            changed: for_reason(&DELIVERED, Reason::Changed).saturating_add(changed),
-            gone: for_reason(&[JobState::Refused], Reason::Withdrawn),
-            delivered: stand(counts, &DELIVERED),
-        }
-    }
-}
-
-fn planned(stand_of: &Stand, counts: &Counts, left: &LeftToBuy, to: Option<&DownloadTo>) -> Event {
-    let (delivered, open) = (stand_of.delivered, stand(counts, &OPEN));
-    let in_doubt = stand(counts, &[JobState::InDoubt]);
-    Event::Planned {
-        job_count: stand_of.jobs,
-        to_buy_count: left.jobs,
-        to_buy_msat: left.price,
-        fee_ceiling_msat: left.fee_ceiling,
-        delivered_count: delivered.0,
-        delivered_msat: delivered.1,
-        open_count: open.0,
-        open_msat: open.1,
-        in_doubt_count: in_doubt.0,
-        in_doubt_msat: in_doubt.1,
-        changed_count: stand_of.changed,
-        gone_count: stand_of.gone,
-        download: to.map(DownloadTo::to_string),
-        to_download_count: to.map_or(0, |_| to_download(counts)),
-    }
-}
-
-/// What a run would begin with.
-fn ready_words(node: Option<&NodeInfo>, fitting: &Fitting) -> String {
-    let Some(node) = node else { return "there is nothing to buy".to_owned() };
-    let fits = if fitting.reached.is_some() { "what fits is bought" } else { "limits hold" };
-    format!("{fits}, node {} ({}, {}) is ready", node.id.0, node.network, node.version)
+/// What a run does with its batch.
+struct Admitted {
+    work: Work,
+    files: Option<Files>,
+    /// Why it buys nothing, where it was to buy.
+    refused: Option<Failure>,
 }

@@ -1,0 +1,182 @@
+//! `run --dry-run`: everything but the purchases.
+
+use crate::cli::batch::download_setup::DownloadSetup;
+use crate::cli::batch::receipt_guard::stop;
+use crate::cli::batch::session::{check_files, check_owner, running_words, tell_remarks};
+use crate::cli::commands::run::Runner;
+use crate::cli::commands::run::preflight::{Ground, Preflight};
+use crate::cli::commands::run::stand::{DELIVERED, OPEN, Stand, less, planned, stand};
+use crate::cli::ending::conclusion::{self, untouched};
+use crate::cli::money::{Fitting, Room};
+use crate::cli::preflight::duplicates::words as duplicate_words;
+use crate::cli::preflight::foresight::{Asked, Foresight, Foretold};
+use crate::cli::preflight::planned::Planned;
+use crate::cli::preflight::questions;
+use crate::cli::{ExitCode, Failure, money};
+use crate::event::Listener;
+use crate::ledger::port::{Batches, Views};
+use crate::ledger::{Batch, Counts, OpenLedger, OpenMode};
+use crate::manifest::{Limits, Manifest};
+use crate::money::Msat;
+use crate::payer::{NodeInfo, Payer};
+use crate::plan::view::LeftToBuy;
+
+/// The batch that it is about.
+struct About<'a> {
+    name: &'a str,
+    books: Option<&'a OpenLedger>,
+    /// The batch, where the ledger knows it.
+    known: Option<&'a Batch>,
+    manifest: &'a Manifest,
+}
+
+impl Runner<'_> {
+    /// Everything but the purchases: plan, limits, files, node and balance. Nothing is written, no origin is asked.
+    pub(super) async fn dry_run(&self, manifest: &Manifest, name: &str, of_results: bool) -> Result<ExitCode, Failure> {
+        let play = self.world.play.is_some();
+        let books = match self.world.ledger.exists() {
+            true => Some(crate::ledger::open(&self.world.ledger, OpenMode::Read)?),
+            false => None,
+        };
+        let known = books.as_ref().map(|books| books.batch(name)).transpose()?.flatten();
+        let owner = match (&known, of_results) {
+            (Some(batch), true) => batch.manifest.clone(),
+            (_, _) => manifest.path.display().to_string(),
+        };
+        check_owner(known.as_ref(), name, &self.options.choice, &owner, play)?;
+        self.start(name, known.is_none(), books.is_none());
+        if let Some(words) = running_words(books.as_ref(), name)? {
+            self.reporter.insist(&words);
+        }
+        let place = self.place(manifest, name).filter(|_| !of_results);
+        stop(&self.world.ledger, books.as_ref(), known.as_ref(), place.as_ref())?;
+        let (books, known) = (books.as_ref(), known.as_ref());
+        let of_batch = books.zip(known).filter(|_| of_results);
+        let planned = Planned::of(manifest, &self.options.limits, of_batch)?;
+        let found = self.preflight(&Ground { manifest, books, known, of_results }, planned)?;
+        match of_batch {
+            Some((books, batch)) => self.paths_of(books, batch)?,
+            None => check_files(books, known, name, &self.options, manifest, self.world)?,
+        };
+        found.to.as_ref().map_or(Ok(()), |to| DownloadSetup::look(to, books))?;
+        tell_remarks(manifest, &found.plan, &self.reporter);
+        self.foretell(&About { name, books, known, manifest }, &found).await
+    }
+
+    /// Tells what a run would do, and how it would end.
+    async fn foretell(&self, about: &About<'_>, found: &Preflight) -> Result<ExitCode, Failure> {
+        let &About { name, books, known, manifest } = about;
+        let Preflight { plan, limits, rows, retake, to } = found;
+        let batch = books.zip(known.map(|batch| batch.key));
+        let mut counts = batch.map(|(books, key)| books.counts(key)).transpose()?.unwrap_or_default();
+        let asked = Asked {
+            manifest,
+            name: Some(name),
+            plan,
+            choice: &self.options.choice,
+            retake,
+            limits,
+            max_undelivered: self.options.pace.max_undelivered,
+            zone: &self.time_zone(limits)?,
+            rows: rows.as_ref(),
+        };
+        let used = money::used(&counts)?;
+        let room = Room::of(books, limits, &self.budget(limits, None)?, used, self.options.choice.partial)?;
+        let foretold = self.foresee(books, known, &asked, &room).await?;
+        let stand = Stand {
+            jobs: foretold.jobs.all,
+            changed: foretold.changed,
+            gone: foretold.jobs.gone,
+            delivered: less(stand(&counts, &DELIVERED), (foretold.jobs.retaken, foretold.jobs.retaken_price)),
+        };
+        self.reporter.hear(&planned(&stand, &counts, &foretold.left, to.as_ref()));
+        for words in foretold.fitting.words(&foretold.left).into_iter().chain(foretold.left_words()) {
+            self.reporter.warn(words);
+        }
+        if known.is_none() {
+            counts.planned = plan.totals().price;
+        }
+        let node = self.foretell_node(limits, used, &foretold.left).await;
+        self.conclude(name, &counts, &foretold, node)
+    }
+
+    fn conclude(
+        &self,
+        name: &str,
+        counts: &Counts,
+        foretold: &Foretold,
+        node: Result<Option<NodeInfo>, Failure>,
+    ) -> Result<ExitCode, Failure> {
+        match node {
+            Ok(node) => {
+                self.reporter.hear(&untouched(name, counts, foretold.code, self.began, None));
+                let words = ready_words(node.as_ref(), &foretold.fitting);
+                self.reporter
+                    .say(&format!("dry run: {words}; no origin was asked, nothing was written, nothing was spent\n"));
+                Ok(foretold.code)
+            }
+            Err(failure) => {
+                let code = conclusion::foretold(&failure, foretold.code);
+                self.reporter.hear(&untouched(name, counts, code, self.began, Some(&failure)));
+                failure.report();
+                Ok(code)
+            }
+        }
+    }
+
+    /// The node that would pay, where anything is to be bought: what a run would be refused for is found here.
+    async fn foretell_node(&self, limits: &Limits, used: Msat, left: &LeftToBuy) -> Result<Option<NodeInfo>, Failure> {
+        if left.jobs == 0 {
+            return Ok(None);
+        }
+        let (_, node) = self.ready(limits, used, left).await?;
+        questions::is_to_be_asked(&self.options, limits, self.world)?;
+        Ok(Some(node))
+    }
+
+    /// What a run would buy, and how it would end where it leaves out something that is asked for; that is told.
+    async fn foresee(
+        &self,
+        books: Option<&OpenLedger>,
+        known: Option<&Batch>,
+        asked: &Asked<'_>,
+        room: &Room,
+    ) -> Result<Foretold, Failure> {
+        let none;
+        let books = match books {
+            Some(books) => books,
+            None => {
+                none = crate::ledger::in_memory()?;
+                &none
+            }
+        };
+        let mut foresight = Foresight::of(books, known.map(|batch| batch.key), asked)?;
+        let is_open = match known {
+            Some(batch) => stand(&books.counts(batch.key)?, &OPEN).0 > 0,
+            None => false,
+        };
+        if (foresight.duplicates.count > 0 || is_open)
+            && let Some(payer) = &self.world.payer
+            && let Ok(node) = payer.node().await
+        {
+            foresight.know_node(&node.id)?;
+            foresight.compare(Some(node.network))?;
+        }
+        let foretold = foresight.told(room)?;
+        let duplicates = (foresight.duplicates.count > 0).then(|| duplicate_words(&foresight.duplicates));
+        for words in duplicates.into_iter().chain(foresight.words()) {
+            match foretold.code {
+                ExitCode::Done => self.reporter.warn(words),
+                _ => self.reporter.insist(&words),
+            }
+        }
+        Ok(foretold)
+    }
+}
+
+/// What a run would begin with.
+fn ready_words(node: Option<&NodeInfo>, fitting: &Fitting) -> String {
+    let Some(node) = node else { return "there is nothing to buy".to_owned() };
+    let fits = if fitting.reached.is_some() { "what fits is bought" } else { "limits hold" };
+    format!("{fits}, node {} ({}, {}) is ready", node.id.0, node.network, node.version)
+}
