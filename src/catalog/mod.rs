@@ -4,6 +4,7 @@
 //! program knows a service by name.
 
 mod accept;
+mod address;
 mod errors;
 mod listing;
 pub(crate) mod meant;
@@ -28,6 +29,7 @@ pub struct Endpoint {
     /// The name that manifests use.
     pub name: String,
     /// Where requests go. `https`, or `http` to loopback, or `http` with `allow_http`.
+    #[serde(deserialize_with = "address::read")]
     pub url: Url,
     /// How parameters travel.
     pub method: Method,

@@ -21,7 +21,8 @@ pub struct IdList {
 }
 
 impl IdList {
-    pub(super) fn add(&mut self, id: &str) {
+    /// One more.
+    pub fn add(&mut self, id: &str) {
         self.count = self.count.saturating_add(1);
         if self.first.len() < IDS_MAX {
             self.first.push(id.to_owned());

@@ -105,3 +105,16 @@ fn zsh_completes() {
 fn fish_completes() {
     completes("fish");
 }
+
+/// What the help hides is not offered either.
+#[test]
+fn hidden_commands_are_not_offered() {
+    let client = Client::alone();
+    for (shell, offers) in [("bash", "ledger__subcmd__"), ("zsh", "'"), ("fish", "-a \"")] {
+        let script = client.says(&format!("completions {shell}")).with(0).stdout;
+        assert!(script.contains(&format!("{offers}merge")), "{shell}");
+        for hidden in ["verify", "backup", "prune", "copy", "init"] {
+            assert!(!script.contains(&format!("{offers}{hidden}")), "{shell}: {hidden}");
+        }
+    }
+}

@@ -119,3 +119,23 @@ fn a_deadline_of_no_time_is_none() {
     }
     assert_eq!(world.paid(), 0);
 }
+
+/// What the origin refused may be refused again: plan and dry run say that, and that only asking tells.
+#[test]
+fn what_the_origin_refused_is_told() {
+    let (mut world, line) = june("--sandbox-price-drift-percent 10");
+    world.client.run(&format!("run {line}")).with(6);
+    let words = "2 jobs refused by the origin when last asked for (price_changed)";
+    let told = |world: &World| {
+        for ended in [world.plan_of(&line), world.client.run(&format!("run {line} --dry-run"))] {
+            ended.with(0).saying(words).saying("only that tells whether it refuses again: a, b");
+        }
+        let only = world.client.run(&format!("run {line} --only a --dry-run"));
+        only.with(3).saying("1 job refused by the origin");
+    };
+    told(&world);
+    world.sandbox.restart_with("");
+    told(&world);
+    world.client.run(&format!("run {line}")).with(0);
+    world.plan_of(&line).with(0).not_saying("refused by the origin");
+}

@@ -7,6 +7,8 @@ use strum::VariantNames;
 use toml::de::DeTable;
 use url::Url;
 
+use crate::catalog::address::normal;
+
 use super::reader::{Item, Key, Reader};
 use super::{check, errors, params, price};
 use crate::catalog::{AuthScheme, Endpoint, ErrorRule, Method, Param, PriceRule, RedeemRule, ResultRule, Terms};
@@ -144,7 +146,7 @@ impl<'i> Entry<'_, 'i> {
         };
         let text = reader.text(&at, item)?;
         let url = match Url::parse(&text) {
-            Ok(url) => url,
+            Ok(url) => normal(url),
             Err(error) => {
                 reader.error(item.span(), format!("{at}: expected an absolute URL ({error})"));
                 return None;

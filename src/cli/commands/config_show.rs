@@ -98,9 +98,13 @@ impl Document {
             Some(file) => writeln!(out, "configuration file: {file}\n")?,
             None => writeln!(out, "configuration file: none\n")?,
         }
-        for Value { key, value, source } in &self.values {
+        let shown = |value: &Option<Shown>| -> String {
             let value = value.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
-            let value: String = value.chars().map(crate::terminal_text::printable_char).collect();
+            value.chars().map(crate::terminal_text::printable_char).collect()
+        };
+        let width = self.values.iter().map(|value| shown(&value.value).chars().count()).max().unwrap_or_default();
+        for Value { key, value, source } in &self.values {
+            let value = shown(value);
             let source = match source.as_str() {
                 "variable" => variable(key),
                 "flag" => flag(key),
@@ -108,7 +112,7 @@ impl Document {
                 "default" if value == "-" => "not set".to_owned(),
                 other => other.to_owned(),
             };
-            writeln!(out, "{key:<20}  {value:<40}  {source}")?;
+            writeln!(out, "{key:<20}  {value:<width$}  {source}")?;
         }
         Ok(())
     }

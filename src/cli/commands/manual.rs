@@ -31,7 +31,7 @@ const FILES: [(&str, &str); 5] = [
 /// Prints the completion script of a shell.
 pub(in crate::cli) fn completions(shell: Shell) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut with_hints(args::command()), "l402-batch", &mut script);
+    clap_complete::generate(shell, &mut with_hints(shown(args::command())), "l402-batch", &mut script);
     let Ok(mut script) = String::from_utf8(script) else {
         return Err(Failure::Internal("the completion script is no text".to_owned()));
     };
@@ -42,6 +42,24 @@ pub(in crate::cli) fn completions(shell: Shell) -> Result<ExitCode, Failure> {
     // https://github.com/clap-rs/clap/issues/6421. Where that is mended this changes nothing.
     print(script.replace("l402__subcmd__batch__subcmd__", "l402__batch__subcmd__").as_bytes())
 }
+
+/// The command without what its help hides: scripts would offer that all the same.
+fn shown(command: clap::Command) -> clap::Command {
+    let is_hidden = |command: &clap::Command| command.get_subcommands().any(clap::Command::is_hide_set);
+    let is_there = command.find_subcommand(LEDGER).is_some_and(is_hidden);
+    if !is_there {
+        return command;
+    }
+    command.mut_subcommand(LEDGER, |all| {
+        let shown = all.get_subcommands().filter(|sub| !sub.is_hide_set()).cloned();
+        let shown: Vec<clap::Command> = shown.collect();
+        let args: Vec<Arg> = all.get_arguments().cloned().collect();
+        clap::Command::new(LEDGER).about(all.get_about().cloned().unwrap_or_default()).args(args).subcommands(shown)
+    })
+}
+
+/// The command of which some parts are hidden.
+const LEDGER: &str = "ledger";
 
 /// The command with what each value is: file names are completed only where a file or a folder is meant.
 fn with_hints(command: clap::Command) -> clap::Command {

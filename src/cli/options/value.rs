@@ -174,7 +174,7 @@ impl Value for bool {
 
 impl Value for Duration {
     fn shown(&self) -> Shown {
-        Shown::Text(format!("{}s", self.as_secs()))
+        Shown::Text(self.told())
     }
 
     /// In the largest unit of which it is several: `8d`, `10m`, and a minute is `60s`.

@@ -64,6 +64,8 @@ pub(in crate::cli) struct Foresight<'b> {
     stays: Vec<(JobState, Reason, IdList)>,
     /// What becomes of the words for origins, and the origins at which one lets a purchase begin.
     trusted: (Vec<String>, HashSet<String>),
+    /// What is to be bought and was refused by its origin before.
+    refused_before: Vec<(Reason, String)>,
     /// Another batch has the very same jobs.
     same_plan: Option<String>,
 }
@@ -174,6 +176,7 @@ impl<'b> Foresight<'b> {
                     left_out: 0,
                     stays: Vec::new(),
                     trusted: Default::default(),
+                    refused_before: Vec::new(),
                     same_plan: None,
                 }
             }
@@ -196,12 +199,14 @@ impl<'b> Foresight<'b> {
                     left_out: asked.manifest.notes().left_out,
                     stays: Vec::new(),
                     trusted: Default::default(),
+                    refused_before: Vec::new(),
                     same_plan: None,
                 }
             }
         };
         foresight.foreseen.hold_to_job_limit(asked.limits.max_sats_per_job.and_then(Sats::msat))?;
         foresight.stays = foresight.foreseen.stays()?;
+        foresight.refused_before = foresight.foreseen.refused_before()?;
         foresight.trusted = trust::foretold(&foresight.foreseen, &asked.choice.trust, asked.max_undelivered)?;
         if let Some(name) = asked.name.filter(|_| batch.is_none()) {
             let path = asked.manifest.path.display().to_string();
@@ -319,6 +324,7 @@ impl<'b> Foresight<'b> {
         let mut said = Vec::from_iter(is_same);
         said.extend(crate::cli::batch::session::load_words(self.report()));
         said.extend(self.trusted.0.iter().cloned());
+        said.extend(self.refused_words());
         said.extend(left_alone_words(&self.rows));
         said.extend(passed_over_words(&self.rows));
         said.extend(crate::cli::preflight::words::elsewhere_words(self.left_out));
@@ -330,6 +336,31 @@ impl<'b> Foresight<'b> {
         let stopped = if self.buys_duplicates { &none } else { &self.duplicates.retaken };
         said.extend(crate::cli::batch::session::retaken_words(self.report(), stopped));
         said
+    }
+
+    /// What of the jobs that are asked for their origin refused before, by the reason.
+    fn refused_words(&self) -> Vec<String> {
+        let only = self.only();
+        let mut refused: Vec<(Reason, IdList)> = Vec::new();
+        for (reason, id) in self.refused_before.iter().filter(|(_, id)| only.is_empty() || only.contains(id)) {
+            match refused.iter_mut().find(|(known, _)| known == reason) {
+                Some((_, ids)) => ids.add(id),
+                None => {
+                    let mut ids = IdList::default();
+                    ids.add(id);
+                    refused.push((*reason, ids));
+                }
+            }
+        }
+        let words = |(reason, ids): &(Reason, IdList)| {
+            let words = format!(
+                "refused by the origin when last asked for ({}), and asked for once more: only that tells whether it refuses \
+                 again",
+                reason.as_str()
+            );
+            crate::cli::batch::session::of_jobs(ids, &words)
+        };
+        refused.iter().filter_map(words).collect()
     }
 
     /// What loading the manifest would report of what its batch has already.

@@ -219,6 +219,13 @@ pub trait Foreseen {
     /// Where the ledger cannot be read.
     fn at_other_nodes(&self, node: &WalletId) -> Result<IdList, LedgerError>;
 
+    /// Of what it would buy, the jobs that their origin refused when they were last asked for, and why: whether it does again is known
+    /// only by asking.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn refused_before(&self) -> Result<Vec<(Reason, String)>, LedgerError>;
+
     /// Jobs of the batch that a run would leave as they are, by how they stand: only a person can bring them on, or nobody chose
     /// them and they are not pending. What is set aside, and what its report tells of rows, is not among them.
     ///

@@ -157,6 +157,22 @@ impl port::Foreseen for Foreseen<'_> {
         })
     }
 
+    fn refused_before(&self) -> Result<Vec<(Reason, String)>, LedgerError> {
+        self.books.read(|books| {
+            // Another price than was refused is asked for the first time.
+            let mut statement = books.conn.prepare_cached(
+                "SELECT j.reason, j.job FROM jobs j JOIN temp.planned p ON p.job = j.job
+                 WHERE j.batch = ?1 AND j.superseded = 0 AND j.state = 'refused' AND p.state = 'pending'
+                     AND p.content = j.content AND (j.reason <> 'price_changed' OR p.price_msat = j.price_msat)
+                     AND j.reason IN ('price_changed', 'challenge_invalid', 'invoice_invalid', 'wrong_network',
+                         'invoice_reused', 'invoice_life', 'origin_error')
+                 ORDER BY j.seq",
+            )?;
+            let rows = statement.query_map([self.batch], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
     fn stays(&self) -> Result<Vec<(JobState, Reason, IdList)>, LedgerError> {
         let of_manifest = matches!(self.manifest, Rows::Planned);
         self.books.read(|books| {

@@ -47,10 +47,10 @@ pub(super) fn write_job(out: &mut dyn Write, batch: &str, takes: &[TakeRecord], 
 fn write_take(out: &mut dyn Write, batch: &str, take: &TakeRecord, style: &StatusStyle) -> io::Result<()> {
     let (row, zone) = (&take.row, &style.zone);
     let mut lines = Lines(out);
-    lines.put(
-        "job",
-        &format!("{}, take {}, of {} (line {})", printable(&row.id), row.take, printable(batch), row.line),
-    )?;
+    // Receipts tell neither where a job stood in its manifest nor how much its routing might have cost.
+    let by_receipt = take.payments.iter().any(|payment| payment.by_receipt);
+    let line = if row.line == 0 { String::new() } else { format!(" (line {})", row.line) };
+    lines.put("job", &format!("{}, take {}, of {}{line}", printable(&row.id), row.take, printable(batch)))?;
     let reason = if row.reason == Reason::None { String::new() } else { format!(", {}", row.reason.as_str()) };
     lines.put("state", &format!("{}{reason}", state_words(row.state)))?;
     lines.maybe("", row.error.as_deref().map(printable))?;
@@ -60,8 +60,11 @@ fn write_take(out: &mut dyn Write, batch: &str, take: &TakeRecord, style: &Statu
     lines.maybe("file", row.file.as_deref().map(whole_line))?;
     lines.maybe("", row.sha256.as_deref().map(|sha256| format!("sha256 {sha256}")))?;
     let most = take.max_cost.map(|most| format!("; its own limit {}", amount(most))).unwrap_or_default();
-    let fees = amount(take.fee_ceiling);
-    lines.put("price", &format!("{}, plus at most {fees} routing fees{most}", amount(row.price)))?;
+    let fees = match by_receipt {
+        true => String::new(),
+        false => format!(", plus at most {} routing fees", amount(take.fee_ceiling)),
+    };
+    lines.put("price", &format!("{}{fees}{most}", amount(row.price)))?;
     lines.put("endpoint", &printable(&row.endpoint))?;
     for (name, value) in &row.params {
         lines.put("", &format!("{} = {}", printable(name), value_words(value)))?;
