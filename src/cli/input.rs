@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use jiff::tz::TimeZone;
 
 use crate::diagnostic::{Diagnostic, Severity, render};
-use crate::manifest::{Format, Limits, Manifest, OpenOptions};
+use crate::manifest::{Limits, Manifest, OpenOptions};
 use crate::plan::{Plan, Policy};
 use crate::screen::stderr_columns;
 
 use crate::cli::Failure;
 use crate::cli::options::config::{ManifestOptions, ManifestSource};
 use crate::cli::options::layer::Layers;
-use crate::cli::options::values::{ManifestFormat, Pair};
+use crate::cli::options::values::Pair;
 
 /// Opens the manifest; `last_catalog` overrides whatever the other catalogues say.
 pub(super) fn open(options: &ManifestOptions, last_catalog: Option<&Path>) -> Result<Manifest, Vec<Diagnostic>> {
@@ -25,11 +25,7 @@ pub(super) fn open(options: &ManifestOptions, last_catalog: Option<&Path>) -> Re
     let pair = |pair: &Pair| (pair.key.clone(), pair.value.clone());
     Manifest::open(&OpenOptions {
         path,
-        format: Some(match format {
-            ManifestFormat::Toml => Format::Toml,
-            ManifestFormat::Csv => Format::Csv,
-            ManifestFormat::Tsv => Format::Tsv,
-        }),
+        format: Some(format.into()),
         catalogs: options.catalogs.iter().cloned().chain(last_catalog.map(Path::to_owned)).collect(),
         defaults: options.defaults.iter().map(pair).collect(),
         columns: options.columns.iter().map(pair).collect(),

@@ -51,11 +51,7 @@ impl Good {
 
     /// By the last segment of its path.
     pub(super) fn by_name(name: &str) -> Option<Self> {
-        match name {
-            "generate-video" => Some(Self::GenerateVideo),
-            "animate-image" => Some(Self::AnimateImage),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|good| good.name() == name)
     }
 
     pub(super) const fn name(self) -> &'static str {

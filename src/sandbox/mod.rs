@@ -43,6 +43,7 @@ pub use self::videos::Fetches;
 
 use self::books::Books;
 use self::faults::Faults;
+use self::goods::Good;
 use self::keys::Keys;
 use self::mint::Mint;
 use self::serve::{Server, tls_acceptor};
@@ -284,7 +285,7 @@ impl Sandbox {
         self.directory.join(MACAROON_FILE)
     }
 
-    /// The file that points the catalogue's two endpoints here.
+    /// The file that points the endpoints that it sells here.
     #[must_use]
     pub fn catalog_file(&self) -> PathBuf {
         self.directory.join(CATALOG_FILE)
@@ -360,10 +361,10 @@ fn loopback(scheme: &str, port: u16) -> Result<Url, SandboxError> {
     url.map_err(|error| SandboxError::Port { port, source: io::Error::other(error) })
 }
 
-/// Overrides where the two endpoints stand, and nothing else.
+/// Overrides where the endpoints stand, and nothing else.
 fn catalog(origin: &Url) -> String {
     let mut text = String::from("# Points the built-in endpoints at the sandbox. Written at every start.\n");
-    for name in ["generate-video", "animate-image"] {
+    for name in Good::ALL.map(Good::name) {
         text.push_str(&format!("\n[endpoint.{name}]\nurl = \"{origin}api/l402/{name}\"\n"));
     }
     text

@@ -107,8 +107,8 @@ fn an_entry_adds_an_endpoint() {
         result.url = ["/url"]
     "#;
     let catalog = merged(text).unwrap();
-    let names: Vec<&str> = catalog.iter().map(|endpoint| endpoint.name.as_str()).collect();
-    assert_eq!(names, ["generate-video", "animate-image", "upscale", "flat"]);
+    let names = |catalog: &Catalog| catalog.iter().map(|endpoint| endpoint.name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&catalog), [names(&builtin()), vec!["upscale".to_owned(), "flat".to_owned()]].concat());
     let upscale = catalog.get("upscale").unwrap();
     assert_eq!((upscale.price.unit.as_str(), upscale.price.quantity.as_deref()), ("job", None));
     assert_eq!(upscale.price.rates[0].rate, Msat::new(1_500));

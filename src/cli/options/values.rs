@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan, Zoned, civil};
 use url::Url;
 
 use crate::ledger::endpoint_and_origin;
-use crate::manifest::Duplicates;
+use crate::manifest::{self, Duplicates};
 use crate::money::Sats;
 use crate::time::UnixMs;
 
@@ -151,6 +151,26 @@ pub enum ManifestFormat {
     Csv,
     /// Separated by tabs.
     Tsv,
+}
+
+impl From<manifest::Format> for ManifestFormat {
+    fn from(format: manifest::Format) -> Self {
+        match format {
+            manifest::Format::Toml => Self::Toml,
+            manifest::Format::Csv => Self::Csv,
+            manifest::Format::Tsv => Self::Tsv,
+        }
+    }
+}
+
+impl From<ManifestFormat> for manifest::Format {
+    fn from(format: ManifestFormat) -> Self {
+        match format {
+            ManifestFormat::Toml => Self::Toml,
+            ManifestFormat::Csv => Self::Csv,
+            ManifestFormat::Tsv => Self::Tsv,
+        }
+    }
 }
 
 /// `KEY=VALUE`, as `--default` and `--column` take it.

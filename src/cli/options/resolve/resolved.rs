@@ -154,16 +154,9 @@ fn source(path: &Path, given: Option<ManifestFormat>) -> Result<ManifestSource, 
 
 /// How a manifest is written: as was said, else by its extension.
 pub(super) fn format(path: &Path, given: Option<ManifestFormat>) -> Result<ManifestFormat, Failure> {
-    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-    match (given, extension.as_deref()) {
-        (Some(format), _) => Ok(format),
-        (None, Some("toml")) => Ok(ManifestFormat::Toml),
-        (None, Some("csv" | "txt")) => Ok(ManifestFormat::Csv),
-        (None, Some("tsv")) => Ok(ManifestFormat::Tsv),
-        (None, Some(_) | None) => {
-            Err(usage(format!("{}: cannot tell whether this is TOML or CSV: {}", path.display(), format_help(path))))
-        }
-    }
+    given.or_else(|| crate::manifest::Format::of(path).map(ManifestFormat::from)).ok_or_else(|| {
+        usage(format!("{}: cannot tell whether this is TOML or CSV: {}", path.display(), format_help(path)))
+    })
 }
 
 pub(super) fn target(args: &TargetArgs, layer: &Layer, or: &str) -> Result<Target, Failure> {
