@@ -98,7 +98,7 @@ fn other_peoples_files_are_not_replaced() {
     client.write("jobs.results.csv", "mine\n");
     client.run("run jobs.toml").with(2).saying("jobs.results.csv").saying("or move it away");
     assert_eq!(client.read("jobs.results.csv"), "mine\n");
-    client.says("status --batch jobs").with(2).saying("no batch named jobs");
+    client.says("status --batch jobs").with(2).saying("there is no ledger at");
     client.run("run jobs.toml --results jobs.toml").with(2).saying("manifest");
     client.write("rows.toml", "version = 1\n[defaults]\nendpoint = \"generate-video\"\n[rows]\nfile = \"rows.csv\"\n");
     client.write("rows.csv", "prompt\na kite\n");
