@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::{JobKey, LedgerError, Original, Unmet};
+use super::decide::{Latest, LoadAction};
+use super::{JobKey, LedgerError, Original, UNKNOWN_CONTENT, Unmet};
 use crate::l402::Network;
 use crate::money::Msat;
+use crate::plan::PlannedJob;
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
@@ -223,4 +225,29 @@ pub struct JobsThen {
     pub retaken: u64,
     /// Their prices together.
     pub retaken_price: Msat,
+}
+
+impl PlanLoad {
+    /// Notes what is decided of a known job, as far as a person hears of it.
+    pub(super) fn note(&mut self, step: &LoadAction, unmet: Option<Unmet>, known: &Latest, job: &PlannedJob) {
+        if let Some(why) = unmet
+            && self.unmet.len() < IDS_MAX
+        {
+            self.unmet.push((job.id.clone(), why));
+        }
+        match step {
+            LoadAction::Replace if known.content == UNKNOWN_CONTENT => self.by_receipt.add(&job.id),
+            LoadAction::Replace => self.replaced.add(&job.id),
+            LoadAction::Mark(Reason::Changed) => self.changed.add(&job.id),
+            LoadAction::Mark(Reason::KnownByReceipt) => self.unproved.add(&job.id),
+            LoadAction::Withdraw | LoadAction::Discard => self.withdrawn.add(&job.id),
+            LoadAction::Retake => self.retaken.add(&job.id),
+            LoadAction::Keep if is_open(known.state) && known.content != job.content => self.open_as_begun.add(&job.id),
+            LoadAction::Keep | LoadAction::Refresh | LoadAction::Again | LoadAction::Mark(_) => {}
+        }
+    }
+}
+
+const fn is_open(state: JobState) -> bool {
+    matches!(state, JobState::Running | JobState::InDoubt | JobState::Paid | JobState::RefundOffered)
 }

@@ -1,27 +1,29 @@
 //! What every store of the ledger must do, record by record. A further store implements [`Subject`] and is named in [`suite`].
 
 mod cases;
+mod downloads;
 mod limits;
+mod reads;
+
+use std::convert::Infallible;
 
 use super::decide::{Job, Payment};
 use super::memory::{MemoryLedger, Sums};
+use super::port::{Downloads, Records};
 use super::sqlite::SqliteLedger;
-use super::sqlite::tests::support::{FEE_CEILING, NOW, PRICE, endpoint, planned};
-use super::{BatchKey, Committed, JobKey, LedgerError, PaymentKey, PendingJob, Record, Recorded};
+use super::sqlite::tests::support::{NOW, endpoint, planned};
+use super::{BatchKey, Committed, JobKey, LedgerError, PaymentKey, PendingJob, Record};
 use crate::time::UnixMs;
 
 /// A store, as the suite sees it.
-pub(in crate::ledger) trait Subject: Sized {
+pub(in crate::ledger) trait Subject: Records + Downloads + Sized {
     /// Batches of these names with jobs of these ids, all of which are to be bought; and the jobs, in their order. A job's content
     /// follows from its id.
     fn with(batches: &[(&str, &[&str])]) -> (Self, Vec<PendingJob>);
 
-    /// Keeps one record.
-    fn keep(&mut self, now: UnixMs, record: Record) -> Result<Recorded, LedgerError>;
-
     /// Keeps one record, and gives what is handed back.
     fn hand_back(&mut self, now: UnixMs, record: Record) -> Result<Committed, LedgerError> {
-        Ok(self.keep(now, record)?.committed)
+        Ok(self.commit(now, record)?.committed)
     }
 
     /// Every job, in the order of keys.
@@ -59,27 +61,11 @@ impl Subject for MemoryLedger {
         let mut jobs = Vec::new();
         for (name, ids) in batches {
             let batch = ledger.add_batch(name, false);
-            for id in *ids {
-                let planned = planned(&endpoint, id, id);
-                jobs.push(PendingJob {
-                    key: ledger.add_job(batch, &planned),
-                    seq: 0,
-                    id: planned.id,
-                    take: 1,
-                    endpoint: planned.endpoint,
-                    params: planned.params,
-                    content: planned.content,
-                    price: PRICE,
-                    fee_ceiling: FEE_CEILING,
-                    max_cost: None,
-                });
-            }
+            let planned = ids.iter().map(|id| Ok::<_, Infallible>(planned(&endpoint, id, id)));
+            ledger.load_plan(batch, NOW, planned).unwrap();
+            jobs.extend(ledger.pending(batch, None, usize::MAX).unwrap());
         }
         (ledger, jobs)
-    }
-
-    fn keep(&mut self, now: UnixMs, record: Record) -> Result<Recorded, LedgerError> {
-        self.apply(now, &record)
     }
 
     fn jobs(&self) -> Vec<Job> {
@@ -133,6 +119,29 @@ suite! {
         a_node_in_doubt_gets_no_more,
         the_same_request_is_not_bought_under_another_name,
         an_identical_request_waits_for_its_window;
+    reads:
+        each_pending_job_is_claimed_once_and_in_its_order,
+        another_run_claims_what_one_has_left,
+        what_is_under_way_or_at_its_end_is_not_claimed,
+        a_purchase_is_open_as_far_as_it_came,
+        what_is_posted_and_delivered_is_open_no_more,
+        a_batch_s_open_jobs_are_its_own,
+        the_request_of_an_intent_is_kept_without_what_leads_past_a_cache,
+        a_payment_is_no_witness_of_its_own_node,
+        what_settled_before_an_intent_is_asked_of_its_node,
+        a_witness_counts_where_nothing_has_settled,
+        an_identical_request_is_found_and_not_the_job_s_own,
+        what_is_bought_under_another_name_is_known_before_the_ask,
+        what_holds_an_endpoint_back_is_known_before_the_ask,
+        a_refund_is_open_while_it_can_be_claimed_or_come,
+        a_record_of_nothing_is_refused;
+    downloads:
+        what_is_delivered_is_to_be_fetched_until_it_is_here,
+        what_could_not_be_had_is_left_for_another_time,
+        pages_of_what_is_to_be_fetched_follow_each_other,
+        a_file_is_one_job_s_whatever_its_case,
+        a_delivered_job_has_its_answer_and_its_credential,
+        a_file_that_is_gone_is_fetched_again;
 }
 
 /// The time of most cases.

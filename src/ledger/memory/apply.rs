@@ -4,6 +4,7 @@ use crate::ledger::decide::{AnswerWrite, Charged, Endpoint, Join, Moved, PeriodK
 use crate::ledger::{BatchKey, JobKey, LedgerError, PaymentKey, RefundStanding};
 use crate::money::Msat;
 use crate::purchase::{JobState, Reason};
+use crate::time::UnixMs;
 
 use super::{AnswerRow, JobRow, MemoryLedger, RefundRow, Said, Sums};
 
@@ -167,13 +168,15 @@ impl MemoryLedger {
             standing: RefundStanding::Offered,
             link: None,
             invoice: None,
+            made_at: UnixMs(0),
             handovers: 0,
             words: None,
             received: None,
         });
         match write {
             RefundWrite::Offered { link, .. } => refund.link = link.map(str::to_owned).or(refund.link.take()),
-            RefundWrite::Invoiced { invoice, at: _ } => {
+            RefundWrite::Invoiced { invoice, at } => {
+                refund.made_at = *at;
                 (refund.standing, refund.handovers, refund.words) = (RefundStanding::Invoiced, 1, None);
                 refund.invoice = Some((*invoice).clone());
             }

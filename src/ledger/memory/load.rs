@@ -74,7 +74,7 @@ impl MemoryLedger {
         self.answers.iter().find(|(_, row)| is_it(row)).map_or(AnswerKey(0), |(key, _)| *key)
     }
 
-    fn intent(&self, payment: PaymentKey) -> Option<Intent> {
+    pub(super) fn intent(&self, payment: PaymentKey) -> Option<Intent> {
         self.intents.get(&payment).map(|intent| Intent {
             invoice: intent.invoice.clone(),
             invoice_expires_at: intent.invoice_expires_at,
@@ -85,7 +85,7 @@ impl MemoryLedger {
     }
 
     /// Every take of the same job, in their order, with their payments that are not dead by proof.
-    fn takes(&self, job: &Job) -> Vec<Take> {
+    pub(super) fn takes(&self, job: &Job) -> Vec<Take> {
         let Some(own) = self.jobs.get(&job.key) else { return Vec::new() };
         let same = self.jobs.values().filter(|row| row.job.batch == own.job.batch && row.id == own.id);
         let mut takes: Vec<Take> = same
@@ -184,17 +184,12 @@ impl MemoryLedger {
     }
 
     fn intending(&self, job: &Job, intent: &NewIntent) -> IntentFacts {
-        let row = self.jobs.get(&job.key);
+        let (url, origin) = endpoint_and_origin(&intent.request.url);
         IntentFacts {
-            buyer: Buyer {
-                job: job.key,
-                batch: job.batch,
-                id: row.map(|row| row.id.clone()).unwrap_or_default(),
-                is_play: self.batches.get(&job.batch).is_some_and(|batch| batch.is_play),
-            },
+            buyer: self.buyer(job),
             knows_hash: self.payments.values().any(|payment| payment.hash == intent.hash),
             alike: self.alike(job, &intent.request.digest()),
-            admission: Admission { held: self.held(&intent.node.0), endpoint: self.endpoint(intent) },
+            admission: Admission { held: self.held(&intent.node.0), endpoint: self.endpoint(url, origin) },
             used: Used {
                 batch: self.batches.get(&job.batch).map(|batch| batch.sums.used()).unwrap_or_default(),
                 day: self.newest(PeriodKind::Day),
@@ -209,7 +204,7 @@ impl MemoryLedger {
         of_kind.next_back().map(|((_, name), sums)| (name.clone(), sums.used()))
     }
 
-    fn held(&self, node: &str) -> Vec<Held> {
+    pub(super) fn held(&self, node: &str) -> Vec<Held> {
         let held = self.payments.values().filter(|one| one.node.0 == node && one.fate.state == PaymentState::Intended);
         held.filter_map(|payment| {
             Some(Held {
@@ -222,8 +217,16 @@ impl MemoryLedger {
         .collect()
     }
 
-    fn endpoint(&self, intent: &NewIntent) -> EndpointFacts {
-        let (url, origin) = endpoint_and_origin(&intent.request.url);
+    pub(super) fn buyer(&self, job: &Job) -> Buyer {
+        Buyer {
+            job: job.key,
+            batch: job.batch,
+            id: self.jobs.get(&job.key).map(|row| row.id.clone()).unwrap_or_default(),
+            is_play: self.batches.get(&job.batch).is_some_and(|batch| batch.is_play),
+        }
+    }
+
+    pub(super) fn endpoint(&self, url: String, origin: String) -> EndpointFacts {
         let known = self.endpoints.values().find(|(of, _)| *of == url).map(|(_, endpoint)| endpoint.clone());
         let here = known.as_ref().map(|endpoint| endpoint.key);
         let mut begun = Vec::new();
@@ -263,7 +266,7 @@ impl MemoryLedger {
         self.batches.get(&batch).map(|batch| batch.name.clone()).unwrap_or_default()
     }
 
-    fn alike(&self, job: &Job, digest: &[u8; 32]) -> Vec<Alike> {
+    pub(super) fn alike(&self, job: &Job, digest: &[u8; 32]) -> Vec<Alike> {
         let same = self.intents.iter().filter(|(_, intent)| intent.request.digest() == *digest);
         same.filter_map(|(key, intent)| {
             let payment = self.payments.get(key)?;
@@ -293,6 +296,6 @@ impl MemoryLedger {
     /// What the manifest asks for under that id, where that batch is the job's own.
     fn row_content(&self, job: &Job, batch: BatchKey, id: &str) -> Option<crate::plan::ContentHash> {
         let is_row = |row: &&super::JobRow| row.job.batch == batch && row.id == id && !row.job.superseded;
-        self.jobs.values().filter(|_| batch == job.batch).find(is_row).map(|row| row.content)
+        self.jobs.values().filter(|_| batch == job.batch).find(is_row).map(|row| row.row_content.unwrap_or(row.content))
     }
 }

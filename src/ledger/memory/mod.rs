@@ -2,18 +2,24 @@
 //! outlives its process. It is what a further store is measured by, and where its writing begins.
 
 mod apply;
+#[cfg(test)]
+mod audit;
 mod load;
+mod loading;
+mod records;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::decide::{self, Endpoint, EndpointKey, Job, Payment, PeriodKind, Unfit};
+use super::decide::{Endpoint, EndpointKey, Job, Payment, PeriodKind, Unfit};
 use super::{
-    AnswerKey, AnswerKind, BatchKey, DownloadedFile, FetchMark, JobKey, LedgerError, NewIntent, PaymentKey, Record,
-    Recorded, RefundInvoice, RefundStanding,
+    AnswerKey, AnswerKind, BatchKey, DownloadedFile, FetchMark, JobKey, LedgerError, NewIntent, PaymentKey,
+    RefundInvoice, RefundStanding,
 };
+use crate::catalog;
 use crate::l402::PaymentHash;
 use crate::money::Msat;
-use crate::plan::{ContentHash, PlannedJob};
+use crate::plan::ContentHash;
 use crate::purchase::{HttpAnswer, JobState, Reason};
 use crate::time::UnixMs;
 
@@ -38,6 +44,8 @@ pub struct MemoryLedger {
 pub(in crate::ledger) struct BatchRow {
     name: String,
     is_play: bool,
+    /// How often a plan was loaded into it.
+    loads: u64,
     pub(in crate::ledger) sums: Sums,
 }
 
@@ -58,7 +66,16 @@ pub(in crate::ledger) struct JobRow {
     pub(in crate::ledger) take: u32,
     pub(in crate::ledger) merged: bool,
     pub(in crate::ledger) content: ContentHash,
+    /// What its row in the manifest asks for now, where that is something else.
+    row_content: Option<ContentHash>,
     pub(in crate::ledger) meant: bool,
+    /// Its position in the manifest.
+    seq: u64,
+    /// The load that found it last.
+    last_load: u64,
+    endpoint: Arc<catalog::Endpoint>,
+    params: Vec<(String, catalog::Value)>,
+    extra: Vec<(String, String)>,
     mark: Option<FetchMark>,
     file: Option<DownloadedFile>,
 }
@@ -85,6 +102,8 @@ struct RefundRow {
     standing: RefundStanding,
     link: Option<String>,
     invoice: Option<RefundInvoice>,
+    /// When its invoice was made.
+    made_at: UnixMs,
     handovers: u32,
     words: Option<String>,
     received: Option<Msat>,
@@ -111,53 +130,6 @@ impl MemoryLedger {
     pub fn new() -> Self {
         Self::default()
     }
-
-    /// A new batch of that name.
-    pub fn add_batch(&mut self, name: &str, is_play: bool) -> BatchKey {
-        let key = BatchKey(next(self.batches.keys().last().map(|key| key.0)));
-        self.batches.insert(key, BatchRow { name: name.to_owned(), is_play, sums: Sums::default() });
-        key
-    }
-
-    /// A job of the batch, to be bought.
-    pub fn add_job(&mut self, batch: BatchKey, planned: &PlannedJob) -> JobKey {
-        let key = JobKey(next(self.jobs.keys().last().map(|key| key.0)));
-        let job = Job {
-            key,
-            batch,
-            superseded: false,
-            price: planned.priced.price,
-            fee_ceiling: planned.fee_ceiling,
-            max_cost: planned.max_cost,
-            is_gone: false,
-            state: JobState::Pending,
-            reason: Reason::None,
-            error: None,
-            wait_until: None,
-            url: None,
-            attempts: 0,
-            started_at: None,
-            finished_at: None,
-        };
-        let (id, content) = (planned.id.clone(), planned.content);
-        let row = JobRow { job, id, take: 1, merged: false, content, meant: false, mark: None, file: None };
-        self.jobs.insert(key, row);
-        key
-    }
-
-    /// Keeps one record.
-    ///
-    /// # Errors
-    /// Where it contradicts what is known; nothing is written then.
-    pub fn apply(&mut self, now: UnixMs, record: &Record) -> Result<Recorded, LedgerError> {
-        decide::commit(self, now, record)
-    }
-
-    /// How a job stands.
-    #[must_use]
-    pub fn standing(&self, job: JobKey) -> Option<(JobState, Reason)> {
-        self.jobs.get(&job).map(|row| (row.job.state, row.job.reason))
-    }
 }
 
 impl From<Unfit> for LedgerError {
@@ -176,14 +148,14 @@ fn next(last: Option<i64>) -> i64 {
 
 #[cfg(test)]
 impl MemoryLedger {
-    /// A take as another store holds it.
-    pub(in crate::ledger) fn mirror(&mut self, take: decide::Take) {
-        let batch_and_id = self.jobs.get(&take.job.key).map(|row| row.id.clone());
+    /// A take as another store holds it: one more of a job that is known.
+    pub(in crate::ledger) fn mirror(&mut self, take: super::decide::Take) {
         let of_same = |row: &&JobRow| row.job.batch == take.job.batch && row.content == take.content;
-        let id = batch_and_id.or_else(|| self.jobs.values().find(of_same).map(|row| row.id.clone()));
+        let known = self.jobs.get(&take.job.key).or_else(|| self.jobs.values().find(of_same)).cloned();
+        let Some(known) = known else { return };
         let (content, meant, merged) = (take.content, take.meant, take.merged);
-        let (number, id) = (take.take, id.unwrap_or_default());
-        let row = JobRow { job: take.job, id, take: number, merged, content, meant, mark: None, file: None };
+        let (mark, file) = (None, None);
+        let row = JobRow { job: take.job, take: take.take, merged, content, meant, mark, file, ..known };
         self.jobs.insert(row.job.key, row);
     }
 

@@ -56,7 +56,7 @@ pub trait Records {
     /// Where the ledger cannot be read.
     fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError>;
 
-    /// The exact request that an intent holds, its digest compared. One whose body is gone is made anew from what the job
+    /// The exact request that an intent holds, its digest compared, and without a header that leads past a cache. One whose body is gone is made anew from what the job
     /// asks for, image and all, where that gives the very same bytes.
     ///
     /// # Errors

@@ -13,12 +13,13 @@ use super::convert::{Json, int};
 use super::duplicates::Rows;
 use super::error::{Fault, contradiction};
 use super::foreseen::Foreseen;
-use super::load::{LoadAction, StoredTake, decide, known};
+use super::load::{StoredTake, decide, known};
 use super::recognise::given;
 use super::requests::Named;
 use super::unknown::RowFacts;
 use super::words::{UNACCEPTED, is_discarded};
 use crate::catalog::Endpoint;
+use crate::ledger::decide::LoadAction;
 use crate::ledger::loading::Again;
 use crate::ledger::port::{Foresee, Loading};
 use crate::ledger::word::Retake;
@@ -180,14 +181,14 @@ impl<'a> Filling<'a> {
         let Some(mut known) = self.standing(job)? else { return Ok(Row { is_new: true, ..pending }) };
         let endpoint = self.endpoint_of(&known, job)?;
         let (mut step, unmet) = decide(&self.books.conn, self.batch, self.retake, &known, job, endpoint)?;
-        self.report.note(&step, unmet, &known, job);
+        self.report.note(&step, unmet, &known.latest(endpoint), job);
         if step == LoadAction::Discard
             && let Some(before) = self.known(job, Some(known.take))?
         {
             known = before;
             let unmet;
             (step, unmet) = decide(&self.books.conn, self.batch, self.retake, &known, job, endpoint)?;
-            self.report.note(&step, unmet, &known, job);
+            self.report.note(&step, unmet, &known.latest(endpoint), job);
         }
         if step == LoadAction::Mark(Reason::KnownByReceipt) {
             self.unproved.push((known.key, job.id.clone()));

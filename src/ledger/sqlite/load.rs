@@ -12,38 +12,17 @@ use super::convert::{Json, int};
 use super::error::{Fault, contradiction};
 use super::recognise::given;
 use super::store::{append_transition, unsettled_until};
-use super::words::{can_be_discarded, discard_repeat, discard_set_aside, discard_unaccepted, listen, would_repeat};
+use super::words::{can_be_discarded, discard_repeat, discard_set_aside, discard_unaccepted, takes};
 use crate::catalog::Endpoint;
+use crate::ledger::decide::{self, Latest, LoadAction};
 use crate::ledger::loading::IDS_MAX;
-use crate::ledger::word::{Heard, Retake, Unmet};
-use crate::ledger::{BatchKey, JobKey, PlanLoad, UNKNOWN_CONTENT};
+use crate::ledger::{BatchKey, JobKey, PlanLoad, Retake, Unmet};
 use crate::plan::{ContentHash, PlannedJob};
-use crate::purchase::{JobState, Reason, tried_again};
+use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 /// Pairs of ids that look alike that are reported at most.
 const ALIKE_MAX: usize = 100;
-
-impl PlanLoad {
-    /// Notes what is decided of a known job, as far as a person hears of it.
-    pub(super) fn note(&mut self, step: &LoadAction, unmet: Option<Unmet>, known: &StoredTake, job: &PlannedJob) {
-        if let Some(why) = unmet
-            && self.unmet.len() < IDS_MAX
-        {
-            self.unmet.push((job.id.clone(), why));
-        }
-        match step {
-            LoadAction::Replace if known.content == UNKNOWN_CONTENT => self.by_receipt.add(&job.id),
-            LoadAction::Replace => self.replaced.add(&job.id),
-            LoadAction::Mark(Reason::Changed) => self.changed.add(&job.id),
-            LoadAction::Mark(Reason::KnownByReceipt) => self.unproved.add(&job.id),
-            LoadAction::Withdraw | LoadAction::Discard => self.withdrawn.add(&job.id),
-            LoadAction::Retake => self.retaken.add(&job.id),
-            LoadAction::Keep if is_open(known.state) && known.content != job.content => self.open_as_begun.add(&job.id),
-            LoadAction::Keep | LoadAction::Refresh | LoadAction::Again | LoadAction::Mark(_) => {}
-        }
-    }
-}
 
 impl PlanLoad {
     /// A take is bought in that one's place, once no payment of the job may settle any more. Whether that time is past
@@ -103,27 +82,6 @@ pub(super) struct StoredTake {
     pub(super) meant: bool,
     /// The content of its row at which a person said to leave it as it is.
     kept: Option<ContentHash>,
-}
-
-/// What becomes of a known job.
-#[derive(PartialEq, Eq)]
-pub(super) enum LoadAction {
-    /// Only its place in the manifest is refreshed.
-    Keep,
-    /// Place, price and ceiling are refreshed.
-    Refresh,
-    /// It is pending again, with what was planned now.
-    Again,
-    /// It is replaced by what was planned now.
-    Replace,
-    /// A mark is set or taken away.
-    Mark(Reason),
-    /// One more take of it is bought.
-    Retake,
-    /// A take that was not bought is none any more; the one before it is the latest.
-    Discard,
-    /// A take that was not bought, and came to a payment that died or to a decision, is withdrawn.
-    Withdraw,
 }
 
 pub(super) struct Load<'a> {
@@ -220,7 +178,7 @@ impl<'a> Load<'a> {
     /// What becomes of the job, as [`decide`] has it, noted in the report.
     fn step(&mut self, known: &StoredTake, job: &PlannedJob, endpoint: i64) -> Result<LoadAction, Fault> {
         let (step, unmet) = decide(self.tx, self.batch, self.retake, known, job, endpoint)?;
-        self.report.note(&step, unmet, known, job);
+        self.report.note(&step, unmet, &known.latest(endpoint), job);
         self.report.note_wait(self.tx, &step, known, &job.id)?;
         if step == LoadAction::Discard {
             discard_repeat(self.tx, self.batch, &job.id)?;
@@ -436,8 +394,15 @@ pub(super) fn known(
     Ok(conn.prepare_cached(FIND)?.query_row(params![batch, id, before], known_of_row).optional()?)
 }
 
-/// The decision table: how the job stands, and whether it is still the same. With it, why a person's word buys nothing, where
-/// one does not. Nothing is written.
+impl StoredTake {
+    /// As far as loading depends on it, where the plan has this row of an endpoint.
+    pub(super) const fn latest(&self, endpoint: i64) -> Latest {
+        let Self { take, state, reason, content, kept, .. } = *self;
+        Latest { take, state, reason, content, kept, asks_otherwise: self.endpoint != endpoint }
+    }
+}
+
+/// What becomes of a known job, and why a person's word for it buys nothing, where one does not.
 pub(super) fn decide(
     conn: &Connection,
     batch: BatchKey,
@@ -446,55 +411,8 @@ pub(super) fn decide(
     job: &PlannedJob,
     endpoint: i64,
 ) -> Result<(LoadAction, Option<Unmet>), Fault> {
-    let same = known.content == job.content;
-    let is_kept = known.kept == Some(job.content);
-    let is_unbought = matches!(known.state, JobState::Pending | JobState::Refused | JobState::Failed);
-    let heard = match !is_unbought && retake.concerns(&job.id, known.state) {
-        true => listen(conn, batch, retake, job)?,
-        false => Heard::Nothing,
-    };
-    let unmet = match heard {
-        Heard::Unmet(why) => Some(why),
-        Heard::Buys if job.is_above_its_limit() => Some(Unmet::AboveLimit),
-        Heard::Buys => retake.used(&job.id, known.take).map(Unmet::Used),
-        Heard::Nothing => None,
-    };
-    let buys = heard == Heard::Buys && !job.is_above_its_limit();
-    let step = match known.state {
-        JobState::Pending | JobState::Refused | JobState::Failed if !same => {
-            match known.take > 1 && would_repeat(conn, batch, retake, job)? {
-                true if can_be_discarded(conn, batch, &job.id)? => LoadAction::Discard,
-                true => LoadAction::Withdraw,
-                false => LoadAction::Replace,
-            }
-        }
-        JobState::Pending if known.reason == Reason::None => LoadAction::Refresh,
-        JobState::Pending | JobState::Refused | JobState::Failed => {
-            if is_tried_again(known, endpoint) {
-                LoadAction::Again
-            } else {
-                LoadAction::Refresh
-            }
-        }
-        JobState::Running | JobState::InDoubt | JobState::Paid | JobState::RefundOffered => LoadAction::Keep,
-        JobState::Delivered | JobState::Downloaded if buys => LoadAction::Retake,
-        JobState::Delivered | JobState::Downloaded if !same && !is_kept => LoadAction::Mark(match known.content {
-            UNKNOWN_CONTENT => Reason::KnownByReceipt,
-            _ => Reason::Changed,
-        }),
-        // Whether its file is here has nothing to do with the manifest.
-        JobState::Delivered | JobState::Downloaded => LoadAction::Mark(match known.reason {
-            reason @ (Reason::NotDownloaded | Reason::UrlGone) => reason,
-            _ => Reason::None,
-        }),
-        JobState::Lost | JobState::Refunded if buys => LoadAction::Retake,
-        JobState::Lost | JobState::Refunded => LoadAction::Keep,
-    };
-    Ok((step, unmet))
-}
-
-const fn is_open(state: JobState) -> bool {
-    matches!(state, JobState::Running | JobState::InDoubt | JobState::Paid | JobState::RefundOffered)
+    let (takes, can_be_discarded) = (|| takes(conn, batch, &job.id), || can_be_discarded(conn, batch, &job.id));
+    decide::load(retake, &known.latest(endpoint), job, takes, can_be_discarded)
 }
 
 fn known_of_row(row: &Row<'_>) -> rusqlite::Result<StoredTake> {
@@ -510,14 +428,6 @@ fn known_of_row(row: &Row<'_>) -> rusqlite::Result<StoredTake> {
         meant: row.get(8)?,
         kept: row.get(9)?,
     })
-}
-
-/// Whether a job of the same content that spent nothing is tried again: where what would be asked is another now, and where the
-/// same request may fare better. What is set aside as a duplicate waits for its original alone, and what costs too much for a
-/// limit that holds it.
-fn is_tried_again(known: &StoredTake, endpoint: i64) -> bool {
-    !matches!(known.reason, Reason::Duplicate | Reason::JobLimit)
-        && (tried_again(known.state, known.reason) || known.reason == Reason::Withdrawn || known.endpoint != endpoint)
 }
 
 fn count(counter: &mut u64) {

@@ -9,16 +9,16 @@ use super::bodies::body_missing;
 use super::convert::{Json, int, uint};
 use super::error::{Fault, of_row};
 use super::schema::OPEN_PAYMENT;
-use super::store::{alike, durable_intent, paid_purchase};
+use super::store::{alike, with_intent};
 use super::{SqliteLedger, bounds, duplicates, history_check, refund};
-use crate::catalog::{Endpoint, Value};
+use crate::catalog::{Endpoint, RedeemRule, Value};
 use crate::command::node_command;
 use crate::l402::Network;
-use crate::ledger::decide::{self, PaymentState};
+use crate::ledger::decide::{self, Stored, StoredAnswer};
 use crate::ledger::port::Records;
 use crate::ledger::{
-    AnswerKey, AnswerKind, BatchKey, DamagedJob, HeldBack, HistoryCheck, IdenticalRequest, JobKey, LedgerError,
-    OpenJob, OpenRefund, OpenStage, Original, PaymentKey, PendingJob, Prospect, Record, Recorded,
+    AnswerKey, BatchKey, DamagedJob, HeldBack, HistoryCheck, IdenticalRequest, JobKey, LedgerError, OpenJob,
+    OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded,
 };
 use crate::manifest::image;
 use crate::plan::ContentHash;
@@ -39,7 +39,6 @@ struct OpenRow {
     state: JobState,
     reason: Reason,
     payment: PaymentKey,
-    payment_state: PaymentState,
 }
 
 impl Records for SqliteLedger {
@@ -173,7 +172,7 @@ impl SqliteLedger {
     ) -> Result<(), Fault> {
         let of_batch = if batch.is_some() { "p.batch = ?1 AND" } else { "?1 IS NULL AND" };
         let sql = format!(
-            "SELECT j.id, j.batch, j.job, j.take, j.endpoint, j.content, j.state, j.reason, p.id, p.state
+            "SELECT j.id, j.batch, j.job, j.take, j.endpoint, j.content, j.state, j.reason, p.id
              FROM payments p JOIN jobs j ON j.id = p.job
              WHERE {of_batch} {which} ORDER BY j.batch, j.seq, j.id"
         );
@@ -202,9 +201,10 @@ impl SqliteLedger {
             state: row.get(6)?,
             reason: row.get(7)?,
             payment: row.get(8)?,
-            payment_state: row.get(9)?,
         };
-        let Some(stage) = self.stage(&row)? else { return Ok(None) };
+        let (payment, job, intent) = with_intent(&self.conn, row.payment)?;
+        let stored = StoredOf { books: self, payment: row.payment, endpoint: row.endpoint };
+        let Some(stage) = decide::stage(&payment, &job, &intent, &stored)? else { return Ok(None) };
         Ok(Some(OpenJob {
             key: row.key,
             batch: row.batch,
@@ -218,60 +218,7 @@ impl SqliteLedger {
         }))
     }
 
-    /// How far a purchase came; none where nothing is left to do for it.
-    fn stage(&self, row: &OpenRow) -> Result<Option<OpenStage>, Fault> {
-        if row.payment_state == PaymentState::Dead {
-            return Ok(Some(OpenStage::Abandoned(durable_intent(&self.conn, row.payment)?)));
-        }
-        match row.state {
-            JobState::Running | JobState::InDoubt => {
-                Ok(Some(OpenStage::Intended(durable_intent(&self.conn, row.payment)?)))
-            }
-            JobState::Paid => self.paid_stage(row),
-            JobState::Delivered
-            | JobState::Downloaded
-            | JobState::RefundOffered
-            | JobState::Refunded
-            | JobState::Lost => match row.payment_state {
-                PaymentState::Paid => Ok(Some(OpenStage::Unposted(paid_purchase(&self.conn, row.payment)?))),
-                PaymentState::Intended => Ok(Some(OpenStage::Abandoned(durable_intent(&self.conn, row.payment)?))),
-                PaymentState::Posted | PaymentState::Dead => Ok(None),
-            },
-            JobState::Pending | JobState::Refused | JobState::Failed => {
-                Err(of_row(format!("it is {} and has an open payment", row.state.as_str())).into())
-            }
-        }
-    }
-
-    /// How far a paid purchase came; none where a person has to decide, and the node has posted it.
-    fn paid_stage(&self, row: &OpenRow) -> Result<Option<OpenStage>, Fault> {
-        let purchase = paid_purchase(&self.conn, row.payment)?;
-        let uninterpreted = "payment = ?1 AND interpreted = 0 ORDER BY id DESC LIMIT 1";
-        if let Some((key, kind, answer)) = self.answer(uninterpreted, params![row.payment])? {
-            return Ok(Some(OpenStage::Answered(purchase, kind, key, answer)));
-        }
-        if let Some(poll) = purchase.poll().cloned() {
-            return Ok(Some(OpenStage::Accepted(purchase, poll)));
-        }
-        let Some(first) = purchase.heard() else { return Ok(Some(OpenStage::Paid(purchase))) };
-        let may_replay = purchase.may_replay(self.endpoint(row.endpoint)?.terms.redeem);
-        let answer = self.answer("id = ?1", params![first])?;
-        match answer {
-            // What it says is read once more, and what it left undone is done.
-            Some((key, kind, answer)) if may_replay || row.reason != Reason::UnknownAnswer => {
-                Ok(Some(OpenStage::Answered(purchase, kind, key, answer)))
-            }
-            Some(_) | None => {
-                Ok(Some(OpenStage::Unposted(purchase)).filter(|_| row.payment_state == PaymentState::Paid))
-            }
-        }
-    }
-
-    fn answer(
-        &self,
-        which: &str,
-        bound: impl rusqlite::Params,
-    ) -> Result<Option<(AnswerKey, AnswerKind, HttpAnswer)>, Fault> {
+    fn answer(&self, which: &str, bound: impl rusqlite::Params) -> Result<Option<StoredAnswer>, Fault> {
         let sql = format!("SELECT id, kind, status, headers, body FROM answers WHERE {which}");
         let found = self.conn.prepare_cached(&sql)?.query_row(bound, |row| {
             let Json(headers) = row.get(3)?;
@@ -327,6 +274,29 @@ impl SqliteLedger {
     /// Reads. What a read finds never breaks the books: it writes nothing.
     pub(super) fn read<T>(&self, work: impl FnOnce(&Self) -> Result<T, Fault>) -> Result<T, LedgerError> {
         work(self).map_err(Fault::into_error)
+    }
+}
+
+/// What is stored of one payment.
+struct StoredOf<'a> {
+    books: &'a SqliteLedger,
+    payment: PaymentKey,
+    endpoint: i64,
+}
+
+impl Stored for StoredOf<'_> {
+    type Error = Fault;
+
+    fn uninterpreted(&self) -> Result<Option<StoredAnswer>, Fault> {
+        self.books.answer("payment = ?1 AND interpreted = 0 ORDER BY id DESC LIMIT 1", params![self.payment])
+    }
+
+    fn answer(&self, key: AnswerKey) -> Result<Option<StoredAnswer>, Fault> {
+        self.books.answer("id = ?1", params![key])
+    }
+
+    fn rule(&self) -> Result<RedeemRule, Fault> {
+        Ok(self.books.endpoint(self.endpoint)?.terms.redeem)
     }
 }
 

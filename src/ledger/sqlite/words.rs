@@ -4,9 +4,8 @@ use rusqlite::{Connection, params};
 
 use super::error::Fault;
 use super::store::append_transition;
-use crate::ledger::word::{Heard, Retake, TakeStand, heard, repeats};
+use crate::ledger::word::TakeStand;
 use crate::ledger::{BatchKey, JobKey};
-use crate::plan::PlannedJob;
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
@@ -94,24 +93,9 @@ fn discard(tx: &Connection, batch: BatchKey, now: Option<UnixMs>, which: &str, o
     Ok(())
 }
 
-/// What the words say of a job of the batch, as the manifest now asks for it.
-pub(super) fn listen(conn: &Connection, batch: BatchKey, retake: &Retake, job: &PlannedJob) -> Result<Heard, Fault> {
-    Ok(heard(retake, &job.id, job.content, &takes(conn, batch, &job.id)?))
-}
-
-/// Whether the job's unbought take would become a purchase of what an earlier take delivered.
-pub(super) fn would_repeat(
-    conn: &Connection,
-    batch: BatchKey,
-    retake: &Retake,
-    job: &PlannedJob,
-) -> Result<bool, Fault> {
-    Ok(repeats(retake, &job.id, job.content, &takes(conn, batch, &job.id)?))
-}
-
 /// Every take of a job that stands, the latest last. Of one that a person gave up with its payment open, the intent knows until
 /// when that may settle: see `decide::unsettled_until`.
-fn takes(conn: &Connection, batch: BatchKey, id: &str) -> Result<Vec<TakeStand>, Fault> {
+pub(super) fn takes(conn: &Connection, batch: BatchKey, id: &str) -> Result<Vec<TakeStand>, Fault> {
     let mut statement = conn.prepare_cached(&format!(
         "SELECT n.take, n.state, n.reason, n.content, n.kept, EXISTS (SELECT 1 FROM payments p
              WHERE p.job = n.id AND p.state <> 'dead' AND p.state = 'intended' AND n.reason <> 'decided')

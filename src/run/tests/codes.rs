@@ -18,8 +18,7 @@ async fn told(kind: Kind, code: &str) -> World {
     world
 }
 
-#[tokio::test(start_paused = true)]
-async fn before_the_payment_each_code_is_treated_as_its_table_says() {
+pub(super) async fn before_the_payment_each_code_is_treated_as_its_table_says() {
     for (code, wait_ms) in
         [("TIMEOUT", 7_000), ("RATE_LIMITED", 7_000), ("SERVICE_ERROR", 7_000), ("L402_DEDUP_HIT", 30_000)]
     {
@@ -47,8 +46,7 @@ async fn before_the_payment_each_code_is_treated_as_its_table_says() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn after_the_payment_each_code_is_treated_as_its_table_says() {
+pub(super) async fn after_the_payment_each_code_is_treated_as_its_table_says() {
     for (code, wait_ms) in [
         ("TIMEOUT", 7_000),
         ("RATE_LIMITED", 7_000),
@@ -77,8 +75,7 @@ async fn after_the_payment_each_code_is_treated_as_its_table_says() {
     assert_eq!((world.node.posts.get(), world.shop.times(Kind::Ask, "j001").len()), (1, 1), "paid once");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_poll_s_code_is_not_its_last_word() {
+pub(super) async fn a_poll_s_code_is_not_its_last_word() {
     for code in
         ["TIMEOUT", "RATE_LIMITED", "CONTENT_FILTERED", "INVALID_INPUT", "L402_UPSTREAM_FAILED", "NEVER_HEARD_OF"]
     {
@@ -94,8 +91,7 @@ async fn a_poll_s_code_is_not_its_last_word() {
 }
 
 /// Whatever an origin says for ever, with whatever status, of an ask, a redeem or a poll: at most one payment a job.
-#[tokio::test(start_paused = true)]
-async fn no_code_ever_leads_to_a_second_payment() {
+pub(super) async fn no_code_ever_leads_to_a_second_payment() {
     let codes = super::world::endpoint("shop.example").errors;
     assert!(codes.len() >= 10);
     for code in codes.iter().map(|rule| rule.code.as_str()).chain(["NEVER_HEARD_OF"]) {

@@ -3,6 +3,7 @@
 use super::ledger::Stop;
 use super::node::Fate;
 use super::shop::{Act, Kind, say};
+use super::store::Store;
 use super::world::{HOUR, World, wishes};
 use crate::ledger::OpenMode;
 use crate::ledger::sqlite::SqliteLedger;
@@ -27,8 +28,7 @@ async fn stopped_at(world: &World, stop: Stop) {
     world.ledger.stop.set(None);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_run_stopped_at_any_commit_is_finished_by_the_next() {
+pub(super) async fn a_run_stopped_at_any_commit_is_finished_by_the_next() {
     let whole = scripted();
     whole.buy(HOUR).await;
     whole.audit_all_delivered();
@@ -49,8 +49,7 @@ async fn a_run_stopped_at_any_commit_is_finished_by_the_next() {
 }
 
 /// The second run is stopped too, at each of its own commits.
-#[tokio::test(start_paused = true)]
-async fn a_recovery_stopped_at_any_commit_is_finished_by_the_next() {
+pub(super) async fn a_recovery_stopped_at_any_commit_is_finished_by_the_next() {
     for first in 1..=12 {
         let mut second = 1;
         loop {
@@ -74,8 +73,7 @@ async fn a_recovery_stopped_at_any_commit_is_finished_by_the_next() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_result_that_a_poll_brought_is_never_lost() {
+pub(super) async fn a_result_that_a_poll_brought_is_never_lost() {
     let whole = World::new(&wishes(1));
     whole.shop.script(Kind::Redeem, "j001", [Act::Accept]);
     whole.buy(HOUR).await;
@@ -96,14 +94,13 @@ async fn a_result_that_a_poll_brought_is_never_lost() {
 }
 
 /// A large body stands in a file beside the ledger; the shop compares every byte of it.
-#[tokio::test(start_paused = true)]
-async fn a_large_body_is_redeemed_from_the_ledger_to_the_byte() {
+pub(super) async fn a_large_body_is_redeemed_from_the_ledger_to_the_byte() {
     for number in 1..=4 {
         let folder = tempfile::tempdir().unwrap();
         let mut wishes = wishes(1);
         wishes[0].prompt = "long ".repeat(30_000);
         let path = folder.path().join("ledger.sqlite");
-        let world = World::on(SqliteLedger::open(&path, OpenMode::Write).unwrap(), &wishes);
+        let world = World::on(Store::Sqlite(Box::new(SqliteLedger::open(&path, OpenMode::Write).unwrap())), &wishes);
         stopped_at(&world, Stop::After(number)).await;
         world.buy(HOUR).await;
         world.audit_all_delivered();

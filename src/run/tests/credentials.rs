@@ -10,8 +10,7 @@ use crate::purchase::{JobState, Reason};
 const CREDENTIAL_MS: i64 = 600_000;
 
 /// Between a challenge and its payment there is nothing but the way: no slot to wait for, no pause to sit out.
-#[tokio::test(start_paused = true)]
-async fn each_challenge_is_paid_at_once_however_few_the_slots() {
+pub(super) async fn each_challenge_is_paid_at_once_however_few_the_slots() {
     let mut world = World::new(&wishes(12));
     world.settings.payments_in_flight = 2;
     // Each payment takes half of a credential's life: a challenge that stood in line would be over.
@@ -28,8 +27,7 @@ async fn each_challenge_is_paid_at_once_however_few_the_slots() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn nothing_is_asked_for_while_payments_pause() {
+pub(super) async fn nothing_is_asked_for_while_payments_pause() {
     const UP_AFTER_MS: i64 = 300_000;
     let world = World::new(&wishes(60));
     let begun = crate::run::Clock::now(&world.clock);
@@ -56,8 +54,7 @@ async fn nothing_is_asked_for_while_payments_pause() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn one_that_ran_out_is_renewed_where_its_hash_is_dead() {
+pub(super) async fn one_that_ran_out_is_renewed_where_its_hash_is_dead() {
     let world = World::new(&wishes(1));
     world.node.script([Fate::FailLate(PayFailure::Timeout, 90_000), Fate::Fail(PayFailure::NoRoute)]);
     world.buy(HOUR).await;
@@ -66,8 +63,7 @@ async fn one_that_ran_out_is_renewed_where_its_hash_is_dead() {
     assert_eq!(world.shop.times(Kind::Redeem, "j001").len(), 1);
 }
 
-#[tokio::test(start_paused = true)]
-async fn one_that_ran_out_in_doubt_is_not_renewed() {
+pub(super) async fn one_that_ran_out_in_doubt_is_not_renewed() {
     let mut world = World::new(&wishes(1));
     world.settings.wait_doubt_ms = 20 * MINUTE;
     world.node.script([Fate::Stuck]);
@@ -80,8 +76,7 @@ async fn one_that_ran_out_in_doubt_is_not_renewed() {
 }
 
 /// Paid after its end: our clock may be wrong, and some origins are generous.
-#[tokio::test(start_paused = true)]
-async fn one_that_ran_out_paid_is_tried_all_the_same() {
+pub(super) async fn one_that_ran_out_paid_is_tried_all_the_same() {
     let mut world = World::new(&wishes(1));
     world.settings.wait_doubt_ms = 30 * MINUTE;
     world.node.script([Fate::SettleLate(CREDENTIAL_MS + 60_000)]);
@@ -92,8 +87,7 @@ async fn one_that_ran_out_paid_is_tried_all_the_same() {
     assert_eq!((world.shop.times(Kind::Ask, "j001").len(), world.node.posts.get()), (1, 1));
 }
 
-#[tokio::test(start_paused = true)]
-async fn one_that_ran_out_paid_and_is_rejected_is_paid_and_not_delivered() {
+pub(super) async fn one_that_ran_out_paid_and_is_rejected_is_paid_and_not_delivered() {
     for status in [401, 402] {
         let mut world = World::new(&wishes(1));
         world.settings.wait_doubt_ms = 30 * MINUTE;
@@ -116,8 +110,7 @@ async fn one_that_ran_out_paid_and_is_rejected_is_paid_and_not_delivered() {
 }
 
 /// A challenge that is over before its payment could begin has no intent, and is asked for anew by the next run.
-#[tokio::test(start_paused = true)]
-async fn one_that_came_too_late_to_be_paid_leaves_no_intent() {
+pub(super) async fn one_that_came_too_late_to_be_paid_leaves_no_intent() {
     let world = World::new(&wishes(1));
     world.shop.expiry_s.set(20);
     world.shop.script(Kind::Ask, "j001", [Act::Slow(30_000)]);

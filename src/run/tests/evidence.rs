@@ -39,15 +39,13 @@ async fn ask<P: Payer>(
 /// The invoices of the scripted shop live an hour.
 const LATE: UnixMs = START.plus_ms(3 * 3_600_000);
 
-#[tokio::test(start_paused = true)]
-async fn a_payment_that_the_node_has_is_never_taken_as_not_made() {
+pub(super) async fn a_payment_that_the_node_has_is_never_taken_as_not_made() {
     let (world, intent) = doubtful(vec![Fate::Stuck]).await;
     let heard = ask(&world, Some(&*world.node), &intent, LATE).await;
     assert_eq!(heard, Ok(Evidence::Contradicts("is on its way")));
 }
 
-#[tokio::test(start_paused = true)]
-async fn while_a_post_may_still_arrive_it_is_no_proof_that_the_node_has_not_paid() {
+pub(super) async fn while_a_post_may_still_arrive_it_is_no_proof_that_the_node_has_not_paid() {
     let stalled = || Fate::Stalled(50 * 60_000, Box::new(Fate::Settle));
     let (world, intent) = doubtful(vec![stalled(), Fate::Fail(PayFailure::NoRoute)]).await;
     let heard = ask(&world, Some(&*world.node), &intent, LATE).await;
@@ -59,8 +57,7 @@ async fn while_a_post_may_still_arrive_it_is_no_proof_that_the_node_has_not_paid
 }
 
 /// The date of an answer may be a proxy's, and a clock that is ahead comes back.
-#[tokio::test(start_paused = true)]
-async fn an_invoice_has_expired_only_by_both_clocks() {
+pub(super) async fn an_invoice_has_expired_only_by_both_clocks() {
     let stalled = || Fate::Stalled(5 * 60 * 60_000, Box::new(Fate::Settle));
     let (world, intent) = doubtful(vec![stalled(), Fate::Fail(PayFailure::NoRoute)]).await;
     tokio::time::sleep(std::time::Duration::from_millis(3 * HOUR)).await;
@@ -70,8 +67,7 @@ async fn an_invoice_has_expired_only_by_both_clocks() {
     assert_eq!(heard, Ok(Evidence::Proven(DeadProof::FailedAndExpired, FAILED.to_owned())));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_node_that_is_gone_proves_nothing_however_late() {
+pub(super) async fn a_node_that_is_gone_proves_nothing_however_late() {
     let (world, intent) = doubtful(vec![Fate::Stuck]).await;
     world.node.id.replace("03other0000000000000".to_owned());
     let heard = ask(&world, Some(&*world.node), &intent, LATE).await;
@@ -85,8 +81,7 @@ async fn a_node_that_is_gone_proves_nothing_however_late() {
 }
 
 /// A node that was restored from a backup cannot say that it has not paid.
-#[tokio::test(start_paused = true)]
-async fn a_node_that_has_forgotten_is_no_proof_that_it_has_not_paid() {
+pub(super) async fn a_node_that_has_forgotten_is_no_proof_that_it_has_not_paid() {
     let (world, intent) = doubtful(vec![Fate::Stuck]).await;
     assert!(intent.accepted() && intent.sends_answered() == intent.sends_begun(), "it was on its way, and answered");
     world.node.forgot_to.set(1);
@@ -125,6 +120,7 @@ const VERY_LATE: UnixMs = START.plus_ms(30 * 24 * 3_600_000);
 
 fn decide(world: &World, decision: Decision) {
     let mut books = world.books();
+    let books = books.sqlite();
     let job = books.undecided(world.batch, "j001").unwrap().unwrap();
     let decided = books.decide(VERY_LATE, job.job, decision, "a note", "nobody was asked", None).unwrap();
     assert_eq!(decided, Decided::Recorded);
@@ -136,14 +132,13 @@ fn receipts(world: &World) -> Vec<(PaymentHash, u32, bool)> {
         receipts.push((row.hash, row.take, row.url.is_some()));
         Ok(())
     };
-    world.books().receipts(world.batch, &mut each).unwrap().unwrap();
+    world.books().sqlite().receipts(world.batch, &mut each).unwrap().unwrap();
     receipts
 }
 
 /// Whoever gave a payment up was wrong: what it paid for is redeemed after all, and has its receipt; and the run that finds it
 /// buys nothing in its place.
-#[tokio::test(start_paused = true)]
-async fn what_was_given_up_and_settles_after_all_is_redeemed() {
+pub(super) async fn what_was_given_up_and_settles_after_all_is_redeemed() {
     for (decision, take) in [(Decision::Unpaid, 1), (Decision::Lost, 1), (Decision::Rebuy, 2)] {
         for buys in [false, true] {
             let (world, intent) = doubtful(vec![Fate::SettleLate(2_000_000)]).await;
@@ -156,7 +151,7 @@ async fn what_was_given_up_and_settles_after_all_is_redeemed() {
                 world.recover(10 * MINUTE).await;
             }
             assert_eq!(receipts(&world), [(*intent.hash(), take, true)], "{decision:?}");
-            assert_eq!(world.books().counts(world.batch).unwrap().held.get(), 0);
+            assert_eq!(world.books().counts(world.batch).held.get(), 0);
             assert!(world.ledger.open_jobs(None).await.unwrap().is_empty());
             world.buy(10 * MINUTE).await;
             world.audit_all_delivered();
@@ -165,8 +160,7 @@ async fn what_was_given_up_and_settles_after_all_is_redeemed() {
 }
 
 /// It settles only after its job was bought anew: both are delivered, both have their receipts.
-#[tokio::test(start_paused = true)]
-async fn what_settles_after_its_job_was_bought_anew_is_redeemed_too() {
+pub(super) async fn what_settles_after_its_job_was_bought_anew_is_redeemed_too() {
     for decision in [Decision::Unpaid, Decision::Rebuy] {
         let (world, intent) = doubtful(vec![Fate::SettleLate(20 * DAY as i64)]).await;
         world.shop.want("j001", 2);
@@ -192,21 +186,19 @@ async fn what_settles_after_its_job_was_bought_anew_is_redeemed_too() {
 }
 
 /// Its node says that it was never paid: what was held for it is given back, without a person.
-#[tokio::test(start_paused = true)]
-async fn what_was_given_up_and_never_settles_gives_its_hold_back() {
+pub(super) async fn what_was_given_up_and_never_settles_gives_its_hold_back() {
     let (world, _) = doubtful(vec![Fate::Lost, Fate::Lost]).await;
     decide(&world, Decision::Lost);
-    assert_eq!(world.books().counts(world.batch).unwrap().held, Msat::new(HOLD));
+    assert_eq!(world.books().counts(world.batch).held, Msat::new(HOLD));
     tokio::time::sleep(std::time::Duration::from_millis(3 * HOUR)).await;
     world.recover(MINUTE).await;
-    assert_eq!(world.books().counts(world.batch).unwrap().held, Msat::ZERO);
+    assert_eq!(world.books().counts(world.batch).held, Msat::ZERO);
     assert_eq!(world.state_of("j001"), (JobState::Lost, Reason::Decided));
     assert!(world.ledger.open_jobs(None).await.unwrap().is_empty());
 }
 
 /// Nothing less than a settlement begins anew what a person has ended, and no run waits for it.
-#[tokio::test(start_paused = true)]
-async fn what_was_given_up_stays_so_while_it_is_not_paid() {
+pub(super) async fn what_was_given_up_stays_so_while_it_is_not_paid() {
     for fate in [Fate::Stuck, Fate::Lost, Fate::Fail(PayFailure::NoRoute)] {
         let fates = vec![Fate::Stalled(5 * HOUR as i64, Box::new(Fate::Settle)), fate];
         let (world, _) = doubtful(fates).await;

@@ -3,15 +3,13 @@
 use super::shop::{Act, Kind, say};
 use super::world::{HOUR, MINUTE, PRICE, World, wish, wishes};
 use crate::event::Event;
-use crate::ledger::port::Views;
 use crate::money::Msat;
 use crate::purchase::{JobState, Reason};
 use crate::run::Outcome;
 
 const REFUND: &str = r#"{"error_code":"L402_REFUND_ISSUED","refund":{"lnurl_withdraw":"lnurl1x","status":"pending"}}"#;
 
-#[tokio::test(start_paused = true)]
-async fn many_jobs_are_bought_once_each() {
+pub(super) async fn many_jobs_are_bought_once_each() {
     let world = World::new(&wishes(40));
     assert_eq!(world.buy(HOUR).await, Outcome::default());
     world.audit_all_delivered();
@@ -19,8 +17,7 @@ async fn many_jobs_are_bought_once_each() {
     assert_eq!(world.shop.cached.get(), 0);
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_accepted_job_is_polled_to_its_end() {
+pub(super) async fn an_accepted_job_is_polled_to_its_end() {
     let world = World::new(&wishes(3));
     world.shop.script(Kind::Redeem, "j001", [Act::Accept]);
     world.shop.script(Kind::Poll, "j001", [Act::Accept, Act::Drop, say(502, "<html>"), Act::Accept]);
@@ -30,8 +27,7 @@ async fn an_accepted_job_is_polled_to_its_end() {
     assert_eq!(world.shop.times(Kind::Redeem, "j001").len(), 1);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_host_that_does_not_answer_for_what_it_works_on_is_told_of_once_an_outage() {
+pub(super) async fn a_host_that_does_not_answer_for_what_it_works_on_is_told_of_once_an_outage() {
     let world = World::new(&wishes(1));
     world.shop.script(Kind::Redeem, "j001", [Act::Accept]);
     let polls = [Act::Drop, Act::Drop, Act::Accept, Act::Drop, Act::Accept];
@@ -43,8 +39,7 @@ async fn a_host_that_does_not_answer_for_what_it_works_on_is_told_of_once_an_out
     assert_eq!(world.heard.0.borrow().iter().filter(is_silence).count(), 2);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_redeem_is_repeated_until_it_is_answered() {
+pub(super) async fn a_redeem_is_repeated_until_it_is_answered() {
     for acts in [
         vec![Act::Drop, Act::Drop],
         vec![say(402, "{}"), say(402, "{}"), say(401, "{}")],
@@ -63,8 +58,7 @@ async fn a_redeem_is_repeated_until_it_is_answered() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn another_price_is_refused_and_nothing_is_paid() {
+pub(super) async fn another_price_is_refused_and_nothing_is_paid() {
     let world = World::new(&wishes(3));
     world.shop.script(Kind::Ask, "j002", [Act::Ask(Msat::new(PRICE.get() + 1_000))]);
     world.shop.script(Kind::Ask, "j003", [Act::Ask(Msat::new(PRICE.get() - 1))]);
@@ -77,8 +71,7 @@ async fn another_price_is_refused_and_nothing_is_paid() {
     assert_eq!(world.node.posts.get(), 1);
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_offered_refund_and_an_answer_that_says_no_end_the_job_and_the_fee_is_known() {
+pub(super) async fn an_offered_refund_and_an_answer_that_says_no_end_the_job_and_the_fee_is_known() {
     let world = World::new(&wishes(3));
     world.shop.script(Kind::Redeem, "j001", [say(500, REFUND)]);
     world.shop.script(Kind::Redeem, "j002", [say(200, r#"{"error":"no","error_code":"CONTENT_FILTERED"}"#)]);
@@ -87,11 +80,10 @@ async fn an_offered_refund_and_an_answer_that_says_no_end_the_job_and_the_fee_is
     assert_eq!(world.state_of("j001"), (JobState::RefundOffered, Reason::RefundFailed), "its link is none");
     assert_eq!(world.state_of("j002"), (JobState::Lost, Reason::ContentFiltered));
     assert_eq!(world.state_of("j003").0, JobState::Delivered);
-    assert_eq!(world.books().counts(world.batch).unwrap().held, Msat::ZERO);
+    assert_eq!(world.books().counts(world.batch).held, Msat::ZERO);
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_origin_that_never_delivers_ends_the_run_and_keeps_the_job() {
+pub(super) async fn an_origin_that_never_delivers_ends_the_run_and_keeps_the_job() {
     for act in [Act::Drop, say(402, "{}"), say(503, "{}")] {
         let world = World::new(&wishes(1));
         world.shop.always(Kind::Redeem, "j001", act);
@@ -104,8 +96,7 @@ async fn an_origin_that_never_delivers_ends_the_run_and_keeps_the_job() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_invoice_of_another_purchase_is_asked_for_once_more_and_then_refused() {
+pub(super) async fn an_invoice_of_another_purchase_is_asked_for_once_more_and_then_refused() {
     let world = World::new(&wishes(2));
     world.shop.script(Kind::Ask, "j002", [Act::Slow(5_000), Act::Repeat, Act::Repeat]);
     // The first ask is slow only so that the other's invoice is in the ledger; then the shop repeats itself.
@@ -123,8 +114,7 @@ async fn an_invoice_of_another_purchase_is_asked_for_once_more_and_then_refused(
     world.audit();
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_answer_without_a_price_is_no_purchase() {
+pub(super) async fn an_answer_without_a_price_is_no_purchase() {
     let world = World::new(&wishes(1));
     world.shop.script(Kind::Ask, "j001", [say(200, r#"{"videoUrl":"https://cdn.example/free.mp4"}"#)]);
     world.buy(HOUR).await;
@@ -132,8 +122,7 @@ async fn an_answer_without_a_price_is_no_purchase() {
     assert_eq!(world.node.posts.get(), 0);
 }
 
-#[tokio::test(start_paused = true)]
-async fn asks_that_get_nothing_are_bounded() {
+pub(super) async fn asks_that_get_nothing_are_bounded() {
     for act in [Act::Drop, say(503, "{}"), say(429, "{}")] {
         let world = World::new(&wishes(5));
         world.shop.always(Kind::Ask, "shop.example", act);

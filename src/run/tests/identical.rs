@@ -4,7 +4,7 @@ use super::ledger::Stop;
 use super::shop::{Act, Kind, say};
 use super::world::{HOUR, MINUTE, Wish, World, begin_meant, wish};
 use crate::event::Event;
-use crate::ledger::port::{Batches, Views};
+use crate::ledger::port::Views;
 use crate::purchase::{JobState, Reason};
 use crate::run::Controller;
 
@@ -21,8 +21,7 @@ fn took_ms(world: &World) -> i64 {
     seen.last().unwrap().2.since_ms(seen[0].2)
 }
 
-#[tokio::test(start_paused = true)]
-async fn with_the_header_identical_requests_need_no_window_between_them() {
+pub(super) async fn with_the_header_identical_requests_need_no_window_between_them() {
     let world = identicals(6);
     world.buy(HOUR).await;
     world.audit_all_delivered();
@@ -32,8 +31,7 @@ async fn with_the_header_identical_requests_need_no_window_between_them() {
     assert_eq!(world.shop.bypasses(Kind::Redeem, "same"), [true; 6]);
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_identical_request_goes_out_while_the_other_is_being_made() {
+pub(super) async fn an_identical_request_goes_out_while_the_other_is_being_made() {
     let world = identicals(3);
     world.shop.script(Kind::Redeem, "same", [Act::Accept, Act::Accept, Act::Accept]);
     world.shop.always(Kind::Poll, "same", Act::Slow(10 * MINUTE));
@@ -45,8 +43,7 @@ async fn an_identical_request_goes_out_while_the_other_is_being_made() {
 }
 
 /// What is repeated would be made a second time with the header, and answered with the identical request's result without it.
-#[tokio::test(start_paused = true)]
-async fn a_repeated_redeem_goes_without_the_header_and_after_the_window() {
+pub(super) async fn a_repeated_redeem_goes_without_the_header_and_after_the_window() {
     for act in [Act::Drop, Act::Swallow, say(503, "{}"), say(429, r#"{"error_code":"RATE_LIMITED"}"#), say(402, "{}")] {
         let world = identicals(2);
         world.shop.script(Kind::Redeem, "same", [Act::Sell, act.clone()]);
@@ -63,8 +60,7 @@ async fn a_repeated_redeem_goes_without_the_header_and_after_the_window() {
 /// A cache may know what is still being made: whoever repeats a request joins the identical request that is in work, however
 /// long ago that
 /// was taken.
-#[tokio::test(start_paused = true)]
-async fn a_repeated_redeem_does_not_join_an_identical_request_that_is_being_made() {
+pub(super) async fn a_repeated_redeem_does_not_join_an_identical_request_that_is_being_made() {
     const MADE_IN: u64 = 2 * MINUTE;
     let world = identicals(2);
     world.shop.script(Kind::Redeem, "same", [Act::Accept, Act::Drop]);
@@ -78,8 +74,7 @@ async fn a_repeated_redeem_does_not_join_an_identical_request_that_is_being_made
     assert!(waited >= i64::try_from(MADE_IN).unwrap() + 30_000, "{waited} ms after the identical request's");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_lone_job_s_repeated_redeem_waits_for_nobody() {
+pub(super) async fn a_lone_job_s_repeated_redeem_waits_for_nobody() {
     let world = identicals(1);
     world.shop.script(Kind::Redeem, "same", [Act::Drop]);
     world.buy(HOUR).await;
@@ -88,8 +83,7 @@ async fn a_lone_job_s_repeated_redeem_waits_for_nobody() {
     assert!(took_ms(&world) < 5_000);
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_never_left_is_not_repeated() {
+pub(super) async fn what_never_left_is_not_repeated() {
     let world = identicals(1);
     world.shop.script(Kind::Redeem, "same", [Act::Unreachable, Act::Unreachable, Act::Drop]);
     world.buy(HOUR).await;
@@ -98,8 +92,7 @@ async fn what_never_left_is_not_repeated() {
 }
 
 /// Nobody knows whether the run that ended had sent it.
-#[tokio::test(start_paused = true)]
-async fn the_next_run_s_redeem_counts_as_repeated() {
+pub(super) async fn the_next_run_s_redeem_counts_as_repeated() {
     let mut stopped = 0;
     for at in 1..12 {
         let world = identicals(1);
@@ -121,8 +114,7 @@ async fn the_next_run_s_redeem_counts_as_repeated() {
 }
 
 /// Wherever the run ends: what goes out without the header never meets an identical request's result in the cache.
-#[tokio::test(start_paused = true)]
-async fn what_an_earlier_run_intended_is_redeemed_past_its_identical_request_s_result() {
+pub(super) async fn what_an_earlier_run_intended_is_redeemed_past_its_identical_request_s_result() {
     let mut without = 0;
     for at in 1..24 {
         let world = identicals(2);
@@ -139,8 +131,7 @@ async fn what_an_earlier_run_intended_is_redeemed_past_its_identical_request_s_r
 }
 
 /// The cache does not know that this was another purchase.
-#[tokio::test(start_paused = true)]
-async fn an_identical_request_s_result_is_not_taken_for_a_second_purchase() {
+pub(super) async fn an_identical_request_s_result_is_not_taken_for_a_second_purchase() {
     for header in [true, false] {
         let world = identicals(2);
         world.buy(HOUR).await;
@@ -150,7 +141,7 @@ async fn an_identical_request_s_result_is_not_taken_for_a_second_purchase() {
                 urls.extend(row.url);
                 Ok(())
             };
-            world.books().results(world.batch, &mut keep).unwrap().unwrap();
+            world.books().sqlite().results(world.batch, &mut keep).unwrap().unwrap();
             urls
         };
         let bought = urls(&world);
@@ -161,7 +152,7 @@ async fn an_identical_request_s_result_is_not_taken_for_a_second_purchase() {
         world.shop.script(Kind::Redeem, "same", [Act::Say(200, headers, body)]);
         let july = World { batch: other, ..world };
         july.buy(HOUR).await;
-        july.books().check_money(None).unwrap();
+        july.books().check_money();
         assert_eq!(july.state_of("t1").0, JobState::Delivered);
         assert!(!bought.contains(&urls(&july)[0]), "one result for two purchases");
         let redeems = july.shop.times(Kind::Redeem, "same");
@@ -171,8 +162,7 @@ async fn an_identical_request_s_result_is_not_taken_for_a_second_purchase() {
 }
 
 /// Its own first answer was lost, and comes back from the cache.
-#[tokio::test(start_paused = true)]
-async fn a_result_from_the_cache_that_nobody_else_has_is_its_own() {
+pub(super) async fn a_result_from_the_cache_that_nobody_else_has_is_its_own() {
     let world = identicals(1);
     let cached =
         Act::Say(200, vec![("x-dedup", "1".to_owned())], r#"{"videoUrl":"https://cdn.example/own.mp4"}"#.into());
@@ -182,8 +172,7 @@ async fn a_result_from_the_cache_that_nobody_else_has_is_its_own() {
     assert_eq!(world.shop.times(Kind::Redeem, "same").len(), 2);
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_origin_that_only_ever_gives_the_identical_request_s_result_is_not_asked_for_ever() {
+pub(super) async fn an_origin_that_only_ever_gives_the_identical_request_s_result_is_not_asked_for_ever() {
     let world = identicals(2);
     world.shop.always(Kind::Redeem, "same", say(200, r#"{"videoUrl":"https://cdn.example/one.mp4"}"#));
     for _ in 0..8 {

@@ -3,9 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
+use super::store::Store;
 use crate::l402::Network;
-use crate::ledger::port::{Batches, Views};
-use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{
     BatchKey, Claimed, Committed, HeldBack, HistoryCheck, IdenticalRequest, InlineLedger, JobKey, Ledger, LedgerError,
     OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, RefundRecord,
@@ -24,7 +23,7 @@ pub(super) enum Stop {
 }
 
 pub(super) struct Stoppable {
-    pub(super) inner: InlineLedger<SqliteLedger>,
+    pub(super) inner: InlineLedger<Store>,
     pub(super) stop: Cell<Option<Stop>>,
     /// Every record that was committed, as a word, and when.
     pub(super) made: RefCell<Vec<(UnixMs, String)>>,
@@ -36,7 +35,7 @@ pub(super) struct Stoppable {
 }
 
 impl Stoppable {
-    pub(super) fn new(inner: InlineLedger<SqliteLedger>) -> Self {
+    pub(super) fn new(inner: InlineLedger<Store>) -> Self {
         let (made, claimed) = (RefCell::default(), RefCell::default());
         Self { inner, stop: Cell::new(None), made, cap: Cell::new(None), claimed, tried: Cell::new(0) }
     }
@@ -48,9 +47,9 @@ impl Stoppable {
     /// After each commit: the sums are those of the payments, and no limit is passed.
     fn audit(&self) {
         let books = self.inner.books();
-        books.check_money(None).unwrap();
+        books.check_money();
         if let Some((batch, most)) = self.cap.get() {
-            let counts = books.counts(batch).unwrap();
+            let counts = books.counts(batch);
             let used = counts.spent.get() + counts.fees.get() + counts.held.get() - counts.refunded.get();
             assert!(used <= most.get(), "{used} msat are spent or held, and the limit is {most}");
         }

@@ -8,8 +8,7 @@ use crate::payer::{PayFailure, PayRefusal, ProblemKind};
 use crate::purchase::{JobState, Reason};
 use crate::run::Whose;
 
-#[tokio::test(start_paused = true)]
-async fn many_workers_never_pass_the_limit() {
+pub(super) async fn many_workers_never_pass_the_limit() {
     for most in [0, HOLD - 1, HOLD, 5 * HOLD + 7, 12 * HOLD] {
         let mut world = World::new(&wishes(30));
         world.settings.budget.batch = Some(Msat::new(most));
@@ -29,8 +28,7 @@ async fn many_workers_never_pass_the_limit() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_whole_budget_buys_the_whole_plan() {
+pub(super) async fn a_whole_budget_buys_the_whole_plan() {
     let mut world = World::new(&wishes(30));
     let most = Msat::new(30 * HOLD);
     world.settings.budget.batch = Some(most);
@@ -39,8 +37,7 @@ async fn a_whole_budget_buys_the_whole_plan() {
     world.audit_all_delivered();
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_endpoint_that_delivers_nothing_gets_no_more() {
+pub(super) async fn an_endpoint_that_delivers_nothing_gets_no_more() {
     let mut world = World::new(&wishes(30));
     world.settings.payments_in_flight = 1;
     world.settings.jobs_in_flight = 4;
@@ -58,8 +55,7 @@ async fn an_endpoint_that_delivers_nothing_gets_no_more() {
 }
 
 /// An origin that takes the money and then says nothing for a quarter of an hour has not sold to all that could be in flight.
-#[tokio::test(start_paused = true)]
-async fn an_endpoint_that_has_still_to_deliver_is_tried_with_a_few() {
+pub(super) async fn an_endpoint_that_has_still_to_deliver_is_tried_with_a_few() {
     let world = World::new(&wishes(30));
     world.shop.always(Kind::Redeem, "shop.example", Act::Slow(15 * MINUTE));
     let watch = async {
@@ -75,8 +71,7 @@ async fn an_endpoint_that_has_still_to_deliver_is_tried_with_a_few() {
 }
 
 /// What never came to a payment says nothing about who delivers.
-#[tokio::test(start_paused = true)]
-async fn refusals_and_failures_do_not_use_up_the_first_few() {
+pub(super) async fn refusals_and_failures_do_not_use_up_the_first_few() {
     let world = World::new(&wishes(20));
     for id in ["j001", "j002", "j003", "j004", "j005"] {
         world.shop.script(Kind::Ask, id, [Act::Ask(Msat::new(1))]);
@@ -89,8 +84,7 @@ async fn refusals_and_failures_do_not_use_up_the_first_few() {
 }
 
 /// Some origins answer 402 for a moment after the payment: that opens the breaker, and the first delivery closes it.
-#[tokio::test(start_paused = true)]
-async fn a_breaker_that_closes_again_leaves_no_job_behind() {
+pub(super) async fn a_breaker_that_closes_again_leaves_no_job_behind() {
     let mut world = World::new(&wishes(30));
     world.settings.payments_in_flight = 3;
     for id in ["j001", "j002", "j003"] {
@@ -100,8 +94,7 @@ async fn a_breaker_that_closes_again_leaves_no_job_behind() {
     world.audit_all_delivered();
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_node_that_is_down_pauses_the_run_and_ends_it_after_the_patience() {
+pub(super) async fn a_node_that_is_down_pauses_the_run_and_ends_it_after_the_patience() {
     let world = World::new(&wishes(60));
     let fall = async {
         tokio::time::sleep(std::time::Duration::from_millis(600)).await;
@@ -118,8 +111,7 @@ async fn a_node_that_is_down_pauses_the_run_and_ends_it_after_the_patience() {
     world.audit_all_delivered();
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_node_that_comes_back_in_time_is_used_again() {
+pub(super) async fn a_node_that_comes_back_in_time_is_used_again() {
     let world = World::new(&wishes(60));
     let fall = async {
         tokio::time::sleep(std::time::Duration::from_millis(600)).await;
@@ -132,8 +124,7 @@ async fn a_node_that_comes_back_in_time_is_used_again() {
     world.audit_all_delivered();
 }
 
-#[tokio::test(start_paused = true)]
-async fn channels_without_balance_end_the_run_after_the_patience() {
+pub(super) async fn channels_without_balance_end_the_run_after_the_patience() {
     let world = World::new(&wishes(10));
     world.node.script(std::iter::repeat_n(Fate::Fail(PayFailure::InsufficientBalance), 10_000));
     let outcome = world.buy(HOUR).await;
@@ -142,8 +133,7 @@ async fn channels_without_balance_end_the_run_after_the_patience() {
     world.audit();
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_node_in_trouble_does_not_hold_a_run_that_has_nothing_to_buy() {
+pub(super) async fn a_node_in_trouble_does_not_hold_a_run_that_has_nothing_to_buy() {
     let world = World::new(&wishes(3));
     world.node.script_for("j003", [Fate::SettleLate(80_000)]);
     let fall = async {
@@ -154,8 +144,7 @@ async fn a_node_in_trouble_does_not_hold_a_run_that_has_nothing_to_buy() {
     assert_eq!(world.state_of("j003").0, JobState::InDoubt);
 }
 
-#[tokio::test(start_paused = true)]
-async fn limit_and_only_bound_what_is_bought() {
+pub(super) async fn limit_and_only_bound_what_is_bought() {
     let mut world = World::new(&wishes(10));
     world.settings.limit = Some(4);
     world.buy(HOUR).await;
@@ -168,8 +157,7 @@ async fn limit_and_only_bound_what_is_bought() {
 }
 
 /// The first two are what the question was about.
-#[tokio::test(start_paused = true)]
-async fn a_limit_means_the_first_jobs_also_where_one_has_to_wait() {
+pub(super) async fn a_limit_means_the_first_jobs_also_where_one_has_to_wait() {
     let mut jobs = wishes(3);
     jobs[1].prompt = "j001".to_owned();
     let mut world = World::new(&jobs);
@@ -182,8 +170,7 @@ async fn a_limit_means_the_first_jobs_also_where_one_has_to_wait() {
 }
 
 /// A challenge that comes while the node is in trouble cannot be paid at once: another one is asked for when it can.
-#[tokio::test(start_paused = true)]
-async fn a_challenge_that_comes_while_the_node_is_in_trouble_is_dropped() {
+pub(super) async fn a_challenge_that_comes_while_the_node_is_in_trouble_is_dropped() {
     let world = World::new(&wishes(2));
     world.node.script_for("j001", [Fate::Refuse(PayRefusal::Node(ProblemKind::Locked.into()))]);
     world.shop.script(Kind::Ask, "j002", [Act::Slow(1_000)]);

@@ -12,8 +12,7 @@ fn on(host: &str, ids: std::ops::RangeInclusive<usize>) -> Vec<Wish> {
     ids.map(|n| Wish { host: host.to_owned(), ..wish(&format!("{host}{n:03}")) }).collect()
 }
 
-#[tokio::test(start_paused = true)]
-async fn identical_requests_are_a_window_apart() {
+pub(super) async fn identical_requests_are_a_window_apart() {
     let mut wishes = wishes(6);
     for wish in &mut wishes {
         wish.prompt = "same".to_owned();
@@ -25,8 +24,7 @@ async fn identical_requests_are_a_window_apart() {
     assert_eq!(world.shop.cached.get(), 0);
 }
 
-#[tokio::test(start_paused = true)]
-async fn identical_requests_of_another_batch_are_a_window_apart_too() {
+pub(super) async fn identical_requests_of_another_batch_are_a_window_apart_too() {
     let world = World::new(&wishes(2));
     world.shop.want("j001", 2);
     world.buy(HOUR).await;
@@ -38,8 +36,7 @@ async fn identical_requests_of_another_batch_are_a_window_apart_too() {
 }
 
 /// Two endpoints of one address, or two processes, may ask at the same time: neither sees an intent of the other then.
-#[tokio::test(start_paused = true)]
-async fn identical_requests_that_ask_at_the_same_time_are_told_apart_at_the_intent() {
+pub(super) async fn identical_requests_that_ask_at_the_same_time_are_told_apart_at_the_intent() {
     let mut all = wishes(2);
     for (wish, host) in all.iter_mut().zip(["shop.example", "SHOP.example"]) {
         (wish.prompt, wish.host) = ("same".to_owned(), host.to_owned());
@@ -52,8 +49,7 @@ async fn identical_requests_that_ask_at_the_same_time_are_told_apart_at_the_inte
 }
 
 /// The other batch may never be run again.
-#[tokio::test(start_paused = true)]
-async fn an_open_identical_request_of_another_batch_does_not_keep_the_run_alive() {
+pub(super) async fn an_open_identical_request_of_another_batch_does_not_keep_the_run_alive() {
     let world = World::new(&wishes(1));
     world.shop.want("j001", 2);
     world.shop.always(Kind::Redeem, "j001", Act::Drop);
@@ -67,8 +63,7 @@ async fn an_open_identical_request_of_another_batch_does_not_keep_the_run_alive(
     assert_eq!(july.state_of("j001").0, JobState::Pending);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_slow_host_slows_only_itself() {
+pub(super) async fn a_slow_host_slows_only_itself() {
     let mut all = on("busy.example", 1..=100);
     all.extend(on("free.example", 1..=20));
     let world = World::new(&all);
@@ -92,8 +87,7 @@ async fn a_slow_host_slows_only_itself() {
 }
 
 /// A fresh credential is redeemed within its life, whatever the host wishes and whoever stands before it in the line.
-#[tokio::test(start_paused = true)]
-async fn no_wish_of_a_host_outlives_a_paid_credential() {
+pub(super) async fn no_wish_of_a_host_outlives_a_paid_credential() {
     let world = World::new(&wishes(8));
     for id in ["j001", "j002"] {
         world.shop.script(Kind::Redeem, id, [slow(3_600)]);
@@ -107,8 +101,7 @@ async fn no_wish_of_a_host_outlives_a_paid_credential() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_old_credential_leaves_the_host_alone_and_holds_up_nobody() {
+pub(super) async fn an_old_credential_leaves_the_host_alone_and_holds_up_nobody() {
     let world = World::new(&wishes(2));
     world.shop.always(Kind::Redeem, "j001", Act::Drop);
     world.buy(HOUR).await;
@@ -122,8 +115,7 @@ async fn an_old_credential_leaves_the_host_alone_and_holds_up_nobody() {
     assert!(last.since_ms(before) >= 600_000);
 }
 
-#[tokio::test(start_paused = true)]
-async fn requests_to_a_host_keep_their_pace() {
+pub(super) async fn requests_to_a_host_keep_their_pace() {
     let mut world = World::new(&wishes(20));
     world.settings.requests_per_second = std::num::NonZeroU32::new(2);
     world.buy(HOUR).await;

@@ -38,8 +38,7 @@ fn setbacks() -> Vec<Act> {
     ]
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_poll_that_says_anything_for_a_while_is_asked_again() {
+pub(super) async fn a_poll_that_says_anything_for_a_while_is_asked_again() {
     for setback in setbacks() {
         let world = one(Terms::default());
         world.shop.script(Kind::Redeem, "j001", [Act::Accept]);
@@ -50,8 +49,7 @@ async fn a_poll_that_says_anything_for_a_while_is_asked_again() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn over_runs_and_for_a_day_and_no_run_lives_for_it() {
+pub(super) async fn over_runs_and_for_a_day_and_no_run_lives_for_it() {
     for setback in setbacks() {
         let world = one(Terms::default());
         world.shop.script(Kind::Redeem, "j001", [Act::Accept]);
@@ -73,8 +71,7 @@ async fn over_runs_and_for_a_day_and_no_run_lives_for_it() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn once_the_patience_is_over_it_is_a_person_s() {
+pub(super) async fn once_the_patience_is_over_it_is_a_person_s() {
     for setback in setbacks() {
         let world = one(Terms { patience_s: 7_200, ..Terms::default() });
         world.shop.script(Kind::Redeem, "j001", [Act::Accept]);
@@ -89,8 +86,7 @@ async fn once_the_patience_is_over_it_is_a_person_s() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_redeem_that_is_refused_is_repeated_for_the_patience() {
+pub(super) async fn a_redeem_that_is_refused_is_repeated_for_the_patience() {
     for setback in setbacks().into_iter().filter(|act| !matches!(act, Act::Say(200 | 401 | 402, ..))) {
         let world = one(Terms::default());
         world.shop.always(Kind::Redeem, "j001", setback.clone());
@@ -106,8 +102,7 @@ async fn a_redeem_that_is_refused_is_repeated_for_the_patience() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_poll_s_retry_after_counts_up_to_ten_minutes() {
+pub(super) async fn a_poll_s_retry_after_counts_up_to_ten_minutes() {
     for (asked_s, kept_ms) in [(300, 300_000), (3_600, 600_000)] {
         for (status, body) in [(404, "{}"), (503, "{}"), (200, r#"{"status":"processing"}"#)] {
             let world = one(Terms::default());
@@ -128,8 +123,7 @@ fn unknown() -> Vec<Act> {
     vec![say(200, r#"{"hello":1}"#), say(200, "<!DOCTYPE html><p>Thank you"), say(204, ""), say(201, "[]")]
 }
 
-#[tokio::test(start_paused = true)]
-async fn after_a_success_of_unknown_shape_nothing_is_sent_again() {
+pub(super) async fn after_a_success_of_unknown_shape_nothing_is_sent_again() {
     for terms in [Terms::default(), replays()] {
         for act in unknown() {
             let world = one(terms);
@@ -146,8 +140,7 @@ async fn after_a_success_of_unknown_shape_nothing_is_sent_again() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn after_a_success_that_brings_nothing_one_redeem_more_goes_out_where_it_replays() {
+pub(super) async fn after_a_success_that_brings_nothing_one_redeem_more_goes_out_where_it_replays() {
     let failed = (say(200, r#"{"status":"FAILED"}"#), (JobState::Lost, Reason::OriginFailed));
     let unaddressed = (say(202, "{}"), (JobState::Paid, Reason::UnknownAnswer));
     let used = say(401, r#"{"error":"token already used"}"#);
@@ -175,8 +168,7 @@ async fn after_a_success_that_brings_nothing_one_redeem_more_goes_out_where_it_r
 }
 
 /// An address that forgets its job, at a service that gives the same purchase again.
-#[tokio::test(start_paused = true)]
-async fn polls_that_fail_send_for_it_once_more_where_it_replays() {
+pub(super) async fn polls_that_fail_send_for_it_once_more_where_it_replays() {
     let world = one(replays());
     world.shop.script(Kind::Redeem, "j001", [Act::Accept]);
     world.shop.always(Kind::Poll, "j001", say(404, "{}"));
@@ -192,8 +184,7 @@ async fn polls_that_fail_send_for_it_once_more_where_it_replays() {
     assert_eq!(world.shop.times(Kind::Redeem, "j001").len(), 2);
 }
 
-#[tokio::test(start_paused = true)]
-async fn polls_behind_the_gate_are_asked_with_the_credential() {
+pub(super) async fn polls_behind_the_gate_are_asked_with_the_credential() {
     let world = one(Terms::default());
     world.shop.gated.set(true);
     world.shop.script(Kind::Redeem, "j001", [Act::Accept]);

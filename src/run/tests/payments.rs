@@ -3,7 +3,6 @@
 use super::node::Fate;
 use super::shop::{Act, Kind, say};
 use super::world::{HOUR, MINUTE, World, begin, wish, wishes};
-use crate::ledger::port::Views;
 use crate::money::Msat;
 use crate::payer::{PayFailure, PayRefusal, ProblemKind};
 use crate::purchase::{JobState, Reason};
@@ -19,8 +18,7 @@ async fn delivered_with(fates: &[Fate]) -> World {
     world
 }
 
-#[tokio::test(start_paused = true)]
-async fn whatever_becomes_of_a_post_it_is_paid_once() {
+pub(super) async fn whatever_becomes_of_a_post_it_is_paid_once() {
     let failed = || Fate::Fail(PayFailure::NoRoute);
     let variants = [
         vec![Fate::Lost],
@@ -53,8 +51,7 @@ async fn whatever_becomes_of_a_post_it_is_paid_once() {
 }
 
 /// Rule 2: the stalled POST arrives after the node has said FAILED to the one that was sent again.
-#[tokio::test(start_paused = true)]
-async fn a_stalled_post_that_arrives_after_a_failure_is_not_paid_again() {
+pub(super) async fn a_stalled_post_that_arrives_after_a_failure_is_not_paid_again() {
     for stall in [5_000, 60_000, 600_000, 3_000_000] {
         let world = World::new(&wishes(1));
         let failed = || Fate::Fail(PayFailure::NoRoute);
@@ -71,21 +68,19 @@ async fn a_stalled_post_that_arrives_after_a_failure_is_not_paid_again() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_payment_that_stays_in_flight_ends_the_run_after_the_stated_wait_and_keeps_its_hold() {
+pub(super) async fn a_payment_that_stays_in_flight_ends_the_run_after_the_stated_wait_and_keeps_its_hold() {
     let world = World::new(&wishes(3));
     world.node.script_for("j002", [Fate::Stuck]);
     world.buy(10 * MINUTE).await;
     world.audit();
     assert_eq!(world.state_of("j002"), (JobState::InDoubt, Reason::PaymentInFlight));
     assert_eq!(world.in_state(JobState::Delivered), 2);
-    assert_eq!(world.books().counts(world.batch).unwrap().held, Msat::new(510_000));
+    assert_eq!(world.books().counts(world.batch).held, Msat::new(510_000));
     world.buy(10 * MINUTE).await;
     assert_eq!(world.node.posts.get(), 3, "never paid anew");
 }
 
-#[tokio::test(start_paused = true)]
-async fn doubt_gives_its_place_to_other_jobs() {
+pub(super) async fn doubt_gives_its_place_to_other_jobs() {
     let mut world = World::new(&wishes(6));
     world.settings.jobs_in_flight = 1;
     world.settings.payments_in_flight = 1;
@@ -97,8 +92,7 @@ async fn doubt_gives_its_place_to_other_jobs() {
 }
 
 /// A job whose identical request is in doubt waits for it; that is no reason for the run to go on for ever.
-#[tokio::test(start_paused = true)]
-async fn an_identical_request_of_a_job_in_doubt_does_not_keep_the_run_alive() {
+pub(super) async fn an_identical_request_of_a_job_in_doubt_does_not_keep_the_run_alive() {
     let mut wishes = wishes(2);
     wishes[1].prompt = "j001".to_owned();
     let world = World::new(&wishes);
@@ -108,8 +102,7 @@ async fn an_identical_request_of_a_job_in_doubt_does_not_keep_the_run_alive() {
     assert_eq!(world.state_of("j002").0, JobState::Pending);
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_payment_that_settles_while_nobody_looks_is_found_by_the_next_run() {
+pub(super) async fn a_payment_that_settles_while_nobody_looks_is_found_by_the_next_run() {
     let world = World::new(&wishes(1));
     world.node.script([Fate::SettleLate(2_000_000)]);
     world.buy(10 * MINUTE).await;
@@ -119,8 +112,7 @@ async fn a_payment_that_settles_while_nobody_looks_is_found_by_the_next_run() {
     world.audit_all_delivered();
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_node_that_forgot_proves_nothing() {
+pub(super) async fn a_node_that_forgot_proves_nothing() {
     let world = World::new(&wishes(2));
     world.node.script_for("j002", [Fate::Deaf(Box::new(Fate::SettleLate(20_000)))]);
     world.node.forgot_to.set(0);
@@ -140,8 +132,7 @@ async fn a_node_that_forgot_proves_nothing() {
     world.audit_all_delivered();
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_node_that_forgot_proves_nothing_when_it_has_paid_anew_since() {
+pub(super) async fn a_node_that_forgot_proves_nothing_when_it_has_paid_anew_since() {
     let world = World::new(&wishes(2));
     world.node.script_for("j002", [Fate::Deaf(Box::new(Fate::SettleLate(20_000)))]);
     let forget = async {
@@ -158,8 +149,7 @@ async fn a_node_that_forgot_proves_nothing_when_it_has_paid_anew_since() {
     assert_eq!(world.state_of("j002"), (JobState::InDoubt, Reason::NodeForgot), "new payments do not hide it");
 }
 
-#[tokio::test(start_paused = true)]
-async fn another_node_is_never_asked_to_pay_and_never_believed() {
+pub(super) async fn another_node_is_never_asked_to_pay_and_never_believed() {
     let world = World::new(&wishes(1));
     world.node.script([Fate::Lost]);
     let swap = async {
@@ -175,8 +165,7 @@ async fn another_node_is_never_asked_to_pay_and_never_believed() {
 }
 
 /// Another node takes the address over while ours is asked for what it remembers: ours has forgotten nothing.
-#[tokio::test(start_paused = true)]
-async fn a_node_that_gives_way_to_another_in_the_middle_has_not_forgotten() {
+pub(super) async fn a_node_that_gives_way_to_another_in_the_middle_has_not_forgotten() {
     let mut world = World::new(&wishes(2));
     world.node.script_for("j002", [Fate::Lost]);
     world.settings.bounds.resends = 0;
@@ -201,8 +190,7 @@ async fn a_node_that_gives_way_to_another_in_the_middle_has_not_forgotten() {
 }
 
 /// A payment that is to be sent again stands in line for a slot; its first POST arrives meanwhile.
-#[tokio::test(start_paused = true)]
-async fn what_was_seen_before_standing_in_line_is_seen_anew_before_sending_again() {
+pub(super) async fn what_was_seen_before_standing_in_line_is_seen_anew_before_sending_again() {
     let mut world = World::new(&wishes(2));
     world.settings.payments_in_flight = 1;
     world.node.script_for("j001", [Fate::Stalled(30_000, Box::new(Fate::Settle))]);
@@ -212,8 +200,7 @@ async fn what_was_seen_before_standing_in_line_is_seen_anew_before_sending_again
     assert_eq!(world.node.posts.get(), 2, "nothing is sent again once the first POST has arrived");
 }
 
-#[tokio::test(start_paused = true)]
-async fn recovering_buys_nothing() {
+pub(super) async fn recovering_buys_nothing() {
     let world = World::new(&wishes(3));
     world.recover(MINUTE).await;
     assert_eq!(world.in_state(JobState::Pending), 3);
@@ -222,8 +209,7 @@ async fn recovering_buys_nothing() {
 
 /// Its payment is in flight while its row goes from the manifest, and fails after that: whoever took the row out, or set a
 /// tighter limit, does not want it bought as it was.
-#[tokio::test(start_paused = true)]
-async fn an_open_job_that_turns_out_unpaid_is_not_bought_by_the_run_that_found_it_open() {
+pub(super) async fn an_open_job_that_turns_out_unpaid_is_not_bought_by_the_run_that_found_it_open() {
     let mut world = World::new(&wishes(6));
     world.settings.jobs_in_flight = 1;
     world.settings.wait_doubt_ms = MINUTE;
@@ -249,8 +235,7 @@ async fn an_open_job_that_turns_out_unpaid_is_not_bought_by_the_run_that_found_i
 }
 
 /// Who stood in line for a slot until too little was left of the credential does not pay for what could not be redeemed.
-#[tokio::test(start_paused = true)]
-async fn what_waited_too_long_for_a_slot_is_not_sent_again() {
+pub(super) async fn what_waited_too_long_for_a_slot_is_not_sent_again() {
     let mut world = World::new(&wishes(2));
     world.settings.payments_in_flight = 1;
     world.settings.credential_life_ms = 90_000;
@@ -267,8 +252,7 @@ async fn what_waited_too_long_for_a_slot_is_not_sent_again() {
 }
 
 /// The other node knows the hash too, and fails it: somebody has tried the same invoice there.
-#[tokio::test(start_paused = true)]
-async fn another_node_s_failure_is_no_failure_of_ours() {
+pub(super) async fn another_node_s_failure_is_no_failure_of_ours() {
     let mut world = World::new(&wishes(1));
     world.settings.wait_doubt_ms = 5_000;
     world.node.script([Fate::Deaf(Box::new(Fate::FailLate(PayFailure::NoRoute, 600_000)))]);
@@ -278,13 +262,12 @@ async fn another_node_s_failure_is_no_failure_of_ours() {
     world.node.id.replace("03other0000000000000".to_owned());
     world.recover(HOUR).await;
     assert_eq!(world.state_of("j001"), (JobState::InDoubt, Reason::OtherNode));
-    assert_eq!(world.books().counts(world.batch).unwrap().held, Msat::new(510_000), "its hold stays");
+    assert_eq!(world.books().counts(world.batch).held, Msat::new(510_000), "its hold stays");
 }
 
 /// One job is delivered; of the other's payment the node knows nothing, and each sign that it has forgotten something else
 /// keeps that from being a proof, however late.
-#[tokio::test(start_paused = true)]
-async fn every_sign_of_a_lost_history_keeps_a_payment_in_doubt() {
+pub(super) async fn every_sign_of_a_lost_history_keeps_a_payment_in_doubt() {
     type Sign = (&'static str, fn(&World));
     let signs: [Sign; 2] = [
         ("what had settled is not known", |world| world.node.forgot_to.set(1)),
@@ -313,8 +296,7 @@ async fn every_sign_of_a_lost_history_keeps_a_payment_in_doubt() {
 
 /// It was sent twice, and the node fails the second POST; meanwhile it has lost its history, and perhaps that the first one
 /// has settled.
-#[tokio::test(start_paused = true)]
-async fn a_failure_of_a_later_post_is_no_proof_where_the_history_is_lost() {
+pub(super) async fn a_failure_of_a_later_post_is_no_proof_where_the_history_is_lost() {
     let mut world = World::new(&wishes(2));
     world.settings.limit = Some(1);
     world.buy(HOUR).await;
@@ -344,8 +326,7 @@ fn without_history(wishes: usize) -> World {
 }
 
 /// Its first payment settles unheard, and then it forgets everything; or nothing ever came. Both look the same.
-#[tokio::test(start_paused = true)]
-async fn without_a_witness_nothing_that_is_not_found_is_sent_again() {
+pub(super) async fn without_a_witness_nothing_that_is_not_found_is_sent_again() {
     for (fate, settles) in [(Fate::Deaf(Box::new(Fate::SettleLate(20_000))), 1), (Fate::Lost, 0)] {
         let world = without_history(1);
         world.node.script([fate]);
@@ -365,13 +346,12 @@ async fn without_a_witness_nothing_that_is_not_found_is_sent_again() {
         assert_eq!(world.state_of("j001"), (JobState::InDoubt, Reason::NoWitness), "no run and no time decides it");
         assert_eq!(world.node.posts.get(), 1);
         assert_eq!(world.node.settled_by_prompt().values().sum::<usize>(), settles);
-        assert_eq!(world.books().counts(world.batch).unwrap().held, Msat::new(510_000), "its hold stays");
+        assert_eq!(world.books().counts(world.batch).held, Msat::new(510_000), "its hold stays");
     }
 }
 
 /// What lnd itself has refused, every time, it has no record of to forget.
-#[tokio::test(start_paused = true)]
-async fn without_a_witness_a_payment_that_the_node_refused_every_time_is_dead() {
+pub(super) async fn without_a_witness_a_payment_that_the_node_refused_every_time_is_dead() {
     let world = without_history(1);
     world.node.script([Fate::Refuse(PayRefusal::Other("no".to_owned()))]);
     world.buy(HOUR).await;
@@ -380,8 +360,7 @@ async fn without_a_witness_a_payment_that_the_node_refused_every_time_is_dead() 
 }
 
 /// The node answers, and goes away as it is asked what it has paid: nothing is bought before it has told.
-#[tokio::test(start_paused = true)]
-async fn nothing_is_bought_before_the_node_has_told_its_witness() {
+pub(super) async fn nothing_is_bought_before_the_node_has_told_its_witness() {
     for unheard in [1, 4] {
         let world = World::new(&wishes(2));
         world.node.lists_unheard.set(unheard);

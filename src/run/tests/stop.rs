@@ -23,8 +23,7 @@ async fn drained_after(world: &World, ms: u64) {
     assert!(late.is_empty(), "told to drain at {told_at}, and {late:?}");
 }
 
-#[tokio::test(start_paused = true)]
-async fn draining_at_any_moment_buys_nothing_new_and_loses_nothing() {
+pub(super) async fn draining_at_any_moment_buys_nothing_new_and_loses_nothing() {
     for ms in (0..2_000).step_by(37) {
         let mut world = World::new(&wishes(12));
         world.settings.jobs_in_flight = 4;
@@ -46,8 +45,7 @@ async fn draining_at_any_moment_buys_nothing_new_and_loses_nothing() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn leaving_at_any_moment_loses_nothing() {
+pub(super) async fn leaving_at_any_moment_loses_nothing() {
     for ms in (0..2_000).step_by(37) {
         let mut world = World::new(&wishes(12));
         world.settings.jobs_in_flight = 4;
@@ -69,8 +67,7 @@ async fn leaving_at_any_moment_loses_nothing() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn one_round_brings_every_open_job_one_step_on() {
+pub(super) async fn one_round_brings_every_open_job_one_step_on() {
     let world = World::new(&wishes(3));
     world.node.script_for("j001", [Fate::SettleLate(1_000_000)]);
     world.shop.always(Kind::Redeem, "j002", Act::Drop);
@@ -84,8 +81,7 @@ async fn one_round_brings_every_open_job_one_step_on() {
     assert_eq!(world.shop.times(Kind::Poll, "j003").len(), polls + 1);
 }
 
-#[tokio::test(start_paused = true)]
-async fn with_nothing_left_but_doubt_the_run_waits_as_long_as_it_says() {
+pub(super) async fn with_nothing_left_but_doubt_the_run_waits_as_long_as_it_says() {
     let mut world = World::new(&wishes(2));
     world.settings.wait_doubt_ms = 300_000;
     world.node.script_for("j001", [Fate::Stuck]);
@@ -100,8 +96,7 @@ async fn with_nothing_left_but_doubt_the_run_waits_as_long_as_it_says() {
     assert_eq!(world.state_of("j001").0, JobState::Delivered, "a fee that is not known yet does not keep a run alive");
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_run_that_drains_does_not_sit_out_the_wish_of_a_host() {
+pub(super) async fn a_run_that_drains_does_not_sit_out_the_wish_of_a_host() {
     let world = World::new(&wishes(2));
     for kind in [Kind::Redeem, Kind::Poll] {
         world.shop.always(kind, "j001", Act::Accept);

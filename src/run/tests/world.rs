@@ -14,10 +14,10 @@ use url::Url;
 use super::ledger::Stoppable;
 use super::node::Node;
 use super::shop::Shop;
+use super::store::Store;
 use crate::catalog::{Catalog, Endpoint, ErrorRule, Method, PriceRule, Priced, Rate, ResultRule, Terms, Value};
 use crate::event::{Event, Listener};
-use crate::ledger::port::{Batches, Loading, Views};
-use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::port::{Batches, Loading};
 use crate::ledger::{BatchKey, BatchStart, Compared, InlineLedger, NewBatch, Retake};
 use crate::life::Bounds;
 use crate::money::Msat;
@@ -141,30 +141,40 @@ fn planned(wish: &Wish, endpoint: &Arc<Endpoint>) -> PlannedJob {
     }
 }
 
-pub(super) fn begin(books: &mut SqliteLedger, name: &str, wishes: &[Wish]) -> BatchKey {
+pub(super) fn begin(books: &mut Store, name: &str, wishes: &[Wish]) -> BatchKey {
     begin_on(books, name, wishes, Terms::default())
 }
 
-fn begin_on(books: &mut SqliteLedger, name: &str, wishes: &[Wish], terms: Terms) -> BatchKey {
-    let new = NewBatch { name: name.to_owned(), manifest: format!("/{name}.toml"), sandbox: false, adopt: false };
-    let batch = match books.begin_batch(START, &new).unwrap() {
-        BatchStart::New(batch) | BatchStart::Existing(batch) => batch.key,
-        other => panic!("{other:?}"),
-    };
+fn begin_on(books: &mut Store, name: &str, wishes: &[Wish], terms: Terms) -> BatchKey {
     let mut endpoints: BTreeMap<&str, Arc<Endpoint>> = BTreeMap::new();
     for wish in wishes {
         endpoints.entry(&wish.host).or_insert_with(|| Arc::new(Endpoint { terms, ..endpoint(&wish.host) }));
     }
     let jobs = wishes.iter().map(|wish| Ok::<_, Infallible>(planned(wish, &endpoints[wish.host.as_str()])));
-    books.load_plan(batch, START, &Retake::default(), jobs).unwrap();
-    batch
+    match books {
+        Store::Sqlite(books) => {
+            let new =
+                NewBatch { name: name.to_owned(), manifest: format!("/{name}.toml"), sandbox: false, adopt: false };
+            let batch = match books.begin_batch(START, &new).unwrap() {
+                BatchStart::New(batch) | BatchStart::Existing(batch) => batch.key,
+                other => panic!("{other:?}"),
+            };
+            books.load_plan(batch, START, &Retake::default(), jobs).unwrap();
+            batch
+        }
+        Store::Memory(books) => {
+            let batch = books.begin_batch(name);
+            books.load_plan(batch, START, jobs).unwrap();
+            batch
+        }
+    }
 }
 
 /// A batch whose jobs a person means to buy although others have bought the same.
-pub(super) fn begin_meant(books: &mut SqliteLedger, name: &str, wishes: &[Wish]) -> BatchKey {
+pub(super) fn begin_meant(books: &mut Store, name: &str, wishes: &[Wish]) -> BatchKey {
     let batch = begin(books, name, wishes);
-    books.set_duplicates_aside(batch, START, &Compared::default()).unwrap();
-    books.mean_duplicates(batch, START, &[]).unwrap();
+    books.sqlite().set_duplicates_aside(batch, START, &Compared::default()).unwrap();
+    books.sqlite().mean_duplicates(batch, START, &[]).unwrap();
     batch
 }
 
@@ -191,19 +201,19 @@ fn settings() -> Settings {
 impl World {
     /// A shop, a node, and a batch of these jobs. Requests are not paced unless a test says so.
     pub(super) fn new(wishes: &[Wish]) -> Self {
-        Self::on(SqliteLedger::in_memory().unwrap(), wishes)
+        Self::on(Store::new(), wishes)
     }
 
     /// The same, with endpoints of these terms.
     pub(super) fn with_terms(wishes: &[Wish], terms: Terms) -> Self {
-        Self::begun(SqliteLedger::in_memory().unwrap(), wishes, terms)
+        Self::begun(Store::new(), wishes, terms)
     }
 
-    pub(super) fn on(books: SqliteLedger, wishes: &[Wish]) -> Self {
+    pub(super) fn on(books: Store, wishes: &[Wish]) -> Self {
         Self::begun(books, wishes, Terms::default())
     }
 
-    fn begun(mut books: SqliteLedger, wishes: &[Wish], terms: Terms) -> Self {
+    fn begun(mut books: Store, wishes: &[Wish], terms: Terms) -> Self {
         let clock = FakeClock::start();
         let shop = Rc::new(Shop::new(clock));
         let node = Rc::new(Node::new(clock, Rc::clone(&shop)));
@@ -213,7 +223,7 @@ impl World {
         Self { clock, shop, node, ledger, batch, heard: Heard::default(), settings, wishes: wishes.to_vec() }
     }
 
-    pub(super) fn books(&self) -> std::sync::MutexGuard<'_, SqliteLedger> {
+    pub(super) fn books(&self) -> std::sync::MutexGuard<'_, Store> {
         self.ledger.inner.books()
     }
 
@@ -262,28 +272,14 @@ impl World {
 
     /// How each job stands.
     pub(super) fn standing(&self) -> Vec<(String, JobState, Reason)> {
-        let mut rows = Vec::new();
-        self.books()
-            .latest_takes(self.batch, &mut |row| {
-                rows.push((row.id, row.state, row.reason));
-                Ok(())
-            })
-            .unwrap()
-            .unwrap();
-        rows
+        let rows = self.books().standing(self.batch);
+        rows.into_iter().map(|(id, state, reason, _)| (id, state, reason)).collect()
     }
 
     /// The words of a job.
     pub(super) fn error_of(&self, id: &str) -> String {
-        let mut words = String::new();
-        let read = self.books().latest_takes(self.batch, &mut |row| {
-            if row.id == id {
-                words = row.error.unwrap_or_default();
-            }
-            Ok(())
-        });
-        read.unwrap().unwrap();
-        words
+        let found = self.books().standing(self.batch).into_iter().find(|(known, ..)| known == id);
+        found.and_then(|(.., words)| words).unwrap_or_default()
     }
 
     pub(super) fn state_of(&self, id: &str) -> (JobState, Reason) {
@@ -303,8 +299,8 @@ impl World {
             assert!(*count <= wanted, "{prompt} was paid {count} times and wanted {wanted} times");
         }
         self.shop.bank.audit();
-        self.books().check_money(None).unwrap();
-        let counts = self.books().counts(self.batch).unwrap();
+        self.books().check_money();
+        let counts = self.books().counts(self.batch);
         assert!(counts.refunded <= self.shop.bank.received(), "money came back that nobody has received");
         let (amounts, fees) = self.node.spent();
         assert!(amounts.get() <= counts.spent.get() + counts.held.get(), "money went out that nobody knows of");
@@ -321,7 +317,7 @@ impl World {
         let settled = self.node.settled_by_prompt();
         let paid: usize = settled.values().sum();
         assert_eq!(paid, standing.len(), "{settled:?}");
-        let counts = self.books().counts(self.batch).unwrap();
+        let counts = self.books().counts(self.batch);
         assert_eq!(counts.held, Msat::ZERO, "nothing is held at the end");
         assert_eq!(counts.spent.get(), PRICE.get() * u64::try_from(standing.len()).unwrap());
     }

@@ -19,7 +19,7 @@ pub(super) use admission::{endpoint, next_word_of, period, prospective};
 pub(super) use alike::{alike, buyer};
 pub(super) use apply::{file_key, row as write};
 pub(super) use jobs::{append_transition, change, job};
-pub(super) use payments::{deliver, durable_intent, paid_purchase, payment};
+pub(super) use payments::{deliver, durable_intent, paid_purchase, payment, with_intent};
 pub(super) use takes::{extra_take, give_way, takes, unsettled_until};
 
 /// Whether the job of another payment with the request of the payment ?1 has the result ?2.

@@ -132,7 +132,11 @@ pub(super) fn undelivered(conn: &Connection, job: JobKey) -> Result<Vec<Payment>
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn with_intent(conn: &Connection, key: PaymentKey) -> Result<(Payment, Job, Intent), Fault> {
+/// A payment with its job and its intent.
+pub(in crate::ledger::sqlite) fn with_intent(
+    conn: &Connection,
+    key: PaymentKey,
+) -> Result<(Payment, Job, Intent), Fault> {
     match find(conn, key)? {
         Some((payment, job, Some(intent))) => Ok((payment, job, intent)),
         Some(_) | None => Err(rusqlite::Error::QueryReturnedNoRows.into()),

@@ -11,8 +11,7 @@ use crate::ledger::memory::{MemoryLedger, Sums};
 use crate::ledger::sqlite::{SqliteLedger, store};
 use crate::ledger::{
     AnswerKey, AnswerKind, BatchKey, Caps, DeadProof, Decision, DownloadedFile, FetchMark, IntentBounds, JobEnd,
-    JobKey, LedgerError, NewIntent, PaymentKey, PendingJob, PeriodCap, Posted, Record, Recorded, RefundInvoice,
-    RefundRecord,
+    JobKey, NewIntent, PaymentKey, PendingJob, PeriodCap, Posted, Record, RefundInvoice, RefundRecord,
 };
 use crate::money::Msat;
 use crate::purchase::{JobState, Poll, Reason, WalletId};
@@ -36,10 +35,6 @@ impl Subject for SqliteLedger {
             jobs.extend(pending(&books, batch));
         }
         (books, jobs)
-    }
-
-    fn keep(&mut self, now: UnixMs, record: Record) -> Result<Recorded, LedgerError> {
-        self.commit(now, record)
     }
 
     fn jobs(&self) -> Vec<Job> {
@@ -286,7 +281,7 @@ proptest! {
             } else {
                 let record = record(step, now, &memory, &jobs);
                 let told = format!("{record:?}");
-                let (one, other) = (Subject::keep(&mut books, now, record.clone()), memory.keep(now, record));
+                let (one, other) = (books.commit(now, record.clone()), memory.commit(now, record));
                 prop_assert_eq!(format!("{:?}", one), format!("{:?}", other), "{}", told);
             }
             prop_assert_eq!(books.seen(), memory.seen());

@@ -1,0 +1,94 @@
+//! Which results are to be fetched, and what that needs.
+
+use super::cases::deliver;
+use super::{AT, Subject};
+use crate::ledger::sqlite::tests::support::{http, new_intent};
+use crate::ledger::{BatchKey, DownloadedFile, FetchMark, JobKey, Record, Undownloaded};
+use crate::purchase::{JobState, Reason};
+
+const JUNE: BatchKey = BatchKey(1);
+
+fn to_fetch<S: Subject>(store: &S, which: Undownloaded) -> Vec<String> {
+    store.to_download(JUNE, which, None, 9).unwrap().into_iter().map(|job| job.id).collect()
+}
+
+fn file(name: &str) -> DownloadedFile {
+    DownloadedFile { file: name.to_owned(), sha256: [7; 32] }
+}
+
+pub(super) fn what_is_delivered_is_to_be_fetched_until_it_is_here<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
+    assert!(to_fetch(&store, Undownloaded::All).is_empty());
+    deliver(&mut store, &jobs[0], 1);
+    assert_eq!(to_fetch(&store, Undownloaded::New), ["a"]);
+    let mark = FetchMark { file: "/v/a.mp4".to_owned(), ..FetchMark::default() };
+    store.hand_back(AT, Record::Fetching(jobs[0].key, mark.clone())).unwrap();
+    assert_eq!(store.to_download(JUNE, Undownloaded::New, None, 9).unwrap()[0].mark, Some(mark));
+    store.hand_back(AT, Record::Downloaded(jobs[0].key, file("/v/a.mp4"))).unwrap();
+    assert!(to_fetch(&store, Undownloaded::All).is_empty());
+    assert_eq!(store.job(jobs[0].key).state, JobState::Downloaded);
+}
+
+pub(super) fn what_could_not_be_had_is_left_for_another_time<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b", "c"])]);
+    for (n, job) in (1..).zip(&jobs) {
+        deliver(&mut store, job, n);
+    }
+    let said = |job: JobKey, reason| Record::NotDownloaded { job, reason, error: "so".to_owned() };
+    store.hand_back(AT, said(jobs[0].key, Reason::NotDownloaded)).unwrap();
+    store.hand_back(AT, said(jobs[1].key, Reason::UrlGone)).unwrap();
+    assert_eq!(to_fetch(&store, Undownloaded::New), ["c"]);
+    assert_eq!(to_fetch(&store, Undownloaded::Left), ["a"]);
+    assert_eq!(to_fetch(&store, Undownloaded::All), ["a", "b", "c"]);
+    store.explain_undownloaded(JUNE).unwrap();
+    assert_eq!(store.job(jobs[2].key).reason, Reason::NotDownloaded);
+    assert!(to_fetch(&store, Undownloaded::New).is_empty());
+}
+
+pub(super) fn pages_of_what_is_to_be_fetched_follow_each_other<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b", "c"])]);
+    for (n, job) in (1..).zip(&jobs) {
+        deliver(&mut store, job, n);
+    }
+    let first = store.to_download(JUNE, Undownloaded::All, None, 2).unwrap();
+    let after = first.last().map(|job| (job.seq, job.key));
+    let then = store.to_download(JUNE, Undownloaded::All, after, 2).unwrap();
+    let ids: Vec<String> = first.into_iter().chain(then).map(|job| job.id).collect();
+    assert_eq!(ids, ["a", "b", "c"]);
+}
+
+pub(super) fn a_file_is_one_job_s_whatever_its_case<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
+    deliver(&mut store, &jobs[0], 1);
+    let mark = FetchMark { file: "/v/Cat.mp4".to_owned(), ..FetchMark::default() };
+    store.hand_back(AT, Record::Fetching(jobs[0].key, mark)).unwrap();
+    assert!(store.is_file_of_another(jobs[1].key, "/v/cat.MP4").unwrap());
+    assert!(!store.is_file_of_another(jobs[0].key, "/v/cat.mp4").unwrap(), "it is its own");
+    assert!(!store.is_file_of_another(jobs[1].key, "/v/dog.mp4").unwrap());
+}
+
+pub(super) fn a_delivered_job_has_its_answer_and_its_credential<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
+    assert!(store.delivery(jobs[0].key).unwrap().is_none() && store.credential(jobs[0].key).unwrap().is_none());
+    deliver(&mut store, &jobs[0], 1);
+    assert_eq!(store.delivery(jobs[0].key).unwrap(), Some(http(200)));
+    assert!(store.credential(jobs[0].key).unwrap().is_some());
+    assert!(store.delivery(jobs[1].key).unwrap().is_none());
+    assert_eq!(new_intent(&jobs[0], 1).job, jobs[0].key);
+}
+
+pub(super) fn a_file_that_is_gone_is_fetched_again<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path().join("b.mp4");
+    std::fs::write(&here, b"whole").unwrap();
+    let gone = folder.path().join("a.mp4");
+    for (n, (job, path)) in (1..).zip([(&jobs[0], &gone), (&jobs[1], &here)]) {
+        deliver(&mut store, job, n);
+        store.hand_back(AT, Record::Downloaded(job.key, file(&path.display().to_string()))).unwrap();
+    }
+    assert_eq!(store.forget_missing_files(AT, JUNE, &["b".to_owned()]).unwrap(), 0);
+    assert_eq!(store.forget_missing_files(AT, JUNE, &[]).unwrap(), 1);
+    assert_eq!(to_fetch(&store, Undownloaded::All), ["a"]);
+    assert_eq!(store.job(jobs[0].key).reason, Reason::NotDownloaded);
+}

@@ -1,0 +1,347 @@
+//! What a run and its downloads ask of the maps.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::catalog::RedeemRule;
+use crate::l402::{Network, PaymentHash};
+use crate::ledger::decide::{self, Admission, Payment, PaymentState, Stored, StoredAnswer, Unfit};
+use crate::ledger::port::{Downloads, Records};
+use crate::ledger::{
+    AnswerKey, BatchKey, DamagedJob, DeliveredJob, DurableInvoice, HeldBack, HistoryCheck, IdenticalRequest, JobKey,
+    LedgerError, NewIntent, OpenJob, OpenRefund, OpenStage, Original, PaymentKey, PendingJob, Prospect, Record,
+    Recorded, RefundStanding, Undownloaded, endpoint_and_origin,
+};
+use crate::purchase::{Credential, HttpAnswer, JobState, Reason, Request, WalletId};
+use crate::time::UnixMs;
+
+use super::{JobRow, MemoryLedger};
+
+/// Settled payments of each kind that a node must still know.
+const WITNESSES_MAX: usize = 16;
+
+impl Records for MemoryLedger {
+    fn apply_all(&mut self, records: Vec<(UnixMs, Record)>) -> Result<Vec<Result<Recorded, LedgerError>>, LedgerError> {
+        Ok(records.iter().map(|(now, record)| decide::commit(self, *now, record)).collect())
+    }
+
+    fn open_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<OpenJob>, LedgerError> {
+        let mut open = Vec::new();
+        for is_abandoned in [false, true] {
+            let of_kind = |payment: &&Payment| (payment.fate.state == PaymentState::Dead) == is_abandoned;
+            let mut found: Vec<OpenJob> = Vec::new();
+            for payment in self.open_payments(batch).iter().filter(of_kind) {
+                found.extend(self.open_job(payment)?);
+            }
+            found.sort_by_key(|job| (job.batch, self.jobs.get(&job.key).map(|row| row.seq), job.key));
+            open.extend(found);
+        }
+        Ok(open)
+    }
+
+    fn damaged_jobs(&self, _: Option<BatchKey>) -> Result<Vec<DamagedJob>, LedgerError> {
+        Ok(Vec::new())
+    }
+
+    fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError> {
+        let is_free = |row: &&JobRow| {
+            let is_alive = |one: &Payment| one.job == row.job.key && one.fate.state != PaymentState::Dead;
+            row.job.batch == batch
+                && row.job.state == JobState::Pending
+                && !row.job.superseded
+                && after.is_none_or(|after| row.seq > after)
+                && !self.payments.values().any(is_alive)
+        };
+        let mut found: Vec<&JobRow> = self.jobs.values().filter(is_free).collect();
+        found.sort_by_key(|row| (row.seq, row.job.key));
+        Ok(found.into_iter().take(limit).map(JobRow::pending).collect())
+    }
+
+    fn request(&self, payment: PaymentKey) -> Result<Request, LedgerError> {
+        Ok(Request { bypass: None, ..self.kept(payment)?.request.clone() })
+    }
+
+    fn history_check(&self, node: &WalletId, payment: PaymentKey) -> Result<HistoryCheck, LedgerError> {
+        let of = self.payments.get(&payment).ok_or_else(|| no_payment(payment))?;
+        let before =
+            self.settled(node, |one| one.key != payment && one.fate.paid_at.is_some_and(|paid| paid <= of.intended_at));
+        let is_earlier = !before.is_empty();
+        let witness = self.witnesses.get(&node.0).filter(|(_, at)| !is_earlier && *at <= of.intended_at);
+        let kept = witness.map(|(hash, _)| *hash);
+        let mut since: Vec<(PaymentKey, PaymentHash)> = self
+            .payments
+            .values()
+            .filter(|one| one.node == *node && one.fate.preimage.is_some() && one.key > payment)
+            .map(|one| (one.key, one.hash))
+            .collect();
+        let first: Vec<PaymentHash> = since.iter().take(WITNESSES_MAX).map(|(_, hash)| *hash).collect();
+        since.reverse();
+        let last = since.iter().take(WITNESSES_MAX).map(|(_, hash)| *hash);
+        let others = self.settled(node, |one| one.key != payment);
+        let earlier = self.settled(node, |one| one.key < payment);
+        let mut settled = before;
+        for hash in others.into_iter().chain(earlier).chain(first).chain(last) {
+            if !settled.contains(&hash) {
+                settled.push(hash);
+            }
+        }
+        settled.extend(kept);
+        Ok(HistoryCheck { settled, is_earlier: is_earlier || kept.is_some() })
+    }
+
+    fn is_witnessed(&self, node: &WalletId) -> Result<bool, LedgerError> {
+        let has_settled = |one: &Payment| one.node == *node && one.fate.preimage.is_some();
+        Ok(self.witnesses.contains_key(&node.0) || self.payments.values().any(has_settled))
+    }
+
+    fn identical_request(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {
+        let row = self.row(job)?;
+        Ok(decide::identical_request(job, &self.alike(&row.job, digest)))
+    }
+
+    fn bought_elsewhere(
+        &self,
+        job: JobKey,
+        digest: &[u8; 32],
+        network: Network,
+    ) -> Result<Option<Original>, LedgerError> {
+        let row = self.row(job)?;
+        let (buyer, takes) = (self.buyer(&row.job), self.takes(&row.job));
+        Ok(decide::bought_elsewhere(&buyer, &takes, network, &self.alike(&row.job, digest)))
+    }
+
+    fn held_back(&self, now: UnixMs, prospect: &Prospect) -> Result<Option<HeldBack>, LedgerError> {
+        let (url, origin) = endpoint_and_origin(&prospect.url);
+        let known = Admission { held: self.held(&prospect.node.0), endpoint: self.endpoint(url, origin) };
+        Ok(decide::admit(now, prospect, &known).err())
+    }
+
+    fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {
+        let is_open = |key: &PaymentKey| -> Option<bool> {
+            let (refund, payment) = (self.refunds.get(key)?, self.payments.get(key)?);
+            let state = self.jobs.get(&payment.job)?.job.state;
+            let can_be_claimed = refund.link.is_some() && state == JobState::RefundOffered;
+            Some(
+                batch.is_none_or(|batch| payment.batch == batch)
+                    && match refund.standing {
+                        RefundStanding::Invoiced => true,
+                        RefundStanding::Offered => can_be_claimed,
+                        RefundStanding::Settled | RefundStanding::Expired => false,
+                    },
+            )
+        };
+        Ok(self.refunds.keys().copied().filter(|key| is_open(key).unwrap_or(false)).collect())
+    }
+
+    fn refund(&self, payment: PaymentKey) -> Result<Option<OpenRefund>, LedgerError> {
+        let Some(refund) = self.refunds.get(&payment) else { return Ok(None) };
+        let is_at_its_end = matches!(refund.standing, RefundStanding::Settled | RefundStanding::Expired);
+        let Some(link) = refund.link.clone().filter(|_| !is_at_its_end) else { return Ok(None) };
+        let (paid, intent) = (self.payments.get(&payment).ok_or_else(|| no_payment(payment))?, self.kept(payment)?);
+        let row = self.row(paid.job)?;
+        let made_at = refund.made_at;
+        Ok(Some(OpenRefund {
+            payment,
+            id: row.id.clone(),
+            take: row.take,
+            endpoint: Arc::clone(&row.endpoint),
+            seller: intent.request.url.clone(),
+            state: row.job.state,
+            reason: row.job.reason,
+            words: refund.words.clone(),
+            paid: paid.amount,
+            hash: paid.hash,
+            network: intent.network,
+            node: paid.node.clone(),
+            link,
+            invoice: refund.invoice.as_ref().map(|invoice| DurableInvoice {
+                invoice: invoice.invoice.clone(),
+                hash: invoice.hash,
+                amount: invoice.amount,
+                expires_at: invoice.expires_at,
+                node: invoice.node.clone(),
+                made_at,
+            }),
+        }))
+    }
+}
+
+impl Downloads for MemoryLedger {
+    fn to_download(
+        &self,
+        batch: BatchKey,
+        which: Undownloaded,
+        after: Option<(u64, JobKey)>,
+        limit: usize,
+    ) -> Result<Vec<DeliveredJob>, LedgerError> {
+        let is_wanted = |row: &&JobRow| {
+            let reason = row.job.reason;
+            let is_new = reason == Reason::None;
+            let is_meant = match which {
+                Undownloaded::All => true,
+                Undownloaded::New => is_new,
+                Undownloaded::Left => !is_new && !matches!(reason, Reason::UrlGone | Reason::RowDamaged),
+            };
+            let is_after = after.is_none_or(|after| (row.seq, row.job.key) > after);
+            row.job.batch == batch && row.job.state == JobState::Delivered && is_meant && is_after
+        };
+        let mut found: Vec<&JobRow> = self.jobs.values().filter(is_wanted).collect();
+        found.sort_by_key(|row| (row.seq, row.job.key));
+        Ok(found.into_iter().take(limit).filter_map(|row| self.delivered(row)).collect())
+    }
+
+    fn is_file_of_another(&self, job: JobKey, file: &str) -> Result<bool, LedgerError> {
+        let key = |file: &str| file.to_lowercase();
+        let has_it = |row: &JobRow| {
+            let files = [row.file.as_ref().map(|whole| &whole.file), row.mark.as_ref().map(|mark| &mark.file)];
+            row.job.key != job && files.into_iter().flatten().any(|known| key(known) == key(file))
+        };
+        Ok(self.jobs.values().any(has_it))
+    }
+
+    fn delivery(&self, job: JobKey) -> Result<Option<HttpAnswer>, LedgerError> {
+        let is_it = |one: &&Payment| one.job == job && one.redeeming.delivered_at.is_some();
+        let Some(payment) = self.payments.values().find(is_it) else { return Ok(None) };
+        // Nothing is kept after the answer that delivered.
+        let latest = self.answers.values().rev().find(|row| row.payment == payment.key);
+        Ok(latest.map(|row| row.answer.clone()))
+    }
+
+    fn credential(&self, job: JobKey) -> Result<Option<Credential>, LedgerError> {
+        let is_it = |one: &&Payment| one.job == job && one.redeeming.delivered_at.is_some();
+        let Some(payment) = self.payments.values().find(is_it) else { return Ok(None) };
+        let intent = self.intent(payment.key).ok_or_else(|| no_payment(payment.key))?;
+        Ok(Some(payment.purchase(&intent, (Reason::None, None))?.credential().clone()))
+    }
+
+    fn explain_undownloaded(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
+        let said = self.jobs.values_mut().map(|row| &mut row.job).filter(|job| {
+            job.batch == batch && job.state == JobState::Delivered && job.reason == Reason::None && !job.superseded
+        });
+        said.for_each(|job| job.reason = Reason::NotDownloaded);
+        Ok(())
+    }
+
+    fn forget_missing_files(&mut self, now: UnixMs, batch: BatchKey, only: &[String]) -> Result<u64, LedgerError> {
+        let is_gone = |file: &str| Path::new(file).try_exists().is_ok_and(|is_there| !is_there);
+        let mut missing = 0_u64;
+        for row in self.jobs.values_mut() {
+            let is_meant = row.job.batch == batch && (only.is_empty() || only.contains(&row.id));
+            let has_lost = row.file.as_ref().is_some_and(|whole| is_gone(&whole.file));
+            if !is_meant || row.job.state != JobState::Downloaded || !has_lost {
+                continue;
+            }
+            let reason = if row.job.reason.is_of_manifest() { row.job.reason } else { Reason::NotDownloaded };
+            (row.job.state, row.job.reason, row.file) = (JobState::Delivered, reason, None);
+            self.transitions.push((row.job.key, now, JobState::Downloaded, JobState::Delivered, reason));
+            missing = missing.saturating_add(1);
+        }
+        Ok(missing)
+    }
+}
+
+impl MemoryLedger {
+    fn row(&self, job: JobKey) -> Result<&JobRow, LedgerError> {
+        self.jobs.get(&job).ok_or_else(|| LedgerError::Contradiction(format!("there is no job {}", job.0)))
+    }
+
+    fn kept(&self, payment: PaymentKey) -> Result<&NewIntent, LedgerError> {
+        self.intents.get(&payment).ok_or_else(|| no_payment(payment))
+    }
+
+    fn open_payments(&self, batch: Option<BatchKey>) -> Vec<Payment> {
+        let keys = self.payments.keys().copied();
+        let of_batch = |one: &Payment| batch.is_none_or(|batch| one.batch == batch);
+        keys.filter_map(|key| self.payment(key)).filter(|one| of_batch(one) && one.is_open()).collect()
+    }
+
+    fn open_job(&self, payment: &Payment) -> Result<Option<OpenJob>, LedgerError> {
+        let row = self.row(payment.job)?;
+        let intent = self.intent(payment.key).ok_or_else(|| no_payment(payment.key))?;
+        let stored = StoredOf { ledger: self, payment: payment.key, row };
+        let stage: Option<OpenStage> = decide::stage(payment, &row.job, &intent, &stored)?;
+        Ok(stage.map(|stage| OpenJob {
+            key: row.job.key,
+            batch: row.job.batch,
+            id: row.id.clone(),
+            take: row.take,
+            endpoint: Arc::clone(&row.endpoint),
+            content: row.content,
+            state: row.job.state,
+            reason: row.job.reason,
+            stage,
+        }))
+    }
+
+    /// Hashes that have settled at that node, of those payments, the latest first.
+    fn settled(&self, node: &WalletId, which: impl Fn(&Payment) -> bool) -> Vec<PaymentHash> {
+        let is_it = |one: &&Payment| one.node == *node && one.fate.preimage.is_some() && which(one);
+        let mut found: Vec<&Payment> = self.payments.values().filter(is_it).collect();
+        found.sort_by_key(|one| std::cmp::Reverse((one.fate.paid_at, one.key)));
+        found.into_iter().take(WITNESSES_MAX).map(|one| one.hash).collect()
+    }
+
+    fn delivered(&self, row: &JobRow) -> Option<DeliveredJob> {
+        let of_job = |one: &&Payment| one.job == row.job.key && one.fate.state != PaymentState::Dead;
+        Some(DeliveredJob {
+            key: row.job.key,
+            seq: row.seq,
+            id: row.id.clone(),
+            take: row.take,
+            endpoint: Arc::clone(&row.endpoint),
+            params: row.params.clone(),
+            extra: row.extra.clone(),
+            price: row.job.price,
+            fee: self.payments.values().find(of_job).and_then(|payment| payment.fate.fee),
+            reason: row.job.reason,
+            started_at: row.job.started_at,
+            url: row.job.url.clone()?,
+            mark: row.mark.clone(),
+        })
+    }
+}
+
+impl JobRow {
+    fn pending(&self) -> PendingJob {
+        PendingJob {
+            key: self.job.key,
+            seq: self.seq,
+            id: self.id.clone(),
+            take: self.take,
+            endpoint: Arc::clone(&self.endpoint),
+            params: self.params.clone(),
+            content: self.content,
+            price: self.job.price,
+            fee_ceiling: self.job.fee_ceiling,
+            max_cost: self.job.max_cost,
+        }
+    }
+}
+
+/// What is stored of one payment.
+struct StoredOf<'a> {
+    ledger: &'a MemoryLedger,
+    payment: PaymentKey,
+    row: &'a JobRow,
+}
+
+impl Stored for StoredOf<'_> {
+    type Error = LedgerError;
+
+    fn uninterpreted(&self) -> Result<Option<StoredAnswer>, LedgerError> {
+        let unread = |(_, row): &(&AnswerKey, &super::AnswerRow)| row.payment == self.payment && !row.is_interpreted;
+        Ok(self.ledger.answers.iter().rev().find(unread).map(|(key, row)| (*key, row.kind, row.answer.clone())))
+    }
+
+    fn answer(&self, key: AnswerKey) -> Result<Option<StoredAnswer>, LedgerError> {
+        Ok(self.ledger.answers.get(&key).map(|row| (key, row.kind, row.answer.clone())))
+    }
+
+    fn rule(&self) -> Result<RedeemRule, LedgerError> {
+        Ok(self.row.endpoint.terms.redeem)
+    }
+}
+
+fn no_payment(payment: PaymentKey) -> LedgerError {
+    Unfit::Contradiction(format!("there is no payment {}", payment.0)).into()
+}
