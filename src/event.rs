@@ -71,7 +71,7 @@ pub enum Event {
     },
     /// A signal or a deadline: nothing new is admitted, what is open is brought to a safe place.
     Draining {
-        /// Why.
+        /// The cause, in words for a person.
         cause: String,
     },
     /// The last event of a run.
@@ -91,7 +91,7 @@ pub struct JobEvent {
     pub from: JobState,
     /// The state now.
     pub state: JobState,
-    /// Why.
+    /// The reason, as results and events name it.
     pub reason: Reason,
     /// What has to happen next.
     pub next: Next,
@@ -107,7 +107,7 @@ pub struct JobEvent {
     pub file: Option<String>,
     /// In words.
     pub error: Option<String>,
-    /// When.
+    /// The moment, in milliseconds since 1970 (UTC).
     pub at: UnixMs,
 }
 
@@ -194,7 +194,7 @@ pub struct RunEnded {
 pub struct EndCount {
     /// The state.
     pub state: JobState,
-    /// Why.
+    /// The reason, as results and events name it.
     pub reason: Reason,
     /// How many.
     pub jobs: u64,
@@ -205,7 +205,7 @@ pub struct EndCount {
 pub struct NeedsPerson {
     /// The job's id.
     pub job: String,
-    /// Why.
+    /// The reason, as results and events name it.
     pub reason: Reason,
     /// The command that shows or decides it.
     pub command: String,

@@ -42,8 +42,8 @@ pub(super) fn batch_of_results(
 ) -> Result<Option<String>, Failure> {
     let of = manifest.results_of().map_err(Failure::Input)?;
     if let Some(of) = of.filter(|_| ledger.exists()) {
-        let books = crate::ledger::open(ledger, OpenMode::Read)?;
-        if books.id()? == of.ledger && books.batch(&of.batch)?.is_some() {
+        let ledger = crate::ledger::open(ledger, OpenMode::Read)?;
+        if ledger.id()? == of.ledger && ledger.batch(&of.batch)?.is_some() {
             let other = options.batch.as_ref().filter(|given| **given != of.batch);
             return other.map_or(Ok(Some(of.batch.clone())), |given| Err(of_another_batch(&of.batch, given)));
         }

@@ -51,16 +51,16 @@ pub(super) struct Room(Vec<Cap>);
 impl Room {
     /// Of the batch's limit where what fits is bought, and of the day's and the month's in any case.
     pub(super) fn of(
-        books: Option<&OpenLedger>,
+        ledger: Option<&OpenLedger>,
         limits: &Limits,
         budget: &Budget,
         used: Msat,
         partial: bool,
     ) -> Result<Self, Failure> {
         let caps = budget.caps(SystemClock.now());
-        let periods = match books {
-            Some(books) if limits.max_sats_per_day.is_some() || limits.max_sats_per_month.is_some() => {
-                books.periods_used(&caps)?
+        let periods = match ledger {
+            Some(ledger) if limits.max_sats_per_day.is_some() || limits.max_sats_per_month.is_some() => {
+                ledger.periods_used(&caps)?
             }
             Some(_) | None => PeriodsUsed::default(),
         };

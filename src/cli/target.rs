@@ -17,13 +17,13 @@ pub(super) fn find(ledger: &Path, target: &Target) -> Result<(OpenLedger, Batch)
         stop(ledger, None, None, None)?;
         beside(path, target.batch.as_deref())?;
     }
-    let books = open(ledger)?;
+    let ledger = open(ledger)?;
     let batch = match (&target.batch, &target.manifest) {
-        (Some(name), _) => by_name(&books, name)?,
-        (None, Some((path, _))) => by_manifest(&books, path)?,
+        (Some(name), _) => by_name(&ledger, name)?,
+        (None, Some((path, _))) => by_manifest(&ledger, path)?,
         (None, None) => return Err(Failure::Usage("name a manifest, or a batch with --batch NAME".to_owned())),
     };
-    Ok((books, batch))
+    Ok((ledger, batch))
 }
 
 /// The ledger for reading.
@@ -41,8 +41,8 @@ pub(super) fn open(ledger: &Path) -> Result<OpenLedger, Failure> {
 
 /// Of the batches that were begun from the manifest at that path, the one of the manifest's own name; else the one that
 /// ran last.
-pub(super) fn at_path(books: &OpenLedger, path: &Path) -> Result<Option<Batch>, Failure> {
-    let mut batches = books.batches_at(&path.display().to_string())?;
+pub(super) fn at_path(ledger: &OpenLedger, path: &Path) -> Result<Option<Batch>, Failure> {
+    let mut batches = ledger.batches_at(&path.display().to_string())?;
     let name = own_name(path);
     let own = batches.iter().position(|batch| Some(&batch.name) == name.as_ref());
     let latest = || batches.iter().enumerate().max_by_key(|(_, batch)| batch.last_run_at).map(|(at, _)| at);
@@ -71,23 +71,23 @@ fn of_results(ledger: &str, path: &Path) -> Option<String> {
     of
 }
 
-fn by_name(books: &OpenLedger, name: &str) -> Result<Batch, Failure> {
-    books.batch(name)?.ok_or_else(|| {
+fn by_name(ledger: &OpenLedger, name: &str) -> Result<Batch, Failure> {
+    ledger.batch(name)?.ok_or_else(|| {
         Failure::Usage(format!("the ledger has no batch named {name}; `{}` lists those it has", command("batches")))
     })
 }
 
 /// The batch of the manifest at that path.
-fn by_manifest(books: &OpenLedger, path: &Path) -> Result<Batch, Failure> {
+fn by_manifest(ledger: &OpenLedger, path: &Path) -> Result<Batch, Failure> {
     let absolute = std::path::absolute(path).map_err(|error| Failure::Usage(error.to_string()))?;
     // A manifest that has been moved away is still known by where it was.
     let canonical = path.canonicalize().unwrap_or_else(|_| absolute.clone());
     for path in [absolute, canonical] {
-        if let Some(batch) = at_path(books, &path)? {
+        if let Some(batch) = at_path(ledger, &path)? {
             return Ok(batch);
         }
     }
-    if let Some(batch) = of_results(&books.id()?, path).map(|name| books.batch(&name)).transpose()?.flatten() {
+    if let Some(batch) = of_results(&ledger.id()?, path).map(|name| ledger.batch(&name)).transpose()?.flatten() {
         return Ok(batch);
     }
     Err(Failure::Usage(format!(

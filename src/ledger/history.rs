@@ -64,7 +64,7 @@ pub struct PaymentRow {
     pub send_answered_at: Option<UnixMs>,
     /// What the node last said while the payment was open, or why nothing was learnt, in words.
     pub node_said: Option<String>,
-    /// When.
+    /// The moment, in milliseconds since 1970 (UTC).
     pub node_said_at: Option<UnixMs>,
     /// When the preimage became durable.
     pub paid_at: Option<UnixMs>,
@@ -116,7 +116,7 @@ pub struct PaymentRecord {
 pub struct AnswerRow {
     /// To what.
     pub kind: AnswerKind,
-    /// When.
+    /// The moment, in milliseconds since 1970 (UTC).
     pub at: UnixMs,
     /// Its status.
     pub status: u16,
@@ -130,20 +130,20 @@ pub struct AnswerRow {
 /// One change of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TransitionRow {
-    /// When.
+    /// The moment, in milliseconds since 1970 (UTC).
     pub at: UnixMs,
     /// The state before.
     pub from: JobState,
     /// The state after.
     pub to: JobState,
-    /// Why.
+    /// The reason, as results and events name it.
     pub reason: Reason,
 }
 
 /// What a person decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DecisionRow {
-    /// When.
+    /// The moment, in milliseconds since 1970 (UTC).
     pub at: UnixMs,
     /// `unpaid`, `lost` or `rebuy`.
     pub decision: String,

@@ -14,62 +14,62 @@ use crate::time::UnixMs;
 /// A ledger without a thread, as one run has it. Clones share the same books, and are other runs: each claims for itself.
 #[derive(Debug)]
 pub struct InlineLedger<S> {
-    books: Arc<Mutex<S>>,
+    ledger: Arc<Mutex<S>>,
     claimed: Mutex<Claimed>,
 }
 
 impl<S> Clone for InlineLedger<S> {
     fn clone(&self) -> Self {
-        Self { books: Arc::clone(&self.books), claimed: Mutex::default() }
+        Self { ledger: Arc::clone(&self.ledger), claimed: Mutex::default() }
     }
 }
 
 impl<S> InlineLedger<S> {
     /// Over these books.
     #[must_use]
-    pub fn new(books: S) -> Self {
-        Self { books: Arc::new(Mutex::new(books)), claimed: Mutex::default() }
+    pub fn new(ledger: S) -> Self {
+        Self { ledger: Arc::new(Mutex::new(ledger)), claimed: Mutex::default() }
     }
 
     /// The books themselves, for what the port does not offer. Never hold them across an await.
-    pub fn books(&self) -> MutexGuard<'_, S> {
+    pub fn ledger(&self) -> MutexGuard<'_, S> {
         // A transaction of a thread that panicked was rolled back as its stack unwound.
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<S: Records> Ledger for InlineLedger<S> {
     async fn commit(&self, now: UnixMs, record: Record) -> Result<Recorded, LedgerError> {
-        self.books().commit(now, record)
+        self.ledger().commit(now, record)
     }
 
     async fn open_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<OpenJob>, LedgerError> {
-        self.books().open_jobs(batch)
+        self.ledger().open_jobs(batch)
     }
 
     async fn damaged_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<DamagedJob>, LedgerError> {
-        self.books().damaged_jobs(batch)
+        self.ledger().damaged_jobs(batch)
     }
 
     async fn claim(&self, batch: BatchKey, most: usize) -> Result<Vec<PendingJob>, LedgerError> {
         let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
-        claimed.claim(&*self.books(), batch, most)
+        claimed.claim(&*self.ledger(), batch, most)
     }
 
     async fn request(&self, payment: PaymentKey) -> Result<Request, LedgerError> {
-        self.books().request(payment)
+        self.ledger().request(payment)
     }
 
     async fn history_check(&self, node: &WalletId, payment: PaymentKey) -> Result<HistoryCheck, LedgerError> {
-        self.books().history_check(node, payment)
+        self.ledger().history_check(node, payment)
     }
 
     async fn is_witnessed(&self, node: &WalletId) -> Result<bool, LedgerError> {
-        self.books().is_witnessed(node)
+        self.ledger().is_witnessed(node)
     }
 
     async fn identical_request(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {
-        self.books().identical_request(job, digest)
+        self.ledger().identical_request(job, digest)
     }
 
     async fn bought_elsewhere(
@@ -78,19 +78,19 @@ impl<S: Records> Ledger for InlineLedger<S> {
         digest: &[u8; 32],
         network: Network,
     ) -> Result<Option<Original>, LedgerError> {
-        self.books().bought_elsewhere(job, digest, network)
+        self.ledger().bought_elsewhere(job, digest, network)
     }
 
     async fn held_back(&self, now: UnixMs, prospect: &Prospect) -> Result<Option<HeldBack>, LedgerError> {
-        self.books().held_back(now, prospect)
+        self.ledger().held_back(now, prospect)
     }
 
     async fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {
-        self.books().open_refunds(batch)
+        self.ledger().open_refunds(batch)
     }
 
     async fn refund(&self, payment: PaymentKey) -> Result<Option<OpenRefund>, LedgerError> {
-        self.books().refund(payment)
+        self.ledger().refund(payment)
     }
 }
 
@@ -102,18 +102,18 @@ impl<S: Records + Downloads> Deliveries for InlineLedger<S> {
         after: Option<(u64, JobKey)>,
         limit: usize,
     ) -> Result<Vec<DeliveredJob>, LedgerError> {
-        self.books().to_download(batch, which, after, limit)
+        self.ledger().to_download(batch, which, after, limit)
     }
 
     async fn is_file_of_another(&self, job: JobKey, file: &str) -> Result<bool, LedgerError> {
-        self.books().is_file_of_another(job, file)
+        self.ledger().is_file_of_another(job, file)
     }
 
     async fn delivery(&self, job: JobKey) -> Result<Option<HttpAnswer>, LedgerError> {
-        self.books().delivery(job)
+        self.ledger().delivery(job)
     }
 
     async fn credential(&self, job: JobKey) -> Result<Option<Credential>, LedgerError> {
-        self.books().credential(job)
+        self.ledger().credential(job)
     }
 }

@@ -47,7 +47,7 @@ pub struct Undecided {
     pub job: JobKey,
     /// How it stands.
     pub state: JobState,
-    /// Why.
+    /// The reason, as results and events name it.
     pub reason: Reason,
     /// Its open payment without a preimage: what the node may still contradict.
     pub intent: Option<DurableIntent>,

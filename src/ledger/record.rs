@@ -34,14 +34,14 @@ pub enum Record {
     SendBegun(PaymentKey),
     /// LND itself has answered a POST that did not settle.
     SendAnswered {
-        /// Whose.
+        /// The payment that it is about.
         payment: PaymentKey,
         /// The node has taken the payment up: from now on its "not found" only says that it has forgotten.
         accepted: bool,
     },
     /// The preimage is known. The job becomes `paid`, even where a person had taken the payment as never made.
     Paid {
-        /// Whose.
+        /// The payment that it is about.
         payment: PaymentKey,
         /// The verified preimage.
         preimage: Preimage,
@@ -54,7 +54,7 @@ pub enum Record {
     Posted(PaymentKey, Posted),
     /// The hash is dead, by proof: the hold is given back, and the job may end or become pending again.
     Dead {
-        /// Whose.
+        /// The payment that it is about.
         payment: PaymentKey,
         /// Why it can never settle any more.
         proof: DeadProof,
@@ -64,7 +64,7 @@ pub enum Record {
     /// What a person gave up can never settle any more, by proof: what is still held for it is given back, and the job
     /// stays as it was decided.
     AbandonedDead {
-        /// Whose.
+        /// The payment that it is about.
         payment: PaymentKey,
         /// Why it can never settle any more.
         proof: DeadProof,
@@ -79,7 +79,7 @@ pub enum Record {
     },
     /// The payment's fate is unknown, or known not to be final. The job becomes `in_doubt`; the hold stays.
     Doubt {
-        /// Whose.
+        /// The payment that it is about.
         payment: PaymentKey,
         /// Why. `payment_in_flight` also says that the node has taken the payment up, and `node_forgot` that it may have:
         /// from then on its "not found" proves nothing for this payment.
@@ -91,7 +91,7 @@ pub enum Record {
     },
     /// An answer to a redeem or a poll, before it is interpreted.
     Answer {
-        /// Whose.
+        /// The payment that it is about.
         payment: PaymentKey,
         /// To what it is an answer.
         kind: AnswerKind,
@@ -100,7 +100,7 @@ pub enum Record {
     },
     /// The origin takes its time: poll there. The job stays `paid`.
     Accepted {
-        /// Whose.
+        /// The payment that it is about.
         payment: PaymentKey,
         /// The answer that said so.
         answer: AnswerKey,
@@ -110,7 +110,7 @@ pub enum Record {
     /// The result is there. The job becomes `delivered`; a body file is removed. Refused where it is an identical
     /// request's and may not be.
     Delivered {
-        /// Whose.
+        /// The payment that it is about.
         payment: PaymentKey,
         /// The answer that said so.
         answer: AnswerKey,
@@ -121,7 +121,7 @@ pub enum Record {
     },
     /// Paid and not delivered: the job's state and reason (`paid` or `lost`) say how it stands. A poll address stays.
     Undelivered {
-        /// Whose.
+        /// The payment that it is about.
         payment: PaymentKey,
         /// The answer that was interpreted so, if any.
         answer: Option<AnswerKey>,
@@ -142,9 +142,9 @@ pub enum Record {
     Ended(JobKey, JobEnd),
     /// Nobody can go on with the job: `body_missing` or `row_damaged`. Its state stays.
     Stuck {
-        /// Whose.
+        /// The job that it is about.
         job: JobKey,
-        /// Why.
+        /// The reason, as results and events name it.
         reason: Reason,
         /// In words, with what to do.
         error: String,
@@ -156,9 +156,9 @@ pub enum Record {
     Downloaded(JobKey, DownloadedFile),
     /// A delivered job's result could not be fetched: `not_downloaded` or `url_gone`. The job stays `delivered`.
     NotDownloaded {
-        /// Whose.
+        /// The job that it is about.
         job: JobKey,
-        /// Why.
+        /// The reason, as results and events name it.
         reason: Reason,
         /// In words.
         error: String,
@@ -204,7 +204,7 @@ pub struct DownloadedFile {
 pub struct JobEnd {
     /// Its state.
     pub state: JobState,
-    /// Why.
+    /// The reason, as results and events name it.
     pub reason: Reason,
     /// In words, for a person. Harmless to a terminal; without any secret.
     pub error: Option<String>,
@@ -566,7 +566,7 @@ pub struct Recorded {
 pub struct Transition {
     /// Its state.
     pub state: JobState,
-    /// Why.
+    /// The reason, as results and events name it.
     pub reason: Reason,
     /// The actual routing fee, where the record tells it.
     pub fee: Option<Msat>,

@@ -214,7 +214,7 @@ pub struct RefundRow {
     pub take: u32,
     /// The job's state.
     pub state: JobState,
-    /// Why.
+    /// The reason, as results and events name it.
     pub reason: Reason,
     /// How the refund stands.
     pub standing: RefundStanding,

@@ -319,7 +319,7 @@ pub struct ResultRow {
     pub take: u32,
     /// Its state.
     pub state: JobState,
-    /// Why.
+    /// The reason, as results and events name it.
     pub reason: Reason,
     /// What has to happen next.
     pub next: Next,

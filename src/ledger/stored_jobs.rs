@@ -8,7 +8,7 @@ use crate::manifest::{JobSource, JobSpec};
 
 /// The jobs of a batch that stand in a results file, each on its row's line.
 pub struct StoredJobs<'a> {
-    books: &'a OpenLedger,
+    ledger: &'a OpenLedger,
     file: &'a dyn JobSource,
     jobs: Vec<(JobKey, u64)>,
 }
@@ -16,12 +16,12 @@ pub struct StoredJobs<'a> {
 impl<'a> StoredJobs<'a> {
     /// Those of which the ledger knows what they ask for, whether or not their rows were edited; in the file's order.
     #[must_use]
-    pub fn of(books: &'a OpenLedger, file: &'a dyn JobSource, chosen: &ChosenRows) -> Self {
-        Self { books, file, jobs: chosen.jobs.clone() }
+    pub fn of(ledger: &'a OpenLedger, file: &'a dyn JobSource, chosen: &ChosenRows) -> Self {
+        Self { ledger, file, jobs: chosen.jobs.clone() }
     }
 
     fn read(&self, key: JobKey, line: u64) -> Result<JobSpec, Vec<Diagnostic>> {
-        let job = self.books.stored_spec(key, line);
+        let job = self.ledger.stored_spec(key, line);
         job.map_err(|error| vec![Diagnostic::error(self.file.file(), error.to_string())])
     }
 }

@@ -59,11 +59,11 @@ impl LedgerHandle {
     ///
     /// # Errors
     /// Where no thread can be had.
-    pub fn spawn<S: Records + Downloads + Send + 'static>(books: S) -> Result<(Self, LedgerThread<S>), LedgerError> {
+    pub fn spawn<S: Records + Downloads + Send + 'static>(ledger: S) -> Result<(Self, LedgerThread<S>), LedgerError> {
         let (asks, inbox) = mpsc::channel(WAITING_MAX);
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
-            .spawn(move || serve(books, inbox))
+            .spawn(move || serve(ledger, inbox))
             .map_err(|error| LedgerError::Io(format!("no thread for the ledger: {error}")))?;
         Ok((Self { asks }, LedgerThread { thread }))
     }
@@ -170,7 +170,7 @@ fn gone() -> LedgerError {
     LedgerError::Io("its thread has ended".to_owned())
 }
 
-fn serve<S: Records + Downloads>(mut books: S, mut inbox: mpsc::Receiver<Ask>) -> S {
+fn serve<S: Records + Downloads>(mut ledger: S, mut inbox: mpsc::Receiver<Ask>) -> S {
     let mut claimed = Claimed::default();
     while let Some(first) = inbox.blocking_recv() {
         let mut asks = vec![first];
@@ -179,9 +179,9 @@ fn serve<S: Records + Downloads>(mut books: S, mut inbox: mpsc::Receiver<Ask>) -
             std::thread::sleep(GATHERING_DELAY);
             drain(&mut inbox, &mut asks);
         }
-        answer(&mut books, &mut claimed, asks);
+        answer(&mut ledger, &mut claimed, asks);
     }
-    books
+    ledger
 }
 
 fn drain(inbox: &mut mpsc::Receiver<Ask>, asks: &mut Vec<Ask>) {
@@ -195,7 +195,7 @@ fn drain(inbox: &mut mpsc::Receiver<Ask>, asks: &mut Vec<Ask>) {
 /// Records first, in one transaction, then reads: a read sees at least what was committed before it was asked.
 ///
 /// Whoever asked may have stopped listening; what was asked is done all the same.
-fn answer<S: Records + Downloads>(books: &mut S, claimed: &mut Claimed, asks: Vec<Ask>) {
+fn answer<S: Records + Downloads>(ledger: &mut S, claimed: &mut Claimed, asks: Vec<Ask>) {
     let mut records = Vec::new();
     let mut replies = Vec::new();
     let mut reads = Vec::new();
@@ -223,7 +223,7 @@ fn answer<S: Records + Downloads>(books: &mut S, claimed: &mut Claimed, asks: Ve
         }
     }
     if !records.is_empty() {
-        match books.apply_all(records) {
+        match ledger.apply_all(records) {
             Ok(outcomes) => {
                 for (reply, outcome) in replies.into_iter().zip(outcomes) {
                     let _unheard = reply.send(outcome);
@@ -237,31 +237,31 @@ fn answer<S: Records + Downloads>(books: &mut S, claimed: &mut Claimed, asks: Ve
         }
     }
     for ask in reads {
-        read(books, claimed, ask);
+        read(ledger, claimed, ask);
     }
 }
 
-fn read<S: Records + Downloads>(books: &S, claimed: &mut Claimed, ask: Ask) {
+fn read<S: Records + Downloads>(ledger: &S, claimed: &mut Claimed, ask: Ask) {
     match ask {
-        Ask::OpenJobs(batch, reply) => drop(reply.send(books.open_jobs(batch))),
-        Ask::DamagedJobs(batch, reply) => drop(reply.send(books.damaged_jobs(batch))),
-        Ask::Claim(batch, most, reply) => drop(reply.send(claimed.claim(books, batch, most))),
-        Ask::Request(payment, reply) => drop(reply.send(books.request(payment))),
-        Ask::Witness(node, payment, reply) => drop(reply.send(books.history_check(&node, payment))),
-        Ask::IsWitnessed(node, reply) => drop(reply.send(books.is_witnessed(&node))),
-        Ask::Identical(job, digest, reply) => drop(reply.send(books.identical_request(job, &digest))),
+        Ask::OpenJobs(batch, reply) => drop(reply.send(ledger.open_jobs(batch))),
+        Ask::DamagedJobs(batch, reply) => drop(reply.send(ledger.damaged_jobs(batch))),
+        Ask::Claim(batch, most, reply) => drop(reply.send(claimed.claim(ledger, batch, most))),
+        Ask::Request(payment, reply) => drop(reply.send(ledger.request(payment))),
+        Ask::Witness(node, payment, reply) => drop(reply.send(ledger.history_check(&node, payment))),
+        Ask::IsWitnessed(node, reply) => drop(reply.send(ledger.is_witnessed(&node))),
+        Ask::Identical(job, digest, reply) => drop(reply.send(ledger.identical_request(job, &digest))),
         Ask::BoughtElsewhere(job, digest, network, reply) => {
-            drop(reply.send(books.bought_elsewhere(job, &digest, network)));
+            drop(reply.send(ledger.bought_elsewhere(job, &digest, network)));
         }
-        Ask::HeldBack(now, prospect, reply) => drop(reply.send(books.held_back(now, &prospect))),
-        Ask::OpenRefunds(batch, reply) => drop(reply.send(books.open_refunds(batch))),
-        Ask::Refund(payment, reply) => drop(reply.send(books.refund(payment))),
+        Ask::HeldBack(now, prospect, reply) => drop(reply.send(ledger.held_back(now, &prospect))),
+        Ask::OpenRefunds(batch, reply) => drop(reply.send(ledger.open_refunds(batch))),
+        Ask::Refund(payment, reply) => drop(reply.send(ledger.refund(payment))),
         Ask::ToDownload(batch, which, after, limit, reply) => {
-            drop(reply.send(books.to_download(batch, which, after, limit)));
+            drop(reply.send(ledger.to_download(batch, which, after, limit)));
         }
-        Ask::IsFileOfAnother(job, file, reply) => drop(reply.send(books.is_file_of_another(job, &file))),
-        Ask::Delivery(job, reply) => drop(reply.send(books.delivery(job))),
-        Ask::Credential(job, reply) => drop(reply.send(books.credential(job))),
+        Ask::IsFileOfAnother(job, file, reply) => drop(reply.send(ledger.is_file_of_another(job, &file))),
+        Ask::Delivery(job, reply) => drop(reply.send(ledger.delivery(job))),
+        Ask::Credential(job, reply) => drop(reply.send(ledger.credential(job))),
         // Commits were carried out before.
         Ask::Commit(..) => {}
     }

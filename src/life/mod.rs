@@ -153,7 +153,7 @@ pub enum Asked {
     Retry {
         /// Milliseconds that the origin asks to wait.
         after_ms: Option<u64>,
-        /// Why.
+        /// The reason, as results and events name it.
         reason: Reason,
         /// In words.
         message: String,

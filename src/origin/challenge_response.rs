@@ -12,7 +12,7 @@ pub enum ChallengeResponse {
     Challenge(Challenge),
     /// It will not sell this; the same request would be answered so again.
     Refused {
-        /// Why.
+        /// The reason, as results and events name it.
         reason: Reason,
         /// In words, with what to do; harmless, without secrets.
         message: String,
@@ -21,7 +21,7 @@ pub enum ChallengeResponse {
     Retry {
         /// How long to wait at least, in milliseconds, where the origin says so; an hour at most.
         after_ms: Option<u64>,
-        /// Why.
+        /// The reason, as results and events name it.
         reason: Reason,
         /// In words; harmless, without secrets.
         message: String,

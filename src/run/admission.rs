@@ -45,7 +45,7 @@ pub(super) struct Queue {
 pub struct HeldJobs {
     /// Which jobs that were not reached it concerns as well.
     pub whose: Whose,
-    /// Why.
+    /// The reason, as results and events name it.
     pub reason: Reason,
     /// In words.
     pub words: String,

@@ -68,7 +68,7 @@ pub enum SandboxError {
     State {
         /// Which.
         path: PathBuf,
-        /// Why.
+        /// The operating system's error.
         source: io::Error,
     },
     /// Another sandbox has the directory.
@@ -87,7 +87,7 @@ pub enum SandboxError {
     Port {
         /// The port; 0 where any would do.
         port: u16,
-        /// Why.
+        /// The operating system's error.
         source: io::Error,
     },
     /// The certificate cannot be made or read.

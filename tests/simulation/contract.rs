@@ -49,15 +49,15 @@ impl Simulated {
         }
         let world = World::new(SEED, faults, false);
         let jobs = Plan::draw(&mut Rng::new(SEED, 0), "june", 3).resolve(&world);
-        let mut books = SqliteLedger::in_memory().expect("a ledger");
+        let mut ledger = SqliteLedger::in_memory().expect("a ledger");
         let new = NewBatch { name: "june".into(), manifest: "/june.toml".into(), sandbox: false, adopt: false };
-        let BatchStart::New(batch) = books.begin_batch(world.our_time(), &new).expect("a batch") else {
+        let BatchStart::New(batch) = ledger.begin_batch(world.our_time(), &new).expect("a batch") else {
             panic!("a ledger that is not new")
         };
         let planned = jobs.iter().cloned().map(Ok::<_, Infallible>);
-        books.load_plan(batch.key, world.our_time(), &Retake::default(), planned).expect("a plan");
+        ledger.load_plan(batch.key, world.our_time(), &Retake::default(), planned).expect("a plan");
         let payer = SimPayer { world: Rc::clone(&world), liar };
-        Self { world, payer, course, ledger: InlineLedger::new(books), jobs, next: Cell::new(0) }
+        Self { world, payer, course, ledger: InlineLedger::new(ledger), jobs, next: Cell::new(0) }
     }
 
     /// What asking for that job brings, as it is intended.

@@ -117,28 +117,28 @@ pub struct Disk {
     pub rejected: RefCell<BTreeSet<PaymentKey>>,
 }
 
-fn accept(books: &mut SqliteLedger, batch: BatchKey, now: UnixMs, meant: &Meant) -> Result<(), LedgerError> {
-    books.accept_takes(now, batch)?;
+fn accept(ledger: &mut SqliteLedger, batch: BatchKey, now: UnixMs, meant: &Meant) -> Result<(), LedgerError> {
+    ledger.accept_takes(now, batch)?;
     match meant {
         Meant::None => Ok(()),
-        Meant::All => books.mean_duplicates(batch, now, &[]),
-        Meant::Some(ids) => books.mean_duplicates(batch, now, ids),
+        Meant::All => ledger.mean_duplicates(batch, now, &[]),
+        Meant::Some(ids) => ledger.mean_duplicates(batch, now, ids),
     }
 }
 
 fn choose(
-    books: &mut SqliteLedger,
+    ledger: &mut SqliteLedger,
     batch: BatchKey,
     now: UnixMs,
     rows: &[ResultsRow],
 ) -> Result<ChosenRows, LedgerError> {
-    books.discard_unaccepted(batch)?;
-    let read = books.read_rows(batch, rows.iter().cloned().map(Ok::<_, Infallible>));
+    ledger.discard_unaccepted(batch)?;
+    let read = ledger.read_rows(batch, rows.iter().cloned().map(Ok::<_, Infallible>));
     let chosen = read.map_err(|error| match error {
         LoadError::Ledger(error) => error,
         LoadError::Plan(never) => match never {},
     })?;
-    books.choose(now, &chosen)?;
+    ledger.choose(now, &chosen)?;
     Ok(chosen)
 }
 
@@ -159,10 +159,10 @@ impl Disk {
     pub fn new(world: &Rc<World>, lie: Lie, file: Option<LedgerFile>) -> Self {
         // A lying ledger that loses its end is written anew, in memory.
         let file = file.filter(|_| lie != Lie::IntentBeforeCommit);
-        let books = file.as_ref().map_or_else(in_memory, LedgerFile::open);
+        let ledger = file.as_ref().map_or_else(in_memory, LedgerFile::open);
         Self {
             world: Rc::clone(world),
-            ledger: InlineLedger::new(books),
+            ledger: InlineLedger::new(ledger),
             file,
             lie,
             written: RefCell::default(),
@@ -193,9 +193,9 @@ impl Disk {
     pub fn closed_for(&self, act: impl FnOnce(&LedgerFile)) {
         let Some(file) = &self.file else { return };
         let nobodys = NOBODYS.take().unwrap_or_else(in_memory);
-        drop(mem::replace(&mut *self.ledger.books(), nobodys));
+        drop(mem::replace(&mut *self.ledger.ledger(), nobodys));
         act(file);
-        NOBODYS.set(Some(mem::replace(&mut *self.ledger.books(), file.open())));
+        NOBODYS.set(Some(mem::replace(&mut *self.ledger.ledger(), file.open())));
     }
 
     /// The payments that the ledger's file holds.
@@ -296,30 +296,30 @@ impl Disk {
             .position(|written| matches!(written, Written::Record(at, _, Record::Intend(_)) if now - at < LAZY_MS));
         let Some(lost) = lost else { return };
         self.world.note(|| "the ledger loses an intent that it had handed out".to_owned());
-        let mut books = in_memory();
+        let mut ledger = in_memory();
         let mut written = self.written.borrow_mut();
         written.truncate(lost);
         for written in &*written {
             match written {
-                Written::Begun(now, new) => drop(books.begin_batch(*now, new)),
+                Written::Begun(now, new) => drop(ledger.begin_batch(*now, new)),
                 Written::Loaded(batch, now, retake, jobs) => {
-                    drop(books.load_plan(*batch, *now, retake, jobs.iter().cloned().map(Ok::<_, Infallible>)));
+                    drop(ledger.load_plan(*batch, *now, retake, jobs.iter().cloned().map(Ok::<_, Infallible>)));
                 }
-                Written::Chosen(batch, now, rows) => drop(choose(&mut books, *batch, *now, rows)),
+                Written::Chosen(batch, now, rows) => drop(choose(&mut ledger, *batch, *now, rows)),
                 Written::SetAside(batch, now, edition, only) => {
-                    drop(books.set_duplicates_aside(*batch, *now, &compared(edition.as_deref(), only)));
+                    drop(ledger.set_duplicates_aside(*batch, *now, &compared(edition.as_deref(), only)));
                 }
-                Written::Accepted(batch, now, meant) => drop(accept(&mut books, *batch, *now, meant)),
-                Written::Reopened(now, job, word) => drop(books.reopen(*now, *job, *word, NOTE)),
-                Written::TakenAside(batch, now) => drop(books.discard_duplicates(*batch, *now)),
-                Written::TakenBack(batch) => drop(books.discard_unaccepted(*batch)),
-                Written::Record(_, now, record) => drop(books.apply(*now, record.clone())),
+                Written::Accepted(batch, now, meant) => drop(accept(&mut ledger, *batch, *now, meant)),
+                Written::Reopened(now, job, word) => drop(ledger.reopen(*now, *job, *word, NOTE)),
+                Written::TakenAside(batch, now) => drop(ledger.discard_duplicates(*batch, *now)),
+                Written::TakenBack(batch) => drop(ledger.discard_unaccepted(*batch)),
+                Written::Record(_, now, record) => drop(ledger.apply(*now, record.clone())),
                 Written::Trusted(now, batch, origin, number, bounds) => {
-                    drop(books.trust(*now, *batch, origin, *number, *bounds));
+                    drop(ledger.trust(*now, *batch, origin, *number, *bounds));
                 }
             }
         }
-        *self.ledger.books() = books;
+        *self.ledger.ledger() = ledger;
     }
 
     fn keep(&self, written: impl FnOnce() -> Written) {
@@ -341,7 +341,7 @@ impl Disk {
     pub fn begin(&self, new: &NewBatch) -> Result<BatchKey, LedgerError> {
         let now = self.world.our_time();
         self.keep(|| Written::Begun(now, new.clone()));
-        let begun = self.ledger.books().begin_batch(now, new);
+        let begun = self.ledger.ledger().begin_batch(now, new);
         match self.written("a batch", begun)? {
             BatchStart::New(batch) | BatchStart::Existing(batch) => Ok(batch.key),
             BatchStart::OtherManifest { .. } | BatchStart::OtherMoney { .. } => panic!("another batch"),
@@ -350,7 +350,7 @@ impl Disk {
 
     /// Whether the purchase before the latest take of that job was given back.
     pub fn was_refunded(&self, batch: BatchKey, id: &str) -> bool {
-        let takes = self.ledger.books().takes(batch, id).expect("the ledger can be read");
+        let takes = self.ledger.ledger().takes(batch, id).expect("the ledger can be read");
         takes.iter().rev().nth(1).is_some_and(|take| take.row.state == JobState::Refunded)
     }
 
@@ -358,7 +358,7 @@ impl Disk {
     pub fn load(&self, batch: BatchKey, retake: &Retake, jobs: &[PlannedJob]) -> Result<Vec<String>, LedgerError> {
         let now = self.world.our_time();
         self.keep(|| Written::Loaded(batch, now, retake.clone(), jobs.to_vec()));
-        let loaded = self.ledger.books().load_plan(batch, now, retake, jobs.iter().cloned().map(Ok::<_, Infallible>));
+        let loaded = self.ledger.ledger().load_plan(batch, now, retake, jobs.iter().cloned().map(Ok::<_, Infallible>));
         let loaded = loaded.map_err(|error| match error {
             LoadError::Ledger(error) => error,
             LoadError::Plan(never) => match never {},
@@ -370,7 +370,7 @@ impl Disk {
     pub fn choose_rows(&self, batch: BatchKey, rows: &[ResultsRow]) -> Result<ChosenRows, LedgerError> {
         let now = self.world.our_time();
         self.keep(|| Written::Chosen(batch, now, rows.to_vec()));
-        let chosen = choose(&mut self.ledger.books(), batch, now, rows);
+        let chosen = choose(&mut self.ledger.ledger(), batch, now, rows);
         self.written("what is chosen", chosen)
     }
 
@@ -383,7 +383,7 @@ impl Disk {
     ) -> Result<Vec<String>, LedgerError> {
         let now = self.world.our_time();
         self.keep(|| Written::SetAside(batch, now, edition.map(str::to_owned), only.to_vec()));
-        let found = self.ledger.books().set_duplicates_aside(batch, now, &compared(edition, only));
+        let found = self.ledger.ledger().set_duplicates_aside(batch, now, &compared(edition, only));
         let found = self.written("duplicates", found)?;
         Ok(found.first.into_iter().map(|(id, _)| id).collect())
     }
@@ -392,7 +392,7 @@ impl Disk {
     pub fn take_back_duplicates(&self, batch: BatchKey) -> Result<(), LedgerError> {
         let now = self.world.our_time();
         self.keep(|| Written::TakenAside(batch, now));
-        let taken_back = self.ledger.books().discard_duplicates(batch, now);
+        let taken_back = self.ledger.ledger().discard_duplicates(batch, now);
         self.written("what is taken back", taken_back)
     }
 
@@ -400,14 +400,14 @@ impl Disk {
     pub fn accept(&self, batch: BatchKey, meant: &Meant) -> Result<(), LedgerError> {
         let now = self.world.our_time();
         self.keep(|| Written::Accepted(batch, now, meant.clone()));
-        let accepted = accept(&mut self.ledger.books(), batch, now, meant);
+        let accepted = accept(&mut self.ledger.ledger(), batch, now, meant);
         self.written("what is accepted", accepted)
     }
 
     /// It is not.
     pub fn discard_unaccepted(&self, batch: BatchKey) -> Result<(), LedgerError> {
         self.keep(|| Written::TakenBack(batch));
-        let taken_back = self.ledger.books().discard_unaccepted(batch);
+        let taken_back = self.ledger.ledger().discard_unaccepted(batch);
         self.written("what is taken back", taken_back)
     }
 
@@ -424,7 +424,7 @@ impl Disk {
             let Caps { day, month, .. } = &intent.caps;
             intent.caps = Caps { batch: None, day: day.as_ref().map(endless), month: month.as_ref().map(endless) };
         }
-        let committed = self.ledger.books().commit(now, record.clone());
+        let committed = self.ledger.ledger().commit(now, record.clone());
         let Ok(Recorded { committed: done, .. }) = &committed else {
             if self.was_deleted() {
                 return committed;
@@ -443,13 +443,13 @@ impl Disk {
         let now = self.world.our_time();
         let bounds = IntentBounds { max_undelivered, run_began: now, ..IntentBounds::default() };
         self.keep(|| Written::Trusted(now, batch, origin.to_owned(), number, bounds));
-        self.ledger.books().trust(now, batch, origin, number, bounds).expect("a word can be written")
+        self.ledger.ledger().trust(now, batch, origin, number, bounds).expect("a word can be written")
     }
 
     /// Why jobs are still pending: what the command writes at its end. A run that was to buy `chosen` ones knows nothing of others.
     pub fn explain(&self, batch: BatchKey, outcome: &Outcome, chosen: bool) -> Result<(), LedgerError> {
         for HeldJobs { whose, reason, words, jobs } in &outcome.held_back {
-            let explained = self.ledger.books().explain_jobs(jobs, *reason, words);
+            let explained = self.ledger.ledger().explain_jobs(jobs, *reason, words);
             self.written("a reason", explained)?;
             let endpoint = match whose {
                 Whose::AllOfEndpoint(name) => Some(name.as_str()),
@@ -457,7 +457,7 @@ impl Disk {
                 Whose::Named => continue,
             };
             if !chosen {
-                let explained = self.ledger.books().explain_pending(batch, endpoint, *reason, words);
+                let explained = self.ledger.ledger().explain_pending(batch, endpoint, *reason, words);
                 self.written("a reason", explained)?;
             }
         }
@@ -467,7 +467,7 @@ impl Disk {
     /// A person's decision.
     pub fn decide(&self, job: &Undecided, decision: Decision, evidence: &str, proof: Option<DeadProof>) -> Decided {
         let now = self.world.our_time();
-        let decided = self.ledger.books().decide(now, job.job, decision, NOTE, evidence, proof);
+        let decided = self.ledger.ledger().decide(now, job.job, decision, NOTE, evidence, proof);
         let decided = decided.expect("a decision can be written");
         if let (Decided::Recorded, Some(intent)) = (decided, &job.intent) {
             self.open.borrow_mut().remove(&intent.payment());
@@ -489,7 +489,7 @@ impl Disk {
     pub fn reopen(&self, job: JobKey, word: Reopening, payment: Option<&PaymentHash>) -> Reopened {
         let now = self.world.our_time();
         self.keep(|| Written::Reopened(now, job, word));
-        let reopened = self.ledger.books().reopen(now, job, word, NOTE).expect("a word can be written");
+        let reopened = self.ledger.ledger().reopen(now, job, word, NOTE).expect("a word can be written");
         if let (Reopened::Taken(_), Some(hash)) = (&reopened, payment) {
             self.delivered_to_a_person(hash);
         }
@@ -506,8 +506,8 @@ impl Disk {
         }
         let by_batch = world.auditor.borrow().ledger_by_batch();
         for (name, used) in by_batch {
-            let batch = self.ledger.books().batch(&name).expect("the ledger can be read").expect("a batch").key;
-            let counts = self.ledger.books().counts(batch).expect("the ledger can be read");
+            let batch = self.ledger.ledger().batch(&name).expect("the ledger can be read").expect("a batch").key;
+            let counts = self.ledger.ledger().counts(batch).expect("the ledger can be read");
             let sum = counts.spent.get() + counts.fees.get() + counts.held.get() - counts.refunded.get();
             if sum != used && self.lie != Lie::IntentBeforeCommit {
                 world.violated(format!("the ledger has {sum} msat spent or held, its records say {used}"));

@@ -119,7 +119,7 @@ pub struct Life {
     /// The dice of a person who runs results and speaks of what was paid for, in a world that has one.
     pub acts: Option<Rng>,
     /// How results are fetched into files, in a world where they are.
-    pub filing: Option<l402_batch::download::Settings>,
+    pub download_setup: Option<l402_batch::download::Settings>,
 }
 
 /// Lives one life.
@@ -168,7 +168,7 @@ impl Life {
             said: None,
             people: people(options),
             acts: acts(options),
-            filing: filing(options.seed).filter(|_| !options.restored),
+            download_setup: download_setup(options.seed).filter(|_| !options.restored),
             world,
             rng,
         };
@@ -347,7 +347,7 @@ impl Life {
         self.reopens_at_last();
         verdict::look(&self.world, &self.disk, &self.batches);
         self.look_at_the_word();
-        if self.filing.is_some() {
+        if self.download_setup.is_some() {
             self.world.files.look(&self.world);
         }
     }
@@ -398,7 +398,7 @@ impl Life {
 
     fn unfinished(&self, decided: bool) -> Vec<String> {
         let mut open = verdict::unfinished(&self.world, &self.disk, &self.batches, decided);
-        if self.filing.is_some() {
+        if self.download_setup.is_some() {
             open.extend(verdict::unfetched(&self.world, &self.disk, &self.batches));
         }
         open.extend(self.unheard_word());
@@ -433,7 +433,7 @@ fn acts(options: &Options) -> Option<Rng> {
 }
 
 /// In every third world results are fetched. Their dice are their own, so that all other worlds are as they were.
-fn filing(seed: u64) -> Option<l402_batch::download::Settings> {
+fn download_setup(seed: u64) -> Option<l402_batch::download::Settings> {
     let mut rng = Rng::new(seed, 2);
     (rng.below(3) == 0).then(|| l402_batch::download::Settings {
         folder: FOLDER.to_owned(),

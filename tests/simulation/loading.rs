@@ -45,7 +45,7 @@ impl Life {
         let batch = &self.batches[at];
         let begun = self.begin(at)?;
         port.batch.set(Some(begun));
-        let before = verdict::rows(&self.disk.ledger.books(), begun);
+        let before = verdict::rows(&self.disk.ledger.ledger(), begun);
         let mut retaken = self.load(at, begun, jobs)?;
         // The load itself takes back what repeats an earlier take, or sets it aside for the next one to take back.
         port.note_taken_back(&before);
@@ -76,7 +76,7 @@ impl Life {
             self.world.saw(Sight::BoughtOnceMore);
             let was_refunded = batch.retake.refunded && self.disk.was_refunded(begun, &id);
             self.world.saw_if(was_refunded, Sight::RefundedBoughtOnceMore);
-            let takes = self.disk.ledger.books().takes(begun, &id)?;
+            let takes = self.disk.ledger.ledger().takes(begun, &id)?;
             if !takes.iter().rev().nth(1).is_some_and(|replaced| replaced.decisions.iter().any(is_retake)) {
                 self.world.violated(format!("{id} is bought once more, and no word for that is recorded"));
             }
@@ -132,7 +132,7 @@ impl Life {
     /// Of these jobs those that are to be bought, with duplicates where those are meant; of no job where there is none.
     fn left_to_buy(&self, batch: BatchKey, only: &[String], duplicates: bool) -> Vec<String> {
         let mut left = Vec::new();
-        let read = self.disk.ledger.books().to_buy(batch, duplicates, &mut |job: ToBuy| {
+        let read = self.disk.ledger.ledger().to_buy(batch, duplicates, &mut |job: ToBuy| {
             left.extend(Some(job.id).filter(|id| only.contains(id)));
             Ok::<_, std::convert::Infallible>(())
         });
@@ -143,7 +143,7 @@ impl Life {
     /// The person says that these duplicates are meant, as the ledger has them.
     fn mean_stored(&self, at: usize, key: BatchKey, duplicates: &[String]) {
         let batch = &self.batches[at];
-        for row in verdict::rows(&self.disk.ledger.books(), key).iter().filter(|row| duplicates.contains(&row.id)) {
+        for row in verdict::rows(&self.disk.ledger.ledger(), key).iter().filter(|row| duplicates.contains(&row.id)) {
             let request = batch.plan.digest_of(&row.endpoint, &row.params);
             let name = batch.names.get(&row.id).cloned().unwrap_or_else(|| job_name(&batch.name, &row.id));
             self.means(&name, &request);

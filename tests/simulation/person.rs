@@ -24,7 +24,7 @@ impl Life {
         self.opens_the_ledger();
         let at = usize::try_from(self.rng.below(self.batches.len() as u64)).unwrap_or(0);
         let Some(key) = self.batches[at].key else { return };
-        let rows = verdict::rows(&self.disk.ledger.books(), key);
+        let rows = verdict::rows(&self.disk.ledger.ledger(), key);
         let doubtful: Vec<_> = rows
             .iter()
             .filter(|row| matches!(row.state, JobState::InDoubt | JobState::Running | JobState::Paid))
@@ -98,10 +98,10 @@ impl Life {
     pub fn decides(&mut self, at: usize, id: &str, decision: Decision, named: bool) -> bool {
         let world = Rc::clone(&self.world);
         let Some(key) = self.batches[at].key else { return false };
-        let job = self.disk.ledger.books().undecided(key, id).expect("the ledger can be read");
+        let job = self.disk.ledger.ledger().undecided(key, id).expect("the ledger can be read");
         let Some(job) = job else { return false };
         world.note(|| format!("a person says {decision:?} of {id}, which is {:?}", job.state));
-        let take = self.disk.ledger.books().takes(key, id).expect("the ledger can be read").len();
+        let take = self.disk.ledger.ledger().takes(key, id).expect("the ledger can be read").len();
         let had_it = job.intent.as_ref().is_some_and(|intent| self.node_has(intent, named));
         let Some((heard, proof)) = self.heard(&job, named) else { return false };
         if job.intent.as_ref().is_some_and(|intent| had_it && self.node_has(intent, named)) {
@@ -123,7 +123,7 @@ impl Life {
         let Some(intent) = &job.intent else { return Some(("no payment of it is open".to_owned(), None)) };
         world.begin_process(Stop::Never);
         let witness =
-            self.disk.ledger.books().history_check(intent.node(), intent.payment()).expect("the ledger can be read");
+            self.disk.ledger.ledger().history_check(intent.node(), intent.payment()).expect("the ledger can be read");
         let asked = evidence(named.then_some(&self.payer), intent, &witness, world.our_time());
         match drive(world, asked, STEPS_MAX) {
             Driven::Done(Ok(Evidence::Proven(proof, words))) => Some((words, Some(proof))),

@@ -122,7 +122,7 @@ impl<'a> Port<'a> {
 
     /// A process buys what it was told to alone, and no later take of a job while an earlier one is paid for and asked for.
     fn check_choice(&self, new: &NewIntent) {
-        let open = self.disk.ledger.books().open_jobs(None).expect("the ledger can be read");
+        let open = self.disk.ledger.ledger().open_jobs(None).expect("the ledger can be read");
         let Some(bought) = open.iter().find(|job| job.key == new.job) else { return };
         let world = &self.disk.world;
         if self.only.borrow().as_ref().is_some_and(|only| !only.contains(&bought.id)) {
@@ -169,7 +169,7 @@ impl<'a> Port<'a> {
     /// Latest takes before a load that it has taken back.
     pub fn note_taken_back(&self, before: &[ResultRow]) {
         let Some(batch) = self.batch.get() else { return };
-        let after = verdict::rows(&self.disk.ledger.books(), batch);
+        let after = verdict::rows(&self.disk.ledger.ledger(), batch);
         for row in before {
             let is_gone = after.iter().any(|now| now.id == row.id && now.take < row.take);
             if is_gone {
@@ -181,7 +181,7 @@ impl<'a> Port<'a> {
     /// Takes that are set aside, and will be taken back, if not now, by the next load; but for these, which nobody has accepted.
     pub fn note_set_aside(&self, unaccepted: &[String]) {
         let Some(batch) = self.batch.get() else { return };
-        for row in verdict::rows(&self.disk.ledger.books(), batch) {
+        for row in verdict::rows(&self.disk.ledger.ledger(), batch) {
             if row.take > 1 && row.reason == Reason::Duplicate && !unaccepted.contains(&row.id) {
                 self.disk.world.auditor.borrow_mut().set_aside(&job_name(&self.name, &row.id), row.take);
             }
@@ -191,7 +191,7 @@ impl<'a> Port<'a> {
     /// A read. It fails where the disk failed.
     async fn read<T>(&self, read: impl FnOnce(&SqliteLedger) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
         self.expect_whole()?;
-        read(&self.disk.ledger.books())
+        read(&self.disk.ledger.ledger())
     }
 }
 
@@ -247,7 +247,7 @@ impl Ledger for Port<'_> {
             disk.check_limits();
         }
         if let Some(file) = &disk.file {
-            file.perhaps_read(world, &disk.ledger.books(), self.batch.get());
+            file.perhaps_read(world, &disk.ledger.ledger(), self.batch.get());
         }
         if fails == Some(Moment::After) {
             world.saw(Sight::DiskFailedAfter);
@@ -258,30 +258,30 @@ impl Ledger for Port<'_> {
     }
 
     async fn open_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<OpenJob>, LedgerError> {
-        self.read(|books| books.open_jobs(batch)).await
+        self.read(|ledger| ledger.open_jobs(batch)).await
     }
 
     async fn claim(&self, batch: BatchKey, most: usize) -> Result<Vec<PendingJob>, LedgerError> {
-        self.read(|books| self.claimed.borrow_mut().claim(books, batch, most)).await
+        self.read(|ledger| self.claimed.borrow_mut().claim(ledger, batch, most)).await
     }
 
     async fn request(&self, payment: PaymentKey) -> Result<Request, LedgerError> {
-        self.read(|books| books.request(payment)).await
+        self.read(|ledger| ledger.request(payment)).await
     }
 
     async fn history_check(&self, node: &WalletId, payment: PaymentKey) -> Result<HistoryCheck, LedgerError> {
         if self.disk.lie == Lie::NoWitness {
             return Ok(HistoryCheck { settled: Vec::new(), is_earlier: true });
         }
-        self.read(|books| books.history_check(node, payment)).await
+        self.read(|ledger| ledger.history_check(node, payment)).await
     }
 
     async fn is_witnessed(&self, node: &WalletId) -> Result<bool, LedgerError> {
-        self.read(|books| books.is_witnessed(node)).await
+        self.read(|ledger| ledger.is_witnessed(node)).await
     }
 
     async fn identical_request(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {
-        self.read(|books| books.identical_request(job, digest)).await
+        self.read(|ledger| ledger.identical_request(job, digest)).await
     }
 
     async fn bought_elsewhere(
@@ -290,21 +290,21 @@ impl Ledger for Port<'_> {
         digest: &[u8; 32],
         network: Network,
     ) -> Result<Option<Original>, LedgerError> {
-        self.read(|books| books.bought_elsewhere(job, digest, network)).await
+        self.read(|ledger| ledger.bought_elsewhere(job, digest, network)).await
     }
 
     async fn held_back(&self, now: UnixMs, prospect: &Prospect) -> Result<Option<HeldBack>, LedgerError> {
         let mut prospect = prospect.clone();
         self.forget_bounds(&prospect.url.clone(), &mut prospect.bounds);
-        self.read(|books| books.held_back(now, &prospect)).await
+        self.read(|ledger| ledger.held_back(now, &prospect)).await
     }
 
     async fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {
-        self.read(|books| books.open_refunds(batch)).await
+        self.read(|ledger| ledger.open_refunds(batch)).await
     }
 
     async fn refund(&self, payment: PaymentKey) -> Result<Option<OpenRefund>, LedgerError> {
-        self.read(|books| books.refund(payment)).await
+        self.read(|ledger| ledger.refund(payment)).await
     }
 }
 
@@ -316,18 +316,18 @@ impl Deliveries for Port<'_> {
         after: Option<(u64, JobKey)>,
         limit: usize,
     ) -> Result<Vec<DeliveredJob>, LedgerError> {
-        self.read(|books| books.to_download(batch, which, after, limit)).await
+        self.read(|ledger| ledger.to_download(batch, which, after, limit)).await
     }
 
     async fn is_file_of_another(&self, job: JobKey, file: &str) -> Result<bool, LedgerError> {
-        self.read(|books| books.is_file_of_another(job, file)).await
+        self.read(|ledger| ledger.is_file_of_another(job, file)).await
     }
 
     async fn delivery(&self, job: JobKey) -> Result<Option<HttpAnswer>, LedgerError> {
-        self.read(|books| books.delivery(job)).await
+        self.read(|ledger| ledger.delivery(job)).await
     }
 
     async fn credential(&self, job: JobKey) -> Result<Option<Credential>, LedgerError> {
-        self.read(|books| books.credential(job)).await
+        self.read(|ledger| ledger.credential(job)).await
     }
 }

@@ -118,13 +118,13 @@ impl Life {
             world.note(|| format!("a process begins: {order:?} {}, stops {stop:?}", batch.name));
         }
         let jobs: Vec<Vec<PlannedJob>> = orders.iter().map(|order| self.hands_in(order)).collect();
-        if self.filing.is_some() {
+        if self.download_setup.is_some() {
             let ids: Vec<String> = jobs.iter().flatten().map(|job| job.id.clone()).collect();
             world.files.meddle(&world, &ids);
         }
         let keys: Vec<Option<BatchKey>> = orders.iter().map(|order| self.batches[order.at].key).collect();
         self.opens_the_ledger();
-        let meddled = self.people.is_some() && self.filing.is_none();
+        let meddled = self.people.is_some() && self.download_setup.is_none();
         let ports: Vec<Port<'_>> = orders
             .iter()
             .map(|order| self.disk.open(&self.batches[order.at].name, meddled, self.bounds(order.at)))
@@ -294,7 +294,7 @@ impl Life {
         port: &Port<'_>,
         feed: &Feed,
     ) -> Ended {
-        let Some((settings, batch)) = self.filing.as_ref().zip(batch) else { return work.await };
+        let Some((settings, batch)) = self.download_setup.as_ref().zip(batch) else { return work.await };
         let (clock, ear) = (SimClock(Rc::clone(&self.world)), Ear(Rc::clone(&self.world)));
         let (fetch, disk) = (SimFetch(Rc::clone(&self.world)), SimDisk(Rc::clone(&self.world)));
         let downloads = Downloads {
@@ -318,7 +318,7 @@ impl Life {
         let (ended, fetched) = futures::join!(work, downloads.run(batch, Wanted::OfRun));
         let outcome = ended?;
         fetched?;
-        self.disk.ledger.books().explain_undownloaded(batch)?;
+        self.disk.ledger.ledger().explain_undownloaded(batch)?;
         Ok(outcome)
     }
 

@@ -26,7 +26,7 @@ impl Life {
         let Some(acts) = &mut self.acts else { return };
         let at = usize::try_from(acts.below(self.batches.len() as u64)).unwrap_or(0);
         let Some(key) = self.batches[at].key else { return };
-        let rows = verdict::rows(&self.disk.ledger.books(), key);
+        let rows = verdict::rows(&self.disk.ledger.ledger(), key);
         let fitting: Vec<_> = rows.iter().filter(|row| fits(row.state, row.reason)).map(|row| row.id.clone()).collect();
         let all: Vec<_> = rows.iter().map(|row| row.id.clone()).collect();
         let of = if fitting.is_empty() || acts.below(4) == 0 { all } else { fitting.clone() };
@@ -34,7 +34,7 @@ impl Life {
             return;
         }
         let (id, word) = (acts.pick(&of).clone(), *acts.pick(&WORDS));
-        let takes = self.disk.ledger.books().takes(key, &id).expect("the ledger can be read").len();
+        let takes = self.disk.ledger.ledger().takes(key, &id).expect("the ledger can be read").len();
         // Sometimes it is an earlier one.
         let earlier = if acts.below(3) == 0 { acts.below(takes as u64) } else { 0 };
         let take = u32::try_from(takes as u64 - earlier).unwrap_or(1);
@@ -52,7 +52,7 @@ impl Life {
     /// What is given up is to be bought anew; and then it is to be asked for again, before anything was bought.
     pub fn person_changes_mind(&mut self) {
         let Some(key) = self.batches[0].key else { return };
-        let mut rows = verdict::rows(&self.disk.ledger.books(), key);
+        let mut rows = verdict::rows(&self.disk.ledger.ledger(), key);
         rows.retain(|row| row.state == JobState::Lost);
         for row in rows {
             self.decides(0, &row.id, Decision::Rebuy, true);
@@ -64,7 +64,7 @@ impl Life {
     pub fn person_reopens_all(&mut self, word: Reopening) {
         for at in 0..self.batches.len() {
             let Some(key) = self.batches[at].key else { continue };
-            let mut rows = verdict::rows(&self.disk.ledger.books(), key);
+            let mut rows = verdict::rows(&self.disk.ledger.ledger(), key);
             rows.retain(|row| fits(row.state, row.reason));
             for row in rows {
                 self.reopens(at, &row.id, row.take, word);
@@ -75,8 +75,8 @@ impl Life {
     fn reopens(&mut self, at: usize, id: &str, take: u32, word: Reopening) {
         let world = Rc::clone(&self.world);
         let (Some(key), name) = (self.batches[at].key, job_name(&self.batches[at].name, id)) else { return };
-        let takes = self.disk.ledger.books().takes(key, id).expect("the ledger can be read");
-        let job = self.disk.ledger.books().undecided_take(key, id, Some(take)).expect("the ledger can be read");
+        let takes = self.disk.ledger.ledger().takes(key, id).expect("the ledger can be read");
+        let job = self.disk.ledger.ledger().undecided_take(key, id, Some(take)).expect("the ledger can be read");
         let (Some(stood), Some(job)) = (takes.iter().find(|one| one.row.take == take), job) else { return };
         let payment = paid(stood);
         world.note(|| {
@@ -103,7 +103,7 @@ impl Life {
         if let (Reopened::Recorded | Reopened::Taken(_), Some(hash)) = (&reopened, payment) {
             self.hear(&name, hash, (stood.row.take, job.job), &reopened);
         }
-        let left = self.disk.ledger.books().takes(key, id).expect("the ledger can be read").len();
+        let left = self.disk.ledger.ledger().takes(key, id).expect("the ledger can be read").len();
         if left < takes.len() {
             world.saw(Sight::ReplacementTakenBack);
             world.auditor.borrow_mut().set_aside(&name, takes.len() as u32);
@@ -118,7 +118,7 @@ impl Life {
             Reopened::Taken(_) => {
                 world.auditor.borrow_mut().taken_as_delivered(name, take);
                 world.shop.borrow_mut().taken_as_delivered(&hash, world.now());
-                let answer = self.disk.ledger.books().delivery(job).expect("the ledger can be read");
+                let answer = self.disk.ledger.ledger().delivery(job).expect("the ledger can be read");
                 match answer {
                     Some(answer) => world.files.may_hold(&answer.body),
                     None => world.violated(format!("the answer that was taken for {name} is not kept")),

@@ -81,7 +81,8 @@ impl Life {
     /// Between processes: copies are made, put back, and what a ledger lacks is merged.
     pub fn meddles_with_the_ledger(&mut self) {
         self.opens_the_ledger();
-        let Some(file) = self.disk.file.as_ref().filter(|_| self.people.is_some() && self.filing.is_none()) else {
+        let Some(file) = self.disk.file.as_ref().filter(|_| self.people.is_some() && self.download_setup.is_none())
+        else {
             return;
         };
         if !file.missing().is_empty() {
@@ -109,9 +110,9 @@ impl Life {
                 drop_an_intent(path, file.path());
             }
             for _ in 0..if file.strikes(3) { 2 } else { 1 } {
-                let mut books = self.disk.ledger.books();
-                let source = MergeSource::open(path, &books).expect("a copy can be read");
-                let merged = books.merge(world.our_time(), &source).expect("it can be merged");
+                let mut ledger = self.disk.ledger.ledger();
+                let source = MergeSource::open(path, &ledger).expect("a copy can be read");
+                let merged = ledger.merge(world.our_time(), &source).expect("it can be merged");
                 world.note(|| format!("merged {}: {merged:?}", path.display()));
                 world.saw(Sight::LedgerMerged);
             }
@@ -135,7 +136,7 @@ impl Life {
     fn knows_anew(&mut self) {
         self.disk.knows_anew();
         for batch in &mut self.batches {
-            let known = self.disk.ledger.books().batch(&batch.name).expect("the ledger can be read");
+            let known = self.disk.ledger.ledger().batch(&batch.name).expect("the ledger can be read");
             batch.key = known.map(|batch| batch.key);
         }
     }
@@ -149,7 +150,7 @@ impl Disk {
         if self.was_deleted() {
             return true;
         }
-        let gap = self.ledger.books().gap().expect("the ledger can be read");
+        let gap = self.ledger.ledger().gap().expect("the ledger can be read");
         let known = self.hashes();
         let lost = self.world.auditor.borrow().charged_hashes().into_iter().find(|hash| !known.contains_key(hash));
         if let Some(lost) = lost.filter(|_| gap.is_none()) {

@@ -23,9 +23,9 @@ impl Life {
             self.world.saw(Sight::ResultsKept);
             return true;
         }
-        let books = self.disk.ledger.books();
-        let mut rows = results(&books, key);
-        drop(books);
+        let ledger = self.disk.ledger.ledger();
+        let mut rows = results(&ledger, key);
+        drop(ledger);
         let all = rows.len();
         filter(acts, &mut rows);
         self.world.saw_if(rows.len() < all, Sight::ResultsFiltered);
@@ -36,7 +36,7 @@ impl Life {
     /// All results of the batch but what is delivered, as they stand now: a script's file.
     pub fn takes_undelivered(&mut self, at: usize) {
         let Some(key) = self.batches[at].key else { return };
-        let mut rows = results(&self.disk.ledger.books(), key);
+        let mut rows = results(&self.disk.ledger.ledger(), key);
         rows.retain(|row| !is_delivered(row.state));
         self.batches[at].papers = rows.iter().map(|row| ResultsRow::of(cells(row, true))).collect();
     }
@@ -49,7 +49,7 @@ impl Life {
         }
         let of: &Batch = acts.pick(&self.batches);
         let Some(key) = of.key else { return };
-        let mut rows = results(&self.disk.ledger.books(), key);
+        let mut rows = results(&self.disk.ledger.ledger(), key);
         filter(acts, &mut rows);
         rows.retain(|row| matches!(row.state, JobState::Pending | JobState::Refused | JobState::Failed));
         let name = format!("results{}", self.batches.len());
@@ -62,9 +62,9 @@ impl Life {
     }
 }
 
-fn results(books: &l402_batch::ledger::sqlite::SqliteLedger, key: l402_batch::ledger::BatchKey) -> Vec<ResultRow> {
+fn results(ledger: &l402_batch::ledger::sqlite::SqliteLedger, key: l402_batch::ledger::BatchKey) -> Vec<ResultRow> {
     let mut rows = Vec::new();
-    let read = books.results(key, &mut |row| {
+    let read = ledger.results(key, &mut |row| {
         rows.push(row);
         Ok(())
     });

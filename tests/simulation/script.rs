@@ -118,7 +118,7 @@ impl Life {
     /// The job of the word, its latest take, and how that stands.
     fn word_for(&self) -> Option<(String, u32, JobState)> {
         let (id, key) = (self.said.as_ref()?, self.batches[0].key?);
-        let row = verdict::rows(&self.disk.ledger.books(), key).into_iter().find(|row| row.id == *id)?;
+        let row = verdict::rows(&self.disk.ledger.ledger(), key).into_iter().find(|row| row.id == *id)?;
         Some((job_name(&self.batches[0].name, id), row.take, row.state))
     }
 }

@@ -21,9 +21,9 @@ use super::node::short;
 use super::plan::job_name;
 use super::world::World;
 
-pub fn rows(books: &SqliteLedger, batch: BatchKey) -> Vec<ResultRow> {
+pub fn rows(ledger: &SqliteLedger, batch: BatchKey) -> Vec<ResultRow> {
     let mut rows = Vec::new();
-    let read = books.latest_takes(batch, &mut |row| {
+    let read = ledger.latest_takes(batch, &mut |row| {
         rows.push(row);
         Ok(())
     });
@@ -31,10 +31,10 @@ pub fn rows(books: &SqliteLedger, batch: BatchKey) -> Vec<ResultRow> {
     rows
 }
 
-fn receipts(books: &SqliteLedger, batches: &[Batch]) -> BTreeMap<PaymentHash, ReceiptRow> {
+fn receipts(ledger: &SqliteLedger, batches: &[Batch]) -> BTreeMap<PaymentHash, ReceiptRow> {
     let mut by_hash = BTreeMap::new();
     for key in keys(batches) {
-        let read = books.receipts(key, &mut |row| {
+        let read = ledger.receipts(key, &mut |row| {
             if row.kind == ReceiptKind::Payment {
                 by_hash.insert(row.hash, row);
             }
@@ -61,7 +61,7 @@ pub struct Stuck {
 /// Jobs in doubt for ever: the node that was asked to pay has lost a part of its record, and does not know the payment
 /// as paid or on its way, which it would only have to say.
 pub fn stuck(world: &World, disk: &Disk, batches: &[Batch]) -> Vec<Stuck> {
-    let open = disk.ledger.books().open_jobs(None).expect("the ledger can be read");
+    let open = disk.ledger.ledger().open_jobs(None).expect("the ledger can be read");
     let told = open
         .into_iter()
         .filter(|job| job.state == JobState::InDoubt)
@@ -72,7 +72,7 @@ pub fn stuck(world: &World, disk: &Disk, batches: &[Batch]) -> Vec<Stuck> {
         world.saw_if(job.reason == Reason::NoWitness, Sight::NoWitness);
         // Another node may have been asked last.
         let witness =
-            disk.ledger.books().history_check(intent.node(), intent.payment()).expect("the ledger can be read");
+            disk.ledger.ledger().history_check(intent.node(), intent.payment()).expect("the ledger can be read");
         let unwitnessed = job.reason == Reason::NoWitness || !witness.is_earlier;
         let forgot = unwitnessed || world.nodes_are_fresh || world.auditor.borrow().forgot_at[node].is_some();
         let at = batches.iter().position(|batch| batch.key == Some(job.batch))?;
@@ -95,33 +95,33 @@ fn is_lost_to(world: &World, node: usize, hash: &PaymentHash) -> bool {
 /// before one has decided.
 pub fn unfinished(world: &World, disk: &Disk, batches: &[Batch], decided: bool) -> Vec<String> {
     let stuck = if decided { Vec::new() } else { stuck(world, disk, batches) };
-    let books = disk.ledger.books();
+    let ledger = disk.ledger.ledger();
     let mut open = Vec::new();
     let is_stuck = |at: usize, row: &ResultRow| stuck.iter().any(|stuck| stuck.at == at && stuck.id == row.id);
     let mut stuck_params = Vec::new();
     for (at, key) in batches.iter().enumerate().filter_map(|(at, batch)| Some((at, batch.key?))) {
-        let stuck = rows(&books, key).into_iter().filter(|row| is_stuck(at, row));
+        let stuck = rows(&ledger, key).into_iter().filter(|row| is_stuck(at, row));
         stuck_params.extend(stuck.map(|row| row.params));
     }
     for (at, batch) in batches.iter().enumerate() {
         let Some(key) = batch.key else { continue };
-        let rows = rows(&books, key);
+        let rows = rows(&ledger, key);
         let limited = rows.iter().any(|row| is_limit(row.reason) && row.state == JobState::Pending);
         for row in rows.iter().filter(|row| !is_stuck(at, row)) {
             // An identical request of what only a person can bring on waits with it.
             let waits_with_twin = row.state == JobState::Pending && stuck_params.contains(&row.params);
             let waits_with_all = row.state == JobState::Pending && is_held_back(row.reason) && !stuck.is_empty();
-            if !waits_with_twin && !waits_with_all && !is_at_its_end(&books, batch, row, limited) {
+            if !waits_with_twin && !waits_with_all && !is_at_its_end(&ledger, batch, row, limited) {
                 open.push(format!("{} is {:?} {:?}: {:?}", row.id, row.state, row.reason, row.error));
             }
         }
     }
-    for refund in books.refunds(None).expect("the ledger can be read") {
+    for refund in ledger.refunds(None).expect("the ledger can be read") {
         if refund.standing == RefundStanding::Invoiced {
             open.push(format!("the refund of {} can still come: {:?}", refund.id, refund.words));
         }
     }
-    for job in books.open_jobs(None).expect("the ledger can be read") {
+    for job in ledger.open_jobs(None).expect("the ledger can be read") {
         if let OpenStage::Unposted(purchase) = job.stage
             && !(world.auditor.borrow().is_forgotten(purchase.intent().hash())
                 && is_lost_to(world, number_of(world, purchase.intent()), purchase.intent().hash()))
@@ -134,9 +134,9 @@ pub fn unfinished(world: &World, disk: &Disk, batches: &[Batch], decided: bool) 
 
 /// Delivered jobs without their file; but for those whose address did not serve it.
 pub fn unfetched(world: &World, disk: &Disk, batches: &[Batch]) -> Vec<String> {
-    let books = disk.ledger.books();
+    let ledger = disk.ledger.ledger();
     let mut open = Vec::new();
-    for row in keys(batches).flat_map(|key| rows(&books, key)).filter(|row| row.state == JobState::Delivered) {
+    for row in keys(batches).flat_map(|key| rows(&ledger, key)).filter(|row| row.state == JobState::Delivered) {
         let served = row.url.as_ref().and_then(|url| world.files.served.borrow().get(url).copied()).unwrap_or_default();
         let is_theirs = match row.reason {
             Reason::UrlGone => served.missed,
@@ -167,7 +167,7 @@ const fn is_limit(reason: Reason) -> bool {
 
 /// Whether a job needs nothing more. A job that a limit keeps back must really not fit into it; what stands behind it in
 /// the manifest is not tried.
-fn is_at_its_end(books: &SqliteLedger, batch: &Batch, row: &ResultRow, limited: bool) -> bool {
+fn is_at_its_end(ledger: &SqliteLedger, batch: &Batch, row: &ResultRow, limited: bool) -> bool {
     let most = row.price.get() + batch.plan.fee_ceiling().get();
     let budget = &batch.settings.budget;
     match row.state {
@@ -178,7 +178,7 @@ fn is_at_its_end(books: &SqliteLedger, batch: &Batch, row: &ResultRow, limited: 
         JobState::Pending => match row.reason {
             Reason::None => limited,
             Reason::BatchLimit => budget.batch.is_some_and(|limit| {
-                let counts = batch.key.map(|key| books.counts(key).expect("the ledger can be read"));
+                let counts = batch.key.map(|key| ledger.counts(key).expect("the ledger can be read"));
                 let used = counts.map_or(0, |counts| {
                     counts.spent.get() + counts.fees.get() + counts.held.get() - counts.refunded.get()
                 });
@@ -195,9 +195,9 @@ fn is_at_its_end(books: &SqliteLedger, batch: &Batch, row: &ResultRow, limited: 
 
 /// How many jobs stand how.
 pub fn ends(disk: &Disk, batches: &[Batch]) -> BTreeMap<(JobState, Reason), u64> {
-    let books = disk.ledger.books();
+    let ledger = disk.ledger.ledger();
     let mut ends = BTreeMap::new();
-    for row in keys(batches).flat_map(|key| rows(&books, key)) {
+    for row in keys(batches).flat_map(|key| rows(&ledger, key)) {
         *ends.entry((row.state, row.reason)).or_default() += 1;
     }
     ends
@@ -206,16 +206,16 @@ pub fn ends(disk: &Disk, batches: &[Batch]) -> BTreeMap<(JobState, Reason), u64>
 /// Compares ledger, nodes and shop: each payment of the ledger with what really happened, and each settlement with the
 /// ledger. That the ledger's sums are those of its payments, it says itself; so its sums are the nodes', to the msat.
 pub fn look(world: &World, disk: &Disk, batches: &[Batch]) {
-    let books = disk.ledger.books();
-    if let Err(error) = books.check_money(None) {
+    let ledger = disk.ledger.ledger();
+    if let Err(error) = ledger.check_money(None) {
         world.violated(error.to_string());
     }
     let attempts = world.auditor.borrow().attempts().to_vec();
-    let receipts = receipts(&books, batches);
+    let receipts = receipts(&ledger, batches);
     let mut in_ledger = BTreeMap::new();
     for node in 0..world.nodes.len() {
         let id = world.nodes[node].borrow().id.clone();
-        for row in books.payments_at(&id).expect("the ledger can be read") {
+        for row in ledger.payments_at(&id).expect("the ledger can be read") {
             compare(world, node, &row, attempts.iter().find(|one| one.hash == row.hash && one.is_settled()));
             in_ledger.insert(row.hash, row);
         }
@@ -234,19 +234,19 @@ pub fn look(world: &World, disk: &Disk, batches: &[Batch]) {
             world.violated(format!("the ledger has a receipt for {hash}, which no node paid"));
         }
     }
-    losses(world, &books, batches, &receipts);
-    takes(world, &books, batches);
-    retried(world, &books, batches, &receipts);
-    refunds(world, &books);
-    results(world, &books, batches);
-    files(world, &books, batches);
+    losses(world, &ledger, batches, &receipts);
+    takes(world, &ledger, batches);
+    retried(world, &ledger, batches, &receipts);
+    refunds(world, &ledger);
+    results(world, &ledger, batches);
+    files(world, &ledger, batches);
 }
 
 /// What the ledger says came back is what the node has received, to the msat, and the other way round; what did not come,
 /// the shop has kept.
-fn refunds(world: &World, books: &SqliteLedger) {
+fn refunds(world: &World, ledger: &SqliteLedger) {
     let bank = world.bank.borrow();
-    let refunds = books.refunds(None).expect("the ledger can be read");
+    let refunds = ledger.refunds(None).expect("the ledger can be read");
     for refund in &refunds {
         let came = refund.invoice.as_ref().and_then(|invoice| bank.received(&invoice.hash));
         if came != refund.received {
@@ -316,9 +316,9 @@ fn unreceipted(world: &World, attempt: &Attempt) {
 }
 
 /// Each word that was accepted has its take, and there is no other.
-fn takes(world: &World, books: &SqliteLedger, batches: &[Batch]) {
+fn takes(world: &World, ledger: &SqliteLedger, batches: &[Batch]) {
     for (name, key) in batches.iter().filter_map(|batch| Some((&batch.name, batch.key?))) {
-        for row in rows(books, key) {
+        for row in rows(ledger, key) {
             let accepted = world.auditor.borrow().accepted_of(&job_name(name, &row.id));
             // A ledger that was restored has forgotten words that nobody has carried out.
             let forgot = world.auditor.borrow().ledgers > 0 && (row.take as usize) < 1 + accepted;
@@ -334,13 +334,13 @@ fn takes(world: &World, books: &SqliteLedger, batches: &[Batch]) {
 }
 
 /// What a person had asked for again once nothing went wrong any more, and what the shop would give, is here.
-fn retried(world: &World, books: &SqliteLedger, batches: &[Batch], receipts: &BTreeMap<PaymentHash, ReceiptRow>) {
+fn retried(world: &World, ledger: &SqliteLedger, batches: &[Batch], receipts: &BTreeMap<PaymentHash, ReceiptRow>) {
     let auditor = world.auditor.borrow();
     let mut broken = Vec::new();
     for hash in auditor.redeems.retried_calmly.iter().filter(|hash| world.shop.borrow().delivers_at_last(hash)) {
         let Some(receipt) = receipts.get(hash) else { continue };
         let key = batches.iter().find(|batch| batch.name == receipt.batch).and_then(|batch| batch.key);
-        let takes = key.map(|key| books.takes(key, &receipt.id).expect("the ledger can be read")).unwrap_or_default();
+        let takes = key.map(|key| ledger.takes(key, &receipt.id).expect("the ledger can be read")).unwrap_or_default();
         let take = takes.iter().find(|take| take.row.take == receipt.take);
         if !take.is_some_and(|take| matches!(take.row.state, JobState::Delivered | JobState::Downloaded)) {
             let stands = take.map(|take| (take.row.state, take.row.reason));
@@ -353,9 +353,9 @@ fn retried(world: &World, books: &SqliteLedger, batches: &[Batch], receipts: &BT
 }
 
 /// No two purchases of one request have one result; but for what a person took as one.
-fn results(world: &World, books: &SqliteLedger, batches: &[Batch]) {
+fn results(world: &World, ledger: &SqliteLedger, batches: &[Batch]) {
     let mut by_url = BTreeMap::new();
-    for row in not_taken(world, books, batches) {
+    for row in not_taken(world, ledger, batches) {
         let Some(url) = row.url else { continue };
         let (take, same) = (format!("{} take {}", row.id, row.take), (row.endpoint, format!("{:?}", row.params)));
         if let Some((other, theirs)) = by_url.insert(url.clone(), (take.clone(), same.clone()))
@@ -367,8 +367,8 @@ fn results(world: &World, books: &SqliteLedger, batches: &[Batch]) {
 }
 
 /// The latest takes but those of which a person took an answer for the result.
-fn not_taken(world: &World, books: &SqliteLedger, batches: &[Batch]) -> Vec<ResultRow> {
-    let of = batches.iter().filter_map(|batch| Some((&batch.name, rows(books, batch.key?))));
+fn not_taken(world: &World, ledger: &SqliteLedger, batches: &[Batch]) -> Vec<ResultRow> {
+    let of = batches.iter().filter_map(|batch| Some((&batch.name, rows(ledger, batch.key?))));
     let auditor = world.auditor.borrow();
     let is_taken = |name: &str, row: &ResultRow| auditor.is_taken(&job_name(name, &row.id), row.take);
     of.flat_map(|(name, rows)| rows.into_iter().filter(|row| !is_taken(name, row)).collect::<Vec<_>>()).collect()
@@ -376,9 +376,9 @@ fn not_taken(world: &World, books: &SqliteLedger, batches: &[Batch]) -> Vec<Resu
 
 /// Each file holds what its own job's address served: no identical request's result, no earlier take's. What was given back has
 /// none.
-fn files(world: &World, books: &SqliteLedger, batches: &[Batch]) {
+fn files(world: &World, ledger: &SqliteLedger, batches: &[Batch]) {
     for key in keys(batches) {
-        let (rows, refunds) = (rows(books, key), books.refunds(Some(key)).expect("the ledger can be read"));
+        let (rows, refunds) = (rows(ledger, key), ledger.refunds(Some(key)).expect("the ledger can be read"));
         let came_back = |id: &str| refunds.iter().find(|refund| refund.id == id && refund.received.is_some());
         let has_files = rows.iter().any(|row| row.state == JobState::Downloaded);
         world.saw_if(has_files && rows.iter().any(|row| row.state == JobState::Refunded), Sight::RefundedBesideFiles);
@@ -402,9 +402,9 @@ fn files(world: &World, books: &SqliteLedger, batches: &[Batch]) {
 
 /// What is paid and ended without a result must be the origin's own doing or a person's; and no delivered job is without
 /// its payment.
-fn losses(world: &World, books: &SqliteLedger, batches: &[Batch], receipts: &BTreeMap<PaymentHash, ReceiptRow>) {
+fn losses(world: &World, ledger: &SqliteLedger, batches: &[Batch], receipts: &BTreeMap<PaymentHash, ReceiptRow>) {
     for (name, key) in batches.iter().filter_map(|batch| Some((&batch.name, batch.key?))) {
-        for row in rows(books, key) {
+        for row in rows(ledger, key) {
             let its = |receipt: &&ReceiptRow| (&receipt.batch, &receipt.id, receipt.take) == (name, &row.id, row.take);
             let mut paid = receipts.values().filter(its);
             match row.state {

@@ -162,8 +162,8 @@ impl DownloadSetup {
     }
 
     /// What [`Self::of_run`] would refuse of the folder, as far as that is seen without writing there.
-    pub(in crate::cli) fn look(to: &DownloadTo, books: Option<&OpenLedger>) -> Result<(), Failure> {
-        let device = books.map(|books| books.device_of(&to.folder)).transpose()?.flatten();
+    pub(in crate::cli) fn look(to: &DownloadTo, ledger: Option<&OpenLedger>) -> Result<(), Failure> {
+        let device = ledger.map(|ledger| ledger.device_of(&to.folder)).transpose()?.flatten();
         let to = DownloadTo { device, ..to.clone() };
         device_of(&to)?;
         file::look(Path::new(&to.folder)).map_err(|error| unusable(&to, &error)).and_then(|room| has_room(&to, room))
@@ -178,14 +178,14 @@ impl DownloadSetup {
     pub(in crate::cli) fn of_run(
         options: &DownloadOptions,
         to: Option<DownloadTo>,
-        books: &OpenLedger,
+        ledger: &OpenLedger,
         play: bool,
     ) -> Result<(Option<Self>, Option<DownloadTo>), Failure> {
         let Some(to) = to else { return Ok((None, None)) };
-        let to = DownloadTo { device: books.device_of(&to.folder)?, ..to };
-        let filing = Self::prepare(options, &to, Wanted::OfRun, play)?;
-        let to = filing.remembered(&to);
-        Ok((Some(filing), Some(to)))
+        let to = DownloadTo { device: ledger.device_of(&to.folder)?, ..to };
+        let download_setup = Self::prepare(options, &to, Wanted::OfRun, play)?;
+        let to = download_setup.remembered(&to);
+        Ok((Some(download_setup), Some(to)))
     }
 
     /// Where files go, for the next run to know.

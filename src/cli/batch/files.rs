@@ -53,27 +53,27 @@ impl Files {
     }
 
     fn rewrite_now(&mut self) -> Result<Rewritten, Failure> {
-        let books = crate::ledger::open(&self.ledger, OpenMode::Read)?;
-        Ok(self.rewrite_from(&books))
+        let ledger = crate::ledger::open(&self.ledger, OpenMode::Read)?;
+        Ok(self.rewrite_from(&ledger))
     }
 
-    fn rewrite_from(&mut self, books: &OpenLedger) -> Rewritten {
+    fn rewrite_from(&mut self, ledger: &OpenLedger) -> Rewritten {
         let batch = self.batch;
         // Where the ledger cannot be read, neither can its rows, and that is told.
-        if let (Ok(name), Ok(id)) = (books.name_of(batch), books.id()) {
+        if let (Ok(name), Ok(id)) = (ledger.name_of(batch), ledger.id()) {
             self.views.stamp(name, id);
         }
         let broken = |error: crate::ledger::LedgerError| std::io::Error::other(error.to_string());
         self.views.rewrite(
             &|| SystemClock.now(),
-            &mut |each| books.results(batch, each).map_err(broken)?,
-            &mut |each| books.receipts(batch, each).map_err(broken)?,
+            &mut |each| ledger.results(batch, each).map_err(broken)?,
+            &mut |each| ledger.receipts(batch, each).map_err(broken)?,
         )
     }
 
     /// Follows a run on a thread of its own, so that a slow disk stalls no payment.
     pub(in crate::cli) fn follow(mut self, changed: Arc<AtomicBool>) -> Result<Following, Failure> {
-        let books = crate::ledger::open(&self.ledger, OpenMode::Read)?;
+        let ledger = crate::ledger::open(&self.ledger, OpenMode::Read)?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name("files".to_owned()).spawn(move || {
@@ -83,7 +83,7 @@ impl Files {
                     self.views.changed();
                 }
                 if self.views.due(SystemClock.now()) {
-                    warnings.extend(self.rewrite_from(&books).warnings);
+                    warnings.extend(self.rewrite_from(&ledger).warnings);
                 }
                 std::thread::park_timeout(LOOK_EVERY);
             }
@@ -121,8 +121,8 @@ pub(in crate::cli) fn check(
     // What the batch has written last it knows; what it took over, or wrote before under its usual name, the file itself tells.
     // Elsewhere a file may be somebody's copy of it.
     let tells = |written: bool, given: &Option<PathBuf>| of.filter(|_| !written || given.is_none());
-    let own_results = |(books, batch)| own::results(books, batch, &paths.results, before.results_written);
-    let own_receipts = |(books, batch)| own::receipts(books, batch, &paths.receipts);
+    let own_results = |(ledger, batch)| own::results(ledger, batch, &paths.results, before.results_written);
+    let own_receipts = |(ledger, batch)| own::receipts(ledger, batch, &paths.receipts);
     let outputs = [
         Output {
             name: "--results",
@@ -143,7 +143,7 @@ pub(in crate::cli) fn check(
 /// Where results and receipts of a manifest's batch go where nobody says: beside the manifest, and with the batch's name where
 /// they would be another batch's.
 pub(in crate::cli) fn usual_paths(
-    books: Option<&OpenLedger>,
+    ledger: Option<&OpenLedger>,
     known: Option<&Batch>,
     manifest: &Path,
     name: &str,
@@ -156,17 +156,17 @@ pub(in crate::cli) fn usual_paths(
         if (*results_written && is(&paths.results, results)) || (*receipts_written && is(&paths.receipts, receipts)) {
             return Ok(true);
         }
-        let Some(books) = books else { return Ok(false) };
+        let Some(ledger) = ledger else { return Ok(false) };
         // Its files went elsewhere since; or a merge took over what receipts tell, and its results are gone.
-        Ok(own::results(books, &batch.name, &paths.results, *results_written)?
-            || own::tells_of(books, &batch.name, &paths.receipts)?)
+        Ok(own::results(ledger, &batch.name, &paths.results, *results_written)?
+            || own::tells_of(ledger, &batch.name, &paths.receipts)?)
     };
     for paths in [&own, &usual] {
         if known.map_or(Ok(false), |batch| has_written(batch, paths))? {
             return Ok(paths.clone());
         }
     }
-    let of_manifest = books.map(|books| books.batches_at(&manifest.display().to_string())).transpose()?;
+    let of_manifest = ledger.map(|ledger| ledger.batches_at(&manifest.display().to_string())).transpose()?;
     for other in of_manifest.into_iter().flatten().filter(|batch| batch.name != name) {
         if has_written(&other, &usual)? {
             return Ok(own);

@@ -31,29 +31,29 @@ pub(in crate::cli) struct BatchFiles<'a> {
     pub(in crate::cli) files: &'a config::Files,
 }
 
-/// Whatever stops a ledger from buying: every command that buys, that foretells a purchase or advises one asks this. `books` are
-/// those of the ledger, where it is there; `known` is the batch, where there is one; `place` is where its files go, where a
+/// Whatever stops a ledger from buying: every command that buys, that foretells a purchase or advises one asks this. `ledger` is
+/// the one at `path`, where there is one; `known` is the batch, where there is one; `place` is where its files go, where a
 /// manifest says that and it is no play money.
 pub(in crate::cli) fn stop(
-    ledger: &Path,
-    books: Option<&OpenLedger>,
+    path: &Path,
+    ledger: Option<&OpenLedger>,
     known: Option<&Batch>,
     place: Option<&BatchFiles<'_>>,
 ) -> Result<(), Failure> {
-    let gap = match books {
-        Some(books) => books.gap()?,
-        None => gap_of_new(ledger)?,
+    let gap = match ledger {
+        Some(ledger) => ledger.gap()?,
+        None => gap_of_new(path)?,
     };
     gap.map_or(Ok(()), |gap| Err(Failure::BooksDiffer(words_of(gap))))?;
-    if let Some((books, batch)) = books.zip(known) {
-        check(books, batch)?;
+    if let Some((ledger, batch)) = ledger.zip(known) {
+        check(ledger, batch)?;
     }
-    place.map_or(Ok(()), |place| place.check(books, known))
+    place.map_or(Ok(()), |place| place.check(ledger, known))
 }
 
 /// Refuses a ledger that is older than the receipts that this batch wrote last. A receipts file that is gone, or is none
 /// any more, says nothing.
-pub(in crate::cli) fn check(books: &OpenLedger, batch: &Batch) -> Result<(), Failure> {
+pub(in crate::cli) fn check(ledger: &OpenLedger, batch: &Batch) -> Result<(), Failure> {
     if batch.is_damaged {
         return Err(Failure::BooksDiffer(format!(
             "the ledger is damaged in what it remembers of the batch {}: where its receipts stand is not known; nothing was \
@@ -64,7 +64,7 @@ pub(in crate::cli) fn check(books: &OpenLedger, batch: &Batch) -> Result<(), Fai
     }
     let outputs = &batch.remembered.outputs;
     let Some(path) = outputs.receipts.as_ref().filter(|_| outputs.receipts_written) else { return Ok(()) };
-    match unknown(Some(books), Path::new(path))?.first {
+    match unknown(Some(ledger), Path::new(path))?.first {
         None => Ok(()),
         Some(hash) => Err(Failure::BooksDiffer(format!(
             "the receipts {path} hold the payment {}, of which the ledger knows nothing: it seems to be an older copy, \
@@ -86,8 +86,8 @@ pub(in crate::cli) fn beside(manifest: &Path, batch: Option<&str>) -> Result<(),
 }
 
 impl BatchFiles<'_> {
-    fn check(&self, books: Option<&OpenLedger>, known: Option<&Batch>) -> Result<(), Failure> {
-        let receipts = output_paths(books, known, self.files, self.manifest, self.name, false)?.receipts;
+    fn check(&self, ledger: Option<&OpenLedger>, known: Option<&Batch>) -> Result<(), Failure> {
+        let receipts = output_paths(ledger, known, self.files, self.manifest, self.name, false)?.receipts;
         // Those that the batch itself wrote last are checked before everything else.
         let outputs = known.map(|batch| &batch.remembered.outputs).filter(|outputs| outputs.receipts_written);
         if outputs.and_then(|outputs| outputs.receipts.as_deref()) == Some(&*absolute(&receipts)) {
@@ -96,10 +96,10 @@ impl BatchFiles<'_> {
         let (stem, usual) = (self.manifest.fallback_name(), default_paths(&self.manifest.path, false).receipts);
         let names = [Some(self.name), self.manifest.name.as_deref(), stem.as_deref()].into_iter().flatten().collect();
         let bought = Bought { names, usual: &usual };
-        check_place(books, &receipts, &bought, self.files.overwrite)?;
+        check_place(ledger, &receipts, &bought, self.files.overwrite)?;
         if self.files.receipts.is_none() && absolute(&receipts) != absolute(&usual) {
             // What stands in the manifest's own place speaks of its jobs, whatever the batch is called now.
-            check_place(books, &usual, &bought, false)?;
+            check_place(ledger, &usual, &bought, false)?;
         }
         Ok(())
     }
@@ -108,12 +108,12 @@ impl BatchFiles<'_> {
 /// Refuses a batch in whose place stand receipts of payments that the ledger knows nothing of: it was deleted, or is
 /// another one. The same jobs would be bought again. Only those of other manifests' batches may be replaced, by the user's word.
 fn check_place(
-    books: Option<&OpenLedger>,
+    ledger: Option<&OpenLedger>,
     receipts: &Path,
     manifest: &Bought<'_>,
     overwrite: bool,
 ) -> Result<(), Failure> {
-    let found = unknown(books, receipts)?;
+    let found = unknown(ledger, receipts)?;
     match found.first {
         None => Ok(()),
         Some(_) if overwrite && !manifest.may_have(&found, receipts) => Ok(()),
@@ -147,8 +147,8 @@ impl Bought<'_> {
 }
 
 /// What a ledger lacks, and what to do, where it lacks anything.
-pub(in crate::cli) fn gap_words(books: &OpenLedger) -> Result<Option<String>, Failure> {
-    Ok(books.gap()?.map(words_of))
+pub(in crate::cli) fn gap_words(ledger: &OpenLedger) -> Result<Option<String>, Failure> {
+    Ok(ledger.gap()?.map(words_of))
 }
 
 fn words_of(gap: Gap) -> String {
@@ -192,8 +192,8 @@ fn merging(path: &str) -> String {
 }
 
 /// Receipts that are about to be replaced and that the ledger does not know are kept under a name of their own. Says so.
-pub(in crate::cli) fn keep_unknown(books: &OpenLedger, receipts: &Path) -> Result<Option<String>, Failure> {
-    if unknown(Some(books), receipts)?.first.is_none() {
+pub(in crate::cli) fn keep_unknown(ledger: &OpenLedger, receipts: &Path) -> Result<Option<String>, Failure> {
+    if unknown(Some(ledger), receipts)?.first.is_none() {
         return Ok(None);
     }
     let name = |number: u32| receipts.with_extension(format!("kept-{number}.csv"));
@@ -231,12 +231,12 @@ struct Unknown {
 }
 
 /// The payments of the receipts that the ledger does not know; without a ledger, all.
-fn unknown(books: Option<&OpenLedger>, path: &Path) -> Result<Unknown, Failure> {
+fn unknown(ledger: Option<&OpenLedger>, path: &Path) -> Result<Unknown, Failure> {
     let mut found = Unknown::default();
     let Some(mut receipts) = Receipts::open(path) else { return Ok(found) };
     while receipts.next() {
         let Some(hash) = receipts.hash() else { continue };
-        if books.map_or(Ok(false), |books| books.knows(&hash))? {
+        if ledger.map_or(Ok(false), |ledger| ledger.knows(&hash))? {
             continue;
         }
         found.first.get_or_insert(hash);
@@ -255,11 +255,11 @@ mod tests {
     fn receipts_speak_also_as_a_spreadsheet_saves_them() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("receipts.csv");
-        let books = crate::ledger::in_memory().unwrap();
+        let ledger = crate::ledger::in_memory().unwrap();
         let hash = "ab".repeat(32);
         let found = |text: String| {
             std::fs::write(&path, text).unwrap();
-            let found = unknown(Some(&books), &path).unwrap().first.map(|hash| hash.hex());
+            let found = unknown(Some(&ledger), &path).unwrap().first.map(|hash| hash.hex());
             assert_eq!(unknown(None, &path).unwrap().first.map(|hash| hash.hex()), found);
             found
         };
@@ -275,19 +275,19 @@ mod tests {
         for nothing in ["", "dear diary\n", "payment_hash\nnone\n", "\u{0}\u{ff}"] {
             assert_eq!(found(nothing.to_owned()), None, "{nothing:?}");
         }
-        assert!(unknown(Some(&books), &folder.path().join("gone.csv")).unwrap().first.is_none());
-        assert!(unknown(Some(&books), folder.path()).unwrap().first.is_none());
+        assert!(unknown(Some(&ledger), &folder.path().join("gone.csv")).unwrap().first.is_none());
+        assert!(unknown(Some(&ledger), folder.path()).unwrap().first.is_none());
     }
 
     #[test]
     fn the_user_s_word_replaces_other_batches_receipts_alone_and_they_are_kept() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("jobs.receipts.csv");
-        let books = crate::ledger::in_memory().unwrap();
+        let ledger = crate::ledger::in_memory().unwrap();
         let text = format!("batch,payment_hash\nother,{}\n", "ab".repeat(32));
         std::fs::write(&path, &text).unwrap();
         let check = |names: &[&str], usual: &Path, overwrite: bool| {
-            check_place(Some(&books), &path, &Bought { names: names.to_vec(), usual }, overwrite)
+            check_place(Some(&ledger), &path, &Bought { names: names.to_vec(), usual }, overwrite)
         };
         let elsewhere = folder.path().join("june.receipts.csv");
         assert!(check(&["jobs"], &elsewhere, false).is_err());
@@ -300,7 +300,7 @@ mod tests {
         assert!(check(&["again"], &elsewhere, true).is_err(), "they are of the same manifest");
         std::fs::write(&path, &text).unwrap();
         for number in 1..=2 {
-            let said = keep_unknown(&books, &path).unwrap().unwrap();
+            let said = keep_unknown(&ledger, &path).unwrap().unwrap();
             let kept = folder.path().join(format!("jobs.receipts.kept-{number}.csv"));
             assert!(said.contains(&kept.display().to_string()), "{said}");
             assert_eq!(std::fs::read_to_string(kept).unwrap(), text);

@@ -69,7 +69,7 @@ pub(in crate::cli) struct How<'a> {
     /// Who hears of it.
     pub(in crate::cli) reporter: &'a Reporter,
     /// What fetches results beside it.
-    pub(in crate::cli) filing: Option<&'a DownloadSetup>,
+    pub(in crate::cli) download_setup: Option<&'a DownloadSetup>,
 }
 
 /// How it ended.
@@ -111,23 +111,23 @@ pub(in crate::cli) fn settings(pace: &Pace) -> Settings {
 
 /// Carries the work out on the books, fetches results beside it and after it, and gives the books back.
 pub(in crate::cli) async fn run_batch(
-    books: OpenLedger,
+    ledger: OpenLedger,
     how: &How<'_>,
     work: Work,
 ) -> Result<(OpenLedger, BatchRun), Failure> {
-    let (ledger, thread) = LedgerHandle::spawn(books)?;
+    let (ledger, thread) = LedgerHandle::spawn(ledger)?;
     let (controller, control) = match &work {
         Work::OneRound(_) => Controller::one_round(),
         Work::Recover(_) | Work::Buy(..) | Work::Claim(..) | Work::Download(_) => Controller::new(),
     };
-    let filing = how.filing.zip(work.fetched());
+    let download_setup = how.download_setup.zip(work.fetched());
     let buys = matches!(work, Work::Buy(..));
     let feed = Feed::default();
     let (result, fetched) = {
         let fetches = async {
-            match filing {
-                Some((filing, batch)) => {
-                    filing.fetch(batch, &ledger, how.reporter, control.clone(), &feed).await.map(Some)
+            match download_setup {
+                Some((download_setup, batch)) => {
+                    download_setup.fetch(batch, &ledger, how.reporter, control.clone(), &feed).await.map(Some)
                 }
                 None => Ok(None),
             }
@@ -148,16 +148,16 @@ pub(in crate::cli) async fn run_batch(
         }
     };
     drop(ledger);
-    let mut books = thread.join()?;
+    let mut ledger = thread.join()?;
     match result {
         Ok(outcome) => {
             let fetched = fetched?;
-            if let Some((_, batch)) = filing.filter(|(filing, _)| filing.is_of_all()) {
-                books.explain_undownloaded(batch)?;
+            if let Some((_, batch)) = download_setup.filter(|(download_setup, _)| download_setup.is_of_all()) {
+                ledger.explain_undownloaded(batch)?;
             }
             let (stopped, budget) = (how.world.signals.stopped(), how.settings.budget.clone());
             let unkept = feed.blocked().filter(|_| buys);
-            Ok((books, BatchRun { outcome, fetched, stopped, budget, unkept, files_whole: true }))
+            Ok((ledger, BatchRun { outcome, fetched, stopped, budget, unkept, files_whole: true }))
         }
         Err(RunError::Ledger(error)) => Err(Failure::Ledger(error)),
         Err(error @ RunError::Defect(_)) => Err(Failure::Internal(error.to_string())),

@@ -33,7 +33,7 @@ const NAMED_MAX: usize = 5;
 /// The ledger, and the right to run one batch of it.
 pub(in crate::cli) struct Session {
     /// The ledger.
-    pub(in crate::cli) books: OpenLedger,
+    pub(in crate::cli) ledger: OpenLedger,
     /// The batch's name.
     pub(in crate::cli) name: String,
     /// The batch, where the ledger knows it.
@@ -44,17 +44,17 @@ pub(in crate::cli) struct Session {
 impl Session {
     /// Opens the ledger and takes the batch's lock.
     pub(in crate::cli) fn open(ledger: &Path, name: &str) -> Result<Self, Failure> {
-        let books = crate::ledger::open(ledger, OpenMode::Write)?;
-        let lock = lock(&books, name)?;
-        let known = books.batch(name)?;
-        Ok(Self { books, name: name.to_owned(), known, lock })
+        let ledger = crate::ledger::open(ledger, OpenMode::Write)?;
+        let lock = lock(&ledger, name)?;
+        let known = ledger.batch(name)?;
+        Ok(Self { ledger, name: name.to_owned(), known, lock })
     }
 
     /// Takes back what was begun for a batch of which nothing was accepted, with the lock's file.
     pub(in crate::cli) fn discard_unaccepted(mut self) -> Result<(), Failure> {
         let is_gone = match &self.known {
             None => true,
-            Some(batch) => self.books.discard_batch(batch.key)?,
+            Some(batch) => self.ledger.discard_batch(batch.key)?,
         };
         if is_gone {
             self.lock.remove();
@@ -70,19 +70,19 @@ impl Session {
         deadline: Option<UnixMs>,
         reporter: &Reporter,
         work: Work,
-        filing: Option<&DownloadSetup>,
+        download_setup: Option<&DownloadSetup>,
     ) -> Result<(Self, BatchRun), Failure> {
-        let how = How { world, settings, deadline, reporter, filing };
+        let how = How { world, settings, deadline, reporter, download_setup };
         let batch = work.batch();
-        let (mut books, carried) = run_batch(self.books, &how, work).await?;
-        books.mark_changed(batch, SystemClock.now())?;
-        Ok((Self { books, ..self }, carried))
+        let (mut ledger, carried) = run_batch(self.ledger, &how, work).await?;
+        ledger.mark_changed(batch, SystemClock.now())?;
+        Ok((Self { ledger, ..self }, carried))
     }
 
     /// Remembers where files go, for the commands that are not told.
     pub(in crate::cli) fn remember_download(&mut self, batch: &Batch, to: &DownloadTo) -> Result<(), Failure> {
         let remembered = Remembered { download: Some(to.clone()), ..batch.remembered.clone() };
-        Ok(self.books.remember(batch.key, &remembered)?)
+        Ok(self.ledger.remember(batch.key, &remembered)?)
     }
 
     /// Begins the batch or finds it again, and writes the resolved jobs into it: from now on they alone count.
@@ -100,7 +100,7 @@ impl Session {
             sandbox,
             adopt: options.choice.adopt,
         };
-        let mut batch = match self.books.begin_batch(SystemClock.now(), &new)? {
+        let mut batch = match self.ledger.begin_batch(SystemClock.now(), &new)? {
             BatchStart::New(batch) | BatchStart::Existing(batch) => batch,
             BatchStart::OtherManifest { known, given } => {
                 return Err(Failure::NotAsPlanned(other_manifest(&self.name, &known, &given)));
@@ -117,18 +117,18 @@ impl Session {
                 }
             }
         });
-        let load = self.books.load_plan(batch.key, SystemClock.now(), retake, jobs).map_err(unloaded)?;
+        let load = self.ledger.load_plan(batch.key, SystemClock.now(), retake, jobs).map_err(unloaded)?;
         batch.remembered.fingerprint = Some(plan.fingerprint().to_owned());
         batch.remembered.layout = layout(&batch.remembered.layout, manifest, plan, extra);
-        self.books.remember(batch.key, &batch.remembered)?;
-        self.books.remember_limits(batch.key, &manifest.limits)?;
+        self.ledger.remember(batch.key, &batch.remembered)?;
+        self.ledger.remember_limits(batch.key, &manifest.limits)?;
         Ok((batch, load))
     }
 
     /// Refuses what costs more than one job may.
     pub(in crate::cli) fn hold_to_job_limit(&mut self, batch: BatchKey, limits: &Limits) -> Result<IdList, Failure> {
         let most = limits.max_sats_per_job.map(in_msat).transpose()?;
-        Ok(self.books.hold_to_job_limit(batch, SystemClock.now(), most)?)
+        Ok(self.ledger.hold_to_job_limit(batch, SystemClock.now(), most)?)
     }
 
     /// Sets aside what is bought already under another name. The node is asked for its network only where that may matter.
@@ -140,12 +140,12 @@ impl Session {
         only: &[String],
     ) -> Result<Duplicates, Failure> {
         let anywhere = Compared { edition, network: None, only };
-        let found = self.books.set_duplicates_aside(batch, SystemClock.now(), &anywhere)?;
+        let found = self.ledger.set_duplicates_aside(batch, SystemClock.now(), &anywhere)?;
         let Some(payer) = world.payer.as_ref().filter(|_| found.count > 0) else { return Ok(found) };
         // A node that cannot be reached buys nothing now, and the next run compares anew.
         let Ok(node) = payer.node().await else { return Ok(found) };
         let here = Compared { network: Some(node.network), ..anywhere };
-        Ok(self.books.set_duplicates_aside(batch, SystemClock.now(), &here)?)
+        Ok(self.ledger.set_duplicates_aside(batch, SystemClock.now(), &here)?)
     }
 
     /// The files that follow the run, from now on this batch's own.
@@ -161,7 +161,7 @@ impl Session {
             receipts: Some(absolute(&paths.receipts)),
             receipts_written: true,
         };
-        self.books.remember(batch.key, &batch.remembered)?;
+        self.ledger.remember(batch.key, &batch.remembered)?;
         Ok(Files::new(&world.ledger, batch.key, &batch.remembered.layout, paths))
     }
 
@@ -172,13 +172,13 @@ impl Session {
         cap: crate::money::Msat,
         meant: &[String],
     ) -> Result<(), Failure> {
-        self.books.accept_takes(SystemClock.now(), batch.key)?;
+        self.ledger.accept_takes(SystemClock.now(), batch.key)?;
         if !meant.is_empty() {
-            self.books.mean_duplicates(batch.key, SystemClock.now(), meant)?;
-            self.books.discard_duplicates(batch.key, SystemClock.now())?;
+            self.ledger.mean_duplicates(batch.key, SystemClock.now(), meant)?;
+            self.ledger.discard_duplicates(batch.key, SystemClock.now())?;
         }
         let remembered = Remembered { accepted: Some(cap), ..batch.remembered.clone() };
-        self.books.remember(batch.key, &remembered)?;
+        self.ledger.remember(batch.key, &remembered)?;
         batch.remembered = remembered;
         Ok(())
     }
@@ -214,8 +214,8 @@ pub(in crate::cli) fn check_owner(
 /// What a run of the manifest would be refused for before anything is bought, whatever its rows say: the batch is another
 /// manifest's, or something stops the ledger.
 pub(in crate::cli) fn refusal(
-    ledger: &Path,
-    books: Option<&OpenLedger>,
+    path: &Path,
+    ledger: Option<&OpenLedger>,
     known: Option<&Batch>,
     manifest: &Manifest,
     name: Option<&str>,
@@ -228,12 +228,12 @@ pub(in crate::cli) fn refusal(
         check_owner(known, name, &Choice::default(), &manifest.path.display().to_string(), false)?;
     }
     let place = name.map(|name| receipt_guard::BatchFiles { manifest, name, files: &files });
-    receipt_guard::stop(ledger, books, known, place.as_ref())
+    receipt_guard::stop(path, ledger, known, place.as_ref())
 }
 
 /// What is said of a batch that another process is running: a run of it would end at once.
-pub(in crate::cli) fn running_words(books: Option<&OpenLedger>, name: &str) -> Result<Option<String>, Failure> {
-    let by = books.map(|books| books.locked_by(name)).transpose().map_err(unlocked)?.flatten();
+pub(in crate::cli) fn running_words(ledger: Option<&OpenLedger>, name: &str) -> Result<Option<String>, Failure> {
+    let by = ledger.map(|ledger| ledger.locked_by(name)).transpose().map_err(unlocked)?.flatten();
     Ok(by.map(|by| {
         format!(
             "the batch {name} is being run by {by}: until that has ended, a run ends at once (11); what it buys and finishes \
@@ -244,13 +244,13 @@ pub(in crate::cli) fn running_words(books: Option<&OpenLedger>, name: &str) -> R
 
 /// What a person may want to know of a new batch: another one has the very same jobs. They are set aside one by one all the same.
 pub(in crate::cli) fn same_plan(
-    books: &OpenLedger,
+    ledger: &OpenLedger,
     name: &str,
     manifest: &str,
     plan: &Plan,
 ) -> Result<Option<String>, Failure> {
     let same = |batch: &Batch| batch.remembered.fingerprint.as_deref() == Some(plan.fingerprint());
-    let other = books.batches()?.into_iter().map(|(batch, _)| batch).find(|batch| batch.name != name && same(batch));
+    let other = ledger.batches()?.into_iter().map(|(batch, _)| batch).find(|batch| batch.name != name && same(batch));
     Ok(other.map(|other| {
         let same = format!("the batch {} has the very same jobs", other.name);
         if other.manifest == manifest {
@@ -266,25 +266,25 @@ pub(in crate::cli) fn same_plan(
 
 /// Where results and receipts go, checked before anything is written or spent.
 pub(in crate::cli) fn check_files(
-    books: Option<&OpenLedger>,
+    ledger: Option<&OpenLedger>,
     known: Option<&Batch>,
     name: &str,
     options: &RunOptions,
     manifest: &Manifest,
     world: &Counterparties,
 ) -> Result<OutputPaths, Failure> {
-    let paths = output_paths(books, known, &options.files, manifest, name, world.play.is_some())?;
+    let paths = output_paths(ledger, known, &options.files, manifest, name, world.play.is_some())?;
     let before = known.map(|batch| batch.remembered.outputs.clone()).unwrap_or_default();
     // Each run with play money has a ledger of its own, and may replace what the last one left.
     let play = world.play.is_some() && options.files.results.is_none() && options.files.receipts.is_none();
     let mut inputs = vec![("the manifest", manifest.path.as_path()), ("the ledger", world.ledger.as_path())];
     inputs.extend(manifest.rows_file().map(|rows| ("the manifest's rows", rows)));
-    files::check(&paths, books.map(|books| (books, name)), &before, play, &inputs, &options.files)?;
+    files::check(&paths, ledger.map(|ledger| (ledger, name)), &before, play, &inputs, &options.files)?;
     Ok(paths)
 }
 
-fn lock(books: &OpenLedger, name: &str) -> Result<LockHere, Failure> {
-    books.lock(name, SystemClock.now()).map_err(unlocked)
+fn lock(ledger: &OpenLedger, name: &str) -> Result<LockHere, Failure> {
+    ledger.lock(name, SystemClock.now()).map_err(unlocked)
 }
 
 fn unlocked(error: LockError) -> Failure {
@@ -337,7 +337,7 @@ fn layout(before: &Layout, manifest: &Manifest, plan: &Plan, extra: Vec<String>)
 
 /// Where results and receipts go.
 pub(in crate::cli) fn output_paths(
-    books: Option<&OpenLedger>,
+    ledger: Option<&OpenLedger>,
     known: Option<&Batch>,
     asked: &config::Files,
     manifest: &Manifest,
@@ -347,7 +347,7 @@ pub(in crate::cli) fn output_paths(
     let usual = match manifest.fallback_name() {
         // Whoever means what stands there to be replaced has said so.
         Some(_) if asked.overwrite => default_paths(&manifest.path, sandbox),
-        Some(_) => files::usual_paths(books, known, &manifest.path, batch, sandbox)?,
+        Some(_) => files::usual_paths(ledger, known, &manifest.path, batch, sandbox)?,
         None => named_paths(batch, sandbox),
     };
     Ok(OutputPaths {

@@ -25,13 +25,13 @@ const PAGES_MAX: usize = 1_000_000;
 
 /// Compares, prints, and ends with 7 where the books differ.
 pub(in crate::cli) fn execute(options: &AuditOptions) -> Result<ExitCode, Failure> {
-    let books = target::open(&options.ledger)?;
-    books.check_money(None)?;
+    let ledger = target::open(&options.ledger)?;
+    ledger.check_money(None)?;
     let world = Counterparties::of_node(options.node.as_ref(), &options.ledger)?;
     let Some(payer) = &world.payer else {
         return Err(Failure::Usage("name the node: --lnd-url and --lnd-macaroon-file".to_owned()));
     };
-    let audit = crate::cli::runtime()?.block_on(compare(&books, payer))?;
+    let audit = crate::cli::runtime()?.block_on(compare(&ledger, payer))?;
     let code = if audit.differing_count == 0 { ExitCode::Done } else { ExitCode::Ledger };
     if options.output.quiet && code == ExitCode::Done {
         return Ok(code);
@@ -91,14 +91,14 @@ enum Verdict {
     Differs(String),
 }
 
-async fn compare(books: &OpenLedger, payer: &impl Payer) -> Result<Audit, Failure> {
+async fn compare(ledger: &OpenLedger, payer: &impl Payer) -> Result<Audit, Failure> {
     let Some(history) = payer.history() else {
         return Err(Failure::Usage(
             "this wallet does not list what it has paid, so that there is nothing to compare".to_owned(),
         ));
     };
     let node = payer.node().await?;
-    let rows = books.payments_at(&node.id)?;
+    let rows = ledger.payments_at(&node.id)?;
     let mut ours: HashMap<PaymentHash, &AuditRow> = rows.iter().map(|row| (row.hash, row)).collect();
     let mut audit = Audit {
         format_version: crate::report::FORMAT_VERSION,
@@ -133,13 +133,13 @@ async fn compare(books: &OpenLedger, payer: &impl Payer) -> Result<Audit, Failur
     for row in rows.iter().filter(|row| ours.contains_key(&row.hash)) {
         audit.note(row, of_unlisted(row))?;
     }
-    compare_refunds(books, payer, &mut audit).await?;
+    compare_refunds(ledger, payer, &mut audit).await?;
     Ok(audit)
 }
 
 /// Holds each refund that was claimed against the node's own invoice for it.
-async fn compare_refunds(books: &OpenLedger, payer: &impl Payer, audit: &mut Audit) -> Result<(), Failure> {
-    for refund in books.refunds(None)? {
+async fn compare_refunds(ledger: &OpenLedger, payer: &impl Payer, audit: &mut Audit) -> Result<(), Failure> {
+    for refund in ledger.refunds(None)? {
         let Some(invoice) = refund.invoice.as_ref().filter(|invoice| invoice.node == audit.node) else { continue };
         let Some(receiver) = payer.receiver() else {
             audit.refunds_unseen_count += 1;

@@ -12,11 +12,11 @@ use crate::cli::{ExitCode, Failure, target, terminal};
 
 /// Prints a line a batch.
 pub(in crate::cli) fn execute(options: &BatchesOptions) -> Result<ExitCode, Failure> {
-    let books = target::open(&options.ledger)?;
-    if let Some(gap) = gap_words(&books)? {
+    let ledger = target::open(&options.ledger)?;
+    if let Some(gap) = gap_words(&ledger)? {
         terminal::say(&format!("warning: {gap}\n"));
     }
-    let lines: Vec<BatchLine> = books.batches()?.iter().map(|(batch, counts)| line(batch, counts)).collect();
+    let lines: Vec<BatchLine> = ledger.batches()?.iter().map(|(batch, counts)| line(batch, counts)).collect();
     if !options.output.quiet {
         let (format, zone) = (options.output.format, terminal::zone());
         terminal::print(format, |out| write_batches(out, &lines, format.into(), stdout_columns(), &zone))?;

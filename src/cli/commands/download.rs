@@ -14,14 +14,14 @@ use crate::cli::{ExitCode, Failure, target};
 
 /// Fetches what is missing of one batch.
 pub(in crate::cli) fn execute(options: &DownloadCommand) -> Result<ExitCode, Failure> {
-    let (books, batch) = target::find(&options.ledger, &options.target)?;
-    check_jobs(&books, &batch, &options.jobs)?;
-    drop(books);
+    let (ledger, batch) = target::find(&options.ledger, &options.target)?;
+    check_jobs(&ledger, &batch, &options.jobs)?;
+    drop(ledger);
     let Some(to) = destination(&options.downloads, batch.remembered.download.as_ref())? else {
         return Err(Failure::Usage("no folder is known for this batch; name one with --download DIR".to_owned()));
     };
     let wanted = Wanted::Missing(options.jobs.iter().cloned().collect());
-    let filing = DownloadSetup::prepare(&options.downloads, &to, wanted, batch.sandbox)?;
+    let download_setup = DownloadSetup::prepare(&options.downloads, &to, wanted, batch.sandbox)?;
     crate::cli::runtime()?.block_on(async {
         let world = Counterparties::of_node(None, &options.ledger)?;
         let bringing = Bringing {
@@ -32,7 +32,7 @@ pub(in crate::cli) fn execute(options: &DownloadCommand) -> Result<ExitCode, Fai
             world: &world,
             batch: &batch,
             work: Work::Download(batch.key),
-            filing: Some((&filing, &to)),
+            download_setup: Some((&download_setup, &to)),
             missing: options.missing.then_some(&options.jobs),
             no_files: None,
         };
@@ -40,9 +40,9 @@ pub(in crate::cli) fn execute(options: &DownloadCommand) -> Result<ExitCode, Fai
     })
 }
 
-fn check_jobs(books: &OpenLedger, batch: &Batch, jobs: &[String]) -> Result<(), Failure> {
+fn check_jobs(ledger: &OpenLedger, batch: &Batch, jobs: &[String]) -> Result<(), Failure> {
     for id in jobs {
-        if books.takes(batch.key, id)?.is_empty() {
+        if ledger.takes(batch.key, id)?.is_empty() {
             return Err(Failure::Usage(format!(
                 "the batch {} has no job {id}; `{}` lists every job",
                 batch.name,

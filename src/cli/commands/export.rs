@@ -13,7 +13,7 @@ use crate::cli::{ExitCode, Failure, Format, target, terminal};
 
 /// Writes both files and says where.
 pub(in crate::cli) fn execute(options: &ExportOptions) -> Result<ExitCode, Failure> {
-    let (books, batch) = target::find(&options.ledger, &options.target)?;
+    let (ledger, batch) = target::find(&options.ledger, &options.target)?;
     let named = [&options.files.results, &options.files.receipts].map(Option::as_deref);
     if let Some(printed) = named.iter().position(|path| *path == Some(Path::new(STDOUT))) {
         if named[1 - printed].is_some() {
@@ -21,12 +21,12 @@ pub(in crate::cli) fn execute(options: &ExportOptions) -> Result<ExitCode, Failu
                 "`-` prints one of the two files, and no other is written: name `--results -` or `--receipts -` alone";
             return Err(Failure::Usage(words.to_owned()));
         }
-        check_receipts(&books, &batch)?;
-        return print(&books, &batch, printed == 0);
+        check_receipts(&ledger, &batch)?;
+        return print(&ledger, &batch, printed == 0);
     }
     let manifest = (batch.manifest != "-").then(|| PathBuf::from(&batch.manifest));
     let usual = match &manifest {
-        Some(path) => usual_paths(Some(&books), Some(&batch), path, &batch.name, batch.sandbox)?,
+        Some(path) => usual_paths(Some(&ledger), Some(&batch), path, &batch.name, batch.sandbox)?,
         None => named_paths(&batch.name, batch.sandbox),
     };
     let paths = OutputPaths {
@@ -35,10 +35,10 @@ pub(in crate::cli) fn execute(options: &ExportOptions) -> Result<ExitCode, Failu
     };
     let mut inputs = vec![("the ledger", options.ledger.as_path())];
     inputs.extend(manifest.as_deref().map(|path| ("the manifest", path)));
-    let of = Some((&books, batch.name.as_str()));
+    let of = Some((&ledger, batch.name.as_str()));
     check_files(&paths, of, &batch.remembered.outputs, false, &inputs, &options.files)?;
-    check_receipts(&books, &batch)?;
-    if let Some(kept) = keep_unknown(&books, &paths.receipts)? {
+    check_receipts(&ledger, &batch)?;
+    if let Some(kept) = keep_unknown(&ledger, &paths.receipts)? {
         terminal::say(&format!("warning: {kept}\n"));
     }
 
@@ -54,13 +54,13 @@ pub(in crate::cli) fn execute(options: &ExportOptions) -> Result<ExitCode, Failu
 }
 
 /// Prints one of the files, as it would be written.
-fn print(books: &OpenLedger, batch: &Batch, is_results: bool) -> Result<ExitCode, Failure> {
+fn print(ledger: &OpenLedger, batch: &Batch, is_results: bool) -> Result<ExitCode, Failure> {
     let broken = |error: LedgerError| std::io::Error::other(error.to_string());
     let (mut results, receipts) = laid_out(&batch.remembered.layout);
-    results.stamp(batch.name.clone(), books.id()?);
+    results.stamp(batch.name.clone(), ledger.id()?);
     terminal::print(Format::Csv, |out| match is_results {
-        true => results.write(out, &mut |each| books.results(batch.key, each).map_err(broken)?),
-        false => receipts.write(out, &mut |each| books.receipts(batch.key, each).map_err(broken)?),
+        true => results.write(out, &mut |each| ledger.results(batch.key, each).map_err(broken)?),
+        false => receipts.write(out, &mut |each| ledger.receipts(batch.key, each).map_err(broken)?),
     })?;
     Ok(ExitCode::Done)
 }

@@ -23,8 +23,8 @@ const MANIFESTS: [&str; 4] = ["toml", "csv", "tsv", "txt"];
 
 /// Brings a file's purchases into the ledger, or records that they are given up.
 pub(in crate::cli) fn merge(options: &LedgerMergeOptions) -> Result<ExitCode, Failure> {
-    let mut books = crate::ledger::open(&options.ledger, OpenMode::Write)?;
-    if options.discard { discard(&mut books, options) } else { bring_in(&mut books, options) }
+    let mut ledger = crate::ledger::open(&options.ledger, OpenMode::Write)?;
+    if options.discard { discard(&mut ledger, options) } else { bring_in(&mut ledger, options) }
 }
 
 /// A command that is still to come.
@@ -32,25 +32,25 @@ pub(in crate::cli) fn later(name: &str) -> Failure {
     Failure::Usage(format!("the command `ledger {name}` is not there yet; there is `ledger merge`"))
 }
 
-fn bring_in(books: &mut OpenLedger, options: &LedgerMergeOptions) -> Result<ExitCode, Failure> {
-    let source = source(books, &options.file)?;
-    let _locks = lock_all(books, &source, &options.file)?;
+fn bring_in(ledger: &mut OpenLedger, options: &LedgerMergeOptions) -> Result<ExitCode, Failure> {
+    let source = source(ledger, &options.file)?;
+    let _locks = lock_all(ledger, &source, &options.file)?;
     // What somebody wrote into it before its locks were held is in it as well.
-    let source = if source.is_ledger() { MergeSource::open(&options.file, books)? } else { source };
-    let merged = books.merge(SystemClock.now(), &source)?;
-    let set_aside = match books.gap()? {
+    let source = if source.is_ledger() { MergeSource::open(&options.file, ledger)? } else { source };
+    let merged = ledger.merge(SystemClock.now(), &source)?;
+    let set_aside = match ledger.gap()? {
         Some(Gap::Rescued(copies)) if is_one_of(&copies, &options.file) => Some(set_aside(&options.file, "merged")?),
         _ => None,
     };
     let text = words(&merged, &options.file, set_aside.as_deref());
     terminal::print(Format::Table, |out| out.write_all(text.as_bytes()))?;
-    if let Some(gap) = crate::cli::batch::receipt_guard::gap_words(books)? {
+    if let Some(gap) = crate::cli::batch::receipt_guard::gap_words(ledger)? {
         terminal::say(&format!("note: {gap}\n"));
     }
     Ok(ExitCode::Done)
 }
 
-fn source(books: &OpenLedger, file: &Path) -> Result<MergeSource, Failure> {
+fn source(ledger: &OpenLedger, file: &Path) -> Result<MergeSource, Failure> {
     let unread = |error: std::io::Error| Failure::Usage(format!("{}: {error}", file.display()));
     let mut head = Vec::new();
     match safe_open::open(file).map_err(unread)? {
@@ -59,10 +59,10 @@ fn source(books: &OpenLedger, file: &Path) -> Result<MergeSource, Failure> {
         Opened::Pipe(_) => return Err(unread(std::io::Error::other("is a pipe"))),
     };
     if head.starts_with(SQLITE_MAGIC) {
-        return Ok(MergeSource::open(file, books)?);
+        return Ok(MergeSource::open(file, ledger)?);
     }
     match Receipts::open(file) {
-        Some(receipts) => of_receipts(books, file, &receipts.rows(file)?),
+        Some(receipts) => of_receipts(ledger, file, &receipts.rows(file)?),
         None => Err(Failure::Ledger(LedgerError::Foreign(format!(
             "{} is neither a ledger of l402-batch nor its receipts, or is damaged; restore it from a backup",
             file.display()
@@ -70,12 +70,12 @@ fn source(books: &OpenLedger, file: &Path) -> Result<MergeSource, Failure> {
     }
 }
 
-fn of_receipts(books: &OpenLedger, file: &Path, rows: &[ReceiptRow]) -> Result<MergeSource, Failure> {
+fn of_receipts(ledger: &OpenLedger, file: &Path, rows: &[ReceiptRow]) -> Result<MergeSource, Failure> {
     let builtin = Catalog::builtin().map_err(Failure::Input)?;
     let stranger = builtin.iter().next();
     let stranger = stranger.ok_or_else(|| Failure::Internal("the catalogue is empty".to_owned()))?;
     let asked = asked(file, rows);
-    MergeSource::of_receipts(file, &manifest_of(file), rows, &asked, stranger, books).map_err(|error| match error {
+    MergeSource::of_receipts(file, &manifest_of(file), rows, &asked, stranger, ledger).map_err(|error| match error {
         LedgerError::Contradiction(what) => Failure::Usage(format!("{}: {what}; nothing was merged", file.display())),
         error => Failure::Ledger(error),
     })
@@ -117,13 +117,13 @@ fn manifest_of(receipts: &Path) -> String {
 }
 
 /// The right to run each batch of both ledgers: nobody buys meanwhile.
-fn lock_all(books: &OpenLedger, source: &MergeSource, file: &Path) -> Result<Vec<BatchLock>, Failure> {
-    let mut ours: Vec<String> = books.batches()?.into_iter().map(|(batch, _)| batch.name).collect();
+fn lock_all(ledger: &OpenLedger, source: &MergeSource, file: &Path) -> Result<Vec<BatchLock>, Failure> {
+    let mut ours: Vec<String> = ledger.batches()?.into_iter().map(|(batch, _)| batch.name).collect();
     ours.extend(source.batches.iter().cloned());
     ours.sort();
     ours.dedup();
     let now = SystemClock.now();
-    let into = books.path().unwrap_or(file);
+    let into = ledger.path().unwrap_or(file);
     let mut locks = Vec::new();
     for name in &ours {
         locks.push(BatchLock::take(into, name, now).map_err(locked)?);
@@ -146,9 +146,9 @@ fn locked(error: LockError) -> Failure {
 }
 
 /// By a person's word what the file holds is given up: recorded first, so that the word is never forgotten.
-fn discard(books: &mut OpenLedger, options: &LedgerMergeOptions) -> Result<ExitCode, Failure> {
+fn discard(ledger: &mut OpenLedger, options: &LedgerMergeOptions) -> Result<ExitCode, Failure> {
     let file = &options.file;
-    let awaited = match books.gap()? {
+    let awaited = match ledger.gap()? {
         Some(Gap::Rescued(copies)) => copies,
         Some(Gap::Behind { mark, .. }) => vec![mark],
         None => Vec::new(),
@@ -159,7 +159,7 @@ fn discard(books: &mut OpenLedger, options: &LedgerMergeOptions) -> Result<ExitC
             file.display()
         )));
     }
-    books.discard(SystemClock.now(), file)?;
+    ledger.discard(SystemClock.now(), file)?;
     let aside = set_aside(file, "discarded")?;
     let text = format!("{} is given up, and kept as {}\n", file.display(), aside.display());
     terminal::print(Format::Table, |out| out.write_all(text.as_bytes()))?;

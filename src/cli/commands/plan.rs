@@ -25,15 +25,15 @@ pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure>
     let mut manifest = input::open(&options.manifest, None).map_err(Failure::Input)?;
     let of_results = input::batch_of_results(&mut manifest, &options.manifest, &options.ledger)?;
     let name = of_results.clone().or_else(|| input::batch_name(&options.manifest, &manifest).ok());
-    let books = match options.ledger.exists() {
+    let ledger = match options.ledger.exists() {
         true => Some(crate::ledger::open(&options.ledger, OpenMode::Read)?),
         false => None,
     };
-    let batch = books.as_ref().zip(name.as_ref()).map(|(books, name)| books.batch(name)).transpose()?.flatten();
+    let batch = ledger.as_ref().zip(name.as_ref()).map(|(ledger, name)| ledger.batch(name)).transpose()?.flatten();
     let refused =
-        refusal(&options.ledger, books.as_ref(), batch.as_ref(), &manifest, name.as_deref(), of_results.is_some())
+        refusal(&options.ledger, ledger.as_ref(), batch.as_ref(), &manifest, name.as_deref(), of_results.is_some())
             .err();
-    let of_batch = books.as_ref().zip(batch.as_ref()).filter(|_| of_results.is_some());
+    let of_batch = ledger.as_ref().zip(batch.as_ref()).filter(|_| of_results.is_some());
     let planned = match Planned::of(&manifest, &options.limits, of_batch) {
         Ok(planned) => planned,
         Err(failure) => {
@@ -43,12 +43,12 @@ pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure>
     if !options.output.quiet {
         terminal::say(&input::remarks(&manifest, &planned.plan, terminal::color()));
     }
-    if let Some(words) = name.as_deref().map(|name| running_words(books.as_ref(), name)).transpose()?.flatten() {
+    if let Some(words) = name.as_deref().map(|name| running_words(ledger.as_ref(), name)).transpose()?.flatten() {
         terminal::say(&format!("warning: {words}\n"));
     }
-    let of = (books.as_ref(), batch.as_ref(), name.as_deref());
+    let of = (ledger.as_ref(), batch.as_ref(), name.as_deref());
     let known = known_batch(&options, of, (&manifest, &planned))?;
-    show(&options, &manifest, &planned, (books.as_ref(), known.as_ref()))?;
+    show(&options, &manifest, &planned, (ledger.as_ref(), known.as_ref()))?;
     if let Some(words) = known.as_ref().and_then(|known| known.fitting.words(&known.left)) {
         terminal::say(&format!("note: {words}\n"));
     }
@@ -83,7 +83,7 @@ fn show(
     options: &PlanOptions,
     manifest: &Manifest,
     planned: &Planned<'_>,
-    (books, known): (Option<&OpenLedger>, Option<&LedgerView>),
+    (ledger, known): (Option<&OpenLedger>, Option<&LedgerView>),
 ) -> Result<(), Failure> {
     let (plan, source) = (&planned.plan, planned.source());
     let sha256 = manifest.sha256().map_err(Failure::Input)?.to_owned();
@@ -95,7 +95,7 @@ fn show(
     let to = destination(&options.downloads, known.and_then(|known| known.download.as_ref()))?;
     if let Some(to) = &to {
         check_template(to, source, plan)?;
-        DownloadSetup::look(to, books)?;
+        DownloadSetup::look(to, ledger)?;
     }
     let download = to.as_ref().map(ToString::to_string);
     let changed = known.map_or(0, |known| known.changed);
@@ -145,22 +145,22 @@ struct LedgerView {
 /// None where there is no ledger, and nothing is limited or chosen.
 fn known_batch(
     options: &PlanOptions,
-    (books, batch, name): (Option<&OpenLedger>, Option<&Batch>, Option<&str>),
+    (ledger, batch, name): (Option<&OpenLedger>, Option<&Batch>, Option<&str>),
     (manifest, planned): (&Manifest, &Planned<'_>),
 ) -> Result<Option<LedgerView>, Failure> {
     let (plan, limits, is_of_results) = (&planned.plan, &planned.limits, planned.rows.is_some());
     let none;
-    let books = match books {
-        Some(books) => books,
+    let ledger = match ledger {
+        Some(ledger) => ledger,
         None => {
             none = crate::ledger::in_memory()?;
             &none
         }
     };
     let zone = input::time_zone(limits, &options.system_time_zone)?;
-    let (used, so_far) = spent(books, batch)?;
+    let (used, so_far) = spent(ledger, batch)?;
     let budget = Budget { time_zone: zone.clone(), ..Budget::default() };
-    let room = Room::of(Some(books), limits, &budget, used, options.partial)?;
+    let room = Room::of(Some(ledger), limits, &budget, used, options.partial)?;
     let is_asked =
         room.is_bounded() || options.choice.is_any() || plan.above_limit() > 0 || manifest.notes().left_out > 0;
     if !options.ledger.exists() && !is_asked {
@@ -168,7 +168,7 @@ fn known_batch(
     }
     let retake = match is_of_results {
         true => words_of_results(&options.choice)?,
-        false => read_words(&options.choice, manifest, plan, batch.map(|batch| (books, batch)))?,
+        false => read_words(&options.choice, manifest, plan, batch.map(|batch| (ledger, batch)))?,
     };
     let asked = Asked {
         manifest,
@@ -181,7 +181,7 @@ fn known_batch(
         zone: &zone,
         rows: planned.rows.as_ref(),
     };
-    let foresight = Foresight::of(books, batch.map(|batch| batch.key), &asked)?;
+    let foresight = Foresight::of(ledger, batch.map(|batch| batch.key), &asked)?;
     let is_new = batch.is_none() && foresight.duplicates.count == 0;
     let is_new = is_new && !options.choice.is_any() && plan.above_limit() == 0;
     let foretold = foresight.told(&room)?;
@@ -206,9 +206,9 @@ fn known_batch(
 }
 
 /// What the batch has used of its limit, and spent.
-fn spent(books: &OpenLedger, batch: Option<&Batch>) -> Result<(Msat, Option<SoFar>), Failure> {
+fn spent(ledger: &OpenLedger, batch: Option<&Batch>) -> Result<(Msat, Option<SoFar>), Failure> {
     let Some(batch) = batch else { return Ok((Msat::ZERO, None)) };
-    let counts = books.counts(batch.key)?;
+    let counts = ledger.counts(batch.key)?;
     let so_far = SoFar { spent: counts.spent, fees: counts.fees, refunded: counts.refunded };
     Ok((money::used(&counts)?, Some(so_far)))
 }

@@ -78,11 +78,11 @@ fn of_ledger(options: &RecoverOptions) -> Result<(Vec<Batch>, ExitCode), Failure
     if !options.ledger.exists() {
         return Ok((open, stop(&options.ledger, None, None, None).map_or_else(|lacks| lacks.report(), |()| worst)));
     }
-    let books = crate::ledger::open(&options.ledger, OpenMode::Read)?;
+    let ledger = crate::ledger::open(&options.ledger, OpenMode::Read)?;
     // What the ledger lacks may be open: each batch that is brought on tells that, else it is told here.
-    let lacks = stop(&options.ledger, Some(&books), None, None).err();
-    for (batch, counts) in books.batches()? {
-        if is_unfinished(options, &books, &batch, &counts)? {
+    let lacks = stop(&options.ledger, Some(&ledger), None, None).err();
+    for (batch, counts) in ledger.batches()? {
+        if is_unfinished(options, &ledger, &batch, &counts)? {
             open.push(batch);
             continue;
         }
@@ -95,8 +95,8 @@ fn of_ledger(options: &RecoverOptions) -> Result<(Vec<Batch>, ExitCode), Failure
         }
         worst = worst.or_worse(code);
         // No run is advised that buys nothing.
-        match stop(&options.ledger, Some(&books), Some(&batch), None) {
-            Ok(()) => match running_words(Some(&books), &batch.name)? {
+        match stop(&options.ledger, Some(&ledger), Some(&batch), None) {
+            Ok(()) => match running_words(Some(&ledger), &batch.name)? {
                 Some(words) => say(options, &words),
                 None => {
                     if let Some(words) = to_buy_words(&batch, jobs_to_buy(&counts)) {
@@ -118,7 +118,7 @@ fn of_ledger(options: &RecoverOptions) -> Result<(Vec<Batch>, ExitCode), Failure
 /// known.
 fn is_unfinished(
     options: &RecoverOptions,
-    books: &OpenLedger,
+    ledger: &OpenLedger,
     batch: &Batch,
     counts: &Counts,
 ) -> Result<bool, Failure> {
@@ -129,17 +129,17 @@ fn is_unfinished(
             count.state == JobState::Delivered && may_lack_it && count.jobs > 0
         });
     Ok(files
-        || !books.open_refunds(Some(batch.key))?.is_empty()
-        || !books.open_jobs(Some(batch.key))?.is_empty()
-        || !books.damaged_jobs(Some(batch.key))?.is_empty())
+        || !ledger.open_refunds(Some(batch.key))?.is_empty()
+        || !ledger.open_jobs(Some(batch.key))?.is_empty()
+        || !ledger.damaged_jobs(Some(batch.key))?.is_empty())
 }
 
 async fn recover(options: &RecoverOptions, world: &Counterparties, batch: &Batch) -> Result<ExitCode, Failure> {
     let to = destination(&options.downloads, batch.remembered.download.as_ref())?;
     let prepare = |to: &DownloadTo| DownloadSetup::prepare(&options.downloads, to, Wanted::OfRun, batch.sandbox);
     // What is paid for does not wait for a folder.
-    let (filing, no_files) = match to.as_ref().map(prepare).transpose() {
-        Ok(filing) => (filing, None),
+    let (download_setup, no_files) = match to.as_ref().map(prepare).transpose() {
+        Ok(download_setup) => (download_setup, None),
         Err(failure) => (None, Some(failure.to_string())),
     };
     bring_to_end(Bringing {
@@ -150,7 +150,7 @@ async fn recover(options: &RecoverOptions, world: &Counterparties, batch: &Batch
         world,
         batch,
         work: Work::Recover(Some(batch.key)),
-        filing: filing.as_ref().zip(to.as_ref()),
+        download_setup: download_setup.as_ref().zip(to.as_ref()),
         missing: None,
         no_files,
     })
@@ -174,7 +174,7 @@ pub(in crate::cli) struct Bringing<'a> {
     /// What is to be done.
     pub(in crate::cli) work: Work,
     /// What fetches files, and where they go.
-    pub(in crate::cli) filing: Option<(&'a DownloadSetup, &'a DownloadTo)>,
+    pub(in crate::cli) download_setup: Option<(&'a DownloadSetup, &'a DownloadTo)>,
     /// Files that are not where they were are fetched once more: of these jobs, or of all.
     pub(in crate::cli) missing: Option<&'a Vec<String>>,
     /// Why nothing can be fetched, though files are wanted.
@@ -204,7 +204,7 @@ pub(in crate::cli) async fn bring_to_end(bringing: Bringing<'_>) -> Result<ExitC
 }
 
 async fn run_batch(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporter) -> Result<ExitCode, Failure> {
-    let Bringing { ledger, pace, deadline, world, batch, work, filing, missing, no_files, .. } = bringing;
+    let Bringing { ledger, pace, deadline, world, batch, work, download_setup, missing, no_files, .. } = bringing;
     if let Some(why) = &no_files {
         reporter.warn(why.clone());
     }
@@ -213,16 +213,16 @@ async fn run_batch(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporter) -
         Work::Claim(..) | Work::Download(_) => Ended::Part,
     };
     let mut session = Session::open(ledger, &batch.name)?;
-    let before = Some(session.books.counts(batch.key)?);
-    let stopped = stop(ledger, Some(&session.books), Some(batch), None).err();
+    let before = Some(session.ledger.counts(batch.key)?);
+    let stopped = stop(ledger, Some(&session.ledger), Some(batch), None).err();
     if let Some(only) = missing {
-        session.books.forget_missing_files(began, batch.key, only)?;
+        session.ledger.forget_missing_files(began, batch.key, only)?;
     }
-    if let Some((filing, to)) = filing {
-        session.remember_download(batch, &filing.remembered(to))?;
+    if let Some((download_setup, to)) = download_setup {
+        session.remember_download(batch, &download_setup.remembered(to))?;
     }
     // Receipts that know more than the ledger are evidence, and stay as they are. What is open is finished all the same.
-    let are_evidence = check_receipts(&session.books, batch).is_err();
+    let are_evidence = check_receipts(&session.ledger, batch).is_err();
     let refused = stopped.as_ref().filter(|_| ended == Ended::Recovery || are_evidence);
     if let Some(stopped) = stopped.as_ref().filter(|_| refused.is_none()) {
         reporter.warn(stopped.to_string());
@@ -231,12 +231,12 @@ async fn run_batch(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporter) -
         Some(files) => Some(files.follow(reporter.changed())?),
         None => None,
     };
-    let filing = filing.map(|(filing, _)| filing);
-    let carried = session.run_batch(world, &settings(pace), deadline, reporter, work, filing).await;
+    let download_setup = download_setup.map(|(download_setup, _)| download_setup);
+    let carried = session.run_batch(world, &settings(pace), deadline, reporter, work, download_setup).await;
     let files_whole = following.map_or(Ok(true), |following| following.finish(reporter));
     let (mut session, carried) = carried?;
     if no_files.is_some() {
-        session.books.explain_undownloaded(batch.key)?;
+        session.ledger.explain_undownloaded(batch.key)?;
     }
     let carried = BatchRun { files_whole: files_whole?, ..carried };
     let ending = Ending {
@@ -250,7 +250,7 @@ async fn run_batch(bringing: Bringing<'_>, began: UnixMs, reporter: &Reporter) -
         before: before.as_ref(),
         left_out: LeftOut::default(),
     };
-    let code = tell(&session.books, &ending, reporter)?;
+    let code = tell(&session.ledger, &ending, reporter)?;
     refused.map(Failure::report);
     Ok(code)
 }

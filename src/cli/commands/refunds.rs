@@ -14,15 +14,15 @@ use crate::cli::{ExitCode, Failure, Format, target, terminal};
 
 /// Lists refunds. The exit code says whether some can still come, and whether some need a person.
 pub(in crate::cli) fn list(options: &RefundsListOptions) -> Result<ExitCode, Failure> {
-    let (books, batch) = match &options.target {
+    let (ledger, batch) = match &options.target {
         Some(target) => {
-            let (books, batch) = target::find(&options.ledger, target)?;
-            (books, Some(batch.key))
+            let (ledger, batch) = target::find(&options.ledger, target)?;
+            (ledger, Some(batch.key))
         }
         None => (target::open(&options.ledger)?, None),
     };
     let wanted = |refund: &RefundRow| options.jobs.is_empty() || options.jobs.contains(&refund.id);
-    let refunds: Vec<RefundRow> = books.refunds(batch)?.into_iter().filter(wanted).collect();
+    let refunds: Vec<RefundRow> = ledger.refunds(batch)?.into_iter().filter(wanted).collect();
     let code = code_of(&refunds);
     if options.output.quiet && code == ExitCode::Done {
         return Ok(code);
@@ -72,7 +72,7 @@ pub(in crate::cli) fn claim(options: &RefundsClaimOptions) -> Result<ExitCode, F
                 world: &world,
                 batch: &batch,
                 work,
-                filing: None,
+                download_setup: None,
                 missing: None,
                 no_files: None,
             };
@@ -89,11 +89,11 @@ pub(in crate::cli) fn claim(options: &RefundsClaimOptions) -> Result<ExitCode, F
 }
 
 fn with_open_refunds(ledger: &std::path::Path) -> Result<Vec<Batch>, Failure> {
-    let books: OpenLedger =
+    let ledger: OpenLedger =
         if ledger.exists() { crate::ledger::open(ledger, OpenMode::Read)? } else { return Ok(Vec::new()) };
     let mut open = Vec::new();
-    for (batch, _) in books.batches()? {
-        if !books.open_refunds(Some(batch.key))?.is_empty() {
+    for (batch, _) in ledger.batches()? {
+        if !ledger.open_refunds(Some(batch.key))?.is_empty() {
             open.push(batch);
         }
     }

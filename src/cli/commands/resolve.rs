@@ -15,17 +15,17 @@ use crate::cli::{ExitCode, Failure, Format, target, terminal};
 
 /// Records the decision, or says what speaks against it.
 pub(in crate::cli) fn execute(options: &ResolveOptions) -> Result<ExitCode, Failure> {
-    let (books, batch) = target::find(&options.ledger, &options.target)?;
-    drop(books);
+    let (ledger, batch) = target::find(&options.ledger, &options.target)?;
+    drop(ledger);
     let mut session = Session::open(&options.ledger, &batch.name)?;
-    let take = named(&session.books, &batch, &options.job)?;
+    let take = named(&session.ledger, &batch, &options.job)?;
     if take.replaced && matches!(options.word, ResolveWord::Decide(Decision::Rebuy)) {
         return say(&format!("{}: it was replaced already; nothing was decided, and nothing more is bought", take.id));
     }
-    let Some(job) = session.books.undecided_take(batch.key, &take.id.id, Some(take.id.take))? else {
+    let Some(job) = session.ledger.undecided_take(batch.key, &take.id.id, Some(take.id.take))? else {
         return Err(Failure::Usage(format!("the batch {} has no job {}", batch.name, options.job)));
     };
-    match (options.word, gap_words(&session.books)?) {
+    match (options.word, gap_words(&session.ledger)?) {
         // What the ledger lacks may hold what that payment came to.
         (ResolveWord::Decide(Decision::Unpaid | Decision::Rebuy), Some(gap)) => {
             return Err(Failure::BooksDiffer(format!("{gap}; nothing was decided")));
@@ -33,16 +33,16 @@ pub(in crate::cli) fn execute(options: &ResolveOptions) -> Result<ExitCode, Fail
         (_, gap) => gap.iter().for_each(|gap| terminal::say(&format!("note: {gap}\n"))),
     }
     match options.word {
-        ResolveWord::Decide(decision) => decide(options, &batch.name, decision, &mut session.books, &job),
-        ResolveWord::Reopen(word) => reopen(options, word, &mut session.books, &job),
-        ResolveWord::Keep => keep(options, &mut session.books, &job),
+        ResolveWord::Decide(decision) => decide(options, &batch.name, decision, &mut session.ledger, &job),
+        ResolveWord::Reopen(word) => reopen(options, word, &mut session.ledger, &job),
+        ResolveWord::Keep => keep(options, &mut session.ledger, &job),
     }
 }
 
 /// What was delivered stays, whatever the manifest's row asks for by now.
-fn keep(options: &ResolveOptions, books: &mut OpenLedger, job: &Undecided) -> Result<ExitCode, Failure> {
+fn keep(options: &ResolveOptions, ledger: &mut OpenLedger, job: &Undecided) -> Result<ExitCode, Failure> {
     let id = &options.job;
-    match books.keep(SystemClock.now(), job.job, &options.note)? {
+    match ledger.keep(SystemClock.now(), job.job, &options.note)? {
         true => say(&format!("{id}: what was delivered stays as it is, for as long as its row in the manifest does")),
         false => Err(Failure::Usage(format!(
             "the job {id} is {}: nothing was decided; what is delivered and `changed` or `known_by_receipt` can be left as it is",
@@ -60,11 +60,11 @@ fn say(text: &str) -> Result<ExitCode, Failure> {
 fn reopen(
     options: &ResolveOptions,
     word: Reopening,
-    books: &mut OpenLedger,
+    ledger: &mut OpenLedger,
     job: &Undecided,
 ) -> Result<ExitCode, Failure> {
     let id = &options.job;
-    match books.reopen(SystemClock.now(), job.job, word, &options.note)? {
+    match ledger.reopen(SystemClock.now(), job.job, word, &options.note)? {
         Reopened::Recorded => {
             say(&format!("{id}: the next run, or `recover`, asks for it again with the credential that was paid for"))
         }
@@ -88,11 +88,11 @@ fn decide(
     options: &ResolveOptions,
     batch: &str,
     decision: Decision,
-    books: &mut OpenLedger,
+    ledger: &mut OpenLedger,
     job: &Undecided,
 ) -> Result<ExitCode, Failure> {
-    let (heard, proof) = heard(options, books, job)?;
-    match books.decide(SystemClock.now(), job.job, decision, &options.note, &heard, proof)? {
+    let (heard, proof) = heard(options, ledger, job)?;
+    match ledger.decide(SystemClock.now(), job.job, decision, &options.note, &heard, proof)? {
         Decided::Recorded => say(&format!("{}: {}; {}", options.job, told(batch, decision, job.state), heard)),
         Decided::Refused(state) => Err(Failure::Usage(refusal(&options.job, decision, state))),
         Decided::TooEarly(until) => Err(Failure::Usage(format!(
@@ -112,8 +112,8 @@ struct Named {
 }
 
 /// The take that was meant. A decision is about one take: said again, it is not about the one that it led to.
-fn named(books: &OpenLedger, batch: &Batch, typed: &str) -> Result<Named, Failure> {
-    let count = |id: &str| Ok::<_, Failure>(books.takes(batch.key, id)?.len());
+fn named(ledger: &OpenLedger, batch: &Batch, typed: &str) -> Result<Named, Failure> {
+    let count = |id: &str| Ok::<_, Failure>(ledger.takes(batch.key, id)?.len());
     let missing = || Failure::Usage(format!("the batch {} has no job {typed}", batch.name));
     match count(typed)? {
         0 => {}
@@ -171,11 +171,11 @@ fn refusal(id: &str, decision: Decision, state: JobState) -> String {
 /// What the node says of an open payment, and what that proves: a decision against it is refused.
 fn heard(
     options: &ResolveOptions,
-    books: &OpenLedger,
+    ledger: &OpenLedger,
     job: &Undecided,
 ) -> Result<(String, Option<DeadProof>), Failure> {
     let Some(intent) = &job.intent else { return Ok(("no payment of it is open".to_owned(), None)) };
-    let witness = books.history_check(intent.node(), intent.payment())?;
+    let witness = ledger.history_check(intent.node(), intent.payment())?;
     let world = Counterparties::of_node(options.node.as_ref(), &options.ledger)?;
     let now = SystemClock.now();
     match crate::cli::runtime()?.block_on(evidence(world.payer.as_ref(), intent, &witness, now)) {

@@ -12,11 +12,11 @@ use crate::cli::{ExitCode, Failure, exit, target, terminal};
 
 /// Prints; the exit code says how the batch stands.
 pub(in crate::cli) fn execute(options: &StatusOptions) -> Result<ExitCode, Failure> {
-    let (books, batch) = target::find(&options.ledger, &options.target)?;
-    if let Some(gap) = gap_words(&books)? {
+    let (ledger, batch) = target::find(&options.ledger, &options.target)?;
+    if let Some(gap) = gap_words(&ledger)? {
         terminal::say(&format!("warning: {gap}\n"));
     }
-    let counts = books.counts(batch.key)?;
+    let counts = ledger.counts(batch.key)?;
     let code = exit::of_batch(&counts, &Findings::default());
     // What the next run brings on by itself needs nobody.
     let needs_nobody = matches!(code, ExitCode::Done | ExitCode::Unfinished);
@@ -37,17 +37,17 @@ pub(in crate::cli) fn execute(options: &StatusOptions) -> Result<ExitCode, Failu
         proof: options.proof,
     };
     if options.jobs.is_empty() {
-        let payments = books.open_payments(batch.key)?;
+        let payments = ledger.open_payments(batch.key)?;
         let broken = |error: LedgerError| std::io::Error::other(error.to_string());
         terminal::print(options.output.format, |out| {
-            let rows: Rows<'_, ResultRow> = &mut |each| books.latest_takes(batch.key, each).map_err(broken)?;
+            let rows: Rows<'_, ResultRow> = &mut |each| ledger.latest_takes(batch.key, each).map_err(broken)?;
             write_status(out, &head, &counts, rows, &payments, &style)
         })?;
         return Ok(code);
     }
     let (mut jobs, mut missing) = (Vec::new(), Vec::new());
     for id in &options.jobs {
-        match books.takes(batch.key, id)? {
+        match ledger.takes(batch.key, id)? {
             takes if takes.is_empty() => missing.push(id.as_str()),
             takes => jobs.push(takes),
         }

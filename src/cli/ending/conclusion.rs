@@ -75,9 +75,9 @@ pub(in crate::cli) struct Ending<'a> {
 }
 
 /// Tells the end of a run to whoever listens, and gives the exit code.
-pub(in crate::cli) fn tell(books: &OpenLedger, ending: &Ending<'_>, reporter: &Reporter) -> Result<ExitCode, Failure> {
+pub(in crate::cli) fn tell(ledger: &OpenLedger, ending: &Ending<'_>, reporter: &Reporter) -> Result<ExitCode, Failure> {
     let batch = ending.batch;
-    let counts = books.counts(batch.key)?;
+    let counts = ledger.counts(batch.key)?;
     // What only a run can bring on is no unfinished work of a command that buys nothing.
     let judged = match ending.ended {
         Ended::Run(_) => counts.clone(),
@@ -88,15 +88,15 @@ pub(in crate::cli) fn tell(books: &OpenLedger, ending: &Ending<'_>, reporter: &R
             let met = findings(&judged, ending.carried);
             let left_out = &ending.left_out;
             // What is finished as it was begun is changed then.
-            let not_as_planned = left_out.not_as_planned() || books.open_and_changed(batch.key)? > 0;
+            let not_as_planned = left_out.not_as_planned() || ledger.open_and_changed(batch.key)? > 0;
             let unfinished = met.unfinished || left_out.waiting;
             exit::of_batch(&judged, &Findings { not_as_planned, unfinished, ..met })
         }
         Some(failure) => refused_code(&without_meant(judged, ending.left_out.meant), failure),
     };
     let outputs = &batch.remembered.outputs;
-    let (mut needs_person, first) = needs_person(books, batch)?;
-    let mut advice = advice(books, &counts, first, ending, code)?;
+    let (mut needs_person, first) = needs_person(ledger, batch)?;
+    let mut advice = advice(ledger, &counts, first, ending, code)?;
     // Of a batch that is taken back there is nothing to look at.
     if ending.refused.is_some() && ending.before.is_none() {
         (needs_person, advice) = (Vec::new(), Vec::new());
@@ -132,8 +132,8 @@ fn since(now: Msat, before: Option<Msat>) -> Msat {
 /// Tells whoever listens that a run which had begun ends with an error: the stream of events has its last line.
 pub(in crate::cli) fn tell_broken(ledger: &Path, batch: &str, failure: &Failure, began: UnixMs, reporter: &Reporter) {
     let counts = || {
-        let books = crate::ledger::open(ledger, OpenMode::Read).ok()?;
-        books.counts(books.batch(batch).ok()??.key).ok()
+        let ledger = crate::ledger::open(ledger, OpenMode::Read).ok()?;
+        ledger.counts(ledger.batch(batch).ok()??.key).ok()
     };
     // A ledger that cannot be read counts nothing; the error says why.
     let counts = if ledger.exists() { counts().unwrap_or_default() } else { Counts::default() };
@@ -230,9 +230,9 @@ fn refused_code(counts: &Counts, failure: &Failure) -> ExitCode {
 type First = HashMap<(JobState, Reason), String>;
 
 /// The jobs that only a person can bring on, and the first job of each kind.
-fn needs_person(books: &OpenLedger, batch: &Batch) -> Result<(Vec<NeedsPerson>, First), Failure> {
+fn needs_person(ledger: &OpenLedger, batch: &Batch) -> Result<(Vec<NeedsPerson>, First), Failure> {
     let (mut needs, mut first) = (Vec::new(), First::new());
-    let read = books.latest_takes(batch.key, &mut |row: ResultRow| {
+    let read = ledger.latest_takes(batch.key, &mut |row: ResultRow| {
         first.entry((row.state, row.reason)).or_insert_with(|| row.id.clone());
         if row.next == Next::Person && needs.len() < NEEDS_PERSON_MAX {
             let command = command_about(&batch.name, &row.id, row.state, row.reason).unwrap_or_default();
@@ -246,7 +246,7 @@ fn needs_person(books: &OpenLedger, batch: &Batch) -> Result<(Vec<NeedsPerson>, 
 
 /// The limit that was reached, where it never holds the job that is bought next.
 fn too_small(
-    books: &OpenLedger,
+    ledger: &OpenLedger,
     batch: &Batch,
     outcome: &Outcome,
     budget: &Budget,
@@ -259,7 +259,7 @@ fn too_small(
     };
     let (Some(reason), Some(most)) = (reached, most) else { return Ok(None) };
     let (mut next, mut dearest) = (None, Msat::ZERO);
-    books.to_buy(batch.key, false, &mut |job| {
+    ledger.to_buy(batch.key, false, &mut |job| {
         let cost = job.price.checked_add(job.fee_ceiling).unwrap_or(job.price);
         next.get_or_insert(cost);
         dearest = dearest.max(cost);
@@ -270,7 +270,7 @@ fn too_small(
 }
 
 fn advice(
-    books: &OpenLedger,
+    ledger: &OpenLedger,
     counts: &Counts,
     first: First,
     ending: &Ending<'_>,
@@ -278,10 +278,10 @@ fn advice(
 ) -> Result<Vec<String>, Failure> {
     let done = ending.carried;
     let rights = match counts.by_state.iter().any(|count| count.reason == Reason::RefundNotPermitted) {
-        true => books.refunds(Some(ending.batch.key))?.into_iter().find(|it| it.reason == Reason::RefundNotPermitted),
+        true => ledger.refunds(Some(ending.batch.key))?.into_iter().find(|it| it.reason == Reason::RefundNotPermitted),
         false => None,
     };
-    let too_small = too_small(books, ending.batch, &done.outcome, &done.budget)?;
+    let too_small = too_small(ledger, ending.batch, &done.outcome, &done.budget)?;
     let facts = Facts {
         batch: ending.batch,
         counts,

@@ -155,14 +155,14 @@ pub(in crate::cli) fn chosen_of(rows: &ChosenRows, wanted: &[String]) -> Vec<Str
 impl<'b> Foresight<'b> {
     /// Holds the manifest against the ledger: against that batch, or as a new one.
     pub(in crate::cli) fn of(
-        books: &'b OpenLedger,
+        ledger: &'b OpenLedger,
         batch: Option<BatchKey>,
         asked: &Asked<'_>,
     ) -> Result<Self, Failure> {
         let mut choice = asked.choice.clone();
         let mut foresight = match asked.rows.zip(batch) {
             Some((chosen, batch)) => {
-                let foreseen = books.foresee_rows(batch, chosen)?;
+                let foreseen = ledger.foresee_rows(batch, chosen)?;
                 choice.only = chosen_of(chosen, &choice.only);
                 Self {
                     foreseen,
@@ -183,7 +183,7 @@ impl<'b> Foresight<'b> {
             None => {
                 let edition = crate::cli::preflight::duplicates::edition(asked.manifest, asked.zone)?;
                 let jobs = asked.plan.jobs(asked.manifest);
-                let foreseen = books.foresee(batch, asked.retake, &edition, jobs).map_err(|error| match error {
+                let foreseen = ledger.foresee(batch, asked.retake, &edition, jobs).map_err(|error| match error {
                     LoadError::Plan(found) => Failure::Input(found),
                     LoadError::Ledger(error) => Failure::Ledger(error),
                 })?;
@@ -210,7 +210,7 @@ impl<'b> Foresight<'b> {
         foresight.trusted = trust::foretold(&foresight.foreseen, &asked.choice.trust, asked.max_undelivered)?;
         if let Some(name) = asked.name.filter(|_| batch.is_none()) {
             let path = asked.manifest.path.display().to_string();
-            foresight.same_plan = same_plan(books, name, &path, asked.plan)?;
+            foresight.same_plan = same_plan(ledger, name, &path, asked.plan)?;
         }
         foresight.compare(None)?;
         Ok(foresight)

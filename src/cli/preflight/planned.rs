@@ -34,14 +34,14 @@ impl<'a> Planned<'a> {
         options: &Layers,
         of_results: Option<(&'a OpenLedger, &Batch)>,
     ) -> Result<Self, Failure> {
-        let Some((books, batch)) = of_results else {
+        let Some((ledger, batch)) = of_results else {
             let (plan, limits) = input::plan(manifest, options)?;
             return Ok(Self { plan, limits, rows: None, manifest, stored: None });
         };
-        let rows = read(books, batch, manifest)?;
-        let limits = options.with_manifest(&books.limits(batch.key)?);
+        let rows = read(ledger, batch, manifest)?;
+        let limits = options.with_manifest(&ledger.limits(batch.key)?);
         let policy = Policy::from_limits(&limits).map_err(|error| Failure::Usage(error.to_string()))?;
-        let stored = StoredJobs::of(books, manifest, &rows);
+        let stored = StoredJobs::of(ledger, manifest, &rows);
         let plan = Plan::make(&stored, &policy).map_err(Failure::Input)?;
         Ok(Self { plan, limits, rows: Some(rows), manifest, stored: Some(stored) })
     }
@@ -56,8 +56,8 @@ impl<'a> Planned<'a> {
 }
 
 /// The rows of a results file, held against the stored jobs of its batch.
-fn read(books: &OpenLedger, batch: &Batch, manifest: &Manifest) -> Result<ChosenRows, Failure> {
-    let rows = books.read_rows(batch.key, manifest.results_rows()).map_err(|error| match error {
+fn read(ledger: &OpenLedger, batch: &Batch, manifest: &Manifest) -> Result<ChosenRows, Failure> {
+    let rows = ledger.read_rows(batch.key, manifest.results_rows()).map_err(|error| match error {
         LoadError::Plan(found) => Failure::Input(found),
         LoadError::Ledger(error) => Failure::Ledger(error),
     })?;

@@ -23,14 +23,14 @@ use crate::cli::batch::reporter::Reporter;
 /// What this run would buy: everything pending, with the duplicates where those are meant, or what `--only` and `--limit` leave
 /// of it; and of which duplicates that is a person's word, by their ids.
 pub(in crate::cli) fn chosen(
-    books: &OpenLedger,
+    ledger: &OpenLedger,
     batch: BatchKey,
     choice: &Choice,
     duplicates: bool,
     room: &Room,
 ) -> Result<(LeftToBuy, Fitting, Vec<String>), Failure> {
     let mut chosen = Chosen::of(choice, room);
-    books.to_buy(batch, duplicates, &mut |job| chosen.add(job))??;
+    ledger.to_buy(batch, duplicates, &mut |job| chosen.add(job))??;
     Ok((chosen.left, chosen.fitting, chosen.meant))
 }
 

@@ -31,7 +31,7 @@ pub(in crate::cli) fn check(words: &[TrustWord], plan: &Plan) -> Result<(), Fail
 
 /// Records the words that the person has given, and says what became of each.
 pub(in crate::cli) fn record(
-    books: &mut OpenLedger,
+    ledger: &mut OpenLedger,
     batch: &Batch,
     words: &[TrustWord],
     max_undelivered: u32,
@@ -40,7 +40,7 @@ pub(in crate::cli) fn record(
     let now = SystemClock.now();
     let bounds = bounds(now, max_undelivered);
     for word in words {
-        let trusted = books.trust(now, batch.key, &word.origin, word.number, bounds)?;
+        let trusted = ledger.trust(now, batch.key, &word.origin, word.number, bounds)?;
         reporter.warn(said(word, &trusted));
     }
     Ok(())

@@ -74,7 +74,7 @@ fn check(choice: &Choice, word: &TakeId, known: Option<(&OpenLedger, &Batch)>) -
         return Err(Failure::Usage(format!("--retake {word}: --only leaves that job out; nothing was bought")));
     }
     let latest = match known {
-        Some((books, batch)) => books.takes(batch.key, &word.id)?.last().map_or(1, |take| take.row.take),
+        Some((ledger, batch)) => ledger.takes(batch.key, &word.id)?.last().map_or(1, |take| take.row.take),
         None => 1,
     };
     if word.take > latest {

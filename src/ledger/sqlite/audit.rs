@@ -11,8 +11,8 @@ use crate::purchase::WalletId;
 
 impl Audit for SqliteLedger {
     fn knows(&self, hash: &PaymentHash) -> Result<bool, LedgerError> {
-        self.read(|books| {
-            let mut statement = books.conn.prepare_cached(
+        self.read(|ledger| {
+            let mut statement = ledger.conn.prepare_cached(
                 "SELECT 1 FROM payments WHERE payment_hash = ?1 UNION ALL SELECT 1 FROM refunds WHERE hash = ?1",
             )?;
             Ok(statement.exists(params![hash])?)
@@ -20,8 +20,8 @@ impl Audit for SqliteLedger {
     }
 
     fn knows_purchase(&self, batch: &str, id: &str, take: u32) -> Result<bool, LedgerError> {
-        self.read(|books| {
-            let mut statement = books.conn.prepare_cached(
+        self.read(|ledger| {
+            let mut statement = ledger.conn.prepare_cached(
                 "SELECT 1 FROM batches b JOIN jobs j ON j.batch = b.id JOIN payments p ON p.job = j.id
                  WHERE b.name = ?1 AND j.job = ?2 AND j.take = ?3",
             )?;
@@ -30,8 +30,8 @@ impl Audit for SqliteLedger {
     }
 
     fn payments_at(&self, node: &WalletId) -> Result<Vec<AuditRow>, LedgerError> {
-        self.read(|books| {
-            let mut statement = books.conn.prepare_cached(
+        self.read(|ledger| {
+            let mut statement = ledger.conn.prepare_cached(
                 "SELECT p.payment_hash, p.state, p.amount_msat, p.fee_msat, b.name, j.job, j.take
                  FROM payments p JOIN jobs j ON j.id = p.job JOIN batches b ON b.id = p.batch
                  WHERE p.node = ?1 ORDER BY p.id",

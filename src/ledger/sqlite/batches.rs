@@ -92,9 +92,9 @@ fn go_on(tx: &Connection, now: UnixMs, mut known: Batch, new: &NewBatch) -> Resu
 
 impl Batches for SqliteLedger {
     fn id(&self) -> Result<String, LedgerError> {
-        self.read(|books| {
+        self.read(|ledger| {
             let id: [u8; 16] =
-                books.conn.prepare_cached("SELECT id FROM ledger_id")?.query_row([], |row| row.get(0))?;
+                ledger.conn.prepare_cached("SELECT id FROM ledger_id")?.query_row([], |row| row.get(0))?;
             Ok(hex(&id))
         })
     }
@@ -136,36 +136,36 @@ impl Batches for SqliteLedger {
     }
 
     fn batch(&self, name: &str) -> Result<Option<Batch>, LedgerError> {
-        self.read(|books| by_name(&books.conn, name))
+        self.read(|ledger| by_name(&ledger.conn, name))
     }
 
     fn batches(&self) -> Result<Vec<(Batch, Counts)>, LedgerError> {
-        let all: Vec<Batch> = self.read(|books| {
+        let all: Vec<Batch> = self.read(|ledger| {
             let sql = format!("SELECT {COLUMNS} FROM batches ORDER BY id");
-            let mut statement = books.conn.prepare_cached(&sql)?;
+            let mut statement = ledger.conn.prepare_cached(&sql)?;
             Ok(statement.query_map([], batch_of_row)?.collect::<Result<_, _>>()?)
         })?;
         all.into_iter().map(|batch| self.counts(batch.key).map(|counts| (batch, counts))).collect()
     }
 
     fn batches_at(&self, manifest: &str) -> Result<Vec<Batch>, LedgerError> {
-        self.read(|books| {
+        self.read(|ledger| {
             let sql = format!("SELECT {COLUMNS} FROM batches WHERE manifest = ?1 ORDER BY id DESC");
-            let mut statement = books.conn.prepare_cached(&sql)?;
+            let mut statement = ledger.conn.prepare_cached(&sql)?;
             Ok(statement.query_map([manifest], batch_of_row)?.collect::<Result<_, _>>()?)
         })
     }
 
     fn name_of(&self, batch: BatchKey) -> Result<String, LedgerError> {
-        self.read(|books| {
+        self.read(|ledger| {
             let sql = "SELECT name FROM batches WHERE id = ?1";
-            Ok(books.conn.prepare_cached(sql)?.query_row([batch], |row| row.get(0))?)
+            Ok(ledger.conn.prepare_cached(sql)?.query_row([batch], |row| row.get(0))?)
         })
     }
 
     fn device_of(&self, folder: &str) -> Result<Option<i64>, LedgerError> {
-        self.read(|books| {
-            Ok(books
+        self.read(|ledger| {
+            Ok(ledger
                 .conn
                 .prepare_cached(
                     "SELECT remembered ->> '$[2].device' FROM batches b
@@ -204,10 +204,10 @@ impl Batches for SqliteLedger {
     }
 
     fn limits(&self, batch: BatchKey) -> Result<Limits, LedgerError> {
-        self.read(|books| {
+        self.read(|ledger| {
             let sql = "SELECT limits FROM batches WHERE id = ?1";
             let found: Option<Json<Limits>> =
-                books.conn.prepare_cached(sql)?.query_row([batch], |row| row.get(0)).optional()?.flatten();
+                ledger.conn.prepare_cached(sql)?.query_row([batch], |row| row.get(0)).optional()?.flatten();
             Ok(found.map(|Json(limits)| limits).unwrap_or_default())
         })
     }
@@ -265,11 +265,11 @@ impl Batches for SqliteLedger {
                     FROM refunds r JOIN payments q ON q.id = r.payment
                     WHERE r.received_msat IS NOT NULL
                         AND d.name = CASE d.kind WHEN 'day' THEN q.day ELSE q.month END), 0)";
-        self.read(|books| {
+        self.read(|ledger| {
             let mut found: Option<String> =
-                books.conn.prepare_cached(DIFFERENT)?.query_row([batch], |row| row.get(0)).optional()?;
+                ledger.conn.prepare_cached(DIFFERENT)?.query_row([batch], |row| row.get(0)).optional()?;
             if batch.is_none() && found.is_none() {
-                found = books.conn.prepare_cached(DIFFERENT_PERIODS)?.query_row([], |row| row.get(0)).optional()?;
+                found = ledger.conn.prepare_cached(DIFFERENT_PERIODS)?.query_row([], |row| row.get(0)).optional()?;
             }
             match found {
                 None => Ok(()),

@@ -36,7 +36,7 @@ type Difference = (String, String, String);
 
 /// The rows of a file as they are compared.
 struct Comparing<'b> {
-    books: &'b SqliteLedger,
+    ledger: &'b SqliteLedger,
     batch: BatchKey,
     /// The columns that the batch's jobs have in its results.
     columns: Vec<String>,
@@ -89,19 +89,19 @@ impl SqliteLedger {
 }
 
 impl<'b> Comparing<'b> {
-    fn begin(books: &'b SqliteLedger, batch: BatchKey) -> Result<Self, Fault> {
-        let columns = layout(&books.conn, batch)?.params;
+    fn begin(ledger: &'b SqliteLedger, batch: BatchKey) -> Result<Self, Fault> {
+        let columns = layout(&ledger.conn, batch)?.params;
         let columns = columns.iter().map(|name| fold(name)).collect();
         let (chosen, ids, is_chosen) = (ChosenRows::default(), Vec::new(), HashMap::new());
-        Ok(Self { books, batch, columns, chosen, ids, is_chosen })
+        Ok(Self { ledger, batch, columns, chosen, ids, is_chosen })
     }
 
     fn add(&mut self, row: ResultsRow) -> Result<(), Fault> {
-        let Some(stored) = self.books.stored(self.batch, &row.id)? else {
+        let Some(stored) = self.ledger.stored(self.batch, &row.id)? else {
             self.chosen.unknown.get_or_insert((row.line, row.id));
             return Ok(());
         };
-        let endpoint = self.books.endpoint(stored.endpoint)?;
+        let endpoint = self.ledger.endpoint(stored.endpoint)?;
         let difference = self.difference(&row, &stored, &endpoint);
         let delivered = matches!(stored.state, JobState::Delivered | JobState::Downloaded);
         let again = matches!(stored.state, JobState::Pending | JobState::Refused | JobState::Failed);

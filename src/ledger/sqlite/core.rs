@@ -100,13 +100,13 @@ impl SqliteLedger {
             }
         }
         let path = file::true_path(path)?;
-        let mut books = Self { _kept: kept, ..Self::of(conn, Bodies::of_ledger(&path), Some(path), created) };
-        if mode == OpenMode::Write && books.bodies.exist() {
-            let tx = books.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            books.bodies.sweep(&tx)?;
+        let mut ledger = Self { _kept: kept, ..Self::of(conn, Bodies::of_ledger(&path), Some(path), created) };
+        if mode == OpenMode::Write && ledger.bodies.exist() {
+            let tx = ledger.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            ledger.bodies.sweep(&tx)?;
             tx.commit()?;
         }
-        Ok(books)
+        Ok(ledger)
     }
 
     /// A ledger in memory, for tests and simulation. Bodies of any size stand in it.

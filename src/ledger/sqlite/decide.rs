@@ -36,8 +36,8 @@ impl Decisions for SqliteLedger {
     }
 
     fn undecided_take(&self, batch: BatchKey, id: &str, take: Option<u32>) -> Result<Option<Undecided>, LedgerError> {
-        self.read(|books| {
-            let found = books
+        self.read(|ledger| {
+            let found = ledger
                 .conn
                 .prepare_cached(
                     "SELECT id, state, reason FROM jobs
@@ -46,7 +46,7 @@ impl Decisions for SqliteLedger {
                 .query_row(params![batch, id, take], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
                 .optional()?;
             let Some((job, state, reason)) = found else { return Ok(None) };
-            let intent = intended(&books.conn, job)?.map(|key| durable_intent(&books.conn, key)).transpose()?;
+            let intent = intended(&ledger.conn, job)?.map(|key| durable_intent(&ledger.conn, key)).transpose()?;
             Ok(Some(Undecided { job, state, reason, intent }))
         })
     }

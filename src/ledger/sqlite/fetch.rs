@@ -36,9 +36,9 @@ impl Downloads for SqliteLedger {
         after: Option<(u64, JobKey)>,
         limit: usize,
     ) -> Result<Vec<DeliveredJob>, LedgerError> {
-        self.read(|books| {
+        self.read(|ledger| {
             let (seq, key) = after.map_or(Ok((-1, JobKey(0))), |(seq, key)| int(seq).map(|seq| (seq, key)))?;
-            let mut statement = books.conn.prepare_cached(
+            let mut statement = ledger.conn.prepare_cached(
                 "SELECT id, seq, job, take, endpoint, params, extra, price_msat, reason, started_at, url, file, resume,
                      sha256,
                      (SELECT p.fee_msat FROM payments p WHERE p.job = jobs.id AND p.state <> 'dead')
@@ -51,7 +51,7 @@ impl Downloads for SqliteLedger {
             while jobs.len() < limit
                 && let Some(row) = rows.next()?
             {
-                match books.delivered_of_row(row) {
+                match ledger.delivered_of_row(row) {
                     Ok(job) => jobs.push(job),
                     // Its row says so in every view.
                     Err(Fault::Fatal(LedgerError::OfJob { .. })) => {}
@@ -63,8 +63,8 @@ impl Downloads for SqliteLedger {
     }
 
     fn is_file_of_another(&self, job: JobKey, file: &str) -> Result<bool, LedgerError> {
-        self.read(|books| {
-            let other = books
+        self.read(|ledger| {
+            let other = ledger
                 .conn
                 .prepare_cached("SELECT 1 FROM jobs WHERE file_key = ?1 AND id <> ?2 LIMIT 1")?
                 .query_row(params![file_key(file), job], |_| Ok(()))
@@ -74,12 +74,12 @@ impl Downloads for SqliteLedger {
     }
 
     fn delivery(&self, job: JobKey) -> Result<Option<HttpAnswer>, LedgerError> {
-        self.read(|books| {
-            if let Some(payment) = taken(&books.conn, job)? {
-                return Ok(kept_answer(&books.conn, payment)?.map(|(_, answer)| answer));
+        self.read(|ledger| {
+            if let Some(payment) = taken(&ledger.conn, job)? {
+                return Ok(kept_answer(&ledger.conn, payment)?.map(|(_, answer)| answer));
             }
             // Nothing is kept after the answer that delivered.
-            let mut statement = books.conn.prepare_cached(
+            let mut statement = ledger.conn.prepare_cached(
                 "SELECT a.status, a.headers, a.body FROM answers a JOIN payments p ON p.id = a.payment
                  WHERE p.job = ?1 AND p.delivered_at IS NOT NULL ORDER BY a.id DESC LIMIT 1",
             )?;
@@ -92,13 +92,13 @@ impl Downloads for SqliteLedger {
     }
 
     fn credential(&self, job: JobKey) -> Result<Option<Credential>, LedgerError> {
-        self.read(|books| {
-            let paid: Option<PaymentKey> = books
+        self.read(|ledger| {
+            let paid: Option<PaymentKey> = ledger
                 .conn
                 .prepare_cached("SELECT id FROM payments WHERE job = ?1 AND delivered_at IS NOT NULL")?
                 .query_row([job], |row| row.get(0))
                 .optional()?;
-            paid.map(|payment| Ok(paid_purchase(&books.conn, payment)?.credential().clone())).transpose()
+            paid.map(|payment| Ok(paid_purchase(&ledger.conn, payment)?.credential().clone())).transpose()
         })
     }
 
@@ -115,8 +115,8 @@ impl Downloads for SqliteLedger {
     fn forget_missing_files(&mut self, now: UnixMs, batch: BatchKey, only: &[String]) -> Result<u64, LedgerError> {
         let (mut missing, mut after) = (0_u64, JobKey(0));
         loop {
-            let page: Vec<(JobKey, Reason, String, String)> = self.read(|books| {
-                let mut statement = books.conn.prepare_cached(
+            let page: Vec<(JobKey, Reason, String, String)> = self.read(|ledger| {
+                let mut statement = ledger.conn.prepare_cached(
                     "SELECT id, reason, file, job FROM jobs
                      WHERE batch = ?1 AND state = 'downloaded' AND id > ?2 ORDER BY id LIMIT ?3",
                 )?;

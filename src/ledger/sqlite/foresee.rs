@@ -81,7 +81,7 @@ struct Row {
 
 /// The table as it is filled.
 struct Filling<'a> {
-    books: &'a SqliteLedger,
+    ledger: &'a SqliteLedger,
     batch: BatchKey,
     retake: &'a Retake,
     edition: &'a str,
@@ -98,17 +98,17 @@ struct Filling<'a> {
 }
 
 impl<'a> Filling<'a> {
-    fn begin(books: &'a SqliteLedger, batch: BatchKey, retake: &'a Retake, edition: &'a str) -> Result<Self, Fault> {
-        let insert = books.conn.prepare_cached(
+    fn begin(ledger: &'a SqliteLedger, batch: BatchKey, retake: &'a Retake, edition: &'a str) -> Result<Self, Fault> {
+        let insert = ledger.conn.prepare_cached(
             "INSERT INTO temp.planned (seq, batch, job, take, content, given, price_msat, fee_ceiling_msat, max_cost_msat,
                  state, reason, edition, meant, is_new, retaken, facts, place, endpoint, params)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
         )?;
-        let (unproven, named) = (Unproven::of(&books.conn)?, Named::of(&books.conn)?);
+        let (unproven, named) = (Unproven::of(&ledger.conn)?, Named::of(&ledger.conn)?);
         let (endpoints, learnt, unproved) = (HashMap::new(), HashMap::new(), Vec::new());
         let (places, report) = (HashMap::new(), PlanLoad::default());
         Ok(Self {
-            books,
+            ledger,
             batch,
             retake,
             edition,
@@ -126,7 +126,7 @@ impl<'a> Filling<'a> {
 
     fn take(&mut self, job: &PlannedJob) -> Result<(), Fault> {
         for key in self.unproven.proved(job) {
-            let mut learn = self.books.conn.prepare_cached("INSERT INTO temp.learnt VALUES (?1, ?2)")?;
+            let mut learn = self.ledger.conn.prepare_cached("INSERT INTO temp.learnt VALUES (?1, ?2)")?;
             learn.execute(params![key, job.content])?;
             self.learnt.insert(key, job.content);
         }
@@ -180,20 +180,20 @@ impl<'a> Filling<'a> {
         };
         let Some(mut known) = self.standing(job)? else { return Ok(Row { is_new: true, ..pending }) };
         let endpoint = self.endpoint_of(&known, job)?;
-        let (mut step, unmet) = decide(&self.books.conn, self.batch, self.retake, &known, job, endpoint)?;
+        let (mut step, unmet) = decide(&self.ledger.conn, self.batch, self.retake, &known, job, endpoint)?;
         self.report.note(&step, unmet, &known.latest(endpoint), job);
         if step == LoadAction::Discard
             && let Some(before) = self.known(job, Some(known.take))?
         {
             known = before;
             let unmet;
-            (step, unmet) = decide(&self.books.conn, self.batch, self.retake, &known, job, endpoint)?;
+            (step, unmet) = decide(&self.ledger.conn, self.batch, self.retake, &known, job, endpoint)?;
             self.report.note(&step, unmet, &known.latest(endpoint), job);
         }
         if step == LoadAction::Mark(Reason::KnownByReceipt) {
             self.unproved.push((known.key, job.id.clone()));
         }
-        self.report.note_wait(&self.books.conn, &step, &known, &job.id)?;
+        self.report.note_wait(&self.ledger.conn, &step, &known, &job.id)?;
         let Some(next) = known.take.checked_add(1) else { return contradiction("there are too many takes") };
         let meant = known.meant && known.content == job.content;
         Ok(match step {
@@ -222,14 +222,14 @@ impl<'a> Filling<'a> {
     fn standing(&self, job: &PlannedJob) -> Result<Option<StoredTake>, Fault> {
         let Some(latest) = self.known(job, None)? else { return Ok(None) };
         let is_unbought = matches!(latest.state, JobState::Pending | JobState::Refused);
-        if latest.take > 1 && is_unbought && is_discarded(&self.books.conn, self.batch, latest.key)? {
+        if latest.take > 1 && is_unbought && is_discarded(&self.ledger.conn, self.batch, latest.key)? {
             return self.known(job, Some(latest.take));
         }
         Ok(Some(latest))
     }
 
     fn known(&self, job: &PlannedJob, before: Option<u32>) -> Result<Option<StoredTake>, Fault> {
-        let mut known = known(&self.books.conn, self.batch, &job.id, before)?;
+        let mut known = known(&self.ledger.conn, self.batch, &job.id, before)?;
         if let Some(known) = &mut known {
             known.content = self.learnt.get(&known.key).copied().unwrap_or(known.content);
         }
@@ -244,7 +244,7 @@ impl<'a> Filling<'a> {
         if let Some((_, row)) = self.endpoints.get(&Arc::as_ptr(&job.endpoint)) {
             return Ok(*row);
         }
-        let row = self.books.endpoint_row(&job.endpoint)?;
+        let row = self.ledger.endpoint_row(&job.endpoint)?;
         self.endpoints.insert(Arc::as_ptr(&job.endpoint), (Arc::clone(&job.endpoint), row));
         Ok(row)
     }
@@ -253,7 +253,7 @@ impl<'a> Filling<'a> {
         for (_, id) in self.unproved.iter().filter(|(key, _)| self.learnt.contains_key(key)) {
             self.report.is_proved(id);
         }
-        let conn = &self.books.conn;
+        let conn = &self.ledger.conn;
         conn.execute_batch(BY_JOB)?;
         if self.batch != NO_BATCH {
             recognise(conn, self.batch, self.retake, &mut self.report)?;
@@ -348,10 +348,10 @@ impl Foresee for SqliteLedger {
     ) -> Result<Foreseen<'_>, LoadError<E>> {
         let batch = batch.unwrap_or(NO_BATCH);
         let mut of_plan = None;
-        let filled = self.read(|books| {
-            let tx = books.conn.unchecked_transaction()?;
+        let filled = self.read(|ledger| {
+            let tx = ledger.conn.unchecked_transaction()?;
             tx.execute_batch(TABLE)?;
-            let mut filling = Filling::begin(books, batch, retake, edition)?;
+            let mut filling = Filling::begin(ledger, batch, retake, edition)?;
             for job in jobs {
                 match job {
                     Ok(job) => filling.take(&job)?,
@@ -369,7 +369,7 @@ impl Foresee for SqliteLedger {
             (_, Some(error)) => Err(LoadError::Plan(error)),
             (Ok((report, places)), None) => {
                 let (changed, open_and_changed) = (report.changed.count, report.open_as_begun.count);
-                Ok(Foreseen { books: self, batch, manifest: Rows::Planned, report, changed, open_and_changed, places })
+                Ok(Foreseen { ledger: self, batch, manifest: Rows::Planned, report, changed, open_and_changed, places })
             }
             (Err(error), None) => Err(LoadError::Ledger(error)),
         }
@@ -384,12 +384,12 @@ impl Foresee for SqliteLedger {
     }
 
     fn stored_spec(&self, job: JobKey, line: u64) -> Result<JobSpec, LedgerError> {
-        self.read(|books| books.spec_of(job, line))
+        self.read(|ledger| ledger.spec_of(job, line))
     }
 
     fn foresee_rows(&self, batch: BatchKey, chosen: &ChosenRows) -> Result<Foreseen<'_>, LedgerError> {
-        let places = self.read(|books| {
-            let tx = books.conn.unchecked_transaction()?;
+        let places = self.read(|ledger| {
+            let tx = ledger.conn.unchecked_transaction()?;
             tx.execute_batch(TABLE)?;
             let named = Named::of(&tx)?;
             let columns = "id, seq, batch, job, take, content, given, price_msat, fee_ceiling_msat, max_cost_msat";
@@ -416,6 +416,6 @@ impl Foresee for SqliteLedger {
         })?;
         let (report, open_and_changed) = (PlanLoad::default(), self.open_and_changed(batch)?);
         let changed = chosen.changed;
-        Ok(Foreseen { books: self, batch, manifest: Rows::Loaded, report, changed, open_and_changed, places })
+        Ok(Foreseen { ledger: self, batch, manifest: Rows::Loaded, report, changed, open_and_changed, places })
     }
 }

@@ -21,7 +21,7 @@ use crate::time::UnixMs;
 /// What running a manifest would buy.
 #[derive(Debug)]
 pub struct Foreseen<'b> {
-    pub(super) books: &'b SqliteLedger,
+    pub(super) ledger: &'b SqliteLedger,
     pub(super) batch: BatchKey,
     /// Where its rows stand when purchases are asked whether they are rows of the manifest.
     pub(super) manifest: Rows,
@@ -49,8 +49,8 @@ impl port::Foreseen for Foreseen<'_> {
     }
 
     fn compare(&self, compared: &Compared<'_>) -> Result<Duplicates, LedgerError> {
-        self.books.read(|books| {
-            let conn = &books.conn;
+        self.ledger.read(|ledger| {
+            let conn = &ledger.conn;
             let tx = conn.unchecked_transaction()?;
             let mut duplicates = Duplicates::default();
             let only: HashSet<&String> = compared.only.iter().collect();
@@ -78,17 +78,17 @@ impl port::Foreseen for Foreseen<'_> {
         duplicates: bool,
         each: &mut dyn FnMut(ToBuy) -> Result<(), E>,
     ) -> Result<Result<(), E>, LedgerError> {
-        self.books.read(|books| to_buy(&books.conn, self.batch, duplicates, Rows::Planned, each))
+        self.ledger.read(|ledger| to_buy(&ledger.conn, self.batch, duplicates, Rows::Planned, each))
     }
 
     fn jobs_then(&self, duplicates: bool) -> Result<JobsThen, LedgerError> {
         let of_manifest = matches!(self.manifest, Rows::Planned);
-        self.books.read(|books| {
+        self.ledger.read(|ledger| {
             let planned: u64 = match of_manifest {
-                true => books.conn.query_row("SELECT count(*) FROM temp.planned", [], |row| uint(row, 0))?,
+                true => ledger.conn.query_row("SELECT count(*) FROM temp.planned", [], |row| uint(row, 0))?,
                 false => 0,
             };
-            let mut statement = books.conn.prepare_cached(
+            let mut statement = ledger.conn.prepare_cached(
                 "SELECT count(*), count(*) FILTER (
                      WHERE j.reason = 'withdrawn' OR (?2 AND j.state IN ('pending', 'refused', 'failed')))
                  FROM jobs j WHERE j.batch = ?1 AND j.superseded = 0
@@ -96,7 +96,7 @@ impl port::Foreseen for Foreseen<'_> {
             )?;
             let (others, gone): (u64, u64) =
                 statement.query_row(params![self.batch, of_manifest], |row| Ok((uint(row, 0)?, uint(row, 1)?)))?;
-            let mut statement = books.conn.prepare_cached(
+            let mut statement = ledger.conn.prepare_cached(
                 "SELECT count(*), coalesce(sum(j.price_msat), 0) FROM jobs j JOIN temp.planned p ON p.job = j.job
                  WHERE j.batch = ?1 AND j.superseded = 0 AND j.state IN ('delivered', 'downloaded') AND p.take > j.take
                      AND (p.state = 'pending' OR (?2 AND p.state = 'refused' AND p.reason = 'duplicate'))",
@@ -108,14 +108,14 @@ impl port::Foreseen for Foreseen<'_> {
     }
 
     fn hold_to_job_limit(&mut self, most: Option<Msat>) -> Result<(), LedgerError> {
-        self.report.above_limit = self.books.read(|books| job_limit::foresee(&books.conn, self.batch, most))?;
+        self.report.above_limit = self.ledger.read(|ledger| job_limit::foresee(&ledger.conn, self.batch, most))?;
         Ok(())
     }
 
     fn set_aside(&self) -> Result<u64, LedgerError> {
-        self.books.read(|books| {
+        self.ledger.read(|ledger| {
             let sql = "SELECT count(*) FROM temp.planned WHERE state = 'refused' AND reason = 'duplicate'";
-            Ok(books.conn.query_row(sql, [], |row| uint(row, 0))?)
+            Ok(ledger.conn.query_row(sql, [], |row| uint(row, 0))?)
         })
     }
 
@@ -124,26 +124,26 @@ impl port::Foreseen for Foreseen<'_> {
     }
 
     fn trust(&self, now: UnixMs, origin: &str, number: u32, bounds: IntentBounds) -> Result<Trusted, LedgerError> {
-        self.books.read(|books| trust::judged(&books.conn, now, self.batch, (origin, number), bounds))
+        self.ledger.read(|ledger| trust::judged(&ledger.conn, now, self.batch, (origin, number), bounds))
     }
 
     fn breaker(&self, now: UnixMs, place: i64, max_undelivered: u32) -> Result<Option<HeldBack>, LedgerError> {
         let Some(url) = self.places.get(&place).cloned() else { return Ok(None) };
         let bounds = IntentBounds { max_undelivered, run_began: now, ..IntentBounds::default() };
         let (node, asking) = (WalletId(String::new()), Asking::default());
-        let held = self.books.held_back(now, &Prospect { batch: self.batch, url, node, bounds, asking })?;
+        let held = self.ledger.held_back(now, &Prospect { batch: self.batch, url, node, bounds, asking })?;
         let Some(held) = held.filter(|held| held.reason() == Reason::BreakerOpen) else { return Ok(None) };
-        let is_open = self.books.read(|books| {
+        let is_open = self.ledger.read(|ledger| {
             let sql = "SELECT 1 FROM jobs WHERE batch = ?1 AND superseded = 0
                  AND state IN ('running', 'in_doubt', 'paid') AND reason <> 'unknown_answer'";
-            Ok(books.conn.prepare_cached(sql)?.exists([self.batch])?)
+            Ok(ledger.conn.prepare_cached(sql)?.exists([self.batch])?)
         })?;
         Ok((!is_open).then_some(held))
     }
 
     fn at_other_nodes(&self, node: &WalletId) -> Result<IdList, LedgerError> {
-        self.books.read(|books| {
-            let mut statement = books.conn.prepare_cached(
+        self.ledger.read(|ledger| {
+            let mut statement = ledger.conn.prepare_cached(
                 "SELECT j.job FROM jobs j WHERE j.batch = ?1 AND j.superseded = 0 AND j.state IN ('running', 'in_doubt')
                      AND EXISTS (SELECT 1 FROM payments p WHERE p.job = j.id AND p.state = 'intended' AND p.node <> ?2)
                  ORDER BY j.seq",
@@ -158,9 +158,9 @@ impl port::Foreseen for Foreseen<'_> {
     }
 
     fn refused_before(&self) -> Result<Vec<(Reason, String)>, LedgerError> {
-        self.books.read(|books| {
+        self.ledger.read(|ledger| {
             // Another price than was refused is asked for the first time.
-            let mut statement = books.conn.prepare_cached(
+            let mut statement = ledger.conn.prepare_cached(
                 "SELECT j.reason, j.job FROM jobs j JOIN temp.planned p ON p.job = j.job
                  WHERE j.batch = ?1 AND j.superseded = 0 AND j.state = 'refused' AND p.state = 'pending'
                      AND p.content = j.content AND (j.reason <> 'price_changed' OR p.price_msat = j.price_msat)
@@ -175,8 +175,8 @@ impl port::Foreseen for Foreseen<'_> {
 
     fn stays(&self) -> Result<Vec<(JobState, Reason, IdList)>, LedgerError> {
         let of_manifest = matches!(self.manifest, Rows::Planned);
-        self.books.read(|books| {
-            let mut statement = books.conn.prepare_cached(
+        self.ledger.read(|ledger| {
+            let mut statement = ledger.conn.prepare_cached(
                 "SELECT j.state, j.reason, j.job FROM jobs j
                  WHERE j.batch = ?1 AND j.superseded = 0 AND j.state <> 'pending'
                      AND j.reason NOT IN ('duplicate', 'job_limit')

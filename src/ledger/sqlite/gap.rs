@@ -60,15 +60,16 @@ pub fn gap_of_new(ledger: &Path) -> Result<Option<Gap>, LedgerError> {
     gap(ledger, None)
 }
 
-fn gap(path: &Path, books: Option<&SqliteLedger>) -> Result<Option<Gap>, LedgerError> {
+fn gap(path: &Path, ledger: Option<&SqliteLedger>) -> Result<Option<Gap>, LedgerError> {
     let rescued = rescued(path)?;
     if !rescued.is_empty() {
         return Ok(Some(Gap::Rescued(rescued)));
     }
     let mark = mark_of(path);
     let Some(Begun { intents: begun, hash }) = read_newest(&mark)? else { return Ok(None) };
-    let known = |books: &SqliteLedger| books.read(|books| Ok((intents(&books.conn)?, has_intent(&books.conn, &hash)?)));
-    let (known, newest_is_here) = books.map_or(Ok((0, false)), known)?;
+    let known =
+        |ledger: &SqliteLedger| ledger.read(|ledger| Ok((intents(&ledger.conn)?, has_intent(&ledger.conn, &hash)?)));
+    let (known, newest_is_here) = ledger.map_or(Ok((0, false)), known)?;
     Ok((known < begun || !newest_is_here).then_some(Gap::Behind { begun, known, hash, mark }))
 }
 

@@ -35,12 +35,12 @@ impl SqliteLedger {
     }
 }
 
-pub(super) fn needed(books: &SqliteLedger, node: &WalletId, payment: PaymentKey) -> Result<HistoryCheck, Fault> {
+pub(super) fn needed(ledger: &SqliteLedger, node: &WalletId, payment: PaymentKey) -> Result<HistoryCheck, Fault> {
     // Of those that settled before it was intended, of all, and of those bought before it, the ones that settled last; of
     // those bought since, the first and the last.
-    let before = books.settled(node, payment, "p.paid_at <= of.intended_at AND p.id <> of.id", LAST_SETTLED)?;
+    let before = ledger.settled(node, payment, "p.paid_at <= of.intended_at AND p.id <> of.id", LAST_SETTLED)?;
     let is_earlier = !before.is_empty();
-    let kept = if is_earlier { None } else { books.kept_before(node, payment)? };
+    let kept = if is_earlier { None } else { ledger.kept_before(node, payment)? };
     let mut settled = before;
     for (which, order) in [
         ("p.id <> of.id", LAST_SETTLED),
@@ -48,7 +48,7 @@ pub(super) fn needed(books: &SqliteLedger, node: &WalletId, payment: PaymentKey)
         ("p.id > of.id", "p.id"),
         ("p.id > of.id", "p.id DESC"),
     ] {
-        for hash in books.settled(node, payment, which, order)? {
+        for hash in ledger.settled(node, payment, which, order)? {
             if !settled.contains(&hash) {
                 settled.push(hash);
             }

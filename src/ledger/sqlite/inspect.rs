@@ -39,36 +39,36 @@ const PAYMENT: &str = "p.payment_hash, p.state, p.amount_msat, p.fee_limit_msat,
 
 impl Inspection for SqliteLedger {
     fn open_payments(&self, batch: BatchKey) -> Result<HashMap<String, PaymentRow>, LedgerError> {
-        self.read(|books| {
+        self.read(|ledger| {
             let sql = format!(
                 "SELECT {PAYMENT}, j.job FROM payments p JOIN jobs j ON j.id = p.job JOIN intents i ON i.payment = p.id
                  WHERE p.batch = ?1 AND j.superseded = 0 AND {OPEN_PAYMENT}"
             );
-            let mut statement = books.conn.prepare_cached(&sql)?;
+            let mut statement = ledger.conn.prepare_cached(&sql)?;
             let rows = statement.query_map([batch], |row| Ok((row.get(23)?, payment_of_row(row)?)))?;
             Ok(rows.collect::<Result<_, _>>()?)
         })
     }
 
     fn takes(&self, batch: BatchKey, id: &str) -> Result<Vec<TakeRecord>, LedgerError> {
-        self.read(|books| {
+        self.read(|ledger| {
             let sql = format!(
                 "SELECT {RESULT}, j.id, j.fee_ceiling_msat, j.max_cost_msat FROM jobs j
                  WHERE j.batch = ?1 AND j.job = ?2 ORDER BY j.take"
             );
-            let mut statement = books.conn.prepare_cached(&sql)?;
+            let mut statement = ledger.conn.prepare_cached(&sql)?;
             let mut rows = statement.query(params![batch, id])?;
             let mut takes = Vec::new();
             while let Some(row) = rows.next()? {
                 let job: JobKey = row.get(18)?;
                 takes.push(TakeRecord {
-                    row: books.result_of_row(row)?,
+                    row: ledger.result_of_row(row)?,
                     fee_ceiling: row.get(19)?,
                     max_cost: row.get(20)?,
-                    payments: books.payments_of(job)?,
-                    refund: books.refund_of(job)?,
-                    transitions: books.transitions_of(job)?,
-                    decisions: books.decisions_of(job)?,
+                    payments: ledger.payments_of(job)?,
+                    refund: ledger.refund_of(job)?,
+                    transitions: ledger.transitions_of(job)?,
+                    decisions: ledger.decisions_of(job)?,
                 });
             }
             Ok(takes)

@@ -54,7 +54,7 @@ impl Loading for SqliteLedger {
     }
 
     fn open_and_changed(&self, batch: BatchKey) -> Result<u64, LedgerError> {
-        self.read(|books| changed::open_and_changed(&books.conn, batch))
+        self.read(|ledger| changed::open_and_changed(&ledger.conn, batch))
     }
 
     fn accept_takes(&mut self, now: UnixMs, batch: BatchKey) -> Result<(), LedgerError> {
@@ -88,6 +88,6 @@ impl Loading for SqliteLedger {
         duplicates: bool,
         each: &mut dyn FnMut(ToBuy) -> Result<(), E>,
     ) -> Result<Result<(), E>, LedgerError> {
-        self.read(|books| duplicates::to_buy(&books.conn, batch, duplicates, Rows::Loaded, each))
+        self.read(|ledger| duplicates::to_buy(&ledger.conn, batch, duplicates, Rows::Loaded, each))
     }
 }

@@ -47,18 +47,18 @@ impl Records for SqliteLedger {
     }
 
     fn open_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<OpenJob>, LedgerError> {
-        self.read(|books| Ok(books.sound_and_damaged(batch)?.0))
+        self.read(|ledger| Ok(ledger.sound_and_damaged(batch)?.0))
     }
 
     fn damaged_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<DamagedJob>, LedgerError> {
-        self.read(|books| Ok(books.sound_and_damaged(batch)?.1))
+        self.read(|ledger| Ok(ledger.sound_and_damaged(batch)?.1))
     }
 
     fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError> {
-        self.read(|books| {
+        self.read(|ledger| {
             let after = after.map_or(Ok(-1), int)?;
             // One with a live payment is damaged: see `damaged_jobs`.
-            let mut statement = books.conn.prepare_cached(
+            let mut statement = ledger.conn.prepare_cached(
                 "SELECT id, seq, job, take, endpoint, params, content, price_msat, fee_ceiling_msat, max_cost_msat
                  FROM jobs WHERE batch = ?1 AND state = 'pending' AND seq > ?2 AND superseded = 0
                      AND NOT EXISTS (SELECT 1 FROM payments p WHERE p.job = jobs.id AND p.state <> 'dead')
@@ -69,7 +69,7 @@ impl Records for SqliteLedger {
             while pending.len() < limit
                 && let Some(row) = rows.next()?
             {
-                match books.pending_of_row(row) {
+                match ledger.pending_of_row(row) {
                     Ok(job) => pending.push(job),
                     // Loading the manifest writes it anew.
                     Err(Fault::Fatal(LedgerError::OfJob { .. })) => {}
@@ -81,8 +81,8 @@ impl Records for SqliteLedger {
     }
 
     fn request(&self, payment: PaymentKey) -> Result<Request, LedgerError> {
-        self.read(|books| {
-            let (method, url, body, body_sha256, digest) = books
+        self.read(|ledger| {
+            let (method, url, body, body_sha256, digest) = ledger
                 .conn
                 .prepare_cached(
                     "SELECT method, url, body, body_sha256, request_digest FROM intents WHERE payment = ?1",
@@ -94,7 +94,7 @@ impl Records for SqliteLedger {
                 })?;
             let kept = match (body, body_sha256) {
                 (Some(body), _) => Ok(body),
-                (None, Some(file)) => books.bodies.read(&file),
+                (None, Some(file)) => ledger.bodies.read(&file),
                 (None, None) => Ok(Vec::new()),
             };
             let why = match kept {
@@ -114,7 +114,7 @@ impl Records for SqliteLedger {
                 }
                 Err(error) => error,
             };
-            match books.made_anew(payment)?.filter(|request| request.digest() == digest) {
+            match ledger.made_anew(payment)?.filter(|request| request.digest() == digest) {
                 Some(request) => Ok(request),
                 None => Err(why.into()),
             }
@@ -122,15 +122,15 @@ impl Records for SqliteLedger {
     }
 
     fn history_check(&self, node: &WalletId, payment: PaymentKey) -> Result<HistoryCheck, LedgerError> {
-        self.read(|books| history_check::needed(books, node, payment))
+        self.read(|ledger| history_check::needed(ledger, node, payment))
     }
 
     fn is_witnessed(&self, node: &WalletId) -> Result<bool, LedgerError> {
-        self.read(|books| history_check::is_witnessed(&books.conn, node))
+        self.read(|ledger| history_check::is_witnessed(&ledger.conn, node))
     }
 
     fn identical_request(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {
-        self.read(|books| Ok(decide::identical_request(job, &alike(&books.conn, job, digest)?)))
+        self.read(|ledger| Ok(decide::identical_request(job, &alike(&ledger.conn, job, digest)?)))
     }
 
     fn bought_elsewhere(
@@ -139,19 +139,19 @@ impl Records for SqliteLedger {
         digest: &[u8; 32],
         network: Network,
     ) -> Result<Option<Original>, LedgerError> {
-        self.read(|books| duplicates::bought_elsewhere(&books.conn, job, digest, network))
+        self.read(|ledger| duplicates::bought_elsewhere(&ledger.conn, job, digest, network))
     }
 
     fn held_back(&self, now: UnixMs, prospect: &Prospect) -> Result<Option<HeldBack>, LedgerError> {
-        self.read(|books| bounds::held_back(&books.conn, now, prospect))
+        self.read(|ledger| bounds::held_back(&ledger.conn, now, prospect))
     }
 
     fn open_refunds(&self, batch: Option<BatchKey>) -> Result<Vec<PaymentKey>, LedgerError> {
-        self.read(|books| refund::open(&books.conn, batch))
+        self.read(|ledger| refund::open(&ledger.conn, batch))
     }
 
     fn refund(&self, payment: PaymentKey) -> Result<Option<OpenRefund>, LedgerError> {
-        self.read(|books| refund::find(books, payment))
+        self.read(|ledger| refund::find(ledger, payment))
     }
 }
 
@@ -203,7 +203,7 @@ impl SqliteLedger {
             payment: row.get(8)?,
         };
         let (payment, job, intent) = with_intent(&self.conn, row.payment)?;
-        let stored = StoredOf { books: self, payment: row.payment, endpoint: row.endpoint };
+        let stored = StoredOf { ledger: self, payment: row.payment, endpoint: row.endpoint };
         let Some(stage) = decide::stage(&payment, &job, &intent, &stored)? else { return Ok(None) };
         Ok(Some(OpenJob {
             key: row.key,
@@ -279,7 +279,7 @@ impl SqliteLedger {
 
 /// What is stored of one payment.
 struct StoredOf<'a> {
-    books: &'a SqliteLedger,
+    ledger: &'a SqliteLedger,
     payment: PaymentKey,
     endpoint: i64,
 }
@@ -288,15 +288,15 @@ impl Stored for StoredOf<'_> {
     type Error = Fault;
 
     fn uninterpreted(&self) -> Result<Option<StoredAnswer>, Fault> {
-        self.books.answer("payment = ?1 AND interpreted = 0 ORDER BY id DESC LIMIT 1", params![self.payment])
+        self.ledger.answer("payment = ?1 AND interpreted = 0 ORDER BY id DESC LIMIT 1", params![self.payment])
     }
 
     fn answer(&self, key: AnswerKey) -> Result<Option<StoredAnswer>, Fault> {
-        self.books.answer("id = ?1", params![key])
+        self.ledger.answer("id = ?1", params![key])
     }
 
     fn rule(&self) -> Result<RedeemRule, Fault> {
-        Ok(self.books.endpoint(self.endpoint)?.terms.redeem)
+        Ok(self.ledger.endpoint(self.endpoint)?.terms.redeem)
     }
 }
 

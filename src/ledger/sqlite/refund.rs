@@ -85,13 +85,13 @@ pub(super) fn open(conn: &Connection, batch: Option<BatchKey>) -> Result<Vec<Pay
     Ok(statement.query_map([batch], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }
 
-pub(super) fn find(books: &SqliteLedger, payment: PaymentKey) -> Result<Option<OpenRefund>, Fault> {
+pub(super) fn find(ledger: &SqliteLedger, payment: PaymentKey) -> Result<Option<OpenRefund>, Fault> {
     let sql = format!(
         "SELECT j.job, j.take, j.endpoint, i.url, j.state, j.reason, r.words, p.amount_msat, p.payment_hash,
              i.network, p.node, r.link, r.invoice, r.hash, r.amount_msat, r.expires_at, r.node, r.made_at
          FROM {OF} WHERE r.payment = ?1 AND r.state IN ('offered', 'claimed') AND r.link IS NOT NULL"
     );
-    let mut statement = books.conn.prepare_cached(&sql)?;
+    let mut statement = ledger.conn.prepare_cached(&sql)?;
     let mut rows = statement.query([payment])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let seller: String = row.get(3)?;
@@ -99,7 +99,7 @@ pub(super) fn find(books: &SqliteLedger, payment: PaymentKey) -> Result<Option<O
         payment,
         id: row.get(0)?,
         take: row.get(1)?,
-        endpoint: books.endpoint(row.get(2)?)?,
+        endpoint: ledger.endpoint(row.get(2)?)?,
         seller: stored_url(&seller)?,
         state: row.get(4)?,
         reason: row.get(5)?,

@@ -39,9 +39,9 @@ const BEFORE_WITHDRAWN: &str = "
 
 impl Views for SqliteLedger {
     fn counts(&self, batch: BatchKey) -> Result<Counts, LedgerError> {
-        self.read(|books| {
+        self.read(|ledger| {
             let mut counts = Counts::default();
-            let mut statement = books.conn.prepare_cached(
+            let mut statement = ledger.conn.prepare_cached(
                 "SELECT state, reason, count(*), sum(price_msat), sum(price_msat + fee_ceiling_msat), superseded
                  FROM jobs WHERE batch = ?1 GROUP BY superseded, state, reason",
             )?;
@@ -62,9 +62,9 @@ impl Views for SqliteLedger {
                 }
                 counts.by_state.push(one);
             }
-            books.count_before_withdrawn(batch, &mut counts)?;
+            ledger.count_before_withdrawn(batch, &mut counts)?;
             counts.by_state.sort_unstable_by_key(|one| (one.state, one.reason));
-            (counts.spent, counts.fees, counts.held, counts.refunded) = books
+            (counts.spent, counts.fees, counts.held, counts.refunded) = ledger
                 .conn
                 .prepare_cached("SELECT spent_msat, fees_msat, held_msat, refunded_msat FROM batches WHERE id = ?1")?
                 .query_row([batch], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
@@ -77,15 +77,15 @@ impl Views for SqliteLedger {
         batch: BatchKey,
         each: &mut dyn FnMut(ResultRow) -> io::Result<()>,
     ) -> Result<io::Result<()>, LedgerError> {
-        self.read(|books| {
+        self.read(|ledger| {
             let sql = format!(
                 "SELECT {RESULT}, l.line, l.extra, l.take, l.state, l.reason, l.error FROM jobs l JOIN jobs j ON j.id = {SHOWN}
                  WHERE l.batch = ?1 AND l.superseded = 0 ORDER BY l.seq, l.id"
             );
-            let mut statement = books.conn.prepare_cached(&sql)?;
+            let mut statement = ledger.conn.prepare_cached(&sql)?;
             let mut rows = statement.query([batch])?;
             while let Some(row) = rows.next()? {
-                let mut shown = books.result_of_row(row)?;
+                let mut shown = ledger.result_of_row(row)?;
                 if row.get::<_, u32>(20)? != shown.take {
                     stand_beside(&mut shown, row)?;
                 }
@@ -102,13 +102,13 @@ impl Views for SqliteLedger {
         batch: BatchKey,
         each: &mut dyn FnMut(ResultRow) -> io::Result<()>,
     ) -> Result<io::Result<()>, LedgerError> {
-        self.read(|books| {
+        self.read(|ledger| {
             let sql =
                 format!("SELECT {RESULT} FROM jobs j WHERE j.batch = ?1 AND j.superseded = 0 ORDER BY j.seq, j.id");
-            let mut statement = books.conn.prepare_cached(&sql)?;
+            let mut statement = ledger.conn.prepare_cached(&sql)?;
             let mut rows = statement.query([batch])?;
             while let Some(row) = rows.next()? {
-                if let Err(error) = each(books.result_of_row(row)?) {
+                if let Err(error) = each(ledger.result_of_row(row)?) {
                     return Ok(Err(error));
                 }
             }
@@ -121,8 +121,8 @@ impl Views for SqliteLedger {
         batch: BatchKey,
         each: &mut dyn FnMut(ReceiptRow) -> io::Result<()>,
     ) -> Result<io::Result<()>, LedgerError> {
-        self.read(|books| {
-            let mut statement = books.conn.prepare_cached(
+        self.read(|ledger| {
+            let mut statement = ledger.conn.prepare_cached(
                 "SELECT b.name, j.job, j.take, p.paid_at AS at, i.url, j.endpoint, b.sandbox, i.network, p.amount_msat,
                      p.fee_msat, p.payment_hash, p.preimage, i.invoice, i.payee, p.node, j.url, j.extra, p.id, 0 AS back
                  FROM payments p JOIN intents i ON i.payment = p.id JOIN jobs j ON j.id = p.job
@@ -138,7 +138,7 @@ impl Views for SqliteLedger {
             )?;
             let mut rows = statement.query(params![batch])?;
             while let Some(row) = rows.next()? {
-                if let Err(error) = each(books.receipt_of_row(row)?) {
+                if let Err(error) = each(ledger.receipt_of_row(row)?) {
                     return Ok(Err(error));
                 }
             }
@@ -147,11 +147,11 @@ impl Views for SqliteLedger {
     }
 
     fn refunds(&self, batch: Option<BatchKey>) -> Result<Vec<RefundRow>, LedgerError> {
-        self.read(|books| refund::refunds(&books.conn, batch))
+        self.read(|ledger| refund::refunds(&ledger.conn, batch))
     }
 
     fn periods_used(&self, caps: &Caps) -> Result<PeriodsUsed, LedgerError> {
-        self.read(|books| budget::periods_used(&books.conn, caps))
+        self.read(|ledger| budget::periods_used(&ledger.conn, caps))
     }
 }
 

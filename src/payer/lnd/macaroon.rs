@@ -69,7 +69,7 @@ pub enum MacaroonError {
     Unreadable {
         /// The file.
         path: String,
-        /// Why.
+        /// The cause, in words for a person.
         why: String,
     },
     /// It is no macaroon.

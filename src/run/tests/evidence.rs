@@ -119,10 +119,10 @@ const DAY: u64 = 24 * HOUR;
 const VERY_LATE: UnixMs = START.plus_ms(30 * 24 * 3_600_000);
 
 fn decide(world: &World, decision: Decision) {
-    let mut books = world.books();
-    let books = books.sqlite();
-    let job = books.undecided(world.batch, "j001").unwrap().unwrap();
-    let decided = books.decide(VERY_LATE, job.job, decision, "a note", "nobody was asked", None).unwrap();
+    let mut ledger = world.ledger();
+    let ledger = ledger.sqlite();
+    let job = ledger.undecided(world.batch, "j001").unwrap().unwrap();
+    let decided = ledger.decide(VERY_LATE, job.job, decision, "a note", "nobody was asked", None).unwrap();
     assert_eq!(decided, Decided::Recorded);
 }
 
@@ -132,7 +132,7 @@ fn receipts(world: &World) -> Vec<(PaymentHash, u32, bool)> {
         receipts.push((row.hash, row.take, row.url.is_some()));
         Ok(())
     };
-    world.books().sqlite().receipts(world.batch, &mut each).unwrap().unwrap();
+    world.ledger().sqlite().receipts(world.batch, &mut each).unwrap().unwrap();
     receipts
 }
 
@@ -151,7 +151,7 @@ pub(super) async fn what_was_given_up_and_settles_after_all_is_redeemed() {
                 world.recover(10 * MINUTE).await;
             }
             assert_eq!(receipts(&world), [(*intent.hash(), take, true)], "{decision:?}");
-            assert_eq!(world.books().counts(world.batch).held.get(), 0);
+            assert_eq!(world.ledger().counts(world.batch).held.get(), 0);
             assert!(world.ledger.open_jobs(None).await.unwrap().is_empty());
             world.buy(10 * MINUTE).await;
             world.audit_all_delivered();
@@ -189,10 +189,10 @@ pub(super) async fn what_settles_after_its_job_was_bought_anew_is_redeemed_too()
 pub(super) async fn what_was_given_up_and_never_settles_gives_its_hold_back() {
     let (world, _) = doubtful(vec![Fate::Lost, Fate::Lost]).await;
     decide(&world, Decision::Lost);
-    assert_eq!(world.books().counts(world.batch).held, Msat::new(HOLD));
+    assert_eq!(world.ledger().counts(world.batch).held, Msat::new(HOLD));
     tokio::time::sleep(std::time::Duration::from_millis(3 * HOUR)).await;
     world.recover(MINUTE).await;
-    assert_eq!(world.books().counts(world.batch).held, Msat::ZERO);
+    assert_eq!(world.ledger().counts(world.batch).held, Msat::ZERO);
     assert_eq!(world.state_of("j001"), (JobState::Lost, Reason::Decided));
     assert!(world.ledger.open_jobs(None).await.unwrap().is_empty());
 }

@@ -80,7 +80,7 @@ pub(super) async fn an_offered_refund_and_an_answer_that_says_no_end_the_job_and
     assert_eq!(world.state_of("j001"), (JobState::RefundOffered, Reason::RefundFailed), "its link is none");
     assert_eq!(world.state_of("j002"), (JobState::Lost, Reason::ContentFiltered));
     assert_eq!(world.state_of("j003").0, JobState::Delivered);
-    assert_eq!(world.books().counts(world.batch).held, Msat::ZERO);
+    assert_eq!(world.ledger().counts(world.batch).held, Msat::ZERO);
 }
 
 pub(super) async fn an_origin_that_never_delivers_ends_the_run_and_keeps_the_job() {

@@ -141,18 +141,18 @@ pub(super) async fn an_identical_request_s_result_is_not_taken_for_a_second_purc
                 urls.extend(row.url);
                 Ok(())
             };
-            world.books().sqlite().results(world.batch, &mut keep).unwrap().unwrap();
+            world.ledger().sqlite().results(world.batch, &mut keep).unwrap().unwrap();
             urls
         };
         let bought = urls(&world);
-        let other = begin_meant(&mut world.books(), "july", &world.wishes[..1]);
+        let other = begin_meant(&mut world.ledger(), "july", &world.wishes[..1]);
         world.shop.want("same", 3);
         let body = format!(r#"{{"videoUrl":"{}"}}"#, bought[1]);
         let headers = if header { vec![("x-dedup", "1".to_owned())] } else { Vec::new() };
         world.shop.script(Kind::Redeem, "same", [Act::Say(200, headers, body)]);
         let july = World { batch: other, ..world };
         july.buy(HOUR).await;
-        july.books().check_money();
+        july.ledger().check_money();
         assert_eq!(july.state_of("t1").0, JobState::Delivered);
         assert!(!bought.contains(&urls(&july)[0]), "one result for two purchases");
         let redeems = july.shop.times(Kind::Redeem, "same");

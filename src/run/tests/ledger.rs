@@ -46,10 +46,10 @@ impl Stoppable {
 
     /// After each commit: the sums are those of the payments, and no limit is passed.
     fn audit(&self) {
-        let books = self.inner.books();
-        books.check_money();
+        let ledger = self.inner.ledger();
+        ledger.check_money();
         if let Some((batch, most)) = self.cap.get() {
-            let counts = books.counts(batch);
+            let counts = ledger.counts(batch);
             let used = counts.spent.get() + counts.fees.get() + counts.held.get() - counts.refunded.get();
             assert!(used <= most.get(), "{used} msat are spent or held, and the limit is {most}");
         }
@@ -113,7 +113,7 @@ impl Ledger for Stoppable {
     }
 
     async fn claim(&self, batch: BatchKey, most: usize) -> Result<Vec<PendingJob>, LedgerError> {
-        self.claimed.borrow_mut().claim(&*self.inner.books(), batch, most)
+        self.claimed.borrow_mut().claim(&*self.inner.ledger(), batch, most)
     }
 
     async fn request(&self, payment: PaymentKey) -> Result<Request, LedgerError> {

@@ -28,7 +28,7 @@ pub(super) async fn identical_requests_of_another_batch_are_a_window_apart_too()
     let world = World::new(&wishes(2));
     world.shop.want("j001", 2);
     world.buy(HOUR).await;
-    let other = begin_meant(&mut world.books(), "july", &wishes(1));
+    let other = begin_meant(&mut world.ledger(), "july", &wishes(1));
     let july = World { batch: other, ..world };
     july.buy(HOUR).await;
     assert_eq!(july.in_state(JobState::Delivered), 1);
@@ -56,7 +56,7 @@ pub(super) async fn an_open_identical_request_of_another_batch_does_not_keep_the
     world.buy(HOUR).await;
     assert_eq!(world.in_state(JobState::Paid), 1);
     world.shop.mend();
-    let other = begin_meant(&mut world.books(), "july", &wishes(3));
+    let other = begin_meant(&mut world.ledger(), "july", &wishes(3));
     let july = World { batch: other, ..world };
     july.buy(HOUR).await;
     assert_eq!(july.in_state(JobState::Delivered), 2);

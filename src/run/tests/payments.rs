@@ -75,7 +75,7 @@ pub(super) async fn a_payment_that_stays_in_flight_ends_the_run_after_the_stated
     world.audit();
     assert_eq!(world.state_of("j002"), (JobState::InDoubt, Reason::PaymentInFlight));
     assert_eq!(world.in_state(JobState::Delivered), 2);
-    assert_eq!(world.books().counts(world.batch).held, Msat::new(510_000));
+    assert_eq!(world.ledger().counts(world.batch).held, Msat::new(510_000));
     world.buy(10 * MINUTE).await;
     assert_eq!(world.node.posts.get(), 3, "never paid anew");
 }
@@ -140,7 +140,7 @@ pub(super) async fn a_node_that_forgot_proves_nothing_when_it_has_paid_anew_sinc
         world.node.forgot_to.set(2);
     };
     let (_, ()) = tokio::join!(world.buy(3 * HOUR), forget);
-    begin(&mut world.books(), "june", &wishes(5));
+    begin(&mut world.ledger(), "june", &wishes(5));
     for _ in 0..2 {
         world.buy(3 * HOUR).await;
         tokio::time::sleep(std::time::Duration::from_millis(3 * HOUR)).await;
@@ -262,7 +262,7 @@ pub(super) async fn another_node_s_failure_is_no_failure_of_ours() {
     world.node.id.replace("03other0000000000000".to_owned());
     world.recover(HOUR).await;
     assert_eq!(world.state_of("j001"), (JobState::InDoubt, Reason::OtherNode));
-    assert_eq!(world.books().counts(world.batch).held, Msat::new(510_000), "its hold stays");
+    assert_eq!(world.ledger().counts(world.batch).held, Msat::new(510_000), "its hold stays");
 }
 
 /// One job is delivered; of the other's payment the node knows nothing, and each sign that it has forgotten something else
@@ -346,7 +346,7 @@ pub(super) async fn without_a_witness_nothing_that_is_not_found_is_sent_again() 
         assert_eq!(world.state_of("j001"), (JobState::InDoubt, Reason::NoWitness), "no run and no time decides it");
         assert_eq!(world.node.posts.get(), 1);
         assert_eq!(world.node.settled_by_prompt().values().sum::<usize>(), settles);
-        assert_eq!(world.books().counts(world.batch).held, Msat::new(510_000), "its hold stays");
+        assert_eq!(world.ledger().counts(world.batch).held, Msat::new(510_000), "its hold stays");
     }
 }
 

@@ -30,7 +30,7 @@ async fn later(ms: u64) {
 
 impl World {
     fn refunded(&self) -> Msat {
-        self.books().counts(self.batch).refunded
+        self.ledger().counts(self.batch).refunded
     }
 
     /// The first job's money is back, to the msat that the node has received, and the other one is delivered.
@@ -40,7 +40,7 @@ impl World {
         assert_eq!(self.state_of("j002").0, JobState::Delivered, "{:?}", self.standing());
         assert_eq!((self.shop.bank.received().get(), self.refunded().get()), (received, received));
         assert_eq!(self.shop.bank.handed_over(), [1]);
-        let Some(receipts) = self.books().receipts(self.batch) else { return };
+        let Some(receipts) = self.ledger().receipts(self.batch) else { return };
         let back: Vec<ReceiptRow> = receipts.into_iter().filter(|row| row.kind == ReceiptKind::Refund).collect();
         assert_eq!(back.iter().map(|row| row.amount.get()).collect::<Vec<_>>(), [received]);
         assert_eq!((back[0].id.as_str(), back[0].payee_node.as_str()), ("j001", "03payer0000000000000"));
@@ -52,7 +52,7 @@ pub(super) async fn a_refund_is_claimed_in_the_run_that_it_is_offered_in() {
     world.buy(HOUR).await;
     world.audit_refunded(PRICE.get());
     assert_eq!(world.state_of("j001"), (JobState::Refunded, Reason::None));
-    if let Some(receipts) = world.books().receipts(world.batch) {
+    if let Some(receipts) = world.ledger().receipts(world.batch) {
         assert_eq!(receipts.iter().filter(|row| row.kind == ReceiptKind::Payment).count(), 2, "{receipts:?}");
     }
     assert_eq!(world.shop.bank.made(), 1);
@@ -159,7 +159,7 @@ pub(super) async fn a_macaroon_without_invoices_fails_no_run_and_the_refund_stay
     world.buy(HOUR).await;
     assert_eq!(world.state_of("j001"), (JobState::RefundOffered, Reason::RefundNotPermitted));
     assert_eq!(world.state_of("j002").0, JobState::Delivered);
-    let rows = world.books().sqlite().refunds(None).unwrap();
+    let rows = world.ledger().sqlite().refunds(None).unwrap();
     let words = rows[0].words.clone().unwrap();
     for part in ["bakemacaroon", "--network=regtest", "uri:/lnrpc.Lightning/AddInvoice", "LookupInvoice"] {
         assert!(words.contains(part), "{words}");
@@ -199,7 +199,7 @@ pub(super) async fn a_refund_may_come_before_the_payment_is_posted() {
     world.buy(HOUR).await;
     world.buy(HOUR).await;
     world.audit_refunded(PRICE.get());
-    assert_eq!(world.books().counts(world.batch).held, Msat::ZERO);
+    assert_eq!(world.ledger().counts(world.batch).held, Msat::ZERO);
 }
 
 fn scripted() -> World {
@@ -315,8 +315,8 @@ pub(super) async fn what_was_given_up_and_comes_all_the_same_is_in_the_books() {
     let world = refunded();
     world.shop.bank.script_claim("j001", [Back::Later(i64::try_from(DAY).unwrap())]);
     world.buy(HOUR).await;
-    let job = world.books().sqlite().undecided(world.batch, "j001").unwrap().unwrap().job;
-    world.books().sqlite().decide(START, job, Decision::Lost, "no hope", "nobody was asked", None).unwrap();
+    let job = world.ledger().sqlite().undecided(world.batch, "j001").unwrap().unwrap().job;
+    world.ledger().sqlite().decide(START, job, Decision::Lost, "no hope", "nobody was asked", None).unwrap();
     world.recover(HOUR).await;
     assert_eq!(world.state_of("j001"), (JobState::Lost, Reason::Decided), "a look changes no decision");
     let undone = |event: &Event| matches!(event, Event::Job(job) if job.from == JobState::Lost);
@@ -324,7 +324,7 @@ pub(super) async fn what_was_given_up_and_comes_all_the_same_is_in_the_books() {
     later(DAY).await;
     world.recover(HOUR).await;
     world.audit_refunded(PRICE.get());
-    let rows = world.books().sqlite().refunds(None).unwrap();
+    let rows = world.ledger().sqlite().refunds(None).unwrap();
     assert_eq!(rows[0].standing, RefundStanding::Settled);
 }
 
@@ -378,7 +378,7 @@ pub(super) async fn a_node_that_does_not_know_its_invoice_ends_nothing_before_th
         later(29 * DAY).await;
         world.recover(HOUR).await;
         assert_eq!(world.state_of("j001"), (JobState::RefundOffered, Reason::RefundFailed));
-        assert_eq!(world.books().refund_standing(), RefundStanding::Invoiced);
+        assert_eq!(world.ledger().refund_standing(), RefundStanding::Invoiced);
         if comes_back {
             world.shop.bank.forgetful.set(false);
             world.recover(HOUR).await;
@@ -406,7 +406,7 @@ pub(super) async fn an_invoice_that_is_not_as_ordered_is_not_handed_over() {
     let world = refunded();
     world.shop.bank.crooked.set(true);
     world.buy(HOUR).await;
-    assert_eq!(world.books().refund_standing(), RefundStanding::Offered);
+    assert_eq!(world.ledger().refund_standing(), RefundStanding::Offered);
     assert!(world.shop.bank.handed_over().is_empty(), "an invoice that could not be looked up");
     world.shop.bank.crooked.set(false);
     world.recover(HOUR).await;
@@ -443,8 +443,8 @@ pub(super) async fn what_was_given_up_before_it_was_claimed_is_left_alone() {
     let world = refunded();
     world.shop.bank.script_link("j001", vec![Back::Drop; 4]);
     world.buy(HOUR).await;
-    let job = world.books().sqlite().undecided(world.batch, "j001").unwrap().unwrap().job;
-    world.books().sqlite().decide(START, job, Decision::Lost, "claimed by hand", "nobody was asked", None).unwrap();
+    let job = world.ledger().sqlite().undecided(world.batch, "j001").unwrap().unwrap().job;
+    world.ledger().sqlite().decide(START, job, Decision::Lost, "claimed by hand", "nobody was asked", None).unwrap();
     let asked = world.shop.bank.asked.get();
     world.recover(HOUR).await;
     assert_eq!((world.shop.bank.asked.get(), world.shop.bank.made()), (asked, 0));
@@ -460,7 +460,7 @@ pub(super) async fn an_expired_invoice_that_the_node_still_holds_open_is_not_at_
     later(40 * DAY).await;
     world.recover(HOUR).await;
     assert_eq!(world.state_of("j001"), (JobState::RefundOffered, Reason::RefundFailed));
-    assert_eq!(world.books().refund_standing(), RefundStanding::Invoiced);
+    assert_eq!(world.ledger().refund_standing(), RefundStanding::Invoiced);
     world.shop.bank.idle.set(false);
     world.recover(HOUR).await;
     assert_eq!(world.state_of("j001"), (JobState::RefundOffered, Reason::RefundExpired));
@@ -472,7 +472,7 @@ pub(super) async fn an_invoice_of_a_node_that_answered_in_between_is_not_handed_
     world.node.swapped_for.replace(Some("03another000000000000".to_owned()));
     world.buy(HOUR).await;
     assert!(world.shop.bank.handed_over().is_empty(), "the refund would come where nobody looks for it");
-    assert_eq!(world.books().refund_standing(), RefundStanding::Offered);
+    assert_eq!(world.ledger().refund_standing(), RefundStanding::Offered);
     world.node.id.replace("03payer0000000000000".to_owned());
     world.buy(HOUR).await;
     world.audit_refunded(PRICE.get());

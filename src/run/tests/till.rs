@@ -162,8 +162,8 @@ fn audit(world: &World, till: &Till) {
     for hash in paid.iter() {
         assert_eq!(paid.iter().filter(|other| *other == hash).count(), 1, "{hash} was paid twice");
     }
-    world.books().check_money();
-    let counts = world.books().counts(world.batch);
+    world.ledger().check_money();
+    let counts = world.ledger().counts(world.batch);
     let (count, price) = (u64::try_from(paid.len()).unwrap(), PRICE.get());
     assert!(count * (price + FEE.get()) <= counts.spent.get() + counts.fees.get() + counts.held.get());
     if counts.held == Msat::ZERO {
@@ -217,7 +217,7 @@ async fn a_refund_is_not_claimed_through_the_till_and_the_job_says_so() {
     let till = Till::of(&world, 100 * PRICE.get());
     buy(&world, &till).await.unwrap();
     assert_eq!(world.state_of("j001"), (JobState::RefundOffered, Reason::RefundNotPermitted));
-    let words = world.books().sqlite().refunds(None).unwrap()[0].words.clone().unwrap();
+    let words = world.ledger().sqlite().refunds(None).unwrap()[0].words.clone().unwrap();
     assert!(words.contains("cannot receive"), "{words}");
     audit(&world, &till);
 }

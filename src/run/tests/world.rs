@@ -141,40 +141,40 @@ fn planned(wish: &Wish, endpoint: &Arc<Endpoint>) -> PlannedJob {
     }
 }
 
-pub(super) fn begin(books: &mut Store, name: &str, wishes: &[Wish]) -> BatchKey {
-    begin_on(books, name, wishes, Terms::default())
+pub(super) fn begin(ledger: &mut Store, name: &str, wishes: &[Wish]) -> BatchKey {
+    begin_on(ledger, name, wishes, Terms::default())
 }
 
-fn begin_on(books: &mut Store, name: &str, wishes: &[Wish], terms: Terms) -> BatchKey {
+fn begin_on(ledger: &mut Store, name: &str, wishes: &[Wish], terms: Terms) -> BatchKey {
     let mut endpoints: BTreeMap<&str, Arc<Endpoint>> = BTreeMap::new();
     for wish in wishes {
         endpoints.entry(&wish.host).or_insert_with(|| Arc::new(Endpoint { terms, ..endpoint(&wish.host) }));
     }
     let jobs = wishes.iter().map(|wish| Ok::<_, Infallible>(planned(wish, &endpoints[wish.host.as_str()])));
-    match books {
-        Store::Sqlite(books) => {
+    match ledger {
+        Store::Sqlite(ledger) => {
             let new =
                 NewBatch { name: name.to_owned(), manifest: format!("/{name}.toml"), sandbox: false, adopt: false };
-            let batch = match books.begin_batch(START, &new).unwrap() {
+            let batch = match ledger.begin_batch(START, &new).unwrap() {
                 BatchStart::New(batch) | BatchStart::Existing(batch) => batch.key,
                 other => panic!("{other:?}"),
             };
-            books.load_plan(batch, START, &Retake::default(), jobs).unwrap();
+            ledger.load_plan(batch, START, &Retake::default(), jobs).unwrap();
             batch
         }
-        Store::Memory(books) => {
-            let batch = books.begin_batch(name);
-            books.load_plan(batch, START, jobs).unwrap();
+        Store::Memory(ledger) => {
+            let batch = ledger.begin_batch(name);
+            ledger.load_plan(batch, START, jobs).unwrap();
             batch
         }
     }
 }
 
 /// A batch whose jobs a person means to buy although others have bought the same.
-pub(super) fn begin_meant(books: &mut Store, name: &str, wishes: &[Wish]) -> BatchKey {
-    let batch = begin(books, name, wishes);
-    books.sqlite().set_duplicates_aside(batch, START, &Compared::default()).unwrap();
-    books.sqlite().mean_duplicates(batch, START, &[]).unwrap();
+pub(super) fn begin_meant(ledger: &mut Store, name: &str, wishes: &[Wish]) -> BatchKey {
+    let batch = begin(ledger, name, wishes);
+    ledger.sqlite().set_duplicates_aside(batch, START, &Compared::default()).unwrap();
+    ledger.sqlite().mean_duplicates(batch, START, &[]).unwrap();
     batch
 }
 
@@ -209,27 +209,27 @@ impl World {
         Self::begun(Store::new(), wishes, terms)
     }
 
-    pub(super) fn on(books: Store, wishes: &[Wish]) -> Self {
-        Self::begun(books, wishes, Terms::default())
+    pub(super) fn on(ledger: Store, wishes: &[Wish]) -> Self {
+        Self::begun(ledger, wishes, Terms::default())
     }
 
-    fn begun(mut books: Store, wishes: &[Wish], terms: Terms) -> Self {
+    fn begun(mut ledger: Store, wishes: &[Wish], terms: Terms) -> Self {
         let clock = FakeClock::start();
         let shop = Rc::new(Shop::new(clock));
         let node = Rc::new(Node::new(clock, Rc::clone(&shop)));
-        let batch = begin_on(&mut books, "june", wishes, terms);
+        let batch = begin_on(&mut ledger, "june", wishes, terms);
         let settings = settings();
-        let ledger = Stoppable::new(InlineLedger::new(books));
+        let ledger = Stoppable::new(InlineLedger::new(ledger));
         Self { clock, shop, node, ledger, batch, heard: Heard::default(), settings, wishes: wishes.to_vec() }
     }
 
-    pub(super) fn books(&self) -> std::sync::MutexGuard<'_, Store> {
-        self.ledger.inner.books()
+    pub(super) fn ledger(&self) -> std::sync::MutexGuard<'_, Store> {
+        self.ledger.inner.ledger()
     }
 
     /// What every command does first: what ended without spending becomes pending again.
     pub(super) fn load_again(&self) {
-        begin(&mut self.books(), "june", &self.wishes);
+        begin(&mut self.ledger(), "june", &self.wishes);
     }
 
     /// A run of its own: what an earlier one claimed and never bought is to be claimed again.
@@ -272,13 +272,13 @@ impl World {
 
     /// How each job stands.
     pub(super) fn standing(&self) -> Vec<(String, JobState, Reason)> {
-        let rows = self.books().standing(self.batch);
+        let rows = self.ledger().standing(self.batch);
         rows.into_iter().map(|(id, state, reason, _)| (id, state, reason)).collect()
     }
 
     /// The words of a job.
     pub(super) fn error_of(&self, id: &str) -> String {
-        let found = self.books().standing(self.batch).into_iter().find(|(known, ..)| known == id);
+        let found = self.ledger().standing(self.batch).into_iter().find(|(known, ..)| known == id);
         found.and_then(|(.., words)| words).unwrap_or_default()
     }
 
@@ -299,8 +299,8 @@ impl World {
             assert!(*count <= wanted, "{prompt} was paid {count} times and wanted {wanted} times");
         }
         self.shop.bank.audit();
-        self.books().check_money();
-        let counts = self.books().counts(self.batch);
+        self.ledger().check_money();
+        let counts = self.ledger().counts(self.batch);
         assert!(counts.refunded <= self.shop.bank.received(), "money came back that nobody has received");
         let (amounts, fees) = self.node.spent();
         assert!(amounts.get() <= counts.spent.get() + counts.held.get(), "money went out that nobody knows of");
@@ -317,7 +317,7 @@ impl World {
         let settled = self.node.settled_by_prompt();
         let paid: usize = settled.values().sum();
         assert_eq!(paid, standing.len(), "{settled:?}");
-        let counts = self.books().counts(self.batch);
+        let counts = self.ledger().counts(self.batch);
         assert_eq!(counts.held, Msat::ZERO, "nothing is held at the end");
         assert_eq!(counts.spent.get(), PRICE.get() * u64::try_from(standing.len()).unwrap());
     }

@@ -48,9 +48,9 @@ pub(in crate::cli) fn execute(
 
 fn check(options: &DoctorOptions, report: &mut Report) -> Result<(), Failure> {
     configuration(options, report);
-    let books = ledger(options, report);
+    let ledger = ledger(options, report);
     let survey =
-        options.manifest.as_ref().and_then(|manifest| match survey::survey(manifest, options, books.as_ref()) {
+        options.manifest.as_ref().and_then(|manifest| match survey::survey(manifest, options, ledger.as_ref()) {
             Ok(survey) => Some(survey),
             Err(failure) => {
                 report.problem(
@@ -64,7 +64,7 @@ fn check(options: &DoctorOptions, report: &mut Report) -> Result<(), Failure> {
         });
     if let Some(survey) = &survey {
         plan(survey, options, report);
-        let running = survey.batch.as_ref().map(|name| running_words(books.as_ref(), name)).transpose()?.flatten();
+        let running = survey.batch.as_ref().map(|name| running_words(ledger.as_ref(), name)).transpose()?.flatten();
         if let Some(words) = running {
             report.warning("batch", words, "wait until that has ended");
         }
@@ -128,15 +128,15 @@ fn ledger(options: &DoctorOptions, report: &mut Report) -> Option<OpenLedger> {
         let message = format!("{shown}: its disk has {} MiB free", place.free_bytes >> 20);
         report.warning("ledger", message, "make room: a run ends when nothing can be recorded any more");
     }
-    let books = match place.exists.then(|| crate::ledger::open(&options.ledger, OpenMode::Read)).transpose() {
-        Ok(books) => books,
+    let ledger = match place.exists.then(|| crate::ledger::open(&options.ledger, OpenMode::Read)).transpose() {
+        Ok(ledger) => ledger,
         Err(error) => {
             let advice = "name another with --ledger, or restore it from a backup";
             report.problem("ledger", ExitCode::Ledger, error.to_string(), advice);
             return None;
         }
     };
-    match stop(&options.ledger, books.as_ref(), None, None) {
+    match stop(&options.ledger, ledger.as_ref(), None, None) {
         Ok(()) if place.exists => report.ok("ledger", format!("{shown} is there and can be written, on a local disk")),
         Ok(()) => report.ok("ledger", format!("{shown} can be written, on a local disk; the first run begins it")),
         Err(gap @ Failure::BooksDiffer(_)) => {
@@ -144,7 +144,7 @@ fn ledger(options: &DoctorOptions, report: &mut Report) -> Option<OpenLedger> {
         }
         Err(failure) => report.problem_of("ledger", failure.code(), &failure),
     }
-    books
+    ledger
 }
 
 /// What the manifest would cost, beside its own limit.

@@ -44,10 +44,10 @@ pub(super) struct Sample {
 pub(super) fn survey(
     manifest: &ManifestOptions,
     options: &DoctorOptions,
-    books: Option<&OpenLedger>,
+    ledger: Option<&OpenLedger>,
 ) -> Result<Survey, Failure> {
     let mut opened = input::open(manifest, None).map_err(Failure::Input)?;
-    let of_results = match books {
+    let of_results = match ledger {
         Some(_) => input::batch_of_results(&mut opened, manifest, &options.ledger)?,
         None if !options.ledger.exists() => input::batch_of_results(&mut opened, manifest, &options.ledger)?,
         // What it holds, nobody can tell.
@@ -55,24 +55,24 @@ pub(super) fn survey(
     };
     let is_of_results = of_results.is_some();
     let batch = of_results.or_else(|| input::batch_name(manifest, &opened).ok());
-    let known = books.zip(batch.as_ref()).map(|(books, name)| books.batch(name)).transpose()?.flatten();
+    let known = ledger.zip(batch.as_ref()).map(|(ledger, name)| ledger.batch(name)).transpose()?.flatten();
     let refused = crate::cli::batch::session::refusal(
         &options.ledger,
-        books,
+        ledger,
         known.as_ref(),
         &opened,
         batch.as_deref(),
         is_of_results,
     )
     .err();
-    let of_batch = books.zip(known.as_ref()).filter(|_| is_of_results);
+    let of_batch = ledger.zip(known.as_ref()).filter(|_| is_of_results);
     let planned = Planned::of(&opened, &options.limits, of_batch)?;
     let (plan, limits) = (&planned.plan, &planned.limits);
     let none = crate::ledger::in_memory()?;
-    let books = books.unwrap_or(&none);
+    let ledger = ledger.unwrap_or(&none);
     let zone = input::time_zone(limits, &options.system_time_zone)?;
     let foresight = Foresight::of(
-        books,
+        ledger,
         known.as_ref().map(|batch| batch.key),
         &Asked {
             manifest: &opened,
@@ -86,10 +86,10 @@ pub(super) fn survey(
             rows: planned.rows.as_ref(),
         },
     )?;
-    let used = known.as_ref().map(|batch| books.counts(batch.key)).transpose()?;
+    let used = known.as_ref().map(|batch| ledger.counts(batch.key)).transpose()?;
     let used = used.map_or(Ok(Msat::ZERO), |counts| money::used(&counts))?;
     let budget = Budget { time_zone: zone, ..Budget::default() };
-    let (left, told) = told(&foresight, &Room::of(Some(books), limits, &budget, used, options.partial)?)?;
+    let (left, told) = told(&foresight, &Room::of(Some(ledger), limits, &budget, used, options.partial)?)?;
     let mut survey = Survey {
         batch,
         left,

@@ -24,7 +24,7 @@ use crate::plan::view::LeftToBuy;
 /// The batch that it is about.
 struct About<'a> {
     name: &'a str,
-    books: Option<&'a OpenLedger>,
+    ledger: Option<&'a OpenLedger>,
     /// The batch, where the ledger knows it.
     known: Option<&'a Batch>,
     manifest: &'a Manifest,
@@ -34,41 +34,41 @@ impl Runner<'_> {
     /// Everything but the purchases: plan, limits, files, node and balance. Nothing is written, no origin is asked.
     pub(super) async fn dry_run(&self, manifest: &Manifest, name: &str, of_results: bool) -> Result<ExitCode, Failure> {
         let play = self.world.play.is_some();
-        let books = match self.world.ledger.exists() {
+        let ledger = match self.world.ledger.exists() {
             true => Some(crate::ledger::open(&self.world.ledger, OpenMode::Read)?),
             false => None,
         };
-        let known = books.as_ref().map(|books| books.batch(name)).transpose()?.flatten();
+        let known = ledger.as_ref().map(|ledger| ledger.batch(name)).transpose()?.flatten();
         let owner = match (&known, of_results) {
             (Some(batch), true) => batch.manifest.clone(),
             (_, _) => manifest.path.display().to_string(),
         };
         check_owner(known.as_ref(), name, &self.options.choice, &owner, play)?;
-        self.start(name, known.is_none(), books.is_none());
-        if let Some(words) = running_words(books.as_ref(), name)? {
+        self.start(name, known.is_none(), ledger.is_none());
+        if let Some(words) = running_words(ledger.as_ref(), name)? {
             self.reporter.insist(&words);
         }
         let place = self.place(manifest, name).filter(|_| !of_results);
-        stop(&self.world.ledger, books.as_ref(), known.as_ref(), place.as_ref())?;
-        let (books, known) = (books.as_ref(), known.as_ref());
-        let of_batch = books.zip(known).filter(|_| of_results);
+        stop(&self.world.ledger, ledger.as_ref(), known.as_ref(), place.as_ref())?;
+        let (ledger, known) = (ledger.as_ref(), known.as_ref());
+        let of_batch = ledger.zip(known).filter(|_| of_results);
         let planned = Planned::of(manifest, &self.options.limits, of_batch)?;
-        let found = self.preflight(&Ground { manifest, books, known, of_results }, planned)?;
+        let found = self.preflight(&Ground { manifest, ledger, known, of_results }, planned)?;
         match of_batch {
-            Some((books, batch)) => self.paths_of(books, batch)?,
-            None => check_files(books, known, name, &self.options, manifest, self.world)?,
+            Some((ledger, batch)) => self.paths_of(ledger, batch)?,
+            None => check_files(ledger, known, name, &self.options, manifest, self.world)?,
         };
-        found.to.as_ref().map_or(Ok(()), |to| DownloadSetup::look(to, books))?;
+        found.to.as_ref().map_or(Ok(()), |to| DownloadSetup::look(to, ledger))?;
         tell_remarks(manifest, &found.plan, &self.reporter);
-        self.foretell(&About { name, books, known, manifest }, &found).await
+        self.foretell(&About { name, ledger, known, manifest }, &found).await
     }
 
     /// Tells what a run would do, and how it would end.
     async fn foretell(&self, about: &About<'_>, found: &Preflight) -> Result<ExitCode, Failure> {
-        let &About { name, books, known, manifest } = about;
+        let &About { name, ledger, known, manifest } = about;
         let Preflight { plan, limits, rows, retake, to } = found;
-        let batch = books.zip(known.map(|batch| batch.key));
-        let mut counts = batch.map(|(books, key)| books.counts(key)).transpose()?.unwrap_or_default();
+        let batch = ledger.zip(known.map(|batch| batch.key));
+        let mut counts = batch.map(|(ledger, key)| ledger.counts(key)).transpose()?.unwrap_or_default();
         let asked = Asked {
             manifest,
             name: Some(name),
@@ -81,8 +81,8 @@ impl Runner<'_> {
             rows: rows.as_ref(),
         };
         let used = money::used(&counts)?;
-        let room = Room::of(books, limits, &self.budget(limits, None)?, used, self.options.choice.partial)?;
-        let foretold = self.foresee(books, known, &asked, &room).await?;
+        let room = Room::of(ledger, limits, &self.budget(limits, None)?, used, self.options.choice.partial)?;
+        let foretold = self.foresee(ledger, known, &asked, &room).await?;
         let stand = Stand {
             jobs: foretold.jobs.all,
             changed: foretold.changed,
@@ -137,22 +137,22 @@ impl Runner<'_> {
     /// What a run would buy, and how it would end where it leaves out something that is asked for; that is told.
     async fn foresee(
         &self,
-        books: Option<&OpenLedger>,
+        ledger: Option<&OpenLedger>,
         known: Option<&Batch>,
         asked: &Asked<'_>,
         room: &Room,
     ) -> Result<Foretold, Failure> {
         let none;
-        let books = match books {
-            Some(books) => books,
+        let ledger = match ledger {
+            Some(ledger) => ledger,
             None => {
                 none = crate::ledger::in_memory()?;
                 &none
             }
         };
-        let mut foresight = Foresight::of(books, known.map(|batch| batch.key), asked)?;
+        let mut foresight = Foresight::of(ledger, known.map(|batch| batch.key), asked)?;
         let is_open = match known {
-            Some(batch) => stand(&books.counts(batch.key)?, &OPEN).0 > 0,
+            Some(batch) => stand(&ledger.counts(batch.key)?, &OPEN).0 > 0,
             None => false,
         };
         if (foresight.duplicates.count > 0 || is_open)

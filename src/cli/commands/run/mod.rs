@@ -128,7 +128,7 @@ impl<'a> Runner<'a> {
             stop(&self.world.ledger, None, None, place.as_ref())?;
             let planned = Planned::of(&manifest, &self.options.limits, None)?;
             check_owner(None, &name, &self.options.choice, &owner, false)?;
-            let ground = Ground { manifest: &manifest, books: None, known: None, of_results: false };
+            let ground = Ground { manifest: &manifest, ledger: None, known: None, of_results: false };
             let found = self.preflight(&ground, planned)?;
             crate::cli::batch::session::check_files(None, None, &name, &self.options, &manifest, self.world)?;
             found.to.as_ref().map_or(Ok(()), |to| DownloadSetup::look(to, None))?;
@@ -137,17 +137,17 @@ impl<'a> Runner<'a> {
         let session = self.open(&name)?;
         let play = self.world.play.is_some();
         check_owner(session.known.as_ref(), &name, &self.options.choice, &owner, play)?;
-        self.start(&name, session.known.is_none(), session.books.is_new());
-        if let Err(failure) = stop(&self.world.ledger, Some(&session.books), session.known.as_ref(), place.as_ref()) {
+        self.start(&name, session.known.is_none(), session.ledger.is_new());
+        if let Err(failure) = stop(&self.world.ledger, Some(&session.ledger), session.known.as_ref(), place.as_ref()) {
             return Err(self.finish_open(session, failure).await);
         }
         let session = self.recover_first(session).await?;
-        let checked = match checked.filter(|_| session.books.is_new()) {
+        let checked = match checked.filter(|_| session.ledger.is_new()) {
             Some(checked) => checked,
             None => match Planned::of(&manifest, &self.options.limits, None) {
                 Ok(planned) => {
-                    let (books, known) = (Some(&session.books), session.known.as_ref());
-                    let ground = Ground { manifest: &manifest, books, known, of_results: false };
+                    let (ledger, known) = (Some(&session.ledger), session.known.as_ref());
+                    let ground = Ground { manifest: &manifest, ledger, known, of_results: false };
                     self.preflight(&ground, planned)?
                 }
                 Err(failure) => return Err(self.finish_open(session, failure).await),
@@ -161,7 +161,7 @@ impl<'a> Runner<'a> {
         let session = Session::open(&self.world.ledger, name)?;
         match &session.known {
             // A run opens once.
-            Some(batch) => drop(self.before.set(session.books.counts(batch.key)?)),
+            Some(batch) => drop(self.before.set(session.ledger.counts(batch.key)?)),
             None => self.traces.borrow_mut().begun = Some(name.to_owned()),
         }
         Ok(session)
@@ -237,9 +237,9 @@ impl<'a> Runner<'a> {
         session: Session,
         settings: &Settings,
         work: Work,
-        filing: Option<&DownloadSetup>,
+        download_setup: Option<&DownloadSetup>,
     ) -> Result<(Session, BatchRun), Failure> {
-        session.run_batch(self.world, settings, self.options.deadline, &self.reporter, work, filing).await
+        session.run_batch(self.world, settings, self.options.deadline, &self.reporter, work, download_setup).await
     }
 
     /// A manifest that cannot be read at all: what is open of its batch is finished, then its errors are told.
@@ -256,16 +256,16 @@ impl<'a> Runner<'a> {
         if self.options.choice.dry_run || !self.world.ledger.exists() {
             return Ok(None);
         }
-        let books = crate::ledger::open(&self.world.ledger, OpenMode::Read)?;
+        let ledger = crate::ledger::open(&self.world.ledger, OpenMode::Read)?;
         let name = match (&self.options.manifest.batch, &self.options.manifest.source) {
             (Some(name), _) => Some(name.clone()),
             (None, ManifestSource::Stdin(_)) => None,
             (None, ManifestSource::File(path, _)) => {
                 let path = std::path::absolute(path).map_err(|error| Failure::Usage(error.to_string()))?;
-                target::at_path(&books, &path)?.map(|batch| batch.name)
+                target::at_path(&ledger, &path)?.map(|batch| batch.name)
             }
         };
-        drop(books);
+        drop(ledger);
         name.map(|name| Session::open(&self.world.ledger, &name)).transpose()
     }
 
@@ -273,7 +273,7 @@ impl<'a> Runner<'a> {
     async fn finish_open(&self, session: Session, failure: Failure) -> Failure {
         let Some(batch) = session.known.clone() else { return failure };
         // Receipts that know more than the ledger are evidence, and stay as they are.
-        let files = check_receipts(&session.books, &batch).is_ok();
+        let files = check_receipts(&session.ledger, &batch).is_ok();
         let work = Work::Recover(Some(batch.key));
         match self.run_batch(session, &settings(&self.options.pace), work, None).await {
             Err(error) => error,
@@ -296,18 +296,18 @@ impl<'a> Runner<'a> {
         let (plan, limits) = (&plan, &limits);
         let same_plan = match session.known {
             None => crate::cli::batch::session::same_plan(
-                &session.books,
+                &session.ledger,
                 &session.name,
                 &manifest.path.display().to_string(),
                 plan,
             )?,
             Some(_) => None,
         };
-        let (books, known) = (Some(&session.books), session.known.as_ref());
+        let (ledger, known) = (Some(&session.ledger), session.known.as_ref());
         let paths =
-            crate::cli::batch::session::check_files(books, known, &session.name, &self.options, manifest, self.world)?;
+            crate::cli::batch::session::check_files(ledger, known, &session.name, &self.options, manifest, self.world)?;
         let play = self.world.play.is_some();
-        let (filing, to) = match DownloadSetup::of_run(&self.options.downloads, to, &session.books, play) {
+        let (download_setup, to) = match DownloadSetup::of_run(&self.options.downloads, to, &session.ledger, play) {
             Ok(ready) => ready,
             // What is paid for does not wait for a folder.
             Err(failure) => return Err(self.finish_open(session, failure).await),
@@ -317,8 +317,8 @@ impl<'a> Runner<'a> {
         let above_limit = session.hold_to_job_limit(batch.key, limits)?;
         let load = PlanLoad { above_limit, ..load };
         crate::cli::batch::session::load_words(&load).into_iter().for_each(|words| self.reporter.warn(words));
-        if let Some(filing) = &filing {
-            self.traces.borrow_mut().folders = filing.made();
+        if let Some(download_setup) = &download_setup {
+            self.traces.borrow_mut().folders = download_setup.made();
         }
         let edition = edition(manifest, &self.time_zone(limits)?)?;
         let word = self.options.choice.duplicates.or(manifest.duplicates);
@@ -330,29 +330,51 @@ impl<'a> Runner<'a> {
         let elsewhere = elsewhere_words(manifest.notes().left_out);
         elsewhere.iter().for_each(|words| self.reporter.warn(words.as_str()));
         let left_out = LeftOut { stopped: stopped_words(&stopped), elsewhere, ..LeftOut::of(&load) };
-        self.go_on(GoingOn { session, batch, paths, limits, filing, to, meant, nothing: false, changed: 0, left_out })
-            .await
+        self.go_on(GoingOn {
+            session,
+            batch,
+            paths,
+            limits,
+            download_setup,
+            to,
+            meant,
+            nothing: false,
+            changed: 0,
+            left_out,
+        })
+        .await
     }
 
     /// What follows once the ledger holds what is to be bought: limits, node and person, the purchases, the end.
     async fn go_on(&self, on: GoingOn<'_>) -> Result<ExitCode, Failure> {
-        let GoingOn { mut session, mut batch, paths, limits, filing, to, meant, nothing, changed, mut left_out } = on;
-        let used = money::used(&session.books.counts(batch.key)?)?;
+        let GoingOn {
+            mut session,
+            mut batch,
+            paths,
+            limits,
+            download_setup,
+            to,
+            meant,
+            nothing,
+            changed,
+            mut left_out,
+        } = on;
+        let used = money::used(&session.ledger.counts(batch.key)?)?;
         let budget = self.budget(limits, None)?;
-        let room = Room::of(Some(&session.books), limits, &budget, used, self.options.choice.partial)?;
+        let room = Room::of(Some(&session.ledger), limits, &budget, used, self.options.choice.partial)?;
         let (left, fitting, meant) = match nothing {
             true => {
                 let none = LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO };
                 (none, Fitting { fits: none, reached: None, too_small: None }, Vec::new())
             }
-            false => questions::chosen(&session.books, batch.key, &self.options.choice, meant, &room)?,
+            false => questions::chosen(&session.ledger, batch.key, &self.options.choice, meant, &room)?,
         };
         left_out.meant = u64::try_from(meant.len()).unwrap_or(u64::MAX);
         if meant.is_empty() {
-            session.books.discard_duplicates(batch.key, SystemClock.now())?;
+            session.ledger.discard_duplicates(batch.key, SystemClock.now())?;
         }
-        let counts = session.books.counts(batch.key)?;
-        let changed = session.books.open_and_changed(batch.key)?.saturating_add(changed);
+        let counts = session.ledger.counts(batch.key)?;
+        let changed = session.ledger.open_and_changed(batch.key)?.saturating_add(changed);
         self.reporter.hear(&planned(&Stand::of(&counts, changed), &counts, &left, to.as_ref()));
         if let Some(words) = fitting.words(&left) {
             self.reporter.warn(words);
@@ -362,7 +384,7 @@ impl<'a> Runner<'a> {
         let Admitted { work, files, refused } = self.work(begun, limits, &counts, (&left, &fitting)).await?;
         let settings = self.settings(limits, &batch)?;
         let following = files.map(|files| files.follow(self.reporter.changed())).transpose()?;
-        let carried = self.run_batch(session, &settings, work, filing.as_ref()).await;
+        let carried = self.run_batch(session, &settings, work, download_setup.as_ref()).await;
         let (mut session, carried) = match carried {
             Ok(carried) => carried,
             Err(error) => {
@@ -396,13 +418,13 @@ impl<'a> Runner<'a> {
                 let files = Some(self.files(session, batch, paths)?);
                 session.accept(batch, cap, meant)?;
                 let (words, most) = (&self.options.choice.trust, self.options.pace.max_undelivered);
-                trust::record(&mut session.books, batch, words, most, &self.reporter)?;
+                trust::record(&mut session.ledger, batch, words, most, &self.reporter)?;
                 Ok(Admitted { work: Work::Buy(batch.key, node), files, refused: None })
             }
             Err(failure) => {
                 // Only the user's word buys something once more, and it was not given.
-                session.books.discard_unaccepted(batch.key)?;
-                session.books.discard_duplicates(batch.key, SystemClock.now())?;
+                session.ledger.discard_unaccepted(batch.key)?;
+                session.ledger.discard_duplicates(batch.key, SystemClock.now())?;
                 let mut files = Files::remembered(&self.world.ledger, batch);
                 if matches!(failure, Failure::Stopped(_)) {
                     files.as_mut().map_or(Ok(Vec::new()), Files::rewrite)?;
@@ -415,7 +437,7 @@ impl<'a> Runner<'a> {
 
     /// Results and receipts, from now on this batch's own: nothing keeps it from buying any more.
     fn files(&self, session: &mut Session, batch: &mut Batch, paths: OutputPaths) -> Result<Files, Failure> {
-        if let Some(kept) = keep_unknown(&session.books, &paths.receipts)? {
+        if let Some(kept) = keep_unknown(&session.ledger, &paths.receipts)? {
             self.reporter.warn(kept);
         }
         let mut files = session.files(batch, self.world, paths)?;
@@ -456,24 +478,24 @@ impl<'a> Runner<'a> {
         let (choice, outcome) = (&self.options.choice, &carried.outcome);
         let chosen = choice.limit.is_some() || !choice.only.is_empty();
         for held in &outcome.held_back {
-            session.books.explain_jobs(&held.jobs, held.reason, &held.words)?;
+            session.ledger.explain_jobs(&held.jobs, held.reason, &held.words)?;
             let endpoint = match &held.whose {
                 Whose::AllOfEndpoint(name) => Some(name.as_str()),
                 Whose::AllPending => None,
                 Whose::Named => continue,
             };
             if !chosen {
-                session.books.explain_pending(batch.key, endpoint, held.reason, &held.words)?;
+                session.ledger.explain_pending(batch.key, endpoint, held.reason, &held.words)?;
             }
         }
         if chosen {
             return Ok(());
         }
         if let Some((reason, words)) = &outcome.limit_reached {
-            session.books.explain_pending(batch.key, None, *reason, words)?;
+            session.ledger.explain_pending(batch.key, None, *reason, words)?;
         }
         if let Some(cause) = &outcome.node_unusable {
-            session.books.explain_pending(batch.key, None, Reason::NodeUnusable, cause)?;
+            session.ledger.explain_pending(batch.key, None, Reason::NodeUnusable, cause)?;
         }
         Ok(())
     }
@@ -489,7 +511,7 @@ impl<'a> Runner<'a> {
     ) -> Result<ExitCode, Failure> {
         let choice = &self.options.choice;
         // As its manifest said them last.
-        let manifest = &session.books.limits(batch.key)?;
+        let manifest = &session.ledger.limits(batch.key)?;
         let elsewhere = self.options.limits.without_flags(manifest);
         let ending = Ending {
             batch,
@@ -508,11 +530,11 @@ impl<'a> Runner<'a> {
             before: self.before.get(),
             left_out,
         };
-        let code = tell(&session.books, &ending, &self.reporter)?;
+        let code = tell(&session.ledger, &ending, &self.reporter)?;
         if let Some(failure) = refused {
             failure.report();
         } else if untouched && code == ExitCode::Done {
-            let counts = session.books.counts(batch.key)?;
+            let counts = session.ledger.counts(batch.key)?;
             let here = counts.jobs(JobState::Delivered) + counts.jobs(JobState::Downloaded);
             let gone = counts.by_state.iter().filter(|count| count.reason == Reason::Withdrawn).map(|count| count.jobs);
             let all = here > 0 && here + gone.sum::<u64>() == counts.all_jobs();
@@ -574,7 +596,7 @@ struct GoingOn<'a> {
     /// Where results and receipts go.
     paths: OutputPaths,
     limits: &'a Limits,
-    filing: Option<DownloadSetup>,
+    download_setup: Option<DownloadSetup>,
     to: Option<DownloadTo>,
     /// A person means the duplicates to be bought.
     meant: bool,

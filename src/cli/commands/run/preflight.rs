@@ -18,7 +18,7 @@ use crate::cli::preflight::{questions, trust, words};
 pub(super) struct Ground<'a> {
     pub(super) manifest: &'a Manifest,
     /// The ledger, where there is one.
-    pub(super) books: Option<&'a OpenLedger>,
+    pub(super) ledger: Option<&'a OpenLedger>,
     /// The batch, where the ledger knows it.
     pub(super) known: Option<&'a Batch>,
     /// The manifest holds that batch's results.
@@ -44,13 +44,13 @@ impl Runner<'_> {
     /// # Errors
     /// The first of them that is wrong; nothing was written.
     pub(super) fn preflight(&self, ground: &Ground<'_>, planned: Planned<'_>) -> Result<Preflight, Failure> {
-        let &Ground { manifest, books, known, of_results } = ground;
+        let &Ground { manifest, ledger, known, of_results } = ground;
         let choice = &self.options.choice;
         let plan = &planned.plan;
         self.world.check_endpoints(plan)?;
         let retake = match of_results {
             true => words::of_results(choice)?,
-            false => words::read(choice, manifest, plan, books.zip(known))?,
+            false => words::read(choice, manifest, plan, ledger.zip(known))?,
         };
         trust::check(&choice.trust, plan)?;
         // What a results file goes on with has its folder; what is run anew names its own.

@@ -35,13 +35,13 @@ impl Runner<'_> {
             self.world.play.is_some(),
         )?;
         self.start(&name, false, false);
-        if let Err(failure) = stop(&self.world.ledger, Some(&session.books), session.known.as_ref(), None) {
+        if let Err(failure) = stop(&self.world.ledger, Some(&session.ledger), session.known.as_ref(), None) {
             return Err(self.finish_open(session, failure).await);
         }
         let mut session = self.recover_first(session).await?;
         // Whoever runs a results file says no word: what an earlier command asked for and never accepted is nothing to go on with.
-        session.books.discard_unaccepted(known.key)?;
-        let checked = match self.check_results(&session.books, &known, manifest) {
+        session.ledger.discard_unaccepted(known.key)?;
+        let checked = match self.check_results(&session.ledger, &known, manifest) {
             Ok(checked) => checked,
             Err(failure) => return Err(self.finish_open(session, failure).await),
         };
@@ -50,13 +50,13 @@ impl Runner<'_> {
 
     fn check_results(
         &self,
-        books: &OpenLedger,
+        ledger: &OpenLedger,
         batch: &Batch,
         manifest: &Manifest,
     ) -> Result<(Preflight, OutputPaths), Failure> {
-        let planned = Planned::of(manifest, &self.options.limits, Some((books, batch)))?;
-        let ground = Ground { manifest, books: Some(books), known: Some(batch), of_results: true };
-        Ok((self.preflight(&ground, planned)?, self.paths_of(books, batch)?))
+        let planned = Planned::of(manifest, &self.options.limits, Some((ledger, batch)))?;
+        let ground = Ground { manifest, ledger: Some(ledger), known: Some(batch), of_results: true };
+        Ok((self.preflight(&ground, planned)?, self.paths_of(ledger, batch)?))
     }
 
     async fn buy_chosen(
@@ -69,13 +69,13 @@ impl Runner<'_> {
         let Preflight { plan, limits, rows, to, .. } = checked;
         let chosen = rows.unwrap_or_default();
         let play = self.world.play.is_some();
-        let (filing, to) = match DownloadSetup::of_run(&self.options.downloads, to, &session.books, play) {
+        let (download_setup, to) = match DownloadSetup::of_run(&self.options.downloads, to, &session.ledger, play) {
             Ok(ready) => ready,
             // What is paid for does not wait for a folder.
             Err(failure) => return Err(self.finish_open(session, failure).await),
         };
         session::tell_remarks(manifest, &plan, &self.reporter);
-        session.books.choose(SystemClock.now(), &chosen)?;
+        session.ledger.choose(SystemClock.now(), &chosen)?;
         let edited = left_alone_words(&chosen);
         let said = edited.iter().cloned().chain(passed_over_words(&chosen));
         said.for_each(|words| self.reporter.warn(words));
@@ -88,26 +88,27 @@ impl Runner<'_> {
         batch.remembered.download = to.clone().or(batch.remembered.download);
         let word = self.options.choice.duplicates;
         let meant = !nothing && self.duplicates(&mut session, batch.key, None, word, None).await?.0;
-        if let Some(filing) = &filing {
-            self.traces.borrow_mut().folders = filing.made();
+        if let Some(download_setup) = &download_setup {
+            self.traces.borrow_mut().folders = download_setup.made();
         }
         let (changed, limits) = (chosen.changed, &limits);
-        self.go_on(GoingOn { session, batch, paths, limits, filing, to, meant, nothing, changed, left_out }).await
+        self.go_on(GoingOn { session, batch, paths, limits, download_setup, to, meant, nothing, changed, left_out })
+            .await
     }
 
     /// Where the batch writes its files, checked before anything is bought: as the flags say, else where it did before, else beside
     /// its manifest.
-    pub(super) fn paths_of(&self, books: &OpenLedger, batch: &Batch) -> Result<OutputPaths, Failure> {
+    pub(super) fn paths_of(&self, ledger: &OpenLedger, batch: &Batch) -> Result<OutputPaths, Failure> {
         let (asked, remembered) = (&self.options.files, &batch.remembered.outputs);
         let manifest = Path::new(&batch.manifest);
-        let usual = files::usual_paths(Some(books), Some(batch), manifest, &batch.name, batch.sandbox)?;
+        let usual = files::usual_paths(Some(ledger), Some(batch), manifest, &batch.name, batch.sandbox)?;
         let before = |path: &Option<String>| path.clone().map(PathBuf::from);
         let paths = OutputPaths {
             results: asked.results.clone().or_else(|| before(&remembered.results)).unwrap_or(usual.results),
             receipts: asked.receipts.clone().or_else(|| before(&remembered.receipts)).unwrap_or(usual.receipts),
         };
         let inputs = [("the batch's manifest", manifest), ("the ledger", self.world.ledger.as_path())];
-        files::check(&paths, Some((books, &batch.name)), remembered, false, &inputs, asked)?;
+        files::check(&paths, Some((ledger, &batch.name)), remembered, false, &inputs, asked)?;
         Ok(paths)
     }
 }

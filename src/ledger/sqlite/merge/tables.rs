@@ -337,9 +337,9 @@ mod tests {
 
     #[test]
     fn every_column_of_every_table_is_decided() {
-        let books = SqliteLedger::in_memory().unwrap();
+        let ledger = SqliteLedger::in_memory().unwrap();
         let names = |sql: &str, of: &[&str]| -> BTreeSet<String> {
-            let mut statement = books.conn.prepare(sql).unwrap();
+            let mut statement = ledger.conn.prepare(sql).unwrap();
             let rows = statement.query_map(rusqlite::params_from_iter(of), |row| row.get(0)).unwrap();
             rows.map(Result::unwrap).collect()
         };

@@ -146,7 +146,7 @@ mod tests {
     /// A ledger may hold a million purchases, and each record asks.
     #[test]
     fn whatever_a_record_depends_on_is_found_by_an_index() {
-        let books = SqliteLedger::in_memory().unwrap();
+        let ledger = SqliteLedger::in_memory().unwrap();
         let loads = [
             payments::WITH_JOB.clone(),
             payments::OF_JOB.clone(),
@@ -160,7 +160,7 @@ mod tests {
             RESULT.to_owned(),
         ];
         for sql in loads {
-            let mut statement = books.conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+            let mut statement = ledger.conn.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
             let steps = statement
                 .query_map(rusqlite::params_from_iter((0..statement.parameter_count()).map(|_| 1)), |row| {
                     row.get::<_, String>(3)

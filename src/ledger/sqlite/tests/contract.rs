@@ -27,14 +27,14 @@ impl SqliteLedger {
 
 impl Subject for SqliteLedger {
     fn with(batches: &[(&str, &[&str])]) -> (Self, Vec<PendingJob>) {
-        let mut books = Self::in_memory().unwrap();
+        let mut ledger = Self::in_memory().unwrap();
         let mut jobs = Vec::new();
         for (name, ids) in batches {
-            let batch = begin(&mut books, name);
-            load_ids(&mut books, batch, ids);
-            jobs.extend(pending(&books, batch));
+            let batch = begin(&mut ledger, name);
+            load_ids(&mut ledger, batch, ids);
+            jobs.extend(pending(&ledger, batch));
         }
-        (books, jobs)
+        (ledger, jobs)
     }
 
     fn jobs(&self) -> Vec<Job> {
@@ -231,28 +231,28 @@ fn file_record(job: JobKey, how: u8) -> Record {
 }
 
 /// A person decides in the ledger that has persons; the other one is told what came of it.
-fn decide(books: &mut SqliteLedger, memory: &mut MemoryLedger, step: Step, now: UnixMs) {
-    let count = i64::try_from(books.jobs().len()).unwrap();
+fn decide(ledger: &mut SqliteLedger, memory: &mut MemoryLedger, step: Step, now: UnixMs) {
+    let count = i64::try_from(ledger.jobs().len()).unwrap();
     let job = JobKey(i64::from(step.of) % count + 1);
     let decision = one_of(&DECISIONS, step.how);
     let proof = step.how.is_multiple_of(3).then_some(DeadProof::FailedAndExpired);
-    let _refused = books.decide(now, job, decision, "so I say", "nothing", proof);
-    for found in books.jobs() {
-        let takes = store::takes(&books.conn, found.key).unwrap();
+    let _refused = ledger.decide(now, job, decision, "so I say", "nothing", proof);
+    for found in ledger.jobs() {
+        let takes = store::takes(&ledger.conn, found.key).unwrap();
         let take = takes.into_iter().find(|take| take.job.key == found.key).unwrap();
         memory.mirror(take);
     }
     let gone: Vec<JobKey> =
-        memory.jobs.keys().copied().filter(|key| !books.jobs().iter().any(|job| job.key == *key)).collect();
+        memory.jobs.keys().copied().filter(|key| !ledger.jobs().iter().any(|job| job.key == *key)).collect();
     assert!(gone.is_empty(), "nothing was merged");
-    for payment in books.payments() {
+    for payment in ledger.payments() {
         memory.payments.insert(payment.key, payment);
     }
     for batch in [BatchKey(1), BatchKey(2)] {
-        memory.set_sums(batch, books.sums(batch));
+        memory.set_sums(batch, ledger.sums(batch));
     }
     let sql = "SELECT kind, name, held_msat, spent_msat, refunded_msat FROM periods";
-    let mut statement = books.conn.prepare(sql).unwrap();
+    let mut statement = ledger.conn.prepare(sql).unwrap();
     let mut rows = statement.query([]).unwrap();
     while let Some(row) = rows.next().unwrap() {
         let kind: String = row.get(0).unwrap();
@@ -260,7 +260,7 @@ fn decide(books: &mut SqliteLedger, memory: &mut MemoryLedger, step: Step, now: 
             Sums { held: row.get(2).unwrap(), spent: row.get(3).unwrap(), fees: 0, refunded: row.get(4).unwrap() };
         memory.set_period(&kind, row.get(1).unwrap(), sums);
     }
-    let behind = books.transitions() - memory.transitions.len();
+    let behind = ledger.transitions() - memory.transitions.len();
     let any = (job, now, JobState::Pending, JobState::Pending, Reason::None);
     memory.transitions.extend(std::iter::repeat_n(any, behind));
 }
@@ -271,24 +271,24 @@ proptest! {
     #[test]
     fn both_stores_answer_and_hold_the_same_whatever_comes(steps in prop::collection::vec(step(), 1..120)) {
         let batches: [(&str, &[&str]); 2] = [("june", &["a", "b", "c", "d"]), ("july", &["a", "e", "f"])];
-        let ((mut books, jobs), (mut memory, others)) = (SqliteLedger::with(&batches), MemoryLedger::with(&batches));
+        let ((mut ledger, jobs), (mut memory, others)) = (SqliteLedger::with(&batches), MemoryLedger::with(&batches));
         prop_assert_eq!(jobs.iter().map(|job| job.key).collect::<Vec<_>>(), others.iter().map(|job| job.key).collect::<Vec<_>>());
         let mut now = NOW;
         for step in steps {
             now = now.plus_ms(i64::from(step.later_ms));
             if step.kind == 27 && step.how % 2 == 0 {
-                decide(&mut books, &mut memory, step, now);
+                decide(&mut ledger, &mut memory, step, now);
             } else {
                 let record = record(step, now, &memory, &jobs);
                 let told = format!("{record:?}");
-                let (one, other) = (books.commit(now, record.clone()), memory.commit(now, record));
+                let (one, other) = (ledger.commit(now, record.clone()), memory.commit(now, record));
                 prop_assert_eq!(format!("{:?}", one), format!("{:?}", other), "{}", told);
             }
-            prop_assert_eq!(books.seen(), memory.seen());
+            prop_assert_eq!(ledger.seen(), memory.seen());
             for payment in memory.payments() {
                 prop_assert!(payment.fate.state != PaymentState::Posted || payment.fate.fee.is_some());
             }
         }
-        books.check_money(None).unwrap();
+        ledger.check_money(None).unwrap();
     }
 }

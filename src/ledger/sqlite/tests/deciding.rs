@@ -11,26 +11,26 @@ use crate::purchase::{JobState, Reason, WalletId};
 use crate::time::UnixMs;
 
 fn doubted() -> (SqliteLedger, BatchKey, PaymentKey) {
-    let (mut books, batch) = in_memory(&["a"]);
-    let job = pending(&books, batch).remove(0);
-    let payment = intend(&mut books, new_intent(&job, 1)).payment();
+    let (mut ledger, batch) = in_memory(&["a"]);
+    let job = pending(&ledger, batch).remove(0);
+    let payment = intend(&mut ledger, new_intent(&job, 1)).payment();
     let doubt = Record::Doubt { payment, reason: Reason::NodeForgot, error: None, wait_until: None };
-    books.apply(NOW, doubt).unwrap();
-    (books, batch, payment)
+    ledger.apply(NOW, doubt).unwrap();
+    (ledger, batch, payment)
 }
 
-fn decide(books: &mut SqliteLedger, batch: BatchKey, decision: Decision) -> Decided {
-    decide_at(books, batch, decision, HORIZON.plus_ms(1))
+fn decide(ledger: &mut SqliteLedger, batch: BatchKey, decision: Decision) -> Decided {
+    decide_at(ledger, batch, decision, HORIZON.plus_ms(1))
 }
 
-fn decide_at(books: &mut SqliteLedger, batch: BatchKey, decision: Decision, now: UnixMs) -> Decided {
-    let job = books.undecided(batch, "a").unwrap().unwrap();
-    books.decide(now, job.job, decision, "a note", "nobody was asked", None).unwrap()
+fn decide_at(ledger: &mut SqliteLedger, batch: BatchKey, decision: Decision, now: UnixMs) -> Decided {
+    let job = ledger.undecided(batch, "a").unwrap().unwrap();
+    ledger.decide(now, job.job, decision, "a note", "nobody was asked", None).unwrap()
 }
 
-fn used(books: &SqliteLedger, batch: BatchKey) -> (u64, u64) {
-    books.check_money(None).unwrap();
-    let counts = books.counts(batch).unwrap();
+fn used(ledger: &SqliteLedger, batch: BatchKey) -> (u64, u64) {
+    ledger.check_money(None).unwrap();
+    let counts = ledger.counts(batch).unwrap();
     (counts.held.get(), counts.spent.get())
 }
 
@@ -40,196 +40,196 @@ const HORIZON: UnixMs = NOW.plus_ms(600_000 + 1_008 * 1_200_000);
 #[test]
 fn what_may_still_settle_is_not_replaced() {
     for decision in [Decision::Unpaid, Decision::Rebuy] {
-        let (mut books, batch, _) = doubted();
+        let (mut ledger, batch, _) = doubted();
         for now in [NOW, HORIZON] {
-            assert_eq!(decide_at(&mut books, batch, decision, now), Decided::TooEarly(HORIZON));
+            assert_eq!(decide_at(&mut ledger, batch, decision, now), Decided::TooEarly(HORIZON));
         }
-        assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::InDoubt, Reason::NodeForgot)]);
+        assert_eq!(standing(&ledger, batch), [("a".to_owned(), 1, JobState::InDoubt, Reason::NodeForgot)]);
         // Where version 0.1 left the time lock to the node, it may be as long as lnd lets it be.
-        books.conn.execute("UPDATE payments SET cltv_limit = NULL", []).unwrap();
+        ledger.conn.execute("UPDATE payments SET cltv_limit = NULL", []).unwrap();
         let late = NOW.plus_ms(600_000 + 2_016 * 1_200_000);
-        assert_eq!(decide(&mut books, batch, decision), Decided::TooEarly(late));
-        assert_eq!(decide_at(&mut books, batch, decision, late.plus_ms(1)), Decided::Recorded);
-        assert!(books.open_jobs(None).unwrap().iter().all(|job| matches!(job.stage, OpenStage::Abandoned(_))));
+        assert_eq!(decide(&mut ledger, batch, decision), Decided::TooEarly(late));
+        assert_eq!(decide_at(&mut ledger, batch, decision, late.plus_ms(1)), Decided::Recorded);
+        assert!(ledger.open_jobs(None).unwrap().iter().all(|job| matches!(job.stage, OpenStage::Abandoned(_))));
     }
     // What its node proves need not wait.
-    let (mut books, batch, _) = doubted();
-    let job = books.undecided(batch, "a").unwrap().unwrap();
+    let (mut ledger, batch, _) = doubted();
+    let job = ledger.undecided(batch, "a").unwrap().unwrap();
     let proof = Some(DeadProof::FailedAndExpired);
-    assert_eq!(books.decide(NOW, job.job, Decision::Rebuy, "a note", "it failed", proof).unwrap(), Decided::Recorded);
-    assert!(books.open_jobs(None).unwrap().is_empty());
-    assert_eq!(used(&books, batch), (0, 0));
-    let job = pending(&books, batch).remove(0);
-    intend(&mut books, new_intent(&job, 2));
+    assert_eq!(ledger.decide(NOW, job.job, Decision::Rebuy, "a note", "it failed", proof).unwrap(), Decided::Recorded);
+    assert!(ledger.open_jobs(None).unwrap().is_empty());
+    assert_eq!(used(&ledger, batch), (0, 0));
+    let job = pending(&ledger, batch).remove(0);
+    intend(&mut ledger, new_intent(&job, 2));
 }
 
 /// A person said "lost", which nobody keeps from being said; version 0.1 then let a take be bought in its place at once.
 #[test]
 fn a_take_waits_for_the_hash_that_it_replaces() {
-    let (mut books, batch, payment) = doubted();
-    assert_eq!(decide_at(&mut books, batch, Decision::Lost, NOW), Decided::Recorded);
-    assert_eq!(decide_at(&mut books, batch, Decision::Rebuy, NOW), Decided::TooEarly(HORIZON));
-    let own = books.undecided(batch, "a").unwrap().unwrap().job;
-    let tx = books.conn.transaction().unwrap();
+    let (mut ledger, batch, payment) = doubted();
+    assert_eq!(decide_at(&mut ledger, batch, Decision::Lost, NOW), Decided::Recorded);
+    assert_eq!(decide_at(&mut ledger, batch, Decision::Rebuy, NOW), Decided::TooEarly(HORIZON));
+    let own = ledger.undecided(batch, "a").unwrap().unwrap().job;
+    let tx = ledger.conn.transaction().unwrap();
     extra_take(&tx, own).unwrap();
     tx.commit().unwrap();
-    let take = pending(&books, batch).remove(0);
+    let take = pending(&ledger, batch).remove(0);
     let intend_at =
-        |books: &mut SqliteLedger, now| books.apply(now, Record::Intend(Box::new(new_intent(&take, 2)))).unwrap();
-    let refused = intend_at(&mut books, HORIZON);
+        |ledger: &mut SqliteLedger, now| ledger.apply(now, Record::Intend(Box::new(new_intent(&take, 2)))).unwrap();
+    let refused = intend_at(&mut ledger, HORIZON);
     let until = Some(HORIZON);
     assert!(
         matches!(refused, Committed::IntentRefused(IntentRefusal::EarlierTake { until: at }) if at == until),
         "{refused:?}"
     );
     // Its node says that it never settles: then it may be bought, and what was held for it is free.
-    books.apply(NOW, Record::AbandonedDead { payment, proof: DeadProof::FailedAndExpired }).unwrap();
-    assert_eq!(used(&books, batch), (0, 0));
-    assert!(matches!(intend_at(&mut books, NOW), Committed::Intent(_)));
+    ledger.apply(NOW, Record::AbandonedDead { payment, proof: DeadProof::FailedAndExpired }).unwrap();
+    assert_eq!(used(&ledger, batch), (0, 0));
+    assert!(matches!(intend_at(&mut ledger, NOW), Committed::Intent(_)));
 }
 
 #[test]
 fn what_a_person_took_as_never_made_and_settles_is_paid() {
-    let (mut books, batch, payment) = doubted();
-    decide(&mut books, batch, Decision::Unpaid);
-    load_ids(&mut books, batch, &["a"]);
-    let open = books.open_jobs(None).unwrap();
+    let (mut ledger, batch, payment) = doubted();
+    decide(&mut ledger, batch, Decision::Unpaid);
+    load_ids(&mut ledger, batch, &["a"]);
+    let open = ledger.open_jobs(None).unwrap();
     assert!(matches!(&open[0].stage, OpenStage::Abandoned(intent) if intent.payment() == payment), "{open:?}");
-    let committed = books.apply(NOW, paid(payment, 1, None)).unwrap();
+    let committed = ledger.apply(NOW, paid(payment, 1, None)).unwrap();
     assert!(matches!(committed, Committed::Paid(_)));
-    assert_eq!(used(&books, batch), (HOLD, 0), "it is held again");
-    assert!(pending(&books, batch).is_empty(), "nothing is bought in its place any more");
-    assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::Paid, Reason::None)]);
-    books.apply(NOW, Record::Posted(payment, posted())).unwrap();
-    assert_eq!(used(&books, batch), (0, PRICE.get()));
+    assert_eq!(used(&ledger, batch), (HOLD, 0), "it is held again");
+    assert!(pending(&ledger, batch).is_empty(), "nothing is bought in its place any more");
+    assert_eq!(standing(&ledger, batch), [("a".to_owned(), 1, JobState::Paid, Reason::None)]);
+    ledger.apply(NOW, Record::Posted(payment, posted())).unwrap();
+    assert_eq!(used(&ledger, batch), (0, PRICE.get()));
 }
 
 /// It settles after its job was bought once more: both were paid, both have a take and a receipt.
 #[test]
 fn what_settles_beside_its_successor_is_a_take_of_its_own() {
-    let (mut books, batch, payment) = doubted();
-    decide(&mut books, batch, Decision::Unpaid);
-    load_ids(&mut books, batch, &["a"]);
-    let job = pending(&books, batch).remove(0);
-    let second = books.apply(HORIZON.plus_ms(1), Record::Intend(Box::new(new_intent(&job, 2)))).unwrap();
+    let (mut ledger, batch, payment) = doubted();
+    decide(&mut ledger, batch, Decision::Unpaid);
+    load_ids(&mut ledger, batch, &["a"]);
+    let job = pending(&ledger, batch).remove(0);
+    let second = ledger.apply(HORIZON.plus_ms(1), Record::Intend(Box::new(new_intent(&job, 2)))).unwrap();
     let Committed::Intent(second) = second else { panic!("{second:?}") };
-    books.apply(NOW, paid(second.payment(), 2, Some(posted()))).unwrap();
-    books.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
-    assert_eq!(standing(&books, batch), [("a".to_owned(), 2, JobState::Paid, Reason::None)]);
-    assert_eq!(used(&books, batch), (0, 2 * PRICE.get()), "above any limit: it is the truth");
+    ledger.apply(NOW, paid(second.payment(), 2, Some(posted()))).unwrap();
+    ledger.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
+    assert_eq!(standing(&ledger, batch), [("a".to_owned(), 2, JobState::Paid, Reason::None)]);
+    assert_eq!(used(&ledger, batch), (0, 2 * PRICE.get()), "above any limit: it is the truth");
     let mut receipts = Vec::new();
     let mut each = |row: ReceiptRow| {
         receipts.push((row.take, row.hash));
         Ok(())
     };
-    books.receipts(batch, &mut each).unwrap().unwrap();
+    ledger.receipts(batch, &mut each).unwrap().unwrap();
     receipts.sort_by_key(|(take, _)| *take);
     assert_eq!(receipts, [(1, secret(2).1), (2, secret(1).1)]);
-    let stages: Vec<_> = books.open_jobs(None).unwrap().into_iter().map(|job| (job.take, job.state)).collect();
+    let stages: Vec<_> = ledger.open_jobs(None).unwrap().into_iter().map(|job| (job.take, job.state)).collect();
     assert_eq!(stages, [(1, JobState::Paid), (2, JobState::Paid)], "both are redeemed");
 }
 
 /// Whoever was to be bought in its place is not, as long as it is not bought yet.
 #[test]
 fn what_was_rebought_and_settles_is_the_take_that_was_to_be_bought() {
-    let (mut books, batch, payment) = doubted();
-    decide(&mut books, batch, Decision::Rebuy);
-    assert_eq!(standing(&books, batch), [("a".to_owned(), 2, JobState::Pending, Reason::None)]);
-    assert_eq!(used(&books, batch), (HOLD, 0), "what is given up for lost stays used");
-    books.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
-    assert_eq!(standing(&books, batch), [("a".to_owned(), 2, JobState::Paid, Reason::None)]);
-    assert!(pending(&books, batch).is_empty());
-    let takes = books.takes(batch, "a").unwrap();
+    let (mut ledger, batch, payment) = doubted();
+    decide(&mut ledger, batch, Decision::Rebuy);
+    assert_eq!(standing(&ledger, batch), [("a".to_owned(), 2, JobState::Pending, Reason::None)]);
+    assert_eq!(used(&ledger, batch), (HOLD, 0), "what is given up for lost stays used");
+    ledger.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
+    assert_eq!(standing(&ledger, batch), [("a".to_owned(), 2, JobState::Paid, Reason::None)]);
+    assert!(pending(&ledger, batch).is_empty());
+    let takes = ledger.takes(batch, "a").unwrap();
     assert_eq!((takes[0].row.state, takes[0].row.reason), (JobState::Failed, Reason::Decided));
-    assert_eq!(used(&books, batch), (0, PRICE.get()));
+    assert_eq!(used(&ledger, batch), (0, PRICE.get()));
 }
 
 #[test]
 fn unpaid_frees_the_hold_and_lets_the_job_be_bought_again() {
-    let (mut books, batch, payment) = doubted();
-    assert_eq!(used(&books, batch), (HOLD, 0));
-    assert_eq!(decide(&mut books, batch, Decision::Unpaid), Decided::Recorded);
-    assert_eq!(used(&books, batch), (0, 0));
-    assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::Failed, Reason::Decided)]);
-    let open = books.open_jobs(None).unwrap();
+    let (mut ledger, batch, payment) = doubted();
+    assert_eq!(used(&ledger, batch), (HOLD, 0));
+    assert_eq!(decide(&mut ledger, batch, Decision::Unpaid), Decided::Recorded);
+    assert_eq!(used(&ledger, batch), (0, 0));
+    assert_eq!(standing(&ledger, batch), [("a".to_owned(), 1, JobState::Failed, Reason::Decided)]);
+    let open = ledger.open_jobs(None).unwrap();
     assert!(matches!(open[0].stage, OpenStage::Abandoned(_)), "its node may know better one day");
-    assert_eq!(decide(&mut books, batch, Decision::Unpaid), Decided::Refused(JobState::Failed));
-    load_ids(&mut books, batch, &["a"]);
-    assert_eq!(pending(&books, batch).len(), 1);
-    books.apply(NOW, Record::AbandonedDead { payment, proof: DeadProof::FailedAndExpired }).unwrap();
-    assert!(books.open_jobs(None).unwrap().is_empty(), "its node has said so");
-    assert!(is_contradiction(&books.apply(NOW, paid(payment, 1, None))), "nobody decided that");
+    assert_eq!(decide(&mut ledger, batch, Decision::Unpaid), Decided::Refused(JobState::Failed));
+    load_ids(&mut ledger, batch, &["a"]);
+    assert_eq!(pending(&ledger, batch).len(), 1);
+    ledger.apply(NOW, Record::AbandonedDead { payment, proof: DeadProof::FailedAndExpired }).unwrap();
+    assert!(ledger.open_jobs(None).unwrap().is_empty(), "its node has said so");
+    assert!(is_contradiction(&ledger.apply(NOW, paid(payment, 1, None))), "nobody decided that");
 }
 
 #[test]
 fn lost_keeps_the_hold_used_and_the_job_unbought() {
-    let (mut books, batch, _) = doubted();
-    assert_eq!(decide(&mut books, batch, Decision::Lost), Decided::Recorded);
-    assert_eq!(books.counts(batch).unwrap().held.get(), HOLD);
-    load_ids(&mut books, batch, &["a"]);
-    assert!(pending(&books, batch).is_empty());
-    assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::Lost, Reason::Decided)]);
-    let open = books.open_jobs(None).unwrap();
+    let (mut ledger, batch, _) = doubted();
+    assert_eq!(decide(&mut ledger, batch, Decision::Lost), Decided::Recorded);
+    assert_eq!(ledger.counts(batch).unwrap().held.get(), HOLD);
+    load_ids(&mut ledger, batch, &["a"]);
+    assert!(pending(&ledger, batch).is_empty());
+    assert_eq!(standing(&ledger, batch), [("a".to_owned(), 1, JobState::Lost, Reason::Decided)]);
+    let open = ledger.open_jobs(None).unwrap();
     assert!(matches!(open[0].stage, OpenStage::Abandoned(_)), "its node may know better one day");
-    books.check_money(None).unwrap();
+    ledger.check_money(None).unwrap();
 }
 
 #[test]
 fn rebuy_makes_one_more_take_once() {
-    let (mut books, batch, _) = doubted();
-    assert_eq!(decide(&mut books, batch, Decision::Rebuy), Decided::Recorded);
-    assert_eq!(standing(&books, batch), [("a".to_owned(), 2, JobState::Pending, Reason::None)]);
-    assert_eq!(decide(&mut books, batch, Decision::Rebuy), Decided::Refused(JobState::Pending));
-    load_ids(&mut books, batch, &["a"]);
-    assert_eq!(pending(&books, batch).len(), 1, "loading the plan again makes no further take");
+    let (mut ledger, batch, _) = doubted();
+    assert_eq!(decide(&mut ledger, batch, Decision::Rebuy), Decided::Recorded);
+    assert_eq!(standing(&ledger, batch), [("a".to_owned(), 2, JobState::Pending, Reason::None)]);
+    assert_eq!(decide(&mut ledger, batch, Decision::Rebuy), Decided::Refused(JobState::Pending));
+    load_ids(&mut ledger, batch, &["a"]);
+    assert_eq!(pending(&ledger, batch).len(), 1, "loading the plan again makes no further take");
 }
 
 #[test]
 fn what_is_paid_is_not_taken_as_unpaid() {
-    let (mut books, batch, payment) = doubted();
-    books.apply(NOW, paid(payment, 1, None)).unwrap();
-    assert_eq!(decide(&mut books, batch, Decision::Unpaid), Decided::Refused(JobState::Paid));
-    assert!(matches!(books.open_jobs(None).unwrap()[0].stage, OpenStage::Paid(_)), "nothing has changed");
-    assert_eq!(decide(&mut books, batch, Decision::Lost), Decided::Recorded);
+    let (mut ledger, batch, payment) = doubted();
+    ledger.apply(NOW, paid(payment, 1, None)).unwrap();
+    assert_eq!(decide(&mut ledger, batch, Decision::Unpaid), Decided::Refused(JobState::Paid));
+    assert!(matches!(ledger.open_jobs(None).unwrap()[0].stage, OpenStage::Paid(_)), "nothing has changed");
+    assert_eq!(decide(&mut ledger, batch, Decision::Lost), Decided::Recorded);
 }
 
 #[test]
 fn what_is_delivered_or_not_bought_is_nothing_to_decide_on() {
-    let (mut books, batch) = in_memory(&["a"]);
+    let (mut ledger, batch) = in_memory(&["a"]);
     for decision in [Decision::Unpaid, Decision::Lost, Decision::Rebuy] {
-        assert_eq!(decide(&mut books, batch, decision), Decided::Refused(JobState::Pending));
+        assert_eq!(decide(&mut ledger, batch, decision), Decided::Refused(JobState::Pending));
     }
-    let job = pending(&books, batch).remove(0);
-    deliver(&mut books, &job, 1);
+    let job = pending(&ledger, batch).remove(0);
+    deliver(&mut ledger, &job, 1);
     for decision in [Decision::Unpaid, Decision::Lost, Decision::Rebuy] {
-        assert_eq!(decide(&mut books, batch, decision), Decided::Refused(JobState::Delivered));
+        assert_eq!(decide(&mut ledger, batch, decision), Decided::Refused(JobState::Delivered));
     }
-    assert_eq!(books.undecided(batch, "b").unwrap(), None);
+    assert_eq!(ledger.undecided(batch, "b").unwrap(), None);
 }
 
 #[test]
 fn an_audit_reads_every_payment_of_its_node() {
-    let (mut books, batch) = in_memory(&["a", "b"]);
-    let jobs = pending(&books, batch);
-    deliver(&mut books, &jobs[0], 1);
-    intend(&mut books, new_intent(&jobs[1], 2));
+    let (mut ledger, batch) = in_memory(&["a", "b"]);
+    let jobs = pending(&ledger, batch);
+    deliver(&mut ledger, &jobs[0], 1);
+    intend(&mut ledger, new_intent(&jobs[1], 2));
     let node = WalletId("03payer".to_owned());
-    let rows = books.payments_at(&node).unwrap();
+    let rows = ledger.payments_at(&node).unwrap();
     let told = |row: &AuditRow| (row.job.clone(), row.standing, row.fee);
     assert_eq!(
         rows.iter().map(told).collect::<Vec<_>>(),
         [("a".to_owned(), Standing::Posted, Some(FEE)), ("b".to_owned(), Standing::Open, None)]
     );
-    assert!(books.payments_at(&WalletId("03other".to_owned())).unwrap().is_empty());
+    assert!(ledger.payments_at(&WalletId("03other".to_owned())).unwrap().is_empty());
 }
 
 #[test]
 fn what_is_pending_learns_why_and_forgets_it_with_the_next_plan() {
-    let (mut books, batch) = in_memory(&["a"]);
-    books.explain_pending(batch, Some("other"), Reason::BreakerOpen, "words").unwrap();
-    assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::Pending, Reason::None)]);
-    books.explain_pending(batch, Some("make"), Reason::BreakerOpen, "words").unwrap();
-    assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::Pending, Reason::BreakerOpen)]);
-    load_ids(&mut books, batch, &["a"]);
-    assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::Pending, Reason::None)]);
+    let (mut ledger, batch) = in_memory(&["a"]);
+    ledger.explain_pending(batch, Some("other"), Reason::BreakerOpen, "words").unwrap();
+    assert_eq!(standing(&ledger, batch), [("a".to_owned(), 1, JobState::Pending, Reason::None)]);
+    ledger.explain_pending(batch, Some("make"), Reason::BreakerOpen, "words").unwrap();
+    assert_eq!(standing(&ledger, batch), [("a".to_owned(), 1, JobState::Pending, Reason::BreakerOpen)]);
+    load_ids(&mut ledger, batch, &["a"]);
+    assert_eq!(standing(&ledger, batch), [("a".to_owned(), 1, JobState::Pending, Reason::None)]);
 }

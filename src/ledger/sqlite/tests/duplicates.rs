@@ -9,120 +9,121 @@ use crate::ledger::{
 };
 use crate::purchase::{JobState, Reason};
 
-fn aside(books: &mut SqliteLedger, batch: BatchKey) -> Duplicates {
-    books.set_duplicates_aside(batch, NOW, &Compared::default()).unwrap()
+fn aside(ledger: &mut SqliteLedger, batch: BatchKey) -> Duplicates {
+    ledger.set_duplicates_aside(batch, NOW, &Compared::default()).unwrap()
 }
 
 /// A second batch with one job of the content `a`, under the id `b`.
-fn july(books: &mut SqliteLedger) -> BatchKey {
-    let july = begin(books, "july");
-    load(books, july, &Retake::default(), vec![planned(&endpoint(), "b", "a")]);
+fn july(ledger: &mut SqliteLedger) -> BatchKey {
+    let july = begin(ledger, "july");
+    load(ledger, july, &Retake::default(), vec![planned(&endpoint(), "b", "a")]);
     july
 }
 
-fn intend(books: &mut SqliteLedger, batch: BatchKey, n: u8) -> Committed {
-    let job = pending(books, batch).remove(0);
-    books.apply(NOW, Record::Intend(Box::new(new_intent(&job, n)))).unwrap()
+fn intend(ledger: &mut SqliteLedger, batch: BatchKey, n: u8) -> Committed {
+    let job = pending(ledger, batch).remove(0);
+    ledger.apply(NOW, Record::Intend(Box::new(new_intent(&job, n)))).unwrap()
 }
 
 #[test]
 fn what_is_open_paid_delivered_or_lost_counts_and_what_is_dead_does_not() {
-    let (mut books, june) = in_memory(&["a"]);
-    let july = july(&mut books);
-    assert_eq!(aside(&mut books, july).count, 0, "nothing is bought yet");
-    assert!(matches!(intend(&mut books, june, 1), Committed::Intent(_)));
+    let (mut ledger, june) = in_memory(&["a"]);
+    let july = july(&mut ledger);
+    assert_eq!(aside(&mut ledger, july).count, 0, "nothing is bought yet");
+    assert!(matches!(intend(&mut ledger, june, 1), Committed::Intent(_)));
     let payment = PaymentKey(1);
-    let found = aside(&mut books, july);
+    let found = aside(&mut ledger, july);
     assert_eq!((found.count, found.price, found.first[0].0.as_str()), (1, PRICE, "b"));
     assert_eq!((found.first[0].1.id.as_str(), found.first[0].1.batch.as_str()), ("a", "june"));
-    assert_eq!(pending(&books, july).len(), 0);
-    assert_eq!(aside(&mut books, july).count, 1, "and it stays aside");
+    assert_eq!(pending(&ledger, july).len(), 0);
+    assert_eq!(aside(&mut ledger, july).count, 1, "and it stays aside");
     let end = JobEnd { state: JobState::Failed, reason: Reason::NoRoute, error: None };
-    books.apply(NOW, Record::Dead { payment, proof: DeadProof::FailedAndAnswered, end }).unwrap();
-    assert_eq!(aside(&mut books, july).count, 0, "its hash is dead");
-    assert_eq!(pending(&books, july).len(), 1);
+    ledger.apply(NOW, Record::Dead { payment, proof: DeadProof::FailedAndAnswered, end }).unwrap();
+    assert_eq!(aside(&mut ledger, july).count, 0, "its hash is dead");
+    assert_eq!(pending(&ledger, july).len(), 1);
 
-    load_ids(&mut books, june, &["a"]);
-    assert!(matches!(intend(&mut books, june, 2), Committed::Intent(_)));
-    books.apply(NOW, paid(PaymentKey(2), 2, None)).unwrap();
-    assert_eq!(aside(&mut books, july).count, 1, "paid");
+    load_ids(&mut ledger, june, &["a"]);
+    assert!(matches!(intend(&mut ledger, june, 2), Committed::Intent(_)));
+    ledger.apply(NOW, paid(PaymentKey(2), 2, None)).unwrap();
+    assert_eq!(aside(&mut ledger, july).count, 1, "paid");
     for state in ["delivered", "downloaded", "lost", "refund_offered", "in_doubt", "refunded"] {
         let sql = "UPDATE jobs SET state = ?1, url = 'u', file = 'f', file_key = 'f', sha256 = 's' WHERE job = 'a'";
-        books.conn.execute(sql, [state]).unwrap();
-        assert_eq!(aside(&mut books, july).count, u64::from(state != "refunded"), "{state}");
+        ledger.conn.execute(sql, [state]).unwrap();
+        assert_eq!(aside(&mut ledger, july).count, u64::from(state != "refunded"), "{state}");
     }
 }
 
 #[test]
 fn the_intent_compares_requests_in_its_transaction() {
-    let (mut books, june) = in_memory(&["a"]);
-    let july = begin(&mut books, "july");
-    load_ids(&mut books, july, &["a"]);
-    let second = pending(&books, july).remove(0);
-    assert!(matches!(intend(&mut books, june, 1), Committed::Intent(_)));
-    let refused = books.apply(NOW, Record::Intend(Box::new(new_intent(&second, 2)))).unwrap();
+    let (mut ledger, june) = in_memory(&["a"]);
+    let july = begin(&mut ledger, "july");
+    load_ids(&mut ledger, july, &["a"]);
+    let second = pending(&ledger, july).remove(0);
+    assert!(matches!(intend(&mut ledger, june, 1), Committed::Intent(_)));
+    let refused = ledger.apply(NOW, Record::Intend(Box::new(new_intent(&second, 2)))).unwrap();
     let Committed::IntentRefused(IntentRefusal::Duplicate(original)) = refused else { panic!("{refused:?}") };
     assert_eq!((original.batch.as_str(), original.id.as_str()), ("june", "a"));
-    assert_eq!(books.counts(july).unwrap().held, crate::money::Msat::ZERO);
+    assert_eq!(ledger.counts(july).unwrap().held, crate::money::Msat::ZERO);
     // Of another network or edition it is another purchase, and a person may mean it.
     let digest = new_intent(&second, 2).request.digest();
-    let seen = |books: &SqliteLedger, network| books.bought_elsewhere(second.key, &digest, network).unwrap().is_some();
+    let seen =
+        |ledger: &SqliteLedger, network| ledger.bought_elsewhere(second.key, &digest, network).unwrap().is_some();
     let network = new_intent(&second, 2).network;
     let other = if network == Network::Mainnet { Network::Regtest } else { Network::Mainnet };
-    assert!(seen(&books, network) && !seen(&books, other));
-    books.conn.execute("UPDATE jobs SET edition = 'x' WHERE id = 2", []).unwrap();
-    assert!(seen(&books, network), "what was bought in none was bought in all");
-    books.conn.execute("UPDATE jobs SET edition = 'y' WHERE id = 1", []).unwrap();
-    assert!(!seen(&books, network));
-    books.conn.execute("UPDATE jobs SET edition = '', meant = (id = 2)", []).unwrap();
-    assert!(!seen(&books, network));
-    assert!(matches!(intend(&mut books, july, 2), Committed::Intent(_)));
+    assert!(seen(&ledger, network) && !seen(&ledger, other));
+    ledger.conn.execute("UPDATE jobs SET edition = 'x' WHERE id = 2", []).unwrap();
+    assert!(seen(&ledger, network), "what was bought in none was bought in all");
+    ledger.conn.execute("UPDATE jobs SET edition = 'y' WHERE id = 1", []).unwrap();
+    assert!(!seen(&ledger, network));
+    ledger.conn.execute("UPDATE jobs SET edition = '', meant = (id = 2)", []).unwrap();
+    assert!(!seen(&ledger, network));
+    assert!(matches!(intend(&mut ledger, july, 2), Committed::Intent(_)));
 }
 
 /// As when a plan is loaded: two batches that were loaded before either bought anything meet here.
 #[test]
 fn at_the_intent_counts_what_counts_at_the_load() {
-    let (mut books, june) = in_memory(&["a"]);
-    let july = begin(&mut books, "july");
-    load_ids(&mut books, july, &["a"]);
-    let second = pending(&books, july).remove(0);
-    assert!(matches!(intend(&mut books, june, 1), Committed::Intent(_)));
-    books.apply(NOW, paid(PaymentKey(1), 1, None)).unwrap();
+    let (mut ledger, june) = in_memory(&["a"]);
+    let july = begin(&mut ledger, "july");
+    load_ids(&mut ledger, july, &["a"]);
+    let second = pending(&ledger, july).remove(0);
+    assert!(matches!(intend(&mut ledger, june, 1), Committed::Intent(_)));
+    ledger.apply(NOW, paid(PaymentKey(1), 1, None)).unwrap();
     let digest = new_intent(&second, 2).request.digest();
     let counts =
-        |books: &SqliteLedger| books.bought_elsewhere(second.key, &digest, Network::Regtest).unwrap().is_some();
+        |ledger: &SqliteLedger| ledger.bought_elsewhere(second.key, &digest, Network::Regtest).unwrap().is_some();
     for state in
         ["running", "in_doubt", "paid", "delivered", "downloaded", "refund_offered", "lost", "refunded", "failed"]
     {
         let sql = "UPDATE jobs SET state = ?1, url = 'u', file = 'f', file_key = 'f', sha256 = 's' WHERE id = 1";
-        books.conn.execute(sql, [state]).unwrap();
-        assert_eq!(counts(&books), !["refunded", "failed"].contains(&state), "{state}");
+        ledger.conn.execute(sql, [state]).unwrap();
+        assert_eq!(counts(&ledger), !["refunded", "failed"].contains(&state), "{state}");
     }
-    books.conn.execute("UPDATE jobs SET state = 'delivered' WHERE id = 1", []).unwrap();
+    ledger.conn.execute("UPDATE jobs SET state = 'delivered' WHERE id = 1", []).unwrap();
     for batch in ["june", "july"] {
-        books.conn.execute("UPDATE batches SET sandbox = (name = ?1)", [batch]).unwrap();
-        assert!(!counts(&books), "{batch} is play money");
+        ledger.conn.execute("UPDATE batches SET sandbox = (name = ?1)", [batch]).unwrap();
+        assert!(!counts(&ledger), "{batch} is play money");
     }
-    books.conn.execute("UPDATE batches SET sandbox = 0", []).unwrap();
-    assert!(counts(&books));
+    ledger.conn.execute("UPDATE batches SET sandbox = 0", []).unwrap();
+    assert!(counts(&ledger));
     let dead = "UPDATE payments SET state = 'dead', preimage = NULL, dead_proof = 'failed_and_answered'";
-    books.conn.execute(dead, []).unwrap();
-    assert!(!counts(&books), "its payment is dead");
+    ledger.conn.execute(dead, []).unwrap();
+    assert!(!counts(&ledger), "its payment is dead");
 }
 
 /// Two rows of one manifest with one request, and a third one of another manifest.
 #[test]
 fn at_the_intent_identical_rows_of_one_manifest_are_both_meant() {
     let endpoint = endpoint();
-    let mut books = SqliteLedger::in_memory().unwrap();
-    let (june, july) = (begin(&mut books, "june"), begin(&mut books, "july"));
-    load(&mut books, june, &Retake::default(), vec![planned(&endpoint, "a", "x"), planned(&endpoint, "b", "x")]);
-    load(&mut books, july, &Retake::default(), vec![planned(&endpoint, "c", "x")]);
-    let (identicals, third) = (pending(&books, june), pending(&books, july).remove(0));
+    let mut ledger = SqliteLedger::in_memory().unwrap();
+    let (june, july) = (begin(&mut ledger, "june"), begin(&mut ledger, "july"));
+    load(&mut ledger, june, &Retake::default(), vec![planned(&endpoint, "a", "x"), planned(&endpoint, "b", "x")]);
+    load(&mut ledger, july, &Retake::default(), vec![planned(&endpoint, "c", "x")]);
+    let (identicals, third) = (pending(&ledger, june), pending(&ledger, july).remove(0));
     let request = new_intent(&identicals[0], 1).request;
     let mut intend = |job: &crate::ledger::PendingJob, n: u8| {
         let intent = crate::ledger::NewIntent { request: request.clone(), ..new_intent(job, n) };
-        books.apply(NOW, Record::Intend(Box::new(intent))).unwrap()
+        ledger.apply(NOW, Record::Intend(Box::new(intent))).unwrap()
     };
     assert!(matches!(intend(&identicals[0], 1), Committed::Intent(_)));
     let refused = intend(&third, 2);
@@ -132,47 +133,47 @@ fn at_the_intent_identical_rows_of_one_manifest_are_both_meant() {
 
 #[test]
 fn another_network_and_play_money_do_not_count() {
-    let (mut books, june) = in_memory(&["a"]);
-    let july = july(&mut books);
-    intend(&mut books, june, 1);
+    let (mut ledger, june) = in_memory(&["a"]);
+    let july = july(&mut ledger);
+    intend(&mut ledger, june, 1);
     let other = Compared { network: Some(Network::Signet), ..Compared::default() };
-    assert_eq!(books.set_duplicates_aside(july, NOW, &other).unwrap().count, 0);
-    assert_eq!(aside(&mut books, july).count, 1);
-    books.conn.execute("UPDATE batches SET sandbox = 1 WHERE name = 'june'", []).unwrap();
-    assert_eq!(aside(&mut books, july).count, 0, "the original is play money");
-    books.conn.execute("UPDATE batches SET sandbox = NOT sandbox", []).unwrap();
-    assert_eq!(aside(&mut books, july).count, 0, "the job is play money");
+    assert_eq!(ledger.set_duplicates_aside(july, NOW, &other).unwrap().count, 0);
+    assert_eq!(aside(&mut ledger, july).count, 1);
+    ledger.conn.execute("UPDATE batches SET sandbox = 1 WHERE name = 'june'", []).unwrap();
+    assert_eq!(aside(&mut ledger, july).count, 0, "the original is play money");
+    ledger.conn.execute("UPDATE batches SET sandbox = NOT sandbox", []).unwrap();
+    assert_eq!(aside(&mut ledger, july).count, 0, "the job is play money");
 }
 
 #[test]
 fn a_purchase_is_a_row_of_the_manifest_only_under_its_own_id_and_content() {
     let endpoint = endpoint();
-    let (mut books, june) = in_memory(&["a"]);
-    intend(&mut books, june, 1);
+    let (mut ledger, june) = in_memory(&["a"]);
+    intend(&mut ledger, june, 1);
     let rows = |pairs: &[(&str, &str)]| pairs.iter().map(|(id, prompt)| planned(&endpoint, id, prompt)).collect();
-    let load = |books: &mut SqliteLedger, pairs: &[(&str, &str)]| {
-        let foreseen = foreseen(books, june, &Retake::default(), rows(pairs));
-        load(books, june, &Retake::default(), rows(pairs));
-        let aside = aside(books, june).first.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
-        let bought: Vec<_> = pending(books, june).into_iter().map(|job| job.id).collect();
+    let load = |ledger: &mut SqliteLedger, pairs: &[(&str, &str)]| {
+        let foreseen = foreseen(ledger, june, &Retake::default(), rows(pairs));
+        load(ledger, june, &Retake::default(), rows(pairs));
+        let aside = aside(ledger, june).first.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+        let bought: Vec<_> = pending(ledger, june).into_iter().map(|job| job.id).collect();
         assert_eq!(foreseen, bought, "what is foreseen is what is done");
         aside
     };
-    assert_eq!(load(&mut books, &[("a", "a"), ("b", "a")]), [""; 0], "identical rows are both meant");
-    assert_eq!(load(&mut books, &[("b", "a")]), ["b"], "its own row has gone");
-    assert_eq!(load(&mut books, &[("a", "other"), ("b", "a")]), ["b"], "its own row is another now");
-    assert_eq!(load(&mut books, &[("a", "a"), ("b", "a")]), [""; 0], "and is as it was again");
-    assert_eq!(pending(&books, june).len(), 1);
+    assert_eq!(load(&mut ledger, &[("a", "a"), ("b", "a")]), [""; 0], "identical rows are both meant");
+    assert_eq!(load(&mut ledger, &[("b", "a")]), ["b"], "its own row has gone");
+    assert_eq!(load(&mut ledger, &[("a", "other"), ("b", "a")]), ["b"], "its own row is another now");
+    assert_eq!(load(&mut ledger, &[("a", "a"), ("b", "a")]), [""; 0], "and is as it was again");
+    assert_eq!(pending(&ledger, june).len(), 1);
 }
 
 /// A scan of all purchases for each row would take hours where there are a million of both.
 #[test]
 fn every_purchase_is_found_by_an_index() {
-    let (books, june) = in_memory(&["a"]);
-    books.foresee(Some(june), &Retake::default(), "", Vec::<Result<_, ()>>::new()).unwrap();
+    let (ledger, june) = in_memory(&["a"]);
+    ledger.foresee(Some(june), &Retake::default(), "", Vec::<Result<_, ()>>::new()).unwrap();
     for rows in [(Rows::Loaded, Rows::Loaded), (Rows::Planned, Rows::Planned), (Rows::Planned, Rows::Loaded)] {
         let sql = format!("EXPLAIN QUERY PLAN {}", finding(rows));
-        let mut statement = books.conn.prepare(&sql).unwrap();
+        let mut statement = ledger.conn.prepare(&sql).unwrap();
         let steps =
             statement.query_map(rusqlite::params![june, None::<Network>], |row| row.get::<_, String>(3)).unwrap();
         let steps: Vec<String> = steps.map(Result::unwrap).collect();
@@ -184,7 +185,7 @@ fn every_purchase_is_found_by_an_index() {
         assert!(scans.iter().all(|step| step.starts_with("SCAN r")), "{steps:?}");
     }
     let sql = format!("EXPLAIN QUERY PLAN {}", comparing((Rows::Loaded, Rows::Loaded)));
-    let mut statement = books.conn.prepare(&sql).unwrap();
+    let mut statement = ledger.conn.prepare(&sql).unwrap();
     let digest = [0u8; 32];
     let steps =
         statement.query_map(rusqlite::params![1, digest, Network::Regtest], |row| row.get::<_, String>(3)).unwrap();
@@ -195,36 +196,36 @@ fn every_purchase_is_found_by_an_index() {
 
 #[test]
 fn a_word_is_the_job_s_own_and_goes_with_its_content() {
-    let (mut books, june) = in_memory(&["a"]);
-    intend(&mut books, june, 1);
-    let july = july(&mut books);
-    aside(&mut books, july);
-    books.mean_duplicates(july, NOW, &["another".to_owned()]).unwrap();
-    assert_eq!(pending(&books, july).len(), 0);
-    books.mean_duplicates(july, NOW, &["b".to_owned()]).unwrap();
-    assert_eq!((aside(&mut books, july).count, pending(&books, july).len()), (0, 1));
+    let (mut ledger, june) = in_memory(&["a"]);
+    intend(&mut ledger, june, 1);
+    let july = july(&mut ledger);
+    aside(&mut ledger, july);
+    ledger.mean_duplicates(july, NOW, &["another".to_owned()]).unwrap();
+    assert_eq!(pending(&ledger, july).len(), 0);
+    ledger.mean_duplicates(july, NOW, &["b".to_owned()]).unwrap();
+    assert_eq!((aside(&mut ledger, july).count, pending(&ledger, july).len()), (0, 1));
     let endpoint = endpoint();
-    load(&mut books, july, &Retake::default(), vec![planned(&endpoint, "b", "a")]);
-    assert_eq!(aside(&mut books, july).count, 0, "it stands over loads");
-    load(&mut books, july, &Retake::default(), vec![planned(&endpoint, "b", "c")]);
-    load(&mut books, july, &Retake::default(), vec![planned(&endpoint, "b", "a")]);
-    assert_eq!(aside(&mut books, july).count, 1, "the word was for what it was then");
+    load(&mut ledger, july, &Retake::default(), vec![planned(&endpoint, "b", "a")]);
+    assert_eq!(aside(&mut ledger, july).count, 0, "it stands over loads");
+    load(&mut ledger, july, &Retake::default(), vec![planned(&endpoint, "b", "c")]);
+    load(&mut ledger, july, &Retake::default(), vec![planned(&endpoint, "b", "a")]);
+    assert_eq!(aside(&mut ledger, july).count, 1, "the word was for what it was then");
 }
 
 #[test]
 fn what_is_set_aside_keeps_its_edition() {
-    let (mut books, june) = in_memory(&["a"]);
+    let (mut ledger, june) = in_memory(&["a"]);
     let on = |day: &str| Compared { edition: Some(day.to_owned()), ..Compared::default() };
-    assert_eq!(books.set_duplicates_aside(june, NOW, &on("monday")).unwrap().count, 0);
-    intend(&mut books, june, 1);
-    let july = july(&mut books);
+    assert_eq!(ledger.set_duplicates_aside(june, NOW, &on("monday")).unwrap().count, 0);
+    intend(&mut ledger, june, 1);
+    let july = july(&mut ledger);
     for day in ["monday", "tuesday"] {
-        assert_eq!(books.set_duplicates_aside(july, NOW, &on(day)).unwrap().count, 1, "{day}");
-        load(&mut books, july, &Retake::default(), vec![planned(&endpoint(), "b", "a")]);
-        assert_eq!(pending(&books, july).len(), 0, "{day}");
+        assert_eq!(ledger.set_duplicates_aside(july, NOW, &on(day)).unwrap().count, 1, "{day}");
+        load(&mut ledger, july, &Retake::default(), vec![planned(&endpoint(), "b", "a")]);
+        assert_eq!(pending(&ledger, july).len(), 0, "{day}");
     }
-    let august = begin(&mut books, "august");
-    load(&mut books, august, &Retake::default(), vec![planned(&endpoint(), "c", "a")]);
-    assert_eq!(books.set_duplicates_aside(august, NOW, &on("tuesday")).unwrap().count, 0, "a new row is of its day");
-    assert_eq!(books.set_duplicates_aside(august, NOW, &on("")).unwrap().count, 1, "without one, all count");
+    let august = begin(&mut ledger, "august");
+    load(&mut ledger, august, &Retake::default(), vec![planned(&endpoint(), "c", "a")]);
+    assert_eq!(ledger.set_duplicates_aside(august, NOW, &on("tuesday")).unwrap().count, 0, "a new row is of its day");
+    assert_eq!(ledger.set_duplicates_aside(august, NOW, &on("")).unwrap().count, 1, "without one, all count");
 }

@@ -7,12 +7,12 @@ use crate::purchase::{JobState, Reason};
 
 /// A batch of delivered jobs, and their keys.
 fn delivered(ids: &[&str]) -> (SqliteLedger, BatchKey, Vec<JobKey>) {
-    let (mut books, batch) = in_memory(ids);
-    let jobs = pending(&books, batch);
+    let (mut ledger, batch) = in_memory(ids);
+    let jobs = pending(&ledger, batch);
     for (job, n) in jobs.iter().zip(1..) {
-        deliver(&mut books, job, n);
+        deliver(&mut ledger, job, n);
     }
-    (books, batch, jobs.iter().map(|job| job.key).collect())
+    (ledger, batch, jobs.iter().map(|job| job.key).collect())
 }
 
 fn mark(file: &str, sha256: Option<[u8; 32]>) -> FetchMark {
@@ -28,13 +28,13 @@ fn not_downloaded(job: JobKey, reason: Reason) -> Record {
     Record::NotDownloaded { job, reason, error: "HTTP 404".to_owned() }
 }
 
-fn ids(books: &SqliteLedger, batch: BatchKey, which: Undownloaded) -> Vec<String> {
-    books.to_download(batch, which, None, 100).unwrap().into_iter().map(|job| job.id).collect()
+fn ids(ledger: &SqliteLedger, batch: BatchKey, which: Undownloaded) -> Vec<String> {
+    ledger.to_download(batch, which, None, 100).unwrap().into_iter().map(|job| job.id).collect()
 }
 
-fn row(books: &SqliteLedger, batch: BatchKey) -> ResultRow {
+fn row(ledger: &SqliteLedger, batch: BatchKey) -> ResultRow {
     let mut rows = Vec::new();
-    let read = books.results(batch, &mut |row| {
+    let read = ledger.results(batch, &mut |row| {
         rows.push(row);
         Ok(())
     });
@@ -44,86 +44,86 @@ fn row(books: &SqliteLedger, batch: BatchKey) -> ResultRow {
 
 #[test]
 fn a_file_is_shown_only_once_it_is_whole() {
-    let (mut books, batch, jobs) = delivered(&["a"]);
-    let job = &books.to_download(batch, Undownloaded::New, None, 10).unwrap()[0];
+    let (mut ledger, batch, jobs) = delivered(&["a"]);
+    let job = &ledger.to_download(batch, Undownloaded::New, None, 10).unwrap()[0];
     assert_eq!((job.url.as_str(), job.fee, &job.mark), ("https://seller.example/v/1", Some(FEE), &None));
     for mark in [mark("/v/a.mp4", None), mark("/v/a.mp4", Some([7; 32]))] {
-        books.apply(NOW, Record::Fetching(jobs[0], mark.clone())).unwrap();
-        let job = &books.to_download(batch, Undownloaded::New, None, 10).unwrap()[0];
+        ledger.apply(NOW, Record::Fetching(jobs[0], mark.clone())).unwrap();
+        let job = &ledger.to_download(batch, Undownloaded::New, None, 10).unwrap()[0];
         assert_eq!(job.mark, Some(mark));
-        let row = row(&books, batch);
+        let row = row(&ledger, batch);
         assert_eq!((row.state, row.file, row.sha256), (JobState::Delivered, None, None));
     }
-    books.apply(NOW.plus_ms(5), downloaded(jobs[0], "/v/a.mp4")).unwrap();
-    let row = row(&books, batch);
+    ledger.apply(NOW.plus_ms(5), downloaded(jobs[0], "/v/a.mp4")).unwrap();
+    let row = row(&ledger, batch);
     assert_eq!(
         (row.state, row.file.as_deref(), row.sha256),
         (JobState::Downloaded, Some("/v/a.mp4"), Some("07".repeat(32)))
     );
     assert_eq!(row.finished_at, Some(NOW.plus_ms(5)));
-    assert!(ids(&books, batch, Undownloaded::All).is_empty());
+    assert!(ids(&ledger, batch, Undownloaded::All).is_empty());
     for record in [
         downloaded(jobs[0], "/v/b.mp4"),
         not_downloaded(jobs[0], Reason::UrlGone),
         Record::Fetching(jobs[0], mark("/v/c", None)),
     ] {
-        assert!(is_contradiction(&books.apply(NOW, record)), "a file that is here was written anew");
+        assert!(is_contradiction(&ledger.apply(NOW, record)), "a file that is here was written anew");
     }
 }
 
 #[test]
 fn what_is_still_to_be_fetched() {
-    let (mut books, batch, jobs) = delivered(&["a", "b", "c", "d"]);
-    assert!(is_contradiction(&books.apply(NOW, not_downloaded(jobs[0], Reason::NoRoute))));
-    books.apply(NOW, not_downloaded(jobs[0], Reason::NotDownloaded)).unwrap();
-    books.apply(NOW, not_downloaded(jobs[1], Reason::UrlGone)).unwrap();
-    books.apply(NOW, downloaded(jobs[2], "/v/c.mp4")).unwrap();
-    assert_eq!(ids(&books, batch, Undownloaded::New), ["d"]);
-    assert_eq!(ids(&books, batch, Undownloaded::Left), ["a"]);
-    assert_eq!(ids(&books, batch, Undownloaded::All), ["a", "b", "d"]);
-    let first = &books.to_download(batch, Undownloaded::All, None, 1).unwrap()[0];
-    let rest = books.to_download(batch, Undownloaded::All, Some((first.seq, first.key)), 100).unwrap();
+    let (mut ledger, batch, jobs) = delivered(&["a", "b", "c", "d"]);
+    assert!(is_contradiction(&ledger.apply(NOW, not_downloaded(jobs[0], Reason::NoRoute))));
+    ledger.apply(NOW, not_downloaded(jobs[0], Reason::NotDownloaded)).unwrap();
+    ledger.apply(NOW, not_downloaded(jobs[1], Reason::UrlGone)).unwrap();
+    ledger.apply(NOW, downloaded(jobs[2], "/v/c.mp4")).unwrap();
+    assert_eq!(ids(&ledger, batch, Undownloaded::New), ["d"]);
+    assert_eq!(ids(&ledger, batch, Undownloaded::Left), ["a"]);
+    assert_eq!(ids(&ledger, batch, Undownloaded::All), ["a", "b", "d"]);
+    let first = &ledger.to_download(batch, Undownloaded::All, None, 1).unwrap()[0];
+    let rest = ledger.to_download(batch, Undownloaded::All, Some((first.seq, first.key)), 100).unwrap();
     assert_eq!(rest.iter().map(|job| job.id.as_str()).collect::<Vec<_>>(), ["b", "d"]);
-    books.explain_undownloaded(batch).unwrap();
-    assert_eq!(ids(&books, batch, Undownloaded::Left), ["a", "d"]);
+    ledger.explain_undownloaded(batch).unwrap();
+    assert_eq!(ids(&ledger, batch, Undownloaded::Left), ["a", "d"]);
 
     // The same plan again changes none of this; what a run has spent neither.
-    let counts = books.counts(batch).unwrap();
-    load_ids(&mut books, batch, &["a", "b", "c", "d"]);
-    assert_eq!(books.counts(batch).unwrap(), counts);
+    let counts = ledger.counts(batch).unwrap();
+    load_ids(&mut ledger, batch, &["a", "b", "c", "d"]);
+    assert_eq!(ledger.counts(batch).unwrap(), counts);
     assert_eq!(counts.spent.get(), 4 * PRICE.get());
 }
 
 #[test]
 fn a_name_belongs_to_one_job_whatever_its_case() {
-    let (mut books, _, jobs) = delivered(&["a", "b"]);
-    books.apply(NOW, Record::Fetching(jobs[0], mark("/v/Größe.mp4", None))).unwrap();
-    assert!(books.is_file_of_another(jobs[1], "/v/gRÖSSE.mp4").is_ok_and(|is| !is));
-    assert!(books.is_file_of_another(jobs[1], "/v/GRÖßE.MP4").unwrap());
-    assert!(!books.is_file_of_another(jobs[0], "/v/größe.mp4").unwrap());
+    let (mut ledger, _, jobs) = delivered(&["a", "b"]);
+    ledger.apply(NOW, Record::Fetching(jobs[0], mark("/v/Größe.mp4", None))).unwrap();
+    assert!(ledger.is_file_of_another(jobs[1], "/v/gRÖSSE.mp4").is_ok_and(|is| !is));
+    assert!(ledger.is_file_of_another(jobs[1], "/v/GRÖßE.MP4").unwrap());
+    assert!(!ledger.is_file_of_another(jobs[0], "/v/größe.mp4").unwrap());
 }
 
 #[test]
 fn a_name_stays_its_jobs_once_the_file_is_whole() {
-    let (mut books, _, jobs) = delivered(&["a", "b"]);
-    books.apply(NOW, downloaded(jobs[0], "/v/Kite.mp4")).unwrap();
-    assert!(books.is_file_of_another(jobs[1], "/v/kite.mp4").unwrap());
+    let (mut ledger, _, jobs) = delivered(&["a", "b"]);
+    ledger.apply(NOW, downloaded(jobs[0], "/v/Kite.mp4")).unwrap();
+    assert!(ledger.is_file_of_another(jobs[1], "/v/kite.mp4").unwrap());
 }
 
 #[test]
 fn that_the_manifest_has_changed_says_more_than_what_became_of_the_file() {
-    let (mut books, batch, jobs) = delivered(&["a"]);
-    let changed = |books: &SqliteLedger| {
-        books.conn.execute("UPDATE jobs SET reason = ?1", [Reason::Changed]).unwrap();
+    let (mut ledger, batch, jobs) = delivered(&["a"]);
+    let changed = |ledger: &SqliteLedger| {
+        ledger.conn.execute("UPDATE jobs SET reason = ?1", [Reason::Changed]).unwrap();
     };
-    changed(&books);
-    books.apply(NOW, not_downloaded(jobs[0], Reason::UrlGone)).unwrap();
-    assert_eq!(row(&books, batch).reason, Reason::Changed);
-    assert_eq!(ids(&books, batch, Undownloaded::Left), ["a"]);
-    books.apply(NOW, downloaded(jobs[0], "/nowhere/a.mp4")).unwrap();
-    assert_eq!((row(&books, batch).state, row(&books, batch).reason), (JobState::Downloaded, Reason::Changed));
-    books.forget_missing_files(NOW, batch, &[]).unwrap();
-    assert_eq!((row(&books, batch).state, row(&books, batch).reason), (JobState::Delivered, Reason::Changed));
+    changed(&ledger);
+    ledger.apply(NOW, not_downloaded(jobs[0], Reason::UrlGone)).unwrap();
+    assert_eq!(row(&ledger, batch).reason, Reason::Changed);
+    assert_eq!(ids(&ledger, batch, Undownloaded::Left), ["a"]);
+    ledger.apply(NOW, downloaded(jobs[0], "/nowhere/a.mp4")).unwrap();
+    assert_eq!((row(&ledger, batch).state, row(&ledger, batch).reason), (JobState::Downloaded, Reason::Changed));
+    ledger.forget_missing_files(NOW, batch, &[]).unwrap();
+    assert_eq!((row(&ledger, batch).state, row(&ledger, batch).reason), (JobState::Delivered, Reason::Changed));
 }
 
 #[test]
@@ -131,23 +131,23 @@ fn a_missing_file_is_fetched_once_more_only_on_demand() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path().join("here.mp4").display().to_string();
     std::fs::write(&here, "here").unwrap();
-    let (mut books, batch, jobs) = delivered(&["a", "b", "c"]);
-    books.apply(NOW, downloaded(jobs[0], &here)).unwrap();
-    books.apply(NOW, downloaded(jobs[1], "/nowhere/b.mp4")).unwrap();
-    books.apply(NOW, downloaded(jobs[2], "/nowhere/c.mp4")).unwrap();
-    assert_eq!(books.forget_missing_files(NOW, batch, &["a".to_owned(), "c".to_owned()]).unwrap(), 1);
-    assert_eq!(ids(&books, batch, Undownloaded::Left), ["c"]);
-    assert_eq!(books.forget_missing_files(NOW, batch, &[]).unwrap(), 1);
-    assert_eq!(ids(&books, batch, Undownloaded::Left), ["b", "c"]);
-    assert!(!books.is_file_of_another(jobs[0], "/nowhere/b.mp4").unwrap(), "its name is free");
+    let (mut ledger, batch, jobs) = delivered(&["a", "b", "c"]);
+    ledger.apply(NOW, downloaded(jobs[0], &here)).unwrap();
+    ledger.apply(NOW, downloaded(jobs[1], "/nowhere/b.mp4")).unwrap();
+    ledger.apply(NOW, downloaded(jobs[2], "/nowhere/c.mp4")).unwrap();
+    assert_eq!(ledger.forget_missing_files(NOW, batch, &["a".to_owned(), "c".to_owned()]).unwrap(), 1);
+    assert_eq!(ids(&ledger, batch, Undownloaded::Left), ["c"]);
+    assert_eq!(ledger.forget_missing_files(NOW, batch, &[]).unwrap(), 1);
+    assert_eq!(ids(&ledger, batch, Undownloaded::Left), ["b", "c"]);
+    assert!(!ledger.is_file_of_another(jobs[0], "/nowhere/b.mp4").unwrap(), "its name is free");
 }
 
 #[test]
 fn the_answer_that_delivered_is_kept_whole() {
-    let (mut books, batch) = in_memory(&["a", "b"]);
-    let jobs = pending(&books, batch);
-    deliver(&mut books, &jobs[0], 1);
-    let found = books.delivery(jobs[0].key).unwrap().unwrap();
+    let (mut ledger, batch) = in_memory(&["a", "b"]);
+    let jobs = pending(&ledger, batch);
+    deliver(&mut ledger, &jobs[0], 1);
+    let found = ledger.delivery(jobs[0].key).unwrap().unwrap();
     assert_eq!((found.status, found.body), (200, http(200).body));
-    assert!(books.delivery(jobs[1].key).unwrap().is_none());
+    assert!(ledger.delivery(jobs[1].key).unwrap().is_none());
 }

@@ -22,19 +22,19 @@ fn open(path: &Path) -> Result<SqliteLedger, LedgerError> {
 fn files_and_folders_are_their_owners_alone() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("deep/er/ledger.db");
-    let mut books = open(&path).unwrap();
-    assert!(books.is_new());
-    let batch = begin(&mut books, "june");
-    load_ids(&mut books, batch, &["a"]);
+    let mut ledger = open(&path).unwrap();
+    assert!(ledger.is_new());
+    let batch = begin(&mut ledger, "june");
+    load_ids(&mut ledger, batch, &["a"]);
     assert_eq!(mode(&folder.path().join("deep")), 0o700);
     assert_eq!(mode(&path), 0o600);
     for beside in ["ledger.db-wal", "ledger.db-shm"] {
         assert_eq!(mode(&path.with_file_name(beside)), 0o600, "{beside}");
     }
-    drop(books);
+    drop(ledger);
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-    let books = open(&path).unwrap();
-    assert_eq!((mode(&path), books.is_new()), (0o600, false));
+    let ledger = open(&path).unwrap();
+    assert_eq!((mode(&path), ledger.is_new()), (0o600, false));
 }
 
 #[test]
@@ -70,11 +70,11 @@ fn what_is_no_ledger_is_refused_and_left_alone() {
 fn a_truncated_ledger_is_called_damaged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let mut books = open(&path).unwrap();
-    let batch = begin(&mut books, "june");
+    let mut ledger = open(&path).unwrap();
+    let batch = begin(&mut ledger, "june");
     let ids: Vec<String> = (0..200).map(|n| format!("job{n}")).collect();
-    load_ids(&mut books, batch, &ids.iter().map(String::as_str).collect::<Vec<_>>());
-    drop(books);
+    load_ids(&mut ledger, batch, &ids.iter().map(String::as_str).collect::<Vec<_>>());
+    drop(ledger);
     let whole = std::fs::read(&path).unwrap();
     for length in [10, 60, 4_096, whole.len() / 2] {
         std::fs::write(&path, &whole[..length]).unwrap();
@@ -91,22 +91,22 @@ fn an_empty_file_is_a_ledger_that_was_never_begun() {
     let read = SqliteLedger::open(&path, OpenMode::Read).unwrap();
     assert_eq!((read.batches().unwrap(), read.gap().unwrap()), (Vec::new(), None));
     assert_eq!(std::fs::metadata(&path).unwrap().len(), 0, "who reads writes nothing");
-    let mut books = open(&path).unwrap();
-    begin(&mut books, "june");
+    let mut ledger = open(&path).unwrap();
+    begin(&mut ledger, "june");
 }
 
 #[test]
 fn views_read_beside_the_writer_and_write_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let mut books = open(&path).unwrap();
-    let batch = begin(&mut books, "june");
+    let mut ledger = open(&path).unwrap();
+    let batch = begin(&mut ledger, "june");
     let mut view = SqliteLedger::open(&path, OpenMode::Read).unwrap();
-    load_ids(&mut books, batch, &["a"]);
+    load_ids(&mut ledger, batch, &["a"]);
     assert_eq!(view.counts(batch).unwrap().all_jobs(), 1, "a view sees what was committed after it was opened");
     let job = pending(&view, batch).remove(0);
     assert!(matches!(view.apply(NOW, Record::Intend(Box::new(new_intent(&job, 1)))), Err(LedgerError::Io(_))));
-    deliver(&mut books, &job, 1);
+    deliver(&mut ledger, &job, 1);
     assert_eq!(view.counts(batch).unwrap().jobs(JobState::Delivered), 1);
 }
 
@@ -122,41 +122,41 @@ fn a_large_body_is_a_file_until_no_open_payment_needs_it() {
     let path = folder.path().join("ledger.db");
     let bodies = folder.path().join("ledger.db.bodies");
     let files = || std::fs::read_dir(&bodies).map_or(0, Iterator::count);
-    let mut books = open(&path).unwrap();
-    let batch = begin(&mut books, "june");
-    load_ids(&mut books, batch, &["a", "b", "small"]);
-    let jobs = pending(&books, batch);
-    intend(&mut books, new_intent(&jobs[2], 3));
+    let mut ledger = open(&path).unwrap();
+    let batch = begin(&mut ledger, "june");
+    load_ids(&mut ledger, batch, &["a", "b", "small"]);
+    let jobs = pending(&ledger, batch);
+    intend(&mut ledger, new_intent(&jobs[2], 3));
     assert_eq!(files(), 0, "a small body stands in the ledger");
 
     let (a, b) = (large(&jobs[0], 1), large(&jobs[1], 2));
     let request = a.request.clone();
-    let first = intend(&mut books, a).payment();
-    let second = intend(&mut books, b).payment();
+    let first = intend(&mut ledger, a).payment();
+    let second = intend(&mut ledger, b).payment();
     assert_eq!((files(), mode(&bodies)), (1, 0o700), "two intents share one body");
     let file = std::fs::read_dir(&bodies).unwrap().next().unwrap().unwrap().path();
     assert_eq!(mode(&file), 0o600);
 
     let end = end(JobState::Pending, Reason::NoRoute);
-    books.apply(NOW, Record::Dead { payment: second, proof: DeadProof::FailedAndAnswered, end }).unwrap();
+    ledger.apply(NOW, Record::Dead { payment: second, proof: DeadProof::FailedAndAnswered, end }).unwrap();
     assert_eq!(files(), 1, "the other payment still needs it");
     std::fs::write(bodies.join("leftover"), "of a stopped process").unwrap();
-    drop(books);
-    let mut books = open(&path).unwrap();
+    drop(ledger);
+    let mut ledger = open(&path).unwrap();
     assert_eq!(files(), 2, "what this ledger does not know may be another one's");
     std::fs::remove_file(bodies.join("leftover")).unwrap();
-    assert_eq!(books.request(first).unwrap(), request);
+    assert_eq!(ledger.request(first).unwrap(), request);
 
     std::fs::write(&file, "not the body").unwrap();
-    let lacking = books.request(first).unwrap_err();
+    let lacking = ledger.request(first).unwrap_err();
     assert!(matches!(lacking, LedgerError::OfJob { reason: Reason::BodyMissing, .. }), "{lacking}");
     std::fs::remove_file(&file).unwrap();
-    assert!(books.request(first).unwrap_err().to_string().contains("missing"));
+    assert!(ledger.request(first).unwrap_err().to_string().contains("missing"));
     std::fs::write(&file, &request.body).unwrap();
 
-    books.apply(NOW, paid(first, 1, None)).unwrap();
-    let answer = answer(&mut books, first, 200);
-    books
+    ledger.apply(NOW, paid(first, 1, None)).unwrap();
+    let answer = answer(&mut ledger, first, 200);
+    ledger
         .apply(NOW, Record::Delivered { payment: first, answer, url: "https://s.example/v".to_owned(), own: false })
         .unwrap();
     assert_eq!(files(), 0, "delivered: the body has gone");
@@ -166,13 +166,13 @@ fn a_large_body_is_a_file_until_no_open_payment_needs_it() {
 fn a_link_leads_to_the_same_bodies() {
     let folder = tempfile::tempdir().unwrap();
     let (path, link) = (folder.path().join("ledger.db"), folder.path().join("link.db"));
-    let mut books = open(&path).unwrap();
-    let batch = begin(&mut books, "june");
-    load_ids(&mut books, batch, &["a"]);
-    let intent = large(&pending(&books, batch).remove(0), 1);
+    let mut ledger = open(&path).unwrap();
+    let batch = begin(&mut ledger, "june");
+    load_ids(&mut ledger, batch, &["a"]);
+    let intent = large(&pending(&ledger, batch).remove(0), 1);
     let request = intent.request.clone();
-    let payment = intend(&mut books, intent).payment();
-    drop(books);
+    let payment = intend(&mut ledger, intent).payment();
+    drop(ledger);
     std::os::unix::fs::symlink(&path, &link).unwrap();
     assert_eq!(open(&link).unwrap().request(payment).unwrap(), request);
 }
@@ -181,16 +181,16 @@ fn a_link_leads_to_the_same_bodies() {
 fn after_an_error_of_the_disk_nothing_more_is_written() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let mut books = open(&path).unwrap();
-    let batch = begin(&mut books, "june");
-    load_ids(&mut books, batch, &["a", "b"]);
-    let jobs = pending(&books, batch);
+    let mut ledger = open(&path).unwrap();
+    let batch = begin(&mut ledger, "june");
+    load_ids(&mut ledger, batch, &["a", "b"]);
+    let jobs = pending(&ledger, batch);
     // The body cannot be kept: its folder is a file.
     std::fs::write(folder.path().join("ledger.db.bodies"), "").unwrap();
     let good = (NOW, Record::Intend(Box::new(new_intent(&jobs[1], 2))));
     let bad = (NOW, Record::Intend(Box::new(large(&jobs[0], 1))));
-    assert!(matches!(books.apply_all(vec![good.clone(), bad]), Err(LedgerError::Io(_))));
-    assert!(matches!(books.apply_all(vec![good]), Err(LedgerError::Io(_))), "refused from then on");
+    assert!(matches!(ledger.apply_all(vec![good.clone(), bad]), Err(LedgerError::Io(_))));
+    assert!(matches!(ledger.apply_all(vec![good]), Err(LedgerError::Io(_))), "refused from then on");
     assert_eq!(SqliteLedger::open(&path, OpenMode::Read).unwrap().open_jobs(None).unwrap().len(), 0, "all or none");
 }
 
@@ -199,11 +199,11 @@ fn what_is_deleted_or_replaced_in_use_takes_no_more_records_and_is_saved() {
     for (n, gone) in ["ledger.db", "ledger.db-wal", "moved", "replaced"].into_iter().enumerate() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("ledger.db");
-        let mut books = open(&path).unwrap();
-        let batch = begin(&mut books, "june");
-        load_ids(&mut books, batch, &["a", "b"]);
-        let jobs = pending(&books, batch);
-        intend(&mut books, new_intent(&jobs[0], 1));
+        let mut ledger = open(&path).unwrap();
+        let batch = begin(&mut ledger, "june");
+        load_ids(&mut ledger, batch, &["a", "b"]);
+        let jobs = pending(&ledger, batch);
+        intend(&mut ledger, new_intent(&jobs[0], 1));
         match gone {
             "moved" => std::fs::rename(&path, folder.path().join("elsewhere.db")).unwrap(),
             "replaced" => {
@@ -213,9 +213,9 @@ fn what_is_deleted_or_replaced_in_use_takes_no_more_records_and_is_saved() {
             name => std::fs::remove_file(folder.path().join(name)).unwrap(),
         }
         let next = || Record::Intend(Box::new(new_intent(&jobs[1], 2)));
-        let error = books.apply(NOW, next()).unwrap_err().to_string();
+        let error = ledger.apply(NOW, next()).unwrap_err().to_string();
         assert!(error.contains("deleted or replaced") && error.contains("ledger.db.rescued-1"), "{gone}: {error}");
-        assert!(books.apply(NOW, next()).is_err(), "{gone} ({n}): refused from then on");
+        assert!(ledger.apply(NOW, next()).is_err(), "{gone} ({n}): refused from then on");
         let copy = folder.path().join("ledger.db.rescued-1");
         assert_eq!(mode(&copy), 0o600);
         assert_eq!(open(&copy).unwrap().open_jobs(None).unwrap().len(), 1, "{gone}: what was committed is in the copy");
@@ -228,9 +228,9 @@ fn what_is_deleted_or_replaced_in_use_takes_no_more_records_and_is_saved() {
 fn what_is_deleted_during_a_commit_is_not_committed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let mut books = open(&path).unwrap();
-    begin(&mut books, "june");
-    let error = books.write(|_, _| {
+    let mut ledger = open(&path).unwrap();
+    begin(&mut ledger, "june");
+    let error = ledger.write(|_, _| {
         std::fs::remove_file(&path).unwrap();
         Ok(())
     });
@@ -279,10 +279,10 @@ fn is_locked(path: &Path) -> bool {
 fn other_readers_harm_nothing_whatever_this_process_has_looked_at() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let mut books = open(&path).unwrap();
-    let batch = begin(&mut books, "june");
-    load_ids(&mut books, batch, &["a", "b"]);
-    let jobs = pending(&books, batch);
+    let mut ledger = open(&path).unwrap();
+    let batch = begin(&mut ledger, "june");
+    load_ids(&mut ledger, batch, &["a", "b"]);
+    let jobs = pending(&ledger, batch);
     drop(SqliteLedger::open(&path, OpenMode::Read).unwrap());
     crate::ledger::sqlite::check_location(&path).unwrap();
     drop(open(&path).unwrap());
@@ -292,8 +292,8 @@ fn other_readers_harm_nothing_whatever_this_process_has_looked_at() {
         assert!(is_locked(&path));
         drop(std::fs::File::open(&path).unwrap());
         assert!(!is_locked(&path), "the test would notice");
-        drop(books);
-        books = open(&path).unwrap();
+        drop(ledger);
+        ledger = open(&path).unwrap();
         assert!(is_locked(&path));
     }
     let name = concat!(module_path!(), "::as_another_process").split_once("::").unwrap().1;
@@ -304,7 +304,7 @@ fn other_readers_harm_nothing_whatever_this_process_has_looked_at() {
         .unwrap();
     assert!(reader.status.success() && String::from_utf8_lossy(&reader.stdout).contains("1 passed"), "{reader:?}");
     assert!(path.with_file_name("ledger.db-wal").exists(), "the log is in use");
-    intend(&mut books, new_intent(&jobs[0], 1));
+    intend(&mut ledger, new_intent(&jobs[0], 1));
     assert_eq!(SqliteLedger::open(&path, OpenMode::Read).unwrap().open_jobs(None).unwrap().len(), 1);
     assert!(!path.with_file_name("ledger.db.rescued-1").exists());
 }

@@ -16,20 +16,20 @@ fn refusal(payment: PaymentKey, n: usize) -> Record {
 
 #[test]
 fn an_open_payment_says_what_was_asked_of_the_node_and_when() {
-    let (mut books, batch) = in_memory(&["a", "b"]);
-    let jobs = pending(&books, batch);
-    deliver(&mut books, &jobs[1], 9);
-    let payment = intend(&mut books, new_intent(&jobs[0], 1)).payment();
-    books.apply(NOW.plus_ms(1), Record::SendAnswered { payment, accepted: false }).unwrap();
-    books.apply(NOW.plus_ms(2), Record::SendBegun(payment)).unwrap();
+    let (mut ledger, batch) = in_memory(&["a", "b"]);
+    let jobs = pending(&ledger, batch);
+    deliver(&mut ledger, &jobs[1], 9);
+    let payment = intend(&mut ledger, new_intent(&jobs[0], 1)).payment();
+    ledger.apply(NOW.plus_ms(1), Record::SendAnswered { payment, accepted: false }).unwrap();
+    ledger.apply(NOW.plus_ms(2), Record::SendBegun(payment)).unwrap();
     let doubt = Record::Doubt {
         payment,
         reason: Reason::WaitingForExpiry,
         error: Some("not paid so far".to_owned()),
         wait_until: Some(NOW.plus_ms(9)),
     };
-    books.apply(NOW.plus_ms(3), doubt).unwrap();
-    let open = books.open_payments(batch).unwrap();
+    ledger.apply(NOW.plus_ms(3), doubt).unwrap();
+    let open = ledger.open_payments(batch).unwrap();
     assert_eq!(open.keys().collect::<Vec<_>>(), ["a"]);
     let row = &open["a"];
     assert_eq!((row.standing, row.held.get(), row.fee), (Standing::Open, HOLD, None));
@@ -40,21 +40,21 @@ fn an_open_payment_says_what_was_asked_of_the_node_and_when() {
 
 #[test]
 fn a_lost_job_keeps_all_that_a_complaint_needs_and_no_credential_in_it() {
-    let (mut books, batch) = in_memory(&["a"]);
-    let job = pending(&books, batch).remove(0);
-    let dead = intend(&mut books, new_intent(&job, 1)).payment();
-    books.apply(NOW, Record::SendAnswered { payment: dead, accepted: false }).unwrap();
+    let (mut ledger, batch) = in_memory(&["a"]);
+    let job = pending(&ledger, batch).remove(0);
+    let dead = intend(&mut ledger, new_intent(&job, 1)).payment();
+    ledger.apply(NOW, Record::SendAnswered { payment: dead, accepted: false }).unwrap();
     let again = end(JobState::Pending, Reason::PaymentFailed);
-    books.apply(NOW, Record::Dead { payment: dead, proof: DeadProof::NotFoundAndAnswered, end: again }).unwrap();
-    let payment = intend(&mut books, new_intent(&job, 2)).payment();
-    books.apply(NOW, paid(payment, 2, Some(posted()))).unwrap();
+    ledger.apply(NOW, Record::Dead { payment: dead, proof: DeadProof::NotFoundAndAnswered, end: again }).unwrap();
+    let payment = intend(&mut ledger, new_intent(&job, 2)).payment();
+    ledger.apply(NOW, paid(payment, 2, Some(posted()))).unwrap();
     for n in 0..80 {
-        books.apply(NOW.plus_ms(1), refusal(payment, n)).unwrap();
+        ledger.apply(NOW.plus_ms(1), refusal(payment, n)).unwrap();
     }
     let lost = end(JobState::Lost, Reason::NotDelivered);
-    books.apply(NOW, Record::Undelivered { payment, answer: None, heard: false, end: lost }).unwrap();
+    ledger.apply(NOW, Record::Undelivered { payment, answer: None, heard: false, end: lost }).unwrap();
 
-    let takes = books.takes(batch, "a").unwrap();
+    let takes = ledger.takes(batch, "a").unwrap();
     let [take] = takes.as_slice() else { panic!("{takes:?}") };
     let [first, second] = take.payments.as_slice() else { panic!("{take:?}") };
     assert_eq!(first.row.dead_proof.as_deref(), Some("not_found_and_answered"));
@@ -78,38 +78,38 @@ fn a_lost_job_keeps_all_that_a_complaint_needs_and_no_credential_in_it() {
     let states: Vec<JobState> = take.transitions.iter().map(|change| change.to).collect();
     use JobState::{Lost, Paid, Pending, Running};
     assert_eq!(states, [Running, Pending, Running, Paid, Lost]);
-    assert!(books.takes(batch, "b").unwrap().is_empty());
+    assert!(ledger.takes(batch, "b").unwrap().is_empty());
 }
 
 #[test]
 fn a_person_may_leave_a_lost_job_at_that() {
-    let (mut books, batch) = in_memory(&["a"]);
-    let job = pending(&books, batch).remove(0);
-    let payment = intend(&mut books, new_intent(&job, 1)).payment();
-    books.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
+    let (mut ledger, batch) = in_memory(&["a"]);
+    let job = pending(&ledger, batch).remove(0);
+    let payment = intend(&mut ledger, new_intent(&job, 1)).payment();
+    ledger.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
     let lost = end(JobState::Lost, Reason::NotDelivered);
-    books.apply(NOW, Record::Undelivered { payment, answer: None, heard: false, end: lost }).unwrap();
-    let job = books.undecided(batch, "a").unwrap().unwrap();
+    ledger.apply(NOW, Record::Undelivered { payment, answer: None, heard: false, end: lost }).unwrap();
+    let job = ledger.undecided(batch, "a").unwrap().unwrap();
     let decided =
-        books.decide(NOW, job.job, Decision::Lost, "refunded by mail", "no payment of it is open", None).unwrap();
+        ledger.decide(NOW, job.job, Decision::Lost, "refunded by mail", "no payment of it is open", None).unwrap();
     assert_eq!(decided, Decided::Recorded);
-    assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::Lost, Reason::Decided)]);
-    let take = books.takes(batch, "a").unwrap().remove(0);
+    assert_eq!(standing(&ledger, batch), [("a".to_owned(), 1, JobState::Lost, Reason::Decided)]);
+    let take = ledger.takes(batch, "a").unwrap().remove(0);
     assert_eq!(take.decisions[0].note, "refunded by mail");
-    books.check_money(None).unwrap();
+    ledger.check_money(None).unwrap();
 }
 
 #[test]
 fn what_earlier_takes_cost_was_planned_too() {
-    let (mut books, batch) = in_memory(&["a"]);
-    let job = pending(&books, batch).remove(0);
-    deliver(&mut books, &job, 1);
+    let (mut ledger, batch) = in_memory(&["a"]);
+    let job = pending(&ledger, batch).remove(0);
+    deliver(&mut ledger, &job, 1);
     let retake = word("a", 1);
-    load(&mut books, batch, &retake, vec![planned(&endpoint(), "a", "a")]);
-    let second = pending(&books, batch).remove(0);
-    deliver(&mut books, &second, 2);
-    let counts = books.counts(batch).unwrap();
+    load(&mut ledger, batch, &retake, vec![planned(&endpoint(), "a", "a")]);
+    let second = pending(&ledger, batch).remove(0);
+    deliver(&mut ledger, &second, 2);
+    let counts = ledger.counts(batch).unwrap();
     let both = PRICE.get() * 2;
     assert_eq!((counts.all_jobs(), counts.planned, counts.spent), (1, Msat::new(both), Msat::new(both)));
-    assert_eq!(books.takes(batch, "a").unwrap().len(), 2);
+    assert_eq!(ledger.takes(batch, "a").unwrap().len(), 2);
 }

@@ -13,41 +13,41 @@ use crate::purchase::{JobState, Reason};
 
 /// Brings the only job, `a`, to that standing.
 fn stand(state: JobState, reason: Reason) -> (SqliteLedger, BatchKey) {
-    let (mut books, batch) = in_memory(&["a"]);
-    let job = pending(&books, batch).remove(0);
+    let (mut ledger, batch) = in_memory(&["a"]);
+    let job = pending(&ledger, batch).remove(0);
     match state {
         JobState::Pending | JobState::Refused | JobState::Failed => {
-            books.apply(NOW, Record::Ended(job.key, end(state, reason))).unwrap();
+            ledger.apply(NOW, Record::Ended(job.key, end(state, reason))).unwrap();
         }
-        JobState::Delivered => drop(deliver(&mut books, &job, 1)),
-        JobState::Running => drop(intend(&mut books, new_intent(&job, 1))),
+        JobState::Delivered => drop(deliver(&mut ledger, &job, 1)),
+        JobState::Running => drop(intend(&mut ledger, new_intent(&job, 1))),
         JobState::InDoubt => {
-            let payment = intend(&mut books, new_intent(&job, 1)).payment();
-            books.apply(NOW, Record::Doubt { payment, reason, error: None, wait_until: None }).unwrap();
+            let payment = intend(&mut ledger, new_intent(&job, 1)).payment();
+            ledger.apply(NOW, Record::Doubt { payment, reason, error: None, wait_until: None }).unwrap();
         }
         JobState::RefundOffered => {
-            let payment = intend(&mut books, new_intent(&job, 1)).payment();
-            books.apply(NOW, paid(payment, 1, None)).unwrap();
-            let answer = answer(&mut books, payment, 502);
+            let payment = intend(&mut ledger, new_intent(&job, 1)).payment();
+            ledger.apply(NOW, paid(payment, 1, None)).unwrap();
+            let answer = answer(&mut ledger, payment, 502);
             let offer = RefundRecord::Offered { answer, link: Some("l".to_owned()), message: "no".to_owned() };
-            books.apply(NOW, Record::Refund(payment, offer)).unwrap();
+            ledger.apply(NOW, Record::Refund(payment, offer)).unwrap();
         }
         JobState::Paid | JobState::Lost => {
-            let payment = intend(&mut books, new_intent(&job, 1)).payment();
-            books.apply(NOW, paid(payment, 1, None)).unwrap();
-            books
+            let payment = intend(&mut ledger, new_intent(&job, 1)).payment();
+            ledger.apply(NOW, paid(payment, 1, None)).unwrap();
+            ledger
                 .apply(NOW, Record::Undelivered { payment, answer: None, heard: false, end: end(state, reason) })
                 .unwrap();
         }
         JobState::Downloaded | JobState::Refunded => {
-            deliver(&mut books, &job, 1);
-            books
+            deliver(&mut ledger, &job, 1);
+            ledger
                 .conn
                 .execute("UPDATE jobs SET state = ?1, file = 'f', file_key = 'f', sha256 = '00'", [state])
                 .unwrap();
         }
     }
-    (books, batch)
+    (ledger, batch)
 }
 
 /// How a job that stood so stands after a plan: with the same content, with another, without the job.
@@ -84,37 +84,37 @@ fn each_standing_after_the_same_another_and_no_content() {
     for (stood, same, other, without) in table {
         let plans = [vec![planned(&endpoint(), "a", "a")], vec![planned(&endpoint(), "a", "b")], Vec::new()];
         for (jobs, expected) in plans.into_iter().zip([same, other, without]) {
-            let (mut books, batch) = stand(stood.0, stood.1);
+            let (mut ledger, batch) = stand(stood.0, stood.1);
             let what = format!("{stood:?} with {} jobs", jobs.len());
-            load(&mut books, batch, &Retake::default(), jobs);
+            load(&mut ledger, batch, &Retake::default(), jobs);
             let (state, reason) = expected;
-            assert_eq!(standing(&books, batch), [("a".to_owned(), 1, state, reason)], "{what}");
-            books.check_money(Option::None).unwrap();
+            assert_eq!(standing(&ledger, batch), [("a".to_owned(), 1, state, reason)], "{what}");
+            ledger.check_money(Option::None).unwrap();
         }
     }
 }
 
 #[test]
 fn a_first_load_is_all_new_and_the_same_again_is_all_unchanged() {
-    let (mut books, batch) = in_memory(&["a", "b"]);
-    let again = load_ids(&mut books, batch, &["a", "b"]);
+    let (mut ledger, batch) = in_memory(&["a", "b"]);
+    let again = load_ids(&mut ledger, batch, &["a", "b"]);
     assert_eq!(again, PlanLoad { unchanged: 2, ..PlanLoad::default() });
 }
 
 #[test]
 fn rows_follow_the_order_of_the_newest_manifest() {
-    let (mut books, batch) = in_memory(&["a", "b", "c"]);
-    let job = pending(&books, batch).remove(1);
-    deliver(&mut books, &job, 1);
-    let report = load_ids(&mut books, batch, &["c", "new", "b"]);
+    let (mut ledger, batch) = in_memory(&["a", "b", "c"]);
+    let job = pending(&ledger, batch).remove(1);
+    deliver(&mut ledger, &job, 1);
+    let report = load_ids(&mut ledger, batch, &["c", "new", "b"]);
     assert_eq!((report.new, report.unchanged, report.withdrawn.first), (1, 2, vec!["a".to_owned()]));
-    let order: Vec<String> = pending(&books, batch).into_iter().map(|job| job.id).collect();
+    let order: Vec<String> = pending(&ledger, batch).into_iter().map(|job| job.id).collect();
     assert_eq!(order, ["c", "new"]);
-    let rows: Vec<String> = standing(&books, batch).into_iter().map(|row| row.0).collect();
+    let rows: Vec<String> = standing(&ledger, batch).into_iter().map(|row| row.0).collect();
     assert_eq!(rows, ["a", "c", "new", "b"], "a row that has gone stays near its old place");
     // Pages of pending jobs lose and repeat none.
     let mut pages = Vec::new();
-    while let Some(job) = books.pending(batch, pages.last().map(|(seq, _)| *seq), 1).unwrap().pop() {
+    while let Some(job) = ledger.pending(batch, pages.last().map(|(seq, _)| *seq), 1).unwrap().pop() {
         pages.push((job.seq, job.id));
     }
     assert_eq!(pages, [(0, "c".to_owned()), (1, "new".to_owned())]);
@@ -122,18 +122,18 @@ fn rows_follow_the_order_of_the_newest_manifest() {
 
 #[test]
 fn what_is_not_bought_takes_the_new_price_and_what_is_bought_keeps_its_own() {
-    let (mut books, batch) = in_memory(&["a", "b"]);
-    let job = pending(&books, batch).remove(0);
-    deliver(&mut books, &job, 1);
+    let (mut ledger, batch) = in_memory(&["a", "b"]);
+    let job = pending(&ledger, batch).remove(0);
+    deliver(&mut ledger, &job, 1);
     let dearer = |id: &str| {
         let mut job = planned(&endpoint(), id, id);
         job.priced.price = Msat::new(700_000);
         job.extra = vec![("x_note".to_owned(), "edited".to_owned())];
         job
     };
-    load(&mut books, batch, &Retake::default(), vec![dearer("a"), dearer("b")]);
+    load(&mut ledger, batch, &Retake::default(), vec![dearer("a"), dearer("b")]);
     let mut prices = Vec::new();
-    books
+    ledger
         .results(batch, &mut |row| {
             prices.push((row.price, row.extra[0].1.clone()));
             Ok(())
@@ -141,39 +141,39 @@ fn what_is_not_bought_takes_the_new_price_and_what_is_bought_keeps_its_own() {
         .unwrap()
         .unwrap();
     assert_eq!(prices, [(PRICE, "edited".to_owned()), (Msat::new(700_000), "edited".to_owned())]);
-    assert_eq!(pending(&books, batch)[0].price, Msat::new(700_000));
+    assert_eq!(pending(&ledger, batch)[0].price, Msat::new(700_000));
 }
 
 #[test]
 fn an_old_error_is_kept_until_the_next_try() {
-    let (mut books, batch) = stand(JobState::Failed, Reason::NoRoute);
-    assert_eq!(load_ids(&mut books, batch, &["a"]).again, 1);
-    let error = |books: &SqliteLedger| books.conn.query_row("SELECT error FROM jobs", [], |row| row.get(0)).unwrap();
-    let kept: Option<String> = error(&books);
+    let (mut ledger, batch) = stand(JobState::Failed, Reason::NoRoute);
+    assert_eq!(load_ids(&mut ledger, batch, &["a"]).again, 1);
+    let error = |ledger: &SqliteLedger| ledger.conn.query_row("SELECT error FROM jobs", [], |row| row.get(0)).unwrap();
+    let kept: Option<String> = error(&ledger);
     assert_eq!(kept.as_deref(), Some("because no_route"));
-    let job = pending(&books, batch).remove(0);
-    intend(&mut books, new_intent(&job, 1));
-    let forgotten: Option<String> = error(&books);
+    let job = pending(&ledger, batch).remove(0);
+    intend(&mut ledger, new_intent(&job, 1));
+    let forgotten: Option<String> = error(&ledger);
     assert_eq!(forgotten, None);
 }
 
 #[test]
 fn a_withdrawn_job_that_comes_back_is_bought() {
-    let (mut books, batch) = in_memory(&["a", "b"]);
-    assert_eq!(load_ids(&mut books, batch, &["b"]).withdrawn.count, 1);
-    assert_eq!(load_ids(&mut books, batch, &["b"]).withdrawn.count, 0, "it has gone before");
-    assert_eq!(load_ids(&mut books, batch, &["a", "b"]).again, 1);
-    assert_eq!(pending(&books, batch).len(), 2);
+    let (mut ledger, batch) = in_memory(&["a", "b"]);
+    assert_eq!(load_ids(&mut ledger, batch, &["b"]).withdrawn.count, 1);
+    assert_eq!(load_ids(&mut ledger, batch, &["b"]).withdrawn.count, 0, "it has gone before");
+    assert_eq!(load_ids(&mut ledger, batch, &["a", "b"]).again, 1);
+    assert_eq!(pending(&ledger, batch).len(), 2);
 }
 
 #[test]
 fn a_refusal_for_the_jobs_own_limit_is_tried_again_under_another_limit() {
-    let (mut books, batch) = in_memory(&["a", "b"]);
+    let (mut ledger, batch) = in_memory(&["a", "b"]);
     let job = |max_cost| vec![PlannedJob { max_cost: Some(Msat::new(max_cost)), ..planned(&endpoint(), "a", "a") }];
     let worst_case = job(0)[0].priced.price.get() + job(0)[0].fee_ceiling.get();
-    let refused = |books: &mut SqliteLedger, most: Option<u64>| {
-        let refused = books.hold_to_job_limit(batch, NOW, most.map(Msat::new)).unwrap().first;
-        (refused, pending(books, batch).len())
+    let refused = |ledger: &mut SqliteLedger, most: Option<u64>| {
+        let refused = ledger.hold_to_job_limit(batch, NOW, most.map(Msat::new)).unwrap().first;
+        (refused, pending(ledger, batch).len())
     };
     for (max_cost, most, expected) in [
         (worst_case, None, vec![]),
@@ -183,14 +183,14 @@ fn a_refusal_for_the_jobs_own_limit_is_tried_again_under_another_limit() {
         (worst_case, Some(worst_case), vec![]),
     ] {
         for _ in 0..2 {
-            load(&mut books, batch, &Retake::default(), job(max_cost));
+            load(&mut ledger, batch, &Retake::default(), job(max_cost));
             assert_eq!(
-                refused(&mut books, most),
+                refused(&mut ledger, most),
                 (expected.iter().map(|id| (*id).to_owned()).collect(), 1 - expected.len())
             );
         }
         let mut foreseen =
-            books.foresee(Some(batch), &Retake::default(), "", job(max_cost).into_iter().map(Ok::<_, ()>)).unwrap();
+            ledger.foresee(Some(batch), &Retake::default(), "", job(max_cost).into_iter().map(Ok::<_, ()>)).unwrap();
         foreseen.hold_to_job_limit(most.map(Msat::new)).unwrap();
         assert_eq!(foreseen.report().above_limit.first, expected);
     }
@@ -198,14 +198,14 @@ fn a_refusal_for_the_jobs_own_limit_is_tried_again_under_another_limit() {
 
 #[test]
 fn a_mark_goes_when_the_content_comes_back() {
-    let (mut books, batch) = stand(JobState::Delivered, Reason::None);
+    let (mut ledger, batch) = stand(JobState::Delivered, Reason::None);
     let other = planned(&endpoint(), "a", "b");
     for _ in 0..2 {
-        let report = load(&mut books, batch, &Retake::default(), vec![other.clone()]);
+        let report = load(&mut ledger, batch, &Retake::default(), vec![other.clone()]);
         assert_eq!(report.changed.first, ["a"]);
     }
-    load_ids(&mut books, batch, &["a"]);
-    assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::Delivered, Reason::None)]);
+    load_ids(&mut ledger, batch, &["a"]);
+    assert_eq!(standing(&ledger, batch), [("a".to_owned(), 1, JobState::Delivered, Reason::None)]);
 }
 
 #[test]
@@ -232,23 +232,23 @@ fn a_job_is_bought_once_more_only_by_the_users_word() {
         (JobState::Delivered, &refunded, "b", 1),
         (JobState::Lost, &refunded, "a", 1),
     ] {
-        let (mut books, batch) = lost(state);
+        let (mut ledger, batch) = lost(state);
         let job = planned(&endpoint(), "a", prompt);
-        let foreseen = foreseen(&books, batch, retake, vec![job.clone()]);
-        let report = load(&mut books, batch, retake, vec![job]);
+        let foreseen = foreseen(&ledger, batch, retake, vec![job.clone()]);
+        let report = load(&mut ledger, batch, retake, vec![job]);
         assert_eq!(report.retaken.count, expected - 1, "{state:?}, {prompt}");
-        let bought: Vec<_> = pending(&books, batch).into_iter().map(|job| job.id).collect();
+        let bought: Vec<_> = pending(&ledger, batch).into_iter().map(|job| job.id).collect();
         assert_eq!(foreseen, bought, "{state:?}, {prompt}: what is foreseen is what is done");
-        let rows = standing(&books, batch);
+        let rows = standing(&ledger, batch);
         assert_eq!(rows.len(), 1, "the results show the latest take");
         assert_eq!(u64::from(rows[0].1), expected, "{state:?}, {prompt}");
         if expected == 2 {
-            let job = pending(&books, batch).remove(0);
+            let job = pending(&ledger, batch).remove(0);
             assert_eq!((job.take, job.id.as_str()), (2, "a"));
-            deliver(&mut books, &job, 9);
-            books.check_money(None).unwrap();
+            deliver(&mut ledger, &job, 9);
+            ledger.check_money(None).unwrap();
             let mut receipts = Vec::new();
-            books
+            ledger
                 .receipts(batch, &mut |row| {
                     receipts.push(row.take);
                     Ok(())
@@ -262,53 +262,53 @@ fn a_job_is_bought_once_more_only_by_the_users_word() {
 
 #[test]
 fn ids_that_a_spreadsheet_confuses_are_reported_against_the_batch() {
-    let (mut books, batch) = in_memory(&["010", "Shot", "plain"]);
-    let report = load_ids(&mut books, batch, &["10", "shot", "plain", "other"]);
+    let (mut ledger, batch) = in_memory(&["010", "Shot", "plain"]);
+    let report = load_ids(&mut ledger, batch, &["10", "shot", "plain", "other"]);
     assert_eq!(report.alike, [("10".to_owned(), "010".to_owned()), ("shot".to_owned(), "Shot".to_owned())]);
-    assert!(load_ids(&mut books, batch, &["10", "shot", "plain", "other"]).alike.is_empty(), "reported once");
+    assert!(load_ids(&mut ledger, batch, &["10", "shot", "plain", "other"]).alike.is_empty(), "reported once");
 }
 
 #[test]
 fn a_plan_that_ends_with_an_error_leaves_no_trace() {
-    let (mut books, batch) = in_memory(&["a"]);
+    let (mut ledger, batch) = in_memory(&["a"]);
     let jobs = vec![Ok(planned(&endpoint(), "b", "b")), Err("line 3")];
-    let outcome = books.load_plan(batch, NOW, &Retake::default(), jobs);
+    let outcome = ledger.load_plan(batch, NOW, &Retake::default(), jobs);
     assert!(matches!(outcome, Err(LoadError::Plan("line 3"))), "{outcome:?}");
-    assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::Pending, Reason::None)]);
+    assert_eq!(standing(&ledger, batch), [("a".to_owned(), 1, JobState::Pending, Reason::None)]);
 
     let twice = vec![planned(&endpoint(), "b", "b"), planned(&endpoint(), "b", "c")];
-    let outcome = books.load_plan(batch, NOW, &Retake::default(), twice.into_iter().map(Ok::<_, ()>));
+    let outcome = ledger.load_plan(batch, NOW, &Retake::default(), twice.into_iter().map(Ok::<_, ()>));
     assert!(matches!(outcome, Err(LoadError::Ledger(_))), "{outcome:?}");
-    assert_eq!(load_ids(&mut books, batch, &["a"]).unchanged, 1, "the books go on");
+    assert_eq!(load_ids(&mut ledger, batch, &["a"]).unchanged, 1, "the books go on");
 }
 
 #[test]
 fn a_bought_job_keeps_the_endpoint_it_was_bought_from() {
-    let (mut books, batch) = in_memory(&["a", "b"]);
-    let job = pending(&books, batch).remove(0);
-    intend(&mut books, new_intent(&job, 1));
+    let (mut ledger, batch) = in_memory(&["a", "b"]);
+    let job = pending(&ledger, batch).remove(0);
+    intend(&mut ledger, new_intent(&job, 1));
     let mut moved = endpoint().as_ref().clone();
     moved.url = "https://moved.example/make".parse().unwrap();
     let moved = Arc::new(moved);
-    load(&mut books, batch, &Retake::default(), vec![planned(&moved, "a", "a"), planned(&moved, "b", "b")]);
-    assert_eq!(books.open_jobs(None).unwrap()[0].endpoint.url.host_str(), Some("seller.example"));
-    assert_eq!(pending(&books, batch)[0].endpoint.url.host_str(), Some("moved.example"));
+    load(&mut ledger, batch, &Retake::default(), vec![planned(&moved, "a", "a"), planned(&moved, "b", "b")]);
+    assert_eq!(ledger.open_jobs(None).unwrap()[0].endpoint.url.host_str(), Some("seller.example"));
+    assert_eq!(pending(&ledger, batch)[0].endpoint.url.host_str(), Some("moved.example"));
 }
 
 #[test]
 fn a_hundred_thousand_rows_are_loaded() {
     const ROWS: u64 = 100_000;
-    let mut books = SqliteLedger::in_memory().unwrap();
-    let batch = begin(&mut books, "june");
+    let mut ledger = SqliteLedger::in_memory().unwrap();
+    let batch = begin(&mut ledger, "june");
     let endpoint = endpoint();
     let rows = |from: u64| {
         let endpoint = Arc::clone(&endpoint);
         (from..from + ROWS).map(move |n| Ok::<_, ()>(planned(&endpoint, &format!("job{n}"), "same")))
     };
-    assert_eq!(books.load_plan(batch, NOW, &Retake::default(), rows(0)).unwrap().new, ROWS);
-    let report = books.load_plan(batch, NOW, &Retake::default(), rows(10)).unwrap();
+    assert_eq!(ledger.load_plan(batch, NOW, &Retake::default(), rows(0)).unwrap().new, ROWS);
+    let report = ledger.load_plan(batch, NOW, &Retake::default(), rows(10)).unwrap();
     assert_eq!((report.new, report.unchanged, report.withdrawn.count), (10, ROWS - 10, 10));
-    let counts = books.counts(batch).unwrap();
+    let counts = ledger.counts(batch).unwrap();
     assert_eq!(counts.all_jobs(), ROWS + 10);
     assert_eq!(counts.planned, PRICE.checked_mul(ROWS).unwrap());
     assert_eq!(counts.to_buy_worst_case, Msat::new(HOLD).checked_mul(ROWS).unwrap());
@@ -322,27 +322,27 @@ fn a_take_that_was_not_accepted_is_taken_back() {
     let delivered = ("a".to_owned(), 1, JobState::Delivered, Reason::None);
     let again = ("a".to_owned(), 2, JobState::Pending, Reason::None);
 
-    let (mut books, batch) = stand(JobState::Delivered, Reason::None);
-    books.accept_takes(NOW, batch).unwrap();
-    load(&mut books, batch, &retake, jobs());
-    assert_eq!(standing(&books, batch)[1], again);
-    books.discard_unaccepted(batch).unwrap();
-    assert_eq!(standing(&books, batch)[1], delivered, "in its place of now");
-    assert_eq!(standing(&books, batch).len(), 2);
+    let (mut ledger, batch) = stand(JobState::Delivered, Reason::None);
+    ledger.accept_takes(NOW, batch).unwrap();
+    load(&mut ledger, batch, &retake, jobs());
+    assert_eq!(standing(&ledger, batch)[1], again);
+    ledger.discard_unaccepted(batch).unwrap();
+    assert_eq!(standing(&ledger, batch)[1], delivered, "in its place of now");
+    assert_eq!(standing(&ledger, batch).len(), 2);
 
-    load(&mut books, batch, &retake, jobs());
-    load(&mut books, batch, &Retake::default(), jobs());
-    assert_eq!(standing(&books, batch)[1], delivered, "the next run buys nothing that it was not told to buy");
+    load(&mut ledger, batch, &retake, jobs());
+    load(&mut ledger, batch, &Retake::default(), jobs());
+    assert_eq!(standing(&ledger, batch)[1], delivered, "the next run buys nothing that it was not told to buy");
 
-    load(&mut books, batch, &retake, jobs());
-    books.accept_takes(NOW, batch).unwrap();
-    load(&mut books, batch, &Retake::default(), jobs());
-    assert_eq!(standing(&books, batch)[1], again, "what was accepted stands until it is bought");
-    let job = pending(&books, batch).remove(1);
-    deliver(&mut books, &job, 9);
-    load(&mut books, batch, &Retake::default(), jobs());
-    assert_eq!(standing(&books, batch)[1], ("a".to_owned(), 2, JobState::Delivered, Reason::None));
-    books.check_money(None).unwrap();
+    load(&mut ledger, batch, &retake, jobs());
+    ledger.accept_takes(NOW, batch).unwrap();
+    load(&mut ledger, batch, &Retake::default(), jobs());
+    assert_eq!(standing(&ledger, batch)[1], again, "what was accepted stands until it is bought");
+    let job = pending(&ledger, batch).remove(1);
+    deliver(&mut ledger, &job, 9);
+    load(&mut ledger, batch, &Retake::default(), jobs());
+    assert_eq!(standing(&ledger, batch)[1], ("a".to_owned(), 2, JobState::Delivered, Reason::None));
+    ledger.check_money(None).unwrap();
 }
 
 /// The same command, stopped and given again wherever it may be stopped, makes one more take in all.
@@ -355,40 +355,40 @@ fn a_word_makes_one_take_however_often_and_wherever_it_is_repeated() {
         ("by its change", Retake { changed: true, ..Retake::default() }, b),
         ("by name and by its change", Retake { changed: true, ..word("a", 1) }, b),
     ] {
-        let (mut books, batch) = in_memory(&[]);
-        load(&mut books, batch, &Retake::default(), vec![job(a)]);
-        let first = pending(&books, batch).remove(0);
-        deliver(&mut books, &first, 1);
+        let (mut ledger, batch) = in_memory(&[]);
+        load(&mut ledger, batch, &Retake::default(), vec![job(a)]);
+        let first = pending(&ledger, batch).remove(0);
+        deliver(&mut ledger, &first, 1);
         // Killed at the question, twice.
         for _ in 0..2 {
-            assert_eq!(load(&mut books, batch, &retake, vec![job(content)]).retaken.count, 1, "{what}");
+            assert_eq!(load(&mut ledger, batch, &retake, vec![job(content)]).retaken.count, 1, "{what}");
         }
-        books.accept_takes(NOW, batch).unwrap();
+        ledger.accept_takes(NOW, batch).unwrap();
         // Killed before its purchase, and while it is under way; each time the same command again.
-        assert_eq!(load(&mut books, batch, &retake, vec![job(content)]).retaken.count, 0, "{what}");
-        books.accept_takes(NOW, batch).unwrap();
-        let second = pending(&books, batch).remove(0);
+        assert_eq!(load(&mut ledger, batch, &retake, vec![job(content)]).retaken.count, 0, "{what}");
+        ledger.accept_takes(NOW, batch).unwrap();
+        let second = pending(&ledger, batch).remove(0);
         assert_eq!(second.take, 2, "{what}");
-        let payment = intend(&mut books, new_intent(&second, 2)).payment();
-        let open = load(&mut books, batch, &retake, vec![job(content)]);
-        assert_eq!((open.retaken.count, pending(&books, batch).len()), (0, 0), "{what}");
-        books.apply(NOW, paid(payment, 2, Some(posted()))).unwrap();
-        let answer = answer(&mut books, payment, 200);
+        let payment = intend(&mut ledger, new_intent(&second, 2)).payment();
+        let open = load(&mut ledger, batch, &retake, vec![job(content)]);
+        assert_eq!((open.retaken.count, pending(&ledger, batch).len()), (0, 0), "{what}");
+        ledger.apply(NOW, paid(payment, 2, Some(posted()))).unwrap();
+        let answer = answer(&mut ledger, payment, 200);
         let url = "https://seller.example/v/1".to_owned();
-        books.apply(NOW, Record::Delivered { payment, answer, url, own: false }).unwrap();
+        ledger.apply(NOW, Record::Delivered { payment, answer, url, own: false }).unwrap();
         // And when it has ended: the word for one more is another.
-        let ended = load(&mut books, batch, &retake, vec![job(content)]);
+        let ended = load(&mut ledger, batch, &retake, vec![job(content)]);
         let named = [("a".to_owned(), Unmet::Replaced(2))];
         assert_eq!(
             (ended.retaken.count, ended.unmet.as_slice()),
             (0, if retake.takes.is_empty() { &[] } else { &named[..] }),
             "{what}"
         );
-        books.accept_takes(NOW, batch).unwrap();
-        let takes = books.takes(batch, "a").unwrap();
+        ledger.accept_takes(NOW, batch).unwrap();
+        let takes = ledger.takes(batch, "a").unwrap();
         let words: Vec<_> = takes.iter().flat_map(|take| &take.decisions).collect();
         assert_eq!((takes.len(), words.len(), words[0].note.as_str()), (2, 1, "a@1"), "{what}: the word is kept, once");
-        assert_eq!(load(&mut books, batch, &word("a", 2), vec![job(content)]).retaken.count, 1, "{what}");
+        assert_eq!(load(&mut ledger, batch, &word("a", 2), vec![job(content)]).retaken.count, 1, "{what}");
     }
 }
 
@@ -397,91 +397,91 @@ fn a_word_makes_one_take_however_often_and_wherever_it_is_repeated() {
 fn a_manifest_that_is_put_back_buys_nothing_anew() {
     let job = |prompt: &str| vec![planned(&endpoint(), "a", prompt)];
     let changed = Retake { changed: true, ..Retake::default() };
-    let (mut books, batch) = stand(JobState::Delivered, Reason::None);
-    load(&mut books, batch, &changed, job("b"));
-    books.accept_takes(NOW, batch).unwrap();
-    assert!(foreseen(&books, batch, &Retake::default(), job("a")).is_empty());
-    let back = load(&mut books, batch, &Retake::default(), job("a"));
+    let (mut ledger, batch) = stand(JobState::Delivered, Reason::None);
+    load(&mut ledger, batch, &changed, job("b"));
+    ledger.accept_takes(NOW, batch).unwrap();
+    assert!(foreseen(&ledger, batch, &Retake::default(), job("a")).is_empty());
+    let back = load(&mut ledger, batch, &Retake::default(), job("a"));
     assert_eq!((back.replaced.count, back.withdrawn.first), (0, vec!["a".to_owned()]));
-    assert_eq!(standing(&books, batch), [("a".to_owned(), 1, JobState::Delivered, Reason::None)]);
+    assert_eq!(standing(&ledger, batch), [("a".to_owned(), 1, JobState::Delivered, Reason::None)]);
 
     // The word for B was taken back with it, and may be given again.
-    load(&mut books, batch, &changed, job("b"));
-    books.accept_takes(NOW, batch).unwrap();
-    let second = pending(&books, batch).remove(0);
-    books.apply(NOW, Record::Ended(second.key, end(JobState::Failed, Reason::RateLimited))).unwrap();
-    load(&mut books, batch, &changed, job("a"));
+    load(&mut ledger, batch, &changed, job("b"));
+    ledger.accept_takes(NOW, batch).unwrap();
+    let second = pending(&ledger, batch).remove(0);
+    ledger.apply(NOW, Record::Ended(second.key, end(JobState::Failed, Reason::RateLimited))).unwrap();
+    load(&mut ledger, batch, &changed, job("a"));
     assert_eq!(
-        standing(&books, batch),
+        standing(&ledger, batch),
         [("a".to_owned(), 1, JobState::Delivered, Reason::None)],
         "it came to no payment"
     );
-    load(&mut books, batch, &changed, job("a"));
-    assert!(pending(&books, batch).is_empty(), "it stays so");
-    load(&mut books, batch, &changed, job("b"));
-    books.accept_takes(NOW, batch).unwrap();
-    let second = pending(&books, batch).remove(0);
-    deliver(&mut books, &second, 2);
-    let found = load(&mut books, batch, &changed, job("a"));
+    load(&mut ledger, batch, &changed, job("a"));
+    assert!(pending(&ledger, batch).is_empty(), "it stays so");
+    load(&mut ledger, batch, &changed, job("b"));
+    ledger.accept_takes(NOW, batch).unwrap();
+    let second = pending(&ledger, batch).remove(0);
+    deliver(&mut ledger, &second, 2);
+    let found = load(&mut ledger, batch, &changed, job("a"));
     assert_eq!(found.unmet, [("a".to_owned(), Unmet::DeliveredBefore(1, 2))]);
-    assert!(pending(&books, batch).is_empty());
-    assert_eq!(load(&mut books, batch, &changed, job("c")).retaken.count, 1);
+    assert!(pending(&ledger, batch).is_empty());
+    assert_eq!(load(&mut ledger, batch, &changed, job("c")).retaken.count, 1);
 }
 
 /// What a results file with a row of the job `a` chooses, at that take.
-fn read(books: &SqliteLedger, batch: BatchKey, take: &str) -> ChosenRows {
+fn read(ledger: &SqliteLedger, batch: BatchKey, take: &str) -> ChosenRows {
     let row = ResultsRow::of([("id", "a"), ("take", take)]);
-    books.read_rows(batch, [Ok::<_, Infallible>(row)]).unwrap()
+    ledger.read_rows(batch, [Ok::<_, Infallible>(row)]).unwrap()
 }
 
 /// A command that asked for a retake was killed at its question. Whoever runs the results file then says no word.
 #[test]
 fn a_results_file_carries_out_no_word_that_nobody_accepted() {
-    let (mut books, batch) = in_memory(&[]);
+    let (mut ledger, batch) = in_memory(&[]);
     let job = || planned(&endpoint(), "a", "a");
-    load(&mut books, batch, &Retake::default(), vec![job()]);
-    let first = pending(&books, batch).remove(0);
-    deliver(&mut books, &first, 1);
-    assert_eq!(load(&mut books, batch, &word("a", 1), vec![job()]).retaken.count, 1);
-    let foreseen = books.foresee_rows(batch, &read(&books, batch, "")).unwrap();
+    load(&mut ledger, batch, &Retake::default(), vec![job()]);
+    let first = pending(&ledger, batch).remove(0);
+    deliver(&mut ledger, &first, 1);
+    assert_eq!(load(&mut ledger, batch, &word("a", 1), vec![job()]).retaken.count, 1);
+    let foreseen = ledger.foresee_rows(batch, &read(&ledger, batch, "")).unwrap();
     assert_eq!(to_buy(&foreseen), Vec::<String>::new(), "a dry run says so too");
     drop(foreseen);
     for take in ["1", ""] {
-        books.discard_unaccepted(batch).unwrap();
-        let chosen = read(&books, batch, take);
-        books.choose(NOW, &chosen).unwrap();
+        ledger.discard_unaccepted(batch).unwrap();
+        let chosen = read(&ledger, batch, take);
+        ledger.choose(NOW, &chosen).unwrap();
         assert_eq!(chosen.ids, ["a"]);
     }
-    books.accept_takes(NOW, batch).unwrap();
-    assert!(pending(&books, batch).is_empty(), "it would be bought once more");
-    assert_eq!(books.takes(batch, "a").unwrap().len(), 1);
+    ledger.accept_takes(NOW, batch).unwrap();
+    assert!(pending(&ledger, batch).is_empty(), "it would be bought once more");
+    assert_eq!(ledger.takes(batch, "a").unwrap().len(), 1);
     // What was accepted is carried out by whatever command comes next.
-    load(&mut books, batch, &word("a", 1), vec![job()]);
-    books.accept_takes(NOW, batch).unwrap();
-    books.discard_unaccepted(batch).unwrap();
-    let chosen = read(&books, batch, "");
-    books.choose(NOW, &chosen).unwrap();
-    assert_eq!(pending(&books, batch).remove(0).take, 2);
+    load(&mut ledger, batch, &word("a", 1), vec![job()]);
+    ledger.accept_takes(NOW, batch).unwrap();
+    ledger.discard_unaccepted(batch).unwrap();
+    let chosen = read(&ledger, batch, "");
+    ledger.choose(NOW, &chosen).unwrap();
+    assert_eq!(pending(&ledger, batch).remove(0).take, 2);
 }
 
 /// A batch that was begun for nothing goes as if it had never been; one that has come further stays, whoever asks.
 #[test]
 fn only_a_batch_that_nobody_accepted_is_taken_back() {
-    let (mut books, batch) = in_memory(&["a", "b"]);
-    assert!(books.discard_batch(batch).unwrap());
-    assert_eq!(books.batch("june").unwrap(), None);
-    assert_eq!(books.batches().unwrap(), []);
-    assert!(!books.discard_batch(batch).unwrap(), "it has gone");
+    let (mut ledger, batch) = in_memory(&["a", "b"]);
+    assert!(ledger.discard_batch(batch).unwrap());
+    assert_eq!(ledger.batch("june").unwrap(), None);
+    assert_eq!(ledger.batches().unwrap(), []);
+    assert!(!ledger.discard_batch(batch).unwrap(), "it has gone");
 
-    let (mut books, batch) = in_memory(&["a", "b"]);
-    let job = pending(&books, batch).remove(0);
-    intend(&mut books, new_intent(&job, 1));
-    assert!(!books.discard_batch(batch).unwrap(), "a payment was begun");
+    let (mut ledger, batch) = in_memory(&["a", "b"]);
+    let job = pending(&ledger, batch).remove(0);
+    intend(&mut ledger, new_intent(&job, 1));
+    assert!(!ledger.discard_batch(batch).unwrap(), "a payment was begun");
 
-    let (mut books, batch) = in_memory(&["a"]);
-    let mut remembered = books.batches().unwrap().remove(0).0.remembered;
+    let (mut ledger, batch) = in_memory(&["a"]);
+    let mut remembered = ledger.batches().unwrap().remove(0).0.remembered;
     remembered.accepted = Some(Msat::new(1));
-    books.remember(batch, &remembered).unwrap();
-    assert!(!books.discard_batch(batch).unwrap(), "it was accepted");
-    assert_eq!(standing(&books, batch).len(), 1);
+    ledger.remember(batch, &remembered).unwrap();
+    assert!(!ledger.discard_batch(batch).unwrap(), "it was accepted");
+    assert_eq!(standing(&ledger, batch).len(), 1);
 }

@@ -49,9 +49,9 @@ impl Two {
     }
 }
 
-pub(super) fn receipts_of(books: &SqliteLedger, batch: &str) -> Vec<ReceiptRow> {
+pub(super) fn receipts_of(ledger: &SqliteLedger, batch: &str) -> Vec<ReceiptRow> {
     let mut rows = Vec::new();
-    let read = books.receipts(books.batch(batch).unwrap().unwrap().key, &mut |row| {
+    let read = ledger.receipts(ledger.batch(batch).unwrap().unwrap().key, &mut |row| {
         rows.push(row);
         Ok(())
     });
@@ -63,28 +63,28 @@ fn open(path: &Path) -> SqliteLedger {
     SqliteLedger::open(path, OpenMode::Write).unwrap()
 }
 
-fn dead(books: &mut SqliteLedger, payment: PaymentKey) {
+fn dead(ledger: &mut SqliteLedger, payment: PaymentKey) {
     let end = end(JobState::Pending, Reason::NoRoute);
-    books.apply(NOW, Record::Dead { payment, proof: DeadProof::FailedAndAnswered, end }).unwrap();
+    ledger.apply(NOW, Record::Dead { payment, proof: DeadProof::FailedAndAnswered, end }).unwrap();
 }
 
 #[test]
 fn what_one_lacks_comes_in_and_what_both_know_goes_as_far_as_it_came() {
-    let mut two = Two::of(&["a", "b", "c", "d"], |books, jobs| {
-        deliver(books, &jobs[0], 1);
-        intend(books, new_intent(&jobs[1], 2));
+    let mut two = Two::of(&["a", "b", "c", "d"], |ledger, jobs| {
+        deliver(ledger, &jobs[0], 1);
+        intend(ledger, new_intent(&jobs[1], 2));
     });
-    two.elsewhere(|books| {
-        let june = books.batch("june").unwrap().unwrap().key;
-        let open = books.open_jobs(None).unwrap().remove(0);
+    two.elsewhere(|ledger| {
+        let june = ledger.batch("june").unwrap().unwrap().key;
+        let open = ledger.open_jobs(None).unwrap().remove(0);
         let OpenStage::Intended(intent) = &open.stage else { panic!("{open:?}") };
-        books.apply(NOW, paid(intent.payment(), 2, Some(posted()))).unwrap();
-        let jobs = pending(books, june);
-        deliver(books, &jobs[0], 3);
-        let july = begin(books, "july");
-        load_ids(books, july, &["x"]);
-        let x = pending(books, july).remove(0);
-        intend(books, new_intent(&x, 4));
+        ledger.apply(NOW, paid(intent.payment(), 2, Some(posted()))).unwrap();
+        let jobs = pending(ledger, june);
+        deliver(ledger, &jobs[0], 3);
+        let july = begin(ledger, "july");
+        load_ids(ledger, july, &["x"]);
+        let x = pending(ledger, july).remove(0);
+        intend(ledger, new_intent(&x, 4));
     });
     let merged = two.merge();
     assert_eq!((merged.jobs, merged.payments, merged.changed), (1, 2, 1));
@@ -101,19 +101,19 @@ fn what_one_lacks_comes_in_and_what_both_know_goes_as_far_as_it_came() {
 
 #[test]
 fn a_preimage_beats_dead_and_dead_stays_where_the_proof_counts_every_send() {
-    let mut two = Two::of(&["a", "b", "c", "d"], |books, jobs| {
+    let mut two = Two::of(&["a", "b", "c", "d"], |ledger, jobs| {
         for (n, job) in (1..).zip(jobs) {
-            intend(books, new_intent(job, n));
+            intend(ledger, new_intent(job, n));
         }
     });
     let payments = [1, 2, 3, 4].map(PaymentKey);
     for payment in &payments {
         dead(&mut two.one, *payment);
     }
-    two.elsewhere(|books| {
-        books.apply(NOW, paid(payments[0], 1, Some(posted()))).unwrap();
-        dead(books, payments[2]);
-        books.apply(NOW, Record::SendBegun(payments[3])).unwrap();
+    two.elsewhere(|ledger| {
+        ledger.apply(NOW, paid(payments[0], 1, Some(posted()))).unwrap();
+        dead(ledger, payments[2]);
+        ledger.apply(NOW, Record::SendBegun(payments[3])).unwrap();
     });
     two.merge();
     let states: Vec<_> = two.standing().into_iter().map(|(_, _, state, _)| state).collect();
@@ -124,23 +124,23 @@ fn a_preimage_beats_dead_and_dead_stays_where_the_proof_counts_every_send() {
 }
 
 /// Take 1 was begun by payment 1 when the copy was made; here it is dead, and payment 2 delivered.
-fn bought_anew(books: &mut SqliteLedger, payment: PaymentKey) {
-    dead(books, payment);
-    let june = books.batch("june").unwrap().unwrap().key;
-    let job = pending(books, june).remove(0);
-    deliver(books, &job, 2);
+fn bought_anew(ledger: &mut SqliteLedger, payment: PaymentKey) {
+    dead(ledger, payment);
+    let june = ledger.batch("june").unwrap().unwrap().key;
+    let job = pending(ledger, june).remove(0);
+    deliver(ledger, &job, 2);
 }
 
 #[test]
 fn a_copy_from_while_a_payment_was_open_leaves_nothing_to_buy_in_either_direction() {
     let payment = PaymentKey(1);
-    let began = |books: &mut SqliteLedger, jobs: &[PendingJob]| {
-        intend(books, new_intent(&jobs[0], 1));
+    let began = |ledger: &mut SqliteLedger, jobs: &[PendingJob]| {
+        intend(ledger, new_intent(&jobs[0], 1));
     };
     let mut here = Two::of(&["a"], began);
     bought_anew(&mut here.one, payment);
     let mut there = Two::of(&["a"], began);
-    there.elsewhere(|books| bought_anew(books, payment));
+    there.elsewhere(|ledger| bought_anew(ledger, payment));
     for two in [&mut here, &mut there] {
         assert_eq!(two.merge().doubled, []);
         assert_eq!(two.standing(), [("a".to_owned(), 1, JobState::Delivered, Reason::None)]);
@@ -156,7 +156,7 @@ fn of_two_payments_that_were_both_open_the_dead_one_leaves_nothing_to_buy() {
         let june = two.one.batch("june").unwrap().unwrap().key;
         let job = pending(&two.one, june).remove(0);
         let first = intend(&mut two.one, new_intent(&job, 1)).payment();
-        two.elsewhere(|books| intend(books, new_intent(&job, 2)));
+        two.elsewhere(|ledger| intend(ledger, new_intent(&job, 2)));
         let doubled = two.merge().doubled;
         assert!(matches!(&doubled[..], [one] if one.take == 2 && !one.both_paid), "{doubled:?}");
         let second = PaymentKey(first.0 + 1);
@@ -181,9 +181,9 @@ fn what_each_bought_under_one_id_is_told_apart_by_its_content() {
     let june = two.one.batch("june").unwrap().unwrap().key;
     let job = pending(&two.one, june).remove(0);
     deliver(&mut two.one, &job, 1);
-    two.elsewhere(|books| {
-        books.conn.execute("UPDATE jobs SET content = randomblob(32)", []).unwrap();
-        deliver(books, &job, 2);
+    two.elsewhere(|ledger| {
+        ledger.conn.execute("UPDATE jobs SET content = randomblob(32)", []).unwrap();
+        deliver(ledger, &job, 2);
     });
     let merged = two.merge();
     assert!(matches!(&merged.doubled[..], [one] if one.second_id == "a-merged" && one.take == 1), "{merged:?}");
@@ -204,10 +204,10 @@ fn a_batch_of_another_manifest_and_ledger_comes_under_a_name_of_its_own() {
         let june = two.one.batch("june").unwrap().unwrap().key;
         let job = pending(&two.one, june).remove(0);
         deliver(&mut two.one, &job, 1);
-        two.elsewhere(|books| {
-            deliver(books, &job, 2);
-            books.conn.execute("UPDATE batches SET manifest = ?1", [manifest]).unwrap();
-            books.conn.execute("UPDATE ledger_id SET id = randomblob(16) WHERE ?1", [!copy]).unwrap();
+        two.elsewhere(|ledger| {
+            deliver(ledger, &job, 2);
+            ledger.conn.execute("UPDATE batches SET manifest = ?1", [manifest]).unwrap();
+            ledger.conn.execute("UPDATE ledger_id SET id = randomblob(16) WHERE ?1", [!copy]).unwrap();
         });
         let merged = two.merge();
         let renamed = is_another.then(|| ("june".to_owned(), "june-merged".to_owned()));
@@ -219,13 +219,13 @@ fn a_batch_of_another_manifest_and_ledger_comes_under_a_name_of_its_own() {
 
 #[test]
 fn a_word_that_never_began_elsewhere_is_told_and_not_taken_over() {
-    let mut two = Two::of(&["a"], |books, jobs| {
-        deliver(books, &jobs[0], 1);
+    let mut two = Two::of(&["a"], |ledger, jobs| {
+        deliver(ledger, &jobs[0], 1);
     });
-    two.elsewhere(|books| {
-        let june = books.batch("june").unwrap().unwrap().key;
-        load(books, june, &word("a", 1), vec![planned(&endpoint(), "a", "a")]);
-        books.accept_takes(NOW, june).unwrap();
+    two.elsewhere(|ledger| {
+        let june = ledger.batch("june").unwrap().unwrap().key;
+        load(ledger, june, &word("a", 1), vec![planned(&endpoint(), "a", "a")]);
+        ledger.accept_takes(NOW, june).unwrap();
     });
     let source = MergeSource::open(&two.other, &two.one).unwrap();
     for _ in 0..2 {
@@ -241,12 +241,12 @@ fn what_no_row_here_asks_for_is_withdrawn_once_its_payment_is_dead() {
     let june = two.one.batch("june").unwrap().unwrap().key;
     let job = pending(&two.one, june).remove(0);
     let first = deliver(&mut two.one, &job, 1);
-    two.elsewhere(|books| {
-        books.conn.execute("UPDATE jobs SET content = randomblob(32)", []).unwrap();
-        intend(books, new_intent(&job, 2));
-        let june = books.batch("june").unwrap().unwrap().key;
+    two.elsewhere(|ledger| {
+        ledger.conn.execute("UPDATE jobs SET content = randomblob(32)", []).unwrap();
+        intend(ledger, new_intent(&job, 2));
+        let june = ledger.batch("june").unwrap().unwrap().key;
         for _ in 0..3 {
-            load_ids(books, june, &["b"]);
+            load_ids(ledger, june, &["b"]);
         }
     });
     two.merge();
@@ -277,7 +277,7 @@ fn what_both_have_paid_for_is_receipted_twice_above_the_caps() {
             dead(&mut two.one, payment);
         }
         deliver(&mut two.one, &job, 1);
-        two.elsewhere(|books| deliver(books, &job, 2));
+        two.elsewhere(|ledger| deliver(ledger, &job, 2));
         let merged = two.merge();
         let doubled = Doubled {
             batch: "june".to_owned(),
@@ -310,22 +310,22 @@ fn receipts_make_known_what_they_prove() {
     }
     let mut rows = receipts_of(&gone, "june");
     // The ledger of yesterday has begun one of them, and knows the batch.
-    let mut books = open(&folder.path().join("ledger.db"));
-    let batch = begin(&mut books, "june");
-    load_ids(&mut books, batch, &["b"]);
-    let b = pending(&books, batch).remove(0);
-    let payment = intend(&mut books, new_intent(&b, 2)).payment();
+    let mut ledger = open(&folder.path().join("ledger.db"));
+    let batch = begin(&mut ledger, "june");
+    load_ids(&mut ledger, batch, &["b"]);
+    let b = pending(&ledger, batch).remove(0);
+    let payment = intend(&mut ledger, new_intent(&b, 2)).payment();
 
     let file = folder.path().join("june.receipts.csv");
     let of_a = [("prompt", "a"), ("n", "3")].map(|(name, cell)| (name.to_owned(), cell.to_owned())).to_vec();
     let asked = Asked::from([(("june".to_owned(), "a".to_owned(), 1), of_a)]);
-    let source = MergeSource::of_receipts(&file, "/jobs/june.toml", &rows, &asked, &endpoint(), &books).unwrap();
-    let merged = books.merge(NOW, &source).unwrap();
+    let source = MergeSource::of_receipts(&file, "/jobs/june.toml", &rows, &asked, &endpoint(), &ledger).unwrap();
+    let merged = ledger.merge(NOW, &source).unwrap();
     assert_eq!((merged.payments, merged.changed), (2, 1));
-    assert_eq!(books.merge(NOW, &source).unwrap(), Merged::default());
-    load_ids(&mut books, batch, &["a", "b", "c", "d"]);
+    assert_eq!(ledger.merge(NOW, &source).unwrap(), Merged::default());
+    load_ids(&mut ledger, batch, &["a", "b", "c", "d"]);
     let states: Vec<_> =
-        standing(&books, batch).into_iter().map(|(id, _, state, reason)| (id, state, reason)).collect();
+        standing(&ledger, batch).into_iter().map(|(id, _, state, reason)| (id, state, reason)).collect();
     let expected = [
         ("a", JobState::Delivered, Reason::None),
         ("b", JobState::Paid, Reason::None),
@@ -333,15 +333,15 @@ fn receipts_make_known_what_they_prove() {
         ("d", JobState::Pending, Reason::None),
     ];
     assert_eq!(states, expected.map(|(id, state, reason)| (id.to_owned(), state, reason)));
-    books.request(payment).unwrap();
+    ledger.request(payment).unwrap();
     rows[0].preimage = "00".repeat(32);
-    assert!(MergeSource::of_receipts(&file, "-", &rows, &asked, &endpoint(), &books).is_err(), "it proves nothing");
+    assert!(MergeSource::of_receipts(&file, "-", &rows, &asked, &endpoint(), &ledger).is_err(), "it proves nothing");
 }
 
 #[test]
 fn a_ledger_of_yesterday_is_known_beside_its_locks_until_it_is_merged() {
-    let mut two = Two::of(&["a", "b"], |books, jobs| {
-        deliver(books, &jobs[0], 1);
+    let mut two = Two::of(&["a", "b"], |ledger, jobs| {
+        deliver(ledger, &jobs[0], 1);
     });
     let path = two.one.path().unwrap().to_owned();
     let june = two.one.batch("june").unwrap().unwrap().key;
@@ -383,7 +383,7 @@ fn bodies_that_a_rescued_ledger_needs_stay_and_come_along() {
     let job = pending(&two.one, june).remove(0);
     let mut intent = new_intent(&job, 1);
     intent.request.body = vec![b'x'; 64 * 1024 + 1];
-    let payment = two.elsewhere(|books| intend(books, intent)).payment();
+    let payment = two.elsewhere(|ledger| intend(ledger, intent)).payment();
     let bodies = |of: &str| std::fs::read_dir(path.with_file_name(of)).map_or(0, Iterator::count);
     two.merge();
     assert_eq!((bodies("ledger.db.bodies"), bodies("other.db.bodies")), (1, 1));

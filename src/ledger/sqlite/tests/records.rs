@@ -11,20 +11,20 @@ use crate::purchase::{JobState, Poll};
 
 #[test]
 fn a_job_with_its_own_limit_takes_no_intent_above_it() {
-    let mut books = SqliteLedger::in_memory().unwrap();
-    let batch = begin(&mut books, "june");
+    let mut ledger = SqliteLedger::in_memory().unwrap();
+    let batch = begin(&mut ledger, "june");
     let mut job = planned(&endpoint(), "a", "a");
     job.max_cost = Some(Msat::new(HOLD - 1));
-    load(&mut books, batch, &Default::default(), vec![job]);
-    let job = pending(&books, batch).remove(0);
-    assert!(is_contradiction(&books.apply(NOW, Record::Intend(Box::new(new_intent(&job, 1))))));
-    intend(&mut books, crate::ledger::NewIntent { fee_limit: Msat::new(9_999), ..new_intent(&job, 1) });
+    load(&mut ledger, batch, &Default::default(), vec![job]);
+    let job = pending(&ledger, batch).remove(0);
+    assert!(is_contradiction(&ledger.apply(NOW, Record::Intend(Box::new(new_intent(&job, 1))))));
+    intend(&mut ledger, crate::ledger::NewIntent { fee_limit: Msat::new(9_999), ..new_intent(&job, 1) });
 }
 
 #[test]
 fn one_contradiction_in_a_group_leaves_the_others_standing() {
-    let (mut books, batch) = in_memory(&["a", "b", "c"]);
-    let jobs = pending(&books, batch);
+    let (mut ledger, batch) = in_memory(&["a", "b", "c"]);
+    let jobs = pending(&ledger, batch);
     let mut records: Vec<_> =
         (1..).zip(&jobs).map(|(n, job)| (NOW, Record::Intend(Box::new(new_intent(job, n))))).collect();
     records.insert(1, (NOW, Record::SendBegun(PaymentKey(77))));
@@ -37,22 +37,22 @@ fn one_contradiction_in_a_group_leaves_the_others_standing() {
         posted: Some(Posted { fee: Msat::new(u64::MAX), payment_index: None }),
     };
     records.insert(2, (NOW, half_good));
-    let outcomes = books.apply_all(records).unwrap();
+    let outcomes = ledger.apply_all(records).unwrap();
     assert_eq!(outcomes.len(), 5);
     assert!(is_contradiction(&outcomes[1]), "{:?}", outcomes[1]);
     assert!([0, 3, 4].into_iter().all(|place| outcomes[place].is_ok()), "{outcomes:?}");
     drop(outcomes);
-    books.check_money(None).unwrap();
-    assert_eq!(books.counts(batch).unwrap().held, Msat::new(3 * HOLD));
-    assert!(standing(&books, batch).iter().all(|row| row.2 == JobState::Running), "half a record was written");
+    ledger.check_money(None).unwrap();
+    assert_eq!(ledger.counts(batch).unwrap().held, Msat::new(3 * HOLD));
+    assert!(standing(&ledger, batch).iter().all(|row| row.2 == JobState::Running), "half a record was written");
 }
 
 #[test]
 fn transitions_are_only_appended() {
-    let (mut books, batch) = in_memory(&["a"]);
-    let job = pending(&books, batch).remove(0);
-    deliver(&mut books, &job, 1);
-    let steps: Vec<String> = books
+    let (mut ledger, batch) = in_memory(&["a"]);
+    let job = pending(&ledger, batch).remove(0);
+    deliver(&mut ledger, &job, 1);
+    let steps: Vec<String> = ledger
         .conn
         .prepare("SELECT from_state || '>' || to_state FROM transitions ORDER BY id")
         .unwrap()
@@ -61,89 +61,89 @@ fn transitions_are_only_appended() {
         .map(Result::unwrap)
         .collect();
     assert_eq!(steps, ["pending>running", "running>paid", "paid>delivered"]);
-    assert!(books.conn.execute("DELETE FROM transitions", []).is_err());
-    assert!(books.conn.execute("UPDATE transitions SET at = 0", []).is_err());
+    assert!(ledger.conn.execute("DELETE FROM transitions", []).is_err());
+    assert!(ledger.conn.execute("UPDATE transitions SET at = 0", []).is_err());
 }
 
 #[test]
 fn counted_money_that_is_not_the_sum_of_payments_is_found() {
-    let (mut books, batch) = in_memory(&["a"]);
-    let job = pending(&books, batch).remove(0);
-    let payment = intend(&mut books, new_intent(&job, 1)).payment();
-    books.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
-    books.conn.execute("UPDATE batches SET spent_msat = spent_msat - 1", []).unwrap();
-    assert!(matches!(books.check_money(Some(batch)), Err(LedgerError::Foreign(_))));
+    let (mut ledger, batch) = in_memory(&["a"]);
+    let job = pending(&ledger, batch).remove(0);
+    let payment = intend(&mut ledger, new_intent(&job, 1)).payment();
+    ledger.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
+    ledger.conn.execute("UPDATE batches SET spent_msat = spent_msat - 1", []).unwrap();
+    assert!(matches!(ledger.check_money(Some(batch)), Err(LedgerError::Foreign(_))));
     let again = crate::ledger::NewBatch {
         name: "june".to_owned(),
         manifest: "/jobs/june.toml".to_owned(),
         sandbox: false,
         adopt: false,
     };
-    assert!(matches!(books.begin_batch(NOW, &again), Err(LedgerError::Foreign(_))));
+    assert!(matches!(ledger.begin_batch(NOW, &again), Err(LedgerError::Foreign(_))));
 }
 
 #[test]
 fn an_identical_request_has_no_intent_before_its_window_is_over() {
     use crate::ledger::{IntentRefusal, NewIntent};
-    let (mut books, june) = in_memory(&["a"]);
-    let july = begin(&mut books, "july");
-    load_ids(&mut books, july, &["a"]);
-    let meant = |books: &SqliteLedger| books.conn.execute("UPDATE jobs SET meant = 1", []).unwrap();
-    meant(&books);
-    let (first, second) = (pending(&books, june).remove(0), pending(&books, july).remove(0));
+    let (mut ledger, june) = in_memory(&["a"]);
+    let july = begin(&mut ledger, "july");
+    load_ids(&mut ledger, july, &["a"]);
+    let meant = |ledger: &SqliteLedger| ledger.conn.execute("UPDATE jobs SET meant = 1", []).unwrap();
+    meant(&ledger);
+    let (first, second) = (pending(&ledger, june).remove(0), pending(&ledger, july).remove(0));
     let wants = |job, n| Record::Intend(Box::new(NewIntent { dedup: DedupPolicy::Window(30), ..new_intent(job, n) }));
     let is_refused = |outcome| matches!(outcome, Committed::IntentRefused(IntentRefusal::IdenticalKnown));
-    deliver(&mut books, &first, 1);
-    assert!(is_refused(books.apply(NOW.plus_ms(29_999), wants(&second, 2)).unwrap()));
-    assert_eq!(books.counts(july).unwrap().held, Msat::ZERO);
-    assert!(!is_refused(books.apply(NOW.plus_ms(30_000), wants(&second, 2)).unwrap()));
+    deliver(&mut ledger, &first, 1);
+    assert!(is_refused(ledger.apply(NOW.plus_ms(29_999), wants(&second, 2)).unwrap()));
+    assert_eq!(ledger.counts(july).unwrap().held, Msat::ZERO);
+    assert!(!is_refused(ledger.apply(NOW.plus_ms(30_000), wants(&second, 2)).unwrap()));
     // With a header that bypasses the cache no window counts, but that one has no answer of its own.
-    let september = begin(&mut books, "september");
-    load_ids(&mut books, september, &["a"]);
-    meant(&books);
-    let fourth = pending(&books, september).remove(0);
+    let september = begin(&mut ledger, "september");
+    load_ids(&mut ledger, september, &["a"]);
+    meant(&ledger);
+    let fourth = pending(&ledger, september).remove(0);
     let bypassing = |n| Record::Intend(Box::new(NewIntent { dedup: DedupPolicy::Answer, ..new_intent(&fourth, n) }));
-    assert!(is_refused(books.apply(NOW.plus_ms(30_001), bypassing(4)).unwrap()));
+    assert!(is_refused(ledger.apply(NOW.plus_ms(30_001), bypassing(4)).unwrap()));
     let payment = PaymentKey(2);
-    books.apply(NOW, paid(payment, 2, None)).unwrap();
-    assert!(is_refused(books.apply(NOW.plus_ms(30_001), bypassing(4)).unwrap()), "paid, and not answered");
-    let accepted = answer(&mut books, payment, 202);
+    ledger.apply(NOW, paid(payment, 2, None)).unwrap();
+    assert!(is_refused(ledger.apply(NOW.plus_ms(30_001), bypassing(4)).unwrap()), "paid, and not answered");
+    let accepted = answer(&mut ledger, payment, 202);
     let poll = Poll { url: Url::parse("https://seller.example/poll").unwrap(), interval_ms: 5_000 };
-    books.apply(NOW, Record::Accepted { payment, answer: accepted, poll }).unwrap();
-    assert!(!is_refused(books.apply(NOW.plus_ms(30_001), bypassing(4)).unwrap()));
+    ledger.apply(NOW, Record::Accepted { payment, answer: accepted, poll }).unwrap();
+    assert!(!is_refused(ledger.apply(NOW.plus_ms(30_001), bypassing(4)).unwrap()));
     // Now that one is open.
-    let august = begin(&mut books, "august");
-    load_ids(&mut books, august, &["a"]);
-    meant(&books);
-    let third = pending(&books, august).remove(0);
-    assert!(is_refused(books.apply(NOW.plus_ms(900_000), wants(&third, 3)).unwrap()));
-    assert!(!is_refused(books.apply(NOW, Record::Intend(Box::new(new_intent(&third, 3)))).unwrap()), "no window");
+    let august = begin(&mut ledger, "august");
+    load_ids(&mut ledger, august, &["a"]);
+    meant(&ledger);
+    let third = pending(&ledger, august).remove(0);
+    assert!(is_refused(ledger.apply(NOW.plus_ms(900_000), wants(&third, 3)).unwrap()));
+    assert!(!is_refused(ledger.apply(NOW, Record::Intend(Box::new(new_intent(&third, 3)))).unwrap()), "no window");
 }
 
 #[test]
 fn an_intent_shows_no_credential() {
-    let (books, batch) = in_memory(&["a"]);
-    let intent = new_intent(&pending(&books, batch)[0], 1);
+    let (ledger, batch) = in_memory(&["a"]);
+    let intent = new_intent(&pending(&ledger, batch)[0], 1);
     let shown = format!("{:?}", Record::Intend(Box::new(intent)));
     assert!(!shown.contains("token1") && !shown.contains("lnbc1"), "{shown}");
 }
 
 #[test]
 fn an_earlier_take_is_never_bought() {
-    let (mut books, batch) = in_memory(&["a"]);
-    let job = pending(&books, batch).remove(0);
-    books.conn.execute("UPDATE jobs SET superseded = 1", []).unwrap();
-    let intended = books.apply(NOW, Record::Intend(Box::new(new_intent(&job, 1))));
+    let (mut ledger, batch) = in_memory(&["a"]);
+    let job = pending(&ledger, batch).remove(0);
+    ledger.conn.execute("UPDATE jobs SET superseded = 1", []).unwrap();
+    let intended = ledger.apply(NOW, Record::Intend(Box::new(new_intent(&job, 1))));
     assert!(is_contradiction(&intended));
 }
 
 #[test]
 fn the_schema_itself_allows_one_live_payment_a_job() {
-    let (mut books, batch) = in_memory(&["a"]);
-    let job = pending(&books, batch).remove(0);
-    intend(&mut books, new_intent(&job, 1));
+    let (mut ledger, batch) = in_memory(&["a"]);
+    let job = pending(&ledger, batch).remove(0);
+    intend(&mut ledger, new_intent(&job, 1));
     let one_more =
         "INSERT INTO payments (job, batch, payment_hash, state, amount_msat, fee_limit_msat, node, sends_begun,
         sent_at, intended_at) SELECT job, batch, zeroblob(32), state, 1, 1, node, 1, 1, 1 FROM payments";
-    assert!(books.conn.execute(one_more, []).is_err(), "the schema itself allows one live payment a job");
+    assert!(ledger.conn.execute(one_more, []).is_err(), "the schema itself allows one live payment a job");
 }

@@ -24,8 +24,8 @@ fn invoice(amount: u64) -> RefundInvoice {
     }
 }
 
-fn apply(books: &mut SqliteLedger, payment: PaymentKey, record: RefundRecord) -> Result<Committed, LedgerError> {
-    books.apply(NOW, Record::Refund(payment, record))
+fn apply(ledger: &mut SqliteLedger, payment: PaymentKey, record: RefundRecord) -> Result<Committed, LedgerError> {
+    ledger.apply(NOW, Record::Refund(payment, record))
 }
 
 fn invoiced(amount: u64) -> RefundRecord {
@@ -41,107 +41,107 @@ fn waits(reason: Reason) -> RefundRecord {
 }
 
 /// A paid job, charged to a day and a month, whose origin offers the money back.
-fn offered(books: &mut SqliteLedger, batch: BatchKey, n: u8) -> PaymentKey {
-    let job = pending(books, batch).remove(0);
+fn offered(ledger: &mut SqliteLedger, batch: BatchKey, n: u8) -> PaymentKey {
+    let job = pending(ledger, batch).remove(0);
     let period = |name: &str| Some(PeriodCap { period: name.to_owned(), most: Msat::new(u64::MAX) });
     let caps = Caps { batch: None, day: period("2026-11-20"), month: period("2026-11") };
-    let payment = intend(books, crate::ledger::NewIntent { caps, ..new_intent(&job, n) }).payment();
-    books.apply(NOW, paid(payment, n, Some(posted()))).unwrap();
-    let answer = answer(books, payment, 502);
+    let payment = intend(ledger, crate::ledger::NewIntent { caps, ..new_intent(&job, n) }).payment();
+    ledger.apply(NOW, paid(payment, n, Some(posted()))).unwrap();
+    let answer = answer(ledger, payment, 502);
     let offer =
         RefundRecord::Offered { answer, link: Some("LNURL1X".to_owned()), message: "HTTP 502: no gpu".to_owned() };
-    apply(books, payment, offer).unwrap();
+    apply(ledger, payment, offer).unwrap();
     payment
 }
 
 fn begun() -> (SqliteLedger, BatchKey, PaymentKey) {
-    let (mut books, batch) = in_memory(&["a", "b"]);
-    let payment = offered(&mut books, batch, 1);
-    (books, batch, payment)
+    let (mut ledger, batch) = in_memory(&["a", "b"]);
+    let payment = offered(&mut ledger, batch, 1);
+    (ledger, batch, payment)
 }
 
 #[test]
 fn an_offer_is_durable_with_its_link_and_its_job_waits_for_it() {
-    let (books, batch, payment) = begun();
-    assert_eq!(standing(&books, batch)[0], ("a".to_owned(), 1, JobState::RefundOffered, Reason::RefundOffered));
-    assert_eq!(books.open_refunds(Some(batch)).unwrap(), [payment]);
-    assert_eq!(books.open_refunds(None).unwrap(), [payment]);
-    let refund = books.refund(payment).unwrap().unwrap();
+    let (ledger, batch, payment) = begun();
+    assert_eq!(standing(&ledger, batch)[0], ("a".to_owned(), 1, JobState::RefundOffered, Reason::RefundOffered));
+    assert_eq!(ledger.open_refunds(Some(batch)).unwrap(), [payment]);
+    assert_eq!(ledger.open_refunds(None).unwrap(), [payment]);
+    let refund = ledger.refund(payment).unwrap().unwrap();
     assert_eq!((refund.link.as_str(), refund.paid, refund.invoice), ("LNURL1X", PRICE, None));
     assert_eq!((refund.seller.as_str(), refund.node.0.as_str()), ("https://seller.example/make", "03payer"));
-    assert!(books.open_jobs(Some(batch)).unwrap().is_empty(), "nothing of the job itself is open");
+    assert!(ledger.open_jobs(Some(batch)).unwrap().is_empty(), "nothing of the job itself is open");
 }
 
 #[test]
 fn an_offer_without_a_link_is_listed_and_not_open() {
-    let (mut books, batch) = in_memory(&["a"]);
-    let job = pending(&books, batch).remove(0);
-    let payment = intend(&mut books, new_intent(&job, 1)).payment();
-    books.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
-    let answer = answer(&mut books, payment, 502);
+    let (mut ledger, batch) = in_memory(&["a"]);
+    let job = pending(&ledger, batch).remove(0);
+    let payment = intend(&mut ledger, new_intent(&job, 1)).payment();
+    ledger.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
+    let answer = answer(&mut ledger, payment, 502);
     let offer = RefundRecord::Offered { answer, link: None, message: "no".to_owned() };
-    apply(&mut books, payment, offer).unwrap();
-    assert_eq!(standing(&books, batch)[0].3, Reason::RefundFailed);
-    assert!(books.open_refunds(None).unwrap().is_empty());
-    assert_eq!(books.refunds(None).unwrap().len(), 1);
+    apply(&mut ledger, payment, offer).unwrap();
+    assert_eq!(standing(&ledger, batch)[0].3, Reason::RefundFailed);
+    assert!(ledger.open_refunds(None).unwrap().is_empty());
+    assert_eq!(ledger.refunds(None).unwrap().len(), 1);
 }
 
 #[test]
 fn a_refund_has_one_invoice_ever() {
-    let (mut books, batch, payment) = begun();
+    let (mut ledger, batch, payment) = begun();
     for record in [settled(1), RefundRecord::Expired { words: "no".to_owned() }] {
-        assert!(is_contradiction(&apply(&mut books, payment, record)), "nothing was handed over");
+        assert!(is_contradiction(&apply(&mut ledger, payment, record)), "nothing was handed over");
     }
-    assert!(is_contradiction(&apply(&mut books, payment, invoiced(PRICE.get() + 1))), "more than was paid");
-    apply(&mut books, payment, invoiced(PRICE.get())).unwrap();
-    assert_eq!(standing(&books, batch)[0].3, Reason::RefundPending);
-    assert!(is_contradiction(&apply(&mut books, payment, invoiced(PRICE.get()))));
+    assert!(is_contradiction(&apply(&mut ledger, payment, invoiced(PRICE.get() + 1))), "more than was paid");
+    apply(&mut ledger, payment, invoiced(PRICE.get())).unwrap();
+    assert_eq!(standing(&ledger, batch)[0].3, Reason::RefundPending);
+    assert!(is_contradiction(&apply(&mut ledger, payment, invoiced(PRICE.get()))));
     let callback = Url::parse("https://seller.example/cb2").unwrap();
-    apply(&mut books, payment, RefundRecord::HandedOver { callback, k1: "k2".to_owned() }).unwrap();
-    let refund = books.refund(payment).unwrap().unwrap();
+    apply(&mut ledger, payment, RefundRecord::HandedOver { callback, k1: "k2".to_owned() }).unwrap();
+    let refund = ledger.refund(payment).unwrap().unwrap();
     let known = refund.invoice.unwrap();
     assert_eq!((known.invoice(), *known.hash(), known.amount()), ("lnbc1back", secret(200).1, PRICE));
-    assert_eq!(books.refunds(None).unwrap()[0].invoice.as_ref().unwrap().handovers, 2);
-    let replaced = books.conn.execute("UPDATE refunds SET hash = ?1", params![secret(201).1]);
+    assert_eq!(ledger.refunds(None).unwrap()[0].invoice.as_ref().unwrap().handovers, 2);
+    let replaced = ledger.conn.execute("UPDATE refunds SET hash = ?1", params![secret(201).1]);
     assert!(replaced.unwrap_err().to_string().contains("one invoice, ever"));
 }
 
 #[test]
 fn an_invoice_serves_one_refund() {
-    let (mut books, batch, first) = begun();
-    let second = offered(&mut books, batch, 2);
-    apply(&mut books, first, invoiced(PRICE.get())).unwrap();
-    assert!(apply(&mut books, second, invoiced(PRICE.get())).is_err());
+    let (mut ledger, batch, first) = begun();
+    let second = offered(&mut ledger, batch, 2);
+    apply(&mut ledger, first, invoiced(PRICE.get())).unwrap();
+    assert!(apply(&mut ledger, second, invoiced(PRICE.get())).is_err());
 }
 
 #[test]
 fn what_came_counts_in_every_sum_and_no_sooner() {
-    let (mut books, batch, payment) = begun();
-    apply(&mut books, payment, invoiced(PRICE.get() - 2_000)).unwrap();
-    assert_eq!(books.counts(batch).unwrap().refunded, Msat::ZERO);
-    apply(&mut books, payment, settled(PRICE.get() - 2_000)).unwrap();
-    let counts = books.counts(batch).unwrap();
+    let (mut ledger, batch, payment) = begun();
+    apply(&mut ledger, payment, invoiced(PRICE.get() - 2_000)).unwrap();
+    assert_eq!(ledger.counts(batch).unwrap().refunded, Msat::ZERO);
+    apply(&mut ledger, payment, settled(PRICE.get() - 2_000)).unwrap();
+    let counts = ledger.counts(batch).unwrap();
     assert_eq!((counts.spent, counts.refunded), (PRICE, Msat::new(498_000)));
     assert_eq!(counts.net_spent(), Msat::new(2_000));
-    books.check_money(None).unwrap();
-    assert_eq!(standing(&books, batch)[0], ("a".to_owned(), 1, JobState::Refunded, Reason::RefundPartial));
+    ledger.check_money(None).unwrap();
+    assert_eq!(standing(&ledger, batch)[0], ("a".to_owned(), 1, JobState::Refunded, Reason::RefundPartial));
     for record in [settled(1), waits(Reason::RefundPending), invoiced(1)] {
-        assert!(is_contradiction(&apply(&mut books, payment, record)), "it is over");
+        assert!(is_contradiction(&apply(&mut ledger, payment, record)), "it is over");
     }
-    assert!(books.open_refunds(None).unwrap().is_empty() && books.refund(payment).unwrap().is_none());
-    books.conn.execute("UPDATE batches SET refunded_msat = refunded_msat + 1", []).unwrap();
-    assert!(books.check_money(None).is_err(), "a sum that differs is noticed");
+    assert!(ledger.open_refunds(None).unwrap().is_empty() && ledger.refund(payment).unwrap().is_none());
+    ledger.conn.execute("UPDATE batches SET refunded_msat = refunded_msat + 1", []).unwrap();
+    assert!(ledger.check_money(None).is_err(), "a sum that differs is noticed");
 }
 
 #[test]
 fn what_is_more_than_was_paid_gives_no_limit_more_room() {
-    let (mut books, batch, payment) = begun();
-    apply(&mut books, payment, invoiced(PRICE.get())).unwrap();
-    apply(&mut books, payment, settled(PRICE.get() * 2)).unwrap();
-    assert_eq!(books.counts(batch).unwrap().refunded, PRICE);
-    assert_eq!(books.refunds(None).unwrap()[0].received, Some(Msat::new(PRICE.get() * 2)));
-    assert_eq!(standing(&books, batch)[0].3, Reason::None);
-    books.check_money(None).unwrap();
+    let (mut ledger, batch, payment) = begun();
+    apply(&mut ledger, payment, invoiced(PRICE.get())).unwrap();
+    apply(&mut ledger, payment, settled(PRICE.get() * 2)).unwrap();
+    assert_eq!(ledger.counts(batch).unwrap().refunded, PRICE);
+    assert_eq!(ledger.refunds(None).unwrap()[0].received, Some(Msat::new(PRICE.get() * 2)));
+    assert_eq!(standing(&ledger, batch)[0].3, Reason::None);
+    ledger.check_money(None).unwrap();
 }
 
 #[test]
@@ -154,30 +154,30 @@ fn limits_of_batch_day_and_month_have_room_again() {
         Caps { month: period("2026-11", most), ..Caps::default() },
     ];
     for caps in caps {
-        let (mut books, batch, payment) = begun();
-        let job = pending(&books, batch).remove(0);
+        let (mut ledger, batch, payment) = begun();
+        let job = pending(&ledger, batch).remove(0);
         let intent = crate::ledger::NewIntent { caps, ..new_intent(&job, 2) };
-        let ask = |books: &mut SqliteLedger| books.apply(NOW, Record::Intend(Box::new(intent.clone()))).unwrap();
-        apply(&mut books, payment, invoiced(PRICE.get())).unwrap();
+        let ask = |ledger: &mut SqliteLedger| ledger.apply(NOW, Record::Intend(Box::new(intent.clone()))).unwrap();
+        apply(&mut ledger, payment, invoiced(PRICE.get())).unwrap();
         assert!(matches!(
-            ask(&mut books),
+            ask(&mut ledger),
             Committed::IntentRefused(
                 IntentRefusal::BatchLimit { .. } | IntentRefusal::DayLimit { .. } | IntentRefusal::MonthLimit { .. }
             )
         ));
-        apply(&mut books, payment, settled(PRICE.get())).unwrap();
-        assert!(matches!(ask(&mut books), Committed::Intent(_)));
-        books.check_money(None).unwrap();
+        apply(&mut ledger, payment, settled(PRICE.get())).unwrap();
+        assert!(matches!(ask(&mut ledger), Committed::Intent(_)));
+        ledger.check_money(None).unwrap();
     }
 }
 
 #[test]
 fn a_refund_is_a_receipt_with_its_direction() {
-    let (mut books, batch, payment) = begun();
-    apply(&mut books, payment, invoiced(PRICE.get())).unwrap();
-    apply(&mut books, payment, settled(PRICE.get())).unwrap();
+    let (mut ledger, batch, payment) = begun();
+    apply(&mut ledger, payment, invoiced(PRICE.get())).unwrap();
+    apply(&mut ledger, payment, settled(PRICE.get())).unwrap();
     let mut rows = Vec::new();
-    let read = books.receipts(batch, &mut |row| {
+    let read = ledger.receipts(batch, &mut |row| {
         rows.push(row);
         Ok(())
     });
@@ -188,78 +188,78 @@ fn a_refund_is_a_receipt_with_its_direction() {
     assert_eq!((back.hash, back.invoice.as_str()), (secret(200).1, "lnbc1back"));
     assert_eq!((back.payee_node.as_str(), back.payer_node.as_str(), back.preimage.as_str()), ("03payer", "", ""));
     assert_eq!(back.seller, "seller.example");
-    assert!(books.knows(&secret(200).1).unwrap(), "receipts that hold it are no evidence against the ledger");
+    assert!(ledger.knows(&secret(200).1).unwrap(), "receipts that hold it are no evidence against the ledger");
 }
 
 #[test]
 fn an_expired_refund_is_for_a_person() {
-    let (mut books, batch, payment) = begun();
-    apply(&mut books, payment, invoiced(PRICE.get())).unwrap();
-    apply(&mut books, payment, RefundRecord::Expired { words: "unpaid".to_owned() }).unwrap();
-    assert_eq!(standing(&books, batch)[0].3, Reason::RefundExpired);
-    assert!(books.open_refunds(None).unwrap().is_empty());
-    assert!(is_contradiction(&apply(&mut books, payment, settled(1))));
-    assert_eq!(books.refunds(None).unwrap()[0].standing, RefundStanding::Expired);
+    let (mut ledger, batch, payment) = begun();
+    apply(&mut ledger, payment, invoiced(PRICE.get())).unwrap();
+    apply(&mut ledger, payment, RefundRecord::Expired { words: "unpaid".to_owned() }).unwrap();
+    assert_eq!(standing(&ledger, batch)[0].3, Reason::RefundExpired);
+    assert!(ledger.open_refunds(None).unwrap().is_empty());
+    assert!(is_contradiction(&apply(&mut ledger, payment, settled(1))));
+    assert_eq!(ledger.refunds(None).unwrap()[0].standing, RefundStanding::Expired);
 }
 
 #[test]
 fn only_reasons_of_refunds_are_said_of_one() {
-    let (mut books, batch, payment) = begun();
+    let (mut ledger, batch, payment) = begun();
     for reason in [Reason::RefundFailed, Reason::RefundNotPermitted, Reason::RefundOffered, Reason::RefundPending] {
-        apply(&mut books, payment, waits(reason)).unwrap();
-        assert_eq!(standing(&books, batch)[0].3, reason);
+        apply(&mut ledger, payment, waits(reason)).unwrap();
+        assert_eq!(standing(&ledger, batch)[0].3, reason);
     }
-    assert!(is_contradiction(&apply(&mut books, payment, waits(Reason::None))));
-    let job = pending(&books, batch).remove(0);
-    let other = intend(&mut books, new_intent(&job, 9)).payment();
-    assert!(is_contradiction(&apply(&mut books, other, waits(Reason::RefundPending))), "none was offered");
+    assert!(is_contradiction(&apply(&mut ledger, payment, waits(Reason::None))));
+    let job = pending(&ledger, batch).remove(0);
+    let other = intend(&mut ledger, new_intent(&job, 9)).payment();
+    assert!(is_contradiction(&apply(&mut ledger, other, waits(Reason::RefundPending))), "none was offered");
 }
 
 #[test]
 fn a_refunded_job_is_bought_again_by_the_user_s_word_alone() {
     let endpoint = endpoint();
     let jobs = || vec![planned(&endpoint, "a", "a"), planned(&endpoint, "b", "b")];
-    let (mut books, batch, payment) = begun();
+    let (mut ledger, batch, payment) = begun();
     let refunded = Retake { refunded: true, ..Retake::default() };
-    load(&mut books, batch, &refunded, jobs());
-    assert_eq!(standing(&books, batch)[0].1, 1, "it is not back yet");
-    apply(&mut books, payment, invoiced(PRICE.get())).unwrap();
-    apply(&mut books, payment, settled(PRICE.get())).unwrap();
-    load(&mut books, batch, &Retake::default(), jobs());
-    load(&mut books, batch, &Retake { changed: true, ..Retake::default() }, jobs());
-    assert_eq!(standing(&books, batch)[0].1, 1);
-    let found = load(&mut books, batch, &refunded, jobs());
+    load(&mut ledger, batch, &refunded, jobs());
+    assert_eq!(standing(&ledger, batch)[0].1, 1, "it is not back yet");
+    apply(&mut ledger, payment, invoiced(PRICE.get())).unwrap();
+    apply(&mut ledger, payment, settled(PRICE.get())).unwrap();
+    load(&mut ledger, batch, &Retake::default(), jobs());
+    load(&mut ledger, batch, &Retake { changed: true, ..Retake::default() }, jobs());
+    assert_eq!(standing(&ledger, batch)[0].1, 1);
+    let found = load(&mut ledger, batch, &refunded, jobs());
     assert_eq!(found.retaken.first, ["a"]);
-    assert_eq!(standing(&books, batch)[0], ("a".to_owned(), 2, JobState::Pending, Reason::None));
-    books.accept_takes(NOW, batch).unwrap();
-    let job = pending(&books, batch).remove(0);
-    deliver(&mut books, &job, 3);
-    let counts = books.counts(batch).unwrap();
+    assert_eq!(standing(&ledger, batch)[0], ("a".to_owned(), 2, JobState::Pending, Reason::None));
+    ledger.accept_takes(NOW, batch).unwrap();
+    let job = pending(&ledger, batch).remove(0);
+    deliver(&mut ledger, &job, 3);
+    let counts = ledger.counts(batch).unwrap();
     assert_eq!((counts.spent.get(), counts.net_spent()), (2 * PRICE.get(), PRICE));
-    books.check_money(None).unwrap();
+    ledger.check_money(None).unwrap();
 }
 
 #[test]
 fn a_person_leaves_a_refunded_job_at_that() {
-    let (mut books, batch, payment) = begun();
-    apply(&mut books, payment, invoiced(PRICE.get())).unwrap();
-    apply(&mut books, payment, settled(PRICE.get())).unwrap();
-    let job = books.undecided(batch, "a").unwrap().unwrap().job;
-    books.decide(NOW, job, Decision::Lost, "no more", "nobody", None).unwrap();
-    assert_eq!(standing(&books, batch)[0], ("a".to_owned(), 1, JobState::Refunded, Reason::Decided));
-    books.decide(NOW, job, Decision::Rebuy, "after all", "nobody", None).unwrap();
-    assert_eq!(standing(&books, batch)[0], ("a".to_owned(), 2, JobState::Pending, Reason::None));
-    books.check_money(None).unwrap();
+    let (mut ledger, batch, payment) = begun();
+    apply(&mut ledger, payment, invoiced(PRICE.get())).unwrap();
+    apply(&mut ledger, payment, settled(PRICE.get())).unwrap();
+    let job = ledger.undecided(batch, "a").unwrap().unwrap().job;
+    ledger.decide(NOW, job, Decision::Lost, "no more", "nobody", None).unwrap();
+    assert_eq!(standing(&ledger, batch)[0], ("a".to_owned(), 1, JobState::Refunded, Reason::Decided));
+    ledger.decide(NOW, job, Decision::Rebuy, "after all", "nobody", None).unwrap();
+    assert_eq!(standing(&ledger, batch)[0], ("a".to_owned(), 2, JobState::Pending, Reason::None));
+    ledger.check_money(None).unwrap();
 }
 
 #[test]
 fn a_link_is_shown_nowhere_but_in_its_own_place() {
-    let (mut books, batch, payment) = begun();
-    apply(&mut books, payment, waits(Reason::RefundFailed)).unwrap();
-    let record = books.takes(batch, "a").unwrap().remove(0);
+    let (mut ledger, batch, payment) = begun();
+    apply(&mut ledger, payment, waits(Reason::RefundFailed)).unwrap();
+    let record = ledger.takes(batch, "a").unwrap().remove(0);
     let refund = record.refund.unwrap();
     assert_eq!((refund.link.as_deref(), refund.words.as_deref()), (Some("LNURL1X"), Some("not yet")));
-    let shown = format!("{:?}", books.refund(payment).unwrap());
+    let shown = format!("{:?}", ledger.refund(payment).unwrap());
     assert!(!shown.contains("LNURL1X"), "{shown}");
     let debug = format!("{:?}", Record::Refund(payment, invoiced(1)));
     assert!(!debug.contains("k1") && !debug.contains("lnbc1back"), "{debug}");
@@ -269,16 +269,16 @@ fn a_link_is_shown_nowhere_but_in_its_own_place() {
 fn what_a_person_has_left_at_that_is_bought_again_by_its_name_alone() {
     let endpoint = endpoint();
     let jobs = || vec![planned(&endpoint, "a", "a"), planned(&endpoint, "b", "b")];
-    let (mut books, batch, payment) = begun();
-    apply(&mut books, payment, invoiced(PRICE.get())).unwrap();
-    apply(&mut books, payment, settled(PRICE.get())).unwrap();
-    let job = books.undecided(batch, "a").unwrap().unwrap().job;
-    books.decide(NOW, job, Decision::Lost, "not wanted any more", "", None).unwrap();
-    load(&mut books, batch, &Retake { refunded: true, ..Retake::default() }, jobs());
-    assert_eq!(standing(&books, batch)[0].1, 1, "the person said to leave it at that");
+    let (mut ledger, batch, payment) = begun();
+    apply(&mut ledger, payment, invoiced(PRICE.get())).unwrap();
+    apply(&mut ledger, payment, settled(PRICE.get())).unwrap();
+    let job = ledger.undecided(batch, "a").unwrap().unwrap().job;
+    ledger.decide(NOW, job, Decision::Lost, "not wanted any more", "", None).unwrap();
+    load(&mut ledger, batch, &Retake { refunded: true, ..Retake::default() }, jobs());
+    assert_eq!(standing(&ledger, batch)[0].1, 1, "the person said to leave it at that");
     let named = word("a", 1);
-    load(&mut books, batch, &named, jobs());
-    assert_eq!(standing(&books, batch)[0].1, 2);
+    load(&mut ledger, batch, &named, jobs());
+    assert_eq!(standing(&ledger, batch)[0].1, 2);
 }
 
 #[test]
@@ -287,54 +287,54 @@ fn a_large_body_goes_once_the_money_is_here() {
     let path = folder.path().join("ledger.db");
     let open = || SqliteLedger::open(&path, OpenMode::Write).unwrap();
     let files = || std::fs::read_dir(folder.path().join("ledger.db.bodies")).unwrap().count();
-    let mut books = open();
-    let batch = begin(&mut books, "june");
-    load_ids(&mut books, batch, &["a"]);
-    let mut intent = new_intent(&pending(&books, batch).remove(0), 1);
+    let mut ledger = open();
+    let batch = begin(&mut ledger, "june");
+    load_ids(&mut ledger, batch, &["a"]);
+    let mut intent = new_intent(&pending(&ledger, batch).remove(0), 1);
     intent.request.body = vec![b'x'; 64 * 1024 + 1];
-    let payment = intend(&mut books, intent).payment();
-    books.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
-    let answer = answer(&mut books, payment, 502);
+    let payment = intend(&mut ledger, intent).payment();
+    ledger.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
+    let answer = answer(&mut ledger, payment, 502);
     let offer = RefundRecord::Offered { answer, link: Some("LNURL1X".to_owned()), message: "no gpu".to_owned() };
     for record in [offer, invoiced(1_000)] {
-        apply(&mut books, payment, record).unwrap();
-        drop(books);
-        books = open();
+        apply(&mut ledger, payment, record).unwrap();
+        drop(ledger);
+        ledger = open();
         assert_eq!(files(), 1, "while the money is not here, it may be needed for a complaint");
     }
-    apply(&mut books, payment, settled(1_000)).unwrap();
-    drop((books, open()));
+    apply(&mut ledger, payment, settled(1_000)).unwrap();
+    drop((ledger, open()));
     assert_eq!(files(), 0);
 }
 
 #[test]
 fn what_is_delivered_is_not_given_back() {
-    let (mut books, batch) = in_memory(&["a"]);
-    let job = pending(&books, batch).remove(0);
-    let payment = deliver(&mut books, &job, 1);
+    let (mut ledger, batch) = in_memory(&["a"]);
+    let job = pending(&ledger, batch).remove(0);
+    let payment = deliver(&mut ledger, &job, 1);
     let answer = AnswerKey(1);
     let offer = RefundRecord::Offered { answer, link: Some("l".to_owned()), message: "no".to_owned() };
-    assert!(is_contradiction(&apply(&mut books, payment, offer)));
-    assert_eq!(standing(&books, batch)[0].2, JobState::Delivered);
-    assert!(books.refunds(None).unwrap().is_empty());
+    assert!(is_contradiction(&apply(&mut ledger, payment, offer)));
+    assert_eq!(standing(&ledger, batch)[0].2, JobState::Delivered);
+    assert!(ledger.refunds(None).unwrap().is_empty());
 }
 
 /// The process ends between the answer and what it means.
 #[test]
 fn an_answer_is_read_again_as_long_as_it_came() {
-    let (mut books, batch) = in_memory(&["a"]);
-    let job = pending(&books, batch).remove(0);
-    let payment = intend(&mut books, new_intent(&job, 1)).payment();
-    books.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
+    let (mut ledger, batch) = in_memory(&["a"]);
+    let job = pending(&ledger, batch).remove(0);
+    let payment = intend(&mut ledger, new_intent(&job, 1)).payment();
+    ledger.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
     let body = format!(r#"{{"trace":"{}","refund":{{"lnurl_withdraw":"lnurl1x"}}}}"#, "x".repeat(70_000)).into_bytes();
     let answer = HttpAnswer { status: 502, headers: Vec::new(), body };
     let kept = Record::Answer { payment, kind: AnswerKind::Redeem, answer: answer.clone() };
-    let Committed::Answer(key) = books.apply(NOW, kept).unwrap() else { panic!("no answer") };
-    let open = books.open_jobs(Some(batch)).unwrap();
+    let Committed::Answer(key) = ledger.apply(NOW, kept).unwrap() else { panic!("no answer") };
+    let open = ledger.open_jobs(Some(batch)).unwrap();
     let [OpenJob { stage: OpenStage::Answered(.., known), .. }] = &open[..] else { panic!("{open:?}") };
     assert_eq!(*known, answer);
     let offer = RefundRecord::Offered { answer: key, link: Some("lnurl1x".to_owned()), message: "no".to_owned() };
-    apply(&mut books, payment, offer).unwrap();
-    let bytes: i64 = books.conn.query_row("SELECT length(body) FROM answers", [], |row| row.get(0)).unwrap();
+    apply(&mut ledger, payment, offer).unwrap();
+    let bytes: i64 = ledger.conn.query_row("SELECT length(body) FROM answers", [], |row| row.get(0)).unwrap();
     assert_eq!(bytes, 64 * 1024, "a complaint needs no more");
 }

@@ -45,10 +45,10 @@ async fn keep_the_contract(ledger: &impl Ledger, batch: BatchKey) {
 
 #[tokio::test]
 async fn the_inline_ledger_keeps_the_contract() {
-    let (books, batch) = in_memory(&["a", "b", "c"]);
-    let ledger = InlineLedger::new(books);
+    let (ledger, batch) = in_memory(&["a", "b", "c"]);
+    let ledger = InlineLedger::new(ledger);
     keep_the_contract(&ledger, batch).await;
-    ledger.books().check_money(None).unwrap();
+    ledger.ledger().check_money(None).unwrap();
     // Another run: what the first one claimed and never bought is pending still.
     let next: Vec<String> = ledger.clone().claim(batch, 10).await.unwrap().into_iter().map(|job| job.id).collect();
     assert_eq!(next, ["c"]);
@@ -56,8 +56,8 @@ async fn the_inline_ledger_keeps_the_contract() {
 
 #[tokio::test]
 async fn the_thread_keeps_the_contract_and_gives_the_books_back() {
-    let (books, batch) = in_memory(&["a", "b", "c"]);
-    let (ledger, thread) = LedgerHandle::spawn(books).unwrap();
+    let (ledger, batch) = in_memory(&["a", "b", "c"]);
+    let (ledger, thread) = LedgerHandle::spawn(ledger).unwrap();
     keep_the_contract(&ledger, batch).await;
     drop(ledger);
     thread.join().unwrap().check_money(None).unwrap();
@@ -68,11 +68,11 @@ async fn many_at_once_are_all_committed_each_with_its_own_answer() {
     const JOBS: u8 = 100;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
-    let mut books = SqliteLedger::open(&path, crate::ledger::OpenMode::Write).unwrap();
-    let batch = begin(&mut books, "june");
+    let mut ledger = SqliteLedger::open(&path, crate::ledger::OpenMode::Write).unwrap();
+    let batch = begin(&mut ledger, "june");
     let ids: Vec<String> = (0..JOBS).map(|n| format!("job{n}")).collect();
-    load_ids(&mut books, batch, &ids.iter().map(String::as_str).collect::<Vec<_>>());
-    let (ledger, thread) = LedgerHandle::spawn(books).unwrap();
+    load_ids(&mut ledger, batch, &ids.iter().map(String::as_str).collect::<Vec<_>>());
+    let (ledger, thread) = LedgerHandle::spawn(ledger).unwrap();
     let jobs = Arc::new(ledger.claim(batch, 1_000).await.unwrap());
     let buy = |n: u8| {
         let (ledger, jobs) = (ledger.clone(), Arc::clone(&jobs));
@@ -89,15 +89,15 @@ async fn many_at_once_are_all_committed_each_with_its_own_answer() {
     };
     futures::future::join_all((0..JOBS).map(buy)).await;
     drop(ledger);
-    let books = thread.join().unwrap();
-    assert_eq!(books.counts(batch).unwrap().jobs(JobState::Paid), u64::from(JOBS));
-    books.check_money(None).unwrap();
+    let ledger = thread.join().unwrap();
+    assert_eq!(ledger.counts(batch).unwrap().jobs(JobState::Paid), u64::from(JOBS));
+    ledger.check_money(None).unwrap();
 }
 
 #[tokio::test]
 async fn what_a_caller_stopped_waiting_for_is_committed_all_the_same() {
-    let (books, batch) = in_memory(&["a"]);
-    let (ledger, thread) = LedgerHandle::spawn(books).unwrap();
+    let (ledger, batch) = in_memory(&["a"]);
+    let (ledger, thread) = LedgerHandle::spawn(ledger).unwrap();
     let job = ledger.claim(batch, 1).await.unwrap().remove(0);
     let commit = ledger.commit(NOW, Record::Intend(Box::new(new_intent(&job, 1))));
     // Polled once: the request is sent, and its answer is never waited for.

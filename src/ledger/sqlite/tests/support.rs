@@ -73,9 +73,9 @@ pub(in crate::ledger) fn planned(endpoint: &Arc<Endpoint>, id: &str, prompt: &st
     }
 }
 
-pub(in crate::ledger) fn begin(books: &mut SqliteLedger, name: &str) -> BatchKey {
+pub(in crate::ledger) fn begin(ledger: &mut SqliteLedger, name: &str) -> BatchKey {
     let new = NewBatch { name: name.to_owned(), manifest: format!("/jobs/{name}.toml"), sandbox: false, adopt: false };
-    match books.begin_batch(NOW, &new).unwrap() {
+    match ledger.begin_batch(NOW, &new).unwrap() {
         BatchStart::New(batch) | BatchStart::Existing(batch) => batch.key,
         other => panic!("{other:?}"),
     }
@@ -88,17 +88,17 @@ pub(in crate::ledger) fn word(id: &str, take: u32) -> Retake {
 
 /// Loads the jobs, and holds what that makes of them against what was foreseen.
 pub(in crate::ledger) fn load(
-    books: &mut SqliteLedger,
+    ledger: &mut SqliteLedger,
     batch: BatchKey,
     retake: &Retake,
     jobs: Vec<PlannedJob>,
 ) -> PlanLoad {
     let (foreseen, report) = {
-        let foreseen = books.foresee(Some(batch), retake, "", jobs.iter().cloned().map(Ok::<_, Infallible>)).unwrap();
+        let foreseen = ledger.foresee(Some(batch), retake, "", jobs.iter().cloned().map(Ok::<_, Infallible>)).unwrap();
         (to_buy(&foreseen), foreseen.report().clone())
     };
-    let load = books.load_plan(batch, NOW, retake, jobs.into_iter().map(Ok::<_, Infallible>)).unwrap();
-    let pending: Vec<_> = books.pending(batch, None, 1_000_000).unwrap().into_iter().map(|job| job.id).collect();
+    let load = ledger.load_plan(batch, NOW, retake, jobs.into_iter().map(Ok::<_, Infallible>)).unwrap();
+    let pending: Vec<_> = ledger.pending(batch, None, 1_000_000).unwrap().into_iter().map(|job| job.id).collect();
     assert_eq!(foreseen, pending, "what is foreseen is what is done");
     let told = |load: &PlanLoad| {
         let lists =
@@ -111,12 +111,12 @@ pub(in crate::ledger) fn load(
 
 /// The ids of what running these jobs would buy, with what is bought already under another name left out.
 pub(in crate::ledger) fn foreseen(
-    books: &SqliteLedger,
+    ledger: &SqliteLedger,
     batch: BatchKey,
     retake: &Retake,
     jobs: Vec<PlannedJob>,
 ) -> Vec<String> {
-    let foreseen = books.foresee(Some(batch), retake, "", jobs.into_iter().map(Ok::<_, Infallible>)).unwrap();
+    let foreseen = ledger.foresee(Some(batch), retake, "", jobs.into_iter().map(Ok::<_, Infallible>)).unwrap();
     foreseen.compare(&Compared::default()).unwrap();
     to_buy(&foreseen)
 }
@@ -132,20 +132,20 @@ pub(in crate::ledger) fn to_buy(foreseen: &impl Foreseen) -> Vec<String> {
 }
 
 /// Loads jobs of these ids, each with its id as its prompt.
-pub(in crate::ledger) fn load_ids(books: &mut SqliteLedger, batch: BatchKey, ids: &[&str]) -> PlanLoad {
+pub(in crate::ledger) fn load_ids(ledger: &mut SqliteLedger, batch: BatchKey, ids: &[&str]) -> PlanLoad {
     let endpoint = endpoint();
-    load(books, batch, &Retake::default(), ids.iter().map(|id| planned(&endpoint, id, id)).collect())
+    load(ledger, batch, &Retake::default(), ids.iter().map(|id| planned(&endpoint, id, id)).collect())
 }
 
 pub(in crate::ledger) fn in_memory(ids: &[&str]) -> (SqliteLedger, BatchKey) {
-    let mut books = SqliteLedger::in_memory().unwrap();
-    let batch = begin(&mut books, "june");
-    load_ids(&mut books, batch, ids);
-    (books, batch)
+    let mut ledger = SqliteLedger::in_memory().unwrap();
+    let batch = begin(&mut ledger, "june");
+    load_ids(&mut ledger, batch, ids);
+    (ledger, batch)
 }
 
-pub(in crate::ledger) fn pending(books: &SqliteLedger, batch: BatchKey) -> Vec<PendingJob> {
-    books.pending(batch, None, 1_000).unwrap()
+pub(in crate::ledger) fn pending(ledger: &SqliteLedger, batch: BatchKey) -> Vec<PendingJob> {
+    ledger.pending(batch, None, 1_000).unwrap()
 }
 
 pub(in crate::ledger) fn secret(n: u8) -> ([u8; 32], PaymentHash) {
@@ -187,8 +187,8 @@ pub(in crate::ledger) fn new_intent(job: &PendingJob, n: u8) -> NewIntent {
     }
 }
 
-pub(in crate::ledger) fn intend(books: &mut SqliteLedger, intent: NewIntent) -> DurableIntent {
-    match books.apply(NOW, Record::Intend(Box::new(intent))).unwrap() {
+pub(in crate::ledger) fn intend(ledger: &mut SqliteLedger, intent: NewIntent) -> DurableIntent {
+    match ledger.apply(NOW, Record::Intend(Box::new(intent))).unwrap() {
         Committed::Intent(intent) => intent,
         other => panic!("{other:?}"),
     }
@@ -210,20 +210,20 @@ pub(in crate::ledger) fn http(status: u16) -> HttpAnswer {
     }
 }
 
-pub(in crate::ledger) fn answer(books: &mut SqliteLedger, payment: PaymentKey, status: u16) -> AnswerKey {
+pub(in crate::ledger) fn answer(ledger: &mut SqliteLedger, payment: PaymentKey, status: u16) -> AnswerKey {
     let record = Record::Answer { payment, kind: AnswerKind::Redeem, answer: http(status) };
-    match books.apply(NOW, record).unwrap() {
+    match ledger.apply(NOW, record).unwrap() {
         Committed::Answer(key) => key,
         other => panic!("{other:?}"),
     }
 }
 
 /// Buys a pending job from intent to delivery.
-pub(in crate::ledger) fn deliver(books: &mut SqliteLedger, job: &PendingJob, n: u8) -> PaymentKey {
-    let payment = intend(books, new_intent(job, n)).payment();
-    books.apply(NOW, paid(payment, n, Some(posted()))).unwrap();
-    let answer = answer(books, payment, 200);
-    books
+pub(in crate::ledger) fn deliver(ledger: &mut SqliteLedger, job: &PendingJob, n: u8) -> PaymentKey {
+    let payment = intend(ledger, new_intent(job, n)).payment();
+    ledger.apply(NOW, paid(payment, n, Some(posted()))).unwrap();
+    let answer = answer(ledger, payment, 200);
+    ledger
         .apply(NOW, Record::Delivered { payment, answer, url: "https://seller.example/v/1".to_owned(), own: false })
         .unwrap();
     payment
@@ -238,9 +238,9 @@ pub(in crate::ledger) fn is_contradiction<T>(outcome: &Result<T, LedgerError>) -
 }
 
 /// How each job of the batch stands: id, take, state, reason.
-pub(in crate::ledger) fn standing(books: &SqliteLedger, batch: BatchKey) -> Vec<(String, u32, JobState, Reason)> {
+pub(in crate::ledger) fn standing(ledger: &SqliteLedger, batch: BatchKey) -> Vec<(String, u32, JobState, Reason)> {
     let mut rows = Vec::new();
-    books
+    ledger
         .latest_takes(batch, &mut |row| {
             rows.push((row.id, row.take, row.state, row.reason));
             Ok(())

@@ -67,32 +67,32 @@ fn a_ledger_of_version_1_is_taken_along_row_by_row() {
         assert!(before.len() > 100, "{}", before.len());
         drop(old);
 
-        let books = SqliteLedger::open(&path, mode).unwrap();
-        books.check_money(None).unwrap();
-        assert_eq!(rows(&books.conn, &tables), before, "{mode:?}");
-        let batches = books.batches().unwrap();
+        let ledger = SqliteLedger::open(&path, mode).unwrap();
+        ledger.check_money(None).unwrap();
+        assert_eq!(rows(&ledger.conn, &tables), before, "{mode:?}");
+        let batches = ledger.batches().unwrap();
         let jobs: u64 = batches.iter().map(|(_, counts)| counts.all_jobs()).sum();
         assert_eq!((batches.len(), jobs), (9, 14), "a take that was superseded is none of them");
         for (batch, _) in &batches {
-            books.results(batch.key, &mut |_| Ok(())).unwrap().unwrap();
-            books.receipts(batch.key, &mut |_| Ok(())).unwrap().unwrap();
+            ledger.results(batch.key, &mut |_| Ok(())).unwrap().unwrap();
+            ledger.receipts(batch.key, &mut |_| Ok(())).unwrap().unwrap();
         }
-        let open = books.open_jobs(None).unwrap();
+        let open = ledger.open_jobs(None).unwrap();
         let standing: Vec<_> = open.iter().map(|job| (job.id.as_str(), job.state, job.reason)).collect();
         assert_eq!(standing.len(), 4, "{standing:?}");
         assert!(standing.contains(&("1", JobState::InDoubt, Reason::PaymentInFlight)));
         for job in &open {
             match &job.stage {
-                OpenStage::Intended(intent) => drop(books.request(intent.payment()).unwrap()),
-                OpenStage::Paid(purchase) => drop(books.request(purchase.payment()).unwrap()),
+                OpenStage::Intended(intent) => drop(ledger.request(intent.payment()).unwrap()),
+                OpenStage::Paid(purchase) => drop(ledger.request(purchase.payment()).unwrap()),
                 other => panic!("{other:?}"),
             }
         }
         let without = "SELECT count(*) FROM jobs WHERE given IS NULL";
-        let without: i64 = books.conn.query_row(without, [], |row| row.get(0)).unwrap();
+        let without: i64 = ledger.conn.query_row(without, [], |row| row.get(0)).unwrap();
         assert_eq!(without, 0, "what was given follows from endpoint and parameters");
-        let plain = books.batch("plain").unwrap().unwrap();
-        assert_eq!(books.takes(plain.key, "1").unwrap().len(), 2);
+        let plain = ledger.batch("plain").unwrap().unwrap();
+        assert_eq!(ledger.takes(plain.key, "1").unwrap().len(), 2);
     }
 }
 
