@@ -217,7 +217,7 @@ pub struct ToBuy {
 /// How many jobs a batch would have, and how many of them would be gone from its manifest before they were bought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JobsThen {
-    /// All.
+    /// Jobs of the batch, whatever their state.
     pub all: u64,
     /// Those that are gone.
     pub gone: u64,

@@ -236,7 +236,7 @@ pub struct RefundRow {
     pub settled_at: Option<UnixMs>,
     /// What was last recorded of it, in words.
     pub words: Option<String>,
-    /// When.
+    /// When that was recorded.
     pub words_at: Option<UnixMs>,
 }
 

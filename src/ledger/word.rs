@@ -132,7 +132,7 @@ impl TakeStand {
 /// What the words say of one job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Heard {
-    /// Nothing.
+    /// No word is about it.
     Nothing,
     /// Its latest take is replaced.
     Buys,

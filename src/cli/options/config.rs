@@ -266,7 +266,7 @@ pub struct ResolveOptions {
     pub job: String,
     /// What is decided.
     pub word: ResolveWord,
-    /// Why.
+    /// Why, as the person says it: it is kept with the decision.
     pub note: String,
     /// The node, where one is given.
     pub node: Option<NodeOptions>,
