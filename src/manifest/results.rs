@@ -81,7 +81,13 @@ impl Manifest {
         let mut pass = ResultsPass::new(rows);
         let mut mixed = None;
         while mixed.is_none()
-            && pass.next_row(&mut |row, _| {
+            && pass.next_row(&mut |row, problems| {
+                let id = row.cell(ledger_at);
+                if !id.is_empty() && !is_ledger_id(id) {
+                    let wrong = Wrong::new(format!("{LEDGER_COLUMN}: not the id of a ledger: the row is not whole"));
+                    row.problem(problems, ledger_at, wrong.help(TORN));
+                    return;
+                }
                 let of = ResultsOf { ledger: row.cell(ledger_at).to_owned(), batch: row.cell(batch_at).to_owned() };
                 match &found {
                     Some(first) if *first != of => mixed = Some(self.mixed(first, &of)),
@@ -90,7 +96,9 @@ impl Manifest {
                 }
             })
         {}
+        let torn = std::mem::take(&mut pass.problems).finish(&rows.file);
         match mixed {
+            _ if torn.iter().any(|error| error.help.as_deref() == Some(TORN)) => Err(torn),
             Some(error) => Err(vec![error]),
             None => Ok(found.filter(|of| !of.ledger.is_empty() && !of.batch.is_empty())),
         }
@@ -168,32 +176,48 @@ impl Iterator for ResultsPass<'_> {
     }
 }
 
+const TORN: &str = "take the file from where it was made once more, or take that row out";
+
+/// Whether that is how a ledger is named: 32 digits in lower-case hex.
+fn is_ledger_id(id: &str) -> bool {
+    id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
 const NO_ID: &str =
     "results choose among the jobs of their batch by the column id: a new job belongs into the manifest";
+
+/// Whether that is a word by which our results say that a job is bought, or may be.
+fn is_bought(state: &str) -> bool {
+    let words = ["running", "in_doubt", "paid", "delivered", "downloaded", "refund_offered", "refunded", "lost"];
+    words.contains(&state)
+}
 
 /// The columns by which rows of a results file say how their jobs stand; none where it says nothing of that.
 #[derive(Debug, Default)]
 pub(super) struct StandColumns {
     state: Option<usize>,
+    /// That column is certainly ours.
+    is_ours: bool,
     /// The ledger and the batch that a row is of.
     of: [Option<usize>; 2],
 }
 
 impl StandColumns {
-    /// Those of these rows. A file that names no ledger and no batch holds results only where more than one of the other
-    /// columns is ours: `state` may be anybody's.
+    /// Those of these rows. A file that names no ledger and no batch holds results where more than one of the other columns is ours;
+    /// else `state` may be anybody's, and only what results have there counts.
     pub(super) fn of(rows: &Rows) -> Self {
         let of = [LEDGER_COLUMN, BATCH_COLUMN].map(|name| rows.results_column(name));
-        let is_ours = ["take", "reason", "next"].iter().all(|name| rows.results_column(name).is_some());
-        let state = rows.results_column("state").filter(|_| is_ours || of.iter().any(Option::is_some));
-        Self { state, of }
+        let others_are_ours = ["take", "reason", "next"].iter().all(|name| rows.results_column(name).is_some());
+        let is_ours = others_are_ours || of.iter().any(Option::is_some);
+        Self { state: rows.results_column("state"), is_ours, of }
     }
 
     /// Whether the row with these cells says that its job is bought, or may be. Of one that names a ledger or a batch that is
     /// not known here, silence says that too.
     pub(super) fn says_bought<'r>(&self, filled: impl Fn(usize) -> Option<&'r str>) -> bool {
         match self.state.and_then(&filled) {
-            Some(state) => !matches!(state, "pending" | "refused" | "failed"),
+            Some(state) if self.is_ours => !matches!(state, "pending" | "refused" | "failed"),
+            Some(state) => is_bought(state),
             None => self.of.iter().flatten().any(|column| filled(*column).is_some()),
         }
     }

@@ -58,12 +58,14 @@ fn a_results_file_is_surveyed_as_it_is_run() {
     let results = client.read("jobs.results.csv");
     let first: Vec<&str> = results.lines().take(2).collect();
     client.write("first.csv", &first.join("\n"));
+    client.write("sent/jobs.results.csv", &results);
+    client.write("sent/first.csv", &first.join("\n"));
     for (line, jobs) in [
         ("jobs.csv", 1),
         ("jobs.results.csv", 1),
         ("first.csv", 0),
-        ("jobs.results.csv --ledger other.db", 1),
-        ("first.csv --ledger other.db", 0),
+        ("sent/jobs.results.csv --ledger other.db", 1),
+        ("sent/first.csv --ledger other.db", 0),
     ] {
         let found = document(&client.asks(&format!("doctor {line} --json --no-ask")).with(0));
         assert_eq!(found["plan"]["to_buy_count"], jobs, "{line}: {found}");

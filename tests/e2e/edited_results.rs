@@ -129,14 +129,14 @@ const CASES: &[Case] = &[
         |sheet| sheet.column("max_sats", ["", "", "1"]),
         6,
         1,
-        "c (line 4: max_sats is \"1\", and nothing in",
+        "c (line 4: max_sats is \"1\", and has to be empty",
     ),
     case(
         "a word",
         |sheet| sheet.column("skip", ["", "", "yes"]),
         6,
         1,
-        "c (line 4: skip is \"yes\", and nothing in the",
+        "c (line 4: skip is \"yes\", and has to be empty",
     ),
     case(
         "bought and edited",
@@ -272,9 +272,58 @@ fn a_torn_file_is_refused_by_all() {
     }
     let of_other: Vec<String> = world.client.column("june.results.csv", "l402_ledger");
     world.client.write("edited.csv", &whole.trim_end().replacen(&of_other[2], &of_other[2][1..], 1));
-    world.plan_of("edited.csv").with(2).saying("rows of more than one batch");
-    world.client.run("run edited.csv").with(2).saying("rows of more than one batch");
+    world.plan_of("edited.csv").with(2).saying("edited.csv:2:").saying("not the id of a ledger");
+    world.client.run("run edited.csv").with(2).saying("not the id of a ledger");
+    // The same tear in a file of one row, which is then no other ledger's.
+    let (head, last) = (whole.lines().next().unwrap(), whole.lines().last().unwrap());
+    world.client.write("edited.csv", &format!("{head}\n{}", &last[..last.len() - 4]));
+    world.plan_of("edited.csv").with(2).saying("edited.csv:2:").saying("not the id of a ledger");
+    world.client.run("run edited.csv --dry-run").with(2).saying("not the id of a ledger");
+    world.client.run("run edited.csv").with(2).saying("not the id of a ledger");
     world.all_say("june.results.csv", 0, 2 * VIDEO);
+}
+
+/// The ledger is forgotten: what stands beside the file tells that another one bought of its batch.
+#[test]
+fn results_of_another_ledger_are_not_bought_beside_its_receipts() {
+    let world = World::with("");
+    world.client.write("june.csv", &rows(&[("a", "a kite"), ("b", "a boat")]));
+    world.client.run(&format!("run june.csv {FLAGS} --limit 1 --ledger own.db")).with(3);
+    let before = world.paid();
+    world.plan_of("june.results.csv").with(7).saying("june.receipts.csv");
+    world.client.asks("doctor june.results.csv --no-ask").with(7).saying("june.receipts.csv");
+    world.client.run("run june.results.csv --dry-run").with(7).saying("june.receipts.csv");
+    world.client.run("run june.results.csv").with(7).saying("june.receipts.csv").saying("--ledger");
+    assert_eq!(world.paid(), before);
+    world.all_say("june.results.csv --ledger own.db", 0, VIDEO);
+}
+
+/// The columns that somebody looks at, under a ledger that knows nothing of them: what says that it is bought is left out.
+#[test]
+fn a_state_alone_says_what_is_bought() {
+    let world = World::with("");
+    world.client.write("june.csv", &rows(&[("a", "a kite"), ("b", "a boat")]));
+    world.client.run(&format!("run june.csv {FLAGS} --limit 1")).with(3);
+    let sheet = Sheet::of(&world.client.read("june.results.csv"));
+    world.client.write("few/few.csv", &sheet.only(&["id", "state", "endpoint", "prompt", "duration"]).text());
+    world.all_say(&format!("few/few.csv {FLAGS} --ledger few/few.db"), 6, VIDEO);
+}
+
+/// Why an earlier run did not buy a row says nothing of the next one, whether that chooses it or not.
+#[test]
+fn a_limit_of_an_earlier_run_is_no_word_of_the_next() {
+    let world = World::with("");
+    world.client.write("june.csv", &rows(&[("a", "a kite"), ("b", "a boat"), ("c", "a dog")]));
+    world.client.run(&format!("run june.csv {FLAGS} --max-sats-per-day 100")).with(8);
+    let whole = world.client.read("june.results.csv");
+    world.client.write("all.csv", &whole);
+    world.all_say("all.csv --limit 1", 3, VIDEO);
+    world.client.run(&format!("run june.csv {FLAGS} --max-sats-per-day 100")).with(8);
+    let of_b: Vec<&str> =
+        whole.lines().enumerate().filter(|(at, _)| [0, 2].contains(at)).map(|(_, line)| line).collect();
+    world.client.write("one.csv", &format!("{}\n", of_b.join("\n")));
+    world.all_say("one.csv", 3, VIDEO);
+    world.all_say(&format!("june.csv {FLAGS}"), 0, VIDEO);
 }
 
 /// The results of a manifest with an endpoint of its own, which no catalogue knows.

@@ -183,9 +183,9 @@ fn results_that_are_run_cost_what_was_said() {
     assert_eq!(world.planned("rest.csv", 3), VIDEO, "what the file leaves out is no business of its plan");
     world.all_say("rest.csv", 3, VIDEO);
     // With another ledger the rows that say that they are bought are left out.
-    client.write("whole.csv", &client.read("shots.results.csv"));
-    assert_eq!(world.planned("whole.csv --ledger other.db", 6), VIDEO);
-    world.all_say("whole.csv --ledger other.db", 6, VIDEO);
+    client.write("sent/whole.csv", &client.read("shots.results.csv"));
+    assert_eq!(world.planned("sent/whole.csv --ledger other.db", 6), VIDEO);
+    world.all_say("sent/whole.csv --ledger other.db", 6, VIDEO);
     // What was delivered and edited is said in the same words, and counted, before it is run.
     client.write("bought.csv", &kept(&["a", "b"]).replace("a kite", "a cat"));
     let words = "1 row is changed against what the ledger holds, and left alone: a";

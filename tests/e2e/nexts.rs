@@ -334,17 +334,17 @@ fn planned_or_run(client: &Client, line: &str) -> Ended {
 fn elsewhere() {
     let case = Case::of("--sandbox-dedup-s 0", &five(), "run --limit 2", 3);
     let results = case.client.read("it's.results.csv");
-    case.client.write("x.csv", &results);
-    for line in ["plan x.csv", "run x.csv --dry-run", "run x.csv", "run x.csv"] {
+    case.client.write("sent/x.csv", &results);
+    for line in ["plan sent/x.csv", "run sent/x.csv --dry-run", "run sent/x.csv", "run sent/x.csv"] {
         for flag in ["--quiet", "--json", ""] {
             let line = format!("{line} --ledger other.db {flag}");
             let ended = planned_or_run(&case.client, &line).with(6);
             assert!(ended.to_string().contains("2 rows were left out, as results of another ledger"), "{line} {ended}");
         }
     }
-    let ended = case.client.run("run x.csv --ledger other.db").with(6);
+    let ended = case.client.run("run sent/x.csv --ledger other.db").with(6);
     assert_eq!(commands(&next(&ended, "name the ledger that has them with --ledger")), [] as [&str; 0]);
-    let case = Case { ended: case.client.run("run x.csv").with(0), ..case };
+    let case = Case { ended: case.client.run("run sent/x.csv").with(0), ..case };
     assert_eq!(case.settled(), 2 + 3 + 3);
 }
 

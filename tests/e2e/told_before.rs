@@ -139,3 +139,17 @@ fn what_the_origin_refused_is_told() {
     world.client.run(&format!("run {line}")).with(0);
     world.plan_of(&line).with(0).not_saying("refused by the origin");
 }
+
+/// Files of others that stand where the batch would write are found by all, before anything is bought.
+#[test]
+fn a_file_in_the_place_of_the_results_is_told_before() {
+    let world = World::with("");
+    world.client.write("june.csv", &rows(&[("a", "a kite")]));
+    world.client.write("june.results.csv", "mine\n");
+    world.plan_of(&format!("june.csv {FLAGS}")).with(2).saying("june.results.csv");
+    world.client.asks(&format!("doctor june.csv {FLAGS} --no-ask")).with(2).saying("june.results.csv");
+    world.client.run(&format!("run june.csv {FLAGS} --dry-run")).with(2).saying("june.results.csv");
+    world.client.run(&format!("run june.csv {FLAGS}")).with(2).saying("june.results.csv");
+    assert_eq!(world.paid(), 0);
+    world.client.run(&format!("run june.csv {FLAGS} --results other.csv")).with(0);
+}

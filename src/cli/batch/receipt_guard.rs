@@ -101,6 +101,11 @@ impl BatchFiles<'_> {
             // What stands in the manifest's own place speaks of its jobs, whatever the batch is called now.
             check_place(ledger, &usual, &bought, false)?;
         }
+        // Results of a batch that this ledger does not have: what stands beside them tells what another one bought of it.
+        if let Some(of) = self.manifest.results_of().map_err(Failure::Input)? {
+            let manifest = self.manifest.path.with_file_name(format!("{}.csv", of.batch));
+            check_place(ledger, &default_paths(&manifest, false).receipts, &bought, false)?;
+        }
         Ok(())
     }
 }

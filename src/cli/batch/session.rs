@@ -212,23 +212,21 @@ pub(in crate::cli) fn check_owner(
 }
 
 /// What a run of the manifest would be refused for before anything is bought, whatever its rows say: the batch is another
-/// manifest's, or something stops the ledger.
+/// manifest's, something stops the ledger, or its `files` cannot be written (none of a results file, which goes on with those of its
+/// batch).
 pub(in crate::cli) fn refusal(
     path: &Path,
     ledger: Option<&OpenLedger>,
     known: Option<&Batch>,
     manifest: &Manifest,
     name: Option<&str>,
-    is_of_results: bool,
+    files: Option<&config::Files>,
 ) -> Result<(), Failure> {
-    let files = config::Files::default();
     // A results file goes on with its batch, wherever that one's manifest is.
-    let name = name.filter(|_| !is_of_results);
-    if let Some(name) = name {
-        check_owner(known, name, &Choice::default(), &manifest.path.display().to_string(), false)?;
-    }
-    let place = name.map(|name| receipt_guard::BatchFiles { manifest, name, files: &files });
-    receipt_guard::stop(path, ledger, known, place.as_ref())
+    let Some((name, files)) = name.zip(files) else { return receipt_guard::stop(path, ledger, known, None) };
+    check_owner(known, name, &Choice::default(), &manifest.path.display().to_string(), false)?;
+    receipt_guard::stop(path, ledger, known, Some(&receipt_guard::BatchFiles { manifest, name, files }))?;
+    check_files(ledger, known, name, files, manifest, (path, false)).map(drop)
 }
 
 /// What is said of a batch that another process is running: a run of it would end at once.
@@ -269,17 +267,17 @@ pub(in crate::cli) fn check_files(
     ledger: Option<&OpenLedger>,
     known: Option<&Batch>,
     name: &str,
-    options: &RunOptions,
+    files: &config::Files,
     manifest: &Manifest,
-    world: &Counterparties,
+    (path, is_play): (&Path, bool),
 ) -> Result<OutputPaths, Failure> {
-    let paths = output_paths(ledger, known, &options.files, manifest, name, world.play.is_some())?;
+    let paths = output_paths(ledger, known, files, manifest, name, is_play)?;
     let before = known.map(|batch| batch.remembered.outputs.clone()).unwrap_or_default();
     // Each run with play money has a ledger of its own, and may replace what the last one left.
-    let play = world.play.is_some() && options.files.results.is_none() && options.files.receipts.is_none();
-    let mut inputs = vec![("the manifest", manifest.path.as_path()), ("the ledger", world.ledger.as_path())];
+    let play = is_play && files.results.is_none() && files.receipts.is_none();
+    let mut inputs = vec![("the manifest", manifest.path.as_path()), ("the ledger", path)];
     inputs.extend(manifest.rows_file().map(|rows| ("the manifest's rows", rows)));
-    files::check(&paths, ledger.map(|ledger| (ledger, name)), &before, play, &inputs, &options.files)?;
+    files::check(&paths, ledger.map(|ledger| (ledger, name)), &before, play, &inputs, files)?;
     Ok(paths)
 }
 

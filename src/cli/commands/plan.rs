@@ -30,9 +30,8 @@ pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure>
         false => None,
     };
     let batch = ledger.as_ref().zip(name.as_ref()).map(|(ledger, name)| ledger.batch(name)).transpose()?.flatten();
-    let refused =
-        refusal(&options.ledger, ledger.as_ref(), batch.as_ref(), &manifest, name.as_deref(), of_results.is_some())
-            .err();
+    let files = Some(&options.files).filter(|_| of_results.is_none());
+    let refused = refusal(&options.ledger, ledger.as_ref(), batch.as_ref(), &manifest, name.as_deref(), files).err();
     let of_batch = ledger.as_ref().zip(batch.as_ref()).filter(|_| of_results.is_some());
     let planned = match Planned::of(&manifest, &options.limits, of_batch) {
         Ok(planned) => planned,

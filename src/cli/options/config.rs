@@ -151,6 +151,8 @@ pub struct PlanOptions {
     pub jobs: bool,
     /// Where files would go.
     pub downloads: DownloadOptions,
+    /// Where results and receipts would go.
+    pub files: Files,
     /// How to print.
     pub output: Output,
     /// Where the batch may have run already; it need not exist.
@@ -324,6 +326,8 @@ pub struct DoctorOptions {
     pub max_undelivered: u32,
     /// Whether endpoints are asked.
     pub ask: bool,
+    /// Where results and receipts would go.
+    pub files: Files,
     /// How to print.
     pub output: Output,
     /// Where it is recorded.

@@ -5,7 +5,7 @@ use crate::cli::options::layer::Layers;
 use crate::cli::{Failure, input};
 use crate::ledger::port::{Batches, Foresee};
 use crate::ledger::{Batch, ChosenRows, EditedRow, LoadError, OpenLedger, StoredJobs};
-use crate::manifest::{JobSource, Limits, Manifest};
+use crate::manifest::{JobSource, Limits, Manifest, is_job_key};
 use crate::money::{counted, counted_are};
 use crate::plan::{Plan, Policy};
 
@@ -109,6 +109,9 @@ fn edited(row: &EditedRow) -> String {
     let EditedRow { line, id, column, here, stored } = row;
     let what = match (column.as_str(), stored.as_str()) {
         ("", _) => "nothing tells what was asked for".to_owned(),
+        (name, "") if is_job_key(name) && name != "take" => {
+            format!("{column} is {}, and has to be empty in results", cell(here))
+        }
         (_, "") => format!("{column} is {}, and nothing in the ledger", cell(here)),
         (_, _) => format!("{column} is {}, and {} in the ledger", cell(here), cell(stored)),
     };

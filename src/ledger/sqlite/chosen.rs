@@ -59,7 +59,7 @@ impl SqliteLedger {
         for row in rows {
             comparing.add(row.map_err(LoadError::Plan)?).map_err(of_ledger)?;
         }
-        Ok(comparing.finish())
+        comparing.finish().map_err(of_ledger)
     }
 
     /// What the stored job asks for, as a manifest gives it.
@@ -163,12 +163,20 @@ impl<'b> Comparing<'b> {
         None
     }
 
-    fn finish(self) -> ChosenRows {
-        let Self { mut chosen, ids, is_chosen, .. } = self;
+    fn finish(self) -> Result<ChosenRows, Fault> {
+        let Self { ledger, batch, mut chosen, ids, is_chosen, .. } = self;
         let is_chosen = |key: &JobKey| is_chosen.get(key).copied().unwrap_or(false);
         chosen.ids = ids.into_iter().filter(|(key, _)| is_chosen(key)).map(|(_, id)| id).collect();
-        chosen.again.retain(|again| is_chosen(&again.key));
-        chosen
+        chosen.again.retain(|again| is_chosen(&again.key) && again.from != JobState::Pending);
+        // Why an earlier run did not buy them says nothing of the next one, whether it chooses them or not.
+        let sql = "SELECT id FROM jobs WHERE batch = ?1 AND superseded = 0 AND state = 'pending' AND reason <> ''";
+        let mut statement = ledger.conn.prepare_cached(sql)?;
+        let waiting = statement.query_map([batch], |row| Ok(Again { key: row.get(0)?, from: JobState::Pending }))?;
+        for again in waiting {
+            chosen.again.push(again?);
+        }
+        drop(statement);
+        Ok(chosen)
     }
 }
 

@@ -399,8 +399,8 @@ impl Foresee for SqliteLedger {
             };
             let insert = format!(
                 "INSERT OR IGNORE INTO temp.planned ({columns}, state, reason, edition, meant, is_new, place, endpoint, params)
-                 SELECT {columns}, CASE WHEN reason IN ('duplicate', 'job_limit') THEN state ELSE 'pending' END, reason,
-                     edition, meant, 0, n.endpoint, {sends}
+                 SELECT {columns}, CASE WHEN reason IN ('duplicate', 'job_limit') THEN state ELSE 'pending' END,
+                     CASE WHEN reason IN ('duplicate', 'job_limit') THEN reason ELSE '' END, edition, meant, 0, n.endpoint, {sends}
                  FROM jobs n WHERE batch = ?1 AND superseded = 0 AND NOT ({UNACCEPTED})"
             );
             let is_unbought = "(state = 'pending' OR (state = 'refused' AND reason IN ('duplicate', 'job_limit')))";

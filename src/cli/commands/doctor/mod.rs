@@ -163,8 +163,12 @@ fn plan(survey: &Survey, options: &DoctorOptions, report: &mut Report) {
         survey.worst_case.sats_ceil()
     );
     report.ok("manifest", words);
+    let advice = match survey.left.jobs {
+        0 => "a run buys nothing; the command `plan` says how it ends",
+        _ => "a run buys the rest; the command `plan` says how it ends",
+    };
     for words in &survey.told {
-        report.warning("batch", words, "a run buys the rest; the command `plan` says how it ends");
+        report.warning("batch", words, advice);
     }
     match limits::check(survey.used, survey.worst_case, survey.max) {
         Fit::DoesNotFit { needed, most, missing } if !options.partial && survey.left.jobs > 0 => report.problem(

@@ -62,7 +62,7 @@ pub(super) fn survey(
         known.as_ref(),
         &opened,
         batch.as_deref(),
-        is_of_results,
+        Some(&options.files).filter(|_| !is_of_results),
     )
     .err();
     let of_batch = ledger.zip(known.as_ref()).filter(|_| is_of_results);

@@ -56,7 +56,7 @@ impl Runner<'_> {
         let found = self.preflight(&Ground { manifest, ledger, known, of_results }, planned)?;
         match of_batch {
             Some((ledger, batch)) => self.paths_of(ledger, batch)?,
-            None => check_files(ledger, known, name, &self.options, manifest, self.world)?,
+            None => check_files(ledger, known, name, &self.options.files, manifest, (&self.world.ledger, play))?,
         };
         found.to.as_ref().map_or(Ok(()), |to| DownloadSetup::look(to, ledger))?;
         tell_remarks(manifest, &found.plan, &self.reporter);

@@ -11,7 +11,7 @@ use crate::cli::batch::files::Files;
 use crate::cli::batch::receipt_guard::{BatchFiles, check as check_receipts, keep_unknown, stop};
 use crate::cli::batch::reporter::Reporter;
 use crate::cli::batch::run_batch::{BatchRun, Work, settings};
-use crate::cli::batch::session::{Session, check_owner};
+use crate::cli::batch::session::{Session, check_files, check_owner};
 use crate::cli::ending::advice::{Bought, Ended};
 use crate::cli::ending::conclusion::{Ending, tell, tell_broken};
 use crate::cli::preflight::duplicates::{edition, stopped_words, words as duplicate_words};
@@ -26,7 +26,9 @@ use std::cell::{OnceCell, RefCell};
 
 use crate::event::{Event, Listener};
 use crate::ledger::port::{Batches, Loading, Views};
-use crate::ledger::{Batch, BatchKey, Counts, DownloadTo, Duplicates as FoundDuplicates, OpenMode, PlanLoad};
+use crate::ledger::{
+    Batch, BatchKey, Counts, DownloadTo, Duplicates as FoundDuplicates, OpenLedger, OpenMode, PlanLoad,
+};
 use crate::manifest::{Duplicates, Limits, Manifest};
 use crate::money::Msat;
 use crate::payer::NodeInfo;
@@ -130,7 +132,7 @@ impl<'a> Runner<'a> {
             check_owner(None, &name, &self.options.choice, &owner, false)?;
             let ground = Ground { manifest: &manifest, ledger: None, known: None, of_results: false };
             let found = self.preflight(&ground, planned)?;
-            crate::cli::batch::session::check_files(None, None, &name, &self.options, &manifest, self.world)?;
+            self.check_files((None, None), &name, &manifest)?;
             found.to.as_ref().map_or(Ok(()), |to| DownloadSetup::look(to, None))?;
             checked = Some(found);
         }
@@ -187,6 +189,16 @@ impl<'a> Runner<'a> {
     /// Where the files of a manifest's batch go. Each run with play money has a ledger of its own, and replaces what the last left.
     fn place<'m>(&'m self, manifest: &'m Manifest, name: &'m str) -> Option<BatchFiles<'m>> {
         self.world.play.is_none().then(|| BatchFiles { manifest, name, files: &self.options.files })
+    }
+
+    fn check_files(
+        &self,
+        (ledger, known): (Option<&OpenLedger>, Option<&Batch>),
+        name: &str,
+        manifest: &Manifest,
+    ) -> Result<OutputPaths, Failure> {
+        let place = (self.world.ledger.as_path(), self.world.play.is_some());
+        check_files(ledger, known, name, &self.options.files, manifest, place)
     }
 
     fn start(&self, name: &str, new_batch: bool, new_ledger: bool) {
@@ -304,8 +316,7 @@ impl<'a> Runner<'a> {
             Some(_) => None,
         };
         let (ledger, known) = (Some(&session.ledger), session.known.as_ref());
-        let paths =
-            crate::cli::batch::session::check_files(ledger, known, &session.name, &self.options, manifest, self.world)?;
+        let paths = self.check_files((ledger, known), &session.name, manifest)?;
         let play = self.world.play.is_some();
         let (download_setup, to) = match DownloadSetup::of_run(&self.options.downloads, to, &session.ledger, play) {
             Ok(ready) => ready,
