@@ -78,6 +78,14 @@ const fn case(what: &'static str, edit: fn(Sheet) -> Sheet, code: i32, videos: u
 /// Of the three rows the first is bought; the second and the third, on line 4 of the file, are not.
 const CASES: &[Case] = &[
     case("nothing", |sheet| sheet, 0, 2, ""),
+    Case {
+        what: "a row that is not there",
+        edit: |sheet| sheet.without(2),
+        flags: "--only c",
+        code: 2,
+        videos: 0,
+        words: "--only c: the file has no row of that id",
+    },
     case(
         "no number",
         |sheet| sheet.set(2, "duration", "pro"),
@@ -226,7 +234,7 @@ fn every_edit_is_read_alike_by_all() {
 fn tried(world: &World, case: &Case, number: usize) {
     let Case { what, flags, code, videos, words, .. } = case;
     let line = format!("edited.csv {flags}");
-    let is_of_run = flags.starts_with("--trust") || flags.starts_with("--download");
+    let is_of_run = ["--trust", "--download", "--only"].iter().any(|flag| flags.starts_with(flag));
     let before = world.paid();
     let plan = if flags.starts_with("--trust") { None } else { Some(world.plan_of(&line)) };
     let doctor = (!is_of_run).then(|| world.client.asks(&format!("doctor {line} --no-ask")));

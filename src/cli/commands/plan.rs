@@ -166,7 +166,7 @@ fn known_batch(
         return Ok(None);
     }
     let retake = match is_of_results {
-        true => words_of_results(&options.choice)?,
+        true => words_of_results(&options.choice, planned)?,
         false => read_words(&options.choice, manifest, plan, batch.map(|batch| (ledger, batch)))?,
     };
     let asked = Asked {

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use crate::cli::Failure;
 use crate::cli::options::config::Choice;
+use crate::cli::preflight::planned::Planned;
 use crate::ledger::port::Inspection;
 use crate::ledger::{Batch, OpenLedger, PlanLoad, Retake, TakeId, Unmet};
-use crate::manifest::Manifest;
+use crate::manifest::{JobSource, Manifest};
 use crate::money::thousands;
 use crate::plan::Plan;
 use crate::run::{Clock, SystemClock};
@@ -52,7 +53,7 @@ pub(in crate::cli) fn read(
 }
 
 /// Of all that was typed as an id, or as an id and a take, the ids that the manifest has.
-fn ids_of(choice: &Choice, manifest: &Manifest, plan: &Plan) -> Result<BTreeSet<String>, Failure> {
+fn ids_of(choice: &Choice, source: &dyn JobSource, plan: &Plan) -> Result<BTreeSet<String>, Failure> {
     let before_at = |typed: &String| typed.rsplit_once('@').map(|(id, _)| id.to_owned());
     let retakes = choice.retake.iter().flat_map(|typed| [Some(typed.clone()), before_at(typed)]);
     let typed: BTreeSet<String> = choice.only.iter().cloned().chain(retakes.flatten()).collect();
@@ -60,7 +61,7 @@ fn ids_of(choice: &Choice, manifest: &Manifest, plan: &Plan) -> Result<BTreeSet<
     if typed.is_empty() {
         return Ok(ids);
     }
-    for job in plan.jobs(manifest) {
+    for job in plan.jobs(source) {
         let job = job.map_err(Failure::Input)?;
         if typed.contains(&job.id) {
             ids.insert(job.id);
@@ -87,13 +88,20 @@ fn check(choice: &Choice, word: &TakeId, known: Option<(&OpenLedger, &Batch)>) -
 }
 
 /// Of a results file: it goes on with its batch, and no word is said with it.
-pub(in crate::cli) fn of_results(choice: &Choice) -> Result<Retake, Failure> {
+pub(in crate::cli) fn of_results(choice: &Choice, planned: &Planned<'_>) -> Result<Retake, Failure> {
     if !choice.retake.is_empty() || choice.retake_changed || choice.retake_refunded || choice.adopt {
         return Err(Failure::Usage(
             "a results file goes on with its batch and carries no word to buy anew or to take over: say that with the \
              batch's manifest; nothing was bought"
                 .to_owned(),
         ));
+    }
+    // What receipts alone tell of has no plan to be looked for in.
+    if planned.rows.as_ref().is_some_and(|rows| rows.unproved.count == 0) {
+        let ids = ids_of(choice, planned.source(), &planned.plan)?;
+        if let Some(id) = choice.only.iter().find(|id| !ids.contains(id.as_str())) {
+            return Err(Failure::Usage(format!("--only {id}: the file has no row of that id; nothing was bought")));
+        }
     }
     Ok(Retake::default())
 }

@@ -49,7 +49,7 @@ impl Runner<'_> {
         let plan = &planned.plan;
         self.world.check_endpoints(plan)?;
         let retake = match of_results {
-            true => words::of_results(choice)?,
+            true => words::of_results(choice, &planned)?,
             false => words::read(choice, manifest, plan, ledger.zip(known))?,
         };
         trust::check(&choice.trust, plan)?;
