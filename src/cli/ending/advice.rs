@@ -478,8 +478,8 @@ impl Jobs<'_> {
 
     fn changed(&self) -> String {
         format!(
-            "changed jobs keep what was delivered: put the manifest back as it was, or give the new content an id of its own; \
-             `{}` says what else there is to decide{}",
+            "changed jobs keep what was delivered: put the manifest and its defaults back as they were, or give the new \
+             content an id of its own; `{}` says what else there is to decide{}",
             self.command,
             self.of_first()
         )
