@@ -11,7 +11,7 @@ use crate::ledger::{
 use crate::purchase::{Credential, HttpAnswer, Request, WalletId};
 use crate::time::UnixMs;
 
-/// A ledger without a thread, as one run has it. Clones share the same books, and are other runs: each claims for itself.
+/// A ledger without a thread, as one run has it. Clones share the same store, and are other runs: each claims for itself.
 #[derive(Debug)]
 pub struct InlineLedger<S> {
     ledger: Arc<Mutex<S>>,

@@ -79,13 +79,14 @@ impl Manifest {
         };
         let mut found: Option<ResultsOf> = None;
         let mut pass = ResultsPass::new(rows);
-        let mut mixed = None;
+        let (mut mixed, mut is_torn) = (None, false);
         while mixed.is_none()
             && pass.next_row(&mut |row, problems| {
                 let id = row.cell(ledger_at);
                 if !id.is_empty() && !is_ledger_id(id) {
                     let wrong = Wrong::new(format!("{LEDGER_COLUMN}: not the id of a ledger: the row is not whole"));
                     row.problem(problems, ledger_at, wrong.help(TORN));
+                    is_torn = true;
                     return;
                 }
                 let of = ResultsOf { ledger: row.cell(ledger_at).to_owned(), batch: row.cell(batch_at).to_owned() };
@@ -96,9 +97,10 @@ impl Manifest {
                 }
             })
         {}
-        let torn = std::mem::take(&mut pass.problems).finish(&rows.file);
+        if is_torn {
+            return Err(pass.problems.finish(&rows.file));
+        }
         match mixed {
-            _ if torn.iter().any(|error| error.help.as_deref() == Some(TORN)) => Err(torn),
             Some(error) => Err(vec![error]),
             None => Ok(found.filter(|of| !of.ledger.is_empty() && !of.batch.is_empty())),
         }
