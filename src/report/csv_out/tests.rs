@@ -1,9 +1,11 @@
 use proptest::prelude::*;
+use strum::VariantArray as _;
 
 use super::*;
 use crate::catalog::{ImageKind, ImageRef};
 use crate::csv_escape::restore;
 use crate::l402::{Network, PaymentHash};
+use crate::manifest::{JobSource as _, Manifest, OpenOptions};
 use crate::purchase::{JobState, Next, Reason};
 
 fn result(id: &str, state: JobState, reason: Reason) -> ResultRow {
@@ -187,5 +189,39 @@ proptest! {
         prop_assert_eq!(record.iter().find(|cell| cell.starts_with(['=', '+', '-', '@', '\t', '\r'])), None);
         prop_assert_eq!(restore(&record[7]), prompt);
         prop_assert_eq!(restore(&record[record.len() - 1]), note);
+    }
+}
+
+/// The manifest's readers know the words of results, below the room of the states: both mean the same.
+#[test]
+fn rows_that_are_bought_or_may_be_are_left_out_of_a_manifest() {
+    let folder = tempfile::tempdir().unwrap();
+    for state in JobState::VARIANTS {
+        let may_be_bought = match state {
+            JobState::Pending | JobState::Refused | JobState::Failed => false,
+            JobState::Running
+            | JobState::InDoubt
+            | JobState::Paid
+            | JobState::Delivered
+            | JobState::Downloaded
+            | JobState::RefundOffered
+            | JobState::Refunded
+            | JobState::Lost => true,
+        };
+        let word = state.as_str();
+        let ours = ("id,endpoint,prompt,duration,state,take,reason,next", "1,none,none");
+        for (header, rest) in [("id,endpoint,prompt,duration,state", None), (ours.0, Some(ours.1))] {
+            let path = folder.path().join("results.csv");
+            let rest = rest.map(|rest| format!(",{rest}")).unwrap_or_default();
+            std::fs::write(&path, format!("{header}\na,generate-video,A cat,5,{word}{rest}\n")).unwrap();
+            let mut manifest = Manifest::open(&OpenOptions { path, ..OpenOptions::default() }).unwrap();
+            manifest.leave_out_bought();
+            let jobs = manifest.jobs().collect::<Result<Vec<_>, _>>().unwrap();
+            assert_eq!(
+                (jobs.is_empty(), manifest.notes().left_out == 1),
+                (may_be_bought, may_be_bought),
+                "{word}, {header}"
+            );
+        }
     }
 }
