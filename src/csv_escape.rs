@@ -11,6 +11,12 @@ pub fn trim(text: &str) -> &str {
     }
 }
 
+/// Text with LF line ends.
+#[must_use]
+pub fn lf(text: &str) -> Cow<'_, str> {
+    if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) }
+}
+
 /// Whether a spreadsheet would take text that begins so for a formula, or lose it.
 const fn is_risky(first: char) -> bool {
     matches!(first, '=' | '+' | '-' | '@' | '\t' | '\r')

@@ -4,7 +4,7 @@ use toml::de::{DeInteger, DeValue};
 
 use super::{Mismatch, Param, ParamKind, Value, meant};
 
-use crate::csv_escape::trim;
+use crate::csv_escape::{lf, trim};
 use crate::diagnostic::closest;
 
 impl Param {
@@ -118,7 +118,7 @@ impl Param {
 
 /// Trimmed text as it is sent: with LF line ends; nothing where it is blank.
 fn text(text: &str) -> Option<String> {
-    (!text.is_empty()).then(|| text.replace("\r\n", "\n"))
+    (!text.is_empty()).then(|| lf(text).into_owned())
 }
 
 fn truth(cell: &str) -> Option<bool> {

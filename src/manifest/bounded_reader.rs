@@ -7,6 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use memchr::memchr_iter;
+
 use super::digest::FileDigest;
 use super::quotes::Quotes;
 use crate::safe_open::{self, Opened};
@@ -145,9 +147,9 @@ impl Read for BoundedReader<'_> {
         }
         let n = self.from.read(buffer)?;
         self.allowance = self.allowance.saturating_sub(n as u64);
-        let delimiters = buffer.iter().take(n).filter(|b| **b == self.delimiter).count();
-        self.delimiters_left = self.delimiters_left.saturating_sub(delimiters as u64);
-        self.quotes.read(buffer.get(..n).unwrap_or_default());
+        let read = buffer.get(..n).unwrap_or_default();
+        self.delimiters_left = self.delimiters_left.saturating_sub(memchr_iter(self.delimiter, read).count() as u64);
+        self.quotes.read(read);
         match (n, buffer.first_mut()) {
             (0, Some(first)) if !self.ends_line => {
                 *first = b'\n';

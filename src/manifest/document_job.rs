@@ -9,11 +9,12 @@ use super::document::Reader;
 use super::image::Images;
 use super::names::{EXTRA_PREFIX, JOB_KEYS, LATER_KEYS, id_problem, normal_id};
 use super::problems::Problems;
-use super::row::{lf, newlines};
+use super::row::newlines;
 use super::template::{Template, Templates};
 use super::values::{Wrong, check, extra_text, max_sats, shown};
 use super::{JobSpec, WRONG_IDS_MAX};
 use crate::catalog::Value;
+use crate::csv_escape::lf;
 use crate::diagnostic::{Diagnostic, closest};
 use crate::money::Sats;
 

@@ -9,9 +9,10 @@ use super::notes::Notes;
 use super::open::Manifest;
 use super::problems::Problems;
 use super::records::Records;
-use super::row::{Row, lf};
+use super::row::Row;
 use super::rows::Rows;
 use super::values::Wrong;
+use crate::csv_escape::lf;
 use crate::diagnostic::Diagnostic;
 
 /// The columns that name a row's batch and ledger.

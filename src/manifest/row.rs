@@ -1,7 +1,5 @@
 //! One row of a CSV manifest: its cells, and the physical places of them.
 
-use std::borrow::Cow;
-
 use csv::ByteRecord;
 
 use super::locate::{self, NOT_UTF8};
@@ -100,9 +98,4 @@ pub(super) fn utf8(record: &ByteRecord) -> Option<&str> {
 
 pub(super) fn newlines(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|b| **b == b'\n').count() as u64
-}
-
-/// Text with LF line ends.
-pub(super) fn lf(text: &str) -> Cow<'_, str> {
-    if text.contains('\r') { Cow::Owned(text.replace("\r\n", "\n")) } else { Cow::Borrowed(text) }
 }

@@ -16,11 +16,12 @@ use super::problems::Problems;
 use super::quotes::Raw;
 use super::records::Records;
 use super::results::StandColumns;
-use super::row::{Row, lf};
+use super::row::Row;
 use super::template::{Template, Templates};
 use super::values::{Given, Wrong, check, expected, max_sats};
 use super::{JobSpec, WRONG_IDS_MAX};
 use crate::catalog::{Catalog, Param, Value};
+use crate::csv_escape::lf;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::money::thousands;
 

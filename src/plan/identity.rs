@@ -128,8 +128,21 @@ impl MadeKey {
 
     /// The id of the `number`-th job of this key, counted from 1.
     pub(super) fn id(&self, number: u32) -> String {
-        let text = BASE32_NOPAD.encode(&self.0).to_ascii_lowercase();
-        if number > 1 { format!("j{text}-{number}") } else { format!("j{text}") }
+        let mut id = String::new();
+        self.put_id(&mut id, number);
+        id
+    }
+
+    /// The same, added to a text: of a million jobs each is put into the same one.
+    pub(super) fn put_id(&self, text: &mut String, number: u32) {
+        let start = text.len();
+        text.push('j');
+        BASE32_NOPAD.encode_append(&self.0, text);
+        text[start..].make_ascii_lowercase();
+        if number > 1 {
+            text.push('-');
+            text.push_str(&number.to_string());
+        }
     }
 }
 

@@ -38,6 +38,8 @@ struct Given {
 #[derive(Default)]
 pub(super) struct GivenIds {
     rows: Vec<Given>,
+    /// The folded id at hand.
+    folded: String,
     /// Whether any of them could be a made id.
     may_be_made: bool,
     has_alike: Option<bool>,
@@ -61,10 +63,10 @@ pub(super) struct MadeClash {
 impl GivenIds {
     pub(super) fn add(&mut self, id: &str, line: u32) {
         self.may_be_made |= identity::looks_made(id);
+        self.folded.clear();
+        self.folded.extend(identity::folded(id));
         let mut hasher = DefaultHasher::new();
-        for c in identity::folded(id) {
-            hasher.write_u32(c.into());
-        }
+        hasher.write(self.folded.as_bytes());
         let folded = hasher.finish().to_be_bytes();
         let (halves, _) = folded.as_chunks::<4>();
         let folded = [halves[0], halves[1]].map(u32::from_be_bytes);

@@ -5,13 +5,14 @@ use std::panic::resume_unwind;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
+use super::ContentHash;
 use super::fingerprint::Fingerprint;
 use super::identity::{self, MadeKey};
 use super::ids::{self, GivenIds, MadeCounts};
 use crate::money::Msat;
 
 /// A batch is handed over when it holds as many bytes.
-const BATCH_BYTES: usize = 64 * 1024;
+const BATCH_BYTES: usize = 256 * 1024;
 /// Most batches that wait; then reading waits too.
 const BATCHES_MAX: usize = 4;
 
@@ -76,19 +77,29 @@ pub(super) struct Register {
 }
 
 impl Register {
-    /// Takes a batch in.
+    /// Takes a batch in: all its hashes first, then all its numbers, so that no look into the large table waits for the one
+    /// before it.
     fn take(&mut self, batch: &Batch) {
-        let (mut content_start, mut id_start) = (0, 0);
-        for job in &batch.jobs {
-            let content = identity::hash(&batch.contents[content_start..job.content_end]);
-            let given = &batch.ids[id_start..job.id_end];
-            (content_start, id_start) = (job.content_end, job.id_end);
+        let ends = |end: fn(&Entry) -> usize| {
+            std::iter::once(0).chain(batch.jobs.iter().map(end)).zip(batch.jobs.iter().map(end))
+        };
+        let contents: Vec<ContentHash> =
+            ends(|job| job.content_end).map(|(start, end)| identity::hash(&batch.contents[start..end])).collect();
+        let jobs = batch.jobs.iter().zip(&contents).zip(ends(|job| job.id_end));
+        let jobs = jobs.map(|((job, content), (start, end))| (job, content, &batch.ids[start..end]));
+        let numbers: Vec<u32> = jobs
+            .clone()
+            .map(|(_, content, given)| if given.is_empty() { ids::next(&mut self.made, content) } else { 0 })
+            .collect();
+        let mut made = String::new();
+        for ((job, content, given), number) in jobs.zip(numbers) {
             if given.is_empty() {
-                let number = ids::next(&mut self.made, &content);
-                self.fingerprint.add(&MadeKey::of(&content).id(number), &content, job.price);
+                made.clear();
+                MadeKey::of(content).put_id(&mut made, number);
+                self.fingerprint.add(&made, content, job.price);
             } else {
                 self.given.add(given, job.line);
-                self.fingerprint.add(given, &content, job.price);
+                self.fingerprint.add(given, content, job.price);
             }
         }
     }
