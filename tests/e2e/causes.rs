@@ -179,7 +179,7 @@ fn an_endpoint_that_gets_no_more() {
         world.ends(&format!("july.csv {FLAGS}"), 4, 0);
         let words = "took 3 payments in a row without delivering";
         world.plan_of(&format!("july.csv {FLAGS}")).with(4).saying(words);
-        world.client.asks(&format!("doctor july.csv {FLAGS} --no-ask")).with(0).saying(words).not_saying("all good");
+        world.client.asks(&format!("doctor july.csv {FLAGS} --no-ask")).with(4).saying(words).not_saying("all good");
     }
 }
 

@@ -60,17 +60,22 @@ fn a_results_file_is_surveyed_as_it_is_run() {
     client.write("first.csv", &first.join("\n"));
     client.write("sent/jobs.results.csv", &results);
     client.write("sent/first.csv", &first.join("\n"));
-    for (line, jobs) in [
-        ("jobs.csv", 1),
-        ("jobs.results.csv", 1),
-        ("first.csv", 0),
-        ("sent/jobs.results.csv --ledger other.db", 1),
-        ("sent/first.csv --ledger other.db", 0),
+    for (line, jobs, code) in [
+        ("jobs.csv", 1, 0),
+        ("jobs.results.csv", 1, 0),
+        ("first.csv", 0, 3),
+        ("sent/jobs.results.csv --ledger other.db", 1, 6),
+        ("sent/first.csv --ledger other.db", 0, 6),
     ] {
-        let found = document(&client.asks(&format!("doctor {line} --json --no-ask")).with(0));
+        let found = document(&client.asks(&format!("doctor {line} --json --no-ask")).with(code));
         assert_eq!(found["plan"]["to_buy_count"], jobs, "{line}: {found}");
     }
     client.asks("doctor jobs.csv").with(0).saying("1 job is to be bought");
+    // How it ends is said, and that something is bought only where something is.
+    let none = client.asks("doctor first.csv --no-ask").with(3);
+    none.saying("a run would end with 3").saying("it buys nothing;").saying("1 problem, 1 warning");
+    let some = client.asks("doctor sent/jobs.results.csv --ledger other.db --no-ask").with(6);
+    some.saying("a run would end with 6: not as planned").saying("it buys what the warnings leave of that");
 }
 
 #[test]
@@ -144,7 +149,7 @@ fn manifest_ledger_limits_and_configuration_are_looked_at_too() {
     client.write("bad.toml", "version = 1\n[[job]]\nendpoint = \"generate-vide\"\n");
     client.asks("doctor bad.toml").with(2).saying("generate-video").saying("problem  manifest");
     client.asks("doctor jobs.toml --max-sats 5").with(8).saying("max_sats of 5 sats does not hold");
-    client.asks("doctor jobs.toml --max-sats 5 --partial").with(0);
+    client.asks("doctor jobs.toml --max-sats 5 --partial").with(8).saying("0 fit for sure");
     client.asks("doctor --ledger jobs.toml").with(7).saying("no ledger of l402-batch");
     client.asks("doctor --ledger /proc/none/ledger.db").with(7).saying("no disk");
     client.asks("doctor --ledger jobs.toml/ledger.db").with(7).saying("no folder");

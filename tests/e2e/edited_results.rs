@@ -240,10 +240,8 @@ fn tried(world: &World, case: &Case, number: usize) {
     let doctor = (!is_of_run).then(|| world.client.asks(&format!("doctor {line} --no-ask")));
     let dry = world.client.run(&format!("run {line} --dry-run"));
     let said = [plan, doctor, Some(dry)];
-    for (ended, is_doctor) in said.into_iter().zip([false, true, false]) {
-        let Some(ended) = ended else { continue };
-        let code = if is_doctor && *code != 2 { 0 } else { *code };
-        let ended = ended.with(code).saying(words);
+    for ended in said.into_iter().flatten() {
+        let ended = ended.with(*code).saying(words);
         if words.is_empty() {
             ended.not_saying("ignored").not_saying("left alone");
         }

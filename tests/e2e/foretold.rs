@@ -48,12 +48,29 @@ impl World {
         self.sandbox.books().settled().values().map(|payment| payment.amount_msat).sum()
     }
 
-    /// A plan, a dry run and a run end so, and the run pays that: of all that is to be bought a limit may hold a part alone.
+    /// Doctor ends so too, where it takes such a command's flags.
+    #[track_caller]
+    fn examined(&self, line: &str, code: i32) {
+        const OF_RUN: [&str; 8] =
+            ["--only", "--limit ", "--retake", "--duplicates", "--trust", "--download", "--adopt", "--results"];
+        if OF_RUN.iter().any(|flag| line.contains(flag)) {
+            return;
+        }
+        let limit = if line.contains("--max-sats ") { "" } else { "--max-sats 100000" };
+        let ended = self.client.asks(&format!("doctor {line} {limit} --no-ask")).with(code);
+        match code {
+            0 => ended.not_saying("problem"),
+            _ => ended.not_saying("all good").not_saying("ready to run"),
+        };
+    }
+
+    /// A plan, a dry run, doctor and a run end so, and the run pays that: of all that is to be bought a limit may hold a part alone.
     #[track_caller]
     pub fn ends(&self, line: &str, code: i32, msat: u64) {
         let before = self.paid();
         self.plan(line).with(code);
         self.run(&format!("{line} --dry-run")).with(code);
+        self.examined(line, code);
         assert_eq!(self.paid(), before, "a dry run pays nothing");
         self.run(line).with(code);
         assert_eq!(self.paid() - before, msat, "{line}");
@@ -78,12 +95,13 @@ impl World {
         event("planned")["to_buy_msat"].as_u64().unwrap()
     }
 
-    /// A plan, a dry run and a run of these manifests and flags: all say the same, and that is paid.
+    /// A plan, a dry run and a run of these manifests and flags: all say the same, and that is paid. Doctor ends as they do.
     #[track_caller]
     pub fn all_say(&self, line: &str, code: i32, msat: u64) {
         let before = self.paid();
         assert_eq!(self.planned(line, code), msat, "plan {line}");
         assert_eq!(self.said(&format!("{line} --dry-run"), code), msat, "{line} --dry-run");
+        self.examined(line, code);
         assert_eq!(self.paid(), before, "a dry run pays nothing");
         assert_eq!(self.said(line, code), msat, "{line}");
         assert_eq!(self.paid() - before, msat, "what is said is paid: {line}");

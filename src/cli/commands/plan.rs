@@ -179,6 +179,7 @@ fn known_batch(
         max_undelivered: options.max_undelivered,
         zone: &zone,
         rows: planned.rows.as_ref(),
+        node: None,
     };
     let foresight = Foresight::of(ledger, batch.map(|batch| batch.key), &asked)?;
     let is_new = batch.is_none() && foresight.duplicates.count == 0;

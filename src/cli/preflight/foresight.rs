@@ -12,6 +12,7 @@ use crate::ledger::{
 };
 use crate::manifest::{Duplicates as Word, Limits, Manifest};
 use crate::money::{Sats, counted_are};
+use crate::payer::NodeInfo;
 use crate::plan::Plan;
 use crate::plan::view::LeftToBuy;
 use crate::purchase::{JobState, Next, Reason, WalletId};
@@ -42,6 +43,8 @@ pub(in crate::cli) struct Asked<'a> {
     pub(in crate::cli) zone: &'a TimeZone,
     /// What it chooses, where it holds results of the batch.
     pub(in crate::cli) rows: Option<&'a ChosenRows>,
+    /// The node that would pay, where it was asked already.
+    pub(in crate::cli) node: Option<&'a NodeInfo>,
 }
 
 /// What a run would buy.
@@ -213,11 +216,12 @@ impl<'b> Foresight<'b> {
             foresight.same_plan = same_plan(ledger, name, &path, asked.plan)?;
         }
         foresight.compare(None)?;
+        asked.node.map_or(Ok(()), |node| foresight.meet(node))?;
         Ok(foresight)
     }
 
     /// Compares with purchases on that network alone; of every one where it is not known.
-    pub(in crate::cli) fn compare(&mut self, network: Option<Network>) -> Result<(), Failure> {
+    fn compare(&mut self, network: Option<Network>) -> Result<(), Failure> {
         let compared = Compared { edition: self.edition.clone(), network, only: &self.choice.only };
         self.duplicates = if self.nothing { Duplicates::default() } else { self.foreseen.compare(&compared)? };
         Ok(())
@@ -274,8 +278,17 @@ impl<'b> Foresight<'b> {
         Ok(chosen.places.iter().filter(|place| !is_open(place)).filter_map(of).collect::<Result<_, _>>()?)
     }
 
-    /// The node that would pay is known: what another one was asked to pay waits for that one.
-    pub(in crate::cli) fn know_node(&mut self, node: &WalletId) -> Result<(), Failure> {
+    /// The node that would pay is known: what another one was asked to pay waits for that one, and only purchases on its network are
+    /// compared with.
+    pub(in crate::cli) fn meet(&mut self, node: &NodeInfo) -> Result<(), Failure> {
+        self.know_node(&node.id)?;
+        match self.duplicates.count {
+            0 => Ok(()),
+            _ => self.compare(Some(node.network)),
+        }
+    }
+
+    fn know_node(&mut self, node: &WalletId) -> Result<(), Failure> {
         let other = (JobState::InDoubt, Reason::OtherNode);
         self.stays.retain(|(state, reason, _)| (*state, *reason) != other);
         let elsewhere = self.foreseen.at_other_nodes(node)?;

@@ -18,7 +18,7 @@ pub(super) enum Level {
     Note,
     /// Runs work, and something should be mended.
     Warning,
-    /// A run would fail.
+    /// A run would fail, or would not end with 0.
     Problem,
 }
 
@@ -132,6 +132,11 @@ impl Report {
         advice: impl Into<String>,
     ) {
         self.add(check, Level::Problem, message.into(), Some(advice.into()), code);
+    }
+
+    /// A warning in whole sentences, which say what to do where something is to be done.
+    pub(super) fn told(&mut self, check: &'static str, words: &str) {
+        self.add(check, Level::Warning, words.to_owned(), None, ExitCode::Done);
     }
 
     /// A problem in words of ours, which say what to do behind their last semicolon.

@@ -15,6 +15,7 @@ use crate::cli::options::Layer;
 use crate::cli::options::config::{Config, DoctorOptions};
 use crate::cli::{ExitCode, Failure, terminal};
 use finding::{PlanFacts, Report};
+use node::Asked;
 use survey::Survey;
 
 /// Free space below which a ledger is likely to run out of it.
@@ -38,7 +39,7 @@ pub(in crate::cli) fn execute(
             typed
         }
         Ok(options) => {
-            check(&options, &mut report)?;
+            crate::cli::runtime()?.block_on(check(&options, &mut report))?;
             options.output
         }
     };
@@ -46,11 +47,17 @@ pub(in crate::cli) fn execute(
     Ok(report.exit())
 }
 
-fn check(options: &DoctorOptions, report: &mut Report) -> Result<(), Failure> {
+async fn check(options: &DoctorOptions, report: &mut Report) -> Result<(), Failure> {
     configuration(options, report);
     let ledger = ledger(options, report);
+    let named = options.node.as_ref().ok().and_then(Option::as_ref);
+    let asked = match named {
+        Some(node) => Some((node, Asked::of(node).await)),
+        None => None,
+    };
+    let info = asked.as_ref().and_then(|(_, asked)| asked.as_ref().ok()?.info());
     let survey =
-        options.manifest.as_ref().and_then(|manifest| match survey::survey(manifest, options, ledger.as_ref()) {
+        options.manifest.as_ref().and_then(|manifest| match survey::survey(manifest, options, ledger.as_ref(), info) {
             Ok(survey) => Some(survey),
             Err(failure) => {
                 report.problem(
@@ -75,20 +82,18 @@ fn check(options: &DoctorOptions, report: &mut Report) -> Result<(), Failure> {
             report.problem_of("batch", refused.code(), refused);
         }
     }
-    crate::cli::runtime()?.block_on(async {
-        let network = match &options.node {
-            Ok(Some(node)) => node::check(node, survey.as_ref(), options.partial, report).await,
-            Ok(None) | Err(_) => None,
-        };
-        match &survey {
-            Some(survey) if options.ask => endpoints::check(survey, network, report).await,
-            Some(_) => {
-                report.note("endpoint", "none was asked, as --no-ask says", "leave it out to see live prices");
-                Ok(())
-            }
-            None => Ok(()),
+    let network = match asked {
+        Some((node, asked)) => node::check(node, asked, survey.as_ref(), options.partial, report).await,
+        None => None,
+    };
+    match &survey {
+        Some(survey) if options.ask => endpoints::check(survey, network, report).await,
+        Some(_) => {
+            report.note("endpoint", "none was asked, as --no-ask says", "leave it out to see live prices");
+            Ok(())
         }
-    })
+        None => Ok(()),
+    }
 }
 
 fn configuration(options: &DoctorOptions, report: &mut Report) {
@@ -147,7 +152,7 @@ fn ledger(options: &DoctorOptions, report: &mut Report) -> Option<OpenLedger> {
     ledger
 }
 
-/// What the manifest would cost, beside its own limit.
+/// What the manifest would cost, beside its own limit, and how a run of it would end.
 fn plan(survey: &Survey, options: &DoctorOptions, report: &mut Report) {
     report.plan = Some(PlanFacts {
         batch: survey.batch.clone(),
@@ -163,14 +168,22 @@ fn plan(survey: &Survey, options: &DoctorOptions, report: &mut Report) {
         survey.worst_case.sats_ceil()
     );
     report.ok("manifest", words);
-    let advice = match survey.left.jobs {
-        0 => "a run buys nothing; the command `plan` says how it ends",
-        _ => "a run buys the rest; the command `plan` says how it ends",
-    };
     for words in &survey.told {
-        report.warning("batch", words, advice);
+        report.told("batch", words);
     }
-    match limits::check(survey.used, survey.worst_case, survey.max) {
+    let fit = limits::check(survey.used, survey.worst_case, survey.max);
+    let is_held = fit == Fit::Fits || options.partial;
+    // What is refused is told as that, and is all that a run would say.
+    if survey.code != ExitCode::Done && survey.refused.is_none() {
+        let words = format!("a run would end with {}: {}", survey.code.number(), survey.code.meaning());
+        let advice = match survey.left.jobs {
+            0 => "it buys nothing; why stands in the warnings, and in the command `plan`",
+            _ if is_held => "it buys what the warnings leave of that; the command `plan` shows it",
+            _ => "it buys nothing before its limit holds that; why else stands in the warnings",
+        };
+        report.problem("batch", survey.code, words, advice);
+    }
+    match fit {
         Fit::DoesNotFit { needed, most, missing } if !options.partial && survey.left.jobs > 0 => report.problem(
             "limits",
             ExitCode::Limit,

@@ -2,8 +2,9 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::cli::ExitCode;
+use crate::cli::node::Connected;
 use crate::cli::options::config::NodeOptions;
+use crate::cli::{ExitCode, Failure};
 use crate::l402::{Network, PaymentHash};
 use crate::money::{Msat, counted, counted_are};
 use crate::payer::lnd::{Channels, LndPayer, Rights};
@@ -21,15 +22,39 @@ const CLOCK_OFF_MS_MAX: u64 = 30_000;
 /// lnd's port for gRPC, which is not what is spoken here.
 const GRPC_PORT: u16 = 10_009;
 
+/// A node that was asked who it is.
+pub(super) struct Asked {
+    connected: Connected,
+    reached: Result<NodeInfo, NodeProblem>,
+}
+
+impl Asked {
+    /// Asks the node.
+    ///
+    /// # Errors
+    /// Where macaroon, certificate or address cannot be used.
+    pub(super) async fn of(options: &NodeOptions) -> Result<Self, Failure> {
+        let connected = options.connect()?;
+        let reached = connected.payer.node().await;
+        Ok(Self { connected, reached })
+    }
+
+    /// What it says of itself, where it answers.
+    pub(super) fn info(&self) -> Option<&NodeInfo> {
+        self.reached.as_ref().ok()
+    }
+}
+
 /// Checks the node, and gives its network where it is reached.
 pub(super) async fn check(
     options: &NodeOptions,
+    asked: Result<Asked, Failure>,
     survey: Option<&Survey>,
     partial: bool,
     report: &mut Report,
 ) -> Option<Network> {
-    let connected = match options.connect() {
-        Ok(connected) => connected,
+    let Asked { connected, reached } = match asked {
+        Ok(asked) => asked,
         Err(failure) => {
             report.problem_of("node", failure.code(), &failure);
             return None;
@@ -44,7 +69,6 @@ pub(super) async fn check(
     let rights = connected.macaroon.rights();
     let mut facts =
         NodeFacts { url: options.place(), rights: rights.as_ref().map(Rights::all), ..NodeFacts::default() };
-    let reached = connected.payer.node().await;
     macaroon(rights.as_ref(), reached.as_ref().ok(), report);
     let network = match reached {
         Ok(info) => {

@@ -5,11 +5,12 @@ use std::collections::HashSet;
 
 use crate::cli::money::Room;
 use crate::cli::options::config::{Choice, DoctorOptions, ManifestOptions};
-use crate::cli::preflight::foresight::{Asked, Foresight};
+use crate::cli::preflight::foresight::{Asked, Foresight, Foretold};
 use crate::cli::preflight::planned::Planned;
-use crate::cli::{Failure, input, money};
+use crate::cli::{ExitCode, Failure, input, money};
 use crate::ledger::port::{Batches, Views};
 use crate::money::{Msat, Sats};
+use crate::payer::NodeInfo;
 use crate::plan::PlannedJob;
 use crate::plan::view::LeftToBuy;
 use crate::run::Budget;
@@ -28,6 +29,8 @@ pub(super) struct Survey {
     pub(super) dearest: Msat,
     /// What keeps a run from buying all of it, and from ending with 0.
     pub(super) told: Vec<String>,
+    /// How a run would end, as far as what it leaves out and what no run brings on decide that.
+    pub(super) code: ExitCode,
     /// What a run would be refused for, whatever it is to buy.
     pub(super) refused: Option<Failure>,
     /// Of each endpoint the cheapest job: one that is left to buy, where there is one.
@@ -45,6 +48,7 @@ pub(super) fn survey(
     manifest: &ManifestOptions,
     options: &DoctorOptions,
     ledger: Option<&OpenLedger>,
+    node: Option<&NodeInfo>,
 ) -> Result<Survey, Failure> {
     let mut opened = input::open(manifest, None).map_err(Failure::Input)?;
     let of_results = match ledger {
@@ -84,12 +88,14 @@ pub(super) fn survey(
             max_undelivered: options.max_undelivered,
             zone: &zone,
             rows: planned.rows.as_ref(),
+            node,
         },
     )?;
     let used = known.as_ref().map(|batch| ledger.counts(batch.key)).transpose()?;
     let used = used.map_or(Ok(Msat::ZERO), |counts| money::used(&counts))?;
     let budget = Budget { time_zone: zone, ..Budget::default() };
-    let (left, told) = told(&foresight, &Room::of(Some(ledger), limits, &budget, used, options.partial)?)?;
+    let (Foretold { left, code, .. }, told) =
+        told(&foresight, &Room::of(Some(ledger), limits, &budget, used, options.partial)?)?;
     let mut survey = Survey {
         batch,
         left,
@@ -98,6 +104,7 @@ pub(super) fn survey(
         max: limits.max_sats.and_then(Sats::msat),
         dearest: Msat::ZERO,
         told,
+        code,
         refused,
         samples: Vec::new(),
     };
@@ -106,14 +113,14 @@ pub(super) fn survey(
 }
 
 /// What would be bought, and what keeps a run from buying all, in words.
-fn told(foresight: &Foresight<'_>, room: &Room) -> Result<(LeftToBuy, Vec<String>), Failure> {
+fn told(foresight: &Foresight<'_>, room: &Room) -> Result<(Foretold, Vec<String>), Failure> {
     let foretold = foresight.told(room)?;
     let mut told = foresight.words();
     let are_left_out = foresight.duplicates.count > 0 && !foresight.buys_duplicates();
     told.extend(are_left_out.then(|| crate::cli::preflight::duplicates::words(&foresight.duplicates)));
     told.extend(foretold.left_words());
     told.extend(foretold.fitting.words(&foretold.left));
-    Ok((foretold.left, told))
+    Ok((foretold, told))
 }
 
 impl Survey {

@@ -79,6 +79,7 @@ impl Runner<'_> {
             max_undelivered: self.options.pace.max_undelivered,
             zone: &self.time_zone(limits)?,
             rows: rows.as_ref(),
+            node: None,
         };
         let used = money::used(&counts)?;
         let room = Room::of(ledger, limits, &self.budget(limits, None)?, used, self.options.choice.partial)?;
@@ -159,8 +160,7 @@ impl Runner<'_> {
             && let Some(payer) = &self.world.payer
             && let Ok(node) = payer.node().await
         {
-            foresight.know_node(&node.id)?;
-            foresight.compare(Some(node.network))?;
+            foresight.meet(&node)?;
         }
         let foretold = foresight.told(room)?;
         let duplicates = (foresight.duplicates.count > 0).then(|| duplicate_words(&foresight.duplicates));
