@@ -116,6 +116,8 @@ pub struct ChosenRows {
     pub edited: EditedRows,
     /// Jobs with such a row that are delivered, and were not changed before.
     pub changed: u64,
+    /// Rows of jobs that were withdrawn since the file was written: no run buys them.
+    pub withdrawn: IdList,
     /// Rows of delivered jobs of which nothing tells what was bought.
     pub unproved: IdList,
     /// The first row with an id that the batch does not have: its line, and the id.

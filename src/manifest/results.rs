@@ -29,7 +29,7 @@ pub struct ResultsOf {
 }
 
 /// One row of a results file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResultsRow {
     /// The physical line on which it begins; 0 where it is of no file.
     pub line: u64,
@@ -37,6 +37,8 @@ pub struct ResultsRow {
     pub id: String,
     /// Its take, where the file says it.
     pub take: Option<u32>,
+    /// The file itself says that it was withdrawn.
+    pub is_withdrawn: bool,
     /// Its endpoint; empty where the file has no such column.
     pub endpoint: String,
     /// The cells of all other columns that are not the results' own, by name as headers are compared: parameters, and what else
@@ -48,7 +50,7 @@ impl ResultsRow {
     /// The row with these cells, each with its column's name.
     #[must_use]
     pub fn of<'c>(cells: impl IntoIterator<Item = (&'c str, &'c str)>) -> Self {
-        let mut row = Self { line: 0, id: String::new(), take: None, endpoint: String::new(), params: Vec::new() };
+        let mut row = Self::default();
         for (name, cell) in cells {
             match fold(name).as_str() {
                 "id" => row.id = normal_id(cell).into_owned(),
@@ -58,6 +60,7 @@ impl ResultsRow {
                     Err(_) => row.params.extend((!cell.is_empty()).then(|| ("take".to_owned(), cell.to_owned()))),
                 },
                 "endpoint" => row.endpoint = cell.to_owned(),
+                "reason" => row.is_withdrawn = cell == "withdrawn",
                 name if name.is_empty() || RESULTS_COLUMNS.contains(&name) || name.starts_with(EXTRA_PREFIX) => {}
                 name => row.params.push((name.strip_prefix(PARAMS_PREFIX).unwrap_or(name).to_owned(), cell.to_owned())),
             }

@@ -128,6 +128,24 @@ fn a_row_of_results() {
     world.all_say("some.csv", 6, 0);
     world.client.write("some.csv", &world.client.read("june.results.csv").replace("a kite", "a cat"));
     world.all_say("some.csv", 6, VIDEO);
+    // Withdrawn since the file was written.
+    let (world, line) = june("");
+    world.all_say(&format!("{line} --limit 1"), 3, VIDEO);
+    world.client.write("some.csv", &world.client.read("june.results.csv"));
+    world.client.write("june.csv", &rows(&[("a", "a kite"), ("c", "a dog")]));
+    world.all_say(&line, 0, VIDEO);
+    let words = "1 job is withdrawn, as its row has gone from the manifest, and bought by no run: b;";
+    world.plan_of("some.csv").with(6).saying(words);
+    world.client.asks("doctor some.csv --no-ask").with(6).saying(words).saying("it buys nothing;");
+    world.client.run("run some.csv --dry-run").with(6).saying(words);
+    world.client.run("run some.csv").with(6).saying(words);
+    world.all_say("some.csv", 6, 0);
+    // A file that says so itself asks for nothing else; what is put back is bought.
+    assert_eq!(world.client.column("june.results.csv", "reason"), ["", "withdrawn", ""]);
+    world.all_say("june.results.csv", 0, 0);
+    world.client.write("june.csv", &rows(&[("a", "a kite"), ("b", "a boat"), ("c", "a dog")]));
+    world.all_say(&line, 0, VIDEO);
+    world.all_say("some.csv", 0, 0);
 }
 
 fn another_ledgers_results() {

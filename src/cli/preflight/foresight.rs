@@ -87,7 +87,7 @@ pub enum Cause {
     Changed,
     /// Known by its receipt alone.
     Unproved,
-    /// A row of a results file that says something else than the ledger.
+    /// A row of a results file that says something else than the ledger, or whose job was withdrawn since.
     Row,
     /// A row of another ledger's results that says that it is bought.
     OtherLedger,
@@ -321,7 +321,7 @@ impl<'b> Foresight<'b> {
             Cause::Unproved => {
                 where_it_is(report.unproved.count > 0 || rows.unproved.count > 0, ExitCode::NotAsPlanned)
             }
-            Cause::Row => where_it_is(rows.edited.count > 0, ExitCode::NotAsPlanned),
+            Cause::Row => where_it_is(rows.edited.count > 0 || rows.withdrawn.count > 0, ExitCode::NotAsPlanned),
             Cause::OtherLedger => where_it_is(self.left_out > 0, ExitCode::NotAsPlanned),
             Cause::Person => stays(Next::Person).collect(),
             Cause::JobLimit => where_it_is(report.above_limit.count > 0, of_job(JobState::Refused, Reason::JobLimit)),

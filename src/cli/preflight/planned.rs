@@ -84,6 +84,15 @@ pub(in crate::cli) fn left_alone_words(rows: &ChosenRows) -> Vec<String> {
             counted_are(rows.edited.count, "row")
         ));
     }
+    if rows.withdrawn.count > 0 {
+        let named = listed(rows.withdrawn.first.iter().cloned(), rows.withdrawn.count);
+        let gone = if rows.withdrawn.count == 1 { "its row has" } else { "their rows have" };
+        said.push(format!(
+            "{} withdrawn, as {gone} gone from the manifest, and bought by no run: {named}; what is to be bought after all is put \
+             back there",
+            counted_are(rows.withdrawn.count, "job")
+        ));
+    }
     said
 }
 

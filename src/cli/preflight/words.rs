@@ -175,7 +175,7 @@ pub(in crate::cli) struct LeftOut {
     pub(in crate::cli) waiting: bool,
     /// What stopped words that would have bought once more.
     pub(in crate::cli) stopped: Option<String>,
-    /// Rows of a results file that are not as the ledger has them.
+    /// Rows of a results file that are not as the ledger has them, or whose jobs were withdrawn since.
     pub(in crate::cli) edited: Vec<String>,
     /// Rows of another ledger's results.
     pub(in crate::cli) elsewhere: Option<String>,

@@ -27,6 +27,15 @@ struct Stored {
     params: Vec<(String, Value)>,
     /// What it asks for, or did, the ledger does not know.
     is_unknown: bool,
+    /// Its latest take is the one that results show.
+    is_shown: bool,
+}
+
+impl Stored {
+    /// Its row has gone from the manifest: no run buys it.
+    fn is_withdrawn(&self) -> bool {
+        self.is_shown && (self.state, self.reason) == (JobState::Refused, Reason::Withdrawn)
+    }
 }
 
 const TAKE: &str = "take";
@@ -76,13 +85,14 @@ impl SqliteLedger {
     fn stored(&self, batch: BatchKey, id: &str) -> Result<Option<Stored>, Fault> {
         let mut statement = self.conn.prepare_cached(&format!(
             "SELECT l.id, j.take, l.state, l.reason, j.endpoint, j.params,
-                 l.content = zeroblob(32) FROM jobs l JOIN jobs j ON j.id = {SHOWN}
+                 l.content = zeroblob(32), l.id = j.id FROM jobs l JOIN jobs j ON j.id = {SHOWN}
              WHERE l.batch = ?1 AND l.job = ?2 AND l.superseded = 0"
         ))?;
         let stored = statement.query_row(params![batch, id], |row| {
             let Json(params) = row.get(5)?;
             let (key, take, state, reason) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-            Ok(Stored { key, take, state, reason, endpoint: row.get(4)?, params, is_unknown: row.get(6)? })
+            let (endpoint, is_unknown, is_shown) = (row.get(4)?, row.get(6)?, row.get(7)?);
+            Ok(Stored { key, take, state, reason, endpoint, params, is_unknown, is_shown })
         });
         Ok(stored.optional()?)
     }
@@ -123,6 +133,9 @@ impl<'b> Comparing<'b> {
             self.is_chosen.insert(stored.key, false);
             let (column, here, stored) = difference.unwrap_or_default();
             self.chosen.edited.add(EditedRow { line: row.line, id: row.id, column, here, stored });
+        } else if before.is_none() && stored.is_withdrawn() && !row.is_withdrawn {
+            self.is_chosen.insert(stored.key, false);
+            self.chosen.withdrawn.add(&row.id);
         } else if before.is_none() {
             self.is_chosen.insert(stored.key, true);
             self.ids.push((stored.key, row.id));
