@@ -201,6 +201,46 @@ fn a_limit() {
     assert!(words.contains("today in the whole ledger"), "{words}");
     case.does("from then on this goes on", 8);
     assert_eq!(case.settled(), 2);
+    limits_that_are_full();
+}
+
+/// A limit that no run has reached and that holds nothing more: what is printed to go on with would buy nothing now.
+fn limits_that_are_full() {
+    let day = "--max-sats-per-day 1400 --time-zone UTC";
+    let case = Case::of("", &five(), &format!("run {day} --limit 1"), 3);
+    let words = case.next(", and the next job may cost 910 sats; what is left stays pending until 20");
+    let tomorrow = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).tomorrow().unwrap();
+    assert!(words.ends_with(&format!(" until {} 00:00 UTC", tomorrow.date())), "{words}");
+    assert!(!case.ended.stdout.contains("without --limit"), "{}", case.ended);
+    case.does("from then on this goes on", 8);
+    assert_eq!(case.settled(), 1);
+    // The longer of two; and as a variable.
+    let mut again = case.client.program();
+    again.args(["run", "it's.toml", "--yes", "--max-sats", "5000", "--max-sats-per-month", "1400", "--limit", "1"]);
+    again.args(["--time-zone", "UTC"]).args(case.client.node()).env("L402_BATCH_MAX_SATS_PER_DAY", "1400");
+    let ended = Process::start(&mut again).end().with(8);
+    let words = next(&ended, "; what is left stays pending until ");
+    assert!(words.contains("this month") || words.contains("the month's limit leaves 49"), "{words}");
+    assert!(words.ends_with("-01 00:00 UTC"), "{words}");
+    // With a limit of the batch's that does not hold the rest either.
+    let case = Case::of("", &five(), &format!("run {day} --limit 1 --max-sats 1000"), 3);
+    case.next("the day's limit leaves 49");
+    case.does("with that limit this goes on from then on: ", 8);
+    assert_eq!(case.settled(), 1);
+    let case = Case::of("", &five(), "run --max-sats 1000 --partial --limit 1", 3);
+    case.next("the batch's limit leaves 9");
+    case.does("may bring the batch to", 0);
+    assert_eq!(case.settled(), 5);
+    // A results file, whose own rows are bought.
+    let case = Case::of("", &five(), "run --limit 1", 3);
+    let two: String = case.client.read("it's.results.csv").lines().take(3).map(|line| format!("{line}\n")).collect();
+    case.client.write("two.csv", &two);
+    let ended = case.client.run("run two.csv --max-sats-per-day 2000 --time-zone UTC").with(3);
+    next(&ended, "the day's limit leaves 1");
+    let words = next(&ended, "3 jobs are left to buy, from then on: ");
+    let options = format!("{day} --yes --max-sats 5000 --catalog {}", case.client.node()[1]);
+    sh(&case.client, &format!("{} {options}", commands(&words).remove(0))).with(8);
+    assert_eq!(case.settled(), 2);
 }
 
 /// A run waits a quarter of an hour for its node before it says so: too long for a test with the real binary. The sentence has no

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use crate::cli::again::in_the_way_here;
+use crate::cli::ending::limits::{Filled, Full};
 use crate::cli::money::TooSmall;
 use crate::cli::{ExitCode, exit};
 use crate::command::{about_batch, command, file, flag, node_command, without};
@@ -154,8 +155,8 @@ pub(in crate::cli) struct Facts<'a> {
     /// What was not done of what was asked for.
     pub(in crate::cli) left_out: &'a LeftOut,
     pub(in crate::cli) budget: &'a Budget,
-    /// The limit that was reached never holds what is bought next.
-    pub(in crate::cli) too_small: Option<TooSmall>,
+    /// The limits that hold nothing more of what is left to buy.
+    pub(in crate::cli) filled: Filled,
     /// Why nothing more was bought for the sake of the files.
     pub(in crate::cli) unkept: Option<String>,
     /// Why nothing more could be fetched.
@@ -186,7 +187,7 @@ impl Facts<'_> {
         let about = || self.about(kind);
         let one = match kind {
             Advice::HeldBack => return self.held_back(),
-            Advice::Limit => self.limit(),
+            Advice::Limit => return self.limits(),
             Advice::Node => self
                 .outcome
                 .node_unusable
@@ -235,15 +236,13 @@ impl Facts<'_> {
         })
     }
 
-    fn limit(&self) -> Option<String> {
-        let (reason, words) = self.outcome.limit_reached.as_ref()?;
-        if let Some(limit) = self.too_small {
-            return Some(format!("{words}; {}", limit.words()));
-        }
-        Some(match self.goes_on_at(*reason) {
-            Some(at) => format!("{words}; what is left stays pending until {at}"),
-            None => format!("{words}; what is left stays pending until that limit is higher"),
-        })
+    fn limits(&self) -> Vec<String> {
+        let words = |Full { reason, words }: &Full| match (self.filled.too_small, self.goes_on_at(*reason)) {
+            (Some(limit), Some(_)) => format!("{words}; {}", limit.words()),
+            (None, Some(at)) => format!("{words}; what is left stays pending until {at}"),
+            (_, None) => format!("{words}; what is left stays pending until that limit is higher"),
+        };
+        self.filled.all().filter(|_| !self.refused).map(words).collect()
     }
 
     /// When a day's or a month's limit lets the rest go on, in the limits' own time zone.
@@ -332,31 +331,41 @@ impl Facts<'_> {
     }
 
     fn run_on(&self, bought: Bought, to_buy: u64, same: &dyn Fn(Option<(&'static str, Sats)>) -> String) -> String {
-        let reached = self.outcome.limit_reached.as_ref().map(|(reason, _)| *reason);
-        if self.left_out.of_results && reached.is_none() && to_buy > 0 {
+        let Filled { batch: full_batch, period, too_small } = &self.filled;
+        let at = period.as_ref().filter(|_| to_buy > 0).and_then(|full| self.goes_on_at(full.reason));
+        let from_then = match (&at, too_small) {
+            (None, _) => "",
+            (Some(_), None) => " from then on",
+            (Some(_), Some(_)) => " once that is so",
+        };
+        if self.left_out.of_results && self.outcome.limit_reached.is_none() && to_buy > 0 {
             // A results file buys what it names, as that is stored; the manifest buys the rest too.
             let most = self.too_little(bought).map_or_else(String::new, |most| {
                 format!(", which may bring the batch to {most}; with a limit as high, wherever one is set")
             });
-            return format!("{} left to buy{most}: {}", counted_are(to_buy, "job"), bought_by(self.batch, to_buy));
+            let when = if from_then.is_empty() { String::new() } else { format!(",{from_then}") };
+            return format!(
+                "{} left to buy{most}{when}: {}",
+                counted_are(to_buy, "job"),
+                bought_by(self.batch, to_buy)
+            );
         }
-        if let Some(most) =
-            self.too_little(bought).filter(|_| to_buy > 0 && (!bought.partial || reached == Some(Reason::BatchLimit)))
+        if let Some(most) = self.too_little(bought).filter(|_| to_buy > 0 && (!bought.partial || full_batch.is_some()))
         {
             return match bought.elsewhere {
                 Some(elsewhere) if elsewhere < most => format!(
                     "what is left to buy may bring the batch to {most}: once max_sats is as high wherever it is set (the tightest \
-                     counts), the same command goes on"
+                     counts), the same command goes on{from_then}"
                 ),
                 _ => format!(
-                    "what is left to buy may bring the batch to {most}; with that limit this goes on: {}",
+                    "what is left to buy may bring the batch to {most}; with that limit this goes on{from_then}: {}",
                     same(Some(("--max-sats", most)))
                 ),
             };
         }
-        match reached.filter(|_| to_buy > 0).and_then(|reason| self.goes_on_at(reason)) {
+        match at {
             // What is spent of the day or the month by now counts as well.
-            Some(at) => match self.too_small {
+            Some(at) => match *too_small {
                 None => format!("from then on this goes on: {}", same(None)),
                 Some(limit) if limit.both || bought.is_too_small_elsewhere(limit) => {
                     let at = Some(at).filter(|_| !limit.both).or_else(|| self.goes_on_at(Reason::MonthLimit));

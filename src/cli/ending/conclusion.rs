@@ -5,7 +5,6 @@ use std::path::Path;
 
 use crate::cli::again::{again, in_the_way_here};
 use crate::cli::exit::Findings;
-use crate::cli::money::TooSmall;
 use crate::cli::{ExitCode, Failure, Format, Signal, exit, terminal};
 use crate::command::{carried, without};
 use crate::event::{EndCount, Event, Listener, NeedsPerson, RunEnded};
@@ -15,12 +14,13 @@ use crate::money::Msat;
 use crate::purchase::{JobState, Next, Reason};
 use crate::report::{command_about, summary};
 use crate::run::signals::Stopped;
-use crate::run::{Budget, Clock, DrainCause, Outcome, SystemClock};
+use crate::run::{Clock, DrainCause, SystemClock};
 use crate::time::UnixMs;
 
 use crate::cli::batch::reporter::Reporter;
 use crate::cli::batch::run_batch::BatchRun;
 use crate::cli::ending::advice::{Ended, Facts};
+use crate::cli::ending::limits::Filled;
 use crate::cli::preflight::words::LeftOut;
 
 /// Jobs that are named; the rest is counted.
@@ -244,31 +244,6 @@ fn needs_person(ledger: &OpenLedger, batch: &Batch) -> Result<(Vec<NeedsPerson>,
     Ok((needs, first))
 }
 
-/// The limit that was reached, where it never holds the job that is bought next.
-fn too_small(
-    ledger: &OpenLedger,
-    batch: &Batch,
-    outcome: &Outcome,
-    budget: &Budget,
-) -> Result<Option<TooSmall>, Failure> {
-    let reached = outcome.limit_reached.as_ref().map(|(reason, _)| *reason);
-    let (most, other) = match reached {
-        Some(Reason::DayLimit) => (budget.day, budget.month),
-        Some(Reason::MonthLimit) => (budget.month, budget.day),
-        _ => (None, None),
-    };
-    let (Some(reason), Some(most)) = (reached, most) else { return Ok(None) };
-    let (mut next, mut dearest) = (None, Msat::ZERO);
-    ledger.to_buy(batch.key, false, &mut |job| {
-        let cost = job.price.checked_add(job.fee_ceiling).unwrap_or(job.price);
-        next.get_or_insert(cost);
-        dearest = dearest.max(cost);
-        Ok::<_, Failure>(())
-    })??;
-    let both = other.is_some_and(|other| dearest > other);
-    Ok(next.filter(|cost| *cost > most).map(|_| TooSmall { reason, cost: dearest, both }))
-}
-
 fn advice(
     ledger: &OpenLedger,
     counts: &Counts,
@@ -281,7 +256,11 @@ fn advice(
         true => ledger.refunds(Some(ending.batch.key))?.into_iter().find(|it| it.reason == Reason::RefundNotPermitted),
         false => None,
     };
-    let too_small = too_small(ledger, ending.batch, &done.outcome, &done.budget)?;
+    let now = SystemClock.now();
+    let filled = match ending.ended {
+        Ended::Run(bought) => Filled::of(ledger, (ending.batch, counts), (&done.outcome, &done.budget), bought, now)?,
+        Ended::Recovery | Ended::Part => Filled::default(),
+    };
     let facts = Facts {
         batch: ending.batch,
         counts,
@@ -289,7 +268,7 @@ fn advice(
         outcome: &done.outcome,
         left_out: &ending.left_out,
         budget: &done.budget,
-        too_small,
+        filled,
         unkept: done.unkept.clone(),
         trouble: done.fetched.as_ref().and_then(|fetched| fetched.trouble.clone()),
         rights: rights.and_then(|refund| refund.words),
@@ -299,7 +278,7 @@ fn advice(
         refused: ending.refused.is_some(),
         is_stopped: ending.is_stopped,
         code,
-        now: SystemClock.now(),
+        now,
         again: &|most| {
             let again = again(std::env::args_os(), carried(), most, SystemClock.now())?;
             Some(without(&in_the_way_here(), again))

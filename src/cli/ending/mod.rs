@@ -2,3 +2,4 @@
 
 pub(in crate::cli) mod advice;
 pub(in crate::cli) mod conclusion;
+pub(in crate::cli) mod limits;

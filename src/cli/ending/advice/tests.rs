@@ -63,7 +63,7 @@ fn advised_of(
         play: false,
         refused: false,
         is_stopped: false,
-        too_small: None,
+        filled: of_outcome(outcome),
         code: exit::of_job(state, reason),
         now: UnixMs(1_790_000_000_000),
         again: &|most| {
@@ -73,6 +73,15 @@ fn advised_of(
     };
     change(&mut facts);
     facts.advice()
+}
+
+/// Of the limits that the run reached.
+fn of_outcome(outcome: &Outcome) -> Filled {
+    let full = |is_batch: bool| {
+        let (reason, words) = outcome.limit_reached.clone()?;
+        ((reason == Reason::BatchLimit) == is_batch).then_some(Full { reason, words })
+    };
+    Filled { batch: full(true), period: full(false), too_small: None }
 }
 
 #[test]

@@ -1,0 +1,97 @@
+//! Limits that hold nothing more of what a run has left to buy: those that it reached, and those that the next one would reach at once.
+
+use crate::cli::Failure;
+use crate::cli::ending::advice::Bought;
+use crate::cli::money::{TooSmall, used};
+use crate::ledger::port::{Loading, Views};
+use crate::ledger::{Batch, Counts, OpenLedger};
+use crate::money::{Msat, Sats};
+use crate::purchase::Reason;
+use crate::run::{Budget, Outcome};
+use crate::time::UnixMs;
+
+/// Such a limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct Full {
+    /// What it is called.
+    pub(in crate::cli) reason: Reason,
+    /// What it leaves, and what it does not hold.
+    pub(in crate::cli) words: String,
+}
+
+/// What of the limits keeps the same command, given once more, from buying.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(in crate::cli) struct Filled {
+    /// The batch's limit, where what fits is bought, or the run reached it.
+    pub(in crate::cli) batch: Option<Full>,
+    /// The one of day and month that lasts longer.
+    pub(in crate::cli) period: Option<Full>,
+    /// It never holds what is bought next.
+    pub(in crate::cli) too_small: Option<TooSmall>,
+}
+
+impl Filled {
+    /// Holds what is left to buy against the limits of the run that has ended.
+    pub(in crate::cli) fn of(
+        ledger: &OpenLedger,
+        (batch, counts): (&Batch, &Counts),
+        (outcome, budget): (&Outcome, &Budget),
+        bought: Bought,
+        now: UnixMs,
+    ) -> Result<Self, Failure> {
+        let reached = |of: &[Reason]| {
+            let (reason, words) = outcome.limit_reached.as_ref().filter(|(reason, _)| of.contains(reason))?;
+            Some(Full { reason: *reason, words: words.clone() })
+        };
+        let of_batch = reached(&[Reason::BatchLimit]);
+        let of_period = reached(&[Reason::DayLimit, Reason::MonthLimit]);
+        let (mut next, mut dearest) = (None, Msat::ZERO);
+        ledger.to_buy(batch.key, false, &mut |job| {
+            let cost = job.price.checked_add(job.fee_ceiling).unwrap_or(job.price);
+            next.get_or_insert(cost);
+            dearest = dearest.max(cost);
+            Ok::<_, Failure>(())
+        })??;
+        let Some(next) = next else { return Ok(Self { batch: of_batch, period: of_period, too_small: None }) };
+        let full = |reason, most: Option<Msat>, used: Msat| {
+            let left = most?.checked_sub(used).unwrap_or(Msat::ZERO);
+            (next > left).then(|| Full { reason, words: words(reason, left, next) })
+        };
+        let periods = ledger.periods_used(&budget.caps(now))?;
+        let day = full(Reason::DayLimit, budget.day, periods.day);
+        let month = full(Reason::MonthLimit, budget.month, periods.month);
+        let never = |most: Option<Msat>| most.is_some_and(|most| next > most);
+        // What never ends is said before what ends, and the month's end comes after the day's.
+        let found = if never(budget.day) { day.or(month) } else { month.or(day) };
+        let period = match (found, of_period) {
+            (Some(found), Some(reached)) if found.reason == reached.reason => Some(reached),
+            (found, reached) => found.or(reached),
+        };
+        let most = bought.most.and_then(Sats::msat).filter(|_| bought.partial);
+        let batch = of_batch.or(full(Reason::BatchLimit, most, used(counts)?));
+        let too_small = period.as_ref().and_then(|full| {
+            let (most, other) = match full.reason {
+                Reason::MonthLimit => (budget.month, budget.day),
+                _ => (budget.day, budget.month),
+            };
+            let both = other.is_some_and(|other| dearest > other);
+            never(most).then_some(TooSmall { reason: full.reason, cost: dearest, both })
+        });
+        Ok(Self { batch, period, too_small })
+    }
+
+    /// Each of them.
+    pub(in crate::cli) fn all(&self) -> impl Iterator<Item = &Full> {
+        self.batch.iter().chain(&self.period)
+    }
+}
+
+fn words(reason: Reason, left: Msat, next: Msat) -> String {
+    let whose = match reason {
+        Reason::DayLimit => "the day's limit",
+        Reason::MonthLimit => "the month's limit",
+        _ => "the batch's limit",
+    };
+    let left = Sats::new(left.get() / 1_000);
+    format!("{whose} leaves {left}, and the next job may cost {}", next.sats_ceil())
+}
