@@ -5,6 +5,7 @@
 //! below and of nothing else. No clock is read here: the time is part of the [`Moment`].
 
 mod ask;
+mod outcome;
 mod pay;
 mod poll;
 mod redeem;
@@ -380,7 +381,9 @@ pub fn step(state: State, input: Input, moment: &Moment<'_>) -> Step {
         (State::Polling(purchase, tries, poll), Input::Answer(answer)) => {
             poll::answered(purchase, tries, poll, answer, moment)
         }
-        (State::Posting(purchase, tries), Input::LookedUp(said)) => redeem::posting(purchase, tries, said.fate, moment),
+        (State::Posting(purchase, tries), Input::LookedUp(said)) => {
+            outcome::posting(purchase, tries, said.fate, moment)
+        }
         (State::Committing(then), Input::Committed(committed)) => follow(then, committed, moment),
         (
             state @ (State::Planned(_)
@@ -412,7 +415,7 @@ fn begin(state: State) -> Step {
             let then = Then::Redeem(Tries { redeem_sent: true, ..tries });
             commit(Record::Replaying(purchase.payment()), then)
         }
-        State::Posting(purchase, tries) => redeem::post(purchase, tries),
+        State::Posting(purchase, tries) => outcome::post(purchase, tries),
         State::Paying(..) | State::Committing(_) | State::Done => defect(&state),
     }
 }
@@ -437,7 +440,7 @@ fn follow(then: Then, committed: Committed, moment: &Moment<'_>) -> Step {
         (Then::Poll(tries, poll, until), Committed::Paid(purchase)) => {
             wait(State::Polling(purchase, tries, poll), until)
         }
-        (Then::Deliver(purchase, ..), Committed::Done) => redeem::ended(purchase),
+        (Then::Deliver(purchase, ..), Committed::Done) => outcome::ended(purchase),
         (Then::Deliver(purchase, tries, key), Committed::NotItsOwn) => {
             redeem::not_its_own(purchase, tries, key, moment)
         }

@@ -2,7 +2,7 @@
 //! the endpoint's patience, which is counted by the wall clock and keeps no run alive.
 
 use crate::ledger::{AnswerKey, AnswerKind, JobEnd, PaidPurchase};
-use crate::life::redeem::{deliver, finish, keep, refund_offered, undelivered};
+use crate::life::outcome::{deliver, finish, keep, refund_offered, undelivered};
 use crate::life::{Moment, State, Step, Then, Tries, stop, wait};
 use crate::origin::{HttpFailure, PollResponse, read_poll};
 use crate::purchase::{HttpAnswer, JobState, Poll, Reason};

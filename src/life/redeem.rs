@@ -2,11 +2,9 @@
 //! success, nothing is sent again: it is polled (`poll.rs`), or a person's, but for one redeem more where the endpoint or a
 //! person says so.
 
-use crate::catalog::DedupPolicy;
-use crate::ledger::{AnswerKey, AnswerKind, JobEnd, PaidPurchase, PaymentKey, Record, RefundRecord};
-use crate::life::{
-    Effect, Moment, PaymentFate, Sending, State, Step, Then, Tries, Waiting, commit, go, poll, posted, stop, wait,
-};
+use crate::ledger::{AnswerKey, AnswerKind, JobEnd, PaidPurchase, Record};
+use crate::life::outcome::{deliver, finish, keep, refund_offered, undelivered};
+use crate::life::{Effect, Moment, Sending, State, Step, Tries, commit, poll, stop, wait};
 use crate::origin::{HttpFailure, RedeemResponse, read_redeem};
 use crate::purchase::{HttpAnswer, JobState, Reason};
 use crate::time::UnixMs;
@@ -38,12 +36,6 @@ pub(super) fn answered(
         }
         Err(failure) => not_yet(purchase, tries, None, None, Reason::NotDelivered, failure.to_string(), moment),
     }
-}
-
-/// The answer is made durable (rule 6): only then is it interpreted.
-pub(super) fn keep(purchase: PaidPurchase, tries: Tries, kind: AnswerKind, answer: HttpAnswer) -> Step {
-    let record = Record::Answer { payment: purchase.payment(), kind, answer: answer.clone() };
-    commit(record, Then::Read(purchase, tries, kind, answer))
 }
 
 /// A kept answer to a redeem.
@@ -135,12 +127,6 @@ fn unheeded(purchase: PaidPurchase, tries: Tries, answer: Option<AnswerKey>, mom
     undelivered(payment, answer, false, end, next)
 }
 
-pub(super) fn deliver(purchase: PaidPurchase, tries: Tries, key: AnswerKey, url: String, moment: &Moment<'_>) -> Step {
-    let own = moment.facts.endpoint.dedup_policy() != DedupPolicy::Never;
-    let record = Record::Delivered { payment: purchase.payment(), answer: key, url, own };
-    commit(record, Then::Deliver(purchase, tries, key))
-}
-
 /// The result is another purchase's, and not a second one's too (rule 9): after the window the cache is empty.
 pub(super) fn not_its_own(purchase: PaidPurchase, tries: Tries, key: AnswerKey, moment: &Moment<'_>) -> Step {
     let window_ms = u64::try_from(moment.facts.endpoint.window_ms()).ok();
@@ -151,29 +137,6 @@ pub(super) fn not_its_own(purchase: PaidPurchase, tries: Tries, key: AnswerKey, 
         (None, Some(_)) => unheeded(purchase, tries, Some(key), moment),
         (None, None) => not_yet(purchase, tries, Some(key), window_ms, reason, message, moment),
     }
-}
-
-/// The offer is durable with its link before anything is done about it; claiming it is no part of the job's own life.
-pub(super) fn refund_offered(purchase: PaidPurchase, key: AnswerKey, answer: &HttpAnswer, message: String) -> Step {
-    let link = answer.refund_link();
-    let message = if link.is_some() { message } else { format!("{message}; it names no link to claim a refund with") };
-    let record = Record::Refund(purchase.payment(), RefundRecord::Offered { answer: key, link, message });
-    commit(record, go(ended(purchase)))
-}
-
-pub(super) fn finish(purchase: PaidPurchase, answer: Option<AnswerKey>, heard: bool, end: JobEnd) -> Step {
-    undelivered(purchase.payment(), answer, heard, end, ended(purchase))
-}
-
-/// That nothing is delivered is made durable: so far, or for good.
-pub(super) fn undelivered(
-    payment: PaymentKey,
-    answer: Option<AnswerKey>,
-    heard: bool,
-    end: JobEnd,
-    next: Step,
-) -> Step {
-    commit(Record::Undelivered { payment, answer, heard, end }, go(next))
 }
 
 /// Not delivered so far: the same credential again with a growing pause, in this run and the next. Only once the endpoint's
@@ -217,39 +180,4 @@ fn is_over(purchase: &PaidPurchase, reason: Reason, moment: &Moment<'_>) -> bool
 fn within_credential(purchase: &PaidPurchase, until: UnixMs, moment: &Moment<'_>) -> UnixMs {
     let last = purchase.intent().credential_expires_at().plus_ms(-moment.bounds.lifetime_ms_min);
     if last > moment.now { until.min(last) } else { until }
-}
-
-/// At its end. What the node has not posted yet is looked up, so that the books hold the actual fee.
-pub(super) fn ended(purchase: PaidPurchase) -> Step {
-    if purchase.posted() { stop() } else { post(purchase, Tries::default()) }
-}
-
-/// The node is asked whether it has posted the payment.
-pub(super) fn post(purchase: PaidPurchase, tries: Tries) -> Step {
-    let intent = purchase.intent().clone();
-    (State::Posting(purchase, tries), Effect::LookUp(intent))
-}
-
-/// What the node says of a payment that it has still to post.
-pub(super) fn posting(purchase: PaidPurchase, mut tries: Tries, seen: PaymentFate, moment: &Moment<'_>) -> Step {
-    match seen {
-        PaymentFate::Settled(settled) => commit(Record::Posted(purchase.payment(), posted(&settled)), go(stop())),
-        PaymentFate::PreimageKnown(_) | PaymentFate::InFlight => {
-            // Some parts may be out for long, and a node may never say what it cost: each look has its pause, and a later run
-            // asks again.
-            tries.looks += 1;
-            if tries.looks >= moment.bounds.posts {
-                return stop();
-            }
-            let until = moment.later(tries.looks, None);
-            (State::Posting(purchase, tries), Effect::Wait(until, Waiting::Doubt))
-        }
-        // The money is gone and the result is there: only the fee is unknown, and a later run asks again.
-        PaymentFate::Failed(_)
-        | PaymentFate::NotFound
-        | PaymentFate::Unwitnessed
-        | PaymentFate::Forgot(_)
-        | PaymentFate::OtherNode(_)
-        | PaymentFate::Unknown(_) => stop(),
-    }
 }

@@ -7,9 +7,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::document::Reader;
 use super::image::Images;
+use super::locate::newlines;
 use super::names::{EXTRA_PREFIX, JOB_KEYS, LATER_KEYS, id_problem, normal_id};
 use super::problems::Problems;
-use super::row::newlines;
 use super::template::{Template, Templates};
 use super::values::{Wrong, check, extra_text, max_sats, shown};
 use super::{JobSpec, WRONG_IDS_MAX};

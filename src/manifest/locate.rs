@@ -133,6 +133,11 @@ fn is_page(head: &[u8]) -> bool {
     starts("<!doctype html") || starts("<html")
 }
 
+/// How many line ends bytes hold.
+pub(super) fn newlines(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|b| **b == b'\n').count() as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 //! Reads manifests, TOML and CSV, into job specifications, each with its place in the file.
 
 mod bounded_reader;
+mod bytes;
 mod digest;
 mod document;
 mod document_job;
@@ -19,6 +20,7 @@ mod records;
 mod results;
 mod row;
 mod rows;
+mod stand;
 mod template;
 mod values;
 
@@ -27,8 +29,8 @@ pub(crate) use names::{fold, is_job_key};
 pub use names::{id_problem, normal_id, parse_delimiter};
 pub use notes::{Notes, delimiter_name};
 pub use open::{Format, Manifest, OpenOptions, STDIN, format_help};
-pub(crate) use results::{BATCH_COLUMN, LEDGER_COLUMN};
 pub use results::{ResultsOf, ResultsRow};
+pub(crate) use stand::{BATCH_COLUMN, LEDGER_COLUMN};
 
 use std::sync::Arc;
 

@@ -4,7 +4,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::bounded_reader::{Bytes, RECORD_BYTES_MAX};
+use super::bounded_reader::RECORD_BYTES_MAX;
+use super::bytes::Bytes;
 use super::digest::FileDigest;
 use super::document::{Document, EndpointName, FlagDefaults, Reader, RowsTable, set_default_endpoint};
 use super::header::{Alias, ColumnRules};

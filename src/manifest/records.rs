@@ -5,10 +5,11 @@ use csv::ByteRecord;
 
 use super::bounded_reader::BoundedReader;
 use super::header::HEAD_BYTES_MAX;
+use super::locate::newlines;
 use super::notes::{Notes, delimiter_name};
 use super::problems::Problems;
 use super::quotes::Raw;
-use super::row::{Row, newlines, utf8};
+use super::row::{Row, utf8};
 use super::rows::{Rows, unreadable};
 use super::values::Wrong;
 use crate::diagnostic::Diagnostic;

@@ -2,7 +2,7 @@
 
 use csv::ByteRecord;
 
-use super::locate::{self, NOT_UTF8};
+use super::locate::{self, NOT_UTF8, newlines};
 use super::problems::Problems;
 use super::quotes::{Raw, Stray};
 use super::rows::Rows;
@@ -94,8 +94,4 @@ pub(super) fn utf8(record: &ByteRecord) -> Option<&str> {
     let text = std::str::from_utf8(record.as_slice()).ok()?;
     let is_whole = |index| record.range(index).is_none_or(|range| text.is_char_boundary(range.end));
     (text.is_ascii() || (0..record.len()).all(is_whole)).then_some(text)
-}
-
-pub(super) fn newlines(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|b| **b == b'\n').count() as u64
 }

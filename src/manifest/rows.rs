@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use csv::ByteRecord;
 
-use super::bounded_reader::{BoundedReader, Bytes};
+use super::bounded_reader::BoundedReader;
+use super::bytes::Bytes;
 use super::header::{Column, ColumnRules, Dialect, HEAD_BYTES_MAX, HeaderContext, dialect};
 use super::image::Images;
 use super::locate;
@@ -15,8 +16,8 @@ use super::notes::Notes;
 use super::problems::Problems;
 use super::quotes::Raw;
 use super::records::Records;
-use super::results::StandColumns;
 use super::row::Row;
+use super::stand::StandColumns;
 use super::template::{Template, Templates};
 use super::values::{Given, Wrong, check, expected, max_sats};
 use super::{JobSpec, WRONG_IDS_MAX};
@@ -230,7 +231,11 @@ impl<'m> RowPass<'m> {
             record: None,
             layouts: Vec::new(),
             own: OwnColumns {
-                stand: if rows.leaves_out_bought { StandColumns::of(rows) } else { StandColumns::default() },
+                stand: if rows.leaves_out_bought {
+                    StandColumns::of(|name| rows.results_column(name))
+                } else {
+                    StandColumns::default()
+                },
                 ..OwnColumns::new(&rows.columns)
             },
         };

@@ -1,9 +1,8 @@
 //! What both readings of a manifest do with a job: its price, its ceilings, and the content that makes it that job.
 
 use super::Policy;
-use super::identity::Encoding;
 use super::tally::Tallies;
-use crate::catalog::{Endpoint, PriceError, Quote, Value};
+use crate::catalog::Quote;
 use crate::manifest::JobSpec;
 use crate::money::Msat;
 
@@ -41,30 +40,5 @@ impl Appraiser {
         let fee_ceiling =
             self.policy.fee_ceiling(quote.price).ok_or_else(|| format!("the fee ceiling is {TOO_LARGE}"))?;
         Ok(Appraisal { endpoint_index, quote, fee_ceiling, max_cost: self.policy.max_cost(spec.max_sats) })
-    }
-}
-
-/// Where an endpoint's jobs hold what encoding and pricing need: looked up by name once, not for each job.
-pub(super) struct Form {
-    encoding: Encoding,
-    /// The positions of the parameters that choose the rate.
-    by: Vec<Option<usize>>,
-    /// The position of the parameter that multiplies it.
-    quantity: Option<usize>,
-}
-
-impl Form {
-    pub(super) fn new(endpoint: &Endpoint) -> Self {
-        let position = |name: &String| endpoint.params.iter().position(|param| param.name == *name);
-        Self {
-            encoding: Encoding::new(&endpoint.name, endpoint.params.iter().map(|param| param.name.as_str())),
-            by: endpoint.price.by.iter().map(position).collect(),
-            quantity: endpoint.price.quantity.as_ref().and_then(position),
-        }
-    }
-
-    fn quote(&self, spec: &JobSpec) -> Result<Quote, PriceError> {
-        let value = |at: Option<usize>| -> Option<&Value> { spec.values.get(at?)?.as_ref() };
-        spec.endpoint.price.quote(|at| value(self.by.get(at).copied().flatten()), value(self.quantity))
     }
 }

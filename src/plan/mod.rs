@@ -4,6 +4,7 @@ mod appraise;
 mod clash;
 mod findings;
 mod fingerprint;
+mod form;
 mod identity;
 mod ids;
 mod jobs;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Group;
-use super::appraise::Form;
+use super::form::Form;
 use crate::catalog::{Endpoint, Quote, Value};
 use crate::money::Msat;
 
