@@ -199,6 +199,17 @@ pub struct Duplicates {
     pub retaken: IdList,
 }
 
+/// What of a batch is left to buy.
+#[derive(Clone, Debug, Default)]
+pub struct Unbought {
+    /// How many jobs a run buys by itself.
+    pub jobs: u64,
+    /// What all that it tries may cost, fees included.
+    pub worst_case: Msat,
+    /// What stands as if it were to be bought, and is bought already under another name since.
+    pub elsewhere: Duplicates,
+}
+
 /// A job that running its batch would buy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToBuy {

@@ -31,7 +31,7 @@ pub use claimed::Claimed;
 pub use history::{AnswerRow, AuditRow, DecisionRow, PaymentRecord, PaymentRow, Standing, TakeRecord, TransitionRow};
 pub use inline::InlineLedger;
 pub use loading::{
-    ChosenRows, Compared, Duplicates, EditedRow, EditedRows, IdList, JobsThen, LoadError, PlanLoad, ToBuy,
+    ChosenRows, Compared, Duplicates, EditedRow, EditedRows, IdList, JobsThen, LoadError, PlanLoad, ToBuy, Unbought,
 };
 pub use open::{ForeseenHere, LockHere, OpenLedger, check_location, gap_of_new, in_memory, open};
 pub use person::{Decided, Decision, Reopened, Reopening, Trusted, Undecided};

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::foretold::World;
 use crate::harness::{Client, Sandbox};
 
 const FLAGS: &str = "--default endpoint=generate-video --default duration=3 --default mode=standard";
@@ -527,4 +528,38 @@ fn a_results_file_has_its_batch_s_own_limits() {
     client.write("rest.csv", &client.read("shots.results.csv"));
     client.run("run rest.csv").with(8).saying("max_sats of 1,000 sats");
     sold(&sandbox, 1);
+}
+
+/// What another batch has bought since is not left to buy, whoever says what is.
+#[test]
+fn what_is_bought_elsewhere_is_not_left_to_buy() {
+    let world = World::with("--sandbox-dedup-s 0");
+    let client = &world.client;
+    client.write("june.csv", &rows(&[("a", "a kite"), ("b", "a boat"), ("c", "a dog"), ("d", "an elk")]));
+    client.run(&format!("run june.csv {FLAGS} --limit 1")).with(3);
+    client.write("july.csv", &rows(&[("x", "a boat"), ("y", "a dog")]));
+    let left = |line: &str, code: i32| client.says(line).with(code);
+    left("status june.csv", 3).saying("at most 2,730 sats, fees included").not_saying("bought by now");
+    client.run("recover --all").with(0).saying("june: 3 jobs are not bought yet");
+    client.run(&format!("run july.csv {FLAGS}")).with(0);
+    let words = "a run leaves out what is bought by now: 2 jobs for 1,800 sats are bought already under another name: \
+                 b is job x of the batch july, ";
+    left("status june.csv", 6).saying("at most 910 sats, fees included").saying(words);
+    left("status june.csv --quiet", 6).saying(words);
+    let status: serde_json::Value = serde_json::from_str(&left("status june.csv --json", 6).stdout).unwrap();
+    assert_eq!(status["to_buy_worst_case_msat"], 910_000);
+    client.run("recover --all").with(0).saying("june: 1 job is not bought yet").saying(words);
+    client.run("recover --batch june").with(0).saying("1 job is not bought yet").saying(words);
+    client.run(&format!("run june.csv {FLAGS} --only d")).with(6);
+    client.run("recover --all").with(6).not_saying("not bought yet").not_saying("bought by now");
+    // Where nothing else is left.
+    client.write("aug.csv", &rows(&[("k", "a fox"), ("l", "a cat")]));
+    client.run(&format!("run aug.csv {FLAGS} --limit 1")).with(3);
+    client.write("sep.csv", &rows(&[("m", "a cat")]));
+    client.run(&format!("run sep.csv {FLAGS}")).with(0);
+    client.run("recover --all").with(6).not_saying("aug: 1 job is not bought").saying("l is job m of the batch sep, ");
+    left("status aug.csv", 6).not_saying("left to buy");
+    let before = world.paid();
+    client.run(&format!("run aug.csv {FLAGS}")).with(6);
+    assert_eq!(world.paid(), before);
 }

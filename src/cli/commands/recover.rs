@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::command::{about_batch, command};
 use crate::download::Wanted;
 use crate::event::{Event, Listener};
-use crate::ledger::port::{Batches, Downloads, Records, Views};
+use crate::ledger::port::{Batches, Downloads, Foresee, Records, Views};
 use crate::ledger::{Batch, Counts, DownloadTo, OpenLedger, OpenMode};
 use crate::purchase::{JobState, Reason};
 use crate::run::{Clock, SystemClock};
@@ -18,7 +18,7 @@ use crate::cli::batch::receipt_guard::{check as check_receipts, stop};
 use crate::cli::batch::reporter::Reporter;
 use crate::cli::batch::run_batch::{BatchRun, Work, settings};
 use crate::cli::batch::session::{Session, running_words};
-use crate::cli::ending::advice::{Ended, jobs_to_buy, to_buy_words};
+use crate::cli::ending::advice::{Ended, to_buy_words};
 use crate::cli::ending::conclusion::{Ending, tell, tell_broken};
 use crate::cli::exit::Findings;
 use crate::cli::options::config::{Output, Pace, RecoverOptions};
@@ -99,7 +99,7 @@ fn of_ledger(options: &RecoverOptions) -> Result<(Vec<Batch>, ExitCode), Failure
             Ok(()) => match running_words(Some(&ledger), &batch.name)? {
                 Some(words) => say(options, &words),
                 None => {
-                    if let Some(words) = to_buy_words(&batch, jobs_to_buy(&counts)) {
+                    if let Some(words) = to_buy_words(&batch, &ledger.unbought(batch.key)?) {
                         say(options, &format!("{}: {words}", batch.name));
                     }
                 }

@@ -1,6 +1,6 @@
 //! `status`: where a batch stands, and the jobs that need something.
 
-use crate::ledger::port::{Inspection, Views};
+use crate::ledger::port::{Foresee, Inspection, Views};
 use crate::ledger::{LedgerError, ResultRow};
 use crate::report::{Rows, StatusHead, StatusStyle, write_jobs, write_status};
 use crate::screen::stdout_columns;
@@ -8,6 +8,7 @@ use crate::screen::stdout_columns;
 use crate::cli::batch::receipt_guard::gap_words;
 use crate::cli::exit::Findings;
 use crate::cli::options::config::StatusOptions;
+use crate::cli::preflight::duplicates::words;
 use crate::cli::{ExitCode, Failure, exit, target, terminal};
 
 /// Prints; the exit code says how the batch stands.
@@ -16,8 +17,14 @@ pub(in crate::cli) fn execute(options: &StatusOptions) -> Result<ExitCode, Failu
     if let Some(gap) = gap_words(&ledger)? {
         terminal::say(&format!("warning: {gap}\n"));
     }
-    let counts = ledger.counts(batch.key)?;
-    let code = exit::of_batch(&counts, &Findings::default());
+    let mut counts = ledger.counts(batch.key)?;
+    let unbought = ledger.unbought(batch.key)?;
+    counts.to_buy_worst_case = unbought.worst_case;
+    let not_as_planned = unbought.elsewhere.count > 0;
+    let code = exit::of_batch(&counts, &Findings { not_as_planned, ..Findings::default() });
+    if not_as_planned {
+        terminal::say(&format!("warning: a run leaves out what is bought by now: {}\n", words(&unbought.elsewhere)));
+    }
     // What the next run brings on by itself needs nobody.
     let needs_nobody = matches!(code, ExitCode::Done | ExitCode::Unfinished);
     if options.output.quiet && needs_nobody && !options.all && options.jobs.is_empty() {

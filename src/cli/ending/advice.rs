@@ -8,14 +8,14 @@ use crate::cli::ending::limits::{Filled, Full};
 use crate::cli::money::TooSmall;
 use crate::cli::{ExitCode, exit};
 use crate::command::{about_batch, command, file, flag, node_command, without};
-use crate::ledger::{Batch, Counts, Outputs, StateCount};
+use crate::ledger::{Batch, Counts, Outputs, StateCount, Unbought};
 use crate::money::{Sats, counted, counted_are};
 use crate::purchase::{JobState, Next, Reason};
 use crate::report::command_about;
 use crate::run::{Budget, Outcome, Whose};
 use crate::time::UnixMs;
 
-use crate::cli::preflight::duplicates::unknown_words;
+use crate::cli::preflight::duplicates::{unknown_words, words as duplicate_words};
 use crate::cli::preflight::words::LeftOut;
 
 /// A kind of advice. Whoever adds one says in `tests/e2e/advice.rs` how a run comes to it, and has its commands tried there.
@@ -152,6 +152,8 @@ pub(in crate::cli) struct Facts<'a> {
     /// The first job that stands so.
     pub(in crate::cli) first: HashMap<(JobState, Reason), String>,
     pub(in crate::cli) outcome: &'a Outcome,
+    /// What a command that buys nothing leaves to a run.
+    pub(in crate::cli) unbought: &'a Unbought,
     /// What was not done of what was asked for.
     pub(in crate::cli) left_out: &'a LeftOut,
     pub(in crate::cli) budget: &'a Budget,
@@ -218,7 +220,7 @@ impl Facts<'_> {
             Advice::ToBuy => match self.ended {
                 Ended::Run(_) => None,
                 Ended::Recovery | Ended::Part if self.is_stopped => None,
-                Ended::Recovery | Ended::Part => to_buy_words(self.batch, jobs_to_buy(self.counts)),
+                Ended::Recovery | Ended::Part => to_buy_words(self.batch, self.unbought),
             },
         };
         one.into_iter().collect()
@@ -581,17 +583,24 @@ impl Jobs<'_> {
 }
 
 /// Jobs that the next run buys.
-pub(in crate::cli) fn jobs_to_buy(counts: &Counts) -> u64 {
+fn jobs_to_buy(counts: &Counts) -> u64 {
     counts.by_state.iter().filter(|count| exit::is_to_buy(count)).map(|count| count.jobs).sum()
 }
 
 /// What a command that buys nothing says of the jobs that are not bought; nothing where there are none.
-pub(in crate::cli) fn to_buy_words(batch: &Batch, jobs: u64) -> Option<String> {
-    let words = || {
-        let are = counted_are(jobs, "job");
-        format!("{are} not bought yet, and this command buys nothing: {}", bought_by(batch, jobs))
+pub(in crate::cli) fn to_buy_words(batch: &Batch, unbought: &Unbought) -> Option<String> {
+    let Unbought { jobs, elsewhere, .. } = unbought;
+    let are_left = || {
+        let are = counted_are(*jobs, "job");
+        format!("{are} not bought yet, and this command buys nothing: {}", bought_by(batch, *jobs))
     };
-    (jobs > 0).then(words)
+    let left_out = || format!("a run leaves out what is bought by now: {}", duplicate_words(elsewhere));
+    match (*jobs > 0, elsewhere.count > 0) {
+        (false, false) => None,
+        (true, false) => Some(are_left()),
+        (false, true) => Some(left_out()),
+        (true, true) => Some(format!("{}; {}", are_left(), left_out())),
+    }
 }
 
 /// What buys the jobs of a batch that are not bought yet.

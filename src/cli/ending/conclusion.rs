@@ -8,8 +8,8 @@ use crate::cli::exit::Findings;
 use crate::cli::{ExitCode, Failure, Format, Signal, exit, terminal};
 use crate::command::{carried, without};
 use crate::event::{EndCount, Event, Listener, NeedsPerson, RunEnded};
-use crate::ledger::port::{Batches, Loading, Views};
-use crate::ledger::{Batch, Counts, OpenLedger, OpenMode, ResultRow, StateCount};
+use crate::ledger::port::{Batches, Foresee, Loading, Views};
+use crate::ledger::{Batch, Counts, OpenLedger, OpenMode, ResultRow, StateCount, Unbought};
 use crate::money::Msat;
 use crate::purchase::{JobState, Next, Reason};
 use crate::report::{command_about, summary};
@@ -261,6 +261,10 @@ fn advice(
         Ended::Run(bought) => Filled::of(ledger, (ending.batch, counts), (&done.outcome, &done.budget), bought, now)?,
         Ended::Recovery | Ended::Part => Filled::default(),
     };
+    let unbought = match ending.ended {
+        Ended::Run(_) => Unbought::default(),
+        Ended::Recovery | Ended::Part => ledger.unbought(ending.batch.key)?,
+    };
     let facts = Facts {
         batch: ending.batch,
         counts,
@@ -269,6 +273,7 @@ fn advice(
         left_out: &ending.left_out,
         budget: &done.budget,
         filled,
+        unbought: &unbought,
         unkept: done.unkept.clone(),
         trouble: done.fetched.as_ref().and_then(|fetched| fetched.trouble.clone()),
         rights: rights.and_then(|refund| refund.words),

@@ -2,7 +2,7 @@
 
 use crate::ledger::{
     BatchKey, ChosenRows, Compared, Duplicates, HeldBack, IdList, IntentBounds, JobKey, JobsThen, LedgerError,
-    LoadError, PlanLoad, Retake, ToBuy, Trusted,
+    LoadError, PlanLoad, Retake, ToBuy, Trusted, Unbought,
 };
 use crate::manifest::{JobSpec, ResultsRow};
 use crate::money::Msat;
@@ -149,6 +149,13 @@ pub trait Foresee {
     /// # Errors
     /// Where the ledger cannot be read.
     fn foresee_rows(&self, batch: BatchKey, chosen: &ChosenRows) -> Result<Self::Foreseen<'_>, LedgerError>;
+
+    /// What a run of the batch would find to buy of its stored jobs, whatever its manifest is by now, and what it would leave out as
+    /// bought already under another name. What has an edition is not compared: that may be another one by then.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn unbought(&self, batch: BatchKey) -> Result<Unbought, LedgerError>;
 }
 
 /// What running a manifest would buy.

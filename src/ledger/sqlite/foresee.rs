@@ -20,10 +20,9 @@ use super::unknown::RowFacts;
 use super::words::{UNACCEPTED, is_discarded};
 use crate::catalog::Endpoint;
 use crate::ledger::decide::LoadAction;
-use crate::ledger::loading::Again;
 use crate::ledger::port::{Foresee, Loading};
 use crate::ledger::word::Retake;
-use crate::ledger::{BatchKey, ChosenRows, JobKey, LedgerError, LoadError, PlanLoad};
+use crate::ledger::{BatchKey, ChosenRows, JobKey, LedgerError, LoadError, PlanLoad, Unbought};
 use crate::manifest::{JobSpec, ResultsRow};
 use crate::plan::{ContentHash, PlannedJob, looks_made};
 use crate::purchase::{JobState, Reason};
@@ -388,34 +387,46 @@ impl Foresee for SqliteLedger {
     }
 
     fn foresee_rows(&self, batch: BatchKey, chosen: &ChosenRows) -> Result<Foreseen<'_>, LedgerError> {
-        let places = self.read(|ledger| {
-            let tx = ledger.conn.unchecked_transaction()?;
-            tx.execute_batch(TABLE)?;
-            let named = Named::of(&tx)?;
-            let columns = "id, seq, batch, job, take, content, given, price_msat, fee_ceiling_msat, max_cost_msat";
-            let sends = match named.is_shared_by_any() {
-                true => "(SELECT json FROM endpoints e WHERE e.id = n.endpoint), params",
-                false => "NULL, NULL",
-            };
-            let insert = format!(
-                "INSERT OR IGNORE INTO temp.planned ({columns}, state, reason, edition, meant, is_new, place, endpoint, params)
-                 SELECT {columns}, CASE WHEN reason IN ('duplicate', 'job_limit') THEN state ELSE 'pending' END,
-                     CASE WHEN reason IN ('duplicate', 'job_limit') THEN reason ELSE '' END, edition, meant, 0, n.endpoint, {sends}
-                 FROM jobs n WHERE batch = ?1 AND superseded = 0 AND NOT ({UNACCEPTED})"
-            );
-            let is_unbought = "(state = 'pending' OR (state = 'refused' AND reason IN ('duplicate', 'job_limit')))";
-            tx.execute(&format!("{insert} AND {is_unbought}"), [batch])?;
-            let mut again = tx.prepare(&format!("{insert} AND id = ?2"))?;
-            for Again { key, .. } in &chosen.again {
-                again.execute(params![batch, key])?;
-            }
-            drop(again);
-            tx.execute_batch(BY_JOB)?;
-            tx.commit()?;
-            Ok(named.urls)
-        })?;
+        let is_unbought = "(state = 'pending' OR (state = 'refused' AND reason IN ('duplicate', 'job_limit')))";
+        let again = chosen.again.iter().map(|again| again.key);
+        let places = self.read(|ledger| plan_stored(&ledger.conn, batch, is_unbought, again))?;
         let (report, open_and_changed) = (PlanLoad::default(), self.open_and_changed(batch)?);
         let changed = chosen.changed;
         Ok(Foreseen { ledger: self, batch, manifest: Rows::Loaded, report, changed, open_and_changed, places })
     }
+    fn unbought(&self, batch: BatchKey) -> Result<Unbought, LedgerError> {
+        self.read(|ledger| ledger.unbought_of(batch))
+    }
+}
+
+/// Plans stored jobs of the batch as they are: those that stand so, and these. Gives where requests go.
+pub(super) fn plan_stored(
+    conn: &Connection,
+    batch: BatchKey,
+    stand: &str,
+    again: impl Iterator<Item = JobKey>,
+) -> Result<HashMap<i64, Url>, Fault> {
+    let tx = conn.unchecked_transaction()?;
+    tx.execute_batch(TABLE)?;
+    let named = Named::of(&tx)?;
+    let columns = "id, seq, batch, job, take, content, given, price_msat, fee_ceiling_msat, max_cost_msat";
+    let sends = match named.is_shared_by_any() {
+        true => "(SELECT json FROM endpoints e WHERE e.id = n.endpoint), params",
+        false => "NULL, NULL",
+    };
+    let insert = format!(
+        "INSERT OR IGNORE INTO temp.planned ({columns}, state, reason, edition, meant, is_new, place, endpoint, params)
+         SELECT {columns}, CASE WHEN reason IN ('duplicate', 'job_limit') THEN state ELSE 'pending' END,
+             CASE WHEN reason IN ('duplicate', 'job_limit') THEN reason ELSE '' END, edition, meant, 0, n.endpoint, {sends}
+         FROM jobs n WHERE batch = ?1 AND superseded = 0 AND NOT ({UNACCEPTED})"
+    );
+    tx.execute(&format!("{insert} AND {stand}"), [batch])?;
+    let mut one = tx.prepare(&format!("{insert} AND id = ?2"))?;
+    for key in again {
+        one.execute(params![batch, key])?;
+    }
+    drop(one);
+    tx.execute_batch(BY_JOB)?;
+    tx.commit()?;
+    Ok(named.urls)
 }

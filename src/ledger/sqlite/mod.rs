@@ -39,6 +39,7 @@ mod requests;
 mod schema;
 mod store;
 mod trust;
+mod unbought;
 mod unknown;
 mod views;
 mod words;

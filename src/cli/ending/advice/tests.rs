@@ -48,11 +48,13 @@ fn advised_of(
     let by_state = vec![StateCount { state, reason, jobs, price: Msat::new(900_000) }];
     let counts = Counts { by_state, to_buy_worst_case: Msat::new(910_000), ..Counts::default() };
     let (batch, budget) = (batch(), Budget::default());
+    let unbought = Unbought { jobs: jobs_to_buy(&counts), ..Unbought::default() };
     let mut facts = Facts {
         batch: &batch,
         counts: &counts,
         first: [((state, reason), "shot 1".to_owned())].into(),
         outcome,
+        unbought: &unbought,
         left_out: &LeftOut::default(),
         budget: &budget,
         unkept: None,
