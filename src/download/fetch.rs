@@ -44,7 +44,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
                 None => return Ok(Tried::Stopped),
             };
             let from = resume.as_ref().map(|(from, _)| *from);
-            let known = part.as_ref().and(self.job.mark.as_ref()).and_then(|mark| mark.resume.as_ref());
+            let known = self.job.mark.as_ref().and_then(|mark| mark.resume.as_ref());
             let total = match read_response(&head, url, from, known, self.run.settings.bytes_max) {
                 Verdict::Rest => resume.map(|(_, resume)| resume.total),
                 Verdict::Whole { total } => total,

@@ -60,7 +60,7 @@ pub(super) fn read_response(
             Some(known.total)
         }
         (416, Some(_)) => return Verdict::Anew,
-        (200 | 203, asked) => match whole_total(head, same) {
+        (200 | 203, asked) => match whole_total(head, known, asked.is_some()) {
             Ok(total) => total,
             Err(_) if asked.is_some() => return Verdict::Anew,
             Err(words) => return Verdict::Again { words, slower: false },
@@ -97,17 +97,22 @@ pub(super) fn too_large(bytes_max: u64) -> String {
 }
 
 /// The length of the whole, where it is known: of one version there is one. What says that it is a part is one, whatever its
-/// status, unless that part is the whole.
-fn whole_total(head: &FetchHead, same: Option<&Resume>) -> Result<Option<u64>, String> {
+/// status, unless that part is the whole. An answer that names no version may be of the known one: asked for a rest, it is
+/// the whole only where it makes the known length, and else it is compared with that at its end.
+fn whole_total(head: &FetchHead, known: Option<&Resume>, is_asked_for_rest: bool) -> Result<Option<u64>, String> {
     let is_whole = head.length.is_some() && head.range == head.length.map(|length| (0, length));
     if head.is_part && !is_whole {
         return Err(format!("HTTP {} with a part of it, as if that were the whole", head.status));
     }
-    match (head.length, same) {
-        (Some(length), Some(same)) if length != same.total => {
-            Err(format!("it was {} bytes long and is {length}, in one version", same.total))
+    let Some(known) = known.filter(|known| head.version.as_ref().is_none_or(|version| *version == known.version))
+    else {
+        return Ok(head.length);
+    };
+    match head.length {
+        Some(length) if length != known.total && (head.version.is_some() || is_asked_for_rest) => {
+            Err(format!("it was {} bytes long and is {length}, in one version", known.total))
         }
-        (length, same) => Ok(length.or(same.map(|same| same.total))),
+        Some(_) | None => Ok(Some(known.total)),
     }
 }
 
@@ -208,6 +213,14 @@ mod tests {
         assert_eq!(of(Some(40), Some(&known), changed), Verdict::Whole { total: Some(60) });
         let unsized_whole = FetchHead { length: None, version, ..head(200) };
         assert_eq!(of(Some(40), Some(&known), unsized_whole), Verdict::Whole { total: Some(100) });
+        // And without a word of its version: the known total is what it is held against.
+        let silent = |length| FetchHead { length, ..head(200) };
+        assert_eq!(of(Some(40), Some(&known), silent(Some(60))), Verdict::Anew);
+        for length in [Some(100), None] {
+            assert_eq!(of(Some(40), Some(&known), silent(length)), Verdict::Whole { total: Some(100) }, "{length:?}");
+        }
+        assert_eq!(of(None, Some(&known), silent(Some(60))), Verdict::Whole { total: Some(100) });
+        assert_eq!(of(None, None, silent(Some(60))), Verdict::Whole { total: Some(60) });
     }
 
     #[test]

@@ -554,3 +554,34 @@ async fn what_is_stored_as_gzip_is_unpacked() {
         .await;
     }
 }
+
+/// As it was seen: the first transfer breaks, and the rest comes as a 200 that says neither that it is a rest nor of what
+/// version.
+#[tokio::test]
+async fn a_rest_that_names_no_version_is_not_the_whole() {
+    for chunked in [false, true] {
+        local(async {
+            let place = Fixture::of(async move |n, request: String, mut stream: TcpStream| {
+                let (whole, from) = (video(60_000), from_of(&request));
+                if n == 0 {
+                    send(&mut stream, "HTTP/1.1 200 x\nETag: \"v\"\nContent-Length: 60000", &whole[..30_000]).await;
+                    return hang_up(stream).await;
+                }
+                let rest = &whole[from..];
+                if chunked {
+                    let body = [format!("{:x}\r\n", rest.len()).as_bytes(), rest, b"\r\n0\r\n\r\n"].concat();
+                    send(&mut stream, "HTTP/1.1 200 x\nTransfer-Encoding: chunked\nConnection: close", &body).await;
+                } else {
+                    let head = format!("HTTP/1.1 200 x\nConnection: close\nContent-Length: {}", rest.len());
+                    send(&mut stream, &head, rest).await;
+                }
+            })
+            .await;
+            place.fetch().await;
+            assert!(place.heard.borrow()[1].contains("range: bytes=30000-"), "{:?}", place.heard.borrow());
+            assert_eq!(place.content().map(|bytes| bytes.len()), Some(60_000), "chunked: {chunked}");
+            assert_eq!(place.content(), Some(video(60_000)));
+        })
+        .await;
+    }
+}
