@@ -5,8 +5,9 @@ use url::Url;
 use super::body::{self, Flow, idle_words};
 use super::disk::{Disk, PartFile};
 use super::name::ending;
-use super::response::{Verdict, begins_as_page, read_response, too_large};
+use super::response::{Verdict, read_response, too_large};
 use super::transfer::{Again, RETRY_AFTER_MS_MAX, Transfer, Tried, Trouble, again};
+use super::words::{begins_as_words, is_media};
 use crate::ledger::{Deliveries, Resume};
 use crate::origin::{Fetch, FetchFailure, FetchHead, inline_result, is_own_origin};
 use crate::purchase::Credential;
@@ -159,7 +160,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
                     continue;
                 }
             }
-            if part.bytes() == 0 && begins_as_page(&gathered, kind, url) {
+            if part.bytes() == 0 && begins_as_words(&gathered, kind, url, &self.job.endpoint.result) {
                 let words = "the address answers with a page or a message and not with the result".to_owned();
                 return self.unwanted(part, Tried::Gone(words)).await;
             }
@@ -227,6 +228,14 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
             Ok(found) => found,
             Err(words) => return Ok(Tried::Gone(words)),
         };
+        // Of text in a data URI its type is all that is known.
+        if is_media(&found.media_type)
+            && begins_as_words(&found.bytes, &found.media_type, url, &self.job.endpoint.result)
+        {
+            return Ok(Tried::Gone(
+                "the answer that delivered it is a page or a message and not the result".to_owned(),
+            ));
+        }
         let bytes = found.bytes.len() as u64;
         if bytes > self.run.settings.bytes_max {
             return Ok(Tried::Never(too_large(self.run.settings.bytes_max)));

@@ -16,6 +16,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod words;
 
 pub use disk::{Disk, LocalDisk, PartFile};
 pub use transfer::full_words;

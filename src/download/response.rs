@@ -17,9 +17,6 @@ const PAGES: [(&str, &[&str]); 6] = [
     ("text/xml", &["xml"]),
 ];
 
-/// Endings of results that are text themselves.
-const TEXTS: [&str; 12] = ["txt", "text", "md", "csv", "tsv", "srt", "vtt", "json", "xml", "svg", "html", "htm"];
-
 /// What an answer means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -124,34 +121,6 @@ fn is_no_result(head: &FetchHead, url: &Url) -> Option<String> {
     (!meant).then(|| format!("the address answers with a page ({media}) and not with the result"))
 }
 
-/// What a file begins as that is no result: a page, whatever its type was said to be, or a message in plain words. One whose
-/// address ends so may.
-pub(super) fn begins_as_page(bytes: &[u8], content_type: &str, url: &Url) -> bool {
-    let ends_so = |endings: &[&str]| {
-        url.path().rsplit_once('.').is_some_and(|(_, last)| endings.iter().any(|end| last.eq_ignore_ascii_case(end)))
-    };
-    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let start: Vec<u8> =
-        text.iter().skip_while(|byte| byte.is_ascii_whitespace()).take(14).map(u8::to_ascii_lowercase).collect();
-    let is_page = start.starts_with(b"<!doctype html") || start.starts_with(b"<html");
-    // Films are served as plain text too, by a server that does not know their ending.
-    let is_said_so = matches!(media::essence(content_type).as_str(), "" | "text/plain");
-    let is_message = is_said_so && reads_as_text(bytes) && !ends_so(&TEXTS);
-    is_message || (is_page && !ends_so(&["html", "htm", "xhtml"]))
-}
-
-/// Whether so many first bytes are words: a character at their end may be cut.
-fn reads_as_text(bytes: &[u8]) -> bool {
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) if error.error_len().is_none() => {
-            std::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default()
-        }
-        Err(_) => return false,
-    };
-    !text.is_empty() && !text.chars().any(|c| c.is_control() && !c.is_whitespace())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,19 +216,6 @@ mod tests {
         assert!(matches!(at("https://a.example/report.HTML", "text/html"), Verdict::Whole { .. }));
         assert!(matches!(at("https://a.example/words.json", "application/json"), Verdict::Whole { .. }));
         assert!(matches!(at("https://a.example/", "video/mp4"), Verdict::Whole { .. }));
-        let begins = |bytes: &[u8], kind: &str, address: &str| begins_as_page(bytes, kind, &url(address));
-        let film = "https://a.example/a.mp4";
-        assert!(begins(b"\n <!DOCTYPE HTML><title>", "video/mp4", film));
-        assert!(begins(b"\xef\xbb\xbf<html>", "video/mp4", film));
-        assert!(!begins(b"<html>", "text/plain", "https://a.example/a.html"));
-        for kind in ["text/plain; charset=utf-8", "Text/Plain", ""] {
-            assert!(begins(b"link has expired\n", kind, film), "{kind}");
-            assert!(begins("abgelaufen: schön".as_bytes().split_last().unwrap().1, kind, "https://a.example/r/1"));
-            assert!(!begins(b"link has expired\n", kind, "https://a.example/words.TXT"));
-            assert!(!begins(b"\x00\x00\x00\x20ftyp", kind, film), "a film by a server that does not know it");
-            assert!(!begins(b"", kind, film), "{kind}");
-        }
-        assert!(!begins(b"#EXTM3U\n", "application/vnd.apple.mpegurl", "https://a.example/a"));
     }
 
     #[test]

@@ -515,7 +515,9 @@ async fn the_rest_that_is_called_the_whole_is_not_taken_for_it() {
 
 #[tokio::test]
 async fn a_message_in_plain_words_is_no_result() {
-    for kind in ["Content-Type: text/plain\n", ""] {
+    for kind in
+        ["Content-Type: text/plain\n", "", "Content-Type: application/octet-stream\n", "Content-Type: video/mp4\n"]
+    {
         local(async {
             let place = Fixture::of(async move |_, _, mut stream: TcpStream| {
                 let head = format!("HTTP/1.1 200 x\n{kind}Content-Length: 17\nConnection: close");
