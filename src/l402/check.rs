@@ -194,7 +194,7 @@ mod tests {
     #[cfg(feature = "sandbox")]
     #[test]
     fn a_token_bound_to_another_payment_is_refused() {
-        let token = |hash: [u8; 32]| macaroon::mint(b"k", &[&[0, 0][..], &hash, &[1; 32]].concat(), &[], "");
+        let token = |hash: [u8; 32]| super::super::mint::mint(b"k", &[&[0, 0][..], &hash, &[1; 32]].concat(), &[], "");
         let text = samples::sats(2_750, HASH);
         assert!(check(challenge(&token(HASH), &text), &expected()).is_ok());
         assert_eq!(check(challenge(&token([6; 32]), &text), &expected()), Err(Refusal::ChallengeInvalid));

@@ -10,8 +10,6 @@ use std::sync::LazyLock;
 use data_encoding::{Encoding, Specification, Translate};
 
 use super::PaymentHash;
-#[cfg(feature = "sandbox")]
-pub use super::mint::{MacaroonError, mint, verify};
 
 pub(super) const VERSION: u8 = 2;
 pub(super) const END: u8 = 0;

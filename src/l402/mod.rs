@@ -6,7 +6,7 @@ mod header;
 mod invoice;
 pub mod macaroon;
 #[cfg(feature = "sandbox")]
-mod mint;
+pub mod mint;
 mod mpp;
 #[cfg(test)]
 mod samples;

@@ -11,7 +11,7 @@ use lightning_invoice::{CreationError, Currency, InvoiceBuilder, PaymentSecret};
 use sha2::{Digest, Sha256};
 
 use crate::l402::PaymentHash;
-use crate::l402::macaroon::{mint, verify};
+use crate::l402::mint::{mint, verify};
 use crate::money::Msat;
 use crate::time::UnixMs;
 

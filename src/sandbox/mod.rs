@@ -9,6 +9,7 @@ mod faults;
 mod goods;
 mod journal;
 mod keys;
+mod lnd_error;
 mod mint;
 mod mpp;
 mod node;

@@ -1,7 +1,5 @@
 //! The stand-in node: the calls of lnd's REST API that a payer needs, with lnd's shapes, codes and words.
 
-use std::fmt;
-use std::io;
 use std::sync::Arc;
 
 use axum::Router;
@@ -20,6 +18,7 @@ use tokio::sync::watch;
 use super::books::{self, Begin, End, Order, OwnInvoice, Payment, Standing};
 use super::faults::{FaultPoint, Luck};
 use super::keys::{Denied, Guarded, hex};
+use super::lnd_error::{Code, JSON, LndError, answer};
 use super::options::NodeFault;
 use super::pay::{Read, SendRequest, read_invoice};
 use super::refund::InvoiceRequest;
@@ -29,7 +28,6 @@ use crate::l402::PaymentHash;
 use crate::money::Msat;
 
 const BODY_BYTES_MAX: usize = 64 << 10;
-const JSON: &str = "application/json";
 const MACAROON: &str = "grpc-metadata-macaroon";
 /// A page of payments where none is asked for, as lnd has it from 0.20.
 const PAGE: usize = 100;
@@ -48,57 +46,6 @@ const ADD_INVOICE: Guarded = guarded("/lnrpc.Lightning/AddInvoice", "invoices", 
 const LOOK_UP_INVOICE: Guarded = guarded("/lnrpc.Lightning/LookupInvoice", "invoices", "read");
 const SEND: Guarded = guarded("/routerrpc.Router/SendPaymentV2", "offchain", "write");
 const TRACK: Guarded = guarded("/routerrpc.Router/TrackPaymentV2", "offchain", "read");
-
-/// The gRPC codes that this node answers with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Code {
-    Unknown = 2,
-    InvalidArgument = 3,
-    NotFound = 5,
-    AlreadyExists = 6,
-}
-
-/// An error as lnd forms it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct LndError {
-    pub code: Code,
-    pub message: String,
-}
-
-impl LndError {
-    pub(super) fn new(code: Code, message: impl fmt::Display) -> Self {
-        Self { code, message: message.to_string() }
-    }
-
-    const fn status(&self) -> StatusCode {
-        match self.code {
-            Code::Unknown => StatusCode::INTERNAL_SERVER_ERROR,
-            Code::InvalidArgument => StatusCode::BAD_REQUEST,
-            Code::NotFound => StatusCode::NOT_FOUND,
-            Code::AlreadyExists => StatusCode::CONFLICT,
-        }
-    }
-
-    fn body(&self) -> Value {
-        json!({ "code": self.code as u8, "message": self.message, "details": [] })
-    }
-
-    /// How calls without a stream, routing and the decoding of bodies say it.
-    fn unwrapped(&self) -> Response {
-        answer(self.status(), &self.body())
-    }
-
-    /// How a stream says it before its first message.
-    fn wrapped(&self) -> Response {
-        answer(self.status(), &json!({ "error": self.body() }))
-    }
-}
-
-impl From<io::Error> for LndError {
-    fn from(error: io::Error) -> Self {
-        Self::new(Code::Unknown, format_args!("the sandbox's books: {error}"))
-    }
-}
 
 /// Every route of the node.
 pub(super) fn router(world: Arc<World>) -> Router {
@@ -565,8 +512,4 @@ fn authorize(world: &World, headers: &HeaderMap, call: &Guarded) -> Result<(), L
 
 fn parameter<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
     query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-}
-
-fn answer(status: StatusCode, body: &Value) -> Response {
-    (status, [(CONTENT_TYPE, JSON)], body.to_string()).into_response()
 }

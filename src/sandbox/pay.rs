@@ -10,7 +10,7 @@ use lightning_invoice::{Bolt11Invoice, Bolt11InvoiceDescriptionRef, Currency};
 use serde_json::{Map, Value};
 
 use super::journal::FailureReason;
-use super::node::{Code, LndError};
+use super::lnd_error::{Code, LndError};
 use super::serve::stopped;
 use super::{World, now};
 use crate::l402::PaymentHash;

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::journal::{Claimed, Invoiced};
 use super::keys::Bill;
-use super::node::{Code, LndError};
+use super::lnd_error::{Code, LndError};
 use super::options::RefundFault;
 use super::pay::{position, read_invoice};
 use super::serve::{HangUp, stopped};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bitcoin::hashes::{Hash, sha256};
 use bitcoin::secp256k1::{Secp256k1, SecretKey, SignOnly};
-use l402_batch::l402::{PaymentHash, macaroon};
+use l402_batch::l402::{PaymentHash, mint};
 use l402_batch::money::Msat;
 use l402_batch::time::UnixMs;
 use lightning_invoice::{Currency, InvoiceBuilder, PaymentSecret, RawHrp, SiPrefix};
@@ -68,5 +68,5 @@ pub fn challenge(order: &Order) -> Made {
     // The number of a token is the hash once more: tokens of different sales differ, whatever they are bound to.
     let identifier = [&[0, 0][..], &bound, &order.hash.0].concat();
     let expires_at = UnixMs::from_secs(i64::try_from(created_s + order.expiry_s).unwrap_or(i64::MAX));
-    Made { invoice: signed.to_string(), token: macaroon::mint(b"root", &identifier, &[], ""), expires_at }
+    Made { invoice: signed.to_string(), token: mint::mint(b"root", &identifier, &[], ""), expires_at }
 }

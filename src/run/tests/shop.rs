@@ -184,7 +184,7 @@ impl Shop {
             format!("token{number}")
         } else {
             let identifier = [&[0, 0][..], &hash, &[1; 32]].concat();
-            crate::l402::macaroon::mint(b"key", &identifier, &[], "")
+            crate::l402::mint::mint(b"key", &identifier, &[], "")
         };
         let challenge = format!("L402 macaroon=\"{token}\", invoice=\"{invoice}\"");
         let sale =
