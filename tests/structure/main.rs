@@ -179,7 +179,9 @@ fn breaks_direction(room: &str, path: &[String]) -> Option<String> {
         return Some(format!("{room} is a leaf and may use no room, not {used}"));
     }
     let Some(rule) = ROOMS.iter().find(|rule| rule.name == room) else {
-        return Some(format!("the room {room} is not in the table of tests/structure.rs; say there what it may use"));
+        return Some(format!(
+            "the room {room} is not in the table of tests/structure/main.rs; say there what it may use"
+        ));
     };
     let types = rule.types.iter().find(|(other, _)| *other == used).map_or(&[][..], |(_, types)| types);
     if rule.uses.contains(&used) || types.contains(&item) {
