@@ -20,8 +20,8 @@ pub struct Keys<'a> {
     pub refusals: bool,
     /// The refund of the payment.
     pub refund: bool,
-    /// The endpoint of the payment, and the words for its origin.
-    pub origin: bool,
+    /// The endpoint of the payment, and the words for its origin: it has delivered that.
+    pub delivers: Option<&'a str>,
     /// Whether the job of another payment with the identical request has that result.
     pub result: Option<&'a str>,
     /// Whether the node has a witness.
@@ -53,7 +53,7 @@ pub fn keys(record: &Record) -> Keys<'_> {
         Record::Delivered { payment, answer, url, own } => Keys {
             answer: Some(*answer),
             refusals: true,
-            origin: true,
+            delivers: Some(url),
             result: own.then_some(url.as_str()),
             ..of_payment(payment)
         },

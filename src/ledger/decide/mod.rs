@@ -7,7 +7,9 @@
 mod admission;
 mod alike;
 mod budget;
+mod carry;
 mod files;
+pub(in crate::ledger) mod group;
 mod intend;
 mod jobs;
 mod keys;
@@ -20,12 +22,13 @@ mod rows;
 mod takes;
 mod write;
 
-use crate::ledger::{AnswerKey, Committed, JobKey, PaymentKey, Record, Recorded, Transition};
+use crate::ledger::{AnswerKey, Committed, JobKey, PaymentKey, Record, Transition};
 use crate::time::UnixMs;
 
 pub use admission::{Admission, DeliveryFacts, EndpointFacts, admit, endpoint_is_held, next_word};
 pub use alike::{Buyer, bought_elsewhere, identical_request};
 pub use budget::{Used, used_of};
+pub use group::{commit_all, commit_one};
 pub use intend::IntentFacts;
 pub use jobs::JobUpdate;
 pub use keys::{Keys, keys};
@@ -38,7 +41,7 @@ pub use takes::{survivor, unsettled_until};
 pub use write::{AnswerWrite, Join, Moved, RefundWrite, Write};
 
 /// What a store knows of the things that a record names. What is not there was not found.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
     /// The record's job, or that of its payment.
     pub job: Option<Job>,
@@ -99,29 +102,17 @@ pub trait Store {
     /// Why it could not.
     type Error: From<Unfit>;
 
-    /// Looks up what these keys name.
+    /// Looks up what each of these names; the facts stand in the order of the keys.
     ///
     /// # Errors
     /// Where it cannot be read.
-    fn load(&mut self, keys: &Keys<'_>) -> Result<Facts, Self::Error>;
+    fn load(&mut self, keys: &[Keys<'_>]) -> Result<Vec<Facts>, Self::Error>;
 
-    /// Writes, in this order.
+    /// Writes, as if in this order.
     ///
     /// # Errors
     /// Where it cannot be written.
     fn apply(&mut self, writes: &[Write<'_>]) -> Result<(), Self::Error>;
-}
-
-/// Loads, decides and applies one record.
-///
-/// # Errors
-/// Where the record does not fit, or the store cannot be used: its transaction, or what of it is the record's own, is to be
-/// rolled back.
-pub fn commit<S: Store>(store: &mut S, now: UnixMs, record: &Record) -> Result<Recorded, S::Error> {
-    let facts = store.load(&keys(record))?;
-    let ruling = decide(&facts, now, record)?;
-    store.apply(&ruling.writes)?;
-    Ok(Recorded { committed: ruling.committed, transition: ruling.transition })
 }
 
 /// Decides one record.

@@ -154,7 +154,7 @@ pub struct Intent {
 }
 
 /// The day and the month to which a payment is charged, where there is a limit.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Charged {
     pub day: Option<String>,
     pub month: Option<String>,
@@ -236,6 +236,8 @@ pub struct TakePayment {
 /// A payment that its node holds: neither settled nor dead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
+    pub payment: PaymentKey,
+    pub job: JobKey,
     pub batch: BatchKey,
     pub job_state: JobState,
     pub invoice_expires_at: UnixMs,
@@ -245,6 +247,8 @@ pub struct Held {
 /// A payment that an endpoint has begun since its last delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BegunAt {
+    pub payment: PaymentKey,
+    pub job: JobKey,
     pub batch: BatchKey,
     pub job_state: JobState,
     pub job_reason: Reason,
@@ -255,6 +259,7 @@ pub struct BegunAt {
 /// The newest payment at an origin whose credential it does not take.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
+    pub job: JobKey,
     pub batch: BatchKey,
     pub batch_name: String,
     pub id: String,

@@ -91,6 +91,18 @@ pub struct Moved {
     pub refunded: i64,
 }
 
+impl Moved {
+    /// Both moves at once; none where they do not fit.
+    pub fn and(self, other: Self) -> Option<Self> {
+        Some(Self {
+            held: self.held.checked_add(other.held)?,
+            spent: self.spent.checked_add(other.spent)?,
+            fees: self.fees.checked_add(other.fees)?,
+            refunded: self.refunded.checked_add(other.refunded)?,
+        })
+    }
+}
+
 /// Two takes of one job become one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Join {

@@ -17,16 +17,11 @@ impl Sums {
 
     /// After that move; none where a sum fits no ledger.
     fn after(&self, moved: Moved) -> Option<Self> {
-        let sums = Self {
-            held: self.held.checked_add(moved.held)?,
-            spent: self.spent.checked_add(moved.spent)?,
-            fees: self.fees.checked_add(moved.fees)?,
-            refunded: self.refunded.checked_add(moved.refunded)?,
-        };
-        let Self { held, spent, fees, refunded } = sums;
+        let Self { held, spent, fees, refunded } = *self;
+        let Moved { held, spent, fees, refunded } = moved.and(Moved { held, spent, fees, refunded })?;
         let all = held.checked_add(spent)?;
         (held >= 0 && spent >= 0 && fees >= 0 && (0..=all).contains(&refunded) && all.checked_add(fees).is_some())
-            .then_some(sums)
+            .then_some(Self { held, spent, fees, refunded })
     }
 }
 

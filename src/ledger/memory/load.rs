@@ -13,19 +13,37 @@ use super::{AnswerRow, MemoryLedger, next};
 impl Store for MemoryLedger {
     type Error = LedgerError;
 
-    fn load(&mut self, keys: &Keys<'_>) -> Result<Facts, LedgerError> {
+    fn load(&mut self, keys: &[Keys<'_>]) -> Result<Vec<Facts>, LedgerError> {
+        Ok(keys.iter().map(|keys| self.facts(keys)).collect())
+    }
+
+    fn apply(&mut self, writes: &[Write<'_>]) -> Result<(), LedgerError> {
+        self.check_sums(writes)?;
+        for write in writes {
+            self.write(write);
+        }
+        Ok(())
+    }
+}
+
+impl MemoryLedger {
+    fn facts(&self, keys: &Keys<'_>) -> Facts {
         let payment = keys.payment.and_then(|key| self.payment(key));
         let job = keys.job.or(payment.as_ref().map(|payment| payment.job));
         let of_payment = |wanted: bool| keys.payment.filter(|_| wanted);
         let job = job.and_then(|key| self.job(key));
-        Ok(Facts {
+        Facts {
             takes: job.as_ref().filter(|_| keys.takes).map_or_else(Vec::new, |job| self.takes(job)),
             intent: payment.as_ref().and_then(|payment| self.intent(payment.key)),
             answer: keys.answer.and_then(|key| self.answer(key)),
             refusals: of_payment(keys.refusals).map_or_else(Vec::new, |key| self.refusals(key)),
             refund: of_payment(keys.refund)
                 .and_then(|key| self.refunds.get(&key).map(|refund| Refund { standing: refund.standing })),
-            origin: payment.as_ref().filter(|_| keys.origin).map(|payment| self.delivery(payment)).unwrap_or_default(),
+            origin: payment
+                .as_ref()
+                .filter(|_| keys.delivers.is_some())
+                .map(|payment| self.delivery(payment))
+                .unwrap_or_default(),
             undelivered: keys.job.filter(|_| keys.undelivered).map_or_else(Vec::new, |key| self.undelivered(key)),
             is_result_of_another: payment
                 .as_ref()
@@ -40,19 +58,9 @@ impl Store for MemoryLedger {
             },
             payment,
             job,
-        })
-    }
-
-    fn apply(&mut self, writes: &[Write<'_>]) -> Result<(), LedgerError> {
-        self.check_sums(writes)?;
-        for write in writes {
-            self.write(write);
         }
-        Ok(())
     }
-}
 
-impl MemoryLedger {
     fn job(&self, key: JobKey) -> Option<Job> {
         self.jobs.get(&key).map(|row| row.job.clone())
     }
@@ -208,6 +216,8 @@ impl MemoryLedger {
         let held = self.payments.values().filter(|one| one.node.0 == node && one.fate.state == PaymentState::Intended);
         held.filter_map(|payment| {
             Some(Held {
+                payment: payment.key,
+                job: payment.job,
                 batch: payment.batch,
                 job_state: self.jobs.get(&payment.job)?.job.state,
                 invoice_expires_at: self.intents.get(&payment.key)?.invoice_expires_at,
@@ -240,6 +250,8 @@ impl MemoryLedger {
                 && payment.redeeming.undelivered != Undelivered::No
             {
                 begun.push(BegunAt {
+                    payment: payment.key,
+                    job: payment.job,
                     batch: payment.batch,
                     job_state: row.job.state,
                     job_reason: row.job.reason,
@@ -249,6 +261,7 @@ impl MemoryLedger {
             }
             if payment.redeeming.rejected && payment.endpoint.is_some_and(|at| self.is_of(at, &origin)) {
                 rejected = Some(Rejected {
+                    job: payment.job,
                     batch: payment.batch,
                     batch_name: self.name(payment.batch),
                     id: row.id.clone(),

@@ -22,7 +22,14 @@ const WITNESSES_MAX: usize = 16;
 
 impl Records for MemoryLedger {
     fn apply_all(&mut self, records: Vec<(UnixMs, Record)>) -> Result<Vec<Result<Recorded, LedgerError>>, LedgerError> {
-        Ok(records.iter().map(|(now, record)| decide::commit(self, *now, record)).collect())
+        let mut tried = self.clone();
+        match decide::commit_all(&mut tried, &records) {
+            Ok(outcomes) => {
+                *self = tried;
+                Ok(outcomes.into_iter().map(|outcome| outcome.map_err(LedgerError::from)).collect())
+            }
+            Err(_) => Ok(records.iter().map(|record| decide::commit_one(self, record)).collect()),
+        }
     }
 
     fn open_jobs(&self, batch: Option<BatchKey>) -> Result<Vec<OpenJob>, LedgerError> {

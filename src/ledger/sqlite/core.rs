@@ -140,26 +140,15 @@ impl SqliteLedger {
         &mut self,
         records: Vec<(UnixMs, Record)>,
     ) -> Result<Vec<Result<Recorded, LedgerError>>, LedgerError> {
-        let (outcomes, unused, begun) = self.write(|tx, bodies| {
-            let mut outcomes = Vec::with_capacity(records.len());
-            let (mut unused, mut newest) = (Vec::new(), None);
-            for (now, record) in records {
-                let is_intent = matches!(record, Record::Intend(_));
-                let outcome = in_savepoint(tx, || {
-                    let mut store = Tx { conn: tx, bodies, unused: Vec::new() };
-                    let recorded = decide::commit(&mut store, now, &record)?;
-                    unused.append(&mut store.unused);
-                    Ok(recorded)
-                })?;
-                if let (true, Ok(Recorded { committed: Committed::Intent(intent), .. })) = (is_intent, &outcome) {
-                    newest = Some(intent.hash);
-                }
-                outcomes.push(outcome);
+        let together = self.write(|tx, bodies| commit(tx, bodies, &records, together));
+        let done = match together {
+            // What the rules let pass does not fit the rows: which record that is of is found out one by one.
+            Err(LedgerError::Contradiction(_) | LedgerError::OfJob { .. }) => {
+                self.write(|tx, bodies| commit(tx, bodies, &records, one_by_one))
             }
-            let begun =
-                newest.map(|hash| Ok::<_, Fault>(gap::Begun { intents: gap::intents(tx)?, hash })).transpose()?;
-            Ok((outcomes, unused, begun))
-        })?;
+            done => done,
+        };
+        let Done { outcomes, unused, begun } = done?;
         self.remove_bodies(&unused);
         match begun {
             Some(begun) => self.note_newest(&begun).map(|()| outcomes),
@@ -253,6 +242,49 @@ fn log_ahead(conn: &Connection) -> Result<(), Fault> {
     conn.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT_PAGES, |_| Ok(()))?;
     conn.pragma_update_and_check(None, "journal_size_limit", JOURNAL_BYTES_MAX, |_| Ok(()))?;
     Ok(())
+}
+
+/// What a transaction came to.
+struct Done {
+    outcomes: Vec<Result<Recorded, LedgerError>>,
+    /// Bodies that are needed no more.
+    unused: Vec<[u8; 32]>,
+    begun: Option<gap::Begun>,
+}
+
+/// How the records of a transaction are carried out.
+type Way = fn(&mut Tx<'_>, &[(UnixMs, Record)]) -> Result<Vec<Result<Recorded, LedgerError>>, Fault>;
+
+fn commit(tx: &Connection, bodies: &Bodies, records: &[(UnixMs, Record)], way: Way) -> Result<Done, Fault> {
+    let mut store = Tx { conn: tx, bodies, unused: Vec::new() };
+    let outcomes = way(&mut store, records)?;
+    let intents = records.iter().zip(&outcomes).filter(|((_, record), _)| matches!(record, Record::Intend(_)));
+    let mut newest = intents.filter_map(|(_, outcome)| match outcome {
+        Ok(Recorded { committed: Committed::Intent(intent), .. }) => Some(intent.hash),
+        Ok(_) | Err(_) => None,
+    });
+    let begun =
+        newest.next_back().map(|hash| Ok::<_, Fault>(gap::Begun { intents: gap::intents(tx)?, hash })).transpose()?;
+    Ok(Done { outcomes, unused: store.unused, begun })
+}
+
+/// A contradiction is known before anything is written.
+fn together(store: &mut Tx<'_>, records: &[(UnixMs, Record)]) -> Result<Vec<Result<Recorded, LedgerError>>, Fault> {
+    let outcomes = decide::commit_all(store, records)?;
+    Ok(outcomes.into_iter().map(|outcome| outcome.map_err(|unfit| Fault::from(unfit).into_error())).collect())
+}
+
+fn one_by_one(store: &mut Tx<'_>, records: &[(UnixMs, Record)]) -> Result<Vec<Result<Recorded, LedgerError>>, Fault> {
+    let mut outcomes = Vec::with_capacity(records.len());
+    for record in records {
+        let needed = store.unused.len();
+        let outcome = in_savepoint(store.conn, || decide::commit_one(store, record))?;
+        if outcome.is_err() {
+            store.unused.truncate(needed);
+        }
+        outcomes.push(outcome);
+    }
+    Ok(outcomes)
 }
 
 /// Runs one record's writes so that a contradiction undoes them alone.

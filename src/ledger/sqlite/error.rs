@@ -12,7 +12,7 @@ pub(super) const NO_DATABASE: &str =
 /// Why a record was not written.
 #[derive(Debug)]
 pub(super) enum Fault {
-    /// The record contradicts the rows. Its savepoint is rolled back; the records beside it stand.
+    /// The record contradicts the rows. Nothing of it is written; the records beside it stand.
     Contradiction(String),
     /// The ledger itself cannot be used. The whole transaction is lost.
     Fatal(LedgerError),

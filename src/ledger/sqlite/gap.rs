@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, params};
 
 use super::SqliteLedger;
+use super::convert::int;
 use super::error::Fault;
 use super::file::{beside, create_folder};
 use super::lock::BatchLock;
@@ -79,9 +80,9 @@ pub(super) fn intents(conn: &Connection) -> Result<u64, Fault> {
     u64::try_from(count).map_err(|_| Fault::Contradiction("the ledger counts fewer intents than none".to_owned()))
 }
 
-/// One more, in its own transaction.
-pub(super) fn count_intent(tx: &Connection) -> Result<(), Fault> {
-    tx.prepare_cached("UPDATE ledger_id SET intents = intents + 1")?.execute([])?;
+/// That many more, in their own transaction.
+pub(super) fn count_intents(tx: &Connection, more: u64) -> Result<(), Fault> {
+    tx.prepare_cached("UPDATE ledger_id SET intents = intents + ?1")?.execute([int(more)?])?;
     Ok(())
 }
 

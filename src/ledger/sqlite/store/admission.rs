@@ -1,33 +1,36 @@
 //! What is known where a purchase would begin: of its node, its endpoint, and its budget.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use rusqlite::{Connection, OptionalExtension};
 use url::Url;
 
+use crate::l402::PaymentHash;
 use crate::ledger::decide::{
-    Admission, Against, BegunAt, DeliveryFacts, Endpoint, EndpointFacts, EndpointKey, Held, IntentFacts, Job, Payment,
+    Admission, Against, BegunAt, DeliveryFacts, Endpoint, EndpointFacts, EndpointKey, Facts, Held, IntentFacts, Keys,
     PeriodKind, Rejected, Used, Word, next_word,
 };
 use crate::ledger::sqlite::error::Fault;
-use crate::ledger::{NewIntent, PaymentKey, endpoint_and_origin};
+use crate::ledger::{BatchKey, JobKey, NewIntent, PaymentKey, PeriodCap, endpoint_and_origin};
 use crate::money::Msat;
 use crate::purchase::WalletId;
 
-use super::alike::alike;
-use super::buyer;
+use super::alike::{all_alike, buyers};
+use super::{once, rows};
 
 /// What the node ?1 holds.
-pub(super) const HELD: &str = "SELECT p.batch, j.state, i.invoice_expires_at, p.cltv_limit
+pub(super) const HELD: &str = "SELECT p.id, p.job, p.batch, j.state, i.invoice_expires_at, p.cltv_limit
     FROM payments p JOIN jobs j ON j.id = p.job JOIN intents i ON i.payment = p.id
     WHERE p.node = ?1 AND p.state = 'intended'";
 
 /// What the endpoint ?1 has begun since its last delivery.
 pub(super) const BEGUN: &str =
-    "SELECT p.batch, j.state, j.reason, p.undelivered, p.intended_at FROM payments p JOIN jobs j ON j.id = p.job
+    "SELECT p.id, p.job, p.batch, j.state, j.reason, p.undelivered, p.intended_at FROM payments p JOIN jobs j ON j.id = p.job
     WHERE p.endpoint_url = ?1 AND p.undelivered > 0 AND p.state <> 'dead'";
 
 /// The newest payment at the origin ?1 whose credential it does not take.
 pub(super) const REJECTED: &str =
-    "SELECT p.batch, b.name, j.job, coalesce(p.answered_at, p.intended_at), j.state, j.reason
+    "SELECT p.job, p.batch, b.name, j.job, coalesce(p.answered_at, p.intended_at), j.state, j.reason
     FROM endpoint_urls e JOIN payments p ON p.endpoint_url = e.id AND p.rejected = 1
     JOIN jobs j ON j.id = p.job JOIN batches b ON b.id = p.batch
     WHERE e.origin = ?1 ORDER BY p.id DESC LIMIT 1";
@@ -37,31 +40,83 @@ pub(super) const AGAINST: &str = "SELECT p.id, e.id, p.undelivered, p.rejected
     FROM endpoint_urls e JOIN payments p ON p.endpoint_url = e.id
     WHERE e.origin = ?1 AND (p.undelivered > 0 AND p.undelivered = 2 OR p.rejected = 1)";
 
-/// What a new intent depends on, and the key of its payment.
-pub(super) fn intending(conn: &Connection, job: &Job, intent: &NewIntent) -> Result<(IntentFacts, PaymentKey), Fault> {
-    let (knows_hash, next, next_endpoint, used) = conn
+/// Which of the hashes ?1 are known.
+pub(super) const HASHES: &str =
+    "SELECT payment_hash FROM payments WHERE payment_hash IN (SELECT unhex(value) FROM json_each(?1))";
+
+/// What the batches ?1 have used of their limits.
+pub(super) const USED: &str = "SELECT id, held_msat + spent_msat + fees_msat - refunded_msat FROM batches
+    WHERE id IN (SELECT value FROM json_each(?1))";
+
+/// What new intents depend on, and the key of the next payment. Batches, nodes and endpoints are looked up once.
+pub(super) fn add_intending(conn: &Connection, keys: &[Keys<'_>], facts: &mut [Facts]) -> Result<(), Fault> {
+    let with_job = keys.iter().zip(facts).filter_map(|(keys, facts)| {
+        let (intent, job) = keys.intent.zip(facts.job.as_ref())?;
+        let (job, batch) = (job.key, job.batch);
+        Some((facts, intent, job, batch))
+    });
+    let asked: Vec<(&mut Facts, &NewIntent, JobKey, BatchKey)> = with_job.collect();
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let (next, next_endpoint) = conn
         .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM payments WHERE payment_hash = ?2),
-                 (SELECT coalesce(max(id), 0) + 1 FROM payments), (SELECT coalesce(max(id), 0) + 1 FROM endpoint_urls),
-                 held_msat + spent_msat + fees_msat - refunded_msat
-             FROM batches WHERE id = ?1",
+            "SELECT (SELECT coalesce(max(id), 0) + 1 FROM payments), (SELECT coalesce(max(id), 0) + 1 FROM endpoint_urls)",
         )?
-        .query_row(params![job.batch, intent.hash], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
-    let of = |cap: bool, kind| if cap { period(conn, kind) } else { Ok(None) };
-    let used = Used {
-        batch: used,
-        day: of(intent.caps.day.is_some(), PeriodKind::Day)?,
-        month: of(intent.caps.month.is_some(), PeriodKind::Month)?,
-    };
-    let facts = IntentFacts {
-        buyer: buyer(conn, job.key)?,
-        knows_hash,
-        alike: alike(conn, job.key, &intent.request.digest())?,
-        admission: prospective(conn, &intent.request.url, &intent.node)?,
-        used,
-        next_endpoint,
-    };
-    Ok((facts, next))
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let hashes: Vec<String> = asked.iter().map(|(_, intent, ..)| intent.hash.hex()).collect();
+    let hashes: HashSet<PaymentHash> = rows(conn, HASHES, &hashes, |row| row.get(0))?;
+    let batches: Vec<i64> = asked.iter().map(|(.., batch)| batch.0).collect();
+    let used: HashMap<BatchKey, Msat> = rows(conn, USED, &batches, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let mut buyers = buyers(conn, &asked.iter().map(|(_, _, job, _)| *job).collect::<Vec<_>>())?;
+    let alike: Vec<_> = asked.iter().map(|(_, intent, job, _)| (*job, intent.request.digest())).collect();
+    let mut alike = all_alike(conn, &alike)?;
+    let mut places = Places::default();
+    for (place, (facts, intent, job, batch)) in (0..).zip(asked) {
+        let Some((buyer, used)) = buyers.remove(&job).zip(used.get(&batch).copied()) else { continue };
+        facts.next.payment = next;
+        facts.intending = Some(Box::new(IntentFacts {
+            buyer,
+            knows_hash: hashes.contains(&intent.hash),
+            alike: alike.remove(&place).unwrap_or_default(),
+            admission: places.admission(conn, &intent.request.url, &intent.node)?,
+            used: Used {
+                batch: used,
+                day: places.period(conn, PeriodKind::Day, intent.caps.day.as_ref())?,
+                month: places.period(conn, PeriodKind::Month, intent.caps.month.as_ref())?,
+            },
+            next_endpoint,
+        }));
+    }
+    Ok(())
+}
+
+/// What many intents have in common.
+#[derive(Default)]
+struct Places {
+    nodes: BTreeMap<String, Vec<Held>>,
+    endpoints: BTreeMap<String, EndpointFacts>,
+    periods: BTreeMap<PeriodKind, Option<(String, Msat)>>,
+}
+
+impl Places {
+    fn admission(&mut self, conn: &Connection, url: &Url, node: &WalletId) -> Result<Admission, Fault> {
+        let (url, origin) = endpoint_and_origin(url);
+        Ok(Admission {
+            held: once(&mut self.nodes, &node.0, || held(conn, node))?,
+            endpoint: once(&mut self.endpoints, &url, || endpoint(conn, url.clone(), origin))?,
+        })
+    }
+
+    /// None where there is no limit.
+    fn period(
+        &mut self,
+        conn: &Connection,
+        kind: PeriodKind,
+        cap: Option<&PeriodCap>,
+    ) -> Result<Option<(String, Msat)>, Fault> {
+        cap.map_or(Ok(None), |_| once(&mut self.periods, &kind, || period(conn, kind)))
+    }
 }
 
 /// The newest day or month that is known, and what is used of it.
@@ -89,10 +144,12 @@ fn held(conn: &Connection, node: &WalletId) -> Result<Vec<Held>, Fault> {
     let mut statement = conn.prepare_cached(HELD)?;
     let rows = statement.query_map([&node.0], |row| {
         Ok(Held {
-            batch: row.get(0)?,
-            job_state: row.get(1)?,
-            invoice_expires_at: row.get(2)?,
-            cltv_limit: row.get(3)?,
+            payment: row.get(0)?,
+            job: row.get(1)?,
+            batch: row.get(2)?,
+            job_state: row.get(3)?,
+            invoice_expires_at: row.get(4)?,
+            cltv_limit: row.get(5)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -117,11 +174,13 @@ fn begun(conn: &Connection, endpoint: EndpointKey) -> Result<Vec<BegunAt>, Fault
     let mut statement = conn.prepare_cached(BEGUN)?;
     let rows = statement.query_map([endpoint], |row| {
         Ok(BegunAt {
-            batch: row.get(0)?,
-            job_state: row.get(1)?,
-            job_reason: row.get(2)?,
-            undelivered: row.get(3)?,
-            intended_at: row.get(4)?,
+            payment: row.get(0)?,
+            job: row.get(1)?,
+            batch: row.get(2)?,
+            job_state: row.get(3)?,
+            job_reason: row.get(4)?,
+            undelivered: row.get(5)?,
+            intended_at: row.get(6)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -132,12 +191,13 @@ fn rejected(conn: &Connection, origin: &str) -> Result<Option<Rejected>, Fault> 
         .prepare_cached(REJECTED)?
         .query_row([origin], |row| {
             Ok(Rejected {
-                batch: row.get(0)?,
-                batch_name: row.get(1)?,
-                id: row.get(2)?,
-                at: row.get(3)?,
-                job_state: row.get(4)?,
-                job_reason: row.get(5)?,
+                job: row.get(0)?,
+                batch: row.get(1)?,
+                batch_name: row.get(2)?,
+                id: row.get(3)?,
+                at: row.get(4)?,
+                job_state: row.get(5)?,
+                job_reason: row.get(6)?,
             })
         })
         .optional()?)
@@ -164,9 +224,8 @@ pub(in crate::ledger::sqlite) fn next_word_of(conn: &Connection, origin: &str) -
     Ok(next_word(&words(conn, origin)?))
 }
 
-/// What a delivery for that payment changes of its origin.
-pub(in crate::ledger::sqlite) fn delivery(conn: &Connection, payment: &Payment) -> Result<DeliveryFacts, Fault> {
-    let Some(key) = payment.endpoint else { return Ok(DeliveryFacts::default()) };
+/// What a delivery of that endpoint changes of its origin.
+pub(super) fn delivery(conn: &Connection, key: EndpointKey) -> Result<DeliveryFacts, Fault> {
     let endpoint = conn
         .prepare_cached("SELECT id, origin, delivered_at FROM endpoint_urls WHERE id = ?1")?
         .query_row([key], |row| Ok(Endpoint { key: row.get(0)?, origin: row.get(1)?, delivered_at: row.get(2)? }))?;

@@ -1,9 +1,11 @@
 //! Writes what is decided, and decides nothing.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, params};
 
 use crate::ledger::decide::{
-    AnswerWrite, Charged, Fate, Job, Moved, Payment, PeriodKind, Redeeming, RefundWrite, Sends, Write,
+    AnswerWrite, Charged, EndpointKey, Fate, Job, Moved, Payment, PeriodKind, Redeeming, RefundWrite, Sends, Write,
 };
 use crate::ledger::sqlite::bodies::{Bodies, Kept};
 use crate::ledger::sqlite::convert::{Json, hex, int, kind_word};
@@ -15,21 +17,90 @@ use crate::ledger::{
 use crate::time::UnixMs;
 
 use super::jobs::append_transition;
-use super::{Tx, takes};
+use super::{Tx, rows, takes};
 
-/// Writes one thing.
-pub(super) fn write(tx: &mut Tx<'_>, write: &Write<'_>) -> Result<(), Fault> {
-    match write {
-        Write::Intend(payment, intent) => {
-            insert_payment(tx.conn, payment)?;
-            insert_intent(tx.conn, tx.bodies, payment.key, intent)
+/// What many writes of a group come to, each written once.
+#[derive(Default)]
+struct Gathered<'w> {
+    transitions: Vec<(i64, i64, &'static str, &'static str, &'static str)>,
+    money: BTreeMap<(BatchKey, &'w Charged), Moved>,
+    intents: u64,
+    unneeded: Vec<i64>,
+}
+
+/// Writes these, as if in their order.
+pub(super) fn all(tx: &mut Tx<'_>, writes: &[Write<'_>]) -> Result<(), Fault> {
+    let mut gathered = Gathered::default();
+    for (place, write) in writes.iter().enumerate() {
+        match write {
+            Write::Intend(payment, intent) => {
+                insert_payment(tx.conn, payment)?;
+                insert_intent(tx.conn, tx.bodies, payment.key, intent)?;
+                gathered.intents = gathered.intents.saturating_add(1);
+            }
+            Write::BodyUnneeded(payment) => gathered.unneeded.push(payment.0),
+            Write::Transition { job, at, from, to, reason } => {
+                gathered.transitions.push((job.0, at.0, from.as_str(), to.as_str(), reason.as_str()));
+            }
+            Write::Money(batch, charged, moved) => gathered.move_money((*batch, charged), *moved)?,
+            // A later one says all that this one says.
+            Write::Delivers(endpoint, _) if delivers_again(writes, place, *endpoint) => {}
+            Write::JoinTakes(_) => {
+                // The history of the take that goes is told of the other one.
+                append_transitions(tx.conn, &std::mem::take(&mut gathered.transitions))?;
+                row(tx.conn, write)?;
+            }
+            other => row(tx.conn, other)?,
         }
-        Write::BodyUnneeded(payment) => {
-            tx.unused.extend(body_file(tx.conn, *payment)?);
-            Ok(())
-        }
-        other => row(tx.conn, other),
     }
+    gathered.write(tx)
+}
+
+fn delivers_again(writes: &[Write<'_>], place: usize, endpoint: EndpointKey) -> bool {
+    let mut later = writes.iter().skip(place.saturating_add(1));
+    later.any(|write| matches!(write, Write::Delivers(of, _) if *of == endpoint))
+}
+
+impl<'w> Gathered<'w> {
+    fn move_money(&mut self, of: (BatchKey, &'w Charged), moved: Moved) -> Result<(), Fault> {
+        let sum = self.money.entry(of).or_default();
+        match sum.and(moved) {
+            Some(both) => *sum = both,
+            None => return contradiction("more money than a ledger can hold"),
+        }
+        Ok(())
+    }
+
+    fn write(self, tx: &mut Tx<'_>) -> Result<(), Fault> {
+        append_transitions(tx.conn, &self.transitions)?;
+        for ((batch, charged), moved) in self.money {
+            move_money(tx.conn, batch, charged, moved)?;
+        }
+        if self.intents > 0 {
+            gap::count_intents(tx.conn, self.intents)?;
+        }
+        tx.unused.extend(rows::<_, _, Vec<[u8; 32]>>(tx.conn, BODY_FILES, &self.unneeded, |row| row.get(0))?);
+        Ok(())
+    }
+}
+
+/// The files of the bodies of the payments ?1.
+pub(super) const BODY_FILES: &str = "SELECT body_sha256 FROM intents
+    WHERE payment IN (SELECT value FROM json_each(?1)) AND body_sha256 IS NOT NULL";
+
+fn append_transitions(
+    tx: &Connection,
+    transitions: &[(i64, i64, &'static str, &'static str, &'static str)],
+) -> Result<(), Fault> {
+    if transitions.is_empty() {
+        return Ok(());
+    }
+    execute(
+        tx,
+        "INSERT INTO transitions (job, at, from_state, to_state, reason)
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(?1) ORDER BY key",
+        params![Json(transitions)],
+    )
 }
 
 /// Writes what concerns rows alone, and no file beside them.
@@ -267,16 +338,7 @@ fn insert_intent(tx: &Connection, bodies: &Bodies, payment: PaymentKey, intent: 
             body_sha256,
             body
         ],
-    )?;
-    gap::count_intent(tx)
-}
-
-fn body_file(tx: &Connection, payment: PaymentKey) -> Result<Option<[u8; 32]>, Fault> {
-    let digest: Option<Option<[u8; 32]>> = tx
-        .prepare_cached("SELECT body_sha256 FROM intents WHERE payment = ?1")?
-        .query_row([payment], |row| row.get(0))
-        .optional()?;
-    Ok(digest.flatten())
+    )
 }
 
 fn answer(tx: &Connection, write: &AnswerWrite<'_>) -> Result<(), Fault> {

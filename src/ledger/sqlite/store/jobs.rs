@@ -1,6 +1,9 @@
 //! The row of a job.
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use rusqlite::{Connection, Row, params};
 
 use crate::ledger::JobKey;
 use crate::ledger::decide::{Job, JobUpdate, Ruling};
@@ -8,7 +11,7 @@ use crate::ledger::sqlite::error::{Fault, contradiction};
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
-use super::apply;
+use super::{apply, rows};
 
 /// What a [`Job`] is read from: a job `j` of a batch `b`.
 pub(super) const JOB: &str = "j.id, j.batch, j.superseded, j.price_msat, j.fee_ceiling_msat, j.max_cost_msat,
@@ -37,15 +40,20 @@ pub(super) fn of_row(row: &Row<'_>, from: usize) -> rusqlite::Result<Job> {
     })
 }
 
-/// A job, where it is there.
-pub(super) fn find(conn: &Connection, key: JobKey) -> Result<Option<Job>, Fault> {
-    let sql = format!("SELECT {JOB} FROM jobs j JOIN batches b ON b.id = j.batch WHERE j.id = ?1");
-    Ok(conn.prepare_cached(&sql)?.query_row([key], |row| of_row(row, 0)).optional()?)
+/// The jobs of the keys ?1.
+pub(super) static BY_KEY: LazyLock<String> = LazyLock::new(|| {
+    format!("SELECT {JOB} FROM jobs j JOIN batches b ON b.id = j.batch WHERE j.id IN (SELECT value FROM json_each(?1))")
+});
+
+/// Those of these jobs that are there.
+pub(super) fn find(conn: &Connection, keys: &[JobKey]) -> Result<HashMap<JobKey, Job>, Fault> {
+    let keys: Vec<i64> = keys.iter().map(|key| key.0).collect();
+    rows(conn, &BY_KEY, &keys, |row| of_row(row, 0).map(|job| (job.key, job)))
 }
 
 /// A job.
 pub(in crate::ledger::sqlite) fn job(conn: &Connection, key: JobKey) -> Result<Job, Fault> {
-    find(conn, key)?.map_or_else(|| contradiction(format!("there is no job {}", key.0)), Ok)
+    find(conn, &[key])?.remove(&key).map_or_else(|| contradiction(format!("there is no job {}", key.0)), Ok)
 }
 
 /// Changes a job, and appends the transition where state or reason are new.

@@ -1,8 +1,9 @@
 //! The row of a payment, and what the run may hold of it.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{Connection, Row};
 
 use crate::ledger::decide::{self, Charged, Fate, Intent, Job, Payment, Redeeming, Sends};
 use crate::ledger::sqlite::convert::uint_or_none;
@@ -12,7 +13,7 @@ use crate::purchase::WalletId;
 use crate::time::UnixMs;
 
 use super::jobs::{self, JOB, JOB_COLUMNS};
-use super::{admission, apply};
+use super::{admission, apply, rows};
 
 /// What a [`Payment`] is read from: a payment `p`.
 const PAYMENT: &str =
@@ -90,46 +91,48 @@ fn intent_of_row(row: &Row<'_>, from: usize) -> rusqlite::Result<Option<Intent>>
     }))
 }
 
-/// The payment ?1 with its job and its intent.
+/// The payments of the keys ?1, with their jobs and their intents.
 pub(super) static WITH_JOB: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {PAYMENT}, {JOB}, {INTENT}
          FROM payments p JOIN jobs j ON j.id = p.job JOIN batches b ON b.id = j.batch
              LEFT JOIN intents i ON i.payment = p.id
-         WHERE p.id = ?1"
+         WHERE p.id IN (SELECT value FROM json_each(?1))"
     )
 });
 
-/// A payment with its job and its intent, where it is there.
-pub(super) fn find(conn: &Connection, key: PaymentKey) -> Result<Option<(Payment, Job, Option<Intent>)>, Fault> {
-    let read = |row: &Row<'_>| {
-        let intent = intent_of_row(row, PAYMENT_COLUMNS + JOB_COLUMNS)?;
-        Ok((of_row(row)?, jobs::of_row(row, PAYMENT_COLUMNS)?, intent))
-    };
-    Ok(conn.prepare_cached(&WITH_JOB)?.query_row([key], read).optional()?)
+/// A payment with its job and its intent.
+pub(super) type Found = (Payment, Job, Option<Intent>);
+
+/// Those of these payments that are there.
+pub(super) fn find(conn: &Connection, keys: &[PaymentKey]) -> Result<HashMap<PaymentKey, Found>, Fault> {
+    let keys: Vec<i64> = keys.iter().map(|key| key.0).collect();
+    rows(conn, &WITH_JOB, &keys, |row| {
+        let (payment, intent) = (of_row(row)?, intent_of_row(row, PAYMENT_COLUMNS + JOB_COLUMNS)?);
+        Ok((payment.key, (payment, jobs::of_row(row, PAYMENT_COLUMNS)?, intent)))
+    })
 }
 
 /// A payment with its job.
 pub(in crate::ledger::sqlite) fn payment(conn: &Connection, key: PaymentKey) -> Result<(Payment, Job), Fault> {
-    match find(conn, key)? {
+    match find(conn, &[key])?.remove(&key) {
         Some((payment, job, _)) => Ok((payment, job)),
         None => contradiction(format!("there is no payment {}", key.0)),
     }
 }
 
-/// What of the job ?1 is paid for and not delivered. Only what is alive has a preimage.
+/// What of the jobs ?1 is paid for and not delivered. Only what is alive has a preimage.
 pub(super) static OF_JOB: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {PAYMENT} FROM payments p
-         WHERE p.job = ?1 AND p.state <> 'dead' AND p.preimage IS NOT NULL AND p.delivered_at IS NULL"
+         WHERE p.job IN (SELECT value FROM json_each(?1)) AND p.state <> 'dead' AND p.preimage IS NOT NULL AND p.delivered_at IS NULL"
     )
 });
 
-/// What of a job is paid for and not delivered.
-pub(super) fn undelivered(conn: &Connection, job: JobKey) -> Result<Vec<Payment>, Fault> {
-    let mut statement = conn.prepare_cached(&OF_JOB)?;
-    let rows = statement.query_map([job], of_row)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+/// What of these jobs is paid for and not delivered.
+pub(super) fn undelivered(conn: &Connection, jobs: &[JobKey]) -> Result<Vec<Payment>, Fault> {
+    let jobs: Vec<i64> = jobs.iter().map(|key| key.0).collect();
+    rows(conn, &OF_JOB, &jobs, of_row)
 }
 
 /// A payment with its job and its intent.
@@ -137,7 +140,7 @@ pub(in crate::ledger::sqlite) fn with_intent(
     conn: &Connection,
     key: PaymentKey,
 ) -> Result<(Payment, Job, Intent), Fault> {
-    match find(conn, key)? {
+    match find(conn, &[key])?.remove(&key) {
         Some((payment, job, Some(intent))) => Ok((payment, job, intent)),
         Some(_) | None => Err(rusqlite::Error::QueryReturnedNoRows.into()),
     }
@@ -158,6 +161,7 @@ pub(in crate::ledger::sqlite) fn paid_purchase(conn: &Connection, key: PaymentKe
 /// A payment's result is there.
 pub(in crate::ledger::sqlite) fn deliver(tx: &Connection, now: UnixMs, key: PaymentKey) -> Result<(), Fault> {
     let (payment, _) = payment(tx, key)?;
-    let writes = decide::deliver(&admission::delivery(tx, &payment)?, now, &payment);
+    let origin = payment.endpoint.map(|endpoint| admission::delivery(tx, endpoint)).transpose()?.unwrap_or_default();
+    let writes = decide::deliver(&origin, now, &payment);
     writes.iter().try_for_each(|write| apply::row(tx, write))
 }

@@ -1,54 +1,43 @@
 //! Takes of one job beside each other.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
-use crate::ledger::JobKey;
-use crate::ledger::decide::{self, PaymentState, Take, TakePayment, Write};
+use crate::ledger::decide::{self, Take, TakePayment, Write};
 use crate::ledger::sqlite::error::Fault;
+use crate::ledger::{JobKey, PaymentKey};
 use crate::time::UnixMs;
 
-use super::apply;
 use super::jobs::{self, JOB, JOB_COLUMNS};
+use super::{apply, rows};
 
-/// The payments of every take of the job of ?1 that are dead by a person's word alone.
-pub(super) const DECIDED: &str = "SELECT p.job, p.id, p.state, p.dead_proof, i.invoice_expires_at, p.cltv_limit
+/// The payments of every take of the jobs of ?1 that are dead by a person's word alone.
+pub(super) const DECIDED: &str = "SELECT own.id, p.job, p.id, p.state, p.dead_proof, i.invoice_expires_at, p.cltv_limit
     FROM jobs own JOIN jobs j ON j.batch = own.batch AND j.job = own.job
     JOIN payments p ON p.batch = j.batch AND p.job = j.id AND p.dead_proof = 'decided'
     LEFT JOIN intents i ON i.payment = p.id
-    WHERE own.id = ?1";
+    WHERE own.id IN (SELECT value FROM json_each(?1))";
 
-/// Every take of the job of ?1, with what lives of its payments.
+/// Every take of the jobs of ?1, with what lives of its payments.
 pub(super) static LIVE: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {JOB}, j.take, j.merged, j.content, j.endpoint, j.edition, j.meant,
-             (SELECT max(id) + 1 FROM jobs), p.id, p.state, p.dead_proof, i.invoice_expires_at, p.cltv_limit
+             own.id, (SELECT max(id) + 1 FROM jobs), p.id, p.state, p.dead_proof, i.invoice_expires_at, p.cltv_limit
          FROM jobs own JOIN jobs j ON j.batch = own.batch AND j.job = own.job JOIN batches b ON b.id = j.batch
              LEFT JOIN payments p ON p.job = j.id AND p.state <> 'dead' LEFT JOIN intents i ON i.payment = p.id
-         WHERE own.id = ?1 ORDER BY j.take"
+         WHERE own.id IN (SELECT value FROM json_each(?1)) ORDER BY j.take"
     )
 });
 
-/// Every take of the same job, in their order, with their payments that are not dead by proof; and the key of the next job.
-pub(super) fn find(conn: &Connection, job: JobKey) -> Result<(Vec<Take>, JobKey), Fault> {
-    let (mut takes, mut next) = (Vec::new(), JobKey(1));
-    let mut statement = conn.prepare_cached(&LIVE)?;
-    let mut rows = statement.query([job])?;
-    while let Some(row) = rows.next()? {
+/// Every take of each of these jobs, in their order, with their payments that are not dead by proof; and the key of the next job.
+pub(super) fn find(conn: &Connection, jobs: &[JobKey]) -> Result<(HashMap<JobKey, Vec<Take>>, JobKey), Fault> {
+    let asked: Vec<i64> = jobs.iter().map(|key| key.0).collect();
+    let live: Vec<(JobKey, JobKey, Take)> = rows(conn, &LIVE, &asked, |row| {
         const AT: usize = JOB_COLUMNS;
-        let state: Option<PaymentState> = row.get(AT + 8)?;
-        let live = match state {
-            None => None,
-            Some(state) => Some(TakePayment {
-                key: row.get(AT + 7)?,
-                state,
-                death: row.get(AT + 9)?,
-                invoice_expires_at: row.get(AT + 10)?,
-                cltv_limit: row.get(AT + 11)?,
-            }),
-        };
-        takes.push(Take {
+        let has_payment = row.get::<_, Option<PaymentKey>>(AT + 8)?.is_some();
+        let take = Take {
             job: jobs::of_row(row, 0)?,
             take: row.get(AT)?,
             merged: row.get(AT + 1)?,
@@ -56,37 +45,37 @@ pub(super) fn find(conn: &Connection, job: JobKey) -> Result<(Vec<Take>, JobKey)
             bought: row.get(AT + 3)?,
             edition: row.get(AT + 4)?,
             meant: row.get(AT + 5)?,
-            payments: live.into_iter().collect(),
-        });
-        next = row.get(AT + 6)?;
+            payments: has_payment.then(|| payment_of_row(row, AT + 8)).transpose()?.into_iter().collect(),
+        };
+        Ok((row.get(AT + 6)?, row.get(AT + 7)?, take))
+    })?;
+    let decided: Vec<(JobKey, JobKey, TakePayment)> =
+        rows(conn, DECIDED, &asked, |row| Ok((row.get(0)?, row.get(1)?, payment_of_row(row, 2)?)))?;
+    let next = live.first().map_or(JobKey(1), |(_, next, _)| *next);
+    let mut found = HashMap::<JobKey, Vec<Take>>::new();
+    for (own, _, take) in live {
+        found.entry(own).or_default().push(take);
     }
-    add_decided(conn, job, &mut takes)?;
-    Ok((takes, next))
+    for (own, job, payment) in decided {
+        let mut takes = found.get_mut(&own).into_iter().flatten();
+        takes.find(|take| take.job.key == job).into_iter().for_each(|take| take.payments.push(payment.clone()));
+    }
+    Ok((found, next))
 }
 
-/// The payments that are dead by a person's word alone.
-fn add_decided(conn: &Connection, job: JobKey, takes: &mut [Take]) -> Result<(), Fault> {
-    let mut statement = conn.prepare_cached(DECIDED)?;
-    let mut rows = statement.query([job])?;
-    while let Some(row) = rows.next()? {
-        let of: JobKey = row.get(0)?;
-        let decided = TakePayment {
-            key: row.get(1)?,
-            state: row.get(2)?,
-            death: row.get(3)?,
-            invoice_expires_at: row.get(4)?,
-            cltv_limit: row.get(5)?,
-        };
-        if let Some(take) = takes.iter_mut().find(|take| take.job.key == of) {
-            take.payments.push(decided);
-        }
-    }
-    Ok(())
+fn payment_of_row(row: &Row<'_>, from: usize) -> rusqlite::Result<TakePayment> {
+    Ok(TakePayment {
+        key: row.get(from)?,
+        state: row.get(from + 1)?,
+        death: row.get(from + 2)?,
+        invoice_expires_at: row.get(from + 3)?,
+        cltv_limit: row.get(from + 4)?,
+    })
 }
 
 /// Every take of the same job.
 pub(in crate::ledger::sqlite) fn takes(conn: &Connection, job: JobKey) -> Result<Vec<Take>, Fault> {
-    Ok(find(conn, job)?.0)
+    Ok(find(conn, &[job])?.0.remove(&job).unwrap_or_default())
 }
 
 /// Until when any purchase of the same job may still settle although nobody follows it.
@@ -100,8 +89,8 @@ pub(in crate::ledger::sqlite) fn unsettled_until(
 
 /// One more take of the same purchase, the latest from now on.
 pub(in crate::ledger::sqlite) fn extra_take(tx: &Connection, job: JobKey) -> Result<JobKey, Fault> {
-    let (takes, key) = find(tx, job)?;
-    let latest = takes.iter().map(|take| take.take).max().unwrap_or_default();
+    let (takes, key) = find(tx, &[job])?;
+    let latest = takes.values().flatten().map(|take| take.take).max().unwrap_or_default();
     apply::row(tx, &Write::FurtherTake { of: job, key, take: latest.saturating_add(1) })?;
     Ok(key)
 }

@@ -6,12 +6,14 @@ use proptest::prelude::*;
 use super::support::*;
 use crate::catalog::DedupPolicy;
 use crate::ledger::contract::Subject;
-use crate::ledger::decide::{Job, Payment, PaymentState};
+use crate::ledger::decide::group::carried;
+use crate::ledger::decide::{Job, Payment, PaymentState, Store, keys};
 use crate::ledger::memory::{MemoryLedger, Sums};
 use crate::ledger::sqlite::{SqliteLedger, store};
 use crate::ledger::{
     AnswerKey, AnswerKind, BatchKey, Caps, DeadProof, Decision, DownloadedFile, FetchMark, IntentBounds, JobEnd,
-    JobKey, NewIntent, PaymentKey, PendingJob, PeriodCap, Posted, Record, RefundInvoice, RefundRecord,
+    JobKey, LedgerError, NewIntent, PaymentKey, PendingJob, PeriodCap, Posted, Record, Recorded, RefundInvoice,
+    RefundRecord,
 };
 use crate::money::Msat;
 use crate::purchase::{JobState, Poll, Reason, WalletId};
@@ -148,7 +150,7 @@ fn record(step: Step, now: UnixMs, known: &MemoryLedger, jobs: &[PendingJob]) ->
     let Step { kind, of, how, .. } = step;
     // The latest ones more often.
     let payments = known.payments();
-    let back = usize::from(of) % payments.len().clamp(1, 4);
+    let back = usize::from(of) % payments.len().clamp(1, 8);
     let found = payments.iter().rev().nth(back);
     let payment = found.map_or(PaymentKey(77), |found| found.key);
     let job_count = known.jobs().len();
@@ -265,6 +267,14 @@ fn decide(ledger: &mut SqliteLedger, memory: &mut MemoryLedger, step: Step, now:
     memory.transitions.extend(std::iter::repeat_n(any, behind));
 }
 
+/// Enough jobs for groups of records that do not meet.
+const MANY: [(&str, &[&str]); 2] =
+    [("june", &["a", "b", "c", "d", "f", "g", "h", "i"]), ("july", &["a", "e", "f", "k"])];
+
+fn group() -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec(step(), 1..10)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 4_000, ..ProptestConfig::default() })]
 
@@ -290,5 +300,44 @@ proptest! {
             }
         }
         ledger.check_money(None).unwrap();
+    }
+
+    #[test]
+    fn a_group_is_what_its_records_are_one_by_one_in_both_stores(groups in prop::collection::vec(group(), 1..24)) {
+        let ((mut ledger, jobs), (mut memory, _)) = (SqliteLedger::with(&MANY), MemoryLedger::with(&MANY));
+        let mut now = NOW;
+        for steps in groups {
+            let mut records = Vec::new();
+            for step in steps {
+                now = now.plus_ms(i64::from(step.later_ms % 100));
+                records.push((now, record(step, now, &memory, &jobs)));
+            }
+            let mut singly = memory.clone();
+            let told = |outcomes: Vec<Result<Recorded, LedgerError>>| outcomes.iter().map(|one| format!("{one:?}")).collect::<Vec<_>>();
+            let expected = told(records.iter().map(|(now, record)| singly.commit(*now, record.clone())).collect());
+            prop_assert_eq!(&told(memory.apply_all(records.clone()).unwrap()), &expected, "{:?}", records);
+            prop_assert_eq!(&told(ledger.apply_all(records.clone()).unwrap()), &expected, "{:?}", records);
+            prop_assert_eq!(memory.seen(), singly.seen());
+            prop_assert_eq!(ledger.seen(), singly.seen());
+            now = now.plus_ms(30_000);
+        }
+        ledger.check_money(None).unwrap();
+    }
+
+    #[test]
+    fn what_is_carried_on_is_what_would_be_looked_up(steps in prop::collection::vec(step(), 1..160)) {
+        let (mut memory, jobs) = MemoryLedger::with(&MANY);
+        let mut now = NOW;
+        for pair in steps.chunks_exact(2) {
+            now = now.plus_ms(i64::from(pair[0].later_ms));
+            let (first, next) = (record(pair[0], now, &memory, &jobs), record(pair[1], now, &memory, &jobs));
+            let carried = carried(&mut memory, now, &first, &next);
+            let _refused = memory.commit(now, first.clone());
+            if let Some(carried) = carried {
+                let found = memory.load(&[keys(&next)]).unwrap().remove(0);
+                prop_assert_eq!(carried, found, "{:?}, {:?}", first, next);
+            }
+            let _refused = memory.commit(now, next);
+        }
     }
 }

@@ -16,5 +16,6 @@ mod records;
 mod refunds;
 mod reopening;
 mod shell;
+mod statements;
 pub(in crate::ledger) mod support;
 mod v1;

@@ -147,3 +147,38 @@ fn the_schema_itself_allows_one_live_payment_a_job() {
         sent_at, intended_at) SELECT job, batch, zeroblob(32), state, 1, 1, node, 1, 1, 1 FROM payments";
     assert!(ledger.conn.execute(one_more, []).is_err(), "the schema itself allows one live payment a job");
 }
+
+/// The rules let nothing pass that the tables refuse; where one of them ever does, only its own record is lost.
+#[test]
+fn what_the_tables_refuse_is_one_record_s_and_the_others_of_its_group_stand() {
+    let (mut ledger, batch) = in_memory(&["a", "b", "c"]);
+    let jobs = pending(&ledger, batch);
+    let refuse =
+        "CREATE TEMP TRIGGER refuse BEFORE INSERT ON main.payments WHEN NEW.job = (SELECT id FROM jobs WHERE job = 'b')
+                  BEGIN SELECT RAISE (ABORT, 'not this one'); END";
+    ledger.conn.execute_batch(refuse).unwrap();
+    let records = (1..).zip(&jobs).map(|(n, job)| (NOW, Record::Intend(Box::new(new_intent(job, n))))).collect();
+    let outcomes = ledger.apply_all(records).unwrap();
+    assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+    assert!(is_contradiction(&outcomes[1]), "{:?}", outcomes[1]);
+    let states: Vec<JobState> = standing(&ledger, batch).into_iter().map(|(.., state, _)| state).collect();
+    assert_eq!(states, [JobState::Running, JobState::Pending, JobState::Running]);
+    ledger.check_money(None).unwrap();
+    ledger.conn.execute_batch("DROP TRIGGER refuse").unwrap();
+    intend(&mut ledger, new_intent(&jobs[1], 2));
+}
+
+/// A row that cannot be read is one job's trouble: the others of its group are recorded.
+#[test]
+fn a_damaged_row_is_told_of_its_own_record_alone() {
+    let (mut ledger, batch) = in_memory(&["a", "b", "c"]);
+    let jobs = pending(&ledger, batch);
+    let payments: Vec<PaymentKey> =
+        (1..).zip(&jobs).map(|(n, job)| intend(&mut ledger, new_intent(job, n)).payment()).collect();
+    ledger.conn.execute_batch("PRAGMA ignore_check_constraints = 1").unwrap();
+    ledger.conn.execute("UPDATE payments SET state = 'odd' WHERE id = ?1", [payments[1]]).unwrap();
+    let records = (1..).zip(&payments).map(|(n, payment)| (NOW, paid(*payment, n, Some(posted())))).collect();
+    let outcomes = ledger.apply_all(records).unwrap();
+    assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+    assert!(matches!(outcomes[1], Err(LedgerError::OfJob { .. })), "{:?}", outcomes[1]);
+}
