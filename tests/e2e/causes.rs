@@ -119,6 +119,20 @@ fn a_receipt_alone() {
     fs::remove_file(world.client.path("june.results.csv")).unwrap();
     world.client.says("ledger merge june.receipts.csv").with(0);
     world.all_say(&line, 6, 0);
+    // Results beside the receipts tell what was bought, but for a text that a spreadsheet may have made of another.
+    let world = World::with("");
+    world.client.write("june.csv", &rows(&[("a", "a kite"), ("b", "R31")]));
+    world.all_say(&line, 0, 2 * VIDEO);
+    lose_ledger(&world.client);
+    world.client.says("ledger merge june.receipts.csv").with(0);
+    world.all_say(&line, 6, 0);
+    assert_eq!(world.client.column("june.results.csv", "reason"), ["", "known_by_receipt"]);
+    world
+        .client
+        .run(&format!("run {line}"))
+        .with(6)
+        .saying("1 job is known by receipt alone")
+        .saying("as `R31`, is no proof");
 }
 
 fn a_row_of_results() {

@@ -31,7 +31,8 @@ pub(in crate::cli) fn originals(found: &Duplicates) -> Vec<(String, String)> {
 pub(in crate::cli) fn unknown_words() -> String {
     format!(
         "what a receipt was for is known once the ledger that wrote it is merged, or the receipts with their results beside them \
-         and then their own manifest is run once more: `{}`",
+         and then their own manifest is run once more: `{}`; a text of digits with words of at most four letters, as `R31`, is no \
+         proof there, since a spreadsheet may have made it of another",
         command("ledger merge FILE")
     )
 }
