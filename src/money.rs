@@ -116,6 +116,14 @@ impl Sats {
     }
 }
 
+/// A sum in whole sats and its two parts, so that they add up as people read them: sum and second part are rounded up, and the first
+/// part is what is left. Nothing where the sum does not fit.
+#[must_use]
+pub fn sum_in_sats(first: Msat, second: Msat) -> Option<[Sats; 3]> {
+    let (sum, second) = (first.checked_add(second)?.sats_ceil(), second.sats_ceil());
+    Some([sum, Sats(sum.0.checked_sub(second.0)?), second])
+}
+
 impl fmt::Display for Msat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.exact_sats() {
@@ -200,6 +208,17 @@ mod tests {
         assert_eq!(Msat::new(1).ppm_ceil(1), Some(Msat::new(1)));
         assert_eq!(Msat::new(1_000_000).ppm_ceil(5_000), Some(Msat::new(5_000)));
         assert_eq!(Msat::new(1_500).exact_sats(), None);
+    }
+
+    #[test]
+    fn a_sum_is_that_of_its_parts() {
+        let of = |first, second| sum_in_sats(Msat::new(first), Msat::new(second)).map(|sats| sats.map(Sats::get));
+        assert_eq!(of(2_702_001, 2_261_001), Some([4_964, 2_702, 2_262]));
+        assert_eq!(of(2_702_900, 2_261_900), Some([4_965, 2_703, 2_262]));
+        assert_eq!(of(1, 0), Some([1, 1, 0]));
+        assert_eq!(of(0, 1), Some([1, 0, 1]));
+        assert_eq!(of(1, 1), Some([1, 0, 1]));
+        assert_eq!(of(u64::MAX, 1), None);
     }
 
     #[test]

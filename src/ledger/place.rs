@@ -36,6 +36,8 @@ pub enum Gap {
         begun: u64,
         /// How many were begun with this one.
         known: u64,
+        /// There is one at all.
+        is_here: bool,
         /// The newest payment.
         hash: PaymentHash,
         /// The file that says so.

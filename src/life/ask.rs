@@ -2,7 +2,7 @@
 
 use crate::ledger::{IntentRefusal, Record};
 use crate::life::{Asked, Effect, Moment, State, Step, Then, Tries, commit, stop, wait};
-use crate::money::Msat;
+use crate::money::{Msat, sum_in_sats};
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
@@ -94,7 +94,9 @@ fn limit_words(whose: &str, counted: &str, cost: &Msat, used: &Msat, most: &Msat
     let missing = used.checked_add(*cost).and_then(|needed| needed.checked_sub(*most));
     let missing = missing.map_or_else(|| "far".to_owned(), |missing| missing.sats_ceil().to_string());
     // A cost rounds up. Fees are hardly ever whole sats.
-    let [most, used, cost] = [most, used, cost].map(|amount| amount.sats_ceil());
+    let most = most.sats_ceil();
+    let [used, cost] = sum_in_sats(*used, *cost)
+        .map_or_else(|| [used, cost].map(|amount| amount.sats_ceil()), |[_, used, cost]| [used, cost]);
     format!(
         "the {whose}'s limit of {most} has no room for the next job: {used} are spent or held {counted}, and it may cost \
          {cost}, which is {missing} too much"

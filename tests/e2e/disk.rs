@@ -226,7 +226,7 @@ fn a_new_ledger_in_the_place_of_a_deleted_one_is_told_by_the_receipts() {
     let receipts = client.read("jobs.receipts.csv");
     let kept = client.ledger().with_extension("kept");
     fs::rename(client.ledger(), &kept).unwrap();
-    client.run(RUN).with(7).saying("older copy");
+    client.run(RUN).with(7).saying("the ledger is gone");
     fs::remove_dir_all(client.ledger().with_file_name("ledger.db.locks")).unwrap();
     for line in [RUN, &format!("{RUN} --dry-run"), &format!("{RUN} --batch other"), RUN] {
         client.run(line).with(7).saying("was it deleted, or is another one meant?").saying("jobs.receipts.csv");

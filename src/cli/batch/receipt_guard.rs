@@ -169,18 +169,29 @@ fn words_of(gap: Gap) -> String {
                 merging(first),
             )
         }
-        Gap::Behind { begun, known, hash, mark } => format!(
-            "of {} begun with the ledger of this place, the last of them {}, the ledger knows {known}: it seems to be an older \
-             copy, restored from a backup; nothing is bought until the newest ledger is back in its place, or {} \
+        Gap::Behind { begun, known, is_here, hash, mark } => format!(
+            "of {} begun with the ledger of this place, the last of them {}, {}; nothing is bought until the newest ledger is back in its place, or {} \
              has brought it in; receipts do not do that, since they tell nothing of what was still on its way; where there is \
              no newer ledger, {}; whoever accepts then that what it held may be bought again gives up {} with --discard (see \
              `ledger merge --help`)",
             counted(begun, "payment"),
             hash.hex(),
+            behind(known, is_here),
             merging(Path::new("FILE")),
             comparing(known),
             mark.display(),
         ),
+    }
+}
+
+/// How many payments are known, and why no more.
+fn behind(known: u64, is_here: bool) -> String {
+    match (is_here, known) {
+        (false, _) => "none is known here: the ledger is gone".to_owned(),
+        (true, 0) => {
+            "the ledger knows 0: it seems to be a new one, or an older copy, restored from a backup".to_owned()
+        }
+        (true, _) => format!("the ledger knows {known}: it seems to be an older copy, restored from a backup"),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::cli::{Failure, money, terminal};
 use crate::ledger::port::Loading;
 use crate::ledger::{BatchKey, Duplicates, OpenLedger};
 use crate::manifest::Limits;
-use crate::money::{Msat, Sats, counted};
+use crate::money::{Msat, Sats, counted, sum_in_sats};
 use crate::payer::{NodeInfo, Payer, ProblemKind};
 use crate::plan::limits::{self, Fit};
 use crate::plan::view::LeftToBuy;
@@ -41,14 +41,14 @@ pub(in crate::cli) fn batch_cap(partial: bool, limits: &Limits, used: Msat, left
     match limits::check(used, rest, most) {
         Fit::Fits => most.map_or_else(|| money::sum([used, rest]), Ok),
         Fit::DoesNotFit { most, .. } if partial => Ok(most),
-        Fit::DoesNotFit { needed, most, missing } => Err(Failure::Limit(format!(
-            "max_sats of {most} does not hold the worst case of {} (spent and held {}, still to buy {}); nothing was \
-             bought; raise it by {}, or buy what fits with --partial",
-            needed.sats_ceil(),
-            used.sats_ceil(),
-            rest.sats_ceil(),
-            missing.sats_ceil()
-        ))),
+        Fit::DoesNotFit { needed, most, missing } => {
+            let [needed, used, rest] = sum_in_sats(used, rest).unwrap_or([needed, used, rest].map(Msat::sats_ceil));
+            Err(Failure::Limit(format!(
+                "max_sats of {most} does not hold the worst case of {needed} (spent and held {used}, still to buy {rest}); nothing \
+                 was bought; raise it by {}, or buy what fits with --partial",
+                missing.sats_ceil()
+            )))
+        }
     }
 }
 

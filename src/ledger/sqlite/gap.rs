@@ -70,8 +70,9 @@ fn gap(path: &Path, ledger: Option<&SqliteLedger>) -> Result<Option<Gap>, Ledger
     let Some(Begun { intents: begun, hash }) = read_newest(&mark)? else { return Ok(None) };
     let known =
         |ledger: &SqliteLedger| ledger.read(|ledger| Ok((intents(&ledger.conn)?, has_intent(&ledger.conn, &hash)?)));
+    let is_here = ledger.is_some();
     let (known, newest_is_here) = ledger.map_or(Ok((0, false)), known)?;
-    Ok((known < begun || !newest_is_here).then_some(Gap::Behind { begun, known, hash, mark }))
+    Ok((known < begun || !newest_is_here).then_some(Gap::Behind { begun, known, is_here, hash, mark }))
 }
 
 /// How many intents were made with the ledger.
