@@ -11,6 +11,7 @@ pub mod csv_escape;
 pub mod diagnostic;
 pub mod download;
 pub mod event;
+pub mod first_bytes;
 pub mod l402;
 pub mod ledger;
 pub mod life;

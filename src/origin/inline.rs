@@ -10,8 +10,8 @@ use url::Url;
 
 use super::answer_envelope::Envelope;
 use crate::catalog::ResultRule;
-use crate::media;
 use crate::purchase::HttpAnswer;
+use crate::{first_bytes, media};
 
 /// What stands for the content in a recorded address: no base64, so that nobody takes it for some.
 const ELSEWHERE: &str = "...";
@@ -89,6 +89,10 @@ pub(super) fn is_media(content_type: &str) -> bool {
 /// The address under which an answer is recorded that is the result itself; none where it is words about one.
 pub(super) fn result(answer: &HttpAnswer) -> Option<Url> {
     let said = answer.header("content-type").unwrap_or_default();
+    // Of what was asked for as a whole a part is no result, and neither are words under another name.
+    if answer.status == 206 || answer.header("content-range").is_some() || first_bytes::are_words(&answer.body) {
+        return None;
+    }
     let is_unsaid = said.is_empty() || said.starts_with("application/octet-stream");
     if is_media(said) || (is_unsaid && media::recognise(&answer.body).is_some()) { whole(answer) } else { None }
 }

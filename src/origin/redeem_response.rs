@@ -417,23 +417,30 @@ mod tests {
     #[test]
     fn an_answer_may_be_the_result_itself() {
         let film = ("content-type", "video/mp4");
-        let RedeemResponse::Delivered { url } = redeem(200, &[film], "film") else { panic!("no result") };
-        let found = inline::inline_result(&answer(200, &[film], "film"), &endpoint().result, &url).unwrap();
-        assert_eq!((found.bytes.as_slice(), found.media_type.as_str()), (&b"film"[..], "video/mp4"));
+        let RedeemResponse::Delivered { url } = redeem(200, &[film], "\0film") else { panic!("no result") };
+        let found = inline::inline_result(&answer(200, &[film], "\0film"), &endpoint().result, &url).unwrap();
+        assert_eq!((found.bytes.as_slice(), found.media_type.as_str()), (&b"\0film"[..], "video/mp4"));
+        let picture = ("content-type", "image/svg+xml");
+        assert!(matches!(redeem(200, &[picture], "<svg xmlns='x'/>"), RedeemResponse::Delivered { .. }));
         let octets = ("content-type", "application/octet-stream");
         assert!(matches!(redeem(200, &[octets], "\0\0\0 ftypisom"), RedeemResponse::Delivered { .. }));
         for (status, headers, body) in [
             (200, vec![octets], "what is this"),
             (200, vec![film], ""),
             (200, vec![("content-type", "text/html")], "<html>"),
-            (500, vec![film], "film"),
+            (200, vec![film], "<!doctype html><p>sorry"),
+            (200, vec![film], "sorry, failed"),
+            (200, vec![film], "{\"error\":\"x\"}"),
+            (206, vec![film], "\0film"),
+            (200, vec![film, ("content-range", "bytes 0-4/200")], "\0film"),
+            (500, vec![film], "\0film"),
         ] {
             assert!(
                 !matches!(redeem(status, &headers, body), RedeemResponse::Delivered { .. }),
                 "{status} {headers:?}"
             );
         }
-        let cut = answer(200, &[film], "fil").cut("it broke off");
+        let cut = answer(200, &[film], "\0fil").cut("it broke off");
         assert!(matches!(read_redeem(&cut, &endpoint()), RedeemResponse::Failed { .. }));
         // Of a poll the head alone is taken: the result stands where it was asked for.
         let head = [film, (ANSWERED_AT, "https://sats.example/film/7")];
