@@ -61,14 +61,39 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
             };
             self.shared.pace.well(url, self.run.clock.now());
             let is_rest = head.status == 206;
+            let total = match if is_rest { Ok(total) } else { self.agreed(head.version.is_some(), total) } {
+                Ok(total) => total,
+                Err(tried) => return Ok(tried),
+            };
             let mut ready = match self.ready_part(part, is_rest, &head, url, total).await? {
                 Ok(ready) => ready,
                 Err(tried) => return Ok(tried),
             };
+            self.shared.tried(self.key(), self.run.feed);
             let kind = head.content_type.unwrap_or_default();
             return self.stream(url, &kind, &mut ready, &mut body, total).await;
         }
         Ok(again("what the server has changes all the time", true))
+    }
+
+    /// The length that a whole must have. Without a word of its version it may be of the one that was known: where another
+    /// length is told than before, the server has to tell it twice.
+    fn agreed(&mut self, is_versioned: bool, total: Option<u64>) -> Result<Option<u64>, Tried> {
+        if is_versioned {
+            self.told = None;
+            return Ok(total);
+        }
+        let known = || self.job.mark.as_ref()?.resume.as_ref().map(|resume| resume.total);
+        let before = self.told.or_else(known);
+        let Some(total) = total else {
+            self.told = None;
+            return Ok(before);
+        };
+        self.told = Some(total);
+        match before.filter(|before| *before != total) {
+            Some(before) => Err(again(format!("it was {before} bytes long, and is {total} now"), true)),
+            None => Ok(Some(total)),
+        }
     }
 
     /// That the host wants to be left alone for longer than a run waits for it.
@@ -125,15 +150,23 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
         total: Option<u64>,
     ) -> Result<Result<D::Part, Tried>, Trouble> {
         let has = part.as_ref().filter(|_| is_rest).map_or(0, PartFile::bytes);
-        if let Some(tried) = self.lacks_room(total.map(|total| total.saturating_sub(has))).await? {
-            return Ok(Err(tried));
-        }
+        let lacking = self.lacks_room(total.map(|total| total.saturating_sub(has))).await?;
         if is_rest && let Some(part) = part {
-            return Ok(Ok(part));
+            return Ok(lacking.map_or(Ok(part), Err));
         }
         let versioned = head.version.clone().zip(total);
         let resume = versioned.map(|(version, total)| Resume { version, total, synced: 0, sha256: None });
-        self.fresh_part(part, ending(head.content_type.as_deref(), url), resume).await
+        let is_known = resume.is_some();
+        let Some(tried) = lacking else {
+            return self.fresh_part(part, ending(head.content_type.as_deref(), url), resume).await;
+        };
+        // What lacks room leaves word of how long it is, so that the next run is foretold.
+        if is_known
+            && let Ok(mut part) = self.fresh_part(part, ending(head.content_type.as_deref(), url), resume).await?
+        {
+            part.discard().await?;
+        }
+        Ok(Err(tried))
     }
 
     async fn stream(
@@ -166,6 +199,8 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
             }
             if !gathered.is_empty() {
                 part.add(std::mem::replace(&mut gathered, Vec::with_capacity(settings.gathered_bytes))).await?;
+                let more = total.map(|total| (self.key(), total.saturating_sub(part.bytes())));
+                self.shared.coming.borrow_mut().extend(more);
             }
             match next {
                 Some(body::Next::Piece(_)) if self.streamed_since(began) > settings.file_ms_max => {

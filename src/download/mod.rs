@@ -87,6 +87,9 @@ pub struct Feed {
     /// Why a file could not be written: what is bought now could not be kept either.
     blocked: RefCell<Option<String>>,
     blocks: Notify,
+    /// Every file that waited at the beginning was tried.
+    tried: Cell<bool>,
+    tries: Notify,
 }
 
 /// How the downloads ended. What became of each job is in the ledger.
@@ -131,6 +134,12 @@ struct Shared {
     /// Why nothing more can be written.
     trouble: RefCell<Option<String>>,
     halted: Notify,
+    /// Bytes that are still to come, of what is fetched right now.
+    coming: RefCell<HashMap<JobKey, u64>>,
+    /// Of what waited at the beginning: that of which nobody knows yet whether it can be kept.
+    untried: RefCell<HashSet<JobKey>>,
+    /// All that waited has begun.
+    all_begun: Cell<bool>,
 }
 
 impl Feed {
@@ -149,6 +158,21 @@ impl Feed {
     fn block(&self, words: &str) {
         self.blocked.borrow_mut().get_or_insert_with(|| words.to_owned());
         self.blocks.notify_one();
+        self.tries.notify_one();
+    }
+
+    /// What waited at the beginning was tried.
+    fn settle(&self) {
+        self.tried.set(true);
+        self.tries.notify_one();
+    }
+
+    /// Returns once each file that waited at the beginning was tried, or one cannot be kept: what is bought now could not be
+    /// kept either.
+    pub async fn until_tried(&self) {
+        while !self.tried.get() && self.blocked.borrow().is_none() {
+            self.tries.notified().await;
+        }
     }
 
     /// Why a file could not be written, where that is so.
@@ -188,7 +212,9 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Downloads<'_, L, F, D, C> {
     /// Where the ledger fails; everything durable is safe.
     pub async fn run(&self, batch: BatchKey, wanted: Wanted) -> Result<Fetched, LedgerError> {
         let clock = SteadyClock::new(self.clock);
-        self.with_clock(&clock).work(batch, wanted).await
+        let fetched = self.with_clock(&clock).work(batch, wanted).await;
+        self.feed.settle();
+        fetched
     }
 
     fn with_clock<'b, E>(&'b self, clock: &'b E) -> Downloads<'b, L, F, D, E> {
@@ -218,8 +244,12 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Downloads<'_, L, F, D, C> {
             }
             stopping = stopping || shared.trouble.borrow().is_some();
             while !stopping && work.len() < self.settings.in_flight.saturating_add(WAITING_MAX) {
-                let Some(job) = source.next(self.ledger, &busy).await? else { break };
+                let Some(job) = source.next(self.ledger, &busy).await? else {
+                    shared.begin_all(self.feed);
+                    break;
+                };
                 busy.insert(job.key);
+                shared.begin(job.key);
                 let errand = Transfer::new(self, &shared, job);
                 work.push(async move { (errand.key(), errand.run().await) });
             }
@@ -251,6 +281,9 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Downloads<'_, L, F, D, C> {
             failures: RefCell::default(),
             trouble: RefCell::default(),
             halted: Notify::new(),
+            coming: RefCell::default(),
+            untried: RefCell::default(),
+            all_begun: Cell::new(false),
         }
     }
 
@@ -270,6 +303,36 @@ impl Shared {
         self.trouble.borrow_mut().get_or_insert(words);
         self.halted.notify_waiters();
         is_news
+    }
+
+    fn begin(&self, job: JobKey) {
+        if !self.all_begun.get() {
+            self.untried.borrow_mut().insert(job);
+        }
+    }
+
+    fn begin_all(&self, feed: &Feed) {
+        self.all_begun.set(true);
+        self.settle(feed);
+    }
+
+    /// There is room for the job's file, or it is not to be had now.
+    fn tried(&self, job: JobKey, feed: &Feed) {
+        if self.untried.borrow_mut().remove(&job) {
+            self.settle(feed);
+        }
+    }
+
+    fn settle(&self, feed: &Feed) {
+        if self.all_begun.get() && self.untried.borrow().is_empty() {
+            feed.settle();
+        }
+    }
+
+    /// Bytes that are still to come for others than this job.
+    fn coming_beside(&self, job: JobKey) -> u64 {
+        let coming = self.coming.borrow();
+        coming.iter().filter(|(other, _)| **other != job).fold(0, |sum, (_, more)| more.saturating_add(sum))
     }
 
     fn is_silent(&self, host: &str) -> bool {

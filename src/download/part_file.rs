@@ -113,12 +113,15 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
         if room < least {
             return Err(Trouble::Disk(io::ErrorKind::StorageFull.into()));
         }
-        let mib = |bytes: u64| crate::money::thousands(bytes.div_ceil(1 << 20));
-        let lacks = more.filter(|more| room - least < *more);
+        let coming = self.shared.coming_beside(self.key());
+        let lacks = more.filter(|more| (room - least).saturating_sub(coming) < *more);
+        self.shared.coming.borrow_mut().extend(more.filter(|_| lacks.is_none()).map(|more| (self.key(), more)));
         Ok(lacks.map(|more| {
             let folder = &self.run.settings.folder;
+            let mib = |bytes: u64| crate::money::thousands(bytes.div_ceil(1 << 20));
+            let beside = if coming == 0 { String::new() } else { format!(", {} MiB for what is coming", mib(coming)) };
             let words = format!(
-                "it needs {} MiB more; the disk of {folder} has {} MiB free, of which {} MiB are left to others",
+                "it needs {} MiB more; the disk of {folder} has {} MiB free{beside}, of which {} MiB are left to others",
                 mib(more),
                 mib(room),
                 mib(least)

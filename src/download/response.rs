@@ -95,7 +95,7 @@ pub(super) fn too_large(bytes_max: u64) -> String {
 
 /// The length of the whole, where it is known: of one version there is one. What says that it is a part is one, whatever its
 /// status, unless that part is the whole. An answer that names no version may be of the known one: asked for a rest, it is
-/// the whole only where it makes the known length, and else it is compared with that at its end.
+/// the whole only where it makes the known length.
 fn whole_total(head: &FetchHead, known: Option<&Resume>, is_asked_for_rest: bool) -> Result<Option<u64>, String> {
     let is_whole = head.length.is_some() && head.range == head.length.map(|length| (0, length));
     if head.is_part && !is_whole {
@@ -109,7 +109,8 @@ fn whole_total(head: &FetchHead, known: Option<&Resume>, is_asked_for_rest: bool
         Some(length) if length != known.total && (head.version.is_some() || is_asked_for_rest) => {
             Err(format!("it was {} bytes long and is {length}, in one version", known.total))
         }
-        Some(_) | None => Ok(Some(known.total)),
+        Some(length) => Ok(Some(length)),
+        None => Ok(Some(known.total)),
     }
 }
 
@@ -188,7 +189,8 @@ mod tests {
         for length in [Some(100), None] {
             assert_eq!(of(Some(40), Some(&known), silent(length)), Verdict::Whole { total: Some(100) }, "{length:?}");
         }
-        assert_eq!(of(None, Some(&known), silent(Some(60))), Verdict::Whole { total: Some(100) });
+        // What was asked for as a whole may have changed: whoever asked compares.
+        assert_eq!(of(None, Some(&known), silent(Some(60))), Verdict::Whole { total: Some(60) });
         assert_eq!(of(None, None, silent(Some(60))), Verdict::Whole { total: Some(60) });
     }
 

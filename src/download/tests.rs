@@ -587,3 +587,24 @@ async fn a_rest_that_names_no_version_is_not_the_whole() {
         .await;
     }
 }
+
+/// Without a version nothing is gone on with, and what was said of the length counts all the same: once more it has to say so.
+#[tokio::test]
+async fn a_result_that_shrinks_between_two_tries_is_asked_for_again() {
+    for (answers, whole) in [([60_000, 30_000, 60_000], 60_000), ([60_000, 30_000, 30_000], 30_000)] {
+        local(async {
+            let place = Fixture::of(async move |n, _, mut stream: TcpStream| {
+                let length = answers.get(n).copied().unwrap_or(whole);
+                let sent = if n == 0 { 20_000 } else { length };
+                let head = format!("HTTP/1.1 200 x\nConnection: close\nContent-Length: {length}");
+                send(&mut stream, &head, &video(60_000)[..sent]).await;
+                hang_up(stream).await;
+            })
+            .await;
+            place.fetch().await;
+            assert_eq!(place.content().map(|bytes| bytes.len()), Some(whole), "{answers:?}");
+            assert!(place.requests() > 2, "{answers:?}");
+        })
+        .await;
+    }
+}

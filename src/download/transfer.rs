@@ -32,6 +32,8 @@ pub(super) struct Transfer<'r, L, F, D, C> {
     pub(super) run: &'r Downloads<'r, L, F, D, C>,
     pub(super) shared: &'r Shared,
     pub(super) job: DeliveredJob,
+    /// So long the result was said to be, where no version was named.
+    pub(super) told: Option<u64>,
     /// So far a try has come, in bytes.
     pub(super) furthest: u64,
     /// For so long this file has been coming, in milliseconds.
@@ -133,7 +135,7 @@ impl Tries {
 
 impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
     pub(super) const fn new(run: &'r Downloads<'r, L, F, D, C>, shared: &'r Shared, job: DeliveredJob) -> Self {
-        Self { run, shared, job, furthest: 0, streamed_ms: 0, stopped: Cell::new(false) }
+        Self { run, shared, job, told: None, furthest: 0, streamed_ms: 0, stopped: Cell::new(false) }
     }
 
     pub(super) const fn key(&self) -> JobKey {
@@ -148,7 +150,10 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
         let host = host_of(&url);
         let mut tries = Tries::default();
         loop {
-            let tried = match self.one_try(&url, &host).await {
+            let tried = self.one_try(&url, &host).await;
+            self.shared.coming.borrow_mut().remove(&self.job.key);
+            self.shared.tried(self.job.key, self.run.feed);
+            let tried = match tried {
                 Ok(tried) => tried,
                 Err(Trouble::Ledger(error)) => return Err(error),
                 Err(Trouble::Disk(error)) if error.get_ref().is_some_and(|why| why.is::<PartLost>()) => {

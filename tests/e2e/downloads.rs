@@ -414,6 +414,29 @@ fn nothing_more_is_bought_while_files_cannot_be_kept() {
     assert_eq!(sandbox.books().settled().len(), 12);
 }
 
+/// What waits for a disk that is full is tried before anything new is bought: a schedule would buy on, run after run.
+#[test]
+fn what_waits_for_room_is_tried_before_anything_is_bought() {
+    let sandbox = Sandbox::start("--sandbox-video-kib 1024");
+    let client = two(&sandbox);
+    let rows: String = (1..=40).map(|n| format!("{n},kite {n}\n")).collect();
+    client.write("many.csv", &format!("id,prompt\n{rows}"));
+    fs::create_dir(client.path("videos")).unwrap();
+    let run = "run many.csv --default endpoint=generate-video --default duration=3 --download videos";
+    let script = r#"mount -t tmpfs -o size=67m tmpfs videos || exit 9
+        "$@" --jobs-in-flight 2; echo "first $?"; cp many.results.csv first.csv; ls videos
+        "$@" --dry-run; echo "foretold $?"; "$@" -q; echo "then $?""#;
+    let Some(ended) = client.shell_that_mounts(script, &client.buying(run)) else { return };
+    let ended = ended.with(0).saying("first 3").saying("then 3").saying("foretold 3").saying("from before wait");
+    assert!(!ended.stdout.contains(".part"), "{ended}");
+    let bought = |name: &str| client.rows(name).iter().filter(|row| row["state"] != "pending").count();
+    let first = bought("first.csv");
+    assert!((3..40).contains(&first), "{first} of 40 were bought");
+    assert_eq!((bought("many.results.csv"), sandbox.books().settled().len()), (first, first));
+    client.run(&run.replace("videos", "films")).with(0);
+    assert_eq!(sandbox.books().settled().len(), 40);
+}
+
 #[test]
 fn what_is_paid_is_recovered_without_its_folder() {
     let mut sandbox = Sandbox::start("--sandbox-downloads slow");

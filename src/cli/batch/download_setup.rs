@@ -9,9 +9,10 @@ use crate::cli::options::config::DownloadOptions;
 use crate::download::name::{DEFAULT_TEMPLATE, Template};
 use crate::download::{Downloads, Feed, Fetched, LocalDisk, Settings, Wanted, file, full_words};
 use crate::event::{Event, Listener};
-use crate::ledger::port::Batches;
-use crate::ledger::{BatchKey, DownloadTo, LedgerError, LedgerHandle, OpenLedger};
+use crate::ledger::port::{Batches, Downloads as _};
+use crate::ledger::{BatchKey, DownloadTo, LedgerError, LedgerHandle, OpenLedger, Undownloaded};
 use crate::manifest::JobSource;
+use crate::money::{counted, thousands};
 use crate::origin::Fetcher;
 use crate::plan::Plan;
 use crate::run::{Control, SystemClock};
@@ -24,6 +25,8 @@ const GATHERED_BYTES: usize = 256 << 10;
 const CHECKPOINT_BYTES: u64 = 8 << 20;
 /// A run ends, however slowly a host sends: in that time 1 GiB comes at 50 kB a second.
 const FILE_MS_MAX: u64 = 6 * 3_600_000;
+/// Jobs that are read at once.
+const PAGE: usize = 64;
 /// So much of the disk is left to others, the ledger among them.
 const ROOM_BYTES_MIN: u64 = 64 << 20;
 
@@ -167,6 +170,41 @@ impl DownloadSetup {
         let to = DownloadTo { device, ..to.clone() };
         device_of(&to)?;
         file::look(Path::new(&to.folder)).map_err(|error| unusable(&to, &error)).and_then(|room| has_room(&to, room))
+    }
+
+    /// That what waits needs more room than there is, as far as the ledger knows how long it is: a run finds that out before
+    /// it buys.
+    pub(in crate::cli) fn lacking(
+        to: &DownloadTo,
+        ledger: &OpenLedger,
+        batch: BatchKey,
+    ) -> Result<Option<String>, Failure> {
+        let (mut files, mut bytes, mut after) = (0_u64, 0_u64, None);
+        loop {
+            let page = ledger.to_download(batch, Undownloaded::Left, after, PAGE)?;
+            let Some(last) = page.last() else { break };
+            after = Some((last.seq, last.key));
+            let marks = page.iter().filter_map(|job| job.mark.as_ref());
+            let here = marks.filter(|mark| Path::new(&mark.file).parent() == Some(Path::new(&to.folder)));
+            for resume in here.filter_map(|mark| mark.resume.as_ref()) {
+                (files, bytes) = (files + 1, bytes.saturating_add(resume.total.saturating_sub(resume.synced)));
+            }
+        }
+        let room = file::look(Path::new(&to.folder)).map_err(|error| unusable(to, &error))?;
+        if room.saturating_sub(ROOM_BYTES_MIN) >= bytes {
+            return Ok(None);
+        }
+        let mib = |bytes: u64| thousands(bytes.div_ceil(1 << 20));
+        Ok(Some(format!(
+            "{} from before {} for room: {} MiB, and the disk of {} has {} MiB free, of which {} MiB are left to others; \
+             nothing is bought until there is room",
+            counted(files, "file"),
+            if files == 1 { "waits" } else { "wait" },
+            mib(bytes),
+            to.folder,
+            mib(room),
+            mib(ROOM_BYTES_MIN)
+        )))
     }
 
     /// What was made for it.

@@ -24,6 +24,9 @@ use crate::cli::batch::reporter::Reporter;
 /// How often at least the clock is looked at while a deadline is waited for.
 const LOOK_MS: u64 = 10_000;
 
+/// For so long buying waits for the files that waited before it: whether they can be kept.
+const TRIES_MS_MAX: u64 = 60_000;
+
 /// What is to be carried out.
 #[derive(Clone, Debug)]
 pub(in crate::cli) enum Work {
@@ -132,7 +135,8 @@ pub(in crate::cli) async fn run_batch(
                 None => Ok(None),
             }
         };
-        let both = async { tokio::join!(run_until_stopped(&ledger, how, work, control.clone(), &feed), fetches) };
+        let both =
+            async { tokio::join!(run_until_stopped(&ledger, how, work, (&controller, &control), &feed), fetches) };
         tokio::select! {
             biased;
             // First, so that a signal or a deadline which came before this work keeps it from buying anything.
@@ -168,9 +172,21 @@ async fn run_until_stopped(
     ledger: &LedgerHandle,
     how: &How<'_>,
     work: Work,
-    control: Control,
+    (controller, control): (&Controller, &Control),
     feed: &Feed,
 ) -> Result<Outcome, RunError> {
+    if matches!(work, Work::Buy(..)) && how.download_setup.is_some() {
+        // What waits from before may wait for the disk.
+        tokio::select! {
+            biased;
+            () = control.until_stopped() => {}
+            () = feed.until_tried() => {}
+            () = SystemClock.sleep_ms(TRIES_MS_MAX) => {}
+        }
+        if feed.blocked().is_some() {
+            controller.stop_buying();
+        }
+    }
     let listener = Both(how.reporter, feed);
     let run = Run {
         ledger,
@@ -179,7 +195,7 @@ async fn run_until_stopped(
         clock: &SystemClock,
         listener: &listener,
         settings: how.settings,
-        control,
+        control: control.clone(),
     };
     let result = match work {
         Work::OneRound(batch) | Work::Recover(batch) => run.recover(batch).await,

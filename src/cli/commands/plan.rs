@@ -47,7 +47,14 @@ pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure>
     }
     let of = (ledger.as_ref(), batch.as_ref(), name.as_deref());
     let known = known_batch(&options, of, (&manifest, &planned))?;
-    show(&options, &manifest, &planned, (ledger.as_ref(), known.as_ref()))?;
+    let to = show(&options, &manifest, &planned, (ledger.as_ref(), known.as_ref()))?;
+    let lacking = match (&to, &ledger, &batch) {
+        (Some(to), Some(ledger), Some(batch)) => DownloadSetup::lacking(to, ledger, batch.key)?,
+        (_, _, _) => None,
+    };
+    if let Some(words) = &lacking {
+        terminal::say(&format!("warning: {words}\n"));
+    }
     if let Some(words) = known.as_ref().and_then(|known| known.fitting.words(&known.left)) {
         terminal::say(&format!("note: {words}\n"));
     }
@@ -56,6 +63,7 @@ pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure>
         Some(known) => (known.used, known.left.price.checked_add(known.left.fee_ceiling), known.code),
         None => (Msat::ZERO, Some(planned.plan.totals().worst_case), ExitCode::Done),
     };
+    let code = lacking.map_or(code, |_| code.or_worse(ExitCode::Unfinished));
     let rest = rest.ok_or_else(|| Failure::Internal("the worst case is larger than any amount".to_owned()))?;
     // Whatever else a run would say, it ends with that.
     if let Some(refused) = refused {
@@ -78,12 +86,13 @@ pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure>
     }
 }
 
+/// Shows the plan, and says where files would go.
 fn show(
     options: &PlanOptions,
     manifest: &Manifest,
     planned: &Planned<'_>,
     (ledger, known): (Option<&OpenLedger>, Option<&LedgerView>),
-) -> Result<(), Failure> {
+) -> Result<Option<DownloadTo>, Failure> {
     let (plan, source) = (&planned.plan, planned.source());
     let sha256 = manifest.sha256().map_err(Failure::Input)?.to_owned();
     let facts = ManifestFacts { path: path_of(options), sha256 };
@@ -112,7 +121,8 @@ fn show(
     shown.map_err(|error| match error {
         ViewError::Write(error) => Failure::Stdout(error),
         ViewError::Manifest(found) => Failure::Input(found),
-    })
+    })?;
+    Ok(to)
 }
 
 fn path_of(options: &PlanOptions) -> String {

@@ -83,7 +83,13 @@ impl Runner<'_> {
         };
         let used = money::used(&counts)?;
         let room = Room::of(ledger, limits, &self.budget(limits, None)?, used, self.options.choice.partial)?;
-        let foretold = self.foresee(ledger, known, &asked, &room).await?;
+        let mut foretold = self.foresee(ledger, known, &asked, &room).await?;
+        if let (Some((ledger, key)), Some(to)) = (batch, to)
+            && let Some(words) = DownloadSetup::lacking(to, ledger, key)?
+        {
+            self.reporter.insist(&words);
+            foretold.code = foretold.code.or_worse(ExitCode::Unfinished);
+        }
         let stand = Stand {
             jobs: foretold.jobs.all,
             changed: foretold.changed,
