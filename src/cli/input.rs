@@ -11,10 +11,10 @@ use crate::manifest::{Limits, Manifest, OpenOptions};
 use crate::plan::{Plan, Policy};
 use crate::screen::stderr_columns;
 
-use crate::cli::Failure;
 use crate::cli::options::config::{ManifestOptions, ManifestSource};
 use crate::cli::options::layer::Layers;
 use crate::cli::options::values::Pair;
+use crate::cli::{CommandError, Failure};
 
 /// Opens the manifest; `last_catalog` overrides whatever the other catalogues say.
 pub(super) fn open(options: &ManifestOptions, last_catalog: Option<&Path>) -> Result<Manifest, Vec<Diagnostic>> {
@@ -53,22 +53,21 @@ pub(super) fn batch_of_results(
 }
 
 fn of_another_batch(name: &str, given: &str) -> Failure {
-    Failure::Usage(format!(
-        "these are results of the batch {name}, which --batch {given} is not; leave --batch out, or take the columns l402_batch and \
-         l402_ledger out of the file"
-    ))
+    CommandError::usage(format!("these are results of the batch {name}, which --batch {given} is not"))
+        .hint("leave --batch out, or take the columns l402_batch and l402_ledger out of the file")
+        .into()
 }
 
 /// The batch's name: `--batch`, else the manifest's, else the file's stem.
 pub(super) fn batch_name(options: &ManifestOptions, manifest: &Manifest) -> Result<String, Failure> {
     let name = options.batch.clone().or_else(|| manifest.name.clone()).or_else(|| manifest.fallback_name());
-    name.ok_or_else(|| Failure::Usage("a manifest from standard input needs --batch NAME".to_owned()))
+    Ok(name.ok_or_else(|| CommandError::usage("a manifest from standard input needs --batch NAME"))?)
 }
 
 /// Plans every job of the manifest; all errors come in one go.
 pub(super) fn plan(manifest: &Manifest, limits: &Layers) -> Result<(Plan, Limits), Failure> {
     let limits = limits.with_manifest(&manifest.limits);
-    let policy = Policy::from_limits(&limits).map_err(|error| Failure::Usage(error.to_string()))?;
+    let policy = Policy::from_limits(&limits)?;
     let plan = Plan::make(manifest, &policy).map_err(Failure::Input)?;
     Ok((plan, limits))
 }
@@ -76,7 +75,8 @@ pub(super) fn plan(manifest: &Manifest, limits: &Layers) -> Result<(Plan, Limits
 /// Where days begin: as the limits name it, else as the system has it.
 pub(super) fn time_zone(limits: &Limits, system: &str) -> Result<TimeZone, Failure> {
     let name = limits.time_zone.as_deref().unwrap_or(system);
-    TimeZone::get(name).map_err(|error| Failure::Usage(format!("the time zone {name} is not known: {error}")))
+    Ok(TimeZone::get(name)
+        .map_err(|error| CommandError::usage(format!("the time zone {name} is not known")).because(error))?)
 }
 
 /// What to tell a person of a manifest that is good: warnings, and what was skipped.

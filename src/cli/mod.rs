@@ -25,7 +25,7 @@ use crate::cli::node::veiled;
 pub use command_line::CommandLine;
 pub use ending::advice::Advice;
 pub use exit::{ExitCode, Findings, Signal};
-pub use failure::Failure;
+pub use failure::{CommandError, Failure};
 pub use node::Found;
 pub use options::environment::Environment;
 pub use options::flags::{ManifestArgs, TargetArgs};
@@ -113,5 +113,5 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::Internal(format!("no runtime: {error}")))
+        .map_err(|error| CommandError::internal("no runtime").because(error).into())
 }

@@ -12,7 +12,7 @@ use crate::run::{Budget, Clock, SystemClock};
 
 use crate::cli::exit::of_job;
 use crate::cli::options::config::Choice;
-use crate::cli::{ExitCode, Failure};
+use crate::cli::{CommandError, ExitCode, Failure};
 
 /// What a batch has used of its limit: spent, with fees, and held, without what came back.
 pub(super) fn used(counts: &Counts) -> Result<Msat, Failure> {
@@ -23,7 +23,7 @@ pub(super) fn used(counts: &Counts) -> Result<Msat, Failure> {
 /// A sum of amounts.
 pub(super) fn sum(amounts: impl IntoIterator<Item = Msat>) -> Result<Msat, Failure> {
     Msat::checked_sum(amounts)
-        .ok_or_else(|| Failure::Internal("amounts add up to more money than there can be".to_owned()))
+        .ok_or_else(|| CommandError::internal("amounts add up to more money than there can be").into())
 }
 
 /// Adds a job.

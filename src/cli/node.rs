@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use url::Url;
 
 use crate::command::absolute;
+use crate::error::Hinted;
 use crate::loopback::is_loopback;
 use crate::payer::lnd::{CERTIFICATE_BYTES_MAX, LndOptions, LndPayer, Macaroon, certificate_pem};
 pub(super) use crate::payer::lnd::{looks_like_macaroon, veiled};
 
 use crate::cli::options::layer::{CertSource, MacaroonFile, MacaroonSource};
 use crate::cli::options::{Layer, variable};
-use crate::cli::{Environment, Failure};
+use crate::cli::{CommandError, Environment, Failure};
 
 /// lnd's REST address, where lnd's own configuration says nothing else.
 const URL_DEFAULT: &str = "https://127.0.0.1:8080";
@@ -86,7 +87,7 @@ pub(super) fn resolve(layer: &Layer, environment: &Environment) -> Result<Option
     let found = Found { url: layer.lnd_url.is_none(), macaroon: macaroon.is_none(), cert: cert.is_none() };
     let Some(macaroon) = macaroon.or_else(|| found_macaroon().map(MacaroonSource::File)) else {
         let named = layer.lnd_url.is_some() || layer.lnd_dir.is_some();
-        return if named { Err(no_macaroon(layer, folder.as_deref(), network)) } else { Ok(None) };
+        return if named { Err(no_macaroon(layer, folder.as_deref(), network).into()) } else { Ok(None) };
     };
     let found_cert =
         || folder.map(|folder| folder.join("tls.cert")).filter(|file| file.is_file()).map(CertSource::File);
@@ -94,7 +95,8 @@ pub(super) fn resolve(layer: &Layer, environment: &Environment) -> Result<Option
     let found = Found { cert: found.cert && cert.is_some(), ..found };
     let url = match &layer.lnd_url {
         Some(url) => url.clone(),
-        None => Url::parse(URL_DEFAULT).map_err(|error| Failure::Internal(error.to_string()))?,
+        None => Url::parse(URL_DEFAULT)
+            .map_err(|error| CommandError::internal("the usual address of a node").because(error))?,
     };
     Ok(Some(NodeOptions { url, macaroon, cert, found }))
 }
@@ -117,7 +119,7 @@ fn macaroon_in(folder: &Path, network: &str) -> Option<PathBuf> {
     MACAROONS.iter().map(|name| place.join(name)).find(readable)
 }
 
-fn no_macaroon(layer: &Layer, folder: Option<&Path>, network: &str) -> Failure {
+fn no_macaroon(layer: &Layer, folder: Option<&Path>, network: &str) -> CommandError {
     let host = layer.lnd_url.as_ref().and_then(Url::host_str).unwrap_or("127.0.0.1");
     let give = format!(
         "give --lnd-macaroon-file FILE, or its hex in {}, or a command that says it in lnd_macaroon_command",
@@ -135,7 +137,7 @@ fn no_macaroon(layer: &Layer, folder: Option<&Path>, network: &str) -> Failure {
             if others.is_empty() { String::new() } else { format!("; one is there with {}", others.join(" or ")) };
         format!(" (none of {} can be read in {}{others})", MACAROONS.join(", "), place.display())
     });
-    Failure::Usage(format!("the node at {host} needs a macaroon{}; {give}", looked.unwrap_or_default()))
+    CommandError::usage(format!("the node at {host} needs a macaroon{}", looked.unwrap_or_default())).hint(give)
 }
 
 impl NodeOptions {
@@ -171,11 +173,14 @@ impl NodeOptions {
                 let file = Macaroon::from_file(path).map_err(unusable)?;
                 Ok((file.macaroon, file.warning.into_iter().collect()))
             }
-            MacaroonSource::Pasted => Err(Failure::Usage(format!(
-                "what is given as the file of the macaroon is a macaroon itself: save it to a file that only you can read, or \
-                 put it into {}",
-                variable("lnd_macaroon")
-            ))),
+            MacaroonSource::Pasted => {
+                Err(CommandError::usage("what is given as the file of the macaroon is a macaroon itself")
+                    .hint(format!(
+                        "save it to a file that only you can read, or put it into {}",
+                        variable("lnd_macaroon")
+                    ))
+                    .into())
+            }
             MacaroonSource::Text(secret) => {
                 let source = format!("the variable {}", variable("lnd_macaroon"));
                 Ok((Macaroon::from_text(secret.reveal(), &source).map_err(unusable)?, Vec::new()))
@@ -197,7 +202,7 @@ impl NodeOptions {
             Some(CertSource::File(path)) => {
                 let read = crate::safe_open::read_small(path, CERTIFICATE_BYTES_MAX);
                 let read = read.map_err(|error| {
-                    Failure::Usage(format!("{}: the certificate cannot be read: {error}", path.display()))
+                    CommandError::usage(format!("{}: the certificate cannot be read", path.display())).because(error)
                 });
                 (read?, path.display().to_string())
             }
@@ -209,7 +214,7 @@ impl NodeOptions {
                 (said, "lnd_cert_command".to_owned())
             }
         };
-        certificate_pem(&bytes, &source).map(Some).map_err(unusable)
+        Ok(certificate_pem(&bytes, &source).map(Some).map_err(unusable)?)
     }
 
     /// A client of the node, with what a person should know. Nothing is sent yet.
@@ -236,7 +241,7 @@ pub(super) fn of_sandbox(node: &crate::sandbox::StandIn) -> Result<Wallet, Failu
         macaroon: Macaroon::from_text(&node.macaroon, "the sandbox").map_err(unusable)?,
         certificate_pem: Some(node.certificate_pem.clone().into_bytes()),
     };
-    LndPayer::new(&options).map_err(unusable)
+    Ok(LndPayer::new(&options).map_err(unusable)?)
 }
 
 impl Connected {
@@ -266,12 +271,13 @@ pub(super) fn place(url: &Url) -> String {
     url.as_str().trim_end_matches('/').to_owned()
 }
 
-fn said_nothing(key: &str, why: &str) -> Failure {
-    Failure::Usage(format!("{key}: {why}"))
+fn said_nothing(key: &str, why: &str) -> CommandError {
+    CommandError::usage(format!("{key}: {why}"))
 }
 
-fn unusable(error: impl std::error::Error) -> Failure {
-    Failure::Usage(error.to_string())
+/// In the words of the wallet's own folder.
+fn unusable(error: impl Hinted) -> CommandError {
+    CommandError::usage_of(&error)
 }
 
 #[cfg(test)]
@@ -293,7 +299,7 @@ mod tests {
 
     fn resolved(home: &Path, layer: &Layer) -> Result<Option<NodeOptions>, String> {
         let environment = Environment::made_up(&[], home, jiff::Zoned::default());
-        resolve(layer, &environment).map_err(|failure| failure.to_string())
+        resolve(layer, &environment).map_err(|failure| failure.told())
     }
 
     const ADMIN: &str = "data/chain/bitcoin/mainnet/admin.macaroon";

@@ -10,7 +10,7 @@ use crate::money::Msat;
 use crate::safe_open::{self, Opened};
 use crate::time::UnixMs;
 
-use crate::cli::Failure;
+use crate::cli::{CommandError, Failure};
 
 /// Our own delimiter, and those in which a spreadsheet may have saved the file.
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
@@ -131,10 +131,12 @@ impl Receipts {
         while self.next() {
             let Some(row) = self.row() else {
                 let line = self.0.record.position().map_or(0, csv::Position::line);
-                return Err(Failure::Usage(format!(
-                    "{}:{line}: this record is no receipt as `run` writes it; restore it, or merge the file without it; nothing was merged",
+                return Err(CommandError::usage(format!(
+                    "{}:{line}: this record is no receipt as `run` writes it; nothing was merged",
                     path.display()
-                )));
+                ))
+                .hint("restore it, or merge the file without it")
+                .into());
             };
             rows.push(row);
         }

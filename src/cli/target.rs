@@ -6,10 +6,10 @@ use std::path::Path;
 
 use crate::command::command;
 
-use crate::cli::Failure;
 use crate::cli::batch::receipt_guard::{beside, stop};
 use crate::cli::options::config::Target;
 use crate::cli::receipts::Results;
+use crate::cli::{CommandError, Failure};
 
 /// The ledger for reading, and the batch in it.
 pub(super) fn find(ledger: &Path, target: &Target) -> Result<(OpenLedger, Batch), Failure> {
@@ -21,7 +21,7 @@ pub(super) fn find(ledger: &Path, target: &Target) -> Result<(OpenLedger, Batch)
     let batch = match (&target.batch, &target.manifest) {
         (Some(name), _) => by_name(&ledger, name)?,
         (None, Some((path, _))) => by_manifest(&ledger, path)?,
-        (None, None) => return Err(Failure::Usage("name a manifest, or a batch with --batch NAME".to_owned())),
+        (None, None) => return Err(CommandError::usage("name a manifest, or a batch with --batch NAME").into()),
     };
     Ok((ledger, batch))
 }
@@ -31,10 +31,9 @@ pub(super) fn open(ledger: &Path) -> Result<OpenLedger, Failure> {
     if !ledger.exists() {
         // Where one was, none is begun.
         stop(ledger, None, None, None)?;
-        return Err(Failure::Usage(format!(
-            "there is no ledger at {}; another one is named with --ledger",
-            ledger.display()
-        )));
+        return Err(CommandError::usage(format!("there is no ledger at {}", ledger.display()))
+            .hint("another one is named with --ledger")
+            .into());
     }
     Ok(crate::ledger::open(ledger, OpenMode::Read)?)
 }
@@ -72,14 +71,17 @@ fn of_results(ledger: &str, path: &Path) -> Option<String> {
 }
 
 fn by_name(ledger: &OpenLedger, name: &str) -> Result<Batch, Failure> {
-    ledger.batch(name)?.ok_or_else(|| {
-        Failure::Usage(format!("the ledger has no batch named {name}; `{}` lists those it has", command("batches")))
-    })
+    let missing = || {
+        CommandError::usage(format!("the ledger has no batch named {name}"))
+            .hint(format!("`{}` lists those it has", command("batches")))
+    };
+    Ok(ledger.batch(name)?.ok_or_else(missing)?)
 }
 
 /// The batch of the manifest at that path.
 fn by_manifest(ledger: &OpenLedger, path: &Path) -> Result<Batch, Failure> {
-    let absolute = std::path::absolute(path).map_err(|error| Failure::Usage(error.to_string()))?;
+    let absolute =
+        std::path::absolute(path).map_err(|error| CommandError::usage(path.display().to_string()).because(error))?;
     // A manifest that has been moved away is still known by where it was.
     let canonical = path.canonicalize().unwrap_or_else(|_| absolute.clone());
     for path in [absolute, canonical] {
@@ -90,9 +92,7 @@ fn by_manifest(ledger: &OpenLedger, path: &Path) -> Result<Batch, Failure> {
     if let Some(batch) = of_results(&ledger.id()?, path).map(|name| ledger.batch(&name)).transpose()?.flatten() {
         return Ok(batch);
     }
-    Err(Failure::Usage(format!(
-        "the ledger has no batch of {}; `{}` lists those it has, and --batch NAME names one",
-        path.display(),
-        command("batches"),
-    )))
+    Err(CommandError::usage(format!("the ledger has no batch of {}", path.display()))
+        .hint(format!("`{}` lists those it has, and --batch NAME names one", command("batches")))
+        .into())
 }

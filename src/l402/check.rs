@@ -1,9 +1,23 @@
 //! What is checked before anything is paid: the invoice holds, is bound to the token, is of the node's network, lives
 //! long enough, and asks exactly what the plan says.
 
+use std::borrow::Cow;
+
 use super::{Challenge, Invoice, InvoiceError, Network, Scheme, macaroon, mpp};
+use crate::error::Hinted;
 use crate::money::{Msat, alike};
 use crate::time::UnixMs;
+
+impl Hinted for Refusal {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::WrongNetwork { asked, .. } => Some(format!("use a node on {asked}").into()),
+            Self::PriceChanged { .. } => Some("set the new price in the manifest's endpoint and plan again".into()),
+            Self::InvoiceExpired { .. } => Some("run again for a new one".into()),
+            Self::InvoiceInvalid(_) | Self::ChallengeInvalid | Self::InvoiceLife { .. } => None,
+        }
+    }
+}
 
 /// What the plan and the node say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +52,7 @@ pub enum Refusal {
     #[error("the token is bound to another payment than the invoice; nothing was paid")]
     ChallengeInvalid,
     /// The invoice is of another network than the node's.
-    #[error("the invoice is for {asked} and the node is on {node}; use a node on {asked}")]
+    #[error("the invoice is for {asked} and the node is on {node}")]
     WrongNetwork {
         /// The node's.
         node: Network,
@@ -46,11 +60,7 @@ pub enum Refusal {
         asked: Network,
     },
     /// The origin asks another price than the plan's.
-    #[error(
-        "the plan says {} and the origin asks {}; set the new price in the manifest's endpoint and plan again",
-        alike([*planned, *asked])[0],
-        alike([*planned, *asked])[1]
-    )]
+    #[error("the plan says {} and the origin asks {}", alike([*planned, *asked])[0], alike([*planned, *asked])[1])]
     PriceChanged {
         /// The plan's.
         planned: Msat,
@@ -58,7 +68,7 @@ pub enum Refusal {
         asked: Msat,
     },
     /// The invoice expires before its payment could finish.
-    #[error("the invoice expires at {expires_at}, too soon to be paid; run again for a new one")]
+    #[error("the invoice expires at {expires_at}, too soon to be paid")]
     InvoiceExpired {
         /// When.
         expires_at: UnixMs,
@@ -161,12 +171,11 @@ mod tests {
             let refusal = check(challenge("t", &samples::sats(asked, HASH)), &expected()).unwrap_err();
             let asked = Msat::new(asked * 1_000);
             assert_eq!(refusal, Refusal::PriceChanged { planned: Msat::new(2_750_000), asked });
-            assert!(refusal.to_string().contains(&format!("the plan says 2,750 sats and the origin asks {asked};")));
+            assert_eq!(refusal.to_string(), format!("the plan says 2,750 sats and the origin asks {asked}"));
+            assert!(refusal.hint().is_some_and(|hint| hint.contains("set the new price")));
         }
         let by_a_little = Refusal::PriceChanged { planned: Msat::new(2_750_000), asked: Msat::new(2_750_001) };
-        assert!(
-            by_a_little.to_string().starts_with("the plan says 2,750,000 msat and the origin asks 2,750,001 msat;")
-        );
+        assert!(by_a_little.to_string() == "the plan says 2,750,000 msat and the origin asks 2,750,001 msat");
     }
 
     #[test]

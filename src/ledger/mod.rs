@@ -55,6 +55,9 @@ pub use stored_jobs::StoredJobs;
 pub use word::{Retake, TakeId, Unmet};
 pub use writer::{LedgerHandle, LedgerThread};
 
+use std::borrow::Cow;
+
+use crate::error::Hinted;
 use crate::purchase::Reason;
 
 /// Which of the delivered jobs whose file is not here are meant.
@@ -78,7 +81,7 @@ pub enum LedgerError {
     #[error("{0}")]
     Foreign(String),
     /// A newer version of this program wrote it.
-    #[error("the ledger was written by a newer version ({found}; this one knows {known}); update l402-batch")]
+    #[error("the ledger was written by a newer version ({found}; this one knows {known})")]
     Newer {
         /// Its schema version.
         found: i64,
@@ -97,6 +100,16 @@ pub enum LedgerError {
         what: String,
     },
     /// It lies on a network or FUSE file system, whose locks and syncs cannot be relied upon.
-    #[error("the ledger lies on a {0} file system; put it on a local disk with --ledger")]
+    #[error("the ledger lies on a {0} file system")]
     NotLocal(String),
+}
+
+impl Hinted for LedgerError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Newer { .. } => Some("update l402-batch".into()),
+            Self::NotLocal(_) => Some("put it on a local disk with --ledger".into()),
+            _ => None,
+        }
+    }
 }

@@ -1,9 +1,11 @@
 //! Where a ledger is, what it lacks there, and who works with it.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Hinted;
 use crate::l402::PaymentHash;
 use crate::time::UnixMs;
 
@@ -74,12 +76,21 @@ impl std::fmt::Display for LockedBy {
 }
 
 /// Why a lock was not to be had.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another run holds it.
-    #[error("the batch is being run by {0}; wait until that has ended, or stop it")]
+    #[error("the batch is being run by {0}")]
     Locked(LockedBy),
     /// The lock file cannot be used.
-    #[error("the batch's lock cannot be taken: {0}")]
-    Io(String),
+    #[error("the batch's lock cannot be taken")]
+    Io(#[source] std::io::Error),
+}
+
+impl Hinted for LockError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Locked(_) => Some("wait until that has ended, or stop it".into()),
+            Self::Io(_) => None,
+        }
+    }
 }

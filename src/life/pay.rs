@@ -1,5 +1,6 @@
 //! From the durable intent to the durable preimage, or to the proof that the hash is dead.
 
+use crate::error::Hinted;
 use crate::l402::Preimage;
 use crate::ledger::{DeadProof, DurableIntent, JobEnd, Posted, Record};
 use crate::life::{
@@ -115,7 +116,7 @@ pub(super) fn looked_up(intent: DurableIntent, mut tries: Tries, lookup: Payment
         PaymentFate::Unknown(problem) => {
             tries.looks += 1;
             let next = look_again(&intent, tries, moment.later(tries.looks, None), moment);
-            doubt(&intent, Reason::PaymentUnknown, problem.to_string(), None, next)
+            doubt(&intent, Reason::PaymentUnknown, problem.told(), None, next)
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Images of a manifest: recognised by content and hashed while planning, loaded and compared again when a job runs.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -14,6 +15,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::missing;
 use super::values::{Help, Wrong, shown};
 use crate::catalog::{ImageKind, ImageRef, ImageSource};
+use crate::error::Hinted;
 use crate::media;
 use crate::safe_open::{self, Opened};
 
@@ -35,8 +37,17 @@ pub enum ImageProblem {
     #[error("the image cannot be read: {0}")]
     Unreadable(String),
     /// Its bytes are not those that were planned.
-    #[error("the image has changed since the plan; plan again to send the new one")]
+    #[error("the image has changed since the plan")]
     Changed,
+}
+
+impl Hinted for ImageProblem {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Unreadable(_) => None,
+            Self::Changed => Some("plan again to send the new one".into()),
+        }
+    }
 }
 
 /// Reads a planned image again and compares it with its digest.

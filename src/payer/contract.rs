@@ -3,6 +3,7 @@
 
 use std::future::Future;
 
+use crate::error::Hinted;
 use crate::l402::{PaymentHash, Preimage};
 use crate::ledger::DurableIntent;
 use crate::money::Msat;
@@ -92,7 +93,7 @@ async fn knows_itself<S: Subject>(subject: &S) -> Held {
         "what shows its payments is there exactly where that is promised".into()
     })?;
     if let Some(history) = payer.history().filter(|_| subject.is_whole())
-        && let Some(newest) = history.newest_settled().await.map_err(|problem| problem.to_string())?
+        && let Some(newest) = history.newest_settled().await.map_err(|problem| problem.told())?
     {
         let found = payer.look_up(&newest).await.found;
         check(matches!(found, Found::Settled(_)), || format!("its newest settled payment is {found:?}"))?;
@@ -139,7 +140,7 @@ async fn what_settles<S: Subject>(subject: &mut S, promises: &Promises) -> Held 
         is_received(subject, &hash, 1)?;
     }
     if let Some(history) = subject.payer().history().filter(|_| subject.is_whole()) {
-        let page = history.list(0).await.map_err(|problem| problem.to_string())?;
+        let page = history.list(0).await.map_err(|problem| problem.told())?;
         let listed = page.payments.iter().find(|listed| listed.hash == hash);
         let as_settled = listed.is_some_and(|listed| {
             (listed.status, listed.amount, listed.fee) == (ListedStatus::Settled, intent.amount(), settled.fee)
@@ -211,10 +212,10 @@ async fn what_it_receives<S: Subject>(subject: &S) -> Held {
     let unknown = receiver.invoice(&UNHEARD_OF).await;
     check(unknown == Ok(InvoiceState::Unknown), || format!("of an invoice that it never made it says {unknown:?}"))?;
     let order = InvoiceOrder { amount: Msat::new(498_000), memo: "a refund".to_owned(), expiry_s: 3_600 };
-    let made = receiver.add_invoice(&order).await.map_err(|problem| problem.to_string())?;
+    let made = receiver.add_invoice(&order).await.map_err(|problem| problem.told())?;
     let state = receiver.invoice(&made.hash).await;
     check(state == Ok(InvoiceState::Open), || format!("of an invoice that it has just made it says {state:?}"))?;
-    let other = receiver.add_invoice(&order).await.map_err(|problem| problem.to_string())?;
+    let other = receiver.add_invoice(&order).await.map_err(|problem| problem.told())?;
     check(other.hash != made.hash, || "two orders made one invoice".to_owned())
 }
 

@@ -18,7 +18,7 @@ use crate::money::Msat;
 use crate::purchase::WalletId;
 use crate::time::UnixMs;
 
-pub use problem::{NodeProblem, ProblemKind};
+pub use problem::{NodeProblem, ProblemKind, Untrusted};
 pub use promises::{Answers, Expiry, Failures, FeeCeiling, History, LookUps, Promises, Repeats};
 
 /// A wallet that pays: a node, a service, or a person.

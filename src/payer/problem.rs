@@ -1,12 +1,16 @@
 //! Why a wallet cannot be used now: what went wrong is told apart here, for all of them alike; what to do about it is the
 //! wallet's own to say.
 
-use std::fmt;
+use std::borrow::Cow;
+
+use crate::error::Hinted;
 
 /// Why a wallet cannot be used now, and what to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind}")]
 pub struct NodeProblem {
     /// What went wrong.
+    #[source]
     pub kind: ProblemKind,
     /// What to do, as the implementation knows it; none where it has nothing to say.
     pub hint: Option<&'static str>,
@@ -18,9 +22,9 @@ pub enum ProblemKind {
     /// No connection, or none that lasted.
     #[error("the node cannot be reached: {0}")]
     Unreachable(String),
-    /// The TLS certificate is not the one given, or none was given and the system does not trust it. What to do is said.
-    #[error("the node's TLS certificate is not accepted: {0}")]
-    Certificate(String),
+    /// The TLS certificate is not accepted.
+    #[error("the node's TLS certificate is not accepted")]
+    Certificate(#[source] Untrusted),
     /// The wallet is locked.
     #[error("the node's wallet is locked")]
     Locked,
@@ -38,16 +42,22 @@ pub enum ProblemKind {
     Other(String),
 }
 
-impl fmt::Display for NodeProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.hint {
-            Some(hint) => write!(f, "{}; {hint}", self.kind),
-            None => self.kind.fmt(f),
-        }
-    }
+/// Why a certificate is not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Untrusted {
+    /// It is another one than was given.
+    #[error("it is not the one that was given")]
+    Other,
+    /// None was given, and the system does not trust the wallet's: why, in words.
+    #[error("none was given, and the system does not trust the node's ({0})")]
+    Unknown(String),
 }
 
-impl std::error::Error for NodeProblem {}
+impl Hinted for NodeProblem {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        self.hint.map(Cow::Borrowed)
+    }
+}
 
 /// Without a hint.
 impl From<ProblemKind> for NodeProblem {

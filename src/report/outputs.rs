@@ -1,8 +1,12 @@
 //! Where results and receipts are written, and what they must never replace.
 
+use std::borrow::Cow;
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use crate::error::Hinted;
 
 use super::replace::{folder_of, try_out};
 
@@ -61,10 +65,10 @@ pub struct Output<'a> {
 }
 
 /// Why an output cannot be written there. Nothing was touched.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum OutputRefused {
     /// It would replace something that the run needs.
-    #[error("{name} {path} is {other}; give another path")]
+    #[error("{name} {path} is {other}")]
     IsInput {
         /// The output's name.
         name: String,
@@ -74,7 +78,7 @@ pub enum OutputRefused {
         other: String,
     },
     /// Two outputs are one file.
-    #[error("{first} and {second} are the same file, {path}; give one of them another path")]
+    #[error("{first} and {second} are the same file, {path}")]
     Same {
         /// The first output's name.
         first: String,
@@ -84,10 +88,7 @@ pub enum OutputRefused {
         path: String,
     },
     /// It holds something that this batch did not write.
-    #[error(
-        "{name} {path} already holds something that this batch did not write; was it written by another ledger's batch, \
-         that ledger (--ledger) knows what is bought already; else give another path, or move it away"
-    )]
+    #[error("{name} {path} already holds something that this batch did not write")]
     Foreign {
         /// The output's name.
         name: String,
@@ -95,15 +96,29 @@ pub enum OutputRefused {
         path: String,
     },
     /// It cannot be written.
-    #[error("{name} {path} cannot be written: {why}; give another path")]
+    #[error("{name} {path} cannot be written")]
     Unwritable {
         /// The output's name.
         name: String,
         /// Its path.
         path: String,
-        /// The system's words.
-        why: String,
+        /// Why.
+        source: io::Error,
     },
+}
+
+impl Hinted for OutputRefused {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        let hint = match self {
+            Self::IsInput { .. } | Self::Unwritable { .. } => "give another path",
+            Self::Same { .. } => "give one of them another path",
+            Self::Foreign { .. } => {
+                "was it written by another ledger's batch, that ledger (--ledger) knows what is bought already; else give \
+                 another path, or move it away"
+            }
+        };
+        Some(hint.into())
+    }
 }
 
 /// Checks every output before anything is spent: none is one of `inputs` (what it is, and where: the manifest, its rows,
@@ -124,8 +139,8 @@ pub fn check_outputs(outputs: &[Output<'_>], inputs: &[(&str, &Path)], overwrite
         if filled && !output.ours && !overwrite {
             return Err(OutputRefused::Foreign { name, path });
         }
-        if let Err(why) = try_out(output.path) {
-            return Err(OutputRefused::Unwritable { name, path, why: why.to_string() });
+        if let Err(source) = try_out(output.path) {
+            return Err(OutputRefused::Unwritable { name, path, source });
         }
     }
     Ok(())
@@ -206,7 +221,7 @@ mod tests {
         }
         let refused = place.check(&free, &place.path("sub/../free.csv"), true, true);
         assert!(matches!(refused, Err(OutputRefused::Same { .. })), "{refused:?}");
-        assert_eq!(place.check(&free, &place.path("other.csv"), false, false), Ok(()));
+        assert!(place.check(&free, &place.path("other.csv"), false, false).is_ok());
         assert!(!free.exists(), "a check leaves nothing behind");
     }
 
@@ -215,12 +230,12 @@ mod tests {
         let place = Folder::new();
         let (results, receipts) = (place.path("results.csv"), place.path("receipts.csv"));
         fs::write(&results, "").unwrap();
-        assert_eq!(place.check(&results, &receipts, false, false), Ok(()), "an empty file holds nothing");
+        assert!(place.check(&results, &receipts, false, false).is_ok(), "an empty file holds nothing");
         fs::write(&results, "somebody's\n").unwrap();
         let refused = place.check(&results, &receipts, false, false);
         assert!(matches!(refused, Err(OutputRefused::Foreign { .. })), "{refused:?}");
-        assert_eq!(place.check(&results, &receipts, true, false), Ok(()));
-        assert_eq!(place.check(&results, &receipts, false, true), Ok(()));
+        assert!(place.check(&results, &receipts, true, false).is_ok());
+        assert!(place.check(&results, &receipts, false, true).is_ok());
         let refused = place.check(&place.path("none/results.csv"), &receipts, false, false);
         assert!(refused.is_err_and(|error| error.to_string().contains("cannot be written")));
     }

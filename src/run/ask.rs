@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::catalog::{DedupPolicy, ImageRef};
+use crate::error::Hinted;
 use crate::l402::{CheckedChallenge, Expected, check};
 use crate::ledger::{IdenticalRequest, Ledger, LedgerError, NewIntent, PendingJob, Record};
 use crate::manifest::image::{self, ImageProblem};
@@ -110,7 +111,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'_, L, P, O, C> {
         };
         match check(challenge, &expected) {
             Ok(checked) => Asked::Ready(Box::new(self.intent(pending, request, checked, buying, now))),
-            Err(refusal) => Asked::Refused(Reason::from(&refusal), refusal.to_string()),
+            Err(refusal) => Asked::Refused(Reason::from(&refusal), refusal.told()),
         }
     }
 
@@ -272,5 +273,5 @@ fn image_refusal(problem: &ImageProblem) -> Asked {
         ImageProblem::Unreadable(_) => Reason::ImageUnreadable,
         ImageProblem::Changed => Reason::ImageChanged,
     };
-    Asked::Refused(reason, problem.to_string())
+    Asked::Refused(reason, problem.told())
 }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::catalog::DedupPolicy;
+use crate::error::Hinted;
 use crate::event::{Changing, Event, JobEvent};
 use crate::ledger::{
     Committed, DurableIntent, Ledger, LedgerError, PaidPurchase, PaymentKey, PendingJob, Record, Recorded,
@@ -407,7 +408,7 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
             | ProblemKind::Locked
             | ProblemKind::Starting
             | ProblemKind::Denied(_)
-            | ProblemKind::NotSynced => self.trouble(&problem.to_string(), self.run.clock.now()),
+            | ProblemKind::NotSynced => self.trouble(&problem.told(), self.run.clock.now()),
             ProblemKind::Other(_) => {}
         }
     }

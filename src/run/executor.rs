@@ -1,5 +1,6 @@
 //! The loop of a run: admits jobs, drives them together, and ends when there is nothing left to do or to wait for.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use futures::FutureExt;
@@ -9,6 +10,7 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::{Notify, Semaphore};
 
 use crate::catalog::DedupPolicy;
+use crate::error::Hinted;
 use crate::event::{Event, Listener};
 use crate::ledger::{BatchKey, JobKey, Ledger, LedgerError, OpenJob, OpenStage, Record};
 use crate::money::Msat;
@@ -67,8 +69,17 @@ pub enum RunError {
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     /// A defect of this program.
-    #[error("internal error: {0}; nothing is lost, the ledger is whole; please report this")]
+    #[error("internal error: {0}; nothing is lost, the ledger is whole")]
     Defect(String),
+}
+
+impl Hinted for RunError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Ledger(error) => error.hint(),
+            Self::Defect(_) => Some("please report this".into()),
+        }
+    }
 }
 
 enum Finished {
@@ -377,14 +388,14 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             Ok(node) if expected.is_some_and(|id| *id != node.id) => "another node answers at this address".to_owned(),
             Ok(node) if !node.synced => {
                 let advise = |payer: &P| payer.advise(ProblemKind::NotSynced);
-                self.payer.map_or(NodeProblem::from(ProblemKind::NotSynced), advise).to_string()
+                self.payer.map_or(NodeProblem::from(ProblemKind::NotSynced), advise).told()
             }
             Ok(_) => {
                 shared.node_health.reopen();
                 self.listener.hear(&Event::Resumed);
                 return;
             }
-            Err(problem) => problem.to_string(),
+            Err(problem) => problem.told(),
         };
         shared.node_health.reopen();
         if shared.node_health.trouble(&cause, self.clock.now(), self.settings.node_patience_ms)

@@ -1,6 +1,6 @@
 //! Invoices from a real lnd: the stand-in API then sells for whoever pays that node.
 
-use std::fmt;
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use url::Url;
 
 use super::SandboxError;
 use super::keys::Bill;
+use crate::error::SharedError;
 use crate::l402::PaymentHash;
 use crate::pinned_tls;
 
@@ -67,7 +68,7 @@ pub(super) struct Mint {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum MintError {
     /// No answer, or one that is not understood.
-    #[error("the minting node cannot be used: {0}")]
+    #[error("the minting node cannot be used")]
     Unusable(#[from] reqwest::Error),
     /// lnd says no.
     #[error("the minting node refuses: {0}")]
@@ -79,24 +80,27 @@ struct Added {
     payment_request: String,
 }
 
+fn unusable(file: Option<&Path>, error: impl Error + Send + Sync + 'static) -> SandboxError {
+    SandboxError::Mint { file: file.map(Path::to_owned), source: SharedError::new(error) }
+}
+
 impl Mint {
     pub(super) fn open(options: &MintOptions) -> Result<Self, SandboxError> {
-        let bad = |why: &dyn fmt::Display| SandboxError::Mint(why.to_string());
         let certificate = CertificateDer::from_pem_slice(&read(&options.certificate_file)?)
-            .map_err(|error| bad(&format_args!("{}: {error}", options.certificate_file.display())))?;
-        let tls = pinned_tls::trusting(vec![certificate]).map_err(|error| bad(&error))?;
+            .map_err(|error| unusable(Some(&options.certificate_file), error))?;
+        let tls = pinned_tls::trusting(vec![certificate]).map_err(|error| unusable(None, error))?;
         let http = reqwest::Client::builder()
             .http1_only()
             .no_proxy()
             .timeout(WAIT)
             .tls_backend_preconfigured(tls)
             .build()
-            .map_err(|error| bad(&error))?;
+            .map_err(|error| unusable(None, error))?;
         let hex = HEXLOWER.encode(&read(&options.macaroon_file)?);
-        let mut macaroon = HeaderValue::from_str(&hex).map_err(|error| bad(&error))?;
+        let mut macaroon = HeaderValue::from_str(&hex).map_err(|error| unusable(None, error))?;
         macaroon.set_sensitive(true);
         if options.url.scheme() != "https" {
-            return Err(bad(&"its URL must begin with https://"));
+            return Err(SandboxError::MintUrl);
         }
         Ok(Self { http, url: options.url.clone(), macaroon, hold: options.hold })
     }
@@ -153,5 +157,5 @@ impl Mint {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, SandboxError> {
-    std::fs::read(path).map_err(|error| SandboxError::Mint(format!("{}: {error}", path.display())))
+    std::fs::read(path).map_err(|error| unusable(Some(path), error))
 }

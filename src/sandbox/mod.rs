@@ -25,6 +25,7 @@ mod state;
 mod tests;
 mod videos;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::net::Ipv4Addr;
@@ -51,6 +52,7 @@ use self::serve::{Server, tls_acceptor};
 use self::shapes::Handled;
 use self::state::{Ports, StateDir};
 use self::videos::FetchBook;
+use crate::error::{Hinted, SharedError};
 use crate::money::Sats;
 use crate::time::UnixMs;
 
@@ -65,7 +67,7 @@ const BOOKS_FILE: &str = "books.jsonl";
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     /// A file or the directory cannot be read or written.
-    #[error("the sandbox's {path} cannot be used: {source}; choose another directory with --state", path = path.display())]
+    #[error("the sandbox's {path} cannot be used", path = path.display())]
     State {
         /// Which.
         path: PathBuf,
@@ -73,10 +75,10 @@ pub enum SandboxError {
         source: io::Error,
     },
     /// Another sandbox has the directory.
-    #[error("another sandbox uses {path}; stop it, or choose another directory with --state", path = .0.display())]
+    #[error("another sandbox uses {path}", path = .0.display())]
     InUse(PathBuf),
     /// A line of the journal is no entry.
-    #[error("{path}:{line} is not an entry of a sandbox's books; choose another directory with --state", path = path.display())]
+    #[error("{path}:{line} is not an entry of a sandbox's books", path = path.display())]
     Books {
         /// The journal.
         path: PathBuf,
@@ -84,7 +86,7 @@ pub enum SandboxError {
         line: usize,
     },
     /// A port cannot be listened on.
-    #[error("port {port} of 127.0.0.1 cannot be used: {source}; choose another, or leave it out for a free one")]
+    #[error("port {port} of 127.0.0.1 cannot be used")]
     Port {
         /// The port; 0 where any would do.
         port: u16,
@@ -92,11 +94,31 @@ pub enum SandboxError {
         source: io::Error,
     },
     /// The certificate cannot be made or read.
-    #[error("the stand-in node's certificate cannot be used: {0}; choose another directory with --state")]
-    Tls(String),
+    #[error("the stand-in node's certificate cannot be used")]
+    Tls(#[source] SharedError),
     /// The node that shall mint cannot be used.
-    #[error("the node that shall mint the invoices cannot be used: {0}")]
-    Mint(String),
+    #[error("the node that shall mint the invoices cannot be used{}", file.as_ref().map(|file| format!(": {}", file.display())).unwrap_or_default())]
+    Mint {
+        /// Which of its files, where it is one.
+        file: Option<PathBuf>,
+        /// Why.
+        source: SharedError,
+    },
+    /// The node that shall mint is asked in the clear.
+    #[error("the URL of the node that shall mint the invoices must begin with https://")]
+    MintUrl,
+}
+
+impl Hinted for SandboxError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        let hint = match self {
+            Self::State { .. } | Self::Books { .. } | Self::Tls(_) => "choose another directory with --state",
+            Self::InUse(_) => "stop it, or choose another directory with --state",
+            Self::Port { .. } => "choose another, or leave it out for a free one",
+            Self::Mint { .. } | Self::MintUrl => return None,
+        };
+        Some(hint.into())
+    }
 }
 
 /// A running sandbox. Dropping it stops it too, without waiting.

@@ -1,5 +1,6 @@
 //! Serves a router over loopback, with or without TLS, until it is told to stop.
 
+use crate::error::SharedError;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,14 +92,14 @@ pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
 pub(super) fn tls_acceptor(certificate: &Certificate) -> Result<TlsAcceptor, SandboxError> {
     use rustls_pki_types::pem::PemObject;
     use rustls_pki_types::{CertificateDer, PrivateKeyDer};
-    let bad = |error: &dyn fmt::Display| SandboxError::Tls(error.to_string());
-    let chain = CertificateDer::from_pem_slice(certificate.certificate_pem.as_bytes()).map_err(|e| bad(&e))?;
-    let key = PrivateKeyDer::from_pem_slice(certificate.key_pem.as_bytes()).map_err(|e| bad(&e))?;
+    let unread = |error: rustls_pki_types::pem::Error| SandboxError::Tls(SharedError::new(error));
+    let chain = CertificateDer::from_pem_slice(certificate.certificate_pem.as_bytes()).map_err(unread)?;
+    let key = PrivateKeyDer::from_pem_slice(certificate.key_pem.as_bytes()).map_err(unread)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .and_then(|builder| builder.with_no_client_auth().with_single_cert(vec![chain], key))
-        .map_err(|e| bad(&e))?;
+        .map_err(|error| SandboxError::Tls(SharedError::new(error)))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(TlsAcceptor::from(Arc::new(config)))
 }

@@ -1,5 +1,6 @@
 //! The directory of a sandbox: its secrets, its addresses, and the files that a client is given.
 
+use crate::error::SharedError;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -80,7 +81,7 @@ impl StateDir {
         if let (Some(certificate_pem), Some(key_pem)) = (self.read(TLS_CERT)?, self.read(TLS_KEY)?) {
             return Ok(Certificate { certificate_pem, key_pem });
         }
-        let made = make_certificate().map_err(|error| SandboxError::Tls(error.to_string()))?;
+        let made = make_certificate().map_err(|error| SandboxError::Tls(SharedError::new(error)))?;
         self.write(TLS_KEY, made.key_pem.as_bytes())?;
         self.write(TLS_CERT, made.certificate_pem.as_bytes())?;
         Ok(made)

@@ -67,7 +67,7 @@ fn without_a_terminal_and_a_word_nothing_begins() {
     client.write("jobs.toml", &two_jobs(""));
     for (flags, words) in [
         ("", "add --yes and --max-sats SATS"),
-        ("--max-sats 5000", "add --yes; nothing was bought"),
+        ("--max-sats 5000", "nothing was bought; add --yes"),
         ("--yes", "--yes needs a limit"),
     ] {
         let line = format!("run jobs.toml {flags} --download films");

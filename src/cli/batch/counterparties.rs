@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::Failure;
 use crate::cli::node::Wallet;
 use crate::cli::options::config::{NodeOptions, Payment};
+use crate::cli::{CommandError, Failure};
 use crate::origin::{HttpOptions, HttpOrigin};
 use crate::run::signals::Signals;
 
@@ -49,22 +49,24 @@ impl Counterparties {
             warnings = connected.first_words(node);
             payer = Some(connected.payer);
         }
-        let origin = HttpOrigin::new(HttpOptions::default()).map_err(|error| Failure::Internal(error.to_string()))?;
+        let origin = HttpOrigin::new(HttpOptions::default())
+            .map_err(|error| CommandError::internal("no client for the web").because(error))?;
         Ok(Self { payer, origin, ledger: ledger.to_owned(), play: None, warnings, signals: Signals::default() })
     }
 
     #[cfg(feature = "sandbox")]
     async fn of_sandbox(options: &SandboxOptions) -> Result<Self, Failure> {
-        let sandbox = crate::sandbox::start(options, None).await.map_err(|error| Failure::Usage(error.to_string()))?;
-        let node = sandbox.node.as_ref().ok_or_else(|| Failure::Internal("the sandbox has no node".to_owned()))?;
+        let sandbox = crate::sandbox::start(options, None).await?;
+        let node = sandbox.node.as_ref().ok_or_else(|| CommandError::internal("the sandbox has no node"))?;
         let payer = crate::cli::node::of_sandbox(node)?;
         let options = HttpOptions { proxy_from_env: false, ..HttpOptions::default() };
         // Kept after the run, so that what it recorded can be looked at.
         let folder = tempfile::Builder::new().prefix("l402-batch-sandbox-").tempdir();
-        let folder = folder.map_err(|error| Failure::Internal(format!("no temporary folder: {error}")))?.keep();
+        let folder = folder.map_err(|error| CommandError::internal("no temporary folder").because(error))?.keep();
         Ok(Self {
             payer: Some(payer),
-            origin: HttpOrigin::new(options).map_err(|error| Failure::Internal(error.to_string()))?,
+            origin: HttpOrigin::new(options)
+                .map_err(|error| CommandError::internal("no client for the web").because(error))?,
             ledger: folder.join("ledger.db"),
             play: Some(Play { catalog: sandbox.catalog_file(), sandbox }),
             warnings: Vec::new(),
@@ -74,7 +76,7 @@ impl Counterparties {
 
     #[cfg(not(feature = "sandbox"))]
     async fn of_sandbox(_: &SandboxOptions) -> Result<Self, Failure> {
-        Err(Failure::Usage("this build has no sandbox: build it with the default features".to_owned()))
+        Err(CommandError::usage("this build has no sandbox: build it with the default features").into())
     }
 
     /// Refuses an endpoint that a sandbox run would buy from anywhere else than from the sandbox.
@@ -83,11 +85,12 @@ impl Counterparties {
         let own = play.origin();
         match plan.endpoints().iter().find(|endpoint| endpoint.url.origin() != own) {
             None => Ok(()),
-            Some(endpoint) => Err(Failure::Usage(format!(
-                "the sandbox does not sell `{}`: it stands in for the built-in endpoints only; leave its jobs out with \
-                 --only, or buy from the real one without --sandbox",
+            Some(endpoint) => Err(CommandError::usage(format!(
+                "the sandbox does not sell `{}`: it stands in for the built-in endpoints only",
                 endpoint.name
-            ))),
+            ))
+            .hint("leave its jobs out with --only, or buy from the real one without --sandbox")
+            .into()),
         }
     }
 

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cli::Failure;
 use crate::cli::options::config::DownloadOptions;
+use crate::cli::{CommandError, Failure};
 use crate::download::name::{DEFAULT_TEMPLATE, Template};
 use crate::download::{Downloads, Feed, Fetched, LocalDisk, Settings, Wanted, file, full_words};
 use crate::event::{Event, Listener};
@@ -39,12 +39,13 @@ pub(in crate::cli) fn destination(
     let Some(folder) = &options.folder else {
         return Ok(remembered.map(|to| DownloadTo { name: name.unwrap_or_else(|| to.name.clone()), ..to.clone() }));
     };
-    let path = std::path::absolute(folder).map_err(|error| Failure::Usage(format!("--download: {error}")))?;
+    let path = std::path::absolute(folder).map_err(|error| CommandError::usage("--download").because(error))?;
     let Some(text) = path.to_str() else {
-        return Err(Failure::Usage(format!(
+        return Err(CommandError::usage(format!(
             "--download {}: the ledger keeps no path that is not UTF-8",
             path.display()
-        )));
+        ))
+        .into());
     };
     let folder = if text == "/" { text } else { text.trim_end_matches('/') }.to_owned();
     Ok(Some(DownloadTo { folder, name: name.unwrap_or_else(|| DEFAULT_TEMPLATE.to_owned()), device: None }))
@@ -63,33 +64,36 @@ pub(in crate::cli) fn check_template(to: &DownloadTo, source: &dyn JobSource, pl
     }
     match template.unknown(&known) {
         None => Ok(()),
-        Some(name) => Err(Failure::Usage(format!(
+        Some(name) => Err(CommandError::usage(format!(
             "--download-name {}: no job has a {{{name}}}; there are {{id}}, {{endpoint}}, {{date}}, {{take}}, parameters and \
              x_* columns; nothing was bought",
             to.name
-        ))),
+        )).into()),
     }
 }
 
 fn template(to: &DownloadTo) -> Result<Template, Failure> {
-    to.name.parse().map_err(|error| Failure::Usage(format!("--download-name {}: {error}", to.name)))
+    to.name.parse().map_err(|error| CommandError::usage(format!("--download-name {}: {error}", to.name)).into())
 }
 
-fn unusable(to: &DownloadTo, error: &std::io::Error) -> Failure {
-    Failure::Usage(format!("--download {}: {error}; nothing was fetched or bought", to.folder))
+fn unusable(to: &DownloadTo, error: std::io::Error) -> Failure {
+    CommandError::usage(format!("--download {} cannot be used, and nothing was fetched or bought", to.folder))
+        .because(error)
+        .into()
 }
 
 /// The device on which the folder is; refused where files went to another one before, and nothing stands here.
 fn device_of(to: &DownloadTo) -> Result<i64, Failure> {
     let folder = Path::new(&to.folder);
-    let device = file::device(folder).map_err(|error| unusable(to, &error))?;
+    let device = file::device(folder).map_err(|error| unusable(to, error))?;
     let is_other = to.device.is_some_and(|known| known != device);
-    if is_other && file::is_bare(folder).map_err(|error| unusable(to, &error))? {
-        return Err(Failure::Usage(format!(
-            "--download {}: nothing stands there, and it is on another disk than when files went there before: is that \
-             disk mounted? Mount it, or name another folder; nothing was fetched or bought",
+    if is_other && file::is_bare(folder).map_err(|error| unusable(to, error))? {
+        return Err(CommandError::usage(format!(
+            "--download {}: nothing stands there, and it is on another disk than when files went there before: nothing was fetched \
+             or bought",
             to.folder
-        )));
+        ))
+        .hint("is that disk mounted? Mount it, or name another folder").into());
     }
     Ok(device)
 }
@@ -99,7 +103,7 @@ fn has_room(to: &DownloadTo, bytes: u64) -> Result<(), Failure> {
         return Ok(());
     }
     let full = full_words(&to.folder, ROOM_BYTES_MIN);
-    Err(Failure::Usage(format!("--download: {full}; nothing was fetched or bought")))
+    Err(CommandError::usage(format!("--download: {full}; nothing was fetched or bought")).into())
 }
 
 /// What fetches results into files.
@@ -139,7 +143,7 @@ impl DownloadSetup {
         play: bool,
     ) -> Result<Self, Failure> {
         let folder = Path::new(&to.folder);
-        let unusable = |error| unusable(to, &error);
+        let unusable = |error| unusable(to, error);
         let device = device_of(to)?;
         let made = Made::of(folder);
         file::make_folder(folder).map_err(unusable)?;
@@ -148,7 +152,8 @@ impl DownloadSetup {
             made.remove();
             return Err(failure);
         }
-        let fetcher = Fetcher::new(CONNECT_TIMEOUT, !play).map_err(|error| Failure::Internal(error.to_string()))?;
+        let fetcher = Fetcher::new(CONNECT_TIMEOUT, !play)
+            .map_err(|error| CommandError::internal("no client for downloads").because(error))?;
         let settings = Settings {
             folder: to.folder.clone(),
             name: template(to)?,
@@ -169,7 +174,7 @@ impl DownloadSetup {
         let device = ledger.map(|ledger| ledger.device_of(&to.folder)).transpose()?.flatten();
         let to = DownloadTo { device, ..to.clone() };
         device_of(&to)?;
-        file::look(Path::new(&to.folder)).map_err(|error| unusable(&to, &error)).and_then(|room| has_room(&to, room))
+        file::look(Path::new(&to.folder)).map_err(|error| unusable(&to, error)).and_then(|room| has_room(&to, room))
     }
 
     /// That what waits needs more room than there is, as far as the ledger knows how long it is: a run finds that out before
@@ -190,7 +195,7 @@ impl DownloadSetup {
                 (files, bytes) = (files + 1, bytes.saturating_add(resume.total.saturating_sub(resume.synced)));
             }
         }
-        let room = file::look(Path::new(&to.folder)).map_err(|error| unusable(to, &error))?;
+        let room = file::look(Path::new(&to.folder)).map_err(|error| unusable(to, error))?;
         if room.saturating_sub(ROOM_BYTES_MIN) >= bytes {
             return Ok(None);
         }

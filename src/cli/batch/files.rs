@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::cli::Failure;
 use crate::cli::options::config;
+use crate::cli::{CommandError, Failure};
 use crate::event::{Event, Listener};
 use crate::ledger::port::{Batches, Views as _};
 use crate::ledger::{Batch, BatchKey, Layout, OpenLedger, OpenMode, Outputs};
@@ -63,7 +63,7 @@ impl Files {
         if let (Ok(name), Ok(id)) = (ledger.name_of(batch), ledger.id()) {
             self.views.stamp(name, id);
         }
-        let broken = |error: crate::ledger::LedgerError| std::io::Error::other(error.to_string());
+        let broken = std::io::Error::other::<crate::ledger::LedgerError>;
         self.views.rewrite(
             &|| SystemClock.now(),
             &mut |each| ledger.results(batch, each).map_err(broken)?,
@@ -89,7 +89,7 @@ impl Files {
             }
             (self, warnings)
         });
-        let thread = thread.map_err(|error| Failure::Internal(format!("no thread for the files: {error}")))?;
+        let thread = thread.map_err(|error| CommandError::internal("no thread for the files").because(error))?;
         Ok(Following { thread, stop })
     }
 }
@@ -116,7 +116,7 @@ pub(in crate::cli) fn check(
         play || (written && remembered.as_deref() == Some(&*absolute(path)))
     };
     if [&paths.results, &paths.receipts].into_iter().any(|path| path == Path::new(STDOUT)) {
-        return Err(Failure::Usage("a run's files are replaced as it goes on: `-` is for `export`, later".to_owned()));
+        return Err(CommandError::usage("a run's files are replaced as it goes on: `-` is for `export`, later").into());
     }
     // What the batch has written last it knows; what it took over, or wrote before under its usual name, the file itself tells.
     // Elsewhere a file may be somebody's copy of it.
@@ -137,7 +137,7 @@ pub(in crate::cli) fn check(
                 || tells(before.receipts_written, &asked.receipts).map_or(Ok(false), own_receipts)?,
         },
     ];
-    check_outputs(&outputs, inputs, asked.overwrite).map_err(|error| Failure::Usage(error.to_string()))
+    Ok(check_outputs(&outputs, inputs, asked.overwrite)?)
 }
 
 /// Where results and receipts of a manifest's batch go where nobody says: beside the manifest, and with the batch's name where
@@ -192,7 +192,7 @@ impl Following {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.thread().unpark();
         let (mut files, warnings) =
-            self.thread.join().map_err(|_| Failure::Internal("the thread of the files has failed".to_owned()))?;
+            self.thread.join().map_err(|_| CommandError::internal("the thread of the files has failed"))?;
         let rewritten = files.rewrite_now()?;
         for message in warnings.into_iter().chain(rewritten.warnings) {
             listener.hear(&Event::Warning { message });

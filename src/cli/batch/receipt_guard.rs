@@ -2,15 +2,16 @@
 //! was rescued from under a run, or a newer intent than its own. It is an older one then (restored from a backup, deleted,
 //! another one), and would buy again what has been bought since. No flag silences that.
 
+use crate::error::Hinted;
 use crate::ledger::port::{Audit, Place};
 use crate::ledger::{Batch, Gap, OpenLedger, gap_of_new};
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::cli::Failure;
 use crate::cli::options::config;
 use crate::cli::receipts::Receipts;
+use crate::cli::{CommandError, Failure};
 use crate::command::{command, file, node_command};
 use crate::l402::PaymentHash;
 use crate::manifest::Manifest;
@@ -44,7 +45,7 @@ pub(in crate::cli) fn stop(
         Some(ledger) => ledger.gap()?,
         None => gap_of_new(path)?,
     };
-    gap.map_or(Ok(()), |gap| Err(Failure::BooksDiffer(words_of(gap))))?;
+    gap.map_or(Ok(()), |gap| Err(lacking(gap)))?;
     if let Some((ledger, batch)) = ledger.zip(known) {
         check(ledger, batch)?;
     }
@@ -55,25 +56,32 @@ pub(in crate::cli) fn stop(
 /// any more, says nothing.
 pub(in crate::cli) fn check(ledger: &OpenLedger, batch: &Batch) -> Result<(), Failure> {
     if batch.is_damaged {
-        return Err(Failure::BooksDiffer(format!(
+        return Err(CommandError::books_differ(format!(
             "the ledger is damaged in what it remembers of the batch {}: where its receipts stand is not known; nothing was \
-             bought; put a backup of the ledger in its place, and bring this one in with {}",
-            batch.name,
-            merging("FILE"),
-        )));
+             bought",
+            batch.name
+        ))
+        .hint(format!(
+            "put a backup of the ledger in its place, and bring this one in with {}",
+            merging("FILE")
+        )).into());
     }
     let outputs = &batch.remembered.outputs;
     let Some(path) = outputs.receipts.as_ref().filter(|_| outputs.receipts_written) else { return Ok(()) };
     match unknown(Some(ledger), Path::new(path))?.first {
         None => Ok(()),
-        Some(hash) => Err(Failure::BooksDiffer(format!(
+        Some(hash) => Err(CommandError::books_differ(format!(
             "the receipts {path} hold the payment {}, of which the ledger knows nothing: it seems to be an older copy, \
-             restored from a backup, and would buy again what was bought since; nothing was bought; put the newest \
-             ledger in its place, or bring it in with {}; where there is none, {} takes over what the receipts prove",
-            hash.hex(),
+             restored from a backup, and would buy again what was bought since; nothing was bought",
+            hash.hex()
+        ))
+        .hint(format!(
+            "put the newest ledger in its place, or bring it in with {}; where there is none, {} takes over what the \
+             receipts prove",
             merging("FILE"),
             merging(path),
-        ))),
+        ))
+        .into()),
     }
 }
 
@@ -122,15 +130,18 @@ fn check_place(
     match found.first {
         None => Ok(()),
         Some(_) if overwrite && !manifest.may_have(&found, receipts) => Ok(()),
-        Some(hash) => Err(Failure::BooksDiffer(format!(
+        Some(hash) => Err(CommandError::books_differ(format!(
             "the receipts {} hold the payment {}, of which the ledger knows nothing: was it \
-             deleted, or is another one meant? going on would buy again what they hold; nothing was bought; name the \
-             ledger that knows it with --ledger, or put it back; where there is none, {} takes over what the receipts \
-             prove",
+             deleted, or is another one meant? going on would buy again what they hold; nothing was bought",
             receipts.display(),
             hash.hex(),
+        ))
+        .hint(format!(
+            "name the ledger that knows it with --ledger, or put it back; where there is none, {} takes over what the \
+             receipts prove",
             merging(&receipts.display().to_string()),
-        ))),
+        ))
+        .into()),
     }
 }
 
@@ -153,34 +164,38 @@ impl Bought<'_> {
 
 /// What a ledger lacks, and what to do, where it lacks anything.
 pub(in crate::cli) fn gap_words(ledger: &OpenLedger) -> Result<Option<String>, Failure> {
-    Ok(ledger.gap()?.map(words_of))
+    Ok(ledger.gap()?.map(|gap| lacking(gap).told()))
 }
 
-fn words_of(gap: Gap) -> String {
+fn lacking(gap: Gap) -> CommandError {
     let merging = |file: &Path| merging(&file.display().to_string());
     match gap {
         Gap::Rescued(copies) => {
             let first = copies.first().map(PathBuf::as_path).unwrap_or(Path::new("FILE"));
-            format!(
+            CommandError::books_differ(format!(
                 "{} was saved when the ledger was deleted or replaced under a run, and may hold purchases that the ledger \
-                 does not know: nothing is bought until {} has brought them in; whoever accepts that what it holds may be \
-                 bought again gives it up with --discard (see `ledger merge --help`)",
+                 does not know: nothing is bought until {} has brought them in",
                 first.display(),
                 merging(first),
+            ))
+            .hint(
+                "whoever accepts that what it holds may be bought again gives it up with --discard (see `ledger merge --help`)",
             )
         }
-        Gap::Behind { begun, known, is_here, hash, mark } => format!(
+        Gap::Behind { begun, known, is_here, hash, mark } => CommandError::books_differ(format!(
             "of {} begun with the ledger of this place, the last of them {}, {}; nothing is bought until the newest ledger is back in its place, or {} \
-             has brought it in; receipts do not do that, since they tell nothing of what was still on its way; where there is \
-             no newer ledger, {}; whoever accepts then that what it held may be bought again gives up {} with --discard (see \
-             `ledger merge --help`)",
+             has brought it in; receipts do not do that, since they tell nothing of what was still on its way",
             counted(begun, "payment"),
             hash.hex(),
             behind(known, is_here),
             merging(Path::new("FILE")),
+        ))
+        .hint(format!(
+            "where there is no newer ledger, {}; whoever accepts then that what it held may be bought again gives up {} with \
+             --discard (see `ledger merge --help`)",
             comparing(known),
             mark.display(),
-        ),
+        )),
     }
 }
 
@@ -228,7 +243,8 @@ pub(in crate::cli) fn keep_unknown(ledger: &OpenLedger, receipts: &Path) -> Resu
         Err(std::io::Error::other("too many kept ones stand there already"))
     };
     let kept = keep().map_err(|error| {
-        Failure::Usage(format!("the receipts {} cannot be kept: {error}; nothing was bought", receipts.display()))
+        CommandError::usage(format!("nothing was bought, as the receipts {} cannot be kept", receipts.display()))
+            .because(error)
     })?;
     Ok(Some(format!(
         "the receipts that stood at {} are of payments that the ledger does not know: they are kept as {}, and {} takes over \

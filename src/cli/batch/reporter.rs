@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::cli::options::config::Output;
-use crate::cli::{ExitCode, Failure, Format, terminal};
+use crate::cli::{CommandError, ExitCode, Failure, Format, terminal};
 use crate::event::{Event, Listener};
 use crate::report::{Background, JsonLines, Lines, Progress, Quiet};
 use crate::run::{Clock, SystemClock};
@@ -47,7 +47,8 @@ impl Reporter {
                 plain
             }
         };
-        let background = Background::new(listener).map_err(|error| Failure::Internal(error.to_string()))?;
+        let background = Background::new(listener)
+            .map_err(|error| CommandError::internal("no thread for what is shown").because(error))?;
         let summary = output.format != Format::Json && !output.quiet;
         Ok(Self { background, lines, json, progress, summary, changed: Arc::new(AtomicBool::new(false)) })
     }

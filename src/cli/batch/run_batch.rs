@@ -163,8 +163,7 @@ pub(in crate::cli) async fn run_batch(
             let unkept = feed.blocked().filter(|_| buys);
             Ok((ledger, BatchRun { outcome, fetched, stopped, budget, unkept, files_whole: true }))
         }
-        Err(RunError::Ledger(error)) => Err(Failure::Ledger(error)),
-        Err(error @ RunError::Defect(_)) => Err(Failure::Internal(error.to_string())),
+        Err(error) => Err(error.into()),
     }
 }
 

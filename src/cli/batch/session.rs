@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use crate::cli::options::config::{self, Choice, RunOptions};
-use crate::cli::{Failure, input};
+use crate::cli::{CommandError, Failure, input};
 use crate::command::command;
 use crate::ledger::port::{Batches, HeldLock, Loading, Place};
 use crate::ledger::{
-    Batch, BatchKey, BatchStart, Compared, DownloadTo, Duplicates, IdList, Layout, LedgerError, LoadError, LockError,
-    LockHere, NewBatch, OpenLedger, OpenMode, Outputs, PlanLoad, Remembered, Retake,
+    Batch, BatchKey, BatchStart, Compared, DownloadTo, Duplicates, IdList, Layout, LoadError, LockHere, NewBatch,
+    OpenLedger, OpenMode, Outputs, PlanLoad, Remembered, Retake,
 };
 use crate::manifest::{Limits, Manifest};
 use crate::money::counted;
@@ -103,10 +103,10 @@ impl Session {
         let mut batch = match self.ledger.begin_batch(SystemClock.now(), &new)? {
             BatchStart::New(batch) | BatchStart::Existing(batch) => batch,
             BatchStart::OtherManifest { known, given } => {
-                return Err(Failure::NotAsPlanned(other_manifest(&self.name, &known, &given)));
+                return Err(other_manifest(&self.name, &known, &given));
             }
             BatchStart::OtherMoney { known_is_sandbox } => {
-                return Err(Failure::NotAsPlanned(other_money(known_is_sandbox)));
+                return Err(other_money(known_is_sandbox));
             }
         };
         let mut extra = Vec::new();
@@ -194,19 +194,19 @@ pub(in crate::cli) fn check_owner(
 ) -> Result<(), Failure> {
     let Some(known) = known else {
         if choice.resume {
-            return Err(Failure::Usage(format!(
-                "--resume begins no new batch, and the ledger has none named {name}; leave --resume out, or `{}` lists \
-                 those it has",
-                command("batches"),
-            )));
+            return Err(CommandError::usage(format!(
+                "--resume begins no new batch, and the ledger has none named {name}"
+            ))
+            .hint(format!("leave --resume out, or `{}` lists those it has", command("batches")))
+            .into());
         }
         return Ok(());
     };
     if known.sandbox != sandbox {
-        return Err(Failure::NotAsPlanned(other_money(known.sandbox)));
+        return Err(other_money(known.sandbox));
     }
     if known.manifest != manifest && !choice.adopt {
-        return Err(Failure::NotAsPlanned(other_manifest(name, &known.manifest, manifest)));
+        return Err(other_manifest(name, &known.manifest, manifest));
     }
     Ok(())
 }
@@ -231,7 +231,7 @@ pub(in crate::cli) fn refusal(
 
 /// What is said of a batch that another process is running: a run of it would end at once.
 pub(in crate::cli) fn running_words(ledger: Option<&OpenLedger>, name: &str) -> Result<Option<String>, Failure> {
-    let by = ledger.map(|ledger| ledger.locked_by(name)).transpose().map_err(unlocked)?.flatten();
+    let by = ledger.map(|ledger| ledger.locked_by(name)).transpose()?.flatten();
     Ok(by.map(|by| {
         format!(
             "the batch {name} is being run by {by}: until that has ended, a run ends at once (11); what it buys and finishes \
@@ -282,14 +282,7 @@ pub(in crate::cli) fn check_files(
 }
 
 fn lock(ledger: &OpenLedger, name: &str) -> Result<LockHere, Failure> {
-    ledger.lock(name, SystemClock.now()).map_err(unlocked)
-}
-
-fn unlocked(error: LockError) -> Failure {
-    match error {
-        LockError::Locked(_) => Failure::Locked(error.to_string()),
-        LockError::Io(what) => Failure::Ledger(LedgerError::Io(what)),
-    }
+    Ok(ledger.lock(name, SystemClock.now())?)
 }
 
 fn unloaded(error: LoadError<Vec<crate::diagnostic::Diagnostic>>) -> Failure {
@@ -299,16 +292,20 @@ fn unloaded(error: LoadError<Vec<crate::diagnostic::Diagnostic>>) -> Failure {
     }
 }
 
-fn other_manifest(name: &str, known: &str, given: &str) -> String {
-    format!(
-        "the batch {name} was begun from {known}, and this is {given}; give this one a name of its own with \
-         --batch OTHER; whoever means it to take that batch over says so with --adopt (see `run --help`)"
-    )
+fn other_manifest(name: &str, known: &str, given: &str) -> Failure {
+    CommandError::not_as_planned(format!("the batch {name} was begun from {known}, and this is {given}"))
+        .hint(
+            "give this one a name of its own with --batch OTHER; whoever means it to take that batch over says so with \
+             --adopt (see `run --help`)",
+        )
+        .into()
 }
 
-fn other_money(known_is_sandbox: bool) -> String {
+fn other_money(known_is_sandbox: bool) -> Failure {
     let (known, given) = if known_is_sandbox { ("play money", "real money") } else { ("real money", "play money") };
-    format!("the batch was begun with {known}, and this run is for {given}; give this one a name with --batch OTHER")
+    CommandError::not_as_planned(format!("the batch was begun with {known}, and this run is for {given}"))
+        .hint("give this one a name with --batch OTHER")
+        .into()
 }
 
 /// Columns of parameters and of `x_*`, those of earlier runs first: columns are only ever added.

@@ -16,7 +16,7 @@ use crate::terminal_text::write_json;
 
 use crate::cli::batch::counterparties::Counterparties;
 use crate::cli::options::config::AuditOptions;
-use crate::cli::{ExitCode, Failure, Format, target, terminal};
+use crate::cli::{CommandError, ExitCode, Failure, Format, target, terminal};
 
 /// Differences that are named; the rest is counted.
 const NAMED_MAX: usize = 1_000;
@@ -29,7 +29,7 @@ pub(in crate::cli) fn execute(options: &AuditOptions) -> Result<ExitCode, Failur
     ledger.check_money(None)?;
     let world = Counterparties::of_node(options.node.as_ref(), &options.ledger)?;
     let Some(payer) = &world.payer else {
-        return Err(Failure::Usage("name the node: --lnd-url and --lnd-macaroon-file".to_owned()));
+        return Err(CommandError::usage("name the node: --lnd-url and --lnd-macaroon-file").into());
     };
     let audit = crate::cli::runtime()?.block_on(compare(&ledger, payer))?;
     let code = if audit.differing_count == 0 { ExitCode::Done } else { ExitCode::Ledger };
@@ -93,9 +93,10 @@ enum Verdict {
 
 async fn compare(ledger: &OpenLedger, payer: &impl Payer) -> Result<Audit, Failure> {
     let Some(history) = payer.history() else {
-        return Err(Failure::Usage(
-            "this wallet does not list what it has paid, so that there is nothing to compare".to_owned(),
-        ));
+        return Err(CommandError::usage(
+            "this wallet does not list what it has paid, so that there is nothing to compare",
+        )
+        .into());
     };
     let node = payer.node().await?;
     let rows = ledger.payments_at(&node.id)?;

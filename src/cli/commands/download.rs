@@ -10,7 +10,7 @@ use crate::cli::batch::download_setup::{DownloadSetup, destination};
 use crate::cli::batch::run_batch::Work;
 use crate::cli::commands::recover::{Bringing, bring_to_end};
 use crate::cli::options::config::DownloadCommand;
-use crate::cli::{ExitCode, Failure, target};
+use crate::cli::{CommandError, ExitCode, Failure, target};
 
 /// Fetches what is missing of one batch.
 pub(in crate::cli) fn execute(options: &DownloadCommand) -> Result<ExitCode, Failure> {
@@ -18,7 +18,9 @@ pub(in crate::cli) fn execute(options: &DownloadCommand) -> Result<ExitCode, Fai
     check_jobs(&ledger, &batch, &options.jobs)?;
     drop(ledger);
     let Some(to) = destination(&options.downloads, batch.remembered.download.as_ref())? else {
-        return Err(Failure::Usage("no folder is known for this batch; name one with --download DIR".to_owned()));
+        return Err(CommandError::usage("no folder is known for this batch")
+            .hint("name one with --download DIR")
+            .into());
     };
     let wanted = Wanted::Missing(options.jobs.iter().cloned().collect());
     let download_setup = DownloadSetup::prepare(&options.downloads, &to, wanted, batch.sandbox)?;
@@ -43,11 +45,12 @@ pub(in crate::cli) fn execute(options: &DownloadCommand) -> Result<ExitCode, Fai
 fn check_jobs(ledger: &OpenLedger, batch: &Batch, jobs: &[String]) -> Result<(), Failure> {
     for id in jobs {
         if ledger.takes(batch.key, id)?.is_empty() {
-            return Err(Failure::Usage(format!(
-                "the batch {} has no job {id}; `{}` lists every job",
-                batch.name,
-                command(&format!("{} --all", about_batch("status", &batch.name))),
-            )));
+            return Err(CommandError::usage(format!("the batch {} has no job {id}", batch.name))
+                .hint(format!(
+                    "`{}` lists every job",
+                    command(&format!("{} --all", about_batch("status", &batch.name)))
+                ))
+                .into());
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use crate::report::{OutputPaths, named_paths};
 use crate::cli::batch::files::{Files, STDOUT, check as check_files, laid_out, usual_paths};
 use crate::cli::batch::receipt_guard::{check as check_receipts, keep_unknown};
 use crate::cli::options::config::ExportOptions;
-use crate::cli::{ExitCode, Failure, Format, target, terminal};
+use crate::cli::{CommandError, ExitCode, Failure, Format, target, terminal};
 
 /// Writes both files and says where.
 pub(in crate::cli) fn execute(options: &ExportOptions) -> Result<ExitCode, Failure> {
@@ -17,9 +17,9 @@ pub(in crate::cli) fn execute(options: &ExportOptions) -> Result<ExitCode, Failu
     let named = [&options.files.results, &options.files.receipts].map(Option::as_deref);
     if let Some(printed) = named.iter().position(|path| *path == Some(Path::new(STDOUT))) {
         if named[1 - printed].is_some() {
-            let words =
-                "`-` prints one of the two files, and no other is written: name `--results -` or `--receipts -` alone";
-            return Err(Failure::Usage(words.to_owned()));
+            return Err(CommandError::usage("`-` prints one of the two files, and no other is written")
+                .hint("name `--results -` or `--receipts -` alone")
+                .into());
         }
         check_receipts(&ledger, &batch)?;
         return print(&ledger, &batch, printed == 0);
@@ -45,7 +45,7 @@ pub(in crate::cli) fn execute(options: &ExportOptions) -> Result<ExitCode, Failu
     let text = format!("results   {}\nreceipts  {}\n", paths.results.display(), paths.receipts.display());
     let warnings = Files::new(&options.ledger, batch.key, &batch.remembered.layout, paths).rewrite()?;
     if let Some(warning) = warnings.into_iter().next() {
-        return Err(Failure::Usage(warning));
+        return Err(CommandError::usage(warning).into());
     }
     if !options.quiet {
         terminal::print(Format::Table, |out| out.write_all(text.as_bytes()))?;
@@ -55,7 +55,7 @@ pub(in crate::cli) fn execute(options: &ExportOptions) -> Result<ExitCode, Failu
 
 /// Prints one of the files, as it would be written.
 fn print(ledger: &OpenLedger, batch: &Batch, is_results: bool) -> Result<ExitCode, Failure> {
-    let broken = |error: LedgerError| std::io::Error::other(error.to_string());
+    let broken = std::io::Error::other::<LedgerError>;
     let (mut results, receipts) = laid_out(&batch.remembered.layout);
     results.stamp(batch.name.clone(), ledger.id()?);
     terminal::print(Format::Csv, |out| match is_results {

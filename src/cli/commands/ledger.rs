@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use crate::catalog::Catalog;
 use crate::ledger::port::{Batches, Place};
 use crate::ledger::sqlite::{Asked, BatchLock, Doubled, MergeSource, Merged};
-use crate::ledger::{Gap, LedgerError, LockError, OpenLedger, OpenMode, ReceiptKind, ReceiptRow};
+use crate::ledger::{Gap, LedgerError, OpenLedger, OpenMode, ReceiptKind, ReceiptRow};
 use crate::money::counted;
 use crate::run::{Clock, SystemClock};
 use crate::safe_open::{self, Opened};
 
 use crate::cli::options::config::LedgerMergeOptions;
 use crate::cli::receipts::{Receipts, Results};
-use crate::cli::{ExitCode, Failure, Format, terminal};
+use crate::cli::{CommandError, ExitCode, Failure, Format, terminal};
 
 /// The first bytes of every SQLite file.
 const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -29,7 +29,7 @@ pub(in crate::cli) fn merge(options: &LedgerMergeOptions) -> Result<ExitCode, Fa
 
 /// A command that is still to come.
 pub(in crate::cli) fn later(name: &str) -> Failure {
-    Failure::Usage(format!("the command `ledger {name}` is not there yet; there is `ledger merge`"))
+    CommandError::usage(format!("the command `ledger {name}` is not there yet")).hint("there is `ledger merge`").into()
 }
 
 fn bring_in(ledger: &mut OpenLedger, options: &LedgerMergeOptions) -> Result<ExitCode, Failure> {
@@ -51,32 +51,36 @@ fn bring_in(ledger: &mut OpenLedger, options: &LedgerMergeOptions) -> Result<Exi
 }
 
 fn source(ledger: &OpenLedger, file: &Path) -> Result<MergeSource, Failure> {
-    let unread = |error: std::io::Error| Failure::Usage(format!("{}: {error}", file.display()));
+    let unread = |error: std::io::Error| CommandError::usage(file.display().to_string()).because(error);
     let mut head = Vec::new();
     match safe_open::open(file).map_err(unread)? {
         // Nothing of this process has it open, so that closing it drops no lock of ours.
         Opened::File(opened) => opened.take(16).read_to_end(&mut head).map_err(unread)?,
-        Opened::Pipe(_) => return Err(unread(std::io::Error::other("is a pipe"))),
+        Opened::Pipe(_) => return Err(unread(std::io::Error::other("is a pipe")).into()),
     };
     if head.starts_with(SQLITE_MAGIC) {
         return Ok(MergeSource::open(file, ledger)?);
     }
     match Receipts::open(file) {
         Some(receipts) => of_receipts(ledger, file, &receipts.rows(file)?),
-        None => Err(Failure::Ledger(LedgerError::Foreign(format!(
-            "{} is neither a ledger of l402-batch nor its receipts, or is damaged; restore it from a backup",
+        None => Err(CommandError::no_ledger(format!(
+            "{} is neither a ledger of l402-batch nor its receipts, or is damaged",
             file.display()
-        )))),
+        ))
+        .hint("restore it from a backup")
+        .into()),
     }
 }
 
 fn of_receipts(ledger: &OpenLedger, file: &Path, rows: &[ReceiptRow]) -> Result<MergeSource, Failure> {
     let builtin = Catalog::builtin().map_err(Failure::Input)?;
     let stranger = builtin.iter().next();
-    let stranger = stranger.ok_or_else(|| Failure::Internal("the catalogue is empty".to_owned()))?;
+    let stranger = stranger.ok_or_else(|| CommandError::internal("the catalogue is empty"))?;
     let asked = asked(file, rows);
     MergeSource::of_receipts(file, &manifest_of(file), rows, &asked, stranger, ledger).map_err(|error| match error {
-        LedgerError::Contradiction(what) => Failure::Usage(format!("{}: {what}; nothing was merged", file.display())),
+        LedgerError::Contradiction(what) => {
+            CommandError::usage(format!("{}: {what}; nothing was merged", file.display())).into()
+        }
         error => Failure::Ledger(error),
     })
 }
@@ -126,23 +130,16 @@ fn lock_all(ledger: &OpenLedger, source: &MergeSource, file: &Path) -> Result<Ve
     let into = ledger.path().unwrap_or(file);
     let mut locks = Vec::new();
     for name in &ours {
-        locks.push(BatchLock::take(into, name, now).map_err(locked)?);
+        locks.push(BatchLock::take(into, name, now)?);
     }
     let mut folder = file.as_os_str().to_owned();
     folder.push(".locks");
     if source.is_ledger() && Path::new(&folder).is_dir() {
         for name in &source.batches {
-            locks.push(BatchLock::take(file, name, now).map_err(locked)?);
+            locks.push(BatchLock::take(file, name, now)?);
         }
     }
     Ok(locks)
-}
-
-fn locked(error: LockError) -> Failure {
-    match error {
-        LockError::Locked(_) => Failure::Locked(error.to_string()),
-        LockError::Io(what) => Failure::Ledger(LedgerError::Io(what)),
-    }
 }
 
 /// By a person's word what the file holds is given up: recorded first, so that the word is never forgotten.
@@ -154,10 +151,11 @@ fn discard(ledger: &mut OpenLedger, options: &LedgerMergeOptions) -> Result<Exit
         None => Vec::new(),
     };
     if !is_one_of(&awaited, file) {
-        return Err(Failure::Usage(format!(
+        return Err(CommandError::usage(format!(
             "{} is nothing that the ledger waits for; nothing was discarded",
             file.display()
-        )));
+        ))
+        .into());
     }
     ledger.discard(SystemClock.now(), file)?;
     let aside = set_aside(file, "discarded")?;

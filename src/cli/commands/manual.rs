@@ -11,7 +11,7 @@ use clap_complete::Shell;
 use crate::manifest::Duplicates;
 
 use crate::cli::options::values::LND_NETWORKS;
-use crate::cli::{ExitCode, Failure, args};
+use crate::cli::{CommandError, ExitCode, Failure, args};
 
 /// What stands where.
 const FILES: [(&str, &str); 5] = [
@@ -33,7 +33,7 @@ pub(in crate::cli) fn completions(shell: Shell) -> Result<ExitCode, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut with_hints(shown(args::command())), "l402-batch", &mut script);
     let Ok(mut script) = String::from_utf8(script) else {
-        return Err(Failure::Internal("the completion script is no text".to_owned()));
+        return Err(CommandError::internal("the completion script is no text").into());
     };
     if shell == Shell::Fish {
         script.push_str(&fish_places(&args::command()));
@@ -112,8 +112,9 @@ pub(in crate::cli) fn man(folder: Option<&Path>) -> Result<ExitCode, Failure> {
     let Some(folder) = folder else {
         return print(&pages.into_iter().flat_map(|(_, page)| page).collect::<Vec<u8>>());
     };
-    let unwritten =
-        |path: &Path, error: io::Error| Failure::Usage(format!("{} cannot be written: {error}", path.display()));
+    let unwritten = |path: &Path, error: io::Error| {
+        CommandError::usage(format!("{} cannot be written", path.display())).because(error)
+    };
     fs::create_dir_all(folder).map_err(|error| unwritten(folder, error))?;
     for (name, page) in pages {
         let path = folder.join(format!("{name}.1"));

@@ -18,7 +18,7 @@ use crate::cli::preflight::duplicates::{originals, words as duplicate_words};
 use crate::cli::preflight::foresight::{Asked, Foresight, Foretold};
 use crate::cli::preflight::planned::Planned;
 use crate::cli::preflight::words::{of_results as words_of_results, read as read_words};
-use crate::cli::{ExitCode, Failure, Format, input, money, terminal};
+use crate::cli::{CommandError, ExitCode, Failure, Format, input, money, terminal};
 
 /// Plans, prints, and says with the exit code whether the limits hold it.
 pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure> {
@@ -64,7 +64,7 @@ pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure>
         None => (Msat::ZERO, Some(planned.plan.totals().worst_case), ExitCode::Done),
     };
     let code = lacking.map_or(code, |_| code.or_worse(ExitCode::Unfinished));
-    let rest = rest.ok_or_else(|| Failure::Internal("the worst case is larger than any amount".to_owned()))?;
+    let rest = rest.ok_or_else(|| CommandError::internal("the worst case is larger than any amount"))?;
     // Whatever else a run would say, it ends with that.
     if let Some(refused) = refused {
         return Err(refused);
@@ -76,12 +76,12 @@ pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure>
         // What fits is told above.
         Fit::DoesNotFit { .. } if options.partial || rest == Msat::ZERO => Ok(code),
         Fit::DoesNotFit { needed, most, missing } => {
-            let failure = Failure::Limit(format!(
-                "max_sats of {most} does not hold the worst case of {}; raise it by {}, or buy what fits with --partial",
-                needed.sats_ceil(),
-                missing.sats_ceil()
-            ));
-            Ok(failure.report().or_worse(code))
+            let failure = CommandError::limit(format!(
+                "max_sats of {most} does not hold the worst case of {}",
+                needed.sats_ceil()
+            ))
+            .hint(format!("raise it by {}, or buy what fits with --partial", missing.sats_ceil()));
+            Ok(Failure::from(failure).report().or_worse(code))
         }
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::command::{about_batch, command};
 use crate::download::Wanted;
+use crate::error::Hinted;
 use crate::event::{Event, Listener};
 use crate::ledger::port::{Batches, Downloads, Foresee, Records, Views};
 use crate::ledger::{Batch, Counts, DownloadTo, OpenLedger, OpenMode};
@@ -54,7 +55,7 @@ pub(in crate::cli) fn execute(options: &RecoverOptions) -> Result<ExitCode, Fail
                 Ok(code) => code,
                 // Another batch's run holds its lock, and finishes what is open itself; receipts that know more than the
                 // ledger concern their own batch. What others have paid for does not wait for either.
-                Err(failure @ (Failure::Locked(_) | Failure::BooksDiffer(_))) if options.target.is_none() => {
+                Err(failure) if options.target.is_none() && (failure.is_locked() || failure.is_of_books()) => {
                     failure.report()
                 }
                 Err(failure) => return Err(failure),
@@ -140,7 +141,7 @@ async fn recover(options: &RecoverOptions, world: &Counterparties, batch: &Batch
     // What is paid for does not wait for a folder.
     let (download_setup, no_files) = match to.as_ref().map(prepare).transpose() {
         Ok(download_setup) => (download_setup, None),
-        Err(failure) => (None, Some(failure.to_string())),
+        Err(failure) => (None, Some(failure.told())),
     };
     bring_to_end(Bringing {
         ledger: &options.ledger,

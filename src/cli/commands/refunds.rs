@@ -79,7 +79,7 @@ pub(in crate::cli) fn claim(options: &RefundsClaimOptions) -> Result<ExitCode, F
             let code = match bring_to_end(bringing).await {
                 Ok(code) => code,
                 // Another batch's run holds its lock, and claims its refunds itself.
-                Err(failure @ Failure::Locked(_)) if recovering.target.is_none() => failure.report(),
+                Err(failure) if recovering.target.is_none() && failure.is_locked() => failure.report(),
                 Err(failure) => return Err(failure),
             };
             worst = worst.or_worse(code);

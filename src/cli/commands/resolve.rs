@@ -1,6 +1,7 @@
 //! `resolve`: a person decides what no run can: recorded with a note, and never against what the node says.
 
 use crate::command::{about_batch, command, node_command};
+use crate::error::Hinted;
 use crate::ledger::port::{Decisions, Inspection, Records};
 use crate::ledger::{Batch, DeadProof, Decided, Decision, OpenLedger, Reopened, Reopening, TakeId, Undecided};
 use crate::purchase::JobState;
@@ -11,7 +12,7 @@ use crate::cli::batch::counterparties::Counterparties;
 use crate::cli::batch::receipt_guard::gap_words;
 use crate::cli::batch::session::Session;
 use crate::cli::options::config::{NodeOptions, ResolveOptions, ResolveWord};
-use crate::cli::{ExitCode, Failure, Format, target, terminal};
+use crate::cli::{CommandError, ExitCode, Failure, Format, target, terminal};
 
 /// Records the decision, or says what speaks against it.
 pub(in crate::cli) fn execute(options: &ResolveOptions) -> Result<ExitCode, Failure> {
@@ -23,12 +24,12 @@ pub(in crate::cli) fn execute(options: &ResolveOptions) -> Result<ExitCode, Fail
         return say(&format!("{}: it was replaced already; nothing was decided, and nothing more is bought", take.id));
     }
     let Some(job) = session.ledger.undecided_take(batch.key, &take.id.id, Some(take.id.take))? else {
-        return Err(Failure::Usage(format!("the batch {} has no job {}", batch.name, options.job)));
+        return Err(CommandError::usage(format!("the batch {} has no job {}", batch.name, options.job)).into());
     };
     match (options.word, gap_words(&session.ledger)?) {
         // What the ledger lacks may hold what that payment came to.
         (ResolveWord::Decide(Decision::Unpaid | Decision::Rebuy), Some(gap)) => {
-            return Err(Failure::BooksDiffer(format!("{gap}; nothing was decided")));
+            return Err(CommandError::books_differ(format!("{gap}; nothing was decided")).into());
         }
         (_, gap) => gap.iter().for_each(|gap| terminal::say(&format!("note: {gap}\n"))),
     }
@@ -44,10 +45,9 @@ fn keep(options: &ResolveOptions, ledger: &mut OpenLedger, job: &Undecided) -> R
     let id = &options.job;
     match ledger.keep(SystemClock.now(), job.job, &options.note)? {
         true => say(&format!("{id}: what was delivered stays as it is, for as long as its row in the manifest does")),
-        false => Err(Failure::Usage(format!(
-            "the job {id} is {}: nothing was decided; what is delivered and `changed` or `known_by_receipt` can be left as it is",
-            job.state.as_str()
-        ))),
+        false => Err(CommandError::usage(format!("the job {id} is {}: nothing was decided", job.state.as_str()))
+            .hint("what is delivered and `changed` or `known_by_receipt` can be left as it is")
+            .into()),
     }
 }
 
@@ -72,15 +72,16 @@ fn reopen(
             say(&format!("{id}: taken as delivered, by the answer that is kept of it: {}", printable(&url)))
         }
         Reopened::Unchanged => say(&format!("{id}: it is asked for already; nothing was changed")),
-        Reopened::Unfit(why) => Err(Failure::Usage(format!("the job {id}: {why}; nothing was decided"))),
-        Reopened::Refused(state) => Err(Failure::Usage(format!(
+        Reopened::Unfit(why) => Err(CommandError::usage(format!("the job {id}: {why}; nothing was decided")).into()),
+        Reopened::Refused(state) => Err(CommandError::usage(format!(
             "the job {id} is {}: only of what is paid for and not delivered can be said that it {}",
             state.as_str(),
             match word {
                 Reopening::Retry => "is asked for again",
                 Reopening::Delivered => "is delivered",
             }
-        ))),
+        ))
+        .into()),
     }
 }
 
@@ -94,13 +95,16 @@ fn decide(
     let (heard, proof) = heard(options, ledger, job)?;
     match ledger.decide(SystemClock.now(), job.job, decision, &options.note, &heard, proof)? {
         Decided::Recorded => say(&format!("{}: {}; {}", options.job, told(batch, decision, job.state), heard)),
-        Decided::Refused(state) => Err(Failure::Usage(refusal(&options.job, decision, state))),
-        Decided::TooEarly(until) => Err(Failure::Usage(format!(
-            "{heard}, and the payment of {} may still settle until {until}: nothing was decided; `{}` may settle it by itself, \
-             the node that was asked to pay can say that it never will, and after that time your word alone counts",
-            options.job,
+        Decided::Refused(state) => Err(refusal(&options.job, decision, state)),
+        Decided::TooEarly(until) => Err(CommandError::usage(format!(
+            "{heard}, and the payment of {} may still settle until {until}: nothing was decided",
+            options.job
+        ))
+        .hint(format!(
+            "`{}` may settle it by itself, the node that was asked to pay can say that it never will, and after that time \
+             your word alone counts",
             node_command("recover --all"),
-        ))),
+        )).into()),
     }
 }
 
@@ -114,20 +118,21 @@ struct Named {
 /// The take that was meant. A decision is about one take: said again, it is not about the one that it led to.
 fn named(ledger: &OpenLedger, batch: &Batch, typed: &str) -> Result<Named, Failure> {
     let count = |id: &str| Ok::<_, Failure>(ledger.takes(batch.key, id)?.len());
-    let missing = || Failure::Usage(format!("the batch {} has no job {typed}", batch.name));
+    let missing = || CommandError::usage(format!("the batch {} has no job {typed}", batch.name));
     match count(typed)? {
         0 => {}
         1 => return Ok(Named { id: TakeId { id: typed.to_owned(), take: 1 }, replaced: false }),
         takes => {
-            return Err(Failure::Usage(format!(
-                "the job {typed} has {takes} takes, of which {typed}@{takes} is the latest: name the one that you mean, as \
-                 {typed}@1; nothing was decided"
-            )));
+            return Err(CommandError::usage(format!(
+                "the job {typed} has {takes} takes, of which {typed}@{takes} is the latest; nothing was decided"
+            ))
+            .hint(format!("name the one that you mean, as {typed}@1"))
+            .into());
         }
     }
     let id = TakeId::read(typed, |id| id != typed).ok_or_else(missing)?;
     let takes = u32::try_from(count(&id.id)?).unwrap_or(u32::MAX);
-    if takes < id.take { Err(missing()) } else { Ok(Named { replaced: id.take < takes, id }) }
+    if takes < id.take { Err(missing().into()) } else { Ok(Named { replaced: id.take < takes, id }) }
 }
 
 fn told(batch: &str, decision: Decision, state: JobState) -> String {
@@ -151,21 +156,19 @@ fn told(batch: &str, decision: Decision, state: JobState) -> String {
     words.to_owned()
 }
 
-fn refusal(id: &str, decision: Decision, state: JobState) -> String {
-    let state = state.as_str();
+fn refusal(id: &str, decision: Decision, state: JobState) -> Failure {
+    let shown = state.as_str();
+    let undecided = || CommandError::usage(format!("the job {id} is {shown}: nothing was decided"));
     match decision {
-        Decision::Unpaid => format!(
-            "the job {id} is {state}: only a payment in doubt can be taken as not paid; a preimage proves that it was"
-        ),
-        Decision::Lost | Decision::Rebuy => format!(
-            "the job {id} is {state}: nothing was decided{}",
-            if matches!(state, "delivered" | "downloaded") {
-                "; to buy it once more is a word of its own, which `run --help` tells"
-            } else {
-                ""
-            }
-        ),
+        Decision::Unpaid => CommandError::usage(format!(
+            "the job {id} is {shown}: only a payment in doubt can be taken as not paid; a preimage proves that it was"
+        )),
+        Decision::Lost | Decision::Rebuy if matches!(state, JobState::Delivered | JobState::Downloaded) => {
+            undecided().hint("to buy it once more is a word of its own, which `run --help` tells")
+        }
+        Decision::Lost | Decision::Rebuy => undecided(),
     }
+    .into()
 }
 
 /// What the node says of an open payment, and what that proves: a decision against it is refused.
@@ -181,13 +184,14 @@ fn heard(
     match crate::cli::runtime()?.block_on(evidence(world.payer.as_ref(), intent, &witness, now)) {
         Ok(Evidence::Proven(proof, words)) => Ok((words, Some(proof))),
         Ok(Evidence::Unproven(words)) => Ok((words, None)),
-        Ok(Evidence::Contradicts(what)) => Err(Failure::Usage(format!(
-            "the node says that the payment {what}: nothing was decided; `{}` goes on with it",
-            node_command("recover --all")
-        ))),
+        Ok(Evidence::Contradicts(what)) => {
+            Err(CommandError::usage(format!("the node says that the payment {what}: nothing was decided"))
+                .hint(format!("`{}` goes on with it", node_command("recover --all")))
+                .into())
+        }
         // Nobody named that node: a person's decision does not depend on it.
         Err(problem) if options.node.as_ref().is_some_and(NodeOptions::is_found_only) => {
-            Ok((format!("the node of this machine could not be asked: {problem}"), None))
+            Ok((format!("the node of this machine could not be asked: {}", problem.told()), None))
         }
         Err(problem) => Err(Failure::Node(problem)),
     }

@@ -1,7 +1,7 @@
 //! `sandbox`: the stand-in API and node on loopback, until Ctrl-C.
 
 use crate::cli::args::SandboxArgs;
-use crate::cli::{ExitCode, Failure};
+use crate::cli::{CommandError, ExitCode, Failure};
 
 /// Runs the sandbox and prints how to use it.
 #[cfg(feature = "sandbox")]
@@ -16,7 +16,7 @@ pub(in crate::cli) fn execute(args: &SandboxArgs) -> Result<ExitCode, Failure> {
             Some(mint) => crate::sandbox::start_minting_at(mint, options, state).await,
             None => crate::sandbox::start(options, state).await,
         };
-        let sandbox = started.map_err(|error| Failure::Usage(error.to_string()))?;
+        let sandbox = started?;
         let text = format!("{}\nCtrl-C stops it.\n", sandbox.how_to_use());
         let signals = crate::run::signals::Signals::default();
         let mut signal = std::pin::pin!(signals.first());
@@ -27,7 +27,7 @@ pub(in crate::cli) fn execute(args: &SandboxArgs) -> Result<ExitCode, Failure> {
             Poll::Ready(came) => came,
             Poll::Pending => signal.await,
         };
-        came.map_err(|error| Failure::Internal(error.to_string()))?;
+        came.map_err(|error| CommandError::internal("signals cannot be listened for").because(error))?;
         sandbox.stop().await;
         Ok(ExitCode::Done)
     })
@@ -36,5 +36,5 @@ pub(in crate::cli) fn execute(args: &SandboxArgs) -> Result<ExitCode, Failure> {
 /// Says that this build has none.
 #[cfg(not(feature = "sandbox"))]
 pub(in crate::cli) fn execute(_: &SandboxArgs) -> Result<ExitCode, Failure> {
-    Err(Failure::Usage("this build has no sandbox: build it with the default features".to_owned()))
+    Err(CommandError::usage("this build has no sandbox: build it with the default features").into())
 }

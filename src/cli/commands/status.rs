@@ -9,7 +9,7 @@ use crate::cli::batch::receipt_guard::gap_words;
 use crate::cli::exit::Findings;
 use crate::cli::options::config::StatusOptions;
 use crate::cli::preflight::duplicates::words;
-use crate::cli::{ExitCode, Failure, exit, target, terminal};
+use crate::cli::{CommandError, ExitCode, Failure, exit, target, terminal};
 
 /// Prints; the exit code says how the batch stands.
 pub(in crate::cli) fn execute(options: &StatusOptions) -> Result<ExitCode, Failure> {
@@ -45,7 +45,7 @@ pub(in crate::cli) fn execute(options: &StatusOptions) -> Result<ExitCode, Failu
     };
     if options.jobs.is_empty() {
         let payments = ledger.open_payments(batch.key)?;
-        let broken = |error: LedgerError| std::io::Error::other(error.to_string());
+        let broken = std::io::Error::other::<LedgerError>;
         terminal::print(options.output.format, |out| {
             let rows: Rows<'_, ResultRow> = &mut |each| ledger.latest_takes(batch.key, each).map_err(broken)?;
             write_status(out, &head, &counts, rows, &payments, &style)
@@ -62,7 +62,9 @@ pub(in crate::cli) fn execute(options: &StatusOptions) -> Result<ExitCode, Failu
     terminal::print(options.output.format, |out| write_jobs(out, &head, &counts, &jobs, &style))?;
     if !missing.is_empty() {
         let (ids, name) = (missing.join(", "), &batch.name);
-        return Err(Failure::Usage(format!("the batch {name} has no job {ids}; --all lists every job")));
+        return Err(CommandError::usage(format!("the batch {name} has no job {ids}"))
+            .hint("--all lists every job")
+            .into());
     }
     Ok(code)
 }

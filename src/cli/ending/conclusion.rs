@@ -5,8 +5,9 @@ use std::path::Path;
 
 use crate::cli::again::{again, in_the_way_here};
 use crate::cli::exit::Findings;
-use crate::cli::{ExitCode, Failure, Format, Signal, exit, terminal};
+use crate::cli::{CommandError, ExitCode, Failure, Format, Signal, exit, terminal};
 use crate::command::{carried, without};
+use crate::error::Hinted;
 use crate::event::{EndCount, Event, Listener, NeedsPerson, RunEnded};
 use crate::ledger::port::{Batches, Foresee, Loading, Views};
 use crate::ledger::{Batch, Counts, OpenLedger, OpenMode, ResultRow, StateCount, Unbought};
@@ -104,7 +105,7 @@ pub(in crate::cli) fn tell(ledger: &OpenLedger, ending: &Ending<'_>, reporter: &
     let ended = RunEnded {
         needs_person,
         advice,
-        error: ending.refused.map(ToString::to_string),
+        error: ending.refused.map(Failure::told),
         results: outputs.results.clone().filter(|_| outputs.results_written),
         receipts: outputs.receipts.clone().filter(|_| outputs.receipts_written),
         run_spent_msat: Some(since(counts.spent, ending.before.map(|before| before.spent))),
@@ -137,7 +138,7 @@ pub(in crate::cli) fn tell_broken(ledger: &Path, batch: &str, failure: &Failure,
     };
     // A ledger that cannot be read counts nothing; the error says why.
     let counts = if ledger.exists() { counts().unwrap_or_default() } else { Counts::default() };
-    let ended = RunEnded { error: Some(failure.to_string()), ..end(batch, &counts, failure.code(), began) };
+    let ended = RunEnded { error: Some(failure.told()), ..end(batch, &counts, failure.code(), began) };
     reporter.hear(&Event::RunEnded(Box::new(ended)));
 }
 
@@ -150,7 +151,7 @@ pub(in crate::cli) fn untouched(
     refused: Option<&Failure>,
 ) -> Event {
     let ended = end(batch, counts, code, began);
-    Event::RunEnded(Box::new(RunEnded { error: refused.map(ToString::to_string), ..ended }))
+    Event::RunEnded(Box::new(RunEnded { error: refused.map(Failure::told), ..ended }))
 }
 
 /// How a run would end that is refused so, and would leave out what makes it end with that code.
@@ -240,7 +241,7 @@ fn needs_person(ledger: &OpenLedger, batch: &Batch) -> Result<(Vec<NeedsPerson>,
         }
         Ok(())
     })?;
-    read.map_err(|error| Failure::Internal(error.to_string()))?;
+    read.map_err(|error| CommandError::internal("what needs a person cannot be read").because(error))?;
     Ok((needs, first))
 }
 

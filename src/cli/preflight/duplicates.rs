@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::cli::Failure;
+use crate::cli::{CommandError, Failure};
 use crate::command::command;
 use crate::ledger::{Duplicates, IdList, Original};
 use crate::manifest::Manifest;
@@ -17,7 +17,7 @@ const NAMED_MAX: usize = 5;
 pub(in crate::cli) fn edition(manifest: &Manifest, zone: &TimeZone) -> Result<String, Failure> {
     let Some(edition) = &manifest.edition else { return Ok(String::new()) };
     let now = Timestamp::from_millisecond(SystemClock.now().0)
-        .map_err(|error| Failure::Internal(format!("the clock shows no day: {error}")))?;
+        .map_err(|error| CommandError::internal("the clock shows no day").because(error))?;
     Ok(edition.on(&now.to_zoned(zone.clone()).strftime("%Y-%m-%d").to_string()))
 }
 

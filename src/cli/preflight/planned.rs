@@ -2,7 +2,7 @@
 //! has it from here.
 
 use crate::cli::options::layer::Layers;
-use crate::cli::{Failure, input};
+use crate::cli::{CommandError, Failure, input};
 use crate::ledger::port::{Batches, Foresee};
 use crate::ledger::{Batch, ChosenRows, EditedRow, LoadError, OpenLedger, StoredJobs};
 use crate::manifest::{JobSource, Limits, Manifest, is_job_key};
@@ -40,7 +40,7 @@ impl<'a> Planned<'a> {
         };
         let rows = read(ledger, batch, manifest)?;
         let limits = options.with_manifest(&ledger.limits(batch.key)?);
-        let policy = Policy::from_limits(&limits).map_err(|error| Failure::Usage(error.to_string()))?;
+        let policy = Policy::from_limits(&limits)?;
         let stored = StoredJobs::of(ledger, manifest, &rows);
         let plan = Plan::make(&stored, &policy).map_err(Failure::Input)?;
         Ok(Self { plan, limits, rows: Some(rows), manifest, stored: Some(stored) })
@@ -63,10 +63,12 @@ fn read(ledger: &OpenLedger, batch: &Batch, manifest: &Manifest) -> Result<Chose
     })?;
     match &rows.unknown {
         None => Ok(rows),
-        Some((line, id)) => Err(Failure::Usage(format!(
-            "line {line}: the batch {} has no job {id}: new jobs belong into its manifest, {}; nothing was bought",
-            batch.name, batch.manifest
-        ))),
+        Some((line, id)) => Err(CommandError::usage(format!(
+            "line {line}: the batch {} has no job {id}; nothing was bought",
+            batch.name
+        ))
+        .hint(format!("new jobs belong into its manifest, {}", batch.manifest))
+        .into()),
     }
 }
 

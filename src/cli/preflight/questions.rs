@@ -6,7 +6,7 @@ use rustix::termios::{QueueSelector, tcflush};
 
 use crate::cli::money::{Chosen, Fitting, Room};
 use crate::cli::options::config::{Choice, RunOptions};
-use crate::cli::{Failure, money, terminal};
+use crate::cli::{CommandError, Failure, money, terminal};
 use crate::ledger::port::Loading;
 use crate::ledger::{BatchKey, Duplicates, OpenLedger};
 use crate::manifest::Limits;
@@ -43,11 +43,12 @@ pub(in crate::cli) fn batch_cap(partial: bool, limits: &Limits, used: Msat, left
         Fit::DoesNotFit { most, .. } if partial => Ok(most),
         Fit::DoesNotFit { needed, most, missing } => {
             let [needed, used, rest] = sum_in_sats(used, rest).unwrap_or([needed, used, rest].map(Msat::sats_ceil));
-            Err(Failure::Limit(format!(
-                "max_sats of {most} does not hold the worst case of {needed} (spent and held {used}, still to buy {rest}); nothing \
-                 was bought; raise it by {}, or buy what fits with --partial",
-                missing.sats_ceil()
-            )))
+            Err(CommandError::limit(format!(
+                "max_sats of {most} does not hold the worst case of {needed} (spent and held {used}, still to buy {rest}); nothing was \
+                 bought",
+            ))
+            .hint(format!("raise it by {}, or buy what fits with --partial", missing.sats_ceil()))
+            .into())
         }
     }
 }
@@ -59,7 +60,7 @@ fn whole(balance: Msat) -> Sats {
 
 /// A limit in msat.
 pub(in crate::cli) fn in_msat(sats: Sats) -> Result<Msat, Failure> {
-    sats.msat().ok_or_else(|| Failure::Usage(format!("a limit of {sats} is more money than there is")))
+    Ok(sats.msat().ok_or_else(|| CommandError::usage(format!("a limit of {sats} is more money than there is")))?)
 }
 
 /// The node, ready to pay what is left to buy.
@@ -70,7 +71,7 @@ pub(in crate::cli) async fn ready_node(
     reporter: &Reporter,
 ) -> Result<NodeInfo, Failure> {
     let Some(payer) = &world.payer else {
-        return Err(Failure::Usage("no node is given: --lnd-url and --lnd-macaroon-file, or --sandbox".to_owned()));
+        return Err(CommandError::usage("no node is given: --lnd-url and --lnd-macaroon-file, or --sandbox").into());
     };
     let node = payer.node().await?;
     if !node.synced {
@@ -78,12 +79,13 @@ pub(in crate::cli) async fn ready_node(
     }
     let balance = payer.balance().await?;
     if balance < left.price && !partial {
-        return Err(Failure::NodeUnfit(format!(
-            "the node's channels hold {}, and jobs for {} are to be bought; nothing was spent; move funds into \
-             channels, buy fewer jobs with --limit or --only, or buy what fits with --partial",
+        return Err(CommandError::node_unfit(format!(
+            "the node's channels hold {}, and jobs for {} are to be bought; nothing was spent",
             whole(balance),
             left.price.sats_ceil()
-        )));
+        ))
+        .hint("move funds into channels, buy fewer jobs with --limit or --only, or buy what fits with --partial")
+        .into());
     }
     if balance < money::sum([left.price, left.fee_ceiling])? {
         reporter.warn(format!(
@@ -118,15 +120,17 @@ pub(in crate::cli) fn is_to_be_asked(
     match (play || options.choice.yes, is_terminal()) {
         (true, true) => Ok(false),
         (true, false) if play || limits.max_sats.is_some() => Ok(false),
-        (true, false) => Err(Failure::Usage(
-            "without a terminal, --yes needs a limit: add --max-sats SATS, which bounds the batch over all its runs; the \
-             command `plan` shows the worst case; nothing was bought"
-                .to_owned(),
-        )),
-        (false, false) => Err(Failure::Usage(format!(
-            "there is no terminal to ask on: add {}; nothing was bought",
-            if limits.max_sats.is_some() { "--yes" } else { "--yes and --max-sats SATS" }
-        ))),
+        (true, false) => Err(CommandError::usage("without a terminal, --yes needs a limit; nothing was bought")
+            .hint(
+                "add --max-sats SATS, which bounds the batch over all its runs; the command `plan` shows the worst case",
+            )
+            .into()),
+        (false, false) => Err(CommandError::usage("there is no terminal to ask on; nothing was bought")
+            .hint(format!(
+                "add {}",
+                if limits.max_sats.is_some() { "--yes" } else { "--yes and --max-sats SATS" }
+            ))
+            .into()),
         (false, true) => Ok(true),
     }
 }
@@ -162,7 +166,7 @@ async fn ask(left: &LeftToBuy, fitting: &Fitting, reporter: &Reporter, signals: 
 
 /// Asks. Earlier work of this process may have taken the signals over, so that they end the question here.
 async fn says_yes(question: String, reporter: &Reporter, signals: &Signals) -> Result<bool, Failure> {
-    let broken = |error: io::Error| Failure::Internal(format!("the question could not be asked: {error}"));
+    let broken = |error: io::Error| CommandError::internal("the question could not be asked").because(error);
     // After a signal the bar does not come back.
     reporter.make_room(true);
     // What was typed before the question was there is no answer to it. A terminal that cannot forget it has gone.
@@ -183,7 +187,7 @@ async fn says_yes(question: String, reporter: &Reporter, signals: &Signals) -> R
         stopped = signals.first() => {
             // The terminal shows the key behind the question.
             terminal::say("\n");
-            return Err(stopped.map_or_else(broken, Failure::Stopped));
+            return Err(stopped.map_or_else(|error| broken(error).into(), Failure::Stopped));
         }
         answer = answered => answer.unwrap_or_else(|error| Err(io::Error::other(error))),
     };

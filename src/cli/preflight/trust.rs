@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::cli::Failure;
 use crate::cli::options::values::TrustWord;
+use crate::cli::{CommandError, Failure};
 use crate::ledger::port::{Decisions, Foreseen};
 use crate::ledger::{Batch, ForeseenHere, IntentBounds, OpenLedger, Trusted, endpoint_and_origin};
 use crate::plan::Plan;
@@ -21,10 +21,11 @@ pub(in crate::cli) fn check(words: &[TrustWord], plan: &Plan) -> Result<(), Fail
             let mut known: Vec<String> = origins().collect();
             known.sort();
             known.dedup();
-            Err(Failure::Usage(format!(
+            Err(CommandError::usage(format!(
                 "--trust {word}: this manifest buys nothing there, but at {}; nothing was bought",
                 known.join(", ")
-            )))
+            ))
+            .into())
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::cli::Failure;
 use crate::cli::options::config::Choice;
 use crate::cli::preflight::planned::Planned;
+use crate::cli::{CommandError, Failure};
 use crate::ledger::port::Inspection;
 use crate::ledger::{Batch, OpenLedger, PlanLoad, Retake, TakeId, Unmet};
 use crate::manifest::{JobSource, Manifest};
@@ -25,20 +25,20 @@ pub(in crate::cli) fn read(
 ) -> Result<Retake, Failure> {
     let ids = ids_of(choice, manifest, plan)?;
     let unknown = |flag: &str, id: &str| {
-        Failure::Usage(format!(
-            "{flag} {id}: the manifest has no job of that id; `plan --jobs` lists every id; nothing was bought"
-        ))
+        CommandError::usage(format!("{flag} {id}: the manifest has no job of that id; nothing was bought"))
+            .hint("`plan --jobs` lists every id")
     };
     if let Some(id) = choice.only.iter().find(|id| !ids.contains(id.as_str())) {
-        return Err(unknown("--only", id));
+        return Err(unknown("--only", id).into());
     }
     let mut takes = Vec::new();
     for typed in &choice.retake {
         if TakeId::is_ambiguous(typed, |id| ids.contains(id)) {
-            return Err(Failure::Usage(format!(
-                "--retake {typed}: that is the id of a job, and a take of another one; `{typed}@1` is the job's first take; for the \
-                 other give the job {typed} another id; nothing was bought"
-            )));
+            return Err(CommandError::usage(format!(
+                "--retake {typed}: that is the id of a job, and a take of another one; nothing was bought"
+            ))
+            .hint(format!("`{typed}@1` is the job's first take; for the other give the job {typed} another id"))
+            .into());
         }
         let take = TakeId::read(typed, |id| ids.contains(id)).ok_or_else(|| unknown("--retake", typed))?;
         check(choice, &take, known)?;
@@ -72,17 +72,20 @@ fn ids_of(choice: &Choice, source: &dyn JobSource, plan: &Plan) -> Result<BTreeS
 
 fn check(choice: &Choice, word: &TakeId, known: Option<(&OpenLedger, &Batch)>) -> Result<(), Failure> {
     if !choice.only.is_empty() && !choice.only.contains(&word.id) {
-        return Err(Failure::Usage(format!("--retake {word}: --only leaves that job out; nothing was bought")));
+        return Err(
+            CommandError::usage(format!("--retake {word}: --only leaves that job out; nothing was bought")).into()
+        );
     }
     let latest = match known {
         Some((ledger, batch)) => ledger.takes(batch.key, &word.id)?.last().map_or(1, |take| take.row.take),
         None => 1,
     };
     if word.take > latest {
-        return Err(Failure::Usage(format!(
+        return Err(CommandError::usage(format!(
             "--retake {word}: the latest take of that job is {}; nothing was bought",
             TakeId { id: word.id.clone(), take: latest }
-        )));
+        ))
+        .into());
     }
     Ok(())
 }
@@ -90,17 +93,19 @@ fn check(choice: &Choice, word: &TakeId, known: Option<(&OpenLedger, &Batch)>) -
 /// Of a results file: it goes on with its batch, and no word is said with it.
 pub(in crate::cli) fn of_results(choice: &Choice, planned: &Planned<'_>) -> Result<Retake, Failure> {
     if !choice.retake.is_empty() || choice.retake_changed || choice.retake_refunded || choice.adopt {
-        return Err(Failure::Usage(
-            "a results file goes on with its batch and carries no word to buy anew or to take over: say that with the \
-             batch's manifest; nothing was bought"
-                .to_owned(),
-        ));
+        return Err(CommandError::usage(
+            "a results file goes on with its batch and carries no word to buy anew or to take over; nothing was bought",
+        )
+        .into());
     }
     // What receipts alone tell of has no plan to be looked for in.
     if planned.rows.as_ref().is_some_and(|rows| rows.unproved.count == 0) {
         let ids = ids_of(choice, planned.source(), &planned.plan)?;
         if let Some(id) = choice.only.iter().find(|id| !ids.contains(id.as_str())) {
-            return Err(Failure::Usage(format!("--only {id}: the file has no row of that id; nothing was bought")));
+            return Err(CommandError::usage(format!(
+                "--only {id}: the file has no row of that id; nothing was bought"
+            ))
+            .into());
         }
     }
     Ok(Retake::default())

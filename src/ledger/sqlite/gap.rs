@@ -40,7 +40,7 @@ impl Place for SqliteLedger {
     type Lock = BatchLock;
 
     fn lock(&self, batch: &str, now: UnixMs) -> Result<BatchLock, LockError> {
-        let in_memory = || LockError::Io("a ledger in memory has no locks".to_owned());
+        let in_memory = || LockError::Io(std::io::Error::other("a ledger in memory has no locks"));
         BatchLock::take(self.path().ok_or_else(in_memory)?, batch, now)
     }
 

@@ -39,13 +39,13 @@ impl BatchLock {
     /// # Errors
     /// Where another process holds it, or its file cannot be used.
     pub fn take(ledger: &Path, batch: &str, now: UnixMs) -> Result<Self, LockError> {
-        let io = |error: std::io::Error| LockError::Io(error.to_string());
+        let io = LockError::Io;
         let path = path_of(&true_path(ledger).map_err(io)?, batch);
         create_folder(path.parent().unwrap_or(&path)).map_err(io)?;
         let mut file = locked(&path)?;
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let owner = LockedBy { pid: Some(std::process::id()), host: Some(host), since: Some(now) };
-        let text = serde_json::to_vec(&owner).map_err(|error| LockError::Io(error.to_string()))?;
+        let text = serde_json::to_vec(&owner).map_err(|error| LockError::Io(error.into()))?;
         file.set_len(0).and_then(|()| file.write_all(&text)).map_err(io)?;
         Ok(Self { _held: file, path })
     }
@@ -55,7 +55,7 @@ impl BatchLock {
     /// # Errors
     /// Where that cannot be found out.
     pub fn held_by(ledger: &Path, batch: &str) -> Result<Option<LockedBy>, LockError> {
-        let io = |error: std::io::Error| LockError::Io(error.to_string());
+        let io = LockError::Io;
         let open = || File::open(path_of(&ledger.canonicalize()?, batch));
         let file = match open() {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -95,7 +95,7 @@ fn try_lock(file: &File) -> Result<(), TryLockError> {
 
 /// The file at that path, with its lock.
 fn locked(path: &Path) -> Result<File, LockError> {
-    let io = |error: std::io::Error| LockError::Io(error.to_string());
+    let io = LockError::Io;
     for _ in 0..OPENINGS_MAX {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(io)?;
@@ -110,7 +110,7 @@ fn locked(path: &Path) -> Result<File, LockError> {
             return Ok(file);
         }
     }
-    Err(LockError::Io("its file is removed again and again".to_owned()))
+    Err(LockError::Io(std::io::Error::other("its file is removed again and again")))
 }
 
 /// Refuses to change the schema of a ledger while a run of another version works on it: it would not know what it writes.
@@ -181,12 +181,12 @@ mod tests {
         assert_eq!((by.pid, by.since), (Some(std::process::id()), Some(UnixMs(1_000))));
         assert!(by.host.is_some());
         std::fs::write(&ledger, "").unwrap();
-        assert_eq!(BatchLock::held_by(&ledger, "june"), Ok(Some(by)));
-        assert_eq!(BatchLock::held_by(&ledger, "july"), Ok(None));
+        assert_eq!(BatchLock::held_by(&ledger, "june").unwrap(), Some(by));
+        assert_eq!(BatchLock::held_by(&ledger, "july").unwrap(), None);
         BatchLock::take(&ledger, "july", UnixMs(2_000)).unwrap();
 
         drop(held);
-        assert_eq!(BatchLock::held_by(&ledger, "june"), Ok(None));
+        assert_eq!(BatchLock::held_by(&ledger, "june").unwrap(), None);
         let _held = BatchLock::take(&ledger, "june", UnixMs(3_000)).unwrap();
 
         let link = folder.path().join("link.db");

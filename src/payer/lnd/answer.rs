@@ -1,5 +1,6 @@
 //! What LND's messages mean. Pure: from what was heard to what the port tells apart.
 
+use crate::error::Hinted;
 use crate::l402::{PaymentHash, Preimage};
 use crate::money::Msat;
 use crate::payer::{Found, NodeProblem, PayFailure, PayRefusal, ProblemKind, SendOutcome, Settled};
@@ -23,7 +24,7 @@ pub(super) enum Heard {
     /// An error that LND formed.
     Error(LndError),
     /// Bytes that LND did not form.
-    Foreign(String),
+    Foreign(NodeProblem),
     /// The connection failed.
     Broken(NodeProblem),
     /// The stream ended as streams do.
@@ -47,7 +48,7 @@ pub(super) fn hear_line(line: &[u8], hash: &PaymentHash) -> Heard {
     match Message::parse(line) {
         Some(Message::Payment(payment)) => hear_payment(&payment, hash),
         Some(Message::Error(error)) => Heard::Error(LndError { status: HTTP_OK, error }),
-        None => Heard::Foreign("a message that is not in lnd's form".to_owned()),
+        None => Heard::Foreign(hint::other("a message that is not in lnd's form".to_owned())),
     }
 }
 
@@ -61,10 +62,11 @@ pub(super) fn hear_error(status: u16, body: &[u8]) -> Heard {
         Some(Message::Error(_) | Message::Payment(_)) | None
             if body.starts_with(b"Client sent an HTTP request to an HTTPS server") =>
         {
-            Heard::Foreign("it speaks https only; write https:// in the URL".to_owned())
+            Heard::Foreign(hint::other_with("it speaks https only".to_owned(), "write https:// in the URL"))
         }
         Some(Message::Error(_) | Message::Payment(_)) | None => {
-            Heard::Foreign(format!("HTTP {status} in a form that is not lnd's; is a proxy before it?"))
+            let words = format!("HTTP {status} in a form that is not lnd's");
+            Heard::Foreign(hint::other_with(words, "is a proxy before it?"))
         }
     }
 }
@@ -86,7 +88,7 @@ fn hear_payment(payment: &Payment<'_>, hash: &PaymentHash) -> Heard {
         };
     }
     if PaymentHash::from_hex(payment.payment_hash.text()) != Some(*hash) {
-        return Heard::Foreign("a message that is not about this payment".to_owned());
+        return Heard::Foreign(hint::other("a message that is not about this payment".to_owned()));
     }
     match status {
         "INITIATED" | "IN_FLIGHT" => Heard::Going,
@@ -149,7 +151,7 @@ impl LndError {
             return Some(advised(ProblemKind::Starting));
         }
         if says("wallet not created") {
-            return Some(hint::other("it has no wallet yet; create one with `lncli create`".to_owned()));
+            return Some(hint::no_wallet());
         }
         if self.error.code == 16
             || ["permission denied", "macaroon", "verification failed", "encoding/hex"].into_iter().any(says)
@@ -157,7 +159,7 @@ impl LndError {
             return Some(hint::denied(message));
         }
         if self.error.code == 5 && !self.error.wrapped {
-            return Some(hint::other(format!("{message}: no such path; is the URL lnd's REST address?")));
+            return Some(hint::other_with(format!("{message}: no such path"), "is the URL lnd's REST address?"));
         }
         None
     }
@@ -210,8 +212,8 @@ impl Heard {
             Self::Failed(why) => SendOutcome::Failed(why),
             Self::Error(error) if answered || error.is_of_transport() => SendOutcome::InDoubt(error.error.message),
             Self::Error(error) => SendOutcome::Refused(error.into_refusal()),
-            Self::Unclear(words) | Self::Foreign(words) => SendOutcome::InDoubt(words),
-            Self::Broken(problem) => SendOutcome::InDoubt(problem.to_string()),
+            Self::Unclear(words) => SendOutcome::InDoubt(words),
+            Self::Foreign(problem) | Self::Broken(problem) => SendOutcome::InDoubt(problem.told()),
             Self::Ended => SendOutcome::InDoubt("the node's stream ended before the payment did".to_owned()),
             Self::Late if answered => SendOutcome::InFlight,
             Self::Late => SendOutcome::InDoubt("the node did not answer in time".to_owned()),
@@ -235,8 +237,8 @@ impl Heard {
             Self::Failed(why) => Found::Failed(why),
             Self::Error(error) if error.is_not_found() => Found::NotFound,
             Self::Error(error) => Found::Unknown(error.into_problem()),
-            Self::Unclear(words) | Self::Foreign(words) => Found::Unknown(hint::other(words)),
-            Self::Broken(problem) => Found::Unknown(problem),
+            Self::Unclear(words) => Found::Unknown(hint::other(words)),
+            Self::Foreign(problem) | Self::Broken(problem) => Found::Unknown(problem),
             Self::Ended => Found::Unknown(hint::unreachable("the stream ended early".to_owned())),
             Self::Late => Found::Unknown(hint::unreachable("no answer in time".to_owned())),
         }

@@ -88,11 +88,8 @@ impl Client {
             // An error says that the process already has a provider, which serves as well.
             (None, true) => drop(rustls::crypto::ring::default_provider().install_default()),
         }
-        let http = builder.build().map_err(|error| LndConfigError::Client(chain(&error)))?;
-        let macaroon = options
-            .macaroon
-            .header()
-            .ok_or_else(|| LndConfigError::Client("the macaroon fits no header".to_owned()))?;
+        let http = builder.build().map_err(LndConfigError::Client)?;
+        let macaroon = options.macaroon.header().ok_or(LndConfigError::Header)?;
         Ok(Self { http, base: endpoint.base, macaroon, waits })
     }
 
@@ -136,7 +133,8 @@ impl Client {
         }
         Err(match hear_error(status, &body) {
             Heard::Error(error) => error.into_problem(),
-            Heard::Foreign(words) | Heard::Unclear(words) => hint::other(words),
+            Heard::Foreign(problem) => problem,
+            Heard::Unclear(words) => hint::other(words),
             Heard::Broken(problem) => problem,
             Heard::Going
             | Heard::PreimageKnown(_)
@@ -197,7 +195,7 @@ impl Updates {
             match self.lines.next_line() {
                 Ok(Some(line)) => return hear_line(line, hash),
                 Ok(None) => {}
-                Err(too_long) => return Heard::Foreign(too_long.to_string()),
+                Err(too_long) => return Heard::Foreign(hint::other(too_long.to_string())),
             }
             let Some(response) = self.response.as_mut() else { return self.last(hash) };
             let now = Instant::now();
@@ -261,7 +259,7 @@ fn node_time(response: &Response) -> Option<UnixMs> {
 /// Why a request failed.
 fn problem(error: &reqwest::Error) -> NodeProblem {
     match tls::certificate_problem(error) {
-        Some(words) => hint::advised(ProblemKind::Certificate(words)),
+        Some(untrusted) => hint::advised(ProblemKind::Certificate(untrusted)),
         None => hint::unreachable(chain(error)),
     }
 }

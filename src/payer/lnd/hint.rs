@@ -1,6 +1,6 @@
 //! What to do about a problem where the wallet is an lnd.
 
-use crate::payer::{NodeProblem, ProblemKind};
+use crate::payer::{NodeProblem, ProblemKind, Untrusted};
 
 /// The problem, with what to do about it.
 pub(super) const fn advised(kind: ProblemKind) -> NodeProblem {
@@ -10,8 +10,11 @@ pub(super) const fn advised(kind: ProblemKind) -> NodeProblem {
         ProblemKind::Starting => Some("wait until `lncli state` says SERVER_ACTIVE"),
         ProblemKind::Denied(_) => Some("bake one with the permissions in the README"),
         ProblemKind::NotSynced => Some("wait until `lncli getinfo` says synced_to_chain"),
-        // Their words say it.
-        ProblemKind::Certificate(_) | ProblemKind::Other(_) => None,
+        ProblemKind::Certificate(Untrusted::Other) => Some("pass the tls.cert of this very node"),
+        ProblemKind::Certificate(Untrusted::Unknown(_)) => {
+            Some("lnd signs its own: pass its tls.cert with --lnd-cert-file")
+        }
+        ProblemKind::Other(_) => None,
     };
     NodeProblem { kind, hint }
 }
@@ -24,6 +27,16 @@ pub(super) fn denied(why: &str) -> NodeProblem {
 /// In words that have no kind of their own.
 pub(super) const fn other(words: String) -> NodeProblem {
     advised(ProblemKind::Other(words))
+}
+
+/// In words that have no kind of their own, with what to do.
+pub(super) const fn other_with(words: String, hint: &'static str) -> NodeProblem {
+    NodeProblem { kind: ProblemKind::Other(words), hint: Some(hint) }
+}
+
+/// There is no wallet behind the node.
+pub(super) fn no_wallet() -> NodeProblem {
+    other_with("it has no wallet yet".to_owned(), "create one with `lncli create`")
 }
 
 /// No connection, or none that lasted.

@@ -1,12 +1,14 @@
 //! The macaroon that authorises us to the node: read from a file or a variable, never shown.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
 use reqwest::header::HeaderValue;
 
 use super::rights::Rights;
+use crate::error::Hinted;
 use crate::safe_open;
 
 /// Longest macaroon that is read, in bytes. LND's own take some hundreds.
@@ -62,19 +64,27 @@ pub struct MacaroonFile {
 }
 
 /// Why there is no macaroon. Nothing of its content is shown.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum MacaroonError {
     /// The file cannot be read.
-    #[error("{path}: the macaroon cannot be read: {why}")]
+    #[error("{}: the macaroon cannot be read", path.display())]
     Unreadable {
         /// The file.
-        path: String,
-        /// The cause, in words for a person.
-        why: String,
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
     },
     /// It is no macaroon.
     #[error("{0}: no macaroon of lnd's (expected the binary file that lncli writes, or the same in hex or base64)")]
     NotOne(String),
+}
+
+impl Hinted for MacaroonError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Unreadable { .. } | Self::NotOne(_) => None,
+        }
+    }
 }
 
 impl Macaroon {
@@ -111,7 +121,7 @@ impl Macaroon {
         let shown = path.display().to_string();
         let bytes = safe_open::read_small(path, MACAROON_BYTES_MAX).map_err(|error| match error.kind() {
             std::io::ErrorKind::InvalidData => MacaroonError::NotOne(shown.clone()),
-            _ => MacaroonError::Unreadable { path: shown.clone(), why: error.to_string() },
+            _ => MacaroonError::Unreadable { path: path.to_owned(), source: error },
         })?;
         let macaroon = Self::from_bytes(&bytes, &shown)?;
         Ok(MacaroonFile { macaroon, warning: warning(path, &shown) })

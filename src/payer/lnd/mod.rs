@@ -18,6 +18,7 @@ mod stream;
 mod tests;
 mod tls;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -28,6 +29,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 use url::Url;
 
+use crate::error::Hinted;
 use crate::l402::{Network, PaymentHash, Preimage};
 use crate::ledger::DurableIntent;
 use crate::loopback::is_loopback;
@@ -68,36 +70,53 @@ pub struct LndOptions {
     pub certificate_pem: Option<Vec<u8>>,
 }
 
-/// Why the options make no client. Messages say what to do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why the options make no client.
+#[derive(Debug, thiserror::Error)]
 pub enum LndConfigError {
     /// The text is no URL.
-    #[error(
-        "the node's URL cannot be read ({0}); write it as https://HOST:PORT, lnd's REST address (port 8080 by default)"
-    )]
-    Url(String),
+    #[error("the node's URL cannot be read")]
+    Url(#[source] url::ParseError),
+    /// It names no host.
+    #[error("the node's URL names no host")]
+    NoHost,
     /// Neither `https`, nor `http` on loopback.
     #[error("the node's URL must begin with https:// (plain http is accepted for loopback only)")]
     NotHttps,
     /// User, password, query or fragment.
-    #[error(
-        "the node's URL must hold neither user, password, query nor fragment; the macaroon has an option of its own"
-    )]
+    #[error("the node's URL must hold neither user, password, query nor fragment")]
     Superfluous,
     /// What was given as certificate holds none.
-    #[error("{0}: holds no certificate; pass lnd's tls.cert")]
+    #[error("{0}: holds no certificate")]
     NoCertificate(String),
     /// What was given as certificate is damaged.
-    #[error("{source_name}: the certificate cannot be read as PEM ({why}); pass lnd's tls.cert")]
+    #[error("{origin}: the certificate cannot be read as PEM")]
     Certificate {
         /// Where it came from.
-        source_name: String,
+        origin: String,
         /// What is wrong with it.
-        why: String,
+        source: rustls_pki_types::pem::Error,
     },
     /// The HTTP client cannot be made.
-    #[error("no client for the node can be made: {0}")]
-    Client(String),
+    #[error("no client for the node can be made")]
+    Client(#[source] reqwest::Error),
+    /// TLS cannot be set up.
+    #[error("no client for the node can be made")]
+    Tls(#[source] rustls::Error),
+    /// What was given as macaroon fits no header.
+    #[error("the macaroon fits no header")]
+    Header,
+}
+
+impl Hinted for LndConfigError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        let hint = match self {
+            Self::Url(_) | Self::NoHost => "write it as https://HOST:PORT, lnd's REST address (port 8080 by default)",
+            Self::Superfluous => "the macaroon has an option of its own",
+            Self::NoCertificate(_) | Self::Certificate { .. } => "pass lnd's tls.cert",
+            Self::NotHttps | Self::Client(_) | Self::Tls(_) | Self::Header => return None,
+        };
+        Some(hint.into())
+    }
 }
 
 /// A payer that is an LND node.
@@ -158,7 +177,7 @@ impl LndPayer {
         let body =
             match serde_json::to_vec(&SendRequest::of(order, self.cltv_most.load(Ordering::Relaxed), patience_ms)) {
                 Ok(body) => body,
-                Err(error) => return report(Heard::Foreign(error.to_string()), false, None),
+                Err(error) => return report(Heard::Foreign(hint::other(error.to_string())), false, None),
             };
         let mut updates = self.client.open(self.client.post("/v2/router/send", body), deadline).await;
         let mut answered = false;
@@ -381,9 +400,9 @@ impl<'a> SendRequest<'a> {
 
 impl Endpoint {
     fn parse(text: &str) -> Result<Self, LndConfigError> {
-        let url = Url::parse(text.trim()).map_err(|error| LndConfigError::Url(error.to_string()))?;
+        let url = Url::parse(text.trim()).map_err(LndConfigError::Url)?;
         if url.host().is_none() {
-            return Err(LndConfigError::Url("it names no host".to_owned()));
+            return Err(LndConfigError::NoHost);
         }
         let encrypted = match url.scheme() {
             "https" => true,

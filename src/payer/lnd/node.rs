@@ -102,7 +102,7 @@ pub(super) fn ready(body: &[u8]) -> Result<(), NodeProblem> {
         "SERVER_ACTIVE" => Ok(()),
         "LOCKED" => Err(advised(ProblemKind::Locked)),
         "UNLOCKED" | "RPC_ACTIVE" | "WAITING_TO_START" => Err(advised(ProblemKind::Starting)),
-        "NON_EXISTING" => Err(hint::other("it has no wallet yet; create one with `lncli create`".to_owned())),
+        "NON_EXISTING" => Err(hint::no_wallet()),
         other => Err(hint::other(format!("/v1/state says {}", printable(other)))),
     }
 }
@@ -197,7 +197,7 @@ mod tests {
         for state in ["UNLOCKED", "RPC_ACTIVE", "WAITING_TO_START"] {
             assert_eq!(of(state), Err(advised(ProblemKind::Starting)));
         }
-        assert!(of("NON_EXISTING").unwrap_err().to_string().contains("lncli create"));
+        assert!(of("NON_EXISTING").unwrap_err().hint.is_some_and(|hint| hint.contains("lncli create")));
         assert!(matches!(of("NEW"), Err(NodeProblem { kind: ProblemKind::Other(_), .. })));
         assert!(matches!(ready(b"{}"), Err(NodeProblem { kind: ProblemKind::Other(_), .. })));
     }

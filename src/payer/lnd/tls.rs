@@ -7,6 +7,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use super::LndConfigError;
+use crate::payer::Untrusted;
 
 /// The most that is read of a certificate, in bytes.
 pub const CERTIFICATE_BYTES_MAX: u64 = 1 << 20;
@@ -58,12 +59,9 @@ fn wrapped(pem: &[u8]) -> Vec<u8> {
 }
 
 fn certificates(pem: &[u8], source: &str) -> Result<Vec<CertificateDer<'static>>, LndConfigError> {
-    let certificates = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(|error| {
-        LndConfigError::Certificate {
-            source_name: source.to_owned(),
-            why: crate::terminal_text::printable(&error.to_string()),
-        }
-    })?;
+    let certificates = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| LndConfigError::Certificate { origin: source.to_owned(), source: error })?;
     if certificates.is_empty() { Err(LndConfigError::NoCertificate(source.to_owned())) } else { Ok(certificates) }
 }
 
@@ -78,26 +76,22 @@ pub(super) fn trusting_nobody() -> Result<ClientConfig, LndConfigError> {
 }
 
 fn trusting(certificates: Vec<CertificateDer<'static>>) -> Result<ClientConfig, LndConfigError> {
-    crate::pinned_tls::trusting(certificates).map_err(|error| LndConfigError::Client(error.to_string()))
+    crate::pinned_tls::trusting(certificates).map_err(LndConfigError::Tls)
 }
 
 /// What is wrong with the certificate, where that is why a request failed.
-pub(super) fn certificate_problem(error: &reqwest::Error) -> Option<String> {
+pub(super) fn certificate_problem(error: &reqwest::Error) -> Option<Untrusted> {
     let mut cause = error.source();
     while let Some(error) = cause {
         match tls_error(error) {
             Some(rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)) => {
-                return Some("it is not the one that was given; pass the tls.cert of this very node".to_owned());
+                return Some(Untrusted::Other);
             }
             Some(problem @ rustls::Error::InvalidCertificate(_)) => {
                 let problem = problem.to_string();
                 // lnd's own certificate calls itself a CA, which rustls tells before that nobody knows it.
                 let own = problem.contains("CaUsedAsEndEntity");
-                return Some(format!(
-                    "none was given, and the system does not trust the node's ({}); lnd signs its own: pass its tls.cert \
-                     with --lnd-cert-file",
-                    if own { "it is signed by itself" } else { &problem }
-                ));
+                return Some(Untrusted::Unknown(if own { "it is signed by itself".to_owned() } else { problem }));
             }
             Some(_) | None => cause = error.source(),
         }

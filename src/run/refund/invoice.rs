@@ -1,5 +1,6 @@
 //! The one invoice of a refund: made, looked at, and handed over again; all of it at our own node and in our own ledger.
 
+use crate::error::Hinted;
 use crate::l402::Invoice;
 use crate::ledger::{DurableInvoice, Ledger, LedgerError, Record, RefundInvoice, RefundRecord};
 use crate::money::Msat;
@@ -32,7 +33,7 @@ pub(super) enum Looked {
 impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
     /// Only the node that paid is asked to receive: it is the one whose books show both.
     pub(super) async fn is_payers_node(&self) -> Result<(), (Reason, String)> {
-        let node = self.payer.node().await.map_err(|problem| (self.reason(), problem.to_string()))?;
+        let node = self.payer.node().await.map_err(|problem| (self.reason(), problem.told()))?;
         let invoice_node = self.refund.invoice.as_ref().map(DurableInvoice::node);
         if node.id != self.refund.node || invoice_node.is_some_and(|made| *made != node.id) {
             let words = format!("node {} has paid and is to receive the refund: name that one", self.refund.node.0);
@@ -99,7 +100,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Claim<'_, L, P, O, C> {
             | ProblemKind::Locked
             | ProblemKind::Starting
             | ProblemKind::NotSynced
-            | ProblemKind::Other(_) => (self.reason(), problem.to_string()),
+            | ProblemKind::Other(_) => (self.reason(), problem.told()),
         }
     }
 

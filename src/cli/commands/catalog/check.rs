@@ -12,7 +12,7 @@ use crate::cli::commands::catalog::finding::{self, EndpointFacts, ListingFacts, 
 use crate::cli::commands::catalog::layers::Layers;
 use crate::cli::commands::catalog::trial::{Trial, trials};
 use crate::cli::options::config::CatalogOptions;
-use crate::cli::{ExitCode, Failure, node, terminal};
+use crate::cli::{CommandError, ExitCode, Failure, node, terminal};
 use crate::l402::{Invoice, Network};
 use crate::loopback::is_loopback;
 use crate::manifest::image;
@@ -43,7 +43,8 @@ pub(super) fn survey(
     endpoints: &[std::sync::Arc<Endpoint>],
     network: Option<Network>,
 ) -> Result<Vec<EndpointFacts>, Failure> {
-    let origin = HttpOrigin::new(HttpOptions::default()).map_err(|error| Failure::Internal(error.to_string()))?;
+    let origin = HttpOrigin::new(HttpOptions::default())
+        .map_err(|error| CommandError::internal("no client for the web").because(error))?;
     crate::cli::runtime()?.block_on(async {
         let mut service = Service { origin, network, listings: HashMap::new(), silent: HashMap::new() };
         let mut found = Vec::new();

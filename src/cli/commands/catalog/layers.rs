@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::catalog::{Catalog, Endpoint};
 use crate::cli::options::config::{CatalogOptions, ManifestSource};
-use crate::cli::{Failure, input};
+use crate::cli::{CommandError, Failure, input};
 
 /// Each layer, with all that stands below it.
 pub(super) struct Layers(Vec<(String, Catalog)>);
@@ -40,7 +40,7 @@ impl Layers {
             last.get(name).cloned().ok_or_else(|| {
                 let meant = crate::diagnostic::closest(name, known());
                 let help = meant.map_or_else(|| known().collect::<Vec<_>>().join(", "), |name| format!("{name}?"));
-                Failure::Usage(format!("there is no endpoint {name}: {help}"))
+                CommandError::usage(format!("there is no endpoint {name}: {help}")).into()
             })
         };
         wanted.iter().map(find).collect()

@@ -9,7 +9,7 @@ use crate::cli::commands::catalog::finding::{EndpointFacts, QuoteFacts, Verdict}
 use crate::cli::commands::catalog::layers::Layers;
 use crate::cli::commands::catalog::{check, finding};
 use crate::cli::options::config::{CatalogOptions, UpdateFile};
-use crate::cli::{ExitCode, Failure, terminal};
+use crate::cli::{CommandError, ExitCode, Failure, terminal};
 use crate::money::Msat;
 use crate::report::replace_whole;
 use crate::run::{Clock, SystemClock};
@@ -18,7 +18,9 @@ use crate::run::{Clock, SystemClock};
 pub(super) fn execute(options: &CatalogOptions, file: &UpdateFile) -> Result<ExitCode, Failure> {
     let shown = file.path.display();
     if file.path.exists() && !file.overwrite {
-        return Err(Failure::Usage(format!("{shown} is there already; name another with --out, or give --overwrite")));
+        return Err(CommandError::usage(format!("{shown} is there already"))
+            .hint("name another with --out, or give --overwrite")
+            .into());
     }
     let endpoints = Layers::read(options)?.endpoints(&options.endpoints)?;
     let found = check::survey(&endpoints, options.network)?;
@@ -164,14 +166,16 @@ fn key(name: &str) -> String {
 fn write(file: &UpdateFile, head: &str, entries: &str) -> Result<(), Failure> {
     let whole = |out: &mut dyn std::io::Write| write!(out, "{head}{entries}");
     let unwritten = |error: std::io::Error| {
-        Failure::Usage(format!("{} cannot be written: {error}; name another with --out", file.path.display()))
+        CommandError::usage(format!("{} cannot be written", file.path.display()))
+            .because(error)
+            .hint("name another with --out")
     };
     if file.overwrite {
-        return replace_whole(&file.path, whole).map_err(unwritten);
+        return Ok(replace_whole(&file.path, whole).map_err(unwritten)?);
     }
     // Whatever came there meanwhile is not replaced.
     let mut new = std::fs::File::create_new(&file.path).map_err(unwritten)?;
-    whole(&mut new).and_then(|()| new.sync_all()).map_err(unwritten)
+    Ok(whole(&mut new).and_then(|()| new.sync_all()).map_err(unwritten)?)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Asks each endpoint once for its cheapest job, without payment: that costs nothing, and the answer shows the live price.
 
 use crate::cli::exit::of_job;
-use crate::cli::{ExitCode, Failure};
+use crate::cli::{CommandError, ExitCode, Failure};
 use crate::l402::{Challenge, Expected, Invoice, Network, Refusal, check as check_challenge};
 use crate::manifest::image;
 use crate::money::counted;
@@ -19,7 +19,8 @@ const INVOICE_LIFE_MS_MIN: i64 = 30_000;
 
 /// Asks every endpoint of the manifest; the node's network, where it is known, is compared with the invoice's.
 pub(super) async fn check(survey: &Survey, node: Option<Network>, report: &mut Report) -> Result<(), Failure> {
-    let origin = HttpOrigin::new(HttpOptions::default()).map_err(|error| Failure::Internal(error.to_string()))?;
+    let origin = HttpOrigin::new(HttpOptions::default())
+        .map_err(|error| CommandError::internal("no client for the web").because(error))?;
     for sample in survey.samples.iter().take(ENDPOINTS_MAX) {
         check_one(&origin, sample, node, report).await;
     }
@@ -48,7 +49,7 @@ async fn check_one(origin: &HttpOrigin, sample: &Sample, node: Option<Network>, 
     let request = match Request::build(&job.endpoint, &job.params, image::load) {
         Ok(request) => request,
         Err(problem) => {
-            report.problem_of("endpoint", ExitCode::Usage, &format!("{name}: {problem}"));
+            report.problem_within(&format!("{name}: "), "endpoint", ExitCode::Usage, &problem);
             return;
         }
     };
@@ -60,7 +61,11 @@ async fn check_one(origin: &HttpOrigin, sample: &Sample, node: Option<Network>, 
             "check the network, the endpoint's url, and whether its operator knows of it",
         ),
         Ok(ChallengeResponse::Refused { reason, message }) => {
-            report.problem_of("endpoint", of_job(JobState::Refused, reason), &format!("{name}: refused: {message}"));
+            report.problem_in_words(
+                "endpoint",
+                of_job(JobState::Refused, reason),
+                &format!("{name}: refused: {message}"),
+            );
         }
         Ok(ChallengeResponse::Retry { reason, message, .. }) => report.problem(
             "endpoint",
@@ -95,7 +100,7 @@ fn judge(challenge: Challenge, sample: &Sample, node: Option<Network>, facts: &m
                 Refusal::WrongNetwork { .. } => ExitCode::Node,
                 ref other => of_job(JobState::Refused, Reason::from(other)),
             };
-            report.problem_of("endpoint", code, &format!("{name}: {refusal}"));
+            report.problem_within(&format!("{name}: "), "endpoint", code, &refusal);
         }
     }
 }

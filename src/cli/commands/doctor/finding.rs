@@ -1,10 +1,12 @@
 //! What a check found: for a person a line each, for a program one document.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde::Serialize;
 
 use crate::cli::{ExitCode, Format};
+use crate::error::{Hinted, chain};
 use crate::money::{Msat, counted};
 use crate::terminal_text::{printable_char, write_json};
 
@@ -139,9 +141,25 @@ impl Report {
         self.add(check, Level::Warning, words.to_owned(), None, ExitCode::Done);
     }
 
-    /// A problem in words of ours, which say what to do behind their last semicolon.
-    pub(super) fn problem_of(&mut self, check: &'static str, code: ExitCode, words: &impl ToString) {
-        self.add_words(check, Level::Problem, &words.to_string(), code);
+    /// A problem as its error tells it.
+    pub(super) fn problem_of(&mut self, check: &'static str, code: ExitCode, error: &impl Hinted) {
+        self.problem_within("", check, code, error);
+    }
+
+    /// The same, with what to do where the error does not know it.
+    pub(super) fn problem_or(&mut self, check: &'static str, code: ExitCode, error: &impl Hinted, advice: &str) {
+        self.problem(check, code, chain(error), error.hint().map_or_else(|| advice.to_owned(), Cow::into_owned));
+    }
+
+    /// The same, of what is named first.
+    pub(super) fn problem_within(&mut self, what: &str, check: &'static str, code: ExitCode, error: &impl Hinted) {
+        let message = format!("{what}{}", chain(error));
+        self.add(check, Level::Problem, message, error.hint().map(Cow::into_owned), code);
+    }
+
+    /// A problem in somebody else's words, which may say what to do behind their last semicolon.
+    pub(super) fn problem_in_words(&mut self, check: &'static str, code: ExitCode, words: &str) {
+        self.add_words(check, Level::Problem, words, code);
     }
 
     /// A warning in such words.
@@ -214,7 +232,7 @@ mod tests {
         report.warning("clock", "late", "set it");
         assert_eq!((report.exit(), report.sum().as_str()), (ExitCode::Done, "ready to run; 1 warning"));
         report.problem("node", ExitCode::Node, "gone", "start it");
-        report.problem_of("ledger", ExitCode::Ledger, &"it is full; make room");
+        report.problem_in_words("ledger", ExitCode::Ledger, "it is full; make room");
         assert_eq!((report.exit(), report.exit_code), (ExitCode::Ledger, 7));
         let mut text = Vec::new();
         report.write(&mut text, Format::Table, true).unwrap();

@@ -6,6 +6,7 @@ mod finding;
 mod node;
 mod survey;
 
+use crate::error::Hinted;
 use crate::ledger::{OpenLedger, OpenMode, check_location};
 use crate::plan::limits::{self, Fit};
 
@@ -30,12 +31,7 @@ pub(in crate::cli) fn execute(
     let typed = Layer::of(&[&args.output]).output();
     let output = match config.and_then(|config| config.doctor(args)) {
         Err(failure) => {
-            report.problem(
-                "configuration",
-                failure.code(),
-                failure.to_string(),
-                "mend it first: nothing else was checked",
-            );
+            report.problem("configuration", failure.code(), failure.told(), "mend it first: nothing else was checked");
             typed
         }
         Ok(options) => {
@@ -63,7 +59,7 @@ async fn check(options: &DoctorOptions, report: &mut Report) -> Result<(), Failu
                 report.problem(
                     "manifest",
                     failure.code(),
-                    failure.to_string().trim_end(),
+                    failure.told().trim_end(),
                     "mend it; the command `plan` says the same",
                 );
                 None
@@ -120,10 +116,10 @@ fn ledger(options: &DoctorOptions, report: &mut Report) -> Option<OpenLedger> {
     let place = match check_location(&options.ledger) {
         Ok(place) => place,
         Err(error) => {
-            report.problem(
+            report.problem_or(
                 "ledger",
                 ExitCode::Ledger,
-                error.to_string(),
+                &error,
                 "make the place writable, or name another with --ledger",
             );
             return None;
@@ -137,15 +133,15 @@ fn ledger(options: &DoctorOptions, report: &mut Report) -> Option<OpenLedger> {
         Ok(ledger) => ledger,
         Err(error) => {
             let advice = "name another with --ledger, or restore it from a backup";
-            report.problem("ledger", ExitCode::Ledger, error.to_string(), advice);
+            report.problem_or("ledger", ExitCode::Ledger, &error, advice);
             return None;
         }
     };
     match stop(&options.ledger, ledger.as_ref(), None, None) {
         Ok(()) if place.exists => report.ok("ledger", format!("{shown} is there and can be written, on a local disk")),
         Ok(()) => report.ok("ledger", format!("{shown} can be written, on a local disk; the first run begins it")),
-        Err(gap @ Failure::BooksDiffer(_)) => {
-            report.problem("ledger", gap.code(), gap.to_string(), "bring in what it lacks");
+        Err(gap) if gap.is_of_books() => {
+            report.problem("ledger", gap.code(), gap.told(), "bring in what it lacks");
         }
         Err(failure) => report.problem_of("ledger", failure.code(), &failure),
     }

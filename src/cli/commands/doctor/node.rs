@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::cli::node::Connected;
 use crate::cli::options::config::NodeOptions;
 use crate::cli::{ExitCode, Failure};
+use crate::error::Hinted;
 use crate::l402::{Network, PaymentHash};
 use crate::money::{Msat, counted, counted_are};
 use crate::payer::lnd::{Channels, LndPayer, Rights};
@@ -295,7 +296,7 @@ async fn history(payer: &LndPayer, report: &mut Report) {
         Found::NotFound => report.ok("history", "payments can be listed and looked up"),
         Found::Unknown(problem @ NodeProblem { kind: ProblemKind::Other(_), .. }) => report.note(
             "history",
-            format!("a payment that does not exist was looked up: {problem}"),
+            format!("a payment that does not exist was looked up: {}", problem.told()),
             "as accounts of litd's answer; a payment in doubt then waits for its invoice to expire",
         ),
         Found::Unknown(problem) => report.problem_of("history", ExitCode::Node, &problem),

@@ -18,6 +18,7 @@ use crate::cli::preflight::duplicates::{edition, stopped_words, words as duplica
 use crate::cli::preflight::planned::Planned;
 use crate::cli::preflight::words::{LeftOut, elsewhere_words};
 use crate::cli::preflight::{questions, trust};
+use crate::error::Hinted;
 use preflight::{Ground, Preflight};
 use stand::{OPEN, Stand, planned, stand, to_download};
 
@@ -41,12 +42,12 @@ use crate::time::UnixMs;
 
 use crate::cli::money::{Fitting, Room};
 use crate::cli::options::config::{ManifestSource, Payment, RunOptions};
-use crate::cli::{ExitCode, Failure, input, money, target};
+use crate::cli::{CommandError, ExitCode, Failure, input, money, target};
 
 /// Runs a batch.
 pub(in crate::cli) fn execute(options: &RunOptions, sandbox: &SandboxOptions) -> Result<ExitCode, Failure> {
     if options.payment != Payment::Sandbox && *sandbox != SandboxOptions::default() {
-        return Err(Failure::Usage("the --sandbox-… flags go with --sandbox".to_owned()));
+        return Err(CommandError::usage("the --sandbox-… flags go with --sandbox").into());
     }
     crate::cli::runtime()?.block_on(async {
         let world = Counterparties::open(&options.payment, sandbox).await?;
@@ -177,7 +178,8 @@ impl<'a> Runner<'a> {
         // Where another process has the batch now, it is that one's.
         let Ok(session) = Session::open(&self.world.ledger, &name) else { return };
         if let Err(failure) = session.discard_unaccepted() {
-            self.reporter.warn(format!("the batch {name} was begun for nothing, and stays in the ledger: {failure}"));
+            self.reporter
+                .warn(format!("the batch {name} was begun for nothing, and stays in the ledger: {}", failure.told()));
         }
     }
 
@@ -273,7 +275,8 @@ impl<'a> Runner<'a> {
             (Some(name), _) => Some(name.clone()),
             (None, ManifestSource::Stdin(_)) => None,
             (None, ManifestSource::File(path, _)) => {
-                let path = std::path::absolute(path).map_err(|error| Failure::Usage(error.to_string()))?;
+                let path = std::path::absolute(path)
+                    .map_err(|error| CommandError::usage(path.display().to_string()).because(error))?;
                 target::at_path(&ledger, &path)?.map(|batch| batch.name)
             }
         };

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::{ExitCode, Failure};
+use crate::cli::{CommandError, ExitCode, Failure};
 use crate::ledger::port::Loading;
 use crate::ledger::{Batch, OpenLedger};
 use crate::manifest::Manifest;
@@ -25,7 +25,7 @@ impl Runner<'_> {
     pub(super) async fn run_results(&mut self, manifest: &Manifest, name: String) -> Result<ExitCode, Failure> {
         let session = self.open(&name)?;
         let Some(known) = session.known.clone() else {
-            return Err(Failure::Internal(format!("the batch {name} was there a moment ago")));
+            return Err(CommandError::internal(format!("the batch {name} was there a moment ago")).into());
         };
         session::check_owner(
             session.known.as_ref(),

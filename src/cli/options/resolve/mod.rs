@@ -23,7 +23,7 @@ use crate::cli::options::config::{
 use crate::cli::options::layer::Layers;
 use crate::cli::options::values::{DecisionWord, Format};
 use crate::cli::options::{Group, Layer, LedgerArgs, NodeArgs, file, variable};
-use crate::cli::{Environment, Failure, node};
+use crate::cli::{CommandError, Environment, Failure, node};
 
 use resolved::{Resolved, ids, manifest, target, usage};
 
@@ -45,7 +45,7 @@ impl Config {
     /// # Errors
     /// Everything that is wrong with it or with a variable.
     pub fn load(named: Option<PathBuf>, environment: Environment) -> Result<Self, Failure> {
-        let variables = environment.layer().map_err(|wrong| Failure::Usage(wrong.join("\n")))?;
+        let variables = environment.layer().map_err(|wrong| CommandError::usage(wrong.join("\n")))?;
         let named = named.or_else(|| environment.config_file());
         let default = environment.config_home.as_ref().map(|home| home.join("l402-batch").join("config.toml"));
         let is_named = named.is_some();

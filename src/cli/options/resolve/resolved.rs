@@ -10,7 +10,7 @@ use crate::cli::options::config::{
 use crate::cli::options::flags::TargetArgs;
 use crate::cli::options::shown::Shown;
 use crate::cli::options::values::{Format, ManifestFormat};
-use crate::cli::{Environment, Failure, node};
+use crate::cli::{CommandError, Environment, Failure, node};
 use crate::command::set_context;
 use crate::manifest::{format_help, normal_id};
 use crate::time::UnixMs;
@@ -68,7 +68,7 @@ impl Resolved {
     /// When no purchase begins any more.
     pub(super) fn deadline(&self) -> Result<Option<UnixMs>, Failure> {
         let deadline = self.layer.deadline.as_ref().map(|deadline| deadline.resolve(&self.environment.now));
-        deadline.transpose().map_err(Failure::Usage)
+        Ok(deadline.transpose().map_err(CommandError::usage)?)
     }
 
     pub(super) fn downloads(&self) -> DownloadOptions {
@@ -176,6 +176,6 @@ pub(super) fn ids(given: &[String]) -> Vec<String> {
     given.iter().map(|id| normal_id(id).into_owned()).collect()
 }
 
-pub(super) fn usage(words: impl Into<String>) -> Failure {
-    Failure::Usage(words.into())
+pub(super) fn usage(message: impl Into<String>) -> Failure {
+    CommandError::usage(message).into()
 }

@@ -1,5 +1,6 @@
 //! What a real node of version 0.21 answered, row by row.
 
+use crate::error::Hinted;
 use crate::payer::{PayFailure, PayRefusal, SendOutcome};
 
 use super::replay::stream;
@@ -138,12 +139,12 @@ async fn a_settled_hash_is_found_with_the_nodes_time() {
 async fn an_unknown_hash_is_told_apart_from_a_wrong_path() {
     let found = looked_up(http(404, &wrapped(5, "payment isn't initiated"))).await;
     assert_eq!(found, LookUp { found: Found::NotFound, node_time: Some(NODE_TIME) });
-    let Found::Unknown(NodeProblem { kind: ProblemKind::Other(words), .. }) =
+    let Found::Unknown(problem @ NodeProblem { kind: ProblemKind::Other(_), .. }) =
         looked_up(http(404, &unwrapped(5, "Not Found"))).await.found
     else {
         panic!("a wrong path is not an unknown hash");
     };
-    assert!(words.contains("URL"), "{words}");
+    assert!(problem.told().contains("URL"), "{problem}");
 }
 
 #[tokio::test]
