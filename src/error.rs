@@ -45,11 +45,20 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
 pub struct SharedError(Arc<dyn Error + Send + Sync>);
 
 impl SharedError {
-    /// That error, shared.
-    pub fn new(error: impl Error + Send + Sync + 'static) -> Self {
-        Self(Arc::new(error))
+    /// That error, shared; or words, where there is nothing more to it.
+    pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(Arc::from(error.into()))
     }
 }
+
+/// Two are the same where they say the same.
+impl PartialEq for SharedError {
+    fn eq(&self, other: &Self) -> bool {
+        chain(self) == chain(other)
+    }
+}
+
+impl Eq for SharedError {}
 
 impl From<std::io::Error> for SharedError {
     fn from(error: std::io::Error) -> Self {

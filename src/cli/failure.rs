@@ -184,6 +184,7 @@ impl Failure {
             Self::Stopped(Stopped::Interrupted) => ExitCode::Interrupted,
             Self::Stopped(Stopped::Terminated) => ExitCode::Terminated,
             Self::Lock(LockError::Locked(_)) => ExitCode::Locked,
+            Self::Ledger(LedgerError::Receipt(_)) => ExitCode::Usage,
             Self::Ledger(_) | Self::Lock(LockError::Io(_)) | Self::Run(RunError::Ledger(_)) => ExitCode::Ledger,
             Self::Node(_) => ExitCode::Node,
             Self::Stdout(error) if reader_has_gone(error) => ExitCode::Done,

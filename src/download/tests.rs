@@ -45,13 +45,13 @@ impl Ledger for OneJob {
         Ok(Vec::new())
     }
     async fn request(&self, _: PaymentKey) -> Result<Request, LedgerError> {
-        Err(LedgerError::Io("none".to_owned()))
+        Err(LedgerError::system("none"))
     }
     async fn history_check(&self, _: &WalletId, _: PaymentKey) -> Result<HistoryCheck, LedgerError> {
-        Err(LedgerError::Io("none".to_owned()))
+        Err(LedgerError::system("none"))
     }
     async fn is_witnessed(&self, _: &WalletId) -> Result<bool, LedgerError> {
-        Err(LedgerError::Io("none".to_owned()))
+        Err(LedgerError::system("none"))
     }
     async fn identical_request(&self, _: JobKey, _: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {
         Ok(None)

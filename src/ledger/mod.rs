@@ -7,6 +7,7 @@ mod claimed;
 #[cfg(test)]
 mod contract;
 mod decide;
+mod error;
 #[cfg(test)]
 pub mod fixtures;
 mod history;
@@ -28,6 +29,7 @@ mod writer;
 pub use batch::{Batch, BatchStart, DownloadTo, Layout, NewBatch, Outputs, Remembered};
 pub use bounds::{Asking, EndpointCount, HeldBack, IntentBounds, NodeCount, Prospect, endpoint_and_origin};
 pub use claimed::Claimed;
+pub use error::{BadReceipt, Damage, Lack, LedgerError, Obstacle};
 pub use history::{AnswerRow, AuditRow, DecisionRow, PaymentRecord, PaymentRow, Standing, TakeRecord, TransitionRow};
 pub use inline::InlineLedger;
 pub use loading::{
@@ -55,11 +57,6 @@ pub use stored_jobs::StoredJobs;
 pub use word::{Retake, TakeId, Unmet};
 pub use writer::{LedgerHandle, LedgerThread};
 
-use std::borrow::Cow;
-
-use crate::error::Hinted;
-use crate::purchase::Reason;
-
 /// Which of the delivered jobs whose file is not here are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undownloaded {
@@ -69,47 +66,4 @@ pub enum Undownloaded {
     Left,
     /// All of them, those too whose URL is gone.
     All,
-}
-
-/// Why the ledger cannot be used, or what one job lacks. Messages say what to do.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LedgerError {
-    /// It cannot be read or written: disk full, read-only, I/O error.
-    #[error("the ledger cannot be used: {0}")]
-    Io(String),
-    /// The file is no ledger of this program, or is damaged.
-    #[error("{0}")]
-    Foreign(String),
-    /// A newer version of this program wrote it.
-    #[error("the ledger was written by a newer version ({found}; this one knows {known})")]
-    Newer {
-        /// Its schema version.
-        found: i64,
-        /// The newest that this program knows.
-        known: i64,
-    },
-    /// A record contradicts what the ledger holds. A defect of this program; nothing was written.
-    #[error("the ledger refuses a record that contradicts it: {0}")]
-    Contradiction(String),
-    /// What one job lacks: the ledger itself is usable, and the others go on.
-    #[error("{what}")]
-    OfJob {
-        /// What is said of the job: `body_missing` or `row_damaged`.
-        reason: Reason,
-        /// In words, with what to do.
-        what: String,
-    },
-    /// It lies on a network or FUSE file system, whose locks and syncs cannot be relied upon.
-    #[error("the ledger lies on a {0} file system")]
-    NotLocal(String),
-}
-
-impl Hinted for LedgerError {
-    fn hint(&self) -> Option<Cow<'_, str>> {
-        match self {
-            Self::Newer { .. } => Some("update l402-batch".into()),
-            Self::NotLocal(_) => Some("put it on a local disk with --ledger".into()),
-            _ => None,
-        }
-    }
 }

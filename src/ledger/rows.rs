@@ -9,6 +9,7 @@ use crate::plan::ContentHash;
 use crate::purchase::{HttpAnswer, JobState, Next, Poll, Reason};
 use crate::time::UnixMs;
 
+use super::Lack;
 use super::{AnswerKey, AnswerKind, BatchKey, DurableIntent, FetchMark, JobKey, PaidPurchase};
 
 /// A job that is still to be bought.
@@ -83,8 +84,8 @@ pub struct DamagedJob {
     pub key: JobKey,
     /// Its id.
     pub id: String,
-    /// What is wrong, and what to do.
-    pub what: String,
+    /// What it lacks.
+    pub lack: Lack,
 }
 
 /// A job whose result is to be fetched.

@@ -8,7 +8,8 @@ use super::port::{Downloads, Records};
 use crate::l402::Network;
 use crate::ledger::{
     BatchKey, Claimed, DamagedJob, DeliveredJob, Deliveries, HeldBack, HistoryCheck, IdenticalRequest, JobKey, Ledger,
-    LedgerError, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, Undownloaded,
+    LedgerError, Obstacle, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded,
+    Undownloaded,
 };
 use crate::purchase::{Credential, HttpAnswer, Request, WalletId};
 use crate::time::UnixMs;
@@ -64,7 +65,7 @@ impl LedgerHandle {
         let thread = std::thread::Builder::new()
             .name("ledger".to_owned())
             .spawn(move || serve(ledger, inbox))
-            .map_err(|error| LedgerError::Io(format!("no thread for the ledger: {error}")))?;
+            .map_err(|error| LedgerError::failed("no thread for it", error))?;
         Ok((Self { asks }, LedgerThread { thread }))
     }
 
@@ -167,7 +168,7 @@ impl Deliveries for LedgerHandle {
 }
 
 fn gone() -> LedgerError {
-    LedgerError::Io("its thread has ended".to_owned())
+    LedgerError::Io(Obstacle::Ended)
 }
 
 fn serve<S: Records + Downloads>(mut ledger: S, mut inbox: mpsc::Receiver<Ask>) -> S {

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::error::chain;
 use crate::ledger::{ReceiptRow, ResultRow};
 use crate::time::UnixMs;
 
@@ -109,7 +110,8 @@ impl At {
                 self.failing = true;
                 let path = self.path.display();
                 (!failed_before).then(|| {
-                    format!("{path} cannot be replaced: {error}; it is tried again, and `export` writes it elsewhere")
+                    let why = chain(&error);
+                    format!("{path} cannot be replaced: {why}; it is tried again, and `export` writes it elsewhere")
                 })
             }
         }

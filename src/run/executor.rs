@@ -12,7 +12,7 @@ use tokio::sync::{Notify, Semaphore};
 use crate::catalog::DedupPolicy;
 use crate::error::Hinted;
 use crate::event::{Event, Listener};
-use crate::ledger::{BatchKey, JobKey, Ledger, LedgerError, OpenJob, OpenStage, Record};
+use crate::ledger::{BatchKey, JobKey, Lack, Ledger, LedgerError, OpenJob, OpenStage, Record};
 use crate::money::Msat;
 use crate::origin::Origin;
 use crate::payer::{NodeInfo, NodeProblem, Payer, ProblemKind, lacks};
@@ -321,8 +321,8 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         let (key, id) = (driver.job.facts.key, driver.job.facts.id.clone());
         let drive = async move {
             match driver.drive(state, input).await {
-                Err(RunError::Ledger(LedgerError::OfJob { reason, what })) => {
-                    self.stuck(key, &id, reason, what).await?;
+                Err(RunError::Ledger(LedgerError::OfJob(lack))) => {
+                    self.stuck(key, &id, &lack).await?;
                     Ok(None)
                 }
                 result => result,
@@ -331,21 +331,21 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         async move { Finished::Job(drive.await) }.boxed_local()
     }
 
-    async fn stuck(&self, job: JobKey, id: &str, reason: Reason, what: String) -> Result<(), LedgerError> {
-        let record = Record::Stuck { job, reason, error: what.clone() };
+    async fn stuck(&self, job: JobKey, id: &str, lack: &Lack) -> Result<(), LedgerError> {
+        let record = Record::Stuck { job, reason: lack.reason(), error: lack.told() };
         match self.ledger.commit(self.clock.now(), record).await {
             // Where not even that can be written into its row, it is said all the same.
             Ok(_) | Err(LedgerError::OfJob { .. }) => {}
             Err(error) => return Err(error),
         }
-        self.listener.hear(&Event::Warning { message: format!("{id}: {what}") });
+        self.listener.hear(&Event::Warning { message: format!("{id}: {}", lack.told()) });
         Ok(())
     }
 
     /// Says of each open job whose row cannot be read that it is a person's.
     async fn leave_damaged(&self, batch: Option<BatchKey>) -> Result<(), LedgerError> {
         for job in self.ledger.damaged_jobs(batch).await? {
-            self.stuck(job.key, &job.id, Reason::RowDamaged, job.what).await?;
+            self.stuck(job.key, &job.id, &job.lack).await?;
         }
         Ok(())
     }
@@ -374,8 +374,8 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
                 }
             }
             Finished::Probe(result) => self.probed(shared, result),
-            Finished::Claim(Err(LedgerError::OfJob { what, .. })) => {
-                self.listener.hear(&Event::Warning { message: format!("a refund: {what}") });
+            Finished::Claim(Err(LedgerError::OfJob(lack))) => {
+                self.listener.hear(&Event::Warning { message: format!("a refund: {}", lack.told()) });
             }
             Finished::Claim(result) => result?,
         }

@@ -77,11 +77,11 @@ impl<'a> Port<'a> {
     fn fail(&self, what: &str) -> LedgerError {
         self.broken.set(true);
         self.disk.world.note(|| format!("disk: {what}"));
-        LedgerError::Io(what.to_owned())
+        LedgerError::system(what)
     }
 
     fn expect_whole(&self) -> Result<(), LedgerError> {
-        if self.broken.get() { Err(LedgerError::Io("the disk failed before".to_owned())) } else { Ok(()) }
+        if self.broken.get() { Err(LedgerError::system("the disk failed before")) } else { Ok(()) }
     }
 
     /// How far a ledger lets purchases go that does not count what it must.

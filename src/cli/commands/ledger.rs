@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::catalog::Catalog;
+use crate::error::Hinted;
 use crate::ledger::port::{Batches, Place};
 use crate::ledger::sqlite::{Asked, BatchLock, Doubled, MergeSource, Merged};
 use crate::ledger::{Gap, LedgerError, OpenLedger, OpenMode, ReceiptKind, ReceiptRow};
@@ -78,8 +79,12 @@ fn of_receipts(ledger: &OpenLedger, file: &Path, rows: &[ReceiptRow]) -> Result<
     let stranger = stranger.ok_or_else(|| CommandError::internal("the catalogue is empty"))?;
     let asked = asked(file, rows);
     MergeSource::of_receipts(file, &manifest_of(file), rows, &asked, stranger, ledger).map_err(|error| match error {
-        LedgerError::Contradiction(what) => {
-            CommandError::usage(format!("{}: {what}; nothing was merged", file.display())).into()
+        LedgerError::Receipt(bad) => {
+            let refused = CommandError::usage(format!("{}: {bad}; nothing was merged", file.display()));
+            match bad.hint() {
+                Some(hint) => refused.hint(hint).into(),
+                None => refused.into(),
+            }
         }
         error => Failure::Ledger(error),
     })
@@ -177,7 +182,7 @@ fn set_aside(file: &Path, what: &str) -> Result<PathBuf, Failure> {
         PathBuf::from(name)
     };
     let aside = (1..).map(name).find(|path| path.symlink_metadata().is_err()).unwrap_or_else(|| name(1));
-    std::fs::rename(file, &aside).map_err(|error| Failure::Ledger(LedgerError::Io(error.to_string())))?;
+    std::fs::rename(file, &aside).map_err(|error| Failure::Ledger(LedgerError::system(error)))?;
     Ok(aside)
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::decide::{Endpoint, EndpointKey, Job, Payment, PeriodKind, Unfit};
 use super::{
-    AnswerKey, AnswerKind, BatchKey, DownloadedFile, FetchMark, JobKey, LedgerError, NewIntent, PaymentKey,
+    AnswerKey, AnswerKind, BatchKey, DownloadedFile, FetchMark, JobKey, Lack, LedgerError, NewIntent, PaymentKey,
     RefundInvoice, RefundStanding,
 };
 use crate::catalog;
@@ -136,7 +136,7 @@ impl From<Unfit> for LedgerError {
     fn from(unfit: Unfit) -> Self {
         match unfit {
             Unfit::Contradiction(what) => Self::Contradiction(what),
-            Unfit::Damaged(what) => Self::OfJob { reason: Reason::RowDamaged, what },
+            Unfit::Damaged(what) => Lack::row(what).into(),
         }
     }
 }

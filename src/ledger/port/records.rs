@@ -3,7 +3,7 @@
 use crate::l402::Network;
 use crate::ledger::{
     BatchKey, Committed, DamagedJob, DeliveredJob, HeldBack, HistoryCheck, IdenticalRequest, JobKey, LedgerError,
-    OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, Undownloaded,
+    Obstacle, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, Undownloaded,
 };
 use crate::purchase::{Credential, HttpAnswer, Request, WalletId};
 use crate::time::UnixMs;
@@ -24,7 +24,7 @@ pub trait Records {
     fn commit(&mut self, now: UnixMs, record: Record) -> Result<Recorded, LedgerError> {
         match self.apply_all(vec![(now, record)])?.pop() {
             Some(outcome) => outcome,
-            None => Err(LedgerError::Io("a transaction gave no outcome".to_owned())),
+            None => Err(LedgerError::Io(Obstacle::NoOutcome)),
         }
     }
 

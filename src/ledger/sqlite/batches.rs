@@ -6,7 +6,7 @@ use super::SqliteLedger;
 use super::convert::{Json, hex};
 use super::error::{Fault, contradiction};
 use crate::ledger::port::{Batches, Views};
-use crate::ledger::{Batch, BatchKey, BatchStart, Counts, JobKey, Layout, LedgerError, NewBatch, Remembered};
+use crate::ledger::{Batch, BatchKey, BatchStart, Counts, Damage, JobKey, Layout, LedgerError, NewBatch, Remembered};
 use crate::manifest::Limits;
 use crate::purchase::Reason;
 use crate::time::UnixMs;
@@ -273,11 +273,7 @@ impl Batches for SqliteLedger {
             }
             match found {
                 None => Ok(()),
-                Some(what) => Err(LedgerError::Foreign(format!(
-                    "the ledger is damaged: what it counts for {what} is not the sum of its payments; restore it from \
-                     a backup"
-                ))
-                .into()),
+                Some(what) => Err(LedgerError::from(Damage::Sums(what)).into()),
             }
         })
     }

@@ -15,9 +15,7 @@ use super::convert::hex;
 use super::error::Fault;
 use super::file::{beside, create_folder};
 use super::gap::rescued;
-use crate::command::node_command;
-use crate::ledger::LedgerError;
-use crate::purchase::Reason;
+use crate::ledger::{Damage, Lack, LedgerError};
 
 /// The largest body that stands in the ledger itself, in bytes.
 pub(super) const INLINE_BODY_BYTES_MAX: usize = 64 * 1024;
@@ -80,17 +78,12 @@ impl Bodies {
     /// Reads a body back. Its caller checks the digest of the whole request.
     pub(super) fn read(&self, digest: &[u8; 32]) -> Result<Vec<u8>, LedgerError> {
         let Some(folder) = &self.folder else {
-            return Err(LedgerError::Foreign("the ledger in memory names a body's file".to_owned()));
+            return Err(Damage::BodyOfMemory.into());
         };
         let path = folder.join(hex(digest));
         std::fs::read(&path).map_err(|error| match error.kind() {
-            ErrorKind::NotFound => body_missing(format!(
-                "{} is missing: the body of this job's request, without which nothing can be asked for with what was paid; \
-                 restore the file, and run `{}`",
-                path.display(),
-                node_command("recover --all"),
-            )),
-            _ => body_missing(format!("the body of this job's request: {}: {error}", path.display())),
+            ErrorKind::NotFound => Lack::Body(path.display().to_string()).into(),
+            _ => Lack::BodyUnread { file: path.display().to_string(), source: error.into() }.into(),
         })
     }
 
@@ -157,11 +150,6 @@ impl Bodies {
     pub(super) fn exist(&self) -> bool {
         self.folder.as_deref().is_some_and(Path::is_dir)
     }
-}
-
-/// What a job lacks whose request cannot be sent again.
-pub(super) const fn body_missing(what: String) -> LedgerError {
-    LedgerError::OfJob { reason: Reason::BodyMissing, what }
 }
 
 fn is_known(tx: &Connection, digest: &[u8; 32]) -> Result<bool, Fault> {

@@ -10,12 +10,12 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::bodies::Bodies;
-use super::error::Fault;
+use super::error::{Fault, of_sqlite};
 use super::file_guard::FileGuard;
 use super::store::Tx;
 use super::{file, gap, lock, schema};
 use crate::catalog::Endpoint;
-use crate::ledger::{Committed, LedgerError, OpenMode, Record, Recorded, decide};
+use crate::ledger::{Committed, LedgerError, Obstacle, OpenMode, Record, Recorded, decide};
 use crate::safe_open;
 use crate::time::UnixMs;
 
@@ -160,7 +160,7 @@ impl SqliteLedger {
     fn note_newest(&mut self, begun: &gap::Begun) -> Result<(), LedgerError> {
         let Some(path) = &self.path else { return Ok(()) };
         gap::note_newest(path, begun).map_err(|error| {
-            let broken = LedgerError::Io(format!("its newest intent cannot be noted beside it: {error}"));
+            let broken = LedgerError::failed("its newest intent cannot be noted beside it", error);
             self.broken = Some(broken.clone());
             broken
         })
@@ -182,10 +182,7 @@ impl SqliteLedger {
             // A transaction that is dropped on the way is rolled back.
             let tx = self.conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let done = work(&tx, &self.bodies)?;
-            tx.commit().map_err(|error| match Fault::from(error) {
-                Fault::Contradiction(what) => Fault::Fatal(LedgerError::Io(what)),
-                fatal @ Fault::Fatal(_) => fatal,
-            })?;
+            tx.commit().map_err(of_sqlite)?;
             self.in_place()?;
             Ok(done)
         };
@@ -237,7 +234,7 @@ pub(super) fn configure(conn: &Connection) -> Result<(), Fault> {
 fn log_ahead(conn: &Connection) -> Result<(), Fault> {
     let mode: String = conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if mode != "wal" {
-        return Err(LedgerError::Io(format!("SQLite keeps its journal as {mode}, not as a write-ahead log")).into());
+        return Err(LedgerError::Io(Obstacle::Journal(mode)).into());
     }
     conn.pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT_PAGES, |_| Ok(()))?;
     conn.pragma_update_and_check(None, "journal_size_limit", JOURNAL_BYTES_MAX, |_| Ok(()))?;

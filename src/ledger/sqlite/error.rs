@@ -2,12 +2,8 @@
 
 use rusqlite::ErrorCode;
 
-use crate::ledger::LedgerError;
-use crate::purchase::Reason;
-
-/// The file is no database. Whoever opens it adds its name.
-pub(super) const NO_DATABASE: &str =
-    "the file is no ledger of l402-batch, or is damaged; name another with --ledger, or restore it from a backup";
+use crate::error::SharedError;
+use crate::ledger::{Damage, Lack, LedgerError, Obstacle};
 
 /// Why a record was not written.
 #[derive(Debug)]
@@ -42,13 +38,13 @@ impl From<rusqlite::Error> for Fault {
             // The schema's own checks are the last of the asserts.
             error => error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation),
         };
-        if is_of_the_record { Self::Contradiction(error.to_string()) } else { Self::Fatal(of_sqlite(&error)) }
+        if is_of_the_record { Self::Contradiction(error.to_string()) } else { Self::Fatal(of_sqlite(error)) }
     }
 }
 
 impl From<std::io::Error> for Fault {
     fn from(error: std::io::Error) -> Self {
-        Self::Fatal(LedgerError::Io(error.to_string()))
+        Self::Fatal(LedgerError::system(error))
     }
 }
 
@@ -58,38 +54,26 @@ pub(super) fn contradiction<T>(what: impl Into<String>) -> Result<T, Fault> {
 }
 
 /// A row that cannot be what it says: that of one job, where it is one job's.
-pub(super) fn of_row(what: impl std::fmt::Display) -> LedgerError {
-    let what = format!("the ledger is damaged in a row of this job: {what}; restore the ledger from a backup");
-    LedgerError::OfJob { reason: Reason::RowDamaged, what }
+pub(super) fn of_row(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> LedgerError {
+    Lack::row(what).into()
 }
 
 /// What an error of SQLite means to the caller.
-fn of_sqlite(error: &rusqlite::Error) -> LedgerError {
+pub(super) fn of_sqlite(error: rusqlite::Error) -> LedgerError {
     match error {
         rusqlite::Error::FromSqlConversionFailure(..)
         | rusqlite::Error::IntegralValueOutOfRange(..)
         | rusqlite::Error::InvalidColumnType(..)
-        | rusqlite::Error::QueryReturnedNoRows => {
-            of_row(error)
-        }
+        | rusqlite::Error::QueryReturnedNoRows => of_row(error),
         _ => match error.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase) => LedgerError::Foreign(NO_DATABASE.to_owned()),
-            Some(ErrorCode::DatabaseCorrupt) => {
-                LedgerError::Foreign(format!("the ledger is damaged: {error}; restore it from a backup"))
-            }
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => LedgerError::Io(
-                "another process has kept it locked for too long; wait until that has ended, then run again".to_owned(),
-            ),
-            Some(ErrorCode::DiskFull) => LedgerError::Io("the disk is full; make room, then run again".to_owned()),
-            Some(ErrorCode::CannotOpen) => LedgerError::Io(
-                "it cannot be opened: file and folder must be there and writable, and not read-only; or name another with \
-                 --ledger"
-                    .to_owned(),
-            ),
-            Some(ErrorCode::ReadOnly) => {
-                LedgerError::Io("it is read-only; make it writable, or name another with --ledger".to_owned())
-            }
-            _ => LedgerError::Io(error.to_string()),
+            // Whoever opens it adds its name.
+            Some(ErrorCode::NotADatabase) => Damage::Unreadable { file: None }.into(),
+            Some(ErrorCode::DatabaseCorrupt) => Damage::Corrupt(SharedError::new(error)).into(),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => LedgerError::Io(Obstacle::Busy),
+            Some(ErrorCode::DiskFull) => LedgerError::Io(Obstacle::DiskFull),
+            Some(ErrorCode::CannotOpen) => LedgerError::Io(Obstacle::Unopened),
+            Some(ErrorCode::ReadOnly) => LedgerError::Io(Obstacle::ReadOnly),
+            _ => LedgerError::system(error),
         },
     }
 }

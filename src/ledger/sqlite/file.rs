@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::error::{Fault, NO_DATABASE};
-use crate::ledger::{LedgerError, Location};
+use super::error::Fault;
+use crate::ledger::{Damage, LedgerError, Location, Obstacle};
 
 /// `path` with `suffix` added to its whole name: `ledger.db` and `.bodies` give `ledger.db.bodies`.
 pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
@@ -23,12 +23,12 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 /// Makes sure that a ledger can be written there: folders (0700) and file (0600) are created where they are missing.
 pub(super) fn prepare_writable(path: &Path) -> Result<(), LedgerError> {
-    create_folder(folder_of(path)).map_err(|error| io(path, &error))?;
+    create_folder(folder_of(path)).map_err(|error| io(path, error))?;
     refuse_remote(folder_of(path))?;
     match create(path) {
         Ok(()) => return Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-        Err(error) => return Err(io(path, &error)),
+        Err(error) => return Err(io(path, error)),
     }
     prepare_readable(path)?;
     refuse_second_name(path)
@@ -51,15 +51,11 @@ fn create(path: &Path) -> std::io::Result<()> {
 /// SQLite's log and our locks stand beside the name by which the file was opened: by two hard links it would be written
 /// by two runs that do not see each other.
 fn refuse_second_name(path: &Path) -> Result<(), LedgerError> {
-    let names = std::fs::metadata(path).map_err(|error| io(path, &error))?.nlink();
+    let names = std::fs::metadata(path).map_err(|error| io(path, error))?.nlink();
     if names <= 1 {
         return Ok(());
     }
-    Err(LedgerError::Io(format!(
-        "{}: the file has {names} names (hard links), and a ledger must have one; remove the others, or name a copy \
-         with --ledger",
-        path.display()
-    )))
+    Err(LedgerError::Io(Obstacle::Names(names)).at(path.display()))
 }
 
 /// Whether a ledger can be written at `path`: looks, and creates nothing.
@@ -83,24 +79,24 @@ pub fn check_location(path: &Path) -> Result<Location, LedgerError> {
     }
     writable(folder)?;
     if !folder.is_dir() {
-        return Err(LedgerError::Io(format!("{} is no folder", folder.display())));
+        return Err(LedgerError::Io(Obstacle::NoFolder).at(folder.display()));
     }
-    let disk = rustix::fs::statvfs(folder).map_err(|errno| io(folder, &errno.into()))?;
+    let disk = rustix::fs::statvfs(folder).map_err(|errno| io(folder, errno))?;
     if disk.f_blocks == 0 {
-        return Err(LedgerError::Io(format!("{} is on no disk", folder.display())));
+        return Err(LedgerError::Io(Obstacle::NoDisk).at(folder.display()));
     }
     Ok(Location { exists, free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize) })
 }
 
 fn writable(path: &Path) -> Result<(), LedgerError> {
-    rustix::fs::access(path, rustix::fs::Access::WRITE_OK).map_err(|errno| io(path, &errno.into()))
+    rustix::fs::access(path, rustix::fs::Access::WRITE_OK).map_err(|errno| io(path, errno))
 }
 
 /// Takes from everyone else the right to read a ledger. Only for a file that is known to be ours.
 pub(super) fn close_to_others(path: &Path) -> Result<(), LedgerError> {
-    let mode = std::fs::metadata(path).map_err(|error| io(path, &error))?.permissions().mode();
+    let mode = std::fs::metadata(path).map_err(|error| io(path, error))?.permissions().mode();
     if mode & 0o077 != 0 {
-        std::fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(|error| io(path, &error))?;
+        std::fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(|error| io(path, error))?;
     }
     Ok(())
 }
@@ -123,7 +119,7 @@ pub(super) fn prepare_readable(path: &Path) -> Result<(), LedgerError> {
     refuse_remote(folder_of(path))?;
     // A link may lead to another file system than its folder's.
     refuse_remote(path)?;
-    if !std::fs::metadata(path).map_err(|error| io(path, &error))?.is_file() {
+    if !std::fs::metadata(path).map_err(|error| io(path, error))?.is_file() {
         return Err(foreign(path));
     }
     Ok(())
@@ -151,22 +147,14 @@ pub(super) fn check_whole(conn: &Connection, path: &Path) -> Result<(), Fault> {
     let length = std::fs::metadata(&path)?.len();
     snapshot.commit()?;
     if !logged && length < u64::try_from(whole).unwrap_or(0) {
-        return Err(LedgerError::Foreign(format!(
-            "the ledger {} is damaged: its end is missing; restore it from a backup",
-            path.display()
-        ))
-        .into());
+        return Err(LedgerError::from(Damage::Cut(path.display().to_string())).into());
     }
     Ok(())
 }
 
 /// What went wrong when that file was opened, with its name.
 pub(super) fn named(fault: Fault, path: &Path) -> LedgerError {
-    match fault.into_error() {
-        LedgerError::Io(what) => LedgerError::Io(format!("{}: {what}", path.display())),
-        LedgerError::Foreign(what) if what == NO_DATABASE => foreign(path),
-        error => error,
-    }
+    fault.into_error().at(path.display())
 }
 
 /// Whether a ledger lies where nothing can be written beside it, and no log waits there: SQLite then reads it only where
@@ -196,19 +184,16 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 pub(super) fn foreign(path: &Path) -> LedgerError {
-    LedgerError::Foreign(format!(
-        "{} is no ledger of l402-batch, or is damaged; name another file with --ledger, or restore it from a backup",
-        path.display()
-    ))
+    Damage::Unreadable { file: Some(path.display().to_string()) }.into()
 }
 
-fn io(path: &Path, error: &std::io::Error) -> LedgerError {
-    LedgerError::Io(format!("{}: {error}", path.display()))
+fn io(path: &Path, error: impl Into<std::io::Error>) -> LedgerError {
+    LedgerError::system(error.into()).at(path.display())
 }
 
 fn refuse_remote(path: &Path) -> Result<(), LedgerError> {
-    match remote_name(path).map_err(|errno| io(path, &errno.into()))? {
-        Some(name) => Err(LedgerError::NotLocal(name.to_owned())),
+    match remote_name(path).map_err(|errno| io(path, errno))? {
+        Some(name) => Err(LedgerError::NotLocal(name)),
         None => Ok(()),
     }
 }

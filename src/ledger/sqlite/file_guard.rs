@@ -11,8 +11,8 @@ use rusqlite::Connection;
 use super::error::Fault;
 use super::file::beside;
 use super::gap::rescued_path;
-use crate::command::{command, file};
-use crate::ledger::LedgerError;
+use crate::error::SharedError;
+use crate::ledger::{LedgerError, Obstacle};
 
 /// Copies that may stand beside a ledger at most.
 const RESCUED_MAX: u32 = 100;
@@ -43,36 +43,27 @@ impl FileGuard {
         if whole(self.file_held, inode(&self.path)) && (log_held.is_none() || log_held == log) {
             return Ok(());
         }
-        let rescued = match self.rescue(conn) {
-            Ok(copy) => {
-                let merge = command(&format!("ledger merge {}", file(&copy.display().to_string())));
-                format!("what it held is saved as {}: `{merge}` takes it over", copy.display())
-            }
-            Err(error) => format!("what it held could not be saved ({error}): restore it from a backup"),
-        };
-        Err(LedgerError::Io(format!(
-            "it was deleted or replaced while it was in use; nothing more is spent; {rescued} before anything runs again"
-        ))
-        .into())
+        let rescued = self.rescue(conn).map(|copy| copy.display().to_string());
+        Err(LedgerError::Io(Obstacle::Replaced { rescued }).into())
     }
 
-    fn rescue(&self, conn: &Connection) -> Result<PathBuf, String> {
+    fn rescue(&self, conn: &Connection) -> Result<PathBuf, SharedError> {
         for n in 1..=RESCUED_MAX {
             let copy = rescued_path(&self.path, n);
             // An empty file of our own, so that nobody else can read what is written into it.
             match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&copy) {
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error.to_string()),
+                Err(error) => return Err(error.into()),
                 Ok(_) => {
                     let name = copy.display().to_string();
                     return match conn.execute("VACUUM INTO ?1", [name]) {
                         Ok(_) => Ok(copy),
-                        Err(error) => Err(error.to_string()),
+                        Err(error) => Err(SharedError::new(error)),
                     };
                 }
             }
         }
-        Err("too many copies stand there already".to_owned())
+        Err(SharedError::new("too many copies stand there already"))
     }
 }
 

@@ -98,7 +98,7 @@ fn has_intent(conn: &Connection, hash: &PaymentHash) -> Result<bool, Fault> {
 
 /// The copies that were rescued and neither merged nor discarded.
 pub(super) fn rescued(ledger: &Path) -> Result<Vec<PathBuf>, LedgerError> {
-    let io = |error: std::io::Error| LedgerError::Io(format!("the ledger's folder cannot be read: {error}"));
+    let io = |error: std::io::Error| LedgerError::failed("the ledger's folder cannot be read", error);
     let start = beside(ledger, RESCUED);
     let (Some(folder), Some(start)) = (ledger.parent(), start.file_name().and_then(|name| name.to_str())) else {
         return Ok(Vec::new());
@@ -172,7 +172,7 @@ fn read_newest(mark: &Path) -> Result<Option<Begun>, LedgerError> {
     match crate::safe_open::read_small(mark, NEWEST_BYTES as u64) {
         Ok(text) => Ok(begun_of(&text)),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::InvalidData) => Ok(None),
-        Err(error) => Err(LedgerError::Io(format!("{}: {error}", mark.display()))),
+        Err(error) => Err(LedgerError::system(error).at(mark.display())),
     }
 }
 

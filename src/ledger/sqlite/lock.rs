@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::convert::hex;
 use super::file::{beside, create_folder, true_path};
 use crate::ledger::port::HeldLock;
-use crate::ledger::{LedgerError, LockError, LockedBy};
+use crate::ledger::{LedgerError, LockError, LockedBy, Obstacle};
 use crate::time::UnixMs;
 
 /// The most that is read of a lock file.
@@ -115,7 +115,7 @@ fn locked(path: &Path) -> Result<File, LockError> {
 
 /// Refuses to change the schema of a ledger while a run of another version works on it: it would not know what it writes.
 pub(super) fn refuse_running(ledger: &Path) -> Result<(), LedgerError> {
-    let io = |error: std::io::Error| LedgerError::Io(format!("the ledger's locks cannot be read: {error}"));
+    let io = |error: std::io::Error| LedgerError::failed("the ledger's locks cannot be read", error);
     let folder = beside(&true_path(ledger).map_err(io)?, ".locks");
     let entries = match std::fs::read_dir(&folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -128,11 +128,7 @@ pub(super) fn refuse_running(ledger: &Path) -> Result<(), LedgerError> {
         }
         let file = File::open(&path).map_err(io)?;
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
-            return Err(LedgerError::Io(format!(
-                "it was written by an older version of l402-batch, and {} still runs a batch on it; wait until that has \
-                 ended, then run again",
-                owner(&file)
-            )));
+            return Err(LedgerError::Io(Obstacle::OlderRun(owner(&file))));
         }
     }
     Ok(())

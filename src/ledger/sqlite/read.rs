@@ -5,19 +5,17 @@ use std::sync::Arc;
 use rusqlite::{OptionalExtension, Row, params};
 use url::Url;
 
-use super::bodies::body_missing;
 use super::convert::{Json, int, uint};
 use super::error::{Fault, of_row};
 use super::schema::OPEN_PAYMENT;
 use super::store::{alike, with_intent};
 use super::{SqliteLedger, bounds, duplicates, history_check, refund};
 use crate::catalog::{Endpoint, RedeemRule, Value};
-use crate::command::node_command;
 use crate::l402::Network;
 use crate::ledger::decide::{self, Stored, StoredAnswer};
 use crate::ledger::port::Records;
 use crate::ledger::{
-    AnswerKey, BatchKey, DamagedJob, HeldBack, HistoryCheck, IdenticalRequest, JobKey, LedgerError, OpenJob,
+    AnswerKey, BatchKey, DamagedJob, HeldBack, HistoryCheck, IdenticalRequest, JobKey, Lack, LedgerError, OpenJob,
     OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded,
 };
 use crate::manifest::image;
@@ -106,11 +104,7 @@ impl Records for SqliteLedger {
                     if body_sha256.is_none() {
                         return Err(of_row("the request is not the one that was kept").into());
                     }
-                    body_missing(format!(
-                        "the body of this job's request is not the one that was kept; restore the ledger's .bodies \
-                             folder from a backup, and run `{}`",
-                        node_command("recover --all")
-                    ))
+                    Lack::OtherBody.into()
                 }
                 Err(error) => error,
             };
@@ -181,8 +175,8 @@ impl SqliteLedger {
         while let Some(row) = rows.next()? {
             match self.open_of_row(row) {
                 Ok(job) => sound.extend(job),
-                Err(Fault::Fatal(LedgerError::OfJob { what, .. })) => {
-                    damaged.push(DamagedJob { key: row.get(0)?, id: row.get(2)?, what });
+                Err(Fault::Fatal(LedgerError::OfJob(lack))) => {
+                    damaged.push(DamagedJob { key: row.get(0)?, id: row.get(2)?, lack });
                 }
                 Err(fault) => return Err(fault),
             }

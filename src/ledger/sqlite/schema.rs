@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::Fault;
 use super::recognise;
-use crate::ledger::LedgerError;
+use crate::ledger::{Damage, LedgerError};
 use crate::manifest::normal_id;
 
 /// `PRAGMA application_id`: "L4Bk" in ASCII. A file without it is not ours.
@@ -73,10 +73,7 @@ pub(super) fn check(conn: &Connection, name: &str) -> Result<(), Fault> {
     match pragma(conn, "user_version")? {
         SCHEMA_VERSION => Ok(()),
         found if found > SCHEMA_VERSION => Err(LedgerError::Newer { found, known: SCHEMA_VERSION }.into()),
-        found => Err(LedgerError::Foreign(format!(
-            "{name} is damaged: it claims the schema version {found}, which never was; restore it from a backup"
-        ))
-        .into()),
+        found => Err(LedgerError::from(Damage::Schema { name: name.to_owned(), version: found }).into()),
     }
 }
 
@@ -85,7 +82,7 @@ pub(super) fn check_ours(conn: &Connection, name: &str) -> Result<(), Fault> {
     if pragma(conn, "application_id")? == APPLICATION_ID {
         return Ok(());
     }
-    Err(LedgerError::Foreign(format!("{name} is no ledger of l402-batch; name another file with --ledger")).into())
+    Err(LedgerError::from(Damage::Stranger(name.to_owned())).into())
 }
 
 /// Whether nothing stands in it: no ledger, and nothing else.

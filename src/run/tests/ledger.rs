@@ -88,7 +88,7 @@ fn word(record: &Record) -> &'static str {
 }
 
 fn failure() -> LedgerError {
-    LedgerError::Io("the disk is gone".to_owned())
+    LedgerError::system("the disk is gone")
 }
 
 impl Ledger for Stoppable {

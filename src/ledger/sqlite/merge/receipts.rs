@@ -16,9 +16,9 @@ use crate::l402::{Network, Preimage};
 use crate::ledger::decide::JobUpdate;
 use crate::ledger::sqlite::convert::Json;
 use crate::ledger::sqlite::core::configure;
-use crate::ledger::sqlite::error::{Fault, contradiction};
+use crate::ledger::sqlite::error::Fault;
 use crate::ledger::sqlite::{SqliteLedger, schema, store};
-use crate::ledger::{JobKey, KNOWN_BY_RECEIPT, LedgerError, ReceiptKind, ReceiptRow, UNKNOWN_CONTENT};
+use crate::ledger::{BadReceipt, JobKey, KNOWN_BY_RECEIPT, LedgerError, ReceiptKind, ReceiptRow, UNKNOWN_CONTENT};
 use crate::purchase::{JobState, Reason};
 
 /// What was asked for, as results tell it: by batch, id and take.
@@ -160,13 +160,11 @@ fn payment(
     let preimage: Option<[u8; 32]> =
         data_encoding::HEXLOWER_PERMISSIVE.decode(row.preimage.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
     let Some(preimage) = preimage.filter(|bytes| Preimage::verify(*bytes, &row.hash).is_ok()) else {
-        return contradiction(format!(
-            "the receipt of {} ({}) proves nothing: its preimage is not its own",
-            row.id, row.batch
-        ));
+        let bad = BadReceipt::Unproved { id: row.id.clone(), batch: row.batch.clone() };
+        return Err(LedgerError::from(bad).into());
     };
     if row.amount.get() == 0 || row.id.is_empty() || row.batch.is_empty() || row.take == 0 {
-        return contradiction(format!("the receipt {} names no purchase", row.hash.hex()));
+        return Err(LedgerError::from(BadReceipt::Nameless(row.hash.hex())).into());
     }
     if is_there(tx, row)? {
         return Ok(());
@@ -222,10 +220,8 @@ fn is_there(tx: &Connection, row: &ReceiptRow) -> Result<bool, Fault> {
         .query_row(params![row.batch, row.id, row.take], |found| found.get(0))
         .optional()?;
     if known.is_some_and(|known| known != row.hash.0) {
-        return contradiction(format!(
-            "take {} of {} ({}) has receipts of two payments: whoever put files of two ledgers together merges each by itself",
-            row.take, row.id, row.batch
-        ));
+        let bad = BadReceipt::TwoPayments { take: row.take, id: row.id.clone(), batch: row.batch.clone() };
+        return Err(LedgerError::from(bad).into());
     }
     Ok(known.is_some())
 }

@@ -6,8 +6,9 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::support::*;
+use crate::error::Hinted;
 use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{DeadProof, LedgerError, NewIntent, OpenMode, PendingJob, Record};
+use crate::ledger::{DeadProof, Lack, LedgerError, NewIntent, OpenMode, PendingJob, Record};
 use crate::purchase::{JobState, Reason};
 
 fn mode(path: &Path) -> u32 {
@@ -149,7 +150,7 @@ fn a_large_body_is_a_file_until_no_open_payment_needs_it() {
 
     std::fs::write(&file, "not the body").unwrap();
     let lacking = ledger.request(first).unwrap_err();
-    assert!(matches!(lacking, LedgerError::OfJob { reason: Reason::BodyMissing, .. }), "{lacking}");
+    assert!(matches!(lacking, LedgerError::OfJob(Lack::OtherBody)), "{lacking}");
     std::fs::remove_file(&file).unwrap();
     assert!(ledger.request(first).unwrap_err().to_string().contains("missing"));
     std::fs::write(&file, &request.body).unwrap();
@@ -213,7 +214,7 @@ fn what_is_deleted_or_replaced_in_use_takes_no_more_records_and_is_saved() {
             name => std::fs::remove_file(folder.path().join(name)).unwrap(),
         }
         let next = || Record::Intend(Box::new(new_intent(&jobs[1], 2)));
-        let error = ledger.apply(NOW, next()).unwrap_err().to_string();
+        let error = ledger.apply(NOW, next()).unwrap_err().told();
         assert!(error.contains("deleted or replaced") && error.contains("ledger.db.rescued-1"), "{gone}: {error}");
         assert!(ledger.apply(NOW, next()).is_err(), "{gone} ({n}): refused from then on");
         let copy = folder.path().join("ledger.db.rescued-1");
@@ -234,7 +235,7 @@ fn what_is_deleted_during_a_commit_is_not_committed() {
         std::fs::remove_file(&path).unwrap();
         Ok(())
     });
-    assert!(error.unwrap_err().to_string().contains("deleted or replaced"));
+    assert!(error.unwrap_err().told().contains("deleted or replaced"));
 }
 
 /// SQLite would keep a log for each name.
@@ -245,7 +246,7 @@ fn a_ledger_with_two_names_is_not_written() {
     drop(open(&path).unwrap());
     std::fs::hard_link(&path, &other).unwrap();
     for name in [&path, &other] {
-        assert!(matches!(open(name), Err(LedgerError::Io(why)) if why.contains("hard links")));
+        assert!(matches!(open(name), Err(error @ LedgerError::Io(_)) if error.told().contains("hard links")));
     }
     std::fs::remove_file(&other).unwrap();
     open(&path).unwrap();

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use crate::error::Hinted;
 use crate::ledger::port::{Batches, Inspection, Records, Views};
 use crate::ledger::sqlite::{BatchLock, SqliteLedger};
 use crate::ledger::{LedgerError, OpenMode, OpenStage};
@@ -104,7 +105,7 @@ fn a_ledger_on_which_a_run_of_version_1_works_is_left_to_it() {
     let running = BatchLock::take(&path, "plain", UnixMs(1)).unwrap();
     for mode in [OpenMode::Write, OpenMode::Read] {
         let error = SqliteLedger::open(&path, mode).unwrap_err();
-        assert!(matches!(&error, LedgerError::Io(why) if why.contains("older version")), "{error}");
+        assert!(matches!(&error, LedgerError::Io(_) if error.told().contains("older version")), "{error}");
     }
     let version: i64 =
         Connection::open(&path).unwrap().pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
