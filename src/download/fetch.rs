@@ -8,6 +8,7 @@ use super::name::ending;
 use super::response::{Verdict, read_response, too_large};
 use super::transfer::{Again, RETRY_AFTER_MS_MAX, Transfer, Tried, Trouble, again};
 use super::words::{begins_as_words, is_media};
+use crate::error::chain;
 use crate::ledger::{Deliveries, Resume};
 use crate::origin::{Fetch, FetchFailure, FetchHead, inline_result, is_own_origin};
 use crate::purchase::Credential;
@@ -117,8 +118,8 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
             tokio::select! {
                 biased;
                 answer = self.run.fetch.get(url, &self.job.endpoint.url, part, credential) => answer.map_err(|error| match error {
-                    FetchFailure::Address(_) => Tried::Gone(error.to_string()),
-                    FetchFailure::Broken(words) => again(words, true),
+                    FetchFailure::Address(_) | FetchFailure::Redirect(_) => Tried::Gone(chain(&error)),
+                    FetchFailure::Broken(_) => again(chain(&error), true),
                 }),
                 () = self.run.clock.sleep_ms(idle_ms) => Err(again(idle_words(idle_ms), true)),
             }
@@ -261,7 +262,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
         };
         let found = match inline_result(&answer, &self.job.endpoint.result, url) {
             Ok(found) => found,
-            Err(words) => return Ok(Tried::Gone(words)),
+            Err(none) => return Ok(Tried::Gone(chain(&none))),
         };
         // Of text in a data URI its type is all that is known.
         if is_media(&found.media_type)

@@ -1,6 +1,9 @@
 //! Reads the `WWW-Authenticate` headers of a `402` answer (RFC 9110 section 11.6.1, the L402 specification) into one
 //! challenge, in every form that is seen in the wild, or says why there is none.
 
+use std::borrow::Cow;
+
+use crate::error::Hinted;
 use std::fmt;
 
 use super::header::{self, Offer, Scan};
@@ -29,7 +32,7 @@ pub struct Challenge {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChallengeError {
     /// No `WWW-Authenticate` header names L402 or LSAT.
-    #[error("the answer has no L402 challenge in its WWW-Authenticate header; is the URL an L402 endpoint?")]
+    #[error("the answer has no L402 challenge in its WWW-Authenticate header")]
     Missing,
     /// Only the `Payment` scheme is offered, and no charge by Lightning.
     #[error("the origin offers only the Payment scheme, and no charge that is paid by Lightning")]
@@ -70,6 +73,12 @@ pub enum ChallengeError {
     /// A quoted value has no end.
     #[error("the WWW-Authenticate header breaks off inside a quoted value")]
     Malformed,
+}
+
+impl Hinted for ChallengeError {
+    fn hint(&self) -> Option<Cow<'_, str>> {
+        matches!(self, Self::Missing).then(|| "is the URL an L402 endpoint?".into())
+    }
 }
 
 impl Challenge {

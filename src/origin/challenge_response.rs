@@ -2,6 +2,7 @@
 
 use super::answer_envelope::Envelope;
 use crate::catalog::{AuthScheme, Endpoint, Treatment};
+use crate::error::Hinted;
 use crate::l402::{Challenge, ChallengeError, Refusal, Scheme};
 use crate::purchase::{HttpAnswer, Reason};
 
@@ -54,7 +55,7 @@ pub fn read_ask(answer: &HttpAnswer, endpoint: &Endpoint) -> ChallengeResponse {
     if answer.status == 402 || said.status == 402 {
         return match Challenge::read_of(taken(endpoint), answer.headers_named("www-authenticate")) {
             Ok(challenge) => ChallengeResponse::Challenge(challenge),
-            Err(error) => refused(Reason::ChallengeInvalid, &told_by_body(error, &said).to_string()),
+            Err(error) => refused(Reason::ChallengeInvalid, &told_by_body(error, &said).told()),
         };
     }
     match said.before(endpoint) {

@@ -20,7 +20,9 @@ use url::Url;
 use super::answer_envelope;
 use super::gzip::{Unpacker, is_gzip};
 use super::http::{authorization, words};
+use super::url_policy::BadAddress;
 use super::url_policy::{is_at_home, is_own_origin, is_private_ip, redirect_url, web_url};
+use crate::error::SharedError;
 use crate::loopback::is_loopback;
 use crate::purchase::{Credential, HttpAnswer};
 use crate::time::UnixMs;
@@ -89,12 +91,15 @@ pub struct FetchHead {
 /// Why a result, or the next piece of it, is not to be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchFailure {
-    /// The address, or one that a redirect names, is none that a result may stand at.
-    #[error("the result's address is not accepted: {0}")]
-    Address(String),
+    /// The address is none that a result may stand at.
+    #[error("the result's address is not accepted")]
+    Address(#[source] BadAddress),
+    /// The same, of one that a redirect names.
+    #[error("the result's address is not accepted: a redirect is not followed")]
+    Redirect(#[source] BadAddress),
     /// The connection failed or broke.
-    #[error("{0}")]
-    Broken(String),
+    #[error(transparent)]
+    Broken(SharedError),
 }
 
 /// Fetches results over HTTP.
@@ -132,7 +137,7 @@ impl Fetcher {
             // Plain http, as a sandbox speaks it, needs no roots; https then fails with the cause.
             let built = builder(guarded, proxied).build();
             let built = built.or_else(|_| builder(guarded, proxied).tls_certs_only([]).build());
-            built.map_err(|error| FetchFailure::Broken(words(&error)))
+            built.map_err(|error| FetchFailure::Broken(SharedError::new(words(&error))))
         };
         Ok(Self {
             guarded: build(true, proxy_from_env)?,
@@ -163,23 +168,24 @@ impl Fetch for Fetcher {
             let mut request = client.get(at.clone()).header(ACCEPT, "*/*").header(ACCEPT_ENCODING, "identity");
             shown = shown.filter(|_| is_own_origin(&at, endpoint));
             if let Some(credential) = shown {
-                let bearing = authorization(credential).map_err(|failure| FetchFailure::Broken(failure.to_string()))?;
+                let bearing =
+                    authorization(credential).map_err(|failure| FetchFailure::Broken(SharedError::new(failure)))?;
                 request = request.header(AUTHORIZATION, bearing);
             }
             if let Some((offset, version)) = part {
                 request = request.header(RANGE, format!("bytes={offset}-")).header(IF_RANGE, version);
             }
-            let response = request.send().await.map_err(|error| FetchFailure::Broken(words(&error)))?;
+            let response =
+                request.send().await.map_err(|error| FetchFailure::Broken(SharedError::new(words(&error))))?;
             if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
                 return Ok(opened(response));
             }
             let Some(location) = text(response.headers(), &LOCATION) else {
-                return Err(FetchFailure::Address("a redirect names no address".to_owned()));
+                return Err(FetchFailure::Address(BadAddress::Nowhere));
             };
-            at = redirect_url(location, &at, endpoint)
-                .map_err(|why| FetchFailure::Address(format!("a redirect is not followed: {why}")))?;
+            at = redirect_url(location, &at, endpoint).map_err(FetchFailure::Redirect)?;
         }
-        Err(FetchFailure::Address(format!("there are more than {REDIRECTS_MAX} redirects")))
+        Err(FetchFailure::Address(BadAddress::Redirects(REDIRECTS_MAX)))
     }
 }
 
@@ -193,9 +199,12 @@ pub struct HttpBody {
 
 impl FetchBody for HttpBody {
     async fn piece(&mut self) -> Result<Option<Vec<u8>>, FetchFailure> {
-        let piece = self.response.chunk().await.map_err(|error| FetchFailure::Broken(words(&error)))?;
+        let piece =
+            self.response.chunk().await.map_err(|error| FetchFailure::Broken(SharedError::new(words(&error))))?;
         let Some(unpacker) = &mut self.unpacker else { return Ok(piece.map(Vec::from)) };
-        let broken = |error: std::io::Error| FetchFailure::Broken(format!("its gzip cannot be undone: {error}"));
+        let broken = |error: std::io::Error| {
+            FetchFailure::Broken(SharedError::new(format!("its gzip cannot be undone: {error}")))
+        };
         if let Some(piece) = piece {
             return unpacker.add(&piece).map(Some).map_err(broken);
         }
@@ -401,7 +410,7 @@ mod tests {
         let fetcher = Fetcher::new(Duration::from_secs(5), false).unwrap();
         for _ in 0..2 {
             let failure = fetcher.get(&at, &at, None, None).await.unwrap_err();
-            assert!(matches!(&failure, FetchFailure::Address(why) if why.contains("redirect")), "{failure}");
+            assert!(matches!(&failure, FetchFailure::Redirect(_)), "{failure}");
         }
     }
 

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::answer_envelope::Envelope;
+use super::url_policy::BadAddress;
 use crate::catalog::ResultRule;
 use crate::purchase::HttpAnswer;
 use crate::{first_bytes, media};
@@ -36,27 +37,41 @@ pub fn is_inline(url: &Url) -> bool {
     url.scheme() == "data"
 }
 
+/// Why the answer that delivered a result does not hold it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoResult {
+    /// Nothing stands where the result should be named.
+    #[error("the answer holds no result")]
+    Nowhere,
+    /// What stands there is no result itself.
+    #[error("the answer holds no result in itself")]
+    Elsewhere,
+    /// It is meant to be one, and cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] BadAddress),
+}
+
 /// The result in the answer that delivered it, by the address that is recorded of it: a part of the answer, or all of it.
 ///
 /// # Errors
-/// In words, where the answer holds none.
-pub fn inline_result(answer: &HttpAnswer, rule: &ResultRule, url: &Url) -> Result<Inline, String> {
+/// Where the answer holds none.
+pub fn inline_result(answer: &HttpAnswer, rule: &ResultRule, url: &Url) -> Result<Inline, NoResult> {
     if url.fragment() == Some(digest(&answer.body).as_str()) {
         let media_type = url.path().split(';').next().unwrap_or_default().to_owned();
         return Ok(Inline { media_type, bytes: answer.body.clone() });
     }
     let said = Envelope::of(answer);
-    let text = said.text_at(&rule.url).ok_or("the answer holds no result")?;
-    read(text).ok_or("the answer holds no result in itself")?
+    let text = said.text_at(&rule.url).ok_or(NoResult::Nowhere)?;
+    Ok(read(text).ok_or(NoResult::Elsewhere)??)
 }
 
 /// The address that is recorded of a result which stands in the answer itself; none where the text is something else.
 ///
 /// # Errors
-/// In words, where it is a data URI that cannot be read.
-pub(super) fn address(text: &str) -> Option<Result<Url, String>> {
+/// Where it is a data URI that cannot be read.
+pub(super) fn address(text: &str) -> Option<Result<Url, BadAddress>> {
     let read = read(text)?;
-    Some(read.and_then(|found| recorded(&found.media_type, &found.bytes).map_err(|error| error.to_string())))
+    Some(read.and_then(|found| Ok(recorded(&found.media_type, &found.bytes)?)))
 }
 
 fn recorded(media_type: &str, bytes: &[u8]) -> Result<Url, url::ParseError> {
@@ -101,23 +116,24 @@ fn is_media_type(text: &str) -> bool {
     text.len() <= MEDIA_CHARS_MAX && text.chars().all(|c| c.is_ascii_alphanumeric() || "/.+-_".contains(c))
 }
 
-fn read(text: &str) -> Option<Result<Inline, String>> {
+fn read(text: &str) -> Option<Result<Inline, BadAddress>> {
     let text = text.trim();
     let is_uri = text.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("data:"));
     if is_uri { Some(read_uri(text.get(5..).unwrap_or_default())) } else { read_bare(text).map(Ok) }
 }
 
 /// `image/png;base64,…`
-fn read_uri(uri: &str) -> Result<Inline, String> {
-    let (head, data) = uri.split_once(',').ok_or("it is a data URI without content")?;
+fn read_uri(uri: &str) -> Result<Inline, BadAddress> {
+    let (head, data) = uri.split_once(',').ok_or(BadAddress::Data("without content"))?;
     let Some(("base64", media)) = head.rsplit_once(';').map(|(media, last)| (last.trim(), media)) else {
-        return Err("it is a data URI that is not base64".to_owned());
+        return Err(BadAddress::Data("that is not base64"));
     };
     let media_type = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     if !is_media_type(&media_type) {
-        return Err("it is a data URI of no content type".to_owned());
+        return Err(BadAddress::Data("of no content type"));
     }
-    let bytes = decoded(data).filter(|bytes| !bytes.is_empty()).ok_or("it is a data URI that cannot be decoded")?;
+    let bytes = decoded(data).filter(|bytes| !bytes.is_empty());
+    let bytes = bytes.ok_or(BadAddress::Data("that cannot be decoded"))?;
     Ok(Inline { media_type, bytes })
 }
 
@@ -152,7 +168,7 @@ mod tests {
         [b"\x00\x00\x00\x20ftypisom".as_slice(), &[0xfb; 90]].concat()
     }
 
-    fn of(text: &str) -> Option<Result<String, String>> {
+    fn of(text: &str) -> Option<Result<String, BadAddress>> {
         address(text).map(|found| found.map(|url| url.to_string()))
     }
 

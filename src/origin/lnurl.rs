@@ -9,6 +9,7 @@ use url::Url;
 
 use super::answer_envelope::{Envelope, masked, parsed};
 use super::url_policy;
+use crate::error::chain;
 use crate::money::{Msat, whole_number};
 use crate::purchase::HttpAnswer;
 use crate::terminal_text::printable;
@@ -58,19 +59,20 @@ impl HttpAnswer {
 /// # Errors
 /// In words without any part of it, where it cannot be read or may not be asked.
 pub fn link_url(link: &str, seller: &Url) -> Result<Url, String> {
+    let withdraw_url = |text: &str| url_policy::withdraw_url(text, seller).map_err(|why| chain(&why));
     let link = strip_scheme(link.trim(), "lightning:");
     if let Some(rest) = split_scheme(link, "lnurlw://") {
         // Written out, it is https; only a sandbox on loopback speaks http.
         let scheme = if url_policy::is_loopback_text(rest) { "http" } else { "https" };
-        return url_policy::withdraw_url(&format!("{scheme}://{rest}"), seller);
+        return withdraw_url(&format!("{scheme}://{rest}"));
     }
     if split_scheme(link, "https://").is_some() || split_scheme(link, "http://").is_some() {
         if let Some(within) = fallback(link) {
-            return url_policy::withdraw_url(&decoded(&within)?, seller);
+            return withdraw_url(&decoded(&within)?);
         }
-        return url_policy::withdraw_url(link, seller);
+        return withdraw_url(link);
     }
-    url_policy::withdraw_url(&decoded(link)?, seller)
+    withdraw_url(&decoded(link)?)
 }
 
 /// The bech32 that a page's address holds beside it: `https://host/page?lightning=LNURL1…` (LUD-01). The page is for people,
@@ -129,8 +131,8 @@ pub fn read_withdraw(answer: &HttpAnswer, at: &Url, seller: &Url) -> Result<With
     };
     let (least, most) = (amount("minWithdrawable")?, amount("maxWithdrawable")?);
     let callback = text("callback").ok_or_else(|| format!("{} names no callback", host(at)))?;
-    let callback =
-        url_policy::withdraw_url(callback, seller).map_err(|why| format!("its callback is not used: {why}"))?;
+    let callback = url_policy::withdraw_url(callback, seller)
+        .map_err(|why| format!("its callback is not used: {}", chain(&why)))?;
     if at.scheme() == "https" && callback.scheme() != "https" {
         return Err("its callback is not used: it leads from https to http".to_owned());
     }

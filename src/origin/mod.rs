@@ -25,9 +25,9 @@ pub use answer_envelope::retry_after_ms;
 pub use challenge_response::{ChallengeResponse, challenged_in, read_ask};
 pub use fetch::{Fetch, FetchBody, FetchFailure, FetchHead, Fetcher};
 pub use http::{HttpOptions, HttpOrigin};
-pub use inline::{Inline, inline_result, is_inline};
+pub use inline::{Inline, NoResult, inline_result, is_inline};
 pub use redeem_response::{POLL_RETRY_AFTER_MS_MAX, PollResponse, RedeemResponse, read_poll, read_redeem};
-pub use url_policy::is_own_origin;
+pub use url_policy::{BadAddress, is_own_origin};
 
 /// The header under which the address is kept that answered a poll, where that was asked by a redirect.
 const ANSWERED_AT: &str = "x-l402-batch-answered-at";

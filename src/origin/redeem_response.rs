@@ -4,8 +4,10 @@
 use url::Url;
 
 use super::answer_envelope::Envelope;
+use super::url_policy::BadAddress;
 use super::{ANSWERED_AT, inline, url_policy};
 use crate::catalog::{Endpoint, ResultRule, Treatment};
+use crate::error::chain;
 use crate::l402::{Challenge, Scheme};
 use crate::purchase::{HttpAnswer, INCOMPLETE, Poll, Reason};
 use crate::terminal_text::printable;
@@ -341,8 +343,8 @@ fn no_result(said: &Envelope, rule: &ResultRule) -> String {
     format!("{}; the answer holds no result at {looked_at}; it is kept in the ledger", said.message)
 }
 
-fn misplaced(what: &str, why: &str) -> String {
-    format!("the {what} address is not used: {why}; the answer is kept in the ledger")
+fn misplaced(what: &str, why: &BadAddress) -> String {
+    format!("the {what} address is not used: {}; the answer is kept in the ledger", chain(why))
 }
 
 #[cfg(test)]

@@ -11,23 +11,64 @@ use crate::loopback::is_loopback;
 /// A longer address is not read.
 const URL_BYTES_MAX: usize = 8 * 1024;
 
+/// Why an address that an answer names is not used. Neither path nor query is shown, which may hold a secret.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadAddress {
+    /// It cannot be read.
+    #[error("it is no address")]
+    Unreadable(#[from] url::ParseError),
+    /// It is longer than any that is read.
+    #[error("it is longer than {URL_BYTES_MAX} bytes")]
+    TooLong,
+    /// Its scheme is another.
+    #[error("it is neither http nor https")]
+    NoWeb,
+    /// Money is not asked for in the clear.
+    #[error("it is not https")]
+    Clear,
+    /// It would show somebody's credentials.
+    #[error("it holds a user name or password")]
+    User,
+    /// It leads into a private network in which the endpoint does not stand; its host.
+    #[error("it leads into a private network ({0})")]
+    Private(String),
+    /// A redirect that would give up encryption; the scheme.
+    #[error("it leads from https to {0}")]
+    Downgraded(String),
+    /// It would steer requests elsewhere; its host.
+    #[error("it is on another host ({0}) than the endpoint")]
+    OtherHost(String),
+    /// The same host, by another scheme or port.
+    #[error("it is on another scheme or port than the endpoint")]
+    OtherDoor,
+    /// It is meant to be the result itself, and is not; what it is.
+    #[error("it is a data URI {0}")]
+    Data(&'static str),
+    /// A redirect without one.
+    #[error("a redirect names no address")]
+    Nowhere,
+    /// One redirect after the other.
+    #[error("there are more than {0} redirects")]
+    Redirects(usize),
+}
+
 /// The absolute address of a result; where the text is the result itself, a word that says so.
 ///
 /// # Errors
 /// As [`web_url`].
-pub(super) fn result_url(text: &str, endpoint: &Url) -> Result<Url, String> {
+pub(super) fn result_url(text: &str, endpoint: &Url) -> Result<Url, BadAddress> {
     inline::address(text).unwrap_or_else(|| web_url(text, endpoint))
 }
 
 /// An absolute address from which a result may be fetched.
 ///
 /// # Errors
-/// In words that hold neither path nor query, where it is no web address, or leads into a private network in which the
+/// Where it is no web address, or leads into a private network in which the
 /// endpoint itself does not stand.
-pub(super) fn web_url(text: &str, endpoint: &Url) -> Result<Url, String> {
+pub(super) fn web_url(text: &str, endpoint: &Url) -> Result<Url, BadAddress> {
     let url = resolve(text, endpoint)?;
     if is_private(&url) && !is_private(endpoint) {
-        return Err(format!("it leads into a private network ({})", host_of(&url)));
+        return Err(BadAddress::Private(host_of(&url)));
     }
     Ok(url)
 }
@@ -36,11 +77,11 @@ pub(super) fn web_url(text: &str, endpoint: &Url) -> Result<Url, String> {
 ///
 /// # Errors
 /// As [`web_url`], and where it would leave https.
-pub(super) fn redirect_url(location: &str, from: &Url, endpoint: &Url) -> Result<Url, String> {
-    let target = from.join(location.trim()).map_err(|error| format!("it is no address: {error}"))?;
+pub(super) fn redirect_url(location: &str, from: &Url, endpoint: &Url) -> Result<Url, BadAddress> {
+    let target = from.join(location.trim())?;
     let target = web_url(target.as_str(), endpoint)?;
     if from.scheme() == "https" && target.scheme() != "https" {
-        return Err(format!("it leads from https to {}", target.scheme()));
+        return Err(BadAddress::Downgraded(target.scheme().to_owned()));
     }
     Ok(target)
 }
@@ -48,18 +89,14 @@ pub(super) fn redirect_url(location: &str, from: &Url, endpoint: &Url) -> Result
 /// The absolute address to poll.
 ///
 /// # Errors
-/// In words that hold neither path nor query, where it is no web address, or not on the endpoint's own host: an answer
+/// Where it is no web address, or not on the endpoint's own host: an answer
 /// must not steer requests elsewhere.
-pub(super) fn poll_url(text: &str, endpoint: &Url) -> Result<Url, String> {
+pub(super) fn poll_url(text: &str, endpoint: &Url) -> Result<Url, BadAddress> {
     let url = resolve(text, endpoint)?;
     if url.host() != endpoint.host() {
-        return Err(format!("it is on another host ({}) than the endpoint", host_of(&url)));
+        return Err(BadAddress::OtherHost(host_of(&url)));
     }
-    if is_own_origin(&url, endpoint) {
-        Ok(url)
-    } else {
-        Err("it is on another scheme or port than the endpoint".to_owned())
-    }
+    if is_own_origin(&url, endpoint) { Ok(url) } else { Err(BadAddress::OtherDoor) }
 }
 
 /// Whether an address is of the endpoint's own origin: its host and door, or the better door of the same host. Only there
@@ -76,18 +113,18 @@ pub fn is_own_origin(url: &Url, endpoint: &Url) -> bool {
 /// in a private network, as a sandbox does, so may this; in the clear on this machine alone.
 ///
 /// # Errors
-/// In words that hold neither path nor query.
-pub(super) fn withdraw_url(text: &str, endpoint: &Url) -> Result<Url, String> {
+/// Where it is none of these.
+pub(super) fn withdraw_url(text: &str, endpoint: &Url) -> Result<Url, BadAddress> {
     let text = text.trim();
     if text.len() > URL_BYTES_MAX {
-        return Err(format!("it is longer than {URL_BYTES_MAX} bytes"));
+        return Err(BadAddress::TooLong);
     }
-    let absolute = Url::parse(text).map_err(|error| format!("it is no address: {error}"))?;
+    let absolute = Url::parse(text)?;
     let url = result_url(absolute.as_str(), endpoint)?;
     match url.scheme() {
         "https" => Ok(url),
         _ if is_loopback(&url) => Ok(url),
-        _ => Err("it is not https".to_owned()),
+        _ => Err(BadAddress::Clear),
     }
 }
 
@@ -96,17 +133,17 @@ pub(super) fn is_loopback_text(rest: &str) -> bool {
     Url::parse(&format!("http://{rest}")).is_ok_and(|url| is_loopback(&url))
 }
 
-fn resolve(text: &str, endpoint: &Url) -> Result<Url, String> {
+fn resolve(text: &str, endpoint: &Url) -> Result<Url, BadAddress> {
     let text = text.trim();
     if text.len() > URL_BYTES_MAX {
-        return Err(format!("it is longer than {URL_BYTES_MAX} bytes"));
+        return Err(BadAddress::TooLong);
     }
-    let mut url = endpoint.join(text).map_err(|error| format!("it is no address: {error}"))?;
+    let mut url = endpoint.join(text)?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err("it is neither http nor https".to_owned());
+        return Err(BadAddress::NoWeb);
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("it holds a user name or password".to_owned());
+        return Err(BadAddress::User);
     }
     url.set_fragment(None);
     Ok(url)

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use l402_batch::error::SharedError;
 use l402_batch::origin::{Fetch, FetchBody, FetchFailure, FetchHead};
 use l402_batch::purchase::Credential;
 use url::Url;
@@ -47,7 +48,7 @@ impl Fetch for SimFetch {
         world.point("before a fetch").await;
         sleep(world, files.between(1, 200)).await;
         if files.strikes(world, Flaw::Refused) {
-            return Err(FetchFailure::Broken("connection refused".to_owned()));
+            return Err(FetchFailure::Broken(SharedError::new("connection refused")));
         }
         world.point("a fetch is answered").await;
         Ok(self.answer(url.as_str(), part))
@@ -137,7 +138,7 @@ impl FetchBody for SimBody {
         let left = most.saturating_sub(self.sent);
         if left == 0 && matches!(self.manner, Manner::Breaks(_)) {
             world.saw(Sight::FetchBroke);
-            return Err(FetchFailure::Broken("connection reset".to_owned()));
+            return Err(FetchFailure::Broken(SharedError::new("connection reset")));
         }
         if left == 0 {
             return Ok(None);

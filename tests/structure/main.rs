@@ -137,6 +137,153 @@ fn names_sqlite(token: &str) -> bool {
     token.to_lowercase().contains("sqlite")
 }
 
+/// Errors whose message is nothing but one value, and why that is no ready sentence.
+const ONE_VALUE: [(&str, &str, &str); 5] = [
+    (
+        "cli/failure.rs",
+        "{message}",
+        "what a command itself refuses is said where it is refused; cause and hint are apart",
+    ),
+    ("cli/failure.rs", "{}", "the manifest's errors, rendered with their places"),
+    ("ledger/error.rs", "{file}", "its source says what befell the file"),
+    ("ledger/error.rs", "{what}", "its source says why that could not be done"),
+    ("payer/problem.rs", "{kind}", "the kind of the problem, without its hint"),
+];
+
+/// What follows a semicolon in a message and is no way on: what came of it.
+const WHAT_CAME_OF_IT: [&str; 5] = [
+    "nothing was paid",
+    "nothing more is spent",
+    "nothing is lost, the ledger is whole",
+    "it is not paid",
+    "the same command goes on",
+];
+
+/// Where an error may still be words alone, and why.
+const WORDS_ALONE: [(&str, &str); 13] = [
+    ("catalog/read/", "they become a `Diagnostic`, with the place that the caller knows"),
+    ("manifest/", "they become a `Diagnostic`, with the place that the caller knows"),
+    ("plan/", "they become a `Diagnostic`, with the place that the caller knows"),
+    ("cli/options/", "clap, and whoever reads a variable or a file, puts the option's name before them"),
+    ("cli/command_line.rs", "they tell of a command that a person named, after the name of its option"),
+    ("cli/commands/catalog/check.rs", "the words of a seller, as found"),
+    ("origin/http.rs", "the words of the client, without the address, which may hold a secret"),
+    ("origin/lnurl.rs", "the words of whoever pays a refund, without the link, which is a claim"),
+    ("run/refund/", "the words of whoever pays a refund, for the ledger's row"),
+    ("download/", "what a file lacks, for the ledger's row"),
+    ("payer/contract.rs", "what an implementation breaks, for its developer"),
+    ("ledger/stored_jobs.rs", "they become a `Diagnostic`, with the place that the caller knows"),
+    ("ledger/sqlite/merge/", "why a batch is not the same, which is told and is no error"),
+];
+
+#[test]
+fn an_error_tells_what_why_and_what_to_do_apart() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut wrong = Vec::new();
+    for (file, text) in sources_of(&src).unwrap() {
+        wrong.extend(untyped(&file, &text));
+    }
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn an_error_that_is_a_sentence_is_found() {
+    for (file, text) in [
+        ("ledger/x.rs", "#[derive(thiserror::Error)] enum E { #[error(\"{0}\")] A(String) }"),
+        ("ledger/x.rs", "enum E {\n#[error(\n\"{what}\"\n)]\nA { what: String } }"),
+        ("payer/x.rs", "#[error(\"no room; make some\")] struct E;"),
+        ("l402/x.rs", "fn f() -> Result<Vec<u8>, String> { todo() }"),
+        ("ledger/x.rs", "fn f() -> Result<(), std::string::String> { todo() }"),
+    ] {
+        assert_eq!(untyped(file, text).len(), 1, "{file}: {text}");
+    }
+    for (file, text) in [
+        ("ledger/error.rs", "enum E { #[error(\"{file}\")] A { file: String, source: X } }"),
+        ("ledger/x.rs", "#[error(\"{0} is no ledger\")] struct E(String);"),
+        ("l402/x.rs", "#[error(\"it is too long; nothing was paid\")] struct E;"),
+        ("l402/x.rs", "fn f() -> Result<String, E> { todo() }"),
+        ("plan/x.rs", "fn f() -> Result<(), String> { todo() }"),
+        ("l402/x.rs", "#[cfg(test)]\nmod tests { fn f() -> Result<(), String> { todo() } }"),
+    ] {
+        assert!(untyped(file, text).is_empty(), "{file}: {text}");
+    }
+}
+
+/// Errors of a file that are a sentence instead of data: a message that says what to do, or is nothing but a text from
+/// elsewhere; a function that fails with a text.
+fn untyped(file: &str, text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut messages = Vec::new();
+    error_messages(text.parse().unwrap_or_default(), &mut messages);
+    for (line, message) in messages {
+        let is_one_value = message.starts_with('{') && message.find('}') == Some(message.len() - 1);
+        if is_one_value && !ONE_VALUE.iter().any(|(known, value, _)| *known == file && *value == message) {
+            found.push(format!("src/{file}:{line}: {message:?} is a ready sentence: give the error data"));
+        }
+        let ways_on = message.split("; ").skip(1).filter(|part| {
+            let part = part.trim_end();
+            !part.contains("this one knows") && !WHAT_CAME_OF_IT.contains(&part) && !part.starts_with("what it held")
+        });
+        found.extend(ways_on.map(|way| format!("src/{file}:{line}: {way:?} belongs into the error's hint")));
+    }
+    if WORDS_ALONE.iter().any(|(known, _)| file.starts_with(known)) {
+        return found;
+    }
+    let (tokens, _) = without_tests(lex(text));
+    for (at, token) in tokens.iter().enumerate() {
+        if token.text == "Result" && error_type(&tokens, at + 1) == Some("String") {
+            found.push(format!("src/{file}:{}: fails with a text: give the error a type", token.line));
+        }
+    }
+    found
+}
+
+/// The last word of the second of two types that stand in angles from `open` on.
+fn error_type(tokens: &[Token], open: usize) -> Option<&str> {
+    let (mut depth, mut second, mut last) = (0_usize, false, None);
+    for (i, token) in tokens.iter().enumerate().skip(open) {
+        match token.text.as_str() {
+            "<" => depth += 1,
+            // The head of an arrow closes nothing.
+            ">" if tokens.get(i - 1).is_some_and(|before| before.text == "-") => {}
+            ">" => {
+                depth -= 1;
+                if depth == 0 {
+                    return last.filter(|_| second);
+                }
+            }
+            _ if depth == 0 => return None,
+            "(" | "[" => depth += 1,
+            ")" | "]" => depth -= 1,
+            "," if depth == 1 => second = true,
+            word => last = Some(word),
+        }
+    }
+    None
+}
+
+/// The texts of all `#[error("…")]`, with their lines, as they are written.
+fn error_messages(stream: TokenStream, found: &mut Vec<(usize, String)>) {
+    let mut before = String::new();
+    for tree in stream {
+        if let TokenTree::Group(group) = &tree {
+            let mut inside = group.stream().into_iter();
+            let is_error = before == "#" && inside.next().is_some_and(|word| word.to_string() == "error");
+            match inside.next() {
+                Some(TokenTree::Group(arguments)) if is_error => {
+                    if let Some(TokenTree::Literal(text)) = arguments.stream().into_iter().next() {
+                        let message = text.to_string().trim_matches('"').replace("\\\n", " ");
+                        let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
+                        found.push((text.span().start().line, message));
+                    }
+                }
+                _ => error_messages(group.stream(), found),
+            }
+        }
+        before = tree.to_string();
+    }
+}
+
 // ---- the checker ----
 
 /// Every rule that a source text breaks, as `src/plan/mod.rs:12: …`. The file is named from `src/`.
