@@ -18,6 +18,29 @@ pub struct Buyer {
     pub is_play: bool,
 }
 
+/// What is to be bought, as far as it decides whether another purchase is the same.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'w> {
+    pub batch: BatchKey,
+    pub id: &'w str,
+    /// What it is compared within; empty where its manifest names nothing.
+    pub edition: &'w str,
+    /// On which it would be paid for; none where that is not known yet.
+    pub network: Option<Network>,
+}
+
+impl Wanted<'_> {
+    /// Whether buying it would repeat a purchase with the identical request: one that is bought, on the same network and within
+    /// one edition, and is neither the job's own nor itself a row of the same manifest.
+    pub fn repeats(&self, one: &Alike) -> bool {
+        let is_own = one.batch == self.batch && one.id == self.id;
+        let is_own_row = one.batch == self.batch && one.row_content == Some(one.content);
+        let is_one_edition = self.edition.is_empty() || one.edition.is_empty() || one.edition == self.edition;
+        let is_one_network = self.network.is_none_or(|network| network == one.network);
+        one.is_bought() && is_one_network && is_one_edition && !is_own && !is_own_row && !one.is_play
+    }
+}
+
 impl Alike {
     /// Its request was not answered for good: it is under way, or paid and not accepted.
     fn is_awaiting(&self) -> bool {
@@ -63,16 +86,8 @@ pub fn bought_elsewhere(buyer: &Buyer, takes: &[Take], network: Network, alike: 
     if own.meant || is_repeated || buyer.is_play {
         return None;
     }
-    let one_edition = |one: &Alike| own.edition.is_empty() || one.edition.is_empty() || one.edition == own.edition;
-    let is_own_row = |one: &Alike| one.batch == buyer.batch && one.row_content == Some(one.content);
-    let repeated = alike.iter().find(|one| {
-        one.network == network
-            && one.is_bought()
-            && one_edition(one)
-            && !(one.batch == buyer.batch && one.id == buyer.id)
-            && !is_own_row(one)
-            && !one.is_play
-    })?;
+    let wanted = Wanted { batch: buyer.batch, id: &buyer.id, edition: &own.edition, network: Some(network) };
+    let repeated = alike.iter().find(|one| wanted.repeats(one))?;
     Some(Original {
         batch: repeated.batch_name.clone(),
         id: repeated.id.clone(),

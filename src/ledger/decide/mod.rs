@@ -26,7 +26,7 @@ use crate::ledger::{AnswerKey, Committed, JobKey, PaymentKey, Record, Transition
 use crate::time::UnixMs;
 
 pub use admission::{Admission, DeliveryFacts, EndpointFacts, admit, endpoint_is_held, next_word};
-pub use alike::{Buyer, bought_elsewhere, identical_request};
+pub use alike::{Buyer, Wanted, bought_elsewhere, identical_request};
 pub use budget::{Used, used_of};
 pub use group::{commit_all, commit_one};
 pub use intend::IntentFacts;

@@ -12,9 +12,10 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 
 use super::error::Fault;
 use super::requests::Named;
-use super::store::{alike, append_transition, buyer, takes};
+use super::store::{Rows, alike, append_transition, buyer, takes};
 use super::unknown::{MayRepeat, Unknown};
 use crate::l402::Network;
+use crate::ledger::decide::Wanted;
 use crate::ledger::loading::NAMED_MAX;
 use crate::ledger::{BatchKey, Compared, Duplicates, JobKey, Likeness, Original, ToBuy, decide};
 use crate::money::Msat;
@@ -49,25 +50,6 @@ pub(super) enum Repeated {
     OtherDefault(JobKey),
     /// It may: receipts alone tell of that purchase.
     May(Unknown),
-}
-
-/// Where rows of a manifest stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rows {
-    /// Among the jobs, as the last load has written them.
-    Loaded,
-    /// In the table of this connection alone that [`SqliteLedger::foresee`] makes.
-    Planned,
-}
-
-impl Rows {
-    /// The table.
-    pub(super) const fn table(self) -> &'static str {
-        match self {
-            Self::Loaded => "jobs",
-            Self::Planned => "temp.planned",
-        }
-    }
 }
 
 impl Duplicates {
@@ -205,7 +187,8 @@ pub(super) fn find(
         let (key, id): (JobKey, String) = (row.get(0)?, row.get(1)?);
         let mut original = same.map(Repeated::Same).or(given.map(Repeated::OtherDefault));
         if original.is_none() && !is_free {
-            original = named.original(tx, row, (key, 9), network, among)?.map(Repeated::Same);
+            let wanted = Wanted { batch, id: &id, edition: &row.get::<_, String>(11)?, network };
+            original = named.original(tx, row, (key, 9), wanted, among)?.map(Repeated::Same);
         }
         if let Some(unproved) = unproved.as_ref().filter(|_| original.is_none() && !is_free) {
             original = unproved.original(tx, jobs, key, &id)?.map(Repeated::May);
@@ -232,7 +215,7 @@ pub(super) fn finding((jobs, manifest): (Rows, Rows)) -> String {
     format!(
         "SELECT r.id, r.job, r.price_msat, r.seq, r.state = 'refused', {free},
              CASE WHEN {free} THEN NULL ELSE {content} END, CASE WHEN {free} THEN NULL ELSE {given} END, {retaken},
-             r.endpoint, r.params
+             r.endpoint, r.params, r.edition
          FROM {table} r WHERE r.batch = ?1 AND r.superseded = 0
              AND r.state IN ('pending', 'refused') AND (r.state = 'pending' OR r.reason = 'duplicate')",
         free = is_free(),
@@ -244,24 +227,6 @@ pub(super) fn finding((jobs, manifest): (Rows, Rows)) -> String {
 fn is_play(conn: &Connection, batch: BatchKey) -> Result<bool, Fault> {
     let found = conn.prepare_cached("SELECT sandbox FROM batches WHERE id = ?1")?.query_row([batch], |row| row.get(0));
     Ok(found.optional()?.unwrap_or(false))
-}
-
-/// The purchase with the request ?2, on the network ?3 where that is known, that the job ?1 would repeat; rows as in [`find`].
-pub(super) fn comparing((jobs, manifest): (Rows, Rows)) -> String {
-    format!(
-        "SELECT o.id FROM {table} r, intents i JOIN payments p ON p.id = i.payment JOIN jobs o ON o.id = p.job
-         WHERE r.id = ?1 AND i.request_digest = ?2 AND (?3 IS NULL OR i.network = ?3) AND p.state <> 'dead' AND {BOUGHT}
-             AND {ONE_EDITION}
-             AND NOT (o.batch = r.batch AND o.job = r.job)
-             AND NOT ({row})
-             AND NOT (SELECT sandbox FROM batches WHERE id = o.batch)
-             AND NOT coalesce((SELECT sandbox FROM batches WHERE id = r.batch), 0)
-             AND NOT ({free})
-         LIMIT 1",
-        free = is_free(),
-        row = is_row_of_the_manifest(By::Content, manifest),
-        table = jobs.table(),
-    )
 }
 
 pub(super) fn original_of(conn: &Connection, repeated: Repeated) -> Result<Original, Fault> {
@@ -357,5 +322,10 @@ pub(super) fn bought_elsewhere(
     network: Network,
 ) -> Result<Option<Original>, Fault> {
     let (buyer, takes) = (buyer(conn, job)?, takes(conn, job)?);
-    Ok(decide::bought_elsewhere(&buyer, &takes, network, &alike(conn, job, digest)?))
+    Ok(decide::bought_elsewhere(
+        &buyer,
+        &takes,
+        network,
+        &alike(conn, (Some(job), *digest, Some(buyer.batch)), Rows::Loaded)?,
+    ))
 }

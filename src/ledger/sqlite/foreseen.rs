@@ -7,7 +7,8 @@ use url::Url;
 
 use super::SqliteLedger;
 use super::convert::uint;
-use super::duplicates::{Rows, find, original_of, to_buy};
+use super::duplicates::{find, original_of, to_buy};
+use super::store::Rows;
 use super::{job_limit, trust};
 use crate::ledger::port::{self, Records};
 use crate::ledger::{

@@ -2,9 +2,8 @@
 
 use rusqlite::{Connection, params};
 
-use super::duplicates::Rows;
 use super::error::Fault;
-use super::store::append_transition;
+use super::store::{Rows, append_transition};
 use crate::ledger::{BatchKey, IdList, JobKey, job_limit_words};
 use crate::money::Msat;
 use crate::purchase::{JobState, Reason};

@@ -1,8 +1,8 @@
 //! A plan, or rows of a results file, written into the ledger; and what follows of it before anything is bought.
 
-use super::duplicates::Rows;
 use super::error::contradiction;
 use super::load::Load;
+use super::store::Rows;
 use super::{SqliteLedger, changed, chosen, duplicates, job_limit, words};
 use crate::ledger::port::Loading;
 use crate::ledger::{

@@ -8,7 +8,7 @@ use url::Url;
 use super::convert::{Json, int, uint};
 use super::error::{Fault, of_row};
 use super::schema::OPEN_PAYMENT;
-use super::store::{alike, with_intent};
+use super::store::{Rows, alike, with_intent};
 use super::{SqliteLedger, bounds, duplicates, history_check, refund};
 use crate::catalog::{Endpoint, RedeemRule, Value};
 use crate::l402::Network;
@@ -124,7 +124,10 @@ impl Records for SqliteLedger {
     }
 
     fn identical_request(&self, job: JobKey, digest: &[u8; 32]) -> Result<Option<IdenticalRequest>, LedgerError> {
-        self.read(|ledger| Ok(decide::identical_request(job, &alike(&ledger.conn, job, digest)?)))
+        self.read(|ledger| {
+            let alike = alike(&ledger.conn, (Some(job), *digest, None), Rows::Loaded)?;
+            Ok(decide::identical_request(job, &alike))
+        })
     }
 
     fn bought_elsewhere(

@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row};
 use url::Url;
 
 use super::convert::Json;
-use super::duplicates::{Rows, comparing};
 use super::error::Fault;
+use super::store::{Rows, alike};
 use crate::catalog::{Endpoint, Value};
-use crate::l402::Network;
 use crate::ledger::JobKey;
+use crate::ledger::decide::Wanted;
 use crate::manifest::image;
 use crate::purchase::Request;
 
@@ -73,12 +73,16 @@ impl Named {
         conn: &Connection,
         row: &Row<'_>,
         (key, column): (JobKey, usize),
-        network: Option<Network>,
-        rows: (Rows, Rows),
+        wanted: Wanted<'_>,
+        (jobs, manifest): (Rows, Rows),
     ) -> Result<Option<JobKey>, Fault> {
-        let Some(request) = self.request(row, rows.0, column)? else { return Ok(None) };
-        let mut statement = conn.prepare_cached(&comparing(rows))?;
-        Ok(statement.query_row(params![key, request.digest(), network], |row| row.get(0)).optional()?)
+        let Some(request) = self.request(row, jobs, column)? else { return Ok(None) };
+        let key = match jobs {
+            Rows::Loaded => Some(key),
+            Rows::Planned => None,
+        };
+        let alike = alike(conn, (key, request.digest(), Some(wanted.batch)), manifest)?;
+        Ok(alike.into_iter().find(|one| wanted.repeats(one)).map(|one| one.job))
     }
 }
 

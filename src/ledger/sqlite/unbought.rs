@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use rusqlite::params;
 
 use super::SqliteLedger;
-use super::duplicates::{Rows, find, original_of};
+use super::duplicates::{find, original_of};
 use super::error::Fault;
 use super::foresee::plan_stored;
+use super::store::Rows;
 use crate::ledger::{BatchKey, JobKey, Unbought};
 use crate::money::Msat;
 use crate::purchase::{JobState, Next, Reason, tried_again};

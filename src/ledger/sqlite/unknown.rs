@@ -14,8 +14,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
 use super::convert::Json;
-use super::duplicates::{BOUGHT, Rows};
+use super::duplicates::BOUGHT;
 use super::error::Fault;
+use super::store::Rows;
 use super::views::host_of;
 use crate::catalog::Endpoint;
 use crate::l402::Network;

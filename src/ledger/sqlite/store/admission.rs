@@ -15,7 +15,7 @@ use crate::ledger::{BatchKey, JobKey, NewIntent, PaymentKey, PeriodCap, endpoint
 use crate::money::Msat;
 use crate::purchase::WalletId;
 
-use super::alike::{all_alike, buyers};
+use super::alike::{Rows, all_alike, buyers};
 use super::{once, rows};
 
 /// What the node ?1 holds.
@@ -69,8 +69,9 @@ pub(super) fn add_intending(conn: &Connection, keys: &[Keys<'_>], facts: &mut [F
     let batches: Vec<i64> = asked.iter().map(|(.., batch)| batch.0).collect();
     let used: HashMap<BatchKey, Msat> = rows(conn, USED, &batches, |row| Ok((row.get(0)?, row.get(1)?)))?;
     let mut buyers = buyers(conn, &asked.iter().map(|(_, _, job, _)| *job).collect::<Vec<_>>())?;
-    let alike: Vec<_> = asked.iter().map(|(_, intent, job, _)| (*job, intent.request.digest())).collect();
-    let mut alike = all_alike(conn, &alike)?;
+    let alike: Vec<_> =
+        asked.iter().map(|(_, intent, job, batch)| (Some(*job), intent.request.digest(), Some(*batch))).collect();
+    let mut alike = all_alike(conn, &alike, Rows::Loaded)?;
     let mut places = Places::default();
     for (place, (facts, intent, job, batch)) in (0..).zip(asked) {
         let Some((buyer, used)) = buyers.remove(&job).zip(used.get(&batch).copied()) else { continue };

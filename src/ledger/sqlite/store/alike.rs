@@ -4,24 +4,55 @@ use std::collections::HashMap;
 
 use rusqlite::Connection;
 
-use crate::ledger::JobKey;
 use crate::ledger::decide::{Alike, Buyer};
 use crate::ledger::sqlite::convert::hex;
 use crate::ledger::sqlite::error::Fault;
+use crate::ledger::{BatchKey, JobKey};
 
 use super::rows;
 
-/// For each job and request of ?1, by its place there: purchases with that request that are no purchase of the job, and whose
-/// payment is not dead.
-pub(super) const ALIKE: &str =
+/// Where rows of a manifest stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::ledger::sqlite) enum Rows {
+    /// Among the jobs, as the last load has written them.
+    Loaded,
+    /// In the table of this connection alone that [`SqliteLedger::foresee`](crate::ledger::sqlite::SqliteLedger::foresee) makes.
+    Planned,
+}
+
+impl Rows {
+    /// The table.
+    pub(in crate::ledger::sqlite) const fn table(self) -> &'static str {
+        match self {
+            Self::Loaded => "jobs",
+            Self::Planned => "temp.planned",
+        }
+    }
+
+    /// What a row `l` of the manifest asks for, and that it is of the last load.
+    const fn content(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Loaded => ("coalesce(l.row_content, l.content)", "l.last_load = b.loads"),
+            Self::Planned => ("l.content", "true"),
+        }
+    }
+}
+
+/// For each job, request and batch of ?1, by its place there: purchases with that request that are no purchase of the job, and
+/// whose payment is not dead. Where they are of that batch, what its manifest asks for under their ids is told.
+pub(super) fn finding(manifest: Rows) -> String {
+    let ((content, is_of_the_last_load), table) = (manifest.content(), manifest.table());
+    format!(
     "SELECT e.key, p.id, p.job, o.batch, b.name, b.sandbox, o.job, o.edition, o.content, o.state, o.reason, i.network,
          p.poll_url IS NOT NULL, p.intended_at, p.paid_at, p.answered_at,
-         CASE WHEN o.batch = (SELECT batch FROM jobs WHERE id = e.value ->> 0) THEN
-             (SELECT coalesce(l.row_content, l.content) FROM jobs l
-              WHERE l.batch = o.batch AND l.job = o.job AND l.superseded = 0 AND l.last_load = b.loads) END
+         CASE WHEN o.batch = e.value ->> 2 THEN
+             (SELECT {content} FROM {table} l
+              WHERE l.batch = o.batch AND l.job = o.job AND l.superseded = 0 AND {is_of_the_last_load} LIMIT 1) END
      FROM json_each(?1) e CROSS JOIN intents i ON i.request_digest = unhex(e.value ->> 1)
          JOIN payments p ON p.id = i.payment JOIN jobs o ON o.id = p.job JOIN batches b ON b.id = o.batch
-     WHERE p.state <> 'dead' AND p.job <> e.value ->> 0 ORDER BY p.id";
+     WHERE p.state <> 'dead' AND p.job <> e.value ->> 0 ORDER BY p.id"
+    )
+}
 
 /// The jobs ?1, as they are to be bought.
 pub(super) const BUYERS: &str = "SELECT j.id, j.batch, j.job, b.sandbox FROM jobs j JOIN batches b ON b.id = j.batch
@@ -41,15 +72,21 @@ pub(in crate::ledger::sqlite) fn buyer(conn: &Connection, job: JobKey) -> Result
     buyers(conn, &[job])?.remove(&job).map_or_else(|| Err(rusqlite::Error::QueryReturnedNoRows.into()), Ok)
 }
 
+/// A job that is not bought yet, where it has a row; the digest of its request; its batch, where that matters.
+pub(in crate::ledger::sqlite) type Asked = (Option<JobKey>, [u8; 32], Option<BatchKey>);
+
 /// Purchases with the request of that digest that are no purchase of that job, and whose payment is not dead.
-pub(in crate::ledger::sqlite) fn alike(conn: &Connection, job: JobKey, digest: &[u8; 32]) -> Result<Vec<Alike>, Fault> {
-    Ok(all_alike(conn, &[(job, *digest)])?.remove(&0).unwrap_or_default())
+pub(in crate::ledger::sqlite) fn alike(conn: &Connection, asked: Asked, manifest: Rows) -> Result<Vec<Alike>, Fault> {
+    Ok(all_alike(conn, &[asked], manifest)?.remove(&0).unwrap_or_default())
 }
 
-/// The same of many jobs with the digests of their requests, by their places.
-pub(super) fn all_alike(conn: &Connection, asked: &[(JobKey, [u8; 32])]) -> Result<HashMap<u32, Vec<Alike>>, Fault> {
-    let asked: Vec<(i64, String)> = asked.iter().map(|(job, digest)| (job.0, hex(digest))).collect();
-    let alike: Vec<(u32, Alike)> = rows(conn, ALIKE, &asked, |row| {
+/// The same of many, by their places.
+pub(super) fn all_alike(conn: &Connection, asked: &[Asked], manifest: Rows) -> Result<HashMap<u32, Vec<Alike>>, Fault> {
+    let asked: Vec<(i64, String, Option<i64>)> = asked
+        .iter()
+        .map(|(job, digest, batch)| (job.map_or(0, |job| job.0), hex(digest), batch.map(|batch| batch.0)))
+        .collect();
+    let alike: Vec<(u32, Alike)> = rows(conn, &finding(manifest), &asked, |row| {
         let alike = Alike {
             payment: row.get(1)?,
             job: row.get(2)?,

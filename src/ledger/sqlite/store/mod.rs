@@ -19,7 +19,7 @@ use super::error::{Fault, of_row};
 use crate::ledger::decide::{Facts, Keys, Store, Unfit, Write};
 
 pub(super) use admission::{endpoint, next_word_of, period, prospective};
-pub(super) use alike::{alike, buyer};
+pub(super) use alike::{Rows, alike, buyer};
 pub(super) use apply::{file_key, row as write};
 pub(super) use jobs::{append_transition, change, job};
 pub(super) use payments::{deliver, durable_intent, paid_purchase, payment, with_intent};
@@ -98,7 +98,7 @@ mod tests {
             payments::OF_JOB.clone(),
             takes::LIVE.clone(),
             takes::DECIDED.to_owned(),
-            alike::ALIKE.to_owned(),
+            alike::finding(Rows::Loaded),
             alike::BUYERS.to_owned(),
             admission::HELD.to_owned(),
             admission::BEGUN.to_owned(),
