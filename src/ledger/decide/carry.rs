@@ -52,11 +52,12 @@ impl Facts {
             | Write::Fetching(..)
             | Write::File(..)
             | Write::Witness { .. }
+            | Write::Decision { .. }
             | Write::Answer(AnswerWrite::Cut(..) | AnswerWrite::Drop(_) | AnswerWrite::Interpreted(..))
             | Write::BodyUnneeded(_)
             | Write::Refund(..) => true,
             Write::UseWord { .. } | Write::LapseWord { .. } => !is_of_origin,
-            Write::FurtherTake { .. } | Write::JoinTakes(_) | Write::AcceptsAgain(_) => false,
+            Write::FurtherTake { .. } | Write::JoinTakes(_) | Write::Keep(_) | Write::AcceptsAgain(_) => false,
         }
     }
 

@@ -32,7 +32,12 @@ impl TakePayment {
 impl Take {
     /// Something pays for it, or may.
     pub fn has_live_payment(&self) -> bool {
-        self.payments.iter().any(TakePayment::is_live)
+        self.live_payment().is_some()
+    }
+
+    /// What pays for it, or may.
+    pub fn live_payment(&self) -> Option<PaymentKey> {
+        self.payments.iter().find(|payment| payment.is_live()).map(|payment| payment.key)
     }
 
     /// Bought, and neither delivered nor at another end.

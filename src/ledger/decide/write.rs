@@ -26,6 +26,10 @@ pub enum Write<'a> {
     FurtherTake { of: JobKey, key: JobKey, take: u32 },
     /// Two takes of one job become one.
     JoinTakes(Join),
+    /// A person's decision, appended to a job's decisions.
+    Decision { job: JobKey, at: UnixMs, decision: &'static str, note: &'a str, evidence: &'a str },
+    /// Nothing more is said of a delivered job for as long as its row asks for what it now asks for.
+    Keep(JobKey),
     /// A new payment and its intent.
     Intend(Box<Payment>, &'a NewIntent),
     /// A payment, before and after.

@@ -92,8 +92,14 @@ impl MemoryLedger {
             Write::LapseWord { origin, number, at: _ } => self.said(origin, *number).has_lapsed = true,
             Write::Witness { node, hash, at } => drop(self.witnesses.insert(node.0.clone(), (*hash, *at))),
             Write::Answer(write) => self.write_answer(write),
-            // Bodies stand in the intents, and go with the process.
-            Write::BodyUnneeded(_) => {}
+            Write::Keep(job) => {
+                if let Some(row) = self.jobs.get_mut(job) {
+                    row.job.reason = Reason::None;
+                    row.kept = row.row_content.or(Some(row.content));
+                }
+            }
+            // Bodies stand in the intents, and go with the process; why a person decided is for whoever reads it later.
+            Write::BodyUnneeded(_) | Write::Decision { .. } => {}
             Write::Refund(payment, write) => self.write_refund(*payment, write),
         }
     }
@@ -123,7 +129,7 @@ impl MemoryLedger {
         (job.key, job.superseded) = (key, false);
         (job.state, job.reason, job.error) = (JobState::Pending, Reason::None, None);
         (job.wait_until, job.url, job.attempts, job.started_at, job.finished_at) = (None, None, 0, None, None);
-        self.jobs.insert(key, JobRow { job, take, merged: false, mark: None, file: None, ..own });
+        self.jobs.insert(key, JobRow { job, take, merged: false, kept: None, mark: None, file: None, ..own });
     }
 
     fn join(&mut self, join: &Join) {

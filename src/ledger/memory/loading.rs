@@ -72,7 +72,7 @@ impl MemoryLedger {
                 state: row.job.state,
                 reason: row.job.reason,
                 content: row.content,
-                kept: None,
+                kept: row.kept,
                 unsettled: row.job.reason != Reason::Decided
                     && self
                         .payments
@@ -110,7 +110,7 @@ impl Load<'_> {
             state: known.job.state,
             reason: known.job.reason,
             content: known.content,
-            kept: None,
+            kept: known.kept,
             asks_otherwise: *known.endpoint != *job.endpoint,
         };
         let takes = || Ok::<_, LedgerError>(self.ledger.stands(self.batch, &job.id));
@@ -244,6 +244,7 @@ impl JobRow {
             content: planned.content,
             row_content: None::<ContentHash>,
             meant: false,
+            kept: None,
             seq: planned.seq,
             last_load: 0,
             endpoint: Arc::clone(&planned.endpoint),

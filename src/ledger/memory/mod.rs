@@ -6,6 +6,7 @@ mod apply;
 mod audit;
 mod load;
 mod loading;
+mod person;
 mod records;
 
 use std::collections::BTreeMap;
@@ -69,6 +70,8 @@ pub(in crate::ledger) struct JobRow {
     /// What its row in the manifest asks for now, where that is something else.
     row_content: Option<ContentHash>,
     pub(in crate::ledger) meant: bool,
+    /// What its row asked for when a person said to leave it as it is.
+    kept: Option<ContentHash>,
     /// Its position in the manifest.
     seq: u64,
     /// The load that found it last.
@@ -148,31 +151,9 @@ fn next(last: Option<i64>) -> i64 {
 
 #[cfg(test)]
 impl MemoryLedger {
-    /// A take as another store holds it: one more of a job that is known.
-    pub(in crate::ledger) fn mirror(&mut self, take: super::decide::Take) {
-        let of_same = |row: &&JobRow| row.job.batch == take.job.batch && row.content == take.content;
-        let known = self.jobs.get(&take.job.key).or_else(|| self.jobs.values().find(of_same)).cloned();
-        let Some(known) = known else { return };
-        let (content, meant, merged) = (take.content, take.meant, take.merged);
-        let (mark, file) = (None, None);
-        let row = JobRow { job: take.job, take: take.take, merged, content, meant, mark, file, ..known };
-        self.jobs.insert(row.job.key, row);
-    }
-
     /// The latest answer that was stored for that payment.
     pub(in crate::ledger) fn latest_answer(&self, payment: PaymentKey) -> Option<AnswerKey> {
         let of_payment = self.answers.iter().rev().find(|(_, row)| row.payment == payment);
         of_payment.map(|(key, _)| *key)
-    }
-
-    pub(in crate::ledger) fn set_sums(&mut self, batch: BatchKey, sums: Sums) {
-        if let Some(row) = self.batches.get_mut(&batch) {
-            row.sums = sums;
-        }
-    }
-
-    pub(in crate::ledger) fn set_period(&mut self, kind: &str, name: String, sums: Sums) {
-        let kind = if kind == "day" { PeriodKind::Day } else { PeriodKind::Month };
-        self.periods.insert((kind, name), sums);
     }
 }

@@ -2,17 +2,15 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::bounds;
 use super::error::Fault;
-use super::store::{self, durable_intent, extra_take, give_way, payment, unsettled_until};
-use super::{SqliteLedger, kept, reopen, trust};
-use crate::ledger::decide::{self, JobUpdate};
+use super::store::{self, durable_intent, person_facts};
+use super::{SqliteLedger, reopen, trust};
+use crate::ledger::decide::{self, Said};
 use crate::ledger::port::Decisions;
 use crate::ledger::{
     BatchKey, DeadProof, Decided, Decision, IntentBounds, JobKey, LedgerError, PaymentKey, Reopened, Reopening,
     Trusted, Undecided,
 };
-use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 /// The open payment of a job without a preimage.
@@ -21,13 +19,6 @@ fn intended(conn: &Connection, job: JobKey) -> Result<Option<PaymentKey>, Fault>
         .prepare_cached("SELECT id FROM payments WHERE job = ?1 AND state = 'intended'")?
         .query_row([job], |row| row.get(0))
         .optional()?)
-}
-
-/// The open payment was never made, by proof or by a person's word alone: its hold is given back.
-fn bury(tx: &Connection, now: UnixMs, key: PaymentKey, proof: Option<DeadProof>) -> Result<(), Fault> {
-    let (payment, job) = payment(tx, key)?;
-    let writes = decide::buried(&payment, &job, now, proof)?;
-    writes.iter().try_for_each(|write| store::write(tx, write))
 }
 
 impl Decisions for SqliteLedger {
@@ -61,48 +52,19 @@ impl Decisions for SqliteLedger {
         proof: Option<DeadProof>,
     ) -> Result<Decided, LedgerError> {
         self.write(|tx, _| {
-            let found = store::job(tx, key)?;
-            let open = intended(tx, key)?;
-            let of_nothing = decision == Decision::Unpaid && open.is_none();
-            // What a person had asked for again of an earlier take may be given up again.
-            let is_replaced = found.superseded && !(decision == Decision::Lost && found.state == JobState::Paid);
-            if is_replaced || of_nothing || !decision.fits(found.state) {
-                return Ok(Decided::Refused(found.state));
-            }
-            let replaces = matches!(decision, Decision::Unpaid | Decision::Rebuy);
-            if replaces
-                && proof.is_none()
-                && let Some(until) = unsettled_until(tx, key, now)?
-            {
-                return Ok(Decided::TooEarly(until));
-            }
-            tx.prepare_cached("INSERT INTO decisions (job, at, decision, note, evidence) VALUES (?1, ?2, ?3, ?4, ?5)")?
-                .execute(params![key, now, decision.as_str(), note, evidence])?;
-            if let Some(open) = open
-                && (decision == Decision::Unpaid || proof.is_some())
-            {
-                bury(tx, now, open, proof)?;
-            }
-            let state = match decision {
-                Decision::Unpaid => JobState::Failed,
-                // What came back stays what it is: only the job is left at that.
-                Decision::Lost | Decision::Rebuy if found.state == JobState::Refunded => JobState::Refunded,
-                Decision::Lost | Decision::Rebuy => JobState::Lost,
-            };
-            let change = JobUpdate { error: Some(note), finished: true, ..JobUpdate::to(state, Reason::Decided) };
-            store::change(tx, now, &found, &change)?;
-            bounds::abandoned(tx, key)?;
-            match decision {
-                Decision::Rebuy => extra_take(tx, key).map(Some)?,
-                Decision::Unpaid => give_way(tx, key)?,
-                Decision::Lost => None,
-            };
-            Ok(Decided::Recorded)
+            let said = Said { decision, note, evidence, proof };
+            let (decided, writes) = decide::resolve(&person_facts(tx, key)?, now, said)?;
+            writes.iter().try_for_each(|write| store::write(tx, write))?;
+            Ok(decided)
         })
     }
 
     fn keep(&mut self, now: UnixMs, key: JobKey, note: &str) -> Result<bool, LedgerError> {
-        self.write(|tx, _| kept::keep(tx, now, key, note))
+        self.write(|tx, _| {
+            let Some(writes) = decide::keep(&store::job(tx, key)?, now, note) else { return Ok(false) };
+            writes.iter().try_for_each(|write| store::write(tx, write))?;
+            Ok(true)
+        })
     }
 
     fn reopen(&mut self, now: UnixMs, key: JobKey, word: Reopening, note: &str) -> Result<Reopened, LedgerError> {

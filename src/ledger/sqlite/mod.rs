@@ -26,7 +26,6 @@ mod gap;
 mod history_check;
 mod inspect;
 mod job_limit;
-mod kept;
 mod load;
 mod loading;
 mod lock;

@@ -112,6 +112,16 @@ pub(in crate::ledger::sqlite) fn row(tx: &Connection, write: &Write<'_>) -> Resu
         Write::File(job, file) => update_file(tx, *job, file),
         Write::FurtherTake { of, key, take } => takes::insert_further(tx, *of, *key, *take),
         Write::JoinTakes(join) => takes::join(tx, join),
+        Write::Decision { job, at, decision, note, evidence } => execute(
+            tx,
+            "INSERT INTO decisions (job, at, decision, note, evidence) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![job, at, decision, note, evidence],
+        ),
+        Write::Keep(job) => execute(
+            tx,
+            "UPDATE jobs SET reason = '', kept = coalesce(row_content, content) WHERE id = ?1",
+            params![job],
+        ),
         Write::Payment(was, is) => update_payment(tx, was, is),
         Write::Money(batch, charged, moved) => move_money(tx, *batch, charged, *moved),
         Write::Period(kind, name) => execute(

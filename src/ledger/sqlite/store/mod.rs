@@ -22,8 +22,10 @@ pub(super) use admission::{endpoint, next_word_of, period, prospective};
 pub(super) use alike::{Rows, alike, buyer};
 pub(super) use apply::{file_key, row as write};
 pub(super) use jobs::{append_transition, change, job};
-pub(super) use payments::{deliver, durable_intent, paid_purchase, payment, with_intent};
-pub(super) use takes::{extra_take, give_way, takes, unsettled_until};
+#[cfg(test)]
+pub(super) use payments::payment;
+pub(super) use payments::{deliver, durable_intent, paid_purchase, with_intent};
+pub(super) use takes::{give_way, person_facts, takes, unsettled_until};
 
 /// One transaction of the ledger, as rules see it.
 pub(super) struct Tx<'c> {

@@ -5,13 +5,13 @@ use std::sync::LazyLock;
 
 use rusqlite::{Connection, Row, params};
 
-use crate::ledger::decide::{self, Take, TakePayment, Write};
+use crate::ledger::decide::{self, PersonFacts, Take, TakePayment, Write};
 use crate::ledger::sqlite::error::Fault;
 use crate::ledger::{JobKey, PaymentKey};
 use crate::time::UnixMs;
 
 use super::jobs::{self, JOB, JOB_COLUMNS};
-use super::{apply, rows};
+use super::{apply, payments, rows};
 
 /// The payments of every take of the jobs of ?1 that are dead by a person's word alone.
 pub(super) const DECIDED: &str = "SELECT own.id, p.job, p.id, p.state, p.dead_proof, i.invoice_expires_at, p.cltv_limit
@@ -78,6 +78,16 @@ pub(in crate::ledger::sqlite) fn takes(conn: &Connection, job: JobKey) -> Result
     Ok(find(conn, &[job])?.0.remove(&job).unwrap_or_default())
 }
 
+/// What a person's decision on that job depends on.
+pub(in crate::ledger::sqlite) fn person_facts(conn: &Connection, key: JobKey) -> Result<PersonFacts, Fault> {
+    let job = jobs::job(conn, key)?;
+    let (mut takes, next) = find(conn, &[key])?;
+    let takes = takes.remove(&key).unwrap_or_default();
+    let own = takes.iter().find(|take| take.job.key == key);
+    let live = own.and_then(Take::live_payment).map(|key| payments::payment(conn, key)).transpose()?;
+    Ok(PersonFacts { job, live: live.map(|(payment, _)| payment), takes, next })
+}
+
 /// Until when any purchase of the same job may still settle although nobody follows it.
 pub(in crate::ledger::sqlite) fn unsettled_until(
     conn: &Connection,
@@ -85,14 +95,6 @@ pub(in crate::ledger::sqlite) fn unsettled_until(
     now: UnixMs,
 ) -> Result<Option<UnixMs>, Fault> {
     Ok(decide::unsettled_until(&takes(conn, job)?, now))
-}
-
-/// One more take of the same purchase, the latest from now on.
-pub(in crate::ledger::sqlite) fn extra_take(tx: &Connection, job: JobKey) -> Result<JobKey, Fault> {
-    let (takes, key) = find(tx, &[job])?;
-    let latest = takes.values().flatten().map(|take| take.take).max().unwrap_or_default();
-    apply::row(tx, &Write::FurtherTake { of: job, key, take: latest.saturating_add(1) })?;
-    Ok(key)
 }
 
 /// The job's payments are all dead, and a merge has made it or the take beside it: that one stands for both from now on.

@@ -7,7 +7,7 @@ use super::support::*;
 use crate::catalog::DedupPolicy;
 use crate::ledger::contract::Subject;
 use crate::ledger::decide::group::carried;
-use crate::ledger::decide::{Job, Payment, PaymentState, Store, keys};
+use crate::ledger::decide::{Job, Payment, PaymentState, Said, Store, keys};
 use crate::ledger::memory::{MemoryLedger, Sums};
 use crate::ledger::sqlite::{SqliteLedger, store};
 use crate::ledger::{
@@ -232,39 +232,14 @@ fn file_record(job: JobKey, how: u8) -> Record {
     }
 }
 
-/// A person decides in the ledger that has persons; the other one is told what came of it.
-fn decide(ledger: &mut SqliteLedger, memory: &mut MemoryLedger, step: Step, now: UnixMs) {
-    let count = i64::try_from(ledger.jobs().len()).unwrap();
-    let job = JobKey(i64::from(step.of) % count + 1);
-    let decision = one_of(&DECISIONS, step.how);
-    let proof = step.how.is_multiple_of(3).then_some(DeadProof::FailedAndExpired);
-    let _refused = ledger.decide(now, job, decision, "so I say", "nothing", proof);
-    for found in ledger.jobs() {
-        let takes = store::takes(&ledger.conn, found.key).unwrap();
-        let take = takes.into_iter().find(|take| take.job.key == found.key).unwrap();
-        memory.mirror(take);
-    }
-    let gone: Vec<JobKey> =
-        memory.jobs.keys().copied().filter(|key| !ledger.jobs().iter().any(|job| job.key == *key)).collect();
-    assert!(gone.is_empty(), "nothing was merged");
-    for payment in ledger.payments() {
-        memory.payments.insert(payment.key, payment);
-    }
-    for batch in [BatchKey(1), BatchKey(2)] {
-        memory.set_sums(batch, ledger.sums(batch));
-    }
-    let sql = "SELECT kind, name, held_msat, spent_msat, refunded_msat FROM periods";
-    let mut statement = ledger.conn.prepare(sql).unwrap();
-    let mut rows = statement.query([]).unwrap();
-    while let Some(row) = rows.next().unwrap() {
-        let kind: String = row.get(0).unwrap();
-        let sums =
-            Sums { held: row.get(2).unwrap(), spent: row.get(3).unwrap(), fees: 0, refunded: row.get(4).unwrap() };
-        memory.set_period(&kind, row.get(1).unwrap(), sums);
-    }
-    let behind = ledger.transitions() - memory.transitions.len();
-    let any = (job, now, JobState::Pending, JobState::Pending, Reason::None);
-    memory.transitions.extend(std::iter::repeat_n(any, behind));
+/// What a person says of a job, where the step is one.
+fn said(step: Step) -> Option<Said<'static>> {
+    (step.kind == 27 && step.how.is_multiple_of(2)).then_some(Said {
+        decision: one_of(&DECISIONS, step.how / 2),
+        note: "so I say",
+        evidence: "nothing",
+        proof: step.how.is_multiple_of(3).then_some(DeadProof::FailedAndExpired),
+    })
 }
 
 /// Enough jobs for groups of records that do not meet.
@@ -286,8 +261,12 @@ proptest! {
         let mut now = NOW;
         for step in steps {
             now = now.plus_ms(i64::from(step.later_ms));
-            if step.kind == 27 && step.how % 2 == 0 {
-                decide(&mut ledger, &mut memory, step, now);
+            if let Some(said) = said(step) {
+                let job = JobKey(i64::from(step.of) % i64::try_from(ledger.jobs().len()).unwrap() + 1);
+                let Said { decision, note, evidence, proof } = said;
+                let one = ledger.decide(now, job, decision, note, evidence, proof);
+                let other = memory.decide(now, job, decision, note, evidence, proof);
+                prop_assert_eq!(format!("{:?}", one), format!("{:?}", other), "{:?} of {:?}", said, job);
             } else {
                 let record = record(step, now, &memory, &jobs);
                 let told = format!("{record:?}");

@@ -2,7 +2,6 @@
 
 use super::support::*;
 use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::sqlite::store::extra_take;
 use crate::ledger::{
     AuditRow, BatchKey, Committed, DeadProof, Decided, Decision, IntentRefusal, OpenStage, PaymentKey, ReceiptRow,
     Record, Standing,
@@ -70,9 +69,7 @@ fn a_take_waits_for_the_hash_that_it_replaces() {
     assert_eq!(decide_at(&mut ledger, batch, Decision::Lost, NOW), Decided::Recorded);
     assert_eq!(decide_at(&mut ledger, batch, Decision::Rebuy, NOW), Decided::TooEarly(HORIZON));
     let own = ledger.undecided(batch, "a").unwrap().unwrap().job;
-    let tx = ledger.conn.transaction().unwrap();
-    extra_take(&tx, own).unwrap();
-    tx.commit().unwrap();
+    further_take(&ledger, own);
     let take = pending(&ledger, batch).remove(0);
     let intend_at =
         |ledger: &mut SqliteLedger, now| ledger.apply(now, Record::Intend(Box::new(new_intent(&take, 2)))).unwrap();

@@ -1,7 +1,6 @@
 //! A person's word on what is paid for and given up.
 
 use super::support::*;
-use crate::ledger::sqlite::store::extra_take;
 use crate::ledger::sqlite::{MergeSource, SqliteLedger};
 use crate::ledger::{
     AnswerKind, BatchKey, Committed, Decided, Decision, IntentRefusal, JobEnd, OpenMode, OpenStage, PaymentKey, Record,
@@ -196,8 +195,6 @@ fn what_brought_no_answer_or_was_never_paid_cannot_be_taken() {
         matches!(say(&mut ledger, batch, 1, Reopening::Retry), Reopened::Unfit(_)),
         "nobody knows that it was paid"
     );
-    let tx = ledger.conn.transaction().unwrap();
-    extra_take(&tx, job.key).unwrap();
-    tx.commit().unwrap();
+    further_take(&ledger, job.key);
     assert_eq!(say(&mut ledger, batch, 2, Reopening::Retry), Reopened::Refused(JobState::Pending));
 }

@@ -8,11 +8,12 @@ use url::Url;
 
 use crate::catalog::{DedupPolicy, Endpoint, Method, PriceRule, Priced, Rate, ResultRule, Terms, Value};
 use crate::l402::{Network, PaymentHash, Preimage, Scheme, Token};
+use crate::ledger::decide::{PersonFacts, Write};
 pub(in crate::ledger) use crate::ledger::port::*;
-use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::sqlite::{SqliteLedger, store};
 use crate::ledger::{
     AnswerKey, AnswerKind, BatchKey, BatchStart, Caps, Committed, Compared, DurableIntent, IntentBounds, JobEnd,
-    LedgerError, NewBatch, NewIntent, PaymentKey, PendingJob, PlanLoad, Posted, Record, Retake, TakeId, ToBuy,
+    JobKey, LedgerError, NewBatch, NewIntent, PaymentKey, PendingJob, PlanLoad, Posted, Record, Retake, TakeId, ToBuy,
 };
 use crate::money::Msat;
 use crate::plan::{ContentHash, PlannedJob};
@@ -248,4 +249,11 @@ pub(in crate::ledger) fn standing(ledger: &SqliteLedger, batch: BatchKey) -> Vec
         .unwrap()
         .unwrap();
     rows
+}
+
+/// One more take of a job, which no word asked for.
+pub(in crate::ledger) fn further_take(ledger: &SqliteLedger, job: JobKey) {
+    let PersonFacts { takes, next, .. } = store::person_facts(&ledger.conn, job).unwrap();
+    let latest = takes.iter().map(|take| take.take).max().unwrap();
+    store::write(&ledger.conn, &Write::FurtherTake { of: job, key: next, take: latest + 1 }).unwrap();
 }
