@@ -1,9 +1,13 @@
 //! What every answer may say beside its result: an error code, words, when to come back, a refund.
 
-use serde_json::Value as Json;
+use std::borrow::Cow;
+
+use serde_json::{Map, Value as Json};
+use url::Url;
 
 use super::lnurl::LINKS;
 use crate::catalog::{Endpoint, Treatment};
+use crate::first_bytes;
 use crate::money::whole_number;
 use crate::purchase::HttpAnswer;
 use crate::terminal_text::printable;
@@ -56,7 +60,8 @@ impl Envelope {
         let link = said.refund_link();
         // Written out it does not look like a secret, and some repeat it in what they suggest.
         let words = link.map_or_else(|| words.clone(), |link| words.replace(link.trim(), "…"));
-        (said.refund, said.message) = (refund || link.is_some(), printable(&masked(&words)));
+        let words = masked(&words) + &redirect_words(answer).unwrap_or_default();
+        (said.refund, said.message) = (refund || link.is_some(), printable(&words));
         said
     }
 
@@ -185,14 +190,14 @@ const fn bounded_ms(seconds: u64) -> u64 {
 }
 
 /// `HTTP 429 (RATE_LIMITED): too many requests; wait a little`.
-fn words(status: u16, json: Option<&Json>, code: Option<&str>, text: Option<&str>) -> String {
+fn words(status: u16, json: Option<&Json>, code: Option<&str>, text: Option<String>) -> String {
     let mut out = format!("HTTP {status}");
     if let Some(code) = code {
         out.push_str(&format!(" ({code})"));
     }
     let names = if (200..300).contains(&status) { &SAID_WITH_SUCCESS[..] } else { &REASONS[..] };
     let reasons = json.map_or_else(Vec::new, |json| reasons(json, names));
-    let reasons = if reasons.is_empty() { text.into_iter().map(str::to_owned).collect() } else { reasons };
+    let reasons = if reasons.is_empty() { text.into_iter().collect() } else { reasons };
     for (n, reason) in reasons.iter().enumerate() {
         out.push_str(if n == 0 { ": " } else { "; " });
         out.push_str(reason);
@@ -201,8 +206,8 @@ fn words(status: u16, json: Option<&Json>, code: Option<&str>, text: Option<&str
 }
 
 /// Under which names origins give their reason: what they write in their own APIs, RFC 9457 (`title`, `detail`), RFC 6749
-/// (`error_description`); each once, in this order.
-const REASONS: [&str; 10] = [
+/// (`error_description`), as one word in small letters; each once, in this order.
+const REASONS: [&str; 13] = [
     "error",
     "message",
     "title",
@@ -211,7 +216,10 @@ const REASONS: [&str; 10] = [
     "errors",
     "reason",
     "description",
-    "error_description",
+    "errordescription",
+    "errormessage",
+    "errormsg",
+    "msg",
     "suggestion",
 ];
 /// Beside a success the other names are those of its content.
@@ -222,8 +230,10 @@ const REASONS_MAX: usize = 4;
 /// The reasons in an answer, each once.
 fn reasons(json: &Json, names: &[&str]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    let all = names.iter().filter_map(|name| json.get(name)).chain(Some(json).filter(|json| json.is_array()));
-    for value in all {
+    let is_reason_itself = json.is_array() || (json.is_string() && names.len() == REASONS.len());
+    let named =
+        json.as_object().map_or_else(Vec::new, |object| names.iter().flat_map(|name| named(object, name)).collect());
+    for value in named.into_iter().chain(Some(json).filter(|_| is_reason_itself)) {
         let mut said = Vec::new();
         texts(value, &mut said);
         for text in said {
@@ -235,26 +245,55 @@ fn reasons(json: &Json, names: &[&str]) -> Vec<String> {
     found
 }
 
+/// What stands under a name, however it is written: `errorMessage`, `error_message`, `Message`.
+fn named<'a>(object: &'a Map<String, Json>, name: &str) -> impl Iterator<Item = &'a Json> {
+    let is_named = move |key: &str| {
+        let letters = key.chars().filter(|c| !matches!(c, '_' | '-')).map(|c| c.to_ascii_lowercase());
+        letters.eq(name.chars())
+    };
+    object.iter().filter(move |(key, _)| is_named(key)).map(|(_, value)| value)
+}
+
 /// What a value says: a text, the message of an object, or of each in a list; of an object by field, each field's.
 fn texts<'a>(value: &'a Json, found: &mut Vec<&'a str>) {
     const MESSAGES: [&str; 5] = ["message", "msg", "detail", "description", "reason"];
     match value {
         Json::String(text) if !text.trim().is_empty() => found.push(text.trim()),
         Json::Array(all) => all.iter().take(REASONS_MAX).for_each(|value| texts(value, found)),
-        Json::Object(object) => match MESSAGES.iter().find_map(|name| object.get(*name)) {
+        Json::Object(object) => match MESSAGES.iter().find_map(|name| named(object, name).next()) {
             Some(message) => texts(message, found),
-            None => object.values().filter(|value| value.is_array()).for_each(|value| texts(value, found)),
+            None => {
+                let lists = object.values().filter(|value| value.is_array() || value.is_object());
+                lists.take(REASONS_MAX).for_each(|value| texts(value, found));
+            }
         },
         Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
     }
 }
 
 /// What an answer says that is no JSON, where it is words and no page.
-fn plain_text(answer: &HttpAnswer) -> Option<&str> {
+fn plain_text(answer: &HttpAnswer) -> Option<String> {
     let kind = answer.header("content-type").unwrap_or("text/plain").trim().to_ascii_lowercase();
-    let text = std::str::from_utf8(&answer.body).ok()?.trim_start_matches('\u{feff}').trim();
+    let text = match std::str::from_utf8(&answer.body) {
+        Ok(text) => Cow::Borrowed(text),
+        // A byte a letter, as ISO-8859-1 has it.
+        Err(_) if first_bytes::are_words(&answer.body) => answer.body.iter().copied().map(char::from).collect(),
+        Err(_) => return None,
+    };
+    let text = text.trim_start_matches('\u{feff}').trim();
     let is_words = kind.starts_with("text/plain") && !text.is_empty() && !text.starts_with(['<', '{', '[']);
-    is_words.then_some(text)
+    is_words.then(|| text.to_owned())
+}
+
+/// That it sends on to another address, and to which: without what may be a secret in it.
+fn redirect_words(answer: &HttpAnswer) -> Option<String> {
+    let to = answer.header("location").filter(|_| (300..400).contains(&answer.status))?.trim();
+    let shown = match Url::parse(to) {
+        Ok(url) => format!("{}{}", url.origin().ascii_serialization(), url.path()),
+        Err(_) => to.split(['?', '#']).next().unwrap_or_default().to_owned(),
+    };
+    let parts: Vec<String> = shown.split('/').map(masked).collect();
+    Some(format!("; redirected to {}, which is not followed", parts.join("/")))
 }
 
 /// Long runs of base64 or hex become `…`: an origin may echo a token, a preimage, an invoice or a withdraw link.
@@ -309,6 +348,11 @@ mod tests {
             (json, r#"{"errors":{"prompt":["is missing"]}}"#, ": is missing"),
             (json, r#"{"message":"bad","error":"bad"}"#, ": bad"),
             (json, r#"["no such model"]"#, ": no such model"),
+            (json, r#"{"Message":"as AWS has it"}"#, ": as AWS has it"),
+            (json, r#"{"errorMessage":"a"}"#, ": a"),
+            (json, r#"{"error_message":"a","Error-Description":"b"}"#, ": b; a"),
+            (json, r#"{"error":{"cause":{"Message":"deep"}}}"#, ": deep"),
+            (json, r#""just a string""#, ": just a string"),
             (json, "\u{feff}{\"error\":\"with a mark\"}", ": with a mark"),
             (text, "No such model.\n", ": No such model."),
             (("server", "x"), "plain", ": plain"),
@@ -320,6 +364,14 @@ mod tests {
             assert_eq!(Envelope::of(&answer(422, &[kind], body)).message, format!("HTTP 422{told}"), "{body}");
         }
         assert_eq!(Envelope::of(&answer(200, &[json], r#"{"title":"My film"}"#)).message, "HTTP 200");
+        assert_eq!(Envelope::of(&answer(200, &[json], r#""aGVsbG8""#)).message, "HTTP 200");
+        let latin = HttpAnswer { body: b"zu gro\xdf, k\xfcrzer".to_vec(), ..answer(413, &[text], "") };
+        assert_eq!(Envelope::of(&latin).message, "HTTP 413: zu groß, kürzer");
+        let binary = HttpAnswer { body: b"\xff\xd8\xff\xe0\0\x10JFIF".to_vec(), ..answer(500, &[text], "") };
+        assert_eq!(Envelope::of(&binary).message, "HTTP 500");
+        let elsewhere = "https://me:word@cdn.example/f/a.mp4?token=abc";
+        let sent_on = Envelope::of(&answer(303, &[("location", elsewhere)], "")).message;
+        assert_eq!(sent_on, "HTTP 303; redirected to https://cdn.example/f/a.mp4, which is not followed");
         let long = Envelope::of(&answer(422, &[text], &"word ".repeat(10_000))).message;
         assert!(long.chars().count() <= crate::terminal_text::PRINTABLE_CHARS_MAX, "{} characters", long.len());
     }

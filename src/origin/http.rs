@@ -162,7 +162,7 @@ impl HttpOrigin {
     }
 
     /// Sends what `request` makes for an address, and for each to which such a redirect refers within the same origin. The
-    /// address that answered comes with the answer.
+    /// address that answered comes with the answer, which may be a redirect that is not followed.
     async fn follow(
         &self,
         url: &Url,
@@ -179,7 +179,7 @@ impl HttpOrigin {
             let target = target.filter(|target| is_own_origin(target, url) && has_no_user(target));
             match target {
                 Some(target) if follows.contains(&response.status().as_u16()) => at = target,
-                Some(_) | None => return Err(HttpFailure::Redirect(self::target(&response))),
+                Some(_) | None => return Ok((response, at)),
             }
         }
         Err(HttpFailure::Redirect(format!("more than {REDIRECTS_MAX} addresses in a row")))
@@ -234,6 +234,9 @@ impl Origin for HttpOrigin {
             self.request(request, at).header(ACCEPT_AUTHENTICATE, scheme.clone()).timeout(self.options.ask_timeout)
         };
         let (response, _) = self.follow(&request.url, &SAME_AGAIN, sent).await?;
+        if response.status().is_redirection() {
+            return Err(HttpFailure::Redirect(target(&response)));
+        }
         answer(response, self.options.body_bytes_max).await
     }
 

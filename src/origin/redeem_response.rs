@@ -242,7 +242,10 @@ fn polled_by_status(answer: &HttpAnswer, said: Envelope, word: Word, rule: &Resu
             PollResponse::Pending { after_ms: interval_ms.max(poll_after_ms(&said)) }
         }
         (200..=299, Word::Done | Word::Missing) => PollResponse::UnknownShape { message: no_result(&said, rule) },
-        (408 | 425 | 429 | 500..=599, Word::Done | Word::Pending | Word::Unknown | Word::Missing) => again(said),
+        // A redirect that is not followed is an answer, and no word of the job.
+        (300..=399 | 408 | 425 | 429 | 500..=599, Word::Done | Word::Pending | Word::Unknown | Word::Missing) => {
+            again(said)
+        }
         (_, Word::Done | Word::Pending | Word::Unknown | Word::Missing) => poll_failed(said, Reason::OriginFailed),
     }
 }
@@ -447,6 +450,19 @@ mod tests {
         // Of a poll the head alone is taken: the result stands where it was asked for.
         let head = [film, (ANSWERED_AT, "https://sats.example/film/7")];
         assert_eq!(poll(200, &head, ""), PollResponse::Delivered { url: at("https://sats.example/film/7") });
+    }
+
+    #[test]
+    fn a_redirect_that_is_not_followed_is_an_answer_and_told() {
+        let away = [("location", "https://cdn.example/film/7.mp4?token=abc")];
+        for status in [301, 302, 303, 307, 308] {
+            let RedeemResponse::Retry { reason: Reason::NotDelivered, message, .. } = redeem(status, &away, "") else {
+                panic!("{status}")
+            };
+            assert!(message.contains("https://cdn.example/film/7.mp4, which"), "{message}");
+            let PollResponse::Retry { message, .. } = poll(status, &away, "") else { panic!("{status}") };
+            assert!(message.contains("https://cdn.example/film/7.mp4, which"), "{message}");
+        }
     }
 
     #[test]

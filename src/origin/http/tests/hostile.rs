@@ -131,8 +131,10 @@ async fn no_redirect_takes_a_credential_elsewhere() {
     let other = elsewhere.local_addr().unwrap();
     for status in [300, 301, 302, 303, 305, 307, 308] {
         let text = format!("HTTP/1.1 {status} x\r\nLocation: http://{other}/a\r\nContent-Length: 0\r\n\r\n");
-        for brought in each(|| bytes(&text)).await {
-            assert_eq!(brought, Err(HttpFailure::Redirect(format!("http://{other}/a"))));
+        let [asked, redeemed, polled] = each(|| bytes(&text)).await;
+        assert_eq!(asked, Err(HttpFailure::Redirect(format!("http://{other}/a"))));
+        for brought in [redeemed, polled] {
+            assert_eq!(brought.map(|answer| answer.status), Ok(status));
         }
     }
     // Other ways to say the same are words only.
@@ -145,9 +147,12 @@ async fn no_redirect_takes_a_credential_elsewhere() {
 #[tokio::test]
 async fn a_redirect_s_target_is_told_harmlessly() {
     let text = "HTTP/1.1 302 x\r\nLocation: //evil.example/\u{202e}\u{9b}2J%1b?q#f\r\nContent-Length: 0\r\n\r\n";
-    for brought in each(|| bytes(text)).await {
-        let Err(HttpFailure::Redirect(target)) = brought else { panic!("{brought:?}") };
-        assert!(is_printable(&target) && !target.contains("?q"), "{target}");
+    let [asked, redeemed, _] = each(|| bytes(text)).await;
+    let Err(HttpFailure::Redirect(target)) = asked else { panic!("{asked:?}") };
+    let endpoint = endpoint();
+    let told = words(&redeemed.unwrap(), &endpoint).into_iter().filter(|words| words.contains("redirected to"));
+    for words in told.chain([target]) {
+        assert!(is_printable(&words) && words.contains("evil.example") && !words.contains("?q"), "{words}");
     }
 }
 
