@@ -124,10 +124,21 @@ impl Images {
         if value.len() > PATH_BYTES_MAX {
             return Wrong::new(message);
         }
+        if !is_link && self.folder.join(value).symlink_metadata().is_ok() {
+            return Wrong::new(format!("{} is a symbolic link that leads to no file", shown(value)));
+        }
         // A wrong folder is one mistake, however many rows name a file in it.
         let folder = value.rfind(['/', '\\']).filter(|_| !is_link).map_or("", |at| &value[..at]);
         let help = Help::Missing { given: value.to_owned(), folder: self.folder.clone() };
-        Wrong { message, kind: Some(format!("{words} in {folder}")), help }
+        let has_folder = || self.folder.join(folder.replace('\\', "/")).is_dir();
+        let of = match is_link {
+            true if missing::is_share(value) => "a service",
+            true => "the web",
+            // Nor is a folder for each row one that nobody has.
+            false if !has_folder() => "folders that are not there",
+            false => folder,
+        };
+        Wrong { message, kind: Some(format!("{words} in {of}")), help }
     }
 
     fn cache(&self) -> MutexGuard<'_, HashMap<PathBuf, CachedImage>> {
@@ -165,8 +176,17 @@ impl Images {
         {
             return Ok(known.image.clone());
         }
-        let (kind, sha256) = hash_file(&path).map_err(unreadable)?;
-        let kind = kind.ok_or_else(|| wrong("is not a png, jpeg or webp image"))?;
+        if len == 0 {
+            return Err(wrong("is empty"));
+        }
+        let (start, sha256) = hash_file(&path).map_err(unreadable)?;
+        let kind = recognise(&start).ok_or_else(|| {
+            let wrong = wrong("is not a png, jpeg or webp image");
+            match missing::format_advice(&start) {
+                Some(advice) => Wrong { kind: Some(advice.clone()), ..wrong }.help(advice),
+                None => wrong,
+            }
+        })?;
         let image = ImageRef { source: ImageSource::File(path.clone()), sha256, kind };
         let mut cache = self.cache();
         if cache.len() >= CACHE_ENTRIES_MAX {
@@ -185,7 +205,8 @@ fn regular(path: &Path) -> io::Result<File> {
     }
 }
 
-fn hash_file(path: &Path) -> io::Result<(Option<ImageKind>, String)> {
+/// The first bytes, and the digest.
+fn hash_file(path: &Path) -> io::Result<(Vec<u8>, String)> {
     // A file that grows while it is read is cut here; `load` then finds it changed.
     let mut file = regular(path)?.take(IMAGE_BYTES_MAX);
     let mut start = Vec::with_capacity(SIGNATURE_BYTES);
@@ -193,7 +214,7 @@ fn hash_file(path: &Path) -> io::Result<(Option<ImageKind>, String)> {
     let mut hash = Sha256::new();
     hash.update(&start);
     hash_rest(&mut file, &mut hash)?;
-    Ok((recognise(&start), hex(&hash.finalize())))
+    Ok((start, hex(&hash.finalize())))
 }
 
 /// Hashes a reader to its end.

@@ -23,9 +23,10 @@ pub(super) fn similar(path: &Path) -> Option<String> {
     let folded = |name: &str| name.nfc().flat_map(char::to_lowercase).collect::<String>();
     let (is, stem) =
         (folded(wanted), |name: &str| Path::new(name).file_stem().map(|stem| folded(&stem.to_string_lossy())));
-    let same = names.iter().find(|name| folded(name) == is);
+    let same = names.iter().find(|name| folded(name) == is && *name != wanted);
     let is_image = |name: &str| IMAGE_ENDINGS.iter().any(|ending| folded(name).ends_with(ending));
-    let with_other_ending = || names.iter().find(|name| is_image(name) && stem(name) == stem(wanted));
+    let with_other_ending =
+        || names.iter().find(|name| is_image(name) && stem(name) == stem(wanted) && *name != wanted);
     // Of short and of numbered names the nearest is another file.
     let is_close = |name: &&str| digits(name) == digits(wanted) && wanted.chars().count() >= COMPARED_CHARS_MIN;
     let close = || closest(wanted, names.iter().map(String::as_str).take(COMPARED_MAX).filter(is_close));
@@ -63,8 +64,25 @@ pub(super) fn advice(given: &str, folder: &Path) -> Option<String> {
     }
 }
 
+/// What may be done about a file that is no image which is sent.
+pub(super) fn format_advice(start: &[u8]) -> Option<String> {
+    let is =
+        |at: usize, then: &[&[u8]]| then.iter().any(|then| start.get(at..).is_some_and(|rest| rest.starts_with(then)));
+    let found = match () {
+        () if is(0, &[b"GIF8"]) => "a GIF",
+        () if is(4, &[b"ftypheic", b"ftypheix", b"ftypmif1", b"ftyphevc"]) => "a photo of a phone (HEIC)",
+        () if is(4, &[b"ftypavif"]) => "an AVIF",
+        () if is(0, &[b"BM"]) => "a BMP",
+        () if is(0, &[b"II*\0", b"MM\0*"]) => "a TIFF or a raw photo",
+        () if is(0, &[b"%PDF-"]) => "a PDF",
+        () if is(0, &[b"<svg", b"<?xml"]) => "a drawing (SVG)",
+        () => return None,
+    };
+    Some(format!("it is {found}; save it as png or jpeg, and name that file here"))
+}
+
 /// Whether a link leads to a page of a service where files are shared.
-fn is_share(link: &str) -> bool {
+pub(super) fn is_share(link: &str) -> bool {
     let host = link.split('/').nth(2).unwrap_or_default().to_ascii_lowercase();
     let known =
         ["drive.google.com", "docs.google.com", "photos.google.com", "photos.app.goo.gl", "dropbox.com", "1drv.ms"];

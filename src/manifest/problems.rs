@@ -13,6 +13,8 @@ const RANGES_MAX: usize = 50;
 
 /// Errors of one kind that are shown each with its own words; what comes after them is gathered in one.
 const SAME_KIND_MAX: usize = 3;
+/// Those of them that are named.
+const NAMED_MAX: usize = 10;
 
 #[derive(Default)]
 pub(super) struct Problems {
@@ -28,8 +30,9 @@ struct Group {
     last_line: u64,
     ranges: Vec<(u64, u64)>,
     lines_not_kept: u64,
-    /// Errors of its kind in other words.
+    /// Errors of its kind in other words: how many, and the first ones.
     alike: u64,
+    named: Vec<Diagnostic>,
 }
 
 impl Problems {
@@ -42,7 +45,7 @@ impl Problems {
         if let Some((SAME_KIND_MAX.., rest)) = self.kinds.get(kind).copied()
             && let Some(group) = self.groups.get_mut(rest)
         {
-            group.alike += 1;
+            group.gather(wrong);
             return group.also(line);
         }
         if self.groups.len() >= GROUPS_MAX {
@@ -62,7 +65,14 @@ impl Problems {
     }
 
     fn push_at(&mut self, line: u64, diagnostic: Diagnostic) {
-        self.groups.push(Group { diagnostic, last_line: line, ranges: Vec::new(), lines_not_kept: 0, alike: 0 });
+        self.groups.push(Group {
+            diagnostic,
+            last_line: line,
+            ranges: Vec::new(),
+            lines_not_kept: 0,
+            alike: 0,
+            named: Vec::new(),
+        });
     }
 
     /// Every message, in order of its first line. `file` names where the uncounted ones are.
@@ -77,6 +87,36 @@ impl Problems {
 }
 
 impl Group {
+    /// One more of its kind.
+    fn gather(&mut self, wrong: Wrong) {
+        self.alike += 1;
+        if self.named.len() < NAMED_MAX {
+            self.named.push(wrong.into_diagnostic(&self.diagnostic.file, None));
+        }
+    }
+
+    /// Says what all have in common, and of each the words that it has for itself: a help of one is no help for another.
+    fn name_all(&mut self) {
+        let more = self.alike.saturating_sub(self.named.len() as u64);
+        let is_common = self.named.iter().all(|each| each.help == self.diagnostic.help);
+        let own = |each: &Diagnostic| {
+            each.help.clone().filter(|_| !is_common).map_or_else(String::new, |help| format!(" ({help})"))
+        };
+        let common = self.named.first().map_or(0, |each| common_words(&self.diagnostic.message, &each.message));
+        let first = own(&self.diagnostic);
+        self.diagnostic.message.push_str(&first);
+        for each in &self.named {
+            let words = each.message.get(common..).unwrap_or(&each.message);
+            self.diagnostic.message.push_str(&format!(", {words}{}", own(each)));
+        }
+        if more > 0 {
+            self.diagnostic.message.push_str(&format!(" and {} more like it", crate::money::thousands(more)));
+        }
+        if !is_common {
+            self.diagnostic.help = None;
+        }
+    }
+
     fn also(&mut self, line: u64) {
         if line == self.last_line {
             return;
@@ -93,8 +133,7 @@ impl Group {
 
     fn finish(mut self) -> Diagnostic {
         if self.alike > 0 {
-            let more = crate::money::thousands(self.alike);
-            self.diagnostic.message.push_str(&format!(" (and {more} more like it)"));
+            self.name_all();
         }
         if self.lines_not_kept > 0 {
             let more = crate::money::thousands(self.lines_not_kept);
@@ -105,6 +144,12 @@ impl Group {
         }
         self.diagnostic
     }
+}
+
+/// How many bytes of both are the same words, up to a colon: `image: no such file: `.
+fn common_words(one: &str, other: &str) -> usize {
+    let same = one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+    one.get(..same).and_then(|same| same.rfind(": ")).map_or(0, |at| at + 2)
 }
 
 #[cfg(test)]
@@ -153,6 +198,30 @@ mod tests {
         let found = problems.finish("a.csv");
         assert_eq!(found.len(), 2 * SAME_KIND_MAX);
         assert_eq!(found[0].message, "no such file: 2");
-        assert_eq!(found[4].message, "no such file: 6 (and 196 more like it) (and on 146 more lines)");
+        let named = "no such file: 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26 and 186 more like it";
+        assert_eq!(found[4].message, format!("{named} (and on 146 more lines)"));
+    }
+
+    #[test]
+    fn a_help_of_one_is_no_help_for_another() {
+        let said = |helps: [Option<&str>; 6]| {
+            let mut problems = Problems::default();
+            for (line, help) in (2_u64..).zip(helps) {
+                let kind = Some("no such file in ".to_owned());
+                let wrong = Wrong { kind, ..Wrong::new(format!("image: no such file: {line}.png")) };
+                let wrong = match help {
+                    Some(words) => wrong.help(words),
+                    None => wrong,
+                };
+                problems.add(line, wrong, at(line));
+            }
+            let last = problems.finish("a.csv").pop().unwrap();
+            (last.message, last.help)
+        };
+        let other = said([None, None, Some("a?"), Some("b?"), None, Some("c?")]);
+        assert_eq!(other, ("image: no such file: 4.png (a?), 5.png (b?), 6.png, 7.png (c?)".to_owned(), None));
+        let same = said([Some("there is no folder x"); 6]);
+        assert_eq!(same.0, "image: no such file: 4.png, 5.png, 6.png, 7.png");
+        assert_eq!(same.1.as_deref(), Some("there is no folder x"));
     }
 }
