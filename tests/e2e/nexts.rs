@@ -243,9 +243,16 @@ fn limits_that_are_full() {
     assert_eq!(case.settled(), 2);
 }
 
-/// A run waits a quarter of an hour for its node before it says so: too long for a test with the real binary. The sentence has no
-/// command of its own; `src/run/tests/limits.rs` has such a run, and `src/cli/run/advice/tests.rs` the words.
-const fn the_node() {}
+/// Channels that could not send so much when the run ended. A run waits a quarter of an hour for its node before it says so itself: too
+/// long for a test with the real binary. That sentence has no command of its own; `src/run/tests/limits.rs` has such a run.
+fn the_node() {
+    let case = Case::of("--sandbox-balance-sats 1000", &five(), "run --partial --deadline 4s", 9);
+    case.next(" not bought, as the node could not be used or its channels could not send that much");
+    assert!(!case.ended.stdout.contains("go on where this run stopped"), "{}", case.ended);
+    // Its channels are as they were.
+    case.does("once it can, this goes on: ", 9);
+    assert_eq!(case.settled(), 1);
+}
 
 /// Three payments and three refunds in a row: nothing more is bought there, also after a delivery of old.
 fn held_back() {

@@ -194,7 +194,8 @@ impl Facts<'_> {
                 .outcome
                 .node_unusable
                 .as_ref()
-                .map(|cause| format!("the node could not be used: {cause}; the same command again once it can")),
+                .map(|cause| format!("the node could not be used: {cause}; the same command again once it can"))
+                .or_else(|| about().map(|jobs| jobs.of_node())),
             Advice::Identical => about().map(|jobs| jobs.identical()),
             Advice::Price => about().map(|jobs| jobs.price()),
             Advice::Duplicate => about().map(|jobs| jobs.duplicate()),
@@ -385,8 +386,15 @@ impl Facts<'_> {
                     same(None)
                 )
             }
+            None if self.open() == 0 && self.waits_for_node() => format!("once it can, this goes on: {}", same(None)),
             None => format!("go on where this run stopped: {}", same(None)),
         }
+    }
+
+    /// Whether the node keeps back what is left to buy.
+    fn waits_for_node(&self) -> bool {
+        let mut left = self.counts.by_state.iter().filter(|count| count.jobs > 0 && exit::is_to_buy(count));
+        left.any(|count| is_of_node(count.reason))
     }
 
     /// The limit that holds what is used and all that is left to buy, where the one that is set does not.
@@ -401,6 +409,7 @@ impl Advice {
     /// Whether it is about a job that stands so. Never where it is about the whole run.
     fn concerns(self, state: JobState, reason: Reason) -> bool {
         match self {
+            Self::Node => is_of_node(reason),
             Self::Identical => reason == Reason::IdenticalRequest,
             Self::Price => reason == Reason::PriceChanged,
             Self::Duplicate => reason == Reason::Duplicate,
@@ -423,7 +432,6 @@ impl Advice {
             Self::Files => (state, reason) == (JobState::Delivered, Reason::NotDownloaded),
             Self::FilesGone => (state, reason) == (JobState::Delivered, Reason::UrlGone),
             Self::Limit
-            | Self::Node
             | Self::HeldBack
             | Self::Stopped
             | Self::Unmet
@@ -436,6 +444,11 @@ impl Advice {
             | Self::ToBuy => false,
         }
     }
+}
+
+/// Whether the node is why.
+const fn is_of_node(reason: Reason) -> bool {
+    matches!(reason, Reason::NodeUnusable | Reason::InsufficientBalance)
 }
 
 /// Jobs that advice is about.
@@ -455,6 +468,15 @@ impl Jobs<'_> {
     /// Of which job the command tells, where there are several.
     const fn of_first(&self) -> &'static str {
         if self.count == 1 { "" } else { " (of the first)" }
+    }
+
+    fn of_node(&self) -> String {
+        let (was, it) = if self.count == 1 { ("was", "it") } else { ("were", "them") };
+        format!(
+            "{} {was} not bought, as the node could not be used or its channels could not send that much: a run buys {it} once it \
+             can",
+            counted(self.count, "job")
+        )
     }
 
     fn identical(&self) -> String {
