@@ -126,8 +126,10 @@ impl SqliteLedger {
     }
 
     fn answers_to(&self, payment: PaymentKey, secrets: &[Option<String>]) -> Result<Vec<AnswerRow>, Fault> {
+        // Of an empty BLOB SQLite gives NULL for a part.
         let mut statement = self.conn.prepare_cached(
-            "SELECT kind, at, status, substr(body, 1, ?2), length(body) FROM answers WHERE payment = ?1 ORDER BY id",
+            "SELECT kind, at, status, coalesce(substr(body, 1, ?2), x''), length(body) FROM answers WHERE payment = ?1
+             ORDER BY id",
         )?;
         let rows = statement.query_map(params![payment, BODY_BYTES_READ], |row| {
             let body: Vec<u8> = row.get(3)?;

@@ -113,3 +113,17 @@ fn what_earlier_takes_cost_was_planned_too() {
     assert_eq!((counts.all_jobs(), counts.planned, counts.spent), (1, Msat::new(both), Msat::new(both)));
     assert_eq!(ledger.takes(batch, "a").unwrap().len(), 2);
 }
+
+/// Of a film that a poll brought the head alone is kept, and a 202 may have nothing but a `Location`.
+#[test]
+fn an_answer_without_a_body_is_shown_too() {
+    let (mut ledger, batch) = in_memory(&["a"]);
+    let job = pending(&ledger, batch).remove(0);
+    let payment = intend(&mut ledger, new_intent(&job, 1)).payment();
+    ledger.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
+    let answer = HttpAnswer { status: 202, headers: Vec::new(), body: Vec::new() };
+    ledger.apply(NOW, Record::Answer { payment, kind: AnswerKind::Redeem, answer }).unwrap();
+    let takes = ledger.takes(batch, "a").unwrap();
+    let answers = &takes[0].payments[0].answers;
+    assert_eq!((answers[0].status, answers[0].body.as_str(), answers[0].body_bytes), (202, "", 0));
+}
