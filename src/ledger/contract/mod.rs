@@ -4,9 +4,11 @@ mod cases;
 mod downloads;
 mod limits;
 mod reads;
+mod shells;
 
 use std::convert::Infallible;
 
+use self::shells::{InFile, Inline, Threaded};
 use super::decide::{Job, Payment};
 use super::memory::{MemoryLedger, Sums};
 use super::port::{Downloads, Records};
@@ -85,13 +87,22 @@ impl Subject for MemoryLedger {
     }
 }
 
-/// Each case, for each store.
+/// Each case, for each store and each way to have it.
 macro_rules! suite {
     ($($of:ident: $($case:ident),* $(,)?;)*) => {
-        mod sqlite {
+        mod in_sqlite {
             $($(#[test] fn $case() { super::$of::$case::<super::SqliteLedger>(); })*)*
         }
-        mod memory {
+        mod in_a_file {
+            $($(#[test] fn $case() { super::$of::$case::<super::InFile>(); })*)*
+        }
+        mod inline {
+            $($(#[test] fn $case() { super::$of::$case::<super::Inline<super::SqliteLedger>>(); })*)*
+        }
+        mod threaded {
+            $($(#[test] fn $case() { super::$of::$case::<super::Threaded<super::SqliteLedger>>(); })*)*
+        }
+        mod in_memory {
             $($(#[test] fn $case() { super::$of::$case::<super::MemoryLedger>(); })*)*
         }
     };

@@ -20,6 +20,17 @@ use crate::purchase::{JobState, Poll, Reason, WalletId};
 use crate::time::UnixMs;
 
 impl SqliteLedger {
+    /// Batches of these names with jobs of these ids; and the jobs, in their order.
+    pub(in crate::ledger) fn load_batches(&mut self, batches: &[(&str, &[&str])]) -> Vec<PendingJob> {
+        let mut jobs = Vec::new();
+        for (name, ids) in batches {
+            let batch = begin(self, name);
+            load_ids(self, batch, ids);
+            jobs.extend(pending(self, batch));
+        }
+        jobs
+    }
+
     fn keys(&self, table: &str) -> Vec<i64> {
         let mut statement = self.conn.prepare(&format!("SELECT id FROM {table} ORDER BY id")).unwrap();
         let keys = statement.query_map([], |row| row.get(0)).unwrap();
@@ -30,12 +41,7 @@ impl SqliteLedger {
 impl Subject for SqliteLedger {
     fn with(batches: &[(&str, &[&str])]) -> (Self, Vec<PendingJob>) {
         let mut ledger = Self::in_memory().unwrap();
-        let mut jobs = Vec::new();
-        for (name, ids) in batches {
-            let batch = begin(&mut ledger, name);
-            load_ids(&mut ledger, batch, ids);
-            jobs.extend(pending(&ledger, batch));
-        }
+        let jobs = ledger.load_batches(batches);
         (ledger, jobs)
     }
 

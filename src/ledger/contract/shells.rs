@@ -1,0 +1,241 @@
+//! The stores as a run and a command have them: SQLite in a file, and each behind the thread, and inline.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use futures::executor::block_on;
+use futures::future::join_all;
+use tempfile::TempDir;
+
+use super::Subject;
+use crate::l402::Network;
+use crate::ledger::decide::{Job, Payment};
+use crate::ledger::memory::Sums;
+use crate::ledger::port::{Deliveries, Downloads, Ledger, Records};
+use crate::ledger::sqlite::SqliteLedger;
+use crate::ledger::{
+    BatchKey, DamagedJob, DeliveredJob, HeldBack, HistoryCheck, IdenticalRequest, InlineLedger, JobKey, LedgerError,
+    LedgerHandle, OpenJob, OpenMode, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded,
+    Undownloaded,
+};
+use crate::purchase::{Credential, HttpAnswer, Request, WalletId};
+use crate::time::UnixMs;
+
+/// SQLite in a file, which goes with it.
+pub(in crate::ledger) struct InFile {
+    ledger: SqliteLedger,
+    _folder: TempDir,
+}
+
+/// A store that a shell has, and whose rows the suite looks at.
+pub(in crate::ledger) struct Shared<S>(Arc<Mutex<S>>);
+
+impl<S> Shared<S> {
+    fn store(&self) -> MutexGuard<'_, S> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl InFile {
+    fn store(&self) -> &SqliteLedger {
+        &self.ledger
+    }
+}
+
+/// A shell around a store.
+pub(in crate::ledger) struct Through<L, S> {
+    shell: L,
+    store: Shared<S>,
+}
+
+pub(in crate::ledger) type Threaded<S> = Through<LedgerHandle, S>;
+pub(in crate::ledger) type Inline<S> = Through<InlineLedger<Shared<S>>, S>;
+
+/// A shell, as it is made.
+pub(in crate::ledger) trait Shell<S>: Deliveries + Sized {
+    fn around(store: Shared<S>) -> Self;
+}
+
+impl<S: Records + Downloads + Send + 'static> Shell<S> for LedgerHandle {
+    fn around(store: Shared<S>) -> Self {
+        Self::spawn(store).unwrap().0
+    }
+}
+
+impl<S: Records + Downloads> Shell<S> for InlineLedger<Shared<S>> {
+    fn around(store: Shared<S>) -> Self {
+        Self::new(store)
+    }
+}
+
+impl Subject for InFile {
+    fn with(batches: &[(&str, &[&str])]) -> (Self, Vec<PendingJob>) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ledger = SqliteLedger::open(&folder.path().join("ledger.db"), OpenMode::Write).unwrap();
+        let jobs = ledger.load_batches(batches);
+        (Self { ledger, _folder: folder }, jobs)
+    }
+
+    fn jobs(&self) -> Vec<Job> {
+        self.ledger.jobs()
+    }
+
+    fn payments(&self) -> Vec<Payment> {
+        self.ledger.payments()
+    }
+
+    fn sums(&self, batch: BatchKey) -> Sums {
+        self.ledger.sums(batch)
+    }
+
+    fn transitions(&self) -> usize {
+        self.ledger.transitions()
+    }
+}
+
+impl<L: Shell<S>, S: Subject> Subject for Through<L, S> {
+    fn with(batches: &[(&str, &[&str])]) -> (Self, Vec<PendingJob>) {
+        let (store, jobs) = S::with(batches);
+        let store = Arc::new(Mutex::new(store));
+        (Self { shell: L::around(Shared(Arc::clone(&store))), store: Shared(store) }, jobs)
+    }
+
+    fn jobs(&self) -> Vec<Job> {
+        self.store.store().jobs()
+    }
+
+    fn payments(&self) -> Vec<Payment> {
+        self.store.store().payments()
+    }
+
+    fn sums(&self, batch: BatchKey) -> Sums {
+        self.store.store().sums(batch)
+    }
+
+    fn transitions(&self) -> usize {
+        self.store.store().transitions()
+    }
+}
+
+/// What a store is asked, asked of the one inside.
+macro_rules! asked {
+    ($($name:ident($($arg:ident: $of:ty),*) -> $gives:ty;)*) => {
+        $(fn $name(&self, $($arg: $of),*) -> Result<$gives, LedgerError> {
+            self.store().$name($($arg),*)
+        })*
+    };
+}
+
+/// The same, asked of the shell.
+macro_rules! awaited {
+    ($($name:ident($($arg:ident: $of:ty),*) -> $gives:ty;)*) => {
+        $(fn $name(&self, $($arg: $of),*) -> Result<$gives, LedgerError> {
+            block_on(self.shell.$name($($arg),*))
+        })*
+    };
+}
+
+/// What shells are asked of records, by whoever asks.
+macro_rules! of_records {
+    ($asks:ident) => {
+        $asks! {
+            open_jobs(batch: Option<BatchKey>) -> Vec<OpenJob>;
+            damaged_jobs(batch: Option<BatchKey>) -> Vec<DamagedJob>;
+            request(payment: PaymentKey) -> Request;
+            history_check(node: &WalletId, payment: PaymentKey) -> HistoryCheck;
+            is_witnessed(node: &WalletId) -> bool;
+            identical_request(job: JobKey, digest: &[u8; 32]) -> Option<IdenticalRequest>;
+            bought_elsewhere(job: JobKey, digest: &[u8; 32], network: Network) -> Option<Original>;
+            held_back(now: UnixMs, prospect: &Prospect) -> Option<HeldBack>;
+            open_refunds(batch: Option<BatchKey>) -> Vec<PaymentKey>;
+            refund(payment: PaymentKey) -> Option<OpenRefund>;
+        }
+    };
+}
+
+/// What shells are asked of files.
+macro_rules! of_downloads {
+    ($asks:ident) => {
+        $asks! {
+            to_download(batch: BatchKey, which: Undownloaded, after: Option<(u64, JobKey)>, limit: usize) -> Vec<DeliveredJob>;
+            is_file_of_another(job: JobKey, file: &str) -> bool;
+            delivery(job: JobKey) -> Option<HttpAnswer>;
+            credential(job: JobKey) -> Option<Credential>;
+        }
+    };
+}
+
+type Outcomes = Vec<Result<Recorded, LedgerError>>;
+
+impl Records for InFile {
+    fn apply_all(&mut self, records: Vec<(UnixMs, Record)>) -> Result<Outcomes, LedgerError> {
+        self.ledger.apply_all(records)
+    }
+
+    fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError> {
+        self.ledger.pending(batch, after, limit)
+    }
+
+    of_records!(asked);
+}
+
+impl Downloads for InFile {
+    of_downloads!(asked);
+
+    fn explain_undownloaded(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
+        self.ledger.explain_undownloaded(batch)
+    }
+
+    fn forget_missing_files(&mut self, now: UnixMs, batch: BatchKey, only: &[String]) -> Result<u64, LedgerError> {
+        self.ledger.forget_missing_files(now, batch, only)
+    }
+}
+
+impl<S: Records> Records for Shared<S> {
+    fn apply_all(&mut self, records: Vec<(UnixMs, Record)>) -> Result<Outcomes, LedgerError> {
+        self.store().apply_all(records)
+    }
+
+    fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError> {
+        self.store().pending(batch, after, limit)
+    }
+
+    of_records!(asked);
+}
+
+impl<S: Downloads> Downloads for Shared<S> {
+    of_downloads!(asked);
+
+    fn explain_undownloaded(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
+        self.store().explain_undownloaded(batch)
+    }
+
+    fn forget_missing_files(&mut self, now: UnixMs, batch: BatchKey, only: &[String]) -> Result<u64, LedgerError> {
+        self.store().forget_missing_files(now, batch, only)
+    }
+}
+
+impl<L: Ledger, S: Records> Records for Through<L, S> {
+    /// All at once: a shell may gather them.
+    fn apply_all(&mut self, records: Vec<(UnixMs, Record)>) -> Result<Outcomes, LedgerError> {
+        Ok(block_on(join_all(records.into_iter().map(|(now, record)| self.shell.commit(now, record)))))
+    }
+
+    /// Shells give out each job once: what is pending is asked of the store.
+    fn pending(&self, batch: BatchKey, after: Option<u64>, limit: usize) -> Result<Vec<PendingJob>, LedgerError> {
+        self.store.pending(batch, after, limit)
+    }
+
+    of_records!(awaited);
+}
+
+impl<L: Deliveries, S: Downloads> Downloads for Through<L, S> {
+    of_downloads!(awaited);
+
+    fn explain_undownloaded(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
+        self.store.explain_undownloaded(batch)
+    }
+
+    fn forget_missing_files(&mut self, now: UnixMs, batch: BatchKey, only: &[String]) -> Result<u64, LedgerError> {
+        self.store.forget_missing_files(now, batch, only)
+    }
+}
