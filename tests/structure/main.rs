@@ -1,6 +1,8 @@
 //! Keeps the directions between the rooms: reads the paths in `src/` and holds them against the table below.
 //! `docs/architecture.md` says why they are so.
 
+mod circles;
+
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
