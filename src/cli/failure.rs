@@ -17,7 +17,6 @@ use crate::sandbox::SandboxError;
 use crate::screen::stderr_columns;
 
 use crate::cli::ExitCode;
-use crate::cli::node::veiled;
 use crate::cli::terminal::{color, stderr};
 
 /// Why a command could not do its work: what the rooms tell, and what the command line itself refuses.
@@ -218,7 +217,7 @@ impl Failure {
             Self::Input(diagnostics) => out.write_all(render(diagnostics, color(), stderr_columns()).as_bytes()),
             // No error: it is what was asked for.
             Self::Declined | Self::Stopped(_) => writeln!(out, "{self}"),
-            error => writeln!(out, "error: {}", veiled(&error.told())),
+            error => writeln!(out, "error: {}", error.told()),
         }
     }
 }

@@ -20,7 +20,7 @@ mod target;
 
 use std::ffi::OsString;
 
-use crate::cli::node::veiled;
+use crate::screen::{remember, veiled};
 
 pub use command_line::CommandLine;
 pub use ending::advice::Advice;
@@ -38,15 +38,16 @@ use options::config::Config;
 
 /// Parses and runs one command line, and prints what is wrong with it. Never leaves the process by itself.
 pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let argv: Vec<OsString> = argv.into_iter().collect();
+    // What was typed in a wrong place is a secret all the same.
+    argv.iter().for_each(|word| remember(&word.to_string_lossy()));
     let cli = match args::parse(argv) {
         Ok(cli) => cli,
         Err(error) => {
             if error.use_stderr() {
                 let plain = error.render().to_string();
-                // What was typed in a wrong place is a secret all the same.
-                let hidden = veiled(&plain);
-                let is_as_typed = terminal::color() && hidden == plain;
-                terminal::say(&if is_as_typed { error.render().ansi().to_string() } else { hidden });
+                let is_as_typed = terminal::color() && veiled(&plain) == plain;
+                terminal::say(&if is_as_typed { error.render().ansi().to_string() } else { plain });
                 return ExitCode::Usage;
             }
             // Help and version come this way too. A reader that has gone is no failure.

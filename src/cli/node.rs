@@ -8,7 +8,6 @@ use crate::command::absolute;
 use crate::error::Hinted;
 use crate::loopback::is_loopback;
 use crate::payer::lnd::{CERTIFICATE_BYTES_MAX, LndOptions, LndPayer, Macaroon, certificate_pem};
-pub(super) use crate::payer::lnd::{looks_like_macaroon, veiled};
 
 use crate::cli::options::layer::{CertSource, MacaroonFile, MacaroonSource};
 use crate::cli::options::{Layer, variable};

@@ -31,6 +31,7 @@ impl Sink {
         let mut inner = locked(&self.inner);
         let Some(out) = &mut inner.out else { return };
         // One write, so that lines of several writers to one file do not mix.
+        let text = crate::screen::veiled(text);
         let written = out.write_all(format!("{text}\n").as_bytes()).and_then(|()| out.flush());
         if let Err(error) = written {
             inner.out = None;

@@ -2,6 +2,7 @@
 //! path, a command). What goes into a pipe or a file is not folded.
 
 mod echo;
+mod pasted;
 mod table;
 
 use std::borrow::Cow;
@@ -13,6 +14,7 @@ use textwrap::core::{Word, display_width};
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
 pub use echo::Unechoed;
+pub use pasted::{looks_like_macaroon, remember, veiled};
 pub use table::table;
 
 /// Columns of a terminal that does not tell.
@@ -145,7 +147,7 @@ fn is_program(word: &str) -> bool {
     PROGRAMS.contains(&word.rsplit('/').next().unwrap_or(word))
 }
 
-/// A writer that folds whole lines to so many columns, and hands on the rest as it is.
+/// A writer that folds whole lines to so many columns, and hands on the rest as it is, without the secrets that were typed.
 pub struct Folding<W: Write> {
     out: W,
     columns: Option<u16>,
@@ -161,7 +163,7 @@ impl<W: Write> Folding<W> {
     fn hand_on(&mut self) -> io::Result<()> {
         let line = std::mem::take(&mut self.line);
         match std::str::from_utf8(&line) {
-            Ok(text) => self.out.write_all(fold(text, self.columns).as_bytes()),
+            Ok(text) => self.out.write_all(fold(&veiled(text), self.columns).as_bytes()),
             Err(_) => self.out.write_all(&line),
         }
     }
@@ -169,7 +171,7 @@ impl<W: Write> Folding<W> {
 
 impl<W: Write> Write for Folding<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.columns.is_none() {
+        if self.columns.is_none() && !pasted::is_any() {
             return self.out.write(bytes);
         }
         self.line.extend_from_slice(bytes);

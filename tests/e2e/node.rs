@@ -185,6 +185,63 @@ fn a_macaroon_that_is_pasted_in_a_wrong_place_is_not_shown() {
     check(Process::start(&mut program).end(), "L402_BATCH_LND_MACAROON_FILE");
 }
 
+/// However it is written, and in the place of whatever value: by flag, variable and configuration file, in what any command prints.
+#[test]
+fn a_macaroon_in_the_place_of_any_value_is_not_shown_however_it_is_written() {
+    let client = Client::alone();
+    client.write("jobs.toml", &two_jobs(""));
+    let noise = (0..150u32).map(|n| u8::try_from(n.wrapping_mul(2_654_435_761) >> 24).unwrap());
+    let bytes: Vec<u8> = [2, 1, 3].into_iter().chain(*b"lnd").chain(noise).collect();
+    let (hex, base64) = (HEXLOWER.encode(&bytes), BASE64.encode(&bytes));
+    let lines =
+        |text: &str| text.as_bytes().chunks(76).map(|line| String::from_utf8_lossy(line) + "\n").collect::<String>();
+    let forms = [
+        lines(&base64),
+        lines(&hex),
+        format!("0x{hex}"),
+        format!("./{hex}"),
+        format!("/home/x/{base64}"),
+        format!("macaroon:{hex}"),
+        format!("L402 {base64}"),
+        hex[..70].to_owned(),
+        base64[20..90].to_owned(),
+    ];
+    let check = |ended: Ended| {
+        let shown = format!("{}{}", ended.stdout, ended.stderr).to_lowercase();
+        for text in [&hex, &base64.to_lowercase()] {
+            let part = (0..text.len() - 14).find(|at| shown.contains(&text[*at..at + 14]));
+            assert_eq!(part, None, "{ended}");
+        }
+    };
+    let start = |words: &[&str]| Process::start(client.program().args(words)).end();
+    let buying = ["run", "jobs.toml", "--max-sats", "9", "--yes", "--lnd-url", "https://127.0.0.1:1"];
+    for form in &forms {
+        for flag in [
+            "--config",
+            "--catalog",
+            "--ledger",
+            "--download",
+            "--batch",
+            "--lnd-macaroon-file",
+            "--lnd-cert-file",
+            "--lnd-dir",
+        ] {
+            check(start(&[&buying[..], &[flag, form]].concat()));
+        }
+        let small =
+            ["ledger", "lnd_dir", "lnd_macaroon_file", "lnd_cert_file", "max_sats", "download", "lnd_macaroon_command"];
+        for (nth, key) in small.into_iter().enumerate() {
+            let command = [&["config", "show"][..], &["config", "show", "--json"], &["doctor"], &["recover"]][nth % 4];
+            let variable = format!("L402_BATCH_{}", key.to_uppercase());
+            check(Process::start(client.program().args(command).env(variable, form)).end());
+            std::fs::write(client.path("m.toml"), format!("{key} = {form:?}\n")).unwrap();
+            for command in [&["config", "show"][..], &["doctor"]] {
+                check(start(&[command, &["--config", "m.toml"]].concat()));
+            }
+        }
+    }
+}
+
 /// As `xxd -p` and `base64` print them.
 #[test]
 fn macaroon_and_certificate_are_taken_as_usual_tools_print_them() {

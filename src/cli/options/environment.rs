@@ -7,6 +7,7 @@ use etcetera::BaseStrategy;
 use jiff::Zoned;
 
 use crate::diagnostic::closest;
+use crate::screen::remember;
 
 use crate::cli::args::is_flag;
 use crate::cli::options::{Declaration, Layer, OPTIONS, PREFIX, flag, variable};
@@ -44,7 +45,7 @@ impl Environment {
         let base = etcetera::choose_base_strategy().ok();
         let variables = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
         Self {
-            variables: Variables(variables.filter(|(name, _)| concerns_us(name)).collect()),
+            variables: Variables(variables.filter(|(name, _)| concerns_us(name)).inspect(kept_back).collect()),
             home: etcetera::home_dir().ok(),
             config_home: base.as_ref().map(BaseStrategy::config_dir),
             state_home: base.as_ref().map(|base| base.state_dir().unwrap_or_else(|| base.data_dir())),
@@ -112,6 +113,11 @@ const STATE_DIRECTORY: &str = "STATE_DIRECTORY";
 
 fn concerns_us(name: &str) -> bool {
     name == STATE_DIRECTORY || name.starts_with(PREFIX)
+}
+
+/// What is pasted into a variable is printed as little as what is typed.
+fn kept_back((_, value): &(String, OsString)) {
+    remember(&value.to_string_lossy());
 }
 
 fn set(layer: &mut Layer, name: &str, value: &OsString) -> Result<(), String> {

@@ -6,9 +6,9 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::cli::node::veiled;
 use crate::diagnostic::{Diagnostic, SourceText, closest};
 use crate::safe_open;
+use crate::screen::remember;
 
 use crate::cli::args::is_flag;
 use crate::cli::command_line::CommandLine;
@@ -40,21 +40,21 @@ fn text(file: &Path) -> io::Result<String> {
 
 fn parse(source: &SourceText) -> Result<Layer, Vec<Diagnostic>> {
     // A macaroon may stand in any line, and errors show lines.
-    let shown = SourceText::new(source.file.clone(), veiled(&source.text));
+    remember(&source.text);
     let table = DeTable::parse(&source.text).map_err(|error| {
-        let mut wrong = Diagnostic::error(&source.file, veiled(error.message()));
-        wrong.place = error.span().map(|span| shown.place(span));
+        let mut wrong = Diagnostic::error(&source.file, error.message());
+        wrong.place = error.span().map(|span| source.place(span));
         vec![wrong]
     })?;
     let mut layer = Layer::default();
     let mut wrong = Vec::new();
     for (name, value) in table.get_ref() {
         match OPTIONS.iter().find(|option| option.who.file && option.name == name.get_ref()) {
-            None => wrong.push(unknown(name.get_ref()).at(shown.place(name.span()))),
+            None => wrong.push(unknown(name.get_ref()).at(source.place(name.span()))),
             Some(option) => {
                 if let Err((span, error)) = set(&mut layer, option, value) {
-                    let words = veiled(&format!("{}: {error}", option.name));
-                    wrong.push(Diagnostic::error("", words).at(shown.place(span)));
+                    let words = format!("{}: {error}", option.name);
+                    wrong.push(Diagnostic::error("", words).at(source.place(span)));
                 }
             }
         }

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::cli::node::looks_like_macaroon;
 use crate::manifest::Limits;
+use crate::screen::looks_like_macaroon;
 
 use crate::cli::command_line::CommandLine;
 use crate::cli::options::config::Output;
@@ -57,11 +57,7 @@ pub enum MacaroonFile {
 
 impl From<PathBuf> for MacaroonFile {
     fn from(path: PathBuf) -> Self {
-        if path.to_str().is_some_and(|text| looks_like_macaroon(text.trim())) {
-            Self::Pasted
-        } else {
-            Self::Named(path)
-        }
+        if path.to_str().is_some_and(looks_like_macaroon) { Self::Pasted } else { Self::Named(path) }
     }
 }
 

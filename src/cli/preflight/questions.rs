@@ -15,7 +15,7 @@ use crate::payer::{NodeInfo, Payer, ProblemKind};
 use crate::plan::limits::{self, Fit};
 use crate::plan::view::LeftToBuy;
 use crate::run::signals::Signals;
-use crate::screen::{fold, stderr_columns};
+use crate::screen::{fold, stderr_columns, veiled};
 
 use crate::cli::batch::counterparties::Counterparties;
 use crate::cli::batch::reporter::Reporter;
@@ -171,7 +171,7 @@ async fn says_yes(question: String, reporter: &Reporter, signals: &Signals) -> R
     reporter.make_room(true);
     // What was typed before the question was there is no answer to it. A terminal that cannot forget it has gone.
     let _ = tcflush(io::stdin(), QueueSelector::IFlush);
-    let question = format!("{} ", fold(&question, stderr_columns()));
+    let question = format!("{} ", fold(&veiled(&question), stderr_columns()));
     io::stderr().write_all(question.as_bytes()).and_then(|()| io::stderr().flush()).map_err(broken)?;
     let (to, answered) = tokio::sync::oneshot::channel();
     // Not one of the runtime's threads: it would wait for the answer after a signal, too.

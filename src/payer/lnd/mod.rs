@@ -5,6 +5,7 @@
 
 mod answer;
 mod client;
+mod encoded_text;
 #[doc(hidden)]
 pub mod fuzzing;
 mod hint;
@@ -42,7 +43,7 @@ use crate::time::UnixMs;
 
 use answer::Heard;
 use client::{Client, Updates, Waits};
-pub use macaroon::{Macaroon, MacaroonError, MacaroonFile, looks_like_macaroon, veiled};
+pub use macaroon::{Macaroon, MacaroonError, MacaroonFile};
 pub use node::Channels;
 pub use rights::{Right, Rights};
 pub use tls::{CERTIFICATE_BYTES_MAX, certificate_pem};

@@ -7,6 +7,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use super::LndConfigError;
+use super::encoded_text::plain;
 use crate::payer::Untrusted;
 
 /// The most that is read of a certificate, in bytes.
@@ -18,8 +19,10 @@ pub const CERTIFICATE_BYTES_MAX: u64 = 1 << 20;
 /// # Errors
 /// Where it is no certificate.
 pub fn certificate_pem(bytes: &[u8], source: &str) -> Result<Vec<u8>, LndConfigError> {
-    let decoded = decoded(bytes);
-    let bytes = decoded.as_deref().unwrap_or(bytes);
+    // In binary form it begins with neither a mark nor a quote.
+    let text = if bytes.starts_with(&BINARY) { bytes.to_vec() } else { unindented(&plain(bytes)) };
+    let decoded = decoded(&text);
+    let bytes = decoded.as_deref().unwrap_or(&text);
     let pem = if bytes.starts_with(&BINARY) { framed(&data_encoding::BASE64.encode(bytes)) } else { wrapped(bytes) };
     certificates(&pem, source).map(|_| pem)
 }
@@ -28,6 +31,12 @@ pub fn certificate_pem(bytes: &[u8], source: &str) -> Result<Vec<u8>, LndConfigE
 /// certificate is always longer than 255 bytes, and never longer than 65,535.
 const BINARY: [u8; 2] = [0x30, 0x82];
 const FRAME: [&str; 2] = ["-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"];
+
+/// As it stands in a YAML file, each line moved in.
+fn unindented(text: &[u8]) -> Vec<u8> {
+    let lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).collect();
+    lines.join(&b'\n')
+}
 
 fn framed(base64: &str) -> Vec<u8> {
     format!("{}\n{base64}\n{}\n", FRAME[0], FRAME[1]).into_bytes()

@@ -143,6 +143,10 @@ async fn a_certificate_without_its_frame_is_one_too() {
         in_one_line.clone().into_bytes(),
         in_one_line.replace("-----M", "----- M").into_bytes(),
         pem.trim().replace("\r", "").replace('\n', "\\n").into_bytes(),
+        format!("\u{feff}{pem}").into_bytes(),
+        format!("\u{feff}{pem}").encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        pem.lines().map(|line| format!("    {line}\r\n")).collect::<String>().into_bytes(),
+        format!("\"{in_one_line}\"").into_bytes(),
         pem.clone().into_bytes(),
     ] {
         let pem = certificate_pem(&given, "here").unwrap();
