@@ -77,7 +77,17 @@ impl Progress {
 
     /// Runs `work` (the summary) while the bar is away, and draws it again.
     pub fn suspend<T>(&self, work: impl FnOnce() -> T) -> T {
+        // The bar's own way panics on a terminal that was closed.
+        if (self.columns)().is_none() || self.screen.clear().is_err() {
+            return work();
+        }
         self.screen.suspend(work)
+    }
+
+    /// Takes the bar away for good: whatever is said after it stands where nothing deletes it.
+    pub fn end(&self) {
+        self.bar.finish_and_clear();
+        self.let_go();
     }
 
     /// Takes the bar away, until [`Self::come_back`]: while a question waits for its answer. Lines are printed meanwhile.
@@ -107,7 +117,7 @@ impl Progress {
 
     fn above(&self, line: &str) {
         // Not by the bar's own printing, which fills lines up with spaces.
-        self.screen.suspend(|| self.plain.line(&fold(line, (self.columns)())));
+        self.suspend(|| self.plain.line(&fold(line, (self.columns)())));
     }
 
     fn redraw(&self, event: &Event) {
@@ -151,8 +161,7 @@ impl Listener for Progress {
             self.above(&line);
         }
         if matches!(event, Event::RunEnded(_)) {
-            self.bar.finish_and_clear();
-            self.let_go();
+            self.end();
         } else {
             self.redraw(event);
         }
@@ -289,6 +298,49 @@ mod tests {
         progress.bar.force_draw();
         let text = paper.0.text();
         assert!(shown.lines().skip(1).all(|line| text.contains(line)), "{text}");
+    }
+
+    /// A terminal that was closed: whatever is written to it is an error.
+    #[derive(Debug)]
+    struct Gone;
+
+    impl TermLike for Gone {
+        fn width(&self) -> u16 {
+            80
+        }
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Err(rustix::io::Errno::IO.into())
+        }
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Err(rustix::io::Errno::IO.into())
+        }
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Err(rustix::io::Errno::IO.into())
+        }
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Err(rustix::io::Errno::IO.into())
+        }
+        fn write_line(&self, _: &str) -> io::Result<()> {
+            Err(rustix::io::Errno::IO.into())
+        }
+        fn write_str(&self, _: &str) -> io::Result<()> {
+            Err(rustix::io::Errno::IO.into())
+        }
+        fn clear_line(&self) -> io::Result<()> {
+            Err(rustix::io::Errno::IO.into())
+        }
+        fn flush(&self) -> io::Result<()> {
+            Err(rustix::io::Errno::IO.into())
+        }
+    }
+
+    #[test]
+    fn a_terminal_that_was_closed_ends_no_run() {
+        let progress =
+            Progress::on(ProgressDrawTarget::term_like(Box::new(Gone)), Sink::new(Shared::default()), || Some(80));
+        story().iter().for_each(|event| progress.hear(event));
+        assert_eq!(progress.suspend(|| 143), 143);
+        progress.hear(&Event::RunEnded(Box::new(ended())));
     }
 
     #[test]

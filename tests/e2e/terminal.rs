@@ -259,3 +259,25 @@ fn a_ctrl_c_answers_a_question() {
     assert_eq!((code, sandbox.books().payments.len()), (Some(130), 0), "{shown}");
     assert!(shown.contains("\nstopped: nothing new was bought"), "{shown}");
 }
+
+/// The refusal of a dry run stands whole below what came before it, and no bar is left.
+#[test]
+fn a_dry_run_that_is_refused_leaves_its_whole_reason_and_no_bar() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    let rows: String = (1..=120).map(|n| format!("{n},kite {n}\n")).collect();
+    client.write("jobs.csv", &format!("id,prompt\n{rows}"));
+    let mut run = client.program();
+    run.args(
+        "run jobs.csv --default endpoint=generate-video --default duration=3 --dry-run --max-sats 1000".split(' '),
+    );
+    let Some(mut screen) = Screen::start(run.args(client.node()), 80) else { return };
+    let (code, shown) = screen.end();
+    assert_eq!(code, Some(8), "{shown}");
+    assert!(
+        !shown.contains("0/120")
+            && !shown.lines().any(|line| line.starts_with("⠁"))
+            && shown.trim_end().ends_with("--partial"),
+        "{shown}"
+    );
+}

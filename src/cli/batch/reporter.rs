@@ -121,9 +121,12 @@ impl Reporter {
         result.map(|code| code.or_worse(unread))
     }
 
-    /// Waits until all is told.
+    /// Waits until all is told, and takes the bar away.
     pub(in crate::cli) fn close(&self) {
         self.background.close(CLOSE_PATIENCE);
+        if let Some(progress) = &self.progress {
+            progress.end();
+        }
     }
 }
 

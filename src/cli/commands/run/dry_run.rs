@@ -125,6 +125,7 @@ impl Runner<'_> {
             Err(failure) => {
                 let code = conclusion::foretold(&failure, foretold.code);
                 self.reporter.hear(&untouched(name, counts, code, self.began, Some(&failure)));
+                self.reporter.close();
                 failure.report();
                 Ok(code)
             }
