@@ -236,3 +236,21 @@ fn a_new_ledger_in_the_place_of_a_deleted_one_is_told_by_the_receipts() {
     fs::rename(kept, client.ledger()).unwrap();
     client.run(RUN).with(0).saying("nothing to do");
 }
+
+/// Whoever reads only the mail of a night's run learns why its results are not there, and gets no path to nothing.
+#[test]
+fn why_results_cannot_be_written_is_said_with_quiet_too() {
+    for flags in ["--quiet", ""] {
+        let sandbox = Sandbox::start("--sandbox-pay-ms 1000");
+        let client = Client::of(&sandbox);
+        jobs(&client, 2, "");
+        fs::create_dir(client.path("there")).unwrap();
+        let running = client.start(&format!("{RUN} --results there/results.csv {flags}"));
+        sandbox.wait_for("a payment", |books| !books.payments.is_empty());
+        fs::remove_dir_all(client.path("there")).unwrap();
+        fs::write(client.path("there"), "").unwrap();
+        let ended = running.end().with(3);
+        assert!(ended.stderr.contains("warning: ") && ended.stderr.contains("results.csv"), "{ended}");
+        assert!(!ended.stdout.lines().any(|line| line.starts_with("results  ")), "{ended}");
+    }
+}

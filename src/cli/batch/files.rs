@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use crate::cli::options::config;
 use crate::cli::{CommandError, Failure};
-use crate::event::{Event, Listener};
 use crate::ledger::port::{Batches, Views as _};
 use crate::ledger::{Batch, BatchKey, Layout, OpenLedger, OpenMode, Outputs};
 use crate::report::{
@@ -18,6 +17,7 @@ use crate::report::{
 use crate::run::{Clock, SystemClock};
 
 use crate::cli::batch::own;
+use crate::cli::batch::reporter::Reporter;
 
 /// The name that stands for standard output.
 pub(in crate::cli) const STDOUT: &str = "-";
@@ -188,15 +188,18 @@ pub(in crate::cli) struct Following {
 
 impl Following {
     /// Ends the following and writes both files as the ledger now is. Says whether that could be done.
-    pub(in crate::cli) fn finish(self, listener: &dyn Listener) -> Result<bool, Failure> {
+    pub(in crate::cli) fn finish(self, reporter: &Reporter) -> Result<bool, Failure> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.thread().unpark();
         let (mut files, warnings) =
             self.thread.join().map_err(|_| CommandError::internal("the thread of the files has failed"))?;
         let rewritten = files.rewrite_now()?;
-        for message in warnings.into_iter().chain(rewritten.warnings) {
-            listener.hear(&Event::Warning { message });
-        }
+        warnings.into_iter().for_each(|words| reporter.warn(words));
+        // Why a file is not whole at the end is what the next steps point at.
+        rewritten
+            .warnings
+            .into_iter()
+            .for_each(|words| if rewritten.whole { reporter.warn(words) } else { reporter.insist(&words) });
         Ok(rewritten.whole)
     }
 }

@@ -106,8 +106,8 @@ pub(in crate::cli) fn tell(ledger: &OpenLedger, ending: &Ending<'_>, reporter: &
         needs_person,
         advice,
         error: ending.refused.map(Failure::told),
-        results: outputs.results.clone().filter(|_| outputs.results_written),
-        receipts: outputs.receipts.clone().filter(|_| outputs.receipts_written),
+        results: written(&outputs.results, outputs.results_written),
+        receipts: written(&outputs.receipts, outputs.receipts_written),
         run_spent_msat: Some(since(counts.spent, ending.before.map(|before| before.spent))),
         run_fees_msat: Some(since(counts.fees, ending.before.map(|before| before.fees))),
         ..end(&batch.name, &counts, code, ending.began)
@@ -123,6 +123,11 @@ pub(in crate::cli) fn tell(ledger: &OpenLedger, ending: &Ending<'_>, reporter: &
         }
     }
     Ok(code)
+}
+
+/// The path of a file that the batch writes, where it is there: a disk may have kept it from being written.
+fn written(path: &Option<String>, is_written: bool) -> Option<String> {
+    path.clone().filter(|path| is_written && Path::new(path).exists())
 }
 
 /// What was added to what there was.
