@@ -34,13 +34,18 @@ pub(super) fn open(options: &ManifestOptions, last_catalog: Option<&Path>) -> Re
 }
 
 /// The batch whose results the file holds, where that ledger has it. Results of another ledger or batch are a manifest like any
-/// other, but for the rows that say that they are bought.
+/// other, but for the rows that say that they are bought. Results of play money say nothing of what is bought for real, and only
+/// `play` runs them: anew, as every such run begins.
 pub(super) fn batch_of_results(
     manifest: &mut Manifest,
     options: &ManifestOptions,
     ledger: &Path,
+    play: bool,
 ) -> Result<Option<String>, Failure> {
     let of = manifest.results_of().map_err(Failure::Input)?;
+    if of.as_ref().is_some_and(|of| of.is_play(&manifest.path)) {
+        return if play { Ok(None) } else { Err(of_play(&manifest.path)) };
+    }
     if let Some(of) = of.filter(|_| ledger.exists()) {
         let ledger = crate::ledger::open(ledger, OpenMode::Read)?;
         if ledger.id()? == of.ledger && ledger.batch(&of.batch)?.is_some() {
@@ -50,6 +55,16 @@ pub(super) fn batch_of_results(
     }
     manifest.leave_out_bought();
     Ok(None)
+}
+
+fn of_play(path: &Path) -> Failure {
+    CommandError::usage(format!(
+        "{}: these are results of play money (run --sandbox): what they say to be bought is not, and none of their rows is bought for \
+         real",
+        path.display()
+    ))
+    .hint("run the manifest that they were made from, or this file with --sandbox")
+    .into()
 }
 
 fn of_another_batch(name: &str, given: &str) -> Failure {

@@ -2,6 +2,8 @@
 //!
 //! Its cells are complete: no default is applied to them, and no catalogue is needed to compare them with what the ledger holds.
 
+use std::path::Path;
+
 use csv::ByteRecord;
 
 use super::names::{EXTRA_PREFIX, PARAMS_PREFIX, RESULTS_COLUMNS, fold, normal_id};
@@ -16,10 +18,15 @@ use super::values::Wrong;
 use crate::csv_escape::lf;
 use crate::diagnostic::Diagnostic;
 
+/// What stands in the place of the ledger in results of play money, whose ledger is gone with its run.
+pub const PLAY_LEDGER: &str = "sandbox";
+/// How such a file is called where nobody names it.
+const PLAY_NAME: &str = ".sandbox.results.csv";
+
 /// Whose results a file holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResultsOf {
-    /// The id of the ledger, in hex.
+    /// The id of the ledger, in hex; [`PLAY_LEDGER`] where they are of play money.
     pub ledger: String,
     /// The batch's name.
     pub batch: String,
@@ -63,6 +70,15 @@ impl ResultsRow {
             }
         }
         row
+    }
+}
+
+impl ResultsOf {
+    /// Whether they are of play money.
+    #[must_use]
+    pub fn is_play(&self, path: &Path) -> bool {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        self.ledger == PLAY_LEDGER || name.ends_with(PLAY_NAME)
     }
 }
 
@@ -181,9 +197,9 @@ impl Iterator for ResultsPass<'_> {
 
 const TORN: &str = "take the file from where it was made once more, or take that row out";
 
-/// Whether that is how a ledger is named: 32 digits in lower-case hex.
+/// Whether that is how a ledger is named: 32 digits in lower-case hex, or play money's word.
 fn is_ledger_id(id: &str) -> bool {
-    id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    id == PLAY_LEDGER || id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 const NO_ID: &str =

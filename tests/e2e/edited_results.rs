@@ -304,6 +304,30 @@ fn results_of_another_ledger_are_not_bought_beside_its_receipts() {
     world.all_say("june.results.csv --ledger own.db", 0, VIDEO);
 }
 
+/// Results of play money: nothing in them is bought, and nothing of them is bought for real.
+#[test]
+fn results_of_play_money_are_no_manifest_of_real_purchases() {
+    let world = World::with("");
+    world.client.write("june.csv", &rows(&[("a", "a kite"), ("b", "a boat")]));
+    world.client.says(&format!("run june.csv {FLAGS} --sandbox --limit 1")).with(3);
+    let played = world.client.read("june.sandbox.results.csv");
+    assert_eq!(world.client.column("june.sandbox.results.csv", "l402_ledger"), ["sandbox"; 2]);
+    world.client.write("renamed.csv", &played);
+    // As it was written before: known by its name.
+    world.client.write("old.sandbox.results.csv", &played.replace(",sandbox", &format!(",{}", "0a".repeat(16))));
+    let words = "these are results of play money";
+    for file in ["june.sandbox.results.csv", "renamed.csv", "old.sandbox.results.csv"] {
+        world.plan_of(file).with(2).saying(words);
+        world.client.asks(&format!("doctor {file} --no-ask")).with(2).saying(words);
+        world.client.run(&format!("run {file} --dry-run")).with(2).saying(words);
+        world.client.run(&format!("run {file}")).with(2).saying(words).saying("run the manifest");
+    }
+    assert_eq!(world.paid(), 0);
+    // With play money all begins anew, and the manifest buys for real.
+    world.client.says("run renamed.csv --sandbox").with(0).saying("delivered       2 of 2 jobs");
+    world.all_say(&format!("june.csv {FLAGS}"), 0, 2 * VIDEO);
+}
+
 /// The columns that somebody looks at, under a ledger that knows nothing of them: what says that it is bought is left out.
 #[test]
 fn a_state_alone_says_what_is_bought() {

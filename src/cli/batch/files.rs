@@ -9,7 +9,8 @@ use std::time::Duration;
 use crate::cli::options::config;
 use crate::cli::{CommandError, Failure};
 use crate::ledger::port::{Batches, Views as _};
-use crate::ledger::{Batch, BatchKey, Layout, OpenLedger, OpenMode, Outputs};
+use crate::ledger::{Batch, BatchKey, Layout, LedgerError, OpenLedger, OpenMode, Outputs};
+use crate::manifest::PLAY_LEDGER;
 use crate::report::{
     Dialect, Output, OutputPaths, ReceiptsFile, ResultsFile, Rewritten, Views, batch_paths, check_outputs,
     default_paths,
@@ -60,7 +61,7 @@ impl Files {
     fn rewrite_from(&mut self, ledger: &OpenLedger) -> Rewritten {
         let batch = self.batch;
         // Where the ledger cannot be read, neither can its rows, and that is told.
-        if let (Ok(name), Ok(id)) = (ledger.name_of(batch), ledger.id()) {
+        if let Ok((name, id)) = ledger.name_of(batch).and_then(|name| Ok((name.clone(), ledger_of(ledger, &name)?))) {
             self.views.stamp(name, id);
         }
         let broken = std::io::Error::other::<crate::ledger::LedgerError>;
@@ -173,6 +174,14 @@ pub(in crate::cli) fn usual_paths(
         }
     }
     Ok(usual)
+}
+
+/// What stands for the ledger in the results of that batch.
+pub(in crate::cli) fn ledger_of(ledger: &OpenLedger, batch: &str) -> Result<String, LedgerError> {
+    match ledger.batch(batch)? {
+        Some(batch) if batch.sandbox => Ok(PLAY_LEDGER.to_owned()),
+        Some(_) | None => ledger.id(),
+    }
 }
 
 /// A path as the ledger remembers it.

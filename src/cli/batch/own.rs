@@ -8,7 +8,7 @@ use crate::cli::Failure;
 use crate::cli::receipts::{Receipts, Results};
 use crate::ledger::port::{Audit, Batches};
 
-use crate::cli::batch::files::absolute;
+use crate::cli::batch::files::{absolute, ledger_of};
 
 /// Whether every row there is a result of that batch, and the ledger knows of a payment for each that says it was paid for, or
 /// may be. Where the batch `has_written` elsewhere, it took over nothing there: this ledger itself must have written each row.
@@ -19,7 +19,7 @@ pub(in crate::cli) fn results(
     has_written: bool,
 ) -> Result<bool, Failure> {
     let Some(mut lines) = Results::open(path) else { return Ok(false) };
-    let own = if has_written { Some(ledger.id()?) } else { None };
+    let own = if has_written { Some(ledger_of(ledger, batch)?) } else { None };
     let mut rows = 0_u64;
     for line in &mut lines {
         let take = line.row.take.unwrap_or(1);

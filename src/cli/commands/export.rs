@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::ledger::port::{Batches, Views};
+use crate::ledger::port::Views;
 use crate::ledger::{Batch, LedgerError, OpenLedger};
 use crate::report::{OutputPaths, named_paths};
 
-use crate::cli::batch::files::{Files, STDOUT, check as check_files, laid_out, usual_paths};
+use crate::cli::batch::files::{Files, STDOUT, check as check_files, laid_out, ledger_of, usual_paths};
 use crate::cli::batch::receipt_guard::{check as check_receipts, keep_unknown};
 use crate::cli::options::config::ExportOptions;
 use crate::cli::{CommandError, ExitCode, Failure, Format, target, terminal};
@@ -57,7 +57,7 @@ pub(in crate::cli) fn execute(options: &ExportOptions) -> Result<ExitCode, Failu
 fn print(ledger: &OpenLedger, batch: &Batch, is_results: bool) -> Result<ExitCode, Failure> {
     let broken = std::io::Error::other::<LedgerError>;
     let (mut results, receipts) = laid_out(&batch.remembered.layout);
-    results.stamp(batch.name.clone(), ledger.id()?);
+    results.stamp(batch.name.clone(), ledger_of(ledger, &batch.name)?);
     terminal::print(Format::Csv, |out| match is_results {
         true => results.write(out, &mut |each| ledger.results(batch.key, each).map_err(broken)?),
         false => receipts.write(out, &mut |each| ledger.receipts(batch.key, each).map_err(broken)?),

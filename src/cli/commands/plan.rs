@@ -23,7 +23,7 @@ use crate::cli::{CommandError, ExitCode, Failure, Format, input, money, terminal
 /// Plans, prints, and says with the exit code whether the limits hold it.
 pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure> {
     let mut manifest = input::open(&options.manifest, None).map_err(Failure::Input)?;
-    let of_results = input::batch_of_results(&mut manifest, &options.manifest, &options.ledger)?;
+    let of_results = input::batch_of_results(&mut manifest, &options.manifest, &options.ledger, false)?;
     let name = of_results.clone().or_else(|| input::batch_name(&options.manifest, &manifest).ok());
     let ledger = match options.ledger.exists() {
         true => Some(crate::ledger::open(&options.ledger, OpenMode::Read)?),

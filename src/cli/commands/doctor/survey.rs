@@ -52,8 +52,8 @@ pub(super) fn survey(
 ) -> Result<Survey, Failure> {
     let mut opened = input::open(manifest, None).map_err(Failure::Input)?;
     let of_results = match ledger {
-        Some(_) => input::batch_of_results(&mut opened, manifest, &options.ledger)?,
-        None if !options.ledger.exists() => input::batch_of_results(&mut opened, manifest, &options.ledger)?,
+        Some(_) => input::batch_of_results(&mut opened, manifest, &options.ledger, false)?,
+        None if !options.ledger.exists() => input::batch_of_results(&mut opened, manifest, &options.ledger, false)?,
         // What it holds, nobody can tell.
         None => None,
     };

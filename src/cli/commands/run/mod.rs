@@ -113,7 +113,8 @@ impl<'a> Runner<'a> {
             Ok(manifest) => manifest,
             Err(found) => return Err(self.finish_unread(Failure::Input(found)).await),
         };
-        if let Some(name) = input::batch_of_results(&mut manifest, &self.options.manifest, &self.world.ledger)? {
+        let play = self.world.play.is_some();
+        if let Some(name) = input::batch_of_results(&mut manifest, &self.options.manifest, &self.world.ledger, play)? {
             return match self.options.choice.dry_run {
                 true => self.dry_run(&manifest, &name, true).await,
                 false => Box::pin(self.run_results(&manifest, name)).await,
