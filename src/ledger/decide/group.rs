@@ -95,7 +95,26 @@ impl<'a> Round<'a> {
         let new = ruling.writes.iter().filter_map(|write| match write {
             Write::Intend(payment, _) => Some(Named::Payment(payment.key)),
             Write::Answer(AnswerWrite::New { key, .. }) => Some(Named::Answer(*key)),
-            _ => None,
+            Write::Job(_)
+            | Write::Transition { .. }
+            | Write::Fetching(..)
+            | Write::File(..)
+            | Write::FurtherTake { .. }
+            | Write::JoinTakes(_)
+            | Write::Decision { .. }
+            | Write::Keep(_)
+            | Write::Payment(..)
+            | Write::Money(..)
+            | Write::Period(..)
+            | Write::Endpoint { .. }
+            | Write::Delivers(..)
+            | Write::AcceptsAgain(_)
+            | Write::UseWord { .. }
+            | Write::LapseWord { .. }
+            | Write::Witness { .. }
+            | Write::Answer(AnswerWrite::Cut(..) | AnswerWrite::Drop(_) | AnswerWrite::Interpreted(..))
+            | Write::BodyUnneeded(_)
+            | Write::Refund(..) => None,
         });
         self.named.extend(new);
         self.writes.extend(ruling.writes);
