@@ -9,16 +9,17 @@ use std::path::Path;
 use super::{Token, lex, sources_of, tree, without_tests};
 
 /// Circles that are meant, or that stand, each by its files, and why.
-const MEANT: [(&[&str], &str); 15] = [
+const MEANT: [(&[&str], &str); 16] = [
     (&["cli/batch/files.rs", "cli/batch/own.rs"], "paths are made absolute where files are recognised as our own"),
     (
         &["cli/batch/receipt_guard.rs", "cli/batch/session.rs", "cli/preflight/planned.rs", "cli/preflight/words.rs"],
         "a batch is opened with what was planned, and planning asks which batch it would be",
     ),
     (&["cli/ending/advice.rs", "cli/ending/limits.rs"], "limits that are full are part of the advice"),
+    (&["cli/failure.rs", "cli/terminal.rs"], "a failure is told on the terminal, and writing there fails"),
     (
-        &["cli/failure.rs", "cli/node.rs", "cli/options/config.rs", "cli/options/layer.rs", "cli/terminal.rs"],
-        "what a failure prints is veiled as options are, and reading options fails",
+        &["cli/node.rs", "cli/options/config.rs", "cli/options/layer.rs"],
+        "options become a node's options, which are read from layers",
     ),
     (&["download/part_file.rs", "download/transfer.rs"], "a transfer goes on in the part that is there"),
     (&["l402/challenge.rs", "l402/mpp.rs"], "one header, two schemes: its reader hands a charge on"),
