@@ -17,6 +17,8 @@ pub struct Diagnostic {
     pub related: Vec<(Place, String)>,
     /// What to do about it: `did you mean "duration"?`
     pub help: Option<String>,
+    /// How many cells (or other places) it tells of: the same in many rows is said once.
+    pub count: u64,
 }
 
 /// Whether a diagnostic stops the work.
@@ -54,6 +56,7 @@ impl Diagnostic {
             message: message.into(),
             related: Vec::new(),
             help: None,
+            count: 1,
         }
     }
 

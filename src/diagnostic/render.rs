@@ -3,6 +3,7 @@
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 
 use super::{Diagnostic, Place, Severity};
+use crate::money::thousands;
 use crate::terminal_text::printable_char;
 
 /// Longest message that is shown whole, in characters: room for a path and what is wrong with it.
@@ -90,16 +91,19 @@ fn also_on(place: &Place) -> Option<String> {
     (!ranges.is_empty()).then(|| format!("also on {lines} {}", ranges.join(", ")))
 }
 
-/// `3 errors in jobs.csv; nothing was asked, nothing was spent`.
+/// `3 errors in jobs.csv; nothing was asked, nothing was spent`: every wrong cell counts, also where many are told in one.
 fn summary(diagnostics: &[Diagnostic]) -> String {
-    let count = |severity| diagnostics.iter().filter(|d| d.severity == severity).count();
+    let count = |severity| {
+        let of = diagnostics.iter().filter(|d| d.severity == severity);
+        of.fold(0_u64, |all, d| all.saturating_add(d.count))
+    };
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     let mut parts = Vec::new();
     for (number, one) in [(errors, "error"), (warnings, "warning")] {
         match number {
             0 => {}
             1 => parts.push(format!("1 {one}")),
-            _ => parts.push(format!("{number} {one}s")),
+            _ => parts.push(format!("{} {one}s", thousands(number))),
         }
     }
     let mut files: Vec<String> = Vec::new();

@@ -30,6 +30,8 @@ struct Group {
     last_line: u64,
     ranges: Vec<(u64, u64)>,
     lines_not_kept: u64,
+    /// Errors that it tells of.
+    count: u64,
     /// Errors of its kind in other words: how many, and the first ones.
     alike: u64,
     named: Vec<Diagnostic>,
@@ -70,6 +72,7 @@ impl Problems {
             last_line: line,
             ranges: Vec::new(),
             lines_not_kept: 0,
+            count: 1,
             alike: 0,
             named: Vec::new(),
         });
@@ -80,7 +83,8 @@ impl Problems {
         let mut found: Vec<Diagnostic> = self.groups.into_iter().map(Group::finish).collect();
         if self.not_shown > 0 {
             let more = format!("{} more errors of other kinds are not shown", crate::money::thousands(self.not_shown));
-            found.push(Diagnostic::error(file, more).help("mend those that are shown, then plan again"));
+            let more = Diagnostic::error(file, more).help("mend those that are shown, then plan again");
+            found.push(Diagnostic { count: self.not_shown, ..more });
         }
         found
     }
@@ -118,6 +122,7 @@ impl Group {
     }
 
     fn also(&mut self, line: u64) {
+        self.count += 1;
         if line == self.last_line {
             return;
         }
@@ -142,6 +147,7 @@ impl Group {
         if let Some(place) = &mut self.diagnostic.place {
             place.also_lines = self.ranges;
         }
+        self.diagnostic.count = self.count;
         self.diagnostic
     }
 }
@@ -173,6 +179,7 @@ mod tests {
         let lines = |at: usize| found[at].place.as_ref().map(|place| (place.line, place.also_lines.clone()));
         assert_eq!(lines(0), Some((2, vec![(4, 6), (9, 9)])));
         assert_eq!(lines(1), Some((7, vec![])));
+        assert_eq!(found.iter().map(|found| found.count).collect::<Vec<_>>(), [6, 1]);
     }
 
     #[test]
@@ -186,6 +193,7 @@ mod tests {
         assert_eq!(found.len(), GROUPS_MAX + 1);
         assert_eq!(found[1].message, "every other (and on 9,949 more lines)");
         assert_eq!(found[GROUPS_MAX].message, "9,801 more errors of other kinds are not shown");
+        assert_eq!(found.iter().map(|found| found.count).sum::<u64>(), 20_000);
     }
 
     #[test]
@@ -198,6 +206,7 @@ mod tests {
         let found = problems.finish("a.csv");
         assert_eq!(found.len(), 2 * SAME_KIND_MAX);
         assert_eq!(found[0].message, "no such file: 2");
+        assert_eq!(found.iter().map(|found| found.count).sum::<u64>(), 398);
         let named = "no such file: 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26 and 186 more like it";
         assert_eq!(found[4].message, format!("{named} (and on 146 more lines)"));
     }

@@ -48,12 +48,12 @@ impl StrayKind {
     fn help(self, before: Option<u8>) -> &'static str {
         match self {
             Self::Inside if before == Some(b'\\') => {
-                "CSV has no \\\": within a quoted cell a quote is written twice, \"A \"\"big\"\" cat\""
+                "CSV has no \\\": within a quoted cell a quote is written twice, as in \"A \"\"big\"\" cat\""
             }
-            Self::Inside => "within a quoted cell a quote is written twice: \"Sign says \"\"open\"\" at night\"",
+            Self::Inside => "within a quoted cell a quote is written twice, as in \"Sign says \"\"open\"\" at night\"",
             Self::AfterBlank => "remove the white space, or quote the whole cell and write each quote in it twice",
             Self::Split => {
-                "quote each of the two cells, or both as one, and write each quote in them twice: \"a \"\"b, c\"\" d\""
+                "quote each of the two cells, or both as one, and write each quote in them twice, as in \"a \"\"b, c\"\" d\""
             }
         }
     }

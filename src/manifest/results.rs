@@ -130,7 +130,16 @@ impl Manifest {
     }
 
     fn mixed(&self, first: &ResultsOf, other: &ResultsOf) -> Diagnostic {
-        let words = |of: &ResultsOf| if of.batch.is_empty() { "none".to_owned() } else { format!("\"{}\"", of.batch) };
+        // Two ledgers may each have a batch of that name.
+        let are_alike = first.batch == other.batch;
+        let words = |of: &ResultsOf| {
+            let batch = if of.batch.is_empty() { "none".to_owned() } else { format!("\"{}\"", of.batch) };
+            match of.ledger.as_str() {
+                _ if !are_alike => batch,
+                "" => format!("{batch} of no ledger"),
+                ledger => format!("{batch} of the ledger {ledger}"),
+            }
+        };
         let message = format!("rows of more than one batch: {} and {}", words(first), words(other));
         let help = format!(
             "keep the rows of one batch in a file and run each; a new job belongs into the manifest; without the columns \

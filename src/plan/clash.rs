@@ -65,7 +65,7 @@ fn both_places(source: &dyn JobSource, found: Diagnostic, clash: &Clash, words: 
     for line in &clash.others {
         findings::also(&mut place.also_lines, *line, *line);
     }
-    let mut found = found.at(place);
+    let mut found = Diagnostic { count: clash.count, ..found.at(place) };
     found.related.push((source.place_of_line(clash.first), words.to_owned()));
     found
 }

@@ -16,6 +16,8 @@ pub(super) struct Findings {
     /// Where a file's message stands in `kept`.
     known: HashMap<(String, String), usize>,
     left_out: u64,
+    /// What those that were left out tell of.
+    left_out_count: u64,
 }
 
 impl Findings {
@@ -24,6 +26,7 @@ impl Findings {
             self.known.get(&(found.file.clone(), found.message.clone())).and_then(|at| self.kept.get_mut(*at))
             && let (Some(first), Some(place)) = (&mut same.place, &found.place)
         {
+            same.count = same.count.saturating_add(found.count);
             also(&mut first.also_lines, place.line, place.line);
             for (from, to) in &place.also_lines {
                 also(&mut first.also_lines, *from, *to);
@@ -33,6 +36,7 @@ impl Findings {
             self.kept.push(found);
         } else {
             self.left_out = self.left_out.saturating_add(1);
+            self.left_out_count = self.left_out_count.saturating_add(found.count);
         }
     }
 
@@ -44,8 +48,8 @@ impl Findings {
     pub(super) fn into_vec(mut self) -> Vec<Diagnostic> {
         if let (1.., Some(first)) = (self.left_out, self.kept.first()) {
             let message = format!("{} more were found; mend these first", self.left_out);
-            let more = Diagnostic { severity: first.severity, ..Diagnostic::error(first.file.clone(), message) };
-            self.kept.push(more);
+            let more = Diagnostic::error(first.file.clone(), message);
+            self.kept.push(Diagnostic { severity: first.severity, count: self.left_out_count, ..more });
         }
         self.kept
     }
@@ -82,6 +86,7 @@ mod tests {
         let found = findings.into_vec();
         assert_eq!(found.len(), 2);
         assert_eq!(found[0].place.as_ref().unwrap().also_lines, [(3, 4), (9, 9), (11, 12)]);
+        assert_eq!((found[0].count, found[1].count), (6, 1));
     }
 
     #[test]
@@ -95,5 +100,6 @@ mod tests {
         assert_eq!(found.len(), DIFFERENT_MAX + 1);
         assert_eq!(found[DIFFERENT_MAX].message, "801 more were found; mend these first");
         assert_eq!(found[1].place.as_ref().unwrap().also_lines.len(), RANGES_MAX);
+        assert_eq!(found.iter().map(|found| found.count).sum::<u64>(), 2_000);
     }
 }

@@ -51,6 +51,8 @@ pub(super) struct Clash {
     pub(super) second: u64,
     /// More lines that clash with the first.
     pub(super) others: Vec<u64>,
+    /// How many lines clash with the first.
+    pub(super) count: u64,
 }
 
 /// A given id that is also the id made for another job.
@@ -138,6 +140,7 @@ fn clashes<'r>(groups: impl Iterator<Item = &'r [Given]>) -> Vec<Clash> {
                 first: first.line.into(),
                 second: second.line.into(),
                 others: others.iter().map(|row| row.line.into()).take(CLASHES_MAX).collect(),
+                count: 1 + others.len() as u64,
             }),
             [] | [_] => None,
         })

@@ -93,6 +93,9 @@ fn one_id_for_two_jobs_names_both_places() {
     jobs.csv:4:1: the id "x" is given to more than one job (also [(5, 5)]); first given here: 2
     jobs.csv:9:1: the id "y" is given to more than one job; first given here: 3
     "#);
+    // Every row that is wrong counts.
+    let found = Plan::make(&rows, &Policy::default()).unwrap_err();
+    assert_eq!(found.iter().map(|found| found.count).collect::<Vec<_>>(), [1, 2, 1]);
 }
 
 #[test]

@@ -466,7 +466,13 @@ fn rows_of_more_than_one_batch_are_no_manifest() {
     let both = client.read("june.results.csv") + client.read("july.results.csv").lines().nth(1).unwrap() + "\n";
     client.write("both.csv", &both);
     client.run("run both.csv").with(2).saying("rows of more than one batch").saying("june").saying("july");
-    client.says("plan both.csv").with(2).saying("rows of more than one batch");
+    client.says("plan both.csv").with(2).saying("rows of more than one batch").saying("\"june\" and \"july\"");
+    // Two ledgers may each have a batch of that name: each is told by its ledger.
+    let (here, other) = (client.column("june.results.csv", "l402_ledger").remove(0), "0123456789abcdef".repeat(2));
+    let june = client.read("june.results.csv");
+    client.write("both.csv", &format!("{june}{}\n", june.lines().nth(1).unwrap().replace(&here, &other)));
+    let words = format!("\"june\" of the ledger {here} and \"june\" of the ledger {other}");
+    client.run("run both.csv").with(2).saying(&words);
     sold(&sandbox, 2);
 }
 

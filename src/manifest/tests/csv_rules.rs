@@ -197,6 +197,7 @@ fn the_same_error_in_many_rows_is_one_message() {
     let (_, errors) = drain(&case.open().unwrap());
     assert_eq!(errors.len(), 1);
     assert_eq!(errors[0].place.as_ref().map(|p| (p.line, p.also_lines.clone())), Some((3, vec![(4, 5), (7, 1_006)])));
+    assert!(render(&errors, false, None).contains("\n1,003 errors in "), "every wrong cell counts");
 }
 
 #[test]
@@ -298,9 +299,9 @@ fn stray_quotes_in_many_rows_are_one_message_that_says_how_to_write_them() {
     let (jobs, errors) = drain(&csv(text).open().unwrap());
     assert_eq!((jobs.len(), errors.len()), (0, 1));
     assert_eq!(errors[0].place.as_ref().map(|place| (place.line, place.also_lines.clone())), Some((2, vec![(3, 901)])));
-    assert!(errors[0].help.as_ref().unwrap().contains("\"Sign says \"\"open\"\" at night\""));
+    assert!(errors[0].help.as_ref().unwrap().contains("as in \"Sign says \"\"open\"\" at night\""));
     let escaped = csv("prompt\n\"A \\\"big\\\" cat\"\n").errors();
-    assert!(escaped[0].contains("CSV has no \\\":"), "{escaped:?}");
+    assert!(escaped[0].contains("CSV has no \\\":") && escaped[0].contains("as in \"A \"\"big"), "{escaped:?}");
 }
 
 #[test]
