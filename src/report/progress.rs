@@ -112,6 +112,8 @@ impl Progress {
     /// Draws the bar again.
     pub fn come_back(&self) {
         self.begin();
+        // How long a person thought is no part of the rate and the time left.
+        self.bar.reset_elapsed();
         self.screen.set_draw_target(ProgressDrawTarget::stderr_with_hz(REDRAWS_PER_S_MAX));
     }
 

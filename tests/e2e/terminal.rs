@@ -247,6 +247,22 @@ fn keys_pressed_before_a_question_are_no_answer() {
     assert!(at("3 jobs: 1 to buy") < at("buy 1 job for"), "{shown}");
 }
 
+/// How long a person thinks is no part of what a run took.
+#[test]
+fn a_run_does_not_count_the_time_at_its_question() {
+    const THOUGHT: Duration = Duration::from_secs(8);
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    let Some(mut screen) = Screen::start(&asking(&client, "run jobs.toml"), 80) else { return };
+    screen.wait_until("the question", |shown| shown.contains("[y/N]"));
+    thread::sleep(THOUGHT);
+    screen.types("y\n");
+    let (code, shown) = screen.end();
+    let took = shown.lines().find_map(|line| line.trim().strip_prefix("took")?.trim().strip_suffix(" s")?.parse().ok());
+    assert!(code == Some(0) && took.is_some_and(|took: u64| took < THOUGHT.as_secs()), "{took:?}\n{shown}");
+}
+
 #[test]
 fn a_ctrl_c_answers_a_question() {
     let sandbox = Sandbox::start("");

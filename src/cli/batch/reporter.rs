@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use crate::cli::options::config::Output;
@@ -23,6 +23,8 @@ pub(in crate::cli) struct Reporter {
     summary: bool,
     /// Set with every change of a job, for the files.
     changed: Arc<AtomicBool>,
+    /// How long questions have waited for a person, in milliseconds: no work is done meanwhile.
+    asked_ms: AtomicI64,
 }
 
 impl Reporter {
@@ -50,7 +52,8 @@ impl Reporter {
         let background = Background::new(listener)
             .map_err(|error| CommandError::internal("no thread for what is shown").because(error))?;
         let summary = output.format != Format::Json && !output.quiet;
-        Ok(Self { background, lines, json, progress, summary, changed: Arc::new(AtomicBool::new(false)) })
+        let (changed, asked_ms) = (Arc::new(AtomicBool::new(false)), AtomicI64::new(0));
+        Ok(Self { background, lines, json, progress, summary, changed, asked_ms })
     }
 
     /// Beats once a minute where lines are printed.
@@ -87,6 +90,16 @@ impl Reporter {
             (Some(progress), false) => progress.come_back(),
             (None, _) => {}
         }
+    }
+
+    /// A question waited for so many milliseconds.
+    pub(in crate::cli) fn asked_for(&self, ms: i64) {
+        self.asked_ms.fetch_add(ms.max(0), Ordering::Relaxed);
+    }
+
+    /// How long questions have waited for a person so far, in milliseconds.
+    pub(in crate::cli) fn asked_ms(&self) -> i64 {
+        self.asked_ms.load(Ordering::Relaxed)
     }
 
     /// A warning to whoever listens.

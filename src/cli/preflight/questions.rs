@@ -15,6 +15,7 @@ use crate::payer::{NodeInfo, Payer, ProblemKind};
 use crate::plan::limits::{self, Fit};
 use crate::plan::view::LeftToBuy;
 use crate::run::signals::Signals;
+use crate::run::{Clock, SystemClock};
 use crate::screen::{fold, stderr_columns, veiled};
 
 use crate::cli::batch::counterparties::Counterparties;
@@ -181,16 +182,20 @@ async fn says_yes(question: String, reporter: &Reporter, signals: &Signals) -> R
         // Nobody waits for it after a signal.
         let _ = to.send(read.map(|_| answer));
     };
+    let asked = SystemClock.now();
     std::thread::Builder::new().name("question".to_owned()).spawn(reading).map_err(broken)?;
+    let waited = || reporter.asked_for(SystemClock.now().since_ms(asked));
     let answer = tokio::select! {
         biased;
         stopped = signals.first() => {
             // The terminal shows the key behind the question.
             terminal::say("\n");
+            waited();
             return Err(stopped.map_or_else(|error| broken(error).into(), Failure::Stopped));
         }
         answer = answered => answer.unwrap_or_else(|error| Err(io::Error::other(error))),
     };
+    waited();
     reporter.make_room(false);
     Ok(matches!(answer.map_err(broken)?.trim().to_lowercase().as_str(), "y" | "yes"))
 }

@@ -100,7 +100,7 @@ impl<'a> Runner<'a> {
         }
         let result = Box::pin(self.run_manifest()).await;
         if let (Err(failure), Some(name)) = (&result, self.started.get()) {
-            tell_broken(&self.world.ledger, name, failure, self.began, &self.reporter);
+            tell_broken(&self.world.ledger, name, failure, self.began(), &self.reporter);
         }
         self.leave_no_trace();
         // Whatever ended it, the screen is left in order before the error is told.
@@ -192,6 +192,11 @@ impl<'a> Runner<'a> {
     /// Where the files of a manifest's batch go. Each run with play money has a ledger of its own, and replaces what the last left.
     fn place<'m>(&'m self, manifest: &'m Manifest, name: &'m str) -> Option<BatchFiles<'m>> {
         self.world.play.is_none().then(|| BatchFiles { manifest, name, files: &self.options.files })
+    }
+
+    /// When it would have begun if no question had waited for a person: from then on it has worked.
+    fn began(&self) -> UnixMs {
+        self.began.plus_ms(self.reporter.asked_ms())
     }
 
     fn check_files(
@@ -533,7 +538,7 @@ impl<'a> Runner<'a> {
             carried,
             refused: refused.as_ref(),
             is_stopped: false,
-            began: self.began,
+            began: self.began(),
             play: self.world.play.is_some(),
             ended: Ended::Run(Bought {
                 chosen: choice.limit.is_some() || !choice.only.is_empty(),
