@@ -142,6 +142,33 @@ fn every_fault_of_the_papers_has_its_words() {
     client.asks("doctor").with(9).saying("cannot be reached");
 }
 
+/// A folder for files that a variable or the configuration file names is one that a run would refuse, too.
+#[test]
+fn a_folder_for_files_is_looked_at_wherever_it_is_named() {
+    let sandbox = Sandbox::start("");
+    let client = prepared(&sandbox);
+    let with = |line: &str, folder: &str, name: &str| {
+        let mut command = client.program();
+        let node = if line.starts_with("plan") { &client.node()[..2] } else { client.node() };
+        command.args(line.split(' ')).args(node);
+        command.env("L402_BATCH_DOWNLOAD", folder).env("L402_BATCH_DOWNLOAD_NAME", name);
+        Process::start(&mut command).end()
+    };
+    for line in ["plan jobs.toml", "doctor jobs.toml --no-ask", "doctor"] {
+        let words = "cannot be used, and nothing was fetched or bought";
+        with(line, "picture.png", "{id}").with(2).saying("picture.png").saying(words);
+        with(line, "picture.png/videos", "{id}").with(2).saying(words);
+    }
+    for line in ["plan jobs.toml", "doctor jobs.toml --no-ask"] {
+        with(line, "videos", "{nothing}").with(2).saying("no job has a {nothing}");
+    }
+    with("doctor jobs.toml --no-ask", "videos", "{id}").with(0).saying("videos can be written").saying("all good");
+    with("doctor", "videos", "{id}").with(0).saying("videos can be written");
+    assert!(!client.files().contains(&"videos".to_owned()), "nothing is written");
+    client.write("config.toml", "download = \"picture.png\"\n");
+    client.asks("doctor --config config.toml").with(2).saying("problem  download");
+}
+
 #[test]
 fn manifest_ledger_limits_and_configuration_are_looked_at_too() {
     let sandbox = Sandbox::start("");

@@ -328,6 +328,8 @@ pub struct DoctorOptions {
     pub ask: bool,
     /// Where results and receipts would go.
     pub files: Files,
+    /// Where results would go as files, where a variable or the configuration file says it.
+    pub downloads: DownloadOptions,
     /// How to print.
     pub output: Output,
     /// Where it is recorded.

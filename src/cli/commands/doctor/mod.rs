@@ -7,9 +7,10 @@ mod node;
 mod survey;
 
 use crate::error::Hinted;
-use crate::ledger::{OpenLedger, OpenMode, check_location};
+use crate::ledger::{DownloadTo, OpenLedger, OpenMode, check_location};
 use crate::plan::limits::{self, Fit};
 
+use crate::cli::batch::download_setup::{DownloadSetup, destination};
 use crate::cli::batch::receipt_guard::stop;
 use crate::cli::batch::session::running_words;
 use crate::cli::options::Layer;
@@ -46,6 +47,9 @@ pub(in crate::cli) fn execute(
 async fn check(options: &DoctorOptions, report: &mut Report) -> Result<(), Failure> {
     configuration(options, report);
     let ledger = ledger(options, report);
+    if options.manifest.is_none() {
+        folder(options, ledger.as_ref(), report);
+    }
     let named = options.node.as_ref().ok().and_then(Option::as_ref);
     let asked = match named {
         Some(node) => Some((node, Asked::of(node).await)),
@@ -67,6 +71,7 @@ async fn check(options: &DoctorOptions, report: &mut Report) -> Result<(), Failu
         });
     if let Some(survey) = &survey {
         plan(survey, options, report);
+        tell_folder(&survey.download, report);
         let running = survey.batch.as_ref().map(|name| running_words(ledger.as_ref(), name)).transpose()?.flatten();
         if let Some(words) = running {
             report.warning("batch", words, "wait until that has ended");
@@ -148,6 +153,21 @@ fn ledger(options: &DoctorOptions, report: &mut Report) -> Option<OpenLedger> {
     ledger
 }
 
+/// The folder for files that every run of this configuration would use. A manifest's is looked at with it.
+fn folder(options: &DoctorOptions, ledger: Option<&OpenLedger>, report: &mut Report) {
+    let found = destination(&options.downloads, None)
+        .and_then(|to| to.map(|to| DownloadSetup::look(&to, ledger).map(|()| to)).transpose());
+    tell_folder(&found, report);
+}
+
+fn tell_folder(found: &Result<Option<DownloadTo>, Failure>, report: &mut Report) {
+    match found {
+        Ok(Some(to)) => report.ok("download", format!("{} can be written", to.folder)),
+        Ok(None) => {}
+        Err(failure) => report.problem_of("download", failure.code(), failure),
+    }
+}
+
 /// What the manifest would cost, beside its own limit, and how a run of it would end.
 fn plan(survey: &Survey, options: &DoctorOptions, report: &mut Report) {
     report.plan = Some(PlanFacts {
@@ -170,7 +190,7 @@ fn plan(survey: &Survey, options: &DoctorOptions, report: &mut Report) {
     let fit = limits::check(survey.used, survey.worst_case, survey.max);
     let is_held = fit == Fit::Fits || options.partial;
     // What is refused is told as that, and is all that a run would say.
-    if survey.code != ExitCode::Done && survey.refused.is_none() {
+    if survey.code != ExitCode::Done && survey.refused.is_none() && survey.download.is_ok() {
         let words = format!("a run would end with {}: {}", survey.code.number(), survey.code.meaning());
         let advice = match survey.left.jobs {
             0 => "it buys nothing; why stands in the warnings, and in the command `plan`",

@@ -1,14 +1,16 @@
 //! What a manifest would buy: how much, the dearest job, and of each endpoint the cheapest one.
 
-use crate::ledger::{OpenLedger, Retake};
 use std::collections::HashSet;
 
+use crate::cli::batch::download_setup::{DownloadSetup, check_template, destination};
+use crate::cli::batch::session::refusal;
 use crate::cli::money::Room;
 use crate::cli::options::config::{Choice, DoctorOptions, ManifestOptions};
 use crate::cli::preflight::foresight::{Asked, Foresight, Foretold};
 use crate::cli::preflight::planned::Planned;
 use crate::cli::{ExitCode, Failure, input, money};
 use crate::ledger::port::{Batches, Views};
+use crate::ledger::{Batch, DownloadTo, OpenLedger, Retake};
 use crate::money::{Msat, Sats};
 use crate::payer::NodeInfo;
 use crate::plan::PlannedJob;
@@ -33,6 +35,8 @@ pub(super) struct Survey {
     pub(super) code: ExitCode,
     /// What a run would be refused for, whatever it is to buy.
     pub(super) refused: Option<Failure>,
+    /// Where files would go, or why a run would refuse that.
+    pub(super) download: Result<Option<DownloadTo>, Failure>,
     /// Of each endpoint the cheapest job: one that is left to buy, where there is one.
     pub(super) samples: Vec<Sample>,
 }
@@ -51,24 +55,16 @@ pub(super) fn survey(
     node: Option<&NodeInfo>,
 ) -> Result<Survey, Failure> {
     let mut opened = input::open(manifest, None).map_err(Failure::Input)?;
-    let of_results = match ledger {
-        Some(_) => input::batch_of_results(&mut opened, manifest, &options.ledger, false)?,
-        None if !options.ledger.exists() => input::batch_of_results(&mut opened, manifest, &options.ledger, false)?,
-        // What it holds, nobody can tell.
-        None => None,
+    // What a ledger holds that cannot be opened, nobody can tell.
+    let of_results = match ledger.is_some() || !options.ledger.exists() {
+        true => input::batch_of_results(&mut opened, manifest, &options.ledger, false)?,
+        false => None,
     };
     let is_of_results = of_results.is_some();
     let batch = of_results.or_else(|| input::batch_name(manifest, &opened).ok());
     let known = ledger.zip(batch.as_ref()).map(|(ledger, name)| ledger.batch(name)).transpose()?.flatten();
-    let refused = crate::cli::batch::session::refusal(
-        &options.ledger,
-        ledger,
-        known.as_ref(),
-        &opened,
-        batch.as_deref(),
-        Some(&options.files).filter(|_| !is_of_results),
-    )
-    .err();
+    let files = Some(&options.files).filter(|_| !is_of_results);
+    let refused = refusal(&options.ledger, ledger, known.as_ref(), &opened, batch.as_deref(), files).err();
     let of_batch = ledger.zip(known.as_ref()).filter(|_| is_of_results);
     let planned = Planned::of(&opened, &options.limits, of_batch)?;
     let (plan, limits) = (&planned.plan, &planned.limits);
@@ -91,11 +87,15 @@ pub(super) fn survey(
             node,
         },
     )?;
-    let used = known.as_ref().map(|batch| ledger.counts(batch.key)).transpose()?;
-    let used = used.map_or(Ok(Msat::ZERO), |counts| money::used(&counts))?;
+    let counts = known.as_ref().map(|batch| ledger.counts(batch.key)).transpose()?.unwrap_or_default();
+    let used = money::used(&counts)?;
     let budget = Budget { time_zone: zone, ..Budget::default() };
-    let (Foretold { left, code, .. }, told) =
+    let (Foretold { left, code, .. }, mut told) =
         told(&foresight, &Room::of(Some(ledger), limits, &budget, used, options.partial)?)?;
+    let download = folder(options, (ledger, known.as_ref(), is_of_results), &planned);
+    let lacking = lacking(&download, (ledger, known.as_ref()))?;
+    let code = lacking.as_ref().map_or(code, |_| code.or_worse(ExitCode::Unfinished));
+    told.extend(lacking);
     let mut survey = Survey {
         batch,
         left,
@@ -106,10 +106,38 @@ pub(super) fn survey(
         told,
         code,
         refused,
+        download,
         samples: Vec::new(),
     };
     survey.sample_all(&foresight, &planned)?;
     Ok(survey)
+}
+
+/// Where files would go, as far as a run would not refuse that.
+fn folder(
+    options: &DoctorOptions,
+    (ledger, known, is_of_results): (&OpenLedger, Option<&Batch>, bool),
+    planned: &Planned<'_>,
+) -> Result<Option<DownloadTo>, Failure> {
+    // What a results file goes on with has its folder.
+    let before = known.filter(|_| is_of_results).and_then(|batch| batch.remembered.download.as_ref());
+    let to = destination(&options.downloads, before)?;
+    if let Some(to) = &to {
+        check_template(to, planned.source(), &planned.plan)?;
+        DownloadSetup::look(to, Some(ledger))?;
+    }
+    Ok(to)
+}
+
+/// That what waits for the folder needs more room than there is.
+fn lacking(
+    download: &Result<Option<DownloadTo>, Failure>,
+    (ledger, known): (&OpenLedger, Option<&Batch>),
+) -> Result<Option<String>, Failure> {
+    match (download, known) {
+        (Ok(Some(to)), Some(batch)) => DownloadSetup::lacking(to, ledger, batch.key),
+        (_, _) => Ok(None),
+    }
 }
 
 /// What would be bought, and what keeps a run from buying all, in words.

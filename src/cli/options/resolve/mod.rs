@@ -237,6 +237,7 @@ impl Config {
             node: all.node(),
             ask: !args.no_ask,
             files: all.files(),
+            downloads: all.downloads(),
             output,
             ledger: all.ledger()?,
             config_file,
