@@ -46,7 +46,11 @@ struct Cap {
 
 /// What such limits leave to be spent.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Room(Vec<Cap>);
+pub(super) struct Room {
+    caps: Vec<Cap>,
+    /// What the batch's limit leaves, where it keeps a run that it does not hold from beginning.
+    whole: Option<Msat>,
+}
 
 impl Room {
     /// Of the batch's limit where what fits is bought, and of the day's and the month's in any case.
@@ -65,7 +69,7 @@ impl Room {
             Some(_) | None => PeriodsUsed::default(),
         };
         let set = [
-            (Reason::BatchLimit, limits.max_sats.filter(|_| partial), used),
+            (Reason::BatchLimit, limits.max_sats, used),
             (Reason::DayLimit, limits.max_sats_per_day, periods.day),
             (Reason::MonthLimit, limits.max_sats_per_month, periods.month),
         ];
@@ -73,23 +77,32 @@ impl Room {
             let most = most?.msat()?;
             Some(Cap { reason, most, left: most.checked_sub(used).unwrap_or(Msat::ZERO) })
         };
-        Ok(Self(set.into_iter().filter_map(cap).collect()))
+        let all: Vec<Cap> = set.into_iter().filter_map(cap).collect();
+        let (whole, caps): (Vec<Cap>, _) =
+            all.into_iter().partition(|cap| cap.reason == Reason::BatchLimit && !partial);
+        Ok(Self { caps, whole: whole.first().map(|cap| cap.left) })
     }
 
-    /// Whether there is any such limit.
+    /// Whether there is any limit.
     pub(super) const fn is_bounded(&self) -> bool {
-        !self.0.is_empty()
+        !self.caps.is_empty() || self.whole.is_some()
+    }
+
+    /// Whether every limit holds so much.
+    fn holds(&self, cost: Option<Msat>) -> bool {
+        let is_held = |left: Msat| cost.is_some_and(|cost| cost <= left);
+        self.exceeded_by(cost).is_none() && self.whole.is_none_or(is_held)
     }
 
     /// The first limit that does not hold so much.
     fn exceeded_by(&self, cost: Option<Msat>) -> Option<(Reason, Msat)> {
-        let exceeded = self.0.iter().find(|cap| cost.is_none_or(|cost| cost > cap.left))?;
+        let exceeded = self.caps.iter().find(|cap| cost.is_none_or(|cost| cost > cap.left))?;
         Some((exceeded.reason, exceeded.left))
     }
 
     /// The first of a day or a month that never holds so much.
     fn never_holds(&self, cost: Option<Msat>) -> Option<TooSmall> {
-        let of_period = self.0.iter().filter(|cap| matches!(cap.reason, Reason::DayLimit | Reason::MonthLimit));
+        let of_period = self.caps.iter().filter(|cap| matches!(cap.reason, Reason::DayLimit | Reason::MonthLimit));
         let cost = cost?;
         let mut too_small = of_period.filter(|cap| cost > cap.most);
         let first = too_small.next()?;
@@ -140,9 +153,24 @@ pub(super) struct Fitting {
     pub(super) reached: Option<(Reason, Msat)>,
     /// A limit that never holds one of them.
     pub(super) too_small: Option<TooSmall>,
+    /// The price of the first one, where all limits hold it, the batch's too.
+    pub(super) begins_with: Option<Msat>,
 }
 
 impl Fitting {
+    /// Nothing fits, as there is nothing.
+    pub(super) const fn of_nothing() -> Self {
+        let fits = LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO };
+        Self { fits, reached: None, too_small: None, begins_with: None }
+    }
+
+    /// Ends what is to be done about a limit or a balance that does not hold all: `--partial` is a way on where the limits, and the
+    /// `balance` if one is known, hold the first job.
+    pub(super) fn or_partial(&self, balance: Option<Msat>) -> &'static str {
+        let is_held = self.begins_with.is_some_and(|price| balance.is_none_or(|balance| price <= balance));
+        if is_held { ", or buy what fits with --partial" } else { "" }
+    }
+
     /// What does not fit of so much, in words; nothing where all does.
     pub(super) fn words(&self, left: &LeftToBuy) -> Option<String> {
         let (reason, most) = self.reached?;
@@ -190,7 +218,7 @@ impl<'a> Chosen<'a> {
         let nothing = LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO };
         Self {
             room,
-            fitting: Fitting { fits: nothing, reached: None, too_small: None },
+            fitting: Fitting::of_nothing(),
             only: choice.only.iter().map(String::as_str).collect(),
             limit: choice.limit,
             left: nothing,
@@ -226,7 +254,10 @@ impl<'a> Chosen<'a> {
     }
 
     fn fit(&mut self, job: &ToBuy) -> Result<(), Failure> {
-        let Fitting { fits, reached, too_small } = &mut self.fitting;
+        let Fitting { fits, reached, too_small, begins_with } = &mut self.fitting;
+        if self.left.jobs == 1 {
+            *begins_with = Some(job.price).filter(|price| self.room.holds(price.checked_add(job.fee_ceiling)));
+        }
         let too_dear = self.room.never_holds(job.price.checked_add(job.fee_ceiling));
         *too_small = too_dear.into_iter().chain(*too_small).max_by_key(|limit| limit.cost);
         if reached.is_none() {

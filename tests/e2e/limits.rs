@@ -16,9 +16,41 @@ fn what_does_not_fit_is_not_begun() {
     let run = five(&client);
     client.run(&format!("{run} --max-sats 4549")).with(8).saying("4,550 sats").saying("--partial");
     sandbox.books().are_empty();
-    client.run(&format!("{run} --max-sats 4549 --dry-run")).with(8);
+    client.run(&format!("{run} --max-sats 4549 --dry-run")).with(8).saying("or buy what fits with --partial");
+    // Where not even the first job fits, there is no such way on; neither is there one for today.
+    let line = run.strip_prefix("run ").unwrap();
+    for flags in ["--max-sats 909", "--max-sats 4549 --max-sats-per-day 909 --time-zone UTC"] {
+        for ended in [
+            client.run(&format!("{run} {flags}")),
+            client.run(&format!("{run} {flags} --dry-run")),
+            client.says(&format!("plan {line} {flags} --catalog {}", client.node()[1])),
+            client.asks(&format!("doctor {line} {flags} --no-ask")),
+        ] {
+            ended.with(8).saying("raise it by").not_saying("what fits");
+        }
+    }
+    for ended in [
+        client.says(&format!("plan {line} --max-sats 910 --catalog {}", client.node()[1])),
+        client.asks(&format!("doctor {line} --max-sats 910 --no-ask")),
+    ] {
+        ended.with(8).saying("or buy what fits with --partial");
+    }
+    sandbox.books().are_empty();
     client.run(&format!("{run} --max-sats 4550")).with(0);
     Audit::of(&client, "jobs", &sandbox.books()).all_delivered(5);
+}
+
+#[test]
+fn what_the_channels_do_not_hold_is_not_begun() {
+    for (balance, is_held) in [(899, false), (900, true)] {
+        let sandbox = Sandbox::start(&format!("--sandbox-balance-sats {balance}"));
+        let client = Client::of(&sandbox);
+        let ended = client.run(five(&client)).with(9);
+        let ended = ended.saying("the node's channels hold").saying("move funds into channels");
+        let words = "or buy what fits with --partial";
+        _ = if is_held { ended.saying(words) } else { ended.not_saying(words) };
+        sandbox.books().are_empty();
+    }
 }
 
 #[test]

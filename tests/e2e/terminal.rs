@@ -285,7 +285,7 @@ fn a_dry_run_that_is_refused_leaves_its_whole_reason_and_no_bar() {
     client.write("jobs.csv", &format!("id,prompt\n{rows}"));
     let mut run = client.program();
     run.args(
-        "run jobs.csv --default endpoint=generate-video --default duration=3 --dry-run --max-sats 1000".split(' '),
+        "run jobs.csv --default endpoint=generate-video --default duration=3 --dry-run --max-sats 2000".split(' '),
     );
     let Some(mut screen) = Screen::start(run.args(client.node()), 80) else { return };
     let (code, shown) = screen.end();

@@ -70,6 +70,7 @@ pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure>
         return Err(refused);
     }
     let most = planned.limits.max_sats.and_then(Sats::msat);
+    let or_partial = known.as_ref().map_or("", |known| known.fitting.or_partial(None));
     match limits::check(used, rest, most) {
         Fit::Fits => Ok(code),
         // Where nothing is left to buy there is nothing to hold.
@@ -80,7 +81,7 @@ pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure>
                 "max_sats of {most} does not hold the worst case of {}",
                 needed.sats_ceil()
             ))
-            .hint(format!("raise it by {}, or buy what fits with --partial", missing.sats_ceil()));
+            .hint(format!("raise it by {}{}", missing.sats_ceil(), or_partial));
             Ok(Failure::from(failure).report().or_worse(code))
         }
     }

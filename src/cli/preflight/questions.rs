@@ -36,7 +36,12 @@ pub(in crate::cli) fn chosen(
 }
 
 /// The bound of the batch over all its runs: its limit, or the worst case that is accepted by going on.
-pub(in crate::cli) fn batch_cap(partial: bool, limits: &Limits, used: Msat, left: &LeftToBuy) -> Result<Msat, Failure> {
+pub(in crate::cli) fn batch_cap(
+    partial: bool,
+    limits: &Limits,
+    used: Msat,
+    (left, fitting): (&LeftToBuy, &Fitting),
+) -> Result<Msat, Failure> {
     let rest = money::sum([left.price, left.fee_ceiling])?;
     let most = limits.max_sats.map(in_msat).transpose()?;
     match limits::check(used, rest, most) {
@@ -48,7 +53,7 @@ pub(in crate::cli) fn batch_cap(partial: bool, limits: &Limits, used: Msat, left
                 "max_sats of {most} does not hold the worst case of {needed} (spent and held {used}, still to buy {rest}); nothing was \
                  bought",
             ))
-            .hint(format!("raise it by {}, or buy what fits with --partial", missing.sats_ceil()))
+            .hint(format!("raise it by {}{}", missing.sats_ceil(), fitting.or_partial(None)))
             .into())
         }
     }
@@ -67,7 +72,7 @@ pub(in crate::cli) fn in_msat(sats: Sats) -> Result<Msat, Failure> {
 /// The node, ready to pay what is left to buy.
 pub(in crate::cli) async fn ready_node(
     world: &Counterparties,
-    left: &LeftToBuy,
+    (left, fitting): (&LeftToBuy, &Fitting),
     partial: bool,
     reporter: &Reporter,
 ) -> Result<NodeInfo, Failure> {
@@ -85,7 +90,10 @@ pub(in crate::cli) async fn ready_node(
             whole(balance),
             left.price.sats_ceil()
         ))
-        .hint("move funds into channels, buy fewer jobs with --limit or --only, or buy what fits with --partial")
+        .hint(match fitting.or_partial(Some(balance)) {
+            "" => "move funds into channels".to_owned(),
+            partial => format!("move funds into channels, buy fewer jobs with --limit or --only{partial}"),
+        })
         .into());
     }
     if balance < money::sum([left.price, left.fee_ceiling])? {

@@ -204,7 +204,7 @@ fn plan(survey: &Survey, options: &DoctorOptions, report: &mut Report) {
             "limits",
             ExitCode::Limit,
             format!("max_sats of {most} does not hold the worst case of {}", needed.sats_ceil()),
-            format!("raise it by {}, or buy what fits with --partial", missing.sats_ceil()),
+            format!("raise it by {}{}", missing.sats_ceil(), survey.fitting.or_partial(None)),
         ),
         Fit::Fits | Fit::DoesNotFit { .. } => {}
     }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::cli::batch::download_setup::{DownloadSetup, check_template, destination};
 use crate::cli::batch::session::refusal;
-use crate::cli::money::Room;
+use crate::cli::money::{Fitting, Room};
 use crate::cli::options::config::{Choice, DoctorOptions, ManifestOptions};
 use crate::cli::preflight::foresight::{Asked, Foresight, Foretold};
 use crate::cli::preflight::planned::Planned;
@@ -21,6 +21,8 @@ use crate::run::Budget;
 pub(super) struct Survey {
     pub(super) batch: Option<String>,
     pub(super) left: LeftToBuy,
+    /// What of it the limits hold.
+    pub(super) fitting: Fitting,
     /// Price and fee ceilings of what is left.
     pub(super) worst_case: Msat,
     /// What earlier runs have spent and hold.
@@ -90,7 +92,7 @@ pub(super) fn survey(
     let counts = known.as_ref().map(|batch| ledger.counts(batch.key)).transpose()?.unwrap_or_default();
     let used = money::used(&counts)?;
     let budget = Budget { time_zone: zone, ..Budget::default() };
-    let (Foretold { left, code, .. }, mut told) =
+    let (Foretold { left, fitting, code, .. }, mut told) =
         told(&foresight, &Room::of(Some(ledger), limits, &budget, used, options.partial)?)?;
     let download = folder(options, (ledger, known.as_ref(), is_of_results), &planned);
     let lacking = lacking(&download, (ledger, known.as_ref()))?;
@@ -99,6 +101,7 @@ pub(super) fn survey(
     let mut survey = Survey {
         batch,
         left,
+        fitting,
         worst_case: money::sum([left.price, left.fee_ceiling])?,
         used,
         max: limits.max_sats.and_then(Sats::msat),

@@ -103,7 +103,7 @@ impl Runner<'_> {
         if known.is_none() {
             counts.planned = plan.totals().price;
         }
-        let node = self.foretell_node(limits, used, &foretold.left).await;
+        let node = self.foretell_node(limits, used, (&foretold.left, &foretold.fitting)).await;
         self.conclude(name, &counts, &foretold, node)
     }
 
@@ -133,11 +133,16 @@ impl Runner<'_> {
     }
 
     /// The node that would pay, where anything is to be bought: what a run would be refused for is found here.
-    async fn foretell_node(&self, limits: &Limits, used: Msat, left: &LeftToBuy) -> Result<Option<NodeInfo>, Failure> {
-        if left.jobs == 0 {
+    async fn foretell_node(
+        &self,
+        limits: &Limits,
+        used: Msat,
+        to_buy: (&LeftToBuy, &Fitting),
+    ) -> Result<Option<NodeInfo>, Failure> {
+        if to_buy.0.jobs == 0 {
             return Ok(None);
         }
-        let (_, node) = self.ready(limits, used, left).await?;
+        let (_, node) = self.ready(limits, used, to_buy).await?;
         questions::is_to_be_asked(&self.options, limits, self.world)?;
         Ok(Some(node))
     }

@@ -385,7 +385,7 @@ impl<'a> Runner<'a> {
         let (left, fitting, meant) = match nothing {
             true => {
                 let none = LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO };
-                (none, Fitting { fits: none, reached: None, too_small: None }, Vec::new())
+                (none, Fitting::of_nothing(), Vec::new())
             }
             false => questions::chosen(&session.ledger, batch.key, &self.options.choice, meant, &room)?,
         };
@@ -576,11 +576,11 @@ impl<'a> Runner<'a> {
         &self,
         limits: &Limits,
         counts: &Counts,
-        (left, fitting): (&LeftToBuy, &Fitting),
+        to_buy: (&LeftToBuy, &Fitting),
     ) -> Result<(Msat, NodeInfo), Failure> {
         let used = money::used(counts)?;
-        let (cap, node) = self.ready(limits, used, left).await?;
-        questions::confirm(&self.options, limits, (left, fitting), self.world, &self.reporter).await?;
+        let (cap, node) = self.ready(limits, used, to_buy).await?;
+        questions::confirm(&self.options, limits, to_buy, self.world, &self.reporter).await?;
         Ok((cap, node))
     }
 

@@ -11,6 +11,7 @@ use crate::plan::view::LeftToBuy;
 
 use crate::cli::batch::download_setup::{check_template, destination};
 use crate::cli::commands::run::Runner;
+use crate::cli::money::Fitting;
 use crate::cli::preflight::planned::Planned;
 use crate::cli::preflight::{questions, trust, words};
 
@@ -71,10 +72,10 @@ impl Runner<'_> {
         &self,
         limits: &Limits,
         used: Msat,
-        left: &LeftToBuy,
+        to_buy: (&LeftToBuy, &Fitting),
     ) -> Result<(Msat, NodeInfo), Failure> {
         let partial = self.options.choice.partial;
-        let cap = questions::batch_cap(partial, limits, used, left)?;
-        Ok((cap, questions::ready_node(self.world, left, partial, &self.reporter).await?))
+        let cap = questions::batch_cap(partial, limits, used, to_buy)?;
+        Ok((cap, questions::ready_node(self.world, to_buy, partial, &self.reporter).await?))
     }
 }
