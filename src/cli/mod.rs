@@ -73,7 +73,7 @@ fn execute(cli: Cli) -> Result<ExitCode, Failure> {
         Command::Export(args) => commands::export::execute(&config(cli.config)?.export(args)?),
         Command::Batches(args) => commands::batches::execute(&config(cli.config)?.batches(args)?),
         Command::Sandbox(args) => commands::sandbox::execute(&args),
-        Command::Completions(args) => commands::manual::completions(args.shell),
+        Command::Completions(args) => commands::completions::completions(args.shell),
         Command::Man(args) => commands::manual::man(args.folder.as_deref()),
         Command::Resolve(args) => commands::resolve::execute(&config(cli.config)?.resolve(*args)?),
         Command::Audit(args) => commands::audit::execute(&config(cli.config)?.audit(args)?),

@@ -1,0 +1,106 @@
+//! `l402-batch completions`: made from the command line's own description.
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ValueHint};
+use clap_complete::Shell;
+
+use crate::manifest::Duplicates;
+
+use crate::cli::options::values::LND_NETWORKS;
+use crate::cli::{CommandError, ExitCode, Failure, args};
+
+use super::manual::print;
+
+/// Prints the completion script of a shell.
+pub(in crate::cli) fn completions(shell: Shell) -> Result<ExitCode, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut with_hints(shown(args::command())), "l402-batch", &mut script);
+    let Ok(mut script) = String::from_utf8(script) else {
+        return Err(CommandError::internal("the completion script is no text").into());
+    };
+    if shell == Shell::Fish {
+        script.push_str(&fish_places(&args::command()));
+    }
+    // In bash a name with a hyphen is written in two ways, so that nothing behind a command would be completed:
+    // https://github.com/clap-rs/clap/issues/6421. Where that is mended this changes nothing.
+    print(script.replace("l402__subcmd__batch__subcmd__", "l402__batch__subcmd__").as_bytes())
+}
+
+/// The command without what its help hides: scripts would offer that all the same.
+fn shown(command: clap::Command) -> clap::Command {
+    let is_hidden = |command: &clap::Command| command.get_subcommands().any(clap::Command::is_hide_set);
+    let is_there = command.find_subcommand(LEDGER).is_some_and(is_hidden);
+    if !is_there {
+        return command;
+    }
+    command.mut_subcommand(LEDGER, |all| {
+        let shown = all.get_subcommands().filter(|sub| !sub.is_hide_set()).cloned();
+        let shown: Vec<clap::Command> = shown.collect();
+        let args: Vec<Arg> = all.get_arguments().cloned().collect();
+        clap::Command::new(LEDGER).about(all.get_about().cloned().unwrap_or_default()).args(args).subcommands(shown)
+    })
+}
+
+/// The command of which some parts are hidden.
+const LEDGER: &str = "ledger";
+
+/// The command with what each value is: file names are completed only where a file or a folder is meant.
+fn with_hints(command: clap::Command) -> clap::Command {
+    command.mut_args(with_hint).mut_subcommands(with_hints)
+}
+
+/// What fish's script leaves out: the words of a value that is given by its place.
+fn fish_places(command: &clap::Command) -> String {
+    let mut lines = String::new();
+    for sub in command.get_subcommands() {
+        for arg in sub.get_positionals().filter(|arg| !arg.get_possible_values().is_empty()) {
+            let words: Vec<String> = arg.get_possible_values().iter().map(|word| word.get_name().to_owned()).collect();
+            let (name, words) = (sub.get_name(), words.join(" "));
+            lines.push_str(&format!(
+                "complete -c l402-batch -n \"__fish_l402_batch_using_subcommand {name}\" -f -a \"{words}\"\n"
+            ));
+        }
+    }
+    lines
+}
+
+/// The words of a value that is read by a rule of our own, where there are some.
+fn words_of(arg: &Arg) -> Vec<&'static str> {
+    match arg.get_id().as_str() {
+        "duplicates" => Duplicates::ALL.iter().map(|word| word.as_str()).collect(),
+        "lnd_network" => LND_NETWORKS.to_vec(),
+        _ => Vec::new(),
+    }
+}
+
+fn with_hint(arg: Arg) -> Arg {
+    let words = words_of(&arg);
+    let arg = if words.is_empty() { arg } else { arg.value_parser(PossibleValuesParser::new(words)) };
+    let is_folder = arg.get_value_names().is_some_and(|names| names.iter().any(|name| name == "DIR"));
+    let is_choice = !arg.get_possible_values().is_empty();
+    match arg.get_value_hint() {
+        ValueHint::AnyPath if is_folder => arg.value_hint(ValueHint::DirPath),
+        ValueHint::AnyPath => arg.value_hint(ValueHint::FilePath),
+        ValueHint::Unknown if arg.get_action().takes_values() && !is_choice => arg.value_hint(ValueHint::Other),
+        _ => arg,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the help lists the words of a value, they complete.
+    #[test]
+    fn words_that_the_help_lists_complete() {
+        fn check(command: &clap::Command) {
+            for arg in command.get_arguments() {
+                let is_list = |name: &str| name.contains('|') && name.contains(char::is_lowercase);
+                let lists = arg.get_value_names().is_some_and(|names| names.iter().any(|name| is_list(name)));
+                assert!(!lists || !arg.get_possible_values().is_empty(), "{} {}", command.get_name(), arg.get_id());
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&with_hints(args::command()));
+    }
+}
