@@ -15,7 +15,7 @@ const SHELLS: [(&str, &str, &str); 3] = [
 ];
 
 /// What is typed before the tabulator, and what stands there then.
-const COMPLETED: [(&str, &str); 14] = [
+const COMPLETED: [(&str, &str); 19] = [
     ("l402-batch sta", "l402-batch status"),
     ("l402-batch ledger me", "l402-batch ledger merge"),
     ("l402-batch run --max-sats-per-d", "l402-batch run --max-sats-per-day"),
@@ -29,6 +29,11 @@ const COMPLETED: [(&str, &str); 14] = [
     ("l402-batch resolve --as unp", "l402-batch resolve --as unpaid"),
     ("l402-batch run jabs.toml --duplicates sk", "l402-batch run jabs.toml --duplicates skip"),
     ("l402-batch doctor --lnd-network regt", "l402-batch doctor --lnd-network regtest"),
+    ("l402-batch run jabs.toml --format=j", "l402-batch run jabs.toml --format=json"),
+    ("l402-batch run jabs.toml --duplicates=sk", "l402-batch run jabs.toml --duplicates=skip"),
+    ("l402-batch run jabs.toml --ledger=led", "l402-batch run jabs.toml --ledger=ledger.db"),
+    ("l402-batch run jabs.toml --ledger=of", r"l402-batch run jabs.toml --ledger=of\ june.csv"),
+    ("l402-batch run jabs.toml --download=vid", "l402-batch run jabs.toml --download=videos/"),
     ("l402-batch completions zs", "l402-batch completions zsh"),
 ];
 

@@ -23,8 +23,19 @@ pub(in crate::cli) fn completions(shell: Shell) -> Result<ExitCode, Failure> {
     }
     // In bash a name with a hyphen is written in two ways, so that nothing behind a command would be completed:
     // https://github.com/clap-rs/clap/issues/6421. Where that is mended this changes nothing.
-    print(script.replace("l402__subcmd__batch__subcmd__", "l402__batch__subcmd__").as_bytes())
+    let script = script.replace("l402__subcmd__batch__subcmd__", "l402__batch__subcmd__");
+    print(if shell == Shell::Bash { script.replacen(BASH_PREV, BASH_OPTION, 1) } else { script }.as_bytes())
 }
+
+/// How bash's script learns which option a value is of: it is the word before.
+const BASH_PREV: &str = "    prev=\"$3\"\n";
+
+/// The same for `--option=value`, which bash takes for three words (`COMP_WORDBREAKS`).
+const BASH_OPTION: &str = r#"    prev="$3"
+    if [[ "${prev}" == "=" && "${COMP_CWORD}" -ge 2 ]]; then
+        prev="${COMP_WORDS[COMP_CWORD-2]}"
+    fi
+"#;
 
 /// The command without what its help hides: scripts would offer that all the same.
 fn shown(command: clap::Command) -> clap::Command {
