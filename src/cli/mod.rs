@@ -20,7 +20,7 @@ mod target;
 
 use std::ffi::OsString;
 
-use crate::screen::{remember, veiled};
+use crate::screen::{TypedAs, remember, veiled};
 
 pub use command_line::CommandLine;
 pub use ending::advice::Advice;
@@ -40,7 +40,12 @@ use options::config::Config;
 pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     let argv: Vec<OsString> = argv.into_iter().collect();
     // What was typed in a wrong place is a secret all the same.
-    argv.iter().for_each(|word| remember(&word.to_string_lossy()));
+    let mut is_of_macaroon = false;
+    for word in argv.iter().map(|word| word.to_string_lossy()) {
+        let names_macaroon = word.starts_with("--lnd-macaroon");
+        remember(&word, if is_of_macaroon || names_macaroon { TypedAs::Macaroon } else { TypedAs::Anything });
+        is_of_macaroon = names_macaroon && !word.contains('=');
+    }
     let cli = match args::parse(argv) {
         Ok(cli) => cli,
         Err(error) => {

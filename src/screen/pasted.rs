@@ -21,9 +21,18 @@ const VEILED_CHARS_MIN: usize = 12;
 /// Of the process: it has one person who types.
 static REMEMBERED: RwLock<Vec<String>> = RwLock::new(Vec::new());
 
-/// Remembers what of this text, typed by a person, looks like a secret. Whatever is printed from now on shows none of it.
-pub fn remember(typed: &str) {
-    let found = secrets(typed);
+/// Where a text was typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TypedAs {
+    /// The value of an option that names a macaroon: whatever is encoded there is likely the macaroon itself, or a part of it.
+    Macaroon,
+    /// Anything else, also names and paths, which may hold long identifiers: a macaroon is known by how it begins.
+    Anything,
+}
+
+/// Remembers what of this text, typed by a person, is a secret. Whatever is printed from now on shows none of it.
+pub fn remember(typed: &str, typed_as: TypedAs) {
+    let found = secrets(typed, typed_as);
     if !found.is_empty() {
         REMEMBERED.write().unwrap_or_else(PoisonError::into_inner).extend(found);
     }
@@ -59,7 +68,7 @@ fn macaroon_in(run: &str) -> Option<usize> {
 }
 
 /// What looks like a secret in a text, in pieces without white space.
-fn secrets(typed: &str) -> Vec<String> {
+fn secrets(typed: &str, typed_as: TypedAs) -> Vec<String> {
     let mut found = Vec::new();
     let mut goes_on = false;
     for word in typed.split_whitespace() {
@@ -69,7 +78,7 @@ fn secrets(typed: &str) -> Vec<String> {
         for run in word.split(|c| !is_of_text(c)) {
             // In a file a line end may be written as `\n`: what follows a secret in one word is more of it.
             let is_more = is_line_of_it || (is_begun && run.len() >= VEILED_CHARS_MIN);
-            let secret = if is_more { Some(run) } else { secret_in(run) };
+            let secret = if is_more { Some(run) } else { secret_in(run, typed_as) };
             if let Some(secret) = secret {
                 found.push(secret.to_ascii_lowercase());
                 is_begun = true;
@@ -81,9 +90,12 @@ fn secrets(typed: &str) -> Vec<String> {
     found
 }
 
-fn secret_in(run: &str) -> Option<&str> {
+fn secret_in(run: &str, typed_as: TypedAs) -> Option<&str> {
     if let Some(at) = macaroon_in(run) {
         return Some(&run[at..]);
+    }
+    if typed_as == TypedAs::Anything {
+        return None;
     }
     let whole = Some(run).filter(|run| is_encoded(run));
     whole.or_else(|| run.split(['/', '=']).find(|part| is_encoded(part)))
@@ -180,7 +192,7 @@ mod tests {
         for secret in one_line.iter().cloned().chain(one_line.iter().map(|line| wrapped(line))) {
             for before in ["", "0x", "./", "/home/x/", "macaroon:", "L402 ", "--ledger=", "'"] {
                 let typed = format!("{before}{secret}");
-                let found = secrets(&typed);
+                let found = secrets(&typed, TypedAs::Anything);
                 for printed in [format!("no file {typed} there"), format!("{typed:?}"), format!("/etc/{typed}/x")] {
                     let shown = veil(&printed, &found);
                     assert!(!shows(&shown, &secret), "{printed}: {shown}");
@@ -189,7 +201,7 @@ mod tests {
             }
         }
         for cut in [&hex[40..100], &BASE64.encode(&bytes)[30..100]] {
-            assert!(!shows(&veil(cut, &secrets(cut)), cut), "from its middle: {cut}");
+            assert!(!shows(&veil(cut, &secrets(cut, TypedAs::Macaroon)), cut), "from its middle: {cut}");
         }
     }
 
@@ -198,7 +210,7 @@ mod tests {
         let hex = HEXLOWER.encode(&macaroon());
         for quote in ["", "\""] {
             let file = format!("lnd_macaroon_command = {quote}{hex}{quote}\nmax_sats = 5\nlnd_macaroon_file = \"m\"\n");
-            assert_eq!(secrets(&file), std::slice::from_ref(&hex));
+            assert_eq!(secrets(&file, TypedAs::Anything), std::slice::from_ref(&hex));
         }
     }
 
@@ -215,8 +227,16 @@ mod tests {
             "550e8400-e29b-41d4-a716-446655440000/550e8400-e29b-41d4-a716-446655440000",
             "lnbc20u1pvjluezpp5qqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqqqsyqcyq5rqwzqfqypqhp58yjmdan79s6q",
         ] {
-            assert_eq!(secrets(plain), Vec::<String>::new());
+            assert_eq!(secrets(plain, TypedAs::Macaroon), Vec::<String>::new());
             assert!(!looks_like_macaroon(plain));
+        }
+        // Of a document, of a folder in a cloud, of a file in git-annex.
+        for long in [
+            "1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms.csv",
+            "users/4f3Kz9QwLm2pRt7XvB1c/9aHk3LmQ2xZr8Tv5Wn0P/j.csv",
+            "SHA256E-s2048--9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.csv",
+        ] {
+            assert_eq!(secrets(long, TypedAs::Anything), Vec::<String>::new(), "{long}");
         }
     }
 }

@@ -7,7 +7,7 @@ use etcetera::BaseStrategy;
 use jiff::Zoned;
 
 use crate::diagnostic::closest;
-use crate::screen::remember;
+use crate::screen::{TypedAs, remember};
 
 use crate::cli::args::is_flag;
 use crate::cli::options::{Declaration, Layer, OPTIONS, PREFIX, flag, variable};
@@ -116,8 +116,9 @@ fn concerns_us(name: &str) -> bool {
 }
 
 /// What is pasted into a variable is printed as little as what is typed.
-fn kept_back((_, value): &(String, OsString)) {
-    remember(&value.to_string_lossy());
+fn kept_back((name, value): &(String, OsString)) {
+    let typed_as = if name.contains("MACAROON") { TypedAs::Macaroon } else { TypedAs::Anything };
+    remember(&value.to_string_lossy(), typed_as);
 }
 
 fn set(layer: &mut Layer, name: &str, value: &OsString) -> Result<(), String> {

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::diagnostic::{Diagnostic, SourceText, closest};
 use crate::safe_open;
-use crate::screen::remember;
+use crate::screen::{TypedAs, remember};
 
 use crate::cli::args::is_flag;
 use crate::cli::command_line::CommandLine;
@@ -40,7 +40,9 @@ fn text(file: &Path) -> io::Result<String> {
 
 fn parse(source: &SourceText) -> Result<Layer, Vec<Diagnostic>> {
     // A macaroon may stand in any line, and errors show lines.
-    remember(&source.text);
+    remember(&source.text, TypedAs::Anything);
+    let of_macaroon = source.text.lines().filter(|line| line.trim_start().starts_with("lnd_macaroon"));
+    of_macaroon.for_each(|line| remember(line, TypedAs::Macaroon));
     let table = DeTable::parse(&source.text).map_err(|error| {
         let mut wrong = Diagnostic::error(&source.file, error.message());
         wrong.place = error.span().map(|span| source.place(span));
