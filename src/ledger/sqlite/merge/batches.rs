@@ -19,11 +19,11 @@ impl Merge<'_> {
         let theirs: Vec<(i64, String, bool)> =
             names.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect::<Result<_, _>>()?;
         for (key, name, sandbox) in theirs {
-            let ours = match self.batch_of(&name, sandbox, key)? {
+            let (ours, is_newer) = match self.batch_of(&name, sandbox, key)? {
                 Ok(known) => {
-                    self.keep_rows(known, key)?;
+                    let is_newer = self.keep_rows(known, key)?;
                     self.combine(&BATCHES, known, key)?;
-                    known
+                    (known, is_newer)
                 }
                 Err(free) => {
                     let columns = BATCHES.list("");
@@ -39,24 +39,32 @@ impl Merge<'_> {
                         self.tx.execute(NO_FILES, [added])?;
                         self.merged.renamed.push((name, free));
                     }
-                    added
+                    (added, true)
                 }
             };
-            self.tx.execute("INSERT INTO of_batch VALUES (?1, ?2)", [key, ours])?;
+            self.tx.execute("INSERT INTO of_batch VALUES (?1, ?2, ?3)", params![key, ours, is_newer])?;
         }
         Ok(())
     }
 
-    /// What stands in the manifest, by the number of the load that found it last, stands there still where the other ledger has
-    /// loaded more often.
-    fn keep_rows(&self, ours: i64, theirs: i64) -> Result<(), Fault> {
-        self.tx
-            .prepare_cached(
-                "UPDATE main.jobs SET last_load = max(last_load, (SELECT loads FROM other.batches WHERE id = ?2))
-                 WHERE batch = ?1 AND last_load > 0 AND last_load = (SELECT loads FROM main.batches WHERE id = ?1)",
-            )?
-            .execute([ours, theirs])?;
-        Ok(())
+    /// Which rows stand in the manifest is what the ledger says that loaded it more often. Rows of both would count as identical
+    /// rows of one manifest, which are all meant: so one that stands here goes on to stand there only where it does in the other
+    /// ledger too. Whether that is the one which loaded more often.
+    fn keep_rows(&self, ours: i64, theirs: i64) -> Result<bool, Fault> {
+        let loads = "SELECT m.loads < o.loads FROM main.batches m, other.batches o WHERE m.id = ?1 AND o.id = ?2";
+        let is_newer = self.tx.prepare_cached(loads)?.query_row([ours, theirs], |row| row.get(0))?;
+        if is_newer {
+            self.tx
+                .prepare_cached(
+                    "UPDATE main.jobs AS m SET last_load = o.loads FROM other.batches o
+                     WHERE o.id = ?2 AND m.batch = ?1 AND m.last_load > 0
+                         AND m.last_load = (SELECT loads FROM main.batches WHERE id = ?1)
+                         AND EXISTS (SELECT 1 FROM other.jobs j
+                             WHERE j.batch = o.id AND j.job = m.job AND j.superseded = 0 AND j.last_load = o.loads)",
+                )?
+                .execute([ours, theirs])?;
+        }
+        Ok(is_newer)
     }
 
     /// The batch here of that name, kind of money and manifest, or the name under which it comes in. A payment that both have

@@ -149,7 +149,7 @@ fn note(tx: &Connection, now: UnixMs, file: &Path, what: &str) -> Result<(), Fau
 
 /// Which key of the other ledger is which of this one, for the time of one transaction.
 const MAPS: &str = "
-    CREATE TEMP TABLE IF NOT EXISTS of_batch (theirs INTEGER PRIMARY KEY, ours INTEGER NOT NULL);
+    CREATE TEMP TABLE IF NOT EXISTS of_batch (theirs INTEGER PRIMARY KEY, ours INTEGER NOT NULL, is_newer INTEGER NOT NULL);
     CREATE TEMP TABLE IF NOT EXISTS of_endpoint (theirs INTEGER PRIMARY KEY, ours INTEGER NOT NULL);
     CREATE TEMP TABLE IF NOT EXISTS of_job (theirs INTEGER PRIMARY KEY, ours INTEGER NOT NULL);
     DELETE FROM of_batch; DELETE FROM of_endpoint; DELETE FROM of_job;";
@@ -229,9 +229,11 @@ impl<'a> Merge<'a> {
         Ok(())
     }
 
-    /// Jobs that are not here. A take that was wanted once more and never begun is left out: whoever wants it says so again.
+    /// Jobs that are not here. A take that was wanted once more and never begun is left out: whoever wants it says so again. Where
+    /// the manifest was loaded later here, no row of it asks for them.
     fn jobs(&mut self) -> Result<(), Fault> {
         self.leave_unbegun()?;
+        let last: i64 = self.tx.query_row("SELECT coalesce(max(id), 0) FROM main.jobs", [], |row| row.get(0))?;
         let (columns, theirs) = (JOBS.list(""), JOBS.list("o."));
         let new = self.tx.execute(
             &format!(
@@ -245,6 +247,10 @@ impl<'a> Merge<'a> {
             [],
         )?;
         self.merged.jobs = u64::try_from(new).unwrap_or(u64::MAX);
+        self.tx.execute(
+            "UPDATE main.jobs SET last_load = 0 WHERE id > ?1 AND batch IN (SELECT ours FROM of_batch WHERE NOT is_newer)",
+            [last],
+        )?;
         self.tx.execute(
             "INSERT INTO of_job SELECT o.id, m.id FROM other.jobs o JOIN of_batch b ON b.theirs = o.batch
                  JOIN main.jobs m ON m.batch = b.ours AND m.job = o.job AND m.take = o.take",

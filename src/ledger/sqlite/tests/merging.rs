@@ -266,6 +266,40 @@ fn what_no_row_here_asks_for_is_withdrawn_once_its_payment_is_dead() {
     assert!(two.standing().contains(&("c".to_owned(), 1, JobState::Pending, Reason::NoRoute)));
 }
 
+/// Of two generations of one manifest, only the later one's rows stand in it: else what is bought under the old ids and set aside
+/// under the new ones would count as identical rows that are all meant.
+#[test]
+fn rows_of_two_loads_do_not_stand_in_one_manifest() {
+    let current = |ledger: &SqliteLedger| -> Vec<String> {
+        let sql = "SELECT j.job FROM jobs j JOIN batches b ON b.id = j.batch
+                   WHERE j.superseded = 0 AND j.last_load = b.loads ORDER BY j.job";
+        let mut statement = ledger.conn.prepare(sql).unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+    };
+    let june = |ledger: &SqliteLedger| ledger.batch("june").unwrap().unwrap().key;
+    let renamed = |ledger: &mut SqliteLedger| {
+        let june = june(ledger);
+        load_ids(ledger, june, &["a", "new"]);
+    };
+    // Here is yesterday's, and there the manifest went on.
+    let mut two = Two::of(&["a", "old"], |_, _| ());
+    two.elsewhere(renamed);
+    two.merge();
+    assert_eq!(current(&two.one), ["a", "new"]);
+    // Here it went on, and yesterday's is brought in.
+    let mut two = Two::of(&["a", "old"], |_, _| ());
+    renamed(&mut two.one);
+    two.merge();
+    assert_eq!(current(&two.one), ["a", "new"]);
+    // It went on in both places, as often: what stands here does.
+    let mut two = Two::of(&["a", "old"], |_, _| ());
+    two.elsewhere(renamed);
+    let key = june(&two.one);
+    load_ids(&mut two.one, key, &["a", "third"]);
+    two.merge();
+    assert_eq!(current(&two.one), ["a", "third"]);
+}
+
 #[test]
 fn what_both_have_paid_for_is_receipted_twice_above_the_caps() {
     for first_is_dead in [false, true] {
