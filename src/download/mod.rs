@@ -155,7 +155,7 @@ impl Feed {
     }
 
     /// A file cannot be written.
-    fn block(&self, words: &str) {
+    pub fn block(&self, words: &str) {
         self.blocked.borrow_mut().get_or_insert_with(|| words.to_owned());
         self.blocks.notify_one();
         self.tries.notify_one();

@@ -429,6 +429,8 @@ fn what_waits_for_room_is_tried_before_anything_is_bought() {
     let Some(ended) = client.shell_that_mounts(script, &client.buying(run)) else { return };
     let ended = ended.with(0).saying("first 3").saying("then 3").saying("foretold 3").saying("from before wait");
     assert!(!ended.stdout.contains(".part"), "{ended}");
+    let said = format!("{}{}", ended.stdout, ended.stderr).matches("from before wait").count();
+    assert_eq!(said, 3, "the run does as its dry run says, whoever sends the files: {ended}");
     let bought = |name: &str| client.rows(name).iter().filter(|row| row["state"] != "pending").count();
     let first = bought("first.csv");
     assert!((3..40).contains(&first), "{first} of 40 were bought");

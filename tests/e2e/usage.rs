@@ -8,6 +8,9 @@ fn what_is_not_there_is_refused() {
     client.write("jobs.toml", &two_jobs(""));
     client.says("run jobs.toml --max-sat 5").with(2).saying("--max-sats");
     client.says("frobnicate").with(2);
+    for command in ["plan jobs.toml", "run jobs.toml --dry-run", "run jobs.toml", "doctor jobs.toml"] {
+        client.says(&format!("{command} --batch=")).with(2).saying("expected a name");
+    }
     client.says("").with(2);
     client.says("plan nowhere.toml").with(2).saying("nowhere.toml");
     client.says("recover --all").with(0).saying("there is no ledger");

@@ -76,8 +76,8 @@ fn template(to: &DownloadTo) -> Result<Template, Failure> {
     to.name.parse().map_err(|error| CommandError::usage(format!("--download-name {}: {error}", to.name)).into())
 }
 
-fn unusable(to: &DownloadTo, error: std::io::Error) -> Failure {
-    CommandError::usage(format!("--download {} cannot be used, and nothing was fetched or bought", to.folder))
+fn unusable(folder: &str, error: std::io::Error) -> Failure {
+    CommandError::usage(format!("--download {folder} cannot be used, and nothing was fetched or bought"))
         .because(error)
         .into()
 }
@@ -85,9 +85,9 @@ fn unusable(to: &DownloadTo, error: std::io::Error) -> Failure {
 /// The device on which the folder is; refused where files went to another one before, and nothing stands here.
 fn device_of(to: &DownloadTo) -> Result<i64, Failure> {
     let folder = Path::new(&to.folder);
-    let device = file::device(folder).map_err(|error| unusable(to, error))?;
+    let device = file::device(folder).map_err(|error| unusable(&to.folder, error))?;
     let is_other = to.device.is_some_and(|known| known != device);
-    if is_other && file::is_bare(folder).map_err(|error| unusable(to, error))? {
+    if is_other && file::is_bare(folder).map_err(|error| unusable(&to.folder, error))? {
         return Err(CommandError::usage(format!(
             "--download {}: nothing stands there, and it is on another disk than when files went there before: nothing was fetched \
              or bought",
@@ -143,7 +143,7 @@ impl DownloadSetup {
         play: bool,
     ) -> Result<Self, Failure> {
         let folder = Path::new(&to.folder);
-        let unusable = |error| unusable(to, error);
+        let unusable = |error| unusable(&to.folder, error);
         let device = device_of(to)?;
         let made = Made::of(folder);
         file::make_folder(folder).map_err(unusable)?;
@@ -174,13 +174,20 @@ impl DownloadSetup {
         let device = ledger.map(|ledger| ledger.device_of(&to.folder)).transpose()?.flatten();
         let to = DownloadTo { device, ..to.clone() };
         device_of(&to)?;
-        file::look(Path::new(&to.folder)).map_err(|error| unusable(&to, error)).and_then(|room| has_room(&to, room))
+        file::look(Path::new(&to.folder))
+            .map_err(|error| unusable(&to.folder, error))
+            .and_then(|room| has_room(&to, room))
     }
 
-    /// That what waits needs more room than there is, as far as the ledger knows how long it is: a run finds that out before
-    /// it buys.
+    /// That what waits for its own folder needs more room than there is.
+    pub(in crate::cli) fn lacks(&self, ledger: &OpenLedger, batch: BatchKey) -> Result<Option<String>, Failure> {
+        Self::lacking(&self.settings.folder, ledger, batch)
+    }
+
+    /// That what waits for a folder needs more room than there is, as far as the ledger knows how long it is: a run buys nothing
+    /// until there is room, whoever else is in the way of the files.
     pub(in crate::cli) fn lacking(
-        to: &DownloadTo,
+        folder: &str,
         ledger: &OpenLedger,
         batch: BatchKey,
     ) -> Result<Option<String>, Failure> {
@@ -190,23 +197,22 @@ impl DownloadSetup {
             let Some(last) = page.last() else { break };
             after = Some((last.seq, last.key));
             let marks = page.iter().filter_map(|job| job.mark.as_ref());
-            let here = marks.filter(|mark| Path::new(&mark.file).parent() == Some(Path::new(&to.folder)));
+            let here = marks.filter(|mark| Path::new(&mark.file).parent() == Some(Path::new(folder)));
             for resume in here.filter_map(|mark| mark.resume.as_ref()) {
                 (files, bytes) = (files + 1, bytes.saturating_add(resume.total.saturating_sub(resume.synced)));
             }
         }
-        let room = file::look(Path::new(&to.folder)).map_err(|error| unusable(to, error))?;
+        let room = file::look(Path::new(folder)).map_err(|error| unusable(folder, error))?;
         if room.saturating_sub(ROOM_BYTES_MIN) >= bytes {
             return Ok(None);
         }
         let mib = |bytes: u64| thousands(bytes.div_ceil(1 << 20));
         Ok(Some(format!(
-            "{} from before {} for room: {} MiB, and the disk of {} has {} MiB free, of which {} MiB are left to others; \
-             nothing is bought until there is room",
+            "{} from before {} for room: {} MiB, and the disk of {} has {} MiB free, of which {} MiB are left to others",
             counted(files, "file"),
             if files == 1 { "waits" } else { "wait" },
             mib(bytes),
-            to.folder,
+            folder,
             mib(room),
             mib(ROOM_BYTES_MIN)
         )))

@@ -118,6 +118,10 @@ pub(in crate::cli) async fn run_batch(
     how: &How<'_>,
     work: Work,
 ) -> Result<(OpenLedger, BatchRun), Failure> {
+    let lacking = match (&work, how.download_setup) {
+        (Work::Buy(batch, _), Some(download_setup)) => download_setup.lacks(&ledger, *batch)?,
+        (_, _) => None,
+    };
     let (ledger, thread) = LedgerHandle::spawn(ledger)?;
     let (controller, control) = match &work {
         Work::OneRound(_) => Controller::one_round(),
@@ -126,6 +130,7 @@ pub(in crate::cli) async fn run_batch(
     let download_setup = how.download_setup.zip(work.fetched());
     let buys = matches!(work, Work::Buy(..));
     let feed = Feed::default();
+    lacking.iter().for_each(|words| feed.block(words));
     let (result, fetched) = {
         let fetches = async {
             match download_setup {

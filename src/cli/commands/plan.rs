@@ -49,11 +49,11 @@ pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure>
     let known = known_batch(&options, of, (&manifest, &planned))?;
     let to = show(&options, &manifest, &planned, (ledger.as_ref(), known.as_ref()))?;
     let lacking = match (&to, &ledger, &batch) {
-        (Some(to), Some(ledger), Some(batch)) => DownloadSetup::lacking(to, ledger, batch.key)?,
+        (Some(to), Some(ledger), Some(batch)) => DownloadSetup::lacking(&to.folder, ledger, batch.key)?,
         (_, _, _) => None,
     };
     if let Some(words) = &lacking {
-        terminal::say(&format!("warning: {words}\n"));
+        terminal::say(&format!("warning: {words}; nothing is bought until there is room\n"));
     }
     if let Some(words) = known.as_ref().and_then(|known| known.fitting.words(&known.left)) {
         terminal::say(&format!("note: {words}\n"));

@@ -34,7 +34,7 @@ options! {
         /// How the manifest is written, where its name does not tell (needed for -)
         passing manifest_format: Option<ManifestFormat>, [long, value_name = "FORMAT"], text values::word;
         /// The batch's name in the ledger [default: the manifest's name, else the file's stem]
-        passing batch: Option<String>, [long, value_name = "NAME"], text values::name;
+        passing batch: Option<String>, [long, value_name = "NAME"], by values::name;
     }
 
     /// How the manifest's jobs are read.

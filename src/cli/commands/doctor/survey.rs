@@ -138,7 +138,10 @@ fn lacking(
     (ledger, known): (&OpenLedger, Option<&Batch>),
 ) -> Result<Option<String>, Failure> {
     match (download, known) {
-        (Ok(Some(to)), Some(batch)) => DownloadSetup::lacking(to, ledger, batch.key),
+        (Ok(Some(to)), Some(batch)) => {
+            let words = DownloadSetup::lacking(&to.folder, ledger, batch.key)?;
+            Ok(words.map(|words| format!("{words}; nothing is bought until there is room")))
+        }
         (_, _) => Ok(None),
     }
 }

@@ -85,9 +85,9 @@ impl Runner<'_> {
         let room = Room::of(ledger, limits, &self.budget(limits, None)?, used, self.options.choice.partial)?;
         let mut foretold = self.foresee(ledger, known, &asked, &room).await?;
         if let (Some((ledger, key)), Some(to)) = (batch, to)
-            && let Some(words) = DownloadSetup::lacking(to, ledger, key)?
+            && let Some(words) = DownloadSetup::lacking(&to.folder, ledger, key)?
         {
-            self.reporter.insist(&words);
+            self.reporter.insist(&format!("{words}; nothing is bought until there is room"));
             foretold.code = foretold.code.or_worse(ExitCode::Unfinished);
         }
         let stand = Stand {
