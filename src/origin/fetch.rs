@@ -267,9 +267,9 @@ fn range(text: &str) -> Option<(u64, u64)> {
     Some((first.trim().parse().ok()?, total.trim().parse().ok()?))
 }
 
-/// A weak ETag says nothing about bytes, and neither does a date within the second of a change (RFC 9110 8.8.2.2).
+/// A weak ETag says nothing about bytes, an empty one nothing at all, and neither does a date within the second of a change (RFC 9110 8.8.2.2).
 fn version(headers: &HeaderMap) -> Option<String> {
-    let strong = text(headers, &ETAG).map(str::trim).filter(|tag| tag.starts_with('"'));
+    let strong = text(headers, &ETAG).map(str::trim).filter(|tag| tag.starts_with('"') && tag.len() > 2);
     let dated = || {
         let changed = text(headers, &LAST_MODIFIED)?;
         let at = |text| UnixMs::from_http_date(text);
@@ -422,6 +422,8 @@ mod tests {
         let (then, now) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:57 GMT");
         assert_eq!(version_of(&[(ETAG, "\"a\""), (LAST_MODIFIED, then)]).as_deref(), Some("\"a\""));
         assert_eq!(version_of(&[(ETAG, "W/\"a\""), (LAST_MODIFIED, then), (DATE, now)]).as_deref(), Some(then));
+        assert_eq!(version_of(&[(ETAG, "\"\""), (LAST_MODIFIED, then), (DATE, now)]).as_deref(), Some(then));
+        assert_eq!(version_of(&[(ETAG, "\"\"")]), None);
         assert_eq!(version_of(&[(LAST_MODIFIED, then), (DATE, then)]), None);
         assert_eq!(version_of(&[(LAST_MODIFIED, then)]), None);
     }
