@@ -135,7 +135,9 @@ impl Files {
         let seed = Sha256::new().chain_update(url).chain_update(version.to_be_bytes()).finalize();
         // Most are small; some are long enough that a break is progress.
         let length = if seed[0] == 0 { 40_000 } else { 100 + usize::from(seed[1]) * 8 };
-        let content: Vec<u8> = seed.iter().copied().cycle().take(length).collect();
+        let mut content: Vec<u8> = seed.iter().copied().cycle().take(length).collect();
+        // As films begin: one hash of many thousand reads as words else.
+        content[..4].copy_from_slice(&[0, 0, 0, 24]);
         self.whole.borrow_mut().insert(Sha256::digest(&content).into());
         content
     }
