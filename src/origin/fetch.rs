@@ -4,6 +4,7 @@
 //! Nobody vouches for the address of a result. It, and each address that a redirect names, is held against the rules of
 //! `place.rs`, by its name and by what its name resolves to.
 
+use std::error::Error;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::error::SharedError;
 use crate::loopback::is_loopback;
 use crate::purchase::{Credential, HttpAnswer};
 use crate::time::UnixMs;
+use crate::tls;
 
 const REDIRECTS_MAX: usize = 5;
 const HEADER_LINES_MAX: usize = 128;
@@ -119,8 +121,7 @@ impl Fetcher {
     /// # Errors
     /// Where the system gives no client, with the cause.
     pub fn new(connect_timeout: Duration, proxy_from_env: bool) -> Result<Self, FetchFailure> {
-        // `main` does the same; where a provider stands already, it stays.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let tls = tls::as_the_system().map_err(|error| broken(error.to_string()))?;
         let builder = |guarded: bool, proxy_from_env: bool| {
             let builder = Client::builder()
                 .user_agent(concat!("l402-batch/", env!("CARGO_PKG_VERSION")))
@@ -129,16 +130,12 @@ impl Fetcher {
                 .redirect(reqwest::redirect::Policy::none())
                 .retry(reqwest::retry::never())
                 .referer(false)
+                .tls_backend_preconfigured(tls.clone())
                 .connect_timeout(connect_timeout);
             let builder = if proxy_from_env { builder } else { builder.no_proxy() };
             if guarded { public_only(builder, proxy_from_env) } else { builder }
         };
-        let build = |guarded, proxied| {
-            // Plain http, as a sandbox speaks it, needs no roots; https then fails with the cause.
-            let built = builder(guarded, proxied).build();
-            let built = built.or_else(|_| builder(guarded, proxied).tls_certs_only([]).build());
-            built.map_err(|error| FetchFailure::Broken(SharedError::new(words(&error))))
-        };
+        let build = |guarded, proxied| builder(guarded, proxied).build().map_err(|error| broken(words(&error)));
         Ok(Self {
             guarded: build(true, proxy_from_env)?,
             open: build(false, proxy_from_env)?,
@@ -168,15 +165,13 @@ impl Fetch for Fetcher {
             let mut request = client.get(at.clone()).header(ACCEPT, "*/*").header(ACCEPT_ENCODING, "identity");
             shown = shown.filter(|_| is_own_origin(&at, endpoint));
             if let Some(credential) = shown {
-                let bearing =
-                    authorization(credential).map_err(|failure| FetchFailure::Broken(SharedError::new(failure)))?;
+                let bearing = authorization(credential).map_err(broken)?;
                 request = request.header(AUTHORIZATION, bearing);
             }
             if let Some((offset, version)) = part {
                 request = request.header(RANGE, format!("bytes={offset}-")).header(IF_RANGE, version);
             }
-            let response =
-                request.send().await.map_err(|error| FetchFailure::Broken(SharedError::new(words(&error))))?;
+            let response = request.send().await.map_err(|error| broken(words(&error)))?;
             if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
                 return Ok(opened(response));
             }
@@ -199,12 +194,9 @@ pub struct HttpBody {
 
 impl FetchBody for HttpBody {
     async fn piece(&mut self) -> Result<Option<Vec<u8>>, FetchFailure> {
-        let piece =
-            self.response.chunk().await.map_err(|error| FetchFailure::Broken(SharedError::new(words(&error))))?;
+        let piece = self.response.chunk().await.map_err(|error| broken(words(&error)))?;
         let Some(unpacker) = &mut self.unpacker else { return Ok(piece.map(Vec::from)) };
-        let broken = |error: std::io::Error| {
-            FetchFailure::Broken(SharedError::new(format!("its gzip cannot be undone: {error}")))
-        };
+        let broken = |error: std::io::Error| broken(format!("its gzip cannot be undone: {error}"));
         if let Some(piece) = piece {
             return unpacker.add(&piece).map(Some).map_err(broken);
         }
@@ -276,6 +268,10 @@ fn version(headers: &HeaderMap) -> Option<String> {
         (at(text(headers, &DATE)?)?.since_ms(at(changed)?) > 1_000).then_some(changed.trim())
     };
     strong.or_else(dated).filter(|word| word.len() <= VERSION_BYTES_MAX).map(str::to_owned)
+}
+
+fn broken(why: impl Into<Box<dyn Error + Send + Sync>>) -> FetchFailure {
+    FetchFailure::Broken(SharedError::new(why))
 }
 
 /// A header as text. An address with letters beyond ASCII comes as UTF-8 where a server forgets to escape it.

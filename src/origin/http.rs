@@ -23,6 +23,7 @@ use crate::l402::Scheme;
 use crate::loopback::is_loopback;
 use crate::purchase::{Credential, HttpAnswer, Request};
 use crate::terminal_text::printable;
+use crate::tls;
 
 /// Says in which scheme a challenge can be answered.
 const ACCEPT_AUTHENTICATE: HeaderName = HeaderName::from_static("accept-authenticate");
@@ -87,8 +88,6 @@ pub struct HttpOrigin {
     /// For what an answer names: resolves names to public addresses alone.
     guarded: Client,
     options: HttpOptions,
-    /// Why https cannot be spoken: the system has no root certificates. Plain http to loopback needs none.
-    no_tls: Option<String>,
 }
 
 impl HttpOrigin {
@@ -97,21 +96,15 @@ impl HttpOrigin {
     /// # Errors
     /// Where the system gives no client at all, with the cause.
     pub fn new(options: HttpOptions) -> Result<Self, HttpFailure> {
-        // `main` does the same; where a provider stands already, it stays.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let builder = || Self::builder(&options);
-        let guarded = || public_only(builder(), options.proxy_from_env);
-        let all = |finish: fn(ClientBuilder) -> reqwest::Result<Client>| {
-            Ok([finish(builder())?, finish(builder().no_proxy())?, finish(guarded())?])
-        };
-        let ([client, direct, guarded], no_tls) = match all(ClientBuilder::build) {
-            Ok(clients) => (clients, None),
-            Err(error) => {
-                let without_roots = all(|builder| builder.tls_certs_only([]).build());
-                (without_roots.map_err(|_| not_sent(&error))?, Some(words(&error)))
-            }
-        };
-        Ok(Self { client, direct, guarded, options, no_tls })
+        let tls = tls::as_the_system().map_err(|error| HttpFailure::NotSent(error.to_string()))?;
+        let builder = || Self::builder(&options).tls_backend_preconfigured(tls.clone());
+        let build = |builder: ClientBuilder| builder.build().map_err(|error| not_sent(&error));
+        Ok(Self {
+            client: build(builder())?,
+            direct: build(builder().no_proxy())?,
+            guarded: build(public_only(builder(), options.proxy_from_env))?,
+            options,
+        })
     }
 
     /// No request is sent twice. What is left is the pool's: a request for which an idle connection turned out to be
@@ -154,13 +147,6 @@ impl HttpOrigin {
         }
     }
 
-    async fn open(&self, request: RequestBuilder, url: &Url) -> Result<Response, HttpFailure> {
-        if let Some(why) = self.no_tls.as_ref().filter(|_| url.scheme() == "https") {
-            return Err(HttpFailure::NotSent(why.clone()));
-        }
-        request.send().await.map_err(|error| failure(&error))
-    }
-
     /// Sends what `request` makes for an address, and for each to which such a redirect refers within the same origin. The
     /// address that answered comes with the answer, which may be a redirect that is not followed.
     async fn follow(
@@ -171,7 +157,7 @@ impl HttpOrigin {
     ) -> Result<(Response, Url), HttpFailure> {
         let mut at = url.clone();
         for _ in 0..=REDIRECTS_MAX {
-            let response = self.open(request(&at), &at).await?;
+            let response = sent(request(&at)).await?;
             if !response.status().is_redirection() {
                 return Ok((response, at));
             }
@@ -273,7 +259,7 @@ impl Origin for HttpOrigin {
 
     async fn withdraw(&self, url: &Url, seller: &Url) -> Result<HttpAnswer, HttpFailure> {
         let client = if is_at_home(url, seller) { self.client(url) } else { &self.guarded };
-        let response = self.open(client.get(url.clone()).timeout(self.options.withdraw_timeout), url).await?;
+        let response = sent(client.get(url.clone()).timeout(self.options.withdraw_timeout)).await?;
         if response.status().is_redirection() {
             return Err(HttpFailure::Redirect(target(&response)));
         }
@@ -317,6 +303,10 @@ async fn bounded_body(response: &mut Response, most: usize, body: &mut Vec<u8>) 
 }
 
 /// Only an error before there was a connection is sure to have sent nothing.
+async fn sent(request: RequestBuilder) -> Result<Response, HttpFailure> {
+    request.send().await.map_err(|error| failure(&error))
+}
+
 fn failure(error: &reqwest::Error) -> HttpFailure {
     if error.is_connect() || error.is_builder() { not_sent(error) } else { HttpFailure::NoAnswer(words(error)) }
 }

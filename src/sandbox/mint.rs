@@ -16,7 +16,7 @@ use super::SandboxError;
 use super::keys::Bill;
 use crate::error::SharedError;
 use crate::l402::PaymentHash;
-use crate::pinned_tls;
+use crate::tls;
 
 const MACAROON: HeaderName = HeaderName::from_static("grpc-metadata-macaroon");
 /// How long the node may take over one call.
@@ -88,7 +88,7 @@ impl Mint {
     pub(super) fn open(options: &MintOptions) -> Result<Self, SandboxError> {
         let certificate = CertificateDer::from_pem_slice(&read(&options.certificate_file)?)
             .map_err(|error| unusable(Some(&options.certificate_file), error))?;
-        let tls = pinned_tls::trusting(vec![certificate]).map_err(|error| unusable(None, error))?;
+        let tls = tls::trusting(vec![certificate]).map_err(|error| unusable(None, error))?;
         let http = reqwest::Client::builder()
             .http1_only()
             .no_proxy()

@@ -305,3 +305,28 @@ fn nothing_is_dumped_and_loopback_needs_no_proxy() {
     running.end().with(0);
     assert_eq!(sandbox.books().settled().len(), 2);
 }
+
+#[test]
+fn whom_the_system_trusts_is_asked_for_https_alone() {
+    let sandbox = Sandbox::start("");
+    let client = prepared(&sandbox);
+    let doctor = |client: &Client, roots: &str| {
+        let mut command = client.program();
+        command.args(["doctor", "jobs.toml"]).args(client.node_for("doctor"));
+        Process::start(command.env("SSL_CERT_FILE", roots).env("SSL_CERT_DIR", "/nowhere")).end()
+    };
+    let catalog = fs::read_to_string(sandbox.file("catalog.toml")).unwrap();
+    let http = catalog.split('"').find(|word| word.starts_with("http://")).unwrap();
+    let origin = http.split("/api").next().unwrap();
+    let https = client.path("https.toml");
+    fs::write(&https, catalog.replace(origin, &sandbox.node)).unwrap();
+    let stranger = Client::at(&sandbox.node, &https, &sandbox);
+    stranger.write("jobs.toml", &two_jobs(""));
+    doctor(&stranger, "/nowhere").with(3).saying("No CA certificates were loaded from the system");
+    let other = Client::at(&sandbox.node, &https, &sandbox);
+    other.write("jobs.toml", &two_jobs(""));
+    let known = sandbox.file("tls.cert");
+    doctor(&other, known.to_str().unwrap()).with(3).saying("invalid peer certificate").not_saying("No CA certificates");
+    sandbox.books().are_empty();
+    doctor(&client, "/nowhere").with(0);
+}

@@ -5,7 +5,7 @@ use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 use data_encoding::{BASE64, HEXLOWER};
-use l402_batch::pinned_tls;
+use l402_batch::tls;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use serde_json::{Value, json};
@@ -60,7 +60,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 
 /// A POST without a body to an address on loopback: the status.
 pub fn post_to(url: &str) -> u16 {
-    let tls = pinned_tls::trusting(Vec::new()).unwrap();
+    let tls = tls::trusting(Vec::new()).unwrap();
     let http = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap();
     block_on(async { http.post(url).send().await.unwrap().status().as_u16() })
 }
@@ -68,7 +68,7 @@ pub fn post_to(url: &str) -> u16 {
 impl Lnd {
     pub fn at(url: &str, macaroon_file: &Path, certificate_file: &Path) -> Self {
         let certificate = CertificateDer::from_pem_file(certificate_file).unwrap();
-        let tls = pinned_tls::trusting(vec![certificate]).unwrap();
+        let tls = tls::trusting(vec![certificate]).unwrap();
         let http = reqwest::Client::builder().tls_backend_preconfigured(tls).no_proxy().build().unwrap();
         Self {
             url: url.to_owned(),

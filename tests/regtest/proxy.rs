@@ -53,7 +53,7 @@ impl Proxy {
             .with_single_cert(vec![made.cert.der().clone()], key.into())
             .unwrap();
         let pinned = CertificateDer::from_pem_file(&node.certificate_file).unwrap();
-        let client = l402_batch::pinned_tls::trusting(vec![pinned]).unwrap();
+        let client = l402_batch::tls::trusting(vec![pinned]).unwrap();
         let ends = (TlsAcceptor::from(Arc::new(server)), TlsConnector::from(Arc::new(client)));
         let target = node.url.trim_start_matches("https://").to_owned();
         let state = watch::Sender::new(State::Open);

@@ -35,7 +35,7 @@ const LEAVES: [&str; 14] = [
     "media",
     "money",
     "safe_open",
-    "pinned_tls",
+    "tls",
     "screen",
     "time",
 ];
@@ -75,7 +75,7 @@ const ROOMS: [Room; 15] = [
 
 /// The sandbox stands in for strangers: of the leaves it shares only what amounts, times and errors are, and how a known
 /// certificate is trusted.
-const SANDBOX_LEAVES: [&str; 4] = ["error", "money", "time", "pinned_tls"];
+const SANDBOX_LEAVES: [&str; 4] = ["error", "money", "time", "tls"];
 
 /// Where there is no I/O, no SQL and no clock. A path ends in `/` where it is a folder's.
 const PURE: [&str; 11] = [

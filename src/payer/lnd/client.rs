@@ -13,7 +13,7 @@ use crate::time::UnixMs;
 
 use super::answer::{HTTP_OK, Heard, hear_error, hear_line};
 use super::stream::Lines;
-use super::{Endpoint, LndConfigError, LndOptions, hint, tls};
+use super::{LndConfigError, LndOptions, base, hint, tls};
 use crate::terminal_text::printable;
 
 const MACAROON_HEADER: HeaderName = HeaderName::from_static("grpc-metadata-macaroon");
@@ -70,27 +70,28 @@ pub(super) struct Unary {
 
 impl Client {
     pub(super) fn new(options: &LndOptions, waits: Waits) -> Result<Self, LndConfigError> {
-        let endpoint = Endpoint::parse(&options.url)?;
-        let mut builder = reqwest::Client::builder()
+        let base = base(&options.url)?;
+        // Plain http, which loopback alone is asked over, asks for no trust.
+        let trust = match &options.certificate_pem {
+            Some(pem) => tls::pinned(pem)?,
+            None => tls::as_the_system()?,
+        };
+        let http = reqwest::Client::builder()
             .http1_only()
             .redirect(reqwest::redirect::Policy::none())
             // Only the connection pool may send anew, and only what it never wrote to a connection.
             .retry(reqwest::retry::never())
             // A proxy from the environment has no business between us and a node that holds money.
             .no_proxy()
+            .tls_backend_preconfigured(trust)
             .connect_timeout(waits.connect)
             .tcp_keepalive(Duration::from_secs(15))
             .pool_max_idle_per_host(IDLE_CONNECTIONS_MAX)
-            .pool_idle_timeout(IDLE_CONNECTION_LIFE);
-        match (&options.certificate_pem, endpoint.encrypted) {
-            (Some(pem), _) => builder = builder.tls_backend_preconfigured(tls::pinned(pem)?),
-            (None, false) => builder = builder.tls_backend_preconfigured(tls::trusting_nobody()?),
-            // An error says that the process already has a provider, which serves as well.
-            (None, true) => drop(rustls::crypto::ring::default_provider().install_default()),
-        }
-        let http = builder.build().map_err(LndConfigError::Client)?;
+            .pool_idle_timeout(IDLE_CONNECTION_LIFE)
+            .build()
+            .map_err(LndConfigError::Client)?;
         let macaroon = options.macaroon.header().ok_or(LndConfigError::Header)?;
-        Ok(Self { http, base: endpoint.base, macaroon, waits })
+        Ok(Self { http, base, macaroon, waits })
     }
 
     /// A GET with the macaroon.

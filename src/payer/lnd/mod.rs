@@ -128,13 +128,6 @@ pub struct LndPayer {
     cltv_most: Arc<AtomicU32>,
 }
 
-/// A node's address, checked.
-struct Endpoint {
-    /// Without a slash at its end.
-    base: String,
-    encrypted: bool,
-}
-
 /// The body of `POST /v2/router/send`. LND refuses unknown fields, and an amount beside an invoice that has one.
 #[derive(Serialize)]
 struct SendRequest<'a> {
@@ -399,23 +392,20 @@ impl<'a> SendRequest<'a> {
     }
 }
 
-impl Endpoint {
-    fn parse(text: &str) -> Result<Self, LndConfigError> {
-        let url = Url::parse(text.trim()).map_err(LndConfigError::Url)?;
-        if url.host().is_none() {
-            return Err(LndConfigError::NoHost);
-        }
-        let encrypted = match url.scheme() {
-            "https" => true,
-            "http" if is_loopback(&url) => false,
-            _ => return Err(LndConfigError::NotHttps),
-        };
-        let superfluous = url.query().is_some() || url.fragment().is_some();
-        if superfluous || !url.username().is_empty() || url.password().is_some() {
-            return Err(LndConfigError::Superfluous);
-        }
-        Ok(Self { base: url.as_str().trim_end_matches('/').to_owned(), encrypted })
+/// A node's address, checked, without a slash at its end.
+fn base(text: &str) -> Result<String, LndConfigError> {
+    let url = Url::parse(text.trim()).map_err(LndConfigError::Url)?;
+    if url.host().is_none() {
+        return Err(LndConfigError::NoHost);
     }
+    if url.scheme() != "https" && !(url.scheme() == "http" && is_loopback(&url)) {
+        return Err(LndConfigError::NotHttps);
+    }
+    let superfluous = url.query().is_some() || url.fragment().is_some();
+    if superfluous || !url.username().is_empty() || url.password().is_some() {
+        return Err(LndConfigError::Superfluous);
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 
 impl fmt::Debug for LndOptions {

@@ -76,16 +76,12 @@ fn certificates(pem: &[u8], source: &str) -> Result<Vec<CertificateDer<'static>>
 
 /// A client configuration that trusts the certificates of this PEM text and nothing else.
 pub(super) fn pinned(pem: &[u8]) -> Result<ClientConfig, LndConfigError> {
-    trusting(certificates(pem, "the given certificate")?)
+    crate::tls::trusting(certificates(pem, "the given certificate")?).map_err(LndConfigError::Tls)
 }
 
-/// A client configuration that trusts nobody, for plain HTTP: the system's roots need not be read, nor exist.
-pub(super) fn trusting_nobody() -> Result<ClientConfig, LndConfigError> {
-    trusting(Vec::new())
-}
-
-fn trusting(certificates: Vec<CertificateDer<'static>>) -> Result<ClientConfig, LndConfigError> {
-    crate::pinned_tls::trusting(certificates).map_err(LndConfigError::Tls)
+/// A client configuration that trusts whom the system trusts: for a node behind a certificate that an authority signed.
+pub(super) fn as_the_system() -> Result<ClientConfig, LndConfigError> {
+    crate::tls::as_the_system().map_err(LndConfigError::Tls)
 }
 
 /// What is wrong with the certificate, where that is why a request failed.
