@@ -1,6 +1,8 @@
 //! A results file that somebody has edited: `plan`, a dry run, `doctor` and a run read it alike, say the same and buy what was said;
 //! and nothing of an edit outlives its file.
 
+use std::thread;
+
 use crate::foretold::{FLAGS, VIDEO, World, rows};
 
 /// A results file: its columns, and its rows.
@@ -210,8 +212,17 @@ const CASES: &[Case] = &[
 
 #[test]
 fn every_edit_is_read_alike_by_all() {
+    let in_each = CASES.len().div_ceil(4);
+    thread::scope(|scope| {
+        for cases in CASES.chunks(in_each) {
+            scope.spawn(|| are_read_alike(cases));
+        }
+    });
+}
+
+fn are_read_alike(cases: &[Case]) {
     let world = World::with("");
-    for (number, case) in CASES.iter().enumerate() {
+    for (number, case) in cases.iter().enumerate() {
         let stem = format!("m{number}");
         let prompts = ["kite", "boat", "dog"].map(|what| format!("{what} {number}"));
         world
@@ -228,7 +239,7 @@ fn every_edit_is_read_alike_by_all() {
         assert_eq!(world.client.column(&format!("{stem}.results.csv"), "reason"), [""; 3], "{}", case.what);
         world.client.run(&format!("run {stem}.csv {FLAGS}")).with(0);
     }
-    assert_eq!(world.paid(), VIDEO * 3 * CASES.len() as u64);
+    assert_eq!(world.paid(), VIDEO * 3 * cases.len() as u64);
 }
 
 fn tried(world: &World, case: &Case, number: usize) {

@@ -296,8 +296,8 @@ fn a_bought_job_keeps_the_endpoint_it_was_bought_from() {
 }
 
 #[test]
-fn a_hundred_thousand_rows_are_loaded() {
-    const ROWS: u64 = 100_000;
+fn many_thousand_rows_are_loaded() {
+    const ROWS: u64 = 20_000;
     let mut ledger = SqliteLedger::in_memory().unwrap();
     let batch = begin(&mut ledger, "june");
     let endpoint = endpoint();
