@@ -86,6 +86,8 @@ enum Kind {
     Limit,
     /// The node can be used, but not for this: wrong network, too little balance. Nothing was spent.
     NodeUnfit,
+    /// Another run holds the batch.
+    Locked,
     /// A defect of this program, or of the machine under it.
     Internal,
 }
@@ -128,6 +130,11 @@ impl CommandError {
     /// The node can be used, but not for this.
     pub(in crate::cli) fn node_unfit(message: impl Into<String>) -> Self {
         Self::new(Kind::NodeUnfit, message)
+    }
+
+    /// Another run holds the batch.
+    pub(in crate::cli) fn locked(message: impl Into<String>) -> Self {
+        Self::new(Kind::Locked, message)
     }
 
     /// A defect of this program, or of the machine under it.
@@ -230,6 +237,7 @@ impl Kind {
             Self::BooksDiffer | Self::NoLedger => ExitCode::Ledger,
             Self::Limit => ExitCode::Limit,
             Self::NodeUnfit => ExitCode::Node,
+            Self::Locked => ExitCode::Locked,
             Self::Internal => ExitCode::Internal,
         }
     }

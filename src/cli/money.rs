@@ -171,6 +171,11 @@ impl Fitting {
         if is_held { ", or buy what fits with --partial" } else { "" }
     }
 
+    /// Whether not even the first job fits: nothing is bought.
+    pub(super) const fn holds_nothing(&self) -> bool {
+        self.reached.is_some() && self.fits.jobs == 0
+    }
+
     /// What does not fit of so much, in words; nothing where all does.
     pub(super) fn words(&self, left: &LeftToBuy) -> Option<String> {
         let (reason, most) = self.reached?;
@@ -181,6 +186,13 @@ impl Fitting {
         };
         let Self { fits, .. } = self;
         let for_ever = self.too_small.map(|limit| format!("; {}", limit.words())).unwrap_or_default();
+        if self.holds_nothing() {
+            let none = match left.jobs {
+                1 => "the job does not fit, and stays pending".to_owned(),
+                jobs => format!("not even the first of {} fits, and all stay pending", counted(jobs, "job")),
+            };
+            return Some(format!("{limit} {}: {none}{for_ever}", Sats::new(most.get() / 1_000)));
+        }
         Some(format!(
             "{limit} {}: of {}, {} for sure, for {} and at most {} of routing fees; more fit only as far as routing costs less, \
              and the rest stays pending{for_ever}",

@@ -68,6 +68,14 @@ pub enum Obstacle {
     /// No room.
     #[error("the disk is full")]
     DiskFull,
+    /// Less room than what is to be bought may need, in KiB.
+    #[error("its disk has {free_kib} KiB free, and buying needs {needed_kib} KiB")]
+    LittleRoom {
+        /// What there is.
+        free_kib: u64,
+        /// What it takes.
+        needed_kib: u64,
+    },
     /// It, or its folder, is missing or may not be written.
     #[error("it cannot be opened")]
     Unopened,
@@ -247,7 +255,7 @@ impl Hinted for Obstacle {
         let hint = match self {
             Self::At { source, .. } => return source.hint(),
             Self::Busy => "wait until that has ended, then run again",
-            Self::DiskFull => "make room, then run again",
+            Self::DiskFull | Self::LittleRoom { .. } => "make room, then run again",
             Self::Unopened => {
                 "file and folder must be there and writable, and not read-only; or name another with --ledger"
             }

@@ -35,7 +35,7 @@ pub use inline::InlineLedger;
 pub use loading::{
     ChosenRows, Compared, Duplicates, EditedRow, EditedRows, IdList, JobsThen, LoadError, PlanLoad, ToBuy, Unbought,
 };
-pub use open::{ForeseenHere, LockHere, OpenLedger, check_location, gap_of_new, in_memory, open};
+pub use open::{ForeseenHere, LockHere, OpenLedger, check_location, free_bytes, gap_of_new, in_memory, open};
 pub use person::{Decided, Decision, Reopened, Reopening, Trusted, Undecided};
 pub use place::{Gap, Location, LockError, LockedBy, OpenMode};
 pub use port::{Deliveries, Ledger};

@@ -39,6 +39,14 @@ pub fn check_location(address: &Path) -> Result<Location, LedgerError> {
     sqlite::check_location(address)
 }
 
+/// Bytes that are free for the ledger at that address, whether it is there or not; none where nobody can tell.
+///
+/// # Errors
+/// Where its place cannot be asked.
+pub fn free_bytes(address: &Path) -> Result<Option<u64>, LedgerError> {
+    sqlite::free_bytes(address)
+}
+
 /// What a ledger that a run would begin there would lack.
 ///
 /// # Errors

@@ -41,6 +41,7 @@ fn comes(cause: Cause) {
         Cause::JobLimit => a_jobs_limit(),
         Cause::Breaker => an_endpoint_that_gets_no_more(),
         Cause::Limit => a_days_limit(),
+        Cause::Unfetched => what_is_not_fetched(),
         Cause::Unchosen => what_is_not_chosen(),
     }
 }
@@ -249,6 +250,14 @@ fn a_days_limit() {
     let (world, line) = june("");
     let ended = world.client.run(&format!("run {line} --max-sats-per-day 909 --max-sats-per-month 909")).with(8);
     ended.saying("max_sats_per_day and max_sats_per_month have to be 910 sats").not_saying("--max-sats-per-day=");
+}
+
+fn what_is_not_fetched() {
+    let (world, line) = june("--sandbox-video-kib 2048");
+    world.client.run(&format!("run {line} --limit 1 --download v --max-file-mib 1")).with(3);
+    world.all_say(&line, 3, VIDEO);
+    world.all_say(&line, 3, 0);
+    world.all_say(&format!("{line} --download v"), 0, 0);
 }
 
 fn what_is_not_chosen() {

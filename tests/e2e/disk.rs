@@ -11,11 +11,12 @@ fn jobs(client: &Client, count: usize, tag: &str) {
     client.write("jobs.csv", &format!("id,prompt\n{rows}"));
 }
 
-/// Makes a file system of a megabyte, leaves little of it free, runs; makes room and runs again.
+/// Makes a small file system, which somebody else fills up while the first run goes on; makes room and runs again.
 const FULL: &str = r#"
-    mkdir small && mount -t tmpfs -o size=4096k tmpfs small && head -c $((4096 - FREE))k /dev/zero > small/filler
+    mkdir small && mount -t tmpfs -o size=16m tmpfs small
+    (sleep AFTER; head -c 16m /dev/zero > small/filler) 2>/dev/null &
     "$@" --ledger small/ledger.db; echo "first: $?"; echo "THEN" >&2
-    rm small/filler
+    wait; "$@" --ledger small/ledger.db --dry-run; echo "foretold: $?"; rm small/filler
     "$@" --ledger small/ledger.db; echo "then: $?"
     mkdir -p ../state/l402-batch && cp -r small/. ../state/l402-batch/
 "#;
@@ -23,25 +24,64 @@ const FULL: &str = r#"
 #[test]
 fn a_disk_that_fills_up_stops_the_spending_and_room_lets_it_go_on() {
     let mut stopped_after_money_was_spent = false;
-    // One job after the other, so that every machine fills it at about the same place.
+    // One job after the other, for three seconds at least.
     let run = format!("{RUN} --jobs-in-flight 1 --payments-in-flight 1");
-    for free in [0, 250, 500, 750] {
-        let sandbox = Sandbox::start("");
+    for after in ["0.7", "1.2", "1.7"] {
+        let sandbox = Sandbox::start("--sandbox-pay-ms 400");
         let client = Client::of(&sandbox);
         jobs(&client, 8, "");
-        let script = FULL.replace("FREE", &free.to_string());
+        let script = FULL.replace("AFTER", after);
         let Some(ended) = client.shell_that_mounts(&script, &client.buying(&run)) else { return };
         let first = if ended.stdout.contains("first: 0") { 0 } else { 7 };
         let ended = ended.saying(&format!("first: {first}")).saying("then: 0");
         if first == 7 {
-            let ended = ended.saying("make room, then run again");
+            let ended = ended.saying("make room, then run again").saying("foretold: 7");
             let told = ended.stderr.split("THEN").next().unwrap();
-            eprintln!("with {free} KiB it stopped after {} purchases", told.matches("\ndelivered ").count());
+            eprintln!("after {after} s it stopped after {} purchases", told.matches("\ndelivered ").count());
             stopped_after_money_was_spent |= told.contains("\ndelivered ");
         }
         Audit::of(&client, "jobs", &sandbox.books()).all_delivered(8);
     }
     assert!(stopped_after_money_was_spent, "no disk was full while jobs were under way");
+}
+
+/// Where the ledger's disk has little room nothing is bought, and all say so before; what is paid goes on to its end.
+#[test]
+fn a_ledger_with_little_room_buys_nothing_and_all_say_so() {
+    let mut sandbox = Sandbox::start("--sandbox-redeem-error SERVICE_ERROR");
+    let client = Client::of(&sandbox);
+    jobs(&client, 3, "");
+    let running = client.start(&format!("{RUN} --limit 1"));
+    sandbox.wait_for("a payment", |books| books.settled().len() == 1);
+    assert!(running.kill());
+    sandbox.restart_with("");
+    let script = r#"
+        mkdir small && mount -t tmpfs -o size=12m tmpfs small && cp -r ../state/l402-batch/. small/
+        head -c 8m /dev/zero > small/filler
+        for command in "plan" "run --dry-run" "doctor --no-ask" "run" "run"; do
+            set -- $command; name=$1; shift
+            "$PROGRAM" $name jobs.csv $READING "$@" --ledger small/ledger.db; echo "$name $*: $?"
+        done
+        "$PROGRAM" status --batch jobs --ledger small/ledger.db | grep delivered
+        rm small/filler; "$PROGRAM" run jobs.csv $READING --ledger small/ledger.db; echo "at last: $?"
+        cp -r small/. ../state/l402-batch/"#;
+    let mut command = client.program();
+    let (program, reading) = (command.get_program().to_owned(), RUN.replace("run jobs.csv", ""));
+    let reading = format!("{reading} {} --max-sats 100000", client.node()[..2].join(" "));
+    command.env("PROGRAM", program).env("READING", reading).env("L402_BATCH_YES", "1");
+    for pair in client.node()[2..].chunks(2) {
+        command.env(crate::foretold::variable(&pair[0]), &pair[1]);
+    }
+    let Some(ended) = client.shell_that_mounts(script, &command) else { return };
+    let ended = ended.with(0).saying("at last: 0");
+    for said in ["plan : 7", "run --dry-run: 7", "doctor --no-ask: 7", "run : 7"] {
+        assert!(ended.stdout.contains(said), "{said}: {ended}");
+    }
+    let words = "KiB free, and buying needs 8208 KiB";
+    let make_room = format!("{words}; make room, then run again");
+    assert_eq!((ended.stderr.matches(&make_room).count(), ended.stdout.matches(words).count()), (4, 1), "{ended}");
+    let ended = ended.saying("delivered       1");
+    Audit::of(&client, "jobs", &sandbox.books()).all_delivered(3);
 }
 
 /// The same without any right to mount: files may grow to so many blocks, and no further.

@@ -176,7 +176,7 @@ fn manifest_ledger_limits_and_configuration_are_looked_at_too() {
     client.write("bad.toml", "version = 1\n[[job]]\nendpoint = \"generate-vide\"\n");
     client.asks("doctor bad.toml").with(2).saying("generate-video").saying("problem  manifest");
     client.asks("doctor jobs.toml --max-sats 5").with(8).saying("max_sats of 5 sats does not hold");
-    client.asks("doctor jobs.toml --max-sats 5 --partial").with(8).saying("0 fit for sure");
+    client.asks("doctor jobs.toml --max-sats 5 --partial").with(8).saying("not even the first of 2 jobs fits");
     client.asks("doctor --ledger jobs.toml").with(7).saying("no ledger of l402-batch");
     client.asks("doctor --ledger /proc/none/ledger.db").with(7).saying("no disk");
     client.asks("doctor --ledger jobs.toml/ledger.db").with(7).saying("no folder");

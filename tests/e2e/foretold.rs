@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Client, Ended, Sandbox};
+use crate::harness::{Client, Ended, Process, Sandbox};
 
 pub const FLAGS: &str = "--default endpoint=generate-video --default duration=3 --default mode=standard";
 /// A video of three seconds in that mode, in millisatoshi.
@@ -11,6 +11,11 @@ pub const VIDEO: u64 = 900_000;
 /// A manifest with an id and a prompt a row.
 pub fn rows(rows: &[(&str, &str)]) -> String {
     rows.iter().fold("id,prompt\n".to_owned(), |text, (id, prompt)| format!("{text}{id},{prompt}\n"))
+}
+
+/// The variable that says what the flag does.
+pub fn variable(flag: &str) -> String {
+    format!("L402_BATCH_{}", flag.trim_start_matches('-').replace('-', "_").to_uppercase())
 }
 
 pub struct World {
@@ -48,19 +53,45 @@ impl World {
         self.sandbox.books().settled().values().map(|payment| payment.amount_msat).sum()
     }
 
-    /// Doctor ends so too, where it takes such a command's flags.
+    /// `doctor`, told by variables what a run is told by flags; none where a person's word is said, which has no variable.
+    pub fn doctor_of(&self, line: &str) -> Option<Ended> {
+        const WORDS: [&str; 6] = ["--retake", "--trust", "--adopt", "--overwrite", "--resume", "--duplicates buy"];
+        const OF_RUN: [&str; 9] = [
+            "--only",
+            "--limit",
+            "--duplicates",
+            "--download",
+            "--download-name",
+            "--results",
+            "--receipts",
+            "--deadline",
+            "--max-undelivered",
+        ];
+        if WORDS.iter().any(|flag| line.contains(flag)) {
+            return None;
+        }
+        let mut command = self.client.program();
+        command.arg("doctor").args(self.client.node()).arg("--no-ask");
+        if !line.contains("--max-sats ") {
+            command.args(["--max-sats", "100000"]);
+        }
+        let mut words = line.split_whitespace();
+        while let Some(word) = words.next() {
+            match OF_RUN.contains(&word) {
+                true => command.env(variable(word), words.next().unwrap()),
+                false => command.arg(word),
+            };
+        }
+        Some(Process::start(&mut command).end())
+    }
+
+    /// Doctor ends so too.
     #[track_caller]
     fn examined(&self, line: &str, code: i32) {
-        const OF_RUN: [&str; 8] =
-            ["--only", "--limit ", "--retake", "--duplicates", "--trust", "--download", "--adopt", "--results"];
-        if OF_RUN.iter().any(|flag| line.contains(flag)) {
-            return;
-        }
-        let limit = if line.contains("--max-sats ") { "" } else { "--max-sats 100000" };
-        let ended = self.client.asks(&format!("doctor {line} {limit} --no-ask")).with(code);
+        let Some(ended) = self.doctor_of(line) else { return };
         match code {
-            0 => ended.not_saying("problem"),
-            _ => ended.not_saying("all good").not_saying("ready to run"),
+            0 => ended.with(code).not_saying("problem"),
+            _ => ended.with(code).not_saying("all good").not_saying("ready to run"),
         };
     }
 
@@ -320,12 +351,10 @@ fn what_fits_is_said_and_bought() {
         if before > 0 {
             world.client.run(&format!("run june.csv {FLAGS} --limit {before}")).with(3);
         }
-        let words = (code == 8 && flags != "--max-sats 2000").then(|| {
-            format!(
-                "of {} jobs, {} for sure",
-                5 - before,
-                if fits == 1 { "1 fits".to_owned() } else { format!("{fits} fit") }
-            )
+        let words = (code == 8 && flags != "--max-sats 2000").then(|| match fits {
+            0 => "leaves 1 sat: not even the first of 5 jobs fits, and all stay pending".to_owned(),
+            1 => format!("of {} jobs, 1 fits for sure", 5 - before),
+            _ => format!("of {} jobs, {fits} fit for sure", 5 - before),
         });
         let says = |ended: Ended| match &words {
             Some(words) => drop(ended.saying(words)),

@@ -3,7 +3,8 @@
 
 use std::fs;
 
-use crate::foretold::{FLAGS, VIDEO, World, rows};
+use crate::foretold::{FLAGS, VIDEO, World, rows, variable};
+use crate::harness::Process;
 
 fn june(flags: &str) -> (World, String) {
     let world = World::with(flags);
@@ -18,14 +19,81 @@ fn a_batch_that_is_being_run_is_told() {
     world.sandbox.wait_for("a payment", |books| books.settled().len() == 1);
     let words = "the batch june is being run by process ";
     for _ in 0..3 {
-        world.plan_of(&line).saying(words);
-        world.client.run(&format!("run {line} --dry-run")).saying(words);
-        world.client.asks(&format!("doctor {line} --no-ask")).with(0).saying(words).not_saying("all good");
+        world.plan_of(&line).with(11).saying(words).saying("2 jobs");
+        world.client.run(&format!("run {line} --dry-run")).with(11).saying(words);
+        // However little a run would buy, and whatever else there is to be said of it.
+        world.plan_of(&format!("{line} --only zz")).with(11);
+        for limit in ["", "--max-sats 1"] {
+            world.doctor_of(&format!("{line} {limit}")).unwrap().with(11).saying(words).not_saying("all good");
+        }
     }
     world.client.run(&format!("run {line}")).with(11);
     assert!(running.kill());
     world.plan_of(&line).not_saying(words);
     world.client.run(&format!("run {line} --dry-run")).not_saying(words);
+}
+
+/// What a variable says to a run it says to whatever foretells that run.
+#[test]
+fn variables_count_for_all() {
+    let (world, line) = june("");
+    for (flag, value, code) in [
+        ("--limit", "1", 3),
+        ("--limit", "0", 2),
+        ("--only", "a", 3),
+        ("--only", "zz", 2),
+        ("--resume", "1", 2),
+        ("--deadline", "0s", 2),
+        ("--deadline", "8h", 0),
+        ("--duplicates", "skip", 0),
+        ("--duplicates", "buy", 2),
+        ("--results", "june.csv", 2),
+        ("--download", "june.csv", 2),
+        ("--download-name", "{nothing}", 0),
+    ] {
+        let ended = |command: &str, flags: &str| {
+            let mut command = match command {
+                "run" => world.client.buying(&format!("run {line} {flags}")),
+                other => {
+                    let mut command = world.client.program();
+                    command.arg(other).args(line.split_whitespace()).args(flags.split_whitespace());
+                    let node = world.client.node();
+                    command.args(if other == "plan" { &node[..2] } else { node }).args(["--max-sats", "100000"]);
+                    command
+                }
+            };
+            Process::start(command.env(variable(flag), value)).end()
+        };
+        ended("plan", "").with(code);
+        ended("doctor", "--no-ask").with(code);
+        ended("run", "--dry-run").with(code);
+        // A wish that is refused leaves nothing to compare with, and one that is not buys.
+        if code != 0 {
+            ended("run", "").with(code);
+        }
+        fs::remove_dir_all(world.client.ledger().parent().unwrap()).unwrap_or_default();
+        for written in ["june.results.csv", "june.receipts.csv"] {
+            let _ = fs::remove_file(world.client.path(written));
+        }
+    }
+}
+
+/// A file that could not be fetched is not here, and a run that fetches none leaves it so: all say that, and how to come to it.
+#[test]
+fn a_file_that_is_not_here_is_told() {
+    let (world, line) = june("--sandbox-video-kib 2048");
+    let words = "1 job delivered, whose file could not be fetched before";
+    world.client.run(&format!("run {line} --limit 1 --download v --max-file-mib 1")).with(3);
+    for (videos, jobs) in [(1, words), (0, words)] {
+        let plan = world.plan_of(&line).with(3).saying(jobs).saying("download --batch june");
+        plan.saying(": a");
+        world.client.run(&format!("run {line} --dry-run")).with(3).saying(jobs);
+        world.doctor_of(&line).unwrap().with(3).saying(jobs);
+        world.ends(&line, 3, videos * VIDEO);
+    }
+    // What goes on with the batch has its folder.
+    world.all_say("june.results.csv", 0, 0);
+    world.all_say(&line, 0, 0);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A batch in hand: its ledger open, its lock held, its plan written into it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::cli::options::config::{self, Choice, RunOptions};
 use crate::cli::{CommandError, Failure, input};
@@ -20,10 +20,10 @@ use crate::time::UnixMs;
 
 use crate::cli::batch::counterparties::Counterparties;
 use crate::cli::batch::download_setup::DownloadSetup;
+use crate::cli::batch::files;
 use crate::cli::batch::files::{Files, absolute};
 use crate::cli::batch::reporter::Reporter;
 use crate::cli::batch::run_batch::{BatchRun, How, Work, run_batch};
-use crate::cli::batch::{files, receipt_guard};
 use crate::cli::preflight::questions::in_msat;
 use crate::cli::preflight::words;
 
@@ -98,7 +98,7 @@ impl Session {
             name: self.name.clone(),
             manifest: manifest.path.display().to_string(),
             sandbox,
-            adopt: options.choice.adopt,
+            adopt: options.buying.choice.adopt,
         };
         let mut batch = match self.ledger.begin_batch(SystemClock.now(), &new)? {
             BatchStart::New(batch) | BatchStart::Existing(batch) => batch,
@@ -211,33 +211,22 @@ pub(in crate::cli) fn check_owner(
     Ok(())
 }
 
-/// What a run of the manifest would be refused for before anything is bought, whatever its rows say: the batch is another
-/// manifest's, something stops the ledger, or its `files` cannot be written (none of a results file, which goes on with those of its
-/// batch).
-pub(in crate::cli) fn refusal(
-    path: &Path,
-    ledger: Option<&OpenLedger>,
-    known: Option<&Batch>,
-    manifest: &Manifest,
-    name: Option<&str>,
-    files: Option<&config::Files>,
-) -> Result<(), Failure> {
-    // A results file goes on with its batch, wherever that one's manifest is.
-    let Some((name, files)) = name.zip(files) else { return receipt_guard::stop(path, ledger, known, None) };
-    check_owner(known, name, &Choice::default(), &manifest.path.display().to_string(), false)?;
-    receipt_guard::stop(path, ledger, known, Some(&receipt_guard::BatchFiles { manifest, name, files }))?;
-    check_files(ledger, known, name, files, manifest, (path, false)).map(drop)
-}
-
 /// What is said of a batch that another process is running: a run of it would end at once.
-pub(in crate::cli) fn running_words(ledger: Option<&OpenLedger>, name: &str) -> Result<Option<String>, Failure> {
-    let by = ledger.map(|ledger| ledger.locked_by(name)).transpose()?.flatten();
-    Ok(by.map(|by| {
+pub(in crate::cli) fn running_words(ledger: &OpenLedger, name: &str) -> Result<Option<String>, Failure> {
+    Ok(ledger.locked_by(name)?.map(|by| {
         format!(
             "the batch {name} is being run by {by}: until that has ended, a run ends at once (11); what it buys and finishes \
              meanwhile is not counted in here"
         )
     }))
+}
+
+/// Refuses what another process is running, whatever else is to be said of it: so does a run.
+pub(in crate::cli) fn check_running(ledger: Option<&OpenLedger>, name: &str) -> Result<(), Failure> {
+    match ledger.map(|ledger| running_words(ledger, name)).transpose()?.flatten() {
+        None => Ok(()),
+        Some(words) => Err(CommandError::locked(words).hint("wait until that has ended").into()),
+    }
 }
 
 /// What a person may want to know of a new batch: another one has the very same jobs. They are set aside one by one all the same.
@@ -278,6 +267,27 @@ pub(in crate::cli) fn check_files(
     let mut inputs = vec![("the manifest", manifest.path.as_path()), ("the ledger", path)];
     inputs.extend(manifest.rows_file().map(|rows| ("the manifest's rows", rows)));
     files::check(&paths, ledger.map(|ledger| (ledger, name)), &before, play, &inputs, files)?;
+    Ok(paths)
+}
+
+/// Where a run of a results file writes its batch's files, checked before anything is bought: as the flags say, else where it did
+/// before, else beside its manifest. `path` is the ledger's.
+pub(in crate::cli) fn results_paths(
+    ledger: &OpenLedger,
+    batch: &Batch,
+    asked: &config::Files,
+    path: &Path,
+) -> Result<OutputPaths, Failure> {
+    let remembered = &batch.remembered.outputs;
+    let manifest = Path::new(&batch.manifest);
+    let usual = files::usual_paths(Some(ledger), Some(batch), manifest, &batch.name, batch.sandbox)?;
+    let before = |path: &Option<String>| path.clone().map(PathBuf::from);
+    let paths = OutputPaths {
+        results: asked.results.clone().or_else(|| before(&remembered.results)).unwrap_or(usual.results),
+        receipts: asked.receipts.clone().or_else(|| before(&remembered.receipts)).unwrap_or(usual.receipts),
+    };
+    let inputs = [("the batch's manifest", manifest), ("the ledger", path)];
+    files::check(&paths, Some((ledger, &batch.name)), remembered, false, &inputs, asked)?;
     Ok(paths)
 }
 

@@ -2,7 +2,6 @@
 
 use crate::ledger::port::{Batches, Views};
 use crate::ledger::{Batch, DownloadTo, OpenLedger, OpenMode};
-use crate::manifest::Manifest;
 use crate::money::{Msat, Sats};
 use crate::plan::limits::{self, Fit};
 use crate::plan::view::{Duplicated, LeftToBuy, ManifestFacts, PlanView, SoFar, ViewError};
@@ -10,14 +9,13 @@ use crate::screen::stdout_columns;
 
 use crate::run::Budget;
 
-use crate::cli::batch::download_setup::{DownloadSetup, check_template, destination};
-use crate::cli::batch::session::{refusal, running_words};
+use crate::cli::batch::download_setup::DownloadSetup;
 use crate::cli::money::{Fitting, Room};
 use crate::cli::options::config::{ManifestSource, PlanOptions};
 use crate::cli::preflight::duplicates::{originals, words as duplicate_words};
 use crate::cli::preflight::foresight::{Asked, Foresight, Foretold};
+use crate::cli::preflight::ground::{Ground, check_room};
 use crate::cli::preflight::planned::Planned;
-use crate::cli::preflight::words::{of_results as words_of_results, read as read_words};
 use crate::cli::{CommandError, ExitCode, Failure, Format, input, money, terminal};
 
 /// Plans, prints, and says with the exit code whether the limits hold it.
@@ -30,25 +28,34 @@ pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure>
         false => None,
     };
     let batch = ledger.as_ref().zip(name.as_ref()).map(|(ledger, name)| ledger.batch(name)).transpose()?.flatten();
-    let files = Some(&options.files).filter(|_| of_results.is_none());
-    let refused = refusal(&options.ledger, ledger.as_ref(), batch.as_ref(), &manifest, name.as_deref(), files).err();
-    let of_batch = ledger.as_ref().zip(batch.as_ref()).filter(|_| of_results.is_some());
-    let planned = match Planned::of(&manifest, &options.limits, of_batch) {
-        Ok(planned) => planned,
-        Err(failure) => {
-            return Ok(failure.report().or_worse(refused.map_or(ExitCode::Done, |refused| refused.report())));
-        }
+    let of = Ground {
+        manifest: &manifest,
+        ledger: ledger.as_ref(),
+        known: batch.as_ref(),
+        of_results: of_results.is_some(),
     };
+    let refused = of.refusal(&options.ledger, name.as_deref(), &options.buying);
+    let told = tell(&options, &of, name.as_deref());
+    // Whatever else a run would say, it ends with that.
+    match (told, refused) {
+        (told, Ok(())) => told,
+        (told, Err(refused)) => {
+            told.err().map(|failure| failure.report());
+            Err(refused)
+        }
+    }
+}
+
+/// Shows the plan, and what a run that is not refused would come to.
+fn tell(options: &PlanOptions, of: &Ground<'_>, name: Option<&str>) -> Result<ExitCode, Failure> {
+    let planned = Planned::of(of.manifest, &options.buying.limits, of.of_batch())?;
     if !options.output.quiet {
-        terminal::say(&input::remarks(&manifest, &planned.plan, terminal::color()));
+        terminal::say(&input::remarks(of.manifest, &planned.plan, terminal::color()));
     }
-    if let Some(words) = name.as_deref().map(|name| running_words(ledger.as_ref(), name)).transpose()?.flatten() {
-        terminal::say(&format!("warning: {words}\n"));
-    }
-    let of = (ledger.as_ref(), batch.as_ref(), name.as_deref());
-    let known = known_batch(&options, of, (&manifest, &planned))?;
-    let to = show(&options, &manifest, &planned, (ledger.as_ref(), known.as_ref()))?;
-    let lacking = match (&to, &ledger, &batch) {
+    let to = of.folder(&options.buying, &planned)?;
+    let known = known_batch(options, of, name, (&planned, to.is_some()))?;
+    show(options, of, &planned, (known.as_ref(), to.as_ref()))?;
+    let lacking = match (&to, of.ledger, of.known) {
         (Some(to), Some(ledger), Some(batch)) => DownloadSetup::lacking(&to.folder, ledger, batch.key)?,
         (_, _, _) => None,
     };
@@ -65,17 +72,14 @@ pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure>
     };
     let code = lacking.map_or(code, |_| code.or_worse(ExitCode::Unfinished));
     let rest = rest.ok_or_else(|| CommandError::internal("the worst case is larger than any amount"))?;
-    // Whatever else a run would say, it ends with that.
-    if let Some(refused) = refused {
-        return Err(refused);
-    }
+    check_room(&options.ledger, known.as_ref().map_or(planned.plan.totals().job_count, |known| known.left.jobs))?;
     let most = planned.limits.max_sats.and_then(Sats::msat);
     let or_partial = known.as_ref().map_or("", |known| known.fitting.or_partial(None));
     match limits::check(used, rest, most) {
         Fit::Fits => Ok(code),
         // Where nothing is left to buy there is nothing to hold.
         // What fits is told above.
-        Fit::DoesNotFit { .. } if options.partial || rest == Msat::ZERO => Ok(code),
+        Fit::DoesNotFit { .. } if options.buying.choice.partial || rest == Msat::ZERO => Ok(code),
         Fit::DoesNotFit { needed, most, missing } => {
             let failure = CommandError::limit(format!(
                 "max_sats of {most} does not hold the worst case of {}",
@@ -87,26 +91,22 @@ pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure>
     }
 }
 
-/// Shows the plan, and says where files would go.
+/// Shows the plan, and where files would go.
 fn show(
     options: &PlanOptions,
-    manifest: &Manifest,
+    of: &Ground<'_>,
     planned: &Planned<'_>,
-    (ledger, known): (Option<&OpenLedger>, Option<&LedgerView>),
-) -> Result<Option<DownloadTo>, Failure> {
+    (known, to): (Option<&LedgerView>, Option<&DownloadTo>),
+) -> Result<(), Failure> {
     let (plan, source) = (&planned.plan, planned.source());
-    let sha256 = manifest.sha256().map_err(Failure::Input)?.to_owned();
+    let sha256 = of.manifest.sha256().map_err(Failure::Input)?.to_owned();
     let facts = ManifestFacts { path: path_of(options), sha256 };
     let left = known.filter(|known| !known.is_new).map(|known| known.left);
     let fits = known.and_then(|known| known.fitting.reached.map(|_| known.fitting.fits));
     let so_far = known.and_then(|known| known.so_far);
     let duplicates = known.and_then(|known| known.duplicates.as_ref());
-    let to = destination(&options.downloads, known.and_then(|known| known.download.as_ref()))?;
-    if let Some(to) = &to {
-        check_template(to, source, plan)?;
-        DownloadSetup::look(to, ledger)?;
-    }
-    let download = to.as_ref().map(ToString::to_string);
+    to.map_or(Ok(()), |to| DownloadSetup::look(to, of.ledger))?;
+    let download = to.map(ToString::to_string);
     let changed = known.map_or(0, |known| known.changed);
     let view = PlanView { plan, source, manifest: facts, left, fits, changed, duplicates, so_far, download };
     let mut shown = Ok(());
@@ -122,8 +122,7 @@ fn show(
     shown.map_err(|error| match error {
         ViewError::Write(error) => Failure::Stdout(error),
         ViewError::Manifest(found) => Failure::Input(found),
-    })?;
-    Ok(to)
+    })
 }
 
 fn path_of(options: &PlanOptions) -> String {
@@ -146,8 +145,6 @@ struct LedgerView {
     /// Where the batch has run already.
     so_far: Option<SoFar>,
     duplicates: Option<Duplicated>,
-    /// Where the batch that a results file goes on with left its files.
-    download: Option<DownloadTo>,
     /// How running it would end, as far as what it leaves out decides that.
     code: ExitCode,
 }
@@ -155,46 +152,44 @@ struct LedgerView {
 /// None where there is no ledger, and nothing is limited or chosen.
 fn known_batch(
     options: &PlanOptions,
-    (ledger, batch, name): (Option<&OpenLedger>, Option<&Batch>, Option<&str>),
-    (manifest, planned): (&Manifest, &Planned<'_>),
+    of: &Ground<'_>,
+    name: Option<&str>,
+    (planned, fetches): (&Planned<'_>, bool),
 ) -> Result<Option<LedgerView>, Failure> {
-    let (plan, limits, is_of_results) = (&planned.plan, &planned.limits, planned.rows.is_some());
+    let (plan, limits, buying) = (&planned.plan, &planned.limits, &options.buying);
+    let Ground { manifest, known: batch, .. } = *of;
     let none;
-    let ledger = match ledger {
+    let ledger = match of.ledger {
         Some(ledger) => ledger,
         None => {
             none = crate::ledger::in_memory()?;
             &none
         }
     };
-    let zone = input::time_zone(limits, &options.system_time_zone)?;
+    let zone = input::time_zone(limits, &options.buying.system_time_zone)?;
     let (used, so_far) = spent(ledger, batch)?;
     let budget = Budget { time_zone: zone.clone(), ..Budget::default() };
-    let room = Room::of(Some(ledger), limits, &budget, used, options.partial)?;
+    let room = Room::of(Some(ledger), limits, &budget, used, options.buying.choice.partial)?;
     let is_asked =
-        room.is_bounded() || options.choice.is_any() || plan.above_limit() > 0 || manifest.notes().left_out > 0;
+        room.is_bounded() || buying.choice.is_any() || plan.above_limit() > 0 || manifest.notes().left_out > 0;
     if !options.ledger.exists() && !is_asked {
         return Ok(None);
     }
-    let retake = match is_of_results {
-        true => words_of_results(&options.choice, planned)?,
-        false => read_words(&options.choice, manifest, plan, batch.map(|batch| (ledger, batch)))?,
-    };
     let asked = Asked {
         manifest,
         name,
         plan,
-        choice: &options.choice,
-        retake: &retake,
+        buying,
+        retake: &of.retake(buying, planned)?,
         limits,
-        max_undelivered: options.max_undelivered,
+        fetches,
         zone: &zone,
         rows: planned.rows.as_ref(),
         node: None,
     };
     let foresight = Foresight::of(ledger, batch.map(|batch| batch.key), &asked)?;
     let is_new = batch.is_none() && foresight.duplicates.count == 0;
-    let is_new = is_new && !options.choice.is_any() && plan.above_limit() == 0;
+    let is_new = is_new && !options.buying.choice.is_any() && plan.above_limit() == 0;
     let foretold = foresight.told(&room)?;
     let words_of_left = foretold.left_words();
     let Foretold { left, fitting, code, changed, .. } = foretold;
@@ -212,8 +207,7 @@ fn known_batch(
         are_bought: foresight.buys_duplicates(),
         first: originals(&foresight.duplicates),
     });
-    let download = batch.filter(|_| is_of_results).and_then(|batch| batch.remembered.download.clone());
-    Ok(Some(LedgerView { used, left, is_new, fitting, changed, so_far, duplicates, download, code }))
+    Ok(Some(LedgerView { used, left, is_new, fitting, changed, so_far, duplicates, code }))
 }
 
 /// What the batch has used of its limit, and spent.

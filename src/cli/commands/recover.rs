@@ -97,7 +97,7 @@ fn of_ledger(options: &RecoverOptions) -> Result<(Vec<Batch>, ExitCode), Failure
         worst = worst.or_worse(code);
         // No run is advised that buys nothing.
         match stop(&options.ledger, Some(&ledger), Some(&batch), None) {
-            Ok(()) => match running_words(Some(&ledger), &batch.name)? {
+            Ok(()) => match running_words(&ledger, &batch.name)? {
                 Some(words) => say(options, &words),
                 None => {
                     if let Some(words) = to_buy_words(&batch, &ledger.unbought(batch.key)?) {

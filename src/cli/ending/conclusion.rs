@@ -91,7 +91,9 @@ pub(in crate::cli) fn tell(ledger: &OpenLedger, ending: &Ending<'_>, reporter: &
             // What is finished as it was begun is changed then.
             let not_as_planned = left_out.not_as_planned() || ledger.open_and_changed(batch.key)? > 0;
             let unfinished = met.unfinished || left_out.waiting;
-            exit::of_batch(&judged, &Findings { not_as_planned, unfinished, ..met })
+            // Files that cannot be kept stopped it before it came to the limit.
+            let limit_reached = met.limit_reached || (left_out.beyond_limits && ending.carried.unkept.is_some());
+            exit::of_batch(&judged, &Findings { not_as_planned, unfinished, limit_reached, ..met })
         }
         Some(failure) => refused_code(&without_meant(judged, ending.left_out.meant), failure),
     };

@@ -125,6 +125,26 @@ pub struct Choice {
     pub partial: bool,
 }
 
+/// How a manifest is bought: all that flags, variables and the configuration file say of it, but who pays. Whatever foretells a run has
+/// it from the same hand as the run, so that it passes over nothing that the run obeys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Buying {
+    /// What of the manifest.
+    pub choice: Choice,
+    /// What may be spent.
+    pub limits: Layers,
+    /// How fast.
+    pub pace: Pace,
+    /// No purchase begins after this.
+    pub deadline: Option<UnixMs>,
+    /// Where results and receipts go.
+    pub files: Files,
+    /// Whether results are fetched.
+    pub downloads: DownloadOptions,
+    /// The time zone in which days begin, where no limit names one.
+    pub system_time_zone: String,
+}
+
 /// Who pays for a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payment {
@@ -139,26 +159,14 @@ pub enum Payment {
 pub struct PlanOptions {
     /// What to buy.
     pub manifest: ManifestOptions,
-    /// What of it, as a run would be told.
-    pub choice: Choice,
-    /// What may be spent.
-    pub limits: Layers,
-    /// Whether a limit may cut the batch short.
-    pub partial: bool,
-    /// How many payments in a row an endpoint may take without delivering.
-    pub max_undelivered: u32,
+    /// How a run would buy it.
+    pub buying: Buying,
     /// Whether to show every job.
     pub jobs: bool,
-    /// Where files would go.
-    pub downloads: DownloadOptions,
-    /// Where results and receipts would go.
-    pub files: Files,
     /// How to print.
     pub output: Output,
     /// Where the batch may have run already; it need not exist.
     pub ledger: PathBuf,
-    /// The time zone in which days begin, where no limit names one.
-    pub system_time_zone: String,
 }
 
 /// `run`, resolved.
@@ -166,24 +174,12 @@ pub struct PlanOptions {
 pub struct RunOptions {
     /// What to buy.
     pub manifest: ManifestOptions,
-    /// What of it.
-    pub choice: Choice,
-    /// What may be spent.
-    pub limits: Layers,
+    /// How.
+    pub buying: Buying,
     /// Who pays, and where it is recorded.
     pub payment: Payment,
-    /// How fast.
-    pub pace: Pace,
-    /// No purchase begins after this.
-    pub deadline: Option<UnixMs>,
-    /// Where results go.
-    pub files: Files,
-    /// Whether they are fetched.
-    pub downloads: DownloadOptions,
     /// How to print.
     pub output: Output,
-    /// The time zone in which days begin, where no limit names one.
-    pub system_time_zone: String,
 }
 
 /// `recover`, resolved.
@@ -316,28 +312,18 @@ pub struct UpdateFile {
 pub struct DoctorOptions {
     /// What to buy, where it is named.
     pub manifest: Option<ManifestOptions>,
-    /// What may be spent.
-    pub limits: Layers,
-    /// Whether a limit or a balance may cut the batch short.
-    pub partial: bool,
+    /// How a run would buy it, as variables and configuration file say.
+    pub buying: Buying,
     /// The node, where there is one, or what is wrong with how it is named.
     pub node: Result<Option<NodeOptions>, Failure>,
-    /// Payments that an endpoint may take in a row without a delivery.
-    pub max_undelivered: u32,
     /// Whether endpoints are asked.
     pub ask: bool,
-    /// Where results and receipts would go.
-    pub files: Files,
-    /// Where results would go as files, where a variable or the configuration file says it.
-    pub downloads: DownloadOptions,
     /// How to print.
     pub output: Output,
     /// Where it is recorded.
     pub ledger: PathBuf,
     /// The configuration file, where one was read.
     pub config_file: Option<PathBuf>,
-    /// The time zone in which days begin, where no limit names one.
-    pub system_time_zone: String,
 }
 
 /// `config show`, resolved.

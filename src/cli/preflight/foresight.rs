@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use jiff::tz::TimeZone;
 
+use crate::command::{about_batch, command};
 use crate::l402::Network;
 use crate::ledger::port::{Foresee, Foreseen};
 use crate::ledger::{
@@ -21,7 +22,7 @@ use crate::run::{Clock, SystemClock};
 use crate::cli::batch::session::same_plan;
 use crate::cli::exit::of_job;
 use crate::cli::money::{Chosen, Fitting, Room};
-use crate::cli::options::config::Choice;
+use crate::cli::options::config::{Buying, Choice};
 use crate::cli::preflight::planned::{left_alone_words, passed_over_words};
 use crate::cli::preflight::trust;
 use crate::cli::preflight::words::LeftOut;
@@ -33,12 +34,13 @@ pub(in crate::cli) struct Asked<'a> {
     /// The batch's name, where it is known.
     pub(in crate::cli) name: Option<&'a str>,
     pub(in crate::cli) plan: &'a Plan,
-    pub(in crate::cli) choice: &'a Choice,
+    /// How a run would be told to buy it.
+    pub(in crate::cli) buying: &'a Buying,
     pub(in crate::cli) retake: &'a Retake,
     /// What may be spent: of the manifest, or of the batch whose results it holds.
     pub(in crate::cli) limits: &'a Limits,
-    /// How many payments in a row an endpoint may take without delivering.
-    pub(in crate::cli) max_undelivered: u32,
+    /// Files are fetched.
+    pub(in crate::cli) fetches: bool,
     /// Where the day of an edition begins.
     pub(in crate::cli) zone: &'a TimeZone,
     /// What it chooses, where it holds results of the batch.
@@ -50,6 +52,8 @@ pub(in crate::cli) struct Asked<'a> {
 /// What a run would buy.
 pub(in crate::cli) struct Foresight<'b> {
     foreseen: ForeseenHere<'b>,
+    /// The batch's name, where it is known.
+    name: Option<String>,
     edition: Option<String>,
     max_undelivered: u32,
     choice: Choice,
@@ -99,13 +103,15 @@ pub enum Cause {
     Breaker,
     /// A limit lets only a part be bought.
     Limit,
+    /// Its file could not be fetched before, and this run fetches none.
+    Unfetched,
     /// It is not chosen, and stays as it is.
     Unchosen,
 }
 
 impl Cause {
     /// Every one.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Word,
         Self::Waiting,
         Self::Duplicate,
@@ -117,6 +123,7 @@ impl Cause {
         Self::JobLimit,
         Self::Breaker,
         Self::Limit,
+        Self::Unfetched,
         Self::Unchosen,
     ];
 }
@@ -162,15 +169,16 @@ impl<'b> Foresight<'b> {
         batch: Option<BatchKey>,
         asked: &Asked<'_>,
     ) -> Result<Self, Failure> {
-        let mut choice = asked.choice.clone();
+        let (mut choice, max_undelivered) = (asked.buying.choice.clone(), asked.buying.pace.max_undelivered);
         let mut foresight = match asked.rows.zip(batch) {
             Some((chosen, batch)) => {
                 let foreseen = ledger.foresee_rows(batch, chosen)?;
                 choice.only = chosen_of(chosen, &choice.only);
                 Self {
                     foreseen,
+                    name: asked.name.map(str::to_owned),
                     edition: None,
-                    max_undelivered: asked.max_undelivered,
+                    max_undelivered,
                     nothing: choice.only.is_empty(),
                     buys_duplicates: choice.duplicates == Some(Word::Buy),
                     choice,
@@ -192,8 +200,9 @@ impl<'b> Foresight<'b> {
                 })?;
                 Self {
                     foreseen,
+                    name: asked.name.map(str::to_owned),
                     edition: Some(edition),
-                    max_undelivered: asked.max_undelivered,
+                    max_undelivered,
                     nothing: false,
                     buys_duplicates: choice.duplicates.or(asked.manifest.duplicates) == Some(Word::Buy),
                     choice,
@@ -208,9 +217,9 @@ impl<'b> Foresight<'b> {
             }
         };
         foresight.foreseen.hold_to_job_limit(asked.limits.max_sats_per_job.and_then(Sats::msat))?;
-        foresight.stays = foresight.foreseen.stays()?;
+        foresight.stays = foresight.foreseen.stays(asked.fetches)?;
         foresight.refused_before = foresight.foreseen.refused_before()?;
-        foresight.trusted = trust::foretold(&foresight.foreseen, &asked.choice.trust, asked.max_undelivered)?;
+        foresight.trusted = trust::foretold(&foresight.foreseen, &asked.buying.choice.trust, max_undelivered)?;
         if let Some(name) = asked.name.filter(|_| batch.is_none()) {
             let path = asked.manifest.path.display().to_string();
             foresight.same_plan = same_plan(ledger, name, &path, asked.plan)?;
@@ -303,9 +312,11 @@ impl<'b> Foresight<'b> {
         let (report, rows) = (self.report(), &self.rows);
         let words = LeftOut::of(report);
         let where_it_is = |is_there: bool, code: ExitCode| Vec::from_iter(is_there.then_some(code));
-        let stays = |next: Next| {
-            let of = self.stays.iter().filter(move |(state, reason, _)| Next::of(*state, *reason) == next);
-            of.map(|(state, reason, _)| of_job(*state, *reason))
+        let stays = |next: Next, is_delivered: bool| {
+            let of = move |(state, reason, _): &&(JobState, Reason, IdList)| {
+                Next::of(*state, *reason) == next && (*state == JobState::Delivered) == is_delivered
+            };
+            self.stays.iter().filter(of).map(|(state, reason, _)| of_job(*state, *reason))
         };
         Ok(match cause {
             Cause::Word => where_it_is(words.not_as_planned(), ExitCode::NotAsPlanned),
@@ -323,11 +334,12 @@ impl<'b> Foresight<'b> {
             }
             Cause::Row => where_it_is(rows.edited.count > 0 || rows.withdrawn.count > 0, ExitCode::NotAsPlanned),
             Cause::OtherLedger => where_it_is(self.left_out > 0, ExitCode::NotAsPlanned),
-            Cause::Person => stays(Next::Person).collect(),
+            Cause::Person => stays(Next::Person, false).chain(stays(Next::Person, true)).collect(),
             Cause::JobLimit => where_it_is(report.above_limit.count > 0, of_job(JobState::Refused, Reason::JobLimit)),
             Cause::Breaker => held.iter().map(|held| of_job(JobState::Pending, held.reason())).collect(),
             Cause::Limit => where_it_is(chosen.fitting.reached.is_some(), ExitCode::Limit),
-            Cause::Unchosen => chosen.unchosen_codes.iter().copied().chain(stays(Next::Rerun)).collect(),
+            Cause::Unfetched => stays(Next::Rerun, true).collect(),
+            Cause::Unchosen => chosen.unchosen_codes.iter().copied().chain(stays(Next::Rerun, false)).collect(),
         })
     }
 
@@ -345,10 +357,23 @@ impl<'b> Foresight<'b> {
         let of_person = self.stays.iter().filter(|(state, reason, _)| Next::of(*state, *reason) == Next::Person);
         of_person.for_each(|(.., ids)| stay.join(ids));
         said.extend(crate::cli::batch::session::of_jobs(&stay, "that only a person can bring on"));
+        let unfetched = (JobState::Delivered, Reason::NotDownloaded);
+        let of_files = self.stays.iter().filter(|(state, reason, _)| (*state, *reason) == unfetched);
+        said.extend(of_files.filter_map(|(.., ids)| self.unfetched_words(ids)));
         let none = IdList::default();
         let stopped = if self.buys_duplicates { &none } else { &self.duplicates.retaken };
         said.extend(crate::cli::batch::session::retaken_words(self.report(), stopped));
         said
+    }
+
+    /// What is said of files that a run without a folder leaves where they are.
+    fn unfetched_words(&self, ids: &IdList) -> Option<String> {
+        let download = command(&about_batch("download", self.name.as_deref()?));
+        let words = format!(
+            "delivered, whose file could not be fetched before: a run fetches files where --download names their folder, and \
+             `{download}` what can be had"
+        );
+        crate::cli::batch::session::of_jobs(ids, &words)
     }
 
     /// What of the jobs that are asked for their origin refused before, by the reason.

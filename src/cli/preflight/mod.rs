@@ -2,6 +2,7 @@
 
 pub(in crate::cli) mod duplicates;
 pub(in crate::cli) mod foresight;
+pub(in crate::cli) mod ground;
 pub(in crate::cli) mod planned;
 pub(in crate::cli) mod questions;
 pub(in crate::cli) mod trust;

@@ -126,7 +126,7 @@ pub(in crate::cli) fn is_to_be_asked(
     world: &Counterparties,
 ) -> Result<bool, Failure> {
     let play = world.play.is_some();
-    match (play || options.choice.yes, is_terminal()) {
+    match (play || options.buying.choice.yes, is_terminal()) {
         (true, true) => Ok(false),
         (true, false) if play || limits.max_sats.is_some() => Ok(false),
         (true, false) => Err(CommandError::usage("without a terminal, --yes needs a limit; nothing was bought")
@@ -163,6 +163,10 @@ fn is_terminal() -> bool {
 
 async fn ask(left: &LeftToBuy, fitting: &Fitting, reporter: &Reporter, signals: &Signals) -> Result<(), Failure> {
     let jobs = counted(left.jobs, "job");
+    // Nobody is asked about nothing.
+    if let Some(words) = fitting.words(left).filter(|_| fitting.holds_nothing()) {
+        return Err(CommandError::limit(format!("{words}; nothing was bought")).into());
+    }
     let question = match fitting.reached {
         Some((_, room)) => format!("buy what fits of {jobs}, for at most {} with routing fees? [y/N]", whole(room)),
         None => {

@@ -188,6 +188,8 @@ pub(in crate::cli) struct LeftOut {
     pub(in crate::cli) of_results: bool,
     /// Duplicates that a person means to be bought once more: a run that is refused leaves them out for that alone.
     pub(in crate::cli) meant: u64,
+    /// A limit holds only a part of what was to be bought: where files keep the run from buying, it does so all the same.
+    pub(in crate::cli) beyond_limits: bool,
 }
 
 impl LeftOut {

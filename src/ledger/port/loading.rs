@@ -234,9 +234,10 @@ pub trait Foreseen {
     fn refused_before(&self) -> Result<Vec<(Reason, String)>, LedgerError>;
 
     /// Jobs of the batch that a run would leave as they are, by how they stand: only a person can bring them on, or nobody chose
-    /// them and they are not pending. What is set aside, and what its report tells of rows, is not among them.
+    /// them and they are not pending; or, where no files are fetched, its file could not be had before. What is set aside, and what its
+    /// report tells of rows, is not among them.
     ///
     /// # Errors
     /// Where the ledger cannot be read.
-    fn stays(&self) -> Result<Vec<(JobState, Reason, IdList)>, LedgerError>;
+    fn stays(&self, fetches: bool) -> Result<Vec<(JobState, Reason, IdList)>, LedgerError>;
 }

@@ -81,11 +81,26 @@ pub fn check_location(path: &Path) -> Result<Location, LedgerError> {
     if !folder.is_dir() {
         return Err(LedgerError::Io(Obstacle::NoFolder).at(folder.display()));
     }
-    let disk = rustix::fs::statvfs(folder).map_err(|errno| io(folder, errno))?;
-    if disk.f_blocks == 0 {
-        return Err(LedgerError::Io(Obstacle::NoDisk).at(folder.display()));
+    match free_bytes(path)? {
+        Some(free_bytes) => Ok(Location { exists, free_bytes }),
+        None => Err(LedgerError::Io(Obstacle::NoDisk).at(folder.display())),
     }
-    Ok(Location { exists, free_bytes: disk.f_bavail.saturating_mul(disk.f_frsize) })
+}
+
+/// Bytes that are free on the disk of the ledger at that path, or of the nearest folder where it would be; none where its disk does not
+/// say.
+///
+/// # Errors
+/// Where the disk cannot be asked.
+pub fn free_bytes(path: &Path) -> Result<Option<u64>, LedgerError> {
+    // A link may lead to another disk than its folder's.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut folder = folder_of(&path);
+    while !folder.exists() {
+        folder = folder_of(folder);
+    }
+    let disk = rustix::fs::statvfs(folder).map_err(|errno| io(folder, errno))?;
+    Ok((disk.f_blocks > 0).then(|| disk.f_bavail.saturating_mul(disk.f_frsize)))
 }
 
 fn writable(path: &Path) -> Result<(), LedgerError> {

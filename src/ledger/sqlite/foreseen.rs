@@ -174,7 +174,7 @@ impl port::Foreseen for Foreseen<'_> {
         })
     }
 
-    fn stays(&self) -> Result<Vec<(JobState, Reason, IdList)>, LedgerError> {
+    fn stays(&self, fetches: bool) -> Result<Vec<(JobState, Reason, IdList)>, LedgerError> {
         let of_manifest = matches!(self.manifest, Rows::Planned);
         self.ledger.read(|ledger| {
             let mut statement = ledger.conn.prepare_cached(
@@ -197,6 +197,7 @@ impl port::Foreseen for Foreseen<'_> {
                 match Next::of(state, reason) {
                     Next::Person => {}
                     Next::Rerun if is_unbought => {}
+                    Next::Rerun if !fetches && (state, reason) == (JobState::Delivered, Reason::NotDownloaded) => {}
                     Next::Rerun | Next::None => continue,
                 }
                 match stays.iter_mut().find(|(has, why, _)| (*has, *why) == (state, reason)) {

@@ -12,13 +12,13 @@ use crate::plan::limits::{self, Fit};
 
 use crate::cli::batch::download_setup::{DownloadSetup, destination};
 use crate::cli::batch::receipt_guard::stop;
-use crate::cli::batch::session::running_words;
 use crate::cli::options::Layer;
 use crate::cli::options::config::{Config, DoctorOptions};
+use crate::cli::preflight::ground::check_room;
 use crate::cli::{ExitCode, Failure, terminal};
 use finding::{PlanFacts, Report};
 use node::Asked;
-use survey::Survey;
+use survey::{Found, Survey};
 
 /// Free space below which a ledger is likely to run out of it.
 const FREE_BYTES_MIN: u64 = 64 << 20;
@@ -56,35 +56,32 @@ async fn check(options: &DoctorOptions, report: &mut Report) -> Result<(), Failu
         None => None,
     };
     let info = asked.as_ref().and_then(|(_, asked)| asked.as_ref().ok()?.info());
-    let survey =
-        options.manifest.as_ref().and_then(|manifest| match survey::survey(manifest, options, ledger.as_ref(), info) {
-            Ok(survey) => Some(survey),
-            Err(failure) => {
-                report.problem(
-                    "manifest",
-                    failure.code(),
-                    failure.told().trim_end(),
-                    "mend it; the command `plan` says the same",
-                );
-                None
-            }
-        });
+    let surveyed = options.manifest.as_ref().map(|manifest| survey::survey(manifest, options, ledger.as_ref(), info));
+    let (refused, survey) = match surveyed {
+        None => (Ok(()), None),
+        Some(Ok(Found { refused, survey })) => (refused, Some(survey)),
+        Some(Err(failure)) => (Ok(()), Some(Err(failure))),
+    };
+    let survey = survey.and_then(|survey| match survey {
+        Ok(survey) => Some(survey),
+        Err(failure) => {
+            let advice = "mend it; the command `plan` says the same";
+            report.problem("manifest", failure.code(), failure.told().trim_end(), advice);
+            None
+        }
+    });
     if let Some(survey) = &survey {
-        plan(survey, options, report);
+        plan(survey, refused.is_err(), options, report);
         tell_folder(&survey.download, report);
-        let running = survey.batch.as_ref().map(|name| running_words(ledger.as_ref(), name)).transpose()?.flatten();
-        if let Some(words) = running {
-            report.warning("batch", words, "wait until that has ended");
-        }
-        // What stops every batch of the ledger is told with the ledger.
-        if let Some(refused) = &survey.refused
-            && report.exit() != ExitCode::Ledger
-        {
-            report.problem_of("batch", refused.code(), refused);
-        }
+    }
+    // What stops every batch of the ledger is told with the ledger.
+    if let Err(refused) = &refused
+        && report.exit() != ExitCode::Ledger
+    {
+        report.problem_of("batch", refused.code(), refused);
     }
     let network = match asked {
-        Some((node, asked)) => node::check(node, asked, survey.as_ref(), options.partial, report).await,
+        Some((node, asked)) => node::check(node, asked, survey.as_ref(), options.buying.choice.partial, report).await,
         None => None,
     };
     match &survey {
@@ -130,7 +127,11 @@ fn ledger(options: &DoctorOptions, report: &mut Report) -> Option<OpenLedger> {
             return None;
         }
     };
-    if place.free_bytes < FREE_BYTES_MIN {
+    // How much a manifest needs is told with it.
+    let room = if options.manifest.is_none() { check_room(&options.ledger, 1) } else { Ok(()) };
+    if let Err(failure) = &room {
+        report.problem_of("ledger", failure.code(), failure);
+    } else if place.free_bytes < FREE_BYTES_MIN {
         let message = format!("{shown}: its disk has {} MiB free", place.free_bytes >> 20);
         report.warning("ledger", message, "make room: a run ends when nothing can be recorded any more");
     }
@@ -155,7 +156,7 @@ fn ledger(options: &DoctorOptions, report: &mut Report) -> Option<OpenLedger> {
 
 /// The folder for files that every run of this configuration would use. A manifest's is looked at with it.
 fn folder(options: &DoctorOptions, ledger: Option<&OpenLedger>, report: &mut Report) {
-    let found = destination(&options.downloads, None)
+    let found = destination(&options.buying.downloads, None)
         .and_then(|to| to.map(|to| DownloadSetup::look(&to, ledger).map(|()| to)).transpose());
     tell_folder(&found, report);
 }
@@ -169,7 +170,7 @@ fn tell_folder(found: &Result<Option<DownloadTo>, Failure>, report: &mut Report)
 }
 
 /// What the manifest would cost, beside its own limit, and how a run of it would end.
-fn plan(survey: &Survey, options: &DoctorOptions, report: &mut Report) {
+fn plan(survey: &Survey, is_refused: bool, options: &DoctorOptions, report: &mut Report) {
     report.plan = Some(PlanFacts {
         batch: survey.batch.clone(),
         to_buy_count: survey.left.jobs,
@@ -187,25 +188,34 @@ fn plan(survey: &Survey, options: &DoctorOptions, report: &mut Report) {
     for words in &survey.told {
         report.told("batch", words);
     }
-    let fit = limits::check(survey.used, survey.worst_case, survey.max);
-    let is_held = fit == Fit::Fits || options.partial;
     // What is refused is told as that, and is all that a run would say.
-    if survey.code != ExitCode::Done && survey.refused.is_none() && survey.download.is_ok() {
+    if is_refused || survey.download.is_err() {
+        return;
+    }
+    if let Err(failure) = check_room(&options.ledger, survey.left.jobs) {
+        report.problem_of("ledger", failure.code(), &failure);
+    }
+    let (is_partial, buys) = (options.buying.choice.partial, survey.buys());
+    let fit = limits::check(survey.used, survey.worst_case, survey.max);
+    if survey.code != ExitCode::Done {
         let words = format!("a run would end with {}: {}", survey.code.number(), survey.code.meaning());
-        let advice = match survey.left.jobs {
-            0 => "it buys nothing; why stands in the warnings, and in the command `plan`",
-            _ if is_held => "it buys what the warnings leave of that; the command `plan` shows it",
+        let advice = match fit {
+            _ if !buys => "it buys nothing; why stands in the warnings, and in the command `plan`",
+            _ if fit == Fit::Fits || is_partial => {
+                "it buys what the warnings leave of that; the command `plan` shows it"
+            }
             _ => "it buys nothing before its limit holds that; why else stands in the warnings",
         };
         report.problem("batch", survey.code, words, advice);
     }
     match fit {
-        Fit::DoesNotFit { needed, most, missing } if !options.partial && survey.left.jobs > 0 => report.problem(
-            "limits",
-            ExitCode::Limit,
-            format!("max_sats of {most} does not hold the worst case of {}", needed.sats_ceil()),
-            format!("raise it by {}{}", missing.sats_ceil(), survey.fitting.or_partial(None)),
-        ),
+        Fit::DoesNotFit { needed, most, missing } if !options.buying.choice.partial && survey.left.jobs > 0 => report
+            .problem(
+                "limits",
+                ExitCode::Limit,
+                format!("max_sats of {most} does not hold the worst case of {}", needed.sats_ceil()),
+                format!("raise it by {}{}", missing.sats_ceil(), survey.fitting.or_partial(None)),
+            ),
         Fit::Fits | Fit::DoesNotFit { .. } => {}
     }
 }

@@ -2,15 +2,15 @@
 
 use std::collections::HashSet;
 
-use crate::cli::batch::download_setup::{DownloadSetup, check_template, destination};
-use crate::cli::batch::session::refusal;
+use crate::cli::batch::download_setup::DownloadSetup;
 use crate::cli::money::{Fitting, Room};
-use crate::cli::options::config::{Choice, DoctorOptions, ManifestOptions};
+use crate::cli::options::config::{DoctorOptions, ManifestOptions};
 use crate::cli::preflight::foresight::{Asked, Foresight, Foretold};
+use crate::cli::preflight::ground::Ground;
 use crate::cli::preflight::planned::Planned;
 use crate::cli::{ExitCode, Failure, input, money};
 use crate::ledger::port::{Batches, Views};
-use crate::ledger::{Batch, DownloadTo, OpenLedger, Retake};
+use crate::ledger::{Batch, DownloadTo, OpenLedger};
 use crate::money::{Msat, Sats};
 use crate::payer::NodeInfo;
 use crate::plan::PlannedJob;
@@ -35,12 +35,20 @@ pub(super) struct Survey {
     pub(super) told: Vec<String>,
     /// How a run would end, as far as what it leaves out and what no run brings on decide that.
     pub(super) code: ExitCode,
-    /// What a run would be refused for, whatever it is to buy.
-    pub(super) refused: Option<Failure>,
     /// Where files would go, or why a run would refuse that.
     pub(super) download: Result<Option<DownloadTo>, Failure>,
+    /// Files of before need more room than there is, and nothing is bought until it is there.
+    lacks_room: bool,
     /// Of each endpoint the cheapest job: one that is left to buy, where there is one.
     pub(super) samples: Vec<Sample>,
+}
+
+/// What is found of a manifest.
+pub(super) struct Found {
+    /// What a run would be refused for, whatever it is to buy.
+    pub(super) refused: Result<(), Failure>,
+    /// What it would buy.
+    pub(super) survey: Result<Survey, Failure>,
 }
 
 /// The job that an endpoint is asked for.
@@ -49,13 +57,17 @@ pub(super) struct Sample {
     to_buy: bool,
 }
 
-/// Plans the manifest, and holds it against what the ledger knows of its batch.
+/// Plans the manifest, and holds it against what the ledger knows of its batch; and says what a run would be refused for, whatever it is
+/// to buy.
+///
+/// # Errors
+/// Where it cannot be told which batch it is about.
 pub(super) fn survey(
     manifest: &ManifestOptions,
     options: &DoctorOptions,
     ledger: Option<&OpenLedger>,
     node: Option<&NodeInfo>,
-) -> Result<Survey, Failure> {
+) -> Result<Found, Failure> {
     let mut opened = input::open(manifest, None).map_err(Failure::Input)?;
     // What a ledger holds that cannot be opened, nobody can tell.
     let of_results = match ledger.is_some() || !options.ledger.exists() {
@@ -65,71 +77,72 @@ pub(super) fn survey(
     let is_of_results = of_results.is_some();
     let batch = of_results.or_else(|| input::batch_name(manifest, &opened).ok());
     let known = ledger.zip(batch.as_ref()).map(|(ledger, name)| ledger.batch(name)).transpose()?.flatten();
-    let files = Some(&options.files).filter(|_| !is_of_results);
-    let refused = refusal(&options.ledger, ledger, known.as_ref(), &opened, batch.as_deref(), files).err();
-    let of_batch = ledger.zip(known.as_ref()).filter(|_| is_of_results);
-    let planned = Planned::of(&opened, &options.limits, of_batch)?;
-    let (plan, limits) = (&planned.plan, &planned.limits);
-    let none = crate::ledger::in_memory()?;
-    let ledger = ledger.unwrap_or(&none);
-    let zone = input::time_zone(limits, &options.system_time_zone)?;
-    let foresight = Foresight::of(
-        ledger,
-        known.as_ref().map(|batch| batch.key),
-        &Asked {
-            manifest: &opened,
-            name: batch.as_deref(),
-            plan,
-            choice: &Choice::default(),
-            retake: &Retake::default(),
-            limits,
-            max_undelivered: options.max_undelivered,
-            zone: &zone,
-            rows: planned.rows.as_ref(),
-            node,
-        },
-    )?;
-    let counts = known.as_ref().map(|batch| ledger.counts(batch.key)).transpose()?.unwrap_or_default();
-    let used = money::used(&counts)?;
-    let budget = Budget { time_zone: zone, ..Budget::default() };
-    let (Foretold { left, fitting, code, .. }, mut told) =
-        told(&foresight, &Room::of(Some(ledger), limits, &budget, used, options.partial)?)?;
-    let download = folder(options, (ledger, known.as_ref(), is_of_results), &planned);
-    let lacking = lacking(&download, (ledger, known.as_ref()))?;
-    let code = lacking.as_ref().map_or(code, |_| code.or_worse(ExitCode::Unfinished));
-    told.extend(lacking);
-    let mut survey = Survey {
-        batch,
-        left,
-        fitting,
-        worst_case: money::sum([left.price, left.fee_ceiling])?,
-        used,
-        max: limits.max_sats.and_then(Sats::msat),
-        dearest: Msat::ZERO,
-        told,
-        code,
-        refused,
-        download,
-        samples: Vec::new(),
-    };
-    survey.sample_all(&foresight, &planned)?;
-    Ok(survey)
+    let of = Ground { manifest: &opened, ledger, known: known.as_ref(), of_results: is_of_results };
+    let refused = of.refusal(&options.ledger, batch.as_deref(), &options.buying);
+    Ok(Found { refused, survey: Survey::of(&of, batch, options, node) })
 }
 
-/// Where files would go, as far as a run would not refuse that.
-fn folder(
-    options: &DoctorOptions,
-    (ledger, known, is_of_results): (&OpenLedger, Option<&Batch>, bool),
-    planned: &Planned<'_>,
-) -> Result<Option<DownloadTo>, Failure> {
-    // What a results file goes on with has its folder.
-    let before = known.filter(|_| is_of_results).and_then(|batch| batch.remembered.download.as_ref());
-    let to = destination(&options.downloads, before)?;
-    if let Some(to) = &to {
-        check_template(to, planned.source(), &planned.plan)?;
-        DownloadSetup::look(to, Some(ledger))?;
+impl Survey {
+    fn of(
+        of: &Ground<'_>,
+        batch: Option<String>,
+        options: &DoctorOptions,
+        node: Option<&NodeInfo>,
+    ) -> Result<Self, Failure> {
+        let Ground { manifest, ledger, known, .. } = *of;
+        let buying = &options.buying;
+        let planned = Planned::of(manifest, &buying.limits, of.of_batch())?;
+        let (plan, limits) = (&planned.plan, &planned.limits);
+        let retake = of.retake(buying, &planned)?;
+        let download = of.folder(buying, &planned).and_then(|to| match &to {
+            Some(folder) => DownloadSetup::look(folder, ledger).map(|()| to),
+            None => Ok(to),
+        });
+        let none = crate::ledger::in_memory()?;
+        let ledger = ledger.unwrap_or(&none);
+        let zone = input::time_zone(limits, &buying.system_time_zone)?;
+        let foresight = Foresight::of(
+            ledger,
+            known.map(|batch| batch.key),
+            &Asked {
+                manifest,
+                name: batch.as_deref(),
+                plan,
+                buying,
+                retake: &retake,
+                limits,
+                fetches: download.as_ref().is_ok_and(Option::is_some),
+                zone: &zone,
+                rows: planned.rows.as_ref(),
+                node,
+            },
+        )?;
+        let counts = known.map(|batch| ledger.counts(batch.key)).transpose()?.unwrap_or_default();
+        let used = money::used(&counts)?;
+        let budget = Budget { time_zone: zone, ..Budget::default() };
+        let (Foretold { left, fitting, code, .. }, mut told) =
+            told(&foresight, &Room::of(Some(ledger), limits, &budget, used, options.buying.choice.partial)?)?;
+        let lacking = lacking(&download, (ledger, known))?;
+        let (lacks_room, code) =
+            (lacking.is_some(), lacking.as_ref().map_or(code, |_| code.or_worse(ExitCode::Unfinished)));
+        told.extend(lacking);
+        let mut survey = Self {
+            batch,
+            left,
+            fitting,
+            worst_case: money::sum([left.price, left.fee_ceiling])?,
+            used,
+            max: limits.max_sats.and_then(Sats::msat),
+            dearest: Msat::ZERO,
+            told,
+            code,
+            download,
+            lacks_room,
+            samples: Vec::new(),
+        };
+        survey.sample_all(&foresight, &planned)?;
+        Ok(survey)
     }
-    Ok(to)
 }
 
 /// That what waits for the folder needs more room than there is.
@@ -158,6 +171,11 @@ fn told(foresight: &Foresight<'_>, room: &Room) -> Result<(Foretold, Vec<String>
 }
 
 impl Survey {
+    /// Whether a run buys anything, as far as no limit keeps it from beginning.
+    pub(super) const fn buys(&self) -> bool {
+        self.left.jobs > 0 && !self.fitting.holds_nothing() && !self.lacks_room
+    }
+
     /// Finds of each endpoint the job that it is asked for, and the dearest job.
     fn sample_all(&mut self, foresight: &Foresight<'_>, planned: &Planned<'_>) -> Result<(), Failure> {
         let mut to_buy = HashSet::new();

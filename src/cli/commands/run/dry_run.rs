@@ -2,14 +2,15 @@
 
 use crate::cli::batch::download_setup::DownloadSetup;
 use crate::cli::batch::receipt_guard::stop;
-use crate::cli::batch::session::{check_files, check_owner, running_words, tell_remarks};
+use crate::cli::batch::session::{check_files, check_owner, check_running, results_paths, tell_remarks};
 use crate::cli::commands::run::Runner;
-use crate::cli::commands::run::preflight::{Ground, Preflight};
+use crate::cli::commands::run::preflight::Preflight;
 use crate::cli::commands::run::stand::{DELIVERED, OPEN, Stand, less, planned, stand};
 use crate::cli::ending::conclusion::{self, untouched};
 use crate::cli::money::{Fitting, Room};
 use crate::cli::preflight::duplicates::words as duplicate_words;
 use crate::cli::preflight::foresight::{Asked, Foresight, Foretold};
+use crate::cli::preflight::ground::Ground;
 use crate::cli::preflight::planned::Planned;
 use crate::cli::preflight::questions;
 use crate::cli::{ExitCode, Failure, money};
@@ -43,20 +44,18 @@ impl Runner<'_> {
             (Some(batch), true) => batch.manifest.clone(),
             (_, _) => manifest.path.display().to_string(),
         };
-        check_owner(known.as_ref(), name, &self.options.choice, &owner, play)?;
+        check_running(ledger.as_ref(), name)?;
+        check_owner(known.as_ref(), name, &self.options.buying.choice, &owner, play)?;
         self.start(name, known.is_none(), ledger.is_none());
-        if let Some(words) = running_words(ledger.as_ref(), name)? {
-            self.reporter.insist(&words);
-        }
         let place = self.place(manifest, name).filter(|_| !of_results);
         stop(&self.world.ledger, ledger.as_ref(), known.as_ref(), place.as_ref())?;
         let (ledger, known) = (ledger.as_ref(), known.as_ref());
         let of_batch = ledger.zip(known).filter(|_| of_results);
-        let planned = Planned::of(manifest, &self.options.limits, of_batch)?;
+        let planned = Planned::of(manifest, &self.options.buying.limits, of_batch)?;
         let found = self.preflight(&Ground { manifest, ledger, known, of_results }, planned)?;
         match of_batch {
-            Some((ledger, batch)) => self.paths_of(ledger, batch)?,
-            None => check_files(ledger, known, name, &self.options.files, manifest, (&self.world.ledger, play))?,
+            Some((ledger, batch)) => results_paths(ledger, batch, &self.options.buying.files, &self.world.ledger)?,
+            None => check_files(ledger, known, name, &self.options.buying.files, manifest, (&self.world.ledger, play))?,
         };
         found.to.as_ref().map_or(Ok(()), |to| DownloadSetup::look(to, ledger))?;
         tell_remarks(manifest, &found.plan, &self.reporter);
@@ -73,16 +72,16 @@ impl Runner<'_> {
             manifest,
             name: Some(name),
             plan,
-            choice: &self.options.choice,
+            buying: &self.options.buying,
             retake,
             limits,
-            max_undelivered: self.options.pace.max_undelivered,
+            fetches: to.is_some(),
             zone: &self.time_zone(limits)?,
             rows: rows.as_ref(),
             node: None,
         };
         let used = money::used(&counts)?;
-        let room = Room::of(ledger, limits, &self.budget(limits, None)?, used, self.options.choice.partial)?;
+        let room = Room::of(ledger, limits, &self.budget(limits, None)?, used, self.options.buying.choice.partial)?;
         let mut foretold = self.foresee(ledger, known, &asked, &room).await?;
         if let (Some((ledger, key)), Some(to)) = (batch, to)
             && let Some(words) = DownloadSetup::lacking(&to.folder, ledger, key)?
@@ -189,6 +188,10 @@ impl Runner<'_> {
 /// What a run would begin with.
 fn ready_words(node: Option<&NodeInfo>, fitting: &Fitting) -> String {
     let Some(node) = node else { return "there is nothing to buy".to_owned() };
-    let fits = if fitting.reached.is_some() { "what fits is bought" } else { "limits hold" };
+    let fits = match fitting.reached {
+        None => "limits hold",
+        Some(_) if fitting.holds_nothing() => "nothing fits so far",
+        Some(_) => "what fits is bought",
+    };
     format!("{fits}, node {} ({}, {}) is ready", node.id.0, node.network, node.version)
 }

@@ -15,11 +15,12 @@ use crate::cli::batch::session::{Session, check_files, check_owner};
 use crate::cli::ending::advice::{Bought, Ended};
 use crate::cli::ending::conclusion::{Ending, tell, tell_broken};
 use crate::cli::preflight::duplicates::{edition, stopped_words, words as duplicate_words};
+use crate::cli::preflight::ground::Ground;
 use crate::cli::preflight::planned::Planned;
 use crate::cli::preflight::words::{LeftOut, elsewhere_words};
 use crate::cli::preflight::{questions, trust};
 use crate::error::Hinted;
-use preflight::{Ground, Preflight};
+use preflight::Preflight;
 use stand::{OPEN, Stand, planned, stand, to_download};
 
 use std::borrow::Cow;
@@ -115,13 +116,13 @@ impl<'a> Runner<'a> {
         };
         let play = self.world.play.is_some();
         if let Some(name) = input::batch_of_results(&mut manifest, &self.options.manifest, &self.world.ledger, play)? {
-            return match self.options.choice.dry_run {
+            return match self.options.buying.choice.dry_run {
                 true => self.dry_run(&manifest, &name, true).await,
                 false => Box::pin(self.run_results(&manifest, name)).await,
             };
         }
         let name = input::batch_name(&self.options.manifest, &manifest)?;
-        if self.options.choice.dry_run {
+        if self.options.buying.choice.dry_run {
             return self.dry_run(&manifest, &name, false).await;
         }
         let place = self.place(&manifest, &name);
@@ -130,8 +131,8 @@ impl<'a> Runner<'a> {
         if !self.world.ledger.exists() {
             // What is wrong with a manifest or a command leaves no trace: not even an empty ledger.
             stop(&self.world.ledger, None, None, place.as_ref())?;
-            let planned = Planned::of(&manifest, &self.options.limits, None)?;
-            check_owner(None, &name, &self.options.choice, &owner, false)?;
+            let planned = Planned::of(&manifest, &self.options.buying.limits, None)?;
+            check_owner(None, &name, &self.options.buying.choice, &owner, false)?;
             let ground = Ground { manifest: &manifest, ledger: None, known: None, of_results: false };
             let found = self.preflight(&ground, planned)?;
             self.check_files((None, None), &name, &manifest)?;
@@ -140,7 +141,7 @@ impl<'a> Runner<'a> {
         }
         let session = self.open(&name)?;
         let play = self.world.play.is_some();
-        check_owner(session.known.as_ref(), &name, &self.options.choice, &owner, play)?;
+        check_owner(session.known.as_ref(), &name, &self.options.buying.choice, &owner, play)?;
         self.start(&name, session.known.is_none(), session.ledger.is_new());
         if let Err(failure) = stop(&self.world.ledger, Some(&session.ledger), session.known.as_ref(), place.as_ref()) {
             return Err(self.finish_open(session, failure).await);
@@ -148,7 +149,7 @@ impl<'a> Runner<'a> {
         let session = self.recover_first(session).await?;
         let checked = match checked.filter(|_| session.ledger.is_new()) {
             Some(checked) => checked,
-            None => match Planned::of(&manifest, &self.options.limits, None) {
+            None => match Planned::of(&manifest, &self.options.buying.limits, None) {
                 Ok(planned) => {
                     let (ledger, known) = (Some(&session.ledger), session.known.as_ref());
                     let ground = Ground { manifest: &manifest, ledger, known, of_results: false };
@@ -191,7 +192,7 @@ impl<'a> Runner<'a> {
 
     /// Where the files of a manifest's batch go. Each run with play money has a ledger of its own, and replaces what the last left.
     fn place<'m>(&'m self, manifest: &'m Manifest, name: &'m str) -> Option<BatchFiles<'m>> {
-        self.world.play.is_none().then(|| BatchFiles { manifest, name, files: &self.options.files })
+        self.world.play.is_none().then(|| BatchFiles { manifest, name, files: &self.options.buying.files })
     }
 
     /// When it would have begun if no question had waited for a person: from then on it has worked.
@@ -206,7 +207,7 @@ impl<'a> Runner<'a> {
         manifest: &Manifest,
     ) -> Result<OutputPaths, Failure> {
         let place = (self.world.ledger.as_path(), self.world.play.is_some());
-        check_files(ledger, known, name, &self.options.files, manifest, place)
+        check_files(ledger, known, name, &self.options.buying.files, manifest, place)
     }
 
     fn start(&self, name: &str, new_batch: bool, new_ledger: bool) {
@@ -227,7 +228,8 @@ impl<'a> Runner<'a> {
             None => Ok(session),
             Some(batch) => {
                 let work = Work::OneRound(Some(batch));
-                let (session, carried) = self.run_batch(session, &settings(&self.options.pace), work, None).await?;
+                let (session, carried) =
+                    self.run_batch(session, &settings(&self.options.buying.pace), work, None).await?;
                 match carried.stopped {
                     None => Ok(session),
                     // Whoever stops a run does not want it to go on to the purchases.
@@ -259,7 +261,9 @@ impl<'a> Runner<'a> {
         work: Work,
         download_setup: Option<&DownloadSetup>,
     ) -> Result<(Session, BatchRun), Failure> {
-        session.run_batch(self.world, settings, self.options.deadline, &self.reporter, work, download_setup).await
+        session
+            .run_batch(self.world, settings, self.options.buying.deadline, &self.reporter, work, download_setup)
+            .await
     }
 
     /// A manifest that cannot be read at all: what is open of its batch is finished, then its errors are told.
@@ -273,7 +277,7 @@ impl<'a> Runner<'a> {
     }
 
     fn batch_of_unread(&self) -> Result<Option<Session>, Failure> {
-        if self.options.choice.dry_run || !self.world.ledger.exists() {
+        if self.options.buying.choice.dry_run || !self.world.ledger.exists() {
             return Ok(None);
         }
         let ledger = crate::ledger::open(&self.world.ledger, OpenMode::Read)?;
@@ -296,7 +300,7 @@ impl<'a> Runner<'a> {
         // Receipts that know more than the ledger are evidence, and stay as they are.
         let files = check_receipts(&session.ledger, &batch).is_ok();
         let work = Work::Recover(Some(batch.key));
-        match self.run_batch(session, &settings(&self.options.pace), work, None).await {
+        match self.run_batch(session, &settings(&self.options.buying.pace), work, None).await {
             Err(error) => error,
             Ok(_) => {
                 match Files::remembered(&self.world.ledger, &batch).filter(|_| files).map(|mut files| files.rewrite()) {
@@ -327,11 +331,12 @@ impl<'a> Runner<'a> {
         let (ledger, known) = (Some(&session.ledger), session.known.as_ref());
         let paths = self.check_files((ledger, known), &session.name, manifest)?;
         let play = self.world.play.is_some();
-        let (download_setup, to) = match DownloadSetup::of_run(&self.options.downloads, to, &session.ledger, play) {
-            Ok(ready) => ready,
-            // What is paid for does not wait for a folder.
-            Err(failure) => return Err(self.finish_open(session, failure).await),
-        };
+        let (download_setup, to) =
+            match DownloadSetup::of_run(&self.options.buying.downloads, to, &session.ledger, play) {
+                Ok(ready) => ready,
+                // What is paid for does not wait for a folder.
+                Err(failure) => return Err(self.finish_open(session, failure).await),
+            };
         crate::cli::batch::session::tell_remarks(manifest, plan, &self.reporter);
         let (mut batch, load) = session.load(&self.options, manifest, plan, &retake, self.world.play.is_some())?;
         let above_limit = session.hold_to_job_limit(batch.key, limits)?;
@@ -341,7 +346,7 @@ impl<'a> Runner<'a> {
             self.traces.borrow_mut().folders = download_setup.made();
         }
         let edition = edition(manifest, &self.time_zone(limits)?)?;
-        let word = self.options.choice.duplicates.or(manifest.duplicates);
+        let word = self.options.buying.choice.duplicates.or(manifest.duplicates);
         let (meant, stopped) = self.duplicates(&mut session, batch.key, Some(edition), word, same_plan).await?;
         crate::cli::batch::session::retaken_words(&load, &stopped.retaken)
             .into_iter()
@@ -381,15 +386,16 @@ impl<'a> Runner<'a> {
         } = on;
         let used = money::used(&session.ledger.counts(batch.key)?)?;
         let budget = self.budget(limits, None)?;
-        let room = Room::of(Some(&session.ledger), limits, &budget, used, self.options.choice.partial)?;
+        let room = Room::of(Some(&session.ledger), limits, &budget, used, self.options.buying.choice.partial)?;
         let (left, fitting, meant) = match nothing {
             true => {
                 let none = LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO };
                 (none, Fitting::of_nothing(), Vec::new())
             }
-            false => questions::chosen(&session.ledger, batch.key, &self.options.choice, meant, &room)?,
+            false => questions::chosen(&session.ledger, batch.key, &self.options.buying.choice, meant, &room)?,
         };
         left_out.meant = u64::try_from(meant.len()).unwrap_or(u64::MAX);
+        left_out.beyond_limits = fitting.reached.is_some();
         if meant.is_empty() {
             session.ledger.discard_duplicates(batch.key, SystemClock.now())?;
         }
@@ -437,7 +443,7 @@ impl<'a> Runner<'a> {
             Ok((cap, node)) => {
                 let files = Some(self.files(session, batch, paths)?);
                 session.accept(batch, cap, meant)?;
-                let (words, most) = (&self.options.choice.trust, self.options.pace.max_undelivered);
+                let (words, most) = (&self.options.buying.choice.trust, self.options.buying.pace.max_undelivered);
                 trust::record(&mut session.ledger, batch, words, most, &self.reporter)?;
                 Ok(Admitted { work: Work::Buy(batch.key, node), files, refused: None })
             }
@@ -478,7 +484,7 @@ impl<'a> Runner<'a> {
         word: Option<Duplicates>,
         same_plan: Option<String>,
     ) -> Result<(bool, FoundDuplicates), Failure> {
-        let found = session.set_duplicates_aside(batch, self.world, edition, &self.options.choice.only).await?;
+        let found = session.set_duplicates_aside(batch, self.world, edition, &self.options.buying.choice.only).await?;
         if found.count == 0 {
             return Ok((false, found));
         }
@@ -487,7 +493,7 @@ impl<'a> Runner<'a> {
         let meant = match word.unwrap_or(Duplicates::Ask) {
             Duplicates::Buy => true,
             Duplicates::Skip => false,
-            Duplicates::Ask if self.options.choice.yes => false,
+            Duplicates::Ask if self.options.buying.choice.yes => false,
             Duplicates::Ask => questions::means(&found, &self.reporter, &self.world.signals).await?,
         };
         Ok((meant, if meant { FoundDuplicates::default() } else { found }))
@@ -495,7 +501,7 @@ impl<'a> Runner<'a> {
 
     /// What is still pending learns why, so that `status` can tell it.
     fn explain(&self, session: &mut Session, batch: &Batch, carried: &BatchRun) -> Result<(), Failure> {
-        let (choice, outcome) = (&self.options.choice, &carried.outcome);
+        let (choice, outcome) = (&self.options.buying.choice, &carried.outcome);
         let chosen = choice.limit.is_some() || !choice.only.is_empty();
         for held in &outcome.held_back {
             session.ledger.explain_jobs(&held.jobs, held.reason, &held.words)?;
@@ -529,10 +535,10 @@ impl<'a> Runner<'a> {
         untouched: bool,
         left_out: LeftOut,
     ) -> Result<ExitCode, Failure> {
-        let choice = &self.options.choice;
+        let choice = &self.options.buying.choice;
         // As its manifest said them last.
         let manifest = &session.ledger.limits(batch.key)?;
-        let elsewhere = self.options.limits.without_flags(manifest);
+        let elsewhere = self.options.buying.limits.without_flags(manifest);
         let ending = Ending {
             batch,
             carried,
@@ -543,7 +549,7 @@ impl<'a> Runner<'a> {
             ended: Ended::Run(Bought {
                 chosen: choice.limit.is_some() || !choice.only.is_empty(),
                 partial: choice.partial,
-                most: self.options.limits.with_manifest(manifest).max_sats,
+                most: self.options.buying.limits.with_manifest(manifest).max_sats,
                 elsewhere: elsewhere.max_sats,
                 periods_elsewhere: (elsewhere.max_sats_per_day, elsewhere.max_sats_per_month),
             }),
@@ -585,7 +591,7 @@ impl<'a> Runner<'a> {
     }
 
     fn time_zone(&self, limits: &Limits) -> Result<jiff::tz::TimeZone, Failure> {
-        input::time_zone(limits, &self.options.system_time_zone)
+        input::time_zone(limits, &self.options.buying.system_time_zone)
     }
 
     /// What may be spent, with that bound of the batch.
@@ -599,12 +605,12 @@ impl<'a> Runner<'a> {
     }
 
     fn settings(&self, limits: &Limits, batch: &Batch) -> Result<Settings, Failure> {
-        let choice = &self.options.choice;
+        let choice = &self.options.buying.choice;
         Ok(Settings {
             only: (!choice.only.is_empty()).then(|| choice.only.iter().cloned().collect()),
             limit: choice.limit,
             budget: self.budget(limits, batch.remembered.accepted)?,
-            ..settings(&self.options.pace)
+            ..settings(&self.options.buying.pace)
         })
     }
 }

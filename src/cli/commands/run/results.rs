@@ -1,8 +1,6 @@
 //! A results file run as a manifest: `--only` on the stored jobs of its batch. Nothing is withdrawn, nothing is replaced, and nothing
 //! is marked; the batch's limits, lock and files are its own.
 
-use std::path::{Path, PathBuf};
-
 use crate::cli::{CommandError, ExitCode, Failure};
 use crate::ledger::port::Loading;
 use crate::ledger::{Batch, OpenLedger};
@@ -12,11 +10,12 @@ use crate::run::{Clock, SystemClock};
 
 use crate::cli::batch::download_setup::DownloadSetup;
 use crate::cli::batch::receipt_guard::stop;
+use crate::cli::batch::session;
 use crate::cli::batch::session::Session;
-use crate::cli::batch::{files, session};
-use crate::cli::commands::run::preflight::{Ground, Preflight};
+use crate::cli::commands::run::preflight::Preflight;
 use crate::cli::commands::run::{GoingOn, Runner};
 use crate::cli::preflight::foresight::chosen_of;
+use crate::cli::preflight::ground::Ground;
 use crate::cli::preflight::planned::{Planned, left_alone_words, passed_over_words};
 use crate::cli::preflight::words::LeftOut;
 
@@ -30,7 +29,7 @@ impl Runner<'_> {
         session::check_owner(
             session.known.as_ref(),
             &name,
-            &self.options.choice,
+            &self.options.buying.choice,
             &known.manifest,
             self.world.play.is_some(),
         )?;
@@ -54,9 +53,11 @@ impl Runner<'_> {
         batch: &Batch,
         manifest: &Manifest,
     ) -> Result<(Preflight, OutputPaths), Failure> {
-        let planned = Planned::of(manifest, &self.options.limits, Some((ledger, batch)))?;
+        let planned = Planned::of(manifest, &self.options.buying.limits, Some((ledger, batch)))?;
         let ground = Ground { manifest, ledger: Some(ledger), known: Some(batch), of_results: true };
-        Ok((self.preflight(&ground, planned)?, self.paths_of(ledger, batch)?))
+        let found = self.preflight(&ground, planned)?;
+        let paths = session::results_paths(ledger, batch, &self.options.buying.files, &self.world.ledger)?;
+        Ok((found, paths))
     }
 
     async fn buy_chosen(
@@ -69,11 +70,12 @@ impl Runner<'_> {
         let Preflight { plan, limits, rows, to, .. } = checked;
         let chosen = rows.unwrap_or_default();
         let play = self.world.play.is_some();
-        let (download_setup, to) = match DownloadSetup::of_run(&self.options.downloads, to, &session.ledger, play) {
-            Ok(ready) => ready,
-            // What is paid for does not wait for a folder.
-            Err(failure) => return Err(self.finish_open(session, failure).await),
-        };
+        let (download_setup, to) =
+            match DownloadSetup::of_run(&self.options.buying.downloads, to, &session.ledger, play) {
+                Ok(ready) => ready,
+                // What is paid for does not wait for a folder.
+                Err(failure) => return Err(self.finish_open(session, failure).await),
+            };
         session::tell_remarks(manifest, &plan, &self.reporter);
         session.ledger.choose(SystemClock.now(), &chosen)?;
         let edited = left_alone_words(&chosen);
@@ -82,11 +84,11 @@ impl Runner<'_> {
         let above_limit = session.hold_to_job_limit(batch.key, &limits)?;
         session::of_jobs(&above_limit, session::ABOVE_LIMIT).into_iter().for_each(|words| self.reporter.warn(words));
         let left_out = LeftOut { edited, of_results: true, ..LeftOut::default() };
-        let only = chosen_of(&chosen, &self.options.choice.only);
+        let only = chosen_of(&chosen, &self.options.buying.choice.only);
         let nothing = only.is_empty();
-        self.options.to_mut().choice.only = only;
+        self.options.to_mut().buying.choice.only = only;
         batch.remembered.download = to.clone().or(batch.remembered.download);
-        let word = self.options.choice.duplicates;
+        let word = self.options.buying.choice.duplicates;
         let meant = !nothing && self.duplicates(&mut session, batch.key, None, word, None).await?.0;
         if let Some(download_setup) = &download_setup {
             self.traces.borrow_mut().folders = download_setup.made();
@@ -94,21 +96,5 @@ impl Runner<'_> {
         let (changed, limits) = (chosen.changed, &limits);
         self.go_on(GoingOn { session, batch, paths, limits, download_setup, to, meant, nothing, changed, left_out })
             .await
-    }
-
-    /// Where the batch writes its files, checked before anything is bought: as the flags say, else where it did before, else beside
-    /// its manifest.
-    pub(super) fn paths_of(&self, ledger: &OpenLedger, batch: &Batch) -> Result<OutputPaths, Failure> {
-        let (asked, remembered) = (&self.options.files, &batch.remembered.outputs);
-        let manifest = Path::new(&batch.manifest);
-        let usual = files::usual_paths(Some(ledger), Some(batch), manifest, &batch.name, batch.sandbox)?;
-        let before = |path: &Option<String>| path.clone().map(PathBuf::from);
-        let paths = OutputPaths {
-            results: asked.results.clone().or_else(|| before(&remembered.results)).unwrap_or(usual.results),
-            receipts: asked.receipts.clone().or_else(|| before(&remembered.receipts)).unwrap_or(usual.receipts),
-        };
-        let inputs = [("the batch's manifest", manifest), ("the ledger", self.world.ledger.as_path())];
-        files::check(&paths, Some((ledger, &batch.name)), remembered, false, &inputs, asked)?;
-        Ok(paths)
     }
 }

@@ -61,21 +61,14 @@ impl Config {
     /// # Errors
     /// Where something that is needed is missing.
     pub fn plan(self, args: PlanArgs) -> Result<PlanOptions, Failure> {
-        let system_time_zone = self.system_time_zone();
         let PlanArgs { manifest: what, choice, limits, output, download, ledger, .. } = &args;
         let (all, limits) = self.lay(&[&what.reading, choice, limits, output, download, ledger]);
         Ok(PlanOptions {
             manifest: manifest(&what.manifest, &all.layer)?,
-            choice: all.choice(),
-            limits,
-            partial: all.layer.partial.unwrap_or_default(),
-            max_undelivered: all.pace().max_undelivered,
+            buying: all.buying(limits)?,
             jobs: args.jobs,
-            downloads: all.downloads(),
-            files: all.files(),
             output: all.output(),
             ledger: all.ledger()?,
-            system_time_zone,
         })
     }
 
@@ -84,7 +77,6 @@ impl Config {
     /// # Errors
     /// Where something that is needed is missing, or two things do not go together.
     pub fn run(self, args: RunArgs) -> Result<RunOptions, Failure> {
-        let system_time_zone = self.system_time_zone();
         let RunArgs { manifest: what, choice, limits, node, pace, files: to, downloads, output, ledger, play, .. } =
             &args;
         let (all, limits) = self.lay(&[&what.reading, choice, limits, node, pace, to, downloads, output, ledger, play]);
@@ -101,15 +93,9 @@ impl Config {
         }
         Ok(RunOptions {
             manifest,
-            limits,
             payment: all.payment()?,
-            pace: all.pace(),
-            deadline: all.deadline()?,
-            files: all.files(),
-            downloads: all.downloads(),
+            buying: all.buying(limits)?,
             output: all.output_without_csv("run")?,
-            choice: all.choice(),
-            system_time_zone,
         })
     }
 
@@ -223,7 +209,7 @@ impl Config {
     /// # Errors
     /// Where there is no place for a ledger, or the manifest's kind cannot be told.
     pub fn doctor(self, args: DoctorArgs) -> Result<DoctorOptions, Failure> {
-        let (config_file, system_time_zone) = (self.file_path.clone(), self.system_time_zone());
+        let config_file = self.file_path.clone();
         let (all, limits) = self.lay(&[&args.reading, &args.limits, &args.output, &args.node, &args.ledger]);
         let output = all.output();
         if output.format == Format::Csv {
@@ -231,17 +217,12 @@ impl Config {
         }
         Ok(DoctorOptions {
             manifest: args.manifest.map(|path| manifest(&path, &all.layer)).transpose()?,
-            limits,
-            partial: all.layer.partial.unwrap_or_default(),
-            max_undelivered: all.pace().max_undelivered,
+            buying: all.buying(limits)?,
             node: all.node(),
             ask: !args.no_ask,
-            files: all.files(),
-            downloads: all.downloads(),
             output,
             ledger: all.ledger()?,
             config_file,
-            system_time_zone,
         })
     }
 
@@ -269,7 +250,7 @@ impl Config {
     /// # Errors
     /// Where the manifest's kind cannot be told.
     pub fn show(self, args: ShowArgs) -> Result<ShowOptions, Failure> {
-        let (system_time_zone, file) = (self.system_time_zone(), self.file_path.clone());
+        let file = self.file_path.clone();
         let ShowArgs { reading, limits, node, pace, downloads, output, ledger, .. } = &args;
         let (all, layers) = self.lay(&[reading, limits, node, pace, downloads, output, ledger]);
         let output = all.output();
@@ -281,7 +262,7 @@ impl Config {
             manifest: args.manifest.map(|path| manifest(&path, &all.layer)).transpose()?,
             // What is wrong with how a node is named is doctor's to tell.
             node: all.node().ok().flatten(),
-            found: all.found(system_time_zone),
+            found: all.found(),
             file,
             output,
         })
@@ -324,10 +305,6 @@ impl Config {
     pub fn batches(self, args: BatchesArgs) -> Result<BatchesOptions, Failure> {
         let (all, _) = self.lay(&[&args.output, &args.ledger]);
         Ok(BatchesOptions { output: all.output(), ledger: all.ledger()? })
-    }
-
-    fn system_time_zone(&self) -> String {
-        self.environment.now.time_zone().iana_name().unwrap_or("UTC").to_owned()
     }
 
     /// Lays the flags over variables and file, and keeps apart what each says.

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::options::Layer;
 use crate::cli::options::config::{
-    Choice, DownloadOptions, Fetching, Files, ManifestOptions, ManifestSource, NodeOptions, Output, Pace, Payment,
-    Target,
+    Buying, Choice, DownloadOptions, Fetching, Files, ManifestOptions, ManifestSource, NodeOptions, Output, Pace,
+    Payment, Target,
 };
 use crate::cli::options::flags::TargetArgs;
+use crate::cli::options::layer::Layers;
 use crate::cli::options::shown::Shown;
 use crate::cli::options::values::{Format, ManifestFormat};
 use crate::cli::{CommandError, Environment, Failure, node};
@@ -102,7 +103,24 @@ impl Resolved {
         Ok(Payment::Node(node, self.ledger()?))
     }
 
-    pub(super) fn choice(&self) -> Choice {
+    /// How a manifest is bought: for a run, and for whatever foretells one.
+    pub(super) fn buying(&self, limits: Layers) -> Result<Buying, Failure> {
+        Ok(Buying {
+            choice: self.choice(),
+            limits,
+            pace: self.pace(),
+            deadline: self.deadline()?,
+            files: self.files(),
+            downloads: self.downloads(),
+            system_time_zone: self.system_time_zone(),
+        })
+    }
+
+    fn system_time_zone(&self) -> String {
+        self.environment.now.time_zone().iana_name().unwrap_or("UTC").to_owned()
+    }
+
+    fn choice(&self) -> Choice {
         let layer = self.layer.clone();
         Choice {
             yes: layer.yes.unwrap_or_default(),
@@ -126,9 +144,9 @@ impl Resolved {
     }
 
     /// What counts where nobody says anything, of the options whose default is no fixed value.
-    pub(super) fn found(&self, system_time_zone: String) -> Vec<(&'static str, Shown)> {
+    pub(super) fn found(&self) -> Vec<(&'static str, Shown)> {
         let ledger = self.ledger().ok().map(|path| ("ledger", Shown::Text(path.display().to_string())));
-        ledger.into_iter().chain([("time_zone", Shown::Text(system_time_zone))]).collect()
+        ledger.into_iter().chain([("time_zone", Shown::Text(self.system_time_zone()))]).collect()
     }
 }
 

@@ -47,7 +47,7 @@ const NODE: &str = "--lnd-url https://127.0.0.1:8080 --lnd-macaroon-file m";
 fn flag_beats_variable_beats_file() {
     let variable = [("L402_BATCH_JOBS_IN_FLIGHT", "8")];
     let jobs = |flags: &str, variables: &[(&str, &str)], file: &str| {
-        run(&format!("{NODE} {flags}"), variables, file).unwrap().pace.jobs_in_flight
+        run(&format!("{NODE} {flags}"), variables, file).unwrap().buying.pace.jobs_in_flight
     };
     assert_eq!(jobs("", &[], ""), 64);
     assert_eq!(jobs("", &[], "jobs_in_flight = 4"), 4);
@@ -73,10 +73,10 @@ fn the_tightest_limit_wins_whoever_says_it() {
             &[("L402_BATCH_MAX_SATS", &variable.to_string())],
             &format!("max_sats = {in_file}"),
         );
-        let limits = options.unwrap().limits.with_manifest(&manifest(in_manifest));
+        let limits = options.unwrap().buying.limits.with_manifest(&manifest(in_manifest));
         assert_eq!(limits.max_sats, Some(Sats::new(expected)), "{flag} {variable} {in_manifest} {in_file}");
     }
-    let one_source = run(NODE, &[], "fee_floor_sats = 7\nmax_fee_ppm = 100").unwrap().limits;
+    let one_source = run(NODE, &[], "fee_floor_sats = 7\nmax_fee_ppm = 100").unwrap().buying.limits;
     let limits = one_source.with_manifest(&Limits { max_fee_ppm: Some(50), ..Limits::default() });
     assert_eq!((limits.fee_floor_sats, limits.max_fee_ppm), (Some(Sats::new(7)), Some(50)));
     assert_eq!(limits.max_sats, None);
@@ -89,13 +89,13 @@ fn the_time_zone_goes_by_precedence() {
     let variable = [("L402_BATCH_TIME_ZONE", "Europe/Paris")];
     let zone = |flags: &str, variables: &[(&str, &str)], manifest: &Limits| {
         let options = run(&format!("{NODE} {flags}"), variables, file).unwrap();
-        options.limits.with_manifest(manifest).time_zone.unwrap()
+        options.buying.limits.with_manifest(manifest).time_zone.unwrap()
     };
     assert_eq!(zone("", &[], &Limits::default()), "America/Lima");
     assert_eq!(zone("", &[], &manifest), "Asia/Tokyo");
     assert_eq!(zone("", &variable, &manifest), "Europe/Paris");
     assert_eq!(zone("--time-zone UTC", &variable, &manifest), "UTC");
-    assert_eq!(run(NODE, &[], "").unwrap().system_time_zone, "Europe/Berlin");
+    assert_eq!(run(NODE, &[], "").unwrap().buying.system_time_zone, "Europe/Berlin");
 }
 
 #[test]

@@ -1,0 +1,97 @@
+//! What a run builds on, and what it finds there before anything is written or bought. A run acts on it; a plan, a dry run and doctor
+//! tell it: all from here.
+
+use std::path::Path;
+
+use crate::cli::Failure;
+use crate::cli::options::config::Buying;
+use crate::ledger::{Batch, DownloadTo, LedgerError, Obstacle, OpenLedger, Retake};
+use crate::manifest::Manifest;
+
+use crate::cli::batch::download_setup::{check_template, destination};
+use crate::cli::batch::{receipt_guard, session};
+use crate::cli::preflight::planned::Planned;
+use crate::cli::preflight::{trust, words};
+
+/// So much of the ledger's disk has to be free before anything is bought: for the log beside it, which is taken over once in a while.
+const LEDGER_BYTES_MIN: u64 = 8 << 20;
+/// And so much for each job.
+const JOB_BYTES: u64 = 8 << 10;
+
+/// Refuses to buy so many jobs where the disk of the ledger at that path may not hold what is to be recorded of them: what is paid and
+/// cannot be recorded ends a run half way.
+pub(in crate::cli) fn check_room(path: &Path, jobs: u64) -> Result<(), Failure> {
+    let needed = LEDGER_BYTES_MIN.saturating_add(jobs.saturating_mul(JOB_BYTES));
+    match crate::ledger::free_bytes(path)? {
+        Some(free) if jobs > 0 && free < needed => {
+            let short = Obstacle::LittleRoom { free_kib: free >> 10, needed_kib: needed >> 10 };
+            Err(LedgerError::Io(short).at(path.display()).into())
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// What a run builds on.
+#[derive(Clone, Copy)]
+pub(in crate::cli) struct Ground<'a> {
+    pub(in crate::cli) manifest: &'a Manifest,
+    /// The ledger, where there is one.
+    pub(in crate::cli) ledger: Option<&'a OpenLedger>,
+    /// The batch, where the ledger knows it.
+    pub(in crate::cli) known: Option<&'a Batch>,
+    /// The manifest holds that batch's results.
+    pub(in crate::cli) of_results: bool,
+}
+
+impl<'a> Ground<'a> {
+    /// Ledger and batch, where the manifest holds that batch's results: what it is about are their stored jobs.
+    pub(in crate::cli) fn of_batch(&self) -> Option<(&'a OpenLedger, &'a Batch)> {
+        self.ledger.zip(self.known).filter(|_| self.of_results)
+    }
+
+    /// What a run would be refused for before anything is bought, whatever its rows say: another process runs the batch, the batch is
+    /// another manifest's, something stops the ledger (its `path` is this), or its results and receipts cannot be written.
+    ///
+    /// # Errors
+    /// The first of these that is so.
+    pub(in crate::cli) fn refusal(&self, path: &Path, name: Option<&str>, buying: &Buying) -> Result<(), Failure> {
+        let Self { manifest, ledger, known, .. } = *self;
+        let Some(name) = name else { return receipt_guard::stop(path, ledger, known, None) };
+        let (choice, files) = (&buying.choice, &buying.files);
+        session::check_running(ledger, name)?;
+        if let Some((ledger, batch)) = self.of_batch() {
+            // It goes on with its batch, wherever that one's manifest is.
+            session::check_owner(known, name, choice, &batch.manifest, false)?;
+            receipt_guard::stop(path, Some(ledger), known, None)?;
+            return session::results_paths(ledger, batch, files, path).map(drop);
+        }
+        session::check_owner(known, name, choice, &manifest.path.display().to_string(), false)?;
+        receipt_guard::stop(path, ledger, known, Some(&receipt_guard::BatchFiles { manifest, name, files }))?;
+        session::check_files(ledger, known, name, files, manifest, (path, false)).map(drop)
+    }
+
+    /// The takes that a person's words buy once more.
+    ///
+    /// # Errors
+    /// The first word that says something that there is not.
+    pub(in crate::cli) fn retake(&self, buying: &Buying, planned: &Planned<'_>) -> Result<Retake, Failure> {
+        let (choice, plan) = (&buying.choice, &planned.plan);
+        let retake = match self.of_results {
+            true => words::of_results(choice, planned)?,
+            false => words::read(choice, self.manifest, plan, self.ledger.zip(self.known))?,
+        };
+        trust::check(&choice.trust, plan)?;
+        Ok(retake)
+    }
+
+    /// Where files go: what a results file goes on with has its folder, what is run anew names its own.
+    ///
+    /// # Errors
+    /// Where their names cannot be made.
+    pub(in crate::cli) fn folder(&self, buying: &Buying, planned: &Planned<'_>) -> Result<Option<DownloadTo>, Failure> {
+        let before = self.of_batch().and_then(|(_, batch)| batch.remembered.download.as_ref());
+        let to = destination(&buying.downloads, before)?;
+        to.as_ref().map_or(Ok(()), |to| check_template(to, planned.source(), &planned.plan))?;
+        Ok(to)
+    }
+}
