@@ -70,7 +70,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
                 Ok(ready) => ready,
                 Err(tried) => return Ok(tried),
             };
-            self.shared.tried(self.key(), self.run.feed);
+            self.run.feed.tried(self.key());
             let kind = head.content_type.unwrap_or_default();
             return self.stream(url, &kind, &mut ready, &mut body, total).await;
         }

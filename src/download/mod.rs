@@ -87,6 +87,10 @@ pub struct Feed {
     /// Why a file could not be written: what is bought now could not be kept either.
     blocked: RefCell<Option<String>>,
     blocks: Notify,
+    /// Of the files that waited at the beginning: those of which nobody knows yet whether they can be kept, with their jobs' ids.
+    untried: RefCell<Vec<(JobKey, String)>>,
+    /// All that waited has begun.
+    all_begun: Cell<bool>,
     /// Every file that waited at the beginning was tried.
     tried: Cell<bool>,
     tries: Notify,
@@ -136,10 +140,6 @@ struct Shared {
     halted: Notify,
     /// Bytes that are still to come, of what is fetched right now.
     coming: RefCell<HashMap<JobKey, u64>>,
-    /// Of what waited at the beginning: that of which nobody knows yet whether it can be kept.
-    untried: RefCell<HashSet<JobKey>>,
-    /// All that waited has begun.
-    all_begun: Cell<bool>,
 }
 
 impl Feed {
@@ -161,10 +161,41 @@ impl Feed {
         self.tries.notify_one();
     }
 
+    /// A file that waited is to be tried.
+    fn begin(&self, job: JobKey, id: &str) {
+        if !self.all_begun.get() {
+            self.untried.borrow_mut().push((job, id.to_owned()));
+        }
+    }
+
+    /// No other file has waited.
+    fn begin_all(&self) {
+        self.all_begun.set(true);
+        self.look_whether_tried();
+    }
+
+    /// There is room for the job's file, or it is not to be had now.
+    fn tried(&self, job: JobKey) {
+        self.untried.borrow_mut().retain(|(other, _)| *other != job);
+        self.look_whether_tried();
+    }
+
+    fn look_whether_tried(&self) {
+        if self.all_begun.get() && self.untried.borrow().is_empty() {
+            self.settle();
+        }
+    }
+
     /// What waited at the beginning was tried.
     fn settle(&self) {
         self.tried.set(true);
         self.tries.notify_one();
+    }
+
+    /// The jobs of those files that waited, were begun, and may be kept or not, for all that is known.
+    #[must_use]
+    pub fn untried(&self) -> Vec<String> {
+        self.untried.borrow().iter().map(|(_, id)| id.clone()).collect()
     }
 
     /// Returns once each file that waited at the beginning was tried, or one cannot be kept: what is bought now could not be
@@ -245,11 +276,11 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Downloads<'_, L, F, D, C> {
             stopping = stopping || shared.trouble.borrow().is_some();
             while !stopping && work.len() < self.settings.in_flight.saturating_add(WAITING_MAX) {
                 let Some(job) = source.next(self.ledger, &busy).await? else {
-                    shared.begin_all(self.feed);
+                    self.feed.begin_all();
                     break;
                 };
                 busy.insert(job.key);
-                shared.begin(job.key);
+                self.feed.begin(job.key, &job.id);
                 let errand = Transfer::new(self, &shared, job);
                 work.push(async move { (errand.key(), errand.run().await) });
             }
@@ -282,8 +313,6 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Downloads<'_, L, F, D, C> {
             trouble: RefCell::default(),
             halted: Notify::new(),
             coming: RefCell::default(),
-            untried: RefCell::default(),
-            all_begun: Cell::new(false),
         }
     }
 
@@ -303,30 +332,6 @@ impl Shared {
         self.trouble.borrow_mut().get_or_insert(words);
         self.halted.notify_waiters();
         is_news
-    }
-
-    fn begin(&self, job: JobKey) {
-        if !self.all_begun.get() {
-            self.untried.borrow_mut().insert(job);
-        }
-    }
-
-    fn begin_all(&self, feed: &Feed) {
-        self.all_begun.set(true);
-        self.settle(feed);
-    }
-
-    /// There is room for the job's file, or it is not to be had now.
-    fn tried(&self, job: JobKey, feed: &Feed) {
-        if self.untried.borrow_mut().remove(&job) {
-            self.settle(feed);
-        }
-    }
-
-    fn settle(&self, feed: &Feed) {
-        if self.all_begun.get() && self.untried.borrow().is_empty() {
-            feed.settle();
-        }
     }
 
     /// Bytes that are still to come for others than this job.

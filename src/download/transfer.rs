@@ -152,7 +152,7 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
         loop {
             let tried = self.one_try(&url, &host).await;
             self.shared.coming.borrow_mut().remove(&self.job.key);
-            self.shared.tried(self.job.key, self.run.feed);
+            self.run.feed.tried(self.job.key);
             let tried = match tried {
                 Ok(tried) => tried,
                 Err(Trouble::Ledger(error)) => return Err(error),

@@ -209,6 +209,11 @@ impl Queue {
         self.aside.push_back(job);
     }
 
+    /// Whether there may be more to admit.
+    pub(super) fn has_left(&self, settings: &Settings) -> bool {
+        !(self.aside.is_empty() && self.page.is_empty() && (self.exhausted || self.is_over(settings)))
+    }
+
     /// Whether `limit` leaves no more.
     fn is_over(&self, settings: &Settings) -> bool {
         settings.limit.is_some_and(|limit| self.taken >= limit)

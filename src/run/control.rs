@@ -105,7 +105,7 @@ impl Control {
     }
 
     /// Returns once the run is told to drain or to leave.
-    pub(super) async fn until_draining(&self) {
+    pub async fn until_draining(&self) {
         let mut receiver = self.mode.clone();
         if receiver.wait_for(|mode| !matches!(mode, Mode::Run)).await.is_err() {
             std::future::pending::<()>().await;

@@ -222,6 +222,13 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
                 () = self.sleep_until(wake_at) => self.wake(shared, &work, give_up_at),
             }
         }
+        // What came before anything could begin is news, too.
+        if !said_draining
+            && self.control.draining()
+            && queue.as_ref().is_some_and(|queue| queue.has_left(self.settings))
+        {
+            self.say_draining();
+        }
         let held_back = match &queue {
             // Boxed: what is needed once must not make the whole run larger.
             Some(queue) => Box::pin(queue.held_back(self, shared)).await?,

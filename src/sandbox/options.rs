@@ -124,6 +124,8 @@ pub enum DownloadFault {
     HungUp,
     /// A byte at a time, for ever.
     Slow,
+    /// No answer at all.
+    Silent,
     /// 404.
     Gone,
     /// 403, as a signed address that has expired.

@@ -64,7 +64,7 @@ fn a_ledger_with_little_room_buys_nothing_and_all_say_so() {
         done
         "$PROGRAM" status --batch jobs --ledger small/ledger.db | grep delivered
         rm small/filler; "$PROGRAM" run jobs.csv $READING --ledger small/ledger.db; echo "at last: $?"
-        cp -r small/. ../state/l402-batch/"#;
+        rm -r ../state/l402-batch; cp -r small ../state/l402-batch"#;
     let mut command = client.program();
     let (program, reading) = (command.get_program().to_owned(), RUN.replace("run jobs.csv", ""));
     let reading = format!("{reading} {} --max-sats 100000", client.node()[..2].join(" "));

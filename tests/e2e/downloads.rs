@@ -439,6 +439,33 @@ fn what_waits_for_room_is_tried_before_anything_is_bought() {
     assert_eq!(sandbox.books().settled().len(), 40);
 }
 
+/// What cannot be kept is not bought, so that files of before are tried first. Which, and until when buying waits for them, is said; a
+/// deadline ends that, and is said too.
+#[test]
+fn buying_says_for_what_it_waits() {
+    const KIB: &str = "--sandbox-video-kib 2048";
+    let mut sandbox = Sandbox::start(KIB);
+    let client = two(&sandbox);
+    client.write("many.csv", "id,prompt\na,kite\nb,boat\nc,dog\n");
+    let run = "run many.csv --default endpoint=generate-video --default duration=3 --download videos";
+    client.run(&format!("{run} --limit 1 --max-file-mib 1")).with(3);
+    sandbox.restart_with(&format!("{KIB} --sandbox-downloads silent"));
+    let ended = client.run(&format!("{run} --download-idle 3s --deadline 2s")).with(10);
+    let ended =
+        ended.saying("paused: the file of a job of before is tried first (a): what could not be kept is not bought;");
+    let ended = ended.saying("buying begins at ").saying("the deadline has come: nothing new is bought");
+    ended.saying("the deadline came with 2 jobs left to buy; go on where this run stopped: ").not_saying("going on");
+    assert_eq!(sandbox.books().settled().len(), 1);
+    let running = client.start(&format!("{run} --download-idle 3s --json"));
+    running.wait_for("tried first (a)");
+    running.wait_for("\"type\":\"resumed\"");
+    sandbox.wait_for("the others", |books| books.settled().len() == 3);
+    assert!(running.kill());
+    // It passes by itself, and is no news for whoever wants to hear of what does not.
+    sandbox.restart_with(KIB);
+    client.run(&format!("{run} -q")).with(0).not_saying("paused");
+}
+
 #[test]
 fn what_is_paid_is_recovered_without_its_folder() {
     let mut sandbox = Sandbox::start("--sandbox-downloads slow");

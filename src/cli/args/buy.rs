@@ -16,8 +16,9 @@ Examples:
   l402-batch plan shots.csv --default endpoint=animate-image --column S=duration
   l402-batch plan jobs.toml --retake shot-7        what a run with that word would buy
 
-No network, nothing written. Exit codes: 0, 2 (manifest), 3 (a word waits for an open purchase), 6 (not all
-that is asked for would be bought), 8 (a limit does not hold it).";
+No network, nothing written. It ends as the run would, as far as that is known before: 0, 2 (manifest), 3
+(something is left to another run), 4 (a person must act), 6 (not all that is asked for would be bought),
+7 (ledger), 8 (a limit does not hold it), 11 (another run holds the batch).";
 
 pub(super) const RUN_EXAMPLES: &str = "\
 Examples:

@@ -13,8 +13,9 @@ Examples:
   l402-batch doctor jobs.toml --json --no-ask
 
 Pays nothing and writes nothing. Each endpoint is asked once, without payment, for its cheapest job.
-Exit codes: 0 ready (warnings count for nothing), 2 configuration or manifest, 3, 4 and 6 an endpoint
-as a run would end with it, 7 ledger, 8 a limit, 9 node.";
+What a run obeys by variables and configuration file counts. Exit codes: 0 ready (warnings count for
+nothing), 2 configuration or manifest, 3, 4 and 6 as a run, or an endpoint, would end, 7 ledger, 8 a
+limit, 9 node, 11 another run holds the batch.";
 
 pub(super) const CATALOG_EXAMPLES: &str = "\
 Examples:

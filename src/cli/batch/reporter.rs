@@ -107,6 +107,13 @@ impl Reporter {
         self.hear(&Event::Warning { message: message.into() });
     }
 
+    /// Tells what passes by itself: with `--quiet` it is no news.
+    pub(in crate::cli) fn mention(&self, event: &Event) {
+        if self.summary || self.json.is_some() {
+            self.hear(event);
+        }
+    }
+
     /// A warning that decides how the command ends: told with `--quiet` too.
     pub(in crate::cli) fn insist(&self, message: &str) {
         if self.summary || self.json.is_some() {

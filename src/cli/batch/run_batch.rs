@@ -27,6 +27,11 @@ const LOOK_MS: u64 = 10_000;
 /// For so long buying waits for the files that waited before it: whether they can be kept.
 const TRIES_MS_MAX: u64 = 60_000;
 
+/// What is over that soon is not told.
+const UNTOLD_MS_MAX: u64 = 1_000;
+/// Jobs whose files are named.
+const NAMED_MAX: usize = 5;
+
 /// What is to be carried out.
 #[derive(Clone, Debug)]
 pub(in crate::cli) enum Work {
@@ -183,9 +188,8 @@ async fn run_until_stopped(
         // What waits from before may wait for the disk.
         tokio::select! {
             biased;
-            () = control.until_stopped() => {}
-            () = feed.until_tried() => {}
-            () = SystemClock.sleep_ms(TRIES_MS_MAX) => {}
+            () = control.until_draining() => {}
+            () = until_files_are_tried(feed, how.reporter) => {}
         }
         if feed.blocked().is_some() {
             controller.stop_buying();
@@ -212,6 +216,34 @@ async fn run_until_stopped(
         Err(_) => feed.abandon(),
     }
     result
+}
+
+/// Returns once the files of before are tried, or that has taken long enough; says for what buying waits.
+async fn until_files_are_tried(feed: &Feed, reporter: &Reporter) {
+    let until = SystemClock.now().plus_ms(i64::try_from(TRIES_MS_MAX).unwrap_or(i64::MAX));
+    tokio::select! {
+        biased;
+        () = feed.until_tried() => return,
+        () = SystemClock.sleep_ms(UNTOLD_MS_MAX) => {}
+    }
+    reporter.mention(&Event::Paused { cause: waiting_words(&feed.untried(), until) });
+    tokio::select! {
+        biased;
+        () = feed.until_tried() => {}
+        () = SystemClock.sleep_ms(TRIES_MS_MAX.saturating_sub(UNTOLD_MS_MAX)) => {}
+    }
+    if feed.blocked().is_none() {
+        reporter.mention(&Event::Resumed);
+    }
+}
+
+fn waiting_words(ids: &[String], until: UnixMs) -> String {
+    let named = ids.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = if ids.len() > NAMED_MAX { ", …" } else { "" };
+    let what = if ids.len() == 1 { "the file of a job of before is" } else { "files of jobs of before are" };
+    format!(
+        "{what} tried first ({named}{more}): what could not be kept is not bought; buying begins at {until} at the latest"
+    )
 }
 
 fn listening(result: std::io::Result<()>) -> String {

@@ -12,7 +12,7 @@ use crate::ledger::{Batch, Counts, Outputs, StateCount, Unbought};
 use crate::money::{Sats, counted, counted_are};
 use crate::purchase::{JobState, Next, Reason};
 use crate::report::command_about;
-use crate::run::{Budget, Outcome, Whose};
+use crate::run::{Budget, DrainCause, Outcome, Whose};
 use crate::time::UnixMs;
 
 use crate::cli::preflight::duplicates::{unknown_words, words as duplicate_words};
@@ -387,6 +387,11 @@ impl Facts<'_> {
                 )
             }
             None if self.open() == 0 && self.waits_for_node() => format!("once it can, this goes on: {}", same(None)),
+            None if self.outcome.drained == Some(DrainCause::Deadline) && to_buy > 0 => format!(
+                "the deadline came with {} left to buy; go on where this run stopped: {}",
+                counted(to_buy, "job"),
+                same(None)
+            ),
             None => format!("go on where this run stopped: {}", same(None)),
         }
     }
