@@ -10,6 +10,7 @@ pub mod command;
 pub mod csv_escape;
 pub mod diagnostic;
 pub mod download;
+pub mod encoded_text;
 pub mod error;
 pub mod event;
 pub mod first_bytes;

@@ -20,7 +20,7 @@ mod target;
 
 use std::ffi::OsString;
 
-use crate::screen::{TypedAs, remember, veiled};
+use crate::screen::{TypedAs, holds_binary_macaroon, remember, veiled};
 
 pub use command_line::CommandLine;
 pub use ending::advice::Advice;
@@ -39,6 +39,10 @@ use options::config::Config;
 /// Parses and runs one command line, and prints what is wrong with it. Never leaves the process by itself.
 pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     let argv: Vec<OsString> = argv.into_iter().collect();
+    if argv.iter().any(|word| holds_binary_macaroon(word.as_encoded_bytes())) {
+        let hint = "name the file that holds it (--lnd-macaroon-file)";
+        return Failure::from(CommandError::usage("a macaroon itself stands on the command line").hint(hint)).report();
+    }
     // What was typed in a wrong place is a secret all the same.
     let mut is_of_macaroon = false;
     for word in argv.iter().map(|word| word.to_string_lossy()) {

@@ -1,6 +1,8 @@
 //! A node that cannot be used: clear words, and nothing spent.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 
 use data_encoding::{BASE64, HEXLOWER};
 
@@ -185,6 +187,52 @@ fn a_macaroon_that_is_pasted_in_a_wrong_place_is_not_shown() {
     check(Process::start(&mut program).end(), "L402_BATCH_LND_MACAROON_FILE");
 }
 
+/// As the usual tools print it, and cut at either end.
+fn written(bytes: &[u8], (hex, base64): (&str, &str)) -> Vec<String> {
+    let pieces = |text: &str, size, between: &str| {
+        text.as_bytes().chunks(size).map(String::from_utf8_lossy).collect::<Vec<_>>().join(between)
+    };
+    // As `xxd` prints it.
+    let rows = bytes.chunks(16).enumerate().map(|(nth, row)| {
+        let seen: String = row.iter().map(|b| if b.is_ascii_graphic() { char::from(*b) } else { '.' }).collect();
+        format!("{:08x}: {}  {seen}\n", nth * 16, pieces(&HEXLOWER.encode(row), 4, " "))
+    });
+    let dump = rows.collect();
+    vec![
+        pieces(base64, 76, "\n"),
+        pieces(hex, 76, "\n"),
+        format!("0x{hex}"),
+        format!("./{hex}"),
+        format!("/home/x/{base64}"),
+        format!("macaroon:{hex}"),
+        format!("L402 {base64}"),
+        hex[..70].to_owned(),
+        pieces(hex, 2, " "),
+        pieces(hex, 2, ":"),
+        pieces(base64, 8, " "),
+        bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect(),
+        bytes.iter().map(u8::to_string).collect::<Vec<_>>().join(" "),
+        dump,
+        // From its middle it is known by its place alone.
+        base64[20..90].to_owned(),
+    ]
+}
+
+/// A shell pastes its bytes, without those that are zero.
+#[test]
+fn a_macaroon_that_is_pasted_as_it_is_is_refused_unread() {
+    let client = Client::alone();
+    client.write("jobs.toml", &two_jobs(""));
+    let bytes = b"\x02\x01\x03lnd\x02\xf8\x01\x03\x0a\x10secret\xff";
+    for flag in ["--batch", "--ledger", "--lnd-macaroon-file"] {
+        let words = [flag.as_bytes(), b"=", bytes].concat();
+        let mut program = client.program();
+        program.args(["run", "jobs.toml", "--dry-run"]).arg(OsStr::from_bytes(&words));
+        let ended = Process::start(&mut program).end().with(2).saying("a macaroon itself stands on the command line");
+        assert_eq!((ended.stdout.len(), ended.stderr.lines().count()), (0, 1), "{ended}");
+    }
+}
+
 /// However it is written, and in the place of whatever value: by flag, variable and configuration file, in what any command prints.
 #[test]
 fn a_macaroon_in_the_place_of_any_value_is_not_shown_however_it_is_written() {
@@ -193,24 +241,14 @@ fn a_macaroon_in_the_place_of_any_value_is_not_shown_however_it_is_written() {
     let noise = (0..150u32).map(|n| u8::try_from(n.wrapping_mul(2_654_435_761) >> 24).unwrap());
     let bytes: Vec<u8> = [2, 1, 3].into_iter().chain(*b"lnd").chain(noise).collect();
     let (hex, base64) = (HEXLOWER.encode(&bytes), BASE64.encode(&bytes));
-    let lines =
-        |text: &str| text.as_bytes().chunks(76).map(|line| String::from_utf8_lossy(line) + "\n").collect::<String>();
-    let forms = [
-        lines(&base64),
-        lines(&hex),
-        format!("0x{hex}"),
-        format!("./{hex}"),
-        format!("/home/x/{base64}"),
-        format!("macaroon:{hex}"),
-        format!("L402 {base64}"),
-        hex[..70].to_owned(),
-        // From its middle it is known by its place alone.
-        base64[20..90].to_owned(),
-    ];
+    let forms = written(&bytes, (&hex, &base64));
     let is_known = |form: &str, place: &str| !base64[20..].starts_with(form) || place.contains("macaroon");
     let check = |ended: Ended| {
-        let shown = format!("{}{}", ended.stdout, ended.stderr).to_lowercase();
-        for text in [&hex, &base64.to_lowercase()] {
+        let plain = |text: &str| text.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "");
+        let shown = plain(&format!("{}{}", ended.stdout, ended.stderr));
+        let numbers = bytes.iter().map(u8::to_string).collect::<String>();
+        let escaped = bytes.iter().map(|byte| format!("x{byte:02x}")).collect::<String>();
+        for text in [&hex, &plain(&base64), &numbers, &escaped] {
             let part = (0..text.len() - 14).find(|at| shown.contains(&text[*at..at + 14]));
             assert_eq!(part, None, "{ended}");
         }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL, BASE64URL_NOPAD, HEXLOWER, HEXLOWER_PERMISSIVE};
 use reqwest::header::HeaderValue;
 
-use super::encoded_text::plain;
 use super::rights::Rights;
+use crate::encoded_text::one_line;
 use crate::error::Hinted;
 use crate::safe_open;
 
@@ -67,14 +67,11 @@ impl Macaroon {
     }
 
     fn from_encoded(text: &[u8], source: &str) -> Result<Self, MacaroonError> {
-        let mut text = plain(text);
-        text.retain(|byte| !byte.is_ascii_whitespace());
-        // As other tools write hex. In base64 no macaroon begins so.
-        let text = text.strip_prefix(b"0x").or_else(|| text.strip_prefix(b"0X")).unwrap_or(&text);
+        let text = one_line(text);
         // Hex digits are base64 digits too, so hex goes first; the version byte then tells whether it was right.
         [&HEXLOWER_PERMISSIVE, &BASE64, &BASE64_NOPAD, &BASE64URL, &BASE64URL_NOPAD]
             .into_iter()
-            .filter_map(|encoding| encoding.decode(text).ok())
+            .filter_map(|encoding| encoding.decode(&text).ok())
             .find_map(|bytes| Self::from_binary(&bytes))
             .ok_or_else(|| MacaroonError::NotOne(source.to_owned()))
     }

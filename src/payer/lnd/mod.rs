@@ -5,7 +5,6 @@
 
 mod answer;
 mod client;
-mod encoded_text;
 #[doc(hidden)]
 pub mod fuzzing;
 mod hint;

@@ -7,7 +7,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use super::LndConfigError;
-use super::encoded_text::plain;
+use crate::encoded_text::plain;
 use crate::payer::Untrusted;
 
 /// The most that is read of a certificate, in bytes.

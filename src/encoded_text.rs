@@ -6,13 +6,26 @@ const BOM_UTF_16: [(&[u8], Unit); 2] = [(b"\xff\xfe", u16::from_le_bytes), (b"\x
 
 /// The text without what PowerShell writes it as (UTF-16, or a mark before UTF-8), and without quotes around it. What is no text
 /// stays as it is.
-pub(super) fn plain(bytes: &[u8]) -> Vec<u8> {
+#[must_use]
+pub fn plain(bytes: &[u8]) -> Vec<u8> {
     let text = decoded(bytes);
     let mut text = text.trim_ascii();
     for quote in [b"\"", b"'"] {
         text = text.strip_prefix(quote).and_then(|text| text.strip_suffix(quote)).unwrap_or(text);
     }
     text.to_vec()
+}
+
+/// The same on one line, as a decoder takes it: without the blanks that `xxd -p` and `base64` wrap it with, and without `0x`.
+#[must_use]
+pub fn one_line(bytes: &[u8]) -> Vec<u8> {
+    let mut text = plain(bytes);
+    text.retain(|byte| !byte.is_ascii_whitespace());
+    // As other tools write hex. In base64 no macaroon begins so.
+    if text.starts_with(b"0x") || text.starts_with(b"0X") {
+        text.drain(..2);
+    }
+    text
 }
 
 fn decoded(bytes: &[u8]) -> Vec<u8> {
