@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
+use crate::terminal_text::{is_printable, printable_char};
+
 /// What every command of this process needs: ledger and configuration, where they are not those by default.
 static CONTEXT: OnceLock<Context> = OnceLock::new();
 
@@ -84,14 +86,31 @@ pub fn file(path: &str) -> String {
     if path.starts_with('-') { shell(&format!("./{path}")) } else { shell(path) }
 }
 
-/// A word as a shell takes it.
+/// A word as a shell takes it. What steers a terminal or is not seen there is written as bash, zsh and ksh read it.
 #[must_use]
 pub fn shell(word: &str) -> String {
+    if !is_printable(word) {
+        return format!("$'{}'", word.chars().map(escaped).collect::<String>());
+    }
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
     } else {
         format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+fn escaped(c: char) -> String {
+    match c {
+        '\n' => r"\n".to_owned(),
+        '\r' => r"\r".to_owned(),
+        '\t' => r"\t".to_owned(),
+        '\'' | '\\' => format!("\\{c}"),
+        // By its bytes: other ways to write it depend on the locale.
+        _ if printable_char(c) != c => {
+            c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("\\x{byte:02x}")).collect()
+        }
+        _ => c.to_string(),
     }
 }
 
@@ -104,6 +123,8 @@ mod tests {
         assert_eq!(shell("jobs.example.toml"), "jobs.example.toml");
         assert_eq!(shell("it's here; rm -rf"), r"'it'\''s here; rm -rf'");
         assert_eq!(shell(""), "''");
+        assert_eq!(shell("a\nb"), r"$'a\nb'");
+        assert_eq!(shell("it's a\\b\r\u{ad}ü"), r"$'it\'s a\\b\r\xc2\xadü'");
         assert_eq!(command("status --batch june"), "l402-batch status --batch june");
         assert_eq!(command(&about_batch("status", "a b")), "l402-batch status --batch 'a b'");
     }

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use jiff::tz::TimeZone;
 
 use crate::diagnostic::{Diagnostic, Severity, render};
-use crate::manifest::{Limits, Manifest, OpenOptions};
+use crate::manifest::{Limits, Manifest, OpenOptions, id_problem};
 use crate::plan::{Plan, Policy};
 use crate::screen::stderr_columns;
+use crate::terminal_text::is_printable;
 
 use crate::cli::options::config::{ManifestOptions, ManifestSource};
 use crate::cli::options::layer::Layers;
@@ -42,6 +43,7 @@ pub(super) fn batch_of_results(
     ledger: &Path,
     play: bool,
 ) -> Result<Option<String>, Failure> {
+    check_name(manifest, options.batch.as_deref(), ledger)?;
     let of = manifest.results_of().map_err(Failure::Input)?;
     if of.as_ref().is_some_and(|of| of.is_play(&manifest.path)) {
         return if play { Ok(None) } else { Err(of_play(&manifest.path)) };
@@ -55,6 +57,30 @@ pub(super) fn batch_of_results(
     }
     manifest.leave_out_bought();
     Ok(None)
+}
+
+/// A batch is begun by a name that a person can read and type. One that an older version has begun goes on by its own.
+fn check_name(manifest: &Manifest, given: Option<&str>, ledger: &Path) -> Result<(), Failure> {
+    let of_file =
+        manifest.fallback_name().filter(|stem| given.is_none() && manifest.name.is_none() && !is_printable(stem));
+    let Some((name, problem)) = (match (given, &of_file) {
+        (Some(name), _) => id_problem(name).map(|problem| (name, problem)),
+        (None, Some(stem)) => id_problem(stem).map(|problem| (stem.as_str(), problem)),
+        (None, None) => None,
+    }) else {
+        return Ok(());
+    };
+    if ledger.exists() && crate::ledger::open(ledger, OpenMode::Read)?.batch(name)?.is_some() {
+        return Ok(());
+    }
+    Err(match of_file {
+        None => CommandError::usage(format!("--batch: expected {problem}")).into(),
+        Some(_) => {
+            CommandError::usage(format!("a batch is called as its file, and that is no name: expected {problem}"))
+                .hint("name it with --batch NAME")
+                .into()
+        }
+    })
 }
 
 fn of_play(path: &Path) -> Failure {

@@ -1,6 +1,6 @@
 //! Command lines that are wrong, and questions that nobody can answer.
 
-use crate::harness::{Client, Sandbox, two_jobs};
+use crate::harness::{Client, PROGRAM, Process, Sandbox, two_jobs};
 
 #[test]
 fn what_is_not_there_is_refused() {
@@ -17,6 +17,59 @@ fn what_is_not_there_is_refused() {
     client.says("download jobs.toml").with(2).saying("there is no ledger");
     client.says("status nowhere.toml").with(2).saying("there is no ledger");
     client.says("run jobs.toml --sandbox-drop-percent 5 --lnd-url https://127.0.0.1:1").with(2);
+}
+
+/// What a batch is called, a person reads and types.
+#[test]
+fn a_batch_is_begun_by_a_printable_name() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    client.write("a\nb.csv", "id,prompt\n1,kite\n");
+    let words = "expected 1 to 128 printable characters";
+    for name in ["a\nb", "a\r", "a\u{1b}[2J", "a\u{202e}b", " ", &"x".repeat(129)] {
+        for command in ["plan jobs.toml", "run jobs.toml --dry-run", "run jobs.toml", "doctor jobs.toml"] {
+            let mut program = if command.starts_with("run") { client.buying(command) } else { client.program() };
+            if !command.starts_with("run") {
+                program.args(command.split(' '));
+            }
+            Process::start(program.args(["--batch", name])).end().with(2).saying(words).saying("--batch");
+        }
+    }
+    sandbox.books().are_empty();
+    let line = ["plan", "a\nb.csv", "--default", "endpoint=generate-video", "--default", "duration=3"];
+    Process::start(client.program().args(line)).end().with(2).saying(words).saying("--batch NAME");
+    Process::start(client.program().args(line).args(["--batch", &"ü".repeat(128)])).end().with(0);
+}
+
+/// An older version has begun it: it is shown, and every command that is printed for it works in a shell.
+#[test]
+fn a_batch_that_has_a_line_end_in_its_name_goes_on() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    let third = "[[job]]\nid = \"third\"\nendpoint = \"generate-video\"\nprompt = \"three kites\"\nduration = 3\n";
+    client.write("jobs.toml", &format!("{}{third}", two_jobs("")));
+    client.run("run jobs.toml --limit 1").with(3);
+    let ledger = rusqlite::Connection::open(client.ledger()).unwrap();
+    ledger.execute("UPDATE batches SET name = ?1", ["a\nb's"]).unwrap();
+    drop(ledger);
+    client.says("batches").with(0).saying("a b's");
+    std::fs::create_dir(client.path("bin")).unwrap();
+    std::os::unix::fs::symlink(PROGRAM, client.path("bin/l402-batch")).unwrap();
+    let in_bash = |line: &str| {
+        let mut bash = crate::harness::under(&["bash", "-c", line], &client.program());
+        bash.env("PATH", format!("{}:{}", client.path("bin").display(), std::env::var("PATH").unwrap()));
+        Process::start(&mut bash).end()
+    };
+    let named = r"--batch $'a\nb\'s'";
+    in_bash(&format!("l402-batch status {named}")).with(3).saying("1,350 sats of");
+    in_bash(&format!("l402-batch export {named}")).with(0);
+    let mut run = client.buying("run jobs.toml --limit 1");
+    let ended = Process::start(run.args(["--batch", "a\nb's"])).end().with(3);
+    let printed = ended.stdout.lines().find_map(|line| Some(&line[line.find("l402-batch run")?..])).unwrap();
+    assert!(printed.contains(named), "{ended}");
+    in_bash(printed).with(0);
+    assert_eq!(sandbox.books().sales.len(), 3, "each once");
 }
 
 #[test]
