@@ -88,6 +88,8 @@ enum Kind {
     NodeUnfit,
     /// Another run holds the batch.
     Locked,
+    /// What was to be written could not be: the same command later may.
+    Unwritten,
     /// A defect of this program, or of the machine under it.
     Internal,
 }
@@ -135,6 +137,11 @@ impl CommandError {
     /// Another run holds the batch.
     pub(in crate::cli) fn locked(message: impl Into<String>) -> Self {
         Self::new(Kind::Locked, message)
+    }
+
+    /// What was to be written could not be.
+    pub(in crate::cli) fn unwritten(message: impl Into<String>) -> Self {
+        Self::new(Kind::Unwritten, message)
     }
 
     /// A defect of this program, or of the machine under it.
@@ -238,6 +245,7 @@ impl Kind {
             Self::Limit => ExitCode::Limit,
             Self::NodeUnfit => ExitCode::Node,
             Self::Locked => ExitCode::Locked,
+            Self::Unwritten => ExitCode::Unfinished,
             Self::Internal => ExitCode::Internal,
         }
     }

@@ -25,20 +25,20 @@ pub struct Views {
     stale: bool,
 }
 
-/// Where a file stands, and whether its last writing failed.
+/// Where a file stands, and what was told of it where its last writing failed.
 #[derive(Debug)]
 struct At {
     path: PathBuf,
-    failing: bool,
+    failing: Option<String>,
 }
 
 /// What became of a writing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rewritten {
-    /// What a person should know and has not been told: an event's warning.
+    /// What a person should know and has not been told: which file cannot be replaced, and why.
     pub warnings: Vec<String>,
-    /// Both files are as the ledger is.
-    pub whole: bool,
+    /// Files that are not as the ledger is, in the words that were told of them, now or before.
+    pub failing: Vec<String>,
 }
 
 impl Views {
@@ -48,7 +48,7 @@ impl Views {
     pub fn new(paths: OutputPaths, results: ResultsFile, receipts: ReceiptsFile) -> Self {
         let at = |path: PathBuf| {
             sweep(&path);
-            At { path, failing: false }
+            At { path, failing: None }
         };
         Self {
             results,
@@ -90,31 +90,26 @@ impl Views {
             self.receipts_at.replace(|path| replace_whole(path, |out| self.receipts.write(out, receipts))),
         ];
         self.throttle.done(began, clock());
-        let whole = !self.results_at.failing && !self.receipts_at.failing;
+        let failing: Vec<String> =
+            [&self.results_at, &self.receipts_at].into_iter().filter_map(|at| at.failing.clone()).collect();
         // What failed is tried again when it is next due.
-        self.stale = !whole;
-        Rewritten { warnings: written.into_iter().flatten().collect(), whole }
+        self.stale = !failing.is_empty();
+        Rewritten { warnings: written.into_iter().flatten().collect(), failing }
     }
 }
 
 impl At {
     /// Writes, and gives a warning where that fails after it had not failed.
     fn replace(&mut self, write: impl FnOnce(&Path) -> io::Result<()>) -> Option<String> {
-        let failed_before = self.failing;
-        match write(&self.path) {
-            Ok(()) => {
-                self.failing = false;
-                None
-            }
-            Err(error) => {
-                self.failing = true;
-                let path = self.path.display();
-                (!failed_before).then(|| {
-                    let why = chain(&error);
-                    format!("{path} cannot be replaced: {why}; it is tried again, and `export` writes it elsewhere")
-                })
-            }
+        let Err(error) = write(&self.path) else {
+            self.failing = None;
+            return None;
+        };
+        if self.failing.is_some() {
+            return None;
         }
+        self.failing = Some(format!("{} cannot be replaced: {}", self.path.display(), chain(&error)));
+        self.failing.clone()
     }
 }
 
@@ -143,14 +138,19 @@ mod tests {
         let mut views = views(folder.path());
         assert!(views.due(UnixMs(0)), "rebuilt at the start");
         let first = rewrite(&mut views, 0);
-        assert!(!first.whole);
+        assert_eq!(first.failing, first.warnings);
         assert_eq!(first.warnings.len(), 1, "{first:?}");
         assert!(folder.path().join("receipts.csv").exists(), "one that fails does not stop the other");
-        assert_eq!(rewrite(&mut views, 10_000), Rewritten { warnings: Vec::new(), whole: false });
+        let again = rewrite(&mut views, 10_000);
+        assert_eq!(
+            (again.warnings.len(), &again.failing),
+            (0, &first.failing),
+            "told once, and known for as long as it lasts"
+        );
         assert!(views.due(UnixMs(20_000)), "it is tried again");
 
         fs::create_dir(folder.path().join("a")).unwrap();
-        assert!(rewrite(&mut views, 20_000).whole);
+        assert!(rewrite(&mut views, 20_000).failing.is_empty());
         assert!(folder.path().join("a/results.csv").exists());
         fs::remove_dir_all(folder.path().join("a")).unwrap();
         assert_eq!(rewrite(&mut views, 30_000).warnings.len(), 1, "a new failure is told again");
@@ -161,7 +161,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("a")).unwrap();
         let mut views = views(folder.path());
-        assert!(rewrite(&mut views, 0).whole);
+        assert!(rewrite(&mut views, 0).failing.is_empty());
         assert!(!views.due(UnixMs(60_000)));
         views.changed();
         assert!(!views.due(UnixMs(1_000)));
@@ -177,7 +177,7 @@ mod tests {
         let before = fs::read(folder.path().join("a/results.csv")).unwrap();
         let broken =
             views.rewrite(&|| UnixMs(0), &mut |_| Err(io::Error::other("the ledger cannot be read")), &mut |_| Ok(()));
-        assert!(!broken.whole);
+        assert!(!broken.failing.is_empty());
         assert_eq!(fs::read(folder.path().join("a/results.csv")).unwrap(), before);
     }
 }

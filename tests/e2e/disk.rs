@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::harness::{Audit, Client, Sandbox, two_jobs};
+use crate::harness::{Audit, Client, Process, Sandbox, two_jobs, under};
 
 const RUN: &str = "run jobs.csv --default endpoint=generate-video --default duration=3";
 
@@ -293,4 +293,19 @@ fn why_results_cannot_be_written_is_said_with_quiet_too() {
         assert!(ended.stderr.contains("warning: ") && ended.stderr.contains("results.csv"), "{ended}");
         assert!(!ended.stdout.lines().any(|line| line.starts_with("results  ")), "{ended}");
     }
+}
+
+/// It says what it can do, not what a run does.
+#[test]
+fn an_export_that_has_no_room_says_so() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    jobs(&client, 24, &"long ".repeat(390));
+    client.run(RUN).with(0);
+    let before = client.read("jobs.results.csv");
+    let script = r#"trap "" XFSZ; ulimit -f 70; exec "$@" export --batch jobs"#;
+    let ended = Process::start(&mut under(&["sh", "-c", script, "sh"], &client.program())).end().with(3);
+    let ended = ended.saying("jobs.results.csv cannot be replaced: File too large").saying("--results");
+    assert!(!ended.stderr.contains("tried again") && !ended.stderr.contains("`export`"), "{ended}");
+    assert_eq!(client.read("jobs.results.csv"), before);
 }

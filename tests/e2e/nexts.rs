@@ -536,6 +536,21 @@ fn outputs() {
     assert_eq!(client.rows("it's.receipts.csv").len(), 1);
 }
 
+/// The same with `-q`, where the folder stands there long before the end: the reason is named.
+#[test]
+fn why_files_are_not_whole_is_said_quietly_too() {
+    let sandbox = Sandbox::start("--sandbox-pay-ms 1500");
+    let client = Client::of(&sandbox);
+    client.write("j.toml", &two_jobs(""));
+    let running = client.start("run j.toml -q --results r.csv --payments-in-flight 1");
+    sandbox.wait_for("a payment", |books| books.payments.len() == 1);
+    std::fs::remove_file(client.path("r.csv")).unwrap();
+    std::fs::create_dir(client.path("r.csv")).unwrap();
+    std::fs::write(client.path("r.csv/in the way"), "").unwrap();
+    let ended = running.end().with(3).saying("r.csv cannot be replaced: it is a folder");
+    assert_eq!(ended.stderr.matches("cannot be replaced").count(), 1, "{ended}");
+}
+
 /// What stays is begun by the printed command, and sells as it says.
 fn play() {
     let client = Client::alone();

@@ -184,6 +184,11 @@ pub(in crate::cli) fn ledger_of(ledger: &OpenLedger, batch: &str) -> Result<Stri
     }
 }
 
+/// Why a file of a run is not whole, to a person who watches that run.
+pub(in crate::cli) fn tried_again(words: &str) -> String {
+    format!("{words}; it is tried again, and `export` writes it elsewhere")
+}
+
 /// A path as the ledger remembers it.
 pub(in crate::cli) fn absolute(path: &Path) -> String {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
@@ -203,12 +208,14 @@ impl Following {
         let (mut files, warnings) =
             self.thread.join().map_err(|_| CommandError::internal("the thread of the files has failed"))?;
         let rewritten = files.rewrite_now()?;
-        warnings.into_iter().for_each(|words| reporter.warn(words));
+        let is_new = |words: &String| warnings.contains(words) || rewritten.warnings.contains(words);
+        for words in warnings.iter().chain(&rewritten.warnings).filter(|words| !rewritten.failing.contains(words)) {
+            reporter.warn(tried_again(words));
+        }
         // Why a file is not whole at the end is what the next steps point at.
-        rewritten
-            .warnings
-            .into_iter()
-            .for_each(|words| if rewritten.whole { reporter.warn(words) } else { reporter.insist(&words) });
-        Ok(rewritten.whole)
+        for words in &rewritten.failing {
+            if is_new(words) { reporter.insist(&tried_again(words)) } else { reporter.remind(&tried_again(words)) }
+        }
+        Ok(rewritten.failing.is_empty())
     }
 }

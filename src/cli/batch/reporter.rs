@@ -123,6 +123,13 @@ impl Reporter {
         }
     }
 
+    /// Tells once more what only `--quiet` has kept back.
+    pub(in crate::cli) fn remind(&self, message: &str) {
+        if !self.summary && self.json.is_none() {
+            self.insist(message);
+        }
+    }
+
     /// Tells what becomes of the files that follow.
     pub(in crate::cli) fn changed(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.changed)

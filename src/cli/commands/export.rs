@@ -44,8 +44,9 @@ pub(in crate::cli) fn execute(options: &ExportOptions) -> Result<ExitCode, Failu
 
     let text = format!("results   {}\nreceipts  {}\n", paths.results.display(), paths.receipts.display());
     let warnings = Files::new(&options.ledger, batch.key, &batch.remembered.layout, paths).rewrite()?;
-    if let Some(warning) = warnings.into_iter().next() {
-        return Err(CommandError::usage(warning).into());
+    if !warnings.is_empty() {
+        let hint = "make room there, or name other files with --results and --receipts";
+        return Err(CommandError::unwritten(warnings.join("; ")).hint(hint).into());
     }
     if !options.quiet {
         terminal::print(Format::Table, |out| out.write_all(text.as_bytes()))?;

@@ -7,7 +7,7 @@ mod stand;
 
 use crate::cli::batch::counterparties::{Counterparties, SandboxOptions};
 use crate::cli::batch::download_setup::{DownloadSetup, Made};
-use crate::cli::batch::files::Files;
+use crate::cli::batch::files::{Files, tried_again};
 use crate::cli::batch::receipt_guard::{BatchFiles, check as check_receipts, keep_unknown, stop};
 use crate::cli::batch::reporter::Reporter;
 use crate::cli::batch::run_batch::{BatchRun, Work, settings};
@@ -468,8 +468,8 @@ impl<'a> Runner<'a> {
         }
         let mut files = session.files(batch, self.world, paths)?;
         self.accepted();
-        for warning in files.rewrite()? {
-            self.reporter.warn(warning);
+        for words in files.rewrite()? {
+            self.reporter.warn(tried_again(&words));
         }
         Ok(files)
     }
