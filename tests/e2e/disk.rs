@@ -80,7 +80,7 @@ fn a_ledger_with_little_room_buys_nothing_and_all_say_so() {
     let words = "KiB free, and buying needs 8208 KiB";
     let make_room = format!("{words}; make room, then run again");
     assert_eq!((ended.stderr.matches(&make_room).count(), ended.stdout.matches(words).count()), (4, 1), "{ended}");
-    let ended = ended.saying("delivered       1");
+    ended.saying("delivered       1");
     Audit::of(&client, "jobs", &sandbox.books()).all_delivered(3);
 }
 

@@ -9,12 +9,8 @@ use std::path::Path;
 use super::{Token, lex, sources_of, tree, without_tests};
 
 /// Circles that are meant, or that stand, each by its files, and why.
-const MEANT: [(&[&str], &str); 16] = [
+const MEANT: [(&[&str], &str); 15] = [
     (&["cli/batch/files.rs", "cli/batch/own.rs"], "paths are made absolute where files are recognised as our own"),
-    (
-        &["cli/batch/receipt_guard.rs", "cli/batch/session.rs", "cli/preflight/planned.rs", "cli/preflight/words.rs"],
-        "a batch is opened with what was planned, and planning asks which batch it would be",
-    ),
     (&["cli/ending/advice.rs", "cli/ending/limits.rs"], "limits that are full are part of the advice"),
     (&["cli/failure.rs", "cli/terminal.rs"], "a failure is told on the terminal, and writing there fails"),
     (

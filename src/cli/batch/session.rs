@@ -24,6 +24,7 @@ use crate::cli::batch::files;
 use crate::cli::batch::files::{Files, absolute};
 use crate::cli::batch::reporter::Reporter;
 use crate::cli::batch::run_batch::{BatchRun, How, Work, run_batch};
+use crate::cli::preflight::planned::UNPROVED;
 use crate::cli::preflight::questions::in_msat;
 use crate::cli::preflight::words;
 
@@ -360,10 +361,6 @@ pub(in crate::cli) fn output_paths(
         receipts: asked.receipts.clone().unwrap_or(usual.receipts),
     })
 }
-
-/// What is said of jobs that are known by their receipts alone.
-pub(in crate::cli) const UNPROVED: &str =
-    "bought, as receipts prove, and nothing proves that the manifest asks for the same: not bought again";
 
 /// What is said of jobs that cost more than one may.
 pub(in crate::cli) const ABOVE_LIMIT: &str =

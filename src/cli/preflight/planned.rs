@@ -9,7 +9,9 @@ use crate::manifest::{JobSource, Limits, Manifest, is_job_key};
 use crate::money::{counted, counted_are};
 use crate::plan::{Plan, Policy};
 
-use crate::cli::batch::session::UNPROVED;
+/// What is said of jobs that are known by their receipts alone.
+pub(in crate::cli) const UNPROVED: &str =
+    "bought, as receipts prove, and nothing proves that the manifest asks for the same: not bought again";
 
 /// Rows and columns that a message names.
 const NAMED_MAX: usize = 5;
