@@ -1,7 +1,7 @@
 //! Opens a manifest as the options say, and makes its plan.
 
-use crate::ledger::OpenMode;
 use crate::ledger::port::Batches;
+use crate::ledger::{LedgerAddress, OpenMode};
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
@@ -40,7 +40,7 @@ pub(super) fn open(options: &ManifestOptions, last_catalog: Option<&Path>) -> Re
 pub(super) fn batch_of_results(
     manifest: &mut Manifest,
     options: &ManifestOptions,
-    ledger: &Path,
+    ledger: &LedgerAddress,
     play: bool,
 ) -> Result<Option<String>, Failure> {
     check_name(manifest, options.batch.as_deref(), ledger)?;
@@ -60,7 +60,7 @@ pub(super) fn batch_of_results(
 }
 
 /// A batch is begun by a name that a person can read and type. One that an older version has begun goes on by its own.
-fn check_name(manifest: &Manifest, given: Option<&str>, ledger: &Path) -> Result<(), Failure> {
+fn check_name(manifest: &Manifest, given: Option<&str>, ledger: &LedgerAddress) -> Result<(), Failure> {
     let of_file =
         manifest.fallback_name().filter(|stem| given.is_none() && manifest.name.is_none() && !is_printable(stem));
     let Some((name, problem)) = (match (given, &of_file) {

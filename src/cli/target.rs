@@ -1,7 +1,7 @@
 //! Finds the batch that a command is about.
 
 use crate::ledger::port::Batches;
-use crate::ledger::{Batch, OpenLedger, OpenMode};
+use crate::ledger::{Batch, LedgerAddress, OpenLedger, OpenMode};
 use std::path::Path;
 
 use crate::command::command;
@@ -12,7 +12,7 @@ use crate::cli::receipts::Results;
 use crate::cli::{CommandError, Failure};
 
 /// The ledger for reading, and the batch in it.
-pub(super) fn find(ledger: &Path, target: &Target) -> Result<(OpenLedger, Batch), Failure> {
+pub(super) fn find(ledger: &LedgerAddress, target: &Target) -> Result<(OpenLedger, Batch), Failure> {
     if let Some((path, _)) = target.manifest.as_ref().filter(|_| !ledger.exists()) {
         stop(ledger, None, None, None)?;
         beside(path, target.batch.as_deref())?;
@@ -27,11 +27,11 @@ pub(super) fn find(ledger: &Path, target: &Target) -> Result<(OpenLedger, Batch)
 }
 
 /// The ledger for reading.
-pub(super) fn open(ledger: &Path) -> Result<OpenLedger, Failure> {
+pub(super) fn open(ledger: &LedgerAddress) -> Result<OpenLedger, Failure> {
     if !ledger.exists() {
         // Where one was, none is begun.
         stop(ledger, None, None, None)?;
-        return Err(CommandError::usage(format!("there is no ledger at {}", ledger.display()))
+        return Err(CommandError::usage(format!("there is no ledger at {}", ledger))
             .hint("another one is named with --ledger")
             .into());
     }

@@ -1,6 +1,7 @@
 //! The port to the durable record of every batch. Nothing is paid before its intent is here; preimages, tokens and
 //! answers are here before they are used.
 
+mod address;
 mod batch;
 mod bounds;
 mod claimed;
@@ -14,6 +15,7 @@ mod history;
 mod inline;
 mod loading;
 pub mod memory;
+mod merging;
 mod open;
 mod person;
 mod place;
@@ -26,6 +28,7 @@ mod stored_jobs;
 mod word;
 mod writer;
 
+pub use address::{AddressError, LedgerAddress};
 pub use batch::{Batch, BatchStart, DownloadTo, Layout, NewBatch, Outputs, Remembered};
 pub use bounds::{Asking, EndpointCount, HeldBack, IntentBounds, NodeCount, Prospect, endpoint_and_origin};
 pub use claimed::Claimed;
@@ -35,7 +38,11 @@ pub use inline::InlineLedger;
 pub use loading::{
     ChosenRows, Compared, Duplicates, EditedRow, EditedRows, IdList, JobsThen, LoadError, PlanLoad, ToBuy, Unbought,
 };
-pub use open::{ForeseenHere, LockHere, OpenLedger, check_location, free_bytes, gap_of_new, in_memory, open};
+pub use merging::{Asked, Doubled, Merged};
+pub use open::{
+    ForeseenHere, LockHere, OpenLedger, SourceHere, check_location, free_bytes, gap_of_new, holds_ledger, in_memory,
+    open,
+};
 pub use person::{Decided, Decision, Reopened, Reopening, Trusted, Undecided};
 pub use place::{Gap, Location, LockError, LockedBy, OpenMode};
 pub use port::{Deliveries, Ledger};

@@ -1,10 +1,10 @@
 //! Where a ledger is, what it lacks there, and who works with it.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::LedgerAddress;
 use crate::error::Hinted;
 use crate::l402::PaymentHash;
 use crate::time::UnixMs;
@@ -31,7 +31,7 @@ pub struct Location {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Gap {
     /// These copies were rescued from under a run, and may hold purchases that the ledger does not know.
-    Rescued(Vec<PathBuf>),
+    Rescued(Vec<LedgerAddress>),
     /// Payments were begun with the ledger of this place that this one does not know, or knows by their receipts alone.
     Behind {
         /// How many were begun with it.
@@ -43,7 +43,7 @@ pub enum Gap {
         /// The newest payment.
         hash: PaymentHash,
         /// The file that says so.
-        mark: PathBuf,
+        mark: LedgerAddress,
     },
 }
 

@@ -14,7 +14,7 @@ use textwrap::core::{Word, display_width};
 use textwrap::{Options, WordSeparator, WordSplitter, WrapAlgorithm};
 
 pub use echo::Unechoed;
-pub use pasted::{TypedAs, holds_binary_macaroon, looks_like_macaroon, remember, veiled};
+pub use pasted::{TypedAs, hide, holds_binary_macaroon, looks_like_macaroon, remember, veiled};
 pub use table::table;
 
 /// Columns of a terminal that does not tell.

@@ -1,6 +1,6 @@
 //! Command lines that are wrong, and questions that nobody can answer.
 
-use crate::harness::{Client, PROGRAM, Process, Sandbox, two_jobs};
+use crate::harness::{Client, Ended, PROGRAM, Process, Sandbox, two_jobs};
 
 #[test]
 fn what_is_not_there_is_refused() {
@@ -70,6 +70,45 @@ fn a_batch_that_has_a_line_end_in_its_name_goes_on() {
     assert!(printed.contains(named), "{ended}");
     in_bash(printed).with(0);
     assert_eq!(sandbox.books().sales.len(), 3, "each once");
+}
+
+/// A server's address holds a password, and nothing of it is printed.
+#[test]
+fn a_ledger_at_a_server_is_refused_before_anything_else() {
+    const SERVER: &str = "postgresql://night:tr0ub4dor@db.example/ledger";
+    let refused = |ended: Ended| {
+        ended.with(2).saying("keeps a ledger in a file").saying("path of a file").not_saying("tr0ub4dor");
+    };
+    let client = Client::alone();
+    let commands = [
+        "plan jobs.toml",
+        "run jobs.toml",
+        "recover --all",
+        "status jobs.toml",
+        "export jobs.toml",
+        "batches",
+        "resolve jobs.toml --job j1 --as keep --note n",
+        "audit",
+        "doctor",
+        "refunds list --all",
+        "refunds claim --all",
+        "download jobs.toml",
+        "config show",
+        "ledger merge other.db",
+    ];
+    client.write("config.toml", &format!("max_sats = 5\nledger = \"{SERVER}\"\n"));
+    for command in commands {
+        refused(client.says(&format!("{command} --ledger {SERVER}")));
+        refused(client.says(&format!("{command} --config config.toml")));
+        let mut by_variable = client.program();
+        by_variable.args(command.split(' ')).env("L402_BATCH_LEDGER", SERVER);
+        refused(Process::start(&mut by_variable).end());
+    }
+    refused(client.says(&format!("ledger merge {SERVER}")));
+    for later in ["backup", "copy"] {
+        client.says(&format!("ledger {later} {SERVER}")).with(2).not_saying("tr0ub4dor");
+    }
+    assert_eq!(client.files(), ["config.toml", "picture.png"]);
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! Care of the ledger: `ledger`.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::builder::{PathBufValueParser, TypedValueParser};
+use clap::{Args, Subcommand, ValueHint};
 
 use crate::cli::options::LedgerArgs;
+use crate::cli::options::values::ledger_at;
+use crate::ledger::LedgerAddress;
 
 pub(super) const LEDGER_EXAMPLES: &str = "\
 Examples:
@@ -50,8 +52,12 @@ pub enum LedgerCommand {
 #[derive(Args, Clone, Debug)]
 pub struct LedgerMergeArgs {
     /// A ledger, a copy that was rescued, or receipts
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    #[arg(
+        value_name = "FILE",
+        value_hint = ValueHint::AnyPath,
+        value_parser = PathBufValueParser::new().try_map(ledger_at)
+    )]
+    pub file: LedgerAddress,
     /// Give up what FILE holds instead: what it bought may be bought again
     #[arg(long)]
     pub discard: bool,

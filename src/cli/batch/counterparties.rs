@@ -1,6 +1,7 @@
 //! Who pays, who sells and where it is recorded: a configured node, or the sandbox inside this process.
 
-use std::path::{Path, PathBuf};
+use crate::ledger::LedgerAddress;
+use std::path::PathBuf;
 
 use crate::cli::node::Wallet;
 use crate::cli::options::config::{NodeOptions, Payment};
@@ -15,7 +16,7 @@ pub(in crate::cli) struct Counterparties {
     /// The way to every origin.
     pub(in crate::cli) origin: HttpOrigin,
     /// The ledger's path.
-    pub(in crate::cli) ledger: PathBuf,
+    pub(in crate::cli) ledger: LedgerAddress,
     /// Play money.
     pub(in crate::cli) play: Option<Play>,
     /// What a person should know of the configuration.
@@ -42,7 +43,7 @@ impl Counterparties {
     }
 
     /// A configured node, or none.
-    pub(in crate::cli) fn of_node(node: Option<&NodeOptions>, ledger: &Path) -> Result<Self, Failure> {
+    pub(in crate::cli) fn of_node(node: Option<&NodeOptions>, ledger: &LedgerAddress) -> Result<Self, Failure> {
         let (mut payer, mut warnings) = (None, Vec::new());
         if let Some(node) = node {
             let connected = node.connect()?;
@@ -51,7 +52,7 @@ impl Counterparties {
         }
         let origin = HttpOrigin::new(HttpOptions::default())
             .map_err(|error| CommandError::internal("no client for the web").because(error))?;
-        Ok(Self { payer, origin, ledger: ledger.to_owned(), play: None, warnings, signals: Signals::default() })
+        Ok(Self { payer, origin, ledger: ledger.clone(), play: None, warnings, signals: Signals::default() })
     }
 
     #[cfg(feature = "sandbox")]
@@ -67,7 +68,7 @@ impl Counterparties {
             payer: Some(payer),
             origin: HttpOrigin::new(options)
                 .map_err(|error| CommandError::internal("no client for the web").because(error))?,
-            ledger: folder.join("ledger.db"),
+            ledger: LedgerAddress::of_file(folder.join("ledger.db")),
             play: Some(Play { catalog: sandbox.catalog_file(), sandbox }),
             warnings: Vec::new(),
             signals: Signals::default(),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::cli::options::config;
 use crate::cli::{CommandError, Failure};
 use crate::ledger::port::{Batches, Views as _};
-use crate::ledger::{Batch, BatchKey, Layout, LedgerError, OpenLedger, OpenMode, Outputs};
+use crate::ledger::{Batch, BatchKey, Layout, LedgerAddress, LedgerError, OpenLedger, OpenMode, Outputs};
 use crate::manifest::PLAY_LEDGER;
 use crate::report::{
     Dialect, Output, OutputPaths, ReceiptsFile, ResultsFile, Rewritten, Views, batch_paths, check_outputs,
@@ -26,20 +26,20 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// The files of one batch.
 pub(in crate::cli) struct Files {
-    ledger: PathBuf,
+    ledger: LedgerAddress,
     batch: BatchKey,
     views: Views,
 }
 
 impl Files {
     /// The files at these paths, laid out as the batch remembers.
-    pub(in crate::cli) fn new(ledger: &Path, batch: BatchKey, layout: &Layout, paths: OutputPaths) -> Self {
+    pub(in crate::cli) fn new(ledger: &LedgerAddress, batch: BatchKey, layout: &Layout, paths: OutputPaths) -> Self {
         let (results, receipts) = laid_out(layout);
-        Self { ledger: ledger.to_owned(), batch, views: Views::new(paths, results, receipts) }
+        Self { ledger: ledger.clone(), batch, views: Views::new(paths, results, receipts) }
     }
 
     /// The files that a batch has written before, if it has.
-    pub(in crate::cli) fn remembered(ledger: &Path, batch: &Batch) -> Option<Self> {
+    pub(in crate::cli) fn remembered(ledger: &LedgerAddress, batch: &Batch) -> Option<Self> {
         let outputs = &batch.remembered.outputs;
         let paths = OutputPaths {
             results: PathBuf::from(outputs.results.as_ref().filter(|_| outputs.results_written)?),

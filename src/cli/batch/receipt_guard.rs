@@ -4,7 +4,7 @@
 
 use crate::error::Hinted;
 use crate::ledger::port::{Audit, Place};
-use crate::ledger::{Batch, Gap, OpenLedger, gap_of_new};
+use crate::ledger::{Batch, Gap, LedgerAddress, OpenLedger, gap_of_new};
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -33,17 +33,17 @@ pub(in crate::cli) struct BatchFiles<'a> {
 }
 
 /// Whatever stops a ledger from buying: every command that buys, that foretells a purchase or advises one asks this. `ledger` is
-/// the one at `path`, where there is one; `known` is the batch, where there is one; `place` is where its files go, where a
+/// the one at `address`, where there is one; `known` is the batch, where there is one; `place` is where its files go, where a
 /// manifest says that and it is no play money.
 pub(in crate::cli) fn stop(
-    path: &Path,
+    address: &LedgerAddress,
     ledger: Option<&OpenLedger>,
     known: Option<&Batch>,
     place: Option<&BatchFiles<'_>>,
 ) -> Result<(), Failure> {
     let gap = match ledger {
         Some(ledger) => ledger.gap()?,
-        None => gap_of_new(path)?,
+        None => gap_of_new(address)?,
     };
     gap.map_or(Ok(()), |gap| Err(lacking(gap)))?;
     if let Some((ledger, batch)) = ledger.zip(known) {
@@ -168,15 +168,14 @@ pub(in crate::cli) fn gap_words(ledger: &OpenLedger) -> Result<Option<String>, F
 }
 
 fn lacking(gap: Gap) -> CommandError {
-    let merging = |file: &Path| merging(&file.display().to_string());
     match gap {
         Gap::Rescued(copies) => {
-            let first = copies.first().map(PathBuf::as_path).unwrap_or(Path::new("FILE"));
+            let first = copies.first().map_or_else(|| "FILE".to_owned(), ToString::to_string);
             CommandError::books_differ(format!(
                 "{} was saved when the ledger was deleted or replaced under a run, and may hold purchases that the ledger \
                  does not know: nothing is bought until {} has brought them in",
-                first.display(),
-                merging(first),
+                first,
+                merging(&first),
             ))
             .hint(
                 "whoever accepts that what it holds may be bought again gives it up with --discard (see `ledger merge --help`)",
@@ -188,13 +187,13 @@ fn lacking(gap: Gap) -> CommandError {
             counted(begun, "payment"),
             hash.hex(),
             behind(known, is_here),
-            merging(Path::new("FILE")),
+            merging("FILE"),
         ))
         .hint(format!(
             "where there is no newer ledger, {}; whoever accepts then that what it held may be bought again gives up {} with \
              --discard (see `ledger merge --help`)",
             comparing(known),
-            mark.display(),
+            mark,
         )),
     }
 }

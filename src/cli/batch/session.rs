@@ -7,8 +7,8 @@ use crate::cli::{CommandError, Failure, input};
 use crate::command::command;
 use crate::ledger::port::{Batches, HeldLock, Loading, Place};
 use crate::ledger::{
-    Batch, BatchKey, BatchStart, Compared, DownloadTo, Duplicates, IdList, Layout, LoadError, LockHere, NewBatch,
-    OpenLedger, OpenMode, Outputs, PlanLoad, Remembered, Retake,
+    Batch, BatchKey, BatchStart, Compared, DownloadTo, Duplicates, IdList, Layout, LedgerAddress, LoadError, LockHere,
+    NewBatch, OpenLedger, OpenMode, Outputs, PlanLoad, Remembered, Retake,
 };
 use crate::manifest::{Limits, Manifest};
 use crate::money::counted;
@@ -44,7 +44,7 @@ pub(in crate::cli) struct Session {
 
 impl Session {
     /// Opens the ledger and takes the batch's lock.
-    pub(in crate::cli) fn open(ledger: &Path, name: &str) -> Result<Self, Failure> {
+    pub(in crate::cli) fn open(ledger: &LedgerAddress, name: &str) -> Result<Self, Failure> {
         let ledger = crate::ledger::open(ledger, OpenMode::Write)?;
         let lock = lock(&ledger, name)?;
         let known = ledger.batch(name)?;
@@ -259,25 +259,25 @@ pub(in crate::cli) fn check_files(
     name: &str,
     files: &config::Files,
     manifest: &Manifest,
-    (path, is_play): (&Path, bool),
+    (address, is_play): (&LedgerAddress, bool),
 ) -> Result<OutputPaths, Failure> {
     let paths = output_paths(ledger, known, files, manifest, name, is_play)?;
     let before = known.map(|batch| batch.remembered.outputs.clone()).unwrap_or_default();
     // Each run with play money has a ledger of its own, and may replace what the last one left.
     let play = is_play && files.results.is_none() && files.receipts.is_none();
-    let mut inputs = vec![("the manifest", manifest.path.as_path()), ("the ledger", path)];
+    let mut inputs = vec![("the manifest", manifest.path.as_path()), ("the ledger", address.file())];
     inputs.extend(manifest.rows_file().map(|rows| ("the manifest's rows", rows)));
     files::check(&paths, ledger.map(|ledger| (ledger, name)), &before, play, &inputs, files)?;
     Ok(paths)
 }
 
 /// Where a run of a results file writes its batch's files, checked before anything is bought: as the flags say, else where it did
-/// before, else beside its manifest. `path` is the ledger's.
+/// before, else beside its manifest. The ledger stands at `address`.
 pub(in crate::cli) fn results_paths(
     ledger: &OpenLedger,
     batch: &Batch,
     asked: &config::Files,
-    path: &Path,
+    address: &LedgerAddress,
 ) -> Result<OutputPaths, Failure> {
     let remembered = &batch.remembered.outputs;
     let manifest = Path::new(&batch.manifest);
@@ -287,7 +287,7 @@ pub(in crate::cli) fn results_paths(
         results: asked.results.clone().or_else(|| before(&remembered.results)).unwrap_or(usual.results),
         receipts: asked.receipts.clone().or_else(|| before(&remembered.receipts)).unwrap_or(usual.receipts),
     };
-    let inputs = [("the batch's manifest", manifest), ("the ledger", path)];
+    let inputs = [("the batch's manifest", manifest), ("the ledger", address.file())];
     files::check(&paths, Some((ledger, &batch.name)), remembered, false, &inputs, asked)?;
     Ok(paths)
 }

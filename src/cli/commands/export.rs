@@ -33,7 +33,7 @@ pub(in crate::cli) fn execute(options: &ExportOptions) -> Result<ExitCode, Failu
         results: options.files.results.clone().unwrap_or(usual.results),
         receipts: options.files.receipts.clone().unwrap_or(usual.receipts),
     };
-    let mut inputs = vec![("the ledger", options.ledger.as_path())];
+    let mut inputs = vec![("the ledger", options.ledger.file())];
     inputs.extend(manifest.as_deref().map(|path| ("the manifest", path)));
     let of = Some((&ledger, batch.name.as_str()));
     check_files(&paths, of, &batch.remembered.outputs, false, &inputs, &options.files)?;

@@ -1,24 +1,22 @@
 //! `ledger`: what cares for the ledger itself.
 
 use std::collections::HashMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::catalog::Catalog;
 use crate::error::Hinted;
-use crate::ledger::port::{Batches, Place};
-use crate::ledger::sqlite::{Asked, BatchLock, Doubled, MergeSource, Merged};
-use crate::ledger::{Gap, LedgerError, OpenLedger, OpenMode, ReceiptKind, ReceiptRow};
+use crate::ledger::port::{Batches, MergeSource, Merging, Place};
+use crate::ledger::{
+    Asked, Doubled, Gap, LedgerAddress, LedgerError, LockHere, Merged, OpenLedger, OpenMode, ReceiptKind, ReceiptRow,
+    SourceHere, holds_ledger,
+};
 use crate::money::counted;
 use crate::run::{Clock, SystemClock};
-use crate::safe_open::{self, Opened};
 
 use crate::cli::options::config::LedgerMergeOptions;
 use crate::cli::receipts::{Receipts, Results};
 use crate::cli::{CommandError, ExitCode, Failure, Format, terminal};
 
-/// The first bytes of every SQLite file.
-const SQLITE_MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// Endings under which a manifest may stand beside its receipts.
 const MANIFESTS: [&str; 4] = ["toml", "csv", "tsv", "txt"];
 
@@ -34,16 +32,17 @@ pub(in crate::cli) fn later(name: &str) -> Failure {
 }
 
 fn bring_in(ledger: &mut OpenLedger, options: &LedgerMergeOptions) -> Result<ExitCode, Failure> {
+    let file = options.file.file();
     let source = source(ledger, &options.file)?;
-    let _locks = lock_all(ledger, &source, &options.file)?;
+    let _locks = lock_all(ledger, &source)?;
     // What somebody wrote into it before its locks were held is in it as well.
-    let source = if source.is_ledger() { MergeSource::open(&options.file, ledger)? } else { source };
+    let source = self::source(ledger, &options.file)?;
     let merged = ledger.merge(SystemClock.now(), &source)?;
     let set_aside = match ledger.gap()? {
-        Some(Gap::Rescued(copies)) if is_one_of(&copies, &options.file) => Some(set_aside(&options.file, "merged")?),
+        Some(Gap::Rescued(copies)) if is_one_of(&copies, file) => Some(set_aside(file, "merged")?),
         _ => None,
     };
-    let text = words(&merged, &options.file, set_aside.as_deref());
+    let text = words(&merged, file, set_aside.as_deref());
     terminal::print(Format::Table, |out| out.write_all(text.as_bytes()))?;
     if let Some(gap) = crate::cli::batch::receipt_guard::gap_words(ledger)? {
         terminal::say(&format!("note: {gap}\n"));
@@ -51,36 +50,29 @@ fn bring_in(ledger: &mut OpenLedger, options: &LedgerMergeOptions) -> Result<Exi
     Ok(ExitCode::Done)
 }
 
-fn source(ledger: &OpenLedger, file: &Path) -> Result<MergeSource, Failure> {
-    let unread = |error: std::io::Error| CommandError::usage(file.display().to_string()).because(error);
-    let mut head = Vec::new();
-    match safe_open::open(file).map_err(unread)? {
-        // Nothing of this process has it open, so that closing it drops no lock of ours.
-        Opened::File(opened) => opened.take(16).read_to_end(&mut head).map_err(unread)?,
-        Opened::Pipe(_) => return Err(unread(std::io::Error::other("is a pipe")).into()),
-    };
-    if head.starts_with(SQLITE_MAGIC) {
-        return Ok(MergeSource::open(file, ledger)?);
+fn source(ledger: &OpenLedger, address: &LedgerAddress) -> Result<SourceHere, Failure> {
+    if holds_ledger(address).map_err(|error| CommandError::usage(address.to_string()).because(error))? {
+        return Ok(ledger.source(address)?);
     }
-    match Receipts::open(file) {
-        Some(receipts) => of_receipts(ledger, file, &receipts.rows(file)?),
+    match Receipts::open(address.file()) {
+        Some(receipts) => of_receipts(ledger, address, &receipts.rows(address.file())?),
         None => Err(CommandError::no_ledger(format!(
-            "{} is neither a ledger of l402-batch nor its receipts, or is damaged",
-            file.display()
+            "{address} is neither a ledger of l402-batch nor its receipts, or is damaged"
         ))
         .hint("restore it from a backup")
         .into()),
     }
 }
 
-fn of_receipts(ledger: &OpenLedger, file: &Path, rows: &[ReceiptRow]) -> Result<MergeSource, Failure> {
+fn of_receipts(ledger: &OpenLedger, address: &LedgerAddress, rows: &[ReceiptRow]) -> Result<SourceHere, Failure> {
+    let file = address.file();
     let builtin = Catalog::builtin().map_err(Failure::Input)?;
     let stranger = builtin.iter().next();
     let stranger = stranger.ok_or_else(|| CommandError::internal("the catalogue is empty"))?;
     let asked = asked(file, rows);
-    MergeSource::of_receipts(file, &manifest_of(file), rows, &asked, stranger, ledger).map_err(|error| match error {
+    ledger.source_of_receipts(address, &manifest_of(file), rows, &asked, stranger).map_err(|error| match error {
         LedgerError::Receipt(bad) => {
-            let refused = CommandError::usage(format!("{}: {bad}; nothing was merged", file.display()));
+            let refused = CommandError::usage(format!("{address}: {bad}; nothing was merged"));
             match bad.hint() {
                 Some(hint) => refused.hint(hint).into(),
                 None => refused.into(),
@@ -126,30 +118,20 @@ fn manifest_of(receipts: &Path) -> String {
 }
 
 /// The right to run each batch of both ledgers: nobody buys meanwhile.
-fn lock_all(ledger: &OpenLedger, source: &MergeSource, file: &Path) -> Result<Vec<BatchLock>, Failure> {
+fn lock_all(ledger: &OpenLedger, source: &SourceHere) -> Result<Vec<LockHere>, Failure> {
     let mut ours: Vec<String> = ledger.batches()?.into_iter().map(|(batch, _)| batch.name).collect();
-    ours.extend(source.batches.iter().cloned());
+    ours.extend(source.batches().iter().cloned());
     ours.sort();
     ours.dedup();
     let now = SystemClock.now();
-    let into = ledger.path().unwrap_or(file);
-    let mut locks = Vec::new();
-    for name in &ours {
-        locks.push(BatchLock::take(into, name, now)?);
-    }
-    let mut folder = file.as_os_str().to_owned();
-    folder.push(".locks");
-    if source.is_ledger() && Path::new(&folder).is_dir() {
-        for name in &source.batches {
-            locks.push(BatchLock::take(file, name, now)?);
-        }
-    }
+    let mut locks = ours.iter().map(|name| ledger.lock(name, now)).collect::<Result<Vec<_>, _>>()?;
+    locks.extend(source.lock(now)?);
     Ok(locks)
 }
 
 /// By a person's word what the file holds is given up: recorded first, so that the word is never forgotten.
 fn discard(ledger: &mut OpenLedger, options: &LedgerMergeOptions) -> Result<ExitCode, Failure> {
-    let file = &options.file;
+    let file = options.file.file();
     let awaited = match ledger.gap()? {
         Some(Gap::Rescued(copies)) => copies,
         Some(Gap::Behind { mark, .. }) => vec![mark],
@@ -162,16 +144,16 @@ fn discard(ledger: &mut OpenLedger, options: &LedgerMergeOptions) -> Result<Exit
         ))
         .into());
     }
-    ledger.discard(SystemClock.now(), file)?;
+    ledger.discard(SystemClock.now(), &options.file)?;
     let aside = set_aside(file, "discarded")?;
     let text = format!("{} is given up, and kept as {}\n", file.display(), aside.display());
     terminal::print(Format::Table, |out| out.write_all(text.as_bytes()))?;
     Ok(ExitCode::Done)
 }
 
-fn is_one_of(files: &[PathBuf], file: &Path) -> bool {
+fn is_one_of(files: &[LedgerAddress], file: &Path) -> bool {
     let Ok(file) = file.canonicalize() else { return false };
-    files.iter().any(|known| known.canonicalize().is_ok_and(|known| known == file))
+    files.iter().any(|known| known.file().canonicalize().is_ok_and(|known| known == file))
 }
 
 /// Gives a file that is done with a name by which nobody waits for it.

@@ -1,13 +1,11 @@
 //! `recover`: finishes what is open, and buys nothing.
 
-use std::path::Path;
-
 use crate::command::{about_batch, command};
 use crate::download::Wanted;
 use crate::error::Hinted;
 use crate::event::{Event, Listener};
 use crate::ledger::port::{Batches, Downloads, Foresee, Records, Views};
-use crate::ledger::{Batch, Counts, DownloadTo, OpenLedger, OpenMode};
+use crate::ledger::{Batch, Counts, DownloadTo, LedgerAddress, OpenLedger, OpenMode};
 use crate::purchase::{JobState, Reason};
 use crate::run::{Clock, SystemClock};
 use crate::time::UnixMs;
@@ -33,7 +31,7 @@ pub(in crate::cli) fn execute(options: &RecoverOptions) -> Result<ExitCode, Fail
         None => of_ledger(options)?,
     };
     if batches.is_empty() {
-        let ledger = options.ledger.display();
+        let ledger = &options.ledger;
         say(
             options,
             &match idle {
@@ -161,7 +159,7 @@ async fn recover(options: &RecoverOptions, world: &Counterparties, batch: &Batch
 /// A batch that is brought to its end without buying anything.
 pub(in crate::cli) struct Bringing<'a> {
     /// Where it is recorded.
-    pub(in crate::cli) ledger: &'a Path,
+    pub(in crate::cli) ledger: &'a LedgerAddress,
     /// How to print.
     pub(in crate::cli) output: Output,
     /// How fast.
@@ -192,7 +190,7 @@ pub(in crate::cli) async fn bring_to_end(bringing: Bringing<'_>) -> Result<ExitC
     let (ledger, batch) = (bringing.ledger, bringing.batch);
     reporter.hear(&Event::RunStarted {
         batch: batch.name.clone(),
-        ledger: ledger.display().to_string(),
+        ledger: ledger.to_string(),
         new_batch: false,
         new_ledger: false,
         tool_version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -1,7 +1,7 @@
 //! `refunds`: what was offered, claimed and came back; and the claiming of it.
 
 use crate::ledger::port::{Batches, Records, Views};
-use crate::ledger::{Batch, OpenLedger, OpenMode, RefundRow};
+use crate::ledger::{Batch, LedgerAddress, OpenLedger, OpenMode, RefundRow};
 use crate::purchase::{JobState, Next};
 use crate::report::{RefundsStyle, write_refunds};
 use crate::screen::stdout_columns;
@@ -57,7 +57,7 @@ pub(in crate::cli) fn claim(options: &RefundsClaimOptions) -> Result<ExitCode, F
         None => with_open_refunds(&recovering.ledger)?,
     };
     if batches.is_empty() && recovering.output.format != Format::Json && !recovering.output.quiet {
-        terminal::say(&format!("no refund is to be claimed in the ledger {}\n", recovering.ledger.display()));
+        terminal::say(&format!("no refund is to be claimed in the ledger {}\n", recovering.ledger));
     }
     crate::cli::runtime()?.block_on(async {
         let world = Counterparties::of_node(recovering.node.as_ref(), &recovering.ledger)?;
@@ -88,7 +88,7 @@ pub(in crate::cli) fn claim(options: &RefundsClaimOptions) -> Result<ExitCode, F
     })
 }
 
-fn with_open_refunds(ledger: &std::path::Path) -> Result<Vec<Batch>, Failure> {
+fn with_open_refunds(ledger: &LedgerAddress) -> Result<Vec<Batch>, Failure> {
     let ledger: OpenLedger =
         if ledger.exists() { crate::ledger::open(ledger, OpenMode::Read)? } else { return Ok(Vec::new()) };
     let mut open = Vec::new();

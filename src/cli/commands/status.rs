@@ -33,7 +33,7 @@ pub(in crate::cli) fn execute(options: &StatusOptions) -> Result<ExitCode, Failu
     let head = StatusHead {
         batch: batch.name.clone(),
         manifest: (batch.manifest != "-").then(|| batch.manifest.clone()),
-        ledger: options.ledger.display().to_string(),
+        ledger: options.ledger.to_string(),
     };
     let style = StatusStyle {
         format: options.output.format.into(),

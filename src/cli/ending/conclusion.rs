@@ -10,7 +10,7 @@ use crate::command::{carried, without};
 use crate::error::Hinted;
 use crate::event::{EndCount, Event, Listener, NeedsPerson, RunEnded};
 use crate::ledger::port::{Batches, Foresee, Loading, Views};
-use crate::ledger::{Batch, Counts, OpenLedger, OpenMode, ResultRow, StateCount, Unbought};
+use crate::ledger::{Batch, Counts, LedgerAddress, OpenLedger, OpenMode, ResultRow, StateCount, Unbought};
 use crate::money::Msat;
 use crate::purchase::{JobState, Next, Reason};
 use crate::report::{command_about, summary};
@@ -138,7 +138,13 @@ fn since(now: Msat, before: Option<Msat>) -> Msat {
 }
 
 /// Tells whoever listens that a run which had begun ends with an error: the stream of events has its last line.
-pub(in crate::cli) fn tell_broken(ledger: &Path, batch: &str, failure: &Failure, began: UnixMs, reporter: &Reporter) {
+pub(in crate::cli) fn tell_broken(
+    ledger: &LedgerAddress,
+    batch: &str,
+    failure: &Failure,
+    began: UnixMs,
+    reporter: &Reporter,
+) {
     let counts = || {
         let ledger = crate::ledger::open(ledger, OpenMode::Read).ok()?;
         ledger.counts(ledger.batch(batch).ok()??.key).ok()

@@ -1,6 +1,6 @@
 //! Options as resolved from flags, variables, manifest and configuration file: what a command works with.
 
-use crate::ledger::{Decision, Reopening};
+use crate::ledger::{Decision, LedgerAddress, Reopening};
 use std::path::PathBuf;
 
 use crate::download::name::Template;
@@ -149,7 +149,7 @@ pub struct Buying {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Payment {
     /// A node, and the ledger that records it.
-    Node(NodeOptions, PathBuf),
+    Node(NodeOptions, LedgerAddress),
     /// Play money, with a ledger of its own.
     Sandbox,
 }
@@ -166,7 +166,7 @@ pub struct PlanOptions {
     /// How to print.
     pub output: Output,
     /// Where the batch may have run already; it need not exist.
-    pub ledger: PathBuf,
+    pub ledger: LedgerAddress,
 }
 
 /// `run`, resolved.
@@ -198,7 +198,7 @@ pub struct RecoverOptions {
     /// How to print.
     pub output: Output,
     /// Where it is recorded.
-    pub ledger: PathBuf,
+    pub ledger: LedgerAddress,
 }
 
 /// `download`, resolved.
@@ -217,7 +217,7 @@ pub struct DownloadCommand {
     /// How to print.
     pub output: Output,
     /// Where it is recorded.
-    pub ledger: PathBuf,
+    pub ledger: LedgerAddress,
 }
 
 /// `refunds list`, resolved.
@@ -232,7 +232,7 @@ pub struct RefundsListOptions {
     /// How to print.
     pub output: Output,
     /// Where it is recorded.
-    pub ledger: PathBuf,
+    pub ledger: LedgerAddress,
 }
 
 /// `refunds claim`, resolved.
@@ -269,7 +269,7 @@ pub struct ResolveOptions {
     /// The node, where one is given.
     pub node: Option<NodeOptions>,
     /// Where it is recorded.
-    pub ledger: PathBuf,
+    pub ledger: LedgerAddress,
 }
 
 /// `audit`, resolved.
@@ -280,7 +280,7 @@ pub struct AuditOptions {
     /// How to print.
     pub output: Output,
     /// Where it is recorded.
-    pub ledger: PathBuf,
+    pub ledger: LedgerAddress,
 }
 
 /// What `catalog` works with.
@@ -321,7 +321,7 @@ pub struct DoctorOptions {
     /// How to print.
     pub output: Output,
     /// Where it is recorded.
-    pub ledger: PathBuf,
+    pub ledger: LedgerAddress,
     /// The configuration file, where one was read.
     pub config_file: Option<PathBuf>,
 }
@@ -357,7 +357,7 @@ pub struct StatusOptions {
     /// How to print.
     pub output: Output,
     /// Where it is recorded.
-    pub ledger: PathBuf,
+    pub ledger: LedgerAddress,
 }
 
 /// `export`, resolved.
@@ -370,18 +370,18 @@ pub struct ExportOptions {
     /// Only what needs a person.
     pub quiet: bool,
     /// Where it is recorded.
-    pub ledger: PathBuf,
+    pub ledger: LedgerAddress,
 }
 
 /// `ledger merge`, resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerMergeOptions {
     /// What is brought in, or given up.
-    pub file: PathBuf,
+    pub file: LedgerAddress,
     /// It is given up.
     pub discard: bool,
     /// Into which ledger.
-    pub ledger: PathBuf,
+    pub ledger: LedgerAddress,
 }
 
 /// `batches`, resolved.
@@ -390,5 +390,5 @@ pub struct BatchesOptions {
     /// How to print.
     pub output: Output,
     /// Where they are recorded.
-    pub ledger: PathBuf,
+    pub ledger: LedgerAddress,
 }

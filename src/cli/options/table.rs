@@ -14,6 +14,7 @@ use crate::cli::options::value::{Kept, Typed, Value, stacked, tightest};
 use crate::cli::options::values::{Deadline, Format, ManifestFormat, Pair, TrustWord};
 use crate::cli::options::{CERTIFICATE, Declaration, FORMAT, Group, MACAROON, Who, values};
 use crate::download::name::{DEFAULT_TEMPLATE, Template};
+use crate::ledger::LedgerAddress;
 use crate::manifest::Duplicates;
 use crate::money::Sats;
 use crate::plan::{FEE_FLOOR_DEFAULT, MAX_FEE_PPM_DEFAULT};
@@ -26,7 +27,12 @@ options! {
     LedgerArgs, "Ledger" {
         /// The durable record of every batch, on a local disk
         /// [default: $STATE_DIRECTORY/ledger.db, else $XDG_STATE_HOME/l402-batch/ledger.db]
-        lasting ledger: Option<PathBuf>, [long, value_name = "FILE"], text values::path;
+        lasting ledger: Option<LedgerAddress>, [
+            long,
+            value_name = "FILE",
+            value_hint = ValueHint::AnyPath,
+            value_parser = PathBufValueParser::new().try_map(values::ledger_at)
+        ], text values::ledger;
     }
 
     /// The batch's name, and how its manifest is written.

@@ -11,6 +11,7 @@ use crate::cli::options::Anchor;
 use crate::cli::options::layer::{CertificateText, MacaroonFile, Secret};
 use crate::cli::options::shown::{HIDDEN, Shown};
 use crate::download::name::Template;
+use crate::ledger::LedgerAddress;
 use crate::money::Sats;
 
 /// A field that clap fills, and what a layer keeps of it.
@@ -217,6 +218,16 @@ impl Value for PathBuf {
 
     fn anchor(&mut self, anchored: &Anchor<'_>) {
         *self = anchored(self);
+    }
+}
+
+impl Value for LedgerAddress {
+    fn shown(&self) -> Shown {
+        Shown::Text(self.to_string())
+    }
+
+    fn anchor(&mut self, anchored: &Anchor<'_>) {
+        *self = Self::of_file(anchored(self.file()));
     }
 }
 

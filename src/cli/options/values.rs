@@ -8,9 +8,11 @@ use clap::ValueEnum;
 use jiff::{SignedDuration, Timestamp, ToSpan, Zoned, civil};
 use url::Url;
 
-use crate::ledger::endpoint_and_origin;
+use crate::error::Hinted;
+use crate::ledger::{AddressError, LedgerAddress, endpoint_and_origin};
 use crate::manifest::{self, Duplicates};
 use crate::money::Sats;
+use crate::screen::hide;
 use crate::time::UnixMs;
 
 /// The longest wait that is taken: a year.
@@ -81,6 +83,23 @@ pub fn trust(text: &str) -> Result<TrustWord, String> {
 /// A path.
 pub fn path(text: &str) -> Result<PathBuf, String> {
     if text.is_empty() { Err("expected a path, got nothing".to_owned()) } else { Ok(PathBuf::from(text)) }
+}
+
+/// Where a ledger is.
+pub fn ledger(text: &str) -> Result<LedgerAddress, String> {
+    ledger_at(PathBuf::from(text))
+}
+
+/// Where a ledger is. The address of a server holds a password: where it is refused nothing of it is printed.
+pub fn ledger_at(given: PathBuf) -> Result<LedgerAddress, String> {
+    let typed = given.to_string_lossy().into_owned();
+    LedgerAddress::try_from(given).map_err(|refused| {
+        match refused {
+            AddressError::Server => hide(&typed),
+            AddressError::Empty => {}
+        }
+        refused.told()
+    })
 }
 
 /// A name.

@@ -1,11 +1,9 @@
 //! What a run builds on, and what it finds there before anything is written or bought. A run acts on it; a plan, a dry run and doctor
 //! tell it: all from here.
 
-use std::path::Path;
-
 use crate::cli::Failure;
 use crate::cli::options::config::Buying;
-use crate::ledger::{Batch, DownloadTo, LedgerError, Obstacle, OpenLedger, Retake};
+use crate::ledger::{Batch, DownloadTo, LedgerAddress, LedgerError, Obstacle, OpenLedger, Retake};
 use crate::manifest::Manifest;
 
 use crate::cli::batch::download_setup::{check_template, destination};
@@ -18,14 +16,14 @@ const LEDGER_BYTES_MIN: u64 = 8 << 20;
 /// And so much for each job.
 const JOB_BYTES: u64 = 8 << 10;
 
-/// Refuses to buy so many jobs where the disk of the ledger at that path may not hold what is to be recorded of them: what is paid and
+/// Refuses to buy so many jobs where the disk of the ledger at that address may not hold what is to be recorded of them: what is paid and
 /// cannot be recorded ends a run half way.
-pub(in crate::cli) fn check_room(path: &Path, jobs: u64) -> Result<(), Failure> {
+pub(in crate::cli) fn check_room(address: &LedgerAddress, jobs: u64) -> Result<(), Failure> {
     let needed = LEDGER_BYTES_MIN.saturating_add(jobs.saturating_mul(JOB_BYTES));
-    match crate::ledger::free_bytes(path)? {
+    match crate::ledger::free_bytes(address)? {
         Some(free) if jobs > 0 && free < needed => {
             let short = Obstacle::LittleRoom { free_kib: free >> 10, needed_kib: needed >> 10 };
-            Err(LedgerError::Io(short).at(path.display()).into())
+            Err(LedgerError::Io(short).at(address).into())
         }
         Some(_) | None => Ok(()),
     }
@@ -50,24 +48,29 @@ impl<'a> Ground<'a> {
     }
 
     /// What a run would be refused for before anything is bought, whatever its rows say: another process runs the batch, the batch is
-    /// another manifest's, something stops the ledger (its `path` is this), or its results and receipts cannot be written.
+    /// another manifest's, something stops the ledger (it stands at `address`), or its results and receipts cannot be written.
     ///
     /// # Errors
     /// The first of these that is so.
-    pub(in crate::cli) fn refusal(&self, path: &Path, name: Option<&str>, buying: &Buying) -> Result<(), Failure> {
+    pub(in crate::cli) fn refusal(
+        &self,
+        address: &LedgerAddress,
+        name: Option<&str>,
+        buying: &Buying,
+    ) -> Result<(), Failure> {
         let Self { manifest, ledger, known, .. } = *self;
-        let Some(name) = name else { return receipt_guard::stop(path, ledger, known, None) };
+        let Some(name) = name else { return receipt_guard::stop(address, ledger, known, None) };
         let (choice, files) = (&buying.choice, &buying.files);
         session::check_running(ledger, name)?;
         if let Some((ledger, batch)) = self.of_batch() {
             // It goes on with its batch, wherever that one's manifest is.
             session::check_owner(known, name, choice, &batch.manifest, false)?;
-            receipt_guard::stop(path, Some(ledger), known, None)?;
-            return session::results_paths(ledger, batch, files, path).map(drop);
+            receipt_guard::stop(address, Some(ledger), known, None)?;
+            return session::results_paths(ledger, batch, files, address).map(drop);
         }
         session::check_owner(known, name, choice, &manifest.path.display().to_string(), false)?;
-        receipt_guard::stop(path, ledger, known, Some(&receipt_guard::BatchFiles { manifest, name, files }))?;
-        session::check_files(ledger, known, name, files, manifest, (path, false)).map(drop)
+        receipt_guard::stop(address, ledger, known, Some(&receipt_guard::BatchFiles { manifest, name, files }))?;
+        session::check_files(ledger, known, name, files, manifest, (address, false)).map(drop)
     }
 
     /// The takes that a person's words buy once more.

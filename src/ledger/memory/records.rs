@@ -1,6 +1,5 @@
 //! What a run and its downloads ask of the maps.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::catalog::RedeemRule;
@@ -230,7 +229,7 @@ impl Downloads for MemoryLedger {
     }
 
     fn forget_missing_files(&mut self, now: UnixMs, batch: BatchKey, only: &[String]) -> Result<u64, LedgerError> {
-        let is_gone = |file: &str| Path::new(file).try_exists().is_ok_and(|is_there| !is_there);
+        let is_gone = |file: &str| std::fs::exists(file).is_ok_and(|is_there| !is_there);
         let mut missing = 0_u64;
         for row in self.jobs.values_mut() {
             let is_meant = row.job.batch == batch && (only.is_empty() || only.contains(&row.id));

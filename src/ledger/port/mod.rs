@@ -3,6 +3,7 @@
 
 mod batches;
 mod loading;
+mod merging;
 mod person;
 mod records;
 mod run;
@@ -10,6 +11,7 @@ mod views;
 
 pub use batches::{Batches, HeldLock, Place};
 pub use loading::{Foresee, Foreseen, Loading};
+pub use merging::{MergeSource, Merging};
 pub use person::Decisions;
 pub use records::{Downloads, Records};
 pub use run::{Deliveries, Ledger};

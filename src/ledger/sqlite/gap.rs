@@ -16,7 +16,7 @@ use super::file::{beside, create_folder};
 use super::lock::BatchLock;
 use crate::l402::PaymentHash;
 use crate::ledger::port::Place;
-use crate::ledger::{Gap, LedgerError, LockError, LockedBy};
+use crate::ledger::{Gap, LedgerAddress, LedgerError, LockError, LockedBy};
 use crate::time::UnixMs;
 
 /// What follows a ledger's name in that of a copy that was rescued; a number follows.
@@ -64,13 +64,13 @@ pub fn gap_of_new(ledger: &Path) -> Result<Option<Gap>, LedgerError> {
 fn gap(path: &Path, ledger: Option<&SqliteLedger>) -> Result<Option<Gap>, LedgerError> {
     let rescued = rescued(path)?;
     if !rescued.is_empty() {
-        return Ok(Some(Gap::Rescued(rescued)));
+        return Ok(Some(Gap::Rescued(rescued.into_iter().map(LedgerAddress::of_file).collect())));
     }
     let mark = mark_of(path);
     let Some(Begun { intents: begun, hash }) = read_newest(&mark)? else { return Ok(None) };
     let known =
         |ledger: &SqliteLedger| ledger.read(|ledger| Ok((intents(&ledger.conn)?, has_intent(&ledger.conn, &hash)?)));
-    let is_here = ledger.is_some();
+    let (is_here, mark) = (ledger.is_some(), LedgerAddress::of_file(mark));
     let (known, newest_is_here) = ledger.map_or(Ok((0, false)), known)?;
     Ok((known < begun || !newest_is_here).then_some(Gap::Behind { begun, known, is_here, hash, mark }))
 }

@@ -51,4 +51,4 @@ pub use file::{check_location, free_bytes};
 pub use foreseen::Foreseen;
 pub use gap::gap_of_new;
 pub use lock::BatchLock;
-pub use merge::{Asked, Doubled, MergeSource, Merged};
+pub use merge::{MergeSource, is_database};

@@ -60,6 +60,11 @@ pub fn remember(typed: &str, typed_as: TypedAs) {
     }
 }
 
+/// Remembers a text of which nothing may be printed.
+pub fn hide(typed: &str) {
+    REMEMBERED.write().unwrap_or_else(PoisonError::into_inner).keep(typed);
+}
+
 /// The text, with a `*` for each character of a secret that was typed.
 #[must_use]
 pub fn veiled(text: &str) -> Cow<'_, str> {

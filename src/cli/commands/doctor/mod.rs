@@ -113,7 +113,7 @@ fn configuration(options: &DoctorOptions, report: &mut Report) {
 
 /// The ledger, where there is one; in any case whether one can be written there.
 fn ledger(options: &DoctorOptions, report: &mut Report) -> Option<OpenLedger> {
-    let shown = options.ledger.display();
+    let shown = &options.ledger;
     report.ledger = Some(shown.to_string());
     let place = match check_location(&options.ledger) {
         Ok(place) => place,

@@ -206,14 +206,14 @@ impl<'a> Runner<'a> {
         name: &str,
         manifest: &Manifest,
     ) -> Result<OutputPaths, Failure> {
-        let place = (self.world.ledger.as_path(), self.world.play.is_some());
+        let place = (&self.world.ledger, self.world.play.is_some());
         check_files(ledger, known, name, &self.options.buying.files, manifest, place)
     }
 
     fn start(&self, name: &str, new_batch: bool, new_ledger: bool) {
         self.reporter.hear(&Event::RunStarted {
             batch: name.to_owned(),
-            ledger: self.world.ledger.display().to_string(),
+            ledger: self.world.ledger.to_string(),
             new_batch,
             new_ledger,
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -571,7 +571,7 @@ impl<'a> Runner<'a> {
             self.reporter.say(&format!(
                 "\nplay money: the stand-in API has ended, and its URLs with it (the command `sandbox` keeps one \
                  running); the ledger stays at {}\n",
-                self.world.ledger.display()
+                self.world.ledger
             ));
         }
         Ok(code)

@@ -13,6 +13,7 @@ use crate::cli::options::shown::Shown;
 use crate::cli::options::values::{Format, ManifestFormat};
 use crate::cli::{CommandError, Environment, Failure, node};
 use crate::command::set_context;
+use crate::ledger::LedgerAddress;
 use crate::manifest::{format_help, normal_id};
 use crate::time::UnixMs;
 
@@ -27,10 +28,11 @@ pub(super) struct Resolved {
 }
 
 impl Resolved {
-    /// The ledger's path. Every command that is printed from here on names it, unless it is the one by default of whoever
+    /// Where the ledger is. Every command that is printed from here on names it, unless it is the one by default of whoever
     /// types that: variables, files and a service's folders may not be there then.
-    pub(super) fn ledger(&self) -> Result<PathBuf, Failure> {
-        let default = || self.environment.state_directory().map(|folder| folder.join("ledger.db"));
+    pub(super) fn ledger(&self) -> Result<LedgerAddress, Failure> {
+        let default =
+            || self.environment.state_directory().map(|folder| LedgerAddress::of_file(folder.join("ledger.db")));
         let ledger = self
             .layer
             .ledger
@@ -40,7 +42,7 @@ impl Resolved {
         if self.environment.is_process {
             let usual = self.environment.state_home.as_ref().map(|home| home.join("l402-batch").join("ledger.db"));
             set_context(
-                Some(&ledger).filter(|ledger| usual.as_ref() != Some(ledger)).map(PathBuf::as_path),
+                Some(ledger.file()).filter(|file| usual.as_deref() != Some(file)),
                 self.named_config.as_deref(),
                 self.node.clone(),
             );
@@ -145,7 +147,7 @@ impl Resolved {
 
     /// What counts where nobody says anything, of the options whose default is no fixed value.
     pub(super) fn found(&self) -> Vec<(&'static str, Shown)> {
-        let ledger = self.ledger().ok().map(|path| ("ledger", Shown::Text(path.display().to_string())));
+        let ledger = self.ledger().ok().map(|ledger| ("ledger", Shown::Text(ledger.to_string())));
         ledger.into_iter().chain([("time_zone", Shown::Text(self.system_time_zone()))]).collect()
     }
 }

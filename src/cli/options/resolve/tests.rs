@@ -111,7 +111,7 @@ fn the_ledger_has_a_place_by_itself() {
     let home = home("");
     let ledger = |variables: &[(&str, &str)], line: &str| {
         let Command::Batches(args) = command(line) else { panic!("{line}") };
-        config(home.path(), variables).unwrap().batches(args).unwrap().ledger
+        config(home.path(), variables).unwrap().batches(args).unwrap().ledger.file().to_owned()
     };
     let systemd = ("STATE_DIRECTORY", "/var/lib/a:/var/lib/b");
     assert_eq!(ledger(&[], "batches"), home.path().join(".local/state/l402-batch/ledger.db"));

@@ -8,12 +8,12 @@ mod payments;
 mod receipts;
 mod tables;
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, params};
 use tempfile::TempPath;
 
-pub use self::receipts::Asked;
 use self::tables::{
     DECISIONS, ENDPOINT_URLS, ENDPOINTS, JOBS, LEDGER_ID, MERGES, PERIODS, TRANSITIONS, TRUSTS, Table, WITNESSES,
 };
@@ -21,10 +21,16 @@ use super::SqliteLedger;
 use super::core::configure;
 use super::error::Fault;
 use super::gap::ledger_of_rescued;
+use super::lock::BatchLock;
 use super::{file, schema};
-use crate::ledger::port::Batches;
-use crate::ledger::{IdList, LedgerError, TakeId};
+use crate::catalog::Endpoint;
+use crate::ledger::port::{self, Batches, Merging};
+use crate::ledger::{Asked, Doubled, LedgerAddress, LedgerError, LockError, Merged, ReceiptRow, TakeId};
+use crate::safe_open::{self, Opened};
 use crate::time::UnixMs;
+
+/// The first bytes of every database of SQLite's.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 /// Another ledger, copied so that nobody changes it meanwhile, and brought to this version's schema.
 #[derive(Debug)]
@@ -32,40 +38,22 @@ pub struct MergeSource {
     file: PathBuf,
     copy: TempPath,
     /// Its batches' names.
-    pub batches: Vec<String>,
+    batches: Vec<String>,
     of_receipts: bool,
 }
 
-/// What a merge has brought in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Merged {
-    /// Jobs that were not here.
-    pub jobs: u64,
-    /// Payments that were not here.
-    pub payments: u64,
-    /// Payments that stand otherwise now than they stood here.
-    pub changed: u64,
-    /// Jobs that both ledgers bought, or may have bought, each with a payment of its own.
-    pub doubled: Vec<Doubled>,
-    /// Batches that came in under a name of their own: what they were called, and what they are called here.
-    pub renamed: Vec<(String, String)>,
-    /// Purchases that a person wanted once more there, as `ID@TAKE of BATCH`, and that never began: they were not brought in.
-    pub unbegun: IdList,
-}
-
-/// A job for which both ledgers have a payment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Doubled {
-    /// Its batch.
-    pub batch: String,
-    /// Its id.
-    pub id: String,
-    /// The id under which the second payment stands: another one where it was for something else.
-    pub second_id: String,
-    /// The take under which the second payment stands.
-    pub take: u32,
-    /// Both are proved by their preimages; else one of them may turn out never to have been paid.
-    pub both_paid: bool,
+/// Whether what is there is a database of SQLite's.
+///
+/// # Errors
+/// Where it cannot be read, or is a pipe.
+pub fn is_database(path: &Path) -> std::io::Result<bool> {
+    let mut head = Vec::new();
+    match safe_open::open(path)? {
+        // Nothing of this process has it open, so that closing it drops no lock of ours.
+        Opened::File(opened) => opened.take(MAGIC.len() as u64).read_to_end(&mut head)?,
+        Opened::Pipe(_) => return Err(std::io::Error::other("is a pipe")),
+    };
+    Ok(head.starts_with(MAGIC))
 }
 
 impl MergeSource {
@@ -76,12 +64,6 @@ impl MergeSource {
     pub fn open(file: &Path, into: &SqliteLedger) -> Result<Self, LedgerError> {
         let beside = into.path().and_then(Path::parent).unwrap_or(Path::new("."));
         Self::copy(file, beside).map_err(|fault| file::named(fault, file))
-    }
-
-    /// Whether it is a ledger; else it is made of receipts.
-    #[must_use]
-    pub const fn is_ledger(&self) -> bool {
-        !self.of_receipts
     }
 
     fn copy(path: &Path, folder: &Path) -> Result<Self, Fault> {
@@ -103,12 +85,41 @@ impl MergeSource {
     }
 }
 
-impl SqliteLedger {
-    /// Brings in every row of that ledger that this one lacks, and what it knows better.
-    ///
-    /// # Errors
-    /// Where one of them cannot be used. Nothing was written then.
-    pub fn merge(&mut self, now: UnixMs, source: &MergeSource) -> Result<Merged, LedgerError> {
+impl port::MergeSource for MergeSource {
+    type Lock = BatchLock;
+
+    fn batches(&self) -> &[String] {
+        &self.batches
+    }
+
+    fn lock(&self, now: UnixMs) -> Result<Vec<BatchLock>, LockError> {
+        // Where nobody has ever run a batch there is nobody to keep out.
+        if self.of_receipts || !file::beside(&self.file, ".locks").is_dir() {
+            return Ok(Vec::new());
+        }
+        self.batches.iter().map(|name| BatchLock::take(&self.file, name, now)).collect()
+    }
+}
+
+impl Merging for SqliteLedger {
+    type Source = MergeSource;
+
+    fn source(&self, other: &LedgerAddress) -> Result<MergeSource, LedgerError> {
+        MergeSource::open(other.file(), self)
+    }
+
+    fn source_of_receipts(
+        &self,
+        file: &LedgerAddress,
+        manifest: &str,
+        rows: &[ReceiptRow],
+        asked: &Asked,
+        stranger: &Endpoint,
+    ) -> Result<MergeSource, LedgerError> {
+        MergeSource::of_receipts(file.file(), manifest, rows, asked, stranger, self)
+    }
+
+    fn merge(&mut self, now: UnixMs, source: &MergeSource) -> Result<Merged, LedgerError> {
         let other = source.copy.display().to_string();
         self.conn.execute("ATTACH ?1 AS other", [other]).map_err(|error| Fault::from(error).into_error())?;
         let merged = self.write(|tx, bodies| {
@@ -129,12 +140,8 @@ impl SqliteLedger {
         Ok(merged)
     }
 
-    /// Records a person's word that what stands in that file is given up.
-    ///
-    /// # Errors
-    /// Where the ledger cannot be written.
-    pub fn discard(&mut self, now: UnixMs, file: &Path) -> Result<(), LedgerError> {
-        self.write(|tx, _| note(tx, now, file, "discarded"))
+    fn discard(&mut self, now: UnixMs, file: &LedgerAddress) -> Result<(), LedgerError> {
+        self.write(|tx, _| note(tx, now, file.file(), "discarded"))
     }
 }
 

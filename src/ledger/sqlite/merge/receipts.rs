@@ -3,7 +3,6 @@
 //! They prove batch, job, take, payment and result. What was asked for, and the credential, stood in the ledger that is
 //! gone.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -18,11 +17,10 @@ use crate::ledger::sqlite::convert::Json;
 use crate::ledger::sqlite::core::configure;
 use crate::ledger::sqlite::error::Fault;
 use crate::ledger::sqlite::{SqliteLedger, schema, store};
-use crate::ledger::{BadReceipt, JobKey, KNOWN_BY_RECEIPT, LedgerError, ReceiptKind, ReceiptRow, UNKNOWN_CONTENT};
+use crate::ledger::{
+    Asked, BadReceipt, JobKey, KNOWN_BY_RECEIPT, LedgerError, ReceiptKind, ReceiptRow, UNKNOWN_CONTENT,
+};
 use crate::purchase::{JobState, Reason};
-
-/// What was asked for, as results tell it: by batch, id and take.
-pub type Asked = HashMap<(String, String, u32), Vec<(String, String)>>;
 
 /// A paid job whose credential is gone can only be decided by a person.
 const WITHOUT_CREDENTIAL: &str = "

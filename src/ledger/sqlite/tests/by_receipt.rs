@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::merging::receipts_of;
 use super::support::*;
 use crate::catalog::Endpoint;
+use crate::ledger::port::Merging;
 use crate::ledger::sqlite::duplicates::BOUGHT;
-use crate::ledger::sqlite::{Asked, MergeSource, SqliteLedger};
-use crate::ledger::{BatchKey, Compared, Decision, Duplicates, PlanLoad, ReceiptRow, Retake};
+use crate::ledger::sqlite::{MergeSource, SqliteLedger};
+use crate::ledger::{Asked, BatchKey, Compared, Decision, Duplicates, PlanLoad, ReceiptRow, Retake};
 use crate::plan::{PlannedJob, made_id};
 use crate::purchase::{JobState, Reason};
 

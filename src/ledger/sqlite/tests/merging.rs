@@ -3,8 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::support::*;
-use crate::ledger::sqlite::{Asked, Doubled, MergeSource, Merged, SqliteLedger};
-use crate::ledger::{Committed, DeadProof, Gap, OpenMode, OpenStage, PaymentKey, PendingJob, ReceiptRow, Record};
+use crate::ledger::port::Merging;
+use crate::ledger::sqlite::{MergeSource, SqliteLedger};
+use crate::ledger::{
+    Asked, Committed, DeadProof, Doubled, Gap, LedgerAddress, Merged, OpenMode, OpenStage, PaymentKey, PendingJob,
+    ReceiptRow, Record,
+};
 use crate::purchase::{JobState, Reason};
 
 /// A ledger of a batch with these jobs, and a copy of it: what was one goes on in two places.
@@ -406,7 +410,7 @@ fn a_ledger_of_yesterday_is_known_beside_its_locks_until_it_is_merged() {
     std::fs::write(path.with_file_name("ledger.db.rescued-7"), "").unwrap();
     std::fs::write(path.with_file_name("ledger.db.rescued-8.merged"), "").unwrap();
     let rescued = path.with_file_name("ledger.db.rescued-7").canonicalize().unwrap();
-    assert_eq!(restored.gap().unwrap(), Some(Gap::Rescued(vec![rescued])));
+    assert_eq!(restored.gap().unwrap(), Some(Gap::Rescued(vec![LedgerAddress::of_file(rescued)])));
 }
 
 #[test]

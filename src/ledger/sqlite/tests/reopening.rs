@@ -1,6 +1,7 @@
 //! A person's word on what is paid for and given up.
 
 use super::support::*;
+use crate::ledger::port::Merging;
 use crate::ledger::sqlite::{MergeSource, SqliteLedger};
 use crate::ledger::{
     AnswerKind, BatchKey, Committed, Decided, Decision, IntentRefusal, JobEnd, OpenMode, OpenStage, PaymentKey, Record,
