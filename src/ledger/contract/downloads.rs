@@ -2,7 +2,7 @@
 
 use super::cases::deliver;
 use super::{AT, Subject};
-use crate::ledger::sqlite::tests::support::{http, new_intent};
+use crate::ledger::sqlite::tests::support::{endpoint, http, is_contradiction, new_intent, planned};
 use crate::ledger::{BatchKey, DownloadedFile, FetchMark, JobKey, Record, Undownloaded};
 use crate::purchase::{JobState, Reason};
 
@@ -91,4 +91,80 @@ pub(super) fn a_file_that_is_gone_is_fetched_again<S: Subject>() {
     assert_eq!(store.forget_missing_files(AT, JUNE, &[]).unwrap(), 1);
     assert_eq!(to_fetch(&store, Undownloaded::All), ["a"]);
     assert_eq!(store.job(jobs[0].key).reason, Reason::NotDownloaded);
+}
+
+/// A delivered job of each of these ids.
+fn delivered<S: Subject>(ids: &[&str]) -> (S, Vec<JobKey>) {
+    let (mut store, jobs) = S::with(&[("june", ids)]);
+    for (n, job) in (1..).zip(&jobs) {
+        deliver(&mut store, job, n);
+    }
+    (store, jobs.iter().map(|job| job.key).collect())
+}
+
+fn not_downloaded(job: JobKey, reason: Reason) -> Record {
+    Record::NotDownloaded { job, reason, error: "HTTP 404".to_owned() }
+}
+
+fn fetching(job: JobKey, name: &str) -> Record {
+    Record::Fetching(job, FetchMark { file: name.to_owned(), ..FetchMark::default() })
+}
+
+pub(super) fn a_file_that_is_here_is_not_written_anew<S: Subject>() {
+    let (mut store, jobs) = delivered::<S>(&["a"]);
+    store.hand_back(AT.plus_ms(5), Record::Downloaded(jobs[0], file("/v/a.mp4"))).unwrap();
+    assert_eq!(store.job(jobs[0]).finished_at, Some(AT.plus_ms(5)));
+    let before = store.seen();
+    for record in [
+        Record::Downloaded(jobs[0], file("/v/b.mp4")),
+        not_downloaded(jobs[0], Reason::UrlGone),
+        fetching(jobs[0], "/v/c.mp4"),
+    ] {
+        assert!(is_contradiction(&store.hand_back(AT, record)), "a file that is here was written anew");
+    }
+    assert_eq!(store.seen(), before);
+}
+
+pub(super) fn only_what_is_delivered_is_fetched_and_only_reasons_of_files_are_said_of_it<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b"])]);
+    deliver(&mut store, &jobs[0], 1);
+    assert!(is_contradiction(&store.hand_back(AT, not_downloaded(jobs[0].key, Reason::NoRoute))));
+    for record in [
+        fetching(jobs[1].key, "/v/b.mp4"),
+        Record::Downloaded(jobs[1].key, file("/v/b.mp4")),
+        not_downloaded(jobs[1].key, Reason::NotDownloaded),
+    ] {
+        assert!(is_contradiction(&store.hand_back(AT, record)), "it is not delivered");
+    }
+}
+
+/// Letters are compared without their case, each by itself: what is written with two is another name.
+pub(super) fn names_are_compared_letter_by_letter_without_their_case<S: Subject>() {
+    let (mut store, jobs) = delivered::<S>(&["a", "b"]);
+    store.hand_back(AT, fetching(jobs[0], "/v/Größe.mp4")).unwrap();
+    assert!(store.is_file_of_another(jobs[1], "/v/GRÖßE.MP4").unwrap());
+    assert!(!store.is_file_of_another(jobs[1], "/v/gRÖSSE.mp4").unwrap());
+    assert!(!store.is_file_of_another(jobs[0], "/v/größe.mp4").unwrap(), "it is its own");
+}
+
+pub(super) fn a_name_stays_its_job_s_until_its_file_has_gone<S: Subject>() {
+    let (mut store, jobs) = delivered::<S>(&["a", "b"]);
+    store.hand_back(AT, Record::Downloaded(jobs[0], file("/nowhere/Kite.mp4"))).unwrap();
+    assert!(store.is_file_of_another(jobs[1], "/nowhere/kite.mp4").unwrap());
+    assert_eq!(store.forget_missing_files(AT, JUNE, &[]).unwrap(), 1);
+    assert!(!store.is_file_of_another(jobs[1], "/nowhere/kite.mp4").unwrap(), "its name is free");
+    assert_eq!(to_fetch(&store, Undownloaded::Left), ["a"]);
+}
+
+pub(super) fn that_the_manifest_has_changed_says_more_than_what_became_of_the_file<S: Subject>() {
+    let (mut store, jobs) = delivered::<S>(&["a"]);
+    store.take_in(JUNE, vec![planned(&endpoint(), "a", "another prompt")]).unwrap();
+    let stands = |store: &S| (store.job(jobs[0]).state, store.job(jobs[0]).reason);
+    store.hand_back(AT, not_downloaded(jobs[0], Reason::UrlGone)).unwrap();
+    assert_eq!(stands(&store), (JobState::Delivered, Reason::Changed));
+    assert_eq!(to_fetch(&store, Undownloaded::Left), ["a"]);
+    store.hand_back(AT, Record::Downloaded(jobs[0], file("/nowhere/a.mp4"))).unwrap();
+    assert_eq!(stands(&store), (JobState::Downloaded, Reason::Changed));
+    store.forget_missing_files(AT, JUNE, &[]).unwrap();
+    assert_eq!(stands(&store), (JobState::Delivered, Reason::Changed));
 }

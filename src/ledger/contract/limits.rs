@@ -12,11 +12,11 @@ use crate::ledger::{
     RefundInvoice, RefundRecord,
 };
 use crate::money::Msat;
-use crate::purchase::{JobState, Reason, WalletId};
+use crate::purchase::{JobState, Poll, Reason, WalletId};
 use crate::time::UnixMs;
 
 /// Why that intent is not made; none where it is.
-fn refused<S: Subject>(store: &mut S, now: UnixMs, intent: NewIntent) -> Option<IntentRefusal> {
+pub(super) fn refused<S: Subject>(store: &mut S, now: UnixMs, intent: NewIntent) -> Option<IntentRefusal> {
     match store.hand_back(now, Record::Intend(Box::new(intent))).unwrap() {
         Committed::IntentRefused(refusal) => Some(refusal),
         Committed::Intent(_) => None,
@@ -145,4 +145,24 @@ pub(super) fn an_identical_request_waits_for_its_window<S: Subject>() {
     let early = refused(&mut store, AT.plus_ms(29_999), wants(DedupPolicy::Window(30)));
     assert_eq!(early, Some(IntentRefusal::IdenticalKnown));
     assert_eq!(refused(&mut store, AT.plus_ms(30_000), wants(DedupPolicy::Window(30))), None);
+}
+
+/// With a header that bypasses the cache no window counts, but what is under way has no answer of its own.
+pub(super) fn what_leads_past_a_cache_waits_for_an_answer_alone<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b", "c"])]);
+    let request = new_intent(&jobs[0], 1).request;
+    let wants =
+        |n: u8, dedup| NewIntent { dedup, request: request.clone(), ..new_intent(&jobs[usize::from(n) - 1], n) };
+    let payment = intend(&mut store, wants(1, DedupPolicy::Never));
+    let known = Some(IntentRefusal::IdenticalKnown);
+    assert_eq!(refused(&mut store, AT, wants(2, DedupPolicy::Answer)), known);
+    store.hand_back(AT, paid(payment, 1, None)).unwrap();
+    assert_eq!(refused(&mut store, AT, wants(2, DedupPolicy::Answer)), known, "paid, and not answered");
+    let accepted = answer(&mut store, payment, 202);
+    let poll = Poll { url: Url::parse("https://seller.example/poll").unwrap(), interval_ms: 5_000 };
+    store.hand_back(AT, Record::Accepted { payment, answer: accepted, poll }).unwrap();
+    assert_eq!(refused(&mut store, AT, wants(2, DedupPolicy::Answer)), None);
+    // Now that one is open: no window is ever over.
+    assert_eq!(refused(&mut store, AT.plus_ms(900_000), wants(3, DedupPolicy::Window(30))), known);
+    assert_eq!(refused(&mut store, AT, wants(3, DedupPolicy::Never)), None);
 }

@@ -1,9 +1,16 @@
 //! What every store of the ledger must do, record by record. A further store implements [`Subject`] and is named in [`suite`].
 
+mod bounds;
 mod cases;
 mod downloads;
+mod groups;
 mod limits;
+mod loads;
+mod money;
+mod person;
 mod reads;
+mod redeeming;
+mod refunds;
 mod shells;
 
 use std::convert::Infallible;
@@ -14,14 +21,44 @@ use super::memory::{MemoryLedger, Sums};
 use super::port::{Downloads, Records};
 use super::sqlite::SqliteLedger;
 use super::sqlite::tests::support::{NOW, endpoint, planned};
-use super::{BatchKey, Committed, JobKey, LedgerError, PaymentKey, PendingJob, Record};
+use super::{
+    BatchKey, Committed, DeadProof, Decided, Decision, JobKey, LedgerError, LoadError, PaymentKey, PendingJob,
+    PlanLoad, Record,
+};
+use crate::plan::PlannedJob;
 use crate::time::UnixMs;
 
 /// A store, as the suite sees it.
 pub(in crate::ledger) trait Subject: Records + Downloads + Sized {
+    /// One of which nothing is known.
+    fn empty() -> Self;
+
+    /// The batch of that name, begun where it is new.
+    fn begin(&mut self, name: &str) -> BatchKey;
+
+    /// Loads a plan without any word of a person.
+    fn take_in(&mut self, batch: BatchKey, jobs: Vec<PlannedJob>) -> Result<PlanLoad, LedgerError>;
+
+    /// Carries out a person's decision.
+    fn say(
+        &mut self,
+        now: UnixMs,
+        job: JobKey,
+        decision: Decision,
+        proof: Option<DeadProof>,
+    ) -> Result<Decided, LedgerError>;
+
     /// Batches of these names with jobs of these ids, all of which are to be bought; and the jobs, in their order. A job's content
     /// follows from its id.
-    fn with(batches: &[(&str, &[&str])]) -> (Self, Vec<PendingJob>);
+    fn with(batches: &[(&str, &[&str])]) -> (Self, Vec<PendingJob>) {
+        let (mut store, mut jobs) = (Self::empty(), Vec::new());
+        for (name, ids) in batches {
+            let batch = store.begin(name);
+            store.take_in(batch, plan(ids)).unwrap();
+            jobs.extend(store.pending(batch, None, 1_000).unwrap());
+        }
+        (store, jobs)
+    }
 
     /// Keeps one record, and gives what is handed back.
     fn hand_back(&mut self, now: UnixMs, record: Record) -> Result<Committed, LedgerError> {
@@ -34,7 +71,7 @@ pub(in crate::ledger) trait Subject: Records + Downloads + Sized {
     /// Every payment, in the order of keys.
     fn payments(&self) -> Vec<Payment>;
 
-    /// The money of a batch.
+    /// The money of a batch; what is counted is the sum of all payments.
     fn sums(&self, batch: BatchKey) -> Sums;
 
     /// How often the history of jobs was appended to.
@@ -58,16 +95,26 @@ pub(in crate::ledger) trait Subject: Records + Downloads + Sized {
 }
 
 impl Subject for MemoryLedger {
-    fn with(batches: &[(&str, &[&str])]) -> (Self, Vec<PendingJob>) {
-        let (mut ledger, endpoint) = (Self::new(), endpoint());
-        let mut jobs = Vec::new();
-        for (name, ids) in batches {
-            let batch = ledger.add_batch(name, false);
-            let planned = ids.iter().map(|id| Ok::<_, Infallible>(planned(&endpoint, id, id)));
-            ledger.load_plan(batch, NOW, planned).unwrap();
-            jobs.extend(ledger.pending(batch, None, usize::MAX).unwrap());
-        }
-        (ledger, jobs)
+    fn empty() -> Self {
+        Self::new()
+    }
+
+    fn begin(&mut self, name: &str) -> BatchKey {
+        self.begin_batch(name)
+    }
+
+    fn take_in(&mut self, batch: BatchKey, jobs: Vec<PlannedJob>) -> Result<PlanLoad, LedgerError> {
+        of_ledger(self.load_plan(batch, NOW, jobs.into_iter().map(Ok)))
+    }
+
+    fn say(
+        &mut self,
+        now: UnixMs,
+        job: JobKey,
+        decision: Decision,
+        proof: Option<DeadProof>,
+    ) -> Result<Decided, LedgerError> {
+        self.decide(now, job, decision, "a note", "nobody was asked", proof)
     }
 
     fn jobs(&self) -> Vec<Job> {
@@ -79,12 +126,27 @@ impl Subject for MemoryLedger {
     }
 
     fn sums(&self, batch: BatchKey) -> Sums {
+        self.check_money();
         self.batches.get(&batch).map(|row| row.sums).unwrap_or_default()
     }
 
     fn transitions(&self) -> usize {
         self.transitions.len()
     }
+}
+
+/// Jobs of these ids, each with its id as its prompt.
+pub(in crate::ledger) fn plan(ids: &[&str]) -> Vec<PlannedJob> {
+    let endpoint = endpoint();
+    ids.iter().map(|id| planned(&endpoint, id, id)).collect()
+}
+
+/// What loading jobs that can all be read comes to.
+pub(in crate::ledger) fn of_ledger<T>(loaded: Result<T, LoadError<Infallible>>) -> Result<T, LedgerError> {
+    loaded.map_err(|error| match error {
+        LoadError::Ledger(error) => error,
+        LoadError::Plan(never) => match never {},
+    })
 }
 
 /// Each case, for each store and each way to have it.
@@ -129,7 +191,78 @@ suite! {
         an_endpoint_that_takes_and_does_not_deliver_gets_no_more,
         a_node_in_doubt_gets_no_more,
         the_same_request_is_not_bought_under_another_name,
-        an_identical_request_waits_for_its_window;
+        an_identical_request_waits_for_its_window,
+        what_leads_past_a_cache_waits_for_an_answer_alone;
+    bounds:
+        who_takes_three_and_delivers_none_gets_no_more_in_any_batch_until_it_delivers,
+        until_it_delivers_no_more_are_open_whatever_they_are_called,
+        what_earlier_runs_have_left_brings_an_endpoint_back_on_trial_within_the_hour,
+        what_a_person_gave_up_counts_until_the_endpoint_delivers,
+        a_node_holds_no_more_than_the_bounds_say_over_all_batches,
+        an_origin_that_does_not_take_what_was_paid_for_gets_no_more_at_any_endpoint,
+        a_credential_that_has_ended_may_be_rejected,
+        what_is_left_after_a_long_wait_counts;
+    money:
+        each_limit_refuses_the_first_purchase_that_would_pass_it,
+        a_payment_belongs_to_the_periods_of_its_intent_whenever_it_settles,
+        a_fee_above_its_ceiling_is_posted_as_it_is,
+        an_amount_that_no_ledger_can_count_fits_nothing,
+        a_job_with_its_own_limit_takes_no_intent_above_it,
+        what_is_paid_is_held_until_it_is_posted,
+        a_death_makes_room_in_batch_day_and_month;
+    groups:
+        outcomes_stand_in_the_order_of_their_records,
+        one_contradiction_in_a_group_leaves_the_others_standing,
+        records_of_one_payment_in_a_group_follow_each_other,
+        a_limit_holds_within_a_group,
+        a_hash_is_one_purchase_s_within_a_group_too,
+        a_record_tells_how_its_job_stands_then,
+        an_intent_comes_back_as_it_was_made;
+    redeeming:
+        redeems_are_counted_and_polls_are_not,
+        an_answer_that_nobody_has_read_is_found_whole,
+        the_first_success_counts_and_later_ones_change_nothing_of_it,
+        a_redeem_after_a_success_is_durable_before_it_is_sent,
+        a_poll_address_stays_until_the_result_is_here,
+        what_was_lost_may_be_delivered_in_the_end,
+        nobody_can_go_on_for_two_reasons_alone_and_the_state_stays,
+        tries_that_ended_are_counted_and_those_that_wait_are_not,
+        what_is_in_doubt_waits_and_says_why_until_it_is_known,
+        the_first_witness_of_a_node_stays,
+        what_is_waited_for_in_vain_counts_for_its_own_job_alone,
+        a_delivery_frees_the_endpoint_of_what_it_took_before;
+    refunds:
+        an_offer_is_durable_with_its_link_and_its_job_waits_for_it,
+        a_refund_has_one_invoice_ever,
+        what_came_counts_once_and_no_sooner,
+        what_is_more_than_was_paid_gives_no_limit_more_room,
+        limits_of_batch_day_and_month_have_room_again,
+        an_expired_refund_is_for_a_person,
+        only_reasons_of_refunds_are_said_of_one,
+        what_a_person_has_left_at_that_stays_so_whatever_becomes_of_the_refund,
+        a_person_leaves_a_refunded_job_at_that;
+    person:
+        what_may_still_settle_is_not_replaced,
+        what_its_node_proves_need_not_wait,
+        unpaid_frees_the_hold_and_lets_the_job_be_bought_again,
+        lost_keeps_the_hold_used_and_the_job_unbought,
+        rebuy_makes_one_more_take_once,
+        a_take_is_bought_once_what_it_replaces_can_settle_no_more,
+        what_a_person_took_as_never_made_and_settles_is_paid,
+        what_settles_beside_its_successor_is_a_take_of_its_own,
+        what_was_rebought_and_settles_is_the_take_that_was_to_be_bought,
+        what_is_paid_is_not_taken_as_unpaid,
+        what_is_delivered_or_not_bought_is_nothing_to_decide_on,
+        what_a_run_gave_up_on_is_dead_only_by_a_word_or_a_proof;
+    loads:
+        the_same_plan_again_changes_nothing,
+        jobs_are_bought_in_the_order_of_the_last_plan,
+        what_has_gone_from_the_plan_is_withdrawn_until_it_is_back,
+        what_is_not_bought_becomes_what_the_plan_asks_for_now,
+        what_is_bought_is_marked_and_not_bought_again,
+        what_failed_is_tried_again_where_another_try_may_fare_better,
+        two_jobs_of_one_id_are_no_plan,
+        batches_do_not_know_of_each_other_s_ids;
     reads:
         each_pending_job_is_claimed_once_and_in_its_order,
         another_run_claims_what_one_has_left,
@@ -145,14 +278,21 @@ suite! {
         what_is_bought_under_another_name_is_known_before_the_ask,
         what_holds_an_endpoint_back_is_known_before_the_ask,
         a_refund_is_open_while_it_can_be_claimed_or_come,
-        a_record_of_nothing_is_refused;
+        a_record_of_nothing_is_refused,
+        pages_of_what_is_pending_follow_each_other,
+        a_pending_job_has_all_that_the_plan_gave_it;
     downloads:
         what_is_delivered_is_to_be_fetched_until_it_is_here,
         what_could_not_be_had_is_left_for_another_time,
         pages_of_what_is_to_be_fetched_follow_each_other,
         a_file_is_one_job_s_whatever_its_case,
         a_delivered_job_has_its_answer_and_its_credential,
-        a_file_that_is_gone_is_fetched_again;
+        a_file_that_is_gone_is_fetched_again,
+        a_file_that_is_here_is_not_written_anew,
+        only_what_is_delivered_is_fetched_and_only_reasons_of_files_are_said_of_it,
+        names_are_compared_letter_by_letter_without_their_case,
+        a_name_stays_its_job_s_until_its_file_has_gone,
+        that_the_manifest_has_changed_says_more_than_what_became_of_the_file;
 }
 
 /// The time of most cases.

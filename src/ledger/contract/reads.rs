@@ -1,7 +1,7 @@
 //! What a run reads: what is to be bought, what is open, what a node must know, who else sends the same.
 
 use super::cases::{answer, deliver, intend};
-use super::{AT, Subject};
+use super::{AT, Subject, plan};
 use crate::ledger::sqlite::tests::support::{end, http, is_contradiction, new_intent, paid, posted, secret};
 use crate::ledger::{
     AnswerKind, Asking, BatchKey, Claimed, IntentBounds, JobKey, NewIntent, OpenStage, PaymentKey, PendingJob,
@@ -246,4 +246,25 @@ pub(super) fn a_record_of_nothing_is_refused<S: Subject>() {
         assert!(is_contradiction(&store.commit(AT, record)));
         assert_eq!(store.seen(), seen);
     }
+}
+
+pub(super) fn pages_of_what_is_pending_follow_each_other<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b", "c", "d"]), ("july", &["z"])]);
+    intend(&mut store, new_intent(&jobs[1], 1));
+    let first = store.pending(JUNE, None, 2).unwrap();
+    let after = first.last().map(|job| job.seq);
+    assert_eq!((ids(first), after), (vec!["a".to_owned(), "c".to_owned()], Some(2)));
+    assert_eq!(ids(store.pending(JUNE, after, 2).unwrap()), ["d"]);
+    assert!(store.pending(BatchKey(9), None, 2).unwrap().is_empty());
+}
+
+pub(super) fn a_pending_job_has_all_that_the_plan_gave_it<S: Subject>() {
+    let mut store = S::empty();
+    let june = store.begin("june");
+    let given = plan(&["a"]).remove(0);
+    store.take_in(june, vec![given.clone()]).unwrap();
+    let job = store.pending(june, None, 9).unwrap().remove(0);
+    assert_eq!((job.id, job.take, job.seq, job.params), (given.id, 1, 0, given.params));
+    assert_eq!((job.content, job.endpoint), (given.content, given.endpoint));
+    assert_eq!((job.price, job.fee_ceiling, job.max_cost), (given.priced.price, given.fee_ceiling, None));
 }

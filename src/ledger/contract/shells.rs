@@ -13,10 +13,11 @@ use crate::ledger::memory::Sums;
 use crate::ledger::port::{Deliveries, Downloads, Ledger, Records};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{
-    BatchKey, DamagedJob, DeliveredJob, HeldBack, HistoryCheck, IdenticalRequest, InlineLedger, JobKey, LedgerError,
-    LedgerHandle, OpenJob, OpenMode, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded,
-    Undownloaded,
+    BatchKey, DamagedJob, DeadProof, Decided, Decision, DeliveredJob, HeldBack, HistoryCheck, IdenticalRequest,
+    InlineLedger, JobKey, LedgerError, LedgerHandle, OpenJob, OpenMode, OpenRefund, Original, PaymentKey, PendingJob,
+    PlanLoad, Prospect, Record, Recorded, Undownloaded,
 };
+use crate::plan::PlannedJob;
 use crate::purchase::{Credential, HttpAnswer, Request, WalletId};
 use crate::time::UnixMs;
 
@@ -67,53 +68,62 @@ impl<S: Records + Downloads> Shell<S> for InlineLedger<Shared<S>> {
     }
 }
 
+/// What the suite does to a store, done to the one inside.
+macro_rules! inside {
+    ($self:ident => $store:expr) => {
+        fn begin(&mut $self, name: &str) -> BatchKey {
+            $store.begin(name)
+        }
+
+        fn take_in(&mut $self, batch: BatchKey, jobs: Vec<PlannedJob>) -> Result<PlanLoad, LedgerError> {
+            $store.take_in(batch, jobs)
+        }
+
+        fn say(
+            &mut $self,
+            now: UnixMs,
+            job: JobKey,
+            decision: Decision,
+            proof: Option<DeadProof>,
+        ) -> Result<Decided, LedgerError> {
+            $store.say(now, job, decision, proof)
+        }
+
+        fn jobs(&$self) -> Vec<Job> {
+            $store.jobs()
+        }
+
+        fn payments(&$self) -> Vec<Payment> {
+            $store.payments()
+        }
+
+        fn sums(&$self, batch: BatchKey) -> Sums {
+            $store.sums(batch)
+        }
+
+        fn transitions(&$self) -> usize {
+            $store.transitions()
+        }
+    };
+}
+
 impl Subject for InFile {
-    fn with(batches: &[(&str, &[&str])]) -> (Self, Vec<PendingJob>) {
+    fn empty() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut ledger = SqliteLedger::open(&folder.path().join("ledger.db"), OpenMode::Write).unwrap();
-        let jobs = ledger.load_batches(batches);
-        (Self { ledger, _folder: folder }, jobs)
+        let ledger = SqliteLedger::open(&folder.path().join("ledger.db"), OpenMode::Write).unwrap();
+        Self { ledger, _folder: folder }
     }
 
-    fn jobs(&self) -> Vec<Job> {
-        self.ledger.jobs()
-    }
-
-    fn payments(&self) -> Vec<Payment> {
-        self.ledger.payments()
-    }
-
-    fn sums(&self, batch: BatchKey) -> Sums {
-        self.ledger.sums(batch)
-    }
-
-    fn transitions(&self) -> usize {
-        self.ledger.transitions()
-    }
+    inside!(self => self.ledger);
 }
 
 impl<L: Shell<S>, S: Subject> Subject for Through<L, S> {
-    fn with(batches: &[(&str, &[&str])]) -> (Self, Vec<PendingJob>) {
-        let (store, jobs) = S::with(batches);
-        let store = Arc::new(Mutex::new(store));
-        (Self { shell: L::around(Shared(Arc::clone(&store))), store: Shared(store) }, jobs)
+    fn empty() -> Self {
+        let store = Arc::new(Mutex::new(S::empty()));
+        Self { shell: L::around(Shared(Arc::clone(&store))), store: Shared(store) }
     }
 
-    fn jobs(&self) -> Vec<Job> {
-        self.store.store().jobs()
-    }
-
-    fn payments(&self) -> Vec<Payment> {
-        self.store.store().payments()
-    }
-
-    fn sums(&self, batch: BatchKey) -> Sums {
-        self.store.store().sums(batch)
-    }
-
-    fn transitions(&self) -> usize {
-        self.store.store().transitions()
-    }
+    inside!(self => self.store.store());
 }
 
 /// What a store is asked, asked of the one inside.

@@ -5,32 +5,22 @@ use proptest::prelude::*;
 
 use super::support::*;
 use crate::catalog::DedupPolicy;
-use crate::ledger::contract::Subject;
+use crate::ledger::contract::{Subject, of_ledger};
 use crate::ledger::decide::group::carried;
 use crate::ledger::decide::{Job, Payment, PaymentState, Said, Store, keys};
 use crate::ledger::memory::{MemoryLedger, Sums};
 use crate::ledger::sqlite::{SqliteLedger, store};
 use crate::ledger::{
-    AnswerKey, AnswerKind, BatchKey, Caps, DeadProof, Decision, DownloadedFile, FetchMark, IntentBounds, JobEnd,
-    JobKey, LedgerError, NewIntent, PaymentKey, PendingJob, PeriodCap, Posted, Record, Recorded, RefundInvoice,
-    RefundRecord,
+    AnswerKey, AnswerKind, BatchKey, Caps, DeadProof, Decided, Decision, DownloadedFile, FetchMark, IntentBounds,
+    JobEnd, JobKey, LedgerError, NewIntent, PaymentKey, PendingJob, PeriodCap, PlanLoad, Posted, Record, Recorded,
+    RefundInvoice, RefundRecord, Retake,
 };
 use crate::money::Msat;
+use crate::plan::PlannedJob;
 use crate::purchase::{JobState, Poll, Reason, WalletId};
 use crate::time::UnixMs;
 
 impl SqliteLedger {
-    /// Batches of these names with jobs of these ids; and the jobs, in their order.
-    pub(in crate::ledger) fn load_batches(&mut self, batches: &[(&str, &[&str])]) -> Vec<PendingJob> {
-        let mut jobs = Vec::new();
-        for (name, ids) in batches {
-            let batch = begin(self, name);
-            load_ids(self, batch, ids);
-            jobs.extend(pending(self, batch));
-        }
-        jobs
-    }
-
     fn keys(&self, table: &str) -> Vec<i64> {
         let mut statement = self.conn.prepare(&format!("SELECT id FROM {table} ORDER BY id")).unwrap();
         let keys = statement.query_map([], |row| row.get(0)).unwrap();
@@ -39,10 +29,26 @@ impl SqliteLedger {
 }
 
 impl Subject for SqliteLedger {
-    fn with(batches: &[(&str, &[&str])]) -> (Self, Vec<PendingJob>) {
-        let mut ledger = Self::in_memory().unwrap();
-        let jobs = ledger.load_batches(batches);
-        (ledger, jobs)
+    fn empty() -> Self {
+        Self::in_memory().unwrap()
+    }
+
+    fn begin(&mut self, name: &str) -> BatchKey {
+        begin(self, name)
+    }
+
+    fn take_in(&mut self, batch: BatchKey, jobs: Vec<PlannedJob>) -> Result<PlanLoad, LedgerError> {
+        of_ledger(self.load_plan(batch, NOW, &Retake::default(), jobs.into_iter().map(Ok)))
+    }
+
+    fn say(
+        &mut self,
+        now: UnixMs,
+        job: JobKey,
+        decision: Decision,
+        proof: Option<DeadProof>,
+    ) -> Result<Decided, LedgerError> {
+        self.decide(now, job, decision, "a note", "nobody was asked", proof)
     }
 
     fn jobs(&self) -> Vec<Job> {
@@ -55,6 +61,7 @@ impl Subject for SqliteLedger {
     }
 
     fn sums(&self, batch: BatchKey) -> Sums {
+        self.check_money(None).unwrap();
         let sql = "SELECT held_msat, spent_msat, fees_msat, refunded_msat FROM batches WHERE id = ?1";
         let sums = self.conn.query_row(sql, [batch], |row| {
             Ok(Sums { held: row.get(0)?, spent: row.get(1)?, fees: row.get(2)?, refunded: row.get(3)? })

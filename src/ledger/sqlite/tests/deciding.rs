@@ -85,22 +85,6 @@ fn a_take_waits_for_the_hash_that_it_replaces() {
     assert!(matches!(intend_at(&mut ledger, NOW), Committed::Intent(_)));
 }
 
-#[test]
-fn what_a_person_took_as_never_made_and_settles_is_paid() {
-    let (mut ledger, batch, payment) = doubted();
-    decide(&mut ledger, batch, Decision::Unpaid);
-    load_ids(&mut ledger, batch, &["a"]);
-    let open = ledger.open_jobs(None).unwrap();
-    assert!(matches!(&open[0].stage, OpenStage::Abandoned(intent) if intent.payment() == payment), "{open:?}");
-    let committed = ledger.apply(NOW, paid(payment, 1, None)).unwrap();
-    assert!(matches!(committed, Committed::Paid(_)));
-    assert_eq!(used(&ledger, batch), (HOLD, 0), "it is held again");
-    assert!(pending(&ledger, batch).is_empty(), "nothing is bought in its place any more");
-    assert_eq!(standing(&ledger, batch), [("a".to_owned(), 1, JobState::Paid, Reason::None)]);
-    ledger.apply(NOW, Record::Posted(payment, posted())).unwrap();
-    assert_eq!(used(&ledger, batch), (0, PRICE.get()));
-}
-
 /// It settles after its job was bought once more: both were paid, both have a take and a receipt.
 #[test]
 fn what_settles_beside_its_successor_is_a_take_of_its_own() {
@@ -124,84 +108,6 @@ fn what_settles_beside_its_successor_is_a_take_of_its_own() {
     assert_eq!(receipts, [(1, secret(2).1), (2, secret(1).1)]);
     let stages: Vec<_> = ledger.open_jobs(None).unwrap().into_iter().map(|job| (job.take, job.state)).collect();
     assert_eq!(stages, [(1, JobState::Paid), (2, JobState::Paid)], "both are redeemed");
-}
-
-/// Whoever was to be bought in its place is not, as long as it is not bought yet.
-#[test]
-fn what_was_rebought_and_settles_is_the_take_that_was_to_be_bought() {
-    let (mut ledger, batch, payment) = doubted();
-    decide(&mut ledger, batch, Decision::Rebuy);
-    assert_eq!(standing(&ledger, batch), [("a".to_owned(), 2, JobState::Pending, Reason::None)]);
-    assert_eq!(used(&ledger, batch), (HOLD, 0), "what is given up for lost stays used");
-    ledger.apply(NOW, paid(payment, 1, Some(posted()))).unwrap();
-    assert_eq!(standing(&ledger, batch), [("a".to_owned(), 2, JobState::Paid, Reason::None)]);
-    assert!(pending(&ledger, batch).is_empty());
-    let takes = ledger.takes(batch, "a").unwrap();
-    assert_eq!((takes[0].row.state, takes[0].row.reason), (JobState::Failed, Reason::Decided));
-    assert_eq!(used(&ledger, batch), (0, PRICE.get()));
-}
-
-#[test]
-fn unpaid_frees_the_hold_and_lets_the_job_be_bought_again() {
-    let (mut ledger, batch, payment) = doubted();
-    assert_eq!(used(&ledger, batch), (HOLD, 0));
-    assert_eq!(decide(&mut ledger, batch, Decision::Unpaid), Decided::Recorded);
-    assert_eq!(used(&ledger, batch), (0, 0));
-    assert_eq!(standing(&ledger, batch), [("a".to_owned(), 1, JobState::Failed, Reason::Decided)]);
-    let open = ledger.open_jobs(None).unwrap();
-    assert!(matches!(open[0].stage, OpenStage::Abandoned(_)), "its node may know better one day");
-    assert_eq!(decide(&mut ledger, batch, Decision::Unpaid), Decided::Refused(JobState::Failed));
-    load_ids(&mut ledger, batch, &["a"]);
-    assert_eq!(pending(&ledger, batch).len(), 1);
-    ledger.apply(NOW, Record::AbandonedDead { payment, proof: DeadProof::FailedAndExpired }).unwrap();
-    assert!(ledger.open_jobs(None).unwrap().is_empty(), "its node has said so");
-    assert!(is_contradiction(&ledger.apply(NOW, paid(payment, 1, None))), "nobody decided that");
-}
-
-#[test]
-fn lost_keeps_the_hold_used_and_the_job_unbought() {
-    let (mut ledger, batch, _) = doubted();
-    assert_eq!(decide(&mut ledger, batch, Decision::Lost), Decided::Recorded);
-    assert_eq!(ledger.counts(batch).unwrap().held.get(), HOLD);
-    load_ids(&mut ledger, batch, &["a"]);
-    assert!(pending(&ledger, batch).is_empty());
-    assert_eq!(standing(&ledger, batch), [("a".to_owned(), 1, JobState::Lost, Reason::Decided)]);
-    let open = ledger.open_jobs(None).unwrap();
-    assert!(matches!(open[0].stage, OpenStage::Abandoned(_)), "its node may know better one day");
-    ledger.check_money(None).unwrap();
-}
-
-#[test]
-fn rebuy_makes_one_more_take_once() {
-    let (mut ledger, batch, _) = doubted();
-    assert_eq!(decide(&mut ledger, batch, Decision::Rebuy), Decided::Recorded);
-    assert_eq!(standing(&ledger, batch), [("a".to_owned(), 2, JobState::Pending, Reason::None)]);
-    assert_eq!(decide(&mut ledger, batch, Decision::Rebuy), Decided::Refused(JobState::Pending));
-    load_ids(&mut ledger, batch, &["a"]);
-    assert_eq!(pending(&ledger, batch).len(), 1, "loading the plan again makes no further take");
-}
-
-#[test]
-fn what_is_paid_is_not_taken_as_unpaid() {
-    let (mut ledger, batch, payment) = doubted();
-    ledger.apply(NOW, paid(payment, 1, None)).unwrap();
-    assert_eq!(decide(&mut ledger, batch, Decision::Unpaid), Decided::Refused(JobState::Paid));
-    assert!(matches!(ledger.open_jobs(None).unwrap()[0].stage, OpenStage::Paid(_)), "nothing has changed");
-    assert_eq!(decide(&mut ledger, batch, Decision::Lost), Decided::Recorded);
-}
-
-#[test]
-fn what_is_delivered_or_not_bought_is_nothing_to_decide_on() {
-    let (mut ledger, batch) = in_memory(&["a"]);
-    for decision in [Decision::Unpaid, Decision::Lost, Decision::Rebuy] {
-        assert_eq!(decide(&mut ledger, batch, decision), Decided::Refused(JobState::Pending));
-    }
-    let job = pending(&ledger, batch).remove(0);
-    deliver(&mut ledger, &job, 1);
-    for decision in [Decision::Unpaid, Decision::Lost, Decision::Rebuy] {
-        assert_eq!(decide(&mut ledger, batch, decision), Decided::Refused(JobState::Delivered));
-    }
-    assert_eq!(ledger.undecided(batch, "b").unwrap(), None);
 }
 
 #[test]

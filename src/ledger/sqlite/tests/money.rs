@@ -1,111 +1,16 @@
-//! Limits are never passed, and counts are always the sums, whatever order records come in.
+//! Limits are never passed, and counts are always the sums, whatever order records come in. Each limit by itself stands in the contract
+//! suite.
 
 use proptest::prelude::*;
 
 use super::support::*;
 use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{
-    BatchKey, Caps, Committed, DeadProof, IntentRefusal, NewIntent, PaymentKey, PeriodCap, Posted, Record,
-};
+use crate::ledger::{BatchKey, Caps, DeadProof, PaymentKey, PeriodCap, Posted, Record};
 use crate::money::Msat;
 use crate::purchase::{JobState, Reason};
 
 fn day(name: &str, most: u64) -> Option<PeriodCap> {
     Some(PeriodCap { period: name.to_owned(), most: Msat::new(most) })
-}
-
-fn refusal(ledger: &mut SqliteLedger, batch: BatchKey, n: u8, caps: Caps) -> Option<IntentRefusal> {
-    let job = pending(ledger, batch).remove(0);
-    let mut intent = new_intent(&job, n);
-    intent.caps = caps;
-    match ledger.apply(NOW, Record::Intend(Box::new(intent))).unwrap() {
-        Committed::IntentRefused(refusal) => Some(refusal),
-        Committed::Intent(_) => None,
-        other => panic!("{other:?}"),
-    }
-}
-
-#[test]
-fn each_limit_refuses_the_first_purchase_that_would_pass_it() {
-    let most = Msat::new(2 * HOLD - 1);
-    let (cost, used) = (Msat::new(HOLD), Msat::new(HOLD));
-    for (caps, expected) in [
-        (Caps { batch: Some(most), ..Caps::default() }, IntentRefusal::BatchLimit { cost, used, most }),
-        (Caps { day: day("2026-11-20", most.get()), ..Caps::default() }, IntentRefusal::DayLimit { cost, used, most }),
-        (Caps { month: day("2026-11", most.get()), ..Caps::default() }, IntentRefusal::MonthLimit { cost, used, most }),
-    ] {
-        let (mut ledger, batch) = in_memory(&["a", "b"]);
-        assert_eq!(refusal(&mut ledger, batch, 1, caps.clone()), None);
-        assert_eq!(refusal(&mut ledger, batch, 2, caps.clone()), Some(expected));
-        let mut wider = caps;
-        wider.batch = wider.batch.map(|_| Msat::new(2 * HOLD));
-        wider.day = wider.day.and_then(|_| day("2026-11-20", 2 * HOLD));
-        wider.month = wider.month.and_then(|_| day("2026-11", 2 * HOLD));
-        assert_eq!(refusal(&mut ledger, batch, 2, wider), None);
-        ledger.check_money(None).unwrap();
-    }
-}
-
-#[test]
-fn a_day_that_is_past_is_charged_to_the_newest_and_a_new_day_begins_at_nothing() {
-    let (mut ledger, batch) = in_memory(&["a", "b", "c"]);
-    let caps = |name: &str| Caps { day: day(name, HOLD), ..Caps::default() };
-    assert_eq!(refusal(&mut ledger, batch, 1, caps("2026-11-20")), None);
-    let full = IntentRefusal::DayLimit { cost: Msat::new(HOLD), used: Msat::new(HOLD), most: Msat::new(HOLD) };
-    assert_eq!(refusal(&mut ledger, batch, 2, caps("2026-11-19")), Some(full.clone()));
-    assert_eq!(refusal(&mut ledger, batch, 2, caps("2026-11-20")), Some(full));
-    assert_eq!(refusal(&mut ledger, batch, 2, caps("2026-11-21")), None);
-    ledger.check_money(None).unwrap();
-}
-
-#[test]
-fn a_payment_belongs_to_the_periods_of_its_intent_whenever_it_settles_and_whoever_asks() {
-    let (mut ledger, june) = in_memory(&["a", "b"]);
-    let july = begin(&mut ledger, "july");
-    load_ids(&mut ledger, july, &["c", "d"]);
-    let caps =
-        |month: &str, today: &str| Caps { day: day(today, 2 * HOLD), month: day(month, 2 * HOLD), ..Caps::default() };
-    // Intended on the last day of June, settled in July: it counts for June alone.
-    let job = pending(&ledger, june).remove(0);
-    let late = intend(&mut ledger, NewIntent { caps: caps("2026-06", "2026-06-30"), ..new_intent(&job, 1) }).payment();
-    assert_eq!(refusal(&mut ledger, july, 2, caps("2026-07", "2026-07-01")), None);
-    ledger.apply(NOW, paid(late, 1, Some(Posted { fee: FEE_CEILING, payment_index: None }))).unwrap();
-    // A batch whose time zone, or whose clock, is still in June: what it buys counts for July.
-    assert_eq!(refusal(&mut ledger, june, 3, caps("2026-06", "2026-06-30")), None);
-    let full =
-        |limit: fn(Msat, Msat, Msat) -> IntentRefusal| limit(Msat::new(HOLD), Msat::new(2 * HOLD), Msat::new(2 * HOLD));
-    let by_day = full(|cost, used, most| IntentRefusal::DayLimit { cost, used, most });
-    let by_month = full(|cost, used, most| IntentRefusal::MonthLimit { cost, used, most });
-    assert_eq!(refusal(&mut ledger, july, 4, caps("2026-06", "2026-06-30")), Some(by_day));
-    assert_eq!(
-        refusal(&mut ledger, july, 4, caps("2026-07", "2026-07-02")),
-        Some(by_month),
-        "a new day, the same month"
-    );
-    assert_eq!(refusal(&mut ledger, july, 4, caps("2026-08", "2026-08-01")), None);
-    ledger.check_money(None).unwrap();
-}
-
-#[test]
-fn a_fee_above_its_ceiling_is_posted_as_it_is() {
-    let (mut ledger, batch) = in_memory(&["a"]);
-    let job = pending(&ledger, batch).remove(0);
-    let payment = intend(&mut ledger, new_intent(&job, 1)).payment();
-    let fee = Msat::new(FEE_CEILING.get() + 1);
-    ledger.apply(NOW, paid(payment, 1, Some(Posted { fee, payment_index: None }))).unwrap();
-    let counts = ledger.counts(batch).unwrap();
-    assert_eq!((counts.spent, counts.fees, counts.held), (PRICE, fee, Msat::ZERO));
-    ledger.check_money(None).unwrap();
-}
-
-#[test]
-fn an_amount_that_no_ledger_can_count_fits_nothing() {
-    let (mut ledger, batch) = in_memory(&["a"]);
-    let caps = Caps { batch: Some(Msat::ZERO), day: day("2026-11-20", u64::MAX), month: None };
-    let nothing = IntentRefusal::BatchLimit { cost: Msat::new(HOLD), used: Msat::ZERO, most: Msat::ZERO };
-    assert_eq!(refusal(&mut ledger, batch, 1, caps), Some(nothing));
-    let endless = Caps { batch: Some(Msat::new(u64::MAX)), day: day("2026-11-20", u64::MAX), month: None };
-    assert_eq!(refusal(&mut ledger, batch, 1, endless), None);
 }
 
 const IDS: [&str; 4] = ["a", "b", "c", "d"];

@@ -1,51 +1,8 @@
 //! What records leave in the tables: what every store does with them stands in the contract suite.
 
-use url::Url;
-
 use super::support::*;
-use crate::catalog::DedupPolicy;
-use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{Committed, LedgerError, PaymentKey, Posted, Record};
-use crate::money::Msat;
-use crate::purchase::{JobState, Poll};
-
-#[test]
-fn a_job_with_its_own_limit_takes_no_intent_above_it() {
-    let mut ledger = SqliteLedger::in_memory().unwrap();
-    let batch = begin(&mut ledger, "june");
-    let mut job = planned(&endpoint(), "a", "a");
-    job.max_cost = Some(Msat::new(HOLD - 1));
-    load(&mut ledger, batch, &Default::default(), vec![job]);
-    let job = pending(&ledger, batch).remove(0);
-    assert!(is_contradiction(&ledger.apply(NOW, Record::Intend(Box::new(new_intent(&job, 1))))));
-    intend(&mut ledger, crate::ledger::NewIntent { fee_limit: Msat::new(9_999), ..new_intent(&job, 1) });
-}
-
-#[test]
-fn one_contradiction_in_a_group_leaves_the_others_standing() {
-    let (mut ledger, batch) = in_memory(&["a", "b", "c"]);
-    let jobs = pending(&ledger, batch);
-    let mut records: Vec<_> =
-        (1..).zip(&jobs).map(|(n, job)| (NOW, Record::Intend(Box::new(new_intent(job, n))))).collect();
-    records.insert(1, (NOW, Record::SendBegun(PaymentKey(77))));
-    // This one writes its preimage before its fee is found to fit no ledger.
-    let first = PaymentKey(1);
-    let half_good = Record::Paid {
-        payment: first,
-        preimage: preimage(1),
-        answered: true,
-        posted: Some(Posted { fee: Msat::new(u64::MAX), payment_index: None }),
-    };
-    records.insert(2, (NOW, half_good));
-    let outcomes = ledger.apply_all(records).unwrap();
-    assert_eq!(outcomes.len(), 5);
-    assert!(is_contradiction(&outcomes[1]), "{:?}", outcomes[1]);
-    assert!([0, 3, 4].into_iter().all(|place| outcomes[place].is_ok()), "{outcomes:?}");
-    drop(outcomes);
-    ledger.check_money(None).unwrap();
-    assert_eq!(ledger.counts(batch).unwrap().held, Msat::new(3 * HOLD));
-    assert!(standing(&ledger, batch).iter().all(|row| row.2 == JobState::Running), "half a record was written");
-}
+use crate::ledger::{LedgerError, PaymentKey, Record};
+use crate::purchase::JobState;
 
 #[test]
 fn transitions_are_only_appended() {
@@ -80,44 +37,6 @@ fn counted_money_that_is_not_the_sum_of_payments_is_found() {
         adopt: false,
     };
     assert!(matches!(ledger.begin_batch(NOW, &again), Err(LedgerError::Foreign(_))));
-}
-
-#[test]
-fn an_identical_request_has_no_intent_before_its_window_is_over() {
-    use crate::ledger::{IntentRefusal, NewIntent};
-    let (mut ledger, june) = in_memory(&["a"]);
-    let july = begin(&mut ledger, "july");
-    load_ids(&mut ledger, july, &["a"]);
-    let meant = |ledger: &SqliteLedger| ledger.conn.execute("UPDATE jobs SET meant = 1", []).unwrap();
-    meant(&ledger);
-    let (first, second) = (pending(&ledger, june).remove(0), pending(&ledger, july).remove(0));
-    let wants = |job, n| Record::Intend(Box::new(NewIntent { dedup: DedupPolicy::Window(30), ..new_intent(job, n) }));
-    let is_refused = |outcome| matches!(outcome, Committed::IntentRefused(IntentRefusal::IdenticalKnown));
-    deliver(&mut ledger, &first, 1);
-    assert!(is_refused(ledger.apply(NOW.plus_ms(29_999), wants(&second, 2)).unwrap()));
-    assert_eq!(ledger.counts(july).unwrap().held, Msat::ZERO);
-    assert!(!is_refused(ledger.apply(NOW.plus_ms(30_000), wants(&second, 2)).unwrap()));
-    // With a header that bypasses the cache no window counts, but that one has no answer of its own.
-    let september = begin(&mut ledger, "september");
-    load_ids(&mut ledger, september, &["a"]);
-    meant(&ledger);
-    let fourth = pending(&ledger, september).remove(0);
-    let bypassing = |n| Record::Intend(Box::new(NewIntent { dedup: DedupPolicy::Answer, ..new_intent(&fourth, n) }));
-    assert!(is_refused(ledger.apply(NOW.plus_ms(30_001), bypassing(4)).unwrap()));
-    let payment = PaymentKey(2);
-    ledger.apply(NOW, paid(payment, 2, None)).unwrap();
-    assert!(is_refused(ledger.apply(NOW.plus_ms(30_001), bypassing(4)).unwrap()), "paid, and not answered");
-    let accepted = answer(&mut ledger, payment, 202);
-    let poll = Poll { url: Url::parse("https://seller.example/poll").unwrap(), interval_ms: 5_000 };
-    ledger.apply(NOW, Record::Accepted { payment, answer: accepted, poll }).unwrap();
-    assert!(!is_refused(ledger.apply(NOW.plus_ms(30_001), bypassing(4)).unwrap()));
-    // Now that one is open.
-    let august = begin(&mut ledger, "august");
-    load_ids(&mut ledger, august, &["a"]);
-    meant(&ledger);
-    let third = pending(&ledger, august).remove(0);
-    assert!(is_refused(ledger.apply(NOW.plus_ms(900_000), wants(&third, 3)).unwrap()));
-    assert!(!is_refused(ledger.apply(NOW, Record::Intend(Box::new(new_intent(&third, 3)))).unwrap()), "no window");
 }
 
 #[test]

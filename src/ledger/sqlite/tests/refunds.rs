@@ -6,8 +6,8 @@ use url::Url;
 use super::support::*;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{
-    AnswerKey, AnswerKind, BatchKey, Caps, Committed, Decision, IntentRefusal, LedgerError, OpenJob, OpenMode,
-    OpenStage, PaymentKey, PeriodCap, ReceiptKind, Record, RefundInvoice, RefundRecord, RefundStanding, Retake,
+    AnswerKey, AnswerKind, BatchKey, Caps, Committed, Decision, LedgerError, OpenJob, OpenMode, OpenStage, PaymentKey,
+    PeriodCap, ReceiptKind, Record, RefundInvoice, RefundRecord, Retake,
 };
 use crate::money::Msat;
 use crate::purchase::{HttpAnswer, JobState, Reason, WalletId};
@@ -58,18 +58,6 @@ fn begun() -> (SqliteLedger, BatchKey, PaymentKey) {
     let (mut ledger, batch) = in_memory(&["a", "b"]);
     let payment = offered(&mut ledger, batch, 1);
     (ledger, batch, payment)
-}
-
-#[test]
-fn an_offer_is_durable_with_its_link_and_its_job_waits_for_it() {
-    let (ledger, batch, payment) = begun();
-    assert_eq!(standing(&ledger, batch)[0], ("a".to_owned(), 1, JobState::RefundOffered, Reason::RefundOffered));
-    assert_eq!(ledger.open_refunds(Some(batch)).unwrap(), [payment]);
-    assert_eq!(ledger.open_refunds(None).unwrap(), [payment]);
-    let refund = ledger.refund(payment).unwrap().unwrap();
-    assert_eq!((refund.link.as_str(), refund.paid, refund.invoice), ("LNURL1X", PRICE, None));
-    assert_eq!((refund.seller.as_str(), refund.node.0.as_str()), ("https://seller.example/make", "03payer"));
-    assert!(ledger.open_jobs(Some(batch)).unwrap().is_empty(), "nothing of the job itself is open");
 }
 
 #[test]
@@ -134,44 +122,6 @@ fn what_came_counts_in_every_sum_and_no_sooner() {
 }
 
 #[test]
-fn what_is_more_than_was_paid_gives_no_limit_more_room() {
-    let (mut ledger, batch, payment) = begun();
-    apply(&mut ledger, payment, invoiced(PRICE.get())).unwrap();
-    apply(&mut ledger, payment, settled(PRICE.get() * 2)).unwrap();
-    assert_eq!(ledger.counts(batch).unwrap().refunded, PRICE);
-    assert_eq!(ledger.refunds(None).unwrap()[0].received, Some(Msat::new(PRICE.get() * 2)));
-    assert_eq!(standing(&ledger, batch)[0].3, Reason::None);
-    ledger.check_money(None).unwrap();
-}
-
-#[test]
-fn limits_of_batch_day_and_month_have_room_again() {
-    let most = Msat::new(HOLD + FEE.get());
-    let period = |name: &str, most| Some(PeriodCap { period: name.to_owned(), most });
-    let caps = [
-        Caps { batch: Some(most), ..Caps::default() },
-        Caps { day: period("2026-11-20", most), ..Caps::default() },
-        Caps { month: period("2026-11", most), ..Caps::default() },
-    ];
-    for caps in caps {
-        let (mut ledger, batch, payment) = begun();
-        let job = pending(&ledger, batch).remove(0);
-        let intent = crate::ledger::NewIntent { caps, ..new_intent(&job, 2) };
-        let ask = |ledger: &mut SqliteLedger| ledger.apply(NOW, Record::Intend(Box::new(intent.clone()))).unwrap();
-        apply(&mut ledger, payment, invoiced(PRICE.get())).unwrap();
-        assert!(matches!(
-            ask(&mut ledger),
-            Committed::IntentRefused(
-                IntentRefusal::BatchLimit { .. } | IntentRefusal::DayLimit { .. } | IntentRefusal::MonthLimit { .. }
-            )
-        ));
-        apply(&mut ledger, payment, settled(PRICE.get())).unwrap();
-        assert!(matches!(ask(&mut ledger), Committed::Intent(_)));
-        ledger.check_money(None).unwrap();
-    }
-}
-
-#[test]
 fn a_refund_is_a_receipt_with_its_direction() {
     let (mut ledger, batch, payment) = begun();
     apply(&mut ledger, payment, invoiced(PRICE.get())).unwrap();
@@ -189,30 +139,6 @@ fn a_refund_is_a_receipt_with_its_direction() {
     assert_eq!((back.payee_node.as_str(), back.payer_node.as_str(), back.preimage.as_str()), ("03payer", "", ""));
     assert_eq!(back.seller, "seller.example");
     assert!(ledger.knows(&secret(200).1).unwrap(), "receipts that hold it are no evidence against the ledger");
-}
-
-#[test]
-fn an_expired_refund_is_for_a_person() {
-    let (mut ledger, batch, payment) = begun();
-    apply(&mut ledger, payment, invoiced(PRICE.get())).unwrap();
-    apply(&mut ledger, payment, RefundRecord::Expired { words: "unpaid".to_owned() }).unwrap();
-    assert_eq!(standing(&ledger, batch)[0].3, Reason::RefundExpired);
-    assert!(ledger.open_refunds(None).unwrap().is_empty());
-    assert!(is_contradiction(&apply(&mut ledger, payment, settled(1))));
-    assert_eq!(ledger.refunds(None).unwrap()[0].standing, RefundStanding::Expired);
-}
-
-#[test]
-fn only_reasons_of_refunds_are_said_of_one() {
-    let (mut ledger, batch, payment) = begun();
-    for reason in [Reason::RefundFailed, Reason::RefundNotPermitted, Reason::RefundOffered, Reason::RefundPending] {
-        apply(&mut ledger, payment, waits(reason)).unwrap();
-        assert_eq!(standing(&ledger, batch)[0].3, reason);
-    }
-    assert!(is_contradiction(&apply(&mut ledger, payment, waits(Reason::None))));
-    let job = pending(&ledger, batch).remove(0);
-    let other = intend(&mut ledger, new_intent(&job, 9)).payment();
-    assert!(is_contradiction(&apply(&mut ledger, other, waits(Reason::RefundPending))), "none was offered");
 }
 
 #[test]
@@ -236,19 +162,6 @@ fn a_refunded_job_is_bought_again_by_the_user_s_word_alone() {
     deliver(&mut ledger, &job, 3);
     let counts = ledger.counts(batch).unwrap();
     assert_eq!((counts.spent.get(), counts.net_spent()), (2 * PRICE.get(), PRICE));
-    ledger.check_money(None).unwrap();
-}
-
-#[test]
-fn a_person_leaves_a_refunded_job_at_that() {
-    let (mut ledger, batch, payment) = begun();
-    apply(&mut ledger, payment, invoiced(PRICE.get())).unwrap();
-    apply(&mut ledger, payment, settled(PRICE.get())).unwrap();
-    let job = ledger.undecided(batch, "a").unwrap().unwrap().job;
-    ledger.decide(NOW, job, Decision::Lost, "no more", "nobody", None).unwrap();
-    assert_eq!(standing(&ledger, batch)[0], ("a".to_owned(), 1, JobState::Refunded, Reason::Decided));
-    ledger.decide(NOW, job, Decision::Rebuy, "after all", "nobody", None).unwrap();
-    assert_eq!(standing(&ledger, batch)[0], ("a".to_owned(), 2, JobState::Pending, Reason::None));
     ledger.check_money(None).unwrap();
 }
 
