@@ -8,6 +8,7 @@ mod claimed;
 #[cfg(test)]
 mod contract;
 mod decide;
+mod desk;
 mod error;
 #[cfg(test)]
 pub mod fixtures;

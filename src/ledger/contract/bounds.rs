@@ -16,11 +16,11 @@ const HOUR: i64 = 3_600_000;
 const IDS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 const IDS_2: [&str; 8] = ["a2", "b2", "c2", "d2", "e2", "f2", "g2", "h2"];
 /// Three in a row, three at once until it delivers; four in doubt, six held.
-const BOUNDS: IntentBounds =
+pub(super) const BOUNDS: IntentBounds =
     IntentBounds { max_undelivered: 3, max_doubt: 4, payments_in_flight: 6, run_began: UnixMs(AT.0 - HOUR) };
 
 /// Two batches of a few jobs each.
-fn two<S: Subject>() -> (S, BatchKey, BatchKey) {
+pub(super) fn two<S: Subject>() -> (S, BatchKey, BatchKey) {
     (S::with(&[("june", &IDS), ("july", &IDS_2)]).0, BatchKey(1), BatchKey(2))
 }
 
@@ -53,12 +53,12 @@ fn try_at<S: Subject>(
     }
 }
 
-fn buy<S: Subject>(ledger: &mut S, batch: BatchKey, n: u8) -> Result<PaymentKey, HeldBack> {
+pub(super) fn buy<S: Subject>(ledger: &mut S, batch: BatchKey, n: u8) -> Result<PaymentKey, HeldBack> {
     try_at(ledger, AT, batch, n, BOUNDS)
 }
 
 /// Paid, and answered with that status.
-fn pay<S: Subject>(ledger: &mut S, payment: PaymentKey, n: u8, status: u16) {
+pub(super) fn pay<S: Subject>(ledger: &mut S, payment: PaymentKey, n: u8, status: u16) {
     ledger.hand_back(AT, paid(payment, n, Some(posted()))).unwrap();
     let answer = HttpAnswer { status, headers: Vec::new(), body: Vec::new() };
     let Committed::Answer(answer) =
@@ -70,7 +70,7 @@ fn pay<S: Subject>(ledger: &mut S, payment: PaymentKey, n: u8, status: u16) {
     ledger.hand_back(AT, Record::Undelivered { payment, answer: Some(answer), heard: false, end }).unwrap();
 }
 
-fn deliver_at<S: Subject>(ledger: &mut S, now: UnixMs, payment: PaymentKey) {
+pub(super) fn deliver_at<S: Subject>(ledger: &mut S, now: UnixMs, payment: PaymentKey) {
     let answer = answer(ledger, payment, 200);
     let url = format!("https://seller.example/v/{}", payment.0);
     ledger.hand_back(now, Record::Delivered { payment, answer, url, own: false }).unwrap();

@@ -11,14 +11,17 @@ mod person;
 mod reads;
 mod redeeming;
 mod refunds;
+mod reopening;
 mod shells;
+mod words;
 
 use std::convert::Infallible;
 
 use self::shells::{InFile, Inline, Threaded};
 use super::decide::{Job, Payment};
+use super::desk::Desks;
 use super::memory::{MemoryLedger, Sums};
-use super::port::{Downloads, Records};
+use super::port::{Decisions, Downloads, Records};
 use super::sqlite::SqliteLedger;
 use super::sqlite::tests::support::{NOW, endpoint, planned};
 use super::{
@@ -29,7 +32,7 @@ use crate::plan::PlannedJob;
 use crate::time::UnixMs;
 
 /// A store, as the suite sees it.
-pub(in crate::ledger) trait Subject: Records + Downloads + Sized {
+pub(in crate::ledger) trait Subject: Records + Downloads + Desks + Sized {
     /// One of which nothing is known.
     fn empty() -> Self;
 
@@ -46,7 +49,9 @@ pub(in crate::ledger) trait Subject: Records + Downloads + Sized {
         job: JobKey,
         decision: Decision,
         proof: Option<DeadProof>,
-    ) -> Result<Decided, LedgerError>;
+    ) -> Result<Decided, LedgerError> {
+        self.decide(now, job, decision, "a note", "nobody was asked", proof)
+    }
 
     /// Batches of these names with jobs of these ids, all of which are to be bought; and the jobs, in their order. A job's content
     /// follows from its id.
@@ -105,16 +110,6 @@ impl Subject for MemoryLedger {
 
     fn take_in(&mut self, batch: BatchKey, jobs: Vec<PlannedJob>) -> Result<PlanLoad, LedgerError> {
         of_ledger(self.load_plan(batch, NOW, jobs.into_iter().map(Ok)))
-    }
-
-    fn say(
-        &mut self,
-        now: UnixMs,
-        job: JobKey,
-        decision: Decision,
-        proof: Option<DeadProof>,
-    ) -> Result<Decided, LedgerError> {
-        self.decide(now, job, decision, "a note", "nobody was asked", proof)
     }
 
     fn jobs(&self) -> Vec<Job> {
@@ -254,6 +249,22 @@ suite! {
         what_is_paid_is_not_taken_as_unpaid,
         what_is_delivered_or_not_bought_is_nothing_to_decide_on,
         what_a_run_gave_up_on_is_dead_only_by_a_word_or_a_proof;
+    reopening:
+        a_lost_job_is_asked_for_again_with_what_was_paid_and_only_once_a_word,
+        a_success_is_sent_for_once_more_by_a_word_alone,
+        a_word_sends_for_a_success_once_whatever_the_clock_shows,
+        nothing_is_bought_in_the_place_of_what_is_asked_for_again,
+        a_take_that_was_bought_stays_beside_what_is_asked_for_again,
+        an_answer_that_is_kept_is_taken_as_the_result,
+        of_polls_the_last_word_is_taken,
+        what_brought_no_answer_or_was_never_paid_cannot_be_taken,
+        what_is_given_back_is_not_asked_for_again;
+    words:
+        a_word_lets_one_purchase_begin_once,
+        a_word_for_what_was_never_paid_is_not_used_up,
+        a_word_lapses_where_it_is_not_needed,
+        a_job_is_found_by_its_id_and_its_take,
+        what_is_left_as_it_was_delivered_says_no_more;
     loads:
         the_same_plan_again_changes_nothing,
         jobs_are_bought_in_the_order_of_the_last_plan,

@@ -9,13 +9,14 @@ use tempfile::TempDir;
 use super::Subject;
 use crate::l402::Network;
 use crate::ledger::decide::{Job, Payment};
+use crate::ledger::desk::{Desk, Desks};
 use crate::ledger::memory::Sums;
 use crate::ledger::port::{Deliveries, Downloads, Ledger, Records};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{
-    BatchKey, DamagedJob, DeadProof, Decided, Decision, DeliveredJob, HeldBack, HistoryCheck, IdenticalRequest,
-    InlineLedger, JobKey, LedgerError, LedgerHandle, OpenJob, OpenMode, OpenRefund, Original, PaymentKey, PendingJob,
-    PlanLoad, Prospect, Record, Recorded, Undownloaded,
+    BatchKey, DamagedJob, DeliveredJob, HeldBack, HistoryCheck, IdenticalRequest, InlineLedger, JobKey, LedgerError,
+    LedgerHandle, OpenJob, OpenMode, OpenRefund, Original, PaymentKey, PendingJob, PlanLoad, Prospect, Record,
+    Recorded, Undecided, Undownloaded,
 };
 use crate::plan::PlannedJob;
 use crate::purchase::{Credential, HttpAnswer, Request, WalletId};
@@ -79,16 +80,6 @@ macro_rules! inside {
             $store.take_in(batch, jobs)
         }
 
-        fn say(
-            &mut $self,
-            now: UnixMs,
-            job: JobKey,
-            decision: Decision,
-            proof: Option<DeadProof>,
-        ) -> Result<Decided, LedgerError> {
-            $store.say(now, job, decision, proof)
-        }
-
         fn jobs(&$self) -> Vec<Job> {
             $store.jobs()
         }
@@ -105,6 +96,34 @@ macro_rules! inside {
             $store.transitions()
         }
     };
+}
+
+/// A person's words concern the store itself.
+macro_rules! desks_inside {
+    ($self:ident => $store:expr) => {
+        fn at_desk<T>(
+            &mut $self,
+            work: impl FnOnce(&mut dyn Desk<Error = Self::Error>) -> Result<T, Self::Error>,
+        ) -> Result<T, LedgerError> {
+            $store.at_desk(work)
+        }
+
+        fn find_undecided(&$self, batch: BatchKey, id: &str, take: Option<u32>) -> Result<Option<Undecided>, LedgerError> {
+            $store.find_undecided(batch, id, take)
+        }
+    };
+}
+
+impl Desks for InFile {
+    type Error = <SqliteLedger as Desks>::Error;
+
+    desks_inside!(self => self.ledger);
+}
+
+impl<L, S: Desks> Desks for Through<L, S> {
+    type Error = S::Error;
+
+    desks_inside!(self => self.store.store());
 }
 
 impl Subject for InFile {

@@ -84,7 +84,7 @@ pub fn endpoint_is_held(
     asking: Asking,
     known: &EndpointFacts,
 ) -> Option<HeldBack> {
-    let (url, origin, word) = (&known.url, &known.origin, next_word(&known.words));
+    let (url, origin, word) = (&known.url, &known.origin, next_word(known.words.iter().map(|word| word.number)));
     if let Some(rejected) = &known.rejected {
         return Some(HeldBack::Rejected {
             origin: origin.clone(),
@@ -137,7 +137,7 @@ fn open_word(words: &[Word]) -> Option<u32> {
     words.iter().filter(is_open).map(|word| word.number).min()
 }
 
-/// The number that the next word has.
-pub fn next_word(words: &[Word]) -> u32 {
-    words.iter().map(|word| word.number).max().unwrap_or_default().saturating_add(1)
+/// The number that the word after these has.
+pub fn next_word(numbers: impl Iterator<Item = u32>) -> u32 {
+    numbers.max().unwrap_or_default().saturating_add(1)
 }

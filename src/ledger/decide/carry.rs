@@ -56,8 +56,12 @@ impl Facts {
             | Write::Answer(AnswerWrite::Cut(..) | AnswerWrite::Drop(_) | AnswerWrite::Interpreted(..))
             | Write::BodyUnneeded(_)
             | Write::Refund(..) => true,
-            Write::UseWord { .. } | Write::LapseWord { .. } => !is_of_origin,
-            Write::FurtherTake { .. } | Write::JoinTakes(_) | Write::Keep(_) | Write::AcceptsAgain(_) => false,
+            Write::Word { .. } | Write::UseWord { .. } | Write::LapseWord { .. } => !is_of_origin,
+            Write::FurtherTake { .. }
+            | Write::Unreplace { .. }
+            | Write::JoinTakes(_)
+            | Write::Keep(_)
+            | Write::AcceptsAgain(_) => false,
         }
     }
 

@@ -100,6 +100,7 @@ impl<'a> Round<'a> {
             | Write::Fetching(..)
             | Write::File(..)
             | Write::FurtherTake { .. }
+            | Write::Unreplace { .. }
             | Write::JoinTakes(_)
             | Write::Decision { .. }
             | Write::Keep(_)
@@ -109,6 +110,7 @@ impl<'a> Round<'a> {
             | Write::Endpoint { .. }
             | Write::Delivers(..)
             | Write::AcceptsAgain(_)
+            | Write::Word { .. }
             | Write::UseWord { .. }
             | Write::LapseWord { .. }
             | Write::Witness { .. }

@@ -19,14 +19,18 @@ mod payments;
 mod person;
 mod redeem;
 mod refund;
+mod reopen;
 mod rows;
 mod takes;
+mod trust;
 mod write;
 
 use crate::ledger::{AnswerKey, Committed, JobKey, PaymentKey, Record, Transition};
 use crate::time::UnixMs;
 
-pub use admission::{Admission, DeliveryFacts, EndpointFacts, admit, endpoint_is_held, next_word};
+use admission::next_word;
+
+pub use admission::{Admission, DeliveryFacts, EndpointFacts, admit, endpoint_is_held};
 pub use alike::{Buyer, Wanted, bought_elsewhere, identical_request};
 pub use budget::{Used, used_of};
 pub use group::{commit_all, commit_one};
@@ -37,8 +41,10 @@ pub use load::{Latest, LoadAction, load};
 pub use open::{Stored, StoredAnswer, stage};
 pub use person::{PersonFacts, Said, keep, resolve};
 pub use redeem::deliver;
+pub use reopen::{ReopeningFacts, kept_answer, reopen};
 pub use rows::*;
 pub use takes::{survivor, unsettled_until};
+pub use trust::{BegunByWord, OriginFacts, WordSaid, trust, trusted};
 pub use write::{AnswerWrite, Join, Moved, RefundWrite, Write};
 
 /// What a store knows of the things that a record names. What is not there was not found.

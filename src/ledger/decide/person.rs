@@ -52,7 +52,13 @@ pub fn resolve<'a>(facts: &PersonFacts, now: UnixMs, said: Said<'a>) -> Result<(
         return Ok((Decided::TooEarly(until), Vec::new()));
     }
     let mut ruling = Ruling::done();
-    ruling.write(Write::Decision { job: job.key, at: now, decision: decision.as_str(), note, evidence });
+    ruling.write(Write::Decision {
+        job: job.key,
+        at: now,
+        decision: decision.as_str(),
+        note,
+        evidence: evidence.into(),
+    });
     let dying = open.filter(|_| decision == Decision::Unpaid || proof.is_some());
     if let Some(payment) = dying {
         ruling.writes.extend(buried(payment, job, now, proof)?);
@@ -97,7 +103,7 @@ pub fn keep<'a>(job: &Job, now: UnixMs, note: &'a str) -> Option<Vec<Write<'a>>>
         return None;
     }
     Some(vec![
-        Write::Decision { job: job.key, at: now, decision: "keep", note, evidence: job.reason.as_str() },
+        Write::Decision { job: job.key, at: now, decision: "keep", note, evidence: job.reason.as_str().into() },
         Write::Keep(job.key),
         Write::Transition { job: job.key, at: now, from: job.state, to: job.state, reason: Reason::None },
     ])

@@ -1,5 +1,7 @@
 //! What a decision writes.
 
+use std::borrow::Cow;
+
 use crate::l402::PaymentHash;
 use crate::ledger::{
     AnswerKey, AnswerKind, BatchKey, DownloadedFile, FetchMark, JobKey, NewIntent, PaymentKey, RefundInvoice,
@@ -24,10 +26,12 @@ pub enum Write<'a> {
     File(JobKey, &'a DownloadedFile),
     /// A further take of the same job, with that key and number: it is as the other one, is to be bought, and replaces all others.
     FurtherTake { of: JobKey, key: JobKey, take: u32 },
+    /// A take that was to be bought in the place of that one is none any more: that one has its place, and is the latest.
+    Unreplace { of: JobKey, next: JobKey },
     /// Two takes of one job become one.
     JoinTakes(Join),
     /// A person's decision, appended to a job's decisions.
-    Decision { job: JobKey, at: UnixMs, decision: &'static str, note: &'a str, evidence: &'a str },
+    Decision { job: JobKey, at: UnixMs, decision: &'static str, note: &'a str, evidence: Cow<'a, str> },
     /// Nothing more is said of a delivered job for as long as its row asks for what it now asks for.
     Keep(JobKey),
     /// A new payment and its intent.
@@ -44,6 +48,8 @@ pub enum Write<'a> {
     Delivers(EndpointKey, UnixMs),
     /// No payment at that origin counts as rejected any more.
     AcceptsAgain(String),
+    /// A person's word for that origin: one purchase may begin there.
+    Word { origin: String, number: u32, batch: BatchKey, at: UnixMs },
     /// A person's word for that origin began that payment.
     UseWord { origin: String, number: u32, payment: PaymentKey },
     /// A word that nothing began by lapses.

@@ -61,6 +61,7 @@ impl MemoryLedger {
                 }
             }
             Write::FurtherTake { of, key, take } => self.add_take(*of, *key, *take),
+            Write::Unreplace { of, next } => self.unreplace(*of, *next),
             Write::JoinTakes(join) => self.join(join),
             Write::Intend(payment, intent) => {
                 self.payments.insert(payment.key, (**payment).clone());
@@ -86,20 +87,18 @@ impl MemoryLedger {
                 let there = self.payments.values_mut().filter(|payment| payment.endpoint.is_some_and(is_there));
                 there.for_each(|payment| payment.redeeming.rejected = false);
             }
+            Write::Word { origin, number, .. } => *self.said(origin, *number) = Said::default(),
             Write::UseWord { origin, number, payment } => {
                 self.said(origin, *number).payment = Some(*payment);
             }
             Write::LapseWord { origin, number, at: _ } => self.said(origin, *number).has_lapsed = true,
             Write::Witness { node, hash, at } => drop(self.witnesses.insert(node.0.clone(), (*hash, *at))),
             Write::Answer(write) => self.write_answer(write),
-            Write::Keep(job) => {
-                if let Some(row) = self.jobs.get_mut(job) {
-                    row.job.reason = Reason::None;
-                    row.kept = row.row_content.or(Some(row.content));
-                }
-            }
-            // Bodies stand in the intents, and go with the process; why a person decided is for whoever reads it later.
-            Write::BodyUnneeded(_) | Write::Decision { .. } => {}
+            Write::Keep(job) => self.keep_as_it_is(*job),
+            // Why a person decided is for whoever reads it later.
+            Write::Decision { job, decision, .. } => self.decisions.push((*job, decision)),
+            // Bodies stand in the intents, and go with the process.
+            Write::BodyUnneeded(_) => {}
             Write::Refund(payment, write) => self.write_refund(*payment, write),
         }
     }
@@ -132,12 +131,30 @@ impl MemoryLedger {
         self.jobs.insert(key, JobRow { job, take, merged: false, kept: None, mark: None, file: None, ..own });
     }
 
+    fn keep_as_it_is(&mut self, job: JobKey) {
+        if let Some(row) = self.jobs.get_mut(&job) {
+            row.job.reason = Reason::None;
+            row.kept = row.row_content.or(Some(row.content));
+        }
+    }
+
+    fn unreplace(&mut self, of: JobKey, next: JobKey) {
+        let Some(gone) = self.jobs.remove(&next) else { return };
+        self.transitions.retain(|(job, ..)| *job != next);
+        self.decisions.retain(|(job, _)| *job != next);
+        if let Some(row) = self.jobs.get_mut(&of) {
+            (row.seq, row.extra, row.last_load) = (gone.seq, gone.extra, gone.last_load);
+        }
+    }
+
     fn join(&mut self, join: &Join) {
         let Some(gone) = self.jobs.remove(&join.gone) else { return };
         let of_gone = self.payments.values_mut().filter(|payment| payment.job == join.gone);
         of_gone.for_each(|payment| payment.job = join.stays);
         let told = self.transitions.iter_mut().filter(|(job, ..)| *job == join.gone);
         told.for_each(|(job, ..)| *job = join.stays);
+        let decided = self.decisions.iter_mut().filter(|(job, _)| *job == join.gone);
+        decided.for_each(|(job, _)| *job = join.stays);
         if let Some(row) = self.jobs.get_mut(&join.stays) {
             (row.take, row.merged) = (join.take, join.merged);
         }

@@ -149,7 +149,7 @@ impl MemoryLedger {
             .collect()
     }
 
-    fn delivery(&self, payment: &Payment) -> DeliveryFacts {
+    pub(super) fn delivery(&self, payment: &Payment) -> DeliveryFacts {
         let endpoint = payment.endpoint.and_then(|key| self.endpoints.get(&key)).map(|(_, endpoint)| endpoint.clone());
         let origin = endpoint.as_ref().map_or("", |endpoint| endpoint.origin.as_str());
         let at_origin = self.payments.values().filter_map(|one| one.endpoint.map(|at| (one, at)));
@@ -275,7 +275,7 @@ impl MemoryLedger {
         EndpointFacts { url, origin, known, begun, rejected, words }
     }
 
-    fn name(&self, batch: BatchKey) -> String {
+    pub(super) fn name(&self, batch: BatchKey) -> String {
         self.batches.get(&batch).map(|batch| batch.name.clone()).unwrap_or_default()
     }
 

@@ -36,6 +36,8 @@ pub struct MemoryLedger {
     pub(in crate::ledger) transitions: Vec<(JobKey, UnixMs, JobState, JobState, Reason)>,
     endpoints: BTreeMap<EndpointKey, (String, Endpoint)>,
     words: BTreeMap<(String, u32), Said>,
+    /// What persons have decided of jobs, in its order.
+    decisions: Vec<(JobKey, &'static str)>,
     periods: BTreeMap<(PeriodKind, String), Sums>,
     witnesses: BTreeMap<String, (PaymentHash, UnixMs)>,
 }

@@ -1,36 +1,102 @@
-//! What a person decides, in the maps.
+//! What a person's words depend on, in the maps.
 
-use crate::ledger::decide::{self, PersonFacts, Said, Take};
-use crate::ledger::{DeadProof, Decided, Decision, JobKey, LedgerError};
-use crate::time::UnixMs;
+use crate::ledger::decide::{self, BegunByWord, OriginFacts, PersonFacts, ReopeningFacts, Take, WordSaid};
+use crate::ledger::desk::{Desk, Desks};
+use crate::ledger::{AnswerKey, AnswerKind, BatchKey, JobKey, LedgerError, PaymentKey, Undecided};
+use crate::purchase::HttpAnswer;
 
-use super::{MemoryLedger, next};
+use super::{JobRow, MemoryLedger, next};
 
-impl MemoryLedger {
-    /// Carries out a decision, as [`Decisions::decide`](crate::ledger::port::Decisions::decide) does.
-    ///
-    /// # Errors
-    /// Where the proof contradicts what is known of the payment.
-    pub fn decide(
+impl Desks for MemoryLedger {
+    type Error = LedgerError;
+
+    /// In a copy, so that nothing stays of what fails.
+    fn at_desk<T>(
         &mut self,
-        now: UnixMs,
-        key: JobKey,
-        decision: Decision,
-        note: &str,
-        evidence: &str,
-        proof: Option<DeadProof>,
-    ) -> Result<Decided, LedgerError> {
-        let row = self.jobs.get(&key);
-        let job = row
-            .map(|row| row.job.clone())
-            .ok_or_else(|| LedgerError::Contradiction(format!("there is no job {}", key.0)))?;
+        work: impl FnOnce(&mut dyn Desk<Error = LedgerError>) -> Result<T, LedgerError>,
+    ) -> Result<T, LedgerError> {
+        let mut changed = self.clone();
+        let done = work(&mut changed)?;
+        *self = changed;
+        Ok(done)
+    }
+
+    fn find_undecided(&self, batch: BatchKey, id: &str, take: Option<u32>) -> Result<Option<Undecided>, LedgerError> {
+        let is_it = |row: &&JobRow| {
+            row.job.batch == batch && row.id == id && take.map_or(!row.job.superseded, |take| row.take == take)
+        };
+        let Some(row) = self.jobs.values().find(is_it) else { return Ok(None) };
+        let open = self
+            .payments
+            .values()
+            .find(|payment| payment.job == row.job.key && payment.fate.state == decide::PaymentState::Intended);
+        let intent = open.and_then(|payment| Some(payment.durable(&self.intent(payment.key)?)));
+        Ok(Some(Undecided { job: row.job.key, state: row.job.state, reason: row.job.reason, intent }))
+    }
+}
+
+impl Desk for MemoryLedger {
+    fn person(&mut self, key: JobKey) -> Result<PersonFacts, LedgerError> {
+        let job = self.row(key)?.job.clone();
         let takes = self.takes(&job);
         let own = takes.iter().find(|take| take.job.key == key);
         let live = own.and_then(Take::live_payment).and_then(|key| self.payment(key));
         let next = JobKey(next(self.jobs.keys().last().map(|key| key.0)));
-        let (decided, writes) =
-            decide::resolve(&PersonFacts { job, takes, live, next }, now, Said { decision, note, evidence, proof })?;
-        decide::Store::apply(self, &writes)?;
-        Ok(decided)
+        Ok(PersonFacts { job, takes, live, next })
+    }
+
+    fn reopening(&mut self, key: JobKey) -> Result<ReopeningFacts, LedgerError> {
+        let of = self.person(key)?;
+        let live = of.live.as_ref().map(|payment| payment.key);
+        let answers = self.answers.iter().filter(|(_, row)| Some(row.payment) == live);
+        let was_begun = |take: &&Take| self.payments.values().any(|payment| payment.job == take.job.key);
+        Ok(ReopeningFacts {
+            intent: live.and_then(|key| self.intent(key)),
+            asked: live
+                .and_then(|key| self.intents.get(&key))
+                .map_or_else(String::new, |intent| intent.request.url.to_string()),
+            has_refund: live.is_some_and(|key| self.refunds.contains_key(&key)),
+            successes: live.map_or_else(Vec::new, |key| self.successes(key)),
+            last_answer: answers.map(|(key, _)| *key).next_back(),
+            origin: of.live.as_ref().map(|payment| self.delivery(payment)).unwrap_or_default(),
+            never_begun: of.takes.iter().filter(|take| !was_begun(take)).map(|take| take.job.key).collect(),
+            of,
+        })
+    }
+
+    fn kept(&mut self, answer: AnswerKey) -> Result<HttpAnswer, LedgerError> {
+        let missing = || LedgerError::Contradiction(format!("there is no answer {}", answer.0));
+        self.answers.get(&answer).map(|row| row.answer.clone()).ok_or_else(missing)
+    }
+
+    fn origin(&mut self, origin: &str) -> Result<OriginFacts, LedgerError> {
+        let of_origin = self.words.iter().filter(|((of, _), _)| of == origin);
+        let words = of_origin.map(|((_, number), said)| WordSaid {
+            number: *number,
+            has_lapsed: said.has_lapsed,
+            by: said.payment.and_then(|key| self.begun_by_word(key)),
+        });
+        let urls = self.endpoints.values().filter(|(_, endpoint)| endpoint.origin == origin);
+        let endpoints = urls.map(|(url, _)| self.endpoint(url.clone(), origin.to_owned()));
+        Ok(OriginFacts { words: words.collect(), endpoints: endpoints.collect() })
+    }
+}
+
+impl MemoryLedger {
+    /// The successes among the answers of a payment.
+    pub(super) fn successes(&self, payment: PaymentKey) -> Vec<(AnswerKey, AnswerKind)> {
+        let found = self.answers.iter().filter(|(_, row)| row.payment == payment && row.is_success());
+        found.map(|(key, row)| (*key, row.kind)).collect()
+    }
+
+    fn begun_by_word(&self, key: PaymentKey) -> Option<BegunByWord> {
+        let payment = self.payments.get(&key)?;
+        Some(BegunByWord {
+            batch_name: self.name(payment.batch),
+            id: self.jobs.get(&payment.job)?.id.clone(),
+            state: payment.fate.state,
+            death: payment.fate.death,
+            undelivered: payment.redeeming.undelivered,
+        })
     }
 }

@@ -208,6 +208,11 @@ impl Downloads for MemoryLedger {
     fn delivery(&self, job: JobKey) -> Result<Option<HttpAnswer>, LedgerError> {
         let is_it = |one: &&Payment| one.job == job && one.redeeming.delivered_at.is_some();
         let Some(payment) = self.payments.values().find(is_it) else { return Ok(None) };
+        let is_taken = self.decisions.iter().any(|(of, decision)| *of == job && *decision == "delivered");
+        if is_taken {
+            let kept = decide::kept_answer(&self.successes(payment.key), payment.redeeming.poll.is_some());
+            return Ok(kept.and_then(|key| self.answers.get(&key)).map(|row| row.answer.clone()));
+        }
         // Nothing is kept after the answer that delivered.
         let latest = self.answers.values().rev().find(|row| row.payment == payment.key);
         Ok(latest.map(|row| row.answer.clone()))
@@ -247,7 +252,7 @@ impl Downloads for MemoryLedger {
 }
 
 impl MemoryLedger {
-    fn row(&self, job: JobKey) -> Result<&JobRow, LedgerError> {
+    pub(super) fn row(&self, job: JobKey) -> Result<&JobRow, LedgerError> {
         self.jobs.get(&job).ok_or_else(|| LedgerError::Contradiction(format!("there is no job {}", job.0)))
     }
 

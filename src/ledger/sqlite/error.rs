@@ -7,7 +7,7 @@ use crate::ledger::{Damage, Lack, LedgerError, Obstacle};
 
 /// Why a record was not written.
 #[derive(Debug)]
-pub(super) enum Fault {
+pub enum Fault {
     /// The record contradicts the rows. Nothing of it is written; the records beside it stand.
     Contradiction(String),
     /// The ledger itself cannot be used. The whole transaction is lost.

@@ -7,8 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::SqliteLedger;
 use super::convert::{Json, int, uint};
 use super::error::Fault;
-use super::reopen::kept_answer;
-use super::store::{append_transition, file_key, paid_purchase};
+use super::store::{append_transition, file_key, kept_answer, paid_purchase};
 use crate::ledger::port::Downloads;
 use crate::ledger::{BatchKey, DeliveredJob, FetchMark, JobKey, LedgerError, PaymentKey, Resume, Undownloaded};
 use crate::purchase::{Credential, HttpAnswer, JobState, Reason};
@@ -76,7 +75,7 @@ impl Downloads for SqliteLedger {
     fn delivery(&self, job: JobKey) -> Result<Option<HttpAnswer>, LedgerError> {
         self.read(|ledger| {
             if let Some(payment) = taken(&ledger.conn, job)? {
-                return Ok(kept_answer(&ledger.conn, payment)?.map(|(_, answer)| answer));
+                return kept_answer(&ledger.conn, payment);
             }
             // Nothing is kept after the answer that delivered.
             let mut statement = ledger.conn.prepare_cached(

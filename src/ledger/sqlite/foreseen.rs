@@ -9,7 +9,8 @@ use super::SqliteLedger;
 use super::convert::uint;
 use super::duplicates::{find, original_of, to_buy};
 use super::store::Rows;
-use super::{job_limit, trust};
+use super::{job_limit, store};
+use crate::ledger::decide;
 use crate::ledger::port::{self, Records};
 use crate::ledger::{
     Asking, BatchKey, Compared, Duplicates, HeldBack, IdList, IntentBounds, JobsThen, LedgerError, PlanLoad, Prospect,
@@ -125,7 +126,8 @@ impl port::Foreseen for Foreseen<'_> {
     }
 
     fn trust(&self, now: UnixMs, origin: &str, number: u32, bounds: IntentBounds) -> Result<Trusted, LedgerError> {
-        self.ledger.read(|ledger| trust::judged(&ledger.conn, now, self.batch, (origin, number), bounds))
+        let known = self.ledger.read(|ledger| store::origin_facts(&ledger.conn, origin))?;
+        Ok(decide::trusted(&known, now, self.batch, number, bounds))
     }
 
     fn breaker(&self, now: UnixMs, place: i64, max_undelivered: u32) -> Result<Option<HeldBack>, LedgerError> {

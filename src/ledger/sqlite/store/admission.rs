@@ -8,7 +8,7 @@ use url::Url;
 use crate::l402::PaymentHash;
 use crate::ledger::decide::{
     Admission, Against, BegunAt, DeliveryFacts, Endpoint, EndpointFacts, EndpointKey, Facts, Held, IntentFacts, Keys,
-    PeriodKind, Rejected, Used, Word, next_word,
+    PeriodKind, Rejected, Used, Word,
 };
 use crate::ledger::sqlite::error::Fault;
 use crate::ledger::{BatchKey, JobKey, NewIntent, PaymentKey, PeriodCap, endpoint_and_origin};
@@ -218,11 +218,6 @@ fn words(conn: &Connection, origin: &str) -> Result<Vec<Word>, Fault> {
         Ok(Word { number: row.get(0)?, has_lapsed: row.get(1)?, payment })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// The number that the next word for that origin has.
-pub(in crate::ledger::sqlite) fn next_word_of(conn: &Connection, origin: &str) -> Result<u32, Fault> {
-    Ok(next_word(&words(conn, origin)?))
 }
 
 /// What a delivery of that endpoint changes of its origin.

@@ -111,6 +111,7 @@ pub(in crate::ledger::sqlite) fn row(tx: &Connection, write: &Write<'_>) -> Resu
         Write::Fetching(job, mark) => update_mark(tx, *job, mark),
         Write::File(job, file) => update_file(tx, *job, file),
         Write::FurtherTake { of, key, take } => takes::insert_further(tx, *of, *key, *take),
+        Write::Unreplace { of, next } => takes::unreplace(tx, *of, *next),
         Write::JoinTakes(join) => takes::join(tx, join),
         Write::Decision { job, at, decision, note, evidence } => execute(
             tx,
@@ -143,6 +144,10 @@ pub(in crate::ledger::sqlite) fn row(tx: &Connection, write: &Write<'_>) -> Resu
                  AND endpoint_url IN (SELECT id FROM endpoint_urls WHERE origin = ?1)",
             params![origin],
         ),
+        Write::Word { origin, number, batch, at } => {
+            let sql = "INSERT INTO trusts (origin, number, batch, at) VALUES (?1, ?2, ?3, ?4)";
+            execute(tx, sql, params![origin, number, batch, at])
+        }
         Write::UseWord { origin, number, payment } => execute(
             tx,
             "UPDATE trusts SET payment = ?3 WHERE origin = ?1 AND number = ?2",
@@ -256,6 +261,9 @@ fn update_redeeming(tx: &Connection, key: PaymentKey, was: &Redeeming, is: &Rede
     if in_index(was) != in_index(is) {
         let sql = "UPDATE payments SET delivered_at = ?2, undelivered = ?3, rejected = ?4 WHERE id = ?1";
         execute(tx, sql, params![key, is.delivered_at, is.undelivered, is.rejected])?;
+    }
+    if was.retried_at != is.retried_at {
+        execute(tx, "UPDATE payments SET retried_at = ?2 WHERE id = ?1", params![key, is.retried_at])?;
     }
     let besides = |of: &Redeeming| (of.redeems, of.answered_at, of.heard_at, of.replayed_at, of.poll.clone());
     if besides(was) != besides(is) {

@@ -6,6 +6,7 @@ mod apply;
 mod jobs;
 mod load;
 mod payments;
+mod person;
 mod takes;
 
 use std::collections::BTreeMap;
@@ -18,14 +19,19 @@ use super::convert::Json;
 use super::error::{Fault, of_row};
 use crate::ledger::decide::{Facts, Keys, Store, Unfit, Write};
 
-pub(super) use admission::{endpoint, next_word_of, period, prospective};
+pub(super) use admission::{period, prospective};
 pub(super) use alike::{Rows, alike, buyer};
-pub(super) use apply::{file_key, row as write};
+pub(super) use apply::file_key;
+#[cfg(test)]
+pub(super) use apply::row as write;
 pub(super) use jobs::{append_transition, change, job};
 #[cfg(test)]
 pub(super) use payments::payment;
-pub(super) use payments::{deliver, durable_intent, paid_purchase, with_intent};
-pub(super) use takes::{give_way, person_facts, takes, unsettled_until};
+pub(super) use payments::{durable_intent, paid_purchase, with_intent};
+pub(super) use person::{kept_answer, origin_facts};
+#[cfg(test)]
+pub(super) use takes::person_facts;
+pub(super) use takes::{give_way, takes, unsettled_until};
 
 /// One transaction of the ledger, as rules see it.
 pub(super) struct Tx<'c> {

@@ -5,15 +5,14 @@ use std::sync::LazyLock;
 
 use rusqlite::{Connection, Row};
 
-use crate::ledger::decide::{self, Charged, Fate, Intent, Job, Payment, Redeeming, Sends};
+use crate::ledger::decide::{Charged, Fate, Intent, Job, Payment, Redeeming, Sends};
 use crate::ledger::sqlite::convert::uint_or_none;
 use crate::ledger::sqlite::error::{Fault, contradiction};
 use crate::ledger::{DurableIntent, JobKey, PaidPurchase, PaymentKey};
 use crate::purchase::WalletId;
-use crate::time::UnixMs;
 
 use super::jobs::{self, JOB, JOB_COLUMNS};
-use super::{admission, apply, rows};
+use super::rows;
 
 /// What a [`Payment`] is read from: a payment `p`.
 const PAYMENT: &str =
@@ -156,12 +155,4 @@ pub(in crate::ledger::sqlite) fn durable_intent(conn: &Connection, key: PaymentK
 pub(in crate::ledger::sqlite) fn paid_purchase(conn: &Connection, key: PaymentKey) -> Result<PaidPurchase, Fault> {
     let (payment, job, intent) = with_intent(conn, key)?;
     Ok(payment.purchase(&intent, (job.reason, job.error))?)
-}
-
-/// A payment's result is there.
-pub(in crate::ledger::sqlite) fn deliver(tx: &Connection, now: UnixMs, key: PaymentKey) -> Result<(), Fault> {
-    let (payment, _) = payment(tx, key)?;
-    let origin = payment.endpoint.map(|endpoint| admission::delivery(tx, endpoint)).transpose()?.unwrap_or_default();
-    let writes = decide::deliver(&origin, now, &payment);
-    writes.iter().try_for_each(|write| apply::row(tx, write))
 }

@@ -150,3 +150,17 @@ pub(super) fn join(tx: &Connection, join: &decide::Join) -> Result<(), Fault> {
     )?;
     Ok(())
 }
+
+/// The take that was to be bought in its place goes, with all that was said of it.
+pub(super) fn unreplace(tx: &Connection, of: JobKey, next: JobKey) -> Result<(), Fault> {
+    for sql in [
+        "UPDATE jobs SET superseded = 0, seq = n.seq, line = n.line, extra = n.extra, last_load = n.last_load
+         FROM jobs n WHERE n.id = ?2 AND jobs.id = ?1",
+        "DELETE FROM transitions WHERE job = ?2 AND ?1 <> ?2",
+        "DELETE FROM decisions WHERE job = ?2 AND ?1 <> ?2",
+        "DELETE FROM jobs WHERE id = ?2 AND ?1 <> ?2",
+    ] {
+        tx.prepare_cached(sql)?.execute(params![of, next])?;
+    }
+    Ok(())
+}

@@ -11,9 +11,9 @@ use crate::ledger::decide::{Job, Payment, PaymentState, Said, Store, keys};
 use crate::ledger::memory::{MemoryLedger, Sums};
 use crate::ledger::sqlite::{SqliteLedger, store};
 use crate::ledger::{
-    AnswerKey, AnswerKind, BatchKey, Caps, DeadProof, Decided, Decision, DownloadedFile, FetchMark, IntentBounds,
-    JobEnd, JobKey, LedgerError, NewIntent, PaymentKey, PendingJob, PeriodCap, PlanLoad, Posted, Record, Recorded,
-    RefundInvoice, RefundRecord, Retake,
+    AnswerKey, AnswerKind, BatchKey, Caps, DeadProof, Decision, DownloadedFile, FetchMark, IntentBounds, JobEnd,
+    JobKey, LedgerError, NewIntent, PaymentKey, PendingJob, PeriodCap, PlanLoad, Posted, Record, Recorded,
+    RefundInvoice, RefundRecord, Reopening, Retake, Trusted,
 };
 use crate::money::Msat;
 use crate::plan::PlannedJob;
@@ -39,16 +39,6 @@ impl Subject for SqliteLedger {
 
     fn take_in(&mut self, batch: BatchKey, jobs: Vec<PlannedJob>) -> Result<PlanLoad, LedgerError> {
         of_ledger(self.load_plan(batch, NOW, &Retake::default(), jobs.into_iter().map(Ok)))
-    }
-
-    fn say(
-        &mut self,
-        now: UnixMs,
-        job: JobKey,
-        decision: Decision,
-        proof: Option<DeadProof>,
-    ) -> Result<Decided, LedgerError> {
-        self.decide(now, job, decision, "a note", "nobody was asked", proof)
     }
 
     fn jobs(&self) -> Vec<Job> {
@@ -84,7 +74,7 @@ struct Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    (0_u8..28, any::<u8>(), any::<u8>(), prop_oneof![0_u32..10, 0_u32..40_000, 0_u32..2_000_000])
+    (0_u8..30, any::<u8>(), any::<u8>(), prop_oneof![0_u32..10, 0_u32..40_000, 0_u32..2_000_000])
         .prop_map(|(kind, of, how, later_ms)| Step { kind, of, how, later_ms })
 }
 
@@ -255,6 +245,11 @@ fn said(step: Step) -> Option<Said<'static>> {
     })
 }
 
+/// What a person says of what that job has paid for, where the step is that.
+fn reopening(step: Step) -> Option<Reopening> {
+    (step.kind == 28).then_some(one_of(&[Reopening::Retry, Reopening::Delivered], step.how))
+}
+
 /// Enough jobs for groups of records that do not meet.
 const MANY: [(&str, &[&str]); 2] =
     [("june", &["a", "b", "c", "d", "f", "g", "h", "i"]), ("july", &["a", "e", "f", "k"])];
@@ -280,6 +275,17 @@ proptest! {
                 let one = ledger.decide(now, job, decision, note, evidence, proof);
                 let other = memory.decide(now, job, decision, note, evidence, proof);
                 prop_assert_eq!(format!("{:?}", one), format!("{:?}", other), "{:?} of {:?}", said, job);
+            } else if let Some(word) = reopening(step) {
+                let job = JobKey(i64::from(step.of) % i64::try_from(ledger.jobs().len()).unwrap() + 1);
+                let (one, other) = (ledger.reopen(now, job, word, "so"), memory.reopen(now, job, word, "so"));
+                prop_assert_eq!(format!("{:?}", one), format!("{:?}", other), "{:?} of {:?}", word, job);
+                prop_assert_eq!(ledger.delivery(job).unwrap(), memory.delivery(job).unwrap());
+            } else if step.kind == 29 {
+                let (number, batch) = (u32::from(step.of) % 4 + 1, BatchKey(i64::from(step.how % 2) + 1));
+                let bounds = IntentBounds { max_undelivered: 2, ..IntentBounds::default() };
+                let said = |trusted: Result<Trusted, LedgerError>| format!("{trusted:?}");
+                let one = said(ledger.trust(now, batch, "seller.example", number, bounds));
+                prop_assert_eq!(one, said(memory.trust(now, batch, "seller.example", number, bounds)), "{}", number);
             } else {
                 let record = record(step, now, &memory, &jobs);
                 let told = format!("{record:?}");
