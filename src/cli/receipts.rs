@@ -1,9 +1,12 @@
 //! Receipts and results read back: ours, also as a spreadsheet has saved them.
 
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER_PERMISSIVE;
+
 use crate::csv_escape::restore;
-use crate::l402::{Network, PaymentHash};
+use crate::l402::{Invoice, Network, PaymentHash, Preimage};
 use crate::ledger::{ReceiptKind, ReceiptRow};
 use crate::manifest::{BATCH_COLUMN, LEDGER_COLUMN, ResultsRow};
 use crate::money::Msat;
@@ -89,58 +92,137 @@ impl Receipts {
         self.0.cell("batch")
     }
 
-    /// The whole line as the ledger tells a settlement.
-    fn row(&self) -> Option<ReceiptRow> {
+    /// The whole line as the ledger tells a settlement, or the column that is not as it should be.
+    fn row(&self) -> Result<ReceiptRow, &'static str> {
         let cell = |column: &str| self.0.cell(column);
         let kind = match cell("kind") {
             "payment" => ReceiptKind::Payment,
             "refund" => ReceiptKind::Refund,
-            _ => return None,
+            _ => return Err("kind"),
         };
         let network = match cell("network") {
             "sandbox" => None,
-            name => Some(Network::from_name(name)?),
+            name => Some(Network::from_name(name).ok_or("network")?),
         };
         let fee = Some(cell("fee_msat")).filter(|fee| !fee.is_empty());
         let x_columns = self.0.columns.iter().filter(|name| name.starts_with("x_"));
         let extra = x_columns.map(|name| (name.clone(), cell(name).to_owned()));
-        Some(ReceiptRow {
-            batch: self.batch().to_owned(),
-            id: cell("id").to_owned(),
-            take: cell("take").parse().ok()?,
+        let row = ReceiptRow {
+            batch: Some(self.batch()).filter(|batch| !batch.is_empty()).ok_or("batch")?.to_owned(),
+            id: Some(cell("id")).filter(|id| !id.is_empty()).ok_or("id")?.to_owned(),
+            take: cell("take").parse().map_err(|_| "take")?,
             kind,
-            paid_at: UnixMs::from_rfc3339(cell("paid_at"))?,
+            paid_at: UnixMs::from_rfc3339(cell("paid_at")).ok_or("paid_at")?,
             seller: cell("seller").to_owned(),
             endpoint: cell("endpoint").to_owned(),
             network,
-            amount: Msat::new(cell("amount_msat").parse().ok()?),
-            fee: fee.map(|fee| fee.parse().map(Msat::new)).transpose().ok()?,
-            hash: self.hash()?,
+            amount: Msat::new(cell("amount_msat").parse().map_err(|_| "amount_msat")?),
+            fee: fee.map(|fee| fee.parse().map(Msat::new)).transpose().map_err(|_| "fee_msat")?,
+            hash: self.hash().ok_or("payment_hash")?,
             preimage: cell("preimage").to_owned(),
             invoice: cell("invoice").to_owned(),
             payee_node: cell("payee_node").to_owned(),
             payer_node: cell("payer_node").to_owned(),
             url: Some(cell("url").to_owned()).filter(|url| !url.is_empty()),
             extra: extra.filter(|(_, value)| !value.is_empty()).collect(),
-        })
+        };
+        let is_proved = row.kind == ReceiptKind::Refund || proves(&row.preimage, &row.hash);
+        if is_proved { Ok(row) } else { Err("preimage") }
     }
 
-    /// Every line.
-    pub(super) fn rows(mut self, path: &Path) -> Result<Vec<ReceiptRow>, Failure> {
-        let mut rows = Vec::new();
+    /// Every line, and what a person should know of them.
+    pub(super) fn rows(mut self, path: &Path) -> Result<(Vec<ReceiptRow>, Vec<String>), Failure> {
+        let is_cut = is_cut(path).map_err(|error| CommandError::usage(path.display().to_string()).because(error))?;
+        let (mut rows, mut told, mut last) = (Vec::new(), Vec::new(), (0, 0));
         while self.next() {
-            let Some(row) = self.row() else {
-                let line = self.0.record.position().map_or(0, csv::Position::line);
-                return Err(CommandError::usage(format!(
-                    "{}:{line}: this record is no receipt as `run` writes it; nothing was merged",
-                    path.display()
-                ))
-                .hint("restore it, or merge the file without it")
-                .into());
-            };
+            let line = self.0.record.position().map_or(0, csv::Position::line);
+            last = (line, self.0.record.len());
+            let place = format!("{}:{line}", path.display());
+            let mut row = self.row().map_err(|column| self.not_as_written(&place, column))?;
+            told.extend(by_invoice(&mut row, &place)?);
             rows.push(row);
         }
-        Ok(rows)
+        if is_cut && let Some(column) = self.0.columns.get(last.1.saturating_sub(1)) {
+            let message = format!(
+                "{}:{}: the file ends within this record's {column}; nothing was merged",
+                path.display(),
+                last.0
+            );
+            return Err(CommandError::usage(message)
+                .hint(
+                    "if that cell is whole, end the line; else merge a whole copy of the file or, where there is none, empty \
+                     the cell and end the line: the payment counts all the same",
+                )
+                .into());
+        }
+        Ok((rows, told))
+    }
+
+    fn not_as_written(&self, place: &str, column: &str) -> Failure {
+        if !self.0.has(column) {
+            let message = format!("{place}: there is no column {column}; nothing was merged");
+            return CommandError::usage(message).hint("name the columns as `run` writes them").into();
+        }
+        let why = if column == "preimage" {
+            "it is not the preimage of payment_hash"
+        } else {
+            "it is not as `run` writes it"
+        };
+        CommandError::usage(format!("{place}: {column}: {why}, so this record proves nothing; nothing was merged"))
+            .hint("restore it, or merge the file without it")
+            .into()
+    }
+}
+
+fn proves(preimage: &str, hash: &PaymentHash) -> bool {
+    let bytes = HEXLOWER_PERMISSIVE.decode(preimage.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
+    bytes.is_some_and(|bytes| Preimage::verify(bytes, hash).is_ok())
+}
+
+/// What was paid is taken from the invoice, which its seller has signed. Gives what the line says otherwise.
+fn by_invoice(row: &mut ReceiptRow, place: &str) -> Result<Vec<String>, Failure> {
+    if row.kind == ReceiptKind::Refund || row.invoice.is_empty() {
+        return Ok(Vec::new());
+    }
+    let refused = |why: &str| {
+        let message = format!("{place}: invoice: {why}, so this record proves nothing; nothing was merged");
+        CommandError::usage(message).hint("restore it, or merge the file without it")
+    };
+    let invoice = Invoice::read(&row.invoice).map_err(|error| refused("it cannot be read").because(error))?;
+    if invoice.hash != row.hash {
+        return Err(refused("it is another payment's").into());
+    }
+    let mut told = Vec::new();
+    let mut tell = |column: &str, said: &str, is: &str| {
+        told.push(format!("{place}: {column} is {said}, and the invoice that was paid says {is}, which is taken"));
+    };
+    if row.amount != invoice.amount {
+        tell("amount_msat", &row.amount.get().to_string(), &invoice.amount.get().to_string());
+        row.amount = invoice.amount;
+    }
+    if row.payee_node != invoice.payee {
+        tell("payee_node", &row.payee_node, &invoice.payee);
+        row.payee_node = invoice.payee;
+    }
+    if let Some(network) = row.network.filter(|network| *network != invoice.network) {
+        tell("network", network.as_str(), invoice.network.as_str());
+        row.network = Some(invoice.network);
+    }
+    Ok(told)
+}
+
+/// Whether a file of CSV ends within a record: without a line end, or in an open quote.
+fn is_cut(path: &Path) -> io::Result<bool> {
+    let Opened::File(file) = safe_open::open(path)? else { return Ok(false) };
+    let mut file = BufReader::new(file);
+    let (mut last, mut is_quoted) = (b'\n', false);
+    loop {
+        let bytes = file.fill_buf()?;
+        let Some(end) = bytes.last() else { return Ok(is_quoted || !matches!(last, b'\n' | b'\r')) };
+        is_quoted ^= bytes.iter().filter(|byte| **byte == b'"').count() % 2 == 1;
+        last = *end;
+        let read = bytes.len();
+        file.consume(read);
     }
 }
 

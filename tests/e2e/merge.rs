@@ -128,6 +128,53 @@ fn receipts_whose_ledger_is_gone_are_taken_over_whatever_flag_is_given() {
     client.asks_node("audit").with(0);
 }
 
+/// Receipts that were cut while they were copied, or edited: what an invoice tells is taken from it, and what nothing proves is
+/// refused with its place.
+#[test]
+fn receipts_that_are_cut_or_contradict_themselves_are_not_taken_as_they_are() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    jobs(&client, 2);
+    client.run(RUN).with(0);
+    let whole = client.read("jobs.receipts.csv");
+    let rows = client.rows("jobs.receipts.csv");
+    let merged = |receipts: &str| {
+        let _ = fs::remove_file(client.path("new.db"));
+        client.write("copy.csv", receipts);
+        client.says("ledger merge copy.csv --ledger new.db")
+    };
+    let swapped = whole.replace(&rows[0]["invoice"], &rows[1]["invoice"]);
+    for (receipts, words) in [
+        (whole[..whole.len() - 20].to_owned(), "copy.csv:3: the file ends within this record's url"),
+        (whole.trim_end().to_owned(), "copy.csv:3: the file ends within this record's url"),
+        (whole.replace(&rows[1]["url"], "\"http://a\nb\n"), "the file ends within this record's url"),
+        (whole[..whole.find(&rows[1]["invoice"]).unwrap() + 9].to_owned(), "copy.csv:3: invoice: it cannot be read"),
+        (swapped, "copy.csv:2: invoice: it is another payment's"),
+        (whole.replace(&rows[1]["preimage"], &rows[0]["preimage"]), "copy.csv:3: preimage: it is not the preimage"),
+        (whole.replace(",preimage,", ",Preimage,"), "copy.csv:2: there is no column preimage"),
+        (whole.replace(",1350000,", ",\"1,350,000\","), "copy.csv:2: amount_msat: it is not as `run` writes it"),
+    ] {
+        merged(&receipts).with(2).saying(words).saying("nothing was merged");
+        client.says("batches --ledger new.db").with(0);
+        assert!(!client.says("batches --ledger new.db").stdout.contains("jobs"), "{words}");
+    }
+    let cut = whole.replace(&rows[1]["url"], "");
+    merged(&cut).with(0).saying("2 payments were new");
+    let edited = whole.replace(",1350000,", ",1351000,").replacen(&rows[0]["payee_node"], "a friend", 1);
+    let ended = merged(&edited).with(0).saying("2 payments were new");
+    let ended =
+        ended.saying("copy.csv:3: amount_msat is 1351000, and the invoice that was paid says 1350000, which is taken");
+    ended.saying("copy.csv:2: payee_node is a friend");
+    client.says("export --batch jobs --ledger new.db --results r.csv --receipts p.csv").with(0);
+    let facts = |rows: &[std::collections::HashMap<String, String>]| -> Vec<[String; 3]> {
+        let mut facts: Vec<_> =
+            rows.iter().map(|row| ["id", "amount_msat", "payee_node"].map(|column| row[column].clone())).collect();
+        facts.sort();
+        facts
+    };
+    assert_eq!(facts(&client.rows("p.csv")), facts(&rows));
+}
+
 /// Somebody who bought these jobs, and has their receipts alone: the ledger is kept as `gone.db`, the results as `gone.csv`.
 fn left_with_receipts(sandbox: &Sandbox, count: usize) -> Client {
     let client = Client::of(sandbox);

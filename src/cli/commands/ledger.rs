@@ -51,17 +51,38 @@ fn bring_in(ledger: &mut OpenLedger, options: &LedgerMergeOptions) -> Result<Exi
 }
 
 fn source(ledger: &OpenLedger, address: &LedgerAddress) -> Result<SourceHere, Failure> {
-    if holds_ledger(address).map_err(|error| CommandError::usage(address.to_string()).because(error))? {
+    let unread = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => CommandError::usage(format!("there is no file {address}"))
+            .hint("name another ledger, or a file of receipts"),
+        _ => CommandError::usage(format!("{address} cannot be read")).because(error),
+    };
+    if holds_ledger(address).map_err(unread)? {
         return Ok(ledger.source(address)?);
     }
     match Receipts::open(address.file()) {
-        Some(receipts) => of_receipts(ledger, address, &receipts.rows(address.file())?),
-        None => Err(CommandError::no_ledger(format!(
-            "{address} is neither a ledger of l402-batch nor its receipts, or is damaged"
-        ))
-        .hint("restore it from a backup")
-        .into()),
+        Some(receipts) => {
+            let (rows, told) = receipts.rows(address.file())?;
+            told.iter().for_each(|words| terminal::say(&format!("warning: {words}\n")));
+            of_receipts(ledger, address, &rows)
+        }
+        None => Err(neither(address).into()),
     }
+}
+
+/// What is to be merged, and cannot be.
+fn neither(address: &LedgerAddress) -> CommandError {
+    if std::fs::metadata(address.file()).is_ok_and(|file| file.len() == 0) {
+        return CommandError::no_ledger(format!(
+            "{address} is empty: it is neither a ledger nor its receipts, or is damaged"
+        ))
+        .hint("name another file, or restore it from a backup");
+    }
+    if Results::open(address.file()).is_some() {
+        return CommandError::no_ledger(format!("{address} holds results, and only receipts prove what was paid"))
+            .hint("merge the receipts that were written beside it (NAME.receipts.csv)");
+    }
+    CommandError::no_ledger(format!("{address} is neither a ledger of l402-batch nor its receipts, or is damaged"))
+        .hint("name another file, or restore it from a backup")
 }
 
 fn of_receipts(ledger: &OpenLedger, address: &LedgerAddress, rows: &[ReceiptRow]) -> Result<SourceHere, Failure> {
@@ -78,7 +99,7 @@ fn of_receipts(ledger: &OpenLedger, address: &LedgerAddress, rows: &[ReceiptRow]
                 None => refused.into(),
             }
         }
-        error => Failure::Ledger(error),
+        error => error.into(),
     })
 }
 
@@ -164,7 +185,7 @@ fn set_aside(file: &Path, what: &str) -> Result<PathBuf, Failure> {
         PathBuf::from(name)
     };
     let aside = (1..).map(name).find(|path| path.symlink_metadata().is_err()).unwrap_or_else(|| name(1));
-    std::fs::rename(file, &aside).map_err(|error| Failure::Ledger(LedgerError::system(error)))?;
+    std::fs::rename(file, &aside).map_err(|error| Failure::from(LedgerError::system(error).at(file.display())))?;
     Ok(aside)
 }
 
