@@ -1,7 +1,7 @@
 //! Commands that are printed for a person to type. One place makes them, so that each carries what it needs to work as
 //! printed; none ever carries a word that a person says once (to buy anew, to replace a file, to take a batch over).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use crate::terminal_text::{is_printable, printable_char};
@@ -11,6 +11,8 @@ static CONTEXT: OnceLock<Context> = OnceLock::new();
 
 #[derive(Debug)]
 struct Context {
+    /// The ledger, also where it is that by default.
+    ledger: PathBuf,
     /// What every command needs.
     all: Vec<String>,
     /// What those that ask the node need besides.
@@ -18,12 +20,18 @@ struct Context {
 }
 
 /// Says once in the process's life what every printed command needs, and what those that ask the node need besides: flags and
-/// values. Paths that need not be named are none.
-pub fn set_context(ledger: Option<&Path>, config: Option<&Path>, node: Vec<String>) {
-    let named = [("--ledger", ledger), ("--config", config)];
+/// values. A ledger that `is_usual` need not be named, nor a configuration file that is none.
+pub fn set_context(ledger: &Path, is_usual: bool, config: Option<&Path>, node: Vec<String>) {
+    let named = [("--ledger", Some(ledger).filter(|_| !is_usual)), ("--config", config)];
     let all = named.into_iter().filter_map(|(flag, path)| Some([flag.to_owned(), absolute(path?)])).flatten().collect();
     // A process resolves one command line.
-    let _ = CONTEXT.set(Context { all, node });
+    let _ = CONTEXT.set(Context { ledger: ledger.to_owned(), all, node });
+}
+
+/// The ledger that this process works with, once that is known.
+#[must_use]
+pub fn ledger() -> Option<&'static Path> {
+    CONTEXT.get().map(|context| context.ledger.as_path())
 }
 
 /// A path that leads there from any folder.

@@ -1,6 +1,10 @@
 //! What is wrong with what a person wrote: where, what was expected, and what to do.
 
+mod unread;
+
 use std::fmt;
+
+pub use unread::{similar, unread};
 
 /// One thing that is wrong (or doubtful) in a file, with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::io::{self, Write};
 
+use crate::command::ledger;
 use crate::diagnostic::{Diagnostic, render};
 use crate::error::{Hinted, chain};
 use crate::ledger::{LedgerError, LockError};
@@ -36,13 +37,13 @@ pub enum Failure {
     Stopped(Stopped),
     /// The ledger cannot be used.
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
+    Ledger(LedgerError),
     /// The batch cannot be locked.
     #[error(transparent)]
     Lock(#[from] LockError),
     /// The run broke off.
     #[error(transparent)]
-    Run(#[from] RunError),
+    Run(RunError),
     /// The node cannot be used; nothing was spent.
     #[error(transparent)]
     Node(#[from] NodeProblem),
@@ -177,14 +178,43 @@ impl Hinted for Failure {
             Self::Output(refused) => refused.hint(),
             #[cfg(feature = "sandbox")]
             Self::Sandbox(error) => error.hint(),
-            Self::Input(_) | Self::Declined | Self::Stopped(_) | Self::Limit(_) => None,
-            // What was to be printed could not be read.
-            Self::Stdout(error) => error.get_ref()?.downcast_ref::<LedgerError>()?.hint(),
+            Self::Input(_) | Self::Declined | Self::Stopped(_) | Self::Limit(_) | Self::Stdout(_) => None,
         }
     }
 }
 
+/// The ledger is named: in a log of many runs nobody knows which it was.
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        Self::Ledger(named(error))
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        Self::Run(match error {
+            RunError::Ledger(error) => RunError::Ledger(named(error)),
+            RunError::Defect(defect) => RunError::Defect(defect),
+        })
+    }
+}
+
+fn named(error: LedgerError) -> LedgerError {
+    match ledger() {
+        Some(ledger) => error.or_at(ledger.display()),
+        None => error,
+    }
+}
+
 impl Failure {
+    /// What went wrong while something was printed: with what was to be printed, or with where it was to go.
+    pub(in crate::cli) fn printing(error: io::Error) -> Self {
+        match error.get_ref().and_then(|inner| inner.downcast_ref::<LedgerError>()) {
+            Some(unread) => unread.clone().into(),
+            None => Self::Stdout(error),
+        }
+    }
+
     /// How the process ends.
     #[must_use]
     pub fn code(&self) -> ExitCode {
@@ -196,7 +226,7 @@ impl Failure {
             Self::Declined => ExitCode::Unfinished,
             Self::Stopped(Stopped::Interrupted) => ExitCode::Interrupted,
             Self::Stopped(Stopped::Terminated) => ExitCode::Terminated,
-            Self::Lock(LockError::Locked(_)) => ExitCode::Locked,
+            Self::Lock(LockError::Locked { .. }) => ExitCode::Locked,
             Self::Ledger(LedgerError::Receipt(_)) => ExitCode::Usage,
             Self::Ledger(_) | Self::Lock(LockError::Io(_)) | Self::Run(RunError::Ledger(_)) => ExitCode::Ledger,
             Self::Node(_) => ExitCode::Node,
@@ -207,7 +237,7 @@ impl Failure {
 
     /// Whether another run holds the batch.
     pub(in crate::cli) const fn is_locked(&self) -> bool {
-        matches!(self, Self::Lock(LockError::Locked(_)))
+        matches!(self, Self::Lock(LockError::Locked { .. }))
     }
 
     /// Whether the ledger can be used, and its books differ from the node's, or from the receipts.
@@ -259,6 +289,7 @@ fn reader_has_gone(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::Obstacle;
 
     #[test]
     fn a_reader_that_has_gone_is_a_success() {
@@ -266,6 +297,15 @@ mod tests {
         let hung_up = io::Error::from(rustix::io::Errno::IO);
         assert_eq!(Failure::Stdout(hung_up).code(), ExitCode::Done);
         assert_eq!(Failure::Stdout(io::ErrorKind::StorageFull.into()).code(), ExitCode::Internal);
+    }
+
+    /// What could not be read is no fault of where it was to be printed.
+    #[test]
+    fn a_ledger_that_fails_while_it_is_printed_is_told_as_the_ledger() {
+        let failed = Failure::printing(io::Error::other(LedgerError::Io(Obstacle::DiskFull)));
+        assert_eq!(failed.told(), "the ledger cannot be used: the disk is full; make room, then run again");
+        assert_eq!(failed.code(), ExitCode::Ledger);
+        assert_eq!(Failure::printing(io::ErrorKind::StorageFull.into()).code(), ExitCode::Internal);
     }
 
     #[test]

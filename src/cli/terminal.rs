@@ -37,5 +37,5 @@ pub(super) fn print(format: Format, write: impl FnOnce(&mut dyn Write) -> io::Re
         Format::Json | Format::Csv => None,
     };
     let mut out = Folding::new(io::BufWriter::new(io::stdout().lock()), columns);
-    write(&mut out).and_then(|()| out.flush()).map_err(Failure::Stdout)
+    write(&mut out).and_then(|()| out.flush()).map_err(Failure::printing)
 }

@@ -127,8 +127,21 @@ pub enum Damage {
     #[error("{0} is no ledger of l402-batch")]
     Stranger(String),
     /// A part of it cannot be read.
-    #[error("the ledger is damaged")]
-    Corrupt(#[source] SharedError),
+    #[error("the ledger{} is damaged", file.as_ref().map(|file| format!(" {file}")).unwrap_or_default())]
+    Corrupt {
+        /// The file, where its name is known.
+        file: Option<String>,
+        /// What cannot be read.
+        source: SharedError,
+    },
+    /// Something else than a file is there.
+    #[error("{file} is {what}, and no ledger")]
+    NoFile {
+        /// What was named.
+        file: String,
+        /// What it is.
+        what: &'static str,
+    },
     /// It is shorter than it says of itself.
     #[error("the ledger {0} is damaged: its end is missing")]
     Cut(String),
@@ -215,7 +228,20 @@ impl LedgerError {
         match self {
             Self::Io(obstacle) => Self::Io(Obstacle::At { file: file.to_string(), source: Box::new(obstacle) }),
             Self::Foreign(Damage::Unreadable { .. }) => Damage::Unreadable { file: Some(file.to_string()) }.into(),
+            Self::Foreign(Damage::Corrupt { source, .. }) => {
+                Damage::Corrupt { file: Some(file.to_string()), source }.into()
+            }
             error => error,
+        }
+    }
+
+    /// The same, of that file where it names none.
+    #[must_use]
+    pub fn or_at(self, file: impl Display) -> Self {
+        match self {
+            Self::Io(Obstacle::At { .. } | Obstacle::Replaced { .. })
+            | Self::Foreign(Damage::Unreadable { file: Some(_) } | Damage::Corrupt { file: Some(_), .. }) => self,
+            error => error.at(file),
         }
     }
 }
@@ -285,7 +311,8 @@ impl Hinted for Damage {
             Self::Unreadable { file: Some(_) } => "name another file with --ledger, or restore it from a backup",
             Self::Unreadable { file: None } => "name another with --ledger, or restore it from a backup",
             Self::Stranger(_) => "name another file with --ledger",
-            Self::Corrupt(_) | Self::Cut(_) | Self::Schema { .. } | Self::Sums(_) => "restore it from a backup",
+            Self::NoFile { .. } => "name the ledger's file with --ledger",
+            Self::Corrupt { .. } | Self::Cut(_) | Self::Schema { .. } | Self::Sums(_) => "restore it from a backup",
             Self::BodyOfMemory => return None,
         };
         Some(hint.into())

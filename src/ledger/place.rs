@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::LedgerAddress;
 use crate::error::Hinted;
 use crate::l402::PaymentHash;
+use crate::terminal_text::printable;
 use crate::time::UnixMs;
 
 /// How a ledger is opened.
@@ -79,8 +80,13 @@ impl std::fmt::Display for LockedBy {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Another run holds it.
-    #[error("the batch is being run by {0}")]
-    Locked(LockedBy),
+    #[error("the batch {} is being run by {by}", printable(batch))]
+    Locked {
+        /// The batch.
+        batch: String,
+        /// Who holds it.
+        by: LockedBy,
+    },
     /// The lock file cannot be used.
     #[error("the batch's lock cannot be taken")]
     Io(#[source] std::io::Error),
@@ -89,7 +95,7 @@ pub enum LockError {
 impl Hinted for LockError {
     fn hint(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Locked(_) => Some("wait until that has ended, or stop it".into()),
+            Self::Locked { .. } => Some("wait until that has ended, or stop it".into()),
             Self::Io(_) => None,
         }
     }

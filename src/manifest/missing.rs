@@ -2,40 +2,9 @@
 
 use std::path::Path;
 
-use unicode_normalization::UnicodeNormalization as _;
+use crate::diagnostic::similar;
 
-use crate::diagnostic::closest;
-
-/// Names in a folder that are looked at.
-const NAMES_MAX: usize = 10_000;
-/// Names that are compared letter by letter, which takes time.
-const COMPARED_MAX: usize = 1_000;
-/// Shorter names are not compared so, the ending included.
-const COMPARED_CHARS_MIN: usize = 8;
 const IMAGE_ENDINGS: [&str; 4] = [".png", ".jpg", ".jpeg", ".webp"];
-
-/// The name of a file beside a missing one that differs from its name by case or by little.
-pub(super) fn similar(path: &Path) -> Option<String> {
-    let wanted = path.file_name()?.to_str()?;
-    let beside = std::fs::read_dir(path.parent()?).ok()?;
-    let names: Vec<String> =
-        beside.take(NAMES_MAX).filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-    let folded = |name: &str| name.nfc().flat_map(char::to_lowercase).collect::<String>();
-    let (is, stem) =
-        (folded(wanted), |name: &str| Path::new(name).file_stem().map(|stem| folded(&stem.to_string_lossy())));
-    let same = names.iter().find(|name| folded(name) == is && *name != wanted);
-    let is_image = |name: &str| IMAGE_ENDINGS.iter().any(|ending| folded(name).ends_with(ending));
-    let with_other_ending =
-        || names.iter().find(|name| is_image(name) && stem(name) == stem(wanted) && *name != wanted);
-    // Of short and of numbered names the nearest is another file.
-    let is_close = |name: &&str| digits(name) == digits(wanted) && wanted.chars().count() >= COMPARED_CHARS_MIN;
-    let close = || closest(wanted, names.iter().map(String::as_str).take(COMPARED_MAX).filter(is_close));
-    same.or_else(with_other_ending).map(String::as_str).or_else(close).map(str::to_owned)
-}
-
-fn digits(name: &str) -> String {
-    name.chars().filter(char::is_ascii_digit).collect()
-}
 
 /// What to do about an image that is not there. `folder` is where paths are read from.
 pub(super) fn advice(given: &str, folder: &Path) -> Option<String> {
@@ -60,7 +29,7 @@ pub(super) fn advice(given: &str, folder: &Path) -> Option<String> {
     let parent = path.parent().filter(|parent| !parent.is_dir());
     match parent {
         Some(parent) => Some(format!("there is no folder {}", parent.display())),
-        None => similar(&path).map(|known| format!("did you mean \"{before}{known}\"?")),
+        None => similar(&path, &IMAGE_ENDINGS).map(|known| format!("did you mean \"{before}{known}\"?")),
     }
 }
 

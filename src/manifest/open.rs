@@ -16,12 +16,15 @@ use super::problems::Problems;
 use super::rows::{Found, RowPass, Rows, RowsOptions, unreadable};
 use super::template::{DefaultEntry, Templates, default_problem, param_name};
 use super::values::Given;
-use super::{Duplicates, Edition, JobSource, JobSpec, Limits, locate, missing};
+use super::{Duplicates, Edition, JobSource, JobSpec, Limits, locate};
 use crate::catalog::Catalog;
-use crate::diagnostic::{Diagnostic, Place, SourceText};
+use crate::diagnostic::{Diagnostic, Place, SourceText, similar, unread};
 
 /// The name that stands for standard input.
 pub const STDIN: &str = "-";
+/// Of files that hold rows.
+const ROWS_ENDINGS: [&str; 3] = [".csv", ".tsv", ".txt"];
+
 /// The largest TOML manifest, in bytes. Larger batches belong into a CSV, which streams.
 const TOML_BYTES_MAX: u64 = RECORD_BYTES_MAX;
 /// The most values of a TOML manifest, counted by what stands before each: it is held as a whole, and a value takes a
@@ -440,7 +443,7 @@ pub fn format_help(path: &Path) -> &'static str {
 }
 
 fn unopened(file: &str, error: &io::Error) -> Vec<Diagnostic> {
-    vec![Diagnostic::error(file, format!("cannot be read: {error}"))]
+    vec![unread(file, error)]
 }
 
 fn read_text(file: &str, bytes: &Bytes) -> Result<SourceText, Box<Diagnostic>> {
@@ -507,7 +510,7 @@ fn open_rows(options: &OpenOptions, table: RowsTable, catalog: &Catalog, errors:
         Ok(bytes) => bytes,
         Err(e) => {
             let mut error = Diagnostic::error(name(options), format!("rows: {file} cannot be read: {e}")).at(place);
-            error.help = missing::similar(&path).map(|known| format!("did you mean \"{known}\"?"));
+            error.help = similar(&path, &ROWS_ENDINGS).map(|known| format!("did you mean \"{known}\"?"));
             errors.push(error);
             return None;
         }

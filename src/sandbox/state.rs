@@ -48,6 +48,9 @@ impl StateDir {
             }
         };
         let unusable = |source| SandboxError::State { path: path.clone(), source };
+        if path.exists() && !path.is_dir() {
+            return Err(unusable(io::Error::other("it is a file")));
+        }
         make_private_dir(&path).map_err(unusable)?;
         let path = fs::canonicalize(&path).map_err(unusable)?;
         let lock = File::create(path.join("lock")).map_err(unusable)?;

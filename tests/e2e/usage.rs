@@ -19,6 +19,80 @@ fn what_is_not_there_is_refused() {
     client.says("run jobs.toml --sandbox-drop-percent 5 --lnd-url https://127.0.0.1:1").with(2);
 }
 
+/// Each error says what was expected there, and what to do.
+#[test]
+fn what_is_no_such_file_or_value_is_told_so() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    client.run("run jobs.toml").with(0);
+    client.write("empty", "");
+    std::os::unix::fs::symlink("elsewhere.db", client.path("link.db")).unwrap();
+    std::fs::create_dir(client.path("folder")).unwrap();
+    std::fs::copy(client.ledger(), client.path("cut.db")).unwrap();
+    std::fs::OpenOptions::new().write(true).open(client.path("cut.db")).unwrap().set_len(5000).unwrap();
+    for (line, code, words) in [
+        ("plan Jobs.toml", 2, "did you mean \"jobs.toml\"?"),
+        ("plan jobs.csv", 2, "did you mean \"jobs.toml\"?"),
+        ("plan nowhere/jobs.csv", 2, "there is no folder nowhere"),
+        ("plan jobs.toml --catalog nowhere.toml", 2, "there is no such file"),
+        ("batches --config nowhere.toml", 2, "there is no such file"),
+        ("batches --ledger folder", 7, "folder is a folder, and no ledger"),
+        ("batches --ledger link.db", 2, "is a link to elsewhere.db, which is not there"),
+        ("plan jobs.toml --ledger link.db", 2, "is a link to elsewhere.db, which is not there"),
+        (
+            "batches --ledger cut.db",
+            7,
+            "the ledger cut.db is damaged: database disk image is malformed (SQLite 11); restore",
+        ),
+        ("ledger merge nowhere.db", 2, "there is no file nowhere.db"),
+        ("ledger merge jobs.results.csv", 7, "holds results, and only receipts prove"),
+        ("ledger merge empty", 7, "empty is empty"),
+        ("sandbox --state jobs.toml", 2, "jobs.toml cannot be used: it is a file"),
+        ("doctor --lnd-url x", 2, "expected a URL such as"),
+    ] {
+        client.says(line).with(code).saying(words);
+    }
+    for (line, words) in [
+        ("--retake video@0", "\"0\" is no take of the job video"),
+        ("--retake nobody@1", "no job of that id"),
+        ("--only video,", "expected a name, got nothing"),
+        ("--download jobs.toml", "jobs.toml is no folder; name a folder"),
+        ("--download /dev/null", "/dev/null is no folder; name a folder"),
+        ("--download /proc/x", "it is on no disk"),
+    ] {
+        client.run(&format!("run jobs.toml --dry-run {line}")).with(2).saying(words);
+    }
+}
+
+/// The same of what a node is reached with.
+#[test]
+fn what_is_no_macaroon_or_certificate_is_told_so() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("jobs.toml", &two_jobs(""));
+    let certificate = std::fs::read_to_string(sandbox.file("tls.cert")).unwrap();
+    client.write("cut.cert", &certificate.lines().take(4).collect::<Vec<_>>().join("\n"));
+    client.write("empty", "");
+    let mut macaroon = std::fs::read(sandbox.file("admin.macaroon")).unwrap();
+    macaroon.extend(b"\r\n");
+    std::fs::write(client.path("lined.macaroon"), macaroon).unwrap();
+    let node = |flag: &str, file: &str| {
+        let mut run = client.program();
+        let of_node = client
+            .node()
+            .chunks(2)
+            .flat_map(|pair| [pair[0].as_str(), if pair[0] == flag { file } else { &pair[1] }].map(str::to_owned));
+        Process::start(run.args(["run", "jobs.toml", "--dry-run", "--yes", "--max-sats", "5000"]).args(of_node)).end()
+    };
+    node("--lnd-cert-file", "cut.cert")
+        .with(2)
+        .saying("cut.cert: the certificate is cut or damaged: the line -----END CERTIFICATE----- is missing");
+    node("--lnd-macaroon-file", "empty").with(2).saying("empty: is empty, and no macaroon");
+    node("--lnd-macaroon-file", "nowhere").with(2).saying("name the binary file that lncli writes");
+    node("--lnd-macaroon-file", "lined.macaroon").with(0);
+}
+
 /// What a batch is called, a person reads and types.
 #[test]
 fn a_batch_is_begun_by_a_printable_name() {

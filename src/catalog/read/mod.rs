@@ -46,7 +46,7 @@ use std::path::Path;
 use toml::de::DeTable;
 
 use super::Catalog;
-use crate::diagnostic::{Diagnostic, SourceText, closest};
+use crate::diagnostic::{Diagnostic, SourceText, closest, unread};
 use crate::safe_open;
 use reader::Reader;
 
@@ -99,7 +99,7 @@ impl Catalog {
     /// Everything that is wrong with the file, each with its place. Entries without an error are taken all the same.
     pub fn read_file(&mut self, path: &Path) -> Result<(), Vec<Diagnostic>> {
         let name = path.display().to_string();
-        let text = read_bounded(path).map_err(|message| vec![Diagnostic::error(&name, message)])?;
+        let text = read_bounded(path, &name).map_err(|error| vec![*error])?;
         self.read_text(&SourceText::new(&name, text), &name)
     }
 
@@ -130,13 +130,17 @@ fn syntax(source: &SourceText, fault: &toml::de::Error) -> Diagnostic {
 }
 
 /// A whole text file of bounded size, without a byte order mark.
-fn read_bounded(path: &Path) -> Result<String, String> {
+fn read_bounded(path: &Path, name: &str) -> Result<String, Box<Diagnostic>> {
     let bytes = safe_open::read_small(path, FILE_BYTES_MAX).map_err(|error| match error.kind() {
-        ErrorKind::InvalidData => format!("larger than {FILE_BYTES_MAX} bytes; a catalogue is a small TOML file"),
-        _ => format!("cannot be read: {error}"),
+        ErrorKind::InvalidData => Box::new(Diagnostic::error(
+            name,
+            format!("larger than {FILE_BYTES_MAX} bytes; a catalogue is a small TOML file"),
+        )),
+        _ => Box::new(unread(name, &error)),
     })?;
     let text = String::from_utf8(bytes).map_err(|error| {
-        format!("not UTF-8 from byte {}; save it as UTF-8", error.utf8_error().valid_up_to().saturating_add(1))
+        let first = error.utf8_error().valid_up_to().saturating_add(1);
+        Box::new(Diagnostic::error(name, format!("not UTF-8 from byte {first}; save it as UTF-8")))
     })?;
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }

@@ -77,9 +77,13 @@ fn template(to: &DownloadTo) -> Result<Template, Failure> {
 }
 
 fn unusable(folder: &str, error: std::io::Error) -> Failure {
-    CommandError::usage(format!("--download {folder} cannot be used, and nothing was fetched or bought"))
-        .because(error)
-        .into()
+    let there = Path::new(folder).ancestors().find(|path| path.exists());
+    let refused = CommandError::usage(format!("--download {folder} cannot be used, and nothing was fetched or bought"));
+    let refused = match there.filter(|path| !path.is_dir()) {
+        Some(path) => refused.because(format!("{} is no folder", path.display())),
+        None => refused.because(error),
+    };
+    refused.hint("name a folder, or a place where one can be made").into()
 }
 
 /// The device on which the folder is; refused where files went to another one before, and nothing stands here.
@@ -101,6 +105,10 @@ fn device_of(to: &DownloadTo) -> Result<i64, Failure> {
 fn has_room(to: &DownloadTo, bytes: u64) -> Result<(), Failure> {
     if bytes >= ROOM_BYTES_MIN {
         return Ok(());
+    }
+    let there = Path::new(&to.folder).ancestors().find(|path| path.exists());
+    if there.and_then(|path| rustix::fs::statvfs(path).ok()).is_some_and(|disk| disk.f_blocks == 0) {
+        return Err(unusable(&to.folder, std::io::Error::other("it is on no disk")));
     }
     let full = full_words(&to.folder, ROOM_BYTES_MIN);
     Err(CommandError::usage(format!("--download: {full}; nothing was fetched or bought")).into())

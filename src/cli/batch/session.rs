@@ -299,7 +299,7 @@ fn lock(ledger: &OpenLedger, name: &str) -> Result<LockHere, Failure> {
 fn unloaded(error: LoadError<Vec<crate::diagnostic::Diagnostic>>) -> Failure {
     match error {
         LoadError::Plan(found) => Failure::Input(found),
-        LoadError::Ledger(error) => Failure::Ledger(error),
+        LoadError::Ledger(error) => error.into(),
     }
 }
 

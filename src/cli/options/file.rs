@@ -6,7 +6,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::diagnostic::{Diagnostic, SourceText, closest};
+use crate::diagnostic::{Diagnostic, SourceText, closest, unread};
 use crate::safe_open;
 use crate::screen::{TypedAs, remember};
 
@@ -26,7 +26,7 @@ pub(in crate::cli) fn read(file: &Path, named: bool, home: Option<&Path>) -> Res
     let text = match text(file) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound && !named => return Ok(None),
-        Err(error) => return Err(vec![Diagnostic::error(shown, format!("cannot be read: {error}"))]),
+        Err(error) => return Err(vec![unread(&shown, &error)]),
     };
     let mut layer = parse(&SourceText::new(shown, text))?;
     anchor(&mut layer, file.parent().unwrap_or(Path::new("")), home);

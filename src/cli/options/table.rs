@@ -81,7 +81,7 @@ options! {
     /// The node that pays. A macaroon never stands in a manifest, in the configuration file or on the command line.
     NodeArgs, "Node" {
         /// LND's REST address [default: https://127.0.0.1:8080, where a macaroon is named or found]
-        lasting lnd_url: Option<Url>, [long, value_name = "URL"], text values::url;
+        lasting lnd_url: Option<Url>, [long, value_name = "URL"], by values::url;
         /// The file with the macaroon, binary or hex [default: payer.macaroon, else admin.macaroon, where lnd keeps them]. Its
         /// hex may stand in $L402_BATCH_LND_MACAROON instead, or a command in lnd_macaroon_command may say it
         lasting lnd_macaroon_file: Option<MacaroonFile>, [
@@ -180,9 +180,9 @@ options! {
         /// Buy at most N jobs in this run: a trial first
         passing limit: Option<u64>, [long, value_name = "N"], by values::count;
         /// Buy only these jobs in this run
-        passing only: Vec<String>, [long, value_name = "ID,…", value_delimiter = ','], text values::name, split ',';
+        passing only: Vec<String>, [long, value_name = "ID,…", value_delimiter = ','], by values::name, split ',';
         /// Buy one more take in the place of these, which have ended (ID alone: its first): this spends again, once a word
-        word retake: Vec<String>, [long, value_name = "ID[@TAKE],…", value_delimiter = ','], text values::name;
+        word retake: Vec<String>, [long, value_name = "ID[@TAKE],…", value_delimiter = ','], by values::name;
         /// Buy anew every delivered job whose content has changed in the manifest, to what no take of it has delivered: this
         /// spends again
         word retake_changed: bool, [long], text values::boolean;

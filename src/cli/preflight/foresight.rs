@@ -196,7 +196,7 @@ impl<'b> Foresight<'b> {
                 let jobs = asked.plan.jobs(asked.manifest);
                 let foreseen = ledger.foresee(batch, asked.retake, &edition, jobs).map_err(|error| match error {
                     LoadError::Plan(found) => Failure::Input(found),
-                    LoadError::Ledger(error) => Failure::Ledger(error),
+                    LoadError::Ledger(error) => error.into(),
                 })?;
                 Self {
                     foreseen,

@@ -61,7 +61,7 @@ impl<'a> Planned<'a> {
 fn read(ledger: &OpenLedger, batch: &Batch, manifest: &Manifest) -> Result<ChosenRows, Failure> {
     let rows = ledger.read_rows(batch.key, manifest.results_rows()).map_err(|error| match error {
         LoadError::Plan(found) => Failure::Input(found),
-        LoadError::Ledger(error) => Failure::Ledger(error),
+        LoadError::Ledger(error) => error.into(),
     })?;
     match &rows.unknown {
         None => Ok(rows),

@@ -40,7 +40,13 @@ pub(in crate::cli) fn read(
             .hint(format!("`{typed}@1` is the job's first take; for the other give the job {typed} another id"))
             .into());
         }
-        let take = TakeId::read(typed, |id| ids.contains(id)).ok_or_else(|| unknown("--retake", typed))?;
+        let take = TakeId::read(typed, |id| ids.contains(id)).ok_or_else(|| match typed.rsplit_once('@') {
+            Some((id, take)) if ids.contains(id) => {
+                let message = format!("--retake {typed}: \"{take}\" is no take of the job {id}; nothing was bought");
+                CommandError::usage(message).hint("takes are counted from 1, and the job's id alone is its first")
+            }
+            Some(_) | None => unknown("--retake", typed),
+        })?;
         check(choice, &take, known)?;
         takes.push(take);
     }

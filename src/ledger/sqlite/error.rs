@@ -68,12 +68,22 @@ pub(super) fn of_sqlite(error: rusqlite::Error) -> LedgerError {
         _ => match error.sqlite_error_code() {
             // Whoever opens it adds its name.
             Some(ErrorCode::NotADatabase) => Damage::Unreadable { file: None }.into(),
-            Some(ErrorCode::DatabaseCorrupt) => Damage::Corrupt(SharedError::new(error)).into(),
+            Some(ErrorCode::DatabaseCorrupt) => {
+                Damage::Corrupt { file: None, source: SharedError::new(words(&error)) }.into()
+            }
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => LedgerError::Io(Obstacle::Busy),
             Some(ErrorCode::DiskFull) => LedgerError::Io(Obstacle::DiskFull),
             Some(ErrorCode::CannotOpen) => LedgerError::Io(Obstacle::Unopened),
             Some(ErrorCode::ReadOnly) => LedgerError::Io(Obstacle::ReadOnly),
-            _ => LedgerError::system(error),
+            _ => LedgerError::system(words(&error)),
         },
+    }
+}
+
+/// SQLite's own words, once, and its number for them.
+fn words(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqliteFailure(failure, Some(text)) => format!("{text} (SQLite {})", failure.extended_code),
+        other => other.to_string(),
     }
 }

@@ -6,7 +6,7 @@
 
 use std::fs::{DirBuilder, Permissions};
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
@@ -134,10 +134,14 @@ pub(super) fn prepare_readable(path: &Path) -> Result<(), LedgerError> {
     refuse_remote(folder_of(path))?;
     // A link may lead to another file system than its folder's.
     refuse_remote(path)?;
-    if !std::fs::metadata(path).map_err(|error| io(path, error))?.is_file() {
-        return Err(foreign(path));
-    }
-    Ok(())
+    let kind = std::fs::metadata(path).map_err(|error| io(path, error))?.file_type();
+    let what = match kind {
+        _ if kind.is_file() => return Ok(()),
+        _ if kind.is_dir() => "a folder",
+        _ if kind.is_fifo() => "a pipe",
+        _ => "no file",
+    };
+    Err(Damage::NoFile { file: path.display().to_string(), what }.into())
 }
 
 /// A connection to what is there, which writes nothing. Whether it is a database shows with the first look into it.

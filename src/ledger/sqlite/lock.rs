@@ -42,7 +42,7 @@ impl BatchLock {
         let io = LockError::Io;
         let path = path_of(&true_path(ledger).map_err(io)?, batch);
         create_folder(path.parent().unwrap_or(&path)).map_err(io)?;
-        let mut file = locked(&path)?;
+        let mut file = locked(&path, batch)?;
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let owner = LockedBy { pid: Some(std::process::id()), host: Some(host), since: Some(now) };
         let text = serde_json::to_vec(&owner).map_err(|error| LockError::Io(error.into()))?;
@@ -94,14 +94,16 @@ fn try_lock(file: &File) -> Result<(), TryLockError> {
 }
 
 /// The file at that path, with its lock.
-fn locked(path: &Path) -> Result<File, LockError> {
+fn locked(path: &Path, batch: &str) -> Result<File, LockError> {
     let io = LockError::Io;
     for _ in 0..OPENINGS_MAX {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path).map_err(io)?;
         match try_lock(&file) {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(LockError::Locked(owner(&file))),
+            Err(TryLockError::WouldBlock) => {
+                return Err(LockError::Locked { batch: batch.to_owned(), by: owner(&file) });
+            }
             Err(TryLockError::Error(error)) => return Err(io(error)),
         }
         let inode = |meta: std::fs::Metadata| (meta.dev(), meta.ino());
@@ -171,11 +173,13 @@ mod tests {
         let ledger = folder.path().join("ledger.db");
         let held = BatchLock::take(&ledger, "june", UnixMs(1_000)).unwrap();
 
-        let LockError::Locked(by) = BatchLock::take(&ledger, "june", UnixMs(2_000)).unwrap_err() else {
+        let LockError::Locked { by, .. } = BatchLock::take(&ledger, "june", UnixMs(2_000)).unwrap_err() else {
             panic!("not locked")
         };
         assert_eq!((by.pid, by.since), (Some(std::process::id()), Some(UnixMs(1_000))));
         assert!(by.host.is_some());
+        let told = BatchLock::take(&ledger, "june", UnixMs(2_000)).unwrap_err().to_string();
+        assert!(told.starts_with("the batch june is being run by process "), "{told}");
         std::fs::write(&ledger, "").unwrap();
         assert_eq!(BatchLock::held_by(&ledger, "june").unwrap(), Some(by));
         assert_eq!(BatchLock::held_by(&ledger, "july").unwrap(), None);
@@ -188,6 +192,6 @@ mod tests {
         let link = folder.path().join("link.db");
         std::os::unix::fs::symlink(&ledger, &link).unwrap();
         let by_link = BatchLock::take(&link, "june", UnixMs(4_000));
-        assert!(matches!(by_link, Err(LockError::Locked(_))), "a link leads to the same lock");
+        assert!(matches!(by_link, Err(LockError::Locked { .. })), "a link leads to the same lock");
     }
 }

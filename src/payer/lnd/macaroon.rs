@@ -44,6 +44,9 @@ pub enum MacaroonError {
         /// Why.
         source: std::io::Error,
     },
+    /// Nothing is there.
+    #[error("{0}: is empty, and no macaroon of lnd's")]
+    Empty(String),
     /// It is no macaroon.
     #[error("{0}: no macaroon of lnd's (expected the binary file that lncli writes, or the same in hex or base64)")]
     NotOne(String),
@@ -52,7 +55,10 @@ pub enum MacaroonError {
 impl Hinted for MacaroonError {
     fn hint(&self) -> Option<Cow<'_, str>> {
         match self {
-            Self::Unreadable { .. } | Self::NotOne(_) => None,
+            Self::Unreadable { .. } | Self::Empty(_) => {
+                Some("name the binary file that lncli writes, or one with the same in hex or base64".into())
+            }
+            Self::NotOne(_) => None,
         }
     }
 }
@@ -81,7 +87,10 @@ impl Macaroon {
     /// # Errors
     /// Where it is no macaroon.
     pub fn from_bytes(bytes: &[u8], source: &str) -> Result<Self, MacaroonError> {
-        match Self::from_binary(bytes) {
+        if bytes.trim_ascii().is_empty() {
+            return Err(MacaroonError::Empty(source.to_owned()));
+        }
+        match Self::from_binary(without_line_end(bytes)) {
             Some(macaroon) => Ok(macaroon),
             None => Self::from_encoded(bytes, source),
         }
@@ -118,6 +127,15 @@ impl Macaroon {
         value.set_sensitive(true);
         Some(value)
     }
+}
+
+/// A binary macaroon without the line end that an editor or `echo` has put behind it: it ends in its signature, a field of 32
+/// bytes.
+fn without_line_end(bytes: &[u8]) -> &[u8] {
+    let is_signed = |bytes: &[u8]| bytes.len() > 34 && bytes[bytes.len() - 34..].starts_with(&[6, 32]);
+    let cut =
+        [b"\r\n".as_slice(), b"\n"].into_iter().filter_map(|end| bytes.strip_suffix(end)).find(|cut| is_signed(cut));
+    cut.filter(|_| !is_signed(bytes)).unwrap_or(bytes)
 }
 
 impl fmt::Debug for Macaroon {

@@ -29,7 +29,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::error::Hinted;
+use crate::error::{Hinted, SharedError};
 use crate::l402::{Network, PaymentHash, Preimage};
 use crate::ledger::DurableIntent;
 use crate::loopback::is_loopback;
@@ -89,12 +89,12 @@ pub enum LndConfigError {
     #[error("{0}: holds no certificate")]
     NoCertificate(String),
     /// What was given as certificate is damaged.
-    #[error("{origin}: the certificate cannot be read as PEM")]
+    #[error("{origin}: the certificate is cut or damaged")]
     Certificate {
         /// Where it came from.
         origin: String,
         /// What is wrong with it.
-        source: rustls_pki_types::pem::Error,
+        source: SharedError,
     },
     /// The HTTP client cannot be made.
     #[error("no client for the node can be made")]

@@ -4,10 +4,11 @@ use std::error::Error as _;
 
 use rustls::{CertificateError, ClientConfig};
 use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::pem::{self, PemObject};
 
 use super::LndConfigError;
 use crate::encoded_text::plain;
+use crate::error::SharedError;
 use crate::payer::Untrusted;
 
 /// The most that is read of a certificate, in bytes.
@@ -67,10 +68,23 @@ fn wrapped(pem: &[u8]) -> Vec<u8> {
     if found.is_empty() { pem.to_vec() } else { found }
 }
 
+/// What is wrong with PEM, its markers as text.
+fn words(error: &pem::Error) -> String {
+    match error {
+        pem::Error::MissingSectionEnd { end_marker } => {
+            format!("the line -----END {}----- is missing", String::from_utf8_lossy(end_marker))
+        }
+        pem::Error::IllegalSectionStart { .. } => {
+            "a line that begins it has another form than -----BEGIN CERTIFICATE-----".to_owned()
+        }
+        other => other.to_string(),
+    }
+}
+
 fn certificates(pem: &[u8], source: &str) -> Result<Vec<CertificateDer<'static>>, LndConfigError> {
-    let certificates = CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| LndConfigError::Certificate { origin: source.to_owned(), source: error })?;
+    let certificates = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().map_err(|error| {
+        LndConfigError::Certificate { origin: source.to_owned(), source: SharedError::new(words(&error)) }
+    })?;
     if certificates.is_empty() { Err(LndConfigError::NoCertificate(source.to_owned())) } else { Ok(certificates) }
 }
 

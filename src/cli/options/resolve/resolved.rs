@@ -41,13 +41,18 @@ impl Resolved {
             .ok_or_else(|| usage("no home folder for the ledger; give --ledger FILE"))?;
         if self.environment.is_process {
             let usual = self.environment.state_home.as_ref().map(|home| home.join("l402-batch").join("ledger.db"));
-            set_context(
-                Some(ledger.file()).filter(|file| usual.as_deref() != Some(file)),
-                self.named_config.as_deref(),
-                self.node.clone(),
-            );
+            let is_usual = usual.as_deref() == Some(ledger.file());
+            set_context(ledger.file(), is_usual, self.named_config.as_deref(), self.node.clone());
         }
-        Ok(ledger)
+        match std::fs::read_link(ledger.file()) {
+            Ok(leads) if !ledger.exists() => {
+                let message = format!("the ledger {ledger} is a link to {}, which is not there", leads.display());
+                Err(CommandError::usage(message)
+                    .hint("is its disk mounted? Mount it, or name another with --ledger")
+                    .into())
+            }
+            Ok(_) | Err(_) => Ok(ledger),
+        }
     }
 
     pub(super) fn output(&self) -> Output {
