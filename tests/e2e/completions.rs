@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::harness::{Client, PROGRAM, Screen};
+use crate::harness::{Client, PROGRAM, Process, Sandbox, Screen};
 
 const PROMPT: &str = "ready> ";
 
@@ -99,6 +99,40 @@ fn completes(shell: &str) {
 #[test]
 fn bash_completes() {
     completes("bash");
+}
+
+/// With nothing typed, what may stand there is offered before any option; names of batches come from the ledger.
+#[test]
+fn bash_offers_what_may_stand_there() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    for name in ["june trailers", "july"] {
+        client.write("jobs.csv", &format!("id,prompt\n1,kite of {name}\n"));
+        let files = format!("--results {0}.r.csv --receipts {0}.p.csv", &name[..4]);
+        let line = format!("run jobs.csv --default endpoint=generate-video --default duration=3 {files}");
+        Process::start(client.buying(&line).args(["--batch", name])).end().with(0);
+    }
+    let script = client.says("completions bash").with(0).stdout;
+    client.write("completions.bash", &script);
+    let offered = |words: &[&str]| {
+        let line = format!(
+            "source completions.bash; COMP_WORDS=({}); COMP_CWORD={}; \
+             _l402__batch {PROGRAM} \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(" "),
+            words.len() - 1
+        );
+        let mut bash = crate::harness::under(&["bash", "-c", &line], &client.program());
+        let ended = Process::start(&mut bash).end().with(0);
+        ended.stdout.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let none = [""];
+    assert_eq!(offered(&[PROGRAM, "completions", ""]), ["bash", "elvish", "fish", "powershell", "zsh"]);
+    assert_eq!(offered(&[PROGRAM, "ledger", ""]), ["merge", "help"]);
+    assert_eq!(offered(&[PROGRAM, "run", ""]), none, "files, as bash does by itself");
+    assert!(offered(&[PROGRAM, "batches", ""]).contains(&"--ledger".to_owned()));
+    assert!(offered(&[PROGRAM, "run", "-"]).contains(&"--batch".to_owned()));
+    assert_eq!(offered(&[PROGRAM, "status", "--batch", ""]), [r"june\ trailers", "july"]);
+    assert_eq!(offered(&[PROGRAM, "status", "--batch", "june"]), [r"june\ trailers"]);
 }
 
 #[test]

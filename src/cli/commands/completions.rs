@@ -24,8 +24,68 @@ pub(in crate::cli) fn completions(shell: Shell) -> Result<ExitCode, Failure> {
     // In bash a name with a hyphen is written in two ways, so that nothing behind a command would be completed:
     // https://github.com/clap-rs/clap/issues/6421. Where that is mended this changes nothing.
     let script = script.replace("l402__subcmd__batch__subcmd__", "l402__batch__subcmd__");
-    print(if shell == Shell::Bash { script.replacen(BASH_PREV, BASH_OPTION, 1) } else { script }.as_bytes())
+    print(if shell == Shell::Bash { in_bash(&script) } else { script }.as_bytes())
 }
+
+/// What bash's script leaves out: options are offered where one begins, or where nothing else can stand; names of batches.
+fn in_bash(script: &str) -> String {
+    let mut with_files = Vec::new();
+    commands_with_files(&args::command(), "l402__batch", &mut with_files);
+    let script = script.replacen(BASH_PREV, BASH_OPTION, 1).replace(BASH_WORDS, BASH_WORDS_THERE);
+    let script = script.replace(BASH_BATCH, BASH_BATCH_NAMES);
+    format!("{}{script}", BASH_HELPERS.replace("COMMANDS", &with_files.join("|")))
+}
+
+/// The commands that take a file by its place, as bash's script calls them.
+fn commands_with_files(command: &clap::Command, name: &str, found: &mut Vec<String>) {
+    if command.get_positionals().any(|arg| arg.get_possible_values().is_empty()) {
+        found.push(name.to_owned());
+    }
+    for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
+        commands_with_files(sub, &format!("{name}__subcmd__{}", sub.get_name().replace('-', "__")), found);
+    }
+}
+
+const BASH_WORDS: &str = r#"compgen -W "${opts}" -- "${cur}""#;
+const BASH_WORDS_THERE: &str = r#"compgen -W "$(_l402_batch_words "${cmd}" "${cur}" ${opts})" -- "${cur}""#;
+const BASH_BATCH: &str = r#"--batch)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+"#;
+const BASH_BATCH_NAMES: &str = r#"--batch)
+                    local IFS=$'\n'
+                    COMPREPLY=( $(_l402_batch_names "$1" "${cur}") )
+"#;
+
+/// Of names, those that CSV writes as they are.
+const BASH_HELPERS: &str = r#"_l402_batch_words() {
+    local cmd="$1" cur="$2" word
+    local words=()
+    shift 2
+    for word in "$@"; do
+        [[ "${word}" == -* ]] || words+=("${word}")
+    done
+    if [[ -n "${cur}" ]]; then
+        words=("$@")
+    else
+        case "${cmd}" in
+            COMMANDS) ;;
+            *) [[ "${#words[@]}" -gt 0 ]] || words=("$@") ;;
+        esac
+    fi
+    printf '%s ' "${words[@]}"
+}
+
+_l402_batch_names() {
+    local name
+    "$1" batches --format csv 2>/dev/null | sed -n '2,$ s/^\([^,"]*\),.*/\1/p' | while IFS= read -r name; do
+        [[ "${name}" == "$2"* ]] && printf '%q\n' "${name}"
+    done
+}
+
+"#;
 
 /// How bash's script learns which option a value is of: it is the word before.
 const BASH_PREV: &str = "    prev=\"$3\"\n";
