@@ -2,39 +2,38 @@
 
 use crate::media;
 
-/// Whether it is a page or a message: text in UTF-8, UTF-16 or one byte a letter, that is no picture and no playlist.
+/// A message is shorter than this, and so is no film of a kind that nobody knows.
+pub const MESSAGE_BYTES_MAX: usize = 4 * 1024;
+/// Of so many bytes one may be a sign that no text has.
+const BYTES_A_SIGN: usize = 64;
+/// It begins an escape sequence, as terminals and ISO-2022 have them.
+const ESCAPE: u8 = 0x1b;
+
+/// Whether it is a page or a message: text, in whatever encoding, that is no picture and no playlist.
 #[must_use]
 pub fn are_words(bytes: &[u8]) -> bool {
-    media::recognise(bytes).is_none() && (is_page(bytes) || reads_as_text(bytes)) && !is_media_text(bytes)
-}
-
-/// Without blanks, comments and what tells its encoding.
-fn beginning(bytes: &[u8]) -> &[u8] {
-    let mut rest = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
-    while let Some(comment) = rest.strip_prefix(b"<!--") {
-        let Some(end) = comment.windows(3).position(|three| three == b"-->") else { break };
-        rest = comment.get(end + 3..).unwrap_or_default().trim_ascii_start();
-    }
-    rest
+    media::recognise(bytes).is_none() && reads_as_text(bytes)
 }
 
 /// Whether it begins as a page of HTML.
 #[must_use]
 pub fn is_page(bytes: &[u8]) -> bool {
-    let start: Vec<u8> = beginning(bytes).iter().take(14).map(u8::to_ascii_lowercase).collect();
-    [&b"<!doctype html"[..], b"<html", b"<head>", b"<body"].iter().any(|tag| start.starts_with(tag))
-}
-
-/// Pictures and playlists may be text.
-fn is_media_text(bytes: &[u8]) -> bool {
-    let start = beginning(bytes);
-    let has = |tag: &[u8]| start.windows(tag.len()).any(|there| there == tag);
-    start.starts_with(b"#EXTM3U") || (start.starts_with(b"<") && (has(b"<svg") || has(b"<MPD")))
+    let is_html = |text: &[u8]| {
+        let start: Vec<u8> = text.iter().take(14).map(u8::to_ascii_lowercase).collect();
+        [&b"<!doctype html"[..], b"<html", b"<head>", b"<body"].iter().any(|tag| start.starts_with(tag))
+    };
+    is_html(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start()) || is_html(media::markup(bytes))
 }
 
 /// Whether so many first bytes are words: a character at their end may be cut.
 fn reads_as_text(bytes: &[u8]) -> bool {
-    is_utf8(bytes) || is_utf16(bytes) || is_of_one_byte_each(bytes)
+    is_utf16(bytes) || (has_few_signs(bytes) && (is_utf8(bytes) || is_of_bytes(bytes)))
+}
+
+/// Whether hardly any byte is one that no text has: of what is no text every tenth is.
+fn has_few_signs(bytes: &[u8]) -> bool {
+    let is_sign = |byte: &&u8| **byte != ESCAPE && is_sign(char::from(**byte)) && byte.is_ascii();
+    bytes.iter().filter(is_sign).count() <= bytes.len() / BYTES_A_SIGN + 1
 }
 
 fn is_sign(c: char) -> bool {
@@ -42,14 +41,16 @@ fn is_sign(c: char) -> bool {
 }
 
 fn is_utf8(bytes: &[u8]) -> bool {
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) if error.error_len().is_none() => {
-            std::str::from_utf8(bytes.get(..error.valid_up_to()).unwrap_or_default()).unwrap_or_default()
-        }
-        Err(_) => return false,
-    };
-    !text.is_empty() && !text.chars().any(is_sign)
+    match std::str::from_utf8(bytes) {
+        Ok(text) => !text.is_empty(),
+        Err(error) => error.error_len().is_none() && error.valid_up_to() > 0,
+    }
+}
+
+/// As other encodings write, a byte or two a letter. Of what is long most is ASCII.
+fn is_of_bytes(bytes: &[u8]) -> bool {
+    let ascii = bytes.iter().filter(|byte| byte.is_ascii_alphanumeric() || byte.is_ascii_whitespace()).count();
+    !bytes.is_empty() && (bytes.len() < MESSAGE_BYTES_MAX || ascii > bytes.len() / 2)
 }
 
 /// With the mark at its beginning; without it, of letters in ASCII alone.
@@ -69,10 +70,4 @@ fn is_utf16(bytes: &[u8]) -> bool {
             text.len() > 3 && text.iter().all(is_letter)
         }
     })
-}
-
-/// As ISO-8859 and Windows write: some letter is none of UTF-8, and most are of ASCII.
-fn is_of_one_byte_each(bytes: &[u8]) -> bool {
-    let ascii = bytes.iter().filter(|byte| byte.is_ascii_alphanumeric() || byte.is_ascii_whitespace()).count();
-    ascii > bytes.len() / 2 && !bytes.iter().any(|byte| byte.is_ascii() && is_sign(char::from(*byte)))
 }

@@ -7,9 +7,11 @@ use super::disk::{Disk, PartFile};
 use super::name::ending;
 use super::response::{Verdict, read_response, too_large};
 use super::transfer::{Again, RETRY_AFTER_MS_MAX, Transfer, Tried, Trouble, again};
-use super::words::{begins_as_words, is_media};
+use super::words::is_message;
 use crate::error::chain;
+use crate::first_bytes::MESSAGE_BYTES_MAX;
 use crate::ledger::{Deliveries, Resume};
+use crate::media;
 use crate::origin::{Fetch, FetchFailure, FetchHead, inline_result, is_own_origin};
 use crate::purchase::Credential;
 use crate::run::{Class, Clock};
@@ -47,7 +49,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
             };
             let from = resume.as_ref().map(|(from, _)| *from);
             let known = self.job.mark.as_ref().and_then(|mark| mark.resume.as_ref());
-            let total = match read_response(&head, url, from, known, self.run.settings.bytes_max) {
+            let total = match read_response(&head, from, known, self.run.settings.bytes_max) {
                 Verdict::Rest => resume.map(|(_, resume)| resume.total),
                 Verdict::Whole { total } => total,
                 Verdict::Anew => {
@@ -190,13 +192,20 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
                 if has > settings.bytes_max {
                     return self.unwanted(part, Tried::Never(too_large(settings.bytes_max))).await;
                 }
-                if gathered.len() < settings.gathered_bytes {
+                // Of less nobody can tell what it is.
+                let enough = if part.bytes() == 0 { MESSAGE_BYTES_MAX } else { 1 };
+                if gathered.len() < settings.gathered_bytes.max(enough) {
                     continue;
                 }
             }
-            if part.bytes() == 0 && begins_as_words(&gathered, kind, url, &self.job.endpoint.result) {
-                let words = "the address answers with a page or a message and not with the result".to_owned();
-                return self.unwanted(part, Tried::Gone(words)).await;
+            if part.bytes() == 0 && self.is_message(&gathered, kind, url) {
+                let is_cut = matches!(next, None | Some(body::Next::Broken(_))) && gathered.len() < MESSAGE_BYTES_MAX;
+                if !is_cut {
+                    let words = "the address answers with a page or a message and not with the result".to_owned();
+                    return self.unwanted(part, Tried::Gone(words)).await;
+                }
+                // It may be more than that, and so little is no loss.
+                gathered.clear();
             }
             if !gathered.is_empty() {
                 part.add(std::mem::replace(&mut gathered, Vec::with_capacity(settings.gathered_bytes))).await?;
@@ -229,6 +238,11 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
                 }
             }
         }
+    }
+
+    /// Whether what begins so is no result. A person who has taken it for one knows better.
+    fn is_message(&self, bytes: &[u8], kind: &str, url: &Url) -> bool {
+        !self.job.is_taken && is_message(bytes, kind, url, &self.job.endpoint.result)
     }
 
     fn streamed_since(&self, began: UnixMs) -> u64 {
@@ -265,9 +279,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
             Err(none) => return Ok(Tried::Gone(chain(&none))),
         };
         // Of text in a data URI its type is all that is known.
-        if is_media(&found.media_type)
-            && begins_as_words(&found.bytes, &found.media_type, url, &self.job.endpoint.result)
-        {
+        if media::is_media(&found.media_type) && self.is_message(&found.bytes, &found.media_type, url) {
             return Ok(Tried::Gone(
                 "the answer that delivered it is a page or a message and not the result".to_owned(),
             ));

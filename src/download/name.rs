@@ -151,11 +151,14 @@ fn is_reserved(name: &str) -> bool {
     RESERVED.contains(&first.as_str()) || port("com") || port("lpt")
 }
 
-/// The ending of a result: by its content type, else by its URL where that is a known one, else `bin`.
+/// The ending of a result: by its content type, where that says what it is, else by its URL where that is a known one, else by
+/// how it is written, else `bin`.
 #[must_use]
 pub fn ending(content_type: Option<&str>, url: &url::Url) -> &'static str {
     let media_type = media::essence(content_type.unwrap_or_default());
-    media::ending_of(&media_type).or_else(|| ending_of_url(url)).unwrap_or("bin")
+    let by_type = media::ending_of(&media_type);
+    let telling = by_type.filter(|_| !media::is_general(&media_type));
+    telling.or_else(|| ending_of_url(url)).or(by_type).unwrap_or("bin")
 }
 
 /// What the URL's path ends in, where that is known.
@@ -241,6 +244,22 @@ mod tests {
         assert_eq!(ending(Some("Video/MP4; codecs=\"avc1\""), &url("https://a.example/x.exe")), "mp4");
         assert_eq!(ending(Some("application/octet-stream"), &url("https://a.example/x.WEBM?a=.exe")), "webm");
         assert_eq!(ending(None, &url("https://a.example/x.exe")), "bin");
+        for (kind, at, expected) in [
+            ("image/svg+xml", "x", "svg"),
+            ("text/vtt; charset=utf-8", "x", "vtt"),
+            ("text/plain", "x.m3u8", "m3u8"),
+            ("text/plain", "x.MD", "md"),
+            ("text/plain", "x.exe", "txt"),
+            ("application/octet-stream", "x.srt", "srt"),
+            ("application/dash+xml", "x", "mpd"),
+            ("application/json", "x.gltf", "gltf"),
+            ("application/json", "x", "json"),
+            ("text/html", "x", "html"),
+            ("", "x.obj", "obj"),
+            ("text/csv", "x", "csv"),
+        ] {
+            assert_eq!(ending(Some(kind), &url(&format!("https://a.example/{at}"))), expected, "{kind} {at}");
+        }
         assert_eq!(ending(None, &url("https://a.example/")), "bin");
         assert_eq!(candidate("kite", "mp4", 0), "kite.mp4");
         assert_eq!(candidate("kite.MP4", "mp4", 1), "kite-2.mp4");

@@ -1,21 +1,7 @@
 //! What the answer to a fetch means, before its body.
 
-use url::Url;
-
 use crate::ledger::Resume;
-use crate::media;
 use crate::origin::FetchHead;
-
-/// Types of pages and messages: a result's address that has expired likes to answer with one. Taken where the address
-/// itself ends so.
-const PAGES: [(&str, &[&str]); 6] = [
-    ("text/html", &["html", "htm"]),
-    ("application/xhtml+xml", &["xhtml", "html"]),
-    ("application/json", &["json"]),
-    ("application/problem+json", &["json"]),
-    ("application/xml", &["xml"]),
-    ("text/xml", &["xml"]),
-];
 
 /// What an answer means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,13 +24,7 @@ pub(super) enum Verdict {
 }
 
 /// Judges an answer: to a request for what follows `from`, or for the whole. `known` is what the part on the disk is of.
-pub(super) fn read_response(
-    head: &FetchHead,
-    url: &Url,
-    from: Option<u64>,
-    known: Option<&Resume>,
-    bytes_max: u64,
-) -> Verdict {
+pub(super) fn read_response(head: &FetchHead, from: Option<u64>, known: Option<&Resume>, bytes_max: u64) -> Verdict {
     let same = known.filter(|known| head.version.as_ref() == Some(&known.version));
     let total = match (head.status, from.zip(known)) {
         (206, Some((from, known))) => {
@@ -70,9 +50,6 @@ pub(super) fn read_response(
         }
         (status, _) => return Verdict::Again { words: format!("HTTP {status} without the result"), slower: false },
     };
-    if let Some(words) = is_no_result(head, url) {
-        return Verdict::Gone(words);
-    }
     if let Some(encoding) = &head.encoding {
         let words =
             format!("it comes encoded ({}), which was not asked for", crate::terminal_text::printable(encoding));
@@ -114,28 +91,16 @@ fn whole_total(head: &FetchHead, known: Option<&Resume>, is_asked_for_rest: bool
     }
 }
 
-fn is_no_result(head: &FetchHead, url: &Url) -> Option<String> {
-    let media = media::essence(head.content_type.as_deref().unwrap_or_default());
-    let (_, endings) = PAGES.iter().find(|(page, _)| *page == media)?;
-    let meant =
-        url.path().rsplit_once('.').is_some_and(|(_, last)| endings.iter().any(|end| last.eq_ignore_ascii_case(end)));
-    (!meant).then(|| format!("the address answers with a page ({media}) and not with the result"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn url(text: &str) -> Url {
-        text.parse().unwrap()
-    }
 
     fn head(status: u16) -> FetchHead {
         FetchHead { status, length: Some(100), ends_marked: true, ..FetchHead::default() }
     }
 
     fn judged(head: &FetchHead) -> Verdict {
-        read_response(head, &url("https://cdn.example/a.mp4"), None, None, 1_000)
+        read_response(head, None, None, 1_000)
     }
 
     fn continued(range: Option<(u64, u64)>, version: Option<&str>) -> Verdict {
@@ -145,7 +110,7 @@ mod tests {
     fn continued_of(known: &str, range: Option<(u64, u64)>, version: Option<&str>) -> Verdict {
         let resume = Resume { version: known.to_owned(), total: 100, synced: 40, sha256: None };
         let head = FetchHead { range, version: version.map(str::to_owned), ..head(206) };
-        read_response(&head, &url("https://cdn.example/a.mp4"), Some(40), Some(&resume), 1_000)
+        read_response(&head, Some(40), Some(&resume), 1_000)
     }
 
     #[test]
@@ -165,9 +130,7 @@ mod tests {
     #[test]
     fn a_part_that_is_called_the_whole_is_none() {
         let known = Resume { version: "\"a\"".to_owned(), total: 100, synced: 40, sha256: None };
-        let of = |from: Option<u64>, known: Option<&Resume>, head: FetchHead| {
-            read_response(&head, &url("https://cdn.example/a.mp4"), from, known, 1_000)
-        };
+        let of = |from: Option<u64>, known: Option<&Resume>, head: FetchHead| read_response(&head, from, known, 1_000);
         let version = Some("\"a\"".to_owned());
         let rest = || FetchHead { is_part: true, length: Some(60), range: Some((40, 100)), ..head(200) };
         assert_eq!(of(Some(40), Some(&known), rest()), Verdict::Anew);
@@ -206,18 +169,6 @@ mod tests {
         for slower in [429, 503] {
             assert!(matches!(judged(&head(slower)), Verdict::Again { slower: true, .. }), "{slower}");
         }
-    }
-
-    #[test]
-    fn what_is_no_result_is_told_apart() {
-        let typed = |media: &str| FetchHead { content_type: Some(media.to_owned()), ..head(200) };
-        for page in ["text/html; charset=utf-8", "Application/JSON", "text/xml"] {
-            assert!(matches!(judged(&typed(page)), Verdict::Gone(_)), "{page}");
-        }
-        let at = |address: &str, media: &str| read_response(&typed(media), &url(address), None, None, 1_000);
-        assert!(matches!(at("https://a.example/report.HTML", "text/html"), Verdict::Whole { .. }));
-        assert!(matches!(at("https://a.example/words.json", "application/json"), Verdict::Whole { .. }));
-        assert!(matches!(at("https://a.example/", "video/mp4"), Verdict::Whole { .. }));
     }
 
     #[test]

@@ -141,5 +141,6 @@ pub fn delivered_job(id: &str) -> DeliveredJob {
         started_at: Some(UnixMs(1_790_000_000_000)),
         url: "https://api.example/videos/kite.mp4".to_owned(),
         mark: None,
+        is_taken: false,
     }
 }

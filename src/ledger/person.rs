@@ -70,7 +70,7 @@ pub enum Decided {
 pub enum Reopening {
     /// It is asked for again, with the credential that was paid for.
     Retry,
-    /// The answer that is kept is the result.
+    /// The answer that is kept is the result; of what is delivered, whatever its address answers with.
     Delivered,
 }
 
@@ -89,6 +89,8 @@ pub enum Reopened {
     Recorded,
     /// It is recorded, and the result is recorded under this address.
     Taken(String),
+    /// It is recorded: what the result's address answers with is fetched as it is.
+    AsServed,
     /// It is asked for already; nothing was written.
     Unchanged,
     /// It contradicts how the job stands; nothing was written.

@@ -117,6 +117,8 @@ pub struct DeliveredJob {
     pub url: String,
     /// How far an earlier run came with its file.
     pub mark: Option<FetchMark>,
+    /// A person has taken what it names for the result, whatever it looks like.
+    pub is_taken: bool,
 }
 
 /// How far an open purchase came, by what is durable.

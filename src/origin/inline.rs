@@ -105,7 +105,10 @@ pub(super) fn is_media(content_type: &str) -> bool {
 pub(super) fn result(answer: &HttpAnswer) -> Option<Url> {
     let said = answer.header("content-type").unwrap_or_default();
     // Of what was asked for as a whole a part is no result, and neither are words under another name.
-    if answer.status == 206 || answer.header("content-range").is_some() || first_bytes::are_words(&answer.body) {
+    let is_part = answer.status == 206 || answer.header("content-range").is_some();
+    let is_message = first_bytes::are_words(&answer.body)
+        && (first_bytes::is_page(&answer.body) || !media::may_be_text(&media::essence(said)));
+    if is_part || is_message {
         return None;
     }
     let is_unsaid = said.is_empty() || said.starts_with("application/octet-stream");

@@ -422,9 +422,9 @@ mod tests {
     #[test]
     fn an_answer_may_be_the_result_itself() {
         let film = ("content-type", "video/mp4");
-        let RedeemResponse::Delivered { url } = redeem(200, &[film], "\0film") else { panic!("no result") };
-        let found = inline::inline_result(&answer(200, &[film], "\0film"), &endpoint().result, &url).unwrap();
-        assert_eq!((found.bytes.as_slice(), found.media_type.as_str()), (&b"\0film"[..], "video/mp4"));
+        let RedeemResponse::Delivered { url } = redeem(200, &[film], "\0\x01film") else { panic!("no result") };
+        let found = inline::inline_result(&answer(200, &[film], "\0\x01film"), &endpoint().result, &url).unwrap();
+        assert_eq!((found.bytes.as_slice(), found.media_type.as_str()), (&b"\0\x01film"[..], "video/mp4"));
         let picture = ("content-type", "image/svg+xml");
         assert!(matches!(redeem(200, &[picture], "<svg xmlns='x'/>"), RedeemResponse::Delivered { .. }));
         let octets = ("content-type", "application/octet-stream");
@@ -436,9 +436,9 @@ mod tests {
             (200, vec![film], "<!doctype html><p>sorry"),
             (200, vec![film], "sorry, failed"),
             (200, vec![film], "{\"error\":\"x\"}"),
-            (206, vec![film], "\0film"),
-            (200, vec![film, ("content-range", "bytes 0-4/200")], "\0film"),
-            (500, vec![film], "\0film"),
+            (206, vec![film], "\0\x01film"),
+            (200, vec![film, ("content-range", "bytes 0-4/200")], "\0\x01film"),
+            (500, vec![film], "\0\x01film"),
         ] {
             assert!(
                 !matches!(redeem(status, &headers, body), RedeemResponse::Delivered { .. }),

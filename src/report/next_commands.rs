@@ -51,24 +51,17 @@ pub(super) fn choices(batch: &str, row: &ResultRow) -> Vec<(&'static str, String
             vec![("to leave it at that", resolve("lost")), ("to pay once more", resolve("rebuy"))]
         }
         JobState::Lost if reason == Reason::Decided => vec![("to pay once more", resolve("rebuy"))],
-        // With what it was paid for nobody can ask.
-        JobState::Lost if row.error.as_deref() == Some(KNOWN_BY_RECEIPT) => {
-            vec![
-                ("to complain", prove()),
-                ("to leave it at that", resolve("lost")),
-                ("to pay once more", resolve("rebuy")),
-            ]
-        }
         JobState::Lost => {
-            vec![
-                ("to complain", prove()),
-                retry,
-                ("to leave it at that", resolve("lost")),
-                ("to pay once more", resolve("rebuy")),
-            ]
+            // With what it was paid for nobody can ask where a receipt alone is known.
+            let retry = (row.error.as_deref() != Some(KNOWN_BY_RECEIPT)).then_some(retry);
+            let end = [("to leave it at that", resolve("lost")), ("to pay once more", resolve("rebuy"))];
+            [("to complain", prove())].into_iter().chain(retry).chain(end).collect()
         }
         JobState::Delivered if matches!(reason, Reason::NotDownloaded | Reason::UrlGone) => {
-            vec![("to fetch it", command(&of_job("download", &row.id))), ("to complain", prove())]
+            let served = ("if its address serves the result all the same", resolve("delivered"));
+            let fetch = ("to fetch it", command(&of_job("download", &row.id)));
+            let served = (reason == Reason::UrlGone).then_some(served);
+            [fetch].into_iter().chain(served).chain([("to complain", prove())]).collect()
         }
         JobState::Delivered | JobState::Downloaded if reason == Reason::KnownByReceipt => vec![
             ("to bring in what knows more", command("ledger merge FILE")),

@@ -74,6 +74,8 @@ mod refused;
 #[cfg(test)]
 mod restored;
 #[cfg(test)]
+mod results_taken;
+#[cfg(test)]
 mod said;
 #[cfg(test)]
 mod schemes;

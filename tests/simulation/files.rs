@@ -136,8 +136,8 @@ impl Files {
         // Most are small; some are long enough that a break is progress.
         let length = if seed[0] == 0 { 40_000 } else { 100 + usize::from(seed[1]) * 8 };
         let mut content: Vec<u8> = seed.iter().copied().cycle().take(length).collect();
-        // As films begin: one hash of many thousand reads as words else.
-        content[..4].copy_from_slice(&[0, 0, 0, 24]);
+        // As films begin: one hash of some reads as words else.
+        content[..8].copy_from_slice(b"\x00\x00\x00\x18ftyp");
         self.whole.borrow_mut().insert(Sha256::digest(&content).into());
         content
     }

@@ -78,6 +78,10 @@ impl Life {
         let takes = self.disk.ledger.ledger().takes(key, id).expect("the ledger can be read");
         let job = self.disk.ledger.ledger().undecided_take(key, id, Some(take)).expect("the ledger can be read");
         let (Some(stood), Some(job)) = (takes.iter().find(|one| one.row.take == take), job) else { return };
+        // The hosts of files lie here: whoever takes what they serve as it is gets what is no result.
+        if stood.row.state == JobState::Delivered && word == Reopening::Delivered {
+            return;
+        }
         let payment = paid(stood);
         world.note(|| {
             let (state, reason) = (stood.row.state, stood.row.reason);
@@ -98,7 +102,7 @@ impl Life {
             Reopened::Recorded => world.saw(Sight::Retried),
             Reopened::Taken(_) => world.saw(Sight::TakenAsDelivered),
             Reopened::Unchanged => world.saw(Sight::RetriedAlready),
-            Reopened::Refused(_) | Reopened::Unfit(_) => world.saw(Sight::ReopeningRefused),
+            Reopened::AsServed | Reopened::Refused(_) | Reopened::Unfit(_) => world.saw(Sight::ReopeningRefused),
         }
         if let (Reopened::Recorded | Reopened::Taken(_), Some(hash)) = (&reopened, payment) {
             self.hear(&name, hash, (stood.row.take, job.job), &reopened);
@@ -124,7 +128,7 @@ impl Life {
                     None => world.violated(format!("the answer that was taken for {name} is not kept")),
                 }
             }
-            Reopened::Unchanged | Reopened::Refused(_) | Reopened::Unfit(_) => {}
+            Reopened::AsServed | Reopened::Unchanged | Reopened::Refused(_) | Reopened::Unfit(_) => {}
         }
     }
 }
@@ -159,6 +163,7 @@ fn contradiction(
         Reopened::Recorded if !fits(state, reason) => "it is not given up",
         Reopened::Taken(_) if !fits(state, reason) => "it is not given up",
         Reopened::Taken(_) if !has_answer => "no answer is kept",
+        Reopened::AsServed => "nothing was fetched for it",
         Reopened::Unchanged if word != Reopening::Retry || !is_asked_for => "it is not asked for",
         Reopened::Refused(_) if matches!(state, JobState::Paid | JobState::Lost) => "it is paid for",
         Reopened::Unfit(_) if payment.is_none() || stood.refund.is_some() => return None,

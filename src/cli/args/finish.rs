@@ -154,7 +154,8 @@ pub struct ResolveArgs {
     #[arg(long, value_name = "ID[@TAKE]", help_heading = "Decision")]
     pub job: String,
     /// unpaid: never paid, free what is held; lost: the money is gone; rebuy: lost, and buy it once more; retry: ask again with
-    /// what was paid for; delivered: the origin's answer, which is kept, is the result; keep: what was delivered stays, whatever
+    /// what was paid for; delivered: the origin's answer, which is kept, is the result,
+    /// or, where that is fetched and url_gone, whatever its address answers with; keep: what was delivered stays, whatever
     /// the manifest's row now asks for
     #[arg(long = "as", value_name = "DECISION", help_heading = "Decision")]
     pub decision: values::DecisionWord,

@@ -35,7 +35,7 @@ pub(in crate::cli) fn execute(options: &ResolveOptions) -> Result<ExitCode, Fail
     }
     match options.word {
         ResolveWord::Decide(decision) => decide(options, &batch.name, decision, &mut session.ledger, &job),
-        ResolveWord::Reopen(word) => reopen(options, word, &mut session.ledger, &job),
+        ResolveWord::Reopen(word) => reopen(options, &batch.name, word, &mut session.ledger, &job),
         ResolveWord::Keep => keep(options, &mut session.ledger, &job),
     }
 }
@@ -59,6 +59,7 @@ fn say(text: &str) -> Result<ExitCode, Failure> {
 /// What is paid for goes on, or is taken as delivered. Nothing is asked of a node: nothing is paid.
 fn reopen(
     options: &ResolveOptions,
+    batch: &str,
     word: Reopening,
     ledger: &mut OpenLedger,
     job: &Undecided,
@@ -71,11 +72,19 @@ fn reopen(
         Reopened::Taken(url) => {
             say(&format!("{id}: taken as delivered, by the answer that is kept of it: {}", printable(&url)))
         }
+        Reopened::AsServed => say(&format!(
+            "{id}: what its address answers with is taken as the result; `{}` fetches it",
+            command(&about_batch("download", batch))
+        )),
         Reopened::Unchanged => say(&format!("{id}: it is asked for already; nothing was changed")),
         Reopened::Unfit(why) => Err(CommandError::usage(format!("the job {id}: {why}; nothing was decided")).into()),
         Reopened::Refused(state) => Err(CommandError::usage(format!(
-            "the job {id} is {}: only of what is paid for and not delivered can be said that it {}",
+            "the job {id} is {}: only of what is paid for and not delivered{} can be said that it {}",
             state.as_str(),
+            match word {
+                Reopening::Retry => "",
+                Reopening::Delivered => ", or is url_gone,",
+            },
             match word {
                 Reopening::Retry => "is asked for again",
                 Reopening::Delivered => "is delivered",

@@ -258,7 +258,8 @@ suite! {
         an_answer_that_is_kept_is_taken_as_the_result,
         of_polls_the_last_word_is_taken,
         what_brought_no_answer_or_was_never_paid_cannot_be_taken,
-        what_is_given_back_is_not_asked_for_again;
+        what_is_given_back_is_not_asked_for_again,
+        what_was_fetched_in_vain_is_taken_as_it_is;
     words:
         a_word_lets_one_purchase_begin_once,
         a_word_for_what_was_never_paid_is_not_used_up,

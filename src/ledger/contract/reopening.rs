@@ -1,12 +1,12 @@
 //! A person's word on what is paid for and given up.
 
-use super::cases::intend;
+use super::cases::{deliver, intend};
 use super::{AT, Subject, plan};
 use crate::ledger::port::Decisions;
 use crate::ledger::sqlite::tests::support::{end, http, new_intent, paid, posted};
 use crate::ledger::{
     AnswerKey, AnswerKind, BatchKey, Committed, DeadProof, Decided, Decision, IntentRefusal, JobEnd, JobKey, OpenStage,
-    PaymentKey, PendingJob, Record, RefundRecord, Reopened, Reopening,
+    PaymentKey, PendingJob, Record, RefundRecord, Reopened, Reopening, Undownloaded,
 };
 use crate::purchase::{JobState, Poll, Reason};
 use crate::time::UnixMs;
@@ -197,4 +197,25 @@ pub(super) fn what_is_given_back_is_not_asked_for_again<S: Subject>() {
         let unfit = word(&mut store, job, said);
         assert!(matches!(&unfit, Reopened::Unfit(words) if words.contains("a refund was offered")), "{unfit:?}");
     }
+}
+
+/// What looks like no result is one by a person's word, said once, and only where it was fetched in vain.
+pub(super) fn what_was_fetched_in_vain_is_taken_as_it_is<S: Subject>() {
+    let gone = |job| Record::NotDownloaded { job, reason: Reason::UrlGone, error: "HTTP 404".to_owned() };
+    let film = r#"{"film":"https://cdn.example/a.mp4"}"#;
+    let (mut store, job, _) = ended::<S>((200, film), JobState::Paid, Reason::UnknownAnswer);
+    assert!(matches!(word(&mut store, job, Reopening::Delivered), Reopened::Taken(_)));
+    store.hand_back(AT, gone(job)).unwrap();
+    let refused = Reopened::Refused(JobState::Delivered);
+    assert_eq!(word(&mut store, job, Reopening::Delivered), refused, "what is gone does not look like something else");
+
+    let (mut store, jobs) = S::with(&[("june", &["a"])]);
+    let job = jobs[0].key;
+    deliver(&mut store, &jobs[0], 1);
+    assert_eq!(word(&mut store, job, Reopening::Delivered), refused);
+    store.hand_back(AT, gone(job)).unwrap();
+    assert_eq!(word(&mut store, job, Reopening::Delivered), Reopened::AsServed);
+    assert_eq!(stands(&store, job), (JobState::Delivered, Reason::NotDownloaded));
+    assert!(store.to_download(JUNE, Undownloaded::Left, None, 9).unwrap()[0].is_taken);
+    assert_eq!(word(&mut store, job, Reopening::Delivered), Reopened::Unchanged);
 }

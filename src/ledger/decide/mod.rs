@@ -41,7 +41,7 @@ pub use load::{Latest, LoadAction, load};
 pub use open::{Stored, StoredAnswer, stage};
 pub use person::{PersonFacts, Said, keep, resolve};
 pub use redeem::deliver;
-pub use reopen::{ReopeningFacts, kept_answer, reopen};
+pub use reopen::{ReopeningFacts, TAKEN_BY, kept_answer, reopen};
 pub use rows::*;
 pub use takes::{survivor, unsettled_until};
 pub use trust::{BegunByWord, OriginFacts, WordSaid, trust, trusted};

@@ -11,6 +11,11 @@ use super::{
     AnswerWrite, DeliveryFacts, Intent, Payment, PaymentState, PersonFacts, Ruling, Take, Unfit, Write, deliver,
 };
 
+/// How the word is kept that is said of a result which was fetched and taken for none.
+const AS_SERVED: &str = "served";
+/// The words by which a person takes what there is for a job's result.
+pub const TAKEN_BY: [&str; 2] = ["delivered", AS_SERVED];
+
 /// What such a word depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReopeningFacts {
@@ -29,6 +34,8 @@ pub struct ReopeningFacts {
     pub origin: DeliveryFacts,
     /// Takes of the same job for which no payment was ever begun.
     pub never_begun: Vec<JobKey>,
+    /// A person has taken what there is for the job's result.
+    pub is_taken: bool,
 }
 
 /// What becomes of the word, and what is written of it.
@@ -44,6 +51,9 @@ pub fn reopen<'a, E: From<Unfit>>(
     (word, note): (Reopening, &'a str),
     kept: impl FnOnce(AnswerKey) -> Result<HttpAnswer, E>,
 ) -> Result<Ruled<'a>, E> {
+    if word == Reopening::Delivered && facts.of.job.state == JobState::Delivered {
+        return Ok(take_as_served(facts, now, note));
+    }
     let payment = match facts.undelivered() {
         Ok(payment) => payment,
         Err(not) => return Ok((not, Vec::new())),
@@ -179,6 +189,23 @@ fn take<'a, E: From<Unfit>>(
         JobUpdate { url: Some(url.as_str()), finished: true, ..JobUpdate::to(JobState::Delivered, Reason::None) };
     ruling.change(now, job, &change);
     Ok((Reopened::Taken(url.into()), ruling.writes))
+}
+
+/// What the address of a delivered job answers with, or what stands in the answer itself, is the result, though it looked like
+/// none: the next run fetches it as it is.
+fn take_as_served<'a>(facts: &ReopeningFacts, now: UnixMs, note: &'a str) -> Ruled<'a> {
+    let job = &facts.of.job;
+    let reason = match job.reason {
+        Reason::UrlGone if !facts.is_taken => Reason::NotDownloaded,
+        of_manifest if of_manifest.is_of_manifest() && !facts.is_taken => of_manifest,
+        Reason::NotDownloaded if facts.is_taken => return (Reopened::Unchanged, Vec::new()),
+        _ => return (Reopened::Refused(job.state), Vec::new()),
+    };
+    let mut ruling = Ruling::done();
+    let evidence = "what its address answers with is the result";
+    ruling.write(Write::Decision { job: job.key, at: now, decision: AS_SERVED, note, evidence: evidence.into() });
+    ruling.change(now, job, &JobUpdate::to(JobState::Delivered, reason));
+    (Reopened::AsServed, ruling.writes)
 }
 
 fn decision(job: JobKey, at: UnixMs, word: Reopening, note: &str, evidence: String) -> Write<'_> {

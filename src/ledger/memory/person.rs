@@ -60,6 +60,7 @@ impl Desk for MemoryLedger {
             last_answer: answers.map(|(key, _)| *key).next_back(),
             origin: of.live.as_ref().map(|payment| self.delivery(payment)).unwrap_or_default(),
             never_begun: of.takes.iter().filter(|take| !was_begun(take)).map(|take| take.job.key).collect(),
+            is_taken: self.is_taken(key),
             of,
         })
     }
@@ -87,6 +88,11 @@ impl MemoryLedger {
     pub(super) fn successes(&self, payment: PaymentKey) -> Vec<(AnswerKey, AnswerKind)> {
         let found = self.answers.iter().filter(|(_, row)| row.payment == payment && row.is_success());
         found.map(|(key, row)| (*key, row.kind)).collect()
+    }
+
+    /// Whether a person has taken what there is for that job's result.
+    pub(super) fn is_taken(&self, key: JobKey) -> bool {
+        self.decisions.iter().any(|(job, said)| *job == key && decide::TAKEN_BY.contains(said))
     }
 
     fn begun_by_word(&self, key: PaymentKey) -> Option<BegunByWord> {

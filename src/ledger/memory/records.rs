@@ -308,6 +308,7 @@ impl MemoryLedger {
             started_at: row.job.started_at,
             url: row.job.url.clone()?,
             mark: row.mark.clone(),
+            is_taken: self.is_taken(row.job.key),
         })
     }
 }

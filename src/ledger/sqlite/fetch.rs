@@ -40,7 +40,8 @@ impl Downloads for SqliteLedger {
             let mut statement = ledger.conn.prepare_cached(
                 "SELECT id, seq, job, take, endpoint, params, extra, price_msat, reason, started_at, url, file, resume,
                      sha256,
-                     (SELECT p.fee_msat FROM payments p WHERE p.job = jobs.id AND p.state <> 'dead')
+                     (SELECT p.fee_msat FROM payments p WHERE p.job = jobs.id AND p.state <> 'dead'),
+                     EXISTS (SELECT 1 FROM decisions d WHERE d.job = jobs.id AND d.decision IN ('delivered', 'served'))
                  FROM jobs WHERE batch = ?1 AND state = 'delivered' AND (seq, id) > (?2, ?3)
                      AND (?4 OR (reason = '') = ?5 AND reason NOT IN ('url_gone', 'row_damaged')) ORDER BY seq, id",
             )?;
@@ -161,6 +162,7 @@ impl SqliteLedger {
             started_at: row.get(9)?,
             url: row.get(10)?,
             mark,
+            is_taken: row.get(15)?,
         })
     }
 }

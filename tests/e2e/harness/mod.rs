@@ -6,6 +6,7 @@ mod cutter;
 mod process;
 mod sandbox;
 mod screen;
+mod seller;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -17,6 +18,7 @@ pub use cutter::{Count, Cutter};
 pub use process::{Ended, Process};
 pub use sandbox::{Books, Sandbox};
 pub use screen::Screen;
+pub use seller::{Sale, Seller, Served};
 
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_l402-batch");

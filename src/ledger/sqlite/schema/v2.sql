@@ -6,7 +6,9 @@ CREATE TABLE decisions (
     id INTEGER PRIMARY KEY,
     job INTEGER NOT NULL REFERENCES jobs (id),
     at INTEGER NOT NULL,
-    decision TEXT NOT NULL CHECK (decision IN ('unpaid', 'lost', 'rebuy', 'retry', 'delivered', 'keep', 'retake')),
+    decision TEXT NOT NULL CHECK (
+        decision IN ('unpaid', 'lost', 'rebuy', 'retry', 'delivered', 'served', 'keep', 'retake')
+    ),
     note TEXT NOT NULL CHECK (note <> ''),
     evidence TEXT NOT NULL
 ) STRICT;

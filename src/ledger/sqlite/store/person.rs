@@ -41,6 +41,9 @@ fn reopening(conn: &Connection, job: JobKey) -> Result<ReopeningFacts, Fault> {
         last_answer: None,
         origin: Default::default(),
         never_begun,
+        is_taken: conn
+            .prepare_cached("SELECT 1 FROM decisions WHERE job = ?1 AND decision IN (?2, ?3)")?
+            .exists(params![job, decide::TAKEN_BY[0], decide::TAKEN_BY[1]])?,
     };
     let Some(live) = &facts.of.live else { return Ok(facts) };
     let asked = conn.prepare_cached("SELECT url FROM intents WHERE payment = ?1")?;

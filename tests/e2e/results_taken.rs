@@ -1,0 +1,174 @@
+//! What is a message is no result, and what may be the result that was paid for is kept; a person's word beats every guess.
+
+use std::collections::HashMap;
+
+use data_encoding::BASE64;
+
+use crate::harness::{Client, Sale, Sandbox, Seller, Served};
+
+/// What a job of that id sells: bytes, type and ending of the address.
+struct Good {
+    id: String,
+    endpoint: &'static str,
+    bytes: Vec<u8>,
+    kind: &'static str,
+    address: &'static str,
+}
+
+const TEXT: &[u8] = b"Once upon a time there was a kite.\n";
+const SRT: &[u8] = b"1\n00:00:00,000 --> 00:00:02,000\nHello\n";
+const JSON: &[u8] = b"{\"text\":\"so it was said\",\"segments\":[]}";
+const PAGE: &[u8] = b"<!doctype html><html><body>page sold</body></html>";
+
+/// How a good is sold.
+type How = fn(&Good) -> Sale;
+
+fn good(id: &str, endpoint: &'static str, bytes: &[u8], kind: &'static str, address: &'static str) -> Good {
+    Good { id: id.to_owned(), endpoint, bytes: bytes.to_vec(), kind, address }
+}
+
+/// A client who has ordered all of that; `how` makes of a good what is sold.
+fn ordered(sandbox: &Sandbox, goods: &[Good], how: How) -> Client {
+    let rows: String = goods.iter().map(|good| format!("{0},{1},the {0},3\n", good.id, good.endpoint)).collect();
+    let sales: HashMap<String, Sale> = goods.iter().map(|good| (format!("the {}", good.id), how(good))).collect();
+    let served: HashMap<String, Served> =
+        goods.iter().map(|good| (name_of(good), Served::of(good.kind, &good.bytes))).collect();
+    let seller = Seller::before(
+        sandbox,
+        move |prompt| match &sales[prompt] {
+            Sale::File(name) => Sale::File(name.clone()),
+            Sale::Url(url) => Sale::Url(url.clone()),
+            Sale::Answer(kind, body) => Sale::Answer(kind.clone(), body.clone()),
+        },
+        move |name| served[name].clone(),
+    );
+    let client = Client::at(&sandbox.node, &seller.catalog, sandbox);
+    client.write("jobs.csv", &format!("id,endpoint,prompt,duration\n{rows}"));
+    client
+}
+
+fn name_of(good: &Good) -> String {
+    format!("{}{}", good.id, good.address)
+}
+
+fn as_file(good: &Good) -> Sale {
+    Sale::File(name_of(good))
+}
+
+fn as_data(good: &Good) -> Sale {
+    Sale::Url(format!("data:{};base64,{}", good.kind, BASE64.encode(&good.bytes)))
+}
+
+fn as_answer(good: &Good) -> Sale {
+    Sale::Answer(good.kind.to_owned(), good.bytes.clone())
+}
+
+#[track_caller]
+fn are_files(client: &Client, goods: &[Good], endings: &[&str]) {
+    let rows = client.rows("jobs.results.csv");
+    for ((good, ending), row) in goods.iter().zip(endings).zip(rows) {
+        assert_eq!(row["state"], "downloaded", "{row:?}");
+        assert!(row["file"].ends_with(&format!("/{}.{ending}", good.id)), "{ending}: {row:?}");
+        assert!(std::fs::read(&row["file"]).unwrap() == good.bytes, "{row:?}");
+    }
+}
+
+/// Who sells no film may sell text, whatever its type and its address look like; and a picture may be text.
+#[test]
+fn what_may_be_the_result_is_taken_and_ends_as_it_is() {
+    let obj = b"o cube\nv 1 1 1\n";
+    let (playlist, picture) =
+        (b"#EXTM3U\n#EXT-X-VERSION:3\n".as_slice(), b"<?xml version=\"1.0\"?>\n<svg/>".as_slice());
+    let cases = [
+        (good("txt", "words", TEXT, "text/plain", ""), "txt"),
+        (good("srt", "words", SRT, "text/plain", ""), "txt"),
+        (good("srt2", "words", SRT, "text/plain", ".srt"), "srt"),
+        (good("sub", "words", SRT, "application/octet-stream", ".vtt"), "vtt"),
+        (good("py", "words", TEXT, "text/plain", ".py"), "txt"),
+        (good("docx", "words", TEXT, "text/plain", ".docx"), "txt"),
+        (good("rtf", "words", b"{\\rtf1 a kite}", "text/plain", ".rtf"), "rtf"),
+        (good("json", "words", JSON, "application/json", ""), "json"),
+        (good("page", "words", PAGE, "text/html", ""), "html"),
+        (good("php", "words", PAGE, "text/html; charset=utf-8", ".php"), "html"),
+        (good("md", "words", b"# Title\n", "text/markdown", ""), "md"),
+        (good("csv", "words", b"a,b\n1,2\n", "text/csv", ""), "csv"),
+        (good("obj", "words", obj, "text/plain", ".obj"), "obj"),
+        (good("list", "words", playlist, "text/plain", ".m3u8"), "m3u8"),
+        (good("dash", "words", b"<?xml version=\"1.0\"?><MPD></MPD>", "application/dash+xml", ""), "mpd"),
+        (good("svg", "pictures", picture, "image/svg+xml", ""), "svg"),
+        (good("svg2", "pictures", picture, "text/plain", ".svg"), "svg"),
+        (good("eps", "pictures", b"%!PS-Adobe-3.0 EPSF-3.0\n", "image/x-eps", ".eps"), "eps"),
+        (good("ppm", "pictures", b"P3\n1 1\n255\n255 0 0\n", "image/x-portable-pixmap", ".ppm"), "ppm"),
+        (good("ppm2", "words", b"P3\n1 1\n255\n255 0 0\n", "image/x-portable-pixmap", ""), "ppm"),
+        (good("xpm", "pictures", b"/* XPM */\nstatic char * x[] = {};\n", "image/x-xpixmap", ".xpm"), "xpm"),
+        (good("odd", "pictures", b"#define x_width 1\n", "image/x-xbitmap", ""), "bin"),
+    ];
+    let (goods, endings): (Vec<Good>, Vec<&str>) = cases.into_iter().unzip();
+    let sandbox = Sandbox::start("");
+    let client = ordered(&sandbox, &goods, as_file);
+    client.run("run jobs.csv --download files").with(0);
+    are_files(&client, &goods, &endings);
+    assert_eq!(sandbox.books().settled().len(), goods.len());
+}
+
+fn messages() -> Vec<Good> {
+    let messages: [(&str, &[u8]); 11] = [
+        ("plain", b"link has expired"),
+        ("sjis", b"\x83\x8a\x83\x93\x83N\x82\xcd\x8a\xfa\x8c\xc0\x90\xd8\x82\xea\x82\xc5\x82\xb7"),
+        ("gbk", b"\xc1\xb4\xbd\xd3\xd2\xd1\xb9\xfd\xc6\xda"),
+        ("cp1251", b"\xf1\xf1\xfb\xeb\xea\xe0 \xe8\xf1\xf2\xe5\xea\xeb\xe0"),
+        ("nul", b"link has expired\0"),
+        ("esc", b"\x1b[31mlink has expired\x1b[0m"),
+        ("ftyp", b"the ftyp is gone, sorry"),
+        ("gif", b"GIF8 words here"),
+        ("id3", b"ID3 not available"),
+        ("ogg", b"OggS is a word"),
+        ("xml", b"<?xml version=\"1.0\"?><Error><Message>see <svg here</Message></Error>"),
+    ];
+    messages.iter().map(|(id, bytes)| good(id, "generate-video", bytes, "video/mp4", ".mp4")).collect()
+}
+
+#[test]
+fn a_message_is_no_film_and_a_persons_word_makes_it_one() {
+    std::thread::scope(|scope| {
+        let ways: [(How, &str); 3] = [(as_file, "url_gone"), (as_data, "url_gone"), (as_answer, "unknown_answer")];
+        for (how, reason) in ways {
+            scope.spawn(move || {
+                let goods = messages();
+                let sandbox = Sandbox::start("");
+                let client = ordered(&sandbox, &goods, how);
+                client.run("run jobs.csv --download files --max-undelivered 100").with(4);
+                let reasons = client.column("jobs.results.csv", "reason");
+                assert!(reasons.iter().all(|said| said == reason), "{reasons:?}");
+                // A person has looked, and knows better.
+                let word = "resolve jobs.csv --job plain --as delivered --note looked";
+                client.says("status jobs.csv --job plain").with(4).saying("--job plain@1 --as delivered");
+                client.says(word).with(0).saying("taken as");
+                client.says("download jobs.csv --job plain --download files").with(4);
+                let row = client.rows("jobs.results.csv").remove(0);
+                assert_eq!((row["state"].as_str(), row["reason"].as_str()), ("downloaded", ""), "{row:?}");
+                assert!(std::fs::read(&row["file"]).unwrap() == goods[0].bytes, "{row:?}");
+                client.says(word).with(2).saying("downloaded");
+                assert_eq!(sandbox.books().settled().len(), goods.len());
+            });
+        }
+    });
+}
+
+/// The word is carried out once, and of what the guess has nothing to do with it is none.
+#[test]
+fn the_word_is_of_what_is_gone_alone() {
+    let goods = vec![good("gone", "generate-video", b"link has expired", "video/mp4", ".mp4")];
+    let sandbox = Sandbox::start("");
+    let client = ordered(&sandbox, &goods, as_file);
+    let word = "resolve jobs.csv --job gone --as delivered --note looked";
+    client.run("run jobs.csv").with(0);
+    client.says(word).with(2).saying("is delivered");
+    client.says("download jobs.csv --download files").with(4);
+    client.says(word).with(0).saying("l402-batch download --batch jobs");
+    client.says(word).with(0).saying("nothing was changed");
+    client.says("status jobs.csv --job gone").with(3).saying("served: looked");
+    // A run fetches it too.
+    client.run("run jobs.csv --download files").with(0);
+    assert_eq!(client.column("jobs.results.csv", "state"), ["downloaded"]);
+}
