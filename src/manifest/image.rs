@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -12,6 +12,7 @@ use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER};
 use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization as _;
 
+use super::image_end::has_end;
 use super::missing;
 use super::values::{Help, Wrong, shown};
 use crate::catalog::{ImageKind, ImageRef, ImageSource};
@@ -27,6 +28,8 @@ const PATH_BYTES_MAX: usize = 4_096;
 /// How many digests one reading of a manifest remembers.
 const CACHE_ENTRIES_MAX: usize = 4_096;
 const HASH_CHUNK_BYTES: usize = 64 * 1024;
+/// What to do about an image that is cut.
+const CUT_HELP: &str = "copy or download it anew, or open it and save it anew where it looks whole";
 /// As many bytes as the longest signature that is looked for.
 const SIGNATURE_BYTES: usize = 12;
 
@@ -187,6 +190,9 @@ impl Images {
                 None => wrong,
             }
         })?;
+        if !regular(&path).and_then(|mut file| has_end(kind, &mut file)).map_err(unreadable)? {
+            return Err(wrong("is cut: its end is missing").help(CUT_HELP));
+        }
         let image = ImageRef { source: ImageSource::File(path.clone()), sha256, kind };
         let mut cache = self.cache();
         if cache.len() >= CACHE_ENTRIES_MAX {
@@ -244,6 +250,9 @@ fn inline(bytes: &[u8]) -> Result<ImageRef, String> {
         return Err(too_large());
     }
     let kind = recognise(bytes).ok_or("expected a png, jpeg or webp image")?;
+    if !has_end(kind, &mut Cursor::new(bytes)).unwrap_or_default() {
+        return Err("the image is cut: its end is missing".to_owned());
+    }
     Ok(ImageRef { source: ImageSource::Inline(BASE64.encode(bytes)), sha256: hex(&Sha256::digest(bytes)), kind })
 }
 

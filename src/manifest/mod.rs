@@ -8,6 +8,7 @@ mod document_job;
 mod duplicates;
 mod header;
 pub mod image;
+mod image_end;
 mod limits;
 mod locate;
 mod missing;

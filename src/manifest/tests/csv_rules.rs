@@ -414,9 +414,10 @@ fn an_image_is_found_by_its_name_in_either_form() {
 
 #[test]
 fn what_is_wrong_with_an_image_is_said_as_it_is() {
-    let rows = "a,gone.png\nb,empty.png\nc,photo.png\nd,moving.png\ne,boat.png.png\n";
+    let rows = "a,gone.png\nb,empty.png\nc,photo.png\nd,moving.png\ne,boat.png.png\nf,half.png\ng,half.jpg\nh,\"data:image/png;base64,iVBORw0KGgo=\"\n";
     let case = Case::new("jobs.csv", format!("prompt,image\n{rows}")).default("endpoint", "animate-image");
     let case = case.file("empty.png", b"").file("photo.png", b"\0\0\0\x18ftypheic").file("moving.png", b"GIF89a");
+    let case = case.file("half.png", &PNG[..15]).file("half.jpg", b"\xff\xd8\xff\xda\x00\x02half of it");
     std::os::unix::fs::symlink("nowhere.png", case.folder.path().join("gone.png")).unwrap();
     let errors = case.errors();
     let says = |at: usize, words: &str| assert!(errors[at].contains(words), "{words}: {errors:?}");
@@ -425,6 +426,9 @@ fn what_is_wrong_with_an_image_is_said_as_it_is() {
     says(2, "is not a png, jpeg or webp image | it is a photo of a phone (HEIC); save it as png or jpeg");
     says(3, "it is a GIF; save it as png or jpeg");
     says(4, "no such file: boat.png.png");
+    says(5, "half.png is cut: its end is missing | copy or download it anew");
+    says(6, "half.jpg is cut: its end is missing | copy");
+    says(7, "image: the image is cut: its end is missing");
 }
 
 /// A folder for each scene, and none of them is there: one mistake.

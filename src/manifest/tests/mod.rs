@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\n and the rest";
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\0IEND\xae\x42\x60\x82 and the rest";
 
 /// A manifest in a folder of its own, with an image beside it.
 struct Case {
@@ -27,7 +27,7 @@ impl Case {
         let folder = TempDir::new().unwrap();
         fs::write(folder.path().join("a.png"), PNG).unwrap();
         fs::create_dir(folder.path().join("images")).unwrap();
-        fs::write(folder.path().join("images/b.jpg"), b"\xff\xd8\xff and the rest").unwrap();
+        fs::write(folder.path().join("images/b.jpg"), b"\xff\xd8\xff\xd9 and the rest").unwrap();
         fs::write(folder.path().join("words.txt"), "no image").unwrap();
         fs::write(folder.path().join(name), content).unwrap();
         let options = OpenOptions { path: folder.path().join(name), ..OpenOptions::default() };
