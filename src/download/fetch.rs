@@ -79,24 +79,25 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
         Ok(again("what the server has changes all the time", true))
     }
 
-    /// The length that a whole must have. Without a word of its version it may be of the one that was known: where another
-    /// length is told than before, the server has to tell it twice.
+    /// The length that a whole must have. Without a word of its version it may be of the one that was known: where it is longer
+    /// than was told before, the server has to tell it twice, and what is shorter is not the whole, but by a person's word.
     fn agreed(&mut self, is_versioned: bool, total: Option<u64>) -> Result<Option<u64>, Tried> {
         if is_versioned {
             self.told = None;
             return Ok(total);
         }
         let known = || self.job.mark.as_ref()?.resume.as_ref().map(|resume| resume.total);
-        let before = self.told.or_else(known);
-        let Some(total) = total else {
-            self.told = None;
-            return Ok(before);
+        let before = self.told.or_else(known).filter(|_| !self.job.is_taken);
+        let (Some(before), Some(total)) = (before, total) else {
+            self.told = total.or(before);
+            return Ok(self.told);
         };
-        self.told = Some(total);
-        match before.filter(|before| *before != total) {
-            Some(before) => Err(again(format!("it was {before} bytes long, and is {total} now"), true)),
-            None => Ok(Some(total)),
+        let words = format!("it was said to be {before} bytes long, and to be {total} now");
+        if total < before {
+            return Err(Tried::Gone(words));
         }
+        self.told = Some(total);
+        if total > before { Err(again(words, true)) } else { Ok(Some(total)) }
     }
 
     /// That the host wants to be left alone for longer than a run waits for it.
@@ -139,7 +140,8 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
     /// From where a part can be gone on with, and by what.
     fn resumable(&self, part: Option<&D::Part>) -> Option<(u64, Resume)> {
         let from = part.map(PartFile::bytes).filter(|bytes| *bytes > 0)?;
-        Some((from, self.job.mark.as_ref()?.resume.clone().filter(|resume| from < resume.total)?))
+        let resume = self.job.mark.as_ref()?.resume.clone();
+        Some((from, resume.filter(|resume| from < resume.total && !resume.version.is_empty())?))
     }
 
     /// The part into which the answer is written: the one that is there, or a new one under a name of its own. What is
@@ -157,8 +159,9 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
         if is_rest && let Some(part) = part {
             return Ok(lacking.map_or(Ok(part), Err));
         }
-        let versioned = head.version.clone().zip(total);
-        let resume = versioned.map(|(version, total)| Resume { version, total, synced: 0, sha256: None });
+        // Without a version nothing is gone on with; how long it was said to be counts all the same.
+        let version = head.version.clone().unwrap_or_default();
+        let resume = total.map(|total| Resume { version, total, synced: 0, sha256: None });
         let is_known = resume.is_some();
         let Some(tried) = lacking else {
             return self.fresh_part(part, ending(head.content_type.as_deref(), url), resume).await;
@@ -202,6 +205,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
                 let is_cut = matches!(next, None | Some(body::Next::Broken(_))) && gathered.len() < MESSAGE_BYTES_MAX;
                 if !is_cut {
                     let words = "the address answers with a page or a message and not with the result".to_owned();
+                    self.forget_length().await?;
                     return self.unwanted(part, Tried::Gone(words)).await;
                 }
                 // It may be more than that, and so little is no loss.

@@ -4,7 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{CWD, OFlags, RenameFlags};
 use rustix::io::Errno;
@@ -245,6 +245,37 @@ pub fn device(folder: &Path) -> io::Result<i64> {
     Ok(std::fs::metadata(there)?.dev().cast_signed())
 }
 
+/// Whether two paths lead to one folder, whatever links and steps are in them, and whether or not anything stands there now.
+#[must_use]
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    one == other || resolved(one) == resolved(other)
+}
+
+/// The path without links and steps back; what is not there stays as it is written.
+fn resolved(path: &Path) -> PathBuf {
+    const LINKS_MAX: usize = 40;
+    let (mut done, mut links) = (PathBuf::new(), 0);
+    let mut rest: Vec<PathBuf> = path.components().rev().map(|part| PathBuf::from(part.as_os_str())).collect();
+    while let Some(part) = rest.pop() {
+        match part.components().next() {
+            None | Some(Component::CurDir) => continue,
+            Some(Component::ParentDir) => {
+                done.pop();
+                continue;
+            }
+            Some(Component::RootDir | Component::Prefix(_) | Component::Normal(_)) => done.push(&part),
+        }
+        if links < LINKS_MAX
+            && let Ok(to) = std::fs::read_link(&done)
+        {
+            links += 1;
+            done.pop();
+            rest.extend(to.components().rev().map(|part| PathBuf::from(part.as_os_str())));
+        }
+    }
+    done
+}
+
 /// Whether the folder can be written to, or made, as far as that is seen without writing; and the bytes that there is room for.
 ///
 /// # Errors
@@ -415,6 +446,21 @@ mod tests {
         assert!(Part::begin(&file).unwrap().is_none() && Part::go_on(&file, 9).unwrap().is_none());
         std::fs::create_dir(&file).unwrap();
         assert!(!is_whole(&file, &[0; 32]).unwrap());
+    }
+
+    #[test]
+    fn one_folder_has_many_spellings() {
+        let folder = folder();
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir(at("t")).unwrap();
+        std::os::unix::fs::symlink("t/v", at("link")).unwrap();
+        std::os::unix::fs::symlink(at("loop"), at("loop")).unwrap();
+        for other in ["link", "t/v/", "t/../t/./v", "t/v/x/..", "link/../v"] {
+            assert!(is_same(&at("t/v"), &at(other)), "{other}");
+        }
+        for other in ["t", "t/w", "v", "link/v", "loop"] {
+            assert!(!is_same(&at("t/v"), &at(other)), "{other}");
+        }
     }
 
     #[test]

@@ -135,7 +135,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
     /// What has come so far is on the disk, and the ledger knows how much that is.
     pub(super) async fn checkpoint(&mut self, part: &mut D::Part) -> Result<(), Trouble> {
         let Some(mark) = self.job.mark.clone() else { return Ok(()) };
-        let Some(resume) = mark.resume else { return Ok(()) };
+        let Some(resume) = mark.resume.filter(|resume| !resume.version.is_empty()) else { return Ok(()) };
         if resume.synced == part.bytes() {
             return Ok(());
         }
@@ -149,6 +149,13 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
         self.run.ledger.commit(self.run.clock.now(), record).await?;
         self.job.mark = Some(mark);
         Ok(())
+    }
+
+    /// How long it was said to be was said of something else.
+    pub(super) async fn forget_length(&mut self) -> Result<(), Trouble> {
+        self.told = None;
+        let Some(mark) = self.job.mark.clone().filter(|mark| mark.resume.is_some()) else { return Ok(()) };
+        self.mark(FetchMark { resume: None, ..mark }).await
     }
 
     /// What came is nothing to go on with.

@@ -588,23 +588,74 @@ async fn a_rest_that_names_no_version_is_not_the_whole() {
     }
 }
 
-/// Without a version nothing is gone on with, and what was said of the length counts all the same: once more it has to say so.
+/// A host that tells these lengths, one a try, and breaks off the first one.
+async fn telling(answers: &'static [usize], chunked: bool) -> Fixture {
+    Fixture::of(async move |n, _, mut stream: TcpStream| {
+        let length = answers.get(n).or(answers.last()).copied().unwrap_or_default();
+        let (content, head) = (video(60_000), "HTTP/1.1 200 x\nConnection: close");
+        if n > 0 && chunked {
+            let body = [format!("{length:x}\r\n").as_bytes(), &content[..length], b"\r\n0\r\n\r\n"].concat();
+            send(&mut stream, &format!("{head}\nTransfer-Encoding: chunked"), &body).await;
+        } else {
+            let sent = if n == 0 { 20_000 } else { length };
+            send(&mut stream, &format!("{head}\nContent-Length: {length}"), &content[..sent]).await;
+        }
+        hang_up(stream).await;
+    })
+    .await
+}
+
+/// Without a version nothing is gone on with, and what was said of the length counts all the same, in later runs too.
 #[tokio::test]
-async fn a_result_that_shrinks_between_two_tries_is_asked_for_again() {
-    for (answers, whole) in [([60_000, 30_000, 60_000], 60_000), ([60_000, 30_000, 30_000], 30_000)] {
+async fn a_result_that_shrinks_between_two_tries_is_not_the_whole() {
+    for (answers, whole) in [(&[60_000, 30_000, 60_000], Some(60_000)), (&[60_000, 30_000, 30_000], None)] {
         local(async {
-            let place = Fixture::of(async move |n, _, mut stream: TcpStream| {
-                let length = answers.get(n).copied().unwrap_or(whole);
-                let sent = if n == 0 { 20_000 } else { length };
-                let head = format!("HTTP/1.1 200 x\nConnection: close\nContent-Length: {length}");
-                send(&mut stream, &head, &video(60_000)[..sent]).await;
-                hang_up(stream).await;
-            })
-            .await;
+            let place = telling(answers, false).await;
             place.fetch().await;
-            assert_eq!(place.content().map(|bytes| bytes.len()), Some(whole), "{answers:?}");
+            assert_eq!(place.content().map(|bytes| bytes.len()), whole, "{answers:?}");
             assert!(place.requests() > 2, "{answers:?}");
+            if whole.is_some() {
+                return;
+            }
+            place.gave_up(Reason::UrlGone, "60000 bytes long, and to be 30000 now");
+            place.fetch().await;
+            assert_eq!(place.content(), None, "another run");
+            place.ledger.job.borrow_mut().is_taken = true;
+            place.fetch().await;
+            assert_eq!(place.content().map(|bytes| bytes.len()), Some(30_000), "by a person's word");
         })
         .await;
     }
+    local(async {
+        let place = telling(&[60_000, 30_000], true).await;
+        place.fetch().await;
+        place.gave_up(Reason::NotDownloaded, "30000 of 60000 bytes");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_result_that_grows_has_to_say_so_twice() {
+    local(async {
+        let place = telling(&[30_000, 60_000], false).await;
+        place.fetch().await;
+        assert_eq!((place.content().map(|bytes| bytes.len()), place.requests()), (Some(60_000), 3));
+    })
+    .await;
+}
+
+/// What was said of a message's length is not said of the result.
+#[tokio::test]
+async fn a_message_that_was_longer_than_the_result_is_forgotten() {
+    local(async {
+        let place = Fixture::of(async move |n, _, mut stream: TcpStream| {
+            let body = if n == 0 { "not ready yet ".repeat(5_000).into_bytes() } else { video(6_000) };
+            let head = format!("HTTP/1.1 200 x\nConnection: close\nContent-Length: {}", body.len());
+            send(&mut stream, &head, &body).await;
+        })
+        .await;
+        place.fetch().await;
+        assert_eq!(place.content(), Some(video(6_000)));
+    })
+    .await;
 }

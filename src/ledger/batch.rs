@@ -88,6 +88,19 @@ pub struct DownloadTo {
     pub device: Option<i64>,
 }
 
+/// Where the files of a batch go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FilesOf {
+    /// The batch.
+    pub batch: BatchKey,
+    /// Its name.
+    pub name: String,
+    /// Where they go.
+    pub to: DownloadTo,
+    /// Some are there.
+    pub has_files: bool,
+}
+
 impl std::fmt::Display for DownloadTo {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.folder, self.name)

@@ -76,6 +76,8 @@ mod restored;
 #[cfg(test)]
 mod results_taken;
 #[cfg(test)]
+mod room;
+#[cfg(test)]
 mod said;
 #[cfg(test)]
 mod schemes;

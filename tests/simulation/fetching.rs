@@ -74,7 +74,11 @@ impl SimFetch {
             let retry_after_ms = (files.between(0, 1) == 0).then(|| 1_000 * files.between(1, 900) as u64);
             return self.said(503, "text/plain", retry_after_ms);
         }
-        self.content(&files.content(url, served.version), served.version, part)
+        let (head, body) = self.content(&files.content(url, served.version), served.version, part);
+        // What it has now may be shorter than what it had, and nothing tells that it is another version.
+        served.missed |= head.version.is_none() && served.version > 0;
+        files.served.borrow_mut().insert(url.to_owned(), served);
+        (head, body)
     }
 
     fn said(&self, status: u16, kind: &str, retry_after_ms: Option<u64>) -> (FetchHead, SimBody) {

@@ -9,15 +9,15 @@ use crate::cli::{CommandError, Failure};
 use crate::download::name::{DEFAULT_TEMPLATE, Template};
 use crate::download::{Downloads, Feed, Fetched, LocalDisk, Settings, Wanted, file, full_words};
 use crate::event::{Event, Listener};
-use crate::ledger::port::{Batches, Downloads as _};
-use crate::ledger::{BatchKey, DownloadTo, LedgerError, LedgerHandle, OpenLedger, Undownloaded};
+use crate::ledger::port::Batches;
+use crate::ledger::{BatchKey, DownloadTo, FilesOf, LedgerError, LedgerHandle, OpenLedger};
 use crate::manifest::JobSource;
-use crate::money::{counted, thousands};
 use crate::origin::Fetcher;
 use crate::plan::Plan;
 use crate::run::{Control, SystemClock};
 
 use crate::cli::batch::reporter::Reporter;
+use crate::cli::batch::room::lacking;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Few writes, and little that a killed process has to fetch once more.
@@ -25,10 +25,8 @@ const GATHERED_BYTES: usize = 256 << 10;
 const CHECKPOINT_BYTES: u64 = 8 << 20;
 /// A run ends, however slowly a host sends: in that time 1 GiB comes at 50 kB a second.
 const FILE_MS_MAX: u64 = 6 * 3_600_000;
-/// Jobs that are read at once.
-const PAGE: usize = 64;
 /// So much of the disk is left to others, the ledger among them.
-const ROOM_BYTES_MIN: u64 = 64 << 20;
+pub(super) const ROOM_BYTES_MIN: u64 = 64 << 20;
 
 /// Where files go: as the options say, else where those of the batch went before. None where nobody says.
 pub(in crate::cli) fn destination(
@@ -76,7 +74,7 @@ fn template(to: &DownloadTo) -> Result<Template, Failure> {
     to.name.parse().map_err(|error| CommandError::usage(format!("--download-name {}: {error}", to.name)).into())
 }
 
-fn unusable(folder: &str, error: std::io::Error) -> Failure {
+pub(super) fn unusable(folder: &str, error: std::io::Error) -> Failure {
     let there = Path::new(folder).ancestors().find(|path| path.exists());
     let refused = CommandError::usage(format!("--download {folder} cannot be used, and nothing was fetched or bought"));
     let refused = match there.filter(|path| !path.is_dir()) {
@@ -84,6 +82,12 @@ fn unusable(folder: &str, error: std::io::Error) -> Failure {
         None => refused.because(error),
     };
     refused.hint("name a folder, or a place where one can be made").into()
+}
+
+/// The device on which the folder was when files last went into it, of whichever batch and however it was written.
+fn device_before(to: &DownloadTo, ledger: &OpenLedger) -> Result<Option<i64>, LedgerError> {
+    let is_it = |files: &FilesOf| files.has_files && file::is_same(Path::new(&files.to.folder), Path::new(&to.folder));
+    Ok(ledger.files()?.into_iter().filter(is_it).find_map(|files| files.to.device))
 }
 
 /// The device on which the folder is; refused where files went to another one before, and nothing stands here.
@@ -179,7 +183,7 @@ impl DownloadSetup {
 
     /// What [`Self::of_run`] would refuse of the folder, as far as that is seen without writing there.
     pub(in crate::cli) fn look(to: &DownloadTo, ledger: Option<&OpenLedger>) -> Result<(), Failure> {
-        let device = ledger.map(|ledger| ledger.device_of(&to.folder)).transpose()?.flatten();
+        let device = ledger.map(|ledger| device_before(to, ledger)).transpose()?.flatten();
         let to = DownloadTo { device, ..to.clone() };
         device_of(&to)?;
         file::look(Path::new(&to.folder))
@@ -187,43 +191,9 @@ impl DownloadSetup {
             .and_then(|room| has_room(&to, room))
     }
 
-    /// That what waits for its own folder needs more room than there is.
-    pub(in crate::cli) fn lacks(&self, ledger: &OpenLedger, batch: BatchKey) -> Result<Option<String>, Failure> {
-        Self::lacking(&self.settings.folder, ledger, batch)
-    }
-
-    /// That what waits for a folder needs more room than there is, as far as the ledger knows how long it is: a run buys nothing
-    /// until there is room, whoever else is in the way of the files.
-    pub(in crate::cli) fn lacking(
-        folder: &str,
-        ledger: &OpenLedger,
-        batch: BatchKey,
-    ) -> Result<Option<String>, Failure> {
-        let (mut files, mut bytes, mut after) = (0_u64, 0_u64, None);
-        loop {
-            let page = ledger.to_download(batch, Undownloaded::Left, after, PAGE)?;
-            let Some(last) = page.last() else { break };
-            after = Some((last.seq, last.key));
-            let marks = page.iter().filter_map(|job| job.mark.as_ref());
-            let here = marks.filter(|mark| Path::new(&mark.file).parent() == Some(Path::new(folder)));
-            for resume in here.filter_map(|mark| mark.resume.as_ref()) {
-                (files, bytes) = (files + 1, bytes.saturating_add(resume.total.saturating_sub(resume.synced)));
-            }
-        }
-        let room = file::look(Path::new(folder)).map_err(|error| unusable(folder, error))?;
-        if room.saturating_sub(ROOM_BYTES_MIN) >= bytes {
-            return Ok(None);
-        }
-        let mib = |bytes: u64| thousands(bytes.div_ceil(1 << 20));
-        Ok(Some(format!(
-            "{} from before {} for room: {} MiB, and the disk of {} has {} MiB free, of which {} MiB are left to others",
-            counted(files, "file"),
-            if files == 1 { "waits" } else { "wait" },
-            mib(bytes),
-            folder,
-            mib(room),
-            mib(ROOM_BYTES_MIN)
-        )))
+    /// That what waits for the disk of its folder needs more room than there is.
+    pub(in crate::cli) fn lacking(&self, ledger: &OpenLedger, batch: BatchKey) -> Result<Option<String>, Failure> {
+        lacking(&self.settings.folder, ledger, Some(batch))
     }
 
     /// What was made for it.
@@ -239,7 +209,7 @@ impl DownloadSetup {
         play: bool,
     ) -> Result<(Option<Self>, Option<DownloadTo>), Failure> {
         let Some(to) = to else { return Ok((None, None)) };
-        let to = DownloadTo { device: ledger.device_of(&to.folder)?, ..to };
+        let to = DownloadTo { device: device_before(&to, ledger)?, ..to };
         let download_setup = Self::prepare(options, &to, Wanted::OfRun, play)?;
         let to = download_setup.remembered(&to);
         Ok((Some(download_setup), Some(to)))

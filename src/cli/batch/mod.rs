@@ -6,5 +6,6 @@ pub(in crate::cli) mod files;
 pub(in crate::cli) mod own;
 pub(in crate::cli) mod receipt_guard;
 pub(in crate::cli) mod reporter;
+pub(in crate::cli) mod room;
 pub(in crate::cli) mod run_batch;
 pub(in crate::cli) mod session;

@@ -54,11 +54,8 @@ fn tell(options: &PlanOptions, of: &Ground<'_>, name: Option<&str>) -> Result<Ex
     }
     let to = of.folder(&options.buying, &planned)?;
     let known = known_batch(options, of, name, (&planned, to.is_some()))?;
-    show(options, of, &planned, (known.as_ref(), to.as_ref()))?;
-    let lacking = match (&to, of.ledger, of.known) {
-        (Some(to), Some(ledger), Some(batch)) => DownloadSetup::lacking(&to.folder, ledger, batch.key)?,
-        (_, _, _) => None,
-    };
+    let lacking = of.lacking(to.as_ref())?;
+    show(options, of, &planned, (known.as_ref(), to.as_ref(), lacking.is_some()))?;
     if let Some(words) = &lacking {
         terminal::say(&format!("warning: {words}; nothing is bought until there is room\n"));
     }
@@ -96,13 +93,16 @@ fn show(
     options: &PlanOptions,
     of: &Ground<'_>,
     planned: &Planned<'_>,
-    (known, to): (Option<&LedgerView>, Option<&DownloadTo>),
+    (known, to, lacks_room): (Option<&LedgerView>, Option<&DownloadTo>, bool),
 ) -> Result<(), Failure> {
     let (plan, source) = (&planned.plan, planned.source());
     let sha256 = of.manifest.sha256().map_err(Failure::Input)?.to_owned();
     let facts = ManifestFacts { path: path_of(options), sha256 };
     let left = known.filter(|known| !known.is_new).map(|known| known.left);
-    let fits = known.and_then(|known| known.fitting.reached.map(|_| known.fitting.fits));
+    let fits = match lacks_room {
+        true => Some(Fitting::of_nothing().fits),
+        false => known.and_then(|known| known.fitting.reached.map(|_| known.fitting.fits)),
+    };
     let so_far = known.and_then(|known| known.so_far);
     let duplicates = known.and_then(|known| known.duplicates.as_ref());
     to.map_or(Ok(()), |to| DownloadSetup::look(to, of.ledger))?;

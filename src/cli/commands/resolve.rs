@@ -83,7 +83,7 @@ fn reopen(
             state.as_str(),
             match word {
                 Reopening::Retry => "",
-                Reopening::Delivered => ", or is url_gone,",
+                Reopening::Delivered => ", or could not be fetched,",
             },
             match word {
                 Reopening::Retry => "is asked for again",

@@ -7,7 +7,7 @@ use crate::ledger::{Batch, DownloadTo, LedgerAddress, LedgerError, Obstacle, Ope
 use crate::manifest::Manifest;
 
 use crate::cli::batch::download_setup::{check_template, destination};
-use crate::cli::batch::{receipt_guard, session};
+use crate::cli::batch::{receipt_guard, room, session};
 use crate::cli::preflight::planned::Planned;
 use crate::cli::preflight::{trust, words};
 
@@ -96,5 +96,16 @@ impl<'a> Ground<'a> {
         let to = destination(&buying.downloads, before)?;
         to.as_ref().map_or(Ok(()), |to| check_template(to, planned.source(), &planned.plan))?;
         Ok(to)
+    }
+
+    /// That files wait for the disk of that folder, which has no room for them: a run buys nothing then.
+    ///
+    /// # Errors
+    /// Where ledger or folder cannot be read.
+    pub(in crate::cli) fn lacking(&self, to: Option<&DownloadTo>) -> Result<Option<String>, Failure> {
+        match self.ledger.zip(to) {
+            Some((ledger, to)) => room::lacking(&to.folder, ledger, self.known.map(|batch| batch.key)),
+            None => Ok(None),
+        }
     }
 }

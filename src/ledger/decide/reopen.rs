@@ -196,7 +196,7 @@ fn take<'a, E: From<Unfit>>(
 fn take_as_served<'a>(facts: &ReopeningFacts, now: UnixMs, note: &'a str) -> Ruled<'a> {
     let job = &facts.of.job;
     let reason = match job.reason {
-        Reason::UrlGone if !facts.is_taken => Reason::NotDownloaded,
+        Reason::UrlGone | Reason::NotDownloaded if !facts.is_taken => Reason::NotDownloaded,
         of_manifest if of_manifest.is_of_manifest() && !facts.is_taken => of_manifest,
         Reason::NotDownloaded if facts.is_taken => return (Reopened::Unchanged, Vec::new()),
         _ => return (Reopened::Refused(job.state), Vec::new()),

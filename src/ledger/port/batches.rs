@@ -1,7 +1,7 @@
 //! Batches, and the ledger as a whole.
 
 use crate::ledger::{
-    Batch, BatchKey, BatchStart, Counts, Gap, JobKey, LedgerError, LockError, LockedBy, NewBatch, Remembered,
+    Batch, BatchKey, BatchStart, Counts, FilesOf, Gap, JobKey, LedgerError, LockError, LockedBy, NewBatch, Remembered,
 };
 use crate::manifest::Limits;
 use crate::purchase::Reason;
@@ -55,11 +55,11 @@ pub trait Batches {
     /// Where the ledger cannot be read.
     fn name_of(&self, batch: BatchKey) -> Result<String, LedgerError>;
 
-    /// The device on which a folder was when files last went into it, of whichever batch; none where none has.
+    /// Where the files of each batch go that has fetched any, or waits for one; the one whose run began last comes first.
     ///
     /// # Errors
     /// Where the ledger cannot be read.
-    fn device_of(&self, folder: &str) -> Result<Option<i64>, LedgerError>;
+    fn files(&self) -> Result<Vec<FilesOf>, LedgerError>;
 
     /// Remembers this of the batch from now on, in place of what was remembered.
     ///

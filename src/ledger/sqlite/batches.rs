@@ -6,7 +6,9 @@ use super::SqliteLedger;
 use super::convert::{Json, hex};
 use super::error::{Fault, contradiction};
 use crate::ledger::port::{Batches, Views};
-use crate::ledger::{Batch, BatchKey, BatchStart, Counts, Damage, JobKey, Layout, LedgerError, NewBatch, Remembered};
+use crate::ledger::{
+    Batch, BatchKey, BatchStart, Counts, Damage, DownloadTo, FilesOf, JobKey, Layout, LedgerError, NewBatch, Remembered,
+};
 use crate::manifest::Limits;
 use crate::purchase::Reason;
 use crate::time::UnixMs;
@@ -163,19 +165,21 @@ impl Batches for SqliteLedger {
         })
     }
 
-    fn device_of(&self, folder: &str) -> Result<Option<i64>, LedgerError> {
+    fn files(&self) -> Result<Vec<FilesOf>, LedgerError> {
         self.read(|ledger| {
-            Ok(ledger
-                .conn
-                .prepare_cached(
-                    "SELECT remembered ->> '$[2].device' FROM batches b
-                     WHERE json_valid(remembered) AND remembered ->> '$[2].folder' = ?1
-                       AND remembered ->> '$[2].device' IS NOT NULL
-                       AND EXISTS (SELECT 1 FROM jobs j WHERE j.batch = b.id AND j.state = 'downloaded')
-                     ORDER BY last_run_at DESC LIMIT 1",
-                )?
-                .query_row([folder], |row| row.get(0))
-                .optional()?)
+            let mut statement = ledger.conn.prepare_cached(
+                "SELECT id, name, remembered ->> '$[2].folder', coalesce(remembered ->> '$[2].name', ''),
+                     remembered ->> '$[2].device',
+                     EXISTS (SELECT 1 FROM jobs j WHERE j.batch = b.id AND j.state = 'downloaded')
+                 FROM batches b WHERE json_valid(remembered) AND remembered ->> '$[2].folder' IS NOT NULL
+                     AND EXISTS (SELECT 1 FROM jobs j WHERE j.batch = b.id AND j.state IN ('downloaded', 'delivered'))
+                 ORDER BY last_run_at DESC, id DESC",
+            )?;
+            let files = statement.query_map([], |row| {
+                let to = DownloadTo { folder: row.get(2)?, name: row.get(3)?, device: row.get(4)? };
+                Ok(FilesOf { batch: row.get(0)?, name: row.get(1)?, to, has_files: row.get(5)? })
+            })?;
+            Ok(files.collect::<Result<_, _>>()?)
         })
     }
 

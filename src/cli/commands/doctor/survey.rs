@@ -10,7 +10,7 @@ use crate::cli::preflight::ground::Ground;
 use crate::cli::preflight::planned::Planned;
 use crate::cli::{ExitCode, Failure, input, money};
 use crate::ledger::port::{Batches, Views};
-use crate::ledger::{Batch, DownloadTo, OpenLedger};
+use crate::ledger::{DownloadTo, OpenLedger};
 use crate::money::{Msat, Sats};
 use crate::payer::NodeInfo;
 use crate::plan::PlannedJob;
@@ -122,10 +122,10 @@ impl Survey {
         let budget = Budget { time_zone: zone, ..Budget::default() };
         let (Foretold { left, fitting, code, .. }, mut told) =
             told(&foresight, &Room::of(Some(ledger), limits, &budget, used, options.buying.choice.partial)?)?;
-        let lacking = lacking(&download, (ledger, known))?;
+        let lacking = of.lacking(download.as_ref().ok().and_then(Option::as_ref))?;
         let (lacks_room, code) =
             (lacking.is_some(), lacking.as_ref().map_or(code, |_| code.or_worse(ExitCode::Unfinished)));
-        told.extend(lacking);
+        told.extend(lacking.map(|words| format!("{words}; nothing is bought until there is room")));
         let mut survey = Self {
             batch,
             left,
@@ -142,20 +142,6 @@ impl Survey {
         };
         survey.sample_all(&foresight, &planned)?;
         Ok(survey)
-    }
-}
-
-/// That what waits for the folder needs more room than there is.
-fn lacking(
-    download: &Result<Option<DownloadTo>, Failure>,
-    (ledger, known): (&OpenLedger, Option<&Batch>),
-) -> Result<Option<String>, Failure> {
-    match (download, known) {
-        (Ok(Some(to)), Some(batch)) => {
-            let words = DownloadSetup::lacking(&to.folder, ledger, batch.key)?;
-            Ok(words.map(|words| format!("{words}; nothing is bought until there is room")))
-        }
-        (_, _) => Ok(None),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::cli::batch::download_setup::DownloadSetup;
 use crate::cli::batch::receipt_guard::stop;
+use crate::cli::batch::room::lacking;
 use crate::cli::batch::session::{check_files, check_owner, check_running, results_paths, tell_remarks};
 use crate::cli::commands::run::Runner;
 use crate::cli::commands::run::preflight::Preflight;
@@ -83,19 +84,22 @@ impl Runner<'_> {
         let used = money::used(&counts)?;
         let room = Room::of(ledger, limits, &self.budget(limits, None)?, used, self.options.buying.choice.partial)?;
         let mut foretold = self.foresee(ledger, known, &asked, &room).await?;
-        if let (Some((ledger, key)), Some(to)) = (batch, to)
-            && let Some(words) = DownloadSetup::lacking(&to.folder, ledger, key)?
-        {
+        let lacking = match (ledger, to) {
+            (Some(ledger), Some(to)) => lacking(&to.folder, ledger, known.map(|batch| batch.key))?,
+            (_, _) => None,
+        };
+        if let Some(words) = &lacking {
             self.reporter.insist(&format!("{words}; nothing is bought until there is room"));
             foretold.code = foretold.code.or_worse(ExitCode::Unfinished);
         }
+        let buying = if lacking.is_some() { Fitting::of_nothing().fits } else { foretold.left };
         let stand = Stand {
             jobs: foretold.jobs.all,
             changed: foretold.changed,
             gone: foretold.jobs.gone,
             delivered: less(stand(&counts, &DELIVERED), (foretold.jobs.retaken, foretold.jobs.retaken_price)),
         };
-        self.reporter.hear(&planned(&stand, &counts, &foretold.left, to.as_ref()));
+        self.reporter.hear(&planned(&stand, &counts, &buying, to.as_ref()));
         for words in foretold.fitting.words(&foretold.left).into_iter().chain(foretold.left_words()) {
             self.reporter.warn(words);
         }
@@ -103,7 +107,7 @@ impl Runner<'_> {
             counts.planned = plan.totals().price;
         }
         let node = self.foretell_node(limits, used, (&foretold.left, &foretold.fitting)).await;
-        self.conclude(name, &counts, &foretold, node)
+        self.conclude(name, &counts, &foretold, (node, lacking.is_some()))
     }
 
     fn conclude(
@@ -111,12 +115,15 @@ impl Runner<'_> {
         name: &str,
         counts: &Counts,
         foretold: &Foretold,
-        node: Result<Option<NodeInfo>, Failure>,
+        (node, lacks_room): (Result<Option<NodeInfo>, Failure>, bool),
     ) -> Result<ExitCode, Failure> {
         match node {
             Ok(node) => {
                 self.reporter.hear(&untouched(name, counts, foretold.code, self.began, None));
-                let words = ready_words(node.as_ref(), &foretold.fitting);
+                let words = match lacks_room {
+                    true => "nothing is bought until there is room".to_owned(),
+                    false => ready_words(node.as_ref(), &foretold.fitting),
+                };
                 self.reporter
                     .say(&format!("dry run: {words}; no origin was asked, nothing was written, nothing was spent\n"));
                 Ok(foretold.code)

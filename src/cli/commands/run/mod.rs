@@ -401,7 +401,12 @@ impl<'a> Runner<'a> {
         }
         let counts = session.ledger.counts(batch.key)?;
         let changed = session.ledger.open_and_changed(batch.key)?.saturating_add(changed);
-        self.reporter.hear(&planned(&Stand::of(&counts, changed), &counts, &left, to.as_ref()));
+        let lacks_room = match &download_setup {
+            Some(setup) => setup.lacking(&session.ledger, batch.key)?.is_some(),
+            None => false,
+        };
+        let buying = if lacks_room { Fitting::of_nothing().fits } else { left };
+        self.reporter.hear(&planned(&Stand::of(&counts, changed), &counts, &buying, to.as_ref()));
         if let Some(words) = fitting.words(&left) {
             self.reporter.warn(words);
         }

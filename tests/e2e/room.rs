@@ -1,0 +1,106 @@
+//! Disks that are full of files, and disks that have gone: nothing is bought whose file could not be kept, in whatever batch.
+
+use std::fs;
+
+use crate::harness::{Client, Ended, Sale, Sandbox, Seller, Served};
+
+/// Of 65 MiB 64 are left to others: no film of two fits.
+const FULL: &str =
+    "export L402_BATCH_DOWNLOAD=videos; mkdir -p videos && mount -t tmpfs -o size=65m tmpfs videos || exit 9\n";
+const RUN: &str = "run jobs.csv --default endpoint=generate-video --default duration=3 --jobs-in-flight 1";
+
+fn jobs(client: &Client, name: &str) {
+    let rows: String = (1..=6).map(|n| format!("{n},kite {n} of {name}\n")).collect();
+    client.write(name, &format!("id,prompt\n{rows}"));
+}
+
+/// A script about `RUN`, whose program and catalogue are named in it; none where nobody may mount.
+fn scripted(client: &Client, script: &str) -> Option<Ended> {
+    let catalog = client.node()[..2].join(" ");
+    let plan = format!(r#""$1" plan jobs.csv {catalog} --default endpoint=generate-video --default duration=3"#);
+    let script = format!("{FULL}{}", script.replace("PLAN", &plan));
+    client.shell_that_mounts(&script, &client.buying(RUN)).map(|ended| ended.with(0))
+}
+
+/// Each night a list of a new name: what waits for the disk is the other batches'.
+#[test]
+fn another_batch_is_held_back_by_what_waits_for_its_disk() {
+    let sandbox = Sandbox::start("--sandbox-video-kib 2048");
+    let client = Client::of(&sandbox);
+    jobs(&client, "jobs.csv");
+    jobs(&client, "b.csv");
+    let script = r#"
+        "$@" --batch a; echo "a $?"; cp jobs.results.csv a.csv; cp b.csv jobs.csv; ln -s videos also; mkdir videos/sub
+        PLAN --batch b --download videos; echo "planned $?"
+        PLAN --batch b --download videos --json > plan.json; echo "json $?"
+        for folder in videos also videos/sub; do
+            export L402_BATCH_DOWNLOAD=$folder
+            "$@" --batch b --dry-run; echo "$folder foretold $?"; "$@" --batch b; echo "$folder $?"
+        done; export L402_BATCH_DOWNLOAD=videos
+        "$@" --batch b --dry-run --json > dry.json
+        "$1" download --batch a --download elsewhere; echo "fetched $?"
+        "$@" --batch b --limit 1; echo "b $?"; rm videos/*.mp4 videos/*.part 2>/dev/null; true"#;
+    let Some(ended) = scripted(&client, script) else { return };
+    let bought = client.column("a.csv", "state").iter().filter(|state| *state != "pending").count();
+    assert!((1..6).contains(&bought), "{ended}");
+    for end in ["a 3", "planned 3", "json 3", "fetched 0"] {
+        assert!(ended.stdout.contains(&format!("{end}\n")), "{end}: {ended}");
+    }
+    for folder in ["videos", "also", "videos/sub"] {
+        let ends = [format!("{folder} foretold 3\n"), format!("{folder} 3\n")];
+        assert!(ends.iter().all(|end| ended.stdout.contains(end)), "{folder}: {ended}");
+    }
+    let ended = ended.saying("(of the batch a; `").saying("download --batch a --download DIR").not_saying("is ready");
+    ended.saying("6 jobs: nothing to buy").saying("dry run: nothing is bought until there is room");
+    assert!(client.read("dry.json").contains("\"to_buy_count\":0"), "{}", client.read("dry.json"));
+    assert!(client.read("plan.json").contains("\"fits\": {\"job_count\":0"), "{}", client.read("plan.json"));
+    // Once it is fetched elsewhere, it is in nobody's way: one more.
+    assert_eq!(sandbox.books().settled().len(), bought + 1);
+}
+
+/// How long a file is, is known also where its host names no version of it.
+#[test]
+fn what_waits_is_known_without_a_version() {
+    let film = [b"\x00\x00\x00\x20ftypisom".as_slice(), &[0; 2 << 20]].concat();
+    let sandbox = Sandbox::start("");
+    let seller = Seller::before(
+        &sandbox,
+        |prompt| Sale::File(format!("{}.mp4", prompt.replace(' ', "-"))),
+        move |_| Served::of("video/mp4", &film),
+    );
+    let client = Client::at(&sandbox.node, &seller.catalog, &sandbox);
+    jobs(&client, "jobs.csv");
+    let script = r#"
+        "$@"; echo "first $?"; cp jobs.results.csv first.csv; "$@" --dry-run; echo "foretold $?"; PLAN --download videos; echo "planned $?"
+        "$@"; echo "then $?""#;
+    let Some(ended) = scripted(&client, script) else { return };
+    let ended =
+        ended.saying("first 3").saying("foretold 3").saying("planned 3").saying("then 3").saying("from before wait");
+    let bought = client.column("first.csv", "state").iter().filter(|state| *state != "pending").count();
+    assert!((1..6).contains(&bought), "{ended}");
+    assert_eq!(sandbox.books().settled().len(), bought);
+}
+
+/// A folder whose disk has gone is not filled, by whatever name it is called.
+#[test]
+fn a_disk_that_has_gone_is_missed_under_every_spelling() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    jobs(&client, "jobs.csv");
+    fs::create_dir(client.path("t")).unwrap();
+    std::os::unix::fs::symlink("t/v", client.path("link")).unwrap();
+    let script = r#"
+        mount -t tmpfs -o size=99m tmpfs t && mkdir t/v || exit 9
+        export L402_BATCH_DOWNLOAD=link; "$@" --limit 1; echo "there $?"; umount t
+        for folder in link t/v ./t/v t/../t/v t/./v/; do
+            export L402_BATCH_DOWNLOAD=$folder; "$@"; echo "$folder $?"
+        done"#;
+    let Some(ended) = scripted(&client, script) else { return };
+    let ended = ended.saying("there 3");
+    for folder in ["link", "t/v", "./t/v", "t/../t/v", "t/./v/"] {
+        assert!(ended.stdout.contains(&format!("{folder} 2\n")), "{folder}: {ended}");
+    }
+    ended.saying("another disk");
+    assert_eq!(sandbox.books().settled().len(), 1);
+    assert_eq!(fs::read_dir(client.path("t")).unwrap().count(), 0);
+}
