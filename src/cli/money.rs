@@ -176,6 +176,11 @@ impl Fitting {
         self.reached.is_some() && self.fits.jobs == 0
     }
 
+    /// The price of what is bought of so much: of all, or of what fits for sure.
+    pub(super) fn payable(&self, left: &LeftToBuy) -> Msat {
+        self.reached.map_or(left.price, |_| self.fits.price)
+    }
+
     /// What does not fit of so much, in words; nothing where all does.
     pub(super) fn words(&self, left: &LeftToBuy) -> Option<String> {
         let (reason, most) = self.reached?;

@@ -425,12 +425,17 @@ fn what_waits_for_room_is_tried_before_anything_is_bought() {
     let run = "run many.csv --default endpoint=generate-video --default duration=3 --download videos";
     let script = r#"mount -t tmpfs -o size=67m tmpfs videos || exit 9
         "$@" --jobs-in-flight 2; echo "first $?"; cp many.results.csv first.csv; ls videos
-        "$@" --dry-run; echo "foretold $?"; "$@" -q; echo "then $?""#;
-    let Some(ended) = client.shell_that_mounts(script, &client.buying(run)) else { return };
+        "$@" --dry-run; echo "foretold $?"; "$@" -q; echo "then $?"
+        "$@" --dry-run --max-sats-per-day 1; echo "foretold of a full day $?"; "$@" -q --max-sats-per-day 1; echo "of a full day $?"
+        L402_BATCH_DOWNLOAD=videos L402_BATCH_MAX_SATS=100000 "$1" doctor many.csv --no-ask DOCTOR; echo "doctor $?""#;
+    let doctor = format!("--default endpoint=generate-video --default duration=3 {}", client.node().join(" "));
+    let script = script.replace("DOCTOR", &doctor);
+    let Some(ended) = client.shell_that_mounts(&script, &client.buying(run)) else { return };
     let ended = ended.with(0).saying("first 3").saying("then 3").saying("foretold 3").saying("from before wait");
     assert!(!ended.stdout.contains(".part"), "{ended}");
     let said = format!("{}{}", ended.stdout, ended.stderr).matches("from before wait").count();
-    assert_eq!(said, 3, "the run does as its dry run says, whoever sends the files: {ended}");
+    assert_eq!(said, 7, "the run does as its dry run and doctor say, whoever sends the files: {ended}");
+    ended.saying("foretold of a full day 8").saying("\nof a full day 8").saying("doctor 3");
     let bought = |name: &str| client.rows(name).iter().filter(|row| row["state"] != "pending").count();
     let first = bought("first.csv");
     assert!((3..40).contains(&first), "{first} of 40 were bought");

@@ -1,5 +1,7 @@
 //! What `plan` and `run --dry-run` say is what a run then pays, to the millisatoshi, and it ends as they do.
 
+use std::process::Command;
+
 use serde_json::Value;
 
 use crate::harness::{Client, Ended, Process, Sandbox};
@@ -16,6 +18,22 @@ pub fn rows(rows: &[(&str, &str)]) -> String {
 /// The variable that says what the flag does.
 pub fn variable(flag: &str) -> String {
     format!("L402_BATCH_{}", flag.trim_start_matches('-').replace('-', "_").to_uppercase())
+}
+
+/// The command with the line's words and the limit of the runs here; those flags are told by variables.
+fn told(mut command: Command, line: &str, by_variable: &[&str]) -> Ended {
+    if !line.contains("--max-sats ") {
+        command.args(["--max-sats", "100000"]);
+    }
+    let mut words = line.split_whitespace();
+    while let Some(word) = words.next() {
+        match by_variable.contains(&word) {
+            true if word == "--resume" => command.env(variable(word), "1"),
+            true => command.env(variable(word), words.next().unwrap()),
+            false => command.arg(word),
+        };
+    }
+    Process::start(&mut command).end()
 }
 
 pub struct World {
@@ -36,8 +54,10 @@ impl World {
 
     /// `plan`, as the runs here are run: with their catalogue and their limit.
     pub fn plan_of(&self, line: &str) -> Ended {
-        let limit = if line.contains("--max-sats ") { "" } else { "--max-sats 100000" };
-        self.client.says(&format!("plan {line} {} {limit}", self.client.node()[..2].join(" ")))
+        const OF_RUN: [&str; 5] = ["--resume", "--results", "--receipts", "--deadline", "--max-undelivered"];
+        let mut command = self.client.program();
+        command.arg("plan").args(&self.client.node()[..2]);
+        told(command, line, &OF_RUN)
     }
 
     pub fn plan(&self, line: &str) -> Ended {
@@ -55,8 +75,9 @@ impl World {
 
     /// `doctor`, told by variables what a run is told by flags; none where a person's word is said, which has no variable.
     pub fn doctor_of(&self, line: &str) -> Option<Ended> {
-        const WORDS: [&str; 6] = ["--retake", "--trust", "--adopt", "--overwrite", "--resume", "--duplicates buy"];
-        const OF_RUN: [&str; 9] = [
+        const WORDS: [&str; 5] = ["--retake", "--trust", "--adopt", "--overwrite", "--duplicates buy"];
+        const OF_RUN: [&str; 10] = [
+            "--resume",
             "--only",
             "--limit",
             "--duplicates",
@@ -72,17 +93,7 @@ impl World {
         }
         let mut command = self.client.program();
         command.arg("doctor").args(self.client.node()).arg("--no-ask");
-        if !line.contains("--max-sats ") {
-            command.args(["--max-sats", "100000"]);
-        }
-        let mut words = line.split_whitespace();
-        while let Some(word) = words.next() {
-            match OF_RUN.contains(&word) {
-                true => command.env(variable(word), words.next().unwrap()),
-                false => command.arg(word),
-            };
-        }
-        Some(Process::start(&mut command).end())
+        Some(told(command, line, &OF_RUN))
     }
 
     /// Doctor ends so too.

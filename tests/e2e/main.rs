@@ -66,6 +66,8 @@ mod nexts;
 #[cfg(test)]
 mod node;
 #[cfg(test)]
+mod pairs;
+#[cfg(test)]
 mod patience;
 #[cfg(test)]
 mod refunds;

@@ -4,7 +4,7 @@ use crate::ledger::port::{Batches, Views};
 use crate::ledger::{Batch, DownloadTo, OpenLedger, OpenMode};
 use crate::money::{Msat, Sats};
 use crate::plan::limits::{self, Fit};
-use crate::plan::view::{Duplicated, LeftToBuy, ManifestFacts, PlanView, SoFar, ViewError};
+use crate::plan::view::{Duplicated, ManifestFacts, PlanView, SoFar, ViewError};
 use crate::screen::stdout_columns;
 
 use crate::run::Budget;
@@ -59,31 +59,39 @@ fn tell(options: &PlanOptions, of: &Ground<'_>, name: Option<&str>) -> Result<Ex
     if let Some(words) = &lacking {
         terminal::say(&format!("warning: {words}; nothing is bought until there is room\n"));
     }
-    if let Some(words) = known.as_ref().and_then(|known| known.fitting.words(&known.left)) {
+    if let Some(words) = known.as_ref().and_then(|known| known.foretold.fitting.words(&known.foretold.left)) {
         terminal::say(&format!("note: {words}\n"));
     }
 
-    let (used, rest, code) = match &known {
-        Some(known) => (known.used, known.left.price.checked_add(known.left.fee_ceiling), known.code),
-        None => (Msat::ZERO, Some(planned.plan.totals().worst_case), ExitCode::Done),
+    let (used, rest) = match &known {
+        Some(LedgerView { used, foretold: Foretold { left, .. }, .. }) => {
+            (*used, left.price.checked_add(left.fee_ceiling))
+        }
+        None => (Msat::ZERO, Some(planned.plan.totals().worst_case)),
     };
-    let code = lacking.map_or(code, |_| code.or_worse(ExitCode::Unfinished));
+    let code = |begins: bool| {
+        let code = known.as_ref().map_or(ExitCode::Done, |known| known.foretold.code(begins && lacking.is_none()));
+        if lacking.is_some() { code.or_worse(ExitCode::Unfinished) } else { code }
+    };
     let rest = rest.ok_or_else(|| CommandError::internal("the worst case is larger than any amount"))?;
-    check_room(&options.ledger, known.as_ref().map_or(planned.plan.totals().job_count, |known| known.left.jobs))?;
+    check_room(
+        &options.ledger,
+        known.as_ref().map_or(planned.plan.totals().job_count, |known| known.foretold.left.jobs),
+    )?;
     let most = planned.limits.max_sats.and_then(Sats::msat);
-    let or_partial = known.as_ref().map_or("", |known| known.fitting.or_partial(None));
+    let or_partial = known.as_ref().map_or("", |known| known.foretold.fitting.or_partial(None));
     match limits::check(used, rest, most) {
-        Fit::Fits => Ok(code),
+        Fit::Fits => Ok(code(true)),
         // Where nothing is left to buy there is nothing to hold.
         // What fits is told above.
-        Fit::DoesNotFit { .. } if options.buying.choice.partial || rest == Msat::ZERO => Ok(code),
+        Fit::DoesNotFit { .. } if options.buying.choice.partial || rest == Msat::ZERO => Ok(code(true)),
         Fit::DoesNotFit { needed, most, missing } => {
             let failure = CommandError::limit(format!(
                 "max_sats of {most} does not hold the worst case of {}",
                 needed.sats_ceil()
             ))
             .hint(format!("raise it by {}{}", missing.sats_ceil(), or_partial));
-            Ok(Failure::from(failure).report().or_worse(code))
+            Ok(Failure::from(failure).report().or_worse(code(false)))
         }
     }
 }
@@ -98,16 +106,17 @@ fn show(
     let (plan, source) = (&planned.plan, planned.source());
     let sha256 = of.manifest.sha256().map_err(Failure::Input)?.to_owned();
     let facts = ManifestFacts { path: path_of(options), sha256 };
-    let left = known.filter(|known| !known.is_new).map(|known| known.left);
+    let left = known.filter(|known| !known.is_new).map(|known| known.foretold.left);
+    let fitting = known.map(|known| known.foretold.fitting);
     let fits = match lacks_room {
         true => Some(Fitting::of_nothing().fits),
-        false => known.and_then(|known| known.fitting.reached.map(|_| known.fitting.fits)),
+        false => fitting.and_then(|fitting| fitting.reached.map(|_| fitting.fits)),
     };
     let so_far = known.and_then(|known| known.so_far);
     let duplicates = known.and_then(|known| known.duplicates.as_ref());
     to.map_or(Ok(()), |to| DownloadSetup::look(to, of.ledger))?;
     let download = to.map(ToString::to_string);
-    let changed = known.map_or(0, |known| known.changed);
+    let changed = known.map_or(0, |known| known.foretold.changed);
     let view = PlanView { plan, source, manifest: facts, left, fits, changed, duplicates, so_far, download };
     let mut shown = Ok(());
     terminal::print(options.output.format, |out| {
@@ -135,18 +144,13 @@ fn path_of(options: &PlanOptions) -> String {
 /// What the ledger says of the plan.
 struct LedgerView {
     used: Msat,
-    left: LeftToBuy,
     /// All of the plan is left to buy.
     is_new: bool,
-    /// What of that the limits hold.
-    fitting: Fitting,
-    /// Delivered, and changed since.
-    changed: u64,
     /// Where the batch has run already.
     so_far: Option<SoFar>,
     duplicates: Option<Duplicated>,
-    /// How running it would end, as far as what it leaves out decides that.
-    code: ExitCode,
+    /// What running it would come to.
+    foretold: Foretold,
 }
 
 /// None where there is no ledger, and nothing is limited or chosen.
@@ -191,14 +195,12 @@ fn known_batch(
     let is_new = batch.is_none() && foresight.duplicates.count == 0;
     let is_new = is_new && !options.buying.choice.is_any() && plan.above_limit() == 0;
     let foretold = foresight.told(&room)?;
-    let words_of_left = foretold.left_words();
-    let Foretold { left, fitting, code, changed, .. } = foretold;
     // Whatever decides how this ends is said.
-    if !options.output.quiet || code != ExitCode::Done {
+    if !options.output.quiet || foretold.code(true) != ExitCode::Done {
         // The plan itself shows the duplicates, where it is shown.
         let are_unshown = options.output.quiet && !foresight.buys_duplicates() && foresight.duplicates.count > 0;
         let duplicates = are_unshown.then(|| duplicate_words(&foresight.duplicates));
-        let words = duplicates.into_iter().chain(foresight.words()).chain(words_of_left);
+        let words = duplicates.into_iter().chain(foresight.words()).chain(foretold.left_words());
         words.for_each(|words| terminal::say(&format!("warning: {words}\n")));
     }
     let duplicates = (foresight.duplicates.count > 0).then(|| Duplicated {
@@ -207,7 +209,7 @@ fn known_batch(
         are_bought: foresight.buys_duplicates(),
         first: originals(&foresight.duplicates),
     });
-    Ok(Some(LedgerView { used, left, is_new, fitting, changed, so_far, duplicates, code }))
+    Ok(Some(LedgerView { used, is_new, so_far, duplicates, foretold }))
 }
 
 /// What the batch has used of its limit, and spent.

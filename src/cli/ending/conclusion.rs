@@ -84,18 +84,18 @@ pub(in crate::cli) fn tell(ledger: &OpenLedger, ending: &Ending<'_>, reporter: &
         Ended::Run(_) => counts.clone(),
         Ended::Recovery | Ended::Part => exit::without_unbought(&counts),
     };
+    let left_out = &ending.left_out;
+    // What is finished as it was begun is changed then.
+    let not_as_planned = left_out.not_as_planned() || ledger.open_and_changed(batch.key)? > 0;
+    let met = findings(&judged, ending.carried);
     let code = match ending.refused {
         None => {
-            let met = findings(&judged, ending.carried);
-            let left_out = &ending.left_out;
-            // What is finished as it was begun is changed then.
-            let not_as_planned = left_out.not_as_planned() || ledger.open_and_changed(batch.key)? > 0;
             let unfinished = met.unfinished || left_out.waiting;
             // Files that cannot be kept stopped it before it came to the limit.
             let limit_reached = met.limit_reached || (left_out.beyond_limits && ending.carried.unkept.is_some());
             exit::of_batch(&judged, &Findings { not_as_planned, unfinished, limit_reached, ..met })
         }
-        Some(failure) => refused_code(&without_meant(judged, ending.left_out.meant), failure),
+        Some(failure) => refused_code(&without_meant(judged, left_out.meant), failure, not_as_planned),
     };
     let outputs = &batch.remembered.outputs;
     let (mut needs_person, first) = needs_person(ledger, batch)?;
@@ -226,15 +226,16 @@ fn without_meant(mut counts: Counts, meant: u64) -> Counts {
     counts
 }
 
-/// A run that was refused ends with that, unless what is open weighs more.
-fn refused_code(counts: &Counts, failure: &Failure) -> ExitCode {
+/// A run that was refused ends with that, unless what is open, or what it leaves out of what was asked for, weighs more.
+fn refused_code(counts: &Counts, failure: &Failure, not_as_planned: bool) -> ExitCode {
+    let left_out = Findings { not_as_planned, ..Findings::default() };
     let refused = match failure.code() {
-        ExitCode::Node => Findings { node_unusable: true, ..Findings::default() },
-        ExitCode::Limit => Findings { limit_reached: true, ..Findings::default() },
-        ExitCode::Interrupted => Findings { signal: Some(Signal::Interrupt), ..Findings::default() },
-        ExitCode::Terminated => Findings { signal: Some(Signal::Terminate), ..Findings::default() },
-        ExitCode::NotAsPlanned => Findings { not_as_planned: true, ..Findings::default() },
-        ExitCode::Unfinished => Findings::default(),
+        ExitCode::Node => Findings { node_unusable: true, ..left_out },
+        ExitCode::Limit => Findings { limit_reached: true, ..left_out },
+        ExitCode::Interrupted => Findings { signal: Some(Signal::Interrupt), ..left_out },
+        ExitCode::Terminated => Findings { signal: Some(Signal::Terminate), ..left_out },
+        ExitCode::NotAsPlanned => Findings { not_as_planned: true, ..left_out },
+        ExitCode::Unfinished => left_out,
         code => return code,
     };
     exit::of_batch(counts, &refused)

@@ -318,6 +318,8 @@ pub struct DoctorOptions {
     pub node: Result<Option<NodeOptions>, Failure>,
     /// Whether endpoints are asked.
     pub ask: bool,
+    /// A run would be for play money.
+    pub play: bool,
     /// How to print.
     pub output: Output,
     /// Where it is recorded.

@@ -135,7 +135,7 @@ pub(in crate::cli) struct Foretold {
     /// What of it the limits hold.
     pub(in crate::cli) fitting: Fitting,
     /// How the run would end, as far as what it leaves out of what was asked for, and what no run brings on, decide that.
-    pub(in crate::cli) code: ExitCode,
+    code: ExitCode,
     /// How many jobs the batch would have.
     pub(in crate::cli) jobs: JobsThen,
     /// Those of them that would be delivered or open, and changed since.
@@ -147,6 +147,13 @@ pub(in crate::cli) struct Foretold {
 }
 
 impl Foretold {
+    /// How the run would end, as far as that is known. Where it `begins` to buy it meets what holds purchases back; one that is refused
+    /// for what it is to buy, or waits for room, does not come so far.
+    pub(in crate::cli) fn code(&self, begins: bool) -> ExitCode {
+        let held = self.held.iter().filter(|_| begins).map(|held| of_job(JobState::Pending, held.reason()));
+        held.fold(self.code, ExitCode::or_worse)
+    }
+
     /// What it leaves to another run, or to a person, in words.
     pub(in crate::cli) fn left_words(&self) -> Vec<String> {
         let mut said: Vec<String> = self.held.iter().map(ToString::to_string).collect();
@@ -260,7 +267,7 @@ impl<'b> Foresight<'b> {
         }
         let held = self.held_back(&chosen)?;
         let code = Cause::ALL.into_iter().try_fold(ExitCode::Done, |code, cause| {
-            Ok::<_, Failure>(self.brings(cause, &chosen, &held)?.into_iter().fold(code, ExitCode::or_worse))
+            Ok::<_, Failure>(self.brings(cause, &chosen)?.into_iter().fold(code, ExitCode::or_worse))
         })?;
         let are_changed = self.stays.iter().filter(|(_, reason, _)| *reason == Reason::Changed);
         let changed = are_changed
@@ -307,8 +314,8 @@ impl<'b> Foresight<'b> {
         Ok(())
     }
 
-    /// With what the cause would have the run end, where it is there.
-    fn brings(&self, cause: Cause, chosen: &Chosen<'_>, held: &[HeldBack]) -> Result<Vec<ExitCode>, Failure> {
+    /// With what the cause would have the run end, where it is there, before anything begins.
+    fn brings(&self, cause: Cause, chosen: &Chosen<'_>) -> Result<Vec<ExitCode>, Failure> {
         let (report, rows) = (self.report(), &self.rows);
         let words = LeftOut::of(report);
         let where_it_is = |is_there: bool, code: ExitCode| Vec::from_iter(is_there.then_some(code));
@@ -336,7 +343,8 @@ impl<'b> Foresight<'b> {
             Cause::OtherLedger => where_it_is(self.left_out > 0, ExitCode::NotAsPlanned),
             Cause::Person => stays(Next::Person, false).chain(stays(Next::Person, true)).collect(),
             Cause::JobLimit => where_it_is(report.above_limit.count > 0, of_job(JobState::Refused, Reason::JobLimit)),
-            Cause::Breaker => held.iter().map(|held| of_job(JobState::Pending, held.reason())).collect(),
+            // Met by what begins.
+            Cause::Breaker => Vec::new(),
             Cause::Limit => where_it_is(chosen.fitting.reached.is_some(), ExitCode::Limit),
             Cause::Unfetched => stays(Next::Rerun, true).collect(),
             Cause::Unchosen => chosen.unchosen_codes.iter().copied().chain(stays(Next::Rerun, false)).collect(),

@@ -68,8 +68,12 @@ impl<'a> Ground<'a> {
             receipt_guard::stop(address, Some(ledger), known, None)?;
             return session::results_paths(ledger, batch, files, address).map(drop);
         }
+        let stop =
+            || receipt_guard::stop(address, ledger, known, Some(&receipt_guard::BatchFiles { manifest, name, files }));
+        // Of a ledger that is gone nobody asks whose its batches were.
+        ledger.map_or_else(stop, |_| Ok(()))?;
         session::check_owner(known, name, choice, &manifest.path.display().to_string(), false)?;
-        receipt_guard::stop(address, ledger, known, Some(&receipt_guard::BatchFiles { manifest, name, files }))?;
+        stop()?;
         session::check_files(ledger, known, name, files, manifest, (address, false)).map(drop)
     }
 

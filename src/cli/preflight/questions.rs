@@ -69,13 +69,20 @@ pub(in crate::cli) fn in_msat(sats: Sats) -> Result<Msat, Failure> {
     Ok(sats.msat().ok_or_else(|| CommandError::usage(format!("a limit of {sats} is more money than there is")))?)
 }
 
+/// A node that is ready to pay.
+pub(in crate::cli) struct Ready {
+    pub(in crate::cli) node: NodeInfo,
+    /// Its channels hold less than what is to be bought costs: a part of that is left.
+    pub(in crate::cli) is_short: bool,
+}
+
 /// The node, ready to pay what is left to buy.
 pub(in crate::cli) async fn ready_node(
     world: &Counterparties,
     (left, fitting): (&LeftToBuy, &Fitting),
     partial: bool,
     reporter: &Reporter,
-) -> Result<NodeInfo, Failure> {
+) -> Result<Ready, Failure> {
     let Some(payer) = &world.payer else {
         return Err(CommandError::usage("no node is given: --lnd-url and --lnd-macaroon-file, or --sandbox").into());
     };
@@ -96,13 +103,16 @@ pub(in crate::cli) async fn ready_node(
         })
         .into());
     }
-    if balance < money::sum([left.price, left.fee_ceiling])? {
+    let is_short = balance < fitting.payable(left);
+    if is_short {
+        reporter.insist(&format!("the node's channels hold {}: only a part can be bought", whole(balance)));
+    } else if balance < money::sum([left.price, left.fee_ceiling])? {
         reporter.warn(format!(
             "the node's channels hold {}: that may not be enough with routing fees and the channels' reserve",
             whole(balance)
         ));
     }
-    Ok(node)
+    Ok(Ready { node, is_short })
 }
 
 /// Asks on a terminal; without one, `--yes` and a limit are needed. Play money needs neither.

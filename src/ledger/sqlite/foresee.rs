@@ -206,13 +206,10 @@ impl<'a> Filling<'a> {
                 meant,
                 ..pending
             },
-            LoadAction::Refresh
-            | LoadAction::Keep
-            | LoadAction::Mark(_)
-            | LoadAction::Discard
-            | LoadAction::Withdraw => {
-                let reason = if step == LoadAction::Refresh { known.reason } else { Reason::None };
-                Row { take: known.take, state: known.state, reason, meant, ..pending }
+            LoadAction::Refresh => Row { take: known.take, state: known.state, reason: known.reason, meant, ..pending },
+            LoadAction::Mark(reason) => Row { take: known.take, state: known.state, reason, meant, ..pending },
+            LoadAction::Keep | LoadAction::Discard | LoadAction::Withdraw => {
+                Row { take: known.take, state: known.state, meant, ..pending }
             }
         })
     }

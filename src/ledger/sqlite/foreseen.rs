@@ -185,8 +185,9 @@ impl port::Foreseen for Foreseen<'_> {
                      AND j.reason NOT IN ('duplicate', 'job_limit')
                      AND NOT (j.state IN ('delivered', 'downloaded') AND j.reason = '')
                      AND NOT EXISTS (SELECT 1 FROM temp.planned p WHERE p.job = j.job AND p.state = 'pending')
-                     AND NOT (?2 AND j.reason IN ('changed', 'known_by_receipt')
-                         AND EXISTS (SELECT 1 FROM temp.planned p WHERE p.job = j.job))
+                     AND NOT (?2 AND j.state IN ('delivered', 'downloaded')
+                         AND EXISTS (SELECT 1 FROM temp.planned p WHERE p.job = j.job
+                             AND (j.reason IN ('changed', 'known_by_receipt') OR p.reason IN ('changed', 'known_by_receipt'))))
                      AND NOT (?2 AND j.state IN ('refused', 'failed')
                          AND NOT EXISTS (SELECT 1 FROM temp.planned p WHERE p.job = j.job))
                  ORDER BY j.seq",

@@ -12,8 +12,8 @@ use crate::plan::limits::{self, Fit};
 
 use crate::cli::batch::download_setup::{DownloadSetup, destination};
 use crate::cli::batch::receipt_guard::stop;
-use crate::cli::options::Layer;
 use crate::cli::options::config::{Config, DoctorOptions};
+use crate::cli::options::{Layer, variable};
 use crate::cli::preflight::ground::check_room;
 use crate::cli::{ExitCode, Failure, terminal};
 use finding::{PlanFacts, Report};
@@ -98,6 +98,10 @@ fn configuration(options: &DoctorOptions, report: &mut Report) {
     match &options.config_file {
         Some(file) => report.ok("configuration", format!("{} is read", file.display())),
         None => report.ok("configuration", "there is no configuration file; variables, flags and defaults count"),
+    }
+    if options.play {
+        let words = "play money is asked for: a run uses neither this node nor this ledger, and buys nothing";
+        report.warning("configuration", words, format!("unset {} for runs that buy", variable("sandbox")));
     }
     match &options.node {
         Ok(Some(_)) => {}

@@ -252,7 +252,7 @@ fn enough(balance: Msat, survey: Option<&Survey>, partial: bool, report: &mut Re
     let advice = "move funds into channels, or buy fewer jobs with --limit or --only";
     if fits(survey.worst_case) {
         report.ok("balance", needed);
-    } else if fits(survey.left.price) || partial {
+    } else if fits(survey.left.price) || (partial && fits(survey.fitting.payable(&survey.left))) {
         report.warning("balance", format!("{needed}: that may not be enough"), advice);
     } else {
         report.problem("balance", ExitCode::Node, needed, advice);

@@ -14,6 +14,7 @@ use crate::ledger::{DownloadTo, OpenLedger};
 use crate::money::{Msat, Sats};
 use crate::payer::NodeInfo;
 use crate::plan::PlannedJob;
+use crate::plan::limits::{Fit, check};
 use crate::plan::view::LeftToBuy;
 use crate::run::Budget;
 
@@ -120,19 +121,23 @@ impl Survey {
         let counts = known.map(|batch| ledger.counts(batch.key)).transpose()?.unwrap_or_default();
         let used = money::used(&counts)?;
         let budget = Budget { time_zone: zone, ..Budget::default() };
-        let (Foretold { left, fitting, code, .. }, mut told) =
-            told(&foresight, &Room::of(Some(ledger), limits, &budget, used, options.buying.choice.partial)?)?;
+        let (foretold, mut told) =
+            told(&foresight, &Room::of(Some(ledger), limits, &budget, used, buying.choice.partial)?)?;
+        let Foretold { left, fitting, .. } = foretold;
+        let (worst_case, max) = (money::sum([left.price, left.fee_ceiling])?, limits.max_sats.and_then(Sats::msat));
+        let is_held = buying.choice.partial || check(used, worst_case, max) == Fit::Fits;
         let lacking = of.lacking(download.as_ref().ok().and_then(Option::as_ref))?;
-        let (lacks_room, code) =
-            (lacking.is_some(), lacking.as_ref().map_or(code, |_| code.or_worse(ExitCode::Unfinished)));
+        let lacks_room = lacking.is_some();
+        let waits = if lacks_room { ExitCode::Unfinished } else { ExitCode::Done };
+        let code = foretold.code(is_held && !lacks_room).or_worse(waits);
         told.extend(lacking.map(|words| format!("{words}; nothing is bought until there is room")));
         let mut survey = Self {
             batch,
             left,
             fitting,
-            worst_case: money::sum([left.price, left.fee_ceiling])?,
+            worst_case,
             used,
-            max: limits.max_sats.and_then(Sats::msat),
+            max,
             dearest: Msat::ZERO,
             told,
             code,

@@ -13,7 +13,7 @@ use crate::cli::preflight::duplicates::words as duplicate_words;
 use crate::cli::preflight::foresight::{Asked, Foresight, Foretold};
 use crate::cli::preflight::ground::Ground;
 use crate::cli::preflight::planned::Planned;
-use crate::cli::preflight::questions;
+use crate::cli::preflight::questions::{self, Ready};
 use crate::cli::{ExitCode, Failure, money};
 use crate::event::Listener;
 use crate::ledger::port::{Batches, Views};
@@ -46,9 +46,12 @@ impl Runner<'_> {
             (_, _) => manifest.path.display().to_string(),
         };
         check_running(ledger.as_ref(), name)?;
+        let place = self.place(manifest, name).filter(|_| !of_results);
+        if ledger.is_none() {
+            stop(&self.world.ledger, None, None, place.as_ref())?;
+        }
         check_owner(known.as_ref(), name, &self.options.buying.choice, &owner, play)?;
         self.start(name, known.is_none(), ledger.is_none());
-        let place = self.place(manifest, name).filter(|_| !of_results);
         stop(&self.world.ledger, ledger.as_ref(), known.as_ref(), place.as_ref())?;
         let (ledger, known) = (ledger.as_ref(), known.as_ref());
         let of_batch = ledger.zip(known).filter(|_| of_results);
@@ -83,14 +86,13 @@ impl Runner<'_> {
         };
         let used = money::used(&counts)?;
         let room = Room::of(ledger, limits, &self.budget(limits, None)?, used, self.options.buying.choice.partial)?;
-        let mut foretold = self.foresee(ledger, known, &asked, &room).await?;
+        let foretold = self.foresee(ledger, known, &asked, &room).await?;
         let lacking = match (ledger, to) {
             (Some(ledger), Some(to)) => lacking(&to.folder, ledger, known.map(|batch| batch.key))?,
             (_, _) => None,
         };
         if let Some(words) = &lacking {
             self.reporter.insist(&format!("{words}; nothing is bought until there is room"));
-            foretold.code = foretold.code.or_worse(ExitCode::Unfinished);
         }
         let buying = if lacking.is_some() { Fitting::of_nothing().fits } else { foretold.left };
         let stand = Stand {
@@ -107,29 +109,33 @@ impl Runner<'_> {
             counts.planned = plan.totals().price;
         }
         let node = self.foretell_node(limits, used, (&foretold.left, &foretold.fitting)).await;
-        self.conclude(name, &counts, &foretold, (node, lacking.is_some()))
+        let waits = if lacking.is_some() { ExitCode::Unfinished } else { ExitCode::Done };
+        let is_short = lacking.is_none() && matches!(&node, Ok(Some(ready)) if ready.is_short);
+        let part = if is_short { ExitCode::Node } else { ExitCode::Done };
+        let code = foretold.code(lacking.is_none() && node.is_ok()).or_worse(waits).or_worse(part);
+        self.conclude(name, &counts, (code, &foretold.fitting), (node, lacking.is_some()))
     }
 
     fn conclude(
         &self,
         name: &str,
         counts: &Counts,
-        foretold: &Foretold,
-        (node, lacks_room): (Result<Option<NodeInfo>, Failure>, bool),
+        (code, fitting): (ExitCode, &Fitting),
+        (node, lacks_room): (Result<Option<Ready>, Failure>, bool),
     ) -> Result<ExitCode, Failure> {
         match node {
             Ok(node) => {
-                self.reporter.hear(&untouched(name, counts, foretold.code, self.began, None));
+                self.reporter.hear(&untouched(name, counts, code, self.began, None));
                 let words = match lacks_room {
                     true => "nothing is bought until there is room".to_owned(),
-                    false => ready_words(node.as_ref(), &foretold.fitting),
+                    false => ready_words(node.as_ref().map(|ready| &ready.node), fitting),
                 };
                 self.reporter
                     .say(&format!("dry run: {words}; no origin was asked, nothing was written, nothing was spent\n"));
-                Ok(foretold.code)
+                Ok(code)
             }
             Err(failure) => {
-                let code = conclusion::foretold(&failure, foretold.code);
+                let code = conclusion::foretold(&failure, code);
                 self.reporter.hear(&untouched(name, counts, code, self.began, Some(&failure)));
                 self.reporter.close();
                 failure.report();
@@ -144,13 +150,13 @@ impl Runner<'_> {
         limits: &Limits,
         used: Msat,
         to_buy: (&LeftToBuy, &Fitting),
-    ) -> Result<Option<NodeInfo>, Failure> {
+    ) -> Result<Option<Ready>, Failure> {
         if to_buy.0.jobs == 0 {
             return Ok(None);
         }
-        let (_, node) = self.ready(limits, used, to_buy).await?;
+        let (_, ready) = self.ready(limits, used, to_buy).await?;
         questions::is_to_be_asked(&self.options, limits, self.world)?;
-        Ok(Some(node))
+        Ok(Some(ready))
     }
 
     /// What a run would buy, and how it would end where it leaves out something that is asked for; that is told.
@@ -183,7 +189,7 @@ impl Runner<'_> {
         let foretold = foresight.told(room)?;
         let duplicates = (foresight.duplicates.count > 0).then(|| duplicate_words(&foresight.duplicates));
         for words in duplicates.into_iter().chain(foresight.words()) {
-            match foretold.code {
+            match foretold.code(true) {
                 ExitCode::Done => self.reporter.warn(words),
                 _ => self.reporter.insist(&words),
             }

@@ -590,9 +590,9 @@ impl<'a> Runner<'a> {
         to_buy: (&LeftToBuy, &Fitting),
     ) -> Result<(Msat, NodeInfo), Failure> {
         let used = money::used(counts)?;
-        let (cap, node) = self.ready(limits, used, to_buy).await?;
+        let (cap, ready) = self.ready(limits, used, to_buy).await?;
         questions::confirm(&self.options, limits, to_buy, self.world, &self.reporter).await?;
-        Ok((cap, node))
+        Ok((cap, ready.node))
     }
 
     fn time_zone(&self, limits: &Limits) -> Result<jiff::tz::TimeZone, Failure> {

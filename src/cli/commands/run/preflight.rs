@@ -5,7 +5,6 @@ use crate::cli::Failure;
 use crate::ledger::{ChosenRows, DownloadTo, Retake};
 use crate::manifest::Limits;
 use crate::money::Msat;
-use crate::payer::NodeInfo;
 use crate::plan::Plan;
 use crate::plan::view::LeftToBuy;
 
@@ -13,7 +12,7 @@ use crate::cli::commands::run::Runner;
 use crate::cli::money::Fitting;
 use crate::cli::preflight::ground::{Ground, check_room};
 use crate::cli::preflight::planned::Planned;
-use crate::cli::preflight::questions;
+use crate::cli::preflight::questions::{self, Ready};
 
 /// What was found sound.
 pub(super) struct Preflight {
@@ -50,7 +49,7 @@ impl Runner<'_> {
         limits: &Limits,
         used: Msat,
         to_buy: (&LeftToBuy, &Fitting),
-    ) -> Result<(Msat, NodeInfo), Failure> {
+    ) -> Result<(Msat, Ready), Failure> {
         let partial = self.options.buying.choice.partial;
         check_room(&self.world.ledger, to_buy.0.jobs)?;
         let cap = questions::batch_cap(partial, limits, used, to_buy)?;

@@ -220,6 +220,7 @@ impl Config {
             buying: all.buying(limits)?,
             node: all.node(),
             ask: !args.no_ask,
+            play: all.layer.sandbox == Some(true),
             output,
             ledger: all.ledger()?,
             config_file,
