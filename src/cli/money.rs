@@ -181,22 +181,35 @@ impl Fitting {
         self.reached.map_or(left.price, |_| self.fits.price)
     }
 
+    /// The limit that ends it, in words.
+    const fn limit(&self) -> Option<&'static str> {
+        match self.reached {
+            None => None,
+            Some((Reason::DayLimit, _)) => Some("the day's limit leaves"),
+            Some((Reason::MonthLimit, _)) => Some("the month's limit leaves"),
+            Some(_) => Some("the batch's limit leaves"),
+        }
+    }
+
+    /// That not even the first job fits, in words; nothing where it does.
+    pub(super) fn none_fits(&self, left: &LeftToBuy) -> Option<String> {
+        let (_, most) = self.reached.filter(|_| self.holds_nothing())?;
+        let what = match left.jobs {
+            1 => "the job does not fit".to_owned(),
+            jobs => format!("not even the first of {} fits", counted(jobs, "job")),
+        };
+        Some(format!("{} {}: {what}", self.limit()?, Sats::new(most.get() / 1_000)))
+    }
+
     /// What does not fit of so much, in words; nothing where all does.
     pub(super) fn words(&self, left: &LeftToBuy) -> Option<String> {
-        let (reason, most) = self.reached?;
-        let limit = match reason {
-            Reason::DayLimit => "the day's limit leaves",
-            Reason::MonthLimit => "the month's limit leaves",
-            _ => "the batch's limit leaves",
-        };
+        let (_, most) = self.reached?;
+        let limit = self.limit()?;
         let Self { fits, .. } = self;
         let for_ever = self.too_small.map(|limit| format!("; {}", limit.words())).unwrap_or_default();
-        if self.holds_nothing() {
-            let none = match left.jobs {
-                1 => "the job does not fit, and stays pending".to_owned(),
-                jobs => format!("not even the first of {} fits, and all stay pending", counted(jobs, "job")),
-            };
-            return Some(format!("{limit} {}: {none}{for_ever}", Sats::new(most.get() / 1_000)));
+        if let Some(none) = self.none_fits(left) {
+            let stay = if left.jobs == 1 { "stays" } else { "all stay" };
+            return Some(format!("{none}, and {stay} pending{for_ever}"));
         }
         Some(format!(
             "{limit} {}: of {}, {} for sure, for {} and at most {} of routing fees; more fit only as far as routing costs less, \

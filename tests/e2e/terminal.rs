@@ -111,6 +111,22 @@ fn asking(client: &Client, line: &str) -> Command {
     run
 }
 
+/// Where a limit holds not even the first job there is nothing to ask about.
+#[test]
+fn nobody_is_asked_about_nothing() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    client.write("june.csv", "prompt\na kite\na boat\n");
+    for flags in ["--max-sats-per-day 1", "--max-sats-per-month 1 --partial"] {
+        let run = format!("run june.csv --default endpoint=generate-video --default duration=3 {flags}");
+        let Some((code, shown)) = on_a_terminal(&client, &run, &[]) else { return };
+        assert_eq!(code, Some(8), "{shown}");
+        assert!(shown.contains("leaves 1 sat: not even the first of 2 jobs fits; nothing was bought"), "{shown}");
+        assert!(!shown.contains("[y/N]") && !shown.contains("what fits"), "{shown}");
+    }
+    assert!(sandbox.books().settled().is_empty());
+}
+
 #[test]
 fn duplicates_are_asked_for_on_a_terminal() {
     let sandbox = Sandbox::start("");

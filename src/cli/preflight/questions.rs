@@ -174,7 +174,7 @@ fn is_terminal() -> bool {
 async fn ask(left: &LeftToBuy, fitting: &Fitting, reporter: &Reporter, signals: &Signals) -> Result<(), Failure> {
     let jobs = counted(left.jobs, "job");
     // Nobody is asked about nothing.
-    if let Some(words) = fitting.words(left).filter(|_| fitting.holds_nothing()) {
+    if let Some(words) = fitting.none_fits(left) {
         return Err(CommandError::limit(format!("{words}; nothing was bought")).into());
     }
     let question = match fitting.reached {
