@@ -78,6 +78,16 @@ fn variables_count_for_all() {
     }
 }
 
+/// A variable that asks for play money is told: what doctor looks at is not what such a run works with.
+#[test]
+fn play_money_that_a_variable_asks_for_is_told() {
+    let (world, line) = june("");
+    let mut command = world.client.program();
+    command.arg("doctor").args(line.split_whitespace()).args(world.client.node()).arg("--no-ask");
+    let ended = Process::start(command.env(variable("--sandbox"), "1")).end().with(0);
+    ended.saying("play money is asked for").saying("unset L402_BATCH_SANDBOX").not_saying("all good");
+}
+
 /// A file that could not be fetched is not here, and a run that fetches none leaves it so: all say that, and how to come to it.
 #[test]
 fn a_file_that_is_not_here_is_told() {
