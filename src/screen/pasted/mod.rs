@@ -28,7 +28,7 @@ const KNOWN_HEX_CHARS: [usize; 3] = [40, 64, 66];
 /// So many letters and digits of a secret in a row are not printed, wherever they stand and whatever stands between them.
 const PART_LETTERS: usize = 12;
 
-/// The last line of what is wrapped is kept by itself where it is so long; what is shorter is nothing to go by.
+/// A line of what is wrapped is hidden by itself where it is so long; what is shorter is nothing to go by.
 const SHORT_CHARS_MIN: usize = 4;
 
 /// Of the process: it has one person who types.
@@ -98,10 +98,8 @@ impl Kept {
         let letters: Vec<u8> = letters(secret).map(|(_, letter)| letter).collect();
         let parts = letters.windows(PART_LETTERS).filter_map(|part| part.try_into().ok());
         self.parts.extend(parts.filter(is_telling));
-        let last_line = secret.trim_end().lines().next_back().unwrap_or_default().trim();
-        if (SHORT_CHARS_MIN..PART_LETTERS).contains(&last_line.len()) && last_line.chars().all(is_of_text) {
-            self.short.insert(last_line.to_ascii_lowercase());
-        }
+        let short = secret.lines().map(str::trim).filter(|line| (SHORT_CHARS_MIN..PART_LETTERS).contains(&line.len()));
+        self.short.extend(short.filter(|line| line.chars().all(is_of_text)).map(str::to_ascii_lowercase));
     }
 
     fn veil<'t>(&self, text: &'t str) -> Cow<'t, str> {
@@ -139,7 +137,7 @@ impl Kept {
 
 /// Zeros in a row, and the like, are no secret.
 fn is_telling(part: &[u8; PART_LETTERS]) -> bool {
-    part.iter().collect::<HashSet<_>>().len() > 2
+    part.iter().any(|letter| *letter != part[0])
 }
 
 /// The letters and digits of a text, in small letters, and where each stands. A line end or a tab that is written as `\n`, `\r`,
@@ -181,8 +179,12 @@ fn is_macaroon(run: &str) -> bool {
 
 /// What follows an option's or a key's name.
 fn value(typed: &str) -> &str {
-    let is_of_name = |c: char| c.is_ascii_lowercase() || matches!(c, '-' | '_' | ' ');
     typed.split_once('=').filter(|(name, _)| name.chars().all(is_of_name)).map_or(typed, |(_, value)| value)
+}
+
+/// Options and keys are written in small letters; what is encoded, hardly ever.
+const fn is_of_name(c: char) -> bool {
+    c.is_ascii_lowercase() || matches!(c, '-' | '_' | ' ')
 }
 
 /// How much of a text belongs to the macaroon that it begins with: all but what a configuration file has below it.
@@ -194,10 +196,9 @@ fn length(typed: &str) -> usize {
 
 /// Whether a line is a configuration file's own: a key, a table, a comment, the end of a text.
 fn is_of_file(line: &str) -> bool {
-    let is_of_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | ' ' | '.');
     let is_key = line
         .split_once('=')
-        .is_some_and(|(name, value)| name.chars().all(is_of_key) && !value.is_empty() && !value.starts_with('='));
+        .is_some_and(|(name, value)| name.chars().all(is_of_name) && !value.is_empty() && !value.starts_with('='));
     is_key || ["[", "#", "\"\"\"", "'''"].iter().any(|begins| line.starts_with(begins))
 }
 
@@ -291,7 +292,7 @@ const fn is_of_text(c: char) -> bool {
 mod tests {
     use std::fmt::Write;
 
-    use data_encoding::{BASE64, BASE64URL, HEXLOWER, HEXUPPER};
+    use data_encoding::{BASE32, BASE32HEX, BASE64, BASE64URL, HEXLOWER, HEXUPPER};
 
     use super::*;
 
@@ -399,6 +400,14 @@ mod tests {
             numbers(1, " ", |byte| byte[0].to_string()),
             numbers(1, ",", |byte| format!("{}", byte[0].cast_signed())),
             numbers(1, " ", |byte| format!("{:03o}", byte[0])),
+            numbers(1, " ", |byte| format!("{:08b}", byte[0])),
+            // As `od -c` does.
+            numbers(1, " ", |byte| match byte[0] {
+                byte if byte.is_ascii_graphic() => format!("  {}", char::from(byte)),
+                byte => format!("{byte:03o}"),
+            }),
+            BASE32.encode(&macaroon()),
+            BASE32HEX.encode(&macaroon()),
             numbers(2, " ", |word| format!("{:04x}", little(word))),
             numbers(2, " ", |word| format!("{:06o}", little(word))),
             numbers(2, " ", |word| little(word).to_string()),
@@ -409,6 +418,16 @@ mod tests {
             }
         }
         assert!(holds_binary_macaroon(&[b"--batch=".as_slice(), &macaroon()].concat()));
+    }
+
+    /// A table shows each line by itself.
+    #[test]
+    fn each_line_of_a_wrapped_macaroon_is_hidden_by_itself() {
+        let wrapped = in_pieces(&BASE64.encode(&macaroon()), 4, "\n");
+        let kept = kept(&wrapped, TypedAs::Anything);
+        for line in wrapped.lines().filter(|line| line.len() == 4) {
+            assert_eq!(kept.veil(&format!("ledger  {line}")), "ledger  ****");
+        }
     }
 
     #[test]
@@ -424,7 +443,9 @@ mod tests {
     #[test]
     fn what_stands_beside_a_pasted_macaroon_is_shown() {
         let hex = HEXLOWER.encode(&macaroon());
-        for secret in [hex.clone(), in_pieces(&hex, 2, " "), with_offsets(4, "")] {
+        let padded = in_pieces(&BASE64.encode(&noise(macaroon().into_iter().chain([1]))), 76, "\n");
+        assert!(padded.ends_with('=') && !padded.ends_with("=="));
+        for secret in [hex.clone(), in_pieces(&hex, 2, " "), with_offsets(4, ""), padded] {
             for quote in ["", "\"", "\"\"\"\n"] {
                 let file = format!(
                     "lnd_macaroon_command = {quote}{secret}{quote}\nmax_sats_per_month = 5\nlnd_macaroon_file = \"m\"\n"

@@ -3,12 +3,13 @@
 
 /// What lnd's macaroons begin with: version 2, and `lnd` as the location.
 pub(super) const BYTES: &[u8; 6] = b"\x02\x01\x03lnd";
-const HEX: &str = "0201036c6e64";
+/// In hex, and in both kinds of base32: in small letters.
+const HEX: [&str; 3] = ["0201036c6e64", "aiaqg3dom", "080g6r3ec"];
 /// In base64; and hex in base64.
 const BASE64: [&str; 2] = ["AgEDbG5k", "MDIwMTAzNmM2ZTY0"];
 
 /// The bases and sizes of the numbers that dumps are made of: a byte each, or words of several.
-const RADIXES: [u32; 3] = [16, 10, 8];
+const RADIXES: [u32; 4] = [16, 10, 8, 2];
 const WORD_BYTES: [usize; 4] = [1, 2, 4, 8];
 
 /// Where the macaroon begins.
@@ -20,8 +21,9 @@ pub(super) fn beginning(text: &str) -> Option<usize> {
 fn in_groups(text: &str) -> Option<usize> {
     let letters = text.char_indices().filter(|(_, c)| c.is_ascii_alphanumeric());
     let (places, run): (Vec<usize>, String) = letters.unzip();
-    let found =
-        run.to_ascii_lowercase().find(HEX).or_else(|| BASE64.iter().filter_map(|begins| run.find(begins)).min());
+    let lower = run.to_ascii_lowercase();
+    let in_base64 = BASE64.iter().filter_map(|begins| run.find(begins));
+    let found = HEX.iter().filter_map(|begins| lower.find(begins)).chain(in_base64).min();
     found.map(|at| places[at])
 }
 
@@ -85,7 +87,10 @@ pub(super) fn numbers(text: &str) -> impl Iterator<Item = (usize, &str)> {
 fn is_begun(words: &[&str], radix: u32, word_bytes: usize, is_big_endian: bool) -> bool {
     let mut read = 0;
     for word in words {
-        let Ok(number) = u64::from_str_radix(word, radix) else { return false };
+        // `od -c` shows what is printable as it is.
+        let letter =
+            || Some(word.as_bytes()).filter(|word| word.len() == 1 && radix == 8).map(|word| u64::from(word[0]));
+        let Some(number) = u64::from_str_radix(word, radix).ok().or_else(letter) else { return false };
         let all = number.to_le_bytes();
         let (bytes, beyond) = all.split_at(word_bytes);
         let mut bytes = bytes.to_vec();
