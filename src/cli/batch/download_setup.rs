@@ -17,7 +17,7 @@ use crate::plan::Plan;
 use crate::run::{Control, SystemClock};
 
 use crate::cli::batch::reporter::Reporter;
-use crate::cli::batch::room::lacking;
+use crate::cli::batch::room::{ROOM_BYTES_MIN, lacking, unusable};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Few writes, and little that a killed process has to fetch once more.
@@ -25,8 +25,6 @@ const GATHERED_BYTES: usize = 256 << 10;
 const CHECKPOINT_BYTES: u64 = 8 << 20;
 /// A run ends, however slowly a host sends: in that time 1 GiB comes at 50 kB a second.
 const FILE_MS_MAX: u64 = 6 * 3_600_000;
-/// So much of the disk is left to others, the ledger among them.
-pub(super) const ROOM_BYTES_MIN: u64 = 64 << 20;
 
 /// Where files go: as the options say, else where those of the batch went before. None where nobody says.
 pub(in crate::cli) fn destination(
@@ -72,16 +70,6 @@ pub(in crate::cli) fn check_template(to: &DownloadTo, source: &dyn JobSource, pl
 
 fn template(to: &DownloadTo) -> Result<Template, Failure> {
     to.name.parse().map_err(|error| CommandError::usage(format!("--download-name {}: {error}", to.name)).into())
-}
-
-pub(super) fn unusable(folder: &str, error: std::io::Error) -> Failure {
-    let there = Path::new(folder).ancestors().find(|path| path.exists());
-    let refused = CommandError::usage(format!("--download {folder} cannot be used, and nothing was fetched or bought"));
-    let refused = match there.filter(|path| !path.is_dir()) {
-        Some(path) => refused.because(format!("{} is no folder", path.display())),
-        None => refused.because(error),
-    };
-    refused.hint("name a folder, or a place where one can be made").into()
 }
 
 /// The device on which the folder was when files last went into it, of whichever batch and however it was written.

@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
-use crate::cli::Failure;
-use crate::cli::batch::download_setup::{ROOM_BYTES_MIN, unusable};
+use crate::cli::{CommandError, Failure};
 use crate::command::{about_batch, command};
 use crate::download::file;
 use crate::ledger::port::{Batches, Downloads as _};
 use crate::ledger::{BatchKey, FilesOf, OpenLedger, Undownloaded};
 use crate::money::{counted, thousands};
 
+/// So much of the disk is left to others, the ledger among them.
+pub(super) const ROOM_BYTES_MIN: u64 = 64 << 20;
 /// Jobs that are read at once.
 const PAGE: usize = 64;
 /// Other batches that are named.
@@ -20,6 +21,17 @@ const NAMED_MAX: usize = 3;
 struct Waiting {
     files: u64,
     bytes: u64,
+}
+
+/// That a folder for files cannot be used.
+pub(super) fn unusable(folder: &str, error: std::io::Error) -> Failure {
+    let there = Path::new(folder).ancestors().find(|path| path.exists());
+    let refused = CommandError::usage(format!("--download {folder} cannot be used, and nothing was fetched or bought"));
+    let refused = match there.filter(|path| !path.is_dir()) {
+        Some(path) => refused.because(format!("{} is no folder", path.display())),
+        None => refused.because(error),
+    };
+    refused.hint("name a folder, or a place where one can be made").into()
 }
 
 /// That what waits for the folder, or for another one on its disk, of whatever batch of the ledger, needs more room than there is,
