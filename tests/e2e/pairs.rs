@@ -162,7 +162,8 @@ fn exclude_each_other(one: &Circumstance, other: &Circumstance) -> bool {
     let waits = |one: &Circumstance, other: &Circumstance| {
         one.fault.contains("balance") && (other.flags.contains("50000 --partial") || other.name == "a breaker")
     };
-    share(one.flags, other.flags) || share(one.first, other.first) || waits(one, other) || waits(other, one)
+    let share_any = share(one.flags, other.flags) || share(one.first, other.first) || share(one.fault, other.fault);
+    share_any || waits(one, other) || waits(other, one)
 }
 
 /// Each alone, and of each two together every ninth pair; with `PAIRS=3` every third, with `PAIRS=1` every one, of results files too.
