@@ -13,8 +13,8 @@ fn jobs(client: &Client, count: usize, tag: &str) {
 
 /// Makes a small file system, which somebody else fills up while the first run goes on; makes room and runs again.
 const FULL: &str = r#"
-    mkdir small && mount -t tmpfs -o size=16m tmpfs small
-    (sleep AFTER; head -c 16m /dev/zero > small/filler) 2>/dev/null &
+    mkdir small && mount -t tmpfs -o size=48m tmpfs small
+    (sleep AFTER; head -c 48m /dev/zero > small/filler) 2>/dev/null &
     "$@" --ledger small/ledger.db; echo "first: $?"; echo "THEN" >&2
     wait; "$@" --ledger small/ledger.db --dry-run; echo "foretold: $?"; rm small/filler
     "$@" --ledger small/ledger.db; echo "then: $?"
@@ -56,8 +56,8 @@ fn a_ledger_with_little_room_buys_nothing_and_all_say_so() {
     assert!(running.kill());
     sandbox.restart_with("");
     let script = r#"
-        mkdir small && mount -t tmpfs -o size=12m tmpfs small && cp -r ../state/l402-batch/. small/
-        head -c 8m /dev/zero > small/filler
+        mkdir small && mount -t tmpfs -o size=40m tmpfs small && cp -r ../state/l402-batch/. small/
+        head -c 12m /dev/zero > small/filler
         for command in "plan" "run --dry-run" "doctor --no-ask" "run" "run"; do
             set -- $command; name=$1; shift
             "$PROGRAM" $name jobs.csv $READING "$@" --ledger small/ledger.db; echo "$name $*: $?"
@@ -77,7 +77,7 @@ fn a_ledger_with_little_room_buys_nothing_and_all_say_so() {
     for said in ["plan : 7", "run --dry-run: 7", "doctor --no-ask: 7", "run : 7"] {
         assert!(ended.stdout.contains(said), "{said}: {ended}");
     }
-    let words = "KiB free, and buying needs 8208 KiB";
+    let words = "KiB free, and buying needs 32784 KiB";
     let make_room = format!("{words}; make room, then run again");
     assert_eq!((ended.stderr.matches(&make_room).count(), ended.stdout.matches(words).count()), (4, 1), "{ended}");
     ended.saying("delivered       1");

@@ -164,7 +164,8 @@ fn receipts_that_are_cut_or_contradict_themselves_are_not_taken_as_they_are() {
     let ended = merged(&edited).with(0).saying("2 payments were new");
     let ended =
         ended.saying("copy.csv:3: amount_msat is 1351000, and the invoice that was paid says 1350000, which is taken");
-    ended.saying("copy.csv:2: payee_node is a friend");
+    let ended = ended.saying("copy.csv:2: payee_node is a friend");
+    assert_eq!(ended.stderr.matches("which is taken").count(), 3, "each once: {ended}");
     client.says("export --batch jobs --ledger new.db --results r.csv --receipts p.csv").with(0);
     let facts = |rows: &[std::collections::HashMap<String, String>]| -> Vec<[String; 3]> {
         let mut facts: Vec<_> =

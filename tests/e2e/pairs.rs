@@ -1,5 +1,5 @@
 //! Every two of the circumstances that have a run end otherwise than with 0, together: plan, a dry run, doctor and the run are asked in
-//! turn and end alike, and the run pays no more than the plan says.
+//! turn and end alike.
 
 use std::fs::{self, File};
 use std::sync::Mutex;
@@ -108,7 +108,9 @@ const ALL: &[Circumstance] = &[
 ];
 
 fn edit(client: &Client, file: &str, from: &str, to: &str) {
-    client.write(file, &client.read(file).replace(from, to));
+    let before = client.read(file);
+    assert!(before.contains(from), "{file}: {before}");
+    client.write(file, &before.replace(from, to));
 }
 
 fn lose_ledger(client: &Client) {

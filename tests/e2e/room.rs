@@ -29,21 +29,27 @@ fn another_batch_is_held_back_by_what_waits_for_its_disk() {
     let client = Client::of(&sandbox);
     jobs(&client, "jobs.csv");
     jobs(&client, "b.csv");
+    jobs(&client, "c.csv");
     let script = r#"
-        "$@" --batch a; echo "a $?"; cp jobs.results.csv a.csv; cp b.csv jobs.csv; ln -s videos also; mkdir videos/sub
+        cp jobs.csv a-jobs.csv; cp c.csv jobs.csv; "$@" --batch c --download elsewhere; echo "c $?"; cp a-jobs.csv jobs.csv
+        "$@" --batch a; echo "a $?"; cp jobs.a.results.csv a.csv; cp b.csv jobs.csv; ln -s videos also; mkdir videos/sub
         PLAN --batch b --download videos; echo "planned $?"
         PLAN --batch b --download videos --json > plan.json; echo "json $?"
         for folder in videos also videos/sub; do
             export L402_BATCH_DOWNLOAD=$folder
             "$@" --batch b --dry-run; echo "$folder foretold $?"; "$@" --batch b; echo "$folder $?"
         done; export L402_BATCH_DOWNLOAD=videos
+        cp c.csv jobs.csv; PLAN --batch c --download videos; echo "c planned $?"
+        "$@" --batch c --dry-run; echo "c foretold $?"; "$@" --batch c; echo "c once more $?"; cp b.csv jobs.csv
         "$@" --batch b --dry-run --json > dry.json
         "$1" download --batch a --download elsewhere; echo "fetched $?"
         "$@" --batch b --limit 1; echo "b $?"; rm videos/*.mp4 videos/*.part 2>/dev/null; true"#;
     let Some(ended) = scripted(&client, script) else { return };
     let bought = client.column("a.csv", "state").iter().filter(|state| *state != "pending").count();
     assert!((1..6).contains(&bought), "{ended}");
-    for end in ["a 3", "planned 3", "json 3", "fetched 0"] {
+    // Whoever has nothing left to buy is in nobody's way.
+    let of_c = ["c 0", "c planned 0", "c foretold 0", "c once more 0"];
+    for end in ["a 3", "planned 3", "json 3", "fetched 0"].into_iter().chain(of_c) {
         assert!(ended.stdout.contains(&format!("{end}\n")), "{end}: {ended}");
     }
     for folder in ["videos", "also", "videos/sub"] {
@@ -55,7 +61,7 @@ fn another_batch_is_held_back_by_what_waits_for_its_disk() {
     assert!(client.read("dry.json").contains("\"to_buy_count\":0"), "{}", client.read("dry.json"));
     assert!(client.read("plan.json").contains("\"fits\": {\"job_count\":0"), "{}", client.read("plan.json"));
     // Once it is fetched elsewhere, it is in nobody's way: one more.
-    assert_eq!(sandbox.books().settled().len(), bought + 1);
+    assert_eq!(sandbox.books().settled().len(), 6 + bought + 1);
 }
 
 /// How long a file is, is known also where its host names no version of it.
@@ -72,8 +78,10 @@ fn what_waits_is_known_without_a_version() {
     jobs(&client, "jobs.csv");
     let script = r#"
         "$@"; echo "first $?"; cp jobs.results.csv first.csv; "$@" --dry-run; echo "foretold $?"; PLAN --download videos; echo "planned $?"
-        "$@"; echo "then $?""#;
+        "$@"; echo "then $?"; ln -s videos also; export L402_BATCH_DOWNLOAD=also
+        "$@" --dry-run; echo "also foretold $?"; "$@"; echo "also $?""#;
     let Some(ended) = scripted(&client, script) else { return };
+    let ended = ended.saying("also foretold 3").saying("also 3");
     let ended =
         ended.saying("first 3").saying("foretold 3").saying("planned 3").saying("then 3").saying("from before wait");
     let bought = client.column("first.csv", "state").iter().filter(|state| *state != "pending").count();

@@ -180,8 +180,13 @@ impl DownloadSetup {
     }
 
     /// That what waits for the disk of its folder needs more room than there is.
-    pub(in crate::cli) fn lacking(&self, ledger: &OpenLedger, batch: BatchKey) -> Result<Option<String>, Failure> {
-        lacking(&self.settings.folder, ledger, Some(batch))
+    pub(in crate::cli) fn lacking(
+        &self,
+        ledger: &OpenLedger,
+        batch: BatchKey,
+        buys: bool,
+    ) -> Result<Option<String>, Failure> {
+        lacking(&self.settings.folder, ledger, Some(batch), buys)
     }
 
     /// What was made for it.

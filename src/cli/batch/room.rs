@@ -35,7 +35,8 @@ pub(super) fn unusable(folder: &str, error: std::io::Error) -> Failure {
 }
 
 /// That what waits for the folder, or for another one on its disk, of whatever batch of the ledger, needs more room than there is,
-/// as far as the ledger knows how long it is: a run buys nothing until there is room, whoever else is in the way of the files.
+/// as far as the ledger knows how long it is: a run buys nothing until there is room, whoever else is in the way of the files. What waits
+/// of other batches counts where the run `buys`.
 ///
 /// # Errors
 /// Where the ledger or the folder cannot be read.
@@ -43,6 +44,7 @@ pub(in crate::cli) fn lacking(
     folder: &str,
     ledger: &OpenLedger,
     batch: Option<BatchKey>,
+    buys: bool,
 ) -> Result<Option<String>, Failure> {
     let unusable = |error| unusable(folder, error);
     let (path, device) = (Path::new(folder), file::device(Path::new(folder)).map_err(unusable)?);
@@ -51,7 +53,7 @@ pub(in crate::cli) fn lacking(
         None => Waiting::default(),
     };
     let is_there = |files: &FilesOf| {
-        Some(files.batch) != batch
+        buys && Some(files.batch) != batch
             && (files.to.device == Some(device) || file::is_same(Path::new(&files.to.folder), path))
     };
     let (mut others, also) = (Vec::new(), if all.files > 0 { "also " } else { "" });
@@ -76,18 +78,18 @@ pub(in crate::cli) fn lacking(
     )))
 }
 
-/// What waits of a batch for that folder.
+/// What waits of a batch for that folder. What has begun in another, or under another name of it, is fetched anew from its beginning.
 fn waiting(ledger: &OpenLedger, batch: BatchKey, folder: &str) -> Result<Waiting, Failure> {
     let (mut all, mut after) = (Waiting::default(), None);
     loop {
         let page = ledger.to_download(batch, Undownloaded::Left, after, PAGE)?;
         let Some(last) = page.last() else { return Ok(all) };
         after = Some((last.seq, last.key));
-        let marks = page.iter().filter_map(|job| job.mark.as_ref());
-        let here = marks.filter(|mark| Path::new(&mark.file).parent() == Some(Path::new(folder)));
-        for resume in here.filter_map(|mark| mark.resume.as_ref()) {
-            let bytes = all.bytes.saturating_add(resume.total.saturating_sub(resume.synced));
-            all = Waiting { files: all.files + 1, bytes };
+        for mark in page.iter().filter_map(|job| job.mark.as_ref()) {
+            let Some(resume) = &mark.resume else { continue };
+            let goes_on = Path::new(&mark.file).parent() == Some(Path::new(folder));
+            let bytes = resume.total.saturating_sub(if goes_on { resume.synced } else { 0 });
+            all = Waiting { files: all.files + 1, bytes: all.bytes.saturating_add(bytes) };
         }
     }
 }

@@ -124,7 +124,7 @@ pub(in crate::cli) async fn run_batch(
     work: Work,
 ) -> Result<(OpenLedger, BatchRun), Failure> {
     let lacking = match (&work, how.download_setup) {
-        (Work::Buy(batch, _), Some(download_setup)) => download_setup.lacking(&ledger, *batch)?,
+        (Work::Buy(batch, _), Some(download_setup)) => download_setup.lacking(&ledger, *batch, true)?,
         (_, _) => None,
     };
     let (ledger, thread) = LedgerHandle::spawn(ledger)?;

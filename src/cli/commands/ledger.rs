@@ -33,10 +33,11 @@ pub(in crate::cli) fn later(name: &str) -> Failure {
 
 fn bring_in(ledger: &mut OpenLedger, options: &LedgerMergeOptions) -> Result<ExitCode, Failure> {
     let file = options.file.file();
-    let source = source(ledger, &options.file)?;
+    let (source, _) = source(ledger, &options.file)?;
     let _locks = lock_all(ledger, &source)?;
     // What somebody wrote into it before its locks were held is in it as well.
-    let source = self::source(ledger, &options.file)?;
+    let (source, told) = self::source(ledger, &options.file)?;
+    told.iter().for_each(|words| terminal::say(&format!("warning: {words}\n")));
     let merged = ledger.merge(SystemClock.now(), &source)?;
     let set_aside = match ledger.gap()? {
         Some(Gap::Rescued(copies)) if is_one_of(&copies, file) => Some(set_aside(file, "merged")?),
@@ -50,20 +51,20 @@ fn bring_in(ledger: &mut OpenLedger, options: &LedgerMergeOptions) -> Result<Exi
     Ok(ExitCode::Done)
 }
 
-fn source(ledger: &OpenLedger, address: &LedgerAddress) -> Result<SourceHere, Failure> {
+/// What is to be merged, and what a person should know of it.
+fn source(ledger: &OpenLedger, address: &LedgerAddress) -> Result<(SourceHere, Vec<String>), Failure> {
     let unread = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => CommandError::usage(format!("there is no file {address}"))
             .hint("name another ledger, or a file of receipts"),
         _ => CommandError::usage(format!("{address} cannot be read")).because(error),
     };
     if holds_ledger(address).map_err(unread)? {
-        return Ok(ledger.source(address)?);
+        return Ok((ledger.source(address)?, Vec::new()));
     }
     match Receipts::open(address.file()) {
         Some(receipts) => {
             let (rows, told) = receipts.rows(address.file())?;
-            told.iter().for_each(|words| terminal::say(&format!("warning: {words}\n")));
-            of_receipts(ledger, address, &rows)
+            Ok((of_receipts(ledger, address, &rows)?, told))
         }
         None => Err(neither(address).into()),
     }

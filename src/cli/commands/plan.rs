@@ -54,7 +54,8 @@ fn tell(options: &PlanOptions, of: &Ground<'_>, name: Option<&str>) -> Result<Ex
     }
     let to = of.folder(&options.buying, &planned)?;
     let known = known_batch(options, of, name, (&planned, to.is_some()))?;
-    let lacking = of.lacking(to.as_ref())?;
+    let jobs = known.as_ref().map_or(planned.plan.totals().job_count, |known| known.foretold.left.jobs);
+    let lacking = of.lacking(to.as_ref(), jobs > 0)?;
     show(options, of, &planned, (known.as_ref(), to.as_ref(), lacking.is_some()))?;
     if let Some(words) = &lacking {
         terminal::say(&format!("warning: {words}; nothing is bought until there is room\n"));
@@ -74,10 +75,7 @@ fn tell(options: &PlanOptions, of: &Ground<'_>, name: Option<&str>) -> Result<Ex
         if lacking.is_some() { code.or_worse(ExitCode::Unfinished) } else { code }
     };
     let rest = rest.ok_or_else(|| CommandError::internal("the worst case is larger than any amount"))?;
-    check_room(
-        &options.ledger,
-        known.as_ref().map_or(planned.plan.totals().job_count, |known| known.foretold.left.jobs),
-    )?;
+    check_room(&options.ledger, jobs)?;
     let most = planned.limits.max_sats.and_then(Sats::msat);
     let or_partial = known.as_ref().map_or("", |known| known.foretold.fitting.or_partial(None));
     match limits::check(used, rest, most) {

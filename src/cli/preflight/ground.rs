@@ -11,8 +11,9 @@ use crate::cli::batch::{receipt_guard, room, session};
 use crate::cli::preflight::planned::Planned;
 use crate::cli::preflight::{trust, words};
 
-/// So much of the ledger's disk has to be free before anything is bought: for the log beside it, which is taken over once in a while.
-const LEDGER_BYTES_MIN: u64 = 8 << 20;
+/// So much of the ledger's disk has to be free before anything is bought: twice the log beside it, which grows to 16 MiB before it is
+/// taken over.
+const LEDGER_BYTES_MIN: u64 = 32 << 20;
 /// And so much for each job.
 const JOB_BYTES: u64 = 8 << 10;
 
@@ -102,13 +103,13 @@ impl<'a> Ground<'a> {
         Ok(to)
     }
 
-    /// That files wait for the disk of that folder, which has no room for them: a run buys nothing then.
+    /// That files wait for the disk of that folder, which has no room for them: a run that has something to buy buys nothing then.
     ///
     /// # Errors
     /// Where ledger or folder cannot be read.
-    pub(in crate::cli) fn lacking(&self, to: Option<&DownloadTo>) -> Result<Option<String>, Failure> {
+    pub(in crate::cli) fn lacking(&self, to: Option<&DownloadTo>, buys: bool) -> Result<Option<String>, Failure> {
         match self.ledger.zip(to) {
-            Some((ledger, to)) => room::lacking(&to.folder, ledger, self.known.map(|batch| batch.key)),
+            Some((ledger, to)) => room::lacking(&to.folder, ledger, self.known.map(|batch| batch.key), buys),
             None => Ok(None),
         }
     }

@@ -126,7 +126,7 @@ impl Survey {
         let Foretold { left, fitting, .. } = foretold;
         let (worst_case, max) = (money::sum([left.price, left.fee_ceiling])?, limits.max_sats.and_then(Sats::msat));
         let is_held = buying.choice.partial || check(used, worst_case, max) == Fit::Fits;
-        let lacking = of.lacking(download.as_ref().ok().and_then(Option::as_ref))?;
+        let lacking = of.lacking(download.as_ref().ok().and_then(Option::as_ref), left.jobs > 0)?;
         let lacks_room = lacking.is_some();
         let waits = if lacks_room { ExitCode::Unfinished } else { ExitCode::Done };
         let code = foretold.code(is_held && !lacks_room).or_worse(waits);

@@ -88,7 +88,9 @@ impl Runner<'_> {
         let room = Room::of(ledger, limits, &self.budget(limits, None)?, used, self.options.buying.choice.partial)?;
         let foretold = self.foresee(ledger, known, &asked, &room).await?;
         let lacking = match (ledger, to) {
-            (Some(ledger), Some(to)) => lacking(&to.folder, ledger, known.map(|batch| batch.key))?,
+            (Some(ledger), Some(to)) => {
+                lacking(&to.folder, ledger, known.map(|batch| batch.key), foretold.left.jobs > 0)?
+            }
             (_, _) => None,
         };
         if let Some(words) = &lacking {

@@ -402,7 +402,7 @@ impl<'a> Runner<'a> {
         let counts = session.ledger.counts(batch.key)?;
         let changed = session.ledger.open_and_changed(batch.key)?.saturating_add(changed);
         let lacks_room = match &download_setup {
-            Some(setup) => setup.lacking(&session.ledger, batch.key)?.is_some(),
+            Some(setup) => setup.lacking(&session.ledger, batch.key, left.jobs > 0)?.is_some(),
             None => false,
         };
         let buying = if lacks_room { Fitting::of_nothing().fits } else { left };
