@@ -17,8 +17,8 @@ Examples:
   l402-batch plan jobs.toml --retake shot-7        what a run with that word would buy
 
 No network, nothing written. It ends as the run would, as far as that is known before: 0, 2 (manifest), 3
-(something is left to another run), 4 (a person must act), 6 (not all that is asked for would be bought),
-7 (ledger), 8 (a limit does not hold it), 11 (another run holds the batch).";
+(something is left to another run), 4 (a person must act), 5 (a payment is in doubt), 6 (not all that is
+asked for would be bought), 7 (ledger), 8 (a limit does not hold it), 11 (another run holds the batch).";
 
 pub(super) const RUN_EXAMPLES: &str = "\
 Examples:

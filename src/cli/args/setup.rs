@@ -14,8 +14,8 @@ Examples:
 
 Pays nothing and writes nothing. Each endpoint is asked once, without payment, for its cheapest job.
 What a run obeys by variables and configuration file counts. Exit codes: 0 ready (warnings count for
-nothing), 2 configuration or manifest, 3, 4 and 6 as a run, or an endpoint, would end, 7 ledger, 8 a
-limit, 9 node, 11 another run holds the batch.";
+nothing), 2 configuration or manifest, 3 to 6 as a run, or an endpoint, would end, 7 ledger, 8 a limit,
+9 node, 11 another run holds the batch.";
 
 pub(super) const CATALOG_EXAMPLES: &str = "\
 Examples:
