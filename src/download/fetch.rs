@@ -48,7 +48,10 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
                 None => return Ok(Tried::Stopped),
             };
             let from = resume.as_ref().map(|(from, _)| *from);
-            let known = self.job.mark.as_ref().and_then(|mark| mark.resume.as_ref());
+            self.known = self.known_so_far();
+            // A person who has taken it takes it however long it is.
+            let is_bound = !self.job.is_taken || from.is_some() || head.version.is_some();
+            let known = self.known.as_ref().filter(|_| is_bound);
             let total = match read_response(&head, from, known, self.run.settings.bytes_max) {
                 Verdict::Rest => resume.map(|(_, resume)| resume.total),
                 Verdict::Whole { total } => total,
@@ -86,7 +89,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
             self.told = None;
             return Ok(total);
         }
-        let known = || self.job.mark.as_ref()?.resume.as_ref().map(|resume| resume.total);
+        let known = || self.known.as_ref().map(|known| known.total);
         let before = self.told.or_else(known).filter(|_| !self.job.is_taken);
         let (Some(before), Some(total)) = (before, total) else {
             self.told = total.or(before);
@@ -205,7 +208,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
                 let is_cut = matches!(next, None | Some(body::Next::Broken(_))) && gathered.len() < MESSAGE_BYTES_MAX;
                 if !is_cut {
                     let words = "the address answers with a page or a message and not with the result".to_owned();
-                    self.forget_length().await?;
+                    self.forget_message().await?;
                     return self.unwanted(part, Tried::Gone(words)).await;
                 }
                 // It may be more than that, and so little is no loss.

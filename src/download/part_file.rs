@@ -151,11 +151,21 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
         Ok(())
     }
 
-    /// How long it was said to be was said of something else.
-    pub(super) async fn forget_length(&mut self) -> Result<(), Trouble> {
+    /// What was known of the server's file before the last answer.
+    pub(super) fn known_so_far(&mut self) -> Option<Resume> {
+        match &self.job.mark {
+            Some(mark) => mark.resume.clone(),
+            None => self.known.take(),
+        }
+    }
+
+    /// What the last answer said of its length was said of something else; what was known before still counts.
+    pub(super) async fn forget_message(&mut self) -> Result<(), Trouble> {
         self.told = None;
-        let Some(mark) = self.job.mark.clone().filter(|mark| mark.resume.is_some()) else { return Ok(()) };
-        self.mark(FetchMark { resume: None, ..mark }).await
+        let Some(mark) = self.job.mark.clone() else { return Ok(()) };
+        // Nothing of it is on the disk any more.
+        let resume = self.known.clone().map(|known| Resume { synced: 0, sha256: None, ..known });
+        if mark.resume == resume { Ok(()) } else { self.mark(FetchMark { resume, ..mark }).await }
     }
 
     /// What came is nothing to go on with.

@@ -588,8 +588,8 @@ async fn a_rest_that_names_no_version_is_not_the_whole() {
     }
 }
 
-/// A host that tells these lengths, one a try, and breaks off the first one.
-async fn telling(answers: &'static [usize], chunked: bool) -> Fixture {
+/// A host that tells these lengths, one a try, and breaks off the first one, which alone is of that version.
+async fn telling(answers: &'static [usize], chunked: bool, version: &'static str) -> Fixture {
     Fixture::of(async move |n, _, mut stream: TcpStream| {
         let length = answers.get(n).or(answers.last()).copied().unwrap_or_default();
         let (content, head) = (video(60_000), "HTTP/1.1 200 x\nConnection: close");
@@ -598,7 +598,8 @@ async fn telling(answers: &'static [usize], chunked: bool) -> Fixture {
             send(&mut stream, &format!("{head}\nTransfer-Encoding: chunked"), &body).await;
         } else {
             let sent = if n == 0 { 20_000 } else { length };
-            send(&mut stream, &format!("{head}\nContent-Length: {length}"), &content[..sent]).await;
+            let version = if n == 0 { version } else { "" };
+            send(&mut stream, &format!("{head}{version}\nContent-Length: {length}"), &content[..sent]).await;
         }
         hang_up(stream).await;
     })
@@ -610,7 +611,7 @@ async fn telling(answers: &'static [usize], chunked: bool) -> Fixture {
 async fn a_result_that_shrinks_between_two_tries_is_not_the_whole() {
     for (answers, whole) in [(&[60_000, 30_000, 60_000], Some(60_000)), (&[60_000, 30_000, 30_000], None)] {
         local(async {
-            let place = telling(answers, false).await;
+            let place = telling(answers, false, "").await;
             place.fetch().await;
             assert_eq!(place.content().map(|bytes| bytes.len()), whole, "{answers:?}");
             assert!(place.requests() > 2, "{answers:?}");
@@ -626,18 +627,23 @@ async fn a_result_that_shrinks_between_two_tries_is_not_the_whole() {
         })
         .await;
     }
-    local(async {
-        let place = telling(&[60_000, 30_000], true).await;
-        place.fetch().await;
-        place.gave_up(Reason::NotDownloaded, "30000 of 60000 bytes");
-    })
-    .await;
+    for version in ["", "\nETag: \"v\""] {
+        local(async {
+            let place = telling(&[60_000, 30_000], true, version).await;
+            place.fetch().await;
+            place.gave_up(Reason::NotDownloaded, "30000 of 60000 bytes");
+            place.ledger.job.borrow_mut().is_taken = true;
+            place.fetch().await;
+            assert_eq!(place.content().map(|bytes| bytes.len()), Some(30_000), "by a person's word: {version}");
+        })
+        .await;
+    }
 }
 
 #[tokio::test]
 async fn a_result_that_grows_has_to_say_so_twice() {
     local(async {
-        let place = telling(&[30_000, 60_000], false).await;
+        let place = telling(&[30_000, 60_000], false, "").await;
         place.fetch().await;
         assert_eq!((place.content().map(|bytes| bytes.len()), place.requests()), (Some(60_000), 3));
     })
@@ -658,4 +664,38 @@ async fn a_message_that_was_longer_than_the_result_is_forgotten() {
         assert_eq!(place.content(), Some(video(6_000)));
     })
     .await;
+}
+
+/// And what was told of the result before, in this run or an earlier one, is not forgotten for a message.
+#[tokio::test]
+async fn what_was_told_of_the_result_outlives_a_message() {
+    let long: &str = &"not ready yet ".repeat(5_000);
+    let messages = [
+        ("Transfer-Encoding: chunked", "10\r\nlink has expired\r\n0\r\n\r\n"),
+        ("ETag: \"m\"\nContent-Length: 16", "link has expired"),
+        ("Content-Length: 70000", long),
+    ];
+    for (n, version) in (0..messages.len()).flat_map(|n| ["", "ETag: \"v\"\n"].map(|version| (n, version))) {
+        let (said, message) = (messages[n].0, messages[n].1.to_owned());
+        local(async {
+            let place = Fixture::of(async move |n, _, mut stream: TcpStream| {
+                let film = video(60_000);
+                let (head, body) = match n {
+                    0 => (format!("{version}Content-Length: 60000"), &film[..20_000]),
+                    1..=3 => (said.to_owned(), message.as_bytes()),
+                    _ => ("Content-Length: 30000".to_owned(), &film[..30_000]),
+                };
+                send(&mut stream, &format!("HTTP/1.1 200 x\nConnection: close\n{head}"), body).await;
+                hang_up(stream).await;
+            })
+            .await;
+            for run in 0..2 {
+                place.fetch().await;
+                assert_eq!(place.content().map(|bytes| bytes.len()), None, "{said}, {version}, run {run}");
+                place.gave_up(Reason::UrlGone, "");
+            }
+            place.gave_up(Reason::UrlGone, "60000 bytes long, and to be 30000 now");
+        })
+        .await;
+    }
 }

@@ -11,7 +11,7 @@ use super::part_file::Left;
 use super::{Downloads, Settings, Shared};
 use crate::backoff;
 use crate::event::{Changing, Event, JobEvent};
-use crate::ledger::{DeliveredJob, Deliveries, JobKey, LedgerError, Record};
+use crate::ledger::{DeliveredJob, Deliveries, JobKey, LedgerError, Record, Resume};
 use crate::origin::{Fetch, is_inline};
 use crate::purchase::{JobState, Reason};
 use crate::run::Clock;
@@ -32,6 +32,8 @@ pub(super) struct Transfer<'r, L, F, D, C> {
     pub(super) run: &'r Downloads<'r, L, F, D, C>,
     pub(super) shared: &'r Shared,
     pub(super) job: DeliveredJob,
+    /// What was known of the server's file before the last answer: its version and length.
+    pub(super) known: Option<Resume>,
     /// So long the result was said to be, where no version was named.
     pub(super) told: Option<u64>,
     /// So far a try has come, in bytes.
@@ -134,8 +136,9 @@ impl Tries {
 }
 
 impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
-    pub(super) const fn new(run: &'r Downloads<'r, L, F, D, C>, shared: &'r Shared, job: DeliveredJob) -> Self {
-        Self { run, shared, job, told: None, furthest: 0, streamed_ms: 0, stopped: Cell::new(false) }
+    pub(super) fn new(run: &'r Downloads<'r, L, F, D, C>, shared: &'r Shared, job: DeliveredJob) -> Self {
+        let known = job.mark.as_ref().and_then(|mark| mark.resume.clone());
+        Self { run, shared, job, known, told: None, furthest: 0, streamed_ms: 0, stopped: Cell::new(false) }
     }
 
     pub(super) const fn key(&self) -> JobKey {
@@ -157,7 +160,7 @@ impl<'r, L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'r, L, F, D, C> {
                 Ok(tried) => tried,
                 Err(Trouble::Ledger(error)) => return Err(error),
                 Err(Trouble::Disk(error)) if error.get_ref().is_some_and(|why| why.is::<PartLost>()) => {
-                    self.job.mark = None;
+                    self.known = self.job.mark.take().and_then(|mark| mark.resume);
                     again(error.to_string(), false)
                 }
                 Err(Trouble::Disk(error)) => match of_one_file(&error) {
