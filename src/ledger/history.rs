@@ -5,6 +5,7 @@ use crate::l402::{Network, PaymentHash};
 use crate::money::Msat;
 use crate::time::UnixMs;
 
+use super::decide::TAKEN_BY;
 use super::{AnswerKind, RefundRow, ResultRow};
 use crate::purchase::{JobState, Reason};
 
@@ -170,6 +171,14 @@ pub struct TakeRecord {
     pub transitions: Vec<TransitionRow>,
     /// What a person decided, oldest first.
     pub decisions: Vec<DecisionRow>,
+}
+
+impl TakeRecord {
+    /// Whether a person has taken what there is for its result.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        self.decisions.iter().any(|said| TAKEN_BY.contains(&said.decision.as_str()))
+    }
 }
 
 /// A payment as the ledger knows it.

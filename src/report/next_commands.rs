@@ -21,8 +21,8 @@ pub fn command_about(batch: &str, id: &str, state: JobState, reason: Reason) -> 
 }
 
 /// What a person may do about a job, each with its command, the mildest first.
-/// Decisions name the take.
-pub(super) fn choices(batch: &str, row: &ResultRow) -> Vec<(&'static str, String)> {
+/// Decisions name the take. `is_taken`: a person has taken what there is for the result, which is said once.
+pub(super) fn choices(batch: &str, row: &ResultRow, is_taken: bool) -> Vec<(&'static str, String)> {
     let (state, reason) = (row.state, row.reason);
     let of_job = |line: &str, id: &str| format!("{} {}", about_batch(line, batch), flag("--job", id));
     let recover = || node_command(&about_batch("recover", batch));
@@ -60,7 +60,7 @@ pub(super) fn choices(batch: &str, row: &ResultRow) -> Vec<(&'static str, String
         JobState::Delivered if matches!(reason, Reason::NotDownloaded | Reason::UrlGone) => {
             let served = ("if its address serves the result all the same", resolve("delivered"));
             let fetch = ("to fetch it", command(&of_job("download", &row.id)));
-            let served = (reason == Reason::UrlGone).then_some(served);
+            let served = (reason == Reason::UrlGone && !is_taken).then_some(served);
             [fetch].into_iter().chain(served).chain([("to complain", prove())]).collect()
         }
         JobState::Delivered | JobState::Downloaded if reason == Reason::KnownByReceipt => vec![

@@ -40,7 +40,7 @@ fn ordered(sandbox: &Sandbox, goods: &[Good], how: How) -> Client {
             Sale::Url(url) => Sale::Url(url.clone()),
             Sale::Answer(kind, body) => Sale::Answer(kind.clone(), body.clone()),
         },
-        move |name| served[name].clone(),
+        move |name| served.get(name).cloned().unwrap_or(Served { status: 404, ..Served::default() }),
     );
     let client = Client::at(&sandbox.node, &seller.catalog, sandbox);
     client.write("jobs.csv", &format!("id,endpoint,prompt,duration\n{rows}"));
@@ -166,9 +166,29 @@ fn the_word_is_of_what_is_gone_alone() {
     client.says(word).with(2).saying("is delivered");
     client.says("download jobs.csv --download files").with(4);
     client.says(word).with(0).saying("l402-batch download --batch jobs");
-    client.says(word).with(0).saying("nothing was changed");
+    client.says(word).with(0).saying("taken already").saying("nothing was changed").not_saying("asked for");
     client.says("status jobs.csv --job gone").with(3).saying("served: looked");
     // A run fetches it too.
     client.run("run jobs.csv --download files").with(0);
     assert_eq!(client.column("jobs.results.csv", "state"), ["downloaded"]);
+}
+
+/// What is taken may be gone all the same: the word is not asked for again, and said again it is no error.
+#[test]
+fn what_is_taken_and_gone_needs_no_word_more() {
+    let goods = vec![good("gone", "generate-video", b"", "video/mp4", ".mp4")];
+    let sandbox = Sandbox::start("");
+    let client = ordered(&sandbox, &goods, |_| Sale::File("away.mp4".to_owned()));
+    let word = "resolve jobs.csv --job gone --as delivered --note looked";
+    client.run("run jobs.csv --download files").with(4);
+    client.says("status jobs.csv --job gone").with(4).saying("--job gone@1 --as delivered");
+    client.says(word).with(0).saying("l402-batch download --batch jobs");
+    client.says("download jobs.csv --download files").with(4);
+    client
+        .says("status jobs.csv --job gone")
+        .with(4)
+        .saying("download --batch jobs --job gone")
+        .not_saying("--as delivered");
+    client.says(word).with(0).saying("taken already").saying("nothing was changed");
+    assert_eq!(client.column("jobs.results.csv", "reason"), ["url_gone"]);
 }

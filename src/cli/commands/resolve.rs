@@ -76,7 +76,13 @@ fn reopen(
             "{id}: what its address answers with is taken as the result; `{}` fetches it",
             command(&about_batch("download", batch))
         )),
-        Reopened::Unchanged => say(&format!("{id}: it is asked for already; nothing was changed")),
+        Reopened::Unchanged => match word {
+            Reopening::Retry => say(&format!("{id}: it is asked for already; nothing was changed")),
+            Reopening::Delivered => say(&format!(
+                "{id}: what its address answers with is taken already; nothing was changed; `{}` fetches it",
+                command(&about_batch("download", batch))
+            )),
+        },
         Reopened::Unfit(why) => Err(CommandError::usage(format!("the job {id}: {why}; nothing was decided")).into()),
         Reopened::Refused(state) => Err(CommandError::usage(format!(
             "the job {id} is {}: only of what is paid for and not delivered{} can be said that it {}",

@@ -206,16 +206,19 @@ pub(super) fn what_was_fetched_in_vain_is_taken_as_it_is<S: Subject>() {
     let (mut store, job, _) = ended::<S>((200, film), JobState::Paid, Reason::UnknownAnswer);
     assert!(matches!(word(&mut store, job, Reopening::Delivered), Reopened::Taken(_)));
     store.hand_back(AT, gone(job)).unwrap();
-    let refused = Reopened::Refused(JobState::Delivered);
-    assert_eq!(word(&mut store, job, Reopening::Delivered), refused, "what is gone does not look like something else");
+    assert_eq!(word(&mut store, job, Reopening::Delivered), Reopened::Unchanged, "it is taken, and gone");
+    assert_eq!(stands(&store, job), (JobState::Delivered, Reason::UrlGone));
 
     let (mut store, jobs) = S::with(&[("june", &["a"])]);
     let job = jobs[0].key;
     deliver(&mut store, &jobs[0], 1);
-    assert_eq!(word(&mut store, job, Reopening::Delivered), refused);
+    assert_eq!(word(&mut store, job, Reopening::Delivered), Reopened::Refused(JobState::Delivered));
     store.hand_back(AT, gone(job)).unwrap();
     assert_eq!(word(&mut store, job, Reopening::Delivered), Reopened::AsServed);
     assert_eq!(stands(&store, job), (JobState::Delivered, Reason::NotDownloaded));
     assert!(store.to_download(JUNE, Undownloaded::Left, None, 9).unwrap()[0].is_taken);
     assert_eq!(word(&mut store, job, Reopening::Delivered), Reopened::Unchanged);
+    store.hand_back(AT, gone(job)).unwrap();
+    assert_eq!(word(&mut store, job, Reopening::Delivered), Reopened::Unchanged);
+    assert_eq!(stands(&store, job), (JobState::Delivered, Reason::UrlGone));
 }

@@ -196,11 +196,13 @@ fn take<'a, E: From<Unfit>>(
 fn take_as_served<'a>(facts: &ReopeningFacts, now: UnixMs, note: &'a str) -> Ruled<'a> {
     let job = &facts.of.job;
     let reason = match job.reason {
-        Reason::UrlGone | Reason::NotDownloaded if !facts.is_taken => Reason::NotDownloaded,
-        of_manifest if of_manifest.is_of_manifest() && !facts.is_taken => of_manifest,
-        Reason::NotDownloaded if facts.is_taken => return (Reopened::Unchanged, Vec::new()),
+        Reason::UrlGone | Reason::NotDownloaded => Reason::NotDownloaded,
+        of_manifest if of_manifest.is_of_manifest() => of_manifest,
         _ => return (Reopened::Refused(job.state), Vec::new()),
     };
+    if facts.is_taken {
+        return (Reopened::Unchanged, Vec::new());
+    }
     let mut ruling = Ruling::done();
     let evidence = "what its address answers with is the result";
     ruling.write(Write::Decision { job: job.key, at: now, decision: AS_SERVED, note, evidence: evidence.into() });

@@ -8,6 +8,7 @@ use super::SqliteLedger;
 use super::convert::{Json, int, uint};
 use super::error::Fault;
 use super::store::{append_transition, file_key, kept_answer, paid_purchase};
+use crate::ledger::decide::TAKEN_BY;
 use crate::ledger::port::Downloads;
 use crate::ledger::{BatchKey, DeliveredJob, FetchMark, JobKey, LedgerError, PaymentKey, Resume, Undownloaded};
 use crate::purchase::{Credential, HttpAnswer, JobState, Reason};
@@ -41,12 +42,13 @@ impl Downloads for SqliteLedger {
                 "SELECT id, seq, job, take, endpoint, params, extra, price_msat, reason, started_at, url, file, resume,
                      sha256,
                      (SELECT p.fee_msat FROM payments p WHERE p.job = jobs.id AND p.state <> 'dead'),
-                     EXISTS (SELECT 1 FROM decisions d WHERE d.job = jobs.id AND d.decision IN ('delivered', 'served'))
+                     EXISTS (SELECT 1 FROM decisions d WHERE d.job = jobs.id AND d.decision IN (?6, ?7))
                  FROM jobs WHERE batch = ?1 AND state = 'delivered' AND (seq, id) > (?2, ?3)
                      AND (?4 OR (reason = '') = ?5 AND reason NOT IN ('url_gone', 'row_damaged')) ORDER BY seq, id",
             )?;
             let (all, new) = (which == Undownloaded::All, which == Undownloaded::New);
-            let mut rows = statement.query(params![batch, seq, key, all, new])?;
+            let [kept, served] = TAKEN_BY;
+            let mut rows = statement.query(params![batch, seq, key, all, new, kept, served])?;
             let mut jobs = Vec::new();
             while jobs.len() < limit
                 && let Some(row) = rows.next()?

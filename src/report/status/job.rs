@@ -33,7 +33,7 @@ pub(super) fn write_job(out: &mut dyn Write, batch: &str, takes: &[TakeRecord], 
     }
     let Some(latest) = takes.last() else { return Ok(()) };
     let row = &latest.row;
-    let choices = choices(batch, row);
+    let choices = choices(batch, row, latest.is_taken());
     if !choices.is_empty() {
         writeln!(out)?;
     }
