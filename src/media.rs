@@ -1,28 +1,59 @@
 //! Kinds of media: their types (RFC 6838), how their files end and how they begin.
 
 /// Media types and the ending of their files. What follows in them is text where [`TEXTS`] has the ending.
-const TYPES: [(&str, &str); 64] = [
+const TYPES: [(&str, &str); 128] = [
     ("video/mp4", "mp4"),
+    ("video/x-mp4", "mp4"),
+    ("video/mpeg4", "mp4"),
     ("video/webm", "webm"),
+    ("video/x-webm", "webm"),
     ("video/quicktime", "mov"),
+    ("video/x-quicktime", "mov"),
     ("video/x-m4v", "m4v"),
+    ("video/m4v", "m4v"),
     ("video/x-matroska", "mkv"),
     ("video/matroska", "mkv"),
     ("video/x-msvideo", "avi"),
+    ("video/msvideo", "avi"),
+    ("video/avi", "avi"),
+    ("video/vnd.avi", "avi"),
     ("video/mpeg", "mpg"),
+    ("video/x-mpeg", "mpg"),
     ("video/mp2t", "ts"),
     ("video/x-flv", "flv"),
+    ("video/flv", "flv"),
     ("video/x-ms-wmv", "wmv"),
+    ("video/x-ms-asf", "asf"),
+    ("video/3gpp", "3gp"),
+    ("video/3gpp2", "3g2"),
+    ("video/ogg", "ogv"),
+    ("video/x-ogg", "ogv"),
     ("image/png", "png"),
+    ("image/x-png", "png"),
+    ("image/apng", "apng"),
     ("image/jpeg", "jpg"),
+    ("image/jpg", "jpg"),
+    ("image/pjpeg", "jpg"),
     ("image/webp", "webp"),
+    ("image/x-webp", "webp"),
     ("image/gif", "gif"),
     ("image/avif", "avif"),
     ("image/heic", "heic"),
+    ("image/heif", "heif"),
     ("image/jxl", "jxl"),
     ("image/tiff", "tiff"),
+    ("image/x-tiff", "tiff"),
     ("image/bmp", "bmp"),
+    ("image/x-bmp", "bmp"),
+    ("image/x-ms-bmp", "bmp"),
+    ("image/x-icon", "ico"),
+    ("image/vnd.microsoft.icon", "ico"),
+    ("image/jp2", "jp2"),
+    ("image/x-tga", "tga"),
+    ("image/x-exr", "exr"),
+    ("image/vnd.adobe.photoshop", "psd"),
     ("image/svg+xml", "svg"),
+    ("image/svg", "svg"),
     ("image/x-eps", "eps"),
     ("image/eps", "eps"),
     ("image/x-portable-pixmap", "ppm"),
@@ -30,19 +61,52 @@ const TYPES: [(&str, &str); 64] = [
     ("image/x-portable-bitmap", "pbm"),
     ("image/x-portable-anymap", "pnm"),
     ("image/x-xpixmap", "xpm"),
+    ("image/x-xbitmap", "xbm"),
+    ("image/vnd.dxf", "dxf"),
+    ("image/x-dxf", "dxf"),
+    ("image/fits", "fits"),
+    ("image/vnd.radiance", "hdr"),
     ("audio/mpeg", "mp3"),
+    ("audio/mp3", "mp3"),
+    ("audio/x-mp3", "mp3"),
+    ("audio/x-mpeg", "mp3"),
+    ("audio/mpeg3", "mp3"),
+    ("audio/x-mpeg-3", "mp3"),
     ("audio/mp4", "m4a"),
+    ("audio/x-m4a", "m4a"),
+    ("audio/m4a", "m4a"),
+    ("audio/mp4a-latm", "m4a"),
     ("audio/aac", "aac"),
+    ("audio/x-aac", "aac"),
+    ("audio/aacp", "aac"),
     ("audio/wav", "wav"),
     ("audio/x-wav", "wav"),
+    ("audio/wave", "wav"),
+    ("audio/vnd.wave", "wav"),
+    ("audio/x-pn-wav", "wav"),
     ("audio/ogg", "ogg"),
+    ("audio/x-ogg", "ogg"),
+    ("audio/vorbis", "ogg"),
+    ("audio/opus", "opus"),
+    ("audio/webm", "weba"),
     ("audio/flac", "flac"),
+    ("audio/x-flac", "flac"),
     ("audio/aiff", "aiff"),
+    ("audio/x-aiff", "aiff"),
     ("audio/midi", "mid"),
+    ("audio/x-midi", "mid"),
+    ("audio/amr", "amr"),
+    ("audio/x-ms-wma", "wma"),
+    ("audio/x-caf", "caf"),
+    ("audio/x-matroska", "mka"),
+    ("audio/3gpp", "3gp"),
+    ("audio/basic", "au"),
     ("audio/mpegurl", "m3u8"),
     ("audio/x-mpegurl", "m3u8"),
+    ("video/vnd.mpegurl", "m3u8"),
     ("application/vnd.apple.mpegurl", "m3u8"),
     ("application/x-mpegurl", "m3u8"),
+    ("audio/x-scpls", "pls"),
     ("application/dash+xml", "mpd"),
     ("application/pdf", "pdf"),
     ("application/postscript", "eps"),
@@ -68,12 +132,12 @@ const TYPES: [(&str, &str); 64] = [
     ("text/srt", "srt"),
 ];
 /// What else a file of media may end in.
-const MORE_ENDINGS: [&str; 7] = ["jpeg", "opus", "tif", "ico", "mpeg", "oga", "ogv"];
+const MORE_ENDINGS: [&str; 4] = ["jpeg", "tif", "mpeg", "oga"];
 /// Endings of files that are text.
-const TEXTS: [&str; 36] = [
+const TEXTS: [&str; 42] = [
     "txt", "text", "md", "csv", "tsv", "srt", "vtt", "ass", "lrc", "json", "jsonl", "ndjson", "yaml", "yml", "xml",
     "html", "htm", "xhtml", "log", "tex", "rtf", "gltf", "obj", "mtl", "stl", "ply", "dae", "m3u", "m3u8", "mpd",
-    "svg", "eps", "ppm", "pgm", "pbm", "xpm",
+    "svg", "eps", "ppm", "pgm", "pbm", "pnm", "xpm", "xbm", "dxf", "fits", "hdr", "pls",
 ];
 /// Types that say no more than how the bytes are written, or nothing at all.
 const GENERAL: [&str; 7] = [
@@ -114,11 +178,15 @@ const BEGINNINGS: [(&[u8], usize, &[u8], &str); 24] = [
 ];
 /// What a RIFF file is of.
 const RIFFS: [(&[u8], &str); 3] = [(b"WEBP", "image/webp"), (b"WAVE", "audio/wav"), (b"AVI ", "video/x-msvideo")];
+/// The first part of a RIFF file.
+const CHUNKS: [&[u8]; 12] =
+    [b"fmt ", b"LIST", b"JUNK", b"bext", b"fact", b"ds64", b"PAD ", b"FLLR", b"iXML", b"VP8 ", b"VP8L", b"VP8X"];
 /// The first box of an MP4 or QuickTime file.
 const BOXES: [&[u8]; 7] = [b"ftyp", b"styp", b"moov", b"mdat", b"wide", b"free", b"skip"];
 /// What media that are XML are one element of.
 const ROOTS: [(&[u8], &str); 2] = [(b"svg", "image/svg+xml"), (b"MPD", "application/dash+xml")];
-/// Text that is no media either would be as large as this were it taken for a length.
+/// Words may hold the name of a box where a file has it. Then letters stand in the place of the length, and the highest byte of a
+/// length is lower than any letter as long as it is below 512 MiB.
 const LENGTH_FIRST_BYTE_MAX: u8 = 0x1f;
 
 /// `video/mp4` of `Video/MP4; codecs=…`.
@@ -154,8 +222,8 @@ fn of_boxes(bytes: &[u8]) -> Option<&'static str> {
 fn of_riff(bytes: &[u8]) -> Option<&'static str> {
     let (last, form) = (bytes.get(7)?, bytes.get(8..12)?);
     let of = RIFFS.iter().find(|(known, _)| *known == form)?.1;
-    // Half a gigabyte or more, unless nobody knew how long it would be.
-    let is_length = *last <= LENGTH_FIRST_BYTE_MAX || bytes.get(4..8) == Some(&[0xff; 4]) || *last == 0x7f;
+    // What is longer, or so long that nobody knew it, is known by what follows.
+    let is_length = *last <= LENGTH_FIRST_BYTE_MAX || bytes.get(12..16).is_some_and(|name| CHUNKS.contains(&name));
     (bytes.starts_with(b"RIFF") && is_length).then_some(of)
 }
 
@@ -253,14 +321,22 @@ pub fn is_media(media_type: &str) -> bool {
     matches!(media_type.split('/').next(), Some("video" | "audio" | "image"))
 }
 
-/// Whether a film, a picture or a sound of that type may be text: as some are, and any of a type that is not known.
+/// Whether a film, a picture or a sound of that type that begins so may be text: as some are, and a picture of a type that is
+/// not known where it begins with a mark (`#FIG`, `%TGIF`, a comment) and not as a sentence does.
 #[must_use]
-pub fn may_be_text(media_type: &str) -> bool {
-    is_media(media_type) && ending_of(media_type).is_none_or(is_text)
+pub fn may_be_text(media_type: &str, bytes: &[u8]) -> bool {
+    match ending_of(media_type) {
+        Some(ending) => is_media(media_type) && is_text(ending),
+        None => {
+            media_type.starts_with("image/") && matches!(bytes.trim_ascii_start().first(), Some(b'#' | b'%' | b'/'))
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -272,6 +348,10 @@ mod tests {
             (b"RIFF\x24\x00\x00\x00WAVEfmt ", "audio/wav"),
             (b"RIFF\xff\xff\xff\xffWAVEfmt ", "audio/wav"),
             (b"RIFF\x24\x00\x00\x00AVI LIST", "video/x-msvideo"),
+            (b"RIFF\x24\x00\x00\x20WAVEfmt ", "audio/wav"),
+            (b"RIFF\x24\x00\x00\x7dWAVEbext", "audio/wav"),
+            (b"RIFF\x24\x00\x00\xf0WAVEJUNK", "audio/wav"),
+            (b"RIFF\x24\x00\x00\x40AVI LIST", "video/x-msvideo"),
             (b"ID3\x04\x00\x00\x00\x00\x10\x00", "audio/mpeg"),
             (b"OggS\x00\x02", "audio/ogg"),
             (b"P3\n1 1\n255\n255 0 0\n", "image/x-portable-pixmap"),
@@ -290,6 +370,7 @@ mod tests {
             b"OggS is a word",
             b"the ftyp is gone, sorry",
             b"RIFF is no WAVE file",
+            b"RIFF is WAVE no more",
             b"P3 is gone",
             b"<?xml version=\"1.0\"?><Error><Message>see <svg here</Message></Error>",
             b"<svgs>",
@@ -303,12 +384,21 @@ mod tests {
 
     #[test]
     fn each_ending_is_known_once() {
-        let mut endings: Vec<_> = MORE_ENDINGS.iter().chain(&TEXTS).collect();
-        endings.sort_unstable();
-        assert!(endings.windows(2).all(|two| two[0] != two[1]));
-        let types: std::collections::HashSet<_> = TYPES.iter().map(|(media_type, _)| media_type).collect();
+        let of_types: HashSet<_> = TYPES.iter().map(|(_, ending)| *ending).collect();
+        let (more, texts) = (HashSet::from(MORE_ENDINGS), HashSet::from(TEXTS));
+        assert_eq!((more.len(), texts.len()), (MORE_ENDINGS.len(), TEXTS.len()));
+        assert!(more.is_disjoint(&of_types) && more.is_disjoint(&texts));
+        for (media_type, ending) in TYPES {
+            let is_written =
+                media_type.starts_with("text/") || media_type.ends_with("+xml") || media_type.ends_with("json");
+            assert!(!is_written || is_text(ending), "{media_type}");
+        }
+        let recognised = BEGINNINGS.iter().map(|(.., of)| *of).chain(RIFFS.iter().chain(&ROOTS).map(|(_, of)| *of));
+        recognised.for_each(|of| assert!(ending_of(of).is_some(), "{of}"));
+        let types: HashSet<_> = TYPES.iter().map(|(media_type, _)| media_type).collect();
         assert_eq!(types.len(), TYPES.len());
-        assert!(!may_be_text("video/mp4") && !may_be_text("text/plain"));
-        assert!(may_be_text("image/svg+xml") && may_be_text("image/x-unheard-of"));
+        assert!(!may_be_text("video/mp4", b"#") && !may_be_text("text/plain", b"#"));
+        assert!(may_be_text("image/svg+xml", b"<svg/>") && may_be_text("image/x-unheard-of", b"\n#"));
+        assert!(!may_be_text("image/x-unheard-of", b"gone") && !may_be_text("video/x-unheard-of", b"#"));
     }
 }

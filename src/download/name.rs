@@ -260,6 +260,21 @@ mod tests {
         ] {
             assert_eq!(ending(Some(kind), &url(&format!("https://a.example/{at}"))), expected, "{kind} {at}");
         }
+        for (kind, expected) in [
+            ("video/3gpp", "3gp"),
+            ("video/ogg", "ogv"),
+            ("video/avi", "avi"),
+            ("image/jpg", "jpg"),
+            ("image/x-ms-bmp", "bmp"),
+            ("image/vnd.microsoft.icon", "ico"),
+            ("audio/mp3", "mp3"),
+            ("audio/x-m4a", "m4a"),
+            ("audio/x-flac", "flac"),
+            ("audio/vnd.wave", "wav"),
+            ("audio/opus", "opus"),
+        ] {
+            assert_eq!(ending(Some(kind), &url("https://a.example/v1.2/r")), expected, "{kind}");
+        }
         assert_eq!(ending(None, &url("https://a.example/")), "bin");
         assert_eq!(candidate("kite", "mp4", 0), "kite.mp4");
         assert_eq!(candidate("kite.MP4", "mp4", 1), "kite-2.mp4");

@@ -38,7 +38,7 @@ pub(super) fn is_message(bytes: &[u8], content_type: &str, url: &Url, rule: &Res
     let is_told = media::known_ending(&ending).is_some();
     let is_of_media = if is_told { !media::is_text(&ending) } else { media::is_media(&kind) };
     if is_of_media || sells_media(rule) {
-        return (endings.is_some() || first_bytes::are_words(bytes)) && (is_page || !media::may_be_text(&kind));
+        return (endings.is_some() || first_bytes::are_words(bytes)) && (is_page || !media::may_be_text(&kind, bytes));
     }
     is_told && endings.is_some_and(|endings| !endings.contains(&&*ending))
 }
@@ -51,7 +51,7 @@ fn ending_of(url: &Url) -> String {
 
 /// Whether a pointer to the result names a kind of media: its last word that means more than "address" does.
 fn sells_media(rule: &ResultRule) -> bool {
-    let is_address = |name: &String| name.chars().all(char::is_numeric) || ADDRESS_NAMES.contains(&name.as_str());
+    let is_address = |name: &String| ADDRESS_NAMES.contains(&name.as_str());
     let is_media = |name: String| {
         MEDIA_NAMES.iter().any(|media| name.strip_prefix(media).is_some_and(|rest| ADDRESS_NAMES.contains(&rest)))
     };
@@ -142,6 +142,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn words_are_none_of_a_type_that_nobody_knows() {
+        for kind in ["video/3gpp", "video/ogg", "video/x-unheard-of", "audio/mp3", "audio/x-m4a", "audio/x-unheard-of"]
+            .into_iter()
+            .chain(["image/jpg", "image/x-unheard-of"])
+        {
+            for words in messages() {
+                let shown = String::from_utf8_lossy(&words);
+                for address in [FILM, NAMELESS, "https://a.example/v.php"] {
+                    assert!(is_of_none(&words, kind, address), "{shown} as {kind} at {address}");
+                }
+                assert!(is_message_at(&words, kind, NAMELESS, &["/image/url"]), "{shown} as {kind}");
+            }
+        }
+    }
+
     /// Who sells no film may well sell words, and what was paid for is not thrown away for a guess.
     #[test]
     fn what_may_be_text_is_taken() {
@@ -205,8 +221,15 @@ mod tests {
                 }
             }
         }
-        // Of a type that nobody here knows nobody can tell.
-        assert!(!is_message_at(b"#define x_width 1\n", "image/x-xbitmap", NAMELESS, &["/image/url"]));
+        for (picture, kind) in [
+            ("#define x_width 1\n", "image/x-xbitmap"),
+            ("  0\nSECTION\n  2\nHEADER\n", "image/vnd.dxf"),
+            ("SIMPLE  =                    T / a sky", "image/fits"),
+            ("#FIG 3.2\n", "image/x-unheard-of"),
+            ("%TGIF 4.1\n", "image/x-unheard-of"),
+        ] {
+            assert!(!is_message_at(picture.as_bytes(), kind, NAMELESS, &["/image/url"]), "{picture} as {kind}");
+        }
         assert!(!is_message_at(b"http://127.0.0.1/a.mp3\n", "audio/x-mpegurl", NAMELESS, &["/audio/url"]));
         assert!(is_message_at(b"<html>", "image/svg+xml", NAMELESS, &["/image/url"]));
     }

@@ -107,7 +107,7 @@ pub(super) fn result(answer: &HttpAnswer) -> Option<Url> {
     // Of what was asked for as a whole a part is no result, and neither are words under another name.
     let is_part = answer.status == 206 || answer.header("content-range").is_some();
     let is_message = first_bytes::are_words(&answer.body)
-        && (first_bytes::is_page(&answer.body) || !media::may_be_text(&media::essence(said)));
+        && (first_bytes::is_page(&answer.body) || !media::may_be_text(&media::essence(said), &answer.body));
     if is_part || is_message {
         return None;
     }

@@ -101,7 +101,8 @@ fn what_may_be_the_result_is_taken_and_ends_as_it_is() {
         (good("ppm", "pictures", b"P3\n1 1\n255\n255 0 0\n", "image/x-portable-pixmap", ".ppm"), "ppm"),
         (good("ppm2", "words", b"P3\n1 1\n255\n255 0 0\n", "image/x-portable-pixmap", ""), "ppm"),
         (good("xpm", "pictures", b"/* XPM */\nstatic char * x[] = {};\n", "image/x-xpixmap", ".xpm"), "xpm"),
-        (good("odd", "pictures", b"#define x_width 1\n", "image/x-xbitmap", ""), "bin"),
+        (good("xbm", "pictures", b"#define x_width 1\n", "image/x-xbitmap", ""), "xbm"),
+        (good("odd", "pictures", b"#FIG 3.2\n", "image/x-unheard-of", ""), "bin"),
     ];
     let (goods, endings): (Vec<Good>, Vec<&str>) = cases.into_iter().unzip();
     let sandbox = Sandbox::start("");
@@ -125,7 +126,10 @@ fn messages() -> Vec<Good> {
         ("ogg", b"OggS is a word"),
         ("xml", b"<?xml version=\"1.0\"?><Error><Message>see <svg here</Message></Error>"),
     ];
-    messages.iter().map(|(id, bytes)| good(id, "generate-video", bytes, "video/mp4", ".mp4")).collect()
+    let of_type = |(n, kind)| good(&format!("of{n}"), "generate-video", b"link has expired", kind, ".mp4");
+    let types = ["video/3gpp", "video/x-unheard-of", "audio/mp3", "image/jpg", "image/x-unheard-of"];
+    let films = messages.iter().map(|(id, bytes)| good(id, "generate-video", bytes, "video/mp4", ".mp4"));
+    films.chain(types.into_iter().enumerate().map(of_type)).collect()
 }
 
 #[test]
