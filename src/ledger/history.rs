@@ -5,9 +5,11 @@ use crate::l402::{Network, PaymentHash};
 use crate::money::Msat;
 use crate::time::UnixMs;
 
-use super::decide::TAKEN_BY;
 use super::{AnswerKind, RefundRow, ResultRow};
 use crate::purchase::{JobState, Reason};
+
+/// The words by which a person takes what there is for a job's result: the answer that is kept, and what its address serves.
+pub const TAKEN_BY: [&str; 2] = ["delivered", "served"];
 
 /// How a payment stands in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]

@@ -2,6 +2,7 @@
 //! answer that is kept as its result.
 
 use crate::command::{command, node_command};
+pub use crate::ledger::history::TAKEN_BY;
 use crate::ledger::{AnswerKey, AnswerKind, JobKey, Reopened, Reopening};
 use crate::purchase::{HttpAnswer, JobState, Reason};
 use crate::time::UnixMs;
@@ -12,9 +13,7 @@ use super::{
 };
 
 /// How the word is kept that is said of a result which was fetched and taken for none.
-const AS_SERVED: &str = "served";
-/// The words by which a person takes what there is for a job's result.
-pub const TAKEN_BY: [&str; 2] = ["delivered", AS_SERVED];
+const AS_SERVED: &str = TAKEN_BY[1];
 
 /// What such a word depends on.
 #[derive(Clone, Debug, PartialEq, Eq)]
