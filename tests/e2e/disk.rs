@@ -84,6 +84,25 @@ fn a_ledger_with_little_room_buys_nothing_and_all_say_so() {
     Audit::of(&client, "jobs", &sandbox.books()).all_delivered(3);
 }
 
+/// A disk that fills up slowly: buying ends while there is room for what is under way, and nothing ends half way.
+#[test]
+fn a_run_that_sees_the_ledgers_disk_fill_up_buys_nothing_more() {
+    let sandbox = Sandbox::start("--sandbox-pay-ms 400");
+    let client = Client::of(&sandbox);
+    jobs(&client, 12, "");
+    let script = r#"
+        mkdir small && mount -t tmpfs -o size=48m tmpfs small
+        (sleep 1; head -c 34m /dev/zero > small/filler) &
+        "$@" --ledger small/ledger.db --jobs-in-flight 2; echo "first: $?"; wait
+        "$@" --ledger small/ledger.db --dry-run; echo "foretold: $?"; rm small/filler
+        "$@" --ledger small/ledger.db; echo "then: $?"
+        mkdir -p ../state/l402-batch && cp -r small/. ../state/l402-batch/"#;
+    let Some(ended) = client.shell_that_mounts(script, &client.buying(RUN)) else { return };
+    let ended = ended.saying("nothing more is bought in this run").saying("first: 3").saying("foretold: 7");
+    ended.saying("then: 0").not_saying("the disk is full");
+    Audit::of(&client, "jobs", &sandbox.books()).all_delivered(12);
+}
+
 /// The same without any right to mount: files may grow to so many blocks, and no further.
 #[test]
 fn a_file_that_may_not_grow_stops_the_spending() {

@@ -7,8 +7,9 @@ use crate::cli::options::config::Pace;
 use crate::download::{Feed, Fetched};
 use crate::event::{Event, Listener};
 use crate::ledger::port::Downloads;
-use crate::ledger::{BatchKey, LedgerHandle, OpenLedger};
+use crate::ledger::{BatchKey, LedgerAddress, LedgerHandle, OpenLedger, free_bytes};
 use crate::life::Bounds;
+use crate::money::thousands;
 use crate::payer::NodeInfo;
 use crate::run::signals::Stopped;
 use crate::run::{
@@ -31,6 +32,10 @@ const TRIES_MS_MAX: u64 = 60_000;
 const UNTOLD_MS_MAX: u64 = 1_000;
 /// Jobs whose files are named.
 const NAMED_MAX: usize = 5;
+/// With less room on the ledger's disk nothing more is bought: as much as the log beside it may grow.
+const ROOM_LEFT_BYTES_MIN: u64 = 16 << 20;
+/// So often one looks at it.
+const ROOM_LOOK_MS: u64 = 500;
 
 /// What is to be carried out.
 #[derive(Clone, Debug)]
@@ -154,6 +159,9 @@ pub(in crate::cli) async fn run_batch(
             () = while_files_can_be_kept(&feed, buys, how.reporter, &controller) => {
                 (Err(RunError::Defect("a disk ended the run".to_owned())), Ok(None))
             }
+            () = while_the_ledger_has_room(&how.world.ledger, buys, how.reporter, &controller) => {
+                (Err(RunError::Defect("the ledger's disk ended the run".to_owned())), Ok(None))
+            }
             () = at_deadline(how.deadline, &controller) => {
                 (Err(RunError::Defect("the deadline ended the run".to_owned())), Ok(None))
             }
@@ -261,6 +269,25 @@ async fn while_files_can_be_kept(feed: &Feed, buys: bool, reporter: &Reporter, c
             cause: format!("a file cannot be kept: {words}; nothing more is bought in this run"),
         });
         controller.stop_buying();
+    }
+    std::future::pending().await
+}
+
+/// Buys nothing more once the ledger's disk is nearly full: what is paid for is to be recorded to its end. Never returns.
+async fn while_the_ledger_has_room(address: &LedgerAddress, buys: bool, reporter: &Reporter, controller: &Controller) {
+    // A disk that does not say is no obstacle: what cannot be recorded ends the run.
+    while let Some(free) = free_bytes(address).ok().flatten().filter(|_| buys) {
+        if free < ROOM_LEFT_BYTES_MIN {
+            reporter.hear(&Event::Paused {
+                cause: format!(
+                    "the disk of the ledger {address} has {} KiB free; nothing more is bought in this run",
+                    thousands(free >> 10)
+                ),
+            });
+            controller.stop_buying();
+            break;
+        }
+        SystemClock.sleep_ms(ROOM_LOOK_MS).await;
     }
     std::future::pending().await
 }
