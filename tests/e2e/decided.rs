@@ -71,7 +71,7 @@ fn a_person_may_decide_where_the_old_node_is_gone() {
 
 #[test]
 fn a_decision_says_which_job_and_why() {
-    let (sandbox, client) = in_flight("--sandbox-pay-ms 100");
+    let (sandbox, client) = in_flight("--sandbox-pay-ms 1500");
     client.says("resolve --batch jobs --job nobody --as lost --note x").with(2).saying("no job nobody");
     client.says("resolve --batch jobs --job video --as lost").with(2).saying("--note");
     client.says("resolve --batch jobs --job video --as paid --note x").with(2).saying("unpaid");
@@ -83,7 +83,7 @@ fn a_decision_says_which_job_and_why() {
 
 #[test]
 fn an_audit_finds_what_a_person_decided_against_the_truth() {
-    let (sandbox, client) = in_flight("--sandbox-pay-ms 300");
+    let (sandbox, client) = in_flight("--sandbox-pay-ms 1500");
     expire(&client);
     client.says(UNPAID).with(0);
     sandbox.wait_for("its end", |books| books.settled().len() == 1);
