@@ -1,10 +1,12 @@
 //! A listener behind a thread, so that a stalled terminal or pipe cannot stall a payment.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
+
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 use crate::event::{Event, Listener};
 
@@ -21,7 +23,7 @@ const REST: Duration = Duration::from_millis(20);
 /// the queue is full, events are not shown, and a warning says how many once it moves again. The ledger has them all.
 pub struct Background {
     /// None once closed.
-    queue: Mutex<Option<SyncSender<Entry>>>,
+    queue: Mutex<Option<mpsc::Sender<Entry>>>,
     unshown: Arc<AtomicU64>,
     /// The end of the run, where the queue had no room for it: it alone must not be missed.
     last: Arc<Mutex<Option<Event>>>,
@@ -42,7 +44,8 @@ impl Background {
     /// # Errors
     /// Where the system gives no thread.
     pub fn new(listener: Arc<dyn Listener + Send + Sync>) -> std::io::Result<Self> {
-        let (queue, events) = sync_channel::<Entry>(WAITING_EVENTS_MAX);
+        // Takes memory for what waits, not for all that may.
+        let (queue, mut events) = mpsc::channel(WAITING_EVENTS_MAX);
         let (done, ended) = sync_channel::<()>(1);
         let unshown = Arc::new(AtomicU64::new(0));
         let last = Arc::new(Mutex::new(None));
@@ -50,8 +53,8 @@ impl Background {
         thread::Builder::new().name("report".to_owned()).spawn(move || {
             // Dropped at the end of the thread, which is what `close` waits for.
             let _done = done;
-            while let Ok(first) = events.recv() {
-                for entry in std::iter::once(first).chain(events.try_iter()) {
+            while let Some(first) = events.blocking_recv() {
+                for entry in std::iter::once(first).chain(std::iter::from_fn(|| events.try_recv().ok())) {
                     tell_missed(&*listener, &missed);
                     match entry {
                         Entry::Heard(event) => listener.hear(&event),
@@ -82,7 +85,7 @@ impl Background {
     /// did not take it all in that time.
     pub fn close(&self, patience: Duration) -> bool {
         drop(locked(&self.queue).take());
-        matches!(locked(&self.ended).recv_timeout(patience), Err(std::sync::mpsc::RecvTimeoutError::Disconnected))
+        matches!(locked(&self.ended).recv_timeout(patience), Err(RecvTimeoutError::Disconnected))
     }
 }
 
@@ -91,7 +94,7 @@ impl Listener for Background {
         let queue = locked(&self.queue);
         let Some(queue) = queue.as_ref() else { return };
         match queue.try_send(Entry::Heard(event.clone())) {
-            Ok(()) | Err(TrySendError::Disconnected(_)) => {}
+            Ok(()) | Err(TrySendError::Closed(_)) => {}
             Err(TrySendError::Full(Entry::Heard(event @ Event::RunEnded(_)))) => *locked(&self.last) = Some(event),
             Err(TrySendError::Full(_)) => {
                 self.unshown.fetch_add(1, Ordering::Relaxed);
