@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Books, Client, Count, Cutter, Ended, Sandbox, two_jobs};
+use crate::harness::{Books, Client, Count, Cutter, Ended, Sandbox, every, two_jobs};
 
 /// One video.
 const JOB: &str = "version = 1\n\n[endpoint.generate-video]\ndedup_window_s = 0\n\n\
@@ -198,7 +198,8 @@ fn killed_at_every_turn_each_refund_is_claimed_once() {
             scope.spawn(move || {
                 let sandbox = Sandbox::start(ALL_BACK);
                 let cutter = Cutter::before(&sandbox);
-                let mut turns = (first..=200).step_by(AT_ONCE);
+                let every = every(3);
+                let mut turns = (first * every..=200).step_by(AT_ONCE * every);
                 let end = turns.find(|nth| killed_at(*nth, &sandbox, &cutter));
                 assert!(end.is_some_and(|end| end > 12), "{end:?} turns");
             });

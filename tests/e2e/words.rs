@@ -1,6 +1,6 @@
 //! A person's words: each is carried out once, wherever the command that says it is stopped and however often it is repeated.
 
-use crate::harness::{Client, Count, Cutter, Sandbox, two_jobs};
+use crate::harness::{Client, Count, Cutter, Sandbox, every, two_jobs};
 
 #[test]
 fn a_word_buys_once_however_often_its_command_is_repeated() {
@@ -58,7 +58,9 @@ fn a_word_whose_command_was_killed_at_any_turn_buys_once() {
             scope.spawn(move || {
                 let sandbox = Sandbox::start("--sandbox-dedup-s 0");
                 let cutter = Cutter::before(&sandbox);
-                let ended = (first..=TURNS_MAX).step_by(AT_ONCE).find(|nth| killed_at(*nth, &sandbox, &cutter));
+                let every = every(3);
+                let mut turns = (first * every..=TURNS_MAX).step_by(AT_ONCE * every);
+                let ended = turns.find(|nth| killed_at(*nth, &sandbox, &cutter));
                 assert!(ended.is_some_and(|end| end > 8), "{ended:?} turns");
             });
         }
