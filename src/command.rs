@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use crate::screen::veiled;
 use crate::terminal_text::{is_printable, printable_char};
 
 /// What every command of this process needs: ledger and configuration, where they are not those by default.
@@ -49,13 +50,26 @@ pub fn carried() -> &'static [String] {
 /// A command of this program as a shell takes it; `line` holds its words, quoted where they need it.
 #[must_use]
 pub fn command(line: &str) -> String {
+    printable(of_program(line))
+}
+
+fn of_program(line: &str) -> String {
     with(format!("l402-batch {line}"), carried())
+}
+
+/// The command; words in its place where it would show a secret, and with stars for that would not do what it says.
+#[must_use]
+pub fn printable(command: String) -> String {
+    if veiled(&command) == command {
+        return command;
+    }
+    "(a command that is not printed, as a macaroon stands in a name of it: rename that file or folder, or type it by hand)".to_owned()
 }
 
 /// The same, of a command that asks the node: it names that as this process was told it.
 #[must_use]
 pub fn node_command(line: &str) -> String {
-    with(command(line), CONTEXT.get().map_or(&[], |carried| &carried.node))
+    printable(with(of_program(line), CONTEXT.get().map_or(&[], |carried| &carried.node)))
 }
 
 /// The same, where a variable of the environment would have it do something else: without these.
@@ -135,6 +149,15 @@ mod tests {
         assert_eq!(shell("it's a\\b\r\u{ad}ü"), r"$'it\'s a\\b\r\xc2\xadü'");
         assert_eq!(command("status --batch june"), "l402-batch status --batch june");
         assert_eq!(command(&about_batch("status", "a b")), "l402-batch status --batch 'a b'");
+    }
+
+    #[test]
+    fn a_command_that_would_show_a_macaroon_is_words() {
+        let name = format!("0201036c6e6402{}", "c0ffee1d".repeat(12));
+        crate::screen::remember(&name, crate::screen::TypedAs::Anything);
+        for shown in [command(&about_batch("status", &name)), node_command(&about_batch("recover", &name))] {
+            assert!(!shown.contains("l402-batch ") && !shown.contains("**") && shown.contains("rename"), "{shown}");
+        }
     }
 
     /// Ids, batches and files may begin with `-`.

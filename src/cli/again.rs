@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use crate::command::shell;
+use crate::command::{printable, shell};
 use crate::money::Sats;
 use crate::time::UnixMs;
 
@@ -72,7 +72,7 @@ pub(super) fn again(
     let absent = |flag: &String| !command.iter().any(|word| word == flag || word.starts_with(&format!("{flag}=")));
     let more: Vec<String> = with.chunks(2).filter(|pair| pair.first().is_some_and(absent)).flatten().cloned().collect();
     command.extend(more);
-    Some(command.iter().map(|word| shell(word)).collect::<Vec<_>>().join(" "))
+    Some(printable(command.iter().map(|word| shell(word)).collect::<Vec<_>>().join(" ")))
 }
 
 /// The variables that stand in the way of a command that goes on with all that is left: what of them is a choice of jobs, a person's

@@ -19,6 +19,7 @@ mod receipts;
 mod target;
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use crate::screen::{TypedAs, holds_binary_macaroon, remember, veiled};
 
@@ -47,7 +48,10 @@ pub fn run(argv: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut is_of_macaroon = false;
     for word in argv.iter().map(|word| word.to_string_lossy()) {
         let names_macaroon = word.starts_with("--lnd-macaroon");
-        remember(&word, if is_of_macaroon || names_macaroon { TypedAs::Macaroon } else { TypedAs::Anything });
+        remember(
+            &word,
+            if is_of_macaroon || names_macaroon { TypedAs::Macaroon(&Path::exists) } else { TypedAs::Anything },
+        );
         is_of_macaroon = names_macaroon && !word.contains('=');
     }
     let cli = match args::parse(argv) {

@@ -68,6 +68,8 @@ mod node;
 #[cfg(test)]
 mod pairs;
 #[cfg(test)]
+mod pasted;
+#[cfg(test)]
 mod patience;
 #[cfg(test)]
 mod refunds;

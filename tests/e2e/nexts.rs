@@ -79,7 +79,7 @@ fn ran(client: &Client, line: &str) -> Ended {
 }
 
 #[track_caller]
-fn next(ended: &Ended, words: &str) -> String {
+pub fn next(ended: &Ended, words: &str) -> String {
     let is_it = |line: &&str| line.starts_with("next ") && line.contains(words);
     let mut found = ended.stdout.lines().filter(is_it);
     let line = found.next().unwrap_or_else(|| panic!("no next with `{words}`\n{ended}"));
@@ -88,7 +88,7 @@ fn next(ended: &Ended, words: &str) -> String {
 }
 
 /// The commands of a sentence: those in backquotes, else what begins with the program's name.
-fn commands(sentence: &str) -> Vec<String> {
+pub fn commands(sentence: &str) -> Vec<String> {
     if sentence.contains('`') {
         let quoted = sentence.split('`').skip(1).step_by(2);
         return quoted.filter(|words| words.starts_with("l402-batch ")).map(str::to_owned).collect();
@@ -113,7 +113,7 @@ fn shell(client: &Client, command: &str) -> Command {
     shell
 }
 
-fn sh(client: &Client, command: &str) -> Ended {
+pub fn sh(client: &Client, command: &str) -> Ended {
     Process::start(&mut shell(client, command)).end()
 }
 

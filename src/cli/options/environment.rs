@@ -117,7 +117,7 @@ fn concerns_us(name: &str) -> bool {
 
 /// What is pasted into a variable is printed as little as what is typed.
 fn kept_back((name, value): &(String, OsString)) {
-    let typed_as = if name.contains("MACAROON") { TypedAs::Macaroon } else { TypedAs::Anything };
+    let typed_as = if name.contains("MACAROON") { TypedAs::Macaroon(&Path::exists) } else { TypedAs::Anything };
     remember(&value.to_string_lossy(), typed_as);
 }
 

@@ -28,8 +28,15 @@ pub(in crate::cli) fn read(file: &Path, named: bool, home: Option<&Path>) -> Res
         Err(error) if error.kind() == io::ErrorKind::NotFound && !named => return Ok(None),
         Err(error) => return Err(vec![unread(&shown, &error)]),
     };
+    // Paths in the file are relative to its folder; `~/` is the user's own.
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let anchored = |path: &Path| match (path.strip_prefix("~"), home) {
+        (Ok(below), Some(home)) => home.join(below),
+        (Ok(_) | Err(_), _) => folder.join(path),
+    };
+    keep_back(&text, &|path: &Path| anchored(path).exists());
     let mut layer = parse(&SourceText::new(shown, text))?;
-    anchor(&mut layer, file.parent().unwrap_or(Path::new("")), home);
+    OPTIONS.iter().for_each(|option| (option.anchor)(&mut layer, &anchored));
     Ok(Some(layer))
 }
 
@@ -38,11 +45,14 @@ fn text(file: &Path) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "is not UTF-8"))
 }
 
+/// A macaroon may stand in any line, and errors show lines.
+fn keep_back(text: &str, is_there: &dyn Fn(&Path) -> bool) {
+    remember(text, TypedAs::Anything);
+    let of_macaroon = text.lines().filter(|line| line.trim_start().starts_with("lnd_macaroon"));
+    of_macaroon.for_each(|line| remember(line, TypedAs::Macaroon(is_there)));
+}
+
 fn parse(source: &SourceText) -> Result<Layer, Vec<Diagnostic>> {
-    // A macaroon may stand in any line, and errors show lines.
-    remember(&source.text, TypedAs::Anything);
-    let of_macaroon = source.text.lines().filter(|line| line.trim_start().starts_with("lnd_macaroon"));
-    of_macaroon.for_each(|line| remember(line, TypedAs::Macaroon));
     let table = DeTable::parse(&source.text).map_err(|error| {
         let mut wrong = Diagnostic::error(&source.file, error.message());
         wrong.place = error.span().map(|span| source.place(span));
@@ -119,13 +129,4 @@ fn unknown(name: &str) -> Diagnostic {
         Some(known) => wrong.help(format!("did you mean \"{known}\"?")),
         None => wrong,
     }
-}
-
-/// Paths in the file are relative to its folder; `~/` is the user's own.
-fn anchor(layer: &mut Layer, folder: &Path, home: Option<&Path>) {
-    let anchored = |path: &Path| match (path.strip_prefix("~"), home) {
-        (Ok(below), Some(home)) => home.join(below),
-        (Ok(_) | Err(_), _) => folder.join(path),
-    };
-    OPTIONS.iter().for_each(|option| (option.anchor)(layer, &anchored));
 }

@@ -109,3 +109,8 @@ fn is_begun(words: &[&str], radix: u32, word_bytes: usize, is_big_endian: bool) 
     }
     false
 }
+
+/// What encoded text is written with.
+pub(super) const fn is_of_text(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_' | '=')
+}

@@ -1,0 +1,197 @@
+//! Macaroons in the place of other values are shown by nothing; and what only looks like one is shown as it is.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+
+use data_encoding::{BASE64, HEXLOWER};
+
+use crate::harness::{Client, Ended, Process, Sandbox, two_jobs};
+use crate::nexts::{commands, next, sh};
+
+/// Whoever pastes the macaroon where its file belongs, or anywhere else, sees an error and never the macaroon.
+#[test]
+fn a_macaroon_that_is_pasted_in_a_wrong_place_is_not_shown() {
+    let client = Client::alone();
+    let hex = format!("0201036c6e6402{}", "5ec7e7".repeat(40));
+    client.write("jobs.toml", &two_jobs(""));
+    let config = client.path("m.toml");
+    let named = format!("--config {}", config.display());
+    let node = "--lnd-url https://127.0.0.1:1";
+    let check = |ended: Ended, words: &str| {
+        let shown = format!("{}{}", ended.stdout, ended.stderr);
+        assert!(!shown.contains("5ec7e75ec7e7"), "{ended}");
+        assert!(shown.contains(words), "{ended}");
+    };
+    let as_file = format!("--lnd-macaroon-file {hex}");
+    check(client.says(&format!("run jobs.toml --max-sats 9 --yes {node} {as_file}")), "is a macaroon itself");
+    check(
+        client.says(&format!("run jobs.toml --max-sats 9 --yes {node} --lnd-macaroon-file={hex}")),
+        "is a macaroon itself",
+    );
+    check(client.says(&format!("doctor {node} {as_file}")), "is a macaroon itself");
+    check(client.says(&format!("doctor --json {node} {as_file}")), "is a macaroon itself");
+    check(client.says(&format!("run jobs.toml --lnd-macaroon {hex}")), "error: ");
+    check(client.says(&format!("run jobs.toml --lnd-macaroon={hex}")), "error: ");
+    check(client.says(&format!("run {hex}")), "error: ");
+    check(client.says(&format!("run jobs.toml {hex}")), "error: ");
+    for (text, words) in [
+        (format!("lnd_macaroon = \"{hex}\"\n"), "lnd_macaroon_file"),
+        (format!("lnd_macaroon_file = {hex}\n"), "error"),
+        (format!("lnd_macaroon_file = \"{hex}\"\nlnd_macaroon_command = \"cat {hex}\"\n"), "given twice"),
+        (format!("lnd_url = \"{hex}\"\n"), "lnd_url"),
+    ] {
+        std::fs::write(&config, text).unwrap();
+        check(client.says(&format!("config show {named}")), words);
+    }
+    std::fs::write(&config, format!("lnd_macaroon_file = \"{hex}\"\n")).unwrap();
+    check(client.says(&format!("config show {named}")), "lnd_macaroon_file");
+    check(client.says(&format!("config show --json {named}")), "lnd_macaroon_file");
+    check(client.says(&format!("doctor {named}")), "is a macaroon itself");
+    let mut program = client.program();
+    program.args(["config", "show"]).env("L402_BATCH_LND_MACAROON_FILE", &hex);
+    check(Process::start(&mut program).end(), "L402_BATCH_LND_MACAROON_FILE");
+}
+
+/// As the usual tools print it, and cut at either end.
+fn written(bytes: &[u8], (hex, base64): (&str, &str)) -> Vec<String> {
+    let pieces = |text: &str, size, between: &str| {
+        text.as_bytes().chunks(size).map(String::from_utf8_lossy).collect::<Vec<_>>().join(between)
+    };
+    // As `xxd` prints it.
+    let rows = bytes.chunks(16).enumerate().map(|(nth, row)| {
+        let seen: String = row.iter().map(|b| if b.is_ascii_graphic() { char::from(*b) } else { '.' }).collect();
+        format!("{:08x}: {}  {seen}\n", nth * 16, pieces(&HEXLOWER.encode(row), 4, " "))
+    });
+    let dump = rows.collect();
+    vec![
+        pieces(base64, 76, "\n"),
+        pieces(hex, 76, "\n"),
+        format!("0x{hex}"),
+        format!("./{hex}"),
+        format!("/home/x/{base64}"),
+        format!("macaroon:{hex}"),
+        format!("L402 {base64}"),
+        hex[..70].to_owned(),
+        pieces(hex, 2, " "),
+        pieces(hex, 2, ":"),
+        pieces(base64, 8, " "),
+        bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect(),
+        bytes.iter().map(u8::to_string).collect::<Vec<_>>().join(" "),
+        dump,
+        // From its middle it is known by its place alone.
+        base64[20..90].to_owned(),
+    ]
+}
+
+/// A shell pastes its bytes, without those that are zero.
+#[test]
+fn a_macaroon_that_is_pasted_as_it_is_is_refused_unread() {
+    let client = Client::alone();
+    client.write("jobs.toml", &two_jobs(""));
+    let bytes = b"\x02\x01\x03lnd\x02\xf8\x01\x03\x0a\x10secret\xff";
+    for flag in ["--batch", "--ledger", "--lnd-macaroon-file"] {
+        let words = [flag.as_bytes(), b"=", bytes].concat();
+        let mut program = client.program();
+        program.args(["run", "jobs.toml", "--dry-run"]).arg(OsStr::from_bytes(&words));
+        let ended = Process::start(&mut program).end().with(2).saying("a macaroon itself stands on the command line");
+        assert_eq!((ended.stdout.len(), ended.stderr.lines().count()), (0, 1), "{ended}");
+    }
+}
+
+/// However it is written, and in the place of whatever value: by flag, variable and configuration file, in what any command prints.
+#[test]
+fn a_macaroon_in_the_place_of_any_value_is_not_shown_however_it_is_written() {
+    let client = Client::alone();
+    client.write("jobs.toml", &two_jobs(""));
+    let noise = (0..150u32).map(|n| u8::try_from(n.wrapping_mul(2_654_435_761) >> 24).unwrap());
+    let bytes: Vec<u8> = [2, 1, 3].into_iter().chain(*b"lnd").chain(noise).collect();
+    let (hex, base64) = (HEXLOWER.encode(&bytes), BASE64.encode(&bytes));
+    let forms = written(&bytes, (&hex, &base64));
+    let is_known = |form: &str, place: &str| !base64[20..].starts_with(form) || place.contains("macaroon");
+    let check = |ended: Ended| {
+        let plain = |text: &str| text.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "");
+        let shown = plain(&format!("{}{}", ended.stdout, ended.stderr));
+        let numbers = bytes.iter().map(u8::to_string).collect::<String>();
+        let escaped = bytes.iter().map(|byte| format!("x{byte:02x}")).collect::<String>();
+        for text in [&hex, &plain(&base64), &numbers, &escaped] {
+            let part = (0..text.len() - 14).find(|at| shown.contains(&text[*at..at + 14]));
+            assert_eq!(part, None, "{ended}");
+        }
+    };
+    let start = |words: &[&str]| Process::start(client.program().args(words)).end();
+    let buying = ["run", "jobs.toml", "--max-sats", "9", "--yes", "--lnd-url", "https://127.0.0.1:1"];
+    for form in &forms {
+        for flag in [
+            "--config",
+            "--catalog",
+            "--ledger",
+            "--download",
+            "--batch",
+            "--lnd-macaroon-file",
+            "--lnd-cert-file",
+            "--lnd-dir",
+        ]
+        .into_iter()
+        .filter(|flag| is_known(form, flag))
+        {
+            check(start(&[&buying[..], &[flag, form]].concat()));
+        }
+        let small =
+            ["ledger", "lnd_dir", "lnd_macaroon_file", "lnd_cert_file", "max_sats", "download", "lnd_macaroon_command"];
+        for (nth, key) in small.into_iter().enumerate().filter(|(_, key)| is_known(form, key)) {
+            let command = [&["config", "show"][..], &["config", "show", "--json"], &["doctor"], &["recover"]][nth % 4];
+            let variable = format!("L402_BATCH_{}", key.to_uppercase());
+            check(Process::start(client.program().args(command).env(variable, form)).end());
+            std::fs::write(client.path("m.toml"), format!("{key} = {form:?}\n")).unwrap();
+            for command in [&["config", "show"][..], &["doctor"]] {
+                check(start(&[command, &["--config", "m.toml"]].concat()));
+            }
+        }
+    }
+}
+
+/// A sheet of Google's is saved under its long name.
+#[test]
+fn a_long_name_is_printed_as_it_is_and_stands_in_the_results() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    let name = "1BxiMVs0XRA5nFMdKvBdBZjgmUUqptlbs74OgvE2upms";
+    client.write(&format!("{name}.toml"), &two_jobs(""));
+    let ended = client.run(&format!("run {name}.toml --limit 1")).with(3);
+    assert!(ended.stdout.contains(&format!("run {name}.toml")) && !ended.stdout.contains("***"), "{ended}");
+    let results = client.says(&format!("export {name}.toml --results -")).with(0).stdout;
+    assert!(results.lines().skip(1).all(|row| row.contains(&format!(",{name},"))), "{results}");
+}
+
+/// Folders, files and batches are named by digests: what is printed of them does what it says.
+#[test]
+fn a_command_with_long_names_works_as_printed() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    // In hex it begins as a macaroon does, and says none.
+    let digest =
+        [2, 0x9e].into_iter().chain((0..62u32).map(|n| u8::try_from(n.wrapping_mul(2_654_435_761) >> 24).unwrap()));
+    let name = HEXLOWER.encode(&digest.collect::<Vec<u8>>());
+    let jobs = "version = 1\n[[job]]\nid = \"1\"\nprompt = \"a kite\"\n[[job]]\nid = \"2\"\nprompt = \"a gull\"\n";
+    let jobs = jobs.replace("prompt", "endpoint = \"generate-video\"\nduration = 3\nprompt");
+    client.write(&format!("{name}/jobs.toml"), &jobs);
+    std::fs::copy(sandbox.file("admin.macaroon"), client.path(&format!("{name}/m"))).unwrap();
+    let mut node = client.node().to_vec();
+    let papers = node.iter().position(|word| word == "--lnd-macaroon-file").unwrap() + 1;
+    node[papers] = client.path(&format!("{name}/m")).display().to_string();
+    let mut program = client.program();
+    let of_batch =
+        ["--batch", &name, "--ledger", &format!("{name}/l.db"), "--max-sats", "100000", "--yes", "--limit", "1"];
+    program.args(["run", &format!("{name}/jobs.toml")]).args(node).args(of_batch);
+    let ended = Process::start(&mut program).end().with(3).not_saying("***");
+    let commands = commands(&next(&ended, "without --limit"));
+    assert!(commands[0].matches(&name).count() >= 4, "{commands:?}");
+    sh(&client, &commands[0]).with(0);
+    assert_eq!(sandbox.books().settled().len(), 2);
+    // Where a macaroon really is a name, no command is printed that would not work.
+    let secret = format!("0201036c6e6402{}", "5ec7e7".repeat(20));
+    client.write(&format!("{secret}.toml"), &two_jobs(""));
+    let ended = client.run(&format!("run {secret}.toml --limit 1")).with(3);
+    assert!(!ended.stdout.contains("5ec7e75ec7e7") && !ended.stdout.contains("run ***"), "{ended}");
+    assert!(next(&ended, "without --limit").contains("rename that file or folder"), "{ended}");
+}
