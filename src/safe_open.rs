@@ -1,5 +1,5 @@
 //! Opens what a path names without ever hanging on it: a regular file as it is, a pipe with patience for its writer, and
-//! nothing else. A device such as `/dev/zero` has no end.
+//! nothing else. A device such as `/dev/zero` has no end. What is the address of something elsewhere names no file.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -49,6 +49,17 @@ impl Drop for Kept {
             kept.swap_remove(at);
         }
     }
+}
+
+/// The `https` of what begins with `https://` and its like, which is no path. A drive's letter is none.
+#[must_use]
+pub fn scheme(path: &Path) -> Option<&str> {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    let end = bytes.windows(3).position(|window| window == b"://")?;
+    let scheme = std::str::from_utf8(&bytes[..end]).ok()?;
+    let is_of_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    let is_one = scheme.len() > 1 && scheme.starts_with(|c: char| c.is_ascii_alphabetic());
+    (is_one && scheme.chars().all(is_of_scheme)).then_some(scheme)
 }
 
 /// How often a pipe is looked at again that has nothing to read.

@@ -6,16 +6,17 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::error::Hinted;
+use crate::safe_open::scheme;
 
 /// What the address of a server begins with.
-const SERVERS: [&str; 2] = ["postgres://", "postgresql://"];
+const SERVERS: [&str; 2] = ["postgres", "postgresql"];
 
 /// Where a ledger is, or would be, or a file is that belongs to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LedgerAddress(PathBuf);
 
-/// Why something is no address of a ledger. Says nothing of what was given: a password may stand in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+/// Why something is no address of a ledger. Says of what was given no more than its scheme: a password may stand in it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// Nothing was given.
     #[error("expected a path, got nothing")]
@@ -23,13 +24,16 @@ pub enum AddressError {
     /// It names a database's server.
     #[error("this version keeps a ledger in a file, and PostgreSQL keeps none")]
     Server,
+    /// It is the address of something else.
+    #[error("this version keeps a ledger in a file, and what begins with {0}:// is no path")]
+    Scheme(String),
 }
 
 impl Hinted for AddressError {
     fn hint(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Empty => None,
-            Self::Server => Some("give the path of a file on a local disk".into()),
+            Self::Server | Self::Scheme(_) => Some("give the path of a file on a local disk".into()),
         }
     }
 }
@@ -39,14 +43,11 @@ impl TryFrom<PathBuf> for LedgerAddress {
 
     /// What a person gave.
     fn try_from(given: PathBuf) -> Result<Self, AddressError> {
-        let bytes = given.as_os_str().as_encoded_bytes();
-        let begins = |server: &&str| {
-            bytes.get(..server.len()).is_some_and(|start| start.eq_ignore_ascii_case(server.as_bytes()))
-        };
-        match bytes {
-            [] => Err(AddressError::Empty),
-            _ if SERVERS.iter().any(begins) => Err(AddressError::Server),
-            _ => Ok(Self(given)),
+        match scheme(&given).map(str::to_ascii_lowercase) {
+            _ if given.as_os_str().is_empty() => Err(AddressError::Empty),
+            Some(scheme) if SERVERS.contains(&scheme.as_str()) => Err(AddressError::Server),
+            Some(scheme) => Err(AddressError::Scheme(scheme)),
+            None => Ok(Self(given)),
         }
     }
 }
@@ -84,15 +85,30 @@ mod tests {
     #[test]
     fn a_path_names_a_ledger_and_a_server_does_not() {
         let read = |text: &str| LedgerAddress::try_from(PathBuf::from(text));
-        for path in
-            ["ledger.db", "/var/lib/l.db", "./postgres://x", "postgres:", "postgres:/x", "postgresql", "a b", "é"]
-        {
+        for path in [
+            "ledger.db",
+            "/var/lib/l.db",
+            "./postgres://x",
+            "postgres:",
+            "postgres:/x",
+            "C:\\l.db",
+            "c://l.db",
+            "a b://c",
+            "é",
+        ] {
             let address = read(path).unwrap();
             assert_eq!((address.to_string().as_str(), address.file()), (path, Path::new(path)));
         }
         for server in ["postgres://", "postgresql://u:secret@db/ledger?sslmode=require", "PostgreS://db"] {
             let refused = read(server).unwrap_err();
             assert_eq!(refused, AddressError::Server);
+            assert!(!refused.told().contains("secret"));
+        }
+        for (other, scheme) in
+            [("mysql://u:secret@db", "mysql"), ("S3://b/l", "s3"), ("file:///l.db", "file"), ("sqlite://l", "sqlite")]
+        {
+            let refused = read(other).unwrap_err();
+            assert_eq!(refused, AddressError::Scheme(scheme.to_owned()));
             assert!(!refused.told().contains("secret"));
         }
         assert_eq!(read(""), Err(AddressError::Empty));

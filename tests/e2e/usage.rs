@@ -185,6 +185,36 @@ fn a_ledger_at_a_server_is_refused_before_anything_else() {
     assert_eq!(client.files(), ["config.toml", "picture.png"]);
 }
 
+/// Wherever a path is given: by flag, variable and configuration file, and as what a command is about. Nothing of that name is made.
+#[test]
+fn an_address_in_the_place_of_a_path_is_refused_and_not_shown() {
+    let client = Client::alone();
+    client.write("jobs.toml", &two_jobs(""));
+    let buying = "run jobs.toml --max-sats 9 --yes --lnd-url https://127.0.0.1:1";
+    for address in ["s3://u:pw@b/k", "mysql://night:tr0ub4dor@db.example/x", "file:///etc/tr0ub4dor", "sqlite://pw"] {
+        let scheme = &address[..=address.find("//").unwrap() + 1];
+        let refused = |ended: Ended| {
+            ended.with(2).saying(&format!("begins with {scheme}")).not_saying("tr0ub4dor").not_saying("pw");
+        };
+        for flag in
+            ["ledger", "results", "receipts", "download", "config", "catalog", "lnd-cert-file", "lnd-macaroon-file"]
+        {
+            refused(client.says(&format!("{buying} --{flag} {address}")));
+            let mut by_variable = client.program();
+            by_variable
+                .args(buying.split(' '))
+                .env(format!("L402_BATCH_{}", flag.to_uppercase().replace('-', "_")), address);
+            refused(Process::start(&mut by_variable).end());
+        }
+        client.write("config.toml", &format!("download = \"{address}\"\n"));
+        refused(client.says("config show --config config.toml"));
+        for line in ["run", "plan", "status", "ledger merge", "doctor"] {
+            refused(client.says(&format!("{line} {address}")));
+        }
+    }
+    assert_eq!(client.files(), ["config.toml", "jobs.toml", "picture.png"]);
+}
+
 #[test]
 fn help_and_version_are_no_errors() {
     let client = Client::alone();

@@ -9,14 +9,17 @@ mod setup;
 #[cfg(test)]
 mod tests;
 
+use std::any::TypeId;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::screen::{fold, stdout_columns};
 
 use crate::cli::options;
+use crate::cli::options::values::path_at;
 
 pub use buy::{PlanArgs, RunArgs};
 pub use finish::{
@@ -156,7 +159,13 @@ fn laid_out(text: &str, columns: Option<u16>) -> String {
 }
 
 fn declared(command: clap::Command) -> clap::Command {
-    command.mut_args(with_default).mut_args(with_variable).mut_subcommands(declared)
+    command.mut_args(path).mut_args(with_default).mut_args(with_variable).mut_subcommands(declared)
+}
+
+/// Whatever is a path is held against being one.
+fn path(arg: Arg) -> Arg {
+    let is_path = arg.get_value_parser().type_id() == TypeId::of::<PathBuf>();
+    if is_path { arg.value_parser(PathBufValueParser::new().try_map(path_at)) } else { arg }
 }
 
 fn with_default(arg: Arg) -> Arg {

@@ -68,6 +68,34 @@ fn what_does_not_go_together_is_refused() {
     }
 }
 
+/// Every argument that is a path, of every command.
+#[test]
+fn an_address_is_no_path() {
+    fn paths(command: &clap::Command, words: &str, found: &mut Vec<String>) {
+        let is_path = |arg: &&clap::Arg| arg.get_value_hint() == clap::ValueHint::AnyPath;
+        let line = |arg: &clap::Arg| match arg.get_long() {
+            Some(flag) => format!("{words} --{flag}"),
+            None => words.to_owned(),
+        };
+        found.extend(command.get_arguments().filter(is_path).map(line));
+        command.get_subcommands().for_each(|sub| paths(sub, &format!("{words} {}", sub.get_name()), found));
+    }
+    let mut found = Vec::new();
+    paths(&command(), "", &mut found);
+    assert!(found.len() > 60, "{found:?}");
+    for line in found {
+        for address in ["s3://u:pw@b", "file:///a/b", "https://seller.example/jobs.csv"] {
+            let error = parsed(&format!("{line} {address}")).unwrap_err();
+            assert_eq!(error.kind(), clap::error::ErrorKind::ValueValidation, "{line} {error}");
+        }
+        for path in ["C:\\a\\b.csv", "./s3://b", "C://a"] {
+            let read = parsed(&format!("{line} {path}"));
+            let is_refused = read.is_err_and(|error| error.kind() == clap::error::ErrorKind::ValueValidation);
+            assert!(!is_refused, "{line} {path}");
+        }
+    }
+}
+
 #[test]
 fn every_command_is_there() {
     for line in [

@@ -10,7 +10,7 @@ use crate::diagnostic::closest;
 use crate::screen::{TypedAs, remember};
 
 use crate::cli::args::is_flag;
-use crate::cli::options::{Declaration, Layer, OPTIONS, PREFIX, flag, variable};
+use crate::cli::options::{Declaration, Layer, OPTIONS, PREFIX, flag, values, variable};
 
 /// What the process finds around it.
 #[derive(Clone, Debug)]
@@ -69,8 +69,13 @@ impl Environment {
     }
 
     /// `$L402_BATCH_CONFIG`.
-    pub(in crate::cli) fn config_file(&self) -> Option<PathBuf> {
-        self.get(&variable("config")).map(PathBuf::from)
+    ///
+    /// # Errors
+    /// In words, where it is no path.
+    pub(in crate::cli) fn config_file(&self) -> Result<Option<PathBuf>, String> {
+        let name = variable("config");
+        let path = self.get(&name).map(|path| values::path_at(PathBuf::from(path)));
+        path.transpose().map_err(|error| format!("{name}: {error}"))
     }
 
     /// `$STATE_DIRECTORY` (systemd's word; the first, where there are several), else `$XDG_STATE_HOME/l402-batch`.
@@ -134,14 +139,20 @@ fn set(layer: &mut Layer, name: &str, value: &OsString) -> Result<(), String> {
     if value.trim().is_empty() {
         return Err("is set to nothing; unset it, or give it a value".to_owned());
     }
-    each(option, value).try_for_each(|value| option.read(layer, value))
+    each(option, value).iter().try_for_each(|value| option.read(layer, value))
 }
 
-fn each<'a>(option: &Declaration, value: &'a str) -> Box<dyn Iterator<Item = &'a str> + 'a> {
-    match option.split {
-        Some(separator) => Box::new(value.split(separator).filter(|piece| !piece.is_empty())),
-        None => Box::new(std::iter::once(value)),
+/// The values in a variable. The address of something elsewhere is not taken apart where paths are separated by `:`.
+fn each(option: &Declaration, value: &str) -> Vec<String> {
+    let Some(separator) = option.split else { return vec![value.to_owned()] };
+    let mut pieces: Vec<String> = Vec::new();
+    for piece in value.split(separator).filter(|piece| !piece.is_empty()) {
+        match pieces.last_mut() {
+            Some(before) if separator == ':' && piece.starts_with("//") => before.push_str(&format!(":{piece}")),
+            Some(_) | None => pieces.push(piece.to_owned()),
+        }
     }
+    pieces
 }
 
 fn unknown(ours: &str) -> String {

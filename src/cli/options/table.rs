@@ -88,7 +88,7 @@ options! {
             long,
             value_name = "FILE",
             value_hint = ValueHint::AnyPath,
-            value_parser = PathBufValueParser::new().map(MacaroonFile::from)
+            value_parser = PathBufValueParser::new().try_map(|path| values::path_at(path).map(MacaroonFile::from))
         ], text MacaroonFile::read, family MACAROON;
         /// The macaroon itself, in hex or base64
         secret lnd_macaroon: Option<Secret>, [skip], text Secret::read, family MACAROON;

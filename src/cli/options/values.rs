@@ -9,9 +9,10 @@ use jiff::{SignedDuration, Timestamp, ToSpan, Zoned, civil};
 use url::Url;
 
 use crate::error::Hinted;
-use crate::ledger::{AddressError, LedgerAddress, endpoint_and_origin};
+use crate::ledger::{LedgerAddress, endpoint_and_origin};
 use crate::manifest::{self, Duplicates};
 use crate::money::Sats;
+use crate::safe_open::scheme;
 use crate::screen::hide;
 use crate::time::UnixMs;
 
@@ -82,7 +83,20 @@ pub fn trust(text: &str) -> Result<TrustWord, String> {
 
 /// A path.
 pub fn path(text: &str) -> Result<PathBuf, String> {
-    if text.is_empty() { Err("expected a path, got nothing".to_owned()) } else { Ok(PathBuf::from(text)) }
+    path_at(PathBuf::from(text))
+}
+
+/// A path. An address of something elsewhere may hold a password: where it is refused nothing of it is printed.
+pub fn path_at(given: PathBuf) -> Result<PathBuf, String> {
+    let wrong = match scheme(&given) {
+        _ if given.as_os_str().is_empty() => "expected a path, got nothing".to_owned(),
+        Some(scheme) => {
+            hide(&given.to_string_lossy());
+            format!("expected the path of a file or folder on this machine, and what begins with {scheme}:// is none")
+        }
+        None => return Ok(given),
+    };
+    Err(wrong)
 }
 
 /// Where a ledger is.
@@ -90,14 +104,11 @@ pub fn ledger(text: &str) -> Result<LedgerAddress, String> {
     ledger_at(PathBuf::from(text))
 }
 
-/// Where a ledger is. The address of a server holds a password: where it is refused nothing of it is printed.
+/// Where a ledger is. Nothing of what is refused is printed, as of any path.
 pub fn ledger_at(given: PathBuf) -> Result<LedgerAddress, String> {
     let typed = given.to_string_lossy().into_owned();
     LedgerAddress::try_from(given).map_err(|refused| {
-        match refused {
-            AddressError::Server => hide(&typed),
-            AddressError::Empty => {}
-        }
+        hide(&typed);
         refused.told()
     })
 }

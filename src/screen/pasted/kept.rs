@@ -18,11 +18,13 @@ pub(super) struct Kept {
     parts: HashSet<[u8; PART_LETTERS]>,
     /// Words shorter than a part: hidden where they stand alone.
     short: HashSet<String>,
+    /// Texts that are hidden as they were typed, whatever stands in them.
+    whole: Vec<String>,
 }
 
 impl Kept {
     pub(super) fn is_empty(&self) -> bool {
-        self.parts.is_empty() && self.short.is_empty()
+        self.parts.is_empty() && self.short.is_empty() && self.whole.is_empty()
     }
 
     pub(super) fn keep(&mut self, secret: &str) {
@@ -31,6 +33,12 @@ impl Kept {
         self.parts.extend(parts.filter(is_telling));
         let short = secret.lines().map(str::trim).filter(|line| (SHORT_CHARS_MIN..PART_LETTERS).contains(&line.len()));
         self.short.extend(short.filter(|line| line.chars().all(is_of_text)).map(str::to_ascii_lowercase));
+    }
+
+    /// Keeps all of a text, however short it is.
+    pub(super) fn keep_whole(&mut self, text: &str) {
+        self.keep(text);
+        self.whole.extend(Some(text.to_owned()).filter(|text| !text.is_empty()));
     }
 
     pub(super) fn veil<'t>(&self, text: &'t str) -> Cow<'t, str> {
@@ -48,10 +56,12 @@ impl Kept {
             }
         }
         self.short_in(text).for_each(|word| hidden[word].fill(true));
+        let wholes = self.whole.iter().flat_map(|whole| text.match_indices(whole.as_str()));
+        wholes.for_each(|(at, found)| hidden[at..at + found.len()].fill(true));
         if !hidden.contains(&true) {
             return Cow::Borrowed(text);
         }
-        // What is hidden is ASCII: no character is hidden by half.
+        // What is hidden are whole characters.
         Cow::Owned(text.char_indices().map(|(at, c)| if hidden[at] { '*' } else { c }).collect())
     }
 

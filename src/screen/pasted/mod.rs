@@ -37,7 +37,7 @@ pub fn remember(typed: &str, typed_as: TypedAs<'_>) {
 
 /// Remembers a text of which nothing may be printed.
 pub fn hide(typed: &str) {
-    REMEMBERED.write().unwrap_or_else(PoisonError::into_inner).keep(typed);
+    REMEMBERED.write().unwrap_or_else(PoisonError::into_inner).keep_whole(typed);
 }
 
 /// The text, with a `*` for each character of a secret that was typed.

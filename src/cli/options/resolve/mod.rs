@@ -46,7 +46,10 @@ impl Config {
     /// Everything that is wrong with it or with a variable.
     pub fn load(named: Option<PathBuf>, environment: Environment) -> Result<Self, Failure> {
         let variables = environment.layer().map_err(|wrong| CommandError::usage(wrong.join("\n")))?;
-        let named = named.or_else(|| environment.config_file());
+        let named = match named {
+            Some(named) => Some(named),
+            None => environment.config_file().map_err(CommandError::usage)?,
+        };
         let default = environment.config_home.as_ref().map(|home| home.join("l402-batch").join("config.toml"));
         let is_named = named.is_some();
         let path = named.or(default);
