@@ -4,7 +4,7 @@
 use std::fs;
 
 use crate::foretold::{FLAGS, VIDEO, World, rows, variable};
-use crate::harness::Process;
+use crate::harness::{Ended, Process};
 
 fn june(flags: &str) -> (World, String) {
     let world = World::with(flags);
@@ -86,6 +86,25 @@ fn play_money_that_a_variable_asks_for_is_told() {
     command.arg("doctor").args(line.split_whitespace()).args(world.client.node()).arg("--no-ask");
     let ended = Process::start(command.env(variable("--sandbox"), "1")).end().with(0);
     ended.saying("play money is asked for").saying("unset L402_BATCH_SANDBOX").not_saying("all good");
+}
+
+/// As such a run begins anew, what is bought for real counts as little in its plan.
+#[test]
+fn a_plan_of_play_money_is_of_a_new_ledger() {
+    let (world, line) = june("");
+    world.client.run(&format!("run {line}")).with(0);
+    let plan = |value: &str, more: &str| {
+        let mut command = world.client.program();
+        let words = format!("plan {line} --json {more}");
+        command.args(words.split_whitespace()).args(&world.client.node()[..2]);
+        Process::start(command.env(variable("--sandbox"), value)).end()
+    };
+    let left = |ended: &Ended| serde_json::from_str::<serde_json::Value>(&ended.stdout).unwrap()["left_to_buy"].clone();
+    let real = plan("no", "").with(0).not_saying("play money");
+    assert_eq!(left(&real)["job_count"], 0, "{real}");
+    let play = plan("1", "").with(0).saying("play money");
+    assert!(left(&play).is_null(), "all of it: {play}");
+    plan("1", "--ledger l.db").with(2).saying("asks for play money");
 }
 
 /// A file that could not be fetched is not here, and a run that fetches none leaves it so: all say that, and how to come to it.

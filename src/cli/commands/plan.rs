@@ -18,12 +18,19 @@ use crate::cli::preflight::ground::{Ground, check_room};
 use crate::cli::preflight::planned::Planned;
 use crate::cli::{CommandError, ExitCode, Failure, Format, input, money, terminal};
 
+/// What a variable that is left set makes of a plan.
+const PLAY: &str =
+    "note: L402_BATCH_SANDBOX asks for play money: a run begins with a ledger of its own, and this plan is of that\n";
+
 /// Plans, prints, and says with the exit code whether the limits hold it.
 pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure> {
     let mut manifest = input::open(&options.manifest, None).map_err(Failure::Input)?;
-    let of_results = input::batch_of_results(&mut manifest, &options.manifest, &options.ledger, false)?;
+    let of_results = input::batch_of_results(&mut manifest, &options.manifest, &options.ledger, options.play)?;
     let name = of_results.clone().or_else(|| input::batch_name(&options.manifest, &manifest).ok());
-    let ledger = match options.ledger.exists() {
+    if options.play && !options.output.quiet {
+        terminal::say(PLAY);
+    }
+    let ledger = match !options.play && options.ledger.exists() {
         true => Some(crate::ledger::open(&options.ledger, OpenMode::Read)?),
         false => None,
     };
@@ -34,7 +41,7 @@ pub(in crate::cli) fn execute(options: PlanOptions) -> Result<ExitCode, Failure>
         known: batch.as_ref(),
         of_results: of_results.is_some(),
     };
-    let refused = of.refusal(&options.ledger, name.as_deref(), &options.buying);
+    let refused = of.refusal((&options.ledger, options.play), name.as_deref(), &options.buying);
     let told = tell(&options, &of, name.as_deref());
     // Whatever else a run would say, it ends with that.
     match (told, refused) {
@@ -174,7 +181,7 @@ fn known_batch(
     let room = Room::of(Some(ledger), limits, &budget, used, options.buying.choice.partial)?;
     let is_asked =
         room.is_bounded() || buying.choice.is_any() || plan.above_limit() > 0 || manifest.notes().left_out > 0;
-    if !options.ledger.exists() && !is_asked {
+    if of.ledger.is_none() && !is_asked {
         return Ok(None);
     }
     let asked = Asked {

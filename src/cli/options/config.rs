@@ -167,6 +167,8 @@ pub struct PlanOptions {
     pub output: Output,
     /// Where the batch may have run already; it need not exist.
     pub ledger: LedgerAddress,
+    /// For play money: each such run begins with a ledger of its own, and nothing is there.
+    pub play: bool,
 }
 
 /// `run`, resolved.

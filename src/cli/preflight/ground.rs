@@ -49,13 +49,13 @@ impl<'a> Ground<'a> {
     }
 
     /// What a run would be refused for before anything is bought, whatever its rows say: another process runs the batch, the batch is
-    /// another manifest's, something stops the ledger (it stands at `address`), or its results and receipts cannot be written.
+    /// another manifest's, something stops the ledger (it stands at `address`, and is a new one for play money), or its results and receipts cannot be written.
     ///
     /// # Errors
     /// The first of these that is so.
     pub(in crate::cli) fn refusal(
         &self,
-        address: &LedgerAddress,
+        (address, is_play): (&LedgerAddress, bool),
         name: Option<&str>,
         buying: &Buying,
     ) -> Result<(), Failure> {
@@ -69,13 +69,14 @@ impl<'a> Ground<'a> {
             receipt_guard::stop(address, Some(ledger), known, None)?;
             return session::results_paths(ledger, batch, files, address).map(drop);
         }
-        let stop =
-            || receipt_guard::stop(address, ledger, known, Some(&receipt_guard::BatchFiles { manifest, name, files }));
+        // Each run with play money replaces what the last one left.
+        let place = receipt_guard::BatchFiles { manifest, name, files };
+        let stop = || receipt_guard::stop(address, ledger, known, Some(&place).filter(|_| !is_play));
         // Of a ledger that is gone nobody asks whose its batches were.
         ledger.map_or_else(stop, |_| Ok(()))?;
-        session::check_owner(known, name, choice, &manifest.path.display().to_string(), false)?;
+        session::check_owner(known, name, choice, &manifest.path.display().to_string(), is_play)?;
         stop()?;
-        session::check_files(ledger, known, name, files, manifest, (address, false)).map(drop)
+        session::check_files(ledger, known, name, files, manifest, (address, is_play)).map(drop)
     }
 
     /// The takes that a person's words buy once more.

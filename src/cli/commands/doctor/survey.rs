@@ -79,7 +79,7 @@ pub(super) fn survey(
     let batch = of_results.or_else(|| input::batch_name(manifest, &opened).ok());
     let known = ledger.zip(batch.as_ref()).map(|(ledger, name)| ledger.batch(name)).transpose()?.flatten();
     let of = Ground { manifest: &opened, ledger, known: known.as_ref(), of_results: is_of_results };
-    let refused = of.refusal(&options.ledger, batch.as_deref(), &options.buying);
+    let refused = of.refusal((&options.ledger, false), batch.as_deref(), &options.buying);
     Ok(Found { refused, survey: Survey::of(&of, batch, options, node) })
 }
 

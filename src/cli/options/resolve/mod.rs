@@ -5,7 +5,7 @@ mod resolved;
 #[cfg(test)]
 mod tests;
 
-use crate::ledger::{Decision, Reopening};
+use crate::ledger::{Decision, LedgerAddress, Reopening};
 use std::path::PathBuf;
 
 use crate::l402::Network;
@@ -22,7 +22,7 @@ use crate::cli::options::config::{
 };
 use crate::cli::options::layer::Layers;
 use crate::cli::options::values::{DecisionWord, Format};
-use crate::cli::options::{Group, Layer, LedgerArgs, NodeArgs, file, variable};
+use crate::cli::options::{Group, Layer, LedgerArgs, NodeArgs, file};
 use crate::cli::{CommandError, Environment, Failure, node};
 
 use resolved::{Resolved, ids, manifest, target, usage};
@@ -66,12 +66,14 @@ impl Config {
     pub fn plan(self, args: PlanArgs) -> Result<PlanOptions, Failure> {
         let PlanArgs { manifest: what, choice, limits, output, download, ledger, .. } = &args;
         let (all, limits) = self.lay(&[&what.reading, choice, limits, output, download, ledger]);
+        let play = all.is_play(*ledger != LedgerArgs::default())?;
         Ok(PlanOptions {
             manifest: manifest(&what.manifest, &all.layer)?,
             buying: all.buying(limits)?,
             jobs: args.jobs,
             output: all.output(),
-            ledger: all.ledger()?,
+            ledger: if play { none() } else { all.ledger()? },
+            play,
         })
     }
 
@@ -83,20 +85,14 @@ impl Config {
         let RunArgs { manifest: what, choice, limits, node, pace, files: to, downloads, output, ledger, play, .. } =
             &args;
         let (all, limits) = self.lay(&[&what.reading, choice, limits, node, pace, to, downloads, output, ledger, play]);
-        let is_named = *node != NodeArgs::default() || *ledger != LedgerArgs::default();
-        if !play.sandbox && all.layer.sandbox == Some(true) && is_named {
-            let variable = variable("sandbox");
-            return Err(usage(format!(
-                "{variable} asks for play money and the flags name a node or a ledger; keep one"
-            )));
-        }
+        let is_named = !play.sandbox && (*node != NodeArgs::default() || *ledger != LedgerArgs::default());
         let manifest = manifest(&what.manifest, &all.layer)?;
         if matches!(manifest.source, ManifestSource::Stdin(_)) && manifest.batch.is_none() {
             return Err(usage("a manifest from standard input needs --batch NAME"));
         }
         Ok(RunOptions {
             manifest,
-            payment: all.payment()?,
+            payment: all.payment(is_named)?,
             buying: all.buying(limits)?,
             output: all.output_without_csv("run")?,
         })
@@ -325,4 +321,9 @@ impl Config {
         };
         (laid, layers)
     }
+}
+
+/// Where no ledger is.
+fn none() -> LedgerAddress {
+    LedgerAddress::of_file(std::env::temp_dir().join(format!("l402-batch-sandbox-{}/ledger.db", std::process::id())))
 }

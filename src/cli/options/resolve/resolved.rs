@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::options::Layer;
 use crate::cli::options::config::{
     Buying, Choice, DownloadOptions, Fetching, Files, ManifestOptions, ManifestSource, NodeOptions, Output, Pace,
     Payment, Target,
@@ -11,6 +10,7 @@ use crate::cli::options::flags::TargetArgs;
 use crate::cli::options::layer::Layers;
 use crate::cli::options::shown::Shown;
 use crate::cli::options::values::{Format, ManifestFormat};
+use crate::cli::options::{Layer, variable};
 use crate::cli::{CommandError, Environment, Failure, node};
 use crate::command::set_context;
 use crate::ledger::LedgerAddress;
@@ -93,13 +93,23 @@ impl Resolved {
         node::resolve(&self.layer, &self.environment)
     }
 
-    pub(super) fn payment(&self) -> Result<Payment, Failure> {
-        if self.layer.sandbox == Some(true) {
-            return if cfg!(feature = "sandbox") {
-                Ok(Payment::Sandbox)
-            } else {
+    /// Whether play money is asked for. `named`: by flags, a node or a ledger that such a run would not use.
+    pub(super) fn is_play(&self, named: bool) -> Result<bool, Failure> {
+        match self.layer.sandbox == Some(true) {
+            true if named => Err(usage(format!(
+                "{} asks for play money and the flags name a node or a ledger; keep one",
+                variable("sandbox")
+            ))),
+            true if cfg!(not(feature = "sandbox")) => {
                 Err(usage("this build has no sandbox; build it with the feature \"sandbox\""))
-            };
+            }
+            is_asked => Ok(is_asked),
+        }
+    }
+
+    pub(super) fn payment(&self, named: bool) -> Result<Payment, Failure> {
+        if self.is_play(named)? {
+            return Ok(Payment::Sandbox);
         }
         let node = self.node()?.ok_or_else(|| {
             usage(

@@ -4,12 +4,15 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 
-use crate::cli::args::{self, Command};
-use crate::cli::options::config::Payment;
+use crate::cli::args::{
+    self, CatalogArgs, CatalogCommand, Command, LedgerCommand, LedgerCommandArgs, RefundsArgs, RefundsCommand,
+};
+use crate::cli::options::config::{Buying, Payment};
 use crate::cli::options::layer::{CertSource, MacaroonSource};
 use crate::cli::options::resolve::resolved::format;
 use crate::cli::options::resolve::*;
 use crate::cli::options::values::ManifestFormat;
+use crate::cli::options::{Declaration, OPTIONS, flag, variable};
 use crate::manifest::Limits;
 use crate::money::Sats;
 
@@ -39,6 +42,109 @@ fn run(flags: &str, variables: &[(&str, &str)], file: &str) -> Result<RunOptions
         Failure::Input(wrong) => format!("{} {:?}", wrong[0], wrong[0].help),
         other => other.to_string(),
     })
+}
+
+/// What a command works with, as text: the limits in force, whoever gave them.
+fn resolved(line: &str, variables: &[(&str, &str)], home: &Path) -> String {
+    let limits = |buying: &mut Buying| std::mem::take(&mut buying.limits).with_manifest(&Limits::default());
+    let config = config(home, variables).unwrap();
+    let resolved = match command(line) {
+        Command::Plan(args) => config.plan(*args).map(|mut plan| format!("{:?}{plan:?}", limits(&mut plan.buying))),
+        Command::Run(args) => config.run(*args).map(|mut run| format!("{:?}{run:?}", limits(&mut run.buying))),
+        Command::Doctor(args) => {
+            config.doctor(*args).map(|mut doctor| format!("{:?}{doctor:?}", limits(&mut doctor.buying)))
+        }
+        Command::Recover(args) => config.recover(*args).map(|of| format!("{of:?}")),
+        Command::Status(args) => config.status(args).map(|of| format!("{of:?}")),
+        Command::Export(args) => config.export(args).map(|of| format!("{of:?}")),
+        Command::Batches(args) => config.batches(args).map(|of| format!("{of:?}")),
+        Command::Resolve(args) => config.resolve(*args).map(|of| format!("{of:?}")),
+        Command::Audit(args) => config.audit(args).map(|of| format!("{of:?}")),
+        Command::Download(args) => config.download(*args).map(|of| format!("{of:?}")),
+        Command::Catalog(CatalogArgs { what: CatalogCommand::Show(args) }) => {
+            config.catalog(*args).map(|of| format!("{of:?}"))
+        }
+        Command::Refunds(RefundsArgs { what: RefundsCommand::List(args) }) => {
+            config.refunds_list(args).map(|of| format!("{of:?}"))
+        }
+        Command::Refunds(RefundsArgs { what: RefundsCommand::Claim(args) }) => {
+            config.refunds_claim(*args).map(|of| format!("{of:?}"))
+        }
+        Command::Ledger(LedgerCommandArgs { what: LedgerCommand::Merge(args) }) => {
+            config.ledger_merge(args).map(|of| format!("{of:?}"))
+        }
+        other => panic!("{other:?}"),
+    };
+    resolved.unwrap_or_else(|error| panic!("{line} {variables:?}: {error}"))
+}
+
+/// Whatever option a command takes it obeys, as a flag and as a variable alike; and a plan is of play money where the run is.
+#[test]
+fn every_command_obeys_the_variable_of_every_option_that_it_takes() {
+    let home = home("");
+    for folder in ["lnd", "other"] {
+        for network in ["mainnet", "regtest"] {
+            let place = home.path().join(format!("{folder}/data/chain/bitcoin/{network}"));
+            fs::create_dir_all(&place).unwrap();
+            fs::write(place.join("admin.macaroon"), "m").unwrap();
+        }
+    }
+    let folder = |name: &str| home.path().join(name).display().to_string();
+    let value = |option: &Declaration| match option.name {
+        "manifest_format" => "csv".to_owned(),
+        "default" | "column" => "a=b".to_owned(),
+        "delimiter" => ";".to_owned(),
+        "time_zone" => "UTC".to_owned(),
+        "lnd_url" => "https://n:8080".to_owned(),
+        "lnd_dir" => folder("other"),
+        "lnd_network" => "regtest".to_owned(),
+        "wait_doubt" | "max_invoice_life" | "download_idle" | "deadline" => "70s".to_owned(),
+        "download_name" => "{take}".to_owned(),
+        "format" => "json".to_owned(),
+        "duplicates" => "skip".to_owned(),
+        _ => "7".to_owned(),
+    };
+    let lines = [
+        "plan a.toml",
+        "run a.toml",
+        "doctor a.toml",
+        "recover a.toml",
+        "status a.toml",
+        "export a.toml",
+        "batches",
+        "resolve a.toml --job j --as keep --note n",
+        "audit",
+        "download a.toml",
+        "catalog show a.toml",
+        "refunds list a.toml",
+        "refunds claim a.toml",
+        "ledger merge f",
+    ];
+    let (url, lnd) = (("L402_BATCH_LND_URL", "https://127.0.0.1:1"), folder("lnd"));
+    let mut pairs = 0;
+    for line in lines {
+        let described = args::command();
+        let mut of = &described;
+        line.split(' ').map_while(|word| of.find_subcommand(word).inspect(|sub| of = sub)).for_each(drop);
+        for option in OPTIONS.iter().filter(|option| option.who.variable && option.who.flag) {
+            let Some(arg) = of.get_arguments().find(|arg| arg.get_id() == option.name) else { continue };
+            let is_switch = !arg.get_action().takes_values();
+            let value = if is_switch { "true".to_owned() } else { value(option) };
+            let flag = if is_switch { flag(option.name) } else { format!("{} {value}", flag(option.name)) };
+            let name = variable(option.name);
+            let node = [url, ("L402_BATCH_LND_DIR", &lnd)].into_iter().filter(|(set, _)| *set != name);
+            let node: Vec<(&str, &str)> = node.collect();
+            let by_flag = resolved(&format!("{line} {flag}"), &node, home.path());
+            let by_variable = resolved(line, &[&node[..], &[(&name, &value)]].concat(), home.path());
+            assert_eq!(by_flag, by_variable, "{line}: {flag}");
+            let node = [url, ("L402_BATCH_LND_DIR", &lnd)];
+            assert_ne!(by_flag, resolved(line, &node, home.path()), "{line}: {flag}");
+            pairs += 1;
+        }
+    }
+    assert!(pairs > 150, "{pairs}");
+    let play = [("L402_BATCH_SANDBOX", "1")];
+    assert_ne!(resolved("plan a.toml", &play, home.path()), resolved("plan a.toml", &[], home.path()));
 }
 
 const NODE: &str = "--lnd-url https://127.0.0.1:8080 --lnd-macaroon-file m";
