@@ -19,6 +19,7 @@ use super::inline::is_media;
 use super::url_policy::{is_at_home, is_own_origin};
 use super::{ANSWERED_AT, HttpFailure, Origin, lnurl};
 use crate::catalog::Method;
+use crate::error::Hinted;
 use crate::l402::Scheme;
 use crate::loopback::is_loopback;
 use crate::purchase::{Credential, HttpAnswer, Request};
@@ -320,6 +321,9 @@ pub(super) fn words(error: &reqwest::Error) -> String {
     const CAUSES_MAX: usize = 8;
     if error.is_timeout() {
         return "it took too long".to_owned();
+    }
+    if let Some(why) = tls::distrust(error) {
+        return printable(&format!("its TLS certificate is not accepted: {}", why.told()));
     }
     let mut causes: Vec<String> = Vec::new();
     let mut next = error.source();

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use crate::error::Hinted;
+use crate::tls::Distrust;
 
 /// Why a wallet cannot be used now, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,9 +49,9 @@ pub enum Untrusted {
     /// It is another one than was given.
     #[error("it is not the one that was given")]
     Other,
-    /// None was given, and the system does not trust the wallet's: why, in words.
-    #[error("none was given, and the system does not trust the node's ({0})")]
-    Unknown(String),
+    /// None was given, and the system does not trust the wallet's.
+    #[error("none was given, and the system does not trust the node's")]
+    Unknown(#[source] Distrust),
 }
 
 impl Hinted for NodeProblem {

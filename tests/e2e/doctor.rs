@@ -311,3 +311,30 @@ fn a_pipe_that_nobody_writes_to_is_not_waited_for() {
     command.env_clear().env("HOME", client.path("")).env("PATH", "/usr/bin:/bin").current_dir(client.path(""));
     Process::start(&mut command).end().with(8).saying("max_sats of 5 sats");
 }
+
+/// A certificate that is not accepted is no host that cannot be reached, and each reason has its own help.
+#[test]
+fn a_certificate_that_is_not_trusted_is_told_apart() {
+    let sandbox = Sandbox::start("");
+    let client = Client::alone();
+    let papers = format!("--lnd-url {} --lnd-macaroon-file {}", sandbox.node, sandbox.file("payer.macaroon").display());
+    let doctor = |line: &str, authorities: &str| {
+        let mut command = client.program();
+        command.arg("doctor").args(line.split_whitespace()).env("SSL_CERT_FILE", authorities);
+        Process::start(&mut command).end()
+    };
+    let missing = "SSL_CERT_FILE names /nowhere/ca.pem, which is not there";
+    doctor(&papers, "/nowhere/ca.pem").with(9).saying(missing).saying("--lnd-cert-file").not_saying("is lnd running");
+    let own = sandbox.file("tls.cert").display().to_string();
+    doctor(&papers, &own).with(9).saying("it is signed by itself").saying("--lnd-cert-file");
+    client.write(
+        "jobs.toml",
+        &format!(
+            "version = 1\n[endpoint.x]\nurl = \"{}/x\"\nresult = {{ url = [\"/url\"] }}\nprice = {{ sats = 5 }}\n[[job]]\nendpoint = \"x\"\n",
+            sandbox.node
+        ),
+    );
+    let ended = doctor("jobs.toml", "/nowhere/ca.pem").with(3).saying(missing).saying("ca-certificates");
+    ended.saying("its TLS certificate is not accepted").not_saying("check the network");
+    doctor("jobs.toml", &own).with(3).saying("it is signed by itself").saying("An authority of your own");
+}

@@ -8,8 +8,9 @@ use reqwest::{RequestBuilder, Response};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::l402::PaymentHash;
-use crate::payer::{NodeProblem, ProblemKind};
+use crate::payer::{NodeProblem, ProblemKind, Untrusted};
 use crate::time::UnixMs;
+use crate::tls::{Distrust, distrust};
 
 use super::answer::{HTTP_OK, Heard, hear_error, hear_line};
 use super::stream::Lines;
@@ -259,8 +260,9 @@ fn node_time(response: &Response) -> Option<UnixMs> {
 
 /// Why a request failed.
 fn problem(error: &reqwest::Error) -> NodeProblem {
-    match tls::certificate_problem(error) {
-        Some(untrusted) => hint::advised(ProblemKind::Certificate(untrusted)),
+    match distrust(error) {
+        Some(Distrust::Other) => hint::advised(ProblemKind::Certificate(Untrusted::Other)),
+        Some(why) => hint::advised(ProblemKind::Certificate(Untrusted::Unknown(why))),
         None => hint::unreachable(chain(error)),
     }
 }

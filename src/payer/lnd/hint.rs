@@ -1,6 +1,7 @@
 //! What to do about a problem where the wallet is an lnd.
 
 use crate::payer::{NodeProblem, ProblemKind, Untrusted};
+use crate::tls::Distrust;
 
 /// The problem, with what to do about it.
 pub(super) const fn advised(kind: ProblemKind) -> NodeProblem {
@@ -11,12 +12,25 @@ pub(super) const fn advised(kind: ProblemKind) -> NodeProblem {
         ProblemKind::Denied(_) => Some("bake one with the permissions in the README"),
         ProblemKind::NotSynced => Some("wait until `lncli getinfo` says synced_to_chain"),
         ProblemKind::Certificate(Untrusted::Other) => Some("pass the tls.cert of this very node"),
-        ProblemKind::Certificate(Untrusted::Unknown(_)) => {
-            Some("lnd signs its own: pass its tls.cert with --lnd-cert-file")
-        }
+        ProblemKind::Certificate(Untrusted::Unknown(why)) => Some(unknown(why)),
         ProblemKind::Other(_) => None,
     };
     NodeProblem { kind, hint }
+}
+
+/// No certificate was given.
+const fn unknown(why: &Distrust) -> &'static str {
+    match why {
+        Distrust::Other | Distrust::BySelf | Distrust::Issuer(_) | Distrust::NoAuthorities(_) | Distrust::Else(_) => {
+            "lnd signs its own: pass its tls.cert with --lnd-cert-file"
+        }
+        Distrust::Expired(_) | Distrust::NotYet => {
+            "is this machine's clock right? Else have it renewed, or pass it with --lnd-cert-file if it is the node's own"
+        }
+        Distrust::Name(_) => {
+            "name the node in --lnd-url as its certificate does, or pass its tls.cert with --lnd-cert-file"
+        }
+    }
 }
 
 /// The macaroon is missing, malformed, of another node, expired, or allows too little.

@@ -1,15 +1,12 @@
-//! The node's certificate, pinned, and what is wrong with one that is not the given.
+//! The node's certificate, as it is given, and pinned.
 
-use std::error::Error as _;
-
-use rustls::{CertificateError, ClientConfig};
+use rustls::ClientConfig;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::{self, PemObject};
 
 use super::LndConfigError;
 use crate::encoded_text::plain;
 use crate::error::SharedError;
-use crate::payer::Untrusted;
 
 /// The most that is read of a certificate, in bytes.
 pub const CERTIFICATE_BYTES_MAX: u64 = 1 << 20;
@@ -96,34 +93,4 @@ pub(super) fn pinned(pem: &[u8]) -> Result<ClientConfig, LndConfigError> {
 /// A client configuration that trusts whom the system trusts: for a node behind a certificate that an authority signed.
 pub(super) fn as_the_system() -> Result<ClientConfig, LndConfigError> {
     crate::tls::as_the_system().map_err(LndConfigError::Tls)
-}
-
-/// What is wrong with the certificate, where that is why a request failed.
-pub(super) fn certificate_problem(error: &reqwest::Error) -> Option<Untrusted> {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        match tls_error(error) {
-            Some(rustls::Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)) => {
-                return Some(Untrusted::Other);
-            }
-            Some(problem @ rustls::Error::InvalidCertificate(_)) => {
-                let problem = problem.to_string();
-                // lnd's own certificate calls itself a CA, which rustls tells before that nobody knows it.
-                let own = problem.contains("CaUsedAsEndEntity");
-                return Some(Untrusted::Unknown(if own { "it is signed by itself".to_owned() } else { problem }));
-            }
-            Some(_) | None => cause = error.source(),
-        }
-    }
-    None
-}
-
-/// The TLS error in an error. An I/O error gives as its source the source of its content and so skips the content
-/// itself; the layers of the client put one into another.
-fn tls_error<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
-    let mut inner = error;
-    while let Some(io) = inner.downcast_ref::<std::io::Error>() {
-        inner = io.get_ref()?;
-    }
-    inner.downcast_ref()
 }

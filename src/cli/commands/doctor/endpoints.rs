@@ -54,12 +54,13 @@ async fn check_one(origin: &HttpOrigin, sample: &Sample, node: Option<Network>, 
         }
     };
     match origin.ask(&request, challenged_in(&job.endpoint)).await.map(|answer| read_ask(&answer, &job.endpoint)) {
-        Err(failure) => report.problem(
-            "endpoint",
-            ExitCode::Unfinished,
-            format!("{name}: {place} cannot be reached: {failure}"),
-            "check the network, the endpoint's url, and whether its operator knows of it",
-        ),
+        Err(failure) => {
+            let mut words = format!("{name}: {place} cannot be reached: {failure}");
+            if !words.contains("; ") {
+                words.push_str("; check the network, the endpoint's url, and whether its operator knows of it");
+            }
+            report.problem_in_words("endpoint", ExitCode::Unfinished, &words);
+        }
         Ok(ChallengeResponse::Refused { reason, message }) => {
             report.problem_in_words(
                 "endpoint",
