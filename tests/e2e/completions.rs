@@ -15,7 +15,7 @@ const SHELLS: [(&str, &str, &str); 3] = [
 ];
 
 /// What is typed before the tabulator, and what stands there then.
-const COMPLETED: [(&str, &str); 19] = [
+const COMPLETED: [(&str, &str); 21] = [
     ("l402-batch sta", "l402-batch status"),
     ("l402-batch ledger me", "l402-batch ledger merge"),
     ("l402-batch run --max-sats-per-d", "l402-batch run --max-sats-per-day"),
@@ -35,6 +35,8 @@ const COMPLETED: [(&str, &str); 19] = [
     ("l402-batch run jabs.toml --ledger=of", r"l402-batch run jabs.toml --ledger=of\ june.csv"),
     ("l402-batch run jabs.toml --download=vid", "l402-batch run jabs.toml --download=videos/"),
     ("l402-batch completions zs", "l402-batch completions zsh"),
+    ("l402-batch status --batch jul", "l402-batch status --batch july"),
+    ("l402-batch recover --batch jun", r"l402-batch recover --batch june\ trailers"),
 ];
 
 /// The lines that the help gives for a shell, as they stand there.
@@ -73,12 +75,14 @@ fn completes(shell: &str) {
         eprintln!("SKIPPED: there is no {shell} to complete in");
         return;
     }
-    let client = Client::alone();
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
     for name in ["jabs.toml", "of june.csv", "ledger.db", "videos/one.mp4"] {
         client.write(name, "");
     }
     client.write(&format!("home/{file}"), text);
     let home = client.path("home");
+    two_batches(&client, &home.join(".local/state/l402-batch/ledger.db"));
     let lines = install_lines(&client, shell);
     assert!(!lines.is_empty(), "the help does not say how it is installed for {shell}");
     let Some(mut screen) = start(&client, shell, &home) else { return };
@@ -96,6 +100,16 @@ fn completes(shell: &str) {
     }
 }
 
+/// Begins two batches in that ledger.
+fn two_batches(client: &Client, ledger: &Path) {
+    for name in ["june trailers", "july"] {
+        client.write("films/jobs.csv", &format!("id,prompt\n1,kite of {name}\n"));
+        let files = format!("--results films/{0}.r.csv --receipts films/{0}.p.csv", &name[..4]);
+        let line = format!("run films/jobs.csv --default endpoint=generate-video --default duration=3 {files}");
+        Process::start(client.buying(&line).args(["--batch", name, "--ledger"]).arg(ledger)).end().with(0);
+    }
+}
+
 #[test]
 fn bash_completes() {
     completes("bash");
@@ -106,12 +120,7 @@ fn bash_completes() {
 fn bash_offers_what_may_stand_there() {
     let sandbox = Sandbox::start("");
     let client = Client::of(&sandbox);
-    for name in ["june trailers", "july"] {
-        client.write("jobs.csv", &format!("id,prompt\n1,kite of {name}\n"));
-        let files = format!("--results {0}.r.csv --receipts {0}.p.csv", &name[..4]);
-        let line = format!("run jobs.csv --default endpoint=generate-video --default duration=3 {files}");
-        Process::start(client.buying(&line).args(["--batch", name])).end().with(0);
-    }
+    two_batches(&client, &client.ledger());
     let script = client.says("completions bash").with(0).stdout;
     client.write("completions.bash", &script);
     let offered = |words: &[&str]| {

@@ -18,8 +18,10 @@ pub(in crate::cli) fn completions(shell: Shell) -> Result<ExitCode, Failure> {
     let Ok(mut script) = String::from_utf8(script) else {
         return Err(CommandError::internal("the completion script is no text").into());
     };
-    if shell == Shell::Fish {
-        script.push_str(&fish_places(&args::command()));
+    match shell {
+        Shell::Fish => script = in_fish(&script),
+        Shell::Zsh => script = in_zsh(&script),
+        _ => {}
     }
     // In bash a name with a hyphen is written in two ways, so that nothing behind a command would be completed:
     // https://github.com/clap-rs/clap/issues/6421. Where that is mended this changes nothing.
@@ -34,6 +36,26 @@ fn in_bash(script: &str) -> String {
     let script = script.replacen(BASH_PREV, BASH_OPTION, 1).replace(BASH_WORDS, BASH_WORDS_THERE);
     let script = script.replace(BASH_BATCH, BASH_BATCH_NAMES);
     format!("{}{script}", BASH_HELPERS.replace("COMMANDS", &with_files.join("|")))
+}
+
+/// What zsh's script leaves out: names of batches.
+fn in_zsh(script: &str) -> String {
+    let is_batch = |line: &str| line.starts_with("'--batch=[");
+    let named = |line: &str| {
+        if is_batch(line) { line.replacen(":NAME:'", ":NAME:_l402_batch_names'", 1) } else { line.to_owned() }
+    };
+    let lines: Vec<String> = script.lines().map(named).collect();
+    lines.join("\n").replacen(ZSH_BEGINNING, &format!("{ZSH_HELPERS}{ZSH_BEGINNING}"), 1) + "\n"
+}
+
+/// What fish's script leaves out: names of batches, and the words of a value that is given by its place.
+fn in_fish(script: &str) -> String {
+    let named = |line: &str| match line.contains("\" -l batch -d ") {
+        true => format!("{line} -a \"(__l402_batch_names)\""),
+        false => line.to_owned(),
+    };
+    let lines: Vec<String> = script.lines().map(named).collect();
+    format!("{FISH_HELPERS}{}\n{}", lines.join("\n"), fish_places(&args::command()))
 }
 
 /// The commands that take a file by its place, as bash's script calls them.
@@ -84,6 +106,22 @@ _l402_batch_names() {
         [[ "${name}" == "$2"* ]] && printf '%q\n' "${name}"
     done
 }
+
+"#;
+
+/// Behind it, the functions of zsh's script begin: what is before is read at once.
+const ZSH_BEGINNING: &str = "_l402-batch() {\n";
+const ZSH_HELPERS: &str = r#"_l402_batch_names() {
+    local -a names
+    names=(${(f)"$(l402-batch batches --format csv 2>/dev/null | sed -n '2,$ s/^\([^,"]*\),.*/\1/p')"})
+    compadd -a names
+}
+
+"#;
+
+const FISH_HELPERS: &str = r#"function __l402_batch_names
+    l402-batch batches --format csv 2>/dev/null | sed -n '2,$ s/^\([^,"]*\),.*/\1/p'
+end
 
 "#;
 
