@@ -31,6 +31,7 @@ pub(super) fn open(options: &ManifestOptions, last_catalog: Option<&Path>) -> Re
         defaults: options.defaults.iter().map(pair).collect(),
         columns: options.columns.iter().map(pair).collect(),
         delimiter: options.delimiter,
+        given_by: options.given_by.clone(),
     })
 }
 

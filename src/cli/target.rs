@@ -2,9 +2,10 @@
 
 use crate::ledger::port::Batches;
 use crate::ledger::{Batch, LedgerAddress, OpenLedger, OpenMode};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::command::command;
+use crate::command::{command, file, flag};
+use crate::diagnostic::closest;
 
 use crate::cli::batch::receipt_guard::{beside, stop};
 use crate::cli::options::config::Target;
@@ -71,11 +72,29 @@ fn of_results(ledger: &str, path: &Path) -> Option<String> {
 }
 
 fn by_name(ledger: &OpenLedger, name: &str) -> Result<Batch, Failure> {
-    let missing = || {
-        CommandError::usage(format!("the ledger has no batch named {name}"))
-            .hint(format!("`{}` lists those it has", command("batches")))
-    };
-    Ok(ledger.batch(name)?.ok_or_else(missing)?)
+    if let Some(batch) = ledger.batch(name)? {
+        return Ok(batch);
+    }
+    let known: Vec<String> = ledger.batches()?.into_iter().map(|(batch, _)| batch.name).collect();
+    let meant = closest(name, known.iter().map(String::as_str)).map(|known| flag("--batch", known));
+    let missing = CommandError::usage(format!("the ledger has no batch named {name}"));
+    Err(missing.hint(format!("{}`{}` lists those it has", did_you_mean(meant), command("batches"))).into())
+}
+
+fn did_you_mean(meant: Option<String>) -> String {
+    meant.map_or_else(String::new, |meant| format!("did you mean {meant}? "))
+}
+
+/// The manifest in the same folder that a batch was begun from and whose name is most like that one's.
+fn near(ledger: &OpenLedger, path: &Path, absolute: &Path) -> Result<Option<String>, Failure> {
+    let manifests = ledger.batches()?.into_iter().map(|(batch, _)| PathBuf::from(batch.manifest));
+    let beside: Vec<PathBuf> = manifests.filter(|known| known.parent() == absolute.parent()).collect();
+    let names: Vec<&str> = beside.iter().filter_map(|known| known.file_name()?.to_str()).collect();
+    let Some(name) = absolute.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
+    let stem = |name: &str| Path::new(name).file_stem().map(|stem| stem.to_ascii_lowercase());
+    let same = names.iter().copied().find(|known| stem(known) == stem(name));
+    let known = same.or_else(|| closest(name, names.iter().copied()));
+    Ok(known.map(|known| file(&path.with_file_name(known).display().to_string())))
 }
 
 /// The batch of the manifest at that path.
@@ -84,8 +103,8 @@ fn by_manifest(ledger: &OpenLedger, path: &Path) -> Result<Batch, Failure> {
         std::path::absolute(path).map_err(|error| CommandError::usage(path.display().to_string()).because(error))?;
     // A manifest that has been moved away is still known by where it was.
     let canonical = path.canonicalize().unwrap_or_else(|_| absolute.clone());
-    for path in [absolute, canonical] {
-        if let Some(batch) = at_path(ledger, &path)? {
+    for path in [&absolute, &canonical] {
+        if let Some(batch) = at_path(ledger, path)? {
             return Ok(batch);
         }
     }
@@ -93,6 +112,10 @@ fn by_manifest(ledger: &OpenLedger, path: &Path) -> Result<Batch, Failure> {
         return Ok(batch);
     }
     Err(CommandError::usage(format!("the ledger has no batch of {}", path.display()))
-        .hint(format!("`{}` lists those it has, and --batch NAME names one", command("batches")))
+        .hint(format!(
+            "{}`{}` lists those it has, and --batch NAME names one",
+            did_you_mean(near(ledger, path, &absolute)?),
+            command("batches")
+        ))
         .into())
 }

@@ -70,6 +70,23 @@ pub struct OpenOptions {
     pub columns: Vec<(String, String)>,
     /// The delimiter of a CSV, where it is not to be found from the header.
     pub delimiter: Option<u8>,
+    /// What `defaults` and `columns` were given by, where it was another source than these flags: the name of each.
+    pub given_by: GivenBy,
+}
+
+/// What is shown as the place of what is wrong with a value that stands in no file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenBy {
+    /// Of `defaults`.
+    pub defaults: String,
+    /// Of `columns`.
+    pub columns: String,
+}
+
+impl Default for GivenBy {
+    fn default() -> Self {
+        Self { defaults: "--default".to_owned(), columns: "--column".to_owned() }
+    }
 }
 
 /// An open manifest: its head is read, its rows are read as often as they are asked for.
@@ -247,7 +264,10 @@ impl Manifest {
         let document = reader.document(&mut catalog, &source.file, flags, &Images::new(folder(options)));
         let Document { name, duplicates, edition, limits, templates, jobs, used, wrong_ids, rows } = document;
         if rows.is_none() && !options.columns.is_empty() {
-            let error = Diagnostic::error("--column", "there is no column to name: the manifest has no CSV rows");
+            let error = Diagnostic::error(
+                &options.given_by.columns,
+                "there is no column to name: the manifest has no CSV rows",
+            );
             errors.push(error.help("remove it, or write [rows] with the file's name"));
         }
         let rows = rows.and_then(|table| open_rows(options, table, &catalog, &mut errors));
@@ -477,7 +497,7 @@ fn line_of(document: &SourceText, line: u64) -> Place {
 fn flag_defaults<'a>(options: &'a OpenOptions, errors: &mut Vec<Diagnostic>) -> FlagDefaults<'a> {
     let mut flags = FlagDefaults { entries: Vec::new(), endpoint: None };
     for (key, value) in &options.defaults {
-        let (key, value, file) = (key.trim(), value.trim(), "--default".to_owned());
+        let (key, value, file) = (key.trim(), value.trim(), options.given_by.defaults.clone());
         let folded = fold(key);
         if folded == "endpoint" {
             flags.endpoint = Some(EndpointName { name: value.to_owned(), file, place: None });
@@ -495,7 +515,7 @@ fn flag_aliases(options: &OpenOptions) -> Vec<Alias> {
     let alias = |(header, name): &(String, String)| Alias {
         header: header.clone(),
         name: name.trim().to_owned(),
-        file: "--column".to_owned(),
+        file: options.given_by.columns.clone(),
         place: None,
     };
     options.columns.iter().map(alias).collect()

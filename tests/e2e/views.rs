@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use crate::harness::{Client, Sandbox, two_jobs};
+use crate::harness::{Client, Process, Sandbox, two_jobs};
 
 /// Two jobs of which one is delivered and one is not for sale at that price.
 fn a_mixed_batch() -> (Sandbox, Client) {
@@ -67,6 +67,25 @@ fn a_results_file_stands_for_its_batch() {
     for file in ["other.csv", "mixed.csv"] {
         client.says(&format!("status {file}")).with(2).saying("has no batch of");
     }
+}
+
+/// A batch, or the manifest of one, that was mistyped: by name, and by a path of whatever kind.
+#[test]
+fn what_was_meant_is_named_where_there_is_no_such_batch() {
+    let (_sandbox, client) = a_mixed_batch();
+    let desk = client.path("").display().to_string();
+    let desk = desk.trim_end_matches('/');
+    for folder in ["", "./", &format!("{desk}/")] {
+        for name in ["jbos.csv", "Jobs.csv", "jobs.toml"] {
+            let meant = format!("did you mean {folder}jobs.csv?");
+            client.says(&format!("status {folder}{name}")).with(2).saying("has no batch of").saying(&meant);
+        }
+    }
+    client.says("status other/jbos.csv").with(2).not_saying("did you mean");
+    client.says("status --batch jbos").with(2).saying("did you mean --batch jobs?").saying("lists those it has");
+    let mut plan = client.program();
+    plan.args(["plan", "jobs.csv", "--default", "endpoint=generate-video"]).env("L402_BATCH_COLUMN", "Nix=prompt");
+    Process::start(&mut plan).end().with(2).saying("in L402_BATCH_COLUMN").not_saying("--column");
 }
 
 #[test]

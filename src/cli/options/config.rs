@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use crate::download::name::Template;
 use crate::l402::Network;
-use crate::manifest::Duplicates;
+use crate::manifest::{Duplicates, GivenBy};
 use crate::time::UnixMs;
 
 use crate::cli::Failure;
@@ -32,6 +32,8 @@ pub struct ManifestOptions {
     pub columns: Vec<Pair>,
     /// The CSV's delimiter; found from the header where none is given.
     pub delimiter: Option<u8>,
+    /// What gave defaults and columns, for what is wrong with them.
+    pub given_by: GivenBy,
 }
 
 /// Where the manifest is.

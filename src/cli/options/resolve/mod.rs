@@ -22,10 +22,10 @@ use crate::cli::options::config::{
 };
 use crate::cli::options::layer::Layers;
 use crate::cli::options::values::{DecisionWord, Format};
-use crate::cli::options::{Group, Layer, LedgerArgs, NodeArgs, file};
+use crate::cli::options::{Group, Layer, LedgerArgs, NodeArgs, OPTIONS, file};
 use crate::cli::{CommandError, Environment, Failure, node};
 
-use resolved::{Resolved, ids, manifest, target, usage};
+use resolved::{Resolved, ids, target, usage};
 
 /// What environment and configuration file say, before any flag.
 #[derive(Clone, Debug)]
@@ -68,7 +68,7 @@ impl Config {
         let (all, limits) = self.lay(&[&what.reading, choice, limits, output, download, ledger]);
         let play = all.is_play(*ledger != LedgerArgs::default())?;
         Ok(PlanOptions {
-            manifest: manifest(&what.manifest, &all.layer)?,
+            manifest: all.manifest(&what.manifest)?,
             buying: all.buying(limits)?,
             jobs: args.jobs,
             output: all.output(),
@@ -86,7 +86,7 @@ impl Config {
             &args;
         let (all, limits) = self.lay(&[&what.reading, choice, limits, node, pace, to, downloads, output, ledger, play]);
         let is_named = !play.sandbox && (*node != NodeArgs::default() || *ledger != LedgerArgs::default());
-        let manifest = manifest(&what.manifest, &all.layer)?;
+        let manifest = all.manifest(&what.manifest)?;
         if matches!(manifest.source, ManifestSource::Stdin(_)) && manifest.batch.is_none() {
             return Err(usage("a manifest from standard input needs --batch NAME"));
         }
@@ -215,7 +215,7 @@ impl Config {
             return Err(usage("doctor prints table or json"));
         }
         Ok(DoctorOptions {
-            manifest: args.manifest.map(|path| manifest(&path, &all.layer)).transpose()?,
+            manifest: args.manifest.map(|path| all.manifest(&path)).transpose()?,
             buying: all.buying(limits)?,
             node: all.node(),
             ask: !args.no_ask,
@@ -238,7 +238,7 @@ impl Config {
         }
         Ok(CatalogOptions {
             catalogs: all.layer.catalog.clone(),
-            manifest: args.manifest.map(|path| manifest(&path, &all.layer)).transpose()?,
+            manifest: args.manifest.map(|path| all.manifest(&path)).transpose()?,
             endpoints: args.endpoint,
             network: all.layer.lnd_network.as_deref().and_then(Network::from_name),
             output,
@@ -259,7 +259,7 @@ impl Config {
         }
         Ok(ShowOptions {
             layers,
-            manifest: args.manifest.map(|path| manifest(&path, &all.layer)).transpose()?,
+            manifest: args.manifest.map(|path| all.manifest(&path)).transpose()?,
             // What is wrong with how a node is named is doctor's to tell.
             node: all.node().ok().flatten(),
             found: all.found(),
@@ -313,7 +313,9 @@ impl Config {
             Layers { flags: Layer::of(flags), variables: self.variables, manifest: Layer::default(), file: self.file };
         let above = layers.flags.clone().over(layers.variables.clone());
         let node = node::flags(&above);
+        let typed = OPTIONS.iter().filter(|option| (option.is_given)(&layers.flags)).map(|option| option.name);
         let laid = Resolved {
+            typed: typed.collect(),
             layer: above.over(layers.file.clone()),
             environment: self.environment,
             named_config: self.file_path.filter(|_| self.is_named),

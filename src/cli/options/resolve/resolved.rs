@@ -10,11 +10,11 @@ use crate::cli::options::flags::TargetArgs;
 use crate::cli::options::layer::Layers;
 use crate::cli::options::shown::Shown;
 use crate::cli::options::values::{Format, ManifestFormat};
-use crate::cli::options::{Layer, variable};
+use crate::cli::options::{Layer, flag, variable};
 use crate::cli::{CommandError, Environment, Failure, node};
 use crate::command::set_context;
 use crate::ledger::LedgerAddress;
-use crate::manifest::{format_help, normal_id};
+use crate::manifest::{GivenBy, format_help, normal_id};
 use crate::time::UnixMs;
 
 /// All layers in one, and what lies around them.
@@ -23,6 +23,8 @@ pub(super) struct Resolved {
     pub(super) environment: Environment,
     /// The configuration file, where it was named.
     pub(super) named_config: Option<PathBuf>,
+    /// The options that flags give.
+    pub(super) typed: Vec<&'static str>,
     /// The flags that name the node as flags and variables do: the configuration file is there for every command.
     pub(super) node: Vec<String>,
 }
@@ -120,6 +122,21 @@ impl Resolved {
         Ok(Payment::Node(node, self.ledger()?))
     }
 
+    /// The manifest at that path, and how it is read.
+    pub(super) fn manifest(&self, path: &Path) -> Result<ManifestOptions, Failure> {
+        let layer = &self.layer;
+        let by = |name: &str| if self.typed.contains(&name) { flag(name) } else { variable(name) };
+        Ok(ManifestOptions {
+            source: source(path, layer.manifest_format)?,
+            batch: layer.batch.clone(),
+            catalogs: layer.catalog.clone(),
+            defaults: layer.default.clone(),
+            columns: layer.column.clone(),
+            delimiter: layer.delimiter,
+            given_by: GivenBy { defaults: by("default"), columns: by("column") },
+        })
+    }
+
     /// How a manifest is bought: for a run, and for whatever foretells one.
     pub(super) fn buying(&self, limits: Layers) -> Result<Buying, Failure> {
         Ok(Buying {
@@ -165,17 +182,6 @@ impl Resolved {
         let ledger = self.ledger().ok().map(|ledger| ("ledger", Shown::Text(ledger.to_string())));
         ledger.into_iter().chain([("time_zone", Shown::Text(self.system_time_zone()))]).collect()
     }
-}
-
-pub(super) fn manifest(path: &Path, layer: &Layer) -> Result<ManifestOptions, Failure> {
-    Ok(ManifestOptions {
-        source: source(path, layer.manifest_format)?,
-        batch: layer.batch.clone(),
-        catalogs: layer.catalog.clone(),
-        defaults: layer.default.clone(),
-        columns: layer.column.clone(),
-        delimiter: layer.delimiter,
-    })
 }
 
 fn source(path: &Path, given: Option<ManifestFormat>) -> Result<ManifestSource, Failure> {
