@@ -207,18 +207,12 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
             if part.bytes() == 0 && self.is_message(&gathered, kind, url) {
                 let is_cut = matches!(next, None | Some(body::Next::Broken(_))) && gathered.len() < MESSAGE_BYTES_MAX;
                 if !is_cut {
-                    let words = "the address answers with a page or a message and not with the result".to_owned();
-                    self.forget_message().await?;
-                    return self.unwanted(part, Tried::Gone(words)).await;
+                    return self.met_message(part).await;
                 }
                 // It may be more than that, and so little is no loss.
                 gathered.clear();
             }
-            if !gathered.is_empty() {
-                part.add(std::mem::replace(&mut gathered, Vec::with_capacity(settings.gathered_bytes))).await?;
-                let more = total.map(|total| (self.key(), total.saturating_sub(part.bytes())));
-                self.shared.coming.borrow_mut().extend(more);
-            }
+            self.keep(part, &mut gathered, total).await?;
             match next {
                 Some(body::Next::Piece(_)) if self.streamed_since(began) > settings.file_ms_max => {
                     self.checkpoint(part).await?;
@@ -233,11 +227,7 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
                 Some(body::Next::End) => return self.ended(part, total).await,
                 Some(body::Next::Broken(words)) => {
                     self.checkpoint(part).await?;
-                    // A server that cannot go on where it broke off sends the same bytes again and again.
-                    let advanced = part.bytes() >= self.furthest.saturating_add(PROGRESS_BYTES_MIN);
-                    self.furthest = self.furthest.max(part.bytes());
-                    self.streamed_ms = self.streamed_since(began);
-                    return Ok(Tried::Again(Again { words, after_ms: None, advanced, silent: true }));
+                    return Ok(self.broken(part, words, began));
                 }
                 None => {
                     self.checkpoint(part).await?;
@@ -245,6 +235,30 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
                 }
             }
         }
+    }
+
+    /// Writes what has been gathered, and takes account of what is still to come.
+    async fn keep(&self, part: &mut D::Part, gathered: &mut Vec<u8>, total: Option<u64>) -> Result<(), Trouble> {
+        if !gathered.is_empty() {
+            part.add(std::mem::replace(gathered, Vec::with_capacity(self.run.settings.gathered_bytes))).await?;
+            let more = total.map(|total| (self.key(), total.saturating_sub(part.bytes())));
+            self.shared.coming.borrow_mut().extend(more);
+        }
+        Ok(())
+    }
+
+    async fn met_message(&mut self, part: &mut D::Part) -> Result<Tried, Trouble> {
+        let words = "the address answers with a page or a message and not with the result".to_owned();
+        self.forget_message().await?;
+        self.unwanted(part, Tried::Gone(words)).await
+    }
+
+    fn broken(&mut self, part: &D::Part, words: String, began: UnixMs) -> Tried {
+        // A server that cannot go on where it broke off sends the same bytes again and again.
+        let advanced = part.bytes() >= self.furthest.saturating_add(PROGRESS_BYTES_MIN);
+        self.furthest = self.furthest.max(part.bytes());
+        self.streamed_ms = self.streamed_since(began);
+        Tried::Again(Again { words, after_ms: None, advanced, silent: true })
     }
 
     /// Whether what begins so is no result. A person who has taken it for one knows better.

@@ -2,6 +2,7 @@
 //! `docs/architecture.md` says why they are so.
 
 mod circles;
+mod functions;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

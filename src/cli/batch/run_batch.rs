@@ -171,18 +171,13 @@ pub(in crate::cli) async fn run_batch(
     };
     drop(ledger);
     let mut ledger = thread.join()?;
-    match result {
-        Ok(outcome) => {
-            let fetched = fetched?;
-            if let Some((_, batch)) = download_setup.filter(|(download_setup, _)| download_setup.is_of_all()) {
-                ledger.explain_undownloaded(batch)?;
-            }
-            let (stopped, budget) = (how.world.signals.stopped(), how.settings.budget.clone());
-            let unkept = feed.blocked().filter(|_| buys);
-            Ok((ledger, BatchRun { outcome, fetched, stopped, budget, unkept, files_whole: true }))
-        }
-        Err(error) => Err(error.into()),
+    let (outcome, fetched) = (result?, fetched?);
+    if let Some((_, batch)) = download_setup.filter(|(download_setup, _)| download_setup.is_of_all()) {
+        ledger.explain_undownloaded(batch)?;
     }
+    let (stopped, budget) = (how.world.signals.stopped(), how.settings.budget.clone());
+    let unkept = feed.blocked().filter(|_| buys);
+    Ok((ledger, BatchRun { outcome, fetched, stopped, budget, unkept, files_whole: true }))
 }
 
 async fn run_until_stopped(

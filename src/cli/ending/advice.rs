@@ -368,17 +368,7 @@ impl Facts<'_> {
         }
         match at {
             // What is spent of the day or the month by now counts as well.
-            Some(at) => match *too_small {
-                None => format!("from then on this goes on: {}", same(None)),
-                Some(limit) if limit.both || bought.is_too_small_elsewhere(limit) => {
-                    let at = Some(at).filter(|_| !limit.both).or_else(|| self.goes_on_at(Reason::MonthLimit));
-                    format!("once that is so, the same command goes on, at {} at the latest", at.unwrap_or_default())
-                }
-                Some(limit) => {
-                    let again = same(Some((limit.flag(), limit.cost.sats_ceil())));
-                    format!("with that limit this goes on, at {at} at the latest: {again}")
-                }
-            },
+            Some(at) => self.on_from(at, bought, *too_small, same),
             None if bought.chosen && to_buy > 0 => {
                 format!(
                     "{} left to buy; without --limit and --only this goes on: {}",
@@ -393,6 +383,27 @@ impl Facts<'_> {
                 same(None)
             ),
             None => format!("go on where this run stopped: {}", same(None)),
+        }
+    }
+
+    /// How it goes on at that time, when a day's or a month's limit has room again; `too_small`: one that never holds the next job.
+    fn on_from(
+        &self,
+        at: String,
+        bought: Bought,
+        too_small: Option<TooSmall>,
+        same: &dyn Fn(Option<(&'static str, Sats)>) -> String,
+    ) -> String {
+        match too_small {
+            None => format!("from then on this goes on: {}", same(None)),
+            Some(limit) if limit.both || bought.is_too_small_elsewhere(limit) => {
+                let at = Some(at).filter(|_| !limit.both).or_else(|| self.goes_on_at(Reason::MonthLimit));
+                format!("once that is so, the same command goes on, at {} at the latest", at.unwrap_or_default())
+            }
+            Some(limit) => {
+                let again = same(Some((limit.flag(), limit.cost.sats_ceil())));
+                format!("with that limit this goes on, at {at} at the latest: {again}")
+            }
         }
     }
 

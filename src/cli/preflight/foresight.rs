@@ -177,26 +177,11 @@ impl<'b> Foresight<'b> {
         asked: &Asked<'_>,
     ) -> Result<Self, Failure> {
         let (mut choice, max_undelivered) = (asked.buying.choice.clone(), asked.buying.pace.max_undelivered);
-        let mut foresight = match asked.rows.zip(batch) {
+        let of_results = asked.rows.zip(batch);
+        let (foreseen, edition) = match of_results {
             Some((chosen, batch)) => {
-                let foreseen = ledger.foresee_rows(batch, chosen)?;
                 choice.only = chosen_of(chosen, &choice.only);
-                Self {
-                    foreseen,
-                    name: asked.name.map(str::to_owned),
-                    edition: None,
-                    max_undelivered,
-                    nothing: choice.only.is_empty(),
-                    buys_duplicates: choice.duplicates == Some(Word::Buy),
-                    choice,
-                    duplicates: Duplicates::default(),
-                    rows: chosen.clone(),
-                    left_out: 0,
-                    stays: Vec::new(),
-                    trusted: Default::default(),
-                    refused_before: Vec::new(),
-                    same_plan: None,
-                }
+                (ledger.foresee_rows(batch, chosen)?, None)
             }
             None => {
                 let edition = crate::cli::preflight::duplicates::edition(asked.manifest, asked.zone)?;
@@ -205,23 +190,26 @@ impl<'b> Foresight<'b> {
                     LoadError::Plan(found) => Failure::Input(found),
                     LoadError::Ledger(error) => error.into(),
                 })?;
-                Self {
-                    foreseen,
-                    name: asked.name.map(str::to_owned),
-                    edition: Some(edition),
-                    max_undelivered,
-                    nothing: false,
-                    buys_duplicates: choice.duplicates.or(asked.manifest.duplicates) == Some(Word::Buy),
-                    choice,
-                    duplicates: Duplicates::default(),
-                    rows: ChosenRows::default(),
-                    left_out: asked.manifest.notes().left_out,
-                    stays: Vec::new(),
-                    trusted: Default::default(),
-                    refused_before: Vec::new(),
-                    same_plan: None,
-                }
+                (foreseen, Some(edition))
             }
+        };
+        // A results file says nothing of that by itself.
+        let word = choice.duplicates.or(asked.manifest.duplicates.filter(|_| of_results.is_none()));
+        let mut foresight = Self {
+            foreseen,
+            name: asked.name.map(str::to_owned),
+            edition,
+            max_undelivered,
+            nothing: of_results.is_some() && choice.only.is_empty(),
+            buys_duplicates: word == Some(Word::Buy),
+            choice,
+            duplicates: Duplicates::default(),
+            rows: of_results.map_or_else(ChosenRows::default, |(chosen, _)| chosen.clone()),
+            left_out: if of_results.is_some() { 0 } else { asked.manifest.notes().left_out },
+            stays: Vec::new(),
+            trusted: Default::default(),
+            refused_before: Vec::new(),
+            same_plan: None,
         };
         foresight.foreseen.hold_to_job_limit(asked.limits.max_sats_per_job.and_then(Sats::msat))?;
         foresight.stays = foresight.foreseen.stays(asked.fetches)?;

@@ -1,6 +1,8 @@
 //! Writes what is decided into the maps, and decides nothing.
 
-use crate::ledger::decide::{AnswerWrite, Charged, Endpoint, Join, Moved, PeriodKind, RefundWrite, Undelivered, Write};
+use crate::ledger::decide::{
+    AnswerWrite, Charged, Endpoint, EndpointKey, Join, Moved, PeriodKind, RefundWrite, Undelivered, Write,
+};
 use crate::ledger::{BatchKey, JobKey, LedgerError, PaymentKey, RefundStanding};
 use crate::money::Msat;
 use crate::purchase::{JobState, Reason};
@@ -74,13 +76,7 @@ impl MemoryLedger {
                 let endpoint = Endpoint { key: *key, origin: origin.clone(), delivered_at: None };
                 self.endpoints.insert(*key, (url.clone(), endpoint));
             }
-            Write::Delivers(endpoint, at) => {
-                if let Some((_, known)) = self.endpoints.get_mut(endpoint) {
-                    known.delivered_at = Some(*at);
-                }
-                let here = self.payments.values_mut().filter(|payment| payment.endpoint == Some(*endpoint));
-                here.for_each(|payment| payment.redeeming.undelivered = Undelivered::No);
-            }
+            Write::Delivers(endpoint, at) => self.deliver(*endpoint, *at),
             Write::AcceptsAgain(origin) => {
                 let endpoints = self.endpoints.clone();
                 let is_there = |at| endpoints.get(&at).is_some_and(|(_, endpoint)| endpoint.origin == *origin);
@@ -101,6 +97,15 @@ impl MemoryLedger {
             Write::BodyUnneeded(_) => {}
             Write::Refund(payment, write) => self.write_refund(*payment, write),
         }
+    }
+
+    /// An endpoint that delivers owes nothing any more.
+    fn deliver(&mut self, endpoint: EndpointKey, at: UnixMs) {
+        if let Some((_, known)) = self.endpoints.get_mut(&endpoint) {
+            known.delivered_at = Some(at);
+        }
+        let here = self.payments.values_mut().filter(|payment| payment.endpoint == Some(endpoint));
+        here.for_each(|payment| payment.redeeming.undelivered = Undelivered::No);
     }
 
     fn said(&mut self, origin: &str, number: u32) -> &mut Said {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::cli::batch::download_setup::DownloadSetup;
 use crate::cli::money::{Fitting, Room};
-use crate::cli::options::config::{DoctorOptions, ManifestOptions};
+use crate::cli::options::config::{Buying, DoctorOptions, ManifestOptions};
 use crate::cli::preflight::foresight::{Asked, Foresight, Foretold};
 use crate::cli::preflight::ground::Ground;
 use crate::cli::preflight::planned::Planned;
@@ -95,10 +95,7 @@ impl Survey {
         let planned = Planned::of(manifest, &buying.limits, of.of_batch())?;
         let (plan, limits) = (&planned.plan, &planned.limits);
         let retake = of.retake(buying, &planned)?;
-        let download = of.folder(buying, &planned).and_then(|to| match &to {
-            Some(folder) => DownloadSetup::look(folder, ledger).map(|()| to),
-            None => Ok(to),
-        });
+        let download = folder(of, buying, &planned);
         let none = crate::ledger::in_memory()?;
         let ledger = ledger.unwrap_or(&none);
         let zone = input::time_zone(limits, &buying.system_time_zone)?;
@@ -118,8 +115,7 @@ impl Survey {
                 node,
             },
         )?;
-        let counts = known.map(|batch| ledger.counts(batch.key)).transpose()?.unwrap_or_default();
-        let used = money::used(&counts)?;
+        let used = money::used(&known.map(|batch| ledger.counts(batch.key)).transpose()?.unwrap_or_default())?;
         let budget = Budget { time_zone: zone, ..Budget::default() };
         let (foretold, mut told) =
             told(&foresight, &Room::of(Some(ledger), limits, &budget, used, buying.choice.partial)?)?;
@@ -128,8 +124,8 @@ impl Survey {
         let is_held = buying.choice.partial || check(used, worst_case, max) == Fit::Fits;
         let lacking = of.lacking(download.as_ref().ok().and_then(Option::as_ref), left.jobs > 0)?;
         let lacks_room = lacking.is_some();
-        let waits = if lacks_room { ExitCode::Unfinished } else { ExitCode::Done };
-        let code = foretold.code(is_held && !lacks_room).or_worse(waits);
+        let code = foretold.code(is_held && !lacks_room);
+        let code = if lacks_room { code.or_worse(ExitCode::Unfinished) } else { code };
         told.extend(lacking.map(|words| format!("{words}; nothing is bought until there is room")));
         let mut survey = Self {
             batch,
@@ -148,6 +144,13 @@ impl Survey {
         survey.sample_all(&foresight, &planned)?;
         Ok(survey)
     }
+}
+
+/// Where files go, where that can be used.
+fn folder(of: &Ground<'_>, buying: &Buying, planned: &Planned<'_>) -> Result<Option<DownloadTo>, Failure> {
+    let to = of.folder(buying, planned)?;
+    to.as_ref().map_or(Ok(()), |to| DownloadSetup::look(to, of.ledger))?;
+    Ok(to)
 }
 
 /// What would be bought, and what keeps a run from buying all, in words.

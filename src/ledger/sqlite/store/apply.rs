@@ -103,6 +103,12 @@ fn append_transitions(
     )
 }
 
+/// A person's word for an origin.
+const WORD: &str = "INSERT INTO trusts (origin, number, batch, at) VALUES (?1, ?2, ?3, ?4)";
+
+/// An endpoint that delivers owes nothing any more.
+const DELIVERED: &str = "UPDATE payments SET undelivered = 0 WHERE endpoint_url = ?1 AND undelivered > 0";
+
 /// Writes what concerns rows alone, and no file beside them.
 pub(in crate::ledger::sqlite) fn row(tx: &Connection, write: &Write<'_>) -> Result<(), Fault> {
     match write {
@@ -135,8 +141,7 @@ pub(in crate::ledger::sqlite) fn row(tx: &Connection, write: &Write<'_>) -> Resu
         }
         Write::Delivers(endpoint, at) => {
             execute(tx, "UPDATE endpoint_urls SET delivered_at = ?2 WHERE id = ?1", params![endpoint, at])?;
-            let sql = "UPDATE payments SET undelivered = 0 WHERE endpoint_url = ?1 AND undelivered > 0";
-            execute(tx, sql, params![endpoint])
+            execute(tx, DELIVERED, params![endpoint])
         }
         Write::AcceptsAgain(origin) => execute(
             tx,
@@ -144,10 +149,7 @@ pub(in crate::ledger::sqlite) fn row(tx: &Connection, write: &Write<'_>) -> Resu
                  AND endpoint_url IN (SELECT id FROM endpoint_urls WHERE origin = ?1)",
             params![origin],
         ),
-        Write::Word { origin, number, batch, at } => {
-            let sql = "INSERT INTO trusts (origin, number, batch, at) VALUES (?1, ?2, ?3, ?4)";
-            execute(tx, sql, params![origin, number, batch, at])
-        }
+        Write::Word { origin, number, batch, at } => execute(tx, WORD, params![origin, number, batch, at]),
         Write::UseWord { origin, number, payment } => execute(
             tx,
             "UPDATE trusts SET payment = ?3 WHERE origin = ?1 AND number = ?2",
