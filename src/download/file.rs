@@ -276,6 +276,13 @@ fn resolved(path: &Path) -> PathBuf {
     done
 }
 
+/// So many bytes there are of the file: of its part, else of itself.
+#[must_use]
+pub fn bytes_of(file: &Path) -> u64 {
+    let bytes = |path: &Path| std::fs::metadata(path).map(|about| about.len());
+    bytes(&part_path(file)).or_else(|_| bytes(file)).unwrap_or(0)
+}
+
 /// Whether the folder can be written to, or made, as far as that is seen without writing; and the bytes that there is room for.
 ///
 /// # Errors

@@ -32,7 +32,7 @@ use tokio::sync::{Notify, Semaphore};
 use crate::event::{Event, Listener};
 use crate::ledger::{BatchKey, Deliveries, JobKey, LedgerError};
 use crate::origin::Fetch;
-use crate::purchase::JobState;
+use crate::purchase::{JobState, Reason};
 use crate::run::{Clock, Control, Pace, SteadyClock};
 
 use name::Template;
@@ -94,6 +94,10 @@ pub struct Feed {
     /// Every file that waited at the beginning was tried.
     tried: Cell<bool>,
     tries: Notify,
+    /// Purchases of the run whose files have not come, and may yet: by id and take.
+    under_way: RefCell<HashSet<(String, u32)>>,
+    /// The longest file of which the length became known, in bytes.
+    longest: Cell<u64>,
 }
 
 /// How the downloads ended. What became of each job is in the ledger.
@@ -146,6 +150,21 @@ impl Feed {
     /// A job was delivered.
     pub fn wake(&self) {
         self.wake.notify_one();
+    }
+
+    /// Whether the run has ended.
+    pub fn is_over(&self) -> bool {
+        self.over.get()
+    }
+
+    /// Purchases of the run whose files have not come, and may yet: by id and take.
+    pub fn under_way(&self) -> HashSet<(String, u32)> {
+        self.under_way.borrow().clone()
+    }
+
+    /// The longest file of which the length became known, in bytes.
+    pub fn longest(&self) -> u64 {
+        self.longest.get()
     }
 
     /// The run has ended: nothing more is delivered.
@@ -230,7 +249,25 @@ impl Feed {
 
 impl Listener for Feed {
     fn hear(&self, event: &Event) {
-        if matches!(event, Event::Job(job) if job.state == JobState::Delivered) {
+        let Event::Job(job) = event else { return };
+        let may_come = match job.state {
+            JobState::Running | JobState::InDoubt | JobState::Paid => true,
+            JobState::Delivered => !matches!(job.reason, Reason::NotDownloaded | Reason::UrlGone),
+            JobState::Pending
+            | JobState::Downloaded
+            | JobState::Refused
+            | JobState::Failed
+            | JobState::RefundOffered
+            | JobState::Refunded
+            | JobState::Lost => false,
+        };
+        let purchase = (job.id.clone(), job.take);
+        if may_come {
+            self.under_way.borrow_mut().insert(purchase);
+        } else {
+            self.under_way.borrow_mut().remove(&purchase);
+        }
+        if job.state == JobState::Delivered && job.from != JobState::Delivered {
             self.wake();
         }
     }

@@ -101,6 +101,25 @@ pub struct FilesOf {
     pub has_files: bool,
 }
 
+/// The file of a delivered job that is not here, and is known to be so long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ComingFile {
+    /// Its batch.
+    pub batch: BatchKey,
+    /// The batch's name.
+    pub name: String,
+    /// Where the batch's files go now; none where nobody knows.
+    pub to: Option<DownloadTo>,
+    /// Its job's id.
+    pub id: String,
+    /// Which purchase of it.
+    pub take: u32,
+    /// Where it was begun, as an absolute path.
+    pub file: String,
+    /// The whole file's length, in bytes.
+    pub total: u64,
+}
+
 impl std::fmt::Display for DownloadTo {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}/{}", self.folder, self.name)

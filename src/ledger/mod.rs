@@ -30,7 +30,7 @@ mod word;
 mod writer;
 
 pub use address::{AddressError, LedgerAddress};
-pub use batch::{Batch, BatchStart, DownloadTo, FilesOf, Layout, NewBatch, Outputs, Remembered};
+pub use batch::{Batch, BatchStart, ComingFile, DownloadTo, FilesOf, Layout, NewBatch, Outputs, Remembered};
 pub use bounds::{Asking, EndpointCount, HeldBack, IntentBounds, NodeCount, Prospect, endpoint_and_origin};
 pub use claimed::Claimed;
 pub use error::{BadReceipt, Damage, Lack, LedgerError, Obstacle};

@@ -7,9 +7,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::port::{Downloads, Records};
 use crate::l402::Network;
 use crate::ledger::{
-    BatchKey, Claimed, DamagedJob, DeliveredJob, Deliveries, HeldBack, HistoryCheck, IdenticalRequest, JobKey, Ledger,
-    LedgerError, Obstacle, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded,
-    Undownloaded,
+    BatchKey, Claimed, ComingFile, DamagedJob, DeliveredJob, Deliveries, HeldBack, HistoryCheck, IdenticalRequest,
+    JobKey, Ledger, LedgerError, Obstacle, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record,
+    Recorded, Undownloaded,
 };
 use crate::purchase::{Credential, HttpAnswer, Request, WalletId};
 use crate::time::UnixMs;
@@ -41,6 +41,7 @@ enum Ask {
     IsFileOfAnother(JobKey, String, Reply<bool>),
     Delivery(JobKey, Reply<Option<HttpAnswer>>),
     Credential(JobKey, Reply<Option<Credential>>),
+    ComingFiles(Reply<Vec<ComingFile>>),
 }
 
 /// The ledger as one run uses it. Clones speak to the same thread, which ends when the last one is gone, and claim together.
@@ -67,6 +68,14 @@ impl LedgerHandle {
             .spawn(move || serve(ledger, inbox))
             .map_err(|error| LedgerError::failed("no thread for it", error))?;
         Ok((Self { asks }, LedgerThread { thread }))
+    }
+
+    /// See [`Downloads::coming_files`].
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    pub async fn coming_files(&self) -> Result<Vec<ComingFile>, LedgerError> {
+        self.ask(Ask::ComingFiles).await
     }
 
     async fn ask<T>(&self, ask: impl FnOnce(Reply<T>) -> Ask) -> Result<T, LedgerError> {
@@ -220,7 +229,8 @@ fn answer<S: Records + Downloads>(ledger: &mut S, claimed: &mut Claimed, asks: V
             | Ask::ToDownload(..)
             | Ask::IsFileOfAnother(..)
             | Ask::Delivery(..)
-            | Ask::Credential(..)) => reads.push(read),
+            | Ask::Credential(..)
+            | Ask::ComingFiles(..)) => reads.push(read),
         }
     }
     if !records.is_empty() {
@@ -263,6 +273,7 @@ fn read<S: Records + Downloads>(ledger: &S, claimed: &mut Claimed, ask: Ask) {
         Ask::IsFileOfAnother(job, file, reply) => drop(reply.send(ledger.is_file_of_another(job, &file))),
         Ask::Delivery(job, reply) => drop(reply.send(ledger.delivery(job))),
         Ask::Credential(job, reply) => drop(reply.send(ledger.credential(job))),
+        Ask::ComingFiles(reply) => drop(reply.send(ledger.coming_files())),
         // Commits were carried out before.
         Ask::Commit(..) => {}
     }

@@ -64,6 +64,30 @@ fn another_batch_is_held_back_by_what_waits_for_its_disk() {
     assert_eq!(sandbox.books().settled().len(), 6 + bought + 1);
 }
 
+/// What was made free for the files of one batch is not bought away by another one, of whose results nobody knows how long they will be:
+/// what is paid for goes before what is not.
+#[test]
+fn room_that_was_made_for_what_waits_is_not_bought_away() {
+    let sandbox = Sandbox::start("--sandbox-video-kib 2048 --sandbox-pay-ms 2000");
+    let client = Client::of(&sandbox);
+    jobs(&client, "a.csv");
+    jobs(&client, "b.csv");
+    let script = r#"
+        cp a.csv jobs.csv; "$@" --batch a --limit 2; echo "a $?"; waits=$(grep -c not_downloaded jobs.results.csv)
+        cp b.csv jobs.csv; mount -o remount,size=$((64 + 2 * waits + 1))m videos; "$@" --batch b --dry-run; echo "lacking foretold $?"; "$@" --batch b; echo "lacking $?"
+        mount -o remount,size=$((64 + 2 * waits + 5))m videos; "$@" --batch b; echo "b $?"
+        "$@" --batch b --dry-run; echo "foretold $?"; PLAN --batch b --download videos; echo "planned $?"; "$@" --batch b; echo "once more $?"
+        "$1" download --batch a; echo "fetched $?""#;
+    let Some(ended) = scripted(&client, script) else { return };
+    for end in ["a 3", "lacking foretold 3", "lacking 3", "b 3", "foretold 3", "planned 3", "once more 3", "fetched 0"]
+    {
+        assert!(ended.stdout.contains(&format!("{end}\n")), "{end}: {ended}");
+    }
+    let bought = client.rows("jobs.b.results.csv").iter().filter(|row| row["state"] != "pending").count();
+    assert!((1..=3).contains(&bought), "{bought}: {ended}");
+    ended.saying("2 files to come (of the batch a; `").saying("each as long as the longest");
+}
+
 /// How long a file is, is known also where its host names no version of it.
 #[test]
 fn what_waits_is_known_without_a_version() {

@@ -17,7 +17,7 @@ use crate::plan::Plan;
 use crate::run::{Control, SystemClock};
 
 use crate::cli::batch::reporter::Reporter;
-use crate::cli::batch::room::{ROOM_BYTES_MIN, lacking, unusable};
+use crate::cli::batch::room::{ROOM_BYTES_MIN, lacking, unusable, while_there_is_room};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Few writes, and little that a killed process has to fetch once more.
@@ -189,6 +189,11 @@ impl DownloadSetup {
         lacking(&self.settings.folder, ledger, Some(batch), buys)
     }
 
+    /// Has the run beside `feed` buy nothing more once what is to come to that disk needs more room than there is. Never returns.
+    pub(in crate::cli) async fn while_there_is_room(&self, ledger: &LedgerHandle, batch: BatchKey, feed: &Feed) {
+        while_there_is_room(&self.settings.folder, ledger, batch, feed).await;
+    }
+
     /// What was made for it.
     pub(in crate::cli) fn made(&self) -> Made {
         self.made.clone()
@@ -230,12 +235,13 @@ impl DownloadSetup {
         control: Control,
         feed: &Feed,
     ) -> Result<Fetched, LedgerError> {
+        let both = Both(reporter, feed);
         let downloads = Downloads {
             ledger,
             fetch: &self.fetcher,
             disk: &LocalDisk,
             clock: &SystemClock,
-            listener: reporter as &dyn Listener,
+            listener: &both as &dyn Listener,
             settings: &self.settings,
             control,
             feed,

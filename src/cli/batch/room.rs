@@ -1,26 +1,42 @@
-//! Whether there is room for the files that wait for a disk: while there is none, nothing is bought whose file would wait too.
+//! Whether there is room for the files that are still to come to a disk: while there is none, nothing is bought whose file would wait too.
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use crate::cli::{CommandError, Failure};
 use crate::command::{about_batch, command};
-use crate::download::file;
-use crate::ledger::port::{Batches, Downloads as _};
-use crate::ledger::{BatchKey, FilesOf, OpenLedger, Undownloaded};
+use crate::download::{Feed, file};
+use crate::ledger::port::Downloads as _;
+use crate::ledger::{BatchKey, ComingFile, DownloadTo, LedgerHandle, OpenLedger};
 use crate::money::{counted, thousands};
+use crate::run::{Clock, SystemClock};
 
 /// So much of the disk is left to others, the ledger among them.
 pub(super) const ROOM_BYTES_MIN: u64 = 64 << 20;
-/// Jobs that are read at once.
-const PAGE: usize = 64;
 /// Other batches that are named.
 const NAMED_MAX: usize = 3;
+/// So often a run looks whether there is room; more seldom, where that takes long.
+const LOOK_MS: u64 = 250;
+const LOOK_MS_MAX: u64 = 1_000;
+/// Of a run's time so small a part is spent on that.
+const LOOK_PART: u64 = 10;
+/// What was seen once is looked at again so soon.
+const AGAIN_MS: u64 = 50;
 
-/// Files that wait, and the bytes that they lack.
-#[derive(Clone, Copy, Default)]
-struct Waiting {
+/// Files that are still to come to a disk, and what room there is for them.
+#[derive(Default)]
+struct Coming {
     files: u64,
+    /// Bytes that they lack.
     bytes: u64,
+    /// The length of the longest, in bytes.
+    longest: u64,
+    /// Other batches of which some are.
+    others: Vec<String>,
+    /// Some are the batch's own.
+    has_own: bool,
+    /// Bytes that are free.
+    free: u64,
 }
 
 /// That a folder for files cannot be used.
@@ -34,9 +50,9 @@ pub(super) fn unusable(folder: &str, error: std::io::Error) -> Failure {
     refused.hint("name a folder, or a place where one can be made").into()
 }
 
-/// That what waits for the folder, or for another one on its disk, of whatever batch of the ledger, needs more room than there is,
-/// as far as the ledger knows how long it is: a run buys nothing until there is room, whoever else is in the way of the files. What waits
-/// of other batches counts where the run `buys`.
+/// That what is still to come to the folder, or to another one on its disk, of whatever batch of the ledger, needs more room than there
+/// is, with one more file as long as the longest of them and as far as the ledger knows how long they are: what is paid for goes before what is not bought yet, whoever else is in the way of the
+/// files. What is to come of other batches counts where the run `buys`.
 ///
 /// # Errors
 /// Where the ledger or the folder cannot be read.
@@ -46,52 +62,113 @@ pub(in crate::cli) fn lacking(
     batch: Option<BatchKey>,
     buys: bool,
 ) -> Result<Option<String>, Failure> {
-    let unusable = |error| unusable(folder, error);
-    let (path, device) = (Path::new(folder), file::device(Path::new(folder)).map_err(unusable)?);
-    let mut all = match batch {
-        Some(batch) => waiting(ledger, batch, folder)?,
-        None => Waiting::default(),
-    };
-    let is_there = |files: &FilesOf| {
-        buys && Some(files.batch) != batch
-            && (files.to.device == Some(device) || file::is_same(Path::new(&files.to.folder), path))
-    };
-    let (mut others, also) = (Vec::new(), if all.files > 0 { "also " } else { "" });
-    for files in ledger.files()?.into_iter().filter(is_there) {
-        let theirs = waiting(ledger, files.batch, &files.to.folder)?;
-        all = Waiting { files: all.files + theirs.files, bytes: all.bytes.saturating_add(theirs.bytes) };
-        others.extend((theirs.files > 0).then_some(files.name));
-    }
-    let room = file::look(path).map_err(unusable)?;
-    if room.saturating_sub(ROOM_BYTES_MIN) >= all.bytes {
-        return Ok(None);
-    }
-    let mib = |bytes: u64| thousands(bytes.div_ceil(1 << 20));
-    Ok(Some(format!(
-        "{} from before {} for room{}: {} MiB, and the disk of {folder} has {} MiB free, of which {} MiB are left to others",
-        counted(all.files, "file"),
-        if all.files == 1 { "waits" } else { "wait" },
-        others_words(also, &others),
-        mib(all.bytes),
-        mib(room),
-        mib(ROOM_BYTES_MIN)
-    )))
+    let files = ledger.coming_files()?;
+    let counts = files.iter().filter(|file| buys || Some(file.batch) == batch);
+    let coming = Coming::of(folder, batch, counts).map_err(|error| unusable(folder, error))?;
+    let waits = if coming.files == 1 { "waits" } else { "wait" };
+    let what = format!("{} from before {waits} for room", counted(coming.files, "file"));
+    Ok(coming
+        .lacks(coming.longest)
+        .then(|| coming.words(folder, &what, (coming.longest, "with one more as long as the longest"))))
 }
 
-/// What waits of a batch for that folder. What has begun in another, or under another name of it, is fetched anew from its beginning.
-fn waiting(ledger: &OpenLedger, batch: BatchKey, folder: &str) -> Result<Waiting, Failure> {
-    let (mut all, mut after) = (Waiting::default(), None);
-    loop {
-        let page = ledger.to_download(batch, Undownloaded::Left, after, PAGE)?;
-        let Some(last) = page.last() else { return Ok(all) };
-        after = Some((last.seq, last.key));
-        for mark in page.iter().filter_map(|job| job.mark.as_ref()) {
-            let Some(resume) = &mark.resume else { continue };
-            let goes_on = Path::new(&mark.file).parent() == Some(Path::new(folder));
-            let bytes = resume.total.saturating_sub(if goes_on { resume.synced } else { 0 });
-            all = Waiting { files: all.files + 1, bytes: all.bytes.saturating_add(bytes) };
+/// The same while the run beside `feed` buys, with what it has bought and nobody knows the length of: it counts as long as the longest that
+/// is known. Nothing more is bought then. Never returns.
+pub(super) async fn while_there_is_room(folder: &str, ledger: &LedgerHandle, batch: BatchKey, feed: &Feed) {
+    let (mut pause_ms, mut lacked) = (LOOK_MS, false);
+    while !feed.is_over() && feed.blocked().is_none() {
+        SystemClock.sleep_ms(if lacked { AGAIN_MS } else { pause_ms }).await;
+        let began = SystemClock.now();
+        // What cannot be read ends the run elsewhere, and a disk that does not say is no obstacle.
+        let Ok(files) = ledger.coming_files().await else { break };
+        let took_ms = u64::try_from(SystemClock.now().since_ms(began)).unwrap_or(0);
+        pause_ms = took_ms.saturating_mul(LOOK_PART).clamp(LOOK_MS, LOOK_MS_MAX);
+        let Ok(coming) = Coming::of(folder, Some(batch), &files) else { continue };
+        let known: HashSet<_> =
+            files.iter().filter(|file| file.batch == batch).map(|file| (file.id.as_str(), file.take)).collect();
+        let under_way = feed.under_way();
+        let unknown = under_way.iter().filter(|(id, take)| !known.contains(&(id.as_str(), *take))).count() as u64;
+        // Where others wait, what is bought next has to leave them their room, too.
+        let next = u64::from(!coming.others.is_empty());
+        let bought = unknown.saturating_add(next).saturating_mul(coming.longest.max(feed.longest()));
+        // Once may be between a file and the word of it.
+        let lacks = coming.lacks(bought);
+        if lacks && lacked && !feed.is_over() {
+            let what = format!("{} to come", counted(coming.files, "file"));
+            feed.block(&coming.words(
+                folder,
+                &what,
+                (bought, "with what is bought meanwhile, each as long as the longest"),
+            ));
         }
+        lacked = lacks;
     }
+    std::future::pending().await
+}
+
+impl Coming {
+    /// What of the files goes to the disk of the folder, into which those of the batch go.
+    fn of<'f>(
+        folder: &str,
+        batch: Option<BatchKey>,
+        files: impl IntoIterator<Item = &'f ComingFile>,
+    ) -> std::io::Result<Self> {
+        // Before the parts are looked at: what is written meanwhile counts as free, and not as lacking.
+        let (path, free) = (Path::new(folder), file::look(Path::new(folder))?);
+        let device = file::device(path)?;
+        let (mut all, mut are_here) = (Self { free, ..Self::default() }, HashMap::new());
+        for file in files {
+            let is_own = Some(file.batch) == batch;
+            let Some(to) = (if is_own { Some(folder) } else { file.to.as_ref().map(|to| to.folder.as_str()) }) else {
+                continue;
+            };
+            let is_here = || is_own || file.to.as_ref().is_some_and(|to| is_on(to, path, device));
+            if !*are_here.entry(file.batch).or_insert_with(is_here) {
+                continue;
+            }
+            all.files += 1;
+            all.bytes = all.bytes.saturating_add(lacks(file, to));
+            all.longest = all.longest.max(file.total);
+            all.has_own |= is_own;
+            if !is_own && all.others.last() != Some(&file.name) {
+                all.others.push(file.name.clone());
+            }
+        }
+        Ok(all)
+    }
+
+    /// Whether they lack room, with so many bytes beside them.
+    const fn lacks(&self, beside: u64) -> bool {
+        self.free.saturating_sub(ROOM_BYTES_MIN) < self.bytes.saturating_add(beside)
+    }
+
+    fn words(&self, folder: &str, what: &str, (beside, with): (u64, &str)) -> String {
+        let mib = |bytes: u64| thousands(bytes.div_ceil(1 << 20));
+        let with = if beside == 0 { String::new() } else { format!(" {with}") };
+        format!(
+            "{what}{}: {} MiB{with}, and the disk of {folder} has {} MiB free, of which {} MiB are left to others",
+            others_words(if self.has_own { "also " } else { "" }, &self.others),
+            mib(self.bytes.saturating_add(beside)),
+            mib(self.free),
+            mib(ROOM_BYTES_MIN)
+        )
+    }
+}
+
+/// Whether files go to that disk, or into that folder: as their folder stands now, else, where nothing stands there, as it stood.
+fn is_on(to: &DownloadTo, path: &Path, device: i64) -> bool {
+    let folder = Path::new(&to.folder);
+    let now = file::device(folder).ok();
+    let has_gone = to.device.is_some() && to.device != now && file::is_bare(folder).unwrap_or(true);
+    file::is_same(folder, path) || if has_gone { to.device == Some(device) } else { now == Some(device) }
+}
+
+/// Bytes that are still to come of a file, where that goes on in the folder; what has begun in another, or under another name of it, is
+/// fetched anew from its beginning.
+fn lacks(file: &ComingFile, folder: &str) -> u64 {
+    let goes_on = Path::new(&file.file).parent() == Some(Path::new(folder));
+    let has = if goes_on { file::bytes_of(Path::new(&file.file)) } else { 0 };
+    file.total.saturating_sub(has)
 }
 
 /// Whose files they are, where others' are among them, and how those are had elsewhere.

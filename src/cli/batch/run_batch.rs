@@ -159,6 +159,9 @@ pub(in crate::cli) async fn run_batch(
             () = while_files_can_be_kept(&feed, buys, how.reporter, &controller) => {
                 (Err(RunError::Defect("a disk ended the run".to_owned())), Ok(None))
             }
+            () = while_others_have_room(&ledger, download_setup.filter(|_| buys), &feed) => {
+                (Err(RunError::Defect("files to come ended the run".to_owned())), Ok(None))
+            }
             () = while_the_ledger_has_room(&how.world.ledger, buys, how.reporter, &controller) => {
                 (Err(RunError::Defect("the ledger's disk ended the run".to_owned())), Ok(None))
             }
@@ -261,9 +264,17 @@ async fn while_files_can_be_kept(feed: &Feed, buys: bool, reporter: &Reporter, c
     let words = feed.until_blocked().await;
     if buys {
         reporter.hear(&Event::Paused {
-            cause: format!("a file cannot be kept: {words}; nothing more is bought in this run"),
+            cause: format!("files cannot be kept: {words}; nothing more is bought in this run"),
         });
         controller.stop_buying();
+    }
+    std::future::pending().await
+}
+
+/// Has nothing more bought once what is to come to the disk of the files needs more room than there is. Never returns.
+async fn while_others_have_room(ledger: &LedgerHandle, of: Option<(&DownloadSetup, BatchKey)>, feed: &Feed) {
+    if let Some((download_setup, batch)) = of {
+        download_setup.while_there_is_room(ledger, batch, feed).await;
     }
     std::future::pending().await
 }

@@ -268,7 +268,8 @@ impl Facts<'_> {
     }
 
     fn disk(&self) -> Option<String> {
-        let (what, words) = match (&self.unkept, &self.trouble) {
+        let unkept = self.unkept.as_ref().filter(|_| jobs_to_buy(self.counts) > 0);
+        let (what, words) = match (unkept, &self.trouble) {
             (Some(_), Some(words)) => ("bought or fetched", words),
             (Some(words), None) => ("bought", words),
             (None, Some(words)) => ("fetched", words),

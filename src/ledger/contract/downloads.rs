@@ -3,7 +3,7 @@
 use super::cases::deliver;
 use super::{AT, Subject};
 use crate::ledger::sqlite::tests::support::{endpoint, http, is_contradiction, new_intent, planned};
-use crate::ledger::{BatchKey, DownloadedFile, FetchMark, JobKey, Record, Undownloaded};
+use crate::ledger::{BatchKey, DownloadedFile, FetchMark, JobKey, Record, Resume, Undownloaded};
 use crate::purchase::{JobState, Reason};
 
 const JUNE: BatchKey = BatchKey(1);
@@ -43,6 +43,29 @@ pub(super) fn what_could_not_be_had_is_left_for_another_time<S: Subject>() {
     store.explain_undownloaded(JUNE).unwrap();
     assert_eq!(store.job(jobs[2].key).reason, Reason::NotDownloaded);
     assert!(to_fetch(&store, Undownloaded::New).is_empty());
+}
+
+pub(super) fn of_what_is_to_come_its_length_is_told<S: Subject>() {
+    let (mut store, jobs) = S::with(&[("june", &["a", "b", "c", "d"])]);
+    let known = |total| Some(Resume { version: String::new(), total, synced: 0, sha256: None });
+    for (n, job) in (1..).zip(&jobs) {
+        deliver(&mut store, job, n);
+        let mark = FetchMark { file: format!("/v/{n}.mp4"), resume: known(u64::from(n) << 40), sha256: None };
+        store.hand_back(AT, Record::Fetching(job.key, mark)).unwrap();
+    }
+    let said = |job: JobKey, reason| Record::NotDownloaded { job, reason, error: "so".to_owned() };
+    store.hand_back(AT, said(jobs[0].key, Reason::NotDownloaded)).unwrap();
+    store.hand_back(AT, said(jobs[1].key, Reason::UrlGone)).unwrap();
+    let unknown = FetchMark { file: "/v/4.mp4".to_owned(), ..FetchMark::default() };
+    store.hand_back(AT, Record::Fetching(jobs[3].key, unknown)).unwrap();
+    let told = |store: &S| -> Vec<_> {
+        let coming = store.coming_files().unwrap().into_iter();
+        coming.map(|of| (of.name, of.id, of.take, of.file, of.total)).collect()
+    };
+    let of = |id: &str, n: u64| ("june".to_owned(), id.to_owned(), 1, format!("/v/{n}.mp4"), n << 40);
+    assert_eq!(told(&store), [of("a", 1), of("c", 3)]);
+    store.hand_back(AT, Record::Downloaded(jobs[0].key, file("/v/1.mp4"))).unwrap();
+    assert_eq!(told(&store), [of("c", 3)]);
 }
 
 pub(super) fn pages_of_what_is_to_be_fetched_follow_each_other<S: Subject>() {

@@ -296,6 +296,7 @@ suite! {
     downloads:
         what_is_delivered_is_to_be_fetched_until_it_is_here,
         what_could_not_be_had_is_left_for_another_time,
+        of_what_is_to_come_its_length_is_told,
         pages_of_what_is_to_be_fetched_follow_each_other,
         a_file_is_one_job_s_whatever_its_case,
         a_delivered_job_has_its_answer_and_its_credential,

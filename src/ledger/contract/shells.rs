@@ -14,9 +14,9 @@ use crate::ledger::memory::Sums;
 use crate::ledger::port::{Deliveries, Downloads, Ledger, Records};
 use crate::ledger::sqlite::SqliteLedger;
 use crate::ledger::{
-    BatchKey, DamagedJob, DeliveredJob, HeldBack, HistoryCheck, IdenticalRequest, InlineLedger, JobKey, LedgerError,
-    LedgerHandle, OpenJob, OpenMode, OpenRefund, Original, PaymentKey, PendingJob, PlanLoad, Prospect, Record,
-    Recorded, Undecided, Undownloaded,
+    BatchKey, ComingFile, DamagedJob, DeliveredJob, HeldBack, HistoryCheck, IdenticalRequest, InlineLedger, JobKey,
+    LedgerError, LedgerHandle, OpenJob, OpenMode, OpenRefund, Original, PaymentKey, PendingJob, PlanLoad, Prospect,
+    Record, Recorded, Undecided, Undownloaded,
 };
 use crate::plan::PlannedJob;
 use crate::purchase::{Credential, HttpAnswer, Request, WalletId};
@@ -210,6 +210,10 @@ impl Records for InFile {
 impl Downloads for InFile {
     of_downloads!(asked);
 
+    fn coming_files(&self) -> Result<Vec<ComingFile>, LedgerError> {
+        self.ledger.coming_files()
+    }
+
     fn explain_undownloaded(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
         self.ledger.explain_undownloaded(batch)
     }
@@ -233,6 +237,10 @@ impl<S: Records> Records for Shared<S> {
 
 impl<S: Downloads> Downloads for Shared<S> {
     of_downloads!(asked);
+
+    fn coming_files(&self) -> Result<Vec<ComingFile>, LedgerError> {
+        self.store().coming_files()
+    }
 
     fn explain_undownloaded(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
         self.store().explain_undownloaded(batch)
@@ -259,6 +267,10 @@ impl<L: Ledger, S: Records> Records for Through<L, S> {
 
 impl<L: Deliveries, S: Downloads> Downloads for Through<L, S> {
     of_downloads!(awaited);
+
+    fn coming_files(&self) -> Result<Vec<ComingFile>, LedgerError> {
+        self.store.coming_files()
+    }
 
     fn explain_undownloaded(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
         self.store.explain_undownloaded(batch)

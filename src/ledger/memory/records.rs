@@ -7,9 +7,9 @@ use crate::l402::{Network, PaymentHash};
 use crate::ledger::decide::{self, Admission, Payment, PaymentState, Stored, StoredAnswer, Unfit};
 use crate::ledger::port::{Downloads, Records};
 use crate::ledger::{
-    AnswerKey, BatchKey, DamagedJob, DeliveredJob, DurableInvoice, HeldBack, HistoryCheck, IdenticalRequest, JobKey,
-    LedgerError, NewIntent, OpenJob, OpenRefund, OpenStage, Original, PaymentKey, PendingJob, Prospect, Record,
-    Recorded, RefundStanding, Undownloaded, endpoint_and_origin,
+    AnswerKey, BatchKey, ComingFile, DamagedJob, DeliveredJob, DurableInvoice, HeldBack, HistoryCheck,
+    IdenticalRequest, JobKey, LedgerError, NewIntent, OpenJob, OpenRefund, OpenStage, Original, PaymentKey, PendingJob,
+    Prospect, Record, Recorded, RefundStanding, Undownloaded, endpoint_and_origin,
 };
 use crate::purchase::{Credential, HttpAnswer, JobState, Reason, Request, WalletId};
 use crate::time::UnixMs;
@@ -223,6 +223,27 @@ impl Downloads for MemoryLedger {
         let Some(payment) = self.payments.values().find(is_it) else { return Ok(None) };
         let intent = self.intent(payment.key).ok_or_else(|| no_payment(payment.key))?;
         Ok(Some(payment.purchase(&intent, (Reason::None, None))?.credential().clone()))
+    }
+
+    fn coming_files(&self) -> Result<Vec<ComingFile>, LedgerError> {
+        let is_coming = |row: &&JobRow| {
+            row.job.state == JobState::Delivered && !matches!(row.job.reason, Reason::UrlGone | Reason::RowDamaged)
+        };
+        let mut coming: Vec<&JobRow> = self.jobs.values().filter(is_coming).collect();
+        coming.sort_by_key(|row| (row.job.batch, row.seq, row.job.key));
+        let file_of = |row: &JobRow| {
+            let mark = row.mark.as_ref()?;
+            Some(ComingFile {
+                batch: row.job.batch,
+                name: self.batches.get(&row.job.batch)?.name.clone(),
+                to: None,
+                id: row.id.clone(),
+                take: row.take,
+                file: mark.file.clone(),
+                total: mark.resume.as_ref()?.total,
+            })
+        };
+        Ok(coming.into_iter().filter_map(file_of).collect())
     }
 
     fn explain_undownloaded(&mut self, batch: BatchKey) -> Result<(), LedgerError> {

@@ -2,8 +2,9 @@
 
 use crate::l402::Network;
 use crate::ledger::{
-    BatchKey, Committed, DamagedJob, DeliveredJob, HeldBack, HistoryCheck, IdenticalRequest, JobKey, LedgerError,
-    Obstacle, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded, Undownloaded,
+    BatchKey, ComingFile, Committed, DamagedJob, DeliveredJob, HeldBack, HistoryCheck, IdenticalRequest, JobKey,
+    LedgerError, Obstacle, OpenJob, OpenRefund, Original, PaymentKey, PendingJob, Prospect, Record, Recorded,
+    Undownloaded,
 };
 use crate::purchase::{Credential, HttpAnswer, Request, WalletId};
 use crate::time::UnixMs;
@@ -144,6 +145,12 @@ pub trait Downloads {
     /// # Errors
     /// Where the ledger cannot be read.
     fn credential(&self, job: JobKey) -> Result<Option<Credential>, LedgerError>;
+
+    /// The files of every batch that are still to come, and of which it is known how long they are.
+    ///
+    /// # Errors
+    /// Where the ledger cannot be read.
+    fn coming_files(&self) -> Result<Vec<ComingFile>, LedgerError>;
 
     /// Delivered jobs of the batch whose file is wanted, and of which nothing else is said, say `not_downloaded` from now
     /// on.

@@ -10,7 +10,9 @@ use super::error::Fault;
 use super::store::{append_transition, file_key, kept_answer, paid_purchase};
 use crate::ledger::decide::TAKEN_BY;
 use crate::ledger::port::Downloads;
-use crate::ledger::{BatchKey, DeliveredJob, FetchMark, JobKey, LedgerError, PaymentKey, Resume, Undownloaded};
+use crate::ledger::{
+    BatchKey, ComingFile, DeliveredJob, DownloadTo, FetchMark, JobKey, LedgerError, PaymentKey, Resume, Undownloaded,
+};
 use crate::purchase::{Credential, HttpAnswer, JobState, Reason};
 use crate::time::UnixMs;
 
@@ -101,6 +103,34 @@ impl Downloads for SqliteLedger {
                 .query_row([job], |row| row.get(0))
                 .optional()?;
             paid.map(|payment| Ok(paid_purchase(&ledger.conn, payment)?.credential().clone())).transpose()
+        })
+    }
+
+    fn coming_files(&self) -> Result<Vec<ComingFile>, LedgerError> {
+        self.read(|ledger| {
+            let mut statement = ledger.conn.prepare_cached(
+                "WITH b AS (SELECT id, name, CASE WHEN json_valid(remembered) THEN remembered END AS known FROM batches)
+                 SELECT b.id, b.name, b.known ->> '$[2].folder', coalesce(b.known ->> '$[2].name', ''),
+                     b.known ->> '$[2].device', j.job, j.take, j.file,
+                     CAST(coalesce(j.resume ->> '$.total', 0) AS INTEGER)
+                 FROM b JOIN jobs j ON j.batch = b.id
+                 WHERE j.state = 'delivered' AND typeof(j.file) = 'text' AND json_valid(j.resume)
+                     AND j.reason NOT IN ('url_gone', 'row_damaged') ORDER BY b.id, j.seq, j.id",
+            )?;
+            let files = statement.query_map([], |row| {
+                let folder: Option<String> = row.get(2)?;
+                let (name, device) = (row.get(3)?, row.get(4)?);
+                Ok(ComingFile {
+                    batch: row.get(0)?,
+                    name: row.get(1)?,
+                    to: folder.map(|folder| DownloadTo { folder, name, device }),
+                    id: row.get(5)?,
+                    take: row.get(6)?,
+                    file: row.get(7)?,
+                    total: row.get::<_, i64>(8)?.try_into().unwrap_or_default(),
+                })
+            })?;
+            Ok(files.collect::<Result<_, _>>()?)
         })
     }
 

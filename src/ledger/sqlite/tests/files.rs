@@ -19,6 +19,30 @@ fn open(path: &Path) -> Result<SqliteLedger, LedgerError> {
     SqliteLedger::open(path, OpenMode::Write)
 }
 
+/// What one batch or job remembers wrongly keeps nobody from knowing what waits for a disk.
+#[test]
+fn what_is_to_come_is_told_whatever_a_row_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.db");
+    let mut ledger = open(&path).unwrap();
+    let batch = begin(&mut ledger, "june");
+    load_ids(&mut ledger, batch, &["a", "b", "c", "d"]);
+    let conn = Connection::open(&path).unwrap();
+    let known = |id: &str, resume: &str| {
+        let sql = "UPDATE jobs SET state = 'delivered', url = 'x', file = '/v/' || job, file_key = '/v/' || job, resume = ?2 WHERE job = ?1";
+        conn.execute(sql, [id, resume]).unwrap();
+    };
+    for (id, resume) in [("a", r#"{"total":7}"#), ("b", "{"), ("c", "null"), ("d", r#"{"total":"x"}"#)] {
+        known(id, resume);
+    }
+    for remembered in ["{", "7", "null", r#"[0,0,"abc"]"#, r#"[0,0,{}]"#] {
+        conn.execute("UPDATE batches SET remembered = ?1", [remembered]).unwrap();
+        let told: Vec<_> = ledger.coming_files().unwrap().into_iter().map(|of| (of.id, of.total, of.to)).collect();
+        let of = |id: &str, total| (id.to_owned(), total, None);
+        assert_eq!(told, [of("a", 7), of("c", 0), of("d", 0)], "{remembered}");
+    }
+}
+
 #[test]
 fn files_and_folders_are_their_owners_alone() {
     let folder = tempfile::tempdir().unwrap();
