@@ -1,6 +1,6 @@
 //! Sums that several commands show and check.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::ledger::port::Views;
 use crate::ledger::{Counts, OpenLedger, PeriodsUsed, ToBuy};
@@ -155,13 +155,15 @@ pub(super) struct Fitting {
     pub(super) too_small: Option<TooSmall>,
     /// The price of the first one, where all limits hold it, the batch's too.
     pub(super) begins_with: Option<Msat>,
+    /// The price of the cheapest one; none where there is none.
+    pub(super) cheapest: Option<Msat>,
 }
 
 impl Fitting {
     /// Nothing fits, as there is nothing.
     pub(super) const fn of_nothing() -> Self {
         let fits = LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO };
-        Self { fits, reached: None, too_small: None, begins_with: None }
+        Self { fits, reached: None, too_small: None, begins_with: None, cheapest: None }
     }
 
     /// Ends what is to be done about a limit or a balance that does not hold all: `--partial` is a way on where the limits, and the
@@ -232,6 +234,8 @@ pub(super) struct Chosen<'a> {
     pub(super) left: LeftToBuy,
     /// What of that the limits hold.
     pub(super) fitting: Fitting,
+    /// How many jobs are bought at each price.
+    pub(super) prices: BTreeMap<Msat, u64>,
     /// Of which duplicates the run is a person's word, by their ids.
     pub(super) meant: Vec<String>,
     /// Where what is bought is asked for.
@@ -252,6 +256,7 @@ impl<'a> Chosen<'a> {
             only: choice.only.iter().map(String::as_str).collect(),
             limit: choice.limit,
             left: nothing,
+            prices: BTreeMap::new(),
             meant: Vec::new(),
             places: BTreeSet::new(),
             unchosen: 0,
@@ -265,6 +270,8 @@ impl<'a> Chosen<'a> {
         if wanted && self.limit.is_none_or(|limit| self.left.jobs < limit) {
             add(&mut self.left, job.price, job.fee_ceiling)?;
             self.fit(&job)?;
+            let jobs = self.prices.entry(job.price).or_default();
+            *jobs = jobs.saturating_add(1);
             self.places.insert(job.place);
             if job.is_duplicate {
                 self.meant.push(job.id);
@@ -284,7 +291,8 @@ impl<'a> Chosen<'a> {
     }
 
     fn fit(&mut self, job: &ToBuy) -> Result<(), Failure> {
-        let Fitting { fits, reached, too_small, begins_with } = &mut self.fitting;
+        let Fitting { fits, reached, too_small, begins_with, cheapest } = &mut self.fitting;
+        *cheapest = cheapest.iter().copied().chain([job.price]).min();
         if self.left.jobs == 1 {
             *begins_with = Some(job.price).filter(|price| self.room.holds(price.checked_add(job.fee_ceiling)));
         }

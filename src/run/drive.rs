@@ -21,6 +21,7 @@ use crate::purchase::{HttpAnswer, JobState, Reason, Request};
 use crate::time::UnixMs;
 
 use super::admission::{Aside, IdenticalRequests};
+use super::balance::Balance;
 use super::bounds::{Bounds, Buying};
 use super::node_health::NodeHealth;
 use super::pace::{Class, Pace};
@@ -55,6 +56,8 @@ pub(super) struct Shared {
     pub(super) claims: Claims,
     /// Jobs that hold a place among the jobs in flight.
     pub(super) in_flight: Cell<usize>,
+    /// What is left to buy, and who waits for the node.
+    pub(super) balance: Balance,
     /// What it buys, and through which node; none in a run that buys nothing.
     pub(super) buying: Option<Buying>,
     /// How far the node's clock is ahead of ours.
@@ -77,9 +80,12 @@ impl Shared {
     /// A payment slot of a node that is ready to pay; none once the gate is closed.
     pub(super) async fn slot(&self) -> Option<SemaphorePermit<'_>> {
         loop {
+            let waits = self.balance.wait();
+            self.wake.notify_one();
             if !self.node_health.opened().await {
                 return None;
             }
+            drop(waits);
             let slot = self.slots.acquire().await.ok()?;
             // It may have fallen into trouble while this one stood in line.
             if !self.node_health.is_paused() && !self.node_health.is_shut() {
@@ -99,6 +105,22 @@ pub(super) struct Job {
     pub(super) fee: Option<Msat>,
     /// What asking needs; an open job of an earlier run never asks.
     pub(super) pending: Option<Box<PendingJob>>,
+}
+
+/// Whether a job in that state may still be bought: its payment is not made.
+const fn is_left(state: JobState) -> bool {
+    match state {
+        JobState::Pending | JobState::Running => true,
+        JobState::InDoubt
+        | JobState::Paid
+        | JobState::Delivered
+        | JobState::Downloaded
+        | JobState::Refused
+        | JobState::Failed
+        | JobState::RefundOffered
+        | JobState::Refunded
+        | JobState::Lost => false,
+    }
 }
 
 /// A place among the jobs in flight, given back when dropped.
@@ -293,6 +315,9 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
     fn announce(&mut self, to: Transition, now: UnixMs) {
         self.note(&to, now);
         let from = std::mem::replace(&mut self.job.state, to.state);
+        if self.job.pending.is_some() && is_left(from) && !is_left(to.state) {
+            self.shared.balance.bought(self.job.price);
+        }
         self.job.fee = to.fee.or(self.job.fee);
         let Facts { id, take, endpoint, .. } = &self.job.facts;
         let (endpoint, price, fee) = (&*endpoint.name, self.job.price, self.job.fee);
@@ -315,7 +340,10 @@ impl<'r, L: Ledger, P: Payer, O: Origin, C: Clock> Driver<'r, L, P, O, C> {
                 let message = change.error.clone().unwrap_or_default();
                 self.shared.limit_hit.borrow_mut().get_or_insert((change.reason, message));
             }
-            (JobState::Pending, Reason::InsufficientBalance | Reason::NodeUnusable) => {
+            (JobState::Pending, reason @ (Reason::InsufficientBalance | Reason::NodeUnusable)) => {
+                if reason == Reason::InsufficientBalance {
+                    self.shared.balance.fell_short();
+                }
                 self.trouble(change.error.as_deref().unwrap_or("the node could not pay"), now);
             }
             (

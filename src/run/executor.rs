@@ -20,6 +20,7 @@ use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 use super::admission::{Aside, HeldJobs, IdenticalRequests, Queue, Turn};
+use super::balance::Balance;
 use super::bounds::{Bounds, Buying};
 use super::clock::SteadyClock;
 use super::drive::{Driver, Job, Shared};
@@ -85,6 +86,7 @@ impl Hinted for RunError {
 enum Finished {
     Job(Result<Option<Aside>, RunError>),
     Probe(Result<NodeInfo, NodeProblem>),
+    Balance(Result<Msat, NodeProblem>),
     Claim(Result<(), LedgerError>),
 }
 
@@ -167,6 +169,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             identical: IdenticalRequests::default(),
             claims: Claims::default(),
             in_flight: std::cell::Cell::new(0),
+            balance: Balance::of(self.settings.prices.clone()),
             buying,
             node_ahead_ms: std::cell::Cell::new(ahead_ms),
             limit_hit: std::cell::RefCell::default(),
@@ -195,6 +198,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
         loop {
             self.admit_claims(shared, &work);
             let admission = self.admit(shared, &mut queue, &mut open, &work).await?;
+            self.look_at_balance(shared, &work);
             let nothing_left = match admission {
                 Admission::Over => true,
                 Admission::Later { free: None, .. } => !shared.node_health.is_paused(),
@@ -381,6 +385,7 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
                 }
             }
             Finished::Probe(result) => self.probed(shared, result),
+            Finished::Balance(held) => self.looked_at_balance(shared, held),
             Finished::Claim(Err(LedgerError::OfJob(lack))) => {
                 self.listener.hear(&Event::Warning { message: format!("a refund: {}", lack.told()) });
             }
@@ -409,6 +414,23 @@ impl<L: Ledger, P: Payer, O: Origin, C: Clock> Run<'_, L, P, O, C> {
             && shared.node_health.closed().is_some()
         {
             self.listener.hear(&Event::Paused { cause: format!("{cause}; nothing more is bought in this run") });
+        }
+    }
+
+    /// Where the channels could not send so much, and nothing is under way that might give money back: looks how much they hold.
+    fn look_at_balance<'r>(&'r self, shared: &'r Shared, work: &Work<'r>) {
+        let is_alone = shared.node_health.is_paused() && work.len() == shared.balance.waiting();
+        if let Some(payer) = self.payer.filter(|_| is_alone && shared.balance.takes_look()) {
+            work.push(async move { Finished::Balance(payer.balance().await) }.boxed_local());
+        }
+    }
+
+    /// Waits for no money that does not come: where nothing that is left can be bought, nothing more is bought in this run.
+    fn looked_at_balance(&self, shared: &Shared, held: Result<Msat, NodeProblem>) {
+        let too_little = held.ok().and_then(|held| shared.balance.too_little(held));
+        if let Some(cause) = too_little.filter(|_| !shared.node_health.is_shut()) {
+            self.listener.hear(&Event::Paused { cause: format!("{cause}; nothing more is bought in this run") });
+            shared.node_health.close(cause);
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod admission;
 mod ask;
+mod balance;
 mod bounds;
 mod budget;
 mod clock;
@@ -31,9 +32,10 @@ pub use evidence::{Evidence, evidence};
 pub use executor::{Outcome, Run, RunError};
 pub(crate) use pace::{Class, Pace};
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::life::Bounds;
+use crate::money::Msat;
 
 /// How a run goes about its work. Everything has a bound.
 #[derive(Clone, Debug)]
@@ -62,6 +64,8 @@ pub struct Settings {
     pub only: Option<HashSet<String>>,
     /// Buy at most this many jobs in this run.
     pub limit: Option<u64>,
+    /// How many jobs are to be bought at each price; none where nobody says.
+    pub prices: BTreeMap<Msat, u64>,
     /// What may be spent.
     pub budget: Budget,
     /// How often and how long single jobs are tried.

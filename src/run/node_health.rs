@@ -42,6 +42,12 @@ impl NodeHealth {
         true
     }
 
+    /// The node lacks something for which nothing more is bought in this run.
+    pub(super) fn close(&self, cause: String) {
+        self.closed.replace(Some(cause));
+        self.changed.notify_waiters();
+    }
+
     /// Lets nothing more be bought in this run.
     pub(super) fn shut(&self) {
         self.shut.set(true);

@@ -471,6 +471,7 @@ pub fn settings(rng: &mut Rng, plan: &Plan, budget: Budget) -> Settings {
         invoice_life_ms_max: 8 * 24 * 3_600_000,
         only: None,
         limit: None,
+        prices: std::collections::BTreeMap::new(),
         bounds: Bounds::default(),
     }
 }

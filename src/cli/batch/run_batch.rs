@@ -1,5 +1,6 @@
 //! Carries a run out beside everything that can stop it: signals, a deadline; and beside its heartbeat.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::cli::Failure;
@@ -117,6 +118,7 @@ pub(in crate::cli) fn settings(pace: &Pace) -> Settings {
         credential_life_ms: CREDENTIAL_LIFE_MS,
         only: None,
         limit: None,
+        prices: BTreeMap::new(),
         budget: Budget::default(),
         bounds: Bounds::default(),
     }

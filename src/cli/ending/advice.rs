@@ -194,7 +194,7 @@ impl Facts<'_> {
                 .outcome
                 .node_unusable
                 .as_ref()
-                .map(|cause| format!("the node could not be used: {cause}; the same command again once it can"))
+                .map(|cause| format!("the node could not pay any more: {cause}; the same command again once it can"))
                 .or_else(|| about().map(|jobs| jobs.of_node())),
             Advice::Identical => about().map(|jobs| jobs.identical()),
             Advice::Price => about().map(|jobs| jobs.price()),

@@ -23,16 +23,16 @@ use crate::cli::batch::reporter::Reporter;
 
 /// What this run would buy: everything pending, with the duplicates where those are meant, or what `--only` and `--limit` leave
 /// of it; and of which duplicates that is a person's word, by their ids.
-pub(in crate::cli) fn chosen(
+pub(in crate::cli) fn chosen<'r>(
     ledger: &OpenLedger,
     batch: BatchKey,
-    choice: &Choice,
+    choice: &'r Choice,
     duplicates: bool,
-    room: &Room,
-) -> Result<(LeftToBuy, Fitting, Vec<String>), Failure> {
+    room: &'r Room,
+) -> Result<Chosen<'r>, Failure> {
     let mut chosen = Chosen::of(choice, room);
     ledger.to_buy(batch, duplicates, &mut |job| chosen.add(job))??;
-    Ok((chosen.left, chosen.fitting, chosen.meant))
+    Ok(chosen)
 }
 
 /// The bound of the batch over all its runs: its limit, or the worst case that is accepted by going on.
@@ -91,6 +91,22 @@ pub(in crate::cli) async fn ready_node(
         return Err(Failure::Node(payer.advise(ProblemKind::NotSynced)));
     }
     let balance = payer.balance().await?;
+    // Of what fits into the limits not even the cheapest one would be paid for.
+    let cheapest = fitting.cheapest.filter(|price| partial && balance < *price && !fitting.holds_nothing());
+    if let Some(price) = cheapest {
+        return Err(CommandError::node_unfit(format!(
+            "the node's channels hold {}, and {} costs {}; nothing was spent",
+            whole(balance),
+            if left.jobs == 1 {
+                "the job".to_owned()
+            } else {
+                format!("the cheapest of {}", counted(left.jobs, "job"))
+            },
+            price.sats_ceil()
+        ))
+        .hint("move funds into channels")
+        .into());
+    }
     if balance < left.price && !partial {
         return Err(CommandError::node_unfit(format!(
             "the node's channels hold {}, and jobs for {} are to be bought; nothing was spent",

@@ -2,7 +2,7 @@
 
 use super::node::Fate;
 use super::shop::{Act, Kind, say};
-use super::world::{HOLD, HOUR, MINUTE, World, wishes};
+use super::world::{HOLD, HOUR, MINUTE, PRICE, World, wishes};
 use crate::money::Msat;
 use crate::payer::{PayFailure, PayRefusal, ProblemKind};
 use crate::purchase::{JobState, Reason};
@@ -130,6 +130,31 @@ pub(super) async fn channels_without_balance_end_the_run_after_the_patience() {
     let outcome = world.buy(HOUR).await;
     assert!(outcome.node_unusable.is_some());
     assert_eq!(world.in_state(JobState::Pending), 10);
+    world.audit();
+}
+
+/// What does not come is not waited for; what is under way may bring money back.
+pub(super) async fn channels_that_hold_less_than_anything_left_costs_end_the_run_at_once() {
+    let mut world = World::new(&wishes(4));
+    world.settings.payments_in_flight = 2;
+    world.settings.prices = [(PRICE, 4)].into();
+    world.node.balance.set(Msat::new(PRICE.get() - 1));
+    world.node.script([Fate::Settle]);
+    world.node.script(std::iter::repeat_n(Fate::Fail(PayFailure::InsufficientBalance), 10_000));
+    let outcome = world.buy(HOUR).await;
+    let words = outcome.node_unusable.unwrap();
+    assert!(
+        words.starts_with("the node's channels hold ") && words.contains("the cheapest job that is left"),
+        "{words}"
+    );
+    assert_eq!((world.in_state(JobState::Delivered), world.in_state(JobState::Pending)), (1, 3));
+    assert!(world.node.posts.get() <= 4, "{}: none is tried again", world.node.posts.get());
+    // With enough for a cheaper one, which the run does not come to, it waits as long as for any node.
+    world.settings.prices = [(PRICE, 3), (Msat::new(1), 1)].into();
+    let before = world.node.posts.get();
+    let outcome = world.buy(HOUR).await;
+    assert!(outcome.node_unusable.unwrap().contains("cannot send that much"));
+    assert!(world.node.posts.get() > before + 3, "they are tried again");
     world.audit();
 }
 

@@ -72,6 +72,8 @@ pub(super) struct Node {
     pub(super) fates: RefCell<VecDeque<Fate>>,
     /// Fates of the POSTs for a prompt, before those.
     pub(super) fates_of: RefCell<HashMap<String, VecDeque<Fate>>>,
+    /// What its channels say they hold.
+    pub(super) balance: Cell<Msat>,
     /// It cannot be reached.
     pub(super) down: Cell<bool>,
     /// It has forgotten all payments up to this index.
@@ -101,6 +103,7 @@ impl Node {
             id: RefCell::new("03payer0000000000000".to_owned()),
             fates: RefCell::default(),
             fates_of: RefCell::default(),
+            balance: Cell::new(Msat::new(1_000_000_000)),
             down: Cell::new(false),
             forgot_to: Cell::new(0),
             fails_forgotten: Cell::new(false),
@@ -350,7 +353,7 @@ impl Payer for Node {
     }
 
     async fn balance(&self) -> Result<Msat, NodeProblem> {
-        Ok(Msat::new(1_000_000_000))
+        Ok(self.balance.get())
     }
 
     fn history(&self) -> Option<&impl PaymentHistory> {

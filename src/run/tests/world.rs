@@ -193,6 +193,7 @@ fn settings() -> Settings {
         invoice_life_ms_max: 8 * 24 * 3_600_000,
         only: None,
         limit: None,
+        prices: std::collections::BTreeMap::new(),
         budget: Budget::default(),
         bounds: Bounds::default(),
     }

@@ -41,7 +41,7 @@ use crate::run::signals::Stopped;
 use crate::run::{Budget, Clock, Settings, SystemClock, Whose};
 use crate::time::UnixMs;
 
-use crate::cli::money::{Fitting, Room};
+use crate::cli::money::{Chosen, Fitting, Room};
 use crate::cli::options::config::{ManifestSource, Payment, RunOptions};
 use crate::cli::{CommandError, ExitCode, Failure, input, money, target};
 
@@ -387,12 +387,10 @@ impl<'a> Runner<'a> {
         let used = money::used(&session.ledger.counts(batch.key)?)?;
         let budget = self.budget(limits, None)?;
         let room = Room::of(Some(&session.ledger), limits, &budget, used, self.options.buying.choice.partial)?;
-        let (left, fitting, meant) = match nothing {
-            true => {
-                let none = LeftToBuy { jobs: 0, price: Msat::ZERO, fee_ceiling: Msat::ZERO };
-                (none, Fitting::of_nothing(), Vec::new())
-            }
-            false => questions::chosen(&session.ledger, batch.key, &self.options.buying.choice, meant, &room)?,
+        let choice = &self.options.buying.choice;
+        let Chosen { left, fitting, meant, prices, .. } = match nothing {
+            true => Chosen::of(choice, &room),
+            false => questions::chosen(&session.ledger, batch.key, choice, meant, &room)?,
         };
         left_out.meant = u64::try_from(meant.len()).unwrap_or(u64::MAX);
         left_out.beyond_limits = fitting.reached.is_some();
@@ -413,7 +411,7 @@ impl<'a> Runner<'a> {
 
         let begun = Begun { session: &mut session, batch: &mut batch, paths, meant: &meant };
         let Admitted { work, files, refused } = self.work(begun, limits, &counts, (&left, &fitting)).await?;
-        let settings = self.settings(limits, &batch)?;
+        let settings = Settings { prices, ..self.settings(limits, &batch)? };
         let following = files.map(|files| files.follow(self.reporter.changed())).transpose()?;
         let carried = self.run_batch(session, &settings, work, download_setup.as_ref()).await;
         let (mut session, carried) = match carried {

@@ -229,7 +229,7 @@ fn what_concerns_the_whole_run_is_told() {
     assert_eq!(
         words,
         [
-            "the node could not be used: it is locked; the same command again once it can",
+            "the node could not pay any more: it is locked; the same command again once it can",
             "ENDPOINT; what is left of its jobs stays pending",
             "NODE; what is left stays pending",
             "nothing more was fetched, as files cannot be kept: the disk is full",
