@@ -15,6 +15,7 @@ mod options;
 mod preflight;
 mod terminal;
 
+mod receipt_check;
 mod receipts;
 mod target;
 

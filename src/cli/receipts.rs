@@ -8,11 +8,12 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 use crate::csv_escape::restore;
 use crate::l402::{Invoice, Network, PaymentHash, Preimage};
 use crate::ledger::{ReceiptKind, ReceiptRow};
-use crate::manifest::{BATCH_COLUMN, LEDGER_COLUMN, ResultsRow};
+use crate::manifest::{BATCH_COLUMN, LEDGER_COLUMN, ResultsRow, first_line};
 use crate::money::Msat;
 use crate::safe_open::{self, Opened};
 use crate::time::UnixMs;
 
+use crate::cli::receipt_check::Placed;
 use crate::cli::{CommandError, Failure};
 
 /// Our own delimiter, and those in which a spreadsheet may have saved the file.
@@ -23,32 +24,50 @@ struct Lines {
     reader: csv::Reader<Box<dyn std::io::Read>>,
     columns: Vec<String>,
     record: csv::StringRecord,
+    /// On which line of the file it begins.
+    line: u64,
     is_broken: bool,
 }
 
 impl Lines {
     /// The file, where it is there and has that column.
     fn open(path: &Path, column: &str) -> Option<Self> {
-        DELIMITERS.iter().find_map(|delimiter| Self::with(path, column, *delimiter))
+        // Where lines end in CR alone, all is one line else.
+        let with = |end| DELIMITERS.iter().find_map(|delimiter| Self::with(path, column, *delimiter, end));
+        with(b'\n').or_else(|| with(b'\r'))
     }
 
-    fn with(path: &Path, column: &str, delimiter: u8) -> Option<Self> {
+    fn with(path: &Path, column: &str, delimiter: u8, end: u8) -> Option<Self> {
         let Ok(Opened::File(file)) = safe_open::open(path) else { return None };
         let read: Box<dyn std::io::Read> = Box::new(file);
-        let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).from_reader(read);
-        let columns: Vec<String> = reader.headers().ok()?.iter().map(str::to_owned).collect();
-        let is_ours = columns.iter().any(|name| name == column);
-        is_ours.then(|| Self { reader, columns, record: csv::StringRecord::new(), is_broken: false })
+        let mut reader = csv::ReaderBuilder::new()
+            .delimiter(delimiter)
+            // The CR of a CR LF is trimmed from the last cell.
+            .terminator(csv::Terminator::Any(end))
+            .flexible(true)
+            .from_reader(read);
+        let columns: Vec<String> = reader.headers().ok()?.iter().map(|name| name.trim_end().to_owned()).collect();
+        let is_ours = columns.iter().any(|name| name == column) && !columns.iter().any(|name| name.contains('\r'));
+        is_ours.then(|| Self { reader, columns, record: csv::StringRecord::new(), line: 0, is_broken: false })
     }
 
     /// Goes to the next line. Where one cannot be read, somebody has written into the file: what follows is no word of
     /// ours.
     fn next(&mut self) -> bool {
-        match self.reader.read_record(&mut self.record) {
-            Ok(is_there) => is_there,
-            Err(_) => {
-                self.is_broken = true;
-                false
+        loop {
+            let before = self.reader.position().line();
+            match self.reader.read_record(&mut self.record) {
+                // An empty line of CR LF holds its CR.
+                Ok(true) if self.record.len() == 1 && self.record.as_slice().trim().is_empty() => {}
+                Ok(is_there) => {
+                    let after = self.reader.position().line();
+                    self.line = first_line(before, after, self.record.as_slice().as_bytes());
+                    return is_there;
+                }
+                Err(_) => {
+                    self.is_broken = true;
+                    return false;
+                }
             }
         }
     }
@@ -130,17 +149,17 @@ impl Receipts {
         if is_proved { Ok(row) } else { Err("preimage") }
     }
 
-    /// Every line, and what a person should know of them.
-    pub(super) fn rows(mut self, path: &Path) -> Result<(Vec<ReceiptRow>, Vec<String>), Failure> {
+    /// Every receipt with its line, and what a person should know of them.
+    pub(super) fn rows(mut self, path: &Path) -> Result<(Vec<Placed>, Vec<String>), Failure> {
         let is_cut = is_cut(path).map_err(|error| CommandError::usage(path.display().to_string()).because(error))?;
         let (mut rows, mut told, mut last) = (Vec::new(), Vec::new(), (0, 0));
         while self.next() {
-            let line = self.0.record.position().map_or(0, csv::Position::line);
+            let line = self.0.line;
             last = (line, self.0.record.len());
             let place = format!("{}:{line}", path.display());
             let mut row = self.row().map_err(|column| self.not_as_written(&place, column))?;
             told.extend(by_invoice(&mut row, &place)?);
-            rows.push(row);
+            rows.push((line, row));
         }
         if is_cut && let Some(column) = self.0.columns.get(last.1.saturating_sub(1)) {
             let message = format!(

@@ -133,6 +133,16 @@ fn is_page(head: &[u8]) -> bool {
     starts("<!doctype html") || starts("<html")
 }
 
+/// On which line a record of a CSV begins, of which each line ends with LF: it was looked for from the line `before` on, and read up to the
+/// line `after`; its cells hold the line ends within it.
+pub fn first_line(before: u64, after: u64, cells: &[u8]) -> u64 {
+    match after.saturating_sub(before) {
+        // Most records are one line, which needs no counting.
+        0 | 1 => before,
+        _ => after.saturating_sub(1 + newlines(cells)).max(before),
+    }
+}
+
 /// How many line ends bytes hold.
 pub(super) fn newlines(bytes: &[u8]) -> u64 {
     bytes.iter().filter(|b| **b == b'\n').count() as u64

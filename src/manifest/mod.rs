@@ -26,6 +26,7 @@ mod template;
 mod values;
 
 pub use duplicates::{Duplicates, Edition};
+pub(crate) use locate::first_line;
 pub(crate) use names::{fold, is_job_key};
 pub use names::{id_problem, normal_id, parse_delimiter};
 pub use notes::{Notes, delimiter_name};

@@ -5,7 +5,7 @@ use csv::ByteRecord;
 
 use super::bounded_reader::BoundedReader;
 use super::header::HEAD_BYTES_MAX;
-use super::locate::newlines;
+use super::locate::first_line;
 use super::notes::{Notes, delimiter_name};
 use super::problems::Problems;
 use super::quotes::Raw;
@@ -73,11 +73,7 @@ impl<'m> Records<'m> {
         let base = self.rows.dialect.header_byte as u64;
         let range = (base + before.byte(), base + after.byte());
         let is_last = range.1 >= self.rows.bytes.len;
-        // Most records are one line, which needs no counting.
-        let first_tape_line = match after.line().saturating_sub(before.line()) {
-            0 | 1 => before.line(),
-            _ => after.line().saturating_sub(1 + newlines(record.as_slice())).max(before.line()),
-        };
+        let first_tape_line = first_line(before.line(), after.line(), record.as_slice());
         let line = self.physical(first_tape_line);
         let Some(text) = utf8(record) else {
             let row = Row { rows: self.rows, record, text: "", line, range };

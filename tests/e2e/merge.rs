@@ -176,6 +176,64 @@ fn receipts_that_are_cut_or_contradict_themselves_are_not_taken_as_they_are() {
     assert_eq!(facts(&client.rows("p.csv")), facts(&rows));
 }
 
+/// What a receipt says otherwise than another one, than itself or than the ledger is not merged over: it is named with its line, which is
+/// the file's own, whatever its lines end in.
+#[test]
+fn receipts_that_contradict_each_other_or_the_ledger_are_refused_with_their_line() {
+    let sandbox = Sandbox::start("");
+    let client = Client::of(&sandbox);
+    jobs(&client, 2);
+    client.run(RUN).with(0);
+    let (whole, rows) = (client.read("jobs.receipts.csv"), client.rows("jobs.receipts.csv"));
+    let (header, lines): (&str, Vec<&str>) = (whole.lines().next().unwrap(), whole.lines().skip(1).collect());
+    let [(a, b), (id, other)] = [(lines[0], lines[1]), (&*rows[0]["id"], &*rows[1]["id"])];
+    let file = |lines: &[&str]| format!("{header}\n{}\n", lines.join("\n"));
+    let renamed = a.replacen(&format!("jobs,{id},1,"), "jobs,z,1,", 1);
+    let fee = a.replacen(&format!(",{},", rows[0]["fee_msat"]), ",77,", 1);
+    let refund = b.replacen(",payment,", ",refund,", 1);
+    let back = refund.replace(&rows[1]["preimage"], "").replace(&rows[1]["payment_hash"], &"ab".repeat(32));
+    let back = back.replace(&rows[1]["invoice"], "").replace(&format!("jobs,{other},1,"), &format!("jobs,{id},1,"));
+    let unknown = back.replace(&format!("jobs,{id},1,"), "jobs,z,1,");
+    for (receipts, words) in [
+        (
+            file(&[a, b, &renamed]),
+            format!("copy.csv:4: payment_hash: it is the payment of line 2, which is take 1 of {id} (jobs)'s"),
+        ),
+        (file(&[a, "", b, &fee]), "copy.csv:5: fee_msat: it is 77, and line 2 says".to_owned()),
+        (file(&[&fee, b]), "copy.csv:2: fee_msat: it is 77, and the ledger has, as the node said,".to_owned()),
+        (
+            file(&[a, &refund]),
+            "copy.csv:3: kind: it says refund, and the rest of the record is of a payment".to_owned(),
+        ),
+        (
+            file(&[a, b, &unknown]),
+            "copy.csv:4: kind: it says refund, and no record of the file is of the payment of take 1 of z".to_owned(),
+        ),
+        (
+            file(&[a, b, &back]),
+            format!("copy.csv:4: kind: it says refund, and the ledger has the result of take 1 of {id} (jobs)"),
+        ),
+        (
+            file(&[&a.replacen("jobs,", "\"jo\nbs\",", 1), b]),
+            "copy.csv:2: batch: expected 1 to 128 printable characters".to_owned(),
+        ),
+        (
+            file(&[a, &b.replacen("jobs,", "\"jo\nbs\",", 1)]),
+            "copy.csv:3: batch: expected 1 to 128 printable characters".to_owned(),
+        ),
+    ] {
+        for receipts in [receipts.clone(), receipts.replace('\n', "\r\n")] {
+            client.write("copy.csv", &receipts);
+            let ended = client.says("ledger merge copy.csv").with(2).saying("nothing was merged");
+            ended.saying("or merge the file without it").saying(&words);
+        }
+    }
+    client.says("export --batch jobs --receipts after.csv --results r.csv").with(0);
+    assert_eq!(client.read("after.csv"), whole, "nothing has changed");
+    client.write("copy.csv", &whole.replace('\n', "\r\n"));
+    client.says("ledger merge copy.csv").with(0).saying("0 payments were new");
+}
+
 /// Somebody who bought these jobs, and has their receipts alone: the ledger is kept as `gone.db`, the results as `gone.csv`.
 fn left_with_receipts(sandbox: &Sandbox, count: usize) -> Client {
     let client = Client::of(sandbox);

@@ -14,6 +14,7 @@ use crate::money::counted;
 use crate::run::{Clock, SystemClock};
 
 use crate::cli::options::config::LedgerMergeOptions;
+use crate::cli::receipt_check;
 use crate::cli::receipts::{Receipts, Results};
 use crate::cli::{CommandError, ExitCode, Failure, Format, terminal};
 
@@ -64,6 +65,8 @@ fn source(ledger: &OpenLedger, address: &LedgerAddress) -> Result<(SourceHere, V
     match Receipts::open(address.file()) {
         Some(receipts) => {
             let (rows, told) = receipts.rows(address.file())?;
+            receipt_check::check(address.file(), &rows, ledger)?;
+            let rows: Vec<ReceiptRow> = rows.into_iter().map(|(_, row)| row).collect();
             Ok((of_receipts(ledger, address, &rows)?, told))
         }
         None => Err(neither(address).into()),
