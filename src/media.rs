@@ -1,5 +1,7 @@
 //! Kinds of media: their types (RFC 6838), how their files end and how they begin.
 
+mod stream;
+
 /// Media types and the ending of their files. What follows in them is text where [`TEXTS`] has the ending.
 const TYPES: [(&str, &str); 128] = [
     ("video/mp4", "mp4"),
@@ -150,11 +152,12 @@ const GENERAL: [&str; 7] = [
     "text/xml",
 ];
 /// How files begin: first, and at a place further on where that does not tell; the media type.
-const BEGINNINGS: [(&[u8], usize, &[u8], &str); 24] = [
+const BEGINNINGS: [(&[u8], usize, &[u8], &str); 27] = [
     (b"\x1a\x45\xdf\xa3", 0, b"", "video/webm"),
     (b"FLV\x01", 0, b"", "video/x-flv"),
     (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", 0, b"", "video/x-ms-wmv"),
     (b"\x00\x00\x01\xba", 0, b"", "video/mpeg"),
+    (b"\x00\x00\x01\xb3", 0, b"", "video/mpeg"),
     (b"\x89PNG\r\n\x1a\n", 0, b"", "image/png"),
     (b"\xff\xd8\xff", 0, b"", "image/jpeg"),
     (b"GIF87a", 0, b"", "image/gif"),
@@ -171,16 +174,17 @@ const BEGINNINGS: [(&[u8], usize, &[u8], &str); 24] = [
     (b"#!AMR", 5, b"\n", "audio/amr"),
     (b"#!AMR-WB", 8, b"\n", "audio/amr"),
     (b"FORM", 8, b"AIF", "audio/aiff"),
+    (b"BM", 6, b"\x00\x00\x00\x00", "image/bmp"),
     (b"#EXTM3U", 0, b"", "application/vnd.apple.mpegurl"),
+    (b"\xef\xbb\xbf#EXTM3U", 0, b"", "application/vnd.apple.mpegurl"),
     (b"%PDF-", 0, b"", "application/pdf"),
     (b"glTF", 5, b"\x00\x00\x00", "model/gltf-binary"),
     (b"PK\x03\x04", 0, b"", "application/zip"),
 ];
 /// What a RIFF file is of.
 const RIFFS: [(&[u8], &str); 3] = [(b"WEBP", "image/webp"), (b"WAVE", "audio/wav"), (b"AVI ", "video/x-msvideo")];
-/// The first part of a RIFF file.
-const CHUNKS: [&[u8]; 12] =
-    [b"fmt ", b"LIST", b"JUNK", b"bext", b"fact", b"ds64", b"PAD ", b"FLLR", b"iXML", b"VP8 ", b"VP8L", b"VP8X"];
+/// How it begins: what is longer than 4 GiB in ways of its own.
+const RIFF_MARKS: [&[u8]; 3] = [b"RIFF", b"RF64", b"BW64"];
 /// The first box of an MP4 or QuickTime file.
 const BOXES: [&[u8]; 7] = [b"ftyp", b"styp", b"moov", b"mdat", b"wide", b"free", b"skip"];
 /// What media that are XML are one element of.
@@ -209,6 +213,7 @@ pub fn recognise(bytes: &[u8]) -> Option<&'static str> {
         .or_else(|| of_boxes(bytes))
         .or_else(|| of_riff(bytes))
         .or_else(|| is_tagged(bytes).then_some("audio/mpeg"))
+        .or_else(|| stream::recognise(bytes))
         .or_else(|| of_netpbm(bytes))
         .or_else(|| of_xml(bytes))
 }
@@ -222,9 +227,9 @@ fn of_boxes(bytes: &[u8]) -> Option<&'static str> {
 fn of_riff(bytes: &[u8]) -> Option<&'static str> {
     let (last, form) = (bytes.get(7)?, bytes.get(8..12)?);
     let of = RIFFS.iter().find(|(known, _)| *known == form)?.1;
-    // What is longer, or so long that nobody knew it, is known by what follows.
-    let is_length = *last <= LENGTH_FIRST_BYTE_MAX || bytes.get(12..16).is_some_and(|name| CHUNKS.contains(&name));
-    (bytes.starts_with(b"RIFF") && is_length).then_some(of)
+    // What is longer, or so long that nobody knew it, is known by the length of its first part.
+    let is_length = [Some(last), bytes.get(19)].into_iter().flatten().any(|highest| *highest <= LENGTH_FIRST_BYTE_MAX);
+    (RIFF_MARKS.iter().any(|mark| bytes.starts_with(mark)) && is_length).then_some(of)
 }
 
 /// Whether an ID3v2 tag is first: version, revision, flags, and a length of four times seven bits.
@@ -346,12 +351,15 @@ mod tests {
             (b"\x00\x00\x00\x08wide\x00\x01", "video/mp4"),
             (b"GIF89a\x01\x00\x01\x00", "image/gif"),
             (b"RIFF\x24\x00\x00\x00WAVEfmt ", "audio/wav"),
-            (b"RIFF\xff\xff\xff\xffWAVEfmt ", "audio/wav"),
+            (b"RIFF\xff\xff\xff\xffWAVEfmt \x10\x00\x00\x00", "audio/wav"),
             (b"RIFF\x24\x00\x00\x00AVI LIST", "video/x-msvideo"),
-            (b"RIFF\x24\x00\x00\x20WAVEfmt ", "audio/wav"),
-            (b"RIFF\x24\x00\x00\x7dWAVEbext", "audio/wav"),
-            (b"RIFF\x24\x00\x00\xf0WAVEJUNK", "audio/wav"),
-            (b"RIFF\x24\x00\x00\x40AVI LIST", "video/x-msvideo"),
+            (b"RIFF\x24\x00\x00\x20WAVEfmt \x10\x00\x00\x00", "audio/wav"),
+            (b"RIFF\x24\x00\x00\x7dWAVEbext\x5a\x02\x00\x00", "audio/wav"),
+            (b"RIFF\x24\x00\x00\xf0WAVEcue \x1c\x00\x00\x00", "audio/wav"),
+            (b"RF64\xff\xff\xff\xffWAVEds64\x1c\x00\x00\x00", "audio/wav"),
+            (b"RIFF\x24\x00\x00\x40AVI LIST\x7e\x00\x00\x00", "video/x-msvideo"),
+            (b"BM\x3a\x00\x00\x00\x00\x00\x00\x00\x36\x00\x00\x00\x28", "image/bmp"),
+            (b"\xef\xbb\xbf#EXTM3U\n", "application/vnd.apple.mpegurl"),
             (b"ID3\x04\x00\x00\x00\x00\x10\x00", "audio/mpeg"),
             (b"OggS\x00\x02", "audio/ogg"),
             (b"P3\n1 1\n255\n255 0 0\n", "image/x-portable-pixmap"),
@@ -371,6 +379,8 @@ mod tests {
             b"the ftyp is gone, sorry",
             b"RIFF is no WAVE file",
             b"RIFF is WAVE no more",
+            b"RF64 is WAVE no more",
+            b"BMW is gone, sorry",
             b"P3 is gone",
             b"<?xml version=\"1.0\"?><Error><Message>see <svg here</Message></Error>",
             b"<svgs>",

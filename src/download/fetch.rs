@@ -169,11 +169,11 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
         let resume = total.map(|total| Resume { version, total, synced: 0, sha256: None });
         let is_known = resume.is_some();
         let Some(tried) = lacking else {
-            return self.fresh_part(part, ending(head.content_type.as_deref(), url), resume).await;
+            return self.fresh_part(part, ending(head.content_type.as_deref(), url, None), resume).await;
         };
         // What lacks room leaves word of how long it is, so that the next run is foretold.
         if is_known
-            && let Ok(mut part) = self.fresh_part(part, ending(head.content_type.as_deref(), url), resume).await?
+            && let Ok(mut part) = self.fresh_part(part, ending(head.content_type.as_deref(), url, None), resume).await?
         {
             part.discard().await?;
         }
@@ -206,13 +206,9 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
                     continue;
                 }
             }
-            if part.bytes() == 0 && self.is_message(&gathered, kind, url) {
-                let is_cut = matches!(next, None | Some(body::Next::Broken(_))) && gathered.len() < MESSAGE_BYTES_MAX;
-                if !is_cut {
-                    return self.met_message(part).await;
-                }
-                // It may be more than that, and so little is no loss.
-                gathered.clear();
+            let is_cut = matches!(next, None | Some(body::Next::Broken(_)));
+            if let Some(tried) = self.begin(part, &mut gathered, is_cut, (kind, url)).await? {
+                return Ok(tried);
             }
             self.keep(part, &mut gathered, total).await?;
             match next {
@@ -249,18 +245,35 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
         Ok(())
     }
 
-    async fn met_message(&mut self, part: &mut D::Part) -> Result<Tried, Trouble> {
-        let words = "the address answers with a page or a message and not with the result".to_owned();
-        self.forget_message().await?;
-        self.unwanted(part, Tried::Gone(words)).await
-    }
-
     fn broken(&mut self, part: &D::Part, words: String, began: UnixMs) -> Tried {
         // A server that cannot go on where it broke off sends the same bytes again and again.
         let advanced = part.bytes() >= self.furthest.saturating_add(PROGRESS_BYTES_MIN);
         self.furthest = self.furthest.max(part.bytes());
         self.streamed_ms = self.streamed_since(began);
         Tried::Again(Again { words, after_ms: None, advanced, silent: true })
+    }
+
+    /// Looks at the first bytes: whether they are a message, and what they are.
+    async fn begin(
+        &mut self,
+        part: &mut D::Part,
+        gathered: &mut Vec<u8>,
+        is_cut: bool,
+        (kind, url): (&str, &Url),
+    ) -> Result<Option<Tried>, Trouble> {
+        if part.bytes() > 0 {
+            return Ok(None);
+        }
+        if self.is_message(gathered, kind, url) {
+            if !(is_cut && gathered.len() < MESSAGE_BYTES_MAX) {
+                let words = "the address answers with a page or a message and not with the result".to_owned();
+                self.forget_message().await?;
+                return self.unwanted(part, Tried::Gone(words)).await.map(Some);
+            }
+            // It may be more than that, and so little is no loss.
+            gathered.clear();
+        }
+        self.named_as_it_is(part, ending(Some(kind), url, media::recognise(gathered))).await
     }
 
     /// Whether what begins so is no result. A person who has taken it for one knows better.
@@ -314,7 +327,8 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
         if let Some(tried) = self.lacks_room(Some(bytes)).await? {
             return Ok(tried);
         }
-        let mut part = match self.fresh_part(part, ending(Some(&found.media_type), url), None).await? {
+        let seen = media::recognise(&found.bytes);
+        let mut part = match self.fresh_part(part, ending(Some(&found.media_type), url, seen), None).await? {
             Ok(part) => part,
             Err(tried) => return Ok(tried),
         };

@@ -152,13 +152,18 @@ fn is_reserved(name: &str) -> bool {
 }
 
 /// The ending of a result: by its content type, where that says what it is, else by its URL where that is a known one, else by
-/// how it is written, else `bin`.
+/// what its first bytes are `seen` to be, else by how it is written, else `bin`. What is seen to be
+/// something else is no page, and nothing that is no text is called so.
 #[must_use]
-pub fn ending(content_type: Option<&str>, url: &url::Url) -> &'static str {
+pub fn ending(content_type: Option<&str>, url: &url::Url, seen: Option<&str>) -> &'static str {
     let media_type = media::essence(content_type.unwrap_or_default());
-    let by_type = media::ending_of(&media_type);
-    let telling = by_type.filter(|_| !media::is_general(&media_type));
-    telling.or_else(|| ending_of_url(url)).or(by_type).unwrap_or("bin")
+    let (by_type, is_general) = (media::ending_of(&media_type), media::is_general(&media_type));
+    let seen = seen.filter(|_| by_type.is_some() || is_general).and_then(media::ending_of);
+    let is_no_text = seen.is_some_and(|seen| !media::is_text(seen));
+    let is_page = |ending: &str| matches!(ending, "html" | "htm" | "xhtml");
+    let fits = |ending: &&str| seen.is_none() || !(is_page(ending) || (is_no_text && media::is_text(ending)));
+    let telling = by_type.filter(|_| !is_general).filter(fits);
+    telling.or_else(|| ending_of_url(url).filter(fits)).or(seen).or(by_type).unwrap_or("bin")
 }
 
 /// What the URL's path ends in, where that is known.
@@ -241,9 +246,9 @@ mod tests {
     #[test]
     fn the_ending_is_a_known_one() {
         let url = |text: &str| text.parse().unwrap();
-        assert_eq!(ending(Some("Video/MP4; codecs=\"avc1\""), &url("https://a.example/x.exe")), "mp4");
-        assert_eq!(ending(Some("application/octet-stream"), &url("https://a.example/x.WEBM?a=.exe")), "webm");
-        assert_eq!(ending(None, &url("https://a.example/x.exe")), "bin");
+        assert_eq!(ending(Some("Video/MP4; codecs=\"avc1\""), &url("https://a.example/x.exe"), None), "mp4");
+        assert_eq!(ending(Some("application/octet-stream"), &url("https://a.example/x.WEBM?a=.exe"), None), "webm");
+        assert_eq!(ending(None, &url("https://a.example/x.exe"), None), "bin");
         for (kind, at, expected) in [
             ("image/svg+xml", "x", "svg"),
             ("text/vtt; charset=utf-8", "x", "vtt"),
@@ -258,7 +263,22 @@ mod tests {
             ("", "x.obj", "obj"),
             ("text/csv", "x", "csv"),
         ] {
-            assert_eq!(ending(Some(kind), &url(&format!("https://a.example/{at}"))), expected, "{kind} {at}");
+            assert_eq!(ending(Some(kind), &url(&format!("https://a.example/{at}")), None), expected, "{kind} {at}");
+        }
+        for (kind, at, seen, expected) in [
+            ("text/html", "x", "video/mp4", "mp4"),
+            ("text/html", "x.mov", "video/mp4", "mov"),
+            ("text/plain", "x.php", "audio/mpeg", "mp3"),
+            ("text/html", "x.html", "video/mp2t", "ts"),
+            ("application/octet-stream", "x", "image/png", "png"),
+            ("video/quicktime", "x", "video/mp4", "mov"),
+            ("text/plain", "x.m3u8", "application/vnd.apple.mpegurl", "m3u8"),
+            ("text/html", "x", "image/svg+xml", "svg"),
+            ("text/html", "x.html", "application/vnd.apple.mpegurl", "m3u8"),
+            ("application/vnd.of-nobody", "x", "application/zip", "bin"),
+        ] {
+            let address = url(&format!("https://a.example/{at}"));
+            assert_eq!(ending(Some(kind), &address, Some(seen)), expected, "{kind} {at} {seen}");
         }
         for (kind, expected) in [
             ("video/3gpp", "3gp"),
@@ -273,9 +293,9 @@ mod tests {
             ("audio/vnd.wave", "wav"),
             ("audio/opus", "opus"),
         ] {
-            assert_eq!(ending(Some(kind), &url("https://a.example/v1.2/r")), expected, "{kind}");
+            assert_eq!(ending(Some(kind), &url("https://a.example/v1.2/r"), None), expected, "{kind}");
         }
-        assert_eq!(ending(None, &url("https://a.example/")), "bin");
+        assert_eq!(ending(None, &url("https://a.example/"), None), "bin");
         assert_eq!(candidate("kite", "mp4", 0), "kite.mp4");
         assert_eq!(candidate("kite.MP4", "mp4", 1), "kite-2.mp4");
     }

@@ -77,6 +77,19 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
         Ok(Ok(part))
     }
 
+    /// Gives a part that is still empty another name, where its first bytes show that it ends otherwise than its type has said.
+    pub(super) async fn named_as_it_is(&mut self, part: &mut D::Part, ending: &str) -> Result<Option<Tried>, Trouble> {
+        let Some(mark) = self.job.mark.clone().filter(|mark| ending_of(&mark.file) != Some(ending)) else {
+            return Ok(None);
+        };
+        part.discard().await?;
+        match self.fresh_part(None, ending, mark.resume).await? {
+            Ok(named) => *part = named,
+            Err(tried) => return Ok(Some(tried)),
+        }
+        Ok(None)
+    }
+
     /// A name that is nobody's, held by its empty part.
     async fn claim(&self, ending: &str) -> Result<Option<(String, D::Part)>, Trouble> {
         let stem = self.run.settings.name.stem(&self.job);
@@ -223,6 +236,10 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Transfer<'_, L, F, D, C> {
 /// The part of another job may stand there, whose name that is.
 fn part_name(file: &str) -> String {
     format!("{file}.part")
+}
+
+fn ending_of(file: &str) -> Option<&str> {
+    file.rsplit_once('.').map(|(_, ending)| ending)
 }
 
 fn folder_of(file: &str) -> Option<&str> {

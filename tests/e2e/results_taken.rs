@@ -112,6 +112,39 @@ fn what_may_be_the_result_is_taken_and_ends_as_it_is() {
     assert_eq!(sandbox.books().settled().len(), goods.len());
 }
 
+/// A host that calls a film a page does not make it one: it is taken, and ends as what it is.
+#[test]
+fn what_is_seen_to_be_a_film_or_a_sound_is_no_page() {
+    let frames = |head: &[u8], length: usize| {
+        let frame: Vec<u8> = head.iter().copied().chain([0; 500]).take(length).collect();
+        frame.repeat(30)
+    };
+    let results: [(&[u8], &str, &str); 8] = [
+        (b"\x00\x00\x00\x20ftypisom", "", "mp4"),
+        (b"\x00\x00\x00\x20ftypqt  ", ".mov", "mov"),
+        (&frames(b"\xff\xfb\x90\x64", 417), "", "mp3"),
+        (&frames(b"\xff\xf1\x50\x80\x2e\x7f\xfc", 371), ".php", "aac"),
+        (&frames(b"\x47\x40\x00\x10", 188), ".html", "ts"),
+        (b"RF64\xff\xff\xff\xffWAVEds64\x1c\x00\x00\x00", "", "wav"),
+        (b"BM\x3a\x00\x00\x00\x00\x00\x00\x00\x36\x00\x00\x00\x28", "", "bmp"),
+        (b"\xef\xbb\xbf#EXTM3U\n#EXT-X-VERSION:3\n", "", "m3u8"),
+    ];
+    let kinds = ["text/html", "text/plain", "application/json"].into_iter().enumerate();
+    let cases = kinds.flat_map(|(nth, kind)| {
+        let good_of = move |(n, (bytes, address, ending)): (usize, &(&[u8], &'static str, &'static str))| {
+            (good(&format!("g{nth}{n}"), "generate-video", bytes, kind, address), *ending)
+        };
+        results.iter().enumerate().map(good_of).collect::<Vec<_>>()
+    });
+    let (goods, endings): (Vec<Good>, Vec<&str>) = cases.unzip();
+    let sandbox = Sandbox::start("");
+    let client = ordered(&sandbox, &goods, as_file);
+    client.run("run jobs.csv --download files").with(0);
+    are_files(&client, &goods, &endings);
+    let parts = std::fs::read_dir(client.path("files")).unwrap().count();
+    assert_eq!(parts, goods.len(), "nothing else is left");
+}
+
 fn messages() -> Vec<Good> {
     let messages: [(&str, &[u8]); 11] = [
         ("plain", b"link has expired"),
