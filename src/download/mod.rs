@@ -303,10 +303,15 @@ impl<L: Deliveries, F: Fetch, D: Disk, C: Clock> Downloads<'_, L, F, D, C> {
         let mut source = Source::new(batch, wanted);
         let mut busy: HashSet<JobKey> = HashSet::new();
         let mut work = FuturesUnordered::new();
-        let mut stopping = false;
+        let (mut stopping, mut was_over) = (false, false);
         loop {
             // Read before the ledger is asked: what is delivered after that stirs again.
             let over = self.feed.over.get();
+            if over && !was_over {
+                // What came with the end may have been heard by nobody.
+                source.look_again();
+                was_over = true;
+            }
             if self.feed.abandoned.get() {
                 shared.halt("the run has failed".to_owned());
             }

@@ -26,13 +26,23 @@ struct OneJob {
     given_up: RefCell<Option<(Reason, String)>>,
     /// Another job's file.
     anothers: RefCell<String>,
+    /// The job that is delivered, as the run's last word, while the first one's file is finished.
+    last: RefCell<Option<DeliveredJob>>,
+    feed: Feed,
 }
 
 impl Ledger for OneJob {
     async fn commit(&self, _: UnixMs, record: Record) -> Result<Recorded, LedgerError> {
         match record {
             Record::Fetching(_, mark) => self.job.borrow_mut().mark = Some(mark),
-            Record::Downloaded(_, file) => *self.file.borrow_mut() = Some(file),
+            Record::Downloaded(_, file) => {
+                *self.file.borrow_mut() = Some(file);
+                if let Some(last) = self.last.take() {
+                    (*self.job.borrow_mut(), *self.file.borrow_mut()) = (last, None);
+                    self.feed.wake();
+                    self.feed.end();
+                }
+            }
             Record::NotDownloaded { reason, error, .. } => *self.given_up.borrow_mut() = Some((reason, error)),
             other => panic!("{other:?}"),
         }
@@ -138,11 +148,23 @@ impl Fixture {
         let mut job = delivered_job("kite");
         std::sync::Arc::make_mut(&mut job.endpoint).url = url.parse().unwrap();
         job.url = url;
-        let ledger = OneJob { job: job.into(), file: None.into(), given_up: None.into(), anothers: RefCell::default() };
+        let ledger = OneJob {
+            job: job.into(),
+            file: None.into(),
+            given_up: None.into(),
+            anothers: RefCell::default(),
+            last: RefCell::default(),
+            feed: Feed::default(),
+        };
         Self { folder: tempfile::tempdir().unwrap(), ledger, heard }
     }
 
     async fn fetch(&self) -> Fetched {
+        self.ledger.feed.end();
+        self.fetch_wanted(Wanted::Missing(HashSet::new())).await
+    }
+
+    async fn fetch_wanted(&self, wanted: Wanted) -> Fetched {
         let settings = Settings {
             folder: self.folder.path().to_str().unwrap().to_owned(),
             name: "{id}".parse().unwrap(),
@@ -155,8 +177,7 @@ impl Fixture {
             gathered_bytes: 1_024,
             checkpoint_bytes: 16_384,
         };
-        let (feed, clock) = (Feed::default(), Fast(Instant::now()));
-        feed.end();
+        let clock = Fast(Instant::now());
         let (_controller, control) = crate::run::Controller::new();
         let fetcher = Fetcher::new(Duration::from_secs(5), false).unwrap();
         let downloads = Downloads {
@@ -167,9 +188,8 @@ impl Fixture {
             listener: &Nobody,
             settings: &settings,
             control,
-            feed: &feed,
+            feed: &self.ledger.feed,
         };
-        let wanted = Wanted::Missing(HashSet::new());
         tokio::time::timeout(Duration::from_secs(60), downloads.run(BatchKey(1), wanted))
             .await
             .expect("it ends")
@@ -237,6 +257,25 @@ async fn local<T>(work: impl Future<Output = T>) -> T {
 fn from_of(request: &str) -> usize {
     let range = request.lines().find_map(|line| line.strip_prefix("range: bytes="));
     range.and_then(|range| range.trim_end_matches('-').parse().ok()).unwrap_or(0)
+}
+
+/// What the run delivers last is fetched too, whatever else ends in that moment.
+#[tokio::test]
+async fn what_is_delivered_last_is_fetched() {
+    local(async {
+        let film = video(3_000);
+        let fixture = Fixture::of(async move |_, _, mut stream| {
+            let head = format!("HTTP/1.1 200 OK\ncontent-length: {}\nconnection: close", film.len());
+            send(&mut stream, &head, &film).await;
+        })
+        .await;
+        let last = DeliveredJob { key: JobKey(99), id: "boat".to_owned(), ..fixture.ledger.job.borrow().clone() };
+        *fixture.ledger.last.borrow_mut() = Some(last);
+        fixture.fetch_wanted(Wanted::OfRun).await;
+        assert_eq!(fixture.content().map(|bytes| bytes.len()), Some(3_000));
+        assert!(fixture.path("kite.mp4").exists() && fixture.path("boat.mp4").exists());
+    })
+    .await;
 }
 
 #[tokio::test]
