@@ -18,7 +18,12 @@ fn jobs(client: &Client, name: &str) {
 fn scripted(client: &Client, script: &str) -> Option<Ended> {
     let catalog = client.node()[..2].join(" ");
     let plan = format!(r#""$1" plan jobs.csv {catalog} --default endpoint=generate-video --default duration=3"#);
-    let script = format!("{FULL}{}", script.replace("PLAN", &plan));
+    let doctor = format!(
+        "L402_BATCH_DOWNLOAD=videos L402_BATCH_MAX_SATS=100000 \"$1\" doctor jobs.csv --batch b --no-ask {} --default \
+         endpoint=generate-video --default duration=3",
+        client.node().join(" ")
+    );
+    let script = format!("{FULL}{}", script.replace("PLAN", &plan).replace("DOCTOR", &doctor));
     client.shell_that_mounts(&script, &client.buying(RUN)).map(|ended| ended.with(0))
 }
 
@@ -35,9 +40,10 @@ fn another_batch_is_held_back_by_what_waits_for_its_disk() {
         "$@" --batch a; echo "a $?"; cp jobs.a.results.csv a.csv; cp b.csv jobs.csv; ln -s videos also; mkdir videos/sub
         PLAN --batch b --download videos; echo "planned $?"
         PLAN --batch b --download videos --json > plan.json; echo "json $?"
+        DOCTOR --json > doctor.json; echo "doctor $?"
         for folder in videos also videos/sub; do
             export L402_BATCH_DOWNLOAD=$folder
-            "$@" --batch b --dry-run; echo "$folder foretold $?"; "$@" --batch b; echo "$folder $?"
+            "$@" --batch b --dry-run; echo "$folder foretold $?"; "$@" --batch b -q; echo "$folder $?"
         done; export L402_BATCH_DOWNLOAD=videos
         cp c.csv jobs.csv; PLAN --batch c --download videos; echo "c planned $?"
         "$@" --batch c --dry-run; echo "c foretold $?"; "$@" --batch c; echo "c once more $?"; cp b.csv jobs.csv
@@ -49,17 +55,24 @@ fn another_batch_is_held_back_by_what_waits_for_its_disk() {
     assert!((1..6).contains(&bought), "{ended}");
     // Whoever has nothing left to buy is in nobody's way.
     let of_c = ["c 0", "c planned 0", "c foretold 0", "c once more 0"];
-    for end in ["a 3", "planned 3", "json 3", "fetched 0"].into_iter().chain(of_c) {
+    for end in ["a 3", "planned 3", "json 3", "doctor 3", "fetched 0"].into_iter().chain(of_c) {
         assert!(ended.stdout.contains(&format!("{end}\n")), "{end}: {ended}");
     }
     for folder in ["videos", "also", "videos/sub"] {
         let ends = [format!("{folder} foretold 3\n"), format!("{folder} 3\n")];
         assert!(ends.iter().all(|end| ended.stdout.contains(end)), "{folder}: {ended}");
     }
+    // Also where nothing but what needs somebody is said.
+    assert_eq!(ended.stderr.matches("next       once files can be kept, this goes on: ").count(), 3, "{ended}");
     let ended = ended.saying("(of the batch a; `").saying("download --batch a --download DIR").not_saying("is ready");
     ended.saying("6 jobs: nothing to buy").saying("dry run: nothing is bought until there is room");
     assert!(client.read("dry.json").contains("\"to_buy_count\":0"), "{}", client.read("dry.json"));
     assert!(client.read("plan.json").contains("\"fits\": {\"job_count\":0"), "{}", client.read("plan.json"));
+    let warned = "\"warnings\": [{\"severity\":\"warning\",\"line\":null,\"message\":\"";
+    let plan = client.read("plan.json");
+    assert!(plan.contains(warned) && plan.contains("nothing is bought until there is room"), "{plan}");
+    let doctor = client.read("doctor.json");
+    assert!(doctor.contains("\"to_buy_count\":0,\"to_buy_msat\":0,"), "{doctor}");
     // Once it is fetched elsewhere, it is in nobody's way: one more.
     assert_eq!(sandbox.books().settled().len(), 6 + bought + 1);
 }

@@ -94,7 +94,10 @@ pub(super) async fn while_there_is_room(folder: &str, ledger: &LedgerHandle, bat
         // Once may be between a file and the word of it.
         let lacks = coming.lacks(bought);
         if lacks && lacked && !feed.is_over() {
-            let what = format!("{} to come", counted(coming.files, "file"));
+            let what = match coming.files {
+                0 => "files to come".to_owned(),
+                files => format!("{} to come", counted(files, "file")),
+            };
             feed.block(&coming.words(
                 folder,
                 &what,

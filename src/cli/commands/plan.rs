@@ -63,9 +63,10 @@ fn tell(options: &PlanOptions, of: &Ground<'_>, name: Option<&str>) -> Result<Ex
     let known = known_batch(options, of, name, (&planned, to.is_some()))?;
     let jobs = known.as_ref().map_or(planned.plan.totals().job_count, |known| known.foretold.left.jobs);
     let lacking = of.lacking(to.as_ref(), jobs > 0)?;
-    show(options, of, &planned, (known.as_ref(), to.as_ref(), lacking.is_some()))?;
+    let lacking = lacking.map(|words| format!("{words}; nothing is bought until there is room"));
+    show(options, of, &planned, (known.as_ref(), to.as_ref(), lacking.as_deref()))?;
     if let Some(words) = &lacking {
-        terminal::say(&format!("warning: {words}; nothing is bought until there is room\n"));
+        terminal::say(&format!("warning: {words}\n"));
     }
     if let Some(words) = known.as_ref().and_then(|known| known.foretold.fitting.words(&known.foretold.left)) {
         terminal::say(&format!("note: {words}\n"));
@@ -106,23 +107,26 @@ fn show(
     options: &PlanOptions,
     of: &Ground<'_>,
     planned: &Planned<'_>,
-    (known, to, lacks_room): (Option<&LedgerView>, Option<&DownloadTo>, bool),
+    (known, to, lacking): (Option<&LedgerView>, Option<&DownloadTo>, Option<&str>),
 ) -> Result<(), Failure> {
     let (plan, source) = (&planned.plan, planned.source());
     let sha256 = of.manifest.sha256().map_err(Failure::Input)?.to_owned();
     let facts = ManifestFacts { path: path_of(options), sha256 };
     let left = known.filter(|known| !known.is_new).map(|known| known.foretold.left);
     let fitting = known.map(|known| known.foretold.fitting);
-    let fits = match lacks_room {
-        true => Some(Fitting::of_nothing().fits),
-        false => fitting.and_then(|fitting| fitting.reached.map(|_| fitting.fits)),
+    let fits = match lacking {
+        Some(_) => Some(Fitting::of_nothing().fits),
+        None => fitting.and_then(|fitting| fitting.reached.map(|_| fitting.fits)),
     };
     let so_far = known.and_then(|known| known.so_far);
     let duplicates = known.and_then(|known| known.duplicates.as_ref());
     to.map_or(Ok(()), |to| DownloadSetup::look(to, of.ledger))?;
     let download = to.map(ToString::to_string);
     let changed = known.map_or(0, |known| known.foretold.changed);
-    let view = PlanView { plan, source, manifest: facts, left, fits, changed, duplicates, so_far, download };
+    let told = known.map(|known| known.told.as_slice()).unwrap_or_default();
+    let told: Vec<String> = told.iter().cloned().chain(lacking.map(str::to_owned)).collect();
+    let view =
+        PlanView { plan, source, manifest: facts, left, fits, changed, duplicates, so_far, told: &told, download };
     let mut shown = Ok(());
     terminal::print(options.output.format, |out| {
         shown = match options.output.format {
@@ -154,6 +158,8 @@ struct LedgerView {
     /// Where the batch has run already.
     so_far: Option<SoFar>,
     duplicates: Option<Duplicated>,
+    /// What a run would leave out, in words.
+    told: Vec<String>,
     /// What running it would come to.
     foretold: Foretold,
 }
@@ -200,13 +206,13 @@ fn known_batch(
     let is_new = batch.is_none() && foresight.duplicates.count == 0;
     let is_new = is_new && !options.buying.choice.is_any() && plan.above_limit() == 0;
     let foretold = foresight.told(&room)?;
+    let told: Vec<String> = foresight.words().into_iter().chain(foretold.left_words()).collect();
     // Whatever decides how this ends is said.
     if !options.output.quiet || foretold.code(true) != ExitCode::Done {
         // The plan itself shows the duplicates, where it is shown.
         let are_unshown = options.output.quiet && !foresight.buys_duplicates() && foresight.duplicates.count > 0;
         let duplicates = are_unshown.then(|| duplicate_words(&foresight.duplicates));
-        let words = duplicates.into_iter().chain(foresight.words()).chain(foretold.left_words());
-        words.for_each(|words| terminal::say(&format!("warning: {words}\n")));
+        duplicates.iter().chain(&told).for_each(|words| terminal::say(&format!("warning: {words}\n")));
     }
     let duplicates = (foresight.duplicates.count > 0).then(|| Duplicated {
         jobs: foresight.duplicates.count,
@@ -214,7 +220,7 @@ fn known_batch(
         are_bought: foresight.buys_duplicates(),
         first: originals(&foresight.duplicates),
     });
-    Ok(Some(LedgerView { used, is_new, so_far, duplicates, foretold }))
+    Ok(Some(LedgerView { used, is_new, so_far, duplicates, told, foretold }))
 }
 
 /// What the batch has used of its limit, and spent.

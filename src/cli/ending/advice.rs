@@ -268,7 +268,7 @@ impl Facts<'_> {
     }
 
     fn disk(&self) -> Option<String> {
-        let unkept = self.unkept.as_ref().filter(|_| jobs_to_buy(self.counts) > 0);
+        let unkept = self.unkept.as_ref().filter(|_| self.is_unkept());
         let (what, words) = match (unkept, &self.trouble) {
             (Some(_), Some(words)) => ("bought or fetched", words),
             (Some(words), None) => ("bought", words),
@@ -338,6 +338,7 @@ impl Facts<'_> {
         let Filled { batch: full_batch, period, too_small } = &self.filled;
         let at = period.as_ref().filter(|_| to_buy > 0).and_then(|full| self.goes_on_at(full.reason));
         let from_then = match (&at, too_small) {
+            (None, _) if self.is_unkept() => " once files can be kept",
             (None, _) => "",
             (Some(_), None) => " from then on",
             (Some(_), Some(_)) => " once that is so",
@@ -372,7 +373,7 @@ impl Facts<'_> {
             Some(at) => self.on_from(at, bought, *too_small, same),
             None if bought.chosen && to_buy > 0 => {
                 format!(
-                    "{} left to buy; without --limit and --only this goes on: {}",
+                    "{} left to buy; without --limit and --only this goes on{from_then}: {}",
                     counted_are(to_buy, "job"),
                     same(None)
                 )
@@ -383,6 +384,7 @@ impl Facts<'_> {
                 counted(to_buy, "job"),
                 same(None)
             ),
+            None if self.is_unkept() => format!("once files can be kept, this goes on: {}", same(None)),
             None => format!("go on where this run stopped: {}", same(None)),
         }
     }
@@ -406,6 +408,11 @@ impl Facts<'_> {
                 format!("with that limit this goes on, at {at} at the latest: {again}")
             }
         }
+    }
+
+    /// Whether files that cannot be kept keep back what is left to buy.
+    fn is_unkept(&self) -> bool {
+        self.unkept.is_some() && jobs_to_buy(self.counts) > 0
     }
 
     /// Whether the node keeps back what is left to buy.

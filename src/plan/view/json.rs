@@ -61,7 +61,7 @@ impl PlanView<'_> {
             ("duplicates", self.duplicates()),
             ("so_far", self.so_far()),
             ("download", json!(self.download)),
-            ("warnings", self.plan.warnings().iter().map(warning).collect()),
+            ("warnings", self.plan.warnings().iter().map(warning).chain(self.told.iter().map(told)).collect()),
         ]
     }
 
@@ -86,6 +86,11 @@ impl PlanView<'_> {
             "first": first.collect::<Vec<_>>(),
         })
     }
+}
+
+/// Of no line.
+fn told(words: &String) -> Json {
+    json!({ "severity": "warning", "line": null, "message": words, "help": null })
 }
 
 fn left_to_buy(left: Option<LeftToBuy>) -> Json {

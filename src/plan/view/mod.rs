@@ -36,6 +36,8 @@ pub struct PlanView<'a> {
     pub duplicates: Option<&'a Duplicated>,
     /// What the batch has spent so far, where it has already run.
     pub so_far: Option<SoFar>,
+    /// What else a person is warned of, in words.
+    pub told: &'a [String],
     /// Where a run would write files, with the template of their names; none where it would fetch none.
     pub download: Option<String>,
 }

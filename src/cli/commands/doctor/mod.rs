@@ -177,8 +177,8 @@ fn tell_folder(found: &Result<Option<DownloadTo>, Failure>, report: &mut Report)
 fn plan(survey: &Survey, is_refused: bool, options: &DoctorOptions, report: &mut Report) {
     report.plan = Some(PlanFacts {
         batch: survey.batch.clone(),
-        to_buy_count: survey.left.jobs,
-        to_buy_msat: survey.left.price,
+        to_buy_count: survey.to_buy().jobs,
+        to_buy_msat: survey.to_buy().price,
         worst_case_msat: survey.worst_case,
         dearest_msat: survey.dearest,
     });

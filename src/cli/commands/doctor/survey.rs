@@ -165,9 +165,14 @@ fn told(foresight: &Foresight<'_>, room: &Room) -> Result<(Foretold, Vec<String>
 }
 
 impl Survey {
+    /// What a run would buy, as far as no limit keeps it from beginning: nothing while there is no room for files.
+    pub(super) const fn to_buy(&self) -> LeftToBuy {
+        if self.lacks_room { Fitting::of_nothing().fits } else { self.left }
+    }
+
     /// Whether a run buys anything, as far as no limit keeps it from beginning.
     pub(super) const fn buys(&self) -> bool {
-        self.left.jobs > 0 && !self.fitting.holds_nothing() && !self.lacks_room
+        self.to_buy().jobs > 0 && !self.fitting.holds_nothing()
     }
 
     /// Finds of each endpoint the job that it is asked for, and the dearest job.

@@ -239,6 +239,18 @@ fn what_concerns_the_whole_run_is_told() {
         ]
     );
     assert_eq!(advised(done, RUN, |_| {}), []);
+    // The same command buys nothing before that.
+    let pending = (2, JobState::Pending, Reason::None);
+    let told = advised(pending, RUN, |facts| facts.unkept = Some("the disk is full".to_owned()));
+    let words: Vec<&str> = told.iter().map(|(_, words)| words.as_str()).collect();
+    assert_eq!(
+        words,
+        [
+            "nothing more was bought, as files cannot be kept: the disk is full",
+            "once files can be kept, this goes on: l402-batch run june.csv",
+        ]
+    );
+    assert_eq!(advised(done, RUN, |facts| facts.unkept = Some("the disk is full".to_owned())), []);
     // What was refused has said what to do.
     let refused = advised((1, JobState::Pending, Reason::None), RUN, |facts| facts.refused = true);
     assert_eq!(refused, []);
