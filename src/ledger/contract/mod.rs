@@ -229,6 +229,7 @@ suite! {
     refunds:
         an_offer_is_durable_with_its_link_and_its_job_waits_for_it,
         a_refund_has_one_invoice_ever,
+        one_invoice_serves_one_refund,
         what_came_counts_once_and_no_sooner,
         what_is_more_than_was_paid_gives_no_limit_more_room,
         limits_of_batch_day_and_month_have_room_again,

@@ -85,6 +85,24 @@ pub(super) fn a_refund_has_one_invoice_ever<S: Subject>() {
     assert_eq!((known.invoice(), *known.hash(), known.amount()), ("lnbc1back", secret(200).1, PRICE));
 }
 
+pub(super) fn one_invoice_serves_one_refund<S: Subject>() {
+    let (mut store, jobs, payment) = offered::<S>();
+    let other = intend(&mut store, new_intent(&jobs[1], 2));
+    store.hand_back(AT, paid(other, 2, Some(posted()))).unwrap();
+    let answer = answer(&mut store, other, 502);
+    let (link, message) = (Some("LNURL1Y".to_owned()), "HTTP 502: no gpu".to_owned());
+    apply(&mut store, other, RefundRecord::Offered { answer, link, message }).unwrap();
+    // The same invoice for both, in one group: what comes by it would count as the money of two.
+    let records = [payment, other].map(|of| (AT, Record::Refund(of, invoiced(PRICE.get()))));
+    let outcomes = store.apply_all(records.into()).unwrap();
+    let told = outcomes[1].as_ref().unwrap_err().to_string();
+    assert!(outcomes[0].is_ok() && told.contains("the invoice of another refund"), "a rule says it: {told}");
+    let seen = store.seen();
+    assert!(is_contradiction(&apply(&mut store, other, invoiced(PRICE.get()))), "nor later");
+    assert!(is_contradiction(&apply(&mut store, other, settled(1))) && store.seen() == seen);
+    assert_eq!(store.refund(other).unwrap().unwrap().invoice, None);
+}
+
 pub(super) fn what_came_counts_once_and_no_sooner<S: Subject>() {
     let (mut store, _, payment) = offered::<S>();
     let before = store.sums(JUNE);

@@ -68,6 +68,7 @@ enum Named {
     Payment(PaymentKey),
     Answer(AnswerKey),
     Hash(PaymentHash),
+    RefundInvoice(PaymentHash),
     Request([u8; 32]),
     Result(String),
     Witness(String),
@@ -131,6 +132,7 @@ fn named(keys: &Keys<'_>, facts: &Facts) -> HashSet<Named> {
     jobs.extend(facts.takes.iter().map(|take| take.job.key));
     let mut named: HashSet<Named> = keys.payment.map(Named::Payment).into_iter().collect();
     named.extend(keys.answer.map(Named::Answer));
+    named.extend(keys.refund_invoice.map(Named::RefundInvoice));
     if let Some(intent) = keys.intent {
         named.insert(Named::Hash(intent.hash));
         named.insert(Named::Request(intent.request.digest()));

@@ -1,5 +1,6 @@
 //! What a record depends on, by name: what a store looks up before anything is decided.
 
+use crate::l402::PaymentHash;
 use crate::ledger::{AnswerKey, JobKey, NewIntent, PaymentKey, Record, RefundRecord};
 use crate::purchase::WalletId;
 
@@ -20,6 +21,8 @@ pub struct Keys<'a> {
     pub refusals: bool,
     /// The refund of the payment.
     pub refund: bool,
+    /// Whether the refund of another payment has the invoice of that hash.
+    pub refund_invoice: Option<PaymentHash>,
     /// The endpoint of the payment, and the words for its origin: it has delivered that.
     pub delivers: Option<&'a str>,
     /// Whether the job of another payment with the identical request has that result.
@@ -61,10 +64,12 @@ pub fn keys(record: &Record) -> Keys<'_> {
         Record::Refund(payment, RefundRecord::Offered { answer, .. }) => {
             Keys { answer: Some(*answer), refusals: true, refund: true, ..of_payment(payment) }
         }
+        Record::Refund(payment, RefundRecord::Invoiced(invoice)) => {
+            Keys { refund: true, refund_invoice: Some(invoice.hash), ..of_payment(payment) }
+        }
         Record::Refund(
             payment,
-            RefundRecord::Invoiced(_)
-            | RefundRecord::HandedOver { .. }
+            RefundRecord::HandedOver { .. }
             | RefundRecord::Waits { .. }
             | RefundRecord::Settled { .. }
             | RefundRecord::Expired { .. },

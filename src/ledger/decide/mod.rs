@@ -60,6 +60,8 @@ pub struct Facts {
     /// Answers of the payment that are no success, in their order.
     pub refusals: Vec<Refusal>,
     pub refund: Option<Refund>,
+    /// The refund of another payment has that very invoice.
+    pub is_invoice_of_another: bool,
     /// The endpoint of the payment, with the words that were said for its origin.
     pub origin: DeliveryFacts,
     /// Payments of the job that are paid for and not delivered.

@@ -15,7 +15,7 @@ pub fn refund<'a>(facts: &Facts, now: UnixMs, key: PaymentKey, record: &'a Refun
     let of = Of { now, payment, job, standing: facts.refund.as_ref().map(|refund| refund.standing) };
     match record {
         RefundRecord::Offered { answer, link, message } => offered(facts, &of, *answer, link.as_deref(), message),
-        RefundRecord::Invoiced(invoice) => of.invoiced(invoice),
+        RefundRecord::Invoiced(invoice) => of.invoiced(invoice, facts.is_invoice_of_another),
         RefundRecord::HandedOver { callback, k1 } => {
             of.expect(RefundStanding::Invoiced, "a handing over")?;
             let mut ruling = Ruling::done();
@@ -81,9 +81,13 @@ impl Of<'_> {
         ))
     }
 
-    /// The one invoice, before it is handed over for the first time.
-    fn invoiced<'a>(&self, invoice: &'a RefundInvoice) -> Result<Ruling<'a>, Unfit> {
+    /// The one invoice, before it is handed over for the first time. What comes by it is this refund's alone: else one payment would
+    /// count as the money of two.
+    fn invoiced<'a>(&self, invoice: &'a RefundInvoice, is_of_another: bool) -> Result<Ruling<'a>, Unfit> {
         self.expect(RefundStanding::Offered, "an invoice")?;
+        if is_of_another {
+            return contradiction(format!("the invoice of another refund for payment {}", self.payment.hash));
+        }
         if invoice.amount > self.payment.amount || invoice.amount == Msat::ZERO {
             return contradiction(format!("a refund of {} for payment {}", invoice.amount, self.payment.hash));
         }

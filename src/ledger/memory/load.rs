@@ -1,5 +1,6 @@
 //! What records depend on, looked up in the maps.
 
+use crate::l402::PaymentHash;
 use crate::ledger::decide::{
     Admission, Against, Alike, Answer, BegunAt, Buyer, DeliveryFacts, EndpointFacts, EndpointKey, Facts, Held, Intent,
     IntentFacts, Job, Keys, NextKeys, Payment, PaymentState, PeriodKind, Refund, Refusal, Rejected, Store, Take,
@@ -39,6 +40,10 @@ impl MemoryLedger {
             refusals: of_payment(keys.refusals).map_or_else(Vec::new, |key| self.refusals(key)),
             refund: of_payment(keys.refund)
                 .and_then(|key| self.refunds.get(&key).map(|refund| Refund { standing: refund.standing })),
+            is_invoice_of_another: payment
+                .as_ref()
+                .zip(keys.refund_invoice)
+                .is_some_and(|(payment, hash)| self.is_invoice_of_another(payment.key, hash)),
             origin: payment
                 .as_ref()
                 .filter(|_| keys.delivers.is_some())
@@ -189,6 +194,11 @@ impl MemoryLedger {
             let other = self.payments.get(key).filter(|other| other.job != payment.job);
             other.and_then(|other| self.jobs.get(&other.job)).is_some_and(|row| row.job.url.as_deref() == Some(url))
         })
+    }
+
+    fn is_invoice_of_another(&self, payment: PaymentKey, hash: PaymentHash) -> bool {
+        let mut others = self.refunds.iter().filter(|(key, _)| **key != payment);
+        others.any(|(_, refund)| refund.invoice.as_ref().is_some_and(|invoice| invoice.hash == hash))
     }
 
     fn intending(&self, job: &Job, intent: &NewIntent) -> IntentFacts {

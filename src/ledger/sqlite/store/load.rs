@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rusqlite::Connection;
 
+use crate::l402::PaymentHash;
 use crate::ledger::decide::{Answer, DeliveryFacts, EndpointKey, Facts, Keys, Payment, Refund, Refusal};
 use crate::ledger::sqlite::convert::uint;
 use crate::ledger::sqlite::error::Fault;
@@ -23,6 +24,10 @@ pub(super) const REFUSALS: &str = "SELECT payment, id, length(body) FROM answers
 /// The refunds of the payments ?1.
 pub(super) const REFUNDS: &str =
     "SELECT payment, state FROM refunds WHERE payment IN (SELECT value FROM json_each(?1))";
+
+/// The refunds whose invoices have the hashes ?1.
+pub(super) const REFUND_INVOICES: &str =
+    "SELECT hash, payment FROM refunds WHERE hash IN (SELECT unhex(value) FROM json_each(?1))";
 
 /// For each payment and result of ?1, by its place there: whether the job of another payment with the request of that payment
 /// has that result.
@@ -112,8 +117,13 @@ fn add_refunds(conn: &Connection, keys: &[Keys<'_>], facts: &mut [Facts]) -> Res
         keys.iter().filter(|keys| keys.refund).filter_map(|keys| keys.payment).map(|key| key.0).collect();
     let refunds: HashMap<PaymentKey, Refund> =
         rows(conn, REFUNDS, &asked, |row| Ok((row.get(0)?, Refund { standing: row.get(1)? })))?;
+    let invoices: Vec<String> = keys.iter().filter_map(|keys| keys.refund_invoice).map(|hash| hash.hex()).collect();
+    let claimed: HashMap<PaymentHash, PaymentKey> =
+        rows(conn, REFUND_INVOICES, &invoices, |row| Ok((row.get(0)?, row.get(1)?)))?;
     for (keys, facts) in keys.iter().zip(facts).filter(|(keys, _)| keys.refund) {
         facts.refund = keys.payment.and_then(|key| refunds.get(&key)).cloned();
+        let by = keys.refund_invoice.and_then(|hash| claimed.get(&hash));
+        facts.is_invoice_of_another = by.is_some_and(|by| Some(*by) != keys.payment);
     }
     Ok(())
 }

@@ -117,6 +117,7 @@ mod tests {
             load::ANSWERS.to_owned(),
             load::REFUSALS.to_owned(),
             load::REFUNDS.to_owned(),
+            load::REFUND_INVOICES.to_owned(),
             load::RESULTS.to_owned(),
             load::WITNESSED.to_owned(),
         ];
