@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::decide::{Latest, LoadAction};
+use super::decide::load::{LoadAction, StoredTake};
 use super::{JobKey, LedgerError, Original, UNKNOWN_CONTENT, Unmet};
 use crate::l402::Network;
 use crate::money::Msat;
@@ -241,23 +241,46 @@ pub struct JobsThen {
 }
 
 impl PlanLoad {
-    /// Notes what is decided of a known job, as far as a person hears of it.
-    pub(super) fn note(&mut self, step: &LoadAction, unmet: Option<Unmet>, known: &Latest, job: &PlannedJob) {
-        if let Some(why) = unmet
-            && self.unmet.len() < IDS_MAX
-        {
-            self.unmet.push((job.id.clone(), why));
-        }
-        match step {
-            LoadAction::Replace if known.content == UNKNOWN_CONTENT => self.by_receipt.add(&job.id),
+    /// Notes what is decided of a row's job. `known` is its take that stood before, where there was one.
+    pub(super) fn note(&mut self, action: LoadAction, known: Option<&StoredTake>, job: &PlannedJob) {
+        let was_unknown = known.is_some_and(|known| known.content == UNKNOWN_CONTENT);
+        let is_otherwise = known.is_some_and(|known| is_open(known.state) && known.content != job.content);
+        match action {
+            LoadAction::Add => self.new = self.new.saturating_add(1),
+            LoadAction::Replace if was_unknown => self.by_receipt.add(&job.id),
             LoadAction::Replace => self.replaced.add(&job.id),
             LoadAction::Mark(Reason::Changed) => self.changed.add(&job.id),
             LoadAction::Mark(Reason::KnownByReceipt) => self.unproved.add(&job.id),
             LoadAction::Withdraw | LoadAction::Discard => self.withdrawn.add(&job.id),
             LoadAction::Retake => self.retaken.add(&job.id),
-            LoadAction::Keep if is_open(known.state) && known.content != job.content => self.open_as_begun.add(&job.id),
-            LoadAction::Keep | LoadAction::Refresh | LoadAction::Again | LoadAction::Mark(_) => {}
+            LoadAction::Again => self.again = self.again.saturating_add(1),
+            LoadAction::Keep | LoadAction::Refresh | LoadAction::Mark(_) => {
+                self.unchanged = self.unchanged.saturating_add(1);
+            }
         }
+        if action == LoadAction::Keep && is_otherwise {
+            self.open_as_begun.add(&job.id);
+        }
+    }
+
+    /// Notes why a word buys nothing.
+    pub(super) fn note_unmet(&mut self, id: &str, why: Unmet) {
+        if self.unmet.len() < IDS_MAX {
+            self.unmet.push((id.to_owned(), why));
+        }
+    }
+
+    /// Notes that a take is bought once no payment of the job may settle any more. Whether that time is past is for whoever tells it.
+    pub(super) fn note_wait(&mut self, id: &str, until: UnixMs) {
+        if self.waiting.len() < IDS_MAX {
+            self.waiting.push((id.to_owned(), until));
+        }
+    }
+
+    /// A later row has proved what was bought: the job's own row asks for something else.
+    pub(super) fn is_proved(&mut self, id: &str) {
+        self.unproved.take_out(id);
+        self.changed.add(id);
     }
 }
 

@@ -14,6 +14,7 @@ mod error;
 pub mod fixtures;
 mod history;
 mod inline;
+mod load;
 mod loading;
 pub mod memory;
 mod merging;

@@ -26,7 +26,7 @@ use super::sqlite::SqliteLedger;
 use super::sqlite::tests::support::{NOW, endpoint, planned};
 use super::{
     BatchKey, Committed, DeadProof, Decided, Decision, JobKey, LedgerError, LoadError, PaymentKey, PendingJob,
-    PlanLoad, Record,
+    PlanLoad, Record, Retake,
 };
 use crate::plan::PlannedJob;
 use crate::time::UnixMs;
@@ -109,7 +109,7 @@ impl Subject for MemoryLedger {
     }
 
     fn take_in(&mut self, batch: BatchKey, jobs: Vec<PlannedJob>) -> Result<PlanLoad, LedgerError> {
-        of_ledger(self.load_plan(batch, NOW, jobs.into_iter().map(Ok)))
+        of_ledger(self.load_plan(batch, NOW, &Retake::default(), jobs.into_iter().map(Ok)))
     }
 
     fn jobs(&self) -> Vec<Job> {

@@ -59,10 +59,15 @@ impl Take {
 /// Until when any purchase of the same job may still settle although nobody follows it. None where none may by now. No take
 /// replaces one for which this says a time.
 pub fn unsettled_until(takes: &[Take], now: UnixMs) -> Option<UnixMs> {
-    let payments = takes.iter().flat_map(|take| &take.payments).filter(|payment| payment.is_unsettled());
-    let times = payments
+    may_settle_until(takes.iter().flat_map(|take| &take.payments)).filter(|until| *until >= now)
+}
+
+/// Until when any of these payments, which are all of one job, may still settle although nobody follows it.
+pub fn may_settle_until<'p>(payments: impl Iterator<Item = &'p TakePayment>) -> Option<UnixMs> {
+    let unsettled = payments.filter(|payment| payment.is_unsettled());
+    let times = unsettled
         .filter_map(|payment| payment.invoice_expires_at.map(|expires| settles_until(expires, payment.cltv_limit)));
-    times.max().filter(|until| *until >= now)
+    times.max()
 }
 
 /// What of the same job has to end before that take may be bought: another take that is open, or a hash that may still settle.

@@ -133,7 +133,8 @@ impl MemoryLedger {
         (job.key, job.superseded) = (key, false);
         (job.state, job.reason, job.error) = (JobState::Pending, Reason::None, None);
         (job.wait_until, job.url, job.attempts, job.started_at, job.finished_at) = (None, None, 0, None, None);
-        self.jobs.insert(key, JobRow { job, take, merged: false, kept: None, mark: None, file: None, ..own });
+        let row = JobRow { job, take, merged: false, kept: None, first_load: 0, mark: None, file: None, ..own };
+        self.jobs.insert(key, row);
     }
 
     fn keep_as_it_is(&mut self, job: JobKey) {

@@ -108,7 +108,7 @@ impl MemoryLedger {
                 merged: row.merged,
                 content: row.content,
                 bought: 1,
-                edition: String::new(),
+                edition: row.edition.clone(),
                 meant: row.meant,
                 payments: self.payments_of(row.job.key),
             })
@@ -117,7 +117,7 @@ impl MemoryLedger {
         takes
     }
 
-    fn payments_of(&self, job: JobKey) -> Vec<TakePayment> {
+    pub(super) fn payments_of(&self, job: JobKey) -> Vec<TakePayment> {
         let of_job = self.payments.values().filter(|payment| payment.job == job);
         of_job
             .map(|payment| TakePayment {
@@ -301,7 +301,7 @@ impl MemoryLedger {
                 batch_name: self.name(row.job.batch),
                 is_play: self.batches.get(&row.job.batch).is_some_and(|batch| batch.is_play),
                 id: row.id.clone(),
-                edition: String::new(),
+                edition: row.edition.clone(),
                 content: row.content,
                 state: row.job.state,
                 reason: row.job.reason,
@@ -318,7 +318,10 @@ impl MemoryLedger {
 
     /// What the manifest asks for under that id, where that batch is the job's own.
     fn row_content(&self, job: &Job, batch: BatchKey, id: &str) -> Option<crate::plan::ContentHash> {
-        let is_row = |row: &&super::JobRow| row.job.batch == batch && row.id == id && !row.job.superseded;
+        let loads = self.batches.get(&batch)?.loads;
+        let is_row = |row: &&super::JobRow| {
+            row.job.batch == batch && row.id == id && !row.job.superseded && row.last_load == loads
+        };
         self.jobs.values().filter(|_| batch == job.batch).find(is_row).map(|row| row.row_content.unwrap_or(row.content))
     }
 }

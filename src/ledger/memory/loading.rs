@@ -1,26 +1,17 @@
-//! A batch and its plan, in the maps: what becomes of each job is decided as in every store.
+//! A batch and its plan, in the maps: what is known of its jobs is looked up, and what `decide::load` decides of them is written.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::ledger::decide::{self, Job, Latest, LoadAction, PaymentState};
-use crate::ledger::word::TakeStand;
+use crate::ledger::decide::Job;
+use crate::ledger::decide::load::{Gone, LoadWrite, NewRow, StoredTake, TakenBack, Unproven, given};
+use crate::ledger::load::{ALIKE_MAX, LoadDesk, Unfound, load_plan, take_all_back};
 use crate::ledger::{BatchKey, JobKey, LedgerError, LoadError, PlanLoad, Retake};
 use crate::plan::{ContentHash, PlannedJob};
 use crate::purchase::{JobState, Reason};
 use crate::time::UnixMs;
 
 use super::{BatchRow, JobRow, MemoryLedger, next};
-
-/// A load under way.
-struct Load<'a> {
-    ledger: &'a mut MemoryLedger,
-    batch: BatchKey,
-    now: UnixMs,
-    /// The number of this load of the batch, from 1.
-    number: u64,
-    seq: u64,
-    report: PlanLoad,
-}
 
 impl MemoryLedger {
     /// A new batch of that name.
@@ -36,8 +27,7 @@ impl MemoryLedger {
         known.unwrap_or_else(|| self.add_batch(name, false))
     }
 
-    /// Writes the resolved jobs of a plan into the batch, as [`Loading::load_plan`](crate::ledger::port::Loading::load_plan)
-    /// does, without words of a person: takes that somebody must accept, and ids that were made, are not known here.
+    /// Writes the resolved jobs of a plan into the batch: see [`Loading::load_plan`](crate::ledger::port::Loading::load_plan).
     ///
     /// # Errors
     /// The first error of `jobs`, or a contradiction. Nothing was written then.
@@ -45,178 +35,287 @@ impl MemoryLedger {
         &mut self,
         batch: BatchKey,
         now: UnixMs,
+        retake: &Retake,
         jobs: impl IntoIterator<Item = Result<PlannedJob, E>>,
     ) -> Result<PlanLoad, LoadError<E>> {
         let mut changed = self.clone();
-        let Some(row) = changed.batches.get_mut(&batch) else {
-            return Err(LoadError::Ledger(LedgerError::Contradiction(format!("there is no batch {}", batch.0))));
-        };
-        row.loads = row.loads.saturating_add(1);
-        let number = row.loads;
-        let mut load = Load { ledger: &mut changed, batch, now, number, seq: 0, report: PlanLoad::default() };
-        for job in jobs {
-            load.add(&job.map_err(LoadError::Plan)?).map_err(LoadError::Ledger)?;
-        }
-        load.withdraw();
-        let report = load.report;
+        let report = load_plan(&mut Loading::of(&mut changed, batch), now, retake, jobs).map_err(LoadError::Ledger)?;
+        let report = report.map_err(LoadError::Plan)?;
+        changed.tell_who_is_gone(batch);
         *self = changed;
         Ok(report)
     }
 
-    /// Every take of a job that stands, the latest last.
-    fn stands(&self, batch: BatchKey, id: &str) -> Vec<TakeStand> {
-        let of_job = self.jobs.values().filter(|row| row.job.batch == batch && row.id == id);
-        let mut takes: Vec<TakeStand> = of_job
-            .map(|row| TakeStand {
-                take: row.take,
-                state: row.job.state,
-                reason: row.job.reason,
-                content: row.content,
-                kept: row.kept,
-                unsettled: row.job.reason != Reason::Decided
-                    && self
-                        .payments
-                        .values()
-                        .any(|one| one.job == row.job.key && one.fate.state == PaymentState::Intended),
+    /// Notes that what the last load found to buy was accepted.
+    pub fn accept_takes(&mut self, batch: BatchKey) {
+        let of_batch = self.batches.get(&batch).map_or((0, 0), |row| (row.accepted_load, row.loads));
+        let by_word = self.jobs.values().filter(|row| row.job.batch == batch && is_unaccepted(row, of_batch.0));
+        let before = by_word.filter_map(|row| self.take_of(batch, &row.id, row.take.checked_sub(1)?));
+        let said: Vec<JobKey> = before.map(|row| row.job.key).collect();
+        self.decisions.extend(said.into_iter().map(|job| (job, "retake")));
+        self.batches.entry(batch).and_modify(|row| row.accepted_load = of_batch.1);
+    }
+
+    /// Takes back the takes that nobody has accepted.
+    ///
+    /// # Errors
+    /// None: a store that keeps its rows elsewhere may fail.
+    pub fn discard_unaccepted(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
+        take_all_back(&mut Loading::of(self, batch), &[TakenBack::Unaccepted])
+    }
+
+    fn take_of(&self, batch: BatchKey, id: &str, take: u32) -> Option<&JobRow> {
+        self.jobs.values().find(|row| row.job.batch == batch && row.id == id && row.take == take)
+    }
+
+    /// Whose row has gone from the manifest.
+    fn tell_who_is_gone(&mut self, batch: BatchKey) {
+        let loads = self.batches.get(&batch).map_or(0, |row| row.loads);
+        let of_batch = self.jobs.values_mut().filter(|row| row.job.batch == batch);
+        of_batch.for_each(|row| row.job.is_gone = row.last_load < loads);
+    }
+
+    fn stored_take(&self, row: &JobRow, accepted: u64) -> StoredTake {
+        StoredTake {
+            key: row.job.key,
+            take: row.take,
+            state: row.job.state,
+            reason: row.job.reason,
+            content: row.content,
+            kept: row.kept,
+            edition: row.edition.clone(),
+            meant: row.meant,
+            attempts: row.job.attempts,
+            asks_otherwise: false,
+            is_found: false,
+            is_new_word: row.first_load > accepted,
+            payments: self.payments_of(row.job.key),
+            was_touched: self.payments.values().any(|one| one.job == row.job.key)
+                || self.decisions.iter().any(|(job, _)| *job == row.job.key),
+        }
+    }
+}
+
+fn is_unaccepted(row: &JobRow, accepted: u64) -> bool {
+    let is_set_aside = (row.job.state, row.job.reason) == (JobState::Refused, Reason::Duplicate);
+    let is_untried = row.job.attempts == 0 && (row.job.state == JobState::Pending || is_set_aside);
+    row.take > 1 && is_untried && row.first_load > accepted
+}
+
+/// A batch whose plan is loaded.
+struct Loading<'a> {
+    ledger: &'a mut MemoryLedger,
+    batch: BatchKey,
+    /// The number of the load that is under way, from 1.
+    number: u64,
+}
+
+impl<'a> Loading<'a> {
+    fn of(ledger: &'a mut MemoryLedger, batch: BatchKey) -> Self {
+        Self { ledger, batch, number: 0 }
+    }
+
+    fn accepted(&self) -> u64 {
+        self.ledger.batches.get(&self.batch).map_or(0, |row| row.accepted_load)
+    }
+
+    /// Latest takes of the batch.
+    fn latest(&self) -> impl Iterator<Item = &JobRow> {
+        self.ledger.jobs.values().filter(|row| row.job.batch == self.batch && !row.job.superseded)
+    }
+
+    /// Latest takes that this load has not found, by their places.
+    fn left(&self) -> Vec<&JobRow> {
+        let mut left: Vec<&JobRow> = self.latest().filter(|row| row.last_load < self.number).collect();
+        left.sort_by_key(|row| (row.seq, row.job.key));
+        left
+    }
+
+    fn takes(&self, id: &str) -> Vec<StoredTake> {
+        let of_job = self.ledger.jobs.values().filter(|row| row.job.batch == self.batch && row.id == id);
+        let mut takes: Vec<StoredTake> = of_job
+            .map(|row| StoredTake {
+                is_found: self.number > 0 && row.last_load == self.number,
+                ..self.ledger.stored_take(row, self.accepted())
             })
             .collect();
         takes.sort_by_key(|take| take.take);
         takes
     }
+
+    fn change(&mut self, key: JobKey, what: impl FnOnce(&mut JobRow)) {
+        if let Some(row) = self.ledger.jobs.get_mut(&key) {
+            what(row);
+        }
+    }
+
+    fn write(&mut self, write: &LoadWrite<'_>) {
+        let (batch, number) = (self.batch, self.number);
+        match *write {
+            LoadWrite::Add { job, place, take } => {
+                let key = JobKey(next(self.ledger.jobs.keys().last().map(|key| key.0)));
+                let mut row = JobRow::of(key, batch, job);
+                (row.take, row.seq, row.first_load, row.last_load) = (take, place, number, number);
+                self.ledger.jobs.insert(key, row);
+            }
+            LoadWrite::Replaced(key) => self.change(key, |row| row.job.superseded = true),
+            LoadWrite::Place { key, job, place, reason } => self.change(key, |row| {
+                row.row_content = Some(job.content).filter(|content| *content != row.content);
+                row.extra.clone_from(&job.extra);
+                (row.seq, row.last_load, row.job.reason) = (place, number, reason);
+            }),
+            LoadWrite::Rewrite { key, job, place, to, forgets_error } => {
+                let planned = JobRow::of(key, batch, job);
+                self.change(key, |row| {
+                    row.rewrite(planned, to, forgets_error);
+                    (row.seq, row.last_load) = (place, number);
+                });
+            }
+            LoadWrite::Withdraw { key, at, keeps_end } => self.change(key, |row| {
+                let Job { state, reason, error, wait_until, finished_at, .. } = &mut row.job;
+                (*state, *reason, *error, *wait_until) = (JobState::Refused, Reason::Withdrawn, None, None);
+                *finished_at = finished_at.filter(|_| keeps_end).or(Some(at));
+            }),
+            LoadWrite::Mark { job, reason } => self.change(job, |row| row.job.reason = reason),
+            LoadWrite::Transition { job, at, from, to, reason } => {
+                self.ledger.transitions.push((job, at, from, to, reason));
+            }
+            // Nothing is known here by its receipt alone.
+            LoadWrite::Learn { .. } => {}
+            LoadWrite::TakeBack { gone, latest } => {
+                self.ledger.transitions.retain(|(job, ..)| *job != gone);
+                self.put_in_place(gone, latest);
+            }
+            LoadWrite::Recognise { new, was, reason } => {
+                self.put_in_place(new, was);
+                self.change(was, |row| row.job.reason = reason);
+            }
+            LoadWrite::Join { new, was, take } => {
+                let id = self.ledger.jobs.get(&was).map(|row| row.id.clone()).unwrap_or_default();
+                self.change(new, |row| (row.id, row.take) = (id, take));
+            }
+        }
+    }
+
+    /// One row goes, and another stands in its place.
+    fn put_in_place(&mut self, gone: JobKey, stays: JobKey) {
+        let Some(gone) = self.ledger.jobs.remove(&gone) else { return };
+        self.change(stays, |row| {
+            (row.seq, row.extra, row.last_load) = (gone.seq, gone.extra, gone.last_load);
+            row.row_content = Some(gone.content).filter(|content| *content != row.content);
+            (row.job.superseded, row.job.is_gone) = (false, gone.job.is_gone);
+        });
+    }
 }
 
-impl Load<'_> {
-    fn add(&mut self, job: &PlannedJob) -> Result<(), LedgerError> {
-        let is_it = |row: &&JobRow| row.job.batch == self.batch && row.id == job.id && !row.job.superseded;
-        let known = self.ledger.jobs.values().find(is_it).cloned();
-        match known {
-            None => {
-                self.insert(job, 1);
-                self.report.new = self.report.new.saturating_add(1);
-            }
-            Some(known) if known.last_load == self.number => {
-                let what = format!("the plan has two jobs of the id {}", job.id);
-                return Err(LedgerError::Contradiction(what));
-            }
-            Some(known) => self.known(&known, job)?,
-        }
-        self.seq = self.seq.saturating_add(1);
-        Ok(())
+impl LoadDesk for Loading<'_> {
+    type Error = LedgerError;
+
+    fn further(&mut self) -> Result<Vec<Vec<StoredTake>>, LedgerError> {
+        let further = self.latest().filter(|row| row.take > 1).map(|row| self.takes(&row.id));
+        Ok(further.filter(|takes| takes.last().is_some_and(StoredTake::is_unbought)).collect())
     }
 
-    fn known(&mut self, known: &JobRow, job: &PlannedJob) -> Result<(), LedgerError> {
-        let latest = Latest {
-            take: known.take,
-            state: known.job.state,
-            reason: known.job.reason,
-            content: known.content,
-            kept: known.kept,
-            asks_otherwise: *known.endpoint != *job.endpoint,
+    fn begin(&mut self) -> Result<(u64, Unproven), LedgerError> {
+        let missing = || LedgerError::Contradiction(format!("there is no batch {}", self.batch.0));
+        let row = self.ledger.batches.get_mut(&self.batch).ok_or_else(missing)?;
+        row.loads = row.loads.saturating_add(1);
+        self.number = row.loads;
+        Ok((row.loads, Unproven::default()))
+    }
+
+    fn stored(&mut self, _retake: &Retake, jobs: &[PlannedJob]) -> Result<Vec<Vec<StoredTake>>, LedgerError> {
+        let beside = |job: &PlannedJob| {
+            let mut takes = self.takes(&job.id);
+            for take in &mut takes {
+                let endpoint = self.ledger.jobs.get(&take.key).map(|row| &row.endpoint);
+                take.asks_otherwise = endpoint.is_some_and(|endpoint| **endpoint != *job.endpoint);
+            }
+            takes
         };
-        let takes = || Ok::<_, LedgerError>(self.ledger.stands(self.batch, &job.id));
-        let (action, unmet) = decide::load(&Retake::default(), &latest, job, takes, || Ok(false))?;
-        self.report.note(&action, unmet, &latest, job);
-        match action {
-            LoadAction::Keep => self.place(known, job, latest.reason),
-            LoadAction::Mark(reason) => self.place(known, job, reason),
-            LoadAction::Refresh => self.rewrite(known, job, (latest.state, latest.reason), false),
-            LoadAction::Again => self.rewrite(known, job, (JobState::Pending, Reason::None), false),
-            LoadAction::Replace => self.rewrite(known, job, (JobState::Pending, Reason::None), true),
-            LoadAction::Withdraw => self.end(known.job.key, Reason::Withdrawn),
-            LoadAction::Retake | LoadAction::Discard => {
-                return Err(LedgerError::Contradiction("nobody has said a word for it".to_owned()));
-            }
+        Ok(jobs.iter().map(beside).collect())
+    }
+
+    fn gone(&mut self) -> Result<Vec<Gone>, LedgerError> {
+        let bought = self.left().into_iter().map(|row| (row, self.ledger.stored_take(row, 0)));
+        let bought = bought.filter(|(_, take)| !take.is_unbought());
+        let gone = bought.map(|(row, take)| Gone {
+            key: take.key,
+            id: row.id.clone(),
+            take: take.take,
+            state: take.state,
+            reason: take.reason,
+            content: take.content,
+            given: row.given,
+            kept: take.kept,
+        });
+        Ok(gone.collect())
+    }
+
+    fn new_rows(&mut self) -> Result<Vec<NewRow>, LedgerError> {
+        let is_new = |row: &&JobRow| row.first_load == self.number && row.take == 1;
+        let mut new: Vec<&JobRow> = self.latest().filter(is_new).collect();
+        new.sort_by_key(|row| row.seq);
+        let new = new.into_iter().map(|row| {
+            let worst_case = row.job.price.checked_add(row.job.fee_ceiling);
+            let is_above_limit = row.job.max_cost.is_some_and(|most| worst_case.is_none_or(|cost| cost > most));
+            NewRow { key: row.job.key, id: row.id.clone(), content: row.content, given: row.given, is_above_limit }
+        });
+        Ok(new.collect())
+    }
+
+    fn had(&mut self, id: &str, content: ContentHash) -> Result<bool, LedgerError> {
+        Ok(self.takes(id).iter().any(|take| take.content == content))
+    }
+
+    fn unfound(&mut self, after: Option<(u64, JobKey)>, most: usize) -> Result<Vec<Unfound>, LedgerError> {
+        let is_after = |row: &&JobRow| after.is_none_or(|after| (row.seq, row.job.key) > after);
+        let left = self.left().into_iter().filter(is_after).take(most);
+        let unfound = left.map(|row| {
+            let (key, id, state) = (row.job.key, row.id.clone(), row.job.state);
+            Unfound { key, id, state, reason: row.job.reason, place: row.seq }
+        });
+        Ok(unfound.collect())
+    }
+
+    fn alike(&mut self) -> Result<Vec<(String, String)>, LedgerError> {
+        let mut alike: BTreeMap<String, (u64, Option<&str>, Option<&str>)> = BTreeMap::new();
+        for row in self.latest() {
+            let folded = row.id.trim_start_matches('0').to_ascii_lowercase();
+            let (place, new, old) = alike.entry(folded).or_insert((row.seq, None, None));
+            let found = if row.first_load == self.number { new } else { old };
+            *found = (*found).max(Some(row.id.as_str()));
+            *place = row.seq.min(*place);
         }
-        match action {
-            LoadAction::Again => self.report.again = self.report.again.saturating_add(1),
-            LoadAction::Mark(reason) if reason.is_of_manifest() => {}
-            LoadAction::Keep | LoadAction::Refresh | LoadAction::Mark(_) => {
-                self.report.unchanged = self.report.unchanged.saturating_add(1);
-            }
-            LoadAction::Replace | LoadAction::Withdraw | LoadAction::Retake | LoadAction::Discard => {}
-        }
+        let mut alike: Vec<_> = alike.into_values().filter_map(|(place, new, old)| Some((place, new?, old?))).collect();
+        alike.sort_by_key(|(place, ..)| *place);
+        let named = alike.into_iter().take(ALIKE_MAX).map(|(_, new, old)| (new.to_owned(), old.to_owned()));
+        Ok(named.collect())
+    }
+
+    fn apply(&mut self, writes: &[LoadWrite<'_>]) -> Result<(), LedgerError> {
+        writes.iter().for_each(|write| self.write(write));
         Ok(())
-    }
-
-    fn insert(&mut self, job: &PlannedJob, take: u32) {
-        let key = JobKey(next(self.ledger.jobs.keys().last().map(|key| key.0)));
-        let mut row = JobRow::of(key, self.batch, job);
-        (row.take, row.seq, row.last_load) = (take, self.seq, self.number);
-        self.ledger.jobs.insert(key, row);
-    }
-
-    /// Only its place in the manifest, and its mark.
-    fn place(&mut self, known: &JobRow, job: &PlannedJob, reason: Reason) {
-        let row_content = Some(job.content).filter(|content| *content != known.content);
-        self.change(known.job.key, known.job.state, reason, |row| {
-            row.row_content = row_content;
-            row.extra.clone_from(&job.extra);
-        });
-    }
-
-    /// What was planned now, in its place.
-    fn rewrite(&mut self, known: &JobRow, job: &PlannedJob, to: (JobState, Reason), forget_error: bool) {
-        let planned = JobRow::of(known.job.key, self.batch, job);
-        self.change(known.job.key, to.0, to.1, |row| {
-            (row.endpoint, row.params, row.extra) = (planned.endpoint, planned.params, planned.extra);
-            row.meant &= row.content == planned.content;
-            (row.content, row.row_content) = (planned.content, None);
-            let Job { price, fee_ceiling, max_cost, .. } = planned.job;
-            (row.job.price, row.job.fee_ceiling, row.job.max_cost) = (price, fee_ceiling, max_cost);
-            row.job.wait_until = None;
-            if forget_error {
-                row.job.error = None;
-            }
-            if to.0 == JobState::Pending {
-                row.job.finished_at = None;
-            }
-        });
-    }
-
-    fn change(&mut self, key: JobKey, state: JobState, reason: Reason, what: impl FnOnce(&mut JobRow)) {
-        let (seq, number, now) = (self.seq, self.number, self.now);
-        let Some(row) = self.ledger.jobs.get_mut(&key) else { return };
-        let was = (row.job.state, row.job.reason);
-        what(row);
-        (row.job.state, row.job.reason, row.seq, row.last_load) = (state, reason, seq, number);
-        row.job.is_gone = false;
-        if was != (state, reason) {
-            self.ledger.transitions.push((key, now, was.0, state, reason));
-        }
-    }
-
-    /// It is not bought any more.
-    fn end(&mut self, key: JobKey, reason: Reason) {
-        let now = self.now;
-        self.change(key, JobState::Refused, reason, |row| {
-            (row.job.error, row.job.wait_until) = (None, None);
-            row.job.finished_at = row.job.finished_at.or(Some(now));
-        });
-    }
-
-    /// Rows that have gone from the manifest: what is not bought is withdrawn, everything else stays.
-    fn withdraw(&mut self) {
-        let (batch, number) = (self.batch, self.number);
-        let of_batch = self.ledger.jobs.values_mut().filter(|row| row.job.batch == batch && !row.job.superseded);
-        let mut gone = Vec::new();
-        for row in of_batch.filter(|row| row.last_load < number) {
-            row.job.is_gone = true;
-            let is_unbought = matches!(row.job.state, JobState::Pending | JobState::Refused | JobState::Failed);
-            if is_unbought && row.job.reason != Reason::Withdrawn {
-                gone.push((row.job.key, row.seq, row.last_load, row.id.clone()));
-            }
-        }
-        for (key, seq, last_load, id) in gone {
-            self.end(key, Reason::Withdrawn);
-            self.report.withdrawn.add(&id);
-            if let Some(row) = self.ledger.jobs.get_mut(&key) {
-                (row.seq, row.last_load, row.job.is_gone) = (seq, last_load, true);
-            }
-        }
     }
 }
 
 impl JobRow {
+    /// What is planned now, in its place.
+    fn rewrite(&mut self, planned: Self, to: (JobState, Reason), forgets_error: bool) {
+        (self.endpoint, self.params, self.extra) = (planned.endpoint, planned.params, planned.extra);
+        self.meant &= self.content == planned.content;
+        (self.content, self.given, self.row_content) = (planned.content, planned.given, None);
+        let Job { price, fee_ceiling, max_cost, .. } = planned.job;
+        (self.job.price, self.job.fee_ceiling, self.job.max_cost) = (price, fee_ceiling, max_cost);
+        (self.job.state, self.job.reason, self.job.wait_until) = (to.0, to.1, None);
+        if forgets_error {
+            self.job.error = None;
+        }
+        if to.0 == JobState::Pending {
+            self.job.finished_at = None;
+        }
+    }
+
     /// The first take of a job, to be bought.
     pub(super) fn of(key: JobKey, batch: BatchKey, planned: &PlannedJob) -> Self {
         let job = Job {
@@ -242,10 +341,13 @@ impl JobRow {
             take: 1,
             merged: false,
             content: planned.content,
-            row_content: None::<ContentHash>,
+            row_content: None,
+            given: given(&planned.endpoint, &planned.params),
+            edition: String::new(),
             meant: false,
             kept: None,
             seq: planned.seq,
+            first_load: 0,
             last_load: 0,
             endpoint: Arc::clone(&planned.endpoint),
             params: planned.params.clone(),

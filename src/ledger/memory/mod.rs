@@ -49,6 +49,8 @@ pub(in crate::ledger) struct BatchRow {
     is_play: bool,
     /// How often a plan was loaded into it.
     loads: u64,
+    /// The load whose jobs were accepted last.
+    accepted_load: u64,
     pub(in crate::ledger) sums: Sums,
 }
 
@@ -71,11 +73,17 @@ pub(in crate::ledger) struct JobRow {
     pub(in crate::ledger) content: ContentHash,
     /// What its row in the manifest asks for now, where that is something else.
     row_content: Option<ContentHash>,
+    /// What the manifest gave of it.
+    given: ContentHash,
+    /// What it is compared within.
+    edition: String,
     pub(in crate::ledger) meant: bool,
     /// What its row asked for when a person said to leave it as it is.
     kept: Option<ContentHash>,
     /// Its position in the manifest.
     seq: u64,
+    /// The load that made it; 0 where a decision did.
+    first_load: u64,
     /// The load that found it last.
     last_load: u64,
     endpoint: Arc<catalog::Endpoint>,

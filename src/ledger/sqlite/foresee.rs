@@ -1,30 +1,29 @@
 //! What running a manifest would buy, by the same decisions and the same comparison as loading it makes. Nothing is written into
 //! the ledger: what its rows would become stands in a table of this connection alone, in a temporary file.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, params};
 use url::Url;
 
 use super::SqliteLedger;
-use super::by_receipt::Unproven;
+use super::by_receipt::unproven;
 use super::convert::{Json, int};
 use super::error::{Fault, contradiction};
 use super::foreseen::Foreseen;
-use super::load::{StoredTake, decide, known};
-use super::recognise::given;
+use super::load::{Known, gone, had, new_row};
 use super::requests::Named;
 use super::store::Rows;
 use super::unknown::RowFacts;
-use super::words::{UNACCEPTED, is_discarded};
+use super::words::UNACCEPTED;
 use crate::catalog::Endpoint;
-use crate::ledger::decide::LoadAction;
+use crate::ledger::decide::load::{self as decide, LoadAction, NewRow, Recognising, Unproven, before, given};
 use crate::ledger::port::{Foresee, Loading};
 use crate::ledger::word::Retake;
 use crate::ledger::{BatchKey, ChosenRows, JobKey, LedgerError, LoadError, PlanLoad, Unbought};
 use crate::manifest::{JobSpec, ResultsRow};
-use crate::plan::{ContentHash, PlannedJob, looks_made};
+use crate::plan::PlannedJob;
 use crate::purchase::{JobState, Reason};
 
 /// `learnt` holds what was bought where receipts alone tell of it, and the manifest proves it. `planned` holds the rows of a
@@ -67,17 +66,6 @@ const BY_JOB: &str = "CREATE INDEX temp.planned_by_job ON planned (job)";
 /// A batch that the ledger does not have: no job is of it.
 const NO_BATCH: BatchKey = BatchKey(0);
 
-/// What becomes of a row.
-struct Row {
-    take: u32,
-    state: JobState,
-    reason: Reason,
-    edition: String,
-    meant: bool,
-    is_new: bool,
-    retaken: bool,
-}
-
 /// The table as it is filled.
 struct Filling<'a> {
     ledger: &'a SqliteLedger,
@@ -87,12 +75,10 @@ struct Filling<'a> {
     seq: u64,
     endpoints: HashMap<*const Endpoint, (Arc<Endpoint>, i64)>,
     insert: CachedStatement<'a>,
+    known: Known<'a>,
     unproven: Unproven,
     named: Named,
     places: HashMap<Url, i64>,
-    learnt: HashMap<JobKey, ContentHash>,
-    /// Rows of purchases of which nothing had proved so far what they were.
-    unproved: Vec<(JobKey, String)>,
     report: PlanLoad,
 }
 
@@ -103,35 +89,27 @@ impl<'a> Filling<'a> {
                  state, reason, edition, meant, is_new, retaken, facts, place, endpoint, params)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
         )?;
-        let (unproven, named) = (Unproven::of(&ledger.conn)?, Named::of(&ledger.conn)?);
-        let (endpoints, learnt, unproved) = (HashMap::new(), HashMap::new(), Vec::new());
-        let (places, report) = (HashMap::new(), PlanLoad::default());
-        Ok(Self {
-            ledger,
-            batch,
-            retake,
-            edition,
-            seq: 0,
-            endpoints,
-            insert,
-            unproven,
-            named,
-            places,
-            learnt,
-            unproved,
-            report,
-        })
+        let (known, unproven) = (Known::of(&ledger.conn, batch)?, unproven(&ledger.conn)?);
+        let (named, endpoints, places) = (Named::of(&ledger.conn)?, HashMap::new(), HashMap::new());
+        let report = PlanLoad::default();
+        Ok(Self { ledger, batch, retake, edition, seq: 0, endpoints, insert, known, unproven, named, places, report })
     }
 
     fn take(&mut self, job: &PlannedJob) -> Result<(), Fault> {
-        for key in self.unproven.proved(job) {
+        for key in self.unproven.learn(job) {
             let mut learn = self.ledger.conn.prepare_cached("INSERT INTO temp.learnt VALUES (?1, ?2)")?;
             learn.execute(params![key, job.content])?;
-            self.learnt.insert(key, job.content);
         }
-        let row = self.row(job)?;
+        let endpoint = self.endpoint(job)?;
+        let mut takes = self.known.takes(self.retake, &job.id, endpoint, None)?;
+        self.unproven.inform(&mut takes);
+        let row = decide::row(self.retake, job, takes, &mut self.report)?;
+        self.unproven.note(&row, &job.id);
         let is_shared = self.named.is_shared(&job.endpoint);
         let place = self.place(&job.endpoint.url)?;
+        // What is set aside keeps its own edition: it is no other purchase on another day.
+        let is_set_aside = (row.state, row.reason) == (JobState::Refused, Reason::Duplicate);
+        let aside = row.known.as_ref().filter(|_| is_set_aside);
         self.insert.execute(params![
             int(self.seq)?,
             self.batch,
@@ -144,10 +122,10 @@ impl<'a> Filling<'a> {
             job.max_cost,
             row.state,
             row.reason,
-            row.edition,
-            row.meant,
-            row.is_new,
-            row.retaken,
+            aside.map_or(self.edition, |known| known.edition.as_str()),
+            row.is_meant(job),
+            row.action == LoadAction::Add,
+            row.action == LoadAction::Retake,
             self.unproven.is_any().then(|| Json(RowFacts::of(&job.endpoint))),
             place,
             is_shared.then(|| Json(&*job.endpoint)),
@@ -166,77 +144,8 @@ impl<'a> Filling<'a> {
         Ok(place)
     }
 
-    fn row(&mut self, job: &PlannedJob) -> Result<Row, Fault> {
-        let edition = self.edition.to_owned();
-        let pending = Row {
-            take: 1,
-            state: JobState::Pending,
-            reason: Reason::None,
-            edition,
-            meant: false,
-            is_new: false,
-            retaken: false,
-        };
-        let Some(mut known) = self.standing(job)? else { return Ok(Row { is_new: true, ..pending }) };
-        let endpoint = self.endpoint_of(&known, job)?;
-        let (mut step, unmet) = decide(&self.ledger.conn, self.batch, self.retake, &known, job, endpoint)?;
-        self.report.note(&step, unmet, &known.latest(endpoint), job);
-        if step == LoadAction::Discard
-            && let Some(before) = self.known(job, Some(known.take))?
-        {
-            known = before;
-            let unmet;
-            (step, unmet) = decide(&self.ledger.conn, self.batch, self.retake, &known, job, endpoint)?;
-            self.report.note(&step, unmet, &known.latest(endpoint), job);
-        }
-        if step == LoadAction::Mark(Reason::KnownByReceipt) {
-            self.unproved.push((known.key, job.id.clone()));
-        }
-        self.report.note_wait(&self.ledger.conn, &step, &known, &job.id)?;
-        let Some(next) = known.take.checked_add(1) else { return contradiction("there are too many takes") };
-        let meant = known.meant && known.content == job.content;
-        Ok(match step {
-            LoadAction::Again | LoadAction::Replace => Row { take: known.take, meant, ..pending },
-            LoadAction::Retake => Row { take: next, retaken: true, ..pending },
-            LoadAction::Refresh if known.reason == Reason::Duplicate => Row {
-                take: known.take,
-                state: known.state,
-                reason: known.reason,
-                edition: known.edition,
-                meant,
-                ..pending
-            },
-            LoadAction::Refresh => Row { take: known.take, state: known.state, reason: known.reason, meant, ..pending },
-            LoadAction::Mark(reason) => Row { take: known.take, state: known.state, reason, meant, ..pending },
-            LoadAction::Keep | LoadAction::Discard | LoadAction::Withdraw => {
-                Row { take: known.take, state: known.state, meant, ..pending }
-            }
-        })
-    }
-
-    /// The take that would be the latest once a load has taken back what it takes back.
-    fn standing(&self, job: &PlannedJob) -> Result<Option<StoredTake>, Fault> {
-        let Some(latest) = self.known(job, None)? else { return Ok(None) };
-        let is_unbought = matches!(latest.state, JobState::Pending | JobState::Refused);
-        if latest.take > 1 && is_unbought && is_discarded(&self.ledger.conn, self.batch, latest.key)? {
-            return self.known(job, Some(latest.take));
-        }
-        Ok(Some(latest))
-    }
-
-    fn known(&self, job: &PlannedJob, before: Option<u32>) -> Result<Option<StoredTake>, Fault> {
-        let mut known = known(&self.ledger.conn, self.batch, &job.id, before)?;
-        if let Some(known) = &mut known {
-            known.content = self.learnt.get(&known.key).copied().unwrap_or(known.content);
-        }
-        Ok(known)
-    }
-
-    /// The endpoint's row, where it decides.
-    fn endpoint_of(&mut self, known: &StoredTake, job: &PlannedJob) -> Result<i64, Fault> {
-        if !matches!(known.state, JobState::Pending | JobState::Refused | JobState::Failed) {
-            return Ok(0);
-        }
+    /// The endpoint's row.
+    fn endpoint(&mut self, job: &PlannedJob) -> Result<i64, Fault> {
         if let Some((_, row)) = self.endpoints.get(&Arc::as_ptr(&job.endpoint)) {
             return Ok(*row);
         }
@@ -246,31 +155,51 @@ impl<'a> Filling<'a> {
     }
 
     fn finish(mut self) -> Result<(PlanLoad, HashMap<i64, Url>), Fault> {
-        for (_, id) in self.unproved.iter().filter(|(key, _)| self.learnt.contains_key(key)) {
+        for (_, id, _) in self.unproven.proved_since() {
             self.report.is_proved(id);
         }
         let conn = &self.ledger.conn;
         conn.execute_batch(BY_JOB)?;
         if self.batch != NO_BATCH {
-            recognise(conn, self.batch, self.retake, &mut self.report)?;
+            recognise(conn, self.batch, self.retake, &TakenBack::of(&mut self.known)?, &mut self.report)?;
         }
         Ok((self.report, self.places.into_iter().map(|(url, place)| (place, url)).collect()))
     }
 }
 
-/// A purchase whose row would be gone.
-struct Gone {
-    job: String,
-    take: u32,
-    state: JobState,
-    content: ContentHash,
-    kept: Option<ContentHash>,
+/// Takes that a load takes back before anything else.
+#[derive(Default)]
+struct TakenBack {
+    gone: Vec<JobKey>,
+    /// Those before them, which are the latest of their jobs again.
+    latest: Vec<i64>,
 }
 
-/// Rows with made ids that are purchases by another default of the catalogue: see `recognise.rs`.
-fn recognise(conn: &Connection, batch: BatchKey, retake: &Retake, report: &mut PlanLoad) -> Result<(), Fault> {
-    let mut gone = gone(conn, batch)?;
-    if gone.is_empty() {
+impl TakenBack {
+    fn of(known: &mut Known<'_>) -> Result<Self, Fault> {
+        let mut found = Self::default();
+        for takes in known.further()? {
+            if let Some((latest, gone)) = before(&takes).zip(takes.last()).filter(|(_, last)| last.is_taken_back()) {
+                found.gone.push(gone.key);
+                found.latest.push(latest.key.0);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Rows with made ids that are purchases by another default of the catalogue.
+fn recognise(
+    conn: &Connection,
+    batch: BatchKey,
+    retake: &Retake,
+    taken_back: &TakenBack,
+    report: &mut PlanLoad,
+) -> Result<(), Fault> {
+    let which = "(superseded = 0 OR id IN (SELECT value FROM json_each(?2)))
+        AND NOT EXISTS (SELECT 1 FROM temp.planned l WHERE l.job = jobs.job)";
+    let mut recognising = Recognising::of(gone(conn, which, params![batch, Json(&taken_back.latest)])?);
+    if recognising.is_empty() {
         return Ok(());
     }
     let mut new = conn.prepare_cached(
@@ -279,57 +208,19 @@ fn recognise(conn: &Connection, batch: BatchKey, retake: &Retake, report: &mut P
     )?;
     let mut put =
         conn.prepare_cached("UPDATE temp.planned SET job = ?2, take = ?3, state = ?4, retaken = ?5 WHERE id = ?1")?;
-    let mut had = conn.prepare_cached("SELECT 1 FROM jobs WHERE batch = ?1 AND job = ?2 AND content = ?3")?;
-    let rows = new.query_map([], |row| {
-        let (id, job, content): (i64, String, ContentHash) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok((id, job, content, row.get(3)?, row.get(4)?))
-    })?;
-    let new: Vec<(i64, String, ContentHash, ContentHash, bool)> = rows.collect::<Result<_, _>>()?;
-    for (id, job, content, given, is_above_limit) in new {
-        if !looks_made(&job) {
-            continue;
-        }
-        let Some(was) = gone.get_mut(&given).and_then(VecDeque::pop_front) else { continue };
-        let delivered = matches!(was.state, JobState::Delivered | JobState::Downloaded);
-        let is_changed = content != was.content && was.kept != Some(content);
-        let buys = delivered
-            && is_changed
-            && retake.changed
-            && !is_above_limit
-            && !had.exists(params![batch, was.job, content])?;
-        if is_changed {
-            report.by_default.add(&was.job);
-            match (buys, delivered) {
-                (true, _) => report.retaken.add(&was.job),
-                (false, true) => report.changed.add(&was.job),
-                (false, false) => report.open_as_begun.add(&was.job),
-            }
-        }
-        match was.take.checked_add(1).filter(|_| buys) {
-            Some(next) => put.execute(params![id, was.job, next, JobState::Pending, true])?,
-            None => put.execute(params![id, was.job, was.take, was.state, false])?,
+    let new: Vec<NewRow> = new.query_map([], new_row)?.collect::<Result<_, _>>()?;
+    for new in new {
+        let had = |id: &str, content| {
+            Ok::<_, Fault>(had(conn, batch, id, content)?.iter().any(|take| !taken_back.gone.contains(take)))
+        };
+        let Some(known) = recognising.recognise(retake, &new, had, report)? else { continue };
+        let was = &known.was;
+        match known.next_take {
+            Some(next) => put.execute(params![new.key, was.id, next, JobState::Pending, true])?,
+            None => put.execute(params![new.key, was.id, was.take, was.state, false])?,
         };
     }
     Ok(())
-}
-
-/// Purchases of the batch with made ids that would be no rows of the manifest any more, by what it gave of them.
-fn gone(conn: &Connection, batch: BatchKey) -> Result<HashMap<ContentHash, VecDeque<Gone>>, Fault> {
-    let mut statement = conn.prepare_cached(
-        "SELECT job, take, state, content, given, kept FROM jobs
-         WHERE batch = ?1 AND superseded = 0 AND given IS NOT NULL AND state NOT IN ('pending', 'refused', 'failed')
-             AND NOT EXISTS (SELECT 1 FROM temp.planned l WHERE l.job = jobs.job) ORDER BY seq",
-    )?;
-    let mut gone: HashMap<ContentHash, VecDeque<Gone>> = HashMap::new();
-    let mut rows = statement.query([batch])?;
-    while let Some(row) = rows.next()? {
-        let job: String = row.get(0)?;
-        if looks_made(&job) {
-            let purchase = Gone { job, take: row.get(1)?, state: row.get(2)?, content: row.get(3)?, kept: row.get(5)? };
-            gone.entry(row.get(4)?).or_default().push_back(purchase);
-        }
-    }
-    Ok(gone)
 }
 
 impl Foresee for SqliteLedger {

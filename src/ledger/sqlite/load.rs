@@ -1,4 +1,4 @@
-//! A plan written into the ledger, in one transaction, job by job: what is new, what has changed, what has gone.
+//! A plan in the tables: what is known of its jobs is looked up, and what `decide::load` decides of them is written.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,48 +7,19 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use sha2::{Digest, Sha256};
 
 use super::SqliteLedger;
-use super::by_receipt::{Unproven, proved_since};
-use super::convert::{Json, int};
+use super::by_receipt::unproven;
+use super::convert::{Json, int, uint};
 use super::error::{Fault, contradiction};
-use super::recognise::given;
-use super::store::{append_transition, unsettled_until};
-use super::words::{can_be_discarded, discard_repeat, discard_set_aside, discard_unaccepted, takes};
+use super::store::{append_transition, takes};
 use crate::catalog::Endpoint;
-use crate::ledger::decide::{self, Latest, LoadAction};
-use crate::ledger::loading::IDS_MAX;
-use crate::ledger::{BatchKey, JobKey, PlanLoad, Retake, Unmet};
+use crate::ledger::decide::load::{Gone, LoadWrite, NewRow, StoredTake, Unproven, asks_history, given};
+use crate::ledger::load::{ALIKE_MAX, LoadDesk, Unfound};
+use crate::ledger::{BatchKey, JobKey, Retake};
 use crate::plan::{ContentHash, PlannedJob};
 use crate::purchase::{JobState, Reason};
-use crate::time::UnixMs;
 
-/// Pairs of ids that look alike that are reported at most.
-const ALIKE_MAX: usize = 100;
-
-impl PlanLoad {
-    /// A take is bought in that one's place, once no payment of the job may settle any more. Whether that time is past
-    /// is for whoever tells it.
-    pub(super) fn note_wait(
-        &mut self,
-        conn: &Connection,
-        step: &LoadAction,
-        known: &StoredTake,
-        id: &str,
-    ) -> Result<(), Fault> {
-        if *step == LoadAction::Retake
-            && self.waiting.len() < IDS_MAX
-            && let Some(until) = unsettled_until(conn, known.key, UnixMs(0))?
-        {
-            self.waiting.push((id.to_owned(), until));
-        }
-        Ok(())
-    }
-
-    /// A later row has proved what was bought: the job's own row asks for something else.
-    pub(super) fn is_proved(&mut self, id: &str) {
-        self.unproved.take_out(id);
-        self.changed.add(id);
-    }
-}
+/// Endpoint rows remembered while loading.
+const ENDPOINTS_MAX: usize = 1_024;
 
 impl SqliteLedger {
     /// The endpoint's row; 0, which is none, where it is not there yet.
@@ -69,44 +40,17 @@ fn endpoint_json(endpoint: &Endpoint) -> Result<([u8; 32], String), Fault> {
     Ok((Sha256::digest(&json).into(), json))
 }
 
-/// A take of a job, as its row stands.
-pub(super) struct StoredTake {
-    pub(super) key: JobKey,
-    pub(super) take: u32,
-    pub(super) state: JobState,
-    pub(super) reason: Reason,
-    pub(super) content: ContentHash,
-    endpoint: i64,
-    last_load: i64,
-    pub(super) edition: String,
-    pub(super) meant: bool,
-    /// The content of its row at which a person said to leave it as it is.
-    kept: Option<ContentHash>,
-}
-
-pub(super) struct Load<'a> {
-    pub(super) tx: &'a Connection,
-    pub(super) batch: BatchKey,
-    pub(super) now: UnixMs,
-    /// The number of this load of the batch, from 1.
-    pub(super) number: i64,
-    seq: u64,
-    pub(super) retake: &'a Retake,
-    unproven: Unproven,
-    /// The endpoint's row by the address of its value, which is kept alive beside it.
-    endpoints: HashMap<*const Endpoint, (Arc<Endpoint>, i64)>,
-    find: CachedStatement<'a>,
-    insert: CachedStatement<'a>,
-    place: CachedStatement<'a>,
-    rewrite: CachedStatement<'a>,
-    pub(super) report: PlanLoad,
-}
-
-/// The latest take of a job that is before that one.
-const FIND: &str = "
-    SELECT id, take, state, reason, content, endpoint, last_load, edition, meant, kept
-    FROM jobs WHERE batch = ?1 AND job = ?2 AND take < ?3 ORDER BY take DESC LIMIT 1";
-const INSERT: &str = "
+/// Every take of a job.
+const TAKES: &str = "
+    SELECT id, take, state, reason, content, kept, edition, meant, attempts, endpoint, last_load, first_load
+    FROM jobs WHERE batch = ?1 AND job = ?2 ORDER BY take";
+/// Whether a payment was ever begun for a take, or a decision made on it.
+const TOUCHED: &str = "
+    SELECT EXISTS (SELECT 1 FROM payments p WHERE p.job = ?1) OR EXISTS (SELECT 1 FROM decisions d WHERE d.job = ?1)";
+/// Jobs whose latest take is not their first and is not bought.
+const FURTHER: &str = "
+    SELECT job FROM jobs WHERE batch = ?1 AND take > 1 AND superseded = 0 AND state IN ('pending', 'refused', 'failed')";
+const ADD: &str = "
     INSERT INTO jobs (batch, job, take, seq, line, endpoint, content, price_msat, fee_ceiling_msat, max_cost_msat,
         state, reason, first_load, last_load, params, extra, given)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'pending', '', ?11, ?11, ?12, ?13, ?14)";
@@ -122,191 +66,105 @@ const REWRITE: &str = "
         wait_until = NULL, finished_at = CASE WHEN ?5 = 'pending' THEN NULL ELSE finished_at END
     WHERE id = ?1";
 
-impl<'a> Load<'a> {
-    pub(super) fn begin(tx: &'a Connection, batch: BatchKey, now: UnixMs, retake: &'a Retake) -> Result<Self, Fault> {
-        discard_unaccepted(tx, batch)?;
-        discard_set_aside(tx, batch, now)?;
-        let number = tx
-            .prepare_cached("UPDATE batches SET loads = loads + 1 WHERE id = ?1 RETURNING loads")?
-            .query_row([batch], |row| row.get(0))
-            .optional()?;
-        let Some(number) = number else {
-            return contradiction(format!("there is no batch {}", batch.0));
-        };
+/// What is known of the jobs of a batch.
+pub(super) struct Known<'a> {
+    conn: &'a Connection,
+    batch: BatchKey,
+    /// The load whose jobs were accepted last.
+    accepted: i64,
+    takes: CachedStatement<'a>,
+}
+
+impl<'a> Known<'a> {
+    pub(super) fn of(conn: &'a Connection, batch: BatchKey) -> Result<Self, Fault> {
+        let sql = "SELECT accepted_load FROM batches WHERE id = ?1";
+        let accepted = conn.prepare_cached(sql)?.query_row([batch], |row| row.get(0)).optional()?.unwrap_or(0);
+        Ok(Self { conn, batch, accepted, takes: conn.prepare_cached(TAKES)? })
+    }
+
+    /// Every take of the job of that id, beside a row with that endpoint, in a load of that number.
+    pub(super) fn takes(
+        &mut self,
+        retake: &Retake,
+        id: &str,
+        endpoint: i64,
+        load: Option<i64>,
+    ) -> Result<Vec<StoredTake>, Fault> {
+        let (batch, accepted) = (self.batch, self.accepted);
+        let found = self.takes.query_map(params![batch, id], |row| of_row(row, endpoint, load, accepted))?;
+        let mut found: Vec<StoredTake> = found.collect::<Result<_, _>>()?;
+        if asks_history(retake, id, &found) {
+            self.add_history(&mut found)?;
+        }
+        Ok(found)
+    }
+
+    /// Every take of each job whose latest take is not its first and is not bought.
+    pub(super) fn further(&mut self) -> Result<Vec<Vec<StoredTake>>, Fault> {
+        let mut statement = self.conn.prepare_cached(FURTHER)?;
+        let ids: Vec<String> = statement.query_map([self.batch], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        ids.iter().map(|id| self.takes(&Retake::default(), id, 0, None)).collect()
+    }
+
+    fn add_history(&self, found: &mut [StoredTake]) -> Result<(), Fault> {
+        let Some(first) = found.first() else { return Ok(()) };
+        for whole in takes(self.conn, first.key)? {
+            let own = found.iter_mut().find(|take| take.key == whole.job.key);
+            own.into_iter().for_each(|take| take.payments.clone_from(&whole.payments));
+        }
+        for take in found.iter_mut().filter(|take| take.take > 1 && take.is_unbought()) {
+            take.was_touched = self.conn.prepare_cached(TOUCHED)?.query_row([take.key], |row| row.get(0))?;
+        }
+        Ok(())
+    }
+}
+
+fn of_row(row: &Row<'_>, endpoint: i64, load: Option<i64>, accepted: i64) -> rusqlite::Result<StoredTake> {
+    let (its_endpoint, last_load, first_load): (i64, i64, i64) = (row.get(9)?, row.get(10)?, row.get(11)?);
+    Ok(StoredTake {
+        key: row.get(0)?,
+        take: row.get(1)?,
+        state: row.get(2)?,
+        reason: row.get(3)?,
+        content: row.get(4)?,
+        kept: row.get(5)?,
+        edition: row.get(6)?,
+        meant: row.get(7)?,
+        attempts: row.get(8)?,
+        asks_otherwise: its_endpoint != endpoint,
+        is_found: Some(last_load) == load,
+        is_new_word: first_load > accepted,
+        payments: Vec::new(),
+        was_touched: false,
+    })
+}
+
+/// A batch whose plan is loaded.
+pub(super) struct Loading<'a> {
+    tx: &'a Connection,
+    batch: BatchKey,
+    /// The number of the load that is under way, from 1.
+    number: i64,
+    known: Known<'a>,
+    /// The endpoint's row by the address of its value, which is kept alive beside it.
+    endpoints: HashMap<*const Endpoint, (Arc<Endpoint>, i64)>,
+    add: CachedStatement<'a>,
+    place: CachedStatement<'a>,
+    rewrite: CachedStatement<'a>,
+}
+
+impl<'a> Loading<'a> {
+    pub(super) fn of(tx: &'a Connection, batch: BatchKey) -> Result<Self, Fault> {
         Ok(Self {
             tx,
             batch,
-            now,
-            number,
-            seq: 0,
-            retake,
-            unproven: Unproven::of(tx)?,
+            number: 0,
+            known: Known::of(tx, batch)?,
             endpoints: HashMap::new(),
-            find: tx.prepare_cached(FIND)?,
-            insert: tx.prepare_cached(INSERT)?,
+            add: tx.prepare_cached(ADD)?,
             place: tx.prepare_cached(PLACE)?,
             rewrite: tx.prepare_cached(REWRITE)?,
-            report: PlanLoad::default(),
         })
-    }
-
-    pub(super) fn add(&mut self, job: &PlannedJob) -> Result<(), Fault> {
-        let endpoint = self.endpoint(&job.endpoint)?;
-        self.unproven.learn(self.tx, job, endpoint)?;
-        let known = self.find.query_row(params![self.batch, job.id, TAKES_MAX], known_of_row).optional()?;
-        match known {
-            None => {
-                self.insert(job, 1, endpoint)?;
-                self.report.new = self.report.new.saturating_add(1);
-            }
-            Some(known) if known.last_load == self.number => {
-                return contradiction(format!("the plan has two jobs of the id {}", job.id));
-            }
-            Some(mut known) => {
-                let mut step = self.step(&known, job, endpoint)?;
-                if step == LoadAction::Discard {
-                    known = self.find.query_row(params![self.batch, job.id, TAKES_MAX], known_of_row)?;
-                    step = self.step(&known, job, endpoint)?;
-                }
-                self.act(&known, job, endpoint, &step)?;
-            }
-        }
-        self.seq = self.seq.saturating_add(1);
-        Ok(())
-    }
-
-    /// What becomes of the job, as [`decide`] has it, noted in the report.
-    fn step(&mut self, known: &StoredTake, job: &PlannedJob, endpoint: i64) -> Result<LoadAction, Fault> {
-        let (step, unmet) = decide(self.tx, self.batch, self.retake, known, job, endpoint)?;
-        self.report.note(&step, unmet, &known.latest(endpoint), job);
-        self.report.note_wait(self.tx, &step, known, &job.id)?;
-        if step == LoadAction::Discard {
-            discard_repeat(self.tx, self.batch, &job.id)?;
-        }
-        Ok(step)
-    }
-
-    fn act(&mut self, known: &StoredTake, job: &PlannedJob, endpoint: i64, step: &LoadAction) -> Result<(), Fault> {
-        match step {
-            LoadAction::Keep => {
-                self.place(known, job, known.reason)?;
-                count(&mut self.report.unchanged);
-            }
-            LoadAction::Mark(reason) => {
-                self.place(known, job, *reason)?;
-                if !reason.is_of_manifest() {
-                    count(&mut self.report.unchanged);
-                }
-            }
-            LoadAction::Refresh => {
-                self.rewrite(known, job, endpoint, (known.state, known.reason), false)?;
-                count(&mut self.report.unchanged);
-            }
-            // Its old error is kept until the next try says something newer.
-            LoadAction::Again => {
-                self.rewrite(known, job, endpoint, (JobState::Pending, Reason::None), false)?;
-                count(&mut self.report.again);
-            }
-            LoadAction::Replace => self.rewrite(known, job, endpoint, (JobState::Pending, Reason::None), true)?,
-            LoadAction::Withdraw => self.withdraw_take(known, job)?,
-            LoadAction::Discard => return contradiction(format!("two takes of {} are to be taken back", job.id)),
-            LoadAction::Retake => {
-                let Some(take) = known.take.checked_add(1) else { return contradiction("there are too many takes") };
-                self.tx.prepare_cached("UPDATE jobs SET superseded = 1 WHERE id = ?1")?.execute([known.key])?;
-                self.insert(job, take, endpoint)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn insert(&mut self, job: &PlannedJob, take: u32, endpoint: i64) -> Result<(), Fault> {
-        self.insert.execute(params![
-            self.batch,
-            job.id,
-            take,
-            int(self.seq)?,
-            int(job.line)?,
-            endpoint,
-            job.content,
-            job.priced.price,
-            job.fee_ceiling,
-            job.max_cost,
-            self.number,
-            Json(&job.params),
-            Json(&job.extra),
-            given(&job.endpoint, &job.params)
-        ])?;
-        Ok(())
-    }
-
-    fn place(&mut self, known: &StoredTake, job: &PlannedJob, reason: Reason) -> Result<(), Fault> {
-        self.place.execute(params![
-            known.key,
-            int(self.seq)?,
-            int(job.line)?,
-            Json(&job.extra),
-            reason,
-            self.number,
-            job.content,
-            given(&job.endpoint, &job.params)
-        ])?;
-        self.note(known, (known.state, reason))
-    }
-
-    fn rewrite(
-        &mut self,
-        known: &StoredTake,
-        job: &PlannedJob,
-        endpoint: i64,
-        to: (JobState, Reason),
-        forget_error: bool,
-    ) -> Result<(), Fault> {
-        self.rewrite.execute(params![
-            known.key,
-            int(self.seq)?,
-            int(job.line)?,
-            Json(&job.extra),
-            to.0,
-            to.1,
-            self.number,
-            endpoint,
-            job.content,
-            job.priced.price,
-            job.fee_ceiling,
-            job.max_cost,
-            Json(&job.params),
-            forget_error,
-            given(&job.endpoint, &job.params)
-        ])?;
-        self.note(known, to)
-    }
-
-    /// What it was to buy stays as it stands: only its place is the manifest's.
-    fn withdraw_take(&mut self, known: &StoredTake, job: &PlannedJob) -> Result<(), Fault> {
-        self.tx
-            .prepare_cached(
-                "UPDATE jobs SET state = 'refused', error = NULL, wait_until = NULL, finished_at = coalesce(finished_at, ?2)
-                 WHERE id = ?1",
-            )?
-            .execute(params![known.key, self.now])?;
-        self.place.execute(params![
-            known.key,
-            int(self.seq)?,
-            int(job.line)?,
-            Json(&job.extra),
-            Reason::Withdrawn,
-            self.number,
-            job.content,
-            given(&job.endpoint, &job.params)
-        ])?;
-        self.note(known, (JobState::Refused, Reason::Withdrawn))
-    }
-
-    fn note(&self, known: &StoredTake, to: (JobState, Reason)) -> Result<(), Fault> {
-        if (known.state, known.reason) == to {
-            return Ok(());
-        }
-        append_transition(self.tx, self.now, known.key, known.state, to.0, to.1)
     }
 
     /// The row of an endpoint, written once for each different content.
@@ -329,107 +187,229 @@ impl<'a> Load<'a> {
         Ok(row)
     }
 
-    pub(super) fn finish(mut self) -> Result<PlanLoad, Fault> {
-        self.recognise()?;
-        self.withdraw()?;
-        for (key, id) in proved_since(self.tx, self.batch, self.number)? {
-            let state = self
-                .tx
-                .prepare_cached("UPDATE jobs SET reason = 'changed' WHERE id = ?1 RETURNING state")?
-                .query_row([key], |row| row.get(0))?;
-            append_transition(self.tx, self.now, key, state, state, Reason::Changed)?;
-            self.report.is_proved(&id);
+    fn write(&mut self, write: &LoadWrite<'_>) -> Result<(), Fault> {
+        match *write {
+            LoadWrite::Add { job, place, take } => self.add(job, place, take),
+            LoadWrite::Place { key, job, place, reason } => self.place(key, job, place, reason),
+            LoadWrite::Rewrite { key, job, place, to, forgets_error } => {
+                self.rewrite(key, job, place, to, forgets_error)
+            }
+            LoadWrite::Learn { bought, job } => self.learn(bought, job),
+            LoadWrite::Transition { job, at, from, to, reason } => {
+                append_transition(self.tx, at, job, from, to, reason)
+            }
+            LoadWrite::Replaced(key) => self.execute("UPDATE jobs SET superseded = 1 WHERE id = ?1", params![key]),
+            LoadWrite::Withdraw { key, at, keeps_end } => self.execute(
+                "UPDATE jobs SET state = 'refused', reason = 'withdrawn', error = NULL, wait_until = NULL,
+                     finished_at = CASE WHEN ?3 THEN coalesce(finished_at, ?2) ELSE ?2 END
+                 WHERE id = ?1",
+                params![key, at, keeps_end],
+            ),
+            LoadWrite::Mark { job, reason } => {
+                self.execute("UPDATE jobs SET reason = ?2 WHERE id = ?1", params![job, reason])
+            }
+            LoadWrite::TakeBack { gone, latest } => self.take_back(gone, latest),
+            LoadWrite::Recognise { new, was, reason } => {
+                self.execute(
+                    "UPDATE jobs SET seq = n.seq, line = n.line, extra = n.extra, last_load = n.last_load, reason = ?3,
+                         row_content = nullif(n.content, jobs.content), row_given = nullif(n.given, jobs.given)
+                     FROM jobs n WHERE jobs.id = ?1 AND n.id = ?2",
+                    params![was, new, reason],
+                )?;
+                self.execute("DELETE FROM jobs WHERE id = ?1", params![new])
+            }
+            LoadWrite::Join { new, was, take } => self.execute(
+                "UPDATE jobs SET job = (SELECT w.job FROM jobs w WHERE w.id = ?2), take = ?3 WHERE id = ?1",
+                params![new, was, take],
+            ),
         }
-        if self.number > 1 && self.report.new > 0 {
-            self.find_alike()?;
-        }
-        Ok(self.report)
     }
 
-    /// Rows that have gone from the manifest: what is not bought is withdrawn, everything else stays.
-    fn withdraw(&mut self) -> Result<(), Fault> {
-        let mut gone = self.tx.prepare_cached(
-            "UPDATE jobs SET state = 'refused', reason = 'withdrawn', error = NULL, wait_until = NULL, finished_at = ?3
-             WHERE batch = ?1 AND superseded = 0 AND last_load < ?2 AND reason <> 'withdrawn' AND state = ?4
-             RETURNING id, job",
-        )?;
-        for state in [JobState::Pending, JobState::Refused, JobState::Failed] {
-            let mut rows = gone.query(params![self.batch, self.number, self.now, state])?;
-            while let Some(row) = rows.next()? {
-                append_transition(self.tx, self.now, row.get(0)?, state, JobState::Refused, Reason::Withdrawn)?;
-                self.report.withdrawn.add(&row.get::<_, String>(1)?);
-            }
-        }
+    fn execute(&self, sql: &str, params: &[&dyn rusqlite::ToSql]) -> Result<(), Fault> {
+        self.tx.prepare_cached(sql)?.execute(params)?;
         Ok(())
     }
 
-    fn find_alike(&mut self) -> Result<(), Fault> {
+    fn add(&mut self, job: &PlannedJob, place: u64, take: u32) -> Result<(), Fault> {
+        let endpoint = self.endpoint(&job.endpoint)?;
+        self.add.execute(params![
+            self.batch,
+            job.id,
+            take,
+            int(place)?,
+            int(job.line)?,
+            endpoint,
+            job.content,
+            job.priced.price,
+            job.fee_ceiling,
+            job.max_cost,
+            self.number,
+            Json(&job.params),
+            Json(&job.extra),
+            given(&job.endpoint, &job.params)
+        ])?;
+        Ok(())
+    }
+
+    fn place(&mut self, key: JobKey, job: &PlannedJob, place: u64, reason: Reason) -> Result<(), Fault> {
+        self.place.execute(params![
+            key,
+            int(place)?,
+            int(job.line)?,
+            Json(&job.extra),
+            reason,
+            self.number,
+            job.content,
+            given(&job.endpoint, &job.params)
+        ])?;
+        Ok(())
+    }
+
+    fn rewrite(
+        &mut self,
+        key: JobKey,
+        job: &PlannedJob,
+        place: u64,
+        to: (JobState, Reason),
+        forgets_error: bool,
+    ) -> Result<(), Fault> {
+        let endpoint = self.endpoint(&job.endpoint)?;
+        self.rewrite.execute(params![
+            key,
+            int(place)?,
+            int(job.line)?,
+            Json(&job.extra),
+            to.0,
+            to.1,
+            self.number,
+            endpoint,
+            job.content,
+            job.priced.price,
+            job.fee_ceiling,
+            job.max_cost,
+            Json(&job.params),
+            forgets_error,
+            given(&job.endpoint, &job.params)
+        ])?;
+        Ok(())
+    }
+
+    fn learn(&mut self, bought: JobKey, job: &PlannedJob) -> Result<(), Fault> {
+        let endpoint = self.endpoint(&job.endpoint)?;
+        self.execute(
+            "UPDATE jobs SET content = ?2, endpoint = ?3, params = ?4, given = ?5
+             WHERE id = ?1 AND content = zeroblob(32)",
+            params![bought, job.content, endpoint, Json(&job.params), given(&job.endpoint, &job.params)],
+        )
+    }
+
+    fn take_back(&self, gone: JobKey, latest: JobKey) -> Result<(), Fault> {
+        self.execute("DELETE FROM transitions WHERE job = ?1", params![gone])?;
+        self.execute(
+            "UPDATE jobs SET superseded = 0, seq = n.seq, line = n.line, extra = n.extra, last_load = n.last_load,
+                 row_content = nullif(n.content, jobs.content), row_given = nullif(n.given, jobs.given)
+             FROM jobs n WHERE jobs.id = ?1 AND n.id = ?2",
+            params![latest, gone],
+        )?;
+        self.execute("DELETE FROM jobs WHERE id = ?1", params![gone])
+    }
+}
+
+impl LoadDesk for Loading<'_> {
+    type Error = Fault;
+
+    fn further(&mut self) -> Result<Vec<Vec<StoredTake>>, Fault> {
+        self.known.further()
+    }
+
+    fn begin(&mut self) -> Result<(u64, Unproven), Fault> {
+        let sql = "UPDATE batches SET loads = loads + 1 WHERE id = ?1 RETURNING loads";
+        let number = self.tx.prepare_cached(sql)?.query_row([self.batch], |row| Ok((row.get(0)?, uint(row, 0)?)));
+        let Some((number, load)) = number.optional()? else {
+            return contradiction(format!("there is no batch {}", self.batch.0));
+        };
+        self.number = number;
+        Ok((load, unproven(self.tx)?))
+    }
+
+    fn stored(&mut self, retake: &Retake, jobs: &[PlannedJob]) -> Result<Vec<Vec<StoredTake>>, Fault> {
+        let mut stored = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let endpoint = self.endpoint(&job.endpoint)?;
+            stored.push(self.known.takes(retake, &job.id, endpoint, Some(self.number))?);
+        }
+        Ok(stored)
+    }
+
+    fn gone(&mut self) -> Result<Vec<Gone>, Fault> {
+        gone(self.tx, "superseded = 0 AND last_load < ?2", params![self.batch, self.number])
+    }
+
+    fn new_rows(&mut self) -> Result<Vec<NewRow>, Fault> {
+        let mut statement = self.tx.prepare_cached(
+            "SELECT id, job, content, given, coalesce(price_msat + fee_ceiling_msat > max_cost_msat, 0) FROM jobs
+             WHERE batch = ?1 AND first_load = ?2 AND take = 1 AND state = 'pending' AND given IS NOT NULL ORDER BY seq",
+        )?;
+        let rows = statement.query_map(params![self.batch, self.number], new_row)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn had(&mut self, id: &str, content: ContentHash) -> Result<bool, Fault> {
+        Ok(!had(self.tx, self.batch, id, content)?.is_empty())
+    }
+
+    fn unfound(&mut self, after: Option<(u64, JobKey)>, most: usize) -> Result<Vec<Unfound>, Fault> {
+        let (place, key) = after.unwrap_or((0, JobKey(i64::MIN)));
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let mut statement = self.tx.prepare_cached(
+            "SELECT id, job, state, reason, seq FROM jobs
+             WHERE batch = ?1 AND superseded = 0 AND last_load < ?2 AND (seq, id) > (?3, ?4) ORDER BY seq, id LIMIT ?5",
+        )?;
+        let rows = statement.query_map(params![self.batch, self.number, int(place)?, key, most], |row| {
+            let (key, id, state, reason) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            Ok(Unfound { key, id, state, reason, place: uint(row, 4)? })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn alike(&mut self) -> Result<Vec<(String, String)>, Fault> {
         let mut alike = self.tx.prepare_cached(
             "SELECT max(CASE WHEN first_load = ?2 THEN job END), max(CASE WHEN first_load < ?2 THEN job END)
              FROM jobs WHERE batch = ?1 AND superseded = 0
              GROUP BY lower(ltrim(job, '0')) HAVING max(first_load) = ?2 AND min(first_load) < ?2
-             ORDER BY min(seq) LIMIT ?3",
+             ORDER BY min(seq), lower(ltrim(job, '0')) LIMIT ?3",
         )?;
         let limit = i64::try_from(ALIKE_MAX).unwrap_or(i64::MAX);
         let rows = alike.query_map(params![self.batch, self.number, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        self.report.alike = rows.collect::<Result<_, _>>()?;
-        Ok(())
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn apply(&mut self, writes: &[LoadWrite<'_>]) -> Result<(), Fault> {
+        writes.iter().try_for_each(|write| self.write(write))
     }
 }
 
-/// Endpoint rows remembered while loading.
-const ENDPOINTS_MAX: usize = 1_024;
-
-/// Above every take.
-const TAKES_MAX: i64 = i64::MAX;
-
-/// The latest take of a job; before that take, where one is named.
-pub(super) fn known(
-    conn: &Connection,
-    batch: BatchKey,
-    id: &str,
-    before: Option<u32>,
-) -> Result<Option<StoredTake>, Fault> {
-    let before = before.map_or(TAKES_MAX, i64::from);
-    Ok(conn.prepare_cached(FIND)?.query_row(params![batch, id, before], known_of_row).optional()?)
+/// Takes of the batch ?1 of which that holds, and that are bought or open.
+pub(super) fn gone(conn: &Connection, which: &str, params: &[&dyn rusqlite::ToSql]) -> Result<Vec<Gone>, Fault> {
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT id, job, take, state, reason, content, given, kept FROM jobs
+         WHERE batch = ?1 AND given IS NOT NULL AND state NOT IN ('pending', 'refused', 'failed') AND {which} ORDER BY seq"
+    ))?;
+    let rows = statement.query_map(params, |row| {
+        let (key, id, take, state, reason) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+        Ok(Gone { key, id, take, state, reason, content: row.get(5)?, given: row.get(6)?, kept: row.get(7)? })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
-impl StoredTake {
-    /// As far as loading depends on it, where the plan has this row of an endpoint.
-    pub(super) const fn latest(&self, endpoint: i64) -> Latest {
-        let Self { take, state, reason, content, kept, .. } = *self;
-        Latest { take, state, reason, content, kept, asks_otherwise: self.endpoint != endpoint }
-    }
+/// A row that is new so far, from its id, job, content, given, and whether it is above its limit.
+pub(super) fn new_row(row: &Row<'_>) -> rusqlite::Result<NewRow> {
+    let (key, id, content) = (row.get(0)?, row.get(1)?, row.get(2)?);
+    Ok(NewRow { key, id, content, given: row.get(3)?, is_above_limit: row.get(4)? })
 }
 
-/// What becomes of a known job, and why a person's word for it buys nothing, where one does not.
-pub(super) fn decide(
-    conn: &Connection,
-    batch: BatchKey,
-    retake: &Retake,
-    known: &StoredTake,
-    job: &PlannedJob,
-    endpoint: i64,
-) -> Result<(LoadAction, Option<Unmet>), Fault> {
-    let (takes, can_be_discarded) = (|| takes(conn, batch, &job.id), || can_be_discarded(conn, batch, &job.id));
-    decide::load(retake, &known.latest(endpoint), job, takes, can_be_discarded)
-}
-
-fn known_of_row(row: &Row<'_>) -> rusqlite::Result<StoredTake> {
-    Ok(StoredTake {
-        key: row.get(0)?,
-        take: row.get(1)?,
-        state: row.get(2)?,
-        reason: row.get(3)?,
-        content: row.get(4)?,
-        endpoint: row.get(5)?,
-        last_load: row.get(6)?,
-        edition: row.get(7)?,
-        meant: row.get(8)?,
-        kept: row.get(9)?,
-    })
-}
-
-fn count(counter: &mut u64) {
-    *counter = counter.saturating_add(1);
+/// The takes of that job that have that content.
+pub(super) fn had(conn: &Connection, batch: BatchKey, id: &str, content: ContentHash) -> Result<Vec<JobKey>, Fault> {
+    let mut statement = conn.prepare_cached("SELECT id FROM jobs WHERE batch = ?1 AND job = ?2 AND content = ?3")?;
+    Ok(statement.query_map(params![batch, id, content], |row| row.get(0))?.collect::<Result<_, _>>()?)
 }

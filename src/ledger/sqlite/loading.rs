@@ -1,9 +1,11 @@
 //! A plan, or rows of a results file, written into the ledger; and what follows of it before anything is bought.
 
 use super::error::contradiction;
-use super::load::Load;
+use super::load::Loading as Tables;
 use super::store::Rows;
 use super::{SqliteLedger, changed, chosen, duplicates, job_limit, words};
+use crate::ledger::decide::load::TakenBack;
+use crate::ledger::load::{load_plan, take_all_back};
 use crate::ledger::port::Loading;
 use crate::ledger::{
     BatchKey, ChosenRows, Compared, Duplicates, IdList, LedgerError, LoadError, PlanLoad, Retake, ToBuy,
@@ -21,18 +23,12 @@ impl Loading for SqliteLedger {
         jobs: impl IntoIterator<Item = Result<PlannedJob, E>>,
     ) -> Result<PlanLoad, LoadError<E>> {
         let mut of_plan = None;
-        let loaded = self.write(|tx, _| {
-            let mut load = Load::begin(tx, batch, now, retake)?;
-            for job in jobs {
-                match job {
-                    Ok(job) => load.add(&job)?,
-                    Err(error) => {
-                        of_plan = Some(error);
-                        return contradiction("the plan has errors");
-                    }
-                }
+        let loaded = self.write(|tx, _| match load_plan(&mut Tables::of(tx, batch)?, now, retake, jobs)? {
+            Ok(loaded) => Ok(loaded),
+            Err(error) => {
+                of_plan = Some(error);
+                contradiction("the plan has errors")
             }
-            load.finish()
         });
         match (loaded, of_plan) {
             (_, Some(error)) => Err(LoadError::Plan(error)),
@@ -62,7 +58,7 @@ impl Loading for SqliteLedger {
     }
 
     fn discard_unaccepted(&mut self, batch: BatchKey) -> Result<(), LedgerError> {
-        self.write(|tx, _| words::discard_unaccepted(tx, batch))
+        self.write(|tx, _| take_all_back(&mut Tables::of(tx, batch)?, &[TakenBack::Unaccepted]))
     }
 
     fn set_duplicates_aside(
@@ -79,7 +75,7 @@ impl Loading for SqliteLedger {
     }
 
     fn discard_duplicates(&mut self, batch: BatchKey, now: UnixMs) -> Result<(), LedgerError> {
-        self.write(|tx, _| words::discard_set_aside(tx, batch, now))
+        self.write(|tx, _| take_all_back(&mut Tables::of(tx, batch)?, &[TakenBack::SetAside(now)]))
     }
 
     fn to_buy<E>(

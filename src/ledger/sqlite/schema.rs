@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::Fault;
-use super::recognise;
+use super::given;
 use crate::ledger::{Damage, LedgerError};
 use crate::manifest::normal_id;
 
@@ -34,7 +34,7 @@ pub(super) fn create_or_migrate(conn: &mut Connection, name: &str) -> Result<(),
             }
             if done > 0 {
                 compare_ids_in_nfc(&tx)?;
-                recognise::fill_given(&tx)?;
+                given::fill_given(&tx)?;
             }
             tx.pragma_update(None, "application_id", APPLICATION_ID)?;
             tx.pragma_update(None, "user_version", SCHEMA_VERSION)?;

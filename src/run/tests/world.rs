@@ -164,7 +164,7 @@ fn begin_on(ledger: &mut Store, name: &str, wishes: &[Wish], terms: Terms) -> Ba
         }
         Store::Memory(ledger) => {
             let batch = ledger.begin_batch(name);
-            ledger.load_plan(batch, START, jobs).unwrap();
+            ledger.load_plan(batch, START, &Retake::default(), jobs).unwrap();
             batch
         }
     }

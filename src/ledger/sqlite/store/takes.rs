@@ -8,7 +8,6 @@ use rusqlite::{Connection, Row, params};
 use crate::ledger::decide::{self, PersonFacts, Take, TakePayment, Write};
 use crate::ledger::sqlite::error::Fault;
 use crate::ledger::{JobKey, PaymentKey};
-use crate::time::UnixMs;
 
 use super::jobs::{self, JOB, JOB_COLUMNS};
 use super::{apply, payments, rows};
@@ -86,15 +85,6 @@ pub(in crate::ledger::sqlite) fn person_facts(conn: &Connection, key: JobKey) ->
     let own = takes.iter().find(|take| take.job.key == key);
     let live = own.and_then(Take::live_payment).map(|key| payments::payment(conn, key)).transpose()?;
     Ok(PersonFacts { job, live: live.map(|(payment, _)| payment), takes, next })
-}
-
-/// Until when any purchase of the same job may still settle although nobody follows it.
-pub(in crate::ledger::sqlite) fn unsettled_until(
-    conn: &Connection,
-    job: JobKey,
-    now: UnixMs,
-) -> Result<Option<UnixMs>, Fault> {
-    Ok(decide::unsettled_until(&takes(conn, job)?, now))
 }
 
 /// The job's payments are all dead, and a merge has made it or the take beside it: that one stands for both from now on.

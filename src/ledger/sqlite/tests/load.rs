@@ -4,11 +4,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use super::support::*;
+use crate::catalog::{Endpoint, Param, ParamKind, Value};
 use crate::ledger::sqlite::SqliteLedger;
-use crate::ledger::{BatchKey, ChosenRows, LoadError, PlanLoad, Record, RefundRecord, Retake, Unmet};
+use crate::ledger::{BatchKey, ChosenRows, DeadProof, LoadError, PlanLoad, Record, RefundRecord, Retake, Unmet};
 use crate::manifest::ResultsRow;
 use crate::money::Msat;
-use crate::plan::{ContentHash, PlannedJob};
+use crate::plan::{ContentHash, PlannedJob, content_hash, made_id};
 use crate::purchase::{JobState, Reason};
 
 /// Brings the only job, `a`, to that standing.
@@ -426,6 +427,56 @@ fn a_manifest_that_is_put_back_buys_nothing_anew() {
     assert_eq!(found.unmet, [("a".to_owned(), Unmet::DeliveredBefore(1, 2))]);
     assert!(pending(&ledger, batch).is_empty());
     assert_eq!(load(&mut ledger, batch, &changed, job("c")).retaken.count, 1);
+}
+
+/// The second take came to a payment that died: it stays in the books, and nobody asks for it any more.
+#[test]
+fn a_take_that_is_withdrawn_is_not_foreseen_to_be_bought() {
+    let job = |prompt: &str| vec![planned(&endpoint(), "a", prompt)];
+    let (mut ledger, batch) = stand(JobState::Delivered, Reason::None);
+    load(&mut ledger, batch, &Retake { changed: true, ..Retake::default() }, job("b"));
+    ledger.accept_takes(NOW, batch).unwrap();
+    let second = pending(&ledger, batch).remove(0);
+    let payment = intend(&mut ledger, new_intent(&second, 2)).payment();
+    let end = end(JobState::Pending, Reason::NoRoute);
+    ledger.apply(NOW, Record::Dead { payment, proof: DeadProof::FailedAndAnswered, end }).unwrap();
+    assert_eq!(foreseen(&ledger, batch, &Retake::default(), job("a")), Vec::<String>::new());
+    let back = load(&mut ledger, batch, &Retake::default(), job("a"));
+    assert_eq!(back.withdrawn.first, ["a"]);
+    assert_eq!(standing(&ledger, batch), [("a".to_owned(), 2, JobState::Refused, Reason::Withdrawn)]);
+}
+
+/// A word was said at a question that nobody answered, and then a default of the catalogue changed: what was bought is known again.
+#[test]
+fn what_is_bought_is_recognised_behind_a_word_that_nobody_accepted() {
+    let job = |default: i64| {
+        let of = Param {
+            name: "n".to_owned(),
+            kind: ParamKind::Integer { min: 0, max: 9 },
+            required: false,
+            default: Some(Value::Integer(default)),
+        };
+        let endpoint = Arc::new(Endpoint { params: vec![of], ..endpoint().as_ref().clone() });
+        let params = vec![("n".to_owned(), Value::Integer(default))];
+        let content = content_hash(&endpoint.name, &params);
+        PlannedJob { content, params, ..planned(&endpoint, &made_id(&content), "") }
+    };
+    let (mut ledger, batch) = in_memory(&[]);
+    load(&mut ledger, batch, &Retake::default(), vec![job(3)]);
+    let first = pending(&ledger, batch).remove(0);
+    deliver(&mut ledger, &first, 1);
+    load(&mut ledger, batch, &word(&first.id, 1), vec![job(3)]);
+    assert_eq!(foreseen(&ledger, batch, &Retake::default(), vec![job(4)]), Vec::<String>::new());
+    let again = load(&mut ledger, batch, &Retake::default(), vec![job(4)]);
+    assert_eq!((again.new, again.changed.first), (0, vec![first.id.clone()]));
+    assert_eq!(standing(&ledger, batch), [(first.id.clone(), 1, JobState::Delivered, Reason::Changed)]);
+    // The same command again, which was killed at its question, asks the same again.
+    let changed = Retake { changed: true, ..Retake::default() };
+    for _ in 0..2 {
+        assert_eq!(foreseen(&ledger, batch, &changed, vec![job(4)]), [first.id.clone()]);
+        ledger.load_plan(batch, NOW, &changed, [Ok::<_, ()>(job(4))]).unwrap();
+        assert_eq!(standing(&ledger, batch), [(first.id.clone(), 2, JobState::Pending, Reason::None)]);
+    }
 }
 
 /// What a results file with a row of the job `a` chooses, at that take.

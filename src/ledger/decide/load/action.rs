@@ -1,26 +1,17 @@
 //! What becomes of a known job where a plan that has it is loaded.
 
 use crate::ledger::UNKNOWN_CONTENT;
-use crate::ledger::word::{Heard, Retake, TakeStand, Unmet, heard, repeats};
-use crate::plan::{ContentHash, PlannedJob};
+use crate::ledger::word::{Heard, Retake, Unmet, heard, repeats};
+use crate::plan::PlannedJob;
 use crate::purchase::{JobState, Reason, tried_again};
 
-/// The latest take of a job, as far as loading depends on it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Latest {
-    pub take: u32,
-    pub state: JobState,
-    pub reason: Reason,
-    pub content: ContentHash,
-    /// The content of its row at which a person said to leave it as it is.
-    pub kept: Option<ContentHash>,
-    /// Its endpoint is described otherwise now than when it was planned.
-    pub asks_otherwise: bool,
-}
+use super::{StoredTake, before};
 
-/// What becomes of a known job.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What becomes of the job of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoadAction {
+    /// The batch did not have it: it is to be bought.
+    Add,
     /// Only its place in the manifest is refreshed.
     Keep,
     /// Place, price and ceiling are refreshed.
@@ -40,25 +31,18 @@ pub enum LoadAction {
 }
 
 /// The decision table: how the job stands, and whether it is still the same. With it, why a person's word buys nothing, where
-/// one does not.
-///
-/// `takes`: every take of the job that stands, the latest last. `can_be_discarded`: the latest came to no payment and no decision.
-/// Both are looked up only where they decide.
-///
-/// # Errors
-/// Where one of them cannot be looked up.
-pub fn load<E>(
+/// one does not. `takes` stand in their order, the latest last.
+pub fn action(
     retake: &Retake,
-    known: &Latest,
+    known: &StoredTake,
     job: &PlannedJob,
-    takes: impl Fn() -> Result<Vec<TakeStand>, E>,
-    can_be_discarded: impl FnOnce() -> Result<bool, E>,
-) -> Result<(LoadAction, Option<Unmet>), E> {
+    takes: &[StoredTake],
+) -> (LoadAction, Option<Unmet>) {
+    let stands = || takes.iter().map(StoredTake::stand).collect::<Vec<_>>();
     let same = known.content == job.content;
     let is_kept = known.kept == Some(job.content);
-    let is_unbought = matches!(known.state, JobState::Pending | JobState::Refused | JobState::Failed);
-    let said = match !is_unbought && retake.concerns(&job.id, known.state) {
-        true => heard(retake, &job.id, job.content, &takes()?),
+    let said = match !known.is_unbought() && retake.concerns(&job.id, known.state) {
+        true => heard(retake, &job.id, job.content, &stands()),
         false => Heard::Nothing,
     };
     let unmet = match said {
@@ -70,8 +54,8 @@ pub fn load<E>(
     let buys = said == Heard::Buys && !job.is_above_its_limit();
     let step = match known.state {
         JobState::Pending | JobState::Refused | JobState::Failed if !same => {
-            match known.take > 1 && repeats(retake, &job.id, job.content, &takes()?) {
-                true if can_be_discarded()? => LoadAction::Discard,
+            match known.take > 1 && repeats(retake, &job.id, job.content, &stands()) {
+                true if known.can_be_discarded() && before(takes).is_some() => LoadAction::Discard,
                 true => LoadAction::Withdraw,
                 false => LoadAction::Replace,
             }
@@ -98,13 +82,13 @@ pub fn load<E>(
         JobState::Lost | JobState::Refunded if buys => LoadAction::Retake,
         JobState::Lost | JobState::Refunded => LoadAction::Keep,
     };
-    Ok((step, unmet))
+    (step, unmet)
 }
 
 /// Whether a job of the same content that spent nothing is tried again: where what would be asked is another now, and where the
 /// same request may fare better. What is set aside as a duplicate waits for its original alone, and what costs too much for a
 /// limit that holds it.
-fn is_tried_again(known: &Latest) -> bool {
+fn is_tried_again(known: &StoredTake) -> bool {
     !matches!(known.reason, Reason::Duplicate | Reason::JobLimit)
         && (tried_again(known.state, known.reason) || known.reason == Reason::Withdrawn || known.asks_otherwise)
 }

@@ -1,0 +1,20 @@
+//! What becomes of the rows of a plan that is loaded, and of the jobs of its batch that are no rows any more. Loading a plan and
+//! foreseeing what that would come to ask the same.
+
+mod action;
+mod given;
+mod recognise;
+mod row;
+mod stored;
+mod take_back;
+mod unproven;
+mod write;
+
+pub use action::LoadAction;
+pub use given::given;
+pub use recognise::{Gone, NewRow, Recognising};
+pub use row::{RowRuling, leaves, row};
+pub use stored::{StoredTake, asks_history, before};
+pub use take_back::{TakenBack, take_back};
+pub use unproven::{KnownByReceipt, Unproven};
+pub use write::LoadWrite;

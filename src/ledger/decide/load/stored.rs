@@ -1,0 +1,103 @@
+//! What is known of a job that a plan has.
+
+use crate::ledger::JobKey;
+use crate::ledger::decide::{PaymentState, TakePayment};
+use crate::ledger::word::{Retake, TakeStand};
+use crate::plan::ContentHash;
+use crate::purchase::{JobState, Reason};
+
+/// A take of a job, as it stands when a plan is loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredTake {
+    pub key: JobKey,
+    pub take: u32,
+    pub state: JobState,
+    pub reason: Reason,
+    pub content: ContentHash,
+    /// The content of its row at which a person said to leave it as it is.
+    pub kept: Option<ContentHash>,
+    /// What it is compared within, where its manifest says so.
+    pub edition: String,
+    /// A person said to buy it although it is bought elsewhere.
+    pub meant: bool,
+    /// Intents, and tries that were refused or failed.
+    pub attempts: u32,
+    /// Its endpoint is described otherwise now than when it was planned.
+    pub asks_otherwise: bool,
+    /// The load under way has found it already.
+    pub is_found: bool,
+    /// Nobody has accepted so far what the load found that made it.
+    pub is_new_word: bool,
+    /// Its payments that are not dead by proof: known where [`asks_history`] says so.
+    pub payments: Vec<TakePayment>,
+    /// A payment was begun for it, or a person has decided on it: known where [`asks_history`] says so.
+    pub was_touched: bool,
+}
+
+/// Whether what became of a job depends on the payments and decisions of its takes, which stand in their order.
+pub fn asks_history(retake: &Retake, id: &str, takes: &[StoredTake]) -> bool {
+    takes.len() > 1 || takes.last().is_some_and(|latest| retake.concerns(id, latest.state))
+}
+
+/// The take in whose place the latest one stands.
+pub fn before(takes: &[StoredTake]) -> Option<&StoredTake> {
+    match takes {
+        [.., before, latest] if before.take.checked_add(1) == Some(latest.take) => Some(before),
+        _ => None,
+    }
+}
+
+impl StoredTake {
+    /// Nothing was ever paid for it, or may be.
+    pub const fn is_unbought(&self) -> bool {
+        match self.state {
+            JobState::Pending | JobState::Refused | JobState::Failed => true,
+            JobState::Running
+            | JobState::InDoubt
+            | JobState::Paid
+            | JobState::Delivered
+            | JobState::Downloaded
+            | JobState::RefundOffered
+            | JobState::Refunded
+            | JobState::Lost => false,
+        }
+    }
+
+    pub const fn is_delivered(&self) -> bool {
+        matches!(self.state, JobState::Delivered | JobState::Downloaded)
+    }
+
+    /// It stands by a word that nobody has accepted so far. One that a decision made is of no load, and stands from its beginning.
+    pub fn is_unaccepted(&self) -> bool {
+        let is_untried = self.state == JobState::Pending || self.is_set_aside();
+        self.take > 1 && self.attempts == 0 && is_untried && self.is_new_word
+    }
+
+    /// It is set aside as a duplicate.
+    pub fn is_set_aside(&self) -> bool {
+        (self.state, self.reason) == (JobState::Refused, Reason::Duplicate)
+    }
+
+    /// It came to no payment and no decision, and can go without a trace.
+    pub const fn can_be_discarded(&self) -> bool {
+        self.take > 1 && self.is_unbought() && !self.was_touched
+    }
+
+    /// A load takes it back before anything else: nobody has accepted it, or it would hide what was bought before.
+    pub fn is_taken_back(&self) -> bool {
+        self.is_unaccepted() || (self.can_be_discarded() && self.is_set_aside())
+    }
+
+    /// As words see it.
+    pub fn stand(&self) -> TakeStand {
+        let is_open = |payment: &TakePayment| payment.state == PaymentState::Intended;
+        TakeStand {
+            take: self.take,
+            state: self.state,
+            reason: self.reason,
+            content: self.content,
+            kept: self.kept,
+            unsettled: self.reason != Reason::Decided && self.payments.iter().any(is_open),
+        }
+    }
+}

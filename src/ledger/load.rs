@@ -1,0 +1,218 @@
+//! A plan is loaded, in one transaction of any store: what is known of its jobs is looked up in chunks, what becomes of them is
+//! decided, and that is written.
+
+use super::decide::Unfit;
+use super::decide::load::{
+    Gone, LoadWrite, NewRow, Recognising, StoredTake, TakenBack, Unproven, leaves, row, take_back,
+};
+use super::{JobKey, PlanLoad, Retake};
+use crate::plan::{ContentHash, PlannedJob};
+use crate::purchase::{JobState, Reason};
+use crate::time::UnixMs;
+
+/// Rows that are looked up, decided and written together.
+const CHUNK: usize = 256;
+/// Pairs of ids that look alike that are reported at most.
+pub const ALIKE_MAX: usize = 100;
+/// Jobs without a row that are looked at together.
+const PAGE: usize = 1_024;
+
+/// The latest take of a job that a load has not found.
+pub struct Unfound {
+    pub key: JobKey,
+    pub id: String,
+    pub state: JobState,
+    pub reason: Reason,
+    /// Its place in the manifest of before.
+    pub place: u64,
+}
+
+/// One transaction of a store, as the load of a batch sees it.
+pub trait LoadDesk {
+    /// Why it could not.
+    type Error: From<Unfit>;
+
+    /// Every take of each job of the batch whose latest take is not its first and is not bought.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    fn further(&mut self) -> Result<Vec<Vec<StoredTake>>, Self::Error>;
+
+    /// One more load of the batch begins: gives its number, from 1, and what is known by receipts alone.
+    ///
+    /// # Errors
+    /// Where it cannot be written, or there is no such batch.
+    fn begin(&mut self) -> Result<(u64, Unproven), Self::Error>;
+
+    /// Every take of each of these jobs, in their order; of a job that the batch does not have, none.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    fn stored(&mut self, retake: &Retake, jobs: &[PlannedJob]) -> Result<Vec<Vec<StoredTake>>, Self::Error>;
+
+    /// Latest takes that this load has not found and that are bought or open, where it is known what their manifest gave; by their
+    /// places.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    fn gone(&mut self) -> Result<Vec<Gone>, Self::Error>;
+
+    /// The jobs that this load has added, by their places.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    fn new_rows(&mut self) -> Result<Vec<NewRow>, Self::Error>;
+
+    /// Whether any take of the job of that id has that content.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    fn had(&mut self, id: &str, content: ContentHash) -> Result<bool, Self::Error>;
+
+    /// Up to so many latest takes that this load has not found, after that one, by their places.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    fn unfound(&mut self, after: Option<(u64, JobKey)>, most: usize) -> Result<Vec<Unfound>, Self::Error>;
+
+    /// Ids that this load has added beside older ones that differ only by case or leading zeros: (new, old).
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    fn alike(&mut self) -> Result<Vec<(String, String)>, Self::Error>;
+
+    /// Writes, in this order.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    fn apply(&mut self, writes: &[LoadWrite<'_>]) -> Result<(), Self::Error>;
+}
+
+/// Loads a plan.
+///
+/// # Errors
+/// Where the store cannot be used, or the plan does not fit it; inside, the first error of `jobs`. The transaction is to be rolled back.
+pub fn load_plan<D: LoadDesk, E>(
+    desk: &mut D,
+    now: UnixMs,
+    retake: &Retake,
+    jobs: impl IntoIterator<Item = Result<PlannedJob, E>>,
+) -> Result<Result<PlanLoad, E>, D::Error> {
+    take_all_back(desk, &[TakenBack::Unaccepted, TakenBack::SetAside(now)])?;
+    let (number, unproven) = desk.begin()?;
+    let mut load = Load { desk, now, retake, number, place: 0, unproven, report: PlanLoad::default() };
+    let mut chunk = Vec::with_capacity(CHUNK);
+    for job in jobs {
+        match job {
+            Ok(job) => chunk.push(job),
+            Err(error) => {
+                load.add(&chunk)?;
+                return Ok(Err(error));
+            }
+        }
+        if chunk.len() == CHUNK {
+            load.add(&chunk)?;
+            chunk.clear();
+        }
+    }
+    load.add(&chunk)?;
+    load.finish().map(Ok)
+}
+
+/// Takes back the takes of the batch that are meant by the first of these that means them.
+///
+/// # Errors
+/// Where the store cannot be used.
+pub fn take_all_back<D: LoadDesk>(desk: &mut D, which: &[TakenBack]) -> Result<(), D::Error> {
+    for takes in desk.further()? {
+        let mut writes = which.iter().map(|which| take_back(*which, &takes));
+        if let Some(writes) = writes.find(|writes| !writes.is_empty()) {
+            desk.apply(&writes)?;
+        }
+    }
+    Ok(())
+}
+
+/// A load under way.
+struct Load<'a, D> {
+    desk: &'a mut D,
+    now: UnixMs,
+    retake: &'a Retake,
+    number: u64,
+    /// The place of the next row.
+    place: u64,
+    unproven: Unproven,
+    report: PlanLoad,
+}
+
+impl<D: LoadDesk> Load<'_, D> {
+    fn add(&mut self, jobs: &[PlannedJob]) -> Result<(), D::Error> {
+        let stored = self.desk.stored(self.retake, jobs)?;
+        let mut writes = Vec::with_capacity(jobs.len());
+        let mut ids = std::collections::HashSet::with_capacity(jobs.len());
+        for (job, mut takes) in jobs.iter().zip(stored) {
+            writes.extend(self.unproven.learn(job).into_iter().map(|bought| LoadWrite::Learn { bought, job }));
+            self.unproven.inform(&mut takes);
+            if !ids.insert(&job.id) {
+                return Err(Unfit::Contradiction(format!("the plan has two jobs of the id {}", job.id)).into());
+            }
+            let ruling = row(self.retake, job, takes, &mut self.report)?;
+            self.unproven.note(&ruling, &job.id);
+            writes.extend(ruling.writes(self.now, job, self.place));
+            self.place = self.place.saturating_add(1);
+        }
+        self.desk.apply(&writes)
+    }
+
+    fn finish(mut self) -> Result<PlanLoad, D::Error> {
+        self.recognise()?;
+        self.leave()?;
+        let reason = Reason::Changed;
+        for (job, id, state) in self.unproven.proved_since() {
+            let (job, from, to, at) = (*job, *state, *state, self.now);
+            self.desk.apply(&[LoadWrite::Mark { job, reason }, LoadWrite::Transition { job, at, from, to, reason }])?;
+            self.report.is_proved(id);
+        }
+        if self.number > 1 && self.report.new > 0 {
+            self.report.alike = self.desk.alike()?;
+        }
+        Ok(self.report)
+    }
+
+    /// Finds, for jobs of this load with made ids, the purchases that they were before, and puts those in their place.
+    fn recognise(&mut self) -> Result<(), D::Error> {
+        if self.number <= 1 || self.report.new == 0 {
+            return Ok(());
+        }
+        let mut recognising = Recognising::of(self.desk.gone()?);
+        if recognising.is_empty() {
+            return Ok(());
+        }
+        for new in self.desk.new_rows()? {
+            let had = |id: &str, content| self.desk.had(id, content);
+            if let Some(known) = recognising.recognise(self.retake, &new, had, &mut self.report)? {
+                self.desk.apply(&known.writes(self.now, new.key))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What is not bought and has no row any more is withdrawn.
+    fn leave(&mut self) -> Result<(), D::Error> {
+        let mut after = None;
+        loop {
+            let page = self.desk.unfound(after, PAGE)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some((last.place, last.key));
+            let mut writes = Vec::new();
+            for Unfound { key, id, state, reason, .. } in &page {
+                let left = leaves(self.now, *key, *state, *reason);
+                if !left.is_empty() {
+                    self.report.withdrawn.add(id);
+                    writes.extend(left);
+                }
+            }
+            self.desk.apply(&writes)?;
+        }
+    }
+}
