@@ -66,14 +66,14 @@ impl Subject for SqliteLedger {
 
 /// One step of a random history: which record, of what, how, and how many milliseconds later.
 #[derive(Clone, Copy, Debug)]
-struct Step {
-    kind: u8,
-    of: u8,
-    how: u8,
-    later_ms: u32,
+pub(super) struct Step {
+    pub(super) kind: u8,
+    pub(super) of: u8,
+    pub(super) how: u8,
+    pub(super) later_ms: u32,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(super) fn step() -> impl Strategy<Value = Step> {
     (0_u8..30, any::<u8>(), any::<u8>(), prop_oneof![0_u32..10, 0_u32..40_000, 0_u32..2_000_000])
         .prop_map(|(kind, of, how, later_ms)| Step { kind, of, how, later_ms })
 }
@@ -149,7 +149,7 @@ fn refund_of(payment: &Payment, answer: AnswerKey, how: u8) -> RefundRecord {
 }
 
 /// The record of a step, in a ledger that holds these.
-fn record(step: Step, now: UnixMs, known: &MemoryLedger, jobs: &[PendingJob]) -> Record {
+pub(super) fn record(step: Step, now: UnixMs, known: &MemoryLedger, jobs: &[PendingJob]) -> Record {
     let Step { kind, of, how, .. } = step;
     // The latest ones more often.
     let payments = known.payments();

@@ -9,6 +9,7 @@ mod fetching;
 mod files;
 mod inspecting;
 mod load;
+mod loads;
 mod merging;
 mod money;
 mod reading;
