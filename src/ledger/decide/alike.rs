@@ -29,16 +29,44 @@ pub struct Wanted<'w> {
     pub network: Option<Network>,
 }
 
+/// What is bought, beside a job that asks for the same: by its content, by what its manifest gave, or by its request.
+#[derive(Clone, Copy, Debug)]
+pub struct Bought<'b> {
+    pub batch: BatchKey,
+    pub id: &'b str,
+    pub edition: &'b str,
+    /// On which it is paid for; none where nothing pays for it, and where no network is compared.
+    pub network: Option<Network>,
+    /// It is bought with play money.
+    pub is_play: bool,
+    /// It is itself what the row of its id asks for in the manifest of its batch.
+    pub is_row: bool,
+}
+
 impl Wanted<'_> {
-    /// Whether buying it would repeat a purchase with the identical request: one that is bought, on the same network and within
-    /// one edition, and is neither the job's own nor itself a row of the same manifest.
-    pub fn repeats(&self, one: &Alike) -> bool {
-        let is_own = one.batch == self.batch && one.id == self.id;
-        let is_own_row = one.batch == self.batch && one.row_content == Some(one.content);
+    /// Whether buying it would repeat that purchase (rule 11): on the same network and within one edition, where it is neither the
+    /// job's own nor itself a row of the same manifest. Identical rows of one manifest are both meant; row numbers that were shifted
+    /// are not.
+    pub fn repeats(&self, one: &Bought<'_>) -> bool {
+        let is_of_batch = one.batch == self.batch;
+        let is_its_own = is_of_batch && (one.id == self.id || one.is_row);
         let is_one_edition = self.edition.is_empty() || one.edition.is_empty() || one.edition == self.edition;
-        let is_one_network = self.network.is_none_or(|network| network == one.network);
-        one.is_bought() && is_one_network && is_one_edition && !is_own && !is_own_row && !one.is_play
+        let is_one_network = self.network.is_none_or(|network| Some(network) == one.network);
+        is_one_network && is_one_edition && !is_its_own && !one.is_play
     }
+
+    /// The same of a purchase with the identical request, where it is bought.
+    pub fn repeats_request(&self, one: &Alike) -> bool {
+        let Alike { batch, network, is_play, .. } = *one;
+        let is_row = one.row_content == Some(one.content);
+        let (id, edition) = (one.id.as_str(), one.edition.as_str());
+        one.is_bought() && self.repeats(&Bought { batch, id, edition, network: Some(network), is_play, is_row })
+    }
+}
+
+/// Whether a job is compared with nothing: a person means it, or it is one more take of the same content, for which there was a word.
+pub const fn is_free(is_meant: bool, take: u32, had_content_before: bool) -> bool {
+    is_meant || (take > 1 && had_content_before)
 }
 
 impl Alike {
@@ -81,13 +109,12 @@ pub fn identical_request(job: JobKey, alike: &[Alike]) -> Option<IdenticalReques
 /// The purchase that the job would repeat, on that network, though nobody means it to.
 pub fn bought_elsewhere(buyer: &Buyer, takes: &[Take], network: Network, alike: &[Alike]) -> Option<Original> {
     let own = takes.iter().find(|take| take.job.key == buyer.job)?;
-    // One more take of the same content: there was a word for it.
-    let is_repeated = own.take > 1 && takes.iter().any(|take| take.take < own.take && take.content == own.content);
-    if own.meant || is_repeated || buyer.is_play {
+    let had_content = takes.iter().any(|take| take.take < own.take && take.content == own.content);
+    if buyer.is_play || is_free(own.meant, own.take, had_content) {
         return None;
     }
     let wanted = Wanted { batch: buyer.batch, id: &buyer.id, edition: &own.edition, network: Some(network) };
-    let repeated = alike.iter().find(|one| wanted.repeats(one))?;
+    let repeated = alike.iter().find(|one| wanted.repeats_request(one))?;
     Some(Original {
         batch: repeated.batch_name.clone(),
         id: repeated.id.clone(),

@@ -31,7 +31,7 @@ use crate::time::UnixMs;
 use admission::next_word;
 
 pub use admission::{Admission, DeliveryFacts, EndpointFacts, admit, endpoint_is_held};
-pub use alike::{Buyer, Wanted, bought_elsewhere, identical_request};
+pub use alike::{Bought, Buyer, Wanted, bought_elsewhere, identical_request, is_free};
 pub use budget::{Used, used_of};
 pub use group::{commit_all, commit_one};
 pub use intend::IntentFacts;

@@ -1,10 +1,7 @@
 //! The same purchase under another name (rule 11): compared by content when a plan is loaded, and by the request when an
-//! intent is made.
+//! intent is made. Which purchase counts is decided in `decide/alike.rs`; here they are found.
 //!
 //! By content means also: by what the manifest gives, where a default of the catalogue has changed in the meantime.
-//!
-//! A purchase counts against a job that is still to be bought unless it is itself a row of the same manifest, with the same
-//! id and the same content: identical rows of one manifest are both meant. Row numbers that were shifted are not.
 
 use std::collections::HashSet;
 
@@ -15,7 +12,7 @@ use super::requests::Named;
 use super::store::{Rows, alike, append_transition, buyer, takes};
 use super::unknown::{MayRepeat, Unknown};
 use crate::l402::Network;
-use crate::ledger::decide::Wanted;
+use crate::ledger::decide::{Bought, Wanted, is_free};
 use crate::ledger::loading::NAMED_MAX;
 use crate::ledger::{BatchKey, Compared, Duplicates, JobKey, Likeness, Original, ToBuy, decide};
 use crate::money::Msat;
@@ -25,9 +22,6 @@ use crate::time::UnixMs;
 /// The condition of `jobs_bought`, for a job `o`: what is delivered, paid, open or lost. What was refunded is none.
 pub(super) const BOUGHT: &str =
     "o.state IN ('running', 'in_doubt', 'paid', 'delivered', 'downloaded', 'refund_offered', 'lost')";
-
-/// That `r` is compared with a purchase `o`: what names no edition is compared with everything.
-const ONE_EDITION: &str = "(r.edition = '' OR o.edition IN ('', r.edition))";
 
 /// A job that the pass has found.
 pub(super) struct Found {
@@ -108,60 +102,63 @@ fn name_edition(tx: &Connection, batch: BatchKey, edition: &str) -> Result<(), F
     Ok(())
 }
 
-/// By what a job and a purchase are compared.
-#[derive(Clone, Copy)]
-enum By {
-    /// What is bought.
-    Content,
-    /// What the manifest gives: a default of the catalogue may have changed since.
-    Given,
-    /// What is bought, as far as only this manifest proves it: see `by_receipt`.
-    Learnt,
+/// That an earlier take of a job `r` had the same content.
+const HAD_CONTENT: &str = "r.take > 1 AND EXISTS (SELECT 1 FROM jobs e WHERE e.batch = r.batch AND e.job = r.job
+    AND e.take < r.take AND e.content = r.content)";
+
+/// Whether what is bought in `b` is what the row of its id asks for, in the manifest of the job `r` and of its own batch.
+fn is_row(manifest: Rows) -> &'static str {
+    match manifest {
+        Rows::Loaded => {
+            "b.batch = r.batch AND EXISTS (SELECT 1 FROM jobs l WHERE l.batch = r.batch AND l.job = b.job AND l.superseded = 0
+                 AND l.last_load = (SELECT loads FROM batches WHERE id = r.batch)
+                 AND CASE WHEN b.content = r.content THEN coalesce(l.row_content, l.content) = b.content
+                     ELSE coalesce(l.row_given, l.given) = b.given END)"
+        }
+        // What is learnt only from this manifest has the content of the row that proves it.
+        Rows::Planned => {
+            "b.batch = r.batch AND EXISTS (SELECT 1 FROM temp.planned l WHERE l.batch = r.batch AND l.job = b.job AND l.superseded = 0
+                 AND CASE WHEN b.content = r.content THEN l.content = b.content
+                     WHEN EXISTS (SELECT 1 FROM temp.learnt n WHERE n.id = b.id) THEN l.content = r.content
+                     ELSE l.given = b.given END)"
+        }
+    }
 }
 
-/// That a purchase `o` is itself a row of the manifest of `r`, with the same id and content.
-fn is_row_of_the_manifest(by: By, manifest: Rows) -> String {
-    let same = match (manifest, by) {
-        (Rows::Loaded, By::Content) => "coalesce(l.row_content, l.content) = o.content",
-        (Rows::Loaded, By::Given) => "coalesce(l.row_given, l.given) = o.given",
-        (Rows::Planned, By::Content) => "l.content = o.content",
-        (Rows::Planned, By::Given) => "l.given = o.given",
-        (Rows::Loaded | Rows::Planned, By::Learnt) => "l.content = n.content",
-    };
-    let is_of_the_last_load = match manifest {
-        Rows::Loaded => "AND l.last_load = (SELECT loads FROM batches WHERE id = r.batch)",
-        Rows::Planned => "",
-    };
-    format!(
-        "o.batch = r.batch AND EXISTS (SELECT 1 FROM {} l WHERE l.batch = r.batch AND l.job = o.job AND l.superseded = 0
-             {is_of_the_last_load} AND {same})",
-        manifest.table()
-    )
+/// A purchase beside the job that is compared, as a row has it from that column on; and whether it is the very same content.
+struct Beside {
+    key: JobKey,
+    batch: BatchKey,
+    id: String,
+    edition: String,
+    is_same: bool,
+    network: Option<Network>,
+    is_play: bool,
+    is_row: bool,
 }
 
-/// The purchase `o` that the job `r` would repeat on the network ?2: a subquery.
-fn purchase(by: By, manifest: Rows) -> String {
-    let same = match by {
-        By::Content => "jobs o WHERE o.content = r.content",
-        By::Given => "jobs o WHERE o.given = r.given AND o.content <> r.content",
-        By::Learnt => "temp.learnt n JOIN jobs o ON o.id = n.id WHERE n.content = r.content",
-    };
-    format!(
-        "(SELECT o.id FROM {same} AND {BOUGHT} AND {ONE_EDITION}
-             AND NOT (o.batch = r.batch AND o.job = r.job)
-             AND NOT ({row})
-             AND NOT (SELECT sandbox FROM batches WHERE id = o.batch)
-             AND (?2 IS NULL OR ?2 = (SELECT i.network FROM payments p JOIN intents i ON i.payment = p.id
-                 WHERE p.job = o.id AND p.state <> 'dead'))
-         LIMIT 1)",
-        row = is_row_of_the_manifest(by, manifest)
-    )
-}
+impl Beside {
+    fn of_row(row: &Row<'_>, from: usize) -> rusqlite::Result<Option<Self>> {
+        let Some(key) = row.get(from)? else { return Ok(None) };
+        Ok(Some(Self {
+            key,
+            batch: row.get(from + 1)?,
+            id: row.get(from + 2)?,
+            edition: row.get(from + 3)?,
+            is_same: row.get(from + 4)?,
+            network: row.get(from + 5)?,
+            is_play: row.get(from + 6)?,
+            is_row: row.get(from + 7)?,
+        }))
+    }
 
-/// That nothing needs comparing: a person means it, or it is one more take of the same content, for which there was a word.
-fn is_free() -> &'static str {
-    "r.meant = 1 OR (r.take > 1 AND EXISTS (SELECT 1 FROM jobs e WHERE e.batch = r.batch AND e.job = r.job AND e.take < r.take
-        AND e.content = r.content))"
+    /// What the job would repeat.
+    fn repeated(&self, wanted: Wanted<'_>) -> Option<Repeated> {
+        let Self { key, batch, network, is_play, is_row, .. } = *self;
+        let bought = Bought { batch, id: &self.id, edition: &self.edition, network, is_play, is_row };
+        let repeated = if self.is_same { Repeated::Same(key) } else { Repeated::OtherDefault(key) };
+        wanted.repeats(&bought).then_some(repeated)
+    }
 }
 
 /// Every job of the batch that is to be bought and is bought already, and every one that was set aside before: the jobs as they
@@ -175,51 +172,122 @@ pub(super) fn find(
     if is_play(tx, batch)? {
         return Ok(Vec::new());
     }
-    let (jobs, among) = (rows.0, rows);
-    let named = Named::of(tx)?;
-    let unproved = MayRepeat::of(tx, batch, network, rows.1)?;
+    let (named, unproved) = (Named::of(tx)?, MayRepeat::of(tx, batch, network, rows.1)?);
+    let mut comparing = Comparing { tx, batch, network, rows, named, unproved, job: None, found: Vec::new() };
     let mut statement = tx.prepare_cached(&finding(rows))?;
     let mut rows = statement.query(params![batch, network])?;
-    let mut found = Vec::new();
+    // Each job stands once for each purchase that it is compared with, one after the other.
     while let Some(row) = rows.next()? {
-        let (was_aside, is_free): (bool, bool) = (row.get(4)?, row.get(5)?);
-        let (same, given): (Option<JobKey>, Option<JobKey>) = (row.get(6)?, row.get(7)?);
-        let (key, id): (JobKey, String) = (row.get(0)?, row.get(1)?);
-        let mut original = same.map(Repeated::Same).or(given.map(Repeated::OtherDefault));
-        if original.is_none() && !is_free {
-            let wanted = Wanted { batch, id: &id, edition: &row.get::<_, String>(11)?, network };
-            original = named.original(tx, row, (key, 9), wanted, among)?.map(Repeated::Same);
-        }
-        if let Some(unproved) = unproved.as_ref().filter(|_| original.is_none() && !is_free) {
-            original = unproved.original(tx, jobs, key, &id)?.map(Repeated::May);
-        }
-        if was_aside || original.is_some() {
-            let (price, seq, retaken) = (row.get(2)?, row.get(3)?, row.get(8)?);
-            found.push(Found { key, id, price, seq, was_aside, retaken, original });
-        }
+        comparing.add(row)?;
     }
-    found.sort_by_key(|job| job.seq);
-    Ok(found)
+    comparing.finish()
 }
 
-/// The joined pass: each purchase is found by an index.
-pub(super) fn finding((jobs, manifest): (Rows, Rows)) -> String {
-    let mut content = purchase(By::Content, manifest);
-    if manifest == Rows::Planned {
-        content = format!("coalesce({content}, {})", purchase(By::Learnt, manifest));
+/// A job beside all that may be the same purchase.
+struct Candidate {
+    job: Found,
+    edition: String,
+    is_free: bool,
+    /// The digest of its request, where contents do not tell all.
+    request: Option<[u8; 32]>,
+}
+
+/// The jobs of a batch as they are compared, one after the other.
+struct Comparing<'c> {
+    tx: &'c Connection,
+    batch: BatchKey,
+    network: Option<Network>,
+    rows: (Rows, Rows),
+    named: Named,
+    unproved: Option<MayRepeat>,
+    job: Option<Candidate>,
+    found: Vec<Found>,
+}
+
+impl Comparing<'_> {
+    fn add(&mut self, row: &Row<'_>) -> Result<(), Fault> {
+        let key: JobKey = row.get(0)?;
+        if self.job.as_ref().is_none_or(|candidate| candidate.job.key != key) {
+            self.close()?;
+            self.job = Some(Candidate {
+                job: Found {
+                    key,
+                    id: row.get(1)?,
+                    price: row.get(2)?,
+                    seq: row.get(3)?,
+                    was_aside: row.get(4)?,
+                    retaken: row.get(8)?,
+                    original: None,
+                },
+                edition: row.get(11)?,
+                is_free: is_free(row.get(5)?, row.get(6)?, row.get(7)?),
+                request: self.named.request(row, self.rows.0, 9)?.map(|request| request.digest()),
+            });
+        }
+        let (batch, network) = (self.batch, self.network);
+        let candidate = self.job.as_mut().filter(|candidate| !candidate.is_free);
+        if let Some((Candidate { job, edition, .. }, beside)) = candidate.zip(Beside::of_row(row, 12)?) {
+            let repeated = beside.repeated(Wanted { batch, id: &job.id, edition, network });
+            let is_less = |of: &Repeated| !matches!(of, Repeated::Same(_));
+            job.original = job.original.into_iter().chain(repeated).min_by_key(is_less);
+        }
+        Ok(())
     }
+
+    /// All purchases are known beside which the job stands.
+    fn close(&mut self) -> Result<(), Fault> {
+        let Some(Candidate { mut job, edition, is_free, request }) = self.job.take() else { return Ok(()) };
+        let ((jobs, manifest), batch, network) = (self.rows, self.batch, self.network);
+        if let Some(digest) = request.filter(|_| job.original.is_none() && !is_free) {
+            let wanted = Wanted { batch, id: &job.id, edition: &edition, network };
+            let own = Some(job.key).filter(|_| jobs == Rows::Loaded);
+            let alike = alike(self.tx, (own, digest, Some(batch)), manifest)?;
+            let repeated = alike.iter().find(|one| wanted.repeats_request(one));
+            job.original = repeated.map(|one| Repeated::Same(one.job));
+        }
+        if let Some(unproved) = self.unproved.as_ref().filter(|_| job.original.is_none() && !is_free) {
+            job.original = unproved.original(self.tx, jobs, job.key, &job.id)?.map(Repeated::May);
+        }
+        if job.was_aside || job.original.is_some() {
+            self.found.push(job);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Vec<Found>, Fault> {
+        self.close()?;
+        self.found.sort_by_key(|job| job.seq);
+        Ok(self.found)
+    }
+}
+
+/// Jobs that are to be bought, or were set aside, each beside the purchases of the same content, and of what was given alike: each
+/// is found by an index.
+pub(super) fn finding((jobs, manifest): (Rows, Rows)) -> String {
     let retaken = match jobs {
         Rows::Loaded => "r.take > 1 AND r.first_load = (SELECT loads FROM batches WHERE id = r.batch)",
         Rows::Planned => "r.retaken",
     };
+    let (learnt, is_same) = match manifest {
+        Rows::Loaded => ("", "b.content = r.content"),
+        Rows::Planned => (
+            "UNION ALL SELECT n.id FROM temp.learnt n WHERE n.content = r.content",
+            "b.content = r.content OR EXISTS (SELECT 1 FROM temp.learnt n WHERE n.id = b.id AND n.content = r.content)",
+        ),
+    };
     format!(
-        "SELECT r.id, r.job, r.price_msat, r.seq, r.state = 'refused', {free},
-             CASE WHEN {free} THEN NULL ELSE {content} END, CASE WHEN {free} THEN NULL ELSE {given} END, {retaken},
-             r.endpoint, r.params, r.edition
-         FROM {table} r WHERE r.batch = ?1 AND r.superseded = 0
+        "SELECT r.id, r.job, r.price_msat, r.seq, r.state = 'refused', r.meant, r.take, {HAD_CONTENT}, {retaken},
+             r.endpoint, r.params, r.edition,
+             b.id, b.batch, b.job, b.edition, {is_same},
+             CASE WHEN ?2 IS NOT NULL THEN (SELECT i.network FROM payments p JOIN intents i ON i.payment = p.id
+                 WHERE p.job = b.id AND p.state <> 'dead') END,
+             (SELECT sandbox FROM batches WHERE id = b.batch), {is_row}
+         FROM {table} r LEFT JOIN jobs b ON b.id IN (
+             SELECT o.id FROM jobs o WHERE o.content = r.content AND {BOUGHT}
+             UNION ALL SELECT o.id FROM jobs o WHERE o.given = r.given AND o.content <> r.content AND {BOUGHT} {learnt})
+         WHERE r.batch = ?1 AND r.superseded = 0
              AND r.state IN ('pending', 'refused') AND (r.state = 'pending' OR r.reason = 'duplicate')",
-        free = is_free(),
-        given = purchase(By::Given, manifest),
+        is_row = is_row(manifest),
         table = jobs.table(),
     )
 }

@@ -7,10 +7,8 @@ use url::Url;
 
 use super::convert::Json;
 use super::error::Fault;
-use super::store::{Rows, alike};
+use super::store::Rows;
 use crate::catalog::{Endpoint, Value};
-use crate::ledger::JobKey;
-use crate::ledger::decide::Wanted;
 use crate::manifest::image;
 use crate::purchase::Request;
 
@@ -56,7 +54,7 @@ impl Named {
     }
 
     /// What the job of this row sends, in `endpoint` and `params`, the first of which is that column; none where contents tell all.
-    fn request(&self, row: &Row<'_>, rows: Rows, column: usize) -> rusqlite::Result<Option<Request>> {
+    pub(super) fn request(&self, row: &Row<'_>, rows: Rows, column: usize) -> rusqlite::Result<Option<Request>> {
         let endpoint = match rows {
             Rows::Loaded => self.shared.get(&row.get(column)?).cloned(),
             Rows::Planned => row.get::<_, Option<Json<Endpoint>>>(column)?.map(|Json(endpoint)| endpoint),
@@ -65,24 +63,6 @@ impl Named {
         let Some(Json(params)): Option<Json<Vec<(String, Value)>>> = row.get(column + 1)? else { return Ok(None) };
         // An image that cannot be read now is asked for by nobody.
         Ok(Request::build(&endpoint, &params, image::load).ok())
-    }
-
-    /// The purchase whose request the job of this row would send again.
-    pub(super) fn original(
-        &self,
-        conn: &Connection,
-        row: &Row<'_>,
-        (key, column): (JobKey, usize),
-        wanted: Wanted<'_>,
-        (jobs, manifest): (Rows, Rows),
-    ) -> Result<Option<JobKey>, Fault> {
-        let Some(request) = self.request(row, jobs, column)? else { return Ok(None) };
-        let key = match jobs {
-            Rows::Loaded => Some(key),
-            Rows::Planned => None,
-        };
-        let alike = alike(conn, (key, request.digest(), Some(wanted.batch)), manifest)?;
-        Ok(alike.into_iter().find(|one| wanted.repeats(one)).map(|one| one.job))
     }
 }
 
